@@ -1,0 +1,209 @@
+"""The ``guanxi`` command: argument parsing only."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+
+import typer
+
+if TYPE_CHECKING:
+    from guanxi.params import Params
+
+app = typer.Typer(
+    name="guanxi",
+    help="What every customer relationship is worth, whether it will last, and why.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+_SOURCE_HELP = (
+    "A dataset (cdnow, cdnow-sample), a path or glob of CSV or Parquet, "
+    "or a table as duckdb://FILE::TABLE or postgres://HOST/DATABASE::TABLE."
+)
+Source = Annotated[str, typer.Argument(help=_SOURCE_HELP)]
+OptionalSource = Annotated[str, typer.Argument(help=_SOURCE_HELP + " Without one: cdnow.")]
+ParamsFile = Annotated[
+    Path | None, typer.Option("--params", help="Parameter file; default: ./params.yaml if it is there.")
+]
+Overrides = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="Set one parameter, as in horizon_days=30. Repeatable."),
+]
+Columns = Annotated[
+    str | None,
+    typer.Option(
+        "--columns", metavar="NAME=COLUMN,…", help="customer_id=ID,timestamp=Date,amount=Quantity*Price"
+    ),
+]
+TrackingUri = Annotated[
+    str | None, typer.Option("--tracking-uri", help="MLflow address; default: ./mlruns of this folder.")
+]
+Horizon = Annotated[
+    int | None, typer.Option("--horizon", metavar="DAYS", help="How many days to look ahead.")
+]
+AsOf = Annotated[
+    str | None,
+    typer.Option("--as-of", metavar="DATE", help="Last day to use; default: last day of the data."),
+]
+Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
+
+
+@app.command(
+    epilog="Example: guanxi run sales.csv --columns customer_id=CustomerID,timestamp=Date,amount=Total"
+)
+def run(
+    source: OptionalSource = "cdnow",
+    output: Annotated[
+        Path, typer.Option("--output", "-o", metavar="DIR", help="Folder of the results.")
+    ] = Path("output"),
+    horizon: Horizon = None,
+    as_of: AsOf = None,
+    columns: Columns = None,
+    params: ParamsFile = None,
+    overrides: Overrides = None,
+    tracking_uri: TrackingUri = None,
+    debug: Debug = False,
+) -> None:
+    """Validate, train, evaluate, register, predict and report."""
+    from guanxi.jobs import summary
+    from guanxi.jobs.progress import ConsoleProgress
+    from guanxi.jobs.run import run as job
+
+    resolved = _resolve(
+        params, overrides, columns, horizon_days=horizon, as_of=as_of, tracking_uri=tracking_uri
+    )
+    typer.echo(summary.of_run(job(source, resolved, output, ConsoleProgress())))
+
+
+@app.command(epilog="Example: guanxi validate sales.csv --horizon 90")
+def validate(
+    source: Source,
+    horizon: Horizon = None,
+    as_of: AsOf = None,
+    columns: Columns = None,
+    params: ParamsFile = None,
+    overrides: Overrides = None,
+    debug: Debug = False,
+) -> None:
+    """Say what in a source is usable, what is rejected and why."""
+    from guanxi.jobs.progress import ConsoleProgress
+    from guanxi.jobs.validate import usability_text
+    from guanxi.jobs.validate import validate as job
+
+    resolved = _resolve(params, overrides, columns, horizon_days=horizon, as_of=as_of)
+    usability = job(source, resolved, ConsoleProgress())
+    typer.echo(usability_text(usability))
+    if not usability.usable:
+        raise typer.Exit(2)
+
+
+@app.command(epilog="Example: guanxi train sales.csv --horizon 180 --set seed=7")
+def train(
+    source: Source,
+    horizon: Horizon = None,
+    as_of: AsOf = None,
+    columns: Columns = None,
+    params: ParamsFile = None,
+    overrides: Overrides = None,
+    tracking_uri: TrackingUri = None,
+    debug: Debug = False,
+) -> None:
+    """Fit, evaluate, log and register a candidate."""
+    from guanxi.jobs import summary
+    from guanxi.jobs.progress import ConsoleProgress
+    from guanxi.jobs.train import train_log
+
+    resolved = _resolve(
+        params, overrides, columns, horizon_days=horizon, as_of=as_of, tracking_uri=tracking_uri
+    )
+    log, training = train_log(source, resolved, ConsoleProgress())
+    log.close()
+    typer.echo(summary.of_training(training))
+
+
+@app.command(epilog="Example: guanxi predict sales.csv -o scores.parquet --as-of 2011-12-09 --drivers 5")
+def predict(
+    source: Source,
+    output: Annotated[Path, typer.Option("--output", "-o", metavar="FILE", help="A .parquet or .csv file.")],
+    model: Annotated[str | None, typer.Option("--model", help="Default: models:/guanxi@champion.")] = None,
+    horizon: Horizon = None,
+    as_of: AsOf = None,
+    drivers: Annotated[
+        int | None, typer.Option("--drivers", metavar="K", min=0, max=20, help="Drivers a row.")
+    ] = None,
+    columns: Columns = None,
+    params: ParamsFile = None,
+    overrides: Overrides = None,
+    tracking_uri: TrackingUri = None,
+    debug: Debug = False,
+) -> None:
+    """Score every customer with a registered model."""
+    from guanxi.jobs.predict import predict as job
+    from guanxi.jobs.progress import ConsoleProgress
+
+    resolved = _resolve(params, overrides, columns, as_of=as_of, tracking_uri=tracking_uri)
+    table = job(
+        source,
+        output,
+        model=model,
+        params=resolved,
+        horizon_days=horizon,
+        drivers=drivers,
+        progress=ConsoleProgress(),
+    )
+    typer.echo(f"{len(table):,} customers scored as of {table['as_of'].iloc[0]}: {output}")
+
+
+def _resolve(
+    params: Path | None,
+    overrides: list[str] | None,
+    columns: str | None,
+    tracking_uri: str | None = None,
+    **flags: Any,
+) -> Params:
+    from guanxi.params import load_params, parse_columns
+
+    mapped = None if columns is None else parse_columns(columns)
+    given = {**flags, "data.columns": mapped, "mlflow.tracking_uri": tracking_uri}
+    return load_params(params, overrides or (), given)
+
+
+@app.callback()
+def _root(
+    version: Annotated[bool, typer.Option("--version", help="Show the version.", is_eager=True)] = False,
+) -> None:
+    if version:
+        from guanxi import __version__
+
+        typer.echo(f"guanxi {__version__}")
+        raise typer.Exit
+
+
+def main() -> NoReturn:
+    """Run the command; every error on purpose ends in one line and its exit code."""
+    from guanxi.errors import GuanxiError
+
+    debug = "--debug" in sys.argv
+    try:
+        app(standalone_mode=True)
+    except GuanxiError as error:
+        if debug:
+            raise
+        _fail(str(error), error.exit_code)
+    except KeyboardInterrupt:
+        _fail("stopped", 130)
+    except Exception as error:
+        if debug:
+            raise
+        reason = " ".join(str(error).split())[:500] or "no message"
+        _fail(f"unexpected {type(error).__name__}: {reason} (run again with --debug for the traceback)", 1)
+    sys.exit(0)
+
+
+def _fail(message: str, code: int) -> NoReturn:
+    typer.echo("guanxi: " + " ".join(message.split()), err=True)
+    sys.exit(code)

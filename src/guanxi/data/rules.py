@@ -1,0 +1,117 @@
+"""The rules a line must keep, each a named expression; the first one broken names the rejection."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import ibis
+
+from guanxi.data.sources import SourceTable
+from guanxi.params import DataParams
+
+ROUNDING = 1e-9
+_FORMATS = (
+    "%d/%m/%Y", "%m/%d/%Y", "%d.%m.%Y", "%d-%m-%Y", "%m-%d-%Y", "%Y%m%d", "%d/%m/%y", "%m/%d/%y", "%d %b %Y",
+)  # fmt: skip
+_TIMES = ("", " %H:%M", " %H:%M:%S", " %I:%M %p", "T%H:%M:%S")
+
+_ADVICE = {
+    "missing_customer": "map customer_id to the column that names the customer",
+    "future_timestamp": "these times lie in the future: check data.timestamp_format",
+    "missing_amount": "map amount to a filled column of plain numbers, as in --columns amount=Quantity*Price",
+    "unparsable_amount": "map amount to a column of plain numbers, as in --columns amount=Quantity*Price",
+    "non_finite_amount": "map amount to a column of plain numbers, as in --columns amount=Quantity*Price",
+    "invalid_encoding": "name the file's encoding, as in --set data.encoding=latin-1",
+}
+
+DESCRIPTIONS = {
+    "missing_customer": "no customer is named",
+    "missing_timestamp": "no time is given",
+    "unparsable_timestamp": "the time cannot be read",
+    "future_timestamp": "the time lies in the future",
+    "missing_amount": "no amount is given",
+    "unparsable_amount": "the amount is no number",
+    "non_finite_amount": "the amount is infinite",
+    "duplicate_line": "the line repeats an earlier one (data.duplicates: drop)",
+    "refund_dropped": "a refund, left out by data.refunds: drop",
+    "refund_without_policy": "a refund, refused by data.refunds: reject",
+    "refund_beyond_purchase": "refunds exceed the customer's purchases of that day",
+    "ragged_line": "the line has more or fewer fields than the header",
+    "unbalanced_quote": "a quotation mark is never closed",
+    "invalid_encoding": "the text is not in data.encoding",
+    "line_too_long": "the line is longer than the reader takes",
+    "unreadable_line": "the reader refused the line",
+}
+
+
+def judge(parsed: Any, params: DataParams) -> Any:
+    """Add the event ``date`` and ``rule`` (null: accepted) to parsed lines.
+
+    Parameters
+    ----------
+    parsed : ibis.Table
+        From :func:`guanxi.data.columns.canonical_columns`.
+    params : DataParams
+        The policies.
+    """
+    now = datetime.now(UTC).replace(tzinfo=None) + timedelta(days=1)
+    amount = parsed.amount
+    cases: list[tuple[Any, str]] = [
+        (parsed.customer_id.isnull(), "missing_customer"),
+        (~parsed.given_timestamp, "missing_timestamp"),
+        (parsed.timestamp.isnull(), "unparsable_timestamp"),
+        (parsed.timestamp > ibis.literal(now), "future_timestamp"),
+        (~parsed.given_amount, "missing_amount"),
+        (amount.isnull(), "unparsable_amount"),
+        (amount.isnan() | amount.isinf(), "non_finite_amount"),
+    ]
+    if params.duplicates == "drop":
+        cases.append((parsed.repeated, "duplicate_line"))
+    if params.refunds == "drop":
+        cases.append((amount < 0, "refund_dropped"))
+    if params.refunds == "reject":
+        cases.append((amount < 0, "refund_without_policy"))
+    judged = parsed.mutate(
+        date=parsed.timestamp.truncate(params.event_grain).date(),
+        rule=ibis.cases(*cases, else_=ibis.null("string")),
+    ).drop("given_timestamp", "given_amount")
+    return _reject_negative_events(judged) if params.refunds == "net" else judged
+
+
+def _reject_negative_events(judged: Any) -> Any:
+    """Reject whole customer-days whose accepted lines sum below zero by more than rounding."""
+    counted = ibis.ifelse(judged.rule.isnull(), judged.amount, 0.0)
+    window = ibis.window(group_by=["customer_id", "date"])
+    net = counted.sum().over(window)
+    gross = counted.abs().sum().over(window)
+    beyond = judged.rule.isnull() & (net < -ROUNDING * gross)
+    return judged.mutate(rule=ibis.ifelse(beyond, "refund_beyond_purchase", judged.rule))
+
+
+def advice(rule: str, source: SourceTable, params: DataParams) -> str:
+    """Say what to do about a rule that rejected much."""
+    if rule == "unparsable_timestamp":
+        return _timestamp_advice(source, params)
+    if rule.startswith("refund"):
+        return "amounts are negative: check the sign of the amount column, or data.refunds"
+    return _ADVICE.get(rule, "mend these lines in the source")
+
+
+def _timestamp_advice(source: SourceTable, params: DataParams) -> str:
+    """Name the formats that read a sample of the times."""
+    column = source.table[params.columns.get("timestamp", "timestamp")].cast("string")
+    sample = column.name("text").as_table().filter(column.notnull()).distinct().limit(1000).execute()["text"]
+    values = [str(value).strip() for value in sample]
+    fitting = [form + time for form in _FORMATS for time in _TIMES if _all_read(values, form + time)]
+    if not fitting:
+        return f"the times look like {values[0]!r}: give their format with --set data.timestamp_format=…"
+    options = " or ".join(f"--set 'data.timestamp_format={form}'" for form in fitting)
+    return f"the times look like {values[0]!r}: use {options}"
+
+
+def _all_read(values: list[str], form: str) -> bool:
+    try:
+        return bool([datetime.strptime(value, form) for value in values])
+    except ValueError:
+        return False

@@ -1,0 +1,82 @@
+"""Results written whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from guanxi.errors import OutputError
+
+
+def check_output(path: Path) -> None:
+    """Fail before the work where a result could not be written after it.
+
+    Raises
+    ------
+    OutputError
+        If the folder cannot be made or written, or ``path`` is a folder.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=path.parent):
+            pass
+    except OSError as error:
+        raise OutputError(f"cannot write into {path.parent}: {error.strerror}") from None
+    if path.is_dir():
+        raise OutputError(f"{path} is a folder: name a file in it")
+
+
+def check_table_name(path: Path) -> None:
+    """Fail where the ending of a table's file name says no known format.
+
+    Raises
+    ------
+    OutputError
+    """
+    if path.suffix.lower() not in (".parquet", ".csv"):
+        raise OutputError(f"{path}: end the name in .parquet or .csv, which says the format")
+
+
+def write_table(table: pd.DataFrame, path: Path) -> None:
+    """Write a table to Parquet or CSV, by the ending of its name.
+
+    Raises
+    ------
+    OutputError
+        If it cannot be written; an earlier file of that name stays.
+    """
+    check_table_name(path)
+    if path.suffix.lower() == ".parquet":
+        write_atomically(path, lambda temporary: table.to_parquet(temporary, index=False))
+    else:
+        write_atomically(path, lambda temporary: table.to_csv(temporary, index=False))
+
+
+def write_engine_table(connection: Any, table: Any, path: Path) -> None:
+    """Write an engine's table to Parquet without bringing it into memory."""
+    write_atomically(path, lambda temporary: connection.to_parquet(table, str(temporary)))
+
+
+def write_text(text: str, path: Path) -> None:
+    """Write a text file."""
+    write_atomically(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))
+
+
+def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
+    """Let ``write`` fill a neighbouring file, and give it the name once it is complete and on disk."""
+    check_output(path)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        write(temporary)
+        with temporary.open("rb") as file:
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except OSError as error:
+        raise OutputError(f"cannot write {path}: {error.strerror or error}") from error
+    finally:
+        temporary.unlink(missing_ok=True)

@@ -1,0 +1,196 @@
+"""The canonical transaction table and, beside it, every rejected line with the rule it broke."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any
+
+import ibis
+import pandas as pd
+
+from guanxi.data import rules
+from guanxi.data.columns import canonical_columns
+from guanxi.data.engine import connect
+from guanxi.data.sources import LINE_NUMBER, SourceTable, read_source
+from guanxi.errors import DataError
+from guanxi.params import DataParams
+
+
+@dataclass(frozen=True)
+class TransactionLog:
+    """A source under the rules: what was accepted, what was rejected, and the counts of both.
+
+    Attributes
+    ----------
+    source : str
+        Where it came from, without passwords.
+    params : DataParams
+        The policies it was read under.
+    lines : ibis.Table
+        Accepted lines: ``customer_id, timestamp, amount``, the event date ``date``, the mapped optional
+        columns, and ``line_number``.
+    events : ibis.Table
+        Purchases: one row per customer and event period with ``amount`` (netted), ``lines``, ``refunded``
+        (positive) and the totals of optional columns.
+    rejected : ibis.Table
+        Rejected lines as they were in the source, with ``rule``, ``line_number`` and, where no table could
+        hold the line, ``line_text``.
+    lines_read, lines_accepted : int
+    rejected_by_rule : dict of str to int
+        Adds up with ``lines_accepted`` to ``lines_read``.
+    repeated_lines : int
+        Lines that equal an earlier one in all compared columns, whether kept or dropped.
+    customers_without_purchase : int
+        Customers that appear in the source but have no accepted line.
+    first_day, last_day : date
+        Span of the accepted lines.
+    """
+
+    source: str
+    params: DataParams
+    connection: Any = field(repr=False)
+    lines: Any = field(repr=False)
+    events: Any = field(repr=False)
+    rejected: Any = field(repr=False)
+    lines_read: int
+    lines_accepted: int
+    rejected_by_rule: dict[str, int]
+    repeated_lines: int
+    customers: int
+    customers_without_purchase: int
+    first_day: date
+    last_day: date
+
+    def close(self) -> None:
+        """Release the engine."""
+        self.connection.disconnect()
+
+
+def read_transactions(source: str | pd.DataFrame, params: DataParams | None = None) -> TransactionLog:
+    """Read a source into canonical transactions.
+
+    Parameters
+    ----------
+    source : str or pandas.DataFrame
+        See :func:`guanxi.data.sources.read_source`; a DataFrame is taken as a table of that content.
+    params : DataParams, optional
+        Columns and policies; defaults as in ``params.yaml``.
+
+    Raises
+    ------
+    SourceError
+        If the source or one of its mapped columns does not exist.
+    DataError
+        If no line is left.
+
+    Examples
+    --------
+    >>> read_transactions("cdnow-sample").customers
+    2357
+    """
+    params = params or DataParams()
+    connection = connect(params.timezone)
+    table = _from_frame(connection, source) if isinstance(source, pd.DataFrame) else None
+    table = table or read_source(connection, str(source), params)
+    if table.table.count().execute() == 0 and table.unreadable.count().execute() == 0:
+        raise DataError(f"{table.name}: the source has columns but no line: nothing to learn from")
+    parsed = canonical_columns(table, params)
+    judged = connection.create_table("judged", rules.judge(parsed, params))
+    return _summarise(connection, table, judged, params)
+
+
+def _from_frame(connection: Any, frame: pd.DataFrame) -> SourceTable:
+    connection.con.register("given", frame.reset_index(drop=True))
+    connection.raw_sql("CREATE TABLE source AS SELECT *, row_number() OVER () AS line_number FROM given")
+    connection.raw_sql("CREATE TABLE unreadable (line_number BIGINT, rule VARCHAR, line_text VARCHAR)")
+    connection.con.unregister("given")
+    return SourceTable("DataFrame", connection.table("source"), connection.table("unreadable"), text=False)
+
+
+def _summarise(connection: Any, source: SourceTable, judged: Any, params: DataParams) -> TransactionLog:
+    rejected = _rejected(connection, source, judged)
+    by_rule = rejected.group_by("rule").agg(lines=rejected.count()).order_by("rule").execute()
+    rejected_by_rule = {str(rule): int(n) for rule, n in zip(by_rule["rule"], by_rule["lines"], strict=True)}
+    accepted = judged.filter(judged.rule.isnull()).drop("rule", "repeated")
+    lines = connection.create_table("lines", accepted)
+    facts = lines.agg(
+        accepted=lines.count(),
+        customers=lines.customer_id.nunique(),
+        first=lines.timestamp.min().date(),
+        last=lines.timestamp.max().date(),
+    ).execute()
+    n_accepted = int(facts["accepted"].iloc[0])
+    if n_accepted == 0:
+        raise DataError(_nothing_left(source, rejected_by_rule, params))
+    everyone = judged.filter(judged.customer_id.notnull()).customer_id.nunique().execute()
+    repeated = judged.filter(judged.repeated).count().execute()
+    customers = int(facts["customers"].iloc[0])
+    return TransactionLog(
+        source=source.name,
+        params=params,
+        connection=connection,
+        lines=lines,
+        events=connection.create_table("events", _events(lines)),
+        rejected=rejected,
+        lines_read=n_accepted + sum(rejected_by_rule.values()),
+        lines_accepted=n_accepted,
+        rejected_by_rule=rejected_by_rule,
+        repeated_lines=int(repeated),
+        customers=customers,
+        customers_without_purchase=int(everyone) - customers,
+        first_day=pd.Timestamp(facts["first"].iloc[0]).date(),
+        last_day=pd.Timestamp(facts["last"].iloc[0]).date(),
+    )
+
+
+def _rejected(connection: Any, source: SourceTable, judged: Any) -> Any:
+    broken = judged.filter(judged.rule.notnull()).select(LINE_NUMBER, "rule")
+    original = source.table
+    taken = {name: name + "_" for name in ("rule", "line_text") if name in original.columns}
+    original = original.rename({new: old for old, new in taken.items()})
+    joined = broken.inner_join(original, LINE_NUMBER).mutate(line_text=ibis.null("string"))
+    unreadable = source.unreadable
+    missing = {name: ibis.null(dtype) for name, dtype in joined.schema().items()}
+    missing |= {name: unreadable[name] for name in (LINE_NUMBER, "rule", "line_text")}
+    union = joined.union(unreadable.select(**{name: missing[name] for name in joined.columns}))
+    first = [LINE_NUMBER, "rule", "line_text"]
+    columns = [*first, *(name for name in joined.columns if name not in first)]
+    return connection.create_table("rejected", union.select(columns).order_by(LINE_NUMBER, "rule"))
+
+
+def _events(lines: Any) -> Any:
+    """Merge the accepted lines of one customer in one event period into one purchase."""
+    totals = {
+        "amount": _clean_sum(lines.amount),
+        "lines": lines.count(),
+        "refunded": (-lines.amount.clip(upper=0)).sum(),
+        "orders": lines.order_id.nunique() if "order_id" in lines.columns else ibis.literal(1),
+    }
+    if "quantity" in lines.columns:
+        totals["quantity"] = lines.quantity.sum()
+    if "margin" in lines.columns:
+        totals["margin"] = lines.margin.sum()
+    return lines.group_by("customer_id", "date").agg(**totals)
+
+
+def _clean_sum(amount: Any) -> Any:
+    """Sum amounts; a net that is zero but for rounding becomes zero."""
+    total = amount.sum()
+    return ibis.ifelse(total.abs() <= rules.ROUNDING * amount.abs().sum(), 0.0, total)
+
+
+def _nothing_left(source: SourceTable, rejected_by_rule: dict[str, int], params: DataParams) -> str:
+    counts = ", ".join(f"{rule} {n:,}" for rule, n in sorted(rejected_by_rule.items(), key=lambda kv: -kv[1]))
+    message = f"{source.name}: all {sum(rejected_by_rule.values()):,} lines were rejected ({counts})"
+    worst = max(rejected_by_rule, key=lambda rule: rejected_by_rule[rule])
+    return f"{message}: {rules.advice(worst, source, params)}"
+
+
+def data_digest(log: TransactionLog) -> str:
+    """Digest of all accepted lines, whatever their order; equal lines count as often as they stand."""
+    total = log.connection.raw_sql(
+        "SELECT count(*), sum(md5_number_lower(concat_ws('|', customer_id, timestamp, amount))::HUGEINT) FROM lines"
+    ).fetchone()
+    return hashlib.sha256(repr(total).encode()).hexdigest()[:32]

@@ -1,0 +1,150 @@
+"""What in a source is usable, and what it lacks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any
+
+from guanxi.data import rules
+from guanxi.data.transactions import TransactionLog
+from guanxi.errors import HistoryError
+from guanxi.periods import add_days
+
+_MANY = 0.05
+_WINDOWS_WANTED = 4
+
+
+@dataclass(frozen=True)
+class Usability:
+    """A source's usability report.
+
+    Attributes
+    ----------
+    facts : list of (str, str)
+        Label and value, in reading order.
+    rejected : list of (rule, lines, share)
+        Share of all lines read.
+    warnings : list of str
+        What is missing or odd, each with what to do.
+    usable : bool
+        Whether there is enough to train for the asked horizon.
+    numbers : dict
+        The same facts as numbers, for MLflow.
+    """
+
+    facts: list[tuple[str, str]]
+    rejected: list[tuple[str, int, float]]
+    warnings: list[str]
+    usable: bool
+    numbers: dict[str, Any] = field(repr=False)
+
+
+def assess(log: TransactionLog, as_of: date, horizon_days: int) -> Usability:
+    """Judge what a source can carry.
+
+    Parameters
+    ----------
+    log : TransactionLog
+    as_of : date
+        The last day that may be used.
+    horizon_days : int
+        The window asked about.
+    """
+    past = log.events.filter(log.events.date <= as_of)
+    by_customer = past.group_by("customer_id").agg(purchases=past.count())
+    row = by_customer.agg(
+        customers=by_customer.count(),
+        repeaters=(by_customer.purchases > 1).sum(),
+        purchases=by_customer.purchases.sum(),
+    ).execute()
+    customers, repeaters, purchases = (int(row[name].fillna(0).iloc[0]) for name in row.columns)
+    spend = float(past.amount.sum().execute() or 0.0)
+    history = (as_of - log.first_day).days + 1
+    later = int(log.lines.filter(log.lines.date > as_of).count().execute())
+    share = repeaters / customers if customers else 0.0
+    numbers = {
+        "lines_read": log.lines_read,
+        "lines_accepted": log.lines_accepted,
+        "lines_after_as_of": later,
+        "repeated_lines": log.repeated_lines,
+        "customers": customers,
+        "customers_without_purchase": log.customers_without_purchase,
+        "repeat_rate": share,
+        "purchases": purchases,
+        "spend": spend,
+        "first_day": log.first_day.isoformat(),
+        "as_of": as_of.isoformat(),
+        "history_days": history,
+        "horizon_days": horizon_days,
+        "rejected_by_rule": log.rejected_by_rule,
+    }
+    facts = [
+        ("source", log.source),
+        ("lines read", f"{log.lines_read:,}"),
+        ("accepted", f"{log.lines_accepted:,} ({log.lines_accepted / log.lines_read:.1%})"),
+        ("rejected", f"{log.lines_read - log.lines_accepted:,}"),
+        ("first to last day", f"{log.first_day} to {log.last_day}"),
+        ("history up to", f"{as_of} ({history:,} days)"),
+        ("lines after that, not used", f"{later:,}"),
+        ("customers", f"{customers:,}"),
+        ("customers without an accepted purchase", f"{log.customers_without_purchase:,}"),
+        ("bought more than once", f"{repeaters:,} ({share:.1%})"),
+        ("purchases (customer-days)", f"{purchases:,}"),
+        ("spend", f"{spend:,.2f}"),
+        ("lines that repeat an earlier one", f"{log.repeated_lines:,} ({log.params.duplicates})"),
+    ]
+    rejected = [(rule, n, n / log.lines_read) for rule, n in log.rejected_by_rule.items()]
+    rejected.sort(key=lambda item: -item[1])
+    short = missing_history(log, as_of, horizon_days)
+    warnings = [*([short] if short else []), *_warnings(log, rejected, history, horizon_days)]
+    return Usability(facts, rejected, warnings, usable=short is None, numbers=numbers)
+
+
+def missing_history(log: TransactionLog, as_of: date, horizon_days: int) -> str | None:
+    """Say what the history lacks for a held-out window of the horizon; None where it is enough."""
+    if as_of < log.first_day:
+        return f"--as-of {as_of} lies before the first purchase on {log.first_day}: choose a later day"
+    history = (as_of - log.first_day).days + 1
+    if history < 2 * horizon_days:
+        return (
+            f"the history has {history:,} days up to {as_of}, a horizon of {horizon_days:,} days needs at least "
+            f"{2 * horizon_days:,} (as long again before it): use --horizon {max(1, history // 2)} or less, "
+            f"or {2 * horizon_days - history:,} more days of data"
+        )
+    return None
+
+
+def check_history(log: TransactionLog, as_of: date, horizon_days: int) -> date:
+    """Give the twin's cutoff, ``as_of - horizon``.
+
+    Raises
+    ------
+    HistoryError
+        If the history cannot hold out a window of the horizon.
+    """
+    problem = missing_history(log, as_of, horizon_days)
+    if problem:
+        raise HistoryError(f"{log.source}: {problem}")
+    return add_days(as_of, -horizon_days)
+
+
+def _warnings(
+    log: TransactionLog, rejected: list[tuple[str, int, float]], history: int, horizon_days: int
+) -> list[str]:
+    warnings = [
+        f"{share:.1%} of the lines ({n:,}) were rejected because {rules.DESCRIPTIONS[rule]}"
+        for rule, n, share in rejected
+        if share > _MANY
+    ]
+    if log.repeated_lines and log.params.duplicates == "keep":
+        warnings.append(
+            f"{log.repeated_lines:,} lines repeat an earlier one in every column and are kept: if they are copies, "
+            "set data.duplicates=drop (and data.duplicates_ignore=[…] for columns that only number the file)"
+        )
+    if 2 * horizon_days <= history < _WINDOWS_WANTED * horizon_days:
+        warnings.append(
+            f"the history holds {history / horizon_days:.1f} horizons: the churn model learns from shorter windows; "
+            f"with --horizon {history // _WINDOWS_WANTED} or less it learns from whole ones"
+        )
+    return warnings

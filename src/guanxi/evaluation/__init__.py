@@ -1,0 +1,1 @@
+"""How good predictions were, once what happened is known."""

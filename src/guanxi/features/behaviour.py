@@ -1,0 +1,142 @@
+"""Behaviour of every customer as of a cutoff: rhythm, trend, spend, breadth, season.
+
+All are ibis expressions on rows up to the cutoff; unknown values are null. ``FEATURES`` lists the
+columns that a source with only customers, times and amounts has.
+"""
+
+from __future__ import annotations
+
+import math
+from datetime import date
+from typing import Any
+
+import ibis
+
+from guanxi.features.rfm import rfm_expression
+
+WINDOWS = (30, 90, 180, 365)
+SEASON_DAYS = 365
+HALF_LIVES = (30, 90)
+
+
+def feature_expression(events: Any, lines: Any, cutoff: date, horizon_days: int) -> Any:
+    """Every feature of every customer known at the cutoff.
+
+    Parameters
+    ----------
+    events, lines : ibis.Table
+        Of a :class:`guanxi.data.transactions.TransactionLog`.
+    cutoff : date
+        The last day that belongs to the past; no later row is read.
+    horizon_days : int
+        Length of the window asked about, in days: sets which part of last year is the same season.
+
+    Returns
+    -------
+    ibis.Table
+        ``customer_id``, the RFM columns, and one float column per feature.
+    """
+    rfm = rfm_expression(events, cutoff)
+    past = events.filter(events.date <= ibis.literal(cutoff))
+    behaviour = _behaviour(past, cutoff, horizon_days)
+    table = rfm.inner_join(behaviour, "customer_id")
+    past_lines = lines.filter(lines.date <= ibis.literal(cutoff))
+    for column in ("category", "channel"):
+        if column in lines.columns:
+            table = table.inner_join(_breadth(past_lines, column), "customer_id")
+    return _relative(table)
+
+
+def _behaviour(past: Any, cutoff: date, horizon_days: int) -> Any:
+    window = ibis.window(group_by="customer_id", order_by="date")
+    dated = past.mutate(
+        age=ibis.literal(cutoff).delta(past.date, unit="day"),
+        gap=past.date.delta(past.date.lag().over(window), unit="day").cast("float64"),
+    )
+    measures = _rhythm(dated) | _spend(dated) | _trailing(dated) | _season(dated, horizon_days)
+    return dated.group_by("customer_id").agg(**measures)
+
+
+def _rhythm(dated: Any) -> dict[str, Any]:
+    measures = {
+        "gap_mean": dated.gap.mean(),
+        "gap_median": dated.gap.median(),
+        "gap_spread": dated.gap.std(how="pop"),
+        "gap_longest": dated.gap.max(),
+        "gap_last": dated.gap.argmax(dated.date),
+        "weekend_share": (dated.date.day_of_week.index() >= 5).cast("float64").mean(),
+    }
+    for half_life in HALF_LIVES:
+        decay = (dated.age.cast("float64") * (-math.log(2) / half_life)).exp()
+        measures[f"purchases_decayed_{half_life}"] = decay.sum()
+    return measures
+
+
+def _spend(dated: Any) -> dict[str, Any]:
+    amount = dated.amount
+    measures = {
+        "amount_mean": amount.mean(),
+        "amount_spread": amount.std(how="pop"),
+        "amount_largest": amount.max(),
+        "amount_last": amount.argmax(dated.date),
+        "lines_mean": dated.lines.mean(),
+        "lines_last": dated.lines.argmax(dated.date),
+        "orders_mean": dated.orders.mean(),
+        "refund_share": dated.refunded.sum() / (amount.sum() + dated.refunded.sum()).nullif(0),
+    }
+    if "quantity" in dated.columns:
+        measures["quantity_mean"] = dated.quantity.mean()
+        measures["quantity_last"] = dated.quantity.argmax(dated.date)
+    if "margin" in dated.columns:
+        measures["margin_share"] = dated.margin.sum() / amount.sum().nullif(0)
+    return measures
+
+
+def _trailing(dated: Any) -> dict[str, Any]:
+    measures = {}
+    for days in WINDOWS:
+        recent = dated.age < days
+        before = (dated.age >= days) & (dated.age < 2 * days)
+        measures[f"purchases_{days}"] = recent.sum()
+        measures[f"purchases_before_{days}"] = before.sum()
+        measures[f"spend_{days}"] = dated.amount.sum(where=recent).fill_null(0)
+        measures[f"spend_before_{days}"] = dated.amount.sum(where=before).fill_null(0)
+    return measures
+
+
+def _season(dated: Any, horizon_days: int) -> dict[str, Any]:
+    """Purchases in last year's stretch of the calendar that the horizon covers next."""
+    in_season = (dated.age < SEASON_DAYS) & (dated.age >= SEASON_DAYS - horizon_days)
+    known = dated.age.max() >= SEASON_DAYS - 1
+    return {"purchases_last_season": ibis.ifelse(known, in_season.sum(), ibis.null("int64"))}
+
+
+def _breadth(lines: Any, column: str) -> Any:
+    """Count distinct values, and measure their concentration (Herfindahl index, 1: always the same)."""
+    counted = lines.filter(lines[column].notnull()).group_by("customer_id", column).agg(n=ibis._.count())
+    breadth = counted.group_by("customer_id").agg(
+        **{
+            f"{column}_count": counted.count(),
+            f"{column}_concentration": (counted.n * counted.n).sum() / (counted.n.sum() * counted.n.sum()),
+        }
+    )
+    everyone = lines.select("customer_id").distinct()
+    return everyone.left_join(breadth, "customer_id").drop("customer_id_right")
+
+
+def _relative(table: Any) -> Any:
+    """Add what compares a customer with their own past, and make every feature a float."""
+    silence = table.T - table.recency
+    usual = ibis.coalesce(table.gap_median, table.gap_mean)
+    table = table.mutate(
+        days_since_last=silence,
+        silence_ratio=silence / usual.nullif(0),
+        gap_trend=table.gap_last / usual.nullif(0),
+        gap_variation=table.gap_spread / table.gap_mean.nullif(0),
+        amount_trend=table.amount_last / table.amount_mean.nullif(0),
+        purchases_trend_90=table.purchases_90 - table.purchases_before_90,
+        spend_trend_90=table.spend_90 - table.spend_before_90,
+    )
+    return table.mutate(
+        **{name: table[name].cast("float64") for name in table.columns if name != "customer_id"}
+    )

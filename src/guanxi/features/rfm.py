@@ -1,0 +1,122 @@
+"""Recency, frequency and monetary value as of a cutoff."""
+
+from __future__ import annotations
+
+import warnings
+from datetime import date, datetime
+from typing import Any
+
+import ibis
+import pandas as pd
+
+from guanxi.data.transactions import read_transactions
+from guanxi.errors import HistoryError
+from guanxi.params import DataParams
+from guanxi.periods import days_per_unit, parse_date
+
+COLUMNS = ("frequency", "recency", "T", "monetary_value")
+
+
+def rfm_expression(events: Any, cutoff: date) -> Any:
+    """RFM of every customer with a purchase up to and including the cutoff day.
+
+    Parameters
+    ----------
+    events : ibis.Table
+        Purchases: ``customer_id, date, amount``.
+    cutoff : date
+        The last day that belongs to the past.
+
+    Returns
+    -------
+    ibis.Table
+        ``customer_id``; ``frequency`` (repeat purchases); ``recency`` (days from first to last purchase);
+        ``T`` (days from first purchase to cutoff); ``monetary_value`` (mean amount of the repeat purchases,
+        0 where there are none).
+
+    References
+    ----------
+    Fader, P. S., Hardie, B. G. S. and Lee, K. L. (2005), "Counting your customers" the easy way,
+    Marketing Science 24(2), section 3.
+    """
+    past = events.filter(events.date <= ibis.literal(cutoff))
+    customers = past.group_by("customer_id").agg(
+        first=past.date.min(),
+        last=past.date.max(),
+        purchases=past.count(),
+        total=past.amount.sum(),
+        first_amount=past.amount.argmin(past.date),
+    )
+    frequency = customers.purchases - 1
+    repeat_spend = customers.total - customers.first_amount
+    return customers.select(
+        "customer_id",
+        frequency=frequency.cast("float64"),
+        recency=customers.last.delta(customers.first, unit="day").cast("float64"),
+        T=ibis.literal(cutoff).delta(customers.first, unit="day").cast("float64"),
+        # Clipped because a sum and a difference of non-negative amounts may round below zero.
+        monetary_value=ibis.ifelse(frequency > 0, (repeat_spend / frequency.nullif(0)).clip(lower=0), 0.0),
+    )
+
+
+def rfm(
+    transactions: pd.DataFrame | str,
+    *,
+    cutoff: date | datetime | str | None = None,
+    time_unit: str = "D",
+    params: DataParams | None = None,
+) -> pd.DataFrame:
+    """Summarise transactions to one row per customer, as BTYD models take it.
+
+    Parameters
+    ----------
+    transactions : pandas.DataFrame or str
+        ``customer_id, timestamp, amount``, or a source as on the command line.
+    cutoff : date or str, optional
+        The last day that belongs to the past; default: the last day of the data.
+    time_unit : {"D", "W", "M", "Y"}
+        Unit of ``recency`` and ``T``. Purchases of one *day* merge whatever the unit
+        (``params.event_grain`` is apart).
+    params : DataParams, optional
+        Columns and policies.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``customer_id, frequency, recency, T, monetary_value``, in the order of ``customer_id``.
+
+    Raises
+    ------
+    HistoryError
+        If nothing was bought up to the cutoff.
+    SourceError, DataError
+        If the transactions cannot be read.
+
+    Examples
+    --------
+    >>> from guanxi.datasets import load_cdnow_sample  # doctest: +SKIP
+    >>> rfm("cdnow-sample", cutoff="1997-09-30", time_unit="W").shape
+    (2357, 5)
+    """
+    unit = days_per_unit(time_unit)
+    log = read_transactions(transactions, params)
+    try:
+        day = log.last_day if cutoff is None else _as_date(cutoff)
+        table: pd.DataFrame = rfm_expression(log.events, day).order_by("customer_id").execute()
+        if log.rejected_by_rule:
+            rejected = ", ".join(f"{rule} {n:,}" for rule, n in log.rejected_by_rule.items())
+            warnings.warn(
+                f"rfm left out {sum(log.rejected_by_rule.values()):,} lines: {rejected}", stacklevel=2
+            )
+        if table.empty:
+            raise HistoryError(f"no purchase up to the cutoff {day}: the data begins on {log.first_day}")
+    finally:
+        log.close()
+    table[["recency", "T"]] /= unit
+    return table
+
+
+def _as_date(cutoff: date | datetime | str) -> date:
+    if isinstance(cutoff, str):
+        return parse_date(cutoff, what="cutoff")
+    return cutoff.date() if isinstance(cutoff, datetime) else cutoff

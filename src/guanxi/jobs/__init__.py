@@ -1,0 +1,1 @@
+"""One file per command: what the command line and ``guanxi.train``, ``guanxi.predict`` call."""

@@ -1,0 +1,104 @@
+"""``guanxi predict``: score every known customer with a registered model."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+
+import pandas as pd
+
+from guanxi.data import sinks
+from guanxi.data.transactions import TransactionLog, read_transactions
+from guanxi.errors import HistoryError
+from guanxi.features.snapshots import features_at
+from guanxi.jobs.progress import Progress
+from guanxi.jobs.validate import source_name
+from guanxi.params import Params, load_params
+from guanxi.registry.models import LoadedModel, load_model
+from guanxi.registry.store import open_store
+
+
+def predict(
+    source: str | pd.DataFrame,
+    output: str | Path | None = None,
+    *,
+    model: str | None = None,
+    params: Params | None = None,
+    as_of: date | str | None = None,
+    horizon_days: int | None = None,
+    drivers: int | None = None,
+    progress: Progress | None = None,
+) -> pd.DataFrame:
+    """Score every customer known at ``as_of`` and return the prediction table.
+
+    Parameters
+    ----------
+    source : str or pandas.DataFrame
+        As on the command line, or a table of transactions.
+    output : path, optional
+        Where to write the table too: ``.parquet`` or ``.csv``.
+    model : str, optional
+        MLflow address of a model; default: the champion, ``models:/guanxi@champion``.
+    params : Params, optional
+        Default: ``params.yaml`` in the working folder, if any.
+    as_of : date or str, optional
+        Default: the last day of the data; no later row is read.
+    horizon_days, drivers : int, optional
+        Default: as the model was trained.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row per customer; columns in the README.
+
+    Raises
+    ------
+    SourceError, DataError, HistoryError, RegistryError, OutputError
+
+    Examples
+    --------
+    >>> import guanxi
+    >>> guanxi.predict("cdnow-sample", "scores.parquet", drivers=3)  # doctest: +SKIP
+    """
+    base = params if params is not None else load_params()
+    resolved = base if as_of is None else Params.model_validate(base.model_dump() | {"as_of": as_of})
+    progress = progress or Progress()
+    path = None if output is None else Path(output)
+    if path is not None:
+        sinks.check_table_name(path)
+        sinks.check_output(path)
+    uri = model or f"models:/{resolved.mlflow.registered_model}@champion"
+    with progress.step(f"load {uri}"):
+        open_store(resolved.mlflow)
+        loaded = load_model(uri)
+    with progress.step(f"read {'the table' if isinstance(source, pd.DataFrame) else source_name(source)}"):
+        log = read_transactions(source, resolved.data)
+    with progress.step("score"):
+        day = resolved.as_of or log.last_day
+        table = score_customers(log, loaded, day, horizon_days, drivers)
+        log.close()
+    if path is not None:
+        sinks.write_table(table, path)
+    return table
+
+
+def score_customers(
+    log: TransactionLog,
+    loaded: LoadedModel,
+    as_of: date,
+    horizon_days: int | None = None,
+    drivers: int | None = None,
+) -> pd.DataFrame:
+    """Give the prediction table of every customer known at ``as_of``, in the order of ``customer_id``.
+
+    Raises
+    ------
+    HistoryError
+        If nobody had bought by then.
+    """
+    features = features_at(log, as_of, horizon_days or loaded.horizon_days)
+    if features.empty:
+        raise HistoryError(f"{log.source}: nobody had bought by {as_of}, the data begins on {log.first_day}")
+    scores = loaded.predict(features, as_of=as_of.isoformat(), horizon_days=horizon_days, drivers=drivers)
+    scores.insert(0, "customer_id", features["customer_id"].to_numpy())
+    return scores.assign(model_version=loaded.version)

@@ -1,0 +1,110 @@
+"""``guanxi run``: from a transaction log to a registered model, a scored table and a page."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from guanxi import __version__
+from guanxi.data import sinks
+from guanxi.jobs.predict import score_customers
+from guanxi.jobs.progress import Progress
+from guanxi.jobs.train import Training, train_log
+from guanxi.jobs.validate import open_log, usability_text
+from guanxi.params import Params
+from guanxi.registry import models as registry
+from guanxi.registry.log import log_page
+
+EXPORT_FOLDER = Path("models") / "guanxi"
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """Where a run left its results."""
+
+    training: Training
+    predictions: pd.DataFrame
+    folder: Path
+    export: Path
+
+
+def run(source: str, params: Params, folder: Path, progress: Progress) -> RunResult:
+    """Validate, train, register, promote, predict and report.
+
+    Parameters
+    ----------
+    source : str
+        As on the command line.
+    params : Params
+    folder : Path
+        Where ``predictions.parquet``, ``rejected.parquet``, ``metrics.json`` and ``report.html`` go.
+    progress : Progress
+    """
+    sinks.check_output(folder / "predictions.parquet")
+    sinks.check_output(EXPORT_FOLDER)
+    opened = open_log(source, params, progress)
+    progress.say(usability_text(opened[2]))
+    log, training = train_log(source, params, progress, opened)
+    with progress.step("score every customer with the registered model") as step:
+        loaded = registry.load_model(f"models:/{training.store.registered_model}/{training.version}")
+        predictions = score_customers(log, loaded, training.as_of)
+        step.detail("export the champion")
+        registry.export(f"models:/{training.store.registered_model}/{training.champion}", EXPORT_FOLDER)
+    with progress.step("write the results and the page"):
+        page = _page(training, predictions)
+        sinks.write_table(predictions, folder / "predictions.parquet")
+        sinks.write_engine_table(log.connection, log.rejected, folder / "rejected.parquet")
+        sinks.write_text(json.dumps(_metrics(training), indent=1) + "\n", folder / "metrics.json")
+        sinks.write_text(page, folder / "report.html")
+        log_page(training.store, training.run_id, page)
+    log.close()
+    return RunResult(training, predictions, folder, EXPORT_FOLDER)
+
+
+def _metrics(training: Training) -> dict[str, Any]:
+    table = training.holdout.metrics
+    by_target: dict[str, Any] = {}
+    for row in table.to_dict("records"):
+        value = None if pd.isna(row["value"]) else row["value"]
+        by_target.setdefault(row["target"], {}).setdefault(row["model"], {})[row["metric"]] = value
+    return {
+        "holdout": {
+            "after": training.holdout.cutoff.isoformat(),
+            "until": training.holdout.end.isoformat(),
+            "customers": len(training.holdout.table),
+            "metrics": by_target,
+        },
+        "data": training.usability.numbers,
+        "churn": training.served.churn_reason,
+        "model_version": training.version,
+    }
+
+
+def _page(training: Training, predictions: pd.DataFrame) -> str:
+    from guanxi.periods import add_days
+    from guanxi.report.page import RunReport, render
+
+    usability, holdout = training.usability, training.holdout
+    return render(
+        RunReport(
+            source=str(usability.facts[0][1]),
+            as_of=training.as_of,
+            horizon_days=training.horizon_days,
+            model_version=training.version,
+            language=training.params.language,
+            generated_by=f"guanxi {__version__}",
+            data_facts=usability.facts,
+            rejected=pd.DataFrame(usability.rejected, columns=["rule", "lines", "share"]),
+            warnings=[*usability.warnings, training.served.churn_reason],
+            predictions=predictions,
+            holdout=holdout.table,
+            holdout_window=(add_days(holdout.cutoff, 1), holdout.end),
+            metrics=holdout.metrics,
+            tracking=holdout.tracking,
+            explanation=training.explanation,
+        )
+    )

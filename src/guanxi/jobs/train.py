@@ -1,0 +1,170 @@
+"""``guanxi train``: fit, evaluate, log, register a candidate."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any
+
+import pandas as pd
+
+from guanxi.data.transactions import TransactionLog, data_digest
+from guanxi.data.usability import Usability, check_history
+from guanxi.evaluation.holdout import Holdout, evaluate_holdout
+from guanxi.jobs.progress import Progress
+from guanxi.jobs.validate import open_log
+from guanxi.models.drivers import explain_churn
+from guanxi.params import Params, load_params
+from guanxi.pipeline.fit import FittedModels, fit_models
+from guanxi.registry import models as registry
+from guanxi.registry.log import TrainingRecord, log_training
+from guanxi.registry.store import Store, open_store
+
+
+@dataclass(frozen=True)
+class Training:
+    """What a training produced.
+
+    Attributes
+    ----------
+    version : str
+        Version in the registry, alias ``candidate``.
+    is_champion : bool
+        Whether this version is champion now: the first that passes its test becomes so.
+    champion : str
+        The version that is champion.
+    run_id : str
+        Its MLflow run.
+    as_of : date
+    horizon_days : int
+    holdout : Holdout
+        The twin, fitted a horizon earlier, against what happened since.
+    served : FittedModels
+    usability : Usability
+    params : Params
+    """
+
+    version: str
+    is_champion: bool
+    champion: str
+    run_id: str
+    as_of: date
+    horizon_days: int
+    holdout: Holdout
+    served: FittedModels = field(repr=False)
+    usability: Usability = field(repr=False)
+    params: Params = field(repr=False)
+    store: Store = field(repr=False)
+    explanation: Any = field(repr=False)
+
+
+def train(
+    source: str | pd.DataFrame,
+    *,
+    params: Params | None = None,
+    horizon_days: int | None = None,
+    as_of: date | str | None = None,
+) -> Training:
+    """Train on a source and register the model as candidate.
+
+    Everything is fitted twice: the twin at ``as_of - horizon_days``, measured on the window it has not
+    seen, and the served model at ``as_of``.
+
+    Parameters
+    ----------
+    source : str or pandas.DataFrame
+        As on the command line, or a table of transactions.
+    params : Params, optional
+        From :func:`guanxi.params.load_params`; default: ``params.yaml`` in the working folder, if any.
+    horizon_days : int, optional
+        Overrides ``params.horizon_days``.
+    as_of : date or str, optional
+        Default: the last day of the data.
+
+    Raises
+    ------
+    SourceError, DataError, HistoryError
+        If the data cannot be read or cannot carry the horizon.
+    RegistryError
+        If the MLflow store does not take the model.
+
+    Examples
+    --------
+    >>> import guanxi
+    >>> guanxi.train("cdnow-sample", horizon_days=90).holdout.value("churn", "auc")  # doctest: +SKIP
+    """
+    flags = {"horizon_days": horizon_days, "as_of": as_of}
+    given = {name: value for name, value in flags.items() if value is not None}
+    base = params if params is not None else load_params()
+    resolved = Params.model_validate(base.model_dump() | given)
+    log, training = train_log(source, resolved, Progress())
+    log.close()
+    return training
+
+
+def train_log(
+    source: str | pd.DataFrame,
+    params: Params,
+    progress: Progress,
+    opened: tuple[TransactionLog, date, Usability] | None = None,
+) -> tuple[TransactionLog, Training]:
+    """Train, and hand back the open transaction log too."""
+    log, as_of, usability = opened or open_log(source, params, progress)
+    twin_day = check_history(log, as_of, params.horizon_days)
+    with progress.step(
+        f"fit the twin with the data up to {twin_day}, and measure it on what followed"
+    ) as step:
+        twin = fit_models(log, twin_day, params, step.detail)
+        step.detail("evaluation")
+        holdout = evaluate_holdout(log, twin, params.horizon_days)
+    with progress.step(f"fit the served model with the data up to {as_of}") as step:
+        served = fit_models(log, as_of, params, step.detail)
+        step.detail("drivers")
+        explanation = explain_churn(served.scorer, served.features, params.seed)
+    with progress.step("log, register and test the model in MLflow") as step:
+        store = open_store(params.mlflow)
+        record = TrainingRecord(
+            params=params,
+            source=log.source,
+            data_digest=data_digest(log),
+            facts=usability.numbers | {"warnings": usability.warnings},
+            metrics=holdout.metrics,
+            figures=_figures(holdout, explanation, params.language),
+        )
+        run_id, model_uri = log_training(store, served, twin, record)
+        tags = {"guanxi.as_of": as_of.isoformat(), "guanxi.horizon_days": str(params.horizon_days)}
+        version = registry.register(store, run_id, model_uri, tags)
+        step.detail("smoke test")
+        registry.smoke_test(store, version, served)
+        champion = registry.champion_version(store)
+        if champion is None:
+            registry.make_champion(store, version)
+    return log, Training(
+        version=version,
+        is_champion=champion is None,
+        champion=champion or version,
+        run_id=run_id,
+        as_of=as_of,
+        horizon_days=params.horizon_days,
+        holdout=holdout,
+        served=served,
+        usability=usability,
+        params=params,
+        store=store,
+        explanation=explanation,
+    )
+
+
+def _figures(holdout: Holdout, explanation: Any, language: Any) -> dict[str, Callable[[], Any]]:
+    from guanxi.report import figures
+
+    table = holdout.table
+    return {
+        "calibration": functools.partial(figures.calibration, table, language),
+        "purchases_by_frequency": functools.partial(figures.purchases_by_frequency, table, language),
+        "tracking": functools.partial(figures.tracking, holdout.tracking, holdout.cutoff, language),
+        "lift": functools.partial(figures.lift, table, language),
+        "shap_summary": functools.partial(figures.shap_summary, explanation, language),
+    }

@@ -1,0 +1,51 @@
+"""``guanxi validate``: what in this data is usable."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import pandas as pd
+
+from guanxi.data.transactions import TransactionLog, read_transactions
+from guanxi.data.usability import Usability, assess
+from guanxi.jobs.progress import Progress
+from guanxi.params import Params
+
+
+def open_log(
+    source: str | pd.DataFrame, params: Params, progress: Progress
+) -> tuple[TransactionLog, date, Usability]:
+    """Read a source and judge it; the day is ``as_of`` or the last day of the data."""
+    with progress.step(f"read {'the table' if isinstance(source, pd.DataFrame) else source_name(source)}"):
+        log = read_transactions(source, params.data)
+        as_of = params.as_of or log.last_day
+        usability = assess(log, as_of, params.horizon_days)
+    return log, as_of, usability
+
+
+def source_name(source: str) -> str:
+    """Give the source without its password."""
+    from guanxi.data.sources import redact
+
+    return redact(source)
+
+
+def validate(source: str | pd.DataFrame, params: Params, progress: Progress) -> Usability:
+    """Judge a source without fitting anything."""
+    log, _, usability = open_log(source, params, progress)
+    log.close()
+    return usability
+
+
+def usability_text(usability: Usability) -> str:
+    """Write the report as aligned lines."""
+    width = max(len(label) for label, _ in usability.facts)
+    lines = [f"  {label:<{width}}  {value}" for label, value in usability.facts]
+    if usability.rejected:
+        lines.append("\nRejected lines by rule:")
+        wide = max(len(rule) for rule, _, _ in usability.rejected)
+        lines += [f"  {rule:<{wide}}  {n:>12,}  {share:>6.1%}" for rule, n, share in usability.rejected]
+    if usability.warnings:
+        lines.append("\nTo know:")
+        lines += [f"  - {warning}" for warning in usability.warnings]
+    return "\n".join(lines)

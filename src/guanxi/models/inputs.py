@@ -1,0 +1,123 @@
+"""What the value models accept: every refusal names the column, the count and the first offending rows."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+
+from guanxi.errors import DataError
+
+Floats = NDArray[np.float64]
+
+_SHOWN = 3
+
+
+def history_columns(rfm: pd.DataFrame) -> tuple[Floats, Floats, Floats]:
+    """``frequency``, ``recency`` and ``T`` of a customer table, checked; other columns are ignored.
+
+    Raises
+    ------
+    DataError
+        If a column is missing, not numeric, not finite or negative, if a frequency is fractional, a recency
+        greater than T, or a frequency 0 has a recency.
+
+    Examples
+    --------
+    >>> history_columns(pd.DataFrame({"frequency": [2], "recency": [30], "T": [38]}))
+    (array([2.]), array([30.]), array([38.]))
+    """
+    frequency, recency, T = (_column(rfm, name) for name in ("frequency", "recency", "T"))
+    _refuse(rfm, "frequency", frequency != np.floor(frequency), "is not a whole number")
+    _refuse(rfm, "recency", recency > T, "is greater than T")
+    _refuse(rfm, "recency", (frequency == 0) & (recency > 0), "is above 0 though frequency is 0")
+    return frequency, recency, T
+
+
+def spend_columns(rfm: pd.DataFrame) -> tuple[Floats, Floats]:
+    """``frequency`` and ``monetary_value`` of a customer table, checked; other columns are ignored.
+
+    Raises
+    ------
+    DataError
+        If a column is missing, not numeric, not finite or negative, or a frequency is fractional.
+
+    Examples
+    --------
+    >>> spend_columns(pd.DataFrame({"frequency": [2], "monetary_value": [22.35]}))
+    (array([2.]), array([22.35]))
+    """
+    frequency, monetary_value = (_column(rfm, name) for name in ("frequency", "monetary_value"))
+    _refuse(rfm, "frequency", frequency != np.floor(frequency), "is not a whole number")
+    return frequency, monetary_value
+
+
+def weight_column(sample_weight: ArrayLike | None, rfm: pd.DataFrame) -> Floats | None:
+    """Check the counts or weights of the rows.
+
+    Raises
+    ------
+    DataError
+        If their number is not that of the rows, one is negative or not finite, or all are 0.
+
+    Examples
+    --------
+    >>> weight_column([3], pd.DataFrame({"frequency": [2]}))
+    array([3.])
+    """
+    if sample_weight is None:
+        return None
+    weight = np.asarray(sample_weight, dtype=np.float64)
+    if weight.shape != (len(rfm),):
+        raise DataError(
+            f"sample_weight has shape {weight.shape}: give a number for each of the {len(rfm)} rows"
+        )
+    _refuse(rfm, "sample_weight", ~np.isfinite(weight) | (weight < 0), "is negative, missing or infinite")
+    if not weight.any():
+        raise DataError("sample_weight is 0 in all rows: give at least one row a weight above 0")
+    return weight
+
+
+def checked_horizon(horizon: float) -> float:
+    """Check the horizon and return it as a float.
+
+    Raises
+    ------
+    DataError
+        If it is not a finite number of at least 0.
+
+    Examples
+    --------
+    >>> checked_horizon(182)
+    182.0
+    """
+    if not np.isscalar(horizon) or isinstance(horizon, str) or not np.isfinite(horizon) or horizon < 0:
+        raise DataError(f"horizon is {horizon!r}: give a finite number of at least 0, in the unit of T")
+    return float(horizon)
+
+
+def _column(rfm: Any, name: str) -> Floats:
+    if not isinstance(rfm, pd.DataFrame):
+        raise DataError(f"the customer table is a {type(rfm).__name__}: give a pandas DataFrame")
+    if name not in rfm.columns:
+        known = ", ".join(map(str, rfm.columns))
+        raise DataError(f"column {name!r} is missing: the customer table has {known}")
+    if rfm.empty:
+        raise DataError("the customer table has no rows: give at least one customer")
+    column = rfm[name]
+    if column.dtype.kind not in "iuf":
+        raise DataError(f"column {name!r} holds {column.dtype}: convert it to numbers")
+    values = column.to_numpy(dtype=np.float64, na_value=np.nan)
+    _refuse(rfm, name, ~np.isfinite(values), "is missing or infinite")
+    _refuse(rfm, name, values < 0, "is negative")
+    return values
+
+
+def _refuse(rfm: pd.DataFrame, name: str, wrong: NDArray[np.bool_], what: str) -> None:
+    count = int(wrong.sum())
+    if count:
+        first = ", ".join(str(label) for label in rfm.index[wrong][:_SHOWN])
+        where = f"in {count} of {len(rfm)} rows (first: {first})"
+        raise DataError(f"column {name!r} {what} {where}: correct or drop them")

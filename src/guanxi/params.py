@@ -1,0 +1,289 @@
+"""``params.yaml`` read into frozen objects: the only reader of YAML.
+
+Order of precedence: command-line flags, ``--set`` overrides, the file, the defaults below. Unknown and
+duplicate keys fail.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+from collections.abc import Hashable, Iterable, Mapping
+from datetime import date
+from pathlib import Path
+from typing import Any, Literal
+from zoneinfo import ZoneInfo
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from guanxi.errors import ParamsError
+
+REQUIRED_COLUMNS = ("customer_id", "timestamp", "amount")
+OPTIONAL_COLUMNS = ("order_id", "quantity", "unit_price", "category", "channel", "margin")
+
+
+class Section(BaseModel):
+    """Base of all sections: frozen, unknown keys forbidden."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class DataParams(Section):
+    """How a source becomes canonical transactions."""
+
+    columns: dict[str, str] = Field(default_factory=dict)
+    refunds: Literal["net", "drop", "reject"] = "net"
+    duplicates: Literal["keep", "drop"] = "keep"
+    duplicates_ignore: tuple[str, ...] = ()
+    event_grain: Literal["D", "W", "M"] = "D"
+    timezone: str = "UTC"
+    timestamp_format: str | None = None
+    encoding: str = "utf-8"
+
+    @field_validator("columns")
+    @classmethod
+    def _known_columns(cls, columns: dict[str, str]) -> dict[str, str]:
+        known = (*REQUIRED_COLUMNS, *OPTIONAL_COLUMNS)
+        for name in columns:
+            if name not in known:
+                raise ValueError(f"{name!r} is no canonical column: choose from {', '.join(known)}")
+        return columns
+
+    @field_validator("timezone")
+    @classmethod
+    def _known_timezone(cls, timezone: str) -> str:
+        try:
+            ZoneInfo(timezone)
+        except (KeyError, ValueError, OSError):
+            raise ValueError(f"{timezone!r} is no IANA time zone such as UTC or Europe/London") from None
+        return timezone
+
+
+class LifetimeValueParams(Section):
+    """Purchases, spend and their discounted product."""
+
+    model: Literal["bg_nbd"] = "bg_nbd"
+    engine: Literal["guanxi", "lifetimes"] = "guanxi"
+    spend: Literal["gamma_gamma", "mean"] = "gamma_gamma"
+    annual_discount_rate: float = Field(0.1, ge=0, lt=10, allow_inf_nan=False)
+    margin: float = Field(1.0, gt=0, le=1)
+    interval: float = Field(0.9, gt=0, lt=1)
+    draws: int = Field(500, ge=50, le=100_000)
+
+
+class LightGBMParams(Section):
+    """The LightGBM settings that may be changed, under the names of its scikit-learn interface."""
+
+    n_estimators: int = Field(1000, ge=1)
+    early_stopping_rounds: int = Field(30, ge=1)
+    learning_rate: float = Field(0.05, gt=0, le=1)
+    num_leaves: int = Field(5, ge=2)
+    max_depth: int = -1
+    min_child_samples: int = Field(300, ge=1)
+    colsample_bytree: float = Field(0.3, gt=0, le=1)
+    subsample: float = Field(1.0, gt=0, le=1)
+    subsample_freq: int = Field(0, ge=0)
+    reg_alpha: float = Field(0.0, ge=0)
+    reg_lambda: float = Field(50.0, ge=0)
+    min_split_gain: float = Field(0.0, ge=0)
+    max_bin: int = Field(255, ge=2)
+
+
+class ChurnParams(Section):
+    """The churn classifier and its training snapshots."""
+
+    lightgbm: LightGBMParams = LightGBMParams()
+    snapshot_spacing_days: int | None = Field(None, ge=1)
+
+
+class DriversParams(Section):
+    """How many drivers stand in each row of the prediction table."""
+
+    top: int = Field(3, ge=0, le=20)
+
+
+class MLflowParams(Section):
+    """Where runs and models are kept; without an address, ``mlruns/`` in the working folder."""
+
+    tracking_uri: str | None = None
+    experiment: str = "guanxi"
+    registered_model: str = "guanxi"
+
+
+class Params(Section):
+    """All parameters of a run."""
+
+    horizon_days: int = Field(90, ge=1, le=3650)
+    as_of: date | None = None
+    seed: int = Field(0, ge=0, lt=2**31)
+    language: Literal["en", "zh"] = "en"
+    data: DataParams = DataParams()
+    clv: LifetimeValueParams = LifetimeValueParams()
+    churn: ChurnParams = ChurnParams()
+    drivers: DriversParams = DriversParams()
+    mlflow: MLflowParams = MLflowParams()
+
+    def to_yaml(self) -> str:
+        """Write every key with its resolved value.
+
+        Examples
+        --------
+        >>> Params().to_yaml().splitlines()[0]
+        'horizon_days: 90'
+        """
+        return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+
+    def flat(self) -> dict[str, Any]:
+        """Every key as ``section.key``, for MLflow."""
+        return dict(_flatten(self.model_dump(mode="json")))
+
+
+def load_params(
+    path: Path | None = None,
+    overrides: Iterable[str] = (),
+    flags: Mapping[str, Any] | None = None,
+) -> Params:
+    """Resolve the parameters of a run.
+
+    Parameters
+    ----------
+    path : Path, optional
+        A YAML file. Without one, ``params.yaml`` in the working folder if it is there.
+    overrides : iterable of str
+        ``dotted.key=value``; lists and maps as JSON.
+    flags : mapping, optional
+        Dotted keys set by command-line flags; ``None`` means not given.
+
+    Raises
+    ------
+    ParamsError
+        If the file is missing or no YAML map, or a key is unknown, given twice, or of a wrong value.
+
+    Examples
+    --------
+    >>> load_params(overrides=["horizon_days=30"]).horizon_days
+    30
+    """
+    tree: dict[str, Any] = _read(path)
+    for override in overrides:
+        key, separator, text = override.partition("=")
+        if not separator or not key.strip():
+            raise ParamsError(f"--set {override!r} is not key=value: write for example --set horizon_days=30")
+        _put(tree, key.strip(), _value(key, text))
+    for key, value in (flags or {}).items():
+        if value is not None:
+            _put(tree, key, value)
+    try:
+        return Params.model_validate(tree)
+    except ValidationError as error:
+        raise ParamsError(_explain(error)) from None
+
+
+def parse_columns(text: str) -> dict[str, str]:
+    """Read the ``--columns`` shorthand ``canonical=Source,canonical=A*B``.
+
+    Raises
+    ------
+    ParamsError
+        If a part is not ``name=column``, or a name stands twice.
+
+    Examples
+    --------
+    >>> parse_columns("customer_id=CustomerID,amount=Quantity*Price")
+    {'customer_id': 'CustomerID', 'amount': 'Quantity*Price'}
+    """
+    columns: dict[str, str] = {}
+    for part in text.split(","):
+        name, separator, column = (piece.strip() for piece in part.partition("="))
+        if not (name and separator and column):
+            raise ParamsError(f"--columns part {part!r} is not name=column, as in customer_id=CustomerID")
+        if name in columns:
+            raise ParamsError(f"--columns names {name!r} twice: keep one")
+        columns[name] = column
+    return columns
+
+
+def _read(path: Path | None) -> dict[str, Any]:
+    if path is None:
+        path = Path("params.yaml")
+        if not path.is_file():
+            return {}
+    try:
+        tree = yaml.load(path.read_text(encoding="utf-8"), Loader=_UniqueKeyLoader)
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
+        raise ParamsError(f"cannot read {path}: {reason}") from None
+    except yaml.YAMLError as error:
+        raise ParamsError(f"{path} is not valid YAML: {' '.join(str(error).split())}") from None
+    if tree is None:
+        return {}
+    if not isinstance(tree, dict):
+        raise ParamsError(f"{path} holds no map of keys to values: see the commented params.yaml")
+    return tree
+
+
+def _put(tree: dict[str, Any], dotted: str, value: Any) -> None:
+    *parents, leaf = dotted.split(".")
+    for parent in parents:
+        child = tree.setdefault(parent, {})
+        if not isinstance(child, dict):
+            raise ParamsError(f"{dotted} is unknown: {parent} has no keys below it")
+        tree = child
+    if isinstance(value, dict) and isinstance(tree.get(leaf), dict):
+        value = {**tree[leaf], **value}
+    tree[leaf] = value
+
+
+def _value(key: str, text: str) -> Any:
+    text = text.strip()
+    if text == "null":
+        return None
+    if text[:1] in ("[", "{"):
+        try:
+            return json.loads(text)
+        except json.JSONDecodeError as error:
+            raise ParamsError(f"--set {key}: {text!r} is not JSON ({error.msg})") from None
+    return text
+
+
+def _flatten(tree: Mapping[str, Any], prefix: str = "") -> Iterable[tuple[str, Any]]:
+    for key, value in tree.items():
+        if isinstance(value, dict) and value:
+            yield from _flatten(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value
+
+
+def _explain(error: ValidationError) -> str:
+    """Put pydantic's first complaint, and the number of others, in one line."""
+    first = error.errors()[0]
+    path = [str(part) for part in first["loc"]]
+    dotted = ".".join(path)
+    more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
+    if first["type"] == "extra_forbidden":
+        known = _keys_at(path[:-1])
+        close = difflib.get_close_matches(path[-1], known, n=1)
+        hint = f"did you mean {close[0]}?" if close else f"known here: {', '.join(known)}"
+        return f"parameter {dotted} is unknown: {hint}{more}"
+    message = first["msg"].removeprefix("Value error, ")
+    return f"parameter {dotted} = {first['input']!r} is not valid: {message}{more}"
+
+
+def _keys_at(path: list[str]) -> list[str]:
+    section: type[BaseModel] = Params
+    for part in path:
+        section = section.model_fields[part].annotation  # type: ignore[assignment]
+    return list(section.model_fields)
+
+
+class _UniqueKeyLoader(yaml.SafeLoader):
+    """A safe loader that refuses a key given twice."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
+        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
+        for key in keys:
+            if keys.count(key) > 1:
+                line = node.start_mark.line + 1
+                raise ParamsError(f"params file: key {key!r} stands twice below line {line}: keep one")
+        return super().construct_mapping(node, deep)

@@ -1,0 +1,68 @@
+"""The only place with unit arithmetic: days, horizons, annual rate to rate per period."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from typing import Literal, get_args
+
+from guanxi.errors import ParamsError
+
+TimeUnit = Literal["D", "W", "M", "Y"]
+
+DAYS_PER_YEAR = 365.0
+DISCOUNT_PERIOD_DAYS = 30.0
+_DAYS_PER_UNIT: dict[str, float] = {"D": 1.0, "W": 7.0, "M": DAYS_PER_YEAR / 12.0, "Y": DAYS_PER_YEAR}
+
+
+def days_per_unit(time_unit: str) -> float:
+    """Days in one time unit: ``D`` 1, ``W`` 7, ``M`` 365/12, ``Y`` 365.
+
+    Raises
+    ------
+    ParamsError
+        If the unit is none of these.
+
+    Examples
+    --------
+    >>> days_per_unit("W")
+    7.0
+    """
+    if time_unit not in _DAYS_PER_UNIT:
+        known = ", ".join(get_args(TimeUnit))
+        raise ParamsError(f"time_unit {time_unit!r} is unknown: use one of {known}")
+    return _DAYS_PER_UNIT[time_unit]
+
+
+def discount_rate_per_unit(annual_discount_rate: float, time_unit: str) -> float:
+    """Compound rate per time unit that equals an annual rate: ``(1 + annual) ** (unit / year) - 1``.
+
+    Examples
+    --------
+    >>> round(discount_rate_per_unit(0.1, "Y"), 12)
+    0.1
+    """
+    return float((1.0 + annual_discount_rate) ** (days_per_unit(time_unit) / DAYS_PER_YEAR) - 1.0)
+
+
+def discount_period(time_unit: str) -> float:
+    """Length of one discounting period (30 days) in the given time unit."""
+    return DISCOUNT_PERIOD_DAYS / days_per_unit(time_unit)
+
+
+def add_days(day: date, days: int) -> date:
+    """``day`` moved by ``days`` (negative: into the past)."""
+    return day + timedelta(days=days)
+
+
+def parse_date(text: str, *, what: str) -> date:
+    """Read an ISO date (``YYYY-MM-DD``); ``what`` names the option in the error.
+
+    Raises
+    ------
+    ParamsError
+        If the text is no such date.
+    """
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise ParamsError(f"{what} {text!r} is not a date: write it as YYYY-MM-DD") from None

@@ -1,0 +1,1 @@
+"""Everything fitted at one cutoff: training and backtest both call it."""

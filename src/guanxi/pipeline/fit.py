@@ -1,0 +1,205 @@
+"""Fit value and churn models with the data up to one day."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from guanxi.data.transactions import TransactionLog
+from guanxi.errors import DataError, HistoryError
+from guanxi.features.snapshots import OUTCOMES, SnapshotPlan, features_at, plan_snapshots, snapshot
+from guanxi.models import BetaGeoNBD, ChurnClassifier, GammaGamma
+from guanxi.models.scoring import Scorer, calibrated
+from guanxi.params import LifetimeValueParams, Params
+
+FORMAT = 1
+MINIMUM_REPEATERS = 10
+_CENTRING_LIMIT = 10.0
+Progress = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class FittedModels:
+    """All that was learnt from the data up to ``as_of``.
+
+    Attributes
+    ----------
+    as_of : date
+        The last day that was used.
+    transactions : BetaGeoNBD
+    spend : GammaGamma
+    churn : ChurnClassifier or None
+        None where the history is too short to learn a correction: the purchase model stands alone.
+    churn_reason : str
+        Why the trees are there or not.
+    plan : SnapshotPlan or None
+        The snapshots the trees were grown on.
+    model : dict
+        The served model's JSON document.
+    booster_text : str or None
+        The trees in LightGBM's text format.
+    features : pandas.DataFrame
+        The feature table as of ``as_of``.
+    """
+
+    as_of: date
+    transactions: Any
+    spend: Any
+    churn: Any
+    churn_reason: str
+    plan: SnapshotPlan | None
+    model: dict[str, Any]
+    booster_text: str | None
+    features: pd.DataFrame
+
+    @property
+    def scorer(self) -> Scorer:
+        """What turns feature tables into predictions."""
+        return Scorer(self.model, self.booster_text)
+
+
+def fit_models(
+    log: TransactionLog, as_of: date, params: Params, progress: Progress = lambda _: None
+) -> FittedModels:
+    """Fit everything with the data up to and including ``as_of``.
+
+    Raises
+    ------
+    HistoryError
+        If nobody had bought by then.
+    DataError
+        If too few customers bought again, or all amounts are equal.
+    """
+    features = features_at(log, as_of, params.horizon_days)
+    check_fittable(features, as_of, params.clv)
+    progress("purchases and spend")
+    transactions = BetaGeoNBD(engine=params.clv.engine).fit(features)
+    spend = _fit_spend(features, params)
+    document = _document(as_of, params, transactions, spend)
+    prior = Scorer({**document, "churn": None}, None).log_odds_prior
+    document["drivers"]["base"] = float(np.mean(prior(features, params.horizon_days)))
+    progress("churn")
+    plan = plan_snapshots(log.first_day, as_of, params.horizon_days, params.churn.snapshot_spacing_days)
+    churn, reason = _fit_churn(log, plan, prior, params)
+    if churn is not None:
+        document["churn"] = {"features": list(churn.feature_names_in_), "calibration": churn.calibration_}
+    return FittedModels(
+        as_of=as_of,
+        transactions=transactions,
+        spend=spend,
+        churn=churn,
+        churn_reason=reason,
+        plan=plan,
+        model=document,
+        booster_text=churn.booster_.model_to_string() if churn is not None else None,
+        features=features,
+    )
+
+
+def check_fittable(features: pd.DataFrame, as_of: date, params: LifetimeValueParams) -> None:
+    """Refuse a customer base that value models cannot learn from, saying what is missing.
+
+    Raises
+    ------
+    HistoryError, DataError
+    """
+    if features.empty:
+        raise HistoryError(
+            f"no customer had bought by {as_of}: choose a later --as-of or a shorter --horizon"
+        )
+    repeaters = int((features["frequency"] > 0).sum())
+    if repeaters < MINIMUM_REPEATERS:
+        raise DataError(
+            f"only {repeaters} of {len(features):,} customers had bought again by {as_of}, at least "
+            f"{MINIMUM_REPEATERS} are needed to learn a rhythm: use a longer history or a shorter --horizon"
+        )
+    amounts = features.loc[features["frequency"] > 0, "monetary_value"]
+    if params.spend == "gamma_gamma" and np.ptp(amounts) <= 1e-9 * amounts.max():
+        raise DataError(
+            f"every repeat purchase amounts to {amounts.iloc[0]:g}, so customers' spend cannot be told apart: "
+            "map amount to the column of prices, or expect the mean of everyone with --set clv.spend=mean"
+        )
+
+
+def _fit_spend(features: pd.DataFrame, params: Params) -> GammaGamma:
+    """Fit Gamma-Gamma, or let it fall back to one mean amount for everyone where that is asked for."""
+    if params.clv.spend == "gamma_gamma":
+        return GammaGamma().fit(features)
+    repeaters = features["frequency"] > 0
+    mean = np.average(features["monetary_value"][repeaters], weights=features["frequency"][repeaters])
+    return GammaGamma().fit(features.assign(monetary_value=np.where(repeaters, mean, 0.0)))
+
+
+def _document(as_of: date, params: Params, transactions: Any, spend: Any) -> dict[str, Any]:
+    return {
+        "format": FORMAT,
+        "as_of": as_of.isoformat(),
+        "horizon_days": params.horizon_days,
+        "language": params.language,
+        "transactions": {"model": params.clv.model, "params": transactions.params_},
+        "spend": {"model": params.clv.spend, "params": spend.params_},
+        "lifetime_value": {
+            "annual_discount_rate": params.clv.annual_discount_rate,
+            "margin": params.clv.margin,
+            "interval": params.clv.interval,
+            "draws": params.clv.draws,
+            "seed": params.seed,
+        },
+        "churn": None,
+        "drivers": {"top": params.drivers.top, "base": 0.0},
+    }
+
+
+def _fit_churn(log: TransactionLog, plan: SnapshotPlan | None, prior: Any, params: Params) -> tuple[Any, str]:
+    if plan is None:
+        return None, "the history holds no earlier window to learn from: churn is the purchase model's alone"
+    window = plan.window_days
+    training = pd.concat([_centred(snapshot(log, day, window), prior, window) for day in plan.training])
+    validation = _centred(snapshot(log, plan.validation, window), prior, window)
+    for rows, name in ((training, "training"), (validation, "validation")):
+        if rows["churned"].nunique() < 2:
+            return (
+                None,
+                f"in the {name} windows all customers behaved alike: churn is the purchase model's alone",
+            )
+    names = [name for name in training.columns if name not in ("customer_id", "prior", *OUTCOMES)]
+    names = [name for name in names if training[name].min() < training[name].max()]
+    classifier = ChurnClassifier(**params.churn.lightgbm.model_dump(), random_state=params.seed)
+    classifier.fit(
+        training[names],
+        training["churned"],
+        offset=training["prior"],
+        validation=(validation[names], validation["churned"], validation["prior"]),
+    )
+    shorter = f", shorter than the horizon of {params.horizon_days}" if window < params.horizon_days else ""
+    return classifier, f"learnt on {len(plan.training) + 1} snapshots with windows of {window} days{shorter}"
+
+
+def _centred(rows: pd.DataFrame, prior: Any, window_days: int) -> pd.DataFrame:
+    """Add the purchase model's log odds, shifted so that their mean probability is the observed one.
+
+    The level of a window (a season, a campaign) is common to all customers: the trees shall learn who
+    leaves, not how many left in that window.
+    """
+    log_odds = prior(rows, window_days)
+    return rows.assign(prior=log_odds + _level(log_odds, float(rows["churned"].mean())))
+
+
+def _level(log_odds: NDArray[np.float64], mean: float) -> float:
+    from scipy.optimize import brentq
+
+    if not 0.0 < mean < 1.0:
+        return 0.0
+
+    def excess(shift: float) -> float:
+        return float(calibrated(log_odds, slope=1.0, intercept=shift).mean()) - mean
+
+    if excess(-_CENTRING_LIMIT) > 0 or excess(_CENTRING_LIMIT) < 0:
+        return 0.0
+    return float(brentq(excess, -_CENTRING_LIMIT, _CENTRING_LIMIT))

@@ -1,0 +1,1 @@
+"""The MLflow door: store, bundle, log, register, load."""

@@ -1,0 +1,100 @@
+"""The served model: one code file, a JSON document and the trees' text, with its signature."""
+
+from __future__ import annotations
+
+import json
+from importlib import metadata, resources
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from guanxi import __version__
+from guanxi.pipeline.fit import FittedModels
+from guanxi.registry import embedding
+from guanxi.registry.store import import_mlflow, quiet_warnings
+
+_REQUIREMENTS = ("mlflow", "numpy", "pandas", "scipy")
+_EXAMPLE_ROWS = 5
+
+
+def log_bundle(fitted: FittedModels, folder: Path) -> Any:
+    """Log the served model to the active MLflow run.
+
+    Parameters
+    ----------
+    fitted : FittedModels
+    folder : Path
+        An empty folder for the files on their way.
+
+    Returns
+    -------
+    mlflow.models.model.ModelInfo
+    """
+    mlflow = import_mlflow()
+    artifacts = {"model": _write(folder / "model.json", json.dumps(fitted.model, indent=1))}
+    if fitted.booster_text is not None:
+        artifacts["trees"] = _write(folder / "trees.txt", fitted.booster_text)
+    code = _write(folder / "guanxi_model.py", served_code())
+    example = example_rows(fitted)
+    with quiet_warnings():
+        return mlflow.pyfunc.log_model(
+            name="model",
+            python_model=code,
+            artifacts=artifacts,
+            signature=signature(fitted),
+            input_example=example,
+            pip_requirements=requirements(fitted),
+            metadata={"guanxi_version": __version__, "as_of": fitted.model["as_of"]},
+        )
+
+
+def served_code() -> str:
+    """Text of the served code file."""
+    sources = embedding.embedded_modules()
+    packages = {name for name in sources if any(other.startswith(name + ".") for other in sources)}
+    template = resources.files("guanxi.registry").joinpath("templates", "served.py.txt")
+    return template.read_text(encoding="utf-8").format(
+        version=__version__,
+        digest=embedding.digest(sources),
+        packages=repr(packages or set()),
+        sources="\n".join(f"    {name!r}: r'''{text}''',\n" for name, text in sources.items()),
+    )
+
+
+def example_rows(fitted: FittedModels) -> pd.DataFrame:
+    """Give a few real feature rows, without the customers' names."""
+    return fitted.features[fitted.scorer.features].head(_EXAMPLE_ROWS).reset_index(drop=True)
+
+
+def signature(fitted: FittedModels) -> Any:
+    """Signature of the served model: float features in, prediction table out, defaults as trained."""
+    from mlflow.models import ModelSignature, infer_signature
+    from mlflow.types import ColSpec, ParamSchema, ParamSpec, Schema
+
+    model = fitted.model
+    value = model["lifetime_value"]
+    params = ParamSchema(
+        [
+            ParamSpec("as_of", "string", model["as_of"]),
+            ParamSpec("horizon_days", "long", model["horizon_days"]),
+            ParamSpec("drivers", "long", model["drivers"]["top"]),
+            ParamSpec("annual_discount_rate", "double", value["annual_discount_rate"]),
+            ParamSpec("interval", "double", value["interval"]),
+        ]
+    )
+    inputs = Schema([ColSpec("double", name) for name in fitted.scorer.features])
+    with quiet_warnings():
+        outputs = infer_signature(fitted.scorer.score(example_rows(fitted))).inputs
+    return ModelSignature(inputs=inputs, outputs=outputs, params=params)
+
+
+def requirements(fitted: FittedModels) -> list[str]:
+    """Pin the packages the served model needs, and only those."""
+    names = (*_REQUIREMENTS, *(("lightgbm",) if fitted.booster_text is not None else ()))
+    return [f"{name}=={metadata.version(name)}" for name in names]
+
+
+def _write(path: Path, text: str) -> str:
+    path.write_text(text, encoding="utf-8")
+    return str(path)

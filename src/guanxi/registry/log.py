@@ -1,0 +1,151 @@
+"""One MLflow run of a training, with a child run for each model."""
+
+from __future__ import annotations
+
+import subprocess
+import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from guanxi import __version__
+from guanxi.params import Params
+from guanxi.pipeline.fit import FittedModels
+from guanxi.registry.bundle import log_bundle
+from guanxi.registry.store import Store, import_mlflow, quiet_warnings
+
+_SHORT = {"guanxi": "", "naive (own past rate)": "_naive", "BG/NBD alone": "_bg_nbd"}
+
+
+@dataclass(frozen=True)
+class TrainingRecord:
+    """What a training leaves behind in MLflow, beside the model.
+
+    Attributes
+    ----------
+    params : Params
+    source : str
+        Without passwords.
+    data_digest : str
+        Of all accepted lines, whatever their order.
+    facts : dict
+        Usability report.
+    metrics : pandas.DataFrame or None
+        ``target, model, metric, value`` on the held-out window.
+    figures : mapping of str to callable
+        File name, to what draws the matplotlib figure.
+    """
+
+    params: Params
+    source: str
+    data_digest: str
+    facts: Mapping[str, Any]
+    metrics: pd.DataFrame | None
+    figures: Mapping[str, Callable[[], Any]]
+
+
+def log_training(
+    store: Store, served: FittedModels, twin: FittedModels | None, record: TrainingRecord
+) -> tuple[str, str]:
+    """Log a training; return the run's identifier and the address of the logged model."""
+    mlflow = import_mlflow()
+    with (
+        quiet_warnings(),
+        mlflow.start_run(experiment_id=store.experiment_id, tags=_tags(served, twin)) as run,
+    ):
+        mlflow.log_params(record.params.flat() | {"as_of": served.as_of.isoformat(), "source": record.source})
+        mlflow.log_text(record.params.to_yaml(), "params.yaml")
+        mlflow.log_dict(dict(record.facts), "usability.json")
+        mlflow.log_input(_dataset(served.features, record), context="training")
+        if record.metrics is not None:
+            mlflow.log_metrics(_metrics(record.metrics))
+            mlflow.log_text(record.metrics.to_csv(index=False), "holdout/metrics.csv")
+        for name, draw in record.figures.items():
+            mlflow.log_figure(draw(), f"figures/{name}.png")
+        _log_children(mlflow, store, served, record)
+        with tempfile.TemporaryDirectory() as folder:
+            info = log_bundle(served, Path(folder))
+    return str(run.info.run_id), str(info.model_uri)
+
+
+def log_page(store: Store, run_id: str, html: str) -> None:
+    """Add the report to a finished run."""
+    store.client.log_text(run_id, html, "report.html")
+
+
+def _log_children(mlflow: Any, store: Store, served: FittedModels, record: TrainingRecord) -> None:
+    for name, target, params, metrics, report in _children(served):
+        tags = {"guanxi.model": name}
+        with mlflow.start_run(run_name=name, nested=True, experiment_id=store.experiment_id, tags=tags):
+            mlflow.log_params(params)
+            mlflow.log_metrics(metrics)
+            mlflow.log_dict(report, "fit_report.json")
+            if record.metrics is not None:
+                mlflow.log_metrics(_metrics(record.metrics[record.metrics["target"] == target]))
+
+
+def _children(
+    served: FittedModels,
+) -> list[tuple[str, str, dict[str, Any], dict[str, float], dict[str, Any]]]:
+    """Name, target, parameters, metrics and fit report of each model."""
+    value = [
+        (name, target, model.params_, {"log_likelihood": model.log_likelihood_}, _plain(model.fit_report_))
+        for name, target, model in (
+            ("transactions", "purchases", served.transactions),
+            ("spend", "spend", served.spend),
+        )
+    ]
+    report = {"reason": served.churn_reason}
+    if served.churn is None:
+        return [*value, ("churn", "churn", {}, {}, report)]
+    calibration = {f"calibration_{name}": number for name, number in served.churn.calibration_.items()}
+    metrics = {"rounds": float(served.churn.n_rounds_), **calibration}
+    return [*value, ("churn", "churn", served.churn.get_params(), metrics, report)]
+
+
+def _metrics(table: pd.DataFrame) -> dict[str, float]:
+    rows = table.dropna(subset="value").to_dict("records")
+    return {
+        f"{row['target']}_{row['metric']}{_SHORT.get(row['model'], '')}": float(row["value"]) for row in rows
+    }
+
+
+def _dataset(features: pd.DataFrame, record: TrainingRecord) -> Any:
+    """Describe the training data by our own digest: MLflow's would cover the first 10,000 rows only."""
+    from mlflow.data.code_dataset_source import CodeDatasetSource
+    from mlflow.data.pandas_dataset import PandasDataset
+
+    source = CodeDatasetSource(tags={"source": record.source})
+    return PandasDataset(features, source, name=record.source[-100:], digest=record.data_digest)
+
+
+def _tags(served: FittedModels, twin: FittedModels | None) -> dict[str, str]:
+    tags = {
+        "guanxi.version": __version__,
+        "guanxi.as_of": served.as_of.isoformat(),
+        "guanxi.twin_as_of": twin.as_of.isoformat() if twin else "none",
+    }
+    commit = _git("rev-parse", "HEAD")
+    if commit:
+        tags["mlflow.source.git.commit"] = commit
+        tags["guanxi.git_dirty"] = str(bool(_git("status", "--porcelain"))).lower()
+    return tags
+
+
+def _git(*arguments: str) -> str:
+    try:
+        done = subprocess.run(["git", *arguments], capture_output=True, text=True, timeout=10, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return done.stdout.strip() if done.returncode == 0 else ""
+
+
+def _plain(report: Mapping[str, Any]) -> dict[str, Any]:
+    """Turn a report's values into what JSON holds."""
+    return {
+        name: value if isinstance(value, str | int | float | bool | None) else str(value)
+        for name, value in report.items()
+    }

@@ -1,0 +1,167 @@
+"""Registered models: register, test from the registry, alias, load."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from guanxi.data.sources import first_line, redact
+from guanxi.errors import RegistryError
+from guanxi.pipeline.fit import FittedModels
+from guanxi.registry.bundle import example_rows
+from guanxi.registry.store import Store, import_mlflow, quiet_warnings
+
+CANDIDATE, CHAMPION, PREVIOUS = "candidate", "champion", "previous"
+
+
+@dataclass(frozen=True)
+class LoadedModel:
+    """A model loaded from the registry or from a folder.
+
+    Attributes
+    ----------
+    uri : str
+        What was asked for.
+    version : str
+        Version in the registry, or the model's identifier where it comes from elsewhere.
+    pyfunc : mlflow.pyfunc.PyFuncModel
+    features : list of str
+        Feature columns it takes.
+    horizon_days : int
+        The horizon it was trained for.
+    """
+
+    uri: str
+    version: str
+    pyfunc: Any
+    features: list[str]
+    horizon_days: int
+
+    def predict(self, features: pd.DataFrame, **params: Any) -> pd.DataFrame:
+        """Score a feature table; ``params`` as in the model's signature, None meaning as trained.
+
+        Raises
+        ------
+        RegistryError
+            If the table lacks a feature the model was trained with.
+        """
+        missing = [name for name in self.features if name not in features.columns]
+        if missing:
+            raise RegistryError(
+                f"model {self.uri} needs features that this data does not give ({', '.join(missing[:3])}): "
+                "map the columns it was trained with, or train a model on this data"
+            )
+        given = {name: value for name, value in params.items() if value is not None}
+        table: pd.DataFrame = self.pyfunc.predict(features[self.features].astype("float64"), params=given)
+        return table
+
+
+def register(store: Store, run_id: str, model_uri: str, tags: dict[str, str]) -> str:
+    """Register a logged model as a new version with alias ``candidate``; return the version."""
+    from mlflow.exceptions import MlflowException
+
+    name = store.registered_model
+    try:
+        store.client.get_registered_model(name)
+    except MlflowException:
+        store.client.create_registered_model(name)
+    model_id = model_uri.removeprefix("models:/")
+    version = store.client.create_model_version(name, model_uri, run_id, tags, model_id=model_id).version
+    store.client.set_registered_model_alias(store.registered_model, CANDIDATE, version)
+    return str(version)
+
+
+def smoke_test(store: Store, version: str, fitted: FittedModels) -> None:
+    """Load a version from the registry and compare its numbers with the package's.
+
+    Raises
+    ------
+    RegistryError
+        If it does not load or gives other numbers.
+    """
+    loaded = load_model(f"models:/{store.registered_model}/{version}")
+    example = example_rows(fitted)
+    served, own = loaded.predict(example), fitted.scorer.score(example)
+    numeric = own.select_dtypes("number").columns
+    if not np.allclose(served[numeric], own[numeric], rtol=1e-9, atol=0, equal_nan=True):
+        raise RegistryError(
+            f"version {version} gives other numbers from the registry than before: not promoted"
+        )
+    store.client.set_model_version_tag(store.registered_model, version, "guanxi.smoke_test", "passed")
+
+
+def champion_version(store: Store) -> str | None:
+    """Version that is champion, if there is one."""
+    from mlflow.exceptions import MlflowException
+
+    try:
+        return str(store.client.get_model_version_by_alias(store.registered_model, CHAMPION).version)
+    except MlflowException:
+        return None
+
+
+def make_champion(store: Store, version: str) -> None:
+    """Make a version champion where there is none."""
+    store.client.set_registered_model_alias(store.registered_model, CHAMPION, version)
+
+
+def load_model(uri: str) -> LoadedModel:
+    """Load a model by its MLflow address, such as ``models:/guanxi@champion`` or a folder.
+
+    Loading runs the model's code: load only from registries you trust.
+
+    Raises
+    ------
+    RegistryError
+        If there is no such model, or it is not one of guanxi's.
+    """
+    mlflow = import_mlflow()
+    try:
+        with quiet_warnings():
+            pyfunc = mlflow.pyfunc.load_model(uri)
+            version = _version(mlflow, uri)
+    except Exception as error:
+        raise RegistryError(f"cannot load model {redact(uri)}: {_reason(error)}") from error
+    metadata = pyfunc.metadata
+    params = {spec.name: spec.default for spec in (metadata.get_params_schema() or [])}
+    if "horizon_days" not in params:
+        raise RegistryError(f"{redact(uri)} is no guanxi model: train one with guanxi train")
+    features = list(metadata.get_input_schema().input_names())
+    return LoadedModel(uri, version or metadata.model_uuid, pyfunc, features, int(params["horizon_days"]))
+
+
+def export(uri: str, folder: Path) -> None:
+    """Copy a registered model to a folder that MLflow loads; an earlier copy is replaced."""
+    import shutil
+
+    mlflow = import_mlflow()
+    new = folder.with_name(folder.name + ".new")
+    shutil.rmtree(new, ignore_errors=True)
+    with quiet_warnings():
+        mlflow.artifacts.download_artifacts(artifact_uri=uri, dst_path=str(new))
+    shutil.rmtree(folder, ignore_errors=True)
+    new.rename(folder)
+
+
+def _version(mlflow: Any, uri: str) -> str:
+    """Version number behind a registry address; empty for anything else."""
+    if not uri.startswith("models:/"):
+        return ""
+    name = uri.removeprefix("models:/")
+    client = mlflow.MlflowClient()
+    if "@" in name:
+        return str(client.get_model_version_by_alias(*name.split("@", 1)).version)
+    return name.split("/", 1)[1] if "/" in name else ""
+
+
+def _reason(error: Exception) -> str:
+    text = redact(first_line(error))
+    if "alias" in text and "not found" in text:
+        return f"{text}; run guanxi run or guanxi train first, or name a version as in models:/guanxi/1"
+    if "not found" in text.lower() or "RESOURCE_DOES_NOT_EXIST" in text:
+        return f"{text}; check the name with mlflow ui, or train it with guanxi train"
+    return text

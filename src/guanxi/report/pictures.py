@@ -1,0 +1,145 @@
+"""The figures of the page, each with its title, its sentence and its description for who cannot see it."""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from guanxi.periods import add_days
+from guanxi.report import figures, style, summaries
+from guanxi.report.beeswarm import strongest_drivers
+from guanxi.report.formats import MISSING, number, percent
+from guanxi.report.words import Language, words
+
+if TYPE_CHECKING:
+    from datetime import date
+
+    from matplotlib.figure import Figure
+
+    from guanxi.report.beeswarm import Explanation
+
+_ZERO_MARGIN = 0.0005  # differences that would be written as 0.0 %
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A figure as an image inside the page, with its words."""
+
+    uri: str
+    title: str
+    alt: str
+    caption: str
+
+
+def _picture(figure: Figure, plot: str, title: str, caption: str, language: Language) -> Picture:
+    """Put a figure in an address of its own: as an image its SVG can neither run nor load anything."""
+    t = words(language)
+    uri = "data:image/svg+xml;base64," + b64encode(style.svg(figure).encode()).decode()
+    alt = t["chart"].format(title=title, x=t[f"x_{plot}"], y=t[f"y_{plot}"])
+    return Picture(uri, title, alt, caption)
+
+
+def value(predictions: pd.DataFrame, language: Language) -> Picture:
+    """How concentrated the expected value is."""
+    t = words(language)
+    curve = summaries.concentration(predictions)
+    caption = t["nothing"]
+    if curve is not None:
+        top10, top20 = percent(curve.held_by(0.1)), percent(curve.held_by(0.2))
+        caption = t["concentration_text"].format(top10=top10, top20=top20)
+    figure = figures.value_concentration(predictions, language)
+    return _picture(figure, "concentration", t["concentration"], caption, language)
+
+
+def held_out(
+    holdout: pd.DataFrame, first_day: date, tracking: pd.DataFrame, language: Language
+) -> list[Picture]:
+    """Predictions against what happened in the window held out from `first_day` on."""
+    return [
+        _calibration(holdout, language),
+        _by_frequency(holdout, language),
+        _tracking(tracking, add_days(first_day, -1), language),
+        _lift(holdout, language),
+    ]
+
+
+def _calibration(holdout: pd.DataFrame, language: Language) -> Picture:
+    t = words(language)
+    reliability = summaries.reliability(holdout)
+    caption = t["nothing"]
+    if len(reliability):
+        weights = reliability["customers"]
+        caption = t["calibration_text"].format(
+            predicted=percent(float(np.average(reliability["predicted"], weights=weights)), 1),
+            observed=percent(float(np.average(reliability["observed"], weights=weights)), 1),
+            gap=number(summaries.calibration_gap(reliability) * 100, 1),
+        )
+    figure = figures.calibration(holdout, language)
+    return _picture(figure, "calibration", t["calibration"], caption, language)
+
+
+def _by_frequency(holdout: pd.DataFrame, language: Language) -> Picture:
+    t = words(language)
+    expected, actual = float(holdout["expected_purchases"].sum()), float(holdout["purchases"].sum())
+    caption = t["by_frequency_text"].format(
+        expected=number(expected), actual=number(actual), difference=_difference(expected, actual, t)
+    )
+    figure = figures.purchases_by_frequency(holdout, language)
+    return _picture(figure, "by_frequency", t["by_frequency"], caption, language)
+
+
+def _tracking(tracking: pd.DataFrame, cutoff: date, language: Language) -> Picture:
+    t = words(language)
+    caption = t["nothing"]
+    if len(tracking):
+        last = tracking.iloc[-1]
+        caption = t["tracking_text"].format(
+            date=pd.Timestamp(last["date"]).date(),
+            expected=number(last["expected"]),
+            actual=number(last["actual"]),
+            difference=_difference(float(last["expected"]), float(last["actual"]), t),
+        )
+    figure = figures.tracking(tracking, cutoff, language)
+    return _picture(figure, "tracking", t["tracking"], caption, language)
+
+
+def _difference(expected: float, actual: float, t: dict[str, str]) -> str:
+    difference = summaries.relative_difference(expected, actual)
+    if np.isnan(difference):
+        return MISSING
+    if abs(difference) < _ZERO_MARGIN:
+        return t["expected_even"]
+    return t["expected_over" if difference > 0 else "expected_under"].format(
+        share=percent(abs(difference), 1)
+    )
+
+
+def _lift(holdout: pd.DataFrame, language: Language) -> Picture:
+    t = words(language)
+    sentences = []
+    for key, score, outcome in (
+        ("lift_churn_text", "churn_probability", "churned"),
+        ("lift_spend_text", "expected_spend_total", "spend"),
+    ):
+        curve = summaries.gains(holdout[score], holdout[outcome])
+        if curve is not None:
+            held = curve.held_by(0.1)
+            sentences.append(t[key].format(share=percent(held), lift=number(held / 0.1, 1)))
+    caption = " ".join(sentences) or t["nothing"]
+    return _picture(figures.lift(holdout, language), "lift", t["lift"], caption, language)
+
+
+def shap(explanation: Explanation | None, language: Language) -> Picture | None:
+    """Draw what moves churn probability; None where nothing was explained."""
+    if explanation is None:
+        return None
+    t = words(language)
+    names = [str(explanation.feature_names[i]).replace("_", " ") for i in strongest_drivers(explanation, 3)]
+    caption = t["shap_text"].format(
+        customers=number(len(explanation.values)), features=", ".join(names) or MISSING
+    )
+    return _picture(figures.shap_summary(explanation, language), "shap", t["shap"], caption, language)

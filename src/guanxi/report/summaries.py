@@ -1,0 +1,147 @@
+"""The numbers behind the page: tables of any length become a few figures, groups and curves."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, NDArray
+
+_NORMAL_975 = 1.959963984540054
+LEAVING = 0.5
+
+
+@dataclass(frozen=True)
+class Headline:
+    """Totals over all customers; amounts in the currency of the data, shares of 1."""
+
+    customers: int
+    value: float
+    leavers: int
+    leaver_share: float
+    value_at_risk: float
+    value_at_risk_share: float
+
+
+@dataclass(frozen=True)
+class Gains:
+    """Share of an outcome (`captured`) held by the share of `customers` that ranks highest, both 0 to 1."""
+
+    customers: NDArray[np.float64]
+    captured: NDArray[np.float64]
+
+    def held_by(self, top: float) -> float:
+        """Share of the outcome held by the share `top` of customers."""
+        return float(np.interp(top, self.customers, self.captured))
+
+
+def headline(predictions: pd.DataFrame) -> Headline:
+    """Sum the prediction table up; a customer is likely to leave above a churn probability of 0.5.
+
+    Examples
+    --------
+    >>> table = pd.DataFrame({"clv": [10.0, 30.0], "churn_probability": [0.9, 0.1]})
+    >>> headline(table).value_at_risk
+    12.0
+    """
+    value = float(predictions["clv"].sum())
+    at_risk = float((predictions["clv"] * predictions["churn_probability"]).sum())
+    leavers = int((predictions["churn_probability"] > LEAVING).sum())
+    customers = len(predictions)
+    return Headline(
+        customers=customers,
+        value=value,
+        leavers=leavers,
+        leaver_share=leavers / customers if customers else float("nan"),
+        value_at_risk=at_risk,
+        value_at_risk_share=at_risk / value if value > 0 else float("nan"),
+    )
+
+
+def gains(score: ArrayLike, outcome: ArrayLike) -> Gains | None:
+    """Cumulative share of the outcome against the share of customers, highest score first.
+
+    Customers of equal score share their outcome evenly, so that their order does not matter. Rows
+    without score or outcome are left out. None when the outcome adds up to nothing.
+
+    Examples
+    --------
+    >>> gains([3, 1, 2, 0], [6, 2, 2, 0]).held_by(0.25)
+    0.6
+    """
+    scores = np.asarray(score, dtype=float)
+    outcomes = np.asarray(outcome, dtype=float)
+    known = np.isfinite(scores) & np.isfinite(outcomes)
+    scores, outcomes = scores[known], outcomes[known]
+    total = outcomes.sum()
+    if not total > 0:
+        return None
+    order = np.argsort(-scores, kind="stable")
+    ends = np.append(np.flatnonzero(np.diff(scores[order])), scores.size - 1)
+    captured = np.cumsum(outcomes[order])[ends] / total
+    return Gains(np.append(0.0, (ends + 1) / scores.size), np.append(0.0, captured))
+
+
+def concentration(predictions: pd.DataFrame) -> Gains | None:
+    """Share of the expected value held by the most valuable customers (a Lorenz curve from the top)."""
+    return gains(predictions["clv"], predictions["clv"])
+
+
+def reliability(holdout: pd.DataFrame) -> pd.DataFrame:
+    """Predicted and observed churn by tenth of predicted probability, with 95 % Wilson intervals.
+
+    Equal probabilities stay in one group, so there may be fewer than ten.
+
+    Returns
+    -------
+    pandas.DataFrame
+        `predicted, observed, lower, upper` (shares of 1) and `customers`, by rising probability.
+    """
+    known = holdout[["churn_probability", "churned"]].dropna().astype(float)
+    if known.empty:
+        return pd.DataFrame(columns=["predicted", "observed", "lower", "upper", "customers"], dtype=float)
+    probability = known["churn_probability"].to_numpy()
+    edges = np.unique(np.quantile(probability, np.arange(0.1, 1.0, 0.1)))
+    groups = known.groupby(np.searchsorted(edges, probability, side="left"))
+    table = groups.mean().set_axis(["predicted", "observed"], axis=1)
+    table["customers"] = groups.size()
+    table["lower"], table["upper"] = _wilson_interval(table["observed"], table["customers"])
+    return table[["predicted", "observed", "lower", "upper", "customers"]].reset_index(drop=True)
+
+
+def _wilson_interval(share: pd.Series, size: pd.Series) -> tuple[pd.Series, pd.Series]:
+    """95 % interval of a binomial share (Wilson 1927), inside 0 to 1 also for shares of 0 and 1."""
+    z2 = _NORMAL_975**2
+    centre = (share + z2 / (2 * size)) / (1 + z2 / size)
+    half = _NORMAL_975 * np.sqrt(share * (1 - share) / size + z2 / (4 * size**2)) / (1 + z2 / size)
+    # Rounding can carry a bound past the share itself, where the interval ends exactly on it (0 and 1).
+    return np.minimum(centre - half, share), np.maximum(centre + half, share)
+
+
+def calibration_gap(table: pd.DataFrame) -> float:
+    """Mean absolute difference of predicted and observed share over customers (calibration error)."""
+    return float(np.average((table["predicted"] - table["observed"]).abs(), weights=table["customers"]))
+
+
+def purchases_by_frequency(holdout: pd.DataFrame, last: int = 7) -> pd.DataFrame:
+    """Mean purchases per customer in the held-out window by past repeat purchases, `last` and more as one.
+
+    Returns
+    -------
+    pandas.DataFrame
+        `frequency, actual, expected, customers`, by rising frequency.
+    """
+    grouped = holdout.groupby(holdout["frequency"].clip(upper=last).astype(int))
+    table = grouped.agg(
+        actual=("purchases", "mean"), expected=("expected_purchases", "mean"), customers=("frequency", "size")
+    )
+    return table.reset_index()
+
+
+def relative_difference(expected: float, actual: float) -> float:
+    """How much more was expected than happened, as a share of what happened; NaN when nothing happened."""
+    return (expected - actual) / actual if actual > 0 else float("nan")

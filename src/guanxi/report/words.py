@@ -1,0 +1,400 @@
+"""Every word of the page and of the figures, in English and Chinese, in one place."""
+
+from __future__ import annotations
+
+from typing import Literal, NamedTuple
+
+Language = Literal["en", "zh"]
+Direction = Literal["lower", "higher", "zero"]
+
+# key: (English, Chinese). Words in braces are filled in by the page; nothing here is markup. A blank before
+# a per-cent sign is made unbreakable when the words are handed out.
+_WORDS: dict[str, tuple[str, str]] = {
+    "lang": ("en", "zh-Hans"),
+    "title": ("Customer relationships", "客户关系报告"),
+    "subtitle": (
+        "What each relationship is worth, whether it will last, and why",
+        "每段客户关系值多少、能否持续、原因何在",
+    ),
+    "source": ("Source", "数据来源"),
+    "as_of": ("As of", "截止日期"),
+    "horizon": ("Looking ahead", "预测期"),
+    "days": ("{days} days, to {end}", "{days} 天，至 {end}"),
+    "model_version": ("Model", "模型"),
+    "contents": ("Contents", "目录"),
+    "generated_by": ("Made by {by}", "由 {by} 生成"),
+    "self_contained": (
+        "This page holds everything it shows and loads nothing from elsewhere.",
+        "本页内容完整自足，不从外部加载任何资源。",
+    ),
+    # headline
+    "headline": ("At a glance", "概览"),
+    "customers": ("Customers", "客户数"),
+    "customers_note": ("known on {as_of}", "截至 {as_of} 的已知客户"),
+    "total_value": ("Expected value", "预期价值"),
+    "total_value_note": (
+        "discounted margin expected from all of them over the next {days} days, in the currency of the data",
+        "全部客户未来 {days} 天的预期折现利润，货币单位与数据一致",
+    ),
+    "leavers": ("Likely to leave", "可能流失"),
+    "leavers_note": (
+        "{share} of customers: more likely than not to buy nothing in the next {days} days",
+        "占客户的 {share}：未来 {days} 天内不再购买的可能性过半",
+    ),
+    "value_at_risk": ("Value at risk", "风险价值"),
+    "value_at_risk_note": (
+        "{share} of the expected value: each customer's value weighted by the probability of leaving",
+        "占预期价值的 {share}：每位客户的价值乘以其流失概率之和",
+    ),
+    "notices": ("Worth knowing about the data", "关于数据的提示"),
+    # value
+    "value": ("Where the value is", "价值在哪里"),
+    "concentration": ("Value concentration", "价值集中度"),
+    "concentration_text": (
+        "The top 10 % of customers hold {top10} of the expected value, the top 20 % hold {top20}.",
+        "价值最高的 10 % 客户占预期价值的 {top10}，最高的 20 % 占 {top20}。",
+    ),
+    "top_share": ("Most valuable", "价值最高的"),
+    "share_of_value": ("Share of value", "价值占比"),
+    "top_customers": ("The most valuable customers", "最有价值的客户"),
+    "top_customers_note": (
+        (
+            "The {count} customers with the highest expected value over the next {days} days. "
+            "▲ speaks for leaving, ▼ for staying."
+        ),
+        "未来 {days} 天预期价值最高的 {count} 位客户。▲ 表示倾向流失，▼ 表示倾向留存。",
+    ),
+    "at_risk": ("Where most value is at risk", "风险价值最高的客户"),
+    "at_risk_note": (
+        "The {count} customers with the highest value × churn probability: where a call pays most.",
+        "价值 × 流失概率最高的 {count} 位客户：最值得优先联系。",
+    ),
+    "customer": ("Customer", "客户"),
+    "expected_value": ("Expected value", "预期价值"),
+    "interval": ("likely range", "可能区间"),
+    "at_risk_column": ("Value at risk", "风险价值"),
+    "churn_probability": ("Churn probability", "流失概率"),
+    "expected_purchases": ("Expected purchases", "预期购买次数"),
+    "last_purchase": ("Last purchase", "上次购买"),
+    "last_purchase_note": ("days ago", "天前"),
+    "next_purchase": ("Next purchase", "下次购买"),
+    "next_purchase_note": ("if still a customer", "若仍为客户"),
+    "drivers": ("Why", "原因"),
+    "raises": ("speaks for leaving", "倾向流失"),
+    "lowers": ("speaks for staying", "倾向留存"),
+    # trust
+    "trust": ("How far to trust it", "可信程度"),
+    "trust_note": (
+        (
+            "The same recipe was fitted on the data before {start} only and compared with what then "
+            "happened from {start} to {end} to the {customers} customers known by then."
+        ),
+        (
+            "用同样的方法仅以 {start} 之前的数据拟合模型，再与当时已知的 {customers} 位客户在 "
+            "{start} 至 {end} 期间的实际情况比较。"
+        ),
+    ),
+    "trust_none": (
+        (
+            "There was not enough history to hold a period back, so nothing here has been checked against "
+            "what happened."
+        ),
+        "历史数据不足，无法留出检验期，因此本页结果尚未与实际情况核对。",
+    ),
+    "calibration": ("Churn: promised and kept", "流失概率校准"),
+    "calibration_text": (
+        (
+            "On average {predicted} were expected to leave and {observed} did; "
+            "the groups are off by {gap} percentage points on average."
+        ),
+        "平均预期流失 {predicted}，实际流失 {observed}；各组平均偏差 {gap} 个百分点。",
+    ),
+    "calibration_table": (
+        "Churn by group of predicted probability: predicted and observed share of leavers, and customers",
+        "按预测概率分组的流失情况：预测值、实际值与客户数",
+    ),
+    "group": ("Group", "组"),
+    "predicted": ("Predicted", "预测"),
+    "observed": ("Observed", "实际"),
+    "by_frequency": ("Purchases by past frequency", "按历史复购次数的购买量"),
+    "by_frequency_text": (
+        "{expected} purchases were expected in all and {actual} were made ({difference}).",
+        "共预期 {expected} 次购买，实际 {actual} 次（{difference}）。",
+    ),
+    "expected_even": ("just right", "完全一致"),
+    "expected_over": ("expected {share} too many", "高估 {share}"),
+    "expected_under": ("expected {share} too few", "低估 {share}"),
+    "tracking": ("Repeat purchases over time", "累计复购次数"),
+    "tracking_text": (
+        "On {date} the model stands at {expected} repeat purchases, the data at {actual} ({difference}).",
+        "截至 {date}，模型预期 {expected} 次复购，实际 {actual} 次（{difference}）。",
+    ),
+    "lift": ("Finding the right ones", "识别效果"),
+    "lift_churn_text": (
+        "The tenth of customers ranked riskiest holds {share} of those who left ({lift} times its share).",
+        "风险最高的十分之一客户中包含 {share} 的流失客户（为随机的 {lift} 倍）。",
+    ),
+    "lift_spend_text": (
+        "The tenth ranked most valuable made {share} of the spend ({lift} times its share).",
+        "预期价值最高的十分之一客户贡献了 {share} 的消费（为随机的 {lift} 倍）。",
+    ),
+    "metrics": ("Measured against simple methods", "与基准方法比较"),
+    "metrics_note": (
+        "★ marks the best value of each row, on the held-out period.",
+        "★ 为留出期内每行的最佳值。",
+    ),
+    "metric": ("Measure", "指标"),
+    "best": ("best", "最佳"),
+    "lower": ("lower is better", "越低越好"),
+    "higher": ("higher is better", "越高越好"),
+    "zero": ("nearer to 0 is better", "越接近 0 越好"),
+    "purchases": ("Purchases", "购买次数"),
+    "spend": ("Spend", "消费金额"),
+    "churn": ("Churn", "流失"),
+    # why
+    "why": ("Why customers leave or stay", "客户为何离开或留下"),
+    "shap": ("What moves churn probability", "影响流失概率的因素"),
+    "shap_text": (
+        (
+            "Each dot is one customer. Right of 0, what is known of this customer speaks for leaving; "
+            "left of 0, for staying. Red is a high value of the driver, blue a low one. "
+            "Strongest over {customers} customers: {features}."
+        ),
+        (
+            "每个点代表一位客户。0 右侧表示该因素使其倾向流失，左侧表示倾向留存；"
+            "红色为因素取值高，蓝色为取值低。对 {customers} 位客户影响最强的因素：{features}。"
+        ),
+    ),
+    # data
+    "data": ("What the data is", "数据概况"),
+    "facts": ("Facts", "基本情况"),
+    "rejected": ("Lines not used, by rule", "未使用的行（按规则）"),
+    "rejected_none": ("Every line read was used.", "读取的每一行均已使用。"),
+    "rule": ("Rule", "规则"),
+    "lines": ("Lines", "行数"),
+    "share": ("Share", "占比"),
+    "warnings": ("Warnings", "警告"),
+    # figures
+    "chart": ("Chart: {title}. Across: {x}. Up: {y}.", "图：{title}。横轴：{x}。纵轴：{y}。"),
+    "nothing": ("nothing to show", "无可显示的数据"),
+    "x_calibration": ("predicted churn probability [%]", "预测流失概率 [%]"),
+    "y_calibration": ("customers who left [%]", "实际流失客户 [%]"),
+    "x_by_frequency": ("repeat purchases before the cutoff", "截止日前的复购次数"),
+    "y_by_frequency": ("purchases per customer", "人均购买次数"),
+    "x_tracking": ("date", "日期"),
+    "y_tracking": ("repeat purchases so far", "累计复购次数"),
+    "x_lift": ("customers, ranked from the top [%]", "客户（由高到低排序）[%]"),
+    "y_lift": ("found among them [%]", "其中包含 [%]"),
+    "x_concentration": ("customers, most valuable first [%]", "客户（价值由高到低）[%]"),
+    "y_concentration": ("share of expected value [%]", "预期价值占比 [%]"),
+    "x_shap": (
+        "effect on churn [log odds]: left of 0 stays, right of 0 leaves",
+        "对流失的影响 [对数几率]：0 左侧倾向留存，右侧倾向流失",
+    ),
+    "y_shap": ("driver, strongest first", "影响因素（由强到弱）"),
+    "actual": ("actual", "实际"),
+    "expected": ("expected", "预期"),
+    "ideal": ("perfect", "理想"),
+    "chance": ("by chance", "随机"),
+    "equal": ("if all were equal", "若价值均等"),
+    "cutoff": ("held out from here", "此后为留出期"),
+    "leavers_by_churn": ("leavers, by churn probability", "流失客户（按流失概率）"),
+    "spend_by_expected": ("spend, by expected spend", "消费（按预期消费）"),
+    "top_hold": ("top {top} % hold {share} %", "前 {top} % 占 {share} %"),
+    "low": ("low", "低"),
+    "high": ("high", "高"),
+    "feature_value": ("value of the driver", "因素取值"),
+    "customers_below": ("number of customers below", "下行为客户数"),
+    # glossary
+    "glossary": ("How to read this", "阅读说明"),
+}
+
+_GLOSSARY: list[tuple[tuple[str, str], tuple[str, str]]] = [
+    (
+        ("Expected value (CLV)", "预期价值（CLV）"),
+        (
+            (
+                "The margin a customer is expected to bring within the horizon, in today's money: number of "
+                "purchases × spend per purchase × margin, discounted. Past spend is not in it."
+            ),
+            "客户在预测期内预计带来的利润（折现到今天）：购买次数 × 单次消费 × 利润率。不含过去的消费。",
+        ),
+    ),
+    (
+        ("Likely range", "可能区间"),
+        (
+            (
+                "Where the value will probably fall. One customer's future is uncertain, so ranges are wide; "
+                "totals over many customers are far surer."
+            ),
+            "价值可能落入的范围。单个客户的未来不确定，区间较宽；多个客户的合计则可靠得多。",
+        ),
+    ),
+    (
+        ("Churn", "流失"),
+        (
+            (
+                "No purchase within the horizon. Of 100 customers with a churn probability of 70 %, about 70 "
+                "should stay away: the calibration chart shows whether that held."
+            ),
+            "预测期内没有购买。流失概率为 70 % 的 100 位客户中，约有 70 位不会再来：校准图显示是否如此。",
+        ),
+    ),
+    (
+        ("Value at risk", "风险价值"),
+        (
+            (
+                "Churn probability × expected value, summed. It ranks whom to keep first; it is not a "
+                "forecast of loss, for the expected value already allows for leaving."
+            ),
+            "流失概率 × 预期价值之和。用于确定优先挽留的客户；预期价值已考虑流失，因此它不是损失预测。",
+        ),
+    ),
+    (
+        ("Driver", "原因"),
+        (
+            (
+                "What the model saw in this customer's behaviour that moved the churn probability "
+                "up or down. It shows association, not cause."
+            ),
+            "模型在客户行为中看到的、使流失概率升高或降低的因素。表示相关性，而非因果。",
+        ),
+    ),
+    (
+        ("Held-out period", "留出期"),
+        (
+            "A stretch of time hidden from the model while it learned, kept to check it honestly.",
+            "建模时对模型隐藏的一段时间，用于如实检验。",
+        ),
+    ),
+]
+
+
+class Measure(NamedTuple):
+    """A metric in words: which direction is better, its label and its meaning."""
+
+    direction: Direction
+    label: str
+    meaning: str
+
+
+_MEASURES: dict[str, tuple[Direction, tuple[str, str], tuple[str, str]]] = {
+    "mae": (
+        "lower",
+        ("Mean absolute error", "平均绝对误差"),
+        ("how far off per customer", "每位客户的平均偏差"),
+    ),
+    "rmse": (
+        "lower",
+        ("Root mean squared error", "均方根误差"),
+        ("large misses weigh more", "大偏差权重更高"),
+    ),
+    "bias": ("zero", ("Bias", "偏差"), ("share by which the expected total is off", "总量预期的相对偏差")),
+    "spearman": (
+        "higher",
+        ("Rank correlation", "等级相关"),
+        ("are customers in the right order", "客户排序是否正确"),
+    ),
+    "top_decile_capture": (
+        "higher",
+        ("Top-10 % capture", "前 10 % 捕获率"),
+        ("share of the best tenth's total that the ranking found", "排序找到的最佳十分之一客户的总量份额"),
+    ),
+    "poisson_deviance": (
+        "lower",
+        ("Poisson deviance", "泊松偏差"),
+        ("how badly the counts fit", "次数拟合的差距"),
+    ),
+    "auc": (
+        "higher",
+        ("AUC", "AUC"),
+        ("chance that a leaver ranks above a stayer", "流失者排在留存者之前的概率"),
+    ),
+    "average_precision": (
+        "higher",
+        ("Average precision", "平均精度"),
+        ("purity of the riskiest", "高风险客户的准确度"),
+    ),
+    "log_loss": (
+        "lower",
+        ("Log loss", "对数损失"),
+        ("punishes confident mistakes", "惩罚过于自信的错误"),
+    ),
+    "brier": ("lower", ("Brier score", "布里尔分数"), ("squared error of probabilities", "概率的平方误差")),
+    "ece": (
+        "lower",
+        ("Calibration error", "校准误差"),
+        ("gap between promised and observed", "预测与实际之差"),
+    ),
+}
+
+
+# The English descriptions stand with the rules themselves.
+_CHINESE_RULES = {
+    "missing_customer": "未注明客户",
+    "missing_timestamp": "缺少时间",
+    "unparsable_timestamp": "时间无法读取",
+    "future_timestamp": "时间在未来",
+    "missing_amount": "缺少金额",
+    "unparsable_amount": "金额不是数字",
+    "non_finite_amount": "金额为无穷大",
+    "duplicate_line": "与前面的行重复（data.duplicates: drop）",
+    "refund_dropped": "退款，按 data.refunds: drop 略去",
+    "refund_without_policy": "退款，按 data.refunds: reject 拒收",
+    "refund_beyond_purchase": "退款超过该客户当天的购买额",
+    "ragged_line": "字段数与表头不符",
+    "unbalanced_quote": "引号未闭合",
+    "invalid_encoding": "文本不符合 data.encoding",
+    "line_too_long": "行过长，无法读取",
+    "unreadable_line": "读取程序拒收该行",
+}
+
+
+def words(language: Language) -> dict[str, str]:
+    """All words of the page in one language, by key.
+
+    Examples
+    --------
+    >>> words("en")["glossary"]
+    'How to read this'
+    """
+    return {key: pair[_column(language)].replace(" %", "\u00a0%") for key, pair in _WORDS.items()}
+
+
+def glossary(language: Language) -> list[tuple[str, str]]:
+    """Terms and what they mean, in reading order."""
+    column = _column(language)
+    return [(term[column], meaning[column].replace(" %", "\u00a0%")) for term, meaning in _GLOSSARY]
+
+
+def measure(metric: str, language: Language) -> Measure | None:
+    """Describe a metric in words; None for one this page does not know.
+
+    Examples
+    --------
+    >>> measure("auc", "en").direction
+    'higher'
+    """
+    if metric not in _MEASURES:
+        return None
+    direction, label, meaning = _MEASURES[metric]
+    column = _column(language)
+    return Measure(direction, label[column], meaning[column])
+
+
+def rule_in_words(rule: str, language: Language) -> str:
+    """Say what a rejected line did wrong; a rule without a description keeps its name.
+
+    Examples
+    --------
+    >>> rule_in_words("missing_customer", "en")
+    'no customer is named'
+    """
+    from guanxi.data.rules import DESCRIPTIONS
+
+    described = DESCRIPTIONS if language == "en" else _CHINESE_RULES
+    return described.get(rule, rule.replace("_", " "))
+
+
+def _column(language: Language) -> int:
+    return 0 if language == "en" else 1

@@ -1,0 +1,244 @@
+"""The page: whole, escaped, self-contained, in both languages."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from dataclasses import replace
+from html.parser import HTMLParser
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from guanxi.data.rules import DESCRIPTIONS
+from guanxi.errors import DataError
+from guanxi.evaluation.metrics import AMOUNTS, COUNTS, PROBABILITIES
+from guanxi.report import RunReport, render
+from guanxi.report.sections import metric_tables
+from guanxi.report.words import _GLOSSARY, _MEASURES, _WORDS, measure, rule_in_words
+
+VOID = {"meta", "link", "img", "rect"}
+
+
+class Page(HTMLParser):
+    """Elements, attributes and text of a page; fails on tags that do not close."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.elements: list[tuple[str, dict[str, str]]] = []
+        self.text: list[str] = []
+        self.open: list[str] = []
+        self.feed(html)
+        self.close()
+        assert not self.open
+
+    def handle_starttag(self, tag, attrs):
+        self.elements.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attrs):
+        self.elements.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        self.text.append(data)
+
+
+@pytest.fixture(scope="module")
+def html(report) -> str:
+    return render(report)
+
+
+@pytest.fixture(scope="module")
+def light(report) -> RunReport:
+    """The same run without the figures that take time."""
+    return replace(report, holdout=None, holdout_window=None, explanation=None)
+
+
+@pytest.fixture(scope="module")
+def page(html) -> Page:
+    return Page(html)
+
+
+def test_nothing_comes_from_elsewhere_and_nothing_runs(html, page):
+    assert not {tag for tag, _ in page.elements} & {"script", "iframe", "object", "embed", "form", "base"}
+    for tag, attributes in page.elements:
+        assert not [name for name in attributes if name.startswith("on")]
+        for name in {"src", "href", "srcset", "action", "data"} & set(attributes):
+            assert attributes[name].startswith(("data:", "#")), (tag, attributes[name])
+    assert "@import" not in html
+    assert "url(" not in html
+    policy = next(a["content"] for _, a in page.elements if a.get("http-equiv") == "Content-Security-Policy")
+    assert policy.startswith("default-src 'none'; img-src data:;")
+
+
+def test_hostile_names_are_text(html, page, hostile):
+    assert hostile not in html
+    assert hostile in page.text
+    assert f"likes {hostile}" in page.text
+
+
+def test_headline_and_concentration(page, predictions):
+    assert f"{len(predictions):,}" in page.text
+    assert f"{predictions['clv'].sum():,.0f}" in page.text
+    top = predictions["clv"].nlargest(len(predictions) // 10).sum() / predictions["clv"].sum()
+    sentence = f"The top 10 % of customers hold {top * 100:.0f} % of".replace(" %", "\u00a0%")
+    assert sentence in " ".join(page.text)
+
+
+def test_accessible(page):
+    tags = [tag for tag, _ in page.elements]
+    assert page.elements[0] == ("html", {"lang": "en"})
+    assert tags.count("h1") == 1
+    levels = [int(tag[1]) for tag in tags if re.fullmatch("h[1-6]", tag)]
+    assert all(after <= before + 1 for before, after in itertools.pairwise(levels))
+    assert all(attributes["alt"] for tag, attributes in page.elements if tag == "img")
+    assert tags.count("img") == 6
+    ids = [attributes["id"] for _, attributes in page.elements if "id" in attributes]
+    assert len(ids) == len(set(ids))
+    links = {attributes["href"] for tag, attributes in page.elements if tag == "a"}
+    assert links == {f"#{name}" for name in ids}
+
+
+def test_small_enough_to_mail(html):
+    assert len(html.encode()) < 1_500_000
+
+
+def test_same_content_same_bytes(report, html):
+    assert render(report) == html
+
+
+def test_chinese(report):
+    page = Page(render(replace(report, language="zh")))
+    assert page.elements[0] == ("html", {"lang": "zh-Hans"})
+    assert "阅读说明" in page.text
+    assert "How to read this" not in page.text
+
+
+def test_shows_only_the_top(report, page):
+    rows = sum(tag == "th" and attributes.get("class") == "id" for tag, attributes in page.elements)
+    assert rows == 20 + 10
+
+
+def test_a_run_with_nothing_held_out(report):
+    empty = replace(
+        report,
+        holdout=None,
+        holdout_window=None,
+        metrics=report.metrics.head(0),
+        tracking=report.tracking.head(0),
+        explanation=None,
+        rejected=report.rejected.head(0),
+        warnings=[],
+        data_facts=[],
+    )
+    text = " ".join(Page(render(empty)).text)
+    assert "nothing here has been checked against what happened" in text
+    assert "Every line read was used." in text
+    assert "Measured against" not in text
+
+
+@pytest.mark.parametrize("rows", [0, 1, 2])
+def test_few_customers(report, rows):
+    few = replace(report, predictions=report.predictions.head(rows), holdout=report.holdout.head(rows))
+    Page(render(few))
+
+
+def test_missing_values_are_dashes(light):
+    predictions = light.predictions.head(3).assign(
+        churn_probability=np.nan, next_purchase_date=pd.NaT, driver_1_text=None, clv_lower=np.nan
+    )
+    text = " ".join(Page(render(replace(light, predictions=predictions))).text)
+    assert not re.search(r"\bnan\b", text, re.IGNORECASE)
+    assert "NaT" not in text
+
+
+def test_no_drivers_no_column(light):
+    columns = [name for name in light.predictions if not name.startswith("driver_")]
+    page = Page(render(replace(light, predictions=light.predictions[columns])))
+    assert "Why" not in page.text
+
+
+def test_a_missing_column_is_named(report):
+    with pytest.raises(DataError, match="report: predictions lacks the column 'clv'"):
+        render(replace(report, predictions=report.predictions.drop(columns="clv")))
+
+
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(text=st.text(alphabet="<>&'\"/!-=; abt关🙂", min_size=1))
+def test_any_text_survives_as_text(light, text):
+    small = light.predictions.head(1).assign(customer_id=text, driver_1_text=text)
+    content = replace(
+        light,
+        source=text,
+        model_version=text,
+        warnings=[text],
+        data_facts=[(text, text)],
+        predictions=small,
+        metrics=pd.DataFrame({"target": [text], "model": [text], "metric": [text], "value": [1.0]}),
+    )
+    page = Page(render(content))
+    assert page.text.count(text) >= 7
+    assert not {tag for tag, _ in page.elements} & {"script", "b"}
+
+
+class TestMetricTables:
+    def table(self, **rows):
+        metrics = pd.DataFrame(
+            [("churn", model, metric, value) for metric, row in rows.items() for model, value in row.items()],
+            columns=["target", "model", "metric", "value"],
+        )
+        [table] = metric_tables(metrics, "en")
+        return table
+
+    def best(self, **rows):
+        table = self.table(**rows)
+        marked = zip(table["models"], table["rows"][0]["cells"], strict=True)
+        return [model for model, cell in marked if cell["best"]]
+
+    def test_guanxi_comes_first(self):
+        assert self.table(auc={"naive": 0.6, "guanxi": 0.7})["models"] == ["guanxi", "naive"]
+
+    def test_direction_decides(self):
+        assert self.best(auc={"guanxi": 0.7, "naive": 0.8}) == ["naive"]
+        assert self.best(log_loss={"guanxi": 0.7, "naive": 0.8}) == ["guanxi"]
+        assert self.best(bias={"guanxi": -0.3, "naive": 0.2, "BG/NBD": -0.1}) == ["BG/NBD"]
+
+    def test_what_reads_the_same_is_equally_good(self):
+        assert self.best(auc={"guanxi": 0.70001, "naive": 0.70002}) == ["guanxi", "naive"]
+
+    def test_nothing_to_compare_nothing_marked(self):
+        assert self.best(auc={"guanxi": 0.7}) == []
+        assert self.best(auc={"guanxi": 0.7, "naive": np.nan}) == []
+        assert self.best(unheard_of={"guanxi": 0.7, "naive": 0.8}) == []
+
+    def test_a_measure_that_a_model_lacks_is_a_dash(self):
+        table = self.table(auc={"guanxi": 0.7, "naive": 0.6}, brier={"guanxi": 0.2})
+        assert [cell["text"] for cell in table["rows"][1]["cells"]] == ["0.200", "–"]
+
+
+def test_both_languages_take_the_same_numbers():
+    pairs = [*_WORDS.values(), *[pair for entry in _GLOSSARY for pair in entry]]
+    pairs += [pair for _, *described in _MEASURES.values() for pair in described]
+    for english, chinese in pairs:
+        assert english
+        assert chinese
+        assert sorted(re.findall(r"{\w+}", english)) == sorted(re.findall(r"{\w+}", chinese)), english
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_every_rule_and_metric_has_words(language):
+    for rule in DESCRIPTIONS:
+        assert rule_in_words(rule, language) != rule.replace("_", " ")
+    for metric in {*COUNTS, *AMOUNTS, *PROBABILITIES}:
+        assert measure(metric, language)
+
+
+def test_an_unknown_rule_keeps_its_name():
+    assert rule_in_words("house_rule", "zh") == "house rule"
