@@ -34,7 +34,7 @@ def customer_base(n: int) -> pd.DataFrame:
 
 def lifetimes_fit(rfm: pd.DataFrame) -> dict[str, float]:
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+        warnings.filterwarnings("ignore", message="The 'mode.chained_assignment' option is deprecated")
         from lifetimes import BetaGeoFitter
 
         start = time.perf_counter()

@@ -40,8 +40,8 @@ def cdnow_sample() -> pd.DataFrame:
 def lifetimes() -> ModuleType:
     """The reference implementation, imported once."""
     with warnings.catch_warnings():
-        # Archived in 2024: its import touches NumPy and pandas names that have moved since.
-        warnings.simplefilter("ignore")
+        # Archived in 2024: its import sets a pandas option that has no effect any more.
+        warnings.filterwarnings("ignore", message="The 'mode.chained_assignment' option is deprecated")
         module = importlib.import_module("lifetimes")
         importlib.import_module("lifetimes.utils")
     return module

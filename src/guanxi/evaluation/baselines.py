@@ -10,7 +10,8 @@ def own_past_rate(features: pd.DataFrame, horizon_days: int) -> pd.DataFrame:
     """Everyone goes on as before: own past purchase rate and mean amount, for the horizon.
 
     The rate is repeat purchases over the days since the first purchase (none of either: 0). The
-    probability of no purchase is that of a Poisson process with this rate.
+    probability of no purchase is that of a Poisson process with this rate, kept within 1 and 99 %: a rate
+    of 0 would make churn certain.
 
     Parameters
     ----------
@@ -30,7 +31,7 @@ def own_past_rate(features: pd.DataFrame, horizon_days: int) -> pd.DataFrame:
         {
             "purchases": purchases,
             "spend": purchases * features["monetary_value"].to_numpy(),
-            "churn_probability": np.exp(-purchases),
+            "churn_probability": np.clip(np.exp(-purchases), 0.01, 0.99),
         },
         index=features.index,
     )

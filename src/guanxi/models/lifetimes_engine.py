@@ -20,9 +20,9 @@ def fit_beta_geo(frequency: Floats, recency: Floats, T: Floats, weight: Floats) 
     FitError
         If lifetimes does not converge.
     """
-    with warnings.catch_warnings():
-        # Archived: it warns of pandas and NumPy changes on import, and of overflows while it searches.
-        warnings.simplefilter("ignore")
+    # Archived: it overflows on its way, changes the warning filters, and its import sets a pandas option.
+    with warnings.catch_warnings(), np.errstate(all="ignore"):
+        warnings.filterwarnings("ignore", message="The 'mode.chained_assignment' option is deprecated")
         from lifetimes import BetaGeoFitter
         from lifetimes.utils import ConvergenceError
 

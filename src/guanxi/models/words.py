@@ -32,7 +32,7 @@ _DRIVER_PREFIXES = (
     ("amount_", "order_value"),
     ("lines_", "order_size"),
     ("orders_", "order_size"),
-    ("quantity_", "order_size"),
+    ("quantity_", "quantity"),
     ("refund_share", "refunds"),
     ("weekend_share", "weekend"),
     ("margin_share", "margin"),
@@ -168,6 +168,13 @@ def _order_size(row: Row, zh: bool, driver: str) -> str:
     return f"last purchase of {_number(last)} line{'' if last == 1 else 's'}, on average {_number(mean)}"
 
 
+def _quantity(row: Row, zh: bool, driver: str) -> str:
+    last, mean = _get(row, "quantity_last"), _get(row, "quantity_mean")
+    if zh:
+        return f"上次购买 {_number(last)} 件，平均 {_number(mean)} 件"
+    return f"last bought {_number(last)} item{'' if last == 1 else 's'}, on average {_number(mean)}"
+
+
 def _season(row: Row, zh: bool, driver: str) -> str:
     count = _get(row, "purchases_last_season")
     if not math.isfinite(count):
@@ -206,6 +213,7 @@ _SENTENCES: dict[str, Callable[[Row, bool, str], str]] = {
     "loyalty": _loyalty,
     "order_value": _order_value,
     "order_size": _order_size,
+    "quantity": _quantity,
     "season": _season,
     "refunds": _share("refund_share", "{} of spend refunded", "退款占消费 {}"),
     "weekend": _share("weekend_share", "{} of purchases at weekends", "{} 的购买在周末"),

@@ -20,7 +20,7 @@ _WORDS: dict[str, tuple[str, str]] = {
     "as_of": ("As of", "截止日期"),
     "horizon": ("Looking ahead", "预测期"),
     "days": ("{days} days, to {end}", "{days} 天，至 {end}"),
-    "model_version": ("Model", "模型"),
+    "model_version": ("Model version", "模型版本"),
     "contents": ("Contents", "目录"),
     "generated_by": ("Made by {by}", "由 {by} 生成"),
     "self_contained": (
@@ -60,9 +60,9 @@ _WORDS: dict[str, tuple[str, str]] = {
     "top_customers_note": (
         (
             "The {count} customers with the highest expected value over the next {days} days. "
-            "▲ speaks for leaving, ▼ for staying."
+            "Compared with the average customer, ▲ speaks for leaving, ▼ for staying."
         ),
-        "未来 {days} 天预期价值最高的 {count} 位客户。▲ 表示倾向流失，▼ 表示倾向留存。",
+        "未来 {days} 天预期价值最高的 {count} 位客户。与平均客户相比，▲ 表示倾向流失，▼ 表示倾向留存。",
     ),
     "at_risk": ("Where most value is at risk", "风险价值最高的客户"),
     "at_risk_note": (

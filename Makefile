@@ -1,0 +1,47 @@
+# Make owns .venv: every target installs what it needs into it.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+
+.DEFAULT_GOAL := help
+.PHONY: help install run test test-all lint types bench notebook clean
+
+help:  ## Show what there is to make
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+$(INSTALLED): pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --group dev --editable .
+	@touch $@
+
+install: $(INSTALLED)  ## Create .venv and install guanxi with its development tools
+
+run: $(INSTALLED)  ## Run guanxi on the bundled CDNOW data; results in output/
+	$(BIN)/guanxi run
+
+test: lint types $(INSTALLED)  ## Lint, check types and layers, run the tests (without the slow ones)
+	$(BIN)/pytest -m "not slow"
+
+test-all: lint types $(INSTALLED)  ## Run all tests, the slow ones too
+	$(BIN)/pytest
+
+lint: $(INSTALLED)  ## Check style, format and the import layers
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/lint-imports
+
+types: $(INSTALLED)  ## Check types
+	$(BIN)/mypy
+
+bench: $(INSTALLED)  ## Measure speed and quality; tables on the screen, JSON in benchmarks/results/
+	$(BIN)/python benchmarks/startup.py
+	$(BIN)/python benchmarks/fit.py
+	$(BIN)/python benchmarks/quality.py
+
+notebook: $(INSTALLED)  ## Execute the notebooks in place
+	cd notebooks && ../$(BIN)/jupyter execute --inplace *.ipynb
+
+clean:  ## Remove .venv, caches and results (keeps mlruns/ and models/)
+	rm -rf $(VENV) output .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
