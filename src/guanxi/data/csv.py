@@ -67,7 +67,7 @@ def read(connection: Any, paths: list[Path], encoding: str) -> tuple[Any, Any]:
     rules = " ".join(f"WHEN '{theirs}' THEN '{ours}'" for theirs, ours in _RULES.items())
     connection.raw_sql(
         "CREATE TABLE unreadable AS "
-        "SELECT line AS line_number, "
+        "SELECT line::BIGINT AS line_number, "
         f"CASE min(error_type)::VARCHAR {rules} ELSE 'unreadable_line' END AS rule, "
         "first(csv_line) AS line_text "
         "FROM reject_errors GROUP BY file_id, line ORDER BY file_id, line"

@@ -17,6 +17,8 @@ def connect(timezone: str = "UTC") -> Any:
     connection = ibis.duckdb.connect()
     connection.raw_sql("SET autoinstall_known_extensions = false")
     connection.raw_sql("SET autoload_known_extensions = false")
-    connection.raw_sql("SET enable_progress_bar = false")
+    # In a notebook DuckDB refuses to touch this setting without ipywidgets, and has it off then.
+    if connection.raw_sql("SELECT current_setting('enable_progress_bar')").fetchone()[0]:
+        connection.raw_sql("SET enable_progress_bar = false")
     connection.raw_sql(f"SET TimeZone = '{timezone}'")
     return connection
