@@ -36,7 +36,8 @@ def explain_churn(scorer: Scorer, features: pd.DataFrame, seed: int = 0, rows: i
     Lundberg, S. M. et al. (2020), From local explanations to global understanding with explainable AI
     for trees, Nature Machine Intelligence 2.
     """
-    shap = _import_shap()
+    import shap
+
     sample = features.sample(min(rows, len(features)), random_state=seed).sort_index()
     horizon = scorer.model["horizon_days"]
     prior = scorer.log_odds_prior(sample, horizon)
@@ -57,13 +58,3 @@ def explain_churn(scorer: Scorer, features: pd.DataFrame, seed: int = 0, rows: i
         data=np.column_stack([prior, data]),
         feature_names=[PRIOR, *names],
     )
-
-
-def _import_shap() -> Any:
-    import warnings
-
-    with warnings.catch_warnings():
-        # tqdm, which shap imports, advises to install ipywidgets wherever a notebook lacks them.
-        warnings.filterwarnings("ignore", message="IProgress not found")
-        import shap
-    return shap
