@@ -1,0 +1,129 @@
+"""The churn classifier: scikit-learn's contract, the offset, early stopping, calibration."""
+
+import numpy as np
+import pytest
+from sklearn.metrics import log_loss, roc_auc_score
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+from guanxi.models import ChurnClassifier
+from guanxi.models.churn import fit_calibration
+from guanxi.models.scoring import calibrated
+
+
+@parametrize_with_checks([ChurnClassifier()])
+# The checks try inputs that LightGBM and scikit-learn warn about, and one needs an environment variable.
+@pytest.mark.filterwarnings("ignore")
+def test_keeps_the_contract_of_scikit_learn(estimator, check):
+    check(estimator)
+
+
+@pytest.fixture(scope="module")
+def rows():
+    """Log odds are a known prior plus an effect of the first feature; a tenth of it is missing."""
+    random = np.random.default_rng(0)
+    X = random.normal(size=(8000, 4))
+    prior = random.normal(size=8000)
+    y = random.random(8000) < calibrated(prior + np.where(X[:, 0] > 0, 1.0, -1.0), slope=1.0, intercept=0.0)
+    X[random.random(8000) < 0.1, 0] = np.nan
+    return X, y.astype(int), prior
+
+
+def halves(rows):
+    X, y, prior = rows
+    return (X[:4000], y[:4000], prior[:4000]), (X[4000:], y[4000:], prior[4000:])
+
+
+def test_starts_from_the_offset(rows):
+    (X, y, prior), later = halves(rows)
+    model = ChurnClassifier(n_estimators=1, learning_rate=1e-9).fit(X, y, offset=prior)
+    assert model.decision_function(later[0], later[2]) == pytest.approx(later[2], abs=1e-6)
+
+
+def test_learns_what_the_offset_misses(rows):
+    (X, y, prior), (later_X, later_y, later_prior) = halves(rows)
+    model = ChurnClassifier(n_estimators=200).fit(X, y, offset=prior)
+    with_trees = model.predict_proba(later_X, later_prior)[:, 1]
+    alone = calibrated(later_prior, slope=1.0, intercept=0.0)
+    assert roc_auc_score(later_y, with_trees) > roc_auc_score(later_y, alone) + 0.05
+    assert log_loss(later_y, with_trees) < log_loss(later_y, alone) - 0.05
+
+
+def test_stops_where_the_later_rows_stop_gaining(rows):
+    (X, y, prior), later = halves(rows)
+    random = np.random.default_rng(1)
+    noise = random.permutation(y)
+    stopped = ChurnClassifier().fit(
+        X, noise, offset=prior, validation=(later[0], random.permutation(later[1]), later[2])
+    )
+    useful = ChurnClassifier().fit(X, y, offset=prior, validation=later)
+    assert useful.n_rounds_ < 1000
+    assert useful.booster_.num_trees() == useful.n_rounds_
+    assert stopped.n_rounds_ > 0
+
+
+def test_an_imbalance_stands_in_the_probabilities():
+    random = np.random.default_rng(2)
+    X = random.normal(size=(20_000, 2))
+    y = random.random(20_000) < 0.03
+    probability = ChurnClassifier(n_estimators=100).fit(X, y).predict_proba(X)[:, 1]
+    assert probability.mean() == pytest.approx(y.mean(), rel=0.02)
+
+
+def test_same_seed_same_trees(rows):
+    (X, y, prior), later = halves(rows)
+    texts = [
+        ChurnClassifier(random_state=5).fit(X, y, offset=prior, validation=later).booster_.model_to_string()
+        for _ in range(2)
+    ]
+    assert texts[0] == texts[1]
+
+
+def test_a_leaf_holds_at_most_a_twentieth_of_few_rows():
+    X = np.linspace(0, 1, 100).reshape(-1, 1)
+    model = ChurnClassifier(n_estimators=100, learning_rate=0.2, reg_lambda=0).fit(X, X[:, 0] > 0.5)
+    # 300 rows a leaf, as asked for, would leave one leaf and a score of one half.
+    assert model.score(X, X[:, 0] > 0.5) > 0.95
+
+
+@pytest.mark.parametrize(
+    ("y", "message"),
+    [([0] * 50, "1 class"), ([0, 1, 2, 3, 4] * 10, "5 classes"), ([1.5] * 25 + [2.5] * 25, "label type")],
+)
+def test_wants_two_classes(y, message):
+    with pytest.raises(ValueError, match=message):
+        ChurnClassifier().fit(np.arange(50.0).reshape(-1, 1), y)
+
+
+def test_an_offset_has_one_number_a_row(rows):
+    X, y, prior = rows
+    with pytest.raises(ValueError, match=r"offset has shape \(3,\)"):
+        ChurnClassifier().fit(X, y, offset=prior[:3])
+    with pytest.raises(ValueError, match="give both or none"):
+        ChurnClassifier().fit(X, y, offset=prior, validation=(X, y, None))
+
+
+def test_calibration_recovers_slope_and_intercept():
+    random = np.random.default_rng(3)
+    z = random.normal(size=200_000)
+    label = (random.random(200_000) < calibrated(z, slope=0.7, intercept=-0.4)).astype(float)
+    fitted = fit_calibration(z, label)
+    assert fitted["slope"] == pytest.approx(0.7, abs=0.02)
+    assert fitted["intercept"] == pytest.approx(-0.4, abs=0.02)
+
+
+@pytest.mark.parametrize(
+    ("z", "label"),
+    [
+        (np.arange(9.0), np.ones(9)),
+        (np.zeros(9), np.arange(9.0) % 2),
+        (np.arange(9.0), (np.arange(9.0) < 4).astype(float)),
+    ],
+    ids=["one class", "constant", "order turned round"],
+)
+def test_calibration_changes_nothing_where_it_cannot_help(z, label):
+    assert fit_calibration(z, label) == {"slope": 1.0, "intercept": 0.0}
+
+
+@pytest.mark.parametrize("z", [-1e4, -700.0, 0.0, 700.0, 1e4])
+def test_probability_of_any_log_odds_is_a_probability(z):
+    assert 0.0 <= float(calibrated(z, slope=1.0, intercept=0.0)) <= 1.0
