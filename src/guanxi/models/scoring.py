@@ -99,9 +99,11 @@ class Scorer:
         table["as_of"] = pd.Series([day.date()] * len(table), index=table.index, dtype=object)
         for name, column in self._value_columns(table, horizon, value).items():
             table[name] = column
-        effects = self._churn_effects(features, horizon)
-        table["churn_probability"] = self._churn_probability(effects)
+        table["churn_probability"] = self._churn_probability(features, horizon)
         table["next_purchase_date"] = self._next_purchase_date(table, day)
+        if top == 0:
+            return table
+        effects = self.driver_effects(features, horizon)
         return pd.concat([table, self._driver_columns(features, effects, top)], axis=1)
 
     def log_odds_prior(self, rfm: pd.DataFrame, horizon_days: float) -> Floats:
@@ -111,8 +113,7 @@ class Scorer:
 
     def tree_contributions(self, features: pd.DataFrame) -> Floats:
         """Exact SHAP values of the trees in log odds, shape (n, n_features + 1); the last is their mean."""
-        matrix = np.column_stack(_columns(features, self.model["churn"]["features"]))
-        return np.asarray(self._trees().predict(matrix, pred_contrib=True))
+        return np.asarray(self._trees().predict(self._matrix(features), pred_contrib=True))
 
     @property
     def _purchase_params(self) -> Mapping[str, float]:
@@ -161,12 +162,14 @@ class Scorer:
         }
         return {name: column[inverse] for name, column in columns.items()}
 
-    def _churn_effects(self, features: pd.DataFrame, horizon: int) -> pd.DataFrame:
-        """Effects on the log odds by driver; with ``base`` they add up to the log odds before calibration."""
+    def driver_effects(self, features: pd.DataFrame, horizon_days: int) -> pd.DataFrame:
+        """Effects on the log odds of churn by driver; with ``base`` they add up to it, before calibration."""
         churn = self.model["churn"]
-        prior = self.log_odds_prior(features, horizon)
         base = float(self.model["drivers"]["base"])
-        effects = {"base": np.full(len(features), base), PRIOR: prior - base}
+        effects = {
+            "base": np.full(len(features), base),
+            PRIOR: self.log_odds_prior(features, horizon_days) - base,
+        }
         if churn is None:
             return pd.DataFrame(effects)
         contributions = self.tree_contributions(features)
@@ -176,10 +179,16 @@ class Scorer:
             effects[driver] = effects.get(driver, 0.0) + column
         return pd.DataFrame(effects)
 
-    def _churn_probability(self, effects: pd.DataFrame) -> Floats:
+    def _churn_probability(self, features: pd.DataFrame, horizon_days: int) -> Floats:
+        log_odds = self.log_odds_prior(features, horizon_days)
         churn = self.model["churn"]
-        calibration = churn["calibration"] if churn else {"slope": 1.0, "intercept": 0.0}
-        return calibrated(effects.sum(axis=1).to_numpy(), **calibration)
+        if churn is None:
+            return calibrated(log_odds, slope=1.0, intercept=0.0)
+        trees = self._trees().predict(self._matrix(features), raw_score=True)
+        return calibrated(log_odds + np.asarray(trees), **churn["calibration"])
+
+    def _matrix(self, features: pd.DataFrame) -> Floats:
+        return np.column_stack(_columns(features, self.model["churn"]["features"]))
 
     def _trees(self) -> Any:
         if self._booster is None:

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .bg_nbd import probability_alive
+from .bg_nbd import probability_alive, probability_no_purchase
 from .distinct import distinct_rows
 
 Floats = NDArray[np.float64]
@@ -115,9 +115,12 @@ def interval(
     """
     rows, inverse = distinct_rows(_floats(frequency, recency, T, monetary_value))
     levels = [(1.0 - level) / 2.0, (1.0 + level) / 2.0]
-    ends = np.empty((4, len(rows[0])))
-    for start in range(0, len(rows[0]), _CHUNK):
-        chunk = slice(start, start + _CHUNK)
+    ends = np.zeros((4, len(rows[0])))
+    # Where no purchase is as likely as the upper level, all ends are 0 and need no draws.
+    silent = probability_no_purchase(transactions, rows[0], rows[1], rows[2], horizon)
+    uncertain = np.flatnonzero(silent < levels[1])
+    for start in range(0, len(uncertain), _CHUNK):
+        chunk = uncertain[start : start + _CHUNK]
         x, t_x, age, mean = (column[chunk] for column in rows)
         drawn = simulate(transactions, spend, x, t_x, age, mean, horizon, draws=draws, seed=seed)
         ends[:2, chunk], ends[2:, chunk] = (np.quantile(values, levels, axis=1) for values in drawn)
