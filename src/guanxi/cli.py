@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
@@ -13,13 +14,14 @@ if TYPE_CHECKING:
 
 app = typer.Typer(
     name="guanxi",
+    invoke_without_command=True,
     help="What every customer relationship is worth, whether it will last, and why.",
-    no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
 
+_STOPPED = 130
 _SOURCE_HELP = (
     "A dataset (cdnow, cdnow-sample), a path or glob of CSV or Parquet, "
     "or a table as duckdb://FILE::TABLE or postgres://HOST/DATABASE::TABLE."
@@ -90,6 +92,7 @@ def validate(
     debug: Debug = False,
 ) -> None:
     """Say what in a source is usable, what is rejected and why."""
+    from guanxi.errors import HistoryError
     from guanxi.jobs.progress import ConsoleProgress
     from guanxi.jobs.validate import usability_text
     from guanxi.jobs.validate import validate as job
@@ -98,7 +101,10 @@ def validate(
     usability = job(source, resolved, ConsoleProgress())
     typer.echo(usability_text(usability))
     if not usability.usable:
-        raise typer.Exit(2)
+        raise HistoryError(
+            f"not enough history for a horizon of {resolved.horizon_days:,} days: "
+            "the report above says what helps"
+        )
 
 
 @app.command(epilog="Example: guanxi train sales.csv --horizon 180 --set seed=7")
@@ -133,7 +139,7 @@ def predict(
     horizon: Horizon = None,
     as_of: AsOf = None,
     drivers: Annotated[
-        int | None, typer.Option("--drivers", metavar="K", min=0, max=20, help="Drivers a row.")
+        int | None, typer.Option("--drivers", metavar="K", help="Drivers a row; default: as trained.")
     ] = None,
     columns: Columns = None,
     params: ParamsFile = None,
@@ -174,6 +180,7 @@ def _resolve(
 
 @app.callback()
 def _root(
+    context: typer.Context,
     version: Annotated[bool, typer.Option("--version", help="Show the version.", is_eager=True)] = False,
 ) -> None:
     if version:
@@ -181,29 +188,52 @@ def _root(
 
         typer.echo(f"guanxi {__version__}")
         raise typer.Exit
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
 
 
 def main() -> NoReturn:
-    """Run the command; every error on purpose ends in one line and its exit code."""
+    """Run the command; every error ends in one line that says what to do, and an exit code."""
+    try:
+        code = app(standalone_mode=False)
+    except KeyboardInterrupt:
+        code = _STOPPED
+    except Exception as error:
+        message, code = _explain(error)
+        if "--debug" in sys.argv:
+            typer.echo(_without_passwords(traceback.format_exc()), err=True)
+        _fail(message, code)
+    if code == _STOPPED:
+        _fail("stopped", _STOPPED)
+    sys.exit(code or 0)
+
+
+def _explain(error: Exception) -> tuple[str, int]:
     from guanxi.errors import GuanxiError
 
-    debug = "--debug" in sys.argv
-    try:
-        app(standalone_mode=True)
-    except GuanxiError as error:
-        if debug:
-            raise
-        _fail(str(error), error.exit_code)
-    except KeyboardInterrupt:
-        _fail("stopped", 130)
-    except Exception as error:
-        if debug:
-            raise
-        reason = " ".join(str(error).split())[:500] or "no message"
-        _fail(f"unexpected {type(error).__name__}: {reason} (run again with --debug for the traceback)", 1)
-    sys.exit(0)
+    if isinstance(error, GuanxiError):
+        return str(error), error.exit_code
+    if isinstance(error, typer.Abort):
+        return "stopped", _STOPPED
+    # Usage errors are Typer's own or click's, depending on Typer's version.
+    usage = getattr(error, "format_message", None)
+    if usage is not None:
+        context = getattr(error, "ctx", None)
+        command = context.command_path if context else "guanxi"
+        text = usage().strip()
+        return f"{text if text.endswith(('.', '?')) else text + '.'} See {command} --help", 2
+    reason = " ".join(str(error).split())[:500] or "no message"
+    return f"unexpected {type(error).__name__}: {reason} (run again with --debug for the traceback)", 1
 
 
 def _fail(message: str, code: int) -> NoReturn:
-    typer.echo("guanxi: " + " ".join(message.split()), err=True)
+    typer.echo("guanxi: " + " ".join(_without_passwords(message).split()), err=True)
     sys.exit(code)
+
+
+def _without_passwords(text: str) -> str:
+    if "://" not in text:
+        return text
+    from guanxi.data.sources import redact
+
+    return redact(text)

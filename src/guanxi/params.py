@@ -9,24 +9,38 @@ from __future__ import annotations
 import difflib
 import json
 from collections.abc import Hashable, Iterable, Mapping
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from guanxi.errors import ParamsError
 
 REQUIRED_COLUMNS = ("customer_id", "timestamp", "amount")
 OPTIONAL_COLUMNS = ("order_id", "quantity", "unit_price", "category", "channel", "margin")
+_FORMS = {
+    "model_type": "keys with values belong below it",
+    "dict_type": 'write a map, as in {"amount": "Price"}',
+    "tuple_type": 'write a list, as in ["sheet"]',
+}
 
 
 class Section(BaseModel):
     """Base of all sections: frozen, unknown keys forbidden."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _empty_sections(cls, values: Any) -> Any:
+        """Take a section without keys, which YAML reads as null, for one with its defaults."""
+        if not isinstance(values, dict):
+            return values
+        sections = {name for name, field in cls.model_fields.items() if isinstance(field.default, Section)}
+        return {key: value for key, value in values.items() if value is not None or key not in sections}
 
 
 class DataParams(Section):
@@ -66,7 +80,7 @@ class LifetimeValueParams(Section):
     model: Literal["bg_nbd"] = "bg_nbd"
     engine: Literal["guanxi", "lifetimes"] = "guanxi"
     spend: Literal["gamma_gamma", "mean"] = "gamma_gamma"
-    annual_discount_rate: float = Field(0.1, ge=0, lt=10, allow_inf_nan=False)
+    annual_discount_rate: float = Field(0.1, ge=0, lt=10)
     margin: float = Field(1.0, gt=0, le=1)
     interval: float = Field(0.9, gt=0, lt=1)
     draws: int = Field(500, ge=50, le=100_000)
@@ -124,6 +138,17 @@ class Params(Section):
     drivers: DriversParams = DriversParams()
     mlflow: MLflowParams = MLflowParams()
 
+    @field_validator("as_of", mode="before")
+    @classmethod
+    def _plain_date(cls, as_of: Any) -> Any:
+        """Take only a date: numbers would be read as seconds since 1970."""
+        if as_of is None or (isinstance(as_of, date) and not isinstance(as_of, datetime)):
+            return as_of
+        try:
+            return date.fromisoformat(str(as_of))
+        except ValueError:
+            raise ValueError("write a date as YYYY-MM-DD") from None
+
     def to_yaml(self) -> str:
         """Write every key with its resolved value.
 
@@ -171,13 +196,23 @@ def load_params(
         if not separator or not key.strip():
             raise ParamsError(f"--set {override!r} is not key=value: write for example --set horizon_days=30")
         _put(tree, key.strip(), _value(key, text))
-    for key, value in (flags or {}).items():
-        if value is not None:
-            _put(tree, key, value)
-    try:
-        return Params.model_validate(tree)
-    except ValidationError as error:
-        raise ParamsError(_explain(error)) from None
+    return _resolve(tree, flags or {})
+
+
+def override(params: Params, flags: Mapping[str, Any]) -> Params:
+    """Replace some keys of resolved parameters; ``flags`` as in :func:`load_params`.
+
+    Raises
+    ------
+    ParamsError
+        If a key is unknown or a value is not valid.
+
+    Examples
+    --------
+    >>> override(Params(), {"horizon_days": 30, "drivers.top": None}).horizon_days
+    30
+    """
+    return _resolve(params.model_dump(), flags)
 
 
 def parse_columns(text: str) -> dict[str, str]:
@@ -204,6 +239,16 @@ def parse_columns(text: str) -> dict[str, str]:
     return columns
 
 
+def _resolve(tree: dict[str, Any], flags: Mapping[str, Any]) -> Params:
+    for key, value in flags.items():
+        if value is not None:
+            _put(tree, key, value)
+    try:
+        return Params.model_validate(tree)
+    except ValidationError as error:
+        raise ParamsError(_explain(error)) from None
+
+
 def _read(path: Path | None) -> dict[str, Any]:
     if path is None:
         path = Path("params.yaml")
@@ -215,7 +260,7 @@ def _read(path: Path | None) -> dict[str, Any]:
         reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
         raise ParamsError(f"cannot read {path}: {reason}") from None
     except yaml.YAMLError as error:
-        raise ParamsError(f"{path} is not valid YAML: {' '.join(str(error).split())}") from None
+        raise ParamsError(f"{path} is not valid YAML: {_where(error)}") from None
     if tree is None:
         return {}
     if not isinstance(tree, dict):
@@ -226,7 +271,9 @@ def _read(path: Path | None) -> dict[str, Any]:
 def _put(tree: dict[str, Any], dotted: str, value: Any) -> None:
     *parents, leaf = dotted.split(".")
     for parent in parents:
-        child = tree.setdefault(parent, {})
+        if tree.get(parent) is None:
+            tree[parent] = {}
+        child = tree[parent]
         if not isinstance(child, dict):
             raise ParamsError(f"{dotted} is unknown: {parent} has no keys below it")
         tree = child
@@ -245,6 +292,13 @@ def _value(key: str, text: str) -> Any:
         except json.JSONDecodeError as error:
             raise ParamsError(f"--set {key}: {text!r} is not JSON ({error.msg})") from None
     return text
+
+
+def _where(error: yaml.YAMLError) -> str:
+    """Say in one line what the parser met, and where."""
+    if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark:
+        return f"line {error.problem_mark.line + 1}: {error.problem}"
+    return " ".join(str(error).split())
 
 
 def _flatten(tree: Mapping[str, Any], prefix: str = "") -> Iterable[tuple[str, Any]]:
@@ -266,7 +320,7 @@ def _explain(error: ValidationError) -> str:
         close = difflib.get_close_matches(path[-1], known, n=1)
         hint = f"did you mean {close[0]}?" if close else f"known here: {', '.join(known)}"
         return f"parameter {dotted} is unknown: {hint}{more}"
-    message = first["msg"].removeprefix("Value error, ")
+    message = _FORMS.get(first["type"]) or first["msg"].removeprefix("Value error, ")
     return f"parameter {dotted} = {first['input']!r} is not valid: {message}{more}"
 
 
@@ -281,9 +335,10 @@ class _UniqueKeyLoader(yaml.SafeLoader):
     """A safe loader that refuses a key given twice."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
+        self.flatten_mapping(node)
         keys = [self.construct_object(key, deep=True) for key, _ in node.value]
-        for key in keys:
+        for key, (given, _) in zip(keys, node.value, strict=True):
             if keys.count(key) > 1:
-                line = node.start_mark.line + 1
-                raise ParamsError(f"params file: key {key!r} stands twice below line {line}: keep one")
+                line = given.start_mark.line + 1
+                raise yaml.YAMLError(f"line {line}: key {key!r} stands twice: keep one")
         return super().construct_mapping(node, deep)

@@ -50,8 +50,19 @@ def discount_period(time_unit: str) -> float:
 
 
 def add_days(day: date, days: int) -> date:
-    """``day`` moved by ``days`` (negative: into the past)."""
-    return day + timedelta(days=days)
+    """``day`` moved by ``days`` (negative: into the past).
+
+    Raises
+    ------
+    ParamsError
+        If no calendar has such a day.
+    """
+    try:
+        return day + timedelta(days=days)
+    except OverflowError:
+        raise ParamsError(
+            f"the calendar has no day {days:+,} days from {day}: choose another day or a shorter horizon"
+        ) from None
 
 
 def parse_date(text: str, *, what: str) -> date:

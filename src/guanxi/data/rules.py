@@ -7,10 +7,11 @@ from typing import Any
 
 import ibis
 
-from guanxi.data.sources import SourceTable
+from guanxi.data.source_table import SourceTable
 from guanxi.params import DataParams
 
 ROUNDING = 1e-9
+_FIRST_TIME = datetime(1, 1, 1)
 _FORMATS = (
     "%d/%m/%Y", "%m/%d/%Y", "%d.%m.%Y", "%d-%m-%Y", "%m-%d-%Y", "%Y%m%d", "%d/%m/%y", "%m/%d/%y", "%d %b %Y",
 )  # fmt: skip
@@ -18,9 +19,10 @@ _TIMES = ("", " %H:%M", " %H:%M:%S", " %I:%M %p", "T%H:%M:%S")
 
 _ADVICE = {
     "missing_customer": "map customer_id to the column that names the customer",
+    "missing_timestamp": "map timestamp to the column that holds the time",
     "future_timestamp": "these times lie in the future: check data.timestamp_format",
     "missing_amount": "map amount to a filled column of plain numbers, as in --columns amount=Quantity*Price",
-    "unparsable_amount": "map amount to a column of plain numbers, as in --columns amount=Quantity*Price",
+    "unparsable_amount": "map amount to a column of plain numbers such as 1234.5, without separators",
     "non_finite_amount": "map amount to a column of plain numbers, as in --columns amount=Quantity*Price",
     "invalid_encoding": "name the file's encoding, as in --set data.encoding=latin-1",
 }
@@ -32,7 +34,7 @@ DESCRIPTIONS = {
     "future_timestamp": "the time lies in the future",
     "missing_amount": "no amount is given",
     "unparsable_amount": "the amount is no number",
-    "non_finite_amount": "the amount is infinite",
+    "non_finite_amount": "the amount is infinite or not a number",
     "duplicate_line": "the line repeats an earlier one (data.duplicates: drop)",
     "refund_dropped": "a refund, left out by data.refunds: drop",
     "refund_without_policy": "a refund, refused by data.refunds: reject",
@@ -46,7 +48,7 @@ DESCRIPTIONS = {
 
 
 def judge(parsed: Any, params: DataParams) -> Any:
-    """Add the event ``date`` and ``rule`` (null: accepted) to parsed lines.
+    """Add the day ``date`` and ``rule`` (null: accepted) to parsed lines.
 
     Parameters
     ----------
@@ -60,7 +62,7 @@ def judge(parsed: Any, params: DataParams) -> Any:
     cases: list[tuple[Any, str]] = [
         (parsed.customer_id.isnull(), "missing_customer"),
         (~parsed.given_timestamp, "missing_timestamp"),
-        (parsed.timestamp.isnull(), "unparsable_timestamp"),
+        (parsed.timestamp.isnull() | (parsed.timestamp < ibis.literal(_FIRST_TIME)), "unparsable_timestamp"),
         (parsed.timestamp > ibis.literal(now), "future_timestamp"),
         (~parsed.given_amount, "missing_amount"),
         (amount.isnull(), "unparsable_amount"),
@@ -73,20 +75,26 @@ def judge(parsed: Any, params: DataParams) -> Any:
     if params.refunds == "reject":
         cases.append((amount < 0, "refund_without_policy"))
     judged = parsed.mutate(
-        date=parsed.timestamp.truncate(params.event_grain).date(),
+        date=parsed.timestamp.date(),
         rule=ibis.cases(*cases, else_=ibis.null("string")),
     ).drop("given_timestamp", "given_amount")
-    return _reject_negative_events(judged) if params.refunds == "net" else judged
+    return _reject_negative_days(judged) if params.refunds == "net" else judged
 
 
-def _reject_negative_events(judged: Any) -> Any:
+def _reject_negative_days(judged: Any) -> Any:
     """Reject whole customer-days whose accepted lines sum below zero by more than rounding."""
-    counted = ibis.ifelse(judged.rule.isnull(), judged.amount, 0.0)
-    window = ibis.window(group_by=["customer_id", "date"])
-    net = counted.sum().over(window)
-    gross = counted.abs().sum().over(window)
-    beyond = judged.rule.isnull() & (net < -ROUNDING * gross)
-    return judged.mutate(rule=ibis.ifelse(beyond, "refund_beyond_purchase", judged.rule))
+    accepted = judged.filter(judged.rule.isnull())
+    days = accepted.group_by("customer_id", "date").agg(
+        net=accepted.amount.sum(), gross=accepted.amount.abs().sum(), least=accepted.amount.min()
+    )
+    negative = days.filter((days.least < 0) & (days.net < -ROUNDING * days.gross))
+    same_day = [judged.customer_id == negative.customer_id, judged.date == negative.date]
+    joined = judged.left_join(negative.select("customer_id", "date", "net"), same_day)
+    beyond = joined.rule.isnull() & joined.net.notnull()
+    return joined.select(
+        *(name for name in judged.columns if name != "rule"),
+        rule=ibis.ifelse(beyond, "refund_beyond_purchase", joined.rule),
+    )
 
 
 def advice(rule: str, source: SourceTable, params: DataParams) -> str:

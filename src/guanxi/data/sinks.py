@@ -8,25 +8,31 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pandas as pd
+import pyarrow as pa
 
+from guanxi.data.source_table import first_line
 from guanxi.errors import OutputError
 
 
 def check_output(path: Path) -> None:
-    """Fail before the work where a result could not be written after it.
+    """Fail before the work where a result could not be written after it; nothing is made yet.
 
     Raises
     ------
     OutputError
         If the folder cannot be made or written, or ``path`` is a folder.
     """
+    folder = path.parent
+    while not folder.exists() and folder != folder.parent:
+        folder = folder.parent
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=path.parent):
+        with tempfile.TemporaryFile(dir=folder):
             pass
     except OSError as error:
-        raise OutputError(f"cannot write into {path.parent}: {error.strerror}") from None
+        reason = "it is a file" if folder.is_file() else error.strerror
+        raise OutputError(f"cannot write into {folder}: {reason}; choose another place with -o") from None
     if path.is_dir():
         raise OutputError(f"{path} is a folder: name a file in it")
 
@@ -68,15 +74,23 @@ def write_text(text: str, path: Path) -> None:
 
 
 def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
-    """Let ``write`` fill a neighbouring file, and give it the name once it is complete and on disk."""
+    """Let ``write`` fill a neighbouring file, and give it the name once it is complete and on disk.
+
+    Raises
+    ------
+    OutputError
+        If it cannot be written; an earlier file of that name stays.
+    """
     check_output(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         write(temporary)
         with temporary.open("rb") as file:
             os.fsync(file.fileno())
         temporary.replace(path)
-    except OSError as error:
-        raise OutputError(f"cannot write {path}: {error.strerror or error}") from error
+    except (OSError, duckdb.Error, pa.ArrowException) as error:
+        reason = getattr(error, "strerror", None) or first_line(error)
+        raise OutputError(f"cannot write {path}: {reason}") from error
     finally:
         temporary.unlink(missing_ok=True)

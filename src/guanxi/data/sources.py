@@ -3,54 +3,21 @@
 from __future__ import annotations
 
 import glob
-import re
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import ibis
+import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
 
-from guanxi.data import csv, datasets
+from guanxi.data import csv, databases, datasets
+from guanxi.data.source_table import SourceTable, check_names, first_line, load, read_frame, redact
 from guanxi.errors import SourceError
 from guanxi.params import DataParams
 
-LINE_NUMBER = "line_number"
-_DATABASE = re.compile(r"^(?P<scheme>duckdb|postgres|postgresql)://(?P<rest>.*)$")
-_PASSWORD = re.compile(r"(?P<before>://[^:/@\s]*:)[^@\s]*(?=@)")
-_CSV_ENDINGS = (".csv", ".csv.gz", ".tsv", ".txt")
+__all__ = ["SourceTable", "first_line", "read_source", "redact"]
 
-
-@dataclass(frozen=True)
-class SourceTable:
-    """A source as it was read: one engine table, and the lines no table could hold.
-
-    Attributes
-    ----------
-    name : str
-        The source as given, without passwords.
-    table : ibis.Table
-        Every readable line with its source columns and ``line_number`` (from 1).
-    unreadable : ibis.Table
-        ``line_number, rule, line_text`` of lines that the reader refused.
-    text : bool
-        Whether all columns are text, as in CSV.
-    """
-
-    name: str
-    table: Any
-    unreadable: Any
-    text: bool
-
-
-def redact(text: str) -> str:
-    """Hide the password of every address in a text.
-
-    Examples
-    --------
-    >>> redact("postgres://me:secret@host/db::sales")
-    'postgres://me:***@host/db::sales'
-    """
-    return _PASSWORD.sub(r"\g<before>***", text)
+_CSV_ENDINGS = tuple(ending + packed for ending in (".csv", ".tsv", ".txt") for packed in ("", ".gz"))
 
 
 def read_source(connection: Any, source: str, params: DataParams) -> SourceTable:
@@ -70,19 +37,19 @@ def read_source(connection: Any, source: str, params: DataParams) -> SourceTable
         If there is no such source, or it cannot be read.
     """
     if source in datasets.NAMES:
-        table = _number(connection, ibis.memtable(datasets.load(source)))
-        return SourceTable(source, table, _no_unreadable(connection), text=False)
-    if match := _DATABASE.match(source):
-        table = _read_database(connection, source, match["scheme"], match["rest"])
-        return SourceTable(redact(source), table, _no_unreadable(connection), text=False)
+        return read_frame(connection, source, datasets.load(source))
+    if source.startswith(databases.SCHEMES):
+        return databases.read_database(connection, source)
     paths = _find(source)
     if all(path.name.lower().endswith(_CSV_ENDINGS) for path in paths):
         table, unreadable = csv.read(connection, paths, params.encoding)
-        return SourceTable(source, table, unreadable, text=True)
+        return SourceTable(source, table, unreadable)
     if all(path.suffix.lower() in (".parquet", ".pq") for path in paths):
-        table = _read_parquet(connection, source, paths)
-        return SourceTable(source, table, _no_unreadable(connection), text=False)
-    raise SourceError(f"{source}: the files are neither all CSV (.csv, .csv.gz, .tsv, .txt) nor all .parquet")
+        return _read_parquet(connection, source, paths)
+    raise SourceError(
+        f"{source}: its files are neither all CSV (.csv, .tsv, .txt, also with .gz) nor all .parquet: "
+        "rename them, or read them one by one"
+    )
 
 
 def _find(source: str) -> list[Path]:
@@ -104,75 +71,17 @@ def _find(source: str) -> list[Path]:
     return paths
 
 
-def _read_parquet(connection: Any, source: str, paths: list[Path]) -> Any:
+def _read_parquet(connection: Any, source: str, paths: list[Path]) -> SourceTable:
     try:
-        return _number(connection, connection.read_parquet([str(path) for path in paths]))
-    except Exception as error:
+        schemas = [pq.read_schema(path).remove_metadata() for path in paths]
+    except (OSError, pa.ArrowException) as error:
         raise SourceError(f"{source}: not readable as Parquet: {first_line(error)}") from error
-
-
-def _number(connection: Any, table: Any) -> Any:
-    if LINE_NUMBER in table.columns:
-        table = table.rename({f"{LINE_NUMBER}_": LINE_NUMBER})
-    numbered = table.mutate(**{LINE_NUMBER: ibis.row_number() + 1})
-    return connection.create_table("source", numbered, overwrite=True)
-
-
-def _no_unreadable(connection: Any) -> Any:
-    schema = ibis.schema({LINE_NUMBER: "int64", "rule": "string", "line_text": "string"})
-    return connection.create_table("unreadable", schema=schema, overwrite=True)
-
-
-def _read_database(connection: Any, source: str, scheme: str, rest: str) -> Any:
-    address, separator, table_name = rest.rpartition("::")
-    if not (separator and address and table_name):
-        raise SourceError(f"{redact(source)}: name the table behind the address, as in {scheme}://…::sales")
-    if scheme == "duckdb":
-        return _read_duckdb(connection, address, table_name)
-    return _read_postgres(connection, source, address, table_name)
-
-
-def _read_duckdb(connection: Any, address: str, table_name: str) -> Any:
-    path = Path(address).expanduser()
-    if not path.is_file():
-        raise SourceError(f"{path}: no such DuckDB file")
+    for path, schema in zip(paths, schemas, strict=True):
+        if schema != schemas[0]:
+            raise SourceError(f"{path}: its columns differ from those of {paths[0]}: read them one by one")
+    check_names(source, schemas[0].names)
+    files = csv.literal([csv.no_pattern(path) for path in paths])
     try:
-        connection.attach(path, name="given", read_only=True)
-    except Exception as error:
-        raise SourceError(f"{path}: cannot be opened as a DuckDB file: {first_line(error)}") from error
-    schema, _, name = table_name.rpartition(".")
-    try:
-        known = connection.list_tables(database=("given", schema or "main"))
-        if name not in known:
-            raise SourceError(f"{path}: no table {table_name!r}; it holds {', '.join(known) or 'none'}")
-        return _number(connection, connection.table(name, database=("given", schema or "main")))
-    finally:
-        connection.detach("given")
-
-
-def _read_postgres(connection: Any, source: str, address: str, table_name: str) -> Any:
-    shown = redact(source)
-    schema, _, name = table_name.rpartition(".")
-    try:
-        database = ibis.connect(f"postgres://{address}")
-    except Exception as error:
-        raise SourceError(f"{shown}: cannot connect: {redact(first_line(error))}") from None
-    try:
-        known = database.list_tables(database=schema or None)
-        if name not in known:
-            raise SourceError(f"{shown}: no table {table_name!r}; there is {', '.join(known) or 'none'}")
-        batches = database.table(name, database=schema or None).to_pyarrow_batches(chunk_size=100_000)
-        connection.con.register("incoming", batches)
-        connection.raw_sql(
-            f"CREATE TABLE source AS SELECT *, row_number() OVER () AS {LINE_NUMBER} FROM incoming"
-        )
-        connection.con.unregister("incoming")
-        return connection.table("source")
-    finally:
-        database.disconnect()
-
-
-def first_line(error: BaseException) -> str:
-    """Shorten another library's message to its first line that says something."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return lines[0] if lines else type(error).__name__
+        return load(connection, source, f"read_parquet({files})")
+    except duckdb.Error as error:
+        raise SourceError(f"{source}: not readable as Parquet: {first_line(error)}") from error

@@ -12,8 +12,9 @@ import pandas as pd
 
 from guanxi.data import rules
 from guanxi.data.columns import canonical_columns
-from guanxi.data.engine import connect
-from guanxi.data.sources import LINE_NUMBER, SourceTable, read_source
+from guanxi.data.engine import check_timestamp_format, connect
+from guanxi.data.source_table import ROW, SourceTable, read_frame
+from guanxi.data.sources import read_source
 from guanxi.errors import DataError
 from guanxi.params import DataParams
 
@@ -32,11 +33,12 @@ class TransactionLog:
         Accepted lines: ``customer_id, timestamp, amount``, the event date ``date``, the mapped optional
         columns, and ``line_number``.
     events : ibis.Table
-        Purchases: one row per customer and event period with ``amount`` (netted), ``lines``, ``refunded``
-        (positive) and the totals of optional columns.
+        Purchases: one row per customer and day with ``amount`` (netted), ``lines``, ``orders``, ``refunded``
+        (positive) and the totals of optional columns. A coarser ``params.event_grain`` merges them as of a
+        cutoff (:func:`guanxi.features.rfm.purchases_until`), so that no later day of the period is seen.
     rejected : ibis.Table
-        Rejected lines as they were in the source, with ``rule``, ``line_number`` and, where no table could
-        hold the line, ``line_text``.
+        Rejected lines as they were in the source, with ``rule`` and ``line_number`` (among the readable
+        lines, from 1); a line that no table could hold has its ``line_text`` and its number in the file.
     lines_read, lines_accepted : int
     rejected_by_rule : dict of str to int
         Adds up with ``lines_accepted`` to ``lines_read``.
@@ -92,21 +94,28 @@ def read_transactions(source: str | pd.DataFrame, params: DataParams | None = No
     """
     params = params or DataParams()
     connection = connect(params.timezone)
-    table = _from_frame(connection, source) if isinstance(source, pd.DataFrame) else None
-    table = table or read_source(connection, str(source), params)
+    try:
+        if params.timestamp_format:
+            check_timestamp_format(connection, params.timestamp_format)
+        table = _read(connection, source, params)
+        # Each step stands as a table, for the engine would work out a shared step once for every use.
+        parsed = connection.create_table("parsed", canonical_columns(table, params))
+        judged = connection.create_table("judged", rules.judge(parsed, params))
+        connection.drop_table("parsed")
+        return _summarise(connection, table, judged, params)
+    except BaseException:
+        connection.disconnect()
+        raise
+
+
+def _read(connection: Any, source: str | pd.DataFrame, params: DataParams) -> SourceTable:
+    if isinstance(source, pd.DataFrame):
+        table = read_frame(connection, "DataFrame", source)
+    else:
+        table = read_source(connection, str(source), params)
     if table.table.count().execute() == 0 and table.unreadable.count().execute() == 0:
         raise DataError(f"{table.name}: the source has columns but no line: nothing to learn from")
-    parsed = canonical_columns(table, params)
-    judged = connection.create_table("judged", rules.judge(parsed, params))
-    return _summarise(connection, table, judged, params)
-
-
-def _from_frame(connection: Any, frame: pd.DataFrame) -> SourceTable:
-    connection.con.register("given", frame.reset_index(drop=True))
-    connection.raw_sql("CREATE TABLE source AS SELECT *, row_number() OVER () AS line_number FROM given")
-    connection.raw_sql("CREATE TABLE unreadable (line_number BIGINT, rule VARCHAR, line_text VARCHAR)")
-    connection.con.unregister("given")
-    return SourceTable("DataFrame", connection.table("source"), connection.table("unreadable"), text=False)
+    return table
 
 
 def _summarise(connection: Any, source: SourceTable, judged: Any, params: DataParams) -> TransactionLog:
@@ -146,38 +155,57 @@ def _summarise(connection: Any, source: SourceTable, judged: Any, params: DataPa
 
 
 def _rejected(connection: Any, source: SourceTable, judged: Any) -> Any:
-    broken = judged.filter(judged.rule.notnull()).select(LINE_NUMBER, "rule")
-    original = source.table
-    taken = {name: name + "_" for name in ("rule", "line_text") if name in original.columns}
-    original = original.rename({new: old for old, new in taken.items()})
-    joined = broken.inner_join(original, LINE_NUMBER).mutate(line_text=ibis.null("string"))
+    """Join the broken rules to the source's own columns; one named like ours gets an underscore."""
+    broken = judged.filter(judged.rule.notnull()).select("line_number", "rule")
+    names = {column: _free_name(column, source.columns) for column in source.columns}
+    original = source.table.select(
+        guanxi_row=source.table[ROW], **{names[column]: source.table[column] for column in source.columns}
+    )
+    joined = broken.inner_join(original, broken.line_number == original.guanxi_row)
+    joined = joined.select("line_number", "rule", *names.values(), line_text=ibis.null("string"))
     unreadable = source.unreadable
-    missing = {name: ibis.null(dtype) for name, dtype in joined.schema().items()}
-    missing |= {name: unreadable[name] for name in (LINE_NUMBER, "rule", "line_text")}
-    union = joined.union(unreadable.select(**{name: missing[name] for name in joined.columns}))
-    first = [LINE_NUMBER, "rule", "line_text"]
-    columns = [*first, *(name for name in joined.columns if name not in first)]
-    return connection.create_table("rejected", union.select(columns).order_by(LINE_NUMBER, "rule"))
+    given = {name: unreadable[name] for name in unreadable.columns}
+    absent = {name: ibis.null(dtype) for name, dtype in joined.schema().items() if name not in given}
+    union = joined.union(unreadable.select(**given, **absent).select(joined.columns))
+    columns = ["line_number", "rule", "line_text", *names.values()]
+    return connection.create_table("rejected", union.select(columns).order_by("line_number", "rule"))
+
+
+def _free_name(column: str, columns: list[str]) -> str:
+    taken = {"line_number", "rule", "line_text"}
+    if column.lower() not in taken:
+        return column
+    taken |= {name.lower() for name in columns}
+    while column.lower() in taken:
+        column += "_"
+    return column
 
 
 def _events(lines: Any) -> Any:
-    """Merge the accepted lines of one customer in one event period into one purchase."""
+    """Merge the accepted lines of one customer in one day into one purchase, in an order of their own.
+
+    Each total is summed in the order of its parts' size, so that neither the order of the lines nor the
+    number of threads changes it.
+    """
     totals = {
         "amount": _clean_sum(lines.amount),
         "lines": lines.count(),
-        "refunded": (-lines.amount.clip(upper=0)).sum(),
+        "refunded": _sum(-lines.amount.clip(upper=0)),
         "orders": lines.order_id.nunique() if "order_id" in lines.columns else ibis.literal(1),
     }
-    if "quantity" in lines.columns:
-        totals["quantity"] = lines.quantity.sum()
-    if "margin" in lines.columns:
-        totals["margin"] = lines.margin.sum()
-    return lines.group_by("customer_id", "date").agg(**totals)
+    for column in ("quantity", "margin"):
+        if column in lines.columns:
+            totals[column] = _sum(lines[column])
+    return lines.group_by("customer_id", "date").agg(**totals).order_by("customer_id", "date")
+
+
+def _sum(column: Any) -> Any:
+    return column.collect().sort().sums()
 
 
 def _clean_sum(amount: Any) -> Any:
     """Sum amounts; a net that is zero but for rounding becomes zero."""
-    total = amount.sum()
+    total = _sum(amount)
     return ibis.ifelse(total.abs() <= rules.ROUNDING * amount.abs().sum(), 0.0, total)
 
 
@@ -191,6 +219,7 @@ def _nothing_left(source: SourceTable, rejected_by_rule: dict[str, int], params:
 def data_digest(log: TransactionLog) -> str:
     """Digest of all accepted lines, whatever their order; equal lines count as often as they stand."""
     total = log.connection.raw_sql(
-        "SELECT count(*), sum(md5_number_lower(concat_ws('|', customer_id, timestamp, amount))::HUGEINT) FROM lines"
+        "SELECT count(*), sum(md5_number_lower(concat_ws('|', customer_id, timestamp, amount))::HUGEINT) "
+        "FROM lines"
     ).fetchone()
     return hashlib.sha256(repr(total).encode()).hexdigest()[:32]

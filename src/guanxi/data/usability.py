@@ -97,7 +97,7 @@ def assess(log: TransactionLog, as_of: date, horizon_days: int) -> Usability:
     rejected = [(rule, n, n / log.lines_read) for rule, n in log.rejected_by_rule.items()]
     rejected.sort(key=lambda item: -item[1])
     short = missing_history(log, as_of, horizon_days)
-    warnings = [*([short] if short else []), *_warnings(log, rejected, history, horizon_days)]
+    warnings = [*([short] if short else []), *_warnings(log, rejected, as_of, horizon_days)]
     return Usability(facts, rejected, warnings, usable=short is None, numbers=numbers)
 
 
@@ -108,8 +108,9 @@ def missing_history(log: TransactionLog, as_of: date, horizon_days: int) -> str 
     history = (as_of - log.first_day).days + 1
     if history < 2 * horizon_days:
         return (
-            f"the history has {history:,} days up to {as_of}, a horizon of {horizon_days:,} days needs at least "
-            f"{2 * horizon_days:,} (as long again before it): use --horizon {max(1, history // 2)} or less, "
+            f"the history has {history:,} days up to {as_of}, a horizon of {horizon_days:,} days needs "
+            f"at least {2 * horizon_days:,} (as long again before it): "
+            f"use --horizon {max(1, history // 2)} or less, "
             f"or {2 * horizon_days - history:,} more days of data"
         )
     return None
@@ -130,21 +131,29 @@ def check_history(log: TransactionLog, as_of: date, horizon_days: int) -> date:
 
 
 def _warnings(
-    log: TransactionLog, rejected: list[tuple[str, int, float]], history: int, horizon_days: int
+    log: TransactionLog, rejected: list[tuple[str, int, float]], as_of: date, horizon_days: int
 ) -> list[str]:
+    history = (as_of - log.first_day).days + 1
     warnings = [
         f"{share:.1%} of the lines ({n:,}) were rejected because {rules.DESCRIPTIONS[rule]}"
         for rule, n, share in rejected
         if share > _MANY
     ]
+    if as_of > log.last_day:
+        warnings.append(
+            f"the data ends on {log.last_day}, {(as_of - log.last_day).days:,} days before {as_of}: "
+            "everybody seems to be silent since; use --as-of with the last day the data covers"
+        )
     if log.repeated_lines and log.params.duplicates == "keep":
         warnings.append(
-            f"{log.repeated_lines:,} lines repeat an earlier one in every column and are kept: if they are copies, "
-            "set data.duplicates=drop (and data.duplicates_ignore=[…] for columns that only number the file)"
+            f"{log.repeated_lines:,} lines repeat an earlier one in every column and are kept: "
+            "if they are copies, set data.duplicates=drop "
+            "(and data.duplicates_ignore=[…] for columns that only number the file)"
         )
     if 2 * horizon_days <= history < _WINDOWS_WANTED * horizon_days:
         warnings.append(
-            f"the history holds {history / horizon_days:.1f} horizons: the churn model learns from shorter windows; "
+            f"the history holds {history / horizon_days:.1f} horizons: "
+            "the churn model learns from shorter windows; "
             f"with --horizon {history // _WINDOWS_WANTED} or less it learns from whole ones"
         )
     return warnings

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from guanxi.data.transactions import TransactionLog
 from guanxi.evaluation import metrics
 from guanxi.evaluation.baselines import own_past_rate
+from guanxi.features.rfm import purchases_until
 from guanxi.features.snapshots import outcome_expression
 from guanxi.models.formulas import bg_nbd
 from guanxi.models.scoring import calibrated
@@ -58,7 +59,8 @@ class Holdout:
 
 def evaluate_holdout(log: TransactionLog, twin: FittedModels, horizon_days: int) -> Holdout:
     """Score the twin's customers and compare with the ``horizon_days`` after its day."""
-    outcomes = outcome_expression(log.events, twin.as_of, horizon_days).execute()
+    grain = log.params.event_grain
+    outcomes = outcome_expression(log.events, twin.as_of, horizon_days, grain).execute()
     scores = twin.scorer.score(twin.features, horizon_days=horizon_days, drivers=0)
     table = scores.assign(
         customer_id=twin.features["customer_id"],
@@ -97,13 +99,10 @@ def _compare(table: pd.DataFrame, naive: pd.DataFrame, alone: NDArray[np.float64
 
 def _track(log: TransactionLog, twin: FittedModels, end: date) -> pd.DataFrame:
     """Cumulative repeat purchases of the twin's customers, as counted and as expected of newcomers."""
-    firsts = log.events.group_by("customer_id").agg(first=log.events.date.min())
-    repeats = log.events.inner_join(firsts, "customer_id")
-    repeats = repeats.filter(
-        (repeats.first <= ibis.literal(twin.as_of))
-        & (repeats.date > repeats.first)
-        & (repeats.date <= ibis.literal(end))
-    )
+    events = purchases_until(log.events, end, log.params.event_grain)
+    firsts = events.group_by("customer_id").agg(first=events.date.min())
+    repeats = events.inner_join(firsts, "customer_id")
+    repeats = repeats.filter((repeats.first <= ibis.literal(twin.as_of)) & (repeats.date > repeats.first))
     counts = repeats.group_by("date").agg(n=repeats.count()).order_by("date").execute()
     days = pd.date_range(log.first_day, end, freq=f"{_TRACKING_DAYS}D")
     actual = counts.set_index(pd.to_datetime(counts["date"]))["n"].cumsum()

@@ -12,14 +12,16 @@ from typing import Any
 
 import ibis
 
-from guanxi.features.rfm import rfm_expression
+from guanxi.features.rfm import period_start, purchases_until, rfm_expression
 
 WINDOWS = (30, 90, 180, 365)
 SEASON_DAYS = 365
 HALF_LIVES = (30, 90)
 
 
-def feature_expression(events: Any, lines: Any, cutoff: date, horizon_days: int) -> Any:
+def feature_expression(
+    events: Any, lines: Any, cutoff: date, horizon_days: int, event_grain: str = "D"
+) -> Any:
     """Every feature of every customer known at the cutoff.
 
     Parameters
@@ -30,15 +32,17 @@ def feature_expression(events: Any, lines: Any, cutoff: date, horizon_days: int)
         The last day that belongs to the past; no later row is read.
     horizon_days : int
         Length of the window asked about, in days: sets which part of last year is the same season.
+    event_grain : {"D", "W", "M"}
+        Period within which purchases merge into one.
 
     Returns
     -------
     ibis.Table
         ``customer_id``, the RFM columns, and one float column per feature.
     """
-    rfm = rfm_expression(events, cutoff)
-    past = events.filter(events.date <= ibis.literal(cutoff))
-    behaviour = _behaviour(past, cutoff, horizon_days)
+    rfm = rfm_expression(events, cutoff, event_grain)
+    past = purchases_until(events, cutoff, event_grain)
+    behaviour = _behaviour(past, period_start(cutoff, event_grain), horizon_days)
     table = rfm.inner_join(behaviour, "customer_id")
     past_lines = lines.filter(lines.date <= ibis.literal(cutoff))
     for column in ("category", "channel"):

@@ -10,22 +10,63 @@ import ibis
 import pandas as pd
 
 from guanxi.data.transactions import read_transactions
-from guanxi.errors import HistoryError
+from guanxi.errors import HistoryError, ParamsError
 from guanxi.params import DataParams
-from guanxi.periods import days_per_unit, parse_date
+from guanxi.periods import add_days, days_per_unit, parse_date
 
 COLUMNS = ("frequency", "recency", "T", "monetary_value")
 
 
-def rfm_expression(events: Any, cutoff: date) -> Any:
+def purchases_until(events: Any, cutoff: date, event_grain: str = "D") -> Any:
+    """Purchases up to and including the cutoff day, those of one customer in one period merged.
+
+    Parameters
+    ----------
+    events : ibis.Table
+        One row per customer and day: ``customer_id, date, amount`` and any totals.
+    cutoff : date
+        The last day that belongs to the past. Of the period it lies in, only the days up to it are merged.
+    event_grain : {"D", "W", "M"}
+        The period: a day, a week from Monday, or a calendar month.
+
+    Returns
+    -------
+    ibis.Table
+        The columns of ``events``; ``date`` is the first day of the period, every other column a sum.
+    """
+    past = events.filter(events.date <= ibis.literal(cutoff))
+    if event_grain == "D":
+        return past
+    totals = {name: past[name].sum() for name in past.columns if name not in ("customer_id", "date")}
+    merged = past.group_by("customer_id", period=past.date.truncate(event_grain)).agg(**totals)
+    return merged.rename(date="period")
+
+
+def period_start(day: date, event_grain: str) -> date:
+    """First day of the event period that a day lies in.
+
+    Examples
+    --------
+    >>> period_start(date(1997, 9, 30), "W").isoformat()
+    '1997-09-29'
+    """
+    if event_grain == "W":
+        return add_days(day, -day.weekday())
+    return day.replace(day=1) if event_grain == "M" else day
+
+
+def rfm_expression(events: Any, cutoff: date, event_grain: str = "D") -> Any:
     """RFM of every customer with a purchase up to and including the cutoff day.
 
     Parameters
     ----------
     events : ibis.Table
-        Purchases: ``customer_id, date, amount``.
+        Purchases, one row per customer and day: ``customer_id, date, amount``.
     cutoff : date
         The last day that belongs to the past.
+    event_grain : {"D", "W", "M"}
+        Period within which purchases merge into one. Times are then counted from the first day of a period to
+        the first day of another, the cutoff's own period included.
 
     Returns
     -------
@@ -39,7 +80,7 @@ def rfm_expression(events: Any, cutoff: date) -> Any:
     Fader, P. S., Hardie, B. G. S. and Lee, K. L. (2005), "Counting your customers" the easy way,
     Marketing Science 24(2), section 3.
     """
-    past = events.filter(events.date <= ibis.literal(cutoff))
+    past = purchases_until(events, cutoff, event_grain)
     customers = past.group_by("customer_id").agg(
         first=past.date.min(),
         last=past.date.max(),
@@ -49,11 +90,12 @@ def rfm_expression(events: Any, cutoff: date) -> Any:
     )
     frequency = customers.purchases - 1
     repeat_spend = customers.total - customers.first_amount
+    end = ibis.literal(period_start(cutoff, event_grain))
     return customers.select(
         "customer_id",
         frequency=frequency.cast("float64"),
         recency=customers.last.delta(customers.first, unit="day").cast("float64"),
-        T=ibis.literal(cutoff).delta(customers.first, unit="day").cast("float64"),
+        T=end.delta(customers.first, unit="day").cast("float64"),
         # Clipped because a sum and a difference of non-negative amounts may round below zero.
         monetary_value=ibis.ifelse(frequency > 0, (repeat_spend / frequency.nullif(0)).clip(lower=0), 0.0),
     )
@@ -75,8 +117,8 @@ def rfm(
     cutoff : date or str, optional
         The last day that belongs to the past; default: the last day of the data.
     time_unit : {"D", "W", "M", "Y"}
-        Unit of ``recency`` and ``T``. Purchases of one *day* merge whatever the unit
-        (``params.event_grain`` is apart).
+        Unit of ``recency`` and ``T``. Purchases of one *day* merge whatever the unit: the period within
+        which they merge is ``params.event_grain``.
     params : DataParams, optional
         Columns and policies.
 
@@ -102,7 +144,8 @@ def rfm(
     log = read_transactions(transactions, params)
     try:
         day = log.last_day if cutoff is None else _as_date(cutoff)
-        table: pd.DataFrame = rfm_expression(log.events, day).order_by("customer_id").execute()
+        expression = rfm_expression(log.events, day, log.params.event_grain)
+        table: pd.DataFrame = expression.order_by("customer_id").execute()
         if log.rejected_by_rule:
             rejected = ", ".join(f"{rule} {n:,}" for rule, n in log.rejected_by_rule.items())
             warnings.warn(
@@ -119,4 +162,6 @@ def rfm(
 def _as_date(cutoff: date | datetime | str) -> date:
     if isinstance(cutoff, str):
         return parse_date(cutoff, what="cutoff")
+    if not isinstance(cutoff, date):
+        raise ParamsError(f"cutoff {cutoff!r} is not a date: give a datetime.date or YYYY-MM-DD")
     return cutoff.date() if isinstance(cutoff, datetime) else cutoff

@@ -11,6 +11,7 @@ import pandas as pd
 
 from guanxi.data.transactions import TransactionLog
 from guanxi.features.behaviour import feature_expression
+from guanxi.features.rfm import purchases_until
 from guanxi.periods import add_days
 
 OUTCOMES = ("purchases", "spend", "churned")
@@ -51,7 +52,7 @@ def plan_snapshots(
     Returns
     -------
     SnapshotPlan or None
-        None where not even windows of a week fit.
+        None where not even windows of a week, or of a shorter horizon, fit.
 
     Examples
     --------
@@ -61,7 +62,7 @@ def plan_snapshots(
     """
     history = (training_day - first_day).days
     window = min(horizon_days, history // 3)
-    if window < _MINIMUM_WINDOW_DAYS:
+    if window < min(horizon_days, _MINIMUM_WINDOW_DAYS):
         return None
     validation = add_days(training_day, -window)
     spacing = spacing_days or max(1, window // 2)
@@ -74,7 +75,8 @@ def plan_snapshots(
 
 def features_at(log: TransactionLog, cutoff: date, horizon_days: int) -> pd.DataFrame:
     """Features of every customer known at the cutoff, in the order of ``customer_id``."""
-    expression = feature_expression(log.events, log.lines, cutoff, horizon_days)
+    grain = log.params.event_grain
+    expression = feature_expression(log.events, log.lines, cutoff, horizon_days, grain)
     table: pd.DataFrame = expression.order_by("customer_id").execute()
     return table
 
@@ -88,8 +90,9 @@ def snapshot(log: TransactionLog, cutoff: date, window_days: int) -> pd.DataFram
         The feature table and ``purchases`` (count), ``spend`` (amount) and ``churned`` (1.0: no purchase)
         in the ``window_days`` after the cutoff day.
     """
-    features = feature_expression(log.events, log.lines, cutoff, window_days)
-    labels = outcome_expression(log.events, cutoff, window_days)
+    grain = log.params.event_grain
+    features = feature_expression(log.events, log.lines, cutoff, window_days, grain)
+    labels = outcome_expression(log.events, cutoff, window_days, grain)
     joined = features.left_join(labels, "customer_id").drop("customer_id_right")
     purchases = joined.purchases.fill_null(0).cast("float64")
     labelled = joined.mutate(
@@ -101,8 +104,15 @@ def snapshot(log: TransactionLog, cutoff: date, window_days: int) -> pd.DataFram
     return table
 
 
-def outcome_expression(events: Any, cutoff: date, window_days: int) -> Any:
-    """Count and sum the purchases of each customer in the ``window_days`` after the cutoff day."""
-    start, end = ibis.literal(cutoff), ibis.literal(add_days(cutoff, window_days))
-    window = events.filter((events.date > start) & (events.date <= end))
+def outcome_expression(events: Any, cutoff: date, window_days: int, event_grain: str = "D") -> Any:
+    """Count and sum the purchases of each customer in the ``window_days`` after the cutoff day.
+
+    Returns
+    -------
+    ibis.Table
+        ``customer_id, purchases, spend`` of those who bought; purchases of one period count once.
+    """
+    window = purchases_until(
+        events.filter(events.date > ibis.literal(cutoff)), add_days(cutoff, window_days), event_grain
+    )
     return window.group_by("customer_id").agg(purchases=window.count(), spend=window.amount.sum())

@@ -13,8 +13,8 @@ from guanxi.errors import HistoryError
 from guanxi.features.snapshots import features_at
 from guanxi.jobs.progress import Progress
 from guanxi.jobs.validate import source_name
-from guanxi.params import Params, load_params
-from guanxi.registry.models import LoadedModel, load_model
+from guanxi.params import Params, load_params, override
+from guanxi.registry.models import STORE_SCHEMES, LoadedModel, load_model
 from guanxi.registry.store import open_store
 
 
@@ -53,7 +53,7 @@ def predict(
 
     Raises
     ------
-    SourceError, DataError, HistoryError, RegistryError, OutputError
+    ParamsError, SourceError, DataError, HistoryError, RegistryError, OutputError
 
     Examples
     --------
@@ -61,15 +61,16 @@ def predict(
     >>> guanxi.predict("cdnow-sample", "scores.parquet", drivers=3)  # doctest: +SKIP
     """
     base = params if params is not None else load_params()
-    resolved = base if as_of is None else Params.model_validate(base.model_dump() | {"as_of": as_of})
+    resolved = override(base, {"as_of": as_of, "horizon_days": horizon_days, "drivers.top": drivers})
     progress = progress or Progress()
     path = None if output is None else Path(output)
     if path is not None:
         sinks.check_table_name(path)
         sinks.check_output(path)
     uri = model or f"models:/{resolved.mlflow.registered_model}@champion"
-    with progress.step(f"load {uri}"):
-        open_store(resolved.mlflow)
+    with progress.step(f"load {source_name(uri)}"):
+        if uri.startswith(STORE_SCHEMES):
+            open_store(resolved.mlflow, create=False)
         loaded = load_model(uri)
     with progress.step(f"read {'the table' if isinstance(source, pd.DataFrame) else source_name(source)}"):
         log = read_transactions(source, resolved.data)
@@ -78,7 +79,8 @@ def predict(
         table = score_customers(log, loaded, day, horizon_days, drivers)
         log.close()
     if path is not None:
-        sinks.write_table(table, path)
+        with progress.step(f"write {path}"):
+            sinks.write_table(table, path)
     return table
 
 
@@ -96,7 +98,7 @@ def score_customers(
     HistoryError
         If nobody had bought by then.
     """
-    features = features_at(log, as_of, horizon_days or loaded.horizon_days)
+    features = features_at(log, as_of, loaded.window_days)
     if features.empty:
         raise HistoryError(f"{log.source}: nobody had bought by {as_of}, the data begins on {log.first_day}")
     scores = loaded.predict(features, as_of=as_of.isoformat(), horizon_days=horizon_days, drivers=drivers)

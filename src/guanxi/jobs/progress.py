@@ -28,8 +28,10 @@ class ConsoleProgress(Progress):
 
     def __init__(self) -> None:
         from rich.console import Console
+        from rich.markup import escape
 
         self._console: Any = Console(stderr=True, highlight=False, soft_wrap=True)
+        self._escape = escape
         self._status: Any = None
         self._title = ""
         self._number = 0
@@ -39,17 +41,19 @@ class ConsoleProgress(Progress):
         """Show a step with its number, and its duration once it is done."""
         begin = time.perf_counter()
         self._number += 1
-        self._title = f"{self._number}. {title}"
+        self._title = f"{self._number}. {self._escape(title)}"
         with self._console.status(self._title) as status:
             self._status = status
-            yield self
-        self._status = None
+            try:
+                yield self
+            finally:
+                self._status = None
         self._console.print(f"{self._title} [dim]{time.perf_counter() - begin:.1f} s[/dim]")
 
     def detail(self, text: str) -> None:
         """Show beside the spinner what is being done."""
         if self._status is not None:
-            self._status.update(f"{self._title}: {text}")
+            self._status.update(f"{self._title}: {self._escape(text)}")
 
     def say(self, text: str) -> None:
         """Print a line as it is, without markup."""

@@ -45,22 +45,21 @@ def run(source: str, params: Params, folder: Path, progress: Progress) -> RunRes
     progress : Progress
     """
     sinks.check_output(folder / "predictions.parquet")
-    sinks.check_output(EXPORT_FOLDER)
+    registry.check_export(EXPORT_FOLDER)
     opened = open_log(source, params, progress)
     progress.say(usability_text(opened[2]))
     log, training = train_log(source, params, progress, opened)
-    with progress.step("score every customer with the registered model") as step:
+    with progress.step("score every customer with the registered model"):
         loaded = registry.load_model(f"models:/{training.store.registered_model}/{training.version}")
         predictions = score_customers(log, loaded, training.as_of)
-        step.detail("export the champion")
-        registry.export(f"models:/{training.store.registered_model}/{training.champion}", EXPORT_FOLDER)
-    with progress.step("write the results and the page"):
+    with progress.step("write the results, the page and the champion's folder"):
         page = _page(training, predictions)
         sinks.write_table(predictions, folder / "predictions.parquet")
         sinks.write_engine_table(log.connection, log.rejected, folder / "rejected.parquet")
         sinks.write_text(json.dumps(_metrics(training), indent=1) + "\n", folder / "metrics.json")
         sinks.write_text(page, folder / "report.html")
         log_page(training.store, training.run_id, page)
+        registry.export(f"models:/{training.store.registered_model}/{training.champion}", EXPORT_FOLDER)
     log.close()
     return RunResult(training, predictions, folder, EXPORT_FOLDER)
 

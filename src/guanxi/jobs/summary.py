@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import math
+import shlex
+
 from guanxi.evaluation.holdout import GUANXI, NAIVE
 from guanxi.jobs.run import RunResult
 from guanxi.jobs.train import Training
+from guanxi.registry.store import Store
 
 
 def of_training(training: Training) -> str:
@@ -28,30 +32,51 @@ def of_training(training: Training) -> str:
 def of_run(result: RunResult) -> str:
     """Add where the results are and what to type next."""
     training, table, folder = result.training, result.predictions, result.folder
-    total, unexplained = float(table["clv"].sum()), training.usability.numbers["customers_without_purchase"]
+    total, likely = float(table["clv"].sum()), int((table["churn_probability"] > 0.5).sum())
+    unexplained = training.usability.numbers["customers_without_purchase"]
     left_out = f" ({unexplained:,} without an accepted purchase left out)" if unexplained else ""
-    lines = [
-        of_training(training),
-        "",
-        f"{len(table):,} customers scored{left_out}: worth {total:,.0f} over the next "
-        f"{training.horizon_days} days, {int((table['churn_probability'] > 0.5).sum()):,} more likely to stay away than to buy.",
-        f"  {folder / 'predictions.parquet'}   one row per customer",
-        f"  {folder / 'rejected.parquet'}      lines that were not used, and why",
-        f"  {folder / 'metrics.json'}",
-        f"  {folder / 'report.html'}",
-        f"  {result.export}/                   the champion as an MLflow model folder",
-        "",
-        "Next:",
-        f"  xdg-open {folder / 'report.html'}",
-        f"  mlflow ui --backend-store-uri {training.store.shown_uri}",
-        "  guanxi predict YOUR_FILE.csv -o scores.parquet --columns customer_id=…,timestamp=…,amount=…",
-    ]
-    return "\n".join(lines)
+    return "\n".join(
+        [
+            of_training(training),
+            "",
+            f"{len(table):,} customers scored{left_out}: worth {total:,.0f} over the next "
+            f"{training.horizon_days} days, {likely:,} more likely to stay away than to buy.",
+            *_files(result),
+            "",
+            "Next:",
+            f"  xdg-open {shlex.quote(str(folder / 'report.html'))}",
+            f"  {_look_at(training.store)}",
+            "  guanxi predict YOUR_FILE.csv -o scores.parquet --columns customer_id=…,timestamp=…,amount=…",
+        ]
+    )
+
+
+def _files(result: RunResult) -> list[str]:
+    files = {
+        str(result.folder / "predictions.parquet"): "one row per customer",
+        str(result.folder / "report.html"): "the page to look at",
+        str(result.folder / "metrics.json"): "the numbers above, and more",
+        str(result.folder / "rejected.parquet"): "lines that were not used, and why",
+        f"{result.export}/": "the champion as an MLflow model folder",
+    }
+    width = max(map(len, files))
+    return [f"  {name:<{width}}  {what}" for name, what in files.items()]
+
+
+def _look_at(store: Store) -> str:
+    """Command that shows the MLflow store: a server has its own page."""
+    if store.uri.startswith("http"):
+        return f"xdg-open {shlex.quote(store.shown_uri)}"
+    return f"mlflow ui --backend-store-uri {shlex.quote(store.shown_uri)}"
 
 
 def _pair(training: Training, target: str, metric: str, form: str) -> str:
     own, naive = (training.holdout.value(target, metric, model) for model in (GUANXI, NAIVE))
-    return f"{own:{form}} ({naive:{form}})"
+    return f"{_number(own, form)} ({_number(naive, form)})"
+
+
+def _number(value: float, form: str) -> str:
+    return "unknown" if math.isnan(value) else f"{value:{form}}"
 
 
 def _standing(training: Training) -> str:

@@ -16,11 +16,11 @@ from guanxi.evaluation.holdout import Holdout, evaluate_holdout
 from guanxi.jobs.progress import Progress
 from guanxi.jobs.validate import open_log
 from guanxi.models.drivers import explain_churn
-from guanxi.params import Params, load_params
+from guanxi.params import Params, load_params, override
 from guanxi.pipeline.fit import FittedModels, fit_models
 from guanxi.registry import models as registry
 from guanxi.registry.log import TrainingRecord, log_training
-from guanxi.registry.store import Store, open_store
+from guanxi.registry.store import Store, check_store, open_store
 
 
 @dataclass(frozen=True)
@@ -85,8 +85,8 @@ def train(
 
     Raises
     ------
-    SourceError, DataError, HistoryError
-        If the data cannot be read or cannot carry the horizon.
+    ParamsError, SourceError, DataError, HistoryError
+        If a parameter is not valid, or the data cannot be read or cannot carry the horizon.
     RegistryError
         If the MLflow store does not take the model.
 
@@ -95,10 +95,8 @@ def train(
     >>> import guanxi
     >>> guanxi.train("cdnow-sample", horizon_days=90).holdout.value("churn", "auc")  # doctest: +SKIP
     """
-    flags = {"horizon_days": horizon_days, "as_of": as_of}
-    given = {name: value for name, value in flags.items() if value is not None}
     base = params if params is not None else load_params()
-    resolved = Params.model_validate(base.model_dump() | given)
+    resolved = override(base, {"horizon_days": horizon_days, "as_of": as_of})
     log, training = train_log(source, resolved, Progress())
     log.close()
     return training
@@ -113,6 +111,8 @@ def train_log(
     """Train, and hand back the open transaction log too."""
     log, as_of, usability = opened or open_log(source, params, progress)
     twin_day = check_history(log, as_of, params.horizon_days)
+    with progress.step("look at the MLflow store"):
+        check_store(params.mlflow)
     with progress.step(
         f"fit the twin with the data up to {twin_day}, and measure it on what followed"
     ) as step:
@@ -137,7 +137,7 @@ def train_log(
         tags = {"guanxi.as_of": as_of.isoformat(), "guanxi.horizon_days": str(params.horizon_days)}
         version = registry.register(store, run_id, model_uri, tags)
         step.detail("smoke test")
-        registry.smoke_test(store, version, served)
+        registry.make_candidate(store, version, served)
         champion = registry.champion_version(store)
         if champion is None:
             registry.make_champion(store, version)

@@ -24,7 +24,7 @@ def open_log(
 
 
 def source_name(source: str) -> str:
-    """Give the source without its password."""
+    """Give an address without its password."""
     from guanxi.data.sources import redact
 
     return redact(source)

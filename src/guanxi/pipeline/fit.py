@@ -59,6 +59,12 @@ class FittedModels:
     features: pd.DataFrame
 
     @property
+    def window_days(self) -> int:
+        """The window that features are made for: the trees' own, else the horizon."""
+        days: int = self.plan.window_days if self.plan else self.model["horizon_days"]
+        return days
+
+    @property
     def scorer(self) -> Scorer:
         """What turns feature tables into predictions."""
         return Scorer(self.model, self.booster_text)
@@ -76,7 +82,9 @@ def fit_models(
     DataError
         If too few customers bought again, or all amounts are equal.
     """
-    features = features_at(log, as_of, params.horizon_days)
+    plan = plan_snapshots(log.first_day, as_of, params.horizon_days, params.churn.snapshot_spacing_days)
+    # The trees must meet the features they learnt from, also where their window is shorter.
+    features = features_at(log, as_of, plan.window_days if plan else params.horizon_days)
     check_fittable(features, as_of, params.clv)
     progress("purchases and spend")
     transactions = BetaGeoNBD(engine=params.clv.engine).fit(features)
@@ -85,7 +93,6 @@ def fit_models(
     prior = Scorer({**document, "churn": None}, None).log_odds_prior
     document["drivers"]["base"] = float(np.mean(prior(features, params.horizon_days)))
     progress("churn")
-    plan = plan_snapshots(log.first_day, as_of, params.horizon_days, params.churn.snapshot_spacing_days)
     churn, reason = _fit_churn(log, plan, prior, params)
     if churn is not None:
         document["churn"] = {"features": list(churn.feature_names_in_), "calibration": churn.calibration_}
@@ -122,8 +129,9 @@ def check_fittable(features: pd.DataFrame, as_of: date, params: LifetimeValuePar
     amounts = features.loc[features["frequency"] > 0, "monetary_value"]
     if params.spend == "gamma_gamma" and np.ptp(amounts) <= 1e-9 * amounts.max():
         raise DataError(
-            f"every repeat purchase amounts to {amounts.iloc[0]:g}, so customers' spend cannot be told apart: "
-            "map amount to the column of prices, or expect the mean of everyone with --set clv.spend=mean"
+            f"every repeat purchase amounts to {amounts.iloc[0]:g}, so customers' spend cannot be told "
+            "apart: map amount to the column of prices, or expect the mean of everyone with "
+            "--set clv.spend=mean"
         )
 
 

@@ -45,7 +45,11 @@ def log_bundle(fitted: FittedModels, folder: Path) -> Any:
             signature=signature(fitted),
             input_example=example,
             pip_requirements=requirements(fitted),
-            metadata={"guanxi_version": __version__, "as_of": fitted.model["as_of"]},
+            metadata={
+                "guanxi_version": __version__,
+                "as_of": fitted.model["as_of"],
+                "window_days": fitted.window_days,
+            },
         )
 
 
@@ -56,7 +60,6 @@ def served_code() -> str:
     template = resources.files("guanxi.registry").joinpath("templates", "served.py.txt")
     return template.read_text(encoding="utf-8").format(
         version=__version__,
-        digest=embedding.digest(sources),
         packages=repr(packages or set()),
         sources="\n".join(f"    {name!r}: r'''{text}''',\n" for name, text in sources.items()),
     )

@@ -8,7 +8,6 @@ makes them under a name that no other version has.
 from __future__ import annotations
 
 import ast
-import hashlib
 from importlib import resources
 
 _ROOT = "guanxi.models"
@@ -26,11 +25,6 @@ def embedded_modules() -> dict[str, str]:
     sources: dict[str, str] = {}
     _collect(_ENTRY, sources)
     return sources
-
-
-def digest(sources: dict[str, str]) -> str:
-    """Name these very texts: other texts get another name."""
-    return hashlib.sha256(repr(sorted(sources.items())).encode()).hexdigest()[:16]
 
 
 def _collect(name: str, sources: dict[str, str]) -> None:

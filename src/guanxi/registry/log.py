@@ -12,6 +12,7 @@ from typing import Any
 import pandas as pd
 
 from guanxi import __version__
+from guanxi.data.sources import redact
 from guanxi.params import Params
 from guanxi.pipeline.fit import FittedModels
 from guanxi.registry.bundle import log_bundle
@@ -56,8 +57,8 @@ def log_training(
         quiet_warnings(),
         mlflow.start_run(experiment_id=store.experiment_id, tags=_tags(served, twin)) as run,
     ):
-        mlflow.log_params(record.params.flat() | {"as_of": served.as_of.isoformat(), "source": record.source})
-        mlflow.log_text(record.params.to_yaml(), "params.yaml")
+        mlflow.log_params(_flat_params(record) | {"as_of": served.as_of.isoformat()})
+        mlflow.log_text(redact(record.params.to_yaml()), "params.yaml")
         mlflow.log_dict(dict(record.facts), "usability.json")
         mlflow.log_input(_dataset(served.features, record), context="training")
         if record.metrics is not None:
@@ -104,6 +105,12 @@ def _children(
     calibration = {f"calibration_{name}": number for name, number in served.churn.calibration_.items()}
     metrics = {"rounds": float(served.churn.n_rounds_), **calibration}
     return [*value, ("churn", "churn", served.churn.get_params(), metrics, report)]
+
+
+def _flat_params(record: TrainingRecord) -> dict[str, Any]:
+    """Parameters as MLflow shows them: the tracking address can hold a password."""
+    values = record.params.flat() | {"source": record.source}
+    return {name: redact(value) if isinstance(value, str) else value for name, value in values.items()}
 
 
 def _metrics(table: pd.DataFrame) -> dict[str, float]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,13 +10,17 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from guanxi.data import sinks
 from guanxi.data.sources import first_line, redact
-from guanxi.errors import RegistryError
+from guanxi.errors import OutputError, RegistryError
 from guanxi.pipeline.fit import FittedModels
 from guanxi.registry.bundle import example_rows
 from guanxi.registry.store import Store, import_mlflow, quiet_warnings
 
 CANDIDATE, CHAMPION, PREVIOUS = "candidate", "champion", "previous"
+# Addresses that mean something in a store only; others name a folder.
+STORE_SCHEMES = ("models:/", "runs:/", "mlflow-artifacts:/")
+_ABSENT = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")
 
 
 @dataclass(frozen=True)
@@ -33,6 +38,8 @@ class LoadedModel:
         Feature columns it takes.
     horizon_days : int
         The horizon it was trained for.
+    window_days : int
+        The window its features were made for: the horizon, or less where the history was short.
     """
 
     uri: str
@@ -40,6 +47,7 @@ class LoadedModel:
     pyfunc: Any
     features: list[str]
     horizon_days: int
+    window_days: int
 
     def predict(self, features: pd.DataFrame, **params: Any) -> pd.DataFrame:
         """Score a feature table; ``params`` as in the model's signature, None meaning as trained.
@@ -52,8 +60,9 @@ class LoadedModel:
         missing = [name for name in self.features if name not in features.columns]
         if missing:
             raise RegistryError(
-                f"model {self.uri} needs features that this data does not give ({', '.join(missing[:3])}): "
-                "map the columns it was trained with, or train a model on this data"
+                f"model {redact(self.uri)} needs features that this data does not give "
+                f"({', '.join(missing[:3])}): map the columns it was trained with, "
+                "or train a model on this data"
             )
         given = {name: value for name, value in params.items() if value is not None}
         table: pd.DataFrame = self.pyfunc.predict(features[self.features].astype("float64"), params=given)
@@ -61,18 +70,36 @@ class LoadedModel:
 
 
 def register(store: Store, run_id: str, model_uri: str, tags: dict[str, str]) -> str:
-    """Register a logged model as a new version with alias ``candidate``; return the version."""
+    """Register a logged model as a new version, without an alias yet; return the version."""
     from mlflow.exceptions import MlflowException
 
     name = store.registered_model
     try:
         store.client.get_registered_model(name)
-    except MlflowException:
+    except MlflowException as error:
+        if error.error_code not in _ABSENT:
+            raise
         store.client.create_registered_model(name)
     model_id = model_uri.removeprefix("models:/")
-    version = store.client.create_model_version(name, model_uri, run_id, tags, model_id=model_id).version
+    return str(store.client.create_model_version(name, model_uri, run_id, tags, model_id=model_id).version)
+
+
+def make_candidate(store: Store, version: str, fitted: FittedModels) -> None:
+    """Give a version that passes the smoke test the alias ``candidate``; withdraw one that does not.
+
+    Raises
+    ------
+    RegistryError
+        If it does not pass.
+    """
+    try:
+        smoke_test(store, version, fitted)
+    except BaseException:
+        run_id = store.client.get_model_version(store.registered_model, version).run_id
+        store.client.delete_model_version(store.registered_model, version)
+        store.client.set_terminated(run_id, "FAILED")
+        raise
     store.client.set_registered_model_alias(store.registered_model, CANDIDATE, version)
-    return str(version)
 
 
 def smoke_test(store: Store, version: str, fitted: FittedModels) -> None:
@@ -89,7 +116,8 @@ def smoke_test(store: Store, version: str, fitted: FittedModels) -> None:
     numeric = own.select_dtypes("number").columns
     if not np.allclose(served[numeric], own[numeric], rtol=1e-9, atol=0, equal_nan=True):
         raise RegistryError(
-            f"version {version} gives other numbers from the registry than before: not promoted"
+            f"version {version} gives other numbers from the registry than before: "
+            "it was withdrawn, train again"
         )
     store.client.set_model_version_tag(store.registered_model, version, "guanxi.smoke_test", "passed")
 
@@ -100,7 +128,9 @@ def champion_version(store: Store) -> str | None:
 
     try:
         return str(store.client.get_model_version_by_alias(store.registered_model, CHAMPION).version)
-    except MlflowException:
+    except MlflowException as error:
+        if error.error_code not in _ABSENT:
+            raise
         return None
 
 
@@ -131,20 +161,52 @@ def load_model(uri: str) -> LoadedModel:
     if "horizon_days" not in params:
         raise RegistryError(f"{redact(uri)} is no guanxi model: train one with guanxi train")
     features = list(metadata.get_input_schema().input_names())
-    return LoadedModel(uri, version or metadata.model_uuid, pyfunc, features, int(params["horizon_days"]))
+    horizon = int(params["horizon_days"])
+    window = int((metadata.metadata or {}).get("window_days", horizon))
+    return LoadedModel(uri, version or metadata.model_uuid, pyfunc, features, horizon, window)
+
+
+def check_export(folder: Path) -> None:
+    """Fail before the work where a model folder could not be written after it.
+
+    Raises
+    ------
+    OutputError
+        If the place cannot be written, or a file stands there.
+    """
+    if folder.is_file():
+        raise OutputError(f"{folder} is a file: move it away, the champion's folder goes there")
+    sinks.check_output(_beside(folder, "new"))
 
 
 def export(uri: str, folder: Path) -> None:
-    """Copy a registered model to a folder that MLflow loads; an earlier copy is replaced."""
-    import shutil
+    """Copy a registered model to a folder that MLflow loads; an earlier copy stays until it is complete.
 
+    Raises
+    ------
+    OutputError
+        If the folder cannot be written.
+    """
     mlflow = import_mlflow()
-    new = folder.with_name(folder.name + ".new")
-    shutil.rmtree(new, ignore_errors=True)
-    with quiet_warnings():
-        mlflow.artifacts.download_artifacts(artifact_uri=uri, dst_path=str(new))
-    shutil.rmtree(folder, ignore_errors=True)
-    new.rename(folder)
+    new, old = _beside(folder, "new"), _beside(folder, "old")
+    try:
+        shutil.rmtree(new, ignore_errors=True)
+        new.mkdir(parents=True)
+        with quiet_warnings():
+            mlflow.artifacts.download_artifacts(artifact_uri=uri, dst_path=str(new))
+        if folder.exists():
+            shutil.rmtree(old, ignore_errors=True)
+            folder.rename(old)
+        new.rename(folder)
+        shutil.rmtree(old, ignore_errors=True)
+    except OSError as error:
+        raise OutputError(f"cannot export the model to {folder}: {error.strerror or error}") from error
+    finally:
+        shutil.rmtree(new, ignore_errors=True)
+
+
+def _beside(folder: Path, role: str) -> Path:
+    return folder.with_name(f".{folder.name}.{role}")
 
 
 def _version(mlflow: Any, uri: str) -> str:
@@ -159,9 +221,9 @@ def _version(mlflow: Any, uri: str) -> str:
 
 
 def _reason(error: Exception) -> str:
-    text = redact(first_line(error))
+    text = redact(first_line(error))[:300]
     if "alias" in text and "not found" in text:
         return f"{text}; run guanxi run or guanxi train first, or name a version as in models:/guanxi/1"
     if "not found" in text.lower() or "RESOURCE_DOES_NOT_EXIST" in text:
         return f"{text}; check the name with mlflow ui, or train it with guanxi train"
-    return text
+    return f"{text}; name a registered model as in models:/guanxi@champion, or a model folder"

@@ -10,11 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from guanxi.data import sinks
 from guanxi.data.sources import first_line, redact
 from guanxi.errors import RegistryError
 from guanxi.params import MLflowParams
 
-_FOLDER = "mlruns"
+_FOLDER, _DATABASE = "mlruns", "mlflow.db"
 _ENVIRONMENT = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "DO_NOT_TRACK": "true",
@@ -22,6 +23,8 @@ _ENVIRONMENT = {
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
     "GIT_PYTHON_REFRESH": "quiet",
 }
+_AT_ONCE = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0", "MLFLOW_HTTP_REQUEST_TIMEOUT": "10"}
+_DATABASE_SCHEMES = ("sqlite", "postgresql", "mysql", "mssql")
 
 
 @dataclass(frozen=True)
@@ -56,27 +59,31 @@ def import_mlflow() -> Any:
     """Import MLflow with telemetry, progress bars and chatter off; what the user set himself stays."""
     for name, value in _ENVIRONMENT.items():
         os.environ.setdefault(name, value)
-    import mlflow
-    import mlflow.pyfunc
+    with quiet_warnings():
+        import mlflow
+        import mlflow.pyfunc
 
     for name in ("mlflow", "alembic"):
         logging.getLogger(name).setLevel(logging.ERROR)
     return mlflow
 
 
-def open_store(params: MLflowParams) -> Store:
-    """Open the store, and make it on first use.
+def open_store(params: MLflowParams, *, create: bool = True) -> Store:
+    """Open the store, and make it on first use unless ``create`` is false.
 
     Raises
     ------
     RegistryError
-        If the address does not answer or the folder cannot be written.
+        If the address does not answer, the folder cannot be written, or there is no store to open.
     """
-    mlflow = import_mlflow()
     folder = None if params.tracking_uri else Path.cwd() / _FOLDER
-    uri = params.tracking_uri or f"sqlite:///{folder}/mlflow.db"
+    uri = params.tracking_uri or f"sqlite:///{folder}/{_DATABASE}"
+    if folder is not None:
+        _check_folder(folder, create)
+    mlflow = import_mlflow()
     try:
-        with _lock(folder):
+        with _lock(folder), _answer_at_once():
+            _check_database(uri)
             mlflow.set_tracking_uri(uri)
             mlflow.set_registry_uri(uri)
             client = mlflow.MlflowClient()
@@ -84,9 +91,27 @@ def open_store(params: MLflowParams) -> Store:
     except OSError as error:
         raise RegistryError(f"cannot write the MLflow store {folder}: {error.strerror}") from error
     except Exception as error:
-        reason = redact(first_line(error))
-        raise RegistryError(f"MLflow store {redact(uri)} cannot be opened: {reason}") from error
+        reason = redact(first_line(error))[:200]
+        raise RegistryError(
+            f"MLflow store {redact(uri)} cannot be opened: check --tracking-uri and that it runs ({reason})"
+        ) from error
     return Store(uri, folder, experiment_id, params.registered_model, client)
+
+
+def check_store(params: MLflowParams) -> None:
+    """Fail before the work where the store could not be used after it; no folder is made yet.
+
+    Raises
+    ------
+    RegistryError, OutputError
+        As :func:`open_store`.
+    """
+    if params.tracking_uri:
+        open_store(params)
+        return
+    folder = Path.cwd() / _FOLDER
+    _check_folder(folder, create=True)
+    sinks.check_output(folder / _DATABASE)
 
 
 @contextmanager
@@ -97,6 +122,47 @@ def quiet_warnings() -> Iterator[None]:
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", module=r"mlflow\..*")
         yield
+
+
+def _check_folder(folder: Path, create: bool) -> None:
+    if set("?%") & set(str(folder)):
+        raise RegistryError(
+            f"MLflow cannot keep a store in {folder}: work in a folder without ? and % in its path, "
+            "or give --tracking-uri"
+        )
+    if not create and not (folder / _DATABASE).exists():
+        raise RegistryError(
+            f"there is no MLflow store in {folder}: run guanxi run or guanxi train in this folder first, "
+            "or say where the store is with --tracking-uri"
+        )
+
+
+def _check_database(uri: str) -> None:
+    """Try a database once: MLflow would try for an hour, with ever longer pauses."""
+    if uri.partition("://")[0].partition("+")[0] not in _DATABASE_SCHEMES:
+        return
+    import sqlalchemy
+
+    engine = sqlalchemy.create_engine(uri)
+    try:
+        sqlalchemy.inspect(engine).get_table_names()
+    finally:
+        engine.dispose()
+
+
+@contextmanager
+def _answer_at_once() -> Iterator[None]:
+    """Give a server ten seconds to answer, not the minutes that MLflow waits for a long upload."""
+    before = {name: os.environ.get(name) for name in _AT_ONCE}
+    os.environ.update(_AT_ONCE)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
 
 
 def _experiment(client: Any, name: str, folder: Path | None) -> str:

@@ -1,0 +1,83 @@
+"""The command as a person meets it: help, version, exit codes, and what it imports."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import guanxi
+
+HEAVY = (
+    "mlflow",
+    "shap",
+    "lightgbm",
+    "pandas",
+    "numpy",
+    "pydantic",
+    "ibis",
+    "matplotlib",
+    "sklearn",
+    "scipy",
+)
+
+
+@pytest.mark.parametrize("name", ["run", "validate", "train", "predict"])
+def test_help_of_every_command_has_an_example(command, name):
+    ended = command(name, "--help")
+    assert ended.code == 0
+    assert f"Example: guanxi {name} " in ended.out
+    assert "--debug" in ended.out
+
+
+def test_without_arguments_the_help_is_shown(command):
+    ended = command()
+    assert ended.code == 0
+    assert "validate" in ended.out
+
+
+def test_version(command):
+    ended = command("--version")
+    assert (ended.code, ended.out) == (0, f"guanxi {guanxi.__version__}\n")
+
+
+@pytest.mark.parametrize("code", ["import guanxi", "import sys; sys.argv = ['guanxi', '--help']; run()"])
+def test_stays_light(code):
+    program = f"""
+import atexit, json, sys
+atexit.register(lambda: print(json.dumps(sorted(sys.modules)), file=sys.stderr))
+def run():
+    from guanxi.cli import main
+    main()
+{code}
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert not set(HEAVY) & set(json.loads(done.stderr))
+
+
+def test_console_script_and_module_end_with_their_exit_codes(console_script, tmp_path):
+    ended = console_script(tmp_path, "validate", "nothing.csv")
+    assert ended.code == 2
+    assert ended.err.count("\n") == 1
+    module = [sys.executable, "-m", "guanxi", "--version"]
+    done = subprocess.run(module, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (0, f"guanxi {guanxi.__version__}\n")
+
+
+def test_a_reader_that_goes_away_is_no_error(tmp_path):
+    program = Path(sys.executable).with_name("guanxi")
+    reader, writer = os.pipe()
+    os.close(reader)
+    done = subprocess.run([program, "--help"], stdout=writer, stderr=subprocess.PIPE, text=True, check=False)
+    os.close(writer)
+    assert "Traceback" not in done.stderr
+
+
+def test_markup_in_a_source_name_is_shown_as_it_is(command, tmp_path):
+    (tmp_path / "[bold]sales[1].csv").write_text("customer_id,timestamp,amount\na,2024-01-01,1\n")
+    ended = command("validate", "[bold]sales[1].csv")
+    assert "read [bold]sales[1].csv" in ended.err

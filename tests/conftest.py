@@ -1,0 +1,172 @@
+"""One small real run of the command, shared by all tests that look at what it left."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+HORIZON = 60
+QUICK = ("--set", "churn.snapshot_spacing_days=400", "--set", "clv.draws=100")
+NO_NETWORK = """
+import socket
+
+def guarded(original):
+    def connect(self, address, *rest):
+        if self.family != socket.AF_UNIX and address[0] not in ("127.0.0.1", "::1", "localhost"):
+            raise SystemExit(f"this test has no network, and {address} was asked for")
+        return original(self, address, *rest)
+    return connect
+
+socket.socket.connect = guarded(socket.socket.connect)
+socket.socket.connect_ex = guarded(socket.socket.connect_ex)
+
+def resolve(host, *rest, **more):
+    if host not in ("127.0.0.1", "::1", "localhost", None):
+        raise SystemExit(f"this test has no network, and {host} was looked up")
+    return original_resolve(host, *rest, **more)
+
+original_resolve, socket.getaddrinfo = socket.getaddrinfo, resolve
+"""
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a command ended."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def error(self) -> str:
+        """The last line on the standard error."""
+        return self.err.rstrip("\n").splitlines()[-1]
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run of the command, and the folder it worked in."""
+
+    folder: Path
+    output: Path
+    ended: Ended
+
+    @property
+    def predictions(self) -> pd.DataFrame:
+        return pd.read_parquet(self.output / "predictions.parquet")
+
+
+def outside() -> dict[str, str]:
+    """The environment without the addresses that MLflow leaves in it."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("MLFLOW_")}
+
+
+def console(folder: Path, *arguments: str, **environment: str) -> Ended:
+    """Run the installed command in a process of its own."""
+    program = Path(sys.executable).with_name("guanxi")
+    done = subprocess.run(
+        [program, *arguments],
+        cwd=folder,
+        env=outside() | environment,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    return Ended(done.returncode, done.stdout, done.stderr)
+
+
+@pytest.fixture(scope="session")
+def console_script() -> Callable[..., Ended]:
+    return console
+
+
+@pytest.fixture
+def command(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> Callable[..., Ended]:
+    """Run the command in this process, in ``tmp_path`` or another folder."""
+
+    def call(*arguments: str, folder: Path = tmp_path) -> Ended:
+        from guanxi import cli
+
+        monkeypatch.chdir(folder)
+        monkeypatch.setattr(sys, "argv", ["guanxi", *arguments])
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        out, err = capsys.readouterr()
+        return Ended(int(ended.value.code or 0), out, err)
+
+    return call
+
+
+@pytest.fixture(scope="session")
+def first_run(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """``guanxi run`` by the installed command, without a network, in a folder with an awkward name."""
+    folder = tmp_path_factory.mktemp("work") / "a shop #1 é"
+    folder.mkdir()
+    guard = tmp_path_factory.mktemp("guard")
+    (guard / "sitecustomize.py").write_text(NO_NETWORK)
+    ended = console(folder, "run", "cdnow-sample", "--horizon", str(HORIZON), *QUICK, PYTHONPATH=str(guard))
+    assert ended.code == 0, ended.err
+    return Run(folder, folder / "output", ended)
+
+
+@pytest.fixture(scope="session")
+def second_run(first_run: Run, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """A second ``guanxi run`` in the same folder, with another seed and horizon, into another folder."""
+    from typer.testing import CliRunner
+
+    from guanxi import cli
+
+    output = tmp_path_factory.mktemp("second")
+    given = ["run", "cdnow-sample", "--horizon", "45", "--set", "seed=1", "-o", str(output), *QUICK]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(first_run.folder)
+        result = CliRunner().invoke(cli.app, given, catch_exceptions=False)
+    return Run(first_run.folder, output, Ended(result.exit_code, result.stdout, result.stderr))
+
+
+@pytest.fixture
+def store(first_run: Run, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """The opened MLflow store of the first run."""
+    from guanxi.params import MLflowParams
+    from guanxi.registry.store import open_store
+
+    monkeypatch.chdir(first_run.folder)
+    return open_store(MLflowParams())
+
+
+@pytest.fixture(scope="session")
+def sample_log() -> Iterator[Any]:
+    """Canonical transactions of the CDNOW sample."""
+    from guanxi.data.transactions import read_transactions
+
+    log = read_transactions("cdnow-sample")
+    yield log
+    log.close()
+
+
+@pytest.fixture(scope="session")
+def quick_params() -> Any:
+    """Parameters of the first run."""
+    from guanxi.params import load_params
+
+    return load_params(None, [f"horizon_days={HORIZON}", *QUICK[1::2]], {})
+
+
+@pytest.fixture(scope="session")
+def served(sample_log: Any, quick_params: Any) -> Any:
+    """Models fitted at the last day of the sample."""
+    from guanxi.pipeline.fit import fit_models
+
+    return fit_models(sample_log, sample_log.last_day, quick_params)

@@ -1,0 +1,118 @@
+"""Registering: no alias before the test from the registry, and nothing left of what fails it."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from types import SimpleNamespace
+
+import pytest
+
+from guanxi.errors import OutputError, RegistryError
+from guanxi.params import MLflowParams
+from guanxi.registry import models
+from guanxi.registry.log import TrainingRecord, log_training
+from guanxi.registry.store import open_store
+
+
+@pytest.fixture(scope="module")
+def fresh(tmp_path_factory, served, quick_params):
+    """A fresh store by address, with one logged model; its address holds what looks like a password."""
+    folder = tmp_path_factory.mktemp("fresh")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        store = open_store(MLflowParams())
+        address = "postgresql://me:secret@host/db"
+        params = quick_params.model_copy(update={"mlflow": MLflowParams(tracking_uri=address)})
+        record = TrainingRecord(params, "table", "digest", {}, None, {})
+        run_id, model_uri = log_training(store, served, None, record)
+    return SimpleNamespace(store=store, run_id=run_id, model_uri=model_uri, folder=folder)
+
+
+def test_registering_moves_no_alias(fresh):
+    version = models.register(fresh.store, fresh.run_id, fresh.model_uri, {})
+    assert fresh.store.client.get_model_version("guanxi", version).aliases == []
+    assert models.champion_version(fresh.store) is None
+
+
+def test_a_version_that_fails_its_test_is_withdrawn(fresh, served):
+    worse = json.loads(json.dumps(served.model))
+    worse["transactions"]["params"]["r"] *= 1.001
+    version = models.register(fresh.store, fresh.run_id, fresh.model_uri, {})
+    with pytest.raises(RegistryError, match="gives other numbers from the registry"):
+        models.make_candidate(fresh.store, version, dataclasses.replace(served, model=worse))
+    numbers = [str(found.version) for found in fresh.store.client.search_model_versions("name = 'guanxi'")]
+    assert version not in numbers
+    assert fresh.store.client.get_run(fresh.run_id).info.status == "FAILED"
+
+
+def test_a_version_that_passes_is_candidate_and_can_be_champion(fresh, served):
+    version = models.register(fresh.store, fresh.run_id, fresh.model_uri, {})
+    models.make_candidate(fresh.store, version, served)
+    assert fresh.store.client.get_model_version("guanxi", version).aliases == ["candidate"]
+    models.make_champion(fresh.store, version)
+    assert models.champion_version(fresh.store) == version
+
+
+def test_a_registry_that_fails_is_not_taken_for_one_without_champion(fresh, monkeypatch):
+    from mlflow.exceptions import MlflowException
+
+    def broken(*_: object) -> None:
+        raise MlflowException("the server is tired")
+
+    monkeypatch.setattr(fresh.store.client, "get_model_version_by_alias", broken)
+    with pytest.raises(MlflowException, match="tired"):
+        models.champion_version(fresh.store)
+
+
+def test_no_password_is_kept(fresh):
+    run = fresh.store.client.get_run(fresh.run_id)
+    assert run.data.params["mlflow.tracking_uri"] == "postgresql://me:***@host/db"
+    holding = [
+        path for path in fresh.folder.rglob("*") if path.is_file() and b"me:secret" in path.read_bytes()
+    ]
+    assert not holding
+
+
+def test_a_model_of_another_kind_is_refused(tmp_path, fresh):
+    import mlflow
+
+    code = tmp_path / "other.py"
+    code.write_text(
+        "import mlflow\n"
+        "class Other(mlflow.pyfunc.PythonModel):\n"
+        "    def predict(self, context, model_input: list[str], params=None):\n"
+        "        return model_input\n"
+        "mlflow.models.set_model(Other())\n"
+    )
+    with models.quiet_warnings():
+        mlflow.pyfunc.save_model(str(tmp_path / "other"), python_model=str(code), pip_requirements=["mlflow"])
+    with pytest.raises(RegistryError, match="is no guanxi model"):
+        models.load_model(str(tmp_path / "other"))
+
+
+class TestExport:
+    def test_replaces_the_folder_and_leaves_nothing_beside_it(self, fresh, tmp_path):
+        folder = tmp_path / "models" / "guanxi"
+        for _ in range(2):
+            models.export(fresh.model_uri, folder)
+            (folder / "stale").touch()
+        models.export(fresh.model_uri, folder)
+        assert not (folder / "stale").exists()
+        assert (folder / "MLmodel").exists()
+        assert [path.name for path in folder.parent.iterdir()] == ["guanxi"]
+
+    def test_failure_leaves_the_old_folder(self, fresh, tmp_path, monkeypatch):
+        import mlflow
+
+        folder = tmp_path / "guanxi"
+        models.export(fresh.model_uri, folder)
+
+        def full(**_: object) -> None:
+            raise OSError(28, "No space left on device")
+
+        monkeypatch.setattr(mlflow.artifacts, "download_artifacts", full)
+        with pytest.raises(OutputError, match="No space left"):
+            models.export(fresh.model_uri, folder)
+        assert (folder / "MLmodel").exists()
+        assert [path.name for path in tmp_path.iterdir()] == ["guanxi"]

@@ -1,0 +1,132 @@
+"""The served model: self-contained, without pickle, and with the package's own numbers."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import numpy as np
+import pandas as pd
+import pytest
+
+EFFECTS = [f"driver_{k}_effect" for k in (1, 2, 3)]
+
+
+def same(one: pd.DataFrame, other: pd.DataFrame) -> None:
+    """Every column equal: numbers to 1e-12, the drivers' effects to 1e-9, the rest exactly."""
+    for name in one.columns:
+        if pd.api.types.is_numeric_dtype(one[name]):
+            tolerance = 1e-9 if name in EFFECTS else 1e-12
+            np.testing.assert_allclose(one[name], other[name], rtol=tolerance, atol=tolerance, err_msg=name)
+        else:
+            left, right = (
+                [None if pd.isna(value) else value for value in table[name]] for table in (one, other)
+            )
+            assert left == right, name
+
+
+class TestElsewhere:
+    """Loaded in a process that cannot import guanxi, pickles refused."""
+
+    def test_champion_gives_the_numbers_of_the_prediction_table(self, elsewhere, first_run):
+        own = first_run.predictions
+        assert len(elsewhere.champion) == len(own) == 2357
+        same(elsewhere.champion, own.drop(columns=["customer_id", "model_version"]))
+
+    def test_exported_folder_loads_from_any_place(self, elsewhere):
+        same(elsewhere.exported, elsewhere.champion)
+
+    def test_two_versions_in_one_process_keep_their_own_numbers(self, elsewhere, second_run):
+        own = second_run.predictions
+        for name in ("probability_alive", "clv"):
+            np.testing.assert_allclose(elsewhere.second[name], own[name], rtol=1e-12)
+        assert not np.allclose(elsewhere.second["clv"], elsewhere.champion["clv"])
+        same(elsewhere.again, elsewhere.champion)
+
+    def test_a_version_with_other_code_runs_its_own_code(self, elsewhere):
+        value, other = elsewhere.champion["clv"], elsewhere.patched["clv"]
+        # Value falls due at the ends of shorter periods, so it is discounted less.
+        assert (other[value > 0] > value[value > 0]).all()
+        np.testing.assert_array_equal(
+            elsewhere.patched["churn_probability"], elsewhere.champion["churn_probability"]
+        )
+
+    def test_horizon_and_drivers_can_be_asked_for(self, elsewhere):
+        assert set(elsewhere.short["horizon_days"]) == {7}
+        assert not [name for name in elsewhere.short.columns if name.startswith("driver_")]
+        assert (elsewhere.short["clv"] <= elsewhere.champion["clv"]).all()
+        assert (elsewhere.short["churn_probability"] >= elsewhere.champion["churn_probability"] - 1e-12).all()
+
+
+class TestFolder:
+    def test_holds_no_pickle(self, first_run):
+        names = [path.name for path in first_run.folder.rglob("*") if path.is_file()]
+        assert not [n for n in names if re.search(r"\.(pkl|pickle|joblib|dill|cloudpickle)$", n)]
+
+    def test_holds_one_code_file_a_document_and_the_trees(self, first_run):
+        folder = first_run.folder / "models" / "guanxi"
+        assert sorted(path.name for path in folder.rglob("*.py")) == ["guanxi_model.py"]
+        assert sorted(path.name for path in (folder / "artifacts").iterdir()) == ["model.json", "trees.txt"]
+
+    def test_requirements_are_few_and_pinned(self, first_run):
+        lines = (first_run.folder / "models/guanxi/requirements.txt").read_text().split()
+        assert [line.split("==")[0] for line in lines] == ["mlflow", "numpy", "pandas", "scipy", "lightgbm"]
+        assert all(re.fullmatch(r"[a-z]+==[\d.]+", line) for line in lines)
+
+    def test_input_example_holds_no_customer(self, first_run):
+        example = json.loads((first_run.folder / "models/guanxi/input_example.json").read_text())
+        assert "customer_id" not in example["columns"]
+
+    def test_served_code_holds_the_modules_as_they_are(self):
+        import ast
+        from importlib import resources
+
+        from guanxi.registry.bundle import served_code
+
+        (sources,) = (
+            ast.literal_eval(node.value)
+            for node in ast.parse(served_code()).body
+            if isinstance(node, ast.Assign) and node.targets[0].id == "SOURCES"
+        )
+        assert list(sources)[-1] == "scoring"
+        for name, text in sources.items():
+            path = resources.files("guanxi.models").joinpath(*name.split("."))
+            file = path / "__init__.py" if path.is_dir() else path.with_name(f"{path.name}.py")
+            assert text == file.read_text(encoding="utf-8"), name
+
+
+class TestServer:
+    """MLflow's scoring path, as ``mlflow models serve`` calls it."""
+
+    @pytest.fixture
+    def answer(self, first_run, store, features):
+        from mlflow.pyfunc import scoring_server
+
+        from guanxi.registry.models import load_model
+
+        model = load_model("models:/guanxi@champion").pyfunc
+
+        def ask(rows: pd.DataFrame, **params):
+            values = rows.astype(object).where(rows.notna(), None)
+            split = {"columns": list(rows.columns), "data": values.to_numpy().tolist()}
+            data = json.dumps({"dataframe_split": split, "params": params})
+            schema = model.metadata.get_input_schema()
+            return scoring_server.invocations(data, "application/json", model, schema)
+
+        return ask
+
+    def test_dates_and_nothing_survive_as_text_and_null(self, answer, features, first_run):
+        own = first_run.predictions.head(300)
+        got = answer(features.drop(columns="customer_id").head(300), drivers=3)
+        assert got.status == 200
+        rows = json.loads(got.response)["predictions"]
+        assert {row["as_of"] for row in rows} == {"1998-06-30"}
+        dates = [None if value is None else value.isoformat() for value in own["next_purchase_date"]]
+        assert [row["next_purchase_date"] for row in rows] == dates
+        np.testing.assert_allclose([row["clv"] for row in rows], own["clv"], rtol=1e-12)
+
+    def test_a_missing_feature_is_refused_with_its_name(self, answer, features):
+        from mlflow.exceptions import MlflowException
+
+        with pytest.raises(MlflowException, match="gap_median"):
+            answer(features.drop(columns=["customer_id", "gap_median"]).head(1))

@@ -1,0 +1,118 @@
+"""What a training leaves in MLflow."""
+
+from __future__ import annotations
+
+import pandas as pd
+import pytest
+import yaml
+
+
+@pytest.fixture
+def version(store):
+    return store.client.get_model_version("guanxi", "1")
+
+
+@pytest.fixture
+def parent(store, version):
+    return store.client.get_run(version.run_id)
+
+
+@pytest.fixture
+def children(store, parent):
+    found = store.client.search_runs(
+        [store.experiment_id], f"tags.mlflow.parentRunId = '{parent.info.run_id}'"
+    )
+    return {run.info.run_name: run for run in found}
+
+
+def test_parent_is_finished_and_has_three_children(parent, children):
+    assert parent.info.status == "FINISHED"
+    assert set(children) == {"transactions", "spend", "churn"}
+
+
+def test_parameters_are_flat_and_resolved(parent):
+    params = parent.data.params
+    assert params["horizon_days"] == "60"
+    assert params["churn.lightgbm.num_leaves"] == "5"
+    assert params["clv.draws"] == "100"
+    assert params["as_of"] == "1998-06-30"
+    assert params["source"] == "cdnow-sample"
+
+
+def test_children_hold_the_estimates(children):
+    assert {"r", "alpha", "a", "b"} <= set(children["transactions"].data.params)
+    assert {"p", "q", "v"} <= set(children["spend"].data.params)
+    assert children["transactions"].data.metrics["log_likelihood"] < 0
+    assert children["churn"].data.metrics["rounds"] >= 1
+    assert "churn_auc" in children["churn"].data.metrics
+    assert "purchases_mae" in children["transactions"].data.metrics
+
+
+def test_metrics_of_the_model_stand_beside_those_of_the_naive_forecast(parent):
+    metrics = parent.data.metrics
+    for name in ("churn_auc", "churn_log_loss", "purchases_mae", "spend_mae"):
+        assert {name, f"{name}_naive"} <= set(metrics)
+    assert "churn_auc_bg_nbd" in metrics
+
+
+def test_tags_name_versions_days_and_the_commit(store, parent):
+    tags = parent.data.tags
+    assert tags["guanxi.as_of"] == "1998-06-30"
+    assert tags["guanxi.twin_as_of"] == "1998-05-01"
+    # The run worked in a folder outside any repository.
+    assert "mlflow.source.git.commit" not in tags
+
+
+def test_commit_is_tagged_inside_a_repository(tmp_path, monkeypatch, served):
+    import subprocess
+
+    from guanxi.registry.log import _tags
+
+    monkeypatch.chdir(tmp_path)
+    identity = ["-c", "user.name=a", "-c", "user.email=a@example.org"]
+    subprocess.run(["git", "init", "-q"], check=True)
+    subprocess.run(["git", *identity, "commit", "-q", "--allow-empty", "-m", "first"], check=True)
+    head = subprocess.run(["git", "rev-parse", "HEAD"], check=True, capture_output=True, text=True).stdout
+    assert _tags(served, None)["mlflow.source.git.commit"] == head.strip()
+    assert _tags(served, None)["guanxi.git_dirty"] == "false"
+    (tmp_path / "new").touch()
+    assert _tags(served, None)["guanxi.git_dirty"] == "true"
+
+
+def test_artifacts(store, parent):
+    def listed(path: str = "") -> set[str]:
+        return {item.path for item in store.client.list_artifacts(parent.info.run_id, path)}
+
+    assert {"params.yaml", "usability.json", "report.html"} <= listed()
+    names = ("calibration", "purchases_by_frequency", "tracking", "lift", "shap_summary")
+    assert listed("figures") == {f"figures/{name}.png" for name in names}
+
+
+def test_parameter_file_gives_the_same_parameters_again(store, parent, quick_params, tmp_path):
+    from guanxi.params import load_params
+
+    path = store.client.download_artifacts(parent.info.run_id, "params.yaml", str(tmp_path))
+    assert load_params(tmp_path / "params.yaml") == quick_params
+    with open(path, encoding="utf-8") as file:
+        assert yaml.safe_load(file)["horizon_days"] == 60
+
+
+def test_usability_report_has_the_counts(store, parent, tmp_path):
+    path = store.client.download_artifacts(parent.info.run_id, "usability.json", str(tmp_path))
+    facts = pd.read_json(path, typ="series")
+    assert facts["lines_read"] == facts["lines_accepted"] == 6919
+
+
+def test_dataset_input_carries_the_digest_of_all_lines(parent, sample_log):
+    from guanxi.data.transactions import data_digest
+
+    (dataset,) = parent.inputs.dataset_inputs
+    assert dataset.dataset.digest == data_digest(sample_log)
+
+
+def test_version_passed_the_test_and_is_candidate_and_champion(second_run, store):
+    version = store.client.get_model_version("guanxi", "1")
+    assert version.tags["guanxi.smoke_test"] == "passed"
+    assert version.tags["guanxi.horizon_days"] == "60"
+    assert version.aliases == ["champion"]
+    assert store.client.get_model_version("guanxi", "2").aliases == ["candidate"]
