@@ -14,6 +14,7 @@ from guanxi.params import OPTIONAL_COLUMNS, REQUIRED_COLUMNS, DataParams
 
 _NUMBERS = ("amount", "quantity", "unit_price", "margin")
 _WORDS = ("order_id", "category", "channel")
+_OFFSET = r"[A-Za-z]\s*$|:.*[+-][0-9:]+\s*$"
 
 
 @ibis.udf.scalar.builtin(name="try_strptime", signature=(("string", "string"), "timestamp('UTC')"))
@@ -131,7 +132,9 @@ def _timestamp(column: Any, params: DataParams) -> Any:
     if kind.is_string():
         # Words that the engine takes for times (infinity, epoch) are none in a log.
         dated = ibis.ifelse(column.strip()[0].between("0", "9"), column, ibis.null("string"))
-        return dated.try_cast(f"timestamp('{params.timezone}')").cast("timestamp")
+        aware = dated.try_cast(f"timestamp('{params.timezone}')").cast("timestamp")
+        # Times without an offset need no calendar of zones, which takes ten times as long.
+        return ibis.ifelse(dated.re_search(_OFFSET), aware, dated.try_cast("timestamp"))
     return ibis.null("timestamp")
 
 

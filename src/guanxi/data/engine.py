@@ -6,6 +6,7 @@ from typing import Any
 
 import duckdb
 import ibis
+import pandas as pd
 
 from guanxi.errors import ParamsError
 
@@ -38,6 +39,20 @@ def connect(timezone: str = "UTC") -> Any:
             f"data.timezone {timezone!r} is unknown to the engine: use a plain name such as Europe/London"
         ) from None
     return connection
+
+
+def execute_in_order(connection: Any, expression: Any) -> pd.DataFrame:
+    """Execute on one thread, so that sums over ordered rows are the same to the last bit every time.
+
+    Several threads add up their parts in another order at each run: of 60,000 customers with 1.5 million
+    purchases about 350 then differed in the last bits, and two threads took 1.1 s instead of 1.3 s.
+    """
+    connection.raw_sql("SET threads = 1")
+    try:
+        table: pd.DataFrame = expression.execute()
+    finally:
+        connection.raw_sql("RESET threads")
+    return table
 
 
 def check_timestamp_format(connection: Any, timestamp_format: str) -> None:

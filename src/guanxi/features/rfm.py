@@ -9,6 +9,7 @@ from typing import Any
 import ibis
 import pandas as pd
 
+from guanxi.data.engine import execute_in_order
 from guanxi.data.transactions import read_transactions
 from guanxi.errors import HistoryError, ParamsError
 from guanxi.params import DataParams
@@ -145,7 +146,7 @@ def rfm(
     try:
         day = log.last_day if cutoff is None else _as_date(cutoff)
         expression = rfm_expression(log.events, day, log.params.event_grain)
-        table: pd.DataFrame = expression.order_by("customer_id").execute()
+        table = execute_in_order(log.connection, expression.order_by("customer_id"))
         if log.rejected_by_rule:
             rejected = ", ".join(f"{rule} {n:,}" for rule, n in log.rejected_by_rule.items())
             warnings.warn(

@@ -9,6 +9,7 @@ from typing import Any
 import ibis
 import pandas as pd
 
+from guanxi.data.engine import execute_in_order
 from guanxi.data.transactions import TransactionLog
 from guanxi.features.behaviour import feature_expression
 from guanxi.features.rfm import purchases_until
@@ -77,8 +78,7 @@ def features_at(log: TransactionLog, cutoff: date, horizon_days: int) -> pd.Data
     """Features of every customer known at the cutoff, in the order of ``customer_id``."""
     grain = log.params.event_grain
     expression = feature_expression(log.events, log.lines, cutoff, horizon_days, grain)
-    table: pd.DataFrame = expression.order_by("customer_id").execute()
-    return table
+    return execute_in_order(log.connection, expression.order_by("customer_id"))
 
 
 def snapshot(log: TransactionLog, cutoff: date, window_days: int) -> pd.DataFrame:
@@ -100,8 +100,7 @@ def snapshot(log: TransactionLog, cutoff: date, window_days: int) -> pd.DataFram
         spend=joined.spend.fill_null(0.0),
         churned=(purchases == 0).cast("float64"),
     )
-    table: pd.DataFrame = labelled.order_by("customer_id").execute()
-    return table
+    return execute_in_order(log.connection, labelled.order_by("customer_id"))
 
 
 def outcome_expression(events: Any, cutoff: date, window_days: int, event_grain: str = "D") -> Any:

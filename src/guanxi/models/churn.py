@@ -216,7 +216,7 @@ class ChurnClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
 
 def _import_lightgbm() -> Any:
-    # Threads that wait by spinning take the cores from each other: 2.5 s become 1.2 s beside one busy process.
+    # Threads that wait by spinning take the cores from others: beside one busy process 2.5 s become 1.2 s.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     import lightgbm
 
