@@ -34,7 +34,9 @@ def test_laws_of_the_plan(first: dt.date, history: int, horizon: int, spacing: i
     assert list(plan.training) == sorted(set(plan.training))
     assert max(plan.training) + window == plan.validation
     assert min(plan.training) >= first + window // 2
-    step = spacing or max(1, plan.window_days // 2)
+    span = (max(plan.training) - first).days - plan.window_days // 2
+    step = spacing or max(1, plan.window_days // 2, span // 8)
+    assert spacing or len(plan.training) <= 16  # nine and what integer division leaves of short spans
     assert {
         (later - earlier).days for earlier, later in zip(plan.training, plan.training[1:], strict=False)
     } <= {step}

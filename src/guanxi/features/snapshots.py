@@ -17,6 +17,7 @@ from guanxi.periods import add_days
 
 OUTCOMES = ("purchases", "spend", "churned")
 _MINIMUM_WINDOW_DAYS = 7
+_USUAL_CUTOFFS = 8
 
 
 @dataclass(frozen=True)
@@ -38,8 +39,8 @@ def plan_snapshots(
     """Choose snapshot cutoffs for a model trained with the data up to ``training_day``.
 
     One window each is kept for validation labels, training labels and history (the earliest training
-    cutoff has half a window of it); where the history is
-    shorter than three horizons, the windows shrink to a third of it.
+    cutoff has half a window of it); where the history is shorter than three horizons, the windows shrink
+    to a third of it.
 
     Parameters
     ----------
@@ -48,7 +49,7 @@ def plan_snapshots(
     horizon_days : int
         Length of the window that will be predicted, in days.
     spacing_days : int, optional
-        Days between training cutoffs; default: half a window.
+        Days between training cutoffs; default: half a window, or more where that would give over nine.
 
     Returns
     -------
@@ -66,9 +67,9 @@ def plan_snapshots(
     if window < min(horizon_days, _MINIMUM_WINDOW_DAYS):
         return None
     validation = add_days(training_day, -window)
-    spacing = spacing_days or max(1, window // 2)
     latest = add_days(validation, -window)
     earliest = add_days(first_day, window // 2)
+    spacing = spacing_days or max(1, window // 2, (latest - earliest).days // _USUAL_CUTOFFS)
     count = (latest - earliest).days // spacing + 1
     training = tuple(add_days(latest, -spacing * i) for i in range(count))
     return SnapshotPlan(training=training[::-1], validation=validation, window_days=window)
