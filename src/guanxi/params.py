@@ -91,7 +91,7 @@ class LightGBMParams(Section):
 
     n_estimators: int = Field(1000, ge=1)
     early_stopping_rounds: int = Field(30, ge=1)
-    learning_rate: float = Field(0.05, gt=0, le=1)
+    learning_rate: float = Field(0.1, gt=0, le=1)
     num_leaves: int = Field(5, ge=2)
     max_depth: int = -1
     min_child_samples: int = Field(300, ge=1)

@@ -72,7 +72,7 @@ class ChurnClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         *,
         n_estimators: int = 1000,
         early_stopping_rounds: int = 30,
-        learning_rate: float = 0.05,
+        learning_rate: float = 0.1,
         num_leaves: int = 5,
         max_depth: int = -1,
         min_child_samples: int = 300,
