@@ -102,7 +102,7 @@ def validate(
     typer.echo(usability_text(usability))
     if not usability.usable:
         raise HistoryError(
-            f"not enough history for a horizon of {resolved.horizon_days:,} days: "
+            f"not enough data for a horizon of {resolved.horizon_days:,} days: "
             "the report above says what helps"
         )
 
@@ -147,7 +147,7 @@ def predict(
     tracking_uri: TrackingUri = None,
     debug: Debug = False,
 ) -> None:
-    """Score every customer with a registered model."""
+    """Score every customer with a registered model, whose margin, interval and language are as trained."""
     from guanxi.jobs.predict import predict as job
     from guanxi.jobs.progress import ConsoleProgress
 

@@ -10,7 +10,7 @@ import pytest
 
 from guanxi.data import sinks
 from guanxi.data.transactions import read_transactions
-from guanxi.errors import OutputError
+from guanxi.errors import OutputError, ParamsError
 
 TABLE = pd.DataFrame(
     {
@@ -38,7 +38,7 @@ def test_tables_come_back_as_they_went(tmp_path: Path, name: str) -> None:
 
 @pytest.mark.parametrize("name", ["a.xlsx", "a", "a.parquet.gz"])
 def test_an_ending_that_says_no_format(tmp_path: Path, name: str) -> None:
-    with pytest.raises(OutputError, match=r"end the name in \.parquet or \.csv"):
+    with pytest.raises(ParamsError, match=r"end the name in \.parquet or \.csv"):
         sinks.write_table(TABLE, tmp_path / name)
     assert not list(tmp_path.iterdir())
 

@@ -48,7 +48,12 @@ def test_numbers(log: Any) -> None:
         "rejected_by_rule": {"missing_customer": 1, "refund_beyond_purchase": 1},
     }
     assert {key: report.numbers[key] for key in expected} == expected
-    assert report.usable
+
+
+def test_too_few_who_bought_again_are_not_enough(log: Any) -> None:
+    report = assess(log, dt.date(2020, 3, 31), 30)
+    assert not report.usable
+    assert "only 1 of 2 customers had bought again by 2020-03-31, at least 10" in report.warnings[0]
     assert report.rejected == [("missing_customer", 1, 1 / 7), ("refund_beyond_purchase", 1, 1 / 7)]
     assert any(
         "14.3% of the lines (1) were rejected because no customer is named" in text

@@ -16,6 +16,10 @@ CUSTOMER = {
     "gap_longest": 63.0,
     "purchases_90": 3.0,
     "purchases_before_90": 7.0,
+    "purchases_365": 7.0,
+    "purchases_before_365": 1.0,
+    "spend_365": 2000.0,
+    "spend_before_365": 400.0,
     "spend_90": 1234.5,
     "spend_before_90": 0.0,
     "amount_last": 9.5,
@@ -46,6 +50,8 @@ def say(driver, language="en", **changes):
         ("rhythm", "143 days of silence; last gap 14 days, longest 63 days"),
         ("recent_purchases", "3 purchases in 90 days, was 7 in the 90 before"),
         ("recent_spend", "spent 1,234 in 90 days, was 0 in the 90 before"),
+        ("yearly_purchases", "7 purchases in 365 days, was 1 in the 365 before"),
+        ("yearly_spend", "spent 2,000 in 365 days, was 400 in the 365 before"),
         ("loyalty", "7 purchases in 353 days as a customer"),
         ("order_value", "last purchase 9.5, on average 30"),
         ("order_size", "last purchase of 1 line, on average 2.5"),
@@ -66,7 +72,12 @@ def test_says_each_driver(driver, text):
 def test_says_what_is_not_known():
     once = {"frequency": 0.0, "recency": 0.0, "gap_median": np.nan, "gap_last": np.nan}
     assert say("purchase_pattern", **once) == "bought only once, 353 days ago"
-    assert say("rhythm", **once) == "bought only once, 353 days ago"
+    assert say("rhythm", **once) == "no second purchase in 353 days"
+    assert say("quantity", **once) == "one purchase, of 1 item"
+    assert say("order_size", **once) == "one purchase, of 1 line"
+    assert say("order_value", **once) == "one purchase, of 9.5"
+    one_gap = say("purchase_pattern", frequency=1.0)
+    assert one_gap == "last bought 143 days ago; the one gap before was 21 days"
     assert say("season", purchases_last_season=np.nan) == "not yet a customer in this season last year"
     assert (
         say("purchase_pattern", recency=353.0, gap_median=1.0) == "last bought 0 days ago; usually every day"
@@ -88,7 +99,8 @@ def test_speaks_chinese(driver):
         ("days_since_last", "rhythm"),
         ("silence_ratio", "rhythm"),
         ("T", "loyalty"),
-        ("purchases_365", "loyalty"),
+        ("purchases_365", "yearly_purchases"),
+        ("spend_before_180", "yearly_spend"),
         ("purchases_30", "recent_purchases"),
         ("purchases_decayed_90", "recent_purchases"),
         ("purchases_last_season", "season"),

@@ -75,7 +75,7 @@ class TestDrivers:
         table = served.scorer.score(served.features, drivers=top)
         effects = table[[f"driver_{k}_effect" for k in range(1, top + 1)]].fillna(0).sum(axis=1)
         mean_of_trees = served.scorer.tree_contributions(served.features)[:, -1]
-        log_odds = served.model["drivers"]["base"] + mean_of_trees + effects
+        log_odds = served.scorer.prior_base(served.model["horizon_days"]) + mean_of_trees + effects
         probability = calibrated(log_odds, **served.model["churn"]["calibration"])
         np.testing.assert_allclose(probability, table["churn_probability"], rtol=1e-9)
 

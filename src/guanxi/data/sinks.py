@@ -13,7 +13,7 @@ import pandas as pd
 import pyarrow as pa
 
 from guanxi.data.source_table import first_line
-from guanxi.errors import OutputError
+from guanxi.errors import OutputError, ParamsError
 
 
 def check_output(path: Path) -> None:
@@ -42,10 +42,10 @@ def check_table_name(path: Path) -> None:
 
     Raises
     ------
-    OutputError
+    ParamsError
     """
     if path.suffix.lower() not in (".parquet", ".csv"):
-        raise OutputError(f"{path}: end the name in .parquet or .csv, which says the format")
+        raise ParamsError(f"{path}: end the name in .parquet or .csv, which says the format")
 
 
 def write_table(table: pd.DataFrame, path: Path) -> None:

@@ -13,6 +13,7 @@ from guanxi.periods import add_days
 
 _MANY = 0.05
 _WINDOWS_WANTED = 4
+MINIMUM_REPEATERS = 10
 
 
 @dataclass(frozen=True)
@@ -96,7 +97,7 @@ def assess(log: TransactionLog, as_of: date, horizon_days: int) -> Usability:
     ]
     rejected = [(rule, n, n / log.lines_read) for rule, n in log.rejected_by_rule.items()]
     rejected.sort(key=lambda item: -item[1])
-    short = missing_history(log, as_of, horizon_days)
+    short = missing_history(log, as_of, horizon_days) or _too_few(repeaters, customers, as_of)
     warnings = [*([short] if short else []), *_warnings(log, rejected, as_of, horizon_days)]
     return Usability(facts, rejected, warnings, usable=short is None, numbers=numbers)
 
@@ -114,6 +115,15 @@ def missing_history(log: TransactionLog, as_of: date, horizon_days: int) -> str 
             f"or {2 * horizon_days - history:,} more days of data"
         )
     return None
+
+
+def _too_few(repeaters: int, customers: int, as_of: date) -> str | None:
+    if repeaters >= MINIMUM_REPEATERS:
+        return None
+    return (
+        f"only {repeaters} of {customers:,} customers had bought again by {as_of}, at least "
+        f"{MINIMUM_REPEATERS} are needed to learn a rhythm: use a longer history"
+    )
 
 
 def check_history(log: TransactionLog, as_of: date, horizon_days: int) -> date:
@@ -150,10 +160,10 @@ def _warnings(
             "if they are copies, set data.duplicates=drop "
             "(and data.duplicates_ignore=[…] for columns that only number the file)"
         )
-    if 2 * horizon_days <= history < _WINDOWS_WANTED * horizon_days:
+    if 2 * horizon_days <= history <= _WINDOWS_WANTED * horizon_days:
         warnings.append(
             f"the history holds {history / horizon_days:.1f} horizons: "
             "the churn model learns from shorter windows; "
-            f"with --horizon {history // _WINDOWS_WANTED} or less it learns from whole ones"
+            f"with --horizon {max(1, (history - 1) // _WINDOWS_WANTED)} or less it learns from whole ones"
         )
     return warnings

@@ -1,7 +1,6 @@
 """Behaviour of every customer as of a cutoff: rhythm, trend, spend, breadth, season.
 
-All are ibis expressions on rows up to the cutoff; unknown values are null. ``FEATURES`` lists the
-columns that a source with only customers, times and amounts has.
+All are ibis expressions on rows up to the cutoff; unknown values are null.
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ import pandas as pd
 
 from guanxi.data import sinks
 from guanxi.data.transactions import TransactionLog, read_transactions
-from guanxi.errors import HistoryError
+from guanxi.errors import HistoryError, ParamsError
 from guanxi.features.snapshots import features_at
 from guanxi.jobs.progress import Progress
 from guanxi.jobs.validate import source_name
@@ -72,6 +72,8 @@ def predict(
         if uri.startswith(STORE_SCHEMES):
             open_store(resolved.mlflow, create=False)
         loaded = load_model(uri)
+        _check_policies(loaded, resolved)
+    progress.say(f"   version {loaded.version}, trained on {loaded.source}")
     with progress.step(f"read {'the table' if isinstance(source, pd.DataFrame) else source_name(source)}"):
         log = read_transactions(source, resolved.data)
     with progress.step("score"):
@@ -82,6 +84,17 @@ def predict(
         with progress.step(f"write {path}"):
             sinks.write_table(table, path)
     return table
+
+
+def _check_policies(loaded: LoadedModel, params: Params) -> None:
+    """Refuse to read data under other rules than the model's: its features would mean something else."""
+    for name, trained in loaded.policies.items():
+        asked = getattr(params.data, name)
+        if asked != trained:
+            raise ParamsError(
+                f"model {source_name(loaded.uri)} was trained with data.{name}={trained}, not {asked}: "
+                f"add --set data.{name}={trained}, or train a model with {asked}"
+            )
 
 
 def score_customers(

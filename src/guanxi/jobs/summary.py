@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 import shlex
 
-from guanxi.evaluation.holdout import GUANXI, NAIVE
+from guanxi.evaluation.holdout import GUANXI, NAIVE, PURCHASE_MODEL
 from guanxi.jobs.run import RunResult
 from guanxi.jobs.train import Training
+from guanxi.periods import add_days
 from guanxi.registry.store import Store
 
 
@@ -15,10 +16,11 @@ def of_training(training: Training) -> str:
     """Say how good the model was on the window it had not seen, and where it stands."""
     holdout = training.holdout
     lines = [
-        f"\nMeasured on {holdout.cutoff} to {holdout.end} ({training.horizon_days} days, "
+        f"\nMeasured on {add_days(holdout.cutoff, 1)} to {holdout.end} ({training.horizon_days} days, "
         f"{len(holdout.table):,} customers; the naive forecast in brackets):",
         f"  churn      AUC {_pair(training, 'churn', 'auc', '.3f')}, "
         f"log loss {_pair(training, 'churn', 'log_loss', '.3f')}",
+        f"             BG/NBD alone: AUC {_alone(training, 'auc')}, log loss {_alone(training, 'log_loss')}",
         f"  purchases  mean absolute error {_pair(training, 'purchases', 'mae', '.3f')}, "
         f"bias of the total {_pair(training, 'purchases', 'bias', '+.1%')}",
         f"  spend      mean absolute error {_pair(training, 'spend', 'mae', ',.2f')}, "
@@ -46,7 +48,8 @@ def of_run(result: RunResult) -> str:
             "Next:",
             f"  xdg-open {shlex.quote(str(folder / 'report.html'))}",
             f"  {_look_at(training.store)}",
-            "  guanxi predict YOUR_FILE.csv -o scores.parquet --columns customer_id=…,timestamp=…,amount=…",
+            f"  guanxi predict YOUR_FILE.csv -o scores.parquet{_model(training)}"
+            " --columns customer_id=…,timestamp=…,amount=…",
         ]
     )
 
@@ -75,6 +78,15 @@ def _pair(training: Training, target: str, metric: str, form: str) -> str:
     return f"{_number(own, form)} ({_number(naive, form)})"
 
 
+def _alone(training: Training, metric: str) -> str:
+    return _number(training.holdout.value("churn", metric, PURCHASE_MODEL), ".3f")
+
+
+def _model(training: Training) -> str:
+    name = training.store.registered_model
+    return "" if training.is_champion else f" --model models:/{name}@candidate"
+
+
 def _number(value: float, form: str) -> str:
     return "unknown" if math.isnan(value) else f"{value:{form}}"
 
@@ -82,4 +94,7 @@ def _number(value: float, form: str) -> str:
 def _standing(training: Training) -> str:
     if training.is_champion:
         return "candidate and, as the first, champion"
-    return f"candidate; version {training.champion} stays champion"
+    return (
+        f"candidate; version {training.champion} stays champion: "
+        f"score with this one by --model models:/{training.store.registered_model}@candidate"
+    )

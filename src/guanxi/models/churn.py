@@ -48,6 +48,9 @@ class ChurnClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         Rounds of boosting.
     calibration_ : dict
         ``slope`` and ``intercept`` on the log odds; 1 and 0 without validation data.
+    validation_gain_ : dict or None
+        ``mean`` and ``standard_error`` of how much the trees lower the log loss of the offset alone on the
+        validation data; None without an offset or validation data.
     classes_ : ndarray of shape (2,)
     n_features_in_ : int
     feature_names_in_ : ndarray of str
@@ -137,6 +140,7 @@ class ChurnClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         start = _offset(offset, len(X), none=None)
         if validation is None:
             self.n_rounds_ = self.n_estimators
+            self.validation_gain_ = None
             self.calibration_ = {"slope": 1.0, "intercept": 0.0}
             self.booster_ = self._grow(X, label, start, self.n_rounds_)
             return self
@@ -150,6 +154,7 @@ class ChurnClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         stopped = self._grow(X, label, start, self.n_estimators, (later_X, later_label, later_start))
         self.n_rounds_ = int(stopped.best_iteration)
         raw = stopped.predict(later_X, raw_score=True, num_iteration=self.n_rounds_)
+        self.validation_gain_ = _gain(later_start, raw, later_label)
         self.calibration_ = fit_calibration(raw if later_start is None else raw + later_start, later_label)
         self.booster_ = self._grow(
             np.vstack([X, later_X]),
@@ -221,6 +226,14 @@ def _import_lightgbm() -> Any:
     import lightgbm
 
     return lightgbm
+
+
+def _gain(offset: Array | None, trees: Array, label: Array) -> dict[str, float] | None:
+    if offset is None:
+        return None
+    alone, together = (np.logaddexp(0.0, z) - label * z for z in (offset, offset + trees))
+    gain = alone - together
+    return {"mean": float(gain.mean()), "standard_error": float(gain.std() / np.sqrt(len(gain)))}
 
 
 def fit_calibration(log_odds: Array, label: Array) -> dict[str, float]:

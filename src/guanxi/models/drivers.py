@@ -41,7 +41,7 @@ def explain_churn(scorer: Scorer, features: pd.DataFrame, seed: int = 0, rows: i
     sample = features.sample(min(rows, len(features)), random_state=seed).sort_index()
     horizon = scorer.model["horizon_days"]
     prior = scorer.log_odds_prior(sample, horizon)
-    base = float(scorer.model["drivers"]["base"])
+    base = scorer.prior_base(horizon)
     churn = scorer.model["churn"]
     names = list(churn["features"]) if churn else []
     data = sample[names].to_numpy(dtype=np.float64)

@@ -41,7 +41,7 @@ class Scorer:
     ----------
     model : mapping
         The model's JSON document: ``transactions`` and ``spend`` (each with ``params``), ``churn``
-        (``features``, ``calibration``; or null), ``lifetime_value``, ``drivers`` (``top``, ``base``),
+        (``features``, ``calibration``; or null), ``lifetime_value``, ``drivers`` (``top``, ``reference``),
         ``language``, ``horizon_days``, ``as_of``.
     booster_text : str or None
         The trees in LightGBM's own text format; None where there are none.
@@ -93,10 +93,10 @@ class Scorer:
         horizon = int(horizon_days or self.model["horizon_days"])
         top = self.model["drivers"]["top"] if drivers is None else drivers
         day = pd.Timestamp(as_of or self.model["as_of"])
-        table = pd.DataFrame({"as_of": day.date(), "horizon_days": horizon}, index=features.index)
+        table = pd.DataFrame({"horizon_days": horizon}, index=features.index)
         for name in RFM:
             table[name] = features[name].to_numpy(dtype=np.float64)
-        table["as_of"] = pd.Series([day.date()] * len(table), index=table.index, dtype=object)
+        table.insert(0, "as_of", pd.Series([day.date()] * len(table), index=table.index, dtype=object))
         for name, column in self._value_columns(table, horizon, value).items():
             table[name] = column
         table["churn_probability"] = self._churn_probability(features, horizon)
@@ -162,10 +162,18 @@ class Scorer:
         }
         return {name: column[inverse] for name, column in columns.items()}
 
+    def prior_base(self, horizon_days: float) -> float:
+        """Mean log odds of no purchase within the horizon of the customers the model was trained on.
+
+        Taken over a sample kept with the model, so that a row's effects depend on no other row scored.
+        """
+        sample = pd.DataFrame(self.model["drivers"]["reference"], columns=list(RFM[:3]))
+        return float(self.log_odds_prior(sample, horizon_days).mean())
+
     def driver_effects(self, features: pd.DataFrame, horizon_days: int) -> pd.DataFrame:
         """Effects on the log odds of churn by driver; with ``base`` they add up to it, before calibration."""
         churn = self.model["churn"]
-        base = float(self.model["drivers"]["base"])
+        base = self.prior_base(horizon_days)
         effects = {
             "base": np.full(len(features), base),
             PRIOR: self.log_odds_prior(features, horizon_days) - base,

@@ -18,8 +18,14 @@ Row = Mapping[Any, Any]
 _DRIVER_PREFIXES = (
     ("purchases_last_season", "season"),
     ("purchases_decayed", "recent_purchases"),
-    ("purchases_365", "loyalty"),
-    ("purchases_before_365", "loyalty"),
+    ("purchases_180", "yearly_purchases"),
+    ("purchases_before_180", "yearly_purchases"),
+    ("purchases_365", "yearly_purchases"),
+    ("purchases_before_365", "yearly_purchases"),
+    ("spend_180", "yearly_spend"),
+    ("spend_before_180", "yearly_spend"),
+    ("spend_365", "yearly_spend"),
+    ("spend_before_365", "yearly_spend"),
     ("purchases_", "recent_purchases"),
     ("spend_", "recent_spend"),
     ("gap_", "rhythm"),
@@ -117,6 +123,10 @@ def _purchase_pattern(row: Row, zh: bool, driver: str) -> str:
             if zh
             else f"bought only once, {_days(silence, zh)} ago"
         )
+    if _get(row, "frequency") == 1:
+        if zh:
+            return f"上次购买在 {_days(silence, zh)}前；此前唯一的间隔为 {_days(usual, zh)}"
+        return f"last bought {_days(silence, zh)} ago; the one gap before was {_days(usual, zh)}"
     if zh:
         return f"上次购买在 {_days(silence, zh)}前；通常每 {_days(usual, zh)}购买一次"
     every = "every day" if usual == 1 else f"every {_days(usual, zh)}"
@@ -125,26 +135,34 @@ def _purchase_pattern(row: Row, zh: bool, driver: str) -> str:
 
 def _rhythm(row: Row, zh: bool, driver: str) -> str:
     last, longest = _get(row, "gap_last"), _get(row, "gap_longest")
-    if not math.isfinite(last):
-        return _purchase_pattern(row, zh, driver)
     silence = _get(row, "T") - _get(row, "recency")
+    if not math.isfinite(last):
+        return (
+            f"{_days(silence, zh)}内没有第二次购买" if zh else f"no second purchase in {_days(silence, zh)}"
+        )
     if zh:
         return f"已 {_days(silence, zh)}未购买；上次间隔 {_days(last, zh)}，最长间隔 {_days(longest, zh)}"
     return f"{_days(silence, zh)} of silence; last gap {_days(last, zh)}, longest {_days(longest, zh)}"
 
 
-def _recent_purchases(row: Row, zh: bool, driver: str) -> str:
-    now, before = _get(row, "purchases_90"), _get(row, "purchases_before_90")
-    if zh:
-        return f"最近 90 天购买 {_times(now, zh)}，此前 90 天 {_times(before, zh)}"
-    return f"{_times(now, zh)} in 90 days, was {_number(before)} in the 90 before"
+def _purchases_within(days: int) -> Callable[[Row, bool, str], str]:
+    def say(row: Row, zh: bool, driver: str) -> str:
+        now, before = _get(row, f"purchases_{days}"), _get(row, f"purchases_before_{days}")
+        if zh:
+            return f"最近 {days} 天购买 {_times(now, zh)}，此前 {days} 天 {_times(before, zh)}"
+        return f"{_times(now, zh)} in {days} days, was {_number(before)} in the {days} before"
+
+    return say
 
 
-def _recent_spend(row: Row, zh: bool, driver: str) -> str:
-    now, before = _get(row, "spend_90"), _get(row, "spend_before_90")
-    if zh:
-        return f"最近 90 天消费 {_number(now)}，此前 90 天 {_number(before)}"
-    return f"spent {_number(now)} in 90 days, was {_number(before)} in the 90 before"
+def _spend_within(days: int) -> Callable[[Row, bool, str], str]:
+    def say(row: Row, zh: bool, driver: str) -> str:
+        now, before = _get(row, f"spend_{days}"), _get(row, f"spend_before_{days}")
+        if zh:
+            return f"最近 {days} 天消费 {_number(now)}，此前 {days} 天 {_number(before)}"
+        return f"spent {_number(now)} in {days} days, was {_number(before)} in the {days} before"
+
+    return say
 
 
 def _loyalty(row: Row, zh: bool, driver: str) -> str:
@@ -156,6 +174,8 @@ def _loyalty(row: Row, zh: bool, driver: str) -> str:
 
 def _order_value(row: Row, zh: bool, driver: str) -> str:
     last, mean = _get(row, "amount_last"), _get(row, "amount_mean")
+    if _get(row, "frequency") == 0:
+        return f"唯一一次消费 {_number(last)}" if zh else f"one purchase, of {_number(last)}"
     if zh:
         return f"上次消费 {_number(last)}，平均 {_number(mean)}"
     return f"last purchase {_number(last)}, on average {_number(mean)}"
@@ -163,6 +183,11 @@ def _order_value(row: Row, zh: bool, driver: str) -> str:
 
 def _order_size(row: Row, zh: bool, driver: str) -> str:
     last, mean = _get(row, "lines_last"), _get(row, "lines_mean")
+    if _get(row, "frequency") == 0:
+        many = "" if last == 1 else "s"
+        return (
+            f"唯一一次购买 {_number(last)} 行商品" if zh else f"one purchase, of {_number(last)} line{many}"
+        )
     if zh:
         return f"上次购买 {_number(last)} 行商品，平均 {_number(mean)} 行"
     return f"last purchase of {_number(last)} line{'' if last == 1 else 's'}, on average {_number(mean)}"
@@ -170,6 +195,9 @@ def _order_size(row: Row, zh: bool, driver: str) -> str:
 
 def _quantity(row: Row, zh: bool, driver: str) -> str:
     last, mean = _get(row, "quantity_last"), _get(row, "quantity_mean")
+    if _get(row, "frequency") == 0:
+        many = "" if last == 1 else "s"
+        return f"唯一一次购买 {_number(last)} 件" if zh else f"one purchase, of {_number(last)} item{many}"
     if zh:
         return f"上次购买 {_number(last)} 件，平均 {_number(mean)} 件"
     return f"last bought {_number(last)} item{'' if last == 1 else 's'}, on average {_number(mean)}"
@@ -208,8 +236,10 @@ def _unknown(row: Row, zh: bool, driver: str) -> str:
 _SENTENCES: dict[str, Callable[[Row, bool, str], str]] = {
     "purchase_pattern": _purchase_pattern,
     "rhythm": _rhythm,
-    "recent_purchases": _recent_purchases,
-    "recent_spend": _recent_spend,
+    "recent_purchases": _purchases_within(90),
+    "yearly_purchases": _purchases_within(365),
+    "recent_spend": _spend_within(90),
+    "yearly_spend": _spend_within(365),
     "loyalty": _loyalty,
     "order_value": _order_value,
     "order_size": _order_size,

@@ -12,15 +12,17 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from guanxi.data.transactions import TransactionLog
+from guanxi.data.usability import MINIMUM_REPEATERS
 from guanxi.errors import DataError, HistoryError
 from guanxi.features.snapshots import OUTCOMES, SnapshotPlan, features_at, plan_snapshots, snapshot
 from guanxi.models import BetaGeoNBD, ChurnClassifier, GammaGamma
 from guanxi.models.scoring import Scorer, calibrated
 from guanxi.params import LifetimeValueParams, Params
 
-FORMAT = 1
-MINIMUM_REPEATERS = 10
+POLICIES = ("refunds", "duplicates", "event_grain", "timezone")
 _CENTRING_LIMIT = 10.0
+_REFERENCE_ROWS = 200
+_CLEAR_GAIN = 1.0  # standard errors
 Progress = Callable[[str], None]
 
 
@@ -91,7 +93,7 @@ def fit_models(
     spend = _fit_spend(features, params)
     document = _document(as_of, params, transactions, spend)
     prior = Scorer({**document, "churn": None}, None).log_odds_prior
-    document["drivers"]["base"] = float(np.mean(prior(features, params.horizon_days)))
+    document["drivers"]["reference"] = _reference(features, prior(features, params.horizon_days))
     progress("churn")
     churn, reason = _fit_churn(log, plan, prior, params)
     if churn is not None:
@@ -146,10 +148,10 @@ def _fit_spend(features: pd.DataFrame, params: Params) -> GammaGamma:
 
 def _document(as_of: date, params: Params, transactions: Any, spend: Any) -> dict[str, Any]:
     return {
-        "format": FORMAT,
         "as_of": as_of.isoformat(),
         "horizon_days": params.horizon_days,
         "language": params.language,
+        "data": {name: getattr(params.data, name) for name in POLICIES},
         "transactions": {"model": params.clv.model, "params": transactions.params_},
         "spend": {"model": params.clv.spend, "params": spend.params_},
         "lifetime_value": {
@@ -160,8 +162,16 @@ def _document(as_of: date, params: Params, transactions: Any, spend: Any) -> dic
             "seed": params.seed,
         },
         "churn": None,
-        "drivers": {"top": params.drivers.top, "base": 0.0},
+        "drivers": {"top": params.drivers.top, "reference": []},
     }
+
+
+def _reference(features: pd.DataFrame, prior: NDArray[np.float64]) -> list[list[float]]:
+    """Histories that stand for the average customer: evenly spread over the ranks of the prior log odds."""
+    count = min(_REFERENCE_ROWS, len(features))
+    ranks = ((np.arange(count) + 0.5) * len(features) / count).astype(int)
+    rows = features[["frequency", "recency", "T"]].to_numpy()[np.argsort(prior, kind="stable")[ranks]]
+    return [[float(number) for number in row] for row in rows]
 
 
 def _fit_churn(log: TransactionLog, plan: SnapshotPlan | None, prior: Any, params: Params) -> tuple[Any, str]:
@@ -185,8 +195,13 @@ def _fit_churn(log: TransactionLog, plan: SnapshotPlan | None, prior: Any, param
         offset=training["prior"],
         validation=(validation[names], validation["churned"], validation["prior"]),
     )
+    gain = classifier.validation_gain_
+    said = f"{gain['mean']:.4f} +- {gain['standard_error']:.4f} in log loss on the latest window"
+    if gain["mean"] <= _CLEAR_GAIN * gain["standard_error"]:
+        return None, f"the trees' gain of {said} is not clear: churn is the purchase model's alone"
     shorter = f", shorter than the horizon of {params.horizon_days}" if window < params.horizon_days else ""
-    return classifier, f"learnt on {len(plan.training) + 1} snapshots with windows of {window} days{shorter}"
+    learnt = f"learnt on {len(plan.training) + 1} snapshots with windows of {window} days{shorter}"
+    return classifier, f"{learnt}; gained {said}"
 
 
 def _centred(rows: pd.DataFrame, prior: Any, window_days: int) -> pd.DataFrame:

@@ -18,7 +18,7 @@ _REQUIREMENTS = ("mlflow", "numpy", "pandas", "scipy")
 _EXAMPLE_ROWS = 5
 
 
-def log_bundle(fitted: FittedModels, folder: Path) -> Any:
+def log_bundle(fitted: FittedModels, folder: Path, source: str) -> Any:
     """Log the served model to the active MLflow run.
 
     Parameters
@@ -26,6 +26,8 @@ def log_bundle(fitted: FittedModels, folder: Path) -> Any:
     fitted : FittedModels
     folder : Path
         An empty folder for the files on their way.
+    source : str
+        What it was trained on, without passwords.
 
     Returns
     -------
@@ -49,6 +51,8 @@ def log_bundle(fitted: FittedModels, folder: Path) -> Any:
                 "guanxi_version": __version__,
                 "as_of": fitted.model["as_of"],
                 "window_days": fitted.window_days,
+                "data": fitted.model["data"],
+                "source": source,
             },
         )
 

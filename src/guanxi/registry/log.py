@@ -68,7 +68,7 @@ def log_training(
             mlflow.log_figure(draw(), f"figures/{name}.png")
         _log_children(mlflow, store, served, record)
         with tempfile.TemporaryDirectory() as folder:
-            info = log_bundle(served, Path(folder))
+            info = log_bundle(served, Path(folder), record.source)
     return str(run.info.run_id), str(info.model_uri)
 
 

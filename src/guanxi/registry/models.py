@@ -17,7 +17,7 @@ from guanxi.pipeline.fit import FittedModels
 from guanxi.registry.bundle import example_rows
 from guanxi.registry.store import Store, import_mlflow, quiet_warnings
 
-CANDIDATE, CHAMPION, PREVIOUS = "candidate", "champion", "previous"
+CANDIDATE, CHAMPION = "candidate", "champion"
 # Addresses that mean something in a store only; others name a folder.
 STORE_SCHEMES = ("models:/", "runs:/", "mlflow-artifacts:/")
 _ABSENT = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")
@@ -40,6 +40,10 @@ class LoadedModel:
         The horizon it was trained for.
     window_days : int
         The window its features were made for: the horizon, or less where the history was short.
+    source : str
+        What it was trained on.
+    policies : dict
+        The rules its data was read under: ``refunds, duplicates, event_grain, timezone``.
     """
 
     uri: str
@@ -48,6 +52,8 @@ class LoadedModel:
     features: list[str]
     horizon_days: int
     window_days: int
+    source: str
+    policies: dict[str, str]
 
     def predict(self, features: pd.DataFrame, **params: Any) -> pd.DataFrame:
         """Score a feature table; ``params`` as in the model's signature, None meaning as trained.
@@ -61,8 +67,8 @@ class LoadedModel:
         if missing:
             raise RegistryError(
                 f"model {redact(self.uri)} needs features that this data does not give "
-                f"({', '.join(missing[:3])}): map the columns it was trained with, "
-                "or train a model on this data"
+                f"({', '.join(missing[:3])}; it was trained on {self.source}): map the columns it was "
+                "trained with, or name another model, as in --model models:/guanxi@candidate"
             )
         given = {name: value for name, value in params.items() if value is not None}
         table: pd.DataFrame = self.pyfunc.predict(features[self.features].astype("float64"), params=given)
@@ -161,9 +167,17 @@ def load_model(uri: str) -> LoadedModel:
     if "horizon_days" not in params:
         raise RegistryError(f"{redact(uri)} is no guanxi model: train one with guanxi train")
     features = list(metadata.get_input_schema().input_names())
-    horizon = int(params["horizon_days"])
-    window = int((metadata.metadata or {}).get("window_days", horizon))
-    return LoadedModel(uri, version or metadata.model_uuid, pyfunc, features, horizon, window)
+    written = metadata.metadata or {}
+    return LoadedModel(
+        uri=uri,
+        version=version or metadata.model_uuid,
+        pyfunc=pyfunc,
+        features=features,
+        horizon_days=int(params["horizon_days"]),
+        window_days=int(written["window_days"]),
+        source=str(written["source"]),
+        policies=dict(written["data"]),
+    )
 
 
 def check_export(folder: Path) -> None:

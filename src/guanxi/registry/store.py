@@ -16,6 +16,14 @@ from guanxi.errors import RegistryError
 from guanxi.params import MLflowParams
 
 _FOLDER, _DATABASE = "mlruns", "mlflow.db"
+_ARTIFACTS = "artifacts"
+_ADDRESSES = (
+    ("experiments", "artifact_location"),
+    ("runs", "artifact_uri"),
+    ("logged_models", "artifact_location"),
+    ("model_versions", "source"),
+    ("model_versions", "storage_location"),
+)
 _ENVIRONMENT = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "DO_NOT_TRACK": "true",
@@ -84,6 +92,8 @@ def open_store(params: MLflowParams, *, create: bool = True) -> Store:
     try:
         with _lock(folder), _answer_at_once():
             _check_database(uri)
+            if folder is not None:
+                heal_moved(folder)
             mlflow.set_tracking_uri(uri)
             mlflow.set_registry_uri(uri)
             client = mlflow.MlflowClient()
@@ -122,6 +132,33 @@ def quiet_warnings() -> Iterator[None]:
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", module=r"mlflow\..*")
         yield
+
+
+def heal_moved(folder: Path) -> None:
+    """Point the artifacts of a local store to where its folder is now.
+
+    MLflow writes their addresses in full, so that a moved or copied folder would still name its old place.
+    """
+    import sqlite3
+    from contextlib import closing
+
+    database, now = folder / _DATABASE, (folder / _ARTIFACTS).as_uri()
+    if not database.exists():
+        return
+    with closing(sqlite3.connect(database)) as connection, connection:
+        known = {row[0] for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+        if not {table for table, _ in _ADDRESSES} <= known:
+            return
+        rows = connection.execute("SELECT DISTINCT artifact_location FROM experiments").fetchall()
+        for (old,) in rows:
+            if not str(old).endswith(f"/{_FOLDER}/{_ARTIFACTS}") or old == now:
+                continue
+            for table, column in _ADDRESSES:
+                connection.execute(
+                    f"UPDATE {table} SET {column} = ? || substr({column}, ?) "
+                    f"WHERE substr({column}, 1, ?) = ?",
+                    (now, len(old) + 1, len(old), old),
+                )
 
 
 def _check_folder(folder: Path, create: bool) -> None:
@@ -169,7 +206,7 @@ def _experiment(client: Any, name: str, folder: Path | None) -> str:
     found = client.get_experiment_by_name(name)
     if found is not None:
         return str(found.experiment_id)
-    location = None if folder is None else (folder / "artifacts").as_uri()
+    location = None if folder is None else (folder / _ARTIFACTS).as_uri()
     return str(client.create_experiment(name, artifact_location=location))
 
 
