@@ -14,6 +14,7 @@ import pytest
 import guanxi
 from guanxi.data import datasets
 from guanxi.errors import HistoryError, ParamsError, RegistryError
+from guanxi.params import load_params
 
 
 @pytest.fixture(scope="module")
@@ -127,3 +128,9 @@ write_atomically(Path(sys.argv[1]), write)
 def test_a_feature_the_model_needs_and_the_data_lacks_is_named(predict, lines):
     with pytest.raises(RegistryError, match=r"needs features .*quantity_mean.*map the columns"):
         predict(lines.drop(columns="quantity"))
+
+
+def test_data_rules_other_than_the_models_are_refused(predict):
+    params = load_params(overrides=["data.event_grain=W"])
+    with pytest.raises(ParamsError, match=r"trained with data\.event_grain=D, not W: add --set data"):
+        predict("cdnow-sample", params=params)

@@ -146,3 +146,22 @@ def test_level_moves_the_mean_probability_to_the_observed_one():
     shift = _level(log_odds, 0.6)
     assert calibrated(log_odds + shift, slope=1.0, intercept=0.0).mean() == pytest.approx(0.6)
     assert _level(log_odds, 1.0) == 0.0
+
+
+class TestReference:
+    def test_the_average_customer_is_the_base_at_any_horizon(self, served):
+        for horizon in (7, 60, 365):
+            mean = served.scorer.log_odds_prior(served.features, horizon).mean()
+            # 200 customers stand for all: off by less than the least effect that the page shows.
+            assert served.scorer.prior_base(horizon) == pytest.approx(mean, abs=0.05)
+
+
+def test_trees_without_a_clear_gain_are_left_out(sample_log, quick_params, served, monkeypatch):
+    monkeypatch.setattr("guanxi.pipeline.fit._CLEAR_GAIN", 100.0)
+    alone = fit_models(sample_log, served.as_of, quick_params)
+    assert alone.churn is None
+    assert "is not clear" in alone.churn_reason
+    scores = alone.scorer.score(alone.features, drivers=2)
+    prior = calibrated(alone.scorer.log_odds_prior(alone.features, 60), slope=1.0, intercept=0.0)
+    np.testing.assert_allclose(scores["churn_probability"], prior, rtol=1e-12)
+    assert scores["driver_2"].isna().all()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import shutil
 from types import SimpleNamespace
 
 import pytest
@@ -116,3 +117,15 @@ class TestExport:
             models.export(fresh.model_uri, folder)
         assert (folder / "MLmodel").exists()
         assert [path.name for path in tmp_path.iterdir()] == ["guanxi"]
+
+
+def test_a_moved_store_opens(first_run, tmp_path, monkeypatch):
+    before = (first_run.folder / "mlruns" / "mlflow.db").read_bytes()
+    shutil.copytree(first_run.folder / "mlruns", tmp_path / "mlruns")
+    monkeypatch.chdir(tmp_path)
+    moved = open_store(MLflowParams(), create=False)
+    version = models.champion_version(moved)
+    place = moved.client.get_model_version_download_uri("guanxi", version)
+    assert place.startswith((tmp_path / "mlruns" / "artifacts").as_uri())
+    assert models.load_model("models:/guanxi@champion").version == version
+    assert (first_run.folder / "mlruns" / "mlflow.db").read_bytes() == before

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from datetime import date
 
 _DRIVERS = 3
+_TELLING_EFFECT = 0.05  # log odds; less would move no decision
 _TOPS = (0.01, 0.05, 0.1, 0.2, 0.5)
 
 
@@ -85,8 +86,9 @@ def _drivers(row: dict[Any, Any], language: Language) -> list[dict[str, str]]:
     drivers = []
     for place in range(1, _DRIVERS + 1):
         text = row.get(f"driver_{place}_text")
-        if isinstance(text, str) and text:
-            raises = row[f"driver_{place}_effect"] > 0
+        effect = row.get(f"driver_{place}_effect", np.nan)
+        if isinstance(text, str) and text and abs(effect) >= _TELLING_EFFECT:
+            raises = effect > 0
             drivers.append(
                 {
                     "text": text,
