@@ -39,6 +39,7 @@ bench: $(INSTALLED)  ## Measure speed and quality; tables on the screen, JSON in
 	$(BIN)/python benchmarks/startup.py
 	$(BIN)/python benchmarks/run.py
 	$(BIN)/python benchmarks/fit.py
+	$(BIN)/python benchmarks/intervals.py
 	$(BIN)/python benchmarks/quality.py
 
 notebook: $(INSTALLED)  ## Execute the notebooks in place

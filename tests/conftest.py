@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 
 HORIZON = 60
-QUICK = ("--set", "churn.snapshot_spacing_days=400", "--set", "clv.draws=100")
+QUICK = ("--set", "churn.snapshot_spacing_days=400")
 NO_NETWORK = """
 import socket
 

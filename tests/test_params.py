@@ -196,7 +196,7 @@ def test_files_that_cannot_be_used(tmp_path: Path, text: str | bytes, message: s
 
 
 def test_merge_keys_are_yaml_too(tmp_path: Path) -> None:
-    text = "clv:\n  <<: &base {margin: 0.5}\n  draws: 60\n"
+    text = "clv:\n  <<: &base {margin: 0.5}\n  interval: 0.6\n"
     assert load_params(written(tmp_path, text)).clv.margin == 0.5
 
 

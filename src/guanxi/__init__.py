@@ -10,6 +10,7 @@ __version__ = "0.1.0"
 _PUBLIC = {
     "rfm": "guanxi.features.rfm",
     "customer_lifetime_value": "guanxi.models.lifetime_value",
+    "customer_equity": "guanxi.models.lifetime_value",
     "train": "guanxi.jobs.train",
     "predict": "guanxi.jobs.predict",
     "datasets": "guanxi.data.datasets",

@@ -43,3 +43,7 @@ class OutputError(GuanxiError):
 
 class RegistryError(GuanxiError):
     """The tracking store or model registry cannot do what was asked."""
+
+
+class FitWarning(UserWarning):
+    """Another model stands in, since the data do not hold what the one asked for looks for."""

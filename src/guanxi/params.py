@@ -11,7 +11,7 @@ import json
 from collections.abc import Hashable, Iterable, Mapping
 from datetime import date, datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self
 from zoneinfo import ZoneInfo
 
 import yaml
@@ -19,6 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from guanxi.errors import ParamsError
 
+_LIFETIMES_MODELS = ("bg_nbd", "mbg_nbd", "pareto_nbd")
 REQUIRED_COLUMNS = ("customer_id", "timestamp", "amount")
 OPTIONAL_COLUMNS = ("order_id", "quantity", "unit_price", "category", "channel", "margin")
 _FORMS = {
@@ -77,13 +78,20 @@ class DataParams(Section):
 class LifetimeValueParams(Section):
     """Purchases, spend and their discounted product."""
 
-    model: Literal["bg_nbd"] = "bg_nbd"
+    model: Literal["bg_nbd", "mbg_nbd", "bg_cnbd", "mbg_cnbd", "pareto_nbd", "ggom_nbd", "nbd", "auto"] = (
+        "bg_nbd"
+    )
     engine: Literal["guanxi", "lifetimes"] = "guanxi"
     spend: Literal["gamma_gamma", "mean"] = "gamma_gamma"
     annual_discount_rate: float = Field(0.1, ge=0, lt=10)
     margin: float = Field(1.0, gt=0, le=1)
     interval: float = Field(0.9, gt=0, lt=1)
-    draws: int = Field(500, ge=50, le=100_000)
+
+    @model_validator(mode="after")
+    def _model_of_the_engine(self) -> Self:
+        if self.engine == "lifetimes" and self.model not in _LIFETIMES_MODELS:
+            raise ValueError(f"lifetimes fits {', '.join(_LIFETIMES_MODELS)} only, not {self.model}")
+        return self
 
 
 class LightGBMParams(Section):

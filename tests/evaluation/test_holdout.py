@@ -53,6 +53,19 @@ def test_every_forecast_is_measured(holdout):
     assert holdout.metrics["value"].notna().all()
 
 
+def test_intervals_and_distributions_are_measured(holdout, twin):
+    ends = twin.scorer.interval(twin.features, 60, 0.9)
+    for target in ("purchases", "spend"):
+        actual = holdout.table[target].to_numpy()
+        inside = (ends[f"{target}_lower"] <= actual) & (actual <= ends[f"{target}_upper"])
+        assert holdout.value(target, "coverage") == pytest.approx(inside.mean())
+        assert holdout.value(target, "coverage") >= 0.88
+        width = (ends[f"{target}_upper"] - ends[f"{target}_lower"]).mean()
+        assert holdout.value(target, "mean_width") == pytest.approx(width)
+        assert holdout.value(target, "interval_score") >= width
+    assert 0 < holdout.value("purchases", "pit_ks") < 0.05
+
+
 def test_mean_absolute_error_is_that_of_the_table(holdout):
     table = holdout.table
     expected = (table["purchases"] - table["expected_purchases"]).abs().mean()

@@ -33,6 +33,8 @@ def reference(lines: pd.DataFrame, cutoff: pd.Timestamp, grain: str, time_unit: 
     table["recency"] = (by_customer.max() - by_customer.min()).dt.days / days_per_unit(time_unit)
     table["T"] = (end - by_customer.min()).dt.days / days_per_unit(time_unit)
     table["monetary_value"] = repeats.reindex(table.index, fill_value=0.0)
+    gaps = merged.groupby("customer_id")["timestamp"].diff().dt.days / days_per_unit(time_unit)
+    table["log_gap_sum"] = np.log(gaps).groupby(merged["customer_id"]).sum()
     return table.reset_index()
 
 
@@ -128,8 +130,8 @@ LINES = pd.DataFrame(
 def test_by_hand_over_a_leap_day() -> None:
     """The whole cutoff day belongs to the past, zero is a purchase, and 2020 has a 29 February."""
     table = guanxi.rfm(LINES, cutoff="2020-02-29").set_index("customer_id")
-    assert table.loc["a"].tolist() == [1.0, 59.0, 59.0, 2.0]
-    assert table.loc["b"].tolist() == [0.0, 0.0, 0.0, 0.0]
+    assert table.loc["a"].tolist() == pytest.approx([1.0, 59.0, 59.0, 2.0, np.log(59.0)])
+    assert table.loc["b"].tolist() == [0.0, 0.0, 0.0, 0.0, 0.0]
     assert list(table.index) == ["a", "b"]
 
 

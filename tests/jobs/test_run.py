@@ -44,7 +44,7 @@ class TestFiles:
         assert metrics["holdout"]["customers"] == 2357
         assert metrics["model_version"] == "1"
         churn = metrics["holdout"]["metrics"]["churn"]
-        assert set(churn) == {"guanxi", "BG/NBD alone", "naive (own past rate)"}
+        assert set(churn) == {"guanxi", "purchase model alone", "naive (own past rate)"}
         assert churn["guanxi"]["auc"] > 0.8
         assert churn["guanxi"]["log_loss"] < churn["naive (own past rate)"]["log_loss"]
 

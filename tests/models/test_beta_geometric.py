@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -9,19 +11,25 @@ from hypothesis import strategies as st
 from scipy.integrate import quad
 from scipy.special import betainc, gammaln, hyp2f1
 
-from guanxi.models.formulas.beta_geometric import _quadrature, _series, expected_purchases_alive
+from guanxi.models.formulas.beta_geometric import (
+    _given_dropout,
+    _quadrature,
+    _series,
+    expected_purchases_alive,
+)
 
 
-def _one(shape, a, b, ratio, evaluate=expected_purchases_alive):
-    return float(evaluate(np.array([shape]), a, np.array([b]), np.array([ratio]))[0])
+def _one(shape, a, b, ratio, evaluate=expected_purchases_alive, **regularity):
+    columns = (np.array([float(value)]) for value in (shape, a, b, ratio))
+    return float(evaluate(*columns, **regularity)[0])
 
 
-def _by_counting(shape, a, b, ratio):
+def _by_counting(shape, a, b, ratio, k=1, hidden=0):
     """Sum over j of P(more than j purchases would come) P(still there after j): every term positive."""
     mean = shape * ratio
     j = np.arange(int(60 + mean + 60 * np.sqrt(mean * (1 + ratio)) + 60 * ratio))
     survival = np.exp(gammaln(b + j) - gammaln(b) - gammaln(a + b + j) + gammaln(a + b))
-    return float((betainc(j + 1.0, shape, ratio / (1.0 + ratio)) * survival).sum())
+    return float((betainc((j + 1.0) * k - hidden, shape, ratio / (1.0 + ratio)) * survival).sum())
 
 
 @settings(deadline=None, max_examples=150)
@@ -45,8 +53,29 @@ def test_equals_the_sum_over_counts(shape, a, b, ratio):
 )
 def test_series_equals_quadrature(r, x, a, b, ratio):
     assert _one(r + x, a, b + x, ratio, _series) == pytest.approx(
-        _one(r + x, a, b + x, ratio, _quadrature), rel=1e-9
+        _one(r + x, a, b + x, ratio, partial(_quadrature, _given_dropout)), rel=1e-9
     )
+
+
+@settings(deadline=None, max_examples=100)
+@given(
+    shape=st.floats(0.01, 200),
+    a=st.floats(0.01, 50),
+    b=st.floats(0.05, 200),
+    ratio=st.floats(1e-2, 30),
+    k=st.integers(2, 12),
+    data=st.data(),
+)
+def test_regular_gaps_equal_the_sum_over_counts(shape, a, b, ratio, k, data):
+    hidden = data.draw(st.integers(0, k - 1))
+    value = _one(shape, a, b, ratio, regularity=k, hidden=hidden)
+    # The sum over the roots of unity cancels to rounding: small expectations are exact to 1e-12 of a purchase.
+    assert value == pytest.approx(_by_counting(shape, a, b, ratio, k, hidden), rel=1e-8, abs=1e-12)
+
+
+def test_no_horizon_has_no_purchases():
+    assert _one(3.0, 0.8, 2.5, 0.0) == 0.0
+    assert _one(3.0, 0.8, 2.5, 0.0, regularity=3, hidden=1) == 0.0
 
 
 @pytest.mark.parametrize(("x", "ratio"), [(0, 0.5), (3, 1.0), (12, 0.2)])
@@ -90,6 +119,6 @@ def test_no_dropout_gives_the_negative_binomial_mean():
 def test_rows_are_independent_of_their_neighbours(random_histories):
     x, _, T = random_histories
     shape, b, ratio = 0.25 + x, 2.4 + x, 300.0 / (4.4 + T)
-    together = expected_purchases_alive(shape, 0.8, b, ratio)
+    together = expected_purchases_alive(shape, np.full(len(x), 0.8), b, ratio)
     alone = [_one(s, 0.8, y, w) for s, y, w in zip(shape, b, ratio, strict=True)]
     np.testing.assert_allclose(together, alone, rtol=1e-13)

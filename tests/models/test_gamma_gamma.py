@@ -1,17 +1,25 @@
 from __future__ import annotations
 
+import dataclasses
+import json
 import pickle
+import re
 
 import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.stats import pearsonr, spearmanr
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 
 from guanxi.errors import FitError, GuanxiError
 from guanxi.models import GammaGamma
+from guanxi.models.formulas.gamma_gamma import GAMMA_GAMMA
+from guanxi.models.formulas.log_normal_spend import LOG_NORMAL
+from guanxi.models.independence import frequency_spend_correlation
+from guanxi.models.maximum_likelihood import maximize_from
 from guanxi.simulation import simulate_bg_nbd
 
 TRUTH = {"p": 6.0, "q": 4.0, "v": 15.0}
@@ -68,15 +76,123 @@ def test_scikit_learn_conventions(fitted, simulated):
         GammaGamma().expected_spend(simulated)
 
 
+def test_usual_amounts_are_gamma_gamma_without_a_word(fitted):
+    assert fitted.process_ is GAMMA_GAMMA
+    assert fitted.fit_report_["model"] == "gamma_gamma"
+    assert fitted.fit_report_["fallback"] is None
+    assert fitted.fit_report_["warnings"] == []
+    np.testing.assert_allclose(
+        np.sqrt(np.diag(fitted.log_covariance_)),
+        [fitted.standard_errors_[name] / fitted.params_[name] for name in TRUTH],
+    )
+
+
+def _spread(p, q, v, n=400, frequency=None, seed=8):
+    """Mean amounts of n customers, as Gamma-Gamma draws them."""
+    generator = np.random.default_rng(seed)
+    x = generator.integers(1, 6, n) if frequency is None else np.full(n, frequency)
+    return pd.DataFrame(
+        {"frequency": x, "monetary_value": generator.gamma(p * x) / generator.gamma(q, 1 / v, n) / x}
+    )
+
+
 @pytest.mark.parametrize(
-    "rfm", [_amounts(9.99), _amounts(9.99, 9.99, 9.99)], ids=["one customer", "constant amounts"]
+    ("rfm", "reason"),
+    [
+        (_amounts(9.99), "only one customer"),
+        (_amounts(9.99, 9.99, 9.99), "all mean amounts are equal"),
+        (_spread(2.0, 0.5, 5.0), "population mean does not exist"),
+        (_spread(2.0, 1e7, 1e8), "customers hardly differ"),
+        (_spread(3.0, 1.02, 5.0, n=60, seed=1), "times the observed mean"),
+    ],
+    ids=["one customer", "constant", "q <= 1", "q > 1e3", "mean"],
 )
-def test_constant_amounts_fall_back_to_the_mean(rfm):
+def test_what_gamma_gamma_cannot_carry_falls_back_to_the_own_mean(rfm, reason):
     model = GammaGamma().fit(rfm)
-    assert "all mean amounts are equal" in model.fit_report_["fallback"]
+    assert reason in model.fit_report_["fallback"]
+    assert model.process_ is LOG_NORMAL
+    assert model.fit_report_["model"] == "log_normal"
+    assert list(model.params_) == list(LOG_NORMAL.parameters)
+    assert np.isinf(model.covariance_.to_numpy()).all()
+    assert np.isinf(model.log_covariance_.to_numpy()).all()
+    assert json.loads(json.dumps(model.params_)) == model.params_
+    assert json.loads(json.dumps(model.fit_report_)) == model.fit_report_
+    spent = rfm["frequency"] @ rfm["monetary_value"]
+    assert 0.8 * spent < rfm["frequency"] @ model.expected_spend(rfm) < 1.001 * spent
+
+
+def test_no_convergence_falls_back(monkeypatch, simulated):
+    def stuck(objective, starts):
+        optimum, used = maximize_from(objective, starts)
+        return dataclasses.replace(optimum, converged=False), used
+
+    monkeypatch.setattr("guanxi.models.gamma_gamma.maximize_from", stuck)
+    model = GammaGamma().fit(simulated)
+    assert "did not converge" in model.fit_report_["fallback"]
+    assert not model.converged_
+    assert np.isfinite(model.expected_spend(simulated)).all()
+
+
+@pytest.mark.parametrize("rfm", [_amounts(9.99), _amounts(9.99, 9.99, 9.99)], ids=["one", "constant"])
+def test_constant_amounts_are_expected_of_everyone(rfm):
+    model = GammaGamma().fit(rfm)
     newcomer = pd.DataFrame({"frequency": [0], "monetary_value": [0.0]})
     assert model.expected_spend(newcomer)[0] == pytest.approx(9.99)
     assert model.expected_spend(rfm) == pytest.approx(9.99)
+    assert model.params_["between_variance"] == model.params_["within_variance"] == 0.0
+
+
+class TestIndependence:
+    def test_cdnow_correlation(self, cdnow_sample):
+        """Fader & Hardie, note 025, print a correlation of 0.11."""
+        report = GammaGamma().fit(cdnow_sample).fit_report_
+        assert round(report["frequency_spend_correlation"]["pearson"], 2) == 0.11
+        assert report["warnings"] == []
+
+    def test_weighted_correlations_are_those_of_repeated_rows(self):
+        generator = np.random.default_rng(2)
+        x, m = generator.integers(1, 9, 50).astype(float), generator.gamma(3.0, 10.0, 50).round()
+        weight = generator.integers(1, 5, 50)
+        found = frequency_spend_correlation(x, m, weight.astype(float))
+        repeated = np.repeat(x, weight), np.repeat(m, weight)
+        assert found["pearson"] == pytest.approx(pearsonr(*repeated).statistic)
+        assert found["spearman"] == pytest.approx(spearmanr(*repeated).statistic)
+
+    @pytest.mark.parametrize(
+        ("power", "said"),
+        [
+            (0.8, "more per purchase .* few purchases is overstated, that of frequent ones understated"),
+            (-0.8, "less per purchase .* few purchases is understated, that of frequent ones overstated"),
+        ],
+    )
+    def test_dependence_is_said_with_what_it_does(self, power, said):
+        rfm = _spread(6.0, 8.0, 15.0)
+        rfm["monetary_value"] *= rfm["frequency"] ** power
+        assert re.search(said, GammaGamma().fit(rfm).fit_report_["warnings"][0])
+
+    def test_what_the_warning_says_is_so(self):
+        # Amounts grow with the purchase rate: newcomers' true mean is below, frequent customers' above.
+        generator = np.random.default_rng(5)
+        rate = generator.gamma(1.0, 2.0, 40_000)
+        x = generator.poisson(rate)
+        truth = 10.0 * np.sqrt(1.0 + rate) * generator.gamma(8.0, 1 / 8, 40_000)
+        m = np.where(x > 0, truth * generator.gamma(4.0 * np.maximum(x, 1)) / (4.0 * np.maximum(x, 1)), 0.0)
+        rfm = pd.DataFrame({"frequency": x, "monetary_value": m})
+        model = GammaGamma().fit(rfm)
+        assert "overstated, that of frequent ones understated" in model.fit_report_["warnings"][0]
+        expected = model.expected_spend(rfm)
+        assert expected[x == 0].mean() > 1.05 * truth[x == 0].mean()
+        assert expected[x >= 4].mean() < 0.99 * truth[x >= 4].mean()
+
+    def test_few_customers_prove_nothing(self):
+        x, m = np.array([1, 2, 3, 4, 5, 6, 7]), np.array([10.0, 12.0, 19.0, 15.0, 28.0, 22.0, 27.0])
+        report = GammaGamma().fit(pd.DataFrame({"frequency": x, "monetary_value": m})).fit_report_
+        assert report["frequency_spend_correlation"]["spearman"] > 0.8
+        assert not any("per purchase" in warning for warning in report["warnings"])
+
+    def test_equal_frequencies_have_no_correlation(self):
+        correlation = GammaGamma().fit(_spread(6.0, 4.0, 15.0, frequency=2)).fit_report_
+        assert correlation["frequency_spend_correlation"] == {"pearson": None, "spearman": None}
 
 
 @pytest.mark.parametrize(
@@ -87,14 +203,6 @@ def test_nothing_to_learn_from_is_said(rfm):
         FitError, match=r"no repeat purchase has an amount above 0: nothing to learn spend from"
     ):
         GammaGamma().fit(rfm)
-
-
-def test_infinite_population_mean_is_reported():
-    wild = simulate_bg_nbd(PURCHASES, n=4000, T=40.0, seed=4, spend_params={"p": 2.0, "q": 0.5, "v": 5.0})
-    model = GammaGamma().fit(wild)
-    assert model.params_["q"] < 1
-    assert "q <= 1" in model.fit_report_["warning"]
-    assert np.isfinite(model.expected_spend(wild)).all()
 
 
 @settings(deadline=None, max_examples=150)

@@ -6,13 +6,28 @@ import pytest
 
 from guanxi.errors import DataError
 from guanxi.models import BetaGeoNBD, GammaGamma
+from guanxi.models.by_name import TRANSACTION_MODELS
+
+# Too few customers for any of them to be fitted quietly.
+pytestmark = pytest.mark.filterwarnings("ignore::guanxi.errors.FitWarning")
 
 
-def _refusal(rfm, **fit):
-    with pytest.raises(DataError) as caught:
-        BetaGeoNBD().fit(rfm, **fit)
-    assert "\n" not in str(caught.value)
-    return str(caught.value)
+@pytest.fixture(params=TRANSACTION_MODELS.values(), ids=list(TRANSACTION_MODELS))
+def refusal(request):
+    """The message with which a model refuses a table."""
+
+    def message(rfm, **fit):
+        with pytest.raises(DataError) as caught:
+            request.param().fit(rfm, **fit)
+        assert "\n" not in str(caught.value)
+        return str(caught.value)
+
+    return message
+
+
+@pytest.fixture(scope="module")
+def every_fitted(cdnow_sample):
+    return [model().fit(cdnow_sample[:400]) for model in TRANSACTION_MODELS.values()]
 
 
 @pytest.mark.parametrize(
@@ -28,25 +43,25 @@ def _refusal(rfm, **fit):
         ({"T": True}, "column 'T' holds bool: convert it to numbers"),
     ],
 )
-def test_offending_rows_are_named(small_rfm, change, message):
+def test_offending_rows_are_named(refusal, small_rfm, change, message):
     rfm = small_rfm.assign(**change)
     if "recency" in change:
         rfm.loc[11, "recency"] = 0.0
-    assert message in _refusal(rfm)
+    assert message in refusal(rfm)
 
 
-def test_missing_column_is_named(small_rfm):
-    assert _refusal(small_rfm.drop(columns="T")) == (
+def test_missing_column_is_named(refusal, small_rfm):
+    assert refusal(small_rfm.drop(columns="T")) == (
         "column 'T' is missing: the customer table has frequency, recency, monetary_value"
     )
 
 
-def test_empty_table_is_refused(small_rfm):
-    assert "has no rows" in _refusal(small_rfm[:0])
+def test_empty_table_is_refused(refusal, small_rfm):
+    assert "has no rows" in refusal(small_rfm[:0])
 
 
-def test_anything_but_a_table_is_refused(small_rfm):
-    assert "is a ndarray: give a pandas DataFrame" in _refusal(small_rfm.to_numpy())
+def test_anything_but_a_table_is_refused(refusal, small_rfm):
+    assert "is a ndarray: give a pandas DataFrame" in refusal(small_rfm.to_numpy())
 
 
 @pytest.mark.parametrize(
@@ -60,8 +75,8 @@ def test_anything_but_a_table_is_refused(small_rfm):
         ([0, 0, 0, 0, 0], "sample_weight is 0 in all rows"),
     ],
 )
-def test_unusable_weights_are_refused(small_rfm, weight, message):
-    assert message in _refusal(small_rfm, sample_weight=weight)
+def test_unusable_weights_are_refused(refusal, small_rfm, weight, message):
+    assert message in refusal(small_rfm, sample_weight=weight)
 
 
 def test_rows_of_weight_zero_are_as_if_absent(small_rfm):
@@ -72,8 +87,55 @@ def test_rows_of_weight_zero_are_as_if_absent(small_rfm):
 def test_nullable_columns_are_read(small_rfm):
     nullable = small_rfm.convert_dtypes()
     assert BetaGeoNBD().fit(nullable).params_ == BetaGeoNBD().fit(small_rfm).params_
+
+
+def test_missing_values_of_nullable_columns_are_named(refusal, small_rfm):
+    nullable = small_rfm.convert_dtypes()
     nullable["T"] = nullable["T"].mask(nullable.index == 13)
-    assert "'T' is missing or infinite in 1 of 5 rows (first: 13)" in _refusal(nullable)
+    assert "'T' is missing or infinite in 1 of 5 rows (first: 13)" in refusal(nullable)
+
+
+def test_predictions_refuse_as_fits_do(every_fitted, small_rfm):
+    wrong = small_rfm.assign(frequency=[0, 1.5, 2, 3, 4])
+    for model in every_fitted:
+        for predict in (
+            model.probability_alive,
+            lambda rfm, model=model: model.expected_purchases(rfm, 9.0),
+            lambda rfm, model=model: model.purchase_probability(rfm, 2, 9.0),
+            lambda rfm, model=model: model.next_purchase_quantile(rfm, 0.5),
+        ):
+            with pytest.raises(
+                DataError, match=r"'frequency' is not a whole number in 1 of 5 rows \(first: 12\)"
+            ):
+                predict(wrong)
+            with pytest.raises(DataError, match="has no rows"):
+                predict(small_rfm[:0])
+
+
+@pytest.mark.parametrize(
+    ("gaps", "message"),
+    [
+        ([0.0, 1.0, np.nan, 9.0, 3.0], "'log_gap_sum' is missing or infinite in 1 of 5 rows (first: 13)"),
+        (
+            [1.0, 1.0, 2.0, 9.0, 3.0],
+            "'log_gap_sum' is not 0 though frequency is 0 in 1 of 5 rows (first: 11)",
+        ),
+    ],
+)
+def test_unusable_gap_sums_are_refused_by_the_models_that_read_them(small_rfm, gaps, message):
+    rfm = small_rfm.assign(log_gap_sum=gaps)
+    for name in ("bg_cnbd", "mbg_cnbd"):
+        with pytest.raises(DataError) as caught:
+            TRANSACTION_MODELS[name]().fit(rfm)
+        assert message in str(caught.value)
+    BetaGeoNBD().fit(rfm)
+
+
+def test_purchases_at_one_moment_have_no_regularity(small_rfm):
+    rfm = small_rfm.assign(recency=0.0)
+    for name in ("bg_cnbd", "mbg_cnbd"):
+        with pytest.raises(DataError, match="regular gaps need purchases at different times"):
+            TRANSACTION_MODELS[name]().fit(rfm)
 
 
 def test_negative_amounts_are_refused(small_rfm):

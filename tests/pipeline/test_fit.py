@@ -63,10 +63,10 @@ class TestSeed:
         assert other.booster_text != twin.booster_text
         for section in ("transactions", "spend"):
             assert other.model[section] == twin.model[section]
-        fixed = ["probability_alive", "expected_purchases", "expected_spend", "clv"]
+        fixed = ["probability_alive", "expected_purchases", "expected_spend", "clv", "clv_lower", "clv_upper"]
         one, two = (fitted.scorer.score(twin.features) for fitted in (twin, other))
         pd.testing.assert_frame_equal(one[fixed], two[fixed])
-        assert not one["clv_upper"].equals(two["clv_upper"])
+        assert not one["churn_probability"].equals(two["churn_probability"])
 
 
 class TestDrivers:

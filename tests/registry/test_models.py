@@ -38,7 +38,7 @@ def test_registering_moves_no_alias(fresh):
 
 def test_a_version_that_fails_its_test_is_withdrawn(fresh, served):
     worse = json.loads(json.dumps(served.model))
-    worse["transactions"]["params"]["r"] *= 1.001
+    worse["transactions"]["fitted"]["bg_nbd"]["params"]["r"] *= 1.001
     version = models.register(fresh.store, fresh.run_id, fresh.model_uri, {})
     with pytest.raises(RegistryError, match="gives other numbers from the registry"):
         models.make_candidate(fresh.store, version, dataclasses.replace(served, model=worse))

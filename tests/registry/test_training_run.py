@@ -34,7 +34,7 @@ def test_parameters_are_flat_and_resolved(parent):
     params = parent.data.params
     assert params["horizon_days"] == "60"
     assert params["churn.lightgbm.num_leaves"] == "5"
-    assert params["clv.draws"] == "100"
+    assert params["clv.interval"] == "0.9"
     assert params["as_of"] == "1998-06-30"
     assert params["source"] == "cdnow-sample"
 
@@ -42,23 +42,28 @@ def test_parameters_are_flat_and_resolved(parent):
 def test_children_hold_the_estimates(children):
     assert {"r", "alpha", "a", "b"} <= set(children["transactions"].data.params)
     assert {"p", "q", "v"} <= set(children["spend"].data.params)
+    assert children["transactions"].data.tags["guanxi.fitted_model"] == "bg_nbd"
     assert children["transactions"].data.metrics["log_likelihood"] < 0
     assert children["churn"].data.metrics["rounds"] >= 1
     assert "churn_auc" in children["churn"].data.metrics
-    assert "purchases_mae" in children["transactions"].data.metrics
+    assert {"purchases_mae", "purchases_pit_ks", "purchases_coverage"} <= set(
+        children["transactions"].data.metrics
+    )
 
 
 def test_metrics_of_the_model_stand_beside_those_of_the_naive_forecast(parent):
     metrics = parent.data.metrics
     for name in ("churn_auc", "churn_log_loss", "purchases_mae", "spend_mae"):
         assert {name, f"{name}_naive"} <= set(metrics)
-    assert "churn_auc_bg_nbd" in metrics
+    assert "churn_auc_purchase_model" in metrics
 
 
 def test_tags_name_versions_days_and_the_commit(store, parent):
     tags = parent.data.tags
     assert tags["guanxi.as_of"] == "1998-06-30"
     assert tags["guanxi.twin_as_of"] == "1998-05-01"
+    assert tags["guanxi.purchase_models"] == "clv.model is bg_nbd"
+    assert tags["guanxi.findings"] == "none"
     # The run worked in a folder outside any repository.
     assert "mlflow.source.git.commit" not in tags
 

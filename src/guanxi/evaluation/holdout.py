@@ -12,19 +12,20 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from guanxi.data.transactions import TransactionLog
-from guanxi.evaluation import metrics
+from guanxi.evaluation import metrics, predictive
 from guanxi.evaluation.baselines import own_past_rate
 from guanxi.features.rfm import purchases_until
 from guanxi.features.snapshots import outcome_expression
-from guanxi.models.formulas import bg_nbd
 from guanxi.models.scoring import calibrated
 from guanxi.periods import add_days
 from guanxi.pipeline.fit import FittedModels
 
 GUANXI = "guanxi"
 NAIVE = "naive (own past rate)"
-PURCHASE_MODEL = "BG/NBD alone"
+PURCHASE_MODEL = "purchase model alone"
 _TRACKING_DAYS = 7
+_PIT_ROWS = 10_000  # rows whose distributions are held at once
+_PIT_SEED = 0
 
 
 @dataclass(frozen=True)
@@ -74,7 +75,10 @@ def evaluate_holdout(log: TransactionLog, twin: FittedModels, horizon_days: int)
         cutoff=twin.as_of,
         end=add_days(twin.as_of, horizon_days),
         table=table.drop(columns=["as_of", "horizon_days", "next_purchase_date"]),
-        metrics=_compare(table, own_past_rate(twin.features, horizon_days), alone),
+        metrics=pd.concat(
+            [_compare(table, own_past_rate(twin.features, horizon_days), alone), _predictive(twin, table)],
+            ignore_index=True,
+        ),
         tracking=_track(log, twin, add_days(twin.as_of, horizon_days)),
     )
 
@@ -97,6 +101,37 @@ def _compare(table: pd.DataFrame, naive: pd.DataFrame, alone: NDArray[np.float64
     return pd.DataFrame(rows)
 
 
+def _predictive(twin: FittedModels, table: pd.DataFrame) -> pd.DataFrame:
+    """How good the whole predictive distributions were, and the intervals cut from them."""
+    value = twin.model["lifetime_value"]
+    horizon, level = int(table["horizon_days"].iloc[0]), float(value["interval"])
+    ends = twin.scorer.interval(twin.features, horizon, level)
+    pit = np.concatenate(
+        [
+            _pit(twin, table.iloc[start : start + _PIT_ROWS], horizon)
+            for start in range(0, len(table), _PIT_ROWS)
+        ]
+    )
+    rows: list[dict[str, object]] = [
+        {"target": "purchases", "model": GUANXI, "metric": "pit_ks", "value": predictive.ks_distance(pit)}
+    ]
+    for target in ("purchases", "spend"):
+        actual, lower, upper = table[target], ends[f"{target}_lower"], ends[f"{target}_upper"]
+        for metric, value in (
+            ("coverage", predictive.coverage(actual, lower, upper)),
+            ("mean_width", predictive.mean_width(lower, upper)),
+            ("interval_score", predictive.interval_score(actual, lower, upper, level)),
+        ):
+            rows.append({"target": target, "model": GUANXI, "metric": metric, "value": value})
+    return pd.DataFrame(rows)
+
+
+def _pit(twin: FittedModels, table: pd.DataFrame, horizon_days: int) -> NDArray[np.float64]:
+    most = int(table["purchases"].max())
+    chances = twin.scorer.count_probabilities(table, horizon_days, most)
+    return predictive.randomised_pit(table["purchases"], chances, table["customer_id"], _PIT_SEED)
+
+
 def _track(log: TransactionLog, twin: FittedModels, end: date) -> pd.DataFrame:
     """Cumulative repeat purchases of the twin's customers, as counted and as expected of newcomers."""
     events = purchases_until(log.events, end, log.params.event_grain)
@@ -108,7 +143,7 @@ def _track(log: TransactionLog, twin: FittedModels, end: date) -> pd.DataFrame:
     actual = counts.set_index(pd.to_datetime(counts["date"]))["n"].cumsum()
     since_birth, customers = np.unique(twin.features["T"].to_numpy(), return_counts=True)
     elapsed = (days - pd.Timestamp(twin.as_of)).days.to_numpy()[:, None] + since_birth[None, :]
-    expected = bg_nbd.expected_purchases_new(twin.transactions.params_, np.maximum(elapsed, 0.0).ravel())
+    expected = twin.scorer.purchases.expected_purchases_new(np.maximum(elapsed, 0.0).ravel())
     return pd.DataFrame(
         {
             "date": days,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from datetime import date, datetime
 from typing import Any
@@ -10,7 +11,7 @@ import ibis
 import pandas as pd
 
 from guanxi.data.engine import execute_in_order
-from guanxi.data.transactions import read_transactions
+from guanxi.data.transactions import TransactionLog, read_transactions
 from guanxi.errors import HistoryError, ParamsError
 from guanxi.params import DataParams
 from guanxi.periods import add_days, days_per_unit, parse_date
@@ -102,6 +103,30 @@ def rfm_expression(events: Any, cutoff: date, event_grain: str = "D") -> Any:
     )
 
 
+def log_gap_expression(events: Any, cutoff: date, event_grain: str = "D") -> Any:
+    """Sum of the logarithms of the days between a customer's successive purchases, up to the cutoff day.
+
+    It tells how regular the gaps are: BTYDplus calls it ``litt`` (Platzer & Reutterer 2016, Marketing Science
+    35(5)).
+
+    Returns
+    -------
+    ibis.Table
+        ``customer_id, log_gap_sum``; 0 without repeat purchases.
+    """
+    past = purchases_until(events, cutoff, event_grain)
+    before = past.date.lag().over(group_by="customer_id", order_by="date")
+    gaps = past.mutate(log_gap=past.date.delta(before, unit="day").cast("float64").ln())
+    return gaps.group_by("customer_id").agg(log_gap_sum=gaps.log_gap.sum().fill_null(0.0))
+
+
+def with_log_gaps(table: pd.DataFrame, log: TransactionLog, cutoff: date) -> pd.DataFrame:
+    """Add ``log_gap_sum`` (days) to a table of all customers known at the cutoff."""
+    expression = log_gap_expression(log.events, cutoff, log.params.event_grain)
+    gaps = execute_in_order(log.connection, expression.order_by("customer_id"))
+    return table.merge(gaps, on="customer_id", how="left", validate="one_to_one")
+
+
 def rfm(
     transactions: pd.DataFrame | str,
     *,
@@ -126,7 +151,8 @@ def rfm(
     Returns
     -------
     pandas.DataFrame
-        ``customer_id, frequency, recency, T, monetary_value``, in the order of ``customer_id``.
+        ``customer_id, frequency, recency, T, monetary_value, log_gap_sum``, in the order of ``customer_id``.
+        ``log_gap_sum``: sum of the logarithms of the gaps between purchases, which the CNBD-k models use.
 
     Raises
     ------
@@ -139,14 +165,14 @@ def rfm(
     --------
     >>> from guanxi.datasets import load_cdnow_sample  # doctest: +SKIP
     >>> rfm("cdnow-sample", cutoff="1997-09-30", time_unit="W").shape
-    (2357, 5)
+    (2357, 6)
     """
     unit = days_per_unit(time_unit)
     log = read_transactions(transactions, params)
     try:
         day = log.last_day if cutoff is None else _as_date(cutoff)
         expression = rfm_expression(log.events, day, log.params.event_grain)
-        table = execute_in_order(log.connection, expression.order_by("customer_id"))
+        table = with_log_gaps(execute_in_order(log.connection, expression.order_by("customer_id")), log, day)
         if log.rejected_by_rule:
             rejected = ", ".join(f"{rule} {n:,}" for rule, n in log.rejected_by_rule.items())
             warnings.warn(
@@ -157,6 +183,7 @@ def rfm(
     finally:
         log.close()
     table[["recency", "T"]] /= unit
+    table["log_gap_sum"] -= table["frequency"] * math.log(unit)
     return table
 
 

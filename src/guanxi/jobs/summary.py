@@ -20,11 +20,13 @@ def of_training(training: Training) -> str:
         f"{len(holdout.table):,} customers; the naive forecast in brackets):",
         f"  churn      AUC {_pair(training, 'churn', 'auc', '.3f')}, "
         f"log loss {_pair(training, 'churn', 'log_loss', '.3f')}",
-        f"             BG/NBD alone: AUC {_alone(training, 'auc')}, log loss {_alone(training, 'log_loss')}",
+        f"             purchase model alone: AUC {_alone(training, 'auc')}, "
+        f"log loss {_alone(training, 'log_loss')}",
         f"  purchases  mean absolute error {_pair(training, 'purchases', 'mae', '.3f')}, "
         f"bias of the total {_pair(training, 'purchases', 'bias', '+.1%')}",
         f"  spend      mean absolute error {_pair(training, 'spend', 'mae', ',.2f')}, "
         f"best tenth captures {_pair(training, 'spend', 'top_decile_capture', '.1%')}",
+        *(f"  note: {finding}" for finding in training.served.findings),
         "",
         f"Model {training.store.registered_model} version {training.version} is {_standing(training)}.",
     ]

@@ -6,13 +6,23 @@ import importlib
 from typing import Any
 
 _PUBLIC = {
+    "NBD": "guanxi.models.nbd",
     "BetaGeoNBD": "guanxi.models.beta_geo_nbd",
+    "ModifiedBetaGeoNBD": "guanxi.models.modified_beta_geo_nbd",
+    "BetaGeoCNBD": "guanxi.models.beta_geo_cnbd",
+    "ModifiedBetaGeoCNBD": "guanxi.models.beta_geo_cnbd",
+    "ParetoNBD": "guanxi.models.pareto_nbd",
+    "GammaGompertzNBD": "guanxi.models.gamma_gompertz_nbd",
+    "BetaGeoBetaBinomial": "guanxi.models.beta_geo_beta_binomial",
+    "ShiftedBetaGeometric": "guanxi.models.shifted_beta_geometric",
     "GammaGamma": "guanxi.models.gamma_gamma",
     "ChurnClassifier": "guanxi.models.churn",
     "customer_lifetime_value": "guanxi.models.lifetime_value",
+    "customer_equity": "guanxi.models.lifetime_value",
+    "prediction_intervals": "guanxi.models.intervals",
 }
 
-__all__ = ["BetaGeoNBD", "ChurnClassifier", "GammaGamma", "customer_lifetime_value"]
+__all__ = [*_PUBLIC]
 
 
 def __getattr__(name: str) -> Any:

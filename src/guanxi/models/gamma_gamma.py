@@ -7,23 +7,29 @@ from typing import Any, Self
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
 from guanxi.errors import FitError
-from guanxi.models.formulas import gamma_gamma
-from guanxi.models.formulas.distinct import count_rows, distinct_rows
+from guanxi.models.formulas.distinct import count_rows
+from guanxi.models.formulas.gamma_gamma import GAMMA_GAMMA, GammaGammaLikelihood
+from guanxi.models.formulas.log_normal_spend import LOG_NORMAL, fit_log_normal
+from guanxi.models.formulas.spend_processes import SPEND_PROCESSES
+from guanxi.models.independence import dependence_warning, frequency_spend_correlation
 from guanxi.models.inputs import spend_columns, weight_column
-from guanxi.models.maximum_likelihood import Optimum, covariance, maximize_from, standard_errors
+from guanxi.models.maximum_likelihood import (
+    Optimum,
+    log_covariance,
+    maximize_from,
+)
+from guanxi.models.parametric_model import ParametricModel
 
 Floats = NDArray[np.float64]
 
-_NAMES = ("p", "q", "v")
-# What stands for "every purchase costs the same": amounts vary by a thousandth, customers by a millionth.
-_CONSTANT_P, _CONSTANT_Q = 1e6, 1e12
+_LARGEST_Q = 1e3  # there the mean amounts of customers differ by 3 % of their mean
+_LARGEST_MEAN = 2.0  # times the observed mean
 
 
-class GammaGamma(BaseEstimator):  # type: ignore[misc]
+class GammaGamma(ParametricModel):
     """Gamma-Gamma model of the amount of a purchase.
 
     Fader & Hardie (2013), The Gamma-Gamma Model of Monetary Value, brucehardie.com/notes/025. Amounts of one
@@ -32,23 +38,30 @@ class GammaGamma(BaseEstimator):  # type: ignore[misc]
 
     Attributes
     ----------
+    process_ : SpendProcess
+        What predicts: Gamma-Gamma, or log-normal spend where it stands in.
     params_ : dict
-        p, q, v (v in the unit of the amounts).
+        Of ``process_``: p, q, v (v in the unit of the amounts).
     log_likelihood_ : float
         Sum over the customers used; 0.0 after a fallback.
     covariance_ : DataFrame, shape (3, 3)
         By the delta method; infinite where the data do not tell all parameters apart, and after a fallback.
+    log_covariance_ : DataFrame, shape (3, 3)
+        Of the logarithms of the parameters; infinite likewise.
     standard_errors_ : dict
     converged_ : bool
+        Whether Gamma-Gamma's search ended well.
     fit_report_ : dict
-        What the fit found: customers used and skipped (no repeat purchase, or a mean amount of 0), parameters
-        at the edge of the search, ``fallback`` and ``warning`` (None if there is none).
+        What the fit found: ``model`` (name of ``process_``), ``customers`` used and ``skipped_customers`` (no
+        repeat purchase, or a mean amount of 0), ``frequency_spend_correlation`` (``pearson, spearman``),
+        ``iterations, starts, at_limit``, ``fallback`` (a sentence, or None) and ``warnings`` (sentences).
 
     Notes
     -----
-    Where all mean amounts are equal, or only one customer has any, there is nothing to learn a spread from:
-    the model falls back to the mean amount for everyone and says so in ``fit_report_["fallback"]``.
-    For q <= 1 the population mean is infinite; see :func:`guanxi.models.formulas.gamma_gamma.expected_spend`.
+    Own mean amounts, shrunk on the log scale (:mod:`guanxi.models.formulas.log_normal_spend`), stand in where
+    Gamma-Gamma would mislead: one customer or amounts all equal (no spread to learn), no convergence, q <= 1
+    (the population has no mean), q beyond 1e3 (customers hardly differ, every own mean would be ignored), and
+    a population mean more than twice the observed one.
 
     Examples
     --------
@@ -56,6 +69,8 @@ class GammaGamma(BaseEstimator):  # type: ignore[misc]
     >>> GammaGamma().fit(rfm).expected_spend(rfm).shape
     (4,)
     """
+
+    _name = "gamma_gamma"
 
     def fit(self, rfm: pd.DataFrame, sample_weight: ArrayLike | None = None) -> Self:
         """Find the parameters by maximum likelihood.
@@ -73,7 +88,7 @@ class GammaGamma(BaseEstimator):  # type: ignore[misc]
         DataError
             If a column is missing or not one of counts and amounts.
         FitError
-            If no customer has a repeat purchase with an amount, or the search does not converge.
+            If no customer has a repeat purchase with an amount.
         """
         (frequency, monetary_value), weight = count_rows(
             spend_columns(rfm), weight_column(sample_weight, rfm)
@@ -83,57 +98,86 @@ class GammaGamma(BaseEstimator):  # type: ignore[misc]
             raise FitError(
                 "no repeat purchase has an amount above 0: nothing to learn spend from; give more history"
             )
-        report: dict[str, Any] = {
-            "customers": float(weight[used].sum()),
-            "skipped_customers": float(weight[~used].sum()),
-            "fallback": None,
-            "warning": None,
+        skipped = float(weight[~used].sum())
+        rows = frequency[used], monetary_value[used], weight[used]
+        correlation = frequency_spend_correlation(*rows)
+        warning = dependence_warning(correlation, float(rows[2].sum()))
+        self.fit_report_: dict[str, Any] = {
+            "customers": float(rows[2].sum()),
+            "skipped_customers": skipped,
+            "frequency_spend_correlation": correlation,
+            "iterations": 0,
+            "starts": 0,
+            "at_limit": [],
+            "warnings": [] if warning is None else [warning],
         }
-        frequency, monetary_value, weight = frequency[used], monetary_value[used], weight[used]
-        if np.ptp(monetary_value) <= 1e-9 * monetary_value[0]:
-            return self._fall_back(float(monetary_value[0]), report)
-        likelihood = gamma_gamma.GammaGammaLikelihood(frequency, monetary_value, weight)
-        optimum, used_starts = maximize_from(likelihood, _starts(frequency, monetary_value, weight))
-        if not optimum.converged:
-            raise FitError(
-                "Gamma-Gamma did not converge: check the amounts for outliers, or give more customers"
-            )
-        return self._learnt(optimum, {**report, "iterations": optimum.iterations, "starts": used_starts})
+        self.converged_ = True
+        reason = _nothing_to_learn(*rows) or self._search(*rows)
+        if reason is not None:
+            self._fall_back(*rows)
+        self.fit_report_ |= {"model": self.process_.name, "fallback": reason}
+        return self
 
     def expected_spend(self, rfm: pd.DataFrame) -> Floats:
         """E[amount of a purchase | history], shape (n,); the population mean without repeat purchases."""
         check_is_fitted(self)
-        (frequency, monetary_value), inverse = distinct_rows(spend_columns(rfm))
-        return gamma_gamma.expected_spend(self.params_, frequency, monetary_value)[inverse]
+        return self.process_.expected_spend(self.params_, *spend_columns(rfm))
 
-    def _learnt(self, optimum: Optimum, report: dict[str, Any]) -> Self:
-        self.params_ = dict(zip(_NAMES, np.exp(optimum.log_params).tolist(), strict=True))
-        self.log_likelihood_ = optimum.value
-        self.covariance_ = covariance(self.params_, optimum.hessian)
-        self.standard_errors_ = standard_errors(self.covariance_)
+    def _search(self, frequency: Floats, monetary_value: Floats, weight: Floats) -> str | None:
+        """Fit Gamma-Gamma; return why it cannot be used, if so."""
+        likelihood = GammaGammaLikelihood(frequency, monetary_value, weight)
+        optimum, starts = maximize_from(likelihood, _starts(frequency, monetary_value, weight))
+        names = GAMMA_GAMMA.parameters
+        params = dict(zip(names, np.exp(optimum.log_params).tolist(), strict=True))
+        at_limit = [name for name, limit in zip(names, optimum.at_limit, strict=True) if limit]
+        self.fit_report_ |= {"iterations": optimum.iterations, "starts": starts, "at_limit": at_limit}
         self.converged_ = optimum.converged
-        report["at_limit"] = [name for name, limit in zip(_NAMES, optimum.at_limit, strict=True) if limit]
-        if self.params_["q"] <= 1.0:
-            report["warning"] = (
-                "q <= 1: the population's mean amount is infinite, the amount at the mean rate stands in"
-            )
-        self.fit_report_ = report
-        return self
+        reason = _refusal(optimum, params, float(np.average(monetary_value, weights=weight)))
+        if reason is None:
+            self.log_likelihood_ = optimum.value
+            self._take(GAMMA_GAMMA.name, params, log_covariance(optimum.hessian))
+            if at_limit:
+                edge = f"{', '.join(at_limit)} at the edge of the search"
+                self.fit_report_["warnings"].append(f"{edge}: the amounts hardly tell the parameters apart")
+        return reason
 
-    def _fall_back(self, amount: float, report: dict[str, Any]) -> Self:
-        v = amount * (_CONSTANT_Q - 1.0) / _CONSTANT_P
-        self.params_ = {"p": _CONSTANT_P, "q": _CONSTANT_Q, "v": v}
+    def _fall_back(self, frequency: Floats, monetary_value: Floats, weight: Floats) -> None:
         self.log_likelihood_ = 0.0
-        self.covariance_ = pd.DataFrame(np.inf, index=_NAMES, columns=_NAMES)
-        self.standard_errors_ = standard_errors(self.covariance_)
-        self.converged_ = True
-        fallback = "all mean amounts are equal: no spread to learn, the mean amount is expected of everyone"
-        self.fit_report_ = {**report, "iterations": 0, "starts": 0, "at_limit": [], "fallback": fallback}
-        return self
+        self._take(LOG_NORMAL.name, fit_log_normal(frequency, monetary_value, weight), None)
+
+    def _take(self, name: str, params: dict[str, float], log_covariance: Floats | None) -> None:
+        self.process_ = SPEND_PROCESSES[name]
+        super()._take(name, params, log_covariance)
+
+
+def _nothing_to_learn(frequency: Floats, monetary_value: Floats, weight: Floats) -> str | None:
+    if np.ptp(monetary_value) > 1e-9 * monetary_value.max():
+        return None
+    if weight.sum() <= 1.0:
+        return "only one customer has repeat purchases with an amount: its mean is expected of everyone"
+    return "all mean amounts are equal: no spread to learn, the mean amount is expected of everyone"
+
+
+def _refusal(optimum: Optimum, params: dict[str, float], observed: float) -> str | None:
+    """Why parameters that were found cannot be used."""
+    stands_in = "own mean amounts, shrunk on the log scale, stand in"
+    if not optimum.converged:
+        return f"Gamma-Gamma did not converge: {stands_in}"
+    if params["q"] <= 1.0:
+        return f"q is {params['q']:.3g}, so Gamma-Gamma's population mean does not exist: {stands_in}"
+    if params["q"] > _LARGEST_Q:
+        return f"q is {params['q']:.3g}, so to Gamma-Gamma customers hardly differ: {stands_in}"
+    mean = params["p"] * params["v"] / (params["q"] - 1.0)
+    if mean > _LARGEST_MEAN * observed:
+        return f"Gamma-Gamma's population mean is {mean / observed:.3g} times the observed mean: {stands_in}"
+    return None
 
 
 def _starts(frequency: Floats, monetary_value: Floats, weight: Floats) -> list[Floats]:
-    """Log-parameters to start from: each has the observed mean amount as population mean p v / (q - 1)."""
-    mean = float(np.average(monetary_value, weights=weight * frequency))
-    shapes = ((4.0, 4.0), (1.0, 2.0), (20.0, 3.0), (2.0, 30.0))
-    return [np.log([p, q, mean * (q - 1.0) / p]) for p, q in shapes]
+    """Log-parameters to start from: the amount at the mean rate, p v / q, is the usual amount.
+
+    The usual amount is the geometric mean: a heavy tail moves the arithmetic one out of the search's reach.
+    """
+    usual = float(np.exp(np.average(np.log(monetary_value), weights=weight * frequency)))
+    shapes = ((4.0, 4.0), (1.0, 2.0), (20.0, 3.0), (2.0, 30.0), (2.0, 0.5))
+    return [np.log([p, q, usual * q / p]) for p, q in shapes]

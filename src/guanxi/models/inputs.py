@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -29,10 +30,10 @@ def history_columns(rfm: pd.DataFrame) -> tuple[Floats, Floats, Floats]:
     >>> history_columns(pd.DataFrame({"frequency": [2], "recency": [30], "T": [38]}))
     (array([2.]), array([30.]), array([38.]))
     """
-    frequency, recency, T = (_column(rfm, name) for name in ("frequency", "recency", "T"))
-    _refuse(rfm, "frequency", frequency != np.floor(frequency), "is not a whole number")
-    _refuse(rfm, "recency", recency > T, "is greater than T")
-    _refuse(rfm, "recency", (frequency == 0) & (recency > 0), "is above 0 though frequency is 0")
+    frequency, recency, T = (numeric_column(rfm, name) for name in ("frequency", "recency", "T"))
+    refuse_rows(rfm, "frequency", frequency != np.floor(frequency), "is not a whole number")
+    refuse_rows(rfm, "recency", recency > T, "is greater than T")
+    refuse_rows(rfm, "recency", (frequency == 0) & (recency > 0), "is above 0 though frequency is 0")
     return frequency, recency, T
 
 
@@ -49,8 +50,8 @@ def spend_columns(rfm: pd.DataFrame) -> tuple[Floats, Floats]:
     >>> spend_columns(pd.DataFrame({"frequency": [2], "monetary_value": [22.35]}))
     (array([2.]), array([22.35]))
     """
-    frequency, monetary_value = (_column(rfm, name) for name in ("frequency", "monetary_value"))
-    _refuse(rfm, "frequency", frequency != np.floor(frequency), "is not a whole number")
+    frequency, monetary_value = (numeric_column(rfm, name) for name in ("frequency", "monetary_value"))
+    refuse_rows(rfm, "frequency", frequency != np.floor(frequency), "is not a whole number")
     return frequency, monetary_value
 
 
@@ -74,13 +75,43 @@ def weight_column(sample_weight: ArrayLike | None, rfm: pd.DataFrame) -> Floats 
         raise DataError(
             f"sample_weight has shape {weight.shape}: give a number for each of the {len(rfm)} rows"
         )
-    _refuse(rfm, "sample_weight", ~np.isfinite(weight) | (weight < 0), "is negative, missing or infinite")
+    refuse_rows(rfm, "sample_weight", ~np.isfinite(weight) | (weight < 0), "is negative, missing or infinite")
     if not weight.any():
         raise DataError("sample_weight is 0 in all rows: give at least one row a weight above 0")
     return weight
 
 
-def checked_horizon(horizon: float) -> float:
+def covariate_columns(rfm: pd.DataFrame, names: Sequence[str]) -> tuple[Floats, ...]:
+    """Columns of a customer table that describe the customer, checked: numbers, none missing.
+
+    Raises
+    ------
+    DataError
+        If a column is missing, not numeric or not finite.
+
+    Examples
+    --------
+    >>> covariate_columns(pd.DataFrame({"age": [31, 57]}), ["age"])
+    (array([31., 57.]),)
+    """
+    return tuple(numeric_column(rfm, name, signed=True) for name in names)
+
+
+def log_gap_column(rfm: pd.DataFrame) -> Floats:
+    """``log_gap_sum`` of a customer table, checked.
+
+    Raises
+    ------
+    DataError
+        If it is not numeric or not finite, or not 0 where the frequency is 0.
+    """
+    column = numeric_column(rfm, "log_gap_sum", signed=True)
+    wrong = (column != 0) & (numeric_column(rfm, "frequency") == 0)
+    refuse_rows(rfm, "log_gap_sum", wrong, "is not 0 though frequency is 0")
+    return column
+
+
+def checked_horizon(horizon: float, name: str = "horizon") -> float:
     """Check the horizon and return it as a float.
 
     Raises
@@ -94,11 +125,17 @@ def checked_horizon(horizon: float) -> float:
     182.0
     """
     if not np.isscalar(horizon) or isinstance(horizon, str) or not np.isfinite(horizon) or horizon < 0:
-        raise DataError(f"horizon is {horizon!r}: give a finite number of at least 0, in the unit of T")
+        raise DataError(f"{name} is {horizon!r}: give a finite number of at least 0, in the unit of T")
     return float(horizon)
 
 
-def _column(rfm: Any, name: str) -> Floats:
+def numeric_column(rfm: Any, name: str, *, signed: bool = False) -> Floats:
+    """Take one column of a table, checked: numbers, none missing, none negative unless ``signed``.
+
+    Raises
+    ------
+    DataError
+    """
     if not isinstance(rfm, pd.DataFrame):
         raise DataError(f"the customer table is a {type(rfm).__name__}: give a pandas DataFrame")
     if name not in rfm.columns:
@@ -110,12 +147,19 @@ def _column(rfm: Any, name: str) -> Floats:
     if column.dtype.kind not in "iuf":
         raise DataError(f"column {name!r} holds {column.dtype}: convert it to numbers")
     values = column.to_numpy(dtype=np.float64, na_value=np.nan)
-    _refuse(rfm, name, ~np.isfinite(values), "is missing or infinite")
-    _refuse(rfm, name, values < 0, "is negative")
+    refuse_rows(rfm, name, ~np.isfinite(values), "is missing or infinite")
+    if not signed:
+        refuse_rows(rfm, name, values < 0, "is negative")
     return values
 
 
-def _refuse(rfm: pd.DataFrame, name: str, wrong: NDArray[np.bool_], what: str) -> None:
+def refuse_rows(rfm: pd.DataFrame, name: str, wrong: NDArray[np.bool_], what: str) -> None:
+    """Name the column, the number of wrong rows and the first of them, if there are any.
+
+    Raises
+    ------
+    DataError
+    """
     count = int(wrong.sum())
     if count:
         first = ", ".join(str(label) for label in rfm.index[wrong][:_SHOWN])

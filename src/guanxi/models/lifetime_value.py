@@ -9,14 +9,18 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from guanxi.errors import ParamsError
+from guanxi.models.formulas.distinct import distinct_rows
 from guanxi.models.formulas.lifetime_value import discounted
-from guanxi.models.inputs import checked_horizon
+from guanxi.models.inputs import checked_horizon, covariate_columns, history_columns
+from guanxi.models.transaction_model import TransactionModel
 from guanxi.periods import DAYS_PER_YEAR, days_per_unit, discount_period
 
 Floats = NDArray[np.float64]
 
+_HISTORY = ("frequency", "recency", "T")
 
-class TransactionModel(Protocol):
+
+class PurchaseModel(Protocol):
     """A fitted model of how often customers buy."""
 
     def expected_purchases(self, rfm: pd.DataFrame, horizon: float) -> Floats:
@@ -31,7 +35,7 @@ class SpendModel(Protocol):
 
 
 def customer_lifetime_value(
-    transactions_model: TransactionModel,
+    transactions_model: PurchaseModel,
     spend_model: SpendModel,
     rfm: pd.DataFrame,
     horizon: float,
@@ -81,16 +85,85 @@ def customer_lifetime_value(
     >>> customer_lifetime_value(purchases, amounts, rfm, 52.0, annual_discount_rate=0.1, time_unit="W").shape
     (2000,)
     """
-    if not np.isfinite(annual_discount_rate) or annual_discount_rate <= -1.0:
-        raise ParamsError(
-            f"annual_discount_rate is {annual_discount_rate!r}: give a finite number above -1, like 0.1"
-        )
+    rate = _checked_rate(annual_discount_rate)
+    histories, inverse = _distinct_histories(transactions_model, rfm)
     return discounted(
-        lambda until: transactions_model.expected_purchases(rfm, until),
+        lambda until: transactions_model.expected_purchases(histories, until)[inverse],
         spend_model.expected_spend(rfm),
         checked_horizon(horizon),
-        annual_discount_rate=annual_discount_rate,
+        annual_discount_rate=rate,
         margin=margin,
         period=discount_period(time_unit),
         year=DAYS_PER_YEAR / days_per_unit(time_unit),
     )
+
+
+def customer_equity(
+    transactions_model: TransactionModel,
+    spend_model: SpendModel,
+    rfm: pd.DataFrame,
+    annual_discount_rate: float,
+    horizon: float = np.inf,
+    margin: ArrayLike = 1.0,
+    time_unit: str = "D",
+) -> float:
+    """Add up what a cohort is worth: the discounted margin of all purchases it is still to make.
+
+    Blattberg & Deighton (1996), Manage Marketing by the Customer Equity Test, Harvard Business Review 74(4),
+    with the discounted expected residual transactions of Fader, Hardie & Lee (2005), RFM and CLV, Journal of
+    Marketing Research 42(4). A customer who is still to come is a row of 0, 0, 0: the first purchase itself
+    is not in it.
+
+    Parameters
+    ----------
+    transactions_model : fitted model of repeat purchases in continuous time
+    spend_model : fitted model of spend
+    rfm : DataFrame, n rows
+        ``frequency, recency, T, monetary_value``.
+    annual_discount_rate : float
+        .1 is 10 % a year, compounded continuously at log(1.1); above 0 for an endless horizon.
+    horizon : float
+        In ``time_unit``; endless by default.
+    margin : float or array, shape (n,)
+        Share of the amount that is earned.
+    time_unit : {"D", "W", "M", "Y"}
+
+    Raises
+    ------
+    ParamsError
+        If the rate is not above 0 with an endless horizon, or the time unit is unknown.
+    DataError
+        If the customer table or the horizon is not usable.
+
+    Examples
+    --------
+    >>> from guanxi.models import GammaGamma, ParetoNBD
+    >>> from guanxi.simulation import simulate_pareto_nbd
+    >>> truth, spend = {"r": 0.5, "alpha": 10.0, "s": 0.6, "beta": 12.0}, {"p": 6.0, "q": 4.0, "v": 15.0}
+    >>> rfm = simulate_pareto_nbd(truth, n=2000, T=40.0, seed=1, spend_params=spend)
+    >>> purchases, amounts = ParetoNBD().fit(rfm), GammaGamma().fit(rfm)
+    >>> equity = customer_equity(purchases, amounts, rfm, annual_discount_rate=0.1, time_unit="W")
+    >>> equity > customer_equity(purchases, amounts, rfm, 0.1, horizon=52.0, time_unit="W") > 0
+    True
+    """
+    rate = float(np.log1p(_checked_rate(annual_discount_rate))) * days_per_unit(time_unit) / DAYS_PER_YEAR
+    histories, inverse = _distinct_histories(transactions_model, rfm)
+    purchases = transactions_model.discounted_expected_residual_transactions(histories, rate, horizon)
+    return float((purchases[inverse] * spend_model.expected_spend(rfm) * np.asarray(margin)).sum())
+
+
+def _distinct_histories(model: PurchaseModel, rfm: pd.DataFrame) -> tuple[pd.DataFrame, NDArray[np.int64]]:
+    """Distinct histories (with the model's covariates), and for every row which of them it is."""
+    names: list[str] = []
+    if isinstance(model, TransactionModel):
+        names, rfm = model._covariate_names(), model._with_covariates(rfm)
+    rows, inverse = distinct_rows((*history_columns(rfm), *covariate_columns(rfm, names)))
+    return pd.DataFrame(dict(zip([*_HISTORY, *names], rows, strict=True))), inverse
+
+
+def _checked_rate(annual_discount_rate: float) -> float:
+    if not np.isfinite(annual_discount_rate) or annual_discount_rate <= -1.0:
+        raise ParamsError(
+            f"annual_discount_rate is {annual_discount_rate!r}: give a finite number above -1, like 0.1"
+        )
+    return annual_discount_rate

@@ -37,6 +37,9 @@ class Optimum:
 def maximize_from(objective: Objective, starts: Sequence[Floats]) -> tuple[Optimum, int]:
     """Search from one start after the other until one ends well; return the best end and the starts used.
 
+    An end at the edge of the search, or where the objective does not curve downwards in every direction, may
+    be a ridge beside the maximum.
+
     Examples
     --------
     >>> bowl = lambda u: (-float(u @ u), -2 * u, -2 * np.eye(1))
@@ -47,7 +50,7 @@ def maximize_from(objective: Objective, starts: Sequence[Floats]) -> tuple[Optim
     found: list[Optimum] = []
     for start in starts:
         found.append(maximize(objective, start))
-        if found[-1].converged and not found[-1].at_limit.any():
+        if found[-1].converged and not found[-1].at_limit.any() and _curves_down(found[-1].hessian):
             break
     best = max(found, key=lambda optimum: (np.isfinite(optimum.value), optimum.converged, optimum.value))
     return best, len(found)
@@ -126,24 +129,42 @@ def _risen(
     return None
 
 
-def covariance(params: dict[str, float], hessian: Floats) -> pd.DataFrame:
-    """Covariance of the parameters by the delta method: J inv(-H) J', H by log-parameters, J = diag(params).
+def log_covariance(hessian: Floats) -> Floats:
+    """Covariance of log-parameters: the inverse of the observed information.
 
     Infinite throughout where the likelihood does not curve downwards in every direction: the data do not
     tell all parameters apart.
 
     Examples
     --------
-    >>> float(covariance({"r": 2.0}, np.array([[-4.0]])).loc["r", "r"])
+    >>> log_covariance(np.array([[-4.0]]))
+    array([[0.25]])
+    """
+    if not _curves_down(hessian):
+        return np.full(hessian.shape, np.inf)
+    eigenvalues, vectors = np.linalg.eigh(-hessian)
+    return np.asarray((vectors / eigenvalues) @ vectors.T)
+
+
+def _curves_down(hessian: Floats) -> bool:
+    eigenvalues = np.linalg.eigvalsh(-hessian)
+    return bool(eigenvalues[0] > 1e-10 * eigenvalues[-1])
+
+
+def covariance(params: dict[str, float], log_covariance: Floats) -> pd.DataFrame:
+    """Covariance of the parameters by the delta method: J C J', C that of log-parameters, J = diag(params).
+
+    Coefficients of covariates, whose names hold a colon, have no logarithm: theirs is J = 1. Infinite
+    throughout where the data do not tell all parameters apart.
+
+    Examples
+    --------
+    >>> float(covariance({"r": 2.0}, np.array([[0.25]])).loc["r", "r"])
     1.0
     """
-    names, values = list(params), np.array(list(params.values()))
-    eigenvalues, vectors = np.linalg.eigh(-hessian)
-    matrix = np.full(hessian.shape, np.inf)
-    if eigenvalues[0] > 1e-10 * eigenvalues[-1]:
-        jacobian = values[:, None] * vectors
-        matrix = (jacobian / eigenvalues) @ jacobian.T
-    return pd.DataFrame(matrix, index=names, columns=names)
+    names = list(params)
+    slopes = np.array([1.0 if ":" in name else value for name, value in params.items()])
+    return pd.DataFrame(slopes[:, None] * log_covariance * slopes, index=names, columns=names)
 
 
 def standard_errors(covariance: pd.DataFrame) -> dict[str, float]:

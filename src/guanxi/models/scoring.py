@@ -14,9 +14,12 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from . import words
-from .formulas import bg_nbd, gamma_gamma, posterior
+from .formulas import posterior
 from .formulas.distinct import distinct_rows
 from .formulas.lifetime_value import discounted
+from .formulas.mixture import PurchaseMixture
+from .formulas.processes import PROCESSES
+from .formulas.spend_processes import SPEND_PROCESSES
 
 Floats = NDArray[np.float64]
 
@@ -40,9 +43,10 @@ class Scorer:
     Parameters
     ----------
     model : mapping
-        The model's JSON document: ``transactions`` and ``spend`` (each with ``params``), ``churn``
-        (``features``, ``calibration``; or null), ``lifetime_value``, ``drivers`` (``top``, ``reference``),
-        ``language``, ``horizon_days``, ``as_of``.
+        The model's JSON document: ``transactions`` (``fitted``: each model's name to its ``params`` and
+        ``log_covariance``; ``counts`` and ``churn``: the names of those whose mean is taken), ``spend``
+        (``model``, ``params``, ``log_covariance``), ``churn`` (``features``, ``calibration``; or null),
+        ``lifetime_value``, ``drivers`` (``top``, ``reference``), ``language``, ``horizon_days``, ``as_of``.
     booster_text : str or None
         The trees in LightGBM's own text format; None where there are none.
     """
@@ -51,6 +55,15 @@ class Scorer:
         self.model = model
         self._booster_text = booster_text
         self._booster: Any = None
+        self._counts, self._churn = (
+            PurchaseMixture([member[:2] for member in self._members(target)])
+            for target in ("counts", "churn")
+        )
+
+    @property
+    def purchases(self) -> PurchaseMixture:
+        """The purchase model, or the mean of several, behind the expected purchases."""
+        return self._counts
 
     @property
     def features(self) -> list[str]:
@@ -109,26 +122,46 @@ class Scorer:
     def log_odds_prior(self, rfm: pd.DataFrame, horizon_days: float) -> Floats:
         """Log odds of no purchase within the horizon by the purchase model alone, shape (n,)."""
         (x, t_x, T), inverse = distinct_rows(_columns(rfm, RFM[:3]))
-        return bg_nbd.log_odds_no_purchase(self._purchase_params, x, t_x, T, horizon_days)[inverse]
+        return self._churn.log_odds_no_purchase(x, t_x, T, horizon_days)[inverse]
+
+    def count_probabilities(self, rfm: pd.DataFrame, horizon_days: float, most: int) -> Floats:
+        """P(exactly n purchases within the horizon) for n = 0 ... most, shape (n, most + 1)."""
+        x, t_x, T = _columns(rfm, RFM[:3])
+        return posterior.count_probabilities(self._members("counts"), x, t_x, T, float(horizon_days), most)
+
+    def interval(self, rfm: pd.DataFrame, horizon_days: float, level: float) -> dict[str, Floats]:
+        """Central intervals of purchases and of undiscounted spend: see :mod:`.formulas.posterior`."""
+        rows, inverse = distinct_rows(_columns(rfm, RFM))
+        return {name: end[inverse] for name, end in self._interval(rows, horizon_days, level).items()}
 
     def tree_contributions(self, features: pd.DataFrame) -> Floats:
         """Exact SHAP values of the trees in log odds, shape (n, n_features + 1); the last is their mean."""
         return np.asarray(self._trees().predict(self._matrix(features), pred_contrib=True))
 
-    @property
-    def _purchase_params(self) -> Mapping[str, float]:
-        params: Mapping[str, float] = self.model["transactions"]["params"]
-        return params
+    def _members(self, target: str) -> list[tuple[Any, Mapping[str, float], Any]]:
+        """Process, parameters and log-covariance of the purchase models behind ``counts`` or ``churn``."""
+        transactions = self.model["transactions"]
+        fitted = [(name, transactions["fitted"][name]) for name in transactions[target]]
+        return [(PROCESSES[name], each["params"], each["log_covariance"]) for name, each in fitted]
+
+    def _interval(self, rows: tuple[Floats, ...], horizon_days: float, level: float) -> dict[str, Floats]:
+        x, t_x, T, mean = rows
+        spend = self.model["spend"]
+        amounts = (SPEND_PROCESSES[spend["model"]], spend["params"], spend["log_covariance"])
+        purchases = self._members("counts")
+        return posterior.interval(purchases, amounts, x, t_x, T, mean, float(horizon_days), level=level)
 
     def _value_columns(self, rfm: pd.DataFrame, horizon: int, value: Mapping[str, Any]) -> dict[str, Floats]:
         (x, t_x, T, mean), inverse = distinct_rows(_columns(rfm, RFM))
-        params, spend = self._purchase_params, self.model["spend"]["params"]
+        (hx, ht_x, hT), which = distinct_rows((x, t_x, T))
+        spend = self.model["spend"]
+        process = SPEND_PROCESSES[spend["model"]]
 
         def purchases(days: float) -> Floats:
-            return bg_nbd.expected_purchases(params, x, t_x, T, days)
+            return self._counts.expected_purchases(hx, ht_x, hT, days)[which]
 
         expected_purchases = purchases(float(horizon))
-        expected_spend = gamma_gamma.expected_spend(spend, x, mean)
+        expected_spend = process.expected_spend(spend["params"], x, mean)
         clv = discounted(
             purchases,
             expected_spend,
@@ -138,22 +171,11 @@ class Scorer:
             period=_DISCOUNT_PERIOD_DAYS,
             year=_DAYS_PER_YEAR,
         )
-        ends = posterior.interval(
-            params,
-            spend,
-            x,
-            t_x,
-            T,
-            mean,
-            float(horizon),
-            level=value["interval"],
-            draws=value["draws"],
-            seed=value["seed"],
-        )
+        ends = self._interval((x, t_x, T, mean), horizon, value["interval"])
         # The interval is of undiscounted spend: margin and mean discount turn it into value.
         factor = np.divide(clv, expected_purchases * expected_spend, out=np.ones_like(clv), where=clv > 0)
         columns = {
-            "probability_alive": bg_nbd.probability_alive(params, x, t_x, T),
+            "probability_alive": self._counts.probability_alive(hx, ht_x, hT)[which],
             "expected_purchases": expected_purchases,
             "expected_spend": expected_spend,
             "clv": clv,
@@ -208,7 +230,7 @@ class Scorer:
     def _next_purchase_date(self, rfm: pd.DataFrame, day: pd.Timestamp) -> list[Any]:
         """Median date of the next purchase given alive; none beyond the last date pandas can write."""
         (x, t_x, T), inverse = distinct_rows(_columns(rfm, RFM[:3]))
-        days = bg_nbd.next_purchase_quantile(self._purchase_params, x, t_x, T, 0.5)
+        days = self._counts.next_purchase_quantile(x, t_x, T, 0.5)
         latest = (pd.Timestamp("2261-12-31") - day).days
         dates = [
             (day + pd.Timedelta(days=int(np.ceil(value)))).date() if value <= latest else None

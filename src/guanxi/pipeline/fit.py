@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
@@ -14,10 +14,14 @@ from numpy.typing import NDArray
 from guanxi.data.transactions import TransactionLog
 from guanxi.data.usability import MINIMUM_REPEATERS
 from guanxi.errors import DataError, HistoryError
+from guanxi.features.rfm import with_log_gaps
 from guanxi.features.snapshots import OUTCOMES, SnapshotPlan, features_at, plan_snapshots, snapshot
-from guanxi.models import BetaGeoNBD, ChurnClassifier, GammaGamma
+from guanxi.models import ChurnClassifier, GammaGamma
+from guanxi.models.by_name import REGULAR, transaction_model
 from guanxi.models.scoring import Scorer, calibrated
+from guanxi.models.transaction_model import TransactionModel
 from guanxi.params import LifetimeValueParams, Params
+from guanxi.pipeline.selection import Choice, choose_models, fit_quietly, only
 
 POLICIES = ("refunds", "duplicates", "event_grain", "timezone")
 _CENTRING_LIMIT = 10.0
@@ -34,7 +38,10 @@ class FittedModels:
     ----------
     as_of : date
         The last day that was used.
-    transactions : BetaGeoNBD
+    transactions : dict
+        Models of repeat purchases by the name under which they serve.
+    choice : Choice
+        Which of them serves for what, and why.
     spend : GammaGamma
     churn : ChurnClassifier or None
         None where the history is too short to learn a correction: the purchase model stands alone.
@@ -51,7 +58,8 @@ class FittedModels:
     """
 
     as_of: date
-    transactions: Any
+    transactions: dict[str, TransactionModel]
+    choice: Choice
     spend: Any
     churn: Any
     churn_reason: str
@@ -65,6 +73,12 @@ class FittedModels:
         """The window that features are made for: the trees' own, else the horizon."""
         days: int = self.plan.window_days if self.plan else self.model["horizon_days"]
         return days
+
+    @property
+    def findings(self) -> list[str]:
+        """Fallbacks and warnings of the value models, for whoever reads their numbers."""
+        reports = [model.fit_report_ for model in (*self.transactions.values(), self.spend)]
+        return [said for report in reports for said in (report["fallback"], *report["warnings"]) if said]
 
     @property
     def scorer(self) -> Scorer:
@@ -89,9 +103,10 @@ def fit_models(
     features = features_at(log, as_of, plan.window_days if plan else params.horizon_days)
     check_fittable(features, as_of, params.clv)
     progress("purchases and spend")
-    transactions = BetaGeoNBD(engine=params.clv.engine).fit(features)
+    choice = _choose(log, plan, params)
+    transactions, choice = _fit_transactions(log, as_of, features, choice, params)
     spend = _fit_spend(features, params)
-    document = _document(as_of, params, transactions, spend)
+    document = _document(as_of, params, transactions, choice, spend)
     prior = Scorer({**document, "churn": None}, None).log_odds_prior
     document["drivers"]["reference"] = _reference(features, prior(features, params.horizon_days))
     progress("churn")
@@ -101,6 +116,7 @@ def fit_models(
     return FittedModels(
         as_of=as_of,
         transactions=transactions,
+        choice=choice,
         spend=spend,
         churn=churn,
         churn_reason=reason,
@@ -137,6 +153,32 @@ def check_fittable(features: pd.DataFrame, as_of: date, params: LifetimeValuePar
         )
 
 
+def _choose(log: TransactionLog, plan: SnapshotPlan | None, params: Params) -> Choice:
+    if params.clv.model != "auto":
+        return only(params.clv.model, f"clv.model is {params.clv.model}")
+
+    def rows(day: date) -> pd.DataFrame:
+        window = plan.window_days if plan else params.horizon_days
+        return with_log_gaps(snapshot(log, day, window), log, day)
+
+    return choose_models(plan, log.first_day, rows)
+
+
+def _fit_transactions(
+    log: TransactionLog, as_of: date, features: pd.DataFrame, choice: Choice, params: Params
+) -> tuple[dict[str, TransactionModel], Choice]:
+    """Fit the chosen models; where another one stands in for one of them, it serves under its own name."""
+    rows = with_log_gaps(features, log, as_of) if set(choice.names) & set(REGULAR) else features
+    fitted = {name: fit_quietly(transaction_model(name, params.clv.engine), rows) for name in choice.names}
+    serving = {name: model.process_.name for name, model in fitted.items()}
+    counts, churn = (
+        tuple(dict.fromkeys(serving[name] for name in names)) for names in (choice.counts, choice.churn)
+    )
+    # A model asked for goes before one that stands in under the same name.
+    own_last = sorted(fitted.items(), key=lambda pair: serving[pair[0]] == pair[0])
+    return {serving[name]: model for name, model in own_last}, replace(choice, counts=counts, churn=churn)
+
+
 def _fit_spend(features: pd.DataFrame, params: Params) -> GammaGamma:
     """Fit Gamma-Gamma, or let it fall back to one mean amount for everyone where that is asked for."""
     if params.clv.spend == "gamma_gamma":
@@ -146,24 +188,39 @@ def _fit_spend(features: pd.DataFrame, params: Params) -> GammaGamma:
     return GammaGamma().fit(features.assign(monetary_value=np.where(repeaters, mean, 0.0)))
 
 
-def _document(as_of: date, params: Params, transactions: Any, spend: Any) -> dict[str, Any]:
+def _document(
+    as_of: date,
+    params: Params,
+    transactions: dict[str, TransactionModel],
+    choice: Choice,
+    spend: GammaGamma,
+) -> dict[str, Any]:
     return {
         "as_of": as_of.isoformat(),
         "horizon_days": params.horizon_days,
         "language": params.language,
         "data": {name: getattr(params.data, name) for name in POLICIES},
-        "transactions": {"model": params.clv.model, "params": transactions.params_},
-        "spend": {"model": params.clv.spend, "params": spend.params_},
+        "transactions": {
+            "fitted": {name: _parameters(model) for name, model in transactions.items()},
+            "counts": list(choice.counts),
+            "churn": list(choice.churn),
+        },
+        "spend": {"model": spend.process_.name, **_parameters(spend)},
         "lifetime_value": {
             "annual_discount_rate": params.clv.annual_discount_rate,
             "margin": params.clv.margin,
             "interval": params.clv.interval,
-            "draws": params.clv.draws,
-            "seed": params.seed,
         },
         "churn": None,
         "drivers": {"top": params.drivers.top, "reference": []},
     }
+
+
+def _parameters(model: Any) -> dict[str, Any]:
+    """Parameters and the covariance of their logarithms; None where the data do not tell them apart."""
+    matrix = model.log_covariance_.to_numpy()
+    known = bool(np.isfinite(matrix).all())
+    return {"params": model.params_, "log_covariance": matrix.tolist() if known else None}
 
 
 def _reference(features: pd.DataFrame, prior: NDArray[np.float64]) -> list[list[float]]:

@@ -20,7 +20,7 @@ def embedded_modules() -> dict[str, str]:
     Returns
     -------
     dict
-        Module name relative to ``guanxi.models`` (``formulas.bg_nbd``), to its text.
+        Module name relative to ``guanxi.models`` (``formulas.process``), to its text.
     """
     sources: dict[str, str] = {}
     _collect(_ENTRY, sources)

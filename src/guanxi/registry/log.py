@@ -18,7 +18,7 @@ from guanxi.pipeline.fit import FittedModels
 from guanxi.registry.bundle import log_bundle
 from guanxi.registry.store import Store, import_mlflow, quiet_warnings
 
-_SHORT = {"guanxi": "", "naive (own past rate)": "_naive", "BG/NBD alone": "_bg_nbd"}
+_SHORT = {"guanxi": "", "naive (own past rate)": "_naive", "purchase model alone": "_purchase_model"}
 
 
 @dataclass(frozen=True)
@@ -60,6 +60,8 @@ def log_training(
         mlflow.log_params(_flat_params(record) | {"as_of": served.as_of.isoformat()})
         mlflow.log_text(redact(record.params.to_yaml()), "params.yaml")
         mlflow.log_dict(dict(record.facts), "usability.json")
+        if served.choice.losses is not None:
+            mlflow.log_text(served.choice.losses.to_csv(index=False), "selection/losses.csv")
         mlflow.log_input(_dataset(served.features, record), context="training")
         if record.metrics is not None:
             mlflow.log_metrics(_metrics(record.metrics))
@@ -79,7 +81,7 @@ def log_page(store: Store, run_id: str, html: str) -> None:
 
 def _log_children(mlflow: Any, store: Store, served: FittedModels, record: TrainingRecord) -> None:
     for name, target, params, metrics, report in _children(served):
-        tags = {"guanxi.model": name}
+        tags = {"guanxi.model": name, "guanxi.fitted_model": str(report.get("model", name))}
         with mlflow.start_run(run_name=name, nested=True, experiment_id=store.experiment_id, tags=tags):
             mlflow.log_params(params)
             mlflow.log_metrics(metrics)
@@ -92,12 +94,10 @@ def _children(
     served: FittedModels,
 ) -> list[tuple[str, str, dict[str, Any], dict[str, float], dict[str, Any]]]:
     """Name, target, parameters, metrics and fit report of each model."""
+    models = [("transactions", "purchases", model) for model in served.transactions.values()]
     value = [
         (name, target, model.params_, {"log_likelihood": model.log_likelihood_}, _plain(model.fit_report_))
-        for name, target, model in (
-            ("transactions", "purchases", served.transactions),
-            ("spend", "spend", served.spend),
-        )
+        for name, target, model in [*models, ("spend", "spend", served.spend)]
     ]
     report = {"reason": served.churn_reason}
     if served.churn is None:
@@ -134,6 +134,8 @@ def _tags(served: FittedModels, twin: FittedModels | None) -> dict[str, str]:
         "guanxi.version": __version__,
         "guanxi.as_of": served.as_of.isoformat(),
         "guanxi.twin_as_of": twin.as_of.isoformat() if twin else "none",
+        "guanxi.purchase_models": served.choice.reason,
+        "guanxi.findings": "; ".join(served.findings) or "none",
     }
     commit = _git("rev-parse", "HEAD")
     if commit:

@@ -1,25 +1,23 @@
-"""Customers who buy and drop out as BG/NBD says, and spend as Gamma-Gamma says."""
+"""Customers who buy and drop out as BG/NBD says."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-Floats = NDArray[np.float64]
-Integers = NDArray[np.int64]
+from guanxi.simulation.purchase_process import (
+    Customers,
+    checked_params,
+    customers_of,
+    dropout_probabilities,
+    gamma_rates,
+    histories,
+)
 
-
-class _Truth(NamedTuple):
-    T: Floats
-    purchase_rate: Floats
-    dropout_probability: Floats
-    arrivals: Integers  # purchases by T of one who never drops out
-    frequency: Integers
-    alive: NDArray[np.bool_]
+_NAMES = ("r", "alpha", "a", "b")
 
 
 def simulate_bg_nbd(
@@ -31,21 +29,34 @@ def simulate_bg_nbd(
 ) -> pd.DataFrame:
     """Purchase histories of n customers, and the truth behind each.
 
+    Fader, Hardie & Lee (2005), "Counting Your Customers" the Easy Way, Marketing Science 24(2). Purchases
+    come at a rate that is Gamma(r, alpha) among customers; after each repeat purchase a customer drops out
+    with a probability that is Beta(a, b).
+
     Parameters
     ----------
     params : mapping
-        r, alpha, a, b of BG/NBD (Fader, Hardie & Lee 2005).
+        r, alpha, a, b.
     n : int
+        Customers.
     T : float or array, shape (n,)
         Time from first purchase to cutoff.
     seed : int
+        The same seed gives the same rows.
     spend_params : mapping, optional
         p, q, v of Gamma-Gamma (Fader & Hardie, note 025); adds ``monetary_value``.
 
     Returns
     -------
     DataFrame, n rows
-        ``frequency, recency, T`` (``monetary_value``), and ``purchase_rate, dropout_probability, alive``.
+        ``frequency, recency, T, log_gap_sum`` (over the gaps between successive purchases, of their natural
+        logarithm), ``monetary_value`` where asked for, and the truth: ``purchase_rate,
+        dropout_probability, alive``.
+
+    Raises
+    ------
+    ParamsError
+        If a parameter is missing, unknown or not above 0, or T is no time for each customer.
 
     Examples
     --------
@@ -55,81 +66,19 @@ def simulate_bg_nbd(
     True
     """
     generator = np.random.default_rng(seed)
-    truth = _truth(generator, params, n, T)
-    x, repeated = truth.frequency, truth.frequency > 0
-    recency = np.zeros(n)
-    # The x-th of so many uniform arrival times is beta distributed.
-    recency[repeated] = truth.T[repeated] * generator.beta(x[repeated], (truth.arrivals - x + 1)[repeated])
-    rfm = pd.DataFrame({"frequency": x, "recency": recency, "T": truth.T})
-    if spend_params is not None:
-        total = generator.standard_gamma(spend_params["p"] * x) / _amount_rates(generator, spend_params, n)
-        rfm["monetary_value"] = total / np.maximum(x, 1)
-    return rfm.assign(
-        purchase_rate=truth.purchase_rate,
-        dropout_probability=truth.dropout_probability,
-        alive=truth.alive,
+    return histories(generator, draw_bg_nbd(generator, params, n, T), spend_params)
+
+
+def draw_bg_nbd(
+    generator: np.random.Generator, params: Mapping[str, float], n: int, T: ArrayLike
+) -> Customers:
+    """Draw customers who buy at random times and drop out after a repeat purchase."""
+    checked_params(params, _NAMES, "BG/NBD")
+    purchase_rate = gamma_rates(generator, params["r"], params["alpha"], n)
+    dropout = dropout_probabilities(generator, params, n)
+    return customers_of(
+        T,
+        purchase_rate,
+        last_purchase=generator.geometric(dropout),
+        dropout_probability=dropout,
     )
-
-
-def simulate_bg_nbd_transactions(
-    params: Mapping[str, float],
-    spend_params: Mapping[str, float],
-    n: int,
-    T: ArrayLike,
-    seed: int,
-    cutoff: str = "2024-12-31",
-) -> pd.DataFrame:
-    """Purchases of n customers up to the end of the cutoff day, time in days.
-
-    Parameters
-    ----------
-    params, spend_params : mapping
-        r, alpha, a, b (days) and p, q, v.
-    n, seed : int
-    T : float or array, shape (n,)
-        Days from first purchase to the cutoff.
-    cutoff : str
-        The last day, ISO.
-
-    Returns
-    -------
-    DataFrame
-        ``customer_id`` (1 to n), ``timestamp``, ``amount``, ordered by customer and time.
-
-    Examples
-    --------
-    >>> params, spend = {"r": 0.25, "alpha": 30.0, "a": 0.8, "b": 2.5}, {"p": 6.0, "q": 4.0, "v": 15.0}
-    >>> list(simulate_bg_nbd_transactions(params, spend, n=3, T=200.0, seed=1).columns)
-    ['customer_id', 'timestamp', 'amount']
-    """
-    generator = np.random.default_rng(seed)
-    truth = _truth(generator, params, n, T)
-    customer = np.repeat(np.arange(n), truth.arrivals)
-    since_first = generator.random(len(customer)) * truth.T[customer]
-    order = np.lexsort((since_first, customer))
-    customer, since_first = customer[order], since_first[order]
-    rank = np.arange(len(customer)) - (np.cumsum(truth.arrivals) - truth.arrivals)[customer]
-    bought = rank < truth.frequency[customer]
-    customer = np.concatenate([np.arange(n), customer[bought]])
-    since_first = np.concatenate([np.zeros(n), since_first[bought]])
-    order = np.lexsort((since_first, customer))
-    customer, since_first = customer[order], since_first[order]
-    amount = generator.standard_gamma(spend_params["p"], len(customer))
-    amount /= _amount_rates(generator, spend_params, n)[customer]
-    end = pd.Timestamp(cutoff) + pd.Timedelta(days=1) - pd.Timedelta(seconds=1)
-    timestamp = end - pd.to_timedelta(np.round((truth.T[customer] - since_first) * 86400.0), unit="s")
-    return pd.DataFrame({"customer_id": customer + 1, "timestamp": timestamp, "amount": amount})
-
-
-def _truth(generator: np.random.Generator, params: Mapping[str, float], n: int, T: ArrayLike) -> _Truth:
-    age = np.broadcast_to(np.asarray(T, dtype=np.float64), (n,))
-    rate = generator.gamma(params["r"], 1.0 / params["alpha"], n)
-    # A dropout probability drawn as exactly 0 cannot be inverted below; 1e-15 means never all the same.
-    dropout = np.clip(generator.beta(params["a"], params["b"], n), 1e-15, 1.0)
-    arrivals = generator.poisson(rate * age)
-    last = generator.geometric(dropout)  # the repeat purchase after which a customer drops out
-    return _Truth(age, rate, dropout, arrivals, np.minimum(arrivals, last), arrivals < last)
-
-
-def _amount_rates(generator: np.random.Generator, spend_params: Mapping[str, float], n: int) -> Floats:
-    return np.maximum(generator.gamma(spend_params["q"], 1.0 / spend_params["v"], n), 1e-300)

@@ -8,65 +8,72 @@ function, whose direct evaluation overflows or cancels for long histories, long 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import exprel, log_expit
+from scipy.special import betainc, betaln, exprel, log_expit
 
 Floats = NDArray[np.float64]
 
 _SERIES_CHUNK = 8192  # rows a pass: the work stays in the processor's cache
 _QUADRATURE_CHUNK = 2048
 _STEP = 0.08
+_LEAST_LOG = -600.0  # at p = e^-600 the integrand has long reached its limit at p = 0
+_AT_ENDS = 0.05
+_ENDS = np.array([[_LEAST_LOG, 0.0]]), np.array([[0.0, _LEAST_LOG]])  # log p and log(1 - p)
+_FEW, _FEW_TERMS = 0.05, 13  # .05^12 is below the rounding
 
 
-def expected_purchases_alive(shape: Floats, a: float, b: Floats, ratio: Floats) -> Floats:
+def expected_purchases_alive(
+    shape: Floats, a: Floats, b: Floats, ratio: Floats, regularity: int = 1, hidden: int = 0
+) -> Floats:
     r"""E[purchases within a horizon], given alive.
 
     It is :math:`\int_0^1 \frac{1 - (1 + p\,w)^{-s}}{p}\, \mathrm{Beta}(p; a, b)\, dp`, which equals
-    equation (10) of Fader, Hardie & Lee (2005) over P(alive).
+    equation (10) of Fader, Hardie & Lee (2005) over P(alive). With Erlang-k gaps only every k-th event of the
+    underlying Poisson process is a purchase, and ``hidden`` of them have passed since the last one.
 
     Parameters
     ----------
     shape : array, shape (n,)
         Shape s of the purchase rate's gamma distribution, > 0.
-    a : float
-    b : array, shape (n,)
+    a, b : array, shape (n,)
         Parameters of the dropout probability's beta distribution, > 0.
     ratio : array, shape (n,)
         w: the horizon over the rate parameter of that gamma distribution, >= 0.
+    regularity, hidden : int
+        k of the Erlang gaps, and how many of its k events have passed (0 to k - 1).
 
     Examples
     --------
-    >>> expected_purchases_alive(np.array([1.0]), 1.0, np.array([1.0]), np.array([1.0])).round(6)
+    >>> one = np.ones(1)
+    >>> expected_purchases_alive(one, one, one, one).round(6)
     array([0.693147])
     """
     # Where the series converges quickly and its terms do not cancel (measured against the quadrature).
     difference = a + b - 1.0 - shape
-    fast = (ratio <= 9.0) & (np.abs(difference) <= 8.0) & (abs(a - 1.0) <= 8.0) & (a + b >= 0.25)
-    result = np.empty(shape.shape)
-    result[fast] = _in_chunks(_series, _SERIES_CHUNK, shape[fast], a, b[fast], ratio[fast])
+    fast = (ratio <= 9.0) & (np.abs(difference) <= 8.0) & (np.abs(a - 1.0) <= 8.0) & (a + b >= 0.25)
+    fast &= regularity == 1
     slow = ~fast
-    result[slow] = _in_chunks(_quadrature, _QUADRATURE_CHUNK, shape[slow], a, b[slow], ratio[slow])
+    columns = (shape, a, b, ratio)
+    result = np.empty(shape.shape)
+    result[fast] = _in_chunks(_series, _SERIES_CHUNK, *(column[fast] for column in columns))
+    given = _given_dropout if regularity == 1 else partial(_given_dropout_erlang, regularity, hidden)
+    result[slow] = _in_chunks(
+        partial(_quadrature, given), _QUADRATURE_CHUNK, *(column[slow] for column in columns)
+    )
     return result
 
 
-def _in_chunks(
-    evaluate: Callable[[Floats, float, Floats, Floats], Floats],
-    chunk: int,
-    shape: Floats,
-    a: float,
-    b: Floats,
-    ratio: Floats,
-) -> Floats:
-    result = np.empty(len(shape))
-    for start in range(0, len(shape), chunk):
-        rows = slice(start, start + chunk)
-        result[rows] = evaluate(shape[rows], a, b[rows], ratio[rows])
+def _in_chunks(evaluate: Callable[..., Floats], chunk: int, *columns: Floats) -> Floats:
+    result = np.empty(len(columns[0]))
+    for start in range(0, len(result), chunk):
+        result[start : start + chunk] = evaluate(*(column[start : start + chunk] for column in columns))
     return result
 
 
-def _series(shape: Floats, a: float, b: Floats, ratio: Floats) -> Floats:
+def _series(shape: Floats, a: Floats, b: Floats, ratio: Floats) -> Floats:
     """Euler's form of the hypergeometric series, divided by a - 1 term by term: a = 1 is no exception."""
     c = a + b - 1.0
     log_survival = -np.log1p(ratio)
@@ -75,7 +82,7 @@ def _series(shape: Floats, a: float, b: Floats, ratio: Floats) -> Floats:
     return np.asarray(-c * log_survival * exprel(power) - np.exp(power) * total)
 
 
-def _series_sum(difference: Floats, a: float, c: Floats, z: Floats) -> Floats:
+def _series_sum(difference: Floats, a: Floats, c: Floats, z: Floats) -> Floats:
     """Sum over n >= 1 of (difference)_n (a)_(n-1) / ((c + 1)_(n-1) n!) z^n."""
     term = difference * z
     total = term.copy()
@@ -88,20 +95,65 @@ def _series_sum(difference: Floats, a: float, c: Floats, z: Floats) -> Floats:
             n += 1
         going = np.abs(term) > 1e-15 * (1.0 - z) * (np.abs(total[active]) + z)
         active = active[going]
-        term, difference, c, z = (column[going] for column in (term, difference, c, z))
+        term, difference, a, c, z = (column[going] for column in (term, difference, a, c, z))
     return total
 
 
-def _quadrature(shape: Floats, a: float, b: Floats, ratio: Floats) -> Floats:
-    """Apply the trapezoidal rule to the log odds of dropout, stretched by sinh: for every parameter value."""
+def _quadrature(given: Callable[..., Floats], shape: Floats, a: Floats, b: Floats, ratio: Floats) -> Floats:
+    """Apply the trapezoidal rule to the log odds of dropout, stretched by sinh: for every parameter value.
+
+    Where a or b is small, nearly all weight lies at the ends, far out on that scale. There the straight line
+    through the values at the ends is taken off, whose mean is known: what is left vanishes at the ends.
+    """
     spread = np.minimum(1.0, np.sqrt(1.0 / a + 1.0 / b))[:, None]
-    reach = np.arcsinh(max(12.0, float(np.max(45.0 / (np.minimum(a, b) * spread[:, 0])))))
+    least = np.minimum(a, b)
+    at_ends = least < _AT_ENDS
+    centre = np.where(at_ends, np.log(np.maximum(a, 1.0) / np.maximum(b, 1.0)), np.log(a / b))[:, None]
+    decay = float(np.min(np.where(at_ends, 1.0, least) * spread[:, 0]))
+    reach = np.arcsinh(max(12.0, 45.0 / decay))
     t = np.arange(-reach, reach + _STEP, _STEP)
-    log_odds = np.log(a / b)[:, None] + spread * np.sinh(t)
-    log_p = log_expit(log_odds)
-    log_weight = a * log_p + b[:, None] * log_expit(-log_odds) + np.log(np.cosh(t))
-    weight = np.exp(log_weight - log_weight.max(axis=1, keepdims=True))
-    p = np.exp(np.maximum(log_p, -600.0))  # below e^-600 the integrand has long reached its limit at p = 0
-    exponent = shape[:, None] * np.log1p(p * ratio[:, None])
-    value = exponent * exprel(-exponent) / p
-    return np.asarray((weight * value).sum(axis=1) / weight.sum(axis=1))
+    log_odds = centre + spread * np.sinh(t)
+    log_p, log_survival = log_expit(log_odds), log_expit(-log_odds)
+    log_weight = a[:, None] * log_p + b[:, None] * log_survival + np.log(np.cosh(t) * spread * _STEP)
+    weight = np.exp(log_weight - betaln(a, b)[:, None])
+    value = given(log_p, log_survival, shape[:, None], ratio[:, None])
+    zero, one = given(*_ENDS, shape[:, None], ratio[:, None]).T
+    slope = (one - zero)[:, None] * np.exp(log_p)
+    rest = (weight * np.where(at_ends[:, None], value - zero[:, None] - slope, value)).sum(axis=1)
+    near_ends = zero + (one - zero) * (a / (a + b)) + rest
+    return np.asarray(np.where(at_ends, near_ends, rest / weight.sum(axis=1)))
+
+
+def _given_dropout(log_p: Floats, _: Floats, shape: Floats, ratio: Floats) -> Floats:
+    """(1 - (1 + p w)^-s) / p: expected purchases given the dropout probability p."""
+    p = np.exp(np.maximum(log_p, _LEAST_LOG))
+    exponent = shape * np.log1p(p * ratio)
+    return np.asarray(exponent * exprel(-exponent) / p)
+
+
+def _given_dropout_erlang(
+    k: int, hidden: int, log_p: Floats, log_survival: Floats, shape: Floats, ratio: Floats
+) -> Floats:
+    """Sum over i >= 1 of (1 - p)^(i - 1) P(M >= i k - hidden), M negative binomial (s, w).
+
+    The generating function of P(M >= m) at the k-th roots of 1 - p picks every k-th term. Where 1 - p is so
+    small that the terms picked would cancel, the sum has only a few.
+    """
+    survival = np.exp(log_survival)
+    few = survival < _FEW
+    root = np.exp(log_survival / k)  # of 1 - p
+    total = np.zeros(1)
+    for turn in range(k // 2 + 1):  # the other roots are the conjugates of these
+        pair = 1.0 if turn in (0, k / 2) else 2.0
+        u = root * np.exp(2j * np.pi * turn / k)
+        rest = -np.expm1(log_survival / k) if turn == 0 else 1.0 - u
+        rest = np.maximum(rest, np.exp(_LEAST_LOG)) if turn == 0 else rest
+        # 1 - G(u), the generating function G(u) = (1 + w (1 - u))^-s of M.
+        missing = -np.expm1(-shape * np.log1p(ratio * rest))
+        total = total + pair * ((1.0 + u * missing / rest) * np.exp(2j * np.pi * turn * hidden / k)).real
+    total = root**hidden * (total / k - (hidden == 0)) / np.maximum(survival, _FEW)
+    if few.any():
+        z = ratio / (1.0 + ratio)
+        terms = (survival ** (i - 1) * betainc(i * k - hidden, shape, z) for i in range(1, _FEW_TERMS))
+        total = np.where(few, sum(terms), total)
+    return np.where(ratio > 0.0, np.maximum(total, 0.0), 0.0)  # the roots cancel up to rounding

@@ -2,50 +2,91 @@
 
 ``params`` maps ``p, q, v`` to positive numbers. ``frequency`` (x) counts the repeat purchases whose mean
 amount is ``monetary_value`` (m). Spend has the unit of the amounts, as has v.
+
+Given the history the rate of a customer's amounts is nu ~ Gamma(q + p x, v + x m), and n amounts total
+Gamma(p n, nu): total / (v + x m) is a beta prime variable with shapes p n and q + p x.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
-from scipy.special import betaln, digamma, polygamma
+from numpy.typing import ArrayLike
+from scipy.special import betaln, digamma, expit, log_expit, polygamma
 
-Floats = NDArray[np.float64]
-Params = Mapping[str, float]
+from .process import floats
+from .spend_process import Floats, Params, SpendProcess
 
-
-def log_likelihood(params: Params, frequency: ArrayLike, monetary_value: ArrayLike) -> Floats:
-    """Log-likelihood of each mean amount: equation (1a) of the note; frequency and monetary value are > 0.
-
-    Written as the beta prime density of x m / v, which neither overflows nor cancels.
-
-    Examples
-    --------
-    >>> log_likelihood({"p": 6.25, "q": 3.74, "v": 15.44}, [2], [22.35]).round(4)
-    array([-3.5513])
-    """
-    x, m = _floats(frequency, monetary_value)
-    p, q, v = params["p"], params["q"], params["v"]
-    total = x * m
-    return np.asarray(-betaln(p * x, q) - np.log(m) - q * np.log1p(total / v) - p * x * np.log1p(v / total))
+# How far the logarithm of a gamma variable strays: so many deviations, and what its long left tail adds.
+_DEVIATIONS, _LEFT_TAIL, _RIGHT_TAIL = 6.0, 10.0, 20.0
+_LARGEST_LOG = 600.0  # exp of more comes near the overflow
 
 
-def expected_spend(params: Params, frequency: ArrayLike, monetary_value: ArrayLike) -> Floats:
-    """E[mean amount of a customer's purchases | history]: equation (5) of the note.
+class _GammaGamma(SpendProcess):
+    name = "gamma_gamma"
+    parameters = ("p", "q", "v")
 
-    Without repeat purchases it is the population mean p v / (q - 1). That mean does not exist for q <= 1;
-    there the amount at the mean rate, p / E[nu | history] = p (v + x m) / (p x + q), stands in.
+    def log_likelihood(self, params: Params, frequency: ArrayLike, monetary_value: ArrayLike) -> Floats:
+        """Log-likelihood of each mean amount: equation (1a) of the note; both columns are > 0.
 
-    Examples
-    --------
-    >>> expected_spend({"p": 6.25, "q": 3.74, "v": 15.44}, [2, 1, 0], [22.35, 11.77, 0.0]).round(2)
-    array([24.66, 18.92, 35.22])
-    """
-    x, m = _floats(frequency, monetary_value)
-    p, q, v = params["p"], params["q"], params["v"]
-    return p * (v + x * m) / (p * x + (q - 1.0 if q > 1.0 else q))
+        Written as the beta prime density of x m / v, which neither overflows nor cancels.
+
+        Examples
+        --------
+        >>> GAMMA_GAMMA.log_likelihood({"p": 6.25, "q": 3.74, "v": 15.44}, [2], [22.35]).round(4)
+        array([-3.5513])
+        """
+        x, m = floats(frequency, monetary_value)
+        p, q, v = params["p"], params["q"], params["v"]
+        total = x * m
+        left, right = q * np.log1p(total / v), p * x * np.log1p(v / total)
+        return np.asarray(-betaln(p * x, q) - np.log(m) - left - right)
+
+    def expected_spend(self, params: Params, frequency: ArrayLike, monetary_value: ArrayLike) -> Floats:
+        """E[mean amount of a customer's purchases | history]: equation (5) of the note.
+
+        Without repeat purchases it is the population mean p v / (q - 1). That mean does not exist for q <= 1;
+        there the amount at the mean rate, p / E[nu | history] = p (v + x m) / (p x + q), stands in.
+
+        Examples
+        --------
+        >>> params = {"p": 6.25, "q": 3.74, "v": 15.44}
+        >>> GAMMA_GAMMA.expected_spend(params, [2, 1, 0], [22.35, 11.77, 0.0]).round(2)
+        array([24.66, 18.92, 35.22])
+        """
+        x, m = floats(frequency, monetary_value)
+        p, q, v = params["p"], params["q"], params["v"]
+        return p * (v + x * m) / (p * x + (q - 1.0 if q > 1.0 else q))
+
+    def scale(self, params: Params, frequency: ArrayLike, monetary_value: ArrayLike) -> Floats:
+        """Sum v + x m."""
+        x, m = floats(frequency, monetary_value)
+        return np.asarray(params["v"] + x * m)
+
+    def log_total_range(
+        self, params: Params, purchases: Floats, frequency: float
+    ) -> tuple[Floats, Floats, Floats]:
+        """Range of the logarithm of a beta prime variable: of one gamma variable over another."""
+        a, b = params["p"] * purchases, np.asarray(params["q"] + params["p"] * frequency)
+        (low_a, high_a), (low_b, high_b) = _log_gamma_range(a), _log_gamma_range(b)
+        spread = np.minimum(np.sqrt(polygamma(1, a) + polygamma(1, b)), 1.0)
+        lower, upper = np.clip([low_a - high_b, high_a - low_b], -_LARGEST_LOG, _LARGEST_LOG)
+        return lower, upper, spread
+
+    def log_total_density(
+        self, params: Params, purchases: Floats, frequency: float, y: Floats
+    ) -> tuple[Floats, Floats]:
+        """Density of the logarithm of a beta prime variable."""
+        a, b = params["p"] * purchases[:, None], params["q"] + params["p"] * frequency
+        density = np.exp(a * log_expit(y) + b * log_expit(-y) - betaln(a, b))
+        return density, density * (a * expit(-y) - b * expit(y))
+
+
+GAMMA_GAMMA = _GammaGamma()
+
+
+def _log_gamma_range(shape: Floats) -> tuple[Floats, Floats]:
+    lower = digamma(shape) - _DEVIATIONS * np.sqrt(polygamma(1, shape)) - _LEFT_TAIL / shape
+    return lower, np.log(shape + _DEVIATIONS * np.sqrt(shape) + _RIGHT_TAIL)
 
 
 class GammaGammaLikelihood:
@@ -101,7 +142,3 @@ class GammaGammaLikelihood:
             params * gradient,
             np.outer(params, params) * hessian + np.diag(params * gradient),
         )
-
-
-def _floats(*columns: ArrayLike) -> tuple[Floats, ...]:
-    return np.broadcast_arrays(*(np.atleast_1d(np.asarray(column, dtype=np.float64)) for column in columns))

@@ -1,89 +1,40 @@
-"""What a customer may do within a horizon: posterior-predictive simulation of BG/NBD with Gamma-Gamma.
+"""What a customer may do within a horizon: intervals of purchases and of total spend, without random draws.
 
-Given alive at T the purchase rate is Gamma(r + x, alpha + T) and the dropout probability Beta(a, b + x),
-independent, so that purchases are the lesser of a Poisson count and a geometric one (Fader, Hardie & Lee
-2005). Given spend history the rate of an amount is nu ~ Gamma(q + p x, v + x m), and n amounts total
-Gamma(p n, nu) (Fader & Hardie, note 025).
-
-The draws of a row depend on the seed and on the row's own numbers, nothing else: order, chunks, duplicates
-and engines change nothing.
+Purchases have the posterior-predictive distribution of the purchase model, averaged over the models and over
+the parameters that their data leave possible. Total spend given the purchases has the spend model's; see
+:mod:`.spend_table`. Everything is computed from a row's own numbers, so that order, chunks, duplicates and
+engines change nothing.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from hashlib import blake2b
-from typing import Any
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .bg_nbd import probability_alive, probability_no_purchase
+from .cubature import parameter_points
 from .distinct import distinct_rows
+from .process import Floats, Params, PurchaseProcess, floats
+from .quadrature import gauss_legendre
+from .spend_process import SpendProcess
+from .spend_table import SpendTable
 
-Floats = NDArray[np.float64]
-Params = Mapping[str, float]
+Transactions = Sequence[tuple[PurchaseProcess, Params, ArrayLike | None]]
+Spend = tuple[SpendProcess, Params, ArrayLike | None]
+Members = list[list[tuple[PurchaseProcess, Params]]]
 
-_CHUNK = 2000  # rows whose draws are held at once: 8 MB a thousand draws
-_LEAST = 1e-300  # a drawn rate or probability that underflows to 0 would divide by 0
+NAMES = ("purchases_lower", "purchases_upper", "spend_lower", "spend_upper")
 
-
-def simulate(
-    transactions: Params,
-    spend: Params,
-    frequency: ArrayLike,
-    recency: ArrayLike,
-    T: ArrayLike,
-    monetary_value: ArrayLike,
-    horizon: float,
-    *,
-    draws: int = 500,
-    seed: int = 0,
-) -> tuple[Floats, Floats]:
-    """Draws of each customer's purchases and total spend in (T, T + horizon].
-
-    Parameters
-    ----------
-    transactions, spend : mapping
-        Parameters of BG/NBD (r, alpha, a, b) and Gamma-Gamma (p, q, v).
-    frequency, recency, T, monetary_value : array, shape (n,)
-    horizon : float
-        In the unit of T.
-    draws, seed : int
-
-    Returns
-    -------
-    purchases, total_spend : array, shape (n, draws)
-
-    Examples
-    --------
-    >>> transactions = {"r": 0.25, "alpha": 30.0, "a": 0.8, "b": 2.5}
-    >>> spend = {"p": 6.0, "q": 4.0, "v": 15.0}
-    >>> purchases, total = simulate(transactions, spend, [2], [200], [270], [22.0], 365)
-    >>> purchases.shape, bool(((purchases == 0) == (total == 0)).all())
-    ((1, 500), True)
-    """
-    columns = _floats(frequency, recency, T, monetary_value, horizon)
-    rows = np.stack(columns, axis=1) + 0.0  # no negative zeros
-    alive = probability_alive(transactions, *rows[:, :3].T)
-    bits = np.random.Philox(0)
-    generator = np.random.Generator(bits)
-    purchases, total = np.zeros((len(rows), draws)), np.zeros((len(rows), draws))
-    for i, row in enumerate(rows):
-        # Setting the state of one generator costs a tenth of making one.
-        bits.state = _state(seed, row)
-        x, _, age, mean, _ = row
-        purchases[i] = _purchases(generator, transactions, float(alive[i]), x, age, horizon, draws)
-        bought = np.flatnonzero(purchases[i])
-        rate = generator.standard_gamma(spend["q"] + spend["p"] * x, len(bought)) / (spend["v"] + x * mean)
-        amounts = generator.standard_gamma(spend["p"] * purchases[i, bought])
-        total[i, bought] = np.maximum(amounts, _LEAST) / np.maximum(rate, _LEAST)
-    return purchases, total
+_MOST = (8, 24, 72, 216, 1024)  # a row goes on to more purchases until next to none are left beyond
+_LEFT_OUT = 1e-6
+_ENTRIES = 2**21  # probabilities held at once
+_DOUBLINGS, _NODES = 20, 48  # for the few rows with more than 1,024 purchases
 
 
 def interval(
-    transactions: Params,
-    spend: Params,
+    transactions: Transactions,
+    spend: Spend,
     frequency: ArrayLike,
     recency: ArrayLike,
     T: ArrayLike,
@@ -91,79 +42,165 @@ def interval(
     horizon: float,
     *,
     level: float = 0.9,
-    draws: int = 500,
-    seed: int = 0,
 ) -> dict[str, Floats]:
     """Central posterior-predictive interval of each customer's purchases and total spend within the horizon.
 
     Parameters
     ----------
+    transactions : sequence of (process, params, log_covariance)
+        One or more purchase models, of equal weight. ``log_covariance`` is that of the log-parameters, shape
+        (d, d), or None where the parameters are taken as known: see :func:`.cubature.parameter_points`.
+    spend : (process, params, log_covariance)
+    frequency, recency, T, monetary_value : array, shape (n,)
+    horizon : float
+        In the unit of T.
     level : float
-        Probability inside; the rest is halved between the two ends. The others: see :func:`simulate`.
+        Probability inside; the rest is halved between the two ends.
 
     Returns
     -------
     dict of arrays, shape (n,)
-        ``purchases_lower, purchases_upper, spend_lower, spend_upper``; spend is undiscounted, without margin.
+        ``purchases_lower, purchases_upper`` (whole numbers), ``spend_lower, spend_upper`` (undiscounted,
+        without margin). Both ends are 0 where no purchase is at least as likely as the upper level.
+
+    Notes
+    -----
+    The effect of the spend parameters' uncertainty on the scale of a customer's amounts is taken at the
+    population's mean amount: exact without repeat purchases, and with them within .3 % of the interval's
+    width on Online Retail II (standard errors of 4 to 9 %).
 
     Examples
     --------
-    >>> transactions = {"r": 0.25, "alpha": 30.0, "a": 0.8, "b": 2.5}
-    >>> ends = interval(transactions, {"p": 6.0, "q": 4.0, "v": 15.0}, [2], [200], [270], [22.0], 365)
-    >>> bool(ends["spend_lower"] <= ends["spend_upper"])
-    True
+    >>> from .beta_geometric_process import BG_NBD
+    >>> from .gamma_gamma import GAMMA_GAMMA
+    >>> purchases = (BG_NBD, {"r": 0.25, "alpha": 30.0, "a": 0.8, "b": 2.5}, None)
+    >>> amounts = (GAMMA_GAMMA, {"p": 6.0, "q": 4.0, "v": 15.0}, None)
+    >>> ends = interval([purchases], amounts, [2], [200], [270], [22.0], 365)
+    >>> [round(float(end[0]), 1) for end in ends.values()]
+    [0.0, 5.0, 0.0, 136.2]
     """
-    rows, inverse = distinct_rows(_floats(frequency, recency, T, monetary_value))
-    levels = [(1.0 - level) / 2.0, (1.0 + level) / 2.0]
-    ends = np.zeros((4, len(rows[0])))
-    # Where no purchase is as likely as the upper level, all ends are 0 and need no draws.
-    silent = probability_no_purchase(transactions, rows[0], rows[1], rows[2], horizon)
-    uncertain = np.flatnonzero(silent < levels[1])
-    for start in range(0, len(uncertain), _CHUNK):
-        chunk = uncertain[start : start + _CHUNK]
-        x, t_x, age, mean = (column[chunk] for column in rows)
-        drawn = simulate(transactions, spend, x, t_x, age, mean, horizon, draws=draws, seed=seed)
-        ends[:2, chunk], ends[2:, chunk] = (np.quantile(values, levels, axis=1) for values in drawn)
-    names = ("purchases_lower", "purchases_upper", "spend_lower", "spend_upper")
-    return dict(zip(names, ends[:, inverse], strict=True))
+    x, t_x, T, own_mean = floats(frequency, recency, T, monetary_value)
+    process, params, log_covariance = spend
+    tables = _Tables(process, parameter_points(params, log_covariance))
+    levels = ((1.0 - level) / 2.0, (1.0 + level) / 2.0)
+    histories, inverse = distinct_rows((x, t_x, T))
+    purchases = np.zeros((2, len(histories[0])))
+    log_spend = np.full(purchases.shape, -np.inf)
+    for rows, counts, probabilities in _settled(_members(transactions), histories, horizon):
+        purchases[:, rows] = _count_quantiles(counts, probabilities, levels)
+        log_spend[:, rows] = tables.quantiles(histories[0][rows], counts, probabilities, levels)
+    ends = np.exp(log_spend)[:, inverse] * process.scale(params, x, own_mean)
+    return dict(zip(NAMES, [*purchases[:, inverse], *ends], strict=True))
 
 
-def _purchases(
-    generator: np.random.Generator,
-    transactions: Params,
-    alive: float,
-    x: float,
-    age: float,
+def count_probabilities(
+    transactions: Transactions,
+    frequency: ArrayLike,
+    recency: ArrayLike,
+    T: ArrayLike,
     horizon: float,
-    draws: int,
+    most: int,
 ) -> Floats:
-    """Draw purchases within the horizon; each step only for the draws that the steps before leave open."""
-    purchases = np.zeros(draws)
-    survives = np.flatnonzero(generator.random(draws) < alive)
-    rate = generator.standard_gamma(transactions["r"] + x, len(survives)) / (transactions["alpha"] + age)
-    purchases[survives] = generator.poisson(rate * horizon)
-    # The first purchase is always made; dropout can cut off only what would follow it.
-    several = np.flatnonzero(purchases > 1)
-    dropout = generator.beta(transactions["a"], transactions["b"] + x, len(several))
-    dropout = np.clip(dropout, _LEAST, 1.0 - 1e-16)
-    # The geometric count by inversion of an exponential draw: finite where dropout is next to nothing.
-    last = 1.0 + np.floor(generator.standard_exponential(len(several)) / -np.log1p(-dropout))
-    purchases[several] = np.minimum(purchases[several], last)
-    return purchases
+    """P(exactly n purchases in (T, T + horizon] | history) for n = 0 ... most, shape (n, most + 1).
+
+    Averaged over the models and the parameters that their data leave possible; see :func:`interval`.
+
+    Examples
+    --------
+    >>> from .lifetime_process import NBD
+    >>> count_probabilities([(NBD, {"r": 1.0, "alpha": 1.0}, None)], [0], [0], [0], 1.0, 2)
+    array([[0.5  , 0.25 , 0.125]])
+    """
+    histories, inverse = distinct_rows(floats(frequency, recency, T))
+    return _mixture(_members(transactions), histories, horizon, most)[inverse]
 
 
-def _floats(*columns: ArrayLike) -> tuple[Floats, ...]:
-    return np.broadcast_arrays(*(np.atleast_1d(np.asarray(column, dtype=np.float64)) for column in columns))
+class _Tables:
+    """Spend tables by frequency and numbers of purchases; rows come in the order of their frequency."""
+
+    def __init__(self, process: SpendProcess, points: list[Params]) -> None:
+        self._process, self._points = process, points
+
+    def quantiles(
+        self, frequency: Floats, counts: Floats, probabilities: Floats, levels: tuple[float, float]
+    ) -> Floats:
+        """Quantiles of log(total / scale), shape (2, n); minus infinity where a quantile of spend is 0."""
+        result = np.full((2, len(frequency)), -np.inf)
+        uncertain = np.flatnonzero(probabilities[:, 0] < levels[1])
+        for x in np.unique(frequency[uncertain]):
+            table = SpendTable(self._process, self._points, float(x), counts[1:])
+            for rows in _chunks(uncertain[frequency[uncertain] == x], _ENTRIES // len(table.grid)):
+                result[:, rows] = table.quantile(probabilities[rows], levels)
+        return result
 
 
-def _state(seed: int, row: Floats) -> Any:
-    """State of a Philox generator whose key is a hash of the seed and the row's numbers, counter at 0."""
-    digest = blake2b(seed.to_bytes(16, "little", signed=True) + row.tobytes(), digest_size=16).digest()
-    return {
-        "bit_generator": "Philox",
-        "state": {"counter": np.zeros(4, dtype=np.uint64), "key": np.frombuffer(digest, dtype="<u8")},
-        "buffer": np.zeros(4, dtype=np.uint64),
-        "buffer_pos": 4,
-        "has_uint32": 0,
-        "uinteger": 0,
-    }
+def _members(transactions: Transactions) -> Members:
+    return [
+        [(process, point) for point in parameter_points(params, log_covariance)]
+        for process, params, log_covariance in transactions
+    ]
+
+
+def _mixture(members: Members, histories: tuple[Floats, ...], horizon: float, most: int) -> Floats:
+    x, t_x, T = histories
+    total = np.zeros((len(x), most + 1))
+    for points in members:
+        for process, params in points:
+            total += process.count_distribution(params, x, t_x, T, horizon, most) / len(points)
+    return total / len(members)
+
+
+def _settled(
+    members: Members, histories: tuple[Floats, ...], horizon: float
+) -> Iterator[tuple[NDArray[np.int64], Floats, Floats]]:
+    """Rows, numbers of purchases and their probabilities, as many as each row needs on its own."""
+    going_on = np.arange(len(histories[0]))
+    for most in _MOST:
+        unsettled = []
+        for rows in _chunks(going_on, _ENTRIES // (most + 1)):
+            probabilities = _mixture(members, tuple(column[rows] for column in histories), horizon, most)
+            settled = probabilities.sum(axis=1) >= 1.0 - _LEFT_OUT
+            unsettled.append(rows[~settled])
+            yield rows[settled], np.arange(most + 1.0), probabilities[settled]
+        going_on = np.concatenate(unsettled)
+        if not len(going_on):
+            return
+    for rows in _chunks(going_on, _ENTRIES // (_MOST[-1] + _DOUBLINGS * _NODES)):
+        chosen = tuple(column[rows] for column in histories)
+        counts, beyond = _many(members, chosen, horizon)
+        probabilities = _mixture(members, chosen, horizon, _MOST[-1])
+        beyond *= ((1.0 - probabilities.sum(axis=1)) / beyond.sum(axis=1))[:, None]
+        yield (
+            rows,
+            np.concatenate([np.arange(_MOST[-1] + 1.0), counts]),
+            np.column_stack([probabilities, beyond]),
+        )
+
+
+def _many(members: Members, histories: tuple[Floats, ...], horizon: float) -> tuple[Floats, Floats]:
+    """Numbers of purchases beyond the last of _MOST, and weights of a quadrature over their logarithm."""
+    y, w = gauss_legendre(_DOUBLINGS, _NODES)
+    reach = _DOUBLINGS * np.log(2.0)
+    counts = (_MOST[-1] + 0.5) * np.exp(y * reach)
+    x, t_x, T = (column[:, None] for column in histories)
+    shape = (len(x), len(counts))
+    density = np.zeros(shape)
+    x, t_x, T, n = (np.broadcast_to(column, shape).ravel() for column in (x, t_x, T, counts))
+    for points in members:
+        for process, params in points:
+            probability = process.purchase_probability(params, x, t_x, T, n, horizon)
+            density += probability.reshape(shape) / len(points)
+    return counts, density * (counts * w) + 1e-300
+
+
+def _chunks(rows: NDArray[np.int64], size: int) -> Iterator[NDArray[np.int64]]:
+    for first in range(0, len(rows), size):
+        yield rows[first : first + size]
+
+
+def _count_quantiles(counts: Floats, probabilities: Floats, levels: tuple[float, float]) -> Floats:
+    """Least number of purchases whose cumulative probability reaches each level, shape (2, n)."""
+    reached = np.cumsum(probabilities, axis=1)
+    # A hair's breadth below the level is the level: the last digit must not decide.
+    places = [np.minimum((reached < level - 1e-12).sum(axis=1), len(counts) - 1) for level in levels]
+    return np.asarray(np.round(counts[np.array(places)]))

@@ -1,0 +1,253 @@
+"""BG/BB: who transacts at the next opportunities, where time comes in opportunities."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from typing import Any, Self
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+from sklearn.utils.validation import check_is_fitted
+
+from guanxi.errors import DataError, FitError, FitWarning, ParamsError
+from guanxi.models.formulas import bg_bb
+from guanxi.models.formulas.distinct import count_rows, distinct_rows
+from guanxi.models.inputs import checked_horizon, history_columns, refuse_rows, weight_column
+from guanxi.models.maximum_likelihood import (
+    Optimum,
+    log_covariance,
+    maximize_from,
+)
+from guanxi.models.parametric_model import ParametricModel
+
+Floats = NDArray[np.float64]
+Histories = tuple[Floats, Floats, Floats]
+
+_NAMES = ("alpha", "beta", "gamma", "delta")
+_FEW = 30
+_MOST_OPPORTUNITIES = 1_000_000  # every opportunity is a term of a sum
+
+
+class BetaGeoBetaBinomial(ParametricModel):
+    """Beta-geometric / beta-Bernoulli model of transactions at discrete opportunities.
+
+    Fader, Hardie & Shang (2010), Customer-Base Analysis in a Discrete-Time Noncontractual Setting, Marketing
+    Science 29(6). At each opportunity (a yearly appeal, a fair, a mailing) a customer who is alive transacts
+    with a probability that is beta distributed among customers (alpha, beta); before each, a customer dies
+    with a probability that is beta distributed too (gamma, delta).
+
+    Its tables hold whole numbers: ``T``, the opportunities since acquisition; ``frequency``, at how many of
+    them the customer transacted; ``recency``, the number of the last of these, 0 if there is none.
+
+    Attributes
+    ----------
+    params_ : dict
+        alpha, beta, gamma, delta.
+    log_likelihood_ : float
+        Sum over customers.
+    covariance_ : DataFrame, shape (4, 4)
+        By the delta method; infinite where the data do not tell all parameters apart.
+    log_covariance_ : DataFrame, shape (4, 4)
+        Of the log-parameters.
+    standard_errors_ : dict
+    converged_ : bool
+    fit_report_ : dict
+        What the fit found: customers, repeat customers (with a transaction), distinct histories, iterations,
+        starts, parameters at the edge of the search, ``parameters_told_apart``, ``warnings`` (sentences) and
+        ``fallback`` (None if there is none).
+
+    Notes
+    -----
+    Where every customer transacted at the very last opportunity, no dropout can be seen: the likelihood rises
+    without end towards a dropout of 0, the fit stops at the edge of the search, next to nobody is expected to
+    be lost, and ``fit_report_["fallback"]`` says so.
+
+    Examples
+    --------
+    >>> from guanxi.simulation.bg_bb import simulate_bg_bb
+    >>> truth = {"alpha": 1.2, "beta": 0.75, "gamma": 0.66, "delta": 2.78}
+    >>> rfm = simulate_bg_bb(truth, n=2000, T=8, seed=1)
+    >>> model = BetaGeoBetaBinomial().fit(rfm)
+    >>> model.expected_purchases(rfm, horizon=5).shape
+    (2000,)
+    """
+
+    _name = "bg_bb"
+
+    def fit(self, rfm: pd.DataFrame, sample_weight: ArrayLike | None = None) -> Self:
+        """Find the parameters by maximum likelihood.
+
+        Parameters
+        ----------
+        rfm : DataFrame
+            ``frequency``, ``recency`` and ``T``, a row per customer; other columns are ignored.
+        sample_weight : array, shape (n,), optional
+            How many customers each row stands for.
+
+        Raises
+        ------
+        DataError
+            If the table is not one of transaction histories at opportunities.
+        FitError
+            If no customer transacted, or the search does not converge.
+
+        Warns
+        -----
+        FitWarning
+            If no dropout is seen, so that none is expected.
+        """
+        columns, weight = count_rows(_opportunities(rfm), weight_column(sample_weight, rfm))
+        kept = weight > 0
+        frequency, recency, T = (column[kept] for column in columns)
+        weight = weight[kept]
+        if not frequency.any():
+            raise FitError("no transactions: nothing to learn their probability from; give a longer history")
+        histories = frequency, recency, T
+        optimum, starts = maximize_from(bg_bb.BgBbLikelihood(*histories, weight), _starts(histories, weight))
+        if not optimum.converged:
+            raise FitError("BG/BB did not converge: check the histories for outliers, or give more customers")
+        params = dict(zip(_NAMES, np.exp(optimum.log_params).tolist(), strict=True))
+        log_scale = log_covariance(optimum.hessian)
+        self._take(self._name, params, log_scale)
+        self.log_likelihood_ = optimum.value
+        self.converged_ = optimum.converged
+        told_apart = bool(np.isfinite(log_scale).all())
+        self.fit_report_ = _report(optimum, starts, told_apart, histories, weight)
+        if self.fit_report_["fallback"] is not None:
+            warnings.warn(self.fit_report_["fallback"], FitWarning, stacklevel=2)
+        return self
+
+    def probability_alive(self, rfm: pd.DataFrame, later: int = 0) -> Floats:
+        """P(alive at opportunity T + 1 + later | history), shape (n,).
+
+        The paper's P(alive) is that of the next opportunity, later = 0: whoever is alive then can transact.
+
+        Parameters
+        ----------
+        rfm : DataFrame
+        later : int
+            A whole number of opportunities of at least 0.
+        """
+        after = _whole("later", later)
+        return self._each(rfm, lambda x, t_x, T: bg_bb.probability_alive(self.params_, x, t_x, T, after))
+
+    def expected_purchases(self, rfm: pd.DataFrame, horizon: int) -> Floats:
+        """E[transactions at the next ``horizon`` opportunities | history], shape (n,)."""
+        h = _whole("horizon", horizon)
+        return self._each(rfm, lambda x, t_x, T: bg_bb.expected_purchases(self.params_, x, t_x, T, h))
+
+    def expected_purchases_new(self, horizon: int) -> float:
+        """E[transactions at the first ``horizon`` opportunities] of a customer with no history yet."""
+        check_is_fitted(self)
+        return float(bg_bb.expected_purchases(self.params_, 0, 0, 0, _whole("horizon", horizon))[0])
+
+    def purchase_probability(self, rfm: pd.DataFrame, n: int, horizon: int) -> Floats:
+        """P(exactly n transactions at the next ``horizon`` opportunities | history), shape (n,).
+
+        A customer with no history yet is frequency 0, recency 0, T 0.
+        """
+        count, h = _whole("n", n), _whole("horizon", horizon)
+        return self._each(
+            rfm, lambda x, t_x, T: bg_bb.purchase_probability(self.params_, x, t_x, T, count, h)
+        )
+
+    def probability_no_purchase(self, rfm: pd.DataFrame, horizon: int) -> Floats:
+        """P(no transaction at the next ``horizon`` opportunities | history), shape (n,): churn by BTYD."""
+        h = _whole("horizon", horizon)
+        return self._each(rfm, lambda x, t_x, T: bg_bb.probability_no_purchase(self.params_, x, t_x, T, h))
+
+    def discounted_expected_residual_transactions(
+        self, rfm: pd.DataFrame, discount_rate_per_opportunity: float, horizon: int | None = None
+    ) -> Floats:
+        """Present value of the transactions to come (DERT), shape (n,).
+
+        The transaction at opportunity T + j counts 1 / (1 + rate)^j.
+
+        Parameters
+        ----------
+        rfm : DataFrame
+        discount_rate_per_opportunity : float
+            From one opportunity to the next, above 0; 0 too where there is a horizon.
+        horizon : int, optional
+            How many opportunities count; all by default.
+        """
+        h = None if horizon is None else _whole("horizon", horizon)
+        rate = _checked_rate(discount_rate_per_opportunity, endless=h is None)
+        return self._each(rfm, lambda x, t_x, T: bg_bb.discounted_purchases(self.params_, x, t_x, T, rate, h))
+
+    def _each(self, rfm: pd.DataFrame, formula: Callable[[Floats, Floats, Floats], Floats]) -> Floats:
+        """Evaluate a formula once per distinct history and spread it over the rows."""
+        check_is_fitted(self)
+        (frequency, recency, T), inverse = distinct_rows(_opportunities(rfm))
+        return formula(frequency, recency, T)[inverse]
+
+
+def _opportunities(rfm: pd.DataFrame) -> Histories:
+    frequency, recency, T = history_columns(rfm)
+    refuse_rows(rfm, "T", np.floor(T) != T, "is not a whole number of opportunities")
+    refuse_rows(rfm, "T", T > _MOST_OPPORTUNITIES, f"is above {_MOST_OPPORTUNITIES:,} opportunities")
+    refuse_rows(rfm, "recency", np.floor(recency) != recency, "is not the number of an opportunity")
+    refuse_rows(rfm, "frequency", frequency > recency, "is greater than recency, the last opportunity used,")
+    return frequency, recency, T
+
+
+def _whole(name: str, value: float) -> int:
+    try:
+        number = checked_horizon(value)
+    except DataError:
+        number = np.nan
+    if number != np.floor(number) or number > _MOST_OPPORTUNITIES:
+        raise DataError(
+            f"{name} is {value!r}: give a whole number from 0 to {_MOST_OPPORTUNITIES:,}, in opportunities"
+        )
+    return int(number)
+
+
+def _checked_rate(rate: float, *, endless: bool) -> float:
+    number = isinstance(rate, int | float | np.number) and np.isfinite(rate)
+    if not number or rate < 0 or (endless and rate == 0):
+        least = "above 0, or a horizon" if endless else "of at least 0"
+        raise ParamsError(f"discount_rate_per_opportunity is {rate!r}: give a finite number {least}")
+    return float(rate)
+
+
+def _starts(histories: Histories, weight: Floats) -> list[Floats]:
+    """Log-parameters to start from: the share of opportunities used, a usual dropout, then others around."""
+    frequency, _, T = histories
+    share = float(np.clip(weight @ frequency / (weight @ T), 0.02, 0.98))
+    usual = np.log([2.0 * share, 2.0 * (1.0 - share), 0.5, 5.0])
+    around = ([1.0, 0.0, 0.0, -1.0], [-1.0, -1.0, 1.0, 1.0], [2.0, 2.0, 2.0, 2.0])
+    return [usual, *(usual + shift for shift in around)]
+
+
+def _report(
+    optimum: Optimum, starts: int, told_apart: bool, histories: Histories, weight: Floats
+) -> dict[str, Any]:
+    frequency, recency, T = histories
+    repeaters = float(weight[frequency > 0].sum())
+    at_limit = [name for name, limit in zip(_NAMES, optimum.at_limit, strict=True) if limit]
+    said = []
+    if repeaters < _FEW:
+        said.append(f"only {repeaters:g} customers transacted: the parameters are uncertain")
+    if at_limit:
+        said.append(f"at the edge of the search: {', '.join(at_limit)}; read the predictions, not these")
+    if not told_apart:
+        said.append("the histories do not tell all parameters apart: they have no standard errors")
+    fallback = None
+    if (recency == T).all():
+        fallback = "everyone transacted at the last opportunity: no dropout is seen, none is expected"
+    return {
+        "model": "bg_bb",
+        "customers": float(weight.sum()),
+        "repeat_customers": repeaters,
+        "distinct_histories": len(weight),
+        "converged": optimum.converged,
+        "iterations": optimum.iterations,
+        "starts": starts,
+        "at_limit": at_limit,
+        "parameters_told_apart": told_apart,
+        "warnings": said,
+        "fallback": fallback,
+    }

@@ -1,0 +1,274 @@
+"""Shifted beta-geometric: how long contracts are renewed."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any, Self
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+from sklearn.utils.validation import check_is_fitted
+
+from guanxi.errors import DataError, FitError, FitWarning, ParamsError
+from guanxi.models.formulas import shifted_beta_geometric as formulas
+from guanxi.models.inputs import numeric_column, refuse_rows, weight_column
+from guanxi.models.maximum_likelihood import (
+    Optimum,
+    log_covariance,
+    maximize_from,
+)
+from guanxi.models.parametric_model import ParametricModel
+
+Floats = NDArray[np.float64]
+Integers = NDArray[np.int64]
+
+_NAMES = ("alpha", "beta")
+_FEW = 30
+_MOST_PERIODS = 1_000_000
+# What stands for "everyone has the same churn probability".
+_NO_SPREAD = 1e6
+
+
+class ShiftedBetaGeometric(ParametricModel):
+    """Shifted beta-geometric model of contracts that come up for renewal at the end of each period.
+
+    Fader & Hardie (2007), How to Project Customer Retention, Journal of Interactive Marketing 21(1). At each
+    renewal opportunity a customer is lost with a probability that is beta distributed among customers (alpha,
+    beta). Those who are likely to leave leave first: the retention rate of a cohort rises.
+
+    A customer in the n-th contract period has renewed n - 1 times; predictions take these ``renewals``.
+
+    Attributes
+    ----------
+    params_ : dict
+        alpha, beta.
+    log_likelihood_ : float
+        Sum over customers.
+    covariance_ : DataFrame, shape (2, 2)
+        By the delta method; infinite where the data do not tell the parameters apart, and after a fallback.
+    log_covariance_ : DataFrame, shape (2, 2)
+        Of the log-parameters.
+    standard_errors_ : dict
+    converged_ : bool
+    fit_report_ : dict
+        What the fit found: customers, churned customers, renewal opportunities, iterations, starts,
+        parameters at the edge of the search, ``parameters_told_apart``, ``warnings`` (sentences) and
+        ``fallback`` (None if there is none).
+
+    Notes
+    -----
+    Where renewals are seen after one number of earlier renewals only, there is no spread to learn: the model
+    falls back to one churn probability for everyone and says so in ``fit_report_["fallback"]``.
+
+    Examples
+    --------
+    >>> high_end = [1000, 869, 743, 653, 593, 551, 517, 491]
+    >>> table = pd.DataFrame({"period": range(8), "survivors": high_end})
+    >>> model = ShiftedBetaGeometric().fit_retention(table)
+    >>> {name: round(value, 3) for name, value in model.params_.items()}
+    {'alpha': 0.668, 'beta': 3.806}
+    """
+
+    _name = "shifted_beta_geometric"
+
+    def fit(self, durations: pd.DataFrame, sample_weight: ArrayLike | None = None) -> Self:
+        """Find the parameters by maximum likelihood from one row per customer.
+
+        Parameters
+        ----------
+        durations : DataFrame
+            ``duration``: at how many renewal opportunities the customer was seen, at least 1. ``churned``: 1
+            if the customer was lost at the last of them, 0 if the customer renewed at all of them.
+        sample_weight : array, shape (n,), optional
+            How many customers each row stands for.
+
+        Raises
+        ------
+        DataError
+            If a column is missing or does not hold such numbers.
+        FitError
+            If nobody churned or nobody renewed, or the search does not converge.
+
+        Warns
+        -----
+        FitWarning
+            If only one renewal opportunity is seen, so that all churn with one probability.
+        """
+        duration, churned = numeric_column(durations, "duration"), numeric_column(durations, "churned")
+        refuse_rows(durations, "duration", np.floor(duration) != duration, "is not a whole number of periods")
+        refuse_rows(durations, "duration", duration < 1, "is below 1")
+        refuse_rows(durations, "duration", duration > _MOST_PERIODS, f"is above {_MOST_PERIODS:,}")
+        refuse_rows(durations, "churned", (churned != 0) & (churned != 1), "is neither 0 nor 1")
+        given = weight_column(sample_weight, durations)
+        weight = np.ones(len(duration)) if given is None else given
+        size = int(duration[weight > 0].max()) + 1
+        kept, renewals = weight > 0, (duration - churned).astype(np.int64)
+        lost = _sums(renewals[kept], (weight * churned)[kept], size)
+        ended = _sums(renewals[kept], weight[kept], size)
+        renewed = np.append(np.cumsum(ended[:0:-1])[::-1], 0.0)
+        return self._learn(renewed, lost, float(weight.sum()))
+
+    def fit_retention(self, table: pd.DataFrame) -> Self:
+        """Find the parameters by maximum likelihood from counts of survivors by period.
+
+        Parameters
+        ----------
+        table : DataFrame
+            ``period`` 0, 1, 2, ... and ``survivors``, how many customers of the cohort are left after so many
+            renewal opportunities. With a column ``cohort`` several cohorts are learnt from together. A cohort
+            that is first seen at a later period counts from there.
+
+        Raises
+        ------
+        DataError
+            If a column is missing, a period does not follow the one before it, or survivors increase.
+        FitError
+            If nobody churned or nobody renewed, or the search does not converge.
+
+        Warns
+        -----
+        FitWarning
+            If only one renewal opportunity is seen, so that all churn with one probability.
+        """
+        period, survivors = numeric_column(table, "period"), numeric_column(table, "survivors")
+        refuse_rows(table, "period", np.floor(period) != period, "is not a whole number")
+        refuse_rows(table, "period", period > _MOST_PERIODS, f"is above {_MOST_PERIODS:,}")
+        cohort = np.zeros(len(table), dtype=np.int64)
+        if "cohort" in table.columns:
+            cohort = pd.factorize(table["cohort"])[0]
+            refuse_rows(table, "cohort", cohort < 0, "is missing")
+        order = np.lexsort((period, cohort))
+        table, period, survivors = table.iloc[order], period[order], survivors[order]
+        follows = np.diff(cohort[order], prepend=-1) == 0
+        gap = follows & (np.diff(period, prepend=0.0) != 1)
+        refuse_rows(table, "period", gap, "does not follow the period before it in its cohort")
+        rises = follows & (np.diff(survivors, prepend=0.0) > 0)
+        refuse_rows(table, "survivors", rises, "is greater than in the period before")
+        later = np.flatnonzero(follows)
+        made, size = period[later - 1].astype(np.int64), int(period.max()) + 1
+        renewed = _sums(made, survivors[later], size)
+        lost = _sums(made, survivors[later - 1] - survivors[later], size)
+        return self._learn(renewed, lost, float(survivors[~follows].sum()))
+
+    def survival(self, periods: ArrayLike) -> Floats:
+        """Share of a new cohort that is left after so many renewal opportunities, shape (n,)."""
+        check_is_fitted(self)
+        return formulas.survival(self.params_, _whole_numbers("periods", periods))
+
+    def retention_rate(self, periods: ArrayLike) -> Floats:
+        """Share of those left after t - 1 renewal opportunities who are left after t >= 1, shape (n,)."""
+        check_is_fitted(self)
+        return formulas.retention_rate(self.params_, _whole_numbers("periods", periods, least=1))
+
+    def renewal_probability(self, renewals: ArrayLike, horizon: int) -> Floats:
+        """P(renews at each of the next ``horizon`` opportunities | renewals so far), shape (n,)."""
+        check_is_fitted(self)
+        h = int(_whole_numbers("horizon", horizon)[0])
+        return formulas.renewal_probability(self.params_, _whole_numbers("renewals", renewals), h)
+
+    def expected_residual_periods(self, renewals: ArrayLike, horizon: int) -> Floats:
+        """E[further periods, of the next ``horizon``, that a customer stays | renewals so far], shape (n,).
+
+        The period under way does not count. Without a horizon it would be infinite for alpha <= 1.
+        """
+        check_is_fitted(self)
+        h = int(_whole_numbers("horizon", horizon)[0])
+        return formulas.discounted_renewals(self.params_, _whole_numbers("renewals", renewals), 0.0, h)
+
+    def discounted_expected_residual_lifetime(
+        self, renewals: ArrayLike, discount_rate_per_period: float
+    ) -> Floats:
+        """Present value of a unit paid at each further renewal (DERL), shape (n,).
+
+        Fader & Hardie (2010), Customer-Base Valuation in a Contractual Setting: The Perils of Ignoring
+        Heterogeneity, Marketing Science 29(1). Seen from just before the next renewal, whose payment is not
+        discounted; the period under way is paid already.
+
+        Parameters
+        ----------
+        renewals : array of int, shape (n,)
+            How often each customer has renewed.
+        discount_rate_per_period : float
+            Above 0.
+        """
+        check_is_fitted(self)
+        rate = discount_rate_per_period
+        if not isinstance(rate, int | float | np.number) or not 0 < rate < np.inf:
+            raise ParamsError(f"discount_rate_per_period is {rate!r}: give a finite number above 0")
+        made = _whole_numbers("renewals", renewals)
+        return (1.0 + float(rate)) * formulas.discounted_renewals(self.params_, made, float(rate))
+
+    def _learn(self, renewed: Floats, lost: Floats, customers: float) -> Self:
+        if not lost.any():
+            raise FitError("nobody churned: nothing to learn churn from; give more periods or customers")
+        if not renewed.any():
+            raise FitError("nobody renewed: nothing to learn retention from; give more periods or customers")
+        optimum, starts, fallback = _searched(renewed, lost)
+        if not optimum.converged:
+            raise FitError("the shifted beta-geometric did not converge: give more periods or customers")
+        params = dict(zip(_NAMES, np.exp(optimum.log_params).tolist(), strict=True))
+        log_scale = log_covariance(optimum.hessian)
+        self._take(self._name, params, log_scale)
+        self.log_likelihood_ = optimum.value
+        self.converged_ = optimum.converged
+        self.fit_report_ = {
+            "model": self._name,
+            "customers": customers,
+            "churned_customers": float(lost.sum()),
+            "renewal_opportunities": int(np.count_nonzero(renewed + lost)),
+            **_report(optimum, starts, bool(np.isfinite(log_scale).all()), float(lost.sum())),
+            "fallback": fallback,
+        }
+        if fallback is not None:
+            warnings.warn(fallback, FitWarning, stacklevel=3)
+        return self
+
+
+def _searched(renewed: Floats, lost: Floats) -> tuple[Optimum, int, str | None]:
+    """Maximum of the likelihood, the starts it took, and what stands in where there is none."""
+    likelihood = formulas.ShiftedBetaGeometricLikelihood(renewed, lost)
+    share = float(lost.sum() / (lost.sum() + renewed.sum()))
+    mean = np.log([share, 1.0 - share])
+    if np.count_nonzero(renewed + lost) > 1:
+        return *maximize_from(likelihood, [mean + shift for shift in (0.0, 2.0, -1.0, 5.0)]), None
+    end = mean + np.log(_NO_SPREAD)
+    flat = np.zeros((2, 2))
+    optimum = Optimum(end, likelihood(end)[0], flat, 0, True, np.array([False, False]))
+    return (
+        optimum,
+        0,
+        "only one renewal opportunity is seen: no spread to learn, all churn with one probability",
+    )
+
+
+def _report(optimum: Optimum, starts: int, told_apart: bool, churned: float) -> dict[str, Any]:
+    at_limit = [name for name, limit in zip(_NAMES, optimum.at_limit, strict=True) if limit]
+    said = []
+    if churned < _FEW:
+        said.append(f"only {churned:g} customers churned: the parameters are uncertain")
+    if at_limit:
+        said.append("retention does not rise with tenure: all churn with nearly one probability")
+    if not told_apart:
+        said.append("the data do not tell alpha and beta apart: they have no standard errors")
+    return {
+        "converged": optimum.converged,
+        "iterations": optimum.iterations,
+        "starts": starts,
+        "at_limit": at_limit,
+        "parameters_told_apart": told_apart,
+        "warnings": said,
+    }
+
+
+def _sums(groups: Integers, values: Floats, size: int) -> Floats:
+    return np.bincount(groups, weights=values, minlength=size).astype(np.float64)
+
+
+def _whole_numbers(name: str, values: ArrayLike, least: int = 0) -> Integers:
+    """Check counts of periods or renewals and return them, at least 1-d."""
+    numbers = np.atleast_1d(np.asarray(values))
+    usable = numbers.ndim == 1 and numbers.size > 0 and numbers.dtype.kind in "iuf"
+    if not usable or not ((numbers >= least) & (numbers <= _MOST_PERIODS) & (numbers % 1 == 0)).all():
+        raise DataError(f"{name} holds {values!r}: give whole numbers from {least} to {_MOST_PERIODS:,}")
+    return numbers.astype(np.int64)

@@ -1,0 +1,151 @@
+"""Which purchase model to believe: tried on earlier windows, for counts and for churn apart."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import date
+from itertools import combinations
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from guanxi.errors import FitError, FitWarning
+from guanxi.features.snapshots import SnapshotPlan
+from guanxi.models.by_name import REGULAR, TRANSACTION_MODELS, transaction_model
+from guanxi.models.transaction_model import TransactionModel
+from guanxi.periods import add_days
+
+Floats = NDArray[np.float64]
+Snapshots = Callable[[date], pd.DataFrame]
+
+USUAL = "bg_nbd"
+_WINDOWS = 3
+_TARGETS = {"counts": "Poisson deviance", "churn": "log loss"}
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The models whose mean is taken, and why.
+
+    Attributes
+    ----------
+    counts, churn : tuple of str
+        Names of models as in ``clv.model``.
+    losses : pandas.DataFrame or None
+        ``cutoff, target, model, loss`` on earlier windows; means of models as ``a + b``.
+    reason : str
+    """
+
+    counts: tuple[str, ...]
+    churn: tuple[str, ...]
+    losses: pd.DataFrame | None
+    reason: str
+
+    @property
+    def names(self) -> list[str]:
+        """All models needed, each once."""
+        return list(dict.fromkeys([*self.counts, *self.churn]))
+
+
+def only(name: str, reason: str) -> Choice:
+    """One model for everything."""
+    return Choice((name,), (name,), None, reason)
+
+
+def choose_models(plan: SnapshotPlan | None, first_day: date, snapshots: Snapshots) -> Choice:
+    """Fit every model at earlier cutoffs and compare their forecasts of the windows that followed.
+
+    Each model, the mean of each two and the mean of all compete; of equals the first wins. In-sample
+    likelihood would be a poor judge: it rewards what a model says of the past. Windows do not overlap; at
+    most three are tried.
+
+    Parameters
+    ----------
+    plan : SnapshotPlan or None
+    first_day : date
+    snapshots : callable
+        Features (with ``log_gap_sum``) and outcomes at a cutoff.
+    """
+    if plan is None:
+        return only(USUAL, f"the history holds no earlier window to compare models on: {USUAL}")
+    cutoffs = _cutoffs(plan, first_day)
+    losses = pd.concat([_losses(day, snapshots(day), plan.window_days) for day in cutoffs], ignore_index=True)
+    if losses.empty:
+        return only(USUAL, f"no model could be fitted at an earlier cutoff: {USUAL}")
+    tried = losses.groupby(["target", "model"], sort=False)["loss"].agg(["mean", "count"])
+    tried = tried[tried["count"] == tried["count"].max()]["mean"]
+    best = {target: str(tried[target].idxmin()) for target in _TARGETS}
+    said = [_said(target, tried[target].sort_values(), best[target]) for target in _TARGETS]
+    windows = f"on {losses['cutoff'].nunique()} earlier windows of {plan.window_days} days"
+    counts, churn = (tuple(best[target].split(" + ")) for target in _TARGETS)
+    return Choice(counts, churn, losses, f"{'; '.join(said)}; {windows}")
+
+
+def fit_quietly(model: TransactionModel, rfm: pd.DataFrame) -> TransactionModel:
+    """Fit; a model that stands in is told by ``fit_report_``."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FitWarning)
+        return model.fit(rfm)
+
+
+def _cutoffs(plan: SnapshotPlan, first_day: date) -> list[date]:
+    """List ends of history before windows that do not overlap, each with a window's length of history."""
+    cutoffs = [add_days(plan.validation, -plan.window_days * i) for i in range(_WINDOWS)]
+    kept = [day for day in cutoffs if (day - first_day).days >= plan.window_days]
+    return kept or [plan.validation]
+
+
+def _losses(cutoff: date, rows: pd.DataFrame, window_days: int) -> pd.DataFrame:
+    forecasts = _forecasts(rows, float(window_days))
+    table = []
+    for model in _contenders(list(forecasts)):
+        expected, silent = (
+            np.mean(values, axis=0) for values in zip(*(forecasts[m] for m in model), strict=True)
+        )
+        for target, loss in (
+            ("counts", _poisson_deviance(rows["purchases"].to_numpy(), expected)),
+            ("churn", _log_loss(rows["churned"].to_numpy(), silent)),
+        ):
+            table.append({"cutoff": cutoff, "target": target, "model": " + ".join(model), "loss": loss})
+    return pd.DataFrame(table)
+
+
+def _forecasts(rows: pd.DataFrame, window: float) -> dict[str, tuple[Floats, Floats]]:
+    """Forecast purchases and the probability of none by every model, or by what stands in for it."""
+    forecasts = {}
+    for name in TRANSACTION_MODELS:
+        if name in REGULAR and (rows.loc[rows["frequency"] > 0, "recency"] <= 0).any():
+            continue
+        try:
+            model = fit_quietly(transaction_model(name), rows)
+        except FitError:
+            continue
+        expected = model.expected_purchases(rows, window)
+        forecasts[name] = (expected, model.probability_no_purchase(rows, window))
+    return forecasts
+
+
+def _contenders(names: Sequence[str]) -> list[tuple[str, ...]]:
+    every = [tuple(names)] if len(names) > 2 else []
+    return [*((name,) for name in names), *combinations(names, 2), *every]
+
+
+def _poisson_deviance(actual: Floats, expected: Floats) -> float:
+    from sklearn.metrics import mean_poisson_deviance
+
+    return float(mean_poisson_deviance(actual, np.maximum(expected, 1e-12)))
+
+
+def _log_loss(actual: Floats, probability: Floats) -> float:
+    from sklearn.metrics import log_loss
+
+    return float(log_loss(actual, np.clip(probability, 1e-12, 1.0 - 1e-12), labels=[0.0, 1.0]))
+
+
+def _said(target: str, ranked: pd.Series, best: str) -> str:
+    name = best if " + " not in best else f"the mean of {best}"
+    usual = f", {USUAL} {ranked[USUAL]:.4f}" if USUAL in ranked.index and best != USUAL else ""
+    return f"{target} by {name} ({_TARGETS[target]} {ranked[best]:.4f}{usual})"
