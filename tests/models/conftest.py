@@ -61,18 +61,6 @@ def small_rfm() -> pd.DataFrame:
 
 
 @pytest.fixture
-def cdnow_params() -> dict[str, float]:
-    """BG/NBD on CDNOW: Fader, Hardie & Lee (2005), digits of the CLVTools tests."""
-    return {"r": 0.2425945, "alpha": 4.4136019, "a": 0.7929199, "b": 2.4258881}
-
-
-@pytest.fixture
-def cdnow_spend_params() -> dict[str, float]:
-    """Gamma-Gamma on CDNOW: Fader & Hardie, note 025."""
-    return {"p": 6.25, "q": 3.74, "v": 15.44}
-
-
-@pytest.fixture
 def random_histories() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     generator = np.random.default_rng(5)
     x = generator.integers(0, 12, 40).astype(float)

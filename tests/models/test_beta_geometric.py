@@ -69,7 +69,7 @@ def test_series_equals_quadrature(r, x, a, b, ratio):
 def test_regular_gaps_equal_the_sum_over_counts(shape, a, b, ratio, k, data):
     hidden = data.draw(st.integers(0, k - 1))
     value = _one(shape, a, b, ratio, regularity=k, hidden=hidden)
-    # The sum over the roots of unity cancels to rounding: small expectations are exact to 1e-12 of a purchase.
+    # The sum over the roots of unity cancels to rounding: small values are exact to 1e-12 of a purchase.
     assert value == pytest.approx(_by_counting(shape, a, b, ratio, k, hidden), rel=1e-8, abs=1e-12)
 
 

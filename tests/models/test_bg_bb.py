@@ -355,7 +355,7 @@ def test_unusable_counts_are_refused(fitted, simulated, number):
 
 @pytest.mark.parametrize("rate", [-0.1, 0.0, np.nan, np.inf, "1"])
 def test_unusable_discount_rates_are_refused(fitted, simulated, rate):
-    with pytest.raises(ParamsError, match="discount_rate_per_opportunity is"):
+    with pytest.raises(ParamsError, match="discount_rate is"):
         fitted.discounted_expected_residual_transactions(simulated, rate)
 
 

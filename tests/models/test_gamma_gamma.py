@@ -14,13 +14,16 @@ from scipy.stats import pearsonr, spearmanr
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 
-from guanxi.errors import FitError, GuanxiError
+from guanxi.errors import FitError, FitWarning, GuanxiError
 from guanxi.models import GammaGamma
 from guanxi.models.formulas.gamma_gamma import GAMMA_GAMMA
 from guanxi.models.formulas.log_normal_spend import LOG_NORMAL
 from guanxi.models.independence import frequency_spend_correlation
 from guanxi.models.maximum_likelihood import maximize_from
 from guanxi.simulation import simulate_bg_nbd
+
+# Fallbacks and dependence are warned of; what is said is tested by the report.
+pytestmark = pytest.mark.filterwarnings("ignore::guanxi.errors.FitWarning")
 
 TRUTH = {"p": 6.0, "q": 4.0, "v": 15.0}
 PURCHASES = {"r": 1.0, "alpha": 10.0, "a": 0.8, "b": 2.5}
@@ -121,6 +124,11 @@ def test_what_gamma_gamma_cannot_carry_falls_back_to_the_own_mean(rfm, reason):
     assert 0.8 * spent < rfm["frequency"] @ model.expected_spend(rfm) < 1.001 * spent
 
 
+def test_a_fallback_is_warned_of():
+    with pytest.warns(FitWarning, match="all mean amounts are equal"):
+        GammaGamma().fit(_amounts(5.0, 5.0, 5.0))
+
+
 def test_no_convergence_falls_back(monkeypatch, simulated):
     def stuck(objective, starts):
         optimum, used = maximize_from(objective, starts)
@@ -168,7 +176,9 @@ class TestIndependence:
     def test_dependence_is_said_with_what_it_does(self, power, said):
         rfm = _spread(6.0, 8.0, 15.0)
         rfm["monetary_value"] *= rfm["frequency"] ** power
-        assert re.search(said, GammaGamma().fit(rfm).fit_report_["warnings"][0])
+        with pytest.warns(FitWarning, match=said):
+            model = GammaGamma().fit(rfm)
+        assert re.search(said, model.fit_report_["warnings"][0])
 
     def test_what_the_warning_says_is_so(self):
         # Amounts grow with the purchase rate: newcomers' true mean is below, frequent customers' above.

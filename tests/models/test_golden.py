@@ -59,11 +59,11 @@ def test_cdnow_recipe_of_fader_hardie_lee_2005(cdnow_sample):
     assert cdnow_sample["frequency"].sum() == 2457
 
 
-# --- BG/NBD --------------------------------------------------------------------------------------------------
+# --- BG/NBD ------------------------------------------------------------------------------------------------
 # CLVTools and BTYD stop a little short of the maximum: at CLVTools' digits the slope of the log-likelihood is
-# 5e-4 for BG/NBD (here below 1e-9), BTYD's gradient is numerical, and neither prints the parameters behind its
-# predictions. Their last one or two printed digits are where the search stopped: what is fitted agrees to five
-# digits, and its likelihood may not be worse than theirs at their own parameters.
+# 5e-4 for BG/NBD (here below 1e-9), BTYD's gradient is numerical, and the parameters behind its predictions
+# are not printed. Their last one or two printed digits are where the search stopped: what is fitted agrees
+# to five digits, and its likelihood may not be worse than theirs at their own parameters.
 
 
 def test_bg_nbd_parameters_fader_hardie_lee_2005(bg_nbd):
@@ -113,7 +113,7 @@ def test_bg_nbd_overflow_clvtools_tests():
     assert np.isfinite(BG_NBD.expected_purchases(CLVTOOLS_BG_NBD, *history, 52.0))
 
 
-# --- MBG/NBD -------------------------------------------------------------------------------------------------
+# --- MBG/NBD -----------------------------------------------------------------------------------------------
 
 
 def test_mbg_nbd_parameters_btydplus_via_lifetimes_tests(cdnow_sample):
@@ -127,7 +127,7 @@ def test_mbg_nbd_log_likelihood_of_one_customer_pymc_marketing_tests():
     assert values == pytest.approx([-0.41793, 100.7869], abs=5e-5)
 
 
-# --- Pareto/NBD ----------------------------------------------------------------------------------------------
+# --- Pareto/NBD --------------------------------------------------------------------------------------------
 
 
 def test_pareto_nbd_parameters_fader_hardie_2005(pareto_nbd):
@@ -166,7 +166,7 @@ def test_pareto_nbd_log_likelihood_of_one_customer_pymc_marketing_tests():
     assert PARETO_NBD.log_likelihood(params, 1, 1.5, 12)[0].round(8) == -4.00694866
 
 
-# --- NBD and GGom/NBD ----------------------------------------------------------------------------------------
+# --- NBD and GGom/NBD --------------------------------------------------------------------------------------
 
 
 def test_nbd_parameters_refitted(cdnow_sample):
@@ -182,7 +182,7 @@ def test_ggom_nbd_is_as_likely_as_pareto_nbd_on_cdnow(cdnow_sample, pareto_nbd):
     assert round(model.log_likelihood_, 3) == -9594.976
 
 
-# --- Gamma-Gamma ---------------------------------------------------------------------------------------------
+# --- Gamma-Gamma -------------------------------------------------------------------------------------------
 
 
 def test_gamma_gamma_parameters_fader_hardie_note_025(spend):

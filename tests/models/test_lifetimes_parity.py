@@ -1,4 +1,4 @@
-"""Predictions against the archived reference, lifetimes, on CDNOW with the same parameters; the ways between."""
+"""lifetimes, the archived reference: its predictions on CDNOW, its engine, and the ways to it and back."""
 
 from __future__ import annotations
 
@@ -122,7 +122,7 @@ def test_customer_lifetime_value(spend, lifetimes, cdnow_sample, name):
     np.testing.assert_allclose(values, expected, rtol=RELATIVE)
 
 
-# --- lifetimes as engine -------------------------------------------------------------------------------------
+# --- lifetimes as engine -----------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("name", MODELS)
@@ -142,7 +142,7 @@ def test_lifetimes_engine_takes_weights(cdnow_sample):
     assert by_weight.params_ == pytest.approx(by_rows.params_, rel=1e-3)
 
 
-# --- the ways between ----------------------------------------------------------------------------------------
+# --- the ways between --------------------------------------------------------------------------------------
 
 
 def test_to_lifetimes_and_back_keeps_the_parameters(both, cdnow_sample):

@@ -13,7 +13,7 @@ from scipy.special import hyperu
 from guanxi.models.formulas.processes import PROCESSES
 
 SPANS = {
-    "k": st.integers(1, 4),
+    "k": st.integers(1, 3),
     "r": st.floats(0.05, 5),
     "alpha": st.floats(0.5, 50),
     "a": st.floats(0.05, 5),
@@ -38,7 +38,8 @@ every_process = pytest.mark.parametrize("process", PROCESSES.values(), ids=list(
 with_dropout = pytest.mark.parametrize(
     "process", [each for name, each in PROCESSES.items() if name != "nbd"], ids=lambda each: each.name
 )
-law = settings(deadline=None, max_examples=30, derandomize=True)
+law = settings(deadline=None, max_examples=30)
+heavy_law = settings(deadline=None, max_examples=12)
 
 
 def params_of(process):
@@ -85,13 +86,13 @@ def test_expected_purchases_rise_from_zero_with_the_horizon(process, data, histo
 
 
 @every_process
-@law
+@heavy_law
 @given(data=st.data(), x=st.integers(0, 10), horizon=st.floats(0.5, 20))
 def test_distribution_sums_to_one_with_the_expected_purchases_as_mean(process, data, x, horizon):
     params = data.draw(params_of(process).filter(lambda params: params["alpha"] > 5 and params["r"] < 3))
     history = [np.array([value]) for value in (float(x), 30.0 if x else 0.0, 40.0)]
-    distribution = process.count_distribution(params, *history, horizon, 300)[0]
-    n = np.arange(301.0)
+    distribution = process.count_distribution(params, *history, horizon, 200)[0]
+    n = np.arange(201.0)
     assert distribution.sum() == pytest.approx(1.0, abs=1e-9)
     expected = process.expected_purchases(params, *history, horizon)[0]
     assert n @ distribution == pytest.approx(expected, rel=1e-7)
@@ -151,7 +152,7 @@ def test_time_unit_shifts_the_log_likelihood_only(process, data, history, factor
 @given(data=st.data(), history=histories(), q=st.floats(0.01, 0.9))
 def test_next_purchase_quantile_inverts_the_waiting_time(process, data, history, q):
     params = data.draw(params_of(process))
-    never = {"a": 1e-12, "s": 1e-12}  # given no dropout before it
+    never = {"a": 1e-60, "s": 1e-60}  # given no dropout before it
     staying = {name: never.get(name, value) for name, value in params.items()}
     wait = process.next_purchase_quantile(params, *history, q)
     none, some = process.log_silence_alive(staying, *history, wait)
@@ -169,7 +170,7 @@ def test_next_purchase_quantile_inverts_the_waiting_time(process, data, history,
 )
 def test_discounted_purchases_lie_between_sums_over_many_short_periods(process, data, history, rate, horizon):
     params = data.draw(params_of(process))
-    ends = np.linspace(0.0, 1.0, 101) ** 2 * horizon  # short periods first: there purchases come fast
+    ends = np.linspace(0.0, 1.0, 51) ** 2 * horizon  # short periods first: there purchases come fast
     made = np.diff(process.expected_purchases(params, *history, ends))
     most, least = (made @ np.exp(-rate * times) for times in (ends[:-1], ends[1:]))
     value = process.discounted_purchases(params, *history, rate, horizon)[0]
@@ -177,9 +178,8 @@ def test_discounted_purchases_lie_between_sums_over_many_short_periods(process, 
 
 
 @every_process
-@pytest.mark.parametrize("rate", [1e-3, 0.0027])
-def test_discounted_purchases_of_a_long_horizon_tend_to_those_of_an_endless_one(process, rate):
-    params = cdnow_like(process)
+def test_discounted_purchases_of_a_long_horizon_tend_to_those_of_an_endless_one(process):
+    params, rate = cdnow_like(process), 1e-3
     rows = np.array([(0.0, 0.0, 30.0), (4.0, 20.0, 30.0), (26.0, 30.857, 31.0)]).T
     endless = process.discounted_purchases(params, *rows, rate)
     by_horizon = [process.discounted_purchases(params, *rows, rate, times / rate) for times in (2, 8, 40)]
@@ -208,7 +208,7 @@ def test_dert_of_pareto_nbd_is_the_closed_form_of_fader_hardie_lee_2005(data, ra
         assert value == pytest.approx(purchases * z**s * hyperu(s, s, z), rel=1e-8)
 
 
-# --- one model at its limit is another -----------------------------------------------------------------------
+# --- one model at its limit is another ---------------------------------------------------------------------
 
 LIMITS = {
     "bg_nbd to nbd": ("bg_nbd", {"a": 1e-60, "b": 1.0}, "nbd", {}),
@@ -249,7 +249,7 @@ def test_at_its_limit_a_model_is_another(name, own, limit_name, limit_own, r, al
         )
 
 
-# --- extremes ------------------------------------------------------------------------------------------------
+# --- extremes ----------------------------------------------------------------------------------------------
 
 EXTREME_HISTORIES = {
     "CLVTools": (221.0, 103.42857, 103.57143),
@@ -310,7 +310,7 @@ def test_formulas_broadcast(process):
 
 
 @every_process
-@law
+@heavy_law
 @given(data=st.data(), rows=st.lists(histories(), min_size=2, max_size=30))
 def test_rows_do_not_depend_on_their_neighbours(process, data, rows):
     params = data.draw(params_of(process))

@@ -45,9 +45,8 @@ def test_windows_are_earlier_and_do_not_overlap(automatic, day):
     plan = automatic.plan
     cutoffs = sorted(automatic.choice.losses["cutoff"].unique(), reverse=True)
     assert cutoffs[0] + timedelta(days=plan.window_days) <= day
-    assert all(
-        later - earlier >= timedelta(days=plan.window_days) for later, earlier in zip(cutoffs, cutoffs[1:])
-    )
+    apart = [later - earlier for later, earlier in pairwise(cutoffs)]
+    assert all(gap >= timedelta(days=plan.window_days) for gap in apart)
 
 
 def test_nothing_after_the_training_day_is_looked_at(automatic, day, quick_params):

@@ -102,7 +102,7 @@ def _page(training: Training, predictions: pd.DataFrame) -> str:
                 ("churn model", training.served.churn_reason),
             ],
             rejected=pd.DataFrame(usability.rejected, columns=["rule", "lines", "share"]),
-            warnings=[*usability.warnings, *training.served.findings],
+            warnings=[*usability.warnings, *training.findings],
             predictions=predictions,
             holdout=holdout.table,
             holdout_window=(add_days(holdout.cutoff, 1), holdout.end),

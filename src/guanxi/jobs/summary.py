@@ -26,7 +26,8 @@ def of_training(training: Training) -> str:
         f"bias of the total {_pair(training, 'purchases', 'bias', '+.1%')}",
         f"  spend      mean absolute error {_pair(training, 'spend', 'mae', ',.2f')}, "
         f"best tenth captures {_pair(training, 'spend', 'top_decile_capture', '.1%')}",
-        *(f"  note: {finding}" for finding in training.served.findings),
+        *_chosen(training),
+        *(f"  note: {finding}" for finding in training.findings),
         "",
         f"Model {training.store.registered_model} version {training.version} is {_standing(training)}.",
     ]
@@ -82,6 +83,11 @@ def _pair(training: Training, target: str, metric: str, form: str) -> str:
 
 def _alone(training: Training, metric: str) -> str:
     return _number(training.holdout.value("churn", metric, PURCHASE_MODEL), ".3f")
+
+
+def _chosen(training: Training) -> list[str]:
+    automatic = training.params.clv.model == "auto"
+    return [f"  chosen: {training.served.choice.reason}"] if automatic else []
 
 
 def _model(training: Training) -> str:

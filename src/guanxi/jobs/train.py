@@ -17,7 +17,7 @@ from guanxi.jobs.progress import Progress
 from guanxi.jobs.validate import open_log
 from guanxi.models.drivers import explain_churn
 from guanxi.params import Params, load_params, override
-from guanxi.pipeline.fit import FittedModels, fit_models
+from guanxi.pipeline.fit import FittedModels, findings, fit_models
 from guanxi.registry import models as registry
 from guanxi.registry.log import TrainingRecord, log_training
 from guanxi.registry.store import Store, check_store, open_store
@@ -43,6 +43,8 @@ class Training:
         The twin, fitted a horizon earlier, against what happened since.
     served : FittedModels
     usability : Usability
+    findings : list of str
+        What the fits found that one must know, such as a model that stands in for another.
     params : Params
     """
 
@@ -55,6 +57,7 @@ class Training:
     holdout: Holdout
     served: FittedModels = field(repr=False)
     usability: Usability = field(repr=False)
+    findings: list[str] = field(repr=False)
     params: Params = field(repr=False)
     store: Store = field(repr=False)
     explanation: Any = field(repr=False)
@@ -151,6 +154,7 @@ def train_log(
         holdout=holdout,
         served=served,
         usability=usability,
+        findings=findings(served, twin),
         params=params,
         store=store,
         explanation=explanation,

@@ -159,7 +159,7 @@ class BetaGeoBetaBinomial(ParametricModel):
         return self._each(rfm, lambda x, t_x, T: bg_bb.probability_no_purchase(self.params_, x, t_x, T, h))
 
     def discounted_expected_residual_transactions(
-        self, rfm: pd.DataFrame, discount_rate_per_opportunity: float, horizon: int | None = None
+        self, rfm: pd.DataFrame, discount_rate: float, horizon: int | None = None
     ) -> Floats:
         """Present value of the transactions to come (DERT), shape (n,).
 
@@ -168,13 +168,13 @@ class BetaGeoBetaBinomial(ParametricModel):
         Parameters
         ----------
         rfm : DataFrame
-        discount_rate_per_opportunity : float
+        discount_rate : float
             From one opportunity to the next, above 0; 0 too where there is a horizon.
         horizon : int, optional
             How many opportunities count; all by default.
         """
         h = None if horizon is None else _whole("horizon", horizon)
-        rate = _checked_rate(discount_rate_per_opportunity, endless=h is None)
+        rate = _checked_rate(discount_rate, endless=h is None)
         return self._each(rfm, lambda x, t_x, T: bg_bb.discounted_purchases(self.params_, x, t_x, T, rate, h))
 
     def _each(self, rfm: pd.DataFrame, formula: Callable[[Floats, Floats, Floats], Floats]) -> Floats:
@@ -209,7 +209,7 @@ def _checked_rate(rate: float, *, endless: bool) -> float:
     number = isinstance(rate, int | float | np.number) and np.isfinite(rate)
     if not number or rate < 0 or (endless and rate == 0):
         least = "above 0, or a horizon" if endless else "of at least 0"
-        raise ParamsError(f"discount_rate_per_opportunity is {rate!r}: give a finite number {least}")
+        raise ParamsError(f"discount_rate is {rate!r}: give a finite number {least}")
     return float(rate)
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
-from typing import ClassVar, Literal
+from numbers import Real
+from typing import Any, ClassVar, Literal
 
 import pandas as pd
 
@@ -12,9 +12,12 @@ from guanxi.errors import DataError, FitError, ParamsError
 from guanxi.models import lifetimes_engine
 from guanxi.models.fitting import Fit, at_params, fit_process
 from guanxi.models.formulas.processes import PROCESSES
-from guanxi.models.guards import Guarded, guarded
+from guanxi.models.guards import Guarded, fit_warnings, guarded
 from guanxi.models.histories import Histories
+from guanxi.models.parametric_model import json_text
 from guanxi.models.transaction_model import TransactionModel
+
+_RESERVED = ("frequency", "recency", "T", "monetary_value", "log_gap_sum")
 
 
 class CovariateModel(TransactionModel):
@@ -48,18 +51,23 @@ class CovariateModel(TransactionModel):
         """Write the fitted model as JSON; a table of covariates becomes the names of its columns."""
         document = self._document()
         document["arguments"]["covariates"] = self._covariate_names() or None
-        return json.dumps(document)
+        return json_text(document)
 
-    def _covariate_names(self) -> list[str]:
+    def _covariate_names(self) -> list[Any]:
         if self.covariates is None:
             return []
         if isinstance(self.covariates, str):
             raise ParamsError(f"covariates is {self.covariates!r}: give a list of names, or a table")
-        return [str(name) for name in self.covariates]
+        names = list(self.covariates)
+        for name in names:
+            if name in _RESERVED or names.count(name) > 1:
+                what = "stands twice" if name not in _RESERVED else "is a column of the history"
+                raise ParamsError(f"covariate {name!r} {what}: give every covariate once, under its own name")
+        return names
 
     def _with_covariates(self, rfm: pd.DataFrame) -> pd.DataFrame:
         table = self.covariates
-        if not isinstance(table, pd.DataFrame) or set(table.columns) <= set(rfm.columns):
+        if not isinstance(table, pd.DataFrame):
             return rfm
         missing = rfm.index.difference(table.index)
         if len(missing):
@@ -67,7 +75,7 @@ class CovariateModel(TransactionModel):
             raise DataError(f"the covariates lack {len(missing)} of {len(rfm)} customers (first: {first})")
         if not table.index.is_unique:
             twice = table.index[table.index.duplicated()][0]
-            raise DataError(f"the covariates have customer {twice!r} twice: keep one row for each")
+            raise DataError(f"the covariates have customer {twice} twice: keep one row for each")
         return rfm.drop(columns=rfm.columns.intersection(table.columns)).join(table)
 
     def _search(self, histories: Histories) -> Guarded:
@@ -78,13 +86,16 @@ class CovariateModel(TransactionModel):
             if names:
                 raise ParamsError("lifetimes takes no covariates: use engine='guanxi'")
             params = lifetimes_engine.fit(self._name, *histories.columns)
-            return Guarded(at_params(PROCESSES[self._name], histories, params), None, [])
+            fit = at_params(PROCESSES[self._name], histories, params)
+            return Guarded(fit, None, fit_warnings(fit, histories))
         if not names:
             return guarded(fit_process(PROCESSES[self._name], histories), histories)
-        return Guarded(self._fit_covariates(histories, names), None, [])
+        fit = self._fit_covariates(histories, names)
+        return Guarded(fit, None, fit_warnings(fit, histories))
 
-    def _fit_covariates(self, histories: Histories, names: list[str]) -> Fit:
-        if not self.penalty >= 0.0:
+    def _fit_covariates(self, histories: Histories, names: list[Any]) -> Fit:
+        penalty: Any = self.penalty
+        if not isinstance(penalty, Real) or not float(penalty) >= 0.0:
             raise ParamsError(f"penalty is {self.penalty!r}: give a number of at least 0")
         chosen = dict.fromkeys(self._covariate_parameters, names)
         process = PROCESSES[self._name]

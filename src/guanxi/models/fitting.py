@@ -79,26 +79,28 @@ def fit_process(
     likelihood = _likelihood(process, histories, k, covariates, penalty)
     starts = [np.append(each, np.zeros(coefficients)) for each in starting_values(process, histories, k)]
     starts = starts if start is None else [start]
+    centre = None
     sample = _SAMPLE if isinstance(likelihood, BetaGeometricLikelihood) else _SAMPLE_ROWWISE
     if len(histories.weight) > 2 * sample:
         part = histories.every(len(histories.weight) // sample)
-        sampled = maximize(_likelihood(process, part, k, covariates, penalty), starts[0])
+        centre = starts[0]
+        sampled = maximize(_likelihood(process, part, k, covariates, penalty), centre)
         starts = [sampled.log_params, *starts]
-    optimum, used = maximize_from(likelihood, starts)
+    optimum, used = maximize_from(likelihood, starts, centre)
     theta, hessian = _on_original_scale(optimum.log_params, optimum.hessian, process, covariates, histories)
     plain = [name for name in process.parameters if name != "k"]
     params = {"k": float(k)} if "k" in process.parameters else {}
     params |= dict(zip(plain, np.exp(theta[: len(plain)]).tolist(), strict=True))
     names = [f"{parameter}:{name}" for parameter in plain for name in covariates.get(parameter, ())]
     params |= dict(zip(names, theta[len(plain) :].tolist(), strict=True))
-    fixed = optimum.log_params[len(plain) :]
+    slopes = optimum.log_params[len(plain) :]
     limits = zip([*plain, *names], optimum.at_limit, strict=True)
     report = {
         "iterations": optimum.iterations,
         "starts": used,
         "at_limit": [name for name, limit in limits if limit],
     }
-    value = optimum.value + 0.5 * penalty * float(fixed @ fixed)
+    value = optimum.value + 0.5 * penalty * float(slopes @ slopes)
     return Fit(process, params, value, hessian, optimum.converged, report)
 
 
@@ -122,7 +124,7 @@ def fit_regularity(process: BetaGeometricProcess, histories: Histories) -> Fit:
     best: Fit | None = None
     worse = 0
     for k in _REGULARITIES:
-        fit = fit_process(process, histories, k=k, start=_scaled(best, k))
+        fit = fit_process(process, histories, k=k, start=_start(process, histories, best, k))
         if best is None or (fit.converged and fit.log_likelihood > best.log_likelihood):
             best, worse = fit, 0
         else:
@@ -135,13 +137,15 @@ def fit_regularity(process: BetaGeometricProcess, histories: Histories) -> Fit:
     return best
 
 
-def _scaled(fit: Fit | None, k: int) -> Floats | None:
+def _start(process: PurchaseProcess, histories: Histories, fit: Fit | None, k: int) -> Floats | None:
     """Where to start with another k: events k times as frequent give the same gaps.
 
     From a fit at the edge of its search another would run on to where rounding hides the likelihood.
     """
-    if fit is None or fit.report["at_limit"]:
+    if fit is None:
         return None
+    if fit.report["at_limit"]:
+        return starting_values(process, histories, k)[0]
     params = {**fit.params, "alpha": fit.params["alpha"] * fit.params["k"] / k}
     return np.log([value for name, value in params.items() if name != "k"])
 

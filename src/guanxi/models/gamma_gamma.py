@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any, Self
 
 import numpy as np
@@ -9,7 +10,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils.validation import check_is_fitted
 
-from guanxi.errors import FitError
+from guanxi.errors import FitError, FitWarning
 from guanxi.models.formulas.distinct import count_rows
 from guanxi.models.formulas.gamma_gamma import GAMMA_GAMMA, GammaGammaLikelihood
 from guanxi.models.formulas.log_normal_spend import LOG_NORMAL, fit_log_normal
@@ -89,6 +90,11 @@ class GammaGamma(ParametricModel):
             If a column is missing or not one of counts and amounts.
         FitError
             If no customer has a repeat purchase with an amount.
+
+        Warns
+        -----
+        FitWarning
+            If own mean amounts stand in for Gamma-Gamma, or frequency and spend clearly go together.
         """
         (frequency, monetary_value), weight = count_rows(
             spend_columns(rfm), weight_column(sample_weight, rfm)
@@ -116,6 +122,9 @@ class GammaGamma(ParametricModel):
         if reason is not None:
             self._fall_back(*rows)
         self.fit_report_ |= {"model": self.process_.name, "fallback": reason}
+        for said in (reason, warning):
+            if said is not None:
+                warnings.warn(said, FitWarning, stacklevel=2)
         return self
 
     def expected_spend(self, rfm: pd.DataFrame) -> Floats:

@@ -24,6 +24,8 @@ _FEW_GAPS = 30  # with fewer there is no telling whether gaps are regular
 _SAME = 0.01  # log units: two models whose likelihoods are closer say the same
 _RARE_DROPOUT = 1e-3
 _EQUAL_RATES = 1e3  # at this r the purchase rates differ by 3 % among customers
+_HETEROGENEITY = {"r": "purchase rates", "a": "dropout probabilities", "s": "rates of leaving"}
+_SAMPLE = 2_000  # histories that k is looked for in
 _CLEARLY_REGULAR = 2.0  # log units
 
 
@@ -46,7 +48,7 @@ def guarded(fit: Fit, histories: Histories) -> Guarded:
     """
     simpler, reason = _simpler(fit, histories)
     if simpler is None:
-        return Guarded(fit, None, _warnings(fit, histories))
+        return Guarded(fit, None, fit_warnings(fit, histories))
     rest = guarded(simpler, histories)
     chain = reason if rest.fallback is None else f"{reason}; {rest.fallback}"
     return Guarded(rest.fit, chain, rest.warnings)
@@ -88,7 +90,12 @@ def _regular(fit: Fit, histories: Histories) -> Fit | None:
     first = fit.process.first if isinstance(fit.process, BetaGeometricProcess) else True
     if (histories.recency[histories.frequency > 0] <= 0).any():
         return None  # a gap of 0 has no regularity
-    regular = fit_regularity(MBG_CNBD if first else BG_CNBD, histories)
+    process = MBG_CNBD if first else BG_CNBD
+    size = len(histories.weight)
+    sample = histories if size <= 2 * _SAMPLE else histories.every(size // _SAMPLE)
+    regular = fit_regularity(process, sample)
+    if sample is not histories and regular.params["k"] > 1:
+        regular = fit_process(process, histories, k=int(regular.params["k"]))
     clearly = regular.log_likelihood > fit.log_likelihood + _CLEARLY_REGULAR
     return regular if regular.converged and regular.params["k"] > 1 and clearly else None
 
@@ -100,7 +107,8 @@ def _dropout_seen(fit: Fit, histories: Histories) -> float:
     return fit.params["a"] / (fit.params["a"] + fit.params["b"])
 
 
-def _warnings(fit: Fit, histories: Histories) -> list[str]:
+def fit_warnings(fit: Fit, histories: Histories) -> list[str]:
+    """Say what the user of a fit must know."""
     said = []
     if histories.repeat_customers < FEW_REPEATERS:
         said.append(
@@ -109,8 +117,16 @@ def _warnings(fit: Fit, histories: Histories) -> list[str]:
         )
     if fit.report["at_limit"]:
         said.append(_at_limit(fit.process, fit.report["at_limit"]))
+    hardly = [name for name in _HETEROGENEITY if fit.params.get(name, 0.0) >= _EQUAL_RATES]
+    said += [
+        f"{name} is {fit.params[name]:.3g}: customers' {_HETEROGENEITY[name]} hardly differ"
+        for name in hardly
+        if name not in fit.report["at_limit"]
+    ]
     if not np.isfinite(log_covariance(fit.hessian)).all():
         said.append("the data do not tell all parameters apart: standard errors are infinite")
+    if fit.process is not NBD and _dropout_seen(fit, histories) < _RARE_DROPOUT:
+        said.append("no sign that customers drop out")
     if "a" in fit.params and fit.params["a"] + fit.params["b"] < 1.0:
         said.append("a + b < 1: customers drop out almost at once or almost never")
     return said

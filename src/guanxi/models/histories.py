@@ -56,7 +56,7 @@ class Histories:
         return float(self.weight[self.frequency > 0].sum())
 
     def every(self, step: int) -> Histories:
-        """Every so manieth history."""
+        """Every step-th history."""
         rows = slice(None, None, step)
         gaps = None if self.log_gap_sum is None else self.log_gap_sum[rows]
         columns = dict(zip(("frequency", "recency", "T", "weight"), self.columns, strict=True))

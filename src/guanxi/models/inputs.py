@@ -70,7 +70,12 @@ def weight_column(sample_weight: ArrayLike | None, rfm: pd.DataFrame) -> Floats 
     """
     if sample_weight is None:
         return None
-    weight = np.asarray(sample_weight, dtype=np.float64)
+    try:
+        weight = np.asarray(sample_weight, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise DataError(
+            "sample_weight holds something else than numbers: give a number for each row"
+        ) from None
     if weight.shape != (len(rfm),):
         raise DataError(
             f"sample_weight has shape {weight.shape}: give a number for each of the {len(rfm)} rows"
@@ -106,8 +111,13 @@ def log_gap_column(rfm: pd.DataFrame) -> Floats:
         If it is not numeric or not finite, or not 0 where the frequency is 0.
     """
     column = numeric_column(rfm, "log_gap_sum", signed=True)
-    wrong = (column != 0) & (numeric_column(rfm, "frequency") == 0)
-    refuse_rows(rfm, "log_gap_sum", wrong, "is not 0 though frequency is 0")
+    frequency, recency = numeric_column(rfm, "frequency"), numeric_column(rfm, "recency")
+    refuse_rows(rfm, "log_gap_sum", (column != 0) & (frequency == 0), "is not 0 though frequency is 0")
+    # The mean of logarithms is at most the logarithm of the mean.
+    repeats = np.maximum(frequency, 1.0)
+    most = repeats * np.log(np.maximum(recency / repeats, 1e-300)) + 1e-6 * repeats
+    wrong = (frequency > 0) & (recency > 0) & (column > most)
+    refuse_rows(rfm, "log_gap_sum", wrong, "is more than recency allows (another time unit?)")
     return column
 
 
@@ -143,8 +153,12 @@ def numeric_column(rfm: Any, name: str, *, signed: bool = False) -> Floats:
         raise DataError(f"column {name!r} is missing: the customer table has {known}")
     if rfm.empty:
         raise DataError("the customer table has no rows: give at least one customer")
+    if (times := list(rfm.columns).count(name)) > 1:
+        raise DataError(f"column {name!r} stands {times} times: keep one")
     column = rfm[name]
-    if column.dtype.kind not in "iuf":
+    if column.dtype.kind not in ("iufb" if signed else "iuf"):
+        wrong = pd.to_numeric(column, errors="coerce").isna().to_numpy()
+        refuse_rows(rfm, name, wrong, f"holds {column.dtype}, which is no number")
         raise DataError(f"column {name!r} holds {column.dtype}: convert it to numbers")
     values = column.to_numpy(dtype=np.float64, na_value=np.nan)
     refuse_rows(rfm, name, ~np.isfinite(values), "is missing or infinite")

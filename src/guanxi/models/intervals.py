@@ -22,7 +22,8 @@ def prediction_intervals(
 
     They hold what is not known of a customer (alive or not, rates, purchases, amounts: the posterior
     predictive distribution) and what the data leave open of the parameters (a normal approximation on the log
-    scale). Nothing is drawn at random.
+    scale). Where the data do not tell all parameters apart, or the model came from lifetimes, there is no
+    covariance and the parameters count as certain. Nothing is drawn at random.
 
     Parameters
     ----------
@@ -59,8 +60,8 @@ def prediction_intervals(
     """
     if not 0.0 < level < 1.0:
         raise ParamsError(f"level is {level!r}: give a probability between 0 and 1, like 0.9")
-    if transactions_model._covariate_names():
-        raise ParamsError("intervals take no covariates yet: fit the purchase model without them")
+    if not isinstance(transactions_model, TransactionModel) or transactions_model._covariate_names():
+        raise ParamsError("intervals need a model in continuous time without covariates, as BetaGeoNBD()")
     frequency, recency, T = history_columns(rfm)
     ends = posterior.interval(
         [(transactions_model.process_, transactions_model.params_, transactions_model.log_covariance_)],

@@ -8,10 +8,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from guanxi.errors import ParamsError
+from guanxi.errors import DataError, ParamsError
 from guanxi.models.formulas.distinct import distinct_rows
 from guanxi.models.formulas.lifetime_value import discounted
-from guanxi.models.inputs import checked_horizon, covariate_columns, history_columns
+from guanxi.models.inputs import checked_horizon, history_columns
 from guanxi.models.transaction_model import TransactionModel
 from guanxi.periods import DAYS_PER_YEAR, days_per_unit, discount_period
 
@@ -92,7 +92,7 @@ def customer_lifetime_value(
         spend_model.expected_spend(rfm),
         checked_horizon(horizon),
         annual_discount_rate=rate,
-        margin=margin,
+        margin=_checked_margin(margin, rfm),
         period=discount_period(time_unit),
         year=DAYS_PER_YEAR / days_per_unit(time_unit),
     )
@@ -146,19 +146,31 @@ def customer_equity(
     >>> equity > customer_equity(purchases, amounts, rfm, 0.1, horizon=52.0, time_unit="W") > 0
     True
     """
-    rate = float(np.log1p(_checked_rate(annual_discount_rate))) * days_per_unit(time_unit) / DAYS_PER_YEAR
+    if _checked_rate(annual_discount_rate) <= 0.0 and np.isinf(horizon):
+        raise ParamsError(
+            "annual_discount_rate is 0 or less with an endless horizon: give more, or a horizon"
+        )
+    if annual_discount_rate < 0.0:
+        raise ParamsError(f"annual_discount_rate is {annual_discount_rate!r}: give a number of at least 0")
+    rate = float(np.log1p(annual_discount_rate)) * days_per_unit(time_unit) / DAYS_PER_YEAR
     histories, inverse = _distinct_histories(transactions_model, rfm)
     purchases = transactions_model.discounted_expected_residual_transactions(histories, rate, horizon)
-    return float((purchases[inverse] * spend_model.expected_spend(rfm) * np.asarray(margin)).sum())
+    return float((purchases[inverse] * spend_model.expected_spend(rfm) * _checked_margin(margin, rfm)).sum())
 
 
 def _distinct_histories(model: PurchaseModel, rfm: pd.DataFrame) -> tuple[pd.DataFrame, NDArray[np.int64]]:
-    """Distinct histories (with the model's covariates), and for every row which of them it is."""
-    names: list[str] = []
-    if isinstance(model, TransactionModel):
-        names, rfm = model._covariate_names(), model._with_covariates(rfm)
-    rows, inverse = distinct_rows((*history_columns(rfm), *covariate_columns(rfm, names)))
-    return pd.DataFrame(dict(zip([*_HISTORY, *names], rows, strict=True))), inverse
+    """Distinct histories, and for every row which of them it is; with covariates every row is its own."""
+    if getattr(model, "covariates", None) is not None:
+        return rfm, np.arange(len(rfm))
+    rows, inverse = distinct_rows(history_columns(rfm))
+    return pd.DataFrame(dict(zip(_HISTORY, rows, strict=True))), inverse
+
+
+def _checked_margin(margin: ArrayLike, rfm: pd.DataFrame) -> Floats:
+    share = np.asarray(margin, dtype=np.float64)
+    if share.shape not in ((), (len(rfm),)) or not np.isfinite(share).all():
+        raise DataError(f"margin has shape {share.shape}: give one finite number, or one for each customer")
+    return share
 
 
 def _checked_rate(annual_discount_rate: float) -> float:

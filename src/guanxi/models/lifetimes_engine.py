@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
+from io import StringIO
 from typing import Any
 
 import numpy as np
@@ -15,8 +16,8 @@ from guanxi.errors import FitError, ParamsError
 
 Floats = NDArray[np.float64]
 
-# Fitter and parameters of lifetimes by our name of the model.
 _PREDICT = "conditional_expected_number_of_purchases_up_to_time"
+# Fitter and parameters of lifetimes by our name of the model.
 _FITTERS = {
     "bg_nbd": ("BetaGeoFitter", ("r", "alpha", "a", "b")),
     "mbg_nbd": ("ModifiedBetaGeoFitter", ("r", "alpha", "a", "b")),
@@ -87,7 +88,7 @@ def from_fitter(fitter: Any, name: str) -> dict[str, float]:
 @contextmanager
 def _quiet() -> Iterator[Any]:
     # Archived: it overflows on its way, changes the warning filters, and its import sets a pandas option.
-    with warnings.catch_warnings(), np.errstate(all="ignore"):
+    with warnings.catch_warnings(), np.errstate(all="ignore"), redirect_stdout(StringIO()):
         warnings.filterwarnings("ignore", message="The 'mode.chained_assignment' option is deprecated")
         import lifetimes
 

@@ -34,7 +34,9 @@ class Optimum:
     at_limit: NDArray[np.bool_]
 
 
-def maximize_from(objective: Objective, starts: Sequence[Floats]) -> tuple[Optimum, int]:
+def maximize_from(
+    objective: Objective, starts: Sequence[Floats], centre: Floats | None = None
+) -> tuple[Optimum, int]:
     """Search from one start after the other until one ends well; return the best end and the starts used.
 
     An end at the edge of the search, or where the objective does not curve downwards in every direction, may
@@ -49,38 +51,39 @@ def maximize_from(objective: Objective, starts: Sequence[Floats]) -> tuple[Optim
     """
     found: list[Optimum] = []
     for start in starts:
-        found.append(maximize(objective, start))
+        found.append(maximize(objective, start, centre))
         if found[-1].converged and not found[-1].at_limit.any() and _curves_down(found[-1].hessian):
             break
     best = max(found, key=lambda optimum: (np.isfinite(optimum.value), optimum.converged, optimum.value))
     return best, len(found)
 
 
-def maximize(objective: Objective, start: Floats) -> Optimum:
-    """Maximise a smooth function of log-parameters within ``start`` +- 10.
+def maximize(objective: Objective, start: Floats, centre: Floats | None = None) -> Optimum:
+    """Maximise a smooth function of log-parameters within ``centre`` +- 10, by default the start.
 
     Newton steps on the Hessian with its eigenvalues made negative, shortened until the value rises. It has
     converged when a further step promises less than 1e-12 of the value, or less than 1e-4 hidden by rounding.
     """
+    centre = start if centre is None else centre
     point, evaluated = start, objective(start)
     iterations, finished = 0, False
     while not finished and iterations < _ITERATIONS:
         iterations += 1
         value, gradient, hessian = evaluated
-        step = _step_within_reach(gradient, hessian, np.sign(point - start) * _at_limit(point, start))
+        step = _step_within_reach(gradient, hessian, np.sign(point - centre) * _at_limit(point, centre))
         promised = float(gradient @ step)
         finished = promised <= _TOLERANCE * max(1.0, abs(value))
-        share = _longest_share(point - start, step)
+        share = _longest_share(point - centre, step)
         trial = _risen(objective, point, share * step, value, share * promised)
         if trial is None:
             finished = promised <= _NEGLIGIBLE
             break
         point, evaluated = trial
-    return Optimum(point, evaluated[0], evaluated[2], iterations, finished, _at_limit(point, start))
+    return Optimum(point, evaluated[0], evaluated[2], iterations, finished, _at_limit(point, centre))
 
 
-def _at_limit(point: Floats, start: Floats) -> NDArray[np.bool_]:
-    return np.asarray(np.abs(point - start) >= _REACH - 1e-9)
+def _at_limit(point: Floats, centre: Floats) -> NDArray[np.bool_]:
+    return np.asarray(np.abs(point - centre) >= _REACH - 1e-9)
 
 
 def _longest_share(moved: Floats, step: Floats) -> float:

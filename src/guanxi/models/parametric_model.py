@@ -51,7 +51,7 @@ class ParametricModel(BaseEstimator):  # type: ignore[misc]
         >>> BetaGeoNBD.from_json(model.to_json()).params_ == model.params_
         True
         """
-        return json.dumps(self._document())
+        return json_text(self._document())
 
     def _document(self) -> dict[str, Any]:
         check_is_fitted(self)
@@ -60,7 +60,7 @@ class ParametricModel(BaseEstimator):  # type: ignore[misc]
             "estimator": type(self).__name__,
             "arguments": self.get_params(),
             "params": self.params_,
-            "log_likelihood": self.log_likelihood_,
+            "log_likelihood": self.log_likelihood_ if np.isfinite(self.log_likelihood_) else None,
             "log_covariance": matrix.tolist() if np.isfinite(matrix).all() else None,
             "converged": self.converged_,
             "fit_report": self.fit_report_,
@@ -82,7 +82,8 @@ class ParametricModel(BaseEstimator):  # type: ignore[misc]
             model = cls(**document["arguments"])
             matrix = document["log_covariance"]
             model._take(document["fit_report"]["model"], document["params"], matrix and np.array(matrix))
-            model.log_likelihood_ = float(document["log_likelihood"])
+            value = document["log_likelihood"]
+            model.log_likelihood_ = float("nan") if value is None else float(value)
             model.converged_ = bool(document["converged"])
             model.fit_report_ = document["fit_report"]
         except (ValueError, KeyError, TypeError) as error:
@@ -127,3 +128,8 @@ class ParametricModel(BaseEstimator):  # type: ignore[misc]
             self.log_covariance_ = pd.DataFrame(log_covariance, index=list(free), columns=list(free))
             self.covariance_ = covariance(free, log_covariance)
         self.standard_errors_ = standard_errors(self.covariance_)
+
+
+def json_text(document: dict[str, Any]) -> str:
+    """Write plain JSON; NumPy's numbers as Python's."""
+    return json.dumps(document, default=lambda number: number.item(), allow_nan=False)

@@ -24,6 +24,8 @@ from guanxi.models.parametric_model import ParametricModel
 
 Floats = NDArray[np.float64]
 
+_FAR = 50.0  # customers far from all that the model has seen: e^50 is as good as without end
+
 
 class TransactionModel(ParametricModel):
     """Base of the models of repeat purchases.
@@ -88,7 +90,10 @@ class TransactionModel(ParametricModel):
         check_is_fitted(self)
         if self._covariate_names():
             raise ParamsError("a new customer has covariates: ask expected_purchases for a row of 0, 0, 0")
-        horizons = np.asarray(horizon, dtype=np.float64)
+        try:
+            horizons = np.asarray(horizon, dtype=np.float64)
+        except (TypeError, ValueError):
+            horizons = np.array(np.nan)
         if not np.isfinite(horizons).all() or (horizons < 0).any():
             raise DataError(f"horizon is {horizon!r}: give finite numbers of at least 0, in the unit of T")
         expected = self.process_.expected_purchases_new(self.params_, horizons.ravel())
@@ -106,7 +111,7 @@ class TransactionModel(ParametricModel):
 
     def next_purchase_quantile(self, rfm: pd.DataFrame, q: float) -> Floats:
         """Time from T by which the next purchase has come with probability q, given alive; shape (n,)."""
-        if not 0.0 <= q < 1.0:
+        if not np.isscalar(q) or isinstance(q, str) or not 0.0 <= q < 1.0:
             raise DataError(f"q is {q!r}: give a probability of at least 0 and below 1")
         return self._each(rfm, "next_purchase_quantile", q)
 
@@ -186,5 +191,5 @@ class TransactionModel(ParametricModel):
             shift = sum(
                 self.params_[f"{parameter}:{name}"] * each for name, each in zip(names, z, strict=True)
             )
-            params[parameter] = params[parameter] * np.exp(shift)
+            params[parameter] = params[parameter] * np.exp(np.clip(shift, -_FAR, _FAR))
         return params

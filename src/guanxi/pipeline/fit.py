@@ -127,6 +127,19 @@ def fit_models(
     )
 
 
+def findings(served: FittedModels, twin: FittedModels | None) -> list[str]:
+    """Tell what the fits found, and where the twin that was measured is another model than the served one."""
+    said = list(served.findings)
+    if twin is None:
+        return said
+    said += [f"twin: {finding}" for finding in twin.findings if finding not in said]
+    for target in ("counts", "churn"):
+        own, measured = (" + ".join(getattr(fitted.choice, target)) for fitted in (served, twin))
+        if own != measured:
+            said.append(f"{target}: what was measured is {measured}, what serves is {own}")
+    return said
+
+
 def check_fittable(features: pd.DataFrame, as_of: date, params: LifetimeValueParams) -> None:
     """Refuse a customer base that value models cannot learn from, saying what is missing.
 
@@ -171,9 +184,8 @@ def _fit_transactions(
     rows = with_log_gaps(features, log, as_of) if set(choice.names) & set(REGULAR) else features
     fitted = {name: fit_quietly(transaction_model(name, params.clv.engine), rows) for name in choice.names}
     serving = {name: model.process_.name for name, model in fitted.items()}
-    counts, churn = (
-        tuple(dict.fromkeys(serving[name] for name in names)) for names in (choice.counts, choice.churn)
-    )
+    # Names may repeat: where two fell back to one, the mean that was compared counts it twice too.
+    counts, churn = (tuple(serving[name] for name in names) for names in (choice.counts, choice.churn))
     # A model asked for goes before one that stands in under the same name.
     own_last = sorted(fitted.items(), key=lambda pair: serving[pair[0]] == pair[0])
     return {serving[name]: model for name, model in own_last}, replace(choice, counts=counts, churn=churn)
@@ -182,10 +194,12 @@ def _fit_transactions(
 def _fit_spend(features: pd.DataFrame, params: Params) -> GammaGamma:
     """Fit Gamma-Gamma, or let it fall back to one mean amount for everyone where that is asked for."""
     if params.clv.spend == "gamma_gamma":
-        return GammaGamma().fit(features)
+        return fit_quietly(GammaGamma(), features)
     repeaters = features["frequency"] > 0
     mean = np.average(features["monetary_value"][repeaters], weights=features["frequency"][repeaters])
-    return GammaGamma().fit(features.assign(monetary_value=np.where(repeaters, mean, 0.0)))
+    equal = fit_quietly(GammaGamma(), features.assign(monetary_value=np.where(repeaters, mean, 0.0)))
+    equal.fit_report_ |= {"fallback": None, "warnings": []}  # one mean for all was asked for
+    return equal
 
 
 def _document(

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from itertools import combinations
+from typing import TypeVar
 
 import numpy as np
 import pandas as pd
@@ -15,10 +16,12 @@ from numpy.typing import NDArray
 from guanxi.errors import FitError, FitWarning
 from guanxi.features.snapshots import SnapshotPlan
 from guanxi.models.by_name import REGULAR, TRANSACTION_MODELS, transaction_model
+from guanxi.models.gamma_gamma import GammaGamma
 from guanxi.models.transaction_model import TransactionModel
 from guanxi.periods import add_days
 
 Floats = NDArray[np.float64]
+Model = TypeVar("Model", TransactionModel, GammaGamma)
 Snapshots = Callable[[date], pd.DataFrame]
 
 USUAL = "bg_nbd"
@@ -84,11 +87,12 @@ def choose_models(plan: SnapshotPlan | None, first_day: date, snapshots: Snapsho
     return Choice(counts, churn, losses, f"{'; '.join(said)}; {windows}")
 
 
-def fit_quietly(model: TransactionModel, rfm: pd.DataFrame) -> TransactionModel:
-    """Fit; a model that stands in is told by ``fit_report_``."""
+def fit_quietly(model: Model, rfm: pd.DataFrame) -> Model:
+    """Fit; what the fit found is told by ``fit_report_``."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FitWarning)
-        return model.fit(rfm)
+        model.fit(rfm)
+    return model
 
 
 def _cutoffs(plan: SnapshotPlan, first_day: date) -> list[date]:

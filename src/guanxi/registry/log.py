@@ -14,7 +14,7 @@ import pandas as pd
 from guanxi import __version__
 from guanxi.data.sources import redact
 from guanxi.params import Params
-from guanxi.pipeline.fit import FittedModels
+from guanxi.pipeline.fit import FittedModels, findings
 from guanxi.registry.bundle import log_bundle
 from guanxi.registry.store import Store, import_mlflow, quiet_warnings
 
@@ -94,7 +94,11 @@ def _children(
     served: FittedModels,
 ) -> list[tuple[str, str, dict[str, Any], dict[str, float], dict[str, Any]]]:
     """Name, target, parameters, metrics and fit report of each model."""
-    models = [("transactions", "purchases", model) for model in served.transactions.values()]
+    several = len(served.transactions) > 1
+    models = [
+        (f"transactions {name}" if several else "transactions", "purchases", model)
+        for name, model in served.transactions.items()
+    ]
     value = [
         (name, target, model.params_, {"log_likelihood": model.log_likelihood_}, _plain(model.fit_report_))
         for name, target, model in [*models, ("spend", "spend", served.spend)]
@@ -135,7 +139,7 @@ def _tags(served: FittedModels, twin: FittedModels | None) -> dict[str, str]:
         "guanxi.as_of": served.as_of.isoformat(),
         "guanxi.twin_as_of": twin.as_of.isoformat() if twin else "none",
         "guanxi.purchase_models": served.choice.reason,
-        "guanxi.findings": "; ".join(served.findings) or "none",
+        "guanxi.findings": "; ".join(findings(served, twin)) or "none",
     }
     commit = _git("rev-parse", "HEAD")
     if commit:

@@ -26,6 +26,7 @@ from .quadrature import gauss_legendre
 _NODES = 16  # of each panel
 _CHUNK = 2048  # rows a pass: the nodes stay in the processor's cache
 _LARGEST_EXPONENT = 600.0  # exp of more comes near the overflow
+_OLD = 30.0  # exp(b t) - 1 is exp(b t) to the last digit
 _LOG_DROP = 45.0  # where an integrand has fallen below e^-45 of its beginning nothing is left
 
 
@@ -331,10 +332,12 @@ class _GgomNbd(LifetimeProcess):
     def _log_growth(self, params: Params, time: Floats) -> Floats:
         """log(1 + (exp(b t) - 1) / beta), without overflow."""
         age = params["b"] * time
+        early = np.log1p(np.expm1(np.minimum(age, _OLD)) / params["beta"])
+        if not (age > _OLD).any():
+            return np.asarray(early)
         small = np.minimum(age, _LARGEST_EXPONENT)
         late = age - np.log(params["beta"]) + np.log1p((params["beta"] - 1.0) * np.exp(-small))
-        early = np.log1p(np.expm1(np.minimum(age, 30.0)) / params["beta"])
-        return np.asarray(np.where(age < 30.0, early, late))
+        return np.asarray(np.where(age > _OLD, late, early))
 
 
 def _steady(column: Floats) -> Floats:
