@@ -263,7 +263,7 @@ def test_names_that_are_no_covariates(bases, covariates, message):
 
 @pytest.mark.parametrize("penalty", [-1.0, "1", None, np.nan])
 def test_a_penalty_is_a_number_of_at_least_0(bases, penalty):
-    with pytest.raises(ParamsError, match="penalty is .*: give a number of at least 0"):
+    with pytest.raises(ParamsError, match=r"penalty is .*: give a number of at least 0"):
         transaction_model("bg_nbd").set_params(covariates=["group"], penalty=penalty).fit(bases["bg_nbd"])
 
 

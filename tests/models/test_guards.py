@@ -226,16 +226,12 @@ def test_sound_data_raise_no_warning(cdnow_sample):
 
 
 @pytest.mark.filterwarnings("ignore::guanxi.errors.FitWarning")
-def test_the_edge_of_the_search_is_known_on_large_data_too():
-    generator = np.random.default_rng(3)
-    n = 60_000
-    T = generator.uniform(50.0, 100.0, n)
-    x = np.minimum(generator.poisson(0.05 * T), generator.geometric(0.1, n)).astype(float)
-    recency = np.where(x > 0, T * generator.random(n) ** (1.0 / np.maximum(x, 1.0)), 0.0)
-    rfm = table(x, recency, T)
+def test_customers_who_do_not_differ_are_told_on_large_data_too():
+    alike = {"r": 1e7, "alpha": 2e8, "a": 1e6, "b": 9e6}
+    T = np.random.default_rng(3).uniform(50.0, 100.0, 60_000)
+    rfm = simulate_bg_nbd(alike, n=60_000, T=T, seed=3)
     for rows in (rfm.head(5000), rfm):
-        said = " ".join(BetaGeoNBD().fit(rows).fit_report_["warnings"])
-        assert "purchase rates" in said
+        assert "purchase rates" in " ".join(BetaGeoNBD().fit(rows).fit_report_["warnings"])
 
 
 def test_log_gaps_in_another_unit_are_refused():
