@@ -157,6 +157,7 @@ def test_to_lifetimes_and_back_keeps_the_parameters(both, cdnow_sample):
         fitter.predict(39.0, *history(rows)), model.expected_purchases(rows, 39.0), rtol=RELATIVE
     )
     assert np.isnan(again.log_likelihood_)
+    assert np.isnan(type(model).from_json(again.to_json()).log_likelihood_)
     assert np.isinf(list(again.standard_errors_.values())).all()
     assert again.fit_report_["engine"] == "lifetimes"
 
