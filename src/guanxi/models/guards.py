@@ -22,6 +22,7 @@ from guanxi.models.maximum_likelihood import log_covariance
 FEW_REPEATERS = 30
 _FEW_GAPS = 30  # with fewer there is no telling whether gaps are regular
 _SAME = 0.01  # log units: two models whose likelihoods are closer say the same
+_LITTLE = 1.0  # log units: so little does not pay for two more parameters at their edge
 _RARE_DROPOUT = 1e-3
 _EQUAL_RATES = 1e3  # at this r the purchase rates differ by 3 % among customers
 _HETEROGENEITY = {"r": "purchase rates", "a": "dropout probabilities", "s": "rates of leaving"}
@@ -76,7 +77,7 @@ def _simpler(fit: Fit, histories: Histories) -> tuple[Fit | None, str]:
     if _dropout_seen(fit, histories) < _RARE_DROPOUT:
         nbd = fit_process(NBD, histories)
         # A regular fit has seen what NBD cannot: its silence is no dropout.
-        if nbd.converged and nbd.log_likelihood >= fit.log_likelihood - _SAME:
+        if nbd.converged and nbd.log_likelihood >= fit.log_likelihood - _LITTLE:
             return nbd, f"{name}: no sign that customers drop out, nbd stands in"
     return None, ""
 
