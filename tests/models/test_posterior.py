@@ -270,6 +270,15 @@ def test_parameters_at_their_limits_give_finite_ends(process, params, spend, sma
         assert (values >= 0).all()
 
 
+def test_next_to_nothing_lies_between_amounts_that_are_all_equal():
+    constant = {"mean": 1.0, "level": 1.0, "between_variance": 0.0, "within_variance": 0.0}
+    ends = interval([(BG_NBD, BG, None)], (LOG_NORMAL, constant, None), 12, 0.0, 1.0, 1.0, 1.0)
+    assert count_probabilities([(BG_NBD, BG, None)], 12, 0.0, 1.0, 1.0, 1).sum() == pytest.approx(
+        0.9482, abs=1e-4
+    )
+    assert ends["spend_upper"][0] == pytest.approx(2.0, rel=2e-3)
+
+
 @settings(deadline=None, max_examples=10)
 @given(
     x=st.integers(0, 60),

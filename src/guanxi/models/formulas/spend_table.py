@@ -55,13 +55,13 @@ class SpendTable:
         ranges = [process.log_total_range(params, purchases, frequency) for params in points]
         lower = np.min([low + shift for (low, _, _), shift in zip(ranges, shifts, strict=True)], axis=0)
         upper = np.max([high + shift for (_, high, _), shift in zip(ranges, shifts, strict=True)], axis=0)
-        self.grid = _grid(lower, upper, np.min([spread for _, _, spread in ranges], axis=0))
+        self.grid, empty = _grid(lower, upper, np.min([spread for _, _, spread in ranges], axis=0))
         self.density, slope = np.zeros((2, len(purchases), len(self.grid)))
         for params, shift in zip(points, shifts, strict=True):
             one = process.log_total_density(params, purchases, frequency, self.grid - shift)
             self.density += one[0] / len(points)
             slope += one[1] / len(points)
-        self.distribution = _integrated(self.grid, self.density, slope)
+        self.distribution = _integrated(self.grid, empty, self.density, slope)
 
     def quantile(self, probabilities: Floats, levels: Sequence[float]) -> Floats:
         """Quantiles of log(total / scale); minus infinity where P(no purchase) is at least the level.
@@ -112,29 +112,31 @@ def _groups(purchases: Floats, spread: Floats) -> tuple[NDArray[np.int64], Float
     return starts, np.add.reduceat(purchases, starts) / sizes
 
 
-def _grid(lower: Floats, upper: Floats, spread: Floats) -> Floats:
+def _grid(lower: Floats, upper: Floats, spread: Floats) -> tuple[Floats, NDArray[np.bool_]]:
     """Points from the lowest to the uppermost, as dense as the narrowest of the distributions there needs.
 
-    From where the n-th begins to where the next one does it is the narrowest; what no distribution covers
-    gets no points.
+    From where the n-th begins to where the next one does it is the narrowest. What no distribution covers is
+    one interval, and told by the second array: however wide it is, nothing lies in it.
     """
     step = np.maximum(spread / _STEPS_PER_SPREAD, np.minimum(spread, _FINEST))
     following = np.append(lower[1:], np.inf)
     end = np.minimum(np.append(upper[:-1], upper.max()), following)
-    count = (end - lower) / step
+    count = np.ceil((end - lower) / step)  # both ends are points of the grid
     gap = (following > end).astype(np.float64)
     position = np.concatenate([[0.0], np.cumsum(np.column_stack([count, gap]).ravel())[:-1]])
-    points = np.arange(np.ceil(position[-1]) + 1.0)
-    return np.asarray(np.interp(points, position, np.column_stack([lower, end]).ravel()))
+    points = np.arange(position[-1] + 1.0)
+    grid = np.asarray(np.interp(points, position, np.column_stack([lower, end]).ravel()))
+    return grid, np.isin(points[:-1], position[1::2][gap > 0])
 
 
-def _integrated(grid: Floats, density: Floats, slope: Floats) -> Floats:
+def _integrated(grid: Floats, empty: NDArray[np.bool_], density: Floats, slope: Floats) -> Floats:
     """Distribution functions of densities, by the trapezoidal rule with its first correction.
 
     Counted from above, so that what lies below a grid cut at the smallest numbers is not lost.
     """
     width = np.diff(grid)
     pieces = width / 2.0 * (density[:, :-1] + density[:, 1:]) - width**2 / 12.0 * np.diff(slope, axis=1)
+    pieces[:, empty] = 0.0
     result = np.ones(density.shape)
     result[:, :-1] -= np.cumsum(pieces[:, ::-1], axis=1)[:, ::-1]
     return result
