@@ -8,17 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
-from guanxi.simulation.purchase_process import (
-    Customers,
-    checked_params,
-    customers_of,
-    dropout_probabilities,
-    events_per_purchase,
-    gamma_rates,
-    histories,
-)
-
-_NAMES = ("k", "r", "alpha", "a", "b")
+from guanxi.simulation.purchase_process import Customers, beta_geometric_customers, histories
 
 
 def simulate_bg_cnbd(
@@ -74,13 +64,4 @@ def draw_bg_cnbd(
     generator: np.random.Generator, params: Mapping[str, float], n: int, T: ArrayLike
 ) -> Customers:
     """Draw customers who buy regularly (Erlang-k gaps) and drop out after a repeat purchase."""
-    checked_params(params, _NAMES, "BG/CNBD-k")
-    purchase_rate = gamma_rates(generator, params["r"], params["alpha"], n)
-    dropout = dropout_probabilities(generator, params, n)
-    return customers_of(
-        T,
-        purchase_rate,
-        events_per_purchase=events_per_purchase(params, "BG/CNBD-k"),
-        last_purchase=generator.geometric(dropout),
-        dropout_probability=dropout,
-    )
+    return beta_geometric_customers(generator, params, n, T, "BG/CNBD-k", first=False, regular=True)

@@ -8,17 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
-from guanxi.simulation.purchase_process import (
-    Customers,
-    checked_params,
-    customers_of,
-    dropout_probabilities,
-    events_per_purchase,
-    gamma_rates,
-    histories,
-)
-
-_NAMES = ("k", "r", "alpha", "a", "b")
+from guanxi.simulation.purchase_process import Customers, beta_geometric_customers, histories
 
 
 def simulate_mbg_cnbd(
@@ -74,13 +64,4 @@ def draw_mbg_cnbd(
     generator: np.random.Generator, params: Mapping[str, float], n: int, T: ArrayLike
 ) -> Customers:
     """Draw customers who buy regularly (Erlang-k gaps) and drop out after any purchase, the first too."""
-    checked_params(params, _NAMES, "MBG/CNBD-k")
-    purchase_rate = gamma_rates(generator, params["r"], params["alpha"], n)
-    dropout = dropout_probabilities(generator, params, n)
-    return customers_of(
-        T,
-        purchase_rate,
-        events_per_purchase=events_per_purchase(params, "MBG/CNBD-k"),
-        last_purchase=generator.geometric(dropout) - 1,  # the first purchase is the 1st
-        dropout_probability=dropout,
-    )
+    return beta_geometric_customers(generator, params, n, T, "MBG/CNBD-k", first=True, regular=True)

@@ -8,16 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
-from guanxi.simulation.purchase_process import (
-    Customers,
-    checked_params,
-    customers_of,
-    dropout_probabilities,
-    gamma_rates,
-    histories,
-)
-
-_NAMES = ("r", "alpha", "a", "b")
+from guanxi.simulation.purchase_process import Customers, beta_geometric_customers, histories
 
 
 def simulate_mbg_nbd(
@@ -73,12 +64,4 @@ def draw_mbg_nbd(
     generator: np.random.Generator, params: Mapping[str, float], n: int, T: ArrayLike
 ) -> Customers:
     """Draw customers who buy at random times and drop out after any purchase, the first too."""
-    checked_params(params, _NAMES, "MBG/NBD")
-    purchase_rate = gamma_rates(generator, params["r"], params["alpha"], n)
-    dropout = dropout_probabilities(generator, params, n)
-    return customers_of(
-        T,
-        purchase_rate,
-        last_purchase=generator.geometric(dropout) - 1,  # the first purchase is the 1st
-        dropout_probability=dropout,
-    )
+    return beta_geometric_customers(generator, params, n, T, "MBG/NBD", first=True, regular=False)

@@ -17,6 +17,7 @@ Params = Mapping[str, float]
 
 _LEAST_RATE = 1e-300  # a rate drawn as exactly 0 has no waiting time
 _LEAST_PROBABILITY = 1e-15  # "never" all the same, and a geometric number of it fits into 64 bits
+_BETA_GEOMETRIC = ("r", "alpha", "a", "b")
 _NEVER = np.iinfo(np.int64).max
 
 
@@ -59,9 +60,30 @@ def gamma_rates(generator: np.random.Generator, shape: float, rate: float, n: in
     return np.maximum(generator.gamma(shape, 1.0 / rate, n), _LEAST_RATE)
 
 
-def dropout_probabilities(generator: np.random.Generator, params: Params, n: int) -> Floats:
-    """Probabilities of dropping out after a purchase, Beta(a, b), shape (n,)."""
-    return np.clip(generator.beta(params["a"], params["b"], n), _LEAST_PROBABILITY, 1.0)
+def beta_geometric_customers(
+    generator: np.random.Generator,
+    params: Params,
+    n: int,
+    T: ArrayLike,
+    model: str,
+    *,
+    first: bool,
+    regular: bool,
+) -> Customers:
+    """Draw customers who drop out after a purchase with a probability that is Beta(a, b) among them.
+
+    ``first``: after the first purchase too. ``regular``: every k-th event is a purchase, not each.
+    """
+    checked_params(params, ("k", *_BETA_GEOMETRIC) if regular else _BETA_GEOMETRIC, model)
+    purchase_rate = gamma_rates(generator, params["r"], params["alpha"], n)
+    dropout = np.clip(generator.beta(params["a"], params["b"], n), _LEAST_PROBABILITY, 1.0)
+    return customers_of(
+        T,
+        purchase_rate,
+        events_per_purchase=events_per_purchase(params, model) if regular else 1,
+        last_purchase=generator.geometric(dropout) - first,
+        dropout_probability=dropout,
+    )
 
 
 def checked_params(params: Params, names: tuple[str, ...], model: str) -> Params:
