@@ -13,6 +13,8 @@ _PUBLIC = {
     "customer_equity": "guanxi.models.lifetime_value",
     "train": "guanxi.jobs.train",
     "predict": "guanxi.jobs.predict",
+    "backtest": "guanxi.jobs.backtest",
+    "train_labels": "guanxi.jobs.train_labels",
     "datasets": "guanxi.data.datasets",
 }
 

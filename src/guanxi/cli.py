@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import traceback
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
@@ -22,6 +23,15 @@ app = typer.Typer(
 )
 
 _STOPPED = 130
+
+
+class Task(StrEnum):
+    """What ``guanxi train`` learns from."""
+
+    transactions = "transactions"
+    churn = "churn"
+
+
 _SOURCE_HELP = (
     "A dataset (cdnow, cdnow-sample), a path or glob of CSV or Parquet, "
     "or a table as duckdb://FILE::TABLE or postgres://HOST/DATABASE::TABLE."
@@ -107,9 +117,27 @@ def validate(
         )
 
 
-@app.command(epilog="Example: guanxi train sales.csv --horizon 180 --set seed=7")
+@app.command(
+    epilog="Examples: guanxi train sales.csv --horizon 180 --set seed=7; "
+    "guanxi train --task churn --label Churn --id customerID telco.csv"
+)
 def train(
     source: Source,
+    task: Annotated[
+        Task,
+        typer.Option(
+            "--task", help="transactions: value and churn; churn: from a label column of one's own."
+        ),
+    ] = Task.transactions,
+    label: Annotated[
+        str | None,
+        typer.Option(
+            "--label", metavar="COLUMN[=VALUE]", help="With --task churn: who churned (1, true, yes)."
+        ),
+    ] = None,
+    id_column: Annotated[
+        str | None, typer.Option("--id", metavar="COLUMN", help="With --task churn: the customer.")
+    ] = None,
     horizon: Horizon = None,
     as_of: AsOf = None,
     columns: Columns = None,
@@ -119,16 +147,68 @@ def train(
     debug: Debug = False,
 ) -> None:
     """Fit, evaluate, log and register a candidate."""
+    resolved = _resolve(
+        params, overrides, columns, horizon_days=horizon, as_of=as_of, tracking_uri=tracking_uri
+    )
+    if task is Task.churn:
+        _train_labels(
+            source, resolved, label, id_column, {"horizon": horizon, "as-of": as_of, "columns": columns}
+        )
+        return
+    if label or id_column:
+        raise typer.BadParameter("--label and --id need --task churn")
     from guanxi.jobs import summary
     from guanxi.jobs.progress import ConsoleProgress
     from guanxi.jobs.train import train_log
 
-    resolved = _resolve(
-        params, overrides, columns, horizon_days=horizon, as_of=as_of, tracking_uri=tracking_uri
-    )
     log, training = train_log(source, resolved, ConsoleProgress())
     log.close()
     typer.echo(summary.of_training(training))
+
+
+def _train_labels(
+    source: str, params: Params, label: str | None, id_column: str | None, of_transactions: dict[str, Any]
+) -> None:
+    """Train on one row per customer, with a label."""
+    if label is None or id_column is None:
+        raise typer.BadParameter("--task churn needs --label COLUMN and --id COLUMN")
+    given = [f"--{name}" for name, value in of_transactions.items() if value is not None]
+    if given:
+        raise typer.BadParameter(f"--task churn reads no transactions: leave {' and '.join(given)} out")
+    from guanxi.jobs.progress import ConsoleProgress
+    from guanxi.jobs.train_labels import summary_text, train_labels
+
+    training = train_labels(
+        source, label=label, id_column=id_column, params=params, progress=ConsoleProgress()
+    )
+    typer.echo(summary_text(training))
+
+
+@app.command(epilog="Example: guanxi backtest sales.csv -o backtest --horizon 90 --cutoff 2011-03-01")
+def backtest(
+    source: Source,
+    output: Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="Folder of the tables.")],
+    cutoff: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--cutoff", metavar="DATE", help="Last day of a past; repeatable. Default: up to five, apart."
+        ),
+    ] = None,
+    horizon: Horizon = None,
+    as_of: AsOf = None,
+    columns: Columns = None,
+    params: ParamsFile = None,
+    overrides: Overrides = None,
+    debug: Debug = False,
+) -> None:
+    """Fit and measure at several days of the past, beside naive forecasts."""
+    from guanxi.jobs.backtest import backtest as job
+    from guanxi.jobs.backtest import summary_text
+    from guanxi.jobs.progress import ConsoleProgress
+
+    resolved = _resolve(params, overrides, columns, horizon_days=horizon, as_of=as_of)
+    result = job(source, output, params=resolved, cutoffs=cutoff or (), progress=ConsoleProgress())
+    typer.echo(summary_text(result))
 
 
 @app.command(epilog="Example: guanxi predict sales.csv -o scores.parquet --as-of 2011-12-09 --drivers 5")
@@ -161,7 +241,47 @@ def predict(
         drivers=drivers,
         progress=ConsoleProgress(),
     )
-    typer.echo(f"{len(table):,} customers scored as of {table['as_of'].iloc[0]}: {output}")
+    day = f" as of {table['as_of'].iloc[0]}" if "as_of" in table else ""
+    typer.echo(f"{len(table):,} customers scored{day}: {output}")
+
+
+@app.command(epilog="Example: guanxi explain 0042 sales.csv -o 0042.png --as-of 2011-12-09")
+def explain(
+    customer_id: Annotated[
+        str, typer.Argument(metavar="CUSTOMER_ID", help="As in the prediction table.", show_default=False)
+    ],
+    source: Source,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", metavar="FILE", help="The picture; default: explain-CUSTOMER_ID.png."),
+    ] = None,
+    model: Annotated[str | None, typer.Option("--model", help="Default: models:/guanxi@champion.")] = None,
+    horizon: Horizon = None,
+    as_of: AsOf = None,
+    columns: Columns = None,
+    params: ParamsFile = None,
+    overrides: Overrides = None,
+    tracking_uri: TrackingUri = None,
+    debug: Debug = False,
+) -> None:
+    """Tell one customer's story, worth, future and why, and draw what moves their churn."""
+    from guanxi.jobs.explain import explain as job
+    from guanxi.jobs.explain import picture_path
+    from guanxi.jobs.progress import ConsoleProgress
+    from guanxi.report.story import text
+
+    resolved = _resolve(params, overrides, columns, as_of=as_of, tracking_uri=tracking_uri)
+    picture = output or picture_path(customer_id)
+    told = job(
+        customer_id,
+        source,
+        picture,
+        model=model,
+        params=resolved,
+        horizon_days=horizon,
+        progress=ConsoleProgress(),
+    )
+    typer.echo(f"{text(told)}\n\n{picture}")
 
 
 def _resolve(

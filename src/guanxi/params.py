@@ -112,10 +112,22 @@ class LightGBMParams(Section):
     max_bin: int = Field(255, ge=2)
 
 
+class TuningParams(Section):
+    """Budget of the search for better settings of the trees, in every fit: a training has two.
+
+    The search ends with whichever is used up first; with ``seconds`` and 0 trials, with the seconds. Seconds
+    do not give the same settings again: how many are tried depends on the machine.
+    """
+
+    trials: int = Field(0, ge=0)
+    seconds: float | None = Field(None, gt=0)
+
+
 class ChurnParams(Section):
     """The churn classifier and its training snapshots."""
 
     lightgbm: LightGBMParams = LightGBMParams()
+    tuning: TuningParams = TuningParams()
     snapshot_spacing_days: int | None = Field(None, ge=1)
 
 

@@ -8,7 +8,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from guanxi.evaluation.holdout import GUANXI, NAIVE, PURCHASE_MODEL, evaluate_holdout
+from guanxi.evaluation.baselines import BASELINES, LAST_WINDOW, PAST_RATE
+from guanxi.evaluation.holdout import COMPONENTS, GUANXI, evaluate_holdout
+from guanxi.evaluation.metrics import AMOUNTS, COUNTS, PROBABILITIES
+from guanxi.pipeline.correction import ALONE
 from guanxi.pipeline.fit import fit_models
 
 
@@ -46,11 +49,72 @@ def test_outcomes_are_those_of_the_window(holdout, days):
 def test_every_forecast_is_measured(holdout):
     models = holdout.metrics.groupby("target")["model"].unique().map(set).to_dict()
     assert models == {
-        "purchases": {GUANXI, NAIVE},
-        "spend": {GUANXI, NAIVE},
-        "churn": {GUANXI, PURCHASE_MODEL, NAIVE},
+        "purchases": {GUANXI, *COMPONENTS, PAST_RATE, LAST_WINDOW},
+        "spend": {GUANXI, *COMPONENTS, PAST_RATE, LAST_WINDOW},
+        "churn": {GUANXI, *COMPONENTS, *BASELINES},
     }
-    assert holdout.metrics["value"].notna().all()
+    assert not holdout.metrics.duplicated(["target", "model", "metric"]).any()
+    for target, functions in (("purchases", COUNTS), ("spend", AMOUNTS), ("churn", PROBABILITIES)):
+        for model in models[target]:
+            for metric in functions:
+                known = not np.isnan(holdout.value(target, metric, model))
+                # Spearman ranks everybody: a forecast that is the same for all has no ranks.
+                assert known, (target, metric, model)
+
+
+def test_a_metric_that_was_not_measured_is_no_number(holdout):
+    assert np.isnan(holdout.value("churn", "mae"))
+    assert np.isnan(holdout.value("churn", "auc", "another model"))
+
+
+def test_own_metrics_have_intervals_around_them(holdout):
+    own = holdout.metrics[(holdout.metrics["model"] == GUANXI) & holdout.metrics["lower"].notna()]
+    assert set(own["target"]) == {"purchases", "spend", "churn"}
+    # Resampling adds some calibration error: its interval need not hold the value.
+    own = own[own["metric"] != "ece"]
+    assert (own["lower"] <= own["value"]).all()
+    assert (own["value"] <= own["upper"]).all()
+    assert (own["lower"] < own["upper"]).all()
+    others = holdout.metrics[holdout.metrics["model"] != GUANXI]
+    assert others["lower"].isna().all()
+    assert holdout.differences.empty
+
+
+def test_thorough_measures_the_lead_over_every_other_model(sample_log, twin, holdout):
+    thorough = evaluate_holdout(sample_log, twin, 60, thorough=True)
+    for target in ("purchases", "spend", "churn"):
+        leads = thorough.differences[thorough.differences["target"] == target]
+        assert set(leads["model"]) == {GUANXI}
+        others = set(holdout.metrics.loc[holdout.metrics["target"] == target, "model"]) - {GUANXI}
+        assert set(leads["reference"]) == others
+        assert (leads["lower"] <= leads["upper"]).all()
+    lead = thorough.differences.set_index(["target", "reference", "metric"])["gain"]
+    auc = holdout.value("churn", "auc") - holdout.value("churn", "auc", ALONE)
+    assert lead["churn", ALONE, "auc"] == pytest.approx(auc)
+    error = holdout.value("spend", "mae", PAST_RATE) - holdout.value("spend", "mae")
+    assert lead["spend", PAST_RATE, "mae"] == pytest.approx(error)
+
+
+def test_the_seed_moves_only_the_intervals(sample_log, twin, holdout):
+    other = evaluate_holdout(sample_log, twin, 60, seed=7)
+    same = ["target", "model", "metric", "value"]
+    pd.testing.assert_frame_equal(other.metrics[same], holdout.metrics[same])
+    assert not other.metrics["lower"].equals(holdout.metrics["lower"])
+    again = evaluate_holdout(sample_log, twin, 60)
+    pd.testing.assert_frame_equal(again.metrics, holdout.metrics)
+
+
+def test_best_baseline_is_the_best_of_the_naive_ones(holdout):
+    aucs = {name: holdout.value("churn", "auc", name) for name in BASELINES}
+    assert holdout.best_baseline("churn", "auc") == max(aucs, key=aucs.get)
+    errors = {name: holdout.value("spend", "mae", name) for name in (PAST_RATE, LAST_WINDOW)}
+    assert holdout.best_baseline("spend", "mae") == min(errors, key=errors.get)
+
+
+def test_guanxi_ranks_better_than_every_naive_forecast(holdout):
+    for name in BASELINES:
+        assert holdout.value("churn", "auc") > holdout.value("churn", "auc", name)
+        assert holdout.value("churn", "log_loss") < holdout.value("churn", "log_loss", name)
 
 
 def test_intervals_and_distributions_are_measured(holdout, twin):

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 from typing import Any
 
+import numpy as np
 import pandas as pd
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from guanxi.data.transactions import TransactionLog, read_transactions
 from guanxi.features.snapshots import features_at, outcome_expression, snapshot
-from guanxi.params import DataParams
+from guanxi.params import DataParams, override
+from guanxi.pipeline.fit import FittedModels, fit_models
+from guanxi.simulation import simulate_transactions
 
 CUTOFF = dt.date(2020, 3, 11)  # A Wednesday: the week and the month it lies in go on after it.
 WINDOW = 30
@@ -109,3 +114,62 @@ def test_a_zero_amount_after_the_cutoff_is_no_churn() -> None:
     rows = [("a", "2020-01-01", 1.0), ("a", "2020-03-20", 0.0)]
     table = snapshot(read_transactions(pd.DataFrame(rows, columns=REQUIRED)), CUTOFF, WINDOW)
     assert table[["purchases", "spend", "churned"]].to_numpy().tolist() == [[1.0, 0.0, 0.0]]
+
+
+LEARNT_BY = dt.date(2024, 9, 30)
+
+
+@pytest.fixture(scope="module")
+def three_years() -> pd.DataFrame:
+    """Customers over three years, of whom some do not come in the summer."""
+    ages = np.random.default_rng(5).uniform(100.0, 1090.0, 500)
+    bg = {"r": 0.8, "alpha": 40.0, "a": 0.5, "b": 4.0}
+    spend = {"p": 6.0, "q": 4.0, "v": 60.0}
+    table = simulate_transactions("bg_nbd", bg, spend, n=500, T=ages, seed=5)
+    first = ~table.duplicated("customer_id")
+    summer = table["timestamp"].dt.month.isin([7, 8])
+    return table[first | ~summer | (np.arange(len(table)) % 3 == 0)]
+
+
+def all_that_was_learnt(fitted: FittedModels) -> str:
+    corrections = [
+        (name, each.chosen, each.reason, each.options, each.levels, each.losses.to_csv())
+        for name, each in fitted.corrections.items()
+    ]
+    choice = (fitted.choice.counts, fitted.choice.churn, fitted.choice.reason)
+    return json.dumps([fitted.model, fitted.trees, choice, fitted.findings, corrections], sort_keys=True)
+
+
+def test_events_after_the_training_day_change_nothing_that_is_learnt(
+    three_years: pd.DataFrame, quick_params: Any
+) -> None:
+    """Left out, as they came, or with others, newcomers, refunds and dear ones appended: the same models."""
+    params = override(quick_params, {"horizon_days": 90, "churn.snapshot_spacing_days": 120})
+    after = three_years["timestamp"].dt.date > LEARNT_BY
+    past, later = three_years[~after], three_years[after]
+    assert len(later) > 100
+    next_day = pd.Timestamp(LEARNT_BY) + pd.Timedelta(days=1)
+    changed = [
+        past,
+        three_years,
+        pd.concat(
+            [
+                later.assign(amount=9999.0, timestamp=next_day),
+                past,
+                past.assign(timestamp=next_day + pd.Timedelta(days=200), amount=-5.0),
+                past.head(300).assign(timestamp=next_day, customer_id=np.arange(300) + 10_000),
+            ]
+        ),
+    ]
+    learnt = []
+    for table in changed:
+        log = read_transactions(table)
+        fitted = fit_models(log, LEARNT_BY, params)
+        log.close()
+        learnt.append(all_that_was_learnt(fitted))
+        # There is something to leak into: a season, trees, and two windows they are tried on.
+        assert fitted.model["month_index"] is not None
+        assert all(each.losses["cutoff"].nunique() == 2 for each in fitted.corrections.values())
+        assert all(texts for _, texts in list(fitted.corrections["churn"].options.values())[1:])
+    assert learnt[1] == learnt[0]
+    assert learnt[2] == learnt[0]

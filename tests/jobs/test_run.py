@@ -10,6 +10,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from guanxi.evaluation.baselines import BASELINES
+from guanxi.pipeline.correction import ALONE, TREES_ALONE
+
 RFM = ["frequency", "recency", "T", "monetary_value"]
 COLUMNS = [
     *("customer_id", "as_of", "horizon_days", *RFM),
@@ -44,9 +47,13 @@ class TestFiles:
         assert metrics["holdout"]["customers"] == 2357
         assert metrics["model_version"] == "1"
         churn = metrics["holdout"]["metrics"]["churn"]
-        assert set(churn) == {"guanxi", "purchase model alone", "naive (own past rate)"}
+        assert set(churn) == {"guanxi", ALONE, TREES_ALONE, *BASELINES}
         assert churn["guanxi"]["auc"] > 0.8
-        assert churn["guanxi"]["log_loss"] < churn["naive (own past rate)"]["log_loss"]
+        for name in BASELINES:
+            assert churn["guanxi"]["log_loss"] < churn[name]["log_loss"]
+        assert set(metrics["grades"]) == set(metrics["corrections"]) == {"churn", "purchases", "spend"}
+        assert metrics["grades"]["churn"] in ("A", "B", "C")
+        assert "on 1 earlier window of 60 days" in metrics["corrections"]["churn"]
 
     def test_page_names_the_source_and_stands_alone(self, first_run):
         page = (first_run.folder / "output" / "report.html").read_text(encoding="utf-8")
@@ -72,6 +79,9 @@ class TestPredictions:
         assert predictions["churn_probability"].between(0, 1).all()
         for column in (*RFM, "expected_purchases", "expected_spend", "clv", "clv_lower", "clv_upper"):
             assert (predictions[column] >= 0).all(), column
+
+    def test_nobody_buys_less_often_than_at_all(self, predictions):
+        assert (predictions["expected_purchases"] >= 1 - predictions["churn_probability"]).all()
 
     def test_interval_holds_the_value_of_all_but_the_rarest_buyers(self, predictions):
         assert (predictions["clv_lower"] <= predictions["clv_upper"]).all()

@@ -7,7 +7,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from guanxi.models import ChurnClassifier
 from guanxi.models.churn import fit_calibration
-from guanxi.models.scoring import calibrated
+from guanxi.models.corrections import probability
 
 
 @parametrize_with_checks([ChurnClassifier()])
@@ -23,7 +23,7 @@ def rows():
     random = np.random.default_rng(0)
     X = random.normal(size=(8000, 4))
     prior = random.normal(size=8000)
-    y = random.random(8000) < calibrated(prior + np.where(X[:, 0] > 0, 1.0, -1.0), slope=1.0, intercept=0.0)
+    y = random.random(8000) < probability(prior + np.where(X[:, 0] > 0, 1.0, -1.0))
     X[random.random(8000) < 0.1, 0] = np.nan
     return X, y.astype(int), prior
 
@@ -43,7 +43,7 @@ def test_learns_what_the_offset_misses(rows):
     (X, y, prior), (later_X, later_y, later_prior) = halves(rows)
     model = ChurnClassifier(n_estimators=200).fit(X, y, offset=prior)
     with_trees = model.predict_proba(later_X, later_prior)[:, 1]
-    alone = calibrated(later_prior, slope=1.0, intercept=0.0)
+    alone = probability(later_prior)
     assert roc_auc_score(later_y, with_trees) > roc_auc_score(later_y, alone) + 0.05
     assert log_loss(later_y, with_trees) < log_loss(later_y, alone) - 0.05
 
@@ -57,7 +57,7 @@ def test_stops_where_the_later_rows_stop_gaining(rows):
     )
     useful = ChurnClassifier().fit(X, y, offset=prior, validation=later)
     assert useful.n_rounds_ < 1000
-    assert useful.booster_.num_trees() == useful.n_rounds_
+    assert useful.n_rounds_ == np.mean([booster.num_trees() for booster in useful.boosters_])
     assert stopped.n_rounds_ > 0
 
 
@@ -71,11 +71,56 @@ def test_an_imbalance_stands_in_the_probabilities():
 
 def test_same_seed_same_trees(rows):
     (X, y, prior), later = halves(rows)
-    texts = [
-        ChurnClassifier(random_state=5).fit(X, y, offset=prior, validation=later).booster_.model_to_string()
-        for _ in range(2)
+    for validation in (None, later):
+        one, other = (
+            ChurnClassifier(random_state=5, n_estimators=100).fit(X, y, offset=prior, validation=validation)
+            for _ in range(2)
+        )
+        texts = [[each.model_to_string() for each in model.boosters_] for model in (one, other)]
+        assert texts[0] == texts[1]
+        assert len(set(texts[0])) == 3
+
+
+def test_the_score_is_the_mean_over_the_seeds(rows):
+    (X, y, _), (later_X, _, _) = halves(rows)
+    model = ChurnClassifier(n_estimators=20, validation_fraction=None, random_state=7).fit(X, y)
+    alone = [
+        ChurnClassifier(n_estimators=20, n_seeds=1, random_state=7 + seed, validation_fraction=None).fit(X, y)
+        for seed in range(3)
     ]
-    assert texts[0] == texts[1]
+    assert model.n_rounds_ == 20
+    expected = np.mean([each.decision_function(later_X) for each in alone], axis=0)
+    assert model.decision_function(later_X) == pytest.approx(expected, abs=1e-12)
+
+
+def test_without_validation_a_random_share_of_each_class_stops_the_boosting(rows):
+    X, y, _ = rows
+    noise = np.random.default_rng(1).permutation(y)
+    stopped = ChurnClassifier().fit(X, noise)
+    assert stopped.n_rounds_ < 60
+    assert stopped.calibration_ == {"slope": 1.0, "intercept": 0.0}
+    assert ChurnClassifier(n_estimators=70, validation_fraction=None).fit(X, noise).n_rounds_ == 70
+    assert stopped._random_share(y.astype(float)).sum() == round(0.2 * y.sum()) + round(0.2 * (1 - y).sum())
+
+
+def test_a_class_too_small_to_stop_on_grows_all_rounds():
+    X = np.arange(40.0).reshape(-1, 1)
+    assert ChurnClassifier(n_estimators=80).fit(X, X[:, 0] > 33.5).n_rounds_ == 80
+
+
+def test_categories_are_split_as_sets_not_by_order():
+    random = np.random.default_rng(4)
+    code = random.integers(0, 30, 6000)
+    X = code.reshape(-1, 1).astype(float)
+    y = random.random(6000) < np.where(code % 2, 0.8, 0.2)
+    named, ordered = (
+        ChurnClassifier(n_estimators=10, categorical_features=given).fit(X[:4000], y[:4000])
+        for given in ([0], None)
+    )
+    scores = [roc_auc_score(y[4000:], each.decision_function(X[4000:])) for each in (named, ordered)]
+    assert scores[0] > 0.77
+    assert scores[1] < 0.7
+    assert np.isfinite(named.decision_function([[np.nan], [77.0]])).all()
 
 
 def test_a_leaf_holds_at_most_a_twentieth_of_few_rows():
@@ -105,7 +150,7 @@ def test_an_offset_has_one_number_a_row(rows):
 def test_calibration_recovers_slope_and_intercept():
     random = np.random.default_rng(3)
     z = random.normal(size=200_000)
-    label = (random.random(200_000) < calibrated(z, slope=0.7, intercept=-0.4)).astype(float)
+    label = (random.random(200_000) < probability(0.7 * z - 0.4)).astype(float)
     fitted = fit_calibration(z, label)
     assert fitted["slope"] == pytest.approx(0.7, abs=0.02)
     assert fitted["intercept"] == pytest.approx(-0.4, abs=0.02)
@@ -126,4 +171,4 @@ def test_calibration_changes_nothing_where_it_cannot_help(z, label):
 
 @pytest.mark.parametrize("z", [-1e4, -700.0, 0.0, 700.0, 1e4])
 def test_probability_of_any_log_odds_is_a_probability(z):
-    assert 0.0 <= float(calibrated(z, slope=1.0, intercept=0.0)) <= 1.0
+    assert 0.0 <= float(probability(z)) <= 1.0

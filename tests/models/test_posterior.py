@@ -293,3 +293,90 @@ def test_constant_amounts_cost_what_the_purchases_cost(x, age, since, mean, hori
     ends = interval([(BG_NBD, BG, None)], (LOG_NORMAL, constant, None), *history, mean, horizon)
     for end in ("lower", "upper"):
         assert ends[f"spend_{end}"][0] == pytest.approx(mean * ends[f"purchases_{end}"][0], rel=2e-3)
+
+
+class TestAdjusted:
+    """Counts moved to a probability of none and a mean that are known better."""
+
+    MODELS = ((BG_NBD, BG, None),)
+    SPEND = (GAMMA_GAMMA, SPEND, None)
+
+    def own(self, rows):
+        x, t_x, T, _ = rows
+        none = BG_NBD.probability_no_purchase(BG, x, t_x, T, HORIZON)
+        return none, BG_NBD.expected_purchases(BG, x, t_x, T, HORIZON)
+
+    def test_the_models_own_numbers_change_nothing(self, rows):
+        plain, moved = (
+            interval(self.MODELS, self.SPEND, *rows, HORIZON, adjusted=adjusted)
+            for adjusted in (None, self.own(rows))
+        )
+        for end in ("lower", "upper"):
+            np.testing.assert_array_equal(moved[f"purchases_{end}"], plain[f"purchases_{end}"])
+            np.testing.assert_allclose(moved[f"spend_{end}"], plain[f"spend_{end}"], rtol=1e-4)
+
+    def test_counts_have_the_probability_of_none_and_the_mean_asked_for(self, rows):
+        none, mean = self.own(rows)
+        each = np.maximum(mean / (1.0 - none) * np.random.default_rng(3).uniform(0.6, 1.4, 400), 1.0)
+        none = np.clip(none + np.random.default_rng(2).uniform(-0.2, 0.2, 400), 0.001, 0.999)
+        mean = (1.0 - none) * each
+        x, t_x, T, _ = rows
+        few = x <= 12
+        chances = count_probabilities(
+            self.MODELS, x[few], t_x[few], T[few], HORIZON, 900, adjusted=(none[few], mean[few])
+        )
+        np.testing.assert_allclose(chances[:, 0], none[few], rtol=1e-12)
+        np.testing.assert_allclose(chances.sum(axis=1), 1.0, atol=1e-6)
+        np.testing.assert_allclose(chances @ np.arange(901.0), mean[few], rtol=1e-4)
+
+    def test_rounding_errors_of_impossible_counts_keep_no_mean_from_being_reached(self):
+        """Far beyond a rare buyer's purchases the chances are nothing but rounding, and no longer fall."""
+        bg = {"r": 0.2, "alpha": 20.0, "a": 0.5, "b": 2.0}
+        uncertain = [(BG_NBD, bg, np.eye(4) * 0.01)]
+        none, mean = np.array([0.9]), np.array([0.15])
+        chances = count_probabilities(uncertain, 0.0, 0.0, 545.0, 60.0, 60, adjusted=(none, mean))
+        assert chances @ np.arange(61.0) == pytest.approx(0.15, rel=1e-4)
+
+    def test_more_buyers_and_more_purchases_of_each_raise_every_end(self, rows):
+        none, mean = self.own(rows)
+        each, fewer = mean / (1.0 - none), 0.8 * none
+        asked = ((none, mean), (fewer, (1.0 - fewer) * each), (fewer, (1.0 - fewer) * (1.3 * each + 0.1)))
+        steps = [interval(self.MODELS, self.SPEND, *rows, HORIZON, adjusted=adjusted) for adjusted in asked]
+        for less, more in pairwise(steps):
+            for name in NAMES:
+                assert (more[name] >= less[name] * (1 - 1e-6)).all(), name
+
+    @pytest.mark.parametrize("spend", BOTH_SPENDS, ids=["gamma_gamma", "log_normal"])
+    def test_order_duplicates_and_neighbours_change_nothing(self, rows, spend):
+        none, mean = self.own(rows)
+        adjusted = (0.9 * none, 1.3 * mean + 0.1 * none)
+        models = [(BG_NBD, BG, None), (PARETO_NBD, PARETO, np.eye(4) * 0.01)]
+        ends = interval(models, spend, *rows, HORIZON, adjusted=adjusted)
+        order = np.random.default_rng(1).integers(0, 400, 100)
+        shuffled = interval(
+            models,
+            spend,
+            *(column[order] for column in rows),
+            HORIZON,
+            adjusted=tuple(column[order] for column in adjusted),
+        )
+        for name in NAMES:
+            np.testing.assert_allclose(shuffled[name], ends[name][order], rtol=1e-12)
+
+    def test_nobody_buys_where_none_is_certain(self, rows):
+        adjusted = (np.ones(400), np.zeros(400))
+        for values in interval(self.MODELS, self.SPEND, *rows, HORIZON, adjusted=adjusted).values():
+            assert (values == 0).all()
+
+    def test_hundreds_of_purchases(self):
+        nbd = [(NBD, {"r": 0.5, "alpha": 30.0}, None)]
+        x, T = np.array([500.0]), np.array([700.0])
+        own = (0.5 + x) / (30.0 + T) * HORIZON
+        ends = [
+            interval(nbd, self.SPEND, x, T - 0.5, T, 20.0, HORIZON, adjusted=(np.zeros(1), factor * own))
+            for factor in (0.8, 1.0)
+        ]
+        for factor, end in zip((0.8, 1.0), ends, strict=True):
+            assert (end["purchases_lower"] < factor * own).all()
+            assert (end["purchases_upper"] > factor * own).all()
+            assert (end["purchases_upper"] - end["purchases_lower"] < 0.35 * own).all()

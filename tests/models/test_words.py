@@ -1,22 +1,27 @@
 """Drivers in plain words, with the customer's own numbers."""
 
+from datetime import date
+
 import numpy as np
 import pandas as pd
 import pytest
 
-from guanxi.models.words import driver_of, driver_texts
+from guanxi.data.transactions import read_transactions
+from guanxi.features.snapshots import features_at
+from guanxi.models.words import _SENTENCES, driver_of, driver_texts
+from guanxi.params import DataParams
 
 CUSTOMER = {
     "frequency": 6.0,
-    "recency": 210.0,
-    "T": 353.0,
+    "recency": 657.0,
+    "T": 800.0,
     "monetary_value": 30.0,
     "gap_median": 21.0,
     "gap_last": 14.0,
     "gap_longest": 63.0,
     "purchases_90": 3.0,
-    "purchases_before_90": 7.0,
-    "purchases_365": 7.0,
+    "purchases_before_90": 1.0,
+    "purchases_365": 5.0,
     "purchases_before_365": 1.0,
     "spend_365": 2000.0,
     "spend_before_365": 400.0,
@@ -48,20 +53,20 @@ def say(driver, language="en", **changes):
     [
         ("purchase_pattern", "last bought 143 days ago; usually every 21 days"),
         ("rhythm", "143 days of silence; last gap 14 days, longest 63 days"),
-        ("recent_purchases", "3 purchases in 90 days, was 7 in the 90 before"),
+        ("recent_purchases", "3 purchases in 90 days, was 1 in the 90 before"),
         ("recent_spend", "spent 1,234 in 90 days, was 0 in the 90 before"),
-        ("yearly_purchases", "7 purchases in 365 days, was 1 in the 365 before"),
+        ("yearly_purchases", "5 purchases in 365 days, was 1 in the 365 before"),
         ("yearly_spend", "spent 2,000 in 365 days, was 400 in the 365 before"),
-        ("loyalty", "7 purchases in 353 days as a customer"),
+        ("loyalty", "7 purchases in 800 days as a customer"),
         ("order_value", "last purchase 9.5, on average 30"),
         ("order_size", "last purchase of 1 line, on average 2.5"),
         ("quantity", "last bought 1 item, on average 12"),
-        ("season", "1 purchase in this season last year"),
-        ("refunds", "12 % of spend refunded"),
-        ("weekend", "50 % of purchases at weekends"),
-        ("margin", "a margin of ?"),
-        ("category_breadth", "1 category bought"),
-        ("channel_breadth", "2 channels used"),
+        ("season", "1 purchase in this season last year, 5 in the whole year since"),
+        ("refunds", "12 % of the spend of 7 purchases refunded"),
+        ("weekend", "50 % of 7 purchases at weekends (evenly spread: 29 %)"),
+        ("margin", "a margin of ? on 7 purchases"),
+        ("category_breadth", "1 category in 7 purchases"),
+        ("channel_breadth", "2 channels in 7 purchases"),
         ("shoe_size", "shoe size: 43"),
     ],
 )
@@ -71,8 +76,8 @@ def test_says_each_driver(driver, text):
 
 def test_says_what_is_not_known():
     once = {"frequency": 0.0, "recency": 0.0, "gap_median": np.nan, "gap_last": np.nan}
-    assert say("purchase_pattern", **once) == "bought only once, 353 days ago"
-    assert say("rhythm", **once) == "no second purchase in 353 days"
+    assert say("purchase_pattern", **once) == "bought only once, 800 days ago"
+    assert say("rhythm", **once) == "no second purchase in 800 days"
     assert say("quantity", **once) == "one purchase, of 1 item"
     assert say("order_size", **once) == "one purchase, of 1 line"
     assert say("order_value", **once) == "one purchase, of 9.5"
@@ -80,15 +85,32 @@ def test_says_what_is_not_known():
     assert one_gap == "last bought 143 days ago; the one gap before was 21 days"
     assert say("season", purchases_last_season=np.nan) == "not yet a customer in this season last year"
     assert (
-        say("purchase_pattern", recency=353.0, gap_median=1.0) == "last bought 0 days ago; usually every day"
+        say("purchase_pattern", recency=800.0, gap_median=1.0) == "last bought 0 days ago; usually every day"
     )
 
 
+def test_says_what_there_is_to_compare_with():
+    assert say("recent_purchases", T=80.0) == "3 purchases in 90 days, not yet a customer before"
+    assert say("yearly_spend", T=364.0) == "spent 2,000 in 365 days, not yet a customer before"
+    assert say("yearly_spend", T=365.0) == "spent 2,000 in 365 days, was 400 in the 365 before"
+    assert say("season", purchases_365=np.nan) == "1 purchase in this season last year"
+    assert say("refunds", refund_share=0.0) == "nothing refunded of 7 purchases"
+    assert say("weekend", frequency=0.0, weekend_share=1.0) == "one purchase, at a weekend"
+    assert say("weekend", frequency=0.0, weekend_share=0.0) == "one purchase, on a working day"
+
+
+@pytest.mark.parametrize("once", [False, True])
 @pytest.mark.parametrize(
-    "driver", ["purchase_pattern", "rhythm", "recent_purchases", "loyalty", "quantity", "refunds"]
+    "driver",
+    [
+        *("purchase_pattern", "rhythm", "recent_purchases", "yearly_purchases", "recent_spend"),
+        *("yearly_spend", "loyalty", "order_value", "order_size", "quantity", "season", "refunds"),
+        *("weekend", "margin", "category_breadth", "channel_breadth"),
+    ],
 )
-def test_speaks_chinese(driver):
-    text = say(driver, "zh")
+def test_speaks_chinese(driver, once):
+    changes = {"frequency": 0.0, "recency": 0.0, "T": 40.0, "refund_share": 0.0} if once else {}
+    text = say(driver, "zh", **changes)
     assert any("\u4e00" <= letter <= "\u9fff" for letter in text)
     assert not set(text) & set("abcdefghijklmnopqrstuvwxyz")
 
@@ -112,3 +134,14 @@ def test_speaks_chinese(driver):
 )
 def test_features_that_say_the_same_are_one_driver(feature, driver):
     assert driver_of(feature) == driver
+
+
+def test_every_feature_belongs_to_a_driver_with_a_sentence():
+    line = ("a", "2021-01-01", 1.0, 1.0, 0.5, "tea", "web")
+    columns = ["customer_id", "timestamp", "amount", "quantity", "margin", "category", "channel"]
+    log = read_transactions(pd.DataFrame([line], columns=columns), DataParams())
+    table = features_at(log, date(2021, 2, 1), 90).drop(columns="customer_id")
+    drivers = {name: driver_of(name) for name in table}
+    assert set(drivers.values()) <= set(_SENTENCES)
+    for driver in set(drivers.values()):
+        assert driver_texts(table, np.array([driver], dtype=object), "en")[0]

@@ -13,14 +13,25 @@ import pytest
 from guanxi.data import datasets
 from guanxi.data.transactions import read_transactions
 from guanxi.errors import DataError, HistoryError
+from guanxi.models.corrections import probability
 from guanxi.models.drivers import explain_churn
-from guanxi.models.scoring import calibrated
 from guanxi.params import override
-from guanxi.pipeline.fit import _level, fit_models
+from guanxi.pipeline.correction import ALONE, CORRECTED
+from guanxi.pipeline.fit import fit_models
+from guanxi.pipeline.targets import CHURN, PURCHASES, SPEND, TARGETS
 
 
-def text(fitted) -> tuple[str, str]:
-    return json.dumps(fitted.model, sort_keys=True), fitted.booster_text
+def text(fitted) -> str:
+    """All that was learnt, chosen or not."""
+    return json.dumps(
+        [
+            fitted.model,
+            fitted.trees,
+            [[each.chosen, each.reason, each.options, each.levels] for each in fitted.corrections.values()],
+            [each.losses.to_csv() for each in fitted.corrections.values()],
+        ],
+        sort_keys=True,
+    )
 
 
 @pytest.fixture(scope="module")
@@ -60,40 +71,45 @@ class TestSeed:
 
     def test_other_seed_changes_only_what_is_random(self, sample_log, twin, twin_day, quick_params):
         other = fit_models(sample_log, twin_day, override(quick_params, {"seed": 5}))
-        assert other.booster_text != twin.booster_text
-        for section in ("transactions", "spend"):
+        assert other.trees != twin.trees
+        for section in ("transactions", "spend", "drivers"):
             assert other.model[section] == twin.model[section]
-        fixed = ["probability_alive", "expected_purchases", "expected_spend", "clv", "clv_lower", "clv_upper"]
-        one, two = (fitted.scorer.score(twin.features) for fitted in (twin, other))
+        one, two = (fitted.scorer.score(twin.features, drivers=0) for fitted in (twin, other))
+        fixed = ["probability_alive", "next_purchase_date"]
         pd.testing.assert_frame_equal(one[fixed], two[fixed])
         assert not one["churn_probability"].equals(two["churn_probability"])
+        one, two = (fitted.contender(ALONE).score(twin.features) for fitted in (twin, other))
+        pd.testing.assert_frame_equal(one, two)
 
 
 class TestDrivers:
     def test_base_and_all_effects_add_up_to_the_log_odds(self, served):
         top = len(served.scorer.features) + 1
-        table = served.scorer.score(served.features, drivers=top)
-        effects = table[[f"driver_{k}_effect" for k in range(1, top + 1)]].fillna(0).sum(axis=1)
-        mean_of_trees = served.scorer.tree_contributions(served.features)[:, -1]
-        log_odds = served.scorer.prior_base(served.model["horizon_days"]) + mean_of_trees + effects
-        probability = calibrated(log_odds, **served.model["churn"]["calibration"])
-        np.testing.assert_allclose(probability, table["churn_probability"], rtol=1e-9)
+        for horizon in (60, 200):
+            table = served.scorer.score(served.features, drivers=top, horizon_days=horizon)
+            effects = table[[f"driver_{k}_effect" for k in range(1, top + 1)]].fillna(0).sum(axis=1)
+            base = served.scorer.churn_contributions(served.features, horizon)["base"]
+            scale = served.scorer.churn_scale()
+            log_odds = scale["slope"] * (base + effects) + scale["level"]
+            np.testing.assert_allclose(probability(log_odds), table["churn_probability"], rtol=1e-9)
 
     def test_explanation_adds_up_to_the_log_odds(self, served):
         explanation = explain_churn(served.scorer, served.features, seed=0, rows=200)
-        log_odds = explanation.base_values + np.sum(explanation.values, axis=1)
-        probability = calibrated(log_odds, **served.model["churn"]["calibration"])
+        scale = served.scorer.churn_scale()
+        total = explanation.base_values + np.sum(explanation.values, axis=1)
         sample = served.features.sample(200, random_state=0).sort_index()
-        expected = served.scorer.score(sample)["churn_probability"]
-        np.testing.assert_allclose(probability, expected, rtol=1e-9)
+        expected = served.scorer.score(sample, drivers=0)["churn_probability"]
+        got = probability(scale["slope"] * total + scale["level"])
+        np.testing.assert_allclose(got, expected, rtol=1e-9)
 
-    def test_explanation_agrees_with_tree_explainer(self, served):
+    def test_explanation_of_trees_agrees_with_tree_explainer(self, served):
         import shap
 
-        explanation = explain_churn(served.scorer, served.features, seed=0, rows=200)
-        booster = lightgbm.Booster(model_str=served.booster_text)
+        corrected = served.contender(CORRECTED)
+        explanation = explain_churn(corrected, served.features, seed=0, rows=200)
+        (booster,) = served.corrections["churn"].options[CORRECTED][1]
         own = explanation.values[:, 1:]  # noqa: PD011
-        theirs = shap.TreeExplainer(booster)(explanation.data[:, 1:])
+        theirs = shap.TreeExplainer(lightgbm.Booster(model_str=booster))(explanation.data[:, 1:])
         np.testing.assert_allclose(own, theirs.values, atol=1e-6)
 
 
@@ -132,36 +148,57 @@ class TestWithoutEnough:
 
     def test_history_too_short_for_trees_leaves_the_purchase_model_alone(self, sample_log, quick_params):
         fitted = fit_models(sample_log, sample_log.first_day + timedelta(days=20), quick_params)
-        assert fitted.churn is None
-        assert fitted.booster_text is None
-        assert "no earlier window" in fitted.churn_reason
+        assert fitted.plan is None
+        assert fitted.trees == {}
+        for correction in fitted.corrections.values():
+            assert correction.chosen == ALONE
+            assert "no earlier window" in correction.reason
         table = fitted.scorer.score(fitted.features)
-        expected = calibrated(fitted.scorer.log_odds_prior(fitted.features, 60), slope=1.0, intercept=0.0)
-        np.testing.assert_allclose(table["churn_probability"], expected)
+        expected = probability(fitted.scorer.base("churn", fitted.features, 60))
+        np.testing.assert_array_equal(table["churn_probability"], expected)
         assert set(table["driver_1"].dropna()) <= {"purchase_pattern"}
 
 
-def test_level_moves_the_mean_probability_to_the_observed_one():
-    log_odds = np.linspace(-3, 4, 50)
-    shift = _level(log_odds, 0.6)
-    assert calibrated(log_odds + shift, slope=1.0, intercept=0.0).mean() == pytest.approx(0.6)
-    assert _level(log_odds, 1.0) == 0.0
+class TestLevel:
+    def test_moves_the_mean_probability_to_the_observed_one(self):
+        log_odds = np.linspace(-3, 4, 50)
+        shift = CHURN.level(log_odds, np.ones(50), 0.6)
+        assert probability(log_odds + shift).mean() == pytest.approx(0.6)
+
+    def test_is_nothing_where_no_level_would_do(self):
+        log_odds = np.linspace(-3, 4, 50)
+        for mean in (0.0, 1.0):
+            assert CHURN.level(log_odds, np.ones(50), mean) == 0.0
+        assert PURCHASES.level(log_odds, np.ones(50), 0.0) == 0.0
+
+    @pytest.mark.parametrize("target", [PURCHASES, SPEND], ids=lambda target: target.name)
+    def test_moves_the_weighted_mean_to_the_given_one(self, target):
+        score, weight = np.linspace(-3, 4, 50), np.arange(1.0, 51.0)
+        shift = target.level(score, weight, 7.0)
+        assert np.average(np.exp(score + shift), weights=weight) == pytest.approx(7.0)
 
 
 class TestReference:
     def test_the_average_customer_is_the_base_at_any_horizon(self, served):
+        alone = served.contender(ALONE)
         for horizon in (7, 60, 365):
-            mean = served.scorer.log_odds_prior(served.features, horizon).mean()
+            mean = alone.base("churn", served.features, horizon).mean()
+            base = alone.churn_contributions(served.features.head(3), horizon)["base"]
             # 200 customers stand for all: off by less than the least effect that the page shows.
-            assert served.scorer.prior_base(horizon) == pytest.approx(mean, abs=0.05)
+            np.testing.assert_allclose(base, mean, atol=0.05)
 
 
 def test_trees_without_a_clear_gain_are_left_out(sample_log, quick_params, served, monkeypatch):
-    monkeypatch.setattr("guanxi.pipeline.fit._CLEAR_GAIN", 100.0)
+    monkeypatch.setattr("guanxi.pipeline.correction._CLEAR_GAIN", 100.0)
     alone = fit_models(sample_log, served.as_of, quick_params)
-    assert alone.churn is None
-    assert "is not clear" in alone.churn_reason
+    assert alone.trees == {}
+    for target in TARGETS:
+        correction = alone.corrections[target.name]
+        assert correction.chosen == ALONE
+        assert "no clear gain" in correction.reason
+        # Fewer than three windows tell nothing of the level.
+        assert correction.document["level"] == 0.0
     scores = alone.scorer.score(alone.features, drivers=2)
-    prior = calibrated(alone.scorer.log_odds_prior(alone.features, 60), slope=1.0, intercept=0.0)
-    np.testing.assert_allclose(scores["churn_probability"], prior, rtol=1e-12)
+    prior = probability(alone.scorer.base("churn", alone.features, 60))
+    np.testing.assert_array_equal(scores["churn_probability"], prior)
     assert scores["driver_2"].isna().all()

@@ -17,6 +17,7 @@ from guanxi.evaluation.holdout import evaluate_holdout
 from guanxi.models.by_name import TRANSACTION_MODELS
 from guanxi.models.formulas.processes import PROCESSES
 from guanxi.params import load_params, override
+from guanxi.pipeline.correction import ALONE
 from guanxi.pipeline.fit import fit_models
 from guanxi.pipeline.selection import choose_models
 
@@ -61,18 +62,18 @@ def test_nothing_after_the_training_day_is_looked_at(automatic, day, quick_param
 def test_the_served_model_is_the_mean_of_the_chosen(automatic):
     rows = automatic.features.head(50)
     fitted = automatic.model["transactions"]["fitted"]
-    columns = [rows[name].to_numpy() for name in ("frequency", "recency", "T")]
+    columns = [rows[name].to_numpy(dtype=float) for name in ("frequency", "recency", "T")]
     each = [
         PROCESSES[name].expected_purchases(fitted[name]["params"], *columns, 60.0)
         for name in automatic.choice.counts
     ]
-    scored = automatic.scorer.score(rows, drivers=0)
-    np.testing.assert_allclose(scored["expected_purchases"], np.mean(each, axis=0), rtol=1e-12)
+    log_mean = automatic.scorer.base("purchases", rows, 60)
+    np.testing.assert_allclose(np.exp(log_mean), np.mean(each, axis=0), rtol=1e-12)
     none = [
         PROCESSES[name].probability_no_purchase(fitted[name]["params"], *columns, 60.0)
         for name in automatic.choice.churn
     ]
-    log_odds = automatic.scorer.log_odds_prior(rows, 60)
+    log_odds = automatic.scorer.base("churn", rows, 60)
     np.testing.assert_allclose(1.0 / (1.0 + np.exp(-log_odds)), np.mean(none, axis=0), rtol=1e-9)
 
 
@@ -99,7 +100,7 @@ def test_every_model_serves_a_run(name, sample_log, day, quick_params):
     holdout = evaluate_holdout(sample_log, fitted, 60)
     served = fitted.choice.counts[0]
     assert served == name or fitted.findings
-    assert holdout.value("churn", "auc", "purchase model alone") > 0.75
+    assert holdout.value("churn", "auc", ALONE) > 0.75
     assert holdout.table.drop(columns="customer_id").notna().all(axis=None)
 
 

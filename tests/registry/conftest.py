@@ -26,14 +26,14 @@ import mlflow, pandas as pd
 
 folder, database = sys.argv[1:]
 mlflow.set_tracking_uri(database)
-features = pd.read_parquet(f"{folder}/features.parquet")
 
-def save(name, uri, **params):
+def save(name, uri, window=60, **params):
+    features = pd.read_parquet(f"{folder}/features-{window}.parquet")
     model = mlflow.pyfunc.load_model(uri)
     model.predict(features.drop(columns="customer_id"), params=params).to_parquet(f"{folder}/{name}.parquet")
 
 save("champion", "models:/guanxi@champion")
-save("second", "models:/guanxi/2")
+save("second", "models:/guanxi/2", window=45)
 save("patched", f"{folder}/patched")
 save("exported", f"{folder}/exported")
 save("again", "models:/guanxi@champion")
@@ -51,12 +51,16 @@ def features(sample_log, served):
 
 
 @pytest.fixture(scope="session")
-def elsewhere(second_run, features, tmp_path_factory) -> SimpleNamespace:
+def elsewhere(second_run, sample_log, features, tmp_path_factory) -> SimpleNamespace:
     """Predictions made in a process that cannot import guanxi, of several models together."""
     import pandas as pd
 
+    from guanxi.features.snapshots import features_at
+
     folder = tmp_path_factory.mktemp("elsewhere")
-    features.to_parquet(folder / "features.parquet")
+    # The second version learnt from windows as long as its own horizon.
+    for days, table in ((60, features), (45, features_at(sample_log, sample_log.last_day, 45))):
+        table.to_parquet(folder / f"features-{days}.parquet")
     for name in ("patched", "exported"):
         shutil.copytree(second_run.folder / "models" / "guanxi", folder / name)
     code = folder / "patched" / "guanxi_model.py"
@@ -76,4 +80,5 @@ def elsewhere(second_run, features, tmp_path_factory) -> SimpleNamespace:
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    return SimpleNamespace(**{path.stem: pd.read_parquet(path) for path in Path(folder).glob("*.parquet")})
+    made = [path for path in Path(folder).glob("*.parquet") if not path.stem.startswith("features-")]
+    return SimpleNamespace(**{path.stem: pd.read_parquet(path) for path in made})

@@ -7,17 +7,27 @@ import json
 import shutil
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 
 from guanxi.errors import OutputError, RegistryError
 from guanxi.params import MLflowParams
+from guanxi.pipeline.correction import BLEND
 from guanxi.registry import models
 from guanxi.registry.log import TrainingRecord, log_training
 from guanxi.registry.store import open_store
 
 
 @pytest.fixture(scope="module")
-def fresh(tmp_path_factory, served, quick_params):
+def with_trees(served):
+    """The served models as if the blend had been chosen for every target: trees and regressions of all."""
+    scorer = served.contender(BLEND)
+    trees = {target: served.corrections[target].options[BLEND][1] for target in served.corrections}
+    return dataclasses.replace(served, model=scorer.model, trees=trees)
+
+
+@pytest.fixture(scope="module")
+def fresh(tmp_path_factory, with_trees, quick_params):
     """A fresh store by address, with one logged model; its address holds what looks like a password."""
     folder = tmp_path_factory.mktemp("fresh")
     with pytest.MonkeyPatch.context() as patch:
@@ -26,7 +36,7 @@ def fresh(tmp_path_factory, served, quick_params):
         address = "postgresql://me:secret@host/db"
         params = quick_params.model_copy(update={"mlflow": MLflowParams(tracking_uri=address)})
         record = TrainingRecord(params, "table", "digest", {}, None, {})
-        run_id, model_uri = log_training(store, served, None, record)
+        run_id, model_uri = log_training(store, with_trees, None, record)
     return SimpleNamespace(store=store, run_id=run_id, model_uri=model_uri, folder=folder)
 
 
@@ -36,20 +46,47 @@ def test_registering_moves_no_alias(fresh):
     assert models.champion_version(fresh.store) is None
 
 
-def test_a_version_that_fails_its_test_is_withdrawn(fresh, served):
-    worse = json.loads(json.dumps(served.model))
-    worse["transactions"]["fitted"]["bg_nbd"]["params"]["r"] *= 1.001
+def change(where: str, document: dict) -> None:
+    """Change one number of a served model a little."""
+    if where == "value model":
+        document["transactions"]["fitted"]["bg_nbd"]["params"]["r"] *= 1.001
+    elif where == "level":
+        document["corrections"]["churn"]["level"] += 0.001
+    else:
+        document["corrections"]["purchases"]["regression"]["coefficients"][0] += 0.001
+
+
+@pytest.mark.parametrize("where", ["value model", "level", "regression"])
+def test_a_version_that_fails_its_test_is_withdrawn(fresh, with_trees, where):
+    worse = json.loads(json.dumps(with_trees.model))
+    change(where, worse)
     version = models.register(fresh.store, fresh.run_id, fresh.model_uri, {})
     with pytest.raises(RegistryError, match="gives other numbers from the registry"):
-        models.make_candidate(fresh.store, version, dataclasses.replace(served, model=worse))
+        models.make_candidate(fresh.store, version, dataclasses.replace(with_trees, model=worse))
     numbers = [str(found.version) for found in fresh.store.client.search_model_versions("name = 'guanxi'")]
     assert version not in numbers
     assert fresh.store.client.get_run(fresh.run_id).info.status == "FAILED"
 
 
-def test_a_version_that_passes_is_candidate_and_can_be_champion(fresh, served):
+def test_trees_and_regressions_give_the_same_numbers_from_the_registry(fresh, with_trees):
     version = models.register(fresh.store, fresh.run_id, fresh.model_uri, {})
-    models.make_candidate(fresh.store, version, served)
+    loaded = models.load_model(f"models:/guanxi/{version}")
+    rows = with_trees.features.head(300)
+    needed = rows[with_trees.scorer.features]
+    for given in ({}, {"horizon_days": 200, "drivers": 5}, {"as_of": "1998-12-31", "drivers": 0}):
+        expected = with_trees.scorer.score(needed, **given)
+        got = loaded.pyfunc.predict(needed, params=given)
+        assert list(got.columns) == list(expected.columns)
+        for name in expected.select_dtypes("number"):
+            np.testing.assert_allclose(got[name], expected[name], rtol=1e-12, err_msg=name)
+    assert {"churn-0.txt", "purchases-0.txt", "spend-0.txt", "spend-1.txt"} == {
+        path.name for path in fresh.folder.rglob("trees/*.txt")
+    }
+
+
+def test_a_version_that_passes_is_candidate_and_can_be_champion(fresh, with_trees):
+    version = models.register(fresh.store, fresh.run_id, fresh.model_uri, {})
+    models.make_candidate(fresh.store, version, with_trees)
     assert fresh.store.client.get_model_version("guanxi", version).aliases == ["candidate"]
     models.make_champion(fresh.store, version)
     assert models.champion_version(fresh.store) == version

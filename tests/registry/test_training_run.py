@@ -54,8 +54,19 @@ def test_children_hold_the_estimates(children):
 def test_metrics_of_the_model_stand_beside_those_of_the_naive_forecast(parent):
     metrics = parent.data.metrics
     for name in ("churn_auc", "churn_log_loss", "purchases_mae", "spend_mae"):
-        assert {name, f"{name}_naive"} <= set(metrics)
-    assert "churn_auc_purchase_model" in metrics
+        endings = ("", "_naive", "_last_window", "_value_model", "_trees")
+        assert {f"{name}{ending}" for ending in endings} <= set(metrics)
+    assert {"churn_auc_silence", "churn_auc_rfm_logistic"} <= set(metrics)
+    assert not [name for name in metrics if " " in name or "(" in name]
+
+
+def test_correction_losses_are_kept_for_every_target(store, parent, served, tmp_path):
+    path = store.client.download_artifacts(parent.info.run_id, "corrections/losses.csv", str(tmp_path))
+    kept = pd.read_csv(path)
+    expected = pd.concat([each.losses for each in served.corrections.values()], ignore_index=True)
+    assert kept["model"].tolist() == expected["model"].tolist()
+    assert kept["loss"].tolist() == pytest.approx(expected["loss"].tolist(), rel=1e-12)
+    assert set(kept["target"]) == {"churn", "purchases", "spend"}
 
 
 def test_tags_name_versions_days_and_the_commit(store, parent):

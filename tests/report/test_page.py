@@ -15,10 +15,12 @@ from hypothesis import strategies as st
 
 from guanxi.data.rules import DESCRIPTIONS
 from guanxi.errors import DataError
+from guanxi.evaluation.baselines import BASELINES
+from guanxi.evaluation.holdout import COMPONENTS
 from guanxi.evaluation.metrics import AMOUNTS, COUNTS, PROBABILITIES
 from guanxi.report import RunReport, render
 from guanxi.report.sections import metric_tables
-from guanxi.report.words import _GLOSSARY, _MEASURES, _WORDS, measure, rule_in_words
+from guanxi.report.words import _GLOSSARY, _MEASURES, _WORDS, measure, model_in_words, rule_in_words
 
 VOID = {"meta", "link", "img", "rect"}
 
@@ -210,6 +212,19 @@ class TestMetricTables:
         assert self.best(log_loss={"guanxi": 0.7, "naive": 0.8}) == ["guanxi"]
         assert self.best(bias={"guanxi": -0.3, "naive": 0.2, "BG/NBD": -0.1}) == ["BG/NBD"]
 
+    def test_of_several_naive_forecasts_the_best_is_shown(self):
+        measured = {"guanxi": 0.7, "naive (a)": 0.6, "trees alone": 0.65, "naive (b)": 0.8, "naive (c)": 0.5}
+        assert self.table(auc=measured)["models"] == ["guanxi", "trees alone", "naive (b)"]
+        assert self.table(log_loss=measured)["models"] == ["guanxi", "trees alone", "naive (c)"]
+        unknown = measured | {"naive (b)": np.nan}
+        assert self.table(auc=unknown)["models"] == ["guanxi", "naive (a)", "trees alone"]
+        nothing = dict.fromkeys(measured, np.nan)
+        assert len(self.table(auc=nothing)["models"]) == 3
+        # The first measure decides: not each row for itself.
+        table = self.table(auc=measured, log_loss=measured)
+        assert table["models"] == ["guanxi", "trees alone", "naive (b)"]
+        assert [cell["text"] for cell in table["rows"][1]["cells"]] == ["0.700", "0.650", "0.800"]
+
     def test_what_reads_the_same_is_equally_good(self):
         assert self.best(auc={"guanxi": 0.70001, "naive": 0.70002}) == ["guanxi", "naive"]
 
@@ -238,6 +253,14 @@ def test_every_rule_and_metric_has_words(language):
         assert rule_in_words(rule, language) != rule.replace("_", " ")
     for metric in {*COUNTS, *AMOUNTS, *PROBABILITIES}:
         assert measure(metric, language)
+
+
+def test_every_model_has_a_chinese_name():
+    for model in (*COMPONENTS, *BASELINES):
+        assert model_in_words(model, "en") == model
+        assert re.search("[一-鿿]", model_in_words(model, "zh"))
+    assert len({model_in_words(model, "zh") for model in BASELINES}) == len(BASELINES)
+    assert model_in_words("guanxi", "zh") == "guanxi"
 
 
 def test_an_unknown_rule_keeps_its_name():

@@ -1,9 +1,74 @@
-"""The naive forecast that a model must beat."""
+"""The naive forecasts that a model must beat: what a shop could say with a pocket calculator."""
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+
+Floats = NDArray[np.float64]
+
+PAST_RATE = "naive (own past rate)"
+LAST_WINDOW = "naive (last window repeated)"
+SILENCE = "naive (silent for w days)"
+RFM_LOGISTIC = "naive (RFM logistic)"
+BASELINES = (PAST_RATE, LAST_WINDOW, SILENCE, RFM_LOGISTIC)
+_RFM = ("frequency", "recency", "T", "monetary_value")
+_CERTAIN = 0.01  # forecasts of counts know no certainty: a count of 0 would make churn certain
+
+
+def forecasts(
+    past: pd.DataFrame | None,
+    now: pd.DataFrame,
+    last: pd.DataFrame,
+    window_days: int,
+    horizon_days: int,
+) -> dict[str, pd.DataFrame]:
+    """Every naive forecast that the history allows.
+
+    Where the earlier window and the horizon differ in length, what was learnt on the first is carried over
+    as for a Poisson process: P(no purchase) to the power ``horizon_days / window_days``.
+
+    Parameters
+    ----------
+    past : pandas.DataFrame or None
+        An earlier snapshot with its outcomes (:func:`guanxi.features.snapshots.snapshot`), whose window ends
+        no later than the cutoff. The two methods that learn from it are absent without it, and where all or
+        none of its customers churned.
+    now : pandas.DataFrame
+        Features at the cutoff.
+    last : pandas.DataFrame
+        ``customer_id, purchases, spend`` of those who bought in the ``horizon_days`` up to the cutoff.
+    window_days : int
+        Length of the earlier snapshot's window.
+    horizon_days : int
+        Length of the window that is forecast.
+
+    Returns
+    -------
+    dict of str to pandas.DataFrame
+        By name, in the order of ``BASELINES``: ``purchases, spend, churn_probability``, or the last alone; a
+        row for each row of ``now``.
+
+    Examples
+    --------
+    >>> now = pd.DataFrame({"customer_id": ["a"], "frequency": 4.0, "T": 100.0, "monetary_value": 25.0})
+    >>> last = pd.DataFrame({"customer_id": ["a"], "purchases": 1, "spend": 30.0})
+    >>> found = forecasts(None, now, last, window_days=50, horizon_days=50)
+    >>> {name: float(forecast["spend"].iloc[0]) for name, forecast in found.items()}
+    {'naive (own past rate)': 50.0, 'naive (last window repeated)': 30.0}
+    """
+    found = {
+        PAST_RATE: own_past_rate(now, horizon_days),
+        LAST_WINDOW: last_window_repeated(now, last),
+    }
+    if past is not None and past["churned"].nunique() == 2:
+        exponent = horizon_days / window_days
+        for name, learnt in ((SILENCE, silence_rule(past, now)), (RFM_LOGISTIC, rfm_logistic(past, now))):
+            found[name] = learnt**exponent
+    return found
 
 
 def own_past_rate(features: pd.DataFrame, horizon_days: int) -> pd.DataFrame:
@@ -27,11 +92,111 @@ def own_past_rate(features: pd.DataFrame, horizon_days: int) -> pd.DataFrame:
     days = features["T"].to_numpy()
     rate = np.divide(features["frequency"].to_numpy(), days, out=np.zeros(len(days)), where=days > 0)
     purchases = rate * horizon_days
-    return pd.DataFrame(
-        {
-            "purchases": purchases,
-            "spend": purchases * features["monetary_value"].to_numpy(),
-            "churn_probability": np.clip(np.exp(-purchases), 0.01, 0.99),
-        },
-        index=features.index,
-    )
+    return _with_churn(features.index, purchases, purchases * features["monetary_value"].to_numpy())
+
+
+def last_window_repeated(features: pd.DataFrame, last: pd.DataFrame) -> pd.DataFrame:
+    """Everyone does in the horizon what they did in as many days before it, first purchases included.
+
+    The probability of no purchase is as in :func:`own_past_rate`.
+
+    Parameters
+    ----------
+    features : pandas.DataFrame
+        With ``customer_id``, at the cutoff.
+    last : pandas.DataFrame
+        ``customer_id, purchases, spend`` of those who bought in the last window.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``purchases, spend, churn_probability``, one row each.
+    """
+    found = last.set_index("customer_id")[["purchases", "spend"]].reindex(features["customer_id"])
+    purchases, spend = found.fillna(0.0).to_numpy(dtype=np.float64).T
+    return _with_churn(features.index, purchases, spend)
+
+
+def silence_rule(past: pd.DataFrame, now: pd.DataFrame) -> pd.DataFrame:
+    """Best rule of the kind "who has not bought in the last w days churns": w from an earlier window.
+
+    The w is the one whose two groups have the lowest log loss there, and each group's probability is its
+    observed share of churners (half a churner and half a stayer added, so that none is certain).
+
+    Parameters
+    ----------
+    past : pandas.DataFrame
+        ``recency, T, churned`` at the earlier cutoff.
+    now : pandas.DataFrame
+        ``recency, T``.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``churn_probability``, of a window as long as the past one.
+
+    Examples
+    --------
+    >>> past = pd.DataFrame({"T": [9.0] * 6, "recency": [9, 8, 7, 2, 1, 0], "churned": [0, 0, 0, 1, 1, 1]})
+    >>> now = pd.DataFrame({"T": [20.0, 20.0], "recency": [18.0, 13.0]})
+    >>> silence_rule(past, now)["churn_probability"].tolist()
+    [0.125, 0.875]
+    """
+    silence = (past["T"] - past["recency"]).to_numpy()
+    order = np.argsort(silence, kind="stable")
+    ordered, churned = silence[order], past["churned"].to_numpy()[order]
+    # The first rows of each length of silence, where a rule may cut; cutting at 0 leaves one group of all.
+    cuts = np.flatnonzero(np.append(True, ordered[1:] > ordered[:-1]))
+    churners = np.append(0.0, np.cumsum(churned))
+    below, above = churners[cuts], churners[-1] - churners[cuts]
+    loss = _group_loss(below, cuts) + _group_loss(above, len(ordered) - cuts)
+    best = int(np.argmin(loss))
+    shares = _share(below[best], cuts[best]), _share(above[best], len(ordered) - cuts[best])
+    silent = (now["T"] - now["recency"]).to_numpy() >= ordered[cuts[best]]
+    return pd.DataFrame({"churn_probability": np.where(silent, shares[1], shares[0])}, index=now.index)
+
+
+def rfm_logistic(past: pd.DataFrame, now: pd.DataFrame) -> pd.DataFrame:
+    """Logistic regression of churn on the logarithms of the RFM quantities, from an earlier window.
+
+    ``log1p`` of frequency, days since the last purchase, T and monetary value, standardised; scikit-learn's
+    default ridge.
+
+    Parameters
+    ----------
+    past : pandas.DataFrame
+        ``frequency, recency, T, monetary_value, churned`` at the earlier cutoff, both classes among them.
+    now : pandas.DataFrame
+        The first four.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``churn_probability``, of a window as long as the past one.
+    """
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    model = make_pipeline(StandardScaler(), LogisticRegression())
+    model.fit(_logarithms(past), past["churned"].to_numpy())
+    return pd.DataFrame({"churn_probability": model.predict_proba(_logarithms(now))[:, 1]}, index=now.index)
+
+
+def _with_churn(index: pd.Index[Any], purchases: Floats, spend: Floats) -> pd.DataFrame:
+    churn = np.clip(np.exp(-purchases), _CERTAIN, 1.0 - _CERTAIN)
+    return pd.DataFrame({"purchases": purchases, "spend": spend, "churn_probability": churn}, index=index)
+
+
+def _share(churners: ArrayLike, customers: ArrayLike) -> Floats:
+    return np.asarray((np.asarray(churners) + 0.5) / (np.asarray(customers) + 1.0))
+
+
+def _group_loss(churners: Floats, customers: NDArray[np.intp]) -> Floats:
+    share = _share(churners, customers)
+    return np.asarray(-(churners * np.log(share) + (customers - churners) * np.log1p(-share)))
+
+
+def _logarithms(table: pd.DataFrame) -> Floats:
+    frequency, recency, T, value = (table[name].to_numpy(dtype=np.float64) for name in _RFM)
+    return np.asarray(np.log1p(np.column_stack([frequency, T - recency, T, value])))

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date
+from typing import Any
 
 import ibis
 import numpy as np
@@ -13,16 +13,23 @@ from numpy.typing import NDArray
 
 from guanxi.data.transactions import TransactionLog
 from guanxi.evaluation import metrics, predictive
-from guanxi.evaluation.baselines import own_past_rate
+from guanxi.evaluation.baselines import BASELINES, forecasts
+from guanxi.evaluation.bootstrap import bootstrap
+from guanxi.evaluation.grade import Grade, grade
 from guanxi.features.rfm import purchases_until
-from guanxi.features.snapshots import outcome_expression
-from guanxi.models.scoring import calibrated
+from guanxi.features.snapshots import outcome_expression, snapshot
 from guanxi.periods import add_days
+from guanxi.pipeline.correction import ALONE, TREES_ALONE
 from guanxi.pipeline.fit import FittedModels
 
 GUANXI = "guanxi"
-NAIVE = "naive (own past rate)"
-PURCHASE_MODEL = "purchase model alone"
+COMPONENTS = (ALONE, TREES_ALONE)
+_TARGETS = {
+    "purchases": ("purchases", metrics.COUNTS),
+    "spend": ("spend", metrics.AMOUNTS),
+    "churn": ("churned", metrics.PROBABILITIES),
+}
+_FORECASTS = {"purchases": "purchases", "spend": "spend", "churn": "churn_probability"}
 _TRACKING_DAYS = 7
 _PIT_ROWS = 10_000  # rows whose distributions are held at once
 _PIT_SEED = 0
@@ -41,7 +48,13 @@ class Holdout:
         probability_alive, expected_purchases, expected_spend, expected_spend_total, clv_lower, clv_upper,
         churn_probability`` and the outcomes ``purchases, spend, churned``.
     metrics : pandas.DataFrame
-        ``target, model, metric, value``.
+        ``target, model, metric, value, lower, upper``: of guanxi, its components and the naive forecasts; the
+        ends are of a 90 % bootstrap interval over customers.
+    differences : pandas.DataFrame
+        ``target, model, reference, metric, gain, lower, upper``: how much better guanxi is than each other
+        model; above 0 is better. Empty, unless asked for.
+    grades : dict
+        Target to its :class:`.Grade`, or None where the window cannot tell.
     tracking : pandas.DataFrame
         ``date, actual, expected``: cumulative repeat purchases of these customers, week by week.
     """
@@ -50,55 +63,148 @@ class Holdout:
     end: date
     table: pd.DataFrame
     metrics: pd.DataFrame
+    differences: pd.DataFrame
+    grades: dict[str, Grade | None]
     tracking: pd.DataFrame
 
     def value(self, target: str, metric: str, model: str = GUANXI) -> float:
-        """One metric of one model."""
+        """One metric of one model; NaN where it was not measured."""
         m = self.metrics
-        return float(m.loc[(m.target == target) & (m.metric == metric) & (m.model == model), "value"].iloc[0])
+        found = m.loc[(m.target == target) & (m.metric == metric) & (m.model == model), "value"]
+        return float(found.iloc[0]) if len(found) else float("nan")
+
+    @property
+    def warnings(self) -> list[str]:
+        """What must be said wherever the predictions are shown."""
+        return [each.warning for each in self.grades.values() if each and each.warning]
+
+    def best_baseline(self, target: str, metric: str) -> str:
+        """Name the naive forecast that is best by a metric."""
+        measured = {name: self.value(target, metric, name) for name in BASELINES}
+        known = {name: value for name, value in measured.items() if not np.isnan(value)}
+        better = _TARGETS[target][1][metric]
+        return max(known, key=lambda name: better.gain(known[name], 0.0))
 
 
-def evaluate_holdout(log: TransactionLog, twin: FittedModels, horizon_days: int) -> Holdout:
-    """Score the twin's customers and compare with the ``horizon_days`` after its day."""
-    grain = log.params.event_grain
-    outcomes = outcome_expression(log.events, twin.as_of, horizon_days, grain).execute()
+def evaluate_holdout(
+    log: TransactionLog,
+    twin: FittedModels,
+    horizon_days: int,
+    *,
+    seed: int = 0,
+    language: Any = "en",
+    thorough: bool = False,
+) -> Holdout:
+    """Score the twin's customers and compare with the ``horizon_days`` after its day.
+
+    Parameters
+    ----------
+    log : TransactionLog
+    twin : FittedModels
+    horizon_days : int
+    seed : int
+        Of the bootstrap.
+    language : {"en", "zh"}
+        Of the grades' words.
+    thorough : bool
+        Whether all models get intervals, and guanxi's lead over each of them, not guanxi alone.
+    """
     scores = twin.scorer.score(twin.features, horizon_days=horizon_days, drivers=0)
     table = scores.assign(
         customer_id=twin.features["customer_id"],
         expected_spend_total=scores["expected_purchases"] * scores["expected_spend"],
-    ).merge(outcomes, on="customer_id", how="left")
+    ).merge(_outcomes(log, twin.as_of, horizon_days), on="customer_id", how="left")
     table = table.fillna({"purchases": 0.0, "spend": 0.0})
     table["churned"] = (table["purchases"] == 0).astype(float)
-    prior = twin.scorer.log_odds_prior(twin.features, horizon_days)
-    alone = calibrated(prior, slope=1.0, intercept=0.0)
+    models = {GUANXI: _forecasts(scores)} | _components(twin, horizon_days)
+    naive = _naive(log, twin, horizon_days)
+    measured, differences = _compare(table, models | naive, seed, thorough)
     return Holdout(
         cutoff=twin.as_of,
         end=add_days(twin.as_of, horizon_days),
         table=table.drop(columns=["as_of", "horizon_days", "next_purchase_date"]),
-        metrics=pd.concat(
-            [_compare(table, own_past_rate(twin.features, horizon_days), alone), _predictive(twin, table)],
-            ignore_index=True,
-        ),
+        metrics=pd.concat([measured, _predictive(twin, table)], ignore_index=True),
+        differences=differences,
+        grades=_grades(table, models[GUANXI], naive, seed, language),
         tracking=_track(log, twin, add_days(twin.as_of, horizon_days)),
     )
 
 
-def _compare(table: pd.DataFrame, naive: pd.DataFrame, alone: NDArray[np.float64]) -> pd.DataFrame:
-    forecasts: list[tuple[str, str, Mapping[str, Callable[..., float]], pd.Series, object]] = [
-        ("purchases", GUANXI, metrics.COUNTS, table["purchases"], table["expected_purchases"]),
-        ("purchases", NAIVE, metrics.COUNTS, table["purchases"], naive["purchases"]),
-        ("spend", GUANXI, metrics.AMOUNTS, table["spend"], table["expected_spend_total"]),
-        ("spend", NAIVE, metrics.AMOUNTS, table["spend"], naive["spend"]),
-        ("churn", GUANXI, metrics.PROBABILITIES, table["churned"], table["churn_probability"]),
-        ("churn", PURCHASE_MODEL, metrics.PROBABILITIES, table["churned"], alone),
-        ("churn", NAIVE, metrics.PROBABILITIES, table["churned"], naive["churn_probability"]),
-    ]
-    rows = [
-        {"target": target, "model": model, "metric": name, "value": metric(actual, predicted)}
-        for target, model, functions, actual, predicted in forecasts
-        for name, metric in functions.items()
-    ]
-    return pd.DataFrame(rows)
+def _outcomes(log: TransactionLog, cutoff: date, days: int) -> pd.DataFrame:
+    found: pd.DataFrame = outcome_expression(log.events, cutoff, days, log.params.event_grain).execute()
+    return found
+
+
+def _forecasts(scores: Any) -> pd.DataFrame:
+    """Purchases, total spend and churn probability as the naive forecasts name them."""
+    return pd.DataFrame(
+        {
+            "purchases": scores["expected_purchases"],
+            "spend": scores["expected_purchases"] * scores["expected_spend"],
+            "churn_probability": scores["churn_probability"],
+        }
+    )
+
+
+def _components(twin: FittedModels, horizon_days: int) -> dict[str, pd.DataFrame]:
+    """Forecasts of what the blend is made of."""
+    known = [name for name in COMPONENTS if any(name in each.options for each in twin.corrections.values())]
+    return {
+        name: _forecasts(twin.contender(name).forecast(twin.features, horizon_days)).set_index(
+            twin.features.index
+        )
+        for name in known
+    }
+
+
+def _naive(log: TransactionLog, twin: FittedModels, horizon_days: int) -> dict[str, pd.DataFrame]:
+    window = twin.window_days
+    past = snapshot(log, twin.plan.validation, window) if twin.plan else None
+    last = _outcomes(log, add_days(twin.as_of, -horizon_days), horizon_days)
+    return forecasts(past, twin.features, last, window, horizon_days)
+
+
+def _compare(
+    table: pd.DataFrame, models: dict[str, pd.DataFrame], seed: int, thorough: bool
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    measured, differences = [], []
+    for target, (outcome, functions) in _TARGETS.items():
+        column, actual = _FORECASTS[target], table[outcome].to_numpy()
+        predictions = {name: each[column].to_numpy() for name, each in models.items() if column in each}
+        chosen = predictions if thorough else {GUANXI: predictions[GUANXI]}
+        sampled = bootstrap(actual, chosen, functions, seed=seed)
+        others = [
+            {"model": name, "metric": metric, "value": function(actual, predictions[name])}
+            for name in predictions
+            if name not in chosen
+            for metric, function in functions.items()
+        ]
+        leads = [
+            sampled.gain(metric, GUANXI, name) | {"reference": name, "metric": metric}
+            for name in chosen
+            if name != GUANXI
+            for metric in functions
+        ]
+        measured += [sampled.intervals().assign(target=target), pd.DataFrame(others).assign(target=target)]
+        differences.append(pd.DataFrame(leads).assign(target=target, model=GUANXI))
+    columns = ["target", "model", "metric", "value", "lower", "upper"]
+    gains = ["target", "model", "reference", "metric", "gain", "lower", "upper"]
+    return (
+        pd.concat(measured, ignore_index=True).reindex(columns=columns),
+        pd.concat(differences, ignore_index=True).reindex(columns=gains),
+    )
+
+
+def _grades(
+    table: pd.DataFrame, own: pd.DataFrame, naive: dict[str, pd.DataFrame], seed: int, language: Any
+) -> dict[str, Grade | None]:
+    grades = {}
+    for target, (outcome, _) in _TARGETS.items():
+        column = _FORECASTS[target]
+        baselines = {name: each[column].to_numpy() for name, each in naive.items() if column in each}
+        target_name: Any = target
+        grades[target] = grade(target_name, table[outcome], own[column], baselines, seed, language=language)
+    return grades
 
 
 def _predictive(twin: FittedModels, table: pd.DataFrame) -> pd.DataFrame:
@@ -108,7 +214,7 @@ def _predictive(twin: FittedModels, table: pd.DataFrame) -> pd.DataFrame:
     ends = twin.scorer.interval(twin.features, horizon, level)
     pit = np.concatenate(
         [
-            _pit(twin, table.iloc[start : start + _PIT_ROWS], horizon)
+            _pit(twin, table, slice(start, start + _PIT_ROWS), horizon)
             for start in range(0, len(table), _PIT_ROWS)
         ]
     )
@@ -126,10 +232,10 @@ def _predictive(twin: FittedModels, table: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def _pit(twin: FittedModels, table: pd.DataFrame, horizon_days: int) -> NDArray[np.float64]:
-    most = int(table["purchases"].max())
-    chances = twin.scorer.count_probabilities(table, horizon_days, most)
-    return predictive.randomised_pit(table["purchases"], chances, table["customer_id"], _PIT_SEED)
+def _pit(twin: FittedModels, table: pd.DataFrame, rows: slice, horizon_days: int) -> NDArray[np.float64]:
+    purchases = table["purchases"].iloc[rows]
+    chances = twin.scorer.count_probabilities(twin.features.iloc[rows], horizon_days, int(purchases.max()))
+    return predictive.randomised_pit(purchases, chances, table["customer_id"].iloc[rows], _PIT_SEED)
 
 
 def _track(log: TransactionLog, twin: FittedModels, end: date) -> pd.DataFrame:

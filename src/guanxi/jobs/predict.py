@@ -11,6 +11,7 @@ from guanxi.data import sinks
 from guanxi.data.transactions import TransactionLog, read_transactions
 from guanxi.errors import HistoryError, ParamsError
 from guanxi.features.snapshots import features_at
+from guanxi.jobs.predict_labels import score_labelled
 from guanxi.jobs.progress import Progress
 from guanxi.jobs.validate import source_name
 from guanxi.params import Params, load_params, override
@@ -72,21 +73,45 @@ def predict(
         if uri.startswith(STORE_SCHEMES):
             open_store(resolved.mlflow, create=False)
         loaded = load_model(uri)
-        _check_policies(loaded, resolved)
+        check_policies(loaded, resolved)
     progress.say(f"   version {loaded.version}, trained on {loaded.source}")
-    with progress.step(f"read {'the table' if isinstance(source, pd.DataFrame) else source_name(source)}"):
-        log = read_transactions(source, resolved.data)
-    with progress.step("score"):
-        day = resolved.as_of or log.last_day
-        table = score_customers(log, loaded, day, horizon_days, drivers)
-        log.close()
+    for warning in loaded.warnings:
+        progress.say(f"   warning: {warning}")
+    if loaded.attributes:
+        _check_no_horizon(loaded, horizon_days)
+        table = score_labelled(source, loaded, resolved, drivers, progress)
+    else:
+        table = _score_transactions(source, loaded, resolved, horizon_days, drivers, progress)
     if path is not None:
         with progress.step(f"write {path}"):
             sinks.write_table(table, path)
     return table
 
 
-def _check_policies(loaded: LoadedModel, params: Params) -> None:
+def _score_transactions(
+    source: str | pd.DataFrame,
+    loaded: LoadedModel,
+    params: Params,
+    horizon_days: int | None,
+    drivers: int | None,
+    progress: Progress,
+) -> pd.DataFrame:
+    with progress.step(f"read {'the table' if isinstance(source, pd.DataFrame) else source_name(source)}"):
+        log = read_transactions(source, params.data)
+    with progress.step("score"):
+        table = score_customers(log, loaded, params.as_of or log.last_day, horizon_days, drivers)
+        log.close()
+    return table
+
+
+def _check_no_horizon(loaded: LoadedModel, horizon_days: int | None) -> None:
+    if horizon_days is not None:
+        raise ParamsError(
+            f"model {source_name(loaded.uri)} was trained on labels and knows no horizon: leave --horizon out"
+        )
+
+
+def check_policies(loaded: LoadedModel, params: Params) -> None:
     """Refuse to read data under other rules than the model's: its features would mean something else."""
     for name, trained in loaded.policies.items():
         asked = getattr(params.data, name)

@@ -78,9 +78,18 @@ def _metrics(training: Training) -> dict[str, Any]:
             "metrics": by_target,
         },
         "data": training.usability.numbers,
-        "churn": training.served.churn_reason,
+        "grades": {name: each and each.letter for name, each in training.holdout.grades.items()},
+        "corrections": {name: each.reason for name, each in training.served.corrections.items()},
         "model_version": training.version,
     }
+
+
+def _grades(training: Training) -> list[tuple[str, str]]:
+    return [
+        (f"grade of {name}", f"{each.letter}. {each.rule}")
+        for name, each in training.holdout.grades.items()
+        if each is not None
+    ]
 
 
 def _page(training: Training, predictions: pd.DataFrame) -> str:
@@ -99,10 +108,14 @@ def _page(training: Training, predictions: pd.DataFrame) -> str:
             data_facts=[
                 *usability.facts,
                 ("purchase model", training.served.choice.reason),
-                ("churn model", training.served.churn_reason),
+                *_grades(training),
+                *(
+                    (f"{name}: corrections", each.reason)
+                    for name, each in training.served.corrections.items()
+                ),
             ],
             rejected=pd.DataFrame(usability.rejected, columns=["rule", "lines", "share"]),
-            warnings=[*usability.warnings, *training.findings],
+            warnings=[*usability.warnings, *holdout.warnings, *training.findings],
             predictions=predictions,
             holdout=holdout.table,
             holdout_window=(add_days(holdout.cutoff, 1), holdout.end),

@@ -5,11 +5,20 @@ from __future__ import annotations
 import math
 import shlex
 
-from guanxi.evaluation.holdout import GUANXI, NAIVE, PURCHASE_MODEL
+from guanxi.evaluation.holdout import Holdout
 from guanxi.jobs.run import RunResult
 from guanxi.jobs.train import Training
 from guanxi.periods import add_days
 from guanxi.registry.store import Store
+
+_SHOWN = {
+    "churn": (("auc", "AUC", ".3f"), ("log_loss", "log loss", ".3f")),
+    "purchases": (
+        ("top_decile_capture", "best tenth captures", ".1%"),
+        ("mae", "mean absolute error", ".3f"),
+    ),
+    "spend": (("top_decile_capture", "best tenth captures", ".1%"), ("mae", "mean absolute error", ",.2f")),
+}
 
 
 def of_training(training: Training) -> str:
@@ -17,15 +26,12 @@ def of_training(training: Training) -> str:
     holdout = training.holdout
     lines = [
         f"\nMeasured on {add_days(holdout.cutoff, 1)} to {holdout.end} ({training.horizon_days} days, "
-        f"{len(holdout.table):,} customers; the naive forecast in brackets):",
-        f"  churn      AUC {_pair(training, 'churn', 'auc', '.3f')}, "
-        f"log loss {_pair(training, 'churn', 'log_loss', '.3f')}",
-        f"             purchase model alone: AUC {_alone(training, 'auc')}, "
-        f"log loss {_alone(training, 'log_loss')}",
-        f"  purchases  mean absolute error {_pair(training, 'purchases', 'mae', '.3f')}, "
-        f"bias of the total {_pair(training, 'purchases', 'bias', '+.1%')}",
-        f"  spend      mean absolute error {_pair(training, 'spend', 'mae', ',.2f')}, "
-        f"best tenth captures {_pair(training, 'spend', 'top_decile_capture', '.1%')}",
+        f"{len(holdout.table):,} customers; the best naive forecast in brackets):",
+        *(_graded(holdout, target) for target in _SHOWN),
+        f"  bias of the total: purchases {_number(holdout.value('purchases', 'bias'), '+.1%')}, "
+        f"spend {_number(holdout.value('spend', 'bias'), '+.1%')}",
+        "  grade A: clearly better than every naive forecast, B: as good, C: worse",
+        *(f"  warning: {warning}" for warning in holdout.warnings),
         *_chosen(training),
         *(f"  note: {finding}" for finding in training.findings),
         "",
@@ -46,6 +52,7 @@ def of_run(result: RunResult) -> str:
             "",
             f"{len(table):,} customers scored{left_out}: worth {total:,.0f} over the next "
             f"{training.horizon_days} days, {likely:,} more likely to stay away than to buy.",
+            *_totals(training),
             *_files(result),
             "",
             "Next:",
@@ -76,13 +83,27 @@ def _look_at(store: Store) -> str:
     return f"mlflow ui --backend-store-uri {shlex.quote(store.shown_uri)}"
 
 
-def _pair(training: Training, target: str, metric: str, form: str) -> str:
-    own, naive = (training.holdout.value(target, metric, model) for model in (GUANXI, NAIVE))
-    return f"{_number(own, form)} ({_number(naive, form)})"
+def _totals(training: Training) -> list[str]:
+    whole = training.totals[training.totals["segment"].isna()].to_dict("records")
+    level = training.params.clv.interval
+    return [
+        *(
+            f"  {row['target']:<10} {row['expected']:,.0f} in all, with a probability of {level:.0%} "
+            f"{row['lower']:,.0f} to {row['upper']:,.0f}"
+            for row in whole
+        ),
+        f"  the intervals: {whole[0]['said']}",
+    ]
 
 
-def _alone(training: Training, metric: str) -> str:
-    return _number(training.holdout.value("churn", metric, PURCHASE_MODEL), ".3f")
+def _graded(holdout: Holdout, target: str) -> str:
+    grade = holdout.grades[target]
+    shown = [
+        f"{name} {_number(holdout.value(target, metric), form)} "
+        f"({_number(holdout.value(target, metric, holdout.best_baseline(target, metric)), form)})"
+        for metric, name, form in _SHOWN[target]
+    ]
+    return f"  {target:<10} grade {grade.letter if grade else '-'}  {', '.join(shown)}"
 
 
 def _chosen(training: Training) -> list[str]:

@@ -13,6 +13,7 @@ import pandas as pd
 from guanxi.data.transactions import TransactionLog, data_digest
 from guanxi.data.usability import Usability, check_history
 from guanxi.evaluation.holdout import Holdout, evaluate_holdout
+from guanxi.evaluation.totals import forecast_totals
 from guanxi.jobs.progress import Progress
 from guanxi.jobs.validate import open_log
 from guanxi.models.drivers import explain_churn
@@ -45,6 +46,8 @@ class Training:
     usability : Usability
     findings : list of str
         What the fits found that one must know, such as a model that stands in for another.
+    totals : pandas.DataFrame
+        What all customers and segments will buy and spend: :func:`guanxi.evaluation.totals.forecast_totals`.
     params : Params
     """
 
@@ -58,6 +61,7 @@ class Training:
     served: FittedModels = field(repr=False)
     usability: Usability = field(repr=False)
     findings: list[str] = field(repr=False)
+    totals: pd.DataFrame = field(repr=False)
     params: Params = field(repr=False)
     store: Store = field(repr=False)
     explanation: Any = field(repr=False)
@@ -121,9 +125,12 @@ def train_log(
     ) as step:
         twin = fit_models(log, twin_day, params, step.detail)
         step.detail("evaluation")
-        holdout = evaluate_holdout(log, twin, params.horizon_days)
+        holdout = evaluate_holdout(log, twin, params.horizon_days, seed=params.seed, language=params.language)
     with progress.step(f"fit the served model with the data up to {as_of}") as step:
         served = fit_models(log, as_of, params, step.detail)
+        step.detail("totals")
+        totals = forecast_totals(log, served, params.horizon_days, params.clv.interval)
+        served.model["warnings"] = holdout.warnings
         step.detail("drivers")
         explanation = explain_churn(served.scorer, served.features, params.seed)
     with progress.step("log, register and test the model in MLflow") as step:
@@ -134,6 +141,7 @@ def train_log(
             data_digest=data_digest(log),
             facts=usability.numbers | {"warnings": usability.warnings},
             metrics=holdout.metrics,
+            totals=totals,
             figures=_figures(holdout, explanation, params.language),
         )
         run_id, model_uri = log_training(store, served, twin, record)
@@ -155,6 +163,7 @@ def train_log(
         served=served,
         usability=usability,
         findings=findings(served, twin),
+        totals=totals,
         params=params,
         store=store,
         explanation=explanation,

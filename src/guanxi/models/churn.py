@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -11,19 +11,21 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from guanxi.models.scoring import calibrated
+from guanxi.models.boosting import Rows, grow
+from guanxi.models.corrections import probability
 
 Array = NDArray[np.float64]
-_ROWS_PER_LEAF_SHARE = 20
+_NOT_TREES = ("categorical_features", "validation_fraction")
+_FEWEST_TO_STOP_ON = 2  # rows of the rarer class among those that boosting stops on
 
 
 class ChurnClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     """Gradient-boosted trees for P(class 1), on top of an optional offset in log odds.
 
-    With validation data, which must lie later in time, boosting stops when its log loss no longer falls;
-    a logistic calibration is fitted there; then the trees are grown once more, for as many rounds, on
-    training and validation rows together. Classes are never resampled or reweighted: an imbalance stands
-    in the probabilities.
+    Boosting stops when the log loss of rows held out no longer falls; then the trees are grown once more, for
+    as many rounds, on all rows. The rows held out are validation data, which must lie later in time, and on
+    which a logistic calibration is fitted too; without them, a random share of each class. Classes are never
+    resampled or reweighted: an imbalance stands in the probabilities.
 
     Parameters
     ----------
@@ -37,20 +39,25 @@ class ChurnClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         As in :class:`lightgbm.LGBMClassifier`.
     min_child_samples : int, default 300
         Rows a leaf must hold; at most a twentieth of all rows is asked for.
+    n_seeds : int, default 3
+        Boosters whose log odds are averaged, grown with the seeds ``random_state``, ``random_state`` + 1, ...
+    categorical_features : sequence of int, optional
+        Columns whose whole numbers from 0 stand for categories; NaN is a missing one.
+    validation_fraction : float or None, default 0.2
+        Share of each class to stop on where no validation data is given. None: all rounds are grown, as with
+        less than two rows of a class to stop on.
     random_state : int, default 0
-        Seed of the column and row samples.
+        Seed of the column and row samples and of the rows to stop on.
 
     Attributes
     ----------
-    booster_ : lightgbm.Booster
-        The trees, without offset and calibration.
+    boosters_ : list of lightgbm.Booster
+        The trees, one booster per seed, without offset and calibration.
     n_rounds_ : int
-        Rounds of boosting.
+        Rounds of boosting, the mean over the seeds.
     calibration_ : dict
-        ``slope`` and ``intercept`` on the log odds; 1 and 0 without validation data.
-    validation_gain_ : dict or None
-        ``mean`` and ``standard_error`` of how much the trees lower the log loss of the offset alone on the
-        validation data; None without an offset or validation data.
+        ``slope`` and ``intercept`` on the log odds; 1 and 0 without validation data: at a random share of the
+        same time, boosting that stops early is calibrated already.
     classes_ : ndarray of shape (2,)
     n_features_in_ : int
     feature_names_in_ : ndarray of str
@@ -86,6 +93,9 @@ class ChurnClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         reg_lambda: float = 50.0,
         min_split_gain: float = 0.0,
         max_bin: int = 255,
+        n_seeds: int = 3,
+        categorical_features: Sequence[int] | None = None,
+        validation_fraction: float | None = 0.2,
         random_state: int = 0,
     ) -> None:
         self.n_estimators = n_estimators
@@ -101,6 +111,9 @@ class ChurnClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self.reg_lambda = reg_lambda
         self.min_split_gain = min_split_gain
         self.max_bin = max_bin
+        self.n_seeds = n_seeds
+        self.categorical_features = categorical_features
+        self.validation_fraction = validation_fraction
         self.random_state = random_state
 
     def fit(
@@ -137,81 +150,84 @@ class ChurnClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             known = f" ({type_of_target(y)})"
             raise ValueError(f"Only binary classification is supported: y holds {kind}{known}")
         label = (y == self.classes_[1]).astype(np.float64)
-        start = _offset(offset, len(X), none=None)
+        rows = Rows(X, label, _offset(offset, len(X), none=None))
+        self.calibration_ = {"slope": 1.0, "intercept": 0.0}
         if validation is None:
-            self.n_rounds_ = self.n_estimators
-            self.validation_gain_ = None
-            self.calibration_ = {"slope": 1.0, "intercept": 0.0}
-            self.booster_ = self._grow(X, label, start, self.n_rounds_)
-            return self
-        later_X = validate_data(
-            self, validation[0], dtype=np.float64, ensure_all_finite="allow-nan", reset=False
-        )
-        later_label = (np.asarray(validation[1]) == self.classes_[1]).astype(np.float64)
-        later_start = _offset(validation[2], len(later_X), none=None)
-        if (start is None) != (later_start is None):
-            raise ValueError("an offset is given for only one of training and validation: give both or none")
-        stopped = self._grow(X, label, start, self.n_estimators, (later_X, later_label, later_start))
-        self.n_rounds_ = int(stopped.best_iteration)
-        raw = stopped.predict(later_X, raw_score=True, num_iteration=self.n_rounds_)
-        self.validation_gain_ = _gain(later_start, raw, later_label)
-        self.calibration_ = fit_calibration(raw if later_start is None else raw + later_start, later_label)
-        self.booster_ = self._grow(
-            np.vstack([X, later_X]),
-            np.concatenate([label, later_label]),
-            None if start is None or later_start is None else np.concatenate([start, later_start]),
-            self.n_rounds_,
-        )
+            self._fit_without_validation(rows)
+        else:
+            self._fit_with_validation(rows, validation)
         return self
+
+    def _fit_without_validation(self, rows: Rows) -> None:
+        held_out = self._random_share(rows.y)
+        if held_out is None:
+            rounds = [self.n_estimators] * self.n_seeds
+        else:
+            rounds = [
+                booster.best_iteration
+                for booster in self._grow(_part(rows, ~held_out), later=_part(rows, held_out))
+            ]
+        self._grow_once_more(rows, rounds)
+
+    def _fit_with_validation(self, rows: Rows, validation: tuple[Any, Any, ArrayLike | None]) -> None:
+        X = validate_data(self, validation[0], dtype=np.float64, ensure_all_finite="allow-nan", reset=False)
+        label = (np.asarray(validation[1]) == self.classes_[1]).astype(np.float64)
+        later = Rows(X, label, _offset(validation[2], len(X), none=None))
+        if (rows.offset is None) != (later.offset is None):
+            raise ValueError("an offset is given for only one of training and validation: give both or none")
+        stopped = self._grow(rows, later=later)
+        raw = _mean_score(stopped, X)
+        self.calibration_ = fit_calibration(raw if later.offset is None else raw + later.offset, label)
+        together = Rows(
+            np.vstack([rows.X, X]),
+            np.concatenate([rows.y, label]),
+            None if rows.offset is None else np.concatenate([rows.offset, later.offset]),
+        )
+        self._grow_once_more(together, [booster.best_iteration for booster in stopped])
+
+    def _random_share(self, label: Array) -> NDArray[np.bool_] | None:
+        """Draw the rows to stop on: the same share of each class, or None where a class is too small."""
+        if self.validation_fraction is None:
+            return None
+        counts = [round(self.validation_fraction * np.sum(label == value)) for value in (0, 1)]
+        if min(counts) < _FEWEST_TO_STOP_ON:
+            return None
+        random = np.random.default_rng(self.random_state)
+        held_out = np.zeros(len(label), dtype=bool)
+        for value, count in enumerate(counts):
+            held_out[random.choice(np.flatnonzero(label == value), count, replace=False)] = True
+        return held_out
+
+    def _grow(self, rows: Rows, later: Rows) -> list[Any]:
+        """Grow a booster per seed, each stopped on the later rows."""
+        return [self._booster(rows, self.n_estimators, seed, later) for seed in range(self.n_seeds)]
+
+    def _grow_once_more(self, rows: Rows, rounds: Sequence[int]) -> None:
+        self.n_rounds_ = float(np.mean(rounds))
+        self.boosters_ = [self._booster(rows, count, seed) for seed, count in enumerate(rounds)]
+
+    def _booster(self, rows: Rows, rounds: int, seed: int, later: Rows | None = None) -> Any:
+        settings = {name: value for name, value in self.get_params().items() if name not in _NOT_TREES}
+        categorical = tuple(self.categorical_features or ())
+        seed += self.random_state
+        return grow(rows, "binary", settings, rounds, seed, later=later, categorical=categorical)
 
     def decision_function(self, X: Any, offset: ArrayLike | None = None) -> Array:
         """Calibrated log odds of class 1, shape (n,)."""
         check_is_fitted(self)
         X = validate_data(self, X, dtype=np.float64, ensure_all_finite="allow-nan", reset=False)
-        raw = _offset(offset, len(X), none=0.0) + self.booster_.predict(X, raw_score=True)
+        raw = _offset(offset, len(X), none=0.0) + _mean_score(self.boosters_, X)
         return np.asarray(self.calibration_["intercept"] + self.calibration_["slope"] * raw)
 
     def predict_proba(self, X: Any, offset: ArrayLike | None = None) -> Array:
         """Probabilities of both classes, shape (n, 2)."""
-        churn = calibrated(self.decision_function(X, offset), slope=1.0, intercept=0.0)
+        churn = probability(self.decision_function(X, offset))
         return np.column_stack([1.0 - churn, churn])
 
     def predict(self, X: Any, offset: ArrayLike | None = None) -> NDArray[Any]:
         """Class of each row, by a probability above one half."""
         likely = self.decision_function(X, offset) > 0
         return np.asarray(self.classes_[likely.astype(int)])
-
-    def _grow(
-        self,
-        X: Array,
-        label: Array,
-        start: Array | None,
-        rounds: int,
-        validation: tuple[Array, Array, Array | None] | None = None,
-    ) -> Any:
-        lightgbm = _import_lightgbm()
-        settings = self._lightgbm_settings(len(X))
-        data = lightgbm.Dataset(X, label, init_score=start, params=settings)
-        if validation is None:
-            return lightgbm.train(settings, data, rounds)
-        later = lightgbm.Dataset(
-            validation[0], validation[1], init_score=validation[2], reference=data, params=settings
-        )
-        stop = lightgbm.early_stopping(self.early_stopping_rounds, verbose=False)
-        return lightgbm.train(settings, data, rounds, valid_sets=[later], callbacks=[stop])
-
-    def _lightgbm_settings(self, rows: int) -> dict[str, Any]:
-        settings: dict[str, Any] = self.get_params()
-        for name in ("n_estimators", "early_stopping_rounds", "random_state"):
-            del settings[name]
-        return settings | {
-            "objective": "binary",
-            "min_child_samples": max(1, min(self.min_child_samples, rows // _ROWS_PER_LEAF_SHARE)),
-            "seed": self.random_state,
-            "deterministic": True,
-            "force_row_wise": True,
-            "verbose": -1,
-        }
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -220,20 +236,12 @@ class ChurnClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         return tags
 
 
-def _import_lightgbm() -> Any:
-    # Threads that wait by spinning take the cores from others: beside one busy process 2.5 s become 1.2 s.
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    import lightgbm
-
-    return lightgbm
+def _part(rows: Rows, chosen: NDArray[np.bool_]) -> Rows:
+    return Rows(rows.X[chosen], rows.y[chosen], None if rows.offset is None else rows.offset[chosen])
 
 
-def _gain(offset: Array | None, trees: Array, label: Array) -> dict[str, float] | None:
-    if offset is None:
-        return None
-    alone, together = (np.logaddexp(0.0, z) - label * z for z in (offset, offset + trees))
-    gain = alone - together
-    return {"mean": float(gain.mean()), "standard_error": float(gain.std() / np.sqrt(len(gain)))}
+def _mean_score(boosters: Sequence[Any], X: Array) -> Array:
+    return np.asarray(np.mean([each.predict(X, raw_score=True) for each in boosters], axis=0))
 
 
 def fit_calibration(log_odds: Array, label: Array) -> dict[str, float]:
@@ -249,7 +257,7 @@ def fit_calibration(log_odds: Array, label: Array) -> dict[str, float]:
 
     def loss(theta: Array) -> tuple[float, Array]:
         z = theta[0] + theta[1] * log_odds
-        error = calibrated(z, slope=1.0, intercept=0.0) - label
+        error = probability(z) - label
         return float(np.mean(np.logaddexp(0.0, z) - label * z)), np.array(
             [error.mean(), (error * log_odds).mean()]
         )

@@ -39,22 +39,17 @@ def explain_churn(scorer: Scorer, features: pd.DataFrame, seed: int = 0, rows: i
     import shap
 
     sample = features.sample(min(rows, len(features)), random_state=seed).sort_index()
-    horizon = scorer.model["horizon_days"]
-    prior = scorer.log_odds_prior(sample, horizon)
-    base = scorer.prior_base(horizon)
-    churn = scorer.model["churn"]
-    names = list(churn["features"]) if churn else []
-    data = sample[names].to_numpy(dtype=np.float64)
-    values = np.empty((len(sample), len(names) + 1))
-    values[:, 0] = prior - base
-    base_values = np.full(len(sample), base)
-    if churn:
-        contributions = scorer.tree_contributions(sample)
-        values[:, 1:] = contributions[:, :-1]
-        base_values += contributions[:, -1]
+    values = scorer.churn_contributions(sample, scorer.model["horizon_days"])
+    names = [name for name in values.columns if name not in ("base", PRIOR)]
+    data = np.column_stack(
+        [
+            scorer.base("churn", sample, scorer.model["horizon_days"]),
+            sample[names].to_numpy(dtype=np.float64, na_value=np.nan),
+        ]
+    )
     return shap.Explanation(
-        values=values,
-        base_values=base_values,
-        data=np.column_stack([prior, data]),
+        values=values[[PRIOR, *names]].to_numpy(),
+        base_values=values["base"].to_numpy(),
+        data=data,
         feature_names=[PRIOR, *names],
     )

@@ -6,20 +6,22 @@ guanxi but each other, by relative imports.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from . import words
+from .corrections import Correction, probability
 from .formulas import posterior
 from .formulas.distinct import distinct_rows
 from .formulas.lifetime_value import discounted
 from .formulas.mixture import PurchaseMixture
 from .formulas.processes import PROCESSES
 from .formulas.spend_processes import SPEND_PROCESSES
+from .seasonality import business_days
 
 Floats = NDArray[np.float64]
 
@@ -27,14 +29,7 @@ RFM = ("frequency", "recency", "T", "monetary_value")
 PRIOR = "purchase_pattern"
 _DISCOUNT_PERIOD_DAYS = 30.0
 _DAYS_PER_YEAR = 365.0
-
-
-def calibrated(log_odds: ArrayLike, *, slope: float, intercept: float) -> Floats:
-    """Probability of calibrated log odds: ``1 / (1 + exp(-(intercept + slope * log_odds)))``."""
-    z = intercept + slope * np.asarray(log_odds, dtype=np.float64)
-    # Both halves are written with exp of a negative number, so that none overflows.
-    small = np.exp(-np.abs(z))
-    return np.asarray(np.where(z >= 0, 1.0 / (1.0 + small), small / (1.0 + small)))
+_LEAST = 1e-300
 
 
 class Scorer:
@@ -45,16 +40,19 @@ class Scorer:
     model : mapping
         The model's JSON document: ``transactions`` (``fitted``: each model's name to its ``params`` and
         ``log_covariance``; ``counts`` and ``churn``: the names of those whose mean is taken), ``spend``
-        (``model``, ``params``, ``log_covariance``), ``churn`` (``features``, ``calibration``; or null),
-        ``lifetime_value``, ``drivers`` (``top``, ``reference``), ``language``, ``horizon_days``, ``as_of``.
-    booster_text : str or None
-        The trees in LightGBM's own text format; None where there are none.
+        (``model``, ``params``, ``log_covariance``), ``corrections`` (``churn``, ``purchases``, ``spend``:
+        each a document of :class:`.Correction`), ``lifetime_value``, ``drivers`` (``top``, ``reference``),
+        ``language``, ``horizon_days``, ``as_of``, ``month_index`` (see :mod:`.seasonality`; or null).
+    trees : mapping of str to sequence of str
+        Target to the boosters of its correction, in LightGBM's own text format; no entry: no trees.
     """
 
-    def __init__(self, model: Mapping[str, Any], booster_text: str | None) -> None:
+    def __init__(self, model: Mapping[str, Any], trees: Mapping[str, Sequence[str]]) -> None:
         self.model = model
-        self._booster_text = booster_text
-        self._booster: Any = None
+        self._corrections = {
+            target: Correction(document, trees.get(target, ()))
+            for target, document in model["corrections"].items()
+        }
         self._counts, self._churn = (
             PurchaseMixture([member[:2] for member in self._members(target)])
             for target in ("counts", "churn")
@@ -68,8 +66,8 @@ class Scorer:
     @property
     def features(self) -> list[str]:
         """Feature columns that a table must have."""
-        churn = self.model["churn"]
-        return list(dict.fromkeys([*RFM, *(churn["features"] if churn else ())]))
+        learnt = [name for each in self._corrections.values() for name in each.features]
+        return list(dict.fromkeys([*RFM, *learnt]))
 
     def score(
         self,
@@ -90,8 +88,8 @@ class Scorer:
         as_of : str, optional
             ISO date the features belong to; default: the training day.
         horizon_days, drivers, annual_discount_rate, interval : optional
-            Default: as trained. Another horizon moves the churn probability along the purchase model's
-            own curve and keeps the trees' correction.
+            Default: as trained. Another horizon follows the purchase model's own curve, through what the
+            trees say of the trained one.
 
         Returns
         -------
@@ -110,33 +108,73 @@ class Scorer:
         for name in RFM:
             table[name] = features[name].to_numpy(dtype=np.float64)
         table.insert(0, "as_of", pd.Series([day.date()] * len(table), index=table.index, dtype=object))
-        for name, column in self._value_columns(table, horizon, value).items():
+        for name, column in self._value_columns(features, horizon, value, as_of).items():
             table[name] = column
-        table["churn_probability"] = self._churn_probability(features, horizon)
         table["next_purchase_date"] = self._next_purchase_date(table, day)
         if top == 0:
             return table
-        effects = self.driver_effects(features, horizon)
+        effects = self.driver_effects(features, horizon, as_of)
         return pd.concat([table, self._driver_columns(features, effects, top)], axis=1)
 
-    def log_odds_prior(self, rfm: pd.DataFrame, horizon_days: float) -> Floats:
-        """Log odds of no purchase within the horizon by the purchase model alone, shape (n,)."""
-        (x, t_x, T), inverse = distinct_rows(_columns(rfm, RFM[:3]))
-        return self._churn.log_odds_no_purchase(x, t_x, T, horizon_days)[inverse]
+    def base(
+        self, target: str, features: pd.DataFrame, horizon_days: float, as_of: str | None = None
+    ) -> Floats:
+        """Give what the value models alone say, shape (n,).
 
-    def count_probabilities(self, rfm: pd.DataFrame, horizon_days: float, most: int) -> Floats:
+        ``churn``: log odds of no purchase within the horizon; ``purchases``: logarithm of the expected ones;
+        ``spend``: logarithm of the expected amount of a purchase. Here and below ``as_of`` is the day the
+        features belong to, by default the training day.
+        """
+        days = self._days(horizon_days, as_of)
+        if target == "spend":
+            return np.log(np.maximum(self._expected_spend(features), _LEAST))
+        (x, t_x, T), inverse = distinct_rows(_columns(features, RFM[:3]))
+        if target == "churn":
+            return self._churn.log_odds_no_purchase(x, t_x, T, days)[inverse]
+        expected = self._counts.expected_purchases(x, t_x, T, days)[inverse]
+        return np.log(np.maximum(expected, _LEAST))
+
+    def corrected(
+        self, target: str, features: pd.DataFrame, horizon_days: float, as_of: str | None = None
+    ) -> Floats:
+        """Give what value models and trees say together, on the scale of :meth:`base`, shape (n,)."""
+        base, correction = self.base(target, features, horizon_days, as_of), self._corrections[target]
+        learnt = base
+        if correction.replaced and correction.window_days != horizon_days and target != "spend":
+            learnt = self.base(target, features, correction.window_days, as_of)
+        return correction.apply(base, correction.step(features, learnt))
+
+    def forecast(
+        self, features: pd.DataFrame, horizon_days: float, as_of: str | None = None
+    ) -> dict[str, Floats]:
+        """Churn probability, expected purchases and expected amount of a purchase, arrays of shape (n,).
+
+        Nobody is expected to buy less often than the probability of buying at all.
+        """
+        churn = probability(self.corrected("churn", features, horizon_days, as_of))
+        purchases = np.exp(self.corrected("purchases", features, horizon_days, as_of))
+        return {
+            "churn_probability": churn,
+            "expected_purchases": np.maximum(purchases, 1.0 - churn),
+            "expected_spend": np.exp(self.corrected("spend", features, horizon_days)),
+        }
+
+    def count_probabilities(self, features: pd.DataFrame, horizon_days: float, most: int) -> Floats:
         """P(exactly n purchases within the horizon) for n = 0 ... most, shape (n, most + 1)."""
-        x, t_x, T = _columns(rfm, RFM[:3])
-        return posterior.count_probabilities(self._members("counts"), x, t_x, T, float(horizon_days), most)
+        x, t_x, T = _columns(features, RFM[:3])
+        adjusted = self._adjusted(self.forecast(features, horizon_days))
+        return posterior.count_probabilities(
+            self._members("counts"), x, t_x, T, self._days(horizon_days, None), most, adjusted=adjusted
+        )
 
-    def interval(self, rfm: pd.DataFrame, horizon_days: float, level: float) -> dict[str, Floats]:
+    def interval(self, features: pd.DataFrame, horizon_days: float, level: float) -> dict[str, Floats]:
         """Central intervals of purchases and of undiscounted spend: see :mod:`.formulas.posterior`."""
-        rows, inverse = distinct_rows(_columns(rfm, RFM))
-        return {name: end[inverse] for name, end in self._interval(rows, horizon_days, level).items()}
+        days = self._days(horizon_days, None)
+        return self._interval(features, self.forecast(features, horizon_days), days, level)
 
-    def tree_contributions(self, features: pd.DataFrame) -> Floats:
-        """Exact SHAP values of the trees in log odds, shape (n, n_features + 1); the last is their mean."""
-        return np.asarray(self._trees().predict(self._matrix(features), pred_contrib=True))
+    def _days(self, days: float, as_of: str | None) -> float:
+        """Length of the next days in business time."""
+        return business_days(self.model["month_index"], as_of or self.model["as_of"], days)
 
     def _members(self, target: str) -> list[tuple[Any, Mapping[str, float], Any]]:
         """Process, parameters and log-covariance of the purchase models behind ``counts`` or ``churn``."""
@@ -144,88 +182,113 @@ class Scorer:
         fitted = [(name, transactions["fitted"][name]) for name in transactions[target]]
         return [(PROCESSES[name], each["params"], each["log_covariance"]) for name, each in fitted]
 
-    def _interval(self, rows: tuple[Floats, ...], horizon_days: float, level: float) -> dict[str, Floats]:
-        x, t_x, T, mean = rows
+    def _adjusted(self, forecast: Mapping[str, Floats]) -> tuple[Floats, Floats] | None:
+        """Probability of none and mean of the counts, where they are not the purchase model's own."""
+        own = all(
+            not each.has_members and each.slope == 1.0 and each.level == 0.0
+            for each in (self._corrections["churn"], self._corrections["purchases"])
+        )
+        if own and self.model["transactions"]["counts"] == self.model["transactions"]["churn"]:
+            return None
+        return forecast["churn_probability"], forecast["expected_purchases"]
+
+    def _interval(
+        self, features: pd.DataFrame, forecast: Mapping[str, Floats], days: float, level: float
+    ) -> dict[str, Floats]:
+        x, t_x, T, mean = _columns(features, RFM)
         spend = self.model["spend"]
-        amounts = (SPEND_PROCESSES[spend["model"]], spend["params"], spend["log_covariance"])
-        purchases = self._members("counts")
-        return posterior.interval(purchases, amounts, x, t_x, T, mean, float(horizon_days), level=level)
+        ends = posterior.interval(
+            self._members("counts"),
+            (SPEND_PROCESSES[spend["model"]], spend["params"], spend["log_covariance"]),
+            x,
+            t_x,
+            T,
+            mean,
+            days,
+            level=level,
+            adjusted=self._adjusted(forecast),
+        )
+        factor = forecast["expected_spend"] / np.maximum(self._expected_spend(features), _LEAST)
+        return {name: end * factor if name.startswith("spend") else end for name, end in ends.items()}
 
-    def _value_columns(self, rfm: pd.DataFrame, horizon: int, value: Mapping[str, Any]) -> dict[str, Floats]:
-        (x, t_x, T, mean), inverse = distinct_rows(_columns(rfm, RFM))
-        (hx, ht_x, hT), which = distinct_rows((x, t_x, T))
+    def _expected_spend(self, features: pd.DataFrame) -> Floats:
+        (x, mean), inverse = distinct_rows(_columns(features, ("frequency", "monetary_value")))
         spend = self.model["spend"]
-        process = SPEND_PROCESSES[spend["model"]]
+        return np.asarray(SPEND_PROCESSES[spend["model"]].expected_spend(spend["params"], x, mean)[inverse])
 
-        def purchases(days: float) -> Floats:
-            return self._counts.expected_purchases(hx, ht_x, hT, days)[which]
+    def _value_columns(
+        self, features: pd.DataFrame, horizon: int, value: Mapping[str, Any], as_of: str | None
+    ) -> dict[str, Floats]:
+        (x, t_x, T), inverse = distinct_rows(_columns(features, RFM[:3]))
+        forecast = self.forecast(features, horizon, as_of)
 
-        expected_purchases = purchases(float(horizon))
-        expected_spend = process.expected_spend(spend["params"], x, mean)
+        def alone(days: float) -> Floats:
+            return self._counts.expected_purchases(x, t_x, T, self._days(days, as_of))[inverse]
+
+        share = forecast["expected_purchases"] / np.maximum(alone(float(horizon)), _LEAST)
         clv = discounted(
-            purchases,
-            expected_spend,
+            lambda days: alone(days) * share,
+            forecast["expected_spend"],
             float(horizon),
             annual_discount_rate=value["annual_discount_rate"],
             margin=value["margin"],
             period=_DISCOUNT_PERIOD_DAYS,
             year=_DAYS_PER_YEAR,
         )
-        ends = self._interval((x, t_x, T, mean), horizon, value["interval"])
+        ends = self._interval(features, forecast, self._days(horizon, as_of), value["interval"])
         # The interval is of undiscounted spend: margin and mean discount turn it into value.
-        factor = np.divide(clv, expected_purchases * expected_spend, out=np.ones_like(clv), where=clv > 0)
-        columns = {
-            "probability_alive": self._counts.probability_alive(hx, ht_x, hT)[which],
-            "expected_purchases": expected_purchases,
-            "expected_spend": expected_spend,
+        undiscounted = forecast["expected_purchases"] * forecast["expected_spend"]
+        factor = np.divide(clv, undiscounted, out=np.ones_like(clv), where=clv > 0)
+        return {
+            "probability_alive": self._counts.probability_alive(x, t_x, T)[inverse],
+            "expected_purchases": forecast["expected_purchases"],
+            "expected_spend": forecast["expected_spend"],
             "clv": clv,
             "clv_lower": ends["spend_lower"] * factor,
             "clv_upper": ends["spend_upper"] * factor,
+            "churn_probability": forecast["churn_probability"],
         }
-        return {name: column[inverse] for name, column in columns.items()}
 
-    def prior_base(self, horizon_days: float) -> float:
-        """Mean log odds of no purchase within the horizon of the customers the model was trained on.
+    def churn_contributions(
+        self, features: pd.DataFrame, horizon_days: float, as_of: str | None = None
+    ) -> pd.DataFrame:
+        """Exact SHAP values of churn, feature by feature: with the column ``base`` they add up.
 
-        Taken over a sample kept with the model, so that a row's effects depend on no other row scored.
+        Their sum is the log odds of the probability shown, before slope and level of :meth:`churn_scale`.
+        The purchase model's part is ``purchase_pattern``: how far its log odds lie from their mean over a
+        sample kept with the model, so that a row's effects depend on no other row scored.
         """
+        correction = self._corrections["churn"]
         sample = pd.DataFrame(self.model["drivers"]["reference"], columns=list(RFM[:3]))
-        return float(self.log_odds_prior(sample, horizon_days).mean())
+        pattern, usual = (self._pattern(rows, horizon_days, as_of) for rows in (features, sample))
+        parts = correction.contributions(features)
+        columns = {"base": usual.mean() + parts[:, -1], PRIOR: pattern - usual.mean()}
+        columns |= dict(zip(correction.features, parts[:, :-1].T, strict=True))
+        return pd.DataFrame(columns, index=features.index)
 
-    def driver_effects(self, features: pd.DataFrame, horizon_days: int) -> pd.DataFrame:
-        """Effects on the log odds of churn by driver; with ``base`` they add up to it, before calibration."""
-        churn = self.model["churn"]
-        base = self.prior_base(horizon_days)
-        effects = {
-            "base": np.full(len(features), base),
-            PRIOR: self.log_odds_prior(features, horizon_days) - base,
-        }
-        if churn is None:
-            return pd.DataFrame(effects)
-        contributions = self.tree_contributions(features)
-        effects["base"] = effects["base"] + contributions[:, -1]
-        for name, column in zip(churn["features"], contributions[:, :-1].T, strict=True):
-            driver = words.driver_of(name)
-            effects[driver] = effects.get(driver, 0.0) + column
-        return pd.DataFrame(effects)
+    def driver_effects(
+        self, features: pd.DataFrame, horizon_days: float, as_of: str | None = None
+    ) -> pd.DataFrame:
+        """Contributions to churn with features that tell the same story added up to one driver."""
+        contributions = self.churn_contributions(features, horizon_days, as_of)
+        effects: dict[str, Floats] = {}
+        for name in contributions.columns:
+            driver = name if name in ("base", PRIOR) else words.driver_of(name)
+            effects[driver] = effects.get(driver, 0.0) + contributions[name].to_numpy()
+        return pd.DataFrame(effects, index=features.index)
 
-    def _churn_probability(self, features: pd.DataFrame, horizon_days: int) -> Floats:
-        log_odds = self.log_odds_prior(features, horizon_days)
-        churn = self.model["churn"]
-        if churn is None:
-            return calibrated(log_odds, slope=1.0, intercept=0.0)
-        trees = self._trees().predict(self._matrix(features), raw_score=True)
-        return calibrated(log_odds + np.asarray(trees), **churn["calibration"])
+    def churn_scale(self) -> dict[str, float]:
+        """Slope and level that turn the sum of the driver effects into the log odds of churn."""
+        correction = self._corrections["churn"]
+        return {"slope": correction.slope, "level": correction.level}
 
-    def _matrix(self, features: pd.DataFrame) -> Floats:
-        return np.column_stack(_columns(features, self.model["churn"]["features"]))
-
-    def _trees(self) -> Any:
-        if self._booster is None:
-            import lightgbm
-
-            self._booster = lightgbm.Booster(model_str=self._booster_text)
-        return self._booster
+    def _pattern(self, rfm: pd.DataFrame, horizon_days: float, as_of: str | None) -> Floats:
+        """Give the purchase model's part of the log odds before slope and level."""
+        correction = self._corrections["churn"]
+        base = self.base("churn", rfm, horizon_days, as_of)
+        if not correction.replaced:
+            return base
+        return base - correction.replaced * self.base("churn", rfm, correction.window_days, as_of)
 
     def _next_purchase_date(self, rfm: pd.DataFrame, day: pd.Timestamp) -> list[Any]:
         """Median date of the next purchase given alive; none beyond the last date pandas can write."""

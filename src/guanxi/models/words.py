@@ -145,22 +145,30 @@ def _rhythm(row: Row, zh: bool, driver: str) -> str:
     return f"{_days(silence, zh)} of silence; last gap {_days(last, zh)}, longest {_days(longest, zh)}"
 
 
+def _before(row: Row, feature: str, days: int, zh: bool) -> str:
+    """Compare with the window before; who was no customer then did not buy less."""
+    if _get(row, "T") < days:
+        return "，此前还不是客户" if zh else ", not yet a customer before"
+    before = _get(row, f"{feature}_before_{days}")
+    if zh:
+        return f"，此前 {days} 天 {_number(before)}" + (" 次" if feature == "purchases" else "")
+    return f", was {_number(before)} in the {days} before"
+
+
 def _purchases_within(days: int) -> Callable[[Row, bool, str], str]:
     def say(row: Row, zh: bool, driver: str) -> str:
-        now, before = _get(row, f"purchases_{days}"), _get(row, f"purchases_before_{days}")
-        if zh:
-            return f"最近 {days} 天购买 {_times(now, zh)}，此前 {days} 天 {_times(before, zh)}"
-        return f"{_times(now, zh)} in {days} days, was {_number(before)} in the {days} before"
+        now = _times(_get(row, f"purchases_{days}"), zh)
+        said = f"最近 {days} 天购买 {now}" if zh else f"{now} in {days} days"
+        return said + _before(row, "purchases", days, zh)
 
     return say
 
 
 def _spend_within(days: int) -> Callable[[Row, bool, str], str]:
     def say(row: Row, zh: bool, driver: str) -> str:
-        now, before = _get(row, f"spend_{days}"), _get(row, f"spend_before_{days}")
-        if zh:
-            return f"最近 {days} 天消费 {_number(now)}，此前 {days} 天 {_number(before)}"
-        return f"spent {_number(now)} in {days} days, was {_number(before)} in the {days} before"
+        now = _number(_get(row, f"spend_{days}"))
+        said = f"最近 {days} 天消费 {now}" if zh else f"spent {now} in {days} days"
+        return said + _before(row, "spend", days, zh)
 
     return say
 
@@ -204,27 +212,54 @@ def _quantity(row: Row, zh: bool, driver: str) -> str:
 
 
 def _season(row: Row, zh: bool, driver: str) -> str:
-    count = _get(row, "purchases_last_season")
+    count, year = _get(row, "purchases_last_season"), _get(row, "purchases_365")
     if not math.isfinite(count):
         return "去年同期还不是客户" if zh else "not yet a customer in this season last year"
     if zh:
-        return f"去年同期购买 {_times(count, zh)}"
-    return f"{_times(count, zh)} in this season last year"
+        said = f"去年同期购买 {_times(count, zh)}"
+        return said + (f"，最近一年共 {_times(year, zh)}" if math.isfinite(year) else "")
+    said = f"{_times(count, zh)} in this season last year"
+    return said + (f", {_number(year)} in the whole year since" if math.isfinite(year) else "")
 
 
-def _share(name: str, en: str, zh_text: str) -> Callable[[Row, bool, str], str]:
-    def say(row: Row, zh: bool, driver: str) -> str:
-        value = _get(row, name)
-        percent = f"{100 * value:.0f} %" if math.isfinite(value) else "?"
-        return (zh_text if zh else en).format(percent)
+def _percent(share: float) -> str:
+    return f"{100 * share:.0f} %" if math.isfinite(share) else "?"
 
-    return say
+
+def _all_purchases(row: Row, zh: bool) -> str:
+    return _times(_get(row, "frequency") + 1, zh)
+
+
+def _refunds(row: Row, zh: bool, driver: str) -> str:
+    share, purchases = _get(row, "refund_share"), _all_purchases(row, zh)
+    if share == 0:
+        return f"{purchases}购买从未退款" if zh else f"nothing refunded of {purchases}"
+    if zh:
+        return f"{purchases}购买中退款占消费 {_percent(share)}"
+    return f"{_percent(share)} of the spend of {purchases} refunded"
+
+
+def _weekend(row: Row, zh: bool, driver: str) -> str:
+    share, purchases = _get(row, "weekend_share"), _all_purchases(row, zh)
+    if _get(row, "frequency") == 0:
+        day, day_zh = ("at a weekend", "周末") if share == 1 else ("on a working day", "工作日")
+        return f"唯一一次购买在{day_zh}" if zh else f"one purchase, {day}"
+    if zh:
+        return f"{purchases}购买中 {_percent(share)} 在周末（均匀分布为 {_percent(2 / 7)}）"
+    return f"{_percent(share)} of {purchases} at weekends (evenly spread: {_percent(2 / 7)})"
+
+
+def _margin(row: Row, zh: bool, driver: str) -> str:
+    share, purchases = _percent(_get(row, "margin_share")), _all_purchases(row, zh)
+    return f"{purchases}购买的利润率为 {share}" if zh else f"a margin of {share} on {purchases}"
 
 
 def _breadth(name: str, en: tuple[str, str], zh_text: str) -> Callable[[Row, bool, str], str]:
     def say(row: Row, zh: bool, driver: str) -> str:
-        count = _get(row, name)
-        return zh_text.format(_number(count)) if zh else f"{_number(count)} {en[count != 1]}"
+        count, purchases = _get(row, name), _all_purchases(row, zh)
+        if zh:
+            return f"{purchases}购买涉及 {_number(count)} 个{zh_text}"
+        return f"{_number(count)} {en[count != 1]} in {purchases}"
 
     return say
 
@@ -245,11 +280,9 @@ _SENTENCES: dict[str, Callable[[Row, bool, str], str]] = {
     "order_size": _order_size,
     "quantity": _quantity,
     "season": _season,
-    "refunds": _share("refund_share", "{} of spend refunded", "退款占消费 {}"),
-    "weekend": _share("weekend_share", "{} of purchases at weekends", "{} 的购买在周末"),
-    "margin": _share("margin_share", "a margin of {}", "利润率 {}"),
-    "category_breadth": _breadth(
-        "category_count", ("category bought", "categories bought"), "购买过 {} 个品类"
-    ),
-    "channel_breadth": _breadth("channel_count", ("channel used", "channels used"), "使用过 {} 个渠道"),
+    "refunds": _refunds,
+    "weekend": _weekend,
+    "margin": _margin,
+    "category_breadth": _breadth("category_count", ("category", "categories"), "品类"),
+    "channel_breadth": _breadth("channel_count", ("channel", "channels"), "渠道"),
 }

@@ -1,10 +1,11 @@
-"""Fit value and churn models with the data up to one day."""
+"""Fit value models and their corrections with the data up to one day."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import date
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -15,18 +16,20 @@ from guanxi.data.transactions import TransactionLog
 from guanxi.data.usability import MINIMUM_REPEATERS
 from guanxi.errors import DataError, HistoryError
 from guanxi.features.rfm import with_log_gaps
-from guanxi.features.snapshots import OUTCOMES, SnapshotPlan, features_at, plan_snapshots, snapshot
-from guanxi.models import ChurnClassifier, GammaGamma
+from guanxi.features.snapshots import SnapshotPlan, features_at, plan_snapshots, snapshot
+from guanxi.models import GammaGamma
 from guanxi.models.by_name import REGULAR, transaction_model
-from guanxi.models.scoring import Scorer, calibrated
+from guanxi.models.scoring import Scorer
 from guanxi.models.transaction_model import TransactionModel
 from guanxi.params import LifetimeValueParams, Params
+from guanxi.pipeline.correction import ALONE, FittedCorrection, fit_correction
+from guanxi.pipeline.seasonality import fit_month_index
 from guanxi.pipeline.selection import Choice, choose_models, fit_quietly, only
+from guanxi.pipeline.targets import TARGETS
+from guanxi.pipeline.tuning import tune
 
 POLICIES = ("refunds", "duplicates", "event_grain", "timezone")
-_CENTRING_LIMIT = 10.0
 _REFERENCE_ROWS = 200
-_CLEAR_GAIN = 1.0  # standard errors
 Progress = Callable[[str], None]
 
 
@@ -43,30 +46,30 @@ class FittedModels:
     choice : Choice
         Which of them serves for what, and why.
     spend : GammaGamma
-    churn : ChurnClassifier or None
-        None where the history is too short to learn a correction: the purchase model stands alone.
-    churn_reason : str
-        Why the trees are there or not.
+    corrections : dict
+        Target (``churn``, ``purchases``, ``spend``) to what the trees add to it, and why.
     plan : SnapshotPlan or None
         The snapshots the trees were grown on.
     model : dict
         The served model's JSON document.
-    booster_text : str or None
-        The trees in LightGBM's text format.
+    trees : dict
+        Target to the trees in LightGBM's text format; targets without trees are absent.
     features : pandas.DataFrame
         The feature table as of ``as_of``.
+    tuning : pandas.DataFrame or None
+        Settings of the trees that were tried, see :func:`.tuning.tune`; None: the given ones serve untried.
     """
 
     as_of: date
     transactions: dict[str, TransactionModel]
     choice: Choice
     spend: Any
-    churn: Any
-    churn_reason: str
+    corrections: dict[str, FittedCorrection]
     plan: SnapshotPlan | None
     model: dict[str, Any]
-    booster_text: str | None
+    trees: dict[str, list[str]]
     features: pd.DataFrame
+    tuning: pd.DataFrame | None = None
 
     @property
     def window_days(self) -> int:
@@ -83,7 +86,17 @@ class FittedModels:
     @property
     def scorer(self) -> Scorer:
         """What turns feature tables into predictions."""
-        return Scorer(self.model, self.booster_text)
+        return Scorer(self.model, self.trees)
+
+    def contender(self, name: str) -> Scorer:
+        """Score as if one contender of :mod:`.correction` had been chosen for every target that has it."""
+        options = {
+            target: fitted.options.get(name, fitted.options[ALONE])
+            for target, fitted in self.corrections.items()
+        }
+        documents = {target: document for target, (document, _) in options.items()}
+        trees = {target: texts for target, (_, texts) in options.items() if texts}
+        return Scorer({**self.model, "corrections": documents}, trees)
 
 
 def fit_models(
@@ -99,31 +112,54 @@ def fit_models(
         If too few customers bought again, or all amounts are equal.
     """
     plan = plan_snapshots(log.first_day, as_of, params.horizon_days, params.churn.snapshot_spacing_days)
+    window = plan.window_days if plan else params.horizon_days
     # The trees must meet the features they learnt from, also where their window is shorter.
-    features = features_at(log, as_of, plan.window_days if plan else params.horizon_days)
+    features = features_at(log, as_of, window)
     check_fittable(features, as_of, params.clv)
+    snapshots = cache(lambda day: snapshot(log, day, window))
     progress("purchases and spend")
-    choice = _choose(log, plan, params)
+    choice = _choose(log, plan, params, snapshots)
     transactions, choice = _fit_transactions(log, as_of, features, choice, params)
     spend = _fit_spend(features, params)
     document = _document(as_of, params, transactions, choice, spend)
-    prior = Scorer({**document, "churn": None}, None).log_odds_prior
-    document["drivers"]["reference"] = _reference(features, prior(features, params.horizon_days))
-    progress("churn")
-    churn, reason = _fit_churn(log, plan, prior, params)
-    if churn is not None:
-        document["churn"] = {"features": list(churn.feature_names_in_), "calibration": churn.calibration_}
+    alone = Scorer(document, {})
+    document["month_index"] = fit_month_index(log, as_of, features["T"].to_numpy(), alone.purchases)
+
+    def base(target: str, rows: pd.DataFrame, day: date, days: int) -> NDArray[np.float64]:
+        return alone.base(target, rows, days, day.isoformat())
+
+    prior = base("churn", features, as_of, params.horizon_days)
+    document["drivers"]["reference"] = _reference(features, prior)
+    known = {
+        target: None if target.name == "spend" and params.clv.spend == "mean" else plan for target in TARGETS
+    }
+    learning = [target for target in TARGETS if known[target]]
+    settings, tuning = tune(learning, plan, snapshots, base, params.churn, params.seed, progress)
+    corrections = {}
+    for target in TARGETS:
+        progress(f"corrections by trees: {target.name}")
+        corrections[target.name] = fit_correction(
+            target,
+            known[target],
+            snapshots,
+            base,
+            features,
+            params.horizon_days,
+            settings,
+            params.seed,
+        )
+    document["corrections"] = {name: fitted.document for name, fitted in corrections.items()}
     return FittedModels(
         as_of=as_of,
         transactions=transactions,
         choice=choice,
         spend=spend,
-        churn=churn,
-        churn_reason=reason,
+        corrections=corrections,
         plan=plan,
         model=document,
-        booster_text=churn.booster_.model_to_string() if churn is not None else None,
+        trees={name: fitted.texts for name, fitted in corrections.items() if fitted.texts},
         features=features,
+        tuning=tuning,
     )
 
 
@@ -166,15 +202,15 @@ def check_fittable(features: pd.DataFrame, as_of: date, params: LifetimeValuePar
         )
 
 
-def _choose(log: TransactionLog, plan: SnapshotPlan | None, params: Params) -> Choice:
+def _choose(
+    log: TransactionLog,
+    plan: SnapshotPlan | None,
+    params: Params,
+    snapshots: Callable[[date], pd.DataFrame],
+) -> Choice:
     if params.clv.model != "auto":
         return only(params.clv.model, f"clv.model is {params.clv.model}")
-
-    def rows(day: date) -> pd.DataFrame:
-        window = plan.window_days if plan else params.horizon_days
-        return with_log_gaps(snapshot(log, day, window), log, day)
-
-    return choose_models(plan, log.first_day, rows)
+    return choose_models(plan, log.first_day, lambda day: with_log_gaps(snapshots(day), log, day))
 
 
 def _fit_transactions(
@@ -225,7 +261,9 @@ def _document(
             "margin": params.clv.margin,
             "interval": params.clv.interval,
         },
-        "churn": None,
+        "month_index": None,
+        "warnings": [],
+        "corrections": {},
         "drivers": {"top": params.drivers.top, "reference": []},
     }
 
@@ -243,57 +281,3 @@ def _reference(features: pd.DataFrame, prior: NDArray[np.float64]) -> list[list[
     ranks = ((np.arange(count) + 0.5) * len(features) / count).astype(int)
     rows = features[["frequency", "recency", "T"]].to_numpy()[np.argsort(prior, kind="stable")[ranks]]
     return [[float(number) for number in row] for row in rows]
-
-
-def _fit_churn(log: TransactionLog, plan: SnapshotPlan | None, prior: Any, params: Params) -> tuple[Any, str]:
-    if plan is None:
-        return None, "the history holds no earlier window to learn from: churn is the purchase model's alone"
-    window = plan.window_days
-    training = pd.concat([_centred(snapshot(log, day, window), prior, window) for day in plan.training])
-    validation = _centred(snapshot(log, plan.validation, window), prior, window)
-    for rows, name in ((training, "training"), (validation, "validation")):
-        if rows["churned"].nunique() < 2:
-            return (
-                None,
-                f"in the {name} windows all customers behaved alike: churn is the purchase model's alone",
-            )
-    names = [name for name in training.columns if name not in ("customer_id", "prior", *OUTCOMES)]
-    names = [name for name in names if training[name].min() < training[name].max()]
-    classifier = ChurnClassifier(**params.churn.lightgbm.model_dump(), random_state=params.seed)
-    classifier.fit(
-        training[names],
-        training["churned"],
-        offset=training["prior"],
-        validation=(validation[names], validation["churned"], validation["prior"]),
-    )
-    gain = classifier.validation_gain_
-    said = f"{gain['mean']:.4f} +- {gain['standard_error']:.4f} in log loss on the latest window"
-    if gain["mean"] <= _CLEAR_GAIN * gain["standard_error"]:
-        return None, f"the trees' gain of {said} is not clear: churn is the purchase model's alone"
-    shorter = f", shorter than the horizon of {params.horizon_days}" if window < params.horizon_days else ""
-    learnt = f"learnt on {len(plan.training) + 1} snapshots with windows of {window} days{shorter}"
-    return classifier, f"{learnt}; gained {said}"
-
-
-def _centred(rows: pd.DataFrame, prior: Any, window_days: int) -> pd.DataFrame:
-    """Add the purchase model's log odds, shifted so that their mean probability is the observed one.
-
-    The level of a window (a season, a campaign) is common to all customers: the trees shall learn who
-    leaves, not how many left in that window.
-    """
-    log_odds = prior(rows, window_days)
-    return rows.assign(prior=log_odds + _level(log_odds, float(rows["churned"].mean())))
-
-
-def _level(log_odds: NDArray[np.float64], mean: float) -> float:
-    from scipy.optimize import brentq
-
-    if not 0.0 < mean < 1.0:
-        return 0.0
-
-    def excess(shift: float) -> float:
-        return float(calibrated(log_odds, slope=1.0, intercept=shift).mean()) - mean
-
-    if excess(-_CENTRING_LIMIT) > 0 or excess(_CENTRING_LIMIT) < 0:
-        return 0.0
-    return float(brentq(excess, -_CENTRING_LIMIT, _CENTRING_LIMIT))

@@ -1,8 +1,9 @@
-"""The served model: one code file, a JSON document and the trees' text, with its signature."""
+"""The served model: one code file, a JSON document and the trees' texts, with its signature."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
 from importlib import metadata, resources
 from pathlib import Path
 from typing import Any
@@ -11,19 +12,22 @@ import pandas as pd
 
 from guanxi import __version__
 from guanxi.pipeline.fit import FittedModels
+from guanxi.pipeline.labelled import FittedLabels
 from guanxi.registry import embedding
 from guanxi.registry.store import import_mlflow, quiet_warnings
 
 _REQUIREMENTS = ("mlflow", "numpy", "pandas", "scipy")
 _EXAMPLE_ROWS = 5
 
+Fitted = FittedModels | FittedLabels
 
-def log_bundle(fitted: FittedModels, folder: Path, source: str) -> Any:
+
+def log_bundle(fitted: Fitted, folder: Path, source: str) -> Any:
     """Log the served model to the active MLflow run.
 
     Parameters
     ----------
-    fitted : FittedModels
+    fitted : FittedModels or FittedLabels
     folder : Path
         An empty folder for the files on their way.
     source : str
@@ -35,8 +39,8 @@ def log_bundle(fitted: FittedModels, folder: Path, source: str) -> Any:
     """
     mlflow = import_mlflow()
     artifacts = {"model": _write(folder / "model.json", json.dumps(fitted.model, indent=1))}
-    if fitted.booster_text is not None:
-        artifacts["trees"] = _write(folder / "trees.txt", fitted.booster_text)
+    if fitted.trees:
+        artifacts["trees"] = _write_trees(folder / "trees", fitted.trees)
     code = _write(folder / "guanxi_model.py", served_code())
     example = example_rows(fitted)
     with quiet_warnings():
@@ -47,14 +51,21 @@ def log_bundle(fitted: FittedModels, folder: Path, source: str) -> Any:
             signature=signature(fitted),
             input_example=example,
             pip_requirements=requirements(fitted),
-            metadata={
-                "guanxi_version": __version__,
-                "as_of": fitted.model["as_of"],
-                "window_days": fitted.window_days,
-                "data": fitted.model["data"],
-                "source": source,
-            },
+            metadata={"guanxi_version": __version__, "source": source, **_about(fitted)},
         )
+
+
+def _about(fitted: Fitted) -> dict[str, Any]:
+    """Say what a reader must know before the model is loaded."""
+    if isinstance(fitted, FittedLabels):
+        return {"task": fitted.model["task"]}
+    model = fitted.model
+    return {
+        "as_of": model["as_of"],
+        "window_days": fitted.window_days,
+        "data": model["data"],
+        "warnings": model["warnings"],
+    }
 
 
 def served_code() -> str:
@@ -69,37 +80,49 @@ def served_code() -> str:
     )
 
 
-def example_rows(fitted: FittedModels) -> pd.DataFrame:
+def example_rows(fitted: Fitted) -> pd.DataFrame:
     """Give a few real feature rows, without the customers' names."""
     return fitted.features[fitted.scorer.features].head(_EXAMPLE_ROWS).reset_index(drop=True)
 
 
-def signature(fitted: FittedModels) -> Any:
-    """Signature of the served model: float features in, prediction table out, defaults as trained."""
+def signature(fitted: Fitted) -> Any:
+    """Signature of the served model: features in, prediction table out, defaults as trained."""
     from mlflow.models import ModelSignature, infer_signature
     from mlflow.types import ColSpec, ParamSchema, ParamSpec, Schema
 
     model = fitted.model
-    value = model["lifetime_value"]
-    params = ParamSchema(
-        [
+    given = [ParamSpec("drivers", "long", model["drivers"]["top"])]
+    kinds = dict.fromkeys(fitted.scorer.features, "double")
+    if isinstance(fitted, FittedLabels):
+        kinds |= {each["name"]: "string" for each in model["attributes"] if each["categories"] is not None}
+    else:
+        value = model["lifetime_value"]
+        given += [
             ParamSpec("as_of", "string", model["as_of"]),
             ParamSpec("horizon_days", "long", model["horizon_days"]),
-            ParamSpec("drivers", "long", model["drivers"]["top"]),
             ParamSpec("annual_discount_rate", "double", value["annual_discount_rate"]),
             ParamSpec("interval", "double", value["interval"]),
         ]
-    )
-    inputs = Schema([ColSpec("double", name) for name in fitted.scorer.features])
+    params = ParamSchema(given)
+    inputs = Schema([ColSpec(kind, name) for name, kind in kinds.items()])
     with quiet_warnings():
         outputs = infer_signature(fitted.scorer.score(example_rows(fitted))).inputs
     return ModelSignature(inputs=inputs, outputs=outputs, params=params)
 
 
-def requirements(fitted: FittedModels) -> list[str]:
+def requirements(fitted: Fitted) -> list[str]:
     """Pin the packages the served model needs, and only those."""
-    names = (*_REQUIREMENTS, *(("lightgbm",) if fitted.booster_text is not None else ()))
+    names = (*_REQUIREMENTS, *(("lightgbm",) if fitted.trees else ()))
     return [f"{name}=={metadata.version(name)}" for name in names]
+
+
+def _write_trees(folder: Path, trees: Mapping[str, Sequence[str]]) -> str:
+    """Write a file ``NAME-SEED.txt`` for each booster."""
+    folder.mkdir()
+    for name, texts in trees.items():
+        for seed, text in enumerate(texts):
+            _write(folder / f"{name}-{seed}.txt", text)
+    return str(folder)
 
 
 def _write(path: Path, text: str) -> str:

@@ -11,11 +11,11 @@ import ast
 from importlib import resources
 
 _ROOT = "guanxi.models"
-_ENTRY = "scoring"
+_ENTRIES = ("scoring", "label_scoring")
 
 
 def embedded_modules() -> dict[str, str]:
-    """Source text of the scoring module and all it imports, each after what it needs.
+    """Source text of the scoring modules and all they import, each after what it needs.
 
     Returns
     -------
@@ -23,7 +23,8 @@ def embedded_modules() -> dict[str, str]:
         Module name relative to ``guanxi.models`` (``formulas.process``), to its text.
     """
     sources: dict[str, str] = {}
-    _collect(_ENTRY, sources)
+    for entry in _ENTRIES:
+        _collect(entry, sources)
     return sources
 
 

@@ -15,10 +15,20 @@ from guanxi import __version__
 from guanxi.data.sources import redact
 from guanxi.params import Params
 from guanxi.pipeline.fit import FittedModels, findings
+from guanxi.pipeline.tuning import TUNED, choice
 from guanxi.registry.bundle import log_bundle
 from guanxi.registry.store import Store, import_mlflow, quiet_warnings
 
-_SHORT = {"guanxi": "", "naive (own past rate)": "_naive", "purchase model alone": "_purchase_model"}
+_ENDINGS = {
+    "guanxi": "",
+    "value model alone": "_value_model",
+    "trees alone": "_trees",
+    "naive (own past rate)": "_naive",
+    "naive (last window repeated)": "_last_window",
+    "naive (silent for w days)": "_silence",
+    "naive (RFM logistic)": "_rfm_logistic",
+    "share of churners": "_share",
+}
 
 
 @dataclass(frozen=True)
@@ -38,6 +48,8 @@ class TrainingRecord:
         ``target, model, metric, value`` on the held-out window.
     figures : mapping of str to callable
         File name, to what draws the matplotlib figure.
+    totals : pandas.DataFrame or None
+        What all customers and segments will buy and spend.
     """
 
     params: Params
@@ -46,6 +58,7 @@ class TrainingRecord:
     facts: Mapping[str, Any]
     metrics: pd.DataFrame | None
     figures: Mapping[str, Callable[[], Any]]
+    totals: pd.DataFrame | None = None
 
 
 def log_training(
@@ -57,18 +70,23 @@ def log_training(
         quiet_warnings(),
         mlflow.start_run(experiment_id=store.experiment_id, tags=_tags(served, twin)) as run,
     ):
-        mlflow.log_params(_flat_params(record) | {"as_of": served.as_of.isoformat()})
+        mlflow.log_params(flat_params(record) | {"as_of": served.as_of.isoformat()})
         mlflow.log_text(redact(record.params.to_yaml()), "params.yaml")
         mlflow.log_dict(dict(record.facts), "usability.json")
         if served.choice.losses is not None:
             mlflow.log_text(served.choice.losses.to_csv(index=False), "selection/losses.csv")
-        mlflow.log_input(_dataset(served.features, record), context="training")
+        losses = pd.concat([each.losses for each in served.corrections.values()], ignore_index=True)
+        mlflow.log_text(losses.to_csv(index=False), "corrections/losses.csv")
+        mlflow.log_input(dataset(served.features, record), context="training")
         if record.metrics is not None:
-            mlflow.log_metrics(_metrics(record.metrics))
+            mlflow.log_metrics(metric_values(record.metrics))
             mlflow.log_text(record.metrics.to_csv(index=False), "holdout/metrics.csv")
+        if record.totals is not None:
+            mlflow.log_text(record.totals.to_csv(index=False), "totals.csv")
         for name, draw in record.figures.items():
             mlflow.log_figure(draw(), f"figures/{name}.png")
         _log_children(mlflow, store, served, record)
+        _log_tuning(mlflow, store, served, twin)
         with tempfile.TemporaryDirectory() as folder:
             info = log_bundle(served, Path(folder), record.source)
     return str(run.info.run_id), str(info.model_uri)
@@ -87,7 +105,22 @@ def _log_children(mlflow: Any, store: Store, served: FittedModels, record: Train
             mlflow.log_metrics(metrics)
             mlflow.log_dict(report, "fit_report.json")
             if record.metrics is not None:
-                mlflow.log_metrics(_metrics(record.metrics[record.metrics["target"] == target]))
+                mlflow.log_metrics(metric_values(record.metrics[record.metrics["target"] == target]))
+
+
+def _log_tuning(mlflow: Any, store: Store, served: FittedModels, twin: FittedModels | None) -> None:
+    """Log the trials of the served model as runs of their own, and those of its twin as a table only."""
+    if twin is not None and twin.tuning is not None:
+        mlflow.log_text(twin.tuning.to_csv(index=False), "tuning/twin_trials.csv")
+    if served.tuning is None:
+        return
+    mlflow.log_text(served.tuning.to_csv(index=False), "tuning/trials.csv")
+    measured = [name for name in served.tuning if name not in (*TUNED, "trial", "chosen")]
+    for row in served.tuning.to_dict("records"):
+        name, tags = f"tuning {row['trial']}", {"guanxi.tuning.chosen": str(row["chosen"]).lower()}
+        with mlflow.start_run(run_name=name, nested=True, experiment_id=store.experiment_id, tags=tags):
+            mlflow.log_params({setting: row[setting] for setting in TUNED})
+            mlflow.log_metrics({metric: float(row[metric]) for metric in measured})
 
 
 def _children(
@@ -103,28 +136,32 @@ def _children(
         (name, target, model.params_, {"log_likelihood": model.log_likelihood_}, _plain(model.fit_report_))
         for name, target, model in [*models, ("spend", "spend", served.spend)]
     ]
-    report = {"reason": served.churn_reason}
-    if served.churn is None:
-        return [*value, ("churn", "churn", {}, {}, report)]
-    calibration = {f"calibration_{name}": number for name, number in served.churn.calibration_.items()}
-    metrics = {"rounds": float(served.churn.n_rounds_), **calibration}
-    return [*value, ("churn", "churn", served.churn.get_params(), metrics, report)]
+    correction = served.corrections["churn"]
+    return [
+        *value,
+        (
+            "churn",
+            "churn",
+            {"chosen": correction.chosen, **{k: correction.document[k] for k in ("slope", "level")}},
+            {"rounds": float(correction.rounds)},
+            {"reason": correction.reason},
+        ),
+    ]
 
 
-def _flat_params(record: TrainingRecord) -> dict[str, Any]:
+def flat_params(record: TrainingRecord) -> dict[str, Any]:
     """Parameters as MLflow shows them: the tracking address can hold a password."""
     values = record.params.flat() | {"source": record.source}
     return {name: redact(value) if isinstance(value, str) else value for name, value in values.items()}
 
 
-def _metrics(table: pd.DataFrame) -> dict[str, float]:
+def metric_values(table: pd.DataFrame) -> dict[str, float]:
+    """Name the metrics as MLflow shows them: ``TARGET_METRIC`` for guanxi, with an ending for others."""
     rows = table.dropna(subset="value").to_dict("records")
-    return {
-        f"{row['target']}_{row['metric']}{_SHORT.get(row['model'], '')}": float(row["value"]) for row in rows
-    }
+    return {f"{row['target']}_{row['metric']}{_ENDINGS[row['model']]}": float(row["value"]) for row in rows}
 
 
-def _dataset(features: pd.DataFrame, record: TrainingRecord) -> Any:
+def dataset(features: pd.DataFrame, record: TrainingRecord) -> Any:
     """Describe the training data by our own digest: MLflow's would cover the first 10,000 rows only."""
     from mlflow.data.code_dataset_source import CodeDatasetSource
     from mlflow.data.pandas_dataset import PandasDataset
@@ -139,13 +176,20 @@ def _tags(served: FittedModels, twin: FittedModels | None) -> dict[str, str]:
         "guanxi.as_of": served.as_of.isoformat(),
         "guanxi.twin_as_of": twin.as_of.isoformat() if twin else "none",
         "guanxi.purchase_models": served.choice.reason,
+        **{f"guanxi.correction.{name}": each.reason for name, each in served.corrections.items()},
+        "guanxi.tuning": "none" if served.tuning is None else choice(served.tuning)[1],
         "guanxi.findings": "; ".join(findings(served, twin)) or "none",
     }
+    return tags | git_tags()
+
+
+def git_tags() -> dict[str, str]:
+    """Name the commit of the working folder, and whether it holds changes; nothing outside of git."""
     commit = _git("rev-parse", "HEAD")
-    if commit:
-        tags["mlflow.source.git.commit"] = commit
-        tags["guanxi.git_dirty"] = str(bool(_git("status", "--porcelain"))).lower()
-    return tags
+    if not commit:
+        return {}
+    dirty = str(bool(_git("status", "--porcelain"))).lower()
+    return {"mlflow.source.git.commit": commit, "guanxi.git_dirty": dirty}
 
 
 def _git(*arguments: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +13,8 @@ import pandas as pd
 from guanxi.data import sinks
 from guanxi.data.sources import first_line, redact
 from guanxi.errors import OutputError, RegistryError
-from guanxi.pipeline.fit import FittedModels
-from guanxi.registry.bundle import example_rows
+from guanxi.models.label_scoring import TASK
+from guanxi.registry.bundle import Fitted, example_rows
 from guanxi.registry.store import Store, import_mlflow, quiet_warnings
 
 CANDIDATE, CHAMPION = "candidate", "champion"
@@ -44,6 +44,13 @@ class LoadedModel:
         What it was trained on.
     policies : dict
         The rules its data was read under: ``refunds, duplicates, event_grain, timezone``.
+    attributes : dict of str to list of str or None
+        Of a model trained on labels: its attributes with their categories, None for a number. Such a model
+        has neither horizon nor window (0) nor policies.
+    warnings : tuple of str
+        What must be said wherever its predictions are shown, such as a grade C.
+    id_column : str
+        Of a model trained on labels: the column that held the identifier.
     """
 
     uri: str
@@ -54,6 +61,9 @@ class LoadedModel:
     window_days: int
     source: str
     policies: dict[str, str]
+    warnings: tuple[str, ...] = ()
+    attributes: dict[str, list[str] | None] = field(default_factory=dict)
+    id_column: str = ""
 
     def predict(self, features: pd.DataFrame, **params: Any) -> pd.DataFrame:
         """Score a feature table; ``params`` as in the model's signature, None meaning as trained.
@@ -71,7 +81,9 @@ class LoadedModel:
                 "trained with, or name another model, as in --model models:/guanxi@candidate"
             )
         given = {name: value for name, value in params.items() if value is not None}
-        table: pd.DataFrame = self.pyfunc.predict(features[self.features].astype("float64"), params=given)
+        numbers = [name for name in self.features if self.attributes.get(name) is None]
+        typed = features[self.features].astype(dict.fromkeys(numbers, "float64"))
+        table: pd.DataFrame = self.pyfunc.predict(typed, params=given)
         return table
 
 
@@ -90,7 +102,7 @@ def register(store: Store, run_id: str, model_uri: str, tags: dict[str, str]) ->
     return str(store.client.create_model_version(name, model_uri, run_id, tags, model_id=model_id).version)
 
 
-def make_candidate(store: Store, version: str, fitted: FittedModels) -> None:
+def make_candidate(store: Store, version: str, fitted: Fitted) -> None:
     """Give a version that passes the smoke test the alias ``candidate``; withdraw one that does not.
 
     Raises
@@ -108,7 +120,7 @@ def make_candidate(store: Store, version: str, fitted: FittedModels) -> None:
     store.client.set_registered_model_alias(store.registered_model, CANDIDATE, version)
 
 
-def smoke_test(store: Store, version: str, fitted: FittedModels) -> None:
+def smoke_test(store: Store, version: str, fitted: Fitted) -> None:
     """Load a version from the registry and compare its numbers with the package's.
 
     Raises
@@ -164,20 +176,28 @@ def load_model(uri: str) -> LoadedModel:
         raise RegistryError(f"cannot load model {redact(uri)}: {_reason(error)}") from error
     metadata = pyfunc.metadata
     params = {spec.name: spec.default for spec in (metadata.get_params_schema() or [])}
-    if "horizon_days" not in params:
-        raise RegistryError(f"{redact(uri)} is no guanxi model: train one with guanxi train")
-    features = list(metadata.get_input_schema().input_names())
     written = metadata.metadata or {}
+    if "guanxi_version" not in written:
+        raise RegistryError(f"{redact(uri)} is no guanxi model: train one with guanxi train")
+    labels = _label_document(pyfunc) if written.get("task") == TASK else {}
     return LoadedModel(
         uri=uri,
         version=version or metadata.model_uuid,
         pyfunc=pyfunc,
-        features=features,
-        horizon_days=int(params["horizon_days"]),
-        window_days=int(written["window_days"]),
+        features=list(metadata.get_input_schema().input_names()),
+        horizon_days=int(params.get("horizon_days", 0)),
+        window_days=int(written.get("window_days", 0)),
         source=str(written["source"]),
-        policies=dict(written["data"]),
+        policies=dict(written.get("data", {})),
+        warnings=tuple(written.get("warnings", ())),
+        attributes={each["name"]: each["categories"] for each in labels.get("attributes", ())},
+        id_column=labels.get("id", ""),
     )
+
+
+def _label_document(pyfunc: Any) -> dict[str, Any]:
+    document: dict[str, Any] = pyfunc.unwrap_python_model().scorer.model
+    return document
 
 
 def check_export(folder: Path) -> None:

@@ -10,7 +10,7 @@ import pandas as pd
 
 from guanxi.report import summaries
 from guanxi.report.formats import MISSING, decimals_for, number, percent
-from guanxi.report.words import Language, measure, rule_in_words, words
+from guanxi.report.words import Language, measure, model_in_words, rule_in_words, words
 
 if TYPE_CHECKING:
     from datetime import date
@@ -113,21 +113,36 @@ def reliability(holdout: pd.DataFrame) -> list[dict[str, str]]:
 
 
 def metric_tables(metrics: pd.DataFrame, language: Language) -> list[dict[str, Any]]:
-    """One table per target: a row per metric, a column per model, the best of each row marked."""
+    """One table per target: a row per metric, a column per model, the best of each row marked.
+
+    Of several naive forecasts the one that is best by the target's first metric has a column.
+    """
     t = words(language)
     tables = []
     for target, rows in metrics.groupby("target", sort=False):
         # pivot_table would average a value given twice in silence; this fails.
         wide = rows.set_index(["metric", "model"])["value"].unstack(sort=False)  # noqa: PD010
-        models = sorted(wide.columns, key=lambda model: model != "guanxi")
+        others = _without_weaker_naive(wide)
+        models = sorted(others, key=lambda model: model != "guanxi")
         tables.append(
             {
                 "title": t.get(str(target), str(target)),
-                "models": models,
+                "models": [model_in_words(str(model), language) for model in models],
                 "rows": [_metric_row(str(name), row, language) for name, row in wide[models].iterrows()],
             }
         )
     return tables
+
+
+def _without_weaker_naive(wide: pd.DataFrame) -> list[Any]:
+    """Models in their order, of the naive ones only the best by the first metric."""
+    naive = [model for model in wide.columns if str(model).startswith("naive")]
+    if len(naive) < 2:
+        return list(wide.columns)
+    first = measure(str(wide.index[0]), "en")
+    sign = 1.0 if first is not None and first.direction == "higher" else -1.0
+    best = (sign * wide[naive].iloc[0].abs()).fillna(-np.inf).idxmax()
+    return [model for model in wide.columns if model not in naive or model == best]
 
 
 def _metric_row(metric: str, values: pd.Series, language: Language) -> dict[str, Any]:

@@ -205,6 +205,52 @@ _WORDS: dict[str, tuple[str, str]] = {
     "high": ("high", "高"),
     "feature_value": ("value of the driver", "因素取值"),
     "customers_below": ("number of customers below", "下行为客户数"),
+    # one customer
+    "waterfall_effect": (
+        "log odds of churn (right: more likely to leave)",
+        "流失的对数几率（向右：更可能流失）",
+    ),
+    "waterfall_probability": ("churn probability [%]", "流失概率 [%]"),
+    "average_customer": ("average customer: {value}", "平均客户：{value}"),
+    "this_customer": ("this customer: {value}", "该客户：{value}"),
+    "other_drivers": ("other {count} drivers", "其他 {count} 个因素"),
+    "story_title": ("Customer {id} (model version {version})", "客户 {id}（模型版本 {version}）"),
+    "story_who": ("Who, as of {as_of}", "基本情况（截至 {as_of}）"),
+    "story_since": ("customer since: {since}", "首次购买：{since}"),
+    "story_purchases": (
+        "purchases: {purchases}, the last on {last} (days since: {ago})",
+        "购买次数：{purchases}，最近一次：{last}（距今 {ago} 天）",
+    ),
+    "story_spend": ("spent in all: {spend}", "累计消费：{spend}"),
+    "story_worth": ("Worth, over the next {days} days (to {end})", "价值（未来 {days} 天，至 {end}）"),
+    "story_expected_purchases": ("expected purchases: {value}", "预期购买次数：{value}"),
+    "story_expected_spend": ("expected spend per purchase: {value}", "预期单次消费：{value}"),
+    "story_value": (
+        "expected value: {value}; {level} likely range: {lower} to {upper}",
+        "预期价值：{value}；{level} 可能区间：{lower} 至 {upper}",
+    ),
+    "story_lasts": ("Will it last", "能否持续"),
+    "story_churn": ("churn probability: {value}", "流失概率：{value}"),
+    "story_churn_within": (
+        "probability of no purchase in the next {days} days: {value}",
+        "未来 {days} 天内不购买的概率：{value}",
+    ),
+    "story_average": ("average customer (mean log odds): {value}", "平均客户（对数几率均值）：{value}"),
+    "story_why": (
+        "Why (▲ speaks for leaving, ▼ for staying; log odds, percentage points)",
+        "原因（▲ 倾向流失，▼ 倾向留存；对数几率，百分点）",
+    ),
+    "story_sum": (
+        "log odds: average customer {base}, with the drivers {sum} = {log_odds}, that is {value}",
+        "对数几率：平均客户 {base}，加上各因素 {sum} = {log_odds}，即 {value}",
+    ),
+    "story_scale": (
+        (
+            "calibration, already in these numbers: slope {slope}, level {level} "
+            "(effects in the prediction table are before the slope)"
+        ),
+        "校准（已含在以上数字中）：斜率 {slope}，水平 {level}（预测表中的效应尚未乘以斜率）",
+    ),
     # glossary
     "glossary": ("How to read this", "阅读说明"),
 }
@@ -295,6 +341,11 @@ _MEASURES: dict[str, tuple[Direction, tuple[str, str], tuple[str, str]]] = {
         ("Rank correlation", "等级相关"),
         ("are customers in the right order", "客户排序是否正确"),
     ),
+    "normalised_gini": (
+        "higher",
+        ("Normalised Gini", "标准化基尼系数"),
+        ("how well the whole ranking finds value", "整体排序发现价值的能力"),
+    ),
     "top_decile_capture": (
         "higher",
         ("Top-10 % capture", "前 10 % 捕获率"),
@@ -326,6 +377,26 @@ _MEASURES: dict[str, tuple[Direction, tuple[str, str], tuple[str, str]]] = {
         ("Calibration error", "校准误差"),
         ("gap between promised and observed", "预测与实际之差"),
     ),
+    "lift_at_10": (
+        "higher",
+        ("Lift in the top 10 %", "前 10 % 提升度"),
+        ("leavers there, against the average", "该组流失者与平均水平之比"),
+    ),
+    "capture_at_10": (
+        "higher",
+        ("Leavers in the top 10 %", "前 10 % 流失者占比"),
+        ("share of all leavers found there", "占全部流失者的比例"),
+    ),
+}
+
+# The English names are those of the metrics table.
+_CHINESE_MODELS = {
+    "value model alone": "仅价值模型",
+    "trees alone": "仅树模型",
+    "naive (own past rate)": "简单法（沿用自身过去频率）",
+    "naive (last window repeated)": "简单法（重复上一期）",
+    "naive (silent for w days)": "简单法（沉默满 w 天）",
+    "naive (RFM logistic)": "简单法（RFM 逻辑回归）",
 }
 
 
@@ -377,9 +448,21 @@ def measure(metric: str, language: Language) -> Measure | None:
     """
     if metric not in _MEASURES:
         return None
-    direction, label, meaning = _MEASURES[metric]
+    direction, *described = _MEASURES[metric]
     column = _column(language)
-    return Measure(direction, label[column], meaning[column])
+    label, meaning = (pair[column].replace(" %", "\u00a0%") for pair in described)
+    return Measure(direction, label, meaning)
+
+
+def model_in_words(model: str, language: Language) -> str:
+    """Name of a model that was measured; one that is not known keeps its name.
+
+    Examples
+    --------
+    >>> model_in_words("trees alone", "zh")
+    '仅树模型'
+    """
+    return _CHINESE_MODELS.get(model, model) if language == "zh" else model
 
 
 def rule_in_words(rule: str, language: Language) -> str:

@@ -19,10 +19,12 @@ from .process import Floats, Params, PurchaseProcess, floats
 from .quadrature import gauss_legendre
 from .spend_process import SpendProcess
 from .spend_table import SpendTable
+from .tilt import tilted
 
 Transactions = Sequence[tuple[PurchaseProcess, Params, ArrayLike | None]]
 Spend = tuple[SpendProcess, Params, ArrayLike | None]
 Members = list[list[tuple[PurchaseProcess, Params]]]
+Adjusted = tuple[Floats, Floats]
 
 NAMES = ("purchases_lower", "purchases_upper", "spend_lower", "spend_upper")
 
@@ -42,6 +44,7 @@ def interval(
     horizon: float,
     *,
     level: float = 0.9,
+    adjusted: Adjusted | None = None,
 ) -> dict[str, Floats]:
     """Central posterior-predictive interval of each customer's purchases and total spend within the horizon.
 
@@ -56,6 +59,9 @@ def interval(
         In the unit of T.
     level : float
         Probability inside; the rest is halved between the two ends.
+    adjusted : (none, mean), optional
+        Each row's probability of no purchase and expected purchases, arrays of shape (n,), where they are
+        known better than by the purchase models: their distribution is moved to these, see :mod:`.tilt`.
 
     Returns
     -------
@@ -83,7 +89,7 @@ def interval(
     process, params, log_covariance = spend
     tables = _Tables(process, parameter_points(params, log_covariance))
     levels = ((1.0 - level) / 2.0, (1.0 + level) / 2.0)
-    histories, inverse = distinct_rows((x, t_x, T))
+    histories, inverse = distinct_rows((x, t_x, T, *(adjusted or ())))
     purchases = np.zeros((2, len(histories[0])))
     log_spend = np.full(purchases.shape, -np.inf)
     for rows, counts, probabilities in _settled(_members(transactions), histories, horizon):
@@ -100,6 +106,8 @@ def count_probabilities(
     T: ArrayLike,
     horizon: float,
     most: int,
+    *,
+    adjusted: Adjusted | None = None,
 ) -> Floats:
     """P(exactly n purchases in (T, T + horizon] | history) for n = 0 ... most, shape (n, most + 1).
 
@@ -111,8 +119,15 @@ def count_probabilities(
     >>> count_probabilities([(NBD, {"r": 1.0, "alpha": 1.0}, None)], [0], [0], [0], 1.0, 2)
     array([[0.5  , 0.25 , 0.125]])
     """
-    histories, inverse = distinct_rows(floats(frequency, recency, T))
-    return _mixture(_members(transactions), histories, horizon, most)[inverse]
+    histories, inverse = distinct_rows(floats(frequency, recency, T, *(adjusted or ())))
+    if adjusted is None:
+        return _mixture(_members(transactions), histories, horizon, most)[inverse]
+    result = np.zeros((len(histories[0]), most + 1))
+    for rows, counts, probabilities in _settled(_members(transactions), histories, horizon):
+        known = counts <= most  # beyond the last of _MOST they are no whole numbers
+        places = np.round(counts[known]).astype(np.int64)
+        result[np.ix_(rows, places)] = probabilities[:, known]
+    return result[inverse]
 
 
 class _Tables:
@@ -142,12 +157,23 @@ def _members(transactions: Transactions) -> Members:
 
 
 def _mixture(members: Members, histories: tuple[Floats, ...], horizon: float, most: int) -> Floats:
-    x, t_x, T = histories
+    (x, t_x, T), inverse = distinct_rows(histories[:3])
     total = np.zeros((len(x), most + 1))
     for points in members:
         for process, params in points:
             total += process.count_distribution(params, x, t_x, T, horizon, most) / len(points)
-    return total / len(members)
+    return np.asarray(total[inverse] / len(members))
+
+
+def _moved(counts: Floats, probabilities: Floats, adjusted: tuple[Floats, ...]) -> Floats:
+    return tilted(counts, probabilities, *adjusted) if adjusted else probabilities
+
+
+def _is_settled(probabilities: Floats, adjusted: tuple[Floats, ...]) -> NDArray[np.bool_]:
+    """Tell which rows leave next to nothing to greater counts; adjusted ones always add up to 1."""
+    if adjusted:
+        return np.asarray(probabilities[:, -1] <= _LEFT_OUT / 10.0)
+    return np.asarray(probabilities.sum(axis=1) >= 1.0 - _LEFT_OUT)
 
 
 def _settled(
@@ -158,23 +184,22 @@ def _settled(
     for most in _MOST:
         unsettled = []
         for rows in _chunks(going_on, _ENTRIES // (most + 1)):
-            probabilities = _mixture(members, tuple(column[rows] for column in histories), horizon, most)
-            settled = probabilities.sum(axis=1) >= 1.0 - _LEFT_OUT
+            chosen = tuple(column[rows] for column in histories)
+            counts = np.arange(most + 1.0)
+            probabilities = _moved(counts, _mixture(members, chosen, horizon, most), chosen[3:])
+            settled = _is_settled(probabilities, chosen[3:])
             unsettled.append(rows[~settled])
-            yield rows[settled], np.arange(most + 1.0), probabilities[settled]
+            yield rows[settled], counts, probabilities[settled]
         going_on = np.concatenate(unsettled)
         if not len(going_on):
             return
     for rows in _chunks(going_on, _ENTRIES // (_MOST[-1] + _DOUBLINGS * _NODES)):
         chosen = tuple(column[rows] for column in histories)
-        counts, beyond = _many(members, chosen, horizon)
+        counts, beyond = _many(members, chosen[:3], horizon)
         probabilities = _mixture(members, chosen, horizon, _MOST[-1])
         beyond *= ((1.0 - probabilities.sum(axis=1)) / beyond.sum(axis=1))[:, None]
-        yield (
-            rows,
-            np.concatenate([np.arange(_MOST[-1] + 1.0), counts]),
-            np.column_stack([probabilities, beyond]),
-        )
+        counts = np.concatenate([np.arange(_MOST[-1] + 1.0), counts])
+        yield rows, counts, _moved(counts, np.column_stack([probabilities, beyond]), chosen[3:])
 
 
 def _many(members: Members, histories: tuple[Floats, ...], horizon: float) -> tuple[Floats, Floats]:

@@ -1,0 +1,231 @@
+"""Attribute tables: one row per customer, with an identifier, attributes and perhaps a label.
+
+An attribute's values say what it is, so that CSV, Parquet and databases give the same: a **number** where
+every value is or reads as a number, else a **category** (text, true or false); what is missing says
+:func:`guanxi.data.attribute_values.to_text`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from guanxi.data.attribute_values import all_numbers, number_or_text, to_number, to_text, why_useless
+from guanxi.data.engine import connect
+from guanxi.data.labels import read_label, split_label
+from guanxi.data.source_table import ROW, SourceTable, read_frame
+from guanxi.data.sources import read_source
+from guanxi.errors import DataError, SourceError
+from guanxi.params import DataParams
+
+_NAMED = 5
+
+
+@dataclass(frozen=True)
+class AttributeTable:
+    """Customers and their attributes, in the order of the source.
+
+    Attributes
+    ----------
+    source : str
+        Where it came from, without passwords.
+    ids : pandas.Series
+        Unchanged (text from CSV), each once.
+    attributes : pandas.DataFrame
+        A column of float64 is a number, any other a category (text); NaN and None are missing.
+    label : pandas.Series or None
+        1.0 is churn, 0.0 is not; None where none was asked for.
+    left_out : dict of str to str
+        Columns that are no attribute, and why: dates, what is the same or missing for everyone, and text that
+        names customers (more than half of its values differ).
+    """
+
+    source: str
+    ids: pd.Series[Any]
+    attributes: pd.DataFrame = field(repr=False)
+    label: pd.Series[float] | None
+    left_out: dict[str, str]
+
+
+def read_labelled(
+    source: str | pd.DataFrame, id_column: str, label: str, params: DataParams | None = None
+) -> AttributeTable:
+    """Read customers whose outcome is known.
+
+    Parameters
+    ----------
+    source : str or pandas.DataFrame
+        See :func:`guanxi.data.sources.read_source`.
+    id_column : str
+    label : str
+        A column of two values: 0 and 1, false and true, or no and yes, in any capitals, of which the second
+        is churn; for any others ``COLUMN=VALUE`` names the one that is churn.
+    params : DataParams, optional
+        Its encoding and time zone.
+
+    Raises
+    ------
+    SourceError
+        If the source or one of the two columns does not exist, or a line does not fit the header.
+    DataError
+        If there is no line, an identifier is missing or stands twice, the label does not say who churned
+        (:func:`guanxi.data.labels.read_label`), or no attribute is left.
+
+    Examples
+    --------
+    >>> customers = pd.DataFrame({"id": range(20), "age": range(30, 50), "left": ["no", "YES"] * 10})
+    >>> read_labelled(customers, "id", "left").label.sum()
+    np.float64(10.0)
+    """
+    name, rows, left_out = _read(source, id_column, params)
+    column, churn = split_label(label, list(rows))
+    if column not in rows or column == id_column:
+        known = ", ".join(other for other in rows if other != id_column)
+        what = "is the identifier" if column == id_column else "is no column that can hold a label"
+        raise SourceError(f"{name}: {column!r} {what}: give --label one of {known}")
+    ids = _identifiers(name, rows, id_column)
+    outcome = read_label(name, rows[column], ids, churn)
+    attributes = {other: number_or_text(rows[other]) for other in rows if other not in (id_column, column)}
+    left_out |= {other: why for other, values in attributes.items() if (why := why_useless(values))}
+    used = {other: values for other, values in attributes.items() if other not in left_out}
+    if not used:
+        reasons = "; ".join(f"{other!r} {why}" for other, why in left_out.items()) or "there is none"
+        raise DataError(f"{name}: no attribute is left to learn from: {reasons}")
+    return AttributeTable(name, ids, pd.DataFrame(used, index=ids.index), outcome, left_out)
+
+
+def read_attributes(
+    source: str | pd.DataFrame,
+    id_column: str,
+    attributes: Mapping[str, list[str] | None],
+    params: DataParams | None = None,
+) -> AttributeTable:
+    """Read customers with the attributes that a model was trained on; other columns are ignored.
+
+    Parameters
+    ----------
+    source : str or pandas.DataFrame
+    id_column : str
+    attributes : mapping of str to list of str or None
+        Name to the categories seen in training, or None for a number.
+    params : DataParams, optional
+
+    Raises
+    ------
+    SourceError
+        If the source or one of the columns does not exist, or a line does not fit the header.
+    DataError
+        If there is no line, an identifier is missing or stands twice, or a column holds something else than
+        in training: a number that does not read as one, or only numbers where categories were.
+    """
+    name, rows, others = _read(source, id_column, params)
+    absent = [column for column in attributes if column not in rows]
+    if absent:
+        more = f" and {len(absent) - 1} more" if len(absent) > 1 else ""
+        why = f" {others[absent[0]]}" if absent[0] in others else " is missing"
+        raise SourceError(
+            f"{name}: column {absent[0]!r}{why}{more}: the model needs it; add it, empty if unknown"
+        )
+    ids = _identifiers(name, rows, id_column)
+    columns = {
+        column: _as_number(name, rows[column], ids, column)
+        if categories is None
+        else _as_category(name, rows[column], column, categories)
+        for column, categories in attributes.items()
+    }
+    return AttributeTable(name, ids, pd.DataFrame(columns, index=ids.index), None, others)
+
+
+def _read(
+    source: str | pd.DataFrame, id_column: str, params: DataParams | None
+) -> tuple[str, dict[str, pd.Series[Any]], dict[str, str]]:
+    """Read the identifiers as they are and all columns of numbers, text, true and false; name the others."""
+    params = params or DataParams()
+    connection = connect(params.timezone)
+    try:
+        if isinstance(source, pd.DataFrame):
+            found = read_frame(connection, "DataFrame", source)
+        else:
+            found = read_source(connection, str(source), params)
+        _check_lines(found)
+        if id_column not in found.columns:
+            known = ", ".join(found.columns)
+            raise SourceError(f"{found.name}: no column {id_column!r} for the identifier; it has {known}")
+        columns, others = _readable(found, id_column)
+        rows: pd.DataFrame = found.table.order_by(ROW).select(**columns).execute()
+    finally:
+        connection.disconnect()
+    return found.name, {str(name): values for name, values in rows.items()}, others
+
+
+def _check_lines(found: SourceTable) -> None:
+    unreadable = found.unreadable.order_by("line_number").limit(1).execute()
+    if len(unreadable):
+        line = unreadable.iloc[0]
+        raise SourceError(
+            f"{found.name}: {found.unreadable.count().execute():,} lines do not fit the header "
+            f"(first: line {line['line_number']}, {line['rule']}): mend them, each is a customer"
+        )
+    if found.table.count().execute() == 0:
+        raise DataError(f"{found.name}: the source has columns but no line: nothing to learn from or score")
+
+
+def _readable(found: SourceTable, id_column: str) -> tuple[dict[str, Any], dict[str, str]]:
+    columns, others = {}, {}
+    for name, dtype in found.table.drop(ROW).schema().items():
+        column = found.table[name]
+        if name == id_column or dtype.is_string():
+            columns[name] = column
+        elif dtype.is_numeric():
+            columns[name] = column.cast("float64")
+        elif dtype.is_boolean():
+            columns[name] = column.cast("string")
+        elif dtype.is_temporal():
+            others[name] = "is a date: give it as a number, such as days until today"
+        else:
+            others[name] = f"is of type {dtype}"
+    return columns, others
+
+
+def _identifiers(name: str, rows: Mapping[str, pd.Series[Any]], id_column: str) -> pd.Series[Any]:
+    ids = rows[id_column]
+    blank = ids.isna() | (ids.astype(str).str.strip() == "")
+    if blank.any():
+        raise DataError(
+            f"{name}: line {int(np.argmax(blank)) + 1} has no {id_column!r}: give every customer one"
+        )
+    twice = ids.duplicated()
+    if twice.any():
+        raise DataError(
+            f"{name}: {id_column} {str(ids[twice].iloc[0])!r} stands twice: keep one row per customer "
+            f"({int(twice.sum()):,} rows too many)"
+        )
+    return ids.rename("customer_id")
+
+
+def _as_number(name: str, values: pd.Series[Any], ids: pd.Series[Any], column: str) -> pd.Series[float]:
+    text = to_text(values)
+    number = to_number(text)
+    other = number.isna() & text.notna()
+    if other.any():
+        raise DataError(
+            f"{name}: column {column!r} holds {text[other].iloc[0]!r} (customer {ids[other].iloc[0]}), "
+            "but the model was trained with numbers in it: write numbers, or leave it empty"
+        )
+    return number
+
+
+def _as_category(name: str, values: pd.Series[Any], column: str, categories: list[str]) -> pd.Series[Any]:
+    text = to_text(values)
+    known = text.isin(categories)
+    if text.notna().any() and not known.any() and all_numbers(text):
+        shown = ", ".join(map(repr, categories[:_NAMED])) + (", …" if len(categories) > _NAMED else "")
+        raise DataError(
+            f"{name}: column {column!r} holds numbers (first: {text.dropna().iloc[0]}), "
+            f"but the model was trained with categories in it: write {shown}"
+        )
+    return text

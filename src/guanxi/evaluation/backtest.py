@@ -1,0 +1,158 @@
+"""Rolling origin: everything fitted again at each of several cutoffs, and measured on the window after it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import date
+
+import pandas as pd
+
+from guanxi.data.transactions import TransactionLog
+from guanxi.errors import DataError, FitError, HistoryError, ParamsError
+from guanxi.evaluation.holdout import Holdout, evaluate_holdout
+from guanxi.evaluation.totals import forecast_totals
+from guanxi.params import Params
+from guanxi.periods import add_days
+from guanxi.pipeline.fit import FittedModels, fit_models
+
+MOST_CUTOFFS = 5
+
+
+@dataclass(frozen=True)
+class Backtest:
+    """How good forecasts were at several cutoffs.
+
+    Attributes
+    ----------
+    metrics : pandas.DataFrame
+        ``cutoff, target, model, metric, value, lower, upper``: a row for every cutoff, model and metric.
+    differences : pandas.DataFrame
+        ``cutoff, target, model, reference, metric, gain, lower, upper``: guanxi's lead over each other model.
+    choices : pandas.DataFrame
+        ``cutoff, target, chosen, reason``: what was believed at each cutoff, and why.
+    grades : pandas.DataFrame
+        ``cutoff, target, grade, baseline, metric, difference, lower, upper``.
+    portfolio : pandas.DataFrame
+        ``cutoff, target, segment, customers, expected, lower, upper, windows, window_days, said, actual``:
+        totals of all customers (segment None) and of segments, with intervals and what came.
+    skipped : dict
+        Cutoffs that could not be fitted, and why.
+    """
+
+    metrics: pd.DataFrame
+    differences: pd.DataFrame
+    choices: pd.DataFrame
+    grades: pd.DataFrame
+    portfolio: pd.DataFrame
+    skipped: dict[date, str]
+
+
+def rolling_cutoffs(first_day: date, as_of: date, horizon_days: int) -> list[date]:
+    """Cutoffs whose windows do not overlap, the latest first, each with a horizon of history at least.
+
+    Examples
+    --------
+    >>> [day.isoformat() for day in rolling_cutoffs(date(1997, 1, 1), date(1998, 6, 30), 180)]
+    ['1998-01-01', '1997-07-05']
+    """
+    count = min(MOST_CUTOFFS, (as_of - first_day).days // horizon_days - 1)
+    return [add_days(as_of, -horizon_days * i) for i in range(1, count + 1)]
+
+
+def check_cutoffs(cutoffs: Sequence[date], first_day: date, as_of: date, horizon_days: int) -> None:
+    """Refuse cutoffs before the data, or whose window ends after what is known.
+
+    Raises
+    ------
+    ParamsError
+    """
+    for cutoff in cutoffs:
+        end = add_days(cutoff, horizon_days)
+        if end > as_of:
+            raise ParamsError(
+                f"the {horizon_days} days after cutoff {cutoff} end on {end}, after the last day {as_of}: "
+                f"use --cutoff {add_days(as_of, -horizon_days)} or earlier, or a shorter --horizon"
+            )
+        if cutoff <= first_day:
+            raise ParamsError(f"cutoff {cutoff} is not after the first day of the data, {first_day}")
+
+
+def backtest(
+    log: TransactionLog,
+    as_of: date,
+    params: Params,
+    cutoffs: Sequence[date] = (),
+    progress: Callable[[str], None] = lambda _: None,
+    visit: Callable[[FittedModels, Holdout], None] = lambda *_: None,
+) -> Backtest:
+    """Fit and measure at each cutoff, with nothing after it.
+
+    Parameters
+    ----------
+    log : TransactionLog
+    as_of : date
+        No later day is read.
+    params : Params
+    cutoffs : sequence of date
+        Default: :func:`rolling_cutoffs`.
+    progress : callable
+        Told what is being done.
+    visit : callable
+        Called with what was fitted and measured at each cutoff.
+
+    Raises
+    ------
+    ParamsError
+        If a cutoff does not fit the data.
+    HistoryError
+        If nothing could be fitted at any of them.
+    """
+    days = params.horizon_days
+    chosen = sorted(set(cutoffs), reverse=True) or rolling_cutoffs(log.first_day, as_of, days)
+    check_cutoffs(chosen, log.first_day, as_of, days)
+    measured: list[dict[str, pd.DataFrame]] = []
+    skipped: dict[date, str] = {}
+    for cutoff in chosen:
+        progress(f"cutoff {cutoff}")
+        try:
+            fitted = fit_models(log, cutoff, params)
+        except (DataError, FitError) as error:
+            skipped[cutoff] = str(error)
+            continue
+        holdout = evaluate_holdout(log, fitted, days, seed=params.seed, thorough=True)
+        visit(fitted, holdout)
+        totals = forecast_totals(log, fitted, days, params.clv.interval, holdout.table)
+        measured.append(_tables(fitted, holdout) | {"portfolio": totals.assign(cutoff=cutoff)})
+    if not measured:
+        reason = next(iter(skipped.values()), f"the history of {log.source} is shorter than two horizons")
+        raise HistoryError(f"no cutoff could be measured: {reason}")
+    tables = {name: pd.concat([each[name] for each in measured], ignore_index=True) for name in measured[0]}
+    return Backtest(**tables, skipped=skipped)
+
+
+def _tables(fitted: FittedModels, holdout: Holdout) -> dict[str, pd.DataFrame]:
+    choices = [
+        {"target": name, "chosen": each.chosen, "reason": each.reason}
+        for name, each in fitted.corrections.items()
+    ]
+    grades = [
+        {
+            "target": name,
+            "grade": each.letter,
+            "baseline": each.baseline,
+            "metric": each.metric,
+            "difference": each.difference,
+            "lower": each.lower,
+            "upper": each.upper,
+        }
+        for name, each in holdout.grades.items()
+        if each is not None
+    ]
+    tables = {
+        "metrics": holdout.metrics,
+        "differences": holdout.differences,
+        "choices": pd.DataFrame(choices),
+        "grades": pd.DataFrame(grades),
+    }
+    return {name: table.assign(cutoff=holdout.cutoff) for name, table in tables.items()}

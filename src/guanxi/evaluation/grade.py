@@ -1,0 +1,240 @@
+"""A grade for each target: how predictions compare with the best naive method where it counts.
+
+==========  ======================  ===================
+target      found by (clearly)      not worse by
+==========  ======================  ===================
+churn       ``auc``                 ``log_loss``
+purchases   ``top_decile_capture``  ``normalised_gini``
+spend       ``top_decile_capture``  ``normalised_gini``
+==========  ======================  ===================
+
+A: the first metric is clearly better than that of the naive method which has the best (the 90 % paired
+bootstrap interval of the difference lies above 0), and the second is not clearly worse than that of the naive
+method which has the best of it. C: the first is clearly worse (the interval lies below 0). B: all between.
+
+But for the log loss, which may only cost an A, the metrics see nothing but the order of the customers: a
+forecast whose level is off, or was moved on purpose, gains nothing. One metric decides, so that there are not
+several chances for one A; the second keeps from it who finds the best tenth and loses the rest, or who ranks
+well with false probabilities.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from guanxi.errors import DataError
+from guanxi.evaluation.baselines import LAST_WINDOW, PAST_RATE, RFM_LOGISTIC, SILENCE
+from guanxi.evaluation.bootstrap import bootstrap
+from guanxi.evaluation.metrics import COUNTS, PROBABILITIES, Metric
+
+Target = Literal["churn", "purchases", "spend"]
+Letter = Literal["A", "B", "C"]
+Language = Literal["en", "zh"]
+
+FEWEST = 30
+_OWN = "own"
+_METRICS: dict[Target, tuple[str, str]] = {
+    "churn": ("auc", "log_loss"),
+    "purchases": ("top_decile_capture", "normalised_gini"),
+    "spend": ("top_decile_capture", "normalised_gini"),
+}
+_VALUE_RULE = {
+    "en": (
+        "A: the tenth of customers with the highest predictions brought clearly more {what} than the tenth "
+        "picked by the best naive method (90 % interval of the difference above 0), and no naive method "
+        "ranks all customers clearly better (normalised Gini); B: no clear difference, or clearly more but "
+        "all customers ranked clearly worse; C: clearly less."
+    ),
+    "zh": (
+        "A：预测值最高的十分之一客户带来的{what}明显多于最佳基准方法选出的十分之一"
+        "（差值的 90 % 区间高于 0），且没有基准方法对全体客户的排序明显更好（标准化基尼系数）；"
+        "B：无明显差异，或明显更多但全体排序明显较差；C：明显更少。"
+    ),
+}
+_CHURN_RULE = {
+    "en": (
+        "A: churners are ranked clearly better than by the best naive method (AUC, 90 % interval of the "
+        "difference above 0), and no naive method's log loss is clearly lower; B: no clear difference, or "
+        "ranked clearly better but with a clearly higher log loss; C: ranked clearly worse."
+    ),
+    "zh": (
+        "A：对流失客户的排序明显优于最佳基准方法（AUC，差值的 90 % 区间高于 0），"
+        "且没有基准方法的对数损失明显更低；B：无明显差异，或排序明显更好但对数损失明显更高；C：排序明显更差。"
+    ),
+}
+_WARNING = {
+    "en": (
+        "Predictions of {what} have grade C: in the held-out window {baseline} found {found} better than "
+        "they did ({metric} lower by {difference:.3f}, 90 % interval {low:.3f} to {high:.3f}); do not rank "
+        "customers by them."
+    ),
+    "zh": (
+        "{what}预测的等级为 C：在留出的检验期内，{baseline}比本预测更能找到{found}"
+        "（{metric}低 {difference:.3f}，90 % 区间 {low:.3f} 至 {high:.3f}）；请勿据此对客户排序。"
+    ),
+}
+# Target: in a sentence, and those who are to be found.
+_WHAT: dict[str, dict[Target, tuple[str, str]]] = {
+    "en": {
+        "churn": ("churn", "churners"),
+        "purchases": ("purchases", "the best customers"),
+        "spend": ("spend", "the best customers"),
+    },
+    "zh": {
+        "churn": ("流失", "流失客户"),
+        "purchases": ("购买次数", "最佳客户"),
+        "spend": ("消费金额", "最佳客户"),
+    },
+}
+_METRIC_WORDS = {
+    "en": {"auc": "AUC", "top_decile_capture": "top-10 % capture"},
+    "zh": {"auc": "AUC ", "top_decile_capture": "前 10 % 捕获率"},
+}
+_CHINESE_BASELINES = {
+    PAST_RATE: "基准方法（客户自身历史频率）",
+    LAST_WINDOW: "基准方法（重复上一时段）",
+    SILENCE: "基准方法（w 天未购买）",
+    RFM_LOGISTIC: "基准方法（RFM 逻辑回归）",
+}
+
+
+@dataclass(frozen=True)
+class Grade:
+    """How predictions of one target compare with the best naive method.
+
+    Attributes
+    ----------
+    target : {"churn", "purchases", "spend"}
+    letter : {"A", "B", "C"}
+    rule : str
+        What the letters of this target mean, in one sentence.
+    baseline : str
+        The naive method with the best ``metric``.
+    metric : str
+        What decides.
+    difference, lower, upper : float
+        How much better (below 0: worse) the predictions are by it, with a 90 % interval.
+    warning : str or None
+        For wherever the predictions are shown; grade C only.
+    """
+
+    target: Target
+    letter: Letter
+    rule: str
+    baseline: str
+    metric: str
+    difference: float
+    lower: float
+    upper: float
+    warning: str | None
+
+
+def grade(
+    target: Target,
+    actual: ArrayLike,
+    own: ArrayLike,
+    baselines: Mapping[str, ArrayLike],
+    seed: int,
+    *,
+    language: Language = "en",
+) -> Grade | None:
+    """Grade predictions of a window that the models had not seen; the rule stands at the top of this file.
+
+    Parameters
+    ----------
+    target : {"churn", "purchases", "spend"}
+    actual : array, shape (n,)
+        What happened: label (1: churned), purchases or spend, a row per customer.
+    own : array, shape (n,)
+        The predictions to be graded.
+    baselines : mapping of name to array, shape (n,)
+        Those of the naive methods (:func:`guanxi.evaluation.baselines.forecasts`).
+    seed : int
+        Of the bootstrap.
+    language : {"en", "zh"}
+        Of the rule and the warning.
+
+    Returns
+    -------
+    Grade or None
+        None where the window cannot tell: fewer than 30 customers bought, for churn also fewer than 30 did
+        not, or all brought the same.
+
+    Raises
+    ------
+    DataError
+        If there is no baseline, or an array does not fit the others.
+
+    Examples
+    --------
+    >>> churned = [0, 1] * 100
+    >>> found = grade("churn", churned, [0.2, 0.7] * 100, {"naive (chance)": [0.5] * 200}, seed=1)
+    >>> found.letter, found.difference
+    ('A', 0.5)
+    """
+    if not baselines:
+        raise DataError(f"{target} cannot be graded without a baseline: give at least one")
+    happened = np.asarray(actual, dtype=np.float64)
+    decides, guards = _METRICS[target]
+    metrics = {name: (PROBABILITIES if target == "churn" else COUNTS)[name] for name in _METRICS[target]}
+    if _too_few(target, happened) or math.isnan(metrics[guards](happened, own)):
+        return None
+    best = {name: _best(metric, happened, baselines) for name, metric in metrics.items()}
+    models = {_OWN: own} | {name: baselines[name] for name in best.values()}
+    sampled = bootstrap(happened, models, metrics, seed=seed)
+    gains = {name: sampled.gain(name, _OWN, best[name]) for name in metrics}
+    letter = _letter(gains[decides], gains[guards])
+    return Grade(
+        target=target,
+        letter=letter,
+        rule=_rule(target, language),
+        baseline=best[decides],
+        metric=decides,
+        difference=gains[decides]["gain"],
+        lower=gains[decides]["lower"],
+        upper=gains[decides]["upper"],
+        warning=_warning(target, best[decides], decides, gains[decides], language) if letter == "C" else None,
+    )
+
+
+def _letter(decides: Mapping[str, float], guards: Mapping[str, float]) -> Letter:
+    if decides["upper"] < 0:
+        return "C"
+    return "A" if decides["lower"] > 0 and guards["upper"] >= 0 else "B"
+
+
+def _too_few(target: Target, actual: np.ndarray) -> bool:
+    groups = [actual == 0, actual != 0] if target == "churn" else [actual > 0]
+    return any(int(group.sum()) < FEWEST for group in groups)
+
+
+def _best(metric: Metric, actual: ArrayLike, baselines: Mapping[str, ArrayLike]) -> str:
+    values = {name: metric(actual, forecast) for name, forecast in baselines.items()}
+    return max(values, key=lambda name: values[name] if metric.better == "higher" else -values[name])
+
+
+def _rule(target: Target, language: Language) -> str:
+    if target == "churn":
+        return _CHURN_RULE[language]
+    return _VALUE_RULE[language].format(what=_WHAT[language][target][0])
+
+
+def _warning(
+    target: Target, baseline: str, metric: str, gain: Mapping[str, float], language: Language
+) -> str:
+    what, found = _WHAT[language][target]
+    return _WARNING[language].format(
+        what=what,
+        found=found,
+        baseline=_CHINESE_BASELINES.get(baseline, baseline) if language == "zh" else baseline,
+        metric=_METRIC_WORDS[language][metric],
+        difference=-gain["gain"],
+        low=-gain["upper"],
+        high=-gain["lower"],
+    )

@@ -1,0 +1,116 @@
+"""``guanxi backtest``: how good forecasts would have been, at several days of the past."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+import pandas as pd
+
+from guanxi.data import sinks
+from guanxi.evaluation.backtest import Backtest
+from guanxi.evaluation.backtest import backtest as roll
+from guanxi.evaluation.holdout import GUANXI
+from guanxi.jobs.progress import Progress
+from guanxi.jobs.validate import open_log
+from guanxi.params import Params, load_params, override
+from guanxi.periods import parse_date
+
+TABLES = ("metrics", "differences", "choices", "grades", "portfolio")
+_SHOWN = {
+    "churn": {"auc": "AUC", "log_loss": "log loss", "ece": "ECE"},
+    "purchases": {"poisson_deviance": "deviance", "mae": "MAE", "bias": "bias"},
+    "spend": {"mae": "MAE", "spearman": "Spearman", "top_decile_capture": "capture"},
+}
+
+
+@dataclass(frozen=True)
+class BacktestResult:
+    """Where a backtest left its tables, and what they hold."""
+
+    backtest: Backtest
+    folder: Path | None
+    horizon_days: int
+
+
+def backtest(
+    source: str | pd.DataFrame,
+    folder: str | Path | None = None,
+    *,
+    params: Params | None = None,
+    horizon_days: int | None = None,
+    as_of: date | str | None = None,
+    cutoffs: Sequence[date | str] = (),
+    progress: Progress | None = None,
+) -> BacktestResult:
+    """Fit and measure at several cutoffs, each with nothing after it.
+
+    Parameters
+    ----------
+    source : str or pandas.DataFrame
+        As on the command line, or a table of transactions.
+    folder : path, optional
+        Where ``metrics.parquet`` (``cutoff, target, model, metric, value, lower, upper``),
+        ``differences.parquet``, ``choices.parquet``, ``grades.parquet`` and ``portfolio.parquet`` go.
+    params : Params, optional
+        Default: ``params.yaml`` in the working folder, if any.
+    horizon_days : int, optional
+    as_of : date or str, optional
+        Default: the last day of the data; no later day is read.
+    cutoffs : sequence of date or str
+        Default: up to five whose windows do not overlap.
+
+    Raises
+    ------
+    ParamsError, SourceError, DataError, HistoryError, OutputError
+
+    Examples
+    --------
+    >>> import guanxi
+    >>> result = guanxi.backtest("cdnow-sample", horizon_days=90)  # doctest: +SKIP
+    >>> result.backtest.metrics.query("metric == 'auc'")  # doctest: +SKIP
+    """
+    base = params if params is not None else load_params()
+    resolved = override(base, {"horizon_days": horizon_days, "as_of": as_of})
+    progress = progress or Progress()
+    days = [parse_date(day, what="cutoff") if isinstance(day, str) else day for day in cutoffs]
+    path = None if folder is None else Path(folder)
+    if path is not None:
+        sinks.check_output(path / "metrics.parquet")
+    log, last, _ = open_log(source, resolved, progress)
+    with progress.step("fit and measure at each cutoff") as step:
+        found = roll(log, last, resolved, days, step.detail)
+    log.close()
+    if path is not None:
+        with progress.step(f"write {path}"):
+            for name in TABLES:
+                sinks.write_table(getattr(found, name), path / f"{name}.parquet")
+    return BacktestResult(found, path, resolved.horizon_days)
+
+
+def summary_text(result: BacktestResult) -> str:
+    """Say how good guanxi and the others were at each cutoff."""
+    found, lines = result.backtest, [""]
+    for target, names in _SHOWN.items():
+        lines += [f"{target}, {result.horizon_days} days ahead", _table(found, target, names), ""]
+    whole = found.portfolio[found.portfolio["segment"].isna()]
+    lines += [
+        f"all customers' {row['target']} after {row['cutoff']}: {row['lower']:,.0f} to {row['upper']:,.0f}, "
+        f"came {row['actual']:,.0f}; {row['said']}"
+        for row in whole.to_dict("records")
+    ]
+    lines += [f"left out: cutoff {day}: {reason}" for day, reason in found.skipped.items()]
+    if result.folder is not None:
+        lines.append(f"\nWritten to {result.folder}: {', '.join(f'{name}.parquet' for name in TABLES)}")
+    return "\n".join(lines)
+
+
+def _table(found: Backtest, target: str, names: dict[str, str]) -> str:
+    rows = found.metrics[(found.metrics["target"] == target) & found.metrics["metric"].isin(names)]
+    table = rows.pivot_table(index=["cutoff", "model"], columns="metric", values="value", sort=False)
+    table = table[[name for name in names if name in table]].rename(columns=names)
+    letters = found.grades[found.grades["target"] == target].set_index("cutoff")["grade"]
+    grade = [letters.get(cutoff, "") if model == GUANXI else "" for cutoff, model in table.index]
+    return table.assign(grade=grade).round(4).to_string(na_rep="")

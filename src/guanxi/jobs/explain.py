@@ -1,0 +1,206 @@
+"""``guanxi explain``: one customer's story, and its picture."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from guanxi.data import sinks
+from guanxi.data.attributes import read_attributes
+from guanxi.data.one_customer import only_customer, similar_customers
+from guanxi.data.transactions import TransactionLog, read_transactions
+from guanxi.errors import DataError, HistoryError, ParamsError
+from guanxi.features.snapshots import features_at
+from guanxi.jobs.predict import check_policies
+from guanxi.jobs.progress import Progress
+from guanxi.jobs.validate import source_name
+from guanxi.params import Params, load_params, override
+from guanxi.registry.models import STORE_SCHEMES, LoadedModel, load_model
+from guanxi.registry.store import open_store
+from guanxi.report import story
+from guanxi.report.story import Story
+from guanxi.report.waterfall import waterfall
+
+_LONGEST_NAME = 100
+_DOTS_PER_INCH = 144
+
+
+def explain(
+    customer_id: str,
+    source: str | pd.DataFrame,
+    output: str | Path | None = None,
+    *,
+    model: str | None = None,
+    params: Params | None = None,
+    as_of: date | str | None = None,
+    horizon_days: int | None = None,
+    progress: Progress | None = None,
+) -> Story:
+    """Explain one customer's prediction and draw it.
+
+    Only the rows of this customer are turned into features, which are the same as among all.
+
+    Parameters
+    ----------
+    customer_id : str
+        As the prediction table writes it.
+    source : str or pandas.DataFrame
+        Transactions, or attributes for a model trained on labels; as on the command line.
+    output : path, optional
+        The picture, a ``.png`` file; default: :func:`picture_path`.
+    model, params, as_of, horizon_days : optional
+        As for :func:`guanxi.predict`.
+
+    Raises
+    ------
+    ParamsError
+        If the picture's name does not end in ``.png``, or a day or horizon is asked of a model trained on
+        labels.
+    DataError
+        If there is no such customer; similar ones are named.
+    HistoryError
+        If they had not bought by ``as_of``.
+    SourceError, RegistryError, OutputError
+
+    Examples
+    --------
+    >>> from guanxi.jobs.explain import explain
+    >>> explain("0001", "cdnow-sample").log_odds  # doctest: +SKIP
+    """
+    base = params if params is not None else load_params()
+    resolved = override(base, {"as_of": as_of, "horizon_days": horizon_days})
+    progress = progress or Progress()
+    picture = picture_path(customer_id) if output is None else Path(output)
+    if picture.suffix.lower() != ".png":
+        raise ParamsError(f"{picture}: end the name in .png, which is the picture's format")
+    sinks.check_output(picture)
+    uri = model or f"models:/{resolved.mlflow.registered_model}@champion"
+    with progress.step(f"load {source_name(uri)}"):
+        if uri.startswith(STORE_SCHEMES):
+            open_store(resolved.mlflow, create=False)
+        loaded = load_model(uri)
+        check_policies(loaded, resolved)
+    with progress.step(f"read {'the table' if isinstance(source, pd.DataFrame) else source_name(source)}"):
+        if loaded.attributes:
+            told = _of_attributes(customer_id, source, loaded, resolved, horizon_days)
+        else:
+            told = _of_transactions(customer_id, source, loaded, resolved, horizon_days)
+    with progress.step(f"draw {picture}"):
+        figure = waterfall(told.effects, told.texts, told.base, story.title(told), told.language)
+        sinks.write_atomically(
+            picture, lambda temporary: figure.savefig(temporary, format="png", dpi=_DOTS_PER_INCH)
+        )
+    return told
+
+
+def picture_path(customer_id: str) -> Path:
+    """Name the picture of a customer, in the working folder; what a file name may not hold becomes ``-``.
+
+    Examples
+    --------
+    >>> picture_path("A/7 #1").name
+    'explain-A-7-1.png'
+    """
+    plain = re.sub(r"[^\w.]+", "-", customer_id)[:_LONGEST_NAME]
+    return Path(f"explain-{plain}.png")
+
+
+def _of_transactions(
+    customer_id: str,
+    source: str | pd.DataFrame,
+    loaded: LoadedModel,
+    params: Params,
+    horizon_days: int | None,
+) -> Story:
+    log = read_transactions(source, params.data)
+    try:
+        as_of = params.as_of or log.last_day
+        own = only_customer(log, customer_id)
+        purchases = own.events.select("date", "amount").execute()
+        if purchases.empty:
+            raise _unknown(customer_id, log.source, _customers(log))
+        features = features_at(own, as_of, loaded.window_days)
+    finally:
+        log.close()
+    dates = pd.to_datetime(purchases["date"]).dt.date
+    if features.empty:
+        raise HistoryError(
+            f"{log.source}: customer {customer_id!r} had not bought by {as_of}: "
+            f"ask for {dates.min()} or a later day"
+        )
+    scorer, day = _scorer(loaded), as_of.isoformat()
+    effects = scorer.driver_effects(features, horizon_days or loaded.horizon_days, day).iloc[0]
+    scores = loaded.predict(features, as_of=day, horizon_days=horizon_days, drivers=len(effects) - 1)
+    return _story(
+        customer_id, loaded, scores, effects, purchases=purchases[dates <= as_of], **scorer.churn_scale()
+    )
+
+
+def _of_attributes(
+    customer_id: str,
+    source: str | pd.DataFrame,
+    loaded: LoadedModel,
+    params: Params,
+    horizon_days: int | None,
+) -> Story:
+    given = [name for name, value in (("as-of", params.as_of), ("horizon", horizon_days)) if value]
+    if given:
+        raise ParamsError(
+            f"model {source_name(loaded.uri)} was trained on labels and knows no days: "
+            f"leave --{' and --'.join(given)} out"
+        )
+    customers = read_attributes(source, loaded.id_column, loaded.attributes, params.data)
+    attributes = customers.attributes[customers.ids.astype(str) == customer_id]
+    if attributes.empty:
+        raise _unknown(customer_id, customers.source, customers.ids)
+    effects = _scorer(loaded).driver_effects(attributes).iloc[0]
+    return _story(customer_id, loaded, loaded.predict(attributes, drivers=len(effects) - 1), effects)
+
+
+def _story(
+    customer_id: str,
+    loaded: LoadedModel,
+    scores: pd.DataFrame,
+    effects: pd.Series[float],
+    *,
+    purchases: pd.DataFrame | None = None,
+    slope: float = 1.0,
+    level: float = 0.0,
+) -> Story:
+    """Bring effects to the scale of the shown probability; the first of them is the average customer."""
+    document: Mapping[str, Any] = _scorer(loaded).model
+    row = scores.assign(model_version=loaded.version).iloc[0]
+    ranks = range(1, len(effects))
+    return Story(
+        customer_id=customer_id,
+        scores=row,
+        purchases=purchases,
+        interval=document.get("lifetime_value", {}).get("interval", float("nan")),
+        base=slope * float(effects.iloc[0]) + level,
+        effects=slope * effects.iloc[1:],
+        texts={row[f"driver_{rank}"]: row[f"driver_{rank}_text"] for rank in ranks if row[f"driver_{rank}"]},
+        slope=slope,
+        level=level,
+        language=document["language"],
+    )
+
+
+def _scorer(loaded: LoadedModel) -> Any:
+    return loaded.pyfunc.unwrap_python_model().scorer
+
+
+def _customers(log: TransactionLog) -> pd.Series[Any]:
+    ids: pd.Series[Any] = log.lines.select("customer_id").distinct().execute()["customer_id"]
+    return ids
+
+
+def _unknown(customer_id: str, source: str, ids: pd.Series[Any]) -> DataError:
+    similar = " and ".join(repr(other) for other in similar_customers(ids, customer_id))
+    return DataError(
+        f"{source}: no customer {customer_id!r} among its {len(ids):,} customers: similar are {similar}"
+    )

@@ -1,0 +1,201 @@
+"""``guanxi train --task churn``: learn churn from a label column and attributes, register a candidate."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+from dataclasses import dataclass, field
+from typing import Any
+
+import pandas as pd
+
+from guanxi.data.attributes import AttributeTable, read_labelled
+from guanxi.evaluation.metrics import PROBABILITIES
+from guanxi.jobs.progress import Progress
+from guanxi.jobs.validate import source_name
+from guanxi.params import Params, load_params
+from guanxi.pipeline.labelled import FOLDS, FittedLabels, fit_labels
+from guanxi.registry import models as registry
+from guanxi.registry.label_log import label_store, log_label_training
+from guanxi.registry.log import TrainingRecord
+from guanxi.registry.store import Store, check_store, open_store
+
+_MODEL, _CONSTANT = "guanxi", "share of churners"
+_OF_PROBABILITIES = ("log_loss", "brier")
+
+
+@dataclass(frozen=True)
+class LabelTraining:
+    """What a training on labels produced.
+
+    Attributes
+    ----------
+    version : str
+        Version in the registry, alias ``candidate``.
+    is_champion : bool
+        Whether this version is champion now: the first that passes its test becomes so.
+    run_id : str
+        Its MLflow run.
+    metrics : pandas.DataFrame
+        ``target, model, metric, value, standard_deviation`` of the cross-validation: means over the folds and
+        their spread; ``ece`` over all folds together, for a single fold's bins are too small.
+    fitted : FittedLabels
+    params : Params
+    store : Store
+    """
+
+    version: str
+    is_champion: bool
+    run_id: str
+    metrics: pd.DataFrame = field(repr=False)
+    fitted: FittedLabels = field(repr=False)
+    params: Params = field(repr=False)
+    store: Store = field(repr=False)
+
+    def value(self, metric: str, model: str = _MODEL) -> float:
+        """One number of the metrics."""
+        rows = self.metrics
+        found = rows[(rows["metric"] == metric) & (rows["model"] == model)]
+        return float(found["value"].iloc[0])
+
+
+def train_labels(
+    source: str | pd.DataFrame,
+    *,
+    label: str,
+    id_column: str,
+    params: Params | None = None,
+    progress: Progress | None = None,
+) -> LabelTraining:
+    """Learn churn from customers whose outcome is known, and register the model as candidate.
+
+    The registered model is ``mlflow.registered_model`` with ``-labels`` after it.
+
+    Parameters
+    ----------
+    source : str or pandas.DataFrame
+        One row per customer: CSV, Parquet or a database table as on the command line, or a DataFrame.
+    label : str
+        The column that says who churned (1, true or yes), or ``COLUMN=VALUE`` with the value that is churn.
+    id_column : str
+        The column that identifies a customer. All others are attributes: numbers, or categories.
+    params : Params, optional
+        Default: ``params.yaml`` in the working folder, if any.
+
+    Raises
+    ------
+    SourceError, DataError
+        As :func:`guanxi.data.attributes.read_labelled`.
+    RegistryError
+        If the MLflow store does not take the model.
+
+    Examples
+    --------
+    >>> from guanxi.jobs.train_labels import train_labels
+    >>> train_labels("telco.csv", label="Churn", id_column="customerID").value("auc")  # doctest: +SKIP
+    """
+    params = params if params is not None else load_params()
+    progress = progress or Progress()
+    with progress.step(f"read {'the table' if isinstance(source, pd.DataFrame) else source_name(source)}"):
+        customers = read_labelled(source, id_column, label, params.data)
+    with progress.step("look at the MLflow store"):
+        check_store(params.mlflow)
+    with progress.step(f"fit {FOLDS} folds, and the served model on all") as step:
+        fitted = fit_labels(customers, params, id_column=id_column, progress=step.detail)
+        metrics = cross_validated_metrics(fitted.held_out)
+    with progress.step("log, register and test the model in MLflow") as step:
+        store = label_store(open_store(params.mlflow))
+        run_id, model_uri = log_label_training(
+            store, fitted, _record(customers, fitted, metrics, params, label)
+        )
+        version = registry.register(store, run_id, model_uri, {"guanxi.label": label})
+        step.detail("smoke test")
+        registry.make_candidate(store, version, fitted)
+        is_champion = registry.champion_version(store) is None
+        if is_champion:
+            registry.make_champion(store, version)
+    return LabelTraining(version, is_champion, run_id, metrics, fitted, params, store)
+
+
+def cross_validated_metrics(held_out: pd.DataFrame) -> pd.DataFrame:
+    """Measure each fold by the model that has not seen it, beside the training part's share of churners.
+
+    Parameters
+    ----------
+    held_out : pandas.DataFrame
+        ``fold, churned, churn_probability``.
+
+    Returns
+    -------
+    pandas.DataFrame
+        As in :class:`LabelTraining`.
+
+    Examples
+    --------
+    >>> rows = {"fold": [0, 0, 1, 1], "churned": [0, 1, 0, 1], "churn_probability": [0.1, 0.9, 0.2, 0.8]}
+    >>> cross_validated_metrics(pd.DataFrame(rows)).set_index(["model", "metric"])["value"][_MODEL, "auc"]
+    np.float64(1.0)
+    """
+    rows: list[dict[str, Any]] = []
+    for fold, part in held_out.groupby("fold"):
+        share = held_out.loc[held_out["fold"] != fold, "churned"].mean()
+        forecasts = {_MODEL: part["churn_probability"], _CONSTANT: pd.Series(share, index=part.index)}
+        rows += [
+            {"model": model, "metric": name, "value": metric(part["churned"], forecast)}
+            for model, forecast in forecasts.items()
+            for name, metric in PROBABILITIES.items()
+            if name != "ece" and (model == _MODEL or name in _OF_PROBABILITIES)
+        ]
+    folds = pd.DataFrame(rows).groupby(["model", "metric"], sort=False)["value"]
+    table = pd.DataFrame({"value": folds.mean(), "standard_deviation": folds.std()}).reset_index()
+    together = PROBABILITIES["ece"](held_out["churned"], held_out["churn_probability"])
+    ece = pd.DataFrame({"model": [_MODEL], "metric": ["ece"], "value": [together]})
+    return pd.concat([table, ece], ignore_index=True).assign(target="churn")
+
+
+def summary_text(training: LabelTraining) -> str:
+    """Say how good the model was on customers it had not seen, and where it stands."""
+    held_out, name = training.fitted.held_out, training.store.registered_model
+    spread = training.metrics.set_index(["model", "metric"])["standard_deviation"][_MODEL, "auc"]
+    alias = "champion" if training.is_champion else "candidate"
+    identifier = training.fitted.model["id"]
+    return "\n".join(
+        [
+            f"\nMeasured on customers not seen, in {FOLDS} folds ({len(held_out):,} customers, "
+            f"{held_out['churned'].mean():.1%} churned; everyone given that share in brackets):",
+            f"  churn      AUC {training.value('auc'):.3f} +- {spread:.3f}, "
+            f"log loss {training.value('log_loss'):.3f} ({training.value('log_loss', _CONSTANT):.3f}), "
+            f"calibration error {training.value('ece'):.3f}",
+            *(f"  note: {warning}" for warning in training.fitted.warnings),
+            "",
+            f"Model {name} version {training.version} is "
+            f"{'candidate and, as the first, champion' if training.is_champion else 'candidate'}.",
+            "Next:",
+            f"  guanxi predict YOUR_FILE.csv -o scores.parquet --model models:/{name}@{alias}"
+            f"   (with column {identifier} and the attributes)",
+        ]
+    )
+
+
+def _record(
+    customers: AttributeTable, fitted: FittedLabels, metrics: pd.DataFrame, params: Params, label: str
+) -> TrainingRecord:
+    from guanxi.report import figures
+
+    facts = {
+        "customers": len(customers.ids),
+        "churned": int(fitted.held_out["churned"].sum()),
+        "label": label,
+        "id": fitted.model["id"],
+        "attributes": list(fitted.features.columns),
+        "warnings": fitted.warnings,
+    }
+    draw = functools.partial(figures.calibration, fitted.held_out, params.language)
+    return TrainingRecord(params, customers.source, _digest(customers), facts, metrics, {"calibration": draw})
+
+
+def _digest(customers: AttributeTable) -> str:
+    """Digest of all customers, whatever their order."""
+    rows = customers.attributes.assign(**{"": customers.label}).set_axis(customers.ids.astype(str))
+    total = int(pd.util.hash_pandas_object(rows).to_numpy().sum(dtype="uint64"))
+    return hashlib.sha256(repr((list(rows), total)).encode()).hexdigest()[:32]

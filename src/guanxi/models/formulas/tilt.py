@@ -1,0 +1,88 @@
+"""Count distributions moved to another probability of none and another mean."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+
+_STEPS = 60
+_WIDEST = 40.0  # log odds between one count and the next
+_EXACT = 1e-9
+_SHARE_OF_FALL = 0.8
+_ROUNDING = 1e-12  # of the chance of any purchase; what is less may be nothing but rounding
+
+
+def tilted(counts: Floats, probabilities: Floats, none: Floats, mean: Floats) -> Floats:
+    """Nearest distributions of counts with a given probability of none and a given mean.
+
+    Among those with the given two numbers, the one nearest in Kullback-Leibler divergence: the chances of
+    1, 2, … are those given, times a factor to the power of the count (Csiszar 1975, I-divergence geometry of
+    probability distributions, Annals of Probability 3(1)).
+
+    Parameters
+    ----------
+    counts : array, shape (k + 1,)
+        Increasing; the first is 0 and the second 1.
+    probabilities : array, shape (n, k + 1)
+        Chances of the counts.
+    none : array, shape (n,)
+        Probability of 0 asked for.
+    mean : array, shape (n,)
+        Mean asked for, at least ``1 - none``. One so far above the given distribution's that the chances of
+        ever more purchases would no longer fall is not reached.
+
+    Returns
+    -------
+    array, shape (n, k + 1)
+        They add up to 1.
+
+    Examples
+    --------
+    >>> tilted(np.arange(3.0), np.array([[0.5, 0.3, 0.2]]), np.array([0.4]), np.array([0.87])).round(3)
+    array([[0.4 , 0.33, 0.27]])
+    """
+    counts = counts[1:]
+    # Where no purchase has a chance at all, all have the same.
+    log_some, fall = _beyond_rounding(np.maximum(probabilities[:, 1:], 1e-300), counts)
+    target = np.clip(mean / np.maximum(1.0 - none, 1e-300), 1.0, counts[-1])
+    log_factor = np.zeros(len(none))
+    # The chances of many purchases must go on falling.
+    low, high = np.full(len(none), -_WIDEST), np.clip(_SHARE_OF_FALL * fall, 0.0, _WIDEST)
+    for _ in range(_STEPS):
+        weights = _weights(log_some, counts, log_factor)
+        reached = (weights * counts).sum(axis=1)
+        error = reached - target
+        # A row that is exact enough stays where it is: no row's numbers depend on its neighbours.
+        settled = (np.abs(error) <= _EXACT * target) | (high - low <= 0)
+        if settled.all():
+            break
+        low, high = np.where(error < 0, log_factor, low), np.where(error > 0, log_factor, high)
+        variance = (weights * counts**2).sum(axis=1) - reached**2
+        newton = log_factor - error / np.maximum(variance, 1e-12)
+        moved = np.where((newton > low) & (newton < high), newton, (low + high) / 2.0)
+        log_factor = np.where(settled, log_factor, moved)
+    return np.column_stack([none, (1.0 - none)[:, None] * _weights(log_some, counts, log_factor)])
+
+
+def _beyond_rounding(some: Floats, counts: Floats) -> tuple[Floats, Floats]:
+    """Logarithms of the chances, and how fast they fall at last, from one count to the next.
+
+    A factor to the power of the count would raise rounding errors to chances: from the last count that is
+    surely more than that, the chances go on falling as they do there.
+    """
+    rows, places = np.arange(len(some)), np.arange(len(counts))
+    sure = some > _ROUNDING * some.sum(axis=1, keepdims=True)
+    last = np.maximum(np.where(sure, places, 0).max(axis=1), 1)
+    log_some = np.log(some)
+    at_last = log_some[rows, last]
+    fall = np.maximum(log_some[rows, last - 1] - at_last, 0.0) / (counts[last] - counts[last - 1])
+    fallen = at_last[:, None] - fall[:, None] * (counts - counts[last][:, None])
+    return np.where(places > last[:, None], fallen, log_some), fall
+
+
+def _weights(log_some: Floats, counts: Floats, log_factor: Floats) -> Floats:
+    weights = log_some + log_factor[:, None] * counts
+    weights = np.exp(weights - weights.max(axis=1, keepdims=True))
+    return np.asarray(weights / weights.sum(axis=1, keepdims=True))

@@ -1,0 +1,91 @@
+"""Trees as ``lightgbm.Booster.dump_model()`` gives them: who goes which way, and how many did in training."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
+Integers = NDArray[np.intp]
+Node = Mapping[str, Any]
+
+_ZERO = float(np.float32(1e-35))  # LightGBM's own
+
+
+class Coder:
+    """Codes of one feature: values of the same code take the same way at every split.
+
+    Parameters
+    ----------
+    nodes : sequence of mapping
+        All splits on the feature.
+    """
+
+    def __init__(self, nodes: Sequence[Node]) -> None:
+        self._categorical = nodes[0]["decision_type"] == "=="
+        self._zero_is_missing = nodes[0]["missing_type"] == "Zero"
+        if self._categorical:
+            self._n = 1 + max(category for node in nodes for category in _categories(node))
+        else:
+            self._thresholds = np.unique([node["threshold"] for node in nodes])
+            self._n = len(self._thresholds) + 1
+
+    def codes(self, values: Floats) -> Integers:
+        """Code of each value; the last code is for missing values and for categories that no split names."""
+        if self._categorical:
+            category = np.trunc(values)
+            named = (category >= 0) & (category < self._n)
+            return np.where(named, category, self._n).astype(np.intp)
+        missing = np.isnan(values)
+        if self._zero_is_missing:
+            missing |= np.abs(values) <= _ZERO
+        return np.where(missing, self._n, np.searchsorted(self._thresholds, values))
+
+    def goes_left(self, node: Node) -> Bools:
+        """By code, who goes left at one of the splits."""
+        left = np.zeros(self._n + 1, dtype=bool)
+        if self._categorical:
+            left[_categories(node)] = True
+            return left
+        threshold = node["threshold"]
+        left[: np.searchsorted(self._thresholds, threshold) + 1] = True
+        left[-1] = node["default_left"] if node["missing_type"] != "None" else threshold >= 0.0
+        return left
+
+
+def splits(node: Node) -> Iterator[Node]:
+    """Yield the splits at and below a node: itself, those on the left, those on the right."""
+    if is_split(node):
+        yield node
+        yield from splits(node["left_child"])
+        yield from splits(node["right_child"])
+
+
+def is_split(node: Node) -> bool:
+    """Whether the node asks something; else it is a leaf."""
+    return "split_feature" in node
+
+
+def shares(node: Node) -> tuple[float, float]:
+    """Shares of a split's training rows that went left and right."""
+    left, right = (
+        child["internal_count"] if is_split(child) else child["leaf_count"]
+        for child in (node["left_child"], node["right_child"])
+    )
+    return left / node["internal_count"], right / node["internal_count"]
+
+
+def mean(node: Node) -> float:
+    """Mean leaf value of the training rows below a node."""
+    if not is_split(node):
+        return float(node["leaf_value"])
+    left, right = shares(node)
+    return left * mean(node["left_child"]) + right * mean(node["right_child"])
+
+
+def _categories(node: Node) -> list[int]:
+    return [int(category) for category in node["threshold"].split("||")]

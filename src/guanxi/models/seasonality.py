@@ -1,0 +1,36 @@
+"""Business time: days of a high season count for more than one, those of a low season for less.
+
+Copied into every served model together with ``scoring.py``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+
+def business_days(month_index: Sequence[float] | None, day: str | pd.Timestamp, days: float) -> float:
+    """Length in business time of the ``days`` that follow a day.
+
+    Parameters
+    ----------
+    month_index : sequence of 12 floats, or None
+        How busy a day of each calendar month is beside the mean day; None: all days are alike.
+    day : str or Timestamp
+        The last day before the window.
+    days : float
+        Length of the window.
+
+    Examples
+    --------
+    >>> business_days([1.0] * 11 + [2.0], "2024-11-30", 31)
+    62.0
+    """
+    if month_index is None:
+        return float(days)
+    whole = int(np.floor(days))
+    months = (pd.Timestamp(day) + pd.to_timedelta(np.arange(1, whole + 2), unit="D")).month.to_numpy()
+    busy = np.asarray(month_index, dtype=np.float64)[months - 1]
+    return float(busy[:whole].sum() + (days - whole) * busy[whole])

@@ -1,0 +1,356 @@
+"""How far trees and regressions are believed over the value models: tried on windows before the training day.
+
+For each target four contenders compete: the value model alone; trees that correct it (grown from its score as
+offset); trees alone; and a blend, the mean of the correcting trees and a second opinion that learnt from
+nothing. For churn and purchases that is a regression on the latest window, for the amount of a purchase
+trees. All are compared at the window's own level, since a season that moves everybody tells nothing about who
+leaves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from guanxi.errors import FitError
+from guanxi.features.snapshots import SnapshotPlan
+from guanxi.models.corrections import Correction
+from guanxi.periods import add_days
+from guanxi.pipeline.members import CORRECTING, REGRESSION, TREES, Base, Lessons, Snapshots, Window
+from guanxi.pipeline.targets import Target
+
+Floats = NDArray[np.float64]
+
+ALONE, CORRECTED, TREES_ALONE, BLEND = "value model alone", "corrected by trees", "trees alone", "blend"
+CONTENDERS = (ALONE, CORRECTED, TREES_ALONE, BLEND)
+SECOND_OPINION = {"churn": REGRESSION, "purchases": REGRESSION, "spend": TREES}
+SECOND_WEIGHT = 0.5
+_FOLDS = 2
+_CLEAR_GAIN, _CLEAR_LEAD, _CLEAR_LEVEL = 2.0, 2.0, 2.0  # standard errors
+_MINIMUM_LEVELS = 3
+_MINIMUM_ROWS = 50
+WORST = 1e6
+
+
+@dataclass(frozen=True)
+class FittedCorrection:
+    """What was learnt for one target.
+
+    Attributes
+    ----------
+    chosen : str
+        One of :data:`CONTENDERS`.
+    options : dict
+        Each contender's document (see :class:`guanxi.models.corrections.Correction`) and its boosters' texts;
+        :data:`ALONE` only, where nothing could be learnt.
+    losses : pandas.DataFrame
+        ``cutoff, target, model, loss`` on the windows they were compared on.
+    levels : tuple of float
+        How far the value model lay from what happened in the windows before, the latest first, in log odds
+        or logarithms.
+    rounds : int
+        Trees that correct, as early stopping chose.
+    reason : str
+    """
+
+    chosen: str
+    options: dict[str, tuple[dict[str, Any], list[str]]]
+    losses: pd.DataFrame
+    levels: tuple[float, ...]
+    rounds: int
+    reason: str
+
+    @property
+    def document(self) -> dict[str, Any]:
+        """The chosen contender's document."""
+        return self.options[self.chosen][0]
+
+    @property
+    def texts(self) -> list[str]:
+        """The chosen contender's boosters."""
+        return self.options[self.chosen][1]
+
+
+def fit_correction(
+    target: Target,
+    plan: SnapshotPlan | None,
+    snapshots: Snapshots,
+    base: Base,
+    now: pd.DataFrame,
+    horizon_days: int,
+    settings: Mapping[str, Any],
+    seed: int,
+) -> FittedCorrection:
+    """Grow trees for one target and choose how far they are believed.
+
+    Parameters
+    ----------
+    target : Target
+    plan : SnapshotPlan or None
+        None: there is no earlier window, and the value model stays alone.
+    snapshots : callable
+        Features and outcomes at one of the plan's days.
+    base : callable
+        The value model's score of a target, for rows of a day and a window after it. One set of parameters,
+        those of the training day, serves for all snapshots.
+    now : pandas.DataFrame
+        Features on the training day: they set the level.
+    horizon_days : int
+        What will be predicted.
+    settings : mapping
+        Of the trees, as in ``churn.lightgbm``.
+    seed : int
+    """
+    if plan is None:
+        return _nothing(target, "the history holds no earlier window to learn from")
+    lessons = Lessons(target, plan, snapshots, base, settings, seed)
+    unusable = why_unusable(lessons)
+    if unusable:
+        return _nothing(target, unusable)
+    try:
+        return _learn(lessons, now, horizon_days)
+    except FitError as error:
+        return _nothing(target, str(error))
+
+
+def _learn(lessons: Lessons, now: pd.DataFrame, horizon_days: int) -> FittedCorrection:
+    target, plan = lessons.target, lessons.plan
+    folds = [_try(lessons, day) for day in fold_days(plan)]
+    chosen, said = _choose(target, folds)
+    slope = _slope(target, folds, chosen)
+    levels = tuple(lessons.window(day).miss for day in _apart(plan))
+    options = {
+        name: (document | {"slope": slope if name == chosen else 1.0}, texts)
+        for name, (document, texts) in _learn_finally(lessons, folds[0]).items()
+    }
+    shift = _level_shift(levels)
+    for document, texts in options.values():
+        document["level"] = _level(lessons, document, texts, now, horizon_days, shift)
+    shorter = f", shorter than the horizon of {horizon_days}" if plan.window_days < horizon_days else ""
+    windows = f"{len(folds)} earlier window{'s' * (len(folds) > 1)} of {plan.window_days} days{shorter}"
+    return FittedCorrection(
+        chosen=chosen,
+        options=options,
+        losses=pd.concat([fold.table(target.name) for fold in folds], ignore_index=True),
+        levels=levels,
+        rounds=folds[0].rounds[CORRECTING],
+        reason=f"{said} on {windows}",
+    )
+
+
+@dataclass(frozen=True)
+class _Fold:
+    """Contenders on one window that they had not seen, all at the level that came."""
+
+    day: date
+    window: Window
+    scores: dict[str, Floats]
+    losses: dict[str, Floats]
+    features: list[str]
+    rounds: dict[str, int]
+
+    def table(self, target: str) -> pd.DataFrame:
+        """Mean loss of each contender."""
+        means = {name: np.average(each, weights=self.window.weight) for name, each in self.losses.items()}
+        rows = [{"model": name, "loss": float(mean)} for name, mean in means.items()]
+        return pd.DataFrame(rows).assign(cutoff=self.day, target=target)[
+            ["cutoff", "target", "model", "loss"]
+        ]
+
+
+def _apart(plan: SnapshotPlan) -> list[date]:
+    """Snapshot days whose windows do not overlap, the latest first."""
+    days = [plan.validation]
+    for day in sorted(plan.training, reverse=True):
+        if (days[-1] - day).days >= plan.window_days:
+            days.append(day)
+    return days
+
+
+def fold_days(plan: SnapshotPlan) -> list[date]:
+    """Days to be tried on, the latest first, each with a training day a window earlier."""
+    return [day for day in _apart(plan) if earlier_days(plan, day)][:_FOLDS]
+
+
+def earlier_days(plan: SnapshotPlan, day: date) -> list[date]:
+    """Training days whose windows end by a day."""
+    return [other for other in plan.training if (day - other).days >= plan.window_days]
+
+
+def why_unusable(lessons: Lessons) -> str | None:
+    """Say why a window teaches nothing, if one does not."""
+    for day in (*lessons.plan.training, lessons.plan.validation):
+        window = lessons.window(day)
+        if len(window.rows) < _MINIMUM_ROWS:
+            return f"only {len(window.rows)} customers to learn from in the window after {day}"
+        if window.outcome.min() == window.outcome.max():
+            return f"in the window after {day} all customers behaved alike"
+    return None
+
+
+def _try(lessons: Lessons, day: date) -> _Fold:
+    """Learn from the windows that ended by a day, and forecast the one after it."""
+    target, window, earlier = lessons.target, lessons.window(day), earlier_days(lessons.plan, day)
+    features = lessons.varying(earlier)
+    later = window.rows[features].to_numpy(dtype=np.float64, na_value=np.nan)
+    said, rounds = {}, {}
+    for member in (CORRECTING, TREES):
+        most = int(lessons.settings["n_estimators"])
+        booster = lessons.grow(member, earlier, features, most, later=day)
+        rounds[member] = max(1, int(booster.best_iteration))
+        said[member] = np.asarray(booster.predict(later, raw_score=True, num_iteration=rounds[member]))
+    said[CORRECTING] = said[CORRECTING] + window.centred
+    second = SECOND_OPINION[target.name]
+    if second == REGRESSION:
+        said[REGRESSION] = lessons.regressed(lessons.regress(max(earlier)), day)
+    scores = {
+        ALONE: window.centred,
+        CORRECTED: said[CORRECTING],
+        TREES_ALONE: said[TREES],
+        BLEND: (1.0 - SECOND_WEIGHT) * said[CORRECTING] + SECOND_WEIGHT * said[second],
+    }
+    levelled = {
+        name: score + target.level(score, window.weight, window.mean) for name, score in scores.items()
+    }
+    # Scores that overflow are as bad as can be.
+    losses = {
+        name: np.nan_to_num(target.losses(window.outcome, score), nan=WORST, posinf=WORST)
+        for name, score in levelled.items()
+    }
+    return _Fold(day, window, levelled, losses, features, rounds)
+
+
+def _choose(target: Target, folds: list[_Fold]) -> tuple[str, str]:
+    """Take the blend, or whatever is better than it by more than two standard errors.
+
+    Of contenders that are equal but for noise the blend is the least extreme. What gains less than two
+    standard errors over the value model alone is left out; where two windows agree, less than one.
+    """
+    weight = np.concatenate([fold.window.weight for fold in folds])
+    losses = {name: np.concatenate([fold.losses[name] for fold in folds]) for name in CONTENDERS}
+    means = {name: float(np.average(loss, weights=weight)) for name, loss in losses.items()}
+    best = min(CONTENDERS, key=lambda name: means[name])
+    gain, error = paired(losses[BLEND] - losses[best], weight)
+    chosen = best if gain > _CLEAR_LEAD * error else BLEND
+    gain, error = paired(losses[ALONE] - losses[chosen], weight)
+    if gain <= _CLEAR_GAIN / len(folds) * error:
+        return ALONE, f"{target.value_model} alone: no clear gain by trees ({gain:.4f} +- {error:.4f})"
+    others = ", ".join(f"{name} {means[name]:.4f}" for name in CONTENDERS if name != chosen)
+    said = f"{chosen}: {target.loss_name} {means[chosen]:.4f} ({others}; gain {gain:.4f} +- {error:.4f})"
+    return chosen, said
+
+
+def paired(difference: Floats, weight: Floats) -> tuple[float, float]:
+    """Weighted mean and its standard error."""
+    mean = float(np.average(difference, weights=weight))
+    return mean, float(np.sqrt(np.sum((weight * (difference - mean)) ** 2)) / weight.sum())
+
+
+def _slope(target: Target, folds: list[_Fold], chosen: str) -> float:
+    """Slope of the scores learnt on the earlier windows, if it lowers the loss of the latest clearly."""
+    if target.objective != "binary" or len(folds) < 2:
+        return 1.0
+    from scipy.optimize import minimize_scalar
+
+    def loss(slope: float, fold: _Fold) -> Floats:
+        score, window = slope * fold.scores[chosen], fold.window
+        return target.losses(window.outcome, score + target.level(score, window.weight, window.mean))
+
+    found = minimize_scalar(
+        lambda slope: float(np.mean(np.concatenate([loss(slope, fold) for fold in folds[1:]]))),
+        bounds=(0.5, 2.0),
+        method="bounded",
+    )
+    gain = folds[0].losses[chosen] - loss(float(found.x), folds[0])
+    clear = gain.mean() > gain.std() / np.sqrt(len(gain))
+    return float(found.x) if clear else 1.0
+
+
+def _learn_finally(lessons: Lessons, latest: _Fold) -> dict[str, tuple[dict[str, Any], list[str]]]:
+    """Learn once more from all snapshots, in as many rounds as were right; each contender's document."""
+    plan, second = lessons.plan, SECOND_OPINION[lessons.target.name]
+    days = (*plan.training, plan.validation)
+    texts = {
+        member: lessons.grow(member, days, latest.features, latest.rounds[member]).model_to_string()
+        for member in (CORRECTING, TREES)
+    }
+    regression = lessons.regress(plan.validation) if second == REGRESSION else None
+    members: dict[str, dict[str, float]] = {
+        ALONE: {},
+        CORRECTED: {CORRECTING: 1.0},
+        TREES_ALONE: {TREES: 1.0},
+        BLEND: {CORRECTING: 1.0 - SECOND_WEIGHT, second: SECOND_WEIGHT},
+    }
+    return {
+        name: (
+            _document(
+                name,
+                features=latest.features if used else [],
+                regression=regression if REGRESSION in used else None,
+                weights=list(used.values()),
+                window_days=plan.window_days,
+                replaced=sum(weight for member, weight in used.items() if member != CORRECTING),
+            ),
+            [texts[member] for member in used if member != REGRESSION],
+        )
+        for name, used in members.items()
+    }
+
+
+def _document(name: str, **known: Any) -> dict[str, Any]:
+    nothing: dict[str, Any] = {
+        "features": [],
+        "regression": None,
+        "weights": [],
+        "window_days": 0,
+        "replaced": 0.0,
+    }
+    return {"model": name, **nothing, **known, "slope": 1.0, "level": 0.0}
+
+
+def _level_shift(levels: Sequence[float]) -> float:
+    """How far the value model's level is off as a rule: the windows' mean, shrunk by their spread.
+
+    Positive-part shrinkage (James & Stein 1961), from what lies beyond two standard errors; fewer than three
+    windows tell nothing: most misses are a season's, and the next window has another.
+    """
+    if len(levels) < _MINIMUM_LEVELS:
+        return 0.0
+    mean, spread = float(np.mean(levels)), float(np.std(levels, ddof=1))
+    noise = (_CLEAR_LEVEL * spread) ** 2 / len(levels)
+    return mean * (1.0 - noise / mean**2) if mean**2 > noise else 0.0
+
+
+def _level(
+    lessons: Lessons,
+    document: Mapping[str, Any],
+    texts: Sequence[str],
+    now: pd.DataFrame,
+    horizon_days: int,
+    shift: float,
+) -> float:
+    """Level that gives the customers of the training day the value model's mean, moved by ``shift``."""
+    target, day = lessons.target, add_days(lessons.plan.validation, lessons.plan.window_days)
+    base = lessons.base(target.name, now, day, horizon_days)
+    if document["model"] == ALONE and document["slope"] == 1.0:
+        return shift
+    correction = Correction({**document, "level": 0.0}, texts)
+    learnt = lessons.base(target.name, now, day, lessons.plan.window_days)
+    score = correction.apply(base, correction.step(now, learnt))
+    weight = np.ones(len(now))
+    if target.name == "spend":  # the total is what counts, so frequent buyers count more
+        weight = np.exp(lessons.base("purchases", now, day, horizon_days))
+    mean = float(np.average(target.mean(base + shift), weights=weight))
+    return target.level(score, weight, mean)
+
+
+def _nothing(target: Target, reason: str) -> FittedCorrection:
+    losses = pd.DataFrame(columns=["cutoff", "target", "model", "loss"])
+    said = f"{target.value_model} alone: {reason}"
+    return FittedCorrection(ALONE, {ALONE: (_document(ALONE), [])}, losses, (), 0, said)

@@ -1,0 +1,188 @@
+"""Churn learnt from a label column and customers' attributes, without a transaction log."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from guanxi.data.attributes import AttributeTable
+from guanxi.models import ChurnClassifier
+from guanxi.models.corrections import probability
+from guanxi.models.label_scoring import TASK, LabelScorer, matrix
+from guanxi.params import Params
+
+FOLDS = 5
+SUSPICIOUS_AUC = 0.99
+Progress = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class FittedLabels:
+    """A churn model learnt from labels, and what it says of customers it has not seen.
+
+    Attributes
+    ----------
+    model : dict
+        The served model's JSON document.
+    trees : dict of str to list of str
+        The boosters in LightGBM's text format, one per seed.
+    features : pandas.DataFrame
+        The attributes it was trained on.
+    held_out : pandas.DataFrame
+        ``customer_id, fold, churned, churn_probability``: of each customer, the probability by a model fitted
+        without the customer's fold.
+    warnings : list of str
+        Attributes left out, and those that may give the label away.
+    """
+
+    model: dict[str, Any]
+    trees: dict[str, list[str]] = field(repr=False)
+    features: pd.DataFrame = field(repr=False)
+    held_out: pd.DataFrame = field(repr=False)
+    warnings: list[str]
+
+    @property
+    def scorer(self) -> LabelScorer:
+        """What turns attributes into predictions."""
+        return LabelScorer(self.model, self.trees)
+
+
+def fit_labels(
+    customers: AttributeTable,
+    params: Params,
+    *,
+    id_column: str = "customer_id",
+    progress: Progress = lambda _: None,
+) -> FittedLabels:
+    """Measure by cross-validation, and fit the served model on all customers.
+
+    The customers are put in the order of their identifiers first, so that the source's order changes nothing.
+    Each fold holds the same share of churners; boosting stops on a random share of the training part only
+    (:class:`guanxi.models.ChurnClassifier`), and categories are listed from the training part only.
+
+    Parameters
+    ----------
+    customers : AttributeTable
+        From :func:`guanxi.data.attributes.read_labelled`.
+    params : Params
+        ``churn.lightgbm``, ``seed``, ``drivers.top`` and ``language``.
+    id_column : str
+        Name of the identifier, under which the served model looks for it.
+    """
+    order = np.argsort(customers.ids.astype(str).to_numpy(), kind="stable")
+    attributes = customers.attributes.iloc[order].reset_index(drop=True)
+    label = np.asarray(customers.label, dtype=np.float64)[order]
+    held_out = _cross_validated(attributes, label, params, progress)
+    held_out.insert(0, "customer_id", customers.ids.to_numpy()[order])
+    progress("all customers")
+    documents = describe(attributes)
+    classifier = _fit(attributes, label, documents, params)
+    return FittedLabels(
+        model={
+            "task": TASK,
+            "id": id_column,
+            "attributes": documents,
+            "drivers": {"top": params.drivers.top},
+            "language": params.language,
+        },
+        trees={"churn": [booster.model_to_string() for booster in classifier.boosters_]},
+        features=attributes,
+        held_out=held_out,
+        warnings=[
+            *(f"column {name!r} is left out: it {why}" for name, why in customers.left_out.items()),
+            *give_aways(attributes, label, params.seed),
+        ],
+    )
+
+
+def describe(attributes: pd.DataFrame) -> list[dict[str, Any]]:
+    """Describe attributes for the model's document: categories in the order of their names, what is usual."""
+    documents: list[dict[str, Any]] = []
+    for name, values in attributes.items():
+        if pd.api.types.is_numeric_dtype(values.dtype):
+            documents.append({"name": name, "categories": None, "typical": float(values.median())})
+            continue
+        shares = (values.value_counts() / len(values)).sort_index()
+        documents.append(
+            {"name": name, "categories": list(shares.index), "typical": shares.round(4).tolist()}
+        )
+    return documents
+
+
+def give_aways(attributes: pd.DataFrame, label: NDArray[np.float64], seed: int = 0) -> list[str]:
+    """Warn of attributes that alone tell churn almost perfectly: they may have been written down after it."""
+    found = {str(name): _auc_alone(values, label, seed) for name, values in attributes.items()}
+    return [
+        f"column {name!r} alone tells who churned (AUC {value:.3f}): if it was written down after the "
+        "outcome, leave it out"
+        for name, value in found.items()
+        if value > SUSPICIOUS_AUC
+    ]
+
+
+def _cross_validated(
+    attributes: pd.DataFrame, label: NDArray[np.float64], params: Params, progress: Progress
+) -> pd.DataFrame:
+    log_odds = np.empty(len(label))
+    folds = _folds(label, params.seed)
+    for fold in range(FOLDS):
+        progress(f"fold {fold + 1} of {FOLDS}")
+        training, held_out = folds != fold, folds == fold
+        documents = describe(attributes[training])
+        classifier = _fit(attributes[training], label[training], documents, params)
+        log_odds[held_out] = classifier.decision_function(matrix(attributes[held_out], documents))
+    return pd.DataFrame({"fold": folds, "churned": label, "churn_probability": probability(log_odds)})
+
+
+def _fit(
+    attributes: pd.DataFrame,
+    label: NDArray[np.float64],
+    documents: Sequence[dict[str, Any]],
+    params: Params,
+) -> ChurnClassifier:
+    categorical = [place for place, each in enumerate(documents) if each["categories"] is not None]
+    classifier = ChurnClassifier(
+        **params.churn.lightgbm.model_dump(), categorical_features=categorical, random_state=params.seed
+    )
+    return classifier.fit(matrix(attributes, documents), label)
+
+
+def _folds(label: NDArray[np.float64], seed: int) -> NDArray[np.intp]:
+    from sklearn.model_selection import StratifiedKFold
+
+    folds = np.empty(len(label), dtype=np.intp)
+    split = StratifiedKFold(FOLDS, shuffle=True, random_state=seed).split(label, label)
+    for fold, (_, held_out) in enumerate(split):
+        folds[held_out] = fold
+    return folds
+
+
+def _auc_alone(values: pd.Series[Any], label: NDArray[np.float64], seed: int) -> float:
+    """AUC of one attribute: a number by its order, a category by its share of churners elsewhere."""
+    from sklearn.metrics import roc_auc_score
+
+    if not pd.api.types.is_numeric_dtype(values.dtype):
+        return float(roc_auc_score(label, _shares_elsewhere(values, label, seed)))
+    there = np.asarray(values, dtype=np.float64)
+    ends = [np.where(np.isnan(there), end, there) for end in (np.nanmin(there) - 1.0, np.nanmax(there) + 1.0)]
+    areas = [float(roc_auc_score(label, filled)) for filled in ends]
+    return max(*areas, *(1.0 - area for area in areas))
+
+
+def _shares_elsewhere(values: pd.Series[Any], label: NDArray[np.float64], seed: int) -> NDArray[np.float64]:
+    """Share of churners in the same category in the other folds: in its own, a rare one would tell itself."""
+    codes = pd.factorize(values, use_na_sentinel=False)[0]
+    folds, shares = _folds(label, seed), np.empty(len(label))
+    for fold in range(FOLDS):
+        elsewhere, here = folds != fold, folds == fold
+        size = codes.max() + 1
+        churners = np.bincount(codes[elsewhere], label[elsewhere], size)
+        customers = np.bincount(codes[elsewhere], minlength=size)
+        mean = label[elsewhere].mean()
+        shares[here] = ((churners + mean) / (customers + 1.0))[codes[here]]
+    return shares

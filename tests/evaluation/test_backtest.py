@@ -1,0 +1,111 @@
+"""A rolling-origin backtest: every cutoff, model and metric, with nothing after the cutoff."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from itertools import pairwise
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from guanxi.errors import HistoryError, ParamsError
+from guanxi.evaluation.backtest import backtest, rolling_cutoffs
+from guanxi.evaluation.baselines import LAST_WINDOW, PAST_RATE, RFM_LOGISTIC, SILENCE
+from guanxi.evaluation.holdout import GUANXI, evaluate_holdout
+from guanxi.params import override
+from guanxi.pipeline.correction import ALONE, TREES_ALONE
+from guanxi.pipeline.fit import fit_models
+
+HORIZON = 90
+CUTOFFS = [date(1998, 1, 1), date(1998, 4, 1)]
+
+
+@pytest.fixture(scope="module")
+def params(quick_params):
+    return override(quick_params, {"horizon_days": HORIZON})
+
+
+@pytest.fixture(scope="module")
+def found(sample_log, params):
+    return backtest(sample_log, sample_log.last_day, params, CUTOFFS)
+
+
+def test_every_cutoff_and_model_is_measured(found):
+    table = found.metrics
+    assert set(table["cutoff"]) == set(CUTOFFS)
+    assert not table.duplicated(["cutoff", "target", "model", "metric"]).any()
+    models = {GUANXI, ALONE, TREES_ALONE, PAST_RATE, LAST_WINDOW, SILENCE, RFM_LOGISTIC}
+    for _, rows in table[table["target"] == "churn"].groupby("cutoff"):
+        assert set(rows["model"]) == models
+    measured = table.dropna(subset="lower")
+    assert (measured["lower"] <= measured["upper"]).all()
+    assert set(found.portfolio["target"]) == {"purchases", "spend"}
+
+
+def test_a_cutoff_is_what_a_holdout_there_says(found, sample_log, params):
+    fitted = fit_models(sample_log, CUTOFFS[0], params)
+    holdout = evaluate_holdout(sample_log, fitted, HORIZON, seed=params.seed)
+    rows = found.metrics[(found.metrics["cutoff"] == CUTOFFS[0]) & (found.metrics["model"] == GUANXI)]
+    values = rows.set_index(["target", "metric"])["value"]
+    for target, metric in (("churn", "auc"), ("purchases", "mae"), ("spend", "spearman")):
+        assert values[target, metric] == holdout.value(target, metric)
+
+
+def test_the_lead_over_a_model_is_the_difference_of_the_metrics(found):
+    values = found.metrics.set_index(["cutoff", "target", "model", "metric"])["value"]
+    auc = found.differences[found.differences["metric"] == "auc"]
+    assert len(auc) == len(CUTOFFS) * 6
+    for row in auc.to_dict("records"):
+        key = (row["cutoff"], row["target"])
+        lead = values[(*key, GUANXI, "auc")] - values[(*key, row["reference"], "auc")]
+        assert row["gain"] == pytest.approx(lead)
+
+
+def test_totals_of_segments_add_up_to_what_came(found):
+    table = found.portfolio
+    for (_, target), rows in table.groupby(["cutoff", "target"]):
+        whole = rows[rows["segment"].isna()].iloc[0]
+        parts = rows[rows["segment"].astype(str).str.startswith("frequency")]
+        assert parts["actual"].sum() == pytest.approx(whole["actual"]), target
+        assert parts["expected"].sum() == pytest.approx(whole["expected"])
+        assert (rows["lower"] <= rows["expected"]).all()
+        assert (rows["expected"] <= rows["upper"]).all()
+        assert "earlier window" in whole["said"]
+
+
+def test_cutoffs_do_not_overlap_and_keep_a_horizon_of_history():
+    days = rolling_cutoffs(date(1997, 1, 1), date(1998, 6, 30), HORIZON)
+    assert days[0] == date(1998, 6, 30) - timedelta(days=HORIZON)
+    assert {(a - b).days for a, b in pairwise(days)} == {HORIZON}
+    assert (days[-1] - date(1997, 1, 1)).days >= HORIZON
+    assert rolling_cutoffs(date(1998, 1, 1), date(1998, 6, 30), HORIZON) == [date(1998, 4, 1)]
+    assert rolling_cutoffs(date(1998, 3, 1), date(1998, 6, 30), HORIZON) == []
+
+
+@pytest.mark.parametrize(
+    ("cutoff", "said"),
+    [(date(1998, 4, 2), "end on 1998-07-01, after the last day"), (date(1996, 5, 1), "not after the first")],
+)
+def test_a_cutoff_outside_the_data_is_refused(sample_log, params, cutoff, said):
+    with pytest.raises(ParamsError, match=said):
+        backtest(sample_log, sample_log.last_day, params, [cutoff])
+
+
+def test_a_history_too_short_is_refused(sample_log, quick_params):
+    long = override(quick_params, {"horizon_days": 400})
+    with pytest.raises(HistoryError, match="shorter than two horizons"):
+        backtest(sample_log, sample_log.last_day, long)
+
+
+def test_nothing_after_the_cutoff_is_learnt(sample_log, params, found):
+    from guanxi.data.datasets import load_cdnow_sample
+    from guanxi.data.transactions import read_transactions
+
+    lines = load_cdnow_sample()
+    end = CUTOFFS[0] + timedelta(days=HORIZON)
+    cut = read_transactions(lines[lines["timestamp"] <= pd.Timestamp(end)], params.data)
+    again = backtest(cut, end, params, CUTOFFS[:1])
+    cut.close()
+    rows = found.metrics[found.metrics["cutoff"] == CUTOFFS[0]].reset_index(drop=True)
+    np.testing.assert_array_equal(again.metrics["value"], rows["value"])

@@ -1,0 +1,159 @@
+"""Grades: their rule, what may not move them, and what they say."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from guanxi.errors import DataError
+from guanxi.evaluation.baselines import PAST_RATE, RFM_LOGISTIC
+from guanxi.evaluation.grade import FEWEST, grade
+
+TARGETS = ("churn", "purchases", "spend")
+
+
+def seen(signal, noise, seed):
+    """The signal through noise."""
+    return signal + np.random.default_rng(seed).normal(scale=noise, size=len(signal))
+
+
+def probability(log_odds):
+    return 1 / (1 + np.exp(-log_odds))
+
+
+@pytest.fixture(scope="module")
+def window():
+    """What 2,000 customers did, and the signal that it came from, on the scale of each target."""
+    generator = np.random.default_rng(2)
+    signal = generator.normal(size=2_000)
+    purchases = generator.poisson(np.exp(signal)).astype(float)
+    return {
+        "churn": ((generator.random(2_000) < probability(2 * signal)).astype(float), 2 * signal, probability),
+        "purchases": (purchases, signal, np.exp),
+        "spend": (purchases * generator.gamma(2.0, 10.0, 2_000), signal, np.exp),
+    }
+
+
+@pytest.mark.parametrize("target", TARGETS)
+class TestLetters:
+    def test_what_is_clearly_better_has_an_a(self, window, target):
+        actual, signal, scale = window[target]
+        found = grade(target, actual, scale(signal), {PAST_RATE: scale(seen(signal, 2.0, 1))}, seed=1)
+        assert found.letter == "A"
+        assert 0 < found.lower < found.difference < found.upper
+        assert found.warning is None
+
+    def test_the_same_as_a_baseline_has_a_b(self, window, target):
+        actual, signal, scale = window[target]
+        found = grade(target, actual, scale(signal), {PAST_RATE: scale(signal)}, seed=1)
+        assert (found.letter, found.difference, found.lower, found.upper) == ("B", 0, 0, 0)
+        assert found.warning is None
+
+    def test_what_is_clearly_worse_has_a_c_and_a_warning(self, window, target):
+        actual, signal, scale = window[target]
+        found = grade(target, actual, scale(seen(signal, 2.0, 1)), {PAST_RATE: scale(signal)}, seed=1)
+        assert found.letter == "C"
+        assert found.lower < found.difference < found.upper < 0
+        assert "grade C" in found.warning
+        assert PAST_RATE in found.warning
+        assert f"{-found.upper:.3f} to {-found.lower:.3f}" in found.warning
+
+    def test_the_best_baseline_counts(self, window, target):
+        actual, signal, scale = window[target]
+        methods = {PAST_RATE: scale(seen(signal, 3.0, 1)), RFM_LOGISTIC: scale(seen(signal, 0.1, 2))}
+        own = scale(seen(signal, 1.5, 3))
+        alone = grade(target, actual, own, {PAST_RATE: methods[PAST_RATE]}, seed=1)
+        both = grade(target, actual, own, methods, seed=1)
+        assert (alone.letter, alone.baseline) == ("A", PAST_RATE)
+        assert (both.letter, both.baseline) == ("C", RFM_LOGISTIC)
+
+    def test_same_seed_same_grade(self, window, target):
+        actual, signal, scale = window[target]
+        rivals = {PAST_RATE: scale(seen(signal, 0.5, 1))}
+        first, again = (grade(target, actual, scale(seen(signal, 0.4, 2)), rivals, seed=4) for _ in range(2))
+        assert first == again
+
+
+class TestLevels:
+    @settings(max_examples=15, deadline=None)
+    @given(factor=st.floats(0.01, 100))
+    def test_levels_of_values_move_nothing(self, window, factor):
+        actual, signal, scale = window["spend"]
+        own, rivals = scale(seen(signal, 0.8, 1)), {PAST_RATE: scale(seen(signal, 1.0, 2))}
+        fair, moved = (grade("spend", actual, level * own, rivals, seed=1) for level in (1.0, factor))
+        assert fair.letter == moved.letter
+        assert moved.difference == pytest.approx(fair.difference)
+
+    @settings(max_examples=15, deadline=None)
+    @given(shift=st.floats(-4, 4))
+    def test_no_level_of_probabilities_is_a_gain(self, window, shift):
+        actual, signal, scale = window["churn"]
+        log_odds = seen(signal, 1.0, 1)
+        found = grade("churn", actual, scale(log_odds + shift), {PAST_RATE: scale(log_odds)}, seed=1)
+        assert (found.letter, found.difference) == ("B", 0)
+
+    def test_false_probabilities_cost_the_a(self, window):
+        actual, signal, scale = window["churn"]
+        rivals = {PAST_RATE: scale(seen(signal, 2.0, 1) / 2)}
+        assert grade("churn", actual, scale(signal), rivals, seed=1).letter == "A"
+        assert grade("churn", actual, scale(signal + 4), rivals, seed=1).letter == "B"
+
+    def test_the_best_tenth_alone_makes_no_a(self, window):
+        # The best fifth is told in its true order, all others the wrong way round.
+        actual, signal, _ = window["spend"]
+        fair = np.where(signal > np.quantile(signal, 0.8), signal, -10 - signal)
+        rivals = {PAST_RATE: seen(signal, 0.5, 1)}
+        found = grade("spend", actual, fair, rivals, seed=1)
+        assert found.lower > 0
+        assert found.letter == "B"
+
+
+class TestWords:
+    @pytest.mark.parametrize("target", TARGETS)
+    def test_rules_tell_every_letter(self, window, target):
+        actual, signal, scale = window[target]
+        rivals = {PAST_RATE: scale(seen(signal, 1.0, 2))}
+        english, chinese = (
+            grade(target, actual, scale(signal), rivals, seed=1, language=language)
+            for language in ("en", "zh")
+        )
+        assert all(f"{letter}: " in english.rule for letter in "ABC")
+        assert all(f"{letter}：" in chinese.rule for letter in "ABC")
+        assert "{" not in english.rule + chinese.rule
+
+    def test_chinese_warning(self, window):
+        actual, signal, scale = window["churn"]
+        rivals = {RFM_LOGISTIC: scale(signal)}
+        found = grade("churn", actual, scale(seen(signal, 3.0, 1)), rivals, seed=1, language="zh")
+        assert "等级为 C" in found.warning
+        assert "RFM 逻辑回归" in found.warning
+        assert "naive" not in found.warning
+
+
+class TestWhatCannotBeGraded:
+    @pytest.mark.parametrize("few", [0, FEWEST - 1])
+    def test_too_few_to_tell(self, few):
+        actual = np.r_[np.ones(few), np.zeros(500)]
+        forecast = np.linspace(0.1, 0.9, len(actual))
+        for target in TARGETS:
+            assert grade(target, actual, forecast, {PAST_RATE: forecast}, seed=1) is None
+        assert grade("churn", 1 - actual, forecast, {PAST_RATE: forecast}, seed=1) is None
+
+    def test_just_enough(self):
+        actual = np.r_[np.ones(FEWEST), np.zeros(500)]
+        forecast = np.linspace(0.1, 0.9, len(actual))
+        for target in TARGETS:
+            assert grade(target, actual, forecast, {PAST_RATE: forecast}, seed=1).letter == "B"
+
+    def test_all_brought_the_same(self):
+        forecast = np.linspace(0.1, 0.9, 100)
+        assert grade("purchases", np.full(100, 2.0), forecast, {PAST_RATE: forecast}, seed=1) is None
+
+    def test_bad_input(self):
+        actual, forecast = np.tile([0.0, 1.0], 100), np.full(200, 0.5)
+        with pytest.raises(DataError, match="churn cannot be graded without a baseline"):
+            grade("churn", actual, forecast, {}, seed=1)
+        with pytest.raises(DataError, match=r"actual has shape \(200,\), predicted \(3,\)"):
+            grade("churn", actual, forecast, {PAST_RATE: [0.1, 0.2, 0.3]}, seed=1)

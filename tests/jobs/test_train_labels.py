@@ -1,0 +1,231 @@
+"""Labels of one's own, from the command to the registry and back."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import guanxi
+from guanxi.errors import ParamsError
+from guanxi.jobs.train_labels import cross_validated_metrics, summary_text, train_labels
+from guanxi.models.corrections import probability
+from guanxi.params import load_params
+from guanxi.registry import models
+from guanxi.registry.store import open_store
+
+MODEL = "models:/guanxi-labels@candidate"
+QUICK = ("churn.lightgbm.n_estimators=40",)
+ELSEWHERE = """
+import sys, importlib.abc
+
+class Refuse(importlib.abc.MetaPathFinder):
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] == "guanxi":
+            raise ImportError("guanxi is not installed here")
+
+sys.meta_path.insert(0, Refuse())
+import warnings
+warnings.simplefilter("ignore")
+import mlflow, pandas as pd
+
+database, features, output = sys.argv[1:]
+mlflow.set_tracking_uri(database)
+model = mlflow.pyfunc.load_model("models:/guanxi-labels@candidate")
+model.predict(pd.read_parquet(features)).to_parquet(output)
+"""
+
+
+def customers(n: int = 400) -> pd.DataFrame:
+    random = np.random.default_rng(0)
+    months, plan = random.integers(1, 72, n).astype(float), random.choice(["month", "year"], n)
+    left = random.random(n) < probability(np.where(plan == "month", 1.5, -1.5) - 0.05 * (months - 36))
+    months[random.random(n) < 0.1] = np.nan
+    return pd.DataFrame(
+        {
+            "customer": [f"c{i}" for i in range(n)],
+            "left": np.where(left, "Yes", "No"),
+            "months": months,
+            "plan": np.where(random.random(n) < 0.1, None, plan),
+            "paperless": random.random(n) < 0.5,
+        }
+    )
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """A training on labels in a folder of its own."""
+    folder = tmp_path_factory.mktemp("labels")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        params = load_params(None, QUICK, {})
+        training = train_labels(customers(), label="left", id_column="customer", params=params)
+    return SimpleNamespace(folder=folder, training=training, params=params)
+
+
+@pytest.fixture
+def predict(trained, monkeypatch):
+    """``guanxi.predict`` with the model, in its folder."""
+    monkeypatch.chdir(trained.folder)
+    return lambda source, **given: guanxi.predict(source, model=MODEL, params=trained.params, **given)
+
+
+class TestRegistry:
+    def test_has_a_registered_model_of_its_own(self, trained):
+        training = trained.training
+        assert training.store.registered_model == "guanxi-labels"
+        found = training.store.client.get_model_version("guanxi-labels", training.version)
+        assert set(found.aliases) == {"candidate", "champion"}
+        assert found.tags["guanxi.smoke_test"] == "passed"
+        assert not training.store.client.search_model_versions("name = 'guanxi'")
+
+    def test_a_second_training_leaves_the_champion(self, trained, monkeypatch):
+        monkeypatch.chdir(trained.folder)
+        params = trained.params.model_copy(update={"seed": 3})
+        second = train_labels(customers(), label="left", id_column="customer", params=params)
+        assert not second.is_champion
+        assert models.champion_version(second.store) == trained.training.version
+        second.store.client.set_registered_model_alias("guanxi-labels", "candidate", trained.training.version)
+
+    def test_the_run_holds_metrics_and_what_was_learnt_from(self, trained, monkeypatch):
+        monkeypatch.chdir(trained.folder)
+        client = open_store(trained.params.mlflow).client
+        run = client.get_run(trained.training.run_id)
+        assert run.data.metrics["churn_auc"] == pytest.approx(trained.training.value("auc"))
+        assert {"churn_log_loss", "churn_ece", "churn_brier"} <= set(run.data.metrics)
+        paths = {file.path for file in client.list_artifacts(trained.training.run_id)}
+        assert {"attributes.json", "params.yaml", "holdout", "figures"} <= paths
+
+    def test_served_where_guanxi_is_not(self, trained, predict, tmp_path):
+        own = predict(customers())
+        table = customers().drop(columns=["customer", "left"])
+        table["paperless"] = table["paperless"].map({True: "true", False: "false"})
+        table.to_parquet(tmp_path / "features.parquet")
+        arguments = (f"sqlite:///{trained.folder}/mlruns/mlflow.db", "features.parquet", "out.parquet")
+        done = subprocess.run(
+            [sys.executable, "-I", "-c", ELSEWHERE, *arguments],
+            cwd=tmp_path,
+            env={"MLFLOW_ALLOW_PICKLE_DESERIALIZATION": "false", "MLFLOW_DISABLE_TELEMETRY": "true"},
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        served = pd.read_parquet(tmp_path / "out.parquet")
+        pd.testing.assert_frame_equal(
+            served.astype(object), own[list(served)].astype(object), check_exact=False, rtol=1e-12
+        )
+
+
+class TestPredict:
+    def test_one_row_per_customer_in_the_order_of_the_source(self, trained, predict):
+        shuffled = customers().sample(frac=1, random_state=1)
+        table = predict(shuffled)
+        assert table["customer_id"].tolist() == shuffled["customer"].tolist()
+        drivers = [f"driver_{k}{part}" for k in (1, 2, 3) for part in ("", "_effect", "_text")]
+        assert list(table) == ["customer_id", "churn_probability", *drivers, "model_version"]
+        assert set(table["model_version"]) == {trained.training.version}
+        assert list(predict(customers(), drivers=0)) == ["customer_id", "churn_probability", "model_version"]
+
+    def test_each_row_is_scored_alone(self, predict):
+        everyone, few = predict(customers()), predict(customers().iloc[5:8])
+        pd.testing.assert_frame_equal(everyone.iloc[5:8].reset_index(drop=True), few)
+
+    def test_extra_columns_other_dtypes_and_files(self, predict, tmp_path):
+        table = customers().drop(columns="left").assign(more="x")
+        table.astype({"months": "string"}).to_csv(tmp_path / "new.csv", index=False)
+        pd.testing.assert_frame_equal(
+            predict(str(tmp_path / "new.csv"), output=tmp_path / "scores.parquet"), predict(customers())
+        )
+        assert len(pd.read_parquet(tmp_path / "scores.parquet")) == 400
+
+    def test_an_unseen_category_counts_as_missing_and_is_told(self, trained, predict, command):
+        unseen, missing = (predict(customers().assign(plan=plan)) for plan in ("decade", None))
+        pd.testing.assert_frame_equal(unseen, missing)
+        customers().assign(plan="decade").to_csv(trained.folder / "unseen.csv", index=False)
+        ended = command("predict", "unseen.csv", "-o", "s.csv", "--model", MODEL, folder=trained.folder)
+        assert ended.code == 0
+        assert "'plan': 'decade' and the like were not seen in training, 400 rows" in ended.err
+        assert "400 customers scored: s.csv" in ended.out
+
+    def test_days_and_horizons_are_refused(self, trained, predict):
+        with pytest.raises(ParamsError, match="knows no horizon: leave --horizon out"):
+            predict(customers(), horizon_days=30)
+        with pytest.raises(ParamsError, match="knows no days: leave --as-of out"):
+            predict(customers(), as_of="2024-01-01")
+
+
+class TestCommand:
+    def test_trains_and_says_what_to_type_next(self, command, tmp_path):
+        customers().to_csv(tmp_path / "telco.csv", index=False)
+        given = ("--task", "churn", "--label", "left", "--id", "customer", "--set", QUICK[0])
+        ended = command("train", "telco.csv", *given)
+        assert ended.code == 0, ended.err
+        assert "AUC 0." in ended.out
+        assert "candidate and, as the first, champion" in ended.out
+        assert "--model models:/guanxi-labels@champion" in ended.out
+
+    @pytest.mark.parametrize(
+        ("given", "message"),
+        [
+            (("--task", "churn", "--id", "customer"), "needs --label COLUMN and --id COLUMN"),
+            (("--label", "left"), "--label and --id need --task churn"),
+            (
+                ("--task", "churn", "--label", "left", "--id", "customer", "--horizon", "30"),
+                "reads no transactions: leave --horizon out",
+            ),
+            (("--task", "churn", "--label", "plan", "--id", "customer"), "label 'plan' is missing for"),
+        ],
+    )
+    def test_usage_ends_in_one_line(self, command, tmp_path, given, message):
+        customers().to_csv(tmp_path / "telco.csv", index=False)
+        ended = command("train", "telco.csv", *given)
+        assert ended.code == 2
+        assert message in ended.error
+        assert not (tmp_path / "mlruns").exists()
+
+    @pytest.mark.parametrize(
+        ("change", "message"),
+        [
+            ({"customer": "c1"}, "customer 'c1' stands twice: keep one row per customer"),
+            ({"months": "long"}, "column 'months' holds 'long'"),
+        ],
+    )
+    def test_bad_customers_end_in_one_line(self, trained, command, change, message):
+        customers().assign(**change).to_csv(trained.folder / "bad.csv", index=False)
+        ended = command("predict", "bad.csv", "-o", "never.csv", "--model", MODEL, folder=trained.folder)
+        assert ended.code == 2
+        assert message in ended.error
+        assert not (trained.folder / "never.csv").exists()
+
+    def test_a_column_missing_at_predict(self, trained, command):
+        customers().drop(columns="plan").to_csv(trained.folder / "bad.csv", index=False)
+        ended = command("predict", "bad.csv", "-o", "never.csv", "--model", MODEL, folder=trained.folder)
+        assert (ended.code, "column 'plan' is missing" in ended.error) == (2, True)
+
+
+def test_metrics_by_hand():
+    held_out = pd.DataFrame(
+        {
+            "fold": [0, 0, 1, 1],
+            "churned": [0.0, 1.0, 0.0, 1.0],
+            "churn_probability": [0.2, 0.6, 0.7, 0.4],
+        }
+    )
+    found = cross_validated_metrics(held_out).set_index(["model", "metric"])
+    assert found["value"]["guanxi", "auc"] == 0.5
+    assert found["standard_deviation"]["guanxi", "auc"] == pytest.approx(np.sqrt(0.5))
+    expected = -np.log([0.8, 0.6, 0.3, 0.4]).mean()
+    assert found["value"]["guanxi", "log_loss"] == pytest.approx(expected)
+    assert found["value"]["share of churners", "log_loss"] == pytest.approx(np.log(2))
+
+
+def test_warnings_stand_in_the_summary(trained):
+    text = summary_text(trained.training)
+    assert "Model guanxi-labels version 1 is candidate and, as the first, champion." in text
+    assert "400 customers" in text
