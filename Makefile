@@ -41,6 +41,9 @@ bench: $(INSTALLED)  ## Measure speed and quality; tables on the screen, JSON in
 	$(BIN)/python benchmarks/fit.py
 	$(BIN)/python benchmarks/intervals.py
 	$(BIN)/python benchmarks/quality.py
+	$(BIN)/python benchmarks/labels.py
+	$(BIN)/python benchmarks/portfolio.py
+	$(BIN)/python benchmarks/drivers.py
 
 notebook: $(INSTALLED)  ## Execute the notebooks in place
 	cd notebooks && ../$(BIN)/jupyter execute --inplace *.ipynb

@@ -60,6 +60,7 @@ def document(**changed):
 
 
 class TestProbability:
+    @settings(deadline=None)
     @given(arrays(np.float64, 5, elements=st.floats(-700.0, 700.0)))
     def test_is_the_logistic_function(self, log_odds):
         np.testing.assert_allclose(probability(log_odds), expit(log_odds), rtol=1e-12)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
@@ -28,6 +28,7 @@ def test_by_hand():
     np.testing.assert_allclose(Regression(DOCUMENT).predict(rows), [3.25, -0.25], rtol=1e-12)
 
 
+@settings(deadline=None)
 @given(table=arrays(np.float64, (4, 3), elements=values))
 def test_parts_add_up_and_are_finite(table):
     rows = pd.DataFrame(table, columns=NAMES)
@@ -40,6 +41,7 @@ def test_parts_add_up_and_are_finite(table):
     assert (parts[:, 2] == 0.0).all()
 
 
+@settings(deadline=None)
 @given(table=arrays(np.float64, (3, 2), elements=values))
 def test_missing_and_negative_ones_count_as_nothing(table):
     logs = logarithms(pd.DataFrame(table, columns=["a", "b"]), ["a", "b"])
@@ -48,6 +50,7 @@ def test_missing_and_negative_ones_count_as_nothing(table):
     assert (logs[~none] >= 0.0).all()
 
 
+@settings(deadline=None)
 @given(lower=st.floats(0.0, 1e9), higher=st.floats(0.0, 1e9))
 def test_a_feature_pulls_to_the_side_of_its_coefficient(lower, higher):
     lower, higher = sorted((lower, higher))
