@@ -10,7 +10,7 @@ leaves.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
@@ -110,11 +110,8 @@ def fit_correction(
     if plan is None:
         return _nothing(target, "the history holds no earlier window to learn from")
     lessons = Lessons(target, plan, snapshots, base, settings, seed)
-    unusable = why_unusable(lessons)
-    if unusable:
-        return _nothing(target, unusable)
     try:
-        return _learn(lessons, now, horizon_days)
+        return _learn(usable(lessons), now, horizon_days)
     except FitError as error:
         return _nothing(target, str(error))
 
@@ -183,14 +180,28 @@ def earlier_days(plan: SnapshotPlan, day: date) -> list[date]:
     return [other for other in plan.training if (day - other).days >= plan.window_days]
 
 
-def why_unusable(lessons: Lessons) -> str | None:
-    """Say why a window teaches nothing, if one does not."""
-    for day in (*lessons.plan.training, lessons.plan.validation):
-        window = lessons.window(day)
-        if len(window.rows) < _MINIMUM_ROWS:
-            return f"only {len(window.rows)} customers to learn from in the window after {day}"
-        if window.outcome.min() == window.outcome.max():
-            return f"in the window after {day} all customers behaved alike"
+def usable(lessons: Lessons) -> Lessons:
+    """Leave out training days that teach nothing: few customers, or all alike.
+
+    Raises
+    ------
+    FitError
+        If no training day is left, or the validation day is such a day.
+    """
+    plan = lessons.plan
+    poor = {day: reason for day in (*plan.training, plan.validation) if (reason := _poor(lessons, day))}
+    training = tuple(day for day in plan.training if day not in poor)
+    if plan.validation in poor or not training:
+        raise FitError(poor.get(plan.validation) or next(iter(poor.values())))
+    return replace(lessons, plan=replace(plan, training=training))
+
+
+def _poor(lessons: Lessons, day: date) -> str | None:
+    window = lessons.window(day)
+    if len(window.rows) < _MINIMUM_ROWS:
+        return f"only {len(window.rows)} customers to learn from in the window after {day}"
+    if window.outcome.min() == window.outcome.max():
+        return f"in the window after {day} all customers behaved alike"
     return None
 
 

@@ -8,6 +8,7 @@ better by more than two standard errors: the lowest of many losses is low by luc
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import date
 from time import perf_counter
@@ -27,7 +28,7 @@ from guanxi.pipeline.correction import (
     earlier_days,
     fold_days,
     paired,
-    why_unusable,
+    usable,
 )
 from guanxi.pipeline.members import CORRECTING, REGRESSION, Base, Lessons, Snapshots
 from guanxi.pipeline.targets import Target
@@ -78,8 +79,10 @@ def tune(
     given, budget = churn.lightgbm.model_dump(), churn.tuning
     if plan is None or (budget.trials == 0 and budget.seconds is None):
         return given, None
-    lessons = [Lessons(target, plan, snapshots, base, given, seed) for target in targets]
-    exams = [_Exam.of(each) for each in lessons if why_unusable(each) is None]
+    exams = []
+    for target in targets:
+        with suppress(FitError):  # a target that no window teaches has no trees to tune
+            exams.append(_Exam.of(usable(Lessons(target, plan, snapshots, base, given, seed))))
     if not exams:
         return given, None
     started = perf_counter()

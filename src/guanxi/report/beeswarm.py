@@ -22,6 +22,7 @@ _DRIVERS = 12
 _CUSTOMERS = 1000
 _BINS = 80
 _ROW_HEIGHT = 0.38
+_WIDEST = 6.0  # log odds: further out a probability is 0 or 1 to the eye
 _COLOURS = ("#2a6fbb", "#c9c5d3", "#c2410c")  # low, middle, high; apart for colour-blind readers too
 
 
@@ -44,7 +45,7 @@ def shap_summary(explanation: Explanation, language: Language = "en") -> Figure:
     """Effect of the strongest drivers on churn, one dot per customer, coloured by the driver's value.
 
     At most 1,000 customers are drawn, evenly picked from those given. Values that have no order (text,
-    missing) are grey.
+    missing) are grey. Effects beyond 6 log odds are drawn at 6.
 
     Parameters
     ----------
@@ -62,7 +63,7 @@ def shap_summary(explanation: Explanation, language: Language = "en") -> Figure:
     rows = np.unique(np.linspace(0, len(effects) - 1, min(_CUSTOMERS, len(effects))).astype(int))
     data = pd.DataFrame(explanation.data)
     for row, column in enumerate(columns):
-        effect = effects[rows, column]
+        effect = np.clip(effects[rows, column], -_WIDEST, _WIDEST)
         shades = _shades(data.iloc[rows, column])
         # Thousands of dots as vectors would weigh megabytes: they become one picture inside the SVG.
         axes.scatter(effect, row + _spread(effect), c=shades, s=9, linewidths=0, rasterized=True)
