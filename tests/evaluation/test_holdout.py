@@ -95,6 +95,7 @@ def test_thorough_measures_the_lead_over_every_other_model(sample_log, twin, hol
     assert lead["spend", PAST_RATE, "mae"] == pytest.approx(error)
 
 
+@pytest.mark.slow
 def test_the_seed_moves_only_the_intervals(sample_log, twin, holdout):
     other = evaluate_holdout(sample_log, twin, 60, seed=7)
     same = ["target", "model", "metric", "value"]

@@ -11,10 +11,10 @@ import pytest
 from guanxi.data.transactions import read_transactions
 from guanxi.evaluation.holdout import _outcomes
 from guanxi.models.scoring import Scorer
-from guanxi.models.seasonality import business_days
+from guanxi.models.seasonality import business_days, calendar_days
 from guanxi.params import load_params
 from guanxi.pipeline.fit import fit_models
-from guanxi.pipeline.seasonality import _shrunk
+from guanxi.pipeline.seasonality import _month_effects, fit_month_index
 from guanxi.simulation import simulate_transactions
 
 DAYS, HORIZON = 1280, 90
@@ -28,8 +28,8 @@ def shop(amplitude: float) -> pd.DataFrame:
     """Customers for whom time goes the faster the busier the day: a sine of one year."""
     day = np.arange(DAYS)
     busy = 1.0 + amplitude * np.sin(day * 2 * np.pi / 365)
-    age = np.random.default_rng(1).uniform(0.0, DAYS - 1.0, 2000)
-    table = simulate_transactions("bg_nbd", BG, SPEND, 2000, age, 1)
+    age = np.random.default_rng(1).uniform(0.0, DAYS - 1.0, 1200)
+    table = simulate_transactions("bg_nbd", BG, SPEND, 1200, age, 1)
     end = table["timestamp"].max()
     elapsed = DAYS - 1 - (end - table["timestamp"]).dt.total_seconds() / 86400.0
     worked = np.concatenate([[0.0], np.cumsum(busy)]) * DAYS / busy.sum()
@@ -92,18 +92,36 @@ def test_effects_still_add_up_to_the_probability_shown(fitted):
     np.testing.assert_allclose(1.0 / (1.0 + np.exp(-log_odds)), shown, atol=1e-9)
 
 
-def test_less_than_two_years_know_no_season(seasonal, params):
-    early = (FIRST + timedelta(days=700)).date()
-    assert fit_models(seasonal, early, params).model["month_index"] is None
+def test_less_than_two_years_know_no_season(seasonal, fitted):
+    early = FIRST + timedelta(days=700)
+    ages = fitted.features["T"].to_numpy()
+    assert fit_month_index(seasonal, early.date(), ages, fitted.scorer.purchases) is None
+    assert fit_month_index(seasonal, fitted.as_of, ages, fitted.scorer.purchases) is not None
 
 
-def test_years_that_disagree_are_shrunk():
+def test_years_that_agree_are_a_season_and_a_trend_is_none():
     rng = np.random.default_rng(3)
-    season = np.sin(np.arange(12) * np.pi / 6)
-    agreeing = season + 0.01 * rng.standard_normal((3, 12))
-    np.testing.assert_allclose(_shrunk(agreeing), agreeing.mean(axis=0), rtol=1e-2)
-    noise = np.array([season, -season])  # the second year is the contrary of the first
-    assert _shrunk(noise) is None
+    season, noise = np.tile(np.sin(np.arange(12) * np.pi / 6), 3), 0.05 * rng.standard_normal(36)
+    trend = -0.3 * np.arange(36) / 12
+    np.testing.assert_allclose(_month_effects(season + noise), season[:12], atol=0.1)
+    np.testing.assert_allclose(_month_effects(season + trend + noise), season[:12], atol=0.1)
+    assert _month_effects(trend + noise) is None
+    assert _month_effects(np.concatenate([season[:12], -season[:12]])) is None
+
+
+def test_noise_is_seldom_a_season():
+    rng = np.random.default_rng(5)
+    seen = [_month_effects(0.1 * rng.standard_normal(24)) is not None for _ in range(400)]
+    assert 0.02 < np.mean(seen) < 0.08
+
+
+def test_calendar_days_undo_business_days():
+    index = [0.5, 0.7, 0.9, 1.0, 1.1, 1.2, 1.3, 1.4, 1.2, 1.0, 0.9, 0.8]
+    for days in (1, 17, 200, 731):
+        passed = business_days(index, "2024-02-20", days)
+        assert calendar_days(index, "2024-02-20", [passed], 1000) == pytest.approx(days)
+    assert calendar_days(index, "2024-02-20", [1e6], 1000) == np.inf
+    assert calendar_days(None, "2024-02-20", [12.5], 1000) == 12.5
 
 
 @pytest.mark.parametrize(

@@ -50,6 +50,7 @@ def test_windows_are_earlier_and_do_not_overlap(automatic, day):
     assert all(gap >= timedelta(days=plan.window_days) for gap in apart)
 
 
+@pytest.mark.slow
 def test_nothing_after_the_training_day_is_looked_at(automatic, day, quick_params):
     lines = datasets.load("cdnow-sample")
     log = read_transactions(lines[lines["timestamp"].dt.date <= day])
@@ -94,7 +95,13 @@ def test_without_an_earlier_window_the_usual_model_serves(sample_log):
     assert "no earlier window" in choice.reason
 
 
-@pytest.mark.parametrize("name", sorted(set(TRANSACTION_MODELS) - {"bg_nbd"}))
+@pytest.mark.parametrize(
+    "name",
+    [
+        name if name in ("pareto_nbd", "bg_cnbd") else pytest.param(name, marks=pytest.mark.slow)
+        for name in sorted(set(TRANSACTION_MODELS) - {"bg_nbd"})
+    ],
+)
 def test_every_model_serves_a_run(name, sample_log, day, quick_params):
     fitted = fit_models(sample_log, day, override(quick_params, {"clv.model": name}))
     holdout = evaluate_holdout(sample_log, fitted, 60)

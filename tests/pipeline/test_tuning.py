@@ -88,6 +88,7 @@ class TestTrials:
         np.testing.assert_allclose(table["gain"], table.loc[0, "loss"] - table["loss"], atol=1e-12)
         assert (table["error"][1:] > 0).all()
 
+    @pytest.mark.slow
     def test_only_targets_with_trees_are_tuned(self, sample_log, day, params):
         fitted = fit_models(sample_log, day, override(params, {"clv.spend": "mean"}))
         assert "spend" not in fitted.tuning
@@ -100,6 +101,7 @@ class TestChoice:
         assert chosen == tuned.tuning["loss"].idxmin() > 0
         assert tuned.tuning.loc[chosen, "gain"] > tuned.tuning.loc[chosen, "error"]
 
+    @pytest.mark.slow
     def test_chosen_settings_given_by_hand_learn_the_same(self, sample_log, day, params, tuned):
         row = tuned.tuning[tuned.tuning["chosen"]].to_dict("records")[0]
         by_hand = given({name: row[name] for name in TUNED}) | {"churn.tuning.trials": 0}
@@ -119,6 +121,7 @@ class TestChoice:
         assert choice(trials) == (0, "the given settings: better than 1 others")
 
 
+@pytest.mark.slow
 class TestSeed:
     def test_same_seed_same_trials_and_models(self, sample_log, day, params, tuned):
         again = fit_models(sample_log, day, params)
@@ -135,6 +138,7 @@ class TestSeed:
         pd.testing.assert_frame_equal(untimed(fewer).drop(columns="chosen"), expected, check_exact=True)
 
 
+@pytest.mark.slow
 def test_nothing_after_the_training_day_is_looked_at(day, params, tuned):
     lines = datasets.load("cdnow-sample")
     later = lines["timestamp"].dt.date > day
@@ -176,6 +180,7 @@ class TestBudget:
             load_params(overrides=[f"churn.tuning.{wrong}"])
 
 
+@pytest.mark.slow
 def test_trials_are_logged_as_nested_runs(tuned, params, tmp_path, monkeypatch):
     from guanxi.registry.log import TrainingRecord, log_training
     from guanxi.registry.store import open_store

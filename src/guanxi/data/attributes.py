@@ -196,7 +196,8 @@ def _identifiers(name: str, rows: Mapping[str, pd.Series[Any]], id_column: str) 
     blank = ids.isna() | (ids.astype(str).str.strip() == "")
     if blank.any():
         raise DataError(
-            f"{name}: line {int(np.argmax(blank)) + 1} has no {id_column!r}: give every customer one"
+            f"{name}: customer {int(np.argmax(blank)) + 1} from the top has no {id_column!r}: "
+            "give every customer one"
         )
     twice = ids.duplicated()
     if twice.any():

@@ -125,10 +125,18 @@ def backtest(
         totals = forecast_totals(log, fitted, days, params.clv.interval, holdout.table)
         measured.append(_tables(fitted, holdout) | {"portfolio": totals.assign(cutoff=cutoff)})
     if not measured:
-        reason = next(iter(skipped.values()), f"the history of {log.source} is shorter than two horizons")
+        reason = next(iter(skipped.values()), _too_short(log, as_of, days))
         raise HistoryError(f"no cutoff could be measured: {reason}")
     tables = {name: pd.concat([each[name] for each in measured], ignore_index=True) for name in measured[0]}
     return Backtest(**tables, skipped=skipped)
+
+
+def _too_short(log: TransactionLog, as_of: date, horizon_days: int) -> str:
+    history = (as_of - log.first_day).days
+    return (
+        f"{log.source} holds {history:,} days, less than two horizons of {horizon_days:,}: "
+        f"use --horizon {max(1, history // 2)} or shorter"
+    )
 
 
 def _tables(fitted: FittedModels, holdout: Holdout) -> dict[str, pd.DataFrame]:

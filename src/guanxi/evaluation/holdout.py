@@ -209,8 +209,7 @@ def _grades(
 
 def _predictive(twin: FittedModels, table: pd.DataFrame) -> pd.DataFrame:
     """How good the whole predictive distributions were, and the intervals cut from them."""
-    value = twin.model["lifetime_value"]
-    horizon, level = int(table["horizon_days"].iloc[0]), float(value["interval"])
+    horizon, level = int(table["horizon_days"].iloc[0]), float(twin.model["lifetime_value"]["interval"])
     ends = twin.scorer.interval(twin.features, horizon, level)
     pit = np.concatenate(
         [

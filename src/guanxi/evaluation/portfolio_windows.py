@@ -27,7 +27,7 @@ Segmentations = Callable[[pd.DataFrame, CustomerForecasts], pd.DataFrame]
 
 COLUMNS = ("cutoff", "window_days", "target", "segment", "customers", "forecast", "actual", "noise")
 USUAL, OTHERS = ("bg_nbd",), ("pareto_nbd",)
-_SHORTEST_DAYS = 7
+_SHORTEST_DAYS, _MOST_WINDOWS = 7, 20
 _FREQUENCY_EDGES = [-1, 0, 1, 3, np.inf]
 _FREQUENCY_NAMES = ("0", "1", "2 to 3", "4 and more")
 
@@ -47,7 +47,7 @@ def window_cutoffs(first_day: date, as_of: date, horizon_days: int) -> tuple[int
     days = horizon_days if history >= 2 * horizon_days else min(horizon_days, history // 3)
     if days < min(horizon_days, _SHORTEST_DAYS):
         return days, []
-    return days, [add_days(as_of, -days * i) for i in range(1, history // days)]
+    return days, [add_days(as_of, -days * i) for i in range(1, min(history // days, _MOST_WINDOWS + 1))]
 
 
 def rolling_errors(

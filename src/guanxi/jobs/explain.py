@@ -85,6 +85,8 @@ def explain(
             open_store(resolved.mlflow, create=False)
         loaded = load_model(uri)
         check_policies(loaded, resolved)
+    for warning in loaded.warnings:
+        progress.warn(warning)
     with progress.step(f"read {'the table' if isinstance(source, pd.DataFrame) else source_name(source)}"):
         if loaded.attributes:
             told = _of_attributes(customer_id, source, loaded, resolved, horizon_days)

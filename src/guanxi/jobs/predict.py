@@ -76,7 +76,7 @@ def predict(
         check_policies(loaded, resolved)
     progress.say(f"   version {loaded.version}, trained on {loaded.source}")
     for warning in loaded.warnings:
-        progress.say(f"   warning: {warning}")
+        progress.warn(warning)
     if loaded.attributes:
         _check_no_horizon(loaded, horizon_days)
         table = score_labelled(source, loaded, resolved, drivers, progress)

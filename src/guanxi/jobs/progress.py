@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -21,6 +22,10 @@ class Progress:
 
     def say(self, text: str) -> None:
         """Print a line that stays."""
+
+    def warn(self, text: str) -> None:
+        """Say what whoever reads the result must know."""
+        warnings.warn(text, stacklevel=3)
 
 
 class ConsoleProgress(Progress):
@@ -58,3 +63,7 @@ class ConsoleProgress(Progress):
     def say(self, text: str) -> None:
         """Print a line as it is, without markup."""
         self._console.print(text, markup=False)
+
+    def warn(self, text: str) -> None:
+        """Print a warning that stays."""
+        self.say(f"   warning: {text}")

@@ -79,16 +79,32 @@ def _metrics(training: Training) -> dict[str, Any]:
         },
         "data": training.usability.numbers,
         "grades": {name: each and each.letter for name, each in training.holdout.grades.items()},
+        "totals": training.totals.astype(object).where(training.totals.notna(), None).to_dict("records"),
         "corrections": {name: each.reason for name, each in training.served.corrections.items()},
         "model_version": training.version,
     }
 
 
-def _grades(training: Training) -> list[tuple[str, str]]:
+def _grades(training: Training) -> list[str]:
+    """Say the grades, and what their letters mean."""
+    grades = [each for each in training.holdout.grades.values() if each is not None]
+    if not grades:
+        return []
+    letters = ", ".join(f"{each.target} {each.letter}" for each in grades)
+    rules = {each.rule: None for each in grades}
+    return [f"Grades on the held-out window: {letters}. {' '.join(rules)}"]
+
+
+def _totals(training: Training) -> list[tuple[str, str]]:
+    """Give total and interval of all customers, with what the interval rests on."""
+    whole = training.totals[training.totals["segment"].isna()].to_dict("records")
     return [
-        (f"grade of {name}", f"{each.letter}. {each.rule}")
-        for name, each in training.holdout.grades.items()
-        if each is not None
+        (
+            f"total {row['target']}, next {training.horizon_days} days",
+            f"{row['expected']:,.0f}; with a probability of {training.params.clv.interval:.0%} "
+            f"{row['lower']:,.0f} to {row['upper']:,.0f} ({row['said']})",
+        )
+        for row in whole
     ]
 
 
@@ -108,14 +124,14 @@ def _page(training: Training, predictions: pd.DataFrame) -> str:
             data_facts=[
                 *usability.facts,
                 ("purchase model", training.served.choice.reason),
-                *_grades(training),
+                *_totals(training),
                 *(
                     (f"{name}: corrections", each.reason)
                     for name, each in training.served.corrections.items()
                 ),
             ],
             rejected=pd.DataFrame(usability.rejected, columns=["rule", "lines", "share"]),
-            warnings=[*usability.warnings, *holdout.warnings, *training.findings],
+            warnings=[*_grades(training), *holdout.warnings, *usability.warnings, *training.findings],
             predictions=predictions,
             holdout=holdout.table,
             holdout_window=(add_days(holdout.cutoff, 1), holdout.end),

@@ -92,7 +92,7 @@ def _totals(training: Training) -> list[str]:
             f"{row['lower']:,.0f} to {row['upper']:,.0f}"
             for row in whole
         ),
-        f"  the intervals: {whole[0]['said']}",
+        f"  this {whole[0]['said']}",
     ]
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 
 from guanxi.data.attributes import AttributeTable, read_labelled
+from guanxi.errors import ParamsError
 from guanxi.evaluation.metrics import PROBABILITIES
 from guanxi.jobs.progress import Progress
 from guanxi.jobs.validate import source_name
@@ -96,6 +97,8 @@ def train_labels(
     """
     params = params if params is not None else load_params()
     progress = progress or Progress()
+    if params.churn.tuning.trials or params.churn.tuning.seconds:
+        raise ParamsError("--task churn does not tune the trees: leave churn.tuning out")
     with progress.step(f"read {'the table' if isinstance(source, pd.DataFrame) else source_name(source)}"):
         customers = read_labelled(source, id_column, label, params.data)
     with progress.step("look at the MLflow store"):

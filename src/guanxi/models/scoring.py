@@ -21,7 +21,7 @@ from .formulas.lifetime_value import discounted
 from .formulas.mixture import PurchaseMixture
 from .formulas.processes import PROCESSES
 from .formulas.spend_processes import SPEND_PROCESSES
-from .seasonality import business_days
+from .seasonality import business_days, calendar_days
 
 Floats = NDArray[np.float64]
 
@@ -29,7 +29,7 @@ RFM = ("frequency", "recency", "T", "monetary_value")
 PRIOR = "purchase_pattern"
 _DISCOUNT_PERIOD_DAYS = 30.0
 _DAYS_PER_YEAR = 365.0
-_LEAST = 1e-300
+_LEAST, _TINY = 1e-300, 1e-200
 
 
 class Scorer:
@@ -159,18 +159,22 @@ class Scorer:
             "expected_spend": np.exp(self.corrected("spend", features, horizon_days)),
         }
 
-    def count_probabilities(self, features: pd.DataFrame, horizon_days: float, most: int) -> Floats:
+    def count_probabilities(
+        self, features: pd.DataFrame, horizon_days: float, most: int, as_of: str | None = None
+    ) -> Floats:
         """P(exactly n purchases within the horizon) for n = 0 ... most, shape (n, most + 1)."""
         x, t_x, T = _columns(features, RFM[:3])
-        adjusted = self._adjusted(self.forecast(features, horizon_days))
+        adjusted = self._adjusted(self.forecast(features, horizon_days, as_of))
         return posterior.count_probabilities(
-            self._members("counts"), x, t_x, T, self._days(horizon_days, None), most, adjusted=adjusted
+            self._members("counts"), x, t_x, T, self._days(horizon_days, as_of), most, adjusted=adjusted
         )
 
-    def interval(self, features: pd.DataFrame, horizon_days: float, level: float) -> dict[str, Floats]:
+    def interval(
+        self, features: pd.DataFrame, horizon_days: float, level: float, as_of: str | None = None
+    ) -> dict[str, Floats]:
         """Central intervals of purchases and of undiscounted spend: see :mod:`.formulas.posterior`."""
-        days = self._days(horizon_days, None)
-        return self._interval(features, self.forecast(features, horizon_days), days, level)
+        days = self._days(horizon_days, as_of)
+        return self._interval(features, self.forecast(features, horizon_days, as_of), days, level)
 
     def _days(self, days: float, as_of: str | None) -> float:
         """Length of the next days in business time."""
@@ -225,9 +229,16 @@ class Scorer:
         def alone(days: float) -> Floats:
             return self._counts.expected_purchases(x, t_x, T, self._days(days, as_of))[inverse]
 
-        share = forecast["expected_purchases"] / np.maximum(alone(float(horizon)), _LEAST)
+        whole = alone(float(horizon))
+
+        def purchases(days: float) -> Floats:
+            # Where the purchase model all but rules a purchase out, its curve has no shape to follow.
+            straight = np.full(len(whole), days / horizon)
+            share = np.divide(alone(days), whole, out=straight, where=whole > _TINY)
+            return np.asarray(forecast["expected_purchases"] * share)
+
         clv = discounted(
-            lambda days: alone(days) * share,
+            purchases,
             forecast["expected_spend"],
             float(horizon),
             annual_discount_rate=value["annual_discount_rate"],
@@ -293,8 +304,9 @@ class Scorer:
     def _next_purchase_date(self, rfm: pd.DataFrame, day: pd.Timestamp) -> list[Any]:
         """Median date of the next purchase given alive; none beyond the last date pandas can write."""
         (x, t_x, T), inverse = distinct_rows(_columns(rfm, RFM[:3]))
-        days = self._counts.next_purchase_quantile(x, t_x, T, 0.5)
         latest = (pd.Timestamp("2261-12-31") - day).days
+        quantile = self._counts.next_purchase_quantile(x, t_x, T, 0.5)
+        days = calendar_days(self.model["month_index"], day, quantile, latest)
         dates = [
             (day + pd.Timedelta(days=int(np.ceil(value)))).date() if value <= latest else None
             for value in days

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike, NDArray
 
 
 def business_days(month_index: Sequence[float] | None, day: str | pd.Timestamp, days: float) -> float:
@@ -34,3 +35,21 @@ def business_days(month_index: Sequence[float] | None, day: str | pd.Timestamp, 
     months = (pd.Timestamp(day) + pd.to_timedelta(np.arange(1, whole + 2), unit="D")).month.to_numpy()
     busy = np.asarray(month_index, dtype=np.float64)[months - 1]
     return float(busy[:whole].sum() + (days - whole) * busy[whole])
+
+
+def calendar_days(
+    month_index: Sequence[float] | None, day: str | pd.Timestamp, length: ArrayLike, most: int
+) -> NDArray[np.float64]:
+    """Days after a day in which given lengths of business time pass; infinite beyond ``most`` days.
+
+    Examples
+    --------
+    >>> calendar_days([1.0] * 11 + [2.0], "2024-11-30", [6.0], 100)
+    array([3.])
+    """
+    lengths = np.asarray(length, dtype=np.float64)
+    if month_index is None:
+        return lengths
+    months = (pd.Timestamp(day) + pd.to_timedelta(np.arange(1, most + 1), unit="D")).month.to_numpy()
+    passed = np.concatenate([[0.0], np.cumsum(np.asarray(month_index, dtype=np.float64)[months - 1])])
+    return np.asarray(np.interp(lengths, passed, np.arange(most + 1.0), right=np.inf))

@@ -108,12 +108,12 @@ def fit_correction(
     seed : int
     """
     if plan is None:
-        return _nothing(target, "the history holds no earlier window to learn from")
+        return alone(target, "the history holds no earlier window to learn from")
     lessons = Lessons(target, plan, snapshots, base, settings, seed)
     try:
         return _learn(usable(lessons), now, horizon_days)
     except FitError as error:
-        return _nothing(target, str(error))
+        return alone(target, str(error))
 
 
 def _learn(lessons: Lessons, now: pd.DataFrame, horizon_days: int) -> FittedCorrection:
@@ -143,7 +143,11 @@ def _learn(lessons: Lessons, now: pd.DataFrame, horizon_days: int) -> FittedCorr
 
 @dataclass(frozen=True)
 class _Fold:
-    """Contenders on one window that they had not seen, all at the level that came."""
+    """Contenders on one window after those they learnt from, all at the level that came.
+
+    Boosting was stopped on this window, which flatters the trees a little: one reason why a gain must be
+    clear.
+    """
 
     day: date
     window: Window
@@ -361,7 +365,8 @@ def _level(
     return target.level(score, weight, mean)
 
 
-def _nothing(target: Target, reason: str) -> FittedCorrection:
+def alone(target: Target, reason: str) -> FittedCorrection:
+    """Leave the value model alone, and say why."""
     losses = pd.DataFrame(columns=["cutoff", "target", "model", "loss"])
     said = f"{target.value_model} alone: {reason}"
     return FittedCorrection(ALONE, {ALONE: (_document(ALONE), [])}, losses, (), 0, said)

@@ -22,7 +22,7 @@ from guanxi.models.by_name import REGULAR, transaction_model
 from guanxi.models.scoring import Scorer
 from guanxi.models.transaction_model import TransactionModel
 from guanxi.params import LifetimeValueParams, Params
-from guanxi.pipeline.correction import ALONE, FittedCorrection, fit_correction
+from guanxi.pipeline.correction import ALONE, FittedCorrection, alone, fit_correction
 from guanxi.pipeline.seasonality import fit_month_index
 from guanxi.pipeline.selection import Choice, choose_models, fit_quietly, only
 from guanxi.pipeline.targets import TARGETS
@@ -122,31 +122,24 @@ def fit_models(
     transactions, choice = _fit_transactions(log, as_of, features, choice, params)
     spend = _fit_spend(features, params)
     document = _document(as_of, params, transactions, choice, spend)
-    alone = Scorer(document, {})
-    document["month_index"] = fit_month_index(log, as_of, features["T"].to_numpy(), alone.purchases)
+    value_models = Scorer(document, {})
+    document["month_index"] = fit_month_index(log, as_of, features["T"].to_numpy(), value_models.purchases)
 
     def base(target: str, rows: pd.DataFrame, day: date, days: int) -> NDArray[np.float64]:
-        return alone.base(target, rows, days, day.isoformat())
+        return value_models.base(target, rows, days, day.isoformat())
 
     prior = base("churn", features, as_of, params.horizon_days)
     document["drivers"]["reference"] = _reference(features, prior)
-    known = {
-        target: None if target.name == "spend" and params.clv.spend == "mean" else plan for target in TARGETS
-    }
-    learning = [target for target in TARGETS if known[target]]
+    learning = [each for each in TARGETS if each.name != "spend" or params.clv.spend != "mean"]
     settings, tuning = tune(learning, plan, snapshots, base, params.churn, params.seed, progress)
     corrections = {}
     for target in TARGETS:
+        if target not in learning:
+            corrections[target.name] = alone(target, "clv.spend is mean")
+            continue
         progress(f"corrections by trees: {target.name}")
         corrections[target.name] = fit_correction(
-            target,
-            known[target],
-            snapshots,
-            base,
-            features,
-            params.horizon_days,
-            settings,
-            params.seed,
+            target, plan, snapshots, base, features, params.horizon_days, settings, params.seed
         )
     document["corrections"] = {name: fitted.document for name, fitted in corrections.items()}
     return FittedModels(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -33,7 +34,7 @@ _LOGARITHMS = (
     "purchases_decayed_30",
     "purchases_decayed_90",
 )
-_TRIAL_ROWS, _MOST_ROWS = 50_000, 200_000  # more customers than that tell next to nothing new
+_TRIAL_ROWS, _MOST_ROWS = 30_000, 200_000  # more customers than that tell next to nothing new
 _RIDGE = 1e-4  # on standardised columns; some of them nearly repeat others
 _MOST_ITERATIONS = 2000
 
@@ -48,14 +49,18 @@ class Window:
     outcome, weight : array, shape (n,)
     score : array, shape (n,)
         The value model's.
+    centre : float
+        What must be added to the scores for their mean to be the mean outcome.
     miss : float
-        What must be added to the scores for their mean to be the one that came.
+        What must be added to the value model's scores of all whom the target concerns, for their mean to be
+        the one that came.
     """
 
     rows: pd.DataFrame
     outcome: Floats
     weight: Floats
     score: Floats
+    centre: float
     miss: float
 
     @property
@@ -66,7 +71,7 @@ class Window:
     @property
     def centred(self) -> Floats:
         """Scores of the value model moved to the mean that came."""
-        return self.score + self.miss
+        return self.score + self.centre
 
 
 @dataclass(frozen=True)
@@ -84,60 +89,78 @@ class Lessons:
     def window(self, day: date) -> Window:
         """Snapshot of a day."""
         if day not in self._known:
-            rows = self.target.rows(self.snapshots(day))
+            everybody = self.snapshots(day)
+            rows = self.target.rows(everybody)
             outcome, weight = self.target.outcome(rows)
-            score = self.base(self.target.name, rows, day, self.plan.window_days)
-            mean = float(np.average(outcome, weights=weight)) if len(rows) else 0.0
-            miss = self.target.level(score, weight, mean) if len(rows) else 0.0
-            self._known[day] = Window(rows, outcome, weight, score, miss)
+            if len(rows):
+                score, miss = self._score(rows, day), self._miss(everybody, day)
+                centre = self.target.level(score, weight, float(np.average(outcome, weights=weight)))
+            else:
+                score, miss, centre = np.empty(0), 0.0, 0.0
+            self._known[day] = Window(rows, outcome, weight, score, centre, miss)
         return self._known[day]
+
+    def _score(self, rows: pd.DataFrame, day: date) -> Floats:
+        return self.base(self.target.name, rows, day, self.plan.window_days)
+
+    def _miss(self, everybody: pd.DataFrame, day: date) -> float:
+        """How far the value model's level lay from what came: of amounts, those of nothing included."""
+        rows = self.target.concerned(everybody)
+        weight = self.target.weights(rows)
+        return self.target.level(self._score(rows, day), weight, self.target.total(rows) / weight.sum())
 
     def varying(self, days: Sequence[date]) -> list[str]:
         """Features that are not the same for everybody."""
-        rows = pd.concat([self.window(day).rows for day in days])
-        names = [name for name in rows.columns if name not in ("customer_id", *OUTCOMES)]
-        return [name for name in names if rows[name].min() < rows[name].max()]
+        tables = [self.window(day).rows for day in days]
+        names = [name for name in tables[0].columns if name not in ("customer_id", *OUTCOMES)]
+        ends = [(table[names].min(), table[names].max()) for table in tables]
+        least = pd.concat([low for low, _ in ends], axis=1).min(axis=1)
+        most = pd.concat([high for _, high in ends], axis=1).max(axis=1)
+        return [name for name in names if least[name] < most[name]]
 
-    def boosting_rows(self, days: Sequence[date], features: list[str], *, offset: bool) -> Rows:
-        """Rows of several days for LightGBM."""
+    def boosting_rows(self, days: Sequence[date], features: list[str], most: int, *, offset: bool) -> Rows:
+        """Rows of several days for LightGBM: at most so many, each with the same chance."""
         windows = [self.window(day) for day in days]
-        tables = [each.rows[features].to_numpy(dtype=np.float64, na_value=np.nan) for each in windows]
+        ends = np.cumsum([0, *(len(each.rows) for each in windows)])
+        chosen = np.arange(ends[-1])
+        if len(chosen) > most:
+            chosen = np.sort(np.random.default_rng(self.seed).choice(chosen, most, replace=False))
+        picked = [chosen[(chosen >= low) & (chosen < high)] - low for low, high in pairwise(ends)]
+        pairs = list(zip(windows, picked, strict=True))
         return Rows(
-            np.vstack(tables),
-            np.concatenate([each.outcome for each in windows]),
-            np.concatenate([each.centred for each in windows]) if offset else None,
-            np.concatenate([each.weight for each in windows]),
+            np.vstack(
+                [
+                    each.rows[features].iloc[rows].to_numpy(dtype=np.float64, na_value=np.nan)
+                    for each, rows in pairs
+                ]
+            ),
+            np.concatenate([each.outcome[rows] for each, rows in pairs]),
+            np.concatenate([each.centred[rows] for each, rows in pairs]) if offset else None,
+            np.concatenate([each.weight[rows] for each, rows in pairs]),
         )
-
-    def sample(self, rows: Rows, most: int) -> Rows:
-        """Draw at most so many rows, each with the same chance."""
-        if len(rows.y) <= most:
-            return rows
-        chosen = np.sort(np.random.default_rng(self.seed).choice(len(rows.y), most, replace=False))
-        offset = None if rows.offset is None else rows.offset[chosen]
-        weight = None if rows.weight is None else rows.weight[chosen]
-        return Rows(rows.X[chosen], rows.y[chosen], offset, weight)
 
     def grow(
         self, member: str, days: Sequence[date], features: list[str], rounds: int, later: date | None = None
     ) -> Any:
         """Grow trees from the value model's scores, or from nothing; stop early on a later day."""
         offset = member == CORRECTING
-        rows = self.boosting_rows(days, features, offset=offset)
+        most = _MOST_ROWS if later is None else _TRIAL_ROWS
         return grow(
-            self.sample(rows, _MOST_ROWS if later is None else _TRIAL_ROWS),
+            self.boosting_rows(days, features, most, offset=offset),
             self.target.objective,
             self.settings,
             rounds,
             self.seed,
-            later=None if later is None else self.boosting_rows([later], features, offset=offset),
+            later=None if later is None else self.boosting_rows([later], features, most, offset=offset),
         )
 
     def regress(self, day: date) -> dict[str, Any]:
         """Fit the regression on one day: the document of a :class:`guanxi.models.regression.Regression`."""
         window = self.window(day)
-        names = [name for name in _LOGARITHMS if window.rows[name].min() < window.rows[name].max()]
-        logs = logarithms(window.rows, names)
+        logs = logarithms(window.rows, list(_LOGARITHMS))
+        varies = np.ptp(logs, axis=0) > 0
+        names = [name for name, used in zip(_LOGARITHMS, varies, strict=True) if used]
+        logs = logs[:, varies]
         mean, scale = logs.mean(axis=0), logs.std(axis=0)
         with threadpool_limits(1):  # threads that wait for each other take longer than one alone
             fitted = _regressor(self.target).fit(

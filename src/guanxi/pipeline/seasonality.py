@@ -14,6 +14,7 @@ from guanxi.models.formulas.mixture import PurchaseMixture
 
 Floats = NDArray[np.float64]
 _MONTHS, _YEARS = 12, 2
+_LEVEL = 0.05
 
 
 def fit_month_index(
@@ -22,9 +23,9 @@ def fit_month_index(
     """How busy a day of each calendar month is, in units of the mean day.
 
     Repeat purchases of each whole month are compared with those that the purchase model expects of the
-    customers there then. The logarithms of the ratios, without their year's mean, are averaged over the years
-    and shrunk by how much the years differ (empirical Bayes: Efron & Morris 1975, Data analysis using Stein's
-    estimator, Journal of the American Statistical Association 70).
+    customers there then. The logarithms of the ratios are explained by a straight trend and the months, whose
+    effects are shrunk by what the two leave (empirical Bayes: Efron & Morris 1975, Data analysis using
+    Stein's estimator, Journal of the American Statistical Association 70).
 
     Parameters
     ----------
@@ -50,8 +51,7 @@ def fit_month_index(
     actual, expected = _actual(log, as_of, ends), _expected(as_of, ages, purchases, ends)
     if (actual <= 0).any() or (expected <= 0).any():
         return None
-    ratios = np.log(actual / expected).reshape(years, _MONTHS)
-    effects = _shrunk(ratios - ratios.mean(axis=1, keepdims=True))
+    effects = _month_effects(np.log(actual / expected))
     if effects is None:
         return None
     months = ends[1 : _MONTHS + 1].month.to_numpy()
@@ -61,13 +61,34 @@ def fit_month_index(
     return [float(busy[months == month][0]) for month in range(1, _MONTHS + 1)]
 
 
-def _shrunk(ratios: Floats) -> Floats | None:
-    """Mean of each month over the years, shape (12,), shrunk; None where nothing is left."""
-    mean = ratios.mean(axis=0)
-    noise = float(ratios.var(axis=0, ddof=1).mean()) / len(ratios)
-    seen = float(mean.var(ddof=1))
-    signal = max(0.0, seen - noise)
-    return mean * signal / seen if signal > 0.0 else None
+def _month_effects(ratios: Floats) -> Floats | None:
+    """Effects of the twelve months, the first of the series first, beside a straight trend; shrunk.
+
+    Without the trend a shop that grows or fades would seem to have a season, and one that points the wrong
+    way at the turn of the year. None where an F test does not see the months.
+    """
+    from scipy.stats import f as f_distribution
+
+    count = len(ratios)
+    months = np.tile(np.eye(_MONTHS), (count // _MONTHS, 1))
+    trend = (np.arange(count) - (count - 1) / 2.0)[:, None] / _MONTHS
+    design = np.hstack([months, trend])
+    straight = np.hstack([np.ones((count, 1)), trend])
+    fitted, rest = (_least_squares(each, ratios) for each in (design, straight))
+    free = count - design.shape[1]
+    residual, without = (float(((ratios - each) ** 2).sum()) for _, each in (fitted, rest))
+    noise = residual / free
+    seen = (without - residual) / (_MONTHS - 1)
+    if noise > 0 and f_distribution.sf(seen / noise, _MONTHS - 1, free) > _LEVEL:
+        return None
+    effects = fitted[0][:_MONTHS] - fitted[0][:_MONTHS].mean()
+    return np.asarray(effects * max(0.0, 1.0 - noise / seen)) if seen > 0 else None
+
+
+def _least_squares(design: Floats, ratios: Floats) -> tuple[Floats, Floats]:
+    """Coefficients and fitted values."""
+    coefficients = np.asarray(np.linalg.lstsq(design, ratios, rcond=None)[0], dtype=np.float64)
+    return coefficients, np.asarray(design @ coefficients)
 
 
 def _month_ends(first_day: date, as_of: date) -> pd.DatetimeIndex:

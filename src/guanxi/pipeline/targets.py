@@ -26,6 +26,21 @@ class Target:
     value_model: str
     loss_name: str
 
+    def concerned(self, snapshot: pd.DataFrame) -> pd.DataFrame:
+        """Take the customers whom the target concerns: of amounts those who bought, for nothing too."""
+        return snapshot[snapshot["purchases"] > 0] if self.objective == "gamma" else snapshot
+
+    def weights(self, rows: pd.DataFrame) -> Floats:
+        """Weight of each row, shape (n,): amounts weigh as often as they were paid."""
+        if self.objective == "gamma":
+            return rows["purchases"].to_numpy(dtype=np.float64)
+        return np.ones(len(rows))
+
+    def total(self, rows: pd.DataFrame) -> float:
+        """Total of the outcome over rows."""
+        columns = {"binary": "churned", "poisson": "purchases", "gamma": "spend"}
+        return float(rows[columns[self.objective]].sum())
+
     def rows(self, snapshot: pd.DataFrame) -> pd.DataFrame:
         """Rows that have the outcome: amounts are known of those who bought for more than nothing."""
         if self.objective != "gamma":
@@ -34,11 +49,11 @@ class Target:
 
     def outcome(self, rows: pd.DataFrame) -> tuple[Floats, Floats]:
         """Outcome of each row and its weight, arrays of shape (n,)."""
+        weight = self.weights(rows)
         if self.objective == "gamma":
-            purchases = rows["purchases"].to_numpy(dtype=np.float64)
-            return rows["spend"].to_numpy(dtype=np.float64) / purchases, purchases
+            return rows["spend"].to_numpy(dtype=np.float64) / weight, weight
         column = "churned" if self.objective == "binary" else "purchases"
-        return rows[column].to_numpy(dtype=np.float64), np.ones(len(rows))
+        return rows[column].to_numpy(dtype=np.float64), weight
 
     def mean(self, score: Floats) -> Floats:
         """Mean that a score stands for."""

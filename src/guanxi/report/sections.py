@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from datetime import date
 
 _DRIVERS = 3
+_DECIDING = ("auc", "top_decile_capture")  # what the grades look at
 _TELLING_EFFECT = 0.05  # log odds; less would move no decision
 _TOPS = (0.01, 0.05, 0.1, 0.2, 0.5)
 
@@ -135,13 +136,14 @@ def metric_tables(metrics: pd.DataFrame, language: Language) -> list[dict[str, A
 
 
 def _without_weaker_naive(wide: pd.DataFrame) -> list[Any]:
-    """Models in their order, of the naive ones only the best by the first metric."""
+    """Models in their order, of the naive ones only the best by the metric that decides the grade."""
     naive = [model for model in wide.columns if str(model).startswith("naive")]
     if len(naive) < 2:
         return list(wide.columns)
-    first = measure(str(wide.index[0]), "en")
-    sign = 1.0 if first is not None and first.direction == "higher" else -1.0
-    best = (sign * wide[naive].iloc[0].abs()).fillna(-np.inf).idxmax()
+    decides = next((name for name in _DECIDING if name in wide.index), wide.index[0])
+    described = measure(str(decides), "en")
+    sign = 1.0 if described is not None and described.direction == "higher" else -1.0
+    best = (sign * wide.loc[decides, naive].abs()).fillna(-np.inf).idxmax()
     return [model for model in wide.columns if model not in naive or model == best]
 
 
@@ -152,7 +154,7 @@ def _metric_row(metric: str, values: pd.Series, language: Language) -> dict[str,
     shown = values.round(decimals)
     best = pd.Series(data=False, index=values.index)
     if described is not None and shown.count() > 1:
-        score = {"lower": -shown, "higher": shown, "zero": -shown.abs()}[described.direction]
+        score = {"lower": -shown, "higher": shown, "zero": -shown.abs(), "level": shown}[described.direction]
         best = score == score.max()
     return {
         "label": described.label if described else metric.replace("_", " "),

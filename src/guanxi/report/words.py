@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal, NamedTuple
 
 Language = Literal["en", "zh"]
-Direction = Literal["lower", "higher", "zero"]
+Direction = Literal["lower", "higher", "zero", "level"]
 
 # key: (English, Chinese). Words in braces are filled in by the page; nothing here is markup. A blank before
 # a per-cent sign is made unbreakable when the words are handed out.
@@ -148,6 +148,7 @@ _WORDS: dict[str, tuple[str, str]] = {
     "lower": ("lower is better", "越低越好"),
     "higher": ("higher is better", "越高越好"),
     "zero": ("nearer to 0 is better", "越接近 0 越好"),
+    "level": ("nearer to its level is better", "越接近名义水平越好"),
     "purchases": ("Purchases", "购买次数"),
     "spend": ("Spend", "消费金额"),
     "churn": ("Churn", "流失"),
@@ -325,6 +326,26 @@ class Measure(NamedTuple):
 
 
 _MEASURES: dict[str, tuple[Direction, tuple[str, str], tuple[str, str]]] = {
+    "pit_ks": (
+        "lower",
+        ("Distance of the forecasts' distributions from uniform", "预测分布与均匀分布的距离"),
+        ("0: neither too sure nor too unsure", "0 表示不过于自信，也不过于保守"),
+    ),
+    "coverage": (
+        "level",
+        ("Inside their interval", "落入区间的比例"),
+        ("share of customers; counts hold more than their level", "客户比例；计数的覆盖率高于名义水平"),
+    ),
+    "mean_width": (
+        "lower",
+        ("Mean width of the intervals", "区间平均宽度"),
+        ("narrower is surer", "越窄越精确"),
+    ),
+    "interval_score": (
+        "lower",
+        ("Interval score", "区间得分"),
+        ("width, and a fine for what lies outside", "宽度加上区间外的惩罚"),
+    ),
     "mae": (
         "lower",
         ("Mean absolute error", "平均绝对误差"),
