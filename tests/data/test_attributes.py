@@ -84,7 +84,7 @@ class TestIdentifiers:
 
     @pytest.mark.parametrize("blank", [None, " "])
     def test_an_identifier_missing(self, blank):
-        with pytest.raises(DataError, match="line 2 has no 'id'"):
+        with pytest.raises(DataError, match="customer 2 from the top has no 'id'"):
             labelled(customers(id=["a", blank, *(f"d{i}" for i in range(ROWS - 2))]))
 
     def test_no_such_column(self):
