@@ -253,3 +253,10 @@ def test_bundled_data() -> None:
     assert (len(cdnow), cdnow["customer_id"].nunique()) == (69_659, 23_570)
     assert (len(sample), sample["customer_id"].nunique()) == (6_919, 2_357)
     assert read_transactions("cdnow-sample").lines_accepted == 6_919
+
+
+def test_a_reversed_table_of_objects_is_read():
+    table = pd.DataFrame(
+        {"customer_id": [1, "b", 3], "timestamp": ["2024-01-01"] * 3, "amount": [1.0, 2.0, 3.0]}, dtype=object
+    )
+    assert read_transactions(table.iloc[::-1]).lines_read == 3

@@ -48,7 +48,8 @@ def read_frame(connection: Any, name: str, frame: pd.DataFrame) -> SourceTable:
     SourceError
         If the engine cannot hold one of its columns, or two have one name.
     """
-    frame = frame.reset_index(drop=True).set_axis([str(column) for column in frame.columns], axis=1)
+    # The engine cannot read a reversed view of a column of objects: a copy it can.
+    frame = frame.reset_index(drop=True).copy().set_axis([str(column) for column in frame.columns], axis=1)
     check_names(name, list(frame.columns))
     try:
         return load_rows(connection, name, frame)
