@@ -31,7 +31,7 @@ class Coder:
         if self._categorical:
             self._n = 1 + max(category for node in nodes for category in _categories(node))
         else:
-            self._thresholds = np.unique([node["threshold"] for node in nodes])
+            self._thresholds = np.unique([_threshold(node) for node in nodes])
             self._n = len(self._thresholds) + 1
 
     def codes(self, values: Floats) -> Integers:
@@ -51,7 +51,7 @@ class Coder:
         if self._categorical:
             left[_categories(node)] = True
             return left
-        threshold = node["threshold"]
+        threshold = _threshold(node)
         left[: np.searchsorted(self._thresholds, threshold) + 1] = True
         left[-1] = node["default_left"] if node["missing_type"] != "None" else threshold >= 0.0
         return left
@@ -89,3 +89,9 @@ def mean(node: Node) -> float:
 
 def _categories(node: Node) -> list[int]:
     return [int(category) for category in node["threshold"].split("||")]
+
+
+def _threshold(node: Node) -> float:
+    """Give the greatest value that goes left: LightGBM writes 1e300 for infinity."""
+    written = float(node["threshold"])
+    return np.inf if written >= 1e300 else written
