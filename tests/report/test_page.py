@@ -19,8 +19,9 @@ from guanxi.evaluation.baselines import BASELINES
 from guanxi.evaluation.holdout import COMPONENTS
 from guanxi.evaluation.metrics import AMOUNTS, COUNTS, PROBABILITIES
 from guanxi.report import RunReport, render
+from guanxi.report.measures import _MEASURES, measure, model_in_words, rule_in_words
 from guanxi.report.sections import metric_tables
-from guanxi.report.words import _GLOSSARY, _MEASURES, _WORDS, measure, model_in_words, rule_in_words
+from guanxi.report.words import _GLOSSARY, _WORDS
 
 VOID = {"meta", "link", "img", "rect"}
 

@@ -85,15 +85,6 @@ def _metrics(training: Training) -> dict[str, Any]:
     }
 
 
-_GRADES = {
-    "en": (
-        "Grades on the held-out window: {}. A: finds the best customers, or those who leave, clearly better "
-        "than every naive forecast; B: as well; C: worse"
-    ),
-    "zh": "留出检验期的等级：{}。A：寻找最佳客户或流失客户明显优于所有基准方法；B：相当；C：较差",
-}
-
-
 def _grades(training: Training) -> list[str]:
     """Say the grades, and what their letters mean."""
     from guanxi.report.words import words
@@ -103,7 +94,7 @@ def _grades(training: Training) -> list[str]:
         return []
     named = words(training.params.language)
     letters = ", ".join(f"{named.get(str(each.target), str(each.target))} {each.letter}" for each in grades)
-    return [_GRADES[training.params.language].format(letters)]
+    return [named["grades"].format(grades=letters)]
 
 
 def _totals(training: Training) -> list[tuple[str, str]]:

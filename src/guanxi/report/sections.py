@@ -10,7 +10,8 @@ import pandas as pd
 
 from guanxi.report import summaries
 from guanxi.report.formats import MISSING, decimals_for, number, percent
-from guanxi.report.words import Language, measure, model_in_words, rule_in_words, words
+from guanxi.report.measures import measure, model_in_words, rule_in_words
+from guanxi.report.words import Language, words
 
 if TYPE_CHECKING:
     from datetime import date
