@@ -16,12 +16,11 @@ from guanxi.data.one_customer import only_customer, similar_customers
 from guanxi.data.transactions import TransactionLog, read_transactions
 from guanxi.errors import DataError, HistoryError, ParamsError
 from guanxi.features.snapshots import features_at
-from guanxi.jobs.predict import check_policies
+from guanxi.jobs.predict import load_checked
 from guanxi.jobs.progress import Progress
 from guanxi.jobs.validate import source_name
 from guanxi.params import Params, load_params, override
-from guanxi.registry.models import STORE_SCHEMES, LoadedModel, load_model
-from guanxi.registry.store import open_store
+from guanxi.registry.models import LoadedModel
 from guanxi.report import story
 from guanxi.report.story import Story
 from guanxi.report.waterfall import waterfall
@@ -79,12 +78,7 @@ def explain(
     if picture.suffix.lower() != ".png":
         raise ParamsError(f"{picture}: end the name in .png, which is the picture's format")
     sinks.check_output(picture)
-    uri = model or f"models:/{resolved.mlflow.registered_model}@champion"
-    with progress.step(f"load {source_name(uri)}"):
-        if uri.startswith(STORE_SCHEMES):
-            open_store(resolved.mlflow, create=False)
-        loaded = load_model(uri)
-        check_policies(loaded, resolved)
+    loaded = load_checked(model, resolved, progress)
     for warning in loaded.warnings:
         progress.warn(warning)
     with progress.step(f"read {'the table' if isinstance(source, pd.DataFrame) else source_name(source)}"):
@@ -135,7 +129,7 @@ def _of_transactions(
             f"{log.source}: customer {customer_id!r} had not bought by {as_of}: "
             f"ask for {dates.min()} or a later day"
         )
-    scorer, day = _scorer(loaded), as_of.isoformat()
+    scorer, day = loaded.scorer, as_of.isoformat()
     effects = scorer.driver_effects(features, horizon_days or loaded.horizon_days, day).iloc[0]
     scores = loaded.predict(features, as_of=day, horizon_days=horizon_days, drivers=len(effects) - 1)
     return _story(
@@ -160,7 +154,7 @@ def _of_attributes(
     attributes = customers.attributes[customers.ids.astype(str) == customer_id]
     if attributes.empty:
         raise _unknown(customer_id, customers.source, customers.ids)
-    effects = _scorer(loaded).driver_effects(attributes).iloc[0]
+    effects = loaded.scorer.driver_effects(attributes).iloc[0]
     return _story(customer_id, loaded, loaded.predict(attributes, drivers=len(effects) - 1), effects)
 
 
@@ -175,7 +169,7 @@ def _story(
     level: float = 0.0,
 ) -> Story:
     """Bring effects to the scale of the shown probability; the first of them is the average customer."""
-    document: Mapping[str, Any] = _scorer(loaded).model
+    document: Mapping[str, Any] = loaded.scorer.model
     row = scores.assign(model_version=loaded.version).iloc[0]
     ranks = range(1, len(effects))
     return Story(
@@ -190,10 +184,6 @@ def _story(
         level=level,
         language=document["language"],
     )
-
-
-def _scorer(loaded: LoadedModel) -> Any:
-    return loaded.pyfunc.unwrap_python_model().scorer
 
 
 def _customers(log: TransactionLog) -> pd.Series[Any]:

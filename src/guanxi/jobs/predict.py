@@ -68,12 +68,7 @@ def predict(
     if path is not None:
         sinks.check_table_name(path)
         sinks.check_output(path)
-    uri = model or f"models:/{resolved.mlflow.registered_model}@champion"
-    with progress.step(f"load {source_name(uri)}"):
-        if uri.startswith(STORE_SCHEMES):
-            open_store(resolved.mlflow, create=False)
-        loaded = load_model(uri)
-        check_policies(loaded, resolved)
+    loaded = load_checked(model, resolved, progress)
     progress.say(f"   version {loaded.version}, trained on {loaded.source}")
     for warning in loaded.warnings:
         progress.warn(warning)
@@ -111,7 +106,18 @@ def _check_no_horizon(loaded: LoadedModel, horizon_days: int | None) -> None:
         )
 
 
-def check_policies(loaded: LoadedModel, params: Params) -> None:
+def load_checked(model: str | None, params: Params, progress: Progress) -> LoadedModel:
+    """Load a model, by default the champion, that was trained under the rules the data will be read under."""
+    uri = model or f"models:/{params.mlflow.registered_model}@champion"
+    with progress.step(f"load {source_name(uri)}"):
+        if uri.startswith(STORE_SCHEMES):
+            open_store(params.mlflow, create=False)
+        loaded = load_model(uri)
+        _check_policies(loaded, params)
+    return loaded
+
+
+def _check_policies(loaded: LoadedModel, params: Params) -> None:
     """Refuse to read data under other rules than the model's: its features would mean something else."""
     for name, trained in loaded.policies.items():
         asked = getattr(params.data, name)

@@ -65,6 +65,11 @@ class LoadedModel:
     attributes: dict[str, list[str] | None] = field(default_factory=dict)
     id_column: str = ""
 
+    @property
+    def scorer(self) -> Any:
+        """The scorer inside: a ``Scorer`` or ``LabelScorer`` of the version that trained it."""
+        return self.pyfunc.unwrap_python_model().scorer
+
     def predict(self, features: pd.DataFrame, **params: Any) -> pd.DataFrame:
         """Score a feature table; ``params`` as in the model's signature, None meaning as trained.
 
