@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from scipy.stats import binomtest
 
@@ -122,6 +122,8 @@ def test_relative_difference():
 
 
 @given(st.floats(0, 1))
+@example(0.005)
+@example(0.995)
 def test_a_share_reads_as_all_or_nothing_only_when_it_is(share):
     shown = percent(share)
     assert (shown == "0\u00a0%") == (share == 0)

@@ -30,9 +30,9 @@ def percent(share: float, decimals: int = 0) -> str:
     if not math.isfinite(share):
         return MISSING
     step = 10.0**-decimals
-    if 0 < share * 100 < step / 2:
+    if 0 < share * 100 <= step / 2:
         return f"< {step:.{decimals}f}{_PER_CENT}"
-    if 100 - step / 2 < share * 100 < 100:
+    if 100 - step / 2 <= share * 100 < 100:
         return f"> {100 - step:.{decimals}f}{_PER_CENT}"
     return f"{share * 100:,.{decimals}f}{_PER_CENT}"
 
