@@ -301,17 +301,17 @@ class Scorer:
             return base
         return base - correction.replaced * self.base("churn", rfm, correction.window_days, as_of)
 
-    def _next_purchase_date(self, rfm: pd.DataFrame, day: pd.Timestamp) -> list[Any]:
+    def _next_purchase_date(self, rfm: pd.DataFrame, day: pd.Timestamp) -> NDArray[Any]:
         """Median date of the next purchase given alive; none beyond the last date pandas can write."""
         (x, t_x, T), inverse = distinct_rows(_columns(rfm, RFM[:3]))
         latest = (pd.Timestamp("2261-12-31") - day).days
         quantile = self._counts.next_purchase_quantile(x, t_x, T, 0.5)
         days = calendar_days(self.model["month_index"], day, quantile, latest)
-        dates = [
-            (day + pd.Timedelta(days=int(np.ceil(value)))).date() if value <= latest else None
-            for value in days
-        ]
-        return [dates[i] for i in inverse]
+        known = days <= latest
+        dates = np.full(len(days), None, dtype=object)
+        whole = np.ceil(days[known]).astype("timedelta64[D]")
+        dates[known] = (np.datetime64(day.date()) + whole).astype(object)
+        return dates[inverse]
 
     def _driver_columns(self, features: pd.DataFrame, effects: pd.DataFrame, top: int) -> pd.DataFrame:
         drivers = effects.drop(columns="base")
