@@ -47,23 +47,37 @@ def tilted(counts: Floats, probabilities: Floats, none: Floats, mean: Floats) ->
     # Where no purchase has a chance at all, all have the same.
     log_some, fall = _beyond_rounding(np.maximum(probabilities[:, 1:], 1e-300), counts)
     target = np.clip(mean / np.maximum(1.0 - none, 1e-300), 1.0, counts[-1])
-    log_factor = np.zeros(len(none))
     # The chances of many purchases must go on falling.
-    low, high = np.full(len(none), -_WIDEST), np.clip(_SHARE_OF_FALL * fall, 0.0, _WIDEST)
+    highest = np.clip(_SHARE_OF_FALL * fall, 0.0, _WIDEST)
+    log_factor = _log_factor(log_some, counts, target, highest)
+    return np.column_stack([none, (1.0 - none)[:, None] * _weights(log_some, counts, log_factor)])
+
+
+def _log_factor(log_some: Floats, counts: Floats, target: Floats, highest: Floats) -> Floats:
+    """Logarithm of the factor with which the mean is the target, shape (n,): Newton's steps, held by bisection.
+
+    A row that is exact enough leaves, so that no row's numbers depend on its neighbours.
+    """
+    result = np.zeros(len(target))
+    rows = np.arange(len(target))
+    low, high = np.full(len(target), -_WIDEST), highest
     for _ in range(_STEPS):
+        log_factor = result[rows]
         weights = _weights(log_some, counts, log_factor)
-        reached = (weights * counts).sum(axis=1)
+        reached = np.einsum("ij,j->i", weights, counts)
         error = reached - target
-        # A row that is exact enough stays where it is: no row's numbers depend on its neighbours.
-        settled = (np.abs(error) <= _EXACT * target) | (high - low <= 0)
-        if settled.all():
-            break
+        going_on = (np.abs(error) > _EXACT * target) & (high - low > 0)
         low, high = np.where(error < 0, log_factor, low), np.where(error > 0, log_factor, high)
-        variance = (weights * counts**2).sum(axis=1) - reached**2
+        variance = np.einsum("ij,j->i", weights, counts**2) - reached**2
         newton = log_factor - error / np.maximum(variance, 1e-12)
         moved = np.where((newton > low) & (newton < high), newton, (low + high) / 2.0)
-        log_factor = np.where(settled, log_factor, moved)
-    return np.column_stack([none, (1.0 - none)[:, None] * _weights(log_some, counts, log_factor)])
+        rows, low, high, target, log_some = (
+            column[going_on] for column in (rows, low, high, target, log_some)
+        )
+        result[rows] = moved[going_on]
+        if not len(rows):
+            break
+    return result
 
 
 def _beyond_rounding(some: Floats, counts: Floats) -> tuple[Floats, Floats]:
