@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from guanxi.models.formulas import tree_shap
 from guanxi.models.formulas.tree_shap import TreeShap
+from guanxi.models.formulas.tree_values import TreeValues, are_small
 from guanxi.models.trees import Trees
 
 FEATURES = 12
@@ -172,3 +173,30 @@ def test_no_rows(boosters):
     trees = Trees([booster.model_to_string() for booster in boosters])
     assert trees.contributions(np.empty((0, FEATURES))).shape == (0, FEATURES + 1)
     assert trees.predict(np.empty((0, FEATURES))).shape == (0,)
+
+
+@pytest.mark.parametrize(
+    "settings_",
+    [
+        {"num_leaves": 5},
+        {"num_leaves": 2},
+        {"num_leaves": 9},
+        {"num_leaves": 9, "use_missing": False},
+        {"num_leaves": 9, "zero_as_missing": True},
+        {"num_leaves": 9, "max_cat_to_onehot": 50},
+        {"num_leaves": 5, "boosting": "dart"},
+    ],
+    ids=str,
+)
+def test_tables_of_small_trees_give_the_sums_of_lightgbm_to_the_last_bit(settings_):
+    booster, X = grown(**settings_), odd_rows()
+    roots = [tree["tree_structure"] for tree in booster.dump_model()["tree_info"]]
+    assert are_small(roots)
+    np.testing.assert_array_equal(TreeValues(roots).values(X), booster.predict(X, raw_score=True))
+
+
+@pytest.mark.parametrize("leaves", [5, 31])
+def test_few_and_many_rows_get_the_same_scores(leaves):
+    trees = Trees([grown(seed, num_leaves=leaves).model_to_string() for seed in (0, 1)])
+    X = np.tile(odd_rows(), (6, 1))
+    np.testing.assert_array_equal(trees.predict(X)[:400], trees.predict(X[:400]))

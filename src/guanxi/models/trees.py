@@ -12,7 +12,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .formulas.tree_nodes import Node
 from .formulas.tree_shap import TreeShap
+from .formulas.tree_values import TreeValues, are_small
 
 Floats = NDArray[np.float64]
 
@@ -44,10 +46,15 @@ class Trees:
         self._texts = tuple(texts)
         self._loaded: list[Any] = []
         self._shap: TreeShap | None = None
+        self._values: list[TreeValues] | None = None
 
     def predict(self, matrix: Floats) -> Floats:
-        """Raw score of each row, shape (n,), on the scale of the offset the trees were grown from."""
-        scores = [booster.predict(matrix, raw_score=True) for booster in self._boosters()]
+        """Raw score of each row, shape (n,), on the scale of the offset the trees were grown from.
+
+        Many rows go through tables where the trees are small: the same numbers in a third of the time.
+        """
+        scores = [each.values(matrix) for each in self._tables()] if len(matrix) >= _MANY_ROWS else []
+        scores = scores or [booster.predict(matrix, raw_score=True) for booster in self._boosters()]
         return np.asarray(np.mean(scores, axis=0), dtype=np.float64)
 
     def contributions(self, matrix: Floats) -> Floats:
@@ -78,12 +85,23 @@ class Trees:
             each = [booster.predict(matrix, pred_contrib=True) for booster in self._boosters()]
             return np.asarray(np.mean(each, axis=0), dtype=np.float64)
         if self._shap is None:
-            models = [booster.dump_model() for booster in self._boosters()]
-            self._shap = TreeShap([tree["tree_structure"] for model in models for tree in model["tree_info"]])
+            self._shap = TreeShap([tree for trees in self._roots() for tree in trees])
         total = np.empty((len(matrix), matrix.shape[1] + 1))
         total[:, :-1], total[:, -1] = self._shap.values(matrix), self._shap.mean
         total /= len(self._texts)
         return total
+
+    def _tables(self) -> list[TreeValues]:
+        """Tables of each booster; none where a tree has too many splits for one."""
+        if self._values is None:
+            roots = self._roots()
+            self._values = [TreeValues(trees) for trees in roots] if all(map(are_small, roots)) else []
+        return self._values
+
+    def _roots(self) -> list[list[Node]]:
+        """Root nodes of each booster's trees."""
+        models = [booster.dump_model() for booster in self._boosters()]
+        return [[tree["tree_structure"] for tree in model["tree_info"]] for model in models]
 
     def _boosters(self) -> list[Any]:
         if not self._loaded:

@@ -84,7 +84,7 @@ def driver_texts(features: pd.DataFrame, drivers: NDArray[Any], language: str) -
     return texts
 
 
-def _distinct(table: pd.DataFrame) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def _distinct(table: pd.DataFrame) -> tuple[NDArray[Any], NDArray[Any]]:
     """First of each distinct row, and for every row which of them it is: many customers read the same."""
     if not len(table.columns):
         return np.zeros(1, dtype=np.int64), np.zeros(len(table), dtype=np.int64)

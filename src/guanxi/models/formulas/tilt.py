@@ -54,7 +54,7 @@ def tilted(counts: Floats, probabilities: Floats, none: Floats, mean: Floats) ->
 
 
 def _log_factor(log_some: Floats, counts: Floats, target: Floats, highest: Floats) -> Floats:
-    """Logarithm of the factor with which the mean is the target, shape (n,): Newton's steps, held by bisection.
+    """Logarithm of the factor that makes the mean the target, shape (n,), by Newton's steps and bisection.
 
     A row that is exact enough leaves, so that no row's numbers depend on its neighbours.
     """

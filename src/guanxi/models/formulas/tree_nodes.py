@@ -65,6 +65,14 @@ def splits(node: Node) -> Iterator[Node]:
         yield from splits(node["right_child"])
 
 
+def coders(trees: Sequence[Node]) -> dict[int, Coder]:
+    """Coder of each feature that the trees ask."""
+    asked: dict[int, list[Node]] = {}
+    for split in (split for tree in trees for split in splits(tree)):
+        asked.setdefault(split["split_feature"], []).append(split)
+    return {feature: Coder(nodes) for feature, nodes in asked.items()}
+
+
 def is_split(node: Node) -> bool:
     """Whether the node asks something; else it is a leaf."""
     return "split_feature" in node

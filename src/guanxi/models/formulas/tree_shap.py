@@ -59,10 +59,7 @@ class TreeShap:
     """
 
     def __init__(self, trees: Sequence[Node]) -> None:
-        asked: dict[int, list[Node]] = {}
-        for split in (split for tree in trees for split in tree_nodes.splits(tree)):
-            asked.setdefault(split["split_feature"], []).append(split)
-        self._coders = {feature: Coder(nodes) for feature, nodes in asked.items()}
+        self._coders = tree_nodes.coders(trees)
         self._groups = [group for tree in trees for group in self._grouped(tree, _Path())]
         self.mean = float(sum(tree_nodes.mean(tree) for tree in trees))
 
