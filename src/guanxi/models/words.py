@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -78,8 +79,11 @@ def driver_texts(features: pd.DataFrame, drivers: NDArray[Any], language: str) -
         say, reads = _SENTENCES.get(driver, (_unknown, (driver,)))
         used = features.iloc[rows][[name for name in reads if name in features.columns]]
         first, inverse = _distinct(used)
-        records = used.iloc[first].to_dict("records")
-        said = np.array([say(record, language == "zh", driver) for record in records], dtype=object)
+        numbers = used.iloc[first].to_numpy(dtype=np.float64, na_value=np.nan).tolist()
+        names, zh = list(used.columns), language == "zh"
+        said = np.array(
+            [say(dict(zip(names, row, strict=True)), zh, driver) for row in numbers], dtype=object
+        )
         texts[rows] = said[inverse]
     return texts
 
@@ -93,6 +97,7 @@ def _distinct(table: pd.DataFrame) -> tuple[NDArray[Any], NDArray[Any]]:
     return np.unique(inverse, return_index=True)[1], inverse
 
 
+@lru_cache(maxsize=2**14)  # days and counts come again and again
 def _number(value: float) -> str:
     """Write a number short: whole from 10 on, else one decimal where it needs one."""
     if not math.isfinite(value):
