@@ -1,10 +1,10 @@
-"""What one would write without guanxi: pandas, lifetimes, LightGBM and shap, with the same fitted models.
+"""What one would write without guanxi, with the same fitted models: pandas, lifetimes, LightGBM and shap.
 
 python benchmarks/straightforward.py TRANSACTIONS.parquet MODEL_FOLDER OUTPUT.parquet DRIVERS
 
 MODEL_FOLDER holds a served model's ``model.json`` and ``trees/``. Vectorised throughout; lifetimes gives the
-value, ``Booster.predict`` what the trees say of churn, ``shap.TreeExplainer`` the drivers. It has no intervals, no
-dates, no texts, and corrects neither purchases nor spend by trees.
+value, ``Booster.predict`` what the trees say, ``shap.TreeExplainer`` the drivers. It checks nothing, and
+has no intervals, no dates of the next purchase and no texts.
 """
 
 from __future__ import annotations
@@ -28,7 +28,12 @@ def main() -> None:
     cutoff = pd.Timestamp(model["as_of"])
     table = value(transactions, model, cutoff)
     rows = features(transactions, table, model, cutoff)
-    table = table.join(churn(rows, table, model, folder, top))
+    boosters = {
+        path.stem: lightgbm.Booster(model_file=str(path)) for path in sorted((folder / "trees").glob("*.txt"))
+    }
+    correct(table, rows, model, boosters)
+    if top:
+        explain(table, rows, model, boosters["churn-0"], top)
     table.reset_index().to_parquet(output)
 
 
@@ -42,14 +47,12 @@ def value(transactions: pd.DataFrame, model: dict, cutoff: pd.Timestamp) -> pd.D
     )
     purchases, spend = BetaGeoFitter(), GammaGammaFitter()
     purchases.params_ = pd.Series(model["transactions"]["fitted"]["bg_nbd"]["params"])
-    purchases.predict = purchases.conditional_expected_number_of_purchases_up_to_time  # fit would set it
     spend.params_ = pd.Series(model["spend"]["params"])
+    purchases.predict = purchases.conditional_expected_number_of_purchases_up_to_time  # fit would set it
     days = model["horizon_days"]
     x, t_x, T, mean = (table[name] for name in ("frequency", "recency", "T", "monetary_value"))
     table["probability_alive"] = purchases.conditional_probability_alive(x, t_x, T)
-    table["expected_purchases"] = purchases.conditional_expected_number_of_purchases_up_to_time(
-        days, x, t_x, T
-    )
+    table["expected_purchases"] = purchases.predict(days, x, t_x, T)
     table["expected_spend"] = spend.conditional_expected_average_profit(x, mean)
     monthly = (1.0 + model["lifetime_value"]["annual_discount_rate"]) ** (30.0 / 365.0) - 1.0
     table["clv"] = spend.customer_lifetime_value(
@@ -105,33 +108,53 @@ def features(
     rows["amount_trend"] = rows["amount_last"] / rows["amount_mean"].replace(0, np.nan)
     rows["purchases_trend_90"] = rows["purchases_90"] - rows["purchases_before_90"]
     rows["spend_trend_90"] = rows["spend_90"] - rows["spend_before_90"]
-    return rows[model["corrections"]["churn"]["features"]]
+    return rows
 
 
-def churn(rows: pd.DataFrame, table: pd.DataFrame, model: dict, folder: Path, top: int) -> pd.DataFrame:
-    """Probability of no purchase: log odds of BG/NBD, corrected by the trees; and what moves it."""
+def correct(table: pd.DataFrame, rows: pd.DataFrame, model: dict, boosters: dict) -> None:
+    """Replace what lifetimes says by what value model, trees and regression say together."""
     p = model["transactions"]["fitted"]["bg_nbd"]["params"]
-    alive = table["probability_alive"]
     quiet = (p["alpha"] + table["T"]) / (p["alpha"] + table["T"] + model["horizon_days"])
-    silent = 1.0 - alive * (1.0 - quiet ** (p["r"] + table["frequency"]))
-    correction = model["corrections"]["churn"]
-    booster = lightgbm.Booster(model_file=str(folder / "trees" / "churn-0.txt"))
-    odds = np.log(silent / (1.0 - silent)) + booster.predict(rows, raw_score=True)
-    result = pd.DataFrame(
-        {"churn_probability": 1.0 / (1.0 + np.exp(-(correction["slope"] * odds + correction["level"])))},
-        index=rows.index,
-    )
-    if top == 0:
-        return result
+    silent = 1.0 - table["probability_alive"] * (1.0 - quiet ** (p["r"] + table["frequency"]))
+    bases = {
+        "churn": np.log(silent / (1.0 - silent)),
+        "purchases": np.log(table["expected_purchases"]),
+        "spend": np.log(table["expected_spend"]),
+    }
+    uncorrected = table["expected_purchases"] * table["expected_spend"]
+    for target, base in bases.items():
+        correction = model["corrections"][target]
+        own = [booster for name, booster in boosters.items() if name.startswith(target)]
+        said = [booster.predict(rows[correction["features"]], raw_score=True) for booster in own]
+        if correction["regression"]:
+            linear = correction["regression"]
+            logs = np.log1p(rows[linear["features"]].fillna(0.0).clip(lower=0.0))
+            standard = (logs - np.array(linear["mean"])) / np.array(linear["scale"])
+            said.append(standard @ np.array(linear["coefficients"]) + linear["intercept"])
+        step = sum(weight * each for weight, each in zip(correction["weights"], said, strict=True))
+        corrected = correction["slope"] * (base * (1.0 - correction["replaced"]) + step) + correction["level"]
+        if target == "churn":
+            table["churn_probability"] = 1.0 / (1.0 + np.exp(-corrected))
+        else:
+            table[f"expected_{target}"] = np.exp(corrected)
+    least = 1.0 - table["churn_probability"]
+    table["expected_purchases"] = table["expected_purchases"].clip(lower=least)
+    table["clv"] *= table["expected_purchases"] * table["expected_spend"] / uncorrected
+
+
+def explain(
+    table: pd.DataFrame, rows: pd.DataFrame, model: dict, booster: lightgbm.Booster, top: int
+) -> None:
+    """Name the features that move churn most."""
     import shap
 
-    effects = shap.TreeExplainer(booster).shap_values(rows)
+    used = rows[model["corrections"]["churn"]["features"]]
+    effects = shap.TreeExplainer(booster).shap_values(used)
     order = np.argsort(-np.abs(effects), axis=1)[:, :top]
-    names = np.asarray(rows.columns)
+    names = np.asarray(used.columns)
     for rank in range(top):
-        result[f"driver_{rank + 1}"] = names[order[:, rank]]
-        result[f"driver_{rank + 1}_effect"] = effects[np.arange(len(rows)), order[:, rank]]
-    return result
+        table[f"driver_{rank + 1}"] = names[order[:, rank]]
+        table[f"driver_{rank + 1}_effect"] = effects[np.arange(len(used)), order[:, rank]]
 
 
 if __name__ == "__main__":

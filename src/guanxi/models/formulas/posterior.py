@@ -92,9 +92,12 @@ def interval(
     histories, inverse = distinct_rows((x, t_x, T, *(adjusted or ())))
     purchases = np.zeros((2, len(histories[0])))
     log_spend = np.full(purchases.shape, -np.inf)
-    for rows, counts, probabilities in _settled(_members(transactions), histories, horizon):
-        purchases[:, rows] = _count_quantiles(counts, probabilities, levels)
-        log_spend[:, rows] = tables.quantiles(histories[0][rows], counts, probabilities, levels)
+    # Who most probably buys nothing has both ends at 0, however much the others may buy.
+    open_ends = np.flatnonzero(histories[3] < levels[1]) if adjusted else np.arange(len(histories[0]))
+    asked = tuple(column[open_ends] for column in histories)
+    for rows, counts, probabilities in _settled(_members(transactions), asked, horizon):
+        purchases[:, open_ends[rows]] = _count_quantiles(counts, probabilities, levels)
+        log_spend[:, open_ends[rows]] = tables.quantiles(asked[0][rows], counts, probabilities, levels)
     ends = np.exp(log_spend)[:, inverse] * process.scale(params, x, own_mean)
     return dict(zip(NAMES, [*purchases[:, inverse], *ends], strict=True))
 
@@ -182,6 +185,8 @@ def _settled(
     """Rows, numbers of purchases and their probabilities, as many as each row needs on its own."""
     going_on = np.arange(len(histories[0]))
     for most in _MOST:
+        if not len(going_on):
+            return
         unsettled = []
         for rows in _chunks(going_on, _ENTRIES // (most + 1)):
             chosen = tuple(column[rows] for column in histories)
@@ -191,8 +196,6 @@ def _settled(
             unsettled.append(rows[~settled])
             yield rows[settled], counts, probabilities[settled]
         going_on = np.concatenate(unsettled)
-        if not len(going_on):
-            return
     for rows in _chunks(going_on, _ENTRIES // (_MOST[-1] + _DOUBLINGS * _NODES)):
         chosen = tuple(column[rows] for column in histories)
         counts, beyond = _many(members, chosen[:3], horizon)
