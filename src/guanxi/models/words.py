@@ -73,11 +73,12 @@ def driver_texts(features: pd.DataFrame, drivers: NDArray[Any], language: str) -
     language : {"en", "zh"}
     """
     texts = np.full(len(features), None, dtype=object)
+    used = features.drop(columns="customer_id", errors="ignore")
+    names, values = list(used.columns), used.to_numpy(dtype=np.float64, na_value=np.nan)
     for driver in np.unique(drivers):
         rows = np.flatnonzero(drivers == driver)
         say = _SENTENCES.get(driver, _unknown)
-        used = features.iloc[rows].drop(columns="customer_id", errors="ignore")
-        records = used.to_dict("records")
+        records = (dict(zip(names, row, strict=True)) for row in values[rows].tolist())
         texts[rows] = [say(record, language == "zh", driver) for record in records]
     return texts
 
