@@ -13,6 +13,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from .regression import Regression
+from .served_inputs import float_columns
 from .trees import Trees
 
 Floats = NDArray[np.float64]
@@ -101,6 +102,7 @@ class _TreeMember:
 
     def __init__(self, features: list[str], text: str) -> None:
         self.features = features
+        self._names = pd.Index(features, dtype=object)
         self._trees = Trees([text])
 
     def predict(self, features: pd.DataFrame) -> Floats:
@@ -110,4 +112,4 @@ class _TreeMember:
         return self._trees.contributions(self._matrix(features))
 
     def _matrix(self, features: pd.DataFrame) -> Floats:
-        return features[self.features].to_numpy(dtype=np.float64, na_value=np.nan)
+        return float_columns(features, self._names)

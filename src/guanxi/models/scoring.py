@@ -7,7 +7,7 @@ guanxi but each other, by relative imports.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any
 
 import numpy as np
@@ -32,6 +32,7 @@ from .served_inputs import (
     checked_drivers,
     checked_horizon_days,
     checked_interval,
+    float_columns,
 )
 
 Floats = NDArray[np.float64]
@@ -139,7 +140,7 @@ class Scorer:
     def _checked(self, features: pd.DataFrame) -> pd.DataFrame:
         """Columns the model needs, as one block of floats."""
         check_table(features, self._names)
-        values = features[self._names].to_numpy(dtype=np.float64, na_value=np.nan)
+        values = float_columns(features, self._names)
         check_finite(features.index, self._names, values)
         check_histories(features.index, *values[:, : len(RFM)].T)
         return pd.DataFrame(values, index=features.index, columns=self._names)
@@ -254,6 +255,7 @@ class Scorer:
         (x, t_x, T), inverse = distinct_rows(_columns(features, RFM[:3]))
         forecast = self.forecast(features, horizon, as_of)
 
+        @cache
         def alone(days: float) -> Floats:
             return self._counts.expected_purchases(x, t_x, T, self._days(days, as_of))[inverse]
 
@@ -337,19 +339,21 @@ class Scorer:
         base = self.base("churn", rfm, horizon_days, as_of)
         if not correction.replaced:
             return base
-        return base - correction.replaced * self.base("churn", rfm, correction.window_days, as_of)
+        same = correction.window_days == horizon_days
+        learnt = base if same else self.base("churn", rfm, correction.window_days, as_of)
+        return base - correction.replaced * learnt
 
-    def _next_purchase_date(self, rfm: pd.DataFrame, day: pd.Timestamp) -> list[Any]:
+    def _next_purchase_date(self, rfm: pd.DataFrame, day: pd.Timestamp) -> NDArray[Any]:
         """Median date of the next purchase given alive; none beyond the last date pandas can write."""
         (x, t_x, T), inverse = distinct_rows(_columns(rfm, RFM[:3]))
         latest = (pd.Timestamp("2261-12-31") - day).days
         quantile = self._counts.next_purchase_quantile(x, t_x, T, 0.5)
         days = calendar_days(self.model["month_index"], day, quantile, latest)
-        dates = [
-            (day + pd.Timedelta(days=int(np.ceil(value)))).date() if value <= latest else None
-            for value in days
-        ]
-        return [dates[i] for i in inverse]
+        known = days <= latest
+        dates = np.full(len(days), None, dtype=object)
+        whole = np.ceil(days[known]).astype("timedelta64[D]")
+        dates[known] = (np.datetime64(day.date()) + whole).astype(object)
+        return dates[inverse]
 
     def _driver_columns(
         self, features: pd.DataFrame, effects: Mapping[str, Floats], top: int

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -47,6 +48,7 @@ _DRIVER_PREFIXES = (
 )
 
 
+@cache
 def driver_of(feature: str) -> str:
     """Name the driver a feature belongs to: features that say the same in other words are one driver.
 
@@ -73,14 +75,28 @@ def driver_texts(features: pd.DataFrame, drivers: NDArray[Any], language: str) -
     language : {"en", "zh"}
     """
     texts = np.full(len(features), None, dtype=object)
-    used = features.drop(columns="customer_id", errors="ignore")
-    names, values = list(used.columns), used.to_numpy(dtype=np.float64, na_value=np.nan)
     for driver in np.unique(drivers):
         rows = np.flatnonzero(drivers == driver)
-        say = _SENTENCES.get(driver, _unknown)
-        records = (dict(zip(names, row, strict=True)) for row in values[rows].tolist())
-        texts[rows] = [say(record, language == "zh", driver) for record in records]
+        say, reads = _SENTENCES.get(driver, (_unknown, (driver,)))
+        names = [name for name in reads if name in features.columns]
+        columns = [features[name].to_numpy(dtype=np.float64, na_value=np.nan)[rows] for name in names]
+        values = np.column_stack(columns) if columns else np.empty((len(rows), 0))
+        first, inverse = _distinct(values)
+        records = (dict(zip(names, row, strict=True)) for row in values[first].tolist())
+        said = np.array([say(record, language == "zh", driver) for record in records], dtype=object)
+        texts[rows] = said[inverse]
     return texts
+
+
+def _distinct(values: NDArray[np.float64]) -> tuple[NDArray[Any], NDArray[Any]]:
+    """First of each distinct row, and for every row which of them it is: many customers read the same."""
+    rows, columns = values.shape
+    if rows == 1 or not columns:  # grouping a single row takes longer than all that is said of it
+        return np.zeros(1, dtype=np.int64), np.zeros(rows, dtype=np.int64)
+    groups = pd.DataFrame(values).groupby(list(range(columns)), sort=False, dropna=False)
+    inverse = groups.ngroup().to_numpy(dtype=np.int64)
+    first = np.unique(inverse, return_index=True)[1]
+    return first, inverse
 
 
 def _number(value: float) -> str:
@@ -269,21 +285,28 @@ def _unknown(row: Row, zh: bool, driver: str) -> str:
     return f"{driver.replace('_', ' ')}: {_number(_get(row, driver))}"
 
 
-_SENTENCES: dict[str, Callable[[Row, bool, str], str]] = {
-    "purchase_pattern": _purchase_pattern,
-    "rhythm": _rhythm,
-    "recent_purchases": _purchases_within(90),
-    "yearly_purchases": _purchases_within(365),
-    "recent_spend": _spend_within(90),
-    "yearly_spend": _spend_within(365),
-    "loyalty": _loyalty,
-    "order_value": _order_value,
-    "order_size": _order_size,
-    "quantity": _quantity,
-    "season": _season,
-    "refunds": _refunds,
-    "weekend": _weekend,
-    "margin": _margin,
-    "category_breadth": _breadth("category_count", ("category", "categories"), "品类"),
-    "channel_breadth": _breadth("channel_count", ("channel", "channels"), "渠道"),
+# What is said of each driver, and the features that are read for it.
+_SENTENCES: dict[str, tuple[Callable[[Row, bool, str], str], tuple[str, ...]]] = {
+    "purchase_pattern": (_purchase_pattern, ("frequency", "recency", "T", "gap_median")),
+    "rhythm": (_rhythm, ("recency", "T", "gap_last", "gap_longest")),
+    "recent_purchases": (_purchases_within(90), ("T", "purchases_90", "purchases_before_90")),
+    "yearly_purchases": (_purchases_within(365), ("T", "purchases_365", "purchases_before_365")),
+    "recent_spend": (_spend_within(90), ("T", "spend_90", "spend_before_90")),
+    "yearly_spend": (_spend_within(365), ("T", "spend_365", "spend_before_365")),
+    "loyalty": (_loyalty, ("frequency", "T")),
+    "order_value": (_order_value, ("frequency", "amount_last", "amount_mean")),
+    "order_size": (_order_size, ("frequency", "lines_last", "lines_mean")),
+    "quantity": (_quantity, ("frequency", "quantity_last", "quantity_mean")),
+    "season": (_season, ("purchases_last_season", "purchases_365")),
+    "refunds": (_refunds, ("frequency", "refund_share")),
+    "weekend": (_weekend, ("frequency", "weekend_share")),
+    "margin": (_margin, ("frequency", "margin_share")),
+    "category_breadth": (
+        _breadth("category_count", ("category", "categories"), "品类"),
+        ("frequency", "category_count"),
+    ),
+    "channel_breadth": (
+        _breadth("channel_count", ("channel", "channels"), "渠道"),
+        ("frequency", "channel_count"),
+    ),
 }
