@@ -131,6 +131,7 @@ def train_log(
         step.detail("totals")
         totals = forecast_totals(log, served, params.horizon_days, params.clv.interval)
         served.model["warnings"] = holdout.warnings
+        served.model["grades"] = {name: each and each.letter for name, each in holdout.grades.items()}
         step.detail("drivers")
         explanation = explain_churn(served.scorer, served.features, params.seed)
     with progress.step("log, register and test the model in MLflow") as step:

@@ -13,6 +13,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from .regression import Regression
+from .served_inputs import float_columns
 from .trees import Trees
 
 Floats = NDArray[np.float64]
@@ -61,16 +62,14 @@ class Correction:
         if document["regression"]:
             members.append(Regression(document["regression"]))
         self._members = list(zip(document["weights"], members, strict=True))
+        #: Feature columns that a table must have.
+        self.features = list(dict.fromkeys(name for member in members for name in member.features))
+        self._places = [[*map(self.features.index, member.features), -1] for member in members]
 
     @property
     def has_members(self) -> bool:
         """Whether anything is added but slope and level."""
         return bool(self._members)
-
-    @property
-    def features(self) -> list[str]:
-        """Feature columns that a table must have."""
-        return list(dict.fromkeys(name for _, member in self._members for name in member.features))
 
     def step(self, features: pd.DataFrame, base_learnt: Floats) -> Floats:
         """Give what is added to the base before slope and level, shape (n,).
@@ -93,8 +92,7 @@ class Correction:
     def contributions(self, features: pd.DataFrame) -> Floats:
         """Exact SHAP values of the members, shape (n, len(self.features) + 1); the last is their mean."""
         total = np.zeros((len(features), len(self.features) + 1))
-        for weight, member in self._members:
-            places = [*(self.features.index(name) for name in member.features), -1]
+        for places, (weight, member) in zip(self._places, self._members, strict=True):
             total[:, places] += weight * member.contributions(features)
         return total
 
@@ -104,6 +102,7 @@ class _TreeMember:
 
     def __init__(self, features: list[str], text: str) -> None:
         self.features = features
+        self._names = pd.Index(features, dtype=object)
         self._trees = Trees([text])
 
     def predict(self, features: pd.DataFrame) -> Floats:
@@ -113,4 +112,4 @@ class _TreeMember:
         return self._trees.contributions(self._matrix(features))
 
     def _matrix(self, features: pd.DataFrame) -> Floats:
-        return features[self.features].to_numpy(dtype=np.float64, na_value=np.nan)
+        return float_columns(features, self._names)

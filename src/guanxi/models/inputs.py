@@ -10,10 +10,9 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from guanxi.errors import DataError
+from guanxi.models.served_inputs import describe_rows
 
 Floats = NDArray[np.float64]
-
-_SHOWN = 3
 
 
 def history_columns(rfm: pd.DataFrame) -> tuple[Floats, Floats, Floats]:
@@ -174,8 +173,5 @@ def refuse_rows(rfm: pd.DataFrame, name: str, wrong: NDArray[np.bool_], what: st
     ------
     DataError
     """
-    count = int(wrong.sum())
-    if count:
-        first = ", ".join(str(label) for label in rfm.index[wrong][:_SHOWN])
-        where = f"in {count} of {len(rfm)} rows (first: {first})"
-        raise DataError(f"column {name!r} {what} {where}: correct or drop them")
+    if wrong.any():
+        raise DataError(describe_rows(rfm.index, name, wrong, what))

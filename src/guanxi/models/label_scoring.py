@@ -14,6 +14,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from .corrections import probability
+from .served_inputs import check_finite, check_table, checked_drivers
 from .trees import Trees
 
 Floats = NDArray[np.float64]
@@ -86,11 +87,14 @@ class LabelScorer:
             ``churn_probability`` and, for each of the strongest drivers, ``driver_1``,
             ``driver_1_effect`` (on the log odds) and ``driver_1_text``; in the order of the rows.
         """
+        top = checked_drivers(self.model["drivers"]["top"] if drivers is None else drivers)
+        names = pd.Index(self.features)
+        check_table(features, names)
         coded = matrix(features, self.model["attributes"])
+        check_finite(features.index, names, coded)
         table = pd.DataFrame(
             {"churn_probability": probability(self._trees.predict(coded))}, index=features.index
         )
-        top = self.model["drivers"]["top"] if drivers is None else drivers
         return table.assign(**self._drivers(coded, top)) if top else table
 
     def driver_effects(self, features: pd.DataFrame) -> pd.DataFrame:

@@ -12,12 +12,14 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from .served_inputs import float_columns
+
 Floats = NDArray[np.float64]
 
 
-def logarithms(features: pd.DataFrame, names: list[str]) -> Floats:
+def logarithms(features: pd.DataFrame, names: pd.Index[Any]) -> Floats:
     """``log(1 + feature)``, negative and missing ones as 0, shape (n, len(names))."""
-    values = features[names].to_numpy(dtype=np.float64, na_value=np.nan)
+    values = float_columns(features, names)
     return np.asarray(np.log1p(np.maximum(np.nan_to_num(values, nan=0.0), 0.0)))
 
 
@@ -38,6 +40,7 @@ class Regression:
 
     def __init__(self, document: Mapping[str, Any]) -> None:
         self.features: list[str] = list(document["features"])
+        self._names = pd.Index(self.features, dtype=object)
         self._mean, self._scale, self._coefficients = (
             np.asarray(document[name], dtype=np.float64) for name in ("mean", "scale", "coefficients")
         )
@@ -53,6 +56,6 @@ class Regression:
         For a linear score these are the SHAP values, features taken as independent (Lundberg & Lee 2017, A
         unified approach to interpreting model predictions, corollary 1).
         """
-        standardised = (logarithms(features, self.features) - self._mean) / self._scale
+        standardised = (logarithms(features, self._names) - self._mean) / self._scale
         parts = standardised * self._coefficients
         return np.column_stack([parts, np.full(len(features), self._intercept)])

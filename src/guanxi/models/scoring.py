@@ -7,6 +7,7 @@ guanxi but each other, by relative imports.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cache, lru_cache
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,17 @@ from .formulas.mixture import PurchaseMixture
 from .formulas.processes import PROCESSES
 from .formulas.spend_processes import SPEND_PROCESSES
 from .seasonality import business_days, calendar_days
+from .served_inputs import (
+    check_finite,
+    check_histories,
+    check_table,
+    checked_annual_discount_rate,
+    checked_day,
+    checked_drivers,
+    checked_horizon_days,
+    checked_interval,
+    float_columns,
+)
 
 Floats = NDArray[np.float64]
 
@@ -30,6 +42,7 @@ PRIOR = "purchase_pattern"
 _DISCOUNT_PERIOD_DAYS = 30.0
 _DAYS_PER_YEAR = 365.0
 _LEAST, _TINY = 1e-300, 1e-200
+_PATTERNS_KEPT = 64
 
 
 class Scorer:
@@ -57,6 +70,10 @@ class Scorer:
             PurchaseMixture([member[:2] for member in self._members(target)])
             for target in ("counts", "churn")
         )
+        learnt = [name for each in self._corrections.values() for name in each.features]
+        # An index of objects, made once: finding a column costs a single customer more than the formulas.
+        self._names = pd.Index(dict.fromkeys([*RFM, *learnt]), dtype=object)
+        self._usual_pattern = lru_cache(maxsize=_PATTERNS_KEPT)(self._mean_pattern)
 
     @property
     def purchases(self) -> PurchaseMixture:
@@ -66,8 +83,7 @@ class Scorer:
     @property
     def features(self) -> list[str]:
         """Feature columns that a table must have."""
-        learnt = [name for each in self._corrections.values() for name in each.features]
-        return list(dict.fromkeys([*RFM, *learnt]))
+        return list(self._names)
 
     def score(
         self,
@@ -95,26 +111,39 @@ class Scorer:
         -------
         pandas.DataFrame
             The prediction table without ``customer_id`` and ``model_version``, in the order of the rows.
+
+        Raises
+        ------
+        InputError
+            If a column is missing, a number is none that a customer can have, or a parameter is out of range.
         """
         value = dict(self.model["lifetime_value"])
         if annual_discount_rate is not None:
-            value["annual_discount_rate"] = annual_discount_rate
+            value["annual_discount_rate"] = checked_annual_discount_rate(annual_discount_rate)
         if interval is not None:
-            value["interval"] = interval
-        horizon = int(horizon_days or self.model["horizon_days"])
-        top = self.model["drivers"]["top"] if drivers is None else drivers
-        day = pd.Timestamp(as_of or self.model["as_of"])
-        table = pd.DataFrame({"horizon_days": horizon}, index=features.index)
-        for name in RFM:
-            table[name] = features[name].to_numpy(dtype=np.float64)
-        table.insert(0, "as_of", pd.Series([day.date()] * len(table), index=table.index, dtype=object))
-        for name, column in self._value_columns(features, horizon, value, as_of).items():
-            table[name] = column
-        table["next_purchase_date"] = self._next_purchase_date(table, day)
-        if top == 0:
-            return table
-        effects = self.driver_effects(features, horizon, as_of)
-        return pd.concat([table, self._driver_columns(features, effects, top)], axis=1)
+            value["interval"] = checked_interval(interval)
+        horizon = checked_horizon_days(self.model["horizon_days"] if horizon_days is None else horizon_days)
+        top = checked_drivers(self.model["drivers"]["top"] if drivers is None else drivers)
+        day = checked_day(self.model["as_of"] if as_of is None else as_of)
+        rows = self._checked(features)
+        columns = {
+            "as_of": np.full(len(rows), day, dtype=object),
+            "horizon_days": np.full(len(rows), horizon),
+            **dict(zip(RFM, _columns(rows, RFM), strict=True)),
+            **self._value_columns(rows, horizon, value, as_of),
+            "next_purchase_date": self._next_purchase_date(rows, pd.Timestamp(day)),
+        }
+        if top:
+            columns |= self._driver_columns(rows, self._effects(rows, horizon, as_of), top)
+        return pd.DataFrame(columns, index=features.index)
+
+    def _checked(self, features: pd.DataFrame) -> pd.DataFrame:
+        """Columns the model needs, as one block of floats."""
+        check_table(features, self._names)
+        values = float_columns(features, self._names)
+        check_finite(features.index, self._names, values)
+        check_histories(features.index, *values[:, : len(RFM)].T)
+        return pd.DataFrame(values, index=features.index, columns=self._names)
 
     def base(
         self, target: str, features: pd.DataFrame, horizon_days: float, as_of: str | None = None
@@ -226,6 +255,7 @@ class Scorer:
         (x, t_x, T), inverse = distinct_rows(_columns(features, RFM[:3]))
         forecast = self.forecast(features, horizon, as_of)
 
+        @cache
         def alone(days: float) -> Floats:
             return self._counts.expected_purchases(x, t_x, T, self._days(days, as_of))[inverse]
 
@@ -269,29 +299,39 @@ class Scorer:
         The purchase model's part is ``purchase_pattern``: how far its log odds lie from their mean over a
         sample kept with the model, so that a row's effects depend on no other row scored.
         """
-        correction = self._corrections["churn"]
-        sample = pd.DataFrame(self.model["drivers"]["reference"], columns=list(RFM[:3]))
-        pattern, usual = (self._pattern(rows, horizon_days, as_of) for rows in (features, sample))
-        parts = correction.contributions(features)
-        columns = {"base": usual.mean() + parts[:, -1], PRIOR: pattern - usual.mean()}
-        columns |= dict(zip(correction.features, parts[:, :-1].T, strict=True))
-        return pd.DataFrame(columns, index=features.index)
+        return pd.DataFrame(self._contributions(features, horizon_days, as_of), index=features.index)
 
     def driver_effects(
         self, features: pd.DataFrame, horizon_days: float, as_of: str | None = None
     ) -> pd.DataFrame:
         """Contributions to churn with features that tell the same story added up to one driver."""
-        contributions = self.churn_contributions(features, horizon_days, as_of)
+        return pd.DataFrame(self._effects(features, horizon_days, as_of), index=features.index)
+
+    def _contributions(
+        self, features: pd.DataFrame, horizon_days: float, as_of: str | None
+    ) -> dict[str, Floats]:
+        correction, usual = self._corrections["churn"], self._usual_pattern(horizon_days, as_of)
+        parts = correction.contributions(features)
+        pattern = self._pattern(features, horizon_days, as_of)
+        columns = {"base": usual + parts[:, -1], PRIOR: pattern - usual}
+        return columns | dict(zip(correction.features, parts[:, :-1].T, strict=True))
+
+    def _effects(self, features: pd.DataFrame, horizon_days: float, as_of: str | None) -> dict[str, Floats]:
         effects: dict[str, Floats] = {}
-        for name in contributions.columns:
+        for name, contribution in self._contributions(features, horizon_days, as_of).items():
             driver = name if name in ("base", PRIOR) else words.driver_of(name)
-            effects[driver] = effects.get(driver, 0.0) + contributions[name].to_numpy()
-        return pd.DataFrame(effects, index=features.index)
+            effects[driver] = effects.get(driver, 0.0) + contribution
+        return effects
 
     def churn_scale(self) -> dict[str, float]:
         """Slope and level that turn the sum of the driver effects into the log odds of churn."""
         correction = self._corrections["churn"]
         return {"slope": correction.slope, "level": correction.level}
+
+    def _mean_pattern(self, horizon_days: float, as_of: str | None) -> float:
+        """Mean of the purchase model's part over the sample kept with the model."""
+        sample = pd.DataFrame(self.model["drivers"]["reference"], columns=list(RFM[:3]))
+        return float(self._pattern(sample, horizon_days, as_of).mean())
 
     def _pattern(self, rfm: pd.DataFrame, horizon_days: float, as_of: str | None) -> Floats:
         """Give the purchase model's part of the log odds before slope and level."""
@@ -299,7 +339,9 @@ class Scorer:
         base = self.base("churn", rfm, horizon_days, as_of)
         if not correction.replaced:
             return base
-        return base - correction.replaced * self.base("churn", rfm, correction.window_days, as_of)
+        same = correction.window_days == horizon_days
+        learnt = base if same else self.base("churn", rfm, correction.window_days, as_of)
+        return base - correction.replaced * learnt
 
     def _next_purchase_date(self, rfm: pd.DataFrame, day: pd.Timestamp) -> NDArray[Any]:
         """Median date of the next purchase given alive; none beyond the last date pandas can write."""
@@ -313,9 +355,11 @@ class Scorer:
         dates[known] = (np.datetime64(day.date()) + whole).astype(object)
         return dates[inverse]
 
-    def _driver_columns(self, features: pd.DataFrame, effects: pd.DataFrame, top: int) -> pd.DataFrame:
-        drivers = effects.drop(columns="base")
-        names, values = np.asarray(drivers.columns), drivers.to_numpy()
+    def _driver_columns(
+        self, features: pd.DataFrame, effects: Mapping[str, Floats], top: int
+    ) -> dict[str, Any]:
+        names = np.array([name for name in effects if name != "base"], dtype=object)
+        values = np.column_stack([effects[name] for name in names])
         order = np.argsort(-np.abs(values), axis=1, kind="stable")
         rows = np.arange(len(features))
         columns: dict[str, Any] = {}
@@ -325,13 +369,13 @@ class Scorer:
                 continue
             chosen = order[:, rank - 1]
             effect = values[rows, chosen]
-            driver = names[chosen].astype(object)
+            driver = names[chosen]
             text = words.driver_texts(features, driver, self.model["language"])
             driver[effect == 0.0] = text[effect == 0.0] = None
             columns[f"driver_{rank}"] = driver
             columns[f"driver_{rank}_effect"] = np.where(effect == 0.0, np.nan, effect)
             columns[f"driver_{rank}_text"] = text
-        return pd.DataFrame(columns, index=features.index)
+        return columns
 
 
 def _blank_driver(rank: int, rows: int) -> dict[str, Any]:

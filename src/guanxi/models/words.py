@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any
 
 import numpy as np
@@ -48,6 +48,7 @@ _DRIVER_PREFIXES = (
 )
 
 
+@cache
 def driver_of(feature: str) -> str:
     """Name the driver a feature belongs to: features that say the same in other words are one driver.
 
@@ -77,24 +78,25 @@ def driver_texts(features: pd.DataFrame, drivers: NDArray[Any], language: str) -
     for driver in np.unique(drivers):
         rows = np.flatnonzero(drivers == driver)
         say, reads = _SENTENCES.get(driver, (_unknown, (driver,)))
-        used = features.iloc[rows][[name for name in reads if name in features.columns]]
-        first, inverse = _distinct(used)
-        numbers = used.iloc[first].to_numpy(dtype=np.float64, na_value=np.nan).tolist()
-        names, zh = list(used.columns), language == "zh"
-        said = np.array(
-            [say(dict(zip(names, row, strict=True)), zh, driver) for row in numbers], dtype=object
-        )
+        names = [name for name in reads if name in features.columns]
+        columns = [features[name].to_numpy(dtype=np.float64, na_value=np.nan)[rows] for name in names]
+        values = np.column_stack(columns) if columns else np.empty((len(rows), 0))
+        first, inverse = _distinct(values)
+        records = (dict(zip(names, row, strict=True)) for row in values[first].tolist())
+        said = np.array([say(record, language == "zh", driver) for record in records], dtype=object)
         texts[rows] = said[inverse]
     return texts
 
 
-def _distinct(table: pd.DataFrame) -> tuple[NDArray[Any], NDArray[Any]]:
+def _distinct(values: NDArray[np.float64]) -> tuple[NDArray[Any], NDArray[Any]]:
     """First of each distinct row, and for every row which of them it is: many customers read the same."""
-    if not len(table.columns):
-        return np.zeros(1, dtype=np.int64), np.zeros(len(table), dtype=np.int64)
-    groups = table.groupby(list(table.columns), sort=False, dropna=False)
+    rows, columns = values.shape
+    if rows == 1 or not columns:  # grouping a single row takes longer than all that is said of it
+        return np.zeros(1, dtype=np.int64), np.zeros(rows, dtype=np.int64)
+    groups = pd.DataFrame(values).groupby(list(range(columns)), sort=False, dropna=False)
     inverse = groups.ngroup().to_numpy(dtype=np.int64)
-    return np.unique(inverse, return_index=True)[1], inverse
+    first = np.unique(inverse, return_index=True)[1]
+    return first, inverse
 
 
 @lru_cache(maxsize=2**14)  # days and counts come again and again

@@ -256,6 +256,7 @@ def _document(
         },
         "month_index": None,
         "warnings": [],
+        "grades": {},
         "corrections": {},
         "drivers": {"top": params.drivers.top, "reference": []},
     }

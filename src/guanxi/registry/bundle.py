@@ -11,6 +11,7 @@ from typing import Any
 import pandas as pd
 
 from guanxi import __version__
+from guanxi.models.words import driver_of
 from guanxi.pipeline.fit import FittedModels
 from guanxi.pipeline.labelled import FittedLabels
 from guanxi.registry import embedding
@@ -38,7 +39,7 @@ def log_bundle(fitted: Fitted, folder: Path, source: str) -> Any:
     mlflow.models.model.ModelInfo
     """
     mlflow = import_mlflow()
-    artifacts = {"model": _write(folder / "model.json", json.dumps(fitted.model, indent=1))}
+    artifacts = {"model": _write(folder / "model.json", json.dumps(document(fitted), indent=1))}
     if fitted.trees:
         artifacts["trees"] = _write_trees(folder / "trees", fitted.trees)
     code = _write(folder / "guanxi_model.py", served_code())
@@ -53,6 +54,28 @@ def log_bundle(fitted: Fitted, folder: Path, source: str) -> Any:
             pip_requirements=requirements(fitted),
             metadata={"guanxi_version": __version__, "source": source, **_about(fitted)},
         )
+
+
+def document(fitted: Fitted) -> dict[str, Any]:
+    """Give the model's document with what a reader without guanxi wants to know: see docs/model.md.
+
+    ``features`` names the driver that each feature belongs to, ``limits`` what the model has seen.
+    """
+    if isinstance(fitted, FittedLabels):
+        limits: dict[str, Any] = {"customers": len(fitted.features)}
+        return {**fitted.model, "warnings": fitted.warnings, "limits": limits}
+    table = fitted.features
+    history_days = int(table["T"].max()) + 1
+    limits = {
+        "customers": len(table),
+        "repeat_customers": int((table["frequency"] > 0).sum()),
+        "history_days": history_days,
+        "window_days": fitted.window_days,
+        # Twice as long a history is needed to measure a horizon on a held-out window.
+        "longest_measurable_horizon_days": history_days // 2,
+    }
+    features = {name: driver_of(name) for name in fitted.scorer.features}
+    return {**fitted.model, "features": features, "limits": limits}
 
 
 def _about(fitted: Fitted) -> dict[str, Any]:
@@ -75,6 +98,7 @@ def served_code() -> str:
     template = resources.files("guanxi.registry").joinpath("templates", "served.py.txt")
     return template.read_text(encoding="utf-8").format(
         version=__version__,
+        lightgbm=f"lightgbm=={metadata.version('lightgbm')}",
         packages=repr(packages or set()),
         sources="\n".join(f"    {name!r}: r'''{text}''',\n" for name, text in sources.items()),
     )

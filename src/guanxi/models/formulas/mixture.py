@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.special import logsumexp
 
 from .process import Floats, Params, PurchaseProcess
 
@@ -51,7 +50,7 @@ class PurchaseMixture:
         logs = [
             process.log_silence(params, frequency, recency, T, horizon) for process, params in self._members
         ]
-        none, some = (logsumexp(column, axis=0) for column in zip(*logs, strict=True))
+        none, some = (np.logaddexp.reduce(column) for column in zip(*logs, strict=True))
         return np.asarray(none - some)
 
     def next_purchase_quantile(

@@ -8,7 +8,8 @@ engines change nothing.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -31,6 +32,8 @@ NAMES = ("purchases_lower", "purchases_upper", "spend_lower", "spend_upper")
 _MOST = (8, 24, 72, 216, 1024)  # a row goes on to more purchases until next to none are left beyond
 _LEFT_OUT = 1e-6
 _ENTRIES = 2**21  # probabilities held at once
+_FEW_ROWS = 100
+_MOST_KEPT = _MOST[1] + 1  # numbers of purchases in a table that is kept
 _DOUBLINGS, _NODES = 20, 48  # for the few rows with more than 1,024 purchases
 
 
@@ -146,10 +149,24 @@ class _Tables:
         result = np.full((2, len(frequency)), -np.inf)
         uncertain = np.flatnonzero(probabilities[:, 0] < levels[1])
         for x in np.unique(frequency[uncertain]):
-            table = SpendTable(self._process, self._points, float(x), counts[1:])
+            table = self._table(float(x), counts)
             for rows in _chunks(uncertain[frequency[uncertain] == x], _ENTRIES // len(table.grid)):
                 result[:, rows] = table.quantile(probabilities[rows], levels)
         return result
+
+    def _table(self, frequency: float, counts: Floats) -> SpendTable:
+        if len(counts) > _MOST_KEPT:
+            return SpendTable(self._process, self._points, frequency, counts[1:])
+        points = tuple(tuple(point.items()) for point in self._points)
+        return _kept_table(self._process, points, frequency, len(counts))
+
+
+@lru_cache(maxsize=256)
+def _kept_table(
+    process: SpendProcess, points: tuple[tuple[tuple[str, float], ...], ...], frequency: float, counts: int
+) -> SpendTable:
+    """Table of few purchases: served models are asked for the same few again and again."""
+    return SpendTable(process, [dict(point) for point in points], frequency, np.arange(1.0, counts))
 
 
 def _members(transactions: Transactions) -> Members:
@@ -163,9 +180,26 @@ def _mixture(members: Members, histories: tuple[Floats, ...], horizon: float, mo
     (x, t_x, T), inverse = distinct_rows(histories[:3])
     total = np.zeros((len(x), most + 1))
     for points in members:
-        for process, params in points:
-            total += process.count_distribution(params, x, t_x, T, horizon, most) / len(points)
+        for distribution in _distributions(points, x, t_x, T, horizon, most):
+            total += distribution / len(points)
     return np.asarray(total[inverse] / len(members))
+
+
+def _distributions(
+    points: list[tuple[PurchaseProcess, Params]], x: Floats, t_x: Floats, T: Floats, horizon: float, most: int
+) -> Iterable[Floats]:
+    """Distribution of counts at each parameter point, arrays of shape (n, most + 1).
+
+    Few rows are taken at all points in one go, where the calls cost more than the sums: the same numbers.
+    """
+    rows = len(x)
+    if rows > _FEW_ROWS:
+        return (process.count_distribution(params, x, t_x, T, horizon, most) for process, params in points)
+    process, first = points[0]
+    every = {name: np.repeat([params[name] for _, params in points], rows) for name in first if name != "k"}
+    x, t_x, T = (np.tile(column, len(points)) for column in (x, t_x, T))
+    found = process.count_distribution({**first, **every}, x, t_x, T, horizon, most)
+    return found.reshape(len(points), rows, most + 1)
 
 
 def _moved(counts: Floats, probabilities: Floats, adjusted: tuple[Floats, ...]) -> Floats:

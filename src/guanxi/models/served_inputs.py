@@ -1,0 +1,158 @@
+"""What a fitted model can be asked: every refusal names the column or the parameter, and what is wrong.
+
+Copied into every served model together with ``scoring.py``.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+
+MOST_DRIVERS = 20
+MOST_HORIZON_DAYS = 3650
+_SHOWN = 3
+
+
+class InputError(ValueError):
+    """A table or a parameter that a model cannot score."""
+
+
+def describe_rows(labels: pd.Index[Any], name: str, wrong: NDArray[np.bool_], what: str) -> str:
+    """Name a column, the number of wrong rows and the first of them.
+
+    Examples
+    --------
+    >>> describe_rows(pd.Index(["a", "b"]), "T", np.array([False, True]), "is negative")
+    "column 'T' is negative in 1 of 2 rows (first: b): correct or drop them"
+    """
+    first = ", ".join(str(label) for label in labels[wrong][:_SHOWN])
+    count = int(wrong.sum())
+    return f"column {name!r} {what} in {count} of {len(wrong)} rows (first: {first}): correct or drop them"
+
+
+def float_columns(features: pd.DataFrame, names: pd.Index[Any]) -> Floats:
+    """Columns of a table as floats, shape (n, len(names)); a missing value is NaN.
+
+    The names come as an index made once: finding columns by a list costs one customer more than all formulas.
+    """
+    # The whole table in its own order is taken as it is, without a copy.
+    chosen = features if names.equals(features.columns) else features[names]
+    return chosen.to_numpy(dtype=np.float64, na_value=np.nan)
+
+
+def check_table(features: pd.DataFrame, names: pd.Index[Any]) -> None:
+    """Refuse a table without rows, or without a column that the model needs.
+
+    Raises
+    ------
+    InputError
+    """
+    missing = [name for name in names if name not in features.columns]
+    if missing:
+        raise InputError(f"the table lacks {', '.join(missing)}: give every column of the model's signature")
+    if not len(features):
+        raise InputError("the table has no rows: give at least one customer")
+
+
+def check_finite(labels: pd.Index[Any], names: pd.Index[Any], values: Floats) -> None:
+    """Refuse infinite values; missing ones are for the model to judge.
+
+    Raises
+    ------
+    InputError
+    """
+    infinite = np.isinf(values)
+    if infinite.any():
+        place = int(np.flatnonzero(infinite.any(axis=0))[0])
+        raise InputError(describe_rows(labels, names[place], infinite[:, place], "is infinite"))
+
+
+def check_histories(
+    labels: pd.Index[Any], frequency: Floats, recency: Floats, T: Floats, monetary_value: Floats
+) -> None:
+    """Refuse histories that no customer can have: the rules of :mod:`.inputs`.
+
+    Raises
+    ------
+    InputError
+    """
+    columns = {"frequency": frequency, "recency": recency, "T": T, "monetary_value": monetary_value}
+    rules = [(name, np.isnan(values), "is missing") for name, values in columns.items()]
+    rules += [(name, values < 0, "is negative") for name, values in columns.items()]
+    rules += [
+        ("frequency", frequency != np.floor(frequency), "is not a whole number"),
+        ("recency", recency > T, "is greater than T"),
+        ("recency", (frequency == 0) & (recency > 0), "is above 0 though frequency is 0"),
+    ]
+    for name, wrong, what in rules:
+        if wrong.any():
+            raise InputError(describe_rows(labels, name, wrong, what))
+
+
+def checked_drivers(drivers: int) -> int:
+    """Check the number of drivers to name, from 0 to 20.
+
+    Raises
+    ------
+    InputError
+    """
+    if not 0 <= drivers <= MOST_DRIVERS:
+        raise InputError(f"drivers is {drivers}: give 0 (for speed) to {MOST_DRIVERS}")
+    return drivers
+
+
+def checked_horizon_days(horizon_days: int) -> int:
+    """Check the whole days to look ahead, from 1 to 3650.
+
+    Raises
+    ------
+    InputError
+    """
+    if not 1 <= horizon_days <= MOST_HORIZON_DAYS or horizon_days != int(horizon_days):
+        raise InputError(f"horizon_days is {horizon_days}: give whole days from 1 to {MOST_HORIZON_DAYS}")
+    return int(horizon_days)
+
+
+def checked_annual_discount_rate(rate: float) -> float:
+    """Check the discount rate a year, .1 for 10 %.
+
+    Raises
+    ------
+    InputError
+    """
+    if not -1.0 < rate < 10.0:
+        raise InputError(
+            f"annual_discount_rate is {rate}: give a number above -1 and below 10, 0.1 for 10 % a year"
+        )
+    return rate
+
+
+def checked_interval(interval: float) -> float:
+    """Check the probability inside the central intervals.
+
+    Raises
+    ------
+    InputError
+    """
+    if not 0.0 < interval < 1.0:
+        raise InputError(f"interval is {interval}: give a probability between 0 and 1, such as 0.9")
+    return interval
+
+
+def checked_day(as_of: str) -> date:
+    """Read the day that the features belong to.
+
+    Raises
+    ------
+    InputError
+    """
+    try:
+        return date.fromisoformat(as_of)
+    except (TypeError, ValueError):
+        raise InputError(f"as_of is {as_of!r}: give a date such as 2024-01-31") from None
