@@ -12,6 +12,7 @@ import pandas as pd
 
 from guanxi.data.transactions import TransactionLog, data_digest
 from guanxi.data.usability import Usability, check_history
+from guanxi.evaluation.gate import held_out_customers
 from guanxi.evaluation.holdout import Holdout, evaluate_holdout
 from guanxi.evaluation.totals import forecast_totals
 from guanxi.jobs.progress import Progress
@@ -20,6 +21,7 @@ from guanxi.models.drivers import explain_churn
 from guanxi.params import Params, load_params, override
 from guanxi.pipeline.fit import FittedModels, findings, fit_models
 from guanxi.registry import models as registry
+from guanxi.registry.card import training_card, write_card
 from guanxi.registry.log import TrainingRecord, log_training
 from guanxi.registry.store import Store, check_store, open_store
 
@@ -135,27 +137,29 @@ def train_log(
         explanation = explain_churn(served.scorer, served.features, params.seed)
     with progress.step("log, register and test the model in MLflow") as step:
         store = open_store(params.mlflow)
+        digest = data_digest(log)
         record = TrainingRecord(
             params=params,
             source=log.source,
-            data_digest=data_digest(log),
+            data_digest=digest,
             facts=usability.numbers | {"warnings": usability.warnings},
             metrics=holdout.metrics,
             totals=totals,
             figures=_figures(holdout, explanation, params.language),
+            held_out=held_out_customers(twin.features, holdout.table, digest),
         )
         run_id, model_uri = log_training(store, served, twin, record)
         tags = {"guanxi.as_of": as_of.isoformat(), "guanxi.horizon_days": str(params.horizon_days)}
         version = registry.register(store, run_id, model_uri, tags)
+        limits = [*holdout.warnings, *findings(served, twin), *usability.warnings]
+        grades = {name: each and each.letter for name, each in holdout.grades.items()}
+        write_card(store, version, training_card(record, served, twin_day, grades, limits))
         step.detail("smoke test")
-        registry.make_candidate(store, version, served)
-        champion = registry.champion_version(store)
-        if champion is None:
-            registry.make_champion(store, version)
+        champion = registry.make_candidate(store, version, served)
     return log, Training(
         version=version,
-        is_champion=champion is None,
-        champion=champion or version,
+        is_champion=champion == version,
+        champion=champion,
         run_id=run_id,
         as_of=as_of,
         horizon_days=params.horizon_days,

@@ -18,6 +18,7 @@ from guanxi.pipeline.fit import FittedModels, findings
 from guanxi.pipeline.tuning import TUNED, choice
 from guanxi.registry.bundle import log_bundle
 from guanxi.registry.store import Store, import_mlflow, quiet_warnings
+from guanxi.registry.twins import HELD_OUT, TWIN, TWIN_DAY_TAG, TWIN_TAG
 
 _ENDINGS = {
     "guanxi": "",
@@ -50,6 +51,8 @@ class TrainingRecord:
         File name, to what draws the matplotlib figure.
     totals : pandas.DataFrame or None
         What all customers and segments will buy and spend.
+    held_out : pandas.DataFrame or None
+        Features and outcomes of the held-out window, from :func:`.gate.held_out_customers`.
     """
 
     params: Params
@@ -59,6 +62,7 @@ class TrainingRecord:
     metrics: pd.DataFrame | None
     figures: Mapping[str, Callable[[], Any]]
     totals: pd.DataFrame | None = None
+    held_out: pd.DataFrame | None = None
 
 
 def log_training(
@@ -87,6 +91,7 @@ def log_training(
             mlflow.log_figure(draw(), f"figures/{name}.png")
         _log_children(mlflow, store, served, record)
         _log_tuning(mlflow, store, served, twin)
+        _log_twin(mlflow, twin, record)
         with tempfile.TemporaryDirectory() as folder:
             info = log_bundle(served, Path(folder), record.source)
     return str(run.info.run_id), str(info.model_uri)
@@ -106,6 +111,19 @@ def _log_children(mlflow: Any, store: Store, served: FittedModels, record: Train
             mlflow.log_dict(report, "fit_report.json")
             if record.metrics is not None:
                 mlflow.log_metrics(metric_values(record.metrics[record.metrics["target"] == target]))
+
+
+def _log_twin(mlflow: Any, twin: FittedModels | None, record: TrainingRecord) -> None:
+    """Keep the twin with its own code, and its window, so that later versions can be compared with it."""
+    with tempfile.TemporaryDirectory() as folder:
+        if twin is not None:
+            info = log_bundle(twin, Path(folder), record.source, TWIN)
+            mlflow.set_tag(TWIN_TAG, info.model_uri)
+        if record.held_out is not None:
+            path = Path(folder, HELD_OUT)
+            path.parent.mkdir()
+            record.held_out.to_parquet(path, index=False)
+            mlflow.log_artifact(str(path), str(Path(HELD_OUT).parent))
 
 
 def _log_tuning(mlflow: Any, store: Store, served: FittedModels, twin: FittedModels | None) -> None:
@@ -174,7 +192,7 @@ def _tags(served: FittedModels, twin: FittedModels | None) -> dict[str, str]:
     tags = {
         "guanxi.version": __version__,
         "guanxi.as_of": served.as_of.isoformat(),
-        "guanxi.twin_as_of": twin.as_of.isoformat() if twin else "none",
+        TWIN_DAY_TAG: twin.as_of.isoformat() if twin else "none",
         "guanxi.purchase_models": served.choice.reason,
         **{f"guanxi.correction.{name}": each.reason for name, each in served.corrections.items()},
         "guanxi.tuning": "none" if served.tuning is None else choice(served.tuning)[1],
