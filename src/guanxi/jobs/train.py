@@ -15,6 +15,7 @@ from guanxi.data.usability import Usability, check_history
 from guanxi.evaluation.gate import held_out_customers
 from guanxi.evaluation.holdout import Holdout, evaluate_holdout
 from guanxi.evaluation.totals import forecast_totals
+from guanxi.features.snapshots import features_at
 from guanxi.jobs.progress import Progress
 from guanxi.jobs.validate import open_log
 from guanxi.models.drivers import explain_churn
@@ -23,7 +24,8 @@ from guanxi.pipeline.fit import FittedModels, findings, fit_models
 from guanxi.registry import models as registry
 from guanxi.registry.card import training_card, write_card
 from guanxi.registry.log import TrainingRecord, log_training
-from guanxi.registry.store import Store, check_store, open_store
+from guanxi.registry.store import Store, answering, check_store, open_store
+from guanxi.registry.twins import champion_windows
 
 
 @dataclass(frozen=True)
@@ -135,8 +137,8 @@ def train_log(
         served.model["warnings"] = holdout.warnings
         step.detail("drivers")
         explanation = explain_churn(served.scorer, served.features, params.seed)
-    with progress.step("log, register and test the model in MLflow") as step:
-        store = open_store(params.mlflow)
+    store = open_store(params.mlflow)
+    with progress.step("log, register and test the model in MLflow") as step, answering(store):
         digest = data_digest(log)
         record = TrainingRecord(
             params=params,
@@ -146,13 +148,13 @@ def train_log(
             metrics=holdout.metrics,
             totals=totals,
             figures=_figures(holdout, explanation, params.language),
-            held_out=held_out_customers(twin.features, holdout.table, digest),
+            held_out=_held_out(log, served, twin, holdout, champion_windows(store), digest),
         )
         run_id, model_uri = log_training(store, served, twin, record)
         tags = {"guanxi.as_of": as_of.isoformat(), "guanxi.horizon_days": str(params.horizon_days)}
         version = registry.register(store, run_id, model_uri, tags)
         limits = [*holdout.warnings, *findings(served, twin), *usability.warnings]
-        grades = {name: each and each.letter for name, each in holdout.grades.items()}
+        grades = {name: each.letter if each else None for name, each in holdout.grades.items()}
         write_card(store, version, training_card(record, served, twin_day, grades, limits))
         step.detail("smoke test")
         champion = registry.make_candidate(store, version, served)
@@ -172,6 +174,25 @@ def train_log(
         store=store,
         explanation=explanation,
     )
+
+
+def _held_out(
+    log: TransactionLog,
+    served: FittedModels,
+    twin: FittedModels,
+    holdout: Holdout,
+    of_champion: set[int],
+    digest: str,
+) -> dict[int, pd.DataFrame]:
+    """Give the held-out customers with features for the windows of the models that will be compared on them.
+
+    Windows are shorter where the history is, so the champion's can differ from this version's.
+    """
+    tables = {
+        days: twin.features if days == twin.window_days else features_at(log, twin.as_of, days)
+        for days in sorted({served.window_days, twin.window_days} | of_champion)
+    }
+    return {days: held_out_customers(table, holdout.table, digest) for days, table in tables.items()}
 
 
 def _figures(holdout: Holdout, explanation: Any, language: Any) -> dict[str, Callable[[], Any]]:

@@ -20,7 +20,7 @@ from guanxi.registry import models as registry
 from guanxi.registry.card import label_card, write_card
 from guanxi.registry.label_log import label_store, log_label_training
 from guanxi.registry.log import TrainingRecord
-from guanxi.registry.store import Store, check_store, open_store
+from guanxi.registry.store import Store, answering, check_store, open_store
 
 _MODEL, _CONSTANT = "guanxi", "share of churners"
 _OF_PROBABILITIES = ("log_loss", "brier")
@@ -107,8 +107,8 @@ def train_labels(
     with progress.step(f"fit {FOLDS} folds, and the served model on all") as step:
         fitted = fit_labels(customers, params, id_column=id_column, progress=step.detail)
         metrics = cross_validated_metrics(fitted.held_out)
-    with progress.step("log, register and test the model in MLflow") as step:
-        store = label_store(open_store(params.mlflow))
+    store = label_store(open_store(params.mlflow))
+    with progress.step("log, register and test the model in MLflow") as step, answering(store):
         record = _record(customers, fitted, metrics, params, label)
         run_id, model_uri = log_label_training(store, fitted, record)
         version = registry.register(store, run_id, model_uri, {"guanxi.label": label})

@@ -62,7 +62,7 @@ def training_card(
             *(f"- {name}: {each.reason}" for name, each in served.corrections.items()),
             "",
             f"## Measured on {add_days(twin_day, 1)} to {end}",
-            f"By a twin fitted up to {twin_day}, which had not seen these days; 90 % intervals over customers.",
+            f"By a twin fitted up to {twin_day}, which had not seen these days; 90 % bootstrap intervals.",
             "",
             *_table(record.metrics, grades),
             *_limits(["One window was measured: others can differ by more than the intervals.", *limits]),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import tempfile
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ from guanxi.pipeline.fit import FittedModels, findings
 from guanxi.pipeline.tuning import TUNED, choice
 from guanxi.registry.bundle import log_bundle
 from guanxi.registry.store import Store, import_mlflow, quiet_warnings
-from guanxi.registry.twins import HELD_OUT, TWIN, TWIN_DAY_TAG, TWIN_TAG
+from guanxi.registry.twins import TWIN, TWIN_DAY_TAG, TWIN_TAG, WINDOW_TAGS, held_out_file
 
 _ENDINGS = {
     "guanxi": "",
@@ -51,8 +51,9 @@ class TrainingRecord:
         File name, to what draws the matplotlib figure.
     totals : pandas.DataFrame or None
         What all customers and segments will buy and spend.
-    held_out : pandas.DataFrame or None
-        Features and outcomes of the held-out window, from :func:`.gate.held_out_customers`.
+    held_out : mapping of int to pandas.DataFrame
+        Window in days that features are made for, to features and outcomes of the held-out customers, from
+        :func:`.gate.held_out_customers`.
     """
 
     params: Params
@@ -62,7 +63,7 @@ class TrainingRecord:
     metrics: pd.DataFrame | None
     figures: Mapping[str, Callable[[], Any]]
     totals: pd.DataFrame | None = None
-    held_out: pd.DataFrame | None = None
+    held_out: Mapping[int, pd.DataFrame] = field(default_factory=dict)
 
 
 def log_training(
@@ -119,11 +120,11 @@ def _log_twin(mlflow: Any, twin: FittedModels | None, record: TrainingRecord) ->
         if twin is not None:
             info = log_bundle(twin, Path(folder), record.source, TWIN)
             mlflow.set_tag(TWIN_TAG, info.model_uri)
-        if record.held_out is not None:
-            path = Path(folder, HELD_OUT)
-            path.parent.mkdir()
-            record.held_out.to_parquet(path, index=False)
-            mlflow.log_artifact(str(path), str(Path(HELD_OUT).parent))
+        for days, customers in record.held_out.items():
+            path = Path(folder, held_out_file(days))
+            path.parent.mkdir(exist_ok=True)
+            customers.to_parquet(path, index=False)
+            mlflow.log_artifact(str(path), path.parent.name)
 
 
 def _log_tuning(mlflow: Any, store: Store, served: FittedModels, twin: FittedModels | None) -> None:
@@ -189,6 +190,7 @@ def dataset(features: pd.DataFrame, record: TrainingRecord) -> Any:
 
 
 def _tags(served: FittedModels, twin: FittedModels | None) -> dict[str, str]:
+    windows = [str(each.window_days) for each in (served, twin) if each]
     tags = {
         "guanxi.version": __version__,
         "guanxi.as_of": served.as_of.isoformat(),
@@ -198,7 +200,7 @@ def _tags(served: FittedModels, twin: FittedModels | None) -> dict[str, str]:
         "guanxi.tuning": "none" if served.tuning is None else choice(served.tuning)[1],
         "guanxi.findings": "; ".join(findings(served, twin)) or "none",
     }
-    return tags | git_tags()
+    return tags | dict(zip(WINDOW_TAGS, windows, strict=False)) | git_tags()
 
 
 def git_tags() -> dict[str, str]:

@@ -135,6 +135,27 @@ def check_store(params: MLflowParams) -> None:
 
 
 @contextmanager
+def answering(store: Store) -> Iterator[None]:
+    """Say in one line that a store which was opened does not answer any more, or refuses.
+
+    Raises
+    ------
+    RegistryError
+    """
+    import requests
+    from mlflow.exceptions import MlflowException
+
+    try:
+        yield
+    except (MlflowException, requests.RequestException) as error:
+        reason = redact(first_line(error))[:300]
+        raise RegistryError(
+            f"MLflow store {store.shown_uri} did not do what was asked of it: {reason}; see that it runs "
+            "(guanxi doctor) and try again"
+        ) from error
+
+
+@contextmanager
 def quiet_warnings() -> Iterator[None]:
     """Keep MLflow's advice about its own interfaces from the user."""
     import warnings

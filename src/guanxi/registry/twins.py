@@ -12,11 +12,14 @@ import pandas as pd
 
 from guanxi.data.sources import first_line, redact
 from guanxi.errors import RegistryError
+from guanxi.registry.aliases import CHAMPION, read_aliases
 from guanxi.registry.models import LoadedModel, load_model
 from guanxi.registry.store import Store, quiet_warnings
 
-TWIN, HELD_OUT = "twin", "holdout/customers.parquet"
+TWIN = "twin"
 TWIN_TAG, TWIN_DAY_TAG = "guanxi.twin", "guanxi.twin_as_of"
+# Windows of the features that the served model and its twin take, in days.
+WINDOW_TAGS = ("guanxi.window_days", "guanxi.twin_window_days")
 
 
 @dataclass(frozen=True)
@@ -41,22 +44,28 @@ class Twin:
     _store: Store = field(repr=False)
     _run_id: str = field(repr=False)
 
-    def held_out(self) -> pd.DataFrame:
-        """Features and outcomes of the customers of its window, see :func:`.gate.held_out_customers`.
+    def held_out(self, window_days: int) -> pd.DataFrame:
+        """Features and outcomes of the held-out customers, see :func:`.gate.held_out_customers`.
+
+        Parameters
+        ----------
+        window_days : int
+            The window that the features are made for.
 
         Raises
         ------
         RegistryError
-            If they are gone.
+            If they were not kept for this window, or are gone.
         """
         try:
             with tempfile.TemporaryDirectory() as folder, quiet_warnings():
-                path = self._store.client.download_artifacts(self._run_id, HELD_OUT, folder)
+                path = self._store.client.download_artifacts(self._run_id, held_out_file(window_days), folder)
                 return pd.read_parquet(Path(path))
         except Exception as error:
             reason = redact(first_line(error))[:200]
             raise RegistryError(
-                f"the held-out window of version {self.version} cannot be read: {reason}"
+                f"features for windows of {window_days} days are not there of the customers on which "
+                f"version {self.version} was measured ({reason})"
             ) from error
 
 
@@ -77,6 +86,20 @@ def load_twin(store: Store, version: str) -> Twin:
     }
     as_of = date.fromisoformat(tags[TWIN_DAY_TAG])
     return Twin(version, model, as_of, float(defaults["interval"]), store, run_id)
+
+
+def held_out_file(window_days: int) -> str:
+    """Name the artifact with features for windows of so many days."""
+    return f"holdout/customers-{window_days}.parquet"
+
+
+def champion_windows(store: Store) -> set[int]:
+    """Windows of the features that the champion and its twin take; none without a champion."""
+    champion = read_aliases(store).get(CHAMPION)
+    if champion is None:
+        return set()
+    tags = _run(store, champion)[1]
+    return {int(tags[name]) for name in WINDOW_TAGS if name in tags}
 
 
 def _run(store: Store, version: str) -> tuple[str, dict[str, str]]:
