@@ -112,7 +112,7 @@ def _judge_against(
     """Compare both twins on the later of their windows, and what the served models say of its customers."""
     twins = load_twin(store, candidate.version), load_twin(store, champion)
     own, other = twins
-    _check_rules(own, other)
+    _check_alike(own, other)
     # Both learnt from days up to the later twin's day, at most: neither has seen the window after it.
     later = own if own.as_of >= other.as_of else other
     served = candidate, load_model(f"models:/{store.registered_model}/{champion}")
@@ -148,7 +148,11 @@ def _judge_labels(
     return "Compared in cross-validation, each on its own customers, in shares of a constant's:", [check]
 
 
-def _check_rules(own: Twin, other: Twin) -> None:
+def _check_alike(own: Twin, other: Twin) -> None:
+    """Refuse to compare models that answer different questions."""
+    days = own.model.horizon_days, other.model.horizon_days
+    if days[0] != days[1]:
+        raise RegistryError(f"it looks {days[0]} days ahead, version {other.version} {days[1]}")
     for name, value in own.model.policies.items():
         before = other.model.policies.get(name)
         if before != value:

@@ -18,6 +18,7 @@ from guanxi.registry.aliases import CHAMPION, appoint, read_aliases
 from guanxi.registry.bundle import Fitted, example_rows
 from guanxi.registry.store import Store, import_mlflow, quiet_warnings
 
+SMOKE_TEST = "guanxi.smoke_test"
 # Addresses that mean something in a store only; others name a folder.
 STORE_SCHEMES = ("models:/", "runs:/", "mlflow-artifacts:/")
 
@@ -146,7 +147,7 @@ def smoke_test(store: Store, version: str, fitted: Fitted) -> None:
             f"version {version} gives other numbers from the registry than before: "
             "it was withdrawn, train again"
         )
-    store.client.set_model_version_tag(store.registered_model, version, "guanxi.smoke_test", "passed")
+    store.client.set_model_version_tag(store.registered_model, version, SMOKE_TEST, "passed")
 
 
 def champion_version(store: Store) -> str | None:
