@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from guanxi.errors import OutputError, PromotionError, RegistryError
+from guanxi.errors import OutputError, ParamsError, PromotionError, RegistryError
 from guanxi.jobs.gate import Judgement, decide, judge
 from guanxi.jobs.progress import Progress
 from guanxi.params import Params, load_params
@@ -140,7 +140,7 @@ def _parse(model: str | None, name: str) -> tuple[str, str]:
     if not at:
         name, _, alias = given.partition("/")
     if not model.startswith(_SCHEME) or not name or not alias or not (at or alias.isdecimal()):
-        raise PromotionError(f"--model {model!r} is no registered version: write models:/guanxi/3")
+        raise ParamsError(f"--model {model!r} is no registered version: write models:/guanxi/3")
     return name, at + alias
 
 

@@ -125,8 +125,8 @@ def _tested(store: Store, alias: str, version: str) -> Finding:
     try:
         load_tested(store, version)
     except GuanxiError as error:
-        advice = "go back with guanxi rollback" if alias == CHAMPION else "train another with guanxi train"
-        return Finding("wrong", name, f"version {version}: {error}; {advice}")
+        advice = "guanxi rollback goes back" if alias == CHAMPION else "guanxi train makes another"
+        return Finding("wrong", name, f"{error}; {advice}")
     return Finding("ok", name, f"version {version} loads and passes its smoke test")
 
 

@@ -21,6 +21,7 @@ from guanxi.registry.store import Store, import_mlflow, quiet_warnings
 SMOKE_TEST = "guanxi.smoke_test"
 # Addresses that mean something in a store only; others name a folder.
 STORE_SCHEMES = ("models:/", "runs:/", "mlflow-artifacts:/")
+_GONE = ("No such artifact", "No such file", "Failed to download")
 
 
 @dataclass(frozen=True)
@@ -254,6 +255,8 @@ def _version(mlflow: Any, uri: str) -> str:
 
 def _reason(error: Exception) -> str:
     text = redact(first_line(error))[:300]
+    if any(sign in text for sign in _GONE):
+        return f"its files are gone from the store ({text}): bring them back, or use another version"
     if "alias" in text and "not found" in text:
         return f"{text}; run guanxi run or guanxi train first, or name a version as in models:/guanxi/1"
     if "not found" in text.lower() or "RESOURCE_DOES_NOT_EXIST" in text:
