@@ -64,12 +64,10 @@ def _different(scores: pd.DataFrame, stored: pd.DataFrame | None) -> str:
     """Name the first column that is not as stored; older versions stored nothing."""
     if stored is None:
         return ""
-    same = {
-        name: name in scores
-        and np.allclose(scores[name], stored[name], rtol=1e-9, atol=1e-12, equal_nan=True)
-        for name in stored
-    }
-    return ", ".join(f"{name} is not what it was" for name, equal in same.items() if not equal)
+    for name, before in stored.items():
+        if name not in scores or not np.allclose(scores[name], before, rtol=1e-9, atol=1e-12, equal_nan=True):
+            return f"{name} is not what it was when the model was trained"
+    return ""
 
 
 def _stored(uri: str) -> pd.DataFrame | None:

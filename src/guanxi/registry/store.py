@@ -12,7 +12,7 @@ from typing import Any
 
 from guanxi.data import sinks
 from guanxi.data.sources import first_line, redact
-from guanxi.errors import RegistryError
+from guanxi.errors import OutputError, RegistryError
 from guanxi.params import MLflowParams
 from guanxi.registry.local_store import ARTIFACTS, database_file, heal_moved, locked, write_ahead
 
@@ -95,7 +95,7 @@ def open_store(params: MLflowParams, *, create: bool = True) -> Store:
         raise RegistryError(f"cannot write the MLflow store {redact(uri)}: {error.strerror}") from error
     except Exception as error:
         reason = redact(first_line(error))[:200]
-        advice = "check --tracking-uri and that it runs" if database is None else "guanxi doctor says more"
+        advice = "check --tracking-uri and that it runs" if params.tracking_uri else "guanxi doctor says more"
         raise RegistryError(f"MLflow store {redact(uri)} cannot be opened: {advice} ({reason})") from error
     folder = None if database is None else database.parent
     return Store(uri, folder, experiment_id, params.registered_model, client)
@@ -131,7 +131,13 @@ def check_store(params: MLflowParams) -> None:
         open_store(params)
         return
     _check_folder(database, create=True)
-    sinks.check_output(database)
+    try:
+        sinks.check_output(database)
+    except OutputError as error:
+        reason = str(error).partition(";")[0]
+        raise RegistryError(
+            f"MLflow store {redact(store_uri(params))} cannot be opened: check --tracking-uri ({reason})"
+        ) from error
 
 
 @contextmanager
