@@ -245,6 +245,60 @@ def predict(
     typer.echo(f"{len(table):,} customers scored{day}: {output}")
 
 
+@app.command(epilog="Example: guanxi promote --set promotion.mae_increase=0.05")
+def promote(
+    model: Annotated[
+        str | None, typer.Option("--model", help="As in models:/guanxi/3; default: models:/guanxi@candidate.")
+    ] = None,
+    params: ParamsFile = None,
+    overrides: Overrides = None,
+    tracking_uri: TrackingUri = None,
+    debug: Debug = False,
+) -> None:
+    """Make the candidate champion, if it is no worse on a window that neither has seen."""
+    from guanxi.jobs.progress import ConsoleProgress
+    from guanxi.jobs.promote import promote as job
+    from guanxi.jobs.promote import summary_text
+
+    resolved = _resolve(params, overrides, None, tracking_uri=tracking_uri)
+    typer.echo(summary_text(job(resolved, model=model, progress=ConsoleProgress())))
+
+
+@app.command(epilog="Example: guanxi rollback --tracking-uri http://127.0.0.1:5000")
+def rollback(
+    params: ParamsFile = None,
+    overrides: Overrides = None,
+    tracking_uri: TrackingUri = None,
+    debug: Debug = False,
+) -> None:
+    """Make the previous champion champion again."""
+    from guanxi.jobs.progress import ConsoleProgress
+    from guanxi.jobs.rollback import rollback as job
+    from guanxi.jobs.rollback import summary_text
+
+    resolved = _resolve(params, overrides, None, tracking_uri=tracking_uri)
+    typer.echo(summary_text(job(resolved, progress=ConsoleProgress())))
+
+
+@app.command(epilog="Example: guanxi doctor --tracking-uri http://127.0.0.1:5000")
+def doctor(
+    params: ParamsFile = None,
+    overrides: Overrides = None,
+    tracking_uri: TrackingUri = None,
+    debug: Debug = False,
+) -> None:
+    """Say what is wrong with the environment or the store, and what to do; exit code 1 if anything is."""
+    from guanxi.jobs.doctor import doctor as job
+    from guanxi.jobs.doctor import findings_text
+    from guanxi.jobs.progress import ConsoleProgress
+
+    resolved = _resolve(params, overrides, None, tracking_uri=tracking_uri)
+    findings = job(resolved, progress=ConsoleProgress())
+    typer.echo(findings_text(findings))
+    if any(each.level == "wrong" for each in findings):
+        raise typer.Exit(1)
+
+
 @app.command(epilog="Example: guanxi explain 0042 sales.csv -o 0042.png --as-of 2011-12-09")
 def explain(
     customer_id: Annotated[

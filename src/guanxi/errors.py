@@ -45,5 +45,9 @@ class RegistryError(GuanxiError):
     """The tracking store or model registry cannot do what was asked."""
 
 
+class PromotionError(GuanxiError):
+    """A candidate did not pass the gate; the champion stays."""
+
+
 class FitWarning(UserWarning):
     """Another model stands in, since the data do not hold what the one asked for looks for."""

@@ -145,6 +145,16 @@ class MLflowParams(Section):
     registered_model: str = "guanxi"
 
 
+class PromotionParams(Section):
+    """What a candidate must show to become champion; changes are shares of the champion's number."""
+
+    compare: bool = True
+    log_loss_increase: float = Field(0.02, ge=0)
+    mae_increase: float = Field(0.02, ge=0)
+    coverage_shortfall: float = Field(0.1, ge=0, lt=1)
+    mean_change: float | None = Field(0.25, ge=0)
+
+
 class Params(Section):
     """All parameters of a run."""
 
@@ -156,6 +166,7 @@ class Params(Section):
     clv: LifetimeValueParams = LifetimeValueParams()
     churn: ChurnParams = ChurnParams()
     drivers: DriversParams = DriversParams()
+    promotion: PromotionParams = PromotionParams()
     mlflow: MLflowParams = MLflowParams()
 
     @field_validator("as_of", mode="before")

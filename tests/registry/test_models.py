@@ -14,6 +14,7 @@ from guanxi.errors import OutputError, RegistryError
 from guanxi.params import MLflowParams
 from guanxi.pipeline.correction import BLEND
 from guanxi.registry import models
+from guanxi.registry.aliases import read_aliases
 from guanxi.registry.log import TrainingRecord, log_training
 from guanxi.registry.store import open_store
 
@@ -84,12 +85,12 @@ def test_trees_and_regressions_give_the_same_numbers_from_the_registry(fresh, wi
     }
 
 
-def test_a_version_that_passes_is_candidate_and_can_be_champion(fresh, with_trees):
-    version = models.register(fresh.store, fresh.run_id, fresh.model_uri, {})
-    models.make_candidate(fresh.store, version, with_trees)
-    assert fresh.store.client.get_model_version("guanxi", version).aliases == ["candidate"]
-    models.make_champion(fresh.store, version)
-    assert models.champion_version(fresh.store) == version
+def test_the_first_version_that_passes_is_champion_and_later_ones_candidate(fresh, with_trees):
+    first, later = (models.register(fresh.store, fresh.run_id, fresh.model_uri, {}) for _ in range(2))
+    assert models.make_candidate(fresh.store, first, with_trees) == first
+    assert read_aliases(fresh.store) == {"candidate": first, "champion": first}
+    assert models.make_candidate(fresh.store, later, with_trees) == first
+    assert read_aliases(fresh.store) == {"candidate": later, "champion": first}
 
 
 def test_a_registry_that_fails_is_not_taken_for_one_without_champion(fresh, monkeypatch):
@@ -98,7 +99,7 @@ def test_a_registry_that_fails_is_not_taken_for_one_without_champion(fresh, monk
     def broken(*_: object) -> None:
         raise MlflowException("the server is tired")
 
-    monkeypatch.setattr(fresh.store.client, "get_model_version_by_alias", broken)
+    monkeypatch.setattr(fresh.store.client, "get_registered_model", broken)
     with pytest.raises(MlflowException, match="tired"):
         models.champion_version(fresh.store)
 

@@ -65,7 +65,11 @@ class TestFolder:
     def test_holds_one_code_file_a_document_and_the_trees(self, first_run):
         folder = first_run.folder / "models" / "guanxi"
         assert sorted(path.name for path in folder.rglob("*.py")) == ["guanxi_model.py"]
-        assert sorted(path.name for path in (folder / "artifacts").iterdir()) == ["model.json", "trees"]
+        assert sorted(path.name for path in (folder / "artifacts").iterdir()) == [
+            "example_predictions.json",
+            "model.json",
+            "trees",
+        ]
 
     def test_holds_the_boosters_of_each_target_as_they_were_grown(self, first_run, served):
         folder = first_run.folder / "models" / "guanxi" / "artifacts" / "trees"

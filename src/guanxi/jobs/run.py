@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,25 +12,31 @@ import pandas as pd
 
 from guanxi import __version__
 from guanxi.data import sinks
+from guanxi.jobs.gate import Judgement, decide, judge
 from guanxi.jobs.predict import score_customers
 from guanxi.jobs.progress import Progress
+from guanxi.jobs.promote import EXPORT_FOLDER
 from guanxi.jobs.train import Training, train_log
 from guanxi.jobs.validate import open_log, usability_text
 from guanxi.params import Params
 from guanxi.registry import models as registry
+from guanxi.registry.aliases import CHAMPION, read_aliases
 from guanxi.registry.log import log_page
-
-EXPORT_FOLDER = Path("models") / "guanxi"
+from guanxi.registry.store import answering
 
 
 @dataclass(frozen=True)
 class RunResult:
-    """Where a run left its results."""
+    """Where a run left its results.
+
+    ``judgement`` is what the gate said of the new version; None where it is the first and champion by that.
+    """
 
     training: Training
     predictions: pd.DataFrame
     folder: Path
     export: Path
+    judgement: Judgement | None
 
 
 def run(source: str, params: Params, folder: Path, progress: Progress) -> RunResult:
@@ -49,6 +56,7 @@ def run(source: str, params: Params, folder: Path, progress: Progress) -> RunRes
     opened = open_log(source, params, progress)
     progress.say(usability_text(opened[2]))
     log, training = train_log(source, params, progress, opened)
+    training, judgement = _through_the_gate(training, progress)
     with progress.step("score every customer with the registered model"):
         loaded = registry.load_model(f"models:/{training.store.registered_model}/{training.version}")
         predictions = score_customers(log, loaded, training.as_of)
@@ -61,7 +69,21 @@ def run(source: str, params: Params, folder: Path, progress: Progress) -> RunRes
         log_page(training.store, training.run_id, page)
         registry.export(f"models:/{training.store.registered_model}/{training.champion}", EXPORT_FOLDER)
     log.close()
-    return RunResult(training, predictions, folder, EXPORT_FOLDER)
+    return RunResult(training, predictions, folder, EXPORT_FOLDER, judgement)
+
+
+def _through_the_gate(training: Training, progress: Progress) -> tuple[Training, Judgement | None]:
+    """Let a version that is not the first become champion if it is no worse than the one there is."""
+    if training.is_champion:
+        return training, None
+    store, version = training.store, training.version
+    with progress.step(f"compare version {version} with the champion") as step, answering(store):
+        seen = read_aliases(store)
+        judgement = judge(store, version, seen.get(CHAMPION), training.params.promotion, step)
+        decide(store, judgement, seen)
+    if judgement.passed:
+        return dataclasses.replace(training, is_champion=True, champion=version), judgement
+    return dataclasses.replace(training, champion=seen[CHAMPION]), judgement
 
 
 def _metrics(training: Training) -> dict[str, Any]:

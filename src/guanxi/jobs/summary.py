@@ -6,6 +6,7 @@ import math
 import shlex
 
 from guanxi.evaluation.holdout import Holdout
+from guanxi.jobs.gate import Judgement
 from guanxi.jobs.run import RunResult
 from guanxi.jobs.train import Training
 from guanxi.periods import add_days
@@ -21,7 +22,7 @@ _SHOWN = {
 }
 
 
-def of_training(training: Training) -> str:
+def of_training(training: Training, judgement: Judgement | None = None) -> str:
     """Say how good the model was on the window it had not seen, and where it stands."""
     holdout = training.holdout
     lines = [
@@ -35,7 +36,9 @@ def of_training(training: Training) -> str:
         *_chosen(training),
         *(f"  note: {finding}" for finding in training.findings),
         "",
-        f"Model {training.store.registered_model} version {training.version} is {_standing(training)}.",
+        f"Model {training.store.registered_model} version {training.version} is "
+        f"{_standing(training, judgement)}.",
+        *(judgement.text.splitlines() if judgement and judgement.checks else []),
     ]
     return "\n".join(lines)
 
@@ -48,7 +51,7 @@ def of_run(result: RunResult) -> str:
     left_out = f" ({unexplained:,} without an accepted purchase left out)" if unexplained else ""
     return "\n".join(
         [
-            of_training(training),
+            of_training(training, result.judgement),
             "",
             f"{len(table):,} customers scored{left_out}: worth {total:,.0f} over the next "
             f"{training.horizon_days} days, {likely:,} more likely to stay away than to buy.",
@@ -120,10 +123,17 @@ def _number(value: float, form: str) -> str:
     return "unknown" if math.isnan(value) else f"{value:{form}}"
 
 
-def _standing(training: Training) -> str:
+def _standing(training: Training, judgement: Judgement | None) -> str:
+    if judgement is not None and judgement.passed:
+        return (
+            f"champion: it passed the gate; version {judgement.champion} is previous, and guanxi rollback "
+            "goes back to it"
+        )
     if training.is_champion:
         return "candidate and, as the first, champion"
-    return (
-        f"candidate; version {training.champion} stays champion: "
-        f"score with this one by --model models:/{training.store.registered_model}@candidate"
-    )
+    name = training.store.registered_model
+    stays = f"candidate; version {training.champion} stays champion"
+    if judgement is None:
+        return f"{stays} until guanxi promote: score with this one by --model models:/{name}@candidate"
+    why = "; ".join(judgement.reasons)
+    return f"{stays}: {why}; score with this one by --model models:/{name}@candidate"

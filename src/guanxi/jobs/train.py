@@ -12,16 +12,20 @@ import pandas as pd
 
 from guanxi.data.transactions import TransactionLog, data_digest
 from guanxi.data.usability import Usability, check_history
+from guanxi.evaluation.gate import held_out_customers
 from guanxi.evaluation.holdout import Holdout, evaluate_holdout
 from guanxi.evaluation.totals import forecast_totals
+from guanxi.features.snapshots import features_at
 from guanxi.jobs.progress import Progress
 from guanxi.jobs.validate import open_log
 from guanxi.models.drivers import explain_churn
 from guanxi.params import Params, load_params, override
 from guanxi.pipeline.fit import FittedModels, findings, fit_models
 from guanxi.registry import models as registry
+from guanxi.registry.card import training_card, write_card
 from guanxi.registry.log import TrainingRecord, log_training
-from guanxi.registry.store import Store, check_store, open_store
+from guanxi.registry.store import Store, answering, check_store, open_store
+from guanxi.registry.twins import champion_windows
 
 
 @dataclass(frozen=True)
@@ -134,29 +138,31 @@ def train_log(
         served.model["grades"] = {name: each and each.letter for name, each in holdout.grades.items()}
         step.detail("drivers")
         explanation = explain_churn(served.scorer, served.features, params.seed)
-    with progress.step("log, register and test the model in MLflow") as step:
-        store = open_store(params.mlflow)
+    store = open_store(params.mlflow)
+    with progress.step("log, register and test the model in MLflow") as step, answering(store):
+        digest = data_digest(log)
         record = TrainingRecord(
             params=params,
             source=log.source,
-            data_digest=data_digest(log),
+            data_digest=digest,
             facts=usability.numbers | {"warnings": usability.warnings},
             metrics=holdout.metrics,
             totals=totals,
             figures=_figures(holdout, explanation, params.language),
+            held_out=_held_out(log, served, twin, holdout, champion_windows(store), digest),
         )
         run_id, model_uri = log_training(store, served, twin, record)
         tags = {"guanxi.as_of": as_of.isoformat(), "guanxi.horizon_days": str(params.horizon_days)}
         version = registry.register(store, run_id, model_uri, tags)
+        limits = [*holdout.warnings, *findings(served, twin), *usability.warnings]
+        grades = {name: each.letter if each else None for name, each in holdout.grades.items()}
+        write_card(store, version, training_card(record, served, twin_day, grades, limits))
         step.detail("smoke test")
-        registry.make_candidate(store, version, served)
-        champion = registry.champion_version(store)
-        if champion is None:
-            registry.make_champion(store, version)
+        champion = registry.make_candidate(store, version, served)
     return log, Training(
         version=version,
-        is_champion=champion is None,
-        champion=champion or version,
+        is_champion=champion == version,
+        champion=champion,
         run_id=run_id,
         as_of=as_of,
         horizon_days=params.horizon_days,
@@ -169,6 +175,25 @@ def train_log(
         store=store,
         explanation=explanation,
     )
+
+
+def _held_out(
+    log: TransactionLog,
+    served: FittedModels,
+    twin: FittedModels,
+    holdout: Holdout,
+    of_champion: set[int],
+    digest: str,
+) -> dict[int, pd.DataFrame]:
+    """Give the held-out customers with features for the windows of the models that will be compared on them.
+
+    Windows are shorter where the history is, so the champion's can differ from this version's.
+    """
+    tables = {
+        days: twin.features if days == twin.window_days else features_at(log, twin.as_of, days)
+        for days in sorted({served.window_days, twin.window_days} | of_champion)
+    }
+    return {days: held_out_customers(table, holdout.table, digest) for days, table in tables.items()}
 
 
 def _figures(holdout: Holdout, explanation: Any, language: Any) -> dict[str, Callable[[], Any]]:

@@ -17,9 +17,10 @@ from guanxi.jobs.validate import source_name
 from guanxi.params import Params, load_params
 from guanxi.pipeline.labelled import FOLDS, FittedLabels, fit_labels
 from guanxi.registry import models as registry
+from guanxi.registry.card import label_card, write_card
 from guanxi.registry.label_log import label_store, log_label_training
 from guanxi.registry.log import TrainingRecord
-from guanxi.registry.store import Store, check_store, open_store
+from guanxi.registry.store import Store, answering, check_store, open_store
 
 _MODEL, _CONSTANT = "guanxi", "share of churners"
 _OF_PROBABILITIES = ("log_loss", "brier")
@@ -106,17 +107,14 @@ def train_labels(
     with progress.step(f"fit {FOLDS} folds, and the served model on all") as step:
         fitted = fit_labels(customers, params, id_column=id_column, progress=step.detail)
         metrics = cross_validated_metrics(fitted.held_out)
-    with progress.step("log, register and test the model in MLflow") as step:
-        store = label_store(open_store(params.mlflow))
-        run_id, model_uri = log_label_training(
-            store, fitted, _record(customers, fitted, metrics, params, label)
-        )
+    store = label_store(open_store(params.mlflow))
+    with progress.step("log, register and test the model in MLflow") as step, answering(store):
+        record = _record(customers, fitted, metrics, params, label)
+        run_id, model_uri = log_label_training(store, fitted, record)
         version = registry.register(store, run_id, model_uri, {"guanxi.label": label})
+        write_card(store, version, label_card(record, fitted))
         step.detail("smoke test")
-        registry.make_candidate(store, version, fitted)
-        is_champion = registry.champion_version(store) is None
-        if is_champion:
-            registry.make_champion(store, version)
+        is_champion = registry.make_candidate(store, version, fitted) == version
     return LabelTraining(version, is_champion, run_id, metrics, fitted, params, store)
 
 

@@ -8,6 +8,7 @@ from importlib import metadata, resources
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from guanxi import __version__
@@ -19,11 +20,12 @@ from guanxi.registry.store import import_mlflow, quiet_warnings
 
 _REQUIREMENTS = ("mlflow", "numpy", "pandas", "scipy")
 _EXAMPLE_ROWS = 5
+EXAMPLE = "example_predictions"
 
 Fitted = FittedModels | FittedLabels
 
 
-def log_bundle(fitted: Fitted, folder: Path, source: str) -> Any:
+def log_bundle(fitted: Fitted, folder: Path, source: str, name: str = "model") -> Any:
     """Log the served model to the active MLflow run.
 
     Parameters
@@ -33,6 +35,8 @@ def log_bundle(fitted: Fitted, folder: Path, source: str) -> Any:
         An empty folder for the files on their way.
     source : str
         What it was trained on, without passwords.
+    name : str
+        Of the logged model: a run can hold several.
 
     Returns
     -------
@@ -44,9 +48,10 @@ def log_bundle(fitted: Fitted, folder: Path, source: str) -> Any:
         artifacts["trees"] = _write_trees(folder / "trees", fitted.trees)
     code = _write(folder / "guanxi_model.py", served_code())
     example = example_rows(fitted)
+    artifacts[EXAMPLE] = _write(folder / f"{EXAMPLE}.json", json.dumps(example_numbers(fitted), indent=1))
     with quiet_warnings():
         return mlflow.pyfunc.log_model(
-            name="model",
+            name=name,
             python_model=code,
             artifacts=artifacts,
             signature=signature(fitted),
@@ -107,6 +112,15 @@ def served_code() -> str:
 def example_rows(fitted: Fitted) -> pd.DataFrame:
     """Give a few real feature rows, without the customers' names."""
     return fitted.features[fitted.scorer.features].head(_EXAMPLE_ROWS).reset_index(drop=True)
+
+
+def example_numbers(fitted: Fitted) -> dict[str, list[float | None]]:
+    """Give the numbers that the model predicts for its example rows, column by column."""
+    numbers = fitted.scorer.score(example_rows(fitted)).select_dtypes("number")
+    return {
+        str(name): [None if np.isnan(value) else float(value) for value in column]
+        for name, column in numbers.items()
+    }
 
 
 def signature(fitted: Fitted) -> Any:

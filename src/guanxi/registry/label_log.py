@@ -8,6 +8,7 @@ from pathlib import Path
 
 from guanxi import __version__
 from guanxi.data.sources import redact
+from guanxi.errors import RegistryError
 from guanxi.pipeline.labelled import FittedLabels
 from guanxi.registry.bundle import log_bundle
 from guanxi.registry.log import TrainingRecord, dataset, flat_params, git_tags, metric_values
@@ -46,3 +47,19 @@ def log_label_training(store: Store, fitted: FittedLabels, record: TrainingRecor
         with tempfile.TemporaryDirectory() as folder:
             info = log_bundle(fitted, Path(folder), record.source)
     return str(run.info.run_id), str(info.model_uri)
+
+
+def log_loss_of(store: Store, version: str) -> float:
+    """Cross-validated log loss of a version, as a share of that of everyone given the share of churners.
+
+    Raises
+    ------
+    RegistryError
+        If the run that trained it has not kept them.
+    """
+    run_id = store.client.get_model_version(store.registered_model, version).run_id
+    metrics = store.client.get_run(run_id).data.metrics
+    own, constant = (metrics.get(f"churn_log_loss{ending}") for ending in ("", "_share"))
+    if own is None or not constant:
+        raise RegistryError(f"version {version} was trained without a measured log loss")
+    return float(own / constant)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import tempfile
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from guanxi.pipeline.fit import FittedModels, findings
 from guanxi.pipeline.tuning import TUNED, choice
 from guanxi.registry.bundle import log_bundle
 from guanxi.registry.store import Store, import_mlflow, quiet_warnings
+from guanxi.registry.twins import TWIN, TWIN_DAY_TAG, TWIN_TAG, WINDOW_TAGS, held_out_file
 
 _ENDINGS = {
     "guanxi": "",
@@ -50,6 +51,9 @@ class TrainingRecord:
         File name, to what draws the matplotlib figure.
     totals : pandas.DataFrame or None
         What all customers and segments will buy and spend.
+    held_out : mapping of int to pandas.DataFrame
+        Window in days that features are made for, to features and outcomes of the held-out customers, from
+        :func:`.gate.held_out_customers`.
     """
 
     params: Params
@@ -59,6 +63,7 @@ class TrainingRecord:
     metrics: pd.DataFrame | None
     figures: Mapping[str, Callable[[], Any]]
     totals: pd.DataFrame | None = None
+    held_out: Mapping[int, pd.DataFrame] = field(default_factory=dict)
 
 
 def log_training(
@@ -87,6 +92,7 @@ def log_training(
             mlflow.log_figure(draw(), f"figures/{name}.png")
         _log_children(mlflow, store, served, record)
         _log_tuning(mlflow, store, served, twin)
+        _log_twin(mlflow, twin, record)
         with tempfile.TemporaryDirectory() as folder:
             info = log_bundle(served, Path(folder), record.source)
     return str(run.info.run_id), str(info.model_uri)
@@ -106,6 +112,19 @@ def _log_children(mlflow: Any, store: Store, served: FittedModels, record: Train
             mlflow.log_dict(report, "fit_report.json")
             if record.metrics is not None:
                 mlflow.log_metrics(metric_values(record.metrics[record.metrics["target"] == target]))
+
+
+def _log_twin(mlflow: Any, twin: FittedModels | None, record: TrainingRecord) -> None:
+    """Keep the twin with its own code, and its window, so that later versions can be compared with it."""
+    with tempfile.TemporaryDirectory() as folder:
+        if twin is not None:
+            info = log_bundle(twin, Path(folder), record.source, TWIN)
+            mlflow.set_tag(TWIN_TAG, info.model_uri)
+        for days, customers in record.held_out.items():
+            path = Path(folder, held_out_file(days))
+            path.parent.mkdir(exist_ok=True)
+            customers.to_parquet(path, index=False)
+            mlflow.log_artifact(str(path), path.parent.name)
 
 
 def _log_tuning(mlflow: Any, store: Store, served: FittedModels, twin: FittedModels | None) -> None:
@@ -171,16 +190,17 @@ def dataset(features: pd.DataFrame, record: TrainingRecord) -> Any:
 
 
 def _tags(served: FittedModels, twin: FittedModels | None) -> dict[str, str]:
+    windows = [str(each.window_days) for each in (served, twin) if each]
     tags = {
         "guanxi.version": __version__,
         "guanxi.as_of": served.as_of.isoformat(),
-        "guanxi.twin_as_of": twin.as_of.isoformat() if twin else "none",
+        TWIN_DAY_TAG: twin.as_of.isoformat() if twin else "none",
         "guanxi.purchase_models": served.choice.reason,
         **{f"guanxi.correction.{name}": each.reason for name, each in served.corrections.items()},
         "guanxi.tuning": "none" if served.tuning is None else choice(served.tuning)[1],
         "guanxi.findings": "; ".join(findings(served, twin)) or "none",
     }
-    return tags | git_tags()
+    return tags | dict(zip(WINDOW_TAGS, windows, strict=False)) | git_tags()
 
 
 def git_tags() -> dict[str, str]:

@@ -14,13 +14,14 @@ from guanxi.data import sinks
 from guanxi.data.sources import first_line, redact
 from guanxi.errors import OutputError, RegistryError
 from guanxi.models.label_scoring import TASK
+from guanxi.registry.aliases import CHAMPION, appoint, read_aliases
 from guanxi.registry.bundle import Fitted, example_rows
 from guanxi.registry.store import Store, import_mlflow, quiet_warnings
 
-CANDIDATE, CHAMPION = "candidate", "champion"
+SMOKE_TEST = "guanxi.smoke_test"
 # Addresses that mean something in a store only; others name a folder.
 STORE_SCHEMES = ("models:/", "runs:/", "mlflow-artifacts:/")
-_ABSENT = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")
+_GONE = ("No such artifact", "No such file", "Failed to download")
 
 
 @dataclass(frozen=True)
@@ -94,21 +95,26 @@ class LoadedModel:
 
 def register(store: Store, run_id: str, model_uri: str, tags: dict[str, str]) -> str:
     """Register a logged model as a new version, without an alias yet; return the version."""
-    from mlflow.exceptions import MlflowException
-
     name = store.registered_model
-    try:
-        store.client.get_registered_model(name)
-    except MlflowException as error:
-        if error.error_code not in _ABSENT:
-            raise
-        store.client.create_registered_model(name)
+    _make_registered_model(store)
     model_id = model_uri.removeprefix("models:/")
     return str(store.client.create_model_version(name, model_uri, run_id, tags, model_id=model_id).version)
 
 
-def make_candidate(store: Store, version: str, fitted: Fitted) -> None:
+def _make_registered_model(store: Store) -> None:
+    from mlflow.exceptions import MlflowException
+
+    try:
+        store.client.create_registered_model(store.registered_model)
+    except MlflowException as error:
+        if error.error_code != "RESOURCE_ALREADY_EXISTS":
+            raise
+
+
+def make_candidate(store: Store, version: str, fitted: Fitted) -> str:
     """Give a version that passes the smoke test the alias ``candidate``; withdraw one that does not.
+
+    Where there is no champion it becomes champion too. Returns the version that is champion.
 
     Raises
     ------
@@ -122,7 +128,7 @@ def make_candidate(store: Store, version: str, fitted: Fitted) -> None:
         store.client.delete_model_version(store.registered_model, version)
         store.client.set_terminated(run_id, "FAILED")
         raise
-    store.client.set_registered_model_alias(store.registered_model, CANDIDATE, version)
+    return appoint(store, version)
 
 
 def smoke_test(store: Store, version: str, fitted: Fitted) -> None:
@@ -142,24 +148,12 @@ def smoke_test(store: Store, version: str, fitted: Fitted) -> None:
             f"version {version} gives other numbers from the registry than before: "
             "it was withdrawn, train again"
         )
-    store.client.set_model_version_tag(store.registered_model, version, "guanxi.smoke_test", "passed")
+    store.client.set_model_version_tag(store.registered_model, version, SMOKE_TEST, "passed")
 
 
 def champion_version(store: Store) -> str | None:
     """Version that is champion, if there is one."""
-    from mlflow.exceptions import MlflowException
-
-    try:
-        return str(store.client.get_model_version_by_alias(store.registered_model, CHAMPION).version)
-    except MlflowException as error:
-        if error.error_code not in _ABSENT:
-            raise
-        return None
-
-
-def make_champion(store: Store, version: str) -> None:
-    """Make a version champion where there is none."""
-    store.client.set_registered_model_alias(store.registered_model, CHAMPION, version)
+    return read_aliases(store).get(CHAMPION)
 
 
 def load_model(uri: str) -> LoadedModel:
@@ -261,6 +255,8 @@ def _version(mlflow: Any, uri: str) -> str:
 
 def _reason(error: Exception) -> str:
     text = redact(first_line(error))[:300]
+    if any(sign in text for sign in _GONE):
+        return f"its files are gone from the store ({text}): bring them back, or use another version"
     if "alias" in text and "not found" in text:
         return f"{text}; run guanxi run or guanxi train first, or name a version as in models:/guanxi/1"
     if "not found" in text.lower() or "RESOURCE_DOES_NOT_EXIST" in text:

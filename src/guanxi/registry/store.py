@@ -12,18 +12,11 @@ from typing import Any
 
 from guanxi.data import sinks
 from guanxi.data.sources import first_line, redact
-from guanxi.errors import RegistryError
+from guanxi.errors import OutputError, RegistryError
 from guanxi.params import MLflowParams
+from guanxi.registry.local_store import ARTIFACTS, database_file, heal_moved, locked, write_ahead
 
 _FOLDER, _DATABASE = "mlruns", "mlflow.db"
-_ARTIFACTS = "artifacts"
-_ADDRESSES = (
-    ("experiments", "artifact_location"),
-    ("runs", "artifact_uri"),
-    ("logged_models", "artifact_location"),
-    ("model_versions", "source"),
-    ("model_versions", "storage_location"),
-)
 _ENVIRONMENT = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "DO_NOT_TRACK": "true",
@@ -84,28 +77,45 @@ def open_store(params: MLflowParams, *, create: bool = True) -> Store:
     RegistryError
         If the address does not answer, the folder cannot be written, or there is no store to open.
     """
-    folder = None if params.tracking_uri else Path.cwd() / _FOLDER
-    uri = params.tracking_uri or f"sqlite:///{folder}/{_DATABASE}"
-    if folder is not None:
-        _check_folder(folder, create)
+    uri, database = store_uri(params), _database(params)
+    if database is not None:
+        _check_folder(database, create)
     mlflow = import_mlflow()
     try:
-        with _lock(folder), _answer_at_once():
+        with locked(uri), _answer_at_once():
+            if database is not None:
+                write_ahead(database)
+                heal_moved(database)
             _check_database(uri)
-            if folder is not None:
-                heal_moved(folder)
             mlflow.set_tracking_uri(uri)
             mlflow.set_registry_uri(uri)
             client = mlflow.MlflowClient()
-            experiment_id = _experiment(client, params.experiment, folder)
+            experiment_id = _experiment(client, params.experiment, uri)
     except OSError as error:
-        raise RegistryError(f"cannot write the MLflow store {folder}: {error.strerror}") from error
+        raise RegistryError(f"cannot write the MLflow store {redact(uri)}: {error.strerror}") from error
     except Exception as error:
         reason = redact(first_line(error))[:200]
-        raise RegistryError(
-            f"MLflow store {redact(uri)} cannot be opened: check --tracking-uri and that it runs ({reason})"
-        ) from error
+        advice = "check --tracking-uri and that it runs" if params.tracking_uri else "guanxi doctor says more"
+        raise RegistryError(f"MLflow store {redact(uri)} cannot be opened: {advice} ({reason})") from error
+    folder = None if database is None else database.parent
     return Store(uri, folder, experiment_id, params.registered_model, client)
+
+
+def store_uri(params: MLflowParams) -> str:
+    """Give the address of the store, absolute where it is a local one."""
+    database, given = _database(params), params.tracking_uri
+    if given is None:
+        return f"sqlite:///{database}"
+    if database is None:
+        return given
+    scheme, _, path = given.partition(":///")
+    return f"{scheme}:///{database}{''.join(path.partition('?')[1:])}"
+
+
+def _database(params: MLflowParams) -> Path | None:
+    if params.tracking_uri is None:
+        return Path.cwd() / _FOLDER / _DATABASE
+    return database_file(params.tracking_uri)
 
 
 def check_store(params: MLflowParams) -> None:
@@ -116,12 +126,39 @@ def check_store(params: MLflowParams) -> None:
     RegistryError, OutputError
         As :func:`open_store`.
     """
-    if params.tracking_uri:
+    database = _database(params)
+    if database is None:
         open_store(params)
         return
-    folder = Path.cwd() / _FOLDER
-    _check_folder(folder, create=True)
-    sinks.check_output(folder / _DATABASE)
+    _check_folder(database, create=True)
+    try:
+        sinks.check_output(database)
+    except OutputError as error:
+        reason = str(error).partition(";")[0]
+        raise RegistryError(
+            f"MLflow store {redact(store_uri(params))} cannot be opened: check --tracking-uri ({reason})"
+        ) from error
+
+
+@contextmanager
+def answering(store: Store) -> Iterator[None]:
+    """Say in one line that a store which was opened does not answer any more, or refuses.
+
+    Raises
+    ------
+    RegistryError
+    """
+    import requests
+    from mlflow.exceptions import MlflowException
+
+    try:
+        yield
+    except (MlflowException, requests.RequestException) as error:
+        reason = redact(first_line(error))[:300]
+        raise RegistryError(
+            f"MLflow store {store.shown_uri} did not do what was asked of it: {reason}; see that it runs "
+            "(guanxi doctor) and try again"
+        ) from error
 
 
 @contextmanager
@@ -134,40 +171,14 @@ def quiet_warnings() -> Iterator[None]:
         yield
 
 
-def heal_moved(folder: Path) -> None:
-    """Point the artifacts of a local store to where its folder is now.
-
-    MLflow writes their addresses in full, so that a moved or copied folder would still name its old place.
-    """
-    import sqlite3
-    from contextlib import closing
-
-    database, now = folder / _DATABASE, (folder / _ARTIFACTS).as_uri()
-    if not database.exists():
-        return
-    with closing(sqlite3.connect(database)) as connection, connection:
-        known = {row[0] for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
-        if not {table for table, _ in _ADDRESSES} <= known:
-            return
-        rows = connection.execute("SELECT DISTINCT artifact_location FROM experiments").fetchall()
-        for (old,) in rows:
-            if not str(old).endswith(f"/{_FOLDER}/{_ARTIFACTS}") or old == now:
-                continue
-            for table, column in _ADDRESSES:
-                connection.execute(
-                    f"UPDATE {table} SET {column} = ? || substr({column}, ?) "
-                    f"WHERE substr({column}, 1, ?) = ?",
-                    (now, len(old) + 1, len(old), old),
-                )
-
-
-def _check_folder(folder: Path, create: bool) -> None:
+def _check_folder(database: Path, create: bool) -> None:
+    folder = database.parent
     if set("?%") & set(str(folder)):
         raise RegistryError(
             f"MLflow cannot keep a store in {folder}: work in a folder without ? and % in its path, "
             "or give --tracking-uri"
         )
-    if not create and not (folder / _DATABASE).exists():
+    if not create and not database.exists():
         raise RegistryError(
             f"there is no MLflow store in {folder}: run guanxi run or guanxi train in this folder first, "
             "or say where the store is with --tracking-uri"
@@ -202,22 +213,24 @@ def _answer_at_once() -> Iterator[None]:
                 os.environ[name] = value
 
 
-def _experiment(client: Any, name: str, folder: Path | None) -> str:
+def _experiment(client: Any, name: str, uri: str) -> str:
+    from mlflow.exceptions import MlflowException
+
     found = client.get_experiment_by_name(name)
     if found is not None:
         return str(found.experiment_id)
-    location = None if folder is None else (folder / _ARTIFACTS).as_uri()
-    return str(client.create_experiment(name, artifact_location=location))
+    try:
+        return str(client.create_experiment(name, artifact_location=_artifacts(uri)))
+    except MlflowException as error:
+        if error.error_code != "RESOURCE_ALREADY_EXISTS":
+            raise
+        return str(client.get_experiment_by_name(name).experiment_id)
 
 
-@contextmanager
-def _lock(folder: Path | None) -> Iterator[None]:
-    """Let one process at a time make the tables: MLflow fails where two begin together."""
-    if folder is None:
-        yield
-        return
-    from filelock import FileLock
-
-    folder.mkdir(parents=True, exist_ok=True)
-    with FileLock(folder / ".lock"):
-        yield
+def _artifacts(uri: str) -> str | None:
+    """Where a new experiment keeps its files: beside a local database; a server decides for itself."""
+    if uri.partition("://")[0].partition("+")[0] not in _DATABASE_SCHEMES:
+        return None
+    database = database_file(uri)
+    folder = Path.cwd() / _FOLDER if database is None else database.parent
+    return (folder / ARTIFACTS).as_uri()

@@ -1,0 +1,204 @@
+"""Whether a candidate may replace the champion: both twins on one window that neither has seen."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from guanxi.evaluation.metrics import log_loss, mean_absolute_error
+from guanxi.evaluation.predictive import coverage
+from guanxi.params import PromotionParams
+
+OUTCOMES = ("purchases", "spend", "churned")
+ID = "customer_hash"
+MOST_CUSTOMERS = 100_000
+_DIGITS = 16
+_ERRORS: dict[str, tuple[str, Callable[[pd.DataFrame, pd.DataFrame], float]]] = {
+    "log loss of churn": (
+        "log_loss_increase",
+        lambda happened, said: log_loss(happened["churned"], said["churn_probability"]),
+    ),
+    "mean absolute error of purchases": (
+        "mae_increase",
+        lambda happened, said: mean_absolute_error(happened["purchases"], said["expected_purchases"]),
+    ),
+    "mean absolute error of spend": (
+        "mae_increase",
+        lambda happened, said: mean_absolute_error(
+            happened["spend"], said["expected_purchases"] * said["expected_spend"]
+        ),
+    ),
+}
+_MEANS = {
+    "expected_purchases": "mean of expected_purchases",
+    "clv": "mean of clv",
+    "churn_probability": "mean of churn_probability",
+}
+
+
+@dataclass(frozen=True)
+class Check:
+    """One number of a candidate, and how far it may be from what it is compared with.
+
+    Attributes
+    ----------
+    name : str
+        What was measured.
+    value, reference : float
+        Of the candidate, and what it is compared with.
+    than : str
+        Whose number the reference is.
+    change : float
+        Relative change from the reference; for a coverage the shortfall, in share of customers.
+    limit : float
+        The greatest change that passes; of both signs where ``both_ways``.
+    key : str
+        The parameter that sets the limit.
+    """
+
+    name: str
+    value: float
+    reference: float
+    than: str
+    change: float
+    limit: float
+    key: str
+    both_ways: bool = False
+
+    @property
+    def passed(self) -> bool:
+        """Whether the change is within its limit; a change that is no number is not."""
+        return bool((abs(self.change) if self.both_ways else self.change) <= self.limit)
+
+    @property
+    def text(self) -> str:
+        """One line with all numbers.
+
+        Examples
+        --------
+        >>> Check("log loss of churn", 0.25, 0.2, "version 1", 0.25, 0.02, "log_loss_increase").text
+        'log loss of churn 0.25, version 1 0.2: +25.0% (limit +2.0%, promotion.log_loss_increase)'
+        """
+        sign = "±" if self.both_ways else "+"
+        return (
+            f"{self.name} {self.value:.4g}, {self.than} {self.reference:.4g}: {self.change:+.1%} "
+            f"(limit {sign}{self.limit:.1%}, promotion.{self.key})"
+        )
+
+
+def held_out_customers(features: pd.DataFrame, outcomes: pd.DataFrame, key: str) -> pd.DataFrame:
+    """Give what is kept of a held-out window, to measure later models on it.
+
+    Parameters
+    ----------
+    features : pandas.DataFrame
+        The twin's feature table, with ``customer_id``.
+    outcomes : pandas.DataFrame
+        ``customer_id, purchases, spend, churned`` of the same customers.
+    key : str
+        Goes into the hashes of the identifiers, so that two logs' hashes of one customer differ. They are
+        pseudonyms: who has the log can find them again.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``customer_hash``, the features and the outcomes of at most 100,000 customers, in the order of the
+        hashes: those who are left out are a random sample.
+
+    Examples
+    --------
+    >>> one = pd.DataFrame({"customer_id": ["a"], "frequency": [2.0]})
+    >>> after = pd.DataFrame({"customer_id": ["a"], "purchases": [1], "spend": [9.5], "churned": [0]})
+    >>> list(held_out_customers(one, after, "key"))
+    ['customer_hash', 'frequency', 'purchases', 'spend', 'churned']
+    """
+    rows = features.merge(outcomes[["customer_id", *OUTCOMES]], on="customer_id", validate="1:1")
+    hashes = [hashlib.sha256(f"{key}:{each}".encode()).hexdigest()[:_DIGITS] for each in rows["customer_id"]]
+    kept = rows.drop(columns="customer_id")
+    kept.insert(0, ID, hashes)
+    return kept.sort_values(ID, ignore_index=True).head(MOST_CUSTOMERS)
+
+
+def compared(
+    window: pd.DataFrame,
+    candidate: pd.DataFrame,
+    champion: pd.DataFrame,
+    params: PromotionParams,
+    than: str,
+) -> list[Check]:
+    """Hold a candidate's predictions of a window against the champion's.
+
+    Parameters
+    ----------
+    window : pandas.DataFrame
+        Outcomes, from :func:`held_out_customers`.
+    candidate, champion : pandas.DataFrame
+        Prediction tables of the two twins, row by row.
+    params : PromotionParams
+    than : str
+        What to call the champion.
+
+    Raises
+    ------
+    DataError
+        If a prediction is no finite number.
+    """
+    checks = []
+    for name, (key, error) in _ERRORS.items():
+        own, other = error(window, candidate), error(window, champion)
+        checks.append(Check(name, own, other, than, _relative(own, other), getattr(params, key), key))
+    return checks
+
+
+def covers(
+    window: pd.DataFrame, candidate: pd.DataFrame, level: float, params: PromotionParams
+) -> list[Check]:
+    """See whether the intervals of customers' spend hold what they should.
+
+    ``level`` is the probability the intervals were made to hold; other parameters as in :func:`compared`.
+    """
+    undiscounted = candidate["expected_purchases"] * candidate["expected_spend"]
+    # The interval of value is that of spend times margin and mean discount: taken back here.
+    factor = np.where(candidate["clv"] > 0, undiscounted / candidate["clv"].where(candidate["clv"] > 0), 1.0)
+    held = coverage(window["spend"], candidate["clv_lower"] * factor, candidate["clv_upper"] * factor)
+    name, limit = "coverage of the intervals of spend", params.coverage_shortfall
+    return [Check(name, held, level, "asked for", level - held, limit, "coverage_shortfall")]
+
+
+def alone(window: pd.DataFrame, candidate: pd.DataFrame, params: PromotionParams) -> list[Check]:
+    """Hold a candidate without a champion against everyone given the share of churners."""
+    churned = window["churned"]
+    own = log_loss(churned, candidate["churn_probability"])
+    share = log_loss(churned, np.full(len(churned), churned.mean()))
+    name, key = "log loss of churn", "log_loss_increase"
+    change = _relative(own, share)
+    return [Check(name, own, share, "the share of churners", change, params.log_loss_increase, key)]
+
+
+def mean_changes(
+    candidate: pd.DataFrame, champion: pd.DataFrame, params: PromotionParams, than: str
+) -> list[Check]:
+    """See how far the mean predictions of two served models are from each other on the same customers."""
+    if params.mean_change is None:
+        return []
+    means = [(said, candidate[name].mean(), champion[name].mean()) for name, said in _MEANS.items()]
+    return [
+        Check(name, own, other, than, _relative(own, other), params.mean_change, "mean_change", True)
+        for name, own, other in means
+    ]
+
+
+def failures(checks: Sequence[Check]) -> list[str]:
+    """Say each check that was not passed."""
+    return [check.text for check in checks if not check.passed]
+
+
+def _relative(value: float, reference: float) -> float:
+    """Change from the reference, as a share of it; 0 for equal ones, even of nothing."""
+    if value == reference:
+        return 0.0
+    return value / reference - 1.0 if reference else float("inf")

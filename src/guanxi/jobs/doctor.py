@@ -1,0 +1,120 @@
+"""``guanxi doctor``: what is wrong with the environment or the store, and what to do."""
+
+from __future__ import annotations
+
+import platform
+import shutil
+from collections.abc import Iterator
+from importlib import metadata
+from pathlib import Path
+
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
+
+from guanxi.data.sources import redact
+from guanxi.errors import GuanxiError
+from guanxi.jobs.progress import Progress
+from guanxi.jobs.promote import EXPORT_FOLDER
+from guanxi.params import MLflowParams, Params, load_params
+from guanxi.registry.health import Finding, database_findings, model_findings
+from guanxi.registry.local_store import database_file
+from guanxi.registry.store import answering, open_store, store_uri
+
+_LEFTOVERS = (".*.partial", "*/.*.partial", "*/.*.tmp")
+
+
+def doctor(params: Params | None = None, *, progress: Progress | None = None) -> list[Finding]:
+    """Look at Python, packages, the store, its models and what interrupted work left behind.
+
+    Parameters
+    ----------
+    params : Params, optional
+        Default: ``params.yaml`` in the working folder, if any.
+    progress : Progress, optional
+
+    Examples
+    --------
+    >>> from guanxi.jobs.doctor import doctor
+    >>> [finding.text for finding in doctor() if finding.level == "wrong"]  # doctest: +SKIP
+    []
+    """
+    params = params if params is not None else load_params()
+    progress = progress or Progress()
+    with progress.step("look at Python and its packages"):
+        found = [*_environment(), _java()]
+    with progress.step("look at the MLflow store and its models"):
+        found += _store(params.mlflow)
+    return [*found, *_leftovers(Path())]
+
+
+def findings_text(findings: list[Finding]) -> str:
+    """Write a line for each finding, and how many are wrong."""
+    width = max(len(each.subject) for each in findings)
+    wrong = sum(each.level == "wrong" for each in findings)
+    lines = [f"{each.level:<5}  {each.subject:<{width}}  {each.text}" for each in findings]
+    return "\n".join([*lines, "", "All well." if not wrong else f"{wrong} wrong: see above what to do."])
+
+
+def _environment() -> Iterator[Finding]:
+    try:
+        about = metadata.metadata("guanxi")
+        required = [Requirement(line) for line in metadata.requires("guanxi") or []]
+    except metadata.PackageNotFoundError:
+        yield Finding("wrong", "guanxi", "it is not installed, only found on the path: pip install guanxi")
+        return
+    python, wanted = platform.python_version(), about["Requires-Python"]
+    if SpecifierSet(wanted).contains(python, prereleases=True):
+        yield Finding("ok", "python", python)
+    else:
+        yield Finding(
+            "wrong", "python", f"{python}, guanxi needs {wanted}: make an environment with such a one"
+        )
+    needed = [each for each in required if each.marker is None or each.marker.evaluate({"extra": ""})]
+    wrong = [finding for each in needed if (finding := _package(each))]
+    yield from wrong or [Finding("ok", "packages", f"{len(needed)} as guanxi {about['Version']} needs them")]
+
+
+def _package(needed: Requirement) -> Finding | None:
+    advice = f"pip install '{needed.name}{needed.specifier}'"
+    try:
+        version = metadata.version(needed.name)
+    except metadata.PackageNotFoundError:
+        return Finding("wrong", needed.name, f"is not installed: {advice}")
+    if needed.specifier.contains(version, prereleases=True):
+        return None
+    return Finding("wrong", needed.name, f"{version} is installed, guanxi needs {needed.specifier}: {advice}")
+
+
+def _java() -> Finding:
+    found = shutil.which("java")
+    return Finding("note", "java", found or "there is none: only Spark needs it (Java 17)")
+
+
+def _store(params: MLflowParams) -> list[Finding]:
+    uri = store_uri(params)
+    database = database_file(uri)
+    found = [] if database is None else list(database_findings(database))
+    if any(each.level == "wrong" for each in found):
+        return found
+    try:
+        store = open_store(params, create=False)
+        if database is None:
+            found.append(Finding("ok", "store", f"{redact(uri)} answers"))
+        with answering(store):
+            found += model_findings(store)
+    except GuanxiError as error:
+        found.append(Finding("wrong", "store", str(error)))
+    return found
+
+
+def _leftovers(folder: Path) -> Iterator[Finding]:
+    """Name what a killed process left in the working folder."""
+    old, new = (EXPORT_FOLDER.with_name(f".{EXPORT_FOLDER.name}.{role}") for role in ("old", "new"))
+    if (folder / old).exists() and not (folder / EXPORT_FOLDER).exists():
+        yield Finding("wrong", "export", f"interrupted: rename {old} to {EXPORT_FOLDER}")
+    elif (folder / old).exists() or (folder / new).exists():
+        yield Finding("note", "export", f"interrupted earlier: {old} and {new} may be deleted")
+    for pattern in _LEFTOVERS:
+        for path in sorted(folder.glob(pattern)):
+            how = "guanxi predict --resume goes on with it, or delete it"
+            yield Finding("note", "leftover", f"{path}: {how if path.is_dir() else 'it may be deleted'}")

@@ -1,0 +1,157 @@
+"""``guanxi promote``: candidate to champion, through the gate."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from guanxi.errors import OutputError, ParamsError, PromotionError, RegistryError
+from guanxi.jobs.gate import Judgement, decide, judge
+from guanxi.jobs.progress import Progress
+from guanxi.params import Params, load_params
+from guanxi.registry import models as registry
+from guanxi.registry.aliases import CANDIDATE, CHAMPION, ROLLED_BACK, read_aliases, status
+from guanxi.registry.store import Store, answering, open_store
+
+EXPORT_FOLDER = Path("models") / "guanxi"
+_SCHEME = "models:/"
+
+
+@dataclass(frozen=True)
+class Promotion:
+    """How a promotion ended.
+
+    Attributes
+    ----------
+    model : str
+        Name of the registered model.
+    version : str
+        The version that is champion.
+    previous : str or None
+        The version it replaced; None for the first champion.
+    judgement : Judgement or None
+        None where the version was champion already.
+    """
+
+    model: str
+    version: str
+    previous: str | None
+    judgement: Judgement | None
+
+
+def promote(
+    params: Params | None = None, *, model: str | None = None, progress: Progress | None = None
+) -> Promotion:
+    """Make the candidate champion if it passes the gate.
+
+    It is loaded from the registry and tested there; its twin and the champion's are compared on the later of
+    the windows they were measured on, which neither has seen. Limits: ``promotion`` in ``params.yaml``.
+
+    Parameters
+    ----------
+    params : Params, optional
+        Default: ``params.yaml`` in the working folder, if any.
+    model : str, optional
+        A registered version, as in ``models:/guanxi/3``; default: the alias ``candidate``.
+    progress : Progress, optional
+
+    Raises
+    ------
+    PromotionError
+        If it does not pass; the message names every limit that was not kept. All aliases stay.
+    RegistryError
+        If there is no such version, it fails its smoke test, or somebody else moved the aliases meanwhile.
+
+    Examples
+    --------
+    >>> from guanxi.jobs.promote import promote
+    >>> promote(model="models:/guanxi/3").previous  # doctest: +SKIP
+    '2'
+    """
+    params = params if params is not None else load_params()
+    progress = progress or Progress()
+    name, wanted = _parse(model, params.mlflow.registered_model)
+    with progress.step("look at the MLflow store"):
+        store = dataclasses.replace(open_store(params.mlflow, create=False), registered_model=name)
+    with answering(store):
+        seen = read_aliases(store)
+        version = _version(store, wanted, seen)
+        if seen.get(CHAMPION) == version:
+            return Promotion(name, version, None, None)
+        if model is None and status(store, version) == ROLLED_BACK:
+            raise PromotionError(
+                f"version {version} of {name}, the candidate, was rolled back: train another, or name it if "
+                f"you mean it: guanxi promote --model models:/{name}/{version}"
+            )
+        with progress.step(f"test version {version} and compare it") as step:
+            judgement = judge(store, version, seen.get(CHAMPION), params.promotion, step)
+        progress.say(judgement.text)
+        decide(store, judgement, seen)
+        if not judgement.passed:
+            stays = (
+                f"version {judgement.champion} stays champion" if judgement.champion else "no champion yet"
+            )
+            raise PromotionError(
+                f"version {version} of {name} is not promoted, {stays}: {'; '.join(judgement.reasons)}"
+            )
+    refresh_export(store, version)
+    return Promotion(name, version, judgement.champion, judgement)
+
+
+def refresh_export(store: Store, version: str) -> None:
+    """Bring the champion's folder, where an earlier run left one, up to date.
+
+    Raises
+    ------
+    OutputError
+        If it cannot be written; the aliases have moved by then.
+    """
+    if not EXPORT_FOLDER.exists():
+        return
+    try:
+        registry.export(f"{_SCHEME}{store.registered_model}/{version}", EXPORT_FOLDER)
+    except OutputError as error:
+        raise OutputError(
+            f"version {version} is champion now, but {EXPORT_FOLDER} still holds the one before: {error}"
+        ) from error
+
+
+def summary_text(promotion: Promotion) -> str:
+    """Say who is champion now, and how to go back."""
+    name, version = promotion.model, promotion.version
+    if promotion.judgement is None:
+        return f"Version {version} of {name} is champion already: nothing to do."
+    if promotion.previous is None:
+        return f"Version {version} of {name} is champion, the first."
+    return (
+        f"Version {version} of {name} is champion; version {promotion.previous}, the champion until now, is "
+        "previous: guanxi rollback goes back to it."
+    )
+
+
+def _parse(model: str | None, name: str) -> tuple[str, str]:
+    """Take ``models:/NAME/VERSION`` or ``models:/NAME@ALIAS`` apart."""
+    if model is None:
+        return name, f"@{CANDIDATE}"
+    given = model.removeprefix(_SCHEME)
+    name, at, alias = given.partition("@")
+    if not at:
+        name, _, alias = given.partition("/")
+    if not model.startswith(_SCHEME) or not name or not alias or not (at or alias.isdecimal()):
+        raise ParamsError(f"--model {model!r} is no registered version: write models:/guanxi/3")
+    return name, at + alias
+
+
+def _version(store: Store, wanted: str, seen: Mapping[str, str]) -> str:
+    if not wanted.startswith("@"):
+        return wanted
+    found = seen.get(wanted[1:])
+    if found is None:
+        known = ", ".join(f"{alias} (version {version})" for alias, version in sorted(seen.items()))
+        raise RegistryError(
+            f"model {store.registered_model} has no alias {wanted[1:]}; it has {known or 'none'}: train a "
+            "model with guanxi train, or name a version, as in --model models:/guanxi/3"
+        )
+    return found

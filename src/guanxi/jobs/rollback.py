@@ -1,0 +1,75 @@
+"""``guanxi rollback``: back to the champion before."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from guanxi.jobs.progress import Progress
+from guanxi.jobs.promote import refresh_export
+from guanxi.params import Params, load_params
+from guanxi.registry.aliases import CHAMPION, predecessor, read_aliases, roll_back
+from guanxi.registry.smoke_test import load_tested
+from guanxi.registry.store import answering, open_store
+
+
+@dataclass(frozen=True)
+class Rollback:
+    """How a rollback ended.
+
+    Attributes
+    ----------
+    model : str
+        Name of the registered model.
+    version : str
+        The version that is champion again.
+    instead : str
+        The version that was champion.
+    previous : str or None
+        The version that a further rollback would bring back.
+    """
+
+    model: str
+    version: str
+    instead: str
+    previous: str | None
+
+
+def rollback(params: Params | None = None, *, progress: Progress | None = None) -> Rollback:
+    """Make the previous champion champion again, once it has passed its smoke test.
+
+    Raises
+    ------
+    RegistryError
+        If there is none before, it does not load any more, or somebody else moved the aliases meanwhile.
+
+    Examples
+    --------
+    >>> from guanxi.jobs.rollback import rollback
+    >>> rollback().version  # doctest: +SKIP
+    '1'
+    """
+    params = params if params is not None else load_params()
+    progress = progress or Progress()
+    with progress.step("look at the MLflow store"):
+        store = open_store(params.mlflow, create=False)
+    with answering(store):
+        seen = read_aliases(store)
+        version = predecessor(store, seen)
+        with progress.step(f"test version {version}"):
+            load_tested(store, version)
+        previous = roll_back(store, version, seen)
+    refresh_export(store, version)
+    return Rollback(store.registered_model, version, seen[CHAMPION], previous)
+
+
+def summary_text(done: Rollback) -> str:
+    """Say who is champion again."""
+    further = (
+        f"guanxi rollback once more goes back to version {done.previous}"
+        if done.previous
+        else "there is none before it"
+    )
+    return (
+        f"Version {done.version} of {done.model} is champion again, version {done.instead} is rolled back; "
+        f"{further}."
+    )

@@ -1,0 +1,194 @@
+"""The aliases of a registered model: who is candidate, champion and previous, and how that changes.
+
+``candidate``: the version trained last that passed its smoke test; it stays so when it becomes champion.
+``champion``: what ``guanxi predict`` uses. ``previous``: what the champion replaced. Each version that became
+champion keeps in a tag which one it replaced, so that several steps back are possible.
+
+Each alias is moved by one request of its own, in an order in which every state between two of them is valid:
+``previous`` first. A process that is killed between them leaves ``previous`` on the champion itself, which
+:func:`roll_back` puts right from the tag.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from guanxi.errors import RegistryError
+from guanxi.registry.local_store import locked
+from guanxi.registry.store import Store
+
+CANDIDATE, CHAMPION, PREVIOUS = "candidate", "champion", "previous"
+REFUSED, ROLLED_BACK, RETIRED, SUPERSEDED = "refused", "rolled back", "retired", "superseded"
+STATUS, REASON, REPLACED = "guanxi.status", "guanxi.status_reason", "guanxi.replaced"
+ABSENT = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")
+_LONGEST_REASON = 2000
+
+
+def read_aliases(store: Store) -> dict[str, str]:
+    """Alias to version, as one request tells them; empty where there is no such registered model."""
+    from mlflow.exceptions import MlflowException
+
+    try:
+        found = store.client.get_registered_model(store.registered_model)
+    except MlflowException as error:
+        if error.error_code not in ABSENT:
+            raise
+        return {}
+    return {alias: str(version) for alias, version in found.aliases.items()}
+
+
+def appoint(store: Store, version: str) -> str:
+    """Make a tested version candidate and, where there is no champion, champion; return the champion."""
+    with locked(store.uri):
+        before = read_aliases(store)
+        old = before.get(CANDIDATE)
+        if old is not None and status(store, old) == CANDIDATE:
+            set_status(store, old, SUPERSEDED, f"version {version} is candidate since")
+        _set(store, CANDIDATE, version)
+        if CHAMPION in before:
+            set_status(store, version, CANDIDATE)
+            return before[CHAMPION]
+        _set(store, CHAMPION, version)
+        set_status(store, version, CHAMPION, "the first")
+        return version
+
+
+def make_champion(store: Store, version: str, seen: Mapping[str, str]) -> None:
+    """Move ``previous`` to the champion and ``champion`` to a version.
+
+    Parameters
+    ----------
+    store : Store
+    version : str
+    seen : mapping
+        The aliases that the decision rests on.
+
+    Raises
+    ------
+    RegistryError
+        If the champion is another one by now, or became another one at the same moment.
+    """
+    with locked(store.uri):
+        _check_unchanged(store, seen)
+        old = seen.get(CHAMPION)
+        _tag(store, version, REPLACED, old or "none")
+        if old is not None:
+            _set(store, PREVIOUS, old)
+        _set(store, CHAMPION, version)
+        retired = seen.get(PREVIOUS)
+        if retired is not None and retired not in (version, old):
+            set_status(store, retired, RETIRED)
+        if old is not None:
+            set_status(store, old, PREVIOUS, f"replaced by version {version}")
+        set_status(store, version, CHAMPION)
+    _check_won(store, version)
+
+
+def predecessor(store: Store, seen: Mapping[str, str]) -> str:
+    """Version that a rollback would make champion again.
+
+    Raises
+    ------
+    RegistryError
+        If there is no champion, or none before it.
+    """
+    name, champion = store.registered_model, seen.get(CHAMPION)
+    if champion is None:
+        raise RegistryError(f"model {name} has no champion: run guanxi train or guanxi promote first")
+    previous = seen.get(PREVIOUS)
+    if previous is None or previous == champion:
+        previous = replaced_by(store, champion)
+    if previous is None:
+        raise RegistryError(
+            f"there is nothing to roll back to: version {champion} of {name} is the first champion, "
+            "or those before it were deleted"
+        )
+    return previous
+
+
+def roll_back(store: Store, version: str, seen: Mapping[str, str]) -> str | None:
+    """Make a version champion again and ``previous`` what that one had replaced; return the latter.
+
+    Raises
+    ------
+    RegistryError
+        As :func:`make_champion`.
+    """
+    with locked(store.uri):
+        _check_unchanged(store, seen)
+        _set(store, CHAMPION, version)
+        before = replaced_by(store, version)
+        if before is not None:
+            _set(store, PREVIOUS, before)
+            set_status(store, before, PREVIOUS, f"replaced by version {version}")
+        elif PREVIOUS in seen:
+            store.client.delete_registered_model_alias(store.registered_model, PREVIOUS)
+        set_status(store, seen[CHAMPION], ROLLED_BACK, f"back to version {version}")
+        set_status(store, version, CHAMPION, f"rolled back from version {seen[CHAMPION]}")
+    _check_won(store, version)
+    return before
+
+
+def replaced_by(store: Store, version: str) -> str | None:
+    """Version that a champion replaced, if it is still there."""
+    before = tags(store, version).get(REPLACED, "none")
+    return None if before == "none" or not exists(store, before) else before
+
+
+def status(store: Store, version: str) -> str:
+    """Read what a version is now: an alias it has, or why it has none."""
+    return tags(store, version).get(STATUS, "")
+
+
+def set_status(store: Store, version: str, value: str, reason: str = "") -> None:
+    """Tag a version with what it is now, and why."""
+    _tag(store, version, STATUS, value)
+    _tag(store, version, REASON, reason[:_LONGEST_REASON])
+
+
+def tags(store: Store, version: str) -> dict[str, str]:
+    """Tags of a version."""
+    return dict(store.client.get_model_version(store.registered_model, version).tags)
+
+
+def exists(store: Store, version: str) -> bool:
+    """Whether the registry has the version."""
+    from mlflow.exceptions import MlflowException
+
+    try:
+        store.client.get_model_version(store.registered_model, version)
+    except MlflowException as error:
+        if error.error_code not in ABSENT:
+            raise
+        return False
+    return True
+
+
+def _check_unchanged(store: Store, seen: Mapping[str, str]) -> None:
+    now = read_aliases(store)
+    changed = [alias for alias in (CHAMPION, PREVIOUS) if now.get(alias) != seen.get(alias)]
+    if changed:
+        raise RegistryError(
+            f"{' and '.join(changed)} of model {store.registered_model} moved meanwhile (champion is now "
+            f"version {now.get(CHAMPION, 'none')}): somebody else promoted or rolled back; nothing was "
+            "changed here, look and try again"
+        )
+
+
+def _check_won(store: Store, version: str) -> None:
+    """See that nobody moved the champion at the same moment: a server has no lock to hold."""
+    now = read_aliases(store).get(CHAMPION)
+    if now != version:
+        raise RegistryError(
+            f"version {version} of model {store.registered_model} was made champion, and at the same moment "
+            f"somebody else made it version {now}: that one stays; look and try again"
+        )
+
+
+def _set(store: Store, alias: str, version: str) -> None:
+    store.client.set_registered_model_alias(store.registered_model, alias, version)
+
+
+def _tag(store: Store, version: str, key: str, value: Any) -> None:
+    store.client.set_model_version_tag(store.registered_model, version, key, value)

@@ -1,0 +1,153 @@
+"""What is wrong with a store, found without changing it (but for the healing that every opening does)."""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Literal
+
+from guanxi.data import sinks
+from guanxi.errors import GuanxiError
+from guanxi.registry.aliases import CHAMPION, read_aliases
+from guanxi.registry.label_log import label_store
+from guanxi.registry.local_store import LOCK, stale_addresses
+from guanxi.registry.models import SMOKE_TEST
+from guanxi.registry.smoke_test import load_tested
+from guanxi.registry.store import Store
+
+Level = Literal["ok", "note", "wrong"]
+_LEAST_FREE = 500 * 1024**2
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that was looked at: ``ok``, a ``note``, or ``wrong`` with what to do about it."""
+
+    level: Level
+    subject: str
+    text: str
+
+
+def database_findings(database: Path) -> Iterator[Finding]:
+    """Look at a local store's database before it is opened."""
+    folder = database.parent
+    if not database.exists():
+        yield Finding(
+            "wrong",
+            "store",
+            f"there is none in {folder}: run guanxi train in this folder, or say where it is with "
+            "--tracking-uri",
+        )
+        return
+    yield _writable(database)
+    yield _lock(folder / LOCK)
+    try:
+        with closing(sqlite3.connect(f"{database.as_uri()}?mode=ro", uri=True)) as connection:
+            yield from _inside(connection, database)
+    except sqlite3.Error as error:
+        yield Finding(
+            "wrong", "database", f"{database} cannot be read ({error}): bring it back from a backup"
+        )
+
+
+def model_findings(store: Store) -> Iterator[Finding]:
+    """Look at the versions behind the aliases, of the model of transactions and of that of labels."""
+    for each in (store, label_store(store)):
+        aliases = read_aliases(each)
+        if not aliases and each is not store:
+            continue
+        name = each.registered_model
+        if CHAMPION not in aliases:
+            advice = "promote one with guanxi promote" if aliases else "train one with guanxi train"
+            yield Finding("note", name, f"there is no champion: {advice}")
+        for alias, version in sorted(aliases.items()):
+            yield _tested(each, alias, version)
+        yield from _interrupted_versions(each)
+    yield from _interrupted_runs(store)
+
+
+def _writable(database: Path) -> Finding:
+    try:
+        sinks.check_output(database)
+        with database.open("ab"):
+            pass
+    except (GuanxiError, OSError) as error:
+        return Finding(
+            "wrong", "store", f"{database} cannot be written ({error}): give yourself the right to"
+        )
+    free = shutil.disk_usage(database.parent).free
+    said = f"{database}, {free / 1024**3:,.1f} GiB free"
+    if free < _LEAST_FREE:
+        return Finding("wrong", "store", f"{said}: make room, a training needs some ten MiB")
+    return Finding("ok", "store", said)
+
+
+def _lock(path: Path) -> Finding:
+    from filelock import FileLock, Timeout
+
+    try:
+        with FileLock(path, timeout=2):
+            return Finding("ok", "lock", "free")
+    except Timeout:
+        return Finding("note", "lock", "another process opens the store or moves an alias just now")
+    except OSError as error:
+        return Finding("wrong", "lock", f"{path} cannot be written ({error.strerror})")
+
+
+def _inside(connection: sqlite3.Connection, database: Path) -> Iterator[Finding]:
+    found = [row[0] for row in connection.execute("PRAGMA integrity_check(3)")]
+    if found != ["ok"]:
+        yield Finding(
+            "wrong",
+            "database",
+            f"damaged ({'; '.join(found)[:200]}): bring it back from a backup, or save what can be read with "
+            f"sqlite3 {database} .recover",
+        )
+        return
+    mode = connection.execute("PRAGMA journal_mode").fetchone()[0]
+    if mode == "wal":
+        yield Finding("ok", "database", "whole; write-ahead log")
+    else:
+        yield Finding(
+            "note", "database", f"whole; journal {mode}: the next training turns the write-ahead log on"
+        )
+    for old in stale_addresses(connection, database.parent):
+        yield Finding("note", "artifacts", f"the store was moved here from {old}: opening it put that right")
+
+
+def _tested(store: Store, alias: str, version: str) -> Finding:
+    name = f"{store.registered_model}@{alias}"
+    try:
+        load_tested(store, version)
+    except GuanxiError as error:
+        advice = "guanxi rollback goes back" if alias == CHAMPION else "guanxi train makes another"
+        return Finding("wrong", name, f"{error}; {advice}")
+    return Finding("ok", name, f"version {version} loads and passes its smoke test")
+
+
+def _interrupted_versions(store: Store) -> Iterator[Finding]:
+    for found in store.client.search_model_versions(f"name = '{store.registered_model}'"):
+        if SMOKE_TEST not in found.tags:
+            yield Finding(
+                "note",
+                store.registered_model,
+                f"version {found.version} was registered and never tested: its training is under way or was "
+                "killed; nothing uses it",
+            )
+
+
+def _interrupted_runs(store: Store) -> Iterator[Finding]:
+    found = store.client.search_runs([store.experiment_id], "attributes.status = 'RUNNING'")
+    if found:
+        first = datetime.fromtimestamp(min(run.info.start_time for run in found) / 1000, UTC)
+        yield Finding(
+            "note",
+            "runs",
+            f"{len(found)} marked as running, the first since {first:%Y-%m-%d %H:%M} UTC: if no training is "
+            f"under way they were killed, and mlflow runs delete --run-id {found[0].info.run_id} removes one",
+        )

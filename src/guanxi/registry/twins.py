@@ -1,0 +1,112 @@
+"""What a version left behind to be judged by: its twin, and the window that the twin has not seen."""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from guanxi.data.sources import first_line, redact
+from guanxi.errors import RegistryError
+from guanxi.registry.aliases import CHAMPION, read_aliases
+from guanxi.registry.models import LoadedModel, load_model
+from guanxi.registry.store import Store, quiet_warnings
+
+TWIN = "twin"
+TWIN_TAG, TWIN_DAY_TAG = "guanxi.twin", "guanxi.twin_as_of"
+# Windows of the features that the served model and its twin take, in days.
+WINDOW_TAGS = ("guanxi.window_days", "guanxi.twin_window_days")
+
+
+@dataclass(frozen=True)
+class Twin:
+    """A version's twin in the registry.
+
+    Attributes
+    ----------
+    version : str
+        The version that it is the twin of.
+    model : LoadedModel
+    as_of : date
+        The last day it learnt from.
+    interval : float
+        The probability its intervals were made to hold.
+    """
+
+    version: str
+    model: LoadedModel
+    as_of: date
+    interval: float
+    _store: Store = field(repr=False)
+    _run_id: str = field(repr=False)
+
+    def held_out(self, window_days: int) -> pd.DataFrame:
+        """Features and outcomes of the held-out customers, see :func:`.gate.held_out_customers`.
+
+        Parameters
+        ----------
+        window_days : int
+            The window that the features are made for.
+
+        Raises
+        ------
+        RegistryError
+            If they were not kept for this window, or are gone.
+        """
+        try:
+            with tempfile.TemporaryDirectory() as folder, quiet_warnings():
+                path = self._store.client.download_artifacts(self._run_id, held_out_file(window_days), folder)
+                return pd.read_parquet(Path(path))
+        except Exception as error:
+            reason = redact(first_line(error))[:200]
+            raise RegistryError(
+                f"features for windows of {window_days} days are not there of the customers on which "
+                f"version {self.version} was measured ({reason})"
+            ) from error
+
+
+def load_twin(store: Store, version: str) -> Twin:
+    """Load the twin of a version.
+
+    Raises
+    ------
+    RegistryError
+        If the version has none, or it cannot be loaded.
+    """
+    run_id, tags = _run(store, version)
+    if TWIN_TAG not in tags:
+        raise RegistryError(f"version {version} was trained without keeping its twin")
+    model = load_model(tags[TWIN_TAG])
+    defaults: dict[str, Any] = {
+        spec.name: spec.default for spec in model.pyfunc.metadata.get_params_schema() or []
+    }
+    as_of = date.fromisoformat(tags[TWIN_DAY_TAG])
+    return Twin(version, model, as_of, float(defaults["interval"]), store, run_id)
+
+
+def held_out_file(window_days: int) -> str:
+    """Name the artifact with features for windows of so many days."""
+    return f"holdout/customers-{window_days}.parquet"
+
+
+def champion_windows(store: Store) -> set[int]:
+    """Windows of the features that the champion and its twin take; none without a champion."""
+    champion = read_aliases(store).get(CHAMPION)
+    if champion is None:
+        return set()
+    tags = _run(store, champion)[1]
+    return {int(tags[name]) for name in WINDOW_TAGS if name in tags}
+
+
+def _run(store: Store, version: str) -> tuple[str, dict[str, str]]:
+    from mlflow.exceptions import MlflowException
+
+    run_id = str(store.client.get_model_version(store.registered_model, version).run_id)
+    try:
+        return run_id, dict(store.client.get_run(run_id).data.tags)
+    except MlflowException as error:
+        raise RegistryError(f"the run that trained version {version} is gone from the store") from error

@@ -1,0 +1,74 @@
+"""A store with versions that were trained alike, but for what is wrong with some of them."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import shutil
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+
+def trained_twin(store: Any, served: Any) -> tuple[Any, pd.DataFrame]:
+    """The twin of the first run, as it was fitted, and its held-out customers."""
+    from guanxi.registry.twins import load_twin
+
+    kept = load_twin(store, "1")
+    window = kept.held_out(60)
+    scorer = kept.model.scorer
+    trees: dict[str, list[str]] = {}
+    run = store.client.get_run(store.client.get_model_version("guanxi", "1").run_id)
+    place = store.client.get_logged_model(run.data.tags["guanxi.twin"].removeprefix("models:/"))
+    for file in sorted(Path(place.artifact_location.removeprefix("file://")).rglob("trees/*.txt")):
+        trees.setdefault(file.stem.rpartition("-")[0], []).append(file.read_text("utf-8"))
+    features = window.drop(columns=["customer_hash", "purchases", "spend", "churned"])
+    return dataclasses.replace(
+        served, as_of=date(1998, 5, 1), model=dict(scorer.model), trees=trees, features=features
+    ), window
+
+
+@pytest.fixture(scope="session")
+def versions(first_run: Any, served: Any, quick_params: Any, tmp_path_factory: Any) -> Path:
+    """A folder whose store has the first run's version 1 as champion, version 2 like it, and a worse one, 3.
+
+    The third's twin expects far more churn, and half of the purchases.
+    """
+    from guanxi.params import MLflowParams
+    from guanxi.registry import models
+    from guanxi.registry.log import TrainingRecord, log_training
+    from guanxi.registry.store import open_store
+
+    folder = tmp_path_factory.mktemp("versions")
+    shutil.copytree(first_run.folder / "mlruns", folder / "mlruns")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        store = open_store(MLflowParams())
+        for found in store.client.search_model_versions("name = 'guanxi'"):
+            if found.version != 1:
+                store.client.delete_model_version("guanxi", found.version)
+        twin, window = trained_twin(store, served)
+        worse = json.loads(json.dumps(twin.model))
+        worse["corrections"]["churn"]["level"] += 1.5
+        worse["corrections"]["purchases"]["level"] -= 0.7
+        record = TrainingRecord(quick_params, "cdnow-sample", "digest", {}, None, {}, None, {60: window})
+        for model in (twin.model, worse):
+            run_id, uri = log_training(store, served, dataclasses.replace(twin, model=model), record)
+            models.make_candidate(store, models.register(store, run_id, uri, {}), served)
+    return folder
+
+
+@pytest.fixture
+def copied(versions: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """The store of :func:`versions` in a folder of the test's own, version 2 candidate."""
+    from guanxi.params import MLflowParams
+    from guanxi.registry.store import open_store
+
+    shutil.copytree(versions / "mlruns", tmp_path / "mlruns")
+    monkeypatch.chdir(tmp_path)
+    store = open_store(MLflowParams())
+    store.client.set_registered_model_alias("guanxi", "candidate", "2")
+    return store

@@ -1,0 +1,69 @@
+"""Where a store is, how it is opened, and what others may do meanwhile."""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from guanxi.params import MLflowParams
+from guanxi.registry import models
+from guanxi.registry.local_store import database_file
+from guanxi.registry.store import open_store, store_uri
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        (None, "sqlite:///{here}/mlruns/mlflow.db"),
+        ("sqlite:///shop/mlflow.db", "sqlite:///{here}/shop/mlflow.db"),
+        ("sqlite:////srv/mlflow.db?timeout=5", "sqlite:////srv/mlflow.db?timeout=5"),
+        ("http://127.0.0.1:5000", "http://127.0.0.1:5000"),
+        ("postgresql://me@host/db", "postgresql://me@host/db"),
+    ],
+)
+def test_addresses_of_files_are_absolute(given, expected, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert store_uri(MLflowParams(tracking_uri=given)) == expected.format(here=tmp_path)
+
+
+def test_memory_is_no_file():
+    assert database_file("sqlite:///:memory:") is None
+    assert database_file("sqlite://") is None
+
+
+def journal(database: Path) -> str:
+    with closing(sqlite3.connect(database)) as connection:
+        return str(connection.execute("PRAGMA journal_mode").fetchone()[0])
+
+
+def test_readers_do_not_wait_for_a_writer(store):
+    assert journal(store.folder / "mlflow.db") == "wal"
+    with closing(sqlite3.connect(store.folder / "mlflow.db")) as writer:
+        writer.execute("BEGIN IMMEDIATE")
+        writer.execute("UPDATE experiments SET name = name")
+        assert models.champion_version(store) == "1"
+        writer.rollback()
+
+
+def test_a_store_of_an_earlier_guanxi_gets_its_log_when_opened(first_run, tmp_path, monkeypatch):
+    shutil.copytree(first_run.folder / "mlruns", tmp_path / "mlruns")
+    with closing(sqlite3.connect(tmp_path / "mlruns" / "mlflow.db")) as connection:
+        connection.execute("PRAGMA journal_mode = DELETE")
+    monkeypatch.chdir(tmp_path)
+    open_store(MLflowParams(), create=False)
+    assert journal(tmp_path / "mlruns" / "mlflow.db") == "wal"
+
+
+def test_a_file_elsewhere_keeps_its_artifacts_beside_it_and_may_be_moved(first_run, tmp_path, monkeypatch):
+    shutil.copytree(first_run.folder / "mlruns", tmp_path / "shared" / "mlruns")
+    monkeypatch.chdir(tmp_path)
+    opened = open_store(MLflowParams(tracking_uri="sqlite:///shared/mlruns/mlflow.db"), create=False)
+    assert opened.uri == f"sqlite:///{tmp_path}/shared/mlruns/mlflow.db"
+    where = opened.client.get_model_version_download_uri("guanxi", "1")
+    assert where.startswith((tmp_path / "shared" / "mlruns" / "artifacts").as_uri())
+    assert models.load_model("models:/guanxi@champion").version == "1"
+    assert [path.name for path in tmp_path.iterdir()] == ["shared"]
