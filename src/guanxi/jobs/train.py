@@ -13,6 +13,7 @@ import pandas as pd
 from guanxi.data.transactions import TransactionLog, data_digest
 from guanxi.data.usability import Usability, check_history
 from guanxi.evaluation.holdout import Holdout, evaluate_holdout
+from guanxi.evaluation.profile import transaction_profile
 from guanxi.evaluation.totals import forecast_totals
 from guanxi.jobs.progress import Progress
 from guanxi.jobs.validate import open_log
@@ -131,6 +132,8 @@ def train_log(
         step.detail("totals")
         totals = forecast_totals(log, served, params.horizon_days, params.clv.interval)
         served.model["warnings"] = holdout.warnings
+        step.detail("profile")
+        profile = transaction_profile(log, served, twin, holdout, totals, params.seed)
         step.detail("drivers")
         explanation = explain_churn(served.scorer, served.features, params.seed)
     with progress.step("log, register and test the model in MLflow") as step:
@@ -143,6 +146,7 @@ def train_log(
             metrics=holdout.metrics,
             totals=totals,
             figures=_figures(holdout, explanation, params.language),
+            profile=profile,
         )
         run_id, model_uri = log_training(store, served, twin, record)
         tags = {"guanxi.as_of": as_of.isoformat(), "guanxi.horizon_days": str(params.horizon_days)}

@@ -22,7 +22,7 @@ _EXAMPLE_ROWS = 5
 Fitted = FittedModels | FittedLabels
 
 
-def log_bundle(fitted: Fitted, folder: Path, source: str) -> Any:
+def log_bundle(fitted: Fitted, folder: Path, source: str, profile: Mapping[str, Any] | None = None) -> Any:
     """Log the served model to the active MLflow run.
 
     Parameters
@@ -32,6 +32,8 @@ def log_bundle(fitted: Fitted, folder: Path, source: str) -> Any:
         An empty folder for the files on their way.
     source : str
         What it was trained on, without passwords.
+    profile : mapping, optional
+        The training profile, which ``guanxi monitor`` compares with: :mod:`guanxi.evaluation.profile`.
 
     Returns
     -------
@@ -41,6 +43,8 @@ def log_bundle(fitted: Fitted, folder: Path, source: str) -> Any:
     artifacts = {"model": _write(folder / "model.json", json.dumps(fitted.model, indent=1))}
     if fitted.trees:
         artifacts["trees"] = _write_trees(folder / "trees", fitted.trees)
+    if profile is not None:
+        artifacts["profile"] = _write(folder / "profile.json", json.dumps(profile))
     code = _write(folder / "guanxi_model.py", served_code())
     example = example_rows(fitted)
     with quiet_warnings():

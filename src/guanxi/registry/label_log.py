@@ -44,5 +44,5 @@ def log_label_training(store: Store, fitted: FittedLabels, record: TrainingRecor
         for name, draw in record.figures.items():
             mlflow.log_figure(draw(), f"figures/{name}.png")
         with tempfile.TemporaryDirectory() as folder:
-            info = log_bundle(fitted, Path(folder), record.source)
+            info = log_bundle(fitted, Path(folder), record.source, record.profile)
     return str(run.info.run_id), str(info.model_uri)

@@ -50,6 +50,8 @@ class TrainingRecord:
         File name, to what draws the matplotlib figure.
     totals : pandas.DataFrame or None
         What all customers and segments will buy and spend.
+    profile : mapping or None
+        What later data is compared with: :mod:`guanxi.evaluation.profile`.
     """
 
     params: Params
@@ -59,6 +61,7 @@ class TrainingRecord:
     metrics: pd.DataFrame | None
     figures: Mapping[str, Callable[[], Any]]
     totals: pd.DataFrame | None = None
+    profile: Mapping[str, Any] | None = None
 
 
 def log_training(
@@ -88,7 +91,7 @@ def log_training(
         _log_children(mlflow, store, served, record)
         _log_tuning(mlflow, store, served, twin)
         with tempfile.TemporaryDirectory() as folder:
-            info = log_bundle(served, Path(folder), record.source)
+            info = log_bundle(served, Path(folder), record.source, record.profile)
     return str(run.info.run_id), str(info.model_uri)
 
 
