@@ -142,6 +142,8 @@ class MonitorParams(Section):
 
     psi_watch: float = Field(0.1, gt=0)
     psi_retrain: float = Field(0.25, gt=0)
+    mean_watch: float = Field(0.1, gt=0)
+    mean_retrain: float = Field(0.25, gt=0)
     unseen_rise: float = Field(0.05, gt=0, lt=1)
     rejected_rise: float = Field(0.05, gt=0, lt=1)
     auc_fall: float = Field(0.03, gt=0, lt=1)

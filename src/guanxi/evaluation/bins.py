@@ -22,6 +22,7 @@ Counts = Sequence[int]
 _QUANTILES = np.arange(1, 10) / 10
 _COMMON_CATEGORIES = 20
 _HALF = 0.5
+_MIDDLE = ("median", "mean", "deviation")
 
 
 def describe_number(values: ArrayLike) -> dict[str, Any]:
@@ -36,7 +37,7 @@ def describe_number(values: ArrayLike) -> dict[str, Any]:
     -------
     dict
         ``edges`` (a bin holds its upper edge), ``counts`` (one more than edges, then the missing),
-        ``median, mean`` (None where all are missing).
+        ``median, mean, deviation`` (None where all are missing).
 
     Examples
     --------
@@ -55,12 +56,19 @@ def describe_number(values: ArrayLike) -> dict[str, Any]:
 
 
 def middle(values: ArrayLike) -> dict[str, float | None]:
-    """Median and mean of the values that are known."""
+    """Median, mean and standard deviation of the values that are known."""
     given = np.asarray(values, dtype=np.float64)
     known = given[~np.isnan(given)]
     if not known.size:
-        return {"median": None, "mean": None}
-    return {"median": float(np.median(known)), "mean": float(known.mean())}
+        return dict.fromkeys(_MIDDLE)
+    return dict(zip(_MIDDLE, map(float, (np.median(known), known.mean(), known.std())), strict=True))
+
+
+def log_ratio(mean: float | None, mean_then: float | None) -> float:
+    """Logarithm of the ratio of two means; 0 where one of them is not above 0 or not known."""
+    if not (mean and mean_then and mean > 0 and mean_then > 0):
+        return 0.0
+    return math.log(mean / mean_then)
 
 
 def count_number(values: ArrayLike, edges: Sequence[float]) -> list[int]:

@@ -7,10 +7,12 @@ from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
+from scipy.special import bdtrc, ndtri
 
-from guanxi.evaluation.bins import by_chance, count_like, middle, population_stability_index
+from guanxi.evaluation.bins import by_chance, count_like, log_ratio, middle, population_stability_index
 
-_FALSE_ALARM = 0.01  # over all columns together
+_FALSE_ALARM = 0.01  # over all columns together, and over all means
+_FASTER = 1.25  # training saw one horizon only: the next ones may move by a quarter more
 
 
 def compare(
@@ -23,8 +25,9 @@ def compare(
 ) -> pd.DataFrame:
     """Compare features and scores with a training profile, column by column.
 
-    An index is far off (``clear``) where it exceeds what the calendar usually does by more than chance would
-    with a probability of 1 % over all columns.
+    What the calendar moves within a horizon, as training saw it, is allowed for: a steady movement makes a
+    mean grow with its length and the index with the square of it. Off by chance is allowed for too: an index
+    is ``clear`` above what chance exceeds with a probability of 1 % over all columns; means alike.
 
     Parameters
     ----------
@@ -33,20 +36,22 @@ def compare(
     features, scores : pandas.DataFrame
         Of the new customers, with the columns of the profile.
     horizons : float
-        Horizons from the training day to the new one. A steady movement makes the index grow with the square
-        of its length, so that more than one horizon allows for that much more; less allows for one.
+        Horizons from the training day to the new one; less than one allows for one. A movement by a quarter
+        faster than training saw is allowed for as well.
     seen : mapping of str to list of str or None, optional
         Of categories, the values in training.
 
     Returns
     -------
     pandas.DataFrame
-        ``kind`` (feature, score)``, name, psi, by_chance`` (its mean without drift)``, usual`` (what the
-        calendar moves)``, drift`` (the rest, from 0)``, clear, median_then, median, mean_then, mean``: NaN
-        for categories.
+        ``kind`` (feature, score), ``name``, ``psi``, ``by_chance`` (its mean without drift), ``usual`` (what
+        the calendar moves), ``drift`` (the rest, from 0), ``clear``, ``median_then, median, mean_then, mean``
+        (NaN for categories), ``mean_drift`` (relative change of the mean beyond the usual, from 0; 0 where
+        it is not clear).
     """
     seen = seen or {}
-    allowed = max(1.0, horizons) ** 2
+    allowed = _FASTER * max(1.0, horizons)
+    errors = -float(ndtri(_FALSE_ALARM / 2.0 / max(1, len(profile["scores"]))))
     columns = [
         (kind, name, column, rows[name])
         for kind, rows in (("score", scores), ("feature", features))
@@ -57,7 +62,7 @@ def compare(
         counts = count_like(values, column, seen.get(name))
         index = population_stability_index(column["counts"], counts)
         chance, most = by_chance(column["counts"], counts, _FALSE_ALARM / len(columns))
-        usual = column["usual"] * allowed
+        usual = column["usual"] * allowed**2
         table.append(
             {
                 "kind": kind,
@@ -67,25 +72,39 @@ def compare(
                 "usual": usual,
                 "drift": max(0.0, index - chance - usual),
                 "clear": index > usual + most,
-                **_middles(column, values),
+                **_means(column, values, allowed, errors),
             }
         )
     return pd.DataFrame(table)
 
 
 def clear_rise(share: float, of: int, share_then: float, of_then: int) -> bool:
-    """Whether a share lies above another by more than chance would with a probability of 1 %."""
-    pooled = (share * of + share_then * of_then) / (of + of_then)
-    return share - share_then > 2.33 * math.sqrt(pooled * (1.0 - pooled) * (1.0 / of + 1.0 / of_then))
+    """Whether a share lies above an earlier one by more than chance would with a probability of 1 %.
+
+    Binomial, with the earlier share by the rule of succession, so that none so far is not none for ever.
+    """
+    earlier = (share_then * of_then + 1.0) / (of_then + 2.0)
+    found = round(share * of)
+    return found > 0 and bool(bdtrc(found - 1, of, earlier) < _FALSE_ALARM)
 
 
-def _middles(column: Mapping[str, Any], values: Any) -> dict[str, float | None]:
+def _means(column: Mapping[str, Any], values: Any, allowed: float, errors: float) -> dict[str, float | None]:
     if "median" not in column:
-        return {"median_then": None, "median": None, "mean_then": None, "mean": None}
-    now = middle(values)
+        return dict.fromkeys(("median_then", "median", "mean_then", "mean", "mean_drift"))
+    now, then = middle(values), column
+    ratio = abs(log_ratio(now["mean"], then["mean"])) - allowed * column["usual_ratio"]
+    # Of skewed scores a small sample's low mean comes with a low deviation: the larger of the two serves.
+    deviation = max(_relative_deviation(now), _relative_deviation(then))
+    error = deviation * math.sqrt(1.0 / len(values) + 1.0 / sum(then["counts"]))
     return {
-        "median_then": column["median"],
+        "median_then": then["median"],
         "median": now["median"],
-        "mean_then": column["mean"],
+        "mean_then": then["mean"],
         "mean": now["mean"],
+        "mean_drift": math.expm1(ratio) if ratio > errors * error else 0.0,
     }
+
+
+def _relative_deviation(described: Mapping[str, Any]) -> float:
+    """Give the coefficient of variation, 0 where there is no mean to divide by."""
+    return float(described["deviation"] / abs(described["mean"])) if described["mean"] else 0.0

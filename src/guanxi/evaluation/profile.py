@@ -23,6 +23,8 @@ from guanxi.evaluation.bins import (
     count_number,
     describe_category,
     describe_number,
+    log_ratio,
+    middle,
     population_stability_index,
 )
 from guanxi.evaluation.holdout import Holdout
@@ -60,16 +62,15 @@ def transaction_profile(
     -------
     dict
         ``task, customers``; ``lines`` (``read, rejected``); ``features`` and ``scores`` (each column's bins
-        as :func:`.bins.describe_number` gives them, and its ``usual`` index); ``categories`` (each column's
+        as :func:`.bins.describe_number` gives them, its ``usual`` index, and the ``usual_ratio`` of its
+        means, as a logarithm without sign); ``categories`` (each column's
         hashed ``values``, and the ``usual`` share of the ``lines`` of a horizon that has others);
         ``held_out`` (:func:`.aftermath.measure`); ``totals`` (relative ends of the interval of the total
         purchases).
     """
     scorer = served.scorer
-    now, before = (
-        scorer.score(rows, as_of=day.isoformat(), drivers=0)
-        for rows, day in ((served.features, served.as_of), (twin.features, twin.as_of))
-    )
+    # Both in the season of the served model's day: a season that moves everybody is no drift.
+    now, before = (scorer.score(each.features, drivers=0) for each in (served, twin))
     return {
         "task": "transactions",
         "customers": len(served.features),
@@ -104,7 +105,7 @@ def label_profile(fitted: FittedLabels, seed: int) -> dict[str, Any]:
         "task": fitted.model["task"],
         "customers": len(fitted.features),
         **{
-            kind: {name: column | {"usual": 0.0} for name, column in columns.items()}
+            kind: {name: column | {"usual": 0.0, "usual_ratio": 0.0} for name, column in columns.items()}
             for kind, columns in described.items()
         },
         "held_out": aftermath.measure(fitted.held_out, seed),
@@ -141,7 +142,8 @@ def _describe(now: pd.DataFrame, before: pd.DataFrame, names: Iterable[str]) -> 
         counts = count_number(before[name], column["edges"])
         moved = population_stability_index(counts, column["counts"])
         chance, _ = by_chance(counts, column["counts"], 0.5)
-        columns[name] = column | {"usual": max(0.0, moved - chance)}
+        ratio = log_ratio(column["mean"], middle(before[name])["mean"])
+        columns[name] = column | {"usual": max(0.0, moved - chance), "usual_ratio": abs(ratio)}
     return columns
 
 

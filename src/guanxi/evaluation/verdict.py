@@ -1,8 +1,8 @@
 """From measures to a verdict: a model is fit for use, to be watched, or to be trained again.
 
 The limits are conventions (``monitor`` in ``params.yaml``), not laws. Features alone give at most ``watch``:
-customers who moved need not make a model wrong. Scores that moved, a fallen AUC, or a total that strays
-further than training saw coming give ``retrain``.
+customers who moved need not make a model wrong, nor need scores of another shape with the same mean. Scores
+whose mean moved, a fallen AUC, or a total that strays further than was to be expected give ``retrain``.
 """
 
 from __future__ import annotations
@@ -51,15 +51,10 @@ def by_weight(reasons: Iterable[Reason]) -> list[Reason]:
 
 def of_drift(drift: pd.DataFrame, limits: MonitorParams) -> list[Reason]:
     """Judge the comparison of :func:`.drift.compare`: scores one by one, features together."""
+    rows: list[dict[Any, Any]] = drift[drift["kind"] == "score"].to_dict("records")
+    scores = [_of_score(row, limits) for row in rows]
+    reasons = [reason for reason in scores if reason.verdict > Verdict.ok]
     far = drift[drift["clear"] & (drift["drift"] >= limits.psi_watch)]
-    reasons = [
-        Reason(
-            Verdict.retrain if row["drift"] >= limits.psi_retrain else Verdict.watch,
-            f"{row['name']} drifted by {row['drift']:.2f} beyond chance and calendar "
-            f"(PSI {row['psi']:.2f}), mean {row['mean_then']:,.4g} to {row['mean']:,.4g}",
-        )
-        for row in far[far["kind"] == "score"].to_dict("records")
-    ]
     features = far[far["kind"] == "feature"].sort_values("drift", ascending=False)
     if len(features):
         named = ", ".join(
@@ -70,14 +65,29 @@ def of_drift(drift: pd.DataFrame, limits: MonitorParams) -> list[Reason]:
     return reasons
 
 
+def _of_score(row: Mapping[str, Any], limits: MonitorParams) -> Reason:
+    index, mean = row["drift"] if row["clear"] else 0.0, row["mean_drift"]
+    verdict = Verdict.ok
+    if index >= limits.psi_watch or mean >= limits.mean_watch:
+        verdict = Verdict.watch
+    far = index >= limits.psi_retrain and mean >= limits.mean_watch
+    if far or mean >= limits.mean_retrain:
+        verdict = Verdict.retrain
+    moved = f"mean {row['mean_then']:,.4g} to {row['mean']:,.4g}, PSI {row['psi']:.2f}"
+    return Reason(
+        verdict,
+        f"{row['name']} drifted beyond chance and calendar ({moved}): mean by {mean:.0%}, PSI by {index:.2f}",
+    )
+
+
 def of_shares(shares: Iterable[Mapping[str, Any]], limits: MonitorParams) -> list[Reason]:
     """Judge shares of lines or customers.
 
     Parameters
     ----------
     shares : iterable of mapping
-        ``name`` (``rejected``, or a column with categories)``, share, of`` (how many there are)``,
-        share_then, of_then`` (in training)``, example`` (an unseen category, or None).
+        ``name`` (``rejected``, or a column with categories), ``share``, ``of`` (how many there are), ``who``
+        (what these are), ``share_then, of_then`` (in training), ``example`` (an unseen category, or None).
     limits : MonitorParams
     """
     reasons = []
@@ -91,7 +101,7 @@ def of_shares(shares: Iterable[Mapping[str, Any]], limits: MonitorParams) -> lis
         what = (
             "of all lines were rejected: look at the source with guanxi validate"
             if rejected
-            else f"have a {row['name']} that training had not seen, such as {row['example']!r}"
+            else f"of the {row['who']} have a {row['name']} that it had not seen, such as {row['example']!r}"
         )
         reasons.append(Reason(Verdict.watch, f"{row['share']:.1%} {what} (usual: {row['share_then']:.1%})"))
     return reasons

@@ -54,11 +54,12 @@ class Monitoring:
     drift : pandas.DataFrame
         A row per score and feature: :func:`guanxi.evaluation.drift.compare`.
     shares : list of dict
-        Of lines: ``name`` (rejected, category, channel)``, share, of, usual`` and an example.
+        Of rejected lines and unseen categories: :func:`guanxi.evaluation.verdict.of_shares`.
     aftermath : Aftermath or None
         Predictions against what happened; None for a model trained on labels.
     facts : dict
-        ``model, version, source, trained_until, as_of, customers, customers_then``.
+        ``model, model_version, trained_on, trained_until, horizon_days, source, as_of, customers,
+        customers_then``.
     run_id : str
         Its MLflow run.
     """
@@ -157,7 +158,8 @@ def _monitor_transactions(
                 raise HistoryError(
                     f"{log.source}: nobody had bought by {day}, the data begins on {log.first_day}"
                 )
-            scores = loaded.predict(features, as_of=day.isoformat(), drivers=0)
+            # In the season of the training day: a season that moves everybody is no drift.
+            scores = loaded.predict(features, drivers=0)
             drift = compare(profile, features, scores, horizons=horizons)
             shares = _line_shares(log, profile, trained, day, horizons)
         with progress.step("compare predictions with what happened"):
@@ -207,6 +209,7 @@ def _line_shares(
             "name": REJECTED,
             "share": (log.lines_read - log.lines_accepted) / log.lines_read,
             "of": log.lines_read,
+            "who": "lines",
             "share_then": then["rejected"] / then["read"],
             "of_then": then["read"],
             "example": None,
@@ -223,6 +226,7 @@ def _line_shares(
                     "name": name,
                     "share": other / lines,
                     "of": lines,
+                    "who": "lines since training",
                     "share_then": usual,
                     "of_then": column["lines"],
                     "example": example,
@@ -244,6 +248,7 @@ def _unseen_shares(
                     "name": name,
                     "share": len(unseen) / len(attributes),
                     "of": len(attributes),
+                    "who": "customers",
                     "share_then": 0.0,
                     "of_then": profile["customers"],
                     "example": str(unseen.iloc[0]) if len(unseen) else None,

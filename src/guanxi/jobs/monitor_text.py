@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from guanxi.evaluation.verdict import by_metric
+from guanxi.evaluation.verdict import REJECTED, by_metric
 from guanxi.jobs.aftermath import Aftermath
 from guanxi.jobs.monitor import Monitoring
 
@@ -62,8 +62,9 @@ def _drift(drift: pd.DataFrame) -> list[str]:
 
 def _shares(rows: list[dict[str, Any]]) -> list[str]:
     return [
-        f"  {'lines rejected' if row['name'] == 'rejected' else row['name'] + ' not seen in training'}: "
-        f"{row['share']:.1%} (usual {row['share_then']:.1%})"
+        f"  {row['who']} "
+        + ("rejected" if row["name"] == REJECTED else f"with a {row['name']} that it had not seen")
+        + f": {row['share']:.1%} (usual {row['share_then']:.1%})"
         for row in rows
     ]
 
