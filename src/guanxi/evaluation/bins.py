@@ -22,7 +22,7 @@ Counts = Sequence[int]
 _QUANTILES = np.arange(1, 10) / 10
 _COMMON_CATEGORIES = 20
 _HALF = 0.5
-_MIDDLE = ("median", "mean", "deviation")
+_MOMENTS = ("mean", "deviation")
 
 
 def describe_number(values: ArrayLike) -> dict[str, Any]:
@@ -37,13 +37,13 @@ def describe_number(values: ArrayLike) -> dict[str, Any]:
     -------
     dict
         ``edges`` (a bin holds its upper edge), ``counts`` (one more than edges, then the missing),
-        ``median, mean, deviation`` (None where all are missing).
+        ``mean, deviation`` (None where all are missing).
 
     Examples
     --------
     >>> found = describe_number([1, 1, 1, 1, 1, 1, 2, 2, 3, 9, float("nan")])
-    >>> found["edges"][1:], found["counts"], found["median"]
-    ([1.0, 2.0, 3.0], [0, 6, 2, 1, 1, 1], 1.0)
+    >>> found["edges"][1:], found["counts"], found["mean"]
+    ([1.0, 2.0, 3.0], [0, 6, 2, 1, 1, 1], 2.2)
     """
     given = np.asarray(values, dtype=np.float64)
     known = given[~np.isnan(given)]
@@ -52,16 +52,16 @@ def describe_number(values: ArrayLike) -> dict[str, Any]:
         edges = sorted({float(edge) for edge in np.quantile(known, _QUANTILES, method="inverted_cdf")})
         if edges[0] == known.min():  # so that values below all of training's have a bin of their own
             edges.insert(0, float(np.nextafter(edges[0], -math.inf)))
-    return {"edges": edges, "counts": count_number(given, edges), **middle(known)}
+    return {"edges": edges, "counts": count_number(given, edges), **moments(known)}
 
 
-def middle(values: ArrayLike) -> dict[str, float | None]:
-    """Median, mean and standard deviation of the values that are known."""
+def moments(values: ArrayLike) -> dict[str, float | None]:
+    """Mean and standard deviation of the values that are known."""
     given = np.asarray(values, dtype=np.float64)
     known = given[~np.isnan(given)]
     if not known.size:
-        return dict.fromkeys(_MIDDLE)
-    return dict(zip(_MIDDLE, map(float, (np.median(known), known.mean(), known.std())), strict=True))
+        return dict.fromkeys(_MOMENTS)
+    return {"mean": float(known.mean()), "deviation": float(known.std())}
 
 
 def log_ratio(mean: float | None, mean_then: float | None) -> float:

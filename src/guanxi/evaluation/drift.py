@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 from scipy.special import bdtrc, ndtri
 
-from guanxi.evaluation.bins import by_chance, count_like, log_ratio, middle, population_stability_index
+from guanxi.evaluation.bins import by_chance, count_like, log_ratio, moments, population_stability_index
 
 _FALSE_ALARM = 0.01  # over all columns together, and over all means
 _FASTER = 1.25  # training saw one horizon only: the next ones may move by a quarter more
@@ -45,7 +45,7 @@ def compare(
     -------
     pandas.DataFrame
         ``kind`` (feature, score), ``name``, ``psi``, ``by_chance`` (its mean without drift), ``usual`` (what
-        the calendar moves), ``drift`` (the rest, from 0), ``clear``, ``median_then, median, mean_then, mean``
+        the calendar moves), ``drift`` (the rest, from 0), ``clear``, ``mean_then, mean``
         (NaN for categories), ``mean_drift`` (relative change of the mean beyond the usual, from 0; 0 where
         it is not clear).
     """
@@ -89,16 +89,14 @@ def clear_rise(share: float, of: int, share_then: float, of_then: int) -> bool:
 
 
 def _means(column: Mapping[str, Any], values: Any, allowed: float, errors: float) -> dict[str, float | None]:
-    if "median" not in column:
-        return dict.fromkeys(("median_then", "median", "mean_then", "mean", "mean_drift"))
-    now, then = middle(values), column
+    if "mean" not in column:
+        return dict.fromkeys(("mean_then", "mean", "mean_drift"))
+    now, then = moments(values), column
     ratio = abs(log_ratio(now["mean"], then["mean"])) - allowed * column["usual_ratio"]
     # Of skewed scores a small sample's low mean comes with a low deviation: the larger of the two serves.
     deviation = max(_relative_deviation(now), _relative_deviation(then))
     error = deviation * math.sqrt(1.0 / len(values) + 1.0 / sum(then["counts"]))
     return {
-        "median_then": then["median"],
-        "median": now["median"],
         "mean_then": then["mean"],
         "mean": now["mean"],
         "mean_drift": math.expm1(ratio) if ratio > errors * error else 0.0,

@@ -24,7 +24,7 @@ from guanxi.evaluation.bins import (
     describe_category,
     describe_number,
     log_ratio,
-    middle,
+    moments,
     population_stability_index,
 )
 from guanxi.evaluation.holdout import Holdout
@@ -142,7 +142,7 @@ def _describe(now: pd.DataFrame, before: pd.DataFrame, names: Iterable[str]) -> 
         counts = count_number(before[name], column["edges"])
         moved = population_stability_index(counts, column["counts"])
         chance, _ = by_chance(counts, column["counts"], 0.5)
-        ratio = log_ratio(column["mean"], middle(before[name])["mean"])
+        ratio = log_ratio(column["mean"], moments(before[name])["mean"])
         columns[name] = column | {"usual": max(0.0, moved - chance), "usual_ratio": abs(ratio)}
     return columns
 

@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
-import ibis
 import pandas as pd
 
 from guanxi.data.predictions import Predictions, read_predictions
 from guanxi.data.transactions import TransactionLog
 from guanxi.errors import DataError
 from guanxi.evaluation.aftermath import measure, outcomes, with_outcomes
+from guanxi.features.rfm import purchases_until
 from guanxi.features.snapshots import features_at
 from guanxi.params import Params
 from guanxi.periods import add_days, parse_date
@@ -97,8 +97,8 @@ def measure_aftermath(
 def _measured(
     log: TransactionLog, made: Predictions, profile: Mapping[str, Any], loaded: LoadedModel, seed: int
 ) -> Aftermath:
-    known = log.events.filter(log.events.date <= ibis.literal(made.as_of)).select("customer_id").distinct()
-    absent = int((~made.table["customer_id"].isin(known.execute()["customer_id"].astype(str))).sum())
+    known = purchases_until(log.events, made.as_of).select("customer_id").distinct().execute()
+    absent = int((~made.table["customer_id"].isin(known["customer_id"].astype(str))).sum())
     if 2 * absent > len(made.table):
         raise DataError(
             f"{made.source}: {absent:,} of its {len(made.table):,} customers had not bought by {made.as_of} "

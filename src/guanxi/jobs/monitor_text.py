@@ -49,10 +49,10 @@ def _drift(drift: pd.DataFrame) -> list[str]:
     shown = pd.concat([scores, features.head(_FEATURES_SHOWN)])
     width = max(len(name) for name in shown["name"])
     lines = [
-        f"  {'score or feature':<{width}}  drift =   PSI - chance -  usual    median then        now",
+        f"  {'score or feature':<{width}}  drift =   PSI - chance -  usual      mean then        now",
         *(
             f"  {row['name']:<{width}}  {row['drift']:>7.2f}  {row['psi']:>5.2f}  {row['by_chance']:>7.2f}"
-            f"  {row['usual']:>6.2f}  {_number(row['median_then']):>14} {_number(row['median']):>10}"
+            f"  {row['usual']:>6.2f}  {_number(row['mean_then']):>14} {_number(row['mean']):>10}"
             for row in shown.to_dict("records")
         ),
     ]
