@@ -299,6 +299,41 @@ def doctor(
         raise typer.Exit(1)
 
 
+@app.command(epilog="Example: guanxi monitor sales.csv --predictions scores-2011-06.parquet -o monitor.json")
+def monitor(
+    source: Source,
+    model: Annotated[str | None, typer.Option("--model", help="Default: models:/guanxi@champion.")] = None,
+    predictions: Annotated[
+        str | None,
+        typer.Option(
+            "--predictions",
+            metavar="FILE",
+            help="Earlier predictions to measure; default: the model scores the day a horizon ago again.",
+        ),
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", metavar="FILE", help="The report as JSON.")
+    ] = None,
+    as_of: AsOf = None,
+    columns: Columns = None,
+    params: ParamsFile = None,
+    overrides: Overrides = None,
+    tracking_uri: TrackingUri = None,
+    debug: Debug = False,
+) -> None:
+    """Say whether a model still fits the data: exit code 0 ok, 3 watch, 4 retrain."""
+    from guanxi.jobs.monitor import monitor as job
+    from guanxi.jobs.monitor_text import summary_text
+    from guanxi.jobs.progress import ConsoleProgress
+
+    resolved = _resolve(params, overrides, columns, as_of=as_of, tracking_uri=tracking_uri)
+    found = job(
+        source, output, model=model, predictions=predictions, params=resolved, progress=ConsoleProgress()
+    )
+    typer.echo(summary_text(found))
+    raise typer.Exit(found.exit_code)
+
+
 @app.command(epilog="Example: guanxi explain 0042 sales.csv -o 0042.png --as-of 2011-12-09")
 def explain(
     customer_id: Annotated[

@@ -137,6 +137,20 @@ class DriversParams(Section):
     top: int = Field(3, ge=0, le=20)
 
 
+class MonitorParams(Section):
+    """Limits from which on a model is to be watched or trained again: conventions, no laws."""
+
+    psi_watch: float = Field(0.1, gt=0)
+    psi_retrain: float = Field(0.25, gt=0)
+    mean_watch: float = Field(0.1, gt=0)
+    mean_retrain: float = Field(0.25, gt=0)
+    unseen_rise: float = Field(0.05, gt=0, lt=1)
+    rejected_rise: float = Field(0.05, gt=0, lt=1)
+    auc_fall: float = Field(0.03, gt=0, lt=1)
+    calibration_rise: float = Field(0.03, gt=0, lt=1)
+    bias: float = Field(0.1, gt=0)
+
+
 class MLflowParams(Section):
     """Where runs and models are kept; without an address, ``mlruns/`` in the working folder."""
 
@@ -167,6 +181,7 @@ class Params(Section):
     churn: ChurnParams = ChurnParams()
     drivers: DriversParams = DriversParams()
     promotion: PromotionParams = PromotionParams()
+    monitor: MonitorParams = MonitorParams()
     mlflow: MLflowParams = MLflowParams()
 
     @field_validator("as_of", mode="before")

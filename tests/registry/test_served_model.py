@@ -62,14 +62,11 @@ class TestFolder:
         names = [path.name for path in first_run.folder.rglob("*") if path.is_file()]
         assert not [n for n in names if re.search(r"\.(pkl|pickle|joblib|dill|cloudpickle)$", n)]
 
-    def test_holds_one_code_file_a_document_and_the_trees(self, first_run):
+    def test_holds_one_code_file_a_document_a_profile_and_the_trees(self, first_run):
         folder = first_run.folder / "models" / "guanxi"
         assert sorted(path.name for path in folder.rglob("*.py")) == ["guanxi_model.py"]
-        assert sorted(path.name for path in (folder / "artifacts").iterdir()) == [
-            "example_predictions.json",
-            "model.json",
-            "trees",
-        ]
+        held = sorted(path.name for path in (folder / "artifacts").iterdir())
+        assert held == ["example_predictions.json", "model.json", "profile.json", "trees"]
 
     def test_holds_the_boosters_of_each_target_as_they_were_grown(self, first_run, served):
         folder = first_run.folder / "models" / "guanxi" / "artifacts" / "trees"

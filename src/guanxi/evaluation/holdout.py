@@ -13,11 +13,12 @@ from numpy.typing import NDArray
 
 from guanxi.data.transactions import TransactionLog
 from guanxi.evaluation import metrics, predictive
+from guanxi.evaluation.aftermath import outcomes, with_outcomes
 from guanxi.evaluation.baselines import BASELINES, forecasts
 from guanxi.evaluation.bootstrap import bootstrap
 from guanxi.evaluation.grade import Grade, grade
 from guanxi.features.rfm import purchases_until
-from guanxi.features.snapshots import outcome_expression, snapshot
+from guanxi.features.snapshots import snapshot
 from guanxi.periods import add_days
 from guanxi.pipeline.correction import ALONE, TREES_ALONE
 from guanxi.pipeline.fit import FittedModels
@@ -110,12 +111,8 @@ def evaluate_holdout(
         Whether all models get intervals, and guanxi's lead over each of them, not guanxi alone.
     """
     scores = twin.scorer.score(twin.features, horizon_days=horizon_days, drivers=0)
-    table = scores.assign(
-        customer_id=twin.features["customer_id"],
-        expected_spend_total=scores["expected_purchases"] * scores["expected_spend"],
-    ).merge(_outcomes(log, twin.as_of, horizon_days), on="customer_id", how="left")
-    table = table.fillna({"purchases": 0.0, "spend": 0.0})
-    table["churned"] = (table["purchases"] == 0).astype(float)
+    scored = scores.assign(customer_id=twin.features["customer_id"])
+    table = with_outcomes(scored, outcomes(log, twin.as_of, horizon_days))
     models = {GUANXI: _forecasts(scores)} | _components(twin, horizon_days)
     naive = _naive(log, twin, horizon_days)
     measured, differences = _compare(table, models | naive, seed, thorough)
@@ -128,11 +125,6 @@ def evaluate_holdout(
         grades=_grades(table, models[GUANXI], naive, seed, language),
         tracking=_track(log, twin, add_days(twin.as_of, horizon_days)),
     )
-
-
-def _outcomes(log: TransactionLog, cutoff: date, days: int) -> pd.DataFrame:
-    found: pd.DataFrame = outcome_expression(log.events, cutoff, days, log.params.event_grain).execute()
-    return found
 
 
 def _forecasts(scores: Any) -> pd.DataFrame:
@@ -160,7 +152,7 @@ def _components(twin: FittedModels, horizon_days: int) -> dict[str, pd.DataFrame
 def _naive(log: TransactionLog, twin: FittedModels, horizon_days: int) -> dict[str, pd.DataFrame]:
     window = twin.window_days
     past = snapshot(log, twin.plan.validation, window) if twin.plan else None
-    last = _outcomes(log, add_days(twin.as_of, -horizon_days), horizon_days)
+    last = outcomes(log, add_days(twin.as_of, -horizon_days), horizon_days)
     return forecasts(past, twin.features, last, window, horizon_days)
 
 

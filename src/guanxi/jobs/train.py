@@ -14,6 +14,7 @@ from guanxi.data.transactions import TransactionLog, data_digest
 from guanxi.data.usability import Usability, check_history
 from guanxi.evaluation.gate import held_out_customers
 from guanxi.evaluation.holdout import Holdout, evaluate_holdout
+from guanxi.evaluation.profile import transaction_profile
 from guanxi.evaluation.totals import forecast_totals
 from guanxi.features.snapshots import features_at
 from guanxi.jobs.progress import Progress
@@ -136,6 +137,8 @@ def train_log(
         totals = forecast_totals(log, served, params.horizon_days, params.clv.interval)
         served.model["warnings"] = holdout.warnings
         served.model["grades"] = {name: each and each.letter for name, each in holdout.grades.items()}
+        step.detail("profile")
+        profile = transaction_profile(log, served, twin, holdout, totals, params.seed)
         step.detail("drivers")
         explanation = explain_churn(served.scorer, served.features, params.seed)
     store = open_store(params.mlflow)
@@ -150,6 +153,7 @@ def train_log(
             totals=totals,
             figures=_figures(holdout, explanation, params.language),
             held_out=_held_out(log, served, twin, holdout, champion_windows(store), digest),
+            profile=profile,
         )
         run_id, model_uri = log_training(store, served, twin, record)
         tags = {"guanxi.as_of": as_of.isoformat(), "guanxi.horizon_days": str(params.horizon_days)}

@@ -12,6 +12,7 @@ import pandas as pd
 from guanxi.data.attributes import AttributeTable, read_labelled
 from guanxi.errors import ParamsError
 from guanxi.evaluation.metrics import PROBABILITIES
+from guanxi.evaluation.profile import label_profile
 from guanxi.jobs.progress import Progress
 from guanxi.jobs.validate import source_name
 from guanxi.params import Params, load_params
@@ -192,7 +193,15 @@ def _record(
         "warnings": fitted.warnings,
     }
     draw = functools.partial(figures.calibration, fitted.held_out, params.language)
-    return TrainingRecord(params, customers.source, _digest(customers), facts, metrics, {"calibration": draw})
+    return TrainingRecord(
+        params,
+        customers.source,
+        _digest(customers),
+        facts,
+        metrics,
+        {"calibration": draw},
+        profile=label_profile(fitted, params.seed),
+    )
 
 
 def _digest(customers: AttributeTable) -> str:

@@ -25,7 +25,13 @@ EXAMPLE = "example_predictions"
 Fitted = FittedModels | FittedLabels
 
 
-def log_bundle(fitted: Fitted, folder: Path, source: str, name: str = "model") -> Any:
+def log_bundle(
+    fitted: Fitted,
+    folder: Path,
+    source: str,
+    name: str = "model",
+    profile: Mapping[str, Any] | None = None,
+) -> Any:
     """Log the served model to the active MLflow run.
 
     Parameters
@@ -37,6 +43,8 @@ def log_bundle(fitted: Fitted, folder: Path, source: str, name: str = "model") -
         What it was trained on, without passwords.
     name : str
         Of the logged model: a run can hold several.
+    profile : mapping, optional
+        The training profile, which ``guanxi monitor`` compares with: :mod:`guanxi.evaluation.profile`.
 
     Returns
     -------
@@ -46,6 +54,8 @@ def log_bundle(fitted: Fitted, folder: Path, source: str, name: str = "model") -
     artifacts = {"model": _write(folder / "model.json", json.dumps(document(fitted), indent=1))}
     if fitted.trees:
         artifacts["trees"] = _write_trees(folder / "trees", fitted.trees)
+    if profile is not None:
+        artifacts["profile"] = _write(folder / "profile.json", json.dumps(profile))
     code = _write(folder / "guanxi_model.py", served_code())
     example = example_rows(fitted)
     artifacts[EXAMPLE] = _write(folder / f"{EXAMPLE}.json", json.dumps(example_numbers(fitted), indent=1))

@@ -45,7 +45,7 @@ def log_label_training(store: Store, fitted: FittedLabels, record: TrainingRecor
         for name, draw in record.figures.items():
             mlflow.log_figure(draw(), f"figures/{name}.png")
         with tempfile.TemporaryDirectory() as folder:
-            info = log_bundle(fitted, Path(folder), record.source)
+            info = log_bundle(fitted, Path(folder), record.source, profile=record.profile)
     return str(run.info.run_id), str(info.model_uri)
 
 

@@ -54,6 +54,8 @@ class TrainingRecord:
     held_out : mapping of int to pandas.DataFrame
         Window in days that features are made for, to features and outcomes of the held-out customers, from
         :func:`.gate.held_out_customers`.
+    profile : mapping or None
+        What later data is compared with: :mod:`guanxi.evaluation.profile`.
     """
 
     params: Params
@@ -64,6 +66,7 @@ class TrainingRecord:
     figures: Mapping[str, Callable[[], Any]]
     totals: pd.DataFrame | None = None
     held_out: Mapping[int, pd.DataFrame] = field(default_factory=dict)
+    profile: Mapping[str, Any] | None = None
 
 
 def log_training(
@@ -94,7 +97,7 @@ def log_training(
         _log_tuning(mlflow, store, served, twin)
         _log_twin(mlflow, twin, record)
         with tempfile.TemporaryDirectory() as folder:
-            info = log_bundle(served, Path(folder), record.source)
+            info = log_bundle(served, Path(folder), record.source, profile=record.profile)
     return str(run.info.run_id), str(info.model_uri)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -52,6 +53,8 @@ class LoadedModel:
         What must be said wherever its predictions are shown, such as a grade C.
     id_column : str
         Of a model trained on labels: the column that held the identifier.
+    as_of : str
+        The last day it was trained on, ISO; empty for a model trained on labels.
     """
 
     uri: str
@@ -65,6 +68,25 @@ class LoadedModel:
     warnings: tuple[str, ...] = ()
     attributes: dict[str, list[str] | None] = field(default_factory=dict)
     id_column: str = ""
+    as_of: str = ""
+
+    @property
+    def profile(self) -> dict[str, Any]:
+        """The training profile: :mod:`guanxi.evaluation.profile`.
+
+        Raises
+        ------
+        RegistryError
+            If the model was trained by a version that kept none.
+        """
+        path = getattr(self.pyfunc.unwrap_python_model(), "profile", None)
+        if path is None:
+            raise RegistryError(
+                f"model {redact(self.uri)} was trained by a version of guanxi that kept no training profile: "
+                "train it again with guanxi train"
+            )
+        profile: dict[str, Any] = json.loads(Path(path).read_text(encoding="utf-8"))
+        return profile
 
     @property
     def scorer(self) -> Any:
@@ -191,6 +213,7 @@ def load_model(uri: str) -> LoadedModel:
         warnings=tuple(written.get("warnings", ())),
         attributes={each["name"]: each["categories"] for each in labels.get("attributes", ())},
         id_column=labels.get("id", ""),
+        as_of=str(written.get("as_of", "")),
     )
 
 

@@ -1,0 +1,303 @@
+"""``guanxi monitor``: say whether a model still fits what comes in."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from guanxi.data import sinks
+from guanxi.data.attributes import read_attributes
+from guanxi.data.transactions import TransactionLog, read_transactions
+from guanxi.errors import HistoryError, ParamsError
+from guanxi.evaluation.drift import compare
+from guanxi.evaluation.profile import other_values
+from guanxi.evaluation.verdict import (
+    REJECTED,
+    Reason,
+    Verdict,
+    by_weight,
+    of_aftermath,
+    of_drift,
+    of_shares,
+    worst,
+)
+from guanxi.features.snapshots import features_at
+from guanxi.jobs.aftermath import Aftermath, measure_aftermath
+from guanxi.jobs.predict import load_checked
+from guanxi.jobs.progress import Progress
+from guanxi.jobs.validate import source_name
+from guanxi.params import Params, load_params, override
+from guanxi.periods import parse_date
+from guanxi.registry.models import LoadedModel
+from guanxi.registry.monitor_log import log_monitoring
+from guanxi.registry.store import check_store, open_store
+
+EXIT_CODES = {Verdict.ok: 0, Verdict.watch: 3, Verdict.retrain: 4}
+
+
+@dataclass(frozen=True)
+class Monitoring:
+    """What a new source says of a model.
+
+    Attributes
+    ----------
+    verdict : Verdict
+        ``ok``, ``watch`` or ``retrain``.
+    reasons : list of Reason
+    drift : pandas.DataFrame
+        A row per score and feature: :func:`guanxi.evaluation.drift.compare`.
+    shares : list of dict
+        Of rejected lines and unseen categories: :func:`guanxi.evaluation.verdict.of_shares`.
+    aftermath : Aftermath or None
+        Predictions against what happened; None for a model trained on labels.
+    facts : dict
+        ``model, model_version, trained_on, trained_until, horizon_days, source, as_of, customers,
+        customers_then``.
+    run_id : str
+        Its MLflow run.
+    """
+
+    verdict: Verdict
+    reasons: list[Reason]
+    drift: pd.DataFrame = field(repr=False)
+    shares: list[dict[str, Any]] = field(repr=False)
+    aftermath: Aftermath | None = field(repr=False)
+    facts: dict[str, Any] = field(repr=False)
+    run_id: str = ""
+
+    @property
+    def exit_code(self) -> int:
+        """What the command ends with: 0 ok, 3 watch, 4 retrain."""
+        return EXIT_CODES[self.verdict]
+
+
+def monitor(
+    source: str | pd.DataFrame,
+    output: str | Path | None = None,
+    *,
+    model: str | None = None,
+    predictions: str | None = None,
+    params: Params | None = None,
+    as_of: date | str | None = None,
+    progress: Progress | None = None,
+) -> Monitoring:
+    """Compare a new source with what a model was trained on, and old predictions with what happened.
+
+    Parameters
+    ----------
+    source : str or pandas.DataFrame
+        The whole log up to now, or the customers of a model trained on labels; no training data is needed.
+    output : path, optional
+        Where to write the report as JSON too.
+    model : str, optional
+        MLflow address of a model; default: the champion, ``models:/guanxi@champion``.
+    predictions : str, optional
+        A table that :func:`guanxi.predict` wrote. Default: the model scores the day a horizon ago again, if
+        that is no day it was trained on.
+    params : Params, optional
+        Its ``monitor`` holds the limits. Default: ``params.yaml`` in the working folder, if any.
+    as_of : date or str, optional
+        Default: the last day of the data; no later row is read.
+
+    Raises
+    ------
+    ParamsError, SourceError, DataError, HistoryError, RegistryError, OutputError
+
+    Examples
+    --------
+    >>> import guanxi
+    >>> guanxi.monitor("cdnow-sample").verdict.name  # doctest: +SKIP
+    'ok'
+    """
+    params = override(params if params is not None else load_params(), {"as_of": as_of})
+    progress = progress or Progress()
+    if output is not None:
+        sinks.check_output(Path(output))
+    loaded = load_checked(model, params, progress)
+    profile = loaded.profile
+    check_store(params.mlflow)
+    if loaded.attributes:
+        found = _monitor_labels(source, loaded, profile, predictions, params, progress)
+    else:
+        found = _monitor_transactions(source, loaded, profile, predictions, params, progress)
+    with progress.step("log the measures in MLflow"):
+        report = _report(found)
+        tags = {name: str(found.facts[name]) for name in ("model", "model_version", "source", "as_of")}
+        run_id = log_monitoring(
+            open_store(params.mlflow), tags | {"verdict": found.verdict.name}, _metrics(found), report
+        )
+        if output is not None:
+            sinks.write_text(json.dumps(report, indent=1, ensure_ascii=False) + "\n", Path(output))
+    return replace(found, run_id=run_id)
+
+
+def _monitor_transactions(
+    source: str | pd.DataFrame,
+    loaded: LoadedModel,
+    profile: Mapping[str, Any],
+    predictions: str | None,
+    params: Params,
+    progress: Progress,
+) -> Monitoring:
+    with progress.step(f"read {'the table' if isinstance(source, pd.DataFrame) else source_name(source)}"):
+        log = read_transactions(source, params.data)
+    try:
+        day = params.as_of or log.last_day
+        trained = parse_date(loaded.as_of, what="the model's as_of")
+        horizons = abs((day - trained).days) / loaded.horizon_days
+        with progress.step("score and compare with the training profile"):
+            features = features_at(log, day, loaded.window_days)
+            if features.empty:
+                raise HistoryError(
+                    f"{log.source}: nobody had bought by {day}, the data begins on {log.first_day}"
+                )
+            # In the season of the training day: a season that moves everybody is no drift.
+            scores = loaded.predict(features, drivers=0)
+            drift = compare(profile, features, scores, horizons=horizons)
+            shares = _line_shares(log, profile, trained, day, horizons)
+        with progress.step("compare predictions with what happened"):
+            aftermath = measure_aftermath(log, loaded, profile, day, predictions, params)
+    finally:
+        log.close()
+    reasons = [
+        *of_aftermath(aftermath.measures, aftermath.then, profile["totals"], params.monitor),
+        *of_drift(drift, params.monitor),
+        *of_shares(shares, params.monitor),
+    ]
+    facts = _facts(loaded, profile, log.source, len(features)) | {"as_of": day.isoformat()}
+    return Monitoring(worst(reasons), by_weight(reasons), drift, shares, aftermath, facts)
+
+
+def _monitor_labels(
+    source: str | pd.DataFrame,
+    loaded: LoadedModel,
+    profile: Mapping[str, Any],
+    predictions: str | None,
+    params: Params,
+    progress: Progress,
+) -> Monitoring:
+    for option, given in (("--as-of", params.as_of), ("--predictions", predictions)):
+        if given is not None:
+            raise ParamsError(
+                f"model {source_name(loaded.uri)} was trained on labels and knows no days: leave {option} out"
+            )
+    with progress.step(f"read {'the table' if isinstance(source, pd.DataFrame) else source_name(source)}"):
+        customers = read_attributes(source, loaded.id_column, loaded.attributes, params.data)
+    with progress.step("score and compare with the training profile"):
+        scores = loaded.predict(customers.attributes, drivers=0)
+        drift = compare(profile, customers.attributes, scores, seen=loaded.attributes)
+        shares = _unseen_shares(customers.attributes, loaded, profile)
+    reasons = [*of_drift(drift, params.monitor), *of_shares(shares, params.monitor)]
+    facts = _facts(loaded, profile, customers.source, len(scores)) | {"as_of": ""}
+    return Monitoring(worst(reasons), by_weight(reasons), drift, shares, None, facts)
+
+
+def _line_shares(
+    log: TransactionLog, profile: Mapping[str, Any], trained: date, day: date, horizons: float
+) -> list[dict[str, Any]]:
+    """Give the share of rejected lines, and of lines since training whose category it had not seen."""
+    then = profile["lines"]
+    rows: list[dict[str, Any]] = [
+        {
+            "name": REJECTED,
+            "share": (log.lines_read - log.lines_accepted) / log.lines_read,
+            "of": log.lines_read,
+            "who": "lines",
+            "share_then": then["rejected"] / then["read"],
+            "of_then": then["read"],
+            "example": None,
+        }
+    ]
+    for name, column in profile["categories"].items():
+        if name not in log.lines.columns:
+            continue
+        other, lines, example = other_values(log, name, column["values"], trained, day)
+        if lines and column["lines"]:
+            usual = min(1.0, column["usual"] * max(1.0, horizons))
+            rows.append(
+                {
+                    "name": name,
+                    "share": other / lines,
+                    "of": lines,
+                    "who": "lines since training",
+                    "share_then": usual,
+                    "of_then": column["lines"],
+                    "example": example,
+                }
+            )
+    return rows
+
+
+def _unseen_shares(
+    attributes: pd.DataFrame, loaded: LoadedModel, profile: Mapping[str, Any]
+) -> list[dict[str, Any]]:
+    rows = []
+    for name, categories in loaded.attributes.items():
+        if categories is not None:
+            known = attributes[name].dropna()
+            unseen = known[~known.isin(categories)]
+            rows.append(
+                {
+                    "name": name,
+                    "share": len(unseen) / len(attributes),
+                    "of": len(attributes),
+                    "who": "customers",
+                    "share_then": 0.0,
+                    "of_then": profile["customers"],
+                    "example": str(unseen.iloc[0]) if len(unseen) else None,
+                }
+            )
+    return rows
+
+
+def _facts(loaded: LoadedModel, profile: Mapping[str, Any], source: str, customers: int) -> dict[str, Any]:
+    return {
+        "model": source_name(loaded.uri),
+        "model_version": loaded.version,
+        "trained_on": loaded.source,
+        "trained_until": loaded.as_of,
+        "horizon_days": loaded.horizon_days,
+        "source": source,
+        "customers": customers,
+        "customers_then": profile["customers"],
+    }
+
+
+def _metrics(found: Monitoring) -> dict[str, float | None]:
+    """Name the measures as MLflow shows them."""
+    drift = found.drift.to_dict("records")
+    scores = [row for row in drift if row["kind"] == "score"]
+    measures = found.aftermath.measures if found.aftermath else []
+    return {
+        "verdict": float(found.verdict),
+        **{f"psi_{row['name']}": row["psi"] for row in drift},
+        **{f"drift_{row['name']}": row["drift"] for row in drift},
+        **{f"mean_{row['name']}": row["mean"] for row in scores},
+        **{
+            f"{'' if row['name'] == REJECTED else 'unseen_'}{row['name']}_share": row["share"]
+            for row in found.shares
+        },
+        **{f"{row['target']}_{row['metric']}": row["value"] for row in measures},
+    }
+
+
+def _report(found: Monitoring) -> dict[str, Any]:
+    drift = found.drift.astype(object).where(found.drift.notna(), None)
+    aftermath = found.aftermath and dataclasses.asdict(found.aftermath)
+    if aftermath:
+        aftermath |= {name: aftermath[name].isoformat() for name in ("as_of", "until")}
+    return {
+        "verdict": found.verdict.name,
+        "reasons": [{"verdict": each.verdict.name, "text": each.text} for each in found.reasons],
+        **found.facts,
+        "drift": drift.to_dict("records"),
+        "shares": found.shares,
+        "aftermath": aftermath,
+    }
