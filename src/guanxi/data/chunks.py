@@ -12,7 +12,7 @@ from guanxi.data.engine import one_thread
 
 
 def even_bounds(rows: int, size: int) -> list[int]:
-    """Ends of chunks of at most ``size`` rows, as equal as can be, with 0 before them.
+    """Give the ends of chunks of at most ``size`` rows, as equal as can be, with 0 before them.
 
     Examples
     --------
@@ -75,9 +75,7 @@ class ChunkQuery:
         Makes the query of tables given by these names.
     """
 
-    def __init__(
-        self, chunks: CustomerChunks, tables: Mapping[str, Any], build: Callable[..., Any]
-    ) -> None:
+    def __init__(self, chunks: CustomerChunks, tables: Mapping[str, Any], build: Callable[..., Any]) -> None:
         self._chunks = chunks
         stand_ins = {name: ibis.table(table.schema(), name=f"chunk_{name}") for name, table in tables.items()}
         self.sql = str(ibis.to_sql(build(**stand_ins), dialect="duckdb"))
@@ -87,7 +85,7 @@ class ChunkQuery:
         }
 
     def execute(self, number: int, before: str = "") -> Any:
-        """Ask the query of a chunk, ``before`` it perhaps ``INSERT INTO …``; give the engine's cursor."""
+        """Ask the query of a chunk, ``before`` it perhaps ``INSERT INTO …``; give its Arrow table."""
         connection = self._chunks.connection
         customers = f"CREATE OR REPLACE TEMP TABLE chunk_customers AS {self._chunks.sql(number)}"
         with one_thread(connection):
@@ -97,7 +95,7 @@ class ChunkQuery:
                     f"CREATE OR REPLACE TEMP TABLE chunk_{name} AS SELECT * FROM ({sql}) "
                     "WHERE customer_id IN (FROM chunk_customers) ORDER BY customer_id, date"
                 )
-            return connection.con.execute(f"{before} {self.sql}")
+            return connection.con.execute(f"{before} {self.sql}").fetch_arrow_table()
 
     def close(self) -> None:
         """Drop the last chunk's rows."""

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import functools
-import hashlib
 from dataclasses import dataclass, field
 from typing import Any
 
 import pandas as pd
 
-from guanxi.data.attributes import AttributeTable, read_labelled
+from guanxi.data.attributes import AttributeTable, attribute_digest, read_labelled
 from guanxi.errors import ParamsError
 from guanxi.evaluation.metrics import PROBABILITIES
 from guanxi.jobs.progress import Progress
@@ -194,11 +193,6 @@ def _record(
         "warnings": fitted.warnings,
     }
     draw = functools.partial(figures.calibration, fitted.held_out, params.language)
-    return TrainingRecord(params, customers.source, _digest(customers), facts, metrics, {"calibration": draw})
-
-
-def _digest(customers: AttributeTable) -> str:
-    """Digest of all customers, whatever their order."""
-    rows = customers.attributes.assign(**{"": customers.label}).set_axis(customers.ids.astype(str))
-    total = int(pd.util.hash_pandas_object(rows).to_numpy().sum(dtype="uint64"))
-    return hashlib.sha256(repr((list(rows), total)).encode()).hexdigest()[:32]
+    return TrainingRecord(
+        params, customers.source, attribute_digest(customers), facts, metrics, {"calibration": draw}
+    )
