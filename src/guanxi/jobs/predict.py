@@ -172,7 +172,9 @@ class _Job:
             log = read_transactions(source, self.params.data, memory=_ENGINE_MEMORY)
             try:
                 as_of = self.params.as_of or log.last_day
-                return transaction_scoring(log, loaded, as_of, self._horizon_days, self._drivers)
+                return transaction_scoring(
+                    log, loaded, as_of, self._horizon_days, self._drivers, CUSTOMERS_AT_ONCE
+                )
             except BaseException:
                 log.close()
                 raise
