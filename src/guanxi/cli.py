@@ -211,16 +211,31 @@ def backtest(
     typer.echo(summary_text(result))
 
 
-@app.command(epilog="Example: guanxi predict sales.csv -o scores.parquet --as-of 2011-12-09 --drivers 5")
+@app.command(
+    epilog="Examples: guanxi predict sales.csv -o scores.parquet --as-of 2011-12-09 --drivers 5; "
+    "guanxi predict sales.csv -o duckdb://shop.db::scores"
+)
 def predict(
     source: Source,
-    output: Annotated[Path, typer.Option("--output", "-o", metavar="FILE", help="A .parquet or .csv file.")],
+    output: Annotated[
+        str,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="WHERE",
+            help="A .parquet or .csv file; a folder of Parquet, as in scores/; "
+            "or a table, as duckdb://FILE::TABLE or postgres://HOST/DATABASE::TABLE.",
+        ),
+    ],
     model: Annotated[str | None, typer.Option("--model", help="Default: models:/guanxi@champion.")] = None,
     horizon: Horizon = None,
     as_of: AsOf = None,
     drivers: Annotated[
         int | None, typer.Option("--drivers", metavar="K", help="Drivers a row; default: as trained.")
     ] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with an interrupted job for this output.")
+    ] = False,
     columns: Columns = None,
     params: ParamsFile = None,
     overrides: Overrides = None,
@@ -228,21 +243,22 @@ def predict(
     debug: Debug = False,
 ) -> None:
     """Score every customer with a registered model, whose margin, interval and language are as trained."""
-    from guanxi.jobs.predict import predict as job
+    from guanxi.jobs.predict import predict_to as job
     from guanxi.jobs.progress import ConsoleProgress
 
     resolved = _resolve(params, overrides, columns, as_of=as_of, tracking_uri=tracking_uri)
-    table = job(
+    manifest = job(
         source,
         output,
         model=model,
         params=resolved,
         horizon_days=horizon,
         drivers=drivers,
+        resume=resume,
         progress=ConsoleProgress(),
     )
-    day = f" as of {table['as_of'].iloc[0]}" if "as_of" in table else ""
-    typer.echo(f"{len(table):,} customers scored{day}: {output}")
+    day = f" as of {manifest.as_of}" if manifest.as_of else ""
+    typer.echo(_without_passwords(f"{manifest.rows:,} customers scored{day}: {output}"))
 
 
 @app.command(epilog="Example: guanxi promote --set promotion.mae_increase=0.05")

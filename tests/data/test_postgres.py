@@ -1,7 +1,9 @@
-"""A table of a PostgreSQL server, started here for the test."""
+"""Tables of a PostgreSQL server, started here for the test: read from, and written to."""
 
 from __future__ import annotations
 
+import json
+import math
 import os
 import shutil
 import socket
@@ -9,11 +11,17 @@ import subprocess
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+import ibis
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
+from guanxi.data.targets import parse_target
 from guanxi.data.transactions import read_transactions
-from guanxi.errors import SourceError
+from guanxi.errors import OutputError, SourceError
 
 pytestmark = pytest.mark.postgres
 SETUP = """
@@ -100,3 +108,88 @@ def test_a_host_that_is_not_there() -> None:
     with pytest.raises(SourceError, match=r"me:\*\*\*@localhost:1/db::sales: cannot connect: ") as caught:
         read_transactions("postgres://me:hush@localhost:1/db::sales")
     assert "hush" not in str(caught.value)
+
+
+MANIFEST = {
+    "guanxi": "0",
+    "rows": 4,
+    "seconds": 1.5,
+    "as_of": None,
+    "rejected_by_rule": {"missing_amount": 2},
+}
+SCHEMA = pa.schema({"customer_id": pa.string(), "day": pa.date32(), "value": pa.float64(), "n": pa.int64()})
+
+
+@pytest.fixture
+def written(server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[str, list[Path]]]:
+    """An output in the database, and two parts with what COPY trips over."""
+    monkeypatch.chdir(tmp_path)
+    parts = []
+    for i, ids in enumerate((['a"b,c\n', ""], ["é\t\\N", "007"])):
+        table = pd.DataFrame({"customer_id": ids, "day": [pd.Timestamp("2020-01-01").date(), None]})
+        table = table.assign(value=[0.1 + 0.2, math.inf], n=[2**60 + i, i])
+        arrow = pa.Table.from_pandas(table, SCHEMA, preserve_index=False)
+        parts.append(tmp_path / f"part-{i}.parquet")
+        pq.write_table(
+            arrow.set_column(2, "value", pa.array([0.1 + 0.2, None if i else math.inf])), parts[-1]
+        )
+    yield f"postgres://postgres@{server}/postgres::scores", parts
+    with _database(server) as connection:
+        connection.execute("DROP TABLE IF EXISTS scores, scores_manifest CASCADE")
+
+
+def _database(server: str) -> Any:
+    return ibis.connect(f"postgres://postgres@{server}/postgres").con
+
+
+def test_a_table_is_written_and_keeps_its_rights_and_views(server: str, written: Any) -> None:
+    output, parts = written
+    for _ in range(2):
+        target = parse_target(output)
+        target.check()
+        target.put(parts, MANIFEST)
+        with _database(server) as connection:
+            rows = connection.execute("SELECT * FROM scores").fetchall()
+            manifest = connection.execute("SELECT * FROM scores_manifest").fetchall()
+            connection.execute("CREATE OR REPLACE VIEW best AS SELECT * FROM scores")
+            connection.execute("GRANT SELECT ON scores TO reader")
+        assert [row[0] for row in rows] == ['a"b,c\n', "", "é\t\\N", "007"]
+        assert [row[2] for row in rows] == [0.1 + 0.2, math.inf, 0.1 + 0.2, None]
+        assert [row[3] for row in rows] == [2**60, 0, 2**60 + 1, 1]
+        assert rows[1][1] is None
+        assert [json.loads(value) if "{" in str(value) else value for value in manifest[0]] == [
+            *MANIFEST.values()
+        ]
+    with _database(server) as connection:
+        rights = connection.execute("SELECT has_table_privilege('reader', 'scores', 'SELECT')").fetchone()
+        assert rights == (True,)
+        assert connection.execute("SELECT count(*) FROM best").fetchone() == (4,)
+
+
+def test_a_table_of_other_columns_is_made_anew(server: str, written: Any) -> None:
+    output, parts = written
+    with _database(server) as connection:
+        connection.execute("CREATE TABLE scores AS SELECT 1 AS old")
+    parse_target(output).put(parts, MANIFEST)
+    with _database(server) as connection:
+        assert connection.execute("SELECT count(*), max(n) FROM scores").fetchone() == (4, 2**60 + 1)
+
+
+def test_a_failure_in_the_middle_leaves_the_earlier_rows(server: str, written: Any) -> None:
+    output, parts = written
+    parse_target(output).put(parts, MANIFEST)
+    parts[1].write_bytes(parts[1].read_bytes()[:100])
+    with pytest.raises(OutputError, match=r"cannot write postgres://.*::scores: "):
+        parse_target(output).put([parts[0], parts[0], parts[1]], MANIFEST | {"rows": 6})
+    with _database(server) as connection:
+        assert connection.execute("SELECT count(*) FROM scores").fetchone() == (4,)
+        assert connection.execute("SELECT rows FROM scores_manifest").fetchone() == (4,)
+
+
+def test_a_place_one_may_not_write_is_told_before_the_work(server: str, written: Any) -> None:
+    address = f"postgres://reader:top%20secret@{server}/postgres::archive.scores"
+    with pytest.raises(OutputError, match=r"cannot write .*permission denied") as caught:
+        parse_target(address).check()
+    assert "secret" not in str(caught.value)
+    with pytest.raises(OutputError, match=r"me:\*\*\*@localhost:1/db::scores: cannot connect: "):
+        parse_target("postgres://me:hush@localhost:1/db::scores").check()

@@ -7,6 +7,7 @@ every value is or reads as a number, else a **category** (text, true or false); 
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -138,6 +139,13 @@ def read_attributes(
         for column, categories in attributes.items()
     }
     return AttributeTable(name, ids, pd.DataFrame(columns, index=ids.index), None, others)
+
+
+def attribute_digest(customers: AttributeTable) -> str:
+    """Digest of all customers with their attributes and label, whatever their order."""
+    rows = customers.attributes.assign(**{"": customers.label}).set_axis(customers.ids.astype(str))
+    total = int(pd.util.hash_pandas_object(rows).to_numpy().sum(dtype="uint64"))
+    return hashlib.sha256(repr((list(rows), total)).encode()).hexdigest()[:32]
 
 
 def _read(

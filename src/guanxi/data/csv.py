@@ -8,9 +8,10 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from guanxi.data.engine import room_told
 from guanxi.data.plain_text import mend_quotes, plain_text
 from guanxi.data.source_table import ROW, check_names
-from guanxi.errors import SourceError
+from guanxi.errors import OutputError, SourceError
 
 _DELIMITERS = ",;\t|"
 _QUOTED = re.compile(r'"(?:[^"]|"")*"')
@@ -84,10 +85,13 @@ def _load(connection: Any, files: list[Path], paths: list[Path], delimiter: str,
     for table in ("source", "unreadable", "reject_errors", "reject_scans"):
         connection.raw_sql(f"DROP TABLE IF EXISTS {table}")
     try:
-        connection.raw_sql(
-            f"CREATE TABLE source AS SELECT *, row_number() OVER () AS {ROW} "
-            f"FROM read_csv({literal([no_pattern(file) for file in files])}, {arguments})"
-        )
+        with room_told():
+            connection.raw_sql(
+                f"CREATE TABLE source AS SELECT *, row_number() OVER () AS {ROW} "
+                f"FROM read_csv({literal([no_pattern(file) for file in files])}, {arguments})"
+            )
+    except OutputError:
+        raise
     except Exception as error:
         message = " ".join(str(error).split())[:200]
         raise SourceError(f"{paths[0]}: not readable as CSV: {message}") from error

@@ -31,13 +31,30 @@ def read_database(connection: Any, source: str) -> SourceTable:
     SourceError
         If the database cannot be reached or has no such table; no password stands in the message.
     """
-    scheme, _, rest = source.partition("://")
-    address, separator, table_name = rest.rpartition("::")
-    if not (separator and address and table_name):
-        raise SourceError(f"{redact(source)}: name the table behind the address, as in {scheme}://…::sales")
+    scheme, address, table_name = split_address(source)
     if scheme == "duckdb":
         return _read_duckdb(connection, source, address, table_name)
     return _read_postgres(connection, redact(source), address, table_name)
+
+
+def split_address(address: str) -> tuple[str, str, str]:
+    """Split ``SCHEME://ADDRESS::TABLE``.
+
+    Raises
+    ------
+    SourceError
+        If it names no table.
+
+    Examples
+    --------
+    >>> split_address("duckdb://shop.db::sales")
+    ('duckdb', 'shop.db', 'sales')
+    """
+    scheme, _, rest = address.partition("://")
+    place, separator, table_name = rest.rpartition("::")
+    if not (separator and place and table_name):
+        raise SourceError(f"{redact(address)}: name the table behind the address, as in {scheme}://…::sales")
+    return scheme, place, table_name
 
 
 def _read_duckdb(connection: Any, source: str, address: str, table_name: str) -> SourceTable:
@@ -55,7 +72,7 @@ def _read_duckdb(connection: Any, source: str, address: str, table_name: str) ->
         known = connection.list_tables(database=("given", schema or "main"))
         _check_table(source, table_name, name, known)
         check_names(source, connection.table(name, database=("given", schema or "main")).columns)
-        return load(connection, source, f"given.{_identifier(schema or 'main')}.{_identifier(name)}")
+        return load(connection, source, f"given.{identifier(schema or 'main')}.{identifier(name)}")
     except duckdb.Error as error:
         raise SourceError(f"{source}: cannot be read: {first_line(error)}") from error
     finally:
@@ -63,7 +80,7 @@ def _read_duckdb(connection: Any, source: str, address: str, table_name: str) ->
 
 
 def _read_postgres(connection: Any, shown: str, address: str, table_name: str) -> SourceTable:
-    database, password = _connect_postgres(shown, address)
+    database = connect_postgres(shown, address)
     schema, _, name = table_name.rpartition(".")
     try:
         _check_table(shown, table_name, name, database.list_tables(database=schema or None))
@@ -73,32 +90,54 @@ def _read_postgres(connection: Any, shown: str, address: str, table_name: str) -
     except SourceError:
         raise
     except Exception as error:
-        raise SourceError(f"{shown}: cannot be read: {_hide(password, first_line(error))}") from None
+        raise SourceError(
+            f"{shown}: cannot be read: {hide(postgres_password(address), first_line(error))}"
+        ) from None
     finally:
         database.disconnect()
 
 
-def _connect_postgres(shown: str, address: str) -> tuple[Any, str]:
+def connect_postgres(shown: str, address: str) -> Any:
+    """Open a PostgreSQL database through ibis.
+
+    Raises
+    ------
+    SourceError
+        If the address cannot be read or does not answer; no password stands in the message.
+    """
+    password = postgres_password(address)
+    try:
+        return ibis.connect(f"postgres://{address}")
+    except Exception as error:
+        raise SourceError(f"{shown}: cannot connect: {hide(password, first_line(error))}") from None
+
+
+def postgres_password(address: str) -> str:
+    """Give the password in an address, empty if there is none.
+
+    Raises
+    ------
+    SourceError
+        If the address cannot be read.
+    """
     try:
         parts = urlsplit(f"postgres://{address}")
-        password = unquote(parts.password or "")
         _ = parts.port
+        return unquote(parts.password or "")
     except ValueError:
         raise SourceError(
             "the postgres address cannot be read: write postgres://USER:PASSWORD@HOST:PORT/DATABASE::TABLE, "
             "and in the password %40 for @, %3A for :, %2F for /, %23 for #, %3F for ?"
         ) from None
-    try:
-        return ibis.connect(f"postgres://{address}"), password
-    except Exception as error:
-        raise SourceError(f"{shown}: cannot connect: {_hide(password, first_line(error))}") from None
 
 
-def _identifier(name: str) -> str:
+def identifier(name: str) -> str:
+    """Quote a name for SQL."""
     return '"' + name.replace('"', '""') + '"'
 
 
-def _hide(password: str, text: str) -> str:
+def hide(password: str, text: str) -> str:
+    """Leave a password out of a text."""
     return redact(text.replace(password, "***") if password else text)
 
 

@@ -15,6 +15,8 @@ import pyarrow as pa
 from guanxi.data.source_table import first_line
 from guanxi.errors import OutputError, ParamsError
 
+TABLE_ENDINGS = (".parquet", ".csv")
+
 
 def check_output(path: Path) -> None:
     """Fail before the work where a result could not be written after it; nothing is made yet.
@@ -44,7 +46,7 @@ def check_table_name(path: Path) -> None:
     ------
     ParamsError
     """
-    if path.suffix.lower() not in (".parquet", ".csv"):
+    if path.suffix.lower() not in TABLE_ENDINGS:
         raise ParamsError(f"{path}: end the name in .parquet or .csv, which says the format")
 
 
@@ -73,8 +75,15 @@ def write_text(text: str, path: Path) -> None:
     write_atomically(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))
 
 
-def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
+def write_atomically(path: Path, write: Callable[[Path], object], temporary: Path | None = None) -> None:
     """Let ``write`` fill a neighbouring file, and give it the name once it is complete and on disk.
+
+    Parameters
+    ----------
+    path : Path
+    write : callable of Path
+    temporary : Path, optional
+        Where the file is until then, on the same disk; default: beside it.
 
     Raises
     ------
@@ -83,7 +92,7 @@ def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
     """
     check_output(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary = temporary or path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         write(temporary)
         with temporary.open("rb") as file:

@@ -10,6 +10,7 @@ import duckdb
 import ibis
 import pandas as pd
 
+from guanxi.data.engine import room_told
 from guanxi.errors import SourceError
 
 ROW = "guanxi_row"
@@ -69,7 +70,8 @@ def load_rows(connection: Any, name: str, rows: Any) -> SourceTable:
 def load(connection: Any, name: str, relation: str) -> SourceTable:
     """Copy what stands behind ``FROM`` into the engine, its lines numbered in their order."""
     # A bare row_number() streams; with the frame that ibis writes the engine would sort the table.
-    connection.raw_sql(f"CREATE TABLE source AS SELECT *, row_number() OVER () AS {ROW} FROM {relation}")
+    with room_told():
+        connection.raw_sql(f"CREATE TABLE source AS SELECT *, row_number() OVER () AS {ROW} FROM {relation}")
     schema = ibis.schema({"line_number": "int64", "rule": "string", "line_text": "string"})
     return SourceTable(name, connection.table("source"), connection.create_table("unreadable", schema=schema))
 

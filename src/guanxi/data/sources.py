@@ -41,6 +41,17 @@ def read_source(connection: Any, source: str, params: DataParams) -> SourceTable
     if source.startswith(databases.SCHEMES):
         return databases.read_database(connection, source)
     paths = _find(source)
+    before = _state(paths)
+    try:
+        table = _read_files(connection, source, paths, params)
+    except SourceError:
+        _check_unchanged(source, before)
+        raise
+    _check_unchanged(source, before)
+    return table
+
+
+def _read_files(connection: Any, source: str, paths: list[Path], params: DataParams) -> SourceTable:
     if all(path.name.lower().endswith(_CSV_ENDINGS) for path in paths):
         table, unreadable = csv.read(connection, paths, params.encoding)
         return SourceTable(source, table, unreadable)
@@ -50,6 +61,35 @@ def read_source(connection: Any, source: str, params: DataParams) -> SourceTable
         f"{source}: its files are neither all CSV (.csv, .tsv, .txt, also with .gz) nor all .parquet: "
         "rename them, or read them one by one"
     )
+
+
+def _state(paths: list[Path]) -> dict[Path, tuple[int, ...] | None]:
+    """Tell what shows that a file was written to, replaced or removed."""
+    state: dict[Path, tuple[int, ...] | None] = {}
+    for path in paths:
+        try:
+            status = path.stat()
+        except OSError:
+            state[path] = None
+        else:
+            state[path] = (status.st_size, status.st_mtime_ns, status.st_ino)
+    return state
+
+
+def _check_unchanged(source: str, before: dict[Path, tuple[int, ...] | None]) -> None:
+    """Refuse what may be half of an older and half of a newer state.
+
+    Raises
+    ------
+    SourceError
+    """
+    now = _state(_find(source))
+    changed = sorted(path for path in before.keys() | now.keys() if before.get(path) != now.get(path))
+    if changed:
+        more = f" and {len(changed) - 1} more" if len(changed) > 1 else ""
+        raise SourceError(
+            f"{source}: {changed[0]}{more} changed while it was read: run again once nobody writes to it"
+        )
 
 
 def _find(source: str) -> list[Path]:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
 import ibis
 import pandas as pd
+import pyarrow as pa
 
-from guanxi.data.engine import execute_in_order
+from guanxi.data.chunks import ChunkQuery, CustomerChunks
+from guanxi.data.engine import execute_in_order, room_told
 from guanxi.data.transactions import TransactionLog
 from guanxi.features.behaviour import feature_expression
 from guanxi.features.rfm import purchases_until
@@ -18,6 +22,8 @@ from guanxi.periods import add_days
 OUTCOMES = ("purchases", "spend", "churned")
 _MINIMUM_WINDOW_DAYS = 7
 _USUAL_CUTOFFS = 8
+CUSTOMERS_AT_ONCE = 50_000
+_EVENTS_AT_ONCE, _FEWEST_AT_ONCE = 2_000_000, 5_000
 
 
 @dataclass(frozen=True)
@@ -80,6 +86,77 @@ def features_at(log: TransactionLog, cutoff: date, horizon_days: int) -> pd.Data
     grain = log.params.event_grain
     expression = feature_expression(log.events, log.lines, cutoff, horizon_days, grain)
     return execute_in_order(log.connection, expression.order_by("customer_id"))
+
+
+class FeatureChunks:
+    """Features of every customer known at the cutoff, chunk by chunk in the order of ``customer_id``.
+
+    The numbers are those of :func:`features_at`; the boundaries depend on the data alone.
+
+    Parameters
+    ----------
+    log : TransactionLog
+    cutoff : date
+    horizon_days : int
+    customers : int
+        Most customers in a chunk; fewer where they have so many purchases that these would fill the memory.
+
+    Attributes
+    ----------
+    bounds : list of int
+        Chunk i holds the customers from place ``bounds[i]`` to before ``bounds[i + 1]``.
+    id_type : pyarrow.DataType
+        Type of ``customer_id``.
+    """
+
+    def __init__(
+        self, log: TransactionLog, cutoff: date, horizon_days: int, customers: int = CUSTOMERS_AT_ONCE
+    ) -> None:
+        past = log.events.filter(log.events.date <= ibis.literal(cutoff))
+        events = int(past.count().execute())
+
+        def size(known: int) -> int:
+            fitting = max(_FEWEST_AT_ONCE, _EVENTS_AT_ONCE * known // max(1, events))
+            return min(customers, fitting)
+
+        def build(events: Any, lines: Any) -> Any:
+            table = feature_expression(events, lines, cutoff, horizon_days, log.params.event_grain)
+            return table.order_by("customer_id")
+
+        self._chunks = CustomerChunks(log.connection, past, size)
+        self._query = ChunkQuery(self._chunks, {"events": past, "lines": log.lines}, build)
+        self.bounds = self._chunks.bounds
+        self.id_type = _plain(_engine_type(log))
+
+    def __getitem__(self, number: int) -> pd.DataFrame:
+        """Make the features of one chunk."""
+        with room_told():
+            table = self._query.execute(number)
+        ids = table.column("customer_id").cast(self.id_type)
+        features: pd.DataFrame = table.set_column(0, "customer_id", ids).to_pandas()
+        return features
+
+    def ahead(self, numbers: Sequence[int]) -> Iterator[pd.DataFrame]:
+        """Give the features of these chunks, the next one made while the caller works on the last."""
+        with ThreadPoolExecutor(max_workers=1) as maker:
+            following = [maker.submit(self.__getitem__, number) for number in numbers[:1]]
+            for number in [*numbers[1:], None]:
+                if not following:
+                    return
+                features = following.pop().result()
+                if number is not None:
+                    following.append(maker.submit(self.__getitem__, number))
+                yield features
+
+
+def _engine_type(log: TransactionLog) -> Any:
+    ids = log.connection.con.execute("SELECT customer_id FROM events LIMIT 0").fetch_arrow_table()
+    return ids.schema.field("customer_id").type
+
+
+def _plain(kind: Any) -> Any:
+    """Give the type of the values where a column numbers them, as categories of pandas come."""
+    return kind.value_type if pa.types.is_dictionary(kind) else kind
 
 
 def snapshot(log: TransactionLog, cutoff: date, window_days: int) -> pd.DataFrame:

@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
-from datetime import date
+import time
+from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pandas as pd
 
-from guanxi.data import sinks
-from guanxi.data.transactions import TransactionLog, read_transactions
+from guanxi import __version__
+from guanxi.data.engine import room_told
+from guanxi.data.targets import Target, parse_target
+from guanxi.data.transactions import TransactionLog, data_digest, read_transactions
 from guanxi.errors import HistoryError, ParamsError
-from guanxi.features.snapshots import features_at
-from guanxi.jobs.predict_labels import score_labelled
+from guanxi.features.snapshots import CUSTOMERS_AT_ONCE, FeatureChunks
+from guanxi.jobs.manifest import Manifest
+from guanxi.jobs.parts import PartFolder, only_writer
+from guanxi.jobs.predict_labels import labelled_scoring
 from guanxi.jobs.progress import Progress
+from guanxi.jobs.scoring import Scoring, as_arrow
 from guanxi.jobs.validate import source_name
 from guanxi.params import Params, load_params, override
 from guanxi.registry.models import STORE_SCHEMES, LoadedModel, load_model
 from guanxi.registry.store import open_store
+
+_ENGINE_MEMORY = "1GB"
 
 
 def predict(
@@ -37,7 +46,7 @@ def predict(
     source : str or pandas.DataFrame
         As on the command line, or a table of transactions.
     output : path, optional
-        Where to write the table too: ``.parquet`` or ``.csv``.
+        Where to write the table too, as in :func:`predict_to`.
     model : str, optional
         MLflow address of a model; default: the champion, ``models:/guanxi@champion``.
     params : Params, optional
@@ -61,42 +70,176 @@ def predict(
     >>> import guanxi
     >>> guanxi.predict("cdnow-sample", "scores.parquet", drivers=3)  # doctest: +SKIP
     """
-    base = params if params is not None else load_params()
-    resolved = override(base, {"as_of": as_of, "horizon_days": horizon_days, "drivers.top": drivers})
-    progress = progress or Progress()
-    path = None if output is None else Path(output)
-    if path is not None:
-        sinks.check_table_name(path)
-        sinks.check_output(path)
-    loaded = load_checked(model, resolved, progress)
-    progress.say(f"   version {loaded.version}, trained on {loaded.source}")
-    for warning in loaded.warnings:
-        progress.warn(warning)
-    if loaded.attributes:
-        _check_no_horizon(loaded, horizon_days)
-        table = score_labelled(source, loaded, resolved, drivers, progress)
-    else:
-        table = _score_transactions(source, loaded, resolved, horizon_days, drivers, progress)
-    if path is not None:
-        with progress.step(f"write {path}"):
-            sinks.write_table(table, path)
-    return table
+    job = _Job(source, model, params, as_of, horizon_days, drivers, progress)
+    if output is None:
+        scoring = job.scoring(job.load())
+        try:
+            with job.progress.step("score") as step:
+                return scoring.whole(step)
+        finally:
+            scoring.close()
+    tables: list[pd.DataFrame] = []
+    job.write(parse_target(output), resume=False, each=tables.append)
+    return pd.concat(tables, ignore_index=True)
 
 
-def _score_transactions(
+def predict_to(
     source: str | pd.DataFrame,
-    loaded: LoadedModel,
-    params: Params,
-    horizon_days: int | None,
-    drivers: int | None,
-    progress: Progress,
-) -> pd.DataFrame:
-    with progress.step(f"read {'the table' if isinstance(source, pd.DataFrame) else source_name(source)}"):
-        log = read_transactions(source, params.data)
-    with progress.step("score"):
-        table = score_customers(log, loaded, params.as_of or log.last_day, horizon_days, drivers)
-        log.close()
-    return table
+    output: str | Path,
+    *,
+    model: str | None = None,
+    params: Params | None = None,
+    as_of: date | str | None = None,
+    horizon_days: int | None = None,
+    drivers: int | None = None,
+    resume: bool = False,
+    progress: Progress | None = None,
+) -> Manifest:
+    """Score every customer known at ``as_of`` into a table, so many at a time.
+
+    The memory it takes does not grow with the number of customers. Until all are scored, their parts wait in
+    a hidden folder beside the output; then the table is there at once, whole.
+
+    Parameters
+    ----------
+    source : str or pandas.DataFrame
+        As on the command line, or a table of transactions.
+    output : path or str
+        ``FILE.parquet`` or ``FILE.csv``; a name without ending, or with ``/`` behind it, for a folder of
+        Parquet files; ``duckdb://FILE::TABLE`` or ``postgres://HOST/DATABASE::TABLE``. Its manifest stands
+        beside it: ``FILE.parquet.manifest.json``, ``_manifest.json`` in the folder, or ``TABLE_manifest``.
+    model, params, as_of, horizon_days, drivers : optional
+        As in :func:`predict`.
+    resume : bool
+        Go on with a job that was interrupted: parts it had done are not scored again.
+
+    Raises
+    ------
+    ParamsError
+        Also if the interrupted job was another one.
+    SourceError, DataError, HistoryError, RegistryError
+    OutputError
+        If the table cannot be written, or another process is writing it; an earlier one stays.
+
+    Examples
+    --------
+    >>> from guanxi.jobs.predict import predict_to
+    >>> predict_to("cdnow-sample", "duckdb://shop.db::scores").rows  # doctest: +SKIP
+    2357
+    """
+    job = _Job(source, model, params, as_of, horizon_days, drivers, progress)
+    return job.write(parse_target(output), resume=resume)
+
+
+class _Job:
+    """One scoring job: what was asked for."""
+
+    def __init__(
+        self,
+        source: str | pd.DataFrame,
+        model: str | None,
+        params: Params | None,
+        as_of: date | str | None,
+        horizon_days: int | None,
+        drivers: int | None,
+        progress: Progress | None,
+    ) -> None:
+        base = params if params is not None else load_params()
+        given = {"as_of": as_of, "horizon_days": horizon_days, "drivers.top": drivers}
+        self.params = override(base, given)
+        self.progress = progress or Progress()
+        self._source, self._model = source, model
+        self._horizon_days, self._drivers = horizon_days, drivers
+
+    def load(self) -> LoadedModel:
+        """Load the model, and say what must be said of it."""
+        loaded = load_checked(self._model, self.params, self.progress)
+        self.progress.say(f"   version {loaded.version}, trained on {loaded.source}")
+        for warning in loaded.warnings:
+            self.progress.warn(warning)
+        if loaded.attributes:
+            _check_no_horizon(loaded, self._horizon_days)
+        return loaded
+
+    def scoring(self, loaded: LoadedModel) -> Scoring:
+        """Read the source."""
+        if loaded.attributes:
+            return labelled_scoring(self._source, loaded, self.params, self._drivers, self.progress)
+        source = self._source
+        with self.progress.step(
+            f"read {'the table' if isinstance(source, pd.DataFrame) else source_name(source)}"
+        ):
+            log = read_transactions(source, self.params.data, memory=_ENGINE_MEMORY)
+            try:
+                as_of = self.params.as_of or log.last_day
+                return transaction_scoring(
+                    log, loaded, as_of, self._horizon_days, self._drivers, CUSTOMERS_AT_ONCE
+                )
+            except BaseException:
+                log.close()
+                raise
+
+    def write(
+        self, target: Target, *, resume: bool, each: Callable[[pd.DataFrame], object] | None = None
+    ) -> Manifest:
+        """Score into a target; ``each`` is handed the tables as they come."""
+        started, begin = datetime.now(UTC), time.monotonic()
+        target.check()
+        loaded = self.load()
+        with only_writer(target):
+            scoring = self.scoring(loaded)
+            facts = {
+                "guanxi": __version__,
+                "model_version": loaded.version,
+                "model_id": str(loaded.pyfunc.metadata.model_uuid),
+                **scoring.facts,
+                "chunks": len(scoring.bounds) - 1,
+            }
+            sizes = [scoring.size(number) for number in range(len(scoring.bounds) - 1)]
+            folder = PartFolder(target, facts | scoring.also, sizes)
+            try:
+                left = folder.open(self.progress, resume=resume)
+                self._score(scoring, folder, left, each)
+                manifest = Manifest(
+                    model=source_name(loaded.uri),
+                    rows=scoring.rows,
+                    resumed_chunks=len(sizes) - len(left),
+                    started=started.isoformat(timespec="seconds"),
+                    ended=datetime.now(UTC).isoformat(timespec="seconds"),
+                    seconds=round(time.monotonic() - begin, 1),
+                    **facts,
+                )
+                with self.progress.step(f"write {target.name}"):
+                    target.put(folder.parts, manifest.to_dict())
+            except BaseException:
+                self._leave(folder)
+                raise
+            finally:
+                scoring.close()
+            folder.remove()
+        return manifest
+
+    def _score(
+        self,
+        scoring: Scoring,
+        folder: PartFolder,
+        left: Sequence[int],
+        each: Callable[[pd.DataFrame], object] | None,
+    ) -> None:
+        with self.progress.step("score") as step:
+            for number, table in scoring.tables(left, step):
+                folder.write(number, as_arrow(table, scoring.id_type))
+                if each is not None:
+                    each(table)
+
+    def _leave(self, folder: PartFolder) -> None:
+        """Keep the parts that are done, and say so."""
+        if not folder.done:
+            folder.remove()
+            return
+        self.progress.say(
+            f"   {folder.done:,} of {len(folder.parts):,} parts are done and kept: go on with --resume"
+        )
 
 
 def _check_no_horizon(loaded: LoadedModel, horizon_days: int | None) -> None:
@@ -142,9 +285,46 @@ def score_customers(
     HistoryError
         If nobody had bought by then.
     """
-    features = features_at(log, as_of, loaded.window_days)
-    if features.empty:
+    return transaction_scoring(log, loaded, as_of, horizon_days, drivers).whole()
+
+
+def transaction_scoring(
+    log: TransactionLog,
+    loaded: LoadedModel,
+    as_of: date,
+    horizon_days: int | None = None,
+    drivers: int | None = None,
+    customers_at_once: int = CUSTOMERS_AT_ONCE,
+) -> Scoring:
+    """Cut the customers known at ``as_of`` into chunks, in the order of ``customer_id``.
+
+    Raises
+    ------
+    HistoryError
+        If nobody had bought by then.
+    """
+    with room_told():
+        features = FeatureChunks(log, as_of, loaded.window_days, customers_at_once)
+    if features.bounds[-1] == 0:
         raise HistoryError(f"{log.source}: nobody had bought by {as_of}, the data begins on {log.first_day}")
-    scores = loaded.predict(features, as_of=as_of.isoformat(), horizon_days=horizon_days, drivers=drivers)
-    scores.insert(0, "customer_id", features["customer_id"].to_numpy())
-    return scores.assign(model_version=loaded.version)
+
+    def score(numbers: Sequence[int]) -> Iterator[pd.DataFrame]:
+        for table in features.ahead(numbers):
+            scores = loaded.predict(
+                table, as_of=as_of.isoformat(), horizon_days=horizon_days, drivers=drivers
+            )
+            scores.insert(0, "customer_id", table["customer_id"].to_numpy())
+            yield scores.assign(model_version=loaded.version)
+
+    facts = {
+        "source": log.source,
+        "source_digest": data_digest(log),
+        "as_of": as_of.isoformat(),
+        "horizon_days": loaded.horizon_days if horizon_days is None else horizon_days,
+        "drivers": loaded.scorer.model["drivers"]["top"] if drivers is None else drivers,
+        "lines_read": log.lines_read,
+        "lines_rejected": log.lines_read - log.lines_accepted,
+        "rejected_by_rule": log.rejected_by_rule,
+        "customers_without_purchase": log.customers_without_purchase,
+    }
+    return Scoring(facts, features.bounds, features.id_type, score, close=log.close)

@@ -2,27 +2,35 @@
 
 from __future__ import annotations
 
-import pandas as pd
+from collections.abc import Iterator, Sequence
+from typing import Any
 
-from guanxi.data.attributes import AttributeTable, read_attributes
+import pandas as pd
+import pyarrow as pa
+
+from guanxi.data.attributes import AttributeTable, attribute_digest, read_attributes
+from guanxi.data.chunks import even_bounds
 from guanxi.errors import ParamsError
 from guanxi.jobs.progress import Progress
+from guanxi.jobs.scoring import Scoring
 from guanxi.jobs.validate import source_name
 from guanxi.params import Params
 from guanxi.registry.models import LoadedModel
 
+_CUSTOMERS_AT_ONCE = 50_000
 
-def score_labelled(
+
+def labelled_scoring(
     source: str | pd.DataFrame,
     loaded: LoadedModel,
     params: Params,
     drivers: int | None = None,
     progress: Progress | None = None,
-) -> pd.DataFrame:
-    """Give ``customer_id, churn_probability``, the drivers and ``model_version``, in the order of the source.
+) -> Scoring:
+    """Read customers to be given ``customer_id, churn_probability``, the drivers and ``model_version``.
 
-    A category that training has not seen counts as missing, and is told; columns that the model does not know
-    are ignored.
+    They keep the order of the source. A category that training has not seen counts as missing, and is told;
+    columns that the model does not know are ignored.
 
     Raises
     ------
@@ -40,10 +48,29 @@ def score_labelled(
         customers = read_attributes(source, loaded.id_column, loaded.attributes, params.data)
     for note in unseen(customers, loaded):
         progress.say(f"   {note}")
-    with progress.step("score"):
-        scores = loaded.predict(customers.attributes, drivers=drivers)
-    scores.insert(0, "customer_id", customers.ids.to_numpy())
-    return scores.assign(model_version=loaded.version)
+    bounds = even_bounds(len(customers.ids), _CUSTOMERS_AT_ONCE)
+
+    def score(numbers: Sequence[int]) -> Iterator[pd.DataFrame]:
+        for number in numbers:
+            rows = slice(*bounds[number : number + 2])
+            scores = loaded.predict(customers.attributes.iloc[rows], drivers=drivers)
+            scores.insert(0, "customer_id", customers.ids.iloc[rows].to_numpy())
+            yield scores.assign(model_version=loaded.version)
+
+    facts: dict[str, Any] = {
+        "source": customers.source,
+        "source_digest": attribute_digest(customers),
+        "as_of": None,
+        "horizon_days": None,
+        "drivers": loaded.scorer.model["drivers"]["top"] if drivers is None else drivers,
+        "lines_read": None,
+        "lines_rejected": None,
+        "rejected_by_rule": {},
+        "customers_without_purchase": None,
+    }
+    # The digest is that of a training, whatever the order; parts follow the order.
+    order = str(pd.util.hash_pandas_object(customers.ids.reset_index(drop=True)).sum())
+    return Scoring(facts, bounds, pa.Array.from_pandas(customers.ids).type, score, {"order": order})
 
 
 def unseen(customers: AttributeTable, loaded: LoadedModel) -> list[str]:

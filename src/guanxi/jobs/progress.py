@@ -20,12 +20,18 @@ class Progress:
     def detail(self, text: str) -> None:
         """Say what the current step does now."""
 
+    def count(self, done: int, total: int, unit: str) -> None:
+        """Say how much of the current step is done; the first call starts the clock."""
+
     def say(self, text: str) -> None:
         """Print a line that stays."""
 
     def warn(self, text: str) -> None:
         """Say what whoever reads the result must know."""
         warnings.warn(text, stacklevel=3)
+
+
+_SECONDS_BETWEEN_LINES = 30.0
 
 
 class ConsoleProgress(Progress):
@@ -40,6 +46,8 @@ class ConsoleProgress(Progress):
         self._status: Any = None
         self._title = ""
         self._number = 0
+        self._counted_from: tuple[float, int] | None = None
+        self._said = 0.0
 
     @contextmanager
     def step(self, title: str) -> Iterator[Progress]:
@@ -47,6 +55,7 @@ class ConsoleProgress(Progress):
         begin = time.perf_counter()
         self._number += 1
         self._title = f"{self._number}. {self._escape(title)}"
+        self._counted_from = None
         with self._console.status(self._title) as status:
             self._status = status
             try:
@@ -60,6 +69,18 @@ class ConsoleProgress(Progress):
         if self._status is not None:
             self._status.update(f"{self._title}: {self._escape(text)}")
 
+    def count(self, done: int, total: int, unit: str) -> None:
+        """Show count, rate and time left beside the spinner; where there is none, a line now and then."""
+        now = time.monotonic()
+        if self._counted_from is None:
+            self._counted_from, self._said = (now, done), now
+        text = count_text(done, total, unit, done - self._counted_from[1], now - self._counted_from[0])
+        if self._console.is_terminal:
+            self.detail(text)
+        elif now - self._said >= _SECONDS_BETWEEN_LINES:
+            self._said = now
+            self.say(f"   {text}")
+
     def say(self, text: str) -> None:
         """Print a line as it is, without markup."""
         self._console.print(text, markup=False)
@@ -67,3 +88,20 @@ class ConsoleProgress(Progress):
     def warn(self, text: str) -> None:
         """Print a warning that stays."""
         self.say(f"   warning: {text}")
+
+
+def count_text(done: int, total: int, unit: str, of_these: int, seconds: float) -> str:
+    """Say how much is done, how fast, and how long the rest takes.
+
+    Examples
+    --------
+    >>> count_text(300, 1000, "customers", 200, 10.0)
+    '300 of 1,000 customers, 20 a second, 35 s left'
+    """
+    text = f"{done:,} of {total:,} {unit}"
+    if not (of_these and seconds):
+        return text
+    rate = of_these / seconds
+    left = round((total - done) / rate)
+    minutes, rest = divmod(left, 60)
+    return f"{text}, {rate:,.0f} a second, {f'{minutes} min ' if minutes else ''}{rest} s left"

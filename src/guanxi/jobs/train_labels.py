@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import functools
-import hashlib
 from dataclasses import dataclass, field
 from typing import Any
 
 import pandas as pd
 
-from guanxi.data.attributes import AttributeTable, read_labelled
+from guanxi.data.attributes import AttributeTable, attribute_digest, read_labelled
 from guanxi.errors import ParamsError
 from guanxi.evaluation.metrics import PROBABILITIES
 from guanxi.evaluation.profile import label_profile
@@ -196,16 +195,9 @@ def _record(
     return TrainingRecord(
         params,
         customers.source,
-        _digest(customers),
+        attribute_digest(customers),
         facts,
         metrics,
         {"calibration": draw},
         profile=label_profile(fitted, params.seed),
     )
-
-
-def _digest(customers: AttributeTable) -> str:
-    """Digest of all customers, whatever their order."""
-    rows = customers.attributes.assign(**{"": customers.label}).set_axis(customers.ids.astype(str))
-    total = int(pd.util.hash_pandas_object(rows).to_numpy().sum(dtype="uint64"))
-    return hashlib.sha256(repr((list(rows), total)).encode()).hexdigest()[:32]
