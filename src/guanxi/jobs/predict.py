@@ -19,7 +19,7 @@ from guanxi.jobs.manifest import Manifest
 from guanxi.jobs.parts import PartFolder, only_writer
 from guanxi.jobs.predict_labels import labelled_scoring
 from guanxi.jobs.progress import Progress
-from guanxi.jobs.scoring import Scoring, as_arrow
+from guanxi.jobs.scoring import Scoring, as_arrow, side_by_side
 from guanxi.jobs.validate import source_name
 from guanxi.params import Params, load_params, override
 from guanxi.registry.models import STORE_SCHEMES, LoadedModel, load_model
@@ -308,13 +308,13 @@ def transaction_scoring(
     if features.bounds[-1] == 0:
         raise HistoryError(f"{log.source}: nobody had bought by {as_of}, the data begins on {log.first_day}")
 
+    def score_one(table: pd.DataFrame) -> pd.DataFrame:
+        scores = loaded.predict(table, as_of=as_of.isoformat(), horizon_days=horizon_days, drivers=drivers)
+        scores.insert(0, "customer_id", table["customer_id"].to_numpy())
+        return scores.assign(model_version=loaded.version)
+
     def score(numbers: Sequence[int]) -> Iterator[pd.DataFrame]:
-        for table in features.ahead(numbers):
-            scores = loaded.predict(
-                table, as_of=as_of.isoformat(), horizon_days=horizon_days, drivers=drivers
-            )
-            scores.insert(0, "customer_id", table["customer_id"].to_numpy())
-            yield scores.assign(model_version=loaded.version)
+        return side_by_side(score_one, features.ahead(numbers))
 
     facts = {
         "source": log.source,

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,6 +13,7 @@ import pandas as pd
 
 from guanxi.jobs.progress import Progress
 
+_MOST_CORES = 4  # each holds a chunk and its scores
 _WHOLE_NUMBERS, _DAYS = ("horizon_days",), ("as_of", "next_purchase_date")
 
 
@@ -65,6 +69,24 @@ class Scoring:
     def size(self, number: int) -> int:
         """Count the customers of a chunk."""
         return self.bounds[number + 1] - self.bounds[number]
+
+
+def side_by_side(
+    work: Callable[[pd.DataFrame], pd.DataFrame], tables: Iterator[pd.DataFrame]
+) -> Iterator[pd.DataFrame]:
+    """Apply ``work`` to tables on all cores, and give the results in the order of the tables.
+
+    No more tables are held than there are cores, and one.
+    """
+    cores = min(os.cpu_count() or 1, _MOST_CORES)
+    with ThreadPoolExecutor(max_workers=cores) as pool:
+        pending: deque[Future[pd.DataFrame]] = deque()
+        for table in tables:
+            pending.append(pool.submit(work, table))
+            if len(pending) > cores:
+                yield pending.popleft().result()
+        while pending:
+            yield pending.popleft().result()
 
 
 def as_arrow(table: pd.DataFrame, id_type: Any) -> Any:
