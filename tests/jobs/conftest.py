@@ -5,6 +5,13 @@ from __future__ import annotations
 import dataclasses
 import json
 import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -72,3 +79,47 @@ def copied(versions: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> A
     store = open_store(MLflowParams())
     store.client.set_registered_model_alias("guanxi", "candidate", "2")
     return store
+
+
+def free_port() -> int:
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return int(found.getsockname()[1])
+
+
+@contextmanager
+def serve(folder: Path) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
+    """Address and process of a server that hands artifacts out itself."""
+    port = free_port()
+    program = Path(sys.executable).with_name("mlflow")
+    given = ["--backend-store-uri", f"sqlite:///{folder}/mlflow.db", "--workers", "1"]
+    given += ["--host", "127.0.0.1", "--port", str(port)]
+    given += [
+        "--artifacts-destination",
+        str(folder / "artifacts"),
+        "--host",
+        "127.0.0.1",
+        "--port",
+        str(port),
+    ]
+    log = (folder / "server.log").open("wb")
+    process = subprocess.Popen([program, "server", *given], cwd=folder, stdout=log, stderr=log)
+    address = f"http://127.0.0.1:{port}"
+    try:
+        for _ in range(600):
+            try:
+                urllib.request.urlopen(f"{address}/health", timeout=1)
+                break
+            except OSError:
+                assert process.poll() is None, (folder / "server.log").read_text()
+                time.sleep(0.1)
+        yield address, process
+    finally:
+        process.terminate()
+        process.wait(30)
+        log.close()
+
+
+@pytest.fixture(scope="session")
+def mlflow_server() -> Callable[..., Any]:
+    return serve

@@ -3,58 +3,13 @@
 from __future__ import annotations
 
 import shutil
-import socket
 import sqlite3
-import subprocess
-import sys
-import time
-import urllib.request
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from guanxi.registry.local_store import _ADDRESSES
-
-
-def free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])
-
-
-@contextmanager
-def mlflow_server(folder: Path) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
-    """Address and process of a server that hands artifacts out itself."""
-    port = free_port()
-    program = Path(sys.executable).with_name("mlflow")
-    given = ["--backend-store-uri", f"sqlite:///{folder}/mlflow.db", "--workers", "1"]
-    given += ["--host", "127.0.0.1", "--port", str(port)]
-    given += [
-        "--artifacts-destination",
-        str(folder / "artifacts"),
-        "--host",
-        "127.0.0.1",
-        "--port",
-        str(port),
-    ]
-    log = (folder / "server.log").open("wb")
-    process = subprocess.Popen([program, "server", *given], cwd=folder, stdout=log, stderr=log)
-    address = f"http://127.0.0.1:{port}"
-    try:
-        for _ in range(600):
-            try:
-                urllib.request.urlopen(f"{address}/health", timeout=1)
-                break
-            except OSError:
-                assert process.poll() is None, (folder / "server.log").read_text()
-                time.sleep(0.1)
-        yield address, process
-    finally:
-        process.terminate()
-        process.wait(30)
-        log.close()
 
 
 @pytest.fixture
@@ -72,7 +27,8 @@ def server_folder(versions: Path, tmp_path: Path) -> Path:
     return folder
 
 
-def test_promotion_and_rollback_through_a_server(server_folder, command, tmp_path):
+@pytest.mark.slow
+def test_promotion_and_rollback_through_a_server(server_folder, mlflow_server, command, tmp_path):
     with mlflow_server(server_folder) as (address, process):
         given = ("--tracking-uri", address)
         ended = command("promote", *given)

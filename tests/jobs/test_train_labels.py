@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 from types import SimpleNamespace
@@ -11,11 +12,15 @@ import pandas as pd
 import pytest
 
 import guanxi
-from guanxi.errors import ParamsError
+from guanxi.errors import ParamsError, PromotionError
+from guanxi.jobs.promote import promote
+from guanxi.jobs.rollback import rollback
 from guanxi.jobs.train_labels import cross_validated_metrics, summary_text, train_labels
 from guanxi.models.corrections import probability
-from guanxi.params import load_params
+from guanxi.params import load_params, override
 from guanxi.registry import models
+from guanxi.registry.aliases import appoint, read_aliases
+from guanxi.registry.label_log import label_store
 from guanxi.registry.store import open_store
 
 MODEL = "models:/guanxi-labels@candidate"
@@ -72,6 +77,45 @@ def predict(trained, monkeypatch):
     """``guanxi.predict`` with the model, in its folder."""
     monkeypatch.chdir(trained.folder)
     return lambda source, **given: guanxi.predict(source, model=MODEL, params=trained.params, **given)
+
+
+class TestPromotion:
+    """By cross-validated log losses: there is no window."""
+
+    @pytest.fixture
+    def again(self, trained, tmp_path, monkeypatch):
+        """The store in a folder of the test's own, the same model registered once more."""
+        shutil.copytree(trained.folder / "mlruns", tmp_path / "mlruns")
+        monkeypatch.chdir(tmp_path)
+        store = label_store(open_store(trained.params.mlflow))
+        first = store.client.get_model_version("guanxi-labels", "1")
+        models.register(store, first.run_id, first.source, {})
+        appoint(store, "2")
+        return store
+
+    def test_equal_models_change_places(self, again, trained):
+        assert promote(trained.params, model=MODEL).previous == "1"
+        assert read_aliases(again) == {"candidate": "2", "champion": "2", "previous": "1"}
+        params = override(trained.params, {"mlflow.registered_model": "guanxi-labels"})
+        assert rollback(params).version == "1"
+
+    def test_a_worse_one_is_refused(self, again, trained):
+        run = again.client.create_run(again.experiment_id)
+        for name, value in (("churn_log_loss", 0.6), ("churn_log_loss_share", 0.65)):
+            again.client.log_metric(run.info.run_id, name, value)
+        first = again.client.get_model_version("guanxi-labels", "1")
+        models.register(again, run.info.run_id, first.source, {})
+        appoint(again, "3")
+        with pytest.raises(
+            PromotionError, match=r"in cross-validation 0\.9231, version 1 "
+        ):
+            promote(trained.params, model=MODEL)
+        assert read_aliases(again) == {"candidate": "3", "champion": "1"}
+
+    def test_the_card_has_its_metrics(self, again):
+        card = again.client.get_model_version("guanxi-labels", "1").description
+        assert "- auc 0." in card
+        assert "left; 3 attributes" in card
 
 
 class TestRegistry:

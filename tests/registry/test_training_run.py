@@ -132,3 +132,38 @@ def test_version_passed_the_test_and_is_candidate_and_champion(second_run, store
     assert version.tags["guanxi.horizon_days"] == "60"
     assert version.aliases == ["champion"]
     assert store.client.get_model_version("guanxi", "2").aliases == ["candidate"]
+    assert version.tags["guanxi.status"] == "champion"
+    assert store.client.get_model_version("guanxi", "2").tags["guanxi.status"] == "refused"
+
+
+def test_description_is_a_card_of_data_measures_limits_and_parameters(store):
+    from guanxi.registry.card import add_decision
+
+    card = store.client.get_model_version("guanxi", "1").description
+    headings = ["Data", "Predictions", "Measured on 1998-05-02 to 1998-06-30", "Limits", "Parameters"]
+    assert [line[3:] for line in card.splitlines() if line.startswith("## ")] == headings
+    for part in ("cdnow-sample: 2,357 customers, 6,919 of 6,919 lines", "horizon_days=60", "refunds net"):
+        assert part in card
+    assert "| churn | A | auc | 0.85" in card
+    for text in ("first", "x" * 9000):
+        add_decision(store, "1", text)
+        longer = store.client.get_model_version("guanxi", "1").description
+        assert longer.startswith(card)
+        # What the registry's column takes in PostgreSQL.
+        assert len(longer) <= 5000
+    assert "first" not in longer
+
+
+def test_twin_and_held_out_customers_are_kept_without_names(store, parent, first_run, tmp_path):
+    from guanxi.registry.twins import load_twin
+
+    twin = load_twin(store, "1")
+    assert (twin.as_of.isoformat(), twin.model.horizon_days, twin.model.window_days) == ("1998-05-01", 60, 60)
+    kept = twin.held_out(60)
+    assert len(kept) == 2357
+    assert kept["customer_hash"].is_unique
+    assert not set(kept["customer_hash"]) & set(first_run.predictions["customer_id"].astype(str))
+    metrics = parent.data.metrics
+    own = twin.model.predict(kept, horizon_days=60, drivers=0)
+    error = (own["expected_purchases"] - kept["purchases"]).abs().mean()
+    assert error == pytest.approx(metrics["purchases_mae"], rel=1e-9)

@@ -60,7 +60,8 @@ def run(source: str, params: Params, folder: Path, progress: Progress) -> RunRes
     with progress.step("score every customer with the registered model"):
         loaded = registry.load_model(f"models:/{training.store.registered_model}/{training.version}")
         predictions = score_customers(log, loaded, training.as_of)
-    with progress.step("write the results, the page and the champion's folder"):
+    results = progress.step("write the results, the page and the champion's folder")
+    with results, answering(training.store):
         page = _page(training, predictions)
         sinks.write_table(predictions, folder / "predictions.parquet")
         sinks.write_engine_table(log.connection, log.rejected, folder / "rejected.parquet")
