@@ -9,6 +9,7 @@ import pytest
 from guanxi.models import ChurnClassifier
 from guanxi.models.corrections import probability
 from guanxi.models.label_scoring import LabelScorer, matrix
+from guanxi.models.served_inputs import InputError
 
 PLANS = ["basic", "gold", "plus"]
 
@@ -90,3 +91,15 @@ def test_more_drivers_than_attributes_are_empty(scorer, rows):
     assert table["driver_5"].isna().all()
     assert table["driver_5_effect"].isna().all()
     assert list(scorer.score(rows.head(3), drivers=0)) == ["churn_probability"]
+
+
+def test_what_cannot_be_scored_is_refused(scorer, rows):
+    few = rows.head(3)
+    with pytest.raises(InputError, match="the table lacks plan"):
+        scorer.score(few.drop(columns="plan"))
+    with pytest.raises(InputError, match="no rows"):
+        scorer.score(rows.head(0))
+    with pytest.raises(InputError, match=r"'noise' is infinite in 1 of 3 rows \(first: 2\)"):
+        scorer.score(few.assign(noise=[0.0, np.nan, -np.inf]))
+    with pytest.raises(InputError, match="drivers is 21"):
+        scorer.score(few, drivers=21)

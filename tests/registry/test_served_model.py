@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 import re
+from importlib import metadata
 
 import numpy as np
 import pandas as pd
 import pytest
+
+from guanxi.models.scoring import RFM
 
 EFFECTS = [f"driver_{k}_effect" for k in (1, 2, 3)]
 
@@ -26,12 +29,19 @@ def same(one: pd.DataFrame, other: pd.DataFrame) -> None:
 
 
 class TestElsewhere:
-    """Loaded in a process that cannot import guanxi, pickles refused."""
+    """Loaded in a virtual environment of what its requirements.txt asks for and no more, pickles refused."""
 
     def test_champion_gives_the_numbers_of_the_prediction_table(self, elsewhere, first_run):
         own = first_run.predictions
         assert len(elsewhere.champion) == len(own) == 2357
         same(elsewhere.champion, own.drop(columns=["customer_id", "model_version"]))
+
+    def test_without_lightgbm_it_says_what_to_install(self, elsewhere):
+        version = metadata.version("lightgbm")
+        assert elsewhere.without_lightgbm == (
+            f"this model has trees: install lightgbm=={version}, as its requirements.txt says "
+            "(it is not installed here)"
+        )
 
     def test_exported_folder_loads_from_any_place(self, elsewhere):
         same(elsewhere.exported, elsewhere.champion)
@@ -58,9 +68,24 @@ class TestElsewhere:
 
 
 class TestFolder:
-    def test_holds_no_pickle(self, first_run):
-        names = [path.name for path in first_run.folder.rglob("*") if path.is_file()]
-        assert not [n for n in names if re.search(r"\.(pkl|pickle|joblib|dill|cloudpickle)$", n)]
+    def test_is_small(self, first_run):
+        folder = first_run.folder / "models" / "guanxi"
+        assert sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) < 1_000_000
+
+    def test_document_tells_drivers_limits_and_grades(self, first_run):
+        """What docs/model.md says, for a reader without guanxi."""
+        document = json.loads((first_run.folder / "models/guanxi/artifacts/model.json").read_text())
+        assert document["features"]["gap_median"] == "rhythm"
+        assert set(RFM) <= set(document["features"])
+        assert document["limits"] == {
+            "customers": 2357,
+            "repeat_customers": 1139,
+            "history_days": 546,
+            "window_days": 60,
+            "longest_measurable_horizon_days": 273,
+        }
+        assert set(document["grades"]) == {"churn", "purchases", "spend"}
+        assert set(document["grades"].values()) <= {"A", "B", "C"}
 
     def test_holds_one_code_file_a_document_a_profile_and_the_trees(self, first_run):
         folder = first_run.folder / "models" / "guanxi"

@@ -125,7 +125,7 @@ class Scorer:
         horizon = checked_horizon_days(self.model["horizon_days"] if horizon_days is None else horizon_days)
         top = checked_drivers(self.model["drivers"]["top"] if drivers is None else drivers)
         day = checked_day(self.model["as_of"] if as_of is None else as_of)
-        rows = self._checked(features)
+        as_of, rows = day.isoformat(), self._checked(features)
         columns = {
             "as_of": np.full(len(rows), day, dtype=object),
             "horizon_days": np.full(len(rows), horizon),

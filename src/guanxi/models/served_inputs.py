@@ -16,6 +16,7 @@ Floats = NDArray[np.float64]
 
 MOST_DRIVERS = 20
 MOST_HORIZON_DAYS = 3650
+LAST_YEAR = 2250  # what may follow it within the horizon is still a date for pandas
 _SHOWN = 3
 
 
@@ -153,6 +154,9 @@ def checked_day(as_of: str) -> date:
     InputError
     """
     try:
-        return date.fromisoformat(as_of)
+        day = date.fromisoformat(as_of)
     except (TypeError, ValueError):
         raise InputError(f"as_of is {as_of!r}: give a date such as 2024-01-31") from None
+    if day.year > LAST_YEAR:
+        raise InputError(f"as_of is {as_of!r}: give a date up to the year {LAST_YEAR}")
+    return day

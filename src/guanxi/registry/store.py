@@ -60,6 +60,8 @@ def import_mlflow() -> Any:
     """Import MLflow with telemetry, progress bars and chatter off; what the user set himself stays."""
     for name, value in _ENVIRONMENT.items():
         os.environ.setdefault(name, value)
+    # The run that `mlflow run` began is not continued: trainings are runs of their own.
+    os.environ.pop("MLFLOW_RUN_ID", None)
     with quiet_warnings():
         import mlflow
         import mlflow.pyfunc
