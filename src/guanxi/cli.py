@@ -32,6 +32,13 @@ class Task(StrEnum):
     churn = "churn"
 
 
+class Engine(StrEnum):
+    """Where ``guanxi predict`` works."""
+
+    duckdb = "duckdb"
+    spark = "spark"
+
+
 _SOURCE_HELP = (
     "A dataset (cdnow, cdnow-sample), a path or glob of CSV or Parquet, "
     "or a table as duckdb://FILE::TABLE or postgres://HOST/DATABASE::TABLE."
@@ -215,6 +222,12 @@ def backtest(
 def predict(
     source: Source,
     output: Annotated[Path, typer.Option("--output", "-o", metavar="FILE", help="A .parquet or .csv file.")],
+    engine: Annotated[
+        Engine,
+        typer.Option(
+            "--engine", help="spark: where one machine is outgrown; from Parquet, into a folder of Parquet."
+        ),
+    ] = Engine.duckdb,
     model: Annotated[str | None, typer.Option("--model", help="Default: models:/guanxi@champion.")] = None,
     horizon: Horizon = None,
     as_of: AsOf = None,
@@ -232,6 +245,20 @@ def predict(
     from guanxi.jobs.progress import ConsoleProgress
 
     resolved = _resolve(params, overrides, columns, as_of=as_of, tracking_uri=tracking_uri)
+    if engine is Engine.spark:
+        from guanxi.jobs.predict_spark import predict_spark
+
+        manifest = predict_spark(
+            source,
+            str(output),
+            model=model,
+            params=resolved,
+            horizon_days=horizon,
+            drivers=drivers,
+            progress=ConsoleProgress(),
+        )
+        typer.echo(f"{manifest['rows']:,} customers scored as of {manifest['as_of']}: {output}")
+        return
     table = job(
         source,
         output,

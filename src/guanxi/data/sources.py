@@ -40,11 +40,11 @@ def read_source(connection: Any, source: str, params: DataParams) -> SourceTable
         return read_frame(connection, source, datasets.load(source))
     if source.startswith(databases.SCHEMES):
         return databases.read_database(connection, source)
-    paths = _find(source)
+    paths = find_files(source)
     if all(path.name.lower().endswith(_CSV_ENDINGS) for path in paths):
         table, unreadable = csv.read(connection, paths, params.encoding)
         return SourceTable(source, table, unreadable)
-    if all(path.suffix.lower() in (".parquet", ".pq") for path in paths):
+    if are_parquet(paths):
         return _read_parquet(connection, source, paths)
     raise SourceError(
         f"{source}: its files are neither all CSV (.csv, .tsv, .txt, also with .gz) nor all .parquet: "
@@ -52,7 +52,14 @@ def read_source(connection: Any, source: str, params: DataParams) -> SourceTable
     )
 
 
-def _find(source: str) -> list[Path]:
+def find_files(source: str) -> list[Path]:
+    """Files behind a path, a glob or a folder of Parquet, in the order of their names.
+
+    Raises
+    ------
+    SourceError
+        If there are none.
+    """
     path = Path(source).expanduser()
     if path.is_dir():
         paths = sorted(path.rglob("*.parquet"))
@@ -71,7 +78,19 @@ def _find(source: str) -> list[Path]:
     return paths
 
 
-def _read_parquet(connection: Any, source: str, paths: list[Path]) -> SourceTable:
+def are_parquet(paths: list[Path]) -> bool:
+    """Whether all names end as those of Parquet files do."""
+    return all(path.suffix.lower() in (".parquet", ".pq") for path in paths)
+
+
+def common_schema(source: str, paths: list[Path]) -> pa.Schema:
+    """Schema of Parquet files that must all have the same.
+
+    Raises
+    ------
+    SourceError
+        If one cannot be read, has other columns, or columns of one name.
+    """
     try:
         schemas = [pq.read_schema(path).remove_metadata() for path in paths]
     except (OSError, pa.ArrowException) as error:
@@ -80,6 +99,11 @@ def _read_parquet(connection: Any, source: str, paths: list[Path]) -> SourceTabl
         if schema != schemas[0]:
             raise SourceError(f"{path}: its columns differ from those of {paths[0]}: read them one by one")
     check_names(source, schemas[0].names)
+    return schemas[0]
+
+
+def _read_parquet(connection: Any, source: str, paths: list[Path]) -> SourceTable:
+    common_schema(source, paths)
     files = csv.literal([csv.no_pattern(path) for path in paths])
     try:
         return load(connection, source, f"read_parquet({files})")

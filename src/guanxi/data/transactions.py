@@ -132,7 +132,7 @@ def _summarise(connection: Any, source: SourceTable, judged: Any, params: DataPa
     ).execute()
     n_accepted = int(facts["accepted"].iloc[0])
     if n_accepted == 0:
-        raise DataError(_nothing_left(source, rejected_by_rule, params))
+        raise DataError(nothing_left(source, rejected_by_rule, params))
     everyone = judged.filter(judged.customer_id.notnull()).customer_id.nunique().execute()
     repeated = judged.filter(judged.repeated).count().execute()
     customers = int(facts["customers"].iloc[0])
@@ -141,7 +141,7 @@ def _summarise(connection: Any, source: SourceTable, judged: Any, params: DataPa
         params=params,
         connection=connection,
         lines=lines,
-        events=connection.create_table("events", _events(lines)),
+        events=connection.create_table("events", events_of(lines)),
         rejected=rejected,
         lines_read=n_accepted + sum(rejected_by_rule.values()),
         lines_accepted=n_accepted,
@@ -181,7 +181,7 @@ def _free_name(column: str, columns: list[str]) -> str:
     return column
 
 
-def _events(lines: Any) -> Any:
+def events_of(lines: Any) -> Any:
     """Merge the accepted lines of one customer in one day into one purchase, in an order of their own.
 
     Each total is summed in the order of its parts' size, so that neither the order of the lines nor the
@@ -209,7 +209,8 @@ def _clean_sum(amount: Any) -> Any:
     return ibis.ifelse(total.abs() <= rules.ROUNDING * amount.abs().sum(), 0.0, total)
 
 
-def _nothing_left(source: SourceTable, rejected_by_rule: dict[str, int], params: DataParams) -> str:
+def nothing_left(source: SourceTable, rejected_by_rule: dict[str, int], params: DataParams) -> str:
+    """Say why no line was accepted, and what to do."""
     counts = ", ".join(f"{rule} {n:,}" for rule, n in sorted(rejected_by_rule.items(), key=lambda kv: -kv[1]))
     message = f"{source.name}: all {sum(rejected_by_rule.values()):,} lines were rejected ({counts})"
     worst = max(rejected_by_rule, key=lambda rule: rejected_by_rule[rule])
