@@ -53,7 +53,7 @@ def read_source(connection: Any, source: str, params: DataParams) -> SourceTable
 
 
 def find_files(source: str) -> list[Path]:
-    """Files behind a path, a glob or a folder of Parquet, in the order of their names.
+    """Find the files behind a path, a glob or a folder of Parquet, in the order of their names.
 
     Raises
     ------
@@ -84,7 +84,7 @@ def are_parquet(paths: list[Path]) -> bool:
 
 
 def common_schema(source: str, paths: list[Path]) -> pa.Schema:
-    """Schema of Parquet files that must all have the same.
+    """Give the schema of Parquet files that must all have the same.
 
     Raises
     ------

@@ -12,7 +12,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +37,7 @@ _ONE_MACHINE = {
 _ROWS_A_BATCH = 50_000
 
 
-class _Compiler(PySparkCompiler):
+class _Compiler(PySparkCompiler):  # type: ignore[misc]
     """What ibis 12 does not translate for Spark, and Spark's name of a function."""
 
     def visit_DateDelta(self, op: Any, *, left: Any, right: Any, part: Any) -> Any:  # noqa: N802
@@ -77,8 +77,8 @@ class SparkEngine:
 
     def rows(self, expression: Any) -> pd.DataFrame:
         """Bring a table of a few rows here."""
-        table: pd.DataFrame = self._ibis.execute(expression)
-        return table
+        frame = self.frame(expression)
+        return pd.DataFrame(map(tuple, frame.collect()), columns=frame.columns)
 
     def table(self, name: str, frame: Any) -> Any:
         """Name a Spark DataFrame and give it as an ibis table."""
@@ -96,6 +96,20 @@ class SparkEngine:
             frame.unpersist()
 
 
+def check_spark() -> None:
+    """Fail before the work where Spark cannot start.
+
+    Raises
+    ------
+    EngineError
+        If PySpark or its Java is missing.
+    """
+    _session_class()
+    # Under spark-submit Java runs already.
+    if "PYSPARK_GATEWAY_PORT" not in os.environ:
+        _check_java()
+
+
 @contextmanager
 def open_spark(timezone: str = "UTC") -> Iterator[SparkEngine]:
     """Use the running Spark session if there is one, else start Spark, and stop it in the end.
@@ -106,26 +120,24 @@ def open_spark(timezone: str = "UTC") -> Iterator[SparkEngine]:
     Raises
     ------
     EngineError
-        If PySpark or Java is missing, or Spark does not start or fails.
+        If Spark does not start, or fails while it is used.
     ParamsError
         If Spark does not know the time zone.
     """
     session_class = _session_class()
-    with _errors_of_spark():
+    with _errors_of_spark(), ExitStack() as stack:
         running = session_class.getActiveSession()
         if running is not None:
-            engine = _engine(running.newSession(), timezone)
-            try:
-                yield engine
-            finally:
-                engine.release()
-            return
-        with tempfile.TemporaryDirectory(prefix="guanxi-spark-", ignore_cleanup_errors=True) as folder:
+            session = running.newSession()
+        else:
+            folder = stack.enter_context(
+                tempfile.TemporaryDirectory(prefix="guanxi-spark-", ignore_cleanup_errors=True)
+            )
             session = _start(Path(folder))
-            try:
-                yield _engine(session, timezone)
-            finally:
-                session.stop()
+            stack.callback(session.stop)
+        engine = _engine(session, timezone)
+        stack.callback(engine.release)
+        yield engine
 
 
 def _engine(session: Any, timezone: str) -> SparkEngine:
@@ -155,17 +167,19 @@ def _start(folder: Path) -> Any:
     from pyspark.java_gateway import launch_gateway
 
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
-    if "PYSPARK_GATEWAY_PORT" not in os.environ:
-        _check_java()
+    # No table is kept, but Spark wants a place for them, and would take the working folder.
     conf = SparkConf(loadDefaults=False).setAppName("guanxi")
     conf.set("spark.sql.warehouse.dir", str(folder / "warehouse"))
+    at_launch = SparkConf(loadDefaults=False).setAll(conf.getAll())
     if not any(name in os.environ for name in _CONFIGURED):
-        conf.setAll(list(_ONE_MACHINE.items()))
+        at_launch.setAll(list(_ONE_MACHINE.items()))
     printed = folder / "spark.log"
     with printed.open("wb") as log:
         try:
-            gateway = launch_gateway(conf, {"stdout": log, "stderr": log})
-            return _session_class()(SparkContext(gateway=gateway))
+            # A Java that an earlier session of this process has left is used again.
+            launched = {"stdout": log, "stderr": log}
+            gateway = SparkContext._gateway or launch_gateway(at_launch, launched)  # type: ignore[no-untyped-call]
+            return _session_class()(SparkContext(conf=conf, gateway=gateway))
         except Exception as error:
             lines = printed.read_text(errors="replace").strip().splitlines()
             reason = next((line for line in lines if "rror" in line or "xception" in line), _reason(error))
@@ -187,7 +201,9 @@ def _check_java() -> None:
     try:
         done = subprocess.run([program, "-version"], capture_output=True, text=True, check=False, timeout=60)
     except OSError as error:
-        raise EngineError(f"--engine spark needs Java {_JAVA}: {program}: {error.strerror}; {advice}") from None
+        raise EngineError(
+            f"--engine spark needs Java {_JAVA}: {program}: {error.strerror}; {advice}"
+        ) from None
     found = re.search(r'version "(?:1\.)?(\d+)', done.stderr + done.stdout)
     if found is None:
         raise EngineError(f"--engine spark needs Java {_JAVA}, and {program} does not run: {advice}")

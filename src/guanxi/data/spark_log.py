@@ -143,14 +143,14 @@ def _read(engine: SparkEngine, source: str, params: DataParams) -> SourceTable:
         _check_units(source, common_schema(source, paths))
         if Path(source).expanduser().is_dir():
             # Columns that stand in the folders' names (year=2011) are found below this one.
-            reader = reader.option("basePath", _address(Path(source).expanduser()))
-        frame = reader.parquet(*map(_address, paths))
+            reader = reader.option("basePath", f"file://{Path(source).expanduser().resolve()}")
+        frame = reader.parquet(*map(_pattern, paths))
     kinds = dict(frame.dtypes)
     column = params.columns.get("timestamp", "timestamp")
     if kinds.get(column, "date") not in ("timestamp", "timestamp_ntz", "date"):
         raise SourceError(
-            f"{redact(source)}: {column!r} holds times as {kinds[column]}, which --engine spark does not read: "
-            "store them as timestamps, or leave --engine out"
+            f"{redact(source)}: {column!r} holds times as {kinds[column]}, which --engine spark does not "
+            "read: store them as timestamps, or leave --engine out"
         )
     frame = frame.selectExpr("*", _ROW)
     if kinds.get(column) == "timestamp":
@@ -171,7 +171,7 @@ def _elsewhere(source: str) -> bool:
     return "://" in source
 
 
-def _address(path: Path) -> str:
-    """Address of a local file as Spark takes it, where signs of a pattern must be escaped."""
+def _pattern(path: Path) -> str:
+    """Address a local file as Spark takes it, a pattern."""
     escaped = "".join(f"\\{sign}" if sign in r"\*?[]{}" else sign for sign in str(path.resolve()))
     return f"file://{escaped}"

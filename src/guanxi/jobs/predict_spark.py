@@ -9,7 +9,7 @@ from typing import Any
 
 from guanxi import __version__
 from guanxi.data.sources import redact
-from guanxi.data.spark import open_spark
+from guanxi.data.spark import check_spark, open_spark
 from guanxi.data.spark_log import SparkLog, check_source, read_transactions
 from guanxi.data.spark_output import FolderWriter, check_folder
 from guanxi.errors import HistoryError, ParamsError
@@ -63,6 +63,7 @@ def predict_spark(
     base = params if params is not None else load_params()
     resolved = override(base, {"as_of": as_of, "horizon_days": horizon_days, "drivers.top": drivers})
     progress = progress or Progress()
+    check_spark()
     check_source(source, resolved.data)
     check_folder(output)
     loaded = _load(model, resolved, progress)

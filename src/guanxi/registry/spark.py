@@ -41,7 +41,7 @@ def score(frame: Any, loaded: LoadedModel, **params: Any) -> Any:
     """
     loaded.check_features(frame.columns)
     given = {name: value for name, value in params.items() if value is not None}
-    schema = _output_schema(loaded, given)
+    schema = output_schema(loaded, given)
     kinds = {field.name: _SQL_TYPES[field.type] for field in schema}
     kinds = {_ID: frame.schema[_ID].dataType.simpleString(), **kinds, _VERSION: "string"}
     rows = frame.select(_ID, *(frame[f"`{name}`"] for name in loaded.features))
@@ -110,8 +110,8 @@ def scoring_function(
     return scored
 
 
-def _output_schema(loaded: LoadedModel, params: dict[str, Any]) -> pa.Schema:
-    """Columns of the model's answer, asked with one row."""
+def output_schema(loaded: LoadedModel, params: dict[str, Any]) -> pa.Schema:
+    """Find the columns of the model's answer, by asking it about one row."""
     row = pd.DataFrame(0.0, index=[0], columns=loaded.features)
     table = loaded.predict(row, **params)
     return pa.schema([(name, _kind(name, table[name])) for name in table.columns])
