@@ -171,3 +171,30 @@ def served(sample_log: Any, quick_params: Any) -> Any:
     from guanxi.pipeline.fit import fit_models
 
     return fit_models(sample_log, sample_log.last_day, quick_params)
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The folder of real data that is too large for the repository."""
+    beside = Path(__file__).resolve().parents[2] / "shared" / "data"
+    folder = Path(os.environ.get("GUANXI_SHARED_DATA", beside))
+    if not folder.is_dir():
+        pytest.skip(f"no shared data in {folder}: set GUANXI_SHARED_DATA")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def spark_session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """A running Spark session, as in a notebook."""
+    from guanxi.data.spark import open_spark
+
+    folder = tmp_path_factory.mktemp("spark")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        # Short jobs gain nothing from Java's slower, better compiler.
+        patch.setenv("JDK_JAVA_OPTIONS", "-XX:TieredStopAtLevel=1")
+        settings = ("spark.master=local[2]", "spark.sql.shuffle.partitions=2", "spark.ui.enabled=false")
+        given = " ".join(f"--conf {setting}" for setting in settings)
+        patch.setenv("PYSPARK_SUBMIT_ARGS", f"{given} pyspark-shell")
+        with open_spark() as engine:
+            yield engine.session

@@ -24,6 +24,7 @@ DOORS = {
     "yaml": ("params.py",),
     "ibis": ("data/", "features/", "evaluation/"),
     "duckdb": ("data/", "features/"),
+    "pyspark": ("data/", "registry/spark.py"),
     "typer": ("cli.py",),
 }
 

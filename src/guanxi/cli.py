@@ -32,6 +32,13 @@ class Task(StrEnum):
     churn = "churn"
 
 
+class Engine(StrEnum):
+    """Where ``guanxi predict`` works."""
+
+    duckdb = "duckdb"
+    spark = "spark"
+
+
 _SOURCE_HELP = (
     "A dataset (cdnow, cdnow-sample), a path or glob of CSV or Parquet, "
     "or a table as duckdb://FILE::TABLE or postgres://HOST/DATABASE::TABLE."
@@ -227,6 +234,12 @@ def predict(
             "or a table, as duckdb://FILE::TABLE or postgres://HOST/DATABASE::TABLE.",
         ),
     ],
+    engine: Annotated[
+        Engine,
+        typer.Option(
+            "--engine", help="spark: where one machine is outgrown; from Parquet, into a folder of Parquet."
+        ),
+    ] = Engine.duckdb,
     model: Annotated[str | None, typer.Option("--model", help="Default: models:/guanxi@champion.")] = None,
     horizon: Horizon = None,
     as_of: AsOf = None,
@@ -247,6 +260,22 @@ def predict(
     from guanxi.jobs.progress import ConsoleProgress
 
     resolved = _resolve(params, overrides, columns, as_of=as_of, tracking_uri=tracking_uri)
+    if engine is Engine.spark:
+        if resume:
+            raise typer.BadParameter("--engine spark does not resume: leave --resume out")
+        from guanxi.jobs.predict_spark import predict_spark
+
+        manifest = predict_spark(
+            source,
+            output,
+            model=model,
+            params=resolved,
+            horizon_days=horizon,
+            drivers=drivers,
+            progress=ConsoleProgress(),
+        )
+        typer.echo(f"{manifest.rows:,} customers scored as of {manifest.as_of}: {output}")
+        return
     manifest = job(
         source,
         output,

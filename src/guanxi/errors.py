@@ -41,6 +41,10 @@ class OutputError(GuanxiError):
     """A result cannot be written where it was asked for."""
 
 
+class EngineError(GuanxiError):
+    """An engine other than the built-in one is missing, does not start or fails."""
+
+
 class RegistryError(GuanxiError):
     """The tracking store or model registry cannot do what was asked."""
 

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -25,13 +24,3 @@ def read_lines(tmp_path: Path) -> Reader:
         return read_transactions(str(tmp_path / name), DataParams(**params))  # type: ignore[arg-type]
 
     return read
-
-
-@pytest.fixture(scope="session")
-def shared_data() -> Path:
-    """The folder of real data that is too large for the repository."""
-    beside = Path(__file__).resolve().parents[3] / "shared" / "data"
-    folder = Path(os.environ.get("GUANXI_SHARED_DATA", beside))
-    if not folder.is_dir():
-        pytest.skip(f"no shared data in {folder}: set GUANXI_SHARED_DATA")
-    return folder

@@ -40,7 +40,7 @@ def read_source(connection: Any, source: str, params: DataParams) -> SourceTable
         return read_frame(connection, source, datasets.load(source))
     if source.startswith(databases.SCHEMES):
         return databases.read_database(connection, source)
-    paths = _find(source)
+    paths = find_files(source)
     before = _state(paths)
     try:
         table = _read_files(connection, source, paths, params)
@@ -55,7 +55,7 @@ def _read_files(connection: Any, source: str, paths: list[Path], params: DataPar
     if all(path.name.lower().endswith(_CSV_ENDINGS) for path in paths):
         table, unreadable = csv.read(connection, paths, params.encoding)
         return SourceTable(source, table, unreadable)
-    if all(path.suffix.lower() in (".parquet", ".pq") for path in paths):
+    if are_parquet(paths):
         return _read_parquet(connection, source, paths)
     raise SourceError(
         f"{source}: its files are neither all CSV (.csv, .tsv, .txt, also with .gz) nor all .parquet: "
@@ -83,7 +83,7 @@ def _check_unchanged(source: str, before: dict[Path, tuple[int, ...] | None]) ->
     ------
     SourceError
     """
-    now = _state(_find(source))
+    now = _state(find_files(source))
     changed = sorted(path for path in before.keys() | now.keys() if before.get(path) != now.get(path))
     if changed:
         more = f" and {len(changed) - 1} more" if len(changed) > 1 else ""
@@ -92,7 +92,14 @@ def _check_unchanged(source: str, before: dict[Path, tuple[int, ...] | None]) ->
         )
 
 
-def _find(source: str) -> list[Path]:
+def find_files(source: str) -> list[Path]:
+    """Find the files behind a path, a glob or a folder of Parquet, in the order of their names.
+
+    Raises
+    ------
+    SourceError
+        If there are none.
+    """
     path = Path(source).expanduser()
     if path.is_dir():
         paths = sorted(path.rglob("*.parquet"))
@@ -111,7 +118,19 @@ def _find(source: str) -> list[Path]:
     return paths
 
 
-def _read_parquet(connection: Any, source: str, paths: list[Path]) -> SourceTable:
+def are_parquet(paths: list[Path]) -> bool:
+    """Whether all names end as those of Parquet files do."""
+    return all(path.suffix.lower() in (".parquet", ".pq") for path in paths)
+
+
+def common_schema(source: str, paths: list[Path]) -> pa.Schema:
+    """Give the schema of Parquet files that must all have the same.
+
+    Raises
+    ------
+    SourceError
+        If one cannot be read, has other columns, or columns of one name.
+    """
     try:
         schemas = [pq.read_schema(path).remove_metadata() for path in paths]
     except (OSError, pa.ArrowException) as error:
@@ -120,6 +139,11 @@ def _read_parquet(connection: Any, source: str, paths: list[Path]) -> SourceTabl
         if schema != schemas[0]:
             raise SourceError(f"{path}: its columns differ from those of {paths[0]}: read them one by one")
     check_names(source, schemas[0].names)
+    return schemas[0]
+
+
+def _read_parquet(connection: Any, source: str, paths: list[Path]) -> SourceTable:
+    common_schema(source, paths)
     files = csv.literal([csv.no_pattern(path) for path in paths])
     try:
         return load(connection, source, f"read_parquet({files})")

@@ -142,7 +142,7 @@ def _summarise(connection: Any, source: SourceTable, judged: Any, params: DataPa
     ).execute()
     n_accepted = int(facts["accepted"].iloc[0])
     if n_accepted == 0:
-        raise DataError(_nothing_left(source, rejected_by_rule, params))
+        raise DataError(nothing_left(source, rejected_by_rule, params))
     everyone = judged.filter(judged.customer_id.notnull()).customer_id.nunique().execute()
     repeated = judged.filter(judged.repeated).count().execute()
     customers = int(facts["customers"].iloc[0])
@@ -199,8 +199,8 @@ def _merge_days(connection: Any, lines: Any, n_lines: int) -> Any:
     chunks = CustomerChunks(
         connection, lines, lambda customers: max(1, _LINES_AT_ONCE * customers // n_lines)
     )
-    query = ChunkQuery(chunks, {"lines": lines}, _events)
-    events = connection.create_table("events", schema=_events(lines).schema())
+    query = ChunkQuery(chunks, {"lines": lines}, events_of)
+    events = connection.create_table("events", schema=events_of(lines).schema())
     for number in range(len(chunks)):
         query.execute(number, "INSERT INTO events")
     query.close()
@@ -208,7 +208,7 @@ def _merge_days(connection: Any, lines: Any, n_lines: int) -> Any:
     return events
 
 
-def _events(lines: Any) -> Any:
+def events_of(lines: Any) -> Any:
     """Merge the accepted lines of one customer in one day into one purchase, in an order of their own.
 
     Each total is summed in the order of its parts' size, so that neither the order of the lines nor the
@@ -236,7 +236,8 @@ def _clean_sum(amount: Any) -> Any:
     return ibis.ifelse(total.abs() <= rules.ROUNDING * amount.abs().sum(), 0.0, total)
 
 
-def _nothing_left(source: SourceTable, rejected_by_rule: dict[str, int], params: DataParams) -> str:
+def nothing_left(source: SourceTable, rejected_by_rule: dict[str, int], params: DataParams) -> str:
+    """Say why no line was accepted, and what to do."""
     counts = ", ".join(f"{rule} {n:,}" for rule, n in sorted(rejected_by_rule.items(), key=lambda kv: -kv[1]))
     message = f"{source.name}: all {sum(rejected_by_rule.values()):,} lines were rejected ({counts})"
     worst = max(rejected_by_rule, key=lambda rule: rejected_by_rule[rule])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -101,18 +102,27 @@ class LoadedModel:
         RegistryError
             If the table lacks a feature the model was trained with.
         """
-        missing = [name for name in self.features if name not in features.columns]
+        self.check_features(features.columns)
+        given = {name: value for name, value in params.items() if value is not None}
+        numbers = [name for name in self.features if self.attributes.get(name) is None]
+        typed = features[self.features].astype(dict.fromkeys(numbers, "float64"))
+        table: pd.DataFrame = self.pyfunc.predict(typed, params=given)
+        return table
+
+    def check_features(self, columns: Iterable[str]) -> None:
+        """Refuse a table that lacks a feature the model was trained with.
+
+        Raises
+        ------
+        RegistryError
+        """
+        missing = sorted(set(self.features) - set(columns), key=self.features.index)
         if missing:
             raise RegistryError(
                 f"model {redact(self.uri)} needs features that this data does not give "
                 f"({', '.join(missing[:3])}; it was trained on {self.source}): map the columns it was "
                 "trained with, or name another model, as in --model models:/guanxi@candidate"
             )
-        given = {name: value for name, value in params.items() if value is not None}
-        numbers = [name for name in self.features if self.attributes.get(name) is None]
-        typed = features[self.features].astype(dict.fromkeys(numbers, "float64"))
-        table: pd.DataFrame = self.pyfunc.predict(typed, params=given)
-        return table
 
 
 def register(store: Store, run_id: str, model_uri: str, tags: dict[str, str]) -> str:

@@ -1,0 +1,287 @@
+"""``guanxi predict --engine spark``: the prediction table of DuckDB, from Spark's workers."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import guanxi
+from guanxi.data import datasets
+from guanxi.errors import EngineError, GuanxiError, HistoryError, OutputError, ParamsError, RegistryError
+from guanxi.jobs.predict_spark import predict_spark
+from guanxi.params import load_params
+
+# PySpark 4.0 leaves the sockets open through which rows came here.
+pytestmark = pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")
+
+NUMBERS, EFFECTS = 1e-9, 1e-4
+
+
+def same(one: pd.DataFrame, other: pd.DataFrame) -> None:
+    """Every column equal: numbers to 1e-9, the drivers' effects to 1e-4, the rest exactly; in any order."""
+    assert list(one.columns) == list(other.columns)
+    one, other = (table.sort_values("customer_id", ignore_index=True) for table in (one, other))
+    for name in one.columns:
+        if pd.api.types.is_numeric_dtype(one[name]):
+            tolerance = EFFECTS if name.endswith("_effect") else NUMBERS
+            np.testing.assert_allclose(one[name], other[name], rtol=tolerance, atol=0, err_msg=name)
+        else:
+            left, right = (
+                [None if pd.isna(value) else value for value in table[name]] for table in (one, other)
+            )
+            assert left == right, name
+
+
+@pytest.fixture(scope="module")
+def lines() -> pd.DataFrame:
+    return datasets.load("cdnow-sample")
+
+
+@pytest.fixture
+def source(lines, tmp_path):
+    """A folder of three Parquet files with every fifth customer."""
+    folder = tmp_path / "sales [a]"
+    folder.mkdir()
+    some = lines[lines["customer_id"].isin(sorted(lines["customer_id"].unique())[::5])]
+    for i in range(3):
+        some.iloc[i::3].to_parquet(folder / f"part {i}.parquet")
+    return folder
+
+
+@pytest.fixture
+def shop(first_run, monkeypatch):
+    """The folder of the first run, as the working folder."""
+    monkeypatch.chdir(first_run.folder)
+    return first_run
+
+
+@pytest.mark.spark
+def test_command_gives_the_predictions_of_duckdb_and_leaves_nothing_else(first_run, source, console_script):
+    before = sorted(first_run.folder.iterdir())
+    given = ["predict", str(source), "--engine", "spark", "-o", "scores", "--as-of", "1998-06-30"]
+    # Short jobs gain nothing from Java's slower, better compiler.
+    ended = console_script(first_run.folder, *given, JDK_JAVA_OPTIONS="-XX:TieredStopAtLevel=1")
+    assert ended.code == 0, ended.err
+    assert ended.out == "472 customers scored as of 1998-06-30: scores\n"
+    assert len(ended.err.splitlines()) <= 6, ended.err
+    folder = first_run.folder / "scores"
+    assert sorted(first_run.folder.iterdir()) == sorted([*before, folder])
+    assert {path.suffix for path in folder.iterdir()} == {".json", ".parquet"}
+    table = pd.read_parquet(folder)
+    own = first_run.predictions
+    same(table, own[own["customer_id"].isin(table["customer_id"])])
+    manifest = json.loads((folder / "_manifest.json").read_text())
+    assert manifest["rows"] == len(table) == 472
+    assert manifest["lines_read"] == sum(pd.read_parquet(path).shape[0] for path in source.iterdir())
+    assert manifest["model_version"] == table["model_version"].iloc[0]
+
+
+class TestRefused:
+    """Before Java starts, in one line."""
+
+    @pytest.mark.parametrize(
+        ("given", "output", "message"),
+        [
+            ("cdnow", "scores", "reads Parquet only"),
+            ("duckdb://a.db::sales", "scores", "reads Parquet only"),
+            ("postgres://me:secret@host/db::sales", "scores", r"me:\*\*\*@host.*reads Parquet only"),
+            ("lines.csv", "scores", "reads Parquet only"),
+            ("nothing/", "scores", "no such file"),
+            ("sales [a]", "scores.parquet", "name one without an ending"),
+            ("sales [a]", "duckdb://a.db::scores", "name one without an ending"),
+            ("sales [a]", "lines.csv/scores", "it is a file"),
+            ("sales [a]", "sales [a]", "holds something other than predictions"),
+        ],
+    )
+    def test_sources_and_outputs(self, source, given, output, message, monkeypatch):
+        monkeypatch.chdir(source.parent)
+        Path("lines.csv").write_text("customer_id,timestamp,amount\n")
+        with pytest.raises(GuanxiError, match=message) as refused:
+            predict_spark(given, output)
+        assert "\n" not in str(refused.value)
+        assert "secret" not in str(refused.value)
+
+    def test_a_format_of_times(self, source):
+        params = load_params(overrides=["data.timestamp_format=%d/%m/%Y"])
+        with pytest.raises(ParamsError, match="does not read"):
+            predict_spark(str(source), "scores", params=params)
+
+    def test_no_pyspark(self, source, monkeypatch):
+        monkeypatch.setitem(sys.modules, "pyspark.sql", None)
+        with pytest.raises(EngineError, match=r"needs PySpark .* pip install 'guanxi\[spark\]'"):
+            predict_spark(str(source), "scores")
+
+    @pytest.mark.parametrize(
+        ("says", "message"),
+        [
+            ('openjdk version "11.0.2" 2019-01-15', "needs Java 17, and .* is Java 11: install Java 17"),
+            ('java version "1.8.0_292"', "is Java 8: install"),
+            ("Segmentation fault", "does not run: install"),
+            (None, "No such file.*install"),
+        ],
+    )
+    def test_another_java(self, source, tmp_path, monkeypatch, says, message):
+        home = tmp_path / "java"
+        if says is not None:
+            (home / "bin").mkdir(parents=True)
+            (home / "bin" / "java").write_text(f"#!/bin/sh\necho '{says}' >&2\n")
+            (home / "bin" / "java").chmod(0o755)
+        monkeypatch.setenv("JAVA_HOME", str(home))
+        with pytest.raises(EngineError, match=message):
+            predict_spark(str(source), "scores")
+
+    def test_no_java(self, source, monkeypatch, tmp_path):
+        monkeypatch.delenv("JAVA_HOME", raising=False)
+        monkeypatch.setenv("PATH", str(tmp_path))
+        with pytest.raises(EngineError, match="there is none: install Java 17"):
+            predict_spark(str(source), "scores")
+
+
+@pytest.mark.slow
+@pytest.mark.spark
+class TestInARunningSession:
+    """As in a notebook, with a session that somebody else uses too."""
+
+    @pytest.fixture
+    def predict(self, spark_session, shop, source, tmp_path):
+        def call(*, given=source, output="scores", **more):
+            manifest = predict_spark(str(given), str(tmp_path / output), **more)
+            return manifest, pd.read_parquet(tmp_path / output)
+
+        return call
+
+    def test_day_horizon_and_drivers(self, predict, source):
+        given = {"as_of": "1997-06-30", "horizon_days": 30, "drivers": 5}
+        manifest, table = predict(**given)
+        same(table, guanxi.predict(str(source), **given))
+        assert (manifest.as_of, manifest.horizon_days) == ("1997-06-30", 30)
+
+    def test_no_drivers(self, predict, source):
+        _, table = predict(drivers=0)
+        same(table, guanxi.predict(str(source), drivers=0))
+
+    def test_an_exported_model_and_a_glob(self, predict, source, shop):
+        model = str(shop.folder / "models" / "guanxi")
+        _, table = predict(given=source.parent / "*" / "part ?.parquet", model=model)
+        same(table, guanxi.predict(str(source), model=model))
+
+    def test_session_keeps_its_settings_and_goes_on(self, predict, spark_session):
+        before = spark_session.conf.get("spark.sql.timestampType")
+        zone = spark_session.conf.get("spark.sql.session.timeZone")
+        predict(params=load_params(overrides=["data.timezone=UTC"]))
+        assert spark_session.conf.get("spark.sql.timestampType") == before
+        assert spark_session.conf.get("spark.sql.session.timeZone") == zone
+        assert not spark_session.catalog.listTables()
+        assert spark_session.range(3).count() == 3
+
+    def test_earlier_result_is_replaced_whole(self, predict, tmp_path):
+        predict()
+        first = sorted((tmp_path / "scores").iterdir())
+        _, table = predict(as_of="1997-06-30")
+        second = sorted((tmp_path / "scores").iterdir())
+        assert len(set(first) & set(second)) == 1  # the manifest's name
+        assert set(map(str, table["as_of"])) == {"1997-06-30"}
+        assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
+
+    def test_failure_in_a_worker_leaves_the_earlier_result(self, predict, tmp_path, monkeypatch):
+        from guanxi.registry import spark
+
+        predict()
+        before = {path: path.read_bytes() for path in (tmp_path / "scores").iterdir()}
+        monkeypatch.setattr(spark, "packed", lambda loaded: b"no archive")
+        with pytest.raises(EngineError, match=r"Spark failed: .*not a zip file") as failed:
+            predict()
+        assert "\n" not in str(failed.value)
+        assert {path: path.read_bytes() for path in (tmp_path / "scores").iterdir()} == before
+        assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
+
+    def test_day_before_the_data_and_missing_features(self, predict, lines, tmp_path):
+        with pytest.raises(HistoryError, match="nobody had bought by 1990-01-01"):
+            predict(as_of="1990-01-01")
+        lines.drop(columns="quantity").to_parquet(tmp_path / "few.parquet")
+        with pytest.raises(RegistryError, match=r"needs features .*quantity_mean"):
+            predict(given=tmp_path / "few.parquet")
+        assert not (tmp_path / "scores").exists()
+
+    def test_a_file_in_the_place_of_the_output(self, predict, tmp_path):
+        (tmp_path / "scores").write_text("")
+        with pytest.raises(OutputError, match="is a file"):
+            predict()
+
+    def test_mlflow_scores_features_with_its_own_function(self, spark_session, shop, source, store):
+        """The recipe of docs/spark.md for those who have features already."""
+        import mlflow
+
+        from guanxi.data.transactions import read_transactions
+        from guanxi.features.snapshots import features_at
+        from guanxi.registry.models import load_model
+
+        log = read_transactions(str(source))
+        loaded = load_model("models:/guanxi@champion")
+        features = features_at(log, log.last_day, loaded.window_days)
+        frame = spark_session.createDataFrame(features[["customer_id", *loaded.features]])
+        result = "struct<probability_alive: double, clv: double, churn_probability: double, driver_1: string>"
+        function = mlflow.pyfunc.spark_udf(
+            spark_session, "models:/guanxi@champion", result_type=result, env_manager="local"
+        )
+        scored = frame.select("customer_id", function(*loaded.features).alias("scores"))
+        flat = scored.select("customer_id", "scores.*")
+        table = pd.DataFrame(map(tuple, flat.collect()), columns=flat.columns)
+        own = guanxi.predict(str(source))
+        same(table, own[["customer_id", "probability_alive", "clv", "churn_probability", "driver_1"]])
+
+
+ELSEWHERE = """
+import importlib.abc, sys
+
+class Refuse(importlib.abc.MetaPathFinder):
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] == "guanxi":
+            raise ImportError("guanxi is not installed here")
+
+sys.meta_path.insert(0, Refuse())
+import pyarrow as pa
+import pyarrow.parquet as pq
+from pyspark import cloudpickle
+
+function, features, output = sys.argv[1:]
+with open(function, "rb") as file:
+    scored = cloudpickle.load(file)
+batches = pq.read_table(features).to_batches(max_chunksize=1000)
+pq.write_table(pa.Table.from_batches(scored(iter(batches))), output)
+"""
+
+
+@pytest.mark.slow
+def test_workers_need_no_guanxi(shop, store, sample_log, tmp_path):
+    from pyspark import cloudpickle
+
+    from guanxi.features.snapshots import features_at
+    from guanxi.registry import spark
+    from guanxi.registry.models import load_model
+
+    loaded = load_model("models:/guanxi@champion")
+    function = spark.scoring_function(
+        spark.packed(loaded), {"drivers": 3}, loaded.version, spark.output_schema(loaded, {"drivers": 3})
+    )
+    (tmp_path / "function").write_bytes(cloudpickle.dumps(function))
+    features = features_at(sample_log, sample_log.last_day, loaded.window_days)
+    features.to_parquet(tmp_path / "features.parquet")
+    paths = [str(tmp_path / name) for name in ("function", "features.parquet", "scores.parquet")]
+    done = subprocess.run(
+        [sys.executable, "-I", "-c", ELSEWHERE, *paths],
+        env=os.environ | {"MLFLOW_ALLOW_PICKLE_DESERIALIZATION": "false"},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    same(pd.read_parquet(tmp_path / "scores.parquet"), shop.predictions)
