@@ -116,7 +116,8 @@ def first_run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     folder.mkdir()
     guard = tmp_path_factory.mktemp("guard")
     (guard / "sitecustomize.py").write_text(NO_NETWORK)
-    ended = console(folder, "run", "cdnow-sample", "--horizon", str(HORIZON), *QUICK, PYTHONPATH=str(guard))
+    path = os.pathsep.join(filter(None, [str(guard), os.environ.get("PYTHONPATH")]))
+    ended = console(folder, "run", "cdnow-sample", "--horizon", str(HORIZON), *QUICK, PYTHONPATH=path)
     assert ended.code == 0, ended.err
     return Run(folder, folder / "output", ended)
 
