@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 import traceback
 from enum import StrEnum
@@ -22,7 +23,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
-_STOPPED = 130
+_STOPPED, _TERMINATED = 130, 143
 
 
 class Task(StrEnum):
@@ -259,6 +260,8 @@ def predict(
     from guanxi.jobs.predict import predict_to as job
     from guanxi.jobs.progress import ConsoleProgress
 
+    # Schedulers end a job so: it leaves as at Ctrl-C, without its temporary files.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(_TERMINATED))
     resolved = _resolve(params, overrides, columns, as_of=as_of, tracking_uri=tracking_uri)
     if engine is Engine.spark:
         if resume:

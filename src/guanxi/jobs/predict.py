@@ -26,6 +26,10 @@ from guanxi.registry.models import STORE_SCHEMES, LoadedModel, load_model
 from guanxi.registry.store import open_store
 
 _ENGINE_MEMORY = "1GB"
+# What decides what stands in a part: a job that is taken up must have the same.
+_DECISIVE = (
+    "guanxi", "model_version", "model_id", "source_digest", "as_of", "horizon_days", "drivers", "chunks",
+)  # fmt: skip
 
 
 def predict(
@@ -196,7 +200,8 @@ class _Job:
                 "chunks": len(scoring.bounds) - 1,
             }
             sizes = [scoring.size(number) for number in range(len(scoring.bounds) - 1)]
-            folder = PartFolder(target, facts | scoring.also, sizes)
+            plan = {name: facts[name] for name in _DECISIVE} | scoring.also
+            folder = PartFolder(target, plan, sizes)
             try:
                 left = folder.open(self.progress, resume=resume)
                 self._score(scoring, folder, left, each)

@@ -52,7 +52,8 @@ class Scoring:
         done = self.rows - sum(self.size(number) for number in numbers)
         progress.count(done, self.rows, "customers")
         for number, table in zip(numbers, self.score(numbers), strict=True):
-            yield number, table
+            # A chunk with nothing in a column of text would give it another type.
+            yield number, table.astype({name: "str" for name in table.columns if _is_text(str(name))})
             done += len(table)
             progress.count(done, self.rows, "customers")
 
@@ -100,8 +101,11 @@ def as_arrow(table: pd.DataFrame, id_type: Any) -> Any:
             return pa.date32()
         if name in _WHOLE_NUMBERS:
             return pa.int64()
-        is_text = name == "model_version" or (name.startswith("driver_") and not name.endswith("_effect"))
-        return pa.string() if is_text else pa.float64()
+        return pa.string() if _is_text(name) else pa.float64()
 
     schema = pa.schema({name: kind(str(name)) for name in table.columns})
     return pa.Table.from_pandas(table, schema, preserve_index=False).replace_schema_metadata()
+
+
+def _is_text(name: str) -> bool:
+    return name == "model_version" or (name.startswith("driver_") and not name.endswith("_effect"))
