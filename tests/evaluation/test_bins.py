@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from guanxi.evaluation.bins import (
+    UNSEEN,
     by_chance,
     count_category,
     count_number,
@@ -99,10 +100,22 @@ class TestBins:
         found = describe_category(values)
         assert (found["categories"][0], len(found["categories"])) == ("c0", 20)
         assert found["counts"] == [4, *[3] * 19, 15, 0, 1]
+        once = describe_category(pd.concat([values, pd.Series(["x", "y"], dtype=object)]))
+        assert once["counts"] == [4, *[3] * 19, 15, 2, 1]
         seen = [f"c{i}" for i in range(25)]
         rare = next(name for name in seen if name not in found["categories"])
         new = pd.Series(["c0", rare, "new", None], dtype=object)
         assert count_category(new, found["categories"], seen) == [1, *[0] * 19, 1, 1, 1]
+
+    def test_values_seen_once_tell_how_many_are_unseen(self):
+        random = np.random.default_rng(0)
+        cities = random.dirichlet(np.full(800, 0.3))
+        trained, new = (pd.Series(random.choice(800, n, p=cities).astype(str)) for n in (2000, 2000))
+        found = describe_category(trained)
+        counts = count_category(new, found["categories"], list(trained.unique()))
+        assert counts[UNSEEN] == pytest.approx(found["counts"][UNSEEN], rel=0.3)
+        index = population_stability_index(found["counts"], counts)
+        assert index < by_chance(found["counts"], counts, 0.01)[1]
 
     def test_means_that_have_no_ratio(self):
         assert log_ratio(4.0, 2.0) == pytest.approx(math.log(2.0))

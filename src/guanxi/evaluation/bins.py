@@ -22,6 +22,7 @@ Counts = Sequence[int]
 _QUANTILES = np.arange(1, 10) / 10
 _COMMON_CATEGORIES = 20
 _HALF = 0.5
+UNSEEN = -2  # place among the counts of a category
 _MOMENTS = ("mean", "deviation")
 
 
@@ -80,10 +81,21 @@ def count_number(values: ArrayLike, edges: Sequence[float]) -> list[int]:
 
 
 def describe_category(values: pd.Series[Any]) -> dict[str, Any]:
-    """Count the most common values of a category: ``categories, counts`` (others, unseen, missing follow)."""
+    """Count the most common values of a category: ``categories, counts`` (others, unseen, missing follow).
+
+    Customers whose value stands once are counted as unseen: as many of the same kind will have a value that
+    training did not see (Good 1953, The population frequencies of species, Biometrika 40).
+
+    Examples
+    --------
+    >>> describe_category(pd.Series(["a"] * 5 + [f"{i // 2}" for i in range(48)] + ["x", "y"]))["counts"][-3:]
+    [10, 2, 0]
+    """
     shares = values.value_counts().sort_index(kind="stable").sort_values(ascending=False, kind="stable")
     common = [str(name) for name in shares.index[:_COMMON_CATEGORIES]]
-    return {"categories": common, "counts": count_category(values, common, list(shares.index))}
+    *each, others, _, missing = count_category(values, common, list(shares.index))
+    once = min(others, int((shares == 1).sum()))
+    return {"categories": common, "counts": [*each, others - once, once, missing]}
 
 
 def count_category(values: pd.Series[Any], common: Sequence[str], seen: Sequence[str]) -> list[int]:

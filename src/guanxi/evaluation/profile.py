@@ -96,11 +96,11 @@ def label_profile(fitted: FittedLabels, seed: int) -> dict[str, Any]:
         str(name): describe_category(values) if categorical[str(name)] else describe_number(values)
         for name, values in fitted.features.items()
     }
-    scores = fitted.scorer.score(fitted.features, drivers=0)
-    described = {
-        "features": features,
-        "scores": {"churn_probability": describe_number(scores["churn_probability"])},
-    }
+    # Few trees give few different scores, so that the bins must be of the served model's own; the mean is of
+    # customers not seen, since trees are surer of those they grew on.
+    own = fitted.scorer.score(fitted.features, drivers=0)["churn_probability"]
+    scores = {"churn_probability": describe_number(own) | moments(fitted.held_out["churn_probability"])}
+    described = {"features": features, "scores": scores}
     return {
         "task": fitted.model["task"],
         "customers": len(fitted.features),

@@ -16,6 +16,7 @@ from guanxi.data import sinks
 from guanxi.data.attributes import read_attributes
 from guanxi.data.transactions import TransactionLog, read_transactions
 from guanxi.errors import HistoryError, ParamsError
+from guanxi.evaluation.bins import UNSEEN
 from guanxi.evaluation.drift import compare
 from guanxi.evaluation.profile import other_values
 from guanxi.evaluation.verdict import (
@@ -241,6 +242,7 @@ def _unseen_shares(
     rows = []
     for name, categories in loaded.attributes.items():
         if categories is not None:
+            counts = profile["features"][name]["counts"]
             known = attributes[name].dropna()
             unseen = known[~known.isin(categories)]
             rows.append(
@@ -249,7 +251,7 @@ def _unseen_shares(
                     "share": len(unseen) / len(attributes),
                     "of": len(attributes),
                     "who": "customers",
-                    "share_then": 0.0,
+                    "share_then": counts[UNSEEN] / sum(counts),
                     "of_then": profile["customers"],
                     "example": str(unseen.iloc[0]) if len(unseen) else None,
                 }

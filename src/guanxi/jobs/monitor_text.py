@@ -66,6 +66,7 @@ def _shares(rows: list[dict[str, Any]]) -> list[str]:
         + ("rejected" if row["name"] == REJECTED else f"with a {row['name']} that it had not seen")
         + f": {row['share']:.1%} (usual {row['share_then']:.1%})"
         for row in rows
+        if row["name"] == REJECTED or row["share"]
     ]
 
 
