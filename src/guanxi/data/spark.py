@@ -18,10 +18,12 @@ from typing import Any
 
 import ibis
 import pandas as pd
+import sqlglot as sg
+from ibis.backends.sql.compilers.base import SQLGlotCompiler
 from ibis.backends.sql.compilers.pyspark import PySparkCompiler
 
 from guanxi.data.source_table import first_line
-from guanxi.errors import EngineError, ParamsError
+from guanxi.errors import EngineError
 
 _JAVA = 17
 # Any of these means that somebody has said how Spark is to run: then nothing of this module's choice is set.
@@ -43,6 +45,14 @@ class _Compiler(PySparkCompiler):  # type: ignore[misc]
     def visit_DateDelta(self, op: Any, *, left: Any, right: Any, part: Any) -> Any:  # noqa: N802
         """Count the days between two dates."""
         return self.f.datediff(left, right)
+
+    def visit_IsInf(self, op: Any, *, arg: Any) -> Any:  # noqa: N802
+        """Compare in SQL: ibis 12 compares the expressions in Python, and finds nothing infinite."""
+        return sg.or_(arg.eq(self.POS_INF), arg.eq(self.NEG_INF))
+
+    # ibis takes not-a-number for null on Spark; the rules tell them apart.
+    visit_IsNull = SQLGlotCompiler.visit_IsNull  # noqa: N815
+    visit_NotNull = SQLGlotCompiler.visit_NotNull  # noqa: N815
 
     def __sql_name__(self, op: Any) -> str:
         """Name Spark's hash of 64 bits: that of 32 bits would make most lines of a big log look alike."""
@@ -121,8 +131,6 @@ def open_spark(timezone: str = "UTC") -> Iterator[SparkEngine]:
     ------
     EngineError
         If Spark does not start, or fails while it is used.
-    ParamsError
-        If Spark does not know the time zone.
     """
     session_class = _session_class()
     with _errors_of_spark(), ExitStack() as stack:
@@ -135,20 +143,9 @@ def open_spark(timezone: str = "UTC") -> Iterator[SparkEngine]:
             )
             session = _start(Path(folder))
             stack.callback(session.stop)
-        engine = _engine(session, timezone)
+        engine = SparkEngine(session, timezone)
         stack.callback(engine.release)
         yield engine
-
-
-def _engine(session: Any, timezone: str) -> SparkEngine:
-    try:
-        return SparkEngine(session, timezone)
-    except Exception as error:
-        if "timeZone" not in str(error):
-            raise
-        raise ParamsError(
-            f"data.timezone {timezone!r} is unknown to Spark: use a plain name such as Europe/London"
-        ) from None
 
 
 def _session_class() -> Any:
@@ -224,12 +221,14 @@ def _errors_of_spark() -> Iterator[None]:
 
 
 def _reason(error: BaseException) -> str:
-    """Find what went wrong: the innermost cause, and of a worker's traceback the last line."""
+    """Find what went wrong: of a worker's traceback the last line, else what Spark has a name for."""
+    texts = [str(error)]
     cause = getattr(error, "java_exception", None) or getattr(error, "_origin", None)
-    text = str(error)
     while cause is not None:
-        text = cause.getMessage() or text
+        texts.append(cause.getMessage() or "")
         cause = cause.getCause()
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    chosen = lines[-1] if any("Traceback" in line for line in lines) else first_line(Exception(text))
-    return chosen[:300]
+    traceback = next((text for text in texts if "Traceback" in text), None)
+    if traceback is not None:
+        return traceback.strip().splitlines()[-1][:300]
+    named = next((text for text in texts if text.startswith("[")), texts[-1] or texts[0])
+    return first_line(Exception(named))[:300]
