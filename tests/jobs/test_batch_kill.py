@@ -35,7 +35,8 @@ def shop(tmp_path_factory) -> Path:
     invoices.to_parquet(folder / "shop.parquet", index=False)
     arguments = ("--columns", COLUMNS, "--set", "churn.snapshot_spacing_days=400")
     assert run(folder, "train", "shop.parquet", *arguments).wait() == 0
-    times = -(-CUSTOMERS // invoices["CustomerID"].nunique())
+    buyers = invoices.loc[invoices["Total"] > 0, "CustomerID"].nunique()
+    times = CUSTOMERS // buyers + 2
     copies = [
         invoices.assign(CustomerID=invoices["CustomerID"].astype(str) + f"-{i:02d}") for i in range(times)
     ]
