@@ -8,8 +8,8 @@ import pytest
 
 from guanxi.evaluation.bins import describe_category, describe_number
 from guanxi.evaluation.drift import clear_rise, compare
+from guanxi.evaluation.shares import REJECTED
 from guanxi.evaluation.verdict import (
-    REJECTED,
     Verdict,
     by_weight,
     of_aftermath,

@@ -16,9 +16,8 @@ from typing import Any
 import pandas as pd
 
 from guanxi.evaluation.drift import clear_rise
+from guanxi.evaluation.shares import REJECTED
 from guanxi.params import MonitorParams
-
-REJECTED = "rejected"
 
 Measures = Mapping[tuple[str, str], Mapping[str, Any]]
 
@@ -81,15 +80,7 @@ def _of_score(row: Mapping[str, Any], limits: MonitorParams) -> Reason:
 
 
 def of_shares(shares: Iterable[Mapping[str, Any]], limits: MonitorParams) -> list[Reason]:
-    """Judge shares of lines or customers.
-
-    Parameters
-    ----------
-    shares : iterable of mapping
-        ``name`` (``rejected``, or a column with categories), ``share``, ``of`` (how many there are), ``who``
-        (what these are), ``share_then, of_then`` (in training), ``example`` (an unseen category, or None).
-    limits : MonitorParams
-    """
+    """Judge the shares of :mod:`.shares`."""
     reasons = []
     for row in shares:
         rejected = row["name"] == REJECTED

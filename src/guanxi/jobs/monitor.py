@@ -14,13 +14,11 @@ import pandas as pd
 
 from guanxi.data import sinks
 from guanxi.data.attributes import read_attributes
-from guanxi.data.transactions import TransactionLog, read_transactions
+from guanxi.data.transactions import read_transactions
 from guanxi.errors import HistoryError, ParamsError
-from guanxi.evaluation.bins import UNSEEN
 from guanxi.evaluation.drift import compare
-from guanxi.evaluation.profile import other_values
+from guanxi.evaluation.shares import REJECTED, line_shares, unseen_shares
 from guanxi.evaluation.verdict import (
-    REJECTED,
     Reason,
     Verdict,
     by_weight,
@@ -55,7 +53,7 @@ class Monitoring:
     drift : pandas.DataFrame
         A row per score and feature: :func:`guanxi.evaluation.drift.compare`.
     shares : list of dict
-        Of rejected lines and unseen categories: :func:`guanxi.evaluation.verdict.of_shares`.
+        Of rejected lines and unseen categories: :mod:`guanxi.evaluation.shares`.
     aftermath : Aftermath or None
         Predictions against what happened; None for a model trained on labels.
     facts : dict
@@ -162,7 +160,7 @@ def _monitor_transactions(
             # In the season of the training day: a season that moves everybody is no drift.
             scores = loaded.predict(features, drivers=0)
             drift = compare(profile, features, scores, horizons=horizons)
-            shares = _line_shares(log, profile, trained, day, horizons)
+            shares = line_shares(log, profile, trained, day, horizons)
         with progress.step("compare predictions with what happened"):
             aftermath = measure_aftermath(log, loaded, profile, day, predictions, params)
     finally:
@@ -194,69 +192,10 @@ def _monitor_labels(
     with progress.step("score and compare with the training profile"):
         scores = loaded.predict(customers.attributes, drivers=0)
         drift = compare(profile, customers.attributes, scores, seen=loaded.attributes)
-        shares = _unseen_shares(customers.attributes, loaded, profile)
+        shares = unseen_shares(customers.attributes, loaded.attributes, profile)
     reasons = [*of_drift(drift, params.monitor), *of_shares(shares, params.monitor)]
     facts = _facts(loaded, profile, customers.source, len(scores)) | {"as_of": ""}
     return Monitoring(worst(reasons), by_weight(reasons), drift, shares, None, facts)
-
-
-def _line_shares(
-    log: TransactionLog, profile: Mapping[str, Any], trained: date, day: date, horizons: float
-) -> list[dict[str, Any]]:
-    """Give the share of rejected lines, and of lines since training whose category it had not seen."""
-    then = profile["lines"]
-    rows: list[dict[str, Any]] = [
-        {
-            "name": REJECTED,
-            "share": (log.lines_read - log.lines_accepted) / log.lines_read,
-            "of": log.lines_read,
-            "who": "lines",
-            "share_then": then["rejected"] / then["read"],
-            "of_then": then["read"],
-            "example": None,
-        }
-    ]
-    for name, column in profile["categories"].items():
-        if name not in log.lines.columns:
-            continue
-        other, lines, example = other_values(log, name, column["values"], trained, day)
-        if lines and column["lines"]:
-            usual = min(1.0, column["usual"] * max(1.0, horizons))
-            rows.append(
-                {
-                    "name": name,
-                    "share": other / lines,
-                    "of": lines,
-                    "who": "lines since training",
-                    "share_then": usual,
-                    "of_then": column["lines"],
-                    "example": example,
-                }
-            )
-    return rows
-
-
-def _unseen_shares(
-    attributes: pd.DataFrame, loaded: LoadedModel, profile: Mapping[str, Any]
-) -> list[dict[str, Any]]:
-    rows = []
-    for name, categories in loaded.attributes.items():
-        if categories is not None:
-            counts = profile["features"][name]["counts"]
-            known = attributes[name].dropna()
-            unseen = known[~known.isin(categories)]
-            rows.append(
-                {
-                    "name": name,
-                    "share": len(unseen) / len(attributes),
-                    "of": len(attributes),
-                    "who": "customers",
-                    "share_then": counts[UNSEEN] / sum(counts),
-                    "of_then": profile["customers"],
-                    "example": str(unseen.iloc[0]) if len(unseen) else None,
-                }
-            )
-    return rows
 
 
 def _facts(loaded: LoadedModel, profile: Mapping[str, Any], source: str, customers: int) -> dict[str, Any]:

@@ -7,7 +7,8 @@ from typing import Any
 
 import pandas as pd
 
-from guanxi.evaluation.verdict import REJECTED, by_metric
+from guanxi.evaluation.shares import REJECTED
+from guanxi.evaluation.verdict import by_metric
 from guanxi.jobs.aftermath import Aftermath
 from guanxi.jobs.monitor import Monitoring
 
