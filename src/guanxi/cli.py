@@ -221,7 +221,7 @@ def backtest(
 @app.command(epilog="Example: guanxi predict sales.csv -o scores.parquet --as-of 2011-12-09 --drivers 5")
 def predict(
     source: Source,
-    output: Annotated[Path, typer.Option("--output", "-o", metavar="FILE", help="A .parquet or .csv file.")],
+    output: Annotated[str, typer.Option("--output", "-o", metavar="FILE", help="A .parquet or .csv file.")],
     engine: Annotated[
         Engine,
         typer.Option(
@@ -250,7 +250,7 @@ def predict(
 
         manifest = predict_spark(
             source,
-            str(output),
+            output,
             model=model,
             params=resolved,
             horizon_days=horizon,
