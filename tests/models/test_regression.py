@@ -44,7 +44,7 @@ def test_parts_add_up_and_are_finite(table):
 @settings(deadline=None)
 @given(table=arrays(np.float64, (3, 2), elements=values))
 def test_missing_and_negative_ones_count_as_nothing(table):
-    logs = logarithms(pd.DataFrame(table, columns=["a", "b"]), pd.Index(["a", "b"]))
+    logs = logarithms(pd.DataFrame(table, columns=["a", "b"]), ["a", "b"])
     none = np.isnan(table) | (table <= 0.0)
     assert (logs[none] == 0.0).all()
     assert (logs[~none] >= 0.0).all()

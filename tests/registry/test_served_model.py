@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import subprocess
+import venv
 from importlib import metadata
 
 import numpy as np
@@ -165,3 +168,36 @@ class TestServer:
 
         with pytest.raises(MlflowException, match="gap_median"):
             answer(features.drop(columns=["customer_id", "gap_median"]).head(1))
+
+
+INSTALLED = """
+import sys, warnings
+warnings.simplefilter("ignore")
+import mlflow, pandas as pd
+
+folder, database = sys.argv[1:]
+mlflow.set_tracking_uri(database)
+features = pd.read_parquet(f"{folder}/features.parquet").drop(columns="customer_id")
+mlflow.pyfunc.load_model("models:/guanxi@champion").predict(features).to_parquet(f"{folder}/scores.parquet")
+"""
+
+
+@pytest.mark.slow
+def test_loads_where_pip_installed_its_requirements(first_run, features, tmp_path):
+    venv.create(tmp_path / "environment", with_pip=True)
+    python = tmp_path / "environment" / "bin" / "python"
+    requirements = first_run.folder / "models" / "guanxi" / "requirements.txt"
+    subprocess.run([python, "-m", "pip", "install", "--quiet", "-r", requirements], check=True, timeout=800)
+    features.to_parquet(tmp_path / "features.parquet")
+    outside = {name: value for name, value in os.environ.items() if not name.startswith("MLFLOW_")}
+    settings = {"MLFLOW_ALLOW_PICKLE_DESERIALIZATION": "false", "MLFLOW_DISABLE_TELEMETRY": "true"}
+    database = f"sqlite:///{first_run.folder}/mlruns/mlflow.db"
+    subprocess.run(
+        [python, "-I", "-c", INSTALLED, tmp_path, database],
+        cwd=tmp_path,
+        env=outside | settings,
+        check=True,
+        timeout=300,
+    )
+    own = first_run.predictions.drop(columns=["customer_id", "model_version"])
+    same(pd.read_parquet(tmp_path / "scores.parquet"), own)

@@ -9,11 +9,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from .regression import Regression
-from .served_inputs import float_columns
+from .served_inputs import Features, float_columns
 from .trees import Trees
 
 Floats = NDArray[np.float64]
@@ -71,12 +70,12 @@ class Correction:
         """Whether anything is added but slope and level."""
         return bool(self._members)
 
-    def step(self, features: pd.DataFrame, base_learnt: Floats) -> Floats:
+    def step(self, features: Features, base_learnt: Floats) -> Floats:
         """Give what is added to the base before slope and level, shape (n,).
 
         Parameters
         ----------
-        features : pandas.DataFrame
+        features : pandas.DataFrame or FeatureMatrix
         base_learnt : array, shape (n,)
             The value model's base for ``window_days``.
         """
@@ -89,7 +88,7 @@ class Correction:
         """Corrected log odds or logarithm, shape (n,)."""
         return self.slope * (base + step) + self.level
 
-    def contributions(self, features: pd.DataFrame) -> Floats:
+    def contributions(self, features: Features) -> Floats:
         """Exact SHAP values of the members, shape (n, len(self.features) + 1); the last is their mean."""
         total = np.zeros((len(features), len(self.features) + 1))
         for places, (weight, member) in zip(self._places, self._members, strict=True):
@@ -102,14 +101,13 @@ class _TreeMember:
 
     def __init__(self, features: list[str], text: str) -> None:
         self.features = features
-        self._names = pd.Index(features, dtype=object)
         self._trees = Trees([text])
 
-    def predict(self, features: pd.DataFrame) -> Floats:
+    def predict(self, features: Features) -> Floats:
         return self._trees.predict(self._matrix(features))
 
-    def contributions(self, features: pd.DataFrame) -> Floats:
+    def contributions(self, features: Features) -> Floats:
         return self._trees.contributions(self._matrix(features))
 
-    def _matrix(self, features: pd.DataFrame) -> Floats:
-        return float_columns(features, self._names)
+    def _matrix(self, features: Features) -> Floats:
+        return float_columns(features, self.features)

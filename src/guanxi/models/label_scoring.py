@@ -88,10 +88,9 @@ class LabelScorer:
             ``driver_1_effect`` (on the log odds) and ``driver_1_text``; in the order of the rows.
         """
         top = checked_drivers(self.model["drivers"]["top"] if drivers is None else drivers)
-        names = pd.Index(self.features)
-        check_table(features, names)
+        check_table(features, self.features)
         coded = matrix(features, self.model["attributes"])
-        check_finite(features.index, names, coded)
+        check_finite(features.index, self.features, coded)
         table = pd.DataFrame(
             {"churn_probability": probability(self._trees.predict(coded))}, index=features.index
         )

@@ -5,19 +5,18 @@ Copied into every served model together with ``scoring.py``.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
-from .served_inputs import float_columns
+from .served_inputs import Features, float_columns
 
 Floats = NDArray[np.float64]
 
 
-def logarithms(features: pd.DataFrame, names: pd.Index[Any]) -> Floats:
+def logarithms(features: Features, names: Sequence[str]) -> Floats:
     """``log(1 + feature)``, negative and missing ones as 0, shape (n, len(names))."""
     values = float_columns(features, names)
     return np.asarray(np.log1p(np.maximum(np.nan_to_num(values, nan=0.0), 0.0)))
@@ -40,22 +39,21 @@ class Regression:
 
     def __init__(self, document: Mapping[str, Any]) -> None:
         self.features: list[str] = list(document["features"])
-        self._names = pd.Index(self.features, dtype=object)
         self._mean, self._scale, self._coefficients = (
             np.asarray(document[name], dtype=np.float64) for name in ("mean", "scale", "coefficients")
         )
         self._intercept = float(document["intercept"])
 
-    def predict(self, features: pd.DataFrame) -> Floats:
+    def predict(self, features: Features) -> Floats:
         """Score of each row, shape (n,)."""
         return np.asarray(self.contributions(features).sum(axis=1))
 
-    def contributions(self, features: pd.DataFrame) -> Floats:
+    def contributions(self, features: Features) -> Floats:
         """Part of each feature in the score, shape (n, features + 1); the last is the score of the average.
 
         For a linear score these are the SHAP values, features taken as independent (Lundberg & Lee 2017, A
         unified approach to interpreting model predictions, corollary 1).
         """
-        standardised = (logarithms(features, self._names) - self._mean) / self._scale
+        standardised = (logarithms(features, self.features) - self._mean) / self._scale
         parts = standardised * self._coefficients
         return np.column_stack([parts, np.full(len(features), self._intercept)])

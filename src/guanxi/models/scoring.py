@@ -24,6 +24,8 @@ from .formulas.processes import PROCESSES
 from .formulas.spend_processes import SPEND_PROCESSES
 from .seasonality import business_days, calendar_days
 from .served_inputs import (
+    FeatureMatrix,
+    Features,
     check_finite,
     check_histories,
     check_table,
@@ -71,8 +73,7 @@ class Scorer:
             for target in ("counts", "churn")
         )
         learnt = [name for each in self._corrections.values() for name in each.features]
-        # An index of objects, made once: finding a column costs a single customer more than the formulas.
-        self._names = pd.Index(dict.fromkeys([*RFM, *learnt]), dtype=object)
+        self._names = list(dict.fromkeys([*RFM, *learnt]))
         self._usual_pattern = lru_cache(maxsize=_PATTERNS_KEPT)(self._mean_pattern)
 
     @property
@@ -137,17 +138,15 @@ class Scorer:
             columns |= self._driver_columns(rows, self._effects(rows, horizon, as_of), top)
         return pd.DataFrame(columns, index=features.index)
 
-    def _checked(self, features: pd.DataFrame) -> pd.DataFrame:
-        """Columns the model needs, as one block of floats."""
+    def _checked(self, features: pd.DataFrame) -> FeatureMatrix:
+        """Columns the model needs, and nothing that no customer can have."""
         check_table(features, self._names)
         values = float_columns(features, self._names)
         check_finite(features.index, self._names, values)
         check_histories(features.index, *values[:, : len(RFM)].T)
-        return pd.DataFrame(values, index=features.index, columns=self._names)
+        return FeatureMatrix(self._names, values)
 
-    def base(
-        self, target: str, features: pd.DataFrame, horizon_days: float, as_of: str | None = None
-    ) -> Floats:
+    def base(self, target: str, features: Features, horizon_days: float, as_of: str | None = None) -> Floats:
         """Give what the value models alone say, shape (n,).
 
         ``churn``: log odds of no purchase within the horizon; ``purchases``: logarithm of the expected ones;
@@ -164,7 +163,7 @@ class Scorer:
         return np.log(np.maximum(expected, _LEAST))
 
     def corrected(
-        self, target: str, features: pd.DataFrame, horizon_days: float, as_of: str | None = None
+        self, target: str, features: Features, horizon_days: float, as_of: str | None = None
     ) -> Floats:
         """Give what value models and trees say together, on the scale of :meth:`base`, shape (n,)."""
         base, correction = self.base(target, features, horizon_days, as_of), self._corrections[target]
@@ -174,7 +173,7 @@ class Scorer:
         return correction.apply(base, correction.step(features, learnt))
 
     def forecast(
-        self, features: pd.DataFrame, horizon_days: float, as_of: str | None = None
+        self, features: Features, horizon_days: float, as_of: str | None = None
     ) -> dict[str, Floats]:
         """Churn probability, expected purchases and expected amount of a purchase, arrays of shape (n,).
 
@@ -189,7 +188,7 @@ class Scorer:
         }
 
     def count_probabilities(
-        self, features: pd.DataFrame, horizon_days: float, most: int, as_of: str | None = None
+        self, features: Features, horizon_days: float, most: int, as_of: str | None = None
     ) -> Floats:
         """P(exactly n purchases within the horizon) for n = 0 ... most, shape (n, most + 1)."""
         x, t_x, T = _columns(features, RFM[:3])
@@ -199,7 +198,7 @@ class Scorer:
         )
 
     def interval(
-        self, features: pd.DataFrame, horizon_days: float, level: float, as_of: str | None = None
+        self, features: Features, horizon_days: float, level: float, as_of: str | None = None
     ) -> dict[str, Floats]:
         """Central intervals of purchases and of undiscounted spend: see :mod:`.formulas.posterior`."""
         days = self._days(horizon_days, as_of)
@@ -226,7 +225,7 @@ class Scorer:
         return forecast["churn_probability"], forecast["expected_purchases"]
 
     def _interval(
-        self, features: pd.DataFrame, forecast: Mapping[str, Floats], days: float, level: float
+        self, features: Features, forecast: Mapping[str, Floats], days: float, level: float
     ) -> dict[str, Floats]:
         x, t_x, T, mean = _columns(features, RFM)
         spend = self.model["spend"]
@@ -244,13 +243,13 @@ class Scorer:
         factor = forecast["expected_spend"] / np.maximum(self._expected_spend(features), _LEAST)
         return {name: end * factor if name.startswith("spend") else end for name, end in ends.items()}
 
-    def _expected_spend(self, features: pd.DataFrame) -> Floats:
+    def _expected_spend(self, features: Features) -> Floats:
         (x, mean), inverse = distinct_rows(_columns(features, ("frequency", "monetary_value")))
         spend = self.model["spend"]
         return np.asarray(SPEND_PROCESSES[spend["model"]].expected_spend(spend["params"], x, mean)[inverse])
 
     def _value_columns(
-        self, features: pd.DataFrame, horizon: int, value: Mapping[str, Any], as_of: str | None
+        self, features: Features, horizon: int, value: Mapping[str, Any], as_of: str | None
     ) -> dict[str, Floats]:
         (x, t_x, T), inverse = distinct_rows(_columns(features, RFM[:3]))
         forecast = self.forecast(features, horizon, as_of)
@@ -307,16 +306,14 @@ class Scorer:
         """Contributions to churn with features that tell the same story added up to one driver."""
         return pd.DataFrame(self._effects(features, horizon_days, as_of), index=features.index)
 
-    def _contributions(
-        self, features: pd.DataFrame, horizon_days: float, as_of: str | None
-    ) -> dict[str, Floats]:
+    def _contributions(self, features: Features, horizon_days: float, as_of: str | None) -> dict[str, Floats]:
         correction, usual = self._corrections["churn"], self._usual_pattern(horizon_days, as_of)
         parts = correction.contributions(features)
         pattern = self._pattern(features, horizon_days, as_of)
         columns = {"base": usual + parts[:, -1], PRIOR: pattern - usual}
         return columns | dict(zip(correction.features, parts[:, :-1].T, strict=True))
 
-    def _effects(self, features: pd.DataFrame, horizon_days: float, as_of: str | None) -> dict[str, Floats]:
+    def _effects(self, features: Features, horizon_days: float, as_of: str | None) -> dict[str, Floats]:
         effects: dict[str, Floats] = {}
         for name, contribution in self._contributions(features, horizon_days, as_of).items():
             driver = name if name in ("base", PRIOR) else words.driver_of(name)
@@ -333,7 +330,7 @@ class Scorer:
         sample = pd.DataFrame(self.model["drivers"]["reference"], columns=list(RFM[:3]))
         return float(self._pattern(sample, horizon_days, as_of).mean())
 
-    def _pattern(self, rfm: pd.DataFrame, horizon_days: float, as_of: str | None) -> Floats:
+    def _pattern(self, rfm: Features, horizon_days: float, as_of: str | None) -> Floats:
         """Give the purchase model's part of the log odds before slope and level."""
         correction = self._corrections["churn"]
         base = self.base("churn", rfm, horizon_days, as_of)
@@ -343,7 +340,7 @@ class Scorer:
         learnt = base if same else self.base("churn", rfm, correction.window_days, as_of)
         return base - correction.replaced * learnt
 
-    def _next_purchase_date(self, rfm: pd.DataFrame, day: pd.Timestamp) -> NDArray[Any]:
+    def _next_purchase_date(self, rfm: Features, day: pd.Timestamp) -> NDArray[Any]:
         """Median date of the next purchase given alive; none beyond the last date pandas can write."""
         (x, t_x, T), inverse = distinct_rows(_columns(rfm, RFM[:3]))
         latest = (pd.Timestamp("2261-12-31") - day).days
@@ -355,9 +352,7 @@ class Scorer:
         dates[known] = (np.datetime64(day.date()) + whole).astype(object)
         return dates[inverse]
 
-    def _driver_columns(
-        self, features: pd.DataFrame, effects: Mapping[str, Floats], top: int
-    ) -> dict[str, Any]:
+    def _driver_columns(self, features: Features, effects: Mapping[str, Floats], top: int) -> dict[str, Any]:
         names = np.array([name for name in effects if name != "base"], dtype=object)
         values = np.column_stack([effects[name] for name in names])
         order = np.argsort(-np.abs(values), axis=1, kind="stable")
@@ -387,5 +382,5 @@ def _blank_driver(rank: int, rows: int) -> dict[str, Any]:
     }
 
 
-def _columns(table: pd.DataFrame, names: Any) -> tuple[Floats, ...]:
-    return tuple(table[name].to_numpy(dtype=np.float64, na_value=np.nan) for name in names)
+def _columns(table: Features, names: Sequence[str]) -> tuple[Floats, ...]:
+    return tuple(float_columns(table, names).T)

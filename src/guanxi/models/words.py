@@ -14,6 +14,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from .served_inputs import Features, float_columns
+
 Row = Mapping[Any, Any]
 
 _DRIVER_PREFIXES = (
@@ -63,12 +65,12 @@ def driver_of(feature: str) -> str:
     return feature
 
 
-def driver_texts(features: pd.DataFrame, drivers: NDArray[Any], language: str) -> NDArray[Any]:
+def driver_texts(features: Features, drivers: NDArray[Any], language: str) -> NDArray[Any]:
     """Say each row's driver with the row's own numbers, shape (n,).
 
     Parameters
     ----------
-    features : pandas.DataFrame
+    features : pandas.DataFrame or FeatureMatrix
         The feature table.
     drivers : array of str, shape (n,)
         One driver per row.
@@ -78,9 +80,8 @@ def driver_texts(features: pd.DataFrame, drivers: NDArray[Any], language: str) -
     for driver in np.unique(drivers):
         rows = np.flatnonzero(drivers == driver)
         say, reads = _SENTENCES.get(driver, (_unknown, (driver,)))
-        names = [name for name in reads if name in features.columns]
-        columns = [features[name].to_numpy(dtype=np.float64, na_value=np.nan)[rows] for name in names]
-        values = np.column_stack(columns) if columns else np.empty((len(rows), 0))
+        names = [name for name in reads if name in features]
+        values = float_columns(features, names)[rows]
         first, inverse = _distinct(values)
         records = (dict(zip(names, row, strict=True)) for row in values[first].tolist())
         said = np.array([say(record, language == "zh", driver) for record in records], dtype=object)

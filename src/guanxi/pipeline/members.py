@@ -157,7 +157,7 @@ class Lessons:
     def regress(self, day: date) -> dict[str, Any]:
         """Fit the regression on one day: the document of a :class:`guanxi.models.regression.Regression`."""
         window = self.window(day)
-        logs = logarithms(window.rows, pd.Index(_LOGARITHMS))
+        logs = logarithms(window.rows, _LOGARITHMS)
         varies = np.ptp(logs, axis=0) > 0
         names = [name for name, used in zip(_LOGARITHMS, varies, strict=True) if used]
         logs = logs[:, varies]

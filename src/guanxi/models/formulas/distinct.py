@@ -33,6 +33,8 @@ def distinct_rows(columns: Columns) -> tuple[Columns, Integers]:
     >>> x, T, inverse
     (array([0., 1.]), array([7., 5.]), array([1, 0, 1]))
     """
+    if len(columns[0]) == 1:
+        return columns, np.zeros(1, dtype=np.int64)
     order = _order(columns)
     columns = tuple(column[order] for column in columns)
     first = _first_of_each(columns)
