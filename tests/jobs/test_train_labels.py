@@ -106,9 +106,7 @@ class TestPromotion:
         first = again.client.get_model_version("guanxi-labels", "1")
         models.register(again, run.info.run_id, first.source, {})
         appoint(again, "3")
-        with pytest.raises(
-            PromotionError, match=r"in cross-validation 0\.9231, version 1 "
-        ):
+        with pytest.raises(PromotionError, match=r"in cross-validation 0\.9231, version 1 "):
             promote(trained.params, model=MODEL)
         assert read_aliases(again) == {"candidate": "3", "champion": "1"}
 
