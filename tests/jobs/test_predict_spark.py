@@ -137,6 +137,11 @@ class TestRefused:
         with pytest.raises(EngineError, match=message):
             predict_spark(str(source), "scores")
 
+    def test_spark_connect(self, source, monkeypatch):
+        monkeypatch.setenv("SPARK_REMOTE", "sc://localhost")
+        with pytest.raises(EngineError, match="unset SPARK_REMOTE"):
+            predict_spark(str(source), "scores")
+
     def test_no_java(self, source, monkeypatch, tmp_path):
         monkeypatch.delenv("JAVA_HOME", raising=False)
         monkeypatch.setenv("PATH", str(tmp_path))
@@ -236,6 +241,28 @@ class TestInARunningSession:
         table = pd.DataFrame(map(tuple, flat.collect()), columns=flat.columns)
         own = guanxi.predict(str(source))
         same(table, own[["customer_id", "probability_alive", "clv", "churn_probability", "driver_1"]])
+
+
+@pytest.mark.slow
+@pytest.mark.spark
+def test_online_retail(spark_session, shared_data, tmp_path, monkeypatch):
+    """All its dirt in: 1,067,371 lines, refunds, repeats, lines without a customer."""
+    monkeypatch.chdir(tmp_path)
+    source = str(shared_data / "online_retail_ii.parquet")
+    columns = {"customer_id": "CustomerID", "timestamp": "InvoiceDate", "amount": "Quantity*Price"}
+    given = ["data.duplicates=drop", 'data.duplicates_ignore=["sheet"]', "churn.snapshot_spacing_days=100"]
+    params = load_params(None, given, {"data.columns": columns | {"order_id": "Invoice"}})
+    guanxi.train(source, params=params)
+    model = "models:/guanxi@candidate"
+    manifest = predict_spark(source, "scores", model=model, params=params)
+    own = guanxi.predict(source, model=model, params=params)
+    assert manifest["rows"] == len(own) == 5873
+    assert manifest["rejected_by_rule"] == {
+        "duplicate_line": 23_698,
+        "missing_customer": 243_007,
+        "refund_beyond_purchase": 13_882,
+    }
+    same(pd.read_parquet("scores"), own)
 
 
 ELSEWHERE = """

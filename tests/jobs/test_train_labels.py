@@ -13,6 +13,7 @@ import pytest
 
 import guanxi
 from guanxi.errors import ParamsError, PromotionError
+from guanxi.jobs.predict_spark import predict_spark
 from guanxi.jobs.promote import promote
 from guanxi.jobs.rollback import rollback
 from guanxi.jobs.train_labels import cross_validated_metrics, summary_text, train_labels
@@ -132,6 +133,14 @@ class TestRegistry:
         assert not second.is_champion
         assert models.champion_version(second.store) == trained.training.version
         second.store.client.set_registered_model_alias("guanxi-labels", "candidate", trained.training.version)
+
+    @pytest.mark.spark
+    def test_is_not_for_spark(self, trained, tmp_path, monkeypatch):
+        monkeypatch.chdir(trained.folder)
+        customers().to_parquet(tmp_path / "customers.parquet")
+        given = (str(tmp_path / "customers.parquet"), str(tmp_path / "scores"))
+        with pytest.raises(ParamsError, match=r"trained on labels.*leave --engine out"):
+            predict_spark(*given, model=MODEL, params=trained.params)
 
     def test_the_run_holds_metrics_and_what_was_learnt_from(self, trained, monkeypatch):
         monkeypatch.chdir(trained.folder)

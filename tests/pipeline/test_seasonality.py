@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from guanxi.data.transactions import read_transactions
-from guanxi.evaluation.holdout import _outcomes
+from guanxi.evaluation.aftermath import outcomes
 from guanxi.models.scoring import Scorer
 from guanxi.models.seasonality import business_days, calendar_days
 from guanxi.params import load_params
@@ -64,7 +64,7 @@ def test_the_index_follows_the_season(fitted):
 
 
 def test_a_season_brings_the_total_nearer(seasonal, fitted):
-    came = _outcomes(seasonal, fitted.as_of, HORIZON).merge(fitted.features[["customer_id"]])
+    came = outcomes(seasonal, fitted.as_of, HORIZON).merge(fitted.features[["customer_id"]])
     actual = came["purchases"].sum()
     flat = Scorer({**fitted.model, "month_index": None}, fitted.trees)
     with_season, without = (

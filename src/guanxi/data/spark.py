@@ -112,9 +112,16 @@ def check_spark() -> None:
     Raises
     ------
     EngineError
-        If PySpark or its Java is missing.
+        If PySpark or its Java is missing, or Spark Connect is asked for.
     """
     _session_class()
+    from pyspark.sql.utils import is_remote
+
+    if is_remote() or "SPARK_REMOTE" in os.environ:
+        raise EngineError(
+            "--engine spark does not work through Spark Connect: unset SPARK_REMOTE, and name the cluster as "
+            "in PYSPARK_SUBMIT_ARGS='--master spark://HOST:7077 pyspark-shell'"
+        )
     # Under spark-submit Java runs already.
     if "PYSPARK_GATEWAY_PORT" not in os.environ:
         _check_java()
