@@ -23,7 +23,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
-_STOPPED, _TERMINATED = 130, 143
+_STOPPED = 130
 
 
 class Task(StrEnum):
@@ -261,7 +261,7 @@ def predict(
     from guanxi.jobs.progress import ConsoleProgress
 
     # Schedulers end a job so: it leaves as at Ctrl-C, without its temporary files.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(_TERMINATED))
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     resolved = _resolve(params, overrides, columns, as_of=as_of, tracking_uri=tracking_uri)
     if engine is Engine.spark:
         if resume:
