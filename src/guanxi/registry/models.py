@@ -204,7 +204,7 @@ def load_model(uri: str) -> LoadedModel:
             pyfunc = mlflow.pyfunc.load_model(uri)
             version = _version(mlflow, uri)
     except Exception as error:
-        raise RegistryError(f"cannot load model {redact(uri)}: {_reason(error)}") from error
+        raise RegistryError(f"cannot load model {redact(uri)}: {_reason(error, uri)}") from error
     metadata = pyfunc.metadata
     params = {spec.name: spec.default for spec in (metadata.get_params_schema() or [])}
     written = metadata.metadata or {}
@@ -286,9 +286,9 @@ def _version(mlflow: Any, uri: str) -> str:
     return name.split("/", 1)[1] if "/" in name else ""
 
 
-def _reason(error: Exception) -> str:
+def _reason(error: Exception, uri: str) -> str:
     text = redact(first_line(error))[:300]
-    if any(sign in text for sign in _GONE):
+    if uri.startswith(STORE_SCHEMES) and any(sign in text for sign in _GONE):
         return f"its files are gone from the store ({text}): bring them back, or use another version"
     if "alias" in text and "not found" in text:
         return f"{text}; run guanxi run or guanxi train first, or name a version as in models:/guanxi/1"
