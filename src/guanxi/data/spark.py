@@ -5,6 +5,7 @@ All that Spark needs other than DuckDB stands here; rules and features are the s
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 import shutil
@@ -140,7 +141,7 @@ def open_spark(timezone: str = "UTC") -> Iterator[SparkEngine]:
         If Spark does not start, or fails while it is used.
     """
     session_class = _session_class()
-    with _errors_of_spark(), ExitStack() as stack:
+    with _errors_of_spark(), _quiet_when_stopped(), ExitStack() as stack:
         running = session_class.getActiveSession()
         if running is not None:
             session = running.newSession()
@@ -213,6 +214,21 @@ def _check_java() -> None:
         raise EngineError(f"--engine spark needs Java {_JAVA}, and {program} does not run: {advice}")
     if int(found[1]) < _JAVA:
         raise EngineError(f"--engine spark needs Java {_JAVA}, and {program} is Java {found[1]}: {advice}")
+
+
+@contextmanager
+def _quiet_when_stopped() -> Iterator[None]:
+    """Keep the traceback off the screen that Py4J logs when the user stops the job."""
+    root = logging.getLogger()
+
+    def not_of_py4j(record: logging.LogRecord) -> bool:
+        return record.module != "java_gateway"
+
+    root.addFilter(not_of_py4j)
+    try:
+        yield
+    finally:
+        root.removeFilter(not_of_py4j)
 
 
 @contextmanager
