@@ -36,6 +36,22 @@ def test_python_and_yaml_are_well_formed(page):
         assert yaml.safe_load(code)
 
 
+def play(script: str, folder: Path, answer: str) -> tuple[int, list[str]]:
+    """Run a script in a folder where ``guanxi`` notes what it is asked, and ends as it is told.
+
+    Gives how the script ended, and the arguments of each call.
+    """
+    programs = folder / ".venv" / "bin"
+    programs.mkdir(parents=True)
+    (programs / "activate").write_text(f'PATH="{programs}:$PATH"\n')
+    program = programs / "guanxi"
+    program.write_text(f'#!/bin/sh\necho "$@" >> {folder}/calls\n{answer}\nexit 0\n')
+    program.chmod(0o755)
+    moved = script.replace("/srv/guanxi", str(folder))
+    done = subprocess.run(["bash", "-c", moved], env=os.environ, capture_output=True, check=False)
+    return done.returncode, (folder / "calls").read_text().splitlines()
+
+
 @pytest.mark.parametrize(
     ("verdict", "ends", "calls"),
     [
@@ -47,17 +63,16 @@ def test_python_and_yaml_are_well_formed(page):
     ],
 )
 def test_the_monthly_script_retrains_on_that_verdict_alone(tmp_path, verdict, ends, calls):
-    """The script itself, in a folder where ``guanxi`` only notes what it is asked and ends as it is told."""
     (_, script) = blocks(SCHEDULING, "bash")
-    programs = tmp_path / ".venv" / "bin"
-    programs.mkdir(parents=True)
-    (programs / "activate").write_text(f'PATH="{programs}:$PATH"\n')
-    program = programs / "guanxi"
-    program.write_text(
-        f'#!/bin/sh\necho "$1" >> {tmp_path}/calls\n[ "$1" = monitor ] && exit {verdict}\nexit 0\n'
-    )
-    program.chmod(0o755)
-    moved = script.replace("/srv/guanxi", str(tmp_path))
-    done = subprocess.run(["bash", "-c", moved], env=os.environ, capture_output=True, check=False)
-    assert done.returncode == ends, done.stderr
-    assert (tmp_path / "calls").read_text().split() == calls
+    code, called = play(script, tmp_path, f'[ "$1" = monitor ] && exit {verdict}')
+    assert code == ends
+    assert [line.split()[0] for line in called] == calls
+
+
+@pytest.mark.parametrize(("refused", "ends", "calls"), [("false", 0, 1), ("[ $7 ]", 0, 2), ("true", 2, 2)])
+def test_the_nightly_script_begins_anew_where_resuming_is_refused(tmp_path, refused, ends, calls):
+    (script, _) = blocks(SCHEDULING, "bash")
+    code, called = play(script, tmp_path, f"{refused} && exit 2")
+    assert code == ends
+    assert len(called) == calls
+    assert [line.endswith("--resume") for line in called] == [True, False][:calls]

@@ -15,6 +15,7 @@ from guanxi.data.transactions import read_transactions
 from guanxi.errors import DataError, HistoryError
 from guanxi.models.corrections import probability
 from guanxi.models.drivers import explain_churn
+from guanxi.models.served_inputs import MOST_DRIVERS
 from guanxi.params import override
 from guanxi.pipeline.correction import ALONE, CORRECTED
 from guanxi.pipeline.fit import fit_models
@@ -84,7 +85,8 @@ class TestSeed:
 
 class TestDrivers:
     def test_base_and_all_effects_add_up_to_the_log_odds(self, served):
-        top = len(served.scorer.features) + 1
+        top = MOST_DRIVERS
+        assert served.scorer.driver_effects(served.features.head(1), 60).shape[1] - 1 <= top
         for horizon in (60, 200):
             table = served.scorer.score(served.features, drivers=top, horizon_days=horizon)
             effects = table[[f"driver_{k}_effect" for k in range(1, top + 1)]].fillna(0).sum(axis=1)

@@ -32,6 +32,7 @@ class Regression:
 
     Examples
     --------
+    >>> import pandas as pd
     >>> model = {"features": ["T"], "mean": [0.0], "scale": [1.0], "coefficients": [2.0], "intercept": 1.0}
     >>> Regression(model).predict(pd.DataFrame({"T": [0.0, np.e - 1.0]}))
     array([1., 3.])

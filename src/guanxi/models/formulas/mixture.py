@@ -23,7 +23,7 @@ class PurchaseMixture:
     >>> from .lifetime_process import NBD
     >>> members = [(BG_NBD, {"r": 0.25, "alpha": 4.0, "a": 0.8, "b": 2.5}), (NBD, {"r": 0.4, "alpha": 12.0})]
     >>> PurchaseMixture(members).expected_purchases([2], [30], [38], 39).round(3)
-    array([1.511])
+    array([1.571])
     """
 
     def __init__(self, members: Sequence[tuple[PurchaseProcess, Params]]) -> None:
