@@ -314,6 +314,9 @@ def promote(
 
 @app.command(epilog="Example: guanxi rollback --tracking-uri http://127.0.0.1:5000")
 def rollback(
+    name: Annotated[
+        str | None, typer.Option("--name", help="Registered model, as in guanxi-labels; default: guanxi.")
+    ] = None,
     params: ParamsFile = None,
     overrides: Overrides = None,
     tracking_uri: TrackingUri = None,
@@ -325,7 +328,7 @@ def rollback(
     from guanxi.jobs.rollback import summary_text
 
     resolved = _resolve(params, overrides, None, tracking_uri=tracking_uri)
-    typer.echo(summary_text(job(resolved, progress=ConsoleProgress())))
+    typer.echo(summary_text(job(resolved, name=name, progress=ConsoleProgress())))
 
 
 @app.command(epilog="Example: guanxi doctor --tracking-uri http://127.0.0.1:5000")

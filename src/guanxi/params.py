@@ -158,6 +158,13 @@ class MLflowParams(Section):
     experiment: str = "guanxi"
     registered_model: str = "guanxi"
 
+    @field_validator("tracking_uri")
+    @classmethod
+    def _not_empty(cls, address: str | None) -> str | None:
+        if address is not None and not address.strip():
+            raise ValueError("it is empty: leave it out, or set the variable that it comes from")
+        return address
+
 
 class PromotionParams(Section):
     """What a candidate must show to become champion; changes are shares of the champion's number."""

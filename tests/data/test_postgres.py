@@ -193,3 +193,16 @@ def test_a_place_one_may_not_write_is_told_before_the_work(server: str, written:
     assert "secret" not in str(caught.value)
     with pytest.raises(OutputError, match=r"me:\*\*\*@localhost:1/db::scores: cannot connect: "):
         parse_target("postgres://me:hush@localhost:1/db::scores").check()
+
+
+def test_two_writers_from_two_folders_do_not_mix(server: str, written: Any) -> None:
+    output, parts = written
+    parse_target(output).put(parts, MANIFEST)
+    first = parse_target(output)
+    with first._opened() as database, database.con.transaction():
+        first._take(database)
+        with pytest.raises(OutputError, match="another guanxi predict writes it now"):
+            parse_target(output).put(parts, MANIFEST)
+    parse_target(output).put(parts, MANIFEST)
+    with _database(server) as connection:
+        assert connection.execute("SELECT count(*) FROM scores").fetchone() == (4,)

@@ -79,8 +79,13 @@ def test_a_folder_of_other_things_stays(tmp_path: Path) -> None:
     folder.mkdir()
     parse_target(folder).check()
     (folder / "thesis.txt").write_text("x")
-    with pytest.raises(OutputError, match="holds files that are no table of guanxi predict"):
+    with pytest.raises(OutputError, match=r"holds 'thesis.txt', which is no part of a table"):
         parse_target(folder).check()
+    (folder / "_manifest.json").write_text("{}")
+    with pytest.raises(OutputError, match=r"holds 'thesis.txt', which is no part of a table"):
+        parse_target(folder).check()
+    (folder / "thesis.txt").rename(folder / "part-00000.parquet")
+    parse_target(folder).check()
     (tmp_path / "file").touch()
     with pytest.raises(OutputError, match="file is a file"):
         parse_target(tmp_path / "file").check()
@@ -90,8 +95,15 @@ def test_a_folder_is_put_back_after_a_kill_between_two_renames(tmp_path: Path) -
     target = parse_target(f"{tmp_path}/scores/")
     target.put(write_parts(target), MANIFEST)
     (tmp_path / "scores").rename(tmp_path / ".scores.old")
-    parse_target(f"{tmp_path}/scores/").check()
-    assert names(tmp_path) == ["scores"]
+    target.check()
+    assert names(tmp_path) == [".scores.old"]  # another job may be between its two renames
+    parts = write_parts(target)
+    (tmp_path / "in the way").touch()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(target, "work_folder", tmp_path / "in the way")
+        with pytest.raises(OutputError):
+            target.put(parts, MANIFEST)
+    assert "scores" in names(tmp_path)
 
 
 @pytest.mark.parametrize(

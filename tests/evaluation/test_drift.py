@@ -98,6 +98,11 @@ class TestCompare:
         assert any("1 of 4 features" in text and "monetary_value by" in text for text in texts)
         assert not any("expected_purchases" in text for text in texts)
 
+    def test_prices_of_nothing(self, profile):
+        rows = customers(1000, seed=1)
+        reasons = of_drift(compare(profile, rows, scores(rows).assign(clv=0.0)), LIMITS)
+        assert worst(reasons) is Verdict.retrain
+
     def test_customers_who_stopped(self, profile):
         rows = customers(1000, seed=1)
         stopped = np.arange(len(rows)) % 2 == 0
@@ -160,7 +165,8 @@ class TestVerdict:
         high = of_bias(measure(0.25, 0.2, 0.3), totals, 0.1)  # 80 % came of what was forecast
         assert (high[0].verdict, high[0].text) == (
             Verdict.watch,
-            "the total of purchases was forecast 25% too high (-20% came, -30% to +40% were to be expected)",
+            "the total of purchases was forecast 25% too high (-20% came, beside the forecast, "
+            "within the -30% to +40% that earlier windows let expect)",
         )
         low = of_bias(measure(-0.5, -0.6, -0.4), totals, 0.1)  # twice as many came
         assert low[0].verdict is Verdict.retrain

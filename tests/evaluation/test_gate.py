@@ -76,6 +76,11 @@ def test_without_a_champion_the_share_of_churners_is_the_measure():
     assert (good.passed, bad.passed) == (True, False)
 
 
+def test_a_window_of_one_class_tells_nothing():
+    with pytest.raises(DataError, match="everyone churned in the window"):
+        gate.alone(WINDOW.assign(churned=1.0), predictions(), PARAMS)
+
+
 @pytest.mark.parametrize(("factor", "passes"), [(0.7, False), (0.8, True), (1.2, True), (1.3, False)])
 def test_means_may_change_both_ways_within_the_limit(factor, passes):
     other = predictions()

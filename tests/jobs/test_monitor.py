@@ -178,6 +178,14 @@ class TestAftermath:
         assert aftermath.then == []
         assert "made by version 7" in aftermath.note
 
+    def test_days_the_model_was_trained_on_are_shown_and_not_judged(self, monitor, early, tmp_path):
+        path = tmp_path / "before.parquet"
+        early.predictions.assign(as_of="1997-12-31").to_parquet(path)
+        aftermath = monitor(sample(), predictions=str(path)).aftermath
+        assert aftermath.measures
+        assert aftermath.then == []
+        assert "days that the model was trained on (up to 1998-01-31)" in aftermath.note
+
     def test_customers_that_the_source_does_not_know(self, monitor, early, tmp_path):
         some = sample()[sample()["customer_id"] > "0400"]
         aftermath = monitor(some, predictions="scores.csv").aftermath

@@ -167,3 +167,24 @@ def test_a_moved_store_opens(first_run, tmp_path, monkeypatch):
     assert place.startswith((tmp_path / "mlruns" / "artifacts").as_uri())
     assert models.load_model("models:/guanxi@champion").version == version
     assert (first_run.folder / "mlruns" / "mlflow.db").read_bytes() == before
+
+
+def test_a_model_is_loaded_as_the_version_its_alias_had_at_first(first_run, store, monkeypatch):
+    """An alias that moves while the model loads must not give its numbers another version's name."""
+    import mlflow
+
+    load = mlflow.pyfunc.load_model
+
+    def slowly(uri):
+        assert uri == "models:/guanxi/1"
+        return load(uri)
+
+    monkeypatch.setattr(mlflow.pyfunc, "load_model", slowly)
+    store.client.set_registered_model_alias("guanxi", "asked", "1")
+    assert models.load_model("models:/guanxi@asked").version == "1"
+    store.client.delete_registered_model_alias("guanxi", "asked")
+
+
+def test_an_exported_folder_names_its_registered_model(first_run, tmp_path):
+    assert models.exported_name(first_run.folder / "models" / "guanxi") == "guanxi"
+    assert models.exported_name(tmp_path) is None

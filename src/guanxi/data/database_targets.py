@@ -95,9 +95,20 @@ class PostgresTarget:
     def put(self, parts: Sequence[Path], manifest: Mapping[str, Any]) -> None:
         """See :class:`guanxi.data.targets.Target`."""
         with self._opened() as database, database.con.transaction():
+            self._take(database)
             _fill(database, self._table, pq.read_schema(parts[0]), map(pq.read_table, parts))
             row = _row(manifest)
             _fill(database, f"{self._table}_manifest", row.schema, [row])
+
+    def _take(self, database: Any) -> None:
+        """Keep writers on other machines from the table until the transaction ends."""
+        key = int.from_bytes(hashlib.sha256(self._table.encode()).digest()[:8], "big", signed=True)
+        (taken,) = database.con.execute("SELECT pg_try_advisory_xact_lock(%s)", (key,)).fetchone()
+        if not taken:
+            raise OutputError(
+                f"{self.name}: another guanxi predict writes it now: "
+                "wait for its end, or choose another output"
+            )
 
     @contextmanager
     def _opened(self) -> Iterator[Any]:

@@ -15,6 +15,8 @@ import pandas as pd
 
 from guanxi.errors import OutputError, ParamsError
 
+SPILL_PREFIX = "guanxi-engine-"
+
 
 def connect(timezone: str = "UTC", memory: str | None = None) -> Any:
     """Open an in-memory DuckDB through ibis, in the data's time zone and without network access.
@@ -37,7 +39,7 @@ def connect(timezone: str = "UTC", memory: str | None = None) -> Any:
     """
     connection = ibis.duckdb.connect()
     # By default the engine would put it into the working folder, and leave it there.
-    folder = tempfile.mkdtemp(prefix="guanxi-engine-")
+    folder = tempfile.mkdtemp(prefix=SPILL_PREFIX)
     weakref.finalize(connection, shutil.rmtree, folder, ignore_errors=True)
     connection.con.execute("SET temp_directory = $folder", {"folder": folder})
     if memory:

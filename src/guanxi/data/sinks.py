@@ -100,6 +100,8 @@ def write_atomically(path: Path, write: Callable[[Path], object], temporary: Pat
         temporary.replace(path)
     except (OSError, duckdb.Error, pa.ArrowException) as error:
         reason = getattr(error, "strerror", None) or first_line(error)
+        if "No space left" in reason:
+            reason = "the disk is full: make room, and run it again"
         raise OutputError(f"cannot write {path}: {reason}") from error
     finally:
         temporary.unlink(missing_ok=True)

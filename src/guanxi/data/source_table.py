@@ -14,7 +14,9 @@ from guanxi.data.engine import room_told
 from guanxi.errors import SourceError
 
 ROW = "guanxi_row"
-_PASSWORD = re.compile(r"(?P<before>://[^:/@\s]*:)(?:(?!://).)*(?=@)|(?P<key>(?i:password)=).*?(?=&|::|\s|$)")
+_PASSWORD = re.compile(
+    r"(?P<before>://[^:/@\s]*:)(?:(?!://).)*(?=@)|(?P<key>(?i:password|token|secret|api_?key)=).*?(?=&|::|\s|$)"
+)
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from typing import Any
 
 from guanxi.data import sinks
 from guanxi.data.spark import SparkEngine
-from guanxi.data.targets import FOLDER_MANIFEST, manifest_text
+from guanxi.data.targets import FOLDER_MANIFEST, check_only_parts, manifest_text
 from guanxi.errors import OutputError, ParamsError
 
 
@@ -30,8 +30,7 @@ def check_folder(output: str) -> None:
     if folder.is_file():
         raise OutputError(f"{folder} is a file: name a folder with -o")
     sinks.check_output(folder.absolute().parent / f".{folder.name}")
-    if folder.is_dir() and any(folder.iterdir()) and not (folder / FOLDER_MANIFEST).exists():
-        raise OutputError(f"{folder} holds something other than predictions: name another folder with -o")
+    check_only_parts(folder)
 
 
 class FolderWriter:
@@ -50,7 +49,9 @@ class FolderWriter:
         address = output if "://" in output else f"file://{Path(output).absolute()}"
         self._target = self._hadoop.Path(address)
         self._files = self._target.getFileSystem(engine.session._jsc.hadoopConfiguration())
-        self._hidden = self._beside(f"{engine.session.sparkContext.applicationId}.partial")
+        self._hidden, self._old = self._beside("spark.partial"), self._beside("old")
+        self._files.delete(self._hidden, True)  # of a job that was killed
+        self._put_back()
 
     def write(self, frame: Any) -> int:
         """Let the workers compute and write all rows; return their number."""
@@ -72,17 +73,23 @@ class FolderWriter:
         file.close()
         if self._files.getScheme() == "file":
             _settle(Path(self._hidden.toUri().getPath()))
-        old = self._beside(f"{self._engine.session.sparkContext.applicationId}.old")
-        replaced = self._files.exists(self._target) and self._files.rename(self._target, old)
-        if not self._files.rename(self._hidden, self._target):
-            if replaced:
-                self._files.rename(old, self._target)
+        self._files.delete(self._old, True)
+        if self._files.exists(self._target):
+            self._files.rename(self._target, self._old)
+        # Renamed onto a folder that is there, it would be moved into it.
+        if self._files.exists(self._target) or not self._files.rename(self._hidden, self._target):
+            self._put_back()
             raise OutputError(f"cannot write {self._target}: its place was taken meanwhile")
-        self._files.delete(old, True)
+        self._files.delete(self._old, True)
 
     def discard(self) -> None:
         """Delete what is not complete."""
         self._files.delete(self._hidden, True)
+
+    def _put_back(self) -> None:
+        """Mend what a job left that was killed between its two renames."""
+        if self._files.exists(self._old) and not self._files.exists(self._target):
+            self._files.rename(self._old, self._target)
 
     def _beside(self, role: str) -> Any:
         return self._hadoop.Path(self._target.getParent(), f".{self._target.getName()}.{role}")

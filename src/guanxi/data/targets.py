@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -19,6 +20,7 @@ from guanxi.data.source_table import redact
 from guanxi.errors import OutputError, ParamsError
 
 FOLDER_MANIFEST = "_manifest.json"
+_OWN = re.compile(r"part-[\w.-]+\.parquet|_\w+(\.json)?|\..+\.crc")
 
 
 class Target(Protocol):
@@ -120,17 +122,14 @@ class FolderTarget:
 
     def check(self) -> None:
         """See :class:`Target`. A folder with anything else in it is not given up for a table."""
-        self._put_back()
         if self.path.exists() and not self.path.is_dir():
             raise OutputError(f"{self.path} is a file: choose another name with -o")
-        if self.path.is_dir() and any(self.path.iterdir()) and not (self.path / FOLDER_MANIFEST).exists():
-            raise OutputError(
-                f"{self.path} holds files that are no table of guanxi predict: choose another folder with -o"
-            )
+        check_only_parts(self.path)
         sinks.check_output(self.work_folder / FOLDER_MANIFEST)
 
     def put(self, parts: Sequence[Path], manifest: Mapping[str, Any]) -> None:
         """See :class:`Target`. The parts' own folder becomes the table's."""
+        self._put_back()
         kept = [part.name for part in parts]
         sinks.write_text(manifest_text(manifest), self.work_folder / FOLDER_MANIFEST)
         try:
@@ -149,6 +148,22 @@ class FolderTarget:
         """Mend what a job left that was killed between its two renames."""
         if self._old.is_dir() and not self.path.exists():
             self._old.rename(self.path)
+
+
+def check_only_parts(folder: Path) -> None:
+    """Refuse to replace a folder that holds anything but an earlier table.
+
+    Raises
+    ------
+    OutputError
+    """
+    names = sorted(path.name for path in folder.iterdir()) if folder.is_dir() else []
+    other = [name for name in names if not _OWN.fullmatch(name)]
+    if other or (names and FOLDER_MANIFEST not in names):
+        raise OutputError(
+            f"{folder} holds {(other or names)[0]!r}, which is no part of a table of guanxi predict: "
+            "choose another folder with -o"
+        )
 
 
 def manifest_text(manifest: Mapping[str, Any]) -> str:

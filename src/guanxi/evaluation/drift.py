@@ -92,6 +92,8 @@ def _means(column: Mapping[str, Any], values: Any, allowed: float, errors: float
     if "mean" not in column:
         return dict.fromkeys(("mean_then", "mean", "mean_drift"))
     now, then = moments(values), column
+    if bool(now["mean"]) != bool(then["mean"]):  # all nothing, or no more: no ratio tells how far
+        return {"mean_then": then["mean"], "mean": now["mean"], "mean_drift": math.inf}
     ratio = abs(log_ratio(now["mean"], then["mean"])) - allowed * column["usual_ratio"]
     # Of skewed scores a small sample's low mean comes with a low deviation: the larger of the two serves.
     deviation = max(_relative_deviation(now), _relative_deviation(then))

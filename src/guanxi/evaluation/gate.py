@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from guanxi.errors import DataError
 from guanxi.evaluation.metrics import log_loss, mean_absolute_error
 from guanxi.evaluation.predictive import coverage
 from guanxi.params import PromotionParams
@@ -172,6 +173,9 @@ def covers(
 def alone(window: pd.DataFrame, candidate: pd.DataFrame, params: PromotionParams) -> list[Check]:
     """Hold a candidate without a champion against everyone given the share of churners."""
     churned = window["churned"]
+    if churned.nunique() < 2:
+        whom = "everyone" if churned.iloc[0] else "nobody"
+        raise DataError(f"{whom} churned in the window, which tells nothing about who does")
     own = log_loss(churned, candidate["churn_probability"])
     share = log_loss(churned, np.full(len(churned), churned.mean()))
     name, key = "log loss of churn", "log_loss_increase"

@@ -28,6 +28,7 @@ from guanxi.evaluation.bins import (
     population_stability_index,
 )
 from guanxi.evaluation.holdout import Holdout
+from guanxi.features.snapshots import features_at
 from guanxi.pipeline.fit import FittedModels
 from guanxi.pipeline.labelled import FittedLabels
 
@@ -69,13 +70,16 @@ def transaction_profile(
         purchases).
     """
     scorer = served.scorer
+    earlier = twin.features
+    if twin.window_days != served.window_days:  # the same features, not others of the same name
+        earlier = features_at(log, twin.as_of, served.window_days)
     # Both in the season of the served model's day: a season that moves everybody is no drift.
-    now, before = (scorer.score(each.features, drivers=0) for each in (served, twin))
+    now, before = (scorer.score(each, drivers=0) for each in (served.features, earlier))
     return {
         "task": "transactions",
         "customers": len(served.features),
         "lines": {"read": log.lines_read, "rejected": log.lines_read - log.lines_accepted},
-        "features": _describe(served.features, twin.features, scorer.features),
+        "features": _describe(served.features, earlier, scorer.features),
         "scores": _describe(now, before, SCORES),
         "categories": _categories(log, served.as_of, twin.as_of),
         "held_out": aftermath.measure(holdout.table, seed),

@@ -75,7 +75,8 @@ def _of_score(row: Mapping[str, Any], limits: MonitorParams) -> Reason:
     moved = f"mean {row['mean_then']:,.4g} to {row['mean']:,.4g}, PSI {row['psi']:.2f}"
     return Reason(
         verdict,
-        f"{row['name']} drifted beyond chance and calendar ({moved}): mean by {mean:.0%}, PSI by {index:.2f}",
+        f"{row['name']} drifted beyond chance and calendar ({moved}): mean by a factor of {1.0 + mean:.2f}, "
+        f"PSI by {index:.2f}",
     )
 
 
@@ -120,8 +121,11 @@ def of_bias(bias: Mapping[str, Any], totals: Mapping[str, float] | None, limit: 
     if totals is None:
         return [Reason(Verdict.watch, text)]
     came = 1.0 / (1.0 + value) - 1.0 if value > -1.0 else math.inf
-    seen = f"{came:+.0%} came, {totals['lower']:+.0%} to {totals['upper']:+.0%} were to be expected"
     within = totals["lower"] <= came <= totals["upper"]
+    seen = (
+        f"{came:+.0%} came, beside the forecast, {'within' if within else 'outside of'} the "
+        f"{totals['lower']:+.0%} to {totals['upper']:+.0%} that earlier windows let expect"
+    )
     return [Reason(Verdict.watch if within else Verdict.retrain, f"{text} ({seen})")]
 
 

@@ -112,6 +112,9 @@ def _measured(
             f"made by version {made.model_version} for {made.horizon_days} days, not by version "
             f"{loaded.version} for {loaded.horizon_days}: shown, not judged"
         )
+    elif made.as_of < parse_date(loaded.as_of, what="the model's as_of"):
+        comparable = False
+        notes.append(f"made of days that the model was trained on (up to {loaded.as_of}): shown, not judged")
     return Aftermath(
         source=made.source,
         as_of=made.as_of,

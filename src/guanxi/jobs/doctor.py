@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 import shutil
+import tempfile
 from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
@@ -11,6 +12,7 @@ from pathlib import Path
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 
+from guanxi.data.engine import SPILL_PREFIX
 from guanxi.data.sources import redact
 from guanxi.errors import GuanxiError
 from guanxi.jobs.progress import Progress
@@ -20,7 +22,8 @@ from guanxi.registry.health import Finding, database_findings, model_findings
 from guanxi.registry.local_store import database_file
 from guanxi.registry.store import answering, open_store, store_uri
 
-_LEFTOVERS = (".*.partial", "*/.*.partial", "*/.*.tmp")
+_STORE_FOLDER = "mlruns"
+_LEFTOVERS = (".*.partial", ".*.tmp", ".*.lock", ".*.old")
 
 
 def doctor(params: Params | None = None, *, progress: Progress | None = None) -> list[Finding]:
@@ -115,6 +118,17 @@ def _leftovers(folder: Path) -> Iterator[Finding]:
     elif (folder / old).exists() or (folder / new).exists():
         yield Finding("note", "export", f"interrupted earlier: {old} and {new} may be deleted")
     for pattern in _LEFTOVERS:
-        for path in sorted(folder.glob(pattern)):
-            how = "guanxi predict --resume goes on with it, or delete it"
-            yield Finding("note", "leftover", f"{path}: {how if path.is_dir() else 'it may be deleted'}")
+        for path in sorted([*folder.glob(pattern), *folder.glob(f"[!.]*/{pattern}")]):
+            if path.parent.name not in (_STORE_FOLDER, EXPORT_FOLDER.parent.name):
+                yield _leftover(path)
+    for path in sorted(Path(tempfile.gettempdir()).glob(f"{SPILL_PREFIX}*")):
+        yield _leftover(path)
+
+
+def _leftover(path: Path) -> Finding:
+    whole = path.with_name(path.name[1:].removesuffix(path.suffix))
+    if path.suffix == ".old" and not whole.exists():
+        return Finding("wrong", "leftover", f"{path}: an earlier table, interrupted: rename it to {whole}")
+    if (path / "_plan.json").exists():
+        return Finding("note", "leftover", f"{path}: guanxi predict --resume goes on with it, or delete it")
+    return Finding("note", "leftover", f"{path}: it may be deleted if nothing runs")

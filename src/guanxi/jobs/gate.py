@@ -14,9 +14,9 @@ from guanxi.evaluation.gate import Check
 from guanxi.jobs.progress import Progress
 from guanxi.params import PromotionParams
 from guanxi.periods import add_days
-from guanxi.registry.aliases import CHAMPION, REFUSED, make_champion, set_status
+from guanxi.registry.aliases import CHAMPION, REFUSED, make_champion, set_status, tags
 from guanxi.registry.card import add_decision
-from guanxi.registry.label_log import log_loss_of
+from guanxi.registry.label_log import LABEL, log_loss_of
 from guanxi.registry.models import LoadedModel, load_model
 from guanxi.registry.smoke_test import load_tested
 from guanxi.registry.store import Store
@@ -143,9 +143,17 @@ def _judge_labels(
     if champion is None:
         check = Check(name, own, 1.0, "the share of churners", own - 1.0, limit, key)
         return "Measured in cross-validation:", [check]
+    _check_one_label(store, version, champion)
     other = log_loss_of(store, champion)
     check = Check(name, own, other, f"version {champion}", own / other - 1.0, limit, key)
     return "Compared in cross-validation, each on its own customers, in shares of a constant's:", [check]
+
+
+def _check_one_label(store: Store, version: str, champion: str) -> None:
+    """Refuse to compare models of different labels: the easier one would always win."""
+    own, other = (tags(store, each).get(LABEL, "unknown") for each in (version, champion))
+    if own != other:
+        raise RegistryError(f"its label is {own}, that of version {champion} is {other}")
 
 
 def _check_alike(own: Twin, other: Twin) -> None:

@@ -204,6 +204,10 @@ class _Job:
             folder = PartFolder(target, plan, sizes)
             try:
                 left = folder.open(self.progress, resume=resume)
+            except BaseException:  # the parts of another job stay as they are
+                scoring.close()
+                raise
+            try:
                 self._score(scoring, folder, left, each)
                 manifest = Manifest(
                     model=source_name(loaded.uri),

@@ -5,15 +5,18 @@ from __future__ import annotations
 import time
 from contextlib import ExitStack
 from datetime import UTC, date, datetime
+from pathlib import Path
 from typing import Any
 
 from guanxi import __version__
 from guanxi.data.spark import check_spark, open_spark
 from guanxi.data.spark_log import SparkLog, check_source, read_transactions
 from guanxi.data.spark_output import FolderWriter, check_folder
+from guanxi.data.targets import FolderTarget
 from guanxi.errors import HistoryError, ParamsError
 from guanxi.features.behaviour import feature_expression
 from guanxi.jobs.manifest import Manifest
+from guanxi.jobs.parts import only_writer
 from guanxi.jobs.predict import load_checked
 from guanxi.jobs.progress import Progress
 from guanxi.jobs.validate import source_name
@@ -68,6 +71,8 @@ def predict_spark(
     check_folder(output)
     loaded = _load(model, resolved, progress)
     with ExitStack() as stack:
+        if "://" not in output:
+            stack.enter_context(only_writer(FolderTarget(Path(output))))
         with progress.step("start Spark"):
             engine = stack.enter_context(open_spark(resolved.data.timezone))
         with progress.step(f"read {source_name(source)}"):

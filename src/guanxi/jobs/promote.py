@@ -101,14 +101,14 @@ def promote(
 
 
 def refresh_export(store: Store, version: str) -> None:
-    """Bring the champion's folder, where an earlier run left one, up to date.
+    """Bring the champion's folder, where an earlier run left one of this registered model, up to date.
 
     Raises
     ------
     OutputError
         If it cannot be written; the aliases have moved by then.
     """
-    if not EXPORT_FOLDER.exists():
+    if registry.exported_name(EXPORT_FOLDER) != store.registered_model:
         return
     try:
         registry.export(f"{_SCHEME}{store.registered_model}/{version}", EXPORT_FOLDER)
@@ -127,7 +127,7 @@ def summary_text(promotion: Promotion) -> str:
         return f"Version {version} of {name} is champion, the first."
     return (
         f"Version {version} of {name} is champion; version {promotion.previous}, the champion until now, is "
-        "previous: guanxi rollback goes back to it."
+        f"previous: guanxi rollback --name {name} goes back to it."
     )
 
 

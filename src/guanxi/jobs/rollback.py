@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 
 from guanxi.jobs.progress import Progress
@@ -34,8 +35,18 @@ class Rollback:
     previous: str | None
 
 
-def rollback(params: Params | None = None, *, progress: Progress | None = None) -> Rollback:
+def rollback(
+    params: Params | None = None, *, name: str | None = None, progress: Progress | None = None
+) -> Rollback:
     """Make the previous champion champion again, once it has passed its smoke test.
+
+    Parameters
+    ----------
+    params : Params, optional
+        Default: ``params.yaml`` in the working folder, if any.
+    name : str, optional
+        Of the registered model, as in ``guanxi-labels``; default: ``mlflow.registered_model``.
+    progress : Progress, optional
 
     Raises
     ------
@@ -52,6 +63,7 @@ def rollback(params: Params | None = None, *, progress: Progress | None = None) 
     progress = progress or Progress()
     with progress.step("look at the MLflow store"):
         store = open_store(params.mlflow, create=False)
+        store = dataclasses.replace(store, registered_model=name or store.registered_model)
     with answering(store):
         seen = read_aliases(store)
         version = predecessor(store, seen)
@@ -65,7 +77,7 @@ def rollback(params: Params | None = None, *, progress: Progress | None = None) 
 def summary_text(done: Rollback) -> str:
     """Say who is champion again."""
     further = (
-        f"guanxi rollback once more goes back to version {done.previous}"
+        f"guanxi rollback --name {done.model} once more goes back to version {done.previous}"
         if done.previous
         else "there is none before it"
     )

@@ -12,6 +12,7 @@ import pandas as pd
 
 from guanxi import __version__
 from guanxi.data import sinks
+from guanxi.errors import RegistryError
 from guanxi.jobs.gate import Judgement, decide, judge
 from guanxi.jobs.predict import score_customers
 from guanxi.jobs.progress import Progress
@@ -80,8 +81,13 @@ def _through_the_gate(training: Training, progress: Progress) -> tuple[Training,
     store, version = training.store, training.version
     with progress.step(f"compare version {version} with the champion") as step, answering(store):
         seen = read_aliases(store)
-        judgement = judge(store, version, seen.get(CHAMPION), training.params.promotion, step)
-        decide(store, judgement, seen)
+        try:
+            judgement = judge(store, version, seen.get(CHAMPION), training.params.promotion, step)
+            decide(store, judgement, seen)
+        except RegistryError as error:
+            # The results are worth having whoever is champion.
+            seen = read_aliases(store)
+            judgement = Judgement(version, seen.get(CHAMPION), "nothing was decided", [], [str(error)])
     if judgement.passed:
         return dataclasses.replace(training, is_champion=True, champion=version), judgement
     return dataclasses.replace(training, champion=seen[CHAMPION]), judgement

@@ -18,7 +18,7 @@ from guanxi.params import Params, load_params
 from guanxi.pipeline.labelled import FOLDS, FittedLabels, fit_labels
 from guanxi.registry import models as registry
 from guanxi.registry.card import label_card, write_card
-from guanxi.registry.label_log import label_store, log_label_training
+from guanxi.registry.label_log import LABEL, label_store, log_label_training
 from guanxi.registry.log import TrainingRecord
 from guanxi.registry.store import Store, answering, check_store, open_store
 
@@ -111,7 +111,7 @@ def train_labels(
     with progress.step("log, register and test the model in MLflow") as step, answering(store):
         record = _record(customers, fitted, metrics, params, label)
         run_id, model_uri = log_label_training(store, fitted, record)
-        version = registry.register(store, run_id, model_uri, {"guanxi.label": label})
+        version = registry.register(store, run_id, model_uri, {LABEL: label})
         write_card(store, version, label_card(record, fitted))
         step.detail("smoke test")
         is_champion = registry.make_candidate(store, version, fitted) == version

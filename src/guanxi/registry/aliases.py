@@ -45,13 +45,14 @@ def appoint(store: Store, version: str) -> str:
         old = before.get(CANDIDATE)
         if old is not None and status(store, old) == CANDIDATE:
             set_status(store, old, SUPERSEDED, f"version {version} is candidate since")
-        _set(store, CANDIDATE, version)
-        if CHAMPION in before:
-            set_status(store, version, CANDIDATE)
-            return before[CHAMPION]
-        _set(store, CHAMPION, version)
-        set_status(store, version, CHAMPION, "the first")
-        return version
+        _set_new(store, CANDIDATE, version)
+        if CHAMPION not in before:
+            _set_new(store, CHAMPION, version)
+        # A server has no lock to hold: what stands there now counts.
+        champion = read_aliases(store)[CHAMPION]
+        first = champion == version
+        set_status(store, version, CHAMPION if first else CANDIDATE, "the first" if first else "")
+        return champion
 
 
 def make_champion(store: Store, version: str, seen: Mapping[str, str]) -> None:
@@ -117,14 +118,16 @@ def roll_back(store: Store, version: str, seen: Mapping[str, str]) -> str | None
     """
     with locked(store.uri):
         _check_unchanged(store, seen)
+        set_status(store, seen[CHAMPION], ROLLED_BACK, f"back to version {version}")
         _set(store, CHAMPION, version)
         before = replaced_by(store, version)
+        if before == seen[CHAMPION]:  # it had replaced the one that is rolled back now: no way on from here
+            before = None
         if before is not None:
             _set(store, PREVIOUS, before)
             set_status(store, before, PREVIOUS, f"replaced by version {version}")
         elif PREVIOUS in seen:
             store.client.delete_registered_model_alias(store.registered_model, PREVIOUS)
-        set_status(store, seen[CHAMPION], ROLLED_BACK, f"back to version {version}")
         set_status(store, version, CHAMPION, f"rolled back from version {seen[CHAMPION]}")
     _check_won(store, version)
     return before
@@ -180,10 +183,23 @@ def _check_won(store: Store, version: str) -> None:
     """See that nobody moved the champion at the same moment: a server has no lock to hold."""
     now = read_aliases(store).get(CHAMPION)
     if now != version:
+        set_status(store, version, SUPERSEDED, f"version {now} was made champion at the same moment")
         raise RegistryError(
             f"version {version} of model {store.registered_model} was made champion, and at the same moment "
             f"somebody else made it version {now}: that one stays; look and try again"
         )
+
+
+def _set_new(store: Store, alias: str, version: str) -> None:
+    """Set an alias that somebody else may be making at the same moment."""
+    from mlflow.exceptions import MlflowException
+
+    try:
+        _set(store, alias, version)
+    except MlflowException:
+        if alias not in read_aliases(store):
+            raise
+        _set(store, alias, version)
 
 
 def _set(store: Store, alias: str, version: str) -> None:

@@ -125,7 +125,8 @@ def _tested(store: Store, alias: str, version: str) -> Finding:
     try:
         load_tested(store, version)
     except GuanxiError as error:
-        advice = "guanxi rollback goes back" if alias == CHAMPION else "guanxi train makes another"
+        back = f"guanxi rollback --name {store.registered_model} goes back"
+        advice = back if alias == CHAMPION else "guanxi train makes another"
         return Finding("wrong", name, f"{error}; {advice}")
     return Finding("ok", name, f"version {version} loads and passes its smoke test")
 

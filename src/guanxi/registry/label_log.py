@@ -14,6 +14,7 @@ from guanxi.registry.bundle import log_bundle
 from guanxi.registry.log import TrainingRecord, dataset, flat_params, git_tags, metric_values
 from guanxi.registry.store import Store, import_mlflow, quiet_warnings
 
+LABEL = "guanxi.label"
 _SUFFIX = "-labels"
 
 

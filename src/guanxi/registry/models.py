@@ -201,8 +201,10 @@ def load_model(uri: str) -> LoadedModel:
     mlflow = import_mlflow()
     try:
         with quiet_warnings():
-            pyfunc = mlflow.pyfunc.load_model(uri)
+            # The alias may move while a model loads: it is asked once.
             version = _version(mlflow, uri)
+            name, alias, _ = uri.partition("@")
+            pyfunc = mlflow.pyfunc.load_model(f"{name}/{version}" if alias and version else uri)
     except Exception as error:
         raise RegistryError(f"cannot load model {redact(uri)}: {_reason(error, uri)}") from error
     metadata = pyfunc.metadata
@@ -271,6 +273,15 @@ def export(uri: str, folder: Path) -> None:
         shutil.rmtree(new, ignore_errors=True)
 
 
+def exported_name(folder: Path) -> str | None:
+    """Name of the registered model that an exported folder was copied from; None if there is none."""
+    path, key = folder / "registered_model_meta", "model_name: "
+    if not path.is_file():
+        return None
+    lines = path.read_text(encoding="utf-8").splitlines()
+    return next((line.removeprefix(key).strip("'\" ") for line in lines if line.startswith(key)), None)
+
+
 def _beside(folder: Path, role: str) -> Path:
     return folder.with_name(f".{folder.name}.{role}")
 
@@ -287,11 +298,16 @@ def _version(mlflow: Any, uri: str) -> str:
 
 
 def _reason(error: Exception, uri: str) -> str:
-    text = redact(first_line(error))[:300]
+    text = redact(first_line(error))[:300].rstrip(".")
+    if "://" not in uri and not uri.startswith(STORE_SCHEMES) and not Path(uri).exists():
+        return "there is no such folder; a registered model is written models:/guanxi@champion"
     if uri.startswith(STORE_SCHEMES) and any(sign in text for sign in _GONE):
         return f"its files are gone from the store ({text}): bring them back, or use another version"
     if "alias" in text and "not found" in text:
-        return f"{text}; run guanxi run or guanxi train first, or name a version as in models:/guanxi/1"
+        return (
+            f"{text}; guanxi doctor lists the aliases there are: train a model with guanxi run or "
+            "guanxi train, or name a version as in models:/guanxi/1"
+        )
     if "not found" in text.lower() or "RESOURCE_DOES_NOT_EXIST" in text:
         return f"{text}; check the name with mlflow ui, or train it with guanxi train"
     return f"{text}; name a registered model as in models:/guanxi@champion, or a model folder"
