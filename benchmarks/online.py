@@ -4,7 +4,8 @@ python benchmarks/online.py
 
 Trains the default model on the bundled CDNOW data in an empty folder, starts the server on a free port of
 this machine and asks it: one customer at a time, 10,000 at once, four clients at once. Each client keeps its
-connection. ``dataframe_split`` and ``inputs`` are two forms of the same request; see docs/serving.md.
+connection. ``dataframe_split`` and ``inputs`` are two forms of the same request (docs/serving.md): the former
+MLflow converts in pandas, column by column, before the model is asked.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ import pandas as pd
 
 from guanxi.data.transactions import read_transactions
 from guanxi.features.snapshots import features_at
+from guanxi.registry.models import load_model
 
 RESULTS = Path(__file__).parent / "results" / "online.json"
 MODEL = "models:/guanxi@champion"
@@ -40,7 +42,8 @@ def main() -> None:
         folder = Path(name)
         subprocess.run([sys.executable, "-m", "guanxi", "train", "cdnow"], cwd=folder, check=True)
         log = read_transactions("cdnow")
-        rows = features_at(log, log.last_day, 90).drop(columns="customer_id").astype("float64")
+        os.environ["MLFLOW_TRACKING_URI"] = f"sqlite:///{folder}/mlruns/mlflow.db"
+        rows = features_at(log, log.last_day, 90)[load_model(MODEL).features].astype("float64")
         begin = time.perf_counter()
         with server(folder) as port:
             figures: dict[str, object] = {"server_starts_in_seconds": round(time.perf_counter() - begin, 1)}
@@ -65,11 +68,9 @@ def measure(port: int, rows: pd.DataFrame) -> dict[str, object]:
         body = request(rows.head(MANY), "dataframe_split", drivers)
         many[f"{drivers} drivers"] = round(min(asked(port, body) for _ in range(3)), 2)
         print(f"{MANY:,} rows, {drivers} drivers: {many[f'{drivers} drivers']:.2f} s")
-    worst = one["one row, dataframe_split, 3 drivers"]["p50_ms"]
-    met = worst < BAR["one_row_p50_ms"]
-    print(
-        f"bar: one row, p50 under {BAR['one_row_p50_ms']} ms: {'met' if met else 'MISSED'} ({worst:.1f} ms)"
-    )
+    met = {name: each["p50_ms"] < BAR["one_row_p50_ms"] for name, each in one.items()}
+    for name, reached in met.items():
+        print(f"p50 under {BAR['one_row_p50_ms']} ms, {name}: {'met' if reached else 'MISSED'}")
     return {
         "one_row": one,
         "clients_at_once": together,
@@ -150,7 +151,6 @@ def server(folder: Path) -> Iterator[int]:
     asks = ["models", "serve", "-m", MODEL, "--env-manager", "local", "-h", "127.0.0.1", "-p", str(port)]
     surroundings = {
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",  # mlflow calls uvicorn
-        "MLFLOW_TRACKING_URI": f"sqlite:///{folder}/mlruns/mlflow.db",
         "MLFLOW_DISABLE_TELEMETRY": "true",
     }
     with open(folder / "server.log", "w+") as said:
