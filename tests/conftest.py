@@ -85,6 +85,20 @@ def console(folder: Path, *arguments: str, **environment: str) -> Ended:
 
 
 @pytest.fixture(scope="session")
+def copy_store() -> Callable[[Path, Path], None]:
+    """Copy the store of one folder into another.
+
+    By another process: SQLite loses its locks on a file that the process which holds them opens and closes.
+    """
+
+    def copy(source: Path, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        subprocess.run(["cp", "-r", source / "mlruns", folder / "mlruns"], check=True)
+
+    return copy
+
+
+@pytest.fixture(scope="session")
 def console_script() -> Callable[..., Ended]:
     return console
 

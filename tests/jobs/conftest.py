@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import shutil
 import socket
 import sqlite3
 import subprocess
@@ -40,7 +39,13 @@ def trained_twin(store: Any, served: Any) -> tuple[Any, pd.DataFrame]:
 
 
 @pytest.fixture(scope="session")
-def versions(first_run: Any, served: Any, quick_params: Any, tmp_path_factory: Any) -> Path:
+def versions(
+    copy_store: Callable[[Path, Path], None],
+    first_run: Any,
+    served: Any,
+    quick_params: Any,
+    tmp_path_factory: Any,
+) -> Path:
     """A folder whose store has the first run's version 1 as champion, version 2 like it, and a worse one, 3.
 
     The third's twin expects far more churn, and half of the purchases.
@@ -51,7 +56,7 @@ def versions(first_run: Any, served: Any, quick_params: Any, tmp_path_factory: A
     from guanxi.registry.store import open_store
 
     folder = tmp_path_factory.mktemp("versions")
-    shutil.copytree(first_run.folder / "mlruns", folder / "mlruns")
+    copy_store(first_run.folder, folder)
     with closing(sqlite3.connect(folder / "mlruns" / "mlflow.db")) as connection, connection:
         # Other tests may have trained a second version there: the numbers go on from 1 here.
         for table in ("registered_model_aliases", "model_version_tags", "model_versions"):
@@ -71,12 +76,14 @@ def versions(first_run: Any, served: Any, quick_params: Any, tmp_path_factory: A
 
 
 @pytest.fixture
-def copied(versions: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+def copied(
+    copy_store: Callable[[Path, Path], None], versions: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Any:
     """The store of :func:`versions` in a folder of the test's own, version 2 candidate."""
     from guanxi.params import MLflowParams
     from guanxi.registry.store import open_store
 
-    shutil.copytree(versions / "mlruns", tmp_path / "mlruns")
+    copy_store(versions, tmp_path)
     monkeypatch.chdir(tmp_path)
     store = open_store(MLflowParams())
     store.client.set_registered_model_alias("guanxi", "candidate", "2")

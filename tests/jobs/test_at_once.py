@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import random
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -95,11 +94,11 @@ def test_two_promotions_at_once(copied, tmp_path):
     assert read_aliases(copied) == {"candidate": "2", "champion": "2", "previous": "1"}
 
 
-def test_promotions_killed_at_any_moment(versions, tmp_path, monkeypatch):
+def test_promotions_killed_at_any_moment(copy_store, versions, tmp_path, monkeypatch):
     moments, left = random.Random(0), []
     for number in range(KILLS):
         folder = tmp_path / str(number)
-        shutil.copytree(versions / "mlruns", folder / "mlruns")
+        copy_store(versions, folder)
         monkeypatch.chdir(folder)
         store = open_store(MLflowParams())
         store.client.set_registered_model_alias("guanxi", "candidate", "2")

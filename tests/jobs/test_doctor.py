@@ -43,8 +43,8 @@ def test_no_store(lines, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_moved_store_is_told_and_healed(versions, lines, tmp_path):
-    shutil.copytree(versions / "mlruns", tmp_path / "mlruns")
+def test_a_moved_store_is_told_and_healed(copy_store, versions, lines, tmp_path):
+    copy_store(versions, tmp_path)
     code, found = lines()
     assert code == 0
     assert f"moved here from {(versions / 'mlruns' / 'artifacts').as_uri()}" in found["artifacts"][0]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -81,6 +82,7 @@ def test_command_gives_the_predictions_of_duckdb_and_leaves_nothing_else(first_r
     assert manifest["rows"] == len(table) == 472
     assert manifest["lines_read"] == sum(pd.read_parquet(path).shape[0] for path in source.iterdir())
     assert manifest["model_version"] == table["model_version"].iloc[0]
+    shutil.rmtree(folder)
 
 
 class TestRefused:

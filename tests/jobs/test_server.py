@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import shutil
 import sqlite3
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
@@ -13,10 +13,10 @@ from guanxi.registry.local_store import _ADDRESSES
 
 
 @pytest.fixture
-def server_folder(versions: Path, tmp_path: Path) -> Path:
+def server_folder(copy_store: Callable[[Path, Path], None], versions: Path, tmp_path: Path) -> Path:
     """The store of ``versions`` as a server's own: clients see nothing of its folders."""
-    folder = tmp_path / "server"
-    shutil.copytree(versions / "mlruns", folder)
+    copy_store(versions, tmp_path / "server")
+    folder = tmp_path / "server" / "mlruns"
     old = (versions / "mlruns" / "artifacts").as_uri()
     with closing(sqlite3.connect(folder / "mlflow.db")) as connection, connection:
         for table, column in _ADDRESSES:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 import sys
 from types import SimpleNamespace
@@ -84,9 +83,9 @@ class TestPromotion:
     """By cross-validated log losses: there is no window."""
 
     @pytest.fixture
-    def again(self, trained, tmp_path, monkeypatch):
+    def again(self, copy_store, trained, tmp_path, monkeypatch):
         """The store in a folder of the test's own, the same model registered once more."""
-        shutil.copytree(trained.folder / "mlruns", tmp_path / "mlruns")
+        copy_store(trained.folder, tmp_path)
         monkeypatch.chdir(tmp_path)
         store = label_store(open_store(trained.params.mlflow))
         first = store.client.get_model_version("guanxi-labels", "1")

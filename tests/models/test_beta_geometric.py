@@ -6,7 +6,7 @@ from functools import partial
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from scipy.integrate import quad
 from scipy.special import betainc, gammaln, hyp2f1
@@ -39,6 +39,8 @@ def _by_counting(shape, a, b, ratio, k=1, hidden=0):
     b=st.floats(0.05, 200),
     ratio=st.floats(1e-4, 30),
 )
+@example(shape=52.0, a=1.0, b=0.0625, ratio=15.0)
+@example(shape=135.0, a=0.74, b=0.0527, ratio=29.3)
 def test_equals_the_sum_over_counts(shape, a, b, ratio):
     assert _one(shape, a, b, ratio) == pytest.approx(_by_counting(shape, a, b, ratio), rel=1e-9)
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import shutil
+import sqlite3
+from contextlib import closing
 from types import SimpleNamespace
 
 import numpy as np
@@ -157,16 +158,22 @@ class TestExport:
         assert [path.name for path in tmp_path.iterdir()] == ["guanxi"]
 
 
-def test_a_moved_store_opens(first_run, tmp_path, monkeypatch):
-    before = (first_run.folder / "mlruns" / "mlflow.db").read_bytes()
-    shutil.copytree(first_run.folder / "mlruns", tmp_path / "mlruns")
+def locations(database):
+    with closing(sqlite3.connect(database)) as connection:
+        return connection.execute("SELECT artifact_uri FROM runs ORDER BY run_uuid").fetchall()
+
+
+def test_a_moved_store_opens(copy_store, first_run, tmp_path, monkeypatch):
+    database = first_run.folder / "mlruns" / "mlflow.db"
+    before = locations(database)
+    copy_store(first_run.folder, tmp_path)
     monkeypatch.chdir(tmp_path)
     moved = open_store(MLflowParams(), create=False)
     version = models.champion_version(moved)
     place = moved.client.get_model_version_download_uri("guanxi", version)
     assert place.startswith((tmp_path / "mlruns" / "artifacts").as_uri())
     assert models.load_model("models:/guanxi@champion").version == version
-    assert (first_run.folder / "mlruns" / "mlflow.db").read_bytes() == before
+    assert locations(database) == before
 
 
 def test_a_model_is_loaded_as_the_version_its_alias_had_at_first(first_run, store, monkeypatch):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -49,8 +48,8 @@ def test_readers_do_not_wait_for_a_writer(store):
         writer.rollback()
 
 
-def test_a_store_of_an_earlier_guanxi_gets_its_log_when_opened(first_run, tmp_path, monkeypatch):
-    shutil.copytree(first_run.folder / "mlruns", tmp_path / "mlruns")
+def test_a_store_of_an_earlier_guanxi_gets_its_log_when_opened(copy_store, first_run, tmp_path, monkeypatch):
+    copy_store(first_run.folder, tmp_path)
     with closing(sqlite3.connect(tmp_path / "mlruns" / "mlflow.db")) as connection:
         connection.execute("PRAGMA journal_mode = DELETE")
     monkeypatch.chdir(tmp_path)
@@ -58,8 +57,10 @@ def test_a_store_of_an_earlier_guanxi_gets_its_log_when_opened(first_run, tmp_pa
     assert journal(tmp_path / "mlruns" / "mlflow.db") == "wal"
 
 
-def test_a_file_elsewhere_keeps_its_artifacts_beside_it_and_may_be_moved(first_run, tmp_path, monkeypatch):
-    shutil.copytree(first_run.folder / "mlruns", tmp_path / "shared" / "mlruns")
+def test_a_file_elsewhere_keeps_its_artifacts_beside_it_and_may_be_moved(
+    copy_store, first_run, tmp_path, monkeypatch
+):
+    copy_store(first_run.folder, tmp_path / "shared")
     monkeypatch.chdir(tmp_path)
     opened = open_store(MLflowParams(tracking_uri="sqlite:///shared/mlruns/mlflow.db"), create=False)
     assert opened.uri == f"sqlite:///{tmp_path}/shared/mlruns/mlflow.db"
