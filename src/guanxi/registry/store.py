@@ -25,6 +25,11 @@ _ENVIRONMENT = {
     "GIT_PYTHON_REFRESH": "quiet",
 }
 _AT_ONCE = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0", "MLFLOW_HTTP_REQUEST_TIMEOUT": "10"}
+_UNREACHABLE = {
+    "Connection refused": "connection refused",
+    "Failed to resolve": "its host is not known",
+    "timed out": "no answer in time",
+}
 _DATABASE_SCHEMES = ("sqlite", "postgresql", "mysql", "mssql")
 
 
@@ -96,7 +101,7 @@ def open_store(params: MLflowParams, *, create: bool = True) -> Store:
     except OSError as error:
         raise RegistryError(f"cannot write the MLflow store {redact(uri)}: {error.strerror}") from error
     except Exception as error:
-        reason = redact(first_line(error))[:200]
+        reason = _reason(error)
         advice = "check --tracking-uri and that it runs" if params.tracking_uri else "guanxi doctor says more"
         raise RegistryError(f"MLflow store {redact(uri)} cannot be opened: {advice} ({reason})") from error
     folder = None if database is None else database.parent
@@ -156,11 +161,17 @@ def answering(store: Store) -> Iterator[None]:
     try:
         yield
     except (MlflowException, requests.RequestException) as error:
-        reason = redact(first_line(error))[:300]
+        reason = _reason(error)
         raise RegistryError(
             f"MLflow store {store.shown_uri} did not do what was asked of it: {reason}; see that it runs "
             "(guanxi doctor) and try again"
         ) from error
+
+
+def _reason(error: Exception) -> str:
+    """Say why a store does not answer; of a lost connection without the layers it went through."""
+    text = redact(first_line(error))
+    return next((said for sign, said in _UNREACHABLE.items() if sign in text), text[:300])
 
 
 @contextmanager
