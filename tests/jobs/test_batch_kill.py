@@ -76,15 +76,16 @@ def test_killed_at_random_moments(shop: Path) -> None:
     random, killed, finished, resumed = np.random.default_rng(0), 0, 0, 0
     while killed < KILLS:
         output = ("scores.parquet", "scores/")[killed % 2]
+        begin = time.monotonic()
         process = predict(shop, output, "--resume")
-        time.sleep(random.uniform(0.0, 1.1 * seconds))
-        if process.poll() is None:
-            process.kill()
-            killed += 1
-        else:
-            assert process.returncode == 0
+        try:
+            assert process.wait(timeout=random.uniform(0.0, seconds)) == 0
             finished += 1
-        process.wait()
+            seconds = time.monotonic() - begin
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+            killed += 1
         found = content(shop / output)
         resumed += len(list(shop.glob(f".{Path(output).name}.partial/part-*.parquet"))) > 0
         if found is not None and len(found.columns) == len(earlier.columns):
