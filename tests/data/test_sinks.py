@@ -58,7 +58,7 @@ def test_a_failure_in_the_middle_leaves_the_earlier_file(tmp_path: Path, failure
     with pytest.raises(expected) as caught:
         sinks.write_atomically(path, write)
     if isinstance(failure, OSError):
-        assert str(caught.value) == f"cannot write {path}: No space left on device"
+        assert str(caught.value) == f"cannot write {path}: the disk is full: make room, and run it again"
     assert path.read_text() == "earlier"
     assert list(tmp_path.iterdir()) == [path]
 

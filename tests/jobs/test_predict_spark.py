@@ -99,7 +99,7 @@ class TestRefused:
             ("sales [a]", "scores.parquet", "name one without an ending"),
             ("sales [a]", "duckdb://a.db::scores", "name one without an ending"),
             ("sales [a]", "lines.csv/scores", "it is a file"),
-            ("sales [a]", "sales [a]", "holds something other than predictions"),
+            ("sales [a]", "sales [a]", "holds 'part 0.parquet', which is no part of a table"),
         ],
     )
     def test_sources_and_outputs(self, source, given, output, message, monkeypatch):
