@@ -186,14 +186,13 @@ predict.predict_to("cdnow-sample", sys.argv[1], resume=True)
 """
 
 
-def test_killed_twice_and_taken_up_gives_the_same(here, first_run):
+def test_killed_and_taken_up_gives_the_same(here, first_run):
     output = here / "scores.csv"
     output.write_text("earlier")
-    for at in (1, 4):
-        done = subprocess.run([sys.executable, "-c", KILLED, str(output), str(at)], check=False)
-        assert done.returncode == -signal.SIGKILL
-        assert output.read_text() == "earlier"
-    assert predict_to("cdnow-sample", output, resume=True).resumed_chunks == 4
+    done = subprocess.run([sys.executable, "-c", KILLED, str(output), "3"], check=False)
+    assert done.returncode == -signal.SIGKILL
+    assert output.read_text() == "earlier"
+    assert predict_to("cdnow-sample", output, resume=True).resumed_chunks == 3
     assert output.read_text() == first_run.predictions.to_csv(index=False)
     assert names(here) == ["scores.csv", "scores.csv.manifest.json"]
 
