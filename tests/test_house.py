@@ -25,7 +25,7 @@ DOORS = {
     "ibis": ("data/", "features/", "evaluation/"),
     "duckdb": ("data/", "features/"),
     "pyspark": ("data/", "registry/spark.py"),
-    "typer": ("cli.py",),
+    "typer": ("cli/",),
 }
 
 

@@ -81,7 +81,7 @@ def explain(
     loaded = load_checked(model, resolved, progress)
     for warning in loaded.warnings:
         progress.warn(warning)
-    with progress.step(f"read {'the table' if isinstance(source, pd.DataFrame) else source_name(source)}"):
+    with progress.step(f"read {source_name(source)}"):
         if loaded.attributes:
             told = _of_attributes(customer_id, source, loaded, resolved, horizon_days)
         else:

@@ -145,7 +145,7 @@ def _monitor_transactions(
     params: Params,
     progress: Progress,
 ) -> Monitoring:
-    with progress.step(f"read {'the table' if isinstance(source, pd.DataFrame) else source_name(source)}"):
+    with progress.step(f"read {source_name(source)}"):
         log = read_transactions(source, params.data)
     try:
         day = params.as_of or log.last_day
@@ -187,7 +187,7 @@ def _monitor_labels(
             raise ParamsError(
                 f"model {source_name(loaded.uri)} was trained on labels and knows no days: leave {option} out"
             )
-    with progress.step(f"read {'the table' if isinstance(source, pd.DataFrame) else source_name(source)}"):
+    with progress.step(f"read {source_name(source)}"):
         customers = read_attributes(source, loaded.id_column, loaded.attributes, params.data)
     with progress.step("score and compare with the training profile"):
         scores = loaded.predict(customers.attributes, drivers=0)

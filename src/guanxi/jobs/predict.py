@@ -170,9 +170,7 @@ class _Job:
         if loaded.attributes:
             return labelled_scoring(self._source, loaded, self.params, self._drivers, self.progress)
         source = self._source
-        with self.progress.step(
-            f"read {'the table' if isinstance(source, pd.DataFrame) else source_name(source)}"
-        ):
+        with self.progress.step(f"read {source_name(source)}"):
             log = read_transactions(source, self.params.data, memory=_ENGINE_MEMORY)
             try:
                 as_of = self.params.as_of or log.last_day

@@ -44,7 +44,7 @@ def labelled_scoring(
             f"model {source_name(loaded.uri)} was trained on labels and knows no days: leave --as-of out"
         )
     progress = progress or Progress()
-    with progress.step(f"read {'the table' if isinstance(source, pd.DataFrame) else source_name(source)}"):
+    with progress.step(f"read {source_name(source)}"):
         customers = read_attributes(source, loaded.id_column, loaded.attributes, params.data)
     for note in unseen(customers, loaded):
         progress.say(f"   {note}")

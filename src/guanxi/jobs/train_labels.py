@@ -100,7 +100,7 @@ def train_labels(
     progress = progress or Progress()
     if params.churn.tuning.trials or params.churn.tuning.seconds:
         raise ParamsError("--task churn does not tune the trees: leave churn.tuning out")
-    with progress.step(f"read {'the table' if isinstance(source, pd.DataFrame) else source_name(source)}"):
+    with progress.step(f"read {source_name(source)}"):
         customers = read_labelled(source, id_column, label, params.data)
     with progress.step("look at the MLflow store"):
         check_store(params.mlflow)

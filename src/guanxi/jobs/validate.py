@@ -16,18 +16,18 @@ def open_log(
     source: str | pd.DataFrame, params: Params, progress: Progress
 ) -> tuple[TransactionLog, date, Usability]:
     """Read a source and judge it; the day is ``as_of`` or the last day of the data."""
-    with progress.step(f"read {'the table' if isinstance(source, pd.DataFrame) else source_name(source)}"):
+    with progress.step(f"read {source_name(source)}"):
         log = read_transactions(source, params.data)
         as_of = params.as_of or log.last_day
         usability = assess(log, as_of, params.horizon_days)
     return log, as_of, usability
 
 
-def source_name(source: str) -> str:
-    """Give an address without its password."""
+def source_name(source: str | pd.DataFrame) -> str:
+    """Give an address without its password; a DataFrame is the table."""
     from guanxi.data.sources import redact
 
-    return redact(source)
+    return "the table" if isinstance(source, pd.DataFrame) else redact(source)
 
 
 def validate(source: str | pd.DataFrame, params: Params, progress: Progress) -> Usability:

@@ -5,11 +5,26 @@ from __future__ import annotations
 import signal
 import sys
 import traceback
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
+
+from guanxi.cli.endings import STOPPED, explain_error, fail, without_passwords
+from guanxi.cli.options import (
+    AsOf,
+    Columns,
+    Debug,
+    Engine,
+    Horizon,
+    Model,
+    OptionalSource,
+    Overrides,
+    ParamsFile,
+    Source,
+    Task,
+    TrackingUri,
+)
 
 if TYPE_CHECKING:
     from guanxi.params import Params
@@ -22,54 +37,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-
-_STOPPED = 130
-
-
-class Task(StrEnum):
-    """What ``guanxi train`` learns from."""
-
-    transactions = "transactions"
-    churn = "churn"
-
-
-class Engine(StrEnum):
-    """Where ``guanxi predict`` works."""
-
-    duckdb = "duckdb"
-    spark = "spark"
-
-
-_SOURCE_HELP = (
-    "A dataset (cdnow, cdnow-sample), a path or glob of CSV or Parquet, "
-    "or a table as duckdb://FILE::TABLE or postgres://HOST/DATABASE::TABLE."
-)
-Source = Annotated[str, typer.Argument(help=_SOURCE_HELP)]
-OptionalSource = Annotated[str, typer.Argument(help=_SOURCE_HELP + " Without one: cdnow.")]
-ParamsFile = Annotated[
-    Path | None, typer.Option("--params", help="Parameter file; default: ./params.yaml if it is there.")
-]
-Overrides = Annotated[
-    list[str] | None,
-    typer.Option("--set", metavar="KEY=VALUE", help="Set one parameter, as in horizon_days=30. Repeatable."),
-]
-Columns = Annotated[
-    str | None,
-    typer.Option(
-        "--columns", metavar="NAME=COLUMN,…", help="customer_id=ID,timestamp=Date,amount=Quantity*Price"
-    ),
-]
-TrackingUri = Annotated[
-    str | None, typer.Option("--tracking-uri", help="MLflow address; default: ./mlruns of this folder.")
-]
-Horizon = Annotated[
-    int | None, typer.Option("--horizon", metavar="DAYS", help="How many days to look ahead.")
-]
-AsOf = Annotated[
-    str | None,
-    typer.Option("--as-of", metavar="DATE", help="Last day to use; default: last day of the data."),
-]
-Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
 
 
 @app.command(
@@ -241,7 +208,7 @@ def predict(
             "--engine", help="spark: where one machine is outgrown; from Parquet, into a folder of Parquet."
         ),
     ] = Engine.duckdb,
-    model: Annotated[str | None, typer.Option("--model", help="Default: models:/guanxi@champion.")] = None,
+    model: Model = None,
     horizon: Horizon = None,
     as_of: AsOf = None,
     drivers: Annotated[
@@ -257,40 +224,29 @@ def predict(
     debug: Debug = False,
 ) -> None:
     """Score every customer with a registered model, whose margin, interval and language are as trained."""
-    from guanxi.jobs.predict import predict_to as job
+    from guanxi.jobs.predict import predict_to
     from guanxi.jobs.progress import ConsoleProgress
 
     # Schedulers end a job so: it leaves as at Ctrl-C, without its temporary files.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     resolved = _resolve(params, overrides, columns, as_of=as_of, tracking_uri=tracking_uri)
+    given: dict[str, Any] = {
+        "model": model,
+        "params": resolved,
+        "horizon_days": horizon,
+        "drivers": drivers,
+        "progress": ConsoleProgress(),
+    }
     if engine is Engine.spark:
         if resume:
             raise typer.BadParameter("--engine spark does not resume: leave --resume out")
         from guanxi.jobs.predict_spark import predict_spark
 
-        manifest = predict_spark(
-            source,
-            output,
-            model=model,
-            params=resolved,
-            horizon_days=horizon,
-            drivers=drivers,
-            progress=ConsoleProgress(),
-        )
-        typer.echo(f"{manifest.rows:,} customers scored as of {manifest.as_of}: {output}")
-        return
-    manifest = job(
-        source,
-        output,
-        model=model,
-        params=resolved,
-        horizon_days=horizon,
-        drivers=drivers,
-        resume=resume,
-        progress=ConsoleProgress(),
-    )
+        manifest = predict_spark(source, output, **given)
+    else:
+        manifest = predict_to(source, output, resume=resume, **given)
     day = f" as of {manifest.as_of}" if manifest.as_of else ""
-    typer.echo(_without_passwords(f"{manifest.rows:,} customers scored{day}: {output}"))
+    typer.echo(without_passwords(f"{manifest.rows:,} customers scored{day}: {output}"))
 
 
 @app.command(epilog="Example: guanxi promote --set promotion.mae_increase=0.05")
@@ -353,7 +309,7 @@ def doctor(
 @app.command(epilog="Example: guanxi monitor sales.csv --predictions scores-2011-06.parquet -o monitor.json")
 def monitor(
     source: Source,
-    model: Annotated[str | None, typer.Option("--model", help="Default: models:/guanxi@champion.")] = None,
+    model: Model = None,
     predictions: Annotated[
         str | None,
         typer.Option(
@@ -395,7 +351,7 @@ def explain(
         Path | None,
         typer.Option("--output", "-o", metavar="FILE", help="The picture; default: explain-CUSTOMER_ID.png."),
     ] = None,
-    model: Annotated[str | None, typer.Option("--model", help="Default: models:/guanxi@champion.")] = None,
+    model: Model = None,
     horizon: Horizon = None,
     as_of: AsOf = None,
     columns: Columns = None,
@@ -457,43 +413,12 @@ def main() -> NoReturn:
     try:
         code = app(standalone_mode=False)
     except KeyboardInterrupt:
-        code = _STOPPED
+        code = STOPPED
     except Exception as error:
-        message, code = _explain(error)
+        message, code = explain_error(error)
         if "--debug" in sys.argv:
-            typer.echo(_without_passwords(traceback.format_exc()), err=True)
-        _fail(message, code)
-    if code == _STOPPED:
-        _fail("stopped", _STOPPED)
+            typer.echo(without_passwords(traceback.format_exc()), err=True)
+        fail(message, code)
+    if code == STOPPED:
+        fail("stopped", STOPPED)
     sys.exit(code or 0)
-
-
-def _explain(error: Exception) -> tuple[str, int]:
-    from guanxi.errors import GuanxiError
-
-    if isinstance(error, GuanxiError):
-        return str(error), error.exit_code
-    if isinstance(error, typer.Abort):
-        return "stopped", _STOPPED
-    # Usage errors are Typer's own or click's, depending on Typer's version.
-    usage = getattr(error, "format_message", None)
-    if usage is not None:
-        context = getattr(error, "ctx", None)
-        command = context.command_path if context else "guanxi"
-        text = usage().strip()
-        return f"{text if text.endswith(('.', '?')) else text + '.'} See {command} --help", 2
-    reason = " ".join(str(error).split())[:500] or "no message"
-    return f"unexpected {type(error).__name__}: {reason} (run again with --debug for the traceback)", 1
-
-
-def _fail(message: str, code: int) -> NoReturn:
-    typer.echo("guanxi: " + " ".join(_without_passwords(message).split()), err=True)
-    sys.exit(code)
-
-
-def _without_passwords(text: str) -> str:
-    if "://" not in text:
-        return text
-    from guanxi.data.sources import redact
-
-    return redact(text)
