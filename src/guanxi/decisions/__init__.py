@@ -1,0 +1,1 @@
+"""From predictions to decisions: indicators, weights, scores, segments."""

@@ -1,0 +1,1 @@
+"""Indicators of a relationship: the catalogue and how each is worked out."""

@@ -1,0 +1,1 @@
+"""Scores of customers from indicators and weights, and why."""

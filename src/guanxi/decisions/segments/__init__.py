@@ -1,0 +1,1 @@
+"""Segments of customers: cells, stages, groups, and what to do about each."""

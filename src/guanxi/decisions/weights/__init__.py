@@ -1,0 +1,1 @@
+"""Weights of indicators: by judgement, by data, and both."""
