@@ -83,11 +83,15 @@ def judge(parsed: Any, params: DataParams) -> Any:
 
 def _reject_negative_days(judged: Any) -> Any:
     """Reject whole customer-days whose accepted lines sum below zero by more than rounding."""
+    day = ["customer_id", "date"]
     accepted = judged.filter(judged.rule.isnull())
+    refunds = accepted.filter(accepted.amount < 0).select(*day).distinct()
+    # Few days have a refund: the others need no sum.
+    accepted = accepted.semi_join(refunds, day)
     days = accepted.group_by("customer_id", "date").agg(
-        net=accepted.amount.sum(), gross=accepted.amount.abs().sum(), least=accepted.amount.min()
+        net=accepted.amount.sum(), gross=accepted.amount.abs().sum()
     )
-    negative = days.filter((days.least < 0) & (days.net < -ROUNDING * days.gross))
+    negative = days.filter(days.net < -ROUNDING * days.gross)
     same_day = [judged.customer_id == negative.customer_id, judged.date == negative.date]
     joined = judged.left_join(negative.select("customer_id", "date", "net"), same_day)
     beyond = joined.rule.isnull() & joined.net.notnull()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
@@ -13,7 +14,7 @@ import pandas as pd
 from guanxi.data import rules
 from guanxi.data.chunks import ChunkQuery, CustomerChunks
 from guanxi.data.columns import canonical_columns
-from guanxi.data.engine import check_timestamp_format, connect, room_told
+from guanxi.data.engine import all_cores, check_timestamp_format, connect, room_told
 from guanxi.data.source_table import ROW, SourceTable, read_frame
 from guanxi.data.sources import read_source
 from guanxi.errors import DataError
@@ -106,7 +107,8 @@ def read_transactions(
     try:
         if params.timestamp_format:
             check_timestamp_format(connection, params.timestamp_format)
-        with room_told():
+        # What is counted, compared or summed in an order of its own does not hang on the threads.
+        with room_told(), all_cores(connection):
             table = _read(connection, source, params)
             # Each step stands as a table, for the engine would work out a shared step once for every use.
             parsed = connection.create_table("parsed", canonical_columns(table, params))
@@ -154,7 +156,7 @@ def _summarise(connection: Any, source: SourceTable, judged: Any, params: DataPa
         params=params,
         connection=connection,
         lines=lines,
-        events=_merge_days(connection, lines, n_accepted),
+        events=_merge_days(connection, lines),
         rejected=rejected,
         lines_read=n_accepted + sum(rejected_by_rule.values()),
         lines_accepted=n_accepted,
@@ -194,46 +196,62 @@ def _free_name(column: str, columns: list[str]) -> str:
     return column
 
 
-def _merge_days(connection: Any, lines: Any, n_lines: int) -> Any:
-    """Make the purchases, of so many customers at a time that the engine holds their lines."""
+def _merge_days(connection: Any, lines: Any) -> Any:
+    """Make the purchases, sorted by customer and day."""
+    # Two numbers have one sum, whatever their order: most days need no sorting of their lines.
+    days = connection.create_table("days", events_of(lines, _plain_sum))
+    short, long = days.filter(days.lines <= 2), days.filter(days.lines > 2)
+    if long.count().execute():
+        same_day = ["customer_id", "date"]
+        short = short.union(_merge_long_days(connection, lines.semi_join(long, same_day)))
+    events = connection.create_table("events", short.order_by("customer_id", "date"))
+    for name in ("days", "long_days"):
+        connection.drop_table(name, force=True)
+    return events
+
+
+def _merge_long_days(connection: Any, lines: Any) -> Any:
+    """Make the purchases of more lines, of so many customers at a time that the engine holds these."""
+    n_lines = int(lines.count().execute())
     chunks = CustomerChunks(
         connection, lines, lambda customers: max(1, _LINES_AT_ONCE * customers // n_lines)
     )
     query = ChunkQuery(chunks, {"lines": lines}, events_of)
-    events = connection.create_table("events", schema=events_of(lines).schema())
+    days = connection.create_table("long_days", schema=events_of(lines).schema())
     for number in range(len(chunks)):
-        query.execute(number, "INSERT INTO events")
+        query.execute(number, "INSERT INTO long_days")
     query.close()
     chunks.close()
-    return events
+    return days
 
 
-def events_of(lines: Any) -> Any:
-    """Merge the accepted lines of one customer in one day into one purchase, in an order of their own.
+def _sorted_sum(column: Any) -> Any:
+    """Sum in the order of the parts' size: neither order of lines nor number of threads changes it."""
+    return column.collect().sort().sums()
 
-    Each total is summed in the order of its parts' size, so that neither the order of the lines nor the
-    number of threads changes it.
-    """
+
+def _plain_sum(column: Any) -> Any:
+    return column.sum()
+
+
+def events_of(lines: Any, total: Callable[[Any], Any] = _sorted_sum) -> Any:
+    """Merge the accepted lines of one customer in one day into one purchase; ``total`` sums a column."""
     totals = {
-        "amount": _clean_sum(lines.amount),
+        "amount": _clean_sum(lines.amount, total),
         "lines": lines.count(),
-        "refunded": _sum(-lines.amount.clip(upper=0)),
+        "refunded": total(-lines.amount.clip(upper=0)),
         "orders": lines.order_id.nunique() if "order_id" in lines.columns else ibis.literal(1),
     }
     for column in ("quantity", "margin"):
         if column in lines.columns:
-            totals[column] = _sum(lines[column])
-    return lines.group_by("customer_id", "date").agg(**totals).order_by("customer_id", "date")
+            totals[column] = total(lines[column])
+    return lines.group_by("customer_id", "date").agg(**totals)
 
 
-def _sum(column: Any) -> Any:
-    return column.collect().sort().sums()
-
-
-def _clean_sum(amount: Any) -> Any:
+def _clean_sum(amount: Any, total: Callable[[Any], Any]) -> Any:
     """Sum amounts; a net that is zero but for rounding becomes zero."""
-    total = _sum(amount)
-    return ibis.ifelse(total.abs() <= rules.ROUNDING * amount.abs().sum(), 0.0, total)
+    net = total(amount)
+    return ibis.ifelse(net.abs() <= rules.ROUNDING * amount.abs().sum(), 0.0, net)
 
 
 def nothing_left(source: SourceTable, rejected_by_rule: dict[str, int], params: DataParams) -> str:
