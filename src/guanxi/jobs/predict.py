@@ -20,6 +20,7 @@ from guanxi.jobs.parts import PartFolder, only_writer
 from guanxi.jobs.predict_labels import labelled_scoring
 from guanxi.jobs.progress import Progress
 from guanxi.jobs.scoring import Scoring, as_arrow, side_by_side
+from guanxi.jobs.scoring_process import scorers
 from guanxi.jobs.validate import source_name
 from guanxi.params import Params, load_params, override
 from guanxi.registry.models import STORE_SCHEMES, LoadedModel, load_model
@@ -315,13 +316,13 @@ def transaction_scoring(
     if features.bounds[-1] == 0:
         raise HistoryError(f"{log.source}: nobody had bought by {as_of}, the data begins on {log.first_day}")
 
-    def score_one(table: pd.DataFrame) -> pd.DataFrame:
-        scores = loaded.predict(table, as_of=as_of.isoformat(), horizon_days=horizon_days, drivers=drivers)
-        scores.insert(0, "customer_id", table["customer_id"].to_numpy())
-        return scores.assign(model_version=loaded.version)
+    settings = {"as_of": as_of.isoformat(), "horizon_days": horizon_days, "drivers": drivers}
 
     def score(numbers: Sequence[int]) -> Iterator[pd.DataFrame]:
-        return side_by_side(score_one, features.ahead(numbers))
+        customers = sum(features.bounds[number + 1] - features.bounds[number] for number in numbers)
+        with scorers(loaded, settings, customers) as at_work:
+            for table in side_by_side(at_work, features.ahead(numbers)):
+                yield table.assign(model_version=loaded.version)
 
     facts = {
         "source": log.source,

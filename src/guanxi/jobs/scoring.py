@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import os
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
+from queue import SimpleQueue
 from typing import Any
 
 import pandas as pd
 
 from guanxi.jobs.progress import Progress
 
-_MOST_CORES = 4  # each holds a chunk and its scores
 _WHOLE_NUMBERS, _DAYS = ("horizon_days",), ("as_of", "next_purchase_date")
 
 
@@ -73,19 +72,28 @@ class Scoring:
 
 
 def side_by_side(
-    work: Callable[[pd.DataFrame], pd.DataFrame], tables: Iterator[pd.DataFrame]
+    scorers: Sequence[Callable[[pd.DataFrame], pd.DataFrame]], tables: Iterator[pd.DataFrame]
 ) -> Iterator[pd.DataFrame]:
-    """Apply ``work`` to tables on all cores, and give the results in the order of the tables.
+    """Have each table scored by whichever is free, and give the results in the order of the tables.
 
-    No more tables are held than there are cores, and one. Two cores took a quarter less time than one: texts
-    and small steps hold each other up.
+    No more tables are held than there are scorers, and one.
     """
-    cores = min(os.cpu_count() or 1, _MOST_CORES)
-    with ThreadPoolExecutor(max_workers=cores) as pool:
+    free: SimpleQueue[Callable[[pd.DataFrame], pd.DataFrame]] = SimpleQueue()
+    for scorer in scorers:
+        free.put(scorer)
+
+    def work(table: pd.DataFrame) -> pd.DataFrame:
+        scorer = free.get()
+        try:
+            return scorer(table)
+        finally:
+            free.put(scorer)
+
+    with ThreadPoolExecutor(max_workers=len(scorers)) as pool:
         pending: deque[Future[pd.DataFrame]] = deque()
         for table in tables:
             pending.append(pool.submit(work, table))
-            if len(pending) > cores:
+            if len(pending) > len(scorers):
                 yield pending.popleft().result()
         while pending:
             yield pending.popleft().result()

@@ -36,6 +36,8 @@ class LoadedModel:
         What was asked for.
     version : str
         Version in the registry, or the model's identifier where it comes from elsewhere.
+    folder : pathlib.Path
+        Where its files are on this machine.
     pyfunc : mlflow.pyfunc.PyFuncModel
     features : list of str
         Feature columns it takes.
@@ -60,6 +62,7 @@ class LoadedModel:
 
     uri: str
     version: str
+    folder: Path
     pyfunc: Any
     features: list[str]
     horizon_days: int
@@ -204,7 +207,9 @@ def load_model(uri: str) -> LoadedModel:
             # The alias may move while a model loads: it is asked once.
             version = _version(mlflow, uri)
             name, alias, _ = uri.partition("@")
-            pyfunc = mlflow.pyfunc.load_model(f"{name}/{version}" if alias and version else uri)
+            exact = f"{name}/{version}" if alias and version else uri
+            folder = Path(mlflow.artifacts.download_artifacts(artifact_uri=exact))
+            pyfunc = mlflow.pyfunc.load_model(str(folder), suppress_warnings=True)
     except Exception as error:
         raise RegistryError(f"cannot load model {redact(uri)}: {_reason(error, uri)}") from error
     metadata = pyfunc.metadata
@@ -216,6 +221,7 @@ def load_model(uri: str) -> LoadedModel:
     return LoadedModel(
         uri=uri,
         version=version or metadata.model_uuid,
+        folder=folder,
         pyfunc=pyfunc,
         features=list(metadata.get_input_schema().input_names()),
         horizon_days=int(params.get("horizon_days", 0)),

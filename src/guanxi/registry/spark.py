@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import zipfile
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
@@ -13,7 +12,6 @@ import pandas as pd
 import pyarrow as pa
 
 from guanxi.registry.models import LoadedModel
-from guanxi.registry.store import import_mlflow, quiet_warnings
 
 _ID, _VERSION = "customer_id", "model_version"
 _DATES = ("as_of", "next_purchase_date")
@@ -51,17 +49,11 @@ def score(frame: Any, loaded: LoadedModel, **params: Any) -> Any:
 
 def packed(loaded: LoadedModel) -> bytes:
     """Pack the files of a loaded model into a zip archive."""
-    mlflow = import_mlflow()
-    uri, alias, _ = loaded.uri.partition("@")
-    # The alias may have moved since the model was loaded.
-    exact = f"{uri}/{loaded.version}" if alias else loaded.uri
     archive = io.BytesIO()
-    with TemporaryDirectory() as folder, zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as out:
-        with quiet_warnings():
-            model = Path(mlflow.artifacts.download_artifacts(artifact_uri=exact, dst_path=folder))
-        for path in sorted(model.rglob("*")):
+    with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as out:
+        for path in sorted(loaded.folder.rglob("*")):
             if path.is_file():
-                out.write(path, path.relative_to(model))
+                out.write(path, path.relative_to(loaded.folder))
     return archive.getvalue()
 
 
