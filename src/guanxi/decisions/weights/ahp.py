@@ -20,6 +20,7 @@ Floats = NDArray[np.float64]
 Method = Literal["eigenvector", "geometric_mean"]
 
 CONSISTENT = 0.1
+_MOST_TOLD = 5
 # Mean consistency index of random matrices of 1, 2, ... rows (Saaty 1980, table 1.4).
 RANDOM_INDEX = (0.0, 0.0, 0.58, 0.90, 1.12, 1.24, 1.32, 1.41, 1.45, 1.49, 1.51, 1.48, 1.56, 1.57, 1.59)
 _SCALE = np.array([1 / k for k in range(9, 1, -1)] + [float(k) for k in range(1, 10)])
@@ -183,11 +184,15 @@ def require_consistent(matrix: Floats, names: Sequence[str], where: str) -> None
     found, after = revisions(matrix)
     told = "; ".join(
         f"{names[r.row]} against {names[r.column]} {as_text(r.proposed)} instead of {as_text(r.judged)}"
-        for r in found
+        for r in found[:_MOST_TOLD]
     )
-    mend = f"most out of line, and what would bring it to {after:.2f}: {told}"
-    anew = "changing one after the other does not help: judge all pairs anew"
+    more = f" (and {len(found) - _MOST_TOLD} more)" if len(found) > _MOST_TOLD else ""
+    mend = (
+        f"would bring it to {after:.2f}"
+        if after <= CONSISTENT
+        else "is where to begin judging all pairs anew"
+    )
     raise ParamsError(
         f"{where}: the judgements contradict each other, consistency ratio {ratio:.2f}, "
-        f"at most {CONSISTENT}: " + (mend if after <= CONSISTENT else anew)
+        f"at most {CONSISTENT}; most out of line, and what {mend}: {told}{more}"
     )

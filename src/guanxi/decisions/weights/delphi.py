@@ -192,9 +192,12 @@ class Delphi:
         w = [concordance(ratings.to_numpy()) for ratings in self.rounds[-2:]]
         spread = [_variation(ratings) for ratings in self.rounds[-2:]]
         widest = float(spread[-1].max())
+        agreed = (
+            f"W = {w[-1].w:.2f} (p = {w[-1].p_value:.3f})" if w[-1].w >= 0.0 else "nobody ranks the items"
+        )
         reason = (
-            f"round {len(self.rounds)}: W = {w[-1].w:.2f} (p = {w[-1].p_value:.3f}), "
-            f"largest coefficient of variation {widest:.2f} ({spread[-1].idxmax()})"
+            f"round {len(self.rounds)}: {agreed}, largest coefficient of variation {widest:.2f} "
+            f"({spread[-1].idxmax()})"
         )
         if w[-1].w >= STRONG and w[-1].p_value < SIGNIFICANT and widest <= SPREAD:
             return "converged", reason

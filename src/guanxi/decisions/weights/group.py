@@ -2,8 +2,9 @@
 
 Experts' judgements are aggregated by their geometric mean, which alone keeps the group's matrix reciprocal
 (Aczél & Saaty 1983, Procedures for synthesizing ratio judgements, Journal of Mathematical Psychology 27,
-93-102). A group of experts who are each consistent is consistent (Xu 2000, On consistency of the weighted
-geometric mean complex judgement matrix in AHP, European Journal of Operational Research 126, 683-687).
+93-102). Where each expert is consistent, so is the group (Grošelj & Zadnik Stirn 2012, Acceptable
+consistency of aggregated comparison matrices in analytic hierarchy process, European Journal of Operational
+Research 223, 417-420).
 """
 
 from __future__ import annotations

@@ -106,8 +106,10 @@ def _children(document: Any, known: Collection[str], where: str) -> tuple[Node, 
 
 
 def _child(name: str, below: Any, known: Collection[str], where: str) -> Node:
+    if below is None and name not in known:
+        raise ParamsError(f"{where}.{name} has no indicator below it and is none: {hint(name, known)}")
     if below is None:
-        return _indicator(name, known, where)
+        return Node(name)
     if name in known:
         raise ParamsError(f"{where}.{name}: a branch cannot bear the name of an indicator: rename the branch")
     return Node(name, _children(below, known, f"{where}.{name}"))
