@@ -6,7 +6,7 @@ import re
 
 import numpy as np
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from guanxi.decisions.weights.ahp import CONSISTENT, priorities, require_consistent, revisions, weights_of
@@ -58,6 +58,7 @@ class TestGolden:
 
 class TestLaws:
     @pytest.mark.parametrize("method", METHODS)
+    @settings(max_examples=40, deadline=None)
     @given(data=st.data())
     def test_weights_are_positive_and_sum_to_one(self, reciprocal, method, data):
         judged = data.draw(reciprocal())
@@ -68,6 +69,7 @@ class TestLaws:
         assert found.consistency_ratio >= 0.0
 
     @pytest.mark.parametrize("method", METHODS)
+    @settings(max_examples=40, deadline=None)
     @given(weights=weight_vectors())
     def test_consistent_judgements_return_their_weights(self, method, weights):
         found = priorities(weights[:, None] / weights, method)
@@ -76,6 +78,7 @@ class TestLaws:
         assert found.consistency_ratio == pytest.approx(0.0, abs=1e-9)
 
     @pytest.mark.parametrize("method", METHODS)
+    @settings(max_examples=40, deadline=None)
     @given(data=st.data())
     def test_permuting_things_permutes_weights(self, reciprocal, method, data):
         judged = data.draw(reciprocal())
@@ -84,11 +87,13 @@ class TestLaws:
         np.testing.assert_allclose(moved.weights, plain.weights[order], rtol=1e-7)
         assert moved.consistency_ratio == pytest.approx(plain.consistency_ratio, abs=1e-9)
 
+    @settings(max_examples=40, deadline=None)
     @given(data=st.data())
     def test_both_methods_agree_for_up_to_three_things(self, reciprocal, data):
         judged = data.draw(reciprocal(most=3))
         np.testing.assert_allclose(*(weights_of(judged, method) for method in METHODS), rtol=1e-9)
 
+    @settings(max_examples=40, deadline=None)
     @given(data=st.data())
     def test_judging_the_other_way_round_turns_geometric_means_over(self, reciprocal, data):
         judged = data.draw(reciprocal())
@@ -103,6 +108,7 @@ class TestLaws:
 
 
 class TestRevisions:
+    @settings(max_examples=40, deadline=None)
     @given(data=st.data())
     def test_taking_them_gives_the_ratio_told(self, reciprocal, data):
         judged = data.draw(reciprocal(least=3))
@@ -115,6 +121,7 @@ class TestRevisions:
         assert priorities(mended).consistency_ratio == pytest.approx(after, abs=1e-9)
         assert bool(found) == (priorities(judged).consistency_ratio > CONSISTENT)
 
+    @settings(max_examples=40, deadline=None)
     @given(weights=weight_vectors(least=4, most=7), data=st.data())
     def test_a_single_slip_is_found_and_mended(self, weights, data):
         # Judgements on the scale that agree but for rounding; one of them is turned over.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy.stats import friedmanchisquare
@@ -40,6 +40,7 @@ class TestConcordance:
         )
         assert concordance(ratings).w == pytest.approx(0.5396569, abs=5e-8)
 
+    @settings(max_examples=40, deadline=None)
     @given(arrays(np.int64, st.tuples(st.integers(3, 6), st.integers(3, 6)), elements=st.integers(1, 5)))
     def test_is_friedmans_test(self, ratings):
         assume(any(len(set(row)) > 1 for row in ratings.tolist()))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from guanxi.decisions.weights.ahp import weights_of
@@ -77,12 +77,14 @@ class TestGolden:
 
 
 class TestGeometricMean:
+    @settings(max_examples=40, deadline=None)
     @given(data=st.data())
     def test_of_crisp_judgements_is_that_of_ahp(self, reciprocal, data):
         judged = data.draw(reciprocal())
         crisp = np.repeat(judged[..., None], 3, axis=-1)
         np.testing.assert_allclose(geometric_mean_weights(crisp), weights_of(judged, "geometric_mean"))
 
+    @settings(max_examples=40, deadline=None)
     @given(data=st.data())
     def test_weights_are_above_zero_and_sum_to_one(self, reciprocal, data):
         judged = data.draw(reciprocal())
@@ -90,6 +92,7 @@ class TestGeometricMean:
         assert (weights > 0.0).all()
         assert weights.sum() == pytest.approx(1.0)
 
+    @settings(max_examples=40, deadline=None)
     @given(data=st.data())
     def test_triangles_rise_about_the_crisp_weights(self, reciprocal, data):
         judged = data.draw(reciprocal())
@@ -113,6 +116,7 @@ class TestExtentAnalysis:
         assert chang["c"] == 0.0
         assert buckley["c"] > 0.08
 
+    @settings(max_examples=40, deadline=None)
     @given(data=st.data())
     def test_weights_sum_to_one(self, reciprocal, data):
         judged = data.draw(reciprocal())

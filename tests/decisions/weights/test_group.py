@@ -107,6 +107,7 @@ class TestGroup:
         table = hierarchy_weights(TREE, {"ann": judged(ANN), "bob": judged(BOB)}).consistency()
         assert table["expert"].tolist() == ["ann", "bob", "group"] * 3
 
+    @settings(max_examples=40, deadline=None)
     @given(data=st.data())
     def test_a_group_is_never_less_consistent_than_its_worst_expert(self, reciprocal, data):
         n = data.draw(st.integers(3, 6))
@@ -139,7 +140,7 @@ class TestGroup:
 
 
 class TestDraws:
-    @settings(max_examples=10)
+    @settings(max_examples=10, deadline=None)
     @given(
         method=st.sampled_from(
             ["eigenvector", "geometric_mean", "fuzzy_geometric_mean", "fuzzy_extent_analysis"]
@@ -182,6 +183,7 @@ class TestDraws:
 
 
 class TestFactors:
+    @settings(max_examples=40, deadline=None)
     @given(data=st.data())
     def test_keep_a_matrix_reciprocal(self, reciprocal, data):
         judged = data.draw(reciprocal())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from guanxi.decisions.weights.pairwise import as_text, fuzzified, parse_fuzzy_matrix, parse_matrix
@@ -34,6 +34,7 @@ class TestCrisp:
     def test_all_forms_are_the_same_matrix(self, text):
         np.testing.assert_allclose(parse(text), EXPECTED, rtol=1e-12)
 
+    @settings(max_examples=40, deadline=None)
     @given(data=st.data())
     def test_a_written_matrix_is_read_back(self, reciprocal, data):
         judged = data.draw(reciprocal())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from guanxi.decisions.weights.tree import Node, dimensions, global_weights, parse_tree
@@ -68,6 +68,7 @@ class TestGlobalWeights:
         found = global_weights(tree, {name: np.array(shares) for name, shares in local.items()})
         np.testing.assert_allclose(found, [0.3, 0.06, 0.24, 0.4], rtol=1e-12)
 
+    @settings(max_examples=40, deadline=None)
     @given(st.lists(st.floats(0.0, 1.0), min_size=3, max_size=3))
     def test_sum_to_one_for_every_draw(self, firsts):
         tree = parse("{value: [revenue, margin], mood: [csat, repeat_rate]}")
