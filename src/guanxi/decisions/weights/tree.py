@@ -1,0 +1,165 @@
+"""The tree of a scorecard: the goal at the root, branches as deep as one likes, indicators as leaves."""
+
+from __future__ import annotations
+
+import difflib
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from guanxi.errors import ParamsError
+
+Floats = NDArray[np.float64]
+
+GOAL = "goal"
+
+
+@dataclass(frozen=True)
+class Node:
+    """A branch of the tree, or an indicator.
+
+    Attributes
+    ----------
+    name : str
+        Unique in the tree.
+    children : tuple of Node
+        Empty for an indicator.
+    """
+
+    name: str
+    children: tuple[Node, ...] = ()
+
+    def walk(self) -> Iterator[Node]:
+        """Give this node and all below it, each before its children."""
+        yield self
+        for child in self.children:
+            yield from child.walk()
+
+    @property
+    def leaves(self) -> tuple[str, ...]:
+        """Names of the indicators below, in the order written."""
+        return tuple(node.name for node in self.walk() if not node.children)
+
+    @property
+    def compared(self) -> dict[str, tuple[str, ...]]:
+        """Each node with two or more children, and their names: what experts compare."""
+        return {
+            node.name: tuple(child.name for child in node.children)
+            for node in self.walk()
+            if len(node.children) > 1
+        }
+
+
+def parse_tree(document: Any, known: Collection[str], where: str = "tree") -> Node:
+    """Read a tree as YAML gives it: branches are keys of a map, indicators stand in a list.
+
+    A key with nothing below it is an indicator too, and a list may hold maps, so that branches and indicators
+    can stand side by side. The root is called ``goal``.
+
+    Parameters
+    ----------
+    document : mapping, list or str
+    known : collection of str
+        Names of the indicators there are.
+    where : str
+        How messages call the document, for instance the key of ``params.yaml`` it stands under.
+
+    Raises
+    ------
+    ParamsError
+        If an indicator is unknown or stands twice, a branch is empty or bears a name twice, or the document
+        is neither map nor list.
+
+    Examples
+    --------
+    >>> tree = parse_tree({"value": ["margin", "revenue"], "loyalty": "repeat_rate"},
+    ...                   known=["margin", "revenue", "repeat_rate"])
+    >>> tree.leaves
+    ('margin', 'revenue', 'repeat_rate')
+    >>> dimensions(tree)
+    {'margin': 'value', 'revenue': 'value', 'repeat_rate': 'loyalty'}
+    """
+    root = Node(GOAL, _children(document, known, where))
+    twice = [name for name, count in Counter(node.name for node in root.walk()).items() if count > 1]
+    if GOAL in twice:
+        raise ParamsError(f"{where}: {GOAL} is the name of the whole tree: give the branch another name")
+    if twice:
+        kind = "indicator" if twice[0] in known else "branch"
+        raise ParamsError(
+            f"{where}: {kind} {twice[0]} stands twice: keep one, or weights would count it twice"
+        )
+    return root
+
+
+def _children(document: Any, known: Collection[str], where: str) -> tuple[Node, ...]:
+    if isinstance(document, str):
+        return (_indicator(document, known, where),)
+    if isinstance(document, Mapping) and document:
+        return tuple(_child(str(name), below, known, where) for name, below in document.items())
+    if isinstance(document, list | tuple) and document:
+        return tuple(child for entry in document for child in _children(entry, known, where))
+    raise ParamsError(f"{where} = {document!r} is no tree: write a list of indicators, or a map of branches")
+
+
+def _child(name: str, below: Any, known: Collection[str], where: str) -> Node:
+    if below is None and name not in known:
+        raise ParamsError(f"{where}.{name} has no indicator below it and is none: {hint(name, known)}")
+    if below is None:
+        return Node(name)
+    if name in known:
+        raise ParamsError(f"{where}.{name}: a branch cannot bear the name of an indicator: rename the branch")
+    return Node(name, _children(below, known, f"{where}.{name}"))
+
+
+def _indicator(name: str, known: Collection[str], where: str) -> Node:
+    if name not in known:
+        raise ParamsError(f"{where}: indicator {name!r} is unknown: {hint(name, known)}")
+    return Node(name)
+
+
+def hint(name: str, known: Collection[str]) -> str:
+    """Say what a misspelt name may have meant, or else what there is."""
+    close = difflib.get_close_matches(name, known, n=1)
+    return f"did you mean {close[0]}?" if close else f"known here: {', '.join(known)}"
+
+
+def dimensions(tree: Node) -> dict[str, str]:
+    """Map each indicator to its top-level branch; one that hangs on the root is its own."""
+    return {leaf: top.name for top in tree.children for leaf in top.leaves}
+
+
+def global_weights(tree: Node, local: Mapping[str, Floats]) -> Floats:
+    """Multiply local weights down the tree.
+
+    Parameters
+    ----------
+    tree : Node
+    local : mapping of node to array, shape (..., n_children)
+        For each node of ``tree.compared`` the weights of its children, each row with the sum 1.
+
+    Returns
+    -------
+    array, shape (..., n_leaves)
+        In the order of ``tree.leaves``; each row sums to 1.
+
+    Examples
+    --------
+    >>> tree = parse_tree({"value": ["margin", "revenue"], "loyalty": "repeat_rate"},
+    ...                   known=["margin", "revenue", "repeat_rate"])
+    >>> global_weights(tree, {"goal": np.array([0.6, 0.4]), "value": np.array([0.5, 0.5])})
+    array([0.3, 0.3, 0.4])
+    """
+    columns = list(_spread(tree, np.float64(1.0), local))
+    return np.stack(np.broadcast_arrays(*columns), axis=-1)
+
+
+def _spread(node: Node, weight: Any, local: Mapping[str, Floats]) -> Iterator[Any]:
+    if not node.children:
+        yield weight
+    for i, child in enumerate(node.children):
+        share = local[node.name][..., i] if len(node.children) > 1 else 1.0
+        yield from _spread(child, weight * share, local)
