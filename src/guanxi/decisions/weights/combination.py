@@ -1,0 +1,179 @@
+"""Weights by judgement and weights by data brought together, and weights given as numbers.
+
+Weights map indicators to numbers from 0 whose sum is 1. An indicator that one side does not name has weight
+0 on that side.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from guanxi.errors import DataError
+
+Floats = NDArray[np.float64]
+
+
+def direct(given: Mapping[str, float]) -> dict[str, float]:
+    """Divide given weights by their sum.
+
+    Parameters
+    ----------
+    given : mapping of str to float
+        Points, percentages or shares, from 0; one above 0 at least.
+
+    Raises
+    ------
+    DataError
+        If a weight is negative or no finite number, or none is above 0.
+
+    Examples
+    --------
+    >>> direct({"revenue": 3, "csat": 1})
+    {'revenue': 0.75, 'csat': 0.25}
+    """
+    for name, weight in given.items():
+        if not (isinstance(weight, (int, float)) and math.isfinite(weight)) or weight < 0:
+            raise DataError(f"the weight of {name} is {weight!r}: give a number from 0")
+    total = math.fsum(given.values())
+    if not total > 0:
+        raise DataError("no weight is above 0: give one at least")
+    return {name: weight / total for name, weight in given.items()}
+
+
+def linear(
+    subjective: Mapping[str, float], objective: Mapping[str, float], *, share: float = 0.5
+) -> dict[str, float]:
+    """Mean of judged and data weights: ``share * subjective + (1 - share) * objective``.
+
+    Parameters
+    ----------
+    subjective, objective : mapping of str to float
+    share : float
+        Of the judged weights, 0 to 1.
+
+    Raises
+    ------
+    DataError
+        If the share is not within 0 and 1, or weights are refused as by :func:`direct`.
+
+    Examples
+    --------
+    >>> linear({"revenue": 0.8, "csat": 0.2}, {"revenue": 0.4, "csat": 0.6}, share=0.5)
+    {'revenue': 0.6000000000000001, 'csat': 0.4}
+    """
+    names, judged, measured = _aligned(subjective, objective, share)
+    return _named(names, share * judged + (1.0 - share) * measured)
+
+
+def multiplicative(
+    subjective: Mapping[str, float], objective: Mapping[str, float], *, share: float = 0.5
+) -> dict[str, float]:
+    """Geometric mean of judged and data weights, divided by its sum.
+
+    Weights are proportional to ``subjective**share * objective**(1 - share)``: of all weights, those with the
+    least relative entropy ``share * D(w, subjective) + (1 - share) * D(w, objective)``. An indicator with
+    weight 0 on either side gets 0: either side can veto it. The plain product of Hwang & Yoon (1981,
+    section 3.3) is the same without the exponents; it makes large weights larger still, so that equal weights
+    on both sides would not come back.
+
+    Parameters
+    ----------
+    subjective, objective : mapping of str to float
+    share : float
+        Of the judged weights, above 0 and below 1.
+
+    Raises
+    ------
+    DataError
+        If no indicator has weight on both sides, or as for :func:`linear`.
+
+    References
+    ----------
+    Genest, C. & Zidek, J. V. (1986), Combining probability distributions: a critique and an annotated
+    bibliography, Statistical Science 1 (the logarithmic pool).
+
+    Examples
+    --------
+    >>> found = multiplicative({"revenue": 0.8, "csat": 0.2}, {"revenue": 0.2, "csat": 0.8})
+    >>> {name: round(weight, 3) for name, weight in found.items()}
+    {'revenue': 0.5, 'csat': 0.5}
+    """
+    names, judged, measured = _aligned(subjective, objective, share)
+    if share in (0.0, 1.0):
+        raise DataError(f"the share of judged weights is {share:g}: take one side alone, or a share between")
+    product = judged**share * measured ** (1.0 - share)
+    if not product.any():
+        raise DataError("no indicator has weight by judgement and by data: combine them linearly instead")
+    return _named(names, product / product.sum())
+
+
+def least_squares(subjective: Mapping[str, float], objective: Mapping[str, float]) -> dict[str, float]:
+    """Compromise of judged and data weights by the game-theoretic least squares.
+
+    :func:`linear` with the share of :func:`least_squares_share`.
+
+    Examples
+    --------
+    >>> found = least_squares({"revenue": 0.8, "csat": 0.2}, {"revenue": 0.4, "csat": 0.6})
+    >>> {name: round(weight, 3) for name, weight in found.items()}
+    {'revenue': 0.679, 'csat': 0.321}
+    """
+    return linear(subjective, objective, share=least_squares_share(subjective, objective))
+
+
+def least_squares_share(subjective: Mapping[str, float], objective: Mapping[str, float]) -> float:
+    """Share of the judged weights in the game-theoretic least-squares compromise.
+
+    Either side ``w_i`` chooses its factor ``a_i`` so that ``|a_1 w_1 + a_2 w_2 - w_i|**2`` is least. Where
+    both have chosen, ``w_i . (a_1 w_1 + a_2 w_2) = w_i . w_i``, so that ``a_1`` is to ``a_2`` as
+    ``|w_2|**2 (|w_1|**2 - w_1 . w_2)`` to ``|w_1|**2 (|w_2|**2 - w_1 . w_2)``. The side with the more unequal
+    weights gets the larger share; equal weights for all indicators say nothing and get none. A factor below
+    0 is set to 0 (papers take its absolute value): no choice of that side alone would then be better.
+
+    Parameters
+    ----------
+    subjective, objective : mapping of str to float
+
+    Returns
+    -------
+    float
+        0 to 1; 0.5 where both sides are the same.
+
+    References
+    ----------
+    Chen, J. (2003), Research on evaluation method of combination weighting based on game theory, Journal of
+    Fujian Computer 9 (in Chinese). Lai, C., Chen, X., Chen, X., Wang, Z., Wu, X. & Zhao, S. (2015), A fuzzy
+    comprehensive evaluation model for flood risk based on the combination weight of game theory, Natural
+    Hazards 77.
+
+    Examples
+    --------
+    >>> round(least_squares_share({"revenue": 0.8, "csat": 0.2}, {"revenue": 0.4, "csat": 0.6}), 3)
+    0.696
+    """
+    _, judged, measured = _aligned(subjective, objective, 0.5)
+    one, other, overlap = (
+        float(a @ b) for a, b in ((judged, judged), (measured, measured), (judged, measured))
+    )
+    first, second = max(other * (one - overlap), 0.0), max(one * (other - overlap), 0.0)
+    # The two differences add up to the squared distance, so that both are 0 only where the sides agree.
+    return first / (first + second) if first + second > 0 else 0.5
+
+
+def _aligned(
+    subjective: Mapping[str, float], objective: Mapping[str, float], share: float
+) -> tuple[list[str], Floats, Floats]:
+    if not 0.0 <= share <= 1.0:
+        raise DataError(f"the share of judged weights is {share:g}: give a number from 0 to 1")
+    judged, measured = direct(subjective), direct(objective)
+    names = list(dict.fromkeys([*judged, *measured]))
+    first, second = (np.array([side.get(name, 0.0) for name in names]) for side in (judged, measured))
+    return names, first, second
+
+
+def _named(names: list[str], weights: Floats) -> dict[str, float]:
+    return dict(zip(names, weights.tolist(), strict=True))

@@ -1,0 +1,271 @@
+"""Weights that the data give: entropy and CRITIC, from normalised indicators with unknown values.
+
+A table has one row per customer and one column per indicator, from 0 to 1 and higher the better; a column
+``customer_id`` is left aside. NaN is unknown: columns are measured on the customers known in them, pairs of
+columns on those known in both, so that nothing is filled in and nobody is left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy.special import kl_div
+
+from guanxi.errors import DataError
+
+Floats = NDArray[np.float64]
+
+CUSTOMER = "customer_id"
+_BLOCK = 65_536  # rows at a time, so that a million customers need no second table
+_ROUNDING = 1e-9
+_FEWEST = 3  # two customers always correlate perfectly
+
+
+@dataclass(frozen=True)
+class DataWeights:
+    """Weights, and the measures they were worked out from.
+
+    Attributes
+    ----------
+    method : str
+    weights : dict of str to float
+        One for each indicator, from 0; their sum is 1.
+    table : pandas.DataFrame
+        ``indicator, weight, known`` (share of customers) and the measures of the method.
+    notes : tuple of str
+        What was left out or done otherwise, one sentence each.
+    """
+
+    method: str
+    weights: dict[str, float]
+    table: pd.DataFrame
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Moments:
+    """Deviations and correlations of the indicators that vary.
+
+    Attributes
+    ----------
+    names : tuple of str
+        Indicators that are neither constant nor unknown for all.
+    known : dict of str to float
+        Share of customers known, for each indicator, the constant ones too.
+    deviation : array, shape (n_names,)
+        Standard deviation over the customers known (divided by their number).
+    correlation : array, shape (n_names, n_names)
+        Pearson's, over the customers known in both; 0 for pairs that fewer than three know, or that are
+        constant over these.
+    pairs : array, shape (n_names, n_names)
+        Customers known in both.
+    notes : tuple of str
+    """
+
+    names: tuple[str, ...]
+    known: dict[str, float]
+    deviation: Floats
+    correlation: Floats
+    pairs: Floats
+    notes: tuple[str, ...]
+
+
+def entropy_weights(normalised: pd.DataFrame) -> DataWeights:
+    """Weigh indicators by how unevenly they are spread over customers.
+
+    With shares ``p = x / sum(x)`` of the ``n`` customers known, the divergence of an indicator is
+    ``d = ln n + sum(p ln p)``, and weights are divergences divided by their sum. Without unknown values this
+    is the usual ``(1 - e) / sum(1 - e)`` of the entropies ``e = -sum(p ln p) / ln n``; with them, the usual
+    form would raise an indicator for being known of fewer customers, and this one does not.
+
+    An indicator that is 0 for most, such as referrals, gets much weight; a quantile normalisation tempers it.
+
+    Parameters
+    ----------
+    normalised : pandas.DataFrame
+        Indicators from 0 to 1, higher the better; NaN is unknown.
+
+    Returns
+    -------
+    DataWeights
+        With ``entropy`` and ``divergence`` in the table. Constant and all-unknown indicators have weight 0.
+
+    Raises
+    ------
+    DataError
+        If there is no customer, a value outside of 0 to 1, or no indicator that varies.
+
+    References
+    ----------
+    Shannon, C. E. (1948), A mathematical theory of communication, Bell System Technical Journal 27. Hwang,
+    C.-L. & Yoon, K. (1981), Multiple Attribute Decision Making, section 3.3.
+
+    Examples
+    --------
+    >>> table = pd.DataFrame({"even": [0.4, 0.5, 0.6], "uneven": [0.0, 0.1, 0.9]})
+    >>> {name: round(weight, 3) for name, weight in entropy_weights(table).weights.items()}
+    {'even': 0.017, 'uneven': 0.983}
+    """
+    known, varying, notes = _described(normalised)
+    entropy, divergence = {}, {}
+    for name in varying:
+        column = _column(normalised, name)
+        column = column[~np.isnan(column)]
+        # Each term is at least 0, so that nothing cancels where the spread is nearly even.
+        divergence[name] = float(kl_div(column / column.sum(), 1.0 / len(column)).sum())
+        entropy[name] = 1.0 - divergence[name] / np.log(len(column))
+    return _weighed("entropy", known, {"entropy": entropy, "divergence": divergence}, notes)
+
+
+def critic_weights(normalised: pd.DataFrame) -> DataWeights:
+    """Weigh indicators by their spread and by how much they disagree with the others (CRITIC).
+
+    CRITIC is short for criteria importance through intercriteria correlation. The information of indicator j
+    is ``deviation_j * sum_k(1 - correlation_jk)``, and weights are information divided by its sum. Constant
+    indicators add nothing to the conflict of the others. If all that vary correlate perfectly, the
+    deviations alone decide, which is said.
+
+    Parameters
+    ----------
+    normalised : pandas.DataFrame
+        Indicators from 0 to 1, higher the better; NaN is unknown.
+
+    Returns
+    -------
+    DataWeights
+        With ``deviation, conflict, information`` in the table. Constant and all-unknown indicators have
+        weight 0.
+
+    Raises
+    ------
+    DataError
+        If there is no customer, a value outside of 0 to 1, or no indicator that varies.
+
+    References
+    ----------
+    Diakoulaki, D., Mavrotas, G. & Papayannakis, L. (1995), Determining objective weights in multiple criteria
+    problems: the CRITIC method, Computers & Operations Research 22.
+
+    Examples
+    --------
+    >>> table = pd.DataFrame({"a": [0.0, 0.5, 1.0], "as_a": [0.0, 0.4, 1.0], "other": [1.0, 0.0, 1.0]})
+    >>> {name: round(weight, 2) for name, weight in critic_weights(table).weights.items()}
+    {'a': 0.25, 'as_a': 0.22, 'other': 0.53}
+    """
+    moments = measure(normalised)
+    disagreement = 1.0 - moments.correlation
+    conflict = np.where(disagreement > _ROUNDING, disagreement, 0.0).sum(axis=1)
+    information, notes = moments.deviation * conflict, moments.notes
+    if not information.any():
+        information = moments.deviation
+        notes = (*notes, "no two indicators disagree: CRITIC weights follow the deviations alone")
+    measures = {"deviation": moments.deviation, "conflict": conflict, "information": information}
+    by_name = {
+        name: dict(zip(moments.names, found.tolist(), strict=True)) for name, found in measures.items()
+    }
+    return _weighed("critic", moments.known, by_name, notes)
+
+
+def measure(normalised: pd.DataFrame) -> Moments:
+    """Deviations and correlations of the indicators that vary, a block of customers at a time.
+
+    Parameters
+    ----------
+    normalised : pandas.DataFrame
+        Indicators from 0 to 1; NaN is unknown.
+
+    Raises
+    ------
+    DataError
+        If there is no customer, a value outside of 0 to 1, or no indicator that varies.
+    """
+    shares, names, notes = _described(normalised)
+    centre = np.array([np.nanmean(_column(normalised, name)) for name in names])
+    counts, sums, squares, products = (np.zeros((len(names), len(names))) for _ in range(4))
+    for values in blocks(normalised, names):
+        unknown = np.isnan(values)
+        known = (~unknown).astype(np.float64)
+        values -= centre
+        values[unknown] = 0.0
+        counts += known.T @ known
+        sums += values.T @ known  # of the row's indicator, where the column's is known too
+        squares += (values**2).T @ known
+        products += values.T @ values
+    n = np.maximum(counts, 1.0)
+    variance = squares / n - (sums / n) ** 2
+    covariance = products / n - sums * sums.T / n**2
+    usable = (counts >= _FEWEST) & (np.minimum(variance, variance.T) > _ROUNDING**2)
+    scale = np.sqrt(np.where(usable, variance * variance.T, 1.0))
+    correlation = np.where(usable, np.clip(covariance / scale, -1.0, 1.0), 0.0)
+    np.fill_diagonal(correlation, 1.0)
+    unmeasured = int((~usable[np.triu_indices(len(names), 1)]).sum())
+    if unmeasured:
+        pairs = "pair of indicators has" if unmeasured == 1 else "pairs of indicators have"
+        notes = (
+            *notes,
+            f"{unmeasured} {pairs} too few customers known in both, or all alike: taken as uncorrelated",
+        )
+    deviation = np.sqrt(np.maximum(np.diag(variance), 0.0))
+    return Moments(tuple(names), shares, deviation, correlation, counts, notes)
+
+
+def indicator_names(table: pd.DataFrame) -> list[str]:
+    """Columns of a table that are indicators: all but ``customer_id``."""
+    return [str(name) for name in table.columns if name != CUSTOMER]
+
+
+def blocks(table: pd.DataFrame, names: list[str], rows: int = _BLOCK) -> Iterator[Floats]:
+    """Give copies of the indicators of so many customers at a time, each of shape (at most rows, n_names)."""
+    for start in range(0, len(table), rows):
+        yield table.iloc[start : start + rows][names].to_numpy(dtype=np.float64, copy=True)
+
+
+def _described(normalised: pd.DataFrame) -> tuple[dict[str, float], list[str], tuple[str, ...]]:
+    """Share of customers known in each indicator, the indicators that vary, and what to say of the others."""
+    names = indicator_names(normalised)
+    if not names or not len(normalised):
+        raise DataError("there is nothing to weigh: give a table with a customer and an indicator at least")
+    if len(set(names)) < len(names):
+        raise DataError("two indicators have the same name: name each column once")
+    known, varying, notes = {}, [], []
+    for name in names:
+        column = _column(normalised, name)
+        there = column[~np.isnan(column)]
+        known[name] = len(there) / len(column)
+        if not len(there):
+            notes.append(f"{name} is unknown for all customers: weight 0")
+            continue
+        low, high = there.min(), there.max()
+        if low < 0.0 or high > 1.0 + _ROUNDING:
+            raise DataError(f"indicator {name} runs from {low:g} to {high:g}: normalise it to 0 to 1 first")
+        if high - low > _ROUNDING:
+            varying.append(name)
+        else:
+            notes.append(f"{name} is the same for all customers: weight 0")
+    if not varying:
+        raise DataError("no indicator varies between customers: data give no weights, judge them instead")
+    return known, varying, tuple(notes)
+
+
+def _column(table: pd.DataFrame, name: str) -> Floats:
+    try:
+        return np.asarray(table[name].to_numpy(dtype=np.float64))
+    except (TypeError, ValueError):
+        raise DataError(f"indicator {name} is no column of numbers: normalise it to 0 to 1 first") from None
+
+
+def _weighed(
+    method: str, known: dict[str, float], measures: dict[str, dict[str, float]], notes: tuple[str, ...]
+) -> DataWeights:
+    """Divide the last measure by its sum; indicators without it have weight 0."""
+    last = list(measures.values())[-1]
+    total = sum(last.values())
+    weights = {name: last.get(name, 0.0) / total for name in known}
+    table = pd.DataFrame({"indicator": list(known), "weight": weights.values(), "known": known.values()})
+    for name, found in measures.items():
+        table[name] = [found.get(indicator, np.nan) for indicator in known]
+    return DataWeights(method, weights, table, notes)
