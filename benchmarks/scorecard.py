@@ -1,0 +1,107 @@
+"""Seconds and peak memory of scoring simulated customers, each method in a process of its own.
+
+Usage: python benchmarks/scorecard.py [customers] [indicators]
+The process reads the indicators from a Parquet file, scores them and writes nothing; imports, reading and the
+table itself are part of the memory, imports and reading not of the seconds of scoring.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+RESULTS = Path(__file__).parent / "results" / "scorecard.json"
+MOST_SECONDS, MOST_GIB = 60.0, 2.0
+# A normalisation, a method and a rule for tiers each.
+RUNS = [
+    ("quantile", "weighted_sum", "percentile"),
+    ("min_max", "weighted_sum", "natural_breaks"),
+    ("vector", "topsis", "natural_breaks"),
+    ("quantile", "fuzzy", "pareto"),
+]
+DIMENSIONS = ("value", "loyalty", "satisfaction", "interaction", "risk", "advocacy")
+
+
+def simulate(path: Path, customers: int, indicators: int) -> None:
+    """Write indicators as they come: skewed amounts, answers of few, counts that are mostly 0."""
+    rng = np.random.default_rng(1)
+    table = pd.DataFrame({"customer_id": np.arange(customers)})
+    for place in range(indicators):
+        values = (
+            rng.lognormal(4.0, 1.0, customers),
+            np.where(rng.random(customers) < 0.3, rng.integers(1, 6, customers), np.nan),
+            rng.poisson(0.2, customers).astype(float),
+        )[place % 3]
+        table["future_value" if place == 0 else f"indicator_{place}"] = values
+    table.to_parquet(path)
+
+
+def score(path: Path, normalisation: str, method: str, tiers: str) -> None:
+    """Score the file and print what it took."""
+    from guanxi.decisions.scorecard.scores import score_table
+    from guanxi.decisions.scorecard.tiers import TierRule
+
+    table = pd.read_parquet(path)
+    names = list(table.columns[1:])
+    begin, work = time.perf_counter(), time.process_time()
+    card = score_table(
+        table,
+        dict.fromkeys(names, 1.0 / len(names)),
+        {name: DIMENSIONS[place % len(DIMENSIONS)] for place, name in enumerate(names)},
+        dict.fromkeys(names, True),
+        normalisation=normalisation,  # type: ignore[arg-type]
+        method=method,  # type: ignore[arg-type]
+        tiers=TierRule(tiers),  # type: ignore[arg-type]
+    )
+    seconds, work = time.perf_counter() - begin, time.process_time() - work
+    points = card.table.filter(like="_points").sum(axis=1)
+    found = {
+        "seconds": round(seconds, 2),
+        "processor_seconds": round(work, 2),
+        "peak_memory_gib": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20, 2),
+        "columns": len(card.table.columns),
+        "points_miss_score_by": float((points - card.table["score"]).abs().max()),
+    }
+    print(json.dumps(found))
+
+
+def main() -> None:
+    """Measure every run."""
+    customers, indicators = (int(given) for given in (*sys.argv[1:], *("1000000", "25")[len(sys.argv) - 1 :]))
+    rows = []
+    with tempfile.TemporaryDirectory() as name:
+        path = Path(name) / "indicators.parquet"
+        simulate(path, customers, indicators)
+        for run in RUNS:
+            command = [sys.executable, __file__, "--score", str(path), *run]
+            done = subprocess.run(command, stdout=subprocess.PIPE, check=True, text=True)
+            rows.append(
+                dict(zip(("normalisation", "method", "tiers"), run, strict=True)) | json.loads(done.stdout)
+            )
+    print(pd.DataFrame(rows).to_string(index=False))
+    result = {"customers": customers, "indicators": indicators, "cores": os.cpu_count(), "rows": rows}
+    print(json.dumps(result))
+    seconds, memory = (max(row[key] for row in rows) for key in ("seconds", "peak_memory_gib"))
+    verdict = "reached" if seconds < MOST_SECONDS and memory < MOST_GIB else "MISSED"
+    print(
+        f"{customers:,} customers x {indicators} indicators: at most {seconds:.1f} s and {memory:.2f} GiB; "
+        f"the bar of {MOST_SECONDS:.0f} s and {MOST_GIB:.0f} GiB is {verdict}"
+    )
+    RESULTS.parent.mkdir(exist_ok=True)
+    RESULTS.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    if sys.argv[1:2] == ["--score"]:
+        score(Path(sys.argv[2]), *sys.argv[3:])
+    else:
+        main()

@@ -1,0 +1,109 @@
+"""Why a customer scores above or below the mean: the indicators that move the score most."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from guanxi.decisions.scorecard.tiers import Words, take_words
+
+Floats = NDArray[np.float64]
+Places = NDArray[np.intp]
+
+_DECIMALS = 9
+_TENTHS = 1000  # 100 points, the most that one indicator can move
+_STEPS = np.arange(-_TENTHS, _TENTHS + 1)
+
+
+def row_weights(weights: Floats, known: NDArray[np.bool_]) -> tuple[Floats, Floats]:
+    """Renormalise weights over the indicators that each customer has.
+
+    Parameters
+    ----------
+    weights : array, shape (m,)
+        Adding up to 1.
+    known : array of bool, shape (n, m)
+
+    Returns
+    -------
+    tuple of array
+        Weights, shape (n, m), each row adding up to 1 (all 0 where nothing is known), and the weight that was
+        known, shape (n,).
+    """
+    own = np.where(known, weights, 0.0)
+    total = own.sum(axis=1)
+    np.divide(own, total[:, None], out=own, where=total[:, None] > 0.0)
+    return own, total.round(_DECIMALS)
+
+
+def relative_points(points: Floats, weights: Floats, mean_levels: Floats) -> Floats:
+    """Points above or below what the mean customer gets from each indicator.
+
+    They add up to the score less what the mean customer would score on the indicators known of this one;
+    where all are known of everybody that is the mean score.
+
+    Parameters
+    ----------
+    points : array, shape (n, m)
+        Points of each indicator; NaN is unknown.
+    weights : array, shape (m,)
+        Adding up to 1.
+    mean_levels : array, shape (m,)
+        Mean of points divided by the customer's weight, 0 to 100, over those who have the indicator.
+
+    Returns
+    -------
+    array, shape (n, m)
+        NaN where unknown.
+
+    Examples
+    --------
+    >>> points, weights = np.array([[60.0, 20.0], [20.0, np.nan]]), np.array([0.6, 0.4])
+    >>> relative_points(points, weights, np.array([60.0, 50.0])).tolist()
+    [[24.0, 0.0], [-40.0, nan]]
+    """
+    return points - row_weights(weights, ~np.isnan(points))[0] * mean_levels
+
+
+def reason_places(relative: Floats, most: int) -> Places:
+    """Find the indicators that move each customer most from the mean, the largest first.
+
+    Parameters
+    ----------
+    relative : array, shape (n, m)
+        From :func:`relative_points`.
+    most : int
+        How many.
+
+    Returns
+    -------
+    array of int, shape (n, at most ``most``)
+        For :func:`reason_words`; -1 where nothing moves the score by a twentieth of a point.
+    """
+    known = np.nan_to_num(relative, nan=0.0)
+    order = np.argsort(-np.abs(known), axis=1, kind="stable")[:, :most]
+    moved = np.rint(np.take_along_axis(known, order, axis=1) * 10.0).astype(np.intp)
+    return np.where(moved == 0, -1, order * _STEPS.size + moved + _TENTHS)
+
+
+def reason_words(places: Places, labels: Sequence[str]) -> list[Words]:
+    """Say each reason, such as ``complaints -3.2``: a list of arrays, shape (n,), the largest first.
+
+    Parameters
+    ----------
+    places : array of int, shape (n, most)
+        From :func:`reason_places`.
+    labels : sequence of str
+        What each indicator is called.
+
+    Examples
+    --------
+    >>> relative = np.array([[24.0, -3.21], [0.01, 7.0]])
+    >>> first, second = reason_words(reason_places(relative, 2), ["revenue", "complaints"])
+    >>> first.tolist(), second.tolist()
+    (['revenue +24.0', 'complaints +7.0'], ['complaints -3.2', nan])
+    """
+    words = [f"{label} {step / 10:+.1f}" for label in labels for step in _STEPS]
+    return [take_words(words, column) for column in places.T]
