@@ -116,7 +116,10 @@ def test_values_of_overrides(given: str, value: Any) -> None:
         ),
         ("horizont=3", "parameter horizont is unknown: did you mean horizon_days?"),
         ("dta.refunds=net", "parameter dta is unknown: did you mean data?"),
-        ("zzz=3", "parameter zzz is unknown: known here: horizon_days, as_of, seed, language, data, clv"),
+        (
+            "zzz=3",
+            "parameter zzz is unknown: known here: horizon_days, as_of, seed, language, data, relations, clv",
+        ),
         ("data..refunds=net", "parameter data. is unknown: known here: columns, refunds"),
         ("seed", "--set 'seed' is not key=value: write for example --set horizon_days=30"),
         ("=3", "--set '=3' is not key=value"),

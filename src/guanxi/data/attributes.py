@@ -163,7 +163,7 @@ def _read(
         if id_column not in found.columns:
             known = ", ".join(found.columns)
             raise SourceError(f"{found.name}: no column {id_column!r} for the identifier; it has {known}")
-        columns, others = _readable(found, id_column)
+        columns, others = readable_columns(found, id_column)
         rows: pd.DataFrame = found.table.order_by(ROW).select(**columns).execute()
     finally:
         connection.disconnect()
@@ -182,7 +182,8 @@ def _check_lines(found: SourceTable) -> None:
         raise DataError(f"{found.name}: the source has columns but no line: nothing to learn from or score")
 
 
-def _readable(found: SourceTable, id_column: str) -> tuple[dict[str, Any], dict[str, str]]:
+def readable_columns(found: SourceTable, id_column: str) -> tuple[dict[str, Any], dict[str, str]]:
+    """Give the identifiers as they are, what can be an attribute as number or text, and why others cannot."""
     columns, others = {}, {}
     for name, dtype in found.table.drop(ROW).schema().items():
         column = found.table[name]

@@ -41,21 +41,21 @@ def canonical_columns(source: SourceTable, params: DataParams) -> Any:
     table = source.table
     mapping = _mapping(source, params)
     columns: dict[str, Any] = {"line_number": table[ROW]}
-    customer_id, timestamp = (_present(table[mapping[name][0]]) for name in ("customer_id", "timestamp"))
+    customer_id, timestamp = (present(table[mapping[name][0]]) for name in ("customer_id", "timestamp"))
     columns["customer_id"] = customer_id
-    columns["timestamp"] = _timestamp(timestamp, params)
+    columns["timestamp"] = read_time(timestamp, params)
     columns["given_timestamp"] = timestamp.notnull()
     for name in _NUMBERS:
         if name in mapping:
             columns[name] = _product(table, mapping[name])
     columns["given_amount"] = functools.reduce(
-        operator.and_, (_present(table[part]).notnull() for part in mapping["amount"])
+        operator.and_, (present(table[part]).notnull() for part in mapping["amount"])
     )
     for name in _WORDS:
         if name in mapping:
-            columns[name] = _present(table[mapping[name][0]]).cast("string")
+            columns[name] = present(table[mapping[name][0]]).cast("string")
     compared = [name for name in source.columns if name not in params.duplicates_ignore]
-    columns["repeated"] = _repeated(table, compared)
+    columns["repeated"] = repeated(table, compared)
     return table.select(**columns)
 
 
@@ -82,8 +82,8 @@ def _mapping(source: SourceTable, params: DataParams) -> dict[str, list[str]]:
     return mapping
 
 
-def _repeated(table: Any, compared: list[str]) -> Any:
-    """Whether an earlier line equals this one in the compared columns.
+def repeated(table: Any, compared: list[str]) -> Any:
+    """Whether an earlier line of a source's table equals this one in the compared columns.
 
     Only lines of equal hash are compared, since to sort all lines into equals costs several times as much.
     """
@@ -108,7 +108,7 @@ def _parts(column: str, available: list[str]) -> list[str]:
     return [column] if column in available else [part.strip() for part in column.split("*")]
 
 
-def _present(column: Any) -> Any:
+def present(column: Any) -> Any:
     """Turn blank text and not-a-number into null."""
     if column.type().is_string():
         # Blank text sorts before "!": few texts are left to strip, which is slow.
@@ -119,7 +119,7 @@ def _present(column: Any) -> Any:
     return column
 
 
-def _timestamp(column: Any, params: DataParams) -> Any:
+def read_time(column: Any, params: DataParams) -> Any:
     """Cast to a naive timestamp in the data's time zone (which is that of the engine's session)."""
     kind = column.type()
     if kind.is_timestamp() or kind.is_date():
@@ -139,5 +139,5 @@ def _timestamp(column: Any, params: DataParams) -> Any:
 
 
 def _product(table: Any, parts: list[str]) -> Any:
-    factors = [_present(table[part]).try_cast("float64") for part in parts]
+    factors = [present(table[part]).try_cast("float64") for part in parts]
     return functools.reduce(operator.mul, factors)

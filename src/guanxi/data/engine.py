@@ -121,8 +121,8 @@ def room_told() -> Iterator[None]:
         raise
 
 
-def check_timestamp_format(connection: Any, timestamp_format: str) -> None:
-    """Refuse a format that the engine cannot read times with.
+def check_timestamp_format(connection: Any, timestamp_format: str, section: str = "data") -> None:
+    """Refuse a format, given in a section of the parameters, that the engine cannot read times with.
 
     Raises
     ------
@@ -132,5 +132,5 @@ def check_timestamp_format(connection: Any, timestamp_format: str) -> None:
         connection.con.execute("SELECT try_strptime('', ?)", [timestamp_format])
     except duckdb.Error:
         raise ParamsError(
-            f"data.timestamp_format {timestamp_format!r} is no format: write it like %d/%m/%Y %H:%M"
+            f"{section}.timestamp_format {timestamp_format!r} is no format: write it like %d/%m/%Y %H:%M"
         ) from None

@@ -11,7 +11,7 @@ from guanxi.data.source_table import SourceTable
 from guanxi.params import DataParams
 
 ROUNDING = 1e-9
-_FIRST_TIME = datetime(1, 1, 1)
+FIRST_TIME = datetime(1, 1, 1)
 _FORMATS = (
     "%d/%m/%Y", "%m/%d/%Y", "%d.%m.%Y", "%d-%m-%Y", "%m-%d-%Y", "%Y%m%d", "%d/%m/%y", "%m/%d/%y", "%d %b %Y",
 )  # fmt: skip
@@ -47,6 +47,11 @@ DESCRIPTIONS = {
 }
 
 
+def last_time() -> datetime:
+    """Give the time after which a line lies in the future, wherever it was written."""
+    return datetime.now(UTC).replace(tzinfo=None) + timedelta(days=1)
+
+
 def judge(parsed: Any, params: DataParams) -> Any:
     """Add the day ``date`` and ``rule`` (null: accepted) to parsed lines.
 
@@ -57,13 +62,12 @@ def judge(parsed: Any, params: DataParams) -> Any:
     params : DataParams
         The policies.
     """
-    now = datetime.now(UTC).replace(tzinfo=None) + timedelta(days=1)
     amount = parsed.amount
     cases: list[tuple[Any, str]] = [
         (parsed.customer_id.isnull(), "missing_customer"),
         (~parsed.given_timestamp, "missing_timestamp"),
-        (parsed.timestamp.isnull() | (parsed.timestamp < ibis.literal(_FIRST_TIME)), "unparsable_timestamp"),
-        (parsed.timestamp > ibis.literal(now), "future_timestamp"),
+        (parsed.timestamp.isnull() | (parsed.timestamp < ibis.literal(FIRST_TIME)), "unparsable_timestamp"),
+        (parsed.timestamp > ibis.literal(last_time()), "future_timestamp"),
         (~parsed.given_amount, "missing_amount"),
         (amount.isnull(), "unparsable_amount"),
         (amount.isnan() | amount.isinf(), "non_finite_amount"),
@@ -104,21 +108,21 @@ def _reject_negative_days(judged: Any) -> Any:
 def advice(rule: str, source: SourceTable, params: DataParams) -> str:
     """Say what to do about a rule that rejected much."""
     if rule == "unparsable_timestamp":
-        return _timestamp_advice(source, params)
+        return timestamp_advice(source, params.columns.get("timestamp", "timestamp"), "data")
     if rule.startswith("refund"):
         return "amounts are negative: check the sign of the amount column, or data.refunds"
     return _ADVICE.get(rule, "mend these lines in the source")
 
 
-def _timestamp_advice(source: SourceTable, params: DataParams) -> str:
-    """Name the formats that read a sample of the times."""
-    column = source.table[params.columns.get("timestamp", "timestamp")].cast("string")
+def timestamp_advice(source: SourceTable, times: str, section: str) -> str:
+    """Name the formats that read a sample of a column of times, as keys of a section of the parameters."""
+    column = source.table[times].cast("string")
     sample = column.name("text").as_table().filter(column.notnull()).distinct().limit(1000).execute()["text"]
     values = [str(value).strip() for value in sample]
     fitting = [form + time for form in _FORMATS for time in _TIMES if _all_read(values, form + time)]
     if not fitting:
-        return f"the times look like {values[0]!r}: give their format with --set data.timestamp_format=…"
-    options = " or ".join(f"--set 'data.timestamp_format={form}'" for form in fitting)
+        return f"the times look like {values[0]!r}: give their format with --set {section}.timestamp_format=…"
+    options = " or ".join(f"--set '{section}.timestamp_format={form}'" for form in fitting)
     return f"the times look like {values[0]!r}: use {options}"
 
 

@@ -94,6 +94,25 @@ def check_names(source: str, columns: list[str]) -> None:
         raise SourceError(f"{source}: it has a column {ROW!r}, a name kept for the line's number: rename it")
 
 
+def free_names(columns: list[str], kept: set[str]) -> dict[str, str]:
+    """Give each column its name, with an underscore where that is kept for another, capitals aside.
+
+    Examples
+    --------
+    >>> free_names(["Rule", "amount"], {"rule"})
+    {'Rule': 'Rule_', 'amount': 'amount'}
+    """
+    kept = {name.lower() for name in kept}
+    taken = kept | {name.lower() for name in columns}
+    names = {}
+    for column in columns:
+        name = column
+        while name.lower() in (taken if name != column else kept):
+            name += "_"
+        names[column] = name
+    return names
+
+
 def redact(text: str) -> str:
     """Hide the password of every address in a text.
 

@@ -103,7 +103,7 @@ def read_transactions(engine: SparkEngine, source: str, params: DataParams) -> S
     if not by_rule.index.isna().any():
         if by_rule.empty:
             raise DataError(f"{table.name}: the source has columns but no line: nothing to learn from")
-        raise DataError(nothing_left(table, rejected, params))
+        raise DataError(nothing_left(table.name, rejected, lambda rule: rules.advice(rule, table, params)))
     accepted = by_rule[by_rule.index.isna()].iloc[0]
     everyone = judged.filter(judged.customer_id.notnull()).agg(n=judged.customer_id.nunique())
     lines = engine.table("lines", engine.frame(judged.filter(judged.rule.isnull()).drop("rule")))

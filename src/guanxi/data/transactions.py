@@ -15,7 +15,7 @@ from guanxi.data import rules
 from guanxi.data.chunks import ChunkQuery, CustomerChunks
 from guanxi.data.columns import canonical_columns
 from guanxi.data.engine import all_cores, check_timestamp_format, connect, room_told
-from guanxi.data.source_table import ROW, SourceTable, read_frame
+from guanxi.data.source_table import ROW, SourceTable, free_names, read_frame
 from guanxi.data.sources import read_source
 from guanxi.errors import DataError
 from guanxi.params import DataParams
@@ -131,9 +131,7 @@ def _read(connection: Any, source: str | pd.DataFrame, params: DataParams) -> So
 
 
 def _summarise(connection: Any, source: SourceTable, judged: Any, params: DataParams) -> TransactionLog:
-    rejected = _rejected(connection, source, judged)
-    by_rule = rejected.group_by("rule").agg(lines=rejected.count()).order_by("rule").execute()
-    rejected_by_rule = {str(rule): int(n) for rule, n in zip(by_rule["rule"], by_rule["lines"], strict=True)}
+    rejected, rejected_by_rule = rejected_lines(connection, source, judged, "rejected")
     accepted = judged.filter(judged.rule.isnull()).drop("rule", "repeated")
     lines = connection.create_table("lines", accepted)
     facts = lines.agg(
@@ -144,7 +142,9 @@ def _summarise(connection: Any, source: SourceTable, judged: Any, params: DataPa
     ).execute()
     n_accepted = int(facts["accepted"].iloc[0])
     if n_accepted == 0:
-        raise DataError(nothing_left(source, rejected_by_rule, params))
+        raise DataError(
+            nothing_left(source.name, rejected_by_rule, lambda rule: rules.advice(rule, source, params))
+        )
     everyone = judged.filter(judged.customer_id.notnull()).customer_id.nunique().execute()
     repeated = judged.filter(judged.repeated).count().execute()
     customers = int(facts["customers"].iloc[0])
@@ -169,10 +169,28 @@ def _summarise(connection: Any, source: SourceTable, judged: Any, params: DataPa
     )
 
 
-def _rejected(connection: Any, source: SourceTable, judged: Any) -> Any:
-    """Join the broken rules to the source's own columns; one named like ours gets an underscore."""
+def rejected_lines(
+    connection: Any, source: SourceTable, judged: Any, name: str
+) -> tuple[Any, dict[str, int]]:
+    """Join the broken rules to the source's own columns; one named like ours gets an underscore.
+
+    Parameters
+    ----------
+    connection : ibis backend
+    source : SourceTable
+    judged : ibis.Table
+        With ``line_number`` and ``rule`` (null: accepted).
+    name : str
+        Of the engine's table that is made.
+
+    Returns
+    -------
+    rejected : ibis.Table
+    by_rule : dict of str to int
+        How many lines broke each rule.
+    """
     broken = judged.filter(judged.rule.notnull()).select("line_number", "rule")
-    names = {column: _free_name(column, source.columns) for column in source.columns}
+    names = free_names(source.columns, {"line_number", "rule", "line_text"})
     original = source.table.select(
         guanxi_row=source.table[ROW], **{names[column]: source.table[column] for column in source.columns}
     )
@@ -183,17 +201,9 @@ def _rejected(connection: Any, source: SourceTable, judged: Any) -> Any:
     absent = {name: ibis.null(dtype) for name, dtype in joined.schema().items() if name not in given}
     union = joined.union(unreadable.select(**given, **absent).select(joined.columns))
     columns = ["line_number", "rule", "line_text", *names.values()]
-    return connection.create_table("rejected", union.select(columns).order_by("line_number", "rule"))
-
-
-def _free_name(column: str, columns: list[str]) -> str:
-    taken = {"line_number", "rule", "line_text"}
-    if column.lower() not in taken:
-        return column
-    taken |= {name.lower() for name in columns}
-    while column.lower() in taken:
-        column += "_"
-    return column
+    rejected = connection.create_table(name, union.select(columns).order_by("line_number", "rule"))
+    counts = rejected.group_by("rule").agg(lines=rejected.count()).order_by("rule").execute()
+    return rejected, {str(rule): int(n) for rule, n in zip(counts["rule"], counts["lines"], strict=True)}
 
 
 def _merge_days(connection: Any, lines: Any) -> Any:
@@ -225,8 +235,8 @@ def _merge_long_days(connection: Any, lines: Any) -> Any:
     return days
 
 
-def _sorted_sum(column: Any) -> Any:
-    """Sum in the order of the parts' size: neither order of lines nor number of threads changes it."""
+def ordered_sum(column: Any) -> Any:
+    """Sum in the order of the numbers' size: neither order of lines nor number of threads changes it."""
     return column.collect().sort().sums()
 
 
@@ -234,7 +244,7 @@ def _plain_sum(column: Any) -> Any:
     return column.sum()
 
 
-def events_of(lines: Any, total: Callable[[Any], Any] = _sorted_sum) -> Any:
+def events_of(lines: Any, total: Callable[[Any], Any] = ordered_sum) -> Any:
     """Merge the accepted lines of one customer in one day into one purchase; ``total`` sums a column."""
     totals = {
         "amount": _clean_sum(lines.amount, total),
@@ -254,12 +264,11 @@ def _clean_sum(amount: Any, total: Callable[[Any], Any]) -> Any:
     return ibis.ifelse(net.abs() <= rules.ROUNDING * amount.abs().sum(), 0.0, net)
 
 
-def nothing_left(source: SourceTable, rejected_by_rule: dict[str, int], params: DataParams) -> str:
-    """Say why no line was accepted, and what to do."""
+def nothing_left(source: str, rejected_by_rule: dict[str, int], advice: Callable[[str], str]) -> str:
+    """Say why no line of a source was accepted, and what to do about the rule that rejected most."""
     counts = ", ".join(f"{rule} {n:,}" for rule, n in sorted(rejected_by_rule.items(), key=lambda kv: -kv[1]))
-    message = f"{source.name}: all {sum(rejected_by_rule.values()):,} lines were rejected ({counts})"
     worst = max(rejected_by_rule, key=lambda rule: rejected_by_rule[rule])
-    return f"{message}: {rules.advice(worst, source, params)}"
+    return f"{source}: all {sum(rejected_by_rule.values()):,} lines were rejected ({counts}): {advice(worst)}"
 
 
 def data_digest(log: TransactionLog) -> str:

@@ -1,0 +1,42 @@
+"""Referral loops: customers of whom each was referred by the next, and the last by the first."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+
+def customers_on_loops(referrals: pd.DataFrame) -> pd.Series[Any]:
+    """Name the customers who stand on a loop; those who were only referred by one of them do not.
+
+    Parameters
+    ----------
+    referrals : pandas.DataFrame
+        ``customer_id`` (each once) and ``referred_by``.
+
+    Examples
+    --------
+    >>> referrals = pd.DataFrame({"customer_id": ["a", "b", "c", "d"], "referred_by": ["b", "c", "a", "a"]})
+    >>> customers_on_loops(referrals).tolist()
+    ['a', 'b', 'c']
+    """
+    places = pd.Index(referrals["customer_id"]).get_indexer(pd.Index(referrals["referred_by"]))
+    return referrals["customer_id"].iloc[_on_loops(places)]
+
+
+def _on_loops(jump: NDArray[np.intp]) -> NDArray[np.intp]:
+    """Give the places on loops, where ``jump`` leads from each place to the next, or is -1.
+
+    After every round a jump is twice as long. Once it leads to as many places as one of half its length, it
+    only permutes them: they are the loops.
+    """
+    reached = np.unique(jump[jump >= 0])
+    while True:
+        jump = np.where(jump >= 0, jump[jump], -1)
+        further = np.unique(jump[jump >= 0])
+        if len(further) == len(reached):
+            return further
+        reached = further
