@@ -1,0 +1,183 @@
+"""What an indicator is, and what it is worked out from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+
+from guanxi.errors import DataError
+
+Language = Literal["en", "zh"]
+Series = pd.Series  # of float64, one value per customer, in the order of the predictions
+
+RELATION_COLUMNS: Mapping[str, tuple[str, ...]] = {
+    "customers": ("acquired_days", "acquisition_channel", "acquisition_cost", "referred_by", "contract"),
+    "interactions": (
+        *("interactions", "days_since_interaction", "interaction_channels", "channel_mix"),
+        *("contacts_outbound", "responses"),
+    ),
+    "surveys": (
+        *("csat_sum", "csat_answers", "nps_score", "nps_answers", "ces_sum", "ces_answers"),
+        *("servqual_tangibles_gap", "servqual_reliability_gap", "servqual_responsiveness_gap"),
+        *("servqual_assurance_gap", "servqual_empathy_gap", "satisfaction_earlier", "satisfaction_recent"),
+    ),
+    "tickets": (
+        *("tickets", "complaints", "complaints_closed", "complaint_days"),
+        *("ticket_satisfaction_sum", "ticket_satisfaction_answers"),
+    ),
+    "costs": ("cost_to_serve", "cost_to_retain"),
+    "credit": ("credit_limit", "overdue_days", "defaults"),
+}
+"""Columns of the relation features by the table that they come from; any other is a customer's attribute."""
+
+
+@dataclass(frozen=True)
+class Indicator:
+    """One indicator of a customer's relationship.
+
+    Attributes
+    ----------
+    name : str
+        Its column in the indicator table.
+    dimension : str
+        ``value``, ``loyalty``, ``satisfaction``, ``interaction``, ``risk`` or ``advocacy``.
+    label : mapping of {"en", "zh"} to str
+    formula : str
+        In the columns of the prediction table, the totals and the relation features.
+    unit : str
+    higher_is_better : bool
+    sources : tuple of str
+        What it needs, all of them: ``predictions``, ``transactions`` (the totals), or a relation table. One
+        written ``surveys or tickets`` is met by either.
+    missing : str
+        What a missing value means, or by what it is filled.
+    reference : str
+        Who defined or used it; ``plain counting`` where there is nothing to cite.
+    """
+
+    name: str
+    dimension: str
+    label: Mapping[Language, str]
+    formula: str
+    unit: str
+    higher_is_better: bool
+    sources: tuple[str, ...]
+    missing: str
+    reference: str
+
+
+class Inputs:
+    """The tables that indicators are worked out from, each brought to the customers of the predictions.
+
+    Parameters
+    ----------
+    predictions : pandas.DataFrame
+        The prediction table; columns that it lacks are unknown.
+    totals : pandas.DataFrame, optional
+        From :func:`guanxi.features.totals.totals_at`.
+    relations : pandas.DataFrame, optional
+        Relation features, one row per customer who appears.
+
+    Attributes
+    ----------
+    customers : pandas.Index
+        ``customer_id`` of the predictions, in their order.
+    relations : pandas.DataFrame
+        The relation features by ``customer_id``, with the customers that no prediction has.
+
+    Raises
+    ------
+    DataError
+        If a table has no ``customer_id``, a missing one, or one twice, or there is no customer.
+    """
+
+    def __init__(
+        self, predictions: pd.DataFrame, totals: pd.DataFrame | None, relations: pd.DataFrame | None
+    ) -> None:
+        own = _by_customer(predictions, "the predictions")
+        if own.empty:
+            raise DataError("the predictions have no row: there is no customer to look at")
+        self.customers = own.index
+        self.relations = pd.DataFrame() if relations is None else _by_customer(relations, "the relations")
+        self._relation_rows = self.relations.index.get_indexer(self.customers)
+        self._predictions = own
+        self._totals = pd.DataFrame() if totals is None else _by_customer(totals, "the totals")
+        self._total_rows = self._totals.index.get_indexer(self.customers)
+
+    def prediction(self, name: str) -> Series[float]:
+        """Give a column of the predictions, NaN where it is absent."""
+        return _numbers(self._predictions, name, np.arange(len(self.customers)), self.customers)
+
+    def total(self, name: str) -> Series[float]:
+        """Give a column of the totals, NaN where it is absent."""
+        return _numbers(self._totals, name, self._total_rows, self.customers)
+
+    def relation(self, name: str) -> Series[float]:
+        """Give a number of the relation features, NaN where it is absent."""
+        return _numbers(self.relations, name, self._relation_rows, self.customers)
+
+    def count(self, table: str, name: str) -> Series[float]:
+        """Give a number whose missing value means none, 0 where the table exists and says nothing."""
+        number = self.relation(name)
+        return number.fillna(0.0) if self.has(table) else number
+
+    def has(self, source: str) -> bool:
+        """Whether a source exists: a relation table does if it says anything of anybody."""
+        if " or " in source:
+            return any(self.has(each) for each in source.split(" or "))
+        if source == "predictions":
+            return True
+        if source == "transactions":
+            return not self._totals.empty
+        if source == "customers":
+            names = [name for name in self.relations.columns if name not in _OF_OTHER_TABLES]
+        else:
+            names = [name for name in RELATION_COLUMNS[source] if name in self.relations.columns]
+        return bool(self.relations[names].notna().any(axis=None))
+
+    @property
+    def attributes(self) -> pd.DataFrame:
+        """The customers' attributes, with acquisition channel and contract, in the order of the customers."""
+        names = [
+            name
+            for name in self.relations.columns
+            if name not in _NO_ATTRIBUTES or name in ("acquisition_channel", "contract")
+        ]
+        rows = self.relations[names].reset_index(drop=True).reindex(self._relation_rows)
+        return rows.set_index(self.customers)
+
+
+_OF_OTHER_TABLES = {
+    name for table, names in RELATION_COLUMNS.items() if table != "customers" for name in names
+}
+_NO_ATTRIBUTES = {*_OF_OTHER_TABLES, *RELATION_COLUMNS["customers"], "share_of_wallet"}
+
+
+def _by_customer(table: pd.DataFrame, what: str) -> pd.DataFrame:
+    if "customer_id" not in table.columns:
+        raise DataError(f"{what} have no column customer_id: give a table with one row per customer")
+    ids = table["customer_id"]
+    if ids.isna().any():
+        raise DataError(f"{what} have {ids.isna().sum():,} rows without customer_id: leave them out")
+    if ids.duplicated().any():
+        twice = ids[ids.duplicated()].iloc[0]
+        raise DataError(f"{what} name customer {twice!r} twice: give one row per customer")
+    return table.set_index("customer_id")
+
+
+def _numbers(table: pd.DataFrame, name: str, rows: Any, customers: pd.Index[Any]) -> Series[float]:
+    values = np.full(len(customers), np.nan)
+    if name in table.columns:
+        try:
+            column = table[name].to_numpy(dtype=np.float64, na_value=np.nan)
+        except (TypeError, ValueError):
+            raise DataError(f"column {name} holds text or dates: indicators take numbers") from None
+        if np.isinf(column).any():
+            raise DataError(f"column {name} holds an infinite number: correct it, or leave it empty")
+        found = rows >= 0
+        values[found] = column[rows[found]]
+    return pd.Series(values, index=customers, name=name)
