@@ -377,10 +377,14 @@ def _flatten(tree: Mapping[str, Any], prefix: str = "") -> Iterable[tuple[str, A
 
 
 def _explain(error: ValidationError) -> str:
-    """Put pydantic's first complaint, and the number of others, in one line."""
-    first = error.errors()[0]
-    path = [str(part) for part in first["loc"] if not isinstance(part, int)]
-    dotted = _dotted(first["loc"])
+    """Put pydantic's first complaint, and the number of others, in one line.
+
+    A key that is unknown comes first: it may be why another one is missing.
+    """
+    first = min(error.errors(), key=lambda each: each["type"] != "extra_forbidden")
+    parts = first["loc"] if first["type"] != "invalid_key" else tuple(map(str, first["loc"]))
+    path = [part for part in parts if isinstance(part, str)]
+    dotted = _dotted(parts)
     more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
     if first["type"] == "extra_forbidden":
         known = _keys_at(path[:-1])
@@ -393,7 +397,7 @@ def _explain(error: ValidationError) -> str:
 
 def _dotted(path: Iterable[str | int]) -> str:
     """Write where a value stands; places in a list are counted from 1."""
-    return ".".join(f"[{part + 1}]" if isinstance(part, int) else part for part in path).replace(".[", "[")
+    return ".".join(f"#{part + 1}" if isinstance(part, int) else part for part in path).replace(".#", " #")
 
 
 def _keys_at(path: list[str]) -> list[str]:
