@@ -11,7 +11,7 @@ import json
 from collections.abc import Hashable, Iterable, Mapping
 from datetime import date, datetime
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Literal, Self, get_args
 from zoneinfo import ZoneInfo
 
 import yaml
@@ -242,6 +242,19 @@ class PromotionParams(Section):
     mean_change: float | None = Field(0.25, ge=0)
 
 
+class PlaybookRule(Section):
+    """What to do about a customer of whom the condition ``when`` holds.
+
+    ``when`` maps columns to a value, a list of values, or comparisons in text such as ``"> 0.5"``: see
+    :mod:`guanxi.decisions.segments.rules`. ``cost`` is for one customer, in the unit of the amounts.
+    """
+
+    when: dict[str, Any]
+    action: str = Field(min_length=1)
+    channel: str | None = None
+    cost: float = Field(0.0, ge=0)
+
+
 class Params(Section):
     """All parameters of a run."""
 
@@ -256,6 +269,7 @@ class Params(Section):
     drivers: DriversParams = DriversParams()
     promotion: PromotionParams = PromotionParams()
     monitor: MonitorParams = MonitorParams()
+    playbook: tuple[PlaybookRule, ...] = ()
     mlflow: MLflowParams = MLflowParams()
 
     @field_validator("as_of", mode="before")
@@ -430,10 +444,14 @@ def _flatten(tree: Mapping[str, Any], prefix: str = "") -> Iterable[tuple[str, A
 
 
 def _explain(error: ValidationError) -> str:
-    """Put pydantic's first complaint, and the number of others, in one line."""
-    first = error.errors()[0]
-    path = [str(part) for part in first["loc"]]
-    dotted = ".".join(path)
+    """Put pydantic's first complaint, and the number of others, in one line.
+
+    A key that is unknown comes first: it may be why another one is missing.
+    """
+    first = min(error.errors(), key=lambda each: each["type"] != "extra_forbidden")
+    parts = first["loc"] if first["type"] != "invalid_key" else tuple(map(str, first["loc"]))
+    path = [part for part in parts if isinstance(part, str)]
+    dotted = _dotted(parts)
     more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
     if first["type"] == "extra_forbidden":
         known = _keys_at(path[:-1])
@@ -444,10 +462,16 @@ def _explain(error: ValidationError) -> str:
     return f"parameter {dotted} = {first['input']!r} is not valid: {message}{more}"
 
 
+def _dotted(path: Iterable[str | int]) -> str:
+    """Write where a value stands; places in a list are counted from 1."""
+    return ".".join(f"#{part + 1}" if isinstance(part, int) else part for part in path).replace(".#", " #")
+
+
 def _keys_at(path: list[str]) -> list[str]:
-    section: type[BaseModel] = Params
+    section: Any = Params
     for part in path:
-        section = section.model_fields[part].annotation  # type: ignore[assignment]
+        kind = section.model_fields[part].annotation
+        section = get_args(kind)[0] if get_args(kind) else kind
     return list(section.model_fields)
 
 

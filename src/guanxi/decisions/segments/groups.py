@@ -1,0 +1,47 @@
+"""Cut points that divide customers into groups of equal size, where many customers may share a value."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+Floats = NDArray[np.float64]
+
+
+def cut_points(values: ArrayLike, groups: int) -> Floats:
+    """Divide known values into groups as equal in size as customers of the same value allow.
+
+    From below, each group takes the values that bring it nearest to an equal share of those who are left;
+    every group holds a value at least. Where fewer values than groups differ, each value is a group.
+
+    Parameters
+    ----------
+    values : array, shape (n,)
+        NaN is unknown and counts nowhere.
+    groups : int
+
+    Returns
+    -------
+    array, shape (at most groups - 1,)
+        The largest value of each group but the last.
+
+    Examples
+    --------
+    >>> cut_points([0, 0, 0, 0, 0, 0, 1, 1, 2, 9], 3).tolist()
+    [0.0, 1.0]
+    """
+    given = np.asarray(values, dtype=np.float64)
+    distinct, counts = np.unique(given[~np.isnan(given)], return_counts=True)
+    if len(distinct) <= groups:
+        return distinct[:-1]
+    until = np.cumsum(counts)
+    cuts: list[int] = []
+    for left in range(groups, 1, -1):
+        first = cuts[-1] + 1 if cuts else 0
+        before = until[first - 1] if first else 0
+        target = before + (until[-1] - before) / left
+        place = int(np.searchsorted(until, target))
+        if place > first and target - until[place - 1] <= until[place] - target:
+            place -= 1
+        cuts.append(min(place, len(distinct) - left))
+    return distinct[cuts]

@@ -1,0 +1,176 @@
+"""Conditions on a customer, written as a map from column to test: no expression is ever evaluated.
+
+A test is a value (``tier: high``), a list of values of which one must be there (``tier: [high, middle]``), or
+comparisons in text (``"> 0.5"``, ``">= 2 and < 5"``, ``"!= web"``). A condition holds where every test does;
+what is unknown of a customer passes no test.
+"""
+
+from __future__ import annotations
+
+import difflib
+import operator
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from guanxi.data.attribute_values import to_text
+from guanxi.errors import ParamsError
+
+Booleans = NDArray[np.bool_]
+
+_ORDERS: dict[str, Callable[[Any, Any], Any]] = {
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+}
+OPERATORS = (*_ORDERS, "==", "!=")
+_MEANT = {"=": "==", "===": "==", "=<": "<=", "≤": "<=", "=>": ">=", "≥": ">=", "<>": "!=", "≠": "!="}
+_SIGNS = "<>=!≤≥≠"
+_COMPARISON = re.compile(rf"([{_SIGNS}]+)\s*(.*)", re.DOTALL)
+_AND = re.compile(rf"\s+and\s+(?=[{_SIGNS}])")
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """An operator between a column and a value, or several of which one must be there."""
+
+    column: str
+    operator: str
+    words: tuple[str, ...]
+
+    def __str__(self) -> str:
+        """Write the test as it is read."""
+        if len(self.words) == 1:
+            return f"{self.column} {self.operator} {self.words[0]}"
+        return f"{self.column} in ({', '.join(self.words)})"
+
+
+@dataclass(frozen=True)
+class Condition:
+    """Comparisons that must all hold; ``where`` names the condition in errors.
+
+    Examples
+    --------
+    >>> condition = parse_condition({"tier": "high", "churn_probability": "> 0.5"}, "playbook rule 1")
+    >>> str(condition)
+    'tier == high and churn_probability > 0.5'
+    >>> condition.holds(pd.DataFrame({"tier": ["high", "high"], "churn_probability": [0.4, 0.6]})).tolist()
+    [False, True]
+    """
+
+    tests: tuple[Comparison, ...]
+    where: str
+
+    def __str__(self) -> str:
+        """Write the condition as it is read; one without tests holds for everyone."""
+        return " and ".join(map(str, self.tests)) or "everyone"
+
+    def check(self, columns: Iterable[str]) -> None:
+        """Refuse a column that a table does not have.
+
+        Raises
+        ------
+        ParamsError
+        """
+        known = list(columns)
+        for test in self.tests:
+            if test.column not in known:
+                close = difflib.get_close_matches(test.column, known, n=1)
+                hint = f"did you mean {close[0]}?" if close else f"there are {', '.join(known)}"
+                raise ParamsError(f"{self.where}: column {test.column!r} is unknown: {hint}")
+
+    def holds(self, table: pd.DataFrame) -> Booleans:
+        """Say of each row whether every test holds, shape (n,).
+
+        Raises
+        ------
+        ParamsError
+            If a column is unknown, or text where numbers are compared.
+        """
+        self.check(table.columns)
+        result = np.ones(len(table), dtype=bool)
+        for test in self.tests:
+            result &= self._passes(test, table[test.column])
+        return result
+
+    def _passes(self, test: Comparison, values: pd.Series[Any]) -> Booleans:
+        kind = values.dtype
+        if pd.api.types.is_numeric_dtype(kind) and not pd.api.types.is_bool_dtype(kind):
+            return self._compare_numbers(test, values.to_numpy(dtype=np.float64, na_value=np.nan))
+        if test.operator in _ORDERS:
+            raise ParamsError(
+                f"{self.where}: {test}: {test.column} holds no numbers, so nothing is above or below: "
+                "name its values, alone or in a list"
+            )
+        text = to_text(values.astype(object))
+        found = text.isin(test.words) if test.operator == "==" else ~text.isin(test.words)
+        return (found & text.notna()).to_numpy(dtype=bool)
+
+    def _compare_numbers(self, test: Comparison, values: NDArray[np.float64]) -> Booleans:
+        wanted = [_number(word, f"{self.where}: {test}: {test.column} holds numbers") for word in test.words]
+        if test.operator in _ORDERS:
+            return np.asarray(_ORDERS[test.operator](values, wanted[0]), dtype=bool)
+        found = np.isin(values, wanted)
+        return found if test.operator == "==" else ~found & ~np.isnan(values)
+
+
+def parse_condition(when: Mapping[str, Any], where: str) -> Condition:
+    """Read a condition from a map of column to test.
+
+    Parameters
+    ----------
+    when : mapping
+        Column to value, list of values, or text of comparisons.
+    where : str
+        Names it in errors, as in "playbook rule 2".
+
+    Raises
+    ------
+    ParamsError
+        If an operator is unknown, a value is missing, or what is compared by size is no number.
+    """
+    tests = (test for column, given in when.items() for test in _tests(column, given, where))
+    return Condition(tuple(tests), where)
+
+
+def _tests(column: str, given: Any, where: str) -> list[Comparison]:
+    if isinstance(given, (list, tuple)):
+        if not given:
+            raise ParamsError(f"{where}: {column} has an empty list: name the values that it may have")
+        return [Comparison(column, "==", tuple(_word(value, column, where) for value in given))]
+    text = _word(given, column, where)
+    if text[0] not in _SIGNS:
+        return [Comparison(column, "==", (text,))]
+    return [_comparison(column, part, where) for part in _AND.split(text)]
+
+
+def _comparison(column: str, text: str, where: str) -> Comparison:
+    sign, value = _COMPARISON.match(text).groups()  # type: ignore[union-attr]
+    if sign not in OPERATORS:
+        hint = f"did you mean {_MEANT[sign]}?" if sign in _MEANT else f"there are {' '.join(OPERATORS)}"
+        raise ParamsError(f"{where}: operator {sign!r} of {column} is unknown: {hint}")
+    if not value.strip():
+        raise ParamsError(f"{where}: {column}: nothing stands after {sign}: write a value, as in {sign} 0.5")
+    if sign in _ORDERS:
+        _number(value, f"{where}: {column} {text}")
+    return Comparison(column, sign, (value.strip(),))
+
+
+def _word(value: Any, column: str, where: str) -> str:
+    word = None if isinstance(value, (dict, list)) else to_text(pd.Series([value], dtype=object)).iloc[0]
+    if word is None:
+        raise ParamsError(f"{where}: {column} has no value to compare with: write one, or leave the line out")
+    return str(word)
+
+
+def _number(word: str, what: str) -> float:
+    try:
+        return float({"true": "1", "false": "0"}.get(word, word))
+    except ValueError:
+        raise ParamsError(f"{what}, and {word!r} is no number") from None
