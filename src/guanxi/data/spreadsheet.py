@@ -15,6 +15,7 @@ from typing import Any, Literal
 
 import pandas as pd
 
+from guanxi.data.cell_texts import FORMULA_STARTS, cut
 from guanxi.data.sinks import write_atomically
 from guanxi.errors import DataError, OutputError
 
@@ -23,9 +24,6 @@ Kind = Literal["text", "count", "number", "score", "points", "percent", "money",
 MOST_ROWS = 1_048_576  # Excel's own limits of a sheet: the heading is a row too
 MOST_COLUMNS = 16_384
 LONGEST_TEXT = 32_767
-# What a spreadsheet may take for the beginning of a formula, the last four for East Asian input (OWASP,
-# "CSV Injection"). Also the tab and the line ends that some programs strip before they look.
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 
 _FORMATS: dict[Kind, str] = {
     "text": "@",
@@ -131,15 +129,18 @@ def _write(sheets: Sequence[Sheet], path: Path) -> None:
 
     # The rows wait beside the file: the system's own temporary folder is often small and in memory.
     with TemporaryDirectory(dir=path.parent, prefix=f"{path.name}.") as waiting:
-        options = {"constant_memory": True, "tmpdir": waiting}
-        workbook = xlsxwriter.Workbook(str(path), options)
+        workbook = xlsxwriter.Workbook(str(path), {"constant_memory": True, "tmpdir": waiting})
         workbook.use_zip64()
-        for sheet in sheets:
-            _write_sheet(workbook, sheet)
         try:
+            for sheet in sheets:
+                _write_sheet(workbook, sheet)
             workbook.close()
         except FileCreateError as error:
             raise OSError(*error.args[0].args) from error
+        finally:
+            # A workbook that could not be closed keeps the files of its rows open.
+            for page in workbook.worksheets():
+                page.row_data_fh.close()
 
 
 def _write_sheet(workbook: Any, sheet: Sheet) -> None:
@@ -163,7 +164,7 @@ def _write_sheet(workbook: Any, sheet: Sheet) -> None:
             if value is not None:
                 write(row, value)
     for row, note in enumerate(sheet.notes, start=len(sheet.table) + 2):
-        page.write_string(row, 0, fit(note))
+        page.write_string(row, 0, cut(note, LONGEST_TEXT))
 
 
 def _rows(sheet: Sheet) -> Iterator[tuple[Any, ...]]:
@@ -182,7 +183,7 @@ def _writer(workbook: Any, page: Any, kind: Kind, place: int, look: Any) -> Call
     marked = workbook.add_format({"num_format": _FORMATS["text"], "quote_prefix": True})
 
     def write_text(row: int, value: Any) -> None:
-        text = fit(str(value))
+        text = cut(str(value), LONGEST_TEXT)
         page.write_string(row, place, text, marked if text.startswith(FORMULA_STARTS) else look)
 
     def write_date(row: int, value: Any) -> None:
@@ -223,19 +224,3 @@ def _width(values: pd.Series[Any], column: Column) -> int:
 def _letters(text: str) -> int:
     """Length of a text on screen: Chinese characters are twice as wide."""
     return sum(2 if unicodedata.east_asian_width(letter) in "WF" else 1 for letter in text)
-
-
-def fit(text: str) -> str:
-    """Cut a text to what a cell holds, whose length Excel counts in UTF-16 units.
-
-    Examples
-    --------
-    >>> len(fit("x" * 40_000)), fit("short")
-    (32767, 'short')
-    """
-    if len(text) * 2 <= LONGEST_TEXT:
-        return text
-    units = text.encode("utf-16-le")
-    if len(units) <= 2 * LONGEST_TEXT:
-        return text
-    return units[: 2 * (LONGEST_TEXT - 1)].decode("utf-16-le", "ignore") + "…"
