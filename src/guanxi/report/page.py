@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from guanxi.errors import DataError
 from guanxi.periods import add_days
-from guanxi.report import pictures, sections
+from guanxi.report import pictures, scorecard_section, sections
 from guanxi.report.formats import number
 from guanxi.report.words import glossary, words
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from jinja2 import Environment
 
     from guanxi.report.beeswarm import Explanation
+    from guanxi.report.scorecard_content import ScorecardReport
     from guanxi.report.words import Language
 
 _COLUMNS: dict[str, tuple[str, ...]] = {
@@ -78,6 +79,8 @@ class RunReport:
         `date, actual, expected`: cumulative repeat purchases.
     explanation
         A ``shap.Explanation`` of churn for a sample of customers.
+    scorecard
+        The relationship scorecard; None leaves its section out.
     """
 
     source: str
@@ -95,6 +98,7 @@ class RunReport:
     metrics: pd.DataFrame
     tracking: pd.DataFrame
     explanation: Explanation | None
+    scorecard: ScorecardReport | None = None
 
 
 def render(content: RunReport) -> str:
@@ -125,6 +129,7 @@ def render(content: RunReport) -> str:
         "value_shares": sections.value_shares(content.predictions),
         "top_customers": sections.customers(content.predictions, "clv", 20, language),
         "at_risk": sections.customers(content.predictions, "value_at_risk", 10, language),
+        "scorecard": content.scorecard and scorecard_section.section(content.scorecard, language),
         "trust": _trust(content),
         "shap": pictures.shap(content.explanation, language),
         "metric_tables": sections.metric_tables(content.metrics, language),

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Literal
 
+from guanxi.report.scorecard_words import SCORECARD_WORDS
+
 Language = Literal["en", "zh"]
 
 # key: (English, Chinese). Words in braces are filled in by the page; nothing here is markup.
@@ -257,6 +259,7 @@ _WORDS: dict[str, tuple[str, str]] = {
     ),
     # glossary
     "glossary": ("How to read this", "阅读说明"),
+    **SCORECARD_WORDS,
 }
 
 _GLOSSARY: list[tuple[tuple[str, str], tuple[str, str]]] = [

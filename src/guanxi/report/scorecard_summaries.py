@@ -1,0 +1,176 @@
+"""The numbers behind the pictures of a scorecard: a million customers become means, counts and cells."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+NO_TIER = ""
+_ACROSS, _UP = 40, 30
+_DECADES = 4  # of value drawn; below, values only differ in how little they are
+
+
+def tiers_of(table: pd.DataFrame) -> list[str]:
+    """Tiers by falling mean score.
+
+    Examples
+    --------
+    >>> tiers_of(pd.DataFrame({"tier": ["low", "high", None], "score": [10.0, 90.0, None]}))
+    ['high', 'low']
+    """
+    means = table.groupby("tier", observed=True)["score"].mean()
+    return [str(tier) for tier in means.sort_values(ascending=False, kind="stable").index]
+
+
+def by_tier(table: pd.DataFrame) -> pd.DataFrame:
+    """Sum each tier up: customers, share, mean score and, where known, expected value and churn.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        ``tier`` and ``score``, and where they are known ``clv`` and ``churn_probability``.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A row a tier, the best first, then ``""`` for customers without one: ``customers``, ``share`` (of 1),
+        ``score``, ``value`` and ``value_share`` (of 1), ``churn``; NaN where unknown.
+
+    Examples
+    --------
+    >>> by_tier(pd.DataFrame({"tier": ["high", "low", "low"], "score": [90, 10, 20]}))["score"].to_dict()
+    {'high': 90.0, 'low': 15.0}
+    """
+    tiers = table["tier"].astype("object").where(table["tier"].notna(), NO_TIER)
+    groups = table.assign(
+        clv=table.get("clv", np.nan), churn_probability=table.get("churn_probability", np.nan)
+    ).groupby(tiers, observed=True)
+    told = groups.agg(
+        customers=("tier", "size"), score=("score", "mean"), churn=("churn_probability", "mean")
+    )
+    told["value"] = groups["clv"].sum(min_count=1)
+    total = float(told["value"].sum())
+    told["value_share"] = told["value"] / total if total > 0 else np.nan
+    told["share"] = told["customers"] / len(table) if len(table) else np.nan
+    order = [*tiers_of(table), *([NO_TIER] if NO_TIER in told.index else [])]
+    return told.loc[order, ["customers", "share", "score", "value", "value_share", "churn"]]
+
+
+def dimension_means(table: pd.DataFrame, dimensions: Sequence[str]) -> pd.DataFrame:
+    """Mean score of each dimension (columns) by tier (rows, best first), 0 to 100."""
+    return _means(table, dimensions, "_score")
+
+
+def mean_points(table: pd.DataFrame, indicators: Sequence[str]) -> pd.DataFrame:
+    """Mean points of each indicator (columns) by tier (rows, best first); an unknown indicator gives none."""
+    return _means(table, indicators, "_points", fill=0.0)
+
+
+def _means(table: pd.DataFrame, names: Sequence[str], ending: str, fill: float | None = None) -> pd.DataFrame:
+    known = {f"{name}{ending}": name for name in names if f"{name}{ending}" in table}
+    values = table[list(known)].rename(columns=known)
+    if fill is not None:
+        values = values.fillna(fill)
+    return values.groupby(table["tier"], observed=True).mean().reindex(tiers_of(table))
+
+
+def furthest_apart(means: pd.DataFrame) -> str | None:
+    """Find the column in which the tiers (rows) differ most; None where there is nothing to compare.
+
+    Examples
+    --------
+    >>> furthest_apart(pd.DataFrame({"value": [90.0, 10.0], "loyalty": [60.0, 50.0]}))
+    'value'
+    """
+    spread = (means.max() - means.min()).dropna()
+    return str(spread.idxmax()) if len(means) > 1 and spread.gt(0).any() else None
+
+
+@dataclass(frozen=True)
+class Moves:
+    """Of the customers scored both times, how many stayed, rose and fell (counts)."""
+
+    stayed: float
+    up: float
+    down: float
+
+
+def moves(migration: pd.DataFrame, tiers: Sequence[str]) -> Moves:
+    """Count who stayed and who moved.
+
+    Parameters
+    ----------
+    migration : pandas.DataFrame
+        Customers by tier before (rows) and now (columns); other rows and columns are who came and left.
+    tiers : sequence of str
+        The best first.
+
+    Examples
+    --------
+    >>> moves(pd.DataFrame({"high": [5, 1], "low": [2, 7]}, index=["high", "low"]), ["high", "low"])
+    Moves(stayed=12.0, up=1.0, down=2.0)
+    """
+    names = list(tiers)
+    both = migration.reindex(index=names, columns=names, fill_value=0).to_numpy(dtype=float)
+    return Moves(float(np.trace(both)), float(np.tril(both, -1).sum()), float(np.triu(both, 1).sum()))
+
+
+@dataclass(frozen=True)
+class Quadrants:
+    """Customers by value and churn.
+
+    Attributes
+    ----------
+    cells : pandas.DataFrame
+        ``churn`` (0 to 1) and ``value`` (centre of the cell), ``customers`` and their commonest ``tier``.
+    median : float
+        Of the expected value.
+    leaving : int
+        Customers of more than the median value and more than 50 % churn.
+    leaving_share : float
+        Their share of the expected value.
+    """
+
+    cells: pd.DataFrame
+    median: float
+    leaving: int
+    leaving_share: float
+
+
+def quadrants(table: pd.DataFrame) -> Quadrants | None:
+    """Gather customers into cells of churn and logarithm of value; None without any of value.
+
+    Values below a ten-thousandth of the largest, nothing and losses stand at that.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        ``clv``, ``churn_probability``, ``tier``.
+    """
+    known = table[["clv", "churn_probability", "tier"]].dropna(subset=["clv", "churn_probability"])
+    value, churn = known["clv"].to_numpy(dtype=float), known["churn_probability"].to_numpy(dtype=float)
+    if not len(value) or not value.max() > 0:
+        return None
+    top = np.log10(value.max())
+    height = np.log10(np.clip(value, 10 ** (top - _DECADES), None))
+    floor = float(height.min())
+    step = max((top - floor) / _UP, 0.01)
+    across = np.minimum((churn * _ACROSS).astype(int), _ACROSS - 1)
+    up = np.minimum(((height - floor) / step).astype(int), _UP - 1)
+    tiers = known["tier"].astype("object").fillna(NO_TIER)
+    counts = pd.DataFrame({"across": across, "up": up, "tier": tiers.to_numpy()}).value_counts(sort=False)
+    wide = counts.unstack("tier", fill_value=0)  # noqa: PD010 - a table of counts, none of them twice
+    cells = pd.DataFrame({"customers": wide.sum(axis=1), "tier": wide.idxmax(axis=1)}).reset_index()
+    cells["churn"] = (cells["across"] + 0.5) / _ACROSS
+    cells["value"] = 10 ** (floor + (cells["up"] + 0.5) * step)
+    median = float(np.median(value))
+    leaving = (value > median) & (churn > 0.5)
+    return Quadrants(
+        cells[["churn", "value", "customers", "tier"]],
+        median,
+        int(leaving.sum()),
+        float(value[leaving].sum() / value.sum()) if value.sum() > 0 else float("nan"),
+    )

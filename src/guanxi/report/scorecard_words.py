@@ -1,0 +1,126 @@
+"""The words of the relationship scorecard, in English and Chinese: its section, figures and workbook."""
+
+from __future__ import annotations
+
+# key: (English, Chinese), as in ``words``.
+SCORECARD_WORDS: dict[str, tuple[str, str]] = {
+    "scorecard": ("Relationship scorecard", "客户关系评分卡"),
+    "scorecard_note": (
+        (
+            "One score for each relationship, from 0 to 100. Indicators: {indicators}, in dimensions: "
+            "{dimensions}. Customers scored: {customers}; mean score: {score}."
+        ),
+        (
+            "每段客户关系一个得分（0 至 100）：{dimensions} 个维度、{indicators} 项指标。"
+            "已评分客户：{customers}；平均得分：{score}。"
+        ),
+    ),
+    "scorecard_unknown": (
+        "Customers without a score, since nothing about them is known: {count}.",
+        "因缺少任何已知指标而没有得分的客户：{count}。",
+    ),
+    "scorecard_notices": ("Worth knowing about the score", "关于评分的提示"),
+    # tiers
+    "tiers": ("Tiers", "客户层级"),
+    "tier": ("Tier", "层级"),
+    "tier_high": ("high", "高"),
+    "tier_middle": ("middle", "中"),
+    "tier_low": ("low", "低"),
+    "tier_unknown": ("no score", "无得分"),
+    "tier_customers": ("Customers", "客户数"),
+    "share_of_customers": ("Share of customers", "客户占比"),
+    "mean_score": ("Mean score", "平均得分"),
+    "tier_value": ("Expected value", "预期价值"),
+    "mean_churn": ("Mean churn probability", "平均流失概率"),
+    # weights
+    "weights_note": ("Weighted by: {method}.", "权重方法：{method}。"),
+    "weights": ("Weights", "权重"),
+    "weight": ("Weight", "权重"),
+    "indicator": ("Indicator", "指标"),
+    "dimension": ("Dimension", "维度"),
+    "consistency_text": (
+        "Consistency ratio by branch (up to 0.10 is taken as consistent): {ratios}.",
+        "各分支的一致性比率（不超过 0.10 视为一致）：{ratios}。",
+    ),
+    "stability_text": (
+        (
+            "Stability: the weights were drawn {draws} times within their uncertainty. On average a customer "
+            "keeps the tier in {mean} of the draws; {sure} of customers keep it in at least {level} of them."
+        ),
+        (
+            "稳定性：在不确定范围内对权重扰动 {draws} 次。平均每位客户在 {mean} 的扰动中层级不变；"
+            "{sure} 的客户在至少 {level} 的扰动中层级不变。"
+        ),
+    ),
+    # dimensions
+    "dimension_value": ("Value", "价值"),
+    "dimension_loyalty": ("Loyalty", "忠诚"),
+    "dimension_satisfaction": ("Satisfaction", "满意"),
+    "dimension_interaction": ("Interaction", "互动"),
+    "dimension_risk": ("Risk", "风险"),
+    "dimension_advocacy": ("Advocacy", "推荐"),
+    # figures
+    "radar": ("What the tiers are like", "各层级特征"),
+    "radar_text": (
+        "Mean score of each tier in each dimension (100 is best). The tiers differ most in: {dimension}.",
+        "各层级在各维度的平均得分（100 为最佳）。差异最大的维度：{dimension}。",
+    ),
+    "x_radar": ("mean score, 0 to 100", "平均得分（0 至 100）"),
+    "y_radar": ("dimension", "维度"),
+    "contributions": ("What makes the score", "得分构成"),
+    "contributions_text": (
+        (
+            "Mean points of each indicator by tier; a customer's points add up to the score. "
+            "The tiers are furthest apart in: {indicator}."
+        ),
+        "各层级在各项指标上的平均得分点数；客户各项点数之和即为得分。差距最大的指标：{indicator}。",
+    ),
+    "x_contributions": ("points of the score", "得分点数"),
+    "y_contributions": ("indicator", "指标"),
+    "other_indicators": ("other {count} indicators", "其他 {count} 项指标"),
+    "migration": ("Who moved between tiers", "层级迁移"),
+    "migration_text": (
+        "{stayed} of those scored both times stayed in their tier, {up} rose and {down} fell.",
+        "前后两次均有评分的客户中，{stayed} 层级不变，{up} 上升，{down} 下降。",
+    ),
+    "migration_none": ("Nobody was scored both times.", "没有客户前后两次均有评分。"),
+    "x_migration": ("tier now", "现层级"),
+    "y_migration": ("tier before", "原层级"),
+    "came": ("new", "新增"),
+    "left": ("gone", "离开"),
+    "quadrant": ("Value and churn", "价值与流失"),
+    "quadrant_text": (
+        (
+            "Upper right are those worth keeping most: value above the median, churn probability above 50 %. "
+            "Customers there: {count}, with {share} of the expected value. Larger dots stand for more "
+            "customers; values of nearly 0 and less stand at the bottom."
+        ),
+        (
+            "右上为最值得挽留的客户（价值高于中位数、流失概率高于 50 %）：{count} 位，"
+            "占预期价值的 {share}。点越大，客户越多；接近或低于 0 的价值位于最下方。"
+        ),
+    ),
+    "x_quadrant": ("churn probability [%]", "流失概率 [%]"),
+    "y_quadrant": ("expected value, in the currency of the data", "预期价值（货币单位与数据一致）"),
+    "protect": ("valuable, leaving", "高价值、易流失"),
+    "cherish": ("valuable, staying", "高价值、稳定"),
+    # workbook
+    "sheet_scorecard": ("Scorecard", "评分卡"),
+    "sheet_weights": ("Weights and notes", "权重与说明"),
+    "column_customer_id": ("Customer", "客户"),
+    "column_score": ("Score", "得分"),
+    "column_grade": ("Grade", "等级"),
+    "column_rank": ("Rank", "排名"),
+    "column_tier": ("Tier", "层级"),
+    "column_known_weight": ("Known weight", "已知权重"),
+    "column_clv": ("Expected value", "预期价值"),
+    "column_clv_lower": ("Expected value, lower end", "预期价值下限"),
+    "column_clv_upper": ("Expected value, upper end", "预期价值上限"),
+    "column_churn_probability": ("Churn probability", "流失概率"),
+    "column_probability_alive": ("Probability alive", "存活概率"),
+    "column_next_purchase_date": ("Next purchase", "预计下次购买"),
+    "column_dimension_score": ("{name} score", "{name}得分"),
+    "column_points": ("{name}, points", "{name}（点数）"),
+    "column_why": ("Why {place}", "原因 {place}"),
+    "column_driver_text": ("Churn driver {place}", "流失因素 {place}"),
+}

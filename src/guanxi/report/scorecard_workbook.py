@@ -1,0 +1,104 @@
+"""A scorecard as the sheets of a workbook: one of customers, one of weights and notes."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from guanxi.data.spreadsheet import Column, Sheet
+from guanxi.report.scorecard_section import stability
+from guanxi.report.words import Language, words
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from guanxi.data.spreadsheet import Kind
+    from guanxi.report.scorecard_content import ScorecardReport
+
+_FILLS = {"high": "#A9D6CF", "middle": "#ECEFF2", "low": "#F6D5C0"}
+_KINDS: dict[str, Kind] = {
+    "customer_id": "text",
+    "score": "score",
+    "rank": "count",
+    "known_weight": "percent",
+    "churn_probability": "percent",
+    "probability_alive": "percent",
+    "retention_probability": "percent",
+    "clv": "money",
+    "clv_lower": "money",
+    "clv_upper": "money",
+}
+_WHY, _DRIVER = re.compile(r"why_(\d+)"), re.compile(r"driver_(\d+)_text")
+
+
+def scorecard_sheets(content: ScorecardReport, language: Language) -> list[Sheet]:
+    """Lay a scorecard out for :func:`guanxi.data.spreadsheet.write_spreadsheet`.
+
+    Every column of the table is written, in its order; the words are those of the language, tiers and grades
+    stay as they are, so that they can be looked up in other tables.
+
+    Raises
+    ------
+    DataError
+        If a table lacks a column.
+    """
+    content.check()
+    t = words(language)
+    columns = {str(name): _column(str(name), content, language) for name in content.table}
+    weights = content.ordered_weights()
+    named = weights.assign(
+        indicator=[content.label(str(name), language) for name in weights["indicator"]],
+        dimension=[content.label(str(name), language) for name in weights["dimension"]],
+    )
+    headings = {"indicator": Column(t["indicator"]), "dimension": Column(t["dimension"])}
+    headings |= {"weight": Column(t["weight"], "percent")}
+    headings |= {method: Column(method, "percent") for method in content.methods}
+    return [
+        Sheet(t["sheet_scorecard"], content.table, columns),
+        Sheet(t["sheet_weights"], named, headings, list(_notes(content, language))),
+    ]
+
+
+def _notes(content: ScorecardReport, language: Language) -> Iterator[str]:
+    if content.method:
+        yield words(language)["weights_note"].format(method=content.method)
+    consistency = content.consistency_text(language)
+    yield from filter(None, [consistency, stability(content.kept, content.draws, language)])
+    yield from content.notes
+
+
+def _column(name: str, content: ScorecardReport, language: Language) -> Column:
+    return Column(
+        _heading(name, content, language),
+        _kind(name, content.table[name]),
+        scale=name == "score" or name.endswith("_score"),
+        fills=_FILLS if name == "tier" else {},
+    )
+
+
+def _heading(name: str, content: ScorecardReport, language: Language) -> str:
+    t = words(language)
+    if f"column_{name}" in t:
+        return t[f"column_{name}"]
+    for ending, key in (("_points", "column_points"), ("_score", "column_dimension_score")):
+        if name.endswith(ending):
+            return t[key].format(name=content.label(name.removesuffix(ending), language))
+    for pattern, key in ((_WHY, "column_why"), (_DRIVER, "column_driver_text")):
+        if found := pattern.fullmatch(name):
+            return t[key].format(place=found[1])
+    return content.label(name, language)
+
+
+def _kind(name: str, values: pd.Series[Any]) -> Kind:
+    if name in _KINDS:
+        return _KINDS[name]
+    if name.endswith("_points"):
+        return "points"
+    if name.endswith("_score"):
+        return "score"
+    if name.endswith("_date") or pd.api.types.is_datetime64_any_dtype(values):
+        return "date"
+    numeric = pd.api.types.is_numeric_dtype(values) and not pd.api.types.is_bool_dtype(values)
+    return "number" if numeric else "text"
