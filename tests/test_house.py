@@ -21,7 +21,7 @@ DOORS = {
     "mlflow": ("registry/",),
     "shap": ("models/drivers.py",),
     "matplotlib": ("report/",),
-    "yaml": ("params.py",),
+    "yaml": ("params",),
     "ibis": ("data/", "features/", "evaluation/"),
     "duckdb": ("data/", "features/"),
     "pyspark": ("data/", "registry/spark.py"),

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from guanxi.decisions.segments.rules import Condition, parse_condition
-from guanxi.params import PlaybookRule
+from guanxi.params.scorecard import PlaybookRule
 
 
 def playbook_conditions(playbook: Sequence[PlaybookRule]) -> list[Condition]:

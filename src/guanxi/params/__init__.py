@@ -16,8 +16,6 @@ from zoneinfo import ZoneInfo
 
 import yaml
 from pydantic import (
-    BaseModel,
-    ConfigDict,
     Field,
     ValidationError,
     ValidationInfo,
@@ -26,6 +24,8 @@ from pydantic import (
 )
 
 from guanxi.errors import ParamsError
+from guanxi.params.scorecard import PlaybookRule, ScorecardParams
+from guanxi.params.section import Section
 
 _LIFETIMES_MODELS = ("bg_nbd", "mbg_nbd", "pareto_nbd")
 REQUIRED_COLUMNS = ("customer_id", "timestamp", "amount")
@@ -50,21 +50,6 @@ _FORMS = {
     "dict_type": 'write a map, as in {"amount": "Price"}',
     "tuple_type": 'write a list, as in ["sheet"]',
 }
-
-
-class Section(BaseModel):
-    """Base of all sections: frozen, unknown keys forbidden."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
-    @model_validator(mode="before")
-    @classmethod
-    def _empty_sections(cls, values: Any) -> Any:
-        """Take a section without keys, which YAML reads as null, for one with its defaults."""
-        if not isinstance(values, dict):
-            return values
-        sections = {name for name, field in cls.model_fields.items() if isinstance(field.default, Section)}
-        return {key: value for key, value in values.items() if value is not None or key not in sections}
 
 
 class DataParams(Section):
@@ -242,19 +227,6 @@ class PromotionParams(Section):
     mean_change: float | None = Field(0.25, ge=0)
 
 
-class PlaybookRule(Section):
-    """What to do about a customer of whom the condition ``when`` holds.
-
-    ``when`` maps columns to a value, a list of values, or comparisons in text such as ``"> 0.5"``: see
-    :mod:`guanxi.decisions.segments.rules`. ``cost`` is for one customer, in the unit of the amounts.
-    """
-
-    when: dict[str, Any]
-    action: str = Field(min_length=1)
-    channel: str | None = None
-    cost: float = Field(0.0, ge=0)
-
-
 class Params(Section):
     """All parameters of a run."""
 
@@ -269,6 +241,7 @@ class Params(Section):
     drivers: DriversParams = DriversParams()
     promotion: PromotionParams = PromotionParams()
     monitor: MonitorParams = MonitorParams()
+    scorecard: ScorecardParams = ScorecardParams()
     playbook: tuple[PlaybookRule, ...] = ()
     mlflow: MLflowParams = MLflowParams()
 
