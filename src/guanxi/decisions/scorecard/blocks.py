@@ -99,7 +99,7 @@ def score_blocks(
         own, scores.known_weight[rows] = row_weights(weights, known)
         values[~known] = 0.0
         score, points, memberships = scorer(values, own, range(m))
-        some = known.any(axis=1)
+        some = scores.known_weight[rows] > 0.0
         scores.score[rows] = np.where(some, score, np.nan).round(_DECIMALS)
         scores.points[:, rows] = np.where(known, points, np.nan).T
         scores.memberships[:, rows] = np.where(some[:, None], memberships, np.nan).T

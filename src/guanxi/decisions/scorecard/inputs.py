@@ -44,6 +44,8 @@ def check_weights(
     ------
     ParamsError
     """
+    if not weights:
+        raise ParamsError("no weights are given; give at least one indicator a weight")
     for name, weight in weights.items():
         if name not in higher_is_better:
             close = difflib.get_close_matches(name, list(higher_is_better), n=1)
@@ -55,7 +57,8 @@ def check_weights(
             raise ParamsError(f"weights: {name} belongs to no dimension; place it in the tree of weights")
     total = math.fsum(weights.values())
     if abs(total - 1.0) > _TOLERANCE:
-        raise ParamsError(f"weights add up to {total:g}, not 1; divide each by {total:g}")
+        remedy = f"divide each by {total:g}" if total else "give one above 0"
+        raise ParamsError(f"weights add up to {total:g}, not 1; {remedy}")
 
 
 def check_customers(indicators: pd.DataFrame) -> None:

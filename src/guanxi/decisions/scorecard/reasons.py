@@ -12,9 +12,10 @@ from guanxi.decisions.scorecard.tiers import Words, take_words
 Floats = NDArray[np.float64]
 Places = NDArray[np.intp]
 
+# Sums in another order differ in the last digits, which must not change a reason.
 _DECIMALS = 9
 _TENTHS = 1000  # 100 points, the most that one indicator can move
-_STEPS = np.arange(-_TENTHS, _TENTHS + 1)
+_STEPS = 2 * _TENTHS + 1
 
 
 def row_weights(weights: Floats, known: NDArray[np.bool_]) -> tuple[Floats, Floats]:
@@ -82,10 +83,10 @@ def reason_places(relative: Floats, most: int) -> Places:
     array of int, shape (n, at most ``most``)
         For :func:`reason_words`; -1 where nothing moves the score by a twentieth of a point.
     """
-    known = np.nan_to_num(relative, nan=0.0)
+    known = np.nan_to_num(relative, nan=0.0).round(_DECIMALS)
     order = np.argsort(-np.abs(known), axis=1, kind="stable")[:, :most]
     moved = np.rint(np.take_along_axis(known, order, axis=1) * 10.0).astype(np.intp)
-    return np.where(moved == 0, -1, order * _STEPS.size + moved + _TENTHS)
+    return np.where(moved == 0, -1, order * _STEPS + moved + _TENTHS)
 
 
 def reason_words(places: Places, labels: Sequence[str]) -> list[Words]:
@@ -105,5 +106,6 @@ def reason_words(places: Places, labels: Sequence[str]) -> list[Words]:
     >>> first.tolist(), second.tolist()
     (['revenue +24.0', 'complaints +7.0'], ['complaints -3.2', nan])
     """
-    words = [f"{label} {step / 10:+.1f}" for label in labels for step in _STEPS]
-    return [take_words(words, column) for column in places.T]
+    used, where = np.unique(places, return_inverse=True)
+    words = [f"{labels[place // _STEPS]} {(place % _STEPS - _TENTHS) / 10:+.1f}" for place in used.tolist()]
+    return [take_words(words, column) for column in np.where(places < 0, -1, where.reshape(places.shape)).T]

@@ -1,9 +1,10 @@
 """The scorecard: for every customer a score from 0 to 100, in total and by dimension, and why.
 
-With the scale kept (:class:`.normalisation.Normalisation`) a better value of one indicator never lowers the
-customer's score by weighted sum, TOPSIS, and fuzzy evaluation with weighted average and weighted score. With
-the scale fitted anew it never does either, but for TOPSIS on ``vector``: there the better value also changes
-what the indicator weighs. The other choices of fuzzy evaluation do not promise it.
+A better value of one indicator never lowers the customer's score, whether the scale is kept
+(:class:`.normalisation.Normalisation`) or fitted anew, by weighted sum, TOPSIS, and fuzzy evaluation with
+weighted average and weighted score. There is one exception: TOPSIS on ``vector`` fitted anew where values are
+negative, since the better value then changes what its indicator weighs. The other choices of fuzzy evaluation
+do not promise it.
 
 What is unknown of a customer is left out and the weights of the rest are raised to add up to 1, customer by
 customer; ``known_weight`` says how much was known. An indicator that nobody has counts as weight 0.
@@ -223,10 +224,12 @@ def _notes_on_tiers(tiers: TierRule | TierCuts | None, found: Words) -> list[str
     if not isinstance(rule, TierRule) or rule.method != "percentile":
         return []
     sorted_in = pd.Series(found).dropna()
-    asked, share = rule.shares()[0], float((sorted_in == TIERS[0]).mean())
-    if share < asked + _MUCH:
+    n, high, asked = len(sorted_in), int((sorted_in == TIERS[0]).sum()), rule.shares()[0]
+    if high - max(1.0, asked * n) <= _MUCH * n:
         return []
-    return [f"Equal scores put {share:.0%} of customers in the high tier, where {asked:.0%} were asked for."]
+    return [
+        f"Equal scores put {high / n:.0%} of customers in the high tier, where {asked:.0%} were asked for."
+    ]
 
 
 def _cut_numbers(on: str, score: Floats, indicators: pd.DataFrame) -> Floats:
