@@ -6,8 +6,7 @@ import numpy as np
 
 from guanxi.decisions.indicators.definition import Indicator, Inputs, Series
 from guanxi.decisions.indicators.referrals import credit_referrals
-
-PROMOTER_FROM, DETRACTOR_TO = 9.0, 6.0
+from guanxi.features.activity import DETRACTOR_TO, PROMOTER_FROM
 
 
 def advocacy(inputs: Inputs) -> dict[str, Series[float]]:

@@ -1,0 +1,112 @@
+"""Means and shares with what sampling makes of them: everything that is said of a group of customers."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy import stats
+
+Floats = NDArray[np.float64]
+LEVEL = 0.9
+
+
+def mean_interval(
+    mean: ArrayLike, deviation: ArrayLike, count: ArrayLike, level: float = LEVEL
+) -> tuple[Floats, Floats]:
+    """Student's t interval of a mean.
+
+    Parameters
+    ----------
+    mean, deviation, count : array-like, shape (n,)
+        Mean, sample standard deviation and size of each sample.
+    level : float
+        Probability within the interval.
+
+    Returns
+    -------
+    lower, upper : numpy.ndarray, shape (n,)
+        NaN for samples below two.
+
+    Examples
+    --------
+    >>> lower, upper = mean_interval(10.0, 2.0, 4)
+    >>> round(float(lower), 3), round(float(upper), 3)
+    (7.647, 12.353)
+    """
+    count = np.asarray(count, dtype=np.float64)
+    several = np.where(count >= 2, count, np.nan)
+    reach = stats.t.ppf(0.5 + level / 2, several - 1) * np.asarray(deviation) / np.sqrt(several)
+    return np.asarray(mean) - reach, np.asarray(mean) + reach
+
+
+def share_interval(hits: ArrayLike, count: ArrayLike, level: float = LEVEL) -> tuple[Floats, Floats]:
+    """Wilson's score interval of a share.
+
+    Wilson, E. B. (1927), Probable inference, the law of succession, and statistical inference, JASA 22(158).
+
+    Parameters
+    ----------
+    hits, count : array-like, shape (n,)
+        How many of how many.
+    level : float
+        Probability within the interval.
+
+    Returns
+    -------
+    lower, upper : numpy.ndarray, shape (n,)
+        NaN of nothing.
+
+    Examples
+    --------
+    >>> lower, upper = share_interval(0, 10, level=0.95)
+    >>> round(float(lower), 3), round(float(upper), 3)
+    (0.0, 0.278)
+    """
+    count = np.asarray(count, dtype=np.float64)
+    some = np.where(count > 0, count, np.nan)
+    share, z = np.asarray(hits) / some, stats.norm.ppf(0.5 + level / 2)
+    middle = (share + z**2 / (2 * some)) / (1 + z**2 / some)
+    reach = z * np.sqrt(share * (1 - share) / some + z**2 / (4 * some**2)) / (1 + z**2 / some)
+    return np.clip(middle - reach, 0.0, 1.0), np.clip(middle + reach, 0.0, 1.0)
+
+
+def net_promoter_score(
+    promoters: ArrayLike, passives: ArrayLike, detractors: ArrayLike, level: float = LEVEL
+) -> tuple[Floats, Floats, Floats]:
+    """Net promoter score with Rocks' adjusted Wald interval.
+
+    The score is 100 (promoters - detractors) / answers. The interval is that of the mean of 1, 0 and -1 with
+    three more answers: 3/4 promoters, 3/2 passives and 3/4 detractors; it exists where all answers are equal.
+
+    Parameters
+    ----------
+    promoters, passives, detractors : array-like, shape (n,)
+        Counts: answers of 9 and 10, 7 and 8, 0 to 6.
+    level : float
+        Probability within the interval.
+
+    Returns
+    -------
+    score, lower, upper : numpy.ndarray, shape (n,)
+        Between -100 and 100; NaN without an answer.
+
+    References
+    ----------
+    Reichheld, F. F. (2003), The one number you need to grow, Harvard Business Review 81(12).
+    Rocks, B. (2016), Interval estimation for the "Net Promoter Score", The American Statistician 70(4).
+
+    Examples
+    --------
+    >>> score, lower, upper = net_promoter_score(20, 11, 5)
+    >>> round(float(score), 1), round(float(lower), 1), round(float(upper), 1)
+    (41.7, 19.3, 57.7)
+    """
+    up, middle, down = (np.asarray(each, dtype=np.float64) for each in (promoters, passives, detractors))
+    answers = up + middle + down
+    some = np.where(answers > 0, answers, np.nan)
+    n = some + 3.0
+    likely, unlikely = (up + 0.75) / n, (down + 0.75) / n
+    centre = likely - unlikely
+    reach = stats.norm.ppf(0.5 + level / 2) * np.sqrt((likely + unlikely - centre**2) / n)
+    lower, upper = np.clip(centre - reach, -1.0, 1.0), np.clip(centre + reach, -1.0, 1.0)
+    return 100.0 * (up - down) / some, 100.0 * lower, 100.0 * upper

@@ -1,0 +1,159 @@
+"""What happened in each month or quarter: buyers, acquired customers, contacts, answers.
+
+All are ibis expressions on rows up to the cutoff, one row per period in which anything happened; ``period``
+is its first day.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any, Literal
+
+import ibis
+
+from guanxi.features.rfm import purchases_until
+from guanxi.periods import add_days
+
+PeriodUnit = Literal["M", "Q"]
+PROMOTER_FROM, DETRACTOR_TO = 9.0, 6.0
+
+
+def buyers_by_period(events: Any, cutoff: date, unit: PeriodUnit, event_grain: str = "D") -> Any:
+    """Count the buyers of each period.
+
+    Parameters
+    ----------
+    events : ibis.Table
+        Of a :class:`guanxi.data.transactions.TransactionLog`.
+    cutoff : date
+        The last day that belongs to the past; no later row is read.
+    unit : {"M", "Q"}
+        Calendar months or quarters.
+    event_grain : {"D", "W", "M"}
+        Period within which purchases merge into one; a week belongs to the month of its Monday.
+
+    Returns
+    -------
+    ibis.Table
+        ``period``; ``buyers``; of them ``new`` (first purchase) and ``retained`` (bought in the period before
+        too); ``second`` (customers whose second purchase fell into the period); ``purchases, revenue``.
+    """
+    past = purchases_until(events, cutoff, event_grain)
+    place = ibis.row_number().over(group_by="customer_id", order_by="date")
+    dated = past.mutate(period=past.date.truncate(unit), place=place)
+    active = dated.group_by("customer_id", "period").agg(
+        first=(dated.place == 0).any(),
+        second=(dated.place == 1).any(),
+        purchases=dated.count(),
+        revenue=dated.amount.sum(),
+    )
+    before = active.period.lag().over(group_by="customer_id", order_by="period")
+    last = (active.period - ibis.interval(days=1)).truncate(unit)
+    active = active.mutate(retained=(before == last).fill_null(False))
+    return active.group_by("period").agg(
+        buyers=active.count(),
+        new=active.first.sum(),
+        retained=active.retained.sum(),
+        second=active.second.sum(),
+        purchases=active.purchases.sum(),
+        revenue=active.revenue.sum(),
+    )
+
+
+def acquired_by_period(customers: Any, cutoff: date, unit: PeriodUnit) -> Any:
+    """Count the acquired customers of each period, and what they cost.
+
+    Parameters
+    ----------
+    customers : ibis.Table
+        Canonical, with ``acquired_on``, and perhaps ``acquisition_cost``.
+
+    Returns
+    -------
+    ibis.Table
+        ``period, acquired, acquisition_cost`` (mean of those known).
+    """
+    day = customers.acquired_on.cast("date")
+    past = customers.mutate(period=day.truncate(unit)).filter(day <= ibis.literal(cutoff))
+    if "acquisition_cost" not in past.columns:
+        past = past.mutate(acquisition_cost=ibis.null("float64"))
+    return past.group_by("period").agg(acquired=past.count(), acquisition_cost=past.acquisition_cost.mean())
+
+
+def contacts_by_period(
+    interactions: Any, lines: Any, cutoff: date, unit: PeriodUnit, conversion_days: int
+) -> Any:
+    """Count the outbound contacts of each period, the answered, and those that a purchase followed.
+
+    Parameters
+    ----------
+    interactions : ibis.Table
+        Canonical, with ``direction``, and perhaps ``responded``; in the same engine as the lines.
+    lines : ibis.Table
+        Of a :class:`guanxi.data.transactions.TransactionLog`.
+    conversion_days : int
+        A purchase follows a contact if it is later, by at most so many days.
+
+    Returns
+    -------
+    ibis.Table
+        ``period, contacts, responses`` and, of the contacts whose days to convert end by the cutoff,
+        ``observed`` (how many) and ``converted``.
+    """
+    sent = interactions.filter(interactions.direction == "outbound")
+    sent = sent.filter(sent.timestamp.date() <= ibis.literal(cutoff))
+    responded = sent.responded if "responded" in sent.columns else ibis.null("boolean")
+    contacts = sent.select("customer_id", "timestamp", responded=responded, contact=ibis.literal(1))
+    bought = lines.filter((lines.date <= ibis.literal(cutoff)) & (lines.amount >= 0))
+    purchases = bought.select(
+        "customer_id",
+        timestamp=bought.timestamp.cast(contacts.timestamp.type()),
+        responded=ibis.null("boolean"),
+        contact=ibis.literal(0),
+    )
+    moments = contacts.union(purchases)
+    # At one moment purchases stand before contacts, so that only later ones follow.
+    following = ibis.window(
+        group_by="customer_id", order_by=[moments.timestamp, moments.contact], preceding=0, following=None
+    )
+    purchased = ibis.ifelse(moments.contact == 0, moments.timestamp, ibis.null(moments.timestamp.type()))
+    moments = moments.mutate(next_purchase=purchased.min().over(following))
+    judged = moments.filter(moments.contact == 1)
+    limit = judged.timestamp + ibis.interval(days=conversion_days)
+    judged = judged.mutate(
+        period=judged.timestamp.date().truncate(unit),
+        observed=judged.timestamp.date() <= ibis.literal(add_days(cutoff, -conversion_days)),
+        converted=(judged.next_purchase <= limit).fill_null(False),
+    )
+    return judged.group_by("period").agg(
+        contacts=judged.count(),
+        responses=judged.responded.sum().fill_null(0),
+        observed=judged.observed.sum(),
+        converted=(judged.observed & judged.converted).sum(),
+    )
+
+
+def promoters_by_period(surveys: Any, cutoff: date, unit: PeriodUnit) -> Any:
+    """Count promoters, passives and detractors by each customer's last NPS answer in each period.
+
+    Parameters
+    ----------
+    surveys : ibis.Table
+        Canonical; a scale other than 0 to 10 stands in ``scale_low, scale_high``.
+
+    Returns
+    -------
+    ibis.Table
+        ``period, promoters, passives, detractors``.
+    """
+    asked = surveys.filter((surveys.instrument == "nps") & (surveys.timestamp.date() <= ibis.literal(cutoff)))
+    score = asked.score
+    if {"scale_low", "scale_high"} <= set(asked.columns):
+        low, high = asked.scale_low.fill_null(0.0), asked.scale_high.fill_null(10.0)
+        score = 10.0 * (asked.score - low) / (high - low)
+    dated = asked.mutate(period=asked.timestamp.date().truncate(unit), rating=score)
+    last = dated.group_by("customer_id", "period").agg(rating=dated.rating.argmax(dated.timestamp))
+    promoter, detractor = last.rating >= PROMOTER_FROM, last.rating <= DETRACTOR_TO
+    return last.group_by("period").agg(
+        promoters=promoter.sum(), passives=(~promoter & ~detractor).sum(), detractors=detractor.sum()
+    )
