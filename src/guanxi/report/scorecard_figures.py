@@ -26,7 +26,7 @@ _RINGS = (25, 50, 75, 100)
 _NAMED_RINGS = (25, 50, 75)  # the outermost would lie under a name
 _BARS = 8
 _DARK = 0.85  # shares from here on are written in white
-_LARGEST_DOT, _SMALLEST_DOT = 320.0, 6.0
+_LARGEST_DOT, _SMALLEST_DOT = 260.0, 6.0
 
 
 def radar(means: pd.DataFrame, labels: Mapping[str, str], language: Language = "en") -> Figure:
@@ -156,9 +156,15 @@ def quadrant(cells: Quadrants | None, tiers: Sequence[str], language: Language =
     for tier, colour in colours.items():
         of = (table["tier"] == tier).to_numpy()
         if of.any():
-            dots = (table["churn"][of] * 100, table["value"][of])
+            # Hundreds of dots as vectors would weigh more than the rest of the page.
             axes.scatter(
-                *dots, s=sizes[of], color=colour, alpha=0.75, linewidths=0, label=_tier(tier, drawing)
+                table["churn"][of] * 100,
+                table["value"][of],
+                s=sizes[of],
+                color=colour,
+                linewidths=0,
+                label=_tier(tier, drawing),
+                rasterized=True,
             )
     low, high = table["value"].min() / 1.6, table["value"].max() * 3.2
     _money_axis(axes, low, high)

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 NO_TIER = ""
-_ACROSS, _UP = 40, 30
+_ACROSS, _UP = 32, 24
 _DECADES = 4  # of value drawn; below, values only differ in how little they are
 
 
@@ -163,6 +163,7 @@ def quadrants(table: pd.DataFrame) -> Quadrants | None:
     tiers = known["tier"].astype("object").fillna(NO_TIER)
     counts = pd.DataFrame({"across": across, "up": up, "tier": tiers.to_numpy()}).value_counts(sort=False)
     wide = counts.unstack("tier", fill_value=0)  # noqa: PD010 - a table of counts, none of them twice
+    wide = wide.sort_index().sort_index(axis="columns")
     cells = pd.DataFrame({"customers": wide.sum(axis=1), "tier": wide.idxmax(axis=1)}).reset_index()
     cells["churn"] = (cells["across"] + 0.5) / _ACROSS
     cells["value"] = 10 ** (floor + (cells["up"] + 0.5) * step)
