@@ -1,0 +1,111 @@
+"""The relationship scorecard of one day: indicators, weights, scores, and how sure the tiers are."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import pandas as pd
+
+from guanxi.decisions.indicators import CATALOGUE
+from guanxi.decisions.scorecard.normalisation import Normalisation, Target
+from guanxi.decisions.scorecard.scores import Scorecard, score_table
+from guanxi.decisions.scorecard.stability import Stability, tier_stability
+from guanxi.decisions.scorecard.tiers import TierRule, fit_tiers
+from guanxi.decisions.scorecard.weighing import Weighing, scorecard_tree, weigh
+from guanxi.params.scorecard import ScorecardParams
+
+HIGHER_IS_BETTER: Mapping[str, bool] = {name: each.higher_is_better for name, each in CATALOGUE.items()}
+
+
+@dataclass(frozen=True)
+class Relationship:
+    """The scorecard of one day.
+
+    Attributes
+    ----------
+    indicators : pandas.DataFrame
+        ``customer_id`` and every indicator, in its own unit.
+    normalised : pandas.DataFrame
+        ``customer_id`` and the indicators of the tree, from 0 to 1, higher the better.
+    weighing : Weighing
+    card : Scorecard
+    stability : Stability or None
+        None where no weights were drawn, or the tiers do not follow the score.
+    """
+
+    indicators: pd.DataFrame = field(repr=False)
+    normalised: pd.DataFrame = field(repr=False)
+    weighing: Weighing
+    card: Scorecard
+    stability: Stability | None
+
+
+def relationship(
+    indicators: pd.DataFrame, params: ScorecardParams, *, seed: int = 0, language: str = "en"
+) -> Relationship:
+    """Score the customers of one day.
+
+    Parameters
+    ----------
+    indicators : pandas.DataFrame
+        From :func:`guanxi.decisions.indicators.table.indicator_table`.
+    params : ScorecardParams
+    seed : int
+    language : {"en", "zh"}
+        Of the reasons.
+
+    Raises
+    ------
+    ParamsError, DataError
+        As :func:`.weighing.weigh` and :func:`.scores.score_table`.
+    """
+    tree = scorecard_tree(params.tree)
+    directions = {name: HIGHER_IS_BETTER[name] for name in tree.leaves}
+    targets = {name: Target(each.target, each.floor) for name, each in params.targets.items()}
+    scale = Normalisation.fit(
+        indicators, directions, params.normalisation, targets if params.normalisation == "target" else None
+    )
+    normalised = normalise(indicators, scale)
+    weighing = weigh(params.weights, tree, normalised, draws=params.draws, seed=seed)
+    rule = TierRule(params.tiers.method, params.tiers.high, params.tiers.middle)
+    card = score_table(
+        indicators,
+        weighing.weights,
+        weighing.dimensions,
+        HIGHER_IS_BETTER,
+        normalisation=scale,
+        method=params.method,
+        tiers=rule,
+        labels={name: each.label["zh" if language == "zh" else "en"] for name, each in CATALOGUE.items()},
+    )
+    stability = None
+    if params.draws and params.method == "weighted_sum" and rule.method != "pareto":
+        stability = tier_stability(
+            normalised,
+            weighing.weights,
+            lambda scores: fit_tiers(scores, rule).assign(scores),
+            weighing.drawn,
+        )
+    return Relationship(indicators, normalised, weighing, card, stability)
+
+
+def same_measure(indicators: pd.DataFrame, present: Relationship) -> Scorecard:
+    """Score the customers of another day by the scale, weights and cuts of the present one."""
+    card = present.card
+    return score_table(
+        indicators,
+        present.weighing.weights,
+        present.weighing.dimensions,
+        HIGHER_IS_BETTER,
+        normalisation=card.normalisation,
+        method=card.method,
+        tiers=card.tiers,
+        reasons=0,
+    )
+
+
+def normalise(indicators: pd.DataFrame, scale: Normalisation) -> pd.DataFrame:
+    """Bring indicators to 0 to 1, higher the better."""
+    columns = {name: curve.apply(indicators[name]) for name, curve in scale.curves.items()}
+    return pd.DataFrame({"customer_id": indicators["customer_id"].array, **columns}, copy=False)
