@@ -31,9 +31,9 @@ _ORDERS: dict[str, Callable[[Any, Any], Any]] = {
 }
 OPERATORS = (*_ORDERS, "==", "!=")
 _MEANT = {"=": "==", "===": "==", "=<": "<=", "≤": "<=", "=>": ">=", "≥": ">=", "<>": "!=", "≠": "!="}
-_SIGNS = "<>=!≤≥≠"
-_COMPARISON = re.compile(rf"([{_SIGNS}]+)\s*(.*)", re.DOTALL)
-_AND = re.compile(rf"\s+and\s+(?=[{_SIGNS}])")
+SIGNS = "<>=!≤≥≠"
+_COMPARISON = re.compile(rf"([{SIGNS}]+)\s*(.*)", re.DOTALL)
+_AND = re.compile(rf"\s+and\s+(?=[{SIGNS}])")
 
 
 @dataclass(frozen=True)
@@ -145,7 +145,7 @@ def _tests(column: str, given: Any, where: str) -> list[Comparison]:
             raise ParamsError(f"{where}: {column} has an empty list: name the values that it may have")
         return [Comparison(column, "==", tuple(_word(value, column, where) for value in given))]
     text = _word(given, column, where)
-    if text[0] not in _SIGNS:
+    if text[0] not in SIGNS:
         return [Comparison(column, "==", (text,))]
     return [_comparison(column, part, where) for part in _AND.split(text)]
 
