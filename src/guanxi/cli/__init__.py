@@ -16,6 +16,7 @@ from guanxi.cli.options import (
     Columns,
     Debug,
     Engine,
+    FailOn,
     Horizon,
     Model,
     OptionalSource,
@@ -339,6 +340,42 @@ def monitor(
     )
     typer.echo(summary_text(found))
     raise typer.Exit(found.exit_code)
+
+
+@app.command(epilog="Example: guanxi scorecard sales.csv -o scorecard --history 2")
+def scorecard(
+    source: OptionalSource = "cdnow",
+    output: Annotated[
+        Path, typer.Option("--output", "-o", metavar="DIR", help="Folder of the results.")
+    ] = Path("scorecard"),
+    history: Annotated[
+        int,
+        typer.Option("--history", min=0, metavar="N", help="Earlier days to compare with."),
+    ] = 0,
+    fail_on: Annotated[
+        FailOn | None,
+        typer.Option(
+            "--fail-on", help="Exit code 3 where an indicator is at its warning, or misses its target."
+        ),
+    ] = None,
+    model: Model = None,
+    as_of: AsOf = None,
+    columns: Columns = None,
+    params: ParamsFile = None,
+    overrides: Overrides = None,
+    tracking_uri: TrackingUri = None,
+    debug: Debug = False,
+) -> None:
+    """Grade every customer's relationship: value, loyalty, satisfaction, interaction, risk, and why."""
+    from guanxi.jobs.progress import ConsoleProgress
+    from guanxi.jobs.scorecard import scorecard as job
+    from guanxi.jobs.scorecard_text import alarms, summary_text
+
+    resolved = _resolve(params, overrides, columns, as_of=as_of, tracking_uri=tracking_uri)
+    found = job(source, output, resolved, ConsoleProgress(), model=model, history=history)
+    typer.echo(summary_text(found, output))
+    if fail_on is not None and alarms(found, fail_on.value):
+        raise typer.Exit(3)
 
 
 @app.command(epilog="Example: guanxi explain 0042 sales.csv -o 0042.png --as-of 2011-12-09")

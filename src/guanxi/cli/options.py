@@ -23,6 +23,13 @@ class Engine(StrEnum):
     spark = "spark"
 
 
+class FailOn(StrEnum):
+    """When ``guanxi scorecard`` ends with an alarm."""
+
+    warning = "warning"
+    target = "target"
+
+
 _SOURCE_HELP = (
     "A dataset (cdnow, cdnow-sample), a path or glob of CSV or Parquet, "
     "or a table as duckdb://FILE::TABLE or postgres://HOST/DATABASE::TABLE."

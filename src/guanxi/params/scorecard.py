@@ -50,18 +50,6 @@ class TierParams(Section):
     middle: float | None = Field(None, gt=0, lt=1)
 
 
-class TargetParams(Section):
-    """What an indicator should reach: its mean over all customers, in its own unit.
-
-    Beyond ``warning`` it is a matter for an alarm. For ``normalisation: target`` a customer at the target has
-    all points, at ``floor`` none.
-    """
-
-    target: float
-    warning: float | None = None
-    floor: float | None = None
-
-
 class ExportParams(Section):
     """Columns of the scorecard and what a customer system calls them; none: the system's usual ones."""
 
@@ -77,10 +65,10 @@ class ScorecardParams(Section):
     method: Literal["weighted_sum", "topsis", "fuzzy"] = "weighted_sum"
     tiers: TierParams = TierParams()
     draws: int = Field(1000, ge=0)
-    targets: dict[str, TargetParams] = Field(default_factory=dict)
-    references: dict[str, float] = Field(default_factory=dict)
+    targets: dict[str, Any] = Field(default_factory=dict)
+    benchmarks: dict[str, Any] = Field(default_factory=dict)
     by: tuple[str, ...] = ()
-    segments: int | None = Field(None, ge=2, le=50)
+    groups: int | None = Field(None, ge=2, le=50)
     exports: dict[Literal["zoho", "salesforce", "hubspot", "fxiaoke"], ExportParams] = Field(
         default_factory=dict
     )

@@ -135,7 +135,7 @@ def render(content: RunReport) -> str:
         "metric_tables": sections.metric_tables(content.metrics, language),
         "rejected": sections.rejected(content.rejected, language),
     }
-    return _environment().get_template("page.html").render(page)
+    return environment().get_template("page.html").render(page)
 
 
 def _trust(content: RunReport) -> dict[str, Any] | None:
@@ -158,7 +158,8 @@ def _check_columns(content: RunReport) -> None:
             raise DataError(f"report: {name} lacks the column {missing[0]!r}; it has {list(table.columns)}")
 
 
-def _environment() -> Environment:
+def environment() -> Environment:
+    """Make the engine of the templates."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     return Environment(

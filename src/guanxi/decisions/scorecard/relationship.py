@@ -5,16 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+import numpy as np
 import pandas as pd
 
 from guanxi.decisions.indicators import CATALOGUE
+from guanxi.decisions.scorecard.blocks import ScoreMethod
 from guanxi.decisions.scorecard.normalisation import Normalisation, Target
 from guanxi.decisions.scorecard.scores import Scorecard, score_table
-from guanxi.decisions.scorecard.stability import Stability, tier_stability
+from guanxi.decisions.scorecard.stability import Stability, rank_agreement, tier_stability
 from guanxi.decisions.scorecard.tiers import TierRule, fit_tiers
 from guanxi.decisions.scorecard.weighing import Weighing, scorecard_tree, weigh
+from guanxi.decisions.targets import parse_targets
 from guanxi.params.scorecard import ScorecardParams
 
+_COMPARED = 20_000
 HIGHER_IS_BETTER: Mapping[str, bool] = {name: each.higher_is_better for name, each in CATALOGUE.items()}
 
 
@@ -62,7 +66,7 @@ def relationship(
     """
     tree = scorecard_tree(params.tree)
     directions = {name: HIGHER_IS_BETTER[name] for name in tree.leaves}
-    targets = {name: Target(each.target, each.floor) for name, each in params.targets.items()}
+    targets = {each.indicator: Target(each.target) for each in parse_targets(params.targets)}
     scale = Normalisation.fit(
         indicators, directions, params.normalisation, targets if params.normalisation == "target" else None
     )
@@ -109,3 +113,28 @@ def normalise(indicators: pd.DataFrame, scale: Normalisation) -> pd.DataFrame:
     """Bring indicators to 0 to 1, higher the better."""
     columns = {name: curve.apply(indicators[name]) for name, curve in scale.curves.items()}
     return pd.DataFrame({"customer_id": indicators["customer_id"].array, **columns}, copy=False)
+
+
+def methods_agreement(present: Relationship) -> pd.DataFrame:
+    """Kendall's tau between the scores that the three methods give with the same weights and scale.
+
+    Of more than 20,000 customers, so many are compared, evenly spaced by their score.
+    """
+    card = present.card
+    by_score = card.table["score"].argsort(kind="stable").to_numpy()
+    places = np.linspace(0, len(by_score) - 1, min(_COMPARED, len(by_score))).round().astype(int)
+    sample = present.indicators.iloc[np.sort(by_score[places])].reset_index(drop=True)
+    methods: tuple[ScoreMethod, ...] = ("weighted_sum", "topsis", "fuzzy")
+    scores: dict[str, pd.Series[float]] = {
+        method: score_table(
+            sample,
+            present.weighing.weights,
+            present.weighing.dimensions,
+            HIGHER_IS_BETTER,
+            normalisation=card.normalisation,
+            method=method,
+            reasons=0,
+        ).table.set_index("customer_id")["score"]
+        for method in methods
+    }
+    return rank_agreement(scores)

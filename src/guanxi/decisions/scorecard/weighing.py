@@ -36,7 +36,7 @@ USUAL_TREE: Mapping[str, tuple[str, ...]] = {
     "risk": ("refund_share", "spend_volatility", "overdue_days", "defaults"),
     "advocacy": ("referrals", "referral_value", "promoter"),
 }
-_BY_DATA: Mapping[str, Callable[[pd.DataFrame], DataWeights]] = {
+BY_DATA: Mapping[str, Callable[[pd.DataFrame], DataWeights]] = {
     "entropy": entropy_weights,
     "critic": critic_weights,
     "principal_components": principal_component_weights,
@@ -124,7 +124,7 @@ def weigh(
     places = [tree.leaves.index(name) for name in known]
     judged = combination.direct({name: everyone[name] for name in known})
     drawn = _divided(draw(draws, seed)[:, places]) if draws else np.empty((0, len(known)))
-    data = _BY_DATA[params.data](normalised[known]) if params.data else None
+    data = BY_DATA[params.data](normalised[known]) if params.data else None
     if data is None:
         return Weighing(tree, judged, judged, None, consistency, drawn, notes)
     measured = {name: data.weights.get(name, 0.0) for name in known}

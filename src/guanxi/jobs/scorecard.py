@@ -1,0 +1,271 @@
+"""``guanxi scorecard``: every customer's relationship in one grade, with weights and reasons."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+
+import pandas as pd
+
+from guanxi.data import sinks
+from guanxi.data.customer_systems import export_customers
+from guanxi.data.relations import Relations, read_relations
+from guanxi.data.spreadsheet import write_spreadsheet
+from guanxi.data.transactions import TransactionLog, read_transactions
+from guanxi.decisions.benchmarks import compare_benchmarks, parse_benchmarks
+from guanxi.decisions.roll_up import roll_up
+from guanxi.decisions.scorecard.relationship import Relationship, methods_agreement, relationship
+from guanxi.decisions.scorecard.weighing import scorecard_tree
+from guanxi.decisions.segments.clusters import Segmentation, find_segments
+from guanxi.decisions.segments.playbook import playbook_conditions, summarise_actions
+from guanxi.decisions.segments.summary import summarise_segments
+from guanxi.decisions.targets import check_targets, parse_targets
+from guanxi.errors import DataError, HistoryError
+from guanxi.jobs.predict import load_checked
+from guanxi.jobs.progress import Progress
+from guanxi.jobs.scorecard_history import History, look_back
+from guanxi.jobs.scorecard_report import (
+    documents,
+    figures,
+    generated_by,
+    listings,
+    report_content,
+)
+from guanxi.jobs.scorecard_tables import DayTables, customer_table, day_tables, group_attributes
+from guanxi.jobs.validate import source_name
+from guanxi.params import Params
+from guanxi.registry.models import LoadedModel
+from guanxi.registry.scorecard_log import log_scorecard
+from guanxi.registry.store import answering, open_store
+
+SEGMENTATIONS = ("tier", "lifecycle_stage", "rfm_segment", "matrix_cell")
+# A workbook of more takes minutes, and nobody reads it row by row.
+_MOST_IN_A_WORKBOOK = 100_000
+
+
+@dataclass(frozen=True)
+class Findings:
+    """What a scorecard found.
+
+    Attributes
+    ----------
+    as_of : datetime.date
+    customers : pandas.DataFrame
+        One row per customer: scores, reasons, predictions, segments, action, points, indicators.
+    relationship : Relationship
+    segments : dict of str to pandas.DataFrame
+        By what customers are divided: size, value, churn, drivers and action of each part.
+    groups : pandas.DataFrame
+        Segments found in the attributes, with their rules; empty without attributes.
+    groups_reason : str
+    actions : pandas.DataFrame
+        Of the playbook: customers, cost, value at risk.
+    roll_ups : dict of str to pandas.DataFrame
+        By attribute: means with intervals.
+    targets, benchmarks, elasticities, agreement : pandas.DataFrame
+    history : History or None
+    notes : list of str
+        What is absent, constant or renormalised.
+    """
+
+    as_of: date
+    customers: pd.DataFrame = field(repr=False)
+    relationship: Relationship = field(repr=False)
+    segments: dict[str, pd.DataFrame] = field(repr=False)
+    groups: pd.DataFrame = field(repr=False)
+    groups_reason: str
+    actions: pd.DataFrame = field(repr=False)
+    roll_ups: dict[str, pd.DataFrame] = field(repr=False)
+    targets: pd.DataFrame = field(repr=False)
+    benchmarks: pd.DataFrame = field(repr=False)
+    elasticities: pd.DataFrame = field(repr=False)
+    agreement: pd.DataFrame = field(repr=False)
+    history: History | None = field(repr=False)
+    notes: list[str]
+
+
+def scorecard(
+    source: str | pd.DataFrame,
+    folder: Path,
+    params: Params,
+    progress: Progress,
+    *,
+    model: str | None = None,
+    history: int = 0,
+) -> Findings:
+    """Score every customer's relationship; write and log what was found.
+
+    Parameters
+    ----------
+    source : str or pandas.DataFrame
+        Transactions; the relation tables are named by ``params.relations``.
+    folder : pathlib.Path
+        Where ``scorecard.parquet`` and the rest goes.
+    params : Params
+    progress : Progress
+    model : str, optional
+        Default: the champion.
+    history : int
+        Earlier days to compare with, each a horizon of the model before the next.
+
+    Raises
+    ------
+    ParamsError, SourceError, DataError, HistoryError, RegistryError, OutputError
+    """
+    sinks.check_output(folder / "scorecard.parquet")
+    _check(params)
+    loaded = load_checked(model, params, progress)
+    with progress.step(f"read {source_name(source)} and the tables beside it"):
+        log = read_transactions(source, params.data)
+        relations = read_relations(params, log)
+    try:
+        for warning in relations.warnings:
+            progress.warn(warning)
+        found = find(log, relations, loaded, params, progress, history=history)
+    finally:
+        log.close()
+    html = _write(folder, found, loaded, source_name(source), params, progress)
+    with progress.step("log the scorecard"):
+        _log(found, loaded, source_name(source), html, params)
+    return found
+
+
+def _check(params: Params) -> None:
+    """Refuse what is mistaken in the parameters before anything is read."""
+    scorecard_tree(params.scorecard.tree)
+    parse_targets(params.scorecard.targets, "scorecard.targets")
+    parse_benchmarks(params.scorecard.benchmarks, "scorecard.benchmarks")
+    playbook_conditions(params.playbook)
+
+
+def find(
+    log: TransactionLog,
+    relations: Relations,
+    loaded: LoadedModel,
+    params: Params,
+    progress: Progress,
+    *,
+    history: int = 0,
+) -> Findings:
+    """Work out a scorecard without writing anything: see :func:`scorecard`."""
+    as_of = params.as_of or log.last_day
+    if as_of < log.first_day:
+        raise HistoryError(f"{log.source}: nobody had bought by {as_of}, the data begins on {log.first_day}")
+    with progress.step(f"work out the indicators as of {as_of}"):
+        day = day_tables(log, relations, loaded, as_of, params)
+    with progress.step("weigh, score and divide into segments"):
+        scored = relationship(day.indicators, params.scorecard, seed=params.seed, language=params.language)
+        groups = _groups(day, params)
+        customers = customer_table(day, scored.card.table, log, loaded.window_days, params, groups)
+    past = None
+    if history:
+        with progress.step(f"score {history} earlier days by the same measure"):
+            past = look_back(log, relations, loaded, scored, as_of, history, params)
+    earlier = past.indicators[past.days[-2]] if past else None
+    options = params.scorecard
+    return Findings(
+        as_of=as_of,
+        customers=customers,
+        relationship=scored,
+        segments={
+            name: summarise_segments(customers, name)
+            for name in SEGMENTATIONS
+            if customers[name].notna().any()
+        },
+        groups=groups.segments if groups else pd.DataFrame(),
+        groups_reason=groups.reason if groups else "",
+        actions=summarise_actions(customers) if params.playbook else pd.DataFrame(),
+        roll_ups={name: roll_up(customers, name).means for name in options.by},
+        targets=check_targets(day.indicators, parse_targets(options.targets), earlier),
+        benchmarks=compare_benchmarks(day.indicators, parse_benchmarks(options.benchmarks)),
+        elasticities=pd.DataFrame(),
+        agreement=_agreement(scored, past),
+        history=past,
+        notes=[*day.notes, *scored.card.notes, *scored.weighing.notes],
+    )
+
+
+def _groups(day: DayTables, params: Params) -> Segmentation | None:
+    """Segments in the attributes of the customers table, with behaviour and attitude; None without any."""
+    attributes = group_attributes(day)
+    if attributes is None:
+        return None
+    try:
+        return find_segments(attributes, groups=params.scorecard.groups, seed=params.seed)
+    except DataError:
+        if params.scorecard.groups is not None:
+            raise
+        return None  # too few customers, or nothing that tells them apart
+
+
+def _agreement(scored: Relationship, past: History | None) -> pd.DataFrame:
+    tables = [methods_agreement(scored)]
+    if past is not None:
+        tables.append(past.agreement)
+    return pd.concat(tables, ignore_index=True)
+
+
+def _write(
+    folder: Path, found: Findings, loaded: LoadedModel, source: str, params: Params, progress: Progress
+) -> str:
+    """Write all results, and return the page."""
+    from guanxi.report.scorecard_page import ScorecardPage, render_scorecard
+    from guanxi.report.scorecard_workbook import scorecard_sheets
+
+    customers = found.customers
+    with progress.step(f"write {folder}"):
+        content = report_content(customers, found.relationship, found.history, found.notes, params)
+        html = render_scorecard(
+            ScorecardPage(
+                source, found.as_of, loaded.version, params.language, generated_by(), content, listings(found)
+            )
+        )
+        sinks.write_table(customers, folder / "scorecard.parquet")
+        sinks.write_table(customers, folder / "scorecard.csv")
+        if len(customers) <= _MOST_IN_A_WORKBOOK:
+            write_spreadsheet(scorecard_sheets(content, params.language), folder / "scorecard.xlsx")
+        else:
+            progress.say(f"   more than {_MOST_IN_A_WORKBOOK:,} customers: no scorecard.xlsx")
+        for name, document in documents(found.relationship, params).items():
+            sinks.write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n", folder / name)
+        sinks.write_text(html, folder / "scorecard.html")
+        for system, export in params.scorecard.exports.items():
+            done = export_customers(customers, folder / "exports" / system, system, export.fields)
+            for warning in done.warnings:
+                progress.warn(f"{system}: {warning}")
+    return html
+
+
+def _log(found: Findings, loaded: LoadedModel, source: str, html: str, params: Params) -> None:
+    scored, options = found.relationship, params.scorecard
+    tags = {"version": loaded.version, "source": source, "as_of": found.as_of.isoformat()}
+    settings = {
+        "weights.method": options.weights.method,
+        "weights.data": options.weights.data or "none",
+        "normalisation": options.normalisation,
+        "method": options.method,
+        "tiers.method": options.tiers.method,
+        "draws": options.draws,
+    }
+    card = scored.card.table
+    metrics: dict[str, float | None] = {
+        "customers": float(len(card)),
+        "score_mean": float(card["score"].mean()),
+        "known_weight_mean": float(card["known_weight"].mean()),
+        **{f"tier_{name}": float(count) for name, count in card["tier"].value_counts().items()},
+    }
+    if scored.stability is not None:
+        metrics["tier_kept_mean"] = float(pd.Series(scored.stability.kept).mean())
+        metrics["tier_kept_sure"] = float((pd.Series(scored.stability.kept).dropna() >= 0.9).mean())
+    if scored.weighing.consistency is not None and len(scored.weighing.consistency):
+        metrics["consistency_ratio_largest"] = float(scored.weighing.consistency["consistency_ratio"].max())
+    for row in found.agreement.dropna(subset="tau").to_dict("records"):
+        metrics[f"tau.{row['first']}.{row['second']}".replace(" ", "_")] = float(row["tau"])
+    content = report_content(found.customers, scored, found.history, found.notes, params)
+    store = open_store(params.mlflow)
+    with answering(store):
+        log_scorecard(
+            store, tags, settings, metrics, documents(scored, params), html, figures(content, params.language)
+        )

@@ -1,0 +1,174 @@
+"""A scorecard as page, workbook, pictures and documents."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from guanxi import __version__
+from guanxi.decisions.indicators import CATALOGUE, DIMENSIONS
+from guanxi.decisions.scorecard.relationship import Relationship
+from guanxi.jobs.scorecard_history import History
+from guanxi.params import Params
+
+if TYPE_CHECKING:
+    from guanxi.jobs.scorecard import Findings
+    from guanxi.report.scorecard_content import ScorecardReport
+    from guanxi.report.scorecard_page import Listing
+
+_METHODS = {
+    "eigenvector": ("pairwise judgements (AHP, eigenvector)", "两两比较（层次分析法，特征向量）"),
+    "geometric_mean": ("pairwise judgements (AHP, geometric mean)", "两两比较（层次分析法，几何平均）"),
+    "fuzzy_geometric_mean": ("fuzzy judgements (Buckley's geometric mean)", "模糊判断（Buckley 几何平均）"),
+    "fuzzy_extent_analysis": ("fuzzy judgements (Chang's extent analysis)", "模糊判断（Chang 程度分析）"),
+    "direct": ("given points", "直接赋值"),
+    "delphi": ("a Delphi panel", "德尔菲专家组"),
+    "entropy": ("entropy", "熵权法"),
+    "critic": ("CRITIC", "CRITIC"),
+    "principal_components": ("principal components", "主成分分析"),
+    "factor_analysis": ("factor analysis", "因子分析"),
+    "alike": ("all branches alike, since nobody judged them", "未作判断，各分支等权"),
+    "multiplicative": ("multiplied", "乘法合成"),
+    "least_squares": ("least-squares compromise", "最小二乘折中"),
+    "linear": ("linear", "线性加权"),
+}
+
+
+def report_content(
+    customers: pd.DataFrame,
+    found: Relationship,
+    history: History | None,
+    notes: list[str],
+    params: Params,
+) -> ScorecardReport:
+    """Gather what page and workbook show."""
+    from guanxi.report.scorecard_content import ScorecardReport
+
+    consistency: Mapping[str, float] = {}
+    table = found.weighing.consistency
+    if table is not None:
+        largest = table.groupby("node", sort=False)["consistency_ratio"].max()
+        consistency = {str(node): float(ratio) for node, ratio in largest.items()}
+    return ScorecardReport(
+        table=customers,
+        weights=weights_table(found, params),
+        method=method_text(params),
+        consistency=consistency,
+        notes=notes,
+        labels=labels(params.language),
+        migration=history.latest.counts if history else None,
+        kept=found.stability.kept if found.stability else None,
+        draws=found.stability.draws if found.stability else 0,
+    )
+
+
+def labels(language: str) -> dict[str, str]:
+    """Names of indicators and dimensions in a language."""
+    key: Any = "zh" if language == "zh" else "en"
+    return {name: each.label[key] for name, each in CATALOGUE.items()} | {
+        name: each[key] for name, each in DIMENSIONS.items()
+    }
+
+
+def method_text(params: Params) -> str:
+    """Say how the weights were found."""
+    weights, place = params.scorecard.weights, int(params.language == "zh")
+    nobody = weights.method not in ("direct", "delphi") and not weights.judgements
+    said = _METHODS["alike" if nobody else weights.method][place]
+    if weights.data is None:
+        return said
+    if weights.share == 0.0 and weights.combine != "least_squares":
+        return _METHODS[weights.data][place]
+    return f"{said} + {_METHODS[weights.data][place]} ({_METHODS[weights.combine][place]})"
+
+
+def weights_table(found: Relationship, params: Params) -> pd.DataFrame:
+    """Weight of each indicator, and of each side where two were combined."""
+    weighing = found.weighing
+    table = pd.DataFrame(
+        {
+            "indicator": list(weighing.weights),
+            "dimension": [weighing.dimensions[name] for name in weighing.weights],
+            "weight": list(weighing.weights.values()),
+        }
+    )
+    if weighing.data is not None:
+        place = int(params.language == "zh")
+        own = {params.scorecard.weights.method: weighing.judged, weighing.data.method: weighing.data.weights}
+        for method, weights in own.items():
+            heading = _METHODS[method][place] if method in _METHODS else method
+            table[heading] = [weights.get(name, 0.0) for name in weighing.weights]
+    return table
+
+
+def listings(found: Findings) -> list[Listing]:
+    """Give the tables of the page, those that are there."""
+    from guanxi.report.scorecard_page import Listing
+
+    shown = [
+        Listing("targets", found.targets, named=("indicator",)),
+        Listing("benchmarks", found.benchmarks, named=("indicator",)),
+        *(Listing(f"by_{name}", table) for name, table in found.segments.items()),
+        Listing("by_group", found.groups, note=found.groups_reason),
+        Listing("actions", found.actions),
+        *(Listing(f"{name}", _wide(table), named=("measure",)) for name, table in found.roll_ups.items()),
+        Listing("elasticities", found.elasticities, "elasticities_note", named=("driver",)),
+        Listing("agreement", found.agreement, "agreement_note"),
+    ]
+    history = found.history
+    if history is not None and history.drift is not None and history.proposal is not None:
+        shown += [
+            Listing("drift", history.drift, "drift_note", named=("indicator",)),
+            Listing("proposal", history.proposal.table, named=("indicator",)),
+        ]
+    return [each for each in shown if len(each.table)]
+
+
+def _wide(means: pd.DataFrame) -> pd.DataFrame:
+    """Scores of a roll-up, a row per group."""
+    scores = means[means["measure"] == "score"]
+    return scores.drop(columns="measure").reset_index(drop=True)
+
+
+def figures(content: ScorecardReport, language: str) -> dict[str, Callable[[], Any]]:
+    """File names of the pictures, and what draws each."""
+    from guanxi.report import scorecard_figures as draw
+    from guanxi.report import scorecard_summaries as summaries
+
+    words: Any = language
+    table, named = content.table, dict(content.labels)
+    dimensions = [str(name) for name in content.weights["dimension"].unique()]
+    indicators = [str(name) for name in content.weights["indicator"]]
+    drawn: dict[str, Callable[[], Any]] = {
+        "radar.png": lambda: draw.radar(summaries.dimension_means(table, dimensions), named, words),
+        "contributions.png": lambda: draw.contributions(
+            summaries.mean_points(table, indicators), named, words
+        ),
+        "quadrant.png": lambda: draw.quadrant(summaries.quadrants(table), summaries.tiers_of(table), words),
+    }
+    moved = content.migration
+    if moved is not None:
+        drawn["migration.png"] = lambda: draw.migration(moved, words)
+    return drawn
+
+
+def documents(found: Relationship, params: Params) -> dict[str, dict[str, Any]]:
+    """Weights, consistency, scale and cuts, as JSON."""
+    weighing, card = found.weighing, found.card
+    weights: dict[str, Any] = {
+        "method": method_text(params),
+        "weights": weighing.weights,
+        "judged": weighing.judged,
+        "data": weighing.data and weighing.data.weights,
+    }
+    if weighing.consistency is not None:
+        weights["consistency"] = weighing.consistency.to_dict("records")
+    scale = {"normalisation": card.normalisation.document(), "tiers": card.tiers.document()}
+    return {"weights.json": weights, "scale.json": scale}
+
+
+def generated_by() -> str:
+    """Name the software and its version."""
+    return f"guanxi {__version__}"

@@ -1,0 +1,70 @@
+"""What ``guanxi scorecard`` prints."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+
+from guanxi.decisions.scorecard.tiers import TIERS
+from guanxi.jobs.scorecard import Findings
+
+
+def summary_text(found: Findings, folder: Path) -> str:
+    """Tell tiers, weights, what is worth knowing, and where the results are."""
+    customers = found.customers
+    mean = customers["score"].mean()
+    lines = [f"{len(customers):,} customers as of {found.as_of}: mean score {mean:.1f}", ""]
+    value = customers["clv"].sum()
+    lines.append(f"  {'tier':<8} {'customers':>10} {'score':>7} {'value':>7} {'churn':>7}")
+    for tier in TIERS:
+        rows = customers[customers["tier"] == tier]
+        if len(rows):
+            share = rows["clv"].sum() / value if value > 0 else float("nan")
+            lines.append(
+                f"  {tier:<8} {len(rows):>10,} {rows['score'].mean():>7.1f} {share:>7.0%} "
+                f"{rows['churn_probability'].mean():>7.0%}"
+            )
+    lines += ["", *_weights(found), *_stability(found), *_moves(found), *_targets(found)]
+    if found.notes:
+        lines += ["", "To know:", *(f"  - {note}" for note in found.notes)]
+    return "\n".join([*lines, "", f"Results: {folder}/scorecard.parquet, .csv, .html and more"])
+
+
+def alarms(found: Findings, on: str) -> list[str]:
+    """Name the indicators at their warning or worse; with ``target`` those that miss it too."""
+    verdicts = ("warning", "missed") if on == "target" else ("warning",)
+    return [str(name) for name in found.targets.loc[found.targets["verdict"].isin(verdicts), "indicator"]]
+
+
+def _weights(found: Findings) -> list[str]:
+    weighing = found.relationship.weighing
+    shares: dict[str, float] = {}
+    for name, weight in weighing.weights.items():
+        shares[weighing.dimensions[name]] = shares.get(weighing.dimensions[name], 0.0) + weight
+    return ["Weights: " + ", ".join(f"{name} {share:.0%}" for name, share in shares.items())]
+
+
+def _stability(found: Findings) -> list[str]:
+    stability = found.relationship.stability
+    if stability is None:
+        return []
+    kept = pd.Series(stability.kept).dropna()
+    return [
+        f"Stability: of {stability.draws:,} draws of the weights, {(kept >= 0.9).mean():.0%} of customers keep "
+        f"their tier in nine of ten or more; on average in {kept.mean():.0%}"
+    ]
+
+
+def _moves(found: Findings) -> list[str]:
+    if found.history is None:
+        return []
+    latest, day = found.history.latest, found.history.days[-2]
+    return [f"Since {day}: {latest.moved:,} customers changed their tier"]
+
+
+def _targets(found: Findings) -> list[str]:
+    return [
+        f"Target {row['indicator']}: {row['value']:.4g} against {row['target']:.4g}, {row['verdict']}"
+        for row in found.targets.to_dict("records")
+    ]
