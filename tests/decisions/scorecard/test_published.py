@@ -77,17 +77,21 @@ class TestFuzzyEvaluation:
     def test_clothes(self, weights, printed):
         """Clothes judged by two groups of customers (colour, style, durability, price): M(∧,∨).
 
-        The example by which the method is taught since Wang (1983), Theory of Fuzzy Sets and Applications.
+        Printed with these digits as example 8.4 in e-com-net.com/article/1276296104417181696.htm; the
+        example is that of the Chinese textbooks of the method.
         """
         np.testing.assert_allclose(compose(weights, self.CLOTHES, "and_or"), printed, atol=1e-12)
 
     def test_clothes_by_weighted_average(self):
-        """The same by M(·,⊕): .24, .33, .39, .04."""
+        """The same by M(·,⊕), by hand: .24, .33, .39, .04."""
         found = compose([0.1, 0.2, 0.3, 0.4], self.CLOTHES, "weighted_average")
         np.testing.assert_allclose(found, [0.24, 0.33, 0.39, 0.04], atol=1e-12)
 
-    def test_computers(self):
-        """Xie and Liu (2013), Methods of Fuzzy Mathematics and Applications: M(∧,∨), then to a sum of 1."""
+    def test_clothes_on_five_sides(self):
+        """Clothes by colour, style, price, durability and comfort: M(∧,∨), then brought to a sum of 1.
+
+        Printed with these digits in m.wenku365.com/p-43535473.html (lecture 7, example 1).
+        """
         judged = [
             [0.2, 0.5, 0.3, 0],
             [0.1, 0.3, 0.5, 0.1],
@@ -100,9 +104,10 @@ class TestFuzzyEvaluation:
         assert (found / found.sum()).round(2).tolist() == [0.32, 0.27, 0.27, 0.14]
 
     def test_two_levels(self):
-        """Si and Sun (2015), Mathematical Modelling Algorithms and Applications, 2nd edition, section 14.2.
+        """Staff appraised on four sides with 18 indicators, five grades; each level by weighted average.
 
-        Staff appraised on four sides with 18 indicators, five grades; each level by weighted average.
+        Judgements and weights of Si and Sun (2015), Mathematical Modelling Algorithms and Applications, 2nd
+        edition, section 14.2; the result is recomputed, not read from the book.
         """
         sides = [
             ([0.2, 0.3, 0.3, 0.2], [(0.8, 0.15, 0.05, 0, 0), (0.2, 0.6, 0.1, 0.1, 0), (0.5, 0.4, 0.1, 0, 0),

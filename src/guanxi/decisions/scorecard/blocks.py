@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from guanxi.decisions.scorecard.fuzzy_evaluation import FuzzyEvaluation, fuzzy_evaluation
 from guanxi.decisions.scorecard.inputs import Counted
 from guanxi.decisions.scorecard.normalisation import Normalisation
-from guanxi.decisions.scorecard.reasons import reason_places, relative_points, row_weights
+from guanxi.decisions.scorecard.reasons import reason_places, relative_points
+from guanxi.decisions.scorecard.renormalisation import row_weights, shares
 from guanxi.decisions.scorecard.topsis import topsis
 from guanxi.decisions.scorecard.weighted_sum import weighted_sum
 
@@ -20,8 +21,8 @@ Floats = NDArray[np.float64]
 Places = NDArray[np.intp]
 ScoreMethod = Literal["weighted_sum", "topsis", "fuzzy"]
 Groups = Mapping[str, Sequence[int]]
-# Score, points and memberships by values and weights of the given columns.
-Scorer = Callable[[Floats, Floats, Sequence[int]], tuple[Floats, Floats, Floats]]
+# From values and weights, shape (n, m): scores, points, scores of the dimensions alone, memberships.
+Scorer = Callable[[Floats, Floats], tuple[Floats, Floats, Floats, Floats]]
 
 _BLOCK = 20_000
 # Sums in another order differ in the last digits, and equals must stay equal.
@@ -54,17 +55,21 @@ class Scores:
 
 
 def scorer_of(method: ScoreMethod, spread: Floats, groups: Groups, evaluation: FuzzyEvaluation) -> Scorer:
-    """Give the method as a function of values, weights and the columns they belong to."""
+    """Give the method as a function of normalised values and of weights that add up to 1 in each row."""
 
-    def score(values: Floats, weights: Floats, columns: Sequence[int]) -> tuple[Floats, Floats, Floats]:
+    def simple(values: Floats, weights: Floats, columns: Sequence[int]) -> tuple[Floats, Floats]:
+        return (
+            topsis(values, weights, spread[columns]) if method == "topsis" else weighted_sum(values, weights)
+        )
+
+    def score(values: Floats, weights: Floats) -> tuple[Floats, Floats, Floats, Floats]:
         if method == "fuzzy":
-            places = {column: place for place, column in enumerate(columns)}
-            kept = [[places[each] for each in group if each in places] for group in groups.values()]
-            return fuzzy_evaluation(values, weights, [group for group in kept if group], evaluation)
-        none = np.empty((len(values), 0))
-        if method == "topsis":
-            return *topsis(values, weights, spread[list(columns)]), none
-        return *weighted_sum(values, weights), none
+            return fuzzy_evaluation(values, weights, list(groups.values()), evaluation)
+        alone = [
+            simple(values[:, columns], shares(weights[:, columns]), columns)[0] for columns in groups.values()
+        ]
+        no_memberships = np.empty((len(values), 0))
+        return *simple(values, weights, range(len(spread))), np.column_stack(alone), no_memberships
 
     return score
 
@@ -98,25 +103,17 @@ def score_blocks(
         known = np.asarray(~np.isnan(values))
         own, scores.known_weight[rows] = row_weights(weights, known)
         values[~known] = 0.0
-        score, points, memberships = scorer(values, own, range(m))
+        score, points, dimensions, memberships = scorer(values, own)
         some = scores.known_weight[rows] > 0.0
+        inside = np.column_stack([known[:, columns].any(axis=1) for columns in groups.values()])
         scores.score[rows] = np.where(some, score, np.nan).round(_DECIMALS)
         scores.points[:, rows] = np.where(known, points, np.nan).T
+        scores.dimensions[:, rows] = np.where(inside, dimensions, np.nan).round(_DECIMALS).T
         scores.memberships[:, rows] = np.where(some[:, None], memberships, np.nan).T
-        for place, columns in enumerate(groups.values()):
-            scores.dimensions[place, rows] = _dimension(values, known, weights, columns, scorer)
         levels += np.divide(points, own, out=np.zeros_like(points), where=known).sum(axis=0)
         having += known.sum(axis=0)
     scores.mean_levels[:] = levels / having
     return scores
-
-
-def _dimension(
-    values: Floats, known: NDArray[np.bool_], weights: Floats, columns: Sequence[int], scorer: Scorer
-) -> Floats:
-    own, total = row_weights(weights[columns], known[:, columns])
-    score = scorer(values[:, columns], own, columns)[0]
-    return np.where(total > 0.0, score, np.nan).round(_DECIMALS)
 
 
 def reasons_of(scores: Scores, weights: Floats, most: int) -> Places:

@@ -37,6 +37,7 @@ from typing import Literal, get_args
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from guanxi.decisions.scorecard.renormalisation import shares
 from guanxi.errors import ParamsError
 
 Floats = NDArray[np.float64]
@@ -98,6 +99,12 @@ class FuzzyEvaluation:
         middles = (self.scores[:-1] + self.scores[1:]) / 2.0
         return dict(zip(self.grades, [*middles.tolist(), 0.0], strict=True))
 
+    def defuzzify(self, memberships: Floats) -> Floats:
+        """Turn memberships, shape (..., n_grades), into scores from 0 to 100, shape (...)."""
+        if self.defuzzification == "weighted":
+            return np.asarray(memberships @ self.scores)
+        return np.asarray(self.scores[memberships.round(_DECIMALS).argmax(axis=-1)])
+
     def memberships(self, values: ArrayLike) -> Floats:
         """Membership of each value in each grade, shape (n, n_grades); each row adds up to 1.
 
@@ -114,13 +121,10 @@ class FuzzyEvaluation:
         rising = self.scores[::-1]
         # Place on a scale where each grade is a whole number, 0 the worst.
         place = np.interp(100.0 * np.asarray(values, dtype=np.float64), rising, np.arange(rising.size))
-        lower = np.minimum(np.floor(place), rising.size - 2)
-        upper_share = np.clip((place - lower - 0.5) / (1.0 - self.plateau) + 0.5, 0.0, 1.0)
-        found = np.zeros((place.size, rising.size))
-        rows, better = np.arange(place.size), (rising.size - 2 - lower).astype(np.intp)
-        found[rows, better] = upper_share
-        found[rows, better + 1] = 1.0 - upper_share
-        return found
+        # How far it has passed from each grade to the next better one.
+        borders = np.arange(rising.size - 1) + 0.5
+        passed = np.clip((place[:, None] - borders) / (1.0 - self.plateau) + 0.5, 0.0, 1.0)
+        return np.diff(passed[:, ::-1], axis=1, prepend=0.0, append=1.0)
 
 
 def compose(weights: ArrayLike, memberships: ArrayLike, operator: Operator) -> Floats:
@@ -155,7 +159,7 @@ def compose(weights: ArrayLike, memberships: ArrayLike, operator: Operator) -> F
 
 def fuzzy_evaluation(
     values: Floats, weights: Floats, groups: Sequence[Sequence[int]], evaluation: FuzzyEvaluation
-) -> tuple[Floats, Floats, Floats]:
+) -> tuple[Floats, Floats, Floats, Floats]:
     """Evaluate customers on two levels: indicators within a group, then the groups.
 
     Parameters
@@ -171,31 +175,20 @@ def fuzzy_evaluation(
     Returns
     -------
     tuple of array
-        Score from 0 to 100, shape (n,); points of each indicator, shape (n, m), which add up to it;
-        membership in each grade, shape (n, n_grades). With the weighted average and the weighted score the
-        points are the indicator's own; else they are these in proportion, an allocation.
+        Score from 0 to 100, shape (n,); points of each indicator, shape (n, m), which add up to it; score of
+        each group alone, shape (n, n_groups); membership in each grade, shape (n, n_grades). With the
+        weighted average and the weighted score the points are the indicator's own; else they are these in
+        proportion, an allocation.
     """
     n, m = values.shape
     single = evaluation.memberships(values.ravel()).reshape(n, m, -1)
     of_groups = np.zeros((n, len(groups), single.shape[2]))
     group_weights = np.zeros((n, len(groups)))
     for place, columns in enumerate(groups):
-        own = weights[:, columns]
-        group_weights[:, place] = own.sum(axis=1)
-        local = _shares(own)
-        of_groups[:, place] = _shares(compose(local, single[:, columns], evaluation.operator))
-    found = _shares(compose(group_weights, of_groups, evaluation.operator))
-    if evaluation.defuzzification == "weighted":
-        score = found @ evaluation.scores
-    else:
-        score = evaluation.scores[found.round(_DECIMALS).argmax(axis=1)]
+        group_weights[:, place] = weights[:, columns].sum(axis=1)
+        composed = compose(shares(weights[:, columns]), single[:, columns], evaluation.operator)
+        of_groups[:, place] = shares(composed)
+    found = shares(compose(group_weights, of_groups, evaluation.operator))
+    score = evaluation.defuzzify(found)
     points = weights * (single @ evaluation.scores)
-    return score, _shares(points) * score[:, None], found
-
-
-def _shares(parts: Floats) -> Floats:
-    """Each row in proportion, adding up to 1; a row of zeros stays."""
-    total = parts.sum(axis=-1, keepdims=True)
-    shares = np.zeros_like(parts)
-    np.divide(parts, total, out=shares, where=total > 0.0)
-    return shares
+    return score, shares(points) * score[:, None], evaluation.defuzzify(of_groups), found

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from guanxi.decisions.scorecard.renormalisation import row_weights
 from guanxi.decisions.scorecard.tiers import Words, take_words
 
 Floats = NDArray[np.float64]
@@ -16,27 +17,6 @@ Places = NDArray[np.intp]
 _DECIMALS = 9
 _TENTHS = 1000  # 100 points, the most that one indicator can move
 _STEPS = 2 * _TENTHS + 1
-
-
-def row_weights(weights: Floats, known: NDArray[np.bool_]) -> tuple[Floats, Floats]:
-    """Renormalise weights over the indicators that each customer has.
-
-    Parameters
-    ----------
-    weights : array, shape (m,)
-        Adding up to 1.
-    known : array of bool, shape (n, m)
-
-    Returns
-    -------
-    tuple of array
-        Weights, shape (n, m), each row adding up to 1 (all 0 where nothing is known), and the weight that was
-        known, shape (n,).
-    """
-    own = np.where(known, weights, 0.0)
-    total = own.sum(axis=1)
-    np.divide(own, total[:, None], out=own, where=total[:, None] > 0.0)
-    return own, total.round(_DECIMALS)
 
 
 def relative_points(points: Floats, weights: Floats, mean_levels: Floats) -> Floats:
