@@ -221,3 +221,19 @@ def test_nobody_to_export(tmp_path: Path) -> None:
     done = export_customers(TABLE.head(0), tmp_path / "out", "hubspot")
     assert done.files == {"contacts-001.csv": 0}
     assert (tmp_path / "out" / "contacts-001.csv").read_text().startswith("Customer ID,Guanxi Score,")
+
+
+def test_the_limits_are_those_that_are_documented() -> None:
+    page = Path(__file__).parents[2] / "docs" / "exports.md"
+    table = [line.strip("|").split(" | ") for line in page.read_text().splitlines() if line.startswith("|")]
+    told = {
+        row[0].strip(): [re.sub(r"\[\w+\]|\*", "", cell).strip(" |") for cell in row[1:]] for row in table
+    }
+    layouts = [LAYOUTS[system] for system in ("zoho", "salesforce", "hubspot", "fxiaoke")]
+    assert told["records a file"] == [f"{layout.rows:,}" for layout in layouts]
+    assert told["bytes a file"] == [f"{layout.size // 10**6} MB" for layout in layouts]
+    assert told["columns"] == [str(layout.columns) for layout in layouts]
+    assert told["characters of a text"] == [f"{layout.text_length:,}" for layout in layouts]
+    day = dt.date(2026, 3, 9)
+    assert told["dates"] == [day.strftime(layout.date_format) for layout in layouts]
+    assert told["ticked, not ticked"] == [f"{layout.true}, {layout.false}" for layout in layouts]

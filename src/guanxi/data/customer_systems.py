@@ -56,9 +56,8 @@ def layout_of(system: str) -> Layout:
     >>> layout_of("hubspot").text_length
     65536
     """
-    for name, layout in LAYOUTS.items():
-        if name == system:
-            return layout
+    if system in LAYOUTS:
+        return LAYOUTS[system]
     close = difflib.get_close_matches(system, LAYOUTS, n=1)
     hint = f": did you mean {close[0]!r}?" if close else f": there are {', '.join(LAYOUTS)}"
     raise ParamsError(f"exports.{system}: not a known customer system{hint}")

@@ -115,9 +115,10 @@ def _text_writer(name: str, layout: Layout, changes: Changes) -> Callable[[Any],
         allowed = given.translate(blanks)
         safe = neutralise(allowed)
         short = cut(safe, layout.text_length)
-        changes.replaced[name] += allowed != given
-        changes.neutralised[name] += safe != allowed
-        changes.cut[name] += short != safe
+        if not given == allowed == safe == short:
+            changes.replaced[name] += allowed != given
+            changes.neutralised[name] += safe != allowed
+            changes.cut[name] += short != safe
         return short
 
     return write

@@ -1,16 +1,14 @@
-"""What the imports of customer systems take: columns, limits and ways of writing, each with its source.
+"""What the imports of customer systems take: columns, limits and ways of writing.
 
 A limit that depends on the edition is that of the smallest one that documents it. Where a system documents
-none, the strictest of the others stands in (``docs/exports.md`` says which).
+none, the strictest of the others stands in. ``docs/exports.md`` gives the source of each.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
 
-System = Literal["fxiaoke", "hubspot", "salesforce", "zoho"]
 MEGABYTE = 1_000_000
 
 
@@ -36,8 +34,6 @@ class Layout:
         Words for a ticked and an empty box.
     forbidden : str
         Characters that no text may hold.
-    sources : tuple of str
-        Where that is written.
     """
 
     title: str
@@ -51,10 +47,9 @@ class Layout:
     true: str
     false: str
     forbidden: str
-    sources: tuple[str, ...]
 
 
-LAYOUTS: dict[System, Layout] = {
+LAYOUTS: dict[str, Layout] = {
     "fxiaoke": Layout(
         title="Fxiaoke (纷享销客)",
         fields={
@@ -76,7 +71,6 @@ LAYOUTS: dict[System, Layout] = {
         true="是",
         false="否",
         forbidden="",
-        sources=(),
     ),
     "hubspot": Layout(
         title="HubSpot",
@@ -99,11 +93,6 @@ LAYOUTS: dict[System, Layout] = {
         true="true",
         false="false",
         forbidden="",
-        sources=(
-            "https://knowledge.hubspot.com/import-and-export/set-up-your-import-file",
-            "https://knowledge.hubspot.com/properties/property-field-types-in-hubspot",
-            "https://knowledge.hubspot.com/crm-setup/import-data-to-checkbox-properties",
-        ),
     ),
     "salesforce": Layout(
         title="Salesforce",
@@ -126,11 +115,6 @@ LAYOUTS: dict[System, Layout] = {
         true="true",
         false="false",
         forbidden="",
-        sources=(
-            "https://help.salesforce.com/s/articleView?id=sf.faq_import_general.htm",
-            "https://help.salesforce.com/s/articleView?id=xcloud.faq_import_general_are_there_size.htm",
-            "https://developer.salesforce.com/docs/atlas.en-us.216.0.dataLoader.meta/dataLoader/supported_data_types.htm",
-        ),
     ),
     "zoho": Layout(
         title="Zoho CRM",
@@ -153,10 +137,5 @@ LAYOUTS: dict[System, Layout] = {
         true="true",
         false="false",
         forbidden='"|<>',
-        sources=(
-            "https://zoho.com/crm/developer/docs/api/v6/bulk-write/limitations.html",
-            "https://www.zoho.com/crm/help/customization/custom-fields.html",
-            "http://zohocrm.wiki.zoho.com/Import-Data-to-Zoho-CRM.html",
-        ),
     ),
 }
