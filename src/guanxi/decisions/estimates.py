@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import Literal
+
 import numpy as np
+import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
@@ -110,3 +114,51 @@ def net_promoter_score(
     reach = stats.norm.ppf(0.5 + level / 2) * np.sqrt((likely + unlikely - centre**2) / n)
     lower, upper = np.clip(centre - reach, -1.0, 1.0), np.clip(centre + reach, -1.0, 1.0)
     return 100.0 * (up - down) / some, 100.0 * lower, 100.0 * upper
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A mean or median, and how sure it is.
+
+    Attributes
+    ----------
+    known : int
+        Values that it rests on.
+    value, lower, upper, error : float
+        The statistic, its interval and its standard error; NaN where there are too few values.
+    """
+
+    known: int
+    value: float
+    lower: float
+    upper: float
+    error: float
+
+
+def sample_of(values: pd.Series[float], statistic: Literal["mean", "median"], level: float = LEVEL) -> Sample:
+    """Estimate the mean or the median of values, missing ones left out.
+
+    The mean with Student's t interval; the median with the order statistics that hold it at least so often,
+    and a standard error from their distance: Bonett, D. G. and Price, R. M. (2002), Statistical inference for
+    a linear function of medians, Psychological Methods 7(3).
+
+    Examples
+    --------
+    >>> sample = sample_of(pd.Series([1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 80.0, 90.0]), "median")
+    >>> sample.value, sample.lower, sample.upper
+    (5.0, 2.0, 80.0)
+    """
+    known = np.sort(values.dropna().to_numpy(dtype=np.float64))
+    n = len(known)
+    if statistic == "mean":
+        value = float(known.mean()) if n else np.nan
+        deviation = float(known.std(ddof=1)) if n > 1 else np.nan
+        lower, upper = mean_interval(value, deviation, n, level)
+        return Sample(n, value, float(lower), float(upper), deviation / np.sqrt(n) if n else np.nan)
+    value = float(np.median(known)) if n else np.nan
+    skipped = int(stats.binom.ppf((1.0 - level) / 2, n, 0.5)) - 1
+    if skipped < 0:
+        return Sample(n, value, np.nan, np.nan, np.nan)
+    low, high = float(known[skipped]), float(known[n - 1 - skipped])
+    held = 1.0 - 2.0 * float(stats.binom.cdf(skipped, n, 0.5))
+    return Sample(n, value, low, high, (high - low) / (2.0 * float(stats.norm.ppf(0.5 + held / 2))))
