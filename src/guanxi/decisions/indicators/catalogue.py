@@ -1,13 +1,11 @@
-"""The catalogue of indicators, and its names checked wherever somebody writes them."""
+"""The catalogue of indicators."""
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 from guanxi.decisions.indicators import advocacy, interaction, loyalty, risk, satisfaction, value
 from guanxi.decisions.indicators.definition import Indicator, Language
-from guanxi.errors import ParamsError
 
 DIMENSIONS: Mapping[str, Mapping[Language, str]] = {
     "value": {"en": "Value", "zh": "价值"},
@@ -22,36 +20,6 @@ CATALOGUE: dict[str, Indicator] = {
     for dimension in (value, loyalty, satisfaction, interaction, risk, advocacy)
     for indicator in dimension.INDICATORS
 }
-
-
-def check_names(names: Iterable[str], where: str, known: Iterable[str] = tuple(CATALOGUE)) -> None:
-    """Refuse the name of an indicator that is not known.
-
-    Parameters
-    ----------
-    names : iterable of str
-    where : str
-        The part of the parameters that holds them, for the message.
-    known : iterable of str
-        Default: the whole catalogue.
-
-    Raises
-    ------
-    ParamsError
-
-    Examples
-    --------
-    >>> check_names(["csatt"], "targets")
-    Traceback (most recent call last):
-    guanxi.errors.ParamsError: targets: no indicator 'csatt': did you mean csat?
-    """
-    known = list(known)
-    for name in names:
-        if name in known:
-            continue
-        close = difflib.get_close_matches(str(name), known, n=1)
-        hint = f"did you mean {close[0]}?" if close else f"known are {', '.join(known)}"
-        raise ParamsError(f"{where}: no indicator {name!r}: {hint}")
 
 
 def catalogue_markdown(language: Language = "en") -> str:
