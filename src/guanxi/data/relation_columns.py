@@ -49,9 +49,8 @@ def map_columns(relation: str, source: SourceTable, params: RelationParams) -> d
         elif name in required or name in params.columns:
             example = f'--set \'relations.{relation}.columns={{"{name}": "NAME"}}\''
             raise SourceError(
-                f"{source.name}: no column {column!r} for {name} of {relation}; "
-                f"it has {', '.join(source.columns)}: map it with {example}, "
-                f"or give relations.{relation}.constants one value for all lines"
+                f"{source.name}: no column {column!r} for {name}; it has {', '.join(source.columns)}: "
+                f"map it with {example}, or set relations.{relation}.constants.{name} for all lines"
             )
     return values
 

@@ -138,7 +138,7 @@ class RelationReader:
         table = self.connection.create_table(self.name, accepted)
         n_accepted = int(table.count().execute())
         if by_rule and not n_accepted:
-            raise DataError(nothing_left(f"{self.relation}: {source.name}", by_rule, self._advice(source)))
+            raise DataError(nothing_left(f"{self.section}: {source.name}", by_rule, self._advice(source)))
         ids = table.select("customer_id").distinct()
         known = ids.semi_join(self.log.lines, "customer_id").count().execute() if self.log else None
         return RelationLines(

@@ -145,12 +145,12 @@ def describe(rule: str) -> str:
     what, _, name = rule.partition("_")
     if what == "unparsable":
         return f"{name} {_kind(name)}"
-    words = next((" or ".join(words) for (_, column), words in WORDS.items() if column == name), "")
+    words = next((", ".join(words) for (_, column), words in WORDS.items() if column == name), "")
     endings = {
         "missing": "is not given",
         "future": "lies in the future",
         "negative": "is negative",
-        "unknown": f"is not {words}",
+        "unknown": f"is none of {words}",
     }
     return f"{name} {endings[what]}"
 

@@ -12,7 +12,7 @@ from guanxi.data import relation_rules
 from guanxi.data.engine import connect
 from guanxi.data.relation_lines import RelationLines, RelationReader
 from guanxi.data.transactions import TransactionLog
-from guanxi.errors import DataError
+from guanxi.errors import DataError, SourceError
 from guanxi.params import RELATION_COLUMNS, DataParams, Params, RelationParams
 
 _MANY = 0.05
@@ -97,7 +97,10 @@ def read_relations(
             given: RelationParams = getattr(params.relations, name)
             source = (tables or {}).get(name, given.source)
             if source is not None:
-                lines[name] = RelationReader(connection, name, given, params.data, log).read(source)
+                try:
+                    lines[name] = RelationReader(connection, name, given, params.data, log).read(source)
+                except SourceError as error:
+                    raise SourceError(f"relations.{name}: {error}") from error
                 warnings += _warnings(name, lines[name], params.data)
     except BaseException:
         if log is None:
@@ -107,9 +110,11 @@ def read_relations(
 
 
 def _warnings(relation: str, lines: RelationLines, data: DataParams) -> list[str]:
+    firsts = lines.rejected.group_by("rule").agg(first=lines.rejected.line_number.min()).execute()
+    first = dict(zip(firsts["rule"], firsts["first"], strict=True))
     warnings = [
-        f"{relation}: {n / lines.lines_read:.1%} of the lines ({n:,}) were rejected because "
-        f"{relation_rules.describe(rule)}"
+        f"{relation}: {n / lines.lines_read:.1%} of the lines ({n:,}, first: line {first[rule]:,}) were "
+        f"rejected because {relation_rules.describe(rule)}"
         for rule, n in lines.rejected_by_rule.items()
         if n > _MANY * lines.lines_read or rule == "referral_loop"
     ]

@@ -140,6 +140,7 @@ def answers(relation: str, table: Any) -> Any:
 
 
 def satisfaction(answers: Any, cutoff: date) -> Any:
+    """Means of a customer's answers of the last year, and of those before it."""
     recent = ibis.literal(cutoff).delta(answers.day, unit="day") < RECENT_DAYS
     return answers.group_by("customer_id").agg(
         satisfaction_earlier=_mean(ibis.ifelse(recent, ibis.null("float64"), answers.unit)),

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 
 import pandas as pd
 
+from guanxi.data.relations import Relations, read_relations
 from guanxi.data.transactions import TransactionLog, read_transactions
 from guanxi.data.usability import Usability, assess
 from guanxi.jobs.progress import Progress
@@ -31,10 +33,36 @@ def source_name(source: str | pd.DataFrame) -> str:
 
 
 def validate(source: str | pd.DataFrame, params: Params, progress: Progress) -> Usability:
-    """Judge a source without fitting anything."""
+    """Judge a source, and the relation tables that the parameters name, without fitting anything."""
     log, _, usability = open_log(source, params, progress)
-    log.close()
+    try:
+        named = [name for name, relation in params.relations if relation.source]
+        if named:
+            with progress.step(f"read {', '.join(named)}"):
+                usability = _with_relations(usability, read_relations(params, log))
+    finally:
+        log.close()
     return usability
+
+
+def _with_relations(usability: Usability, relations: Relations) -> Usability:
+    """Add what stands in the relation tables."""
+    facts, rejected = [], []
+    for name, lines in relations.lines.items():
+        accepted = f"{lines.lines_accepted:,} of {lines.lines_read:,} lines accepted"
+        known = f"{lines.customers_known:,} of {lines.customers:,} customers in the transactions"
+        facts.append((f"table {name}", f"{accepted}, {known}"))
+        rejected += [
+            (f"{name}: {rule}", n, n / lines.lines_read) for rule, n in lines.rejected_by_rule.items()
+        ]
+    if relations.absent:
+        facts.append(("tables not given", ", ".join(relations.absent)))
+    return replace(
+        usability,
+        facts=[*usability.facts, *facts],
+        rejected=[*usability.rejected, *sorted(rejected, key=lambda item: -item[1])],
+        warnings=[*usability.warnings, *relations.warnings],
+    )
 
 
 def usability_text(usability: Usability) -> str:
