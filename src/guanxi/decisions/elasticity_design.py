@@ -73,8 +73,11 @@ def check_distinct(drivers: Floats, names: Sequence[str], controls: Floats) -> N
             for place, other in enumerate(names)
             if place != number and abs(drivers[:, place] @ drivers[:, number]) > 0.99 * len(drivers)
         ]
-        what = f"driver {name} says the same as {' and '.join(by) or 'the other drivers and the controls'}"
-        raise DataError(f"{what}, so that their parts cannot be told apart: leave one out")
+        rest = "the controls" if len(names) == 1 else "the other drivers and the controls together"
+        raise DataError(
+            f"driver {name} says the same as {' and '.join(by) or rest}, so that their parts cannot be told "
+            "apart: leave one out"
+        )
 
 
 def _numbers(values: Floats) -> list[Floats]:
