@@ -15,6 +15,7 @@ from guanxi.decisions.indicators import CATALOGUE, DIMENSIONS, indicator_table
 from guanxi.decisions.indicators.catalogue import catalogue_markdown
 from guanxi.decisions.indicators.definition import RELATION_COLUMNS
 from guanxi.errors import DataError
+from guanxi.features.totals import totals_at
 
 NAN = math.nan
 PREDICTIONS = pd.DataFrame(
@@ -193,7 +194,7 @@ def test_an_empty_relation_table_is_an_absent_one(relation):
         assert first[depending].isna().all(axis=None)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=6, deadline=None)
 @given(
     order=st.permutations(range(3)),
     others=st.permutations(range(3)),
@@ -203,6 +204,12 @@ def test_order_of_rows_and_columns_changes_nothing(order, others, columns):
     expected = indicator_table(PREDICTIONS, TOTALS, RELATIONS)[0].iloc[order].reset_index(drop=True)
     given_tables = PREDICTIONS.iloc[order], TOTALS.iloc[others], RELATIONS.iloc[others][columns]
     pd.testing.assert_frame_equal(indicator_table(*given_tables)[0], expected, check_exact=True)
+
+
+def test_tables_of_other_customers_are_told():
+    strange = RELATIONS.assign(customer_id=[1, 2, 3])
+    _, notes = indicator_table(PREDICTIONS, TOTALS, strange)
+    assert notes[1].startswith("no customer of the predictions stands in the relations: check")
 
 
 def test_everything_missing_or_constant_is_no_error():
@@ -257,3 +264,26 @@ def test_the_page_holds_the_catalogue():
     page = (Path(__file__).parents[3] / "docs" / "indicators.md").read_text(encoding="utf-8")
     assert catalogue_markdown() in page
     assert catalogue_markdown("zh").count("\n| `") == len(CATALOGUE)
+
+
+def test_predictions_of_a_real_run(first_run, sample_log):
+    """Every predicted customer has the indicators that a log without relations can give."""
+    predictions = first_run.predictions
+    totals = totals_at(sample_log, predictions["as_of"].iloc[0])
+    table, notes = indicator_table(predictions, totals)
+    assert table["customer_id"].tolist() == predictions["customer_id"].tolist()
+    assert table["revenue"].sum() == pytest.approx(sample_log.events.amount.sum().execute())
+    always = [
+        "revenue",
+        "current_value",
+        "future_value",
+        "tenure_days",
+        "value_at_risk",
+        "retention_probability",
+    ]
+    assert table[always].notna().all(axis=None)
+    assert table["rhythm_kept"].notna().equals(predictions["frequency"] > 0)
+    shares = ["repeat_rate", "rhythm_kept", "retention_probability", "probability_alive"]
+    assert table[shares].min().min() >= 0
+    assert table[shares].max().max() <= 1
+    assert notes[0] == "the log has no margin: 1 of the revenue stands for it"

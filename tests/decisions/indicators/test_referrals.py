@@ -48,7 +48,7 @@ def forests(draw):
     return referred, pd.Series(values, index=names, dtype="float64")
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(forest=forests(), seed=st.integers(0, 9))
 def test_credits_add_up_to_the_value_of_all_referred_customers(forest, seed):
     referred_by, clv = forest

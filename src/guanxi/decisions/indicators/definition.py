@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -124,6 +124,15 @@ class Inputs:
         """Give a number whose missing value means none, 0 where the table exists and says nothing."""
         number = self.relation(name)
         return number.fillna(0.0) if self.has(table) else number
+
+    def strangers(self) -> Iterator[str]:
+        """Name the tables in which no customer of the predictions stands."""
+        for name, table, rows in (
+            ("totals", self._totals, self._total_rows),
+            ("relations", self.relations, self._relation_rows),
+        ):
+            if len(table) and (rows < 0).all():
+                yield name
 
     def has(self, source: str) -> bool:
         """Whether a source exists: a relation table does if it says anything of anybody."""
