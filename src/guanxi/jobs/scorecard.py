@@ -6,6 +6,7 @@ import json
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -15,8 +16,14 @@ from guanxi.data.relations import Relations, read_relations
 from guanxi.data.spreadsheet import write_spreadsheet
 from guanxi.data.transactions import TransactionLog, read_transactions
 from guanxi.decisions.benchmarks import compare_benchmarks, parse_benchmarks
+from guanxi.decisions.indicators.programme import programme_table
 from guanxi.decisions.roll_up import roll_up
-from guanxi.decisions.scorecard.relationship import Relationship, methods_agreement, relationship
+from guanxi.decisions.scorecard.relationship import (
+    Relationship,
+    methods_agreement,
+    own_weights,
+    relationship,
+)
 from guanxi.decisions.scorecard.weighing import scorecard_tree
 from guanxi.decisions.segments.clusters import Segmentation, find_segments
 from guanxi.decisions.segments.playbook import playbook_conditions, summarise_actions
@@ -25,6 +32,7 @@ from guanxi.decisions.targets import check_targets, parse_targets
 from guanxi.errors import DataError, HistoryError
 from guanxi.jobs.predict import load_checked
 from guanxi.jobs.progress import Progress
+from guanxi.jobs.scorecard_elasticities import measure_elasticities
 from guanxi.jobs.scorecard_history import History, look_back
 from guanxi.jobs.scorecard_report import (
     documents,
@@ -32,17 +40,21 @@ from guanxi.jobs.scorecard_report import (
     generated_by,
     listings,
     report_content,
+    tables,
 )
 from guanxi.jobs.scorecard_tables import DayTables, customer_table, day_tables, group_attributes
 from guanxi.jobs.validate import source_name
 from guanxi.params import Params
+from guanxi.params.scorecard import ScorecardParams
+from guanxi.periods import add_days
 from guanxi.registry.models import LoadedModel
 from guanxi.registry.scorecard_log import log_scorecard
 from guanxi.registry.store import answering, open_store
 
-SEGMENTATIONS = ("tier", "lifecycle_stage", "rfm_segment", "matrix_cell")
+SEGMENTATIONS = ("lifecycle_stage", "rfm_segment", "matrix_cell", "group")
 # A workbook of more takes minutes, and nobody reads it row by row.
 _MOST_IN_A_WORKBOOK = 100_000
+_MONTH_DAYS = 31
 
 
 @dataclass(frozen=True)
@@ -64,7 +76,12 @@ class Findings:
         Of the playbook: customers, cost, value at risk.
     roll_ups : dict of str to pandas.DataFrame
         By attribute: means with intervals.
+    own_weights : dict of str to pandas.DataFrame
+        By attribute, where weights come from data: what each group's own weights would change.
     targets, benchmarks, elasticities, agreement : pandas.DataFrame
+    programme : pandas.DataFrame
+        By month, or by quarter where customers usually buy less often: see
+        :func:`guanxi.decisions.indicators.programme.programme_table`.
     history : History or None
     notes : list of str
         What is absent, constant or renormalised.
@@ -78,10 +95,12 @@ class Findings:
     groups_reason: str
     actions: pd.DataFrame = field(repr=False)
     roll_ups: dict[str, pd.DataFrame] = field(repr=False)
+    own_weights: dict[str, pd.DataFrame] = field(repr=False)
     targets: pd.DataFrame = field(repr=False)
     benchmarks: pd.DataFrame = field(repr=False)
     elasticities: pd.DataFrame = field(repr=False)
     agreement: pd.DataFrame = field(repr=False)
+    programme: pd.DataFrame = field(repr=False)
     history: History | None = field(repr=False)
     notes: list[str]
 
@@ -163,6 +182,7 @@ def find(
     if history:
         with progress.step(f"score {history} earlier days by the same measure"):
             past = look_back(log, relations, loaded, scored, as_of, history, params)
+    moves, why_not = _elasticities(log, relations, as_of, loaded, progress)
     earlier = past.indicators[past.days[-2]] if past else None
     options = params.scorecard
     return Findings(
@@ -172,19 +192,53 @@ def find(
         segments={
             name: summarise_segments(customers, name)
             for name in SEGMENTATIONS
-            if customers[name].notna().any()
+            if name in customers and customers[name].notna().any()
         },
         groups=groups.segments if groups else pd.DataFrame(),
         groups_reason=groups.reason if groups else "",
         actions=summarise_actions(customers) if params.playbook else pd.DataFrame(),
         roll_ups={name: roll_up(customers, name).means for name in options.by},
+        own_weights={name: own_weights(customers[name], scored, params) for name in _weighed_apart(options)},
         targets=check_targets(day.indicators, parse_targets(options.targets), earlier),
         benchmarks=compare_benchmarks(day.indicators, parse_benchmarks(options.benchmarks)),
-        elasticities=pd.DataFrame(),
+        elasticities=moves,
         agreement=_agreement(scored, past),
+        programme=_programme(log, relations, day),
         history=past,
-        notes=[*day.notes, *scored.card.notes, *scored.weighing.notes],
+        notes=[*day.notes, *scored.card.notes, *scored.weighing.notes, *filter(None, [why_not])],
     )
+
+
+def _elasticities(
+    log: TransactionLog, relations: Relations, as_of: date, loaded: LoadedModel, progress: Progress
+) -> tuple[pd.DataFrame, str]:
+    cutoff = add_days(as_of, -loaded.horizon_days)
+    if not relations.lines or cutoff < log.first_day:
+        return pd.DataFrame(), ""
+    with progress.step(f"relate what was known on {cutoff} to what came since"):
+        return measure_elasticities(log, relations, cutoff, loaded.horizon_days)
+
+
+def _programme(log: TransactionLog, relations: Relations, day: DayTables) -> pd.DataFrame:
+    frequency, recency = day.predictions["frequency"], day.predictions["recency"]
+    gap = (recency / frequency).where(frequency > 0).median()
+    return programme_table(
+        log,
+        day.as_of,
+        "M" if gap <= _MONTH_DAYS else "Q",
+        customers=_with_column(relations.table("customers"), "acquired_on"),
+        interactions=relations.table("interactions"),
+        surveys=relations.table("surveys"),
+    )
+
+
+def _weighed_apart(options: ScorecardParams) -> tuple[str, ...]:
+    """Name the attributes whose groups have weights of their own: judgements are the same for all."""
+    return options.by if options.weights.data else ()
+
+
+def _with_column(table: Any, column: str) -> Any:
+    return table if table is not None and column in table.columns else None
 
 
 def _groups(day: DayTables, params: Params) -> Segmentation | None:
@@ -230,6 +284,8 @@ def _write(
             progress.say(f"   more than {_MOST_IN_A_WORKBOOK:,} customers: no scorecard.xlsx")
         for name, document in documents(found.relationship, params).items():
             sinks.write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n", folder / name)
+        for name, table in tables(found).items():
+            sinks.write_table(table, folder / "tables" / f"{name}.csv")
         sinks.write_text(html, folder / "scorecard.html")
         for system, export in params.scorecard.exports.items():
             done = export_customers(customers, folder / "exports" / system, system, export.fields)

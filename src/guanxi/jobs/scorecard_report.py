@@ -10,6 +10,8 @@ import pandas as pd
 from guanxi import __version__
 from guanxi.decisions.indicators import CATALOGUE, DIMENSIONS
 from guanxi.decisions.scorecard.relationship import Relationship
+from guanxi.decisions.segments import matrix, rfm_cells
+from guanxi.decisions.segments.lifecycle import STAGES
 from guanxi.jobs.scorecard_history import History
 from guanxi.params import Params
 
@@ -65,11 +67,11 @@ def report_content(
 
 
 def labels(language: str) -> dict[str, str]:
-    """Names of indicators and dimensions in a language."""
+    """Names of indicators, dimensions and segments in a language."""
     key: Any = "zh" if language == "zh" else "en"
-    return {name: each.label[key] for name, each in CATALOGUE.items()} | {
-        name: each[key] for name, each in DIMENSIONS.items()
-    }
+    tables = (rfm_cells.NAMES, matrix.NAMES, {each.name: each.label for each in STAGES}, DIMENSIONS)
+    named = {name: each.label[key] for name, each in CATALOGUE.items()}
+    return named | {name: label[key] for table in tables for name, label in table.items()}
 
 
 def method_text(params: Params) -> str:
@@ -110,11 +112,19 @@ def listings(found: Findings) -> list[Listing]:
     shown = [
         Listing("targets", found.targets, named=("indicator",)),
         Listing("benchmarks", found.benchmarks, named=("indicator",)),
-        *(Listing(f"by_{name}", table) for name, table in found.segments.items()),
-        Listing("by_group", found.groups, note=found.groups_reason),
+        *(
+            Listing(f"by_{name}", table.dropna(axis="columns", how="all"), named=(name,))
+            for name, table in found.segments.items()
+        ),
+        Listing("group_rules", found.groups, note=found.groups_reason),
         Listing("actions", found.actions),
-        *(Listing(f"{name}", _wide(table), named=("measure",)) for name, table in found.roll_ups.items()),
+        *(Listing(name, _scores(table), "roll_up_note") for name, table in found.roll_ups.items()),
+        *(
+            Listing(f"{name}: own weights", table, "own_weights_note")
+            for name, table in found.own_weights.items()
+        ),
         Listing("elasticities", found.elasticities, "elasticities_note", named=("driver",)),
+        Listing("programme", found.programme.iloc[::-1], "programme_note"),
         Listing("agreement", found.agreement, "agreement_note"),
     ]
     history = found.history
@@ -126,7 +136,32 @@ def listings(found: Findings) -> list[Listing]:
     return [each for each in shown if len(each.table)]
 
 
-def _wide(means: pd.DataFrame) -> pd.DataFrame:
+def tables(found: Findings) -> dict[str, pd.DataFrame]:
+    """File names and tables of all that is not a customer's."""
+    named = {
+        "programme": found.programme,
+        "targets": found.targets,
+        "benchmarks": found.benchmarks,
+        "elasticities": found.elasticities,
+        "agreement": found.agreement,
+        "actions": found.actions,
+        "group_rules": found.groups,
+        **{f"segments_{name}": table for name, table in found.segments.items()},
+        **{f"roll_up_{name}": table for name, table in found.roll_ups.items()},
+        **{f"own_weights_{name}": table for name, table in found.own_weights.items()},
+    }
+    history = found.history
+    if history is not None:
+        named |= {
+            f"migration_{one}_{other}": moved.counts.reset_index(names="tier")
+            for (one, other), moved in history.migrations.items()
+        }
+        if history.drift is not None and history.proposal is not None:
+            named |= {"weight_drift": history.drift, "weights_proposed": history.proposal.table}
+    return {name: table for name, table in named.items() if len(table)}
+
+
+def _scores(means: pd.DataFrame) -> pd.DataFrame:
     """Scores of a roll-up, a row per group."""
     scores = means[means["measure"] == "score"]
     return scores.drop(columns="measure").reset_index(drop=True)

@@ -11,6 +11,7 @@ import pandas as pd
 from guanxi.data.relations import Relations
 from guanxi.data.transactions import TransactionLog
 from guanxi.decisions.indicators import indicator_table
+from guanxi.decisions.indicators.definition import RELATION_COLUMNS
 from guanxi.decisions.segments.clusters import Segmentation
 from guanxi.decisions.segments.lifecycle import lifecycle_stages
 from guanxi.decisions.segments.matrix import AXES, relationship_matrix
@@ -130,13 +131,16 @@ def _without_id(table: pd.DataFrame) -> pd.DataFrame:
 
 def _attributes(day: DayTables, taken: Any) -> pd.DataFrame:
     """Take what the customers table tells, under names that are free."""
-    from guanxi.decisions.indicators.definition import RELATION_COLUMNS
-
     features = day.relation_features
-    worked_out = {name for table, names in RELATION_COLUMNS.items() if table != "customers" for name in names}
-    names = [name for name in features.columns if name not in worked_out and name != "customer_id"]
+    names = [*RELATION_COLUMNS["customers"], *own_attributes(features)]
     told = features[["customer_id", *(name for name in names if name not in set(taken))]]
     return told.dropna(axis="columns", how="all") if len(told) else features[["customer_id"]]
+
+
+def own_attributes(features: pd.DataFrame) -> list[str]:
+    """Name the attributes of the customers table that have no meaning of their own here."""
+    worked_out = {name for names in RELATION_COLUMNS.values() for name in names}
+    return [str(name) for name in features.columns if name not in worked_out and name != "customer_id"]
 
 
 def _indicator_columns(day: DayTables, table: pd.DataFrame) -> pd.DataFrame:

@@ -132,9 +132,23 @@ SCORECARD_WORDS: dict[str, tuple[str, str]] = {
     "by_rfm_segment": ("Segments: recency, frequency, money", "细分：RFM"),
     "by_matrix_cell": ("Segments: value, loyalty, satisfaction", "细分：价值、忠诚、满意"),
     "by_group": ("Segments found in the data", "数据驱动的细分"),
+    "group_rules": ("How to tell these segments apart", "细分规则"),
     "actions": ("What the playbook proposes", "行动方案"),
     "targets": ("Targets", "目标"),
     "benchmarks": ("Beside reference values", "与参考值比较"),
+    "roll_up_note": (
+        "Mean score of each group with the same weights for all, with 90 % intervals.",
+        "各组平均得分（权重统一），附 90 % 区间。",
+    ),
+    "own_weights_note": (
+        "Mean score with the weights of all customers, and with those the group's own data would give.",
+        "按全体权重与按本组数据权重计算的平均得分。",
+    ),
+    "programme": ("The customers as a whole, by period", "客户总体指标（按时期）"),
+    "programme_note": (
+        "Rates with 90 % intervals; the newest period may be incomplete.",
+        "比率附 90 % 区间；最近一期可能不完整。",
+    ),
     "agreement": ("Do other methods and days agree?", "不同方法与时期是否一致？"),
     "agreement_note": (
         "Kendall's tau between the rankings: 1 is the same order, 0 none in common.",

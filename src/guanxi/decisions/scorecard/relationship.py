@@ -4,18 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from guanxi.decisions.indicators import CATALOGUE
+from guanxi.decisions.roll_up import compare_group_weights
 from guanxi.decisions.scorecard.blocks import ScoreMethod
 from guanxi.decisions.scorecard.normalisation import Normalisation, Target
 from guanxi.decisions.scorecard.scores import Scorecard, score_table
-from guanxi.decisions.scorecard.stability import Stability, rank_agreement, tier_stability
+from guanxi.decisions.scorecard.stability import (
+    Stability,
+    rank_agreement,
+    tier_stability,
+    weighted_scores,
+)
 from guanxi.decisions.scorecard.tiers import TierRule, fit_tiers
 from guanxi.decisions.scorecard.weighing import Weighing, scorecard_tree, weigh
 from guanxi.decisions.targets import parse_targets
+from guanxi.errors import DataError
 from guanxi.params.scorecard import ScorecardParams
 
 _COMPARED = 20_000
@@ -138,3 +146,26 @@ def methods_agreement(present: Relationship) -> pd.DataFrame:
         for method in methods
     }
     return rank_agreement(scores)
+
+
+def own_weights(groups: pd.Series[Any], present: Relationship, params: ScorecardParams) -> pd.DataFrame:
+    """Show what weights of its own would change for each group; its scale stays that of all customers.
+
+    Groups of which the data cannot tell weights are left out.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Of :func:`guanxi.decisions.roll_up.compare_group_weights`.
+    """
+    own: dict[Any, Mapping[str, float]] = {}
+    for group, places in groups.groupby(groups, observed=True).indices.items():
+        try:
+            members = present.normalised.iloc[places]
+            own[group] = weigh(params.weights, present.weighing.tree, members).weights
+        except DataError:
+            continue
+    kept = groups.where(groups.isin(list(own))).reset_index(drop=True)
+    return compare_group_weights(
+        present.normalised, kept, present.weighing.weights, own.__getitem__, weighted_scores
+    )
