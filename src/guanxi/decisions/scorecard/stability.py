@@ -272,7 +272,7 @@ def _used(normalised: pd.DataFrame, weights: Mapping[str, float]) -> tuple[list[
 
 def _drawn_scores(rows: pd.DataFrame, names: list[str], transposed: Singles) -> Singles:
     """Scores of some customers under all draws, shape (n_rows, n_draws)."""
-    values = rows[names].to_numpy(dtype=np.float32, copy=True)
+    values = rows[names].to_numpy(dtype=np.float32) * np.float32(100.0)
     unknown = np.isnan(values)
     if not unknown.any():
         return values @ transposed
