@@ -22,7 +22,7 @@ Floats = NDArray[np.float64]
 DRAWS = 200
 LEVEL = 0.95
 CAME, LEFT, UNKNOWN = "came", "left", "unknown"
-_MOST_CUSTOMERS = 20_000  # of one draw: more would take longer and tell no more than the scaling does
+_MOST_CUSTOMERS = 10_000  # of one draw: more would take longer and tell no more than the scaling does
 
 
 @dataclass(frozen=True)
@@ -120,7 +120,7 @@ def weight_drift(
     Customers are drawn again with replacement, each with the rows of both periods, since most are customers
     in both; the interval is ``change -+ z * standard error`` of these draws. ``z`` is that of all indicators
     together: without any drift, no indicator is called clear with a probability of at least ``level``. Of
-    more than 20,000 customers, 20,000 are drawn, and the error is scaled by the root of the ratio (Bickel,
+    more than 10,000 customers, 10,000 are drawn, and the error is scaled by the root of the ratio (Bickel,
     Götze & van Zwet 1997, Resampling fewer than n observations, Statistica Sinica 7).
 
     Both tables must be normalised alike, by what was fitted on one of them: quantiles of each period's own

@@ -161,7 +161,7 @@ def tier_stability(
 
     Each draw has cut points of its own: the tier rule sorts customers by their scores under these weights. Of
     more customers than ``sample``, so many are sorted, evenly spaced by their score, and all others fall
-    between the cut points found: with 20,000 of 100,000, shares of single customers are off by .01 at most.
+    between the cut points found: with 20,000 of 100,000, one customer's share is off by about .01 at most.
 
     Parameters
     ----------
@@ -194,10 +194,10 @@ def tier_stability(
     Examples
     --------
     >>> table = pd.DataFrame({"revenue": [0.1, 0.45, 0.5, 1.0], "csat": [0.0, 0.6, 0.5, 1.0]})
-    >>> weights = {"revenue": 0.5, "csat": 0.5}
+    >>> weights = {"revenue": 0.7, "csat": 0.3}
     >>> found = tier_stability(table, weights, lambda s: s > np.median(s), draw_weights(weights, seed=1))
-    >>> found.kept[[0, 3]], bool(0.6 < found.kept[1] < 0.9)
-    (array([1., 1.]), False)
+    >>> found.kept.round(2)
+    array([1.  , 0.94, 0.94, 1.  ])
     """
     names, _ = _used(normalised, weights)
     drawn = np.asarray(drawn, dtype=np.float64)
@@ -272,7 +272,7 @@ def _used(normalised: pd.DataFrame, weights: Mapping[str, float]) -> tuple[list[
 
 def _drawn_scores(rows: pd.DataFrame, names: list[str], transposed: Singles) -> Singles:
     """Scores of some customers under all draws, shape (n_rows, n_draws)."""
-    values = rows[names].to_numpy(dtype=np.float32, copy=True)
+    values = rows[names].to_numpy(dtype=np.float32) * np.float32(100.0)
     unknown = np.isnan(values)
     if not unknown.any():
         return values @ transposed

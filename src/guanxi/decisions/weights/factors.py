@@ -266,9 +266,7 @@ def _invertible(moments: Moments, fewest: int, method: str) -> tuple[Floats, tup
     names = moments.names
     if len(names) < fewest:
         few = f"{len(names)} indicator{'s vary' if len(names) > 1 else ' varies'}"
-        raise DataError(
-            f"{few}, and {method} needs at least {fewest}: take entropy, CRITIC or judged weights"
-        )
+        raise DataError(f"{few}, too few for {method} (at least {fewest}): use entropy, CRITIC or judgement")
     least = float(np.linalg.eigvalsh(moments.correlation)[0])
     if least >= _LEAST_EIGENVALUE:
         return moments.correlation, moments.notes

@@ -265,7 +265,6 @@ def _weighed(
     last = list(measures.values())[-1]
     total = sum(last.values())
     weights = {name: last.get(name, 0.0) / total for name in known}
-    table = pd.DataFrame({"indicator": list(known), "weight": weights.values(), "known": known.values()})
-    for name, found in measures.items():
-        table[name] = [found.get(indicator, np.nan) for indicator in known]
-    return DataWeights(method, weights, table, notes)
+    columns = {name: [found.get(each, np.nan) for each in known] for name, found in measures.items()}
+    table = {"indicator": list(known), "weight": weights.values(), "known": known.values(), **columns}
+    return DataWeights(method, weights, pd.DataFrame(table), notes)
