@@ -33,10 +33,16 @@ def _on_loops(jump: NDArray[np.intp]) -> NDArray[np.intp]:
     After every round a jump is twice as long. Once it leads to as many places as one of half its length, it
     only permutes them: they are the loops.
     """
-    reached = np.unique(jump[jump >= 0])
+    places = _led_to(jump)
     while True:
         jump = np.where(jump >= 0, jump[jump], -1)
-        further = np.unique(jump[jump >= 0])
-        if len(further) == len(reached):
+        further = _led_to(jump)
+        if len(further) == len(places):
             return further
-        reached = further
+        places = further
+
+
+def _led_to(jump: NDArray[np.intp]) -> NDArray[np.intp]:
+    reached = np.zeros(len(jump), dtype=bool)
+    reached[jump[jump >= 0]] = True
+    return np.flatnonzero(reached)

@@ -48,9 +48,10 @@ def map_columns(relation: str, source: SourceTable, params: RelationParams) -> d
             values[name] = source.table[column]
         elif name in required or name in params.columns:
             example = f'--set \'relations.{relation}.columns={{"{name}": "NAME"}}\''
+            constant = f", or set relations.{relation}.constants.{name} for all lines"
             raise SourceError(
                 f"{source.name}: no column {column!r} for {name}; it has {', '.join(source.columns)}: "
-                f"map it with {example}, or set relations.{relation}.constants.{name} for all lines"
+                f"map it with {example}{'' if name == 'customer_id' else constant}"
             )
     return values
 

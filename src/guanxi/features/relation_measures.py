@@ -69,7 +69,7 @@ def _interactions(table: Any, cutoff: date) -> Any:
     )
     in_use = by_channel.channel.nunique().as_scalar()
     entropy = totals.on_channels.ln() - totals.weighted / totals.on_channels
-    mix = (entropy / in_use.cast("float64").ln().nullif(0)).clip(0, 1)
+    mix = (entropy / in_use.cast("float64").nullif(0).ln().nullif(0)).clip(0, 1)
     totals = totals.mutate(
         channel_mix=mix,
         interaction_channels=totals.interaction_channels.nullif(0),
