@@ -198,7 +198,7 @@ def find(
         groups_reason=groups.reason if groups else "",
         actions=summarise_actions(customers) if params.playbook else pd.DataFrame(),
         roll_ups={name: roll_up(customers, name).means for name in options.by},
-        own_weights={name: own_weights(customers[name], scored, params) for name in _weighed_apart(options)},
+        own_weights={name: own_weights(customers[name], scored, options) for name in _weighed_apart(options)},
         targets=check_targets(day.indicators, parse_targets(options.targets), earlier),
         benchmarks=compare_benchmarks(day.indicators, parse_benchmarks(options.benchmarks)),
         elasticities=moves,

@@ -17,8 +17,9 @@ from guanxi.features.rfm import rfm_expression
 from guanxi.features.snapshots import outcome_expression
 from guanxi.jobs.scorecard_tables import own_attributes
 
-# Satisfaction, loyalty, effort and service quality as answered; how often one was in touch.
-_ASKED, _COUNTED = ("csat", "nps_score", "ces", "servqual_gap"), ("interactions",)
+# Satisfaction, loyalty and service quality as answered; how often one was in touch. Effort (CES) is asked of
+# few, and says little beside them that is no noise.
+_ASKED, _COUNTED = ("csat", "nps_score", "servqual_gap"), ("interactions",)
 _FEWEST = 200
 
 

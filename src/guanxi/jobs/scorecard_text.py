@@ -51,8 +51,8 @@ def _stability(found: Findings) -> list[str]:
         return []
     kept = pd.Series(stability.kept).dropna()
     return [
-        f"Stability: in {stability.draws:,} draws of the weights {(kept >= 0.9).mean():.0%} of customers keep "
-        f"their tier nine times of ten; on average {kept.mean():.0%} of the draws keep it"
+        f"Stability: in {stability.draws:,} draws of the weights {(kept >= 0.9).mean():.0%} of customers "
+        f"keep their tier nine times of ten or more; on average {kept.mean():.0%}"
     ]
 
 
