@@ -48,7 +48,9 @@ def test_telco(shared_data: Path, tmp_path: Path) -> None:
     status = pd.read_parquet(folder / "telco_status.parquet").set_index("Customer ID")
     same(table["csat_sum"], (status["Satisfaction Score"] - 1) / 4)
     assert table["contract"].value_counts().to_dict() == {
-        "Month-to-Month": 3610, "Two Year": 1883, "One Year": 1550,
+        "Month-to-Month": 3610,
+        "Two Year": 1883,
+        "One Year": 1550,
     }
     assert (table["Number of Referrals"].dtype, table["Number of Referrals"].sum()) == ("float64", 13747)
     assert features(relations, dt.date(2019, 9, 29))["csat_answers"].isna().all()
