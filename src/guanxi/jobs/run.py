@@ -6,17 +6,20 @@ import dataclasses
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from guanxi import __version__
 from guanxi.data import sinks
+from guanxi.data.relations import read_relations
 from guanxi.errors import RegistryError
 from guanxi.jobs.gate import Judgement, decide, judge
 from guanxi.jobs.predict import score_customers
 from guanxi.jobs.progress import Progress
 from guanxi.jobs.promote import EXPORT_FOLDER
+from guanxi.jobs.scorecard import check_scorecard, find
+from guanxi.jobs.scorecard_report import report_content
 from guanxi.jobs.train import Training, train_log
 from guanxi.jobs.validate import open_log, usability_text
 from guanxi.params import Params
@@ -24,6 +27,9 @@ from guanxi.registry import models as registry
 from guanxi.registry.aliases import CHAMPION, read_aliases
 from guanxi.registry.log import log_page
 from guanxi.registry.store import answering
+
+if TYPE_CHECKING:
+    from guanxi.report.scorecard_content import ScorecardReport
 
 
 @dataclass(frozen=True)
@@ -54,16 +60,22 @@ def run(source: str, params: Params, folder: Path, progress: Progress) -> RunRes
     """
     sinks.check_output(folder / "predictions.parquet")
     registry.check_export(EXPORT_FOLDER)
+    check_scorecard(params)
     opened = open_log(source, params, progress)
     progress.say(usability_text(opened[2]))
+    relations = read_relations(params, opened[0])
+    for warning in relations.warnings:
+        progress.warn(warning)
     log, training = train_log(source, params, progress, opened)
     training, judgement = _through_the_gate(training, progress)
     with progress.step("score every customer with the registered model"):
         loaded = registry.load_model(f"models:/{training.store.registered_model}/{training.version}")
         predictions = score_customers(log, loaded, training.as_of)
+    found = find(log, relations, loaded, params, progress, predictions=predictions)
     results = progress.step("write the results, the page and the champion's folder")
     with results, answering(training.store):
-        page = _page(training, predictions)
+        content = report_content(found.customers, found.relationship, None, found.notes, params)
+        page = _page(training, predictions, content)
         sinks.write_table(predictions, folder / "predictions.parquet")
         sinks.write_engine_table(log.connection, log.rejected, folder / "rejected.parquet")
         sinks.write_text(json.dumps(_metrics(training), indent=1) + "\n", folder / "metrics.json")
@@ -139,7 +151,7 @@ def _totals(training: Training) -> list[tuple[str, str]]:
     ]
 
 
-def _page(training: Training, predictions: pd.DataFrame) -> str:
+def _page(training: Training, predictions: pd.DataFrame, scorecard: ScorecardReport) -> str:
     from guanxi.periods import add_days
     from guanxi.report.page import RunReport, render
 
@@ -169,5 +181,6 @@ def _page(training: Training, predictions: pd.DataFrame) -> str:
             metrics=holdout.metrics,
             tracking=holdout.tracking,
             explanation=training.explanation,
+            scorecard=scorecard,
         )
     )

@@ -29,7 +29,7 @@ from guanxi.decisions.segments.clusters import Segmentation, find_segments
 from guanxi.decisions.segments.playbook import playbook_conditions, summarise_actions
 from guanxi.decisions.segments.summary import summarise_segments
 from guanxi.decisions.targets import check_targets, parse_targets
-from guanxi.errors import DataError, HistoryError
+from guanxi.errors import DataError, HistoryError, ParamsError
 from guanxi.jobs.predict import load_checked
 from guanxi.jobs.progress import Progress
 from guanxi.jobs.scorecard_elasticities import measure_elasticities
@@ -134,8 +134,13 @@ def scorecard(
     ParamsError, SourceError, DataError, HistoryError, RegistryError, OutputError
     """
     sinks.check_output(folder / "scorecard.parquet")
-    _check(params)
+    check_scorecard(params)
     loaded = load_checked(model, params, progress)
+    if loaded.attributes:
+        raise ParamsError(
+            f"model {source_name(loaded.uri)} was trained on labels and knows no value: "
+            "name one trained on transactions, as in --model models:/guanxi@champion"
+        )
     with progress.step(f"read {source_name(source)} and the tables beside it"):
         log = read_transactions(source, params.data)
         relations = read_relations(params, log)
@@ -151,7 +156,7 @@ def scorecard(
     return found
 
 
-def _check(params: Params) -> None:
+def check_scorecard(params: Params) -> None:
     """Refuse what is mistaken in the parameters before anything is read."""
     scorecard_tree(params.scorecard.tree)
     parse_targets(params.scorecard.targets, "scorecard.targets")
@@ -167,13 +172,17 @@ def find(
     progress: Progress,
     *,
     history: int = 0,
+    predictions: pd.DataFrame | None = None,
 ) -> Findings:
-    """Work out a scorecard without writing anything: see :func:`scorecard`."""
+    """Work out a scorecard without writing anything: see :func:`scorecard`.
+
+    ``predictions`` are those of the day, where they were made already.
+    """
     as_of = params.as_of or log.last_day
     if as_of < log.first_day:
         raise HistoryError(f"{log.source}: nobody had bought by {as_of}, the data begins on {log.first_day}")
     with progress.step(f"work out the indicators as of {as_of}"):
-        day = day_tables(log, relations, loaded, as_of, params)
+        day = day_tables(log, relations, loaded, as_of, params, predictions)
     with progress.step("weigh, score and divide into segments"):
         scored = relationship(day.indicators, params.scorecard, seed=params.seed, language=params.language)
         groups = _groups(day, params)

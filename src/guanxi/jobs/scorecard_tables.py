@@ -60,9 +60,14 @@ class DayTables:
 
 
 def day_tables(
-    log: TransactionLog, relations: Relations, loaded: LoadedModel, as_of: date, params: Params
+    log: TransactionLog,
+    relations: Relations,
+    loaded: LoadedModel,
+    as_of: date,
+    params: Params,
+    predictions: pd.DataFrame | None = None,
 ) -> DayTables:
-    """Predict, and work out every indicator, as of a day.
+    """Predict, unless that was done, and work out every indicator, as of a day.
 
     Raises
     ------
@@ -71,7 +76,8 @@ def day_tables(
     DataError
         If the relation tables contradict themselves.
     """
-    predictions = score_customers(log, loaded, as_of, drivers=params.drivers.top)
+    if predictions is None:
+        predictions = score_customers(log, loaded, as_of, drivers=params.drivers.top)
     totals = totals_at(log, as_of)
     features = relation_features(relations, as_of)
     indicators, notes = indicator_table(
