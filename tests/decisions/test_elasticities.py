@@ -350,7 +350,7 @@ def test_tables_that_do_not_fit_are_refused(customers):
 def test_the_intervals_cover_the_truth_of_the_simulated_company(found):
     table = with_truth(found)
     assert len(table) == 16
-    # Of 100 other seeds 98 had more than 10, and the mean was 14.1.
+    # Of 150 other seeds 127 had 13 or more, and the mean was 14.3.
     assert table["covered"].sum() >= 13
     for driver in ("csat", "nps_score", "interactions"):
         assert row_of(found, "spend", driver)["lower"] > 0.0

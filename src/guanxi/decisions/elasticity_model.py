@@ -16,7 +16,7 @@ from guanxi.decisions.errors_in_variables import fit_linear
 from guanxi.decisions.survey_answers import noise_variance
 from guanxi.errors import FitError
 
-COLUMNS = (
+_COLUMNS = (
     *("outcome", "driver", "adjusted_for", "estimate", "lower", "upper", "unit"),
     *("elasticity", "elasticity_lower", "elasticity_upper", "reliability", "n", "note"),
 )
@@ -87,7 +87,7 @@ class OutcomeModel(NamedTuple):
     level: float
 
     def rows(self, measures: Sequence[Measure], adjusted_for: str) -> list[dict[str, Any]]:
-        """One row of ``COLUMNS`` for each driver; NaN and the reason where the data cannot tell."""
+        """One row for each driver; NaN and the reason where the data cannot tell."""
         known = np.isfinite(self.after) & np.isfinite([measure.seen for measure in measures]).all(axis=0)
         shared = {"outcome": self.outcome, "adjusted_for": adjusted_for, "n": int(known.sum())}
         try:
@@ -95,7 +95,7 @@ class OutcomeModel(NamedTuple):
         except FitError as error:
             told = [dict.fromkeys(_NUMBERS, math.nan) | {"unit": "", "note": str(error)} for _ in measures]
         rows = [shared | {"driver": measure.name} | row for measure, row in zip(measures, told, strict=True)]
-        return [{name: row[name] for name in COLUMNS} for row in rows]
+        return [{name: row[name] for name in _COLUMNS} for row in rows]
 
     def _told(self, drivers: Sequence[Driver], known: NDArray[np.bool_]) -> list[dict[str, Any]]:
         after = self.after[known]
