@@ -15,12 +15,13 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Collection, Sequence
+from itertools import compress
 
 import numpy as np
 import pandas as pd
 
 from guanxi.decisions.elasticity_design import Floats, logarithms
-from guanxi.decisions.elasticity_model import Driver, OutcomeModel
+from guanxi.decisions.elasticity_model import Measure, OutcomeModel
 from guanxi.errors import DataError, ParamsError
 
 _ALONE, _TOGETHER = "controls", "controls and the other drivers"
@@ -32,7 +33,7 @@ def elasticities(
     drivers: Sequence[str],
     controls: Sequence[str] = (),
     *,
-    error_variance: pd.DataFrame | None = None,
+    answers: pd.DataFrame | None = None,
     logarithmic: Collection[str] = (),
     level: float = 0.9,
 ) -> pd.DataFrame:
@@ -41,9 +42,10 @@ def elasticities(
     A linear regression of each outcome, as a share of its mean, on drivers and controls: whatever curve is
     behind it, also of an outcome that is 0 or 1 or mostly 0, its slopes are weighted means of the curve's
     (Yitzhaki 1996, On Using Linear Regressions in Welfare Economics, Journal of Business & Economic
-    Statistics 14(4)). Intervals are by the sandwich covariance (White 1980, Econometrica 48(4)). Where the
-    variance of a driver's noise is given, the noise is taken out (see :mod:`.errors_in_variables`): the
-    numbers are then about what the driver would be if measured without end; without it they are too near 0.
+    Statistics 14(4)). Intervals are by the sandwich covariance (White 1980, Econometrica 48(4)). Of drivers
+    that are answers the noise is taken out as far as customers have answered more than once (see
+    :mod:`.errors_in_variables`): the numbers are about what they would answer on average if asked without
+    end. With the noise left in they would be too near 0.
 
     Parameters
     ----------
@@ -56,10 +58,11 @@ def elasticities(
         Customers for whom one is unknown are left out of the rows that use it.
     controls : sequence of str
         Numbers, or values of any kind; unknown is a value of its own.
-    error_variance : DataFrame, optional
-        ``customer_id`` and, for drivers with noise, the variance of each customer's, as
-        :func:`guanxi.decisions.repeated_answers.survey_measures` makes it. The noise of two drivers is
-        independent. Its variance counts as known.
+    answers : DataFrame, optional
+        ``customer_id, driver, value``, a row per answer, as
+        :func:`guanxi.decisions.survey_answers.survey_answers` lists them. Such a driver is the mean answer,
+        whatever ``indicators`` say: theirs may be shrunk, or the last answer. The noise of different drivers
+        is taken as independent.
     logarithmic : collection of str
         Drivers and controls that enter as ``log(1 + x)``: counts, amounts.
     level : float
@@ -89,28 +92,37 @@ def elasticities(
     >>> elasticities(customers, after, ["csat"])["elasticity"].round(3).tolist()
     [0.789]
     """
+    answered = set() if answers is None else set(answers["driver"])
     names = [*drivers, *controls]
-    _check_names(indicators, outcomes, names, logarithmic)
+    _check_names(names, {*indicators.columns, *answered}, list(outcomes.columns), logarithmic)
+    if answered & set(logarithmic):
+        raise ParamsError(f"{min(answered & set(logarithmic))} is an answer: leave it out of logarithmic")
     if not 0.0 < level < 1.0:
         raise ParamsError(f"level is {level}: give a probability between 0 and 1")
-    table = _joined(indicators[["customer_id", *names]], outcomes)
-    seen = [_driver(table, name, error_variance, name in logarithmic) for name in drivers]
+    table = _joined(indicators[[name for name in indicators if name in ("customer_id", *names)]], outcomes)
+    measures = [
+        _mean_answer(table["customer_id"], name, answers[answers["driver"] == name])
+        if answers is not None and name in answered
+        else _as_it_is(table, name, name in logarithmic)
+        for name in drivers
+    ]
     rows = []
     for outcome in outcomes.columns.drop("customer_id"):
         after = _numbers(table, outcome)
         model = OutcomeModel(outcome, after, table[list(controls)], logarithmic, level)
-        alone = [model.rows([driver], _ALONE)[0] for driver in seen]
-        usable = [driver for driver, row in zip(seen, alone, strict=True) if np.isfinite(row["estimate"])]
+        alone = [model.rows([measure], _ALONE)[0] for measure in measures]
+        told = [np.isfinite(row["estimate"]) for row in alone]
+        usable = list(compress(measures, told))
         rows += alone + (model.rows(usable, _TOGETHER) if len(usable) > 1 else [])
     return pd.DataFrame(rows)
 
 
 def _check_names(
-    indicators: pd.DataFrame, outcomes: pd.DataFrame, names: Sequence[str], logarithmic: Collection[str]
+    names: Sequence[str], known: Collection[str], outcomes: Collection[str], logarithmic: Collection[str]
 ) -> None:
     for name in names:
-        if name not in indicators:
-            near = difflib.get_close_matches(name, [str(column) for column in indicators], n=1)
+        if name not in known:
+            near = difflib.get_close_matches(name, [str(other) for other in known], n=1)
             raise ParamsError(
                 f"no indicator is called {name}" + (f": did you mean {near[0]}?" if near else "")
             )
@@ -134,20 +146,15 @@ def _joined(indicators: pd.DataFrame, outcomes: pd.DataFrame) -> pd.DataFrame:
     return table
 
 
-def _driver(table: pd.DataFrame, name: str, error_variance: pd.DataFrame | None, logarithmic: bool) -> Driver:
+def _as_it_is(table: pd.DataFrame, name: str, logarithmic: bool) -> Measure:
     values = _numbers(table, name)
-    if error_variance is None or name not in error_variance:
-        values = logarithms(values, name) if logarithmic else values
-        return Driver(name, values, np.zeros(len(values)), logarithmic)
-    if logarithmic:
-        raise ParamsError(f"{name} has noise, which its logarithm would distort: leave it out of logarithmic")
-    known = error_variance.set_index("customer_id")[name]
-    variance = known.reindex(table["customer_id"]).to_numpy(dtype=np.float64, na_value=np.nan)
-    wrong = np.isfinite(values) & ~(variance >= 0.0)
-    if wrong.any():
-        customer = table["customer_id"][wrong].iloc[0]
-        raise DataError(f"{name} of customer {customer} has no variance of its noise, or one below 0")
-    return Driver(name, values, np.where(np.isfinite(values), variance, 0.0), logarithmic)
+    return Measure(name, logarithms(values, name) if logarithmic else values, None, logarithmic)
+
+
+def _mean_answer(customers: pd.Series, name: str, answers: pd.DataFrame) -> Measure:
+    by_customer = answers.groupby("customer_id")["value"].agg(["mean", "count", "var"]).reindex(customers)
+    mean, number, spread = (by_customer[name].to_numpy(dtype=np.float64) for name in by_customer)
+    return Measure(name, mean, (number, spread), logarithmic=False)
 
 
 def _numbers(table: pd.DataFrame, name: str) -> Floats:

@@ -13,7 +13,7 @@ from guanxi.errors import DataError
 Floats = NDArray[np.float64]
 
 _FEWEST_OF_A_KIND = 30
-_DETERMINED = 1e-8  # share of the variance that nothing else explains
+_DETERMINED = 1e-6  # share of the variance that nothing else explains
 
 
 def standardised(values: Floats) -> Floats:
@@ -64,14 +64,16 @@ def check_distinct(drivers: Floats, names: Sequence[str], controls: Floats) -> N
     ------
     DataError
     """
+    columns = np.hstack([drivers, controls])
+    moments = columns.T @ columns
     for number, name in enumerate(names):
-        others = np.delete(drivers, number, axis=1)
-        if _unexplained_share(drivers[:, number], np.column_stack([others, controls])) > _DETERMINED:
+        others = [other for other in range(len(moments)) if other != number]
+        if _unexplained_share(moments, number, others) > _DETERMINED:
             continue
         by = [
             other
             for place, other in enumerate(names)
-            if place != number and abs(drivers[:, place] @ drivers[:, number]) > 0.99 * len(drivers)
+            if place != number and abs(moments[place, number]) > 0.99 * len(drivers)
         ]
         rest = "the controls" if len(names) == 1 else "the other drivers and the controls together"
         raise DataError(
@@ -95,16 +97,18 @@ def _kinds(values: pd.Series) -> list[Floats]:
 
 
 def _independent(columns: Floats) -> Floats:
+    moments = columns.T @ columns
     kept: list[int] = []
-    for number in range(columns.shape[1]):
-        if _unexplained_share(columns[:, number], columns[:, kept]) > _DETERMINED:
+    for number in range(len(moments)):
+        if _unexplained_share(moments, number, kept) > _DETERMINED:
             kept.append(number)
     return columns[:, kept]
 
 
-def _unexplained_share(column: Floats, others: Floats) -> float:
-    """Share of the sum of squares of a column (0 of a column of zeros) that the others do not explain."""
-    if not others.shape[1] or not column.any():
-        return float(column.any())
-    explained = others @ np.linalg.lstsq(others, column, rcond=None)[0]
-    return float(((column - explained) ** 2).sum() / (column**2).sum())
+def _unexplained_share(moments: Floats, number: int, others: list[int]) -> float:
+    """Share of the variance of a column (0 of a column of zeros) that the others do not explain."""
+    if not moments[number, number]:
+        return 0.0
+    shared = moments[others, number]
+    explained = shared @ np.linalg.lstsq(moments[np.ix_(others, others)], shared, rcond=None)[0]
+    return float(1.0 - explained / moments[number, number])

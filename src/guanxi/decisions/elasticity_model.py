@@ -13,15 +13,17 @@ from scipy.special import ndtri
 
 from guanxi.decisions.elasticity_design import Floats, check_distinct, control_columns, standardised
 from guanxi.decisions.errors_in_variables import fit_linear
+from guanxi.decisions.survey_answers import noise_variance
 from guanxi.errors import FitError
 
-COLUMNS = (
+_COLUMNS = (
     *("outcome", "driver", "adjusted_for", "estimate", "lower", "upper", "unit"),
     *("elasticity", "elasticity_lower", "elasticity_upper", "reliability", "n", "note"),
 )
 _NUMBERS = ("estimate", "lower", "upper", "elasticity", "elasticity_lower", "elasticity_upper", "reliability")
 _FEWEST_PER_COLUMN = 10
 _LEAST_RELIABILITY = 0.1
+_NOISE_LEFT = "nobody has answered twice, so that the noise is left in and the estimate too near 0"
 
 
 class Driver(NamedTuple):
@@ -31,28 +33,48 @@ class Driver(NamedTuple):
     seen: Floats
     variance: Floats
     logarithmic: bool
+    remark: str
+
+    @property
+    def step(self) -> float:
+        """Standard deviation between customers, without the noise."""
+        return math.sqrt(self.reliability * float(self.seen.var()))
+
+    @property
+    def reliability(self) -> float:
+        """Share of the variance that is no noise."""
+        return 1.0 - float(self.variance.mean()) / float(self.seen.var())
+
+
+class Measure(NamedTuple):
+    """A driver as it comes, of all customers; ``answers``: how many, and their variance, or None."""
+
+    name: str
+    seen: Floats
+    answers: tuple[Floats, Floats] | None
+    logarithmic: bool
 
     def of(self, rows: NDArray[np.bool_]) -> Driver:
-        """Pick some customers."""
-        return self._replace(seen=self.seen[rows], variance=self.variance[rows])
-
-    def step(self) -> float:
-        """Tell the standard deviation between customers, without the noise.
+        """Pick some customers.
 
         Raises
         ------
         FitError
-            If there is next to none.
+            If they do not differ, or by noise only.
         """
-        variance = float(self.seen.var()) if self.seen.size else 0.0
-        if variance <= 1e-24 * float((self.seen**2).sum()):
+        seen, variance, remark = self.seen[rows], None, ""
+        if self.answers is not None:
+            variance = noise_variance(*(column[rows] for column in self.answers))
+            remark = "noise taken out" if variance is not None else _NOISE_LEFT
+        driver = Driver(
+            self.name, seen, np.zeros(len(seen)) if variance is None else variance, self.logarithmic, remark
+        )
+        if not seen.size or seen.var() <= 1e-24 * (seen**2).mean():
             raise FitError(f"{self.name} is the same for all customers who have it, or nobody has it")
-        reliability = 1.0 - float(self.variance.mean()) / variance
-        if reliability < _LEAST_RELIABILITY:
-            raise FitError(
-                f"{self.name} is noise for the most part (reliability {max(reliability, 0.0):.2f})"
-            )
-        return math.sqrt(variance * reliability)
+        if driver.reliability < _LEAST_RELIABILITY:
+            told = f"reliability {max(driver.reliability, 0.0):.2f}"
+            raise FitError(f"{self.name} is noise for the most part ({told})")
+        return driver
 
 
 class OutcomeModel(NamedTuple):
@@ -64,20 +86,19 @@ class OutcomeModel(NamedTuple):
     logarithmic: Collection[str]
     level: float
 
-    def rows(self, drivers: Sequence[Driver], adjusted_for: str) -> list[dict[str, Any]]:
-        """One row of ``COLUMNS`` for each driver; NaN and the reason where the data cannot tell."""
-        known = np.isfinite(self.after) & np.isfinite([driver.seen for driver in drivers]).all(axis=0)
+    def rows(self, measures: Sequence[Measure], adjusted_for: str) -> list[dict[str, Any]]:
+        """One row for each driver; NaN and the reason where the data cannot tell."""
+        known = np.isfinite(self.after) & np.isfinite([measure.seen for measure in measures]).all(axis=0)
         shared = {"outcome": self.outcome, "adjusted_for": adjusted_for, "n": int(known.sum())}
         try:
-            told = self._told([driver.of(known) for driver in drivers], known)
+            told = self._told([measure.of(known) for measure in measures], known)
         except FitError as error:
-            told = [dict.fromkeys(_NUMBERS, math.nan) | {"unit": "", "note": str(error)} for _ in drivers]
-        rows = [shared | {"driver": driver.name} | row for driver, row in zip(drivers, told, strict=True)]
-        return [{name: row[name] for name in COLUMNS} for row in rows]
+            told = [dict.fromkeys(_NUMBERS, math.nan) | {"unit": "", "note": str(error)} for _ in measures]
+        rows = [shared | {"driver": measure.name} | row for measure, row in zip(measures, told, strict=True)]
+        return [{name: row[name] for name in _COLUMNS} for row in rows]
 
     def _told(self, drivers: Sequence[Driver], known: NDArray[np.bool_]) -> list[dict[str, Any]]:
         after = self.after[known]
-        steps = [driver.step() for driver in drivers]
         if after.max() == after.min() or after.mean() <= 0.0:
             raise FitError(f"{self.outcome} is the same for all these customers, or has no mean above 0")
         controls = control_columns(self.controls[known], self.logarithmic)
@@ -87,10 +108,10 @@ class OutcomeModel(NamedTuple):
             raise FitError(f"too few customers: {needed} at least for {columns} columns")
         slopes, influences = _slopes(drivers, controls, after / after.mean())
         width = float(ndtri((1.0 + self.level) / 2.0)) / math.sqrt(len(after) - columns)
-        note = _note(len(known) - len(after))
+        left_out = len(known) - len(after)
         return [
-            _effects(driver, step, float(slope), influence, width) | {"note": note}
-            for driver, step, slope, influence in zip(drivers, steps, slopes, influences.T, strict=True)
+            _effects(driver, float(slope), influence, width) | {"note": _note(driver, left_out)}
+            for driver, slope, influence in zip(drivers, slopes, influences.T, strict=True)
         ]
 
 
@@ -109,9 +130,9 @@ def _slopes(drivers: Sequence[Driver], controls: Floats, relative: Floats) -> tu
     return slopes, fit.influence[:, : len(drivers)] / spread - slopes * (relative - 1.0)[:, None]
 
 
-def _effects(driver: Driver, step: float, slope: float, influence: Floats, width: float) -> dict[str, Any]:
+def _effects(driver: Driver, slope: float, influence: Floats, width: float) -> dict[str, Any]:
     """Tell a slope per standard deviation and per cent; the errors of these yardsticks are counted in."""
-    seen = driver.seen
+    seen, step = driver.seen, driver.step
     step_influence = ((seen - seen.mean()) ** 2 - driver.variance - step**2) / (2.0 * step)
     estimate = slope * step
     error = width * _size(step * influence + slope * step_influence)
@@ -128,7 +149,7 @@ def _effects(driver: Driver, step: float, slope: float, influence: Floats, width
         "elasticity": elasticity,
         "elasticity_lower": elasticity - elasticity_error,
         "elasticity_upper": elasticity + elasticity_error,
-        "reliability": step**2 / float(seen.var()),
+        "reliability": driver.reliability,
     }
 
 
@@ -136,8 +157,8 @@ def _size(influence: Floats) -> float:
     return math.sqrt(float((influence**2).mean()))
 
 
-def _note(left_out: int) -> str:
-    caveat = "association, not cause"
-    if not left_out:
-        return caveat
-    return f"{caveat}; {left_out:,} customers for whom a driver or the outcome is unknown left out"
+def _note(driver: Driver, left_out: int) -> str:
+    parts = ["association, not cause", driver.remark]
+    if left_out:
+        parts.append(f"{left_out:,} customers for whom a driver or the outcome is unknown left out")
+    return "; ".join(filter(None, parts))
