@@ -10,7 +10,7 @@ from guanxi.data.engine import execute_in_order
 from guanxi.data.relations import Relations
 from guanxi.data.transactions import TransactionLog
 from guanxi.decisions.elasticities import elasticities
-from guanxi.decisions.repeated_answers import survey_measures
+from guanxi.decisions.survey_answers import survey_answers
 from guanxi.errors import DataError
 from guanxi.features.relations import relation_features
 from guanxi.features.rfm import rfm_expression
@@ -39,16 +39,16 @@ def measure_elasticities(
     """
     features = relation_features(relations, cutoff)
     surveys = relations.table("surveys")
-    measures = variances = None
-    if surveys is not None:
-        measures, variances = survey_measures(surveys.execute(), cutoff)
+    answers = None if surveys is None else survey_answers(surveys.execute(), cutoff)
     customers = _known(log, cutoff).merge(features, "left", "customer_id")
-    if measures is not None:
-        customers = customers.drop(columns=["nps_score"], errors="ignore").merge(
-            measures, "left", "customer_id"
-        )
     customers["interactions"] = _counts(customers, relations)
-    drivers = [name for name in (*_ASKED, *_COUNTED) if _enough(customers, name)]
+    drivers = [name for name in _COUNTED if _enough(customers[name])]
+    if answers is not None:
+        answers = answers[
+            answers["driver"].isin(_ASKED) & answers["customer_id"].isin(customers["customer_id"])
+        ]
+        means = answers.groupby(["driver", "customer_id"])["value"].mean()
+        drivers = [name for name in _ASKED if name in means.index and _enough(means.loc[name])] + drivers
     if not drivers:
         return pd.DataFrame(), "no survey or contact to relate value and churn to"
     known = ["acquired_days", "acquisition_channel", "contract", *own_attributes(features)]
@@ -60,7 +60,7 @@ def measure_elasticities(
             _outcomes(log, customers["customer_id"], cutoff, horizon_days),
             drivers,
             controls,
-            error_variance=variances,
+            answers=answers,
             logarithmic=logarithmic,
         )
     except DataError as error:
@@ -79,8 +79,8 @@ def _counts(customers: pd.DataFrame, relations: Relations) -> pd.Series[float]:
     return counts.fillna(0.0) if relations.table("interactions") is not None else counts
 
 
-def _enough(customers: pd.DataFrame, name: str) -> bool:
-    known = customers[name].dropna() if name in customers else pd.Series(dtype="float64")
+def _enough(values: pd.Series[float]) -> bool:
+    known = values.dropna()
     return len(known) >= _FEWEST and known.min() < known.max()
 
 

@@ -10,7 +10,7 @@ import pandas as pd
 
 from guanxi.data.relations import Relations
 from guanxi.data.transactions import TransactionLog
-from guanxi.decisions.indicators import indicator_table
+from guanxi.decisions.indicators import CATALOGUE, indicator_table
 from guanxi.decisions.indicators.definition import RELATION_COLUMNS
 from guanxi.decisions.segments.clusters import Segmentation
 from guanxi.decisions.segments.lifecycle import lifecycle_stages
@@ -140,6 +140,7 @@ def _attributes(day: DayTables, taken: Any) -> pd.DataFrame:
     features = day.relation_features
     names = [*RELATION_COLUMNS["customers"], *own_attributes(features)]
     told = features[["customer_id", *(name for name in names if name not in set(taken))]]
+    told = told.rename(columns={name: f"{name}_" for name in names if name in CATALOGUE})
     return told.dropna(axis="columns", how="all") if len(told) else features[["customer_id"]]
 
 
