@@ -22,7 +22,7 @@ from guanxi.periods import add_days
 OUTCOMES = ("purchases", "spend", "churned")
 _MINIMUM_WINDOW_DAYS = 7
 _USUAL_CUTOFFS = 8
-CUSTOMERS_AT_ONCE = 50_000
+CUSTOMERS_AT_ONCE = 100_000
 _EVENTS_AT_ONCE, _FEWEST_AT_ONCE = 2_000_000, 5_000
 
 
