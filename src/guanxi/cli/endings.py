@@ -16,7 +16,8 @@ def explain_error(error: Exception) -> tuple[str, int]:
 
     if isinstance(error, GuanxiError):
         return str(error), error.exit_code
-    if isinstance(error, typer.Abort):
+    # The second is what the engine makes of Ctrl-C.
+    if isinstance(error, typer.Abort) or str(error) == "Query interrupted":
         return "stopped", STOPPED
     # Usage errors are Typer's own or click's, depending on Typer's version.
     usage = getattr(error, "format_message", None)
