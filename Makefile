@@ -46,6 +46,7 @@ bench: $(INSTALLED)  ## Measure speed and quality; tables on the screen, JSON in
 	$(BIN)/python benchmarks/drivers.py
 	$(BIN)/python benchmarks/online.py
 	$(BIN)/python benchmarks/batch.py
+	$(BIN)/python benchmarks/scorecard.py
 
 notebook: $(INSTALLED)  ## Execute the notebooks in place
 	cd notebooks && ../$(BIN)/jupyter execute --inplace *.ipynb

@@ -26,6 +26,7 @@ DOORS = {
     "duckdb": ("data/", "features/"),
     "pyspark": ("data/", "registry/spark.py"),
     "typer": ("cli/",),
+    "xlsxwriter": ("data/spreadsheet.py",),
 }
 
 

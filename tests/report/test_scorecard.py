@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from datetime import date
 from html.parser import HTMLParser
 from xml.etree import ElementTree
 from zipfile import ZipFile
@@ -17,7 +18,9 @@ from guanxi.errors import DataError
 from guanxi.report import ScorecardReport, render, style
 from guanxi.report import scorecard_figures as figures
 from guanxi.report import scorecard_summaries as summaries
+from guanxi.report.scorecard_page import Listing, ScorecardPage, render_scorecard
 from guanxi.report.scorecard_section import section, stability, weight_rows
+from guanxi.report.scorecard_table_words import TABLE_WORDS
 from guanxi.report.scorecard_words import SCORECARD_WORDS
 from guanxi.report.scorecard_workbook import scorecard_sheets
 
@@ -335,8 +338,36 @@ class TestWorkbook:
             assert told in weights
 
 
+class TestTables:
+    def page(self, content, listing, language="en"):
+        told = ScorecardPage("s.csv", date(2024, 1, 31), "1", language, "guanxi", content, [listing])
+        return Text(render_scorecard(told)).text
+
+    def test_ends_of_an_interval_stand_below_it(self, content):
+        table = pd.DataFrame(
+            {"driver": ["csat"], "estimate": [-0.123], "lower": [-0.2], "upper": [0.1], "elasticity": [1.5]}
+        ).assign(elasticity_lower=1.25, elasticity_upper=np.nan)
+        listing = Listing("elasticities", table, named=("driver",), interval="estimate", shares=("estimate",))
+        text = self.page(content, listing)
+        assert {"What goes with value and churn", "−12.3\u00a0%", "−20.0\u00a0% to 10.0\u00a0%"} <= set(text)
+        assert "1.500" in text
+        assert not [each for each in text if "1.250" in each or "lower" in each.lower()]
+
+    def test_values_of_ours_have_words_and_those_of_others_stay(self, content):
+        table = pd.DataFrame({"country": ["reached"], "verdict": ["reached"], "drivers": ["rhythm, T_2"]})
+        text = self.page(content, Listing("roll_up", table, of="account_owner"), "zh")
+        assert "按 account owner 汇总的得分" in text
+        assert {"reached", "达标", "购买节奏, T 2"} <= set(text)
+
+    def test_what_is_left_out_is_counted(self, content):
+        table = pd.DataFrame({"group": [f"g{place}" for place in range(70)], "small": True})
+        text = self.page(content, Listing("roll_up", table, of="team"))
+        assert {"g59", "10 more rows are in the files."} <= set(text)
+        assert "g60" not in text
+
+
 def test_both_languages_take_the_same_numbers():
-    for english, chinese in SCORECARD_WORDS.values():
+    for english, chinese in (SCORECARD_WORDS | TABLE_WORDS).values():
         assert english
         assert chinese
         assert sorted(re.findall(r"{\w+}", english)) == sorted(re.findall(r"{\w+}", chinese)), english

@@ -282,7 +282,13 @@ def _write(
         content = report_content(customers, found.relationship, found.history, found.notes, params)
         html = render_scorecard(
             ScorecardPage(
-                source, found.as_of, loaded.version, params.language, generated_by(), content, listings(found)
+                source,
+                found.as_of,
+                loaded.version,
+                params.language,
+                generated_by(),
+                content,
+                listings(found, params.language),
             )
         )
         sinks.write_table(customers, folder / "scorecard.parquet")

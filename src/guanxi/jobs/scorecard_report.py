@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from guanxi.jobs.scorecard import Findings
     from guanxi.report.scorecard_content import ScorecardReport
     from guanxi.report.scorecard_page import Listing
+    from guanxi.report.words import Language
 
 _METHODS = {
     "eigenvector": ("pairwise judgements (AHP, eigenvector)", "两两比较（层次分析法，特征向量）"),
@@ -105,35 +106,77 @@ def weights_table(found: Relationship, params: Params) -> pd.DataFrame:
     return table
 
 
-def listings(found: Findings) -> list[Listing]:
-    """Give the tables of the page, those that are there."""
+def listings(found: Findings, language: Language) -> list[Listing]:
+    """Give the tables of the page, those that are there; what it leaves out stands in the files."""
     from guanxi.report.scorecard_page import Listing
 
+    indicator = ("indicator",)
+    targets = _without(found.targets, "known", "gap")
+    benchmarks = _without(found.benchmarks, "known", "lower", "upper")
+    moves = _without(found.elasticities, "unit", "reliability", "note")
     shown = [
-        Listing("targets", found.targets, named=("indicator",)),
-        Listing("benchmarks", found.benchmarks, named=("indicator",)),
-        *(
-            Listing(f"by_{name}", table.dropna(axis="columns", how="all"), named=(name,))
-            for name, table in found.segments.items()
-        ),
-        Listing("group_rules", found.groups, note=found.groups_reason),
+        Listing("targets", targets, "targets_note", named=indicator, interval="value"),
+        Listing("benchmarks", benchmarks, "benchmarks_note", named=indicator),
+        *(Listing(f"by_{name}", _without(table), named=(name,)) for name, table in found.segments.items()),
+        Listing("group_rules", found.groups, found.groups_reason),
         Listing("actions", found.actions),
-        *(Listing(name, _scores(table), "roll_up_note") for name, table in found.roll_ups.items()),
         *(
-            Listing(f"{name}: own weights", table, "own_weights_note")
+            Listing("roll_up", _scores(table), "roll_up_note", name, _named(name, found), "mean")
+            for name, table in found.roll_ups.items()
+        ),
+        *(
+            Listing("own_weights", table, "own_weights_note", name, _named(name, found), "difference")
             for name, table in found.own_weights.items()
         ),
-        Listing("elasticities", found.elasticities, "elasticities_note", named=("driver",)),
-        Listing("programme", found.programme.iloc[::-1], "programme_note"),
+        Listing("elasticities", moves, "elasticities_note", "", ("driver",), "estimate", ("estimate",)),
+        Listing("programme", _periods(found.programme), "programme_note"),
         Listing("agreement", found.agreement, "agreement_note"),
+        *_of_drift(found.history, language),
     ]
-    history = found.history
-    if history is not None and history.drift is not None and history.proposal is not None:
-        shown += [
-            Listing("drift", history.drift, "drift_note", named=("indicator",)),
-            Listing("proposal", history.proposal.table, named=("indicator",)),
-        ]
     return [each for each in shown if len(each.table)]
+
+
+def _of_drift(history: History | None, language: Language) -> list[Listing]:
+    from guanxi.report.scorecard_page import Listing
+    from guanxi.report.words import words
+
+    if history is None or history.drift is None or history.proposal is None:
+        return []
+    proposal, weights = history.proposal, ("before", "after", "current", "proposed", "change")
+    effect = words(language)["proposal_note"].format(
+        moved=f"{proposal.migration.moved:,}",
+        customers=f"{proposal.customers:,}",
+        spearman=f"{proposal.spearman:.3f}",
+    )
+    return [
+        Listing("drift", history.drift, "drift_note", "", ("indicator",), "change", weights),
+        Listing("proposal", proposal.table, effect, named=("indicator",), shares=weights),
+    ]
+
+
+def _without(table: pd.DataFrame, *names: str) -> pd.DataFrame:
+    """Leave out columns, and those that nothing stands in."""
+    return table.drop(columns=list(names), errors="ignore").dropna(axis="columns", how="all")
+
+
+def _named(by: str, found: Findings) -> tuple[str, ...]:
+    """Segments have names in both languages, the values of attributes have not."""
+    return ("group",) if by in found.segments else ()
+
+
+def _periods(programme: pd.DataFrame) -> pd.DataFrame:
+    """Take what fits on the page, the newest period first."""
+    counted = (
+        "end",
+        "retained",
+        "reactivated",
+        "purchases",
+        "acquired",
+        "contacts",
+        "observed",
+        "nps_answers",
+    )
+    return _without(programme, *counted).iloc[::-1]
 
 
 def tables(found: Findings) -> dict[str, pd.DataFrame]:
@@ -157,14 +200,19 @@ def tables(found: Findings) -> dict[str, pd.DataFrame]:
             for (one, other), moved in history.migrations.items()
         }
         if history.drift is not None and history.proposal is not None:
-            named |= {"weight_drift": history.drift, "weights_proposed": history.proposal.table}
+            moved = history.proposal.migration.counts.reset_index(names="tier")
+            named |= {
+                "weight_drift": history.drift,
+                "weights_proposed": history.proposal.table,
+                "migration_proposed": moved,
+            }
     return {name: table for name, table in named.items() if len(table)}
 
 
 def _scores(means: pd.DataFrame) -> pd.DataFrame:
     """Scores of a roll-up, a row per group."""
     scores = means[means["measure"] == "score"]
-    return scores.drop(columns="measure").reset_index(drop=True)
+    return scores.drop(columns=["measure", "known"]).reset_index(drop=True)
 
 
 def figures(content: ScorecardReport, language: str) -> dict[str, Callable[[], Any]]:

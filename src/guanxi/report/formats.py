@@ -34,7 +34,7 @@ def percent(share: float, decimals: int = 0) -> str:
         return f"< {step:.{decimals}f}{_PER_CENT}"
     if 100 - step / 2 <= share * 100 < 100:
         return f"> {100 - step:.{decimals}f}{_PER_CENT}"
-    return f"{share * 100:,.{decimals}f}{_PER_CENT}"
+    return f"{number(share * 100, decimals)}{_PER_CENT}"
 
 
 def decimals_for(largest: float) -> int:

@@ -59,6 +59,7 @@ SCORECARD_WORDS: dict[str, tuple[str, str]] = {
     "dimension_interaction": ("Interaction", "互动"),
     "dimension_risk": ("Risk", "风险"),
     "dimension_advocacy": ("Advocacy", "推荐"),
+    "dimension_goal": ("the goal", "总目标"),
     # figures
     "radar": ("What the tiers are like", "各层级特征"),
     "radar_text": (
@@ -137,8 +138,11 @@ SCORECARD_WORDS: dict[str, tuple[str, str]] = {
     "targets": ("Targets", "目标"),
     "benchmarks": ("Beside reference values", "与参考值比较"),
     "roll_up_note": (
-        "Mean score of each group with the same weights for all, with 90 % intervals.",
-        "各组平均得分（权重统一），附 90 % 区间。",
+        (
+            "Mean score of each group, with the same weights for all and 90 % intervals; the difference is "
+            "from the mean of all customers."
+        ),
+        "各组平均得分（权重统一），附 90 % 区间；差异相对于全体客户的均值。",
     ),
     "own_weights_note": (
         "Mean score with the weights of all customers, and with those the group's own data would give.",
@@ -146,8 +150,8 @@ SCORECARD_WORDS: dict[str, tuple[str, str]] = {
     ),
     "programme": ("The customers as a whole, by period", "客户总体指标（按时期）"),
     "programme_note": (
-        "Rates with 90 % intervals; the newest period may be incomplete.",
-        "比率附 90 % 区间；最近一期可能不完整。",
+        "The newest period first; rates with 90 % intervals.",
+        "最近一期在前；比率附 90 % 区间。",
     ),
     "agreement": ("Do other methods and days agree?", "不同方法与时期是否一致？"),
     "agreement_note": (
@@ -160,10 +164,28 @@ SCORECARD_WORDS: dict[str, tuple[str, str]] = {
         "明显：变化超出随机波动范围。",
     ),
     "proposal": ("Weights proposed", "建议权重"),
+    "proposal_note": (
+        (
+            "What drifted clearly is brought up to date, the rest shares what is left. Taking these weights "
+            "would move {moved} of {customers} customers to another tier (rank correlation of the scores: "
+            "{spearman})."
+        ),
+        (
+            "仅更新明显漂移的权重，其余按比例分配。若采用这些权重，{customers} 位客户中将有 {moved} 位"
+            "层级变动（得分的秩相关：{spearman}）。"
+        ),
+    ),
     "elasticities": ("What goes with value and churn", "价值与流失的相关因素"),
     "elasticities_note": (
-        "Association in one's own data, other things controlled for; not proof of cause.",
-        "基于自有数据、控制其他因素后的关联，并非因果证明。",
+        (
+            "Association in one's own data, no proof of cause. Change: of the outcome, as a share of its "
+            "mean, where the factor is one standard deviation higher. Elasticity: per cent of the outcome for "
+            "one per cent more of the factor, at the means. Intervals of 90 %."
+        ),
+        (
+            "基于自有数据的关联，并非因果证明。变化：该因素高一个标准差时，结果相对其均值的变化；"
+            "弹性：在均值处增加 1 % 时结果变化的百分比。区间为 90 %。"
+        ),
     ),
     "column_customers": ("Customers", "客户数"),
     "column_share": ("Share", "占比"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
+from guanxi.report.scorecard_table_words import TABLE_WORDS
 from guanxi.report.scorecard_words import SCORECARD_WORDS
 
 Language = Literal["en", "zh"]
@@ -260,6 +261,7 @@ _WORDS: dict[str, tuple[str, str]] = {
     # glossary
     "glossary": ("How to read this", "阅读说明"),
     **SCORECARD_WORDS,
+    **TABLE_WORDS,
 }
 
 _GLOSSARY: list[tuple[tuple[str, str], tuple[str, str]]] = [
