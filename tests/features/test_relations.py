@@ -260,6 +260,7 @@ def test_rows_after_the_cutoff_change_nothing(seed: int) -> None:
     pd.testing.assert_frame_equal(features(mixed), expected, check_exact=True)
 
 
+@pytest.mark.slow
 def test_large_sums_are_the_same_whatever_the_order_and_the_threads() -> None:
     rng = np.random.default_rng(0)
     tables = {name: rows(name, 30_000, rng, "2023-01-01") for name in ("interactions", "surveys", "costs")}

@@ -198,11 +198,7 @@ def find(
         as_of=as_of,
         customers=customers,
         relationship=scored,
-        segments={
-            name: summarise_segments(customers, name)
-            for name in SEGMENTATIONS
-            if name in customers and customers[name].notna().any()
-        },
+        segments=_segments(customers, day),
         groups=groups.segments if groups else pd.DataFrame(),
         groups_reason=groups.reason if groups else "",
         actions=summarise_actions(customers) if params.playbook else pd.DataFrame(),
@@ -248,6 +244,20 @@ def _weighed_apart(options: ScorecardParams) -> tuple[str, ...]:
 
 def _with_column(table: Any, column: str) -> Any:
     return table if table is not None and column in table.columns else None
+
+
+def _segments(customers: pd.DataFrame, day: DayTables) -> dict[str, pd.DataFrame]:
+    """Sum up each division; prospects, who have neither score nor value, are counted."""
+    found = {
+        name: summarise_segments(customers, name)
+        for name in SEGMENTATIONS
+        if name in customers and customers[name].notna().any()
+    }
+    prospects = int((~day.relation_features["customer_id"].isin(customers["customer_id"])).sum())
+    if prospects:
+        row = pd.DataFrame({"lifecycle_stage": ["prospect"], "customers": [prospects]})
+        found["lifecycle_stage"] = pd.concat([found["lifecycle_stage"], row], ignore_index=True)
+    return found
 
 
 def _groups(day: DayTables, params: Params) -> Segmentation | None:
