@@ -32,7 +32,10 @@ _METHODS = {
     "critic": ("CRITIC", "CRITIC"),
     "principal_components": ("principal components", "主成分分析"),
     "factor_analysis": ("factor analysis", "因子分析"),
-    "alike": ("all branches alike, since nobody judged them", "未作判断，各分支等权"),
+    "usual": (
+        "the usual judgement, since there is no other: value and loyalty three times each other branch",
+        "默认判断（未作其他判断）：价值与忠诚各为其他分支的三倍",
+    ),
     "multiplicative": ("multiplied", "乘法合成"),
     "least_squares": ("least-squares compromise", "最小二乘折中"),
     "linear": ("linear", "线性加权"),
@@ -79,7 +82,7 @@ def method_text(params: Params) -> str:
     """Say how the weights were found."""
     weights, place = params.scorecard.weights, int(params.language == "zh")
     nobody = weights.method not in ("direct", "delphi") and not weights.judgements
-    said = _METHODS["alike" if nobody else weights.method][place]
+    said = _METHODS["usual" if nobody else weights.method][place]
     if weights.data is None:
         return said
     if weights.share == 0.0 and weights.combine != "least_squares":

@@ -179,8 +179,8 @@ SCORECARD_WORDS: dict[str, tuple[str, str]] = {
     "elasticities_note": (
         (
             "Association in one's own data, no proof of cause. Change: of the outcome, as a share of its "
-            "mean, where the factor is one standard deviation higher. Elasticity: per cent of the outcome for "
-            "one per cent more of the factor, at the means. Intervals of 90 %."
+            "mean, where the factor is one standard deviation higher. Elasticity: per cent of the outcome "
+            "for one per cent more of the factor, at the means. Intervals of 90 %."
         ),
         (
             "基于自有数据的关联，并非因果证明。变化：该因素高一个标准差时，结果相对其均值的变化；"

@@ -43,6 +43,9 @@ BY_DATA: Mapping[str, Callable[[pd.DataFrame], DataWeights]] = {
     "factor_analysis": factor_analysis_weights,
 }
 _WHERE = "scorecard.weights"
+# What a relationship is worth and whether it lasts are the questions; the other branches are among the
+# reasons: moderately less, on Saaty's scale. All else counts alike unless it is judged.
+WORTH_AND_DURATION, _MORE = ("value", "loyalty"), 3
 
 
 @dataclass(frozen=True)
@@ -148,7 +151,7 @@ def _judged(params: WeightsParams, tree: Node) -> Judged:
     judgements = params.judgements or {"nobody": {}}
     experts = {
         expert: parse_judgements(
-            tree, _with_equals(document, tree), f"{_WHERE}.judgements.{expert}", fuzzy=fuzzy
+            tree, _with_usual(document, tree), f"{_WHERE}.judgements.{expert}", fuzzy=fuzzy
         )
         for expert, document in judgements.items()
     }
@@ -165,14 +168,19 @@ def _judged(params: WeightsParams, tree: Node) -> Judged:
     return found.weights, told, lambda count, seed: found.draw(count, seed=seed), ()
 
 
-def _with_equals(document: Mapping[str, object], tree: Node) -> dict[str, object]:
-    """Let a branch that was not judged count its parts alike."""
-    alike = {
-        branch: [[1] * len(names) for _ in names]
+def _with_usual(document: Mapping[str, object], tree: Node) -> dict[str, object]:
+    """Give a branch that was not judged the usual judgement."""
+    usual = {
+        branch: [[_usual_judgement(one, other) for other in names] for one in names]
         for branch, names in tree.compared.items()
         if branch not in document
     }
-    return {**document, **alike}
+    return {**document, **usual}
+
+
+def _usual_judgement(one: str, other: str) -> str:
+    ratio = (_MORE if one in WORTH_AND_DURATION else 1, _MORE if other in WORTH_AND_DURATION else 1)
+    return "1" if ratio[0] == ratio[1] else f"{ratio[0]}/{ratio[1]}"
 
 
 def _check_leaves(names: Iterable[str], tree: Node, where: str) -> None:
