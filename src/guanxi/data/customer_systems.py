@@ -95,11 +95,8 @@ def export_customers(
     OutputError
         If the folder cannot be written or holds other files; an earlier export stays.
     """
-    layout = layout_of(system)
-    headings = _headings(table, layout, system, fields)
-    check_identifiers(table[CUSTOMER], layout)
-    target = FolderTarget(folder)
-    _check_folder(folder)
+    headings = check_export(table, folder, system, fields)
+    layout, target = layout_of(system), FolderTarget(folder)
     # What a run left that was killed.
     shutil.rmtree(target.work_folder, ignore_errors=True)
     changes = Changes()
@@ -112,6 +109,27 @@ def export_customers(
     finally:
         shutil.rmtree(target.work_folder, ignore_errors=True)
     return Export(system, folder, files, warnings)
+
+
+def check_export(
+    table: pd.DataFrame, folder: Path, system: str, fields: Mapping[str, str] | None = None
+) -> dict[str, str]:
+    """Fail where :func:`export_customers` would, but for infinite numbers and the disk; write nothing.
+
+    Returns
+    -------
+    dict of str to str
+        Column -> heading, in order.
+
+    Raises
+    ------
+    ParamsError, DataError, OutputError
+    """
+    layout = layout_of(system)
+    headings = _headings(table, layout, system, fields)
+    check_identifiers(table[CUSTOMER], layout)
+    _check_folder(folder)
+    return headings
 
 
 def _headings(

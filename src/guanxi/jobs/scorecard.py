@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 
 from guanxi.data import sinks
-from guanxi.data.customer_systems import export_customers
+from guanxi.data.customer_systems import check_export, export_customers
 from guanxi.data.relations import Relations, read_relations
 from guanxi.data.spreadsheet import write_spreadsheet
 from guanxi.data.transactions import TransactionLog, read_transactions
@@ -24,7 +24,7 @@ from guanxi.decisions.scorecard.relationship import (
     own_weights,
     relationship,
 )
-from guanxi.decisions.scorecard.weighing import scorecard_tree
+from guanxi.decisions.scorecard.weighing import judge, scorecard_tree
 from guanxi.decisions.segments.clusters import Segmentation, find_segments
 from guanxi.decisions.segments.playbook import playbook_conditions, summarise_actions
 from guanxi.decisions.segments.summary import summarise_segments
@@ -33,8 +33,9 @@ from guanxi.errors import DataError, HistoryError, ParamsError
 from guanxi.jobs.predict import load_checked
 from guanxi.jobs.progress import Progress
 from guanxi.jobs.scorecard_elasticities import measure_elasticities
-from guanxi.jobs.scorecard_history import History, look_back
+from guanxi.jobs.scorecard_history import History, earlier_days, look_back
 from guanxi.jobs.scorecard_report import (
+    OWN_TABLE,
     documents,
     figures,
     generated_by,
@@ -158,7 +159,7 @@ def scorecard(
 
 def check_scorecard(params: Params) -> None:
     """Refuse what is mistaken in the parameters before anything is read."""
-    scorecard_tree(params.scorecard.tree)
+    judge(params.scorecard.weights, scorecard_tree(params.scorecard.tree))
     parse_targets(params.scorecard.targets, "scorecard.targets")
     parse_benchmarks(params.scorecard.benchmarks, "scorecard.benchmarks")
     playbook_conditions(params.playbook)
@@ -181,6 +182,7 @@ def find(
     as_of = params.as_of or log.last_day
     if as_of < log.first_day:
         raise HistoryError(f"{log.source}: nobody had bought by {as_of}, the data begins on {log.first_day}")
+    days = earlier_days(log, as_of, loaded.horizon_days, history)
     with progress.step(f"work out the indicators as of {as_of}"):
         day = day_tables(log, relations, loaded, as_of, params, predictions)
     with progress.step("weigh, score and divide into segments"):
@@ -188,9 +190,9 @@ def find(
         groups = _groups(day, params)
         customers = customer_table(day, scored.card.table, log, loaded.window_days, params, groups)
     past = None
-    if history:
-        with progress.step(f"score {history} earlier days by the same measure"):
-            past = look_back(log, relations, loaded, scored, as_of, history, params)
+    if days:
+        with progress.step(f"score {len(days)} earlier days by the same measure"):
+            past = look_back(log, relations, loaded, scored, days, as_of, params)
     moves, why_not = _elasticities(log, relations, as_of, loaded, progress)
     earlier = past.indicators[past.days[-2]] if past else None
     options = params.scorecard
@@ -232,7 +234,7 @@ def _programme(log: TransactionLog, relations: Relations, day: DayTables) -> pd.
         day.as_of,
         "M" if gap <= _MONTH_DAYS else "Q",
         customers=_with_column(relations.table("customers"), "acquired_on"),
-        interactions=relations.table("interactions"),
+        interactions=_with_column(relations.table("interactions"), "direction"),
         surveys=relations.table("surveys"),
     )
 
@@ -283,7 +285,7 @@ def _agreement(scored: Relationship, past: History | None) -> pd.DataFrame:
 def _write(
     folder: Path, found: Findings, loaded: LoadedModel, source: str, params: Params, progress: Progress
 ) -> str:
-    """Write all results, and return the page."""
+    """Write all results, and return the page; nothing is written before all of them are known to be right."""
     from guanxi.report.scorecard_page import ScorecardPage, render_scorecard
     from guanxi.report.scorecard_workbook import scorecard_sheets
 
@@ -301,10 +303,14 @@ def _write(
                 listings(found, params.language),
             )
         )
+        sheets = scorecard_sheets(content, params.language)
+        for system, export in params.scorecard.exports.items():
+            check_export(customers, folder / "exports" / system, system, export.fields)
+        _remove_earlier(folder)
         sinks.write_table(customers, folder / "scorecard.parquet")
         sinks.write_table(customers, folder / "scorecard.csv")
         if len(customers) <= _MOST_IN_A_WORKBOOK:
-            write_spreadsheet(scorecard_sheets(content, params.language), folder / "scorecard.xlsx")
+            write_spreadsheet(sheets, folder / "scorecard.xlsx")
         else:
             progress.say(f"   more than {_MOST_IN_A_WORKBOOK:,} customers: no scorecard.xlsx")
         for name, document in documents(found.relationship, params).items():
@@ -317,6 +323,13 @@ def _write(
             for warning in done.warnings:
                 progress.warn(f"{system}: {warning}")
     return html
+
+
+def _remove_earlier(folder: Path) -> None:
+    """Remove what an earlier scorecard wrote and this one may not: nobody could tell it from new results."""
+    for path in (folder / "scorecard.xlsx", *(folder / "tables").glob("*.csv")):
+        if path.name == "scorecard.xlsx" or OWN_TABLE.fullmatch(path.stem):
+            path.unlink(missing_ok=True)
 
 
 def _log(found: Findings, loaded: LoadedModel, source: str, html: str, params: Params) -> None:

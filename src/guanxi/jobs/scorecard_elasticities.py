@@ -51,8 +51,11 @@ def measure_elasticities(
         drivers = [name for name in _ASKED if name in means.index and _enough(means.loc[name])] + drivers
     if not drivers:
         return pd.DataFrame(), "no survey or contact to relate value and churn to"
+    clashing = {*_ASKED, *_COUNTED, "spend", "churned"}
     known = ["acquired_days", "acquisition_channel", "contract", *own_attributes(features)]
-    controls = [name for name in known if name in customers and customers[name].notna().any()]
+    controls = [
+        name for name in known if name in customers and name not in clashing and customers[name].notna().any()
+    ]
     logarithmic = [name for name in ("interactions", "acquired_days") if name in (*drivers, *controls)]
     try:
         found = elasticities(

@@ -56,32 +56,38 @@ class History:
         return self.migrations[self.days[-2], self.days[-1]]
 
 
-def look_back(
-    log: TransactionLog,
-    relations: Relations,
-    loaded: LoadedModel,
-    present: Relationship,
-    as_of: date,
-    periods: int,
-    params: Params,
-) -> History:
-    """Score the customers of earlier days, each a horizon before the next.
-
-    The model is the present one: earlier features see no later day, but the model's parameters do.
+def earlier_days(log: TransactionLog, as_of: date, horizon_days: int, periods: int) -> list[date]:
+    """Name so many earlier days, each a horizon before the next.
 
     Raises
     ------
     HistoryError
         If the data does not reach back so far.
     """
-    days = [add_days(as_of, -loaded.horizon_days * back) for back in range(periods, 0, -1)]
-    earliest = add_days(log.first_day, loaded.horizon_days)
-    if days[0] < earliest:
-        possible = max(0, (as_of - earliest).days // loaded.horizon_days)
+    days = [add_days(as_of, -horizon_days * back) for back in range(periods, 0, -1)]
+    earliest = add_days(log.first_day, horizon_days)
+    if days and days[0] < earliest:
+        possible = max(0, (as_of - earliest).days // horizon_days)
         raise HistoryError(
-            f"{log.source}: {periods} periods of {loaded.horizon_days} days before {as_of} begin on "
-            f"{days[0]}, too close to the first day of the data, {log.first_day}: use --history {possible}"
+            f"{log.source}: {periods} periods of {horizon_days} days before {as_of} begin on {days[0]}, "
+            f"too close to the first day of the data, {log.first_day}: use --history {possible}"
         )
+    return days
+
+
+def look_back(
+    log: TransactionLog,
+    relations: Relations,
+    loaded: LoadedModel,
+    present: Relationship,
+    days: list[date],
+    as_of: date,
+    params: Params,
+) -> History:
+    """Score the customers of :func:`earlier_days`.
+
+    The model is the present one: earlier features see no later day, but the model's parameters do.
+    """
     indicators = {day: day_tables(log, relations, loaded, day, params).indicators for day in days}
     tables = {day: same_measure(each, present).table for day, each in indicators.items()}
     tables[as_of] = present.card.table

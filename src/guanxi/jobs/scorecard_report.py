@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +11,7 @@ import pandas as pd
 from guanxi import __version__
 from guanxi.decisions.indicators import CATALOGUE, DIMENSIONS
 from guanxi.decisions.scorecard.relationship import Relationship
+from guanxi.decisions.scorecard.weighing import scorecard_tree
 from guanxi.decisions.segments import matrix, rfm_cells
 from guanxi.decisions.segments.lifecycle import STAGES
 from guanxi.jobs.scorecard_history import History
@@ -21,6 +23,11 @@ if TYPE_CHECKING:
     from guanxi.report.scorecard_page import Listing
     from guanxi.report.words import Language
 
+# Names of the files of :func:`tables`.
+OWN_TABLE = re.compile(
+    r"(segments|roll_up|own_weights|migration)_.+|programme|targets|benchmarks|elasticities|agreement|actions"
+    r"|group_rules|weight_drift|weights_proposed"
+)
 _METHODS = {
     "eigenvector": ("pairwise judgements (AHP, eigenvector)", "两两比较（层次分析法，特征向量）"),
     "geometric_mean": ("pairwise judgements (AHP, geometric mean)", "两两比较（层次分析法，几何平均）"),
@@ -32,9 +39,10 @@ _METHODS = {
     "critic": ("CRITIC", "CRITIC"),
     "principal_components": ("principal components", "主成分分析"),
     "factor_analysis": ("factor analysis", "因子分析"),
+    "alike": ("all branches alike, since nobody judged them", "未作判断，各分支等权"),
     "usual": (
-        "the usual judgement, since there is no other: value and loyalty three times each other branch",
-        "默认判断（未作其他判断）：价值与忠诚各为其他分支的三倍",
+        "as usual, since nobody judged them: value and loyalty count three times as much as the others",
+        "未作判断，按惯例：价值与忠诚各为其他分支的三倍",
     ),
     "multiplicative": ("multiplied", "乘法合成"),
     "least_squares": ("least-squares compromise", "最小二乘折中"),
@@ -82,7 +90,8 @@ def method_text(params: Params) -> str:
     """Say how the weights were found."""
     weights, place = params.scorecard.weights, int(params.language == "zh")
     nobody = weights.method not in ("direct", "delphi") and not weights.judgements
-    said = _METHODS["usual" if nobody else weights.method][place]
+    unjudged = "usual" if scorecard_tree(params.scorecard.tree) == scorecard_tree(None) else "alike"
+    said = _METHODS[unjudged if nobody else weights.method][place]
     if weights.data is None:
         return said
     if weights.share == 0.0 and weights.combine != "least_squares":

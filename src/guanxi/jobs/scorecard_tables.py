@@ -79,11 +79,17 @@ def day_tables(
     if predictions is None:
         predictions = score_customers(log, loaded, as_of, drivers=params.drivers.top)
     totals = totals_at(log, as_of)
-    features = relation_features(relations, as_of)
+    features = _referred_by_then(relation_features(relations, as_of), predictions)
     indicators, notes = indicator_table(
         predictions, totals, features if len(features) else None, margin_rate=params.clv.margin
     )
     return DayTables(as_of, predictions, indicators, features, totals, notes)
+
+
+def _referred_by_then(features: pd.DataFrame, predictions: pd.DataFrame) -> pd.DataFrame:
+    """Forget referrals without a day: who had neither been acquired nor bought may have come later."""
+    later = features["acquired_days"].isna() & ~features["customer_id"].isin(predictions["customer_id"])
+    return features.assign(referred_by=features["referred_by"].mask(later))
 
 
 def customer_table(

@@ -121,9 +121,10 @@ class Inputs:
         return _numbers(self.relations, name, self._relation_rows, self.customers)
 
     def count(self, table: str, name: str) -> Series[float]:
-        """Give a number whose missing value means none, 0 where the table exists and says nothing."""
+        """Give a number whose missing value means none: 0 where the table tells it of others."""
         number = self.relation(name)
-        return number.fillna(0.0) if self.has(table) else number
+        told = name in self.relations.columns and self.relations[name].notna().any()
+        return number.fillna(0.0) if told and self.has(table) else number
 
     def strangers(self) -> Iterator[str]:
         """Name the tables in which no customer of the predictions stands."""

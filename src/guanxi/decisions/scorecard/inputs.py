@@ -113,11 +113,7 @@ def notes_on(found: Counted, normalisation: Normalisation, known_weight: Floats)
     """Say what is absent, constant or partly known, a sentence each."""
     notes = []
     if found.absent:
-        lost = math.fsum(found.absent.values())
-        notes.append(
-            f"No customer has {_listed(found.absent)}: weight 0 instead of {lost:.3g} in all, the other "
-            f"weights were raised to add up to 1."
-        )
+        notes.append(note_on_absent(found.absent))
     constant = [name for name in found.columns if normalisation.curves[name].constant]
     if constant:
         have = "has" if len(constant) == 1 else "have"
@@ -133,6 +129,15 @@ def notes_on(found: Counted, normalisation: Normalisation, known_weight: Floats)
     if unknown:
         notes.append(f"{unknown:,} of {n:,} customers have no indicator with a weight and so no score.")
     return notes
+
+
+def note_on_absent(absent: Mapping[str, float]) -> str:
+    """Say which indicators nobody has, and what became of their weights."""
+    lost = math.fsum(absent.values())
+    return (
+        f"No customer has {_listed(absent)}: weight 0 instead of {lost:.3g} in all, the other weights were "
+        f"raised to add up to 1."
+    )
 
 
 def _listed(names: Iterable[str]) -> str:

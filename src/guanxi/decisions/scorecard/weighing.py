@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from guanxi.decisions.indicators import CATALOGUE
+from guanxi.decisions.scorecard.inputs import note_on_absent
 from guanxi.decisions.scorecard.stability import draw_weights
 from guanxi.decisions.weights import combination
 from guanxi.decisions.weights.delphi import Delphi, parse_rounds
 from guanxi.decisions.weights.factors import factor_analysis_weights, principal_component_weights
-from guanxi.decisions.weights.group import hierarchy_weights, parse_judgements
+from guanxi.decisions.weights.group import (
+    GROUP,
+    HierarchyWeights,
+    aggregate,
+    hierarchy_weights,
+    parse_judgements,
+)
 from guanxi.decisions.weights.objective import DataWeights, critic_weights, entropy_weights
 from guanxi.decisions.weights.tree import Node, dimensions, hint, parse_tree
 from guanxi.errors import DataError, ParamsError
@@ -36,6 +43,9 @@ USUAL_TREE: Mapping[str, tuple[str, ...]] = {
     "risk": ("refund_share", "spend_volatility", "overdue_days", "defaults"),
     "advocacy": ("referrals", "referral_value", "promoter"),
 }
+# How the branches of the usual tree compare where nobody judged them: value and loyalty, which every purchase
+# shows, are moderately more important (3 of Saaty's scale) than what acts through them, and is known of some.
+USUAL_IMPORTANCE: Mapping[str, float] = {"value": 3.0, "loyalty": 3.0}
 BY_DATA: Mapping[str, Callable[[pd.DataFrame], DataWeights]] = {
     "entropy": entropy_weights,
     "critic": critic_weights,
@@ -43,9 +53,6 @@ BY_DATA: Mapping[str, Callable[[pd.DataFrame], DataWeights]] = {
     "factor_analysis": factor_analysis_weights,
 }
 _WHERE = "scorecard.weights"
-# What a relationship is worth and whether it lasts are the questions; the other branches are among the
-# reasons: moderately less, on Saaty's scale. All else counts alike unless it is judged.
-WORTH_AND_DURATION, _MORE = ("value", "loyalty"), 3
 
 
 @dataclass(frozen=True)
@@ -117,13 +124,15 @@ def weigh(
     DataError
         If no indicator of the tree is known, or the data tell nothing of their weights.
     """
-    everyone, consistency, draw, notes = _judged(params, tree)
+    everyone, consistency, draw, notes = judge(params, tree)
     known = [name for name in tree.leaves if name in normalised and normalised[name].notna().any()]
     if not any(everyone[name] > 0 for name in known):
         raise DataError(
             "no indicator with weight is known of any customer: "
             "give the tables under relations, or weigh other indicators in scorecard.tree"
         )
+    absent = {name: weight for name, weight in everyone.items() if name not in known and weight > 0}
+    notes = (*notes, note_on_absent(absent)) if absent else notes
     places = [tree.leaves.index(name) for name in known]
     judged = combination.direct({name: everyone[name] for name in known})
     drawn = _divided(draw(draws, seed)[:, places]) if draws else np.empty((0, len(known)))
@@ -136,11 +145,24 @@ def weigh(
     return Weighing(tree, weights, judged, data, consistency, drawn, (*notes, *data.notes))
 
 
-def _judged(params: WeightsParams, tree: Node) -> Judged:
-    """Weights of all leaves by judgement, their consistency, what draws others, and notes."""
+def judge(params: WeightsParams, tree: Node) -> Judged:
+    """Weigh all indicators of a tree by judgement, whether anybody has them or not.
+
+    Returns
+    -------
+    weights : dict of str to float
+    consistency : pandas.DataFrame or None
+    draw : callable
+        ``draw(count, seed)`` gives other weights within the uncertainty of these.
+    notes : tuple of str
+
+    Raises
+    ------
+    ParamsError
+        If judgements, points or ratings are not valid.
+    """
     if params.method == "direct":
-        _check_leaves(params.points, tree, f"{_WHERE}.points")
-        points = combination.direct({name: params.points.get(name, 0.0) for name in tree.leaves})
+        points = _points(params, tree)
         return points, None, lambda count, seed: draw_weights(points, seed=seed, draws=count), ()
     if params.method == "delphi":
         panel = Delphi(parse_rounds(params.rounds, tree.leaves, f"{_WHERE}.rounds"))
@@ -162,25 +184,50 @@ def _judged(params: WeightsParams, tree: Node) -> Judged:
         expert_weights=params.expert_weights or None,
         where=f"{_WHERE}.expert_weights",
     )
+    found = _without_the_silent(found, judgements)
     told = found.consistency()
-    judged_branches = {branch for document in params.judgements.values() for branch in document}
-    told = told[told["node"].isin(judged_branches)]
+    judged = {(branch, expert) for expert, document in judgements.items() for branch in document}
+    judged |= {(branch, GROUP) for branch, _ in judged}
+    told = told[[pair in judged for pair in zip(told["node"], told["expert"], strict=True)]]
     return found.weights, told, lambda count, seed: found.draw(count, seed=seed), ()
 
 
+def _points(params: WeightsParams, tree: Node) -> dict[str, float]:
+    _check_leaves(params.points, tree, f"{_WHERE}.points")
+    try:
+        return combination.direct({name: params.points.get(name, 0.0) for name in tree.leaves})
+    except DataError as error:
+        raise ParamsError(f"{_WHERE}.points: {error}") from None
+
+
 def _with_usual(document: Mapping[str, object], tree: Node) -> dict[str, object]:
-    """Give a branch that was not judged the usual judgement."""
+    """Let the parts of a branch that was not judged count alike, the branches of the usual tree as usual."""
+    importance = USUAL_IMPORTANCE if tree == scorecard_tree(None) else {}
     usual = {
-        branch: [[_usual_judgement(one, other) for other in names] for one in names]
+        branch: [[importance.get(one, 1.0) / importance.get(other, 1.0) for other in names] for one in names]
         for branch, names in tree.compared.items()
         if branch not in document
     }
-    return {**document, **usual}
+    return {**usual, **document}
 
 
-def _usual_judgement(one: str, other: str) -> str:
-    ratio = (_MORE if one in WORTH_AND_DURATION else 1, _MORE if other in WORTH_AND_DURATION else 1)
-    return "1" if ratio[0] == ratio[1] else f"{ratio[0]}/{ratio[1]}"
+def _without_the_silent(
+    found: HierarchyWeights, judgements: Mapping[str, Mapping[str, object]]
+) -> HierarchyWeights:
+    """Leave each branch to those who judged it: an expert who did not is given what they say together."""
+    experts = {expert: dict(judged) for expert, judged in found.experts.items()}
+    shares = dict(zip(experts, found.shares.tolist(), strict=True))
+    for branch in found.tree.compared:
+        heard = [expert for expert in experts if branch in judgements[expert]]
+        if not heard:
+            continue
+        weights = np.array([shares[expert] for expert in heard])
+        together = aggregate(
+            np.stack([found.experts[expert][branch] for expert in heard]), weights / weights.sum()
+        )
+        for expert in experts.keys() - set(heard):
+            experts[expert][branch] = together
+    return replace(found, experts=experts)
 
 
 def _check_leaves(names: Iterable[str], tree: Node, where: str) -> None:
