@@ -372,9 +372,15 @@ def scorecard(
     from guanxi.jobs.scorecard_text import alarms, summary_text
 
     resolved = _resolve(params, overrides, columns, as_of=as_of, tracking_uri=tracking_uri)
+    if fail_on is not None and not resolved.scorecard.targets:
+        raise typer.BadParameter(
+            "give scorecard.targets, or there is nothing to fail on", param_hint="--fail-on"
+        )
     found = job(source, output, resolved, ConsoleProgress(), model=model, history=history)
     typer.echo(summary_text(found, output))
-    if fail_on is not None and alarms(found, fail_on.value):
+    failing = alarms(found, fail_on.value) if fail_on is not None else []
+    if failing:
+        typer.echo(f"guanxi: to be looked at: {', '.join(failing)}", err=True)
         raise typer.Exit(3)
 
 

@@ -15,7 +15,6 @@ from guanxi.data.transactions import TransactionLog
 from guanxi.errors import DataError, SourceError
 from guanxi.params import RELATION_COLUMNS, DataParams, Params, RelationParams
 
-_MANY = 0.05
 _FEW_KNOWN = 0.5
 
 
@@ -116,7 +115,7 @@ def _warnings(relation: str, lines: RelationLines, data: DataParams) -> list[str
         f"{relation}: {n / lines.lines_read:.1%} of the lines ({n:,}, first: line {first[rule]:,}) were "
         f"rejected because {relation_rules.describe(rule)}"
         for rule, n in lines.rejected_by_rule.items()
-        if n > _MANY * lines.lines_read or rule == "referral_loop"
+        if n
     ]
     if not lines.lines_read:
         warnings.append(f"{relation}: {lines.source} has columns but no line: all it tells is unknown")

@@ -12,8 +12,10 @@ import pandas as pd
 from guanxi.decisions.documents import refuse_unknown
 from guanxi.decisions.estimates import LEVEL, mean_interval, share_interval
 from guanxi.decisions.indicators import CATALOGUE, DIMENSIONS
+from guanxi.errors import ParamsError
 
 FEWEST_CUSTOMERS = 30
+_MOST_GROUPS = 1_000
 Score = Callable[[pd.DataFrame, Mapping[str, float]], Any]
 
 
@@ -68,6 +70,23 @@ def roll_up(
         measures = [name for name in usual if name in scorecard.columns]
     groups = scorecard[by]
     return RollUp(_means(scorecard[list(measures)], groups, level), _tiers(scorecard["tier"], groups, level))
+
+
+def check_groups(customers: pd.DataFrame, by: Sequence[str]) -> None:
+    """Refuse columns that are not there, or divide customers into more groups than anybody reads.
+
+    Raises
+    ------
+    ParamsError
+    """
+    refuse_unknown(by, list(map(str, customers.columns)), "scorecard.by", "column")
+    for name in by:
+        groups = customers[name].nunique()
+        if groups > _MOST_GROUPS:
+            raise ParamsError(
+                f"scorecard.by: {name} has {groups:,} different values: name a column with at most "
+                f"{_MOST_GROUPS:,} groups"
+            )
 
 
 def _means(values: pd.DataFrame, groups: pd.Series[Any], level: float) -> pd.DataFrame:

@@ -17,7 +17,7 @@ from guanxi.data.spreadsheet import write_spreadsheet
 from guanxi.data.transactions import TransactionLog, read_transactions
 from guanxi.decisions.benchmarks import compare_benchmarks, parse_benchmarks
 from guanxi.decisions.indicators.programme import programme_table
-from guanxi.decisions.roll_up import roll_up
+from guanxi.decisions.roll_up import RollUp, check_groups, roll_up
 from guanxi.decisions.scorecard.relationship import (
     Relationship,
     methods_agreement,
@@ -75,8 +75,8 @@ class Findings:
     groups_reason : str
     actions : pandas.DataFrame
         Of the playbook: customers, cost, value at risk.
-    roll_ups : dict of str to pandas.DataFrame
-        By attribute: means with intervals.
+    roll_ups : dict of str to RollUp
+        By attribute: means and shares of tiers with intervals.
     own_weights : dict of str to pandas.DataFrame
         By attribute, where weights come from data: what each group's own weights would change.
     targets, benchmarks, elasticities, agreement : pandas.DataFrame
@@ -95,7 +95,7 @@ class Findings:
     groups: pd.DataFrame = field(repr=False)
     groups_reason: str
     actions: pd.DataFrame = field(repr=False)
-    roll_ups: dict[str, pd.DataFrame] = field(repr=False)
+    roll_ups: dict[str, RollUp] = field(repr=False)
     own_weights: dict[str, pd.DataFrame] = field(repr=False)
     targets: pd.DataFrame = field(repr=False)
     benchmarks: pd.DataFrame = field(repr=False)
@@ -182,13 +182,16 @@ def find(
     as_of = params.as_of or log.last_day
     if as_of < log.first_day:
         raise HistoryError(f"{log.source}: nobody had bought by {as_of}, the data begins on {log.first_day}")
+    if as_of > log.last_day:
+        progress.warn(f"the data ends on {log.last_day}: everybody looks silent from there to {as_of}")
     days = earlier_days(log, as_of, loaded.horizon_days, history)
     with progress.step(f"work out the indicators as of {as_of}"):
         day = day_tables(log, relations, loaded, as_of, params, predictions)
     with progress.step("weigh, score and divide into segments"):
         scored = relationship(day.indicators, params.scorecard, seed=params.seed, language=params.language)
         groups = _groups(day, params)
-        customers = customer_table(day, scored.card.table, log, loaded.window_days, params, groups)
+        customers = customer_table(day, scored, log, loaded.window_days, params, groups)
+        check_groups(customers, params.scorecard.by)
     past = None
     if days:
         with progress.step(f"score {len(days)} earlier days by the same measure"):
@@ -204,7 +207,7 @@ def find(
         groups=groups.segments if groups else pd.DataFrame(),
         groups_reason=groups.reason if groups else "",
         actions=summarise_actions(customers) if params.playbook else pd.DataFrame(),
-        roll_ups={name: roll_up(customers, name).means for name in options.by},
+        roll_ups={name: roll_up(customers, name) for name in options.by},
         own_weights={name: own_weights(customers[name], scored, options) for name in _weighed_apart(options)},
         targets=check_targets(day.indicators, parse_targets(options.targets), earlier),
         benchmarks=compare_benchmarks(day.indicators, parse_benchmarks(options.benchmarks)),
@@ -212,7 +215,7 @@ def find(
         agreement=_agreement(scored, past),
         programme=_programme(log, relations, day),
         history=past,
-        notes=[*day.notes, *scored.card.notes, *scored.weighing.notes, *filter(None, [why_not])],
+        notes=[*day.notes, *scored.notes, *(past.notes if past else ()), *filter(None, [why_not])],
     )
 
 

@@ -50,7 +50,10 @@ def measure_elasticities(
         means = answers.groupby(["driver", "customer_id"])["value"].mean()
         drivers = [name for name in _ASKED if name in means.index and _enough(means.loc[name])] + drivers
     if not drivers:
-        return pd.DataFrame(), "no survey or contact to relate value and churn to"
+        return (
+            pd.DataFrame(),
+            f"elasticities: no answers or contacts of {_FEWEST} customers or more that differ",
+        )
     clashing = {*_ASKED, *_COUNTED, "spend", "churned"}
     known = ["acquired_days", "acquisition_channel", "contract", *own_attributes(features)]
     controls = [

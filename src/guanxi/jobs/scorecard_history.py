@@ -15,8 +15,8 @@ from guanxi.decisions.scorecard.dynamics import Migration, Proposal, migration, 
 from guanxi.decisions.scorecard.relationship import Relationship, normalise, same_measure
 from guanxi.decisions.scorecard.stability import rank_agreement
 from guanxi.decisions.scorecard.tiers import TIERS, TierRule, fit_tiers
-from guanxi.decisions.scorecard.weighing import BY_DATA, weigh
-from guanxi.errors import HistoryError
+from guanxi.decisions.scorecard.weighing import BY_DATA
+from guanxi.errors import DataError, FitError, HistoryError
 from guanxi.jobs.scorecard_tables import day_tables
 from guanxi.params import Params
 from guanxi.periods import add_days
@@ -40,7 +40,8 @@ class History:
     drift : pandas.DataFrame or None
         Of the data's weights since the day before; None where weights are by judgement alone.
     proposal : Proposal or None
-        The weights of the day before with those that clearly drifted brought up to date, and what that does.
+        The weights in use with those that clearly drifted brought up to date, and what that would do.
+    notes : tuple of str
     """
 
     days: list[date]
@@ -49,6 +50,7 @@ class History:
     agreement: pd.DataFrame
     drift: pd.DataFrame | None
     proposal: Proposal | None
+    notes: tuple[str, ...] = ()
 
     @property
     def latest(self) -> Migration:
@@ -97,10 +99,14 @@ def look_back(
     }
     scores = {day.isoformat(): table.set_index("customer_id")["score"] for day, table in tables.items()}
     drift = proposal = None
+    notes: tuple[str, ...] = ()
     if params.scorecard.weights.data:
         before = normalise(indicators[days[-2]], present.card.normalisation)
-        drift, proposal = _drift(before, present, params)
-    return History(days, indicators, moves, rank_agreement(scores), drift, proposal)
+        try:
+            drift, proposal = _drift(before, present, params)
+        except (DataError, FitError) as error:
+            notes = (f"drift of the weights since {days[-2]}: {error}",)
+    return History(days, indicators, moves, rank_agreement(scores), drift, proposal, notes)
 
 
 def _drift(before: pd.DataFrame, present: Relationship, params: Params) -> tuple[pd.DataFrame, Proposal]:
@@ -113,12 +119,10 @@ def _drift(before: pd.DataFrame, present: Relationship, params: Params) -> tuple
     columns = ["customer_id", *names]
     by_data = BY_DATA[str(params.scorecard.weights.data)]
     drift = weight_drift(before[columns], present.normalised[columns], by_data, seed=params.seed)
-    then = weigh(params.scorecard.weights, present.weighing.tree, before[columns])
-    now = weigh(params.scorecard.weights, present.weighing.tree, present.normalised[columns])
     proposal = propose_weights(
         present.normalised[columns],
-        then.weights,
-        now.weights,
+        {name: present.weighing.weights[name] for name in names},
+        {name: present.weighing.computed[name] for name in names},
         drift,
         lambda scores: fit_tiers(scores, rule).assign(scores),
         TIERS,

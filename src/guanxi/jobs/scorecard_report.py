@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 # Names of the files of :func:`tables`.
 OWN_TABLE = re.compile(
     r"(segments|roll_up|own_weights|migration)_.+|programme|targets|benchmarks|elasticities|agreement|actions"
-    r"|group_rules|weight_drift|weights_proposed"
+    r"|group_rules|weight_drift|weights_proposed|stability"
 )
 _METHODS = {
     "eigenvector": ("pairwise judgements (AHP, eigenvector)", "两两比较（层次分析法，特征向量）"),
@@ -133,8 +133,8 @@ def listings(found: Findings, language: Language) -> list[Listing]:
         Listing("group_rules", found.groups, found.groups_reason),
         Listing("actions", found.actions),
         *(
-            Listing("roll_up", _scores(table), "roll_up_note", name, _named(name, found), "mean")
-            for name, table in found.roll_ups.items()
+            Listing("roll_up", _scores(each.means), "roll_up_note", name, _named(name, found), "mean")
+            for name, each in found.roll_ups.items()
         ),
         *(
             Listing("own_weights", table, "own_weights_note", name, _named(name, found), "difference")
@@ -202,10 +202,13 @@ def tables(found: Findings) -> dict[str, pd.DataFrame]:
         "actions": found.actions,
         "group_rules": found.groups,
         **{f"segments_{name}": table for name, table in found.segments.items()},
-        **{f"roll_up_{name}": table for name, table in found.roll_ups.items()},
+        **{f"roll_up_{name}": each.means for name, each in found.roll_ups.items()},
+        **{f"roll_up_{name}_tiers": each.tiers for name, each in found.roll_ups.items()},
         **{f"own_weights_{name}": table for name, table in found.own_weights.items()},
     }
-    history = found.history
+    history, stability = found.history, found.relationship.stability
+    if stability is not None:
+        named["stability"] = stability.summary()
     if history is not None:
         named |= {
             f"migration_{one}_{other}": moved.counts.reset_index(names="tier")
@@ -255,6 +258,7 @@ def documents(found: Relationship, params: Params) -> dict[str, dict[str, Any]]:
     weights: dict[str, Any] = {
         "method": method_text(params),
         "weights": weighing.weights,
+        "computed": weighing.computed,
         "judged": weighing.judged,
         "data": weighing.data and weighing.data.weights,
     }

@@ -12,6 +12,7 @@ from guanxi.data.relations import Relations
 from guanxi.data.transactions import TransactionLog
 from guanxi.decisions.indicators import CATALOGUE, indicator_table
 from guanxi.decisions.indicators.definition import RELATION_COLUMNS
+from guanxi.decisions.scorecard.relationship import Relationship
 from guanxi.decisions.segments.clusters import Segmentation
 from guanxi.decisions.segments.lifecycle import lifecycle_stages
 from guanxi.decisions.segments.matrix import AXES, relationship_matrix
@@ -28,6 +29,7 @@ _OF_THE_PREDICTIONS = (
     "as_of", "frequency", "recency", "T", "probability_alive", "expected_purchases", "clv", "clv_lower",
     "clv_upper", "churn_probability", "next_purchase_date",
 )  # fmt: skip
+_OF_ACTIONS = ("action", "action_channel", "action_cost")
 _BEHAVIOUR_AND_ATTITUDE = (
     "purchase_frequency", "average_order", "category_breadth", "interactions", "csat", "nps_score",
 )  # fmt: skip
@@ -94,7 +96,7 @@ def _referred_by_then(features: pd.DataFrame, predictions: pd.DataFrame) -> pd.D
 
 def customer_table(
     day: DayTables,
-    card: pd.DataFrame,
+    scored: Relationship,
     log: TransactionLog,
     window_days: int,
     params: Params,
@@ -105,8 +107,8 @@ def customer_table(
     Parameters
     ----------
     day : DayTables
-    card : pandas.DataFrame
-        The scorecard's table, in the order of the predictions.
+    scored : Relationship
+        Its tables are in the order of the predictions.
     log : TransactionLog
     window_days : int
         What is recent for the stage of a relationship.
@@ -114,6 +116,11 @@ def customer_table(
     groups : Segmentation, optional
         Found in the attributes.
     """
+    card = scored.card.table
+    if scored.stability is not None:
+        place = list(card.columns).index("tier") + 1
+        card = card.copy(deep=False)
+        card.insert(place, "tier_kept", scored.stability.kept)
     predictions, dimension_scores = day.predictions, {"customer_id": card["customer_id"]}
     dimension_scores |= {name: card[f"{name}_score"] for name in AXES if f"{name}_score" in card}
     rhythm = rhythm_at(log, day.as_of, window_days)
@@ -131,7 +138,7 @@ def customer_table(
     if groups is not None:
         parts.append(groups.customers[["segment"]].rename(columns={"segment": "group"}))
     table = pd.concat([part.reset_index(drop=True) for part in parts], axis=1)
-    table = table.merge(_attributes(day, table.columns), "left", "customer_id")
+    table = table.merge(_attributes(day, [*table.columns, *_OF_ACTIONS, *points]), "left", "customer_id")
     actions = recommend_actions(_with_indicators(table, day), params.playbook)
     last = [_without_id(actions), card[points].reset_index(drop=True)]
     return pd.concat([table, *last, _indicator_columns(day, table)], axis=1)
@@ -145,8 +152,10 @@ def _attributes(day: DayTables, taken: Any) -> pd.DataFrame:
     """Take what the customers table tells, under names that are free."""
     features = day.relation_features
     names = [*RELATION_COLUMNS["customers"], *own_attributes(features)]
-    told = features[["customer_id", *(name for name in names if name not in set(taken))]]
-    told = told.rename(columns={name: f"{name}_" for name in names if name in CATALOGUE})
+    told = features[["customer_id", *names]]
+    told = told.rename(
+        columns={name: f"{name}_" for name in names if name in CATALOGUE or name in set(taken)}
+    )
     return told.dropna(axis="columns", how="all") if len(told) else features[["customer_id"]]
 
 
@@ -171,8 +180,8 @@ def group_attributes(day: DayTables) -> pd.DataFrame | None:
 
     ``customer_id`` and the columns, in the order of the predictions.
     """
-    told = day.predictions[["customer_id"]].merge(_attributes(day, ["referred_by"]), "left", "customer_id")
-    told = told.drop(columns=["acquired_days", "acquisition_cost"], errors="ignore")
+    told = day.predictions[["customer_id"]].merge(_attributes(day, ()), "left", "customer_id")
+    told = told.drop(columns=["acquired_days", "acquisition_cost", "referred_by"], errors="ignore")
     if len(told.columns) == 1:
         return None
     numbers = day.indicators[[*_BEHAVIOUR_AND_ATTITUDE]].dropna(axis="columns", how="all")

@@ -32,8 +32,8 @@ def summary_text(found: Findings, folder: Path) -> str:
 
 
 def alarms(found: Findings, on: str) -> list[str]:
-    """Name the indicators at their warning or worse; with ``target`` those that miss it too."""
-    verdicts = ("warning", "missed") if on == "target" else ("warning",)
+    """Name the indicators at their warning, or of nobody known; with ``target`` those that miss it too."""
+    verdicts = ("warning", "unknown", *(("missed",) if on == "target" else ()))
     return [str(name) for name in found.targets.loc[found.targets["verdict"].isin(verdicts), "indicator"]]
 
 
@@ -66,5 +66,7 @@ def _moves(found: Findings) -> list[str]:
 def _targets(found: Findings) -> list[str]:
     return [
         f"Target {row['indicator']}: {row['value']:.4g} against {row['target']:.4g}, {row['verdict']}"
+        if row["known"]
+        else f"Target {row['indicator']}: known of nobody"
         for row in found.targets.to_dict("records")
     ]

@@ -30,6 +30,7 @@ class WeightsParams(Section):
     data: Literal["entropy", "critic", "principal_components", "factor_analysis"] | None = None
     combine: Literal["multiplicative", "least_squares", "linear"] = "multiplicative"
     share: float = Field(0.5, ge=0, le=1)
+    accepted: dict[str, float] = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _what_the_method_takes(self) -> Self:

@@ -92,12 +92,12 @@ SCORECARD_WORDS: dict[str, tuple[str, str]] = {
     "quadrant": ("Value and churn", "价值与流失"),
     "quadrant_text": (
         (
-            "Upper right are those worth keeping most: value above the median, churn probability above 50 %. "
+            "Upper right are the valuable who may leave: value above the median, churn above 50 %. "
             "Customers there: {count}, with {share} of the expected value. Larger dots stand for more "
             "customers; values of nearly 0 and less stand at the bottom."
         ),
         (
-            "右上为最值得挽留的客户（价值高于中位数、流失概率高于 50 %）：{count} 位，"
+            "右上为价值高而易流失的客户（价值高于中位数、流失概率高于 50 %）：{count} 位，"
             "占预期价值的 {share}。点越大，客户越多；接近或低于 0 的价值位于最下方。"
         ),
     ),

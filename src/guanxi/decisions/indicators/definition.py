@@ -23,8 +23,9 @@ RELATION_COLUMNS: Mapping[str, tuple[str, ...]] = {
     "surveys": (
         *("csat_sum", "csat_answers", "nps_score", "nps_answers", "ces_sum", "ces_answers"),
         *("servqual_tangibles_gap", "servqual_reliability_gap", "servqual_responsiveness_gap"),
-        *("servqual_assurance_gap", "servqual_empathy_gap", "satisfaction_earlier", "satisfaction_recent"),
+        *("servqual_assurance_gap", "servqual_empathy_gap"),
     ),
+    "answers": ("satisfaction_earlier", "satisfaction_recent"),
     "tickets": (
         *("tickets", "complaints", "complaints_closed", "complaint_days"),
         *("ticket_satisfaction_sum", "ticket_satisfaction_answers"),

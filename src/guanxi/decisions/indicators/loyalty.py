@@ -8,10 +8,12 @@ from guanxi.decisions.indicators.definition import Indicator, Inputs, Series
 def loyalty(inputs: Inputs) -> dict[str, Series[float]]:
     """Work out the indicators of loyalty."""
     frequency, age = inputs.prediction("frequency"), inputs.prediction("T")
+    alive = inputs.prediction("probability_alive")
     return {
         "repeat_rate": frequency / (frequency + 1.0),
         "tenure_days": inputs.relation("acquired_days").fillna(age),
-        "probability_alive": inputs.prediction("probability_alive"),
+        # BG/NBD takes everyone for alive who has bought once: that is no knowledge.
+        "probability_alive": alive.mask((frequency == 0) & (alive == 1.0)),
         "retention_probability": 1.0 - inputs.prediction("churn_probability"),
         "rhythm_kept": rhythm_kept(frequency, inputs.prediction("recency"), age),
     }

@@ -91,7 +91,7 @@ INDICATORS = (
     Indicator(
         "satisfaction_trend", "satisfaction", {"en": "Trend of satisfaction", "zh": "满意度趋势"},
         "mean of the answers of the last 365 days − mean of the earlier ones, each 0–1",
-        "−1–1", True, ("surveys",), "no answer in one of the two times",
+        "−1–1", True, ("surveys or tickets",), "no answer in one of the two times",
         "Bolton 1998, Marketing Science 17(1)",
     ),
 )  # fmt: skip

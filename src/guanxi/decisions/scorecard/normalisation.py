@@ -194,7 +194,7 @@ def _check_targets(higher_is_better: Mapping[str, bool], targets: Mapping[str, T
     if missing:
         raise ParamsError(
             f"normalisation target: no target for {', '.join(missing)}; "
-            f"give one, a weight of 0, or choose quantile or min_max"
+            f"give one in scorecard.targets, leave it out of scorecard.tree, or choose quantile or min_max"
         )
     for name, higher in higher_is_better.items():
         target = targets[name]

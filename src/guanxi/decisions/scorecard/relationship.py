@@ -23,7 +23,7 @@ from guanxi.decisions.scorecard.stability import (
 from guanxi.decisions.scorecard.tiers import TierRule, fit_tiers
 from guanxi.decisions.scorecard.weighing import Weighing, scorecard_tree, weigh
 from guanxi.decisions.targets import parse_targets
-from guanxi.errors import DataError
+from guanxi.errors import DataError, FitError
 from guanxi.params.scorecard import ScorecardParams
 
 _COMPARED = 20_000
@@ -43,7 +43,9 @@ class Relationship:
     weighing : Weighing
     card : Scorecard
     stability : Stability or None
-        None where no weights were drawn, or the tiers do not follow the score.
+        None where no weights were drawn, or tiers do not follow a weighted sum.
+    notes : tuple of str
+        Of indicators, weights, scores and stability.
     """
 
     indicators: pd.DataFrame = field(repr=False)
@@ -51,6 +53,7 @@ class Relationship:
     weighing: Weighing
     card: Scorecard
     stability: Stability | None
+    notes: tuple[str, ...] = ()
 
 
 def relationship(
@@ -91,15 +94,20 @@ def relationship(
         tiers=rule,
         labels={name: each.label["zh" if language == "zh" else "en"] for name, each in CATALOGUE.items()},
     )
-    stability = None
-    if params.draws and params.method == "weighted_sum" and rule.method != "pareto":
+    stability, notes = None, [*card.notes, *weighing.notes]
+    if params.method != "weighted_sum" or rule.method == "pareto":
+        reason = (
+            "tiers follow the value" if rule.method == "pareto" else f"{params.method} is no weighted sum"
+        )
+        notes.append(f"stability: {reason}, so no weights were drawn to see who keeps the tier")
+    elif params.draws:
         stability = tier_stability(
             normalised,
             weighing.weights,
             lambda scores: fit_tiers(scores, rule).assign(scores),
             weighing.drawn,
         )
-    return Relationship(indicators, normalised, weighing, card, stability)
+    return Relationship(indicators, normalised, weighing, card, stability, tuple(notes))
 
 
 def same_measure(indicators: pd.DataFrame, present: Relationship) -> Scorecard:
@@ -163,7 +171,7 @@ def own_weights(groups: pd.Series[Any], present: Relationship, params: Scorecard
         try:
             members = present.normalised.iloc[places]
             own[group] = weigh(params.weights, present.weighing.tree, members).weights
-        except DataError:
+        except (DataError, FitError):
             continue
     kept = groups.where(groups.isin(list(own))).reset_index(drop=True)
     return compare_group_weights(

@@ -63,7 +63,9 @@ class Weighing:
     ----------
     tree : Node
     weights : dict of str to float
-        Of each known indicator of the tree; they add up to 1.
+        Of each known indicator of the tree, in use; they add up to 1.
+    computed : dict of str to float
+        What judgements and data say today: the same, unless accepted weights are in use.
     judged : dict of str to float
         By judgement alone, over the same indicators.
     data : DataWeights or None
@@ -77,6 +79,7 @@ class Weighing:
 
     tree: Node
     weights: dict[str, float]
+    computed: dict[str, float]
     judged: dict[str, float]
     data: DataWeights | None
     consistency: pd.DataFrame | None
@@ -137,12 +140,25 @@ def weigh(
     judged = combination.direct({name: everyone[name] for name in known})
     drawn = _divided(draw(draws, seed)[:, places]) if draws else np.empty((0, len(known)))
     data = BY_DATA[params.data](normalised[known]) if params.data else None
-    if data is None:
-        return Weighing(tree, judged, judged, None, consistency, drawn, notes)
-    measured = {name: data.weights.get(name, 0.0) for name in known}
-    weights = _combined(params, judged, measured)
-    drawn = _drawn_combined(params, drawn, measured, seed)
-    return Weighing(tree, weights, judged, data, consistency, drawn, (*notes, *data.notes))
+    weights = judged
+    if data is not None:
+        measured = {name: data.weights.get(name, 0.0) for name in known}
+        weights = _combined(params, judged, measured)
+        drawn = _drawn_combined(params, drawn, measured, seed)
+        notes = (*notes, *data.notes)
+    if not params.accepted:
+        return Weighing(tree, weights, weights, judged, data, consistency, drawn, notes)
+    accepted = _accepted(params.accepted, tree, known)
+    drawn = draw_weights(accepted, seed=seed, draws=draws) if draws else drawn
+    return Weighing(tree, accepted, weights, judged, data, consistency, drawn, notes)
+
+
+def _accepted(weights: Mapping[str, float], tree: Node, known: list[str]) -> dict[str, float]:
+    _check_leaves(weights, tree, f"{_WHERE}.accepted")
+    try:
+        return combination.direct({name: weights.get(name, 0.0) for name in known})
+    except DataError as error:
+        raise ParamsError(f"{_WHERE}.accepted: {error}") from None
 
 
 def judge(params: WeightsParams, tree: Node) -> Judged:
