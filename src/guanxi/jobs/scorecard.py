@@ -177,7 +177,7 @@ def find(
     with progress.step("weigh, score and divide into segments"):
         scored = relationship(day.indicators, params.scorecard, seed=params.seed, language=params.language)
         groups = _groups(day, params)
-        customers = customer_table(day, scored.card.table, log, loaded.window_days, params, groups)
+        customers = customer_table(day, _card(scored), log, loaded.window_days, params, groups)
     past = None
     if history:
         with progress.step(f"score {history} earlier days by the same measure"):
@@ -207,6 +207,16 @@ def find(
         history=past,
         notes=[*day.notes, *scored.card.notes, *scored.weighing.notes, *filter(None, [why_not])],
     )
+
+
+def _card(scored: Relationship) -> pd.DataFrame:
+    """Put how surely each customer keeps the tier beside it, where that was tried."""
+    card = scored.card.table
+    if scored.stability is None:
+        return card
+    kept = pd.DataFrame({"tier_kept": scored.stability.kept}, index=card.index)
+    place = list(card.columns).index("tier") + 1
+    return pd.concat([card.iloc[:, :place], kept, card.iloc[:, place:]], axis=1)
 
 
 def _elasticities(
@@ -302,7 +312,7 @@ def _write(
 
 def _log(found: Findings, loaded: LoadedModel, source: str, html: str, params: Params) -> None:
     scored, options = found.relationship, params.scorecard
-    tags = {"version": loaded.version, "source": source, "as_of": found.as_of.isoformat()}
+    tags = {"model_version": loaded.version, "source": source, "as_of": found.as_of.isoformat()}
     settings = {
         "weights.method": options.weights.method,
         "weights.data": options.weights.data or "none",

@@ -113,6 +113,7 @@ SCORECARD_WORDS: dict[str, tuple[str, str]] = {
     "column_grade": ("Grade", "等级"),
     "column_rank": ("Rank", "排名"),
     "column_tier": ("Tier", "层级"),
+    "column_tier_kept": ("Keeps the tier, of the draws", "层级保持比例"),
     "column_known_weight": ("Known weight", "已知权重"),
     "column_clv": ("Expected value", "预期价值"),
     "column_clv_lower": ("Expected value, lower end", "预期价值下限"),
@@ -179,8 +180,8 @@ SCORECARD_WORDS: dict[str, tuple[str, str]] = {
     "elasticities_note": (
         (
             "Association in one's own data, no proof of cause. Change: of the outcome, as a share of its "
-            "mean, where the factor is one standard deviation higher. Elasticity: per cent of the outcome for "
-            "one per cent more of the factor, at the means. Intervals of 90 %."
+            "mean, where the factor is one standard deviation higher. Elasticity: per cent of the outcome "
+            "for one per cent more of the factor, at the means. Intervals of 90 %."
         ),
         (
             "基于自有数据的关联，并非因果证明。变化：该因素高一个标准差时，结果相对其均值的变化；"
@@ -202,7 +203,7 @@ SCORECARD_WORDS: dict[str, tuple[str, str]] = {
     "column_cost": ("Cost", "成本"),
     "column_value_at_risk": ("Value at risk", "风险价值"),
     "column_lifecycle_stage": ("Stage", "阶段"),
-    "column_rfm_segment": ("Segment", "细分"),
+    "column_rfm_segment": ("RFM segment", "RFM 细分"),
     "column_matrix_cell": ("Cell", "单元"),
     "column_group": ("Group", "组"),
     "column_indicator": ("Indicator", "指标"),
