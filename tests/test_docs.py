@@ -8,11 +8,18 @@ import re
 import subprocess
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
 import pytest
 import yaml
 
+from guanxi.decisions.scorecard.weighing import Weighing, scorecard_tree, weigh
+from guanxi.errors import ParamsError
+from guanxi.params import Params
+
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+SCORECARD = (ROOT / "docs" / "scorecard.md").read_text(encoding="utf-8")
 SCHEDULING = (ROOT / "docs" / "scheduling.md").read_text(encoding="utf-8")
 
 
@@ -76,3 +83,32 @@ def test_the_nightly_script_begins_anew_where_resuming_is_refused(tmp_path, refu
     assert code == ends
     assert len(called) == calls
     assert [line.endswith("--resume") for line in called] == [True, False][:calls]
+
+
+def weighed(settings: dict) -> Weighing:
+    """Weigh as settings say, with customers of whom everything is known."""
+    options = Params(**settings).scorecard
+    tree = scorecard_tree(options.tree)
+    values = np.random.default_rng(1).random((50, len(tree.leaves)))
+    return weigh(options.weights, tree, pd.DataFrame(values, columns=list(tree.leaves)))
+
+
+def test_settings_of_the_scorecard_are_taken():
+    settings = [yaml.safe_load(block) for block in blocks(SCORECARD, "yaml")]
+    found = [weighed(each) for each in settings]
+    assert len(found) == 8
+    said = dict(re.findall(r"(\w+) (\d+\.\d)%", SCORECARD.partition("Here it gives")[2].split("```")[1]))
+    assert {name: f"{weight:.1%}" for name, weight in found[1].weights.items()} == {
+        name: f"{weight}%" for name, weight in said.items()
+    }
+    [note] = found[3].notes
+    assert note in " ".join(SCORECARD.split())
+
+
+def test_the_refusal_of_a_contradiction_is_the_one_that_is_told():
+    settings = yaml.safe_load(blocks(SCORECARD, "yaml")[1])
+    goal = {"value": {"loyalty": 3, "satisfaction": "1/2"}, "loyalty": {"satisfaction": 3}}
+    settings["scorecard"]["weights"] = {"judgements": {"ann": {"goal": goal}}}
+    with pytest.raises(ParamsError) as refused:
+        weighed(settings)
+    assert f"guanxi: {refused.value}" in " ".join(SCORECARD.split())

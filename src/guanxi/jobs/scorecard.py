@@ -337,7 +337,7 @@ def _remove_earlier(folder: Path) -> None:
 
 def _log(found: Findings, loaded: LoadedModel, source: str, html: str, params: Params) -> None:
     scored, options = found.relationship, params.scorecard
-    tags = {"version": loaded.version, "source": source, "as_of": found.as_of.isoformat()}
+    tags = {"model_version": loaded.version, "source": source, "as_of": found.as_of.isoformat()}
     settings = {
         "weights.method": options.weights.method,
         "weights.data": options.weights.data or "none",

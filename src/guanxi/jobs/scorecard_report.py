@@ -129,7 +129,10 @@ def listings(found: Findings, language: Language) -> list[Listing]:
     shown = [
         Listing("targets", targets, "targets_note", named=indicator, interval="value"),
         Listing("benchmarks", benchmarks, "benchmarks_note", named=indicator),
-        *(Listing(f"by_{name}", _without(table), named=(name,)) for name, table in found.segments.items()),
+        *(
+            Listing(f"by_{name}", _without(table, "tier_low"), named=(name,))
+            for name, table in found.segments.items()
+        ),
         Listing("group_rules", found.groups, found.groups_reason),
         Listing("actions", found.actions),
         *(
@@ -177,18 +180,9 @@ def _named(by: str, found: Findings) -> tuple[str, ...]:
 
 
 def _periods(programme: pd.DataFrame) -> pd.DataFrame:
-    """Take what fits on the page, the newest period first."""
-    counted = (
-        "end",
-        "retained",
-        "reactivated",
-        "purchases",
-        "acquired",
-        "contacts",
-        "observed",
-        "nps_answers",
-    )
-    return _without(programme, *counted).iloc[::-1]
+    """Take what fits on the page, the newest period first; churn is the rest of retention."""
+    counts = ("retained", "reactivated", "purchases", "acquired", "contacts", "observed", "nps_answers")
+    return _without(programme, "end", "churn_rate", *counts).iloc[::-1]
 
 
 def tables(found: Findings) -> dict[str, pd.DataFrame]:

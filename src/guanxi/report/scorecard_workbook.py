@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
@@ -23,6 +23,7 @@ _KINDS: dict[str, Kind] = {
     "score": "score",
     "rank": "count",
     "known_weight": "percent",
+    "tier_kept": "percent",
     "churn_probability": "percent",
     "probability_alive": "percent",
     "retention_probability": "percent",
@@ -72,31 +73,39 @@ def _notes(content: ScorecardReport, language: Language) -> Iterator[str]:
 def _column(name: str, content: ScorecardReport, language: Language) -> Column:
     return Column(
         _heading(name, content, language),
-        _kind(name, content.table[name]),
-        scale=name == "score" or name.endswith("_score"),
+        _kind(name, content),
+        scale=name == "score" or _of_dimension(name, content),
         fills=_FILLS if name == "tier" else {},
     )
+
+
+def _of_dimension(name: str, content: ScorecardReport) -> bool:
+    """Tell a dimension's score from others that are called so, such as the answer to the NPS question."""
+    return name.endswith("_score") and name.removesuffix("_score") in set(content.weights["dimension"])
 
 
 def _heading(name: str, content: ScorecardReport, language: Language) -> str:
     t = words(language)
     if f"column_{name}" in t:
         return t[f"column_{name}"]
-    for ending, key in (("_points", "column_points"), ("_score", "column_dimension_score")):
-        if name.endswith(ending):
-            return t[key].format(name=content.label(name.removesuffix(ending), language))
+    if name.endswith("_points"):
+        return t["column_points"].format(name=content.label(name.removesuffix("_points"), language))
+    if _of_dimension(name, content):
+        dimension = content.label(name.removesuffix("_score"), language)
+        return t["column_dimension_score"].format(name=dimension)
     for pattern, key in ((_WHY, "column_why"), (_DRIVER, "column_driver_text")):
         if found := pattern.fullmatch(name):
             return t[key].format(place=found[1])
     return content.label(name, language)
 
 
-def _kind(name: str, values: pd.Series[Any]) -> Kind:
+def _kind(name: str, content: ScorecardReport) -> Kind:
+    values = content.table[name]
     if name in _KINDS:
         return _KINDS[name]
     if name.endswith("_points"):
         return "points"
-    if name.endswith("_score"):
+    if _of_dimension(name, content):
         return "score"
     if name.endswith("_date") or pd.api.types.is_datetime64_any_dtype(values):
         return "date"
