@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
@@ -12,6 +13,7 @@ import pandas as pd
 
 from guanxi.data import sinks
 from guanxi.data.customer_systems import check_export, export_customers
+from guanxi.data.import_layouts import LAYOUTS
 from guanxi.data.relations import Relations, read_relations
 from guanxi.data.spreadsheet import write_spreadsheet
 from guanxi.data.transactions import TransactionLog, read_transactions
@@ -309,7 +311,7 @@ def _write(
         sheets = scorecard_sheets(content, params.language)
         for system, export in params.scorecard.exports.items():
             check_export(customers, folder / "exports" / system, system, export.fields)
-        _remove_earlier(folder)
+        _remove_earlier(folder, params)
         sinks.write_table(customers, folder / "scorecard.parquet")
         sinks.write_table(customers, folder / "scorecard.csv")
         if len(customers) <= _MOST_IN_A_WORKBOOK:
@@ -328,11 +330,14 @@ def _write(
     return html
 
 
-def _remove_earlier(folder: Path) -> None:
+def _remove_earlier(folder: Path, params: Params) -> None:
     """Remove what an earlier scorecard wrote and this one may not: nobody could tell it from new results."""
     for path in (folder / "scorecard.xlsx", *(folder / "tables").glob("*.csv")):
         if path.name == "scorecard.xlsx" or OWN_TABLE.fullmatch(path.stem):
             path.unlink(missing_ok=True)
+    for manifest in (folder / "exports").glob("*/_manifest.json"):
+        if manifest.parent.name in LAYOUTS and manifest.parent.name not in params.scorecard.exports:
+            shutil.rmtree(manifest.parent)
 
 
 def _log(found: Findings, loaded: LoadedModel, source: str, html: str, params: Params) -> None:
