@@ -44,6 +44,7 @@ _METHODS = {
         "as usual, since nobody judged them: value and loyalty count three times as much as the others",
         "未作判断，按惯例：价值与忠诚各为其他分支的三倍",
     ),
+    "accepted": ("the accepted weights", "已采纳的权重"),
     "multiplicative": ("multiplied", "乘法合成"),
     "least_squares": ("least-squares compromise", "最小二乘折中"),
     "linear": ("linear", "线性加权"),
@@ -89,6 +90,8 @@ def labels(language: str) -> dict[str, str]:
 def method_text(params: Params) -> str:
     """Say how the weights were found."""
     weights, place = params.scorecard.weights, int(params.language == "zh")
+    if weights.accepted:
+        return _METHODS["accepted"][place]
     nobody = weights.method not in ("direct", "delphi") and not weights.judgements
     unjudged = "usual" if scorecard_tree(params.scorecard.tree) == scorecard_tree(None) else "alike"
     said = _METHODS[unjudged if nobody else weights.method][place]
