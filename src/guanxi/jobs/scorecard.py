@@ -179,7 +179,7 @@ def find(
     with progress.step("weigh, score and divide into segments"):
         scored = relationship(day.indicators, params.scorecard, seed=params.seed, language=params.language)
         groups = _groups(day, params)
-        customers = customer_table(day, scored.card.table, log, loaded.window_days, params, groups)
+        customers = customer_table(day, _with_stability(scored), log, loaded.window_days, params, groups)
     past = None
     if days:
         with progress.step(f"score {len(days)} earlier days by the same measure"):
@@ -209,6 +209,14 @@ def find(
         history=past,
         notes=[*day.notes, *scored.card.notes, *scored.weighing.notes, *filter(None, [why_not])],
     )
+
+
+def _with_stability(scored: Relationship) -> pd.DataFrame:
+    """Put beside each tier the share of draws of the weights that keep it, where it was worked out."""
+    table = scored.card.table.copy()
+    if scored.stability is not None:
+        table.insert(list(table).index("tier") + 1, "tier_kept", scored.stability.kept)
+    return table
 
 
 def _elasticities(
