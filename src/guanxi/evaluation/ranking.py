@@ -44,7 +44,7 @@ def rank_outcomes(
     >>> rank_outcomes(scores, realised, ["score"])[["value_spearman", "churn_auc"]].to_numpy().tolist()
     [[1.0, 1.0]]
     """
-    table = realised.merge(scores, on="customer_id", validate="one_to_one")
+    table = realised.merge(scores[["customer_id", *names]], on="customer_id", validate="one_to_one")
     rows = []
     for name in names:
         known = table[table[name].notna()]
