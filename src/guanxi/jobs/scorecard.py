@@ -85,6 +85,8 @@ class Findings:
     programme : pandas.DataFrame
         By month, or by quarter where customers usually buy less often: see
         :func:`guanxi.decisions.indicators.programme.programme_table`.
+    rejected : dict of str to pandas.DataFrame
+        By relation table: its rejected lines, each with the rule it broke.
     history : History or None
     notes : list of str
         What is absent, constant or renormalised.
@@ -104,6 +106,7 @@ class Findings:
     elasticities: pd.DataFrame = field(repr=False)
     agreement: pd.DataFrame = field(repr=False)
     programme: pd.DataFrame = field(repr=False)
+    rejected: dict[str, pd.DataFrame] = field(repr=False)
     history: History | None = field(repr=False)
     notes: list[str]
 
@@ -216,6 +219,11 @@ def find(
         elasticities=moves,
         agreement=_agreement(scored, past),
         programme=_programme(log, relations, day),
+        rejected={
+            name: lines.rejected.execute()
+            for name, lines in relations.lines.items()
+            if lines.rejected_by_rule
+        },
         history=past,
         notes=[*day.notes, *scored.notes, *(past.notes if past else ()), *filter(None, [why_not])],
     )

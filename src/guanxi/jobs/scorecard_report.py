@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 # Names of the files of :func:`tables`.
 OWN_TABLE = re.compile(
-    r"(segments|roll_up|own_weights|migration)_.+|programme|targets|benchmarks|elasticities|agreement|actions"
+    r"(segments|roll_up|own_weights|migration|rejected)_.+|programme|targets|benchmarks|elasticities|agreement|actions"
     r"|group_rules|weight_drift|weights_proposed|stability"
 )
 _METHODS = {
@@ -198,6 +198,7 @@ def tables(found: Findings) -> dict[str, pd.DataFrame]:
         "agreement": found.agreement,
         "actions": found.actions,
         "group_rules": found.groups,
+        **{f"rejected_{name}": table for name, table in found.rejected.items()},
         **{f"segments_{name}": table for name, table in found.segments.items()},
         **{f"roll_up_{name}": each.means for name, each in found.roll_ups.items()},
         **{f"roll_up_{name}_tiers": each.tiers for name, each in found.roll_ups.items()},
