@@ -41,8 +41,8 @@ _METHODS = {
     "factor_analysis": ("factor analysis", "因子分析"),
     "alike": ("all branches alike, since nobody judged them", "未作判断，各分支等权"),
     "usual": (
-        "as usual, since nobody judged them: value and loyalty count three times as much as the others",
-        "未作判断，按惯例：价值与忠诚各为其他分支的三倍",
+        "the usual judgement, since nobody gave another: value and loyalty three times each other branch",
+        "惯用判断（无人另作判断）：价值与忠诚的重要性各为其他分支的三倍",
     ),
     "accepted": ("the accepted weights", "已采纳的权重"),
     "multiplicative": ("multiplied", "乘法合成"),
