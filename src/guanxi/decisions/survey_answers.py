@@ -8,9 +8,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from guanxi.data.relation_rules import SCALES
+
 Floats = NDArray[np.float64]
 
-_SCALES = {"csat": (1.0, 5.0), "nps": (0.0, 10.0), "ces": (1.0, 7.0), "servqual": (1.0, 7.0)}
 _NAMES = {"csat": "csat", "nps": "nps_score", "ces": "ces", "servqual": "servqual_gap"}
 
 
@@ -45,7 +46,7 @@ def survey_answers(surveys: pd.DataFrame, cutoff: date) -> pd.DataFrame:
 def _answers(rows: pd.DataFrame, instrument: str) -> pd.DataFrame:
     low, high = (
         rows[column].fillna(usual) if column in rows else usual
-        for column, usual in zip(("scale_low", "scale_high"), _SCALES[instrument], strict=True)
+        for column, usual in zip(("scale_low", "scale_high"), SCALES[instrument], strict=True)
     )
     if instrument == "servqual":
         value = (rows["score"] - rows.get("expectation", np.nan)) / (high - low)

@@ -12,7 +12,7 @@ import ibis
 import pandas as pd
 
 from guanxi.data.engine import execute_in_order
-from guanxi.data.transactions import TransactionLog
+from guanxi.data.transactions import TransactionLog, ordered_sum
 from guanxi.features.rfm import period_start, purchases_until
 
 YEAR_DAYS = 365
@@ -100,14 +100,9 @@ def _steadiness(dated: Any) -> Any:
 
 def _dependence(lines: Any) -> Any:
     paid = lines.filter(lines.category.notnull() & (lines.amount >= 0))
-    spends = paid.group_by("customer_id", "category").agg(spend=_ordered_sum(paid.amount))
-    total = _ordered_sum(spends.spend)
+    spends = paid.group_by("customer_id", "category").agg(spend=ordered_sum(paid.amount))
+    total = ordered_sum(spends.spend)
     return spends.group_by("customer_id").agg(
         categories=spends.count(),
-        category_concentration=_ordered_sum(spends.spend * spends.spend) / (total * total).nullif(0),
+        category_concentration=ordered_sum(spends.spend * spends.spend) / (total * total).nullif(0),
     )
-
-
-def _ordered_sum(column: Any) -> Any:
-    """Add in the order of size, so that the order of the rows changes nothing."""
-    return column.collect().sort().sums()

@@ -18,7 +18,7 @@ from guanxi.jobs.gate import Judgement, decide, judge
 from guanxi.jobs.predict import score_customers
 from guanxi.jobs.progress import Progress
 from guanxi.jobs.promote import EXPORT_FOLDER
-from guanxi.jobs.scorecard import check_scorecard, find
+from guanxi.jobs.scorecard import check_scorecard, grade
 from guanxi.jobs.scorecard_report import report_content
 from guanxi.jobs.train import Training, train_log
 from guanxi.jobs.validate import open_log, usability_text
@@ -71,10 +71,10 @@ def run(source: str, params: Params, folder: Path, progress: Progress) -> RunRes
     with progress.step("score every customer with the registered model"):
         loaded = registry.load_model(f"models:/{training.store.registered_model}/{training.version}")
         predictions = score_customers(log, loaded, training.as_of)
-    found = find(log, relations, loaded, params, progress, predictions=predictions)
+    graded = grade(log, relations, loaded, training.as_of, params, progress, predictions)
     results = progress.step("write the results, the page and the champion's folder")
     with results, answering(training.store):
-        content = report_content(found.customers, found.relationship, None, found.notes, params)
+        content = report_content(graded.customers, graded.relationship, None, graded.notes, params)
         page = _page(training, predictions, content)
         sinks.write_table(predictions, folder / "predictions.parquet")
         sinks.write_engine_table(log.connection, log.rejected, folder / "rejected.parquet")

@@ -7,7 +7,7 @@ import shutil
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
@@ -53,6 +53,9 @@ from guanxi.periods import add_days
 from guanxi.registry.models import LoadedModel
 from guanxi.registry.scorecard_log import log_scorecard
 from guanxi.registry.store import answering, open_store
+
+if TYPE_CHECKING:
+    from guanxi.report.scorecard_content import ScorecardReport
 
 SEGMENTATIONS = ("lifecycle_stage", "rfm_segment", "matrix_cell", "group")
 # A workbook of more takes minutes (96,000: four, and 100 MB), and nobody reads it row by row.
@@ -157,9 +160,10 @@ def scorecard(
         found = find(log, relations, loaded, params, progress, history=history)
     finally:
         log.close()
-    html = _write(folder, found, loaded, source_name(source), params, progress)
+    content = report_content(found.customers, found.relationship, found.history, found.notes, params)
+    html = _write(folder, found, content, loaded, source_name(source), params, progress)
     with progress.step("log the scorecard"):
-        _log(found, loaded, source_name(source), html, params)
+        _log(found, content, loaded, source_name(source), html, params)
     return found
 
 
@@ -171,6 +175,44 @@ def check_scorecard(params: Params) -> None:
     playbook_conditions(params.playbook)
 
 
+@dataclass(frozen=True)
+class Graded:
+    """The customers of one day, graded: what the section of a report shows."""
+
+    day: DayTables
+    relationship: Relationship = field(repr=False)
+    groups: Segmentation | None = field(repr=False)
+    customers: pd.DataFrame = field(repr=False)
+
+    @property
+    def notes(self) -> list[str]:
+        """What is absent, constant or renormalised."""
+        return [*self.day.notes, *self.relationship.notes]
+
+
+def grade(
+    log: TransactionLog,
+    relations: Relations,
+    loaded: LoadedModel,
+    as_of: date,
+    params: Params,
+    progress: Progress,
+    predictions: pd.DataFrame | None = None,
+) -> Graded:
+    """Score the customers of a day and divide them into segments.
+
+    ``predictions`` are those of the day, where they were made already.
+    """
+    with progress.step(f"work out the indicators as of {as_of}"):
+        day = day_tables(log, relations, loaded, as_of, params, predictions)
+    with progress.step("weigh, score and divide into segments"):
+        scored = relationship(day.indicators, params.scorecard, seed=params.seed, language=params.language)
+        groups = _groups(day, params)
+        customers = customer_table(day, scored, log, loaded.window_days, params, groups)
+        check_groups(customers, params.scorecard.by)
+    return Graded(day, scored, groups, customers)
+
+
 def find(
     log: TransactionLog,
     relations: Relations,
@@ -179,25 +221,16 @@ def find(
     progress: Progress,
     *,
     history: int = 0,
-    predictions: pd.DataFrame | None = None,
 ) -> Findings:
-    """Work out a scorecard without writing anything: see :func:`scorecard`.
-
-    ``predictions`` are those of the day, where they were made already.
-    """
+    """Work out a scorecard without writing anything: see :func:`scorecard`."""
     as_of = params.as_of or log.last_day
     if as_of < log.first_day:
         raise HistoryError(f"{log.source}: nobody had bought by {as_of}, the data begins on {log.first_day}")
     if as_of > log.last_day:
         progress.warn(f"the data ends on {log.last_day}: everybody looks silent from there to {as_of}")
     days = earlier_days(log, as_of, loaded.horizon_days, history)
-    with progress.step(f"work out the indicators as of {as_of}"):
-        day = day_tables(log, relations, loaded, as_of, params, predictions)
-    with progress.step("weigh, score and divide into segments"):
-        scored = relationship(day.indicators, params.scorecard, seed=params.seed, language=params.language)
-        groups = _groups(day, params)
-        customers = customer_table(day, scored, log, loaded.window_days, params, groups)
-        check_groups(customers, params.scorecard.by)
+    graded = grade(log, relations, loaded, as_of, params, progress)
+    day, scored, customers = graded.day, graded.relationship, graded.customers
     past = None
     if days:
         with progress.step(f"score {len(days)} earlier days by the same measure"):
@@ -210,8 +243,8 @@ def find(
         customers=customers,
         relationship=scored,
         segments=_segments(customers, day),
-        groups=groups.segments if groups else pd.DataFrame(),
-        groups_reason=groups.reason if groups else "",
+        groups=graded.groups.segments if graded.groups else pd.DataFrame(),
+        groups_reason=graded.groups.reason if graded.groups else "",
         actions=summarise_actions(customers) if params.playbook else pd.DataFrame(),
         roll_ups={name: roll_up(customers, name) for name in options.by},
         own_weights={name: own_weights(customers[name], scored, options) for name in _weighed_apart(options)},
@@ -226,7 +259,7 @@ def find(
             if lines.rejected_by_rule
         },
         history=past,
-        notes=[*day.notes, *scored.notes, *(past.notes if past else ()), *filter(None, [why_not])],
+        notes=[*graded.notes, *(past.notes if past else ()), *filter(None, [why_not])],
     )
 
 
@@ -297,7 +330,13 @@ def _agreement(scored: Relationship, past: History | None) -> pd.DataFrame:
 
 
 def _write(
-    folder: Path, found: Findings, loaded: LoadedModel, source: str, params: Params, progress: Progress
+    folder: Path,
+    found: Findings,
+    content: ScorecardReport,
+    loaded: LoadedModel,
+    source: str,
+    params: Params,
+    progress: Progress,
 ) -> str:
     """Write all results, and return the page; nothing is written before all of them are known to be right."""
     from guanxi.report.scorecard_page import ScorecardPage, render_scorecard
@@ -305,7 +344,6 @@ def _write(
 
     customers = found.customers
     with progress.step(f"write {folder}"):
-        content = report_content(customers, found.relationship, found.history, found.notes, params)
         html = render_scorecard(
             ScorecardPage(
                 source,
@@ -349,7 +387,9 @@ def _remove_earlier(folder: Path, params: Params) -> None:
             shutil.rmtree(manifest.parent)
 
 
-def _log(found: Findings, loaded: LoadedModel, source: str, html: str, params: Params) -> None:
+def _log(
+    found: Findings, content: ScorecardReport, loaded: LoadedModel, source: str, html: str, params: Params
+) -> None:
     scored, options = found.relationship, params.scorecard
     tags = {"model_version": loaded.version, "source": source, "as_of": found.as_of.isoformat()}
     settings = {
@@ -374,7 +414,6 @@ def _log(found: Findings, loaded: LoadedModel, source: str, html: str, params: P
         metrics["consistency_ratio_largest"] = float(scored.weighing.consistency["consistency_ratio"].max())
     for row in found.agreement.dropna(subset="tau").to_dict("records"):
         metrics[f"tau.{row['first']}.{row['second']}".replace(" ", "_")] = float(row["tau"])
-    content = report_content(found.customers, scored, found.history, found.notes, params)
     store = open_store(params.mlflow)
     with answering(store):
         log_scorecard(

@@ -11,13 +11,13 @@ import pandas as pd
 from guanxi.data.relations import Relations
 from guanxi.data.transactions import TransactionLog
 from guanxi.decisions.indicators import CATALOGUE, indicator_table
-from guanxi.decisions.indicators.definition import RELATION_COLUMNS
 from guanxi.decisions.scorecard.relationship import Relationship
 from guanxi.decisions.segments.clusters import Segmentation
 from guanxi.decisions.segments.lifecycle import lifecycle_stages
 from guanxi.decisions.segments.matrix import AXES, relationship_matrix
 from guanxi.decisions.segments.playbook import recommend_actions
 from guanxi.decisions.segments.rfm_cells import rfm_cells
+from guanxi.features.relation_measures import COLUMNS
 from guanxi.features.relations import relation_features
 from guanxi.features.rhythm import rhythm_at
 from guanxi.features.totals import totals_at
@@ -151,7 +151,7 @@ def _without_id(table: pd.DataFrame) -> pd.DataFrame:
 def _attributes(day: DayTables, taken: Any) -> pd.DataFrame:
     """Take what the customers table tells, under names that are free."""
     features = day.relation_features
-    names = [*RELATION_COLUMNS["customers"], *own_attributes(features)]
+    names = [*COLUMNS["customers"], *own_attributes(features)]
     told = features[["customer_id", *names]]
     told = told.rename(
         columns={name: f"{name}_" for name in names if name in CATALOGUE or name in set(taken)}
@@ -161,7 +161,7 @@ def _attributes(day: DayTables, taken: Any) -> pd.DataFrame:
 
 def own_attributes(features: pd.DataFrame) -> list[str]:
     """Name the attributes of the customers table that have no meaning of their own here."""
-    worked_out = {name for names in RELATION_COLUMNS.values() for name in names}
+    worked_out = {name for names in COLUMNS.values() for name in names}
     return [str(name) for name in features.columns if name not in worked_out and name != "customer_id"]
 
 

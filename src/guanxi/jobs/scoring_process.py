@@ -80,7 +80,7 @@ def scorers(
     loaded: LoadedModel, settings: Mapping[str, Any], customers: int
 ) -> Iterator[list[Callable[[pd.DataFrame], pd.DataFrame]]]:
     """Give what scores so many customers on all cores: this process, and others where they are worth it."""
-    # To begin takes a process three seconds, in which this one scores 150,000 customers.
+    # A process takes seconds to begin: fewer customers are scored by then.
     count = min((os.cpu_count() or 1) - 1, _MOST_PROCESSES, customers // _CUSTOMERS_EACH)
     others = [ScoringProcess(loaded.folder, settings) for _ in range(count)]
     try:

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from guanxi.decisions.indicators import CATALOGUE, DIMENSIONS, indicator_table
 from guanxi.decisions.indicators.catalogue import catalogue_markdown
-from guanxi.decisions.indicators.definition import RELATION_COLUMNS
 from guanxi.errors import DataError
+from guanxi.features.relation_measures import COLUMNS
 from guanxi.features.totals import totals_at
 
 NAN = math.nan
@@ -181,10 +181,10 @@ def test_what_is_known_of_nobody_is_said():
     assert known_of_nobody.startswith("known of nobody: potential_value, servqual_reliability,")
 
 
-@pytest.mark.parametrize("relation", RELATION_COLUMNS)
+@pytest.mark.parametrize("relation", COLUMNS)
 def test_an_empty_relation_table_is_an_absent_one(relation):
     """A table that says nothing of anybody gives no zeros: nobody knows that nobody complained."""
-    names = [name for name in RELATION_COLUMNS[relation] if name in RELATIONS.columns]
+    names = [name for name in COLUMNS[relation] if name in RELATIONS.columns]
     emptied = RELATIONS.assign(**dict.fromkeys(names, NAN))
     gone = RELATIONS.drop(columns=names)
     first, second = (indicator_table(PREDICTIONS, TOTALS, each)[0] for each in (emptied, gone))
@@ -250,7 +250,7 @@ def test_the_catalogue_is_complete():
         assert indicator.missing
         assert indicator.reference
         parts = {part for source in indicator.sources for part in source.split(" or ")}
-        assert parts <= {"predictions", "transactions", *RELATION_COLUMNS}
+        assert parts <= {"predictions", "transactions", *COLUMNS}
         assert not set("|\n") & set("".join((indicator.formula, indicator.missing, indicator.reference)))
     lower = {name for name, indicator in CATALOGUE.items() if not indicator.higher_is_better}
     assert lower == {

@@ -10,30 +10,10 @@ import numpy as np
 import pandas as pd
 
 from guanxi.errors import DataError
+from guanxi.features.relation_measures import COLUMNS
 
 Language = Literal["en", "zh"]
 Series = pd.Series  # of float64, one value per customer, in the order of the predictions
-
-RELATION_COLUMNS: Mapping[str, tuple[str, ...]] = {
-    "customers": ("acquired_days", "acquisition_channel", "acquisition_cost", "referred_by", "contract"),
-    "interactions": (
-        *("interactions", "days_since_interaction", "interaction_channels", "channel_mix"),
-        *("contacts_outbound", "responses"),
-    ),
-    "surveys": (
-        *("csat_sum", "csat_answers", "nps_score", "nps_answers", "ces_sum", "ces_answers"),
-        *("servqual_tangibles_gap", "servqual_reliability_gap", "servqual_responsiveness_gap"),
-        *("servqual_assurance_gap", "servqual_empathy_gap"),
-    ),
-    "answers": ("satisfaction_earlier", "satisfaction_recent"),
-    "tickets": (
-        *("tickets", "complaints", "complaints_closed", "complaint_days"),
-        *("ticket_satisfaction_sum", "ticket_satisfaction_answers"),
-    ),
-    "costs": ("cost_to_serve", "cost_to_retain"),
-    "credit": ("credit_limit", "overdue_days", "defaults"),
-}
-"""Columns of the relation features by the table that they come from; any other is a customer's attribute."""
 
 
 @dataclass(frozen=True)
@@ -147,7 +127,7 @@ class Inputs:
         if source == "customers":
             names = [name for name in self.relations.columns if name not in _OF_OTHER_TABLES]
         else:
-            names = [name for name in RELATION_COLUMNS[source] if name in self.relations.columns]
+            names = [name for name in COLUMNS[source] if name in self.relations.columns]
         return bool(self.relations[names].notna().any(axis=None))
 
     @property
@@ -162,10 +142,8 @@ class Inputs:
         return rows.set_index(self.customers)
 
 
-_OF_OTHER_TABLES = {
-    name for table, names in RELATION_COLUMNS.items() if table != "customers" for name in names
-}
-_NO_ATTRIBUTES = {*_OF_OTHER_TABLES, *RELATION_COLUMNS["customers"], "share_of_wallet"}
+_OF_OTHER_TABLES = {name for table, names in COLUMNS.items() if table != "customers" for name in names}
+_NO_ATTRIBUTES = {*_OF_OTHER_TABLES, *COLUMNS["customers"], "share_of_wallet"}
 
 
 def _by_customer(table: pd.DataFrame, what: str) -> pd.DataFrame:
