@@ -1,0 +1,73 @@
+"""The parameters of the models of value and of churn."""
+
+from __future__ import annotations
+
+from typing import Literal, Self
+
+from pydantic import Field, model_validator
+
+from guanxi.params.section import Section
+
+_LIFETIMES_MODELS = ("bg_nbd", "mbg_nbd", "pareto_nbd")
+
+
+class LifetimeValueParams(Section):
+    """Purchases, spend and their discounted product."""
+
+    model: Literal["bg_nbd", "mbg_nbd", "bg_cnbd", "mbg_cnbd", "pareto_nbd", "ggom_nbd", "nbd", "auto"] = (
+        "bg_nbd"
+    )
+    engine: Literal["guanxi", "lifetimes"] = "guanxi"
+    spend: Literal["gamma_gamma", "mean"] = "gamma_gamma"
+    annual_discount_rate: float = Field(0.1, ge=0, lt=10)
+    margin: float = Field(1.0, gt=0, le=1)
+    interval: float = Field(0.9, gt=0, lt=1)
+
+    @model_validator(mode="after")
+    def _model_of_the_engine(self) -> Self:
+        if self.engine == "lifetimes" and self.model not in _LIFETIMES_MODELS:
+            raise ValueError(f"lifetimes fits {', '.join(_LIFETIMES_MODELS)} only, not {self.model}")
+        return self
+
+
+class LightGBMParams(Section):
+    """The LightGBM settings that may be changed, under the names of its scikit-learn interface."""
+
+    n_estimators: int = Field(1000, ge=1)
+    early_stopping_rounds: int = Field(30, ge=1)
+    learning_rate: float = Field(0.1, gt=0, le=1)
+    num_leaves: int = Field(5, ge=2)
+    max_depth: int = -1
+    min_child_samples: int = Field(300, ge=1)
+    colsample_bytree: float = Field(0.3, gt=0, le=1)
+    subsample: float = Field(1.0, gt=0, le=1)
+    subsample_freq: int = Field(0, ge=0)
+    reg_alpha: float = Field(0.0, ge=0)
+    reg_lambda: float = Field(50.0, ge=0)
+    min_split_gain: float = Field(0.0, ge=0)
+    max_bin: int = Field(255, ge=2)
+
+
+class TuningParams(Section):
+    """Budget of the search for better settings of the trees, in every fit: a training has two.
+
+    The search ends with whichever is used up first; with ``seconds`` and 0 trials, with the seconds. Seconds
+    do not give the same settings again: how many are tried depends on the machine.
+    """
+
+    trials: int = Field(0, ge=0)
+    seconds: float | None = Field(None, gt=0)
+
+
+class ChurnParams(Section):
+    """The churn classifier and its training snapshots."""
+
+    lightgbm: LightGBMParams = LightGBMParams()
+    tuning: TuningParams = TuningParams()
+    snapshot_spacing_days: int | None = Field(None, ge=1)
+
+
+class DriversParams(Section):
+    """How many drivers stand in each row of the prediction table."""
+
+    top: int = Field(3, ge=0, le=20)
