@@ -270,11 +270,16 @@ class TestBadPlaces:
             pytest.skip("only root can mount a small file system")
         try:
             monkeypatch.setattr("tempfile.tempdir", str(small))
-            monkeypatch.setattr(predict_module, "_ENGINE_MEMORY", "20MB")
-            ended = command("predict", "cdnow", "-o", str(here / "scores.csv"), folder=first_run.folder)
+            # Enough for each of the engine's blocks, far too little for all lines.
+            monkeypatch.setattr(predict_module, "_ENGINE_MEMORY", "64MB")
+            lines = guanxi.datasets.load_cdnow()
+            pd.concat([lines] * 10).to_parquet(here / "log.parquet", index=False)
+            ended = command(
+                "predict", str(here / "log.parquet"), "-o", str(here / "scores.csv"), folder=first_run.folder
+            )
             assert ended.code == 1
             assert ended.error.startswith(f"guanxi: the disk of {small} is full")
-            assert names(here) == ["small"]
+            assert names(here) == ["log.parquet", "small"]
         finally:
             subprocess.run(["umount", str(small)], check=True)
 
