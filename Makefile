@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
+# A file's tests share what is made once for them, so files are what is dealt out to the cores.
+PYTEST := $(BIN)/pytest --numprocesses auto --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
 .PHONY: help install run test test-all lint types bench notebook clean
@@ -22,10 +24,10 @@ run: $(INSTALLED)  ## Run guanxi on the bundled CDNOW data; results in output/
 	$(BIN)/guanxi run
 
 test: lint types $(INSTALLED)  ## Lint, check types and layers, run the tests (without the slow ones)
-	$(BIN)/pytest -m "not slow"
+	$(PYTEST) -m "not slow"
 
-test-all: lint types $(INSTALLED)  ## Run all tests, the slow ones too
-	$(BIN)/pytest
+test-all: test  ## Run all tests, the slow ones too, one after the other
+	$(BIN)/pytest -m slow
 
 lint: $(INSTALLED)  ## Check style, format and the import layers
 	$(BIN)/ruff check

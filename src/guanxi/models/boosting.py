@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -102,6 +103,12 @@ def grow(
     except lightgbm.basic.LightGBMError as error:
         reason = " ".join(str(error).split())[:200]
         raise FitError(f"LightGBM could not grow trees with these settings: {reason}") from error
+
+
+def at_once(growers: Sequence[Callable[[], Any]]) -> list[Any]:
+    """Grow several boosters beside each other, a thread each: LightGBM lets the interpreter go."""
+    with ThreadPoolExecutor(min(len(growers), os.cpu_count() or 1)) as pool:
+        return list(pool.map(lambda grower: grower(), growers))
 
 
 def _dataset(lightgbm: Any, rows: Rows, settings: dict[str, Any], **given: Any) -> Any:

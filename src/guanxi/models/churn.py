@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from guanxi.models.boosting import Rows, grow
+from guanxi.models.boosting import Rows, at_once, grow
 from guanxi.models.corrections import probability
 
 Array = NDArray[np.float64]
@@ -200,17 +201,22 @@ class ChurnClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     def _grow(self, rows: Rows, later: Rows) -> list[Any]:
         """Grow a booster per seed, each stopped on the later rows."""
-        return [self._booster(rows, self.n_estimators, seed, later) for seed in range(self.n_seeds)]
+        return self._boosters(rows, [self.n_estimators] * self.n_seeds, later)
 
     def _grow_once_more(self, rows: Rows, rounds: Sequence[int]) -> None:
         self.n_rounds_ = float(np.mean(rounds))
-        self.boosters_ = [self._booster(rows, count, seed) for seed, count in enumerate(rounds)]
+        self.boosters_ = self._boosters(rows, rounds)
 
-    def _booster(self, rows: Rows, rounds: int, seed: int, later: Rows | None = None) -> Any:
+    def _boosters(self, rows: Rows, rounds: Sequence[int], later: Rows | None = None) -> list[Any]:
         settings = {name: value for name, value in self.get_params().items() if name not in _NOT_TREES}
         categorical = tuple(self.categorical_features or ())
-        seed += self.random_state
-        return grow(rows, "binary", settings, rounds, seed, later=later, categorical=categorical)
+        seeds = [self.random_state + seed for seed in range(len(rounds))]
+        return at_once(
+            [
+                partial(grow, rows, "binary", settings, count, seed, later=later, categorical=categorical)
+                for seed, count in zip(seeds, rounds, strict=True)
+            ]
+        )
 
     def decision_function(self, X: Any, offset: ArrayLike | None = None) -> Array:
         """Calibrated log odds of class 1, shape (n,)."""

@@ -215,9 +215,9 @@ def _try(lessons: Lessons, day: date) -> _Fold:
     features = lessons.varying(earlier)
     later = window.rows[features].to_numpy(dtype=np.float64, na_value=np.nan)
     said, rounds = {}, {}
-    for member in (CORRECTING, TREES):
-        most = int(lessons.settings["n_estimators"])
-        booster = lessons.grow(member, earlier, features, most, later=day)
+    most = int(lessons.settings["n_estimators"])
+    boosters = lessons.grow({CORRECTING: most, TREES: most}, earlier, features, later=day)
+    for member, booster in boosters.items():
         rounds[member] = max(1, int(booster.best_iteration))
         said[member] = np.asarray(booster.predict(later, raw_score=True, num_iteration=rounds[member]))
     said[CORRECTING] = said[CORRECTING] + window.centred
@@ -291,10 +291,8 @@ def _learn_finally(lessons: Lessons, latest: _Fold) -> dict[str, tuple[dict[str,
     """Learn once more from all snapshots, in as many rounds as were right; each contender's document."""
     plan, second = lessons.plan, SECOND_OPINION[lessons.target.name]
     days = (*plan.training, plan.validation)
-    texts = {
-        member: lessons.grow(member, days, latest.features, latest.rounds[member]).model_to_string()
-        for member in (CORRECTING, TREES)
-    }
+    boosters = lessons.grow(latest.rounds, days, latest.features)
+    texts = {member: booster.model_to_string() for member, booster in boosters.items()}
     regression = lessons.regress(plan.validation) if second == REGRESSION else None
     members: dict[str, dict[str, float]] = {
         ALONE: {},

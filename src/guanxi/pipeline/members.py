@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from functools import partial
 from itertools import pairwise
 from typing import Any
 
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from guanxi.features.snapshots import OUTCOMES, SnapshotPlan
-from guanxi.models.boosting import Rows, grow
+from guanxi.models.boosting import Rows, at_once, grow
 from guanxi.models.regression import Regression, logarithms
 from guanxi.pipeline.targets import Target
 
@@ -140,19 +141,20 @@ class Lessons:
         )
 
     def grow(
-        self, member: str, days: Sequence[date], features: list[str], rounds: int, later: date | None = None
-    ) -> Any:
-        """Grow trees from the value model's scores, or from nothing; stop early on a later day."""
-        offset = member == CORRECTING
+        self, rounds: Mapping[str, int], days: Sequence[date], features: list[str], later: date | None = None
+    ) -> dict[str, Any]:
+        """Grow trees from the value model's scores, from nothing, or both; stop early on a later day.
+
+        ``rounds`` are the most trees of each.
+        """
         most = _MOST_ROWS if later is None else _TRIAL_ROWS
-        return grow(
-            self.boosting_rows(days, features, most, offset=offset),
-            self.target.objective,
-            self.settings,
-            rounds,
-            self.seed,
-            later=None if later is None else self.boosting_rows([later], features, most, offset=offset),
-        )
+        growers = []
+        for member, trees in rounds.items():
+            rows = partial(self.boosting_rows, features=features, most=most, offset=member == CORRECTING)
+            stop = None if later is None else rows([later])
+            given = (rows(days), self.target.objective, self.settings, trees, self.seed)
+            growers.append(partial(grow, *given, later=stop))
+        return dict(zip(rounds, at_once(growers), strict=True))
 
     def regress(self, day: date) -> dict[str, Any]:
         """Fit the regression on one day: the document of a :class:`guanxi.models.regression.Regression`."""

@@ -164,7 +164,7 @@ class _Exam:
 
     def _grown(self, lessons: Lessons, member: str, day: date) -> Floats:
         features, most = self.features[day], int(lessons.settings["n_estimators"])
-        booster = lessons.grow(member, earlier_days(lessons.plan, day), features, most, later=day)
+        booster = lessons.grow({member: most}, earlier_days(lessons.plan, day), features, later=day)[member]
         later = lessons.window(day).rows[features].to_numpy(dtype=np.float64, na_value=np.nan)
         rounds = max(1, int(booster.best_iteration))
         return np.asarray(booster.predict(later, raw_score=True, num_iteration=rounds))
