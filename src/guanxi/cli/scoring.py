@@ -116,7 +116,7 @@ def scorecard(
     """Grade every customer's relationship: value, loyalty, satisfaction, interaction, risk, and why."""
     from guanxi.jobs.progress import ConsoleProgress
     from guanxi.jobs.scorecard import scorecard as job
-    from guanxi.jobs.scorecard_text import alarms, summary_text
+    from guanxi.jobs.scorecard.text import alarms, summary_text
 
     resolved = resolve(params, overrides, columns, as_of=as_of, tracking_uri=tracking_uri)
     if fail_on is not None and not resolved.scorecard.targets:

@@ -19,7 +19,7 @@ from guanxi.jobs.predict import score_customers
 from guanxi.jobs.progress import Progress
 from guanxi.jobs.promote import EXPORT_FOLDER
 from guanxi.jobs.scorecard import check_scorecard, grade
-from guanxi.jobs.scorecard_report import report_content
+from guanxi.jobs.scorecard.report import report_content
 from guanxi.jobs.train import Training, train_log
 from guanxi.jobs.validate import open_log, usability_text
 from guanxi.params import Params

@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from guanxi.decisions.scorecard.tiers import TIERS
-from guanxi.jobs.scorecard import Findings
+from guanxi.jobs.scorecard.findings import Findings
 
 
 def summary_text(found: Findings, folder: Path) -> str:

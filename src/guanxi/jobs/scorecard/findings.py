@@ -1,22 +1,15 @@
-"""``guanxi scorecard``: every customer's relationship in one grade, with weights and reasons."""
+"""What a scorecard finds: the customers of a day graded, and all that is worked out from them."""
 
 from __future__ import annotations
 
-import json
-import shutil
 from dataclasses import dataclass, field
 from datetime import date
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pandas as pd
 
-from guanxi.data import sinks
-from guanxi.data.customer_systems import check_export, export_customers
-from guanxi.data.import_layouts import LAYOUTS
-from guanxi.data.relations import Relations, read_relations
-from guanxi.data.spreadsheet import write_spreadsheet
-from guanxi.data.transactions import TransactionLog, read_transactions
+from guanxi.data.relations import Relations
+from guanxi.data.transactions import TransactionLog
 from guanxi.decisions.benchmarks import compare_benchmarks, parse_benchmarks
 from guanxi.decisions.indicators.programme import programme_table
 from guanxi.decisions.roll_up import RollUp, check_groups, roll_up
@@ -26,40 +19,21 @@ from guanxi.decisions.scorecard.relationship import (
     own_weights,
     relationship,
 )
-from guanxi.decisions.scorecard.weighing import judge, scorecard_tree
 from guanxi.decisions.segments.clusters import Segmentation, find_segments
-from guanxi.decisions.segments.playbook import playbook_conditions, summarise_actions
+from guanxi.decisions.segments.playbook import summarise_actions
 from guanxi.decisions.segments.summary import summarise_segments
 from guanxi.decisions.targets import check_targets, parse_targets
-from guanxi.errors import DataError, HistoryError, ParamsError
-from guanxi.jobs.predict import load_checked
+from guanxi.errors import DataError, HistoryError
 from guanxi.jobs.progress import Progress
-from guanxi.jobs.scorecard_elasticities import measure_elasticities
-from guanxi.jobs.scorecard_history import History, earlier_days, look_back
-from guanxi.jobs.scorecard_report import (
-    OWN_TABLE,
-    documents,
-    figures,
-    generated_by,
-    listings,
-    report_content,
-    tables,
-)
-from guanxi.jobs.scorecard_tables import DayTables, customer_table, day_tables, group_attributes
-from guanxi.jobs.validate import source_name
+from guanxi.jobs.scorecard.elasticities import measure_elasticities
+from guanxi.jobs.scorecard.history import History, earlier_days, look_back
+from guanxi.jobs.scorecard.tables import DayTables, customer_table, day_tables, group_attributes
 from guanxi.params import Params
 from guanxi.params.scorecard import ScorecardParams
 from guanxi.periods import add_days
 from guanxi.registry.models import LoadedModel
-from guanxi.registry.scorecard_log import log_scorecard
-from guanxi.registry.store import answering, open_store
-
-if TYPE_CHECKING:
-    from guanxi.report.scorecard_content import ScorecardReport
 
 SEGMENTATIONS = ("lifecycle_stage", "rfm_segment", "matrix_cell", "group")
-# A workbook of more takes minutes (96,000: four, and 100 MB), and nobody reads it row by row.
-_MOST_IN_A_WORKBOOK = 25_000
 _MONTH_DAYS = 31
 
 
@@ -112,67 +86,6 @@ class Findings:
     rejected: dict[str, pd.DataFrame] = field(repr=False)
     history: History | None = field(repr=False)
     notes: list[str]
-
-
-def scorecard(
-    source: str | pd.DataFrame,
-    folder: Path,
-    params: Params,
-    progress: Progress,
-    *,
-    model: str | None = None,
-    history: int = 0,
-) -> Findings:
-    """Score every customer's relationship; write and log what was found.
-
-    Parameters
-    ----------
-    source : str or pandas.DataFrame
-        Transactions; the relation tables are named by ``params.relations``.
-    folder : pathlib.Path
-        Where ``scorecard.parquet`` and the rest goes.
-    params : Params
-    progress : Progress
-    model : str, optional
-        Default: the champion.
-    history : int
-        Earlier days to compare with, each a horizon of the model before the next.
-
-    Raises
-    ------
-    ParamsError, SourceError, DataError, HistoryError, RegistryError, OutputError
-    """
-    for path in (folder / "scorecard.parquet", folder / "tables" / "programme.csv"):
-        sinks.check_output(path)
-    check_scorecard(params)
-    loaded = load_checked(model, params, progress)
-    if loaded.attributes:
-        raise ParamsError(
-            f"model {source_name(loaded.uri)} was trained on labels and knows no value: "
-            "name one trained on transactions, as in --model models:/guanxi@champion"
-        )
-    with progress.step(f"read {source_name(source)} and the tables beside it"):
-        log = read_transactions(source, params.data)
-        relations = read_relations(params, log)
-    try:
-        for warning in relations.warnings:
-            progress.warn(warning)
-        found = find(log, relations, loaded, params, progress, history=history)
-    finally:
-        log.close()
-    content = report_content(found.customers, found.relationship, found.history, found.notes, params)
-    html = _write(folder, found, content, loaded, source_name(source), params, progress)
-    with progress.step("log the scorecard"):
-        _log(found, content, loaded, source_name(source), html, params)
-    return found
-
-
-def check_scorecard(params: Params) -> None:
-    """Refuse what is mistaken in the parameters before anything is read."""
-    judge(params.scorecard.weights, scorecard_tree(params.scorecard.tree))
-    parse_targets(params.scorecard.targets, "scorecard.targets")
-    parse_benchmarks(params.scorecard.benchmarks, "scorecard.benchmarks")
-    playbook_conditions(params.playbook)
 
 
 @dataclass(frozen=True)
@@ -327,95 +240,3 @@ def _agreement(scored: Relationship, past: History | None) -> pd.DataFrame:
     if past is not None:
         tables.append(past.agreement)
     return pd.concat(tables, ignore_index=True)
-
-
-def _write(
-    folder: Path,
-    found: Findings,
-    content: ScorecardReport,
-    loaded: LoadedModel,
-    source: str,
-    params: Params,
-    progress: Progress,
-) -> str:
-    """Write all results, and return the page; nothing is written before all of them are known to be right."""
-    from guanxi.report.scorecard_page import ScorecardPage, render_scorecard
-    from guanxi.report.scorecard_workbook import scorecard_sheets
-
-    customers = found.customers
-    with progress.step(f"write {folder}"):
-        html = render_scorecard(
-            ScorecardPage(
-                source,
-                found.as_of,
-                loaded.version,
-                params.language,
-                generated_by(),
-                content,
-                listings(found, params.language),
-            )
-        )
-        sheets = scorecard_sheets(content, params.language)
-        for system, export in params.scorecard.exports.items():
-            check_export(customers, folder / "exports" / system, system, export.fields)
-        _remove_earlier(folder, params)
-        sinks.write_table(customers, folder / "scorecard.parquet")
-        sinks.write_table(customers, folder / "scorecard.csv")
-        if len(customers) <= _MOST_IN_A_WORKBOOK:
-            write_spreadsheet(sheets, folder / "scorecard.xlsx")
-        else:
-            progress.say(f"   more than {_MOST_IN_A_WORKBOOK:,} customers: no scorecard.xlsx")
-        for name, document in documents(found.relationship, params).items():
-            sinks.write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n", folder / name)
-        for name, table in tables(found).items():
-            sinks.write_table(table, folder / "tables" / f"{name}.csv")
-        sinks.write_text(html, folder / "scorecard.html")
-        for system, export in params.scorecard.exports.items():
-            done = export_customers(customers, folder / "exports" / system, system, export.fields)
-            for warning in done.warnings:
-                progress.warn(f"{system}: {warning}")
-    return html
-
-
-def _remove_earlier(folder: Path, params: Params) -> None:
-    """Remove what an earlier scorecard wrote and this one may not: nobody could tell it from new results."""
-    for path in (folder / "scorecard.xlsx", *(folder / "tables").glob("*.csv")):
-        if path.name == "scorecard.xlsx" or OWN_TABLE.fullmatch(path.stem):
-            path.unlink(missing_ok=True)
-    for manifest in (folder / "exports").glob("*/_manifest.json"):
-        if manifest.parent.name in LAYOUTS and manifest.parent.name not in params.scorecard.exports:
-            shutil.rmtree(manifest.parent)
-
-
-def _log(
-    found: Findings, content: ScorecardReport, loaded: LoadedModel, source: str, html: str, params: Params
-) -> None:
-    scored, options = found.relationship, params.scorecard
-    tags = {"model_version": loaded.version, "source": source, "as_of": found.as_of.isoformat()}
-    settings = {
-        "weights.method": options.weights.method,
-        "weights.data": options.weights.data or "none",
-        "normalisation": options.normalisation,
-        "method": options.method,
-        "tiers.method": options.tiers.method,
-        "draws": options.draws,
-    }
-    card = scored.card.table
-    metrics: dict[str, float | None] = {
-        "customers": float(len(card)),
-        "score_mean": float(card["score"].mean()),
-        "known_weight_mean": float(card["known_weight"].mean()),
-        **{f"tier_{name}": float(count) for name, count in card["tier"].value_counts().items()},
-    }
-    if scored.stability is not None:
-        metrics["tier_kept_mean"] = float(pd.Series(scored.stability.kept).mean())
-        metrics["tier_kept_sure"] = float((pd.Series(scored.stability.kept).dropna() >= 0.9).mean())
-    if scored.weighing.consistency is not None and len(scored.weighing.consistency):
-        metrics["consistency_ratio_largest"] = float(scored.weighing.consistency["consistency_ratio"].max())
-    for row in found.agreement.dropna(subset="tau").to_dict("records"):
-        metrics[f"tau.{row['first']}.{row['second']}".replace(" ", "_")] = float(row["tau"])
-    store = open_store(params.mlflow)
-    with answering(store):
-        log_scorecard(
-            store, tags, settings, metrics, documents(scored, params), html, figures(content, params.language)
-        )

@@ -17,7 +17,7 @@ from guanxi.decisions.scorecard.stability import rank_agreement
 from guanxi.decisions.scorecard.tiers import TIERS, TierRule, fit_tiers
 from guanxi.decisions.scorecard.weighing import BY_DATA
 from guanxi.errors import DataError, FitError, HistoryError
-from guanxi.jobs.scorecard_tables import day_tables
+from guanxi.jobs.scorecard.tables import day_tables
 from guanxi.params import Params
 from guanxi.periods import add_days
 from guanxi.registry.models import LoadedModel

@@ -14,11 +14,11 @@ from guanxi.decisions.scorecard.relationship import Relationship
 from guanxi.decisions.scorecard.weighing import scorecard_tree
 from guanxi.decisions.segments import matrix, rfm_cells
 from guanxi.decisions.segments.lifecycle import STAGES
-from guanxi.jobs.scorecard_history import History
+from guanxi.jobs.scorecard.history import History
 from guanxi.params import Params
 
 if TYPE_CHECKING:
-    from guanxi.jobs.scorecard import Findings
+    from guanxi.jobs.scorecard.findings import Findings
     from guanxi.report.scorecard_content import ScorecardReport
     from guanxi.report.scorecard_page import Listing
     from guanxi.report.words import Language

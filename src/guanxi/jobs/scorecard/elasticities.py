@@ -15,7 +15,7 @@ from guanxi.errors import DataError
 from guanxi.features.relations import relation_features
 from guanxi.features.rfm import rfm_expression
 from guanxi.features.snapshots import outcome_expression
-from guanxi.jobs.scorecard_tables import own_attributes
+from guanxi.jobs.scorecard.tables import own_attributes
 
 # Satisfaction, loyalty and service quality as answered; how often one was in touch. Effort (CES) is asked of
 # few, and says little beside them that is no noise.
