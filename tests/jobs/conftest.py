@@ -51,7 +51,7 @@ def versions(
     The third's twin expects far more churn, and half of the purchases.
     """
     from guanxi.params import MLflowParams
-    from guanxi.registry import models
+    from guanxi.registry import registration
     from guanxi.registry.log import TrainingRecord, log_training
     from guanxi.registry.store import open_store
 
@@ -71,7 +71,7 @@ def versions(
         record = TrainingRecord(quick_params, "cdnow-sample", "digest", {}, None, {}, None, {60: window})
         for model in (twin.model, worse):
             run_id, uri = log_training(store, served, dataclasses.replace(twin, model=model), record)
-            models.make_candidate(store, models.register(store, run_id, uri, {}), served)
+            registration.make_candidate(store, registration.register(store, run_id, uri, {}), served)
     return folder
 
 

@@ -70,7 +70,7 @@ def train(folder: Path, source: str) -> None:
     """Make a champion, without the twin and the backtest that would measure it."""
     from guanxi.data.transactions import read_transactions
     from guanxi.pipeline.fit import fit_models
-    from guanxi.registry import models
+    from guanxi.registry import registration
     from guanxi.registry.log import TrainingRecord, log_training
     from guanxi.registry.store import open_store
 
@@ -86,7 +86,7 @@ def train(folder: Path, source: str) -> None:
         store = open_store(params.mlflow)
         record = TrainingRecord(params, source, "digest", {}, None, {})
         run_id, uri = log_training(store, served, None, record)
-        models.make_candidate(store, models.register(store, run_id, uri, {}), served)
+        registration.make_candidate(store, registration.register(store, run_id, uri, {}), served)
 
 
 @pytest.fixture(scope="module")

@@ -18,7 +18,7 @@ from guanxi.jobs.rollback import rollback
 from guanxi.jobs.train_labels import cross_validated_metrics, summary_text, train_labels
 from guanxi.models.corrections import probability
 from guanxi.params import load_params, override
-from guanxi.registry import models
+from guanxi.registry import models, registration
 from guanxi.registry.aliases import appoint, read_aliases
 from guanxi.registry.label_log import LABEL, label_store
 from guanxi.registry.store import open_store
@@ -89,7 +89,7 @@ class TestPromotion:
         monkeypatch.chdir(tmp_path)
         store = label_store(open_store(trained.params.mlflow))
         first = store.client.get_model_version("guanxi-labels", "1")
-        models.register(store, first.run_id, first.source, {LABEL: first.tags[LABEL]})
+        registration.register(store, first.run_id, first.source, {LABEL: first.tags[LABEL]})
         appoint(store, "2")
         return store
 
@@ -104,7 +104,7 @@ class TestPromotion:
         for name, value in (("churn_log_loss", 0.6), ("churn_log_loss_share", 0.65)):
             again.client.log_metric(run.info.run_id, name, value)
         first = again.client.get_model_version("guanxi-labels", "1")
-        models.register(again, run.info.run_id, first.source, {LABEL: first.tags[LABEL]})
+        registration.register(again, run.info.run_id, first.source, {LABEL: first.tags[LABEL]})
         appoint(again, "3")
         with pytest.raises(PromotionError, match=r"in cross-validation 0\.9231, version 1 "):
             promote(trained.params, model=MODEL)
@@ -112,7 +112,7 @@ class TestPromotion:
 
     def test_one_of_another_label_is_refused(self, again, trained):
         first = again.client.get_model_version("guanxi-labels", "1")
-        models.register(again, first.run_id, first.source, {LABEL: "easier"})
+        registration.register(again, first.run_id, first.source, {LABEL: "easier"})
         appoint(again, "3")
         with pytest.raises(PromotionError, match="its label is easier, that of version 1 is left"):
             promote(trained.params, model=MODEL)

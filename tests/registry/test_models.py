@@ -14,7 +14,7 @@ import pytest
 from guanxi.errors import OutputError, RegistryError
 from guanxi.params import MLflowParams
 from guanxi.pipeline.correction import BLEND
-from guanxi.registry import models
+from guanxi.registry import models, registration
 from guanxi.registry.aliases import read_aliases
 from guanxi.registry.log import TrainingRecord, log_training
 from guanxi.registry.store import open_store
@@ -43,7 +43,7 @@ def fresh(tmp_path_factory, with_trees, quick_params):
 
 
 def test_registering_moves_no_alias(fresh):
-    version = models.register(fresh.store, fresh.run_id, fresh.model_uri, {})
+    version = registration.register(fresh.store, fresh.run_id, fresh.model_uri, {})
     assert fresh.store.client.get_model_version("guanxi", version).aliases == []
     assert models.champion_version(fresh.store) is None
 
@@ -62,16 +62,16 @@ def change(where: str, document: dict) -> None:
 def test_a_version_that_fails_its_test_is_withdrawn(fresh, with_trees, where):
     worse = json.loads(json.dumps(with_trees.model))
     change(where, worse)
-    version = models.register(fresh.store, fresh.run_id, fresh.model_uri, {})
+    version = registration.register(fresh.store, fresh.run_id, fresh.model_uri, {})
     with pytest.raises(RegistryError, match="gives other numbers from the registry"):
-        models.make_candidate(fresh.store, version, dataclasses.replace(with_trees, model=worse))
+        registration.make_candidate(fresh.store, version, dataclasses.replace(with_trees, model=worse))
     numbers = [str(found.version) for found in fresh.store.client.search_model_versions("name = 'guanxi'")]
     assert version not in numbers
     assert fresh.store.client.get_run(fresh.run_id).info.status == "FAILED"
 
 
 def test_trees_and_regressions_give_the_same_numbers_from_the_registry(fresh, with_trees):
-    version = models.register(fresh.store, fresh.run_id, fresh.model_uri, {})
+    version = registration.register(fresh.store, fresh.run_id, fresh.model_uri, {})
     loaded = models.load_model(f"models:/guanxi/{version}")
     rows = with_trees.features.head(300)
     needed = rows[with_trees.scorer.features]
@@ -87,10 +87,10 @@ def test_trees_and_regressions_give_the_same_numbers_from_the_registry(fresh, wi
 
 
 def test_the_first_version_that_passes_is_champion_and_later_ones_candidate(fresh, with_trees):
-    first, later = (models.register(fresh.store, fresh.run_id, fresh.model_uri, {}) for _ in range(2))
-    assert models.make_candidate(fresh.store, first, with_trees) == first
+    first, later = (registration.register(fresh.store, fresh.run_id, fresh.model_uri, {}) for _ in range(2))
+    assert registration.make_candidate(fresh.store, first, with_trees) == first
     assert read_aliases(fresh.store) == {"candidate": first, "champion": first}
-    assert models.make_candidate(fresh.store, later, with_trees) == first
+    assert registration.make_candidate(fresh.store, later, with_trees) == first
     assert read_aliases(fresh.store) == {"candidate": later, "champion": first}
 
 

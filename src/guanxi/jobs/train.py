@@ -22,7 +22,7 @@ from guanxi.jobs.validate import open_log
 from guanxi.models.drivers import explain_churn
 from guanxi.params import Params, load_params, override
 from guanxi.pipeline.fit import FittedModels, findings, fit_models
-from guanxi.registry import models as registry
+from guanxi.registry import registration
 from guanxi.registry.card import training_card, write_card
 from guanxi.registry.log import TrainingRecord, log_training
 from guanxi.registry.store import Store, answering, check_store, open_store
@@ -157,12 +157,12 @@ def train_log(
         )
         run_id, model_uri = log_training(store, served, twin, record)
         tags = {"guanxi.as_of": as_of.isoformat(), "guanxi.horizon_days": str(params.horizon_days)}
-        version = registry.register(store, run_id, model_uri, tags)
+        version = registration.register(store, run_id, model_uri, tags)
         limits = [*holdout.warnings, *findings(served, twin), *usability.warnings]
         grades = {name: each.letter if each else None for name, each in holdout.grades.items()}
         write_card(store, version, training_card(record, served, twin_day, grades, limits))
         step.detail("smoke test")
-        champion = registry.make_candidate(store, version, served)
+        champion = registration.make_candidate(store, version, served)
     return log, Training(
         version=version,
         is_champion=champion == version,

@@ -16,7 +16,7 @@ from guanxi.jobs.progress import Progress
 from guanxi.jobs.validate import source_name
 from guanxi.params import Params, load_params
 from guanxi.pipeline.labelled import FOLDS, FittedLabels, fit_labels
-from guanxi.registry import models as registry
+from guanxi.registry import registration
 from guanxi.registry.card import label_card, write_card
 from guanxi.registry.label_log import LABEL, label_store, log_label_training
 from guanxi.registry.log import TrainingRecord
@@ -111,10 +111,10 @@ def train_labels(
     with progress.step("log, register and test the model in MLflow") as step, answering(store):
         record = _record(customers, fitted, metrics, params, label)
         run_id, model_uri = log_label_training(store, fitted, record)
-        version = registry.register(store, run_id, model_uri, {LABEL: label})
+        version = registration.register(store, run_id, model_uri, {LABEL: label})
         write_card(store, version, label_card(record, fitted))
         step.detail("smoke test")
-        is_champion = registry.make_candidate(store, version, fitted) == version
+        is_champion = registration.make_candidate(store, version, fitted) == version
     return LabelTraining(version, is_champion, run_id, metrics, fitted, params, store)
 
 

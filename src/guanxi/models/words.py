@@ -6,8 +6,9 @@ Copied into every served model together with ``scoring.py``.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
-from functools import cache, lru_cache
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache, lru_cache, reduce
+from operator import add
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,10 @@ from numpy.typing import NDArray
 
 from .served_inputs import Features, float_columns
 
-Row = Mapping[Any, Any]
+Floats = NDArray[np.float64]
+Texts = NDArray[np.object_]
+Columns = Mapping[str, Floats]
+Sentence = Callable[[Columns, bool], Texts]
 
 _DRIVER_PREFIXES = (
     ("purchases_last_season", "season"),
@@ -65,7 +69,7 @@ def driver_of(feature: str) -> str:
     return feature
 
 
-def driver_texts(features: Features, drivers: NDArray[Any], language: str) -> NDArray[Any]:
+def driver_texts(features: Features, drivers: NDArray[Any], language: str) -> Texts:
     """Say each row's driver with the row's own numbers, shape (n,).
 
     Parameters
@@ -77,27 +81,27 @@ def driver_texts(features: Features, drivers: NDArray[Any], language: str) -> ND
     language : {"en", "zh"}
     """
     texts = np.full(len(features), None, dtype=object)
-    for driver in np.unique(drivers):
-        rows = np.flatnonzero(drivers == driver)
-        say, reads = _SENTENCES.get(driver, (_unknown, (driver,)))
-        names = [name for name in reads if name in features]
-        values = float_columns(features, names)[rows]
-        first, inverse = _distinct(values)
-        records = (dict(zip(names, row, strict=True)) for row in values[first].tolist())
-        said = np.array([say(record, language == "zh", driver) for record in records], dtype=object)
-        texts[rows] = said[inverse]
+    codes, names = _distinct(drivers)
+    for code, driver in enumerate(names):
+        rows = np.flatnonzero(codes == code)
+        say, reads = _SENTENCES.get(driver, (_unknown(driver), (driver,)))
+        texts[rows] = say(_columns(features, reads, rows), language == "zh")
     return texts
 
 
-def _distinct(values: NDArray[np.float64]) -> tuple[NDArray[Any], NDArray[Any]]:
-    """First of each distinct row, and for every row which of them it is: many customers read the same."""
-    rows, columns = values.shape
-    if rows == 1 or not columns:  # grouping a single row takes longer than all that is said of it
-        return np.zeros(1, dtype=np.int64), np.zeros(rows, dtype=np.int64)
-    groups = pd.DataFrame(values).groupby(list(range(columns)), sort=False, dropna=False)
-    inverse = groups.ngroup().to_numpy(dtype=np.int64)
-    first = np.unique(inverse, return_index=True)[1]
-    return first, inverse
+def _columns(features: Features, names: Sequence[str], rows: NDArray[Any]) -> Columns:
+    """Read what a sentence reads; NaN where the table has no such column."""
+    known = [name for name in names if name in features]
+    unknown = dict.fromkeys(names, np.full(len(rows), np.nan))
+    return unknown | dict(zip(known, float_columns(features, known)[rows].T, strict=True))
+
+
+def _distinct(values: NDArray[Any]) -> tuple[NDArray[np.intp], NDArray[Any]]:
+    """Tell for every value which of the distinct ones it is: many customers read the same."""
+    if len(values) == 1:  # grouping one value takes longer than all that is said of it
+        return np.zeros(1, dtype=np.intp), values
+    codes, distinct = pd.factorize(values, use_na_sentinel=False)
+    return codes, np.asarray(distinct)
 
 
 @lru_cache(maxsize=2**14)  # days and counts come again and again
@@ -109,186 +113,199 @@ def _number(value: float) -> str:
     return rounded.removesuffix(".0")
 
 
-def _get(row: Row, name: str) -> float:
-    value = row.get(name)
-    return math.nan if value is None else float(value)
+def _numbers(values: Floats) -> Texts:
+    # Each number is written once, and those that are written alike are one.
+    alike = np.where(np.abs(values) >= 10, np.round(values), values)
+    codes, distinct = _distinct(alike)
+    return np.array([_number(value) for value in distinct.tolist()], dtype=object)[codes]
 
 
-def _times(count: float, zh: bool) -> str:
+def _join(*parts: str | Texts) -> Texts:
+    return np.asarray(reduce(add, parts), dtype=object)
+
+
+def _choose(condition: NDArray[np.bool_], yes: str | Texts, no: str | Texts) -> Texts:
+    return np.where(condition, np.asarray(yes, dtype=object), np.asarray(no, dtype=object))
+
+
+def _times(count: Floats, zh: bool) -> Texts:
     if zh:
-        return f"{_number(count)} 次"
-    return f"{_number(count)} purchase" + ("" if count == 1 else "s")
+        return _join(_numbers(count), " 次")
+    return _join(_numbers(count), _choose(count == 1, " purchase", " purchases"))
 
 
-def _days(count: float, zh: bool) -> str:
+def _days(count: Floats, zh: bool) -> Texts:
     if zh:
-        return f"{_number(count)} 天"
-    return f"{_number(count)} day" + ("" if count == 1 else "s")
+        return _join(_numbers(count), " 天")
+    return _join(_numbers(count), _choose(count == 1, " day", " days"))
 
 
-def _usual_gap(row: Row) -> float:
-    median = _get(row, "gap_median")
-    if math.isfinite(median):
-        return median
-    frequency = _get(row, "frequency")
-    return _get(row, "recency") / frequency if frequency > 0 else math.nan
+def _usual_gap(row: Columns) -> Floats:
+    frequency = row["frequency"]
+    mean = np.divide(row["recency"], frequency, out=np.full(len(frequency), np.nan), where=frequency > 0)
+    return np.where(np.isfinite(row["gap_median"]), row["gap_median"], mean)
 
 
-def _purchase_pattern(row: Row, zh: bool, driver: str) -> str:
-    silence, usual = _get(row, "T") - _get(row, "recency"), _usual_gap(row)
-    if not math.isfinite(usual):
-        return (
-            f"仅购买过一次，在 {_days(silence, zh)}前"
-            if zh
-            else f"bought only once, {_days(silence, zh)} ago"
-        )
-    if _get(row, "frequency") == 1:
-        if zh:
-            return f"上次购买在 {_days(silence, zh)}前；此前唯一的间隔为 {_days(usual, zh)}"
-        return f"last bought {_days(silence, zh)} ago; the one gap before was {_days(usual, zh)}"
+def _purchase_pattern(row: Columns, zh: bool) -> Texts:
+    usual = _usual_gap(row)
+    silence, gap = _days(row["T"] - row["recency"], zh), _days(usual, zh)
     if zh:
-        return f"上次购买在 {_days(silence, zh)}前；通常每 {_days(usual, zh)}购买一次"
-    every = "every day" if usual == 1 else f"every {_days(usual, zh)}"
-    return f"last bought {_days(silence, zh)} ago; usually {every}"
+        once = _join("仅购买过一次，在 ", silence, "前")
+        twice = _join("上次购买在 ", silence, "前；此前唯一的间隔为 ", gap)
+        often = _join("上次购买在 ", silence, "前；通常每 ", gap, "购买一次")
+    else:
+        once = _join("bought only once, ", silence, " ago")
+        twice = _join("last bought ", silence, " ago; the one gap before was ", gap)
+        often = _join("last bought ", silence, " ago; usually every ", _choose(usual == 1, "day", gap))
+    return _choose(~np.isfinite(usual), once, _choose(row["frequency"] == 1, twice, often))
 
 
-def _rhythm(row: Row, zh: bool, driver: str) -> str:
-    last, longest = _get(row, "gap_last"), _get(row, "gap_longest")
-    silence = _get(row, "T") - _get(row, "recency")
-    if not math.isfinite(last):
-        return (
-            f"{_days(silence, zh)}内没有第二次购买" if zh else f"no second purchase in {_days(silence, zh)}"
-        )
+def _rhythm(row: Columns, zh: bool) -> Texts:
+    silence = _days(row["T"] - row["recency"], zh)
+    last, longest = _days(row["gap_last"], zh), _days(row["gap_longest"], zh)
     if zh:
-        return f"已 {_days(silence, zh)}未购买；上次间隔 {_days(last, zh)}，最长间隔 {_days(longest, zh)}"
-    return f"{_days(silence, zh)} of silence; last gap {_days(last, zh)}, longest {_days(longest, zh)}"
+        once = _join(silence, "内没有第二次购买")
+        often = _join("已 ", silence, "未购买；上次间隔 ", last, "，最长间隔 ", longest)
+    else:
+        once = _join("no second purchase in ", silence)
+        often = _join(silence, " of silence; last gap ", last, ", longest ", longest)
+    return _choose(~np.isfinite(row["gap_last"]), once, often)
 
 
-def _before(row: Row, feature: str, days: int, zh: bool) -> str:
+def _before(row: Columns, feature: str, days: int, zh: bool) -> Texts:
     """Compare with the window before; who was no customer then did not buy less."""
-    if _get(row, "T") < days:
-        return "，此前还不是客户" if zh else ", not yet a customer before"
-    before = _get(row, f"{feature}_before_{days}")
+    before = _numbers(row[f"{feature}_before_{days}"])
     if zh:
-        return f"，此前 {days} 天 {_number(before)}" + (" 次" if feature == "purchases" else "")
-    return f", was {_number(before)} in the {days} before"
+        said = _join(f"，此前 {days} 天 ", before, " 次" if feature == "purchases" else "")
+        return _choose(row["T"] < days, "，此前还不是客户", said)
+    return _choose(
+        row["T"] < days, ", not yet a customer before", _join(", was ", before, f" in the {days} before")
+    )
 
 
-def _purchases_within(days: int) -> Callable[[Row, bool, str], str]:
-    def say(row: Row, zh: bool, driver: str) -> str:
-        now = _times(_get(row, f"purchases_{days}"), zh)
-        said = f"最近 {days} 天购买 {now}" if zh else f"{now} in {days} days"
-        return said + _before(row, "purchases", days, zh)
+def _purchases_within(days: int) -> Sentence:
+    def say(row: Columns, zh: bool) -> Texts:
+        now = _times(row[f"purchases_{days}"], zh)
+        said = _join(f"最近 {days} 天购买 ", now) if zh else _join(now, f" in {days} days")
+        return _join(said, _before(row, "purchases", days, zh))
 
     return say
 
 
-def _spend_within(days: int) -> Callable[[Row, bool, str], str]:
-    def say(row: Row, zh: bool, driver: str) -> str:
-        now = _number(_get(row, f"spend_{days}"))
-        said = f"最近 {days} 天消费 {now}" if zh else f"spent {now} in {days} days"
-        return said + _before(row, "spend", days, zh)
+def _spend_within(days: int) -> Sentence:
+    def say(row: Columns, zh: bool) -> Texts:
+        now = _numbers(row[f"spend_{days}"])
+        said = _join(f"最近 {days} 天消费 ", now) if zh else _join("spent ", now, f" in {days} days")
+        return _join(said, _before(row, "spend", days, zh))
 
     return say
 
 
-def _loyalty(row: Row, zh: bool, driver: str) -> str:
-    count, tenure = _get(row, "frequency") + 1, _get(row, "T")
+def _all_purchases(row: Columns, zh: bool) -> Texts:
+    return _times(row["frequency"] + 1, zh)
+
+
+def _loyalty(row: Columns, zh: bool) -> Texts:
+    count, tenure = _all_purchases(row, zh), _days(row["T"], zh)
     if zh:
-        return f"成为客户 {_days(tenure, zh)}，共购买 {_times(count, zh)}"
-    return f"{_times(count, zh)} in {_days(tenure, zh)} as a customer"
+        return _join("成为客户 ", tenure, "，共购买 ", count)
+    return _join(count, " in ", tenure, " as a customer")
 
 
-def _order_value(row: Row, zh: bool, driver: str) -> str:
-    last, mean = _get(row, "amount_last"), _get(row, "amount_mean")
-    if _get(row, "frequency") == 0:
-        return f"唯一一次消费 {_number(last)}" if zh else f"one purchase, of {_number(last)}"
+def _order_value(row: Columns, zh: bool) -> Texts:
+    last, mean = _numbers(row["amount_last"]), _numbers(row["amount_mean"])
     if zh:
-        return f"上次消费 {_number(last)}，平均 {_number(mean)}"
-    return f"last purchase {_number(last)}, on average {_number(mean)}"
+        once, often = _join("唯一一次消费 ", last), _join("上次消费 ", last, "，平均 ", mean)
+    else:
+        once, often = _join("one purchase, of ", last), _join("last purchase ", last, ", on average ", mean)
+    return _choose(row["frequency"] == 0, once, often)
 
 
-def _order_size(row: Row, zh: bool, driver: str) -> str:
-    last, mean = _get(row, "lines_last"), _get(row, "lines_mean")
-    if _get(row, "frequency") == 0:
-        many = "" if last == 1 else "s"
-        return (
-            f"唯一一次购买 {_number(last)} 行商品" if zh else f"one purchase, of {_number(last)} line{many}"
-        )
+def _order_size(row: Columns, zh: bool) -> Texts:
+    last, mean = _numbers(row["lines_last"]), _numbers(row["lines_mean"])
     if zh:
-        return f"上次购买 {_number(last)} 行商品，平均 {_number(mean)} 行"
-    return f"last purchase of {_number(last)} line{'' if last == 1 else 's'}, on average {_number(mean)}"
+        once = _join("唯一一次购买 ", last, " 行商品")
+        often = _join("上次购买 ", last, " 行商品，平均 ", mean, " 行")
+    else:
+        lines = _join(last, _choose(row["lines_last"] == 1, " line", " lines"))
+        once = _join("one purchase, of ", lines)
+        often = _join("last purchase of ", lines, ", on average ", mean)
+    return _choose(row["frequency"] == 0, once, often)
 
 
-def _quantity(row: Row, zh: bool, driver: str) -> str:
-    last, mean = _get(row, "quantity_last"), _get(row, "quantity_mean")
-    if _get(row, "frequency") == 0:
-        many = "" if last == 1 else "s"
-        return f"唯一一次购买 {_number(last)} 件" if zh else f"one purchase, of {_number(last)} item{many}"
+def _quantity(row: Columns, zh: bool) -> Texts:
+    last, mean = _numbers(row["quantity_last"]), _numbers(row["quantity_mean"])
     if zh:
-        return f"上次购买 {_number(last)} 件，平均 {_number(mean)} 件"
-    return f"last bought {_number(last)} item{'' if last == 1 else 's'}, on average {_number(mean)}"
+        once, often = _join("唯一一次购买 ", last, " 件"), _join("上次购买 ", last, " 件，平均 ", mean, " 件")
+    else:
+        items = _join(last, _choose(row["quantity_last"] == 1, " item", " items"))
+        once, often = _join("one purchase, of ", items), _join("last bought ", items, ", on average ", mean)
+    return _choose(row["frequency"] == 0, once, often)
 
 
-def _season(row: Row, zh: bool, driver: str) -> str:
-    count, year = _get(row, "purchases_last_season"), _get(row, "purchases_365")
-    if not math.isfinite(count):
-        return "去年同期还不是客户" if zh else "not yet a customer in this season last year"
+def _season(row: Columns, zh: bool) -> Texts:
+    count, year = row["purchases_last_season"], row["purchases_365"]
     if zh:
-        said = f"去年同期购买 {_times(count, zh)}"
-        return said + (f"，最近一年共 {_times(year, zh)}" if math.isfinite(year) else "")
-    said = f"{_times(count, zh)} in this season last year"
-    return said + (f", {_number(year)} in the whole year since" if math.isfinite(year) else "")
+        stranger, said = "去年同期还不是客户", _join("去年同期购买 ", _times(count, zh))
+        since = _join("，最近一年共 ", _times(year, zh))
+    else:
+        stranger = "not yet a customer in this season last year"
+        said = _join(_times(count, zh), " in this season last year")
+        since = _join(", ", _numbers(year), " in the whole year since")
+    return _choose(np.isfinite(count), _join(said, _choose(np.isfinite(year), since, "")), stranger)
 
 
-def _percent(share: float) -> str:
-    return f"{100 * share:.0f} %" if math.isfinite(share) else "?"
+def _percent(share: Floats) -> Texts:
+    codes, distinct = _distinct(share)
+    said = [f"{100 * each:.0f} %" if math.isfinite(each) else "?" for each in distinct.tolist()]
+    return np.array(said, dtype=object)[codes]
 
 
-def _all_purchases(row: Row, zh: bool) -> str:
-    return _times(_get(row, "frequency") + 1, zh)
-
-
-def _refunds(row: Row, zh: bool, driver: str) -> str:
-    share, purchases = _get(row, "refund_share"), _all_purchases(row, zh)
-    if share == 0:
-        return f"{purchases}购买从未退款" if zh else f"nothing refunded of {purchases}"
+def _refunds(row: Columns, zh: bool) -> Texts:
+    share, purchases = _percent(row["refund_share"]), _all_purchases(row, zh)
     if zh:
-        return f"{purchases}购买中退款占消费 {_percent(share)}"
-    return f"{_percent(share)} of the spend of {purchases} refunded"
+        never, some = _join(purchases, "购买从未退款"), _join(purchases, "购买中退款占消费 ", share)
+    else:
+        never = _join("nothing refunded of ", purchases)
+        some = _join(share, " of the spend of ", purchases, " refunded")
+    return _choose(row["refund_share"] == 0, never, some)
 
 
-def _weekend(row: Row, zh: bool, driver: str) -> str:
-    share, purchases = _get(row, "weekend_share"), _all_purchases(row, zh)
-    if _get(row, "frequency") == 0:
-        day, day_zh = ("at a weekend", "周末") if share == 1 else ("on a working day", "工作日")
-        return f"唯一一次购买在{day_zh}" if zh else f"one purchase, {day}"
+def _weekend(row: Columns, zh: bool) -> Texts:
+    share, purchases, even = _percent(row["weekend_share"]), _all_purchases(row, zh), f"{200 / 7:.0f} %"
+    weekend = row["weekend_share"] == 1
     if zh:
-        return f"{purchases}购买中 {_percent(share)} 在周末（均匀分布为 {_percent(2 / 7)}）"
-    return f"{_percent(share)} of {purchases} at weekends (evenly spread: {_percent(2 / 7)})"
+        once = _join("唯一一次购买在", _choose(weekend, "周末", "工作日"))
+        often = _join(purchases, "购买中 ", share, f" 在周末（均匀分布为 {even}）")
+    else:
+        once = _join("one purchase, ", _choose(weekend, "at a weekend", "on a working day"))
+        often = _join(share, " of ", purchases, f" at weekends (evenly spread: {even})")
+    return _choose(row["frequency"] == 0, once, often)
 
 
-def _margin(row: Row, zh: bool, driver: str) -> str:
-    share, purchases = _percent(_get(row, "margin_share")), _all_purchases(row, zh)
-    return f"{purchases}购买的利润率为 {share}" if zh else f"a margin of {share} on {purchases}"
+def _margin(row: Columns, zh: bool) -> Texts:
+    share, purchases = _percent(row["margin_share"]), _all_purchases(row, zh)
+    if zh:
+        return _join(purchases, "购买的利润率为 ", share)
+    return _join("a margin of ", share, " on ", purchases)
 
 
-def _breadth(name: str, en: tuple[str, str], zh_text: str) -> Callable[[Row, bool, str], str]:
-    def say(row: Row, zh: bool, driver: str) -> str:
-        count, purchases = _get(row, name), _all_purchases(row, zh)
+def _breadth(name: str, en: tuple[str, str], zh_text: str) -> Sentence:
+    def say(row: Columns, zh: bool) -> Texts:
+        count, purchases = _numbers(row[name]), _all_purchases(row, zh)
         if zh:
-            return f"{purchases}购买涉及 {_number(count)} 个{zh_text}"
-        return f"{_number(count)} {en[count != 1]} in {purchases}"
+            return _join(purchases, "购买涉及 ", count, f" 个{zh_text}")
+        return _join(count, _choose(row[name] == 1, f" {en[0]} in ", f" {en[1]} in "), purchases)
 
     return say
 
 
-def _unknown(row: Row, zh: bool, driver: str) -> str:
-    return f"{driver.replace('_', ' ')}: {_number(_get(row, driver))}"
+def _unknown(driver: str) -> Sentence:
+    return lambda row, zh: _join(f"{driver.replace('_', ' ')}: ", _numbers(row[driver]))
 
 
 # What is said of each driver, and the features that are read for it.
-_SENTENCES: dict[str, tuple[Callable[[Row, bool, str], str], tuple[str, ...]]] = {
+_SENTENCES: dict[str, tuple[Sentence, tuple[str, ...]]] = {
     "purchase_pattern": (_purchase_pattern, ("frequency", "recency", "T", "gap_median")),
     "rhythm": (_rhythm, ("recency", "T", "gap_last", "gap_longest")),
     "recent_purchases": (_purchases_within(90), ("T", "purchases_90", "purchases_before_90")),

@@ -14,6 +14,7 @@ from guanxi.registry.bundle import EXAMPLE
 from guanxi.registry.models import LoadedModel, load_model
 from guanxi.registry.store import Store, import_mlflow, quiet_warnings
 
+SMOKE_TEST = "guanxi.smoke_test"
 _RANGES = {
     "churn_probability": (0.0, 1.0),
     "probability_alive": (0.0, 1.0),
