@@ -10,12 +10,10 @@ from hypothesis import strategies as st
 from scipy.stats import norm
 
 from guanxi.decisions.scorecard import stability
-from guanxi.decisions.scorecard.stability import (
-    draw_weights,
-    rank_agreement,
-    tier_stability,
-    weighted_scores,
-)
+from guanxi.decisions.scorecard.normalisation import Normalisation
+from guanxi.decisions.scorecard.scores import score_table
+from guanxi.decisions.scorecard.stability import draw_weights, rank_agreement, tier_stability
+from guanxi.decisions.scorecard.under_weights import scores_with, under_weights
 from guanxi.errors import DataError
 
 EVEN = {"a": 0.25, "b": 0.25, "c": 0.25, "d": 0.25}
@@ -32,11 +30,12 @@ def customers(n, *, unknown=0.0, seed=1):
     return table.mask(generator.random((n, 4)) < unknown)
 
 
-def one_by_one(table, weights, drawn):
+def one_by_one(table, weights, drawn, score=None):
     """What the definition says, a draw at a time and with all customers."""
-    tiers = by_quantiles(weighted_scores(table, weights))
+    tiers = by_quantiles(scores_with(table, weights, score))
     again = [
-        by_quantiles(weighted_scores(table, dict(zip(weights, draw.tolist(), strict=True)))) for draw in drawn
+        by_quantiles(scores_with(table, dict(zip(weights, draw.tolist(), strict=True)), score))
+        for draw in drawn
     ]
     return tiers, (np.array(again) == tiers).mean(axis=0)
 
@@ -66,7 +65,7 @@ class TestScores:
     def test_what_is_known_is_weighed_anew(self, seed):
         table = customers(6, unknown=0.4, seed=seed)
         weights = {"a": 0.1, "b": 0.2, "c": 0.3, "d": 0.4}
-        for found, (_, row) in zip(weighted_scores(table, weights), table.iterrows(), strict=True):
+        for found, (_, row) in zip(scores_with(table, weights), table.iterrows(), strict=True):
             known = row.dropna()
             if known.empty:
                 assert np.isnan(found)
@@ -75,9 +74,30 @@ class TestScores:
                     100 * np.average(known, weights=[weights[n] for n in known.index])
                 )
 
+    @pytest.mark.parametrize(
+        ("method", "normalisation"),
+        [("weighted_sum", "quantile"), ("topsis", "quantile"), ("topsis", "vector"), ("fuzzy", "quantile")],
+    )
+    def test_are_the_scorecards_by_every_method(self, method, normalisation):
+        table = customers(300, unknown=0.3).assign(a=lambda known: 50 * known["a"])
+        weights = {"a": 0.1, "b": 0.2, "c": 0.3, "d": 0.4}
+        better = dict.fromkeys(EVEN, True) | {"c": False}
+        scale = Normalisation.fit(table, better, normalisation)
+        card = score_table(
+            table.assign(customer_id=range(300)),
+            weights,
+            dict.fromkeys(EVEN, "all"),
+            better,
+            normalisation=scale,
+            method=method,
+        )
+        normalised = pd.DataFrame({name: scale.curves[name].apply(table[name]) for name in EVEN})
+        found = scores_with(normalised, weights, under_weights(method, scale))
+        np.testing.assert_allclose(found, card.table["score"], rtol=0, atol=1e-9)  # it has nine decimals
+
     def test_weight_without_column_is_refused(self):
         with pytest.raises(DataError, match="no column for the weight of csat"):
-            weighted_scores(customers(3), {"a": 0.5, "csat": 0.5})
+            scores_with(customers(3), {"a": 0.5, "csat": 0.5})
 
 
 class TestStability:
@@ -92,6 +112,18 @@ class TestStability:
         np.testing.assert_allclose(found.kept, kept, atol=0.0101)
         assert np.abs(found.kept - kept).mean() < 1e-3
 
+    @pytest.mark.parametrize("method", ["topsis", "fuzzy"])
+    def test_is_what_the_definition_says_by_other_methods(self, method):
+        table = customers(500, unknown=0.2).dropna(how="all")
+        score = under_weights(method, Normalisation.fit(table, dict.fromkeys(EVEN, True), "min_max"))
+        drawn = draw_weights(EVEN, seed=2, draws=200, concentration=30)
+        found = tier_stability(table, EVEN, by_quantiles, drawn, score=score)
+        tiers, kept = one_by_one(table, EVEN, drawn, score)
+        assert found.tiers.tolist() == tiers.tolist()
+        np.testing.assert_allclose(found.kept, kept, atol=0.0101)
+        other = tier_stability(table, EVEN, by_quantiles, drawn)
+        assert np.abs(found.kept - other.kept).max() > 0.05
+
     def test_a_score_of_known_spread(self):
         # Scores 100 (w x + (1 - w) (1 - x)): a customer x is above the fixed cut 50 where w > .5, if x > .5.
         table = pd.DataFrame({"a": [0.9, 0.1], "b": [0.1, 0.9]})
@@ -104,7 +136,7 @@ class TestStability:
     def test_sure_weights_keep_every_tier(self):
         table = customers(300, unknown=0.2)
         found = tier_stability(table, EVEN, by_quantiles, np.tile(list(EVEN.values()), (5, 1)))
-        scored = ~np.isnan(weighted_scores(table, EVEN))
+        scored = ~np.isnan(scores_with(table, EVEN))
         assert (found.kept[scored] == 1.0).all()
 
     def test_surer_weights_keep_more(self):

@@ -10,7 +10,12 @@ import pandas as pd
 import pytest
 import yaml
 
-from guanxi.decisions.segments.playbook import playbook_conditions, recommend_actions, summarise_actions
+from guanxi.decisions.segments.playbook import (
+    idle_rules,
+    playbook_conditions,
+    recommend_actions,
+    summarise_actions,
+)
 from guanxi.decisions.segments.rules import parse_condition
 from guanxi.errors import ParamsError
 from guanxi.params import Params, PlaybookRule, load_params
@@ -156,3 +161,14 @@ def test_a_column_is_missed_before_any_rule_is_tried():
     rules = [PlaybookRule(when={"tier": "> 1"}, action="a"), PlaybookRule(when={"teir": 1}, action="b")]
     with pytest.raises(ParamsError, match="playbook rule 2: column 'teir' is unknown"):
         recommend_actions(CUSTOMERS, rules)
+
+
+def test_rules_that_nobody_gets_the_action_of_are_told():
+    conditions = [{"tier": "high"}, {"clv": "> 1000"}, {"tier": ["high", "middle"]}, {"clv": ">= 50"}]
+    rules = [PlaybookRule(when=when, action=f"do {place}") for place, when in enumerate(conditions, 1)]
+    assert idle_rules(CUSTOMERS, rules) == [
+        "playbook rule 2 (do 2) fits nobody",
+        "playbook rule 4 (do 4): earlier rules take all whom it fits",
+    ]
+    actions = recommend_actions(CUSTOMERS, rules)["action"].dropna()
+    assert set(actions) == {"do 1", "do 3"}

@@ -12,7 +12,8 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.special import ndtri
 
-from guanxi.decisions.scorecard.stability import Tier, weighted_scores
+from guanxi.decisions.scorecard.stability import Tier
+from guanxi.decisions.scorecard.under_weights import UnderWeights, scores_with, weighted_sums
 from guanxi.decisions.weights.combination import direct
 from guanxi.decisions.weights.objective import CUSTOMER, DataWeights, indicator_names
 from guanxi.errors import DataError
@@ -183,6 +184,7 @@ def propose_weights(
     drift: pd.DataFrame,
     tier: Tier,
     tiers: Sequence[Any],
+    score: UnderWeights = weighted_sums,
 ) -> Proposal:
     """Propose new weights where the data moved clearly, and show what taking them would do.
 
@@ -200,6 +202,8 @@ def propose_weights(
         ``tier(scores)``, which names one of ``tiers`` for each score without NaN.
     tiers : sequence
         In the order to show.
+    score : callable
+        The method, from :func:`.under_weights.under_weights`; default: the weighted sum.
 
     Raises
     ------
@@ -221,7 +225,9 @@ def propose_weights(
 
     clear = set(drift.loc[drift["clear"], "indicator"])
     proposed = _with_clear_ones(direct(current), direct(recomputed), clear)
-    scores = {name: weighted_scores(normalised, w) for name, w in (("now", current), ("new", proposed))}
+    scores = {
+        name: scores_with(normalised, each, score) for name, each in (("now", current), ("new", proposed))
+    }
     scored = ~np.isnan(scores["now"]) & ~np.isnan(scores["new"])
     if not scored.any():
         raise DataError("no customer has a known indicator with weight: there are no tiers to compare")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -14,13 +15,9 @@ from guanxi.decisions.roll_up import compare_group_weights
 from guanxi.decisions.scorecard.blocks import ScoreMethod
 from guanxi.decisions.scorecard.normalisation import Normalisation, Target
 from guanxi.decisions.scorecard.scores import Scorecard, score_table
-from guanxi.decisions.scorecard.stability import (
-    Stability,
-    rank_agreement,
-    tier_stability,
-    weighted_scores,
-)
+from guanxi.decisions.scorecard.stability import Stability, rank_agreement, tier_stability
 from guanxi.decisions.scorecard.tiers import TierRule, fit_tiers
+from guanxi.decisions.scorecard.under_weights import UnderWeights, scores_with, under_weights
 from guanxi.decisions.scorecard.weighing import Weighing, scorecard_tree, weigh
 from guanxi.decisions.targets import parse_targets
 from guanxi.errors import DataError, FitError
@@ -43,7 +40,7 @@ class Relationship:
     weighing : Weighing
     card : Scorecard
     stability : Stability or None
-        None where no weights were drawn, or tiers do not follow a weighted sum.
+        None where no weights were drawn, or tiers do not follow the score.
     notes : tuple of str
         Of indicators, weights, scores and stability.
     """
@@ -54,6 +51,11 @@ class Relationship:
     card: Scorecard
     stability: Stability | None
     notes: tuple[str, ...] = ()
+
+    @property
+    def under_weights(self) -> UnderWeights:
+        """The method as a function of indicators and weights."""
+        return under_weights(self.card.method, self.card.normalisation)
 
 
 def relationship(
@@ -95,17 +97,15 @@ def relationship(
         labels={name: each.label["zh" if language == "zh" else "en"] for name, each in CATALOGUE.items()},
     )
     stability, notes = None, [*card.notes, *weighing.notes]
-    if params.method != "weighted_sum" or rule.method == "pareto":
-        reason = (
-            "tiers follow the value" if rule.method == "pareto" else f"{params.method} is no weighted sum"
-        )
-        notes.append(f"stability: {reason}, so no weights were drawn to see who keeps the tier")
+    if rule.method == "pareto":
+        notes.append("stability: tiers follow the value, so no weights were drawn to see who keeps the tier")
     elif params.draws:
         stability = tier_stability(
             normalised,
             weighing.weights,
             lambda scores: fit_tiers(scores, rule).assign(scores),
             weighing.drawn,
+            score=under_weights(params.method, scale),
         )
     return Relationship(indicators, normalised, weighing, card, stability, tuple(notes))
 
@@ -174,6 +174,5 @@ def own_weights(groups: pd.Series[Any], present: Relationship, params: Scorecard
         except (DataError, FitError):
             continue
     kept = groups.where(groups.isin(list(own))).reset_index(drop=True)
-    return compare_group_weights(
-        present.normalised, kept, present.weighing.weights, own.__getitem__, weighted_scores
-    )
+    score = partial(scores_with, score=present.under_weights)
+    return compare_group_weights(present.normalised, kept, present.weighing.weights, own.__getitem__, score)

@@ -1,8 +1,4 @@
-"""How far tiers rest on the exact weights: weights drawn again and again, and how often a customer stays.
-
-Scores are weighted sums of normalised indicators, from 0 to 100; the weights of what is known of a customer
-are divided by their sum, and a customer of whom nothing is known has no score.
-"""
+"""How far tiers rest on the exact weights: weights drawn again and again, and how often a customer stays."""
 
 from __future__ import annotations
 
@@ -15,6 +11,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
+from guanxi.decisions.scorecard.under_weights import (
+    UnderWeights,
+    scores_with,
+    used_weights,
+    weighted_sums,
+)
 from guanxi.decisions.weights.combination import direct
 from guanxi.errors import DataError
 
@@ -113,48 +115,13 @@ def draw_weights(
     return drawn
 
 
-def weighted_scores(normalised: pd.DataFrame, weights: Mapping[str, float]) -> Floats:
-    """Weighted sum of the known indicators, from 0 to 100.
-
-    Parameters
-    ----------
-    normalised : pandas.DataFrame
-        Indicators from 0 to 1, higher the better; NaN is unknown. Other columns are left aside.
-    weights : mapping of str to float
-
-    Returns
-    -------
-    array, shape (n,)
-        NaN where no indicator with weight is known.
-
-    Raises
-    ------
-    DataError
-        If a weight is negative, or its indicator no column.
-
-    Examples
-    --------
-    >>> table = pd.DataFrame({"revenue": [1.0, 0.5, None], "csat": [0.0, None, None]})
-    >>> weighted_scores(table, {"revenue": 0.75, "csat": 0.25})
-    array([75., 50., nan])
-    """
-    names, values = _used(normalised, weights)
-    total, known = np.zeros(len(normalised)), np.zeros(len(normalised))
-    for name, weight in zip(names, values, strict=True):
-        column = normalised[name].to_numpy(dtype=np.float64)
-        there = ~np.isnan(column)
-        total[there] += weight * column[there]
-        known[there] += weight
-    with np.errstate(invalid="ignore"):
-        return np.asarray(100.0 * total / known)
-
-
 def tier_stability(
     normalised: pd.DataFrame,
     weights: Mapping[str, float],
     tier: Tier,
     drawn: ArrayLike,
     *,
+    score: UnderWeights = weighted_sums,
     sample: int = _SAMPLE,
 ) -> Stability:
     """Share of weight draws in which each customer keeps the tier.
@@ -175,6 +142,8 @@ def tier_stability(
     drawn : array, shape (n_draws, n_indicators)
         Other weights, in the order of ``weights``: as from :func:`draw_weights`, of several experts, or of
         bootstrap samples.
+    score : callable
+        The method, from :func:`.under_weights.under_weights`; default: the weighted sum.
     sample : int
 
     Returns
@@ -199,13 +168,13 @@ def tier_stability(
     >>> found.kept.round(2)
     array([1.  , 0.94, 0.94, 1.  ])
     """
-    names, _ = _used(normalised, weights)
+    names = list(used_weights(normalised, weights))
     drawn = np.asarray(drawn, dtype=np.float64)
     if drawn.ndim != 2 or drawn.shape[1] != len(weights) or not len(drawn):
         raise DataError(f"weights drawn have the shape {drawn.shape}: give rows of {len(weights)} weights")
     columns = [list(weights).index(name) for name in names]
     transposed = np.ascontiguousarray(drawn[:, columns].T, dtype=np.float32)
-    scores = weighted_scores(normalised, weights)
+    scores = scores_with(normalised, weights, score)
     scored = np.flatnonzero(~np.isnan(scores))
     if not len(scored):
         raise DataError("no customer has a known indicator with weight: there are no tiers")
@@ -213,7 +182,7 @@ def tier_stability(
     codes[scored], tiers = pd.factorize(tier(scores[scored]))
     by_score = scored[np.argsort(scores[scored], kind="stable")]
     places = np.linspace(0, len(by_score) - 1, min(sample, len(by_score))).round().astype(int)
-    chosen = _drawn_scores(normalised.iloc[by_score[places]], names, transposed)
+    chosen = score(normalised.iloc[by_score[places]][names], transposed)
     cuts = _cut_points(chosen, tier)
     kept = np.full(len(scores), np.nan)
     rows = max(1, _CELLS // len(drawn))
@@ -222,7 +191,7 @@ def tier_stability(
         members = np.flatnonzero(codes == code)
         for start in range(0, len(members), rows):
             block = members[start : start + rows]
-            found = _drawn_scores(normalised.iloc[block], names, transposed)
+            found = score(normalised.iloc[block][names], transposed)
             kept[block] = ((found >= low) & (found < high)).mean(axis=1)
     return Stability(np.asarray([*tiers, None], dtype=object)[codes], kept, len(drawn))
 
@@ -259,26 +228,6 @@ def rank_agreement(scores: Mapping[str, pd.Series[float]]) -> pd.DataFrame:
         tau = float(kendalltau(both[:, 0], both[:, 1]).statistic) if len(both) > 1 else np.nan
         rows.append({"first": first, "second": second, "customers": len(both), "tau": tau})
     return pd.DataFrame(rows, columns=["first", "second", "customers", "tau"])
-
-
-def _used(normalised: pd.DataFrame, weights: Mapping[str, float]) -> tuple[list[str], Floats]:
-    """Names and shares of the indicators with weight."""
-    shares = {name: share for name, share in direct(weights).items() if share > 0}
-    missing = [name for name in shares if name not in normalised.columns]
-    if missing:
-        raise DataError(f"no column for the weight of {', '.join(missing)}: give the indicator or no weight")
-    return list(shares), np.array(list(shares.values()))
-
-
-def _drawn_scores(rows: pd.DataFrame, names: list[str], transposed: Singles) -> Singles:
-    """Scores of some customers under all draws, shape (n_rows, n_draws)."""
-    values = rows[names].to_numpy(dtype=np.float32) * np.float32(100.0)
-    unknown = np.isnan(values)
-    if not unknown.any():
-        return values @ transposed
-    values[unknown] = 0.0
-    with np.errstate(invalid="ignore"):
-        return np.asarray((values @ transposed) / ((~unknown).astype(np.float32) @ transposed))
 
 
 def _cut_points(scores: Singles, tier: Tier) -> dict[Any, tuple[Singles, Singles]]:

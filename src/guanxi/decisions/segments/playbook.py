@@ -65,6 +65,26 @@ def recommend_actions(customers: pd.DataFrame, playbook: Sequence[PlaybookRule])
     return table
 
 
+def idle_rules(customers: pd.DataFrame, playbook: Sequence[PlaybookRule]) -> list[str]:
+    """Say which rules nobody gets the action of, and why; customers as in :func:`recommend_actions`.
+
+    Examples
+    --------
+    >>> rules = [PlaybookRule(when={"tier": name}, action="call") for name in ("high", "hihg", "high")]
+    >>> idle_rules(pd.DataFrame({"tier": ["high", "low"]}), rules)
+    ['playbook rule 2 (call) fits nobody', 'playbook rule 3 (call): earlier rules take all whom it fits']
+    """
+    said, taken = [], np.zeros(len(customers), dtype=bool)
+    for place, (rule, condition) in enumerate(zip(playbook, playbook_conditions(playbook), strict=True), 1):
+        fits = np.asarray(condition.holds(customers), dtype=bool)
+        if not fits.any():
+            said.append(f"playbook rule {place} ({rule.action}) fits nobody")
+        elif not (fits & ~taken).any():
+            said.append(f"playbook rule {place} ({rule.action}): earlier rules take all whom it fits")
+        taken |= fits
+    return said
+
+
 def summarise_actions(customers: pd.DataFrame) -> pd.DataFrame:
     """Count, cost and value at risk of each action.
 

@@ -20,7 +20,7 @@ from guanxi.decisions.scorecard.relationship import (
     relationship,
 )
 from guanxi.decisions.segments.clusters import Segmentation, find_segments
-from guanxi.decisions.segments.playbook import summarise_actions
+from guanxi.decisions.segments.playbook import idle_rules, summarise_actions
 from guanxi.decisions.segments.summary import summarise_segments
 from guanxi.decisions.targets import check_targets, parse_targets
 from guanxi.errors import DataError, HistoryError
@@ -172,7 +172,12 @@ def find(
             if lines.rejected_by_rule
         },
         history=past,
-        notes=[*graded.notes, *(past.notes if past else ()), *filter(None, [why_not])],
+        notes=[
+            *graded.notes,
+            *idle_rules(customers, params.playbook),
+            *(past.notes if past else ()),
+            *filter(None, [why_not]),
+        ],
     )
 
 
