@@ -33,7 +33,7 @@ _MOST = (8, 24, 72, 216, 1024)  # a row goes on to more purchases until next to 
 _LEFT_OUT = 1e-6
 _ENTRIES = 2**21  # probabilities held at once
 _FEW_ROWS = 100
-_MOST_KEPT = _MOST[1] + 1  # numbers of purchases in a table that is kept
+_MOST_KEPT = _MOST[2] + 1  # numbers of purchases in a table that is kept: a quarter of a megabyte
 _DOUBLINGS, _NODES = 20, 48  # for the few rows with more than 1,024 purchases
 
 
