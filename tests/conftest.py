@@ -37,6 +37,11 @@ original_resolve, socket.getaddrinfo = socket.getaddrinfo, resolve
 """
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the notebooks: they take longest, and the other cores have the rest to do meanwhile."""
+    items.sort(key=lambda item: item.path.name != "test_notebooks.py")
+
+
 @dataclass(frozen=True)
 class Ended:
     """How a command ended."""

@@ -5,9 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.stats import spearmanr
 
 from guanxi.decisions.scorecard import dynamics
 from guanxi.decisions.scorecard.dynamics import migration, propose_weights, weight_drift
+from guanxi.decisions.scorecard.normalisation import Normalisation
+from guanxi.decisions.scorecard.under_weights import scores_with, under_weights
 from guanxi.decisions.weights.objective import critic_weights, entropy_weights
 from guanxi.errors import DataError
 
@@ -156,7 +159,7 @@ class TestDrift:
 
 
 class TestProposal:
-    def propose(self, *clear, table=None):
+    def propose(self, *clear, table=None, **more):
         drift = pd.DataFrame({"indicator": list("abcde"), "clear": [name in clear for name in "abcde"]})
         return propose_weights(
             period(1_000, seed=1) if table is None else table,
@@ -165,6 +168,7 @@ class TestProposal:
             drift,
             lambda s: np.where(s >= np.quantile(s, 0.8), "high", "low"),
             ["high", "low"],
+            **more,
         )
 
     def test_noise_changes_nothing(self):
@@ -180,6 +184,22 @@ class TestProposal:
         )
         assert found.table["change"].sum() == pytest.approx(0.0)
         assert found.table.loc[found.table["clear"], "indicator"].tolist() == ["e"]
+
+    def test_what_changes_is_told_by_the_method_of_the_scorecard(self):
+        table = period(1_000, seed=1)
+        topsis = under_weights("topsis", Normalisation.fit(table, dict.fromkeys("abcde", True), "min_max"))
+        found = self.propose("e", table=table, score=topsis)
+        now, new = (scores_with(table, each, topsis) for each in (CURRENT, found.weights))
+        assert found.spearman == pytest.approx(spearmanr(now, new).statistic)
+        moved = (now >= np.quantile(now, 0.8)) != (new >= np.quantile(new, 0.8))
+        assert found.migration.moved == moved.sum() > 0
+        assert found.spearman != self.propose("e", table=table).spearman
+
+    def test_all_alike_have_no_ranking(self):
+        table = pd.DataFrame(dict.fromkeys("abcde", [0.37] * 2_885)).assign(customer_id=range(2_885))
+        found = self.propose("e", table=table)
+        assert np.isnan(found.spearman)
+        assert found.migration.moved == 0
 
     def test_all_clear_is_all_new(self):
         found = self.propose(*"abcde")

@@ -133,6 +133,27 @@ class TestStability:
         expected = norm.cdf(0.05 / np.sqrt(0.55 * 0.45 / 100))
         np.testing.assert_allclose(found.kept, expected, atol=0.02)
 
+    @pytest.mark.parametrize("method", ["weighted_sum", "topsis", "fuzzy"])
+    def test_equals_stay_equal(self, method):
+        """A matrix product gives equal rows other last bits at the end of a block."""
+        names = list("abcdef")
+        table = pd.DataFrame([np.linspace(0.1, 0.7, 6)] * 2_885, columns=names)
+        table.iloc[::3, 2] = 0.55
+        scale = Normalisation.fit(table.assign(a=[0.0, 1.0] * 1_442 + [0.5]), dict.fromkeys(names, True))
+        weights = dict(zip(names, [0.3, 0.1, 0.25, 0.15, 0.13, 0.07], strict=True))
+        score = under_weights(method, scale)
+        assert len(set(scores_with(table, weights, score))) == 2
+        drawn = draw_weights(weights, seed=1, draws=20)
+        found = tier_stability(table, weights, lambda s: s >= np.quantile(s, 0.9), drawn, score=score)
+        assert pd.Series(found.tiers).groupby(table["c"]).nunique().tolist() == [1, 1]
+
+    def test_small_weights_count_where_nothing_else_is_known(self):
+        table = pd.DataFrame({"a": [0.9, 0.1], "b": [np.nan, 0.5]})
+        topsis = under_weights("topsis", Normalisation.fit(table, {"a": True, "b": True}))
+        found = topsis(table, np.array([[1e-30], [1.0]], dtype=np.float32))
+        assert found[0, 0] == pytest.approx(90)
+        assert found.dtype == np.float32
+
     def test_sure_weights_keep_every_tier(self):
         table = customers(300, unknown=0.2)
         found = tier_stability(table, EVEN, by_quantiles, np.tile(list(EVEN.values()), (5, 1)))

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import time
+from functools import partial
+
 import numpy as np
 import pytest
 from scipy.special import expit
 
-from guanxi.models.boosting import Rows, grow
+from guanxi.errors import FitError
+from guanxi.models.boosting import Rows, at_once, grow
 
 SETTINGS = {
     "n_estimators": 1000,
@@ -43,6 +47,30 @@ class TestSeed:
     def test_another_seed_samples_other_columns(self):
         one, two = (grow(binary(2000, 0), "binary", SETTINGS, 20, seed).model_to_string() for seed in (3, 4))
         assert one != two
+
+
+class TestAtOnce:
+    def growers(self, *seeds, rounds=20, rows=2000):
+        return [partial(grow, binary(rows, 0), "binary", SETTINGS, rounds, seed) for seed in seeds]
+
+    @pytest.mark.parametrize("rows", [2000, 10**6])
+    def test_the_same_bytes_as_one_after_the_other(self, rows):
+        grown = at_once(self.growers(1, 2, 3), rows)
+        alone = [grower() for grower in self.growers(1, 2, 3)]
+        assert [each.model_to_string() for each in grown] == [each.model_to_string() for each in alone]
+
+    def test_none_is_none(self):
+        assert at_once([], 0) == []
+
+    def test_an_error_ends_the_others(self):
+        def fails(given_up):
+            raise FitError("no trees")
+
+        endless = self.growers(1, rounds=10**6, rows=20_000)
+        begin = time.monotonic()
+        with pytest.raises(FitError, match="no trees"):
+            at_once([fails, *endless], 2000)
+        assert time.monotonic() - begin < 60
 
 
 class TestOffset:

@@ -74,6 +74,29 @@ def test_says_each_driver(driver, text):
     assert say(driver) == text
 
 
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_many_rows_say_what_each_says_alone(language):
+    random = np.random.default_rng(3)
+    rows = 600
+    table = pd.DataFrame(
+        {
+            name: random.choice([value, 0.0, 1.0, 9.96, 10.5, 123456.5, np.nan], rows)
+            for name, value in CUSTOMER.items()
+        }
+    ).drop(columns="channel_count")
+    drivers = random.choice([*_SENTENCES, "shoe_size", "never_heard_of"], rows).astype(object)
+    together = driver_texts(table, drivers, language)
+    alone = [driver_texts(table.iloc[[row]], drivers[[row]], language)[0] for row in range(rows)]
+    assert together.tolist() == alone
+    assert driver_texts(table.head(0), drivers[:0], language).tolist() == []
+
+
+def test_nothing_is_minus_nothing():
+    table = pd.DataFrame([CUSTOMER | {"margin_share": share} for share in (-0.0, 0.0)])
+    texts = driver_texts(table, np.array(["margin"] * 2, dtype=object), "en")
+    assert set(texts) == {"a margin of 0 % on 7 purchases"}
+
+
 def test_says_what_is_not_known():
     once = {"frequency": 0.0, "recency": 0.0, "gap_median": np.nan, "gap_last": np.nan}
     assert say("purchase_pattern", **once) == "bought only once, 800 days ago"

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import CancelledError, ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
+from threading import Event
 from typing import Any
 
 import numpy as np
@@ -51,6 +53,7 @@ def grow(
     *,
     later: Rows | None = None,
     categorical: Sequence[int] = (),
+    given_up: Event | None = None,
 ) -> Any:
     """Grow one booster.
 
@@ -69,6 +72,8 @@ def grow(
         Rows of a later time: boosting stops when their loss no longer falls.
     categorical : sequence of int
         Columns of whole numbers that stand for categories.
+    given_up : threading.Event, optional
+        Growing ends with the next tree once it is set.
 
     Returns
     -------
@@ -94,21 +99,39 @@ def grow(
         "verbose": -1,
     }
     data = _dataset(lightgbm, rows, own, categorical_feature=list(categorical))
+    callbacks = [] if given_up is None else [partial(_go_on, given_up)]
     given: dict[str, Any] = {}
     if later is not None:
-        stop = lightgbm.early_stopping(int(settings["early_stopping_rounds"]), verbose=False)
-        given = {"valid_sets": [_dataset(lightgbm, later, own, reference=data)], "callbacks": [stop]}
+        callbacks.append(lightgbm.early_stopping(int(settings["early_stopping_rounds"]), verbose=False))
+        given = {"valid_sets": [_dataset(lightgbm, later, own, reference=data)]}
     try:
-        return lightgbm.train(own, data, rounds, **given)
+        return lightgbm.train(own, data, rounds, callbacks=callbacks, **given)
     except lightgbm.basic.LightGBMError as error:
         reason = " ".join(str(error).split())[:200]
         raise FitError(f"LightGBM could not grow trees with these settings: {reason}") from error
 
 
-def at_once(growers: Sequence[Callable[[], Any]]) -> list[Any]:
-    """Grow several boosters beside each other, a thread each: LightGBM lets the interpreter go."""
-    with ThreadPoolExecutor(min(len(growers), os.cpu_count() or 1)) as pool:
-        return list(pool.map(lambda grower: grower(), growers))
+def at_once(growers: Sequence[Callable[..., Any]], rows: int) -> list[Any]:
+    """Grow several boosters beside each other, a thread each: LightGBM lets the interpreter go.
+
+    Boosters of so many ``rows`` that each takes all cores are grown one after the other. An interruption, or
+    an error, ends those that still grow with their next tree.
+    """
+    alone = rows > _ROWS_FOR_THREADS
+    given_up = Event()
+    with ThreadPoolExecutor(1 if alone else os.cpu_count()) as pool:
+        grown = [pool.submit(grower, given_up=given_up) for grower in growers]
+        try:
+            return [each.result() for each in grown]
+        except BaseException:
+            given_up.set()
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+def _go_on(given_up: Event, _: Any) -> None:
+    if given_up.is_set():
+        raise CancelledError
 
 
 def _dataset(lightgbm: Any, rows: Rows, settings: dict[str, Any], **given: Any) -> Any:

@@ -211,12 +211,11 @@ class ChurnClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         settings = {name: value for name, value in self.get_params().items() if name not in _NOT_TREES}
         categorical = tuple(self.categorical_features or ())
         seeds = [self.random_state + seed for seed in range(len(rounds))]
-        return at_once(
-            [
-                partial(grow, rows, "binary", settings, count, seed, later=later, categorical=categorical)
-                for seed, count in zip(seeds, rounds, strict=True)
-            ]
-        )
+        growers = [
+            partial(grow, rows, "binary", settings, count, seed, later=later, categorical=categorical)
+            for seed, count in zip(seeds, rounds, strict=True)
+        ]
+        return at_once(growers, len(rows.y))
 
     def decision_function(self, X: Any, offset: ArrayLike | None = None) -> Array:
         """Calibrated log odds of class 1, shape (n,)."""

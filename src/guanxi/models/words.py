@@ -115,7 +115,7 @@ def _number(value: float) -> str:
 
 def _numbers(values: Floats) -> Texts:
     # Each number is written once, and those that are written alike are one.
-    alike = np.where(np.abs(values) >= 10, np.round(values), values)
+    alike = np.where(np.abs(values) >= 10, np.round(values), values + 0.0)  # no -0
     codes, distinct = _distinct(alike)
     return np.array([_number(value) for value in distinct.tolist()], dtype=object)[codes]
 
@@ -256,7 +256,7 @@ def _season(row: Columns, zh: bool) -> Texts:
 
 
 def _percent(share: Floats) -> Texts:
-    codes, distinct = _distinct(share)
+    codes, distinct = _distinct(share + 0.0)  # no -0
     said = [f"{100 * each:.0f} %" if math.isfinite(each) else "?" for each in distinct.tolist()]
     return np.array(said, dtype=object)[codes]
 

@@ -148,13 +148,15 @@ class Lessons:
         ``rounds`` are the most trees of each.
         """
         most = _MOST_ROWS if later is None else _TRIAL_ROWS
-        growers = []
+        growers, size = [], 0
         for member, trees in rounds.items():
             rows = partial(self.boosting_rows, features=features, most=most, offset=member == CORRECTING)
             stop = None if later is None else rows([later])
-            given = (rows(days), self.target.objective, self.settings, trees, self.seed)
+            learnt = rows(days)
+            given = (learnt, self.target.objective, self.settings, trees, self.seed)
             growers.append(partial(grow, *given, later=stop))
-        return dict(zip(rounds, at_once(growers), strict=True))
+            size = len(learnt.y)
+        return dict(zip(rounds, at_once(growers, size), strict=True))
 
     def regress(self, day: date) -> dict[str, Any]:
         """Fit the regression on one day: the document of a :class:`guanxi.models.regression.Regression`."""

@@ -116,10 +116,14 @@ def test_stability_is_worked_out_where_the_tiers_follow_the_weights(indicators):
     assert kept.between(0, 1).all()
     assert 0.8 < kept.mean() < 1
     # The surer the tier, the further the score from the next one.
-    assert list(sure.tiers) == scored(indicators).card.table["tier"].tolist()
     assert scored(indicators, draws=100, **WAYS["pareto"]).stability is None
-    assert scored(indicators, draws=100, method="topsis").stability is None
     assert scored(indicators, draws=0).stability is None
+
+
+@pytest.mark.parametrize("way", ["usual", "judged", "topsis", "fuzzy", "min_max", "by_data"])
+def test_the_tiers_that_are_kept_or_not_are_those_of_the_scores(indicators, way):
+    found = scored(indicators, draws=20, **WAYS[way])
+    assert list(found.stability.tiers) == found.card.table["tier"].tolist()
 
 
 def test_the_seed_decides_the_draws_and_nothing_else(indicators):

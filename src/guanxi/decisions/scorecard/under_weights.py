@@ -25,6 +25,7 @@ Numbers = NDArray[Any]  # of single or double precision
 UnderWeights = Callable[[pd.DataFrame, Numbers], Numbers]
 
 _ROWS_AT_ONCE = 20_000
+_DECIMALS = 9  # equals must stay equal: a matrix product gives them other last bits
 
 
 def under_weights(method: ScoreMethod, scale: Normalisation) -> UnderWeights:
@@ -93,7 +94,7 @@ def scores_with(
     for start in range(0, len(found), _ROWS_AT_ONCE):
         block = slice(start, start + _ROWS_AT_ONCE)
         found[block] = score(normalised.iloc[block][list(shares)], column)[:, 0]
-    return found
+    return found.round(_DECIMALS)
 
 
 def used_weights(normalised: pd.DataFrame, weights: Mapping[str, float]) -> dict[str, float]:
@@ -133,12 +134,13 @@ def _averages(values: Numbers, weights: Numbers) -> Numbers:
 
 def _closeness(scale: Normalisation, table: pd.DataFrame, weights: Numbers) -> Numbers:
     """TOPSIS: see :func:`.topsis.topsis`. What is known counts in proportion anyhow: closeness is a ratio."""
-    spread = np.array([scale.curves[str(name)].spread for name in table.columns], dtype=weights.dtype)
-    values, reach = table.to_numpy(dtype=weights.dtype), np.square(weights * spread[:, None])
+    spread = np.array([scale.curves[str(name)].spread for name in table.columns])
+    # Squares of small weights need double precision.
+    values, reach = table.to_numpy(dtype=np.float64), np.square(weights * spread[:, None])
     unknown = np.isnan(values)
     far = np.sqrt(np.where(unknown, 0, np.square(values)) @ reach)
     near = np.sqrt(np.where(unknown, 0, np.square(1 - values)) @ reach)
     score = np.full_like(far, 50.0)
     np.divide(100 * far, far + near, out=score, where=far + near > 0)
     score[unknown.all(axis=1)] = np.nan
-    return np.asarray(score)
+    return score.astype(weights.dtype)

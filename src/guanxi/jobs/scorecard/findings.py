@@ -66,7 +66,7 @@ class Findings:
         By relation table: its rejected lines, each with the rule it broke.
     history : History or None
     notes : list of str
-        What is absent, constant or renormalised.
+        What is absent, constant or renormalised; rules of the playbook that nobody gets the action of.
     """
 
     as_of: date
@@ -96,11 +96,7 @@ class Graded:
     relationship: Relationship = field(repr=False)
     groups: Segmentation | None = field(repr=False)
     customers: pd.DataFrame = field(repr=False)
-
-    @property
-    def notes(self) -> list[str]:
-        """What is absent, constant or renormalised."""
-        return [*self.day.notes, *self.relationship.notes]
+    notes: list[str]
 
 
 def grade(
@@ -123,7 +119,8 @@ def grade(
         groups = _groups(day, params)
         customers = customer_table(day, scored, log, loaded.window_days, params, groups)
         check_groups(customers, params.scorecard.by)
-    return Graded(day, scored, groups, customers)
+    notes = [*day.notes, *scored.notes, *idle_rules(customers, params.playbook)]
+    return Graded(day, scored, groups, customers, notes)
 
 
 def find(
@@ -172,12 +169,7 @@ def find(
             if lines.rejected_by_rule
         },
         history=past,
-        notes=[
-            *graded.notes,
-            *idle_rules(customers, params.playbook),
-            *(past.notes if past else ()),
-            *filter(None, [why_not]),
-        ],
+        notes=[*graded.notes, *(past.notes if past else ()), *filter(None, [why_not])],
     )
 
 

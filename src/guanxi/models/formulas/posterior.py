@@ -33,7 +33,7 @@ _MOST = (8, 24, 72, 216, 1024)  # a row goes on to more purchases until next to 
 _LEFT_OUT = 1e-6
 _ENTRIES = 2**21  # probabilities held at once
 _FEW_ROWS = 100
-_MOST_KEPT = _MOST[2] + 1  # numbers of purchases in a table that is kept: a quarter of a megabyte
+_MOST_KEPT = _MOST[2] + 1  # numbers of purchases in a table that is kept: .25 MB
 _DOUBLINGS, _NODES = 20, 48  # for the few rows with more than 1,024 purchases
 
 
@@ -165,7 +165,7 @@ class _Tables:
 def _kept_table(
     process: SpendProcess, points: tuple[tuple[tuple[str, float], ...], ...], frequency: float, counts: int
 ) -> SpendTable:
-    """Table of few purchases: served models are asked for the same few again and again."""
+    """Table of few purchases: the same few are asked for again and again, by chunks and by served models."""
     return SpendTable(process, [dict(point) for point in points], frequency, np.arange(1.0, counts))
 
 
