@@ -153,6 +153,14 @@ def test_groups_of_their_own_weights(indicators):
     np.testing.assert_allclose(alone["difference"], 0, atol=1e-9)
 
 
+@pytest.mark.parametrize("method", ["weighted_sum", "topsis", "fuzzy"])
+def test_scores_of_groups_are_those_of_the_scorecard(indicators, method):
+    options = ScorecardParams(draws=0, method=method, weights={"data": "critic", "share": 0})
+    found = relationship(indicators, options)
+    table = own_weights(pd.Series(["all"] * 400), found, options)
+    assert table["common"].item() == pytest.approx(found.card.table["score"].mean(), abs=1e-8)
+
+
 def test_reasons_are_in_the_language_asked_for(indicators):
     table = relationship(indicators, ScorecardParams(draws=0), language="zh").card.table
     labels = {CATALOGUE[name].label["zh"] for name in NAMES}

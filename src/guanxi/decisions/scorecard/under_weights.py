@@ -143,4 +143,4 @@ def _closeness(scale: Normalisation, table: pd.DataFrame, weights: Numbers) -> N
     score = np.full_like(far, 50.0)
     np.divide(100 * far, far + near, out=score, where=far + near > 0)
     score[unknown.all(axis=1)] = np.nan
-    return score.astype(weights.dtype)
+    return np.asarray(score, dtype=weights.dtype)
