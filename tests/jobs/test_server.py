@@ -49,4 +49,8 @@ def test_promotion_and_rollback_through_a_server(server_folder, mlflow_server, c
         assert (
             f"MLflow store {address} cannot be opened: check --tracking-uri and that it runs" in ended.error
         )
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["scores.parquet", "server"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "scores.parquet",
+        "scores.parquet.manifest.json",
+        "server",
+    ]

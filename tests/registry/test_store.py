@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import sqlite3
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
+from threading import Barrier
 
+import pandas as pd
 import pytest
 
-from guanxi.params import MLflowParams
+from guanxi.params import MLflowParams, Params
 from guanxi.registry import models
 from guanxi.registry.local_store import database_file
-from guanxi.registry.store import open_store, store_uri
+from guanxi.registry.log import TrainingRecord, log_dataset
+from guanxi.registry.store import import_mlflow, open_store, store_uri
 
 
 @pytest.mark.parametrize(
@@ -46,6 +50,24 @@ def test_readers_do_not_wait_for_a_writer(store):
         writer.execute("UPDATE experiments SET name = name")
         assert models.champion_version(store) == "1"
         writer.rollback()
+
+
+def test_runs_that_are_first_with_the_same_data_at_once_all_keep_it(tmp_path, monkeypatch):
+    """MLflow looks whether a dataset is there, then adds it: of eight at once it refused five."""
+    monkeypatch.chdir(tmp_path)
+    store, mlflow = open_store(MLflowParams()), import_mlflow()
+    record = TrainingRecord(Params(), "shop.csv", "digest", {}, None, {})
+    together = Barrier(8)
+
+    def log(_):
+        with mlflow.start_run(experiment_id=store.experiment_id) as run:
+            together.wait()
+            log_dataset(pd.DataFrame({"T": [1.0]}), record)
+        return store.client.get_run(run.info.run_id).inputs.dataset_inputs
+
+    with ThreadPoolExecutor(8) as pool:
+        logged = list(pool.map(log, range(8)))
+    assert [[each.dataset.digest for each in inputs] for inputs in logged] == [["digest"]] * 8
 
 
 def test_a_store_of_an_earlier_guanxi_gets_its_log_when_opened(copy_store, first_run, tmp_path, monkeypatch):

@@ -11,7 +11,7 @@ from guanxi.data.sources import redact
 from guanxi.errors import RegistryError
 from guanxi.pipeline.labelled import FittedLabels
 from guanxi.registry.bundle import log_bundle
-from guanxi.registry.log import TrainingRecord, dataset, flat_params, git_tags, metric_values
+from guanxi.registry.log import TrainingRecord, flat_params, git_tags, log_dataset, metric_values
 from guanxi.registry.store import Store, import_mlflow, quiet_warnings
 
 LABEL = "guanxi.label"
@@ -39,7 +39,7 @@ def log_label_training(store: Store, fitted: FittedLabels, record: TrainingRecor
         mlflow.log_params(flat_params(record))
         mlflow.log_text(redact(record.params.to_yaml()), "params.yaml")
         mlflow.log_dict(dict(record.facts), "attributes.json")
-        mlflow.log_input(dataset(fitted.features, record), context="training")
+        log_dataset(fitted.features, record)
         if record.metrics is not None:
             mlflow.log_metrics(metric_values(record.metrics))
             mlflow.log_text(record.metrics.to_csv(index=False), "holdout/metrics.csv")

@@ -20,6 +20,7 @@ from guanxi.registry.bundle import log_bundle
 from guanxi.registry.store import Store, import_mlflow, quiet_warnings
 from guanxi.registry.twins import TWIN, TWIN_DAY_TAG, TWIN_TAG, WINDOW_TAGS, held_out_file
 
+_ATTEMPTS = 3
 _ENDINGS = {
     "guanxi": "",
     "value model alone": "_value_model",
@@ -85,7 +86,7 @@ def log_training(
             mlflow.log_text(served.choice.losses.to_csv(index=False), "selection/losses.csv")
         losses = pd.concat([each.losses for each in served.corrections.values()], ignore_index=True)
         mlflow.log_text(losses.to_csv(index=False), "corrections/losses.csv")
-        mlflow.log_input(dataset(served.features, record), context="training")
+        log_dataset(served.features, record)
         if record.metrics is not None:
             mlflow.log_metrics(metric_values(record.metrics))
             mlflow.log_text(record.metrics.to_csv(index=False), "holdout/metrics.csv")
@@ -183,13 +184,24 @@ def metric_values(table: pd.DataFrame) -> dict[str, float]:
     return {f"{row['target']}_{row['metric']}{_ENDINGS[row['model']]}": float(row["value"]) for row in rows}
 
 
-def dataset(features: pd.DataFrame, record: TrainingRecord) -> Any:
-    """Describe the training data by our own digest: MLflow's would cover the first 10,000 rows only."""
+def log_dataset(features: pd.DataFrame, record: TrainingRecord) -> None:
+    """Log the training data by our own digest: MLflow's would cover the first 10,000 rows only."""
     from mlflow.data.code_dataset_source import CodeDatasetSource
     from mlflow.data.pandas_dataset import PandasDataset
+    from mlflow.exceptions import MlflowException
 
     source = CodeDatasetSource(tags={"source": record.source})
-    return PandasDataset(features, source, name=record.source[-100:], digest=record.data_digest)
+    data = PandasDataset(features, source, name=record.source[-100:], digest=record.data_digest)
+    mlflow = import_mlflow()
+    for left in reversed(range(_ATTEMPTS)):
+        try:
+            mlflow.log_input(data, context="training")
+        except MlflowException:
+            # Of runs that are the first with the same data at the same time, the store refuses all but one.
+            if not left:
+                raise
+        else:
+            return
 
 
 def _tags(served: FittedModels, twin: FittedModels | None) -> dict[str, str]:
