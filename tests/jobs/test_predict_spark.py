@@ -79,7 +79,7 @@ def test_command_gives_the_predictions_of_duckdb_and_leaves_nothing_else(first_r
     own = first_run.predictions
     same(table, own[own["customer_id"].isin(table["customer_id"])])
     manifest = json.loads((folder / "_manifest.json").read_text())
-    assert manifest.rows == len(table) == 472
+    assert manifest["rows"] == len(table) == 472
     assert manifest["lines_read"] == sum(pd.read_parquet(path).shape[0] for path in source.iterdir())
     assert manifest["model_version"] == table["model_version"].iloc[0]
     shutil.rmtree(folder)
@@ -258,7 +258,7 @@ def test_online_retail(spark_session, shared_data, tmp_path, monkeypatch):
     model = "models:/guanxi@candidate"
     manifest = predict_spark(source, "scores", model=model, params=params)
     own = guanxi.predict(source, model=model, params=params)
-    assert manifest["rows"] == len(own) == 5873
+    assert manifest.rows == len(own) == 5873
     assert manifest.rejected_by_rule == {
         "duplicate_line": 23_698,
         "missing_customer": 243_007,

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from scipy.special import betaln, hyp2f1
 from sklearn.base import clone
@@ -207,6 +207,13 @@ def test_expected_purchases_rise_with_the_horizon_from_0(point):
 
 @settings(deadline=None, max_examples=60)
 @given(point=points(), horizon=st.integers(0, 40))
+@example(  # nobody here can be dead, and a purchase is all but sure
+    point=(
+        {"alpha": 1000.0, "beta": 10.0, "gamma": 1.0, "delta": 10_000.0},
+        [np.array([221]), np.array([227]), np.array([227])],
+    ),
+    horizon=3,
+)
 def test_the_distribution_sums_to_1_and_has_the_expected_purchases_as_mean(point, horizon):
     params, (x, t_x, T) = point
     each = np.array([bg_bb.purchase_probability(params, x, t_x, T, n, horizon) for n in range(horizon + 1)])

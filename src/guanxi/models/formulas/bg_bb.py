@@ -39,14 +39,9 @@ def log_likelihood(params: Params, frequency: ArrayLike, recency: ArrayLike, T: 
     [-1.163, -5.061, -2258.093]
     """
     x, t_x, T = _whole(frequency, recency, T)
-    logs = _running_logs(params, int(T.max()))
     result = np.empty(len(x))
-    for rows in _chunks(T - t_x + 1):
-        lives = _lives(t_x[rows], T[rows])
-        terms = _log_terms(params, logs, x[rows], lives)
-        largest = np.maximum.reduceat(terms, lives.starts)
-        total = np.add.reduceat(np.exp(terms - largest[lives.row]), lives.starts)
-        result[rows] = largest + np.log(total)
+    for rows, lives, largest, terms in _summands(params, x, t_x, T):
+        result[rows] = largest + np.log(np.add.reduceat(terms, lives.starts))
     return result
 
 
@@ -65,7 +60,7 @@ def probability_alive(
     """
     x, t_x, T = _whole(frequency, recency, T)
     survival = log_survival_table(_dropout(params), int(T.max()) + 1 + later)
-    return np.asarray(_alive(params, x, t_x, T) * np.exp(survival[T + 1 + later] - survival[T]))
+    return np.asarray(_alive_and_dead(params, x, t_x, T)[0] * np.exp(survival[T + 1 + later] - survival[T]))
 
 
 def expected_purchases(
@@ -112,7 +107,7 @@ def discounted_purchases(
     x, t_x, T = _whole(frequency, recency, T)
     transacts = (params["alpha"] + x) / (params["alpha"] + params["beta"] + T)
     lives = discounted_renewals(_dropout(params), T, discount_rate, horizon)
-    return _alive(params, x, t_x, T) * transacts * lives
+    return _alive_and_dead(params, x, t_x, T)[0] * transacts * lives
 
 
 def purchase_probability(
@@ -130,8 +125,8 @@ def purchase_probability(
     array([1253.1])
     """
     x, t_x, T = _whole(frequency, recency, T)
-    alive = _alive(params, x, t_x, T)
-    result = (1.0 - alive) * (n == 0)
+    alive, dead = _alive_and_dead(params, x, t_x, T)
+    result = dead * (n == 0)
     if n > horizon:
         return np.asarray(result)
     logs = _running_logs(params, int(T.max()) + horizon)
@@ -302,11 +297,26 @@ def _add_derivatives(
     hessian[3, 3] -= weighted @ survive[lived]
 
 
-def _alive(params: Params, x: Integers, t_x: Integers, T: Integers) -> Floats:
-    """P(alive at opportunity T | history)."""
+def _summands(
+    params: Params, x: Integers, t_x: Integers, T: Integers
+) -> Iterator[tuple[slice, _Lives, Floats, Floats]]:
+    """Rows, their lives, the log of each row's largest summand of the likelihood, and all over that."""
     logs = _running_logs(params, int(T.max()))
-    alive = logs.transact[x] + logs.silent[T - x] - logs.both[T] + logs.survive[T] - logs.die[T]
-    return np.asarray(np.exp(np.minimum(alive - log_likelihood(params, x, t_x, T), 0.0)))
+    for rows in _chunks(T - t_x + 1):
+        lives = _lives(t_x[rows], T[rows])
+        terms = _log_terms(params, logs, x[rows], lives)
+        largest = np.maximum.reduceat(terms, lives.starts)
+        yield rows, lives, largest, np.exp(terms - largest[lives.row])
+
+
+def _alive_and_dead(params: Params, x: Integers, t_x: Integers, T: Integers) -> tuple[Floats, Floats]:
+    """P(alive at opportunity T | history) and P(dead by then), both without a difference."""
+    alive, dead = np.empty((2, len(x)))
+    for rows, lives, _, terms in _summands(params, x, t_x, T):
+        gone = np.add.reduceat(terms * lives.dropped, lives.starts)
+        here = np.add.reduceat(terms * (1 - lives.dropped), lives.starts)
+        alive[rows], dead[rows] = here / (here + gone), gone / (here + gone)
+    return alive, dead
 
 
 def _dropout(params: Params) -> Params:
