@@ -26,7 +26,7 @@ Scorer = Callable[[Floats, Floats], tuple[Floats, Floats, Floats, Floats]]
 
 _BLOCK = 20_000
 # Sums in another order differ in the last digits, and equals must stay equal.
-_DECIMALS = 9
+DECIMALS = 9
 
 
 @dataclass(frozen=True)
@@ -106,9 +106,9 @@ def score_blocks(
         score, points, dimensions, memberships = scorer(values, own)
         some = scores.known_weight[rows] > 0.0
         inside = np.column_stack([known[:, columns].any(axis=1) for columns in groups.values()])
-        scores.score[rows] = np.where(some, score, np.nan).round(_DECIMALS)
+        scores.score[rows] = np.where(some, score, np.nan).round(DECIMALS)
         scores.points[:, rows] = np.where(known, points, np.nan).T
-        scores.dimensions[:, rows] = np.where(inside, dimensions, np.nan).round(_DECIMALS).T
+        scores.dimensions[:, rows] = np.where(inside, dimensions, np.nan).round(DECIMALS).T
         scores.memberships[:, rows] = np.where(some[:, None], memberships, np.nan).T
         levels += np.divide(points, own, out=np.zeros_like(points), where=known).sum(axis=0)
         having += known.sum(axis=0)

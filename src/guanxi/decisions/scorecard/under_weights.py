@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from guanxi.decisions.scorecard.blocks import ScoreMethod
+from guanxi.decisions.scorecard.blocks import DECIMALS, ScoreMethod
 from guanxi.decisions.scorecard.fuzzy_evaluation import FuzzyEvaluation
 from guanxi.decisions.scorecard.normalisation import Normalisation
 from guanxi.decisions.weights.combination import direct
@@ -25,7 +25,6 @@ Numbers = NDArray[Any]  # of single or double precision
 UnderWeights = Callable[[pd.DataFrame, Numbers], Numbers]
 
 _ROWS_AT_ONCE = 20_000
-_DECIMALS = 9  # equals must stay equal: a matrix product gives them other last bits
 
 
 def under_weights(method: ScoreMethod, scale: Normalisation) -> UnderWeights:
@@ -94,7 +93,8 @@ def scores_with(
     for start in range(0, len(found), _ROWS_AT_ONCE):
         block = slice(start, start + _ROWS_AT_ONCE)
         found[block] = score(normalised.iloc[block][list(shares)], column)[:, 0]
-    return found.round(_DECIMALS)
+    # A matrix product gives equals other last bits.
+    return found.round(DECIMALS)
 
 
 def used_weights(normalised: pd.DataFrame, weights: Mapping[str, float]) -> dict[str, float]:
