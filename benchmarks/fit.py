@@ -22,8 +22,8 @@ import numpy as np
 import pandas as pd
 
 from guanxi.models import BetaGeoNBD, GammaGamma, customer_lifetime_value
-from guanxi.models.formulas.beta_geometric_process import BG_NBD
-from guanxi.models.formulas.distinct import count_rows
+from guanxi.served.numerics.distinct import count_rows
+from guanxi.served.purchases.beta_geometric_process import BG_NBD
 from guanxi.simulation import simulate_bg_nbd
 
 TRUTH = {"r": 0.25, "alpha": 31.0, "a": 0.8, "b": 2.5}

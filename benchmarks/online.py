@@ -29,7 +29,7 @@ import pandas as pd
 
 from guanxi.data.transactions import read_transactions
 from guanxi.features.snapshots import features_at
-from guanxi.registry.models import load_model
+from guanxi.registry.loaded_model import load_model
 
 RESULTS = Path(__file__).parent / "results" / "online.json"
 MODEL = "models:/guanxi@champion"

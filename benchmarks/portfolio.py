@@ -24,9 +24,9 @@ import pandas as pd
 
 from guanxi.data.transactions import TransactionLog, read_transactions
 from guanxi.errors import FitError
-from guanxi.evaluation.portfolio import portfolio_intervals
-from guanxi.evaluation.portfolio_forecasts import btyd_forecasts
-from guanxi.evaluation.portfolio_windows import outcomes, rolling_errors, usual_segments
+from guanxi.evaluation.portfolio.forecasts import btyd_forecasts
+from guanxi.evaluation.portfolio.intervals import portfolio_intervals
+from guanxi.evaluation.portfolio.windows import outcomes, rolling_errors, usual_segments
 from guanxi.evaluation.predictive import interval_score
 from guanxi.features.rfm import rfm_expression
 from guanxi.models import BetaGeoNBD, GammaGamma, ParetoNBD

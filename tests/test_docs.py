@@ -13,9 +13,9 @@ import pandas as pd
 import pytest
 import yaml
 
-from guanxi.decisions.scorecard.weighing import Weighing, scorecard_tree, weigh
 from guanxi.errors import ParamsError
 from guanxi.params import Params
+from guanxi.scorecard.scoring.weighing import Weighing, scorecard_tree, weigh
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]

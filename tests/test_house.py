@@ -20,13 +20,13 @@ SOURCE = ROOT / "src" / "guanxi"
 DOORS = {
     "mlflow": ("registry/",),
     "shap": ("models/drivers.py",),
-    "matplotlib": ("report/",),
+    "matplotlib": ("report/", "scorecard/report/"),
     "yaml": ("params",),
     "ibis": ("data/", "features/", "evaluation/"),
     "duckdb": ("data/", "features/"),
-    "pyspark": ("data/", "registry/spark.py"),
+    "pyspark": ("data/spark/", "registry/spark.py"),
     "typer": ("cli/",),
-    "xlsxwriter": ("data/spreadsheet.py",),
+    "xlsxwriter": ("data/sinks/spreadsheet.py",),
 }
 
 

@@ -16,8 +16,8 @@ from guanxi.data.transactions import read_transactions
 from guanxi.evaluation import predictive
 from guanxi.features.snapshots import features_at, outcome_expression
 from guanxi.models import BetaGeoNBD, GammaGamma
-from guanxi.models.formulas.posterior import count_probabilities, interval
 from guanxi.params import load_params
+from guanxi.served.intervals.posterior_predictive import count_probabilities, interval
 
 SHARED = Path(os.environ.get("GUANXI_SHARED_DATA", Path(__file__).parents[3] / "shared" / "data"))
 RETAIL = SHARED / "online_retail_ii.parquet"

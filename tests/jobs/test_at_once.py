@@ -12,7 +12,7 @@ import pytest
 
 from guanxi.params import MLflowParams
 from guanxi.registry.aliases import read_aliases
-from guanxi.registry.models import load_model
+from guanxi.registry.loaded_model import load_model
 from guanxi.registry.store import open_store
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(3000)]

@@ -17,11 +17,11 @@ from filelock import FileLock
 
 import guanxi
 from guanxi.errors import OutputError, ParamsError, SourceError
-from guanxi.jobs import parts as parts_module
+from guanxi.jobs import _parts as parts_module
 from guanxi.jobs import predict as predict_module
+from guanxi.jobs._scoring import as_arrow
 from guanxi.jobs.predict import predict_to
-from guanxi.jobs.progress import count_text
-from guanxi.jobs.scoring import as_arrow
+from guanxi.jobs.reporter import count_text
 
 AT_ONCE = 500
 CHUNKS = 5  # of 2,357 customers
@@ -297,9 +297,9 @@ def test_a_source_that_changes_while_it_is_read(here, monkeypatch):
     folder.mkdir()
     for name, rows in (("a", lines[:3000]), ("b", lines[3000:])):
         rows.to_parquet(folder / f"{name}.parquet", index=False)
-    from guanxi.data import sources
+    from guanxi.data.sources import source
 
-    read = sources._read_parquet
+    read = source._read_parquet
 
     def meanwhile(change):
         def slowly(*given):
@@ -314,7 +314,7 @@ def test_a_source_that_changes_while_it_is_read(here, monkeypatch):
         "c.parquet": lambda: lines.to_parquet(folder / "c.parquet", index=False),
     }
     for name, change in changes.items():
-        monkeypatch.setattr(sources, "_read_parquet", meanwhile(change))
+        monkeypatch.setattr(source, "_read_parquet", meanwhile(change))
         with pytest.raises(SourceError, match=rf"{name} changed while it was read: run again once nobody"):
             predict_to(str(folder), here / "scores.parquet")
     assert names(here) == ["log"]
@@ -327,11 +327,11 @@ class TestProgress:
         assert text == "400,000 of 1,000,000 customers, 10,000 a second, 1 min 0 s left"
 
     def test_a_plain_log_gets_a_line_now_and_then(self, capsys, monkeypatch):
-        from guanxi.jobs import progress
+        from guanxi.jobs import reporter
 
         clock = SimpleNamespace(now=0.0)
-        monkeypatch.setattr(progress.time, "monotonic", lambda: clock.now)
-        shown = progress.ConsoleProgress()
+        monkeypatch.setattr(reporter.time, "monotonic", lambda: clock.now)
+        shown = reporter.ConsoleProgress()
         with shown.step("score"):
             for done in range(0, 101, 10):
                 shown.count(done, 100, "customers")

@@ -18,7 +18,7 @@ from guanxi.jobs.train_labels import train_labels
 from guanxi.params import load_params
 from guanxi.pipeline.correction import BLEND
 from guanxi.registry.bundle import log_bundle
-from guanxi.registry.models import export
+from guanxi.registry.loaded_model import export
 from guanxi.registry.store import import_mlflow, open_store
 
 LABELS = "models:/guanxi-labels@champion"

@@ -14,10 +14,10 @@ import guanxi
 from guanxi.data import datasets
 from guanxi.errors import DataError, ParamsError, RegistryError
 from guanxi.evaluation.metrics import auc, bias
-from guanxi.evaluation.verdict import Verdict
+from guanxi.evaluation.monitoring.verdict import Verdict
 from guanxi.jobs.train_labels import train_labels
 from guanxi.params import load_params
-from guanxi.registry.models import export
+from guanxi.registry.loaded_model import export
 from guanxi.registry.store import open_store
 
 DAY = "1998-01-31"

@@ -112,7 +112,7 @@ class TestFiles:
         program = """
 import os, signal, sys
 from pathlib import Path
-from guanxi.data.sinks import write_atomically
+from guanxi.data.sinks.files import write_atomically
 
 def write(temporary):
     temporary.write_text("half")

@@ -16,7 +16,7 @@ import pytest
 import guanxi
 from guanxi.data import datasets
 from guanxi.errors import EngineError, GuanxiError, HistoryError, OutputError, ParamsError, RegistryError
-from guanxi.jobs.predict_spark import predict_spark
+from guanxi.jobs._predict_spark import predict_spark
 from guanxi.params import load_params
 
 # PySpark 4.0 leaves the sockets open through which rows came here.
@@ -228,7 +228,7 @@ class TestInARunningSession:
 
         from guanxi.data.transactions import read_transactions
         from guanxi.features.snapshots import features_at
-        from guanxi.registry.models import load_model
+        from guanxi.registry.loaded_model import load_model
 
         log = read_transactions(str(source))
         loaded = load_model("models:/guanxi@champion")
@@ -294,7 +294,7 @@ def test_workers_need_no_guanxi(shop, store, sample_log, tmp_path):
 
     from guanxi.features.snapshots import features_at
     from guanxi.registry import spark
-    from guanxi.registry.models import load_model
+    from guanxi.registry.loaded_model import load_model
 
     loaded = load_model("models:/guanxi@champion")
     function = spark.scoring_function(

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from guanxi.errors import ParamsError, PromotionError, RegistryError
-from guanxi.jobs import gate
-from guanxi.jobs.progress import Progress
+from guanxi.jobs import _gate
 from guanxi.jobs.promote import promote
+from guanxi.jobs.reporter import Reporter
 from guanxi.jobs.rollback import rollback
 from guanxi.params import Params, PromotionParams
 from guanxi.registry import aliases
@@ -80,7 +80,7 @@ class TestPassing:
         assert names(copied) == {"candidate": "2", "champion": "1"}
 
     def test_numbers_are_those_of_the_training(self, copied):
-        judgement = gate.judge(copied, "1", None, PromotionParams(), Progress())
+        judgement = _gate.evaluate_candidate(copied, "1", None, PromotionParams(), Reporter())
         run_id = copied.client.get_model_version("guanxi", "1").run_id
         measured = copied.client.get_run(run_id).data.metrics
         found = {check.name: check.value for check in judgement.checks}

@@ -128,7 +128,7 @@ class TestWords:
 
 class TestSecondRun:
     def test_first_stays_champion_and_it_is_said(self, second_run, store):
-        from guanxi.registry.models import champion_version
+        from guanxi.registry.loaded_model import champion_version
 
         assert second_run.ended.code == 0
         assert "version 2 is candidate; version 1 stays champion" in second_run.ended.out

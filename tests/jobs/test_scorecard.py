@@ -13,12 +13,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from guanxi.decisions.indicators import CATALOGUE
-from guanxi.decisions.scorecard.relationship import relationship
 from guanxi.evaluation.ranking import rank_outcomes
 from guanxi.params import load_params
+from guanxi.scorecard.indicators import CATALOGUE
+from guanxi.scorecard.scoring.relationship import relationship
 from guanxi.simulation import simulate_company
-from guanxi.simulation.company import RELATIONS
+from guanxi.simulation.company.company import RELATIONS
 
 HORIZON = 90
 DIMENSIONS = ("value", "loyalty", "satisfaction", "interaction", "risk", "advocacy")
@@ -106,11 +106,11 @@ def scored(tmp_path_factory):
 @pytest.fixture(scope="module")
 def again(scored):
     """The same company with its lines in another order, weighed by data as well, without the command."""
-    from guanxi.data.relations import read_relations
+    from guanxi.data.relations.tables import read_relations
     from guanxi.data.transactions import read_transactions
     from guanxi.jobs.predict import load_checked
-    from guanxi.jobs.progress import Progress
-    from guanxi.jobs.scorecard import find
+    from guanxi.jobs.reporter import Reporter
+    from guanxi.scorecard import find
 
     folder = scored.folder / "shuffled"
     folder.mkdir()
@@ -122,10 +122,10 @@ def again(scored):
     params = load_params(None, [*settings, *sources], {})
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(scored.folder)
-        loaded = load_checked(None, params, Progress())
+        loaded = load_checked(None, params, Reporter())
         log = read_transactions(str(folder / "transactions.csv"), params.data)
         try:
-            yield find(log, read_relations(params, log), loaded, params, Progress(), history=1)
+            yield find(log, read_relations(params, log), loaded, params, Reporter(), history=1)
         finally:
             log.close()
 

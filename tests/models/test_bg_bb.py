@@ -17,7 +17,7 @@ from sklearn.exceptions import NotFittedError
 
 from guanxi.errors import DataError, FitError, FitWarning, GuanxiError, ParamsError
 from guanxi.models.beta_geo_beta_binomial import BetaGeoBetaBinomial
-from guanxi.models.formulas import bg_bb
+from guanxi.models.likelihoods import bg_bb
 from guanxi.simulation.bg_bb import simulate_bg_bb
 
 NAMES = ("alpha", "beta", "gamma", "delta")

@@ -7,7 +7,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from guanxi.models import ChurnClassifier
 from guanxi.models.churn import fit_calibration
-from guanxi.models.corrections import probability
+from guanxi.served.corrections import probability
 
 
 @parametrize_with_checks([ChurnClassifier()])

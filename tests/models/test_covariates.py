@@ -8,7 +8,7 @@ import pytest
 
 from guanxi import simulation
 from guanxi.errors import DataError, ParamsError
-from guanxi.models.by_name import transaction_model
+from guanxi.models.purchase_models import transaction_model
 
 N = 4000  # of each of the two groups
 TRUTHS = {

@@ -10,7 +10,7 @@ import pytest
 
 from guanxi.errors import FitWarning, GuanxiError
 from guanxi.models import GammaGamma
-from guanxi.models.by_name import TRANSACTION_MODELS, transaction_model
+from guanxi.models.purchase_models import TRANSACTION_MODELS, transaction_model
 
 MODELS = [*TRANSACTION_MODELS, "gamma_gamma"]
 BASES = 1000

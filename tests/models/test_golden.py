@@ -15,7 +15,7 @@ from guanxi.models import (
     ModifiedBetaGeoNBD,
     ParetoNBD,
 )
-from guanxi.models.formulas.processes import PROCESSES
+from guanxi.served.purchases.registry import PROCESSES
 
 BG_NBD, MBG_NBD, PARETO_NBD = (PROCESSES[name] for name in ("bg_nbd", "mbg_nbd", "pareto_nbd"))
 CLVTOOLS_BG_NBD = {"r": 0.2425945, "alpha": 4.4136019, "a": 0.7929199, "b": 2.4258881}

@@ -18,7 +18,7 @@ from guanxi.models import (
     ModifiedBetaGeoNBD,
     ParetoNBD,
 )
-from guanxi.models.by_name import TRANSACTION_MODELS, transaction_model
+from guanxi.models.purchase_models import TRANSACTION_MODELS, transaction_model
 from guanxi.simulation import (
     simulate_bg_cnbd,
     simulate_bg_nbd,

@@ -6,7 +6,7 @@ import pytest
 
 from guanxi.errors import DataError
 from guanxi.models import BetaGeoNBD, GammaGamma
-from guanxi.models.by_name import TRANSACTION_MODELS
+from guanxi.models.purchase_models import TRANSACTION_MODELS
 
 # Too few customers for any of them to be fitted quietly.
 pytestmark = pytest.mark.filterwarnings("ignore::guanxi.errors.FitWarning")

@@ -7,9 +7,9 @@ import warnings
 import numpy as np
 import pytest
 
-from guanxi.models.formulas.beta_geometric_likelihood import BetaGeometricLikelihood
-from guanxi.models.formulas.likelihood import RowwiseLikelihood
-from guanxi.models.formulas.processes import PROCESSES
+from guanxi.models.likelihoods.beta_geometric_likelihood import BetaGeometricLikelihood
+from guanxi.models.likelihoods.likelihood import RowwiseLikelihood
+from guanxi.served.purchases.registry import PROCESSES
 
 STEP = 1e-5
 ROWS = 40

@@ -15,10 +15,10 @@ from scipy.stats import binom, chi2
 
 from guanxi import simulation
 from guanxi.models.fitting import at_params, fit_process
-from guanxi.models.formulas.beta_geometric_likelihood import BetaGeometricLikelihood
-from guanxi.models.formulas.processes import PROCESSES
 from guanxi.models.histories import histories_of
+from guanxi.models.likelihoods.beta_geometric_likelihood import BetaGeometricLikelihood
 from guanxi.models.maximum_likelihood import log_covariance, maximize
+from guanxi.served.purchases.registry import PROCESSES
 
 SETS = 200
 SETS_OF_GGOM = 60

@@ -15,7 +15,7 @@ from sklearn.exceptions import NotFittedError
 from guanxi import simulation
 from guanxi.errors import DataError, FitError, FitWarning, ParamsError
 from guanxi.models import BetaGeoCNBD, BetaGeoNBD, ParetoNBD
-from guanxi.models.by_name import TRANSACTION_MODELS, transaction_model
+from guanxi.models.purchase_models import TRANSACTION_MODELS, transaction_model
 
 TRUTHS = {
     "bg_nbd": {"r": 0.5, "alpha": 4.5, "a": 0.8, "b": 2.5},

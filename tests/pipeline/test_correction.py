@@ -16,15 +16,15 @@ from guanxi.data.transactions import read_transactions
 from guanxi.evaluation.holdout import evaluate_holdout
 from guanxi.evaluation.metrics import PROBABILITIES, auc
 from guanxi.features.snapshots import plan_snapshots, snapshot
-from guanxi.models.corrections import probability
 from guanxi.params import override
 from guanxi.pipeline.correction import ALONE, CONTENDERS, _level_shift, earlier_days, fold_days
 from guanxi.pipeline.fit import fit_models
-from guanxi.pipeline.targets import TARGETS
+from guanxi.pipeline.modelled_outcomes import MODELLED_OUTCOMES
+from guanxi.served.corrections import probability
 from guanxi.simulation import simulate_transactions
 
 LAST_DAY = date(2024, 12, 31)
-TARGET_NAMES = [target.name for target in TARGETS]
+TARGET_NAMES = [target.name for target in MODELLED_OUTCOMES]
 
 
 @pytest.fixture(scope="module")
@@ -59,7 +59,7 @@ def losses(fitted, log, name: str | None = None) -> dict[str, float]:
     rows = snapshot(log, fitted.as_of, 90)
     scorer = fitted.contender(name) if name else fitted.scorer
     means = {}
-    for target in TARGETS:
+    for target in MODELLED_OUTCOMES:
         known = target.rows(rows)
         outcome, weight = target.outcome(known)
         each = target.losses(outcome, scorer.corrected(target.name, known, 90))
@@ -136,7 +136,7 @@ class TestLevel:
     @pytest.mark.parametrize("name", CONTENDERS)
     def test_is_put_back_to_the_value_models_on_the_training_day(self, served, name):
         scorer, rows = served.contender(name), served.features
-        for target in TARGETS:
+        for target in MODELLED_OUTCOMES:
             fitted = served.corrections[target.name]
             shift = _level_shift(fitted.levels)
             weight = np.ones(len(rows))

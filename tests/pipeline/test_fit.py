@@ -13,13 +13,13 @@ import pytest
 from guanxi.data import datasets
 from guanxi.data.transactions import read_transactions
 from guanxi.errors import DataError, HistoryError
-from guanxi.models.corrections import probability
 from guanxi.models.drivers import explain_churn
-from guanxi.models.served_inputs import MOST_DRIVERS
 from guanxi.params import override
 from guanxi.pipeline.correction import ALONE, CORRECTED
 from guanxi.pipeline.fit import fit_models
-from guanxi.pipeline.targets import CHURN, PURCHASES, SPEND, TARGETS
+from guanxi.pipeline.modelled_outcomes import CHURN, MODELLED_OUTCOMES, PURCHASES, SPEND
+from guanxi.served.corrections import probability
+from guanxi.served.input_checks import MOST_DRIVERS
 
 
 def text(fitted) -> str:
@@ -194,7 +194,7 @@ def test_trees_without_a_clear_gain_are_left_out(sample_log, quick_params, serve
     monkeypatch.setattr("guanxi.pipeline.correction._CLEAR_GAIN", 100.0)
     alone = fit_models(sample_log, served.as_of, quick_params)
     assert alone.trees == {}
-    for target in TARGETS:
+    for target in MODELLED_OUTCOMES:
         correction = alone.corrections[target.name]
         assert correction.chosen == ALONE
         assert "no clear gain" in correction.reason

@@ -9,9 +9,9 @@ import pandas as pd
 import pytest
 
 from guanxi.data.attributes import AttributeTable, read_labelled
-from guanxi.models.corrections import probability
 from guanxi.params import load_params
 from guanxi.pipeline.labelled import FOLDS, describe, fit_labels, give_aways
+from guanxi.served.corrections import probability
 
 QUICK = load_params(None, ["churn.lightgbm.n_estimators=60"], {})
 

@@ -14,12 +14,12 @@ from guanxi.data import datasets
 from guanxi.data.transactions import read_transactions
 from guanxi.errors import ParamsError
 from guanxi.evaluation.holdout import evaluate_holdout
-from guanxi.models.by_name import TRANSACTION_MODELS
-from guanxi.models.formulas.processes import PROCESSES
+from guanxi.models.purchase_models import TRANSACTION_MODELS
 from guanxi.params import load_params, override
 from guanxi.pipeline.correction import ALONE
 from guanxi.pipeline.fit import fit_models
 from guanxi.pipeline.selection import choose_models
+from guanxi.served.purchases.registry import PROCESSES
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from guanxi.models.scoring import RFM
+from guanxi.served.scorer import RFM
 
 EFFECTS = [f"driver_{k}_effect" for k in (1, 2, 3)]
 
@@ -126,11 +126,12 @@ class TestFolder:
             for node in ast.parse(served_code()).body
             if isinstance(node, ast.Assign) and node.targets[0].id == "SOURCES"
         )
-        assert {"scoring", "corrections", "regression", "trees", "formulas.tilt"} <= set(sources)
-        for name, text in sources.items():
-            path = resources.files("guanxi.models").joinpath(*name.split("."))
-            file = path / "__init__.py" if path.is_dir() else path.with_name(f"{path.name}.py")
-            assert text == file.read_text(encoding="utf-8"), name
+        folder = resources.files("guanxi.served")
+        files = {path.relative_to(folder).with_suffix("").as_posix(): path for path in folder.rglob("*.py")}
+        assert {"scorer", "corrections", "regression", "trees/ensemble", "purchases/__init__"} <= set(files)
+        assert set(sources) == {name.replace("/", ".") for name in files}
+        for name, path in files.items():
+            assert sources[name.replace("/", ".")] == path.read_text(encoding="utf-8"), name
 
 
 class TestServer:
@@ -140,7 +141,7 @@ class TestServer:
     def answer(self, first_run, store, features):
         from mlflow.pyfunc import scoring_server
 
-        from guanxi.registry.models import load_model
+        from guanxi.registry.loaded_model import load_model
 
         model = load_model("models:/guanxi@champion").pyfunc
 

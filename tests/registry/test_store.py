@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 from guanxi.params import MLflowParams, Params
-from guanxi.registry import models
+from guanxi.registry import loaded_model
 from guanxi.registry.local_store import database_file
 from guanxi.registry.log import TrainingRecord, log_dataset
 from guanxi.registry.store import import_mlflow, open_store, store_uri
@@ -48,7 +48,7 @@ def test_readers_do_not_wait_for_a_writer(store):
     with closing(sqlite3.connect(store.folder / "mlflow.db")) as writer:
         writer.execute("BEGIN IMMEDIATE")
         writer.execute("UPDATE experiments SET name = name")
-        assert models.champion_version(store) == "1"
+        assert loaded_model.champion_version(store) == "1"
         writer.rollback()
 
 
@@ -88,5 +88,5 @@ def test_a_file_elsewhere_keeps_its_artifacts_beside_it_and_may_be_moved(
     assert opened.uri == f"sqlite:///{tmp_path}/shared/mlruns/mlflow.db"
     where = opened.client.get_model_version_download_uri("guanxi", "1")
     assert where.startswith((tmp_path / "shared" / "mlruns" / "artifacts").as_uri())
-    assert models.load_model("models:/guanxi@champion").version == "1"
+    assert loaded_model.load_model("models:/guanxi@champion").version == "1"
     assert [path.name for path in tmp_path.iterdir()] == ["shared"]

@@ -13,16 +13,17 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from guanxi.data.spreadsheet import write_spreadsheet
+from guanxi.data.sinks.spreadsheet import write_spreadsheet
 from guanxi.errors import DataError
-from guanxi.report import ScorecardReport, render, style
-from guanxi.report import scorecard_figures as figures
-from guanxi.report import scorecard_summaries as summaries
-from guanxi.report.scorecard_page import Listing, ScorecardPage, render_scorecard
-from guanxi.report.scorecard_section import section, stability, weight_rows
-from guanxi.report.scorecard_table_words import TABLE_WORDS
-from guanxi.report.scorecard_words import SCORECARD_WORDS
-from guanxi.report.scorecard_workbook import scorecard_sheets
+from guanxi.report import render, style
+from guanxi.scorecard.report import figures as figures
+from guanxi.scorecard.report import summaries as summaries
+from guanxi.scorecard.report.content import ScorecardReport
+from guanxi.scorecard.report.page import Listing, ScorecardPage, render_scorecard
+from guanxi.scorecard.report.section import section, stability, weight_rows
+from guanxi.scorecard.report.table_words import TABLE_WORDS
+from guanxi.scorecard.report.words import SCORECARD_WORDS
+from guanxi.scorecard.report.workbook import scorecard_sheets
 
 DIMENSIONS = ("value", "loyalty", "satisfaction", "interaction", "risk", "advocacy")
 INDICATORS = {

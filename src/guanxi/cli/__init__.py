@@ -9,11 +9,11 @@ from typing import NoReturn
 import typer
 
 # Each import adds its commands, in the order of the help.
-from guanxi.cli import learning, scoring, registry  # isort: skip
+from guanxi.cli import learning_commands, scoring_commands, registry_commands  # isort: skip
 from guanxi.cli.app import app
 from guanxi.cli.endings import STOPPED, explain_error, fail, without_passwords
 
-__all__ = ["app", "learning", "main", "registry", "scoring"]
+__all__ = ["app", "learning_commands", "main", "registry_commands", "scoring_commands"]
 
 
 def main() -> NoReturn:

@@ -40,6 +40,6 @@ def without_passwords(text: str) -> str:
     """Hide passwords, without loading what knows them where there is no address."""
     if "://" not in text:
         return text
-    from guanxi.data.sources import redact
+    from guanxi.data.sources.source import redact
 
     return redact(text)

@@ -18,8 +18,8 @@ import pandas as pd
 from guanxi.data.attribute_values import all_numbers, number_or_text, to_number, to_text, why_useless
 from guanxi.data.engine import connect
 from guanxi.data.labels import read_label, split_label
-from guanxi.data.source_table import ROW, SourceTable, read_frame
-from guanxi.data.sources import read_source
+from guanxi.data.sources.source import read_source
+from guanxi.data.sources.source_table import ROW, SourceTable, read_frame
 from guanxi.errors import DataError, SourceError
 from guanxi.params import DataParams
 
@@ -60,7 +60,7 @@ def read_labelled(
     Parameters
     ----------
     source : str or pandas.DataFrame
-        See :func:`guanxi.data.sources.read_source`.
+        See :func:`guanxi.data.sources.source.read_source`.
     id_column : str
     label : str
         A column of two values: 0 and 1, false and true, or no and yes, in any capitals, of which the second

@@ -8,7 +8,7 @@ from typing import Any
 
 import ibis
 
-from guanxi.data.source_table import ROW, SourceTable
+from guanxi.data.sources.source_table import ROW, SourceTable
 from guanxi.errors import SourceError
 from guanxi.params import OPTIONAL_COLUMNS, REQUIRED_COLUMNS, DataParams
 

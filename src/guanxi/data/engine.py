@@ -98,7 +98,7 @@ def execute_in_order(connection: Any, expression: Any) -> pd.DataFrame:
 
 
 @contextmanager
-def room_told() -> Iterator[None]:
+def explain_no_space() -> Iterator[None]:
     """Say what to do where the engine finds no room for its tables.
 
     Raises

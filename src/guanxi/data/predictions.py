@@ -8,7 +8,7 @@ from datetime import date
 import pandas as pd
 
 from guanxi.data.engine import connect
-from guanxi.data.sources import read_source
+from guanxi.data.sources.source import read_source
 from guanxi.errors import DataError, SourceError
 from guanxi.params import DataParams
 
@@ -44,7 +44,7 @@ def read_predictions(source: str, params: DataParams) -> Predictions:
     Parameters
     ----------
     source : str
-        A file, folder or database table, as :func:`guanxi.data.sources.read_source` takes it.
+        A file, folder or database table, as :func:`guanxi.data.sources.source.read_source` takes it.
     params : DataParams
         Its encoding and time zone.
 

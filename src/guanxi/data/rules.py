@@ -7,7 +7,7 @@ from typing import Any
 
 import ibis
 
-from guanxi.data.source_table import SourceTable
+from guanxi.data.sources.source_table import SourceTable
 from guanxi.params import DataParams
 
 ROUNDING = 1e-9
@@ -52,7 +52,7 @@ def last_time() -> datetime:
     return datetime.now(UTC).replace(tzinfo=None) + timedelta(days=1)
 
 
-def judge(parsed: Any, params: DataParams) -> Any:
+def apply_rules(parsed: Any, params: DataParams) -> Any:
     """Add the day ``date`` and ``rule`` (null: accepted) to parsed lines.
 
     Parameters

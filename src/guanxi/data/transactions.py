@@ -14,9 +14,9 @@ import pandas as pd
 from guanxi.data import rules
 from guanxi.data.chunks import ChunkQuery, CustomerChunks
 from guanxi.data.columns import canonical_columns
-from guanxi.data.engine import all_cores, check_timestamp_format, connect, room_told
-from guanxi.data.source_table import ROW, SourceTable, free_names, read_frame
-from guanxi.data.sources import read_source
+from guanxi.data.engine import all_cores, check_timestamp_format, connect, explain_no_space
+from guanxi.data.sources.source import read_source
+from guanxi.data.sources.source_table import ROW, SourceTable, free_names, read_frame
 from guanxi.errors import DataError
 from guanxi.params import DataParams
 
@@ -82,7 +82,7 @@ def read_transactions(
     Parameters
     ----------
     source : str or pandas.DataFrame
-        See :func:`guanxi.data.sources.read_source`; a DataFrame is taken as a table of that content.
+        See :func:`guanxi.data.sources.source.read_source`; a DataFrame is taken as a table of that content.
     params : DataParams, optional
         Columns and policies; defaults as in ``params.yaml``.
     memory : str, optional
@@ -108,11 +108,11 @@ def read_transactions(
         if params.timestamp_format:
             check_timestamp_format(connection, params.timestamp_format)
         # What is counted, compared or summed in an order of its own does not hang on the threads.
-        with room_told(), all_cores(connection):
+        with explain_no_space(), all_cores(connection):
             table = _read(connection, source, params)
             # Each step stands as a table, for the engine would work out a shared step once for every use.
             parsed = connection.create_table("parsed", canonical_columns(table, params))
-            judged = connection.create_table("judged", rules.judge(parsed, params))
+            judged = connection.create_table("judged", rules.apply_rules(parsed, params))
             connection.drop_table("parsed")
             return _summarise(connection, table, judged, params)
     except BaseException:

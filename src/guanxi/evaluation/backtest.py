@@ -11,7 +11,7 @@ import pandas as pd
 from guanxi.data.transactions import TransactionLog
 from guanxi.errors import DataError, FitError, HistoryError, ParamsError
 from guanxi.evaluation.holdout import Holdout, evaluate_holdout
-from guanxi.evaluation.totals import forecast_totals
+from guanxi.evaluation.portfolio.portfolio_totals import forecast_totals
 from guanxi.params import Params
 from guanxi.periods import add_days
 from guanxi.pipeline.fit import FittedModels, fit_models

@@ -33,13 +33,13 @@ from guanxi.evaluation.baselines import LAST_WINDOW, PAST_RATE, RFM_LOGISTIC, SI
 from guanxi.evaluation.bootstrap import bootstrap
 from guanxi.evaluation.metrics import COUNTS, PROBABILITIES, Metric
 
-Target = Literal["churn", "purchases", "spend"]
+OutcomeName = Literal["churn", "purchases", "spend"]
 Letter = Literal["A", "B", "C"]
 Language = Literal["en", "zh"]
 
 FEWEST = 30
 _OWN = "own"
-_METRICS: dict[Target, tuple[str, str]] = {
+_METRICS: dict[OutcomeName, tuple[str, str]] = {
     "churn": ("auc", "log_loss"),
     "purchases": ("top_decile_capture", "normalised_gini"),
     "spend": ("top_decile_capture", "normalised_gini"),
@@ -80,7 +80,7 @@ _WARNING = {
     ),
 }
 # Target: in a sentence, and those who are to be found.
-_WHAT: dict[str, dict[Target, tuple[str, str]]] = {
+_WHAT: dict[str, dict[OutcomeName, tuple[str, str]]] = {
     "en": {
         "churn": ("churn", "churners"),
         "purchases": ("purchases", "the best customers"),
@@ -124,7 +124,7 @@ class Grade:
         For wherever the predictions are shown; grade C only.
     """
 
-    target: Target
+    target: OutcomeName
     letter: Letter
     rule: str
     baseline: str
@@ -135,8 +135,8 @@ class Grade:
     warning: str | None
 
 
-def grade(
-    target: Target,
+def grade_forecast(
+    target: OutcomeName,
     actual: ArrayLike,
     own: ArrayLike,
     baselines: Mapping[str, ArrayLike],
@@ -174,7 +174,7 @@ def grade(
     Examples
     --------
     >>> churned = [0, 1] * 100
-    >>> found = grade("churn", churned, [0.2, 0.7] * 100, {"naive (chance)": [0.5] * 200}, seed=1)
+    >>> found = grade_forecast("churn", churned, [0.2, 0.7] * 100, {"naive (chance)": [0.5] * 200}, seed=1)
     >>> found.letter, found.difference
     ('A', 0.5)
     """
@@ -209,7 +209,7 @@ def _letter(decides: Mapping[str, float], guards: Mapping[str, float]) -> Letter
     return "A" if decides["lower"] > 0 and guards["upper"] >= 0 else "B"
 
 
-def _too_few(target: Target, actual: np.ndarray) -> bool:
+def _too_few(target: OutcomeName, actual: np.ndarray) -> bool:
     groups = [actual == 0, actual != 0] if target == "churn" else [actual > 0]
     return any(int(group.sum()) < FEWEST for group in groups)
 
@@ -219,14 +219,14 @@ def _best(metric: Metric, actual: ArrayLike, baselines: Mapping[str, ArrayLike])
     return max(values, key=lambda name: values[name] if metric.better == "higher" else -values[name])
 
 
-def _rule(target: Target, language: Language) -> str:
+def _rule(target: OutcomeName, language: Language) -> str:
     if target == "churn":
         return _CHURN_RULE[language]
     return _VALUE_RULE[language].format(what=_WHAT[language][target][0])
 
 
 def _warning(
-    target: Target, baseline: str, metric: str, gain: Mapping[str, float], language: Language
+    target: OutcomeName, baseline: str, metric: str, gain: Mapping[str, float], language: Language
 ) -> str:
     what, found = _WHAT[language][target]
     return _WARNING[language].format(

@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 
 from guanxi.data.transactions import TransactionLog
 from guanxi.evaluation import metrics, predictive
-from guanxi.evaluation.aftermath import outcomes, with_outcomes
 from guanxi.evaluation.baselines import BASELINES, forecasts
 from guanxi.evaluation.bootstrap import bootstrap
-from guanxi.evaluation.grade import Grade, grade
+from guanxi.evaluation.grade import Grade, grade_forecast
+from guanxi.evaluation.realised_performance import outcomes, with_outcomes
 from guanxi.features.rfm import purchases_until
 from guanxi.features.snapshots import snapshot
 from guanxi.periods import add_days
@@ -195,7 +195,9 @@ def _grades(
         column = _FORECASTS[target]
         baselines = {name: each[column].to_numpy() for name, each in naive.items() if column in each}
         target_name: Any = target
-        grades[target] = grade(target_name, table[outcome], own[column], baselines, seed, language=language)
+        grades[target] = grade_forecast(
+            target_name, table[outcome], own[column], baselines, seed, language=language
+        )
     return grades
 
 

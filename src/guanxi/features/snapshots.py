@@ -13,7 +13,7 @@ import pandas as pd
 import pyarrow as pa
 
 from guanxi.data.chunks import ChunkQuery, CustomerChunks
-from guanxi.data.engine import execute_in_order, room_told
+from guanxi.data.engine import execute_in_order, explain_no_space
 from guanxi.data.transactions import TransactionLog
 from guanxi.features.behaviour import feature_expression
 from guanxi.features.rfm import purchases_until
@@ -130,7 +130,7 @@ class FeatureChunks:
 
     def __getitem__(self, number: int) -> pd.DataFrame:
         """Make the features of one chunk."""
-        with room_told():
+        with explain_no_space():
             table = self._query.execute(number)
         ids = table.column("customer_id").cast(self.id_type)
         features: pd.DataFrame = table.set_column(0, "customer_id", ids).to_pandas()

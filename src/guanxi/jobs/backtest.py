@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pandas as pd
 
-from guanxi.data import sinks
+from guanxi.data.sinks import files
 from guanxi.evaluation.backtest import Backtest
 from guanxi.evaluation.backtest import backtest as roll
 from guanxi.evaluation.holdout import GUANXI
-from guanxi.jobs.progress import Progress
+from guanxi.jobs.reporter import Reporter
 from guanxi.jobs.validate import open_log
 from guanxi.params import Params, load_params, override
 from guanxi.periods import parse_date
@@ -43,7 +43,7 @@ def backtest(
     horizon_days: int | None = None,
     as_of: date | str | None = None,
     cutoffs: Sequence[date | str] = (),
-    progress: Progress | None = None,
+    progress: Reporter | None = None,
 ) -> BacktestResult:
     """Fit and measure at several cutoffs, each with nothing after it.
 
@@ -74,11 +74,11 @@ def backtest(
     """
     base = params if params is not None else load_params()
     resolved = override(base, {"horizon_days": horizon_days, "as_of": as_of})
-    progress = progress or Progress()
+    progress = progress or Reporter()
     days = [parse_date(day, what="cutoff") if isinstance(day, str) else day for day in cutoffs]
     path = None if folder is None else Path(folder)
     if path is not None:
-        sinks.check_output(path / "metrics.parquet")
+        files.check_output(path / "metrics.parquet")
     log, last, _ = open_log(source, resolved, progress)
     with progress.step("fit and measure at each cutoff") as step:
         found = roll(log, last, resolved, days, step.detail)
@@ -86,7 +86,7 @@ def backtest(
     if path is not None:
         with progress.step(f"write {path}"):
             for name in TABLES:
-                sinks.write_table(getattr(found, name), path / f"{name}.parquet")
+                files.write_table(getattr(found, name), path / f"{name}.parquet")
     return BacktestResult(found, path, resolved.horizon_days)
 
 

@@ -13,10 +13,10 @@ from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 
 from guanxi.data.engine import SPILL_PREFIX
-from guanxi.data.sources import redact
+from guanxi.data.sources.source import redact
 from guanxi.errors import GuanxiError
-from guanxi.jobs.progress import Progress
 from guanxi.jobs.promote import EXPORT_FOLDER
+from guanxi.jobs.reporter import Reporter
 from guanxi.params import MLflowParams, Params, load_params
 from guanxi.registry.health import Finding, database_findings, model_findings
 from guanxi.registry.local_store import database_file
@@ -26,7 +26,7 @@ _STORE_FOLDER = "mlruns"
 _LEFTOVERS = (".*.partial", ".*.tmp", ".*.lock", ".*.old")
 
 
-def doctor(params: Params | None = None, *, progress: Progress | None = None) -> list[Finding]:
+def doctor(params: Params | None = None, *, progress: Reporter | None = None) -> list[Finding]:
     """Look at Python, packages, the store, its models and what interrupted work left behind.
 
     Parameters
@@ -42,7 +42,7 @@ def doctor(params: Params | None = None, *, progress: Progress | None = None) ->
     []
     """
     params = params if params is not None else load_params()
-    progress = progress or Progress()
+    progress = progress or Reporter()
     with progress.step("look at Python and its packages"):
         found = [*_environment(), _java()]
     with progress.step("look at the MLflow store and its models"):

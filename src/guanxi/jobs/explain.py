@@ -10,17 +10,17 @@ from typing import Any
 
 import pandas as pd
 
-from guanxi.data import sinks
 from guanxi.data.attributes import read_attributes
 from guanxi.data.one_customer import only_customer, similar_customers
+from guanxi.data.sinks import files
 from guanxi.data.transactions import TransactionLog, read_transactions
 from guanxi.errors import DataError, HistoryError, ParamsError
 from guanxi.features.snapshots import features_at
 from guanxi.jobs.predict import load_checked
-from guanxi.jobs.progress import Progress
+from guanxi.jobs.reporter import Reporter
 from guanxi.jobs.validate import source_name
 from guanxi.params import Params, load_params, override
-from guanxi.registry.models import LoadedModel
+from guanxi.registry.loaded_model import LoadedModel
 from guanxi.report import story
 from guanxi.report.story import Story
 from guanxi.report.waterfall import waterfall
@@ -38,7 +38,7 @@ def explain(
     params: Params | None = None,
     as_of: date | str | None = None,
     horizon_days: int | None = None,
-    progress: Progress | None = None,
+    progress: Reporter | None = None,
 ) -> Story:
     """Explain one customer's prediction and draw it.
 
@@ -73,11 +73,11 @@ def explain(
     """
     base = params if params is not None else load_params()
     resolved = override(base, {"as_of": as_of, "horizon_days": horizon_days})
-    progress = progress or Progress()
+    progress = progress or Reporter()
     picture = picture_path(customer_id) if output is None else Path(output)
     if picture.suffix.lower() != ".png":
         raise ParamsError(f"{picture}: end the name in .png, which is the picture's format")
-    sinks.check_output(picture)
+    files.check_output(picture)
     loaded = load_checked(model, resolved, progress)
     for warning in loaded.warnings:
         progress.warn(warning)
@@ -88,7 +88,7 @@ def explain(
             told = _of_transactions(customer_id, source, loaded, resolved, horizon_days)
     with progress.step(f"draw {picture}"):
         figure = waterfall(told.effects, told.texts, told.base, story.title(told), told.language)
-        sinks.write_atomically(
+        files.write_atomically(
             picture, lambda temporary: figure.savefig(temporary, format="png", dpi=_DOTS_PER_INCH)
         )
     return told

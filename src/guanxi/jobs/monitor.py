@@ -12,29 +12,29 @@ from typing import Any
 
 import pandas as pd
 
-from guanxi.data import sinks
 from guanxi.data.attributes import read_attributes
+from guanxi.data.sinks import files
 from guanxi.data.transactions import read_transactions
 from guanxi.errors import HistoryError, ParamsError
-from guanxi.evaluation.drift import compare
-from guanxi.evaluation.shares import REJECTED, line_shares, unseen_shares
-from guanxi.evaluation.verdict import (
+from guanxi.evaluation.monitoring.drift import compare
+from guanxi.evaluation.monitoring.shares import REJECTED, line_shares, unseen_shares
+from guanxi.evaluation.monitoring.verdict import (
     Reason,
     Verdict,
     by_weight,
-    of_aftermath,
     of_drift,
+    of_realised_performance,
     of_shares,
     worst,
 )
 from guanxi.features.snapshots import features_at
-from guanxi.jobs.aftermath import Aftermath, measure_aftermath
+from guanxi.jobs._realised import RealisedPerformance, measure_realised_performance
 from guanxi.jobs.predict import load_checked
-from guanxi.jobs.progress import Progress
+from guanxi.jobs.reporter import Reporter
 from guanxi.jobs.validate import source_name
 from guanxi.params import Params, load_params, override
 from guanxi.periods import parse_date
-from guanxi.registry.models import LoadedModel
+from guanxi.registry.loaded_model import LoadedModel
 from guanxi.registry.monitor_log import log_monitoring
 from guanxi.registry.store import check_store, open_store
 
@@ -51,9 +51,9 @@ class Monitoring:
         ``ok``, ``watch`` or ``retrain``.
     reasons : list of Reason
     drift : pandas.DataFrame
-        A row per score and feature: :func:`guanxi.evaluation.drift.compare`.
+        A row per score and feature: :func:`guanxi.evaluation.monitoring.drift.compare`.
     shares : list of dict
-        Of rejected lines and unseen categories: :mod:`guanxi.evaluation.shares`.
+        Of rejected lines and unseen categories: :mod:`guanxi.evaluation.monitoring.shares`.
     aftermath : Aftermath or None
         Predictions against what happened; None for a model trained on labels.
     facts : dict
@@ -67,7 +67,7 @@ class Monitoring:
     reasons: list[Reason]
     drift: pd.DataFrame = field(repr=False)
     shares: list[dict[str, Any]] = field(repr=False)
-    aftermath: Aftermath | None = field(repr=False)
+    aftermath: RealisedPerformance | None = field(repr=False)
     facts: dict[str, Any] = field(repr=False)
     run_id: str = ""
 
@@ -85,7 +85,7 @@ def monitor(
     predictions: str | None = None,
     params: Params | None = None,
     as_of: date | str | None = None,
-    progress: Progress | None = None,
+    progress: Reporter | None = None,
 ) -> Monitoring:
     """Compare a new source with what a model was trained on, and old predictions with what happened.
 
@@ -116,9 +116,9 @@ def monitor(
     'ok'
     """
     params = override(params if params is not None else load_params(), {"as_of": as_of})
-    progress = progress or Progress()
+    progress = progress or Reporter()
     if output is not None:
-        sinks.check_output(Path(output))
+        files.check_output(Path(output))
     loaded = load_checked(model, params, progress)
     profile = loaded.profile
     check_store(params.mlflow)
@@ -133,7 +133,7 @@ def monitor(
             open_store(params.mlflow), tags | {"verdict": found.verdict.name}, _metrics(found), report
         )
         if output is not None:
-            sinks.write_text(json.dumps(report, indent=1, ensure_ascii=False) + "\n", Path(output))
+            files.write_text(json.dumps(report, indent=1, ensure_ascii=False) + "\n", Path(output))
     return replace(found, run_id=run_id)
 
 
@@ -143,7 +143,7 @@ def _monitor_transactions(
     profile: Mapping[str, Any],
     predictions: str | None,
     params: Params,
-    progress: Progress,
+    progress: Reporter,
 ) -> Monitoring:
     with progress.step(f"read {source_name(source)}"):
         log = read_transactions(source, params.data)
@@ -162,11 +162,11 @@ def _monitor_transactions(
             drift = compare(profile, features, scores, horizons=horizons)
             shares = line_shares(log, profile, trained, day, horizons)
         with progress.step("compare predictions with what happened"):
-            aftermath = measure_aftermath(log, loaded, profile, day, predictions, params)
+            aftermath = measure_realised_performance(log, loaded, profile, day, predictions, params)
     finally:
         log.close()
     reasons = [
-        *of_aftermath(aftermath.measures, aftermath.then, profile["totals"], params.monitor),
+        *of_realised_performance(aftermath.measures, aftermath.then, profile["totals"], params.monitor),
         *of_drift(drift, params.monitor),
         *of_shares(shares, params.monitor),
     ]
@@ -180,7 +180,7 @@ def _monitor_labels(
     profile: Mapping[str, Any],
     predictions: str | None,
     params: Params,
-    progress: Progress,
+    progress: Reporter,
 ) -> Monitoring:
     for option, given in (("--as-of", params.as_of), ("--predictions", predictions)):
         if given is not None:

@@ -10,20 +10,20 @@ from pathlib import Path
 import pandas as pd
 
 from guanxi import __version__
-from guanxi.data.engine import room_told
-from guanxi.data.targets import Target, parse_target
+from guanxi.data.engine import explain_no_space
+from guanxi.data.sinks.output_location import OutputLocation, parse_target
 from guanxi.data.transactions import TransactionLog, data_digest, read_transactions
 from guanxi.errors import HistoryError, ParamsError
 from guanxi.features.snapshots import CUSTOMERS_AT_ONCE, FeatureChunks
-from guanxi.jobs.manifest import Manifest
-from guanxi.jobs.parts import PartFolder, only_writer
-from guanxi.jobs.predict_labels import labelled_scoring
-from guanxi.jobs.progress import Progress
-from guanxi.jobs.scoring import Scoring, as_arrow, side_by_side
-from guanxi.jobs.scoring_process import scorers
+from guanxi.jobs._manifest import Manifest
+from guanxi.jobs._parts import PartFolder, only_writer
+from guanxi.jobs._predict_labels import labelled_scoring
+from guanxi.jobs._scoring import Scoring, as_arrow, side_by_side
+from guanxi.jobs._scoring_process import scorers
+from guanxi.jobs.reporter import Reporter
 from guanxi.jobs.validate import source_name
 from guanxi.params import Params, load_params, override
-from guanxi.registry.models import STORE_SCHEMES, LoadedModel, load_model
+from guanxi.registry.loaded_model import STORE_SCHEMES, LoadedModel, load_model
 from guanxi.registry.store import open_store
 
 _ENGINE_MEMORY = "1GB"
@@ -42,7 +42,7 @@ def predict(
     as_of: date | str | None = None,
     horizon_days: int | None = None,
     drivers: int | None = None,
-    progress: Progress | None = None,
+    progress: Reporter | None = None,
 ) -> pd.DataFrame:
     """Score every customer known at ``as_of`` and return the prediction table.
 
@@ -98,7 +98,7 @@ def predict_to(
     horizon_days: int | None = None,
     drivers: int | None = None,
     resume: bool = False,
-    progress: Progress | None = None,
+    progress: Reporter | None = None,
 ) -> Manifest:
     """Score every customer known at ``as_of`` into a table, so many at a time.
 
@@ -147,12 +147,12 @@ class _Job:
         as_of: date | str | None,
         horizon_days: int | None,
         drivers: int | None,
-        progress: Progress | None,
+        progress: Reporter | None,
     ) -> None:
         base = params if params is not None else load_params()
         given = {"as_of": as_of, "horizon_days": horizon_days, "drivers.top": drivers}
         self.params = override(base, given)
-        self.progress = progress or Progress()
+        self.progress = progress or Reporter()
         self._source, self._model = source, model
         self._horizon_days, self._drivers = horizon_days, drivers
 
@@ -183,7 +183,7 @@ class _Job:
                 raise
 
     def write(
-        self, target: Target, *, resume: bool, each: Callable[[pd.DataFrame], object] | None = None
+        self, target: OutputLocation, *, resume: bool, each: Callable[[pd.DataFrame], object] | None = None
     ) -> Manifest:
         """Score into a target; ``each`` is handed the tables as they come."""
         started, begin = datetime.now(UTC), time.monotonic()
@@ -257,7 +257,7 @@ def _check_no_horizon(loaded: LoadedModel, horizon_days: int | None) -> None:
         )
 
 
-def load_checked(model: str | None, params: Params, progress: Progress) -> LoadedModel:
+def load_checked(model: str | None, params: Params, progress: Reporter) -> LoadedModel:
     """Load a model, by default the champion, that was trained under the rules the data will be read under."""
     uri = model or f"models:/{params.mlflow.registered_model}@champion"
     with progress.step(f"load {source_name(uri)}"):
@@ -311,7 +311,7 @@ def transaction_scoring(
     HistoryError
         If nobody had bought by then.
     """
-    with room_told():
+    with explain_no_space():
         features = FeatureChunks(log, as_of, loaded.window_days, customers_at_once)
     if features.bounds[-1] == 0:
         raise HistoryError(f"{log.source}: nobody had bought by {as_of}, the data begins on {log.first_day}")

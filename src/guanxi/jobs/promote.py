@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from guanxi.errors import OutputError, ParamsError, PromotionError, RegistryError
-from guanxi.jobs.gate import Judgement, decide, judge
-from guanxi.jobs.progress import Progress
+from guanxi.jobs._gate import Judgement, decide, evaluate_candidate
+from guanxi.jobs.reporter import Reporter
 from guanxi.params import Params, load_params
-from guanxi.registry import models as registry
+from guanxi.registry import loaded_model as registry
 from guanxi.registry.aliases import CANDIDATE, CHAMPION, ROLLED_BACK, read_aliases, status
 from guanxi.registry.store import Store, answering, open_store
 
@@ -42,7 +42,7 @@ class Promotion:
 
 
 def promote(
-    params: Params | None = None, *, model: str | None = None, progress: Progress | None = None
+    params: Params | None = None, *, model: str | None = None, progress: Reporter | None = None
 ) -> Promotion:
     """Make the candidate champion if it passes the gate.
 
@@ -71,7 +71,7 @@ def promote(
     '2'
     """
     params = params if params is not None else load_params()
-    progress = progress or Progress()
+    progress = progress or Reporter()
     name, wanted = _parse(model, params.mlflow.registered_model)
     with progress.step("look at the MLflow store"):
         store = dataclasses.replace(open_store(params.mlflow, create=False), registered_model=name)
@@ -86,7 +86,7 @@ def promote(
                 f"you mean it: guanxi promote --model models:/{name}/{version}"
             )
         with progress.step(f"test version {version} and compare it") as step:
-            judgement = judge(store, version, seen.get(CHAMPION), params.promotion, step)
+            judgement = evaluate_candidate(store, version, seen.get(CHAMPION), params.promotion, step)
         progress.say(judgement.text)
         decide(store, judgement, seen)
         if not judgement.passed:

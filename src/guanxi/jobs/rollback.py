@@ -5,8 +5,8 @@ from __future__ import annotations
 import dataclasses
 from dataclasses import dataclass
 
-from guanxi.jobs.progress import Progress
 from guanxi.jobs.promote import refresh_export
+from guanxi.jobs.reporter import Reporter
 from guanxi.params import Params, load_params
 from guanxi.registry.aliases import CHAMPION, predecessor, read_aliases, roll_back
 from guanxi.registry.smoke_test import load_tested
@@ -36,7 +36,7 @@ class Rollback:
 
 
 def rollback(
-    params: Params | None = None, *, name: str | None = None, progress: Progress | None = None
+    params: Params | None = None, *, name: str | None = None, progress: Reporter | None = None
 ) -> Rollback:
     """Make the previous champion champion again, once it has passed its smoke test.
 
@@ -60,7 +60,7 @@ def rollback(
     '1'
     """
     params = params if params is not None else load_params()
-    progress = progress or Progress()
+    progress = progress or Reporter()
     with progress.step("look at the MLflow store"):
         store = open_store(params.mlflow, create=False)
         store = dataclasses.replace(store, registered_model=name or store.registered_model)

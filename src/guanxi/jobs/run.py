@@ -11,25 +11,26 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from guanxi import __version__
-from guanxi.data import sinks
-from guanxi.data.relations import read_relations
+from guanxi.data.relations.tables import read_relations
+from guanxi.data.sinks import files
 from guanxi.errors import RegistryError
-from guanxi.jobs.gate import Judgement, decide, judge
+from guanxi.jobs._gate import Judgement, decide, evaluate_candidate
 from guanxi.jobs.predict import score_customers
-from guanxi.jobs.progress import Progress
 from guanxi.jobs.promote import EXPORT_FOLDER
-from guanxi.jobs.scorecard import check_scorecard, grade
-from guanxi.jobs.scorecard.report import report_content
+from guanxi.jobs.reporter import Reporter
+from guanxi.jobs.scorecard import check_scorecard
 from guanxi.jobs.train import Training, train_log
 from guanxi.jobs.validate import open_log, usability_text
 from guanxi.params import Params
-from guanxi.registry import models as registry
+from guanxi.registry import loaded_model as registry
 from guanxi.registry.aliases import CHAMPION, read_aliases
 from guanxi.registry.log import log_page
 from guanxi.registry.store import answering
+from guanxi.scorecard import score_day
+from guanxi.scorecard.report.content_of import report_content
 
 if TYPE_CHECKING:
-    from guanxi.report.scorecard_content import ScorecardReport
+    from guanxi.scorecard.report.content import ScorecardReport
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,7 @@ class RunResult:
     judgement: Judgement | None
 
 
-def run(source: str, params: Params, folder: Path, progress: Progress) -> RunResult:
+def run(source: str, params: Params, folder: Path, progress: Reporter) -> RunResult:
     """Validate, train, register, promote, predict and report.
 
     Parameters
@@ -58,7 +59,7 @@ def run(source: str, params: Params, folder: Path, progress: Progress) -> RunRes
         Where ``predictions.parquet``, ``rejected.parquet``, ``metrics.json`` and ``report.html`` go.
     progress : Progress
     """
-    sinks.check_output(folder / "predictions.parquet")
+    files.check_output(folder / "predictions.parquet")
     registry.check_export(EXPORT_FOLDER)
     check_scorecard(params)
     opened = open_log(source, params, progress)
@@ -71,22 +72,22 @@ def run(source: str, params: Params, folder: Path, progress: Progress) -> RunRes
     with progress.step("score every customer with the registered model"):
         loaded = registry.load_model(f"models:/{training.store.registered_model}/{training.version}")
         predictions = score_customers(log, loaded, training.as_of)
-    graded = grade(log, relations, loaded, training.as_of, params, progress, predictions)
+    graded = score_day(log, relations, loaded, training.as_of, params, progress, predictions)
     results = progress.step("write the results, the page and the champion's folder")
     with results, answering(training.store):
         content = report_content(graded.customers, graded.relationship, None, graded.notes, params)
         page = _page(training, predictions, content)
-        sinks.write_table(predictions, folder / "predictions.parquet")
-        sinks.write_engine_table(log.connection, log.rejected, folder / "rejected.parquet")
-        sinks.write_text(json.dumps(_metrics(training), indent=1) + "\n", folder / "metrics.json")
-        sinks.write_text(page, folder / "report.html")
+        files.write_table(predictions, folder / "predictions.parquet")
+        files.write_engine_table(log.connection, log.rejected, folder / "rejected.parquet")
+        files.write_text(json.dumps(_metrics(training), indent=1) + "\n", folder / "metrics.json")
+        files.write_text(page, folder / "report.html")
         log_page(training.store, training.run_id, page)
         registry.export(f"models:/{training.store.registered_model}/{training.champion}", EXPORT_FOLDER)
     log.close()
     return RunResult(training, predictions, folder, EXPORT_FOLDER, judgement)
 
 
-def _through_the_gate(training: Training, progress: Progress) -> tuple[Training, Judgement | None]:
+def _through_the_gate(training: Training, progress: Reporter) -> tuple[Training, Judgement | None]:
     """Let a version that is not the first become champion if it is no worse than the one there is."""
     if training.is_champion:
         return training, None
@@ -94,7 +95,9 @@ def _through_the_gate(training: Training, progress: Progress) -> tuple[Training,
     with progress.step(f"compare version {version} with the champion") as step, answering(store):
         seen = read_aliases(store)
         try:
-            judgement = judge(store, version, seen.get(CHAMPION), training.params.promotion, step)
+            judgement = evaluate_candidate(
+                store, version, seen.get(CHAMPION), training.params.promotion, step
+            )
             decide(store, judgement, seen)
         except RegistryError as error:
             # The results are worth having whoever is champion.

@@ -6,7 +6,7 @@ import math
 import shlex
 
 from guanxi.evaluation.holdout import Holdout
-from guanxi.jobs.gate import Judgement
+from guanxi.jobs._gate import Judgement
 from guanxi.jobs.run import RunResult
 from guanxi.jobs.train import Training
 from guanxi.periods import add_days

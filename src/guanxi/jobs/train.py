@@ -14,14 +14,14 @@ from guanxi.data.transactions import TransactionLog, data_digest
 from guanxi.data.usability import Usability, check_history
 from guanxi.evaluation.gate import held_out_customers
 from guanxi.evaluation.holdout import Holdout, evaluate_holdout
-from guanxi.evaluation.profile import transaction_profile
-from guanxi.evaluation.totals import forecast_totals
+from guanxi.evaluation.monitoring.profile import transaction_profile
+from guanxi.evaluation.portfolio.portfolio_totals import forecast_totals
 from guanxi.features.snapshots import features_at
-from guanxi.jobs.progress import Progress
+from guanxi.jobs.reporter import Reporter
 from guanxi.jobs.validate import open_log
 from guanxi.models.drivers import explain_churn
 from guanxi.params import Params, load_params, override
-from guanxi.pipeline.fit import FittedModels, findings, fit_models
+from guanxi.pipeline.fit import FittedModels, fit_models, fit_notes
 from guanxi.registry import registration
 from guanxi.registry.card import training_card, write_card
 from guanxi.registry.log import TrainingRecord, log_training
@@ -52,7 +52,7 @@ class Training:
     findings : list of str
         What the fits found that one must know, such as a model that stands in for another.
     totals : pandas.DataFrame
-        What all customers and segments will buy and spend: :func:`guanxi.evaluation.totals.forecast_totals`.
+        What all customers and segments will buy and spend: :func:`.portfolio_totals.forecast_totals`.
     params : Params
     """
 
@@ -109,7 +109,7 @@ def train(
     """
     base = params if params is not None else load_params()
     resolved = override(base, {"horizon_days": horizon_days, "as_of": as_of})
-    log, training = train_log(source, resolved, Progress())
+    log, training = train_log(source, resolved, Reporter())
     log.close()
     return training
 
@@ -117,7 +117,7 @@ def train(
 def train_log(
     source: str | pd.DataFrame,
     params: Params,
-    progress: Progress,
+    progress: Reporter,
     opened: tuple[TransactionLog, date, Usability] | None = None,
 ) -> tuple[TransactionLog, Training]:
     """Train, and hand back the open transaction log too."""
@@ -158,7 +158,7 @@ def train_log(
         run_id, model_uri = log_training(store, served, twin, record)
         tags = {"guanxi.as_of": as_of.isoformat(), "guanxi.horizon_days": str(params.horizon_days)}
         version = registration.register(store, run_id, model_uri, tags)
-        limits = [*holdout.warnings, *findings(served, twin), *usability.warnings]
+        limits = [*holdout.warnings, *fit_notes(served, twin), *usability.warnings]
         grades = {name: each.letter if each else None for name, each in holdout.grades.items()}
         write_card(store, version, training_card(record, served, twin_day, grades, limits))
         step.detail("smoke test")
@@ -173,7 +173,7 @@ def train_log(
         holdout=holdout,
         served=served,
         usability=usability,
-        findings=findings(served, twin),
+        findings=fit_notes(served, twin),
         totals=totals,
         params=params,
         store=store,

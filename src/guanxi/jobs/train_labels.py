@@ -11,8 +11,8 @@ import pandas as pd
 from guanxi.data.attributes import AttributeTable, attribute_digest, read_labelled
 from guanxi.errors import ParamsError
 from guanxi.evaluation.metrics import PROBABILITIES
-from guanxi.evaluation.profile import label_profile
-from guanxi.jobs.progress import Progress
+from guanxi.evaluation.monitoring.profile import label_profile
+from guanxi.jobs.reporter import Reporter
 from guanxi.jobs.validate import source_name
 from guanxi.params import Params, load_params
 from guanxi.pipeline.labelled import FOLDS, FittedLabels, fit_labels
@@ -67,7 +67,7 @@ def train_labels(
     label: str,
     id_column: str,
     params: Params | None = None,
-    progress: Progress | None = None,
+    progress: Reporter | None = None,
 ) -> LabelTraining:
     """Learn churn from customers whose outcome is known, and register the model as candidate.
 
@@ -97,7 +97,7 @@ def train_labels(
     >>> train_labels("telco.csv", label="Churn", id_column="customerID").value("auc")  # doctest: +SKIP
     """
     params = params if params is not None else load_params()
-    progress = progress or Progress()
+    progress = progress or Reporter()
     if params.churn.tuning.trials or params.churn.tuning.seconds:
         raise ParamsError("--task churn does not tune the trees: leave churn.tuning out")
     with progress.step(f"read {source_name(source)}"):

@@ -7,15 +7,15 @@ from datetime import date
 
 import pandas as pd
 
-from guanxi.data.relations import Relations, read_relations
+from guanxi.data.relations.tables import Relations, read_relations
 from guanxi.data.transactions import TransactionLog, read_transactions
 from guanxi.data.usability import Usability, assess
-from guanxi.jobs.progress import Progress
+from guanxi.jobs.reporter import Reporter
 from guanxi.params import Params
 
 
 def open_log(
-    source: str | pd.DataFrame, params: Params, progress: Progress
+    source: str | pd.DataFrame, params: Params, progress: Reporter
 ) -> tuple[TransactionLog, date, Usability]:
     """Read a source and judge it; the day is ``as_of`` or the last day of the data."""
     with progress.step(f"read {source_name(source)}"):
@@ -27,12 +27,12 @@ def open_log(
 
 def source_name(source: str | pd.DataFrame) -> str:
     """Give an address without its password; a DataFrame is the table."""
-    from guanxi.data.sources import redact
+    from guanxi.data.sources.source import redact
 
     return "the table" if isinstance(source, pd.DataFrame) else redact(source)
 
 
-def validate(source: str | pd.DataFrame, params: Params, progress: Progress) -> Usability:
+def validate(source: str | pd.DataFrame, params: Params, progress: Reporter) -> Usability:
     """Judge a source, and the relation tables that the parameters name, without fitting anything."""
     log, _, usability = open_log(source, params, progress)
     try:

@@ -6,13 +6,13 @@ import importlib
 from typing import Any
 
 _PUBLIC = {
-    "NBD": "guanxi.models.nbd",
-    "BetaGeoNBD": "guanxi.models.beta_geo_nbd",
-    "ModifiedBetaGeoNBD": "guanxi.models.modified_beta_geo_nbd",
-    "BetaGeoCNBD": "guanxi.models.beta_geo_cnbd",
-    "ModifiedBetaGeoCNBD": "guanxi.models.beta_geo_cnbd",
-    "ParetoNBD": "guanxi.models.pareto_nbd",
-    "GammaGompertzNBD": "guanxi.models.gamma_gompertz_nbd",
+    "NBD": "guanxi.models.purchase_models",
+    "BetaGeoNBD": "guanxi.models.purchase_models",
+    "ModifiedBetaGeoNBD": "guanxi.models.purchase_models",
+    "BetaGeoCNBD": "guanxi.models.purchase_models",
+    "ModifiedBetaGeoCNBD": "guanxi.models.purchase_models",
+    "ParetoNBD": "guanxi.models.purchase_models",
+    "GammaGompertzNBD": "guanxi.models.purchase_models",
     "BetaGeoBetaBinomial": "guanxi.models.beta_geo_beta_binomial",
     "ShiftedBetaGeometric": "guanxi.models.shifted_beta_geometric",
     "GammaGamma": "guanxi.models.gamma_gamma",

@@ -12,15 +12,15 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.utils.validation import check_is_fitted
 
 from guanxi.errors import DataError, FitError, FitWarning, ParamsError
-from guanxi.models.formulas import bg_bb
-from guanxi.models.formulas.distinct import count_rows, distinct_rows
 from guanxi.models.inputs import checked_horizon, history_columns, refuse_rows, weight_column
+from guanxi.models.likelihoods import bg_bb
 from guanxi.models.maximum_likelihood import (
     Optimum,
     log_covariance,
     maximize_from,
 )
 from guanxi.models.parametric_model import ParametricModel
+from guanxi.served.numerics.distinct import count_rows, distinct_rows
 
 Floats = NDArray[np.float64]
 Histories = tuple[Floats, Floats, Floats]

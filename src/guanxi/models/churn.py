@@ -13,7 +13,7 @@ from sklearn.utils.multiclass import check_classification_targets, type_of_targe
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from guanxi.models.boosting import Rows, at_once, grow
-from guanxi.models.corrections import probability
+from guanxi.served.corrections import probability
 
 Array = NDArray[np.float64]
 _NOT_TREES = ("categorical_features", "validation_fraction")

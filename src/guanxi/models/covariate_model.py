@@ -11,11 +11,11 @@ import pandas as pd
 from guanxi.errors import DataError, FitError, ParamsError
 from guanxi.models import lifetimes_engine
 from guanxi.models.fitting import Fit, at_params, fit_process
-from guanxi.models.formulas.processes import PROCESSES
 from guanxi.models.guards import Guarded, fit_warnings, guarded
 from guanxi.models.histories import Histories
 from guanxi.models.parametric_model import json_text
 from guanxi.models.transaction_model import TransactionModel
+from guanxi.served.purchases.registry import PROCESSES
 
 _RESERVED = ("frequency", "recency", "T", "monetary_value", "log_gap_sum")
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from guanxi.models.scoring import PRIOR, Scorer
+from guanxi.served.scorer import PRIOR, Scorer
 
 _SAMPLE_ROWS = 2000
 

@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from guanxi.models.formulas.beta_geometric_likelihood import BetaGeometricLikelihood
-from guanxi.models.formulas.beta_geometric_process import BetaGeometricProcess
-from guanxi.models.formulas.likelihood import RowwiseLikelihood
-from guanxi.models.formulas.process import PurchaseProcess
 from guanxi.models.histories import Histories
+from guanxi.models.likelihoods.beta_geometric_likelihood import BetaGeometricLikelihood
+from guanxi.models.likelihoods.likelihood import RowwiseLikelihood
 from guanxi.models.maximum_likelihood import maximize, maximize_from
+from guanxi.served.purchases.beta_geometric_process import BetaGeometricProcess
+from guanxi.served.purchases.process import PurchaseProcess
 
 Floats = NDArray[np.float64]
 Objective = Callable[[Floats], tuple[float, Floats, Floats]]

@@ -11,10 +11,6 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.utils.validation import check_is_fitted
 
 from guanxi.errors import FitError, FitWarning
-from guanxi.models.formulas.distinct import count_rows
-from guanxi.models.formulas.gamma_gamma import GAMMA_GAMMA, GammaGammaLikelihood
-from guanxi.models.formulas.log_normal_spend import LOG_NORMAL, fit_log_normal
-from guanxi.models.formulas.spend_processes import SPEND_PROCESSES
 from guanxi.models.independence import dependence_warning, frequency_spend_correlation
 from guanxi.models.inputs import spend_columns, weight_column
 from guanxi.models.maximum_likelihood import (
@@ -23,6 +19,10 @@ from guanxi.models.maximum_likelihood import (
     maximize_from,
 )
 from guanxi.models.parametric_model import ParametricModel
+from guanxi.served.numerics.distinct import count_rows
+from guanxi.served.spend.gamma_gamma import GAMMA_GAMMA, GammaGammaLikelihood
+from guanxi.served.spend.log_normal import LOG_NORMAL, fit_log_normal
+from guanxi.served.spend.registry import SPEND_PROCESSES
 
 Floats = NDArray[np.float64]
 
@@ -59,7 +59,7 @@ class GammaGamma(ParametricModel):
 
     Notes
     -----
-    Own mean amounts, shrunk on the log scale (:mod:`guanxi.models.formulas.log_normal_spend`), stand in where
+    Own mean amounts, shrunk on the log scale (:mod:`guanxi.served.spend.log_normal`), stand in where
     Gamma-Gamma would mislead: one customer or amounts all equal (no spread to learn), no convergence, q <= 1
     (the population has no mean), q beyond 1e3 (customers hardly differ, every own mean would be ignored), and
     a population mean more than twice the observed one.

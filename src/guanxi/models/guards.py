@@ -13,11 +13,11 @@ import numpy as np
 
 from guanxi.errors import FitError
 from guanxi.models.fitting import Fit, fit_process, fit_regularity
-from guanxi.models.formulas.beta_geometric_process import BG_CNBD, MBG_CNBD, BetaGeometricProcess
-from guanxi.models.formulas.lifetime_process import GGOM_NBD, NBD, PARETO_NBD, LifetimeProcess
-from guanxi.models.formulas.process import PurchaseProcess
 from guanxi.models.histories import Histories
 from guanxi.models.maximum_likelihood import log_covariance
+from guanxi.served.purchases.beta_geometric_process import BG_CNBD, MBG_CNBD, BetaGeometricProcess
+from guanxi.served.purchases.lifetime_process import GGOM_NBD, NBD, PARETO_NBD, LifetimeProcess
+from guanxi.served.purchases.process import PurchaseProcess
 
 FEW_REPEATERS = 30
 _FEW_GAPS = 30  # with fewer there is no telling whether gaps are regular

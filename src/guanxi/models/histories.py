@@ -10,8 +10,8 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from guanxi.errors import DataError, FitError
-from guanxi.models.formulas.distinct import count_rows
 from guanxi.models.inputs import covariate_columns, history_columns, log_gap_column, weight_column
+from guanxi.served.numerics.distinct import count_rows
 
 Floats = NDArray[np.float64]
 

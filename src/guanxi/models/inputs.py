@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from guanxi.errors import DataError
-from guanxi.models.served_inputs import describe_rows
+from guanxi.served.input_checks import describe_rows
 
 Floats = NDArray[np.float64]
 

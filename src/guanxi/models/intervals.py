@@ -5,10 +5,10 @@ from __future__ import annotations
 import pandas as pd
 
 from guanxi.errors import ParamsError
-from guanxi.models.formulas import posterior
 from guanxi.models.gamma_gamma import GammaGamma
 from guanxi.models.inputs import checked_horizon, history_columns, spend_columns
 from guanxi.models.transaction_model import TransactionModel
+from guanxi.served.intervals import posterior_predictive
 
 
 def prediction_intervals(
@@ -63,7 +63,7 @@ def prediction_intervals(
     if not isinstance(transactions_model, TransactionModel) or transactions_model._covariate_names():
         raise ParamsError("intervals need a model in continuous time without covariates, as BetaGeoNBD()")
     frequency, recency, T = history_columns(rfm)
-    ends = posterior.interval(
+    ends = posterior_predictive.interval(
         [(transactions_model.process_, transactions_model.params_, transactions_model.log_covariance_)],
         (spend_model.process_, spend_model.params_, spend_model.log_covariance_),
         frequency,

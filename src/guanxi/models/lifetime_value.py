@@ -9,11 +9,11 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from guanxi.errors import DataError, ParamsError
-from guanxi.models.formulas.distinct import distinct_rows
-from guanxi.models.formulas.lifetime_value import discounted
 from guanxi.models.inputs import checked_horizon, history_columns
 from guanxi.models.transaction_model import TransactionModel
 from guanxi.periods import DAYS_PER_YEAR, days_per_unit, discount_period
+from guanxi.served.numerics.distinct import distinct_rows
+from guanxi.served.purchases.lifetime_value import discounted
 
 Floats = NDArray[np.float64]
 

@@ -11,8 +11,8 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.utils.validation import check_is_fitted
 
 from guanxi.errors import DataError, FitError, FitWarning, ParamsError
-from guanxi.models.formulas import shifted_beta_geometric as formulas
 from guanxi.models.inputs import numeric_column, refuse_rows, weight_column
+from guanxi.models.likelihoods import shifted_beta_geometric as formulas
 from guanxi.models.maximum_likelihood import (
     Optimum,
     log_covariance,

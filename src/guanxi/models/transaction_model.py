@@ -13,14 +13,14 @@ from sklearn.utils.validation import check_is_fitted
 
 from guanxi.errors import DataError, FitWarning, ParamsError
 from guanxi.models.fitting import Fit, fit_process
-from guanxi.models.formulas.distinct import distinct_rows
-from guanxi.models.formulas.process import PurchaseProcess
-from guanxi.models.formulas.processes import PROCESSES
 from guanxi.models.guards import Guarded, guarded
 from guanxi.models.histories import Histories, histories_of
 from guanxi.models.inputs import checked_horizon, covariate_columns, history_columns
 from guanxi.models.maximum_likelihood import log_covariance
 from guanxi.models.parametric_model import ParametricModel
+from guanxi.served.numerics.distinct import distinct_rows
+from guanxi.served.purchases.process import PurchaseProcess
+from guanxi.served.purchases.registry import PROCESSES
 
 Floats = NDArray[np.float64]
 

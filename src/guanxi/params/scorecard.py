@@ -12,7 +12,7 @@ from guanxi.params.section import Section
 class WeightsParams(Section):
     """How indicators are weighed: by judgement, by data, or both.
 
-    ``tree`` and the judgements are read by :mod:`guanxi.decisions.weights`, where their forms are told.
+    ``tree`` and the judgements are read by :mod:`guanxi.scorecard.weights`, where their forms are told.
     """
 
     method: Literal[
@@ -79,7 +79,7 @@ class PlaybookRule(Section):
     """What to do about a customer of whom the condition ``when`` holds.
 
     ``when`` maps columns to a value, a list of values, or comparisons in text such as ``"> 0.5"``: see
-    :mod:`guanxi.decisions.segments.rules`. ``cost`` is for one customer, in the unit of the amounts.
+    :mod:`guanxi.segments.conditions`. ``cost`` is for one customer, in the unit of the amounts.
     """
 
     when: dict[str, Any]

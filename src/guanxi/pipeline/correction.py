@@ -20,10 +20,18 @@ from numpy.typing import NDArray
 
 from guanxi.errors import FitError
 from guanxi.features.snapshots import SnapshotPlan
-from guanxi.models.corrections import Correction
 from guanxi.periods import add_days
-from guanxi.pipeline.members import CORRECTING, REGRESSION, TREES, Base, Lessons, Snapshots, Window
-from guanxi.pipeline.targets import Target
+from guanxi.pipeline.base_learners import (
+    CORRECTING,
+    REGRESSION,
+    TREES,
+    Base,
+    Snapshots,
+    TrainingWindows,
+    Window,
+)
+from guanxi.pipeline.modelled_outcomes import ModelledOutcome
+from guanxi.served.corrections import Correction
 
 Floats = NDArray[np.float64]
 
@@ -47,7 +55,7 @@ class FittedCorrection:
     chosen : str
         One of :data:`CONTENDERS`.
     options : dict
-        Each contender's document (see :class:`guanxi.models.corrections.Correction`) and its boosters' texts;
+        Each contender's document (see :class:`guanxi.served.corrections.Correction`) and its boosters' texts;
         :data:`ALONE` only, where nothing could be learnt.
     losses : pandas.DataFrame
         ``cutoff, target, model, loss`` on the windows they were compared on.
@@ -78,7 +86,7 @@ class FittedCorrection:
 
 
 def fit_correction(
-    target: Target,
+    target: ModelledOutcome,
     plan: SnapshotPlan | None,
     snapshots: Snapshots,
     base: Base,
@@ -109,14 +117,14 @@ def fit_correction(
     """
     if plan is None:
         return alone(target, "the history holds no earlier window to learn from")
-    lessons = Lessons(target, plan, snapshots, base, settings, seed)
+    lessons = TrainingWindows(target, plan, snapshots, base, settings, seed)
     try:
         return _learn(usable(lessons), now, horizon_days)
     except FitError as error:
         return alone(target, str(error))
 
 
-def _learn(lessons: Lessons, now: pd.DataFrame, horizon_days: int) -> FittedCorrection:
+def _learn(lessons: TrainingWindows, now: pd.DataFrame, horizon_days: int) -> FittedCorrection:
     target, plan = lessons.target, lessons.plan
     folds = [_try(lessons, day) for day in fold_days(plan)]
     chosen, said = _choose(target, folds)
@@ -184,7 +192,7 @@ def earlier_days(plan: SnapshotPlan, day: date) -> list[date]:
     return [other for other in plan.training if (day - other).days >= plan.window_days]
 
 
-def usable(lessons: Lessons) -> Lessons:
+def usable(lessons: TrainingWindows) -> TrainingWindows:
     """Leave out training days that teach nothing: few customers, or all alike.
 
     Raises
@@ -200,7 +208,7 @@ def usable(lessons: Lessons) -> Lessons:
     return replace(lessons, plan=replace(plan, training=training))
 
 
-def _poor(lessons: Lessons, day: date) -> str | None:
+def _poor(lessons: TrainingWindows, day: date) -> str | None:
     window = lessons.window(day)
     if len(window.rows) < _MINIMUM_ROWS:
         return f"only {len(window.rows)} customers to learn from in the window after {day}"
@@ -209,7 +217,7 @@ def _poor(lessons: Lessons, day: date) -> str | None:
     return None
 
 
-def _try(lessons: Lessons, day: date) -> _Fold:
+def _try(lessons: TrainingWindows, day: date) -> _Fold:
     """Learn from the windows that ended by a day, and forecast the one after it."""
     target, window, earlier = lessons.target, lessons.window(day), earlier_days(lessons.plan, day)
     features = lessons.varying(earlier)
@@ -241,7 +249,7 @@ def _try(lessons: Lessons, day: date) -> _Fold:
     return _Fold(day, window, levelled, losses, features, rounds)
 
 
-def _choose(target: Target, folds: list[_Fold]) -> tuple[str, str]:
+def _choose(target: ModelledOutcome, folds: list[_Fold]) -> tuple[str, str]:
     """Take the blend, or whatever is better than it by more than two standard errors.
 
     Of contenders that are equal but for noise the blend is the least extreme. What gains less than two
@@ -267,7 +275,7 @@ def paired(difference: Floats, weight: Floats) -> tuple[float, float]:
     return mean, float(np.sqrt(np.sum((weight * (difference - mean)) ** 2)) / weight.sum())
 
 
-def _slope(target: Target, folds: list[_Fold], chosen: str) -> float:
+def _slope(target: ModelledOutcome, folds: list[_Fold], chosen: str) -> float:
     """Slope of the scores learnt on the earlier windows, if it lowers the loss of the latest clearly."""
     if target.objective != "binary" or len(folds) < 2:
         return 1.0
@@ -287,7 +295,7 @@ def _slope(target: Target, folds: list[_Fold], chosen: str) -> float:
     return float(found.x) if clear else 1.0
 
 
-def _learn_finally(lessons: Lessons, latest: _Fold) -> dict[str, tuple[dict[str, Any], list[str]]]:
+def _learn_finally(lessons: TrainingWindows, latest: _Fold) -> dict[str, tuple[dict[str, Any], list[str]]]:
     """Learn once more from all snapshots, in as many rounds as were right; each contender's document."""
     plan, second = lessons.plan, SECOND_OPINION[lessons.target.name]
     days = (*plan.training, plan.validation)
@@ -341,7 +349,7 @@ def _level_shift(levels: Sequence[float]) -> float:
 
 
 def _level(
-    lessons: Lessons,
+    lessons: TrainingWindows,
     document: Mapping[str, Any],
     texts: Sequence[str],
     now: pd.DataFrame,
@@ -363,7 +371,7 @@ def _level(
     return target.level(score, weight, mean)
 
 
-def alone(target: Target, reason: str) -> FittedCorrection:
+def alone(target: ModelledOutcome, reason: str) -> FittedCorrection:
     """Leave the value model alone, and say why."""
     losses = pd.DataFrame(columns=["cutoff", "target", "model", "loss"])
     said = f"{target.value_model} alone: {reason}"

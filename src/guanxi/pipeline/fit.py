@@ -18,15 +18,15 @@ from guanxi.errors import DataError, HistoryError
 from guanxi.features.rfm import with_log_gaps
 from guanxi.features.snapshots import SnapshotPlan, features_at, plan_snapshots, snapshot
 from guanxi.models import GammaGamma
-from guanxi.models.by_name import REGULAR, transaction_model
-from guanxi.models.scoring import Scorer
+from guanxi.models.purchase_models import REGULAR, transaction_model
 from guanxi.models.transaction_model import TransactionModel
 from guanxi.params import LifetimeValueParams, Params
 from guanxi.pipeline.correction import ALONE, FittedCorrection, alone, fit_correction
-from guanxi.pipeline.seasonality import fit_month_index
+from guanxi.pipeline.fit_month_index import fit_month_index
+from guanxi.pipeline.modelled_outcomes import MODELLED_OUTCOMES
 from guanxi.pipeline.selection import Choice, choose_models, fit_quietly, only
-from guanxi.pipeline.targets import TARGETS
 from guanxi.pipeline.tuning import tune
+from guanxi.served.scorer import Scorer
 
 POLICIES = ("refunds", "duplicates", "event_grain", "timezone")
 _REFERENCE_ROWS = 200
@@ -130,10 +130,10 @@ def fit_models(
 
     prior = base("churn", features, as_of, params.horizon_days)
     document["drivers"]["reference"] = _reference(features, prior)
-    learning = [each for each in TARGETS if each.name != "spend" or params.clv.spend != "mean"]
+    learning = [each for each in MODELLED_OUTCOMES if each.name != "spend" or params.clv.spend != "mean"]
     settings, tuning = tune(learning, plan, snapshots, base, params.churn, params.seed, progress)
     corrections = {}
-    for target in TARGETS:
+    for target in MODELLED_OUTCOMES:
         if target not in learning:
             corrections[target.name] = alone(target, "clv.spend is mean")
             continue
@@ -156,7 +156,7 @@ def fit_models(
     )
 
 
-def findings(served: FittedModels, twin: FittedModels | None) -> list[str]:
+def fit_notes(served: FittedModels, twin: FittedModels | None) -> list[str]:
     """Tell what the fits found, and where the twin that was measured is another model than the served one."""
     said = list(served.findings)
     if twin is None:

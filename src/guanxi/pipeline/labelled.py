@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from guanxi.data.attributes import AttributeTable
 from guanxi.models import ChurnClassifier
-from guanxi.models.corrections import probability
-from guanxi.models.label_scoring import TASK, LabelScorer, matrix
 from guanxi.params import Params
+from guanxi.served.attribute_scorer import TASK, LabelScorer, matrix
+from guanxi.served.corrections import probability
 
 FOLDS = 5
 SUSPICIOUS_AUC = 0.99

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 from guanxi.errors import FitError, FitWarning
 from guanxi.features.snapshots import SnapshotPlan
-from guanxi.models.by_name import REGULAR, TRANSACTION_MODELS, transaction_model
 from guanxi.models.gamma_gamma import GammaGamma
+from guanxi.models.purchase_models import REGULAR, TRANSACTION_MODELS, transaction_model
 from guanxi.models.transaction_model import TransactionModel
 from guanxi.periods import add_days
 

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from guanxi.errors import FitError
 from guanxi.features.snapshots import SnapshotPlan
 from guanxi.params import ChurnParams, TuningParams
+from guanxi.pipeline.base_learners import CORRECTING, REGRESSION, Base, Snapshots, TrainingWindows
 from guanxi.pipeline.correction import (
     SECOND_OPINION,
     SECOND_WEIGHT,
@@ -30,8 +31,7 @@ from guanxi.pipeline.correction import (
     paired,
     usable,
 )
-from guanxi.pipeline.members import CORRECTING, REGRESSION, Base, Lessons, Snapshots
-from guanxi.pipeline.targets import Target
+from guanxi.pipeline.modelled_outcomes import ModelledOutcome
 
 Floats = NDArray[np.float64]
 TUNED = ("learning_rate", "num_leaves", "min_child_samples", "colsample_bytree", "reg_lambda")
@@ -39,7 +39,7 @@ _CLEAR_GAIN = 2.0  # standard errors
 
 
 def tune(
-    targets: Sequence[Target],
+    targets: Sequence[ModelledOutcome],
     plan: SnapshotPlan | None,
     snapshots: Snapshots,
     base: Base,
@@ -82,7 +82,7 @@ def tune(
     exams = []
     for target in targets:
         with suppress(FitError):  # a target that no window teaches has no trees to tune
-            exams.append(_Exam.of(usable(Lessons(target, plan, snapshots, base, given, seed))))
+            exams.append(_Exam.of(usable(TrainingWindows(target, plan, snapshots, base, given, seed))))
     if not exams:
         return given, None
     started = perf_counter()
@@ -124,7 +124,7 @@ class _Exam:
     Growing all contenders, as :mod:`.correction` does, takes 2.8 times as long.
     """
 
-    lessons: Lessons
+    lessons: TrainingWindows
     days: list[date]
     features: dict[date, list[str]]
     regressed: dict[date, Floats]
@@ -132,7 +132,7 @@ class _Exam:
     alone: float
 
     @classmethod
-    def of(cls, lessons: Lessons) -> _Exam:
+    def of(cls, lessons: TrainingWindows) -> _Exam:
         """Take the windows that the contenders are compared on."""
         days, target = fold_days(lessons.plan), lessons.target
         earlier = {day: earlier_days(lessons.plan, day) for day in days}
@@ -154,7 +154,7 @@ class _Exam:
             losses = np.full(len(self.weight), WORST)
         return np.asarray(np.nan_to_num(losses, nan=WORST, posinf=WORST) / self.alone)
 
-    def _losses(self, lessons: Lessons, day: date) -> Floats:
+    def _losses(self, lessons: TrainingWindows, day: date) -> Floats:
         target, window = lessons.target, lessons.window(day)
         corrected = window.centred + self._grown(lessons, CORRECTING, day)
         second = SECOND_OPINION[target.name]
@@ -162,7 +162,7 @@ class _Exam:
         score = (1.0 - SECOND_WEIGHT) * corrected + SECOND_WEIGHT * other
         return target.losses(window.outcome, score + target.level(score, window.weight, window.mean))
 
-    def _grown(self, lessons: Lessons, member: str, day: date) -> Floats:
+    def _grown(self, lessons: TrainingWindows, member: str, day: date) -> Floats:
         features, most = self.features[day], int(lessons.settings["n_estimators"])
         booster = lessons.grow({member: most}, earlier_days(lessons.plan, day), features, later=day)[member]
         later = lessons.window(day).rows[features].to_numpy(dtype=np.float64, na_value=np.nan)

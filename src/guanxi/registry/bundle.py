@@ -12,11 +12,11 @@ import numpy as np
 import pandas as pd
 
 from guanxi import __version__
-from guanxi.models.words import driver_of
 from guanxi.pipeline.fit import FittedModels
 from guanxi.pipeline.labelled import FittedLabels
 from guanxi.registry import embedding
 from guanxi.registry.store import import_mlflow, quiet_warnings
+from guanxi.served.driver_texts import driver_of
 
 _REQUIREMENTS = ("mlflow", "numpy", "pandas", "scipy")
 _EXAMPLE_ROWS = 5
@@ -44,7 +44,7 @@ def log_bundle(
     name : str
         Of the logged model: a run can hold several.
     profile : mapping, optional
-        The training profile, which ``guanxi monitor`` compares with: :mod:`guanxi.evaluation.profile`.
+        The training profile, which ``guanxi monitor`` compares with: :mod:`.monitoring.profile`.
 
     Returns
     -------
@@ -109,12 +109,10 @@ def _about(fitted: Fitted) -> dict[str, Any]:
 def served_code() -> str:
     """Text of the served code file."""
     sources = embedding.embedded_modules()
-    packages = {name for name in sources if any(other.startswith(name + ".") for other in sources)}
     template = resources.files("guanxi.registry").joinpath("templates", "served.py.txt")
     return template.read_text(encoding="utf-8").format(
         version=__version__,
         lightgbm=f"lightgbm=={metadata.version('lightgbm')}",
-        packages=repr(packages or set()),
         sources="\n".join(f"    {name!r}: r'''{text}''',\n" for name, text in sources.items()),
     )
 

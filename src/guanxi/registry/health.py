@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
-from guanxi.data import sinks
+from guanxi.data.sinks import files
 from guanxi.errors import GuanxiError
 from guanxi.registry.aliases import CHAMPION, read_aliases
 from guanxi.registry.label_log import label_store
@@ -72,7 +72,7 @@ def model_findings(store: Store) -> Iterator[Finding]:
 
 def _writable(database: Path) -> Finding:
     try:
-        sinks.check_output(database)
+        files.check_output(database)
         with database.open("ab"):
             pass
     except (GuanxiError, OSError) as error:

@@ -7,7 +7,7 @@ import tempfile
 from pathlib import Path
 
 from guanxi import __version__
-from guanxi.data.sources import redact
+from guanxi.data.sources.source import redact
 from guanxi.errors import RegistryError
 from guanxi.pipeline.labelled import FittedLabels
 from guanxi.registry.bundle import log_bundle

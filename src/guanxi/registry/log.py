@@ -12,9 +12,9 @@ from typing import Any
 import pandas as pd
 
 from guanxi import __version__
-from guanxi.data.sources import redact
+from guanxi.data.sources.source import redact
 from guanxi.params import Params
-from guanxi.pipeline.fit import FittedModels, findings
+from guanxi.pipeline.fit import FittedModels, fit_notes
 from guanxi.pipeline.tuning import TUNED, choice
 from guanxi.registry.bundle import log_bundle
 from guanxi.registry.store import Store, import_mlflow, quiet_warnings
@@ -56,7 +56,7 @@ class TrainingRecord:
         Window in days that features are made for, to features and outcomes of the held-out customers, from
         :func:`.gate.held_out_customers`.
     profile : mapping or None
-        What later data is compared with: :mod:`guanxi.evaluation.profile`.
+        What later data is compared with: :mod:`guanxi.evaluation.monitoring.profile`.
     """
 
     params: Params
@@ -213,7 +213,7 @@ def _tags(served: FittedModels, twin: FittedModels | None) -> dict[str, str]:
         "guanxi.purchase_models": served.choice.reason,
         **{f"guanxi.correction.{name}": each.reason for name, each in served.corrections.items()},
         "guanxi.tuning": "none" if served.tuning is None else choice(served.tuning)[1],
-        "guanxi.findings": "; ".join(findings(served, twin)) or "none",
+        "guanxi.findings": "; ".join(fit_notes(served, twin)) or "none",
     }
     return tags | dict(zip(WINDOW_TAGS, windows, strict=False)) | git_tags()
 

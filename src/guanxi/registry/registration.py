@@ -7,7 +7,7 @@ import numpy as np
 from guanxi.errors import RegistryError
 from guanxi.registry.aliases import appoint
 from guanxi.registry.bundle import Fitted, example_rows
-from guanxi.registry.models import load_model
+from guanxi.registry.loaded_model import load_model
 from guanxi.registry.smoke_test import SMOKE_TEST
 from guanxi.registry.store import Store
 

@@ -11,7 +11,7 @@ import pandas as pd
 
 from guanxi.errors import RegistryError
 from guanxi.registry.bundle import EXAMPLE
-from guanxi.registry.models import LoadedModel, load_model
+from guanxi.registry.loaded_model import LoadedModel, load_model
 from guanxi.registry.store import Store, import_mlflow, quiet_warnings
 
 SMOKE_TEST = "guanxi.smoke_test"

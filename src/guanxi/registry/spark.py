@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 import pyarrow as pa
 
-from guanxi.registry.models import LoadedModel
+from guanxi.registry.loaded_model import LoadedModel
 
 _ID, _VERSION = "customer_id", "model_version"
 _DATES = ("as_of", "next_purchase_date")

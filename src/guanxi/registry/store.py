@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from guanxi.data import sinks
-from guanxi.data.sources import first_line, redact
+from guanxi.data.sinks import files
+from guanxi.data.sources.source import first_line, redact
 from guanxi.errors import OutputError, RegistryError
 from guanxi.params import MLflowParams
 from guanxi.registry.local_store import ARTIFACTS, database_file, heal_moved, locked, write_ahead
@@ -139,7 +139,7 @@ def check_store(params: MLflowParams) -> None:
         return
     _check_folder(database, create=True)
     try:
-        sinks.check_output(database)
+        files.check_output(database)
     except OutputError as error:
         reason = str(error).partition(";")[0]
         raise RegistryError(

@@ -10,10 +10,10 @@ from typing import Any
 
 import pandas as pd
 
-from guanxi.data.sources import first_line, redact
+from guanxi.data.sources.source import first_line, redact
 from guanxi.errors import RegistryError
 from guanxi.registry.aliases import CHAMPION, read_aliases
-from guanxi.registry.models import LoadedModel, load_model
+from guanxi.registry.loaded_model import LoadedModel, load_model
 from guanxi.registry.store import Store, quiet_warnings
 
 TWIN = "twin"

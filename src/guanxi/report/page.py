@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from guanxi.errors import DataError
 from guanxi.periods import add_days
-from guanxi.report import pictures, scorecard_section, sections
+from guanxi.report import pictures, sections
 from guanxi.report.formats import number
 from guanxi.report.words import glossary, words
+from guanxi.scorecard.report import section
 
 if TYPE_CHECKING:
     from datetime import date
@@ -18,8 +19,8 @@ if TYPE_CHECKING:
     from jinja2 import Environment
 
     from guanxi.report.beeswarm import Explanation
-    from guanxi.report.scorecard_content import ScorecardReport
     from guanxi.report.words import Language
+    from guanxi.scorecard.report.content import ScorecardReport
 
 _COLUMNS: dict[str, tuple[str, ...]] = {
     "predictions": (
@@ -129,7 +130,7 @@ def render(content: RunReport) -> str:
         "value_shares": sections.value_shares(content.predictions),
         "top_customers": sections.customers(content.predictions, "clv", 20, language),
         "at_risk": sections.customers(content.predictions, "value_at_risk", 10, language),
-        "scorecard": content.scorecard and scorecard_section.section(content.scorecard, language),
+        "scorecard": content.scorecard and section.section(content.scorecard, language),
         "trust": _trust(content),
         "shap": pictures.shap(content.explanation, language),
         "metric_tables": sections.metric_tables(content.metrics, language),

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Literal
 
-from guanxi.report.scorecard_table_words import TABLE_WORDS
-from guanxi.report.scorecard_words import SCORECARD_WORDS
+from guanxi.scorecard.report.table_words import TABLE_WORDS
+from guanxi.scorecard.report.words import SCORECARD_WORDS
 
 Language = Literal["en", "zh"]
 

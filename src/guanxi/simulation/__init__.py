@@ -3,8 +3,8 @@
 from guanxi.simulation.bg_bb import simulate_bg_bb
 from guanxi.simulation.bg_cnbd import simulate_bg_cnbd
 from guanxi.simulation.bg_nbd import simulate_bg_nbd
-from guanxi.simulation.company import Company, simulate_company
-from guanxi.simulation.company_people import Effects
+from guanxi.simulation.company.company import Company, simulate_company
+from guanxi.simulation.company.people import Effects
 from guanxi.simulation.ggom_nbd import simulate_ggom_nbd
 from guanxi.simulation.mbg_cnbd import simulate_mbg_cnbd
 from guanxi.simulation.mbg_nbd import simulate_mbg_nbd

@@ -1,0 +1,163 @@
+"""The rules a line of a relation table must keep; the first one broken names the rejection."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import ibis
+
+from guanxi.data import rules
+from guanxi.data.relations.columns import BOOLEANS, NUMBERS, TIMES, UNREADABLE, WORDS
+from guanxi.data.relations.referrals import customers_on_loops
+from guanxi.params import RELATION_COLUMNS
+
+SERVQUAL_DIMENSIONS = WORDS["surveys", "dimension"]
+SCALES = {"csat": (1.0, 5.0), "nps": (0.0, 10.0), "ces": (1.0, 7.0), "servqual": (1.0, 7.0)}
+SATISFACTION = (1.0, 5.0)
+_NEVER_NEGATIVE = ("acquisition_cost", "amount", "credit_limit", "overdue_days", "defaults")
+_CUSTOMER_RULES = {"customer_id": "customer"}
+
+_DESCRIPTIONS = {
+    "customer_twice": "an earlier line has the same customer",
+    "refers_to_self": "the customer is said to have referred themselves",
+    "referral_loop": "customers are said to have referred one another in a circle",
+    "empty_scale": "scale_low is not below scale_high",
+    "score_off_scale": "the score lies outside its scale",
+    "expectation_off_scale": "the expectation lies outside the score's scale",
+    "missing_dimension": "a SERVQUAL answer has no dimension",
+    "unparsable_customer": "the customer is no identifier of the transactions' kind",
+    "unparsable_referred_by": "referred_by is no identifier of the transactions' kind",
+    "satisfaction_off_scale": "the satisfaction does not lie from 1 to 5",
+    "closed_before_opened": "the ticket was closed on a day before it was opened",
+}
+
+
+def with_scales(parsed: Any) -> Any:
+    """Fill the ends of the scales that surveys leave open, each by its instrument's own."""
+    ends = {}
+    for place, name in enumerate(("scale_low", "scale_high")):
+        usual = ibis.cases(
+            *((parsed.instrument == word, scale[place]) for word, scale in SCALES.items()),
+            else_=ibis.null("float64"),
+        )
+        ends[name] = ibis.coalesce(parsed[name], usual) if name in parsed.columns else usual
+    return parsed.mutate(**ends)
+
+
+def apply_rules(parsed: Any, relation: str, duplicates: str) -> Any:
+    """Add ``rule`` (null: accepted) to the parsed lines of a relation.
+
+    Parameters
+    ----------
+    parsed : ibis.Table
+        From :func:`guanxi.data.relations.columns.canonical_relation`; of surveys with scales.
+    relation : str
+    duplicates : {"keep", "drop"}
+        What becomes of lines that repeat an earlier one.
+    """
+    cases: list[tuple[Any, str]] = []
+    for name in (name for names in RELATION_COLUMNS[relation] for name in names):
+        # Other instruments may ask by dimensions of their own.
+        if UNREADABLE + name in parsed.columns and name != "dimension":
+            cases += _column_rules(parsed, relation, name)
+    cases += _RULES.get(relation, lambda parsed: [])(parsed)
+    if duplicates == "drop":
+        cases.append((parsed.repeated, "duplicate_line"))
+    return parsed.mutate(rule=ibis.cases(*cases, else_=ibis.null("string")))
+
+
+def _column_rules(parsed: Any, relation: str, name: str) -> list[tuple[Any, str]]:
+    column, word = parsed[name], _CUSTOMER_RULES.get(name, name)
+    failed = "unknown" if (relation, name) in WORDS else "unparsable"
+    cases = [(parsed[UNREADABLE + name], f"{failed}_{word}")]
+    if name in RELATION_COLUMNS[relation][0]:
+        cases.append((column.isnull(), f"missing_{word}"))
+    if name in TIMES:
+        cases.append((column > ibis.literal(rules.last_time()), f"future_{word}"))
+    if name in _NEVER_NEGATIVE:
+        cases.append((column < 0, f"negative_{word}"))
+    return cases
+
+
+def _customer_rules(parsed: Any) -> list[tuple[Any, str]]:
+    if "referred_by" not in parsed.columns:
+        return []
+    return [(parsed.referred_by == parsed.customer_id, "refers_to_self")]
+
+
+def _survey_rules(parsed: Any) -> list[tuple[Any, str]]:
+    low, high = parsed.scale_low, parsed.scale_high
+    servqual = parsed.instrument == "servqual"
+    cases = [(low >= high, "empty_scale"), (~parsed.score.between(low, high), "score_off_scale")]
+    if "expectation" in parsed.columns:
+        cases.append((~parsed.expectation.between(low, high), "expectation_off_scale"))
+    if "dimension" not in parsed.columns:
+        return [*cases, (servqual, "missing_dimension")]
+    return [
+        *cases,
+        (servqual & parsed[UNREADABLE + "dimension"], "unknown_dimension"),
+        (servqual & parsed.dimension.isnull(), "missing_dimension"),
+    ]
+
+
+def _ticket_rules(parsed: Any) -> list[tuple[Any, str]]:
+    cases = []
+    if "satisfaction" in parsed.columns:
+        cases.append((~parsed.satisfaction.between(*SATISFACTION), "satisfaction_off_scale"))
+    if "closed" in parsed.columns:
+        # By days: a day without an hour would lie before every hour of the same day.
+        cases.append((parsed.closed.date() < parsed.opened.date(), "closed_before_opened"))
+    return cases
+
+
+_RULES = {"customers": _customer_rules, "surveys": _survey_rules, "tickets": _ticket_rules}
+
+
+def reject_second_lines(judged: Any) -> Any:
+    """Reject every acceptable line of a customer but the first."""
+    same = ibis.window(group_by=[judged.customer_id, judged.rule.isnull()], order_by=judged.line_number)
+    later = judged.rule.isnull() & (ibis.row_number().over(same) > 0)
+    return judged.mutate(rule=ibis.ifelse(later, "customer_twice", judged.rule))
+
+
+def reject_loops(connection: Any, judged: Any) -> Any:
+    """Reject the lines of customers who referred one another in a circle."""
+    referred = judged.filter(judged.rule.isnull() & judged.referred_by.notnull())
+    looped = customers_on_loops(referred.select("customer_id", "referred_by").execute())
+    if looped.empty:
+        return judged
+    names = connection.create_table("looped", looped.to_frame(), overwrite=True)
+    on_loop = judged.rule.isnull() & judged.customer_id.isin(names.customer_id)
+    return judged.mutate(rule=ibis.ifelse(on_loop, "referral_loop", judged.rule))
+
+
+def describe(rule: str) -> str:
+    """Say what a rule means.
+
+    Examples
+    --------
+    >>> describe("unparsable_closed"), describe("negative_amount")
+    ('closed cannot be read as a time', 'amount is negative')
+    """
+    known = _DESCRIPTIONS | rules.DESCRIPTIONS
+    if rule in known:
+        return known[rule]
+    what, _, name = rule.partition("_")
+    if what == "unparsable":
+        return f"{name} {_kind(name)}"
+    words = next((", ".join(words) for (_, column), words in WORDS.items() if column == name), "")
+    endings = {
+        "missing": "is not given",
+        "future": "lies in the future",
+        "negative": "is negative",
+        "unknown": f"is none of {words}",
+    }
+    return f"{name} {endings[what]}"
+
+
+def _kind(name: str) -> str:
+    if name in NUMBERS:
+        return "is no number"
+    if name in BOOLEANS:
+        return "is neither true nor false"
+    return "cannot be read as a time"

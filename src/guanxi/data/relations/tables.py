@@ -1,0 +1,135 @@
+"""Tables beside the transactions: customers, interactions, surveys, tickets, costs, credit."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import pandas as pd
+
+from guanxi.data.engine import connect
+from guanxi.data.relations import rules
+from guanxi.data.relations.lines import RelationLines, RelationReader
+from guanxi.data.transactions import TransactionLog
+from guanxi.errors import DataError, SourceError
+from guanxi.params import RELATION_COLUMNS, DataParams, Params, RelationParams
+
+_FEW_KNOWN = 0.5
+
+
+@dataclass(frozen=True)
+class Relations:
+    """All relation tables of one reading.
+
+    Attributes
+    ----------
+    lines : dict of str to RelationLines
+        By the relation's name; one that was not given is not there.
+    warnings : tuple of str
+        What is odd, each with what to do.
+    """
+
+    connection: Any = field(repr=False)
+    lines: dict[str, RelationLines]
+    warnings: tuple[str, ...]
+
+    def table(self, relation: str) -> Any:
+        """Give the accepted lines of a relation, None where it was not given."""
+        return self.lines[relation].table if relation in self.lines else None
+
+    @property
+    def absent(self) -> tuple[str, ...]:
+        """The relations that were not given."""
+        return tuple(name for name in RELATION_COLUMNS if name not in self.lines)
+
+    def close(self) -> None:
+        """Release the engine, and with it that of the transactions they were read beside."""
+        self.connection.disconnect()
+
+
+def read_relations(
+    params: Params,
+    log: TransactionLog | None = None,
+    *,
+    tables: Mapping[str, str | pd.DataFrame] | None = None,
+) -> Relations:
+    """Read the relation tables that the parameters name.
+
+    Parameters
+    ----------
+    params : Params
+        Its sections ``relations`` and ``data``.
+    log : TransactionLog, optional
+        The transactions they belong to: the tables go into the same engine, their customers are written as in
+        the log, and those without a transaction are counted. Without it identifiers become text.
+    tables : mapping of str to str or pandas.DataFrame, optional
+        Other sources than those of the parameters, by relation.
+
+    Raises
+    ------
+    SourceError
+        If a source or a mapped or required column does not exist.
+    DataError
+        If all lines of a relation were rejected.
+    ParamsError
+        If a format of times is none.
+    OutputError
+        If there is no room for the engine's tables.
+
+    Examples
+    --------
+    >>> costs = pd.DataFrame({"customer_id": ["a"], "timestamp": ["2024-05-01"], "amount": [3.5]})
+    >>> params = Params(relations={"costs": {"constants": {"kind": "serve"}}})
+    >>> relations = read_relations(params, tables={"costs": costs})
+    >>> relations.lines["costs"].lines_accepted, relations.absent
+    (1, ('customers', 'interactions', 'surveys', 'tickets', 'credit'))
+    """
+    unknown = (tables or {}).keys() - RELATION_COLUMNS.keys()
+    if unknown:
+        known = ", ".join(RELATION_COLUMNS)
+        raise DataError(f"{min(unknown)!r} is no relation table: choose from {known}")
+    connection = log.connection if log else connect(params.data.timezone)
+    lines, warnings = {}, []
+    try:
+        for name in RELATION_COLUMNS:
+            given: RelationParams = getattr(params.relations, name)
+            source = (tables or {}).get(name, given.source)
+            if source is not None:
+                try:
+                    lines[name] = RelationReader(connection, name, given, params.data, log).read(source)
+                except SourceError as error:
+                    raise SourceError(f"relations.{name}: {error}") from error
+                warnings += _warnings(name, lines[name], params.data)
+    except BaseException:
+        if log is None:
+            connection.disconnect()
+        raise
+    return Relations(connection, lines, tuple(warnings))
+
+
+def _warnings(relation: str, lines: RelationLines, data: DataParams) -> list[str]:
+    firsts = lines.rejected.group_by("rule").agg(first=lines.rejected.line_number.min()).execute()
+    first = dict(zip(firsts["rule"], firsts["first"], strict=True))
+    warnings = [
+        f"{relation}: {n / lines.lines_read:.1%} of the lines ({n:,}, first: line {first[rule]:,}) were "
+        f"rejected because {rules.describe(rule)}"
+        for rule, n in lines.rejected_by_rule.items()
+        if n
+    ]
+    if not lines.lines_read:
+        warnings.append(f"{relation}: {lines.source} has columns but no line: all it tells is unknown")
+    if lines.customers_known is not None and lines.customers_known < _FEW_KNOWN * lines.customers:
+        warnings.append(
+            f"{relation}: only {lines.customers_known:,} of its {lines.customers:,} customers have a "
+            "transaction: check that customer_id is written alike in both"
+        )
+    if lines.repeated_lines and data.duplicates == "keep" and relation != "customers":
+        warnings.append(
+            f"{relation}: {lines.repeated_lines:,} lines repeat an earlier one in every column and are kept: "
+            "if they are copies, set data.duplicates=drop"
+        )
+    if lines.left_out:
+        reasons = "; ".join(f"{name!r} {why}" for name, why in lines.left_out.items())
+        warnings.append(f"{relation}: left out of the attributes: {reasons}")
+    return warnings

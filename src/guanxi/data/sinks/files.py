@@ -1,0 +1,107 @@
+"""Results written whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pandas as pd
+import pyarrow as pa
+
+from guanxi.data.sources.source_table import first_line
+from guanxi.errors import OutputError, ParamsError
+
+TABLE_ENDINGS = (".parquet", ".csv")
+
+
+def check_output(path: Path) -> None:
+    """Fail before the work where a result could not be written after it; nothing is made yet.
+
+    Raises
+    ------
+    OutputError
+        If the folder cannot be made or written, or ``path`` is a folder.
+    """
+    folder = path.parent
+    while not folder.exists() and folder != folder.parent:
+        folder = folder.parent
+    try:
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        reason = "it is a file" if folder.is_file() else error.strerror
+        raise OutputError(f"cannot write into {folder}: {reason}; choose another place with -o") from None
+    if path.is_dir():
+        raise OutputError(f"{path} is a folder: name a file in it")
+
+
+def check_table_name(path: Path) -> None:
+    """Fail where the ending of a table's file name says no known format.
+
+    Raises
+    ------
+    ParamsError
+    """
+    if path.suffix.lower() not in TABLE_ENDINGS:
+        raise ParamsError(f"{path}: end the name in .parquet or .csv, which says the format")
+
+
+def write_table(table: pd.DataFrame, path: Path) -> None:
+    """Write a table to Parquet or CSV, by the ending of its name.
+
+    Raises
+    ------
+    OutputError
+        If it cannot be written; an earlier file of that name stays.
+    """
+    check_table_name(path)
+    if path.suffix.lower() == ".parquet":
+        write_atomically(path, lambda temporary: table.to_parquet(temporary, index=False))
+    else:
+        write_atomically(path, lambda temporary: table.to_csv(temporary, index=False))
+
+
+def write_engine_table(connection: Any, table: Any, path: Path) -> None:
+    """Write an engine's table to Parquet without bringing it into memory."""
+    write_atomically(path, lambda temporary: connection.to_parquet(table, str(temporary)))
+
+
+def write_text(text: str, path: Path) -> None:
+    """Write a text file."""
+    write_atomically(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))
+
+
+def write_atomically(path: Path, write: Callable[[Path], object], temporary: Path | None = None) -> None:
+    """Let ``write`` fill a neighbouring file, and give it the name once it is complete and on disk.
+
+    Parameters
+    ----------
+    path : Path
+    write : callable of Path
+    temporary : Path, optional
+        Where the file is until then, on the same disk; default: beside it.
+
+    Raises
+    ------
+    OutputError
+        If it cannot be written; an earlier file of that name stays.
+    """
+    check_output(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = temporary or path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        write(temporary)
+        with temporary.open("rb") as file:
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except (OSError, duckdb.Error, pa.ArrowException) as error:
+        reason = getattr(error, "strerror", None) or first_line(error)
+        if "No space left" in reason:
+            reason = "the disk is full: make room, and run it again"
+        raise OutputError(f"cannot write {path}: {reason}") from error
+    finally:
+        temporary.unlink(missing_ok=True)

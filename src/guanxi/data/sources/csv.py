@@ -1,0 +1,165 @@
+"""CSV files read as text, with every line that does not fit its header kept apart."""
+
+from __future__ import annotations
+
+import csv
+import re
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from guanxi.data.engine import explain_no_space
+from guanxi.data.sources.plain_text import mend_quotes, plain_text
+from guanxi.data.sources.source_table import ROW, check_names
+from guanxi.errors import OutputError, SourceError
+
+_DELIMITERS = ",;\t|"
+_QUOTED = re.compile(r'"(?:[^"]|"")*"')
+_LONGEST_HEADER = 1 << 20
+_RULES = {
+    "TOO MANY COLUMNS": "ragged_line",
+    "MISSING COLUMNS": "ragged_line",
+    "UNQUOTED VALUE": "unbalanced_quote",
+    "INVALID ENCODING": "invalid_encoding",
+    "LINE SIZE OVER MAXIMUM": "line_too_long",
+    "INVALID STATE": "unbalanced_quote",
+}
+
+
+def read(connection: Any, paths: list[Path], encoding: str) -> tuple[Any, Any]:
+    """Read CSV files of one header into the engine's tables ``source`` and ``unreadable``.
+
+    The header is read here and handed over, so that a ragged line cannot mislead a sniffer.
+
+    Parameters
+    ----------
+    connection : ibis backend
+    paths : list of Path
+        Plain or gzip-compressed, whatever their ending.
+    encoding : str
+        Any that Python knows.
+
+    Returns
+    -------
+    table, unreadable : ibis.Table
+        The readable lines as text with their number ``guanxi_row`` from 1; and of the others ``line_number``
+        (in its file), ``rule`` and ``line_text`` (up to 10,000 characters).
+
+    Raises
+    ------
+    SourceError
+        If a file cannot be read whole, its header is empty or names a column twice, or two headers differ.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        plain = [plain_text(path, encoding, Path(folder) / f"{i}.csv") for i, path in enumerate(paths)]
+        delimiter, header = _header(plain[0], paths[0], encoding)
+        for text, path in zip(plain[1:], paths[1:], strict=True):
+            if _header(text, path, encoding) != (delimiter, header):
+                raise SourceError(f"{path}: its header differs from that of {paths[0]}: read them one by one")
+        _load(connection, plain, paths, delimiter, header)
+        if _swallowed(connection):
+            mended = [Path(folder) / f"{i}-mended.csv" for i in range(len(plain))]
+            left_out = [
+                line
+                for text, copy in zip(plain, mended, strict=True)
+                for line in mend_quotes(text, copy, delimiter, len(header))
+            ]
+            _load(connection, mended, paths, delimiter, header)
+            _add_unreadable(connection, left_out)
+    return connection.table("source"), connection.table("unreadable")
+
+
+def _load(connection: Any, files: list[Path], paths: list[Path], delimiter: str, header: list[str]) -> None:
+    options = {
+        "columns": dict.fromkeys(header, "VARCHAR"),
+        "auto_detect": False,
+        "header": True,
+        "delim": delimiter,
+        "quote": '"',
+        "escape": '"',
+        "compression": "none",
+        "store_rejects": True,
+        "rejects_limit": 0,
+    }
+    arguments = ", ".join(f"{name} = {literal(value)}" for name, value in options.items())
+    for table in ("source", "unreadable", "reject_errors", "reject_scans"):
+        connection.raw_sql(f"DROP TABLE IF EXISTS {table}")
+    try:
+        with explain_no_space():
+            connection.raw_sql(
+                f"CREATE TABLE source AS SELECT *, row_number() OVER () AS {ROW} "
+                f"FROM read_csv({literal([escape_glob(file) for file in files])}, {arguments})"
+            )
+    except OutputError:
+        raise
+    except Exception as error:
+        message = " ".join(str(error).split())[:200]
+        raise SourceError(f"{paths[0]}: not readable as CSV: {message}") from error
+    rules = " ".join(f"WHEN '{theirs}' THEN '{ours}'" for theirs, ours in _RULES.items())
+    connection.raw_sql(
+        "CREATE TABLE unreadable AS "
+        "SELECT line::BIGINT AS line_number, "
+        f"CASE min(error_type)::VARCHAR {rules} ELSE 'unreadable_line' END AS rule, "
+        "first(csv_line) AS line_text "
+        "FROM reject_errors GROUP BY file_id, line ORDER BY file_id, line"
+    )
+
+
+def _swallowed(connection: Any) -> bool:
+    """Whether a refused record may have taken the lines after it along."""
+    suspects = connection.raw_sql(
+        "SELECT count(*) FROM unreadable "
+        "WHERE rule IN ('unbalanced_quote', 'line_too_long') OR contains(line_text, chr(10))"
+    )
+    return bool(suspects.fetchone()[0])
+
+
+def _add_unreadable(connection: Any, lines: list[tuple[int, str]]) -> None:
+    if lines:
+        connection.con.executemany("INSERT INTO unreadable VALUES (?, 'unbalanced_quote', ?)", lines)
+
+
+def _header(text: Path, path: Path, encoding: str) -> tuple[str, list[str]]:
+    """Find the delimiter that stands most often between the column names, and the names."""
+    record = _first_record(text)
+    delimiter = max(_DELIMITERS, key=_QUOTED.sub("", record).count)
+    try:
+        header = [name.strip() for name in next(csv.reader([record], delimiter=delimiter), [])]
+    except csv.Error as error:
+        raise SourceError(f"{path}: its first line is no CSV header ({error})") from None
+    if not any(header):
+        raise SourceError(f"{path}: the first line is empty: it must name the columns")
+    if any(letter == "\0" or "\ud800" <= letter <= "\udfff" for name in header for letter in name):
+        raise SourceError(
+            f"{path}: its first line is not text in encoding {encoding}: "
+            "name the file's encoding, as in --set data.encoding=latin-1 or utf-16"
+        )
+    if "" in header:
+        raise SourceError(f"{path}: column {header.index('') + 1} of the header has no name: give it one")
+    check_names(str(path), header)
+    return delimiter, header
+
+
+def _first_record(text: Path) -> str:
+    """Give the first line, with those after it while a quotation mark is open."""
+    with text.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
+        record = file.readline()
+        while record.count('"') % 2 and len(record) < _LONGEST_HEADER and (line := file.readline()):
+            record += line
+    return record
+
+
+def escape_glob(path: Path) -> str:
+    """Keep the engine from taking characters of a file's name for wildcards."""
+    return "".join(f"[{letter}]" if letter in "*?[" else letter for letter in str(path))
+
+
+def literal(value: Any) -> str:
+    """Write a value as the engine's SQL."""
+    if isinstance(value, bool | int):
+        return str(value).lower()
+    if isinstance(value, list):
+        return "[" + ", ".join(literal(item) for item in value) + "]"
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{literal(k)}: {literal(v)}" for k, v in value.items()) + "}"
+    return "'" + str(value).replace("'", "''") + "'"

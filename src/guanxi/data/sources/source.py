@@ -1,0 +1,152 @@
+"""Sources: a dataset name, a CSV or Parquet path or glob, or a table in a database."""
+
+from __future__ import annotations
+
+import glob
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from guanxi.data import datasets
+from guanxi.data.sources import csv, databases
+from guanxi.data.sources.source_table import SourceTable, check_names, first_line, load, read_frame, redact
+from guanxi.errors import SourceError
+from guanxi.params import DataParams
+
+__all__ = ["SourceTable", "first_line", "read_source", "redact"]
+
+_CSV_ENDINGS = tuple(ending + packed for ending in (".csv", ".tsv", ".txt") for packed in ("", ".gz"))
+
+
+def read_source(connection: Any, source: str, params: DataParams) -> SourceTable:
+    """Read a source into the engine.
+
+    Parameters
+    ----------
+    connection : ibis backend
+        From :func:`guanxi.data.engine.connect`.
+    source : str
+        ``cdnow`` or ``cdnow-sample``, a path or glob of CSV or Parquet files, a folder of Parquet files,
+        or ``duckdb://FILE::TABLE`` or ``postgres://HOST/DATABASE::TABLE``.
+
+    Raises
+    ------
+    SourceError
+        If there is no such source, or it cannot be read.
+    """
+    if source in datasets.NAMES:
+        return read_frame(connection, source, datasets.load(source))
+    if source.startswith(databases.SCHEMES):
+        return databases.read_database(connection, source)
+    paths = find_files(source)
+    before = _state(paths)
+    try:
+        table = _read_files(connection, source, paths, params)
+    except SourceError:
+        _check_unchanged(source, before)
+        raise
+    _check_unchanged(source, before)
+    return table
+
+
+def _read_files(connection: Any, source: str, paths: list[Path], params: DataParams) -> SourceTable:
+    if all(path.name.lower().endswith(_CSV_ENDINGS) for path in paths):
+        table, unreadable = csv.read(connection, paths, params.encoding)
+        return SourceTable(source, table, unreadable)
+    if are_parquet(paths):
+        return _read_parquet(connection, source, paths)
+    raise SourceError(
+        f"{source}: its files are neither all CSV (.csv, .tsv, .txt, also with .gz) nor all .parquet: "
+        "rename them, or read them one by one"
+    )
+
+
+def _state(paths: list[Path]) -> dict[Path, tuple[int, ...] | None]:
+    """Tell what shows that a file was written to, replaced or removed."""
+    state: dict[Path, tuple[int, ...] | None] = {}
+    for path in paths:
+        try:
+            status = path.stat()
+        except OSError:
+            state[path] = None
+        else:
+            state[path] = (status.st_size, status.st_mtime_ns, status.st_ino)
+    return state
+
+
+def _check_unchanged(source: str, before: dict[Path, tuple[int, ...] | None]) -> None:
+    """Refuse what may be half of an older and half of a newer state.
+
+    Raises
+    ------
+    SourceError
+    """
+    now = _state(find_files(source))
+    changed = sorted(path for path in before.keys() | now.keys() if before.get(path) != now.get(path))
+    if changed:
+        more = f" and {len(changed) - 1} more" if len(changed) > 1 else ""
+        raise SourceError(
+            f"{source}: {changed[0]}{more} changed while it was read: run again once nobody writes to it"
+        )
+
+
+def find_files(source: str) -> list[Path]:
+    """Find the files behind a path, a glob or a folder of Parquet, in the order of their names.
+
+    Raises
+    ------
+    SourceError
+        If there are none.
+    """
+    path = Path(source).expanduser()
+    if path.is_dir():
+        paths = sorted(path.rglob("*.parquet"))
+        if not paths:
+            raise SourceError(f"{source}: the folder holds no .parquet file")
+        return paths
+    if path.is_file():
+        return [path]
+    paths = sorted(Path(name) for name in glob.glob(str(path), recursive=True))
+    if not paths:
+        known = ", ".join(datasets.NAMES)
+        raise SourceError(
+            f"{source}: no such file, and no dataset of that name (known: {known}); check the path, "
+            "or give duckdb://FILE::TABLE or postgres://HOST/DATABASE::TABLE"
+        )
+    return paths
+
+
+def are_parquet(paths: list[Path]) -> bool:
+    """Whether all names end as those of Parquet files do."""
+    return all(path.suffix.lower() in (".parquet", ".pq") for path in paths)
+
+
+def common_schema(source: str, paths: list[Path]) -> pa.Schema:
+    """Give the schema of Parquet files that must all have the same.
+
+    Raises
+    ------
+    SourceError
+        If one cannot be read, has other columns, or columns of one name.
+    """
+    try:
+        schemas = [pq.read_schema(path).remove_metadata() for path in paths]
+    except (OSError, pa.ArrowException) as error:
+        raise SourceError(f"{source}: not readable as Parquet: {first_line(error)}") from error
+    for path, schema in zip(paths, schemas, strict=True):
+        if schema != schemas[0]:
+            raise SourceError(f"{path}: its columns differ from those of {paths[0]}: read them one by one")
+    check_names(source, schemas[0].names)
+    return schemas[0]
+
+
+def _read_parquet(connection: Any, source: str, paths: list[Path]) -> SourceTable:
+    common_schema(source, paths)
+    files = csv.literal([csv.escape_glob(path) for path in paths])
+    try:
+        return load(connection, source, f"read_parquet({files})")
+    except duckdb.Error as error:
+        raise SourceError(f"{source}: not readable as Parquet: {first_line(error)}") from error

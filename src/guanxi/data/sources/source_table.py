@@ -1,0 +1,130 @@
+"""A source as one table of the engine, whatever it was read from."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+import duckdb
+import ibis
+import pandas as pd
+
+from guanxi.data.engine import explain_no_space
+from guanxi.errors import SourceError
+
+ROW = "guanxi_row"
+_PASSWORD = re.compile(
+    r"(?P<before>://[^:/@\s]*:)(?:(?!://).)*(?=@)|(?P<key>(?i:password|token|secret|api_?key)=).*?(?=&|::|\s|$)"
+)
+
+
+@dataclass(frozen=True)
+class SourceTable:
+    """A source as it was read: one engine table, and the lines no table could hold.
+
+    Attributes
+    ----------
+    name : str
+        The source as given, without passwords.
+    table : ibis.Table
+        Every readable line with its source columns and ``guanxi_row``, its number from 1.
+    unreadable : ibis.Table
+        ``line_number, rule, line_text`` of lines that the reader refused.
+    """
+
+    name: str
+    table: Any
+    unreadable: Any
+
+    @property
+    def columns(self) -> list[str]:
+        """The source's own columns."""
+        return [name for name in self.table.columns if name != ROW]
+
+
+def read_frame(connection: Any, name: str, frame: pd.DataFrame) -> SourceTable:
+    """Copy a DataFrame into the engine.
+
+    Raises
+    ------
+    SourceError
+        If the engine cannot hold one of its columns, or two have one name.
+    """
+    # The engine cannot read a reversed view of a column of objects: a copy it can.
+    frame = frame.reset_index(drop=True).copy().set_axis([str(column) for column in frame.columns], axis=1)
+    check_names(name, list(frame.columns))
+    try:
+        return load_rows(connection, name, frame)
+    except duckdb.Error as error:
+        raise SourceError(f"{name}: a column cannot be read: {first_line(error)}") from error
+
+
+def load_rows(connection: Any, name: str, rows: Any) -> SourceTable:
+    """Copy a DataFrame or a reader of Arrow batches into the engine."""
+    connection.con.register("incoming", rows)
+    try:
+        return load(connection, name, "incoming")
+    finally:
+        connection.con.unregister("incoming")
+
+
+def load(connection: Any, name: str, relation: str) -> SourceTable:
+    """Copy what stands behind ``FROM`` into the engine, its lines numbered in their order."""
+    # A bare row_number() streams; with the frame that ibis writes the engine would sort the table.
+    with explain_no_space():
+        connection.raw_sql(f"CREATE TABLE source AS SELECT *, row_number() OVER () AS {ROW} FROM {relation}")
+    schema = ibis.schema({"line_number": "int64", "rule": "string", "line_text": "string"})
+    return SourceTable(name, connection.table("source"), connection.create_table("unreadable", schema=schema))
+
+
+def check_names(source: str, columns: list[str]) -> None:
+    """Refuse columns of one name (the engine does not tell ``Amount`` from ``amount``), or of a name kept.
+
+    Raises
+    ------
+    SourceError
+    """
+    lower = [name.lower() for name in columns]
+    twice = sorted({name for name in columns if lower.count(name.lower()) > 1})
+    if twice:
+        names = " and ".join(map(repr, twice))
+        raise SourceError(f"{source}: it names the column {names} twice, capitals aside: rename one")
+    if ROW in lower:
+        raise SourceError(f"{source}: it has a column {ROW!r}, a name kept for the line's number: rename it")
+
+
+def free_names(columns: list[str], kept: set[str]) -> dict[str, str]:
+    """Give each column its name, with an underscore where that is kept for another, capitals aside.
+
+    Examples
+    --------
+    >>> free_names(["Rule", "amount"], {"rule"})
+    {'Rule': 'Rule_', 'amount': 'amount'}
+    """
+    kept = {name.lower() for name in kept}
+    taken = kept | {name.lower() for name in columns}
+    names = {}
+    for column in columns:
+        name = column
+        while name.lower() in (taken if name != column else kept):
+            name += "_"
+        names[column] = name
+    return names
+
+
+def redact(text: str) -> str:
+    """Hide the password of every address in a text.
+
+    Examples
+    --------
+    >>> redact("postgres://me:secret@host/db::sales")
+    'postgres://me:***@host/db::sales'
+    """
+    return _PASSWORD.sub(lambda match: f"{match['before'] or match['key']}***", text)
+
+
+def first_line(error: BaseException) -> str:
+    """Shorten another library's message to its first line that says something."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[0] if lines else type(error).__name__

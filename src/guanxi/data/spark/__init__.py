@@ -1,0 +1,1 @@
+"""Spark as the engine, for data that outgrow one machine."""

@@ -1,0 +1,257 @@
+"""Spark as the engine, where one machine is outgrown: its session, and ibis on it.
+
+All that Spark needs other than DuckDB stands here; rules and features are the same expressions on both.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+import ibis
+import pandas as pd
+import sqlglot as sg
+from ibis.backends.sql.compilers.base import SQLGlotCompiler
+from ibis.backends.sql.compilers.pyspark import PySparkCompiler
+
+from guanxi.data.sources.source_table import first_line
+from guanxi.errors import EngineError
+
+_JAVA = 17
+# Any of these means that somebody has said how Spark is to run: then nothing of this module's choice is set.
+_CONFIGURED = ("PYSPARK_GATEWAY_PORT", "PYSPARK_SUBMIT_ARGS", "SPARK_CONF_DIR", "SPARK_HOME")
+_ONE_MACHINE = {
+    "spark.driver.bindAddress": "127.0.0.1",
+    "spark.driver.host": "127.0.0.1",
+    # 200 parts, Spark's default, cost seconds a step; too few would not fit into memory.
+    "spark.sql.shuffle.partitions": "32",
+    "spark.ui.enabled": "false",
+}
+# Enough rows at a time for the model to be fast, few enough to be small.
+_ROWS_A_BATCH = 50_000
+
+
+class _Compiler(PySparkCompiler):  # type: ignore[misc]
+    """What ibis 12 does not translate for Spark, and Spark's name of a function."""
+
+    def visit_DateDelta(self, op: Any, *, left: Any, right: Any, part: Any) -> Any:  # noqa: N802
+        """Count the days between two dates."""
+        return self.f.datediff(left, right)
+
+    def visit_IsInf(self, op: Any, *, arg: Any) -> Any:  # noqa: N802
+        """Compare in SQL: ibis 12 compares the expressions in Python, and finds nothing infinite."""
+        return sg.or_(arg.eq(self.POS_INF), arg.eq(self.NEG_INF))
+
+    # ibis takes not-a-number for null on Spark; the rules tell them apart.
+    visit_IsNull = SQLGlotCompiler.visit_IsNull  # noqa: N815
+    visit_NotNull = SQLGlotCompiler.visit_NotNull  # noqa: N815
+
+    def __sql_name__(self, op: Any) -> str:
+        """Name Spark's hash of 64 bits: that of 32 bits would make most lines of a big log look alike."""
+        name: str = super().__sql_name__(op)
+        return "xxhash64" if name == "hash" else name
+
+
+class SparkEngine:
+    """A Spark session with ibis on it.
+
+    Parameters
+    ----------
+    session : pyspark.sql.SparkSession
+        A session of its own, whose settings nobody else uses.
+    timezone : str
+        The data's time zone, in which days begin.
+    """
+
+    def __init__(self, session: Any, timezone: str) -> None:
+        self.session = session
+        self._kept: list[Any] = []
+        self._ibis = ibis.pyspark.connect(session)
+        self._ibis.compiler = _Compiler()
+        # ibis has set its own zone, UTC.
+        session.conf.set("spark.sql.session.timeZone", timezone)
+        session.conf.set("spark.sql.timestampType", "TIMESTAMP_NTZ")
+        session.conf.set("spark.sql.execution.arrow.maxRecordsPerBatch", str(_ROWS_A_BATCH))
+
+    def frame(self, expression: Any) -> Any:
+        """Turn an ibis table expression into a Spark DataFrame, which is not computed yet."""
+        return self.session.sql(self._ibis.compile(expression))
+
+    def rows(self, expression: Any) -> pd.DataFrame:
+        """Bring a table of a few rows here."""
+        frame = self.frame(expression)
+        return pd.DataFrame(map(tuple, frame.collect()), columns=frame.columns)
+
+    def table(self, name: str, frame: Any) -> Any:
+        """Name a Spark DataFrame and give it as an ibis table."""
+        frame.createOrReplaceTempView(name)
+        return self._ibis.table(name)
+
+    def keep(self, name: str, expression: Any) -> Any:
+        """Name a step that several others use: the workers keep it, in memory and on disk, once computed."""
+        self._kept.append(self.frame(expression).persist())
+        return self.table(name, self._kept[-1])
+
+    def release(self) -> None:
+        """Let the workers forget what they keep."""
+        for frame in self._kept:
+            frame.unpersist()
+
+
+def check_spark() -> None:
+    """Fail before the work where Spark cannot start.
+
+    Raises
+    ------
+    EngineError
+        If PySpark or its Java is missing, or Spark Connect is asked for.
+    """
+    _session_class()
+    from pyspark.sql.utils import is_remote
+
+    if is_remote() or "SPARK_REMOTE" in os.environ:
+        raise EngineError(
+            "--engine spark does not work through Spark Connect: unset SPARK_REMOTE, and name the cluster as "
+            "in PYSPARK_SUBMIT_ARGS='--master spark://HOST:7077 pyspark-shell'"
+        )
+    # Under spark-submit Java runs already.
+    if "PYSPARK_GATEWAY_PORT" not in os.environ:
+        _check_java()
+
+
+@contextmanager
+def open_spark(timezone: str = "UTC") -> Iterator[SparkEngine]:
+    """Use the running Spark session if there is one, else start Spark, and stop it in the end.
+
+    Where nothing says otherwise (``spark-submit``, ``PYSPARK_SUBMIT_ARGS``, ``SPARK_CONF_DIR``,
+    ``SPARK_HOME``) Spark runs on all cores of this machine.
+
+    Raises
+    ------
+    EngineError
+        If Spark does not start, or fails while it is used.
+    """
+    session_class = _session_class()
+    with _errors_of_spark(), _quiet_when_stopped(), ExitStack() as stack:
+        running = session_class.getActiveSession()
+        if running is not None:
+            session = running.newSession()
+        else:
+            folder = stack.enter_context(
+                tempfile.TemporaryDirectory(prefix="guanxi-spark-", ignore_cleanup_errors=True)
+            )
+            session = _start(Path(folder))
+            stack.callback(session.stop)
+        engine = SparkEngine(session, timezone)
+        stack.callback(engine.release)
+        yield engine
+
+
+def _session_class() -> Any:
+    try:
+        from pyspark.sql import SparkSession
+    except ImportError as error:
+        raise EngineError(
+            f"--engine spark needs PySpark ({first_line(error)}): install it with pip install 'guanxi[spark]'"
+        ) from None
+    return SparkSession
+
+
+def _start(folder: Path) -> Any:
+    """Start Spark; what it and Java print goes to a file, and is quoted where it does not start."""
+    from pyspark import SparkConf, SparkContext
+    from pyspark.java_gateway import launch_gateway
+
+    os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
+    # No table is kept, but Spark wants a place for them, and would take the working folder.
+    conf = SparkConf(loadDefaults=False).setAppName("guanxi")
+    conf.set("spark.sql.warehouse.dir", str(folder / "warehouse"))
+    at_launch = SparkConf(loadDefaults=False).setAll(conf.getAll())
+    if not any(name in os.environ for name in _CONFIGURED):
+        at_launch.setAll(list(_ONE_MACHINE.items()))
+    printed = folder / "spark.log"
+    with printed.open("wb") as log:
+        try:
+            # A Java that an earlier session of this process has left is used again.
+            launched = {"stdout": log, "stderr": log}
+            gateway = SparkContext._gateway or launch_gateway(at_launch, launched)  # type: ignore[no-untyped-call]
+            return _session_class()(SparkContext(conf=conf, gateway=gateway))
+        except Exception as error:
+            lines = printed.read_text(errors="replace").strip().splitlines()
+            reason = next((line for line in lines if "rror" in line or "xception" in line), _reason(error))
+            raise EngineError(f"Spark does not start: {reason.strip()[:300]}") from error
+
+
+def _check_java() -> None:
+    """Fail where there is no Java that Spark runs on.
+
+    Raises
+    ------
+    EngineError
+    """
+    advice = f"install Java {_JAVA} (such as openjdk-{_JAVA}-jre-headless) and let JAVA_HOME name its folder"
+    home = os.environ.get("JAVA_HOME")
+    program = str(Path(home, "bin", "java")) if home else shutil.which("java")
+    if program is None:
+        raise EngineError(f"--engine spark needs Java {_JAVA}, and there is none: {advice}")
+    try:
+        done = subprocess.run([program, "-version"], capture_output=True, text=True, check=False, timeout=60)
+    except OSError as error:
+        raise EngineError(
+            f"--engine spark needs Java {_JAVA}: {program}: {error.strerror}; {advice}"
+        ) from None
+    found = re.search(r'version "(?:1\.)?(\d+)', done.stderr + done.stdout)
+    if found is None:
+        raise EngineError(f"--engine spark needs Java {_JAVA}, and {program} does not run: {advice}")
+    if int(found[1]) < _JAVA:
+        raise EngineError(f"--engine spark needs Java {_JAVA}, and {program} is Java {found[1]}: {advice}")
+
+
+@contextmanager
+def _quiet_when_stopped() -> Iterator[None]:
+    """Keep the traceback off the screen that Py4J logs when the user stops the job."""
+    root = logging.getLogger()
+
+    def not_of_py4j(record: logging.LogRecord) -> bool:
+        return record.module != "java_gateway"
+
+    root.addFilter(not_of_py4j)
+    try:
+        yield
+    finally:
+        root.removeFilter(not_of_py4j)
+
+
+@contextmanager
+def _errors_of_spark() -> Iterator[None]:
+    """Say Spark's errors in one line."""
+    from py4j.protocol import Py4JError
+    from pyspark.errors import PySparkException
+
+    try:
+        yield
+    except (Py4JError, PySparkException) as error:
+        raise EngineError(f"Spark failed: {_reason(error)}") from error
+
+
+def _reason(error: BaseException) -> str:
+    """Find what went wrong: of a worker's traceback the last line, else what Spark has a name for."""
+    texts = [str(error)]
+    cause = getattr(error, "java_exception", None) or getattr(error, "_origin", None)
+    while cause is not None:
+        texts.append(cause.getMessage() or "")
+        cause = cause.getCause()
+    traceback = next((text for text in texts if "Traceback" in text), None)
+    if traceback is not None:
+        return traceback.strip().splitlines()[-1][:300]
+    named = next((text for text in texts if text.startswith("[")), texts[-1] or texts[0])
+    return first_line(Exception(named))[:300]

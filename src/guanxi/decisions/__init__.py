@@ -1,1 +1,0 @@
-"""From predictions to decisions: indicators, weights, scores, segments."""

@@ -1,0 +1,116 @@
+"""How far customers, scores and source lie from what a model was trained on."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+from scipy.special import bdtrc, ndtri
+
+from guanxi.evaluation.monitoring.bins import (
+    by_chance,
+    count_like,
+    log_ratio,
+    moments,
+    population_stability_index,
+)
+
+_FALSE_ALARM = 0.01  # over all columns together, and over all means
+_FASTER = 1.25  # training saw one horizon only: the next ones may move by a quarter more
+
+
+def compare(
+    profile: Mapping[str, Any],
+    features: pd.DataFrame,
+    scores: pd.DataFrame,
+    *,
+    horizons: float = 1.0,
+    seen: Mapping[str, list[str] | None] | None = None,
+) -> pd.DataFrame:
+    """Compare features and scores with a training profile, column by column.
+
+    What the calendar moves within a horizon, as training saw it, is allowed for: a steady movement makes a
+    mean grow with its length and the index with the square of it. Off by chance is allowed for too: an index
+    is ``clear`` above what chance exceeds with a probability of 1 % over all columns; means alike.
+
+    Parameters
+    ----------
+    profile : mapping
+        From :mod:`.profile`.
+    features, scores : pandas.DataFrame
+        Of the new customers, with the columns of the profile.
+    horizons : float
+        Horizons from the training day to the new one; less than one allows for one. A movement by a quarter
+        faster than training saw is allowed for as well.
+    seen : mapping of str to list of str or None, optional
+        Of categories, the values in training.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``kind`` (feature, score), ``name``, ``psi``, ``by_chance`` (its mean without drift), ``usual`` (what
+        the calendar moves), ``drift`` (the rest, from 0), ``clear``, ``mean_then, mean``
+        (NaN for categories), ``mean_drift`` (relative change of the mean beyond the usual, from 0; 0 where
+        it is not clear).
+    """
+    seen = seen or {}
+    allowed = _FASTER * max(1.0, horizons)
+    errors = -float(ndtri(_FALSE_ALARM / 2.0 / max(1, len(profile["scores"]))))
+    columns = [
+        (kind, name, column, rows[name])
+        for kind, rows in (("score", scores), ("feature", features))
+        for name, column in profile[f"{kind}s"].items()
+    ]
+    table = []
+    for kind, name, column, values in columns:
+        counts = count_like(values, column, seen.get(name))
+        index = population_stability_index(column["counts"], counts)
+        chance, most = by_chance(column["counts"], counts, _FALSE_ALARM / len(columns))
+        usual = column["usual"] * allowed**2
+        table.append(
+            {
+                "kind": kind,
+                "name": name,
+                "psi": index,
+                "by_chance": chance,
+                "usual": usual,
+                "drift": max(0.0, index - chance - usual),
+                "clear": index > usual + most,
+                **_means(column, values, allowed, errors),
+            }
+        )
+    return pd.DataFrame(table)
+
+
+def clear_rise(share: float, of: int, share_then: float, of_then: int) -> bool:
+    """Whether a share lies above an earlier one by more than chance would with a probability of 1 %.
+
+    Binomial, with the earlier share by the rule of succession, so that none so far is not none for ever.
+    """
+    earlier = (share_then * of_then + 1.0) / (of_then + 2.0)
+    found = round(share * of)
+    return found > 0 and bool(bdtrc(found - 1, of, earlier) < _FALSE_ALARM)
+
+
+def _means(column: Mapping[str, Any], values: Any, allowed: float, errors: float) -> dict[str, float | None]:
+    if "mean" not in column:
+        return dict.fromkeys(("mean_then", "mean", "mean_drift"))
+    now, then = moments(values), column
+    if bool(now["mean"]) != bool(then["mean"]):  # all nothing, or no more: no ratio tells how far
+        return {"mean_then": then["mean"], "mean": now["mean"], "mean_drift": math.inf}
+    ratio = abs(log_ratio(now["mean"], then["mean"])) - allowed * column["usual_ratio"]
+    # Of skewed scores a small sample's low mean comes with a low deviation: the larger of the two serves.
+    deviation = max(_relative_deviation(now), _relative_deviation(then))
+    error = deviation * math.sqrt(1.0 / len(values) + 1.0 / sum(then["counts"]))
+    return {
+        "mean_then": then["mean"],
+        "mean": now["mean"],
+        "mean_drift": math.expm1(ratio) if ratio > errors * error else 0.0,
+    }
+
+
+def _relative_deviation(described: Mapping[str, Any]) -> float:
+    """Give the coefficient of variation, 0 where there is no mean to divide by."""
+    return float(described["deviation"] / abs(described["mean"])) if described["mean"] else 0.0

@@ -1,0 +1,182 @@
+"""The training profile: what a model's training data looked like, kept with the model in under 100 kB.
+
+It holds counts, deciles and measures of all customers together, and no customer. Values of category and
+channel, which can be anything, are kept as hashes. What moved within training from the twin's day to the
+served model's, a horizon later, is kept as ``usual``: a base that grows older, or a shop that grows, moves by
+itself, and no such movement is a reason for alarm.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Collection, Iterable, Mapping
+from datetime import date
+from typing import Any
+
+import ibis
+import pandas as pd
+
+from guanxi.data.transactions import TransactionLog
+from guanxi.evaluation import realised_performance
+from guanxi.evaluation.holdout import Holdout
+from guanxi.evaluation.monitoring.bins import (
+    by_chance,
+    count_number,
+    describe_category,
+    describe_number,
+    log_ratio,
+    moments,
+    population_stability_index,
+)
+from guanxi.features.snapshots import features_at
+from guanxi.pipeline.fit import FittedModels
+from guanxi.pipeline.labelled import FittedLabels
+
+SCORES = ("churn_probability", "expected_purchases", "clv")
+_CATEGORY_COLUMNS = ("category", "channel")
+_MOST_VALUES = 2_000
+_HASH_BYTES = 4
+
+
+def transaction_profile(
+    log: TransactionLog,
+    served: FittedModels,
+    twin: FittedModels,
+    holdout: Holdout,
+    totals: pd.DataFrame,
+    seed: int,
+) -> dict[str, Any]:
+    """Profile the training of a model on transactions.
+
+    Parameters
+    ----------
+    log : TransactionLog
+    served, twin : FittedModels
+    holdout : Holdout
+        The twin's, whose measures later ones are compared with.
+    totals : pandas.DataFrame
+        From :func:`guanxi.evaluation.portfolio.portfolio_totals.forecast_totals`: how far totals may stray.
+    seed : int
+        Of the bootstrap.
+
+    Returns
+    -------
+    dict
+        ``task, customers``; ``lines`` (``read, rejected``); ``features`` and ``scores`` (each column's bins
+        as :func:`.bins.describe_number` gives them, its ``usual`` index, and the ``usual_ratio`` of its
+        means, as a logarithm without sign); ``categories`` (each column's
+        hashed ``values``, and the ``usual`` share of the ``lines`` of a horizon that has others);
+        ``held_out`` (:func:`.aftermath.measure`); ``totals`` (relative ends of the interval of the total
+        purchases).
+    """
+    scorer = served.scorer
+    earlier = twin.features
+    if twin.window_days != served.window_days:  # the same features, not others of the same name
+        earlier = features_at(log, twin.as_of, served.window_days)
+    # Both in the season of the served model's day: a season that moves everybody is no drift.
+    now, before = (scorer.score(each, drivers=0) for each in (served.features, earlier))
+    return {
+        "task": "transactions",
+        "customers": len(served.features),
+        "lines": {"read": log.lines_read, "rejected": log.lines_read - log.lines_accepted},
+        "features": _describe(served.features, earlier, scorer.features),
+        "scores": _describe(now, before, SCORES),
+        "categories": _categories(log, served.as_of, twin.as_of),
+        "held_out": realised_performance.measure(holdout.table, seed),
+        "totals": _relative(totals),
+    }
+
+
+def label_profile(fitted: FittedLabels, seed: int) -> dict[str, Any]:
+    """Profile a training on labels; attributes know no days, so that nothing is ``usual``.
+
+    Returns
+    -------
+    dict
+        As :func:`transaction_profile`, without ``lines, categories, totals``.
+    """
+    categorical = {each["name"]: each["categories"] is not None for each in fitted.model["attributes"]}
+    features = {
+        str(name): describe_category(values) if categorical[str(name)] else describe_number(values)
+        for name, values in fitted.features.items()
+    }
+    # Few trees give few different scores, so that the bins must be of the served model's own; the mean is of
+    # customers not seen, since trees are surer of those they grew on.
+    own = fitted.scorer.score(fitted.features, drivers=0)["churn_probability"]
+    scores = {"churn_probability": describe_number(own) | moments(fitted.held_out["churn_probability"])}
+    described = {"features": features, "scores": scores}
+    return {
+        "task": fitted.model["task"],
+        "customers": len(fitted.features),
+        **{
+            kind: {name: column | {"usual": 0.0, "usual_ratio": 0.0} for name, column in columns.items()}
+            for kind, columns in described.items()
+        },
+        "held_out": realised_performance.measure(fitted.held_out, seed),
+    }
+
+
+def other_values(
+    log: TransactionLog, column: str, known: Collection[str], after: date, until: date
+) -> tuple[int, int, str | None]:
+    """Count the lines after one day, up to another, whose value is none of the known ones.
+
+    Returns
+    -------
+    tuple
+        These lines, all lines with a value, and the most common of the other values.
+    """
+    counts = _value_counts(
+        log, column, log.lines.date > ibis.literal(after), log.lines.date <= ibis.literal(until)
+    )
+    other = counts[~pd.Series(hashed(counts.index), index=counts.index, dtype=object).isin(known)]
+    return int(other.sum()), int(counts.sum()), str(other.index[0]) if len(other) else None
+
+
+def hashed(values: Iterable[Any]) -> list[str]:
+    """Hash values: as short as all, and what they say stays out of the profile."""
+    return [hashlib.blake2b(str(value).encode(), digest_size=_HASH_BYTES).hexdigest() for value in values]
+
+
+def _describe(now: pd.DataFrame, before: pd.DataFrame, names: Iterable[str]) -> dict[str, dict[str, Any]]:
+    """Describe columns as they are now, with how far they moved since before beyond what chance moves."""
+    columns = {}
+    for name in names:
+        column = describe_number(now[name])
+        counts = count_number(before[name], column["edges"])
+        moved = population_stability_index(counts, column["counts"])
+        chance, _ = by_chance(counts, column["counts"], 0.5)
+        ratio = log_ratio(column["mean"], moments(before[name])["mean"])
+        columns[name] = column | {"usual": max(0.0, moved - chance), "usual_ratio": abs(ratio)}
+    return columns
+
+
+def _categories(log: TransactionLog, as_of: date, twin_day: date) -> dict[str, dict[str, Any]]:
+    columns = {}
+    for column in _CATEGORY_COLUMNS:
+        if column not in log.lines.columns:
+            continue
+        earlier, all_of_them = (_most_common(log, column, day) for day in (twin_day, as_of))
+        other, lines, _ = other_values(log, column, earlier, twin_day, as_of)
+        columns[column] = {"values": all_of_them, "usual": other / lines if lines else 0.0, "lines": lines}
+    return columns
+
+
+def _most_common(log: TransactionLog, column: str, day: date) -> list[str]:
+    return hashed(_value_counts(log, column, log.lines.date <= ibis.literal(day)).index[:_MOST_VALUES])
+
+
+def _value_counts(log: TransactionLog, column: str, *conditions: Any) -> pd.Series[Any]:
+    """Lines of each value, most common first, equally common ones in the order of their names."""
+    lines = log.lines.filter(*conditions).drop_null(column)
+    counted = lines.group_by(value=lines[column]).agg(n=lines.count())
+    table: pd.DataFrame = counted.order_by(ibis.desc("n"), "value").execute()
+    return table.set_index("value")["n"]
+
+
+def _relative(totals: pd.DataFrame) -> Mapping[str, float] | None:
+    """Relative ends of the interval of all customers' purchases."""
+    row = totals[(totals["target"] == "purchases") & totals["segment"].isna()].iloc[0]
+    if not row["expected"] > 0:
+        return None
+    return {end: float(row[end] / row["expected"] - 1.0) for end in ("lower", "upper")}

@@ -1,0 +1,1 @@
+"""Totals over all customers or a segment, with intervals."""

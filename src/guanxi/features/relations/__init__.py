@@ -1,0 +1,1 @@
+"""Features from the tables beside the transactions, as of a cutoff."""

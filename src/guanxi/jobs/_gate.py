@@ -1,0 +1,186 @@
+"""The gate between candidate and champion: what a version must show, and what is done with the answer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+
+import pandas as pd
+
+from guanxi.errors import DataError, RegistryError
+from guanxi.evaluation import gate
+from guanxi.evaluation.gate import Check
+from guanxi.jobs.reporter import Reporter
+from guanxi.params import PromotionParams
+from guanxi.periods import add_days
+from guanxi.registry.aliases import CHAMPION, REFUSED, make_champion, set_status, tags
+from guanxi.registry.card import add_decision
+from guanxi.registry.label_log import LABEL, log_loss_of
+from guanxi.registry.loaded_model import LoadedModel, load_model
+from guanxi.registry.smoke_test import load_tested
+from guanxi.registry.store import Store
+from guanxi.registry.twins import Twin, load_twin
+
+_ALONE = "to judge it without the champion: --set promotion.compare=false"
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """What the gate says of a version.
+
+    Attributes
+    ----------
+    version : str
+    champion : str or None
+        Who was champion.
+    measured : str
+        On what, in one line.
+    checks : list of Check
+    reasons : list of str
+        Why it may not become champion; empty if it may.
+    """
+
+    version: str
+    champion: str | None
+    measured: str
+    checks: list[Check]
+    reasons: list[str]
+
+    @property
+    def passed(self) -> bool:
+        """Whether the version may become champion."""
+        return not self.reasons
+
+    @property
+    def text(self) -> str:
+        """What was measured, a line for each check."""
+        lines = [f"  {'passed' if each.passed else 'FAILED'}  {each.text}" for each in self.checks]
+        return "\n".join([self.measured, *lines])
+
+
+def evaluate_candidate(
+    store: Store, version: str, champion: str | None, params: PromotionParams, progress: Reporter
+) -> Judgement:
+    """Test a version as the registry has it, and hold it against the champion.
+
+    Raises
+    ------
+    RegistryError
+        If the version does not load or does not pass its smoke test.
+    """
+    progress.detail("smoke test")
+    candidate = load_tested(store, version)
+    progress.detail("comparison")
+    rival = champion if params.compare else None
+    try:
+        if candidate.attributes:
+            measured, checks = _judge_labels(store, version, rival, params)
+        elif rival is None:
+            measured, checks = _judge_alone(store, version, params)
+        else:
+            measured, checks = _judge_against(store, candidate, rival, params)
+    except (RegistryError, DataError) as error:
+        against = f" with version {rival}, the champion" if rival else ""
+        reason = f"it cannot be compared{against}: {error}" + (f"; {_ALONE}" if rival else "; train again")
+        return Judgement(version, champion, "nothing was measured", [], [reason])
+    reasons = gate.failures(checks) + ([] if rival else list(candidate.warnings))
+    return Judgement(version, champion, measured, checks, reasons)
+
+
+def decide(store: Store, judgement: Judgement, seen: Mapping[str, str]) -> None:
+    """Move the aliases for a version that passed; leave them for one that did not. Both are written down.
+
+    Raises
+    ------
+    RegistryError
+        If the aliases are not as they were ``seen``.
+    """
+    version, reasons = judgement.version, "; ".join(judgement.reasons)
+    if judgement.passed:
+        make_champion(store, version, seen)
+    elif seen.get(CHAMPION) != version:
+        set_status(store, version, REFUSED, reasons)
+    outcome = "Promoted to champion" if judgement.passed else f"Refused: {reasons}"
+    instead = f", in place of version {judgement.champion}" if judgement.passed and judgement.champion else ""
+    add_decision(store, version, f"{outcome}{instead} on {date.today()}.\n\n```\n{judgement.text}\n```\n")
+
+
+def _judge_against(
+    store: Store, candidate: LoadedModel, champion: str, params: PromotionParams
+) -> tuple[str, list[Check]]:
+    """Compare both twins on the later of their windows, and what the served models say of its customers."""
+    twins = load_twin(store, candidate.version), load_twin(store, champion)
+    own, other = twins
+    _check_alike(own, other)
+    # Both learnt from days up to the later twin's day, at most: neither has seen the window after it.
+    later = own if own.as_of >= other.as_of else other
+    served = candidate, load_model(f"models:/{store.registered_model}/{champion}")
+    tables = [_score(each, later) for each in (own.model, other.model, *served)]
+    window, than = later.held_out(later.model.window_days), f"version {champion}"
+    checks = [
+        *gate.compared(window, tables[0], tables[1], params, than),
+        *gate.covers(window, tables[0], later.interval, params),
+        *gate.mean_changes(tables[2], tables[3], params, than),
+    ]
+    days = f"twins fitted up to {own.as_of} and {other.as_of}"
+    return f"Compared with {than} on {_said(later, window)}; {days}:", checks
+
+
+def _judge_alone(store: Store, version: str, params: PromotionParams) -> tuple[str, list[Check]]:
+    twin = load_twin(store, version)
+    window, table = twin.held_out(twin.model.window_days), _score(twin.model, twin)
+    checks = [*gate.alone(window, table, params), *gate.covers(window, table, twin.interval, params)]
+    return f"Measured on {_said(twin, window)}; its twin was fitted up to {twin.as_of}:", checks
+
+
+def _judge_labels(
+    store: Store, version: str, champion: str | None, params: PromotionParams
+) -> tuple[str, list[Check]]:
+    """Compare the cross-validated log losses, each as a share of that of the share of churners."""
+    own, name, key = log_loss_of(store, version), "log loss of churn in cross-validation", "log_loss_increase"
+    limit = params.log_loss_increase
+    if champion is None:
+        check = Check(name, own, 1.0, "the share of churners", own - 1.0, limit, key)
+        return "Measured in cross-validation:", [check]
+    _check_one_label(store, version, champion)
+    other = log_loss_of(store, champion)
+    check = Check(name, own, other, f"version {champion}", own / other - 1.0, limit, key)
+    return "Compared in cross-validation, each on its own customers, in shares of a constant's:", [check]
+
+
+def _check_one_label(store: Store, version: str, champion: str) -> None:
+    """Refuse to compare models of different labels: the easier one would always win."""
+    own, other = (tags(store, each).get(LABEL, "unknown") for each in (version, champion))
+    if own != other:
+        raise RegistryError(f"its label is {own}, that of version {champion} is {other}")
+
+
+def _check_alike(own: Twin, other: Twin) -> None:
+    """Refuse to compare models that answer different questions."""
+    days = own.model.horizon_days, other.model.horizon_days
+    if days[0] != days[1]:
+        raise RegistryError(f"it looks {days[0]} days ahead, version {other.version} {days[1]}")
+    for name, value in own.model.policies.items():
+        before = other.model.policies.get(name)
+        if before != value:
+            raise RegistryError(
+                f"its data was read with data.{name}={value}, version {other.version}'s with {before}"
+            )
+
+
+def _score(model: LoadedModel, later: Twin) -> pd.DataFrame:
+    """Score the held-out customers on the window's day, over its horizon."""
+    customers = later.held_out(model.window_days)
+    return model.predict(
+        customers,
+        as_of=later.as_of.isoformat(),
+        horizon_days=later.model.horizon_days,
+        drivers=0,
+        interval=later.interval,
+    )
+
+
+def _said(twin: Twin, window: pd.DataFrame) -> str:
+    first, last = add_days(twin.as_of, 1), add_days(twin.as_of, twin.model.horizon_days)
+    return f"{first} to {last} ({len(window):,} customers)"

@@ -1,0 +1,140 @@
+"""Finished parts of a job that wait for the others, so that an interrupted job can go on."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from filelock import FileLock, Timeout
+
+from guanxi.data.sinks import files
+from guanxi.data.sinks.output_location import OutputLocation
+from guanxi.errors import OutputError, ParamsError
+from guanxi.jobs.reporter import Reporter
+
+_PLAN = "_plan.json"
+
+
+@contextmanager
+def only_writer(target: OutputLocation) -> Iterator[None]:
+    """Keep other processes from the target.
+
+    Raises
+    ------
+    OutputError
+        If one is at it.
+    """
+    path = target.work_folder.with_suffix(".lock")
+    made = _make_folder(path.parent)
+    lock = FileLock(path)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise OutputError(
+            f"{target.name}: another guanxi predict writes it now: wait for its end, or choose another output"
+        ) from None
+    except OSError as error:
+        raise OutputError(f"cannot write {path}: {error.strerror}") from error
+    try:
+        yield
+    finally:
+        path.unlink(missing_ok=True)
+        lock.release()
+        for folder in made:
+            with suppress(OSError):
+                folder.rmdir()
+
+
+def _make_folder(folder: Path) -> list[Path]:
+    """Make a folder; give what was made, the deepest first."""
+    made = [each for each in (folder, *folder.parents) if not each.exists()]
+    folder.mkdir(parents=True, exist_ok=True)
+    return made
+
+
+class PartFolder:
+    """The parts of a table on their way to a target, and the plan they were made by.
+
+    Parameters
+    ----------
+    target : Target
+    plan : mapping
+        All that decides what stands in the parts, JSON values.
+    sizes : sequence of int
+        Rows of each part.
+    """
+
+    def __init__(self, target: OutputLocation, plan: Mapping[str, Any], sizes: Sequence[int]) -> None:
+        self.path = target.work_folder
+        self._plan, self._sizes = dict(plan), sizes
+
+    def open(self, progress: Reporter, *, resume: bool) -> list[int]:
+        """Take up the parts of an interrupted job, or throw them away; give the numbers of those to do.
+
+        Raises
+        ------
+        ParamsError
+            If they were made by another plan.
+        """
+        found = len(list(self.path.glob("part-*.parquet")))
+        if resume:
+            if found:
+                self._check_plan()
+            else:
+                progress.say("   nothing to resume: from the beginning")
+        elif found:
+            progress.say(
+                f"   the {found:,} parts of an interrupted job are thrown away: --resume would have gone on"
+            )
+        if not (resume and found):
+            shutil.rmtree(self.path, ignore_errors=True)
+            files.write_text(json.dumps(self._plan, indent=1) + "\n", self.path / _PLAN)
+        left = [number for number in range(len(self._sizes)) if not self._is_done(number)]
+        if resume and found:
+            progress.say(f"   {len(self._sizes) - len(left):,} of {len(self._sizes):,} parts are done")
+        return left
+
+    def write(self, number: int, table: Any) -> None:
+        """Write a part, whole or not at all."""
+        files.write_atomically(self._part(number), lambda temporary: pq.write_table(table, temporary))
+
+    @property
+    def parts(self) -> list[Path]:
+        """All parts in order."""
+        return [self._part(number) for number in range(len(self._sizes))]
+
+    @property
+    def done(self) -> int:
+        """How many parts are there."""
+        return sum(map(self._is_done, range(len(self._sizes))))
+
+    def remove(self) -> None:
+        """Give up the parts."""
+        shutil.rmtree(self.path, ignore_errors=True)
+
+    def _part(self, number: int) -> Path:
+        return self.path / f"part-{number:05d}.parquet"
+
+    def _is_done(self, number: int) -> bool:
+        try:
+            return bool(pq.read_metadata(self._part(number)).num_rows == self._sizes[number])
+        except (OSError, pa.ArrowException):
+            return False
+
+    def _check_plan(self) -> None:
+        try:
+            earlier = json.loads((self.path / _PLAN).read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            earlier = {}
+        for name, value in self._plan.items():
+            if earlier.get(name) != value:
+                raise ParamsError(
+                    f"the interrupted job in {self.path} had {name} {earlier.get(name)!r}, not {value!r}: "
+                    "give what it was started with, or begin anew without --resume"
+                )

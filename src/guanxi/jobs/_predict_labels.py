@@ -1,0 +1,88 @@
+"""``guanxi predict`` with a model trained on labels: score customers by their attributes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+
+from guanxi.data.attributes import AttributeTable, attribute_digest, read_attributes
+from guanxi.data.chunks import even_bounds
+from guanxi.errors import ParamsError
+from guanxi.jobs._scoring import Scoring
+from guanxi.jobs.reporter import Reporter
+from guanxi.jobs.validate import source_name
+from guanxi.params import Params
+from guanxi.registry.loaded_model import LoadedModel
+
+_CUSTOMERS_AT_ONCE = 50_000
+
+
+def labelled_scoring(
+    source: str | pd.DataFrame,
+    loaded: LoadedModel,
+    params: Params,
+    drivers: int | None = None,
+    progress: Reporter | None = None,
+) -> Scoring:
+    """Read customers to be given ``customer_id, churn_probability``, the drivers and ``model_version``.
+
+    They keep the order of the source. A category that training has not seen counts as missing, and is told;
+    columns that the model does not know are ignored.
+
+    Raises
+    ------
+    ParamsError
+        If a day was asked for: such a model has none.
+    SourceError, DataError
+        As :func:`guanxi.data.attributes.read_attributes`.
+    """
+    if params.as_of is not None:
+        raise ParamsError(
+            f"model {source_name(loaded.uri)} was trained on labels and knows no days: leave --as-of out"
+        )
+    progress = progress or Reporter()
+    with progress.step(f"read {source_name(source)}"):
+        customers = read_attributes(source, loaded.id_column, loaded.attributes, params.data)
+    for note in unseen(customers, loaded):
+        progress.say(f"   {note}")
+    bounds = even_bounds(len(customers.ids), _CUSTOMERS_AT_ONCE)
+
+    def score(numbers: Sequence[int]) -> Iterator[pd.DataFrame]:
+        for number in numbers:
+            rows = slice(*bounds[number : number + 2])
+            scores = loaded.predict(customers.attributes.iloc[rows], drivers=drivers)
+            scores.insert(0, "customer_id", customers.ids.iloc[rows].to_numpy())
+            yield scores.assign(model_version=loaded.version)
+
+    facts: dict[str, Any] = {
+        "source": customers.source,
+        "source_digest": attribute_digest(customers),
+        "as_of": None,
+        "horizon_days": None,
+        "drivers": loaded.scorer.model["drivers"]["top"] if drivers is None else drivers,
+        "lines_read": None,
+        "lines_rejected": None,
+        "rejected_by_rule": {},
+        "customers_without_purchase": None,
+    }
+    # The digest is that of a training, whatever the order; parts follow the order.
+    order = str(pd.util.hash_pandas_object(customers.ids.reset_index(drop=True)).sum())
+    return Scoring(facts, bounds, pa.Array.from_pandas(customers.ids).type, score, {"order": order})
+
+
+def unseen(customers: AttributeTable, loaded: LoadedModel) -> list[str]:
+    """Tell of categories that training has not seen."""
+    notes = []
+    for name, categories in loaded.attributes.items():
+        if categories is None:
+            continue
+        values = customers.attributes[name].dropna()
+        new = values[~values.isin(categories)]
+        if len(new):
+            notes.append(
+                f"{name!r}: {new.iloc[0]!r} and the like were not seen in training, {len(new):,} rows"
+            )
+    return notes

@@ -1,0 +1,131 @@
+"""``guanxi predict --engine spark``: score every known customer where one machine is outgrown."""
+
+from __future__ import annotations
+
+import time
+from contextlib import ExitStack
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+from guanxi import __version__
+from guanxi.data.sinks.output_location import FolderLocation
+from guanxi.data.spark.engine import check_spark, open_spark
+from guanxi.data.spark.log import SparkLog, check_source, read_transactions
+from guanxi.data.spark.output import FolderWriter, check_folder
+from guanxi.errors import HistoryError, ParamsError
+from guanxi.features.behaviour import feature_expression
+from guanxi.jobs._manifest import Manifest
+from guanxi.jobs._parts import only_writer
+from guanxi.jobs.predict import load_checked
+from guanxi.jobs.reporter import Reporter
+from guanxi.jobs.validate import source_name
+from guanxi.params import Params, load_params, override
+from guanxi.registry.loaded_model import LoadedModel
+from guanxi.registry.spark import score
+
+
+def predict_spark(
+    source: str,
+    output: str,
+    *,
+    model: str | None = None,
+    params: Params | None = None,
+    as_of: date | str | None = None,
+    horizon_days: int | None = None,
+    drivers: int | None = None,
+    progress: Reporter | None = None,
+) -> Manifest:
+    """Score every customer known at ``as_of`` with Spark, and write the prediction table as Parquet.
+
+    Parameters
+    ----------
+    source : str
+        A path, glob or folder of Parquet, or an address of a file system that Spark knows.
+    output : str
+        A folder, of which the workers write the parts; an earlier result there is replaced once this one is
+        complete.
+    model, params, as_of, horizon_days, drivers
+        As in :func:`guanxi.predict`.
+
+    Returns
+    -------
+    Manifest
+        It stands in the folder too, as ``_manifest.json``.
+
+    Raises
+    ------
+    ParamsError, SourceError, DataError, HistoryError, RegistryError, OutputError, EngineError
+
+    Examples
+    --------
+    >>> predict_spark("sales/", "scores", drivers=3).rows  # doctest: +SKIP
+    5873
+    """
+    started, begin = datetime.now(UTC), time.perf_counter()
+    base = params if params is not None else load_params()
+    resolved = override(base, {"as_of": as_of, "horizon_days": horizon_days, "drivers.top": drivers})
+    progress = progress or Reporter()
+    check_spark()
+    check_source(source, resolved.data)
+    check_folder(output)
+    loaded = _load(model, resolved, progress)
+    with ExitStack() as stack:
+        if "://" not in output:
+            stack.enter_context(only_writer(FolderLocation(Path(output))))
+        with progress.step("start Spark"):
+            engine = stack.enter_context(open_spark(resolved.data.timezone))
+        with progress.step(f"read {source_name(source)}"):
+            log = read_transactions(engine, source, resolved.data)
+        with progress.step(f"score and write {output}"):
+            day = resolved.as_of or log.last_day
+            scores = _scores(log, loaded, day, horizon_days, drivers)
+            folder = FolderWriter(engine, output)
+            stack.callback(folder.discard)
+            rows = folder.write(scores)
+            manifest = Manifest(
+                guanxi=__version__,
+                engine="spark",
+                model=source_name(loaded.uri),
+                model_version=loaded.version,
+                model_id=str(loaded.pyfunc.metadata.model_uuid),
+                source=log.source,
+                source_digest=None,
+                as_of=day.isoformat(),
+                horizon_days=loaded.horizon_days if horizon_days is None else horizon_days,
+                drivers=loaded.scorer.model["drivers"]["top"] if drivers is None else drivers,
+                rows=rows,
+                lines_read=log.lines_read,
+                lines_rejected=sum(log.rejected_by_rule.values()),
+                rejected_by_rule=log.rejected_by_rule,
+                customers_without_purchase=log.customers_without_purchase,
+                started=started.isoformat(timespec="seconds"),
+                ended=datetime.now(UTC).isoformat(timespec="seconds"),
+                seconds=round(time.perf_counter() - begin, 1),
+            )
+            folder.finish(manifest.to_dict())
+    return manifest
+
+
+def _scores(
+    log: SparkLog, loaded: LoadedModel, as_of: date, horizon_days: int | None, drivers: int | None
+) -> Any:
+    if as_of < log.first_day:
+        raise HistoryError(f"{log.source}: nobody had bought by {as_of}, the data begins on {log.first_day}")
+    grain = log.params.event_grain
+    features = feature_expression(log.events, log.lines, as_of, loaded.window_days, grain)
+    frame = log.engine.frame(features)
+    return score(frame, loaded, as_of=as_of.isoformat(), horizon_days=horizon_days, drivers=drivers)
+
+
+def _load(model: str | None, params: Params, progress: Reporter) -> LoadedModel:
+    loaded = load_checked(model, params, progress)
+    if loaded.attributes:
+        raise ParamsError(
+            f"model {source_name(loaded.uri)} was trained on labels, one row per customer: "
+            "leave --engine out, one machine is enough"
+        )
+    progress.say(f"   version {loaded.version}, trained on {loaded.source}")
+    for warning in loaded.warnings:
+        progress.warn(warning)
+    return loaded

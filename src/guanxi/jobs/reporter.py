@@ -1,0 +1,107 @@
+"""What a person at a terminal sees while a job works."""
+
+from __future__ import annotations
+
+import time
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+
+class Reporter:
+    """Silent progress: what the Python API uses."""
+
+    @contextmanager
+    def step(self, title: str) -> Iterator[Reporter]:
+        """Show that a step is under way."""
+        yield self
+
+    def detail(self, text: str) -> None:
+        """Say what the current step does now."""
+
+    def count(self, done: int, total: int, unit: str) -> None:
+        """Say how much of the current step is done; the first call starts the clock."""
+
+    def say(self, text: str) -> None:
+        """Print a line that stays."""
+
+    def warn(self, text: str) -> None:
+        """Say what whoever reads the result must know."""
+        warnings.warn(text, stacklevel=3)
+
+
+_SECONDS_BETWEEN_LINES = 30.0
+
+
+class ConsoleReporter(Reporter):
+    """Progress on the standard error: a spinner on a terminal, plain lines elsewhere."""
+
+    def __init__(self) -> None:
+        from rich.console import Console
+        from rich.markup import escape
+
+        self._console: Any = Console(stderr=True, highlight=False, soft_wrap=True)
+        self._escape = escape
+        self._status: Any = None
+        self._title = ""
+        self._number = 0
+        self._counted_from: tuple[float, int] | None = None
+        self._said = 0.0
+
+    @contextmanager
+    def step(self, title: str) -> Iterator[Reporter]:
+        """Show a step with its number, and its duration once it is done."""
+        begin = time.perf_counter()
+        self._number += 1
+        self._title = f"{self._number}. {self._escape(title)}"
+        self._counted_from = None
+        with self._console.status(self._title) as status:
+            self._status = status
+            try:
+                yield self
+            finally:
+                self._status = None
+        self._console.print(f"{self._title} [dim]{time.perf_counter() - begin:.1f} s[/dim]")
+
+    def detail(self, text: str) -> None:
+        """Show beside the spinner what is being done."""
+        if self._status is not None:
+            self._status.update(f"{self._title}: {self._escape(text)}")
+
+    def count(self, done: int, total: int, unit: str) -> None:
+        """Show count, rate and time left beside the spinner; where there is none, a line now and then."""
+        now = time.monotonic()
+        if self._counted_from is None:
+            self._counted_from, self._said = (now, done), now
+        text = count_text(done, total, unit, done - self._counted_from[1], now - self._counted_from[0])
+        if self._console.is_terminal:
+            self.detail(text)
+        elif now - self._said >= _SECONDS_BETWEEN_LINES:
+            self._said = now
+            self.say(f"   {text}")
+
+    def say(self, text: str) -> None:
+        """Print a line as it is, without markup."""
+        self._console.print(text, markup=False)
+
+    def warn(self, text: str) -> None:
+        """Print a warning that stays."""
+        self.say(f"   warning: {text}")
+
+
+def count_text(done: int, total: int, unit: str, of_these: int, seconds: float) -> str:
+    """Say how much is done, how fast, and how long the rest takes.
+
+    Examples
+    --------
+    >>> count_text(300, 1000, "customers", 200, 10.0)
+    '300 of 1,000 customers, 20 a second, 35 s left'
+    """
+    text = f"{done:,} of {total:,} {unit}"
+    if not (of_these and seconds):
+        return text
+    rate = of_these / seconds
+    left = round((total - done) / rate)
+    minutes, rest = divmod(left, 60)
+    return f"{text}, {rate:,.0f} a second, {f'{minutes} min ' if minutes else ''}{rest} s left"

@@ -1,0 +1,1 @@
+"""Likelihoods and other formulas that are needed to fit only."""

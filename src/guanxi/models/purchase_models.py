@@ -1,0 +1,224 @@
+"""The models of repeat purchases: a process, its parameters and what is peculiar to the fit of each."""
+
+from __future__ import annotations
+
+from guanxi.errors import DataError, ParamsError
+from guanxi.models.covariate_model import CovariateModel
+from guanxi.models.fitting import Fit, fit_process, fit_regularity
+from guanxi.models.histories import Histories
+from guanxi.models.transaction_model import TransactionModel
+from guanxi.served.purchases.beta_geometric_process import BetaGeometricProcess
+from guanxi.served.purchases.registry import PROCESSES
+
+
+class NBD(TransactionModel):
+    """Negative binomial model of repeat purchases, without dropout: the baseline of the others.
+
+    Ehrenberg (1959), The Pattern of Consumer Purchases, Applied Statistics 8(1). Purchases come at a rate
+    that is gamma distributed among customers (r, alpha).
+
+    Examples
+    --------
+    >>> from guanxi.simulation import simulate_nbd
+    >>> rfm = simulate_nbd({"r": 0.5, "alpha": 10.0}, n=2000, T=40.0, seed=1)
+    >>> NBD().fit(rfm).expected_purchases(rfm, horizon=52.0).shape
+    (2000,)
+    """
+
+    _name = "nbd"
+
+
+class BetaGeoNBD(CovariateModel):
+    """Beta-geometric / NBD model of repeat purchases.
+
+    Fader, Hardie & Lee (2005), "Counting Your Customers" the Easy Way: An Alternative to the Pareto/NBD
+    Model, Marketing Science 24(2). Purchases come at a rate that is gamma distributed among customers
+    (r, alpha); after each repeat purchase a customer drops out with a probability that is beta distributed
+    (a, b).
+
+    Parameters
+    ----------
+    engine : {"guanxi", "lifetimes"}
+        Which library finds the parameters; predictions are guanxi's with either.
+    covariates : list of str or DataFrame, optional
+        What does not change in time: columns of the customer table, or a table of its own with the index of
+        the customer tables. Fader & Hardie (2007), Incorporating
+        Time-Invariant Covariates into the Pareto/NBD and BG/NBD Models: alpha, a and b of a customer are
+        multiplied by exp(coefficients @ covariates); ``params_`` has the coefficients as ``alpha:column``,
+        ``a:column``, ``b:column``. A higher alpha means fewer purchases.
+    penalty : float
+        Ridge: half of it times the sum of squared coefficients of standardised covariates is taken off the
+        log-likelihood.
+
+    Examples
+    --------
+    >>> from guanxi.simulation import simulate_bg_nbd
+    >>> truth = {"r": 0.25, "alpha": 4.5, "a": 0.8, "b": 2.5}
+    >>> rfm = simulate_bg_nbd(truth, n=2000, T=40.0, seed=1)
+    >>> model = BetaGeoNBD().fit(rfm)
+    >>> model.expected_purchases(rfm, horizon=52.0).shape
+    (2000,)
+    """
+
+    _name = "bg_nbd"
+    _covariate_parameters = ("alpha", "a", "b")
+
+
+class ModifiedBetaGeoNBD(BetaGeoNBD):
+    """Modified beta-geometric / NBD model of repeat purchases.
+
+    Batislam, Denizel & Filiztekin (2007), Empirical Validation and Comparison of Models for Customer Base
+    Analysis, International Journal of Research in Marketing 24(3). As :class:`BetaGeoNBD`, with the same
+    arguments, but a customer may drop out after the first purchase too.
+
+    Examples
+    --------
+    >>> from guanxi.simulation import simulate_mbg_nbd
+    >>> truth = {"r": 0.5, "alpha": 6.0, "a": 0.9, "b": 1.6}
+    >>> rfm = simulate_mbg_nbd(truth, n=2000, T=40.0, seed=1)
+    >>> ModifiedBetaGeoNBD().fit(rfm).expected_purchases(rfm, horizon=52.0).shape
+    (2000,)
+    """
+
+    _name = "mbg_nbd"
+
+
+class BetaGeoCNBD(TransactionModel):
+    """Beta-geometric / condensed NBD model of repeat purchases: gaps are Erlang-k instead of exponential.
+
+    Platzer & Reutterer (2016), Ticking Away the Moments: Timing Regularity Helps to Better Predict Customer
+    Activity, Marketing Science 35(5). Every k-th event of a Poisson process is a purchase; its rate is gamma
+    distributed among customers (r, alpha); after each repeat purchase a customer drops out with a
+    probability that is beta distributed (a, b). With k = 1 this is BG/NBD. ``params_`` has k first.
+
+    If the customer table has ``log_gap_sum``, the sum of the logarithms of a customer's gaps between
+    purchases, the gaps tell k. Without it, k is learnt from frequency, recency and T alone.
+
+    Parameters
+    ----------
+    k : int, optional
+        By default the one of 1, 2, ... 12 with the highest likelihood.
+
+    Examples
+    --------
+    >>> from guanxi.simulation import simulate_bg_cnbd
+    >>> truth = {"k": 3, "r": 0.8, "alpha": 3.0, "a": 0.8, "b": 2.5}
+    >>> rfm = simulate_bg_cnbd(truth, n=2000, T=40.0, seed=1)
+    >>> BetaGeoCNBD().fit(rfm).params_["k"]
+    3.0
+    """
+
+    _name = "bg_cnbd"
+    _log_gaps = True
+
+    def __init__(self, k: int | None = None) -> None:
+        self.k = k
+
+    def _fit_plain(self, histories: Histories) -> Fit:
+        if self.k is not None and (self.k < 1 or not float(self.k).is_integer()):
+            raise ParamsError(f"k is {self.k!r}: give a whole number of at least 1, or None")
+        if (histories.recency[histories.frequency > 0] <= 0).any():
+            raise DataError(
+                "recency is 0 though frequency is above 0: regular gaps need purchases at different times"
+            )
+        process = PROCESSES[self._name]
+        assert isinstance(process, BetaGeometricProcess)
+        if self.k is None:
+            return fit_regularity(process, histories)
+        return fit_process(process, histories, k=int(self.k))
+
+
+class ModifiedBetaGeoCNBD(BetaGeoCNBD):
+    """MBG/CNBD-k: as :class:`BetaGeoCNBD`, but customers may drop out after their first purchase too.
+
+    Platzer & Reutterer (2016), as there.
+
+    Examples
+    --------
+    >>> from guanxi.simulation import simulate_mbg_cnbd
+    >>> truth = {"k": 2, "r": 0.8, "alpha": 3.0, "a": 0.8, "b": 2.5}
+    >>> rfm = simulate_mbg_cnbd(truth, n=2000, T=40.0, seed=1)
+    >>> ModifiedBetaGeoCNBD().fit(rfm).params_["k"]
+    2.0
+    """
+
+    _name = "mbg_cnbd"
+
+
+class ParetoNBD(CovariateModel):
+    """Pareto/NBD model of repeat purchases.
+
+    Schmittlein, Morrison & Colombo (1987), Counting Your Customers: Who Are They and What Will They Do Next?,
+    Management Science 33(1). Purchases come at a rate that is gamma distributed among customers (r, alpha);
+    customers leave at a rate that is gamma distributed too (s, beta).
+
+    Parameters
+    ----------
+    engine : {"guanxi", "lifetimes"}
+        Which library finds the parameters; predictions are guanxi's with either.
+    covariates : list of str or DataFrame, optional
+        What does not change in time: columns of the customer table, or a table of its own with the index of
+        the customer tables. Fader & Hardie (2007), Incorporating
+        Time-Invariant Covariates into the Pareto/NBD and BG/NBD Models: alpha and beta of a customer are
+        multiplied by exp(coefficients @ covariates); ``params_`` has the coefficients as ``alpha:column`` and
+        ``beta:column``. A higher alpha means fewer purchases, a higher beta a longer life.
+    penalty : float
+        Ridge: half of it times the sum of squared coefficients of standardised covariates is taken off the
+        log-likelihood.
+
+    Examples
+    --------
+    >>> from guanxi.simulation import simulate_pareto_nbd
+    >>> truth = {"r": 0.5, "alpha": 10.0, "s": 0.6, "beta": 12.0}
+    >>> rfm = simulate_pareto_nbd(truth, n=2000, T=40.0, seed=1)
+    >>> ParetoNBD().fit(rfm).expected_purchases(rfm, horizon=52.0).shape
+    (2000,)
+    """
+
+    _name = "pareto_nbd"
+    _covariate_parameters = ("alpha", "beta")
+
+
+class GammaGompertzNBD(TransactionModel):
+    """Gamma-Gompertz / NBD model of repeat purchases.
+
+    Bemmaor & Glady (2012), Modeling Purchasing Behavior with Sudden "Death": A Flexible Customer Lifetime
+    Model, Management Science 58(5). Purchases come at a rate that is gamma distributed among customers
+    (r, alpha); the rate of leaving grows with age by exp(b t), from a base that is gamma distributed among
+    customers (s, beta). With b and beta towards 0 it becomes Pareto/NBD, which stands in where that is as
+    likely.
+
+    Examples
+    --------
+    >>> from guanxi.simulation import simulate_ggom_nbd
+    >>> truth = {"r": 0.5, "alpha": 5.0, "b": 0.1, "s": 0.8, "beta": 5.0}
+    >>> rfm = simulate_ggom_nbd(truth, n=2000, T=80.0, seed=1)
+    >>> GammaGompertzNBD().fit(rfm).expected_purchases(rfm, horizon=52.0).shape
+    (2000,)
+    """
+
+    _name = "ggom_nbd"
+
+
+TRANSACTION_MODELS: dict[str, type[TransactionModel]] = {
+    "bg_nbd": BetaGeoNBD,
+    "mbg_nbd": ModifiedBetaGeoNBD,
+    "bg_cnbd": BetaGeoCNBD,
+    "mbg_cnbd": ModifiedBetaGeoCNBD,
+    "pareto_nbd": ParetoNBD,
+    "ggom_nbd": GammaGompertzNBD,
+    "nbd": NBD,
+}
+REGULAR = ("bg_cnbd", "mbg_cnbd")
+
+
+def transaction_model(name: str, engine: str = "guanxi") -> TransactionModel:
+    """Make the unfitted model of that name.
+
+    Examples
+    --------
+    >>> transaction_model("pareto_nbd")
+    ParetoNBD()
+    """
+    model = TRANSACTION_MODELS[name]()
+    return model if engine == "guanxi" else model.set_params(engine=engine)

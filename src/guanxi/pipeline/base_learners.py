@@ -1,0 +1,192 @@
+"""What can be learnt beside a value model from earlier snapshots: trees, and a regression."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from functools import partial
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
+
+from guanxi.features.snapshots import OUTCOMES, SnapshotPlan
+from guanxi.models.boosting import Rows, at_once, grow
+from guanxi.pipeline.modelled_outcomes import ModelledOutcome
+from guanxi.served.regression import Regression, logarithms
+
+Floats = NDArray[np.float64]
+Snapshots = Callable[[date], pd.DataFrame]
+Base = Callable[[str, pd.DataFrame, date, int], Floats]
+
+CORRECTING, TREES, REGRESSION = "correcting trees", "trees", "regression"
+_LOGARITHMS = (
+    "frequency",
+    "days_since_last",
+    "T",
+    "monetary_value",
+    "amount_last",
+    "amount_mean",
+    "lines_last",
+    "purchases_decayed_30",
+    "purchases_decayed_90",
+)
+_TRIAL_ROWS, _MOST_ROWS = 30_000, 200_000  # more customers than that tell next to nothing new
+_RIDGE = 1e-4  # on standardised columns; some of them nearly repeat others
+_MOST_ITERATIONS = 2000
+
+
+@dataclass(frozen=True)
+class Window:
+    """One snapshot as a target sees it: rows with an outcome, and the value model's scores.
+
+    Attributes
+    ----------
+    rows : pandas.DataFrame
+    outcome, weight : array, shape (n,)
+    score : array, shape (n,)
+        The value model's.
+    centre : float
+        What must be added to the scores for their mean to be the mean outcome.
+    miss : float
+        What must be added to the value model's scores of all whom the target concerns, for their mean to be
+        the one that came.
+    """
+
+    rows: pd.DataFrame
+    outcome: Floats
+    weight: Floats
+    score: Floats
+    centre: float
+    miss: float
+
+    @property
+    def mean(self) -> float:
+        """Mean outcome."""
+        return float(np.average(self.outcome, weights=self.weight))
+
+    @property
+    def centred(self) -> Floats:
+        """Scores of the value model moved to the mean that came."""
+        return self.score + self.centre
+
+
+@dataclass(frozen=True)
+class TrainingWindows:
+    """The snapshots known on a training day, for one target."""
+
+    target: ModelledOutcome
+    plan: SnapshotPlan
+    snapshots: Snapshots
+    base: Base
+    settings: Mapping[str, Any]
+    seed: int
+    _known: dict[date, Window] = field(default_factory=dict)
+
+    def window(self, day: date) -> Window:
+        """Snapshot of a day."""
+        if day not in self._known:
+            everybody = self.snapshots(day)
+            rows = self.target.rows(everybody)
+            outcome, weight = self.target.outcome(rows)
+            if len(rows):
+                score, miss = self._score(rows, day), self._miss(everybody, day)
+                centre = self.target.level(score, weight, float(np.average(outcome, weights=weight)))
+            else:
+                score, miss, centre = np.empty(0), 0.0, 0.0
+            self._known[day] = Window(rows, outcome, weight, score, centre, miss)
+        return self._known[day]
+
+    def _score(self, rows: pd.DataFrame, day: date) -> Floats:
+        return self.base(self.target.name, rows, day, self.plan.window_days)
+
+    def _miss(self, everybody: pd.DataFrame, day: date) -> float:
+        """How far the value model's level lay from what came: of amounts, those of nothing included."""
+        rows = self.target.concerned(everybody)
+        weight = self.target.weights(rows)
+        return self.target.level(self._score(rows, day), weight, self.target.total(rows) / weight.sum())
+
+    def varying(self, days: Sequence[date]) -> list[str]:
+        """Features that are not the same for everybody."""
+        tables = [self.window(day).rows for day in days]
+        names = [name for name in tables[0].columns if name not in ("customer_id", *OUTCOMES)]
+        ends = [(table[names].min(), table[names].max()) for table in tables]
+        least = pd.concat([low for low, _ in ends], axis=1).min(axis=1)
+        most = pd.concat([high for _, high in ends], axis=1).max(axis=1)
+        return [name for name in names if least[name] < most[name]]
+
+    def boosting_rows(self, days: Sequence[date], features: list[str], most: int, *, offset: bool) -> Rows:
+        """Rows of several days for LightGBM: at most so many, each with the same chance."""
+        windows = [self.window(day) for day in days]
+        ends = np.cumsum([0, *(len(each.rows) for each in windows)])
+        chosen = np.arange(ends[-1])
+        if len(chosen) > most:
+            chosen = np.sort(np.random.default_rng(self.seed).choice(chosen, most, replace=False))
+        picked = [chosen[(chosen >= low) & (chosen < high)] - low for low, high in pairwise(ends)]
+        pairs = list(zip(windows, picked, strict=True))
+        return Rows(
+            np.vstack(
+                [
+                    each.rows[features].iloc[rows].to_numpy(dtype=np.float64, na_value=np.nan)
+                    for each, rows in pairs
+                ]
+            ),
+            np.concatenate([each.outcome[rows] for each, rows in pairs]),
+            np.concatenate([each.centred[rows] for each, rows in pairs]) if offset else None,
+            np.concatenate([each.weight[rows] for each, rows in pairs]),
+        )
+
+    def grow(
+        self, rounds: Mapping[str, int], days: Sequence[date], features: list[str], later: date | None = None
+    ) -> dict[str, Any]:
+        """Grow trees from the value model's scores, from nothing, or both; stop early on a later day.
+
+        ``rounds`` are the most trees of each.
+        """
+        most = _MOST_ROWS if later is None else _TRIAL_ROWS
+        growers, size = [], 0
+        for member, trees in rounds.items():
+            rows = partial(self.boosting_rows, features=features, most=most, offset=member == CORRECTING)
+            stop = None if later is None else rows([later])
+            learnt = rows(days)
+            given = (learnt, self.target.objective, self.settings, trees, self.seed)
+            growers.append(partial(grow, *given, later=stop))
+            size = len(learnt.y)
+        return dict(zip(rounds, at_once(growers, size), strict=True))
+
+    def regress(self, day: date) -> dict[str, Any]:
+        """Fit the regression on one day: the document of a :class:`guanxi.served.regression.Regression`."""
+        window = self.window(day)
+        logs = logarithms(window.rows, _LOGARITHMS)
+        varies = np.ptp(logs, axis=0) > 0
+        names = [name for name, used in zip(_LOGARITHMS, varies, strict=True) if used]
+        logs = logs[:, varies]
+        mean, scale = logs.mean(axis=0), logs.std(axis=0)
+        with threadpool_limits(1):  # threads that wait for each other take longer than one alone
+            fitted = _regressor(self.target).fit(
+                (logs - mean) / scale, window.outcome, sample_weight=window.weight
+            )
+        return {
+            "features": names,
+            "mean": mean.tolist(),
+            "scale": scale.tolist(),
+            "coefficients": np.ravel(fitted.coef_).tolist(),
+            "intercept": float(np.ravel(fitted.intercept_)[0]),
+        }
+
+    def regressed(self, document: Mapping[str, Any], day: date) -> Floats:
+        """Score a day's rows with a fitted regression."""
+        return Regression(document).predict(self.window(day).rows)
+
+
+def _regressor(target: ModelledOutcome) -> Any:
+    from sklearn.linear_model import GammaRegressor, LogisticRegression, PoissonRegressor
+
+    if target.objective == "binary":
+        return LogisticRegression(max_iter=_MOST_ITERATIONS)
+    regressor = PoissonRegressor if target.objective == "poisson" else GammaRegressor
+    return regressor(alpha=_RIDGE, max_iter=_MOST_ITERATIONS)

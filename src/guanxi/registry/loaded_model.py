@@ -1,0 +1,258 @@
+"""Registered models: load, and copy to a folder."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from guanxi.data.sinks import files
+from guanxi.data.sources.source import first_line, redact
+from guanxi.errors import OutputError, RegistryError
+from guanxi.registry.aliases import CHAMPION, read_aliases
+from guanxi.registry.store import Store, import_mlflow, quiet_warnings
+from guanxi.served.attribute_scorer import TASK
+
+# Addresses that mean something in a store only; others name a folder.
+STORE_SCHEMES = ("models:/", "runs:/", "mlflow-artifacts:/")
+_GONE = ("No such artifact", "No such file", "Failed to download")
+
+
+@dataclass(frozen=True)
+class LoadedModel:
+    """A model loaded from the registry or from a folder.
+
+    Attributes
+    ----------
+    uri : str
+        What was asked for.
+    version : str
+        Version in the registry, or the model's identifier where it comes from elsewhere.
+    folder : pathlib.Path
+        Where its files are on this machine.
+    pyfunc : mlflow.pyfunc.PyFuncModel
+    features : list of str
+        Feature columns it takes.
+    horizon_days : int
+        The horizon it was trained for.
+    window_days : int
+        The window its features were made for: the horizon, or less where the history was short.
+    source : str
+        What it was trained on.
+    policies : dict
+        The rules its data was read under: ``refunds, duplicates, event_grain, timezone``.
+    attributes : dict of str to list of str or None
+        Of a model trained on labels: its attributes with their categories, None for a number. Such a model
+        has neither horizon nor window (0) nor policies.
+    warnings : tuple of str
+        What must be said wherever its predictions are shown, such as a grade C.
+    id_column : str
+        Of a model trained on labels: the column that held the identifier.
+    as_of : str
+        The last day it was trained on, ISO; empty for a model trained on labels.
+    """
+
+    uri: str
+    version: str
+    folder: Path
+    pyfunc: Any
+    features: list[str]
+    horizon_days: int
+    window_days: int
+    source: str
+    policies: dict[str, str]
+    warnings: tuple[str, ...] = ()
+    attributes: dict[str, list[str] | None] = field(default_factory=dict)
+    id_column: str = ""
+    as_of: str = ""
+
+    @property
+    def profile(self) -> dict[str, Any]:
+        """The training profile: :mod:`guanxi.evaluation.monitoring.profile`.
+
+        Raises
+        ------
+        RegistryError
+            If the model was trained by a version that kept none.
+        """
+        path = getattr(self.pyfunc.unwrap_python_model(), "profile", None)
+        if path is None:
+            raise RegistryError(
+                f"model {redact(self.uri)} was trained by a version of guanxi that kept no training profile: "
+                "train it again with guanxi train"
+            )
+        profile: dict[str, Any] = json.loads(Path(path).read_text(encoding="utf-8"))
+        return profile
+
+    @property
+    def scorer(self) -> Any:
+        """The scorer inside: a ``Scorer`` or ``LabelScorer`` of the version that trained it."""
+        return self.pyfunc.unwrap_python_model().scorer
+
+    def predict(self, features: pd.DataFrame, **params: Any) -> pd.DataFrame:
+        """Score a feature table; ``params`` as in the model's signature, None meaning as trained.
+
+        Raises
+        ------
+        RegistryError
+            If the table lacks a feature the model was trained with.
+        """
+        self.check_features(features.columns)
+        given = {name: value for name, value in params.items() if value is not None}
+        numbers = [name for name in self.features if self.attributes.get(name) is None]
+        typed = features[self.features].astype(dict.fromkeys(numbers, "float64"))
+        table: pd.DataFrame = self.pyfunc.predict(typed, params=given)
+        return table
+
+    def check_features(self, columns: Iterable[str]) -> None:
+        """Refuse a table that lacks a feature the model was trained with.
+
+        Raises
+        ------
+        RegistryError
+        """
+        missing = sorted(set(self.features) - set(columns), key=self.features.index)
+        if missing:
+            raise RegistryError(
+                f"model {redact(self.uri)} needs features that this data does not give "
+                f"({', '.join(missing[:3])}; it was trained on {self.source}): map the columns it was "
+                "trained with, or name another model, as in --model models:/guanxi@candidate"
+            )
+
+
+def champion_version(store: Store) -> str | None:
+    """Version that is champion, if there is one."""
+    return read_aliases(store).get(CHAMPION)
+
+
+def load_model(uri: str) -> LoadedModel:
+    """Load a model by its MLflow address, such as ``models:/guanxi@champion`` or a folder.
+
+    Loading runs the model's code: load only from registries you trust.
+
+    Raises
+    ------
+    RegistryError
+        If there is no such model, or it is not one of guanxi's.
+    """
+    mlflow = import_mlflow()
+    try:
+        with quiet_warnings():
+            # The alias may move while a model loads: it is asked once.
+            version = _version(mlflow, uri)
+            name, alias, _ = uri.partition("@")
+            exact = f"{name}/{version}" if alias and version else uri
+            folder = Path(mlflow.artifacts.download_artifacts(artifact_uri=exact))
+            pyfunc = mlflow.pyfunc.load_model(str(folder), suppress_warnings=True)
+    except Exception as error:
+        raise RegistryError(f"cannot load model {redact(uri)}: {_reason(error, uri)}") from error
+    metadata = pyfunc.metadata
+    params = {spec.name: spec.default for spec in (metadata.get_params_schema() or [])}
+    written = metadata.metadata or {}
+    if "guanxi_version" not in written:
+        raise RegistryError(f"{redact(uri)} is no guanxi model: train one with guanxi train")
+    labels = _label_document(pyfunc) if written.get("task") == TASK else {}
+    return LoadedModel(
+        uri=uri,
+        version=version or metadata.model_uuid,
+        folder=folder,
+        pyfunc=pyfunc,
+        features=list(metadata.get_input_schema().input_names()),
+        horizon_days=int(params.get("horizon_days", 0)),
+        window_days=int(written.get("window_days", 0)),
+        source=str(written["source"]),
+        policies=dict(written.get("data", {})),
+        warnings=tuple(written.get("warnings", ())),
+        attributes={each["name"]: each["categories"] for each in labels.get("attributes", ())},
+        id_column=labels.get("id", ""),
+        as_of=str(written.get("as_of", "")),
+    )
+
+
+def _label_document(pyfunc: Any) -> dict[str, Any]:
+    document: dict[str, Any] = pyfunc.unwrap_python_model().scorer.model
+    return document
+
+
+def check_export(folder: Path) -> None:
+    """Fail before the work where a model folder could not be written after it.
+
+    Raises
+    ------
+    OutputError
+        If the place cannot be written, or a file stands there.
+    """
+    if folder.is_file():
+        raise OutputError(f"{folder} is a file: move it away, the champion's folder goes there")
+    files.check_output(_beside(folder, "new"))
+
+
+def export(uri: str, folder: Path) -> None:
+    """Copy a registered model to a folder that MLflow loads; an earlier copy stays until it is complete.
+
+    Raises
+    ------
+    OutputError
+        If the folder cannot be written.
+    """
+    mlflow = import_mlflow()
+    new, old = _beside(folder, "new"), _beside(folder, "old")
+    try:
+        shutil.rmtree(new, ignore_errors=True)
+        new.mkdir(parents=True)
+        with quiet_warnings():
+            mlflow.artifacts.download_artifacts(artifact_uri=uri, dst_path=str(new))
+        if folder.exists():
+            shutil.rmtree(old, ignore_errors=True)
+            folder.rename(old)
+        new.rename(folder)
+        shutil.rmtree(old, ignore_errors=True)
+    except OSError as error:
+        raise OutputError(f"cannot export the model to {folder}: {error.strerror or error}") from error
+    finally:
+        shutil.rmtree(new, ignore_errors=True)
+
+
+def exported_name(folder: Path) -> str | None:
+    """Name of the registered model that an exported folder was copied from; None if there is none."""
+    path, key = folder / "registered_model_meta", "model_name: "
+    if not path.is_file():
+        return None
+    lines = path.read_text(encoding="utf-8").splitlines()
+    return next((line.removeprefix(key).strip("'\" ") for line in lines if line.startswith(key)), None)
+
+
+def _beside(folder: Path, role: str) -> Path:
+    return folder.with_name(f".{folder.name}.{role}")
+
+
+def _version(mlflow: Any, uri: str) -> str:
+    """Version number behind a registry address; empty for anything else."""
+    if not uri.startswith("models:/"):
+        return ""
+    name = uri.removeprefix("models:/")
+    client = mlflow.MlflowClient()
+    if "@" in name:
+        return str(client.get_model_version_by_alias(*name.split("@", 1)).version)
+    return name.split("/", 1)[1] if "/" in name else ""
+
+
+def _reason(error: Exception, uri: str) -> str:
+    text = redact(first_line(error))[:300].rstrip(".")
+    if "://" not in uri and not uri.startswith(STORE_SCHEMES) and not Path(uri).exists():
+        return "there is no such folder; a registered model is written models:/guanxi@champion"
+    if uri.startswith(STORE_SCHEMES) and any(sign in text for sign in _GONE):
+        return f"its files are gone from the store ({text}): bring them back, or use another version"
+    if "alias" in text and "not found" in text:
+        return (
+            f"{text}; guanxi doctor lists the aliases there are: train a model with guanxi run or "
+            "guanxi train, or name a version as in models:/guanxi/1"
+        )
+    if "not found" in text.lower() or "RESOURCE_DOES_NOT_EXIST" in text:
+        return f"{text}; check the name with mlflow ui, or train it with guanxi train"
+    return f"{text}; name a registered model as in models:/guanxi@champion, or a model folder"

@@ -1,0 +1,1 @@
+"""The standard plots of the buy-till-you-die literature."""

@@ -1,0 +1,1 @@
+"""How value and churn vary with the indicators."""

@@ -1,0 +1,1 @@
+"""Scores as import files for customer systems."""

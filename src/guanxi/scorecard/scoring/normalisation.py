@@ -1,0 +1,255 @@
+"""Indicators of any unit brought to one scale: 0 (worst) to 1 (best).
+
+============  ========================================================================================
+method        what a value becomes
+============  ========================================================================================
+``quantile``  the share of the reference customers whom it beats, half of its equals counted (mid-rank)
+``min_max``   its place between the 1 % and the 99 % quantile; beyond them 0 or 1
+``target``    1 at or beyond a target, 0 at or beyond a floor on the worse side, linear between
+``vector``    its place between the worst and the best (for TOPSIS, which weighs the distances: ``spread``)
+============  ========================================================================================
+
+All are curves of straight pieces, fitted on one table (the reference) and applied to any: other periods and
+groups then stand on the same scale. A curve never falls as a value gets better. Missing values stay so.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, Self, get_args
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+
+from guanxi.errors import DataError, ParamsError
+
+Floats = NDArray[np.float64]
+NormalisationMethod = Literal["quantile", "min_max", "target", "vector"]
+
+_ENDS = (0.01, 0.99)
+_MOST_KNOTS = 1000
+_MIDDLE = 0.5
+
+
+@dataclass(frozen=True)
+class ScaleTarget:
+    """What an indicator should reach, in its own unit.
+
+    Attributes
+    ----------
+    value : float
+        Reached or passed: 1.
+    floor : float, optional
+        At or beyond it on the worse side: 0. Default: the 1 % quantile of the reference table (99 % where
+        lower is better).
+    """
+
+    value: float
+    floor: float | None = None
+
+
+@dataclass(frozen=True)
+class Curve:
+    """The scale of one indicator.
+
+    Attributes
+    ----------
+    knots : tuple of float
+        Values in the indicator's own unit, increasing.
+    levels : tuple of float
+        Their places between 0 and 1, linear between knots.
+    higher_is_better : bool
+        Whether values above the last knot are 1 and those below the first 0, or the other way round.
+    spread : float
+        ``vector`` only: the distance of worst and best after division by the Euclidean norm; else 1.
+    """
+
+    knots: tuple[float, ...]
+    levels: tuple[float, ...]
+    higher_is_better: bool
+    spread: float = 1.0
+
+    @property
+    def constant(self) -> bool:
+        """Whether all reference customers had one value."""
+        return self.levels == (_MIDDLE,)
+
+    def apply(self, values: ArrayLike) -> Floats:
+        """Bring values to the scale: 0 (worst) to 1 (best), shape (n,); NaN stays NaN."""
+        below, above = (0.0, 1.0) if self.higher_is_better else (1.0, 0.0)
+        given = np.asarray(values, dtype=np.float64)
+        found = np.interp(given, self.knots, self.levels, left=below, right=above)
+        return np.where(np.isnan(given), math.nan, found)  # of one knot, interp makes a level of NaN
+
+
+@dataclass(frozen=True)
+class Normalisation:
+    """The scales of all indicators, fitted on one table.
+
+    Attributes
+    ----------
+    method : str
+        As at the top of this file.
+    curves : mapping of str to Curve
+        An indicator that no reference customer had is left out.
+
+    Examples
+    --------
+    >>> table = pd.DataFrame({"csat": [1.0, 4.0, 4.0], "complaints": [0.0, 2.0, 1.0]})
+    >>> fitted = Normalisation.fit(table, {"csat": True, "complaints": False})
+    >>> fitted.curves["csat"].apply([1.0, 4.0, 5.0]).round(2).tolist()
+    [0.17, 0.67, 1.0]
+    >>> fitted.curves["complaints"].apply([0.0, 2.0, float("nan")]).round(2).tolist()
+    [0.83, 0.17, nan]
+    """
+
+    method: NormalisationMethod
+    curves: Mapping[str, Curve]
+
+    @classmethod
+    def fit(
+        cls,
+        reference: pd.DataFrame,
+        higher_is_better: Mapping[str, bool],
+        method: NormalisationMethod = "quantile",
+        targets: Mapping[str, ScaleTarget] | None = None,
+    ) -> Self:
+        """Fit a scale for each indicator.
+
+        Parameters
+        ----------
+        reference : pandas.DataFrame
+            A column per indicator, a row per customer; NaN is missing.
+        higher_is_better : mapping of str to bool
+            The indicators to fit, with their direction.
+        method : {"quantile", "min_max", "target", "vector"}
+        targets : mapping of str to Target
+            For ``target``: one for every indicator.
+
+        Raises
+        ------
+        ParamsError
+            If the method is not known, or a target is missing or on the wrong side of its floor.
+        DataError
+            If a value is infinite or not a number.
+        """
+        if method not in get_args(NormalisationMethod):
+            known = ", ".join(get_args(NormalisationMethod))
+            raise ParamsError(f"normalisation {method!r} is not known: choose one of {known}")
+        if method == "target":
+            _check_targets(higher_is_better, targets or {})
+        curves = {}
+        for name, higher in higher_is_better.items():
+            values = finite_column(reference, name)
+            values = values[~np.isnan(values)]
+            if values.size:
+                curves[name] = _curve(values, higher, method, (targets or {}).get(name))
+        return cls(method, curves)
+
+    def document(self) -> dict[str, Any]:
+        """Give the fitted numbers as plain lists and maps, for JSON."""
+        curves = {
+            name: {
+                "knots": list(curve.knots),
+                "levels": list(curve.levels),
+                "higher_is_better": curve.higher_is_better,
+                "spread": curve.spread,
+            }
+            for name, curve in self.curves.items()
+        }
+        return {"method": self.method, "curves": curves}
+
+    @classmethod
+    def from_document(cls, document: Mapping[str, Any]) -> Self:
+        """Read what :meth:`document` gave."""
+        curves = {
+            name: Curve(tuple(each["knots"]), tuple(each["levels"]), each["higher_is_better"], each["spread"])
+            for name, each in document["curves"].items()
+        }
+        return cls(document["method"], curves)
+
+
+def finite_column(table: pd.DataFrame, name: str) -> Floats:
+    """Give an indicator's values, shape (n,); refuse what is infinite or not a number."""
+    try:
+        values = table[name].to_numpy(dtype=np.float64, na_value=math.nan)
+    except (TypeError, ValueError) as error:
+        raise DataError(f"indicator {name} holds values that are not numbers: {error}") from error
+    infinite = np.isinf(values)
+    if infinite.any():
+        row = int(infinite.argmax())
+        who = f"customer {table['customer_id'].iloc[row]}" if "customer_id" in table else f"row {row}"
+        raise DataError(
+            f"indicator {name} is infinite for {who} ({int(infinite.sum())} in all): "
+            f"write what is unknown as missing"
+        )
+    return values
+
+
+def _check_targets(higher_is_better: Mapping[str, bool], targets: Mapping[str, ScaleTarget]) -> None:
+    missing = [name for name in higher_is_better if name not in targets]
+    if missing:
+        raise ParamsError(
+            f"normalisation target: no target for {', '.join(missing)}; "
+            f"give one in scorecard.targets, leave it out of scorecard.tree, or choose quantile or min_max"
+        )
+    for name, higher in higher_is_better.items():
+        target = targets[name]
+        if not all(math.isfinite(each) for each in (target.value, target.floor or 0.0)):
+            raise ParamsError(f"target of {name}: {target.value} and floor {target.floor} must be finite")
+        if target.floor is not None and (target.floor >= target.value) == higher:
+            side, better = ("below", "higher") if higher else ("above", "lower")
+            raise ParamsError(
+                f"target of {name}: its floor {target.floor:g} must lie {side} the target {target.value:g}, "
+                f"since {better} is better"
+            )
+
+
+def _curve(values: Floats, higher: bool, method: NormalisationMethod, target: ScaleTarget | None) -> Curve:
+    if target is not None and method == "target":
+        return _to_target(values, higher, target)
+    low, high = float(values.min()), float(values.max())
+    if low == high:
+        return Curve((low,), (_MIDDLE,), higher, 0.0 if method == "vector" else 1.0)
+    if method == "quantile":
+        return _mid_ranks(values, higher)
+    if method == "vector":
+        # Scaled first: the square of a large number would overflow.
+        largest = max(abs(low), abs(high))
+        norm = largest * float(np.sqrt(np.square(values / largest).sum()))
+        return _line(low, high, higher, (high - low) / norm)
+    first, last = (float(end) for end in np.quantile(values, _ENDS))
+    if first == last:  # a rare event: nearly all have one value
+        first, last = low, high
+    return _line(first, last, higher)
+
+
+def _line(low: float, high: float, higher: bool, spread: float = 1.0) -> Curve:
+    return Curve((low, high), (0.0, 1.0) if higher else (1.0, 0.0), higher, spread)
+
+
+def _to_target(values: Floats, higher: bool, target: ScaleTarget) -> Curve:
+    floor = target.floor
+    if floor is None:
+        floor = float(np.quantile(values, _ENDS[0] if higher else _ENDS[1]))
+        if (floor >= target.value) == higher:  # nearly everyone has reached it: nothing to be linear between
+            return Curve((target.value,), (1.0,), higher)
+    return _line(min(floor, target.value), max(floor, target.value), higher)
+
+
+def _mid_ranks(values: Floats, higher: bool) -> Curve:
+    """Mid-ranks, exact at the knots; with over 1,000 distinct values these stand a thousandth apart."""
+    distinct, counts = np.unique(values, return_counts=True)
+    places = (np.cumsum(counts) - counts / 2.0) / values.size
+    if distinct.size > _MOST_KNOTS:
+        steps = np.linspace(0.0, 1.0, _MOST_KNOTS + 1)
+        kept = np.unique(np.minimum(np.searchsorted(places, steps), distinct.size - 1))
+        distinct, places = distinct[kept], places[kept]
+    return Curve(_plain(distinct), _plain(places if higher else 1.0 - places), higher)
+
+
+def _plain(values: Sequence[float] | Floats) -> tuple[float, ...]:
+    return tuple(float(value) for value in values)

@@ -1,0 +1,199 @@
+"""Customers in three tiers (high, middle, low) and grades by written cut points.
+
+==================  ====================================================================================
+method              high · middle · low
+==================  ====================================================================================
+``percentile``      the best 20 % by score · the next 30 % · the others
+``pareto``          the fewest customers who hold 80 % of the value · who hold the next 15 % · the others
+``natural_breaks``  three classes of the score, as alike within as can be (:mod:`.natural_breaks`)
+==================  ====================================================================================
+
+All end in two numbers, the least score (or value) of the high and of the middle tier: equals stay together,
+and customers of another period or group can be sorted by the same cuts.
+
+References
+----------
+Dickie, H. F. (1951), ABC inventory analysis shoots for dollars, not pennies, Factory Management and
+Maintenance 109 (80 %, 15 % and 5 % of value). Zeithaml, V. A., Rust, R. T. and Lemon, K. N. (2001), The
+customer pyramid, California Management Review 43 (tiers of customers by profitability).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from itertools import pairwise
+from typing import Any, Literal, Self, get_args
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+
+from guanxi.errors import DataError, ParamsError
+from guanxi.scorecard.scoring.natural_breaks import natural_breaks
+
+Floats = NDArray[np.float64]
+Words = pd.api.extensions.ExtensionArray
+TierMethod = Literal["percentile", "pareto", "natural_breaks"]
+
+TIERS = ("high", "middle", "low")
+GRADES: Mapping[str, float] = {"A": 80.0, "B": 60.0, "C": 40.0, "D": 20.0, "E": 0.0}
+_SHARES: Mapping[TierMethod, tuple[float, float]] = {"percentile": (0.2, 0.3), "pareto": (0.8, 0.15)}
+_ROUNDING = 1e-9
+
+
+@dataclass(frozen=True)
+class TierRule:
+    """How customers are sorted into tiers.
+
+    Attributes
+    ----------
+    method : {"percentile", "pareto", "natural_breaks"}
+    high, middle : float, optional
+        ``percentile``: share of customers in the tier (default 0.2 and 0.3); ``pareto``: share of value held
+        (default 0.8 and 0.15).
+    value : str
+        ``pareto``: the indicator whose sum is shared out.
+    """
+
+    method: TierMethod = "percentile"
+    high: float | None = None
+    middle: float | None = None
+    value: str = "future_value"
+
+    def shares(self) -> tuple[float, float]:
+        """Shares of the high and the middle tier; ParamsError if they are no shares."""
+        if self.method not in get_args(TierMethod):
+            known = ", ".join(get_args(TierMethod))
+            raise ParamsError(f"tiers: {self.method!r} is not known: choose one of {known}")
+        usual = _SHARES.get(self.method, (0.0, 0.0))
+        high, middle = (
+            default if own is None else own
+            for own, default in zip((self.high, self.middle), usual, strict=True)
+        )
+        if self.method != "natural_breaks" and not (high > 0 and middle > 0 and high + middle < 1):
+            raise ParamsError(
+                f"tiers: the shares high {high:g} and middle {middle:g} must be above 0 "
+                f"and add up to less than 1"
+            )
+        return high, middle
+
+
+@dataclass(frozen=True)
+class TierCuts:
+    """The least number of the high and of the middle tier.
+
+    Attributes
+    ----------
+    on : str
+        ``score``, or the indicator that is cut.
+    high, middle : float or None
+        None: nobody is in the high tier (all had one score).
+    """
+
+    method: TierMethod
+    on: str
+    high: float | None
+    middle: float
+
+    def assign(self, numbers: ArrayLike) -> Words:
+        """Sort customers into tiers, shape (n,); an unknown number has none.
+
+        Examples
+        --------
+        >>> TierCuts("percentile", "score", 60.0, 40.0).assign([75.0, 40.0, 12.0, float("nan")]).tolist()
+        ['high', 'middle', 'low', nan]
+        """
+        given = np.asarray(numbers, dtype=np.float64)
+        high = math.inf if self.high is None else self.high
+        codes = 2 - (given >= self.middle).astype(np.int8) - (given >= high).astype(np.int8)
+        codes[np.isnan(given)] = -1
+        return take_words(TIERS, codes)
+
+    def document(self) -> dict[str, Any]:
+        """Give the cuts as plain numbers, for JSON."""
+        return asdict(self)
+
+    @classmethod
+    def from_document(cls, document: Mapping[str, Any]) -> Self:
+        """Read what :meth:`document` gave."""
+        return cls(**document)
+
+
+def fit_tiers(numbers: ArrayLike, rule: TierRule) -> TierCuts:
+    """Find the cuts between tiers.
+
+    Parameters
+    ----------
+    numbers : array, shape (n,)
+        Scores, or for ``pareto`` values; NaN does not count, and no more does a value below 0.
+    rule : TierRule
+
+    Raises
+    ------
+    ParamsError
+        If the rule's shares are no shares.
+    DataError
+        If no number is known, or for ``pareto`` none is above 0.
+
+    Examples
+    --------
+    >>> fit_tiers([100.0, 40.0, 30.0, 20.0, 6.0, 4.0], TierRule("pareto")).high
+    30.0
+    """
+    shares = rule.shares()
+    given = np.asarray(numbers, dtype=np.float64)
+    falling = np.sort(given[~np.isnan(given)])[::-1]
+    if not falling.size:
+        raise DataError("no customer has a score to sort into tiers: no indicator with a weight is known")
+    if rule.method == "natural_breaks":
+        high, middle = natural_breaks(falling[::-1])
+        return TierCuts(rule.method, "score", high, middle)
+    if rule.method == "percentile":
+        last = [max(1, math.floor(falling.size * share + _ROUNDING)) for share in np.cumsum(shares)]
+        return TierCuts(rule.method, "score", *(float(falling[place - 1]) for place in last))
+    held = np.cumsum(np.maximum(falling, 0.0))
+    if held[-1] <= 0:
+        raise DataError(
+            f"tiers pareto: no customer has a {rule.value} above 0 to share out; choose percentile"
+        )
+    last = [int(np.searchsorted(held, (share - _ROUNDING) * held[-1])) for share in np.cumsum(shares)]
+    return TierCuts(rule.method, rule.value, *(float(falling[place]) for place in last))
+
+
+def assign_grades(scores: ArrayLike, grades: Mapping[str, float] = GRADES) -> Words:
+    """Give each score the best grade whose cut point it reaches, shape (n,).
+
+    Parameters
+    ----------
+    scores : array, shape (n,)
+        0 to 100; an unknown score has no grade.
+    grades : mapping of str to float
+        Least score of each grade, best first; the last must be 0.
+
+    Raises
+    ------
+    ParamsError
+        If the cut points do not fall to 0.
+
+    Examples
+    --------
+    >>> assign_grades([80.0, 79.9, 3.0]).tolist()
+    ['A', 'B', 'E']
+    """
+    cuts = list(grades.values())
+    if not cuts or cuts[-1] != 0 or any(later >= cut for cut, later in pairwise(cuts)):
+        raise ParamsError(
+            f"grades: cut points must fall from the best grade to 0 for the last, "
+            f"not {', '.join(f'{name} {cut:g}' for name, cut in grades.items())}"
+        )
+    given = np.asarray(scores, dtype=np.float64)
+    codes = (given[:, None] < np.asarray(cuts[:-1])).sum(axis=1, dtype=np.int64)
+    codes[np.isnan(given)] = -1
+    return take_words(list(grades), codes)
+
+
+def take_words(words: Sequence[str], places: NDArray[np.integer[Any]]) -> Words:
+    """Give the word at each place, shape (n,); a place of -1 is missing."""
+    return pd.array([*words, None], dtype="str").take(places)

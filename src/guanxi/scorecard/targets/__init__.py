@@ -1,0 +1,1 @@
+"""Indicators against targets and reference values, by group."""

@@ -1,0 +1,198 @@
+"""Analytic hierarchy process: priorities from a reciprocal matrix, and whether its judgements agree.
+
+Saaty (1980), The Analytic Hierarchy Process; Saaty (1990), How to make a decision, European Journal of
+Operational Research 48, 9-26.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from guanxi.errors import ParamsError
+from guanxi.scorecard.weights.pairwise import as_text
+
+Floats = NDArray[np.float64]
+Method = Literal["eigenvector", "geometric_mean"]
+
+CONSISTENT = 0.1
+_MOST_TOLD = 5
+# Mean consistency index of random matrices of 1, 2, ... rows (Saaty 1980, table 1.4).
+RANDOM_INDEX = (0.0, 0.0, 0.58, 0.90, 1.12, 1.24, 1.32, 1.41, 1.45, 1.49, 1.51, 1.48, 1.56, 1.57, 1.59)
+_SCALE = np.array([1 / k for k in range(9, 1, -1)] + [float(k) for k in range(1, 10)])
+
+
+@dataclass(frozen=True)
+class Priorities:
+    """Weights of the things compared, and how far the judgements agree.
+
+    Attributes
+    ----------
+    weights : array, shape (n,)
+        They sum to 1.
+    lambda_max : float
+        The largest eigenvalue: n when the judgements agree entirely, else more.
+    consistency_index : float
+        (lambda_max - n) / (n - 1).
+    consistency_ratio : float
+        The index over that of random judgements; Saaty accepts up to 0.1. 0 for fewer than three things.
+    """
+
+    weights: Floats
+    lambda_max: float
+    consistency_index: float
+    consistency_ratio: float
+
+
+def priorities(matrix: Floats, method: Method = "eigenvector") -> Priorities:
+    """Derive priorities from judgements, however inconsistent they are.
+
+    Parameters
+    ----------
+    matrix : array, shape (n, n)
+        Positive and reciprocal, n up to 15.
+    method : {"eigenvector", "geometric_mean"}
+        Saaty's principal right eigenvector, or the row geometric mean, which minimises the squared logarithms
+        of judgement over ratio of weights (Crawford & Williams 1985, Journal of Mathematical Psychology 29).
+        Both give the same where judgements agree, and for up to three things.
+
+    Examples
+    --------
+    >>> found = priorities(np.array([[1, 2, 6], [1 / 2, 1, 3], [1 / 6, 1 / 3, 1]]))
+    >>> found.weights.round(3), round(found.consistency_ratio, 3)
+    (array([0.6, 0.3, 0.1]), 0.0)
+    """
+    n = len(matrix)
+    lambda_max, _ = _principal(matrix)
+    index = max(float(lambda_max) - n, 0.0) / (n - 1) if n > 2 else 0.0
+    ratio = index / RANDOM_INDEX[n - 1] if n > 2 else 0.0
+    return Priorities(weights_of(matrix, method), float(lambda_max), index, ratio)
+
+
+def weights_of(matrices: Floats, method: Method) -> Floats:
+    """Weights alone, of one matrix or a stack of them.
+
+    Parameters
+    ----------
+    matrices : array, shape (..., n, n)
+    method : {"eigenvector", "geometric_mean"}
+
+    Returns
+    -------
+    array, shape (..., n)
+    """
+    if method == "eigenvector":
+        return _principal(matrices)[1]
+    means = np.exp(np.log(matrices).mean(axis=-1))
+    weights: Floats = means / means.sum(axis=-1, keepdims=True)
+    return weights
+
+
+def _principal(matrices: Floats) -> tuple[Floats, Floats]:
+    """Largest eigenvalue, and its eigenvector with the sum 1: by Perron it is real and positive."""
+    values, vectors = np.linalg.eig(matrices)
+    largest = values.real.argmax(axis=-1)[..., None]
+    vector = np.abs(np.take_along_axis(vectors, largest[..., None, :], axis=-1)[..., 0])
+    weights = vector / vector.sum(axis=-1, keepdims=True)
+    return np.take_along_axis(values.real, largest, axis=-1)[..., 0], weights
+
+
+class Revision(NamedTuple):
+    """A judgement to think over: row and column of the matrix, its value, and one that fits the others."""
+
+    row: int
+    column: int
+    judged: float
+    proposed: float
+
+
+def revisions(matrix: Floats) -> tuple[list[Revision], float]:
+    """Find judgements whose revision makes a matrix consistent, the most inconsistent first.
+
+    At each step the judgement that deviates most from the ratio of its weights (Saaty 1980) is replaced with
+    the value of Saaty's scale nearest to the ratio of the weights without that judgement (Harker 1987,
+    Alternative modes of questioning in the analytic hierarchy process, Mathematical Modelling 9, 353-360),
+    until the consistency ratio is at most 0.1 or every judgement has been looked at.
+
+    Parameters
+    ----------
+    matrix : array, shape (n, n)
+
+    Returns
+    -------
+    revisions : list of Revision
+    consistency_ratio : float
+        What it would be after all of them.
+
+    Examples
+    --------
+    >>> revisions(np.array([[1, 2, 1 / 6], [1 / 2, 1, 3], [6, 1 / 3, 1]]))
+    ([Revision(row=0, column=2, judged=0.16666666666666666, proposed=6.0)], 0.0)
+    """
+    mended, found = matrix, list[Revision]()
+    open_pairs = {(i, j) for i in range(len(matrix)) for j in range(i + 1, len(matrix))}
+    now = priorities(mended)
+    while open_pairs and now.consistency_ratio > CONSISTENT:
+        deviation = np.abs(np.log(mended * now.weights / now.weights[:, None]))
+        largest = max(deviation[pair] for pair in open_pairs)
+        # Of three things all judgements deviate alike.
+        alike = sorted(pair for pair in open_pairs if deviation[pair] > largest * (1.0 - 1e-9))
+        tried = [(_revised(mended, pair), pair) for pair in alike]
+        mended, pair = min(tried, key=lambda revised: priorities(revised[0]).consistency_ratio)
+        open_pairs.remove(pair)
+        found.append(Revision(*pair, float(matrix[pair]), float(mended[pair])))
+        now = priorities(mended)
+    return [revision for revision in found if revision.proposed != revision.judged], now.consistency_ratio
+
+
+def _revised(matrix: Floats, pair: tuple[int, int]) -> Floats:
+    """Replace a judgement with what the others say: weights from Harker's matrix of a missing pair."""
+    i, j = pair
+    revised = matrix.copy()
+    revised[i, j] = revised[j, i] = 0.0
+    revised[i, i] = revised[j, j] = 2.0
+    _, weights = _principal(revised)
+    proposed = _SCALE[np.abs(np.log(_SCALE * weights[j] / weights[i])).argmin()]
+    revised[i, i] = revised[j, j] = 1.0
+    revised[i, j], revised[j, i] = proposed, 1.0 / proposed
+    return revised
+
+
+def require_consistent(matrix: Floats, names: Sequence[str], where: str) -> None:
+    """Refuse judgements that contradict each other, and say which values would mend them.
+
+    Parameters
+    ----------
+    matrix : array, shape (n, n)
+    names : sequence of str
+        What is compared, in the order of the matrix.
+    where : str
+        How the message calls the matrix.
+
+    Raises
+    ------
+    ParamsError
+        If the consistency ratio is above 0.1.
+    """
+    ratio = priorities(matrix).consistency_ratio
+    if ratio <= CONSISTENT:
+        return
+    found, after = revisions(matrix)
+    told = "; ".join(
+        f"{names[r.row]} against {names[r.column]} {as_text(r.proposed)} instead of {as_text(r.judged)}"
+        for r in found[:_MOST_TOLD]
+    )
+    more = f" (and {len(found) - _MOST_TOLD} more)" if len(found) > _MOST_TOLD else ""
+    mend = (
+        f"would bring it to {after:.2f}"
+        if after <= CONSISTENT
+        else "is where to begin judging all pairs anew"
+    )
+    raise ParamsError(
+        f"{where}: the judgements contradict each other, consistency ratio {ratio:.2f}, "
+        f"at most {CONSISTENT}; most out of line, and what {mend}: {told}{more}"
+    )

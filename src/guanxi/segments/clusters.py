@@ -1,0 +1,234 @@
+"""Segments found in the data: groups of customers alike in their attributes, how stable, and by what rule.
+
+The number of groups is that of the best silhouette among those of which every group comes again on bootstrap
+samples. A group's stability is the mean Jaccard similarity with its most similar group of each sample: .75
+and more is stable, below .5 dissolved (Hennig, C. 2007, Computational Statistics & Data Analysis 52(1)).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, get_args
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
+
+from guanxi.errors import DataError, ParamsError
+from guanxi.segments.attribute_space import AttributeSpace, learn_space, readable_attributes
+from guanxi.segments.cluster_stability import (
+    Floats,
+    Groups,
+    Method,
+    Trial,
+    fit_groups,
+    jaccard_similarities,
+    silhouette,
+    try_number,
+)
+from guanxi.segments.conditions import parse_condition
+from guanxi.segments.segment_rules import rule_quality, segment_rule
+
+NUMBERS = range(2, 9)
+STABLE = 0.75
+STRUCTURE = 0.25  # silhouette up to here: no substantial structure (Kaufman & Rousseeuw 1990)
+_FITTED, _TRIED = 50_000, 2_000
+_AT_ONCE = 100_000
+_FEWEST = 50
+
+
+@dataclass(frozen=True)
+class Segmentation:
+    """What was found.
+
+    Attributes
+    ----------
+    customers : pandas.DataFrame
+        ``customer_id, segment`` (1 is the largest), in the order given.
+    segments : pandas.DataFrame
+        ``segment, customers`` (count), ``share, stability`` (mean Jaccard similarity), ``rule, precision,
+        recall`` (of the rule).
+    numbers : pandas.DataFrame
+        Of each number of groups tried ``groups, silhouette, agreement`` (mean adjusted Rand index),
+        ``least_stability`` (of its groups).
+    rules : dict of int to dict
+        The rule of each segment as the playbook takes it.
+    left_out : dict of str to str
+        Columns not used, and why.
+    reason : str
+        Why so many groups, and what to think of them.
+    """
+
+    customers: pd.DataFrame = field(repr=False)
+    segments: pd.DataFrame
+    numbers: pd.DataFrame = field(repr=False)
+    rules: dict[int, dict[str, str]] = field(repr=False)
+    left_out: dict[str, str]
+    reason: str
+
+
+def find_segments(
+    customers: pd.DataFrame, *, method: Method = "k_means", groups: int | None = None, seed: int = 0
+) -> Segmentation:
+    """Divide customers into groups alike in their attributes.
+
+    Fitted to 50,000 customers drawn by the seed, with the number of groups and the stability from 2,000; then
+    everyone is assigned. The order of rows and columns changes nothing.
+
+    Parameters
+    ----------
+    customers : pandas.DataFrame
+        ``customer_id`` and attributes: numbers, text, true and false, with gaps.
+    method : {"k_means", "gaussian_mixture"}
+        The mixture's groups may differ in spread.
+    groups : int, optional
+        How many, from 2; default: as silhouette and stability say, up to 8.
+    seed : int
+
+    Raises
+    ------
+    ParamsError
+        If the method is unknown.
+    DataError
+        If there are fewer than 50 customers, fewer different ones than groups, or no attribute.
+
+    Examples
+    --------
+    >>> customers = pd.DataFrame({"customer_id": range(60), "age": [20, 21, 60] * 20})
+    >>> find_segments(customers, groups=2).segments[["customers", "rule"]].to_dict("records")
+    [{'customers': 40, 'rule': 'age <= 40'}, {'customers': 20, 'rule': 'age > 40'}]
+    """
+    import sklearn.cluster  # noqa: F401  before the threads that it starts are limited
+
+    if method not in get_args(Method):
+        raise ParamsError(f"segments: method {method!r} is unknown: use {' or '.join(get_args(Method))}")
+    attributes, left_out = readable_attributes(customers)
+    _check(attributes, left_out)
+    # Equal rows are interchangeable: what follows depends on the rows, not on their order.
+    order = np.argsort(pd.util.hash_pandas_object(attributes, index=False).to_numpy())
+    attributes = attributes.iloc[order].reset_index(drop=True)
+    space = learn_space(attributes)
+    points = space.coordinates(attributes)
+    rng = np.random.default_rng(seed)
+    drawn = rng.permutation(len(points))[:_FITTED]
+    trial = points[drawn[:_TRIED]]
+    with threadpool_limits(1):  # sums of several threads differ in their last digits
+        trials = [try_number(trial, number, method, seed) for number in _numbers(trial, groups)]
+        chosen, reason = _choose(trials)
+        model = fit_groups(points[drawn], chosen.number, method, seed)
+        segment, rank = _largest_first(_assign(model, points), chosen.number)
+        tried = rank[model.predict(trial)]
+    similarity = jaccard_similarities(tried, chosen.drawn, chosen.number)
+    table, rules = _described(attributes, space, segment, drawn, similarity)
+    found = np.empty(len(segment), dtype=np.int64)
+    found[order] = segment + 1
+    return Segmentation(
+        customers=pd.DataFrame({"customer_id": customers["customer_id"], "segment": found}),
+        segments=table,
+        numbers=_compared(trials),
+        rules=rules,
+        left_out=left_out,
+        reason=f"{reason}; {_structure(silhouette(trial, tried))}",
+    )
+
+
+def _check(attributes: pd.DataFrame, left_out: dict[str, str]) -> None:
+    if attributes.empty:
+        reasons = "; ".join(f"{name!r} {why}" for name, why in left_out.items()) or "there is none"
+        raise DataError(f"segments: no attribute is left to tell customers apart by: {reasons}")
+    if len(attributes) < _FEWEST:
+        raise DataError(
+            f"segments: {len(attributes)} customers are too few to find groups in: give {_FEWEST} or more, "
+            "or use the RFM cells"
+        )
+
+
+def _numbers(points: Floats, groups: int | None) -> list[int]:
+    distinct = len(np.unique(points, axis=0))
+    if groups is not None and not 2 <= groups <= distinct:
+        raise DataError(
+            f"segments: {groups} groups were asked for, but {distinct:,} different customers allow 2 to "
+            f"{distinct:,}: ask for another number"
+        )
+    return [groups] if groups is not None else [number for number in NUMBERS if number <= distinct]
+
+
+def _choose(trials: Sequence[Trial]) -> tuple[Trial, str]:
+    """Take the best silhouette among the stable numbers of groups, the most stable where none is."""
+    if len(trials) == 1:
+        (only,) = trials
+        return (
+            only,
+            f"{only.number} groups, the one number tried (least stability {only.least_stability:.2f})",
+        )
+    stable = [trial for trial in trials if trial.least_stability >= STABLE]
+    if not stable:
+        best = max(trials, key=lambda trial: trial.least_stability)
+        return best, (
+            f"{best.number} groups: of no number from {trials[0].number} to {trials[-1].number} do all "
+            f"groups come again on bootstrap samples (stability {STABLE} or more); of this one they do most "
+            f"({best.least_stability:.2f})"
+        )
+    best = max(stable, key=lambda trial: trial.silhouette)
+    return best, (
+        f"{best.number} groups: the best silhouette of the {len(stable)} numbers, out of {len(trials)} "
+        f"tried, of which every group comes again on bootstrap samples (least stability "
+        f"{best.least_stability:.2f})"
+    )
+
+
+def _structure(width: float) -> str:
+    if width <= STRUCTURE:
+        return (
+            f"silhouette {width:.2f}: no substantial structure, the segments cut what has no gaps "
+            "(Kaufman & Rousseeuw 1990)"
+        )
+    return f"silhouette {width:.2f}"
+
+
+def _assign(model: Any, points: Floats) -> Groups:
+    parts = range(0, len(points), _AT_ONCE)
+    return np.concatenate([model.predict(points[start : start + _AT_ONCE]) for start in parts])
+
+
+def _largest_first(labels: Groups, number: int) -> tuple[Groups, NDArray[np.int64]]:
+    """Give the groups new numbers, the largest 0; of equal ones that whose first customer comes first."""
+    sizes = np.bincount(labels, minlength=number)
+    first = np.full(number, len(labels))
+    np.minimum.at(first, labels, np.arange(len(labels)))
+    rank = np.empty(number, dtype=np.int64)
+    rank[np.lexsort((first, -sizes))] = np.arange(number)
+    return rank[labels], rank
+
+
+def _described(
+    attributes: pd.DataFrame, space: AttributeSpace, segment: Groups, drawn: Groups, similarity: Floats
+) -> tuple[pd.DataFrame, dict[int, dict[str, str]]]:
+    rows, rules = [], {}
+    seen = attributes.iloc[drawn].reset_index(drop=True)
+    for place in np.unique(segment):
+        member = segment == place
+        number = int(place) + 1
+        rules[number] = segment_rule(seen, space, member[drawn])
+        condition = parse_condition(rules[number], f"rule of segment {number}")
+        precision, recall = rule_quality(condition, attributes, member)
+        rows.append(
+            {
+                "segment": number,
+                "customers": int(member.sum()),
+                "share": float(member.mean()),
+                "stability": float(similarity[place]),
+                "rule": str(condition),
+                "precision": precision,
+                "recall": recall,
+            }
+        )
+    return pd.DataFrame(rows), rules
+
+
+def _compared(trials: Sequence[Trial]) -> pd.DataFrame:
+    columns = ("number", "silhouette", "agreement", "least_stability")
+    table = pd.DataFrame([{name: getattr(trial, name) for name in columns} for trial in trials])
+    return table.rename(columns={"number": "groups"})

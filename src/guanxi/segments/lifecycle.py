@@ -1,0 +1,148 @@
+"""The stage of each relationship, by rules that are tried in order: every customer is in exactly one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from guanxi.segments.conditions import parse_condition
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A stage, and the conditions of which one must hold.
+
+    The conditions are on ``probability_alive``, ``churn_probability`` and the columns of
+    :func:`stage_measures`; the words are shown beside them in docs/segments.md.
+    """
+
+    name: str
+    label: Mapping[str, str]
+    any_of: tuple[Mapping[str, str], ...]
+
+
+STAGES: tuple[Stage, ...] = (
+    Stage("prospect", {"en": "Prospect", "zh": "潜在客户"}, ({"purchases": "== 0"},)),
+    Stage("new", {"en": "New", "zh": "新客户"}, ({"tenure_windows": "< 1"},)),
+    Stage(
+        "lost",
+        {"en": "Lost", "zh": "已流失"},
+        (
+            {"probability_alive": "< 0.2"},
+            {"churn_probability": ">= 0.9", "silence_gaps": ">= 3", "silence_windows": ">= 1"},
+        ),
+    ),
+    Stage(
+        "won_back",
+        {"en": "Won back", "zh": "已赢回"},
+        ({"return_windows": "< 1", "break_gaps": ">= 3", "break_windows": ">= 1"},),
+    ),
+    Stage(
+        "declining",
+        {"en": "Declining", "zh": "衰退期"},
+        (
+            {"probability_alive": "< 0.5"},
+            {"purchases": "== 1"},
+            {"silence_gaps": ">= 3", "silence_windows": ">= 0.5"},
+            {"purchases_change": "<= -2", "purchases_ratio": "<= 0.67"},
+        ),
+    ),
+    Stage(
+        "growing",
+        {"en": "Growing", "zh": "成长期"},
+        (
+            {"tenure_windows": "< 2", "purchases_recent": ">= 1"},
+            {"purchases_change": ">= 2", "purchases_ratio": ">= 1.5"},
+        ),
+    ),
+    Stage("mature", {"en": "Mature", "zh": "成熟期"}, ({},)),
+)
+
+
+def lifecycle_stages(customers: pd.DataFrame, window_days: int) -> pd.DataFrame:
+    """Give each customer the first of ``STAGES`` of which a condition holds.
+
+    Parameters
+    ----------
+    customers : pandas.DataFrame
+        ``customer_id``; of the prediction table ``frequency, recency, T, probability_alive,
+        churn_probability``; of :func:`guanxi.features.rhythm.rhythm_at` the other columns. A customer without
+        ``frequency`` has not bought.
+    window_days : int
+        Length of the recent past, in days: that of the rhythm.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``customer_id, lifecycle_stage, lifecycle_reason`` (the condition that held), in the order given.
+
+    Examples
+    --------
+    >>> customers = pd.DataFrame(
+    ...     {"customer_id": ["a", "b"],
+    ...      "frequency": [4.0, None], "recency": [300.0, None], "T": [310.0, None],
+    ...      "probability_alive": [0.95, None], "churn_probability": [0.2, None],
+    ...      "purchases_recent": [1.0, None], "purchases_earlier": [1.0, None], "gap_usual": [70.0, None],
+    ...      "gap_longest": [90.0, None], "days_since_return": [80.0, None]}
+    ... )
+    >>> lifecycle_stages(customers, 90)["lifecycle_stage"].tolist()
+    ['mature', 'prospect']
+    """
+    measures = stage_measures(customers, window_days)
+    stage = np.full(len(customers), None, dtype=object)
+    reason = np.full(len(customers), None, dtype=object)
+    for each in STAGES:
+        for number, when in enumerate(each.any_of, start=1):
+            condition = parse_condition(when, f"stage {each.name}, condition {number}")
+            rows = condition.holds(measures) & pd.isna(stage)
+            stage[rows], reason[rows] = each.name, str(condition)
+    table = pd.DataFrame({"lifecycle_stage": stage, "lifecycle_reason": reason}, index=customers.index)
+    table.insert(0, "customer_id", customers["customer_id"])
+    return table
+
+
+def stage_measures(customers: pd.DataFrame, window_days: int) -> pd.DataFrame:
+    """Work out what the conditions of the stages are about.
+
+    The usual gap is the customer's own; with fewer than two gaps the median over all customers (of one gap
+    that gap), and the window where nobody bought twice.
+
+    Parameters
+    ----------
+    customers : pandas.DataFrame
+        As in :func:`lifecycle_stages`.
+    window_days : int
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``probability_alive, churn_probability, purchases_recent`` as given; ``purchases`` (to date);
+        ``purchases_change, purchases_ratio`` (recent less, or over, earlier); ``tenure_windows,
+        silence_windows, break_windows, return_windows`` (time since the first purchase, since the last,
+        longest gap, and time since it ended, in windows); ``silence_gaps, break_gaps`` (silence and longest
+        gap in usual gaps).
+    """
+    silence = customers["T"] - customers["recency"]
+    usual = customers["gap_usual"]
+    everyone = usual.fillna(customers["gap_longest"]).median()
+    usual = usual.fillna(everyone).fillna(float(window_days))
+    recent, earlier = customers["purchases_recent"], customers["purchases_earlier"]
+    return pd.DataFrame(
+        {
+            "probability_alive": customers["probability_alive"],
+            "churn_probability": customers["churn_probability"],
+            "purchases": (customers["frequency"] + 1.0).fillna(0.0),
+            "purchases_recent": recent,
+            "purchases_change": recent - earlier,
+            "purchases_ratio": recent / earlier,
+            "tenure_windows": customers["T"] / window_days,
+            "silence_windows": silence / window_days,
+            "silence_gaps": silence / usual,
+            "break_windows": customers["gap_longest"] / window_days,
+            "break_gaps": customers["gap_longest"] / usual,
+            "return_windows": customers["days_since_return"] / window_days,
+        }
+    )

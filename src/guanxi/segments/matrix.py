@@ -1,0 +1,97 @@
+"""Value, loyalty and satisfaction, each high or low: eight cells, four where satisfaction is unknown.
+
+Loyalty and satisfaction are the quadrants of Jones, T. O. and Sasser, W. E. (1995), Why satisfied customers
+defect, Harvard Business Review 73(6); value and loyalty those of Reinartz, W. and Kumar, V. (2002), The
+mismanagement of customer loyalty, Harvard Business Review 80(7).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+
+from guanxi.segments.groups import cut_points
+
+AXES = ("value", "loyalty", "satisfaction")
+
+# High or low value and loyalty, and high, low or unknown satisfaction.
+NAMES: dict[str, dict[str, str]] = {
+    "high_high_high": {"en": "Valuable loyalists", "zh": "高价值忠诚者"},
+    "high_high_low": {"en": "Valuable hostages", "zh": "高价值被困者"},
+    "high_low_high": {"en": "Valuable mercenaries", "zh": "高价值游离者"},
+    "high_low_low": {"en": "Valuable defectors", "zh": "高价值背离者"},
+    "low_high_high": {"en": "Modest loyalists", "zh": "低价值忠诚者"},
+    "low_high_low": {"en": "Modest hostages", "zh": "低价值被困者"},
+    "low_low_high": {"en": "Modest mercenaries", "zh": "低价值游离者"},
+    "low_low_low": {"en": "Modest defectors", "zh": "低价值背离者"},
+    "high_high_unknown": {"en": "True friends", "zh": "真正的朋友"},
+    "high_low_unknown": {"en": "Butterflies", "zh": "蝴蝶型客户"},
+    "low_high_unknown": {"en": "Barnacles", "zh": "附着型客户"},
+    "low_low_unknown": {"en": "Strangers", "zh": "陌生人"},
+}
+
+
+def axis_cut_points(scores: pd.DataFrame) -> dict[str, float]:
+    """Cut each axis where it divides customers into halves as equal as equal scores allow.
+
+    Keep them to place other customers, or the same ones in another period, by the same measure.
+
+    Parameters
+    ----------
+    scores : pandas.DataFrame
+        A column for each axis that is there; NaN is unknown.
+
+    Returns
+    -------
+    dict of str to float
+        Of every axis with two scores or more that differ; above it is high.
+
+    Examples
+    --------
+    >>> axis_cut_points(pd.DataFrame({"value": [10.0, 20.0, 80.0, 90.0], "loyalty": [50.0] * 4}))
+    {'value': 20.0}
+    """
+    found = {name: cut_points(scores[name], 2) for name in AXES if name in scores}
+    return {name: float(cut[0]) for name, cut in found.items() if len(cut)}
+
+
+def relationship_matrix(scores: pd.DataFrame, cuts: Mapping[str, float] | None = None) -> pd.DataFrame:
+    """Place each customer in the matrix of value, loyalty and satisfaction.
+
+    Parameters
+    ----------
+    scores : pandas.DataFrame
+        ``customer_id`` and the scores of the dimensions ``value, loyalty, satisfaction``; a column may be
+        absent, NaN is unknown.
+    cuts : mapping of str to float, optional
+        A score above it is high; default: :func:`axis_cut_points`. An axis without one is unknown.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``customer_id``; ``value_level, loyalty_level, satisfaction_level`` (high, low or unknown);
+        ``matrix_cell`` (a key of ``NAMES``, missing where value or loyalty is unknown), in the order given.
+
+    Examples
+    --------
+    >>> scores = pd.DataFrame({"customer_id": [1, 2], "value": [90.0, 10.0], "loyalty": [80.0, 20.0]})
+    >>> relationship_matrix(scores)["matrix_cell"].tolist()
+    ['high_high_unknown', 'low_low_unknown']
+    """
+    cuts = axis_cut_points(scores) if cuts is None else cuts
+    levels = {name: _level(scores, name, cuts.get(name)) for name in AXES}
+    cell = levels["value"] + "_" + levels["loyalty"] + "_" + levels["satisfaction"]
+    table = pd.DataFrame({f"{name}_level": level for name, level in levels.items()}, index=scores.index)
+    table.insert(0, "customer_id", scores["customer_id"])
+    table["matrix_cell"] = cell.where(cell.isin(list(NAMES)), None)
+    return table
+
+
+def _level(scores: pd.DataFrame, name: str, cut: float | None) -> pd.Series[str]:
+    if name not in scores or cut is None:
+        return pd.Series("unknown", index=scores.index, dtype=object)
+    values = scores[name].to_numpy(dtype=np.float64)
+    words = np.select([np.isnan(values), values > cut], ["unknown", "high"], "low")
+    return pd.Series(words.astype(object), index=scores.index)

@@ -1,0 +1,111 @@
+"""The playbook: rules from what is known of a customer to what to do, of which the first that fits wins."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from guanxi.params.scorecard import PlaybookRule
+from guanxi.segments.conditions import Condition, parse_condition
+
+
+def playbook_conditions(playbook: Sequence[PlaybookRule]) -> list[Condition]:
+    """Read the conditions of the rules, so that a mistake is told before anything is worked out.
+
+    Raises
+    ------
+    ParamsError
+        If a condition cannot be read; it names the rule by its number, from 1.
+    """
+    return [parse_condition(rule.when, f"playbook rule {place}") for place, rule in enumerate(playbook, 1)]
+
+
+def recommend_actions(customers: pd.DataFrame, playbook: Sequence[PlaybookRule]) -> pd.DataFrame:
+    """Give each customer the action of the first rule that fits.
+
+    Parameters
+    ----------
+    customers : pandas.DataFrame
+        ``customer_id`` and whatever columns the rules name.
+    playbook : sequence of PlaybookRule
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``customer_id, action, action_channel, action_cost``, in the order given; no action, no channel and a
+        cost of 0 where no rule fits.
+
+    Raises
+    ------
+    ParamsError
+        If a rule names a column or operator that is unknown, or compares text by size.
+
+    Examples
+    --------
+    >>> rule = PlaybookRule(when={"churn_probability": "> 0.5"}, action="call", channel="phone", cost=5)
+    >>> customers = pd.DataFrame({"customer_id": [1, 2], "churn_probability": [0.9, 0.1]})
+    >>> recommend_actions(customers, [rule])["action_cost"].tolist()
+    [5.0, 0.0]
+    """
+    conditions = playbook_conditions(playbook)
+    for condition in conditions:
+        condition.check(customers.columns)
+    action = np.full(len(customers), None, dtype=object)
+    channel = np.full(len(customers), None, dtype=object)
+    cost = np.zeros(len(customers))
+    for rule, condition in zip(playbook, conditions, strict=True):
+        rows = condition.holds(customers) & pd.isna(action)
+        action[rows], channel[rows], cost[rows] = rule.action, rule.channel, rule.cost
+    table = pd.DataFrame(
+        {"action": action, "action_channel": channel, "action_cost": cost}, index=customers.index
+    )
+    table.insert(0, "customer_id", customers["customer_id"])
+    return table
+
+
+def idle_rules(customers: pd.DataFrame, playbook: Sequence[PlaybookRule]) -> list[str]:
+    """Say which rules nobody gets the action of, and why; customers as in :func:`recommend_actions`.
+
+    Examples
+    --------
+    >>> rules = [PlaybookRule(when={"tier": name}, action="call") for name in ("high", "hihg", "high")]
+    >>> idle_rules(pd.DataFrame({"tier": ["high", "low"]}), rules)
+    ['playbook rule 2 (call) fits nobody', 'playbook rule 3 (call): earlier rules take all whom it fits']
+    """
+    said, taken = [], np.zeros(len(customers), dtype=bool)
+    for place, (rule, condition) in enumerate(zip(playbook, playbook_conditions(playbook), strict=True), 1):
+        fits = np.asarray(condition.holds(customers), dtype=bool)
+        if not fits.any():
+            said.append(f"playbook rule {place} ({rule.action}) fits nobody")
+        elif not (fits & ~taken).any():
+            said.append(f"playbook rule {place} ({rule.action}): earlier rules take all whom it fits")
+        taken |= fits
+    return said
+
+
+def summarise_actions(customers: pd.DataFrame) -> pd.DataFrame:
+    """Count, cost and value at risk of each action.
+
+    Parameters
+    ----------
+    customers : pandas.DataFrame
+        ``action, action_channel, action_cost``; ``clv, churn_probability`` of the prediction table.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``action, action_channel, customers`` (count), ``cost`` (sum), ``value_at_risk`` (sum of the churn
+        probability times the CLV, where both are known), the highest first; without customers who have no
+        action.
+    """
+    known = customers.assign(value_at_risk=customers["clv"] * customers["churn_probability"])
+    groups = known.groupby(["action", "action_channel"], dropna=False)
+    table = groups.agg(
+        customers=("action", "size"), cost=("action_cost", "sum"), value_at_risk=("value_at_risk", "sum")
+    ).reset_index()
+    table = table[table["action"].notna()]
+    return table.sort_values(
+        ["value_at_risk", "action", "action_channel"], ascending=[False, True, True], ignore_index=True
+    )

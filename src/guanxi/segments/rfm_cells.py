@@ -1,0 +1,103 @@
+"""RFM cells: recency, frequency and money in five scores each, and what the field calls them.
+
+Hughes, A. M. (1994), Strategic Database Marketing, divides customers into fifths of each; the eleven names
+and their ranges of recency against the mean of frequency and money are Putler's ("RFM analysis for successful
+customer segmentation", putler.com). These ranges overlap: ``GRID`` is one choice within them.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from guanxi.segments.groups import cut_points
+
+SCORES = 5
+MEASURES = ("recency", "frequency", "monetary")
+
+NAMES: dict[str, dict[str, str]] = {
+    "champions": {"en": "Champions", "zh": "冠军客户"},
+    "loyal": {"en": "Loyal", "zh": "忠诚客户"},
+    "potential_loyalists": {"en": "Potential loyalists", "zh": "潜在忠诚客户"},
+    "new": {"en": "New", "zh": "新客户"},
+    "promising": {"en": "Promising", "zh": "有希望的客户"},
+    "needing_attention": {"en": "Needing attention", "zh": "需要关注的客户"},
+    "about_to_sleep": {"en": "About to sleep", "zh": "即将沉睡的客户"},
+    "at_risk": {"en": "At risk", "zh": "有流失风险的客户"},
+    "cannot_lose": {"en": "Cannot lose them", "zh": "不能失去的客户"},
+    "hibernating": {"en": "Hibernating", "zh": "休眠客户"},
+    "lost": {"en": "Lost", "zh": "已流失客户"},
+}
+
+# Recency score to the names for a mean score of frequency and money of 1, 2, 3, 4, 5.
+GRID: dict[int, tuple[str, ...]] = {
+    5: ("new", "potential_loyalists", "loyal", "champions", "champions"),
+    4: ("promising", "potential_loyalists", "loyal", "champions", "champions"),
+    3: ("promising", "needing_attention", "needing_attention", "loyal", "loyal"),
+    2: ("about_to_sleep", "about_to_sleep", "at_risk", "at_risk", "at_risk"),
+    1: ("lost", "hibernating", "at_risk", "cannot_lose", "cannot_lose"),
+}
+
+
+def rfm_cells(customers: pd.DataFrame) -> pd.DataFrame:
+    """Score recency, frequency and money from 1 to 5, and name the cell.
+
+    Scores are fifths (:func:`guanxi.segments.groups.cut_points`): customers of the same value have
+    the same score, and where fewer than five values differ, these are spread from 1 to 5. A half in the mean
+    of frequency and money goes down.
+
+    Parameters
+    ----------
+    customers : pandas.DataFrame
+        ``customer_id``; ``T, recency`` (days); ``frequency`` (repeat purchases); ``revenue`` (amount to
+        date). NaN for a customer without purchase.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``customer_id, recency_score, frequency_score, monetary_score`` (1 to 5, 5 is best), ``rfm_cell``
+        (as in "555") and ``rfm_segment`` (a key of ``NAMES``), in the order given; missing where a score is.
+
+    Examples
+    --------
+    >>> customers = pd.DataFrame(
+    ...     {"customer_id": list("abc"), "T": [90.0] * 3, "recency": [90.0, 50.0, 0.0],
+    ...      "frequency": [8.0, 2.0, 0.0], "revenue": [900.0, 100.0, 20.0]}
+    ... )
+    >>> rfm_cells(customers)["rfm_segment"].tolist()
+    ['champions', 'needing_attention', 'lost']
+    """
+    measures = {
+        "recency": customers["recency"] - customers["T"],
+        "frequency": customers["frequency"],
+        "monetary": customers["revenue"],
+    }
+    scores = np.column_stack([_score(measures[name]) for name in MEASURES])
+    known = (scores > 0).all(axis=1)
+    names = np.array([GRID[recency] for recency in range(1, SCORES + 1)], dtype=object)
+    segment = np.full(len(customers), None, dtype=object)
+    cell = np.full(len(customers), None, dtype=object)
+    recency, frequency, monetary = scores[known].T
+    segment[known] = names[recency - 1, (frequency + monetary) // 2 - 1]
+    cell[known] = (100 * recency + 10 * frequency + monetary).astype(str).astype(object)
+    columns = {f"{name}_score": _nullable(scores[:, place]) for place, name in enumerate(MEASURES)}
+    table = pd.DataFrame(columns | {"rfm_cell": cell, "rfm_segment": segment}, index=customers.index)
+    table.insert(0, "customer_id", customers["customer_id"])
+    return table
+
+
+def _score(values: pd.Series[float]) -> NDArray[np.int64]:
+    """Scores from 1 to 5, 0 where the value is unknown."""
+    given = values.to_numpy(dtype=np.float64)
+    cuts = cut_points(given, SCORES)
+    place = np.searchsorted(cuts, given, side="left")
+    if len(cuts):
+        spread = np.rint(np.linspace(1, SCORES, len(cuts) + 1)).astype(np.int64)
+    else:
+        spread = np.array([(SCORES + 1) // 2])
+    return np.where(np.isnan(given), 0, spread[np.minimum(place, len(cuts))])
+
+
+def _nullable(scores: NDArray[np.int64]) -> pd.api.extensions.ExtensionArray:
+    return pd.array(np.where(scores > 0, scores, np.nan), dtype="Int64")

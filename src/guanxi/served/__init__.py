@@ -1,0 +1,1 @@
+"""Everything a registered model carries: it imports nothing of guanxi but itself, and is copied whole."""

@@ -1,0 +1,146 @@
+"""From customers' attributes to churn probabilities and their drivers.
+
+Copied into every served model together with ``scoring.py``, so it imports nothing of guanxi but what is
+copied too, by relative imports.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from .corrections import probability
+from .input_checks import check_finite, check_table, checked_drivers
+from .trees.ensemble import Trees
+
+Floats = NDArray[np.float64]
+
+TASK = "labels"
+_MISSING = {"en": "not known", "zh": "未知"}
+_TYPICAL = {"en": "{}, typically {}", "zh": "{}，通常为 {}"}
+_SHARE = {"en": "{} ({:.0f} % of all)", "zh": "{}（占全部的 {:.0f} %）"}
+
+
+def matrix(attributes: pd.DataFrame, documents: Sequence[Mapping[str, Any]]) -> Floats:
+    """Code attributes as the trees take them, shape (n, number of attributes).
+
+    Numbers stay; a category becomes its place in the document's list, and NaN, as if it were missing, where
+    it is not in it.
+
+    Parameters
+    ----------
+    attributes : pandas.DataFrame
+        With a column per document.
+    documents : sequence of mapping
+        ``name`` and ``categories`` (a list of text, or null for a number).
+    """
+    columns = [_coded(attributes[each["name"]], each["categories"]) for each in documents]
+    return np.asarray(np.column_stack(columns), dtype=np.float64)
+
+
+def _coded(values: pd.Series[Any], categories: Sequence[str] | None) -> Floats:
+    if categories is None:
+        return np.asarray(values.to_numpy(dtype=np.float64, na_value=np.nan))
+    code = {category: float(place) for place, category in enumerate(categories)}
+    return np.asarray(values.astype(object).map(code).to_numpy(dtype=np.float64, na_value=np.nan))
+
+
+class LabelScorer:
+    """Scores customers by their attributes with one fitted model.
+
+    Parameters
+    ----------
+    model : mapping
+        The model's JSON document: ``attributes`` (each with ``name``; ``categories`` seen in training, or
+        null for a number; ``typical``: its median, or each category's share), ``drivers`` (``top``) and
+        ``language``.
+    trees : mapping of str to sequence of str
+        Under ``churn`` the boosters in LightGBM's text format.
+    """
+
+    def __init__(self, model: Mapping[str, Any], trees: Mapping[str, Sequence[str]]) -> None:
+        self.model = model
+        self._trees = Trees(trees["churn"])
+
+    @property
+    def features(self) -> list[str]:
+        """Columns that a table must have."""
+        return [each["name"] for each in self.model["attributes"]]
+
+    def score(self, features: pd.DataFrame, *, drivers: int | None = None) -> pd.DataFrame:
+        """Predict every row.
+
+        Parameters
+        ----------
+        features : pandas.DataFrame
+            One row per customer with the columns of :attr:`features`; NaN or None is missing.
+        drivers : int, optional
+            Default: as trained.
+
+        Returns
+        -------
+        pandas.DataFrame
+            ``churn_probability`` and, for each of the strongest drivers, ``driver_1``,
+            ``driver_1_effect`` (on the log odds) and ``driver_1_text``; in the order of the rows.
+        """
+        top = checked_drivers(self.model["drivers"]["top"] if drivers is None else drivers)
+        check_table(features, self.features)
+        coded = matrix(features, self.model["attributes"])
+        check_finite(features.index, self.features, coded)
+        table = pd.DataFrame(
+            {"churn_probability": probability(self._trees.predict(coded))}, index=features.index
+        )
+        return table.assign(**self._drivers(coded, top)) if top else table
+
+    def driver_effects(self, features: pd.DataFrame) -> pd.DataFrame:
+        """Effects on the log odds of churn by attribute; with ``base`` they add up to them."""
+        contributions = self._trees.contributions(matrix(features, self.model["attributes"]))
+        effects = pd.DataFrame(contributions[:, :-1], columns=self.features, index=features.index)
+        effects.insert(0, "base", contributions[:, -1], allow_duplicates=True)
+        return effects
+
+    def _drivers(self, coded: Floats, top: int) -> dict[str, Any]:
+        effects = self._trees.contributions(coded)[:, :-1]
+        order = np.argsort(-np.abs(effects), axis=1, kind="stable")
+        columns: dict[str, Any] = {}
+        for rank in range(top):
+            names, texts = (np.full(len(coded), None, dtype=object) for _ in range(2))
+            effect = np.full(len(coded), np.nan)
+            if rank < effects.shape[1]:
+                chosen = order[:, rank]
+                found = effects[np.arange(len(coded)), chosen]
+                for place in np.unique(chosen[found != 0.0]):
+                    rows = np.flatnonzero((chosen == place) & (found != 0.0))
+                    names[rows], effect[rows] = self.features[place], found[rows]
+                    texts[rows] = self._texts(place, coded[rows, place])
+            columns |= {
+                f"driver_{rank + 1}": names,
+                f"driver_{rank + 1}_effect": effect,
+                f"driver_{rank + 1}_text": texts,
+            }
+        return columns
+
+    def _texts(self, place: int, values: Floats) -> NDArray[Any]:
+        """Say an attribute with each customer's own value, and what is usual."""
+        attribute, language = self.model["attributes"][place], self.model["language"]
+        distinct, inverse = np.unique(values, return_inverse=True)
+        said = [f"{attribute['name']}: {_say(value, attribute, language)}" for value in distinct]
+        return np.array(said, dtype=object)[inverse]
+
+
+def _say(value: float, attribute: Mapping[str, Any], language: str) -> str:
+    if np.isnan(value):
+        return _MISSING[language]
+    categories, typical = attribute["categories"], attribute["typical"]
+    if categories is None:
+        return _TYPICAL[language].format(_number(value), _number(typical))
+    return _SHARE[language].format(categories[int(value)], 100.0 * typical[int(value)])
+
+
+def _number(value: float) -> str:
+    """Write up to five digits, and all of a whole number."""
+    return f"{value:,.0f}" if value == round(value) or abs(value) >= 10_000 else f"{value:,.5g}"

@@ -1,0 +1,1 @@
+"""Predictive intervals of purchases and spend."""

@@ -1,0 +1,268 @@
+"""What a customer may do within a horizon: intervals of purchases and of total spend, without random draws.
+
+Purchases have the posterior-predictive distribution of the purchase model, averaged over the models and over
+the parameters that their data leave possible. Total spend given the purchases has the spend model's; see
+:mod:`.spend_table`. Everything is computed from a row's own numbers, so that order, chunks, duplicates and
+engines change nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ..numerics.cubature import parameter_points
+from ..numerics.distinct import distinct_rows
+from ..numerics.quadrature import gauss_legendre
+from ..purchases.process import Floats, Params, PurchaseProcess, floats
+from ..spend.process import SpendProcess
+from .exponential_tilting import tilted
+from .spend_table import SpendTable
+
+Transactions = Sequence[tuple[PurchaseProcess, Params, ArrayLike | None]]
+Spend = tuple[SpendProcess, Params, ArrayLike | None]
+Members = list[list[tuple[PurchaseProcess, Params]]]
+Adjusted = tuple[Floats, Floats]
+
+NAMES = ("purchases_lower", "purchases_upper", "spend_lower", "spend_upper")
+
+_MOST = (8, 24, 72, 216, 1024)  # a row goes on to more purchases until next to none are left beyond
+_LEFT_OUT = 1e-6
+_ENTRIES = 2**21  # probabilities held at once
+_FEW_ROWS = 100
+_MOST_KEPT = _MOST[2] + 1  # numbers of purchases in a table that is kept: .25 MB
+_DOUBLINGS, _NODES = 20, 48  # for the few rows with more than 1,024 purchases
+
+
+def interval(
+    transactions: Transactions,
+    spend: Spend,
+    frequency: ArrayLike,
+    recency: ArrayLike,
+    T: ArrayLike,
+    monetary_value: ArrayLike,
+    horizon: float,
+    *,
+    level: float = 0.9,
+    adjusted: Adjusted | None = None,
+) -> dict[str, Floats]:
+    """Central posterior-predictive interval of each customer's purchases and total spend within the horizon.
+
+    Parameters
+    ----------
+    transactions : sequence of (process, params, log_covariance)
+        One or more purchase models, of equal weight. ``log_covariance`` is that of the log-parameters, shape
+        (d, d), or None where the parameters are taken as known: see :func:`.cubature.parameter_points`.
+    spend : (process, params, log_covariance)
+    frequency, recency, T, monetary_value : array, shape (n,)
+    horizon : float
+        In the unit of T.
+    level : float
+        Probability inside; the rest is halved between the two ends.
+    adjusted : (none, mean), optional
+        Each row's probability of no purchase and expected purchases, arrays of shape (n,), where they are
+        known better than by the purchase models: their distribution is moved to these, see :mod:`.tilt`.
+
+    Returns
+    -------
+    dict of arrays, shape (n,)
+        ``purchases_lower, purchases_upper`` (whole numbers), ``spend_lower, spend_upper`` (undiscounted,
+        without margin). Both ends are 0 where no purchase is at least as likely as the upper level.
+
+    Notes
+    -----
+    The effect of the spend parameters' uncertainty on the scale of a customer's amounts is taken at the
+    population's mean amount: exact without repeat purchases, and with them within .3 % of the interval's
+    width on Online Retail II (standard errors of 4 to 9 %).
+
+    Examples
+    --------
+    >>> from .beta_geometric_process import BG_NBD
+    >>> from .gamma_gamma import GAMMA_GAMMA
+    >>> purchases = (BG_NBD, {"r": 0.25, "alpha": 30.0, "a": 0.8, "b": 2.5}, None)
+    >>> amounts = (GAMMA_GAMMA, {"p": 6.0, "q": 4.0, "v": 15.0}, None)
+    >>> ends = interval([purchases], amounts, [2], [200], [270], [22.0], 365)
+    >>> [round(float(end[0]), 1) for end in ends.values()]
+    [0.0, 5.0, 0.0, 136.2]
+    """
+    x, t_x, T, own_mean = floats(frequency, recency, T, monetary_value)
+    process, params, log_covariance = spend
+    tables = _Tables(process, parameter_points(params, log_covariance))
+    levels = ((1.0 - level) / 2.0, (1.0 + level) / 2.0)
+    histories, inverse = distinct_rows((x, t_x, T, *(adjusted or ())))
+    purchases = np.zeros((2, len(histories[0])))
+    log_spend = np.full(purchases.shape, -np.inf)
+    # Who most probably buys nothing has both ends at 0, however much the others may buy.
+    open_ends = np.flatnonzero(histories[3] < levels[1]) if adjusted else np.arange(len(histories[0]))
+    asked = tuple(column[open_ends] for column in histories)
+    for rows, counts, probabilities in _settled(_members(transactions), asked, horizon):
+        purchases[:, open_ends[rows]] = _count_quantiles(counts, probabilities, levels)
+        log_spend[:, open_ends[rows]] = tables.quantiles(asked[0][rows], counts, probabilities, levels)
+    ends = np.exp(log_spend)[:, inverse] * process.scale(params, x, own_mean)
+    return dict(zip(NAMES, [*purchases[:, inverse], *ends], strict=True))
+
+
+def count_probabilities(
+    transactions: Transactions,
+    frequency: ArrayLike,
+    recency: ArrayLike,
+    T: ArrayLike,
+    horizon: float,
+    most: int,
+    *,
+    adjusted: Adjusted | None = None,
+) -> Floats:
+    """P(exactly n purchases in (T, T + horizon] | history) for n = 0 ... most, shape (n, most + 1).
+
+    Averaged over the models and the parameters that their data leave possible; see :func:`interval`.
+
+    Examples
+    --------
+    >>> from .lifetime_process import NBD
+    >>> count_probabilities([(NBD, {"r": 1.0, "alpha": 1.0}, None)], [0], [0], [0], 1.0, 2)
+    array([[0.5  , 0.25 , 0.125]])
+    """
+    histories, inverse = distinct_rows(floats(frequency, recency, T, *(adjusted or ())))
+    if adjusted is None:
+        return _mixture(_members(transactions), histories, horizon, most)[inverse]
+    result = np.zeros((len(histories[0]), most + 1))
+    for rows, counts, probabilities in _settled(_members(transactions), histories, horizon):
+        known = counts <= most  # beyond the last of _MOST they are no whole numbers
+        places = np.round(counts[known]).astype(np.int64)
+        result[np.ix_(rows, places)] = probabilities[:, known]
+    return result[inverse]
+
+
+class _Tables:
+    """Spend tables by frequency and numbers of purchases; rows come in the order of their frequency."""
+
+    def __init__(self, process: SpendProcess, points: list[Params]) -> None:
+        self._process, self._points = process, points
+
+    def quantiles(
+        self, frequency: Floats, counts: Floats, probabilities: Floats, levels: tuple[float, float]
+    ) -> Floats:
+        """Quantiles of log(total / scale), shape (2, n); minus infinity where a quantile of spend is 0."""
+        result = np.full((2, len(frequency)), -np.inf)
+        uncertain = np.flatnonzero(probabilities[:, 0] < levels[1])
+        for x in np.unique(frequency[uncertain]):
+            table = self._table(float(x), counts)
+            for rows in _chunks(uncertain[frequency[uncertain] == x], _ENTRIES // len(table.grid)):
+                result[:, rows] = table.quantile(probabilities[rows], levels)
+        return result
+
+    def _table(self, frequency: float, counts: Floats) -> SpendTable:
+        if len(counts) > _MOST_KEPT:
+            return SpendTable(self._process, self._points, frequency, counts[1:])
+        points = tuple(tuple(point.items()) for point in self._points)
+        return _kept_table(self._process, points, frequency, len(counts))
+
+
+@lru_cache(maxsize=256)
+def _kept_table(
+    process: SpendProcess, points: tuple[tuple[tuple[str, float], ...], ...], frequency: float, counts: int
+) -> SpendTable:
+    """Table of few purchases: the same few are asked for again and again, by chunks and by served models."""
+    return SpendTable(process, [dict(point) for point in points], frequency, np.arange(1.0, counts))
+
+
+def _members(transactions: Transactions) -> Members:
+    return [
+        [(process, point) for point in parameter_points(params, log_covariance)]
+        for process, params, log_covariance in transactions
+    ]
+
+
+def _mixture(members: Members, histories: tuple[Floats, ...], horizon: float, most: int) -> Floats:
+    (x, t_x, T), inverse = distinct_rows(histories[:3])
+    total = np.zeros((len(x), most + 1))
+    for points in members:
+        for distribution in _distributions(points, x, t_x, T, horizon, most):
+            total += distribution / len(points)
+    return np.asarray(total[inverse] / len(members))
+
+
+def _distributions(
+    points: list[tuple[PurchaseProcess, Params]], x: Floats, t_x: Floats, T: Floats, horizon: float, most: int
+) -> Iterable[Floats]:
+    """Distribution of counts at each parameter point, arrays of shape (n, most + 1).
+
+    Few rows are taken at all points in one go, where the calls cost more than the sums: the same numbers.
+    """
+    rows = len(x)
+    if rows > _FEW_ROWS:
+        return (process.count_distribution(params, x, t_x, T, horizon, most) for process, params in points)
+    process, first = points[0]
+    every = {name: np.repeat([params[name] for _, params in points], rows) for name in first if name != "k"}
+    x, t_x, T = (np.tile(column, len(points)) for column in (x, t_x, T))
+    found = process.count_distribution({**first, **every}, x, t_x, T, horizon, most)
+    return found.reshape(len(points), rows, most + 1)
+
+
+def _moved(counts: Floats, probabilities: Floats, adjusted: tuple[Floats, ...]) -> Floats:
+    return tilted(counts, probabilities, *adjusted) if adjusted else probabilities
+
+
+def _is_settled(probabilities: Floats, adjusted: tuple[Floats, ...]) -> NDArray[np.bool_]:
+    """Tell which rows leave next to nothing to greater counts; adjusted ones always add up to 1."""
+    if adjusted:
+        return np.asarray(probabilities[:, -1] <= _LEFT_OUT / 10.0)
+    return np.asarray(probabilities.sum(axis=1) >= 1.0 - _LEFT_OUT)
+
+
+def _settled(
+    members: Members, histories: tuple[Floats, ...], horizon: float
+) -> Iterator[tuple[NDArray[np.int64], Floats, Floats]]:
+    """Rows, numbers of purchases and their probabilities, as many as each row needs on its own."""
+    going_on = np.arange(len(histories[0]))
+    for most in _MOST:
+        if not len(going_on):
+            return
+        unsettled = []
+        for rows in _chunks(going_on, _ENTRIES // (most + 1)):
+            chosen = tuple(column[rows] for column in histories)
+            counts = np.arange(most + 1.0)
+            probabilities = _moved(counts, _mixture(members, chosen, horizon, most), chosen[3:])
+            settled = _is_settled(probabilities, chosen[3:])
+            unsettled.append(rows[~settled])
+            yield rows[settled], counts, probabilities[settled]
+        going_on = np.concatenate(unsettled)
+    for rows in _chunks(going_on, _ENTRIES // (_MOST[-1] + _DOUBLINGS * _NODES)):
+        chosen = tuple(column[rows] for column in histories)
+        counts, beyond = _many(members, chosen[:3], horizon)
+        probabilities = _mixture(members, chosen, horizon, _MOST[-1])
+        beyond *= ((1.0 - probabilities.sum(axis=1)) / beyond.sum(axis=1))[:, None]
+        counts = np.concatenate([np.arange(_MOST[-1] + 1.0), counts])
+        yield rows, counts, _moved(counts, np.column_stack([probabilities, beyond]), chosen[3:])
+
+
+def _many(members: Members, histories: tuple[Floats, ...], horizon: float) -> tuple[Floats, Floats]:
+    """Numbers of purchases beyond the last of _MOST, and weights of a quadrature over their logarithm."""
+    y, w = gauss_legendre(_DOUBLINGS, _NODES)
+    reach = _DOUBLINGS * np.log(2.0)
+    counts = (_MOST[-1] + 0.5) * np.exp(y * reach)
+    x, t_x, T = (column[:, None] for column in histories)
+    shape = (len(x), len(counts))
+    density = np.zeros(shape)
+    x, t_x, T, n = (np.broadcast_to(column, shape).ravel() for column in (x, t_x, T, counts))
+    for points in members:
+        for process, params in points:
+            probability = process.purchase_probability(params, x, t_x, T, n, horizon)
+            density += probability.reshape(shape) / len(points)
+    return counts, density * (counts * w) + 1e-300
+
+
+def _chunks(rows: NDArray[np.int64], size: int) -> Iterator[NDArray[np.int64]]:
+    for first in range(0, len(rows), size):
+        yield rows[first : first + size]
+
+
+def _count_quantiles(counts: Floats, probabilities: Floats, levels: tuple[float, float]) -> Floats:
+    """Least number of purchases whose cumulative probability reaches each level, shape (2, n)."""
+    reached = np.cumsum(probabilities, axis=1)
+    # A hair's breadth below the level is the level: the last digit must not decide.
+    places = [np.minimum((reached < level - 1e-12).sum(axis=1), len(counts) - 1) for level in levels]
+    return np.asarray(np.round(counts[np.array(places)]))

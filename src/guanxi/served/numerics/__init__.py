@@ -1,0 +1,1 @@
+"""Quadrature, cubature and distinct rows."""

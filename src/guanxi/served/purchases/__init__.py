@@ -1,0 +1,1 @@
+"""Processes of repeat purchases and of dropout."""

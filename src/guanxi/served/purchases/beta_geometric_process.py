@@ -1,0 +1,295 @@
+"""Models in which customers drop out after a purchase: BG/NBD, MBG/NBD, BG/CNBD-k and MBG/CNBD-k.
+
+The gaps between purchases are Erlang-k: every k-th event of a Poisson process of rate lambda is a purchase.
+lambda is Gamma(r, alpha) among customers; the probability p to drop out after a purchase is Beta(a, b).
+``k`` is 1 where the parameters have none. In the modified models (MBG) customers may drop out after their
+first purchase too.
+
+- BG/NBD: Fader, Hardie & Lee (2005), "Counting Your Customers" the Easy Way, Marketing Science 24(2).
+- MBG/NBD: Batislam, Denizel & Filiztekin (2007), Empirical Validation and Comparison of Models for Customer
+  Base Analysis, Int. J. of Research in Marketing 24(3).
+- CNBD-k: Platzer & Reutterer (2016), Ticking Away the Moments, Marketing Science 35(5).
+
+Given that a customer is alive, with j events since the last purchase, lambda is Gamma(r + k x + j, alpha + T)
+and p is Beta(a, b + x) (MBG: b + x + 1), independent; for k > 1 all is a mixture over j = 0 ... k - 1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.special import betainc, betaincinv, betaln, gammaln, log_expit, logsumexp, xlogy
+
+from ..numerics.distinct import distinct_rows
+from . import beta_geometric
+from .process import Floats, Params, PurchaseProcess, floats
+
+_LARGEST_EXPONENT = 600.0  # exp of more comes near the overflow
+_BISECTIONS = 50
+
+
+class BetaGeometricProcess(PurchaseProcess):
+    """Dropout after a purchase with a probability that is beta distributed.
+
+    Parameters
+    ----------
+    name : str
+    first : bool
+        Whether customers may drop out after their first purchase too.
+    regular : bool
+        Whether k is among the parameters.
+
+    Examples
+    --------
+    >>> params = {"r": 0.2425945, "alpha": 4.4136019, "a": 0.7929199, "b": 2.4258881}
+    >>> BG_NBD.expected_purchases(params, [26], [30.857], [31], 52).round(4)
+    array([25.7573])
+    """
+
+    def __init__(self, name: str, *, first: bool, regular: bool) -> None:
+        self.name = name
+        self.first = first
+        if not regular:
+            self.cheap = frozenset({"probability_alive"})
+        self.parameters = ("k", "r", "alpha", "a", "b") if regular else ("r", "alpha", "a", "b")
+
+    def log_likelihood(
+        self,
+        params: Params,
+        frequency: ArrayLike,
+        recency: ArrayLike,
+        T: ArrayLike,
+        log_gap_sum: ArrayLike | None = None,
+    ) -> Floats:
+        """Log-likelihood of each history: equation (6) of Fader, Hardie & Lee and its like.
+
+        Parameters
+        ----------
+        log_gap_sum : array, shape (n,), optional
+            Sum of the logarithms of the gaps between purchases. Without it and for k > 1, the gaps are taken
+            as unknown but for their sum, the recency; in both cases k = 1 gives BG/NBD's number.
+
+        Examples
+        --------
+        >>> params = {"r": 0.25, "alpha": 4.0, "a": 0.8, "b": 2.5}
+        >>> BG_NBD.log_likelihood(params, [0, 200], [0, 38], [40, 40]).round(4)
+        array([ -0.5995, 100.7957])
+        """
+        x, t_x, T = floats(frequency, recency, T)
+        k, r, alpha, a, b = _unpacked(params)
+        events, survived = k * x, b + x + self.first
+        purchases = gammaln(r + events) - gammaln(r) - r * np.log1p(T / alpha) - events * np.log(alpha + T)
+        chance = betaln(a, survived) - betaln(a, b) - log_expit(-self.log_odds_dropped(params, x, t_x, T))
+        if k == 1:
+            return np.asarray(purchases + chance)
+        silent = logsumexp(_log_hidden(k, r + events, alpha, t_x, T), axis=0)
+        return np.asarray(purchases + chance + silent + gap_terms(k, x, t_x, log_gap_sum))
+
+    def log_odds_dropped(
+        self, params: Params, frequency: ArrayLike, recency: ArrayLike, T: ArrayLike
+    ) -> Floats:
+        """Log odds of having dropped out at the last purchase.
+
+        Fader, Hardie & Lee (2008), "Computing P(alive) Using the BG/NBD Model".
+        """
+        x, t_x, T = floats(frequency, recency, T)
+        k, r, alpha, a, b = _unpacked(params)
+        possible = (x > 0) | self.first
+        waiting = (r + k * x) * np.log1p((T - t_x) / (alpha + t_x))
+        if k > 1:
+            waiting = waiting - logsumexp(_log_hidden(k, r + k * x, alpha, t_x, T), axis=0)
+        odds = np.log(a) - np.log(b + np.where(possible, x - 1.0 + self.first, 0.0))
+        return np.where(possible, odds + waiting, -np.inf)
+
+    def survival(
+        self, params: Params, frequency: ArrayLike, recency: ArrayLike, T: ArrayLike, time: ArrayLike
+    ) -> Floats:
+        """P(alive at T + time | alive at T): each purchase drops out with p, so 1 - E[p purchases]."""
+        x, t_x, T, time = floats(frequency, recency, T, time)
+        _, _, _, a, b = _unpacked(params)
+        dropped = a / (a + b + x + self.first) * self._expected(params, x, t_x, T, time, more_dropout=1.0)
+        return np.asarray(np.clip(1.0 - dropped, 0.0, 1.0))
+
+    def expected_purchases_alive(
+        self, params: Params, frequency: ArrayLike, recency: ArrayLike, T: ArrayLike, horizon: ArrayLike
+    ) -> Floats:
+        """E[purchases | alive]: equation (10) of Fader, Hardie & Lee over P(alive), also at a = 1."""
+        x, t_x, T, horizon = floats(frequency, recency, T, horizon)
+        return self._expected(params, x, t_x, T, horizon, more_dropout=0.0)
+
+    def log_silence_alive(
+        self, params: Params, frequency: ArrayLike, recency: ArrayLike, T: ArrayLike, horizon: ArrayLike
+    ) -> tuple[Floats, Floats]:
+        """Log of P(no purchase | alive) and of P(some | alive): the k-th event comes later, or does not."""
+        x, t_x, T, horizon = floats(frequency, recency, T, horizon)
+        k, _, alpha, _, _ = _unpacked(params)
+        log_last = -np.log1p(horizon / (alpha + T))  # log(1 - z), z as below
+        z = horizon / (alpha + T + horizon)
+        none, some = np.full(x.shape, -np.inf), np.full(x.shape, -np.inf)
+        with np.errstate(divide="ignore"):  # log of a probability that is 0
+            for j, log_weight, shape in self._hidden(params, x, t_x, T):
+                none = np.logaddexp(none, log_weight + _log_fewer(k - j, shape, z, log_last))
+                some = np.logaddexp(some, log_weight + np.log(betainc(k - j, shape, z)))
+        return none, some
+
+    def count_probability_alive(
+        self,
+        params: Params,
+        frequency: ArrayLike,
+        recency: ArrayLike,
+        T: ArrayLike,
+        n: ArrayLike,
+        horizon: ArrayLike,
+    ) -> Floats:
+        """P(n purchases | alive), n >= 1: equation (8) of Fader, Hardie & Lee at the posterior."""
+        x, t_x, T, n, horizon = floats(frequency, recency, T, n, horizon)
+        k, _, alpha, a, b = _unpacked(params)
+        survived = b + x + self.first
+        z, log_last = horizon / (alpha + T + horizon), -np.log1p(horizon / (alpha + T))
+        prior = betaln(a, survived)
+        # Made n and survived the first n - 1 of them; or could have made more, and dropped out at the n-th.
+        still = np.exp(betaln(a, survived + n - 1.0) - prior)
+        dropped = np.exp(betaln(a + 1.0, survived + n - 1.0) - prior)
+        total = np.zeros(x.shape)
+        for j, log_weight, shape in self._hidden(params, x, t_x, T):
+            just = sum(np.exp(_log_events(n * k - j + i, shape, z, log_last)) for i in range(k))
+            more = betainc((n + 1.0) * k - j, shape, z)
+            total += np.exp(log_weight) * (just * still + more * dropped)
+        return total
+
+    def count_distribution_alive(
+        self, params: Params, frequency: Floats, recency: Floats, T: Floats, horizon: float, most: int
+    ) -> Floats:
+        """P(0 ... most purchases | alive): P(at least n) = P(n k - j events or more) E[(1 - p)^(n - 1)]."""
+        x, t_x, T = floats(frequency, recency, T)
+        k, _, alpha, a, b = _unpacked(params)
+        survived = b + x + self.first
+        ratio = horizon / (alpha + T)
+        at_least = np.zeros((most + 2, len(x)))
+        for j, log_weight, shape in self._hidden(params, x, t_x, T):
+            wanted = np.arange(1, most + 2) * k - j
+            at_least[1:] += np.exp(log_weight) * _at_least(wanted, shape, ratio)
+        still = np.ones(len(x))
+        for n in range(1, most + 2):
+            at_least[n] *= still
+            still = still * ((survived + n - 1.0) / (a + survived + n - 1.0))
+        at_least[0] = 1.0
+        return np.maximum(at_least[:-1] - at_least[1:], 0.0).T
+
+    def next_purchase_quantile(
+        self, params: Params, frequency: ArrayLike, recency: ArrayLike, T: ArrayLike, q: ArrayLike
+    ) -> Floats:
+        """Quantile of the waiting time, given alive at T; cut at about 1e260 times (alpha + T).
+
+        For k = 1 the waiting time is Lomax distributed. For k > 1 the events needed, k - j, come by a time
+        whose share of (alpha + T + time) is beta distributed; the mixture over j is solved by bisection.
+
+        Examples
+        --------
+        >>> params = {"r": 0.25, "alpha": 4.0, "a": 0.8, "b": 2.5}
+        >>> BG_NBD.next_purchase_quantile(params, [2], [30], [38], 0.5).round(3)
+        array([15.153])
+        """
+        x, t_x, T, q = floats(frequency, recency, T, q)
+        k, r, alpha, _, _ = _unpacked(params)
+        if k == 1:
+            exponent = -np.log1p(-q) / (r + x)
+            return np.asarray((alpha + T) * np.expm1(np.minimum(exponent, _LARGEST_EXPONENT)))
+        hidden = list(self._hidden(params, x, t_x, T))
+        each = np.array([betaincinv(k - j, shape, q) for j, _, shape in hidden])
+        low, high = each.min(axis=0), each.max(axis=0)
+        for _ in range(_BISECTIONS):
+            middle = (low + high) / 2.0
+            reached = sum(np.exp(weight) * betainc(k - j, shape, middle) for j, weight, shape in hidden)
+            low, high = np.where(reached < q, middle, low), np.where(reached < q, high, middle)
+        return np.asarray((alpha + T) * high / np.maximum(1.0 - high, 1e-260))
+
+    def _hidden(
+        self, params: Params, x: Floats, t_x: Floats, T: Floats
+    ) -> Iterator[tuple[int, Floats, Floats]]:
+        """Events since the last purchase: how many, the log of their probability, the shape of lambda."""
+        k, r, alpha, _, _ = _unpacked(params)
+        shape = r + k * x
+        if k == 1:
+            yield 0, np.zeros(shape.shape), shape
+            return
+        log_weight = _log_hidden(k, shape, alpha, t_x, T)
+        log_weight = log_weight - logsumexp(log_weight, axis=0)
+        for j in range(k):
+            yield j, log_weight[j], shape + j
+
+    def _expected(
+        self, params: Params, x: Floats, t_x: Floats, T: Floats, horizon: Floats, more_dropout: float
+    ) -> Floats:
+        k, _, alpha, a, b = _unpacked(params)
+        if k == 1 and all(np.ndim(value) == 0 for value in params.values()):
+            # Given alive the recency does not matter: far fewer rows are distinct then.
+            (x, T, horizon), inverse = distinct_rows((x, T, horizon))
+            ratio = horizon / (alpha + T)
+            shape, left, stayed = floats(params["r"] + x, a + more_dropout, b + x + self.first)
+            return beta_geometric.expected_purchases_alive(shape, left, stayed, ratio)[inverse]
+        a, survived, ratio = floats(a + more_dropout, b + x + self.first, horizon / (alpha + T))
+        total = np.zeros(x.shape)
+        for j, log_weight, shape in self._hidden(params, x, t_x, T):
+            total += np.exp(log_weight) * beta_geometric.expected_purchases_alive(
+                shape, a, survived, ratio, k, j
+            )
+        return total
+
+
+BG_NBD = BetaGeometricProcess("bg_nbd", first=False, regular=False)
+MBG_NBD = BetaGeometricProcess("mbg_nbd", first=True, regular=False)
+BG_CNBD = BetaGeometricProcess("bg_cnbd", first=False, regular=True)
+MBG_CNBD = BetaGeometricProcess("mbg_cnbd", first=True, regular=True)
+
+
+def gap_terms(k: int, x: Floats, t_x: Floats, log_gap_sum: ArrayLike | None) -> Floats:
+    """Log density of the gaps beside the powers of lambda, less that of k = 1; none without repeats."""
+    if log_gap_sum is not None:
+        return np.asarray((k - 1) * np.asarray(log_gap_sum, dtype=np.float64) - x * gammaln(k))
+    repeats = np.maximum(x, 1.0)
+    return np.where(x > 0, xlogy((k - 1) * x, t_x) - gammaln(k * repeats) + gammaln(repeats), 0.0)
+
+
+def _unpacked(params: Params) -> tuple[int, Floats, Floats, Floats, Floats]:
+    return int(params.get("k", 1)), params["r"], params["alpha"], params["a"], params["b"]
+
+
+def _log_hidden(k: int, shape: Floats, alpha: Floats, t_x: Floats, T: Floats) -> Floats:
+    """Log weight of j = 0 ... k - 1 events since the last purchase, that of j = 0 being 0; shape (k, n)."""
+    j = np.arange(k)[:, None]
+    log_weight = gammaln(shape + j) - gammaln(shape) - gammaln(j + 1.0)
+    return np.asarray(log_weight + xlogy(j, (T - t_x) / (alpha + T)))
+
+
+def _log_events(events: ArrayLike, shape: Floats, z: Floats, log_last: Floats) -> Floats:
+    """Log of the negative binomial probability of so many events; z is the horizon's share of the time."""
+    events = np.asarray(events, dtype=np.float64)
+    count = gammaln(shape + events) - gammaln(shape) - gammaln(events + 1.0)
+    return np.asarray(count + xlogy(events, z) + shape * log_last)
+
+
+def _log_fewer(events: int, shape: Floats, z: Floats, log_last: Floats) -> Floats:
+    """Log of the probability of fewer than so many events."""
+    return np.asarray(logsumexp([_log_events(i, shape, z, log_last) for i in range(events)], axis=0))
+
+
+def _at_least(wanted: NDArray[np.int64], shape: Floats, ratio: Floats) -> Floats:
+    """P(at least so many events), shape (len(wanted), n); by recurrence unless its start underflows."""
+    log_none = -shape * np.log1p(ratio)
+    result = np.empty((len(wanted), len(shape)))
+    far = log_none < -_LARGEST_EXPONENT
+    result[:, far] = betainc(wanted[:, None], shape[far], (ratio / (1.0 + ratio))[far])
+    near = ~far
+    shape, ratio = shape[near], ratio[near]
+    z, probability = ratio / (1.0 + ratio), np.exp(log_none[near])
+    rest, row = np.ones(len(shape)), 0
+    for events in range(int(wanted[-1]) + 1):
+        if events == wanted[row]:
+            result[row, near] = np.maximum(rest, 0.0)
+            row += 1
+        rest = rest - probability
+        probability = probability * (z * (shape + events) / (events + 1.0))
+    return result

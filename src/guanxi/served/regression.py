@@ -1,0 +1,60 @@
+"""A regression on logarithms of features: what it says and why.
+
+Copied into every served model together with ``scoring.py``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .input_checks import Features, float_columns
+
+Floats = NDArray[np.float64]
+
+
+def logarithms(features: Features, names: Sequence[str]) -> Floats:
+    """``log(1 + feature)``, negative and missing ones as 0, shape (n, len(names))."""
+    values = float_columns(features, names)
+    return np.asarray(np.log1p(np.maximum(np.nan_to_num(values, nan=0.0), 0.0)))
+
+
+class Regression:
+    """Linear score of standardised logarithms of features.
+
+    Parameters
+    ----------
+    document : mapping
+        ``features, mean, scale, coefficients`` (of equal length) and ``intercept``.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> model = {"features": ["T"], "mean": [0.0], "scale": [1.0], "coefficients": [2.0], "intercept": 1.0}
+    >>> Regression(model).predict(pd.DataFrame({"T": [0.0, np.e - 1.0]}))
+    array([1., 3.])
+    """
+
+    def __init__(self, document: Mapping[str, Any]) -> None:
+        self.features: list[str] = list(document["features"])
+        self._mean, self._scale, self._coefficients = (
+            np.asarray(document[name], dtype=np.float64) for name in ("mean", "scale", "coefficients")
+        )
+        self._intercept = float(document["intercept"])
+
+    def predict(self, features: Features) -> Floats:
+        """Score of each row, shape (n,)."""
+        return np.asarray(self.contributions(features).sum(axis=1))
+
+    def contributions(self, features: Features) -> Floats:
+        """Part of each feature in the score, shape (n, features + 1); the last is the score of the average.
+
+        For a linear score these are the SHAP values, features taken as independent (Lundberg & Lee 2017, A
+        unified approach to interpreting model predictions, corollary 1).
+        """
+        standardised = (logarithms(features, self.features) - self._mean) / self._scale
+        parts = standardised * self._coefficients
+        return np.column_stack([parts, np.full(len(features), self._intercept)])

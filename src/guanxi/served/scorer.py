@@ -1,0 +1,386 @@
+"""From features to predictions: what the package computes and what the served model computes.
+
+This file, ``words.py`` and the formulas are copied into every served model, so they import nothing of
+guanxi but each other, by relative imports.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import cache, lru_cache
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from . import driver_texts
+from .business_time import business_days, calendar_days
+from .corrections import Correction, probability
+from .input_checks import (
+    FeatureMatrix,
+    Features,
+    check_finite,
+    check_histories,
+    check_table,
+    checked_annual_discount_rate,
+    checked_day,
+    checked_drivers,
+    checked_horizon_days,
+    checked_interval,
+    float_columns,
+)
+from .intervals import posterior_predictive
+from .numerics.distinct import distinct_rows
+from .purchases.lifetime_value import discounted
+from .purchases.mixture import PurchaseMixture
+from .purchases.registry import PROCESSES
+from .spend.registry import SPEND_PROCESSES
+
+Floats = NDArray[np.float64]
+
+RFM = ("frequency", "recency", "T", "monetary_value")
+PRIOR = "purchase_pattern"
+_DISCOUNT_PERIOD_DAYS = 30.0
+_DAYS_PER_YEAR = 365.0
+_LEAST, _TINY = 1e-300, 1e-200
+_PATTERNS_KEPT = 64
+
+
+class Scorer:
+    """Scores feature tables with one fitted model.
+
+    Parameters
+    ----------
+    model : mapping
+        The model's JSON document: ``transactions`` (``fitted``: each model's name to its ``params`` and
+        ``log_covariance``; ``counts`` and ``churn``: the names of those whose mean is taken), ``spend``
+        (``model``, ``params``, ``log_covariance``), ``corrections`` (``churn``, ``purchases``, ``spend``:
+        each a document of :class:`.Correction`), ``lifetime_value``, ``drivers`` (``top``, ``reference``),
+        ``language``, ``horizon_days``, ``as_of``, ``month_index`` (see :mod:`.seasonality`; or null).
+    trees : mapping of str to sequence of str
+        Target to the boosters of its correction, in LightGBM's own text format; no entry: no trees.
+    """
+
+    def __init__(self, model: Mapping[str, Any], trees: Mapping[str, Sequence[str]]) -> None:
+        self.model = model
+        self._corrections = {
+            target: Correction(document, trees.get(target, ()))
+            for target, document in model["corrections"].items()
+        }
+        self._counts, self._churn = (
+            PurchaseMixture([member[:2] for member in self._members(target)])
+            for target in ("counts", "churn")
+        )
+        learnt = [name for each in self._corrections.values() for name in each.features]
+        self._names = list(dict.fromkeys([*RFM, *learnt]))
+        self._usual_pattern = lru_cache(maxsize=_PATTERNS_KEPT)(self._mean_pattern)
+
+    @property
+    def purchases(self) -> PurchaseMixture:
+        """The purchase model, or the mean of several, behind the expected purchases."""
+        return self._counts
+
+    @property
+    def features(self) -> list[str]:
+        """Feature columns that a table must have."""
+        return list(self._names)
+
+    def score(
+        self,
+        features: pd.DataFrame,
+        *,
+        as_of: str | None = None,
+        horizon_days: int | None = None,
+        drivers: int | None = None,
+        annual_discount_rate: float | None = None,
+        interval: float | None = None,
+    ) -> pd.DataFrame:
+        """Predict every row.
+
+        Parameters
+        ----------
+        features : pandas.DataFrame
+            One row per customer with the columns of :attr:`features`, as of ``as_of``.
+        as_of : str, optional
+            ISO date the features belong to; default: the training day.
+        horizon_days, drivers, annual_discount_rate, interval : optional
+            Default: as trained. Another horizon follows the purchase model's own curve, through what the
+            trees say of the trained one.
+
+        Returns
+        -------
+        pandas.DataFrame
+            The prediction table without ``customer_id`` and ``model_version``, in the order of the rows.
+
+        Raises
+        ------
+        InputError
+            If a column is missing, a number is none that a customer can have, or a parameter is out of range.
+        """
+        value = dict(self.model["lifetime_value"])
+        if annual_discount_rate is not None:
+            value["annual_discount_rate"] = checked_annual_discount_rate(annual_discount_rate)
+        if interval is not None:
+            value["interval"] = checked_interval(interval)
+        horizon = checked_horizon_days(self.model["horizon_days"] if horizon_days is None else horizon_days)
+        top = checked_drivers(self.model["drivers"]["top"] if drivers is None else drivers)
+        day = checked_day(self.model["as_of"] if as_of is None else as_of)
+        as_of, rows = day.isoformat(), self._checked(features)
+        columns = {
+            "as_of": np.full(len(rows), day, dtype=object),
+            "horizon_days": np.full(len(rows), horizon),
+            **dict(zip(RFM, _columns(rows, RFM), strict=True)),
+            **self._value_columns(rows, horizon, value, as_of),
+            "next_purchase_date": self._next_purchase_date(rows, pd.Timestamp(day)),
+        }
+        if top:
+            columns |= self._driver_columns(rows, self._effects(rows, horizon, as_of), top)
+        return pd.DataFrame(columns, index=features.index)
+
+    def _checked(self, features: pd.DataFrame) -> FeatureMatrix:
+        """Columns the model needs, and nothing that no customer can have."""
+        check_table(features, self._names)
+        values = float_columns(features, self._names)
+        check_finite(features.index, self._names, values)
+        check_histories(features.index, *values[:, : len(RFM)].T)
+        return FeatureMatrix(self._names, values)
+
+    def base(self, target: str, features: Features, horizon_days: float, as_of: str | None = None) -> Floats:
+        """Give what the value models alone say, shape (n,).
+
+        ``churn``: log odds of no purchase within the horizon; ``purchases``: logarithm of the expected ones;
+        ``spend``: logarithm of the expected amount of a purchase. Here and below ``as_of`` is the day the
+        features belong to, by default the training day.
+        """
+        days = self._days(horizon_days, as_of)
+        if target == "spend":
+            return np.log(np.maximum(self._expected_spend(features), _LEAST))
+        (x, t_x, T), inverse = distinct_rows(_columns(features, RFM[:3]))
+        if target == "churn":
+            return self._churn.log_odds_no_purchase(x, t_x, T, days)[inverse]
+        expected = self._counts.expected_purchases(x, t_x, T, days)[inverse]
+        return np.log(np.maximum(expected, _LEAST))
+
+    def corrected(
+        self, target: str, features: Features, horizon_days: float, as_of: str | None = None
+    ) -> Floats:
+        """Give what value models and trees say together, on the scale of :meth:`base`, shape (n,)."""
+        base, correction = self.base(target, features, horizon_days, as_of), self._corrections[target]
+        learnt = base
+        if correction.replaced and correction.window_days != horizon_days and target != "spend":
+            learnt = self.base(target, features, correction.window_days, as_of)
+        return correction.apply(base, correction.step(features, learnt))
+
+    def forecast(
+        self, features: Features, horizon_days: float, as_of: str | None = None
+    ) -> dict[str, Floats]:
+        """Churn probability, expected purchases and expected amount of a purchase, arrays of shape (n,).
+
+        Nobody is expected to buy less often than the probability of buying at all.
+        """
+        churn = probability(self.corrected("churn", features, horizon_days, as_of))
+        purchases = np.exp(self.corrected("purchases", features, horizon_days, as_of))
+        return {
+            "churn_probability": churn,
+            "expected_purchases": np.maximum(purchases, 1.0 - churn),
+            "expected_spend": np.exp(self.corrected("spend", features, horizon_days)),
+        }
+
+    def count_probabilities(
+        self, features: Features, horizon_days: float, most: int, as_of: str | None = None
+    ) -> Floats:
+        """P(exactly n purchases within the horizon) for n = 0 ... most, shape (n, most + 1)."""
+        x, t_x, T = _columns(features, RFM[:3])
+        adjusted = self._adjusted(self.forecast(features, horizon_days, as_of))
+        return posterior_predictive.count_probabilities(
+            self._members("counts"), x, t_x, T, self._days(horizon_days, as_of), most, adjusted=adjusted
+        )
+
+    def interval(
+        self, features: Features, horizon_days: float, level: float, as_of: str | None = None
+    ) -> dict[str, Floats]:
+        """Central intervals of purchases and of undiscounted spend: see :mod:`.formulas.posterior`."""
+        days = self._days(horizon_days, as_of)
+        return self._interval(features, self.forecast(features, horizon_days, as_of), days, level)
+
+    def _days(self, days: float, as_of: str | None) -> float:
+        """Length of the next days in business time."""
+        return business_days(self.model["month_index"], as_of or self.model["as_of"], days)
+
+    def _members(self, target: str) -> list[tuple[Any, Mapping[str, float], Any]]:
+        """Process, parameters and log-covariance of the purchase models behind ``counts`` or ``churn``."""
+        transactions = self.model["transactions"]
+        fitted = [(name, transactions["fitted"][name]) for name in transactions[target]]
+        return [(PROCESSES[name], each["params"], each["log_covariance"]) for name, each in fitted]
+
+    def _adjusted(self, forecast: Mapping[str, Floats]) -> tuple[Floats, Floats] | None:
+        """Probability of none and mean of the counts, where they are not the purchase model's own."""
+        own = all(
+            not each.has_members and each.slope == 1.0 and each.level == 0.0
+            for each in (self._corrections["churn"], self._corrections["purchases"])
+        )
+        if own and self.model["transactions"]["counts"] == self.model["transactions"]["churn"]:
+            return None
+        return forecast["churn_probability"], forecast["expected_purchases"]
+
+    def _interval(
+        self, features: Features, forecast: Mapping[str, Floats], days: float, level: float
+    ) -> dict[str, Floats]:
+        x, t_x, T, mean = _columns(features, RFM)
+        spend = self.model["spend"]
+        ends = posterior_predictive.interval(
+            self._members("counts"),
+            (SPEND_PROCESSES[spend["model"]], spend["params"], spend["log_covariance"]),
+            x,
+            t_x,
+            T,
+            mean,
+            days,
+            level=level,
+            adjusted=self._adjusted(forecast),
+        )
+        factor = forecast["expected_spend"] / np.maximum(self._expected_spend(features), _LEAST)
+        return {name: end * factor if name.startswith("spend") else end for name, end in ends.items()}
+
+    def _expected_spend(self, features: Features) -> Floats:
+        (x, mean), inverse = distinct_rows(_columns(features, ("frequency", "monetary_value")))
+        spend = self.model["spend"]
+        return np.asarray(SPEND_PROCESSES[spend["model"]].expected_spend(spend["params"], x, mean)[inverse])
+
+    def _value_columns(
+        self, features: Features, horizon: int, value: Mapping[str, Any], as_of: str | None
+    ) -> dict[str, Floats]:
+        (x, t_x, T), inverse = distinct_rows(_columns(features, RFM[:3]))
+        forecast = self.forecast(features, horizon, as_of)
+
+        @cache
+        def alone(days: float) -> Floats:
+            return self._counts.expected_purchases(x, t_x, T, self._days(days, as_of))[inverse]
+
+        whole = alone(float(horizon))
+
+        def purchases(days: float) -> Floats:
+            # Where the purchase model all but rules a purchase out, its curve has no shape to follow.
+            straight = np.full(len(whole), days / horizon)
+            share = np.divide(alone(days), whole, out=straight, where=whole > _TINY)
+            return np.asarray(forecast["expected_purchases"] * share)
+
+        clv = discounted(
+            purchases,
+            forecast["expected_spend"],
+            float(horizon),
+            annual_discount_rate=value["annual_discount_rate"],
+            margin=value["margin"],
+            period=_DISCOUNT_PERIOD_DAYS,
+            year=_DAYS_PER_YEAR,
+        )
+        ends = self._interval(features, forecast, self._days(horizon, as_of), value["interval"])
+        # The interval is of undiscounted spend: margin and mean discount turn it into value.
+        undiscounted = forecast["expected_purchases"] * forecast["expected_spend"]
+        factor = np.divide(clv, undiscounted, out=np.ones_like(clv), where=clv > 0)
+        return {
+            "probability_alive": self._counts.probability_alive(x, t_x, T)[inverse],
+            "expected_purchases": forecast["expected_purchases"],
+            "expected_spend": forecast["expected_spend"],
+            "clv": clv,
+            "clv_lower": ends["spend_lower"] * factor,
+            "clv_upper": ends["spend_upper"] * factor,
+            "churn_probability": forecast["churn_probability"],
+        }
+
+    def churn_contributions(
+        self, features: pd.DataFrame, horizon_days: float, as_of: str | None = None
+    ) -> pd.DataFrame:
+        """Exact SHAP values of churn, feature by feature: with the column ``base`` they add up.
+
+        Their sum is the log odds of the probability shown, before slope and level of :meth:`churn_scale`.
+        The purchase model's part is ``purchase_pattern``: how far its log odds lie from their mean over a
+        sample kept with the model, so that a row's effects depend on no other row scored.
+        """
+        return pd.DataFrame(self._contributions(features, horizon_days, as_of), index=features.index)
+
+    def driver_effects(
+        self, features: pd.DataFrame, horizon_days: float, as_of: str | None = None
+    ) -> pd.DataFrame:
+        """Contributions to churn with features that tell the same story added up to one driver."""
+        return pd.DataFrame(self._effects(features, horizon_days, as_of), index=features.index)
+
+    def _contributions(self, features: Features, horizon_days: float, as_of: str | None) -> dict[str, Floats]:
+        correction, usual = self._corrections["churn"], self._usual_pattern(horizon_days, as_of)
+        parts = correction.contributions(features)
+        pattern = self._pattern(features, horizon_days, as_of)
+        columns = {"base": usual + parts[:, -1], PRIOR: pattern - usual}
+        return columns | dict(zip(correction.features, parts[:, :-1].T, strict=True))
+
+    def _effects(self, features: Features, horizon_days: float, as_of: str | None) -> dict[str, Floats]:
+        effects: dict[str, Floats] = {}
+        for name, contribution in self._contributions(features, horizon_days, as_of).items():
+            driver = name if name in ("base", PRIOR) else driver_texts.driver_of(name)
+            effects[driver] = effects.get(driver, 0.0) + contribution
+        return effects
+
+    def churn_scale(self) -> dict[str, float]:
+        """Slope and level that turn the sum of the driver effects into the log odds of churn."""
+        correction = self._corrections["churn"]
+        return {"slope": correction.slope, "level": correction.level}
+
+    def _mean_pattern(self, horizon_days: float, as_of: str | None) -> float:
+        """Mean of the purchase model's part over the sample kept with the model."""
+        sample = pd.DataFrame(self.model["drivers"]["reference"], columns=list(RFM[:3]))
+        return float(self._pattern(sample, horizon_days, as_of).mean())
+
+    def _pattern(self, rfm: Features, horizon_days: float, as_of: str | None) -> Floats:
+        """Give the purchase model's part of the log odds before slope and level."""
+        correction = self._corrections["churn"]
+        base = self.base("churn", rfm, horizon_days, as_of)
+        if not correction.replaced:
+            return base
+        same = correction.window_days == horizon_days
+        learnt = base if same else self.base("churn", rfm, correction.window_days, as_of)
+        return base - correction.replaced * learnt
+
+    def _next_purchase_date(self, rfm: Features, day: pd.Timestamp) -> NDArray[Any]:
+        """Median date of the next purchase given alive; none beyond the last date pandas can write."""
+        (x, t_x, T), inverse = distinct_rows(_columns(rfm, RFM[:3]))
+        latest = (pd.Timestamp("2261-12-31") - day).days
+        quantile = self._counts.next_purchase_quantile(x, t_x, T, 0.5)
+        days = calendar_days(self.model["month_index"], day, quantile, latest)
+        known = days <= latest
+        dates = np.full(len(days), None, dtype=object)
+        whole = np.ceil(days[known]).astype("timedelta64[D]")
+        dates[known] = (np.datetime64(day.date()) + whole).astype(object)
+        return dates[inverse]
+
+    def _driver_columns(self, features: Features, effects: Mapping[str, Floats], top: int) -> dict[str, Any]:
+        names = np.array([name for name in effects if name != "base"], dtype=object)
+        values = np.column_stack([effects[name] for name in names])
+        order = np.argsort(-np.abs(values), axis=1, kind="stable")
+        rows = np.arange(len(features))
+        columns: dict[str, Any] = {}
+        for rank in range(1, top + 1):
+            if rank > len(names):
+                columns |= _blank_driver(rank, len(features))
+                continue
+            chosen = order[:, rank - 1]
+            effect = values[rows, chosen]
+            driver = names[chosen]
+            text = driver_texts.driver_texts(features, driver, self.model["language"])
+            driver[effect == 0.0] = text[effect == 0.0] = None
+            columns[f"driver_{rank}"] = driver
+            columns[f"driver_{rank}_effect"] = np.where(effect == 0.0, np.nan, effect)
+            columns[f"driver_{rank}_text"] = text
+        return columns
+
+
+def _blank_driver(rank: int, rows: int) -> dict[str, Any]:
+    nothing = np.full(rows, None, dtype=object)
+    return {
+        f"driver_{rank}": nothing,
+        f"driver_{rank}_effect": np.full(rows, np.nan),
+        f"driver_{rank}_text": nothing,
+    }
+
+
+def _columns(table: Features, names: Sequence[str]) -> tuple[Floats, ...]:
+    return tuple(float_columns(table, names).T)

@@ -1,0 +1,1 @@
+"""Models of the amount of a purchase."""

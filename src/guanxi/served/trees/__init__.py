@@ -1,0 +1,1 @@
+"""Ensembles of LightGBM trees: predictions and exact SHAP values."""

@@ -1,0 +1,262 @@
+"""Sources are found, read and left as they were; a source that cannot be read says why."""
+
+from __future__ import annotations
+
+import datetime as dt
+import subprocess
+import sys
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from guanxi.data import datasets
+from guanxi.data.sources.source import redact
+from guanxi.data.transactions import read_transactions
+from guanxi.errors import DataError, SourceError
+from guanxi.params import DataParams
+
+TABLE = pa.table(
+    {
+        "customer_id": [1, 2],
+        "timestamp": pa.array([dt.datetime(2020, 1, 1, 23), dt.datetime(2020, 1, 2)], pa.timestamp("us")),
+        "amount": [1.5, 2.0],
+    }
+)
+
+
+class TestParquet:
+    def test_a_file_a_glob_and_a_folder(self, tmp_path: Path) -> None:
+        for name in ("a", "b"):
+            (tmp_path / name).mkdir()
+            pq.write_table(TABLE, tmp_path / name / "part.parquet")
+        assert read_transactions(str(tmp_path / "a" / "part.parquet")).lines_read == 2
+        assert read_transactions(str(tmp_path / "*" / "*.parquet")).lines_read == 4
+        assert read_transactions(str(tmp_path)).lines_read == 4
+
+    @pytest.mark.parametrize(
+        "other",
+        [
+            TABLE.append_column("more", pa.array([1, 2])),
+            TABLE.drop_columns(["amount"]),
+            TABLE.set_column(0, "customer_id", pa.array(["1", "x"])),
+        ],
+        ids=["more", "fewer", "other type"],
+    )
+    def test_files_of_differing_columns(self, tmp_path: Path, other: Any) -> None:
+        pq.write_table(TABLE, tmp_path / "a.parquet")
+        pq.write_table(other, tmp_path / "b.parquet")
+        with pytest.raises(
+            SourceError, match=r"b.parquet: its columns differ from those of .*a.parquet: read them one"
+        ):
+            read_transactions(str(tmp_path))
+
+    @pytest.mark.parametrize(
+        ("name", "column", "accepted"),
+        [
+            ("timestamp", pa.array([dt.date(2020, 1, 1), None], pa.date32()), 1),
+            (
+                "timestamp",
+                pa.array([dt.datetime(2020, 1, 1, 23), None], pa.timestamp("ns", "Europe/London")),
+                1,
+            ),
+            ("amount", pa.array([Decimal("1.23"), None], pa.decimal128(10, 2)), 1),
+            ("amount", pa.array([1, 2], pa.int16()), 2),
+            ("customer_id", pa.array(["a", "b"]).dictionary_encode(), 2),
+            ("customer_id", pa.array([b"a", b"b"]), 2),
+        ],
+    )
+    def test_column_types(self, tmp_path: Path, name: str, column: Any, accepted: int) -> None:
+        pq.write_table(TABLE.set_column(TABLE.column_names.index(name), name, column), tmp_path / "a.parquet")
+        log = read_transactions(str(tmp_path), DataParams(timezone="Asia/Tokyo"))
+        assert (log.lines_read, log.lines_accepted) == (2, accepted)
+
+    def test_a_name_that_is_no_pattern(self, tmp_path: Path) -> None:
+        pq.write_table(TABLE, tmp_path / "a[1]*.parquet")
+        pq.write_table(TABLE, tmp_path / "a1.parquet")
+        assert read_transactions(str(tmp_path / "a[1]*.parquet")).lines_read == 2
+
+    @pytest.mark.parametrize("content", [b"", b"no parquet", b"PAR1PAR1"])
+    def test_no_parquet(self, tmp_path: Path, content: bytes) -> None:
+        (tmp_path / "a.parquet").write_bytes(content)
+        with pytest.raises(SourceError, match=r"a.parquet: not readable as Parquet: "):
+            read_transactions(str(tmp_path / "a.parquet"))
+
+    def test_no_line(self, tmp_path: Path) -> None:
+        pq.write_table(TABLE.slice(0, 0), tmp_path / "a.parquet")
+        with pytest.raises(DataError, match="has columns but no line"):
+            read_transactions(str(tmp_path))
+
+    def test_a_name_twice(self, tmp_path: Path) -> None:
+        pq.write_table(TABLE.append_column("Amount", pa.array([5.0, 6.0])), tmp_path / "a.parquet")
+        with pytest.raises(SourceError, match="names the column 'Amount' and 'amount' twice"):
+            read_transactions(str(tmp_path))
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Path:
+    path = tmp_path / "it's a shop.db"
+    with duckdb.connect(str(path)) as connection:
+        connection.execute(
+            "CREATE TABLE sales AS SELECT 1 customer_id, '2020-01-01' AS timestamp, 2.5 amount"
+        )
+        connection.execute("CREATE SCHEMA archive; CREATE TABLE archive.old AS SELECT * FROM sales")
+        connection.execute("CREATE VIEW large AS SELECT * FROM sales WHERE amount > 1")
+    return path
+
+
+class TestDuckDB:
+    @pytest.mark.parametrize("table", ["sales", "archive.old", "large"])
+    def test_tables_are_read_and_the_file_is_left_as_it_was(self, database: Path, table: str) -> None:
+        before = database.stat().st_mtime_ns, database.read_bytes()
+        assert read_transactions(f"duckdb://{database}::{table}").lines_accepted == 1
+        assert (database.stat().st_mtime_ns, database.read_bytes()) == before
+        assert list(database.parent.iterdir()) == [database]
+
+    @pytest.mark.parametrize(
+        ("table", "message"),
+        [
+            ("sale", "no table 'sale': the tables there are large, sales$"),
+            ("archive.new", "no table 'archive.new': the tables there are old$"),
+            ("nowhere.old", "no table 'nowhere.old': the tables there are none$"),
+        ],
+    )
+    def test_a_missing_table_lists_those_there_are(self, database: Path, table: str, message: str) -> None:
+        with pytest.raises(SourceError, match=message):
+            read_transactions(f"duckdb://{database}::{table}")
+
+    def test_a_missing_file_is_not_made(self, tmp_path: Path) -> None:
+        with pytest.raises(SourceError, match=r"none.db: no such DuckDB file: check the path"):
+            read_transactions(f"duckdb://{tmp_path}/none.db::sales")
+        assert not list(tmp_path.iterdir())
+
+    def test_a_file_of_another_kind(self, tmp_path: Path) -> None:
+        (tmp_path / "a.db").write_text("customer_id,timestamp,amount\n" * 1000)
+        with pytest.raises(
+            SourceError, match=r"a.db: cannot be opened: it must be a DuckDB file that nobody writes to"
+        ):
+            read_transactions(f"duckdb://{tmp_path}/a.db::sales")
+
+    def test_an_address_without_a_table(self, database: Path) -> None:
+        with pytest.raises(SourceError, match="name the table behind the address, as in duckdb://…::sales"):
+            read_transactions(f"duckdb://{database}")
+
+    def test_a_file_that_another_process_writes(self, database: Path) -> None:
+        program = (
+            f"import duckdb, sys; held = duckdb.connect({str(database)!r}); "
+            "print('open', flush=True); sys.stdin.read()"
+        )
+        with subprocess.Popen(
+            [sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        ) as writer:
+            assert writer.stdout is not None
+            writer.stdout.readline()
+            with pytest.raises(SourceError, match=r"a DuckDB file that nobody writes to .*lock"):
+                read_transactions(f"duckdb://{database}::sales")
+            writer.communicate()
+        assert read_transactions(f"duckdb://{database}::sales").lines_accepted == 1
+
+
+class TestFinding:
+    def test_nothing_of_that_name(self) -> None:
+        with pytest.raises(
+            SourceError, match=r"no such file, and no dataset of that name .known: cdnow, cdnow-sample"
+        ):
+            read_transactions("cdnwo")
+
+    def test_a_folder_without_parquet(self, tmp_path: Path) -> None:
+        with pytest.raises(SourceError, match=r"the folder holds no \.parquet file"):
+            read_transactions(str(tmp_path))
+
+    def test_mixed_or_unknown_kinds(self, tmp_path: Path) -> None:
+        (tmp_path / "a.csv").write_text("x\n")
+        pq.write_table(TABLE, tmp_path / "a.parquet")
+        with pytest.raises(SourceError, match=r"neither all CSV .* nor all .parquet: rename them"):
+            read_transactions(str(tmp_path / "a.*"))
+
+
+class TestDataFrames:
+    FRAME = pd.DataFrame(
+        {"customer_id": [1, 2], "timestamp": ["2020-01-01", "2020-01-02"], "amount": [1.0, 2.0]}
+    )
+
+    def test_the_index_does_not_matter_and_the_frame_stays_as_it_was(self) -> None:
+        frame = self.FRAME.set_axis([5, 5])
+        before = frame.copy()
+        assert read_transactions(frame).lines_accepted == 2
+        pd.testing.assert_frame_equal(frame, before)
+
+    def test_column_names_that_are_no_text(self) -> None:
+        log = read_transactions(self.FRAME.rename(columns={"amount": 0}), DataParams(columns={"amount": "0"}))
+        assert log.lines_accepted == 2
+
+    @pytest.mark.parametrize(
+        ("frame", "message"),
+        [
+            (FRAME.assign(Amount=1), "names the column 'Amount' and 'amount' twice"),
+            (pd.concat([FRAME, FRAME], axis=1), "'amount' and 'customer_id' and 'timestamp' twice"),
+            (FRAME.assign(guanxi_row=1), "a name kept for the line's number: rename it"),
+            (FRAME.assign(z=[1j, 2j]), "a column cannot be read: "),
+            (
+                FRAME.set_index("customer_id"),
+                "no column 'customer_id' for customer_id; it has timestamp, amount",
+            ),
+            (pd.DataFrame(), "a column cannot be read: "),
+        ],
+    )
+    def test_frames_that_cannot_be_read(self, frame: pd.DataFrame, message: str) -> None:
+        with pytest.raises(SourceError, match=f"^DataFrame: .*{message}"):
+            read_transactions(frame)
+
+    def test_a_frame_without_lines(self) -> None:
+        with pytest.raises(DataError, match="has columns but no line"):
+            read_transactions(self.FRAME.iloc[:0])
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("postgres://me:secret@host/db::sales", "postgres://me:***@host/db::sales"),
+        ("see postgres://me:s:e/c@r?et@host:5432/db now", "see postgres://me:***@host:5432/db now"),
+        (
+            "postgres://host/db?user=me&password=secret&x=1::t",
+            "postgres://host/db?user=me&password=***&x=1::t",
+        ),
+        ("postgres://host/db?Password=secret::t", "postgres://host/db?Password=***::t"),
+        ("https://user:secret@mlflow.example", "https://user:***@mlflow.example"),
+        ("postgres://host:5432/db::sales", "postgres://host:5432/db::sales"),
+        ("a plain text", "a plain text"),
+    ],
+)
+def test_passwords_are_hidden(text: str, shown: str) -> None:
+    assert redact(text) == shown
+
+
+@pytest.mark.parametrize(
+    "address", ["me:pa/ss#w@rd@localhost/db", "me:secret:word@localhost:x/db", "me:secret@[::1/db"]
+)
+def test_an_address_that_cannot_be_read_shows_nothing_of_it(address: str) -> None:
+    with pytest.raises(SourceError) as caught:
+        read_transactions(f"postgres://{address}::sales")
+    assert not any(part in str(caught.value) for part in ("pa/ss", "w@rd", "secret", "ss#"))
+    assert "\n" not in str(caught.value)
+
+
+def test_bundled_data() -> None:
+    """Fader & Hardie (2001): 23,570 customers of the first quarter of 1997; the tenth of them, 2,357."""
+    cdnow, sample = datasets.load_cdnow(), datasets.load_cdnow_sample()
+    assert (len(cdnow), cdnow["customer_id"].nunique()) == (69_659, 23_570)
+    assert (len(sample), sample["customer_id"].nunique()) == (6_919, 2_357)
+    assert read_transactions("cdnow-sample").lines_accepted == 6_919
+
+
+def test_a_reversed_table_of_objects_is_read():
+    table = pd.DataFrame(
+        {"customer_id": [1, "b", 3], "timestamp": ["2024-01-01"] * 3, "amount": [1.0, 2.0, 3.0]}, dtype=object
+    )
+    assert read_transactions(table.iloc[::-1]).lines_read == 3

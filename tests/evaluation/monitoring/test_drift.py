@@ -1,0 +1,212 @@
+"""No alarm where nothing changed, an alarm where it did, and verdicts with their reasons."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from guanxi.evaluation.monitoring.bins import describe_category, describe_number
+from guanxi.evaluation.monitoring.drift import clear_rise, compare
+from guanxi.evaluation.monitoring.shares import REJECTED
+from guanxi.evaluation.monitoring.verdict import (
+    Verdict,
+    by_weight,
+    of_bias,
+    of_drift,
+    of_order,
+    of_realised_performance,
+    of_shares,
+    worst,
+)
+from guanxi.params import MonitorParams
+from guanxi.served.corrections import probability
+from guanxi.served.purchases.mixture import PurchaseMixture
+from guanxi.served.purchases.registry import PROCESSES
+from guanxi.served.spend.registry import SPEND_PROCESSES
+from guanxi.simulation import simulate_bg_nbd
+
+PARAMS = {"r": 0.5, "alpha": 30.0, "a": 0.8, "b": 2.5}
+SPEND = {"p": 6.0, "q": 4.0, "v": 60.0}
+FEATURES = ["frequency", "recency", "T", "monetary_value"]
+LIMITS = MonitorParams()
+NOTHING_USUAL = {"usual": 0.0, "usual_ratio": 0.0}
+
+
+def customers(n: int, seed: int) -> pd.DataFrame:
+    ages = np.random.default_rng(seed).uniform(1, 600, n)
+    return simulate_bg_nbd(PARAMS, n, ages, seed, SPEND)[FEATURES].astype(float)
+
+
+def scores(rows: pd.DataFrame) -> pd.DataFrame:
+    """What a model with the true parameters says of the next 90 days."""
+    model = PurchaseMixture([(PROCESSES["bg_nbd"], PARAMS)])
+    x, recency, age, mean = (rows[name].to_numpy() for name in FEATURES)
+    purchases = model.expected_purchases(x, recency, age, 90.0)
+    amount = SPEND_PROCESSES["gamma_gamma"].expected_spend(SPEND, x, mean)
+    churn = probability(model.log_odds_no_purchase(x, recency, age, 90.0))
+    return pd.DataFrame(
+        {"churn_probability": churn, "expected_purchases": purchases, "clv": purchases * amount}
+    )
+
+
+def profile_of(features: pd.DataFrame, scored: pd.DataFrame) -> dict:
+    return {
+        kind: {name: describe_number(table[name]) | NOTHING_USUAL for name in table}
+        for kind, table in (("features", features), ("scores", scored))
+    }
+
+
+@pytest.fixture(scope="module")
+def profile():
+    rows = customers(4000, seed=0)
+    return profile_of(rows, scores(rows))
+
+
+def judged(profile, rows):
+    return of_drift(compare(profile, rows, scores(rows)), LIMITS)
+
+
+class TestCompare:
+    @pytest.mark.parametrize("n", [150, 1500])
+    def test_fresh_draws_of_the_same_process_seldom_give_an_alarm(self, profile, n):
+        verdicts = [worst(judged(profile, customers(n, seed))) for seed in range(1, 31)]
+        assert (
+            sum(verdict > Verdict.ok for verdict in verdicts) <= 3
+        )  # 1 % for the indices, 1 % for the means
+        assert Verdict.retrain not in verdicts
+
+    def test_small_samples_would_alarm_by_the_plain_limit(self, profile):
+        plain = [
+            compare(profile, rows, scores(rows)) for rows in (customers(150, seed) for seed in range(1, 21))
+        ]
+        assert any((each["psi"] > LIMITS.psi_watch).any() for each in plain)
+
+    def test_the_training_table_itself(self, profile):
+        rows = customers(4000, seed=0)
+        table = compare(profile, rows, scores(rows))
+        assert (table["psi"] == 0.0).all()
+        assert not table["clear"].any()
+        assert (table["mean_drift"] == 0.0).all()
+
+    def test_three_times_the_prices(self, profile):
+        rows = customers(1000, seed=1)
+        reasons = judged(profile, rows.assign(monetary_value=3 * rows["monetary_value"]))
+        assert worst(reasons) is Verdict.retrain
+        texts = [reason.text for reason in reasons]
+        assert any(text.startswith("clv drifted") for text in texts)
+        assert any("1 of 4 features" in text and "monetary_value by" in text for text in texts)
+        assert not any("expected_purchases" in text for text in texts)
+
+    def test_prices_of_nothing(self, profile):
+        rows = customers(1000, seed=1)
+        reasons = of_drift(compare(profile, rows, scores(rows).assign(clv=0.0)), LIMITS)
+        assert worst(reasons) is Verdict.retrain
+
+    def test_customers_who_stopped(self, profile):
+        rows = customers(1000, seed=1)
+        stopped = np.arange(len(rows)) % 2 == 0
+        later = rows.assign(T=rows["T"] + 90 * stopped)
+        assert worst(judged(profile, later)) is Verdict.retrain
+
+    def test_features_alone_are_watched_at_most(self, profile):
+        rows = customers(1000, seed=1)
+        moved = rows.assign(recency=rows["recency"] * 0.2)
+        reasons = of_drift(compare(profile, moved, scores(rows)), LIMITS)
+        assert [reason.verdict for reason in reasons] == [Verdict.watch]
+
+    def test_what_the_calendar_moves_is_no_drift(self):
+        random = np.random.default_rng(0)
+        ages = random.normal(600, 150, 5000)
+        now, before = (pd.DataFrame({"T": ages + by}) for by in (60.0, 0.0))
+        described = describe_number(now["T"])
+        trained = {"scores": {}, "features": {"T": described | NOTHING_USUAL}}
+        usual = float(compare(trained, before, before)["drift"].iloc[0])
+        trained["features"]["T"] |= {"usual": usual}
+        for horizons in (0.5, 1.0, 2.0, 3.0):
+            later = pd.DataFrame({"T": ages + 60.0 + 60.0 * horizons})
+            found = compare(trained, later, later, horizons=horizons).iloc[0]
+            assert not found["clear"], horizons
+        faster = pd.DataFrame({"T": ages + 60.0 + 200.0})
+        assert compare(trained, faster, faster, horizons=1.0)["clear"].iloc[0]
+
+    def test_categories(self):
+        plans = pd.Series(["month", "year"] * 500, dtype=object)
+        trained = {"scores": {}, "features": {"plan": describe_category(plans) | NOTHING_USUAL}}
+        seen = {"plan": ["month", "year"]}
+        same, new = (
+            compare(trained, pd.DataFrame({"plan": values}), pd.DataFrame(), seen=seen).iloc[0]
+            for values in (plans[:300], pd.Series(["month", "decade"] * 100, dtype=object))
+        )
+        assert not same["clear"]
+        assert new["clear"]
+        assert new["drift"] > 1.0
+        assert np.isnan(new["mean"]) if isinstance(new["mean"], float) else new["mean"] is None
+
+
+def measure(value, lower, upper):
+    return {"value": value, "lower": lower, "upper": upper}
+
+
+class TestVerdict:
+    def test_a_fall_of_the_auc_is_judged_against_both_intervals(self):
+        then = measure(0.80, 0.78, 0.82)
+        assert of_order(measure(0.74, 0.72, 0.76), then, 0.03)[0].verdict is Verdict.retrain
+        assert of_order(measure(0.76, 0.72, 0.80), then, 0.03) == []  # within what the two samples leave open
+        assert (
+            of_order(measure(0.785, 0.784, 0.786), measure(0.8, 0.799, 0.801), 0.03) == []
+        )  # clear but small
+        assert of_order(measure(0.9, 0.89, 0.91), then, 0.03) == []
+        assert of_order(measure(None, None, None), then, 0.03) == []
+
+    def test_the_total_is_judged_against_what_was_to_be_expected(self):
+        totals = {"lower": -0.3, "upper": 0.4}
+        assert of_bias(measure(0.05, -0.02, 0.12), totals, 0.1) == []
+        high = of_bias(measure(0.25, 0.2, 0.3), totals, 0.1)  # 80 % came of what was forecast
+        assert (high[0].verdict, high[0].text) == (
+            Verdict.watch,
+            "the total of purchases was forecast 25% too high (-20% came, beside the forecast, "
+            "within the -30% to +40% that earlier windows let expect)",
+        )
+        low = of_bias(measure(-0.5, -0.6, -0.4), totals, 0.1)  # twice as many came
+        assert low[0].verdict is Verdict.retrain
+        assert "50% too low (+100% came" in low[0].text
+        assert of_bias(measure(0.25, 0.2, 0.3), None, 0.1)[0].verdict is Verdict.watch
+        assert of_bias(measure(None, None, None), totals, 0.1)[0].text == (
+            "nobody bought in the window that was forecast"
+        )
+
+    def test_without_measures_of_training_nothing_is_judged(self):
+        assert of_realised_performance([{"target": "churn"}], [], None, LIMITS) == []
+
+    def test_shares_must_rise_clearly(self):
+        row = {
+            "name": REJECTED,
+            "share": 0.2,
+            "of": 1000,
+            "share_then": 0.01,
+            "of_then": 1000,
+            "who": "lines",
+            "example": None,
+        }
+        reasons = of_shares([row], LIMITS)
+        assert reasons[0].text == (
+            "20.0% of all lines were rejected: look at the source with guanxi validate (usual: 1.0%)"
+        )
+        unseen = row | {"name": "channel", "example": "kiosk"}
+        assert (
+            "of the lines have a channel that it had not seen, such as 'kiosk'"
+            in of_shares([unseen], LIMITS)[0].text
+        )
+        assert of_shares([row | {"share": 0.05}], LIMITS) == []
+        assert of_shares([row | {"share": 0.1, "of": 10}], LIMITS) == []
+        assert clear_rise(0.0, 10, 0.0, 10) is False
+
+    def test_the_gravest_reason_decides_and_stands_first(self):
+        reasons = [
+            *of_bias(measure(0.25, 0.2, 0.3), None, 0.1),
+            *of_order(measure(0.7, 0.69, 0.71), measure(0.8, 0.79, 0.81), 0.03),
+        ]
+        assert worst(reasons) is Verdict.retrain
+        assert by_weight(reasons)[0].verdict is Verdict.retrain
+        assert worst([]) is Verdict.ok

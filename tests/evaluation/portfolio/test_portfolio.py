@@ -1,0 +1,289 @@
+"""Intervals of totals: closed forms, calibration under the prior, laws, no leak, and CDNOW."""
+
+from __future__ import annotations
+
+from datetime import date
+from itertools import pairwise
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.stats import norm
+from scipy.stats import t as student
+
+from guanxi.data.datasets import load_cdnow_sample
+from guanxi.data.transactions import read_transactions
+from guanxi.errors import DataError, FitError, ParamsError
+from guanxi.evaluation.portfolio.forecasts import CustomerForecasts
+from guanxi.evaluation.portfolio.intervals import portfolio_intervals
+from guanxi.evaluation.portfolio.windows import (
+    COLUMNS,
+    btyd_forecaster,
+    outcomes,
+    rolling_errors,
+    window_cutoffs,
+)
+from guanxi.models.likelihoods.portfolio import purchase_variance, spend_variance
+from guanxi.served.purchases.beta_geometric_process import BG_NBD
+from guanxi.served.purchases.lifetime_process import NBD
+from guanxi.served.spend.gamma_gamma import GAMMA_GAMMA
+from guanxi.served.spend.log_normal import LOG_NORMAL
+
+SURE = 1e-9  # relative variance of next to no noise
+ERRORS = st.lists(st.floats(-0.8, 0.8), min_size=1, max_size=8)
+
+
+def forecasts(n=4, expected=250.0, noise=SURE, models=1.0):
+    """n equal customers; another model expects ``models`` times as much."""
+    mean = np.full(n, expected)
+    variance = noise * expected**2 * n
+    table = pd.DataFrame({"expected_purchases": mean, "variance_purchases": np.full(n, variance)})
+    table = table.assign(expected_spend=10.0 * mean, variance_spend=100.0 * variance)
+    others = {"purchases": models * mean[None], "spend": 10.0 * models * mean[None]}
+    return CustomerForecasts(table, {"purchases": [], "spend": []}, others)
+
+
+def windows(errors, days=90, noise=0.0, segments=(None,)):
+    """Windows whose log errors are given; each segment's beside the base's: ``segments`` are (name, own)."""
+    rows = [
+        (date(2020, 1, 1 + i), days, target, name, 5, 100.0, 100.0 * np.exp(error + own), noise)
+        for i, error in enumerate(errors)
+        for target in ("purchases", "spend")
+        for name, own in ((part, 0.0) if part is None else part for part in segments)
+    ]
+    return pd.DataFrame(rows, columns=list(COLUMNS))
+
+
+def spend_ends(table, level=0.9, horizon=90, made=None):
+    """Ends of total spend as log ratios to the forecast (those of purchases are whole)."""
+    ends = portfolio_intervals(made or forecasts(), table, horizon, level).set_index("target").loc["spend"]
+    return np.log(np.array([ends["lower"], ends["upper"]]) / ends["expected"])
+
+
+class TestPurchaseVariance:
+    @given(
+        r=st.floats(0.1, 5.0), alpha=st.floats(1.0, 60.0), x=st.integers(0, 40), horizon=st.floats(1.0, 400.0)
+    )
+    @settings(max_examples=40, deadline=None)
+    def test_nbd_has_a_closed_form(self, r, alpha, x, horizon):
+        shape, ratio = r + x, horizon / (alpha + 50.0)
+        variance = purchase_variance([(NBD, {"r": r, "alpha": alpha})], [x], [40.0], [50.0], horizon)
+        assert variance[0] == pytest.approx(shape * ratio * (1.0 + ratio), rel=2e-3)
+
+    def test_bg_nbd_against_drawn_customers(self):
+        params, generator = {"r": 0.6, "alpha": 20.0, "a": 0.8, "b": 3.0}, np.random.default_rng(1)
+        n, horizon = 200_000, 60.0
+        alive = generator.random(n) < BG_NBD.probability_alive(params, 4, 50.0, 60.0)[0]
+        rate, dropout = generator.gamma(4.6, 1 / 80.0, n), generator.beta(0.8, 7.0 - 1e-12, n)
+        counts = np.minimum(generator.poisson(rate * horizon), generator.geometric(dropout)) * alive
+        variance = purchase_variance([(BG_NBD, params)], [4], [50.0], [60.0], horizon)[0]
+        assert variance == pytest.approx(counts.var(), rel=0.02)
+
+    def test_rows_are_spread_back(self):
+        x, T = np.array([3.0, 0.0, 3.0]), np.array([90.0, 40.0, 90.0])
+        variance = purchase_variance([(NBD, {"r": 0.5, "alpha": 9.0})], x, x * 20, T, 30.0)
+        assert variance[0] == variance[2] != variance[1]
+
+
+class TestSpendVariance:
+    @pytest.mark.parametrize("x", [0, 5])
+    def test_gamma_gamma_against_drawn_customers(self, x):
+        p, q, v, own = 4.0, 6.0, 60.0, 25.0
+        generator = np.random.default_rng(2)
+        counts = generator.negative_binomial(2.0, 0.4, 400_000)
+        rate = generator.gamma(q + p * x, 1.0 / (v + x * own), len(counts))
+        total = generator.gamma(np.maximum(p * counts, 1e-12)) / rate
+        variance = spend_variance(
+            GAMMA_GAMMA, {"p": p, "q": q, "v": v}, [x], [own if x else 0.0], [counts.mean()], [counts.var()]
+        )
+        assert variance[0] == pytest.approx(total.var(), rel=0.03)
+
+    def test_log_normal_against_drawn_customers(self):
+        params = {"mean": 20.0, "level": 18.0, "between_variance": 0.3, "within_variance": 0.2}
+        generator = np.random.default_rng(3)
+        own = LOG_NORMAL.expected_spend(params, [2], [30.0])[0]
+        unknown = 0.3 * 0.2 / (0.3 * 2 + 0.2)
+        centre = generator.normal(-unknown / 2, np.sqrt(unknown), 400_000)
+        amounts = np.exp(centre + generator.normal(-0.1, np.sqrt(0.2), (3, len(centre))))
+        variance = spend_variance(LOG_NORMAL, params, [2], [30.0], [3.0], [0.0])
+        assert variance[0] == pytest.approx((own * amounts.sum(axis=0)).var(), rel=0.02)
+
+    def test_no_posterior_variance_stays_finite(self):
+        variance = spend_variance(GAMMA_GAMMA, {"p": 5.0, "q": 1.5, "v": 20.0}, [0], [0.0], [2.0], [4.0])
+        assert np.isfinite(variance[0])
+
+
+class TestIntervals:
+    def test_without_windows_the_prior_is_student(self):
+        assert spend_ends(windows([])) == pytest.approx([-0.2558, 0.2558], abs=1e-3)  # .12 t(4)
+
+    @given(errors=ERRORS, level=st.sampled_from([0.5, 0.8, 0.9, 0.95]))
+    @settings(max_examples=30, deadline=None)
+    def test_with_windows_the_posterior_is_student(self, errors, level):
+        freedom = 4 + len(errors)
+        scale = np.sqrt((4 * 0.12**2 + np.square(errors).sum()) / freedom)
+        reach = student.ppf((1 + level) / 2, freedom) * scale
+        assert spend_ends(windows(errors), level) == pytest.approx([-reach, reach], rel=5e-3, abs=2e-3)
+
+    @given(errors=ERRORS)
+    @settings(max_examples=15, deadline=None)
+    def test_shorter_windows_are_scaled_by_the_root_of_the_ratio(self, errors):
+        scaled = spend_ends(windows(errors, days=30), horizon=120)
+        assert scaled == pytest.approx(spend_ends(windows(2.0 * np.array(errors), days=120), horizon=120))
+
+    def test_spread_between_models_counts_only_without_a_full_window(self):
+        made = forecasts(models=1.5)
+        full, none, short = (windows([0.1], days=90), windows([]), windows([0.1], days=30))
+        assert spend_ends(full, made=made) == pytest.approx(spend_ends(full))
+        assert np.ptp(spend_ends(none, made=made)) > 1.2 * np.ptp(spend_ends(none))
+        assert np.ptp(spend_ends(short, made=made)) > 1.2 * np.ptp(spend_ends(short))
+
+    def test_noise_of_a_window_is_not_taken_for_error(self):
+        errors = [0.2, -0.2, 0.2, -0.2, 0.2, -0.2]
+        assert np.ptp(spend_ends(windows(errors, noise=0.04))) < 0.8 * np.ptp(spend_ends(windows(errors)))
+
+    def test_a_window_drowned_in_noise_does_not_count(self):
+        drowned = windows([2.0, -2.0], noise=0.5)
+        assert spend_ends(drowned) == pytest.approx(spend_ends(windows([])))
+        assert portfolio_intervals(forecasts(), drowned, 90).loc[0, "windows"] == 0
+
+    def test_parameters_widen(self):
+        made = forecasts()
+        moved = [each * made.table["expected_spend"].to_numpy() for each in np.exp([[0.3], [-0.3]])]
+        uncertain = CustomerForecasts(made.table, {"purchases": [], "spend": [np.array(moved)]}, made.models)
+        assert uncertain.totals("spend").parameters == pytest.approx(0.09)
+        assert np.ptp(spend_ends(windows([]), made=uncertain)) > np.ptp(spend_ends(windows([])))
+
+    def test_calibrated_where_errors_come_from_the_prior(self):
+        generator = np.random.default_rng(4)
+        inside = []
+        for deviation in 0.12 * np.sqrt(4 / generator.chisquare(4, 300)):
+            *errors, error = generator.normal(0.0, deviation, 4)
+            error += np.log(generator.gamma(100.0) / 100.0)
+            low, high = spend_ends(windows(errors), made=forecasts(noise=0.01))
+            inside.append(low <= error <= high)
+        assert np.mean(inside) == pytest.approx(0.9, abs=norm.ppf(0.9995) * np.sqrt(0.09 / 300))
+
+    def test_segments_stray_on_their_own(self):
+        segments = pd.Series(["a", "a", "b", "b"])
+        near = windows([0.1, -0.1, 0.1], segments=(None, ("x", 0.01), ("y", -0.01)))
+        far = windows([0.1, -0.1, 0.1], segments=(None, ("x", 0.4), ("y", -0.4)))
+        widths = []
+        for table in (near, far):
+            ends = portfolio_intervals(forecasts(), table, 90, segments=segments).query("target == 'spend'")
+            widths.append((ends["upper"] - ends["lower"]) / ends["expected"])
+            assert ends["segment"].isna().tolist() == [True, False, False]
+        assert (widths[1].iloc[1:] > 1.5 * widths[0].iloc[1:]).all()
+        assert widths[0].iloc[0] == pytest.approx(widths[1].iloc[0])
+
+    def test_a_segment_known_from_the_windows_goes_where_it_went(self):
+        table = windows([0.1, -0.1, 0.1], segments=(None, ("a", -0.3), ("b", 0.05)))
+        ends = portfolio_intervals(forecasts(), table, 90, segments=pd.Series(["a", "a", "c", "c"]))
+        known, new = (ends.set_index(["target", "segment"]).loc[("spend", name)] for name in ("a", "c"))
+        middle = np.sqrt(known["lower"] * known["upper"]) / known["expected"]
+        # Half of the own variance comes anew, so three windows bear 3 / (3 + 1) of the weight.
+        assert np.log(middle) == pytest.approx(-0.3 * 3 / 4, abs=1e-3)
+        assert np.sqrt(new["lower"] * new["upper"]) == pytest.approx(new["expected"], rel=1e-3)
+        assert known["said"].endswith("; -20% beside all customers there, and so here")
+
+    def test_few_purchases_may_be_none(self):
+        ends = portfolio_intervals(forecasts(n=2, expected=0.6, noise=0.9), windows([0.1] * 3), 90).iloc[0]
+        assert ends["lower"] == 0
+        assert ends["upper"] >= 3
+
+    def test_nobody_expected(self):
+        ends = portfolio_intervals(forecasts(expected=0.0), windows([0.1]), 90)
+        assert (ends[["lower", "upper"]] == 0.0).all(axis=None)
+
+    def test_what_it_rests_on_is_said(self):
+        said = {
+            "full": portfolio_intervals(forecasts(), windows([0.1, 0.2]), 90).loc[0],
+            "short": portfolio_intervals(forecasts(models=1.1), windows([0.1], days=30), 120).loc[0],
+            "none": portfolio_intervals(forecasts(), windows([]), 90).loc[0],
+        }
+        assert {name: row["windows"] for name, row in said.items()} == {"full": 2, "short": 1, "none": 0}
+        assert said["full"]["said"] == "rests on 2 earlier windows of 90 days"
+        assert said["short"]["said"] == (
+            "rests on 1 earlier window of 30 days, none of the full 120: errors scaled by 2.00, "
+            "the spread between models (6.7%) added"
+        )
+        assert said["none"]["said"].startswith("rests on no earlier window: a usual error of 12% is assumed")
+
+    @given(errors=ERRORS, level=st.floats(0.2, 0.9))
+    @settings(max_examples=15, deadline=None)
+    def test_a_higher_level_holds_a_lower_and_order_changes_nothing(self, errors, level):
+        table = windows(errors)
+        low, high = spend_ends(table, level), spend_ends(table, level + 0.05)
+        assert high[0] < low[0] < low[1] < high[1]
+        assert spend_ends(table.iloc[::-1], level) == pytest.approx(low, rel=1e-9)
+
+    @pytest.mark.parametrize("level", [0.0, 1.0, -1.0])
+    def test_level_is_a_probability(self, level):
+        with pytest.raises(ParamsError, match="between 0 and 1"):
+            portfolio_intervals(forecasts(), windows([]), 90, level)
+
+    def test_one_segment_for_each_customer(self):
+        with pytest.raises(DataError, match="3 rows for 4 customers"):
+            portfolio_intervals(forecasts(), windows([]), 90, segments=pd.Series(["a"] * 3))
+
+    def test_corrected_expectations_keep_relative_noise(self):
+        made = forecasts(noise=0.05)
+        moved = made.with_expected(*(1.2 * made.table[f"expected_{name}"] for name in ("purchases", "spend")))
+        assert moved.totals("spend").expected == pytest.approx(1.2 * made.totals("spend").expected)
+        assert moved.totals("spend").noise == pytest.approx(made.totals("spend").noise)
+        # The Poisson part shrinks relative to a larger expectation.
+        assert moved.totals("purchases").noise < made.totals("purchases").noise
+
+
+class TestWindows:
+    @given(history=st.integers(0, 2000), horizon=st.integers(1, 400))
+    def test_windows_do_not_overlap_and_have_history(self, history, horizon):
+        first, as_of = date(2020, 1, 1), date.fromordinal(date(2020, 1, 1).toordinal() + history)
+        days, cutoffs = window_cutoffs(first, as_of, horizon)
+        ends = [as_of, *cutoffs]
+        assert all((later - earlier).days == days for later, earlier in pairwise(ends))
+        assert all((cutoff - first).days >= days for cutoff in cutoffs)
+        assert days == horizon or history < 2 * horizon
+
+    def test_nothing_after_the_day_changes_them(self):
+        table, as_of = load_cdnow_sample(), date(1997, 9, 30)
+        past = table[table["timestamp"] <= pd.Timestamp(as_of)]
+        found = []
+        for source in (table, past):
+            log = read_transactions(source)
+            found.append(rolling_errors(log, as_of, 60))
+            log.close()
+        pd.testing.assert_frame_equal(*found)
+        assert found[0]["cutoff"].nunique() == 3
+        assert set(found[0]["window_days"]) == {60}
+
+    def test_windows_without_a_fit_are_left_out(self, sample_log):
+        def failing(cutoff, days):
+            if cutoff < date(1997, 6, 1):
+                raise FitError("nothing to learn")
+            return btyd_forecaster(sample_log)(cutoff, days)
+
+        found = rolling_errors(sample_log, date(1997, 9, 30), 60, failing)
+        assert sorted(set(found["cutoff"])) == [date(1997, 6, 2), date(1997, 8, 1)]
+        whole = found[found["segment"].isna() & (found["target"] == "purchases")]
+        parts = found[found["segment"].str.startswith("frequency", na=False)]
+        parts = parts[parts["target"] == "purchases"].groupby("cutoff")[["forecast", "actual"]].sum()
+        assert parts.to_numpy() == pytest.approx(whole.set_index("cutoff").loc[parts.index, parts.columns])
+
+    def test_cdnow_after_september_1997_is_inside(self):
+        # Process noise alone: 16,477 to 17,228 purchases at 90 %; 19,684 were made.
+        log, as_of = read_transactions("cdnow"), date(1997, 9, 30)
+        forecaster = btyd_forecaster(log)
+        customers, made = forecaster(as_of, 273)
+        ends = portfolio_intervals(made, rolling_errors(log, as_of, 273, forecaster), 273)
+        actual = outcomes(log, as_of, 273, customers).sum()
+        log.close()
+        ends = ends.set_index("target")
+        assert actual["purchases"] == 19_684
+        assert ends.loc["purchases", "windows"] == 2
+        assert ends.loc["purchases", "window_days"] == 90
+        for target in ("purchases", "spend"):
+            assert ends.loc[target, "lower"] < actual[target] < ends.loc[target, "upper"]
+        assert ends.loc["purchases", "upper"] < 2.0 * ends.loc["purchases", "expected"]

@@ -1,0 +1,105 @@
+"""Scores from attributes: the trees' own numbers, effects that add up, words."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from guanxi.models import ChurnClassifier
+from guanxi.served.attribute_scorer import LabelScorer, matrix
+from guanxi.served.corrections import probability
+from guanxi.served.input_checks import InputError
+
+PLANS = ["basic", "gold", "plus"]
+
+
+@pytest.fixture(scope="module")
+def rows() -> pd.DataFrame:
+    random = np.random.default_rng(0)
+    table = pd.DataFrame(
+        {
+            "months, in all": np.where(random.random(900) < 0.1, np.nan, random.integers(1, 72, 900)),
+            "plan": random.choice([*PLANS, None], 900),
+            "noise": random.normal(size=900),
+        }
+    )
+    return table.astype({"plan": object})
+
+
+@pytest.fixture(scope="module")
+def document() -> dict:
+    attributes = [
+        {"name": "months, in all", "categories": None, "typical": 36.5},
+        {"name": "plan", "categories": PLANS, "typical": [0.5, 0.2, 0.3]},
+        {"name": "noise", "categories": None, "typical": 0.0},
+    ]
+    return {"task": "labels", "attributes": attributes, "drivers": {"top": 2}, "language": "en"}
+
+
+@pytest.fixture(scope="module")
+def scorer(rows, document) -> LabelScorer:
+    log_odds = np.where(rows["plan"] == "gold", -2.0, 1.0) - 0.05 * (rows["months, in all"].fillna(60) - 36)
+    label = np.random.default_rng(1).random(900) < probability(log_odds)
+    model = ChurnClassifier(n_estimators=80, categorical_features=[1]).fit(
+        matrix(rows, document["attributes"]), label
+    )
+    return LabelScorer(document, {"churn": [booster.model_to_string() for booster in model.boosters_]})
+
+
+def test_codes(document):
+    rows = pd.DataFrame({"months, in all": [3, np.nan], "plan": ["plus", "silver"], "noise": [0.5, 1.0]})
+    expected = [[3.0, 2.0, 0.5], [np.nan, np.nan, 1.0]]
+    np.testing.assert_array_equal(matrix(rows, document["attributes"]), expected)
+
+
+def test_effects_add_up_to_the_log_odds_of_the_probability(scorer, rows):
+    shown = scorer.score(rows)["churn_probability"]
+    effects = scorer.driver_effects(rows)
+    np.testing.assert_allclose(effects.sum(axis=1), np.log(shown / (1 - shown)), atol=1e-9)
+    assert list(effects) == ["base", "months, in all", "plan", "noise"]
+
+
+def test_drivers_are_the_strongest_effects(scorer, rows):
+    table, effects = scorer.score(rows, drivers=3), scorer.driver_effects(rows).drop(columns="base")
+    strongest = effects.abs().max(axis=1)
+    np.testing.assert_allclose(table["driver_1_effect"].abs(), strongest, rtol=1e-12)
+    assert (table["driver_1"] == effects.abs().idxmax(axis=1)).all()
+
+
+def test_an_unseen_category_counts_as_missing(scorer, rows):
+    unseen, missing = (scorer.score(rows.assign(plan=value)) for value in ("silver", None))
+    pd.testing.assert_frame_equal(unseen, missing)
+    assert scorer.score(rows.assign(plan="gold"))["churn_probability"].mean() < 0.3
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_words(scorer, document, language):
+    rows = pd.DataFrame({"months, in all": [2.0, np.nan], "plan": ["gold", "plus"], "noise": [0.0, 0.0]})
+    spoken = LabelScorer({**document, "language": language}, {"churn": scorer._trees._texts})
+    table = spoken.score(rows, drivers=3)
+    said = set(table.filter(like="_text").to_numpy().ravel())
+    expected = {
+        "en": {"months, in all: 2, typically 36.5", "plan: gold (20 % of all)", "months, in all: not known"},
+        "zh": {"months, in all: 2，通常为 36.5", "plan: gold（占全部的 20 %）", "months, in all: 未知"},
+    }[language]
+    assert expected <= said
+
+
+def test_more_drivers_than_attributes_are_empty(scorer, rows):
+    table = scorer.score(rows.head(3), drivers=5)
+    assert table["driver_5"].isna().all()
+    assert table["driver_5_effect"].isna().all()
+    assert list(scorer.score(rows.head(3), drivers=0)) == ["churn_probability"]
+
+
+def test_what_cannot_be_scored_is_refused(scorer, rows):
+    few = rows.head(3)
+    with pytest.raises(InputError, match="the table lacks plan"):
+        scorer.score(few.drop(columns="plan"))
+    with pytest.raises(InputError, match="no rows"):
+        scorer.score(rows.head(0))
+    with pytest.raises(InputError, match=r"'noise' is infinite in 1 of 3 rows \(first: 2\)"):
+        scorer.score(few.assign(noise=[0.0, np.nan, -np.inf]))
+    with pytest.raises(InputError, match="drivers is 21"):
+        scorer.score(few, drivers=21)
