@@ -172,7 +172,7 @@ class TestResume:
 
 KILLED = """
 import os, signal, sys, time
-from guanxi.jobs import parts, predict
+from guanxi.jobs import _parts as parts, predict
 
 predict.CUSTOMERS_AT_ONCE = 500
 at = int(sys.argv[2])
@@ -201,7 +201,7 @@ def test_ctrl_c_says_how_to_go_on(here, first_run, tmp_path):
     """The installed command, stopped while it scores."""
     program = (
         "import sys, time\n"
-        "from guanxi import cli\nfrom guanxi.jobs import parts, predict\n"
+        "from guanxi import cli\nfrom guanxi.jobs import _parts as parts, predict\n"
         "predict.CUSTOMERS_AT_ONCE = 500\nwrite = parts.PartFolder.write\n"
         "def slow(*given):\n    write(*given)\n    time.sleep(1)\n"
         "parts.PartFolder.write = slow\n"
@@ -331,7 +331,7 @@ class TestProgress:
 
         clock = SimpleNamespace(now=0.0)
         monkeypatch.setattr(reporter.time, "monotonic", lambda: clock.now)
-        shown = reporter.ConsoleProgress()
+        shown = reporter.ConsoleReporter()
         with shown.step("score"):
             for done in range(0, 101, 10):
                 shown.count(done, 100, "customers")
