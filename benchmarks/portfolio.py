@@ -194,7 +194,7 @@ def main() -> None:
         print(f"\n{LEVEL:.0%} intervals by {', '.join(by)}\n{found.to_string()}")
         results[" x ".join(by)] = found.reset_index().to_dict("records")
     totals = at_named[at_named["scheme"] == "all"]
-    columns = ["set", "as_of", "horizon_days", "target", "expected", "lower", "upper", "actual", "said"]
+    columns = ["set", "as_of", "horizon_days", "target", "expected", "lower", "upper", "actual", "basis"]
     print("\nNamed cutoffs\n" + totals[columns].round(0).to_string(index=False))
     inside = (at_named["lower"] <= at_named["actual"]) & (at_named["actual"] <= at_named["upper"])
     print(f"of {len(at_named)} totals and segments there, {inside.sum()} are inside")

@@ -129,7 +129,7 @@ def measure(name: str) -> pd.DataFrame:
     for row in whole.to_dict("records"):
         print(
             f"total {row['target']}: {row['lower']:,.0f} to {row['upper']:,.0f}, came {row['actual']:,.0f}; "
-            f"{row['said']}"
+            f"{row['basis']}"
         )
     return holdout.metrics.assign(set=name)
 

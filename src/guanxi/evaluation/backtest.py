@@ -34,7 +34,7 @@ class Backtest:
     grades : pandas.DataFrame
         ``cutoff, target, grade, baseline, metric, difference, lower, upper``.
     portfolio : pandas.DataFrame
-        ``cutoff, target, segment, customers, expected, lower, upper, windows, window_days, said, actual``:
+        ``cutoff, target, segment, customers, expected, lower, upper, windows, window_days, basis, actual``:
         totals of all customers (segment None) and of segments, with intervals and what came.
     skipped : dict
         Cutoffs that could not be fitted, and why.

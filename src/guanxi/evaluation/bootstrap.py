@@ -66,40 +66,17 @@ class Bootstrap:
         ]
         return pd.DataFrame(rows)
 
-    def differences(self, reference: str, *, level: float = LEVEL) -> pd.DataFrame:
-        """Percentile interval of how much better each other model is than the reference.
+    def gain(self, metric: str, model: str, reference: str, *, level: float = LEVEL) -> dict[str, float]:
+        """How much better a model is than the reference: ``gain``, with its interval ``lower, upper``.
 
-        Both are measured on the same samples, so that what they share falls out.
-
-        Parameters
-        ----------
-        reference : str
-            One of the models.
-        level : float
-            As in :meth:`intervals`.
-
-        Returns
-        -------
-        pandas.DataFrame
-            ``model, reference, metric, gain, lower, upper``: above 0 the model is better than the reference,
-            whatever the direction of the metric (of a bias: by how much nearer to 0).
+        Above 0 the model is better, whatever the direction of the metric (for a bias: by how much it is
+        nearer to 0). Both are measured on the same samples, so that what they share cancels.
 
         Raises
         ------
         DataError
-            If the reference is none of the models.
+            If one of the models was not measured.
         """
-        rows = [
-            {"model": model, "reference": reference, "metric": metric}
-            | self.gain(metric, model, reference, level=level)
-            for model in self.models
-            if model != reference
-            for metric in self.metrics
-        ]
-        return pd.DataFrame(rows, columns=["model", "reference", "metric", "gain", "lower", "upper"])
-
-    def gain(self, metric: str, model: str, reference: str, *, level: float = LEVEL) -> dict[str, float]:
-        """One row of :meth:`differences`: ``gain, lower, upper``."""
         i, r = (self._place(name) for name in (model, reference))
         j = list(self.metrics).index(metric)
         gain = self.metrics[metric].gain
@@ -148,8 +125,8 @@ def bootstrap(
     >>> from guanxi.evaluation.metrics import PROBABILITIES
     >>> churned, rule = [0, 0, 1, 1] * 50, [0.2, 0.4, 0.3, 0.9] * 50
     >>> two = bootstrap(churned, {"rule": rule, "chance": [0.5] * 200}, PROBABILITIES, seed=1)
-    >>> gain = two.differences("chance").set_index("metric").loc["auc"]
-    >>> float(gain["gain"]), bool(0.1 < gain["lower"] < 0.25 < gain["upper"] < 0.4)
+    >>> gain = two.gain("auc", "rule", "chance")
+    >>> gain["gain"], 0.1 < gain["lower"] < 0.25 < gain["upper"] < 0.4
     (0.25, True)
     """
     if not predictions:

@@ -98,7 +98,7 @@ def summary_text(result: BacktestResult) -> str:
     whole = found.portfolio[found.portfolio["segment"].isna()]
     lines += [
         f"all customers' {row['target']} after {row['cutoff']}: {row['lower']:,.0f} to {row['upper']:,.0f}, "
-        f"came {row['actual']:,.0f}; {row['said']}"
+        f"came {row['actual']:,.0f}; {row['basis']}"
         for row in whole.to_dict("records")
     ]
     lines += [f"left out: cutoff {day}: {reason}" for day, reason in found.skipped.items()]

@@ -54,7 +54,7 @@ class Monitoring:
         A row per score and feature: :func:`guanxi.evaluation.monitoring.drift.compare`.
     shares : list of dict
         Of rejected lines and unseen categories: :mod:`guanxi.evaluation.monitoring.shares`.
-    aftermath : Aftermath or None
+    realised : RealisedPerformance or None
         Predictions against what happened; None for a model trained on labels.
     facts : dict
         ``model, model_version, trained_on, trained_until, horizon_days, source, as_of, customers,
@@ -67,7 +67,7 @@ class Monitoring:
     reasons: list[Reason]
     drift: pd.DataFrame = field(repr=False)
     shares: list[dict[str, Any]] = field(repr=False)
-    aftermath: RealisedPerformance | None = field(repr=False)
+    realised: RealisedPerformance | None = field(repr=False)
     facts: dict[str, Any] = field(repr=False)
     run_id: str = ""
 
@@ -162,16 +162,16 @@ def _monitor_transactions(
             drift = compare(profile, features, scores, horizons=horizons)
             shares = line_shares(log, profile, trained, day, horizons)
         with progress.step("compare predictions with what happened"):
-            aftermath = measure_realised_performance(log, loaded, profile, day, predictions, params)
+            realised = measure_realised_performance(log, loaded, profile, day, predictions, params)
     finally:
         log.close()
     reasons = [
-        *of_realised_performance(aftermath.measures, aftermath.then, profile["totals"], params.monitor),
+        *of_realised_performance(realised.measures, realised.then, profile["totals"], params.monitor),
         *of_drift(drift, params.monitor),
         *of_shares(shares, params.monitor),
     ]
     facts = _facts(loaded, profile, log.source, len(features)) | {"as_of": day.isoformat()}
-    return Monitoring(worst(reasons), by_weight(reasons), drift, shares, aftermath, facts)
+    return Monitoring(worst(reasons), by_weight(reasons), drift, shares, realised, facts)
 
 
 def _monitor_labels(
@@ -215,7 +215,7 @@ def _metrics(found: Monitoring) -> dict[str, float | None]:
     """Name the measures as MLflow shows them."""
     drift = found.drift.to_dict("records")
     scores = [row for row in drift if row["kind"] == "score"]
-    measures = found.aftermath.measures if found.aftermath else []
+    measures = found.realised.measures if found.realised else []
     return {
         "verdict": float(found.verdict),
         **{f"psi_{row['name']}": row["psi"] for row in drift},
@@ -231,14 +231,14 @@ def _metrics(found: Monitoring) -> dict[str, float | None]:
 
 def _report(found: Monitoring) -> dict[str, Any]:
     drift = found.drift.astype(object).where(found.drift.notna(), None)
-    aftermath = found.aftermath and dataclasses.asdict(found.aftermath)
-    if aftermath:
-        aftermath |= {name: aftermath[name].isoformat() for name in ("as_of", "until")}
+    realised = found.realised and dataclasses.asdict(found.realised)
+    if realised:
+        realised |= {name: realised[name].isoformat() for name in ("as_of", "until")}
     return {
         "verdict": found.verdict.name,
         "reasons": [{"verdict": each.verdict.name, "text": each.text} for each in found.reasons],
         **found.facts,
         "drift": drift.to_dict("records"),
         "shares": found.shares,
-        "aftermath": aftermath,
+        "realised": realised,
     }

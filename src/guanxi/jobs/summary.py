@@ -95,7 +95,7 @@ def _totals(training: Training) -> list[str]:
             f"{row['lower']:,.0f} to {row['upper']:,.0f}"
             for row in whole
         ),
-        f"  this {whole[0]['said']}",
+        f"  this {whole[0]['basis']}",
     ]
 
 

@@ -66,8 +66,8 @@ def transaction_profile(
         as :func:`.bins.describe_number` gives them, its ``usual`` index, and the ``usual_ratio`` of its
         means, as a logarithm without sign); ``categories`` (each column's
         hashed ``values``, and the ``usual`` share of the ``lines`` of a horizon that has others);
-        ``held_out`` (:func:`.aftermath.measure`); ``totals`` (relative ends of the interval of the total
-        purchases).
+        ``held_out`` (:func:`guanxi.evaluation.realised_performance.measure`); ``totals`` (relative ends of
+        the interval of the total purchases).
     """
     scorer = served.scorer
     earlier = twin.features

@@ -166,7 +166,7 @@ def of_realised_performance(
     totals: Mapping[str, float] | None,
     limits: MonitorParams,
 ) -> list[Reason]:
-    """Judge measures of :func:`.aftermath.measure` against those of training; without these, nothing."""
+    """Judge measures of realised performance against those of training; without these, nothing."""
     if not then:
         return []
     new, old = by_metric(now), by_metric(then)

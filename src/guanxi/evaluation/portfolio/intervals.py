@@ -77,7 +77,7 @@ def portfolio_intervals(
     -------
     DataFrame
         ``target, segment`` (None: all customers)``, customers, expected, lower, upper, windows`` (how many
-        non-overlapping windows it rests on)``, window_days, said``. Ends of purchases are whole numbers.
+        non-overlapping windows it rests on)``, window_days, basis``. Ends of purchases are whole numbers.
 
     Raises
     ------
@@ -112,10 +112,10 @@ def portfolio_intervals(
             lower, upper = _ends(total, _error(base, extra + own.variance), level) * np.exp(own.shift)
             if target == "purchases":
                 lower, upper = np.floor(lower), np.ceil(upper)
-            said = _said(facts, horizon_days, total.models, own.shift)
+            basis = _basis(facts, horizon_days, total.models, own.shift)
             row = {"target": target, "segment": name, "customers": total.customers}
             table.append(
-                {**row, "expected": total.expected, "lower": lower, "upper": upper, **facts, "said": said}
+                {**row, "expected": total.expected, "lower": lower, "upper": upper, **facts, "basis": basis}
             )
     return pd.DataFrame(table)
 
@@ -194,7 +194,7 @@ def _facts(windows: pd.DataFrame) -> dict[str, int]:
     return {"windows": whole["cutoff"].nunique(), "window_days": int(days.max()) if len(days) else 0}
 
 
-def _said(facts: dict[str, int], horizon_days: int, models: float, shift: float) -> str:
+def _basis(facts: dict[str, int], horizon_days: int, models: float, shift: float) -> str:
     count, days = facts["windows"], facts["window_days"]
     spread = f"the spread between models ({np.sqrt(models):.1%}) added"
     if not count:

@@ -44,7 +44,7 @@ def forecast_totals(
     -------
     pandas.DataFrame
         As :func:`.portfolio.portfolio_intervals`: ``target, segment`` (None: all customers)``, customers,
-        expected, lower, upper, windows, window_days, said``, and ``actual`` where outcomes are given.
+        expected, lower, upper, windows, window_days, basis``, and ``actual`` where outcomes are given.
     """
     used = list(dict.fromkeys(fitted.choice.counts))
     windows = rolling_errors(log, fitted.as_of, horizon_days, btyd_forecaster(log, used, ()))
