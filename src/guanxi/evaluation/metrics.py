@@ -16,6 +16,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from guanxi.errors import DataError
+from guanxi.models import losses
 
 Floats = NDArray[np.float64]
 Direction = Literal["lower", "higher", "zero"]
@@ -79,11 +80,7 @@ def poisson_deviance(actual: ArrayLike, predicted: ArrayLike) -> float:
 
     Predictions below 1e-12 count as 1e-12.
     """
-    from scipy.special import xlogy
-
-    actual, predicted = _pair(actual, predicted)
-    predicted = np.maximum(predicted, 1e-12)
-    return float(2.0 * (xlogy(actual, actual / predicted) - actual + predicted).mean())
+    return float(losses.poisson_deviance(*_pair(actual, predicted)).mean())
 
 
 def spearman(actual: ArrayLike, predicted: ArrayLike) -> float:
@@ -201,9 +198,7 @@ def log_loss(actual: ArrayLike, probability: ArrayLike) -> float:
 
     Probabilities are kept within 1e-15 and 1 - 1e-15.
     """
-    actual, p = _pair(actual, probability)
-    p = np.clip(p, 1e-15, 1.0 - 1e-15)
-    return float(-(actual * np.log(p) + (1.0 - actual) * np.log1p(-p)).mean())
+    return float(losses.log_loss(*_pair(actual, probability)).mean())
 
 
 def brier(actual: ArrayLike, probability: ArrayLike) -> float:

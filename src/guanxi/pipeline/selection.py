@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from guanxi.errors import FitError, FitWarning
 from guanxi.features.snapshots import SnapshotPlan
 from guanxi.models.gamma_gamma import GammaGamma
+from guanxi.models.losses import log_loss, poisson_deviance
 from guanxi.models.purchase_models import REGULAR, TRANSACTION_MODELS, transaction_model
 from guanxi.models.transaction_model import TransactionModel
 from guanxi.periods import add_days
@@ -110,10 +111,11 @@ def _losses(cutoff: date, rows: pd.DataFrame, window_days: int) -> pd.DataFrame:
             np.mean(values, axis=0) for values in zip(*(forecasts[m] for m in model), strict=True)
         )
         for target, loss in (
-            ("counts", _poisson_deviance(rows["purchases"].to_numpy(), expected)),
-            ("churn", _log_loss(rows["churned"].to_numpy(), silent)),
+            ("counts", poisson_deviance(rows["purchases"].to_numpy(np.float64), expected)),
+            ("churn", log_loss(rows["churned"].to_numpy(np.float64), silent)),
         ):
-            table.append({"cutoff": cutoff, "target": target, "model": " + ".join(model), "loss": loss})
+            name, mean = " + ".join(model), float(loss.mean())
+            table.append({"cutoff": cutoff, "target": target, "model": name, "loss": mean})
     return pd.DataFrame(table)
 
 
@@ -135,18 +137,6 @@ def _forecasts(rows: pd.DataFrame, window: float) -> dict[str, tuple[Floats, Flo
 def _contenders(names: Sequence[str]) -> list[tuple[str, ...]]:
     every = [tuple(names)] if len(names) > 2 else []
     return [*((name,) for name in names), *combinations(names, 2), *every]
-
-
-def _poisson_deviance(actual: Floats, expected: Floats) -> float:
-    from sklearn.metrics import mean_poisson_deviance
-
-    return float(mean_poisson_deviance(actual, np.maximum(expected, 1e-12)))
-
-
-def _log_loss(actual: Floats, probability: Floats) -> float:
-    from sklearn.metrics import log_loss
-
-    return float(log_loss(actual, np.clip(probability, 1e-12, 1.0 - 1e-12), labels=[0.0, 1.0]))
 
 
 def _said(target: str, ranked: pd.Series, best: str) -> str:
