@@ -16,7 +16,7 @@ import pandas as pd
 
 from guanxi.data.transactions import read_transactions
 from guanxi.evaluation.holdout import COMPONENTS, Holdout, evaluate_holdout
-from guanxi.evaluation.portfolio.portfolio_totals import forecast_totals
+from guanxi.evaluation.portfolio.totals import forecast_totals
 from guanxi.params import load_params
 from guanxi.pipeline.fit import fit_models
 

@@ -11,12 +11,13 @@ import pandas as pd
 from guanxi.data.transactions import TransactionLog
 from guanxi.errors import DataError, FitError, HistoryError, ParamsError
 from guanxi.evaluation.holdout import Holdout, evaluate_holdout
-from guanxi.evaluation.portfolio.portfolio_totals import forecast_totals
+from guanxi.evaluation.portfolio.totals import forecast_totals
 from guanxi.params import Params
 from guanxi.periods import add_days
 from guanxi.pipeline.fit import FittedModels, fit_models
 
 MOST_CUTOFFS = 5
+_OF_GRADES = ("baseline", "metric", "difference", "lower", "upper")
 
 
 @dataclass(frozen=True)
@@ -145,15 +146,7 @@ def _tables(fitted: FittedModels, holdout: Holdout) -> dict[str, pd.DataFrame]:
         for name, each in fitted.corrections.items()
     ]
     grades = [
-        {
-            "target": name,
-            "grade": each.letter,
-            "baseline": each.baseline,
-            "metric": each.metric,
-            "difference": each.difference,
-            "lower": each.lower,
-            "upper": each.upper,
-        }
+        {"target": name, "grade": each.letter} | {column: getattr(each, column) for column in _OF_GRADES}
         for name, each in holdout.grades.items()
         if each is not None
     ]

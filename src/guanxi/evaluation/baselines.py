@@ -19,7 +19,7 @@ _RFM = ("frequency", "recency", "T", "monetary_value")
 _CERTAIN = 0.01  # forecasts of counts know no certainty: a count of 0 would make churn certain
 
 
-def forecasts(
+def baseline_forecasts(
     past: pd.DataFrame | None,
     now: pd.DataFrame,
     last: pd.DataFrame,
@@ -56,7 +56,7 @@ def forecasts(
     --------
     >>> now = pd.DataFrame({"customer_id": ["a"], "frequency": 4.0, "T": 100.0, "monetary_value": 25.0})
     >>> last = pd.DataFrame({"customer_id": ["a"], "purchases": 1, "spend": 30.0})
-    >>> found = forecasts(None, now, last, window_days=50, horizon_days=50)
+    >>> found = baseline_forecasts(None, now, last, window_days=50, horizon_days=50)
     >>> {name: float(forecast["spend"].iloc[0]) for name, forecast in found.items()}
     {'naive (own past rate)': 50.0, 'naive (last window repeated)': 30.0}
     """

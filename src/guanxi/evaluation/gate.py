@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -14,10 +13,6 @@ from guanxi.evaluation.metrics import log_loss, mean_absolute_error
 from guanxi.evaluation.predictive import coverage
 from guanxi.params import PromotionParams
 
-OUTCOMES = ("purchases", "spend", "churned")
-ID = "customer_hash"
-MOST_CUSTOMERS = 100_000
-_DIGITS = 16
 _ERRORS: dict[str, tuple[str, Callable[[pd.DataFrame, pd.DataFrame], float]]] = {
     "log loss of churn": (
         "log_loss_increase",
@@ -91,40 +86,7 @@ class Check:
         )
 
 
-def held_out_customers(features: pd.DataFrame, outcomes: pd.DataFrame, key: str) -> pd.DataFrame:
-    """Give what is kept of a held-out window, to measure later models on it.
-
-    Parameters
-    ----------
-    features : pandas.DataFrame
-        The twin's feature table, with ``customer_id``.
-    outcomes : pandas.DataFrame
-        ``customer_id, purchases, spend, churned`` of the same customers.
-    key : str
-        Goes into the hashes of the identifiers, so that two logs' hashes of one customer differ. They are
-        pseudonyms: who has the log can find them again.
-
-    Returns
-    -------
-    pandas.DataFrame
-        ``customer_hash``, the features and the outcomes of at most 100,000 customers, in the order of the
-        hashes: those who are left out are a random sample.
-
-    Examples
-    --------
-    >>> one = pd.DataFrame({"customer_id": ["a"], "frequency": [2.0]})
-    >>> after = pd.DataFrame({"customer_id": ["a"], "purchases": [1], "spend": [9.5], "churned": [0]})
-    >>> list(held_out_customers(one, after, "key"))
-    ['customer_hash', 'frequency', 'purchases', 'spend', 'churned']
-    """
-    rows = features.merge(outcomes[["customer_id", *OUTCOMES]], on="customer_id", validate="1:1")
-    hashes = [hashlib.sha256(f"{key}:{each}".encode()).hexdigest()[:_DIGITS] for each in rows["customer_id"]]
-    kept = rows.drop(columns="customer_id")
-    kept.insert(0, ID, hashes)
-    return kept.sort_values(ID, ignore_index=True).head(MOST_CUSTOMERS)
-
-
-def compared(
+def compare_errors(
     window: pd.DataFrame,
     candidate: pd.DataFrame,
     champion: pd.DataFrame,
@@ -136,7 +98,7 @@ def compared(
     Parameters
     ----------
     window : pandas.DataFrame
-        Outcomes, from :func:`held_out_customers`.
+        Outcomes, from :func:`.held_out_customers`.
     candidate, champion : pandas.DataFrame
         Prediction tables of the two twins, row by row.
     params : PromotionParams
@@ -155,12 +117,12 @@ def compared(
     return checks
 
 
-def covers(
+def check_coverage(
     window: pd.DataFrame, candidate: pd.DataFrame, level: float, params: PromotionParams
 ) -> list[Check]:
     """See whether the intervals of customers' spend hold what they should.
 
-    ``level`` is the probability the intervals were made to hold; other parameters as in :func:`compared`.
+    ``level`` is the probability the intervals were made to hold; the rest is as in :func:`compare_errors`.
     """
     undiscounted = candidate["expected_purchases"] * candidate["expected_spend"]
     # The interval of value is that of spend times margin and mean discount: taken back here.
@@ -170,7 +132,9 @@ def covers(
     return [Check(name, held, level, "asked for", level - held, limit, "coverage_shortfall")]
 
 
-def alone(window: pd.DataFrame, candidate: pd.DataFrame, params: PromotionParams) -> list[Check]:
+def compare_with_constant(
+    window: pd.DataFrame, candidate: pd.DataFrame, params: PromotionParams
+) -> list[Check]:
     """Hold a candidate without a champion against everyone given the share of churners."""
     churned = window["churned"]
     if churned.nunique() < 2:
@@ -183,7 +147,7 @@ def alone(window: pd.DataFrame, candidate: pd.DataFrame, params: PromotionParams
     return [Check(name, own, share, "the share of churners", change, params.log_loss_increase, key)]
 
 
-def mean_changes(
+def compare_means(
     candidate: pd.DataFrame, champion: pd.DataFrame, params: PromotionParams, than: str
 ) -> list[Check]:
     """See how far the mean predictions of two served models are from each other on the same customers."""

@@ -9,13 +9,13 @@ from typing import Any
 import ibis
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from guanxi.data.transactions import TransactionLog
-from guanxi.evaluation import metrics, predictive
-from guanxi.evaluation.baselines import BASELINES, forecasts
+from guanxi.evaluation import metrics
+from guanxi.evaluation.baselines import BASELINES, baseline_forecasts
 from guanxi.evaluation.bootstrap import bootstrap
 from guanxi.evaluation.grade import Grade, grade_forecast
+from guanxi.evaluation.predictive import measure_distributions
 from guanxi.evaluation.realised_performance import outcomes, with_outcomes
 from guanxi.features.rfm import purchases_until
 from guanxi.features.snapshots import snapshot
@@ -32,8 +32,6 @@ _TARGETS = {
 }
 _FORECASTS = {"purchases": "purchases", "spend": "spend", "churn": "churn_probability"}
 _TRACKING_DAYS = 7
-_PIT_ROWS = 10_000  # rows whose distributions are held at once
-_PIT_SEED = 0
 
 
 @dataclass(frozen=True)
@@ -115,12 +113,13 @@ def evaluate_holdout(
     table = with_outcomes(scored, outcomes(log, twin.as_of, horizon_days))
     models = {GUANXI: _forecasts(scores)} | _components(twin, horizon_days)
     naive = _naive(log, twin, horizon_days)
+    distributions = measure_distributions(twin, table)
     measured, differences = _compare(table, models | naive, seed, thorough)
     return Holdout(
         cutoff=twin.as_of,
         end=add_days(twin.as_of, horizon_days),
         table=table.drop(columns=["as_of", "horizon_days", "next_purchase_date"]),
-        metrics=pd.concat([measured, _predictive(twin, table)], ignore_index=True),
+        metrics=pd.concat([measured, distributions.assign(model=GUANXI)], ignore_index=True),
         differences=differences,
         grades=_grades(table, models[GUANXI], naive, seed, language),
         tracking=_track(log, twin, add_days(twin.as_of, horizon_days)),
@@ -153,7 +152,7 @@ def _naive(log: TransactionLog, twin: FittedModels, horizon_days: int) -> dict[s
     window = twin.window_days
     past = snapshot(log, twin.plan.validation, window) if twin.plan else None
     last = outcomes(log, add_days(twin.as_of, -horizon_days), horizon_days)
-    return forecasts(past, twin.features, last, window, horizon_days)
+    return baseline_forecasts(past, twin.features, last, window, horizon_days)
 
 
 def _compare(
@@ -199,36 +198,6 @@ def _grades(
             target_name, table[outcome], own[column], baselines, seed, language=language
         )
     return grades
-
-
-def _predictive(twin: FittedModels, table: pd.DataFrame) -> pd.DataFrame:
-    """How good the whole predictive distributions were, and the intervals cut from them."""
-    horizon, level = int(table["horizon_days"].iloc[0]), float(twin.model["lifetime_value"]["interval"])
-    ends = twin.scorer.interval(twin.features, horizon, level)
-    pit = np.concatenate(
-        [
-            _pit(twin, table, slice(start, start + _PIT_ROWS), horizon)
-            for start in range(0, len(table), _PIT_ROWS)
-        ]
-    )
-    rows: list[dict[str, object]] = [
-        {"target": "purchases", "model": GUANXI, "metric": "pit_ks", "value": predictive.ks_distance(pit)}
-    ]
-    for target in ("purchases", "spend"):
-        actual, lower, upper = table[target], ends[f"{target}_lower"], ends[f"{target}_upper"]
-        for metric, value in (
-            ("coverage", predictive.coverage(actual, lower, upper)),
-            ("mean_width", predictive.mean_width(lower, upper)),
-            ("interval_score", predictive.interval_score(actual, lower, upper, level)),
-        ):
-            rows.append({"target": target, "model": GUANXI, "metric": metric, "value": value})
-    return pd.DataFrame(rows)
-
-
-def _pit(twin: FittedModels, table: pd.DataFrame, rows: slice, horizon_days: int) -> NDArray[np.float64]:
-    purchases = table["purchases"].iloc[rows]
-    chances = twin.scorer.count_probabilities(twin.features.iloc[rows], horizon_days, int(purchases.max()))
-    return predictive.randomised_pit(purchases, chances, table["customer_id"].iloc[rows], _PIT_SEED)
 
 
 def _track(log: TransactionLog, twin: FittedModels, end: date) -> pd.DataFrame:

@@ -6,10 +6,49 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
+from guanxi.pipeline.fit import FittedModels
+
 Floats = NDArray[np.float64]
 
+_PIT_ROWS = 10_000  # rows whose distributions are held at once
+_PIT_SEED = 0
 _KEY_DIGITS = 16
 _MANTISSA = 53
+
+
+def measure_distributions(twin: FittedModels, table: pd.DataFrame) -> pd.DataFrame:
+    """Measure a twin's whole predictive distributions, and the intervals cut from them.
+
+    Parameters
+    ----------
+    twin : FittedModels
+    table : pandas.DataFrame
+        ``customer_id, horizon_days, purchases, spend`` of the window, in the order of ``twin.features``.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``target, metric, value``.
+    """
+    horizon, level = int(table["horizon_days"].iloc[0]), float(twin.model["lifetime_value"]["interval"])
+    ends = twin.scorer.interval(twin.features, horizon, level)
+    starts = range(0, len(table), _PIT_ROWS)
+    pit = np.concatenate([_pit(twin, table, slice(start, start + _PIT_ROWS), horizon) for start in starts])
+    rows = [("purchases", "pit_ks", ks_distance(pit))]
+    for target in ("purchases", "spend"):
+        actual, lower, upper = table[target], ends[f"{target}_lower"], ends[f"{target}_upper"]
+        rows += [
+            (target, "coverage", coverage(actual, lower, upper)),
+            (target, "mean_width", mean_width(lower, upper)),
+            (target, "interval_score", interval_score(actual, lower, upper, level)),
+        ]
+    return pd.DataFrame(rows, columns=["target", "metric", "value"])
+
+
+def _pit(twin: FittedModels, table: pd.DataFrame, rows: slice, horizon_days: int) -> Floats:
+    purchases = table["purchases"].iloc[rows]
+    chances = twin.scorer.count_probabilities(twin.features.iloc[rows], horizon_days, int(purchases.max()))
+    return randomised_pit(purchases, chances, table["customer_id"].iloc[rows], _PIT_SEED)
 
 
 def randomised_pit(actual: ArrayLike, probabilities: ArrayLike, customer_id: ArrayLike, seed: int) -> Floats:

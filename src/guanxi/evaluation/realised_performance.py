@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 from datetime import date
 from typing import Any
@@ -14,6 +15,8 @@ from guanxi.evaluation.bootstrap import bootstrap
 from guanxi.features.snapshots import outcome_expression
 
 _NUMBERS = ("value", "lower", "upper")
+_OUTCOMES = ("purchases", "spend", "churned")
+_ID, _DIGITS, _MOST_CUSTOMERS = "customer_hash", 16, 100_000
 _MEASURED = {
     "churn": (
         "churned",
@@ -56,6 +59,39 @@ def with_outcomes(predicted: pd.DataFrame, happened: pd.DataFrame) -> pd.DataFra
     ).merge(happened, on="customer_id", how="left")
     table = table.fillna({"purchases": 0.0, "spend": 0.0})
     return table.assign(churned=(table["purchases"] == 0).astype(float))
+
+
+def held_out_customers(features: pd.DataFrame, outcomes: pd.DataFrame, key: str) -> pd.DataFrame:
+    """Give what is kept of a held-out window, to measure later models on it.
+
+    Parameters
+    ----------
+    features : pandas.DataFrame
+        The twin's feature table, with ``customer_id``.
+    outcomes : pandas.DataFrame
+        ``customer_id, purchases, spend, churned`` of the same customers.
+    key : str
+        Goes into the hashes of the identifiers, so that two logs' hashes of one customer differ. They are
+        pseudonyms: who has the log can find them again.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``customer_hash``, the features and the outcomes of at most 100,000 customers, in the order of the
+        hashes: those who are left out are a random sample.
+
+    Examples
+    --------
+    >>> one = pd.DataFrame({"customer_id": ["a"], "frequency": [2.0]})
+    >>> after = pd.DataFrame({"customer_id": ["a"], "purchases": [1], "spend": [9.5], "churned": [0]})
+    >>> list(held_out_customers(one, after, "key"))
+    ['customer_hash', 'frequency', 'purchases', 'spend', 'churned']
+    """
+    rows = features.merge(outcomes[["customer_id", *_OUTCOMES]], on="customer_id", validate="1:1")
+    hashes = [hashlib.sha256(f"{key}:{each}".encode()).hexdigest()[:_DIGITS] for each in rows["customer_id"]]
+    kept = rows.drop(columns="customer_id")
+    kept.insert(0, _ID, hashes)
+    return kept.sort_values(_ID, ignore_index=True).head(_MOST_CUSTOMERS)
 
 
 def measure(table: pd.DataFrame, seed: int) -> list[dict[str, Any]]:

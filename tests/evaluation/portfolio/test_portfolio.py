@@ -16,15 +16,15 @@ from scipy.stats import t as student
 from guanxi.data.datasets import load_cdnow_sample
 from guanxi.data.transactions import read_transactions
 from guanxi.errors import DataError, FitError, ParamsError
-from guanxi.evaluation.portfolio.forecasts import CustomerForecasts
-from guanxi.evaluation.portfolio.intervals import portfolio_intervals
-from guanxi.evaluation.portfolio.windows import (
+from guanxi.evaluation.portfolio.forecasts import (
     COLUMNS,
+    CustomerForecasts,
     btyd_forecaster,
-    outcomes,
+    customer_outcomes,
     rolling_errors,
     window_cutoffs,
 )
+from guanxi.evaluation.portfolio.totals import portfolio_intervals
 from guanxi.models.likelihoods.portfolio import purchase_variance, spend_variance
 from guanxi.served.purchases.beta_geometric_process import BG_NBD
 from guanxi.served.purchases.lifetime_process import NBD
@@ -278,7 +278,7 @@ class TestWindows:
         forecaster = btyd_forecaster(log)
         customers, made = forecaster(as_of, 273)
         ends = portfolio_intervals(made, rolling_errors(log, as_of, 273, forecaster), 273)
-        actual = outcomes(log, as_of, 273, customers).sum()
+        actual = customer_outcomes(log, as_of, 273, customers).sum()
         log.close()
         ends = ends.set_index("target")
         assert actual["purchases"] == 19_684

@@ -21,7 +21,7 @@ _FALSE_ALARM = 0.01  # over all columns together, and over all means
 _FASTER = 1.25  # training saw one horizon only: the next ones may move by a quarter more
 
 
-def compare(
+def compare_with_profile(
     profile: Mapping[str, Any],
     features: pd.DataFrame,
     scores: pd.DataFrame,

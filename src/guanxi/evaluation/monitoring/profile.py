@@ -55,7 +55,7 @@ def transaction_profile(
     holdout : Holdout
         The twin's, whose measures later ones are compared with.
     totals : pandas.DataFrame
-        From :func:`guanxi.evaluation.portfolio.portfolio_totals.forecast_totals`: how far totals may stray.
+        From :func:`guanxi.evaluation.portfolio.totals.forecast_totals`: how far totals may stray.
     seed : int
         Of the bootstrap.
 

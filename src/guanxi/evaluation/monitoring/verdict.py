@@ -38,17 +38,17 @@ class Reason:
     text: str
 
 
-def worst(reasons: Iterable[Reason]) -> Verdict:
+def worst_verdict(reasons: Iterable[Reason]) -> Verdict:
     """Give the gravest verdict, ``ok`` without any reason."""
     return max((reason.verdict for reason in reasons), default=Verdict.ok)
 
 
-def by_weight(reasons: Iterable[Reason]) -> list[Reason]:
+def sort_reasons(reasons: Iterable[Reason]) -> list[Reason]:
     """Put the gravest reasons first."""
     return sorted(reasons, key=lambda reason: -reason.verdict)
 
 
-def of_drift(drift: pd.DataFrame, limits: MonitorParams) -> list[Reason]:
+def assess_drift(drift: pd.DataFrame, limits: MonitorParams) -> list[Reason]:
     """Judge the comparison of :func:`.drift.compare`: scores one by one, features together."""
     rows: list[dict[Any, Any]] = drift[drift["kind"] == "score"].to_dict("records")
     scores = [_of_score(row, limits) for row in rows]
@@ -80,7 +80,7 @@ def _of_score(row: Mapping[str, Any], limits: MonitorParams) -> Reason:
     )
 
 
-def of_shares(shares: Iterable[Mapping[str, Any]], limits: MonitorParams) -> list[Reason]:
+def assess_shares(shares: Iterable[Mapping[str, Any]], limits: MonitorParams) -> list[Reason]:
     """Judge the shares of :mod:`.shares`."""
     reasons = []
     for row in shares:
@@ -99,7 +99,7 @@ def of_shares(shares: Iterable[Mapping[str, Any]], limits: MonitorParams) -> lis
     return reasons
 
 
-def of_bias(bias: Mapping[str, Any], totals: Mapping[str, float] | None, limit: float) -> list[Reason]:
+def assess_bias(bias: Mapping[str, Any], totals: Mapping[str, float] | None, limit: float) -> list[Reason]:
     """Judge the bias of the total purchases.
 
     Parameters
@@ -129,7 +129,7 @@ def of_bias(bias: Mapping[str, Any], totals: Mapping[str, float] | None, limit: 
     return [Reason(Verdict.watch if within else Verdict.retrain, f"{text} ({seen})")]
 
 
-def of_order(now: Mapping[str, Any], then: Mapping[str, Any], limit: float) -> list[Reason]:
+def assess_ranking(now: Mapping[str, Any], then: Mapping[str, Any], limit: float) -> list[Reason]:
     """Judge a fall of the AUC of churn against both intervals."""
     if not _known(now, then) or then["value"] - now["value"] < limit:
         return []
@@ -144,7 +144,7 @@ def of_order(now: Mapping[str, Any], then: Mapping[str, Any], limit: float) -> l
     ]
 
 
-def of_calibration(now: Mapping[str, Any], then: Mapping[str, Any], limit: float) -> list[Reason]:
+def assess_calibration(now: Mapping[str, Any], then: Mapping[str, Any], limit: float) -> list[Reason]:
     """Judge a rise of the calibration error of churn against both intervals."""
     if not _known(now, then) or now["value"] - then["value"] < limit:
         return []
@@ -160,7 +160,7 @@ def of_calibration(now: Mapping[str, Any], then: Mapping[str, Any], limit: float
     ]
 
 
-def of_realised_performance(
+def assess_realised_performance(
     now: Sequence[Mapping[str, Any]],
     then: Sequence[Mapping[str, Any]],
     totals: Mapping[str, float] | None,
@@ -169,16 +169,16 @@ def of_realised_performance(
     """Judge measures of realised performance against those of training; without these, nothing."""
     if not then:
         return []
-    new, old = by_metric(now), by_metric(then)
+    new, old = index_measures(now), index_measures(then)
     auc, ece = ("churn", "auc"), ("churn", "ece")
     return [
-        *of_order(new[auc], old[auc], limits.auc_fall),
-        *of_bias(new["purchases", "bias"], totals, limits.bias),
-        *of_calibration(new[ece], old[ece], limits.calibration_rise),
+        *assess_ranking(new[auc], old[auc], limits.auc_fall),
+        *assess_bias(new["purchases", "bias"], totals, limits.bias),
+        *assess_calibration(new[ece], old[ece], limits.calibration_rise),
     ]
 
 
-def by_metric(rows: Sequence[Mapping[str, Any]]) -> Measures:
+def index_measures(rows: Sequence[Mapping[str, Any]]) -> Measures:
     """Find measures by target and metric."""
     return {(row["target"], row["metric"]): row for row in rows}
 
