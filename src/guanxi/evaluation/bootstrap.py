@@ -42,21 +42,11 @@ class Bootstrap:
     draws: Floats
 
     def intervals(self, *, level: float = LEVEL) -> pd.DataFrame:
-        """Percentile interval of each metric.
+        """Percentile interval of each metric: ``model, metric, value, lower, upper``; NaN if not measured.
 
-        Efron & Tibshirani (1993), An Introduction to the Bootstrap, chapter 13. It tells of these customers
+        Efron & Tibshirani (1993), An Introduction to the Bootstrap, chapter 13. It concerns these customers
         only: another window may differ by more. Sampling adds noise to gaps that cannot be negative (ECE), so
         that their intervals lie high.
-
-        Parameters
-        ----------
-        level : float
-            Probability within the interval, between 0 and 1.
-
-        Returns
-        -------
-        pandas.DataFrame
-            ``model, metric, value, lower, upper``; NaN where nothing could be measured.
         """
         lower, upper = _ends(self.draws, level)
         rows = [
@@ -71,11 +61,6 @@ class Bootstrap:
 
         Above 0 the model is better, whatever the direction of the metric (for a bias: by how much it is
         nearer to 0). Both are measured on the same samples, so that what they share cancels.
-
-        Raises
-        ------
-        DataError
-            If one of the models was not measured.
         """
         i, r = (self._place(name) for name in (model, reference))
         j = list(self.metrics).index(metric)
@@ -110,10 +95,8 @@ def bootstrap(
         What happened.
     predictions : mapping of model to array, shape (n,)
     metrics : mapping of name to Metric
-        For instance :data:`guanxi.evaluation.metrics.COUNTS`.
-    seed : int
-    draws : int
-        Samples: 200 give the ends of a 90 % interval within about a tenth of its width.
+    seed, draws : int
+        200 samples give the ends of a 90 % interval within about a tenth of its width.
 
     Raises
     ------

@@ -7,33 +7,25 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 
 from guanxi.errors import DataError
 from guanxi.evaluation.metrics import log_loss, mean_absolute_error
 from guanxi.evaluation.predictive import coverage
 from guanxi.params import PromotionParams
 
-_ERRORS: dict[str, tuple[str, Callable[[pd.DataFrame, pd.DataFrame], float]]] = {
-    "log loss of churn": (
-        "log_loss_increase",
-        lambda happened, said: log_loss(happened["churned"], said["churn_probability"]),
-    ),
-    "mean absolute error of purchases": (
+_ERRORS: tuple[tuple[str, str, Callable[[ArrayLike, ArrayLike], float], str, str], ...] = (
+    ("log loss of churn", "log_loss_increase", log_loss, "churned", "churn_probability"),
+    (
+        "mean absolute error of purchases",
         "mae_increase",
-        lambda happened, said: mean_absolute_error(happened["purchases"], said["expected_purchases"]),
+        mean_absolute_error,
+        "purchases",
+        "expected_purchases",
     ),
-    "mean absolute error of spend": (
-        "mae_increase",
-        lambda happened, said: mean_absolute_error(
-            happened["spend"], said["expected_purchases"] * said["expected_spend"]
-        ),
-    ),
-}
-_MEANS = {
-    "expected_purchases": "mean of expected_purchases",
-    "clv": "mean of clv",
-    "churn_probability": "mean of churn_probability",
-}
+    ("mean absolute error of spend", "mae_increase", mean_absolute_error, "spend", "expected_spend_total"),
+)
+_MEANS = ("expected_purchases", "clv", "churn_probability")
 
 
 @dataclass(frozen=True)
@@ -42,12 +34,9 @@ class Check:
 
     Attributes
     ----------
-    name : str
-        What was measured.
+    name, than : str
+        What was measured, and whose number the reference is.
     value, reference : float
-        Of the candidate, and what it is compared with.
-    than : str
-        Whose number the reference is.
     change : float
         Relative change from the reference; for a coverage the shortfall, in share of customers.
     limit : float
@@ -87,32 +76,20 @@ class Check:
 
 
 def compare_errors(
-    window: pd.DataFrame,
-    candidate: pd.DataFrame,
-    champion: pd.DataFrame,
-    params: PromotionParams,
-    than: str,
+    window: pd.DataFrame, candidate: pd.DataFrame, champion: pd.DataFrame, params: PromotionParams, than: str
 ) -> list[Check]:
-    """Hold a candidate's predictions of a window against the champion's.
+    """Hold a candidate's predictions of a window against the champion's, called ``than``.
 
-    Parameters
-    ----------
-    window : pandas.DataFrame
-        Outcomes, from :func:`.held_out_customers`.
-    candidate, champion : pandas.DataFrame
-        Prediction tables of the two twins, row by row.
-    params : PromotionParams
-    than : str
-        What to call the champion.
-
-    Raises
-    ------
-    DataError
-        If a prediction is no finite number.
+    ``window`` has the outcomes, from :func:`.held_out_customers`; the other tables are the two twins', row by
+    row. A prediction that is no finite number is a DataError.
     """
+    tables = [
+        each.assign(expected_spend_total=each["expected_purchases"] * each["expected_spend"])
+        for each in (candidate, champion)
+    ]
     checks = []
-    for name, (key, error) in _ERRORS.items():
-        own, other = error(window, candidate), error(window, champion)
+    for name, key, error, outcome, prediction in _ERRORS:
+        own, other = (error(window[outcome], table[prediction]) for table in tables)
         checks.append(Check(name, own, other, than, _relative(own, other), getattr(params, key), key))
     return checks
 
@@ -120,10 +97,7 @@ def compare_errors(
 def check_coverage(
     window: pd.DataFrame, candidate: pd.DataFrame, level: float, params: PromotionParams
 ) -> list[Check]:
-    """See whether the intervals of customers' spend hold what they should.
-
-    ``level`` is the probability the intervals were made to hold; the rest is as in :func:`compare_errors`.
-    """
+    """See whether the intervals of customers' spend, made for a probability, hold as many as they should."""
     undiscounted = candidate["expected_purchases"] * candidate["expected_spend"]
     # The interval of value is that of spend times margin and mean discount: taken back here.
     factor = np.where(candidate["clv"] > 0, undiscounted / candidate["clv"].where(candidate["clv"] > 0), 1.0)
@@ -153,11 +127,14 @@ def compare_means(
     """See how far the mean predictions of two served models are from each other on the same customers."""
     if params.mean_change is None:
         return []
-    means = [(said, candidate[name].mean(), champion[name].mean()) for name, said in _MEANS.items()]
-    return [
-        Check(name, own, other, than, _relative(own, other), params.mean_change, "mean_change", True)
-        for name, own, other in means
-    ]
+    checks = []
+    for name in _MEANS:
+        own, other, limit = candidate[name].mean(), champion[name].mean(), params.mean_change
+        change = _relative(own, other)
+        checks.append(
+            Check(f"mean of {name}", own, other, than, change, limit, "mean_change", both_ways=True)
+        )
+    return checks
 
 
 def failures(checks: Sequence[Check]) -> list[str]:

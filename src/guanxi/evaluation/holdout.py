@@ -128,24 +128,16 @@ def evaluate_holdout(
 
 def _forecasts(scores: Any) -> pd.DataFrame:
     """Purchases, total spend and churn probability as the naive forecasts name them."""
-    return pd.DataFrame(
-        {
-            "purchases": scores["expected_purchases"],
-            "spend": scores["expected_purchases"] * scores["expected_spend"],
-            "churn_probability": scores["churn_probability"],
-        }
-    )
+    purchases, churn = scores["expected_purchases"], scores["churn_probability"]
+    spend = purchases * scores["expected_spend"]
+    return pd.DataFrame({"purchases": purchases, "spend": spend, "churn_probability": churn})
 
 
 def _components(twin: FittedModels, horizon_days: int) -> dict[str, pd.DataFrame]:
     """Forecasts of what the blend is made of."""
     known = [name for name in COMPONENTS if any(name in each.options for each in twin.corrections.values())]
-    return {
-        name: _forecasts(twin.contender(name).forecast(twin.features, horizon_days)).set_index(
-            twin.features.index
-        )
-        for name in known
-    }
+    forecasts = {name: twin.contender(name).forecast(twin.features, horizon_days) for name in known}
+    return {name: _forecasts(each).set_index(twin.features.index) for name, each in forecasts.items()}
 
 
 def _naive(log: TransactionLog, twin: FittedModels, horizon_days: int) -> dict[str, pd.DataFrame]:
@@ -193,9 +185,9 @@ def _grades(
     for target, (outcome, _) in _TARGETS.items():
         column = _FORECASTS[target]
         baselines = {name: each[column].to_numpy() for name, each in naive.items() if column in each}
-        target_name: Any = target
+        named: Any = target
         grades[target] = grade_forecast(
-            target_name, table[outcome], own[column], baselines, seed, language=language
+            named, table[outcome], own[column], baselines, seed, language=language
         )
     return grades
 

@@ -17,18 +17,9 @@ _MANTISSA = 53
 
 
 def measure_distributions(twin: FittedModels, table: pd.DataFrame) -> pd.DataFrame:
-    """Measure a twin's whole predictive distributions, and the intervals cut from them.
+    """Measure a twin's predictive distributions, and intervals cut from them: ``target, metric, value``.
 
-    Parameters
-    ----------
-    twin : FittedModels
-    table : pandas.DataFrame
-        ``customer_id, horizon_days, purchases, spend`` of the window, in the order of ``twin.features``.
-
-    Returns
-    -------
-    pandas.DataFrame
-        ``target, metric, value``.
+    ``table``: ``customer_id, horizon_days, purchases, spend`` of the window, in the order of the features.
     """
     horizon, level = int(table["horizon_days"].iloc[0]), float(twin.model["lifetime_value"]["interval"])
     ends = twin.scorer.interval(twin.features, horizon, level)
@@ -56,16 +47,8 @@ def randomised_pit(actual: ArrayLike, probabilities: ArrayLike, customer_id: Arr
 
     Czado, Gneiting & Held (2009), Predictive Model Assessment for Count Data, Biometrics 65(4):
     F(n - 1) + u P(n) for the count n that came, u uniform. Each u is a hash of the seed and the customer's
-    id, so that the order of the rows changes nothing.
-
-    Parameters
-    ----------
-    actual : array of whole numbers, shape (n,)
-    probabilities : array, shape (n, most + 1)
-        P(count = 0 ... most); what is left of 1 belongs to greater counts.
-    customer_id : array, shape (n,)
-        Numbers and their text are the same.
-    seed : int
+    id, so that the order of the rows changes nothing. ``probabilities``, shape (n, most + 1), are those of
+    0 ... most; what is left of 1 belongs to greater counts.
 
     Examples
     --------
@@ -128,12 +111,6 @@ def interval_score(actual: ArrayLike, lower: ArrayLike, upper: ArrayLike, level:
     Gneiting & Raftery (2007), Strictly Proper Scoring Rules, Prediction, and Estimation, Journal of the
     American Statistical Association 102(477), section 6.2: the score of the quantiles at (1 - level) / 2 and
     (1 + level) / 2; from 0, lower is better.
-
-    Parameters
-    ----------
-    actual, lower, upper : array, shape (n,)
-    level : float
-        Probability that the intervals were made to hold, between 0 and 1.
 
     Examples
     --------

@@ -40,19 +40,9 @@ def outcomes(log: TransactionLog, cutoff: date, days: int) -> pd.DataFrame:
 
 
 def with_outcomes(predicted: pd.DataFrame, happened: pd.DataFrame) -> pd.DataFrame:
-    """Add what happened to predictions, in their order.
+    """Add what happened (from :func:`outcomes`) to a table of predictions, in its order.
 
-    Parameters
-    ----------
-    predicted : pandas.DataFrame
-        ``customer_id`` and the columns of the prediction table.
-    happened : pandas.DataFrame
-        From :func:`outcomes`.
-
-    Returns
-    -------
-    pandas.DataFrame
-        Also ``expected_spend_total`` and the outcomes ``purchases, spend, churned`` (1.0: no purchase).
+    Added are ``expected_spend_total`` and the outcomes ``purchases, spend, churned`` (1.0: no purchase).
     """
     table = predicted.assign(
         expected_spend_total=predicted["expected_purchases"] * predicted["expected_spend"]

@@ -51,9 +51,8 @@ def compare_with_profile(
     -------
     pandas.DataFrame
         ``kind`` (feature, score), ``name``, ``psi``, ``by_chance`` (its mean without drift), ``usual`` (what
-        the calendar moves), ``drift`` (the rest, from 0), ``clear``, ``mean_then, mean``
-        (NaN for categories), ``mean_drift`` (relative change of the mean beyond the usual, from 0; 0 where
-        it is not clear).
+        the calendar moves), ``drift`` (the rest, from 0), ``clear``, ``mean_then, mean`` (NaN for
+        categories), ``mean_drift`` (relative change of the mean beyond the usual; 0 where it is not clear).
     """
     seen = seen or {}
     allowed = _FASTER * max(1.0, horizons)
@@ -98,17 +97,14 @@ def _means(column: Mapping[str, Any], values: Any, allowed: float, errors: float
     if "mean" not in column:
         return dict.fromkeys(("mean_then", "mean", "mean_drift"))
     now, then = moments(values), column
+    means = {"mean_then": then["mean"], "mean": now["mean"]}
     if bool(now["mean"]) != bool(then["mean"]):  # all nothing, or no more: no ratio tells how far
-        return {"mean_then": then["mean"], "mean": now["mean"], "mean_drift": math.inf}
+        return means | {"mean_drift": math.inf}
     ratio = abs(log_ratio(now["mean"], then["mean"])) - allowed * column["usual_ratio"]
     # Of skewed scores a small sample's low mean comes with a low deviation: the larger of the two serves.
     deviation = max(_relative_deviation(now), _relative_deviation(then))
     error = deviation * math.sqrt(1.0 / len(values) + 1.0 / sum(then["counts"]))
-    return {
-        "mean_then": then["mean"],
-        "mean": now["mean"],
-        "mean_drift": math.expm1(ratio) if ratio > errors * error else 0.0,
-    }
+    return means | {"mean_drift": math.expm1(ratio) if ratio > errors * error else 0.0}
 
 
 def _relative_deviation(described: Mapping[str, Any]) -> float:

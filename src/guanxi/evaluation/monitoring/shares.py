@@ -24,15 +24,9 @@ def line_shares(
 ) -> list[dict[str, Any]]:
     """Measure rejected lines, and lines since training with a category or channel that it had not seen.
 
-    Parameters
-    ----------
-    log : TransactionLog
-    profile : mapping
-        From :func:`.profile.transaction_profile`.
-    trained, day : date
-        Last day of training, and the last that is looked at.
-    horizons : float
-        Horizons between them; new categories add up, so that several allow for so many times the usual share.
+    ``profile`` is from :func:`.profile.transaction_profile`; ``trained`` and ``day`` are the last day of
+    training and the last that is looked at. New categories add up, so that several ``horizons`` between the
+    two allow for so many times the usual share.
     """
     then = profile["lines"]
     rejected = log.lines_read - log.lines_accepted
@@ -52,13 +46,8 @@ def unseen_shares(
 ) -> list[dict[str, Any]]:
     """Measure customers with a category that training had not seen.
 
-    Parameters
-    ----------
-    attributes : pandas.DataFrame
-    known : mapping of str to list of str or None
-        Each attribute's categories in training, None for a number.
-    profile : mapping
-        From :func:`.profile.label_profile`.
+    ``known``: each attribute's categories in training, None for a number; ``profile`` is from
+    :func:`.profile.label_profile`.
     """
     rows = []
     for name, categories in known.items():
@@ -76,12 +65,5 @@ def unseen_shares(
 def _row(
     name: str, who: str, found: int, of: int, usual: float, of_then: int, example: str | None = None
 ) -> dict[str, Any]:
-    return {
-        "name": name,
-        "share": found / of,
-        "of": of,
-        "who": who,
-        "share_then": usual,
-        "of_then": of_then,
-        "example": example,
-    }
+    now = {"name": name, "share": found / of, "of": of, "who": who}
+    return now | {"share_then": usual, "of_then": of_then, "example": example}

@@ -39,7 +39,7 @@ class Reason:
 
 
 def worst_verdict(reasons: Iterable[Reason]) -> Verdict:
-    """Give the gravest verdict, ``ok`` without any reason."""
+    """Give the gravest verdict; ``ok`` if there is no reason."""
     return max((reason.verdict for reason in reasons), default=Verdict.ok)
 
 
@@ -49,10 +49,9 @@ def sort_reasons(reasons: Iterable[Reason]) -> list[Reason]:
 
 
 def assess_drift(drift: pd.DataFrame, limits: MonitorParams) -> list[Reason]:
-    """Judge the comparison of :func:`.drift.compare`: scores one by one, features together."""
+    """Assess the comparison of :func:`.drift.compare_with_profile`: scores one by one, features together."""
     rows: list[dict[Any, Any]] = drift[drift["kind"] == "score"].to_dict("records")
-    scores = [_of_score(row, limits) for row in rows]
-    reasons = [reason for reason in scores if reason.verdict > Verdict.ok]
+    reasons = [reason for row in rows if (reason := _assess_score(row, limits)).verdict > Verdict.ok]
     far = drift[drift["clear"] & (drift["drift"] >= limits.psi_watch)]
     features = far[far["kind"] == "feature"].sort_values("drift", ascending=False)
     if len(features):
@@ -64,7 +63,7 @@ def assess_drift(drift: pd.DataFrame, limits: MonitorParams) -> list[Reason]:
     return reasons
 
 
-def _of_score(row: Mapping[str, Any], limits: MonitorParams) -> Reason:
+def _assess_score(row: Mapping[str, Any], limits: MonitorParams) -> Reason:
     index, mean = row["drift"] if row["clear"] else 0.0, row["mean_drift"]
     verdict = Verdict.ok
     if index >= limits.psi_watch or mean >= limits.mean_watch:
@@ -81,7 +80,7 @@ def _of_score(row: Mapping[str, Any], limits: MonitorParams) -> Reason:
 
 
 def assess_shares(shares: Iterable[Mapping[str, Any]], limits: MonitorParams) -> list[Reason]:
-    """Judge the shares of :mod:`.shares`."""
+    """Assess the shares of :mod:`.shares`."""
     reasons = []
     for row in shares:
         rejected = row["name"] == REJECTED
@@ -100,7 +99,7 @@ def assess_shares(shares: Iterable[Mapping[str, Any]], limits: MonitorParams) ->
 
 
 def assess_bias(bias: Mapping[str, Any], totals: Mapping[str, float] | None, limit: float) -> list[Reason]:
-    """Judge the bias of the total purchases.
+    """Assess the bias of the total purchases.
 
     Parameters
     ----------
@@ -130,34 +129,19 @@ def assess_bias(bias: Mapping[str, Any], totals: Mapping[str, float] | None, lim
 
 
 def assess_ranking(now: Mapping[str, Any], then: Mapping[str, Any], limit: float) -> list[Reason]:
-    """Judge a fall of the AUC of churn against both intervals."""
-    if not _known(now, then) or then["value"] - now["value"] < limit:
+    """Tell a fall of the AUC of churn beyond both intervals."""
+    if not _clearly_above(then, now, limit):
         return []
-    noise = math.hypot(then["value"] - then["lower"], now["upper"] - now["value"])
-    if then["value"] - now["value"] <= noise:
-        return []
-    return [
-        Reason(
-            Verdict.retrain,
-            f"churners are found less well: AUC {_with_interval(now)}, in training {_with_interval(then)}",
-        )
-    ]
+    text = f"churners are found less well: AUC {_with_interval(now)}, in training {_with_interval(then)}"
+    return [Reason(Verdict.retrain, text)]
 
 
 def assess_calibration(now: Mapping[str, Any], then: Mapping[str, Any], limit: float) -> list[Reason]:
-    """Judge a rise of the calibration error of churn against both intervals."""
-    if not _known(now, then) or now["value"] - then["value"] < limit:
+    """Tell a rise of the calibration error of churn beyond both intervals."""
+    if not _clearly_above(now, then, limit):
         return []
-    noise = math.hypot(now["value"] - now["lower"], then["upper"] - then["value"])
-    if now["value"] - then["value"] <= noise:
-        return []
-    return [
-        Reason(
-            Verdict.watch,
-            "churn probabilities are less well calibrated: "
-            f"error {_with_interval(now)}, in training {_with_interval(then)}",
-        )
-    ]
+    text = "churn probabilities are less well calibrated: error "
+    return [Reason(Verdict.watch, f"{text}{_with_interval(now)}, in training {_with_interval(then)}")]
 
 
 def assess_realised_performance(
@@ -166,7 +150,7 @@ def assess_realised_performance(
     totals: Mapping[str, float] | None,
     limits: MonitorParams,
 ) -> list[Reason]:
-    """Judge measures of realised performance against those of training; without these, nothing."""
+    """Assess measures of realised performance against those of training; without these, nothing."""
     if not then:
         return []
     new, old = index_measures(now), index_measures(then)
@@ -187,5 +171,9 @@ def _with_interval(measure: Mapping[str, Any]) -> str:
     return f"{measure['value']:.3f} ({measure['lower']:.3f} to {measure['upper']:.3f})"
 
 
-def _known(*measures: Mapping[str, Any]) -> bool:
-    return all(measure["value"] is not None for measure in measures)
+def _clearly_above(high: Mapping[str, Any], low: Mapping[str, Any], limit: float) -> bool:
+    """Whether one measure lies above another by the limit at least, and beyond both intervals."""
+    if high["value"] is None or low["value"] is None or high["value"] - low["value"] < limit:
+        return False
+    noise = math.hypot(high["value"] - high["lower"], low["upper"] - low["value"])
+    return bool(high["value"] - low["value"] > noise)
