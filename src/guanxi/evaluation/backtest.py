@@ -62,12 +62,7 @@ def rolling_cutoffs(first_day: date, as_of: date, horizon_days: int) -> list[dat
 
 
 def check_cutoffs(cutoffs: Sequence[date], first_day: date, as_of: date, horizon_days: int) -> None:
-    """Refuse cutoffs before the data, or whose window ends after what is known.
-
-    Raises
-    ------
-    ParamsError
-    """
+    """Refuse cutoffs before the data, or whose window ends after what is known, by a ParamsError."""
     for cutoff in cutoffs:
         end = add_days(cutoff, horizon_days)
         if end > as_of:
@@ -84,8 +79,7 @@ def backtest(
     as_of: date,
     params: Params,
     cutoffs: Sequence[date] = (),
-    progress: Callable[[str], None] = lambda _: None,
-    visit: Callable[[FittedModels, Holdout], None] = lambda *_: None,
+    on_step: Callable[[str], None] = lambda _: None,
 ) -> Backtest:
     """Fit and measure at each cutoff, with nothing after it.
 
@@ -97,10 +91,8 @@ def backtest(
     params : Params
     cutoffs : sequence of date
         Default: :func:`rolling_cutoffs`.
-    progress : callable
+    on_step : callable
         Told what is being done.
-    visit : callable
-        Called with what was fitted and measured at each cutoff.
 
     Raises
     ------
@@ -115,14 +107,13 @@ def backtest(
     measured: list[dict[str, pd.DataFrame]] = []
     skipped: dict[date, str] = {}
     for cutoff in chosen:
-        progress(f"cutoff {cutoff}")
+        on_step(f"cutoff {cutoff}")
         try:
             fitted = fit_models(log, cutoff, params)
         except (DataError, FitError) as error:
             skipped[cutoff] = str(error)
             continue
         holdout = evaluate_holdout(log, fitted, days, seed=params.seed, thorough=True)
-        visit(fitted, holdout)
         totals = forecast_totals(log, fitted, days, params.clv.interval, holdout.table)
         measured.append(_tables(fitted, holdout) | {"portfolio": totals.assign(cutoff=cutoff)})
     if not measured:
@@ -150,10 +141,6 @@ def _tables(fitted: FittedModels, holdout: Holdout) -> dict[str, pd.DataFrame]:
         for name, each in holdout.grades.items()
         if each is not None
     ]
-    tables = {
-        "metrics": holdout.metrics,
-        "differences": holdout.differences,
-        "choices": pd.DataFrame(choices),
-        "grades": pd.DataFrame(grades),
-    }
+    tables = {"metrics": holdout.metrics, "differences": holdout.differences}
+    tables |= {"choices": pd.DataFrame(choices), "grades": pd.DataFrame(grades)}
     return {name: table.assign(cutoff=holdout.cutoff) for name, table in tables.items()}

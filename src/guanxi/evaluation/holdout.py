@@ -204,10 +204,7 @@ def _track(log: TransactionLog, twin: FittedModels, end: date) -> pd.DataFrame:
     since_birth, customers = np.unique(twin.features["T"].to_numpy(), return_counts=True)
     elapsed = (days - pd.Timestamp(twin.as_of)).days.to_numpy()[:, None] + since_birth[None, :]
     expected = twin.scorer.purchases.expected_purchases_new(np.maximum(elapsed, 0.0).ravel())
+    counted = actual.reindex(days, method="ffill").fillna(0.0).to_numpy()
     return pd.DataFrame(
-        {
-            "date": days,
-            "actual": actual.reindex(days, method="ffill").fillna(0.0).to_numpy(),
-            "expected": expected.reshape(elapsed.shape) @ customers,
-        }
+        {"date": days, "actual": counted, "expected": expected.reshape(elapsed.shape) @ customers}
     )

@@ -51,7 +51,7 @@ def tune(
     base: Base,
     churn: ChurnParams,
     seed: int,
-    progress: Callable[[str], None] = lambda _: None,
+    on_step: Callable[[str], None] = lambda _: None,
 ) -> tuple[dict[str, Any], pd.DataFrame | None]:
     """Look for better settings of the trees than the given ones.
 
@@ -66,7 +66,7 @@ def tune(
         The given settings and the budget. A number of trials gives the same settings for the same seed, a
         number of seconds does not: a busy machine tries fewer.
     seed : int
-    progress : callable, optional
+    on_step : callable, optional
 
     Returns
     -------
@@ -97,7 +97,7 @@ def tune(
     rows = [_row(objectives, given, first, first, perf_counter() - started)]
     study, space = _study(seed), _space()
     while not _spent(budget, len(rows) - 1, perf_counter() - started):
-        progress(f"tuning of the trees: trial {len(rows)}")
+        on_step(f"tuning of the trees: trial {len(rows)}")
         begun, asked = perf_counter(), study.ask(space)
         losses = [objective.losses(given | asked.params) for objective in objectives]
         rows.append(_row(objectives, asked.params, losses, first, perf_counter() - begun))

@@ -118,15 +118,8 @@ def btyd_forecasts(
 ) -> CustomerForecasts:
     """Forecast every customer's purchases and total spend by the mean of fitted models.
 
-    Parameters
-    ----------
-    rfm : DataFrame, n rows
-        ``frequency, recency, T, monetary_value``.
-    models, others : sequences of fitted purchase models
-        ``others`` only tell how far models differ.
-    spend : fitted GammaGamma
-    horizon : float
-        In the unit of T.
+    ``rfm`` has ``frequency, recency, T, monetary_value``; ``others`` only tell how far models differ; the
+    horizon is in the unit of T.
 
     Examples
     --------
@@ -225,8 +218,8 @@ def rolling_errors(
     -------
     DataFrame
         ``cutoff, window_days, target, segment`` (None: all customers)``, customers, forecast, actual, noise``
-        (relative variance of the forecast by chance and by parameters). Without a window no row; windows at
-        which nothing could be fitted are left out.
+        (relative variance of the forecast by chance and by parameters); windows at which nothing could be
+        fitted are left out.
     """
     forecaster = forecaster or btyd_forecaster(log)
     days, cutoffs = window_cutoffs(log.first_day, as_of, horizon_days)
@@ -297,13 +290,8 @@ def btyd_forecaster(
 ) -> Forecaster:
     """Make a forecaster that fits purchase models and Gamma-Gamma with the data up to each cutoff.
 
-    Parameters
-    ----------
-    log : TransactionLog
-    models : sequence of str
-        Whose mean is the forecast, as in ``clv.model``.
-    others : sequence of str
-        Models that only tell how far models differ.
+    Its forecast is the mean of ``models``, named as in ``clv.model``; ``others`` only tell how far models
+    differ.
     """
 
     def forecast(cutoff: date, days: int) -> tuple[pd.DataFrame, CustomerForecasts]:

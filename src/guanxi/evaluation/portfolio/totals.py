@@ -21,6 +21,7 @@ shrunk.
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -77,10 +78,8 @@ def portfolio_intervals(
     ----------
     forecasts : CustomerForecasts
     windows : DataFrame
-        Errors at earlier windows, as :func:`guanxi.evaluation.portfolio.forecasts.rolling_errors` gives them:
-        ``cutoff, window_days, target, segment`` (missing: all customers)``, forecast, actual, noise``. How
-        far segments stray on their own is pooled over all segments there; one that bears the name of one
-        asked for tells besides where that one strays to.
+        Errors at earlier windows, from :func:`.forecasts.rolling_errors`. How far segments stray on their own
+        is pooled over all segments there; one of the same name tells besides where that segment strays to.
     horizon_days : int
         The horizon of the forecasts.
     level : float
@@ -130,11 +129,10 @@ def portfolio_intervals(
             lower, upper = _ends(total, _error(base, extra + own.variance), level) * np.exp(own.shift)
             if target == "purchases":
                 lower, upper = np.floor(lower), np.ceil(upper)
+            ends = {"expected": total.expected, "lower": lower, "upper": upper}
             basis = _basis(facts, horizon_days, total.models, own.shift)
             row = {"target": target, "segment": name, "customers": total.customers}
-            table.append(
-                {**row, "expected": total.expected, "lower": lower, "upper": upper, **facts, "basis": basis}
-            )
+            table.append({**row, **ends, **facts, "basis": basis})
     return pd.DataFrame(table)
 
 
@@ -245,14 +243,13 @@ def forecast_totals(
     used = list(dict.fromkeys(fitted.choice.counts))
     windows = rolling_errors(log, fitted.as_of, horizon_days, btyd_forecaster(log, used, ()))
     rfm = fitted.features[["customer_id", "frequency", "recency", "T", "monetary_value"]]
-    whole = len(windows) and (windows["window_days"] == horizon_days).all()
     own = [fitted.transactions[name] for name in used]
+    whole = len(windows) and (windows["window_days"] == horizon_days).all()
+    others = [] if whole else _fit_others(rfm, used)
     forecast = fitted.scorer.forecast(fitted.features, horizon_days)
-    forecasts = btyd_forecasts(
-        rfm, own, fitted.spend, float(horizon_days), [] if whole else _others(rfm, used)
-    ).with_expected(
-        forecast["expected_purchases"], forecast["expected_purchases"] * forecast["expected_spend"]
-    )
+    purchases, spend = forecast["expected_purchases"], forecast["expected_spend"]
+    forecasts = btyd_forecasts(rfm, own, fitted.spend, float(horizon_days), others)
+    forecasts = forecasts.with_expected(purchases, purchases * spend)
     tables = []
     for _, names in usual_segments(rfm, forecasts).items():
         ends = portfolio_intervals(forecasts, windows, horizon_days, level, names)
@@ -270,13 +267,11 @@ def _actual(ends: pd.DataFrame, names: pd.Series, outcomes: pd.DataFrame) -> lis
     ]
 
 
-def _others(rfm: pd.DataFrame, used: list[str]) -> list[TransactionModel]:
-    """Models that tell how far models differ."""
+def _fit_others(rfm: pd.DataFrame, used: list[str]) -> list[TransactionModel]:
+    """Fit the models that tell how far models differ, as far as they can be fitted."""
     fitted = []
     for name in OTHERS:
-        if name not in used:
-            try:
+        with suppress(FitError):
+            if name not in used:
                 fitted.append(fit_quietly(transaction_model(name), rfm))
-            except FitError:
-                continue
     return fitted
