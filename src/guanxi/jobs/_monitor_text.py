@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from guanxi.evaluation.monitoring.shares import REJECTED
+from guanxi.evaluation.monitoring.drift import REJECTED
 from guanxi.evaluation.monitoring.verdict import index_measures
 from guanxi.jobs._realised import RealisedPerformance
 from guanxi.jobs.monitor import Monitoring

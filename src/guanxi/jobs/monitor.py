@@ -16,8 +16,7 @@ from guanxi.data.attributes import read_attributes
 from guanxi.data.sinks import files
 from guanxi.data.transactions import read_transactions
 from guanxi.errors import HistoryError, ParamsError
-from guanxi.evaluation.monitoring.drift import compare_with_profile
-from guanxi.evaluation.monitoring.shares import REJECTED, line_shares, unseen_shares
+from guanxi.evaluation.monitoring.drift import REJECTED, compare_with_profile, line_shares, unseen_shares
 from guanxi.evaluation.monitoring.verdict import (
     Reason,
     Verdict,
@@ -53,7 +52,7 @@ class Monitoring:
     drift : pandas.DataFrame
         A row per score and feature: :func:`guanxi.evaluation.monitoring.drift.compare_with_profile`.
     shares : list of dict
-        Of rejected lines and unseen categories: :mod:`guanxi.evaluation.monitoring.shares`.
+        Of rejected lines and unseen categories: :mod:`guanxi.evaluation.monitoring.drift`.
     realised : RealisedPerformance or None
         Predictions against what happened; None for a model trained on labels.
     facts : dict

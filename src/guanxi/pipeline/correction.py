@@ -111,9 +111,8 @@ def fit_correction(
         Features on the training day: they set the level.
     horizon_days : int
         What will be predicted.
-    settings : mapping
+    settings, seed
         Of the trees, as in ``churn.lightgbm``.
-    seed : int
     """
     if plan is None:
         return alone(target, "the history holds no earlier window to learn from")

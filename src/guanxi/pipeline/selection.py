@@ -64,26 +64,19 @@ def choose_models(plan: SnapshotPlan | None, first_day: date, snapshots: Snapsho
 
     Each model, the mean of each two and the mean of all compete; of equals the first wins. In-sample
     likelihood would be a poor judge: it rewards what a model says of the past. Windows do not overlap; at
-    most three are tried.
-
-    Parameters
-    ----------
-    plan : SnapshotPlan or None
-    first_day : date
-    snapshots : callable
-        Features (with ``log_gap_sum``) and outcomes at a cutoff.
+    most three are tried. ``snapshots`` gives features (with ``log_gap_sum``) and outcomes at a cutoff.
     """
     if plan is None:
         return only(USUAL, f"the history holds no earlier window to compare models on: {USUAL}")
-    cutoffs = _cutoffs(plan, first_day)
-    losses = pd.concat([_losses(day, snapshots(day), plan.window_days) for day in cutoffs], ignore_index=True)
+    cutoffs, days = _cutoffs(plan, first_day), plan.window_days
+    losses = pd.concat([_losses(day, snapshots(day), days) for day in cutoffs], ignore_index=True)
     if losses.empty:
         return only(USUAL, f"no model could be fitted at an earlier cutoff: {USUAL}")
     tried = losses.groupby(["target", "model"], sort=False)["loss"].agg(["mean", "count"])
     tried = tried[tried["count"] == tried["count"].max()]["mean"]
     best = {target: str(tried[target].idxmin()) for target in _TARGETS}
     said = [_said(target, tried[target].sort_values(), best[target]) for target in _TARGETS]
-    windows = f"on {losses['cutoff'].nunique()} earlier windows of {plan.window_days} days"
+    windows = f"on {losses['cutoff'].nunique()} earlier windows of {days} days"
     counts, churn = (tuple(best[target].split(" + ")) for target in _TARGETS)
     return Choice(counts, churn, losses, f"{'; '.join(said)}; {windows}")
 

@@ -55,18 +55,9 @@ def tune(
 ) -> tuple[dict[str, Any], pd.DataFrame | None]:
     """Look for better settings of the trees than the given ones.
 
-    Parameters
-    ----------
-    targets : sequence of ModelledOutcome
-        Those that have trees; one set of settings serves them all.
-    plan : SnapshotPlan or None
-    snapshots, base : callable
-        As for :func:`.correction.fit_correction`.
-    churn : ChurnParams
-        The given settings and the budget. A number of trials gives the same settings for the same seed, a
-        number of seconds does not: a busy machine tries fewer.
-    seed : int
-    on_step : callable, optional
+    One set of settings serves all targets. A number of trials gives the same settings for the same seed, a
+    number of seconds does not: a busy machine tries fewer. Other parameters are as for
+    :func:`.correction.fit_correction`.
 
     Returns
     -------

@@ -7,8 +7,7 @@ import pandas as pd
 import pytest
 
 from guanxi.evaluation.monitoring.bins import describe_category, describe_number
-from guanxi.evaluation.monitoring.drift import clear_rise, compare_with_profile
-from guanxi.evaluation.monitoring.shares import REJECTED
+from guanxi.evaluation.monitoring.drift import REJECTED, clear_rise, compare_with_profile
 from guanxi.evaluation.monitoring.verdict import (
     Verdict,
     assess_bias,

@@ -15,8 +15,7 @@ from typing import Any
 
 import pandas as pd
 
-from guanxi.evaluation.monitoring.drift import clear_rise
-from guanxi.evaluation.monitoring.shares import REJECTED
+from guanxi.evaluation.monitoring.drift import REJECTED, clear_rise
 from guanxi.params import MonitorParams
 
 Measures = Mapping[tuple[str, str], Mapping[str, Any]]
@@ -80,7 +79,7 @@ def _assess_score(row: Mapping[str, Any], limits: MonitorParams) -> Reason:
 
 
 def assess_shares(shares: Iterable[Mapping[str, Any]], limits: MonitorParams) -> list[Reason]:
-    """Assess the shares of :mod:`.shares`."""
+    """Assess the shares of :func:`.drift.line_shares` and :func:`.drift.unseen_shares`."""
     reasons = []
     for row in shares:
         rejected = row["name"] == REJECTED
@@ -99,17 +98,10 @@ def assess_shares(shares: Iterable[Mapping[str, Any]], limits: MonitorParams) ->
 
 
 def assess_bias(bias: Mapping[str, Any], totals: Mapping[str, float] | None, limit: float) -> list[Reason]:
-    """Assess the bias of the total purchases.
+    """Assess the bias of the total purchases: predicted over actual total, less 1, with its interval.
 
-    Parameters
-    ----------
-    bias : mapping
-        ``value, lower, upper``: predicted over actual total, less 1, with its interval over customers.
-    totals : mapping or None
-        ``lower, upper``: how far, relative to the forecast, the actual total may lie by what training saw;
-        None: not known.
-    limit : float
-        Nearest end of the interval that is still no bias.
+    ``totals``: how far, relative to the forecast, the actual total may lie by what training saw; None: not
+    known. ``limit``: the nearest end of the interval that is still no bias.
     """
     value = bias["value"]
     if value is None:
