@@ -14,7 +14,7 @@ from guanxi.data.transactions import TransactionLog
 from guanxi.evaluation import metrics
 from guanxi.evaluation.baselines import BASELINES, baseline_forecasts
 from guanxi.evaluation.bootstrap import bootstrap
-from guanxi.evaluation.grade import Grade, grade_forecast
+from guanxi.evaluation.grade import Grade, Language, OutcomeName, grade_forecast
 from guanxi.evaluation.predictive import measure_distributions
 from guanxi.evaluation.realised_performance import outcomes, with_outcomes
 from guanxi.features.rfm import purchases_until
@@ -25,12 +25,12 @@ from guanxi.pipeline.fit import FittedModels
 
 GUANXI = "guanxi"
 COMPONENTS = (ALONE, TREES_ALONE)
-_TARGETS = {
-    "purchases": ("purchases", metrics.COUNTS),
-    "spend": ("spend", metrics.AMOUNTS),
-    "churn": ("churned", metrics.PROBABILITIES),
+# Outcome: its column among the outcomes and among the forecasts, and its metrics.
+_OUTCOMES: dict[OutcomeName, tuple[str, str, dict[str, metrics.Metric]]] = {
+    "purchases": ("purchases", "purchases", metrics.COUNTS),
+    "spend": ("spend", "spend", metrics.AMOUNTS),
+    "churn": ("churned", "churn_probability", metrics.PROBABILITIES),
 }
-_FORECASTS = {"purchases": "purchases", "spend": "spend", "churn": "churn_probability"}
 _TRACKING_DAYS = 7
 
 
@@ -77,11 +77,11 @@ class Holdout:
         """What must be said wherever the predictions are shown."""
         return [each.warning for each in self.grades.values() if each and each.warning]
 
-    def best_baseline(self, target: str, metric: str) -> str:
+    def best_baseline(self, target: OutcomeName, metric: str) -> str:
         """Name the naive forecast that is best by a metric."""
         measured = {name: self.value(target, metric, name) for name in BASELINES}
         known = {name: value for name, value in measured.items() if not np.isnan(value)}
-        better = _TARGETS[target][1][metric]
+        better = _OUTCOMES[target][2][metric]
         return max(known, key=lambda name: better.gain(known[name], 0.0))
 
 
@@ -91,7 +91,7 @@ def evaluate_holdout(
     horizon_days: int,
     *,
     seed: int = 0,
-    language: Any = "en",
+    language: Language = "en",
     thorough: bool = False,
 ) -> Holdout:
     """Score the twin's customers and compare with the ``horizon_days`` after its day.
@@ -151,8 +151,8 @@ def _compare(
     table: pd.DataFrame, models: dict[str, pd.DataFrame], seed: int, thorough: bool
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     measured, differences = [], []
-    for target, (outcome, functions) in _TARGETS.items():
-        column, actual = _FORECASTS[target], table[outcome].to_numpy()
+    for target, (outcome, column, functions) in _OUTCOMES.items():
+        actual = table[outcome].to_numpy()
         predictions = {name: each[column].to_numpy() for name, each in models.items() if column in each}
         chosen = predictions if thorough else {GUANXI: predictions[GUANXI]}
         sampled = bootstrap(actual, chosen, functions, seed=seed)
@@ -179,16 +179,12 @@ def _compare(
 
 
 def _grades(
-    table: pd.DataFrame, own: pd.DataFrame, naive: dict[str, pd.DataFrame], seed: int, language: Any
+    table: pd.DataFrame, own: pd.DataFrame, naive: dict[str, pd.DataFrame], seed: int, language: Language
 ) -> dict[str, Grade | None]:
-    grades = {}
-    for target, (outcome, _) in _TARGETS.items():
-        column = _FORECASTS[target]
-        baselines = {name: each[column].to_numpy() for name, each in naive.items() if column in each}
-        named: Any = target
-        grades[target] = grade_forecast(
-            named, table[outcome], own[column], baselines, seed, language=language
-        )
+    grades: dict[str, Grade | None] = {}
+    for target, (outcome, column, _) in _OUTCOMES.items():
+        known = {name: each[column].to_numpy() for name, each in naive.items() if column in each}
+        grades[target] = grade_forecast(target, table[outcome], own[column], known, seed, language=language)
     return grades
 
 
