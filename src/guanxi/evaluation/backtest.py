@@ -83,16 +83,7 @@ def backtest(
 ) -> Backtest:
     """Fit and measure at each cutoff, with nothing after it.
 
-    Parameters
-    ----------
-    log : TransactionLog
-    as_of : date
-        No later day is read.
-    params : Params
-    cutoffs : sequence of date
-        Default: :func:`rolling_cutoffs`.
-    on_step : callable
-        Told what is being done.
+    No day after ``as_of`` is read; the cutoffs are by default :func:`rolling_cutoffs`.
 
     Raises
     ------

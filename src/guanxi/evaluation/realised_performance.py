@@ -54,21 +54,10 @@ def with_outcomes(predicted: pd.DataFrame, happened: pd.DataFrame) -> pd.DataFra
 def held_out_customers(features: pd.DataFrame, outcomes: pd.DataFrame, key: str) -> pd.DataFrame:
     """Give what is kept of a held-out window, to measure later models on it.
 
-    Parameters
-    ----------
-    features : pandas.DataFrame
-        The twin's feature table, with ``customer_id``.
-    outcomes : pandas.DataFrame
-        ``customer_id, purchases, spend, churned`` of the same customers.
-    key : str
-        Goes into the hashes of the identifiers, so that two logs' hashes of one customer differ. They are
-        pseudonyms: who has the log can find them again.
-
-    Returns
-    -------
-    pandas.DataFrame
-        ``customer_hash``, the features and the outcomes of at most 100,000 customers, in the order of the
-        hashes: those who are left out are a random sample.
+    Of the twin's features and the outcomes ``purchases, spend, churned``, both with ``customer_id``: a
+    ``customer_hash``, the features and the outcomes of at most 100,000 customers, in the order of the hashes,
+    so that those left out are a random sample. The ``key`` goes into the hashes: two logs' hashes of one
+    customer differ. They are pseudonyms: who has the log can find the customers again.
 
     Examples
     --------
@@ -87,19 +76,9 @@ def held_out_customers(features: pd.DataFrame, outcomes: pd.DataFrame, key: str)
 def measure(table: pd.DataFrame, seed: int) -> list[dict[str, Any]]:
     """Measure what a table predicts of churn, purchases and spend, as far as it has them.
 
-    Parameters
-    ----------
-    table : pandas.DataFrame
-        A row per customer: ``churned`` with ``churn_probability``, ``purchases`` with ``expected_purchases``,
-        ``spend`` with ``expected_spend_total``.
-    seed : int
-        Of the bootstrap.
-
-    Returns
-    -------
-    list of dict
-        ``target, metric, value, lower, upper``: 90 % bootstrap intervals over customers; None where nothing
-        could be measured.
+    The table has a row per customer: ``churned`` with ``churn_probability``, ``purchases`` with
+    ``expected_purchases``, ``spend`` with ``expected_spend_total``. Each measure has ``target, metric, value,
+    lower, upper``: 90 % bootstrap intervals over customers; None where nothing could be measured.
     """
     rows: list[dict[str, Any]] = []
     for target, (happened, predicted, functions) in _MEASURED.items():

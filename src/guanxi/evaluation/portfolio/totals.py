@@ -237,8 +237,7 @@ def forecast_totals(
     Returns
     -------
     pandas.DataFrame
-        As :func:`portfolio_intervals`: ``target, segment`` (None: all customers)``, customers,
-        expected, lower, upper, windows, window_days, basis``, and ``actual`` where outcomes are given.
+        As :func:`portfolio_intervals`, and ``actual`` where outcomes are given.
     """
     used = list(dict.fromkeys(fitted.choice.counts))
     windows = rolling_errors(log, fitted.as_of, horizon_days, btyd_forecaster(log, used, ()))
