@@ -38,6 +38,7 @@ types: $(INSTALLED)  ## Check types
 	$(BIN)/mypy
 
 bench: $(INSTALLED)  ## Measure speed and quality; tables on the screen, JSON in benchmarks/results/
+	$(BIN)/python benchmarks/house.py
 	$(BIN)/python benchmarks/startup.py
 	$(BIN)/python benchmarks/run.py
 	$(BIN)/python benchmarks/fit.py

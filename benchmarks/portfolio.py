@@ -24,9 +24,13 @@ import pandas as pd
 
 from guanxi.data.transactions import TransactionLog, read_transactions
 from guanxi.errors import FitError
-from guanxi.evaluation.portfolio.forecasts import btyd_forecasts
-from guanxi.evaluation.portfolio.intervals import portfolio_intervals
-from guanxi.evaluation.portfolio.windows import outcomes, rolling_errors, usual_segments
+from guanxi.evaluation.portfolio.forecasts import (
+    btyd_forecasts,
+    customer_outcomes,
+    rolling_errors,
+    usual_segments,
+)
+from guanxi.evaluation.portfolio.totals import portfolio_intervals
 from guanxi.evaluation.predictive import interval_score
 from guanxi.features.rfm import rfm_expression
 from guanxi.models import BetaGeoNBD, GammaGamma, ParetoNBD
@@ -121,7 +125,7 @@ def intervals_at(log: TransactionLog, forecast: Any, as_of: date, horizon: int) 
     """Intervals of all customers and of segments, with what happened."""
     customers, forecasts = forecast(as_of, horizon)
     windows = rolling_errors(log, as_of, horizon, forecast)
-    actual = outcomes(log, as_of, horizon, customers)
+    actual = customer_outcomes(log, as_of, horizon, customers)
     silent = customers["T"] - customers["recency"]
     schemes = usual_segments(customers, forecasts)
     # Segments that the windows know nothing of.
@@ -194,7 +198,7 @@ def main() -> None:
         print(f"\n{LEVEL:.0%} intervals by {', '.join(by)}\n{found.to_string()}")
         results[" x ".join(by)] = found.reset_index().to_dict("records")
     totals = at_named[at_named["scheme"] == "all"]
-    columns = ["set", "as_of", "horizon_days", "target", "expected", "lower", "upper", "actual", "said"]
+    columns = ["set", "as_of", "horizon_days", "target", "expected", "lower", "upper", "actual", "basis"]
     print("\nNamed cutoffs\n" + totals[columns].round(0).to_string(index=False))
     inside = (at_named["lower"] <= at_named["actual"]) & (at_named["actual"] <= at_named["upper"])
     print(f"of {len(at_named)} totals and segments there, {inside.sum()} are inside")

@@ -16,7 +16,7 @@ import pandas as pd
 
 from guanxi.data.transactions import read_transactions
 from guanxi.evaluation.holdout import COMPONENTS, Holdout, evaluate_holdout
-from guanxi.evaluation.portfolio.portfolio_totals import forecast_totals
+from guanxi.evaluation.portfolio.totals import forecast_totals
 from guanxi.params import load_params
 from guanxi.pipeline.fit import fit_models
 
@@ -129,7 +129,7 @@ def measure(name: str) -> pd.DataFrame:
     for row in whole.to_dict("records"):
         print(
             f"total {row['target']}: {row['lower']:,.0f} to {row['upper']:,.0f}, came {row['actual']:,.0f}; "
-            f"{row['said']}"
+            f"{row['basis']}"
         )
     return holdout.metrics.assign(set=name)
 

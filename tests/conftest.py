@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -278,3 +278,33 @@ def random_histories() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     x = generator.integers(0, 12, 40).astype(float)
     T = generator.uniform(5.0, 60.0, 40)
     return x, np.where(x > 0, T * generator.random(40), 0.0), T
+
+
+@pytest.fixture(scope="session")
+def rank_outcomes() -> Callable[[pd.DataFrame, pd.DataFrame, Sequence[str]], pd.DataFrame]:
+    """How well scores, each higher for the better customer, rank what the customers did afterwards.
+
+    ``score``; ``value_spearman``: rank correlation with the margin; ``churn_auc``: probability that a churner
+    scores lower than a stayer; ``churn_spearman``: rank correlation with staying; ``n``.
+    """
+    return _rank_outcomes
+
+
+def _rank_outcomes(scores: pd.DataFrame, realised: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
+    from guanxi.evaluation.metrics import auc, spearman
+
+    table = realised.merge(scores[["customer_id", *names]], on="customer_id", validate="one_to_one")
+    rows = []
+    for name in names:
+        known = table[table[name].notna()]
+        score, churned = known[name].to_numpy(dtype=float), known["churned"].to_numpy(dtype=float)
+        rows.append(
+            {
+                "score": name,
+                "value_spearman": spearman(known["margin"], score),
+                "churn_auc": auc(churned, -score),
+                "churn_spearman": spearman(1.0 - churned, score),
+                "n": len(known),
+            }
+        )
+    return pd.DataFrame(rows)

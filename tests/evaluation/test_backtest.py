@@ -72,7 +72,7 @@ def test_totals_of_segments_add_up_to_what_came(found):
         assert parts["expected"].sum() == pytest.approx(whole["expected"])
         assert (rows["lower"] <= rows["expected"]).all()
         assert (rows["expected"] <= rows["upper"]).all()
-        assert "earlier window" in whole["said"]
+        assert "earlier window" in whole["basis"]
 
 
 def test_cutoffs_do_not_overlap_and_keep_a_horizon_of_history():

@@ -90,7 +90,7 @@ class TestSilence:
 class TestForecasts:
     def test_all_four_on_cdnow(self, cdnow):
         past, now, last, after = cdnow
-        found = baselines.forecasts(past, now, last, HORIZON, HORIZON)
+        found = baselines.baseline_forecasts(past, now, last, HORIZON, HORIZON)
         assert tuple(found) == baselines.BASELINES
         for name, forecast in found.items():
             assert forecast.index.equals(now.index)
@@ -109,16 +109,19 @@ class TestForecasts:
 
     def test_without_an_earlier_window_two_remain(self, cdnow):
         _, now, last, _ = cdnow
-        assert tuple(baselines.forecasts(None, now, last, HORIZON, HORIZON)) == (PAST_RATE, LAST_WINDOW)
+        assert tuple(baselines.baseline_forecasts(None, now, last, HORIZON, HORIZON)) == (
+            PAST_RATE,
+            LAST_WINDOW,
+        )
 
     def test_an_earlier_window_of_one_class_teaches_nothing(self, cdnow):
         past, now, last, _ = cdnow
-        found = baselines.forecasts(past.assign(churned=1.0), now, last, HORIZON, HORIZON)
+        found = baselines.baseline_forecasts(past.assign(churned=1.0), now, last, HORIZON, HORIZON)
         assert tuple(found) == (PAST_RATE, LAST_WINDOW)
 
     def test_a_window_of_half_the_length_counts_twice(self, cdnow):
         past, now, last, _ = cdnow
-        same = baselines.forecasts(past, now, last, HORIZON, HORIZON)
-        half = baselines.forecasts(past, now, last, HORIZON, 2 * HORIZON)
+        same = baselines.baseline_forecasts(past, now, last, HORIZON, HORIZON)
+        half = baselines.baseline_forecasts(past, now, last, HORIZON, 2 * HORIZON)
         for name in (SILENCE, RFM_LOGISTIC):
             np.testing.assert_allclose(half[name], same[name] ** 2)

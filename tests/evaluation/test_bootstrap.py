@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from guanxi.errors import DataError
@@ -81,11 +82,21 @@ class TestIntervals:
         assert 0.82 <= held / 200 <= 0.965
 
 
+def gains(found, reference):
+    """Lead of every other model over one, a row for each metric."""
+    return pd.DataFrame(
+        {"model": model, "metric": metric} | found.gain(metric, model, reference)
+        for model in found.models
+        if model != reference
+        for metric in found.metrics
+    )
+
+
 class TestDifferences:
     def test_pairs_are_surer_than_models(self, churn):
         found = bootstrap(*churn, PROBABILITIES, seed=1)
         alone = found.intervals().set_index(["model", "metric"])
-        paired = found.differences("blurred").set_index("metric")
+        paired = gains(found, "blurred").set_index("metric")
         for metric in ("auc", "log_loss", "brier"):
             assert paired.loc[metric, "lower"] > 0
             widths = (alone["upper"] - alone["lower"]).xs(metric, level="metric")
@@ -94,25 +105,25 @@ class TestDifferences:
     def test_a_model_against_itself_gains_nothing(self, churn):
         churned, predictions = churn
         same = {"one": predictions["true"], "other": predictions["true"]}
-        table = bootstrap(churned, same, PROBABILITIES, seed=1, draws=50).differences("one")
+        table = gains(bootstrap(churned, same, PROBABILITIES, seed=1, draws=50), "one")
         assert (table[["gain", "lower", "upper"]] == 0).all(axis=None)
 
     def test_turned_round_the_signs_turn(self, churn):
         found = bootstrap(*churn, PROBABILITIES, seed=1)
-        one, other = found.differences("true"), found.differences("blurred")
+        one, other = gains(found, "true"), gains(found, "blurred")
         np.testing.assert_allclose(one["gain"], -other["gain"])
         np.testing.assert_allclose(one["lower"], -other["upper"])
 
     def test_nearer_zero_is_a_gain_of_bias(self):
         actual = np.tile([0.0, 2.0], 200)
         found = bootstrap(actual, {"low": actual * 0.9, "high": actual * 1.3}, COUNTS, seed=1, draws=50)
-        bias = found.differences("high").set_index("metric").loc["bias"]
+        bias = gains(found, "high").set_index("metric").loc["bias"]
         assert bias[["gain", "lower", "upper"]].tolist() == pytest.approx([0.2] * 3)
 
     def test_an_unknown_reference_is_refused(self, churn):
         found = bootstrap(*churn, MAE, seed=1, draws=2)
         with pytest.raises(DataError, match="model 'naive' was not measured: use one of true, blurred"):
-            found.differences("naive")
+            found.gain("mae", "true", "naive")
 
 
 class TestRandomness:

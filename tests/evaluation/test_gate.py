@@ -33,14 +33,14 @@ def predictions(churn=(0.8, 0.6, 0.3, 0.2), purchases=(0.2, 0.4, 1.5, 1.0), spen
 
 
 def test_equal_predictions_pass_with_no_change():
-    checks = gate.compared(WINDOW, predictions(), predictions(), PARAMS, "version 1")
+    checks = gate.compare_errors(WINDOW, predictions(), predictions(), PARAMS, "version 1")
     assert [check.change for check in checks] == [0.0, 0.0, 0.0]
     assert not gate.failures(checks)
 
 
 def test_changes_are_shares_of_the_champions_numbers():
     worse = predictions(churn=(0.5, 0.5, 0.5, 0.5), purchases=(0.4, 0.8, 2.0, 1.0))
-    churn, purchases, spend = gate.compared(WINDOW, worse, predictions(), PARAMS, "version 1")
+    churn, purchases, spend = gate.compare_errors(WINDOW, worse, predictions(), PARAMS, "version 1")
     before = -np.log([0.8, 0.6, 0.7, 0.8]).mean()
     assert churn.value == pytest.approx(math.log(2))
     assert churn.change == pytest.approx(math.log(2) / before - 1)
@@ -52,76 +52,46 @@ def test_changes_are_shares_of_the_champions_numbers():
 
 def test_each_limit_is_its_own_parameter():
     worse = predictions(churn=(0.5, 0.5, 0.5, 0.5), purchases=(0.4, 0.8, 2.0, 1.0))
-    checks = gate.compared(WINDOW, worse, predictions(), PARAMS, "version 1")
+    checks = gate.compare_errors(WINDOW, worse, predictions(), PARAMS, "version 1")
     assert [check.key for check in checks if not check.passed] == [
         *("log_loss_increase", "mae_increase", "mae_increase")
     ]
     generous = PromotionParams(log_loss_increase=1.2, mae_increase=0.1)
-    assert not gate.failures(gate.compared(WINDOW, worse, predictions(), generous, "version 1"))
+    assert not gate.failures(gate.compare_errors(WINDOW, worse, predictions(), generous, "version 1"))
 
 
 def test_coverage_is_of_the_spend_behind_the_value():
     # Undiscounted spend before margin reaches 2 * clv_upper: 4, 8, 30, 20 for 0, 0, 30, 10.
-    (check,) = gate.covers(WINDOW, predictions(), 0.9, PARAMS)
+    (check,) = gate.check_coverage(WINDOW, predictions(), 0.9, PARAMS)
     assert (check.value, check.passed) == (1.0, True)
-    (check,) = gate.covers(WINDOW.assign(spend=[0, 0, 30.1, 20.1]), predictions(), 0.9, PARAMS)
+    (check,) = gate.check_coverage(WINDOW.assign(spend=[0, 0, 30.1, 20.1]), predictions(), 0.9, PARAMS)
     assert (check.value, check.passed) == (0.5, False)
     assert check.change == pytest.approx(0.4)
 
 
 def test_without_a_champion_the_share_of_churners_is_the_measure():
-    (good,) = gate.alone(WINDOW, predictions(), PARAMS)
-    (bad,) = gate.alone(WINDOW, predictions(churn=(0.4, 0.4, 0.6, 0.6)), PARAMS)
+    (good,) = gate.compare_with_constant(WINDOW, predictions(), PARAMS)
+    (bad,) = gate.compare_with_constant(WINDOW, predictions(churn=(0.4, 0.4, 0.6, 0.6)), PARAMS)
     assert good.reference == bad.reference == pytest.approx(math.log(2))
     assert (good.passed, bad.passed) == (True, False)
 
 
 def test_a_window_of_one_class_tells_nothing():
     with pytest.raises(DataError, match="everyone churned in the window"):
-        gate.alone(WINDOW.assign(churned=1.0), predictions(), PARAMS)
+        gate.compare_with_constant(WINDOW.assign(churned=1.0), predictions(), PARAMS)
 
 
 @pytest.mark.parametrize(("factor", "passes"), [(0.7, False), (0.8, True), (1.2, True), (1.3, False)])
 def test_means_may_change_both_ways_within_the_limit(factor, passes):
     other = predictions()
     own = other.assign(clv=other["clv"] * factor)
-    checks = gate.mean_changes(own, other, PARAMS, "version 1")
+    checks = gate.compare_means(own, other, PARAMS, "version 1")
     assert [check.passed for check in checks] == [True, passes, True]
-    assert not gate.mean_changes(own, other, PromotionParams(mean_change=None), "version 1")
+    assert not gate.compare_means(own, other, PromotionParams(mean_change=None), "version 1")
 
 
 def test_a_number_that_is_none_does_not_pass():
     check = gate.Check("mean of clv", math.nan, 1.0, "version 1", math.nan, 0.25, "mean_change", True)
     assert not check.passed
     with pytest.raises(DataError, match="no finite number"):
-        gate.compared(WINDOW, predictions(churn=(math.nan,) * 4), predictions(), PARAMS, "version 1")
-
-
-class TestHeldOutCustomers:
-    FEATURES = pd.DataFrame({"customer_id": ["b", "a", "c"], "frequency": [2.0, 1.0, 3.0]})
-    OUTCOMES = pd.DataFrame(
-        {
-            "customer_id": ["a", "b", "c"],
-            "purchases": [1, 2, 3],
-            "spend": [1.5, 2.5, 3.5],
-            "churned": [0, 0, 0],
-        }
-    )
-
-    def test_rows_of_one_customer_stay_together_and_no_name_is_kept(self):
-        kept = gate.held_out_customers(self.FEATURES, self.OUTCOMES, "digest")
-        assert kept.loc[kept["frequency"] == 2.0, ["purchases", "spend"]].to_numpy().tolist() == [[2, 2.5]]
-        assert kept["customer_hash"].str.fullmatch("[0-9a-f]{16}").all()
-        assert kept["customer_hash"].is_monotonic_increasing
-        assert "customer_id" not in kept
-
-    def test_hashes_depend_on_the_key(self):
-        one, other = (gate.held_out_customers(self.FEATURES, self.OUTCOMES, key) for key in "xy")
-        assert not set(one["customer_hash"]) & set(other["customer_hash"])
-
-    def test_a_sample_is_the_same_for_any_order(self, monkeypatch):
-        monkeypatch.setattr(gate, "MOST_CUSTOMERS", 2)
-        one = gate.held_out_customers(self.FEATURES, self.OUTCOMES, "key")
-        other = gate.held_out_customers(self.FEATURES.iloc[::-1], self.OUTCOMES, "key")
-        pd.testing.assert_frame_equal(one, other)
-        assert len(one) == 2
+        gate.compare_errors(WINDOW, predictions(churn=(math.nan,) * 4), predictions(), PARAMS, "version 1")

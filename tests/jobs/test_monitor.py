@@ -110,7 +110,7 @@ class TestSameProcess:
         assert found.verdict is Verdict.ok
         assert found.reasons == []
         assert (found.drift["psi"] == 0.0).all()
-        assert "1998-04-01 (60 more days)" in found.aftermath.note
+        assert "1998-04-01 (60 more days)" in found.realised.note
 
     def test_a_month_later_the_older_customers_are_no_drift(self, monitor):
         found = monitor(sample(), as_of="1998-02-28")
@@ -140,23 +140,23 @@ class TestDrift:
         assert "of all lines were rejected: look at the source" in found.reasons[0].text
 
 
-class TestAftermath:
+class TestRealisedPerformance:
     def test_the_model_scores_the_day_a_horizon_ago_again(self, monitor):
         found = monitor(sample())
-        aftermath = found.aftermath
-        assert (str(aftermath.as_of), str(aftermath.until)) == ("1998-05-01", "1998-06-30")
+        realised = found.realised
+        assert (str(realised.as_of), str(realised.until)) == ("1998-05-01", "1998-06-30")
         scores = predict(sample(), as_of="1998-05-01").set_index("customer_id")
         lines = sample()
-        buyers = lines.loc[lines["timestamp"].dt.date > aftermath.as_of, "customer_id"].unique()
+        buyers = lines.loc[lines["timestamp"].dt.date > realised.as_of, "customer_id"].unique()
         stayed = scores.index.isin(buyers)
-        measured = {(row["target"], row["metric"]): row["value"] for row in aftermath.measures}
+        measured = {(row["target"], row["metric"]): row["value"] for row in realised.measures}
         assert measured["churn", "auc"] == pytest.approx(auc(~stayed, scores["churn_probability"]))
         assert measured["churn", "bias"] == pytest.approx(bias(~stayed, scores["churn_probability"]))
         assert found.facts["horizon_days"] == 60
 
     def test_a_table_that_predict_wrote_gives_the_same_as_scoring_again(self, monitor):
-        again = monitor(sample(), as_of="1998-04-01").aftermath
-        read = monitor(sample(), predictions="scores.csv").aftermath
+        again = monitor(sample(), as_of="1998-04-01").realised
+        read = monitor(sample(), predictions="scores.csv").realised
         assert (read.as_of, read.until, read.absent, read.note) == (again.as_of, again.until, 0, "")
         for own, other in zip(read.measures, again.measures, strict=True):
             assert own["value"] == pytest.approx(other["value"], rel=1e-9)
@@ -173,24 +173,24 @@ class TestAftermath:
     def test_predictions_of_another_version_are_shown_and_not_judged(self, monitor, early, tmp_path):
         path = tmp_path / "old.parquet"
         early.predictions.assign(model_version="7").to_parquet(path)
-        aftermath = monitor(sample(), predictions=str(path)).aftermath
-        assert aftermath.measures
-        assert aftermath.then == []
-        assert "made by version 7" in aftermath.note
+        realised = monitor(sample(), predictions=str(path)).realised
+        assert realised.measures
+        assert realised.then == []
+        assert "made by version 7" in realised.note
 
     def test_days_the_model_was_trained_on_are_shown_and_not_judged(self, monitor, early, tmp_path):
         path = tmp_path / "before.parquet"
         early.predictions.assign(as_of="1997-12-31").to_parquet(path)
-        aftermath = monitor(sample(), predictions=str(path)).aftermath
-        assert aftermath.measures
-        assert aftermath.then == []
-        assert "days that the model was trained on (up to 1998-01-31)" in aftermath.note
+        realised = monitor(sample(), predictions=str(path)).realised
+        assert realised.measures
+        assert realised.then == []
+        assert "days that the model was trained on (up to 1998-01-31)" in realised.note
 
     def test_customers_that_the_source_does_not_know(self, monitor, early, tmp_path):
         some = sample()[sample()["customer_id"] > "0400"]
-        aftermath = monitor(some, predictions="scores.csv").aftermath
-        assert 0 < aftermath.absent < 1200
-        assert f"{aftermath.absent:,} of them are not in the source" in aftermath.note
+        realised = monitor(some, predictions="scores.csv").realised
+        assert 0 < realised.absent < 1200
+        assert f"{realised.absent:,} of them are not in the source" in realised.note
         with pytest.raises(DataError, match=r"had not bought by 1998-01-31 in .*: give the source"):
             monitor(sample().assign(customer_id="x" + sample()["customer_id"]), predictions="scores.csv")
 
@@ -267,7 +267,7 @@ class TestLabels:
     def test_new_customers_of_the_same_kind(self, monitor):
         found = monitor(customers(300, 1))
         assert found.verdict is Verdict.ok
-        assert found.aftermath is None
+        assert found.realised is None
         assert set(found.drift["name"]) == {"churn_probability", "months", "plan"}
 
     def test_other_attributes_and_unseen_categories(self, monitor):

@@ -13,7 +13,6 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from guanxi.evaluation.ranking import rank_outcomes
 from guanxi.params import load_params
 from guanxi.scorecard.indicators import CATALOGUE
 from guanxi.scorecard.scoring.relationship import relationship
@@ -133,7 +132,7 @@ def again(scored):
 class TestBars:
     @pytest.mark.parametrize("days", [HORIZON, 365])
     def test_it_ranks_value_better_than_all_dimensions_but_value_and_churn_better_than_value(
-        self, scored, days
+        self, scored, days, rank_outcomes
     ):
         realised = scored.company.realised(scored.company.as_of, days)
         names = ["score", *(f"{name}_score" for name in DIMENSIONS)]

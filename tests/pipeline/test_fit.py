@@ -15,9 +15,9 @@ from guanxi.data.transactions import read_transactions
 from guanxi.errors import DataError, HistoryError
 from guanxi.models.drivers import explain_churn
 from guanxi.params import override
+from guanxi.pipeline.base_learners import CHURN, MODELLED_OUTCOMES, PURCHASES, SPEND
 from guanxi.pipeline.correction import ALONE, CORRECTED
 from guanxi.pipeline.fit import fit_models
-from guanxi.pipeline.modelled_outcomes import CHURN, MODELLED_OUTCOMES, PURCHASES, SPEND
 from guanxi.served.corrections import probability
 from guanxi.served.input_checks import MOST_DRIVERS
 

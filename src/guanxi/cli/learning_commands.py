@@ -168,5 +168,5 @@ def backtest(
     from guanxi.jobs.reporter import ConsoleReporter
 
     resolved = resolve(params, overrides, columns, horizon_days=horizon, as_of=as_of)
-    result = job(source, output, params=resolved, cutoffs=cutoff or (), progress=ConsoleReporter())
+    result = job(source, output, params=resolved, cutoffs=cutoff or (), reporter=ConsoleReporter())
     typer.echo(summary_text(result))

@@ -36,7 +36,7 @@ def promote(
     from guanxi.jobs.reporter import ConsoleReporter
 
     resolved = resolve(params, overrides, None, tracking_uri=tracking_uri)
-    typer.echo(summary_text(job(resolved, model=model, progress=ConsoleReporter())))
+    typer.echo(summary_text(job(resolved, model=model, reporter=ConsoleReporter())))
 
 
 @app.command(epilog="Example: guanxi rollback --tracking-uri http://127.0.0.1:5000")
@@ -55,7 +55,7 @@ def rollback(
     from guanxi.jobs.rollback import summary_text
 
     resolved = resolve(params, overrides, None, tracking_uri=tracking_uri)
-    typer.echo(summary_text(job(resolved, name=name, progress=ConsoleReporter())))
+    typer.echo(summary_text(job(resolved, name=name, reporter=ConsoleReporter())))
 
 
 @app.command(epilog="Example: guanxi monitor sales.csv --predictions scores-2011-06.parquet -o monitor.json")
@@ -106,7 +106,7 @@ def doctor(
     from guanxi.jobs.reporter import ConsoleReporter
 
     resolved = resolve(params, overrides, None, tracking_uri=tracking_uri)
-    findings = job(resolved, progress=ConsoleReporter())
+    findings = job(resolved, reporter=ConsoleReporter())
     typer.echo(findings_text(findings))
     if any(each.level == "wrong" for each in findings):
         raise typer.Exit(1)

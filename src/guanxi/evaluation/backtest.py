@@ -11,12 +11,13 @@ import pandas as pd
 from guanxi.data.transactions import TransactionLog
 from guanxi.errors import DataError, FitError, HistoryError, ParamsError
 from guanxi.evaluation.holdout import Holdout, evaluate_holdout
-from guanxi.evaluation.portfolio.portfolio_totals import forecast_totals
+from guanxi.evaluation.portfolio.totals import forecast_totals
 from guanxi.params import Params
 from guanxi.periods import add_days
 from guanxi.pipeline.fit import FittedModels, fit_models
 
 MOST_CUTOFFS = 5
+_OF_GRADES = ("baseline", "metric", "difference", "lower", "upper")
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,7 @@ class Backtest:
     grades : pandas.DataFrame
         ``cutoff, target, grade, baseline, metric, difference, lower, upper``.
     portfolio : pandas.DataFrame
-        ``cutoff, target, segment, customers, expected, lower, upper, windows, window_days, said, actual``:
+        ``cutoff, target, segment, customers, expected, lower, upper, windows, window_days, basis, actual``:
         totals of all customers (segment None) and of segments, with intervals and what came.
     skipped : dict
         Cutoffs that could not be fitted, and why.
@@ -61,12 +62,7 @@ def rolling_cutoffs(first_day: date, as_of: date, horizon_days: int) -> list[dat
 
 
 def check_cutoffs(cutoffs: Sequence[date], first_day: date, as_of: date, horizon_days: int) -> None:
-    """Refuse cutoffs before the data, or whose window ends after what is known.
-
-    Raises
-    ------
-    ParamsError
-    """
+    """Refuse cutoffs before the data, or whose window ends after what is known, by a ParamsError."""
     for cutoff in cutoffs:
         end = add_days(cutoff, horizon_days)
         if end > as_of:
@@ -83,23 +79,11 @@ def backtest(
     as_of: date,
     params: Params,
     cutoffs: Sequence[date] = (),
-    progress: Callable[[str], None] = lambda _: None,
-    visit: Callable[[FittedModels, Holdout], None] = lambda *_: None,
+    on_step: Callable[[str], None] = lambda _: None,
 ) -> Backtest:
     """Fit and measure at each cutoff, with nothing after it.
 
-    Parameters
-    ----------
-    log : TransactionLog
-    as_of : date
-        No later day is read.
-    params : Params
-    cutoffs : sequence of date
-        Default: :func:`rolling_cutoffs`.
-    progress : callable
-        Told what is being done.
-    visit : callable
-        Called with what was fitted and measured at each cutoff.
+    No day after ``as_of`` is read; the cutoffs are by default :func:`rolling_cutoffs`.
 
     Raises
     ------
@@ -114,14 +98,13 @@ def backtest(
     measured: list[dict[str, pd.DataFrame]] = []
     skipped: dict[date, str] = {}
     for cutoff in chosen:
-        progress(f"cutoff {cutoff}")
+        on_step(f"cutoff {cutoff}")
         try:
             fitted = fit_models(log, cutoff, params)
         except (DataError, FitError) as error:
             skipped[cutoff] = str(error)
             continue
         holdout = evaluate_holdout(log, fitted, days, seed=params.seed, thorough=True)
-        visit(fitted, holdout)
         totals = forecast_totals(log, fitted, days, params.clv.interval, holdout.table)
         measured.append(_tables(fitted, holdout) | {"portfolio": totals.assign(cutoff=cutoff)})
     if not measured:
@@ -145,22 +128,10 @@ def _tables(fitted: FittedModels, holdout: Holdout) -> dict[str, pd.DataFrame]:
         for name, each in fitted.corrections.items()
     ]
     grades = [
-        {
-            "target": name,
-            "grade": each.letter,
-            "baseline": each.baseline,
-            "metric": each.metric,
-            "difference": each.difference,
-            "lower": each.lower,
-            "upper": each.upper,
-        }
+        {"target": name, "grade": each.letter} | {column: getattr(each, column) for column in _OF_GRADES}
         for name, each in holdout.grades.items()
         if each is not None
     ]
-    tables = {
-        "metrics": holdout.metrics,
-        "differences": holdout.differences,
-        "choices": pd.DataFrame(choices),
-        "grades": pd.DataFrame(grades),
-    }
+    tables = {"metrics": holdout.metrics, "differences": holdout.differences}
+    tables |= {"choices": pd.DataFrame(choices), "grades": pd.DataFrame(grades)}
     return {name: table.assign(cutoff=holdout.cutoff) for name, table in tables.items()}

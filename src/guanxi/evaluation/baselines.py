@@ -19,44 +19,32 @@ _RFM = ("frequency", "recency", "T", "monetary_value")
 _CERTAIN = 0.01  # forecasts of counts know no certainty: a count of 0 would make churn certain
 
 
-def forecasts(
-    past: pd.DataFrame | None,
-    now: pd.DataFrame,
-    last: pd.DataFrame,
-    window_days: int,
-    horizon_days: int,
+def baseline_forecasts(
+    past: pd.DataFrame | None, now: pd.DataFrame, last: pd.DataFrame, window_days: int, horizon_days: int
 ) -> dict[str, pd.DataFrame]:
-    """Every naive forecast that the history allows.
+    """Make every naive forecast that the history allows, by name, in the order of ``BASELINES``.
 
-    Where the earlier window and the horizon differ in length, what was learnt on the first is carried over
-    as for a Poisson process: P(no purchase) to the power ``horizon_days / window_days``.
+    Each is a table with a row for each row of ``now``: ``purchases, spend, churn_probability``, or the last
+    alone. Where the earlier window and the horizon differ in length, what was learnt on the first is carried
+    over as for a Poisson process: P(no purchase) to the power ``horizon_days / window_days``.
 
     Parameters
     ----------
     past : pandas.DataFrame or None
-        An earlier snapshot with its outcomes (:func:`guanxi.features.snapshots.snapshot`), whose window ends
-        no later than the cutoff. The two methods that learn from it are absent without it, and where all or
-        none of its customers churned.
+        An earlier snapshot with its outcomes (:func:`guanxi.features.snapshots.snapshot`), whose window of
+        ``window_days`` ends no later than the cutoff. The two methods that learn from it are absent without
+        it, and where all or none of its customers churned.
     now : pandas.DataFrame
         Features at the cutoff.
     last : pandas.DataFrame
         ``customer_id, purchases, spend`` of those who bought in the ``horizon_days`` up to the cutoff.
-    window_days : int
-        Length of the earlier snapshot's window.
-    horizon_days : int
-        Length of the window that is forecast.
-
-    Returns
-    -------
-    dict of str to pandas.DataFrame
-        By name, in the order of ``BASELINES``: ``purchases, spend, churn_probability``, or the last alone; a
-        row for each row of ``now``.
+    window_days, horizon_days : int
 
     Examples
     --------
     >>> now = pd.DataFrame({"customer_id": ["a"], "frequency": 4.0, "T": 100.0, "monetary_value": 25.0})
     >>> last = pd.DataFrame({"customer_id": ["a"], "purchases": 1, "spend": 30.0})
-    >>> found = forecasts(None, now, last, window_days=50, horizon_days=50)
+    >>> found = baseline_forecasts(None, now, last, window_days=50, horizon_days=50)
     >>> {name: float(forecast["spend"].iloc[0]) for name, forecast in found.items()}
     {'naive (own past rate)': 50.0, 'naive (last window repeated)': 30.0}
     """
@@ -74,20 +62,7 @@ def forecasts(
 def own_past_rate(features: pd.DataFrame, horizon_days: int) -> pd.DataFrame:
     """Everyone goes on as before: own past purchase rate and mean amount, for the horizon.
 
-    The rate is repeat purchases over the days since the first purchase (none of either: 0). The
-    probability of no purchase is that of a Poisson process with this rate, kept within 1 and 99 %: a rate
-    of 0 would make churn certain.
-
-    Parameters
-    ----------
-    features : pandas.DataFrame
-        Feature table at the cutoff.
-    horizon_days : int
-
-    Returns
-    -------
-    pandas.DataFrame
-        ``purchases, spend, churn_probability``, one row each.
+    The rate is repeat purchases over the days since the first purchase (none of either: 0).
     """
     days = features["T"].to_numpy()
     rate = np.divide(features["frequency"].to_numpy(), days, out=np.zeros(len(days)), where=days > 0)
@@ -96,22 +71,7 @@ def own_past_rate(features: pd.DataFrame, horizon_days: int) -> pd.DataFrame:
 
 
 def last_window_repeated(features: pd.DataFrame, last: pd.DataFrame) -> pd.DataFrame:
-    """Everyone does in the horizon what they did in as many days before it, first purchases included.
-
-    The probability of no purchase is as in :func:`own_past_rate`.
-
-    Parameters
-    ----------
-    features : pandas.DataFrame
-        With ``customer_id``, at the cutoff.
-    last : pandas.DataFrame
-        ``customer_id, purchases, spend`` of those who bought in the last window.
-
-    Returns
-    -------
-    pandas.DataFrame
-        ``purchases, spend, churn_probability``, one row each.
-    """
+    """Everyone does in the horizon what they did in as many days before it, first purchases included."""
     found = last.set_index("customer_id")[["purchases", "spend"]].reindex(features["customer_id"])
     purchases, spend = found.fillna(0.0).to_numpy(dtype=np.float64).T
     return _with_churn(features.index, purchases, spend)
@@ -122,18 +82,6 @@ def silence_rule(past: pd.DataFrame, now: pd.DataFrame) -> pd.DataFrame:
 
     The w is the one whose two groups have the lowest log loss there, and each group's probability is its
     observed share of churners (half a churner and half a stayer added, so that none is certain).
-
-    Parameters
-    ----------
-    past : pandas.DataFrame
-        ``recency, T, churned`` at the earlier cutoff.
-    now : pandas.DataFrame
-        ``recency, T``.
-
-    Returns
-    -------
-    pandas.DataFrame
-        ``churn_probability``, of a window as long as the past one.
 
     Examples
     --------
@@ -161,18 +109,6 @@ def rfm_logistic(past: pd.DataFrame, now: pd.DataFrame) -> pd.DataFrame:
 
     ``log1p`` of frequency, days since the last purchase, T and monetary value, standardised; scikit-learn's
     default ridge.
-
-    Parameters
-    ----------
-    past : pandas.DataFrame
-        ``frequency, recency, T, monetary_value, churned`` at the earlier cutoff, both classes among them.
-    now : pandas.DataFrame
-        The first four.
-
-    Returns
-    -------
-    pandas.DataFrame
-        ``churn_probability``, of a window as long as the past one.
     """
     from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import make_pipeline
@@ -184,6 +120,7 @@ def rfm_logistic(past: pd.DataFrame, now: pd.DataFrame) -> pd.DataFrame:
 
 
 def _with_churn(index: pd.Index[Any], purchases: Floats, spend: Floats) -> pd.DataFrame:
+    """Add the probability of no purchase in a Poisson process, kept within 1 and 99 %."""
     churn = np.clip(np.exp(-purchases), _CERTAIN, 1.0 - _CERTAIN)
     return pd.DataFrame({"purchases": purchases, "spend": spend, "churn_probability": churn}, index=index)
 

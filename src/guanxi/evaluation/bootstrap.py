@@ -42,21 +42,11 @@ class Bootstrap:
     draws: Floats
 
     def intervals(self, *, level: float = LEVEL) -> pd.DataFrame:
-        """Percentile interval of each metric.
+        """Percentile interval of each metric: ``model, metric, value, lower, upper``; NaN if not measured.
 
-        Efron & Tibshirani (1993), An Introduction to the Bootstrap, chapter 13. It tells of these customers
+        Efron & Tibshirani (1993), An Introduction to the Bootstrap, chapter 13. It concerns these customers
         only: another window may differ by more. Sampling adds noise to gaps that cannot be negative (ECE), so
         that their intervals lie high.
-
-        Parameters
-        ----------
-        level : float
-            Probability within the interval, between 0 and 1.
-
-        Returns
-        -------
-        pandas.DataFrame
-            ``model, metric, value, lower, upper``; NaN where nothing could be measured.
         """
         lower, upper = _ends(self.draws, level)
         rows = [
@@ -66,40 +56,12 @@ class Bootstrap:
         ]
         return pd.DataFrame(rows)
 
-    def differences(self, reference: str, *, level: float = LEVEL) -> pd.DataFrame:
-        """Percentile interval of how much better each other model is than the reference.
-
-        Both are measured on the same samples, so that what they share falls out.
-
-        Parameters
-        ----------
-        reference : str
-            One of the models.
-        level : float
-            As in :meth:`intervals`.
-
-        Returns
-        -------
-        pandas.DataFrame
-            ``model, reference, metric, gain, lower, upper``: above 0 the model is better than the reference,
-            whatever the direction of the metric (of a bias: by how much nearer to 0).
-
-        Raises
-        ------
-        DataError
-            If the reference is none of the models.
-        """
-        rows = [
-            {"model": model, "reference": reference, "metric": metric}
-            | self.gain(metric, model, reference, level=level)
-            for model in self.models
-            if model != reference
-            for metric in self.metrics
-        ]
-        return pd.DataFrame(rows, columns=["model", "reference", "metric", "gain", "lower", "upper"])
-
     def gain(self, metric: str, model: str, reference: str, *, level: float = LEVEL) -> dict[str, float]:
-        """One row of :meth:`differences`: ``gain, lower, upper``."""
+        """How much better a model is than the reference: ``gain``, with its interval ``lower, upper``.
+
+        Above 0 the model is better, whatever the direction of the metric (for a bias: by how much it is
+        nearer to 0). Both are measured on the same samples, so that what they share cancels.
+        """
         i, r = (self._place(name) for name in (model, reference))
         j = list(self.metrics).index(metric)
         gain = self.metrics[metric].gain
@@ -133,10 +95,8 @@ def bootstrap(
         What happened.
     predictions : mapping of model to array, shape (n,)
     metrics : mapping of name to Metric
-        For instance :data:`guanxi.evaluation.metrics.COUNTS`.
-    seed : int
-    draws : int
-        Samples: 200 give the ends of a 90 % interval within about a tenth of its width.
+    seed, draws : int
+        200 samples give the ends of a 90 % interval within about a tenth of its width.
 
     Raises
     ------
@@ -148,8 +108,8 @@ def bootstrap(
     >>> from guanxi.evaluation.metrics import PROBABILITIES
     >>> churned, rule = [0, 0, 1, 1] * 50, [0.2, 0.4, 0.3, 0.9] * 50
     >>> two = bootstrap(churned, {"rule": rule, "chance": [0.5] * 200}, PROBABILITIES, seed=1)
-    >>> gain = two.differences("chance").set_index("metric").loc["auc"]
-    >>> float(gain["gain"]), bool(0.1 < gain["lower"] < 0.25 < gain["upper"] < 0.4)
+    >>> gain = two.gain("auc", "rule", "chance")
+    >>> gain["gain"], 0.1 < gain["lower"] < 0.25 < gain["upper"] < 0.4
     (0.25, True)
     """
     if not predictions:

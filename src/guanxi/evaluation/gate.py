@@ -2,43 +2,30 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 
 from guanxi.errors import DataError
 from guanxi.evaluation.metrics import log_loss, mean_absolute_error
 from guanxi.evaluation.predictive import coverage
 from guanxi.params import PromotionParams
 
-OUTCOMES = ("purchases", "spend", "churned")
-ID = "customer_hash"
-MOST_CUSTOMERS = 100_000
-_DIGITS = 16
-_ERRORS: dict[str, tuple[str, Callable[[pd.DataFrame, pd.DataFrame], float]]] = {
-    "log loss of churn": (
-        "log_loss_increase",
-        lambda happened, said: log_loss(happened["churned"], said["churn_probability"]),
-    ),
-    "mean absolute error of purchases": (
+_ERRORS: tuple[tuple[str, str, Callable[[ArrayLike, ArrayLike], float], str, str], ...] = (
+    ("log loss of churn", "log_loss_increase", log_loss, "churned", "churn_probability"),
+    (
+        "mean absolute error of purchases",
         "mae_increase",
-        lambda happened, said: mean_absolute_error(happened["purchases"], said["expected_purchases"]),
+        mean_absolute_error,
+        "purchases",
+        "expected_purchases",
     ),
-    "mean absolute error of spend": (
-        "mae_increase",
-        lambda happened, said: mean_absolute_error(
-            happened["spend"], said["expected_purchases"] * said["expected_spend"]
-        ),
-    ),
-}
-_MEANS = {
-    "expected_purchases": "mean of expected_purchases",
-    "clv": "mean of clv",
-    "churn_probability": "mean of churn_probability",
-}
+    ("mean absolute error of spend", "mae_increase", mean_absolute_error, "spend", "expected_spend_total"),
+)
+_MEANS = ("expected_purchases", "clv", "churn_probability")
 
 
 @dataclass(frozen=True)
@@ -47,12 +34,9 @@ class Check:
 
     Attributes
     ----------
-    name : str
-        What was measured.
+    name, than : str
+        What was measured, and whose number the reference is.
     value, reference : float
-        Of the candidate, and what it is compared with.
-    than : str
-        Whose number the reference is.
     change : float
         Relative change from the reference; for a coverage the shortfall, in share of customers.
     limit : float
@@ -91,77 +75,29 @@ class Check:
         )
 
 
-def held_out_customers(features: pd.DataFrame, outcomes: pd.DataFrame, key: str) -> pd.DataFrame:
-    """Give what is kept of a held-out window, to measure later models on it.
-
-    Parameters
-    ----------
-    features : pandas.DataFrame
-        The twin's feature table, with ``customer_id``.
-    outcomes : pandas.DataFrame
-        ``customer_id, purchases, spend, churned`` of the same customers.
-    key : str
-        Goes into the hashes of the identifiers, so that two logs' hashes of one customer differ. They are
-        pseudonyms: who has the log can find them again.
-
-    Returns
-    -------
-    pandas.DataFrame
-        ``customer_hash``, the features and the outcomes of at most 100,000 customers, in the order of the
-        hashes: those who are left out are a random sample.
-
-    Examples
-    --------
-    >>> one = pd.DataFrame({"customer_id": ["a"], "frequency": [2.0]})
-    >>> after = pd.DataFrame({"customer_id": ["a"], "purchases": [1], "spend": [9.5], "churned": [0]})
-    >>> list(held_out_customers(one, after, "key"))
-    ['customer_hash', 'frequency', 'purchases', 'spend', 'churned']
-    """
-    rows = features.merge(outcomes[["customer_id", *OUTCOMES]], on="customer_id", validate="1:1")
-    hashes = [hashlib.sha256(f"{key}:{each}".encode()).hexdigest()[:_DIGITS] for each in rows["customer_id"]]
-    kept = rows.drop(columns="customer_id")
-    kept.insert(0, ID, hashes)
-    return kept.sort_values(ID, ignore_index=True).head(MOST_CUSTOMERS)
-
-
-def compared(
-    window: pd.DataFrame,
-    candidate: pd.DataFrame,
-    champion: pd.DataFrame,
-    params: PromotionParams,
-    than: str,
+def compare_errors(
+    window: pd.DataFrame, candidate: pd.DataFrame, champion: pd.DataFrame, params: PromotionParams, than: str
 ) -> list[Check]:
-    """Hold a candidate's predictions of a window against the champion's.
+    """Hold a candidate's predictions of a window against the champion's, called ``than``.
 
-    Parameters
-    ----------
-    window : pandas.DataFrame
-        Outcomes, from :func:`held_out_customers`.
-    candidate, champion : pandas.DataFrame
-        Prediction tables of the two twins, row by row.
-    params : PromotionParams
-    than : str
-        What to call the champion.
-
-    Raises
-    ------
-    DataError
-        If a prediction is no finite number.
+    ``window`` has the outcomes, from :func:`.held_out_customers`; the other tables are the two twins', row by
+    row. A prediction that is no finite number is a DataError.
     """
+    tables = [
+        each.assign(expected_spend_total=each["expected_purchases"] * each["expected_spend"])
+        for each in (candidate, champion)
+    ]
     checks = []
-    for name, (key, error) in _ERRORS.items():
-        own, other = error(window, candidate), error(window, champion)
+    for name, key, error, outcome, prediction in _ERRORS:
+        own, other = (error(window[outcome], table[prediction]) for table in tables)
         checks.append(Check(name, own, other, than, _relative(own, other), getattr(params, key), key))
     return checks
 
 
-def covers(
+def check_coverage(
     window: pd.DataFrame, candidate: pd.DataFrame, level: float, params: PromotionParams
 ) -> list[Check]:
-    """See whether the intervals of customers' spend hold what they should.
-
-    ``level`` is the probability the intervals were made to hold; other parameters as in :func:`compared`.
-    """
+    """See whether the intervals of customers' spend, made for a probability, hold as many as they should."""
     undiscounted = candidate["expected_purchases"] * candidate["expected_spend"]
     # The interval of value is that of spend times margin and mean discount: taken back here.
     factor = np.where(candidate["clv"] > 0, undiscounted / candidate["clv"].where(candidate["clv"] > 0), 1.0)
@@ -170,7 +106,9 @@ def covers(
     return [Check(name, held, level, "asked for", level - held, limit, "coverage_shortfall")]
 
 
-def alone(window: pd.DataFrame, candidate: pd.DataFrame, params: PromotionParams) -> list[Check]:
+def compare_with_constant(
+    window: pd.DataFrame, candidate: pd.DataFrame, params: PromotionParams
+) -> list[Check]:
     """Hold a candidate without a champion against everyone given the share of churners."""
     churned = window["churned"]
     if churned.nunique() < 2:
@@ -183,17 +121,20 @@ def alone(window: pd.DataFrame, candidate: pd.DataFrame, params: PromotionParams
     return [Check(name, own, share, "the share of churners", change, params.log_loss_increase, key)]
 
 
-def mean_changes(
+def compare_means(
     candidate: pd.DataFrame, champion: pd.DataFrame, params: PromotionParams, than: str
 ) -> list[Check]:
     """See how far the mean predictions of two served models are from each other on the same customers."""
     if params.mean_change is None:
         return []
-    means = [(said, candidate[name].mean(), champion[name].mean()) for name, said in _MEANS.items()]
-    return [
-        Check(name, own, other, than, _relative(own, other), params.mean_change, "mean_change", True)
-        for name, own, other in means
-    ]
+    checks = []
+    for name in _MEANS:
+        own, other, limit = candidate[name].mean(), champion[name].mean(), params.mean_change
+        change = _relative(own, other)
+        checks.append(
+            Check(f"mean of {name}", own, other, than, change, limit, "mean_change", both_ways=True)
+        )
+    return checks
 
 
 def failures(checks: Sequence[Check]) -> list[str]:

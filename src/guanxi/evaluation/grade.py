@@ -149,12 +149,10 @@ def grade_forecast(
     Parameters
     ----------
     target : {"churn", "purchases", "spend"}
-    actual : array, shape (n,)
-        What happened: label (1: churned), purchases or spend, a row per customer.
-    own : array, shape (n,)
-        The predictions to be graded.
+    actual, own : array, shape (n,)
+        What happened: label (1: churned), purchases or spend, a row per customer; and what was predicted.
     baselines : mapping of name to array, shape (n,)
-        Those of the naive methods (:func:`guanxi.evaluation.baselines.forecasts`).
+        Those of the naive methods (:func:`guanxi.evaluation.baselines.baseline_forecasts`).
     seed : int
         Of the bootstrap.
     language : {"en", "zh"}

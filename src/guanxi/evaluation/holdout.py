@@ -9,13 +9,13 @@ from typing import Any
 import ibis
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from guanxi.data.transactions import TransactionLog
-from guanxi.evaluation import metrics, predictive
-from guanxi.evaluation.baselines import BASELINES, forecasts
+from guanxi.evaluation import metrics
+from guanxi.evaluation.baselines import BASELINES, baseline_forecasts
 from guanxi.evaluation.bootstrap import bootstrap
-from guanxi.evaluation.grade import Grade, grade_forecast
+from guanxi.evaluation.grade import Grade, Language, OutcomeName, grade_forecast
+from guanxi.evaluation.predictive import measure_distributions
 from guanxi.evaluation.realised_performance import outcomes, with_outcomes
 from guanxi.features.rfm import purchases_until
 from guanxi.features.snapshots import snapshot
@@ -25,15 +25,13 @@ from guanxi.pipeline.fit import FittedModels
 
 GUANXI = "guanxi"
 COMPONENTS = (ALONE, TREES_ALONE)
-_TARGETS = {
-    "purchases": ("purchases", metrics.COUNTS),
-    "spend": ("spend", metrics.AMOUNTS),
-    "churn": ("churned", metrics.PROBABILITIES),
+# Outcome: its column among the outcomes and among the forecasts, and its metrics.
+_OUTCOMES: dict[OutcomeName, tuple[str, str, dict[str, metrics.Metric]]] = {
+    "purchases": ("purchases", "purchases", metrics.COUNTS),
+    "spend": ("spend", "spend", metrics.AMOUNTS),
+    "churn": ("churned", "churn_probability", metrics.PROBABILITIES),
 }
-_FORECASTS = {"purchases": "purchases", "spend": "spend", "churn": "churn_probability"}
 _TRACKING_DAYS = 7
-_PIT_ROWS = 10_000  # rows whose distributions are held at once
-_PIT_SEED = 0
 
 
 @dataclass(frozen=True)
@@ -79,11 +77,11 @@ class Holdout:
         """What must be said wherever the predictions are shown."""
         return [each.warning for each in self.grades.values() if each and each.warning]
 
-    def best_baseline(self, target: str, metric: str) -> str:
+    def best_baseline(self, target: OutcomeName, metric: str) -> str:
         """Name the naive forecast that is best by a metric."""
         measured = {name: self.value(target, metric, name) for name in BASELINES}
         known = {name: value for name, value in measured.items() if not np.isnan(value)}
-        better = _TARGETS[target][1][metric]
+        better = _OUTCOMES[target][2][metric]
         return max(known, key=lambda name: better.gain(known[name], 0.0))
 
 
@@ -93,7 +91,7 @@ def evaluate_holdout(
     horizon_days: int,
     *,
     seed: int = 0,
-    language: Any = "en",
+    language: Language = "en",
     thorough: bool = False,
 ) -> Holdout:
     """Score the twin's customers and compare with the ``horizon_days`` after its day.
@@ -115,12 +113,13 @@ def evaluate_holdout(
     table = with_outcomes(scored, outcomes(log, twin.as_of, horizon_days))
     models = {GUANXI: _forecasts(scores)} | _components(twin, horizon_days)
     naive = _naive(log, twin, horizon_days)
+    distributions = measure_distributions(twin, table)
     measured, differences = _compare(table, models | naive, seed, thorough)
     return Holdout(
         cutoff=twin.as_of,
         end=add_days(twin.as_of, horizon_days),
         table=table.drop(columns=["as_of", "horizon_days", "next_purchase_date"]),
-        metrics=pd.concat([measured, _predictive(twin, table)], ignore_index=True),
+        metrics=pd.concat([measured, distributions.assign(model=GUANXI)], ignore_index=True),
         differences=differences,
         grades=_grades(table, models[GUANXI], naive, seed, language),
         tracking=_track(log, twin, add_days(twin.as_of, horizon_days)),
@@ -129,39 +128,31 @@ def evaluate_holdout(
 
 def _forecasts(scores: Any) -> pd.DataFrame:
     """Purchases, total spend and churn probability as the naive forecasts name them."""
-    return pd.DataFrame(
-        {
-            "purchases": scores["expected_purchases"],
-            "spend": scores["expected_purchases"] * scores["expected_spend"],
-            "churn_probability": scores["churn_probability"],
-        }
-    )
+    purchases, churn = scores["expected_purchases"], scores["churn_probability"]
+    spend = purchases * scores["expected_spend"]
+    return pd.DataFrame({"purchases": purchases, "spend": spend, "churn_probability": churn})
 
 
 def _components(twin: FittedModels, horizon_days: int) -> dict[str, pd.DataFrame]:
     """Forecasts of what the blend is made of."""
     known = [name for name in COMPONENTS if any(name in each.options for each in twin.corrections.values())]
-    return {
-        name: _forecasts(twin.contender(name).forecast(twin.features, horizon_days)).set_index(
-            twin.features.index
-        )
-        for name in known
-    }
+    forecasts = {name: twin.contender(name).forecast(twin.features, horizon_days) for name in known}
+    return {name: _forecasts(each).set_index(twin.features.index) for name, each in forecasts.items()}
 
 
 def _naive(log: TransactionLog, twin: FittedModels, horizon_days: int) -> dict[str, pd.DataFrame]:
     window = twin.window_days
     past = snapshot(log, twin.plan.validation, window) if twin.plan else None
     last = outcomes(log, add_days(twin.as_of, -horizon_days), horizon_days)
-    return forecasts(past, twin.features, last, window, horizon_days)
+    return baseline_forecasts(past, twin.features, last, window, horizon_days)
 
 
 def _compare(
     table: pd.DataFrame, models: dict[str, pd.DataFrame], seed: int, thorough: bool
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     measured, differences = [], []
-    for target, (outcome, functions) in _TARGETS.items():
-        column, actual = _FORECASTS[target], table[outcome].to_numpy()
+    for target, (outcome, column, functions) in _OUTCOMES.items():
+        actual = table[outcome].to_numpy()
         predictions = {name: each[column].to_numpy() for name, each in models.items() if column in each}
         chosen = predictions if thorough else {GUANXI: predictions[GUANXI]}
         sampled = bootstrap(actual, chosen, functions, seed=seed)
@@ -188,47 +179,13 @@ def _compare(
 
 
 def _grades(
-    table: pd.DataFrame, own: pd.DataFrame, naive: dict[str, pd.DataFrame], seed: int, language: Any
+    table: pd.DataFrame, own: pd.DataFrame, naive: dict[str, pd.DataFrame], seed: int, language: Language
 ) -> dict[str, Grade | None]:
-    grades = {}
-    for target, (outcome, _) in _TARGETS.items():
-        column = _FORECASTS[target]
-        baselines = {name: each[column].to_numpy() for name, each in naive.items() if column in each}
-        target_name: Any = target
-        grades[target] = grade_forecast(
-            target_name, table[outcome], own[column], baselines, seed, language=language
-        )
+    grades: dict[str, Grade | None] = {}
+    for target, (outcome, column, _) in _OUTCOMES.items():
+        known = {name: each[column].to_numpy() for name, each in naive.items() if column in each}
+        grades[target] = grade_forecast(target, table[outcome], own[column], known, seed, language=language)
     return grades
-
-
-def _predictive(twin: FittedModels, table: pd.DataFrame) -> pd.DataFrame:
-    """How good the whole predictive distributions were, and the intervals cut from them."""
-    horizon, level = int(table["horizon_days"].iloc[0]), float(twin.model["lifetime_value"]["interval"])
-    ends = twin.scorer.interval(twin.features, horizon, level)
-    pit = np.concatenate(
-        [
-            _pit(twin, table, slice(start, start + _PIT_ROWS), horizon)
-            for start in range(0, len(table), _PIT_ROWS)
-        ]
-    )
-    rows: list[dict[str, object]] = [
-        {"target": "purchases", "model": GUANXI, "metric": "pit_ks", "value": predictive.ks_distance(pit)}
-    ]
-    for target in ("purchases", "spend"):
-        actual, lower, upper = table[target], ends[f"{target}_lower"], ends[f"{target}_upper"]
-        for metric, value in (
-            ("coverage", predictive.coverage(actual, lower, upper)),
-            ("mean_width", predictive.mean_width(lower, upper)),
-            ("interval_score", predictive.interval_score(actual, lower, upper, level)),
-        ):
-            rows.append({"target": target, "model": GUANXI, "metric": metric, "value": value})
-    return pd.DataFrame(rows)
-
-
-def _pit(twin: FittedModels, table: pd.DataFrame, rows: slice, horizon_days: int) -> NDArray[np.float64]:
-    purchases = table["purchases"].iloc[rows]
-    chances = twin.scorer.count_probabilities(twin.features.iloc[rows], horizon_days, int(purchases.max()))
-    return predictive.randomised_pit(purchases, chances, table["customer_id"].iloc[rows], _PIT_SEED)
 
 
 def _track(log: TransactionLog, twin: FittedModels, end: date) -> pd.DataFrame:
@@ -243,10 +200,7 @@ def _track(log: TransactionLog, twin: FittedModels, end: date) -> pd.DataFrame:
     since_birth, customers = np.unique(twin.features["T"].to_numpy(), return_counts=True)
     elapsed = (days - pd.Timestamp(twin.as_of)).days.to_numpy()[:, None] + since_birth[None, :]
     expected = twin.scorer.purchases.expected_purchases_new(np.maximum(elapsed, 0.0).ravel())
+    counted = actual.reindex(days, method="ffill").fillna(0.0).to_numpy()
     return pd.DataFrame(
-        {
-            "date": days,
-            "actual": actual.reindex(days, method="ffill").fillna(0.0).to_numpy(),
-            "expected": expected.reshape(elapsed.shape) @ customers,
-        }
+        {"date": days, "actual": counted, "expected": expected.reshape(elapsed.shape) @ customers}
     )

@@ -16,6 +16,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from guanxi.errors import DataError
+from guanxi.models import losses
 
 Floats = NDArray[np.float64]
 Direction = Literal["lower", "higher", "zero"]
@@ -79,11 +80,7 @@ def poisson_deviance(actual: ArrayLike, predicted: ArrayLike) -> float:
 
     Predictions below 1e-12 count as 1e-12.
     """
-    from scipy.special import xlogy
-
-    actual, predicted = _pair(actual, predicted)
-    predicted = np.maximum(predicted, 1e-12)
-    return float(2.0 * (xlogy(actual, actual / predicted) - actual + predicted).mean())
+    return float(losses.poisson_deviance(*_pair(actual, predicted)).mean())
 
 
 def spearman(actual: ArrayLike, predicted: ArrayLike) -> float:
@@ -134,13 +131,8 @@ def capture_at_k(actual: ArrayLike, predicted: ArrayLike, k: float = DECILE) -> 
     """Share of all that was to be found (churners, purchases, spend) among those ranked first.
 
     Order only; for labels, counts and amounts from 0; 0 to 1, higher is better, ``k`` is chance. NaN where
-    there was nothing to be found.
-
-    Parameters
-    ----------
-    actual, predicted : array, shape (n,)
-    k : float
-        Share of the customers who are contacted, those with the highest predictions first: above 0, up to 1.
+    there was nothing to be found. ``k``, above 0 and up to 1, is the share of the customers who are
+    contacted, those with the highest predictions first.
 
     Examples
     --------
@@ -155,7 +147,7 @@ def capture_at_k(actual: ArrayLike, predicted: ArrayLike, k: float = DECILE) -> 
 def lift_at_k(actual: ArrayLike, predicted: ArrayLike, k: float = DECILE) -> float:
     """How many times the average those ranked first hold: 1 is chance, from 0, higher is better.
 
-    Order only; for labels, counts and amounts from 0; at most 1 / mean for labels. Parameters as in
+    Order only; for labels, counts and amounts from 0; at most 1 / mean for labels; ``k`` as in
     :func:`capture_at_k`.
 
     Examples
@@ -201,9 +193,7 @@ def log_loss(actual: ArrayLike, probability: ArrayLike) -> float:
 
     Probabilities are kept within 1e-15 and 1 - 1e-15.
     """
-    actual, p = _pair(actual, probability)
-    p = np.clip(p, 1e-15, 1.0 - 1e-15)
-    return float(-(actual * np.log(p) + (1.0 - actual) * np.log1p(-p)).mean())
+    return float(losses.log_loss(*_pair(actual, probability)).mean())
 
 
 def brier(actual: ArrayLike, probability: ArrayLike) -> float:
@@ -226,12 +216,7 @@ def reliability_curve(actual: ArrayLike, probability: ArrayLike) -> pd.DataFrame
     """Predicted and observed share in ten bins of equal count, from the lowest probability up.
 
     Rows of equal probability that stand in several bins bring the same observed share to each. Fewer rows
-    than bins: a bin each.
-
-    Returns
-    -------
-    pandas.DataFrame
-        ``predicted, observed`` (means), ``customers`` (count).
+    than bins: a bin each. The columns ``predicted, observed`` are means, ``customers`` are counted.
 
     Examples
     --------

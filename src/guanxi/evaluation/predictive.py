@@ -6,10 +6,40 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
+from guanxi.pipeline.fit import FittedModels
+
 Floats = NDArray[np.float64]
 
+_PIT_ROWS = 10_000  # rows whose distributions are held at once
+_PIT_SEED = 0
 _KEY_DIGITS = 16
 _MANTISSA = 53
+
+
+def measure_distributions(twin: FittedModels, table: pd.DataFrame) -> pd.DataFrame:
+    """Measure a twin's predictive distributions, and intervals cut from them: ``target, metric, value``.
+
+    ``table``: ``customer_id, horizon_days, purchases, spend`` of the window, in the order of the features.
+    """
+    horizon, level = int(table["horizon_days"].iloc[0]), float(twin.model["lifetime_value"]["interval"])
+    ends = twin.scorer.interval(twin.features, horizon, level)
+    starts = range(0, len(table), _PIT_ROWS)
+    pit = np.concatenate([_pit(twin, table, slice(start, start + _PIT_ROWS), horizon) for start in starts])
+    rows = [("purchases", "pit_ks", ks_distance(pit))]
+    for target in ("purchases", "spend"):
+        actual, lower, upper = table[target], ends[f"{target}_lower"], ends[f"{target}_upper"]
+        rows += [
+            (target, "coverage", coverage(actual, lower, upper)),
+            (target, "mean_width", mean_width(lower, upper)),
+            (target, "interval_score", interval_score(actual, lower, upper, level)),
+        ]
+    return pd.DataFrame(rows, columns=["target", "metric", "value"])
+
+
+def _pit(twin: FittedModels, table: pd.DataFrame, rows: slice, horizon_days: int) -> Floats:
+    purchases = table["purchases"].iloc[rows]
+    chances = twin.scorer.count_probabilities(twin.features.iloc[rows], horizon_days, int(purchases.max()))
+    return randomised_pit(purchases, chances, table["customer_id"].iloc[rows], _PIT_SEED)
 
 
 def randomised_pit(actual: ArrayLike, probabilities: ArrayLike, customer_id: ArrayLike, seed: int) -> Floats:
@@ -17,16 +47,8 @@ def randomised_pit(actual: ArrayLike, probabilities: ArrayLike, customer_id: Arr
 
     Czado, Gneiting & Held (2009), Predictive Model Assessment for Count Data, Biometrics 65(4):
     F(n - 1) + u P(n) for the count n that came, u uniform. Each u is a hash of the seed and the customer's
-    id, so that the order of the rows changes nothing.
-
-    Parameters
-    ----------
-    actual : array of whole numbers, shape (n,)
-    probabilities : array, shape (n, most + 1)
-        P(count = 0 ... most); what is left of 1 belongs to greater counts.
-    customer_id : array, shape (n,)
-        Numbers and their text are the same.
-    seed : int
+    id, so that the order of the rows changes nothing. ``probabilities``, shape (n, most + 1), are those of
+    0 ... most; what is left of 1 belongs to greater counts.
 
     Examples
     --------
@@ -89,12 +111,6 @@ def interval_score(actual: ArrayLike, lower: ArrayLike, upper: ArrayLike, level:
     Gneiting & Raftery (2007), Strictly Proper Scoring Rules, Prediction, and Estimation, Journal of the
     American Statistical Association 102(477), section 6.2: the score of the quantiles at (1 - level) / 2 and
     (1 + level) / 2; from 0, lower is better.
-
-    Parameters
-    ----------
-    actual, lower, upper : array, shape (n,)
-    level : float
-        Probability that the intervals were made to hold, between 0 and 1.
 
     Examples
     --------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 from datetime import date
 from typing import Any
@@ -14,6 +15,8 @@ from guanxi.evaluation.bootstrap import bootstrap
 from guanxi.features.snapshots import outcome_expression
 
 _NUMBERS = ("value", "lower", "upper")
+_OUTCOMES = ("purchases", "spend", "churned")
+_ID, _DIGITS, _MOST_CUSTOMERS = "customer_hash", 16, 100_000
 _MEASURED = {
     "churn": (
         "churned",
@@ -37,19 +40,9 @@ def outcomes(log: TransactionLog, cutoff: date, days: int) -> pd.DataFrame:
 
 
 def with_outcomes(predicted: pd.DataFrame, happened: pd.DataFrame) -> pd.DataFrame:
-    """Add what happened to predictions, in their order.
+    """Add what happened (from :func:`outcomes`) to a table of predictions, in its order.
 
-    Parameters
-    ----------
-    predicted : pandas.DataFrame
-        ``customer_id`` and the columns of the prediction table.
-    happened : pandas.DataFrame
-        From :func:`outcomes`.
-
-    Returns
-    -------
-    pandas.DataFrame
-        Also ``expected_spend_total`` and the outcomes ``purchases, spend, churned`` (1.0: no purchase).
+    Added are ``expected_spend_total`` and the outcomes ``purchases, spend, churned`` (1.0: no purchase).
     """
     table = predicted.assign(
         expected_spend_total=predicted["expected_purchases"] * predicted["expected_spend"]
@@ -58,22 +51,34 @@ def with_outcomes(predicted: pd.DataFrame, happened: pd.DataFrame) -> pd.DataFra
     return table.assign(churned=(table["purchases"] == 0).astype(float))
 
 
+def held_out_customers(features: pd.DataFrame, outcomes: pd.DataFrame, key: str) -> pd.DataFrame:
+    """Give what is kept of a held-out window, to measure later models on it.
+
+    Of the twin's features and the outcomes ``purchases, spend, churned``, both with ``customer_id``: a
+    ``customer_hash``, the features and the outcomes of at most 100,000 customers, in the order of the hashes,
+    so that those left out are a random sample. The ``key`` goes into the hashes: two logs' hashes of one
+    customer differ. They are pseudonyms: who has the log can find the customers again.
+
+    Examples
+    --------
+    >>> one = pd.DataFrame({"customer_id": ["a"], "frequency": [2.0]})
+    >>> after = pd.DataFrame({"customer_id": ["a"], "purchases": [1], "spend": [9.5], "churned": [0]})
+    >>> list(held_out_customers(one, after, "key"))
+    ['customer_hash', 'frequency', 'purchases', 'spend', 'churned']
+    """
+    rows = features.merge(outcomes[["customer_id", *_OUTCOMES]], on="customer_id", validate="1:1")
+    hashes = [hashlib.sha256(f"{key}:{each}".encode()).hexdigest()[:_DIGITS] for each in rows["customer_id"]]
+    kept = rows.drop(columns="customer_id")
+    kept.insert(0, _ID, hashes)
+    return kept.sort_values(_ID, ignore_index=True).head(_MOST_CUSTOMERS)
+
+
 def measure(table: pd.DataFrame, seed: int) -> list[dict[str, Any]]:
     """Measure what a table predicts of churn, purchases and spend, as far as it has them.
 
-    Parameters
-    ----------
-    table : pandas.DataFrame
-        A row per customer: ``churned`` with ``churn_probability``, ``purchases`` with ``expected_purchases``,
-        ``spend`` with ``expected_spend_total``.
-    seed : int
-        Of the bootstrap.
-
-    Returns
-    -------
-    list of dict
-        ``target, metric, value, lower, upper``: 90 % bootstrap intervals over customers; None where nothing
-        could be measured.
+    The table has a row per customer: ``churned`` with ``churn_probability``, ``purchases`` with
+    ``expected_purchases``, ``spend`` with ``expected_spend_total``. Each measure has ``target, metric, value,
+    lower, upper``: 90 % bootstrap intervals over customers; None where nothing could be measured.
     """
     rows: list[dict[str, Any]] = []
     for target, (happened, predicted, functions) in _MEASURED.items():

@@ -119,9 +119,9 @@ def _judge_against(
     tables = [_score(each, later) for each in (own.model, other.model, *served)]
     window, than = later.held_out(later.model.window_days), f"version {champion}"
     checks = [
-        *gate.compared(window, tables[0], tables[1], params, than),
-        *gate.covers(window, tables[0], later.interval, params),
-        *gate.mean_changes(tables[2], tables[3], params, than),
+        *gate.compare_errors(window, tables[0], tables[1], params, than),
+        *gate.check_coverage(window, tables[0], later.interval, params),
+        *gate.compare_means(tables[2], tables[3], params, than),
     ]
     days = f"twins fitted up to {own.as_of} and {other.as_of}"
     return f"Compared with {than} on {_said(later, window)}; {days}:", checks
@@ -130,7 +130,10 @@ def _judge_against(
 def _judge_alone(store: Store, version: str, params: PromotionParams) -> tuple[str, list[Check]]:
     twin = load_twin(store, version)
     window, table = twin.held_out(twin.model.window_days), _score(twin.model, twin)
-    checks = [*gate.alone(window, table, params), *gate.covers(window, table, twin.interval, params)]
+    checks = [
+        *gate.compare_with_constant(window, table, params),
+        *gate.check_coverage(window, table, twin.interval, params),
+    ]
     return f"Measured on {_said(twin, window)}; its twin was fitted up to {twin.as_of}:", checks
 
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import pandas as pd
 
-from guanxi.evaluation.monitoring.shares import REJECTED
-from guanxi.evaluation.monitoring.verdict import by_metric
+from guanxi.evaluation.monitoring.drift import REJECTED
+from guanxi.evaluation.monitoring.verdict import index_measures
 from guanxi.jobs._realised import RealisedPerformance
 from guanxi.jobs.monitor import Monitoring
 
@@ -36,7 +36,7 @@ def summary_text(found: Monitoring) -> str:
             "",
             *_drift(found.drift),
             *_shares(found.shares),
-            *(_aftermath(found.aftermath) if found.aftermath else []),
+            *(_realised(found.realised) if found.realised else []),
             "",
             f"Verdict: {found.verdict.name}" + ("" if found.reasons else ", nothing beyond the limits"),
             *(f"  {reason.verdict.name}: {reason.text}" for reason in found.reasons),
@@ -71,10 +71,10 @@ def _shares(rows: list[dict[str, Any]]) -> list[str]:
     ]
 
 
-def _aftermath(found: RealisedPerformance) -> list[str]:
+def _realised(found: RealisedPerformance) -> list[str]:
     if not found.measures:
         return ["", f"Predictions against what happened: not yet; {found.note}."]
-    now, then = by_metric(found.measures), by_metric(found.then)
+    now, then = index_measures(found.measures), index_measures(found.then)
     lines = [
         f"  {words:<24} {_measure(now[key], form)}"
         + (f"   {_measure(then[key], form)}" if key in then else "")

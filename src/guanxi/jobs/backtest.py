@@ -43,7 +43,7 @@ def backtest(
     horizon_days: int | None = None,
     as_of: date | str | None = None,
     cutoffs: Sequence[date | str] = (),
-    progress: Reporter | None = None,
+    reporter: Reporter | None = None,
 ) -> BacktestResult:
     """Fit and measure at several cutoffs, each with nothing after it.
 
@@ -72,19 +72,18 @@ def backtest(
     >>> result = guanxi.backtest("cdnow-sample", horizon_days=90)  # doctest: +SKIP
     >>> result.backtest.metrics.query("metric == 'auc'")  # doctest: +SKIP
     """
-    base = params if params is not None else load_params()
-    resolved = override(base, {"horizon_days": horizon_days, "as_of": as_of})
-    progress = progress or Reporter()
+    resolved = override(params or load_params(), {"horizon_days": horizon_days, "as_of": as_of})
+    reporter = reporter or Reporter()
     days = [parse_date(day, what="cutoff") if isinstance(day, str) else day for day in cutoffs]
     path = None if folder is None else Path(folder)
     if path is not None:
         files.check_output(path / "metrics.parquet")
-    log, last, _ = open_log(source, resolved, progress)
-    with progress.step("fit and measure at each cutoff") as step:
+    log, last, _ = open_log(source, resolved, reporter)
+    with reporter.step("fit and measure at each cutoff") as step:
         found = roll(log, last, resolved, days, step.detail)
     log.close()
     if path is not None:
-        with progress.step(f"write {path}"):
+        with reporter.step(f"write {path}"):
             for name in TABLES:
                 files.write_table(getattr(found, name), path / f"{name}.parquet")
     return BacktestResult(found, path, resolved.horizon_days)
@@ -98,7 +97,7 @@ def summary_text(result: BacktestResult) -> str:
     whole = found.portfolio[found.portfolio["segment"].isna()]
     lines += [
         f"all customers' {row['target']} after {row['cutoff']}: {row['lower']:,.0f} to {row['upper']:,.0f}, "
-        f"came {row['actual']:,.0f}; {row['said']}"
+        f"came {row['actual']:,.0f}; {row['basis']}"
         for row in whole.to_dict("records")
     ]
     lines += [f"left out: cutoff {day}: {reason}" for day, reason in found.skipped.items()]

@@ -26,14 +26,14 @@ _STORE_FOLDER = "mlruns"
 _LEFTOVERS = (".*.partial", ".*.tmp", ".*.lock", ".*.old")
 
 
-def doctor(params: Params | None = None, *, progress: Reporter | None = None) -> list[Finding]:
+def doctor(params: Params | None = None, *, reporter: Reporter | None = None) -> list[Finding]:
     """Look at Python, packages, the store, its models and what interrupted work left behind.
 
     Parameters
     ----------
     params : Params, optional
         Default: ``params.yaml`` in the working folder, if any.
-    progress : Progress, optional
+    reporter : Reporter, optional
 
     Examples
     --------
@@ -41,11 +41,11 @@ def doctor(params: Params | None = None, *, progress: Reporter | None = None) ->
     >>> [finding.text for finding in doctor() if finding.level == "wrong"]  # doctest: +SKIP
     []
     """
-    params = params if params is not None else load_params()
-    progress = progress or Reporter()
-    with progress.step("look at Python and its packages"):
+    params = params or load_params()
+    reporter = reporter or Reporter()
+    with reporter.step("look at Python and its packages"):
         found = [*_environment(), _java()]
-    with progress.step("look at the MLflow store and its models"):
+    with reporter.step("look at the MLflow store and its models"):
         found += _store(params.mlflow)
     return [*found, *_leftovers(Path())]
 

@@ -16,16 +16,15 @@ from guanxi.data.attributes import read_attributes
 from guanxi.data.sinks import files
 from guanxi.data.transactions import read_transactions
 from guanxi.errors import HistoryError, ParamsError
-from guanxi.evaluation.monitoring.drift import compare
-from guanxi.evaluation.monitoring.shares import REJECTED, line_shares, unseen_shares
+from guanxi.evaluation.monitoring.drift import REJECTED, compare_with_profile, line_shares, unseen_shares
 from guanxi.evaluation.monitoring.verdict import (
     Reason,
     Verdict,
-    by_weight,
-    of_drift,
-    of_realised_performance,
-    of_shares,
-    worst,
+    assess_drift,
+    assess_realised_performance,
+    assess_shares,
+    sort_reasons,
+    worst_verdict,
 )
 from guanxi.features.snapshots import features_at
 from guanxi.jobs._realised import RealisedPerformance, measure_realised_performance
@@ -51,10 +50,10 @@ class Monitoring:
         ``ok``, ``watch`` or ``retrain``.
     reasons : list of Reason
     drift : pandas.DataFrame
-        A row per score and feature: :func:`guanxi.evaluation.monitoring.drift.compare`.
+        A row per score and feature: :func:`guanxi.evaluation.monitoring.drift.compare_with_profile`.
     shares : list of dict
-        Of rejected lines and unseen categories: :mod:`guanxi.evaluation.monitoring.shares`.
-    aftermath : Aftermath or None
+        Of rejected lines and unseen categories: :mod:`guanxi.evaluation.monitoring.drift`.
+    realised : RealisedPerformance or None
         Predictions against what happened; None for a model trained on labels.
     facts : dict
         ``model, model_version, trained_on, trained_until, horizon_days, source, as_of, customers,
@@ -67,7 +66,7 @@ class Monitoring:
     reasons: list[Reason]
     drift: pd.DataFrame = field(repr=False)
     shares: list[dict[str, Any]] = field(repr=False)
-    aftermath: RealisedPerformance | None = field(repr=False)
+    realised: RealisedPerformance | None = field(repr=False)
     facts: dict[str, Any] = field(repr=False)
     run_id: str = ""
 
@@ -159,19 +158,19 @@ def _monitor_transactions(
                 )
             # In the season of the training day: a season that moves everybody is no drift.
             scores = loaded.predict(features, drivers=0)
-            drift = compare(profile, features, scores, horizons=horizons)
+            drift = compare_with_profile(profile, features, scores, horizons=horizons)
             shares = line_shares(log, profile, trained, day, horizons)
         with progress.step("compare predictions with what happened"):
-            aftermath = measure_realised_performance(log, loaded, profile, day, predictions, params)
+            realised = measure_realised_performance(log, loaded, profile, day, predictions, params)
     finally:
         log.close()
     reasons = [
-        *of_realised_performance(aftermath.measures, aftermath.then, profile["totals"], params.monitor),
-        *of_drift(drift, params.monitor),
-        *of_shares(shares, params.monitor),
+        *assess_realised_performance(realised.measures, realised.then, profile["totals"], params.monitor),
+        *assess_drift(drift, params.monitor),
+        *assess_shares(shares, params.monitor),
     ]
     facts = _facts(loaded, profile, log.source, len(features)) | {"as_of": day.isoformat()}
-    return Monitoring(worst(reasons), by_weight(reasons), drift, shares, aftermath, facts)
+    return Monitoring(worst_verdict(reasons), sort_reasons(reasons), drift, shares, realised, facts)
 
 
 def _monitor_labels(
@@ -191,11 +190,11 @@ def _monitor_labels(
         customers = read_attributes(source, loaded.id_column, loaded.attributes, params.data)
     with progress.step("score and compare with the training profile"):
         scores = loaded.predict(customers.attributes, drivers=0)
-        drift = compare(profile, customers.attributes, scores, seen=loaded.attributes)
+        drift = compare_with_profile(profile, customers.attributes, scores, seen=loaded.attributes)
         shares = unseen_shares(customers.attributes, loaded.attributes, profile)
-    reasons = [*of_drift(drift, params.monitor), *of_shares(shares, params.monitor)]
+    reasons = [*assess_drift(drift, params.monitor), *assess_shares(shares, params.monitor)]
     facts = _facts(loaded, profile, customers.source, len(scores)) | {"as_of": ""}
-    return Monitoring(worst(reasons), by_weight(reasons), drift, shares, None, facts)
+    return Monitoring(worst_verdict(reasons), sort_reasons(reasons), drift, shares, None, facts)
 
 
 def _facts(loaded: LoadedModel, profile: Mapping[str, Any], source: str, customers: int) -> dict[str, Any]:
@@ -215,7 +214,7 @@ def _metrics(found: Monitoring) -> dict[str, float | None]:
     """Name the measures as MLflow shows them."""
     drift = found.drift.to_dict("records")
     scores = [row for row in drift if row["kind"] == "score"]
-    measures = found.aftermath.measures if found.aftermath else []
+    measures = found.realised.measures if found.realised else []
     return {
         "verdict": float(found.verdict),
         **{f"psi_{row['name']}": row["psi"] for row in drift},
@@ -231,14 +230,14 @@ def _metrics(found: Monitoring) -> dict[str, float | None]:
 
 def _report(found: Monitoring) -> dict[str, Any]:
     drift = found.drift.astype(object).where(found.drift.notna(), None)
-    aftermath = found.aftermath and dataclasses.asdict(found.aftermath)
-    if aftermath:
-        aftermath |= {name: aftermath[name].isoformat() for name in ("as_of", "until")}
+    realised = found.realised and dataclasses.asdict(found.realised)
+    if realised:
+        realised |= {name: realised[name].isoformat() for name in ("as_of", "until")}
     return {
         "verdict": found.verdict.name,
         "reasons": [{"verdict": each.verdict.name, "text": each.text} for each in found.reasons],
         **found.facts,
         "drift": drift.to_dict("records"),
         "shares": found.shares,
-        "aftermath": aftermath,
+        "realised": realised,
     }

@@ -42,7 +42,7 @@ class Promotion:
 
 
 def promote(
-    params: Params | None = None, *, model: str | None = None, progress: Reporter | None = None
+    params: Params | None = None, *, model: str | None = None, reporter: Reporter | None = None
 ) -> Promotion:
     """Make the candidate champion if it passes the gate.
 
@@ -55,7 +55,7 @@ def promote(
         Default: ``params.yaml`` in the working folder, if any.
     model : str, optional
         A registered version, as in ``models:/guanxi/3``; default: the alias ``candidate``.
-    progress : Progress, optional
+    reporter : Reporter, optional
 
     Raises
     ------
@@ -70,10 +70,10 @@ def promote(
     >>> promote(model="models:/guanxi/3").previous  # doctest: +SKIP
     '2'
     """
-    params = params if params is not None else load_params()
-    progress = progress or Reporter()
+    params = params or load_params()
+    reporter = reporter or Reporter()
     name, wanted = _parse(model, params.mlflow.registered_model)
-    with progress.step("look at the MLflow store"):
+    with reporter.step("look at the MLflow store"):
         store = dataclasses.replace(open_store(params.mlflow, create=False), registered_model=name)
     with answering(store):
         seen = read_aliases(store)
@@ -85,9 +85,9 @@ def promote(
                 f"version {version} of {name}, the candidate, was rolled back: train another, or name it if "
                 f"you mean it: guanxi promote --model models:/{name}/{version}"
             )
-        with progress.step(f"test version {version} and compare it") as step:
+        with reporter.step(f"test version {version} and compare it") as step:
             judgement = evaluate_candidate(store, version, seen.get(CHAMPION), params.promotion, step)
-        progress.say(judgement.text)
+        reporter.say(judgement.text)
         decide(store, judgement, seen)
         if not judgement.passed:
             stays = (

@@ -36,7 +36,7 @@ class Rollback:
 
 
 def rollback(
-    params: Params | None = None, *, name: str | None = None, progress: Reporter | None = None
+    params: Params | None = None, *, name: str | None = None, reporter: Reporter | None = None
 ) -> Rollback:
     """Make the previous champion champion again, once it has passed its smoke test.
 
@@ -46,7 +46,7 @@ def rollback(
         Default: ``params.yaml`` in the working folder, if any.
     name : str, optional
         Of the registered model, as in ``guanxi-labels``; default: ``mlflow.registered_model``.
-    progress : Progress, optional
+    reporter : Reporter, optional
 
     Raises
     ------
@@ -59,15 +59,15 @@ def rollback(
     >>> rollback().version  # doctest: +SKIP
     '1'
     """
-    params = params if params is not None else load_params()
-    progress = progress or Reporter()
-    with progress.step("look at the MLflow store"):
+    params = params or load_params()
+    reporter = reporter or Reporter()
+    with reporter.step("look at the MLflow store"):
         store = open_store(params.mlflow, create=False)
         store = dataclasses.replace(store, registered_model=name or store.registered_model)
     with answering(store):
         seen = read_aliases(store)
         version = predecessor(store, seen)
-        with progress.step(f"test version {version}"):
+        with reporter.step(f"test version {version}"):
             load_tested(store, version)
         previous = roll_back(store, version, seen)
     refresh_export(store, version)

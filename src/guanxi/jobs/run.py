@@ -148,7 +148,7 @@ def _totals(training: Training) -> list[tuple[str, str]]:
         (
             f"total {row['target']}, next {training.horizon_days} days",
             f"{row['expected']:,.0f}; with a probability of {training.params.clv.interval:.0%} "
-            f"{row['lower']:,.0f} to {row['upper']:,.0f} ({row['said']})",
+            f"{row['lower']:,.0f} to {row['upper']:,.0f} ({row['basis']})",
         )
         for row in whole
     ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import shlex
 
+from guanxi.evaluation.grade import OutcomeName
 from guanxi.evaluation.holdout import Holdout
 from guanxi.jobs._gate import Judgement
 from guanxi.jobs.run import RunResult
@@ -12,7 +13,7 @@ from guanxi.jobs.train import Training
 from guanxi.periods import add_days
 from guanxi.registry.store import Store
 
-_SHOWN = {
+_SHOWN: dict[OutcomeName, tuple[tuple[str, str, str], ...]] = {
     "churn": (("auc", "AUC", ".3f"), ("log_loss", "log loss", ".3f")),
     "purchases": (
         ("top_decile_capture", "best tenth captures", ".1%"),
@@ -95,11 +96,11 @@ def _totals(training: Training) -> list[str]:
             f"{row['lower']:,.0f} to {row['upper']:,.0f}"
             for row in whole
         ),
-        f"  this {whole[0]['said']}",
+        f"  this {whole[0]['basis']}",
     ]
 
 
-def _graded(holdout: Holdout, target: str) -> str:
+def _graded(holdout: Holdout, target: OutcomeName) -> str:
     grade = holdout.grades[target]
     shown = [
         f"{name} {_number(holdout.value(target, metric), form)} "

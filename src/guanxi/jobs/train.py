@@ -12,10 +12,10 @@ import pandas as pd
 
 from guanxi.data.transactions import TransactionLog, data_digest
 from guanxi.data.usability import Usability, check_history
-from guanxi.evaluation.gate import held_out_customers
 from guanxi.evaluation.holdout import Holdout, evaluate_holdout
 from guanxi.evaluation.monitoring.profile import transaction_profile
-from guanxi.evaluation.portfolio.portfolio_totals import forecast_totals
+from guanxi.evaluation.portfolio.totals import forecast_totals
+from guanxi.evaluation.realised_performance import held_out_customers
 from guanxi.features.snapshots import features_at
 from guanxi.jobs.reporter import Reporter
 from guanxi.jobs.validate import open_log
@@ -52,7 +52,7 @@ class Training:
     findings : list of str
         What the fits found that one must know, such as a model that stands in for another.
     totals : pandas.DataFrame
-        What all customers and segments will buy and spend: :func:`.portfolio_totals.forecast_totals`.
+        What all customers and segments will buy and spend: :func:`.totals.forecast_totals`.
     params : Params
     """
 

@@ -13,6 +13,7 @@ from sklearn.utils.multiclass import check_classification_targets, type_of_targe
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from guanxi.models.boosting import Rows, at_once, grow
+from guanxi.models.losses import logistic_loss
 from guanxi.served.corrections import probability
 
 Array = NDArray[np.float64]
@@ -263,9 +264,7 @@ def fit_calibration(log_odds: Array, label: Array) -> dict[str, float]:
     def loss(theta: Array) -> tuple[float, Array]:
         z = theta[0] + theta[1] * log_odds
         error = probability(z) - label
-        return float(np.mean(np.logaddexp(0.0, z) - label * z)), np.array(
-            [error.mean(), (error * log_odds).mean()]
-        )
+        return float(logistic_loss(label, z).mean()), np.array([error.mean(), (error * log_odds).mean()])
 
     fitted = minimize(loss, np.array([0.0, 1.0]), jac=True, method="BFGS")
     intercept, slope = (float(value) for value in fitted.x)

@@ -1,4 +1,4 @@
-"""What can be learnt beside a value model from earlier snapshots: trees, and a regression."""
+"""What can be learnt beside a value model from earlier snapshots: outcomes, trees and a regression."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ from threadpoolctl import threadpool_limits
 
 from guanxi.features.snapshots import OUTCOMES, SnapshotPlan
 from guanxi.models.boosting import Rows, at_once, grow
-from guanxi.pipeline.modelled_outcomes import ModelledOutcome
+from guanxi.models.losses import gamma_deviance, logistic_loss, poisson_deviance
+from guanxi.served.corrections import probability
 from guanxi.served.regression import Regression, logarithms
 
 Floats = NDArray[np.float64]
@@ -25,19 +26,86 @@ Base = Callable[[str, pd.DataFrame, date, int], Floats]
 
 CORRECTING, TREES, REGRESSION = "correcting trees", "trees", "regression"
 _LOGARITHMS = (
-    "frequency",
-    "days_since_last",
-    "T",
-    "monetary_value",
-    "amount_last",
-    "amount_mean",
-    "lines_last",
-    "purchases_decayed_30",
-    "purchases_decayed_90",
+    *("frequency", "days_since_last", "T", "monetary_value", "amount_last", "amount_mean", "lines_last"),
+    *("purchases_decayed_30", "purchases_decayed_90"),
 )
 _TRIAL_ROWS, _MOST_ROWS = 30_000, 200_000  # more customers than that tell next to nothing new
 _RIDGE = 1e-4  # on standardised columns; some of them nearly repeat others
 _MOST_ITERATIONS = 2000
+_COLUMNS = {"binary": "churned", "poisson": "purchases", "gamma": "spend"}
+_LEVEL_LIMIT = 10.0
+
+
+@dataclass(frozen=True)
+class ModelledOutcome:
+    """A target with LightGBM's objective for it.
+
+    Scores are log odds (``binary``) or logarithms of a mean (``poisson``, ``gamma``).
+    """
+
+    name: str
+    objective: str
+    value_model: str
+    loss_name: str
+
+    def concerned(self, snapshot: pd.DataFrame) -> pd.DataFrame:
+        """Take the customers whom the target concerns: of amounts those who bought, for nothing too."""
+        return snapshot[snapshot["purchases"] > 0] if self.objective == "gamma" else snapshot
+
+    def weights(self, rows: pd.DataFrame) -> Floats:
+        """Weight of each row, shape (n,): amounts weigh as often as they were paid."""
+        if self.objective == "gamma":
+            return rows["purchases"].to_numpy(dtype=np.float64)
+        return np.ones(len(rows))
+
+    def total(self, rows: pd.DataFrame) -> float:
+        """Total of the outcome over rows."""
+        return float(rows[_COLUMNS[self.objective]].sum())
+
+    def rows(self, snapshot: pd.DataFrame) -> pd.DataFrame:
+        """Rows that have the outcome: amounts are known of those who bought for more than nothing."""
+        if self.objective != "gamma":
+            return snapshot
+        return snapshot[(snapshot["purchases"] > 0) & (snapshot["spend"] > 0)]
+
+    def outcome(self, rows: pd.DataFrame) -> tuple[Floats, Floats]:
+        """Outcome of each row and its weight, arrays of shape (n,)."""
+        total, weight = rows[_COLUMNS[self.objective]].to_numpy(dtype=np.float64), self.weights(rows)
+        return (total / weight if self.objective == "gamma" else total), weight
+
+    def mean(self, score: Floats) -> Floats:
+        """Mean that a score stands for."""
+        return probability(score) if self.objective == "binary" else np.exp(np.minimum(score, 700.0))
+
+    def losses(self, outcome: Floats, score: Floats) -> Floats:
+        """Loss of each row: log loss, or Poisson or gamma deviance."""
+        if self.objective == "binary":
+            return logistic_loss(outcome, score)
+        deviance = poisson_deviance if self.objective == "poisson" else gamma_deviance
+        return deviance(outcome, self.mean(score))
+
+    def level(self, score: Floats, weight: Floats, mean: float) -> float:
+        """Give what must be added to all scores for their weighted mean to be a given one.
+
+        0 where nothing would do, as for a mean probability of 0 or 1.
+        """
+        if self.objective != "binary":
+            own = float(np.average(self.mean(score), weights=weight))
+            return float(np.log(mean / own)) if mean > 0 and own > 0 else 0.0
+        from scipy.optimize import brentq
+
+        def excess(shift: float) -> float:
+            return float(np.average(probability(score + shift), weights=weight)) - mean
+
+        if not 0.0 < mean < 1.0 or excess(-_LEVEL_LIMIT) > 0 or excess(_LEVEL_LIMIT) < 0:
+            return 0.0
+        return float(brentq(excess, -_LEVEL_LIMIT, _LEVEL_LIMIT))
+
+
+CHURN = ModelledOutcome("churn", "binary", "purchase model", "log loss")
+PURCHASES = ModelledOutcome("purchases", "poisson", "purchase model", "Poisson deviance")
+SPEND = ModelledOutcome("spend", "gamma", "spend model", "gamma deviance")
+MODELLED_OUTCOMES = (CHURN, PURCHASES, SPEND)
 
 
 @dataclass(frozen=True)
@@ -129,12 +197,7 @@ class TrainingWindows:
         picked = [chosen[(chosen >= low) & (chosen < high)] - low for low, high in pairwise(ends)]
         pairs = list(zip(windows, picked, strict=True))
         return Rows(
-            np.vstack(
-                [
-                    each.rows[features].iloc[rows].to_numpy(dtype=np.float64, na_value=np.nan)
-                    for each, rows in pairs
-                ]
-            ),
+            np.vstack([_matrix(each.rows[features].iloc[rows]) for each, rows in pairs]),
             np.concatenate([each.outcome[rows] for each, rows in pairs]),
             np.concatenate([each.centred[rows] for each, rows in pairs]) if offset else None,
             np.concatenate([each.weight[rows] for each, rows in pairs]),
@@ -157,6 +220,19 @@ class TrainingWindows:
             growers.append(partial(grow, *given, later=stop))
             size = len(learnt.y)
         return dict(zip(rounds, at_once(growers, size), strict=True))
+
+    def try_on(
+        self, later: date, members: Sequence[str], days: Sequence[date], features: list[str]
+    ) -> dict[str, tuple[Floats, int]]:
+        """Grow trees on some days, stopped early on a later one: its scores by them, and their number."""
+        most = dict.fromkeys(members, int(self.settings["n_estimators"]))
+        window, found = self.window(later), {}
+        matrix = _matrix(window.rows[features])
+        for member, booster in self.grow(most, days, features, later=later).items():
+            rounds = max(1, int(booster.best_iteration))
+            score = np.asarray(booster.predict(matrix, raw_score=True, num_iteration=rounds))
+            found[member] = (score + window.centred if member == CORRECTING else score), rounds
+        return found
 
     def regress(self, day: date) -> dict[str, Any]:
         """Fit the regression on one day: the document of a :class:`guanxi.served.regression.Regression`."""
@@ -181,6 +257,10 @@ class TrainingWindows:
     def regressed(self, document: Mapping[str, Any], day: date) -> Floats:
         """Score a day's rows with a fitted regression."""
         return Regression(document).predict(self.window(day).rows)
+
+
+def _matrix(features: pd.DataFrame) -> Floats:
+    return features.to_numpy(dtype=np.float64, na_value=np.nan)
 
 
 def _regressor(target: ModelledOutcome) -> Any:

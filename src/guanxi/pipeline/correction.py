@@ -26,11 +26,11 @@ from guanxi.pipeline.base_learners import (
     REGRESSION,
     TREES,
     Base,
+    ModelledOutcome,
     Snapshots,
     TrainingWindows,
     Window,
 )
-from guanxi.pipeline.modelled_outcomes import ModelledOutcome
 from guanxi.served.corrections import Correction
 
 Floats = NDArray[np.float64]
@@ -99,7 +99,7 @@ def fit_correction(
 
     Parameters
     ----------
-    target : Target
+    target : ModelledOutcome
     plan : SnapshotPlan or None
         None: there is no earlier window, and the value model stays alone.
     snapshots : callable
@@ -111,41 +111,40 @@ def fit_correction(
         Features on the training day: they set the level.
     horizon_days : int
         What will be predicted.
-    settings : mapping
+    settings, seed
         Of the trees, as in ``churn.lightgbm``.
-    seed : int
     """
     if plan is None:
         return alone(target, "the history holds no earlier window to learn from")
-    lessons = TrainingWindows(target, plan, snapshots, base, settings, seed)
+    windows = TrainingWindows(target, plan, snapshots, base, settings, seed)
     try:
-        return _learn(usable(lessons), now, horizon_days)
+        return _learn(usable(windows), now, horizon_days)
     except FitError as error:
         return alone(target, str(error))
 
 
-def _learn(lessons: TrainingWindows, now: pd.DataFrame, horizon_days: int) -> FittedCorrection:
-    target, plan = lessons.target, lessons.plan
-    folds = [_try(lessons, day) for day in fold_days(plan)]
-    chosen, said = _choose(target, folds)
+def _learn(windows: TrainingWindows, now: pd.DataFrame, horizon_days: int) -> FittedCorrection:
+    target, plan = windows.target, windows.plan
+    folds = [_try(windows, day) for day in fold_days(plan)]
+    chosen, reason = _choose(target, folds)
     slope = _slope(target, folds, chosen)
-    levels = tuple(lessons.window(day).miss for day in _apart(plan))
+    levels = tuple(windows.window(day).miss for day in _apart(plan))
     options = {
         name: (document | {"slope": slope if name == chosen else 1.0}, texts)
-        for name, (document, texts) in _learn_finally(lessons, folds[0]).items()
+        for name, (document, texts) in _learn_finally(windows, folds[0]).items()
     }
     shift = _level_shift(levels)
     for document, texts in options.values():
-        document["level"] = _level(lessons, document, texts, now, horizon_days, shift)
+        document["level"] = _level(windows, document, texts, now, horizon_days, shift)
     shorter = f", shorter than the horizon of {horizon_days}" if plan.window_days < horizon_days else ""
-    windows = f"{len(folds)} earlier window{'s' * (len(folds) > 1)} of {plan.window_days} days{shorter}"
+    basis = f"{len(folds)} earlier window{'s' * (len(folds) > 1)} of {plan.window_days} days{shorter}"
     return FittedCorrection(
         chosen=chosen,
         options=options,
         losses=pd.concat([fold.table(target.name) for fold in folds], ignore_index=True),
         levels=levels,
         rounds=folds[0].rounds[CORRECTING],
-        reason=f"{said} on {windows}",
+        reason=f"{reason} on {basis}",
     )
 
 
@@ -167,10 +166,10 @@ class _Fold:
     def table(self, target: str) -> pd.DataFrame:
         """Mean loss of each contender."""
         means = {name: np.average(each, weights=self.window.weight) for name, each in self.losses.items()}
-        rows = [{"model": name, "loss": float(mean)} for name, mean in means.items()]
-        return pd.DataFrame(rows).assign(cutoff=self.day, target=target)[
-            ["cutoff", "target", "model", "loss"]
-        ]
+        return pd.DataFrame(
+            {"cutoff": self.day, "target": target, "model": name, "loss": float(mean)}
+            for name, mean in means.items()
+        )
 
 
 def _apart(plan: SnapshotPlan) -> list[date]:
@@ -192,7 +191,7 @@ def earlier_days(plan: SnapshotPlan, day: date) -> list[date]:
     return [other for other in plan.training if (day - other).days >= plan.window_days]
 
 
-def usable(lessons: TrainingWindows) -> TrainingWindows:
+def usable(windows: TrainingWindows) -> TrainingWindows:
     """Leave out training days that teach nothing: few customers, or all alike.
 
     Raises
@@ -200,16 +199,16 @@ def usable(lessons: TrainingWindows) -> TrainingWindows:
     FitError
         If no training day is left, or the validation day is such a day.
     """
-    plan = lessons.plan
-    poor = {day: reason for day in (*plan.training, plan.validation) if (reason := _poor(lessons, day))}
+    plan = windows.plan
+    poor = {day: reason for day in (*plan.training, plan.validation) if (reason := _poor(windows, day))}
     training = tuple(day for day in plan.training if day not in poor)
     if plan.validation in poor or not training:
         raise FitError(poor.get(plan.validation) or next(iter(poor.values())))
-    return replace(lessons, plan=replace(plan, training=training))
+    return replace(windows, plan=replace(plan, training=training))
 
 
-def _poor(lessons: TrainingWindows, day: date) -> str | None:
-    window = lessons.window(day)
+def _poor(windows: TrainingWindows, day: date) -> str | None:
+    window = windows.window(day)
     if len(window.rows) < _MINIMUM_ROWS:
         return f"only {len(window.rows)} customers to learn from in the window after {day}"
     if window.outcome.min() == window.outcome.max():
@@ -217,26 +216,20 @@ def _poor(lessons: TrainingWindows, day: date) -> str | None:
     return None
 
 
-def _try(lessons: TrainingWindows, day: date) -> _Fold:
+def _try(windows: TrainingWindows, day: date) -> _Fold:
     """Learn from the windows that ended by a day, and forecast the one after it."""
-    target, window, earlier = lessons.target, lessons.window(day), earlier_days(lessons.plan, day)
-    features = lessons.varying(earlier)
-    later = window.rows[features].to_numpy(dtype=np.float64, na_value=np.nan)
-    said, rounds = {}, {}
-    most = int(lessons.settings["n_estimators"])
-    boosters = lessons.grow({CORRECTING: most, TREES: most}, earlier, features, later=day)
-    for member, booster in boosters.items():
-        rounds[member] = max(1, int(booster.best_iteration))
-        said[member] = np.asarray(booster.predict(later, raw_score=True, num_iteration=rounds[member]))
-    said[CORRECTING] = said[CORRECTING] + window.centred
+    target, window, earlier = windows.target, windows.window(day), earlier_days(windows.plan, day)
+    features = windows.varying(earlier)
+    grown = windows.try_on(day, (CORRECTING, TREES), earlier, features)
+    by_member = {member: score for member, (score, _) in grown.items()}
     second = SECOND_OPINION[target.name]
     if second == REGRESSION:
-        said[REGRESSION] = lessons.regressed(lessons.regress(max(earlier)), day)
+        by_member[REGRESSION] = windows.regressed(windows.regress(max(earlier)), day)
     scores = {
         ALONE: window.centred,
-        CORRECTED: said[CORRECTING],
-        TREES_ALONE: said[TREES],
-        BLEND: (1.0 - SECOND_WEIGHT) * said[CORRECTING] + SECOND_WEIGHT * said[second],
+        CORRECTED: by_member[CORRECTING],
+        TREES_ALONE: by_member[TREES],
+        BLEND: (1.0 - SECOND_WEIGHT) * by_member[CORRECTING] + SECOND_WEIGHT * by_member[second],
     }
     levelled = {
         name: score + target.level(score, window.weight, window.mean) for name, score in scores.items()
@@ -246,6 +239,7 @@ def _try(lessons: TrainingWindows, day: date) -> _Fold:
         name: np.nan_to_num(target.losses(window.outcome, score), nan=WORST, posinf=WORST)
         for name, score in levelled.items()
     }
+    rounds = {member: count for member, (_, count) in grown.items()}
     return _Fold(day, window, levelled, losses, features, rounds)
 
 
@@ -265,8 +259,8 @@ def _choose(target: ModelledOutcome, folds: list[_Fold]) -> tuple[str, str]:
     if gain <= _CLEAR_GAIN / len(folds) * error:
         return ALONE, f"{target.value_model} alone: no clear gain by trees ({gain:.4f} +- {error:.4f})"
     others = ", ".join(f"{name} {means[name]:.4f}" for name in CONTENDERS if name != chosen)
-    said = f"{chosen}: {target.loss_name} {means[chosen]:.4f} ({others}; gain {gain:.4f} +- {error:.4f})"
-    return chosen, said
+    loss = f"{target.loss_name} {means[chosen]:.4f}"
+    return chosen, f"{chosen}: {loss} ({others}; gain {gain:.4f} +- {error:.4f})"
 
 
 def paired(difference: Floats, weight: Floats) -> tuple[float, float]:
@@ -295,13 +289,13 @@ def _slope(target: ModelledOutcome, folds: list[_Fold], chosen: str) -> float:
     return float(found.x) if clear else 1.0
 
 
-def _learn_finally(lessons: TrainingWindows, latest: _Fold) -> dict[str, tuple[dict[str, Any], list[str]]]:
+def _learn_finally(windows: TrainingWindows, latest: _Fold) -> dict[str, tuple[dict[str, Any], list[str]]]:
     """Learn once more from all snapshots, in as many rounds as were right; each contender's document."""
-    plan, second = lessons.plan, SECOND_OPINION[lessons.target.name]
+    plan, second = windows.plan, SECOND_OPINION[windows.target.name]
     days = (*plan.training, plan.validation)
-    boosters = lessons.grow(latest.rounds, days, latest.features)
+    boosters = windows.grow(latest.rounds, days, latest.features)
     texts = {member: booster.model_to_string() for member, booster in boosters.items()}
-    regression = lessons.regress(plan.validation) if second == REGRESSION else None
+    regression = windows.regress(plan.validation) if second == REGRESSION else None
     members: dict[str, dict[str, float]] = {
         ALONE: {},
         CORRECTED: {CORRECTING: 1.0},
@@ -325,13 +319,7 @@ def _learn_finally(lessons: TrainingWindows, latest: _Fold) -> dict[str, tuple[d
 
 
 def _document(name: str, **known: Any) -> dict[str, Any]:
-    nothing: dict[str, Any] = {
-        "features": [],
-        "regression": None,
-        "weights": [],
-        "window_days": 0,
-        "replaced": 0.0,
-    }
+    nothing = {"features": [], "regression": None, "weights": [], "window_days": 0, "replaced": 0.0}
     return {"model": name, **nothing, **known, "slope": 1.0, "level": 0.0}
 
 
@@ -349,7 +337,7 @@ def _level_shift(levels: Sequence[float]) -> float:
 
 
 def _level(
-    lessons: TrainingWindows,
+    windows: TrainingWindows,
     document: Mapping[str, Any],
     texts: Sequence[str],
     now: pd.DataFrame,
@@ -357,16 +345,16 @@ def _level(
     shift: float,
 ) -> float:
     """Level that gives the customers of the training day the value model's mean, moved by ``shift``."""
-    target, day = lessons.target, add_days(lessons.plan.validation, lessons.plan.window_days)
-    base = lessons.base(target.name, now, day, horizon_days)
+    target, day = windows.target, add_days(windows.plan.validation, windows.plan.window_days)
+    base = windows.base(target.name, now, day, horizon_days)
     if document["model"] == ALONE and document["slope"] == 1.0:
         return shift
     correction = Correction({**document, "level": 0.0}, texts)
-    learnt = lessons.base(target.name, now, day, lessons.plan.window_days)
+    learnt = windows.base(target.name, now, day, windows.plan.window_days)
     score = correction.apply(base, correction.step(now, learnt))
     weight = np.ones(len(now))
     if target.name == "spend":  # the total is what counts, so frequent buyers count more
-        weight = np.exp(lessons.base("purchases", now, day, horizon_days))
+        weight = np.exp(windows.base("purchases", now, day, horizon_days))
     mean = float(np.average(target.mean(base + shift), weights=weight))
     return target.level(score, weight, mean)
 
@@ -374,5 +362,5 @@ def _level(
 def alone(target: ModelledOutcome, reason: str) -> FittedCorrection:
     """Leave the value model alone, and say why."""
     losses = pd.DataFrame(columns=["cutoff", "target", "model", "loss"])
-    said = f"{target.value_model} alone: {reason}"
-    return FittedCorrection(ALONE, {ALONE: (_document(ALONE), [])}, losses, (), 0, said)
+    reason = f"{target.value_model} alone: {reason}"
+    return FittedCorrection(ALONE, {ALONE: (_document(ALONE), [])}, losses, (), 0, reason)

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from guanxi.errors import FitError, FitWarning
 from guanxi.features.snapshots import SnapshotPlan
 from guanxi.models.gamma_gamma import GammaGamma
+from guanxi.models.losses import log_loss, poisson_deviance
 from guanxi.models.purchase_models import REGULAR, TRANSACTION_MODELS, transaction_model
 from guanxi.models.transaction_model import TransactionModel
 from guanxi.periods import add_days
@@ -63,26 +64,19 @@ def choose_models(plan: SnapshotPlan | None, first_day: date, snapshots: Snapsho
 
     Each model, the mean of each two and the mean of all compete; of equals the first wins. In-sample
     likelihood would be a poor judge: it rewards what a model says of the past. Windows do not overlap; at
-    most three are tried.
-
-    Parameters
-    ----------
-    plan : SnapshotPlan or None
-    first_day : date
-    snapshots : callable
-        Features (with ``log_gap_sum``) and outcomes at a cutoff.
+    most three are tried. ``snapshots`` gives features (with ``log_gap_sum``) and outcomes at a cutoff.
     """
     if plan is None:
         return only(USUAL, f"the history holds no earlier window to compare models on: {USUAL}")
-    cutoffs = _cutoffs(plan, first_day)
-    losses = pd.concat([_losses(day, snapshots(day), plan.window_days) for day in cutoffs], ignore_index=True)
+    cutoffs, days = _cutoffs(plan, first_day), plan.window_days
+    losses = pd.concat([_losses(day, snapshots(day), days) for day in cutoffs], ignore_index=True)
     if losses.empty:
         return only(USUAL, f"no model could be fitted at an earlier cutoff: {USUAL}")
     tried = losses.groupby(["target", "model"], sort=False)["loss"].agg(["mean", "count"])
     tried = tried[tried["count"] == tried["count"].max()]["mean"]
     best = {target: str(tried[target].idxmin()) for target in _TARGETS}
     said = [_said(target, tried[target].sort_values(), best[target]) for target in _TARGETS]
-    windows = f"on {losses['cutoff'].nunique()} earlier windows of {plan.window_days} days"
+    windows = f"on {losses['cutoff'].nunique()} earlier windows of {days} days"
     counts, churn = (tuple(best[target].split(" + ")) for target in _TARGETS)
     return Choice(counts, churn, losses, f"{'; '.join(said)}; {windows}")
 
@@ -110,10 +104,11 @@ def _losses(cutoff: date, rows: pd.DataFrame, window_days: int) -> pd.DataFrame:
             np.mean(values, axis=0) for values in zip(*(forecasts[m] for m in model), strict=True)
         )
         for target, loss in (
-            ("counts", _poisson_deviance(rows["purchases"].to_numpy(), expected)),
-            ("churn", _log_loss(rows["churned"].to_numpy(), silent)),
+            ("counts", poisson_deviance(rows["purchases"].to_numpy(np.float64), expected)),
+            ("churn", log_loss(rows["churned"].to_numpy(np.float64), silent)),
         ):
-            table.append({"cutoff": cutoff, "target": target, "model": " + ".join(model), "loss": loss})
+            name, mean = " + ".join(model), float(loss.mean())
+            table.append({"cutoff": cutoff, "target": target, "model": name, "loss": mean})
     return pd.DataFrame(table)
 
 
@@ -135,18 +130,6 @@ def _forecasts(rows: pd.DataFrame, window: float) -> dict[str, tuple[Floats, Flo
 def _contenders(names: Sequence[str]) -> list[tuple[str, ...]]:
     every = [tuple(names)] if len(names) > 2 else []
     return [*((name,) for name in names), *combinations(names, 2), *every]
-
-
-def _poisson_deviance(actual: Floats, expected: Floats) -> float:
-    from sklearn.metrics import mean_poisson_deviance
-
-    return float(mean_poisson_deviance(actual, np.maximum(expected, 1e-12)))
-
-
-def _log_loss(actual: Floats, probability: Floats) -> float:
-    from sklearn.metrics import log_loss
-
-    return float(log_loss(actual, np.clip(probability, 1e-12, 1.0 - 1e-12), labels=[0.0, 1.0]))
 
 
 def _said(target: str, ranked: pd.Series, best: str) -> str:

@@ -21,7 +21,14 @@ from numpy.typing import NDArray
 from guanxi.errors import FitError
 from guanxi.features.snapshots import SnapshotPlan
 from guanxi.params import ChurnParams, TuningParams
-from guanxi.pipeline.base_learners import CORRECTING, REGRESSION, Base, Snapshots, TrainingWindows
+from guanxi.pipeline.base_learners import (
+    CORRECTING,
+    REGRESSION,
+    Base,
+    ModelledOutcome,
+    Snapshots,
+    TrainingWindows,
+)
 from guanxi.pipeline.correction import (
     SECOND_OPINION,
     SECOND_WEIGHT,
@@ -31,7 +38,6 @@ from guanxi.pipeline.correction import (
     paired,
     usable,
 )
-from guanxi.pipeline.modelled_outcomes import ModelledOutcome
 
 Floats = NDArray[np.float64]
 TUNED = ("learning_rate", "num_leaves", "min_child_samples", "colsample_bytree", "reg_lambda")
@@ -45,22 +51,13 @@ def tune(
     base: Base,
     churn: ChurnParams,
     seed: int,
-    progress: Callable[[str], None] = lambda _: None,
+    on_step: Callable[[str], None] = lambda _: None,
 ) -> tuple[dict[str, Any], pd.DataFrame | None]:
     """Look for better settings of the trees than the given ones.
 
-    Parameters
-    ----------
-    targets : sequence of Target
-        Those that have trees; one set of settings serves them all.
-    plan : SnapshotPlan or None
-    snapshots, base : callable
-        As for :func:`.correction.fit_correction`.
-    churn : ChurnParams
-        The given settings and the budget. A number of trials gives the same settings for the same seed, a
-        number of seconds does not: a busy machine tries fewer.
-    seed : int
-    progress : callable, optional
+    One set of settings serves all targets. A number of trials gives the same settings for the same seed, a
+    number of seconds does not: a busy machine tries fewer. Other parameters are as for
+    :func:`.correction.fit_correction`.
 
     Returns
     -------
@@ -79,21 +76,22 @@ def tune(
     given, budget = churn.lightgbm.model_dump(), churn.tuning
     if plan is None or (budget.trials == 0 and budget.seconds is None):
         return given, None
-    exams = []
+    objectives = []
     for target in targets:
         with suppress(FitError):  # a target that no window teaches has no trees to tune
-            exams.append(_Exam.of(usable(TrainingWindows(target, plan, snapshots, base, given, seed))))
-    if not exams:
+            windows = usable(TrainingWindows(target, plan, snapshots, base, given, seed))
+            objectives.append(_Objective.of(windows))
+    if not objectives:
         return given, None
     started = perf_counter()
-    first = [exam.losses(given) for exam in exams]
-    rows = [_row(exams, given, first, first, perf_counter() - started)]
+    first = [objective.losses(given) for objective in objectives]
+    rows = [_row(objectives, given, first, first, perf_counter() - started)]
     study, space = _study(seed), _space()
     while not _spent(budget, len(rows) - 1, perf_counter() - started):
-        progress(f"tuning of the trees: trial {len(rows)}")
+        on_step(f"tuning of the trees: trial {len(rows)}")
         begun, asked = perf_counter(), study.ask(space)
-        losses = [exam.losses(given | asked.params) for exam in exams]
-        rows.append(_row(exams, asked.params, losses, first, perf_counter() - begun))
+        losses = [objective.losses(given | asked.params) for objective in objectives]
+        rows.append(_row(objectives, asked.params, losses, first, perf_counter() - begun))
         study.tell(asked, rows[-1]["loss"])
     trials = pd.DataFrame(rows).rename_axis("trial").reset_index()
     chosen, _ = choice(trials)
@@ -118,13 +116,13 @@ def choice(trials: pd.DataFrame) -> tuple[int, str]:
 
 
 @dataclass(frozen=True)
-class _Exam:
+class _Objective:
     """The blend of one target on windows it has not seen, and what no setting changes of it.
 
     Growing all contenders, as :mod:`.correction` does, takes 2.8 times as long.
     """
 
-    lessons: TrainingWindows
+    windows: TrainingWindows
     days: list[date]
     features: dict[date, list[str]]
     regressed: dict[date, Floats]
@@ -132,46 +130,41 @@ class _Exam:
     alone: float
 
     @classmethod
-    def of(cls, lessons: TrainingWindows) -> _Exam:
+    def of(cls, windows: TrainingWindows) -> _Objective:
         """Take the windows that the contenders are compared on."""
-        days, target = fold_days(lessons.plan), lessons.target
-        earlier = {day: earlier_days(lessons.plan, day) for day in days}
-        windows = [lessons.window(day) for day in days]
-        weight = np.concatenate([window.weight for window in windows])
-        alone = np.concatenate([target.losses(window.outcome, window.centred) for window in windows])
+        days, target = fold_days(windows.plan), windows.target
+        earlier = {day: earlier_days(windows.plan, day) for day in days}
+        tried = [windows.window(day) for day in days]
+        weight = np.concatenate([window.weight for window in tried])
+        alone = np.concatenate([target.losses(window.outcome, window.centred) for window in tried])
         regressed = {}
         if SECOND_OPINION[target.name] == REGRESSION:
-            regressed = {day: lessons.regressed(lessons.regress(max(earlier[day])), day) for day in days}
-        features = {day: lessons.varying(earlier[day]) for day in days}
-        return cls(lessons, days, features, regressed, weight, float(np.average(alone, weights=weight)))
+            regressed = {day: windows.regressed(windows.regress(max(earlier[day])), day) for day in days}
+        features = {day: windows.varying(earlier[day]) for day in days}
+        return cls(windows, days, features, regressed, weight, float(np.average(alone, weights=weight)))
 
     def losses(self, settings: Mapping[str, Any]) -> Floats:
         """Each row's loss with these settings, as a share of the value model's mean loss."""
-        lessons = replace(self.lessons, settings=settings)
+        windows = replace(self.windows, settings=settings)
         try:
-            losses = np.concatenate([self._losses(lessons, day) for day in self.days])
+            losses = np.concatenate([self._losses(windows, day) for day in self.days])
         except FitError:  # as bad as can be
             losses = np.full(len(self.weight), WORST)
         return np.asarray(np.nan_to_num(losses, nan=WORST, posinf=WORST) / self.alone)
 
-    def _losses(self, lessons: TrainingWindows, day: date) -> Floats:
-        target, window = lessons.target, lessons.window(day)
-        corrected = window.centred + self._grown(lessons, CORRECTING, day)
-        second = SECOND_OPINION[target.name]
-        other = self.regressed[day] if second == REGRESSION else self._grown(lessons, second, day)
+    def _losses(self, windows: TrainingWindows, day: date) -> Floats:
+        target, window, second = windows.target, windows.window(day), SECOND_OPINION[windows.target.name]
+        corrected = self._grown(windows, CORRECTING, day)
+        other = self.regressed[day] if second == REGRESSION else self._grown(windows, second, day)
         score = (1.0 - SECOND_WEIGHT) * corrected + SECOND_WEIGHT * other
         return target.losses(window.outcome, score + target.level(score, window.weight, window.mean))
 
-    def _grown(self, lessons: TrainingWindows, member: str, day: date) -> Floats:
-        features, most = self.features[day], int(lessons.settings["n_estimators"])
-        booster = lessons.grow({member: most}, earlier_days(lessons.plan, day), features, later=day)[member]
-        later = lessons.window(day).rows[features].to_numpy(dtype=np.float64, na_value=np.nan)
-        rounds = max(1, int(booster.best_iteration))
-        return np.asarray(booster.predict(later, raw_score=True, num_iteration=rounds))
+    def _grown(self, windows: TrainingWindows, member: str, day: date) -> Floats:
+        return windows.try_on(day, [member], earlier_days(windows.plan, day), self.features[day])[member][0]
 
 
 def _row(
-    exams: Sequence[_Exam],
+    objectives: Sequence[_Objective],
     settings: Mapping[str, Any],
     losses: Sequence[Floats],
     first: Sequence[Floats],
@@ -182,14 +175,14 @@ def _row(
     The mean of the targets' standard errors is never less than that of their mean, however the targets go
     together.
     """
-    means = [float(np.average(each, weights=exam.weight)) for exam, each in zip(exams, losses, strict=True)]
-    gains = [
-        paired(before - each, exam.weight) for exam, each, before in zip(exams, losses, first, strict=True)
-    ]
+    tried = list(zip(objectives, losses, first, strict=True))
+    means = [float(np.average(each, weights=objective.weight)) for objective, each, _ in tried]
+    gains = [paired(before - each, objective.weight) for objective, each, before in tried]
     gain, error = np.mean(gains, axis=0)
+    names = [objective.windows.target.name for objective in objectives]
     return {
         **{name: settings[name] for name in TUNED},
-        **{exam.lessons.target.name: mean for exam, mean in zip(exams, means, strict=True)},
+        **dict(zip(names, means, strict=True)),
         "loss": float(np.mean(means)),
         "gain": float(gain),
         "error": float(error),

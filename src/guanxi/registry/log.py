@@ -54,7 +54,7 @@ class TrainingRecord:
         What all customers and segments will buy and spend.
     held_out : mapping of int to pandas.DataFrame
         Window in days that features are made for, to features and outcomes of the held-out customers, from
-        :func:`.gate.held_out_customers`.
+        :func:`.held_out_customers`.
     profile : mapping or None
         What later data is compared with: :mod:`guanxi.evaluation.monitoring.profile`.
     """

@@ -45,7 +45,7 @@ class Twin:
     _run_id: str = field(repr=False)
 
     def held_out(self, window_days: int) -> pd.DataFrame:
-        """Features and outcomes of the held-out customers, see :func:`.gate.held_out_customers`.
+        """Features and outcomes of the held-out customers, see :func:`.held_out_customers`.
 
         Parameters
         ----------

@@ -7,17 +7,16 @@ import pandas as pd
 import pytest
 
 from guanxi.evaluation.monitoring.bins import describe_category, describe_number
-from guanxi.evaluation.monitoring.drift import clear_rise, compare
-from guanxi.evaluation.monitoring.shares import REJECTED
+from guanxi.evaluation.monitoring.drift import REJECTED, clear_rise, compare_with_profile
 from guanxi.evaluation.monitoring.verdict import (
     Verdict,
-    by_weight,
-    of_bias,
-    of_drift,
-    of_order,
-    of_realised_performance,
-    of_shares,
-    worst,
+    assess_bias,
+    assess_drift,
+    assess_ranking,
+    assess_realised_performance,
+    assess_shares,
+    sort_reasons,
+    worst_verdict,
 )
 from guanxi.params import MonitorParams
 from guanxi.served.corrections import probability
@@ -64,13 +63,13 @@ def profile():
 
 
 def judged(profile, rows):
-    return of_drift(compare(profile, rows, scores(rows)), LIMITS)
+    return assess_drift(compare_with_profile(profile, rows, scores(rows)), LIMITS)
 
 
 class TestCompare:
     @pytest.mark.parametrize("n", [150, 1500])
     def test_fresh_draws_of_the_same_process_seldom_give_an_alarm(self, profile, n):
-        verdicts = [worst(judged(profile, customers(n, seed))) for seed in range(1, 31)]
+        verdicts = [worst_verdict(judged(profile, customers(n, seed))) for seed in range(1, 31)]
         assert (
             sum(verdict > Verdict.ok for verdict in verdicts) <= 3
         )  # 1 % for the indices, 1 % for the means
@@ -78,13 +77,14 @@ class TestCompare:
 
     def test_small_samples_would_alarm_by_the_plain_limit(self, profile):
         plain = [
-            compare(profile, rows, scores(rows)) for rows in (customers(150, seed) for seed in range(1, 21))
+            compare_with_profile(profile, rows, scores(rows))
+            for rows in (customers(150, seed) for seed in range(1, 21))
         ]
         assert any((each["psi"] > LIMITS.psi_watch).any() for each in plain)
 
     def test_the_training_table_itself(self, profile):
         rows = customers(4000, seed=0)
-        table = compare(profile, rows, scores(rows))
+        table = compare_with_profile(profile, rows, scores(rows))
         assert (table["psi"] == 0.0).all()
         assert not table["clear"].any()
         assert (table["mean_drift"] == 0.0).all()
@@ -92,7 +92,7 @@ class TestCompare:
     def test_three_times_the_prices(self, profile):
         rows = customers(1000, seed=1)
         reasons = judged(profile, rows.assign(monetary_value=3 * rows["monetary_value"]))
-        assert worst(reasons) is Verdict.retrain
+        assert worst_verdict(reasons) is Verdict.retrain
         texts = [reason.text for reason in reasons]
         assert any(text.startswith("clv drifted") for text in texts)
         assert any("1 of 4 features" in text and "monetary_value by" in text for text in texts)
@@ -100,19 +100,19 @@ class TestCompare:
 
     def test_prices_of_nothing(self, profile):
         rows = customers(1000, seed=1)
-        reasons = of_drift(compare(profile, rows, scores(rows).assign(clv=0.0)), LIMITS)
-        assert worst(reasons) is Verdict.retrain
+        reasons = assess_drift(compare_with_profile(profile, rows, scores(rows).assign(clv=0.0)), LIMITS)
+        assert worst_verdict(reasons) is Verdict.retrain
 
     def test_customers_who_stopped(self, profile):
         rows = customers(1000, seed=1)
         stopped = np.arange(len(rows)) % 2 == 0
         later = rows.assign(T=rows["T"] + 90 * stopped)
-        assert worst(judged(profile, later)) is Verdict.retrain
+        assert worst_verdict(judged(profile, later)) is Verdict.retrain
 
     def test_features_alone_are_watched_at_most(self, profile):
         rows = customers(1000, seed=1)
         moved = rows.assign(recency=rows["recency"] * 0.2)
-        reasons = of_drift(compare(profile, moved, scores(rows)), LIMITS)
+        reasons = assess_drift(compare_with_profile(profile, moved, scores(rows)), LIMITS)
         assert [reason.verdict for reason in reasons] == [Verdict.watch]
 
     def test_what_the_calendar_moves_is_no_drift(self):
@@ -121,21 +121,21 @@ class TestCompare:
         now, before = (pd.DataFrame({"T": ages + by}) for by in (60.0, 0.0))
         described = describe_number(now["T"])
         trained = {"scores": {}, "features": {"T": described | NOTHING_USUAL}}
-        usual = float(compare(trained, before, before)["drift"].iloc[0])
+        usual = float(compare_with_profile(trained, before, before)["drift"].iloc[0])
         trained["features"]["T"] |= {"usual": usual}
         for horizons in (0.5, 1.0, 2.0, 3.0):
             later = pd.DataFrame({"T": ages + 60.0 + 60.0 * horizons})
-            found = compare(trained, later, later, horizons=horizons).iloc[0]
+            found = compare_with_profile(trained, later, later, horizons=horizons).iloc[0]
             assert not found["clear"], horizons
         faster = pd.DataFrame({"T": ages + 60.0 + 200.0})
-        assert compare(trained, faster, faster, horizons=1.0)["clear"].iloc[0]
+        assert compare_with_profile(trained, faster, faster, horizons=1.0)["clear"].iloc[0]
 
     def test_categories(self):
         plans = pd.Series(["month", "year"] * 500, dtype=object)
         trained = {"scores": {}, "features": {"plan": describe_category(plans) | NOTHING_USUAL}}
         seen = {"plan": ["month", "year"]}
         same, new = (
-            compare(trained, pd.DataFrame({"plan": values}), pd.DataFrame(), seen=seen).iloc[0]
+            compare_with_profile(trained, pd.DataFrame({"plan": values}), pd.DataFrame(), seen=seen).iloc[0]
             for values in (plans[:300], pd.Series(["month", "decade"] * 100, dtype=object))
         )
         assert not same["clear"]
@@ -151,33 +151,35 @@ def measure(value, lower, upper):
 class TestVerdict:
     def test_a_fall_of_the_auc_is_judged_against_both_intervals(self):
         then = measure(0.80, 0.78, 0.82)
-        assert of_order(measure(0.74, 0.72, 0.76), then, 0.03)[0].verdict is Verdict.retrain
-        assert of_order(measure(0.76, 0.72, 0.80), then, 0.03) == []  # within what the two samples leave open
+        assert assess_ranking(measure(0.74, 0.72, 0.76), then, 0.03)[0].verdict is Verdict.retrain
         assert (
-            of_order(measure(0.785, 0.784, 0.786), measure(0.8, 0.799, 0.801), 0.03) == []
+            assess_ranking(measure(0.76, 0.72, 0.80), then, 0.03) == []
+        )  # within what the two samples leave open
+        assert (
+            assess_ranking(measure(0.785, 0.784, 0.786), measure(0.8, 0.799, 0.801), 0.03) == []
         )  # clear but small
-        assert of_order(measure(0.9, 0.89, 0.91), then, 0.03) == []
-        assert of_order(measure(None, None, None), then, 0.03) == []
+        assert assess_ranking(measure(0.9, 0.89, 0.91), then, 0.03) == []
+        assert assess_ranking(measure(None, None, None), then, 0.03) == []
 
     def test_the_total_is_judged_against_what_was_to_be_expected(self):
         totals = {"lower": -0.3, "upper": 0.4}
-        assert of_bias(measure(0.05, -0.02, 0.12), totals, 0.1) == []
-        high = of_bias(measure(0.25, 0.2, 0.3), totals, 0.1)  # 80 % came of what was forecast
+        assert assess_bias(measure(0.05, -0.02, 0.12), totals, 0.1) == []
+        high = assess_bias(measure(0.25, 0.2, 0.3), totals, 0.1)  # 80 % came of what was forecast
         assert (high[0].verdict, high[0].text) == (
             Verdict.watch,
             "the total of purchases was forecast 25% too high (-20% came, beside the forecast, "
             "within the -30% to +40% that earlier windows let expect)",
         )
-        low = of_bias(measure(-0.5, -0.6, -0.4), totals, 0.1)  # twice as many came
+        low = assess_bias(measure(-0.5, -0.6, -0.4), totals, 0.1)  # twice as many came
         assert low[0].verdict is Verdict.retrain
         assert "50% too low (+100% came" in low[0].text
-        assert of_bias(measure(0.25, 0.2, 0.3), None, 0.1)[0].verdict is Verdict.watch
-        assert of_bias(measure(None, None, None), totals, 0.1)[0].text == (
+        assert assess_bias(measure(0.25, 0.2, 0.3), None, 0.1)[0].verdict is Verdict.watch
+        assert assess_bias(measure(None, None, None), totals, 0.1)[0].text == (
             "nobody bought in the window that was forecast"
         )
 
     def test_without_measures_of_training_nothing_is_judged(self):
-        assert of_realised_performance([{"target": "churn"}], [], None, LIMITS) == []
+        assert assess_realised_performance([{"target": "churn"}], [], None, LIMITS) == []
 
     def test_shares_must_rise_clearly(self):
         row = {
@@ -189,24 +191,24 @@ class TestVerdict:
             "who": "lines",
             "example": None,
         }
-        reasons = of_shares([row], LIMITS)
+        reasons = assess_shares([row], LIMITS)
         assert reasons[0].text == (
             "20.0% of all lines were rejected: look at the source with guanxi validate (usual: 1.0%)"
         )
         unseen = row | {"name": "channel", "example": "kiosk"}
         assert (
             "of the lines have a channel that it had not seen, such as 'kiosk'"
-            in of_shares([unseen], LIMITS)[0].text
+            in assess_shares([unseen], LIMITS)[0].text
         )
-        assert of_shares([row | {"share": 0.05}], LIMITS) == []
-        assert of_shares([row | {"share": 0.1, "of": 10}], LIMITS) == []
+        assert assess_shares([row | {"share": 0.05}], LIMITS) == []
+        assert assess_shares([row | {"share": 0.1, "of": 10}], LIMITS) == []
         assert clear_rise(0.0, 10, 0.0, 10) is False
 
     def test_the_gravest_reason_decides_and_stands_first(self):
         reasons = [
-            *of_bias(measure(0.25, 0.2, 0.3), None, 0.1),
-            *of_order(measure(0.7, 0.69, 0.71), measure(0.8, 0.79, 0.81), 0.03),
+            *assess_bias(measure(0.25, 0.2, 0.3), None, 0.1),
+            *assess_ranking(measure(0.7, 0.69, 0.71), measure(0.8, 0.79, 0.81), 0.03),
         ]
-        assert worst(reasons) is Verdict.retrain
-        assert by_weight(reasons)[0].verdict is Verdict.retrain
-        assert worst([]) is Verdict.ok
+        assert worst_verdict(reasons) is Verdict.retrain
+        assert sort_reasons(reasons)[0].verdict is Verdict.retrain
+        assert worst_verdict([]) is Verdict.ok

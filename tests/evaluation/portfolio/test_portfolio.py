@@ -16,15 +16,15 @@ from scipy.stats import t as student
 from guanxi.data.datasets import load_cdnow_sample
 from guanxi.data.transactions import read_transactions
 from guanxi.errors import DataError, FitError, ParamsError
-from guanxi.evaluation.portfolio.forecasts import CustomerForecasts
-from guanxi.evaluation.portfolio.intervals import portfolio_intervals
-from guanxi.evaluation.portfolio.windows import (
+from guanxi.evaluation.portfolio.forecasts import (
     COLUMNS,
+    CustomerForecasts,
     btyd_forecaster,
-    outcomes,
+    customer_outcomes,
     rolling_errors,
     window_cutoffs,
 )
+from guanxi.evaluation.portfolio.totals import portfolio_intervals
 from guanxi.models.likelihoods.portfolio import purchase_variance, spend_variance
 from guanxi.served.purchases.beta_geometric_process import BG_NBD
 from guanxi.served.purchases.lifetime_process import NBD
@@ -186,7 +186,7 @@ class TestIntervals:
         # Half of the own variance comes anew, so three windows bear 3 / (3 + 1) of the weight.
         assert np.log(middle) == pytest.approx(-0.3 * 3 / 4, abs=1e-3)
         assert np.sqrt(new["lower"] * new["upper"]) == pytest.approx(new["expected"], rel=1e-3)
-        assert known["said"].endswith("; -20% beside all customers there, and so here")
+        assert known["basis"].endswith("; -20% beside all customers there, and so here")
 
     def test_few_purchases_may_be_none(self):
         ends = portfolio_intervals(forecasts(n=2, expected=0.6, noise=0.9), windows([0.1] * 3), 90).iloc[0]
@@ -204,12 +204,12 @@ class TestIntervals:
             "none": portfolio_intervals(forecasts(), windows([]), 90).loc[0],
         }
         assert {name: row["windows"] for name, row in said.items()} == {"full": 2, "short": 1, "none": 0}
-        assert said["full"]["said"] == "rests on 2 earlier windows of 90 days"
-        assert said["short"]["said"] == (
+        assert said["full"]["basis"] == "rests on 2 earlier windows of 90 days"
+        assert said["short"]["basis"] == (
             "rests on 1 earlier window of 30 days, none of the full 120: errors scaled by 2.00, "
             "the spread between models (6.7%) added"
         )
-        assert said["none"]["said"].startswith("rests on no earlier window: a usual error of 12% is assumed")
+        assert said["none"]["basis"].startswith("rests on no earlier window: a usual error of 12% is assumed")
 
     @given(errors=ERRORS, level=st.floats(0.2, 0.9))
     @settings(max_examples=15, deadline=None)
@@ -278,7 +278,7 @@ class TestWindows:
         forecaster = btyd_forecaster(log)
         customers, made = forecaster(as_of, 273)
         ends = portfolio_intervals(made, rolling_errors(log, as_of, 273, forecaster), 273)
-        actual = outcomes(log, as_of, 273, customers).sum()
+        actual = customer_outcomes(log, as_of, 273, customers).sum()
         log.close()
         ends = ends.set_index("target")
         assert actual["purchases"] == 19_684

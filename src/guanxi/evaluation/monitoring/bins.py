@@ -27,18 +27,10 @@ _MOMENTS = ("mean", "deviation")
 
 
 def describe_number(values: ArrayLike) -> dict[str, Any]:
-    """Cut a number into bins and count them.
+    """Cut a number into bins and count them; NaN is missing.
 
-    Parameters
-    ----------
-    values : array, shape (n,)
-        NaN is missing.
-
-    Returns
-    -------
-    dict
-        ``edges`` (a bin holds its upper edge), ``counts`` (one more than edges, then the missing),
-        ``mean, deviation`` (None where all are missing).
+    Gives ``edges`` (a bin holds its upper edge), ``counts`` (one more than edges, then the missing), and
+    ``mean, deviation`` (None where all are missing).
 
     Examples
     --------
@@ -117,12 +109,8 @@ def population_stability_index(expected: Counts, actual: Counts) -> float:
     """Sum ``(p - q) ln(p / q)`` over the bins' shares: the population stability index; from 0, symmetric.
 
     A share below half a customer of the smaller sample counts as half a customer of it, in both samples, so
-    that an empty bin is far off but not infinitely so.
-
-    Parameters
-    ----------
-    expected, actual : sequence of int, shape (n_bins,)
-        Customers in the same bins of two samples, neither of them empty.
+    that an empty bin is far off but not infinitely so. ``expected`` and ``actual`` count the customers in the
+    same bins of two samples, neither of them empty.
 
     References
     ----------
@@ -141,22 +129,11 @@ def population_stability_index(expected: Counts, actual: Counts) -> float:
 
 
 def by_chance(expected: Counts, actual: Counts, probability: float) -> tuple[float, float]:
-    """Tell what the population stability index of two samples of one population is.
+    """Mean of the population stability index of two samples of one population, and a quantile of it.
 
-    It is about ``1 / n + 1 / m`` times a chi-squared number with one degree of freedom less than there are
-    bins; bins that are empty in both samples do not count.
-
-    Parameters
-    ----------
-    expected, actual : sequence of int
-        As in :func:`population_stability_index`.
-    probability : float
-        Of an index above the second number.
-
-    Returns
-    -------
-    tuple of float
-        The mean, and what is exceeded with the given probability.
+    The second number is exceeded with the given probability. The index is about ``1 / n + 1 / m`` times a
+    chi-squared number with one degree of freedom less than there are bins; bins that are empty in both
+    samples do not count.
 
     References
     ----------

@@ -55,7 +55,7 @@ def transaction_profile(
     holdout : Holdout
         The twin's, whose measures later ones are compared with.
     totals : pandas.DataFrame
-        From :func:`guanxi.evaluation.portfolio.portfolio_totals.forecast_totals`: how far totals may stray.
+        From :func:`guanxi.evaluation.portfolio.totals.forecast_totals`: how far totals may stray.
     seed : int
         Of the bootstrap.
 
@@ -64,9 +64,9 @@ def transaction_profile(
     dict
         ``task, customers``; ``lines`` (``read, rejected``); ``features`` and ``scores`` (each column's bins
         as :func:`.bins.describe_number` gives them, its ``usual`` index, and the ``usual_ratio`` of its
-        means, as a logarithm without sign); ``categories`` (each column's
-        hashed ``values``, and the ``usual`` share of the ``lines`` of a horizon that has others);
-        ``held_out`` (:func:`.aftermath.measure`); ``totals`` (relative ends of the interval of the total
+        means, as a logarithm without sign); ``categories`` (each column's hashed ``values``, and the
+        ``usual`` share of the ``lines`` of a horizon that has others); ``held_out``
+        (:func:`.realised_performance.measure`); ``totals`` (relative ends of the interval of the total
         purchases).
     """
     scorer = served.scorer
@@ -119,16 +119,12 @@ def label_profile(fitted: FittedLabels, seed: int) -> dict[str, Any]:
 def other_values(
     log: TransactionLog, column: str, known: Collection[str], after: date, until: date
 ) -> tuple[int, int, str | None]:
-    """Count the lines after one day, up to another, whose value is none of the known ones.
+    """Count lines of days after one day, up to another, whose value is none of the known ones (hashed).
 
-    Returns
-    -------
-    tuple
-        These lines, all lines with a value, and the most common of the other values.
+    Gives these lines, all lines with a value, and the most common of the other values.
     """
-    counts = _value_counts(
-        log, column, log.lines.date > ibis.literal(after), log.lines.date <= ibis.literal(until)
-    )
+    day = log.lines.date
+    counts = _value_counts(log, column, day > ibis.literal(after), day <= ibis.literal(until))
     other = counts[~pd.Series(hashed(counts.index), index=counts.index, dtype=object).isin(known)]
     return int(other.sum()), int(counts.sum()), str(other.index[0]) if len(other) else None
 

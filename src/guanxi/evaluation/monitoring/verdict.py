@@ -15,8 +15,7 @@ from typing import Any
 
 import pandas as pd
 
-from guanxi.evaluation.monitoring.drift import clear_rise
-from guanxi.evaluation.monitoring.shares import REJECTED
+from guanxi.evaluation.monitoring.drift import REJECTED, clear_rise
 from guanxi.params import MonitorParams
 
 Measures = Mapping[tuple[str, str], Mapping[str, Any]]
@@ -38,21 +37,20 @@ class Reason:
     text: str
 
 
-def worst(reasons: Iterable[Reason]) -> Verdict:
-    """Give the gravest verdict, ``ok`` without any reason."""
+def worst_verdict(reasons: Iterable[Reason]) -> Verdict:
+    """Give the gravest verdict; ``ok`` if there is no reason."""
     return max((reason.verdict for reason in reasons), default=Verdict.ok)
 
 
-def by_weight(reasons: Iterable[Reason]) -> list[Reason]:
+def sort_reasons(reasons: Iterable[Reason]) -> list[Reason]:
     """Put the gravest reasons first."""
     return sorted(reasons, key=lambda reason: -reason.verdict)
 
 
-def of_drift(drift: pd.DataFrame, limits: MonitorParams) -> list[Reason]:
-    """Judge the comparison of :func:`.drift.compare`: scores one by one, features together."""
+def assess_drift(drift: pd.DataFrame, limits: MonitorParams) -> list[Reason]:
+    """Assess the comparison of :func:`.drift.compare_with_profile`: scores one by one, features together."""
     rows: list[dict[Any, Any]] = drift[drift["kind"] == "score"].to_dict("records")
-    scores = [_of_score(row, limits) for row in rows]
-    reasons = [reason for reason in scores if reason.verdict > Verdict.ok]
+    reasons = [reason for row in rows if (reason := _assess_score(row, limits)).verdict > Verdict.ok]
     far = drift[drift["clear"] & (drift["drift"] >= limits.psi_watch)]
     features = far[far["kind"] == "feature"].sort_values("drift", ascending=False)
     if len(features):
@@ -64,7 +62,7 @@ def of_drift(drift: pd.DataFrame, limits: MonitorParams) -> list[Reason]:
     return reasons
 
 
-def _of_score(row: Mapping[str, Any], limits: MonitorParams) -> Reason:
+def _assess_score(row: Mapping[str, Any], limits: MonitorParams) -> Reason:
     index, mean = row["drift"] if row["clear"] else 0.0, row["mean_drift"]
     verdict = Verdict.ok
     if index >= limits.psi_watch or mean >= limits.mean_watch:
@@ -80,8 +78,8 @@ def _of_score(row: Mapping[str, Any], limits: MonitorParams) -> Reason:
     )
 
 
-def of_shares(shares: Iterable[Mapping[str, Any]], limits: MonitorParams) -> list[Reason]:
-    """Judge the shares of :mod:`.shares`."""
+def assess_shares(shares: Iterable[Mapping[str, Any]], limits: MonitorParams) -> list[Reason]:
+    """Assess the shares of :func:`.drift.line_shares` and :func:`.drift.unseen_shares`."""
     reasons = []
     for row in shares:
         rejected = row["name"] == REJECTED
@@ -99,18 +97,11 @@ def of_shares(shares: Iterable[Mapping[str, Any]], limits: MonitorParams) -> lis
     return reasons
 
 
-def of_bias(bias: Mapping[str, Any], totals: Mapping[str, float] | None, limit: float) -> list[Reason]:
-    """Judge the bias of the total purchases.
+def assess_bias(bias: Mapping[str, Any], totals: Mapping[str, float] | None, limit: float) -> list[Reason]:
+    """Assess the bias of the total purchases: predicted over actual total, less 1, with its interval.
 
-    Parameters
-    ----------
-    bias : mapping
-        ``value, lower, upper``: predicted over actual total, less 1, with its interval over customers.
-    totals : mapping or None
-        ``lower, upper``: how far, relative to the forecast, the actual total may lie by what training saw;
-        None: not known.
-    limit : float
-        Nearest end of the interval that is still no bias.
+    ``totals``: how far, relative to the forecast, the actual total may lie by what training saw; None: not
+    known. ``limit``: the nearest end of the interval that is still no bias.
     """
     value = bias["value"]
     if value is None:
@@ -129,56 +120,41 @@ def of_bias(bias: Mapping[str, Any], totals: Mapping[str, float] | None, limit: 
     return [Reason(Verdict.watch if within else Verdict.retrain, f"{text} ({seen})")]
 
 
-def of_order(now: Mapping[str, Any], then: Mapping[str, Any], limit: float) -> list[Reason]:
-    """Judge a fall of the AUC of churn against both intervals."""
-    if not _known(now, then) or then["value"] - now["value"] < limit:
+def assess_ranking(now: Mapping[str, Any], then: Mapping[str, Any], limit: float) -> list[Reason]:
+    """Tell a fall of the AUC of churn beyond both intervals."""
+    if not _clearly_above(then, now, limit):
         return []
-    noise = math.hypot(then["value"] - then["lower"], now["upper"] - now["value"])
-    if then["value"] - now["value"] <= noise:
-        return []
-    return [
-        Reason(
-            Verdict.retrain,
-            f"churners are found less well: AUC {_with_interval(now)}, in training {_with_interval(then)}",
-        )
-    ]
+    text = f"churners are found less well: AUC {_with_interval(now)}, in training {_with_interval(then)}"
+    return [Reason(Verdict.retrain, text)]
 
 
-def of_calibration(now: Mapping[str, Any], then: Mapping[str, Any], limit: float) -> list[Reason]:
-    """Judge a rise of the calibration error of churn against both intervals."""
-    if not _known(now, then) or now["value"] - then["value"] < limit:
+def assess_calibration(now: Mapping[str, Any], then: Mapping[str, Any], limit: float) -> list[Reason]:
+    """Tell a rise of the calibration error of churn beyond both intervals."""
+    if not _clearly_above(now, then, limit):
         return []
-    noise = math.hypot(now["value"] - now["lower"], then["upper"] - then["value"])
-    if now["value"] - then["value"] <= noise:
-        return []
-    return [
-        Reason(
-            Verdict.watch,
-            "churn probabilities are less well calibrated: "
-            f"error {_with_interval(now)}, in training {_with_interval(then)}",
-        )
-    ]
+    text = "churn probabilities are less well calibrated: error "
+    return [Reason(Verdict.watch, f"{text}{_with_interval(now)}, in training {_with_interval(then)}")]
 
 
-def of_realised_performance(
+def assess_realised_performance(
     now: Sequence[Mapping[str, Any]],
     then: Sequence[Mapping[str, Any]],
     totals: Mapping[str, float] | None,
     limits: MonitorParams,
 ) -> list[Reason]:
-    """Judge measures of :func:`.aftermath.measure` against those of training; without these, nothing."""
+    """Assess measures of realised performance against those of training; without these, nothing."""
     if not then:
         return []
-    new, old = by_metric(now), by_metric(then)
+    new, old = index_measures(now), index_measures(then)
     auc, ece = ("churn", "auc"), ("churn", "ece")
     return [
-        *of_order(new[auc], old[auc], limits.auc_fall),
-        *of_bias(new["purchases", "bias"], totals, limits.bias),
-        *of_calibration(new[ece], old[ece], limits.calibration_rise),
+        *assess_ranking(new[auc], old[auc], limits.auc_fall),
+        *assess_bias(new["purchases", "bias"], totals, limits.bias),
+        *assess_calibration(new[ece], old[ece], limits.calibration_rise),
     ]
 
 
-def by_metric(rows: Sequence[Mapping[str, Any]]) -> Measures:
+def index_measures(rows: Sequence[Mapping[str, Any]]) -> Measures:
     """Find measures by target and metric."""
     return {(row["target"], row["metric"]): row for row in rows}
 
@@ -187,5 +163,9 @@ def _with_interval(measure: Mapping[str, Any]) -> str:
     return f"{measure['value']:.3f} ({measure['lower']:.3f} to {measure['upper']:.3f})"
 
 
-def _known(*measures: Mapping[str, Any]) -> bool:
-    return all(measure["value"] is not None for measure in measures)
+def _clearly_above(high: Mapping[str, Any], low: Mapping[str, Any], limit: float) -> bool:
+    """Whether one measure lies above another by the limit at least, and beyond both intervals."""
+    if high["value"] is None or low["value"] is None or high["value"] - low["value"] < limit:
+        return False
+    noise = math.hypot(high["value"] - high["lower"], low["upper"] - low["value"])
+    return bool(high["value"] - low["value"] > noise)

@@ -21,6 +21,7 @@ shrunk.
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -28,8 +29,23 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.special import gammainc
 
-from guanxi.errors import DataError, ParamsError
-from guanxi.evaluation.portfolio.forecasts import TARGETS, CustomerForecasts, Total
+from guanxi.data.transactions import TransactionLog
+from guanxi.errors import DataError, FitError, ParamsError
+from guanxi.evaluation.portfolio.forecasts import (
+    OTHERS,
+    TARGETS,
+    CustomerForecasts,
+    Total,
+    btyd_forecaster,
+    btyd_forecasts,
+    rolling_errors,
+    rows_of,
+    usual_segments,
+)
+from guanxi.models.purchase_models import transaction_model
+from guanxi.models.transaction_model import TransactionModel
+from guanxi.pipeline.fit import FittedModels
+from guanxi.pipeline.selection import fit_quietly
 
 Floats = NDArray[np.float64]
 
@@ -62,10 +78,8 @@ def portfolio_intervals(
     ----------
     forecasts : CustomerForecasts
     windows : DataFrame
-        Errors at earlier windows, as :func:`guanxi.evaluation.portfolio.windows.rolling_errors` gives them:
-        ``cutoff, window_days, target, segment`` (missing: all customers)``, forecast, actual, noise``. How
-        far segments stray on their own is pooled over all segments there; one that bears the name of one
-        asked for tells besides where that one strays to.
+        Errors at earlier windows, from :func:`.forecasts.rolling_errors`. How far segments stray on their own
+        is pooled over all segments there; one of the same name tells besides where that segment strays to.
     horizon_days : int
         The horizon of the forecasts.
     level : float
@@ -77,7 +91,7 @@ def portfolio_intervals(
     -------
     DataFrame
         ``target, segment`` (None: all customers)``, customers, expected, lower, upper, windows`` (how many
-        non-overlapping windows it rests on)``, window_days, said``. Ends of purchases are whole numbers.
+        non-overlapping windows it rests on)``, window_days, basis``. Ends of purchases are whole numbers.
 
     Raises
     ------
@@ -99,8 +113,11 @@ def portfolio_intervals(
     """
     if not 0.0 < level < 1.0:
         raise ParamsError(f"level is {level!r}: give a probability between 0 and 1, like 0.9")
-    rows = _rows_of(forecasts, segments)
-    table = []
+    if segments is not None and len(segments) != len(forecasts.table):
+        raise DataError(
+            f"segments has {len(segments):,} rows for {len(forecasts.table):,} customers: give one for each"
+        )
+    rows, table = rows_of(segments), []
     for target in TARGETS:
         known = _telling(windows[windows["target"] == target])
         base, own_of = _between_windows(known, horizon_days)
@@ -112,11 +129,10 @@ def portfolio_intervals(
             lower, upper = _ends(total, _error(base, extra + own.variance), level) * np.exp(own.shift)
             if target == "purchases":
                 lower, upper = np.floor(lower), np.ceil(upper)
-            said = _said(facts, horizon_days, total.models, own.shift)
+            ends = {"expected": total.expected, "lower": lower, "upper": upper}
+            basis = _basis(facts, horizon_days, total.models, own.shift)
             row = {"target": target, "segment": name, "customers": total.customers}
-            table.append(
-                {**row, "expected": total.expected, "lower": lower, "upper": upper, **facts, "said": said}
-            )
+            table.append({**row, **ends, **facts, "basis": basis})
     return pd.DataFrame(table)
 
 
@@ -176,25 +192,13 @@ def _ends(total: Total, error: Floats, level: float) -> Floats:
     return np.asarray(total.expected * np.exp(ends))
 
 
-def _rows_of(forecasts: CustomerForecasts, segments: pd.Series | None) -> dict[Any, Any]:
-    rows: dict[Any, Any] = {None: slice(None)}
-    if segments is None:
-        return rows
-    if len(segments) != len(forecasts.table):
-        raise DataError(
-            f"segments has {len(segments):,} rows for {len(forecasts.table):,} customers: give one for each"
-        )
-    codes, names = pd.factorize(segments, sort=True)
-    return rows | {name: np.flatnonzero(codes == code) for code, name in enumerate(names)}
-
-
 def _facts(windows: pd.DataFrame) -> dict[str, int]:
     whole = windows[windows["segment"].isna()]
     days = whole["window_days"]
     return {"windows": whole["cutoff"].nunique(), "window_days": int(days.max()) if len(days) else 0}
 
 
-def _said(facts: dict[str, int], horizon_days: int, models: float, shift: float) -> str:
+def _basis(facts: dict[str, int], horizon_days: int, models: float, shift: float) -> str:
     count, days = facts["windows"], facts["window_days"]
     spread = f"the spread between models ({np.sqrt(models):.1%}) added"
     if not count:
@@ -205,3 +209,68 @@ def _said(facts: dict[str, int], horizon_days: int, models: float, shift: float)
         rests = f"{rests}, none of the full {horizon_days}: errors scaled by {scaled:.2f}, {spread}"
     moved = f"; {np.expm1(shift):+.0%} beside all customers there, and so here"
     return rests + (moved if abs(shift) >= _TOLD_SHIFT else "")
+
+
+def forecast_totals(
+    log: TransactionLog,
+    fitted: FittedModels,
+    horizon_days: int,
+    level: float = 0.9,
+    outcomes: pd.DataFrame | None = None,
+) -> pd.DataFrame:
+    """Total purchases and spend of all customers and of usual segments within the horizon.
+
+    How far totals stray is learnt from the value models alone, fitted again at earlier windows: what trees
+    add moves customers against one another, not their total.
+
+    Parameters
+    ----------
+    log : TransactionLog
+        No row after ``fitted.as_of`` is read.
+    fitted : FittedModels
+    horizon_days : int
+    level : float
+        Probability inside the intervals.
+    outcomes : pandas.DataFrame, optional
+        What came: ``purchases, spend`` in the order of ``fitted.features``.
+
+    Returns
+    -------
+    pandas.DataFrame
+        As :func:`portfolio_intervals`, and ``actual`` where outcomes are given.
+    """
+    used = list(dict.fromkeys(fitted.choice.counts))
+    windows = rolling_errors(log, fitted.as_of, horizon_days, btyd_forecaster(log, used, ()))
+    rfm = fitted.features[["customer_id", "frequency", "recency", "T", "monetary_value"]]
+    own = [fitted.transactions[name] for name in used]
+    whole = len(windows) and (windows["window_days"] == horizon_days).all()
+    others = [] if whole else _fit_others(rfm, used)
+    forecast = fitted.scorer.forecast(fitted.features, horizon_days)
+    purchases, spend = forecast["expected_purchases"], forecast["expected_spend"]
+    forecasts = btyd_forecasts(rfm, own, fitted.spend, float(horizon_days), others)
+    forecasts = forecasts.with_expected(purchases, purchases * spend)
+    tables = []
+    for _, names in usual_segments(rfm, forecasts).items():
+        ends = portfolio_intervals(forecasts, windows, horizon_days, level, names)
+        tables.append(ends if outcomes is None else ends.assign(actual=_actual(ends, names, outcomes)))
+    return pd.concat(tables, ignore_index=True).drop_duplicates(["target", "segment"]).reset_index(drop=True)
+
+
+def _actual(ends: pd.DataFrame, names: pd.Series, outcomes: pd.DataFrame) -> list[float]:
+    """Give what came of each row of intervals."""
+    came: dict[Any, Any] = outcomes.groupby(names.to_numpy())[list(TARGETS)].sum().to_dict()
+    everybody = outcomes[list(TARGETS)].sum().to_dict()
+    return [
+        float(everybody[target] if pd.isna(segment) else came[target][segment])
+        for target, segment in zip(ends["target"], ends["segment"], strict=True)
+    ]
+
+
+def _fit_others(rfm: pd.DataFrame, used: list[str]) -> list[TransactionModel]:
+    """Fit the models that tell how far models differ, as far as they can be fitted."""
+    fitted = []
+    for name in OTHERS:
+        with suppress(FitError):
+            if name not in used:
+                fitted.append(fit_quietly(transaction_model(name), rfm))
+    return fitted
