@@ -10,10 +10,10 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-from scipy.special import ndtr
+from scipy.special import expit, ndtr
 
-from guanxi.simulation.company.events import Span, logistic
-from guanxi.simulation.company.people import Floats, Integers
+from guanxi.simulation.company.events import Span
+from guanxi.simulation.purchase_process import Floats, Integers
 
 DIMENSIONS = {"tangibles": 0.2, "reliability": -0.2, "responsiveness": -0.1, "assurance": 0.1, "empathy": 0.0}
 _FIRST_DAY, _EVERY_DAYS, _JITTER_DAYS = 30.0, 150.0, 20.0
@@ -113,7 +113,7 @@ def _rounds(
     after = _FIRST_DAY + _EVERY_DAYS * np.arange(count)
     time = start[:, None] + after + _JITTER_DAYS * generator.random((len(people), count))
     end = np.minimum(start + people["lifetime"].to_numpy(), span.known_days)
-    willing = logistic(0.3 + 0.6 * people["engagement"].to_numpy())
+    willing = expit(0.3 + 0.6 * people["engagement"].to_numpy())
     answers = (time < end[:, None]) & (generator.random(time.shape) < willing[:, None])
     customer, asked = np.nonzero(answers)
     return customer, time[answers], asked

@@ -16,9 +16,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from guanxi.periods import DAYS_PER_YEAR
-
-Floats = NDArray[np.float64]
-Integers = NDArray[np.int64]
+from guanxi.simulation.purchase_process import Floats, Integers
 
 COUNTRIES = {"DE": 0.0, "FR": -0.3, "UK": 0.2, "CN": 0.3}  # and their service quality
 _COUNTRY_SHARES = (0.4, 0.25, 0.2, 0.15)
