@@ -32,11 +32,6 @@ def canonical_columns(source: SourceTable, params: DataParams) -> Any:
 
     Beside the canonical columns stand ``given_timestamp`` and ``given_amount`` (whether the source held
     anything there) and ``repeated`` (whether an earlier line equals it in all compared columns).
-
-    Raises
-    ------
-    SourceError
-        If a mapped column does not exist.
     """
     table = source.table
     mapping = _mapping(source, params)

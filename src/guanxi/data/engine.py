@@ -122,12 +122,7 @@ def explain_no_space() -> Iterator[None]:
 
 
 def check_timestamp_format(connection: Any, timestamp_format: str, section: str = "data") -> None:
-    """Refuse a format, given in a section of the parameters, that the engine cannot read times with.
-
-    Raises
-    ------
-    ParamsError
-    """
+    """Refuse a format, given in a section of the parameters, that the engine cannot read times with."""
     try:
         connection.con.execute("SELECT try_strptime('', ?)", [timestamp_format])
     except duckdb.Error:

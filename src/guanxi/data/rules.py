@@ -53,15 +53,7 @@ def last_time() -> datetime:
 
 
 def apply_rules(parsed: Any, params: DataParams) -> Any:
-    """Add the day ``date`` and ``rule`` (null: accepted) to parsed lines.
-
-    Parameters
-    ----------
-    parsed : ibis.Table
-        From :func:`guanxi.data.columns.canonical_columns`.
-    params : DataParams
-        The policies.
-    """
+    """Add the day ``date`` and ``rule`` (null: accepted) to lines of canonical columns."""
     amount = parsed.amount
     cases: list[tuple[Any, str]] = [
         (parsed.customer_id.isnull(), "missing_customer"),

@@ -174,20 +174,8 @@ def rejected_lines(
 ) -> tuple[Any, dict[str, int]]:
     """Join the broken rules to the source's own columns; one named like ours gets an underscore.
 
-    Parameters
-    ----------
-    connection : ibis backend
-    source : SourceTable
-    judged : ibis.Table
-        With ``line_number`` and ``rule`` (null: accepted).
-    name : str
-        Of the engine's table that is made.
-
-    Returns
-    -------
-    rejected : ibis.Table
-    by_rule : dict of str to int
-        How many lines broke each rule.
+    ``judged`` has ``line_number`` and ``rule`` (null: accepted). The engine's table ``name`` is made and
+    returned, with how many lines broke each rule.
     """
     broken = judged.filter(judged.rule.notnull()).select("line_number", "rule")
     names = free_names(source.columns, {"line_number", "rule", "line_text"})

@@ -3,7 +3,7 @@
 from guanxi.simulation.company.dataset import Company, simulate_company
 from guanxi.simulation.company.people import Effects
 from guanxi.simulation.discrete_time import simulate_bg_bb, simulate_shifted_beta_geometric
-from guanxi.simulation.histories import (
+from guanxi.simulation.purchase_histories import (
     simulate_bg_cnbd,
     simulate_bg_nbd,
     simulate_ggom_nbd,
@@ -12,7 +12,7 @@ from guanxi.simulation.histories import (
     simulate_nbd,
     simulate_pareto_nbd,
 )
-from guanxi.simulation.transactions import simulate_transactions
+from guanxi.simulation.transaction_log import simulate_transactions
 
 __all__ = [
     "Company",

@@ -37,14 +37,14 @@ class DuckDBLocation:
         self.work_folder = self._path.with_name(f".{self._path.name}.{_file_name(self._table)}.partial")
 
     def check(self) -> None:
-        """See :class:`guanxi.data.sinks.output_location.Target`."""
+        """See :class:`guanxi.data.sinks.output_location.OutputLocation`."""
         whole_files.check_output(self._path)
         if self._path.exists():
             with self._opened():
                 pass
 
     def put(self, parts: Sequence[Path], manifest: Mapping[str, Any]) -> None:
-        """See :class:`guanxi.data.sinks.output_location.Target`."""
+        """See :class:`guanxi.data.sinks.output_location.OutputLocation`."""
         is_new = not self._path.exists()
         try:
             with self._opened() as connection:
@@ -85,7 +85,7 @@ class PostgresLocation:
         self.work_folder = Path(f".{_file_name(self._table)}-{own}.partial").absolute()
 
     def check(self) -> None:
-        """See :class:`guanxi.data.sinks.output_location.Target`."""
+        """See :class:`guanxi.data.sinks.output_location.OutputLocation`."""
         whole_files.check_output(self.work_folder)
         with self._opened() as database, database.con.transaction(force_rollback=True):
             for table in (self._table, f"{self._table}_manifest"):
@@ -93,7 +93,7 @@ class PostgresLocation:
                     _create(database, table, pa.schema({"check": pa.int64()}))
 
     def put(self, parts: Sequence[Path], manifest: Mapping[str, Any]) -> None:
-        """See :class:`guanxi.data.sinks.output_location.Target`."""
+        """See :class:`guanxi.data.sinks.output_location.OutputLocation`."""
         with self._opened() as database, database.con.transaction():
             self._take(database)
             _fill(database, self._table, pq.read_schema(parts[0]), map(pq.read_table, parts))

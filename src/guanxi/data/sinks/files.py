@@ -40,12 +40,7 @@ def check_output(path: Path) -> None:
 
 
 def check_table_name(path: Path) -> None:
-    """Fail where the ending of a table's file name says no known format.
-
-    Raises
-    ------
-    ParamsError
-    """
+    """Fail where the ending of a table's file name says no known format."""
     if path.suffix.lower() not in TABLE_ENDINGS:
         raise ParamsError(f"{path}: end the name in .parquet or .csv, which says the format")
 

@@ -50,7 +50,7 @@ class OutputLocation(Protocol):
         """
 
 
-def parse_target(output: str | Path) -> OutputLocation:
+def parse_output_location(output: str | Path) -> OutputLocation:
     """Read what ``--output`` of a table says.
 
     Parameters
@@ -65,8 +65,8 @@ def parse_target(output: str | Path) -> OutputLocation:
 
     Examples
     --------
-    >>> type(parse_target("scores.csv")).__name__, type(parse_target("scores/")).__name__
-    ('FileTarget', 'FolderTarget')
+    >>> type(parse_output_location("scores.csv")).__name__, type(parse_output_location("scores/")).__name__
+    ('FileLocation', 'FolderLocation')
     """
     text = str(output)
     if text.startswith(SCHEMES):
@@ -151,12 +151,7 @@ class FolderLocation:
 
 
 def check_only_parts(folder: Path) -> None:
-    """Refuse to replace a folder that holds anything but an earlier table.
-
-    Raises
-    ------
-    OutputError
-    """
+    """Refuse to replace a folder that holds anything but an earlier table."""
     names = sorted(path.name for path in folder.iterdir()) if folder.is_dir() else []
     other = [name for name in names if not _OWN.fullmatch(name)]
     if other or (names and FOLDER_MANIFEST not in names):

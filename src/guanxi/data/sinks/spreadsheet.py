@@ -1,5 +1,6 @@
-"""Tables as an Excel workbook that is ready to read: formats, colours, filters, nothing that runs.
+"""Texts for the cells of spreadsheets, and tables as an Excel workbook that is ready to read.
 
+No text is taken for a formula or ends in half a letter.
 XlsxWriter writes row by row in constant memory, so that a sheet may be as long as Excel allows.
 """
 
@@ -15,7 +16,6 @@ from typing import Any, Literal
 
 import pandas as pd
 
-from guanxi.data.sinks.cell_texts import FORMULA_STARTS, cut
 from guanxi.data.sinks.files import write_atomically
 from guanxi.errors import DataError, OutputError
 
@@ -24,6 +24,10 @@ Kind = Literal["text", "count", "number", "score", "points", "percent", "money",
 MOST_ROWS = 1_048_576  # Excel's own limits of a sheet: the heading is a row too
 MOST_COLUMNS = 16_384
 LONGEST_TEXT = 32_767
+# What a spreadsheet may take for the beginning of a formula, the last four for East Asian input; tabs and
+# line ends since some programs strip them before they look (OWASP, "CSV Injection").
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
+_JOINER = "\u200d"
 
 _FORMATS: dict[Kind, str] = {
     "text": "@",
@@ -224,3 +228,44 @@ def _width(values: pd.Series[Any], column: Column) -> int:
 def _letters(text: str) -> int:
     """Length of a text on screen: Chinese characters are twice as wide."""
     return sum(2 if unicodedata.east_asian_width(letter) in "WF" else 1 for letter in text)
+
+
+def neutralise(text: str) -> str:
+    """Put an apostrophe before a text that a spreadsheet would run as a formula.
+
+    References
+    ----------
+    OWASP, "CSV Injection", https://owasp.org/www-community/attacks/CSV_Injection
+
+    Examples
+    --------
+    >>> neutralise("=1+1"), neutralise("a=1")
+    ("'=1+1", 'a=1')
+    """
+    return f"'{text}" if text.startswith(FORMULA_STARTS) else text
+
+
+def cut(text: str, units: int) -> str:
+    """Cut a text to at most ``units`` UTF-16 units, so that it ends in ``…`` and in no half of a letter.
+
+    Excel and the customer systems count in these units or in characters, of which there are never more. An
+    accent, a variant or a joined sign stays with its letter, or both go.
+
+    Examples
+    --------
+    >>> cut("关系客户", 3), cut("short", 5), cut("ab🙂🙂", 4)
+    ('关系…', 'short', 'ab…')
+    """
+    if 2 * len(text) <= units:
+        return text
+    encoded = text.encode("utf-16-le")
+    if len(encoded) <= 2 * units:
+        return text
+    kept = encoded[: 2 * (units - 1)].decode("utf-16-le", "ignore")
+    while kept and (_joins(text[len(kept)]) or kept.endswith(_JOINER)):
+        kept = kept[:-1]
+    return f"{kept}…"
+
+
+def _joins(letter: str) -> bool:
+    return unicodedata.category(letter) in ("Mn", "Mc", "Me", "Sk") or letter == _JOINER

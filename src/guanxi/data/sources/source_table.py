@@ -44,13 +44,7 @@ class SourceTable:
 
 
 def read_frame(connection: Any, name: str, frame: pd.DataFrame) -> SourceTable:
-    """Copy a DataFrame into the engine.
-
-    Raises
-    ------
-    SourceError
-        If the engine cannot hold one of its columns, or two have one name.
-    """
+    """Copy a DataFrame into the engine."""
     # The engine cannot read a reversed view of a column of objects: a copy it can.
     frame = frame.reset_index(drop=True).copy().set_axis([str(column) for column in frame.columns], axis=1)
     check_names(name, list(frame.columns))
@@ -79,12 +73,7 @@ def load(connection: Any, name: str, relation: str) -> SourceTable:
 
 
 def check_names(source: str, columns: list[str]) -> None:
-    """Refuse columns of one name (the engine does not tell ``Amount`` from ``amount``), or of a name kept.
-
-    Raises
-    ------
-    SourceError
-    """
+    """Refuse columns of one name (the engine does not tell ``Amount`` from ``amount``), or of a name kept."""
     lower = [name.lower() for name in columns]
     twice = sorted({name for name in columns if lower.count(name.lower()) > 1})
     if twice:

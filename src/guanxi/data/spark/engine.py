@@ -192,12 +192,7 @@ def _start(folder: Path) -> Any:
 
 
 def _check_java() -> None:
-    """Fail where there is no Java that Spark runs on.
-
-    Raises
-    ------
-    EngineError
-    """
+    """Fail where there is no Java that Spark runs on."""
     advice = f"install Java {_JAVA} (such as openjdk-{_JAVA}-jre-headless) and let JAVA_HOME name its folder"
     home = os.environ.get("JAVA_HOME")
     program = str(Path(home, "bin", "java")) if home else shutil.which("java")
