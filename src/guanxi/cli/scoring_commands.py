@@ -71,7 +71,7 @@ def predict(
     from guanxi.jobs.predict import predict_to
     from guanxi.jobs.reporter import ConsoleReporter
 
-    # Schedulers end a job so: it leaves as at Ctrl-C, without its temporary files.
+    # Schedulers stop a job with SIGTERM: it ends as at Ctrl-C, without leaving temporary files.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     resolved = resolve(params, overrides, columns, as_of=as_of, tracking_uri=tracking_uri)
     given: dict[str, Any] = {

@@ -53,7 +53,7 @@ def to_number(values: pd.Series[Any]) -> pd.Series[float]:
 
 
 def number_or_text(values: pd.Series[Any]) -> pd.Series[Any]:
-    """Read a column as numbers where every value that is there is one, else as text."""
+    """Read a column as numbers if every value present is one, else as text."""
     if pd.api.types.is_numeric_dtype(values.dtype):
         return to_number(values)
     text = to_text(values)
@@ -61,7 +61,7 @@ def number_or_text(values: pd.Series[Any]) -> pd.Series[Any]:
 
 
 def all_numbers(text: pd.Series[Any]) -> bool:
-    """Whether every text that is there reads as a number."""
+    """Whether every text present reads as a number."""
     return bool((to_number(text).notna() | text.isna()).all())
 
 

@@ -149,7 +149,7 @@ def read_attributes(
 
 
 def attribute_digest(customers: AttributeTable) -> str:
-    """Digest of all customers with their attributes and label, whatever their order."""
+    """Digest of all customers with their attributes and label, in any order."""
     rows = customers.attributes.assign(**{"": customers.label}).set_axis(customers.ids.astype(str))
     total = int(pd.util.hash_pandas_object(rows).to_numpy().sum(dtype="uint64"))
     return hashlib.sha256(repr((list(rows), total)).encode()).hexdigest()[:32]

@@ -48,7 +48,7 @@ DESCRIPTIONS = {
 
 
 def last_time() -> datetime:
-    """Give the time after which a line lies in the future, wherever it was written."""
+    """Give the time after which a line lies in the future, in any time zone."""
     return datetime.now(UTC).replace(tzinfo=None) + timedelta(days=1)
 
 
@@ -82,7 +82,7 @@ def _reject_negative_days(judged: Any) -> Any:
     day = ["customer_id", "date"]
     accepted = judged.filter(judged.rule.isnull())
     refunds = accepted.filter(accepted.amount < 0).select(*day).distinct()
-    # Few days have a refund: the others need no sum.
+    # Only days with a refund need the sum, and these are few.
     accepted = accepted.semi_join(refunds, day)
     days = accepted.group_by("customer_id", "date").agg(
         net=accepted.amount.sum(), gross=accepted.amount.abs().sum()
@@ -98,7 +98,7 @@ def _reject_negative_days(judged: Any) -> Any:
 
 
 def advice(rule: str, source: SourceTable, params: DataParams) -> str:
-    """Say what to do about a rule that rejected much."""
+    """Say what to do about a rule that rejected many lines."""
     if rule == "unparsable_timestamp":
         return timestamp_advice(source, params.columns.get("timestamp", "timestamp"), "data")
     if rule.startswith("refund"):

@@ -1,4 +1,4 @@
-"""What a person at a terminal sees while a job works."""
+"""What a person at a terminal sees while a job runs."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Reporter:
         """Print a line that stays."""
 
     def warn(self, text: str) -> None:
-        """Say what whoever reads the result must know."""
+        """Say what a reader of the result must know."""
         warnings.warn(text, stacklevel=3)
 
 

@@ -49,7 +49,7 @@ class LightGBMParams(Section):
 
 
 class TuningParams(Section):
-    """Budget of the search for better settings of the trees, in every fit: a training has two.
+    """Budget of the search for better settings of the trees, in each of the two fits of a training.
 
     The search ends with whichever is used up first; with ``seconds`` and 0 trials, with the seconds. Seconds
     do not give the same settings again: how many are tried depends on the machine.
@@ -74,7 +74,7 @@ class DriversParams(Section):
 
 
 class MonitorParams(Section):
-    """Limits from which on a model is to be watched or trained again: conventions, no laws."""
+    """Limits above which a model is to be watched or trained again: conventions, not laws."""
 
     psi_watch: float = Field(0.1, gt=0)
     psi_retrain: float = Field(0.25, gt=0)

@@ -14,7 +14,7 @@ Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 Params = Mapping[str, float]
 
-_LEAST_RATE = 1e-300  # a rate drawn as exactly 0 has no waiting time
+_LEAST_RATE = 1e-300  # a rate drawn as exactly 0 would have no waiting time
 _LEAST_PROBABILITY = 1e-15  # "never" all the same, and a geometric number of it fits into 64 bits
 _NEVER = np.iinfo(np.int64).max
 
@@ -27,7 +27,7 @@ class Customers(NamedTuple):
     events_per_purchase: int
     last_purchase: Integers  # number of the repeat purchase after which a customer drops out; 0: the first
     lifetime: Floats  # time from the first purchase after which a customer drops out
-    truth: dict[str, Floats]  # columns that tell them
+    truth: dict[str, Floats]  # columns of the true rates and lifetimes
 
 
 class _Dropout(NamedTuple):

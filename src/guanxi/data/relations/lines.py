@@ -98,7 +98,7 @@ class RelationReader:
 
     @contextmanager
     def _source(self, given: str | pd.DataFrame) -> Iterator[SourceTable]:
-        """Read the source, and drop what only led from it to the relation."""
+        """Read the source, and drop the intermediate tables in the end."""
         # The transactions leave a table "unreadable" behind, an earlier reading the relation's own.
         for name in ("unreadable", self.name, f"{self.name}_rejected"):
             self.connection.drop_table(name, force=True)

@@ -35,7 +35,7 @@ _DESCRIPTIONS = {
 
 
 def with_scales(parsed: Any) -> Any:
-    """Fill the ends of the scales that surveys leave open, each by its instrument's own."""
+    """Fill in the scale ends that surveys leave open, from the usual scale of the instrument."""
     ends = {}
     for place, name in enumerate(("scale_low", "scale_high")):
         usual = ibis.cases(
@@ -50,7 +50,7 @@ def apply_rules(parsed: Any, relation: str, duplicates: str) -> Any:
     """Add ``rule`` (null: accepted) to the parsed lines of a relation; surveys have their scales already."""
     cases: list[tuple[Any, str]] = []
     for name in (name for names in RELATION_COLUMNS[relation] for name in names):
-        # Other instruments may ask by dimensions of their own.
+        # Other instruments may have dimensions of their own.
         if UNREADABLE + name in parsed.columns and name != "dimension":
             cases += _column_rules(parsed, relation, name)
     cases += _RULES.get(relation, lambda parsed: [])(parsed)
@@ -125,7 +125,7 @@ def reject_loops(connection: Any, judged: Any) -> Any:
 
 
 def customers_on_loops(referrals: pd.DataFrame) -> pd.Series[Any]:
-    """Name the customers who stand on a loop; those who were only referred by one of them do not.
+    """Find the customers on a referral loop; whoever was only referred by one of them is not on it.
 
     Examples
     --------
@@ -138,7 +138,7 @@ def customers_on_loops(referrals: pd.DataFrame) -> pd.Series[Any]:
 
 
 def _on_loops(jump: NDArray[np.intp]) -> NDArray[np.intp]:
-    """Give the places on loops, where ``jump`` leads from each place to the next, or is -1.
+    """Give the positions on loops, where ``jump`` leads from each position to the next, or is -1.
 
     After every round a jump is twice as long. Once it leads to as many places as one of half its length, it
     only permutes them: they are the loops.

@@ -64,7 +64,7 @@ class DuckDBLocation:
 
     @contextmanager
     def _opened(self) -> Iterator[Any]:
-        """Open the file to write; what is not committed is as if it had not been."""
+        """Open the file for writing; without a commit nothing changes."""
         try:
             connection = ibis.duckdb.connect(self._path, threads=1, memory_limit="1GB")
             try:
@@ -128,7 +128,7 @@ class PostgresLocation:
 
 
 def _fill(database: Any, table: str, schema: Any, tables: Any) -> None:
-    """Put rows in the place of a table's own; a table of other columns is made anew.
+    """Replace the rows of a table; a table with other columns is created anew.
 
     Whoever reads it meanwhile sees the earlier rows.
     """
@@ -174,7 +174,7 @@ def _types(schema: Any) -> list[tuple[str, Any]]:
 
 
 def _row(manifest: Mapping[str, Any]) -> Any:
-    """One row of a manifest; what is no single value is written as JSON."""
+    """Write a manifest as one row; mappings become JSON."""
     flat = {
         name: json.dumps(value, ensure_ascii=False) if isinstance(value, dict) else value
         for name, value in manifest.items()

@@ -38,7 +38,7 @@ class OutputLocation(Protocol):
     work_folder: Path
 
     def check(self) -> None:
-        """Fail before the work where the table could not be written after it; nothing is made yet."""
+        """Fail before the work starts if the table could not be written; nothing is created yet."""
 
     def put(self, parts: Sequence[Path], manifest: Mapping[str, Any]) -> None:
         """Make the table of its parts, Parquet files of one schema in order: whole, or not at all.
@@ -145,7 +145,7 @@ class FolderLocation:
         shutil.rmtree(self._old, ignore_errors=True)
 
     def _put_back(self) -> None:
-        """Mend what a job left that was killed between its two renames."""
+        """Repair the state left by a job that was killed between its two renames."""
         if self._old.is_dir() and not self.path.exists():
             self._old.rename(self.path)
 

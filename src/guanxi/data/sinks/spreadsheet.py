@@ -40,7 +40,7 @@ _FORMATS: dict[Kind, str] = {
     "date": "yyyy-mm-dd",
 }
 _DAY_ZERO = 693_594  # ordinal of 1899-12-30, from which Excel counts days
-_FIRST_SAFE_DAY = 61  # 1900-03-01: before it Excel knows a 29 February that never was
+_FIRST_SAFE_DAY = 61  # 1900-03-01: before it Excel counts a 29 February that never was
 _HEADING_COLOUR = "#12343B"
 _LOW, _MIDDLE, _HIGH = "#F6D5C0", "#FFFFFF", "#A9D6CF"
 _BLOCK = 10_000
@@ -131,7 +131,7 @@ def _write(sheets: Sequence[Sheet], path: Path) -> None:
     import xlsxwriter
     from xlsxwriter.exceptions import FileCreateError
 
-    # The rows wait beside the file: the system's own temporary folder is often small and in memory.
+    # The rows wait beside the file: the system's temporary folder is often small and in memory.
     with TemporaryDirectory(dir=path.parent, prefix=f"{path.name}.") as waiting:
         workbook = xlsxwriter.Workbook(str(path), {"constant_memory": True, "tmpdir": waiting})
         workbook.use_zip64()
@@ -172,7 +172,7 @@ def _write_sheet(workbook: Any, sheet: Sheet) -> None:
 
 
 def _rows(sheet: Sheet) -> Iterator[tuple[Any, ...]]:
-    """Rows as plain values, None where missing: a block at a time, for Python's values take room."""
+    """Rows as plain values, None where missing: a block at a time, to save memory."""
     for start in range(0, len(sheet.table), _BLOCK):
         block = sheet.table.iloc[start : start + _BLOCK]
         columns = []
@@ -183,7 +183,7 @@ def _rows(sheet: Sheet) -> Iterator[tuple[Any, ...]]:
 
 
 def _writer(workbook: Any, page: Any, kind: Kind, place: int, look: Any) -> Callable[[int, Any], object]:
-    # Excel would take a text for a formula once somebody edits its cell; the mark keeps it a text.
+    # Excel would run such a text as a formula once somebody edits its cell; the quote prefix keeps it text.
     marked = workbook.add_format({"num_format": _FORMATS["text"], "quote_prefix": True})
 
     def write_text(row: int, value: Any) -> None:

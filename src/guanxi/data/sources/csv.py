@@ -113,7 +113,7 @@ def _add_unreadable(connection: Any, lines: list[tuple[int, str]]) -> None:
 
 
 def _header(text: Path, path: Path, encoding: str) -> tuple[str, list[str]]:
-    """Find the delimiter that stands most often between the column names, and the names."""
+    """Find the most frequent delimiter of the first line, and the column names."""
     record = _first_record(text)
     delimiter = max(_DELIMITERS, key=_QUOTED.sub("", record).count)
     try:
@@ -134,7 +134,7 @@ def _header(text: Path, path: Path, encoding: str) -> tuple[str, list[str]]:
 
 
 def _first_record(text: Path) -> str:
-    """Give the first line, with those after it while a quotation mark is open."""
+    """Give the first line, with the following ones while a quotation mark is open."""
     with text.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
         record = file.readline()
         while record.count('"') % 2 and len(record) < _LONGEST_HEADER and (line := file.readline()):
@@ -143,7 +143,7 @@ def _first_record(text: Path) -> str:
 
 
 def plain_text(path: Path, encoding: str, copy: Path) -> Path:
-    """Give a file the engine can read as it is: the file itself, or ``copy`` filled with its text.
+    """Give a file that the engine can read: the file itself, or ``copy`` with its text as UTF-8.
 
     Bytes that the encoding does not know stay as they are, so that only their line is refused later.
     """
@@ -176,7 +176,7 @@ def plain_text(path: Path, encoding: str, copy: Path) -> Path:
 
 
 def mend_quotes(path: Path, copy: Path, delimiter: str, fields: int) -> list[tuple[int, str]]:
-    """Copy a file without the lines whose quotation mark swallows the lines after it.
+    """Copy a file without the lines whose open quotation mark swallows the lines after it.
 
     A line with an open quotation mark stays where it makes, with the following lines, a record of as many
     fields as the header; otherwise an empty line takes its place, and the lines after it stand on their own.

@@ -65,7 +65,7 @@ def _read_files(connection: Any, source: str, paths: list[Path], params: DataPar
 
 
 def _state(paths: list[Path]) -> dict[Path, tuple[int, ...] | None]:
-    """Tell what shows that a file was written to, replaced or removed."""
+    """Give what changes when a file is written to, replaced or removed."""
     state: dict[Path, tuple[int, ...] | None] = {}
     for path in paths:
         try:
@@ -109,7 +109,7 @@ def find_files(source: str) -> list[Path]:
 
 
 def are_parquet(paths: list[Path]) -> bool:
-    """Whether all names end as those of Parquet files do."""
+    """Whether all names end like those of Parquet files."""
     return all(path.suffix.lower() in (".parquet", ".pq") for path in paths)
 
 

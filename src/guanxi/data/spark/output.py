@@ -13,7 +13,7 @@ from guanxi.errors import OutputError, ParamsError
 
 
 def check_folder(output: str) -> None:
-    """Fail before the work where the folder could not be written after it.
+    """Fail before the work starts if the folder could not be written.
 
     Raises
     ------
@@ -34,7 +34,7 @@ def check_folder(output: str) -> None:
 
 
 class FolderWriter:
-    """A folder of Parquet that takes its name once it is complete, the manifest with it.
+    """A folder of Parquet that gets its name once it is complete, manifest included.
 
     Parameters
     ----------
@@ -56,7 +56,7 @@ class FolderWriter:
     def write(self, frame: Any) -> int:
         """Let the workers compute and write all rows; return their number."""
         address = str(self._hidden)
-        # The folder's new name says that it is complete: Spark needs no file for it.
+        # The folder's new name says that it is complete: Spark's own marker is not needed.
         frame.write.option("mapreduce.fileoutputcommitter.marksuccessfuljobs", "false").parquet(address)
         return int(self._engine.session.read.parquet(address).count())
 
@@ -76,7 +76,7 @@ class FolderWriter:
         self._files.delete(self._old, True)
         if self._files.exists(self._path):
             self._files.rename(self._path, self._old)
-        # Renamed onto a folder that is there, it would be moved into it.
+        # Renamed to an existing folder, it would be moved into that folder.
         if self._files.exists(self._path) or not self._files.rename(self._hidden, self._path):
             self._put_back()
             raise OutputError(f"cannot write {self._path}: its place was taken meanwhile")
@@ -87,7 +87,7 @@ class FolderWriter:
         self._files.delete(self._hidden, True)
 
     def _put_back(self) -> None:
-        """Mend what a job left that was killed between its two renames."""
+        """Repair the state left by a job that was killed between its two renames."""
         if self._files.exists(self._old) and not self._files.exists(self._path):
             self._files.rename(self._old, self._path)
 
@@ -96,7 +96,7 @@ class FolderWriter:
 
 
 def _settle(folder: Path) -> None:
-    """Bring the files to disk, without the checksums that Hadoop puts beside each."""
+    """Sync the files to disk, and delete the checksums that Hadoop writes beside them."""
     for path in folder.iterdir():
         if path.suffix == ".crc":
             path.unlink()

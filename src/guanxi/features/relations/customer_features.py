@@ -108,7 +108,7 @@ def _seen(relations: Relations, cutoff: date) -> dict[str, Any]:
 
 
 def _as_open(tickets: Any, end: Any) -> Any:
-    """Take back what became of a ticket after the cutoff."""
+    """Undo what happened to a ticket after the cutoff."""
     later = tickets.closed >= end
     hidden = {"closed": ibis.ifelse(later, ibis.null("timestamp"), tickets.closed)}
     if "satisfaction" in tickets.columns:
@@ -117,7 +117,7 @@ def _as_open(tickets: Any, end: Any) -> Any:
 
 
 def _complete(table: Any) -> Any:
-    """Put the columns in their order, add those that no table tells of, and make numbers floats."""
+    """Put the columns in order, add those that no table has, and make numbers floats."""
     known = [name for names in COLUMNS.values() for name in names]
     columns = {"customer_id": table.customer_id}
     for name in known:

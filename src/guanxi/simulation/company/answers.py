@@ -21,7 +21,7 @@ _EVERY_SERVQUAL = 2  # rounds
 
 
 class Scale(NamedTuple):
-    """A scale of whole numbers, and the spread of the answers around what a customer means."""
+    """A scale of whole numbers, and the spread of the answers around a customer's opinion."""
 
     low: int
     high: int
@@ -69,7 +69,7 @@ def draw_surveys(
 ) -> pd.DataFrame:
     """Draw the answers: CSAT and NPS every five months, SERVQUAL every ten, CES after some of the tickets.
 
-    Who is engaged answers more often; who has left does not answer.
+    The engaged answer more often; those who have left do not answer.
     """
     customer, time, asked = _rounds(generator, people, span)
     meant = _meant(people)
@@ -107,7 +107,7 @@ def _meant(people: pd.DataFrame) -> dict[str, Floats]:
 def _rounds(
     generator: np.random.Generator, people: pd.DataFrame, span: Span
 ) -> tuple[Integers, Floats, Integers]:
-    """Who answers when, and for the how manieth time they were asked."""
+    """Draw who answers when, and in which round of surveys."""
     start = people["start"].to_numpy()
     count = int(span.known_days // _EVERY_DAYS) + 1
     after = _FIRST_DAY + _EVERY_DAYS * np.arange(count)

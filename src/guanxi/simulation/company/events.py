@@ -41,7 +41,7 @@ class Span(NamedTuple):
     days: int
 
     def timestamps(self, time: Floats) -> pd.DatetimeIndex:
-        """Moments, to the second, at so many days from the first."""
+        """Timestamps, to the second, at times in days from the first."""
         seconds = np.floor(time * _SECONDS_PER_DAY).astype(np.int64)
         return pd.DatetimeIndex(self.first + pd.to_timedelta(seconds, unit="s"))
 
@@ -123,7 +123,7 @@ def _mostly(
     choices: int,
     customer: Integers,
 ) -> Integers:
-    """Choose the customer's usual one with a probability, else any."""
+    """Choose the customer's usual option with a probability, else any."""
     usually = generator.random(len(customer)) < np.broadcast_to(probability, len(usual))[customer]
     return np.where(usually, usual[customer], generator.integers(0, choices, len(customer)))
 
