@@ -115,6 +115,10 @@ def test_values_of_overrides(given: str, value: Any) -> None:
             "parameter churn.lightgbm.num_leafs is unknown: did you mean num_leaves?",
         ),
         ("horizont=3", "parameter horizont is unknown: did you mean horizon_days?"),
+        (
+            "scorecard.exports.zoho.fieldz=3",
+            "parameter scorecard.exports.zoho.fieldz is unknown: did you mean fields?",
+        ),
         ("dta.refunds=net", "parameter dta is unknown: did you mean data?"),
         (
             "zzz=3",

@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from guanxi.data.attribute_values import MINIMUM_OF_EACH, split_label
 from guanxi.data.attributes import read_attributes, read_labelled
-from guanxi.data.labels import MINIMUM_OF_EACH, split_label
 from guanxi.errors import DataError, SourceError
 from guanxi.params import DataParams
 

@@ -17,7 +17,7 @@ from guanxi.params import load_params
 from guanxi.scorecard.indicators import CATALOGUE
 from guanxi.scorecard.scoring.relationship import relationship
 from guanxi.simulation import simulate_company
-from guanxi.simulation.company.company import RELATIONS
+from guanxi.simulation.company.dataset import RELATIONS
 
 HORIZON = 90
 DIMENSIONS = ("value", "loyalty", "satisfaction", "interaction", "risk", "advocacy")

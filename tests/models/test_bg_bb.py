@@ -18,7 +18,7 @@ from sklearn.exceptions import NotFittedError
 from guanxi.errors import DataError, FitError, FitWarning, GuanxiError, ParamsError
 from guanxi.models.beta_geo_beta_binomial import BetaGeoBetaBinomial
 from guanxi.models.likelihoods import bg_bb
-from guanxi.simulation.bg_bb import simulate_bg_bb
+from guanxi.simulation import simulate_bg_bb
 
 NAMES = ("alpha", "beta", "gamma", "delta")
 TRUTH = {"alpha": 1.2, "beta": 0.75, "gamma": 0.66, "delta": 2.78}

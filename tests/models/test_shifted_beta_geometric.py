@@ -16,7 +16,7 @@ from sklearn.exceptions import NotFittedError
 from guanxi.errors import DataError, FitError, FitWarning, GuanxiError, ParamsError
 from guanxi.models.likelihoods import shifted_beta_geometric as formulas
 from guanxi.models.shifted_beta_geometric import ShiftedBetaGeometric
-from guanxi.simulation.shifted_beta_geometric import simulate_shifted_beta_geometric
+from guanxi.simulation import simulate_shifted_beta_geometric
 
 TRUTH = {"alpha": 0.7, "beta": 1.9}
 # Percent of 1,000 customers left after each of twelve years, Fader & Hardie 2007; seven are fitted.

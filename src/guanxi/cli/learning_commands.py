@@ -3,86 +3,59 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from guanxi.cli.app import app, resolve
-from guanxi.cli.options import (
-    AsOf,
-    Columns,
-    Debug,
-    Horizon,
-    OptionalSource,
-    Overrides,
-    ParamsFile,
-    Source,
-    Task,
-    TrackingUri,
-)
+from guanxi.cli.app import command
+from guanxi.cli.options import OptionalSource, OutputFolder, Source, Task
 
 if TYPE_CHECKING:
     from guanxi.params import Params
 
 
-@app.command(
-    epilog="Example: guanxi run sales.csv --columns customer_id=CustomerID,timestamp=Date,amount=Total"
+@command(
+    "horizon",
+    "as_of",
+    "columns",
+    "tracking_uri",
+    epilog="Example: guanxi run sales.csv --columns customer_id=CustomerID,timestamp=Date,amount=Total",
 )
-def run(
-    source: OptionalSource = "cdnow",
-    output: Annotated[
-        Path, typer.Option("--output", "-o", metavar="DIR", help="Folder of the results.")
-    ] = Path("output"),
-    horizon: Horizon = None,
-    as_of: AsOf = None,
-    columns: Columns = None,
-    params: ParamsFile = None,
-    overrides: Overrides = None,
-    tracking_uri: TrackingUri = None,
-    debug: Debug = False,
-) -> None:
+def run(source: OptionalSource = "cdnow", output: OutputFolder = Path("output"), *, params: Params) -> None:
     """Validate, train, evaluate, register, predict and report."""
     from guanxi.jobs import summary
     from guanxi.jobs.reporter import ConsoleReporter
     from guanxi.jobs.run import run as job
 
-    resolved = resolve(
-        params, overrides, columns, horizon_days=horizon, as_of=as_of, tracking_uri=tracking_uri
-    )
-    typer.echo(summary.of_run(job(source, resolved, output, ConsoleReporter())))
+    typer.echo(summary.of_run(job(source, params, output, ConsoleReporter())))
 
 
-@app.command(epilog="Example: guanxi validate sales.csv --horizon 90")
-def validate(
-    source: Source,
-    horizon: Horizon = None,
-    as_of: AsOf = None,
-    columns: Columns = None,
-    params: ParamsFile = None,
-    overrides: Overrides = None,
-    debug: Debug = False,
-) -> None:
+@command("horizon", "as_of", "columns", epilog="Example: guanxi validate sales.csv --horizon 90")
+def validate(source: Source, params: Params) -> None:
     """Say what in a source is usable, what is rejected and why."""
     from guanxi.errors import HistoryError
     from guanxi.jobs.reporter import ConsoleReporter
     from guanxi.jobs.validate import usability_text
     from guanxi.jobs.validate import validate as job
 
-    resolved = resolve(params, overrides, columns, horizon_days=horizon, as_of=as_of)
-    usability = job(source, resolved, ConsoleReporter())
+    usability = job(source, params, ConsoleReporter())
     typer.echo(usability_text(usability))
     if not usability.usable:
         raise HistoryError(
-            f"not enough data for a horizon of {resolved.horizon_days:,} days: "
-            "the report above says what helps"
+            f"not enough data for a horizon of {params.horizon_days:,} days: the report above says what helps"
         )
 
 
-@app.command(
+@command(
+    "horizon",
+    "as_of",
+    "columns",
+    "tracking_uri",
     epilog="Examples: guanxi train sales.csv --horizon 180 --set seed=7; "
-    "guanxi train --task churn --label Churn --id customerID telco.csv"
+    "guanxi train --task churn --label Churn --id customerID telco.csv",
 )
 def train(
+    context: typer.Context,
     source: Source,
     task: Annotated[
         Task,
@@ -99,41 +72,30 @@ def train(
     id_column: Annotated[
         str | None, typer.Option("--id", metavar="COLUMN", help="With --task churn: the customer.")
     ] = None,
-    horizon: Horizon = None,
-    as_of: AsOf = None,
-    columns: Columns = None,
-    params: ParamsFile = None,
-    overrides: Overrides = None,
-    tracking_uri: TrackingUri = None,
-    debug: Debug = False,
+    *,
+    params: Params,
 ) -> None:
     """Fit, evaluate, log and register a candidate."""
-    resolved = resolve(
-        params, overrides, columns, horizon_days=horizon, as_of=as_of, tracking_uri=tracking_uri
-    )
     if task is Task.churn:
-        _train_labels(
-            source, resolved, label, id_column, {"horizon": horizon, "as-of": as_of, "columns": columns}
-        )
+        _train_labels(context, source, params, label, id_column)
         return
     if label or id_column:
         raise typer.BadParameter("--label and --id need --task churn")
     from guanxi.jobs import summary
     from guanxi.jobs.reporter import ConsoleReporter
-    from guanxi.jobs.train import train_log
+    from guanxi.jobs.train import train as job
 
-    log, training = train_log(source, resolved, ConsoleReporter())
-    log.close()
-    typer.echo(summary.of_training(training))
+    typer.echo(summary.of_training(job(source, params=params, progress=ConsoleReporter())))
 
 
 def _train_labels(
-    source: str, params: Params, label: str | None, id_column: str | None, of_transactions: dict[str, Any]
+    context: typer.Context, source: str, params: Params, label: str | None, id_column: str | None
 ) -> None:
     """Train on one row per customer, with a label."""
     if label is None or id_column is None:
         raise typer.BadParameter("--task churn needs --label COLUMN and --id COLUMN")
-    given = [f"--{name}" for name, value in of_transactions.items() if value is not None]
+    of_transactions = {"horizon": "--horizon", "as_of": "--as-of", "columns": "--columns"}
+    given = [option for name, option in of_transactions.items() if context.params[name] is not None]
     if given:
         raise typer.BadParameter(f"--task churn reads no transactions: leave {' and '.join(given)} out")
     from guanxi.jobs.reporter import ConsoleReporter
@@ -145,7 +107,12 @@ def _train_labels(
     typer.echo(summary_text(training))
 
 
-@app.command(epilog="Example: guanxi backtest sales.csv -o backtest --horizon 90 --cutoff 2011-03-01")
+@command(
+    "horizon",
+    "as_of",
+    "columns",
+    epilog="Example: guanxi backtest sales.csv -o backtest --horizon 90 --cutoff 2011-03-01",
+)
 def backtest(
     source: Source,
     output: Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="Folder of the tables.")],
@@ -155,18 +122,13 @@ def backtest(
             "--cutoff", metavar="DATE", help="Last day of a past; repeatable. Default: up to five, apart."
         ),
     ] = None,
-    horizon: Horizon = None,
-    as_of: AsOf = None,
-    columns: Columns = None,
-    params: ParamsFile = None,
-    overrides: Overrides = None,
-    debug: Debug = False,
+    *,
+    params: Params,
 ) -> None:
     """Fit and measure at several days of the past, beside naive forecasts."""
     from guanxi.jobs.backtest import backtest as job
     from guanxi.jobs.backtest import summary_text
     from guanxi.jobs.reporter import ConsoleReporter
 
-    resolved = resolve(params, overrides, columns, horizon_days=horizon, as_of=as_of)
-    result = job(source, output, params=resolved, cutoffs=cutoff or (), reporter=ConsoleReporter())
+    result = job(source, output, params=params, cutoffs=cutoff or (), reporter=ConsoleReporter())
     typer.echo(summary_text(result))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -61,3 +61,13 @@ AsOf = Annotated[
 ]
 Model = Annotated[str | None, typer.Option("--model", help="Default: models:/guanxi@champion.")]
 Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
+# What parameters are resolved from, in the order of the help.
+FLAGS: dict[str, Any] = {
+    "horizon": Horizon,
+    "as_of": AsOf,
+    "columns": Columns,
+    "params": ParamsFile,
+    "overrides": Overrides,
+    "tracking_uri": TrackingUri,
+}
+OutputFolder = Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="Folder of the results.")]

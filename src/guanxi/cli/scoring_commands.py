@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import signal
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from guanxi.cli.app import app, resolve
+from guanxi.cli.app import app, command, resolve
 from guanxi.cli.endings import without_passwords
 from guanxi.cli.options import (
     AsOf,
@@ -19,11 +19,15 @@ from guanxi.cli.options import (
     Horizon,
     Model,
     OptionalSource,
+    OutputFolder,
     Overrides,
     ParamsFile,
     Source,
     TrackingUri,
 )
+
+if TYPE_CHECKING:
+    from guanxi.params import Params
 
 
 @app.command(
@@ -67,7 +71,7 @@ def predict(
     from guanxi.jobs.predict import predict_to
     from guanxi.jobs.reporter import ConsoleReporter
 
-    # Schedulers end a job so: it leaves as at Ctrl-C, without its temporary files.
+    # Schedulers stop a job with SIGTERM: it ends as at Ctrl-C, without leaving temporary files.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     resolved = resolve(params, overrides, columns, as_of=as_of, tracking_uri=tracking_uri)
     given: dict[str, Any] = {
@@ -89,12 +93,12 @@ def predict(
     typer.echo(without_passwords(f"{manifest.rows:,} customers scored{day}: {output}"))
 
 
-@app.command(epilog="Example: guanxi scorecard sales.csv -o scorecard --history 2")
+@command(
+    "as_of", "columns", "tracking_uri", epilog="Example: guanxi scorecard sales.csv -o scorecard --history 2"
+)
 def scorecard(
     source: OptionalSource = "cdnow",
-    output: Annotated[
-        Path, typer.Option("--output", "-o", metavar="DIR", help="Folder of the results.")
-    ] = Path("scorecard"),
+    output: OutputFolder = Path("scorecard"),
     history: Annotated[
         int,
         typer.Option("--history", min=0, metavar="N", help="Earlier days to compare with."),
@@ -106,24 +110,19 @@ def scorecard(
         ),
     ] = None,
     model: Model = None,
-    as_of: AsOf = None,
-    columns: Columns = None,
-    params: ParamsFile = None,
-    overrides: Overrides = None,
-    tracking_uri: TrackingUri = None,
-    debug: Debug = False,
+    *,
+    params: Params,
 ) -> None:
     """Grade every customer's relationship: value, loyalty, satisfaction, interaction, risk, and why."""
     from guanxi.jobs._scorecard_text import alarms, summary_text
     from guanxi.jobs.reporter import ConsoleReporter
     from guanxi.jobs.scorecard import scorecard as job
 
-    resolved = resolve(params, overrides, columns, as_of=as_of, tracking_uri=tracking_uri)
-    if fail_on is not None and not resolved.scorecard.targets:
+    if fail_on is not None and not params.scorecard.targets:
         raise typer.BadParameter(
             "give scorecard.targets, or there is nothing to fail on", param_hint="--fail-on"
         )
-    found = job(source, output, resolved, ConsoleReporter(), model=model, history=history)
+    found = job(source, output, params, ConsoleReporter(), model=model, history=history)
     typer.echo(summary_text(found, output))
     failing = alarms(found, fail_on.value) if fail_on is not None else []
     if failing:
@@ -131,7 +130,12 @@ def scorecard(
         raise typer.Exit(3)
 
 
-@app.command(epilog="Example: guanxi explain 0042 sales.csv -o 0042.png --as-of 2011-12-09")
+@command(
+    "as_of",
+    "columns",
+    "tracking_uri",
+    epilog="Example: guanxi explain 0042 sales.csv -o 0042.png --as-of 2011-12-09",
+)
 def explain(
     customer_id: Annotated[
         str, typer.Argument(metavar="CUSTOMER_ID", help="As in the prediction table.", show_default=False)
@@ -143,12 +147,8 @@ def explain(
     ] = None,
     model: Model = None,
     horizon: Horizon = None,
-    as_of: AsOf = None,
-    columns: Columns = None,
-    params: ParamsFile = None,
-    overrides: Overrides = None,
-    tracking_uri: TrackingUri = None,
-    debug: Debug = False,
+    *,
+    params: Params,
 ) -> None:
     """Tell one customer's story, worth, future and why, and draw what moves their churn."""
     from guanxi.jobs.explain import explain as job
@@ -156,15 +156,14 @@ def explain(
     from guanxi.jobs.reporter import ConsoleReporter
     from guanxi.report.story import text
 
-    resolved = resolve(params, overrides, columns, as_of=as_of, tracking_uri=tracking_uri)
     picture = output or picture_path(customer_id)
-    told = job(
+    story = job(
         customer_id,
         source,
         picture,
         model=model,
-        params=resolved,
+        params=params,
         horizon_days=horizon,
         progress=ConsoleReporter(),
     )
-    typer.echo(f"{text(told)}\n\n{picture}")
+    typer.echo(f"{text(story)}\n\n{picture}")

@@ -15,9 +15,16 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from guanxi.data.attribute_values import all_numbers, number_or_text, to_number, to_text, why_useless
+from guanxi.data.attribute_values import (
+    all_numbers,
+    number_or_text,
+    read_label,
+    split_label,
+    to_number,
+    to_text,
+    why_useless,
+)
 from guanxi.data.engine import connect
-from guanxi.data.labels import read_label, split_label
 from guanxi.data.sources.source import read_source
 from guanxi.data.sources.source_table import ROW, SourceTable, read_frame
 from guanxi.errors import DataError, SourceError
@@ -74,7 +81,7 @@ def read_labelled(
         If the source or one of the two columns does not exist, or a line does not fit the header.
     DataError
         If there is no line, an identifier is missing or stands twice, the label does not say who churned
-        (:func:`guanxi.data.labels.read_label`), or no attribute is left.
+        (:func:`guanxi.data.attribute_values.read_label`), or no attribute is left.
 
     Examples
     --------
@@ -142,7 +149,7 @@ def read_attributes(
 
 
 def attribute_digest(customers: AttributeTable) -> str:
-    """Digest of all customers with their attributes and label, whatever their order."""
+    """Digest of all customers with their attributes and label, in any order."""
     rows = customers.attributes.assign(**{"": customers.label}).set_axis(customers.ids.astype(str))
     total = int(pd.util.hash_pandas_object(rows).to_numpy().sum(dtype="uint64"))
     return hashlib.sha256(repr((list(rows), total)).encode()).hexdigest()[:32]

@@ -1,4 +1,4 @@
-"""Customers in their order, so many at a time: work whose memory does not grow with their number."""
+"""Customers in order, a chunk at a time, so that memory does not grow with their number."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from guanxi.data.engine import one_thread
 
 
 def even_bounds(rows: int, size: int) -> list[int]:
-    """Give the ends of chunks of at most ``size`` rows, as equal as can be, with 0 before them.
+    """Give the ends of chunks of at most ``size`` rows, as equal as possible, preceded by 0.
 
     Examples
     --------
@@ -59,12 +59,12 @@ class CustomerChunks:
         return f"SELECT customer_id FROM {self._name} LIMIT {end - first} OFFSET {first}"
 
     def close(self) -> None:
-        """Give up the list of customers."""
+        """Drop the list of customers."""
         self.connection.drop_table(self._name)
 
 
 class ChunkQuery:
-    """A query that is made once and asked of one chunk of customers after another.
+    """A query that is compiled once and run on one chunk of customers after another.
 
     Parameters
     ----------
@@ -85,7 +85,7 @@ class ChunkQuery:
         }
 
     def execute(self, number: int, before: str = "") -> Any:
-        """Ask the query of a chunk, ``before`` it perhaps ``INSERT INTO …``; give its Arrow table."""
+        """Run the query on a chunk, preceded by ``before`` (``INSERT INTO …``); give its Arrow table."""
         connection = self._chunks.connection
         customers = f"CREATE OR REPLACE TEMP TABLE chunk_customers AS {self._chunks.sql(number)}"
         with one_thread(connection):

@@ -32,11 +32,6 @@ def canonical_columns(source: SourceTable, params: DataParams) -> Any:
 
     Beside the canonical columns stand ``given_timestamp`` and ``given_amount`` (whether the source held
     anything there) and ``repeated`` (whether an earlier line equals it in all compared columns).
-
-    Raises
-    ------
-    SourceError
-        If a mapped column does not exist.
     """
     table = source.table
     mapping = _mapping(source, params)
@@ -98,7 +93,7 @@ def repeated(table: Any, compared: list[str]) -> Any:
 
 
 def _hash(values: Any) -> Any:
-    """Hash by the engine's own function: that of ibis goes through bits, which takes ten times as long."""
+    """Hash with the engine's own function: that of ibis goes through bits and takes ten times as long."""
     signature = ((values.type(),), "uint64")
     return ibis.udf.scalar.builtin(lambda values: None, name="hash", signature=signature)(values)
 
@@ -111,7 +106,7 @@ def _parts(column: str, available: list[str]) -> list[str]:
 def present(column: Any) -> Any:
     """Turn blank text and not-a-number into null."""
     if column.type().is_string():
-        # Blank text sorts before "!": few texts are left to strip, which is slow.
+        # Blank text sorts before "!", so that few texts need stripping, which is slow.
         stripped = ibis.ifelse(column.strip() == "", ibis.null("string"), column)
         return ibis.ifelse(column < "!", stripped, column)
     if column.type().is_floating():
@@ -125,15 +120,15 @@ def read_time(column: Any, params: DataParams) -> Any:
     if kind.is_timestamp() or kind.is_date():
         return column.cast("timestamp")
     if kind.is_numeric() and not kind.is_integer():
-        column = column.try_cast("int64")  # 19970101.0 is how tables with gaps hold 19970101.
+        column = column.try_cast("int64")  # a column with gaps holds 19970101 as 19970101.0
     if params.timestamp_format:
         parse = _try_parse_aware if "%z" in params.timestamp_format.lower() else _try_parse_naive
         return parse(column.cast("string"), params.timestamp_format).cast("timestamp")
     if kind.is_string():
-        # Words that the engine takes for times (infinity, epoch) are none in a log.
+        # The engine reads words such as infinity and epoch as times; in a log they are not.
         dated = ibis.ifelse(column.strip()[0].between("0", "9"), column, ibis.null("string"))
         aware = dated.try_cast(f"timestamp('{params.timezone}')").cast("timestamp")
-        # Times without an offset need no calendar of zones, which takes ten times as long.
+        # Times without an offset need no time zone database, which takes ten times as long.
         return ibis.ifelse(dated.re_search(_OFFSET), aware, dated.try_cast("timestamp"))
     return ibis.null("timestamp")
 

@@ -40,17 +40,17 @@ def connect(timezone: str = "UTC", memory: str | None = None) -> Any:
         If the engine does not know the time zone.
     """
     connection = ibis.duckdb.connect()
-    # By default the engine would put it into the working folder, and leave it there.
+    # By default the engine would spill into the working folder, and leave the files there.
     folder = tempfile.mkdtemp(prefix=SPILL_PREFIX)
     weakref.finalize(connection, shutil.rmtree, folder, ignore_errors=True)
     connection.con.execute("SET temp_directory = $folder", {"folder": folder})
     if memory:
         connection.con.execute("SET memory_limit = $memory", {"memory": memory})
-    # Several threads add floats in another order each time: the same data would give other trees.
+    # Several threads add floats in a different order each time: the same data would give different trees.
     connection.raw_sql("SET threads = 1")
     connection.raw_sql("SET autoinstall_known_extensions = false")
     connection.raw_sql("SET autoload_known_extensions = false")
-    # In a notebook DuckDB refuses to touch this setting without ipywidgets, and has it off then.
+    # In a notebook without ipywidgets the setting is off, and DuckDB refuses to touch it.
     if connection.raw_sql("SELECT current_setting('enable_progress_bar')").fetchone()[0]:
         connection.raw_sql("SET enable_progress_bar = false")
     try:
@@ -75,7 +75,7 @@ def one_thread(connection: Any) -> Iterator[None]:
 
 @contextmanager
 def all_cores(connection: Any) -> Iterator[None]:
-    """Let the engine work on all cores: for work whose result does not hang on the order of its parts."""
+    """Let the engine work on all cores: for work whose result does not depend on the order of its parts."""
     with _threads(connection, min(os.cpu_count() or 1, _MOST_THREADS)):
         yield
 
@@ -122,12 +122,7 @@ def explain_no_space() -> Iterator[None]:
 
 
 def check_timestamp_format(connection: Any, timestamp_format: str, section: str = "data") -> None:
-    """Refuse a format, given in a section of the parameters, that the engine cannot read times with.
-
-    Raises
-    ------
-    ParamsError
-    """
+    """Refuse a format, given in a section of the parameters, that the engine cannot read times with."""
     try:
         connection.con.execute("SELECT try_strptime('', ?)", [timestamp_format])
     except duckdb.Error:

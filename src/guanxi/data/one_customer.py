@@ -1,4 +1,4 @@
-"""One customer among all: their own lines, and whom one may have meant."""
+"""One customer among all: their own lines, and customers with a similar identifier."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def only_customer(log: TransactionLog, customer_id: str) -> TransactionLog:
 
 
 def similar_customers(ids: pd.Series[Any], customer_id: str, count: int = 2) -> list[str]:
-    """Find the identifiers that are the fewest letters away from one that is not there.
+    """Find the identifiers nearest to one that is not there, by edit distance.
 
     Capitals, blanks and zeros at the beginning, which spreadsheets drop, do not count.
 

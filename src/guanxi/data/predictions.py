@@ -1,4 +1,4 @@
-"""A prediction table that was written earlier, read back to be measured."""
+"""A prediction table that was written earlier, read back to be evaluated."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _SAME_FOR_ALL = ("as_of", "horizon_days", "model_version")
 
 @dataclass(frozen=True)
 class Predictions:
-    """What ``guanxi predict`` wrote, as far as it can be measured.
+    """What ``guanxi predict`` wrote, as far as it can be evaluated.
 
     Attributes
     ----------

@@ -48,20 +48,12 @@ DESCRIPTIONS = {
 
 
 def last_time() -> datetime:
-    """Give the time after which a line lies in the future, wherever it was written."""
+    """Give the time after which a line lies in the future, in any time zone."""
     return datetime.now(UTC).replace(tzinfo=None) + timedelta(days=1)
 
 
 def apply_rules(parsed: Any, params: DataParams) -> Any:
-    """Add the day ``date`` and ``rule`` (null: accepted) to parsed lines.
-
-    Parameters
-    ----------
-    parsed : ibis.Table
-        From :func:`guanxi.data.columns.canonical_columns`.
-    params : DataParams
-        The policies.
-    """
+    """Add the day ``date`` and ``rule`` (null: accepted) to lines of canonical columns."""
     amount = parsed.amount
     cases: list[tuple[Any, str]] = [
         (parsed.customer_id.isnull(), "missing_customer"),
@@ -90,7 +82,7 @@ def _reject_negative_days(judged: Any) -> Any:
     day = ["customer_id", "date"]
     accepted = judged.filter(judged.rule.isnull())
     refunds = accepted.filter(accepted.amount < 0).select(*day).distinct()
-    # Few days have a refund: the others need no sum.
+    # Only days with a refund need the sum, and these are few.
     accepted = accepted.semi_join(refunds, day)
     days = accepted.group_by("customer_id", "date").agg(
         net=accepted.amount.sum(), gross=accepted.amount.abs().sum()
@@ -106,7 +98,7 @@ def _reject_negative_days(judged: Any) -> Any:
 
 
 def advice(rule: str, source: SourceTable, params: DataParams) -> str:
-    """Say what to do about a rule that rejected much."""
+    """Say what to do about a rule that rejected many lines."""
     if rule == "unparsable_timestamp":
         return timestamp_advice(source, params.columns.get("timestamp", "timestamp"), "data")
     if rule.startswith("refund"):

@@ -107,10 +107,10 @@ def read_transactions(
     try:
         if params.timestamp_format:
             check_timestamp_format(connection, params.timestamp_format)
-        # What is counted, compared or summed in an order of its own does not hang on the threads.
+        # Counts, comparisons and sums in a fixed order do not depend on the number of threads.
         with explain_no_space(), all_cores(connection):
             table = _read(connection, source, params)
-            # Each step stands as a table, for the engine would work out a shared step once for every use.
+            # Each step becomes a table: the engine would compute a shared step anew at every use.
             parsed = connection.create_table("parsed", canonical_columns(table, params))
             judged = connection.create_table("judged", rules.apply_rules(parsed, params))
             connection.drop_table("parsed")
@@ -148,7 +148,7 @@ def _summarise(connection: Any, source: SourceTable, judged: Any, params: DataPa
     everyone = judged.filter(judged.customer_id.notnull()).customer_id.nunique().execute()
     repeated = judged.filter(judged.repeated).count().execute()
     customers = int(facts["customers"].iloc[0])
-    # What only led here goes before the next large step, which needs the room.
+    # Intermediate tables go before the next large step, which needs the memory.
     connection.drop_table("judged")
     connection.drop_table("source")
     return TransactionLog(
@@ -174,20 +174,8 @@ def rejected_lines(
 ) -> tuple[Any, dict[str, int]]:
     """Join the broken rules to the source's own columns; one named like ours gets an underscore.
 
-    Parameters
-    ----------
-    connection : ibis backend
-    source : SourceTable
-    judged : ibis.Table
-        With ``line_number`` and ``rule`` (null: accepted).
-    name : str
-        Of the engine's table that is made.
-
-    Returns
-    -------
-    rejected : ibis.Table
-    by_rule : dict of str to int
-        How many lines broke each rule.
+    ``judged`` has ``line_number`` and ``rule`` (null: accepted). The engine's table ``name`` is made and
+    returned, with how many lines broke each rule.
     """
     broken = judged.filter(judged.rule.notnull()).select("line_number", "rule")
     names = free_names(source.columns, {"line_number", "rule", "line_text"})
@@ -221,7 +209,7 @@ def _merge_days(connection: Any, lines: Any) -> Any:
 
 
 def _merge_long_days(connection: Any, lines: Any) -> Any:
-    """Make the purchases of more lines, of so many customers at a time that the engine holds these."""
+    """Make the purchases of more than two lines, of as many customers at a time as fit into memory."""
     n_lines = int(lines.count().execute())
     chunks = CustomerChunks(
         connection, lines, lambda customers: max(1, _LINES_AT_ONCE * customers // n_lines)
@@ -236,7 +224,7 @@ def _merge_long_days(connection: Any, lines: Any) -> Any:
 
 
 def ordered_sum(column: Any) -> Any:
-    """Sum in the order of the numbers' size: neither order of lines nor number of threads changes it."""
+    """Sum in order of size, so that neither the order of lines nor the number of threads changes the sum."""
     return column.collect().sort().sums()
 
 
@@ -272,7 +260,7 @@ def nothing_left(source: str, rejected_by_rule: dict[str, int], advice: Callable
 
 
 def data_digest(log: TransactionLog) -> str:
-    """Digest of all accepted lines, whatever their order; equal lines count as often as they stand.
+    """Digest of all accepted lines, in any order; equal lines count as often as they occur.
 
     The engine's own hash takes a fiftieth of the time of MD5, which was a tenth of a scoring job.
     """

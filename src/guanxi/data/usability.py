@@ -42,7 +42,7 @@ class Usability:
 
 
 def assess(log: TransactionLog, as_of: date, horizon_days: int) -> Usability:
-    """Judge what a source can carry.
+    """Assess what a source can support.
 
     Parameters
     ----------
@@ -103,7 +103,7 @@ def assess(log: TransactionLog, as_of: date, horizon_days: int) -> Usability:
 
 
 def missing_history(log: TransactionLog, as_of: date, horizon_days: int) -> str | None:
-    """Say what the history lacks for a held-out window of the horizon; None where it is enough."""
+    """Say what the history lacks for a held-out window of the horizon; None if it is long enough."""
     if as_of < log.first_day:
         return f"--as-of {as_of} lies before the first purchase on {log.first_day}: choose a later day"
     history = (as_of - log.first_day).days + 1

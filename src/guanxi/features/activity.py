@@ -83,7 +83,7 @@ def acquired_by_period(customers: Any, cutoff: date, unit: PeriodUnit) -> Any:
 def contacts_by_period(
     interactions: Any, lines: Any, cutoff: date, unit: PeriodUnit, conversion_days: int
 ) -> Any:
-    """Count the outbound contacts of each period, the answered, and those that a purchase followed.
+    """Count the outbound contacts of each period, those answered, and those followed by a purchase.
 
     Parameters
     ----------

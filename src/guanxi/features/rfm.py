@@ -103,28 +103,18 @@ def rfm_expression(events: Any, cutoff: date, event_grain: str = "D") -> Any:
     )
 
 
-def log_gap_expression(events: Any, cutoff: date, event_grain: str = "D") -> Any:
-    """Sum of the logarithms of the days between a customer's successive purchases, up to the cutoff day.
+def with_log_gaps(table: pd.DataFrame, log: TransactionLog, cutoff: date) -> pd.DataFrame:
+    """Add ``log_gap_sum`` to a table of all customers known at the cutoff; 0 without repeat purchases.
 
-    It tells how regular the gaps are: BTYDplus calls it ``litt`` (Platzer & Reutterer 2016, Marketing Science
-    35(5)).
-
-    Returns
-    -------
-    ibis.Table
-        ``customer_id, log_gap_sum``; 0 without repeat purchases.
+    The sum of the logarithms of the days between successive purchases tells how regular the gaps are:
+    BTYDplus calls it ``litt`` (Platzer & Reutterer 2016, Marketing Science 35(5)).
     """
-    past = purchases_until(events, cutoff, event_grain)
+    past = purchases_until(log.events, cutoff, log.params.event_grain)
     before = past.date.lag().over(group_by="customer_id", order_by="date")
     gaps = past.mutate(log_gap=past.date.delta(before, unit="day").cast("float64").ln())
-    return gaps.group_by("customer_id").agg(log_gap_sum=gaps.log_gap.sum().fill_null(0.0))
-
-
-def with_log_gaps(table: pd.DataFrame, log: TransactionLog, cutoff: date) -> pd.DataFrame:
-    """Add ``log_gap_sum`` (days) to a table of all customers known at the cutoff."""
-    expression = log_gap_expression(log.events, cutoff, log.params.event_grain)
-    gaps = execute_in_order(log.connection, expression.order_by("customer_id"))
-    return table.merge(gaps, on="customer_id", how="left", validate="one_to_one")
+    sums = gaps.group_by("customer_id").agg(log_gap_sum=gaps.log_gap.sum().fill_null(0.0))
+    sums = execute_in_order(log.connection, sums.order_by("customer_id"))
+    return table.merge(sums, on="customer_id", how="left", validate="one_to_one")
 
 
 def rfm(
@@ -163,7 +153,6 @@ def rfm(
 
     Examples
     --------
-    >>> from guanxi.datasets import load_cdnow_sample  # doctest: +SKIP
     >>> rfm("cdnow-sample", cutoff="1997-09-30", time_unit="W").shape
     (2357, 6)
     """

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import Any
 
 import ibis
 import pandas as pd
@@ -13,32 +12,37 @@ from guanxi.data.transactions import TransactionLog
 from guanxi.features.rfm import period_start, purchases_until
 
 
-def rhythm_expression(events: Any, cutoff: date, window_days: int, event_grain: str = "D") -> Any:
-    """Rhythm of every customer with a purchase up to and including the cutoff day.
+def rhythm_at(log: TransactionLog, cutoff: date, window_days: int) -> pd.DataFrame:
+    """Rhythm of every customer known at the cutoff.
 
     Parameters
     ----------
-    events : ibis.Table
-        Purchases, one row per customer and day: ``customer_id, date, amount``.
+    log : TransactionLog
     cutoff : date
         The last day that belongs to the past; no later row is read.
     window_days : int
         Length of the latest stretch, and of the one before it.
-    event_grain : {"D", "W", "M"}
-        Period within which purchases merge into one.
 
     Returns
     -------
-    ibis.Table
-        ``customer_id``; ``purchases_recent, purchases_earlier`` (counts in the last ``window_days`` and in as
-        many before); ``gap_longest`` (days between two purchases); ``gap_usual`` (median of the other gaps);
-        ``days_since_return`` (from the purchase that ended the longest gap to the cutoff). All float; null
-        where there are too few gaps.
+    pandas.DataFrame
+        In the order of ``customer_id``: ``purchases_recent, purchases_earlier`` (counts in the last
+        ``window_days`` and in as many before); ``gap_longest`` (days between two purchases); ``gap_usual``
+        (median of the other gaps); ``days_since_return`` (from the purchase that ended the longest gap to the
+        cutoff). All float; null where there are too few gaps.
+
+    Examples
+    --------
+    >>> from guanxi.data.transactions import read_transactions
+    >>> log = read_transactions("cdnow-sample")
+    >>> rhythm_at(log, log.last_day, 90).loc[0, ["purchases_recent", "gap_longest"]].tolist()
+    [0.0, 196.0]
     """
-    past = purchases_until(events, cutoff, event_grain)
+    grain = log.params.event_grain
+    past = purchases_until(log.events, cutoff, grain)
     window = ibis.window(group_by="customer_id", order_by="date")
     dated = past.mutate(
-        age=ibis.literal(period_start(cutoff, event_grain)).delta(past.date, unit="day"),
+        age=ibis.literal(period_start(cutoff, grain)).delta(past.date, unit="day"),
         gap=past.date.delta(past.date.lag().over(window), unit="day"),
     )
     # The first purchase has no gap and comes last.
@@ -52,20 +56,7 @@ def rhythm_expression(events: Any, cutoff: date, window_days: int, event_grain: 
         gap_usual=ranked.gap.median(where=~ranked.longest),
         days_since_return=ranked.age.min(where=ranked.longest & ranked.gap.notnull()),
     )
-    return table.mutate(
+    table = table.mutate(
         **{name: table[name].cast("float64") for name in table.columns if name != "customer_id"}
     )
-
-
-def rhythm_at(log: TransactionLog, cutoff: date, window_days: int) -> pd.DataFrame:
-    """Rhythm of every customer known at the cutoff, in the order of ``customer_id``.
-
-    Examples
-    --------
-    >>> from guanxi.data.transactions import read_transactions
-    >>> log = read_transactions("cdnow-sample")
-    >>> rhythm_at(log, log.last_day, 90).loc[0, ["purchases_recent", "gap_longest"]].tolist()
-    [0.0, 196.0]
-    """
-    expression = rhythm_expression(log.events, cutoff, window_days, log.params.event_grain)
-    return execute_in_order(log.connection, expression.order_by("customer_id"))
+    return execute_in_order(log.connection, table.order_by("customer_id"))

@@ -28,7 +28,7 @@ _EVENTS_AT_ONCE, _FEWEST_AT_ONCE = 2_000_000, 5_000
 
 @dataclass(frozen=True)
 class SnapshotPlan:
-    """Cutoffs at which a model trained at one day may look back, and the length of their label windows.
+    """Cutoffs from which a model trained on one day may learn, and the length of their label windows.
 
     The label window of every training cutoff ends before the validation cutoff's begins, and that of the
     validation cutoff on the training day, so that nothing after the training day is used.
@@ -137,7 +137,7 @@ class FeatureChunks:
         return features
 
     def ahead(self, numbers: Sequence[int]) -> Iterator[pd.DataFrame]:
-        """Give the features of these chunks, the next one made while the caller works on the last."""
+        """Give the features of these chunks, each made while the caller works on the one before."""
         with ThreadPoolExecutor(max_workers=1) as maker:
             following = [maker.submit(self.__getitem__, number) for number in numbers[:1]]
             for number in [*numbers[1:], None]:
@@ -155,7 +155,7 @@ def _engine_type(log: TransactionLog) -> Any:
 
 
 def _plain(kind: Any) -> Any:
-    """Give the type of the values where a column numbers them, as categories of pandas come."""
+    """Give the type of the values of a dictionary-encoded column, as pandas categories arrive."""
     return kind.value_type if pa.types.is_dictionary(kind) else kind
 
 

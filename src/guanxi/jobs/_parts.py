@@ -22,22 +22,23 @@ _PLAN = "_plan.json"
 
 
 @contextmanager
-def only_writer(target: OutputLocation) -> Iterator[None]:
-    """Keep other processes from the target.
+def only_writer(location: OutputLocation) -> Iterator[None]:
+    """Keep other processes from the location.
 
     Raises
     ------
     OutputError
         If one is at it.
     """
-    path = target.work_folder.with_suffix(".lock")
+    path = location.work_folder.with_suffix(".lock")
     made = _make_folder(path.parent)
     lock = FileLock(path)
     try:
         lock.acquire(timeout=0)
     except Timeout:
         raise OutputError(
-            f"{target.name}: another guanxi predict writes it now: wait for its end, or choose another output"
+            f"{location.name}: another guanxi predict writes it now: "
+            "wait for its end, or choose another output"
         ) from None
     except OSError as error:
         raise OutputError(f"cannot write {path}: {error.strerror}") from error
@@ -59,19 +60,19 @@ def _make_folder(folder: Path) -> list[Path]:
 
 
 class PartFolder:
-    """The parts of a table on their way to a target, and the plan they were made by.
+    """The parts of a table on their way to their location, and the plan they were made by.
 
     Parameters
     ----------
-    target : Target
+    location : OutputLocation
     plan : mapping
         All that decides what stands in the parts, JSON values.
     sizes : sequence of int
         Rows of each part.
     """
 
-    def __init__(self, target: OutputLocation, plan: Mapping[str, Any], sizes: Sequence[int]) -> None:
-        self.path = target.work_folder
+    def __init__(self, location: OutputLocation, plan: Mapping[str, Any], sizes: Sequence[int]) -> None:
+        self.path = location.work_folder
         self._plan, self._sizes = dict(plan), sizes
 
     def open(self, progress: Reporter, *, resume: bool) -> list[int]:

@@ -11,9 +11,9 @@ import pyarrow as pa
 from guanxi.data.attributes import AttributeTable, attribute_digest, read_attributes
 from guanxi.data.chunks import even_bounds
 from guanxi.errors import ParamsError
+from guanxi.jobs._opened_log import source_name
 from guanxi.jobs._scoring import Scoring
 from guanxi.jobs.reporter import Reporter
-from guanxi.jobs.validate import source_name
 from guanxi.params import Params
 from guanxi.registry.loaded_model import LoadedModel
 

@@ -16,10 +16,10 @@ from guanxi.data.spark.output import FolderWriter, check_folder
 from guanxi.errors import HistoryError, ParamsError
 from guanxi.features.behaviour import feature_expression
 from guanxi.jobs._manifest import Manifest
+from guanxi.jobs._opened_log import source_name
 from guanxi.jobs._parts import only_writer
 from guanxi.jobs.predict import load_checked
 from guanxi.jobs.reporter import Reporter
-from guanxi.jobs.validate import source_name
 from guanxi.params import Params, load_params, override
 from guanxi.registry.loaded_model import LoadedModel
 from guanxi.registry.spark import score

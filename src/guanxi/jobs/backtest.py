@@ -13,8 +13,8 @@ from guanxi.data.sinks import files
 from guanxi.evaluation.backtest import Backtest
 from guanxi.evaluation.backtest import backtest as roll
 from guanxi.evaluation.holdout import GUANXI
+from guanxi.jobs._opened_log import open_log
 from guanxi.jobs.reporter import Reporter
-from guanxi.jobs.validate import open_log
 from guanxi.params import Params, load_params, override
 from guanxi.periods import parse_date
 
@@ -78,10 +78,10 @@ def backtest(
     path = None if folder is None else Path(folder)
     if path is not None:
         files.check_output(path / "metrics.parquet")
-    log, last, _ = open_log(source, resolved, reporter)
+    opened = open_log(source, resolved, reporter)
     with reporter.step("fit and measure at each cutoff") as step:
-        found = roll(log, last, resolved, days, step.detail)
-    log.close()
+        found = roll(opened.log, opened.as_of, resolved, days, step.detail)
+    opened.log.close()
     if path is not None:
         with reporter.step(f"write {path}"):
             for name in TABLES:

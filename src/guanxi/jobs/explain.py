@@ -16,9 +16,9 @@ from guanxi.data.sinks import files
 from guanxi.data.transactions import TransactionLog, read_transactions
 from guanxi.errors import DataError, HistoryError, ParamsError
 from guanxi.features.snapshots import features_at
+from guanxi.jobs._opened_log import source_name
 from guanxi.jobs.predict import load_checked
 from guanxi.jobs.reporter import Reporter
-from guanxi.jobs.validate import source_name
 from guanxi.params import Params, load_params, override
 from guanxi.registry.loaded_model import LoadedModel
 from guanxi.report import story

@@ -27,10 +27,10 @@ from guanxi.evaluation.monitoring.verdict import (
     worst_verdict,
 )
 from guanxi.features.snapshots import features_at
+from guanxi.jobs._opened_log import source_name
 from guanxi.jobs._realised import RealisedPerformance, measure_realised_performance
 from guanxi.jobs.predict import load_checked
 from guanxi.jobs.reporter import Reporter
-from guanxi.jobs.validate import source_name
 from guanxi.params import Params, load_params, override
 from guanxi.periods import parse_date
 from guanxi.registry.loaded_model import LoadedModel

@@ -11,17 +11,17 @@ import pandas as pd
 
 from guanxi import __version__
 from guanxi.data.engine import explain_no_space
-from guanxi.data.sinks.output_location import OutputLocation, parse_target
+from guanxi.data.sinks.output_location import OutputLocation, parse_output_location
 from guanxi.data.transactions import TransactionLog, data_digest, read_transactions
 from guanxi.errors import HistoryError, ParamsError
 from guanxi.features.snapshots import CUSTOMERS_AT_ONCE, FeatureChunks
 from guanxi.jobs._manifest import Manifest
+from guanxi.jobs._opened_log import source_name
 from guanxi.jobs._parts import PartFolder, only_writer
 from guanxi.jobs._predict_labels import labelled_scoring
 from guanxi.jobs._scoring import Scoring, as_arrow, side_by_side
 from guanxi.jobs._scoring_process import scorers
 from guanxi.jobs.reporter import Reporter
-from guanxi.jobs.validate import source_name
 from guanxi.params import Params, load_params, override
 from guanxi.registry.loaded_model import STORE_SCHEMES, LoadedModel, load_model
 from guanxi.registry.store import open_store
@@ -84,7 +84,7 @@ def predict(
         finally:
             scoring.close()
     tables: list[pd.DataFrame] = []
-    job.write(parse_target(output), resume=False, each=tables.append)
+    job.write(parse_output_location(output), resume=False, each=tables.append)
     return pd.concat(tables, ignore_index=True)
 
 
@@ -133,7 +133,7 @@ def predict_to(
     2357
     """
     job = _Job(source, model, params, as_of, horizon_days, drivers, progress)
-    return job.write(parse_target(output), resume=resume)
+    return job.write(parse_output_location(output), resume=resume)
 
 
 class _Job:
@@ -183,13 +183,13 @@ class _Job:
                 raise
 
     def write(
-        self, target: OutputLocation, *, resume: bool, each: Callable[[pd.DataFrame], object] | None = None
+        self, location: OutputLocation, *, resume: bool, each: Callable[[pd.DataFrame], object] | None = None
     ) -> Manifest:
-        """Score into a target; ``each`` is handed the tables as they come."""
+        """Score into a location; ``each`` is handed the tables as they come."""
         started, begin = datetime.now(UTC), time.monotonic()
-        target.check()
+        location.check()
         loaded = self.load()
-        with only_writer(target):
+        with only_writer(location):
             scoring = self.scoring(loaded)
             facts = {
                 "guanxi": __version__,
@@ -200,7 +200,7 @@ class _Job:
             }
             sizes = [scoring.size(number) for number in range(len(scoring.bounds) - 1)]
             plan = {name: facts[name] for name in _DECISIVE} | scoring.also
-            folder = PartFolder(target, plan, sizes)
+            folder = PartFolder(location, plan, sizes)
             try:
                 left = folder.open(self.progress, resume=resume)
             except BaseException:  # the parts of another job stay as they are
@@ -217,8 +217,8 @@ class _Job:
                     seconds=round(time.monotonic() - begin, 1),
                     **facts,
                 )
-                with self.progress.step(f"write {target.name}"):
-                    target.put(folder.parts, manifest.to_dict())
+                with self.progress.step(f"write {location.name}"):
+                    location.put(folder.parts, manifest.to_dict())
             except BaseException:
                 self._leave(folder)
                 raise

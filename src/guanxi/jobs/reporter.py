@@ -1,4 +1,4 @@
-"""What a person at a terminal sees while a job works."""
+"""What a person at a terminal sees while a job runs."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Reporter:
         """Print a line that stays."""
 
     def warn(self, text: str) -> None:
-        """Say what whoever reads the result must know."""
+        """Say what a reader of the result must know."""
         warnings.warn(text, stacklevel=3)
 
 
@@ -47,7 +47,7 @@ class ConsoleReporter(Reporter):
         self._title = ""
         self._number = 0
         self._counted_from: tuple[float, int] | None = None
-        self._said = 0.0
+        self._printed_at = 0.0
 
     @contextmanager
     def step(self, title: str) -> Iterator[Reporter]:
@@ -73,12 +73,12 @@ class ConsoleReporter(Reporter):
         """Show count, rate and time left beside the spinner; where there is none, a line now and then."""
         now = time.monotonic()
         if self._counted_from is None:
-            self._counted_from, self._said = (now, done), now
+            self._counted_from, self._printed_at = (now, done), now
         text = count_text(done, total, unit, done - self._counted_from[1], now - self._counted_from[0])
         if self._console.is_terminal:
             self.detail(text)
-        elif now - self._said >= _SECONDS_BETWEEN_LINES:
-            self._said = now
+        elif now - self._printed_at >= _SECONDS_BETWEEN_LINES:
+            self._printed_at = now
             self.say(f"   {text}")
 
     def say(self, text: str) -> None:

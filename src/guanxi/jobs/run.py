@@ -15,12 +15,13 @@ from guanxi.data.relations.tables import read_relations
 from guanxi.data.sinks import files
 from guanxi.errors import RegistryError
 from guanxi.jobs._gate import Judgement, decide, evaluate_candidate
+from guanxi.jobs._opened_log import open_log
 from guanxi.jobs.predict import score_customers
 from guanxi.jobs.promote import EXPORT_FOLDER
 from guanxi.jobs.reporter import Reporter
 from guanxi.jobs.scorecard import check_scorecard
 from guanxi.jobs.train import Training, train_log
-from guanxi.jobs.validate import open_log, usability_text
+from guanxi.jobs.validate import usability_text
 from guanxi.params import Params
 from guanxi.registry import loaded_model as registry
 from guanxi.registry.aliases import CHAMPION, read_aliases
@@ -57,17 +58,18 @@ def run(source: str, params: Params, folder: Path, progress: Reporter) -> RunRes
     params : Params
     folder : Path
         Where ``predictions.parquet``, ``rejected.parquet``, ``metrics.json`` and ``report.html`` go.
-    progress : Progress
+    progress : Reporter
     """
     files.check_output(folder / "predictions.parquet")
     registry.check_export(EXPORT_FOLDER)
     check_scorecard(params)
     opened = open_log(source, params, progress)
-    progress.say(usability_text(opened[2]))
-    relations = read_relations(params, opened[0])
+    progress.say(usability_text(opened.usability))
+    log = opened.log
+    relations = read_relations(params, log)
     for warning in relations.warnings:
         progress.warn(warning)
-    log, training = train_log(source, params, progress, opened)
+    training = train_log(opened, params, progress)
     training, judgement = _through_the_gate(training, progress)
     with progress.step("score every customer with the registered model"):
         loaded = registry.load_model(f"models:/{training.store.registered_model}/{training.version}")

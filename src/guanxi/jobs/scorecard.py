@@ -10,10 +10,10 @@ from guanxi.data.relations.tables import read_relations
 from guanxi.data.sinks import files
 from guanxi.data.transactions import read_transactions
 from guanxi.errors import ParamsError
+from guanxi.jobs._opened_log import source_name
 from guanxi.jobs._scorecard_results import log_results, write_results
 from guanxi.jobs.predict import load_checked
 from guanxi.jobs.reporter import Reporter
-from guanxi.jobs.validate import source_name
 from guanxi.params import Params
 from guanxi.scorecard.findings import ScorecardResult, find
 from guanxi.scorecard.report.content_of import report_content

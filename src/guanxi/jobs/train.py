@@ -17,8 +17,8 @@ from guanxi.evaluation.monitoring.profile import transaction_profile
 from guanxi.evaluation.portfolio.totals import forecast_totals
 from guanxi.evaluation.realised_performance import held_out_customers
 from guanxi.features.snapshots import features_at
+from guanxi.jobs._opened_log import OpenedLog, open_log
 from guanxi.jobs.reporter import Reporter
-from guanxi.jobs.validate import open_log
 from guanxi.models.drivers import explain_churn
 from guanxi.params import Params, load_params, override
 from guanxi.pipeline.fit import FittedModels, fit_models, fit_notes
@@ -78,6 +78,7 @@ def train(
     params: Params | None = None,
     horizon_days: int | None = None,
     as_of: date | str | None = None,
+    progress: Reporter | None = None,
 ) -> Training:
     """Train on a source and register the model as candidate.
 
@@ -109,19 +110,16 @@ def train(
     """
     base = params if params is not None else load_params()
     resolved = override(base, {"horizon_days": horizon_days, "as_of": as_of})
-    log, training = train_log(source, resolved, Reporter())
-    log.close()
+    progress = progress or Reporter()
+    opened = open_log(source, resolved, progress)
+    training = train_log(opened, resolved, progress)
+    opened.log.close()
     return training
 
 
-def train_log(
-    source: str | pd.DataFrame,
-    params: Params,
-    progress: Reporter,
-    opened: tuple[TransactionLog, date, Usability] | None = None,
-) -> tuple[TransactionLog, Training]:
-    """Train, and hand back the open transaction log too."""
-    log, as_of, usability = opened or open_log(source, params, progress)
+def train_log(opened: OpenedLog, params: Params, progress: Reporter) -> Training:
+    """Train on a transaction log that is open, and stays so."""
+    log, as_of, usability = opened.log, opened.as_of, opened.usability
     twin_day = check_history(log, as_of, params.horizon_days)
     with progress.step("look at the MLflow store"):
         check_store(params.mlflow)
@@ -163,7 +161,7 @@ def train_log(
         write_card(store, version, training_card(record, served, twin_day, grades, limits))
         step.detail("smoke test")
         champion = registration.make_candidate(store, version, served)
-    return log, Training(
+    return Training(
         version=version,
         is_champion=champion == version,
         champion=champion,

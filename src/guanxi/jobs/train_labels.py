@@ -12,8 +12,8 @@ from guanxi.data.attributes import AttributeTable, attribute_digest, read_labell
 from guanxi.errors import ParamsError
 from guanxi.evaluation.metrics import PROBABILITIES
 from guanxi.evaluation.monitoring.profile import label_profile
+from guanxi.jobs._opened_log import source_name
 from guanxi.jobs.reporter import Reporter
-from guanxi.jobs.validate import source_name
 from guanxi.params import Params, load_params
 from guanxi.pipeline.labelled import FOLDS, FittedLabels, fit_labels
 from guanxi.registry import registration

@@ -3,45 +3,27 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import date
 
 import pandas as pd
 
 from guanxi.data.relations.tables import Relations, read_relations
-from guanxi.data.transactions import TransactionLog, read_transactions
-from guanxi.data.usability import Usability, assess
+from guanxi.data.usability import Usability
+from guanxi.jobs._opened_log import open_log
 from guanxi.jobs.reporter import Reporter
 from guanxi.params import Params
 
 
-def open_log(
-    source: str | pd.DataFrame, params: Params, progress: Reporter
-) -> tuple[TransactionLog, date, Usability]:
-    """Read a source and judge it; the day is ``as_of`` or the last day of the data."""
-    with progress.step(f"read {source_name(source)}"):
-        log = read_transactions(source, params.data)
-        as_of = params.as_of or log.last_day
-        usability = assess(log, as_of, params.horizon_days)
-    return log, as_of, usability
-
-
-def source_name(source: str | pd.DataFrame) -> str:
-    """Give an address without its password; a DataFrame is the table."""
-    from guanxi.data.sources.source import redact
-
-    return "the table" if isinstance(source, pd.DataFrame) else redact(source)
-
-
 def validate(source: str | pd.DataFrame, params: Params, progress: Reporter) -> Usability:
     """Judge a source, and the relation tables that the parameters name, without fitting anything."""
-    log, _, usability = open_log(source, params, progress)
+    opened = open_log(source, params, progress)
+    usability = opened.usability
     try:
         named = [name for name, relation in params.relations if relation.source]
         if named:
             with progress.step(f"read {', '.join(named)}"):
-                usability = _with_relations(usability, read_relations(params, log))
+                usability = _with_relations(usability, read_relations(params, opened.log))
     finally:
-        log.close()
+        opened.log.close()
     return usability
 
 

@@ -66,7 +66,7 @@ class BetaGeoBetaBinomial(ParametricModel):
 
     Examples
     --------
-    >>> from guanxi.simulation.bg_bb import simulate_bg_bb
+    >>> from guanxi.simulation import simulate_bg_bb
     >>> truth = {"alpha": 1.2, "beta": 0.75, "gamma": 0.66, "delta": 2.78}
     >>> rfm = simulate_bg_bb(truth, n=2000, T=8, seed=1)
     >>> model = BetaGeoBetaBinomial().fit(rfm)

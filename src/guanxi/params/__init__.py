@@ -8,9 +8,17 @@ from guanxi.params.data import (
     RelationParams,
     RelationsParams,
 )
-from guanxi.params.models import ChurnParams, DriversParams, LifetimeValueParams, LightGBMParams, TuningParams
+from guanxi.params.models import (
+    ChurnParams,
+    DriversParams,
+    LifetimeValueParams,
+    LightGBMParams,
+    MLflowParams,
+    MonitorParams,
+    PromotionParams,
+    TuningParams,
+)
 from guanxi.params.reading import load_params, override, parse_columns
-from guanxi.params.registry import MLflowParams, MonitorParams, PromotionParams
 from guanxi.params.run import Params
 from guanxi.params.scorecard import PlaybookRule, ScorecardParams
 

@@ -1,10 +1,10 @@
-"""The parameters of the models of value and of churn."""
+"""The parameters of the models: how they are fitted, kept, promoted and watched."""
 
 from __future__ import annotations
 
 from typing import Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from guanxi.params.section import Section
 
@@ -49,7 +49,7 @@ class LightGBMParams(Section):
 
 
 class TuningParams(Section):
-    """Budget of the search for better settings of the trees, in every fit: a training has two.
+    """Budget of the search for better settings of the trees, in each of the two fits of a training.
 
     The search ends with whichever is used up first; with ``seconds`` and 0 trials, with the seconds. Seconds
     do not give the same settings again: how many are tried depends on the machine.
@@ -71,3 +71,42 @@ class DriversParams(Section):
     """How many drivers stand in each row of the prediction table."""
 
     top: int = Field(3, ge=0, le=20)
+
+
+class MonitorParams(Section):
+    """Limits above which a model is to be watched or trained again: conventions, not laws."""
+
+    psi_watch: float = Field(0.1, gt=0)
+    psi_retrain: float = Field(0.25, gt=0)
+    mean_watch: float = Field(0.1, gt=0)
+    mean_retrain: float = Field(0.25, gt=0)
+    unseen_rise: float = Field(0.05, gt=0, lt=1)
+    rejected_rise: float = Field(0.05, gt=0, lt=1)
+    auc_fall: float = Field(0.03, gt=0, lt=1)
+    calibration_rise: float = Field(0.03, gt=0, lt=1)
+    bias: float = Field(0.1, gt=0)
+
+
+class MLflowParams(Section):
+    """Where runs and models are kept; without an address, ``mlruns/`` in the working folder."""
+
+    tracking_uri: str | None = None
+    experiment: str = "guanxi"
+    registered_model: str = "guanxi"
+
+    @field_validator("tracking_uri")
+    @classmethod
+    def _not_empty(cls, address: str | None) -> str | None:
+        if address is not None and not address.strip():
+            raise ValueError("it is empty: leave it out, or set the variable that it comes from")
+        return address
+
+
+class PromotionParams(Section):
+    """What a candidate must show to become champion; changes are shares of the champion's number."""
+
+    compare: bool = True
+    log_loss_increase: float = Field(0.02, ge=0)
+    mae_increase: float = Field(0.02, ge=0)
+    coverage_shortfall: float = Field(0.1, ge=0, lt=1)
+    mean_change: float | None = Field(0.25, ge=0)

@@ -6,11 +6,10 @@ duplicate keys fail.
 
 from __future__ import annotations
 
-import difflib
 import json
 from collections.abc import Hashable, Iterable, Mapping
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import yaml
 from pydantic import ValidationError
@@ -173,9 +172,7 @@ def _explain(error: ValidationError) -> str:
     dotted = _dotted(parts)
     more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
     if first["type"] == "extra_forbidden":
-        known = _keys_at(path[:-1])
-        close = difflib.get_close_matches(path[-1], known, n=1)
-        hint = f"did you mean {close[0]}?" if close else f"known here: {', '.join(known)}"
+        hint = Params.section_at(path[:-1]).did_you_mean(path[-1])
         return f"parameter {dotted} is unknown: {hint}{more}"
     message = _FORMS.get(first["type"]) or first["msg"].removeprefix("Value error, ")
     return f"parameter {dotted} = {first['input']!r} is not valid: {message}{more}"
@@ -184,14 +181,6 @@ def _explain(error: ValidationError) -> str:
 def _dotted(path: Iterable[str | int]) -> str:
     """Write where a value stands; places in a list are counted from 1."""
     return ".".join(f"#{part + 1}" if isinstance(part, int) else part for part in path).replace(".#", " #")
-
-
-def _keys_at(path: list[str]) -> list[str]:
-    section: Any = Params
-    for part in path:
-        kind = section.model_fields[part].annotation
-        section = get_args(kind)[0] if get_args(kind) else kind
-    return list(section.model_fields)
 
 
 class _UniqueKeyLoader(yaml.SafeLoader):

@@ -10,8 +10,14 @@ import yaml
 from pydantic import Field, field_validator
 
 from guanxi.params.data import DataParams, RelationsParams
-from guanxi.params.models import ChurnParams, DriversParams, LifetimeValueParams
-from guanxi.params.registry import MLflowParams, MonitorParams, PromotionParams
+from guanxi.params.models import (
+    ChurnParams,
+    DriversParams,
+    LifetimeValueParams,
+    MLflowParams,
+    MonitorParams,
+    PromotionParams,
+)
 from guanxi.params.scorecard import PlaybookRule, ScorecardParams
 from guanxi.params.section import Section
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+import difflib
+from collections.abc import Iterable
+from typing import Any, get_args
 
 from pydantic import BaseModel, ConfigDict, model_validator
 
@@ -20,3 +22,21 @@ class Section(BaseModel):
             return values
         sections = {name for name, field in cls.model_fields.items() if isinstance(field.default, Section)}
         return {key: value for key, value in values.items() if value is not None or key not in sections}
+
+    @classmethod
+    def section_at(cls, path: Iterable[str]) -> type[Section]:
+        """Give the section that stands below this one at a path of keys."""
+        section: type[Section] = cls
+        for key in path:
+            # A key of a map of sections has no field of its own.
+            if key in section.model_fields:
+                kind = section.model_fields[key].annotation
+                kinds = (kind, *get_args(kind))
+                section = next(each for each in kinds if isinstance(each, type) and issubclass(each, Section))
+        return section
+
+    @classmethod
+    def did_you_mean(cls, key: str) -> str:
+        """Name the known key that is nearest to an unknown one, or all of them where none is near."""
+        close = difflib.get_close_matches(key, cls.model_fields, n=1)
+        return f"did you mean {close[0]}?" if close else f"known here: {', '.join(cls.model_fields)}"

@@ -10,9 +10,9 @@ import pandas as pd
 
 from guanxi.data.relations.tables import Relations
 from guanxi.data.transactions import TransactionLog
+from guanxi.features.relations.customer_features import relation_features
 from guanxi.features.relations.customer_totals import totals_at
-from guanxi.features.relations.relation_measures import COLUMNS
-from guanxi.features.relations.relations import relation_features
+from guanxi.features.relations.measures import COLUMNS
 from guanxi.features.rhythm import rhythm_at
 from guanxi.jobs.predict import score_customers
 from guanxi.params import Params

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from guanxi.data.relations.tables import Relations, read_relations
-from guanxi.features.relations.relations import relation_features
+from guanxi.features.relations.customer_features import relation_features
 from guanxi.params import load_params
 
 

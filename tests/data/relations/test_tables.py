@@ -14,8 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from guanxi.data.relations.referrals import customers_on_loops
-from guanxi.data.relations.rules import describe
+from guanxi.data.relations.rules import customers_on_loops, describe
 from guanxi.data.relations.tables import RelationLines, Relations, read_relations
 from guanxi.data.transactions import read_transactions
 from guanxi.errors import DataError, ParamsError, SourceError

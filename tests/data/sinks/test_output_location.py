@@ -15,21 +15,21 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from guanxi.data.sinks.output_location import OutputLocation, parse_target
+from guanxi.data.sinks.output_location import OutputLocation, parse_output_location
 from guanxi.errors import OutputError, ParamsError, SourceError
 
 SCHEMA = pa.schema({"customer_id": pa.string(), "day": pa.date32(), "value": pa.float64(), "n": pa.int64()})
 MANIFEST = {"guanxi": "0", "rows": 4, "as_of": None, "rejected_by_rule": {"missing_amount": 2}}
 
 
-def write_parts(target: OutputLocation, first: float = 0.1) -> list[Path]:
+def write_parts(location: OutputLocation, first: float = 0.1) -> list[Path]:
     """Two parts with what formats trip over: quotes, line ends, empty text, nothing at all."""
     parts = []
     for i, ids in enumerate((['a"b,c\n', ""], ["é", "007"])):
         table = pd.DataFrame({"customer_id": ids, "day": [pd.Timestamp("2020-01-01").date(), None]})
         table = table.assign(value=[first + 0.2, None], n=[2**60 + i, i])
-        parts.append(target.work_folder / f"part-{i:05d}.parquet")
-        target.work_folder.mkdir(parents=True, exist_ok=True)
+        parts.append(location.work_folder / f"part-{i:05d}.parquet")
+        location.work_folder.mkdir(parents=True, exist_ok=True)
         pq.write_table(pa.Table.from_pandas(table, SCHEMA, preserve_index=False), parts[-1])
     return parts
 
@@ -40,24 +40,24 @@ def names(folder: Path) -> list[str]:
 
 @pytest.mark.parametrize("name", ["t.parquet", "t.CSV", "deep/er/t.csv"])
 def test_a_file_and_its_manifest(tmp_path: Path, name: str) -> None:
-    target = parse_target(tmp_path / name)
-    target.check()
+    location = parse_output_location(tmp_path / name)
+    location.check()
     assert not list(tmp_path.iterdir())
-    parts = write_parts(target)
-    target.put(parts, MANIFEST)
+    parts = write_parts(location)
+    location.put(parts, MANIFEST)
     path = tmp_path / name
     back = pq.read_table(path).to_pandas() if name.endswith("parquet") else pd.read_csv(path)
     assert len(back) == 4
     assert back["value"].tolist()[0] == 0.1 + 0.2
     assert back["customer_id"].tolist()[0] == 'a"b,c\n'
     assert json.loads(path.with_name(path.name + ".manifest.json").read_text()) == MANIFEST
-    assert names(path.parent) == sorted([path.name, path.name + ".manifest.json", target.work_folder.name])
+    assert names(path.parent) == sorted([path.name, path.name + ".manifest.json", location.work_folder.name])
 
 
 def test_csv_is_what_pandas_writes(tmp_path: Path) -> None:
-    target = parse_target(tmp_path / "t.csv")
-    parts = write_parts(target)
-    target.put(parts, MANIFEST)
+    location = parse_output_location(tmp_path / "t.csv")
+    parts = write_parts(location)
+    location.put(parts, MANIFEST)
     whole = pd.concat(pq.read_table(part).to_pandas() for part in parts)
     assert (tmp_path / "t.csv").read_text() == whole.to_csv(index=False)
 
@@ -65,9 +65,9 @@ def test_csv_is_what_pandas_writes(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["scores/", "scores", "scores.parquet/"])
 def test_a_folder_takes_the_place_of_an_earlier_one(tmp_path: Path, name: str) -> None:
     for first in (0.0, 1.0):
-        target = parse_target(f"{tmp_path}/{name}")
-        target.check()
-        target.put(write_parts(target, first), MANIFEST)
+        location = parse_output_location(f"{tmp_path}/{name}")
+        location.check()
+        location.put(write_parts(location, first), MANIFEST)
         folder = tmp_path / name
         assert names(tmp_path) == [folder.name]
         assert names(folder) == ["_manifest.json", "part-00000.parquet", "part-00001.parquet"]
@@ -77,32 +77,32 @@ def test_a_folder_takes_the_place_of_an_earlier_one(tmp_path: Path, name: str) -
 def test_a_folder_of_other_things_stays(tmp_path: Path) -> None:
     folder = tmp_path / "scores"
     folder.mkdir()
-    parse_target(folder).check()
+    parse_output_location(folder).check()
     (folder / "thesis.txt").write_text("x")
     with pytest.raises(OutputError, match=r"holds 'thesis.txt', which is no part of a table"):
-        parse_target(folder).check()
+        parse_output_location(folder).check()
     (folder / "_manifest.json").write_text("{}")
     with pytest.raises(OutputError, match=r"holds 'thesis.txt', which is no part of a table"):
-        parse_target(folder).check()
+        parse_output_location(folder).check()
     (folder / "thesis.txt").rename(folder / "part-00000.parquet")
-    parse_target(folder).check()
+    parse_output_location(folder).check()
     (tmp_path / "file").touch()
     with pytest.raises(OutputError, match="file is a file"):
-        parse_target(tmp_path / "file").check()
+        parse_output_location(tmp_path / "file").check()
 
 
 def test_a_folder_is_put_back_after_a_kill_between_two_renames(tmp_path: Path) -> None:
-    target = parse_target(f"{tmp_path}/scores/")
-    target.put(write_parts(target), MANIFEST)
+    location = parse_output_location(f"{tmp_path}/scores/")
+    location.put(write_parts(location), MANIFEST)
     (tmp_path / "scores").rename(tmp_path / ".scores.old")
-    target.check()
+    location.check()
     assert names(tmp_path) == [".scores.old"]  # another job may be between its two renames
-    parts = write_parts(target)
+    parts = write_parts(location)
     (tmp_path / "in the way").touch()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(target, "work_folder", tmp_path / "in the way")
+        patch.setattr(location, "work_folder", tmp_path / "in the way")
         with pytest.raises(OutputError):
-            target.put(parts, MANIFEST)
+            location.put(parts, MANIFEST)
     assert "scores" in names(tmp_path)
 
 
@@ -119,19 +119,19 @@ def test_a_folder_is_put_back_after_a_kill_between_two_renames(tmp_path: Path) -
 )
 def test_outputs_that_are_none(output: str, message: str) -> None:
     with pytest.raises(ParamsError, match=message):
-        parse_target(output)
+        parse_output_location(output)
 
 
 def test_a_database_without_a_table() -> None:
     with pytest.raises(SourceError, match="name the table behind the address"):
-        parse_target("duckdb://shop.db")
+        parse_output_location("duckdb://shop.db")
 
 
 @pytest.mark.parametrize("name", ["t.parquet", "t.csv", "duckdb"])
 def test_a_failure_in_the_middle_leaves_the_earlier_table(tmp_path: Path, name: str) -> None:
     output = f"duckdb://{tmp_path}/shop.db::t" if name == "duckdb" else f"{tmp_path}/{name}"
-    target = parse_target(output)
-    target.put(write_parts(target), MANIFEST)
+    location = parse_output_location(output)
+    location.put(write_parts(location), MANIFEST)
 
     def content() -> object:
         if name == "duckdb":
@@ -143,10 +143,10 @@ def test_a_failure_in_the_middle_leaves_the_earlier_table(tmp_path: Path, name: 
         return {path: path.read_bytes() for path in files}
 
     earlier = content()
-    parts = write_parts(target, 5.0)
+    parts = write_parts(location, 5.0)
     parts[1].write_bytes(parts[1].read_bytes()[:100])
     with pytest.raises(OutputError, match="cannot write"):
-        target.put(parts, MANIFEST | {"rows": 5})
+        location.put(parts, MANIFEST | {"rows": 5})
     assert content() == earlier
 
 
@@ -156,9 +156,9 @@ def test_duckdb_tables(tmp_path: Path) -> None:
         connection.execute(
             "CREATE SCHEMA crm; CREATE TABLE crm.scores AS SELECT 1 AS old; CREATE TABLE kept(x INT)"
         )
-    target = parse_target(f"duckdb://{path}::crm.scores")
-    target.check()
-    target.put(write_parts(target), MANIFEST)
+    location = parse_output_location(f"duckdb://{path}::crm.scores")
+    location.check()
+    location.put(write_parts(location), MANIFEST)
     with duckdb.connect(str(path), read_only=True) as connection:
         rows = connection.execute("FROM crm.scores").fetchall()
         manifest = connection.execute("FROM crm.scores_manifest").fetchone()
@@ -172,11 +172,11 @@ def test_duckdb_tables(tmp_path: Path) -> None:
 def test_duckdb_files_that_cannot_be_written(tmp_path: Path) -> None:
     (tmp_path / "no.db").write_text("no database at all, but long enough to look at" * 100)
     with pytest.raises(OutputError, match=r"cannot write duckdb://.*no.db::t: "):
-        parse_target(f"duckdb://{tmp_path}/no.db::t").check()
-    target = parse_target(f"duckdb://{tmp_path}/new.db::nobody.t")
-    parts = write_parts(target)
+        parse_output_location(f"duckdb://{tmp_path}/no.db::t").check()
+    location = parse_output_location(f"duckdb://{tmp_path}/new.db::nobody.t")
+    parts = write_parts(location)
     with pytest.raises(OutputError, match="nobody"):
-        target.put(parts, MANIFEST)
+        location.put(parts, MANIFEST)
     assert not (tmp_path / "new.db").exists()
 
 
@@ -200,8 +200,8 @@ elif at == "second part":
     pq.read_table = read_table
 elif at == "manifest table":
     database_tables._row = kill
-target = output_location.parse_target(sys.argv[1])
-target.put(sorted(target.work_folder.glob("part-*.parquet")), {"rows": 4})
+location = output_location.parse_output_location(sys.argv[1])
+location.put(sorted(location.work_folder.glob("part-*.parquet")), {"rows": 4})
 """
 
 
@@ -210,9 +210,9 @@ target.put(sorted(target.work_folder.glob("part-*.parquet")), {"rows": 4})
 )
 def test_killed_in_the_middle(tmp_path: Path, name: str, at: str) -> None:
     output = f"duckdb://{tmp_path}/shop.db::t" if name == "duckdb" else f"{tmp_path}/{name}"
-    target = parse_target(output)
-    target.put(write_parts(target), MANIFEST)
-    write_parts(target, 5.0)
+    location = parse_output_location(output)
+    location.put(write_parts(location), MANIFEST)
+    write_parts(location, 5.0)
     done = subprocess.run([sys.executable, "-c", KILLED, output, at], env=os.environ, check=False)
     assert done.returncode == -signal.SIGKILL
     manifest = tmp_path / f"{name}.manifest.json"
@@ -226,4 +226,4 @@ def test_killed_in_the_middle(tmp_path: Path, name: str, at: str) -> None:
     else:
         assert pd.read_parquet(tmp_path / name)["value"][0] == 0.1 + 0.2
         assert manifest.exists()
-    target.put(sorted(target.work_folder.glob("part-*.parquet")), MANIFEST)
+    location.put(sorted(location.work_folder.glob("part-*.parquet")), MANIFEST)

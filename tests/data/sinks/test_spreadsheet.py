@@ -13,8 +13,7 @@ import pandas as pd
 import pytest
 
 from guanxi.data.sinks import spreadsheet
-from guanxi.data.sinks.cell_texts import FORMULA_STARTS
-from guanxi.data.sinks.spreadsheet import LONGEST_TEXT, Column, Sheet, write_spreadsheet
+from guanxi.data.sinks.spreadsheet import FORMULA_STARTS, LONGEST_TEXT, Column, Sheet, write_spreadsheet
 from guanxi.errors import DataError, OutputError
 
 NAMESPACE = {"x": "http://schemas.openxmlformats.org/spreadsheetml/2006/main"}

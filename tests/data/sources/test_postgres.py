@@ -19,7 +19,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from guanxi.data.sinks.output_location import parse_target
+from guanxi.data.sinks.output_location import parse_output_location
 from guanxi.data.transactions import read_transactions
 from guanxi.errors import OutputError, SourceError
 
@@ -145,9 +145,9 @@ def _database(server: str) -> Any:
 def test_a_table_is_written_and_keeps_its_rights_and_views(server: str, written: Any) -> None:
     output, parts = written
     for _ in range(2):
-        target = parse_target(output)
-        target.check()
-        target.put(parts, MANIFEST)
+        location = parse_output_location(output)
+        location.check()
+        location.put(parts, MANIFEST)
         with _database(server) as connection:
             rows = connection.execute("SELECT * FROM scores").fetchall()
             manifest = connection.execute("SELECT * FROM scores_manifest").fetchall()
@@ -170,17 +170,17 @@ def test_a_table_of_other_columns_is_made_anew(server: str, written: Any) -> Non
     output, parts = written
     with _database(server) as connection:
         connection.execute("CREATE TABLE scores AS SELECT 1 AS old")
-    parse_target(output).put(parts, MANIFEST)
+    parse_output_location(output).put(parts, MANIFEST)
     with _database(server) as connection:
         assert connection.execute("SELECT count(*), max(n) FROM scores").fetchone() == (4, 2**60 + 1)
 
 
 def test_a_failure_in_the_middle_leaves_the_earlier_rows(server: str, written: Any) -> None:
     output, parts = written
-    parse_target(output).put(parts, MANIFEST)
+    parse_output_location(output).put(parts, MANIFEST)
     parts[1].write_bytes(parts[1].read_bytes()[:100])
     with pytest.raises(OutputError, match=r"cannot write postgres://.*::scores: "):
-        parse_target(output).put([parts[0], parts[0], parts[1]], MANIFEST | {"rows": 6})
+        parse_output_location(output).put([parts[0], parts[0], parts[1]], MANIFEST | {"rows": 6})
     with _database(server) as connection:
         assert connection.execute("SELECT count(*) FROM scores").fetchone() == (4,)
         assert connection.execute("SELECT rows FROM scores_manifest").fetchone() == (4,)
@@ -189,20 +189,20 @@ def test_a_failure_in_the_middle_leaves_the_earlier_rows(server: str, written: A
 def test_a_place_one_may_not_write_is_told_before_the_work(server: str, written: Any) -> None:
     address = f"postgres://reader:top%20secret@{server}/postgres::archive.scores"
     with pytest.raises(OutputError, match=r"cannot write .*permission denied") as caught:
-        parse_target(address).check()
+        parse_output_location(address).check()
     assert "secret" not in str(caught.value)
     with pytest.raises(OutputError, match=r"me:\*\*\*@localhost:1/db::scores: cannot connect: "):
-        parse_target("postgres://me:hush@localhost:1/db::scores").check()
+        parse_output_location("postgres://me:hush@localhost:1/db::scores").check()
 
 
 def test_two_writers_from_two_folders_do_not_mix(server: str, written: Any) -> None:
     output, parts = written
-    parse_target(output).put(parts, MANIFEST)
-    first = parse_target(output)
+    parse_output_location(output).put(parts, MANIFEST)
+    first = parse_output_location(output)
     with first._opened() as database, database.con.transaction():
         first._take(database)
         with pytest.raises(OutputError, match="another guanxi predict writes it now"):
-            parse_target(output).put(parts, MANIFEST)
-    parse_target(output).put(parts, MANIFEST)
+            parse_output_location(output).put(parts, MANIFEST)
+    parse_output_location(output).put(parts, MANIFEST)
     with _database(server) as connection:
         assert connection.execute("SELECT count(*) FROM scores").fetchone() == (4,)

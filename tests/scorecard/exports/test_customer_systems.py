@@ -16,7 +16,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from guanxi.data.sinks.cell_texts import FORMULA_STARTS, cut, neutralise
+from guanxi.data.sinks.spreadsheet import FORMULA_STARTS, cut, neutralise
 from guanxi.errors import DataError, OutputError, ParamsError
 from guanxi.scorecard.exports import customer_systems
 from guanxi.scorecard.exports.customer_systems import export_customers, layout_of

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from guanxi.errors import DataError
 from guanxi.features.relations.customer_totals import totals_at
-from guanxi.features.relations.relation_measures import COLUMNS
+from guanxi.features.relations.measures import COLUMNS
 from guanxi.scorecard.indicators import CATALOGUE, DIMENSIONS, indicator_table
 from guanxi.scorecard.indicators.catalogue import catalogue_markdown
 

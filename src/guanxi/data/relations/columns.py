@@ -31,13 +31,7 @@ UNREADABLE = "unreadable_"
 
 
 def map_columns(relation: str, source: SourceTable, params: RelationParams) -> dict[str, Any]:
-    """Give each canonical column its values: a constant, the mapped column, or the one of its own name.
-
-    Raises
-    ------
-    SourceError
-        If a mapped or required column does not exist.
-    """
+    """Give each canonical column its values: a constant, the mapped column, or the one of its own name."""
     required, optional = RELATION_COLUMNS[relation]
     values: dict[str, Any] = {}
     for name in (*required, *optional):
@@ -61,23 +55,9 @@ def canonical_relation(
 ) -> Any:
     """Map and cast a relation's columns; what cannot be cast becomes null.
 
-    Parameters
-    ----------
-    relation : str
-        Its name, as in ``params.yaml``.
-    source : SourceTable
-    params : RelationParams
-    data : DataParams
-        Time zone and format of the relation's times.
-    id_type : ibis.DataType
-        Type of the customers' identifiers.
-
-    Returns
-    -------
-    ibis.Table
-        ``line_number``, the mapped canonical columns, for each that can fail ``unreadable_…`` (whether the
-        source held something there that is not of its kind), and ``repeated`` (whether an earlier line equals
-        it).
+    Beside ``line_number`` and the mapped canonical columns stand ``unreadable_…`` for each that can fail
+    (whether the source held something there that is not of its kind) and ``repeated`` (whether an earlier
+    line equals it). ``data`` holds the time zone and format of the relation's times.
     """
     columns: dict[str, Any] = {"line_number": source.table[ROW]}
     for name, value in map_columns(relation, source, params).items():

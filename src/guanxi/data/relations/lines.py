@@ -65,16 +65,8 @@ class RelationLines:
 class RelationReader:
     """Reads one relation into the engine.
 
-    Parameters
-    ----------
-    connection : ibis backend
-    relation : str
-        Its name, as in ``params.yaml``.
-    params : RelationParams
-    data : DataParams
-        What the relation's own parameters leave open.
-    log : TransactionLog or None
-        Whose engine the connection then is, and whose form identifiers take.
+    What the relation's own parameters leave open is read from ``data``. Identifiers take the form of those of
+    ``log``, whose engine ``connection`` then is; without it they become text.
     """
 
     def __init__(
@@ -91,13 +83,7 @@ class RelationReader:
         self.section, self.name = f"relations.{relation}", f"relation_{relation}"
 
     def read(self, given: str | pd.DataFrame) -> RelationLines:
-        """Read a source under the relation's rules.
-
-        Raises
-        ------
-        SourceError, DataError, ParamsError, OutputError
-            As in :func:`guanxi.data.relations.tables.read_relations`.
-        """
+        """Read a source under the relation's rules."""
         if self.params.timestamp_format:
             check_timestamp_format(self.connection, self.params.timestamp_format, self.section)
         with explain_no_space(), self._source(given) as source:
@@ -106,13 +92,13 @@ class RelationReader:
             if self.relation == "surveys":
                 parsed = relation_rules.with_scales(parsed)
             parsed = self.connection.create_table("parsed", parsed)
-            judged = self.connection.create_table("judged", self._judge(parsed))
+            judged = self.connection.create_table("judged", self._apply_rules(parsed))
             self.connection.drop_table("parsed")
             return self._summarise(source, judged)
 
     @contextmanager
     def _source(self, given: str | pd.DataFrame) -> Iterator[SourceTable]:
-        """Read the source, and drop what only led from it to the relation."""
+        """Read the source, and drop the intermediate tables in the end."""
         # The transactions leave a table "unreadable" behind, an earlier reading the relation's own.
         for name in ("unreadable", self.name, f"{self.name}_rejected"):
             self.connection.drop_table(name, force=True)
@@ -125,7 +111,7 @@ class RelationReader:
             for name in ("source", "unreadable", "parsed", "judged", "looped"):
                 self.connection.drop_table(name, force=True)
 
-    def _judge(self, parsed: Any) -> Any:
+    def _apply_rules(self, parsed: Any) -> Any:
         judged = relation_rules.apply_rules(parsed, self.relation, self.data.duplicates)
         if self.relation == "customers":
             judged = relation_rules.reject_second_lines(judged)

@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import ibis
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
 
 from guanxi.data import rules
 from guanxi.data.relations.columns import BOOLEANS, NUMBERS, TIMES, UNREADABLE, WORDS
-from guanxi.data.relations.referrals import customers_on_loops
 from guanxi.params import RELATION_COLUMNS
 
 SERVQUAL_DIMENSIONS = WORDS["surveys", "dimension"]
@@ -33,7 +35,7 @@ _DESCRIPTIONS = {
 
 
 def with_scales(parsed: Any) -> Any:
-    """Fill the ends of the scales that surveys leave open, each by its instrument's own."""
+    """Fill in the scale ends that surveys leave open, from the usual scale of the instrument."""
     ends = {}
     for place, name in enumerate(("scale_low", "scale_high")):
         usual = ibis.cases(
@@ -45,19 +47,10 @@ def with_scales(parsed: Any) -> Any:
 
 
 def apply_rules(parsed: Any, relation: str, duplicates: str) -> Any:
-    """Add ``rule`` (null: accepted) to the parsed lines of a relation.
-
-    Parameters
-    ----------
-    parsed : ibis.Table
-        From :func:`guanxi.data.relations.columns.canonical_relation`; of surveys with scales.
-    relation : str
-    duplicates : {"keep", "drop"}
-        What becomes of lines that repeat an earlier one.
-    """
+    """Add ``rule`` (null: accepted) to the parsed lines of a relation; surveys have their scales already."""
     cases: list[tuple[Any, str]] = []
     for name in (name for names in RELATION_COLUMNS[relation] for name in names):
-        # Other instruments may ask by dimensions of their own.
+        # Other instruments may have dimensions of their own.
         if UNREADABLE + name in parsed.columns and name != "dimension":
             cases += _column_rules(parsed, relation, name)
     cases += _RULES.get(relation, lambda parsed: [])(parsed)
@@ -129,6 +122,40 @@ def reject_loops(connection: Any, judged: Any) -> Any:
     names = connection.create_table("looped", looped.to_frame(), overwrite=True)
     on_loop = judged.rule.isnull() & judged.customer_id.isin(names.customer_id)
     return judged.mutate(rule=ibis.ifelse(on_loop, "referral_loop", judged.rule))
+
+
+def customers_on_loops(referrals: pd.DataFrame) -> pd.Series[Any]:
+    """Find the customers on a referral loop; whoever was only referred by one of them is not on it.
+
+    Examples
+    --------
+    >>> referrals = pd.DataFrame({"customer_id": ["a", "b", "c", "d"], "referred_by": ["b", "c", "a", "a"]})
+    >>> customers_on_loops(referrals).tolist()
+    ['a', 'b', 'c']
+    """
+    places = pd.Index(referrals["customer_id"]).get_indexer(pd.Index(referrals["referred_by"]))
+    return referrals["customer_id"].iloc[_on_loops(places)]
+
+
+def _on_loops(jump: NDArray[np.intp]) -> NDArray[np.intp]:
+    """Give the positions on loops, where ``jump`` leads from each position to the next, or is -1.
+
+    After every round a jump is twice as long. Once it leads to as many places as one of half its length, it
+    only permutes them: they are the loops.
+    """
+    places = _led_to(jump)
+    while True:
+        jump = np.where(jump >= 0, jump[jump], -1)
+        further = _led_to(jump)
+        if len(further) == len(places):
+            return further
+        places = further
+
+
+def _led_to(jump: NDArray[np.intp]) -> NDArray[np.intp]:
+    reached = np.zeros(len(jump), dtype=bool)
+    reached[jump[jump >= 0]] = True
+    return np.flatnonzero(reached)
 
 
 def describe(rule: str) -> str:

@@ -20,7 +20,7 @@ _FEW_KNOWN = 0.5
 
 @dataclass(frozen=True)
 class Relations:
-    """All relation tables of one reading.
+    """All relation tables, as read together.
 
     Attributes
     ----------

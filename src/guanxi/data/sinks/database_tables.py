@@ -37,14 +37,14 @@ class DuckDBLocation:
         self.work_folder = self._path.with_name(f".{self._path.name}.{_file_name(self._table)}.partial")
 
     def check(self) -> None:
-        """See :class:`guanxi.data.sinks.output_location.Target`."""
+        """See :class:`guanxi.data.sinks.output_location.OutputLocation`."""
         whole_files.check_output(self._path)
         if self._path.exists():
             with self._opened():
                 pass
 
     def put(self, parts: Sequence[Path], manifest: Mapping[str, Any]) -> None:
-        """See :class:`guanxi.data.sinks.output_location.Target`."""
+        """See :class:`guanxi.data.sinks.output_location.OutputLocation`."""
         is_new = not self._path.exists()
         try:
             with self._opened() as connection:
@@ -64,7 +64,7 @@ class DuckDBLocation:
 
     @contextmanager
     def _opened(self) -> Iterator[Any]:
-        """Open the file to write; what is not committed is as if it had not been."""
+        """Open the file for writing; without a commit nothing changes."""
         try:
             connection = ibis.duckdb.connect(self._path, threads=1, memory_limit="1GB")
             try:
@@ -85,7 +85,7 @@ class PostgresLocation:
         self.work_folder = Path(f".{_file_name(self._table)}-{own}.partial").absolute()
 
     def check(self) -> None:
-        """See :class:`guanxi.data.sinks.output_location.Target`."""
+        """See :class:`guanxi.data.sinks.output_location.OutputLocation`."""
         whole_files.check_output(self.work_folder)
         with self._opened() as database, database.con.transaction(force_rollback=True):
             for table in (self._table, f"{self._table}_manifest"):
@@ -93,7 +93,7 @@ class PostgresLocation:
                     _create(database, table, pa.schema({"check": pa.int64()}))
 
     def put(self, parts: Sequence[Path], manifest: Mapping[str, Any]) -> None:
-        """See :class:`guanxi.data.sinks.output_location.Target`."""
+        """See :class:`guanxi.data.sinks.output_location.OutputLocation`."""
         with self._opened() as database, database.con.transaction():
             self._take(database)
             _fill(database, self._table, pq.read_schema(parts[0]), map(pq.read_table, parts))
@@ -128,7 +128,7 @@ class PostgresLocation:
 
 
 def _fill(database: Any, table: str, schema: Any, tables: Any) -> None:
-    """Put rows in the place of a table's own; a table of other columns is made anew.
+    """Replace the rows of a table; a table with other columns is created anew.
 
     Whoever reads it meanwhile sees the earlier rows.
     """
@@ -174,7 +174,7 @@ def _types(schema: Any) -> list[tuple[str, Any]]:
 
 
 def _row(manifest: Mapping[str, Any]) -> Any:
-    """One row of a manifest; what is no single value is written as JSON."""
+    """Write a manifest as one row; mappings become JSON."""
     flat = {
         name: json.dumps(value, ensure_ascii=False) if isinstance(value, dict) else value
         for name, value in manifest.items()

@@ -19,7 +19,7 @@ TABLE_ENDINGS = (".parquet", ".csv")
 
 
 def check_output(path: Path) -> None:
-    """Fail before the work where a result could not be written after it; nothing is made yet.
+    """Fail before the work starts if its result could not be written; nothing is created yet.
 
     Raises
     ------
@@ -40,12 +40,7 @@ def check_output(path: Path) -> None:
 
 
 def check_table_name(path: Path) -> None:
-    """Fail where the ending of a table's file name says no known format.
-
-    Raises
-    ------
-    ParamsError
-    """
+    """Fail if the ending of a table's file name is not that of a known format."""
     if path.suffix.lower() not in TABLE_ENDINGS:
         raise ParamsError(f"{path}: end the name in .parquet or .csv, which says the format")
 
@@ -76,7 +71,7 @@ def write_text(text: str, path: Path) -> None:
 
 
 def write_atomically(path: Path, write: Callable[[Path], object], temporary: Path | None = None) -> None:
-    """Let ``write`` fill a neighbouring file, and give it the name once it is complete and on disk.
+    """Let ``write`` fill a temporary file, which gets the name once it is complete and on disk.
 
     Parameters
     ----------

@@ -38,7 +38,7 @@ class OutputLocation(Protocol):
     work_folder: Path
 
     def check(self) -> None:
-        """Fail before the work where the table could not be written after it; nothing is made yet."""
+        """Fail before the work starts if the table could not be written; nothing is created yet."""
 
     def put(self, parts: Sequence[Path], manifest: Mapping[str, Any]) -> None:
         """Make the table of its parts, Parquet files of one schema in order: whole, or not at all.
@@ -50,7 +50,7 @@ class OutputLocation(Protocol):
         """
 
 
-def parse_target(output: str | Path) -> OutputLocation:
+def parse_output_location(output: str | Path) -> OutputLocation:
     """Read what ``--output`` of a table says.
 
     Parameters
@@ -65,8 +65,8 @@ def parse_target(output: str | Path) -> OutputLocation:
 
     Examples
     --------
-    >>> type(parse_target("scores.csv")).__name__, type(parse_target("scores/")).__name__
-    ('FileTarget', 'FolderTarget')
+    >>> type(parse_output_location("scores.csv")).__name__, type(parse_output_location("scores/")).__name__
+    ('FileLocation', 'FolderLocation')
     """
     text = str(output)
     if text.startswith(SCHEMES):
@@ -145,18 +145,13 @@ class FolderLocation:
         shutil.rmtree(self._old, ignore_errors=True)
 
     def _put_back(self) -> None:
-        """Mend what a job left that was killed between its two renames."""
+        """Repair the state left by a job that was killed between its two renames."""
         if self._old.is_dir() and not self.path.exists():
             self._old.rename(self.path)
 
 
 def check_only_parts(folder: Path) -> None:
-    """Refuse to replace a folder that holds anything but an earlier table.
-
-    Raises
-    ------
-    OutputError
-    """
+    """Refuse to replace a folder that holds anything but an earlier table."""
     names = sorted(path.name for path in folder.iterdir()) if folder.is_dir() else []
     other = [name for name in names if not _OWN.fullmatch(name)]
     if other or (names and FOLDER_MANIFEST not in names):

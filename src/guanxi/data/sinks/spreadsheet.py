@@ -1,5 +1,6 @@
-"""Tables as an Excel workbook that is ready to read: formats, colours, filters, nothing that runs.
+"""Texts for the cells of spreadsheets, and tables as an Excel workbook that is ready to read.
 
+No text is taken for a formula or ends in half a letter.
 XlsxWriter writes row by row in constant memory, so that a sheet may be as long as Excel allows.
 """
 
@@ -15,7 +16,6 @@ from typing import Any, Literal
 
 import pandas as pd
 
-from guanxi.data.sinks.cell_texts import FORMULA_STARTS, cut
 from guanxi.data.sinks.files import write_atomically
 from guanxi.errors import DataError, OutputError
 
@@ -24,6 +24,10 @@ Kind = Literal["text", "count", "number", "score", "points", "percent", "money",
 MOST_ROWS = 1_048_576  # Excel's own limits of a sheet: the heading is a row too
 MOST_COLUMNS = 16_384
 LONGEST_TEXT = 32_767
+# What a spreadsheet may take for the beginning of a formula, the last four for East Asian input; tabs and
+# line ends since some programs strip them before they look (OWASP, "CSV Injection").
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
+_JOINER = "\u200d"
 
 _FORMATS: dict[Kind, str] = {
     "text": "@",
@@ -36,7 +40,7 @@ _FORMATS: dict[Kind, str] = {
     "date": "yyyy-mm-dd",
 }
 _DAY_ZERO = 693_594  # ordinal of 1899-12-30, from which Excel counts days
-_FIRST_SAFE_DAY = 61  # 1900-03-01: before it Excel knows a 29 February that never was
+_FIRST_SAFE_DAY = 61  # 1900-03-01: before it Excel counts a 29 February that never was
 _HEADING_COLOUR = "#12343B"
 _LOW, _MIDDLE, _HIGH = "#F6D5C0", "#FFFFFF", "#A9D6CF"
 _BLOCK = 10_000
@@ -127,7 +131,7 @@ def _write(sheets: Sequence[Sheet], path: Path) -> None:
     import xlsxwriter
     from xlsxwriter.exceptions import FileCreateError
 
-    # The rows wait beside the file: the system's own temporary folder is often small and in memory.
+    # The rows wait beside the file: the system's temporary folder is often small and in memory.
     with TemporaryDirectory(dir=path.parent, prefix=f"{path.name}.") as waiting:
         workbook = xlsxwriter.Workbook(str(path), {"constant_memory": True, "tmpdir": waiting})
         workbook.use_zip64()
@@ -168,7 +172,7 @@ def _write_sheet(workbook: Any, sheet: Sheet) -> None:
 
 
 def _rows(sheet: Sheet) -> Iterator[tuple[Any, ...]]:
-    """Rows as plain values, None where missing: a block at a time, for Python's values take room."""
+    """Rows as plain values, None where missing: a block at a time, to save memory."""
     for start in range(0, len(sheet.table), _BLOCK):
         block = sheet.table.iloc[start : start + _BLOCK]
         columns = []
@@ -179,7 +183,7 @@ def _rows(sheet: Sheet) -> Iterator[tuple[Any, ...]]:
 
 
 def _writer(workbook: Any, page: Any, kind: Kind, place: int, look: Any) -> Callable[[int, Any], object]:
-    # Excel would take a text for a formula once somebody edits its cell; the mark keeps it a text.
+    # Excel would run such a text as a formula once somebody edits its cell; the quote prefix keeps it text.
     marked = workbook.add_format({"num_format": _FORMATS["text"], "quote_prefix": True})
 
     def write_text(row: int, value: Any) -> None:
@@ -224,3 +228,44 @@ def _width(values: pd.Series[Any], column: Column) -> int:
 def _letters(text: str) -> int:
     """Length of a text on screen: Chinese characters are twice as wide."""
     return sum(2 if unicodedata.east_asian_width(letter) in "WF" else 1 for letter in text)
+
+
+def neutralise(text: str) -> str:
+    """Put an apostrophe before a text that a spreadsheet would run as a formula.
+
+    References
+    ----------
+    OWASP, "CSV Injection", https://owasp.org/www-community/attacks/CSV_Injection
+
+    Examples
+    --------
+    >>> neutralise("=1+1"), neutralise("a=1")
+    ("'=1+1", 'a=1')
+    """
+    return f"'{text}" if text.startswith(FORMULA_STARTS) else text
+
+
+def cut(text: str, units: int) -> str:
+    """Cut a text to at most ``units`` UTF-16 units, so that it ends in ``…`` and in no half of a letter.
+
+    Excel and the customer systems count in these units or in characters, of which there are never more. An
+    accent, a variant or a joined sign stays with its letter, or both go.
+
+    Examples
+    --------
+    >>> cut("关系客户", 3), cut("short", 5), cut("ab🙂🙂", 4)
+    ('关系…', 'short', 'ab…')
+    """
+    if 2 * len(text) <= units:
+        return text
+    encoded = text.encode("utf-16-le")
+    if len(encoded) <= 2 * units:
+        return text
+    kept = encoded[: 2 * (units - 1)].decode("utf-16-le", "ignore")
+    while kept and (_joins(text[len(kept)]) or kept.endswith(_JOINER)):
+        kept = kept[:-1]
+    return f"{kept}…"
+
+
+def _joins(letter: str) -> bool:
+    return unicodedata.category(letter) in ("Mn", "Mc", "Me", "Sk") or letter == _JOINER

@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
+import gzip
 import re
+import shutil
 import tempfile
+import zlib
+from collections.abc import Iterator
+from itertools import chain, islice
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from guanxi.data.engine import explain_no_space
-from guanxi.data.sources.plain_text import mend_quotes, plain_text
 from guanxi.data.sources.source_table import ROW, check_names
 from guanxi.errors import OutputError, SourceError
 
 _DELIMITERS = ",;\t|"
 _QUOTED = re.compile(r'"(?:[^"]|"")*"')
 _LONGEST_HEADER = 1 << 20
+_LONGEST_RECORD = 1000  # lines
+_BLOCK = 1 << 22
+_GZIP = b"\x1f\x8b"
 _RULES = {
     "TOO MANY COLUMNS": "ragged_line",
     "MISSING COLUMNS": "ragged_line",
@@ -31,24 +39,9 @@ def read(connection: Any, paths: list[Path], encoding: str) -> tuple[Any, Any]:
 
     The header is read here and handed over, so that a ragged line cannot mislead a sniffer.
 
-    Parameters
-    ----------
-    connection : ibis backend
-    paths : list of Path
-        Plain or gzip-compressed, whatever their ending.
-    encoding : str
-        Any that Python knows.
-
-    Returns
-    -------
-    table, unreadable : ibis.Table
-        The readable lines as text with their number ``guanxi_row`` from 1; and of the others ``line_number``
-        (in its file), ``rule`` and ``line_text`` (up to 10,000 characters).
-
-    Raises
-    ------
-    SourceError
-        If a file cannot be read whole, its header is empty or names a column twice, or two headers differ.
+    The files may be gzip-compressed, whatever their ending, and in any encoding that Python knows. The first
+    table holds the readable lines as text with their number ``guanxi_row`` from 1, the second of the others
+    ``line_number`` (in its file), ``rule`` and ``line_text`` (up to 10,000 characters).
     """
     with tempfile.TemporaryDirectory() as folder:
         plain = [plain_text(path, encoding, Path(folder) / f"{i}.csv") for i, path in enumerate(paths)]
@@ -120,7 +113,7 @@ def _add_unreadable(connection: Any, lines: list[tuple[int, str]]) -> None:
 
 
 def _header(text: Path, path: Path, encoding: str) -> tuple[str, list[str]]:
-    """Find the delimiter that stands most often between the column names, and the names."""
+    """Find the most frequent delimiter of the first line, and the column names."""
     record = _first_record(text)
     delimiter = max(_DELIMITERS, key=_QUOTED.sub("", record).count)
     try:
@@ -141,12 +134,107 @@ def _header(text: Path, path: Path, encoding: str) -> tuple[str, list[str]]:
 
 
 def _first_record(text: Path) -> str:
-    """Give the first line, with those after it while a quotation mark is open."""
+    """Give the first line, with the following ones while a quotation mark is open."""
     with text.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
         record = file.readline()
         while record.count('"') % 2 and len(record) < _LONGEST_HEADER and (line := file.readline()):
             record += line
     return record
+
+
+def plain_text(path: Path, encoding: str, copy: Path) -> Path:
+    """Give a file that the engine can read: the file itself, or ``copy`` with its text as UTF-8.
+
+    Bytes that the encoding does not know stay as they are, so that only their line is refused later.
+    """
+    try:
+        codec = codecs.lookup(encoding)
+    except LookupError:
+        raise SourceError(
+            f"data.encoding {encoding!r} is unknown: use utf-8, latin-1, cp1252, gb18030 or the like"
+        ) from None
+    try:
+        with path.open("rb") as file:
+            compressed = file.read(2) == _GZIP
+        if not compressed and codec.name in ("utf-8", "ascii") and not _mixed_line_ends(path):
+            return path
+        with (
+            _decoded(path, encoding, compressed) as text,
+            copy.open("w", encoding="utf-8", errors="surrogateescape", newline="\n") as out,
+        ):
+            shutil.copyfileobj(text, out, _BLOCK)
+    except (EOFError, zlib.error) as error:
+        raise SourceError(f"{path}: the compressed file is damaged ({error}): copy it again") from None
+    except UnicodeError as error:
+        raise SourceError(
+            f"{path}: not text in encoding {encoding} ({error}): "
+            "name its encoding, as in --set data.encoding=latin-1"
+        ) from None
+    except OSError as error:
+        raise SourceError(f"{path}: cannot be read: {error.strerror or error}") from None
+    return copy
+
+
+def mend_quotes(path: Path, copy: Path, delimiter: str, fields: int) -> list[tuple[int, str]]:
+    """Copy a file without the lines whose open quotation mark swallows the lines after it.
+
+    A line with an open quotation mark stays where it makes, with the following lines, a record of as many
+    fields as the header; otherwise an empty line takes its place, and the lines after it stand on their own.
+    The lines left out are returned, each as its number from 1 and its text.
+    """
+    left_out = []
+    with (
+        path.open(encoding="utf-8", errors="surrogateescape") as source,
+        copy.open("w", encoding="utf-8", errors="surrogateescape", newline="\n") as out,
+    ):
+        lines: Iterator[str] = source
+        number = 0
+        while line := next(lines, ""):
+            record = [line]
+            if line.count('"') % 2 and not _is_record(record, delimiter):
+                record += _until_closed(lines)
+                if not _is_record(record, delimiter, fields):
+                    left_out.append((number + 1, line.rstrip("\n").encode("utf-8", "replace").decode()))
+                    lines = chain(record[1:], lines)
+                    record = ["\n"]
+            out.writelines(record)
+            number += len(record)
+    return left_out
+
+
+def _decoded(path: Path, encoding: str, compressed: bool) -> IO[str]:
+    name = "utf-8-sig" if codecs.lookup(encoding).name == "utf-8" else encoding
+    if compressed:
+        return gzip.open(path, "rt", encoding=name, errors="surrogateescape")
+    return path.open(encoding=name, errors="surrogateescape")
+
+
+def _mixed_line_ends(path: Path) -> bool:
+    """Whether a file has line ends of several kinds, which the engine takes for damage."""
+    both = returns = feeds = 0
+    with path.open("rb") as file:
+        while block := file.read(_BLOCK):
+            both += block.count(b"\r\n")
+            returns += block.count(b"\r")
+            feeds += block.count(b"\n")
+    return sum((both > 0, returns > both, feeds > both)) > 1
+
+
+def _until_closed(lines: Iterator[str]) -> list[str]:
+    following = []
+    for line in islice(lines, _LONGEST_RECORD):
+        following.append(line)
+        if line.count('"') % 2:
+            break
+    return following
+
+
+def _is_record(lines: list[str], delimiter: str, fields: int | None = None) -> bool:
+    try:
+        rows = list(csv.reader(lines, delimiter=delimiter, strict=True))
+    except csv.Error:
+        return False
+    return len(rows) == 1 and fields in (None, len(rows[0]))
 
 
 def escape_glob(path: Path) -> str:

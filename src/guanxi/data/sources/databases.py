@@ -19,17 +19,8 @@ SCHEMES = ("duckdb://", "postgres://", "postgresql://")
 def read_database(connection: Any, source: str) -> SourceTable:
     """Copy a table of a database into the engine; the database is only read.
 
-    Parameters
-    ----------
-    connection : ibis backend
-    source : str
-        ``duckdb://FILE::TABLE`` or ``postgres://HOST/DATABASE::TABLE``;
-        ``TABLE`` may be ``SCHEMA.TABLE``.
-
-    Raises
-    ------
-    SourceError
-        If the database cannot be reached or has no such table; no password stands in the message.
+    It is named ``duckdb://FILE::TABLE`` or ``postgres://HOST/DATABASE::TABLE``; ``TABLE`` may be
+    ``SCHEMA.TABLE``.
     """
     scheme, address, table_name = split_address(source)
     if scheme == "duckdb":
@@ -39,11 +30,6 @@ def read_database(connection: Any, source: str) -> SourceTable:
 
 def split_address(address: str) -> tuple[str, str, str]:
     """Split ``SCHEME://ADDRESS::TABLE``.
-
-    Raises
-    ------
-    SourceError
-        If it names no table.
 
     Examples
     --------
@@ -98,13 +84,7 @@ def _read_postgres(connection: Any, shown: str, address: str, table_name: str) -
 
 
 def connect_postgres(shown: str, address: str) -> Any:
-    """Open a PostgreSQL database through ibis.
-
-    Raises
-    ------
-    SourceError
-        If the address cannot be read or does not answer; no password stands in the message.
-    """
+    """Open a PostgreSQL database through ibis; no password stands in the message of an error."""
     password = postgres_password(address)
     try:
         return ibis.connect(f"postgres://{address}")
@@ -113,13 +93,7 @@ def connect_postgres(shown: str, address: str) -> Any:
 
 
 def postgres_password(address: str) -> str:
-    """Give the password in an address, empty if there is none.
-
-    Raises
-    ------
-    SourceError
-        If the address cannot be read.
-    """
+    """Give the password in an address, empty if there is none."""
     try:
         parts = urlsplit(f"postgres://{address}")
         _ = parts.port

@@ -65,7 +65,7 @@ def _read_files(connection: Any, source: str, paths: list[Path], params: DataPar
 
 
 def _state(paths: list[Path]) -> dict[Path, tuple[int, ...] | None]:
-    """Tell what shows that a file was written to, replaced or removed."""
+    """Give what changes when a file is written to, replaced or removed."""
     state: dict[Path, tuple[int, ...] | None] = {}
     for path in paths:
         try:
@@ -78,12 +78,7 @@ def _state(paths: list[Path]) -> dict[Path, tuple[int, ...] | None]:
 
 
 def _check_unchanged(source: str, before: dict[Path, tuple[int, ...] | None]) -> None:
-    """Refuse what may be half of an older and half of a newer state.
-
-    Raises
-    ------
-    SourceError
-    """
+    """Refuse what may be half of an older and half of a newer state."""
     now = _state(find_files(source))
     changed = sorted(path for path in before.keys() | now.keys() if before.get(path) != now.get(path))
     if changed:
@@ -94,13 +89,7 @@ def _check_unchanged(source: str, before: dict[Path, tuple[int, ...] | None]) ->
 
 
 def find_files(source: str) -> list[Path]:
-    """Find the files behind a path, a glob or a folder of Parquet, in the order of their names.
-
-    Raises
-    ------
-    SourceError
-        If there are none.
-    """
+    """Find the files behind a path, a glob or a folder of Parquet, in the order of their names."""
     path = Path(source).expanduser()
     if path.is_dir():
         paths = sorted(path.rglob("*.parquet"))
@@ -120,18 +109,12 @@ def find_files(source: str) -> list[Path]:
 
 
 def are_parquet(paths: list[Path]) -> bool:
-    """Whether all names end as those of Parquet files do."""
+    """Whether all names end like those of Parquet files."""
     return all(path.suffix.lower() in (".parquet", ".pq") for path in paths)
 
 
 def common_schema(source: str, paths: list[Path]) -> pa.Schema:
-    """Give the schema of Parquet files that must all have the same.
-
-    Raises
-    ------
-    SourceError
-        If one cannot be read, has other columns, or columns of one name.
-    """
+    """Give the schema of Parquet files that must all have the same."""
     try:
         schemas = [pq.read_schema(path).remove_metadata() for path in paths]
     except (OSError, pa.ArrowException) as error:

@@ -44,14 +44,8 @@ class SourceTable:
 
 
 def read_frame(connection: Any, name: str, frame: pd.DataFrame) -> SourceTable:
-    """Copy a DataFrame into the engine.
-
-    Raises
-    ------
-    SourceError
-        If the engine cannot hold one of its columns, or two have one name.
-    """
-    # The engine cannot read a reversed view of a column of objects: a copy it can.
+    """Copy a DataFrame into the engine."""
+    # The engine can read a copy, but not a reversed view, of a column of objects.
     frame = frame.reset_index(drop=True).copy().set_axis([str(column) for column in frame.columns], axis=1)
     check_names(name, list(frame.columns))
     try:
@@ -70,7 +64,7 @@ def load_rows(connection: Any, name: str, rows: Any) -> SourceTable:
 
 
 def load(connection: Any, name: str, relation: str) -> SourceTable:
-    """Copy what stands behind ``FROM`` into the engine, its lines numbered in their order."""
+    """Copy what follows ``FROM`` into the engine, its lines numbered in order."""
     # A bare row_number() streams; with the frame that ibis writes the engine would sort the table.
     with explain_no_space():
         connection.raw_sql(f"CREATE TABLE source AS SELECT *, row_number() OVER () AS {ROW} FROM {relation}")
@@ -79,12 +73,7 @@ def load(connection: Any, name: str, relation: str) -> SourceTable:
 
 
 def check_names(source: str, columns: list[str]) -> None:
-    """Refuse columns of one name (the engine does not tell ``Amount`` from ``amount``), or of a name kept.
-
-    Raises
-    ------
-    SourceError
-    """
+    """Refuse columns of the same name (the engine ignores case), or of a reserved name."""
     lower = [name.lower() for name in columns]
     twice = sorted({name for name in columns if lower.count(name.lower()) > 1})
     if twice:
@@ -95,7 +84,7 @@ def check_names(source: str, columns: list[str]) -> None:
 
 
 def free_names(columns: list[str], kept: set[str]) -> dict[str, str]:
-    """Give each column its name, with an underscore where that is kept for another, capitals aside.
+    """Give each column its name, with an underscore where the name is reserved, ignoring case.
 
     Examples
     --------

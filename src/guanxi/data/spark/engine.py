@@ -1,4 +1,4 @@
-"""Spark as the engine, where one machine is outgrown: its session, and ibis on it.
+"""Spark as the engine, for data that outgrow one machine: its session, and ibis on it.
 
 All that Spark needs other than DuckDB stands here; rules and features are the same expressions on both.
 """
@@ -27,21 +27,21 @@ from guanxi.data.sources.source_table import first_line
 from guanxi.errors import EngineError
 
 _JAVA = 17
-# Any of these means that somebody has said how Spark is to run: then nothing of this module's choice is set.
+# Any of these means that the user has configured Spark: then this module sets nothing.
 _CONFIGURED = ("PYSPARK_GATEWAY_PORT", "PYSPARK_SUBMIT_ARGS", "SPARK_CONF_DIR", "SPARK_HOME")
 _ONE_MACHINE = {
     "spark.driver.bindAddress": "127.0.0.1",
     "spark.driver.host": "127.0.0.1",
-    # 200 parts, Spark's default, cost seconds a step; too few would not fit into memory.
+    # Spark's default of 200 partitions costs seconds per step; too few would not fit into memory.
     "spark.sql.shuffle.partitions": "32",
     "spark.ui.enabled": "false",
 }
-# Enough rows at a time for the model to be fast, few enough to be small.
+# Enough rows at a time for the model to be fast, few enough for memory.
 _ROWS_A_BATCH = 50_000
 
 
 class _Compiler(PySparkCompiler):  # type: ignore[misc]
-    """What ibis 12 does not translate for Spark, and Spark's name of a function."""
+    """Translations for Spark that ibis 12 lacks, and Spark's name of a function."""
 
     def visit_DateDelta(self, op: Any, *, left: Any, right: Any, part: Any) -> Any:  # noqa: N802
         """Count the days between two dates."""
@@ -56,7 +56,7 @@ class _Compiler(PySparkCompiler):  # type: ignore[misc]
     visit_NotNull = SQLGlotCompiler.visit_NotNull  # noqa: N815
 
     def __sql_name__(self, op: Any) -> str:
-        """Name Spark's hash of 64 bits: that of 32 bits would make most lines of a big log look alike."""
+        """Name Spark's 64-bit hash: with 32 bits many lines of a large log would collide."""
         name: str = super().__sql_name__(op)
         return "xxhash64" if name == "hash" else name
 
@@ -77,7 +77,7 @@ class SparkEngine:
         self._kept: list[Any] = []
         self._ibis = ibis.pyspark.connect(session)
         self._ibis.compiler = _Compiler()
-        # ibis has set its own zone, UTC.
+        # ibis has set the time zone to UTC.
         session.conf.set("spark.sql.session.timeZone", timezone)
         session.conf.set("spark.sql.timestampType", "TIMESTAMP_NTZ")
         session.conf.set("spark.sql.execution.arrow.maxRecordsPerBatch", str(_ROWS_A_BATCH))
@@ -87,7 +87,7 @@ class SparkEngine:
         return self.session.sql(self._ibis.compile(expression))
 
     def rows(self, expression: Any) -> pd.DataFrame:
-        """Bring a table of a few rows here."""
+        """Collect a table of a few rows."""
         frame = self.frame(expression)
         return pd.DataFrame(map(tuple, frame.collect()), columns=frame.columns)
 
@@ -97,7 +97,7 @@ class SparkEngine:
         return self._ibis.table(name)
 
     def keep(self, name: str, expression: Any) -> Any:
-        """Name a step that several others use: the workers keep it, in memory and on disk, once computed."""
+        """Name a step that several others use: once computed, the workers keep it in memory and on disk."""
         self._kept.append(self.frame(expression).persist())
         return self.table(name, self._kept[-1])
 
@@ -108,7 +108,7 @@ class SparkEngine:
 
 
 def check_spark() -> None:
-    """Fail before the work where Spark cannot start.
+    """Fail before the work starts if Spark cannot start.
 
     Raises
     ------
@@ -167,12 +167,12 @@ def _session_class() -> Any:
 
 
 def _start(folder: Path) -> Any:
-    """Start Spark; what it and Java print goes to a file, and is quoted where it does not start."""
+    """Start Spark; what it and Java print goes to a file, which is quoted if the start fails."""
     from pyspark import SparkConf, SparkContext
     from pyspark.java_gateway import launch_gateway
 
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
-    # No table is kept, but Spark wants a place for them, and would take the working folder.
+    # No table is kept, but Spark insists on a place for them, by default the working folder.
     conf = SparkConf(loadDefaults=False).setAppName("guanxi")
     conf.set("spark.sql.warehouse.dir", str(folder / "warehouse"))
     at_launch = SparkConf(loadDefaults=False).setAll(conf.getAll())
@@ -192,12 +192,7 @@ def _start(folder: Path) -> Any:
 
 
 def _check_java() -> None:
-    """Fail where there is no Java that Spark runs on.
-
-    Raises
-    ------
-    EngineError
-    """
+    """Fail where there is no Java that Spark runs on."""
     advice = f"install Java {_JAVA} (such as openjdk-{_JAVA}-jre-headless) and let JAVA_HOME name its folder"
     home = os.environ.get("JAVA_HOME")
     program = str(Path(home, "bin", "java")) if home else shutil.which("java")
@@ -218,7 +213,7 @@ def _check_java() -> None:
 
 @contextmanager
 def _quiet_when_stopped() -> Iterator[None]:
-    """Keep the traceback off the screen that Py4J logs when the user stops the job."""
+    """Suppress the traceback that Py4J logs when the user stops the job."""
     root = logging.getLogger()
 
     def not_of_py4j(record: logging.LogRecord) -> bool:
@@ -244,7 +239,7 @@ def _errors_of_spark() -> Iterator[None]:
 
 
 def _reason(error: BaseException) -> str:
-    """Find what went wrong: of a worker's traceback the last line, else what Spark has a name for."""
+    """Find what went wrong: the last line of a worker's traceback, else the error that Spark names."""
     texts = [str(error)]
     cause = getattr(error, "java_exception", None) or getattr(error, "_origin", None)
     while cause is not None:

@@ -54,7 +54,7 @@ class SparkLog:
 
 
 def check_source(source: str, params: DataParams) -> None:
-    """Fail before Spark starts where the source is none for it.
+    """Fail before Spark starts if it cannot read the source.
 
     Raises
     ------
@@ -143,7 +143,7 @@ def _read(engine: SparkEngine, source: str, params: DataParams) -> SourceTable:
         paths = find_files(source)
         _check_units(source, common_schema(source, paths))
         if Path(source).expanduser().is_dir():
-            # Columns that stand in the folders' names (year=2011) are found below this one.
+            # Spark finds columns in the names of the folders below this one (year=2011).
             reader = reader.option("basePath", f"file://{Path(source).expanduser().resolve()}")
         frame = reader.parquet(*map(_pattern, paths))
     kinds = dict(frame.dtypes)
@@ -173,6 +173,6 @@ def _elsewhere(source: str) -> bool:
 
 
 def _pattern(path: Path) -> str:
-    """Address a local file as Spark takes it, a pattern."""
+    """Write the path of a local file as the pattern that Spark expects."""
     escaped = "".join(f"\\{sign}" if sign in r"\*?[]{}" else sign for sign in str(path.resolve()))
     return f"file://{escaped}"

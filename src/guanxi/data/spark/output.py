@@ -13,7 +13,7 @@ from guanxi.errors import OutputError, ParamsError
 
 
 def check_folder(output: str) -> None:
-    """Fail before the work where the folder could not be written after it.
+    """Fail before the work starts if the folder could not be written.
 
     Raises
     ------
@@ -34,7 +34,7 @@ def check_folder(output: str) -> None:
 
 
 class FolderWriter:
-    """A folder of Parquet that takes its name once it is complete, the manifest with it.
+    """A folder of Parquet that gets its name once it is complete, manifest included.
 
     Parameters
     ----------
@@ -47,8 +47,8 @@ class FolderWriter:
         self._engine = engine
         self._hadoop = engine.session._jvm.org.apache.hadoop.fs
         address = output if "://" in output else f"file://{Path(output).absolute()}"
-        self._target = self._hadoop.Path(address)
-        self._files = self._target.getFileSystem(engine.session._jsc.hadoopConfiguration())
+        self._path = self._hadoop.Path(address)
+        self._files = self._path.getFileSystem(engine.session._jsc.hadoopConfiguration())
         self._hidden, self._old = self._beside("spark.partial"), self._beside("old")
         self._files.delete(self._hidden, True)  # of a job that was killed
         self._put_back()
@@ -56,7 +56,7 @@ class FolderWriter:
     def write(self, frame: Any) -> int:
         """Let the workers compute and write all rows; return their number."""
         address = str(self._hidden)
-        # The folder's new name says that it is complete: Spark needs no file for it.
+        # The folder's new name says that it is complete: Spark's own marker is not needed.
         frame.write.option("mapreduce.fileoutputcommitter.marksuccessfuljobs", "false").parquet(address)
         return int(self._engine.session.read.parquet(address).count())
 
@@ -74,12 +74,12 @@ class FolderWriter:
         if self._files.getScheme() == "file":
             _settle(Path(self._hidden.toUri().getPath()))
         self._files.delete(self._old, True)
-        if self._files.exists(self._target):
-            self._files.rename(self._target, self._old)
-        # Renamed onto a folder that is there, it would be moved into it.
-        if self._files.exists(self._target) or not self._files.rename(self._hidden, self._target):
+        if self._files.exists(self._path):
+            self._files.rename(self._path, self._old)
+        # Renamed to an existing folder, it would be moved into that folder.
+        if self._files.exists(self._path) or not self._files.rename(self._hidden, self._path):
             self._put_back()
-            raise OutputError(f"cannot write {self._target}: its place was taken meanwhile")
+            raise OutputError(f"cannot write {self._path}: its place was taken meanwhile")
         self._files.delete(self._old, True)
 
     def discard(self) -> None:
@@ -87,16 +87,16 @@ class FolderWriter:
         self._files.delete(self._hidden, True)
 
     def _put_back(self) -> None:
-        """Mend what a job left that was killed between its two renames."""
-        if self._files.exists(self._old) and not self._files.exists(self._target):
-            self._files.rename(self._old, self._target)
+        """Repair the state left by a job that was killed between its two renames."""
+        if self._files.exists(self._old) and not self._files.exists(self._path):
+            self._files.rename(self._old, self._path)
 
     def _beside(self, role: str) -> Any:
-        return self._hadoop.Path(self._target.getParent(), f".{self._target.getName()}.{role}")
+        return self._hadoop.Path(self._path.getParent(), f".{self._path.getName()}.{role}")
 
 
 def _settle(folder: Path) -> None:
-    """Bring the files to disk, without the checksums that Hadoop puts beside each."""
+    """Sync the files to disk, and delete the checksums that Hadoop writes beside them."""
     for path in folder.iterdir():
         if path.suffix == ".crc":
             path.unlink()

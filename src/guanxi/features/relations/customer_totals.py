@@ -20,46 +20,39 @@ STEADINESS_DAYS = 90
 _FEWEST_STRETCHES, _FEWEST_PURCHASES = 4, 3
 
 
-def totals_expression(events: Any, lines: Any, cutoff: date, event_grain: str = "D") -> Any:
+def totals_at(log: TransactionLog, cutoff: date) -> pd.DataFrame:
     """Totals of every customer known at the cutoff.
 
     Parameters
     ----------
-    events, lines : ibis.Table
-        Of a :class:`guanxi.data.transactions.TransactionLog`.
+    log : TransactionLog
     cutoff : date
         The last day that belongs to the past; no later row is read.
-    event_grain : {"D", "W", "M"}
-        Period within which purchases merge into one.
 
     Returns
     -------
-    ibis.Table
-        ``customer_id`` and as floats: ``purchases``; ``revenue, revenue_year`` (net of refunds; to date, and
-        of the last 365 days); ``margin, margin_year`` (where the log has a margin); ``refund_share`` (refunds
-        to what was paid); ``categories`` (distinct) and ``category_concentration`` (Herfindahl index of what
-        was paid by category, 1: always the same; both where the log has a category); ``spend_variation``
-        (sample standard deviation of the spend of the whole 90-day stretches before the cutoff over its mean;
-        null with fewer than 4 stretches or 3 purchases).
+    pandas.DataFrame
+        In the order of ``customer_id``, as floats: ``purchases``; ``revenue, revenue_year`` (net of refunds;
+        to date, and of the last 365 days); ``margin, margin_year`` (where the log has a margin);
+        ``refund_share`` (refunds to what was paid); ``categories`` (distinct) and ``category_concentration``
+        (Herfindahl index of what was paid by category, 1: always the same; both where the log has a
+        category); ``spend_variation`` (sample standard deviation of the spend of the whole 90-day stretches
+        before the cutoff over its mean; null with fewer than 4 stretches or 3 purchases).
     """
-    past = purchases_until(events, cutoff, event_grain)
-    end = ibis.literal(period_start(cutoff, event_grain))
+    lines, grain = log.lines, log.params.event_grain
+    past = purchases_until(log.events, cutoff, grain)
+    end = ibis.literal(period_start(cutoff, grain))
     dated = past.mutate(age=end.delta(past.date, unit="day"))
     table = dated.group_by("customer_id").agg(**_sums(dated))
     table = table.left_join(_steadiness(dated), "customer_id").drop("customer_id_right")
     if "category" in lines.columns:
         past_lines = lines.filter(lines.date <= ibis.literal(cutoff))
         table = table.left_join(_dependence(past_lines), "customer_id").drop("customer_id_right")
-    return table.select(
+    table = table.select(
         "customer_id",
         **{name: table[name].cast("float64") for name in table.columns if name != "customer_id"},
     )
-
-
-def totals_at(log: TransactionLog, cutoff: date) -> pd.DataFrame:
-    """Totals of every customer known at the cutoff, in the order of ``customer_id``."""
-    expression = totals_expression(log.events, log.lines, cutoff, log.params.event_grain)
-    return execute_in_order(log.connection, expression.order_by("customer_id"))
+    return execute_in_order(log.connection, table.order_by("customer_id"))
 
 
 def _sums(dated: Any) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from guanxi.data.engine import execute_in_order
 from guanxi.data.relations.tables import Relations
 from guanxi.data.transactions import TransactionLog
 from guanxi.errors import DataError
-from guanxi.features.relations.relations import relation_features
+from guanxi.features.relations.customer_features import relation_features
 from guanxi.features.rfm import rfm_expression
 from guanxi.features.snapshots import outcome_expression
 from guanxi.scorecard.day_tables import own_attributes

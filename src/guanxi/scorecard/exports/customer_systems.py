@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from guanxi.data.sinks.cell_texts import neutralise
 from guanxi.data.sinks.files import write_atomically
 from guanxi.data.sinks.output_location import FOLDER_MANIFEST, FolderLocation
+from guanxi.data.sinks.spreadsheet import neutralise
 from guanxi.errors import OutputError, ParamsError
 from guanxi.scorecard.exports.import_cells import CUSTOMER, Changes, check_identifiers, csv_line, csv_lines
 from guanxi.scorecard.exports.import_layouts import LAYOUTS, Layout

@@ -12,7 +12,7 @@ from typing import Any
 
 import pandas as pd
 
-from guanxi.data.sinks.cell_texts import cut, neutralise
+from guanxi.data.sinks.spreadsheet import cut, neutralise
 from guanxi.errors import DataError
 from guanxi.scorecard.exports.import_layouts import Layout
 

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from guanxi.errors import DataError
-from guanxi.features.relations.relation_measures import COLUMNS
+from guanxi.features.relations.measures import COLUMNS
 
 Language = Literal["en", "zh"]
 Series = pd.Series  # of float64, one value per customer, in the order of the predictions

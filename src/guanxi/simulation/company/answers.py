@@ -10,10 +10,10 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-from scipy.special import ndtr
+from scipy.special import expit, ndtr
 
-from guanxi.simulation.company.events import Span, logistic
-from guanxi.simulation.company.people import Floats, Integers
+from guanxi.simulation.company.events import Span
+from guanxi.simulation.purchase_process import Floats, Integers
 
 DIMENSIONS = {"tangibles": 0.2, "reliability": -0.2, "responsiveness": -0.1, "assurance": 0.1, "empathy": 0.0}
 _FIRST_DAY, _EVERY_DAYS, _JITTER_DAYS = 30.0, 150.0, 20.0
@@ -21,7 +21,7 @@ _EVERY_SERVQUAL = 2  # rounds
 
 
 class Scale(NamedTuple):
-    """A scale of whole numbers, and the spread of the answers around what a customer means."""
+    """A scale of whole numbers, and the spread of the answers around a customer's opinion."""
 
     low: int
     high: int
@@ -69,7 +69,7 @@ def draw_surveys(
 ) -> pd.DataFrame:
     """Draw the answers: CSAT and NPS every five months, SERVQUAL every ten, CES after some of the tickets.
 
-    Who is engaged answers more often; who has left does not answer.
+    The engaged answer more often; those who have left do not answer.
     """
     customer, time, asked = _rounds(generator, people, span)
     meant = _meant(people)
@@ -107,13 +107,13 @@ def _meant(people: pd.DataFrame) -> dict[str, Floats]:
 def _rounds(
     generator: np.random.Generator, people: pd.DataFrame, span: Span
 ) -> tuple[Integers, Floats, Integers]:
-    """Who answers when, and for the how manieth time they were asked."""
+    """Draw who answers when, and in which round of surveys."""
     start = people["start"].to_numpy()
     count = int(span.known_days // _EVERY_DAYS) + 1
     after = _FIRST_DAY + _EVERY_DAYS * np.arange(count)
     time = start[:, None] + after + _JITTER_DAYS * generator.random((len(people), count))
     end = np.minimum(start + people["lifetime"].to_numpy(), span.known_days)
-    willing = logistic(0.3 + 0.6 * people["engagement"].to_numpy())
+    willing = expit(0.3 + 0.6 * people["engagement"].to_numpy())
     answers = (time < end[:, None]) & (generator.random(time.shape) < willing[:, None])
     customer, asked = np.nonzero(answers)
     return customer, time[answers], asked

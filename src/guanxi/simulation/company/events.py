@@ -6,9 +6,11 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
+from scipy.special import expit
 
 from guanxi.periods import DAYS_PER_YEAR
-from guanxi.simulation.company.people import Effects, Floats, Integers
+from guanxi.simulation.company.people import Effects
+from guanxi.simulation.purchase_process import Floats, Integers
 
 CATEGORIES = {  # and the margin of each, as a share of the amount
     "coffee": 0.45,
@@ -39,14 +41,9 @@ class Span(NamedTuple):
     days: int
 
     def timestamps(self, time: Floats) -> pd.DatetimeIndex:
-        """Moments, to the second, at so many days from the first."""
+        """Timestamps, to the second, at times in days from the first."""
         seconds = np.floor(time * _SECONDS_PER_DAY).astype(np.int64)
         return pd.DatetimeIndex(self.first + pd.to_timedelta(seconds, unit="s"))
-
-
-def logistic(score: Floats) -> Floats:
-    """Probability of a log odds."""
-    return np.asarray(1.0 / (1.0 + np.exp(-score)))
 
 
 def events(
@@ -126,7 +123,7 @@ def _mostly(
     choices: int,
     customer: Integers,
 ) -> Integers:
-    """Choose the customer's usual one with a probability, else any."""
+    """Choose the customer's usual option with a probability, else any."""
     usually = generator.random(len(customer)) < np.broadcast_to(probability, len(usual))[customer]
     return np.where(usually, usual[customer], generator.integers(0, choices, len(customer)))
 
@@ -151,7 +148,7 @@ def draw_interactions(
     known = np.full(len(people), float(span.known_days))
     asked = np.full(len(people), _OUTBOUND_PER_YEAR / DAYS_PER_YEAR)
     outbound, outbound_time = events(generator, asked, start, known)
-    answers = generator.random(len(outbound)) < logistic(-1.0 + 0.7 * engagement[outbound])
+    answers = generator.random(len(outbound)) < expit(-1.0 + 0.7 * engagement[outbound])
     answers &= outbound_time < end[outbound]
     usual = generator.integers(0, len(_CONTACTS), len(people))
     customer = np.concatenate([inbound, outbound])
@@ -192,7 +189,7 @@ def draw_tickets(
             "opened": span.timestamps(opened),
             "closed": span.timestamps(closed),
             "satisfaction": np.where(rated, satisfaction, np.nan),
-            "complaint": generator.random(len(customer)) < logistic(-0.4 - 0.6 * quality),
+            "complaint": generator.random(len(customer)) < expit(-0.4 - 0.6 * quality),
         }
     )
     table["closed"] = table["closed"].where(is_closed)

@@ -16,9 +16,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from guanxi.periods import DAYS_PER_YEAR
-
-Floats = NDArray[np.float64]
-Integers = NDArray[np.int64]
+from guanxi.simulation.purchase_process import Floats, Integers
 
 COUNTRIES = {"DE": 0.0, "FR": -0.3, "UK": 0.2, "CN": 0.3}  # and their service quality
 _COUNTRY_SHARES = (0.4, 0.25, 0.2, 0.15)
@@ -72,7 +70,7 @@ spend_loyalty, tickets_service_quality, interactions_engagement, referrals_loyal
 
 
 def draw_people(generator: np.random.Generator, n: int, days: float, effects: Effects) -> pd.DataFrame:
-    """Draw n customers who come within so many days, in the order in which they come.
+    """Draw n customers who are acquired within ``days`` days, in the order of acquisition.
 
     Returns
     -------
@@ -85,7 +83,7 @@ def draw_people(generator: np.random.Generator, n: int, days: float, effects: Ef
     segment = np.where(generator.random(n) < _BUSINESS_SHARE, "business", "private")
     people = pd.DataFrame(
         {
-            # More come early than late, so that there is a past to learn from.
+            # More are acquired early than late, so that there is a past to learn from.
             "start": np.sort(days * generator.random(n) ** 1.5),
             "country": generator.choice(list(COUNTRIES), n, p=_COUNTRY_SHARES),
             "segment": segment,

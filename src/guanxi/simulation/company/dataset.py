@@ -70,7 +70,7 @@ class Company:
     last_day: date
 
     def realised(self, cutoff: date | str, horizon_days: int) -> pd.DataFrame:
-        """Sum up what every customer known at the cutoff did in the so many days after it.
+        """Sum up what every customer known at the cutoff did in the ``horizon_days`` after it.
 
         Returns
         -------
@@ -94,7 +94,7 @@ class Company:
         return table.rename_axis("customer_id").reset_index()
 
     def expected(self, cutoff: date | str, horizon_days: int) -> pd.DataFrame:
-        """Expect what :meth:`realised` says, from the truth and from who has left by the cutoff.
+        """Give the expectation of :meth:`realised`, from the truth and from who has left by the cutoff.
 
         Pareto/NBD with known rates: a customer who is there buys ``l (1 - exp(-m h)) / m`` times in h days,
         l the purchase rate and m the dropout rate, and nothing at all with probability
@@ -245,7 +245,7 @@ def _span(customers: int, years: float, as_of: str, future_days: int) -> tuple[S
 
 
 def _with_ids(table: pd.DataFrame, ids: Any) -> pd.DataFrame:
-    """Put the customers' names in the place of their numbers; -1 is nobody."""
+    """Replace the customers' numbers by their identifiers; -1 is nobody."""
     table = table.rename(columns={"customer": "customer_id"}).reset_index(drop=True)
     table["customer_id"] = pd.Series(ids[table["customer_id"]], dtype="str")
     if "referred_by" in table:

@@ -16,67 +16,29 @@ from guanxi.data.attribute_values import number_or_text
 from guanxi.data.engine import execute_in_order, explain_no_space
 from guanxi.data.relations.tables import Relations
 from guanxi.data.sources.source_table import free_names
-from guanxi.features.relations.relation_measures import (
-    ATTRIBUTE,
-    COLUMNS,
-    MEASURES,
-    WORDS,
-    answers,
-    satisfaction,
-)
+from guanxi.features.relations.measures import ATTRIBUTE, COLUMNS, MEASURES, WORDS, answers, satisfaction
 from guanxi.periods import add_days
 
 _TIMES = {"customers": "acquired_on", "tickets": "opened"}
 
 
 def relation_features(relations: Relations, cutoff: date) -> pd.DataFrame:
-    """Work out what the relation tables tell of every customer as of a cutoff.
-
-    Parameters
-    ----------
-    relations : Relations
-    cutoff : date
-        The last day that belongs to the past; no later row is read.
-
-    Returns
-    -------
-    pandas.DataFrame
-        The columns of :func:`relation_expression`, in the order of ``customer_id``. An attribute is a number
-        where every value reads as one, else text. Without any relation no row.
-
-    Raises
-    ------
-    OutputError
-        If there is no room for the engine's tables.
-    """
-    names = ["customer_id", *(name for names in COLUMNS.values() for name in names)]
-    if not relations.lines:
-        return pd.DataFrame(
-            {name: pd.Series(dtype="object" if name in WORDS else "float64") for name in names}
-        )
-    expression = relation_expression(relations, cutoff).order_by("customer_id")
-    with explain_no_space():
-        table = execute_in_order(relations.connection, expression)
-    attributes = {str(name): number_or_text(table[name]) for name in table.columns if name not in names}
-    return table.assign(**attributes)
-
-
-def relation_expression(relations: Relations, cutoff: date) -> Any:
     """Features of every customer who appears in a relation table up to the cutoff.
 
     Parameters
     ----------
     relations : Relations
-        At least one table.
     cutoff : date
-        The last day that belongs to the past. Of customers acquired later nothing is known; a ticket closed
-        later is open, and its satisfaction unknown. Attributes and referrals have no time of their own.
+        The last day that belongs to the past; no later row is read. Of customers acquired later nothing is
+        known; a ticket closed later is open, and its satisfaction unknown. Attributes and referrals have no
+        time of their own.
 
     Returns
     -------
-    ibis.Table
-        ``customer_id``, then
+    pandas.DataFrame
+        In the order of ``customer_id``; without any relation no row. The columns are
 
+        - ``customer_id``;
         - ``acquired_days`` (since ``acquired_on``), ``acquisition_channel, acquisition_cost, referred_by,
           contract``;
         - ``interactions`` (count), ``days_since_interaction``, ``interaction_channels`` (count),
@@ -93,9 +55,27 @@ def relation_expression(relations: Relations, cutoff: date) -> Any:
           of several at once the greatest);
         - the attributes, with an underscore where their name is one of these.
 
-        Every number is a float; a table that does not know a customer, or was not given, leaves null.
+        Every number is a float, an attribute a number where every value reads as one, else text; a table that
+        does not know a customer, or was not given, leaves null.
+
+    Raises
+    ------
+    OutputError
+        If there is no room for the engine's tables.
     """
-    seen = _seen(relations, cutoff)
+    names = ["customer_id", *(name for names in COLUMNS.values() for name in names)]
+    if not relations.lines:
+        return pd.DataFrame(
+            {name: pd.Series(dtype="object" if name in WORDS else "float64") for name in names}
+        )
+    expression = _all_measures(_seen(relations, cutoff), cutoff).order_by("customer_id")
+    with explain_no_space():
+        table = execute_in_order(relations.connection, expression)
+    attributes = {str(name): number_or_text(table[name]) for name in table.columns if name not in names}
+    return table.assign(**attributes)
+
+
+def _all_measures(seen: dict[str, Any], cutoff: date) -> Any:
     parts = {name: MEASURES[name](table, cutoff) for name, table in seen.items()}
     given = [answers(name, seen[name]) for name in ("surveys", "tickets") if name in seen]
     given = [table for table in given if table is not None]
@@ -128,7 +108,7 @@ def _seen(relations: Relations, cutoff: date) -> dict[str, Any]:
 
 
 def _as_open(tickets: Any, end: Any) -> Any:
-    """Take back what became of a ticket after the cutoff."""
+    """Undo what happened to a ticket after the cutoff."""
     later = tickets.closed >= end
     hidden = {"closed": ibis.ifelse(later, ibis.null("timestamp"), tickets.closed)}
     if "satisfaction" in tickets.columns:
@@ -137,7 +117,7 @@ def _as_open(tickets: Any, end: Any) -> Any:
 
 
 def _complete(table: Any) -> Any:
-    """Put the columns in their order, add those that no table tells of, and make numbers floats."""
+    """Put the columns in order, add those that no table has, and make numbers floats."""
     known = [name for names in COLUMNS.values() for name in names]
     columns = {"customer_id": table.customer_id}
     for name in known:

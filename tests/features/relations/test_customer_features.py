@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from guanxi.data.relations.tables import Relations, read_relations
 from guanxi.data.transactions import read_transactions
-from guanxi.features.relations.relations import relation_features
+from guanxi.features.relations.customer_features import relation_features
 from guanxi.params import Params
 
 CUTOFF = dt.date(2024, 6, 30)

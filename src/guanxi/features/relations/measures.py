@@ -128,7 +128,7 @@ def _credit(table: Any, cutoff: date) -> Any:
 
 
 def answers(relation: str, table: Any) -> Any:
-    """Day and height (0 to 1) of every answer; None where the relation asks for none."""
+    """Day and score (0 to 1) of every answer; None if the relation has no answers."""
     if relation == "surveys":
         unit = _unit(table.score, table.scale_low, table.scale_high)
         return table.select("customer_id", day=table.timestamp.date(), unit=unit)
@@ -171,6 +171,6 @@ def _mean(values: Any) -> Any:
 
 
 def _latest(values: Any, time: Any) -> Any:
-    """Give the latest of the values that are there; the greatest of several at one time."""
+    """Give the latest value present; of several at one time the greatest."""
     dated = ibis.struct({"time": time, "value": values})
     return ibis.ifelse(values.notnull(), dated, ibis.null(dated.type())).max()["value"]

@@ -2,38 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
-from guanxi.errors import ParamsError
-from guanxi.simulation.bg_cnbd import draw_bg_cnbd
-from guanxi.simulation.bg_nbd import draw_bg_nbd
-from guanxi.simulation.ggom_nbd import draw_ggom_nbd
-from guanxi.simulation.mbg_cnbd import draw_mbg_cnbd
-from guanxi.simulation.mbg_nbd import draw_mbg_nbd
-from guanxi.simulation.nbd import draw_nbd
-from guanxi.simulation.pareto_nbd import draw_pareto_nbd
-from guanxi.simulation.purchase_process import amount_rates, repeat_purchases
+from guanxi.simulation.purchase_process import Params, amount_rates, draw_customers, repeat_purchases
 
-_DRAW = {
-    "nbd": draw_nbd,
-    "bg_nbd": draw_bg_nbd,
-    "mbg_nbd": draw_mbg_nbd,
-    "bg_cnbd": draw_bg_cnbd,
-    "mbg_cnbd": draw_mbg_cnbd,
-    "pareto_nbd": draw_pareto_nbd,
-    "ggom_nbd": draw_ggom_nbd,
-}
 _SECONDS_PER_DAY = 86400.0
 
 
 def simulate_transactions(
     model: str,
-    params: Mapping[str, float],
-    spend_params: Mapping[str, float],
+    params: Params,
+    spend_params: Params,
     n: int,
     T: ArrayLike,
     seed: int,
@@ -75,10 +56,8 @@ def simulate_transactions(
     >>> list(simulate_transactions("bg_nbd", params, spend, n=3, T=200.0, seed=1).columns)
     ['customer_id', 'timestamp', 'amount']
     """
-    if model not in _DRAW:
-        raise ParamsError(f"model {model!r} is unknown: use one of {', '.join(_DRAW)}")
     generator = np.random.default_rng(seed)
-    customers = _DRAW[model](generator, params, n, T)
+    customers = draw_customers(generator, model, params, n, T)
     rounds = [(np.arange(n), np.zeros(n))]
     rounds += [(buyers, time) for buyers, time, _ in repeat_purchases(generator, customers)]
     customer, since_first = (np.concatenate(column) for column in zip(*rounds, strict=True))

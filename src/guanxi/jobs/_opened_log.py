@@ -1,0 +1,45 @@
+"""A source read into a transaction log, with what in it is usable."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+
+import pandas as pd
+
+from guanxi.data.sources.source import redact
+from guanxi.data.transactions import TransactionLog, read_transactions
+from guanxi.data.usability import Usability, assess
+from guanxi.jobs.reporter import Reporter
+from guanxi.params import Params
+
+
+@dataclass(frozen=True)
+class OpenedLog:
+    """A transaction log, whose engine runs until ``log.close()``.
+
+    Attributes
+    ----------
+    log : TransactionLog
+    as_of : date
+        The last day that is used: that of the parameters, else the last day of the data.
+    usability : Usability
+    """
+
+    log: TransactionLog
+    as_of: date
+    usability: Usability
+
+
+def open_log(source: str | pd.DataFrame, params: Params, progress: Reporter) -> OpenedLog:
+    """Read a source, and see what in it is usable."""
+    with progress.step(f"read {source_name(source)}"):
+        log = read_transactions(source, params.data)
+        as_of = params.as_of or log.last_day
+        usability = assess(log, as_of, params.horizon_days)
+    return OpenedLog(log, as_of, usability)
+
+
+def source_name(source: str | pd.DataFrame) -> str:
+    """Give an address without its password; a DataFrame is the table."""
+    return "the table" if isinstance(source, pd.DataFrame) else redact(source)
