@@ -26,7 +26,7 @@ from guanxi.data.attribute_values import (
 )
 from guanxi.data.engine import connect
 from guanxi.data.sources.source import read_source
-from guanxi.data.sources.source_table import ROW, SourceTable, read_frame
+from guanxi.data.sources.source_table import ROW, SourceTable
 from guanxi.errors import DataError, SourceError
 from guanxi.params import DataParams
 
@@ -162,10 +162,7 @@ def _read(
     params = params or DataParams()
     connection = connect(params.timezone)
     try:
-        if isinstance(source, pd.DataFrame):
-            found = read_frame(connection, "DataFrame", source)
-        else:
-            found = read_source(connection, str(source), params)
+        found = read_source(connection, source, params)
         _check_lines(found)
         if id_column not in found.columns:
             known = ", ".join(found.columns)

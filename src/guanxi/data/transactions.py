@@ -16,7 +16,7 @@ from guanxi.data.chunks import ChunkQuery, CustomerChunks
 from guanxi.data.columns import canonical_columns
 from guanxi.data.engine import all_cores, check_timestamp_format, connect, explain_no_space
 from guanxi.data.sources.source import read_source
-from guanxi.data.sources.source_table import ROW, SourceTable, free_names, read_frame
+from guanxi.data.sources.source_table import ROW, SourceTable, free_names
 from guanxi.errors import DataError
 from guanxi.params import DataParams
 
@@ -121,10 +121,7 @@ def read_transactions(
 
 
 def _read(connection: Any, source: str | pd.DataFrame, params: DataParams) -> SourceTable:
-    if isinstance(source, pd.DataFrame):
-        table = read_frame(connection, "DataFrame", source)
-    else:
-        table = read_source(connection, str(source), params)
+    table = read_source(connection, source, params)
     if table.table.count().execute() == 0 and table.unreadable.count().execute() == 0:
         raise DataError(f"{table.name}: the source has columns but no line: nothing to learn from")
     return table

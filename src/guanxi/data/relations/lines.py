@@ -16,7 +16,7 @@ from guanxi.data.engine import check_timestamp_format, explain_no_space
 from guanxi.data.relations import rules as relation_rules
 from guanxi.data.relations.columns import TIMES, UNREADABLE, canonical_relation
 from guanxi.data.sources.source import read_source
-from guanxi.data.sources.source_table import ROW, SourceTable, free_names, read_frame
+from guanxi.data.sources.source_table import ROW, SourceTable, free_names
 from guanxi.data.transactions import TransactionLog, nothing_left, rejected_lines
 from guanxi.errors import DataError
 from guanxi.params import RELATION_COLUMNS, DataParams, RelationParams
@@ -103,10 +103,7 @@ class RelationReader:
         for name in ("unreadable", self.name, f"{self.name}_rejected"):
             self.connection.drop_table(name, force=True)
         try:
-            if isinstance(given, pd.DataFrame):
-                yield read_frame(self.connection, f"the table of {self.relation}", given)
-            else:
-                yield read_source(self.connection, given, self.data)
+            yield read_source(self.connection, given, self.data, f"the table of {self.relation}")
         finally:
             for name in ("source", "unreadable", "parsed", "judged", "looped"):
                 self.connection.drop_table(name, force=True)

@@ -133,7 +133,7 @@ def _fill(database: Any, table: str, schema: Any, tables: Any) -> None:
     Whoever reads it meanwhile sees the earlier rows.
     """
     known = _columns(database, table)
-    if known == _kinds(schema):
+    if known == _types(ibis.Schema.from_pyarrow(schema)):
         database.con.execute(f"DELETE FROM {_quoted(table)}")
     else:
         if known is not None:
@@ -163,10 +163,6 @@ def _columns(database: Any, table: str) -> list[tuple[str, Any]] | None:
     if name not in database.list_tables(database=place or None):
         return None
     return _types(database.table(name, database=place or None).schema())
-
-
-def _kinds(schema: Any) -> list[tuple[str, Any]]:
-    return _types(ibis.Schema.from_pyarrow(schema))
 
 
 def _types(schema: Any) -> list[tuple[str, Any]]:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -21,22 +22,29 @@ __all__ = ["SourceTable", "first_line", "read_source", "redact"]
 _CSV_ENDINGS = tuple(ending + packed for ending in (".csv", ".tsv", ".txt") for packed in ("", ".gz"))
 
 
-def read_source(connection: Any, source: str, params: DataParams) -> SourceTable:
+def read_source(
+    connection: Any, source: str | pd.DataFrame, params: DataParams, frame_name: str = "DataFrame"
+) -> SourceTable:
     """Read a source into the engine.
 
     Parameters
     ----------
     connection : ibis backend
         From :func:`guanxi.data.engine.connect`.
-    source : str
+    source : str or pandas.DataFrame
         ``cdnow`` or ``cdnow-sample``, a path or glob of CSV or Parquet files, a folder of Parquet files,
         or ``duckdb://FILE::TABLE`` or ``postgres://HOST/DATABASE::TABLE``.
+    frame_name : str
+        What messages call a DataFrame.
 
     Raises
     ------
     SourceError
         If there is no such source, or it cannot be read.
     """
+    if isinstance(source, pd.DataFrame):
+        return read_frame(connection, frame_name, source)
+    source = str(source)
     if source in datasets.NAMES:
         return read_frame(connection, source, datasets.load(source))
     if source.startswith(databases.SCHEMES):
