@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 import pandas as pd
@@ -12,15 +12,10 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.utils.validation import check_is_fitted
 
 from guanxi.errors import DataError, FitError, FitWarning, ParamsError
-from guanxi.models.inputs import checked_horizon, history_columns, refuse_rows, weight_column
+from guanxi.models.customer_table import checked_horizon, history_columns, refuse_rows, weight_column
 from guanxi.models.likelihoods import bg_bb
-from guanxi.models.maximum_likelihood import (
-    Optimum,
-    log_covariance,
-    maximize_from,
-)
-from guanxi.models.parametric_model import ParametricModel
-from guanxi.served.numerics.distinct import count_rows, distinct_rows
+from guanxi.models.maximum_likelihood import Optimum, ParametricModel, is_identified, maximize_from
+from guanxi.served.numerics import count_rows, distinct_rows
 
 Floats = NDArray[np.float64]
 Histories = tuple[Floats, Floats, Floats]
@@ -55,7 +50,7 @@ class BetaGeoBetaBinomial(ParametricModel):
     converged_ : bool
     fit_report_ : dict
         What the fit found: customers, repeat customers (with a transaction), distinct histories, iterations,
-        starts, parameters at the edge of the search, ``parameters_told_apart``, ``warnings`` (sentences) and
+        starts, parameters at the limit of the search, ``identified``, ``warnings`` (sentences) and
         ``fallback`` (None if there is none).
 
     Notes
@@ -108,15 +103,22 @@ class BetaGeoBetaBinomial(ParametricModel):
         optimum, starts = maximize_from(bg_bb.BgBbLikelihood(*histories, weight), _starts(histories, weight))
         if not optimum.converged:
             raise FitError("BG/BB did not converge: check the histories for outliers, or give more customers")
-        params = dict(zip(_NAMES, np.exp(optimum.log_params).tolist(), strict=True))
-        log_scale = log_covariance(optimum.hessian)
-        self._take(self._name, params, log_scale)
-        self.log_likelihood_ = optimum.value
-        self.converged_ = optimum.converged
-        told_apart = bool(np.isfinite(log_scale).all())
-        self.fit_report_ = _report(optimum, starts, told_apart, histories, weight)
-        if self.fit_report_["fallback"] is not None:
-            warnings.warn(self.fit_report_["fallback"], FitWarning, stacklevel=2)
+        fallback = None
+        if (recency == T).all():
+            fallback = "everyone transacted at the last opportunity: no dropout is seen, none is expected"
+        repeaters = float(weight[frequency > 0].sum())
+        report = {
+            "customers": float(weight.sum()),
+            "repeat_customers": repeaters,
+            "distinct_histories": len(weight),
+            **optimum.report(_NAMES, starts),
+            "warnings": _warnings(optimum, repeaters),
+            "fallback": fallback,
+        }
+        params = optimum.params(_NAMES)
+        self._set_fit(self._name, params, optimum.hessian, optimum.value, optimum.converged, report)
+        if fallback is not None:
+            warnings.warn(fallback, FitWarning, stacklevel=2)
         return self
 
     def probability_alive(self, rfm: pd.DataFrame, later: int = 0) -> Floats:
@@ -222,32 +224,12 @@ def _starts(histories: Histories, weight: Floats) -> list[Floats]:
     return [usual, *(usual + shift for shift in around)]
 
 
-def _report(
-    optimum: Optimum, starts: int, told_apart: bool, histories: Histories, weight: Floats
-) -> dict[str, Any]:
-    frequency, recency, T = histories
-    repeaters = float(weight[frequency > 0].sum())
-    at_limit = [name for name, limit in zip(_NAMES, optimum.at_limit, strict=True) if limit]
-    said = []
+def _warnings(optimum: Optimum, repeaters: float) -> list[str]:
+    found = []
     if repeaters < _FEW:
-        said.append(f"only {repeaters:g} customers transacted: the parameters are uncertain")
-    if at_limit:
-        said.append(f"at the edge of the search: {', '.join(at_limit)}; read the predictions, not these")
-    if not told_apart:
-        said.append("the histories do not tell all parameters apart: they have no standard errors")
-    fallback = None
-    if (recency == T).all():
-        fallback = "everyone transacted at the last opportunity: no dropout is seen, none is expected"
-    return {
-        "model": "bg_bb",
-        "customers": float(weight.sum()),
-        "repeat_customers": repeaters,
-        "distinct_histories": len(weight),
-        "converged": optimum.converged,
-        "iterations": optimum.iterations,
-        "starts": starts,
-        "at_limit": at_limit,
-        "parameters_told_apart": told_apart,
-        "warnings": said,
-        "fallback": fallback,
-    }
+        found.append(f"only {repeaters:g} customers transacted: the parameters are uncertain")
+    if at_limit := optimum.names_at_limit(_NAMES):
+        found.append(f"at the edge of the search: {', '.join(at_limit)}; read the predictions, not these")
+    if not is_identified(optimum.hessian):
+        found.append("the histories do not tell all parameters apart: they have no standard errors")
+    return found

@@ -12,7 +12,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from guanxi.models.boosting import Rows, at_once, grow
+from guanxi.models.boosting import Rows, grow, grow_in_parallel
 from guanxi.served.corrections import probability
 
 Array = NDArray[np.float64]
@@ -215,7 +215,7 @@ class ChurnClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             partial(grow, rows, "binary", settings, count, seed, later=later, categorical=categorical)
             for seed, count in zip(seeds, rounds, strict=True)
         ]
-        return at_once(growers, len(rows.y))
+        return grow_in_parallel(growers, len(rows.y))
 
     def decision_function(self, X: Any, offset: ArrayLike | None = None) -> Array:
         """Calibrated log odds of class 1, shape (n,)."""

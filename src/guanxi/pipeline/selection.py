@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from guanxi.errors import FitError, FitWarning
 from guanxi.features.snapshots import SnapshotPlan
 from guanxi.models.gamma_gamma import GammaGamma
-from guanxi.models.purchase_models import REGULAR, TRANSACTION_MODELS, transaction_model
+from guanxi.models.purchase_models import CNBD_MODELS, TRANSACTION_MODELS, transaction_model
 from guanxi.models.transaction_model import TransactionModel
 from guanxi.periods import add_days
 
@@ -121,7 +121,7 @@ def _forecasts(rows: pd.DataFrame, window: float) -> dict[str, tuple[Floats, Flo
     """Forecast purchases and the probability of none by every model, or by what stands in for it."""
     forecasts = {}
     for name in TRANSACTION_MODELS:
-        if name in REGULAR and (rows.loc[rows["frequency"] > 0, "recency"] <= 0).any():
+        if name in CNBD_MODELS and (rows.loc[rows["frequency"] > 0, "recency"] <= 0).any():
             continue
         try:
             model = fit_quietly(transaction_model(name), rows)

@@ -11,9 +11,9 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from guanxi.models import GammaGamma
-from guanxi.models.likelihoods.portfolio import purchase_variance, spend_variance
 from guanxi.models.transaction_model import TransactionModel
-from guanxi.served.numerics.cubature import parameter_points
+from guanxi.models.variances import purchase_variance, spend_variance
+from guanxi.served.numerics import parameter_points
 
 Floats = NDArray[np.float64]
 

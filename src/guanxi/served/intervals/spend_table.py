@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from ..spend.process import Floats, Params, SpendProcess
+from ..spend import Floats, Params, SpendProcess
 
 # Measured against root finding: a third leaves a relative error of the ends of 1e-5.
 _STEPS_PER_SPREAD = 3.0
@@ -37,7 +37,7 @@ class SpendTable:
 
     Examples
     --------
-    >>> from .gamma_gamma import GAMMA_GAMMA
+    >>> from guanxi.served.spend import GAMMA_GAMMA
     >>> params = {"p": 6.25, "q": 3.74, "v": 15.44}
     >>> table = SpendTable(GAMMA_GAMMA, [params], 2.0, np.array([1.0, 2.0]))
     >>> table.quantile(np.array([[0.5, 0.3, 0.2]]), [0.4, 0.9]).round(3)
