@@ -56,7 +56,7 @@ class BetaGeoBetaBinomial(ParametricModel):
     Notes
     -----
     Where every customer transacted at the very last opportunity, no dropout can be seen: the likelihood rises
-    without end towards a dropout of 0, the fit stops at the edge of the search, next to nobody is expected to
+    without end towards a dropout of 0, the fit stops at the limit of the search, hardly anyone is expected to
     be lost, and ``fit_report_["fallback"]`` says so.
 
     Examples
@@ -132,13 +132,11 @@ class BetaGeoBetaBinomial(ParametricModel):
         later : int
             A whole number of opportunities of at least 0.
         """
-        after = _whole("later", later)
-        return self._each(rfm, lambda x, t_x, T: bg_bb.probability_alive(self.params_, x, t_x, T, after))
+        return self._predict(rfm, bg_bb.probability_alive, _whole("later", later))
 
     def expected_purchases(self, rfm: pd.DataFrame, horizon: int) -> Floats:
         """E[transactions at the next ``horizon`` opportunities | history], shape (n,)."""
-        h = _whole("horizon", horizon)
-        return self._each(rfm, lambda x, t_x, T: bg_bb.expected_purchases(self.params_, x, t_x, T, h))
+        return self._predict(rfm, bg_bb.expected_purchases, _whole("horizon", horizon))
 
     def expected_purchases_new(self, horizon: int) -> float:
         """E[transactions at the first ``horizon`` opportunities] of a customer with no history yet."""
@@ -150,15 +148,11 @@ class BetaGeoBetaBinomial(ParametricModel):
 
         A customer with no history yet is frequency 0, recency 0, T 0.
         """
-        count, h = _whole("n", n), _whole("horizon", horizon)
-        return self._each(
-            rfm, lambda x, t_x, T: bg_bb.purchase_probability(self.params_, x, t_x, T, count, h)
-        )
+        return self._predict(rfm, bg_bb.purchase_probability, _whole("n", n), _whole("horizon", horizon))
 
     def probability_no_purchase(self, rfm: pd.DataFrame, horizon: int) -> Floats:
         """P(no transaction at the next ``horizon`` opportunities | history), shape (n,): churn by BTYD."""
-        h = _whole("horizon", horizon)
-        return self._each(rfm, lambda x, t_x, T: bg_bb.probability_no_purchase(self.params_, x, t_x, T, h))
+        return self._predict(rfm, bg_bb.probability_no_purchase, _whole("horizon", horizon))
 
     def discounted_expected_residual_transactions(
         self, rfm: pd.DataFrame, discount_rate: float, horizon: int | None = None
@@ -177,13 +171,13 @@ class BetaGeoBetaBinomial(ParametricModel):
         """
         h = None if horizon is None else _whole("horizon", horizon)
         rate = _checked_rate(discount_rate, endless=h is None)
-        return self._each(rfm, lambda x, t_x, T: bg_bb.discounted_purchases(self.params_, x, t_x, T, rate, h))
+        return self._predict(rfm, bg_bb.discounted_purchases, rate, h)
 
-    def _each(self, rfm: pd.DataFrame, formula: Callable[[Floats, Floats, Floats], Floats]) -> Floats:
+    def _predict(self, rfm: pd.DataFrame, formula: Callable[..., Floats], *arguments: float | None) -> Floats:
         """Evaluate a formula once per distinct history and spread it over the rows."""
         check_is_fitted(self)
         (frequency, recency, T), inverse = distinct_rows(_opportunities(rfm))
-        return formula(frequency, recency, T)[inverse]
+        return formula(self.params_, frequency, recency, T, *arguments)[inverse]
 
 
 def _opportunities(rfm: pd.DataFrame) -> Histories:

@@ -62,17 +62,9 @@ class Histories:
     def sample(self, size: int) -> Histories:
         """About so many histories: every n-th one."""
         rows = slice(None, None, len(self.weight) // size)
-        gaps = None if self.log_gap_sum is None else self.log_gap_sum[rows]
-        frequency, recency, T, weight = (column[rows] for column in self.columns)
-        return replace(
-            self,
-            frequency=frequency,
-            recency=recency,
-            T=T,
-            weight=weight,
-            log_gap_sum=gaps,
-            covariates=self.covariates[rows],
-        )
+        names = ("frequency", "recency", "T", "weight", "covariates")
+        kept = {name: getattr(self, name)[rows] for name in names}
+        return replace(self, **kept, log_gap_sum=None if self.log_gap_sum is None else self.log_gap_sum[rows])
 
 
 def histories_of(

@@ -38,6 +38,7 @@ _RARE_DROPOUT = 1e-3
 _EQUAL_RATES = 1e3  # at this r the purchase rates differ by 3 % among customers
 _HETEROGENEITY = {"r": "purchase rates", "a": "dropout probabilities", "s": "rates of leaving"}
 _CLEARLY_REGULAR = 2.0  # log units
+# Models that stand in for others, by name.
 STAND_INS: dict[str, PurchaseProcess] = {
     process.name: process for process in (NBD, PARETO_NBD, BG_CNBD, MBG_CNBD)
 }
@@ -76,7 +77,7 @@ class Fit:
     report : dict
         Iterations, starts, parameters at the limit of the search.
     fallback : str, optional
-        Why it is not of the model asked for, if so.
+        Why a simpler model stands in, if one does.
     warnings : list of str
     """
 

@@ -199,7 +199,7 @@ def maximize_from(
 ) -> tuple[Optimum, int]:
     """Search from one start after the other until one ends well; return the best end and the starts used.
 
-    An end at the edge of the search, or where the objective does not curve downwards in every direction, may
+    An end at the limit of the search, or where the objective does not curve downwards in every direction, may
     be a ridge beside the maximum.
 
     Examples
@@ -302,13 +302,13 @@ def _longest_share(moved: Floats, step: Floats) -> float:
     return float(min(1.0, *room, _LONGEST_STEP / max(float(np.abs(step).max()), 1e-300)))
 
 
-def _step_within_reach(gradient: Floats, hessian: Floats, edge: Floats) -> Floats:
-    """Newton step among the coordinates it does not push over the edge (-1 lower, 1 upper, 0 inside)."""
+def _step_within_reach(gradient: Floats, hessian: Floats, limit: Floats) -> Floats:
+    """Newton step among the coordinates it does not push over their limit (-1 lower, 1 upper, 0 inside)."""
     step = np.zeros(len(gradient))
     free = np.full(len(gradient), True)
     while free.any():
         step[free] = _newton_step(gradient[free], hessian[np.ix_(free, free)])
-        over = free & (step * edge > 0)
+        over = free & (step * limit > 0)
         step[over] = 0.0
         if not over.any():
             break

@@ -48,13 +48,13 @@ class BetaGeoNBD(CovariateModel):
     Parameters
     ----------
     engine : {"guanxi", "lifetimes"}
-        Which library finds the parameters; predictions are guanxi's with either.
+        Which library finds the parameters; predictions are guanxi's with either. lifetimes has no covariates.
     covariates : list of str or DataFrame, optional
-        What does not change in time: columns of the customer table, or a table of its own with the index of
-        the customer tables. Fader & Hardie (2007), Incorporating
-        Time-Invariant Covariates into the Pareto/NBD and BG/NBD Models: alpha, a and b of a customer are
-        multiplied by exp(coefficients @ covariates); ``params_`` has the coefficients as ``alpha:column``,
-        ``a:column``, ``b:column``. A higher alpha means fewer purchases.
+        What does not change in time: columns of the customer table, or a table of its own whose index has
+        those of every customer table. Numbers only; categories as columns of 0 and 1. Fader & Hardie (2007),
+        Incorporating Time-Invariant Covariates into the Pareto/NBD and BG/NBD Models: alpha, a and b of a
+        customer are multiplied by exp(coefficients @ covariates); ``params_`` has the coefficients as
+        ``alpha:column``, ``a:column``, ``b:column``. A higher alpha means fewer purchases.
     penalty : float
         Ridge: half of it times the sum of squared coefficients of standardised covariates is taken off the
         log-likelihood.
@@ -161,17 +161,9 @@ class ParetoNBD(CovariateModel):
 
     Parameters
     ----------
-    engine : {"guanxi", "lifetimes"}
-        Which library finds the parameters; predictions are guanxi's with either.
-    covariates : list of str or DataFrame, optional
-        What does not change in time: columns of the customer table, or a table of its own with the index of
-        the customer tables. Fader & Hardie (2007), Incorporating
-        Time-Invariant Covariates into the Pareto/NBD and BG/NBD Models: alpha and beta of a customer are
-        multiplied by exp(coefficients @ covariates); ``params_`` has the coefficients as ``alpha:column`` and
-        ``beta:column``. A higher alpha means fewer purchases, a higher beta a longer life.
-    penalty : float
-        Ridge: half of it times the sum of squared coefficients of standardised covariates is taken off the
-        log-likelihood.
+    engine, covariates, penalty
+        As in :class:`BetaGeoNBD`; covariates multiply alpha and beta. A higher alpha means fewer purchases, a
+        higher beta a longer life.
 
     Examples
     --------

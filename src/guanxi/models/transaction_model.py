@@ -197,19 +197,7 @@ class TransactionModel(ParametricModel):
 
 
 class CovariateModel(TransactionModel):
-    """Base of the models that take covariates, and that lifetimes can fit too.
-
-    Parameters
-    ----------
-    engine : {"guanxi", "lifetimes"}
-        Which library finds the parameters; predictions are guanxi's with either. lifetimes has no covariates.
-    covariates : list of str or DataFrame, optional
-        What does not change in time: columns of the customer table, or a table of its own whose index has
-        those of every customer table. Numbers only; categories as columns of 0 and 1.
-    penalty : float
-        Ridge: half of it times the sum of squared coefficients of standardised covariates is taken off the
-        log-likelihood.
-    """
+    """Base of the models that take covariates, and that lifetimes can fit too: see :class:`.BetaGeoNBD`."""
 
     def __init__(
         self,

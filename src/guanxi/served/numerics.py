@@ -65,11 +65,11 @@ def count_rows(columns: Columns, weight: Floats | None = None) -> tuple[Columns,
     >>> count_rows((np.array([2.0, 0.0, 2.0]),))
     ((array([0., 2.]),), array([1., 2.]))
     """
-    packed = _packed(columns) if weight is None else None
+    packed = _pack(columns) if weight is None else None
     if packed is not None and packed[1] is not None:  # sorting one whole number a row: several times faster
         key, sizes = np.sort(packed[0]), packed[1]
         starts = np.flatnonzero(np.diff(key, prepend=-1))
-        return _unpacked(key[starts], sizes), np.diff(starts, append=len(key)).astype(np.float64)
+        return _unpack(key[starts], sizes), np.diff(starts, append=len(key)).astype(np.float64)
     order = _order(columns)
     columns = tuple(column[order] for column in columns)
     starts = np.flatnonzero(_first_of_each(columns))
@@ -150,7 +150,7 @@ def parameter_points(params: Params, log_covariance: ArrayLike | None) -> list[P
 
 
 def _order(columns: Columns) -> Integers:
-    packed = _packed(columns)
+    packed = _pack(columns)
     return np.lexsort(columns[::-1]) if packed is None else np.argsort(packed[0])
 
 
@@ -163,7 +163,7 @@ def _first_of_each(columns: Columns) -> NDArray[np.bool_]:
     return first
 
 
-def _packed(columns: Columns) -> tuple[Integers, list[int] | None] | None:
+def _pack(columns: Columns) -> tuple[Integers, list[int] | None] | None:
     """One whole number a row that orders as the rows do; None if it would not fit into 64 bits.
 
     Beside it the size of each digit, where all columns hold whole numbers and can be got back from the key.
@@ -190,7 +190,7 @@ def _whole_numbers(column: Floats) -> Integers | None:
     return digits if bool((digits == column).all()) else None
 
 
-def _unpacked(key: Integers, sizes: list[int]) -> Columns:
+def _unpack(key: Integers, sizes: list[int]) -> Columns:
     columns: list[Floats] = []
     for size in reversed(sizes):
         key, digits = np.divmod(key, size)

@@ -131,9 +131,9 @@ def purchase_probability(
     lived = np.arange(n, horizon + 1)
     ways = gammaln(lived + 1.0) - gammaln(n + 1.0) - gammaln(lived - n + 1.0)
     for rows in _chunks(np.full(len(x), len(lived))):
-        start, silent = T[rows, None], (T - x)[rows, None]
+        start, idle = T[rows, None], (T - x)[rows, None]
         terms = ways + (logs.transact[x + n] - logs.transact[x])[rows, None]
-        terms += logs.silent[silent + lived - n] - logs.silent[silent]
+        terms += logs.idle[idle + lived - n] - logs.idle[idle]
         terms += logs.both[start] - logs.both[start + lived]
         terms += logs.survive[start + lived] - logs.survive[start]
         dropped = lived < horizon
@@ -206,7 +206,7 @@ class _Logs(NamedTuple):
     """Sums of log(parameter + i) over i < k, for k = 0 ... last."""
 
     transact: Floats  # alpha
-    silent: Floats  # beta
+    idle: Floats  # beta
     both: Floats  # alpha + beta
     survive: Floats  # delta
     die: Floats  # gamma + delta
@@ -250,7 +250,7 @@ def _lives(t_x: Integers, T: Integers) -> _Lives:
 def _log_terms(params: Params, logs: _Logs, x: Integers, lives: _Lives) -> Floats:
     """Log of P(history and that life): the summands of the likelihood."""
     x = x[lives.row]
-    terms = logs.transact[x] + logs.silent[lives.lived - x] - logs.both[lives.lived]
+    terms = logs.transact[x] + logs.idle[lives.lived - x] - logs.both[lives.lived]
     terms += (
         logs.survive[lives.lived]
         - logs.die[lives.lived + lives.dropped]
@@ -272,11 +272,11 @@ def _add_derivatives(
 ) -> None:
     """Add the derivatives by the parameters; ``shares`` is the posterior of each life given the history."""
     all_x, lived, died = x[lives.row], lives.lived, lives.lived + lives.dropped
-    transact, silent, both, survive, die = firsts
+    transact, idle, both, survive, die = firsts
     slopes = np.stack(
         [
             transact[all_x] - both[lived],
-            silent[lived - all_x] - both[lived],
+            idle[lived - all_x] - both[lived],
             lives.dropped / params[2] - die[died],
             survive[lived] - die[died],
         ]
@@ -286,11 +286,11 @@ def _add_derivatives(
     gradient += means @ weight
     hessian += (slopes * weighted) @ slopes.T - (means * weight) @ means.T
 
-    transact, silent, both, survive, die = seconds
+    transact, idle, both, survive, die = seconds
     hessian[:2, :2] += weighted @ both[lived]
     hessian[2:, 2:] += weighted @ die[died]
     hessian[0, 0] -= weighted @ transact[all_x]
-    hessian[1, 1] -= weighted @ silent[lived - all_x]
+    hessian[1, 1] -= weighted @ idle[lived - all_x]
     hessian[2, 2] -= weighted @ lives.dropped / params[2] ** 2
     hessian[3, 3] -= weighted @ survive[lived]
 

@@ -116,7 +116,7 @@ def _grid(lower: Floats, upper: Floats, spread: Floats) -> tuple[Floats, NDArray
     """Points from the lowest to the uppermost, as dense as the narrowest of the distributions there needs.
 
     From where the n-th begins to where the next one does it is the narrowest. What no distribution covers is
-    one interval, and told by the second array: however wide it is, nothing lies in it.
+    one interval, marked in the second array: however wide it is, nothing lies in it.
     """
     step = np.maximum(spread / _STEPS_PER_SPREAD, np.minimum(spread, _FINEST))
     following = np.append(lower[1:], np.inf)

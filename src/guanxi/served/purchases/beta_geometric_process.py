@@ -79,8 +79,8 @@ class BetaGeometricProcess(PurchaseProcess):
         chance = betaln(a, survived) - betaln(a, b) - log_expit(-self.log_odds_dropped(params, x, t_x, T))
         if k == 1:
             return np.asarray(purchases + chance)
-        silent = logsumexp(_log_hidden(k, r + events, alpha, t_x, T), axis=0)
-        return np.asarray(purchases + chance + silent + gap_terms(k, x, t_x, log_gap_sum))
+        waiting = logsumexp(_log_hidden(k, r + events, alpha, t_x, T), axis=0)
+        return np.asarray(purchases + chance + waiting + gap_terms(k, x, t_x, log_gap_sum))
 
     def log_odds_dropped(self, params: Params, x: ArrayLike, t_x: ArrayLike, T: ArrayLike) -> Floats:
         """Log odds of having dropped out at the last purchase.

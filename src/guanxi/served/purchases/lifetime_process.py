@@ -104,8 +104,8 @@ class LifetimeProcess(PurchaseProcess):
             return self.log_survivor(own, T + since) + first
 
         alive = self.log_survivor(params, T)
-        silent = self.log_survivor(params, T + horizon) - n * np.log1p(horizon / rate)
-        none = np.logaddexp(silent, self._log_integral(leaving, params, horizon, n, rate, T)) - alive
+        stayed = self.log_survivor(params, T + horizon) - n * np.log1p(horizon / rate)
+        none = np.logaddexp(stayed, self._log_integral(leaving, params, horizon, n, rate, T)) - alive
         some = self._log_integral(buying, params, horizon, n, rate, T) - alive
         return np.minimum(none, 0.0), np.minimum(some, 0.0)
 

@@ -16,7 +16,6 @@ from .shap import TreeShap
 # of 5 leaves) on two busy cores, up to twice as many on idle ones: benchmarks/drivers.py.
 _MANY_ROWS = 2000
 MOST_SPLITS = 8  # a pattern is one byte
-_ROWS_AT_ONCE = 16384
 
 
 class Trees:
@@ -136,9 +135,7 @@ class TreeValues:
     def values(self, matrix: Floats) -> Floats:
         """Sum of the trees for each row, shape (n,); NaN in the matrix is a missing value."""
         values = np.zeros(len(matrix))
-        for start in range(0, len(matrix), _ROWS_AT_ONCE):
-            rows = slice(start, start + _ROWS_AT_ONCE)
-            codes = {feature: coder.codes(matrix[rows, feature]) for feature, coder in self._coders.items()}
+        for rows, codes in nodes.code_chunks(self._coders, matrix):
             for table in self._tables:
                 table.add(codes, values[rows])
         return values
