@@ -41,11 +41,9 @@ class BetaGeoBetaBinomial(ParametricModel):
     params_ : dict
         alpha, beta, gamma, delta.
     log_likelihood_ : float
-        Sum over customers.
-    covariance_ : DataFrame, shape (4, 4)
-        By the delta method; infinite where the data do not tell all parameters apart.
-    log_covariance_ : DataFrame, shape (4, 4)
-        Of the log-parameters.
+    covariance_, log_covariance_ : DataFrame, shape (4, 4)
+        Of the parameters, by the delta method, and of their logarithms; infinite where the data do not
+        identify them.
     standard_errors_ : dict
     converged_ : bool
     fit_report_ : dict

@@ -42,10 +42,9 @@ class GammaGamma(ParametricModel):
         Of ``process_``: p, q, v (v in the unit of the amounts).
     log_likelihood_ : float
         Sum over the customers used; 0.0 after a fallback.
-    covariance_ : DataFrame, shape (3, 3)
-        By the delta method; infinite where the data do not tell all parameters apart, and after a fallback.
-    log_covariance_ : DataFrame, shape (3, 3)
-        Of the logarithms of the parameters; infinite likewise.
+    covariance_, log_covariance_ : DataFrame, shape (3, 3)
+        Of the parameters, by the delta method, and of their logarithms; infinite where the data do not
+        identify them, and after a fallback.
     standard_errors_ : dict
     converged_ : bool
         Whether Gamma-Gamma's search ended well.
@@ -63,9 +62,10 @@ class GammaGamma(ParametricModel):
 
     Examples
     --------
-    >>> rfm = pd.DataFrame({"frequency": [1, 2, 3, 5], "monetary_value": [12.0, 30.0, 22.0, 41.0]})
+    >>> mean_amounts = [5.0, 60.0, 9.0, 41.0, 120.0, 25.0]
+    >>> rfm = pd.DataFrame({"frequency": [1, 2, 3, 5, 4, 9], "monetary_value": mean_amounts})
     >>> GammaGamma().fit(rfm).expected_spend(rfm).shape
-    (4,)
+    (6,)
     """
 
     _name = "gamma_gamma"

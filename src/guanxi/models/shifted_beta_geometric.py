@@ -39,11 +39,9 @@ class ShiftedBetaGeometric(ParametricModel):
     params_ : dict
         alpha, beta.
     log_likelihood_ : float
-        Sum over customers.
-    covariance_ : DataFrame, shape (2, 2)
-        By the delta method; infinite where the data do not tell the parameters apart, and after a fallback.
-    log_covariance_ : DataFrame, shape (2, 2)
-        Of the log-parameters.
+    covariance_, log_covariance_ : DataFrame, shape (2, 2)
+        Of the parameters, by the delta method, and of their logarithms; infinite where the data do not
+        identify them, and after a fallback.
     standard_errors_ : dict
     converged_ : bool
     fit_report_ : dict

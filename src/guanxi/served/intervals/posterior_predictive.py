@@ -79,8 +79,8 @@ def interval(
 
     Examples
     --------
-    >>> from .beta_geometric_process import BG_NBD
-    >>> from .gamma_gamma import GAMMA_GAMMA
+    >>> from ..purchases.beta_geometric_process import BG_NBD
+    >>> from ..spend import GAMMA_GAMMA
     >>> purchases = (BG_NBD, {"r": 0.25, "alpha": 30.0, "a": 0.8, "b": 2.5}, None)
     >>> amounts = (GAMMA_GAMMA, {"p": 6.0, "q": 4.0, "v": 15.0}, None)
     >>> ends = interval([purchases], amounts, [2], [200], [270], [22.0], 365)
@@ -120,7 +120,7 @@ def count_probabilities(
 
     Examples
     --------
-    >>> from .lifetime_process import NBD
+    >>> from ..purchases.lifetime_process import NBD
     >>> count_probabilities([(NBD, {"r": 1.0, "alpha": 1.0}, None)], [0], [0], [0], 1.0, 2)
     array([[0.5  , 0.25 , 0.125]])
     """

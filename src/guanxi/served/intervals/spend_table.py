@@ -37,7 +37,7 @@ class SpendTable:
 
     Examples
     --------
-    >>> from guanxi.served.spend import GAMMA_GAMMA
+    >>> from ..spend import GAMMA_GAMMA
     >>> params = {"p": 6.25, "q": 3.74, "v": 15.44}
     >>> table = SpendTable(GAMMA_GAMMA, [params], 2.0, np.array([1.0, 2.0]))
     >>> table.quantile(np.array([[0.5, 0.3, 0.2]]), [0.4, 0.9]).round(3)
