@@ -22,7 +22,7 @@ import numpy as np
 import pandas as pd
 
 from guanxi.models import BetaGeoNBD, GammaGamma, customer_lifetime_value
-from guanxi.served.numerics.distinct import count_rows
+from guanxi.served.numerics import count_rows
 from guanxi.served.purchases.beta_geometric_process import BG_NBD
 from guanxi.simulation import simulate_bg_nbd
 

@@ -16,10 +16,10 @@ import numpy as np
 import pandas as pd
 
 from guanxi.served.intervals.posterior_predictive import interval
-from guanxi.served.numerics.distinct import count_rows
+from guanxi.served.numerics import count_rows
 from guanxi.served.purchases.beta_geometric_process import BG_NBD
 from guanxi.served.purchases.lifetime_process import PARETO_NBD
-from guanxi.served.spend.gamma_gamma import GAMMA_GAMMA
+from guanxi.served.spend import GAMMA_GAMMA
 from guanxi.simulation import simulate_bg_nbd
 
 TRUTH = {"r": 0.25, "alpha": 31.5, "a": 0.8, "b": 2.5}

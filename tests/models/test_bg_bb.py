@@ -275,7 +275,7 @@ def test_simulated_truth_is_recovered(fitted):
         error = abs(np.log(fitted.params_[name] / truth))
         assert error < 4 * fitted.standard_errors_[name] / fitted.params_[name]
     assert fitted.converged_
-    assert fitted.fit_report_["parameters_told_apart"]
+    assert fitted.fit_report_["identified"]
     assert fitted.fit_report_["warnings"] == []
 
 

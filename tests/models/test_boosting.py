@@ -10,7 +10,7 @@ import pytest
 from scipy.special import expit
 
 from guanxi.errors import FitError
-from guanxi.models.boosting import Rows, at_once, grow
+from guanxi.models.boosting import Rows, grow, grow_in_parallel
 
 SETTINGS = {
     "n_estimators": 1000,
@@ -55,21 +55,21 @@ class TestAtOnce:
 
     @pytest.mark.parametrize("rows", [2000, 10**6])
     def test_the_same_bytes_as_one_after_the_other(self, rows):
-        grown = at_once(self.growers(1, 2, 3), rows)
+        grown = grow_in_parallel(self.growers(1, 2, 3), rows)
         alone = [grower() for grower in self.growers(1, 2, 3)]
         assert [each.model_to_string() for each in grown] == [each.model_to_string() for each in alone]
 
     def test_none_is_none(self):
-        assert at_once([], 0) == []
+        assert grow_in_parallel([], 0) == []
 
     def test_an_error_ends_the_others(self):
-        def fails(given_up):
+        def fails(cancelled):
             raise FitError("no trees")
 
         endless = self.growers(1, rounds=10**6, rows=20_000)
         begin = time.monotonic()
         with pytest.raises(FitError, match="no trees"):
-            at_once([fails, *endless], 2000)
+            grow_in_parallel([fails, *endless], 2000)
         assert time.monotonic() - begin < 60
 
 

@@ -16,10 +16,9 @@ from sklearn.exceptions import NotFittedError
 
 from guanxi.errors import FitError, FitWarning, GuanxiError
 from guanxi.models import GammaGamma
-from guanxi.models.independence import frequency_spend_correlation
+from guanxi.models.gamma_gamma import frequency_spend_correlation
 from guanxi.models.maximum_likelihood import maximize_from
-from guanxi.served.spend.gamma_gamma import GAMMA_GAMMA
-from guanxi.served.spend.log_normal import LOG_NORMAL
+from guanxi.served.spend import GAMMA_GAMMA, LOG_NORMAL
 from guanxi.simulation import simulate_bg_nbd
 
 # Fallbacks and dependence are warned of; what is said is tested by the report.

@@ -14,9 +14,9 @@ import pytest
 from scipy.stats import binom, chi2
 
 from guanxi import simulation
+from guanxi.models.customer_table import histories_of
 from guanxi.models.fitting import at_params, fit_process
-from guanxi.models.histories import histories_of
-from guanxi.models.likelihoods.beta_geometric_likelihood import BetaGeometricLikelihood
+from guanxi.models.likelihoods.purchases import BetaGeometricLikelihood
 from guanxi.models.maximum_likelihood import log_covariance, maximize
 from guanxi.served.purchases.registry import PROCESSES
 

@@ -304,7 +304,7 @@ def test_constant_churn_is_fitted_and_the_report_says_so():
     table = pd.DataFrame({"period": range(6), "survivors": 1000 * 0.8 ** np.arange(6)})
     model = ShiftedBetaGeometric().fit_retention(table)
     np.testing.assert_allclose(model.survival([1, 5, 10]), 0.8 ** np.array([1, 5, 10]), rtol=1e-3)
-    assert not model.fit_report_["parameters_told_apart"] or model.fit_report_["at_limit"]
+    assert not model.fit_report_["identified"] or model.fit_report_["at_limit"]
     assert model.fit_report_["warnings"]
 
 

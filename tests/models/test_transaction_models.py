@@ -71,7 +71,7 @@ def predictions(model, rfm):
 def test_every_model_has_its_name():
     assert list(TRANSACTION_MODELS) == list(TRUTHS)
     for name, model in TRANSACTION_MODELS.items():
-        assert model._name == name
+        assert model._process.name == name
         assert type(transaction_model(name)) is model
     assert transaction_model("pareto_nbd", "lifetimes").engine == "lifetimes"
 
@@ -294,7 +294,7 @@ def test_fit_report_says_what_was_found(cases, name):
         "distinct_histories": len(rfm.drop_duplicates()),
         "converged": True,
         "at_limit": [],
-        "parameters_told_apart": True,
+        "identified": True,
     }
     assert {"iterations", "starts"} <= set(model.fit_report_)
 

@@ -10,7 +10,7 @@ from guanxi.params import load_params
 from guanxi.served.input_checks import LAST_YEAR, MOST_DRIVERS, MOST_HORIZON_DAYS, InputError
 from guanxi.served.intervals import posterior_predictive
 from guanxi.served.purchases.registry import PROCESSES
-from guanxi.served.spend.gamma_gamma import GAMMA_GAMMA
+from guanxi.served.spend import GAMMA_GAMMA
 
 GOOD = {"frequency": 2.0, "recency": 30.0, "T": 38.0, "monetary_value": 22.35}
 WRONG = [

@@ -13,11 +13,10 @@ from scipy.special import betainc, betaincc, expit
 from scipy.stats import norm
 
 from guanxi.served.intervals.posterior_predictive import NAMES, count_probabilities, interval
-from guanxi.served.numerics.cubature import parameter_points
+from guanxi.served.numerics import parameter_points
 from guanxi.served.purchases.beta_geometric_process import BG_CNBD, BG_NBD, MBG_NBD
 from guanxi.served.purchases.lifetime_process import GGOM_NBD, NBD, PARETO_NBD
-from guanxi.served.spend.gamma_gamma import GAMMA_GAMMA
-from guanxi.served.spend.log_normal import LOG_NORMAL
+from guanxi.served.spend import GAMMA_GAMMA, LOG_NORMAL
 
 BG = {"r": 0.25, "alpha": 31.0, "a": 0.8, "b": 2.5}
 PARETO = {"r": 0.55, "alpha": 74.0, "s": 0.61, "beta": 82.0}

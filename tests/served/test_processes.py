@@ -155,7 +155,7 @@ def test_next_purchase_quantile_inverts_the_waiting_time(process, data, history,
     never = {"a": 1e-60, "s": 1e-60}  # given no dropout before it
     staying = {name: never.get(name, value) for name, value in params.items()}
     wait = process.next_purchase_quantile(params, *history, q)
-    none, some = process.log_silence_alive(staying, *history, wait)
+    none, some = process.log_no_purchase_alive(staying, *history, wait)
     assert np.exp(none) == pytest.approx(1 - q, rel=1e-6)
     assert np.exp(some) == pytest.approx(q, rel=1e-6)
 

@@ -12,9 +12,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from guanxi.served.trees import shap
-from guanxi.served.trees.ensemble import Trees
+from guanxi.served.trees.ensemble import Trees, TreeValues, are_small
 from guanxi.served.trees.shap import TreeShap
-from guanxi.served.trees.values import TreeValues, are_small
 
 FEATURES = 12
 CATEGORICAL = [0, 1]

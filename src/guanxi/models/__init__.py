@@ -1,35 +1,37 @@
-"""Value and churn models: one file per estimator, their mathematics in ``formulas``."""
+"""The models of value and churn that users import; each is loaded when it is first asked for."""
 
 from __future__ import annotations
 
 import importlib
 from typing import Any
 
-_PUBLIC = {
-    "NBD": "guanxi.models.purchase_models",
-    "BetaGeoNBD": "guanxi.models.purchase_models",
-    "ModifiedBetaGeoNBD": "guanxi.models.purchase_models",
-    "BetaGeoCNBD": "guanxi.models.purchase_models",
-    "ModifiedBetaGeoCNBD": "guanxi.models.purchase_models",
-    "ParetoNBD": "guanxi.models.purchase_models",
-    "GammaGompertzNBD": "guanxi.models.purchase_models",
-    "BetaGeoBetaBinomial": "guanxi.models.beta_geo_beta_binomial",
-    "ShiftedBetaGeometric": "guanxi.models.shifted_beta_geometric",
-    "GammaGamma": "guanxi.models.gamma_gamma",
-    "ChurnClassifier": "guanxi.models.churn",
-    "customer_lifetime_value": "guanxi.models.lifetime_value",
-    "customer_equity": "guanxi.models.lifetime_value",
-    "prediction_intervals": "guanxi.models.intervals",
+_NAMES = {
+    "purchase_models": (
+        "NBD",
+        "BetaGeoNBD",
+        "ModifiedBetaGeoNBD",
+        "BetaGeoCNBD",
+        "ModifiedBetaGeoCNBD",
+        "ParetoNBD",
+        "GammaGompertzNBD",
+    ),
+    "beta_geo_beta_binomial": ("BetaGeoBetaBinomial",),
+    "shifted_beta_geometric": ("ShiftedBetaGeometric",),
+    "gamma_gamma": ("GammaGamma",),
+    "churn": ("ChurnClassifier",),
+    "lifetime_value": ("customer_lifetime_value", "customer_equity"),
+    "intervals": ("prediction_intervals",),
 }
+_MODULES = {name: module for module, names in _NAMES.items() for name in names}
 
-__all__ = [*_PUBLIC]
+__all__ = [*_MODULES]
 
 
 def __getattr__(name: str) -> Any:
-    """Import an estimator when it is first used: value models load no LightGBM, formulas no scikit-learn."""
-    if name not in _PUBLIC:
+    """Import a model when it is first used: value models load no LightGBM."""
+    if name not in _MODULES:
         raise AttributeError(f"module 'guanxi.models' has no attribute {name!r}")
-    return getattr(importlib.import_module(_PUBLIC[name]), name)
+    return getattr(importlib.import_module(f"guanxi.models.{_MODULES[name]}"), name)
 
 
 def __dir__() -> list[str]:

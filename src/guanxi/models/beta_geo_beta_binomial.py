@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 import pandas as pd
@@ -12,15 +12,10 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.utils.validation import check_is_fitted
 
 from guanxi.errors import DataError, FitError, FitWarning, ParamsError
-from guanxi.models.inputs import checked_horizon, history_columns, refuse_rows, weight_column
+from guanxi.models.customer_table import checked_horizon, history_columns, refuse_rows, weight_column
 from guanxi.models.likelihoods import bg_bb
-from guanxi.models.maximum_likelihood import (
-    Optimum,
-    log_covariance,
-    maximize_from,
-)
-from guanxi.models.parametric_model import ParametricModel
-from guanxi.served.numerics.distinct import count_rows, distinct_rows
+from guanxi.models.maximum_likelihood import Optimum, ParametricModel, is_identified, maximize_from
+from guanxi.served.numerics import count_rows, distinct_rows
 
 Floats = NDArray[np.float64]
 Histories = tuple[Floats, Floats, Floats]
@@ -46,22 +41,20 @@ class BetaGeoBetaBinomial(ParametricModel):
     params_ : dict
         alpha, beta, gamma, delta.
     log_likelihood_ : float
-        Sum over customers.
-    covariance_ : DataFrame, shape (4, 4)
-        By the delta method; infinite where the data do not tell all parameters apart.
-    log_covariance_ : DataFrame, shape (4, 4)
-        Of the log-parameters.
+    covariance_, log_covariance_ : DataFrame, shape (4, 4)
+        Of the parameters, by the delta method, and of their logarithms; infinite where the data do not
+        identify them.
     standard_errors_ : dict
     converged_ : bool
     fit_report_ : dict
         What the fit found: customers, repeat customers (with a transaction), distinct histories, iterations,
-        starts, parameters at the edge of the search, ``parameters_told_apart``, ``warnings`` (sentences) and
+        starts, parameters at the limit of the search, ``identified``, ``warnings`` (sentences) and
         ``fallback`` (None if there is none).
 
     Notes
     -----
     Where every customer transacted at the very last opportunity, no dropout can be seen: the likelihood rises
-    without end towards a dropout of 0, the fit stops at the edge of the search, next to nobody is expected to
+    without end towards a dropout of 0, the fit stops at the limit of the search, hardly anyone is expected to
     be lost, and ``fit_report_["fallback"]`` says so.
 
     Examples
@@ -108,15 +101,22 @@ class BetaGeoBetaBinomial(ParametricModel):
         optimum, starts = maximize_from(bg_bb.BgBbLikelihood(*histories, weight), _starts(histories, weight))
         if not optimum.converged:
             raise FitError("BG/BB did not converge: check the histories for outliers, or give more customers")
-        params = dict(zip(_NAMES, np.exp(optimum.log_params).tolist(), strict=True))
-        log_scale = log_covariance(optimum.hessian)
-        self._take(self._name, params, log_scale)
-        self.log_likelihood_ = optimum.value
-        self.converged_ = optimum.converged
-        told_apart = bool(np.isfinite(log_scale).all())
-        self.fit_report_ = _report(optimum, starts, told_apart, histories, weight)
-        if self.fit_report_["fallback"] is not None:
-            warnings.warn(self.fit_report_["fallback"], FitWarning, stacklevel=2)
+        fallback = None
+        if (recency == T).all():
+            fallback = "everyone transacted at the last opportunity: no dropout is seen, none is expected"
+        repeaters = float(weight[frequency > 0].sum())
+        report = {
+            "customers": float(weight.sum()),
+            "repeat_customers": repeaters,
+            "distinct_histories": len(weight),
+            **optimum.report(_NAMES, starts),
+            "warnings": _warnings(optimum, repeaters),
+            "fallback": fallback,
+        }
+        params = optimum.params(_NAMES)
+        self._set_fit(self._name, params, optimum.hessian, optimum.value, optimum.converged, report)
+        if fallback is not None:
+            warnings.warn(fallback, FitWarning, stacklevel=2)
         return self
 
     def probability_alive(self, rfm: pd.DataFrame, later: int = 0) -> Floats:
@@ -130,13 +130,11 @@ class BetaGeoBetaBinomial(ParametricModel):
         later : int
             A whole number of opportunities of at least 0.
         """
-        after = _whole("later", later)
-        return self._each(rfm, lambda x, t_x, T: bg_bb.probability_alive(self.params_, x, t_x, T, after))
+        return self._predict(rfm, bg_bb.probability_alive, _whole("later", later))
 
     def expected_purchases(self, rfm: pd.DataFrame, horizon: int) -> Floats:
         """E[transactions at the next ``horizon`` opportunities | history], shape (n,)."""
-        h = _whole("horizon", horizon)
-        return self._each(rfm, lambda x, t_x, T: bg_bb.expected_purchases(self.params_, x, t_x, T, h))
+        return self._predict(rfm, bg_bb.expected_purchases, _whole("horizon", horizon))
 
     def expected_purchases_new(self, horizon: int) -> float:
         """E[transactions at the first ``horizon`` opportunities] of a customer with no history yet."""
@@ -148,15 +146,11 @@ class BetaGeoBetaBinomial(ParametricModel):
 
         A customer with no history yet is frequency 0, recency 0, T 0.
         """
-        count, h = _whole("n", n), _whole("horizon", horizon)
-        return self._each(
-            rfm, lambda x, t_x, T: bg_bb.purchase_probability(self.params_, x, t_x, T, count, h)
-        )
+        return self._predict(rfm, bg_bb.purchase_probability, _whole("n", n), _whole("horizon", horizon))
 
     def probability_no_purchase(self, rfm: pd.DataFrame, horizon: int) -> Floats:
         """P(no transaction at the next ``horizon`` opportunities | history), shape (n,): churn by BTYD."""
-        h = _whole("horizon", horizon)
-        return self._each(rfm, lambda x, t_x, T: bg_bb.probability_no_purchase(self.params_, x, t_x, T, h))
+        return self._predict(rfm, bg_bb.probability_no_purchase, _whole("horizon", horizon))
 
     def discounted_expected_residual_transactions(
         self, rfm: pd.DataFrame, discount_rate: float, horizon: int | None = None
@@ -175,13 +169,13 @@ class BetaGeoBetaBinomial(ParametricModel):
         """
         h = None if horizon is None else _whole("horizon", horizon)
         rate = _checked_rate(discount_rate, endless=h is None)
-        return self._each(rfm, lambda x, t_x, T: bg_bb.discounted_purchases(self.params_, x, t_x, T, rate, h))
+        return self._predict(rfm, bg_bb.discounted_purchases, rate, h)
 
-    def _each(self, rfm: pd.DataFrame, formula: Callable[[Floats, Floats, Floats], Floats]) -> Floats:
+    def _predict(self, rfm: pd.DataFrame, formula: Callable[..., Floats], *arguments: float | None) -> Floats:
         """Evaluate a formula once per distinct history and spread it over the rows."""
         check_is_fitted(self)
         (frequency, recency, T), inverse = distinct_rows(_opportunities(rfm))
-        return formula(frequency, recency, T)[inverse]
+        return formula(self.params_, frequency, recency, T, *arguments)[inverse]
 
 
 def _opportunities(rfm: pd.DataFrame) -> Histories:
@@ -222,32 +216,12 @@ def _starts(histories: Histories, weight: Floats) -> list[Floats]:
     return [usual, *(usual + shift for shift in around)]
 
 
-def _report(
-    optimum: Optimum, starts: int, told_apart: bool, histories: Histories, weight: Floats
-) -> dict[str, Any]:
-    frequency, recency, T = histories
-    repeaters = float(weight[frequency > 0].sum())
-    at_limit = [name for name, limit in zip(_NAMES, optimum.at_limit, strict=True) if limit]
-    said = []
+def _warnings(optimum: Optimum, repeaters: float) -> list[str]:
+    found = []
     if repeaters < _FEW:
-        said.append(f"only {repeaters:g} customers transacted: the parameters are uncertain")
-    if at_limit:
-        said.append(f"at the edge of the search: {', '.join(at_limit)}; read the predictions, not these")
-    if not told_apart:
-        said.append("the histories do not tell all parameters apart: they have no standard errors")
-    fallback = None
-    if (recency == T).all():
-        fallback = "everyone transacted at the last opportunity: no dropout is seen, none is expected"
-    return {
-        "model": "bg_bb",
-        "customers": float(weight.sum()),
-        "repeat_customers": repeaters,
-        "distinct_histories": len(weight),
-        "converged": optimum.converged,
-        "iterations": optimum.iterations,
-        "starts": starts,
-        "at_limit": at_limit,
-        "parameters_told_apart": told_apart,
-        "warnings": said,
-        "fallback": fallback,
-    }
+        found.append(f"only {repeaters:g} customers transacted: the parameters are uncertain")
+    if at_limit := optimum.names_at_limit(_NAMES):
+        found.append(f"at the edge of the search: {', '.join(at_limit)}; read the predictions, not these")
+    if not is_identified(optimum.hessian):
+        found.append("the histories do not tell all parameters apart: they have no standard errors")
+    return found

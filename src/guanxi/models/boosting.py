@@ -53,7 +53,7 @@ def grow(
     *,
     later: Rows | None = None,
     categorical: Sequence[int] = (),
-    given_up: Event | None = None,
+    cancelled: Event | None = None,
 ) -> Any:
     """Grow one booster.
 
@@ -72,7 +72,7 @@ def grow(
         Rows of a later time: boosting stops when their loss no longer falls.
     categorical : sequence of int
         Columns of whole numbers that stand for categories.
-    given_up : threading.Event, optional
+    cancelled : threading.Event, optional
         Growing ends with the next tree once it is set.
 
     Returns
@@ -99,7 +99,7 @@ def grow(
         "verbose": -1,
     }
     data = _dataset(lightgbm, rows, own, categorical_feature=list(categorical))
-    callbacks = [] if given_up is None else [partial(_go_on, given_up)]
+    callbacks = [] if cancelled is None else [partial(_stop_if_cancelled, cancelled)]
     given: dict[str, Any] = {}
     if later is not None:
         callbacks.append(lightgbm.early_stopping(int(settings["early_stopping_rounds"]), verbose=False))
@@ -111,26 +111,26 @@ def grow(
         raise FitError(f"LightGBM could not grow trees with these settings: {reason}") from error
 
 
-def at_once(growers: Sequence[Callable[..., Any]], rows: int) -> list[Any]:
+def grow_in_parallel(growers: Sequence[Callable[..., Any]], rows: int) -> list[Any]:
     """Grow several boosters beside each other, a thread each: LightGBM lets the interpreter go.
 
     Boosters of so many ``rows`` that each takes all cores are grown one after the other. An interruption, or
     an error, ends those that still grow with their next tree.
     """
     alone = rows > _ROWS_FOR_THREADS
-    given_up = Event()
+    cancelled = Event()
     with ThreadPoolExecutor(1 if alone else os.cpu_count()) as pool:
-        grown = [pool.submit(grower, given_up=given_up) for grower in growers]
+        grown = [pool.submit(grower, cancelled=cancelled) for grower in growers]
         try:
             return [each.result() for each in grown]
         except BaseException:
-            given_up.set()
+            cancelled.set()
             pool.shutdown(wait=False, cancel_futures=True)
             raise
 
 
-def _go_on(given_up: Event, _: Any) -> None:
-    if given_up.is_set():
+def _stop_if_cancelled(cancelled: Event, _: Any) -> None:
+    if cancelled.is_set():
         raise CancelledError
 
 

@@ -12,7 +12,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from guanxi.models.boosting import Rows, at_once, grow
+from guanxi.models.boosting import Rows, grow, grow_in_parallel
 from guanxi.models.losses import logistic_loss
 from guanxi.served.corrections import probability
 
@@ -162,14 +162,11 @@ class ChurnClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     def _fit_without_validation(self, rows: Rows) -> None:
         held_out = self._random_share(rows.y)
-        if held_out is None:
-            rounds = [self.n_estimators] * self.n_seeds
-        else:
-            rounds = [
-                booster.best_iteration
-                for booster in self._grow(_part(rows, ~held_out), later=_part(rows, held_out))
-            ]
-        self._grow_once_more(rows, rounds)
+        rounds = [self.n_estimators] * self.n_seeds
+        if held_out is not None:
+            stopped = self._boosters(_part(rows, ~held_out), rounds, later=_part(rows, held_out))
+            rounds = [booster.best_iteration for booster in stopped]
+        self._grow_on_all(rows, rounds)
 
     def _fit_with_validation(self, rows: Rows, validation: tuple[Any, Any, ArrayLike | None]) -> None:
         X = validate_data(self, validation[0], dtype=np.float64, ensure_all_finite="allow-nan", reset=False)
@@ -177,7 +174,7 @@ class ChurnClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         later = Rows(X, label, _offset(validation[2], len(X), none=None))
         if (rows.offset is None) != (later.offset is None):
             raise ValueError("an offset is given for only one of training and validation: give both or none")
-        stopped = self._grow(rows, later=later)
+        stopped = self._boosters(rows, [self.n_estimators] * self.n_seeds, later=later)
         raw = _mean_score(stopped, X)
         self.calibration_ = fit_calibration(raw if later.offset is None else raw + later.offset, label)
         together = Rows(
@@ -185,7 +182,7 @@ class ChurnClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             np.concatenate([rows.y, label]),
             None if rows.offset is None else np.concatenate([rows.offset, later.offset]),
         )
-        self._grow_once_more(together, [booster.best_iteration for booster in stopped])
+        self._grow_on_all(together, [booster.best_iteration for booster in stopped])
 
     def _random_share(self, label: Array) -> NDArray[np.bool_] | None:
         """Draw the rows to stop on: the same share of each class, or None where a class is too small."""
@@ -200,15 +197,12 @@ class ChurnClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             held_out[random.choice(np.flatnonzero(label == value), count, replace=False)] = True
         return held_out
 
-    def _grow(self, rows: Rows, later: Rows) -> list[Any]:
-        """Grow a booster per seed, each stopped on the later rows."""
-        return self._boosters(rows, [self.n_estimators] * self.n_seeds, later)
-
-    def _grow_once_more(self, rows: Rows, rounds: Sequence[int]) -> None:
+    def _grow_on_all(self, rows: Rows, rounds: Sequence[int]) -> None:
         self.n_rounds_ = float(np.mean(rounds))
         self.boosters_ = self._boosters(rows, rounds)
 
     def _boosters(self, rows: Rows, rounds: Sequence[int], later: Rows | None = None) -> list[Any]:
+        """Grow a booster per seed, each stopped on the later rows, if there are any."""
         settings = {name: value for name, value in self.get_params().items() if name not in _NOT_TREES}
         categorical = tuple(self.categorical_features or ())
         seeds = [self.random_state + seed for seed in range(len(rounds))]
@@ -216,7 +210,7 @@ class ChurnClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             partial(grow, rows, "binary", settings, count, seed, later=later, categorical=categorical)
             for seed, count in zip(seeds, rounds, strict=True)
         ]
-        return at_once(growers, len(rows.y))
+        return grow_in_parallel(growers, len(rows.y))
 
     def decision_function(self, X: Any, offset: ArrayLike | None = None) -> Array:
         """Calibrated log odds of class 1, shape (n,)."""

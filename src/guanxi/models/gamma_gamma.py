@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Mapping
 from typing import Any, Self
 
 import numpy as np
@@ -11,23 +12,19 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.utils.validation import check_is_fitted
 
 from guanxi.errors import FitError, FitWarning
-from guanxi.models.independence import dependence_warning, frequency_spend_correlation
-from guanxi.models.inputs import spend_columns, weight_column
-from guanxi.models.maximum_likelihood import (
-    Optimum,
-    log_covariance,
-    maximize_from,
-)
-from guanxi.models.parametric_model import ParametricModel
-from guanxi.served.numerics.distinct import count_rows
-from guanxi.served.spend.gamma_gamma import GAMMA_GAMMA, GammaGammaLikelihood
-from guanxi.served.spend.log_normal import LOG_NORMAL, fit_log_normal
-from guanxi.served.spend.registry import SPEND_PROCESSES
+from guanxi.models.customer_table import spend_columns, weight_column
+from guanxi.models.likelihoods.spend import GammaGammaLikelihood, fit_log_normal
+from guanxi.models.maximum_likelihood import Optimum, ParametricModel, log_covariance, maximize_from
+from guanxi.served.numerics import count_rows
+from guanxi.served.spend import GAMMA_GAMMA, LOG_NORMAL, SPEND_PROCESSES
 
 Floats = NDArray[np.float64]
 
 _LARGEST_Q = 1e3  # there the mean amounts of customers differ by 3 % of their mean
 _LARGEST_MEAN = 2.0  # times the observed mean
+# A correlation of frequency and mean amount is worth a warning beyond these.
+_CLEAR = 3.0  # standard errors
+_STRONG = 0.3
 
 
 class GammaGamma(ParametricModel):
@@ -45,10 +42,9 @@ class GammaGamma(ParametricModel):
         Of ``process_``: p, q, v (v in the unit of the amounts).
     log_likelihood_ : float
         Sum over the customers used; 0.0 after a fallback.
-    covariance_ : DataFrame, shape (3, 3)
-        By the delta method; infinite where the data do not tell all parameters apart, and after a fallback.
-    log_covariance_ : DataFrame, shape (3, 3)
-        Of the logarithms of the parameters; infinite likewise.
+    covariance_, log_covariance_ : DataFrame, shape (3, 3)
+        Of the parameters, by the delta method, and of their logarithms; infinite where the data do not
+        identify them, and after a fallback.
     standard_errors_ : dict
     converged_ : bool
         Whether Gamma-Gamma's search ended well.
@@ -59,16 +55,17 @@ class GammaGamma(ParametricModel):
 
     Notes
     -----
-    Own mean amounts, shrunk on the log scale (:mod:`guanxi.served.spend.log_normal`), stand in where
+    Own mean amounts, shrunk on the log scale (:mod:`guanxi.served.spend`), stand in where
     Gamma-Gamma would mislead: one customer or amounts all equal (no spread to learn), no convergence, q <= 1
     (the population has no mean), q beyond 1e3 (customers hardly differ, every own mean would be ignored), and
     a population mean more than twice the observed one.
 
     Examples
     --------
-    >>> rfm = pd.DataFrame({"frequency": [1, 2, 3, 5], "monetary_value": [12.0, 30.0, 22.0, 41.0]})
+    >>> mean_amounts = [5.0, 60.0, 9.0, 41.0, 120.0, 25.0]
+    >>> rfm = pd.DataFrame({"frequency": [1, 2, 3, 5, 4, 9], "monetary_value": mean_amounts})
     >>> GammaGamma().fit(rfm).expected_spend(rfm).shape
-    (4,)
+    (6,)
     """
 
     _name = "gamma_gamma"
@@ -107,7 +104,7 @@ class GammaGamma(ParametricModel):
         skipped = float(weight[~used].sum())
         rows = frequency[used], monetary_value[used], weight[used]
         correlation = frequency_spend_correlation(*rows)
-        warning = dependence_warning(correlation, float(rows[2].sum()))
+        warning = _dependence_warning(correlation, float(rows[2].sum()))
         self.fit_report_: dict[str, Any] = {
             "customers": float(rows[2].sum()),
             "skipped_customers": skipped,
@@ -122,9 +119,9 @@ class GammaGamma(ParametricModel):
         if reason is not None:
             self._fall_back(*rows)
         self.fit_report_ |= {"model": self.process_.name, "fallback": reason}
-        for said in (reason, warning):
-            if said is not None:
-                warnings.warn(said, FitWarning, stacklevel=2)
+        for text in (reason, warning):
+            if text is not None:
+                warnings.warn(text, FitWarning, stacklevel=2)
         return self
 
     def expected_spend(self, rfm: pd.DataFrame) -> Floats:
@@ -137,26 +134,52 @@ class GammaGamma(ParametricModel):
         likelihood = GammaGammaLikelihood(frequency, monetary_value, weight)
         optimum, starts = maximize_from(likelihood, _starts(frequency, monetary_value, weight))
         names = GAMMA_GAMMA.parameters
-        params = dict(zip(names, np.exp(optimum.log_params).tolist(), strict=True))
-        at_limit = [name for name, limit in zip(names, optimum.at_limit, strict=True) if limit]
-        self.fit_report_ |= {"iterations": optimum.iterations, "starts": starts, "at_limit": at_limit}
+        params = optimum.params(names)
+        self.fit_report_ |= optimum.report(names, starts)
         self.converged_ = optimum.converged
         reason = _refusal(optimum, params, float(np.average(monetary_value, weights=weight)))
         if reason is None:
             self.log_likelihood_ = optimum.value
-            self._take(GAMMA_GAMMA.name, params, log_covariance(optimum.hessian))
-            if at_limit:
+            self._set_params(GAMMA_GAMMA.name, params, log_covariance(optimum.hessian))
+            if at_limit := self.fit_report_["at_limit"]:
                 edge = f"{', '.join(at_limit)} at the edge of the search"
                 self.fit_report_["warnings"].append(f"{edge}: the amounts hardly tell the parameters apart")
         return reason
 
     def _fall_back(self, frequency: Floats, monetary_value: Floats, weight: Floats) -> None:
         self.log_likelihood_ = 0.0
-        self._take(LOG_NORMAL.name, fit_log_normal(frequency, monetary_value, weight), None)
+        self._set_params(LOG_NORMAL.name, fit_log_normal(frequency, monetary_value, weight), None)
 
-    def _take(self, name: str, params: dict[str, float], log_covariance: Floats | None) -> None:
+    def _set_params(self, name: str, params: Mapping[str, float], log_covariance: Floats | None) -> None:
         self.process_ = SPEND_PROCESSES[name]
-        super()._take(name, params, log_covariance)
+        super()._set_params(name, params, log_covariance)
+
+
+def frequency_spend_correlation(
+    frequency: Floats, monetary_value: Floats, weight: Floats
+) -> dict[str, float | None]:
+    """Correlation of frequency and mean amount among repeat customers: Pearson's, and Spearman's of ranks.
+
+    Parameters
+    ----------
+    frequency, monetary_value, weight : array, shape (n,)
+        Customers with repeat purchases; weights equal repetition.
+
+    Returns
+    -------
+    dict
+        ``pearson, spearman``; None where one of the columns is constant.
+
+    Examples
+    --------
+    >>> found = frequency_spend_correlation(np.array([1.0, 2.0, 3.0]), np.array([9.0, 1.0, 4.0]), np.ones(3))
+    >>> {name: round(value, 3) for name, value in found.items()}
+    {'pearson': -0.619, 'spearman': -0.5}
+    """
+    return {
+        "pearson": _pearson(frequency, monetary_value, weight),
+        "spearman": _pearson(_ranks(frequency, weight), _ranks(monetary_value, weight), weight),
+    }
 
 
 def _nothing_to_learn(frequency: Floats, monetary_value: Floats, weight: Floats) -> str | None:
@@ -190,3 +213,45 @@ def _starts(frequency: Floats, monetary_value: Floats, weight: Floats) -> list[F
     usual = float(np.exp(np.average(np.log(monetary_value), weights=weight * frequency)))
     shapes = ((4.0, 4.0), (1.0, 2.0), (20.0, 3.0), (2.0, 30.0), (2.0, 0.5))
     return [np.log([p, q, usual * q / p]) for p, q in shapes]
+
+
+def _dependence_warning(correlation: dict[str, float | None], customers: float) -> str | None:
+    """Say what a clear and strong correlation does to customer lifetime value; None if there is none.
+
+    Ranks decide, since a single large account can carry Pearson's. Strong is beyond .3, where frequency
+    explains about a tenth of the spread of spend; CDNOW has .2. Clear is
+    beyond three standard errors of Fisher's transformation.
+    """
+    spearman = correlation["spearman"]
+    if spearman is None or customers <= 3.0 or abs(spearman) <= _STRONG:
+        return None
+    if np.arctanh(min(abs(spearman), 1.0 - 1e-12)) * np.sqrt(customers - 3.0) < _CLEAR:
+        return None
+    more, infrequent, frequent = "more", "overstated", "understated"
+    if spearman < 0:
+        more, infrequent, frequent = "less", "understated", "overstated"
+    return (
+        f"frequent customers spend {more} per purchase (rank correlation {spearman:.2f}), but spend is taken "
+        f"as independent of frequency: the lifetime value of customers with few purchases is {infrequent}, "
+        f"that of frequent ones {frequent}"
+    )
+
+
+def _pearson(first: Floats, second: Floats, weight: Floats) -> float | None:
+    if np.ptp(first) == 0 or np.ptp(second) == 0:
+        return None
+    x, y = (_standardise(column, weight) for column in (first, second))
+    return float(np.clip(np.average(x * y, weights=weight), -1.0, 1.0))
+
+
+def _standardise(column: Floats, weight: Floats) -> Floats:
+    centred = column - np.average(column, weights=weight)
+    centred = centred / np.abs(centred).max()
+    return np.asarray(centred / np.sqrt(np.average(centred**2, weights=weight)))
+
+
+def _ranks(column: Floats, weight: Floats) -> Floats:
+    """Mid-ranks of weighted rows, as if each stood there as often as it weighs."""
+    _, which = np.unique(column, return_inverse=True)
+    weights = np.bincount(which, weights=weight)
+    return np.asarray((np.cumsum(weights) - weights / 2.0)[which])

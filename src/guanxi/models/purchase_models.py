@@ -1,14 +1,23 @@
-"""The models of repeat purchases: a process, its parameters and what is peculiar to the fit of each."""
+"""The models of repeat purchases, each a process and what is particular to its fit.
+
+To add a model:
+
+1. Write its process, the formulas of the predictions, in :mod:`guanxi.served.purchases`; enter it in
+   ``PROCESSES`` there.
+2. Write the derivatives of its likelihood in :mod:`guanxi.models.likelihoods.purchases` and its starting
+   values in :mod:`guanxi.models.fitting`.
+3. Write its class here; enter it in ``TRANSACTION_MODELS``, and its name in :mod:`guanxi.params.models`.
+
+The tests of all models (``every_model``, ``PROCESSES``) need nothing but its true parameters.
+"""
 
 from __future__ import annotations
 
 from guanxi.errors import DataError, ParamsError
-from guanxi.models.covariate_model import CovariateModel
+from guanxi.models.customer_table import Histories
 from guanxi.models.fitting import Fit, fit_process, fit_regularity
-from guanxi.models.histories import Histories
-from guanxi.models.transaction_model import TransactionModel
-from guanxi.served.purchases.beta_geometric_process import BetaGeometricProcess
-from guanxi.served.purchases.registry import PROCESSES
+from guanxi.models.transaction_model import CovariateModel, TransactionModel
+from guanxi.served.purchases import beta_geometric_process, lifetime_process
 
 
 class NBD(TransactionModel):
@@ -25,7 +34,7 @@ class NBD(TransactionModel):
     (2000,)
     """
 
-    _name = "nbd"
+    _process = lifetime_process.NBD
 
 
 class BetaGeoNBD(CovariateModel):
@@ -39,13 +48,13 @@ class BetaGeoNBD(CovariateModel):
     Parameters
     ----------
     engine : {"guanxi", "lifetimes"}
-        Which library finds the parameters; predictions are guanxi's with either.
+        Which library finds the parameters; predictions are guanxi's with either. lifetimes has no covariates.
     covariates : list of str or DataFrame, optional
-        What does not change in time: columns of the customer table, or a table of its own with the index of
-        the customer tables. Fader & Hardie (2007), Incorporating
-        Time-Invariant Covariates into the Pareto/NBD and BG/NBD Models: alpha, a and b of a customer are
-        multiplied by exp(coefficients @ covariates); ``params_`` has the coefficients as ``alpha:column``,
-        ``a:column``, ``b:column``. A higher alpha means fewer purchases.
+        What does not change in time: columns of the customer table, or a table of its own whose index has
+        those of every customer table. Numbers only; categories as columns of 0 and 1. Fader & Hardie (2007),
+        Incorporating Time-Invariant Covariates into the Pareto/NBD and BG/NBD Models: alpha, a and b of a
+        customer are multiplied by exp(coefficients @ covariates); ``params_`` has the coefficients as
+        ``alpha:column``, ``a:column``, ``b:column``. A higher alpha means fewer purchases.
     penalty : float
         Ridge: half of it times the sum of squared coefficients of standardised covariates is taken off the
         log-likelihood.
@@ -60,7 +69,7 @@ class BetaGeoNBD(CovariateModel):
     (2000,)
     """
 
-    _name = "bg_nbd"
+    _process = beta_geometric_process.BG_NBD
     _covariate_parameters = ("alpha", "a", "b")
 
 
@@ -80,7 +89,7 @@ class ModifiedBetaGeoNBD(BetaGeoNBD):
     (2000,)
     """
 
-    _name = "mbg_nbd"
+    _process = beta_geometric_process.MBG_NBD
 
 
 class BetaGeoCNBD(TransactionModel):
@@ -108,24 +117,22 @@ class BetaGeoCNBD(TransactionModel):
     3.0
     """
 
-    _name = "bg_cnbd"
+    _process = beta_geometric_process.BG_CNBD
     _log_gaps = True
 
     def __init__(self, k: int | None = None) -> None:
         self.k = k
 
-    def _fit_plain(self, histories: Histories) -> Fit:
+    def _fit_process(self, histories: Histories) -> Fit:
         if self.k is not None and (self.k < 1 or not float(self.k).is_integer()):
             raise ParamsError(f"k is {self.k!r}: give a whole number of at least 1, or None")
         if (histories.recency[histories.frequency > 0] <= 0).any():
             raise DataError(
                 "recency is 0 though frequency is above 0: regular gaps need purchases at different times"
             )
-        process = PROCESSES[self._name]
-        assert isinstance(process, BetaGeometricProcess)
         if self.k is None:
-            return fit_regularity(process, histories)
-        return fit_process(process, histories, k=int(self.k))
+            return fit_regularity(self._process, histories)
+        return fit_process(self._process, histories, k=int(self.k))
 
 
 class ModifiedBetaGeoCNBD(BetaGeoCNBD):
@@ -142,7 +149,7 @@ class ModifiedBetaGeoCNBD(BetaGeoCNBD):
     2.0
     """
 
-    _name = "mbg_cnbd"
+    _process = beta_geometric_process.MBG_CNBD
 
 
 class ParetoNBD(CovariateModel):
@@ -154,17 +161,9 @@ class ParetoNBD(CovariateModel):
 
     Parameters
     ----------
-    engine : {"guanxi", "lifetimes"}
-        Which library finds the parameters; predictions are guanxi's with either.
-    covariates : list of str or DataFrame, optional
-        What does not change in time: columns of the customer table, or a table of its own with the index of
-        the customer tables. Fader & Hardie (2007), Incorporating
-        Time-Invariant Covariates into the Pareto/NBD and BG/NBD Models: alpha and beta of a customer are
-        multiplied by exp(coefficients @ covariates); ``params_`` has the coefficients as ``alpha:column`` and
-        ``beta:column``. A higher alpha means fewer purchases, a higher beta a longer life.
-    penalty : float
-        Ridge: half of it times the sum of squared coefficients of standardised covariates is taken off the
-        log-likelihood.
+    engine, covariates, penalty
+        As in :class:`BetaGeoNBD`; covariates multiply alpha and beta. A higher alpha means fewer purchases, a
+        higher beta a longer life.
 
     Examples
     --------
@@ -175,7 +174,7 @@ class ParetoNBD(CovariateModel):
     (2000,)
     """
 
-    _name = "pareto_nbd"
+    _process = lifetime_process.PARETO_NBD
     _covariate_parameters = ("alpha", "beta")
 
 
@@ -197,19 +196,22 @@ class GammaGompertzNBD(TransactionModel):
     (2000,)
     """
 
-    _name = "ggom_nbd"
+    _process = lifetime_process.GGOM_NBD
 
 
 TRANSACTION_MODELS: dict[str, type[TransactionModel]] = {
-    "bg_nbd": BetaGeoNBD,
-    "mbg_nbd": ModifiedBetaGeoNBD,
-    "bg_cnbd": BetaGeoCNBD,
-    "mbg_cnbd": ModifiedBetaGeoCNBD,
-    "pareto_nbd": ParetoNBD,
-    "ggom_nbd": GammaGompertzNBD,
-    "nbd": NBD,
+    model._process.name: model
+    for model in (
+        BetaGeoNBD,
+        ModifiedBetaGeoNBD,
+        BetaGeoCNBD,
+        ModifiedBetaGeoCNBD,
+        ParetoNBD,
+        GammaGompertzNBD,
+        NBD,
+    )
 }
-REGULAR = ("bg_cnbd", "mbg_cnbd")
+CNBD_MODELS = tuple(name for name, model in TRANSACTION_MODELS.items() if model._log_gaps)
 
 
 def transaction_model(name: str, engine: str = "guanxi") -> TransactionModel:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 import pandas as pd
@@ -11,14 +11,9 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.utils.validation import check_is_fitted
 
 from guanxi.errors import DataError, FitError, FitWarning, ParamsError
-from guanxi.models.inputs import numeric_column, refuse_rows, weight_column
+from guanxi.models.customer_table import numeric_column, refuse_rows, weight_column
 from guanxi.models.likelihoods import shifted_beta_geometric as formulas
-from guanxi.models.maximum_likelihood import (
-    Optimum,
-    log_covariance,
-    maximize_from,
-)
-from guanxi.models.parametric_model import ParametricModel
+from guanxi.models.maximum_likelihood import Optimum, ParametricModel, is_identified, maximize_from
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -44,16 +39,14 @@ class ShiftedBetaGeometric(ParametricModel):
     params_ : dict
         alpha, beta.
     log_likelihood_ : float
-        Sum over customers.
-    covariance_ : DataFrame, shape (2, 2)
-        By the delta method; infinite where the data do not tell the parameters apart, and after a fallback.
-    log_covariance_ : DataFrame, shape (2, 2)
-        Of the log-parameters.
+    covariance_, log_covariance_ : DataFrame, shape (2, 2)
+        Of the parameters, by the delta method, and of their logarithms; infinite where the data do not
+        identify them, and after a fallback.
     standard_errors_ : dict
     converged_ : bool
     fit_report_ : dict
         What the fit found: customers, churned customers, renewal opportunities, iterations, starts,
-        parameters at the edge of the search, ``parameters_told_apart``, ``warnings`` (sentences) and
+        parameters at the limit of the search, ``identified``, ``warnings`` (sentences) and
         ``fallback`` (None if there is none).
 
     Notes
@@ -107,7 +100,7 @@ class ShiftedBetaGeometric(ParametricModel):
         lost = _sums(renewals[kept], (weight * churned)[kept], size)
         ended = _sums(renewals[kept], weight[kept], size)
         renewed = np.append(np.cumsum(ended[:0:-1])[::-1], 0.0)
-        return self._learn(renewed, lost, float(weight.sum()))
+        return self._fit_counts(renewed, lost, float(weight.sum()))
 
     def fit_retention(self, table: pd.DataFrame) -> Self:
         """Find the parameters by maximum likelihood from counts of survivors by period.
@@ -149,7 +142,7 @@ class ShiftedBetaGeometric(ParametricModel):
         made, size = period[later - 1].astype(np.int64), int(period.max()) + 1
         renewed = _sums(made, survivors[later], size)
         lost = _sums(made, survivors[later - 1] - survivors[later], size)
-        return self._learn(renewed, lost, float(survivors[~follows].sum()))
+        return self._fit_counts(renewed, lost, float(survivors[~follows].sum()))
 
     def survival(self, periods: ArrayLike) -> Floats:
         """Share of a new cohort that is left after so many renewal opportunities, shape (n,)."""
@@ -199,33 +192,31 @@ class ShiftedBetaGeometric(ParametricModel):
         made = _whole_numbers("renewals", renewals)
         return (1.0 + float(rate)) * formulas.discounted_renewals(self.params_, made, float(rate))
 
-    def _learn(self, renewed: Floats, lost: Floats, customers: float) -> Self:
+    def _fit_counts(self, renewed: Floats, lost: Floats, customers: float) -> Self:
         if not lost.any():
             raise FitError("nobody churned: nothing to learn churn from; give more periods or customers")
         if not renewed.any():
             raise FitError("nobody renewed: nothing to learn retention from; give more periods or customers")
-        optimum, starts, fallback = _searched(renewed, lost)
+        optimum, starts, fallback = _search(renewed, lost)
         if not optimum.converged:
             raise FitError("the shifted beta-geometric did not converge: give more periods or customers")
-        params = dict(zip(_NAMES, np.exp(optimum.log_params).tolist(), strict=True))
-        log_scale = log_covariance(optimum.hessian)
-        self._take(self._name, params, log_scale)
-        self.log_likelihood_ = optimum.value
-        self.converged_ = optimum.converged
-        self.fit_report_ = {
-            "model": self._name,
+        churned = float(lost.sum())
+        report = {
             "customers": customers,
-            "churned_customers": float(lost.sum()),
+            "churned_customers": churned,
             "renewal_opportunities": int(np.count_nonzero(renewed + lost)),
-            **_report(optimum, starts, bool(np.isfinite(log_scale).all()), float(lost.sum())),
+            **optimum.report(_NAMES, starts),
+            "warnings": _warnings(optimum, churned),
             "fallback": fallback,
         }
+        params = optimum.params(_NAMES)
+        self._set_fit(self._name, params, optimum.hessian, optimum.value, optimum.converged, report)
         if fallback is not None:
             warnings.warn(fallback, FitWarning, stacklevel=3)
         return self
 
 
-def _searched(renewed: Floats, lost: Floats) -> tuple[Optimum, int, str | None]:
+def _search(renewed: Floats, lost: Floats) -> tuple[Optimum, int, str | None]:
     """Maximum of the likelihood, the starts it took, and what stands in where there is none."""
     likelihood = formulas.ShiftedBetaGeometricLikelihood(renewed, lost)
     share = float(lost.sum() / (lost.sum() + renewed.sum()))
@@ -242,23 +233,15 @@ def _searched(renewed: Floats, lost: Floats) -> tuple[Optimum, int, str | None]:
     )
 
 
-def _report(optimum: Optimum, starts: int, told_apart: bool, churned: float) -> dict[str, Any]:
-    at_limit = [name for name, limit in zip(_NAMES, optimum.at_limit, strict=True) if limit]
-    said = []
+def _warnings(optimum: Optimum, churned: float) -> list[str]:
+    found = []
     if churned < _FEW:
-        said.append(f"only {churned:g} customers churned: the parameters are uncertain")
-    if at_limit:
-        said.append("retention does not rise with tenure: all churn with nearly one probability")
-    if not told_apart:
-        said.append("the data do not tell alpha and beta apart: they have no standard errors")
-    return {
-        "converged": optimum.converged,
-        "iterations": optimum.iterations,
-        "starts": starts,
-        "at_limit": at_limit,
-        "parameters_told_apart": told_apart,
-        "warnings": said,
-    }
+        found.append(f"only {churned:g} customers churned: the parameters are uncertain")
+    if optimum.at_limit.any():
+        found.append("retention does not rise with tenure: all churn with nearly one probability")
+    if not is_identified(optimum.hessian):
+        found.append("the data do not tell alpha and beta apart: they have no standard errors")
+    return found
 
 
 def _sums(groups: Integers, values: Floats, size: int) -> Floats:

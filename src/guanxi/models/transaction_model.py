@@ -1,34 +1,39 @@
-"""What all models of repeat purchases share: the fit around the likelihood, and the predictions."""
+"""What the models of repeat purchases share: fit, predictions and covariates."""
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Sequence
-from typing import Any, ClassVar, Self
+from collections.abc import Callable, Mapping, Sequence
+from numbers import Real
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils.validation import check_is_fitted
 
-from guanxi.errors import DataError, FitWarning, ParamsError
-from guanxi.models.fitting import Fit, fit_process
-from guanxi.models.guards import Guarded, guarded
-from guanxi.models.histories import Histories, histories_of
-from guanxi.models.inputs import checked_horizon, covariate_columns, history_columns
-from guanxi.models.maximum_likelihood import log_covariance
-from guanxi.models.parametric_model import ParametricModel
-from guanxi.served.numerics.distinct import distinct_rows
+from guanxi.errors import DataError, FitError, FitWarning, ParamsError
+from guanxi.models import lifetimes_engine
+from guanxi.models.customer_table import (
+    Histories,
+    checked_horizon,
+    covariate_columns,
+    histories_of,
+    history_columns,
+)
+from guanxi.models.fitting import STAND_INS, Fit, at_params, fit_process, with_fallback, with_warnings
+from guanxi.models.maximum_likelihood import ParametricModel
+from guanxi.served.numerics import distinct_rows
 from guanxi.served.purchases.process import PurchaseProcess
-from guanxi.served.purchases.registry import PROCESSES
 
 Floats = NDArray[np.float64]
 
 _FAR = 50.0  # customers far from all that the model has seen: e^50 is as good as without end
+_RESERVED = ("frequency", "recency", "T", "monetary_value", "log_gap_sum")
 
 
 class TransactionModel(ParametricModel):
-    """Base of the models of repeat purchases.
+    """Base of the models of repeat purchases: each says at least its ``_process``.
 
     Attributes
     ----------
@@ -36,12 +41,14 @@ class TransactionModel(ParametricModel):
         The formulas behind the predictions: the model's own, or those of the model that stands in for it.
     fit_report_ : dict
         What the fit found: ``model`` (name of ``process_``), ``fallback`` (why another stands in; None),
-        ``warnings``, customers, distinct histories, iterations, parameters at the edge of the search.
+        ``warnings``, ``identified`` (whether the data tell all parameters apart), customers, distinct
+        histories, iterations, parameters at the limit of the search.
     """
 
     process_: PurchaseProcess
-    _covariate_parameters: ClassVar[tuple[str, ...]] = ()
-    _log_gaps: ClassVar[bool] = False
+    _process: ClassVar[PurchaseProcess]
+    _covariate_parameters: ClassVar[tuple[str, ...]] = ()  # those that depend on covariates
+    _log_gaps: ClassVar[bool] = False  # whether the column log_gap_sum is of use
 
     def fit(self, rfm: pd.DataFrame, sample_weight: ArrayLike | None = None) -> Self:
         """Find the parameters by maximum likelihood.
@@ -67,23 +74,31 @@ class TransactionModel(ParametricModel):
             If another model stands in, since the data do not hold what this one looks for.
         """
         names = self._covariate_names()
-        rfm = self._with_covariates(rfm)
-        histories = histories_of(rfm, sample_weight, names, log_gaps=self._log_gaps)
-        found = self._search(histories)
-        self._learn(found, histories)
-        if found.fallback is not None:
-            warnings.warn(found.fallback, FitWarning, stacklevel=2)
+        histories = histories_of(self._with_covariates(rfm), sample_weight, names, log_gaps=self._log_gaps)
+        fit = self._fit_histories(histories)
+        report = {
+            "engine": getattr(self, "engine", "guanxi"),
+            "fallback": fit.fallback,
+            "warnings": fit.warnings,
+            "customers": histories.customers,
+            "repeat_customers": histories.repeat_customers,
+            "distinct_histories": len(histories.weight),
+            **fit.report,
+        }
+        self._set_fit(fit.process.name, fit.params, fit.hessian, fit.log_likelihood, fit.converged, report)
+        if fit.fallback is not None:
+            warnings.warn(fit.fallback, FitWarning, stacklevel=2)
         return self
 
     def probability_alive(self, rfm: pd.DataFrame, later: float = 0.0) -> Floats:
         """P(alive at T + later | history up to T), shape (n,)."""
         if later == 0.0:
-            return self._each(rfm, "probability_alive")
-        return self._each(rfm, "probability_alive", checked_horizon(later, "later"))
+            return self._predict(rfm, "probability_alive")
+        return self._predict(rfm, "probability_alive", checked_horizon(later, "later"))
 
     def expected_purchases(self, rfm: pd.DataFrame, horizon: float) -> Floats:
         """E[purchases in (T, T + horizon] | history], shape (n,); the horizon in the unit of T."""
-        return self._each(rfm, "expected_purchases", checked_horizon(horizon))
+        return self._predict(rfm, "expected_purchases", checked_horizon(horizon))
 
     def expected_purchases_new(self, horizon: ArrayLike) -> Any:
         """E[repeat purchases of a new customer within the horizon]: a float, or an array like the horizon."""
@@ -103,17 +118,17 @@ class TransactionModel(ParametricModel):
         """P(exactly n purchases in (T, T + horizon] | history), shape (n,)."""
         if not np.isscalar(n) or isinstance(n, str) or n < 0 or not float(n).is_integer():
             raise DataError(f"n is {n!r}: give a whole number of at least 0")
-        return self._each(rfm, "purchase_probability", float(n), checked_horizon(horizon))
+        return self._predict(rfm, "purchase_probability", float(n), checked_horizon(horizon))
 
     def probability_no_purchase(self, rfm: pd.DataFrame, horizon: float) -> Floats:
         """P(no purchase in (T, T + horizon] | history), shape (n,)."""
-        return self._each(rfm, "probability_no_purchase", checked_horizon(horizon))
+        return self._predict(rfm, "probability_no_purchase", checked_horizon(horizon))
 
     def next_purchase_quantile(self, rfm: pd.DataFrame, q: float) -> Floats:
         """Time from T by which the next purchase has come with probability q, given alive; shape (n,)."""
         if not np.isscalar(q) or isinstance(q, str) or not 0.0 <= q < 1.0:
             raise DataError(f"q is {q!r}: give a probability of at least 0 and below 1")
-        return self._each(rfm, "next_purchase_quantile", q)
+        return self._predict(rfm, "next_purchase_quantile", q)
 
     def discounted_expected_residual_transactions(
         self, rfm: pd.DataFrame, discount_rate: float, horizon: float = np.inf
@@ -136,7 +151,7 @@ class TransactionModel(ParametricModel):
             raise ParamsError("discount_rate is 0 with an endless horizon: give a rate above 0, or a horizon")
         if not np.isposinf(horizon):
             horizon = checked_horizon(horizon)
-        return self._each(rfm, "discounted_purchases", float(discount_rate), float(horizon))
+        return self._predict(rfm, "discounted_purchases", float(discount_rate), float(horizon))
 
     def _covariate_names(self) -> list[str]:
         return []
@@ -144,35 +159,21 @@ class TransactionModel(ParametricModel):
     def _with_covariates(self, rfm: pd.DataFrame) -> pd.DataFrame:
         return rfm
 
-    def _search(self, histories: Histories) -> Guarded:
-        return guarded(self._fit_plain(histories), histories)
+    def _fit_histories(self, histories: Histories) -> Fit:
+        return with_fallback(self._fit_process(histories), histories)
 
-    def _fit_plain(self, histories: Histories) -> Fit:
-        return fit_process(PROCESSES[self._name], histories)
+    def _fit_process(self, histories: Histories) -> Fit:
+        return fit_process(self._process, histories)
 
-    def _learn(self, found: Guarded, histories: Histories) -> None:
-        fit = found.fit
-        self._take(fit.process.name, fit.params, log_covariance(fit.hessian))
-        self.log_likelihood_ = fit.log_likelihood
-        self.converged_ = fit.converged
-        self.fit_report_ = {
-            "model": fit.process.name,
-            "engine": getattr(self, "engine", "guanxi"),
-            "fallback": found.fallback,
-            "warnings": found.warnings,
-            "customers": histories.customers,
-            "repeat_customers": histories.repeat_customers,
-            "distinct_histories": len(histories.weight),
-            "converged": fit.converged,
-            **fit.report,
-            "parameters_told_apart": bool(np.isfinite(self.log_covariance_.to_numpy()).all()),
-        }
+    @classmethod
+    def _model_name(cls) -> str:
+        return cls._process.name
 
-    def _take(self, name: str, params: dict[str, float], log_covariance: Floats | None) -> None:
-        self.process_ = PROCESSES[name]
-        super()._take(name, params, log_covariance)
+    def _set_params(self, name: str, params: Mapping[str, float], log_covariance: Floats | None) -> None:
+        self.process_ = self._process if name == self._process.name else STAND_INS[name]
+        super()._set_params(name, params, log_covariance)
 
-    def _each(self, rfm: pd.DataFrame, formula: str, *arguments: float) -> Floats:
+    def _predict(self, rfm: pd.DataFrame, formula: str, *arguments: float) -> Floats:
         """Evaluate a formula once per distinct history and spread it over the rows."""
         check_is_fitted(self)
         names = self._covariate_names()
@@ -193,3 +194,71 @@ class TransactionModel(ParametricModel):
             )
             params[parameter] = params[parameter] * np.exp(np.clip(shift, -_FAR, _FAR))
         return params
+
+
+class CovariateModel(TransactionModel):
+    """Base of the models that take covariates, and that lifetimes can fit too: see :class:`.BetaGeoNBD`."""
+
+    def __init__(
+        self,
+        engine: Literal["guanxi", "lifetimes"] = "guanxi",
+        covariates: Sequence[str] | pd.DataFrame | None = None,
+        penalty: float = 0.0,
+    ) -> None:
+        self.engine = engine
+        self.covariates = covariates
+        self.penalty = penalty
+
+    def _json_arguments(self) -> dict[str, Any]:
+        """Write a table of covariates as the names of its columns."""
+        return {**super()._json_arguments(), "covariates": self._covariate_names() or None}
+
+    def _covariate_names(self) -> list[Any]:
+        if self.covariates is None:
+            return []
+        if isinstance(self.covariates, str):
+            raise ParamsError(f"covariates is {self.covariates!r}: give a list of names, or a table")
+        names = list(self.covariates)
+        for name in names:
+            if name in _RESERVED or names.count(name) > 1:
+                what = "stands twice" if name not in _RESERVED else "is a column of the history"
+                raise ParamsError(f"covariate {name!r} {what}: give every covariate once, under its own name")
+        return names
+
+    def _with_covariates(self, rfm: pd.DataFrame) -> pd.DataFrame:
+        table = self.covariates
+        if not isinstance(table, pd.DataFrame):
+            return rfm
+        missing = rfm.index.difference(table.index)
+        if len(missing):
+            first = ", ".join(map(str, missing[:3]))
+            raise DataError(f"the covariates lack {len(missing)} of {len(rfm)} customers (first: {first})")
+        if not table.index.is_unique:
+            twice = table.index[table.index.duplicated()][0]
+            raise DataError(f"the covariates have customer {twice} twice: keep one row for each")
+        return rfm.drop(columns=rfm.columns.intersection(table.columns)).join(table)
+
+    def _fit_histories(self, histories: Histories) -> Fit:
+        if self.engine not in ("guanxi", "lifetimes"):
+            raise ParamsError(f"engine {self.engine!r} is unknown: use 'guanxi' or 'lifetimes'")
+        names = self._covariate_names()
+        if self.engine == "lifetimes":
+            if names:
+                raise ParamsError("lifetimes takes no covariates: use engine='guanxi'")
+            params = lifetimes_engine.fit(self._process.name, *histories.columns)
+            return with_warnings(at_params(self._process, histories, params), histories)
+        if not names:
+            return super()._fit_histories(histories)
+        return with_warnings(self._fit_covariates(histories, names), histories)
+
+    def _fit_covariates(self, histories: Histories, names: list[Any]) -> Fit:
+        penalty: Any = self.penalty
+        if not isinstance(penalty, Real) or not float(penalty) >= 0.0:
+            raise ParamsError(f"penalty is {self.penalty!r}: give a number of at least 0")
+        covariates = dict.fromkeys(self._covariate_parameters, names)
+        fit = fit_process(self._process, histories, covariates=covariates, penalty=float(self.penalty))
+        if not fit.converged:
+            raise FitError(
+                f"{self._process.name} with covariates did not converge: leave some out, or raise the penalty"
+            )
+        return fit

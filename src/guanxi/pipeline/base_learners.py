@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from guanxi.features.snapshots import OUTCOMES, SnapshotPlan
-from guanxi.models.boosting import Rows, at_once, grow
+from guanxi.models.boosting import Rows, grow, grow_in_parallel
 from guanxi.models.losses import gamma_deviance, logistic_loss, poisson_deviance
 from guanxi.served.corrections import probability
 from guanxi.served.regression import Regression, logarithms
@@ -219,7 +219,7 @@ class TrainingWindows:
             given = (learnt, self.target.objective, self.settings, trees, self.seed)
             growers.append(partial(grow, *given, later=stop))
             size = len(learnt.y)
-        return dict(zip(rounds, at_once(growers, size), strict=True))
+        return dict(zip(rounds, grow_in_parallel(growers, size), strict=True))
 
     def try_on(
         self, later: date, members: Sequence[str], days: Sequence[date], features: list[str]

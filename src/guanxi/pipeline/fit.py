@@ -18,7 +18,7 @@ from guanxi.errors import DataError, HistoryError
 from guanxi.features.rfm import with_log_gaps
 from guanxi.features.snapshots import SnapshotPlan, features_at, plan_snapshots, snapshot
 from guanxi.models import GammaGamma
-from guanxi.models.purchase_models import REGULAR, transaction_model
+from guanxi.models.purchase_models import CNBD_MODELS, transaction_model
 from guanxi.models.transaction_model import TransactionModel
 from guanxi.params import LifetimeValueParams, Params
 from guanxi.pipeline.base_learners import MODELLED_OUTCOMES
@@ -210,7 +210,7 @@ def _fit_transactions(
     log: TransactionLog, as_of: date, features: pd.DataFrame, choice: Choice, params: Params
 ) -> tuple[dict[str, TransactionModel], Choice]:
     """Fit the chosen models; where another one stands in for one of them, it serves under its own name."""
-    rows = with_log_gaps(features, log, as_of) if set(choice.names) & set(REGULAR) else features
+    rows = with_log_gaps(features, log, as_of) if set(choice.names) & set(CNBD_MODELS) else features
     fitted = {name: fit_quietly(transaction_model(name, params.clv.engine), rows) for name in choice.names}
     serving = {name: model.process_.name for name, model in fitted.items()}
     # Names may repeat: where two fell back to one, the mean that was compared counts it twice too.

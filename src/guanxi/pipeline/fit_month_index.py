@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from guanxi.data.transactions import TransactionLog
 from guanxi.features.rfm import purchases_until
-from guanxi.served.purchases.mixture import PurchaseMixture
+from guanxi.served.purchases.registry import PurchaseMixture
 
 Floats = NDArray[np.float64]
 _MONTHS, _YEARS = 12, 2

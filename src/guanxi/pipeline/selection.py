@@ -17,7 +17,7 @@ from guanxi.errors import FitError, FitWarning
 from guanxi.features.snapshots import SnapshotPlan
 from guanxi.models.gamma_gamma import GammaGamma
 from guanxi.models.losses import log_loss, poisson_deviance
-from guanxi.models.purchase_models import REGULAR, TRANSACTION_MODELS, transaction_model
+from guanxi.models.purchase_models import CNBD_MODELS, TRANSACTION_MODELS, transaction_model
 from guanxi.models.transaction_model import TransactionModel
 from guanxi.periods import add_days
 
@@ -116,7 +116,7 @@ def _forecasts(rows: pd.DataFrame, window: float) -> dict[str, tuple[Floats, Flo
     """Forecast purchases and the probability of none by every model, or by what stands in for it."""
     forecasts = {}
     for name in TRANSACTION_MODELS:
-        if name in REGULAR and (rows.loc[rows["frequency"] > 0, "recency"] <= 0).any():
+        if name in CNBD_MODELS and (rows.loc[rows["frequency"] > 0, "recency"] <= 0).any():
             continue
         try:
             model = fit_quietly(transaction_model(name), rows)

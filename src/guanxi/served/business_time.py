@@ -1,7 +1,4 @@
-"""Business time: days of a high season count for more than one, those of a low season for less.
-
-Copied into every served model together with ``scoring.py``.
-"""
+"""Business time: days of a high season count for more than one, those of a low season for less."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""What a fitted model can be asked: every refusal names the column or the parameter, and what is wrong.
-
-Copied into every served model together with ``scoring.py``.
-"""
+"""Checks of what a fitted model is asked: each raises an :class:`InputError` that names what is wrong."""
 
 from __future__ import annotations
 
@@ -85,12 +82,7 @@ def float_columns(features: Features, names: Sequence[str]) -> Floats:
 
 
 def check_table(features: pd.DataFrame, names: Sequence[str]) -> None:
-    """Refuse a table without rows, or without a column that the model needs.
-
-    Raises
-    ------
-    InputError
-    """
+    """Refuse a table without rows, or without a column that the model needs."""
     missing = [name for name in names if name not in features.columns]
     if missing:
         raise InputError(f"the table lacks {', '.join(missing)}: give every column of the model's signature")
@@ -99,12 +91,7 @@ def check_table(features: pd.DataFrame, names: Sequence[str]) -> None:
 
 
 def check_finite(labels: pd.Index[Any], names: Sequence[str], values: Floats) -> None:
-    """Refuse infinite values; missing ones are for the model to judge.
-
-    Raises
-    ------
-    InputError
-    """
+    """Refuse infinite values; missing ones are left to the model."""
     infinite = np.isinf(values)
     if infinite.any():
         place = int(np.flatnonzero(infinite.any(axis=0))[0])
@@ -114,12 +101,7 @@ def check_finite(labels: pd.Index[Any], names: Sequence[str], values: Floats) ->
 def check_histories(
     labels: pd.Index[Any], frequency: Floats, recency: Floats, T: Floats, monetary_value: Floats
 ) -> None:
-    """Refuse histories that no customer can have: the rules of :mod:`.inputs`.
-
-    Raises
-    ------
-    InputError
-    """
+    """Refuse histories that no customer can have: the rules of :mod:`guanxi.models.customer_table`."""
     columns = {"frequency": frequency, "recency": recency, "T": T, "monetary_value": monetary_value}
     rules = [(name, np.isnan(values), "is missing") for name, values in columns.items()]
     rules += [(name, values < 0, "is negative") for name, values in columns.items()]
@@ -134,36 +116,21 @@ def check_histories(
 
 
 def checked_drivers(drivers: int) -> int:
-    """Check the number of drivers to name, from 0 to 20.
-
-    Raises
-    ------
-    InputError
-    """
+    """Check the number of drivers to name, from 0 to 20."""
     if not 0 <= drivers <= MOST_DRIVERS:
         raise InputError(f"drivers is {drivers}: give 0 (for speed) to {MOST_DRIVERS}")
     return drivers
 
 
 def checked_horizon_days(horizon_days: int) -> int:
-    """Check the whole days to look ahead, from 1 to 3650.
-
-    Raises
-    ------
-    InputError
-    """
+    """Check the whole days to look ahead, from 1 to 3650."""
     if not 1 <= horizon_days <= MOST_HORIZON_DAYS or horizon_days != int(horizon_days):
         raise InputError(f"horizon_days is {horizon_days}: give whole days from 1 to {MOST_HORIZON_DAYS}")
     return int(horizon_days)
 
 
 def checked_annual_discount_rate(rate: float) -> float:
-    """Check the discount rate a year, .1 for 10 %.
-
-    Raises
-    ------
-    InputError
-    """
+    """Check the discount rate a year, .1 for 10 %."""
     if not -1.0 < rate < 10.0:
         raise InputError(
             f"annual_discount_rate is {rate}: give a number above -1 and below 10, 0.1 for 10 % a year"
@@ -172,24 +139,14 @@ def checked_annual_discount_rate(rate: float) -> float:
 
 
 def checked_interval(interval: float) -> float:
-    """Check the probability inside the central intervals.
-
-    Raises
-    ------
-    InputError
-    """
+    """Check the probability inside the central intervals."""
     if not 0.0 < interval < 1.0:
         raise InputError(f"interval is {interval}: give a probability between 0 and 1, such as 0.9")
     return interval
 
 
 def checked_day(as_of: str) -> date:
-    """Read the day that the features belong to.
-
-    Raises
-    ------
-    InputError
-    """
+    """Read the day that the features belong to."""
     try:
         day = date.fromisoformat(as_of)
     except (TypeError, ValueError):

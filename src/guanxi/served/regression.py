@@ -1,7 +1,4 @@
-"""A regression on logarithms of features: what it says and why.
-
-Copied into every served model together with ``scoring.py``.
-"""
+"""A regression on logarithms of features: what it says and why."""
 
 from __future__ import annotations
 

@@ -31,11 +31,10 @@ from .input_checks import (
     float_columns,
 )
 from .intervals import posterior_predictive
-from .numerics.distinct import distinct_rows
+from .numerics import distinct_rows
 from .purchases.lifetime_value import discounted
-from .purchases.mixture import PurchaseMixture
-from .purchases.registry import PROCESSES
-from .spend.registry import SPEND_PROCESSES
+from .purchases.registry import PROCESSES, PurchaseMixture
+from .spend import SPEND_PROCESSES
 
 Floats = NDArray[np.float64]
 

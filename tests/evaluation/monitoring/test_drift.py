@@ -20,9 +20,8 @@ from guanxi.evaluation.monitoring.verdict import (
 )
 from guanxi.params import MonitorParams
 from guanxi.served.corrections import probability
-from guanxi.served.purchases.mixture import PurchaseMixture
-from guanxi.served.purchases.registry import PROCESSES
-from guanxi.served.spend.registry import SPEND_PROCESSES
+from guanxi.served.purchases.registry import PROCESSES, PurchaseMixture
+from guanxi.served.spend import SPEND_PROCESSES
 from guanxi.simulation import simulate_bg_nbd
 
 PARAMS = {"r": 0.5, "alpha": 30.0, "a": 0.8, "b": 2.5}

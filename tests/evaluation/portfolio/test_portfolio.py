@@ -25,11 +25,10 @@ from guanxi.evaluation.portfolio.forecasts import (
     window_cutoffs,
 )
 from guanxi.evaluation.portfolio.totals import portfolio_intervals
-from guanxi.models.likelihoods.portfolio import purchase_variance, spend_variance
+from guanxi.models.variances import purchase_variance, spend_variance
 from guanxi.served.purchases.beta_geometric_process import BG_NBD
 from guanxi.served.purchases.lifetime_process import NBD
-from guanxi.served.spend.gamma_gamma import GAMMA_GAMMA
-from guanxi.served.spend.log_normal import LOG_NORMAL
+from guanxi.served.spend import GAMMA_GAMMA, LOG_NORMAL
 
 SURE = 1e-9  # relative variance of next to no noise
 ERRORS = st.lists(st.floats(-0.8, 0.8), min_size=1, max_size=8)

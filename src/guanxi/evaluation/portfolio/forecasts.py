@@ -17,12 +17,12 @@ from guanxi.errors import FitError
 from guanxi.evaluation.realised_performance import outcomes
 from guanxi.features.rfm import rfm_expression
 from guanxi.models import GammaGamma
-from guanxi.models.likelihoods.portfolio import purchase_variance, spend_variance
 from guanxi.models.purchase_models import transaction_model
 from guanxi.models.transaction_model import TransactionModel
+from guanxi.models.variances import purchase_variance, spend_variance
 from guanxi.periods import add_days
 from guanxi.pipeline.selection import fit_quietly
-from guanxi.served.numerics.cubature import parameter_points
+from guanxi.served.numerics import parameter_points
 
 Floats = NDArray[np.float64]
 

@@ -20,6 +20,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import gammaln
 
+from guanxi.models.maximum_likelihood import by_log_params
+
 from .shifted_beta_geometric import discounted_renewals, log_survival_table
 
 Floats = NDArray[np.float64]
@@ -29,7 +31,7 @@ Params = Mapping[str, float]
 _CHUNK = 2**17  # terms a pass: the work stays in the processor's cache
 
 
-def log_likelihood(params: Params, frequency: ArrayLike, recency: ArrayLike, T: ArrayLike) -> Floats:
+def log_likelihood(params: Params, x: ArrayLike, t_x: ArrayLike, T: ArrayLike) -> Floats:
     """Log-likelihood of each history: the finite sum of the paper, in log space.
 
     Examples
@@ -38,16 +40,14 @@ def log_likelihood(params: Params, frequency: ArrayLike, recency: ArrayLike, T: 
     >>> log_likelihood(params, [0, 3, 3000], [0, 4, 3999], [6, 6, 4000]).round(3).tolist()
     [-1.163, -5.061, -2258.093]
     """
-    x, t_x, T = _whole(frequency, recency, T)
+    x, t_x, T = _whole(x, t_x, T)
     result = np.empty(len(x))
     for rows, lives, largest, terms in _summands(params, x, t_x, T):
         result[rows] = largest + np.log(np.add.reduceat(terms, lives.starts))
     return result
 
 
-def probability_alive(
-    params: Params, frequency: ArrayLike, recency: ArrayLike, T: ArrayLike, later: int = 0
-) -> Floats:
+def probability_alive(params: Params, x: ArrayLike, t_x: ArrayLike, T: ArrayLike, later: int = 0) -> Floats:
     """P(alive at opportunity T + 1 + later | history): equation (11) of the paper, which has later = 0.
 
     Whoever is alive at an opportunity can transact at it.
@@ -58,14 +58,12 @@ def probability_alive(
     >>> probability_alive(donations, [0, 2, 6], [0, 4, 6], 6).round(2)
     array([0.11, 0.59, 0.93])
     """
-    x, t_x, T = _whole(frequency, recency, T)
+    x, t_x, T = _whole(x, t_x, T)
     survival = log_survival_table(_dropout(params), int(T.max()) + 1 + later)
     return np.asarray(_alive_and_dead(params, x, t_x, T)[0] * np.exp(survival[T + 1 + later] - survival[T]))
 
 
-def expected_purchases(
-    params: Params, frequency: ArrayLike, recency: ArrayLike, T: ArrayLike, horizon: int
-) -> Floats:
+def expected_purchases(params: Params, x: ArrayLike, t_x: ArrayLike, T: ArrayLike, horizon: int) -> Floats:
     """E[transactions at opportunities T + 1 ... T + horizon | history]: equation (13), also at gamma = 1.
 
     Examples
@@ -74,13 +72,13 @@ def expected_purchases(
     >>> expected_purchases(donations, [0, 4], [0, 5], 6, 10).round(4)
     array([0.1302, 3.6279])
     """
-    return discounted_purchases(params, frequency, recency, T, 0.0, horizon)
+    return discounted_purchases(params, x, t_x, T, 0.0, horizon)
 
 
 def discounted_purchases(
     params: Params,
-    frequency: ArrayLike,
-    recency: ArrayLike,
+    x: ArrayLike,
+    t_x: ArrayLike,
     T: ArrayLike,
     discount_rate: float,
     horizon: int | None = None,
@@ -92,7 +90,7 @@ def discounted_purchases(
     Parameters
     ----------
     params : mapping
-    frequency, recency, T : array of int, shape (n,)
+    x, t_x, T : array of int, shape (n,)
     discount_rate : float
         Per opportunity; above 0 where there is no horizon.
     horizon : int, optional
@@ -104,14 +102,14 @@ def discounted_purchases(
     >>> discounted_purchases(params, [3], [4], [6], 0.1).round(4)
     array([1.6214])
     """
-    x, t_x, T = _whole(frequency, recency, T)
+    x, t_x, T = _whole(x, t_x, T)
     transacts = (params["alpha"] + x) / (params["alpha"] + params["beta"] + T)
     lives = discounted_renewals(_dropout(params), T, discount_rate, horizon)
     return _alive_and_dead(params, x, t_x, T)[0] * transacts * lives
 
 
 def purchase_probability(
-    params: Params, frequency: ArrayLike, recency: ArrayLike, T: ArrayLike, n: int, horizon: int
+    params: Params, x: ArrayLike, t_x: ArrayLike, T: ArrayLike, n: int, horizon: int
 ) -> Floats:
     """P(exactly n transactions at opportunities T + 1 ... T + horizon | history).
 
@@ -124,7 +122,7 @@ def purchase_probability(
     >>> (11104 * purchase_probability(donations, 0, 0, 0, 6, 6)).round(1)
     array([1253.1])
     """
-    x, t_x, T = _whole(frequency, recency, T)
+    x, t_x, T = _whole(x, t_x, T)
     alive, dead = _alive_and_dead(params, x, t_x, T)
     result = dead * (n == 0)
     if n > horizon:
@@ -133,9 +131,9 @@ def purchase_probability(
     lived = np.arange(n, horizon + 1)
     ways = gammaln(lived + 1.0) - gammaln(n + 1.0) - gammaln(lived - n + 1.0)
     for rows in _chunks(np.full(len(x), len(lived))):
-        start, silent = T[rows, None], (T - x)[rows, None]
+        start, idle = T[rows, None], (T - x)[rows, None]
         terms = ways + (logs.transact[x + n] - logs.transact[x])[rows, None]
-        terms += logs.silent[silent + lived - n] - logs.silent[silent]
+        terms += logs.idle[idle + lived - n] - logs.idle[idle]
         terms += logs.both[start] - logs.both[start + lived]
         terms += logs.survive[start + lived] - logs.survive[start]
         dropped = lived < horizon
@@ -145,7 +143,7 @@ def purchase_probability(
 
 
 def probability_no_purchase(
-    params: Params, frequency: ArrayLike, recency: ArrayLike, T: ArrayLike, horizon: int
+    params: Params, x: ArrayLike, t_x: ArrayLike, T: ArrayLike, horizon: int
 ) -> Floats:
     """P(no transaction at opportunities T + 1 ... T + horizon | history).
 
@@ -157,7 +155,7 @@ def probability_no_purchase(
     >>> probability_no_purchase(params, [3], [4], [6], 2).round(4)
     array([0.6775])
     """
-    x, t_x, T = _whole(frequency, recency, T)
+    x, t_x, T = _whole(x, t_x, T)
     longer = log_likelihood(params, x, t_x, T + horizon)
     return np.asarray(np.exp(longer - log_likelihood(params, x, t_x, T)))
 
@@ -167,7 +165,7 @@ class BgBbLikelihood:
 
     Parameters
     ----------
-    frequency, recency, T, weight : array, shape (n,)
+    x, t_x, T, weight : array, shape (n,)
         Histories and how many customers each stands for.
 
     Examples
@@ -178,8 +176,8 @@ class BgBbLikelihood:
     ((4,), (4, 4))
     """
 
-    def __init__(self, frequency: Floats, recency: Floats, T: Floats, weight: Floats) -> None:
-        self._x, self._t_x, self._T = _whole(frequency, recency, T)
+    def __init__(self, x: Floats, t_x: Floats, T: Floats, weight: Floats) -> None:
+        self._x, self._t_x, self._T = _whole(x, t_x, T)
         self._weight = weight
         self._chunks = list(_chunks(self._T - self._t_x + 1))
 
@@ -201,14 +199,14 @@ class BgBbLikelihood:
             shares /= total[lives.row]
             value += float(weight @ (largest + np.log(total)))
             _add_derivatives(params, firsts, seconds, x, weight, lives, shares, gradient, hessian)
-        return value, params * gradient, np.outer(params, params) * hessian + np.diag(params * gradient)
+        return by_log_params(params, value, gradient, hessian)
 
 
 class _Logs(NamedTuple):
     """Sums of log(parameter + i) over i < k, for k = 0 ... last."""
 
     transact: Floats  # alpha
-    silent: Floats  # beta
+    idle: Floats  # beta
     both: Floats  # alpha + beta
     survive: Floats  # delta
     die: Floats  # gamma + delta
@@ -252,7 +250,7 @@ def _lives(t_x: Integers, T: Integers) -> _Lives:
 def _log_terms(params: Params, logs: _Logs, x: Integers, lives: _Lives) -> Floats:
     """Log of P(history and that life): the summands of the likelihood."""
     x = x[lives.row]
-    terms = logs.transact[x] + logs.silent[lives.lived - x] - logs.both[lives.lived]
+    terms = logs.transact[x] + logs.idle[lives.lived - x] - logs.both[lives.lived]
     terms += (
         logs.survive[lives.lived]
         - logs.die[lives.lived + lives.dropped]
@@ -274,11 +272,11 @@ def _add_derivatives(
 ) -> None:
     """Add the derivatives by the parameters; ``shares`` is the posterior of each life given the history."""
     all_x, lived, died = x[lives.row], lives.lived, lives.lived + lives.dropped
-    transact, silent, both, survive, die = firsts
+    transact, idle, both, survive, die = firsts
     slopes = np.stack(
         [
             transact[all_x] - both[lived],
-            silent[lived - all_x] - both[lived],
+            idle[lived - all_x] - both[lived],
             lives.dropped / params[2] - die[died],
             survive[lived] - die[died],
         ]
@@ -288,11 +286,11 @@ def _add_derivatives(
     gradient += means @ weight
     hessian += (slopes * weighted) @ slopes.T - (means * weight) @ means.T
 
-    transact, silent, both, survive, die = seconds
+    transact, idle, both, survive, die = seconds
     hessian[:2, :2] += weighted @ both[lived]
     hessian[2:, 2:] += weighted @ die[died]
     hessian[0, 0] -= weighted @ transact[all_x]
-    hessian[1, 1] -= weighted @ silent[lived - all_x]
+    hessian[1, 1] -= weighted @ idle[lived - all_x]
     hessian[2, 2] -= weighted @ lives.dropped / params[2] ** 2
     hessian[3, 3] -= weighted @ survive[lived]
 

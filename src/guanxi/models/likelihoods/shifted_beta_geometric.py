@@ -14,6 +14,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import expit, log_expit
 
+from guanxi.models.maximum_likelihood import by_log_params
+
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 Params = Mapping[str, float]
@@ -159,11 +161,7 @@ class ShiftedBetaGeometricLikelihood:
         hessian = np.full((2, 2), self._all @ either**2)
         hessian[0, 0] -= self._lost / alpha**2
         hessian[1, 1] -= self._renewed @ again**2
-        return (
-            float(value),
-            params * gradient,
-            np.outer(params, params) * hessian + np.diag(params * gradient),
-        )
+        return by_log_params(params, value, gradient, hessian)
 
 
 def _whole(numbers: ArrayLike) -> Integers:

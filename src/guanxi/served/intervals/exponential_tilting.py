@@ -45,7 +45,7 @@ def tilted(counts: Floats, probabilities: Floats, none: Floats, mean: Floats) ->
     """
     counts = counts[1:]
     # Where no purchase has a chance at all, all have the same.
-    log_some, fall = _beyond_rounding(np.maximum(probabilities[:, 1:], 1e-300), counts)
+    log_some, fall = _log_chances(np.maximum(probabilities[:, 1:], 1e-300), counts)
     target = np.clip(mean / np.maximum(1.0 - none, 1e-300), 1.0, counts[-1])
     # The chances of many purchases must go on falling.
     highest = np.clip(_SHARE_OF_FALL * fall, 0.0, _WIDEST)
@@ -80,7 +80,7 @@ def _log_factor(log_some: Floats, counts: Floats, target: Floats, highest: Float
     return result
 
 
-def _beyond_rounding(some: Floats, counts: Floats) -> tuple[Floats, Floats]:
+def _log_chances(some: Floats, counts: Floats) -> tuple[Floats, Floats]:
     """Logarithms of the chances, and how fast they fall at last, from one count to the next.
 
     A factor to the power of the count would raise rounding errors to chances: from the last count that is

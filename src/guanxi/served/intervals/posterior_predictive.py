@@ -14,11 +14,9 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..numerics.cubature import parameter_points
-from ..numerics.distinct import distinct_rows
-from ..numerics.quadrature import gauss_legendre
-from ..purchases.process import Floats, Params, PurchaseProcess, floats
-from ..spend.process import SpendProcess
+from ..numerics import distinct_rows, gauss_legendre, parameter_points
+from ..purchases.process import Floats, Params, PurchaseProcess, broadcast_floats
+from ..spend import SpendProcess
 from .exponential_tilting import tilted
 from .spend_table import SpendTable
 
@@ -55,7 +53,7 @@ def interval(
     ----------
     transactions : sequence of (process, params, log_covariance)
         One or more purchase models, of equal weight. ``log_covariance`` is that of the log-parameters, shape
-        (d, d), or None where the parameters are taken as known: see :func:`.cubature.parameter_points`.
+        (d, d), or None where the parameters are taken as known: see :func:`.numerics.parameter_points`.
     spend : (process, params, log_covariance)
     frequency, recency, T, monetary_value : array, shape (n,)
     horizon : float
@@ -64,7 +62,8 @@ def interval(
         Probability inside; the rest is halved between the two ends.
     adjusted : (none, mean), optional
         Each row's probability of no purchase and expected purchases, arrays of shape (n,), where they are
-        known better than by the purchase models: their distribution is moved to these, see :mod:`.tilt`.
+        known better than by the purchase models, whose distribution is moved to these by
+        :mod:`.exponential_tilting`.
 
     Returns
     -------
@@ -80,15 +79,15 @@ def interval(
 
     Examples
     --------
-    >>> from .beta_geometric_process import BG_NBD
-    >>> from .gamma_gamma import GAMMA_GAMMA
+    >>> from ..purchases.beta_geometric_process import BG_NBD
+    >>> from ..spend import GAMMA_GAMMA
     >>> purchases = (BG_NBD, {"r": 0.25, "alpha": 30.0, "a": 0.8, "b": 2.5}, None)
     >>> amounts = (GAMMA_GAMMA, {"p": 6.0, "q": 4.0, "v": 15.0}, None)
     >>> ends = interval([purchases], amounts, [2], [200], [270], [22.0], 365)
     >>> [round(float(end[0]), 1) for end in ends.values()]
     [0.0, 5.0, 0.0, 136.2]
     """
-    x, t_x, T, own_mean = floats(frequency, recency, T, monetary_value)
+    x, t_x, T, own_mean = broadcast_floats(frequency, recency, T, monetary_value)
     process, params, log_covariance = spend
     tables = _Tables(process, parameter_points(params, log_covariance))
     levels = ((1.0 - level) / 2.0, (1.0 + level) / 2.0)
@@ -98,7 +97,7 @@ def interval(
     # Who most probably buys nothing has both ends at 0, however much the others may buy.
     open_ends = np.flatnonzero(histories[3] < levels[1]) if adjusted else np.arange(len(histories[0]))
     asked = tuple(column[open_ends] for column in histories)
-    for rows, counts, probabilities in _settled(_members(transactions), asked, horizon):
+    for rows, counts, probabilities in _count_distributions(_parameter_points(transactions), asked, horizon):
         purchases[:, open_ends[rows]] = _count_quantiles(counts, probabilities, levels)
         log_spend[:, open_ends[rows]] = tables.quantiles(asked[0][rows], counts, probabilities, levels)
     ends = np.exp(log_spend)[:, inverse] * process.scale(params, x, own_mean)
@@ -121,15 +120,17 @@ def count_probabilities(
 
     Examples
     --------
-    >>> from .lifetime_process import NBD
+    >>> from ..purchases.lifetime_process import NBD
     >>> count_probabilities([(NBD, {"r": 1.0, "alpha": 1.0}, None)], [0], [0], [0], 1.0, 2)
     array([[0.5  , 0.25 , 0.125]])
     """
-    histories, inverse = distinct_rows(floats(frequency, recency, T, *(adjusted or ())))
+    histories, inverse = distinct_rows(broadcast_floats(frequency, recency, T, *(adjusted or ())))
     if adjusted is None:
-        return _mixture(_members(transactions), histories, horizon, most)[inverse]
+        return _mixture(_parameter_points(transactions), histories, horizon, most)[inverse]
     result = np.zeros((len(histories[0]), most + 1))
-    for rows, counts, probabilities in _settled(_members(transactions), histories, horizon):
+    for rows, counts, probabilities in _count_distributions(
+        _parameter_points(transactions), histories, horizon
+    ):
         known = counts <= most  # beyond the last of _MOST they are no whole numbers
         places = np.round(counts[known]).astype(np.int64)
         result[np.ix_(rows, places)] = probabilities[:, known]
@@ -169,7 +170,7 @@ def _kept_table(
     return SpendTable(process, [dict(point) for point in points], frequency, np.arange(1.0, counts))
 
 
-def _members(transactions: Transactions) -> Members:
+def _parameter_points(transactions: Transactions) -> Members:
     return [
         [(process, point) for point in parameter_points(params, log_covariance)]
         for process, params, log_covariance in transactions
@@ -202,18 +203,18 @@ def _distributions(
     return found.reshape(len(points), rows, most + 1)
 
 
-def _moved(counts: Floats, probabilities: Floats, adjusted: tuple[Floats, ...]) -> Floats:
+def _adjust(counts: Floats, probabilities: Floats, adjusted: tuple[Floats, ...]) -> Floats:
     return tilted(counts, probabilities, *adjusted) if adjusted else probabilities
 
 
-def _is_settled(probabilities: Floats, adjusted: tuple[Floats, ...]) -> NDArray[np.bool_]:
+def _is_complete(probabilities: Floats, adjusted: tuple[Floats, ...]) -> NDArray[np.bool_]:
     """Tell which rows leave next to nothing to greater counts; adjusted ones always add up to 1."""
     if adjusted:
         return np.asarray(probabilities[:, -1] <= _LEFT_OUT / 10.0)
     return np.asarray(probabilities.sum(axis=1) >= 1.0 - _LEFT_OUT)
 
 
-def _settled(
+def _count_distributions(
     members: Members, histories: tuple[Floats, ...], horizon: float
 ) -> Iterator[tuple[NDArray[np.int64], Floats, Floats]]:
     """Rows, numbers of purchases and their probabilities, as many as each row needs on its own."""
@@ -221,25 +222,25 @@ def _settled(
     for most in _MOST:
         if not len(going_on):
             return
-        unsettled = []
+        incomplete = []
         for rows in _chunks(going_on, _ENTRIES // (most + 1)):
             chosen = tuple(column[rows] for column in histories)
             counts = np.arange(most + 1.0)
-            probabilities = _moved(counts, _mixture(members, chosen, horizon, most), chosen[3:])
-            settled = _is_settled(probabilities, chosen[3:])
-            unsettled.append(rows[~settled])
-            yield rows[settled], counts, probabilities[settled]
-        going_on = np.concatenate(unsettled)
+            probabilities = _adjust(counts, _mixture(members, chosen, horizon, most), chosen[3:])
+            complete = _is_complete(probabilities, chosen[3:])
+            incomplete.append(rows[~complete])
+            yield rows[complete], counts, probabilities[complete]
+        going_on = np.concatenate(incomplete)
     for rows in _chunks(going_on, _ENTRIES // (_MOST[-1] + _DOUBLINGS * _NODES)):
         chosen = tuple(column[rows] for column in histories)
-        counts, beyond = _many(members, chosen[:3], horizon)
+        counts, beyond = _tail(members, chosen[:3], horizon)
         probabilities = _mixture(members, chosen, horizon, _MOST[-1])
         beyond *= ((1.0 - probabilities.sum(axis=1)) / beyond.sum(axis=1))[:, None]
         counts = np.concatenate([np.arange(_MOST[-1] + 1.0), counts])
-        yield rows, counts, _moved(counts, np.column_stack([probabilities, beyond]), chosen[3:])
+        yield rows, counts, _adjust(counts, np.column_stack([probabilities, beyond]), chosen[3:])
 
 
-def _many(members: Members, histories: tuple[Floats, ...], horizon: float) -> tuple[Floats, Floats]:
+def _tail(members: Members, histories: tuple[Floats, ...], horizon: float) -> tuple[Floats, Floats]:
     """Numbers of purchases beyond the last of _MOST, and weights of a quadrature over their logarithm."""
     y, w = gauss_legendre(_DOUBLINGS, _NODES)
     reach = _DOUBLINGS * np.log(2.0)

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from ..spend.process import Floats, Params, SpendProcess
+from ..spend import Floats, Params, SpendProcess
 
 # Measured against root finding: a third leaves a relative error of the ends of 1e-5.
 _STEPS_PER_SPREAD = 3.0
@@ -37,7 +37,7 @@ class SpendTable:
 
     Examples
     --------
-    >>> from .gamma_gamma import GAMMA_GAMMA
+    >>> from ..spend import GAMMA_GAMMA
     >>> params = {"p": 6.25, "q": 3.74, "v": 15.44}
     >>> table = SpendTable(GAMMA_GAMMA, [params], 2.0, np.array([1.0, 2.0]))
     >>> table.quantile(np.array([[0.5, 0.3, 0.2]]), [0.4, 0.9]).round(3)
@@ -116,7 +116,7 @@ def _grid(lower: Floats, upper: Floats, spread: Floats) -> tuple[Floats, NDArray
     """Points from the lowest to the uppermost, as dense as the narrowest of the distributions there needs.
 
     From where the n-th begins to where the next one does it is the narrowest. What no distribution covers is
-    one interval, and told by the second array: however wide it is, nothing lies in it.
+    one interval, marked in the second array: however wide it is, nothing lies in it.
     """
     step = np.maximum(spread / _STEPS_PER_SPREAD, np.minimum(spread, _FINEST))
     following = np.append(lower[1:], np.inf)

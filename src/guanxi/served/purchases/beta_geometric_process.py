@@ -22,9 +22,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import betainc, betaincinv, betaln, gammaln, log_expit, logsumexp, xlogy
 
-from ..numerics.distinct import distinct_rows
+from ..numerics import distinct_rows
 from . import beta_geometric
-from .process import Floats, Params, PurchaseProcess, floats
+from .process import Floats, Params, PurchaseProcess, broadcast_floats
 
 _LARGEST_EXPONENT = 600.0  # exp of more comes near the overflow
 _BISECTIONS = 50
@@ -56,12 +56,7 @@ class BetaGeometricProcess(PurchaseProcess):
         self.parameters = ("k", "r", "alpha", "a", "b") if regular else ("r", "alpha", "a", "b")
 
     def log_likelihood(
-        self,
-        params: Params,
-        frequency: ArrayLike,
-        recency: ArrayLike,
-        T: ArrayLike,
-        log_gap_sum: ArrayLike | None = None,
+        self, params: Params, x: ArrayLike, t_x: ArrayLike, T: ArrayLike, log_gap_sum: ArrayLike | None = None
     ) -> Floats:
         """Log-likelihood of each history: equation (6) of Fader, Hardie & Lee and its like.
 
@@ -77,25 +72,23 @@ class BetaGeometricProcess(PurchaseProcess):
         >>> BG_NBD.log_likelihood(params, [0, 200], [0, 38], [40, 40]).round(4)
         array([ -0.5995, 100.7957])
         """
-        x, t_x, T = floats(frequency, recency, T)
-        k, r, alpha, a, b = _unpacked(params)
+        x, t_x, T = broadcast_floats(x, t_x, T)
+        k, r, alpha, a, b = _unpack(params)
         events, survived = k * x, b + x + self.first
         purchases = gammaln(r + events) - gammaln(r) - r * np.log1p(T / alpha) - events * np.log(alpha + T)
         chance = betaln(a, survived) - betaln(a, b) - log_expit(-self.log_odds_dropped(params, x, t_x, T))
         if k == 1:
             return np.asarray(purchases + chance)
-        silent = logsumexp(_log_hidden(k, r + events, alpha, t_x, T), axis=0)
-        return np.asarray(purchases + chance + silent + gap_terms(k, x, t_x, log_gap_sum))
+        waiting = logsumexp(_log_hidden(k, r + events, alpha, t_x, T), axis=0)
+        return np.asarray(purchases + chance + waiting + gap_terms(k, x, t_x, log_gap_sum))
 
-    def log_odds_dropped(
-        self, params: Params, frequency: ArrayLike, recency: ArrayLike, T: ArrayLike
-    ) -> Floats:
+    def log_odds_dropped(self, params: Params, x: ArrayLike, t_x: ArrayLike, T: ArrayLike) -> Floats:
         """Log odds of having dropped out at the last purchase.
 
         Fader, Hardie & Lee (2008), "Computing P(alive) Using the BG/NBD Model".
         """
-        x, t_x, T = floats(frequency, recency, T)
-        k, r, alpha, a, b = _unpacked(params)
+        x, t_x, T = broadcast_floats(x, t_x, T)
+        k, r, alpha, a, b = _unpack(params)
         possible = (x > 0) | self.first
         waiting = (r + k * x) * np.log1p((T - t_x) / (alpha + t_x))
         if k > 1:
@@ -103,28 +96,26 @@ class BetaGeometricProcess(PurchaseProcess):
         odds = np.log(a) - np.log(b + np.where(possible, x - 1.0 + self.first, 0.0))
         return np.where(possible, odds + waiting, -np.inf)
 
-    def survival(
-        self, params: Params, frequency: ArrayLike, recency: ArrayLike, T: ArrayLike, time: ArrayLike
-    ) -> Floats:
+    def survival(self, params: Params, x: ArrayLike, t_x: ArrayLike, T: ArrayLike, time: ArrayLike) -> Floats:
         """P(alive at T + time | alive at T): each purchase drops out with p, so 1 - E[p purchases]."""
-        x, t_x, T, time = floats(frequency, recency, T, time)
-        _, _, _, a, b = _unpacked(params)
+        x, t_x, T, time = broadcast_floats(x, t_x, T, time)
+        _, _, _, a, b = _unpack(params)
         dropped = a / (a + b + x + self.first) * self._expected(params, x, t_x, T, time, more_dropout=1.0)
         return np.asarray(np.clip(1.0 - dropped, 0.0, 1.0))
 
     def expected_purchases_alive(
-        self, params: Params, frequency: ArrayLike, recency: ArrayLike, T: ArrayLike, horizon: ArrayLike
+        self, params: Params, x: ArrayLike, t_x: ArrayLike, T: ArrayLike, horizon: ArrayLike
     ) -> Floats:
         """E[purchases | alive]: equation (10) of Fader, Hardie & Lee over P(alive), also at a = 1."""
-        x, t_x, T, horizon = floats(frequency, recency, T, horizon)
+        x, t_x, T, horizon = broadcast_floats(x, t_x, T, horizon)
         return self._expected(params, x, t_x, T, horizon, more_dropout=0.0)
 
-    def log_silence_alive(
-        self, params: Params, frequency: ArrayLike, recency: ArrayLike, T: ArrayLike, horizon: ArrayLike
+    def log_no_purchase_alive(
+        self, params: Params, x: ArrayLike, t_x: ArrayLike, T: ArrayLike, horizon: ArrayLike
     ) -> tuple[Floats, Floats]:
         """Log of P(no purchase | alive) and of P(some | alive): the k-th event comes later, or does not."""
-        x, t_x, T, horizon = floats(frequency, recency, T, horizon)
-        k, _, alpha, _, _ = _unpacked(params)
+        x, t_x, T, horizon = broadcast_floats(x, t_x, T, horizon)
+        k, _, alpha, _, _ = _unpack(params)
         log_last = -np.log1p(horizon / (alpha + T))  # log(1 - z), z as below
         z = horizon / (alpha + T + horizon)
         none, some = np.full(x.shape, -np.inf), np.full(x.shape, -np.inf)
@@ -135,17 +126,11 @@ class BetaGeometricProcess(PurchaseProcess):
         return none, some
 
     def count_probability_alive(
-        self,
-        params: Params,
-        frequency: ArrayLike,
-        recency: ArrayLike,
-        T: ArrayLike,
-        n: ArrayLike,
-        horizon: ArrayLike,
+        self, params: Params, x: ArrayLike, t_x: ArrayLike, T: ArrayLike, n: ArrayLike, horizon: ArrayLike
     ) -> Floats:
         """P(n purchases | alive), n >= 1: equation (8) of Fader, Hardie & Lee at the posterior."""
-        x, t_x, T, n, horizon = floats(frequency, recency, T, n, horizon)
-        k, _, alpha, a, b = _unpacked(params)
+        x, t_x, T, n, horizon = broadcast_floats(x, t_x, T, n, horizon)
+        k, _, alpha, a, b = _unpack(params)
         survived = b + x + self.first
         z, log_last = horizon / (alpha + T + horizon), -np.log1p(horizon / (alpha + T))
         prior = betaln(a, survived)
@@ -160,11 +145,11 @@ class BetaGeometricProcess(PurchaseProcess):
         return total
 
     def count_distribution_alive(
-        self, params: Params, frequency: Floats, recency: Floats, T: Floats, horizon: float, most: int
+        self, params: Params, x: Floats, t_x: Floats, T: Floats, horizon: float, most: int
     ) -> Floats:
         """P(0 ... most purchases | alive): P(at least n) = P(n k - j events or more) E[(1 - p)^(n - 1)]."""
-        x, t_x, T = floats(frequency, recency, T)
-        k, _, alpha, a, b = _unpacked(params)
+        x, t_x, T = broadcast_floats(x, t_x, T)
+        k, _, alpha, a, b = _unpack(params)
         survived = b + x + self.first
         ratio = horizon / (alpha + T)
         at_least = np.zeros((most + 2, len(x)))
@@ -179,7 +164,7 @@ class BetaGeometricProcess(PurchaseProcess):
         return np.maximum(at_least[:-1] - at_least[1:], 0.0).T
 
     def next_purchase_quantile(
-        self, params: Params, frequency: ArrayLike, recency: ArrayLike, T: ArrayLike, q: ArrayLike
+        self, params: Params, x: ArrayLike, t_x: ArrayLike, T: ArrayLike, q: ArrayLike
     ) -> Floats:
         """Quantile of the waiting time, given alive at T; cut at about 1e260 times (alpha + T).
 
@@ -192,8 +177,8 @@ class BetaGeometricProcess(PurchaseProcess):
         >>> BG_NBD.next_purchase_quantile(params, [2], [30], [38], 0.5).round(3)
         array([15.153])
         """
-        x, t_x, T, q = floats(frequency, recency, T, q)
-        k, r, alpha, _, _ = _unpacked(params)
+        x, t_x, T, q = broadcast_floats(x, t_x, T, q)
+        k, r, alpha, _, _ = _unpack(params)
         if k == 1:
             exponent = -np.log1p(-q) / (r + x)
             return np.asarray((alpha + T) * np.expm1(np.minimum(exponent, _LARGEST_EXPONENT)))
@@ -210,7 +195,7 @@ class BetaGeometricProcess(PurchaseProcess):
         self, params: Params, x: Floats, t_x: Floats, T: Floats
     ) -> Iterator[tuple[int, Floats, Floats]]:
         """Events since the last purchase: how many, the log of their probability, the shape of lambda."""
-        k, r, alpha, _, _ = _unpacked(params)
+        k, r, alpha, _, _ = _unpack(params)
         shape = r + k * x
         if k == 1:
             yield 0, np.zeros(shape.shape), shape
@@ -223,14 +208,14 @@ class BetaGeometricProcess(PurchaseProcess):
     def _expected(
         self, params: Params, x: Floats, t_x: Floats, T: Floats, horizon: Floats, more_dropout: float
     ) -> Floats:
-        k, _, alpha, a, b = _unpacked(params)
+        k, _, alpha, a, b = _unpack(params)
         if k == 1 and all(np.ndim(value) == 0 for value in params.values()):
             # Given alive the recency does not matter: far fewer rows are distinct then.
             (x, T, horizon), inverse = distinct_rows((x, T, horizon))
             ratio = horizon / (alpha + T)
-            shape, left, stayed = floats(params["r"] + x, a + more_dropout, b + x + self.first)
+            shape, left, stayed = broadcast_floats(params["r"] + x, a + more_dropout, b + x + self.first)
             return beta_geometric.expected_purchases_alive(shape, left, stayed, ratio)[inverse]
-        a, survived, ratio = floats(a + more_dropout, b + x + self.first, horizon / (alpha + T))
+        a, survived, ratio = broadcast_floats(a + more_dropout, b + x + self.first, horizon / (alpha + T))
         total = np.zeros(x.shape)
         for j, log_weight, shape in self._hidden(params, x, t_x, T):
             total += np.exp(log_weight) * beta_geometric.expected_purchases_alive(
@@ -253,7 +238,7 @@ def gap_terms(k: int, x: Floats, t_x: Floats, log_gap_sum: ArrayLike | None) -> 
     return np.where(x > 0, xlogy((k - 1) * x, t_x) - gammaln(k * repeats) + gammaln(repeats), 0.0)
 
 
-def _unpacked(params: Params) -> tuple[int, Floats, Floats, Floats, Floats]:
+def _unpack(params: Params) -> tuple[int, Floats, Floats, Floats, Floats]:
     return int(params.get("k", 1)), params["r"], params["alpha"], params["a"], params["b"]
 
 

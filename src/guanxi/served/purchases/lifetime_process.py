@@ -20,8 +20,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import exprel, gammaln, logsumexp, xlog1py, xlogy
 
-from ..numerics.quadrature import gauss_legendre
-from .process import Floats, Params, PurchaseProcess, floats
+from ..numerics import gauss_legendre
+from .process import Floats, Params, PurchaseProcess, broadcast_floats
 
 _NODES = 16  # of each panel
 _CHUNK = 2048  # rows a pass: the nodes stay in the processor's cache
@@ -57,21 +57,17 @@ class LifetimeProcess(PurchaseProcess):
 
     # --- what follows --------------------------------------------------------------------------------------
 
-    def log_likelihood(
-        self, params: Params, frequency: ArrayLike, recency: ArrayLike, T: ArrayLike
-    ) -> Floats:
+    def log_likelihood(self, params: Params, x: ArrayLike, t_x: ArrayLike, T: ArrayLike) -> Floats:
         """Log-likelihood of each history."""
-        x, t_x, T = floats(frequency, recency, T)
+        x, t_x, T = broadcast_floats(x, t_x, T)
         r, alpha = params["r"], params["alpha"]
         purchases = gammaln(r + x) - gammaln(r) - r * np.log1p(T / alpha) - x * np.log(alpha + T)
         dropped = self.log_odds_dropped(params, x, t_x, T)
         return np.asarray(purchases + self.log_survivor(params, T) + np.logaddexp(0.0, dropped))
 
-    def log_odds_dropped(
-        self, params: Params, frequency: ArrayLike, recency: ArrayLike, T: ArrayLike
-    ) -> Floats:
+    def log_odds_dropped(self, params: Params, x: ArrayLike, t_x: ArrayLike, T: ArrayLike) -> Floats:
         """Log odds of having left between the last purchase and T."""
-        x, t_x, T = floats(frequency, recency, T)
+        x, t_x, T = broadcast_floats(x, t_x, T)
         n, rate = params["r"] + x, params["alpha"] + t_x
 
         def integrand(own: Params, since: Floats, t_x: Floats, n: Floats, rate: Floats) -> Floats:
@@ -81,25 +77,23 @@ class LifetimeProcess(PurchaseProcess):
         stayed = self.log_survivor(params, T) - n * np.log1p((T - t_x) / rate)
         return np.asarray(np.where(t_x < T, left - stayed, -np.inf))
 
-    def survival(
-        self, params: Params, frequency: ArrayLike, recency: ArrayLike, T: ArrayLike, time: ArrayLike
-    ) -> Floats:
+    def survival(self, params: Params, x: ArrayLike, t_x: ArrayLike, T: ArrayLike, time: ArrayLike) -> Floats:
         """S(T + time) / S(T)."""
-        _, _, T, time = floats(frequency, recency, T, time)
+        _, _, T, time = broadcast_floats(x, t_x, T, time)
         return np.exp(self.log_survivor(params, T + time) - self.log_survivor(params, T))
 
     def expected_purchases_alive(
-        self, params: Params, frequency: ArrayLike, recency: ArrayLike, T: ArrayLike, horizon: ArrayLike
+        self, params: Params, x: ArrayLike, t_x: ArrayLike, T: ArrayLike, horizon: ArrayLike
     ) -> Floats:
         """Mean purchase rate times the time expected to be alive within the horizon."""
-        x, _, T, horizon = floats(frequency, recency, T, horizon)
+        x, _, T, horizon = broadcast_floats(x, t_x, T, horizon)
         return np.asarray((params["r"] + x) / (params["alpha"] + T) * self._time_alive(params, T, horizon))
 
-    def log_silence_alive(
-        self, params: Params, frequency: ArrayLike, recency: ArrayLike, T: ArrayLike, horizon: ArrayLike
+    def log_no_purchase_alive(
+        self, params: Params, x: ArrayLike, t_x: ArrayLike, T: ArrayLike, horizon: ArrayLike
     ) -> tuple[Floats, Floats]:
         """Log of P(no purchase | alive at T) and of P(some | alive): a purchase comes while still alive."""
-        x, _, T, horizon = floats(frequency, recency, T, horizon)
+        x, _, T, horizon = broadcast_floats(x, t_x, T, horizon)
         n, rate = params["r"] + x, params["alpha"] + T
 
         def leaving(own: Params, since: Floats, T: Floats, n: Floats, rate: Floats) -> Floats:
@@ -110,22 +104,16 @@ class LifetimeProcess(PurchaseProcess):
             return self.log_survivor(own, T + since) + first
 
         alive = self.log_survivor(params, T)
-        silent = self.log_survivor(params, T + horizon) - n * np.log1p(horizon / rate)
-        none = np.logaddexp(silent, self._log_integral(leaving, params, horizon, n, rate, T)) - alive
+        stayed = self.log_survivor(params, T + horizon) - n * np.log1p(horizon / rate)
+        none = np.logaddexp(stayed, self._log_integral(leaving, params, horizon, n, rate, T)) - alive
         some = self._log_integral(buying, params, horizon, n, rate, T) - alive
         return np.minimum(none, 0.0), np.minimum(some, 0.0)
 
     def count_probability_alive(
-        self,
-        params: Params,
-        frequency: ArrayLike,
-        recency: ArrayLike,
-        T: ArrayLike,
-        n: ArrayLike,
-        horizon: ArrayLike,
+        self, params: Params, x: ArrayLike, t_x: ArrayLike, T: ArrayLike, n: ArrayLike, horizon: ArrayLike
     ) -> Floats:
         """P(n purchases | alive at T), n >= 1: n while alive, for the whole horizon or until leaving."""
-        x, _, T, n, horizon = floats(frequency, recency, T, n, horizon)
+        x, _, T, n, horizon = broadcast_floats(x, t_x, T, n, horizon)
         shape, rate = params["r"] + x, params["alpha"] + T
         count = gammaln(shape + n) - gammaln(shape) - gammaln(n + 1.0)
 
@@ -141,10 +129,10 @@ class LifetimeProcess(PurchaseProcess):
         return np.asarray(np.exp(np.logaddexp(whole, left) + count - self.log_survivor(params, T)))
 
     def count_distribution_alive(
-        self, params: Params, frequency: Floats, recency: Floats, T: Floats, horizon: float, most: int
+        self, params: Params, x: Floats, t_x: Floats, T: Floats, horizon: float, most: int
     ) -> Floats:
         """P(0 ... most purchases | alive at T): counts by recurrence at every moment of leaving."""
-        x, _, T = floats(frequency, recency, T)
+        x, _, T = broadcast_floats(x, t_x, T)
         columns = {name: np.broadcast_to(params[name], T.shape) for name in self.parameters}
         result = np.empty((len(x), most + 1))
         for first in range(0, len(x), _CHUNK):
@@ -166,7 +154,8 @@ class LifetimeProcess(PurchaseProcess):
         for row in np.flatnonzero(shape[:, 0] * np.log1p(horizon / rate[:, 0]) > _LARGEST_EXPONENT):
             one = {name: value[row] for name, value in params.items()}
             counts = self.count_probability_alive(one, x[row], 0.0, T[row], np.arange(1, most + 1), horizon)
-            result[row] = [np.exp(self.log_silence_alive(one, x[row], 0.0, T[row], horizon)[0])[0], *counts]
+            log_none, _ = self.log_no_purchase_alive(one, x[row], 0.0, T[row], horizon)
+            result[row] = [np.exp(log_none)[0], *counts]
         return result
 
     def _moments(self, params: Params, T: Floats, horizon: float, rate: Floats) -> tuple[Floats, Floats]:
@@ -179,10 +168,10 @@ class LifetimeProcess(PurchaseProcess):
         return np.column_stack([since, np.full(T.shape, horizon)]), log_weight
 
     def next_purchase_quantile(
-        self, params: Params, frequency: ArrayLike, recency: ArrayLike, T: ArrayLike, q: ArrayLike
+        self, params: Params, x: ArrayLike, t_x: ArrayLike, T: ArrayLike, q: ArrayLike
     ) -> Floats:
         """Quantile of the waiting time, Lomax distributed while alive; cut at about 1e260 (alpha + T)."""
-        x, _, T, q = floats(frequency, recency, T, q)
+        x, _, T, q = broadcast_floats(x, t_x, T, q)
         exponent = -np.log1p(-q) / (params["r"] + x)
         return np.asarray((params["alpha"] + T) * np.expm1(np.minimum(exponent, _LARGEST_EXPONENT)))
 
@@ -244,29 +233,21 @@ class _Nbd(LifetimeProcess):
     def log_survivor(self, params: Params, time: Floats) -> Floats:
         return np.zeros(np.shape(time))
 
-    def log_odds_dropped(
-        self, params: Params, frequency: ArrayLike, recency: ArrayLike, T: ArrayLike
-    ) -> Floats:
-        return np.full(floats(frequency, recency, T)[0].shape, -np.inf)
+    def log_odds_dropped(self, params: Params, x: ArrayLike, t_x: ArrayLike, T: ArrayLike) -> Floats:
+        return np.full(broadcast_floats(x, t_x, T)[0].shape, -np.inf)
 
-    def log_silence_alive(
-        self, params: Params, frequency: ArrayLike, recency: ArrayLike, T: ArrayLike, horizon: ArrayLike
+    def log_no_purchase_alive(
+        self, params: Params, x: ArrayLike, t_x: ArrayLike, T: ArrayLike, horizon: ArrayLike
     ) -> tuple[Floats, Floats]:
-        x, _, T, horizon = floats(frequency, recency, T, horizon)
+        x, _, T, horizon = broadcast_floats(x, t_x, T, horizon)
         none = -(params["r"] + x) * np.log1p(horizon / (params["alpha"] + T))
         with np.errstate(divide="ignore"):  # a horizon of 0
             return none, np.log(-none * exprel(none))
 
     def count_probability_alive(
-        self,
-        params: Params,
-        frequency: ArrayLike,
-        recency: ArrayLike,
-        T: ArrayLike,
-        n: ArrayLike,
-        horizon: ArrayLike,
+        self, params: Params, x: ArrayLike, t_x: ArrayLike, T: ArrayLike, n: ArrayLike, horizon: ArrayLike
     ) -> Floats:
-        x, _, T, n, horizon = floats(frequency, recency, T, n, horizon)
+        x, _, T, n, horizon = broadcast_floats(x, t_x, T, n, horizon)
         shape, rate = params["r"] + x, params["alpha"] + T
         count = gammaln(shape + n) - gammaln(shape) - gammaln(n + 1.0)
         log_count = count + xlogy(n, horizon / (rate + horizon)) - xlog1py(shape, horizon / rate)

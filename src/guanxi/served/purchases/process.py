@@ -1,8 +1,9 @@
-"""What every model of repeat purchases can tell, from the few formulas in which the models differ.
+"""What every model of repeat purchases predicts, from the few formulas in which the models differ.
 
 Parameters come first, as a mapping with the papers' symbols as keys; a value may be one number or an array
-with one for each row (as covariates make it). Histories are ``frequency`` (x), ``recency`` (t_x) and ``T`` in
-one time unit; times and horizons have the same. A customer with no history yet is (0, 0, 0).
+with one for each row (as covariates make it). A history is x (``frequency``, the repeat purchases), t_x
+(``recency``, the time from the first purchase to the last) and T (that from the first purchase to now),
+numbers or arrays of shape (n,). All times have one unit. A customer with no history yet is (0, 0, 0).
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import expit, log_expit
 
-from ..numerics.quadrature import double_exponential, gauss_legendre
+from ..numerics import double_exponential, gauss_legendre
 
 Floats = NDArray[np.float64]
 Params = Mapping[str, Any]
@@ -41,56 +42,44 @@ class PurchaseProcess:
 
     # --- what each model defines -------------------------------------------------------------------------
 
-    def log_likelihood(
-        self, params: Params, frequency: ArrayLike, recency: ArrayLike, T: ArrayLike
-    ) -> Floats:
+    def log_likelihood(self, params: Params, x: ArrayLike, t_x: ArrayLike, T: ArrayLike) -> Floats:
         """Log-likelihood of each history, shape (n,)."""
         raise NotImplementedError
 
-    def log_odds_dropped(
-        self, params: Params, frequency: ArrayLike, recency: ArrayLike, T: ArrayLike
-    ) -> Floats:
+    def log_odds_dropped(self, params: Params, x: ArrayLike, t_x: ArrayLike, T: ArrayLike) -> Floats:
         """Log odds of having dropped out by T; minus infinity where that is impossible."""
         raise NotImplementedError
 
-    def survival(
-        self, params: Params, frequency: ArrayLike, recency: ArrayLike, T: ArrayLike, time: ArrayLike
-    ) -> Floats:
+    def survival(self, params: Params, x: ArrayLike, t_x: ArrayLike, T: ArrayLike, time: ArrayLike) -> Floats:
         """P(alive at T + time | alive at T, history)."""
         raise NotImplementedError
 
     def expected_purchases_alive(
-        self, params: Params, frequency: ArrayLike, recency: ArrayLike, T: ArrayLike, horizon: ArrayLike
+        self, params: Params, x: ArrayLike, t_x: ArrayLike, T: ArrayLike, horizon: ArrayLike
     ) -> Floats:
         """E[purchases in (T, T + horizon] | alive at T, history]."""
         raise NotImplementedError
 
-    def log_silence_alive(
-        self, params: Params, frequency: ArrayLike, recency: ArrayLike, T: ArrayLike, horizon: ArrayLike
+    def log_no_purchase_alive(
+        self, params: Params, x: ArrayLike, t_x: ArrayLike, T: ArrayLike, horizon: ArrayLike
     ) -> tuple[Floats, Floats]:
         """Log of P(no purchase in (T, T + horizon] | alive at T) and of P(at least one | alive at T)."""
         raise NotImplementedError
 
     def count_probability_alive(
-        self,
-        params: Params,
-        frequency: ArrayLike,
-        recency: ArrayLike,
-        T: ArrayLike,
-        n: ArrayLike,
-        horizon: ArrayLike,
+        self, params: Params, x: ArrayLike, t_x: ArrayLike, T: ArrayLike, n: ArrayLike, horizon: ArrayLike
     ) -> Floats:
         """P(exactly n purchases in (T, T + horizon] | alive at T), n >= 1."""
         raise NotImplementedError
 
     def count_distribution_alive(
-        self, params: Params, frequency: Floats, recency: Floats, T: Floats, horizon: float, most: int
+        self, params: Params, x: Floats, t_x: Floats, T: Floats, horizon: float, most: int
     ) -> Floats:
         """P(exactly n purchases | alive at T) for n = 0 ... most, shape (n, most + 1), to about 1e-12."""
         raise NotImplementedError
 
     def next_purchase_quantile(
-        self, params: Params, frequency: ArrayLike, recency: ArrayLike, T: ArrayLike, q: ArrayLike
+        self, params: Params, x: ArrayLike, t_x: ArrayLike, T: ArrayLike, q: ArrayLike
     ) -> Floats:
         """Time from T by which the next purchase has come with probability q, given no dropout before it."""
         raise NotImplementedError
@@ -98,77 +87,60 @@ class PurchaseProcess:
     # --- what follows from it ----------------------------------------------------------------------------
 
     def probability_alive(
-        self,
-        params: Params,
-        frequency: ArrayLike,
-        recency: ArrayLike,
-        T: ArrayLike,
-        later: float = 0.0,
+        self, params: Params, x: ArrayLike, t_x: ArrayLike, T: ArrayLike, later: float = 0.0
     ) -> Floats:
         """P(alive at T + later | history up to T)."""
-        alive = expit(-self.log_odds_dropped(params, frequency, recency, T))
+        alive = expit(-self.log_odds_dropped(params, x, t_x, T))
         if later == 0.0:
             return np.asarray(alive)
-        return np.asarray(alive * self.survival(params, frequency, recency, T, later))
+        return np.asarray(alive * self.survival(params, x, t_x, T, later))
 
     def expected_purchases(
-        self, params: Params, frequency: ArrayLike, recency: ArrayLike, T: ArrayLike, horizon: ArrayLike
+        self, params: Params, x: ArrayLike, t_x: ArrayLike, T: ArrayLike, horizon: ArrayLike
     ) -> Floats:
         """E[purchases in (T, T + horizon] | history]."""
-        alive = self.probability_alive(params, frequency, recency, T)
-        return alive * self.expected_purchases_alive(params, frequency, recency, T, horizon)
+        alive = self.probability_alive(params, x, t_x, T)
+        return alive * self.expected_purchases_alive(params, x, t_x, T, horizon)
 
     def expected_purchases_new(self, params: Params, horizon: ArrayLike) -> Floats:
         """E[repeat purchases of a new customer within the horizon of the first]."""
         return self.expected_purchases(params, 0.0, 0.0, 0.0, horizon)
 
     def purchase_probability(
-        self,
-        params: Params,
-        frequency: ArrayLike,
-        recency: ArrayLike,
-        T: ArrayLike,
-        n: ArrayLike,
-        horizon: ArrayLike,
+        self, params: Params, x: ArrayLike, t_x: ArrayLike, T: ArrayLike, n: ArrayLike, horizon: ArrayLike
     ) -> Floats:
         """P(exactly n purchases in (T, T + horizon] | history)."""
-        x, t_x, T, n, horizon = floats(frequency, recency, T, n, horizon)
+        x, t_x, T, n, horizon = broadcast_floats(x, t_x, T, n, horizon)
         alive = self.probability_alive(params, x, t_x, T)
         none = self.probability_no_purchase(params, x, t_x, T, horizon)
         some = self.count_probability_alive(params, x, t_x, T, np.maximum(n, 1.0), horizon)
         return np.where(n > 0, alive * some, none)
 
     def count_distribution(
-        self, params: Params, frequency: Floats, recency: Floats, T: Floats, horizon: float, most: int
+        self, params: Params, x: Floats, t_x: Floats, T: Floats, horizon: float, most: int
     ) -> Floats:
         """P(exactly n purchases in (T, T + horizon] | history) for n = 0 ... most, shape (n, most + 1)."""
-        alive = self.probability_alive(params, frequency, recency, T)
-        counts = self.count_distribution_alive(params, frequency, recency, T, horizon, most)
+        alive = self.probability_alive(params, x, t_x, T)
+        counts = self.count_distribution_alive(params, x, t_x, T, horizon, most)
         counts *= alive[:, None]
         counts[:, 0] += 1.0 - alive
         return counts
 
     def probability_no_purchase(
-        self, params: Params, frequency: ArrayLike, recency: ArrayLike, T: ArrayLike, horizon: ArrayLike
+        self, params: Params, x: ArrayLike, t_x: ArrayLike, T: ArrayLike, horizon: ArrayLike
     ) -> Floats:
         """P(no purchase in (T, T + horizon] | history) = L(x, t_x, T + horizon) / L(x, t_x, T)."""
-        return np.exp(self.log_silence(params, frequency, recency, T, horizon)[0])
+        return np.exp(self.log_no_purchase(params, x, t_x, T, horizon)[0])
 
     def log_odds_no_purchase(
-        self, params: Params, frequency: ArrayLike, recency: ArrayLike, T: ArrayLike, horizon: ArrayLike
+        self, params: Params, x: ArrayLike, t_x: ArrayLike, T: ArrayLike, horizon: ArrayLike
     ) -> Floats:
         """Log odds of :meth:`probability_no_purchase`, finite where that rounds to 0 or 1; horizon > 0."""
-        none, some = self.log_silence(params, frequency, recency, T, horizon)
+        none, some = self.log_no_purchase(params, x, t_x, T, horizon)
         return none - some
 
     def discounted_purchases(
-        self,
-        params: Params,
-        frequency: ArrayLike,
-        recency: ArrayLike,
-        T: ArrayLike,
-        rate: float,
-        horizon: float = np.inf,
+        self, params: Params, x: ArrayLike, t_x: ArrayLike, T: ArrayLike, rate: float, horizon: float = np.inf
     ) -> Floats:
         """Discounted expected residual transactions: E[sum of exp(-rate t) over the purchases at T + t].
 
@@ -182,7 +154,7 @@ class PurchaseProcess:
             Continuously compounded, per time unit; above 0 where the horizon is infinite.
         horizon : float
         """
-        x, t_x, T = floats(frequency, recency, T)
+        x, t_x, T = broadcast_floats(x, t_x, T)
 
         def until(time: float) -> Floats:
             return self.expected_purchases_alive(params, x, t_x, T, time)
@@ -201,17 +173,17 @@ class PurchaseProcess:
                 total = total + sum(w * until(t) for t, w in zip(times, weights, strict=True))
         return np.asarray(self.probability_alive(params, x, t_x, T) * total)
 
-    def log_silence(
-        self, params: Params, frequency: ArrayLike, recency: ArrayLike, T: ArrayLike, horizon: ArrayLike
+    def log_no_purchase(
+        self, params: Params, x: ArrayLike, t_x: ArrayLike, T: ArrayLike, horizon: ArrayLike
     ) -> tuple[Floats, Floats]:
         """Log of P(no purchase) and of P(a purchase): neither is got by subtraction from 1."""
-        x, t_x, T, horizon = floats(frequency, recency, T, horizon)
+        x, t_x, T, horizon = broadcast_floats(x, t_x, T, horizon)
         dropped = self.log_odds_dropped(params, x, t_x, T)
-        none, some = self.log_silence_alive(params, x, t_x, T, horizon)
+        none, some = self.log_no_purchase_alive(params, x, t_x, T, horizon)
         alive = log_expit(-dropped)
         return np.logaddexp(log_expit(dropped), alive + none), alive + some
 
 
-def floats(*columns: ArrayLike) -> tuple[Floats, ...]:
+def broadcast_floats(*columns: ArrayLike) -> tuple[Floats, ...]:
     """Broadcast columns to floats of one shape, at least 1-d."""
     return np.broadcast_arrays(*(np.atleast_1d(np.asarray(column, dtype=np.float64)) for column in columns))

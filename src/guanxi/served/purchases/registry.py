@@ -1,11 +1,63 @@
-"""The purchase processes by name, as ``clv.model`` and the served model write it."""
+"""The purchase processes by name, as ``clv.model`` and the served model write it, and the mean of several."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import ArrayLike
+
 from .beta_geometric_process import BG_CNBD, BG_NBD, MBG_CNBD, MBG_NBD
 from .lifetime_process import GGOM_NBD, NBD, PARETO_NBD
-from .process import PurchaseProcess
+from .process import Floats, Params, PurchaseProcess
 
 PROCESSES: dict[str, PurchaseProcess] = {
     process.name: process for process in (NBD, BG_NBD, MBG_NBD, BG_CNBD, MBG_CNBD, PARETO_NBD, GGOM_NBD)
 }
+
+
+class PurchaseMixture:
+    """Equal-weight mean of purchase models; one model is a mean as well.
+
+    Parameters
+    ----------
+    members : sequence of (PurchaseProcess, params)
+
+    Examples
+    --------
+    >>> from .beta_geometric_process import BG_NBD
+    >>> from .lifetime_process import NBD
+    >>> members = [(BG_NBD, {"r": 0.25, "alpha": 4.0, "a": 0.8, "b": 2.5}), (NBD, {"r": 0.4, "alpha": 12.0})]
+    >>> PurchaseMixture(members).expected_purchases([2], [30], [38], 39).round(3)
+    array([1.571])
+    """
+
+    def __init__(self, members: Sequence[tuple[PurchaseProcess, Params]]) -> None:
+        self._members = list(members)
+
+    def probability_alive(self, x: ArrayLike, t_x: ArrayLike, T: ArrayLike) -> Floats:
+        """P(alive at T | history)."""
+        return self._mean("probability_alive", x, t_x, T)
+
+    def expected_purchases(self, x: ArrayLike, t_x: ArrayLike, T: ArrayLike, horizon: ArrayLike) -> Floats:
+        """E[purchases in (T, T + horizon] | history]."""
+        return self._mean("expected_purchases", x, t_x, T, horizon)
+
+    def expected_purchases_new(self, horizon: ArrayLike) -> Floats:
+        """E[repeat purchases of a new customer within the horizon of the first]."""
+        return self._mean("expected_purchases_new", horizon)
+
+    def log_odds_no_purchase(self, x: ArrayLike, t_x: ArrayLike, T: ArrayLike, horizon: ArrayLike) -> Floats:
+        """Log odds of the mean probability of no purchase, finite where that rounds to 0 or 1."""
+        history = x, t_x, T
+        logs = [process.log_no_purchase(params, *history, horizon) for process, params in self._members]
+        none, some = (np.logaddexp.reduce(column) for column in zip(*logs, strict=True))
+        return np.asarray(none - some)
+
+    def next_purchase_quantile(self, x: ArrayLike, t_x: ArrayLike, T: ArrayLike, q: ArrayLike) -> Floats:
+        """Mean of the members' quantiles of the time to the next purchase, given alive."""
+        return self._mean("next_purchase_quantile", x, t_x, T, q)
+
+    def _mean(self, formula: str, *arguments: ArrayLike) -> Floats:
+        values = [getattr(process, formula)(params, *arguments) for process, params in self._members]
+        return np.asarray(sum(values) / len(values))

@@ -1,26 +1,21 @@
-"""Trees grown with several seeds, what they say and why.
-
-Copied into every served model together with ``scoring.py``.
-"""
+"""Trees grown with several seeds: their scores, for many rows by tables, and their SHAP values."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from .nodes import Node
+from . import nodes
+from .nodes import Coder, Floats, Integers, Node
 from .shap import TreeShap
-from .values import TreeValues, are_small
-
-Floats = NDArray[np.float64]
 
 # Making the tables takes as long as LightGBM takes for 700 rows (300 trees of 31 leaves) to 1,300 rows (600
 # of 5 leaves) on two busy cores, up to twice as many on idle ones: benchmarks/drivers.py.
 _MANY_ROWS = 2000
+MOST_SPLITS = 8  # a pattern is one byte
 
 
 class Trees:
@@ -60,7 +55,7 @@ class Trees:
     def contributions(self, matrix: Floats) -> Floats:
         """Explain each row exactly by path-dependent SHAP values.
 
-        Few rows go through LightGBM's own TreeSHAP, many through :class:`~.formulas.tree_shap.TreeShap`; the
+        Few rows go through LightGBM's own TreeSHAP, many through :class:`.shap.TreeShap`; the
         two agree to rounding (1e-12).
 
         Parameters
@@ -111,3 +106,70 @@ class Trees:
 
             self._loaded = [lightgbm.Booster(model_str=text) for text in self._texts]
         return self._loaded
+
+
+class TreeValues:
+    """Sum of trees of at most ``MOST_SPLITS`` splits, by tables over decision patterns.
+
+    A tree of few splits has few patterns of answers: its leaf value for each pattern is tabulated once, and
+    each row looks its own up. Leaf values are added in the order of the trees, as LightGBM does, so that the
+    sums are the same to the last bit.
+
+    Parameters
+    ----------
+    trees : sequence of mapping
+        The trees' root nodes as in ``Booster.dump_model()``; all grown on the same features.
+
+    Examples
+    --------
+    >>> stump = {"split_feature": 0, "decision_type": "<=", "threshold": 1.5, "missing_type": "None",
+    ...          "default_left": True, "left_child": {"leaf_value": 0.0}, "right_child": {"leaf_value": 1.0}}
+    >>> TreeValues([stump, stump]).values(np.array([[1.0], [2.0]]))
+    array([0., 2.])
+    """
+
+    def __init__(self, trees: Sequence[Node]) -> None:
+        self._coders = nodes.coders(trees)
+        self._tables = [_Table(tree, self._coders) for tree in trees]
+
+    def values(self, matrix: Floats) -> Floats:
+        """Sum of the trees for each row, shape (n,); NaN in the matrix is a missing value."""
+        values = np.zeros(len(matrix))
+        for rows, codes in nodes.code_chunks(self._coders, matrix):
+            for table in self._tables:
+                table.add(codes, values[rows])
+        return values
+
+
+def are_small(trees: Sequence[Node]) -> bool:
+    """Whether every tree has few enough splits for a table."""
+    return all(sum(1 for _ in nodes.splits(tree)) <= MOST_SPLITS for tree in trees)
+
+
+class _Table:
+    """Leaf values of a tree by decision pattern, which has a bit for each split (goes left)."""
+
+    def __init__(self, tree: Node, coders: Mapping[int, Coder]) -> None:
+        self._parts: dict[int, np.ndarray] = {}
+        splits = list(nodes.splits(tree))
+        for bit, split in enumerate(splits):
+            way = coders[split["split_feature"]].goes_left(split).astype(np.uint8) << bit
+            self._parts[split["split_feature"]] = self._parts.get(split["split_feature"], 0) + way
+        bits = {id(split): bit for bit, split in enumerate(splits)}
+        self._leaf_values = np.array(
+            [_leaf_value(tree, bits, pattern) for pattern in range(2 ** len(splits))]
+        )
+
+    def add(self, codes: Mapping[int, Integers], total: Floats) -> None:
+        """Add the leaf values of rows with these codes."""
+        pattern = np.zeros(len(total), dtype=np.uint8)
+        # Clipping, which never happens here, spares the check of every index.
+        for feature, part in self._parts.items():
+            pattern |= part.take(codes[feature], mode="clip")
+        total += self._leaf_values.take(pattern, mode="clip")
+
+
+def _leaf_value(node: Node, bits: Mapping[int, int], pattern: int) -> float:
+    while nodes.is_split(node):
+        node = node["left_child" if pattern >> bits[id(node)] & 1 else "right_child"]
+    return float(node["leaf_value"])

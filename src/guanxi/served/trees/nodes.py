@@ -13,6 +13,7 @@ Bools = NDArray[np.bool_]
 Integers = NDArray[np.intp]
 Node = Mapping[str, Any]
 
+_ROWS_AT_ONCE = 16384
 _ZERO = float(np.float32(1e-35))  # LightGBM's own
 
 
@@ -71,6 +72,13 @@ def coders(trees: Sequence[Node]) -> dict[int, Coder]:
     for split in (split for tree in trees for split in splits(tree)):
         asked.setdefault(split["split_feature"], []).append(split)
     return {feature: Coder(nodes) for feature, nodes in asked.items()}
+
+
+def code_chunks(coders: Mapping[int, Coder], matrix: Floats) -> Iterator[tuple[slice, dict[int, Integers]]]:
+    """Yield some rows of a matrix at a time, and their codes by feature."""
+    for start in range(0, len(matrix), _ROWS_AT_ONCE):
+        rows = slice(start, start + _ROWS_AT_ONCE)
+        yield rows, {feature: coder.codes(matrix[rows, feature]) for feature, coder in coders.items()}
 
 
 def is_split(node: Node) -> bool:

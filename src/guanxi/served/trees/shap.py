@@ -30,7 +30,6 @@ from .nodes import Bools, Coder, Floats, Integers, Node
 # Measured with 31 leaves: larger groups mean fewer look-ups, but in tables too large for the cache.
 _GROUP_BITS = 8
 _TABLE_BITS = 12  # for a single leaf below many features
-_ROWS_AT_ONCE = 16384
 
 
 class TreeShap:
@@ -66,9 +65,7 @@ class TreeShap:
     def values(self, matrix: Floats) -> Floats:
         """SHAP values of each row, shape (n, n_features); NaN in the matrix is a missing value."""
         values = np.empty(matrix.shape)
-        for start in range(0, len(matrix), _ROWS_AT_ONCE):
-            rows = slice(start, start + _ROWS_AT_ONCE)
-            codes = {feature: coder.codes(matrix[rows, feature]) for feature, coder in self._coders.items()}
+        for rows, codes in tree_nodes.code_chunks(self._coders, matrix):
             total = np.zeros(matrix[rows].T.shape)
             for group in self._groups:
                 group.add(codes, total)

@@ -8,9 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.integrate import quad
 
-from guanxi.served.spend.gamma_gamma import GAMMA_GAMMA, GammaGammaLikelihood
-from guanxi.served.spend.log_normal import LOG_NORMAL, fit_log_normal
-from guanxi.served.spend.registry import SPEND_PROCESSES
+from guanxi.models.likelihoods.spend import GammaGammaLikelihood, fit_log_normal
+from guanxi.served.spend import GAMMA_GAMMA, LOG_NORMAL, SPEND_PROCESSES
 
 NAMES = ("p", "q", "v")
 params = st.fixed_dictionaries({"p": st.floats(0.1, 50), "q": st.floats(1.01, 50), "v": st.floats(0.1, 500)})

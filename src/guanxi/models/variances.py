@@ -12,9 +12,9 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike
 
-from guanxi.served.numerics.distinct import distinct_rows
-from guanxi.served.purchases.process import Floats, Params, PurchaseProcess, floats
-from guanxi.served.spend.process import SpendProcess
+from guanxi.served.numerics import distinct_rows
+from guanxi.served.purchases.process import Floats, Params, PurchaseProcess, broadcast_floats
+from guanxi.served.spend import SpendProcess
 
 _MOST = (8, 24, 72, 216, 1024)  # a row goes on to more purchases until next to none are left beyond
 _LEFT_OUT = 1e-7
@@ -42,11 +42,11 @@ def purchase_variance(
 
     Examples
     --------
-    >>> from .lifetime_process import NBD
+    >>> from guanxi.served.purchases.lifetime_process import NBD
     >>> purchase_variance([(NBD, {"r": 2.0, "alpha": 4.0})], [0], [0], [0], 4.0).round(3)
     array([4.])
     """
-    histories, inverse = distinct_rows(floats(frequency, recency, T))
+    histories, inverse = distinct_rows(broadcast_floats(frequency, recency, T))
     variance = np.zeros(len(histories[0]))
     going_on = np.arange(len(variance))
     for most in _MOST:
@@ -90,13 +90,13 @@ def spend_variance(
 
     Examples
     --------
-    >>> from .gamma_gamma import GAMMA_GAMMA
+    >>> from guanxi.served.spend import GAMMA_GAMMA
     >>> params = {"p": 4.0, "q": 4.0, "v": 30.0}
     >>> spend_variance(GAMMA_GAMMA, params, [0], [0.0], [1.0], [0.0]).round(1)  # one amount of mean 40
     array([1400.])
     """
     mean = process.expected_spend(params, frequency, monetary_value)
-    x, expected, variance = floats(frequency, expected_purchases, variance_purchases)
+    x, expected, variance = broadcast_floats(frequency, expected_purchases, variance_purchases)
     if process.name == "gamma_gamma":
         shape = np.maximum(params["q"] + params["p"] * x, _LEAST_SHAPE)
         unknown, within = (shape - 1.0) / (shape - 2.0), 1.0 / params["p"]

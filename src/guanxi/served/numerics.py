@@ -1,16 +1,24 @@
-"""Distinct rows of a few numeric columns, exactly: the models work on those and on their counts."""
+"""Numerical tools of the formulas: distinct rows, nodes of integrals, points of a parameter distribution."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Any
+
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 Columns = tuple[Floats, ...]
+Params = Mapping[str, Any]
 
 _LARGEST_WHOLE = 2**31
 _LARGEST_KEY = 2**63
+_STEP = 0.15
+_LARGEST_DEVIATION = 0.5
+_SMALLEST_ERROR = 0.01
 
 
 def distinct_rows(columns: Columns) -> tuple[Columns, Integers]:
@@ -57,11 +65,11 @@ def count_rows(columns: Columns, weight: Floats | None = None) -> tuple[Columns,
     >>> count_rows((np.array([2.0, 0.0, 2.0]),))
     ((array([0., 2.]),), array([1., 2.]))
     """
-    packed = _packed(columns) if weight is None else None
+    packed = _pack(columns) if weight is None else None
     if packed is not None and packed[1] is not None:  # sorting one whole number a row: several times faster
         key, sizes = np.sort(packed[0]), packed[1]
         starts = np.flatnonzero(np.diff(key, prepend=-1))
-        return _unpacked(key[starts], sizes), np.diff(starts, append=len(key)).astype(np.float64)
+        return _unpack(key[starts], sizes), np.diff(starts, append=len(key)).astype(np.float64)
     order = _order(columns)
     columns = tuple(column[order] for column in columns)
     starts = np.flatnonzero(_first_of_each(columns))
@@ -69,8 +77,80 @@ def count_rows(columns: Columns, weight: Floats | None = None) -> tuple[Columns,
     return tuple(column[starts] for column in columns), np.add.reduceat(counts, starts)
 
 
+@lru_cache
+def gauss_legendre(panels: int, nodes: int) -> tuple[Floats, Floats]:
+    """Nodes and weights on (0, 1), cut into equal panels with Gauss-Legendre nodes in each.
+
+    Examples
+    --------
+    >>> x, w = gauss_legendre(2, 8)
+    >>> bool(abs(w @ np.exp(x) - np.expm1(1.0)) < 1e-14)
+    True
+    """
+    x, w = np.polynomial.legendre.leggauss(nodes)
+    x, w = (x + 1.0) / (2.0 * panels), w / (2.0 * panels)
+    return (np.arange(panels)[:, None] / panels + x).ravel(), np.tile(w, panels)
+
+
+@lru_cache
+def double_exponential() -> tuple[Floats, Floats]:
+    """Nodes and weights for the integral of exp(-y) f(y) over y > 0, f smooth in log y.
+
+    Takahasi & Mori (1974): y = exp(u - exp(-u)), trapezoidal in u.
+
+    Examples
+    --------
+    >>> y, w = double_exponential()
+    >>> bool(abs(w @ y**0.5 - np.sqrt(np.pi) / 2) < 1e-12)
+    True
+    """
+    u = np.arange(-4.0, 4.6, _STEP)
+    y = np.exp(u - np.exp(-u))
+    return y, _STEP * y * (1.0 + np.exp(-u)) * np.exp(-y)
+
+
+def parameter_points(params: Params, log_covariance: ArrayLike | None) -> list[Params]:
+    """Equally likely parameters with the mean and covariance of the Laplace approximation.
+
+    The spherical cubature rule of degree 3 (Arasaratnam & Haykin 2009, Cubature Kalman Filters, IEEE
+    Transactions on Automatic Control 54(6)): of d log-parameters, 2 d points at +- sqrt(d) standard
+    deviations along the principal axes of their covariance.
+
+    Parameters
+    ----------
+    params : mapping
+    log_covariance : array, shape (d, d), or None
+        Covariance of the log-parameters in the order of ``params``, without the regularity k, which is
+        whole. Deviations along its axes are cut at .5, a factor of e in four dimensions: beyond it the normal
+        approximation says nothing. None, or not finite: the parameters are taken as known. So they are where
+        every standard error is below .01: at .01, correlated as on CDNOW, the points move the upper end of
+        spend by .02 % of the interval's width (median), .08 % (99 of 100 customers).
+
+    Examples
+    --------
+    >>> parameter_points({"r": 1.0}, None)
+    [{'r': 1.0}]
+    >>> [float(round(np.log(point["r"]), 6)) for point in parameter_points({"r": 1.0}, [[0.04]])]
+    [0.2, -0.2]
+    """
+    if log_covariance is None:
+        return [params]
+    matrix = np.asarray(log_covariance, dtype=np.float64)
+    if not np.isfinite(matrix).all() or (np.diag(matrix) < _SMALLEST_ERROR**2).all():
+        return [params]
+    names = [name for name in params if name != "k"]
+    variances, axes = np.linalg.eigh(matrix)
+    deviations = np.clip(np.sqrt(np.maximum(variances, 0.0)), 0.0, _LARGEST_DEVIATION)
+    steps = (np.sqrt(len(names)) * deviations * axes).T
+    return [
+        {**params, **{name: params[name] * np.exp(s) for name, s in zip(names, sign * step, strict=True)}}
+        for step in steps
+        for sign in (1.0, -1.0)
+    ]
+
+
 def _order(columns: Columns) -> Integers:
-    packed = _packed(columns)
+    packed = _pack(columns)
     return np.lexsort(columns[::-1]) if packed is None else np.argsort(packed[0])
 
 
@@ -83,7 +163,7 @@ def _first_of_each(columns: Columns) -> NDArray[np.bool_]:
     return first
 
 
-def _packed(columns: Columns) -> tuple[Integers, list[int] | None] | None:
+def _pack(columns: Columns) -> tuple[Integers, list[int] | None] | None:
     """One whole number a row that orders as the rows do; None if it would not fit into 64 bits.
 
     Beside it the size of each digit, where all columns hold whole numbers and can be got back from the key.
@@ -110,7 +190,7 @@ def _whole_numbers(column: Floats) -> Integers | None:
     return digits if bool((digits == column).all()) else None
 
 
-def _unpacked(key: Integers, sizes: list[int]) -> Columns:
+def _unpack(key: Integers, sizes: list[int]) -> Columns:
     columns: list[Floats] = []
     for size in reversed(sizes):
         key, digits = np.divmod(key, size)

@@ -1,18 +1,123 @@
-"""What the value models accept: every refusal names the column, the count and the first offending rows."""
+"""Customer tables on their way to a fit: columns checked, then distinct histories with their weights.
+
+Every refusal is a DataError that names the column, the count and the first offending rows.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from guanxi.errors import DataError
+from guanxi.errors import DataError, FitError
 from guanxi.served.input_checks import describe_rows
+from guanxi.served.numerics import count_rows
 
 Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Histories:
+    """Distinct purchase histories.
+
+    Attributes
+    ----------
+    frequency, recency, T, weight : array, shape (n,)
+        ``weight``: how many customers a history stands for, above 0.
+    log_gap_sum : array, shape (n,), or None
+    covariates : array, shape (n, c)
+        Standardised: weighted mean 0, standard deviation 1.
+    centre, spread : array, shape (c,)
+        What was taken off the covariates, and what they were divided by.
+    """
+
+    frequency: Floats
+    recency: Floats
+    T: Floats
+    weight: Floats
+    log_gap_sum: Floats | None
+    covariates: Floats
+    centre: Floats
+    spread: Floats
+
+    @property
+    def columns(self) -> tuple[Floats, Floats, Floats, Floats]:
+        """Frequency, recency, T and weight."""
+        return self.frequency, self.recency, self.T, self.weight
+
+    @property
+    def customers(self) -> float:
+        """Sum of the weights."""
+        return float(self.weight.sum())
+
+    @property
+    def repeat_customers(self) -> float:
+        """Weight of the histories with a repeat purchase."""
+        return float(self.weight[self.frequency > 0].sum())
+
+    def sample(self, size: int) -> Histories:
+        """About so many histories: every n-th one."""
+        rows = slice(None, None, len(self.weight) // size)
+        names = ("frequency", "recency", "T", "weight", "covariates")
+        kept = {name: getattr(self, name)[rows] for name in names}
+        return replace(self, **kept, log_gap_sum=None if self.log_gap_sum is None else self.log_gap_sum[rows])
+
+
+def histories_of(
+    rfm: pd.DataFrame,
+    sample_weight: ArrayLike | None,
+    covariates: Sequence[str] = (),
+    *,
+    log_gaps: bool = False,
+) -> Histories:
+    """Distinct histories of a customer table, if there is something to learn from them.
+
+    Raises
+    ------
+    DataError
+        If the table is not one of purchase histories, or a covariate is the same for all customers.
+    FitError
+        If no customer bought again, or all ages are 0.
+
+    Examples
+    --------
+    >>> rfm = pd.DataFrame({"frequency": [2, 2, 0], "recency": [30, 30, 0], "T": [38, 38, 38]})
+    >>> histories_of(rfm, None).weight
+    array([1., 2.])
+    """
+    columns = [*history_columns(rfm)]
+    gaps = log_gap_column(rfm) if log_gaps and "log_gap_sum" in rfm.columns else None
+    columns += ([] if gaps is None else [gaps]) + list(covariate_columns(rfm, covariates))
+    rows, weight = count_rows(tuple(columns), weight_column(sample_weight, rfm))
+    kept = weight > 0
+    if not kept.all():
+        rows, weight = tuple(column[kept] for column in rows), weight[kept]
+    frequency, recency, T, *rest = rows
+    if not frequency.any():
+        raise FitError("no repeat purchases: nothing to learn a purchase rate from; give a longer history")
+    if not T.any():
+        raise FitError(
+            "T is 0 for every customer: nothing to learn a purchase rate from; give a later cutoff"
+        )
+    log_gap_sum = None if gaps is None else rest.pop(0)
+    z, centre, spread = _standardise(rest, weight, covariates)
+    return Histories(frequency, recency, T, weight, log_gap_sum, z, centre, spread)
+
+
+def _standardise(
+    columns: list[Floats], weight: Floats, names: Sequence[str]
+) -> tuple[Floats, Floats, Floats]:
+    z = np.column_stack(columns) if columns else np.empty((len(weight), 0))
+    centre = np.average(z, axis=0, weights=weight)
+    spread = np.sqrt(np.average((z - centre) ** 2, axis=0, weights=weight))
+    for name, each, middle in zip(names, spread, centre, strict=True):
+        if each <= 1e-12 * max(1.0, abs(middle)):
+            raise DataError(f"covariate {name!r} is {middle:g} for every customer: leave it out")
+    return (z - centre) / spread, centre, spread
 
 
 def history_columns(rfm: pd.DataFrame) -> tuple[Floats, Floats, Floats]:
@@ -139,12 +244,7 @@ def checked_horizon(horizon: float, name: str = "horizon") -> float:
 
 
 def numeric_column(rfm: Any, name: str, *, signed: bool = False) -> Floats:
-    """Take one column of a table, checked: numbers, none missing, none negative unless ``signed``.
-
-    Raises
-    ------
-    DataError
-    """
+    """Take one column of a table, checked: numbers, none missing, none negative unless ``signed``."""
     if not isinstance(rfm, pd.DataFrame):
         raise DataError(f"the customer table is a {type(rfm).__name__}: give a pandas DataFrame")
     if name not in rfm.columns:
@@ -167,11 +267,6 @@ def numeric_column(rfm: Any, name: str, *, signed: bool = False) -> Floats:
 
 
 def refuse_rows(rfm: pd.DataFrame, name: str, wrong: NDArray[np.bool_], what: str) -> None:
-    """Name the column, the number of wrong rows and the first of them, if there are any.
-
-    Raises
-    ------
-    DataError
-    """
+    """Name the column, the number of wrong rows and the first of them, if there are any."""
     if wrong.any():
         raise DataError(describe_rows(rfm.index, name, wrong, what))

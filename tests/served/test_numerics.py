@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from guanxi.served.numerics.distinct import count_rows, distinct_rows
+from guanxi.served.numerics import count_rows, distinct_rows
 
 numbers = st.one_of(st.integers(0, 5).map(float), st.floats(-1e6, 1e6), st.just(2.0**40))
 tables = st.lists(st.tuples(numbers, numbers, numbers), min_size=1, max_size=40)

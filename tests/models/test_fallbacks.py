@@ -180,17 +180,17 @@ def test_one_customer_is_fitted_with_what_can_be_said(name):
 
 
 @pytest.mark.filterwarnings("ignore::guanxi.errors.FitWarning")
-def test_parameters_not_told_apart_have_infinite_errors():
+def test_parameters_not_identified_have_infinite_errors():
     seen = set()
     for rfm in (table([1.0, 1.0], [10.0, 10.0], [20.0, 20.0]), table([5.0], [30.0], [38.0])):
         for name in (*WITH_DROPOUT, "nbd"):
             model = transaction_model(name).fit(rfm)
-            told_apart = model.fit_report_["parameters_told_apart"]
+            identified = model.fit_report_["identified"]
             errors = np.array(list(model.standard_errors_.values()))
-            assert (np.isfinite(errors) if told_apart else np.isinf(errors)).all()
+            assert (np.isfinite(errors) if identified else np.isinf(errors)).all()
             said = "the data do not tell all parameters apart: standard errors are infinite"
-            assert (said in model.fit_report_["warnings"]) is not told_apart
-            seen.add(told_apart)
+            assert (said in model.fit_report_["warnings"]) is not identified
+            seen.add(identified)
     assert False in seen
 
 

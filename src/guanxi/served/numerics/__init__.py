@@ -1,1 +1,0 @@
-"""Quadrature, cubature and distinct rows."""

@@ -1,0 +1,204 @@
+"""Models of the amount of a purchase: Gamma-Gamma, and log-normal spend, which stands in for it.
+
+``params`` is a mapping from names to numbers. ``frequency`` (x) counts the repeat purchases whose mean amount
+is ``monetary_value`` (m), 0 where there are none.
+
+Given the history, the total of n purchases is ``scale`` times a variable whose distribution depends on n and
+x only: own amounts matter through the scale. That is what makes intervals cheap.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.special import betaln, digamma, expit, log_expit, polygamma
+
+from .purchases.process import broadcast_floats
+
+Floats = NDArray[np.float64]
+Params = Mapping[str, float]
+
+# How far the logarithm of a gamma variable strays: so many deviations, and what its long left tail adds.
+_DEVIATIONS, _LEFT_TAIL, _RIGHT_TAIL = 6.0, 10.0, 20.0
+_LARGEST_LOG = 600.0  # exp of more comes near the overflow
+_LEAST_VARIANCE = 1e-8  # amounts that vary by a ten-thousandth: of less no quantile is sharper
+_LEAST_SHARE = 1e-3  # an amount of 0 has no logarithm: it counts as a thousandth of the population mean
+
+
+class SpendProcess:
+    """A model of what customers spend on a purchase.
+
+    Attributes
+    ----------
+    name : str
+    parameters : tuple of str
+    """
+
+    name: str
+    parameters: tuple[str, ...]
+
+    def expected_spend(self, params: Params, x: ArrayLike, m: ArrayLike) -> Floats:
+        """E[mean amount of a customer's purchases | history], shape (n,)."""
+        raise NotImplementedError
+
+    def scale(self, params: Params, x: ArrayLike, m: ArrayLike) -> Floats:
+        """Scale of the total of future purchases, in the unit of the amounts, shape (n,)."""
+        raise NotImplementedError
+
+    def log_total_range(self, params: Params, purchases: Floats, x: float) -> tuple[Floats, Floats, Floats]:
+        """Where y = log(total / scale) of so many purchases lies, but for about 1e-8, and its spread.
+
+        Returns
+        -------
+        lower, upper, spread : array, shape (n,)
+            Lower and upper grow with the purchases; the density is smooth over a spread.
+        """
+        raise NotImplementedError
+
+    def log_total_density(
+        self, params: Params, purchases: Floats, x: float, y: Floats
+    ) -> tuple[Floats, Floats]:
+        """Density of log(total / scale) and its slope at every y, shape (len(purchases), len(y))."""
+        raise NotImplementedError
+
+
+class _GammaGamma(SpendProcess):
+    """Gamma-Gamma: Fader & Hardie (2013), brucehardie.com/notes/025, with positive ``p, q, v``.
+
+    Given the history the rate of a customer's amounts is nu ~ Gamma(q + p x, v + x m), and n amounts total
+    Gamma(p n, nu): total / (v + x m) is a beta prime variable with shapes p n and q + p x.
+    """
+
+    name = "gamma_gamma"
+    parameters = ("p", "q", "v")
+
+    def log_likelihood(self, params: Params, x: ArrayLike, m: ArrayLike) -> Floats:
+        """Log-likelihood of each mean amount: equation (1a) of the note; both columns are > 0.
+
+        Written as the beta prime density of x m / v, which neither overflows nor cancels.
+
+        Examples
+        --------
+        >>> GAMMA_GAMMA.log_likelihood({"p": 6.25, "q": 3.74, "v": 15.44}, [2], [22.35]).round(4)
+        array([-3.5513])
+        """
+        x, m = broadcast_floats(x, m)
+        p, q, v = params["p"], params["q"], params["v"]
+        total = x * m
+        left, right = q * np.log1p(total / v), p * x * np.log1p(v / total)
+        return np.asarray(-betaln(p * x, q) - np.log(m) - left - right)
+
+    def expected_spend(self, params: Params, x: ArrayLike, m: ArrayLike) -> Floats:
+        """E[mean amount of a customer's purchases | history]: equation (5) of the note.
+
+        Without repeat purchases it is the population mean p v / (q - 1). That mean does not exist for q <= 1;
+        there the amount at the mean rate, p / E[nu | history] = p (v + x m) / (p x + q), stands in.
+
+        Examples
+        --------
+        >>> params = {"p": 6.25, "q": 3.74, "v": 15.44}
+        >>> GAMMA_GAMMA.expected_spend(params, [2, 1, 0], [22.35, 11.77, 0.0]).round(2)
+        array([24.66, 18.92, 35.22])
+        """
+        x, m = broadcast_floats(x, m)
+        p, q, v = params["p"], params["q"], params["v"]
+        return p * (v + x * m) / (p * x + (q - 1.0 if q > 1.0 else q))
+
+    def scale(self, params: Params, x: ArrayLike, m: ArrayLike) -> Floats:
+        """Sum v + x m."""
+        x, m = broadcast_floats(x, m)
+        return np.asarray(params["v"] + x * m)
+
+    def log_total_range(self, params: Params, purchases: Floats, x: float) -> tuple[Floats, Floats, Floats]:
+        """Range of the logarithm of a beta prime variable: of one gamma variable over another."""
+        a, b = params["p"] * purchases, np.asarray(params["q"] + params["p"] * x)
+        (low_a, high_a), (low_b, high_b) = _log_gamma_range(a), _log_gamma_range(b)
+        spread = np.minimum(np.sqrt(polygamma(1, a) + polygamma(1, b)), 1.0)
+        lower, upper = np.clip([low_a - high_b, high_a - low_b], -_LARGEST_LOG, _LARGEST_LOG)
+        return lower, upper, spread
+
+    def log_total_density(
+        self, params: Params, purchases: Floats, x: float, y: Floats
+    ) -> tuple[Floats, Floats]:
+        """Density of the logarithm of a beta prime variable."""
+        a, b = params["p"] * purchases[:, None], params["q"] + params["p"] * x
+        density = np.exp(a * log_expit(y) + b * log_expit(-y) - betaln(a, b))
+        return density, density * (a * expit(-y) - b * expit(y))
+
+
+class _LogNormal(SpendProcess):
+    """Log-normal spend: the customer's own mean amount, shrunk on the log scale.
+
+    A customer's amounts average exp(theta) in the long run, theta ~ N(., between_variance) among customers;
+    the mean of x of them is log-normal with that mean and the log-variance within_variance / x. ``params``:
+
+    - ``mean``: mean amount of the population, which is expected without repeat purchases.
+    - ``level``: what own mean amounts are shrunk towards.
+    - ``between_variance``, ``within_variance``: of logarithms; 0 where there is no spread to learn.
+
+    With w = between / (between + within / x), the weight of the own mean amount m, the posterior mean of
+    exp(theta) is m^w K^(1 - w). Half of the remaining variance, which turns a mean of logarithms into one of
+    amounts, is contained in K, the level.
+    """
+
+    name = "log_normal"
+    parameters = ("mean", "level", "between_variance", "within_variance")
+
+    def expected_spend(self, params: Params, x: ArrayLike, m: ArrayLike) -> Floats:
+        """E[mean amount of a customer's purchases | history]: m^w level^(1 - w), the mean without repeats.
+
+        Examples
+        --------
+        >>> params = {"mean": 22.0, "level": 20.0, "between_variance": 0.5, "within_variance": 0.5}
+        >>> LOG_NORMAL.expected_spend(params, [0, 1, 9], [0.0, 80.0, 80.0]).round(2)
+        array([22.  , 40.  , 69.64])
+        """
+        x, m = broadcast_floats(x, m)
+        own = np.log(np.maximum(m, _LEAST_SHARE * params["mean"]))
+        weight = own_weight(params["between_variance"], params["within_variance"], x)
+        shrunk = np.exp(weight * own + (1.0 - weight) * np.log(params["level"]))
+        return np.where(x > 0, shrunk, params["mean"])
+
+    def scale(self, params: Params, x: ArrayLike, m: ArrayLike) -> Floats:
+        """Mean of an amount: :meth:`expected_spend`."""
+        return self.expected_spend(params, x, m)
+
+    def log_total_range(self, params: Params, purchases: Floats, x: float) -> tuple[Floats, Floats, Floats]:
+        """Six standard deviations to either side."""
+        mean, variance = self._log_total(params, purchases, x)
+        deviation = np.sqrt(variance)
+        return mean - _DEVIATIONS * deviation, mean + _DEVIATIONS * deviation, deviation
+
+    def log_total_density(
+        self, params: Params, purchases: Floats, x: float, y: Floats
+    ) -> tuple[Floats, Floats]:
+        """Return the normal density and its slope."""
+        mean, variance = self._log_total(params, purchases[:, None], x)
+        distance = (y - mean) / variance
+        density = np.exp(-0.5 * distance**2 * variance) / np.sqrt(2.0 * np.pi * variance)
+        return density, -distance * density
+
+    def _log_total(self, params: Params, purchases: Floats, x: float) -> tuple[Floats, Floats]:
+        """Mean and variance of log(total / expected amount); the mean of total / expected amount is n."""
+        between, within = params["between_variance"], params["within_variance"]
+        remaining = between * (1.0 - float(own_weight(between, within, np.array([x]))[0]))
+        variance = np.maximum(remaining + within / purchases, _LEAST_VARIANCE)
+        return np.log(purchases) - variance / 2.0, variance
+
+
+GAMMA_GAMMA = _GammaGamma()
+LOG_NORMAL = _LogNormal()
+SPEND_PROCESSES: dict[str, SpendProcess] = {process.name: process for process in (GAMMA_GAMMA, LOG_NORMAL)}
+
+
+def own_weight(between: float, within: float, x: Floats) -> Floats:
+    """Weight of the own mean amount: between / (between + within / x)."""
+    own = between * x
+    return np.divide(own, own + within, out=np.zeros(x.shape), where=own > 0)
+
+
+def _log_gamma_range(shape: Floats) -> tuple[Floats, Floats]:
+    lower = digamma(shape) - _DEVIATIONS * np.sqrt(polygamma(1, shape)) - _LEFT_TAIL / shape
+    return lower, np.log(shape + _DEVIATIONS * np.sqrt(shape) + _RIGHT_TAIL)
