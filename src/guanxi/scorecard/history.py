@@ -126,7 +126,7 @@ def _drift(before: pd.DataFrame, present: Relationship, params: Params) -> tuple
         drift,
         lambda scores: fit_tiers(scores, rule).assign(scores),
         TIERS,
-        present.under_weights,
+        present.card.method,
     )
     return drift, proposal
 

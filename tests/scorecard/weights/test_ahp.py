@@ -22,6 +22,15 @@ def weight_vectors(least=2, most=8):
     return numbers.map(lambda values: np.array(values) / sum(values))
 
 
+def extremes(*over):
+    """Judgements of six things, each pair 9 or 1/9."""
+    rows, columns = np.triu_indices(6, 1)
+    judged = np.ones((6, 6))
+    judged[rows, columns] = [9.0 if each else 1 / 9 for each in over]
+    judged[columns, rows] = 1.0 / judged[rows, columns]
+    return judged
+
+
 class TestGolden:
     def test_house_choice(self, published):
         found = priorities(published["house"])
@@ -146,14 +155,32 @@ class TestRevisions:
             require_consistent(published["house"], HOUSE, "goal")
 
     def test_refusal_where_no_single_revisions_mend(self):
-        rows, columns = np.triu_indices(6, 1)
-        judged = np.ones((6, 6))
-        judged[rows, columns] = [
-            9.0 if over else 1 / 9 for over in (0, 0, 0, 1, 1, 1, 0, 1, 0, 0, 0, 1, 0, 0, 0)
-        ]
-        judged[columns, rows] = 1.0 / judged[rows, columns]
+        judged = extremes(1, 0, 0, 1, 0, 0, 1, 1, 1, 0, 0, 1, 0, 0, 0)
         with pytest.raises(ParamsError, match=r"where to begin judging all pairs anew: .* \(and 8 more\)$"):
             require_consistent(judged, list("abcdef"), "goal")
+
+    @pytest.mark.parametrize(
+        ("over", "count"),
+        [
+            ((0, 0, 0, 1, 1, 1, 0, 1, 0, 0, 0, 1, 0, 0, 0), 10),
+            ((1, 0, 0, 1, 0, 0, 1, 1, 1, 0, 0, 1, 0, 0, 0), 13),
+        ],
+    )
+    def test_rounding_of_eigenvectors_decides_nothing(self, monkeypatch, over, count):
+        # All judgements deviate alike: which is revised first must not differ between machines.
+        found, after = revisions(extremes(*over))
+        assert len(found) == count
+        random, exact = np.random.default_rng(1), np.linalg.eig
+
+        def rounded_otherwise(matrices):
+            values, vectors = exact(matrices)
+            return values, vectors * (1 + 1e-13 * random.normal(size=vectors.shape))
+
+        monkeypatch.setattr(np.linalg, "eig", rounded_otherwise)
+        for _ in range(20):
+            again, ratio = revisions(extremes(*over))
+            assert again == found
+            assert ratio == pytest.approx(after)
 
     def test_consistent_judgements_pass(self, published):
         require_consistent(published["philadelphia"], list("abcdef"), "goal")

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from scipy.special import ndtri
 
 from guanxi.errors import DataError
+from guanxi.scorecard.scoring.scoring_methods import ScoringMethod, WeightedSum
 from guanxi.scorecard.scoring.tier_stability import Tier
-from guanxi.scorecard.scoring.under_weights import UnderWeights, scores_with, weighted_sums
 from guanxi.scorecard.weights.combination import direct
 from guanxi.scorecard.weights.objective import CUSTOMER, DataWeights, indicator_names
 
@@ -184,7 +184,7 @@ def propose_weights(
     drift: pd.DataFrame,
     tier: Tier,
     tiers: Sequence[Any],
-    score: UnderWeights = weighted_sums,
+    method: ScoringMethod | None = None,
 ) -> Proposal:
     """Propose new weights where the data moved clearly, and show what taking them would do.
 
@@ -202,8 +202,8 @@ def propose_weights(
         ``tier(scores)``, which names one of ``tiers`` for each score without NaN.
     tiers : sequence
         In the order to show.
-    score : callable
-        The method, from :func:`.under_weights.under_weights`; default: the weighted sum.
+    method : ScoringMethod, optional
+        Default: the weighted sum.
 
     Raises
     ------
@@ -225,9 +225,8 @@ def propose_weights(
 
     clear = set(drift.loc[drift["clear"], "indicator"])
     proposed = _with_clear_ones(direct(current), direct(recomputed), clear)
-    scores = {
-        name: scores_with(normalised, each, score) for name, each in (("now", current), ("new", proposed))
-    }
+    score = (method or WeightedSum()).score
+    scores = {name: score(normalised, each) for name, each in (("now", current), ("new", proposed))}
     scored = ~np.isnan(scores["now"]) & ~np.isnan(scores["new"])
     if not scored.any():
         raise DataError("no customer has a known indicator with weight: there are no tiers to compare")

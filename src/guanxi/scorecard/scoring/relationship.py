@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -14,11 +13,9 @@ from guanxi.errors import DataError, FitError
 from guanxi.params.scorecard import ScorecardParams
 from guanxi.scorecard.indicators import CATALOGUE
 from guanxi.scorecard.scoring.normalisation import Normalisation, ScaleTarget
-from guanxi.scorecard.scoring.scores import Scorecard, score_table
-from guanxi.scorecard.scoring.scoring_methods import ScoreMethod
+from guanxi.scorecard.scoring.scores import SCORING_METHODS, Scorecard, score_table
 from guanxi.scorecard.scoring.tier_stability import Stability, rank_agreement, tier_stability
 from guanxi.scorecard.scoring.tiers import TierRule, fit_tiers
-from guanxi.scorecard.scoring.under_weights import UnderWeights, scores_with, under_weights
 from guanxi.scorecard.scoring.weighing import Weighing, scorecard_tree, weigh
 from guanxi.scorecard.targets.indicator_targets import parse_targets
 from guanxi.scorecard.targets.roll_up import compare_group_weights
@@ -51,11 +48,6 @@ class Relationship:
     card: Scorecard
     stability: Stability | None
     notes: tuple[str, ...] = ()
-
-    @property
-    def under_weights(self) -> UnderWeights:
-        """The method as a function of indicators and weights."""
-        return under_weights(self.card.method, self.card.normalisation)
 
 
 def relationship(
@@ -97,7 +89,7 @@ def relationship(
         labels={name: each.label["zh" if language == "zh" else "en"] for name, each in CATALOGUE.items()},
     )
     stability, notes = None, [*card.notes, *weighing.notes]
-    if rule.method == "pareto":
+    if rule.on != "score":
         notes.append("stability: tiers follow the value, so no weights were drawn to see who keeps the tier")
     elif params.draws:
         stability = tier_stability(
@@ -105,7 +97,7 @@ def relationship(
             weighing.weights,
             lambda scores: fit_tiers(scores, rule).assign(scores),
             weighing.drawn,
-            score=under_weights(params.method, scale),
+            method=card.method,
         )
     return Relationship(indicators, normalised, weighing, card, stability, tuple(notes))
 
@@ -140,7 +132,6 @@ def methods_agreement(present: Relationship) -> pd.DataFrame:
     by_score = card.table["score"].argsort(kind="stable").to_numpy()
     places = np.linspace(0, len(by_score) - 1, min(_COMPARED, len(by_score))).round().astype(int)
     sample = present.indicators.iloc[np.sort(by_score[places])].reset_index(drop=True)
-    methods: tuple[ScoreMethod, ...] = ("weighted_sum", "topsis", "fuzzy")
     scores: dict[str, pd.Series[float]] = {
         method: score_table(
             sample,
@@ -151,7 +142,7 @@ def methods_agreement(present: Relationship) -> pd.DataFrame:
             method=method,
             reasons=0,
         ).table.set_index("customer_id")["score"]
-        for method in methods
+        for method in SCORING_METHODS
     }
     return rank_agreement(scores)
 
@@ -174,5 +165,6 @@ def own_weights(groups: pd.Series[Any], present: Relationship, params: Scorecard
         except (DataError, FitError):
             continue
     kept = groups.where(groups.isin(list(own))).reset_index(drop=True)
-    score = partial(scores_with, score=present.under_weights)
-    return compare_group_weights(present.normalised, kept, present.weighing.weights, own.__getitem__, score)
+    return compare_group_weights(
+        present.normalised, kept, present.weighing.weights, own.__getitem__, present.card.method.score
+    )

@@ -12,7 +12,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from guanxi.errors import DataError
-from guanxi.scorecard.scoring.under_weights import UnderWeights, scores_with, used_weights, weighted_sums
+from guanxi.scorecard.scoring.scoring_methods import ScoringMethod, WeightedSum, used_weights
 from guanxi.scorecard.weights.combination import direct
 
 Floats = NDArray[np.float64]
@@ -116,7 +116,7 @@ def tier_stability(
     tier: Tier,
     drawn: ArrayLike,
     *,
-    score: UnderWeights = weighted_sums,
+    method: ScoringMethod | None = None,
     sample: int = _SAMPLE,
 ) -> Stability:
     """Share of weight draws in which each customer keeps the tier.
@@ -137,8 +137,8 @@ def tier_stability(
     drawn : array, shape (n_draws, n_indicators)
         Other weights, in the order of ``weights``: as from :func:`draw_weights`, of several experts, or of
         bootstrap samples.
-    score : callable
-        The method, from :func:`.under_weights.under_weights`; default: the weighted sum.
+    method : ScoringMethod, optional
+        Default: the weighted sum.
     sample : int
 
     Returns
@@ -163,13 +163,13 @@ def tier_stability(
     >>> found.kept.round(2)
     array([1.  , 0.94, 0.94, 1.  ])
     """
-    names = list(used_weights(normalised, weights))
+    names, method = list(used_weights(normalised, weights)), method or WeightedSum()
     drawn = np.asarray(drawn, dtype=np.float64)
     if drawn.ndim != 2 or drawn.shape[1] != len(weights) or not len(drawn):
         raise DataError(f"weights drawn have the shape {drawn.shape}: give rows of {len(weights)} weights")
     columns = [list(weights).index(name) for name in names]
     transposed = np.ascontiguousarray(drawn[:, columns].T, dtype=np.float32)
-    scores = scores_with(normalised, weights, score)
+    scores = method.score(normalised, weights)
     scored = np.flatnonzero(~np.isnan(scores))
     if not len(scored):
         raise DataError("no customer has a known indicator with weight: there are no tiers")
@@ -177,7 +177,7 @@ def tier_stability(
     codes[scored], tiers = pd.factorize(tier(scores[scored]))
     by_score = scored[np.argsort(scores[scored], kind="stable")]
     places = np.linspace(0, len(by_score) - 1, min(sample, len(by_score))).round().astype(int)
-    chosen = score(normalised.iloc[by_score[places]][names], transposed)
+    chosen = method.score_sets(normalised.iloc[by_score[places]][names], transposed)
     cuts = _cut_points(chosen, tier)
     kept = np.full(len(scores), np.nan)
     rows = max(1, _CELLS // len(drawn))
@@ -186,7 +186,7 @@ def tier_stability(
         members = np.flatnonzero(codes == code)
         for start in range(0, len(members), rows):
             block = members[start : start + rows]
-            found = score(normalised.iloc[block][names], transposed)
+            found = method.score_sets(normalised.iloc[block][names], transposed)
             kept[block] = ((found >= low) & (found < high)).mean(axis=1)
     return Stability(np.asarray([*tiers, None], dtype=object)[codes], kept, len(drawn))
 

@@ -62,6 +62,11 @@ class TierRule:
     middle: float | None = None
     value: str = "future_value"
 
+    @property
+    def on(self) -> str:
+        """What is cut: ``score``, or for ``pareto`` the indicator."""
+        return self.value if self.method == "pareto" else "score"
+
     def shares(self) -> tuple[float, float]:
         """Shares of the high and the middle tier; ParamsError if they are no shares."""
         if self.method not in get_args(TierMethod):
@@ -149,17 +154,17 @@ def fit_tiers(numbers: ArrayLike, rule: TierRule) -> TierCuts:
         raise DataError("no customer has a score to sort into tiers: no indicator with a weight is known")
     if rule.method == "natural_breaks":
         high, middle = natural_breaks(falling[::-1])
-        return TierCuts(rule.method, "score", high, middle)
+        return TierCuts(rule.method, rule.on, high, middle)
     if rule.method == "percentile":
         last = [max(1, math.floor(falling.size * share + _ROUNDING)) for share in np.cumsum(shares)]
-        return TierCuts(rule.method, "score", *(float(falling[place - 1]) for place in last))
+        return TierCuts(rule.method, rule.on, *(float(falling[place - 1]) for place in last))
     held = np.cumsum(np.maximum(falling, 0.0))
     if held[-1] <= 0:
         raise DataError(
             f"tiers pareto: no customer has a {rule.value} above 0 to share out; choose percentile"
         )
     last = [int(np.searchsorted(held, (share - _ROUNDING) * held[-1])) for share in np.cumsum(shares)]
-    return TierCuts(rule.method, rule.value, *(float(falling[place]) for place in last))
+    return TierCuts(rule.method, rule.on, *(float(falling[place]) for place in last))
 
 
 def assign_grades(scores: ArrayLike, grades: Mapping[str, float] = GRADES) -> Words:

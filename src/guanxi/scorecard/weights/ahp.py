@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from guanxi.errors import ParamsError
 from guanxi.scorecard.weights.pairwise import as_text
@@ -21,6 +21,7 @@ Method = Literal["eigenvector", "geometric_mean"]
 
 CONSISTENT = 0.1
 _MOST_TOLD = 5
+_EQUAL = 1e-9  # what differs by less is equal but for rounding
 # Mean consistency index of random matrices of 1, 2, ... rows (Saaty 1980, table 1.4).
 RANDOM_INDEX = (0.0, 0.0, 0.58, 0.90, 1.12, 1.24, 1.32, 1.41, 1.45, 1.49, 1.51, 1.48, 1.56, 1.57, 1.59)
 _SCALE = np.array([1 / k for k in range(9, 1, -1)] + [float(k) for k in range(1, 10)])
@@ -116,7 +117,8 @@ def revisions(matrix: Floats) -> tuple[list[Revision], float]:
     At each step the judgement that deviates most from the ratio of its weights (Saaty 1980) is replaced with
     the value of Saaty's scale nearest to the ratio of the weights without that judgement (Harker 1987,
     Alternative modes of questioning in the analytic hierarchy process, Mathematical Modelling 9, 353-360),
-    until the consistency ratio is at most 0.1 or every judgement has been looked at.
+    until the consistency ratio is at most 0.1 or every judgement has been looked at. Of judgements that
+    deviate alike, the one whose revision helps most is replaced, and of these the first.
 
     Parameters
     ----------
@@ -140,9 +142,10 @@ def revisions(matrix: Floats) -> tuple[list[Revision], float]:
         deviation = np.abs(np.log(mended * now.weights / now.weights[:, None]))
         largest = max(deviation[pair] for pair in open_pairs)
         # Of three things all judgements deviate alike.
-        alike = sorted(pair for pair in open_pairs if deviation[pair] > largest * (1.0 - 1e-9))
-        tried = [(_revised(mended, pair), pair) for pair in alike]
-        mended, pair = min(tried, key=lambda revised: priorities(revised[0]).consistency_ratio)
+        alike = sorted(pair for pair in open_pairs if deviation[pair] > largest - _EQUAL)
+        revised = [_revised(mended, pair) for pair in alike]
+        best = _first_least([priorities(matrix).consistency_ratio for matrix in revised])
+        mended, pair = revised[best], alike[best]
         open_pairs.remove(pair)
         found.append(Revision(*pair, float(matrix[pair]), float(mended[pair])))
         now = priorities(mended)
@@ -156,10 +159,16 @@ def _revised(matrix: Floats, pair: tuple[int, int]) -> Floats:
     revised[i, j] = revised[j, i] = 0.0
     revised[i, i] = revised[j, j] = 2.0
     _, weights = _principal(revised)
-    proposed = _SCALE[np.abs(np.log(_SCALE * weights[j] / weights[i])).argmin()]
+    proposed = _SCALE[_first_least(np.abs(np.log(_SCALE * weights[j] / weights[i])))]
     revised[i, i] = revised[j, j] = 1.0
     revised[i, j], revised[j, i] = proposed, 1.0 / proposed
     return revised
+
+
+def _first_least(values: ArrayLike) -> int:
+    """Place of the least value, of equals the first: rounding, which differs by machine, decides nothing."""
+    given = np.asarray(values)
+    return int((given <= given.min() + _EQUAL).argmax())
 
 
 def require_consistent(matrix: Floats, names: Sequence[str], where: str) -> None:
