@@ -10,7 +10,14 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from guanxi.errors import ParamsError
-from guanxi.scorecard.weights.ahp import CONSISTENT, priorities, require_consistent, revisions, weights_of
+from guanxi.scorecard.weights.ahp import (
+    CONSISTENT,
+    WEIGHTS,
+    geometric_mean_weights,
+    priorities,
+    require_consistent,
+    revisions,
+)
 
 HOUSE = ["size", "transport", "neighbourhood", "age", "yard", "modern", "condition", "financing"]
 SCALE = [1 / k for k in range(9, 1, -1)] + [float(k) for k in range(1, 10)]
@@ -100,20 +107,20 @@ class TestLaws:
     @given(data=st.data())
     def test_both_methods_agree_for_up_to_three_things(self, reciprocal, data):
         judged = data.draw(reciprocal(most=3))
-        np.testing.assert_allclose(*(weights_of(judged, method) for method in METHODS), rtol=1e-9)
+        np.testing.assert_allclose(*(WEIGHTS[method](judged) for method in METHODS), rtol=1e-9)
 
     @settings(max_examples=40, deadline=None)
     @given(data=st.data())
     def test_judging_the_other_way_round_turns_geometric_means_over(self, reciprocal, data):
         judged = data.draw(reciprocal())
-        there, back = weights_of(judged, "geometric_mean"), weights_of(judged.T, "geometric_mean")
+        there, back = geometric_mean_weights(judged), geometric_mean_weights(judged.T)
         np.testing.assert_allclose(there * back, (there * back)[0])
 
     @pytest.mark.parametrize("method", METHODS)
     def test_a_stack_is_weighed_as_each_of_its_matrices(self, published, method):
         first, second = published["house"], published["house"].T
-        found = weights_of(np.stack([first, second]), method)
-        np.testing.assert_allclose(found, [weights_of(first, method), weights_of(second, method)])
+        found = WEIGHTS[method](np.stack([first, second]))
+        np.testing.assert_allclose(found, [WEIGHTS[method](first), WEIGHTS[method](second)])
 
 
 class TestRevisions:

@@ -60,9 +60,8 @@ def elasticities(
         Numbers, or values of any kind; unknown is a value of its own.
     answers : DataFrame, optional
         ``customer_id, driver, value``, a row per answer, as
-        :func:`.survey_answers.survey_answers` lists them. Such a driver is the mean answer,
-        whatever ``indicators`` say: theirs may be shrunk, or the last answer. The noise of different drivers
-        is taken as independent.
+        :func:`.own_data.survey_answers` lists them. Such a driver is the mean answer, whatever ``indicators``
+        say: theirs may be shrunk, or the last answer. The noise of different drivers is taken as independent.
     logarithmic : collection of str
         Drivers and controls that enter as ``log(1 + x)``: counts, amounts.
     level : float

@@ -13,8 +13,7 @@ from scipy.special import ndtri
 
 from guanxi.errors import FitError
 from guanxi.scorecard.elasticities.design import Floats, check_distinct, control_columns, standardised
-from guanxi.scorecard.elasticities.errors_in_variables import fit_linear
-from guanxi.scorecard.elasticities.survey_answers import noise_variance
+from guanxi.scorecard.elasticities.errors_in_variables import fit_linear, noise_variance
 
 _COLUMNS = (
     *("outcome", "driver", "adjusted_for", "estimate", "lower", "upper", "unit"),

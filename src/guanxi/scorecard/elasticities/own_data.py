@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from datetime import date
 
+import numpy as np
 import pandas as pd
 
 from guanxi.data.engine import execute_in_order
+from guanxi.data.relations.rules import SCALES
 from guanxi.data.relations.tables import Relations
 from guanxi.data.transactions import TransactionLog
 from guanxi.errors import DataError
@@ -15,12 +17,12 @@ from guanxi.features.rfm import rfm_expression
 from guanxi.features.snapshots import outcome_expression
 from guanxi.scorecard.day_tables import own_attributes
 from guanxi.scorecard.elasticities.elasticities import elasticities
-from guanxi.scorecard.elasticities.survey_answers import survey_answers
 
 # Satisfaction, loyalty and service quality as answered; how often one was in touch. Effort (CES) is asked of
 # few, and says little beside them that is no noise.
 _ASKED, _COUNTED = ("csat", "nps_score", "servqual_gap"), ("interactions",)
 _FEWEST = 200
+_DRIVERS = {"csat": "csat", "nps": "nps_score", "ces": "ces", "servqual": "servqual_gap"}  # by instrument
 
 
 def measure_elasticities(
@@ -99,4 +101,50 @@ def _outcomes(
     churned = table["purchases"].isna().astype("float64")
     return pd.DataFrame(
         {"customer_id": table["customer_id"], "spend": table["spend"].fillna(0.0), "churned": churned}
+    )
+
+
+def survey_answers(surveys: pd.DataFrame, cutoff: date) -> pd.DataFrame:
+    """List every answer up to and including the cutoff day, named as the indicator that it measures.
+
+    Parameters
+    ----------
+    surveys : DataFrame
+        ``customer_id, timestamp, instrument, score``, where known ``scale_low, scale_high``, and for SERVQUAL
+        ``expectation``; the dimensions that a customer rates at one moment are one answer.
+    cutoff : date
+        No later row is used.
+
+    Returns
+    -------
+    DataFrame
+        ``customer_id, driver, value``: ``csat, ces`` (0 to 1), ``nps_score`` (0 to 10), ``servqual_gap``
+        (share of the scale).
+
+    Examples
+    --------
+    >>> surveys = pd.DataFrame({"customer_id": ["a"], "timestamp": [pd.Timestamp("2024-05-01")]})
+    >>> survey_answers(surveys.assign(instrument="csat", score=4.0), date(2024, 5, 1))["value"].tolist()
+    [0.75]
+    """
+    past = surveys[surveys["timestamp"] < pd.Timestamp(cutoff) + pd.Timedelta(days=1)]
+    tables = [_answers(past[past["instrument"] == instrument], instrument) for instrument in _DRIVERS]
+    return pd.concat(tables, ignore_index=True)[["customer_id", "driver", "value"]]
+
+
+def _answers(rows: pd.DataFrame, instrument: str) -> pd.DataFrame:
+    low, high = (
+        rows[column].fillna(usual) if column in rows else usual
+        for column, usual in zip(("scale_low", "scale_high"), SCALES[instrument], strict=True)
+    )
+    if instrument == "servqual":
+        value = (rows["score"] - rows.get("expectation", np.nan)) / (high - low)
+    else:
+        value = (rows["score"] - low) / (high - low) * (10.0 if instrument == "nps" else 1.0)
+    answers = rows[["customer_id", "timestamp"]].assign(driver=_DRIVERS[instrument], value=value)
+    answers = answers.dropna(subset="value")
+    if instrument != "servqual":
+        return answers
+    return answers.groupby(["customer_id", "timestamp", "driver"], as_index=False).agg(
+        value=("value", "mean")
     )

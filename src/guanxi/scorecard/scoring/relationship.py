@@ -16,9 +16,9 @@ from guanxi.scorecard.scoring.normalisation import Normalisation, ScaleTarget
 from guanxi.scorecard.scoring.scores import SCORING_METHODS, Scorecard, score_table
 from guanxi.scorecard.scoring.tier_stability import Stability, rank_agreement, tier_stability
 from guanxi.scorecard.scoring.tiers import TierRule, fit_tiers
-from guanxi.scorecard.scoring.weighing import Weighing, scorecard_tree, weigh
 from guanxi.scorecard.targets.indicator_targets import parse_targets
 from guanxi.scorecard.targets.roll_up import compare_group_weights
+from guanxi.scorecard.weights.weighting import Weighting, scorecard_tree, weight_indicators
 
 _COMPARED = 20_000
 HIGHER_IS_BETTER: Mapping[str, bool] = {name: each.higher_is_better for name, each in CATALOGUE.items()}
@@ -34,7 +34,7 @@ class Relationship:
         ``customer_id`` and every indicator, in its own unit.
     normalised : pandas.DataFrame
         ``customer_id`` and the indicators of the tree, from 0 to 1, higher the better.
-    weighing : Weighing
+    weighting : Weighting
     card : Scorecard
     stability : Stability or None
         None where no weights were drawn, or tiers do not follow the score.
@@ -44,7 +44,7 @@ class Relationship:
 
     indicators: pd.DataFrame = field(repr=False)
     normalised: pd.DataFrame = field(repr=False)
-    weighing: Weighing
+    weighting: Weighting
     card: Scorecard
     stability: Stability | None
     notes: tuple[str, ...] = ()
@@ -67,7 +67,7 @@ def relationship(
     Raises
     ------
     ParamsError, DataError
-        As :func:`.weighing.weigh` and :func:`.scores.score_table`.
+        As :func:`.weighting.weight_indicators` and :func:`.scores.score_table`.
     """
     tree = scorecard_tree(params.tree)
     directions = {name: HIGHER_IS_BETTER[name] for name in tree.leaves}
@@ -76,30 +76,30 @@ def relationship(
         indicators, directions, params.normalisation, targets if params.normalisation == "target" else None
     )
     normalised = normalise(indicators, scale)
-    weighing = weigh(params.weights, tree, normalised, draws=params.draws, seed=seed)
+    weighting = weight_indicators(params.weights, tree, normalised, draws=params.draws, seed=seed)
     rule = TierRule(params.tiers.method, params.tiers.high, params.tiers.middle)
     card = score_table(
         indicators,
-        weighing.weights,
-        weighing.dimensions,
+        weighting.weights,
+        weighting.dimensions,
         HIGHER_IS_BETTER,
         normalisation=scale,
         method=params.method,
         tiers=rule,
         labels={name: each.label["zh" if language == "zh" else "en"] for name, each in CATALOGUE.items()},
     )
-    stability, notes = None, [*card.notes, *weighing.notes]
+    stability, notes = None, [*card.notes, *weighting.notes]
     if rule.on != "score":
         notes.append("stability: tiers follow the value, so no weights were drawn to see who keeps the tier")
     elif params.draws:
         stability = tier_stability(
             normalised,
-            weighing.weights,
+            weighting.weights,
             lambda scores: fit_tiers(scores, rule).assign(scores),
-            weighing.drawn,
+            weighting.drawn,
             method=card.method,
         )
-    return Relationship(indicators, normalised, weighing, card, stability, tuple(notes))
+    return Relationship(indicators, normalised, weighting, card, stability, tuple(notes))
 
 
 def same_measure(indicators: pd.DataFrame, present: Relationship) -> Scorecard:
@@ -107,8 +107,8 @@ def same_measure(indicators: pd.DataFrame, present: Relationship) -> Scorecard:
     card = present.card
     return score_table(
         indicators,
-        present.weighing.weights,
-        present.weighing.dimensions,
+        present.weighting.weights,
+        present.weighting.dimensions,
         HIGHER_IS_BETTER,
         normalisation=card.normalisation,
         method=card.method,
@@ -135,8 +135,8 @@ def methods_agreement(present: Relationship) -> pd.DataFrame:
     scores: dict[str, pd.Series[float]] = {
         method: score_table(
             sample,
-            present.weighing.weights,
-            present.weighing.dimensions,
+            present.weighting.weights,
+            present.weighting.dimensions,
             HIGHER_IS_BETTER,
             normalisation=card.normalisation,
             method=method,
@@ -161,10 +161,10 @@ def own_weights(groups: pd.Series[Any], present: Relationship, params: Scorecard
     for group, places in groups.groupby(groups, observed=True).indices.items():
         try:
             members = present.normalised.iloc[places]
-            own[group] = weigh(params.weights, present.weighing.tree, members).weights
+            own[group] = weight_indicators(params.weights, present.weighting.tree, members).weights
         except (DataError, FitError):
             continue
     kept = groups.where(groups.isin(list(own))).reset_index(drop=True)
     return compare_group_weights(
-        present.normalised, kept, present.weighing.weights, own.__getitem__, present.card.method.score
+        present.normalised, kept, present.weighting.weights, own.__getitem__, present.card.method.score
     )

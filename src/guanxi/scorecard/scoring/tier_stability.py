@@ -13,14 +13,11 @@ from numpy.typing import ArrayLike, NDArray
 
 from guanxi.errors import DataError
 from guanxi.scorecard.scoring.scoring_methods import ScoringMethod, WeightedSum, used_weights
-from guanxi.scorecard.weights.combination import direct
 
 Floats = NDArray[np.float64]
 Singles = NDArray[np.float32]
 Tier = Callable[[Floats], Any]
 
-DRAWS = 1_000
-CONCENTRATION = 500.0
 _SURE = 0.9
 _SAMPLE = 20_000  # customers whose scores set the cut points of a draw, where there are more
 _CELLS = 4_000_000  # scores at a time: 16 MB of single precision stay near the processor
@@ -66,50 +63,6 @@ class Stability:
         return pd.DataFrame(rows)
 
 
-def draw_weights(
-    weights: Mapping[str, float],
-    *,
-    seed: int,
-    draws: int = DRAWS,
-    concentration: float = CONCENTRATION,
-) -> Floats:
-    """Draw weights about given ones, from a Dirichlet distribution with these as means.
-
-    A weight w has the standard deviation ``sqrt(w (1 - w) / (concentration + 1))``: with the default of 500,
-    a weight of .04 (one of 25 alike) varies by .009, and one of .2 by .018. Zero weights stay zero.
-
-    Parameters
-    ----------
-    weights : mapping of str to float
-    seed : int
-    draws : int
-    concentration : float
-        Above 0; the larger, the surer the weights.
-
-    Returns
-    -------
-    array, shape (draws, n_indicators)
-        In the order of the weights; each row adds up to 1.
-
-    Raises
-    ------
-    DataError
-        If the concentration or the number of draws is not above 0, or a weight is negative.
-
-    Examples
-    --------
-    >>> drawn = draw_weights({"revenue": 0.8, "csat": 0.2}, seed=1)
-    >>> drawn.shape, drawn.mean(axis=0).round(2), drawn.std(axis=0).round(3)
-    ((1000, 2), array([0.8, 0.2]), array([0.018, 0.018]))
-    """
-    if not (concentration > 0 and draws > 0):
-        raise DataError(f"{draws} draws with concentration {concentration:g}: give numbers above 0")
-    means = np.array(list(direct(weights).values()))
-    drawn = np.zeros((draws, len(means)))
-    drawn[:, means > 0] = np.random.default_rng(seed).dirichlet(concentration * means[means > 0], draws)
-    return drawn
-
-
 def tier_stability(
     normalised: pd.DataFrame,
     weights: Mapping[str, float],
@@ -135,8 +88,8 @@ def tier_stability(
         ``tier(scores) -> array`` of names or, faster, of integer codes, for scores without NaN; a higher
         score must never have a lower tier.
     drawn : array, shape (n_draws, n_indicators)
-        Other weights, in the order of ``weights``: as from :func:`draw_weights`, of several experts, or of
-        bootstrap samples.
+        Other weights, in the order of ``weights``: as from :func:`.uncertainty.draw_weights`, of several
+        experts, or of bootstrap samples.
     method : ScoringMethod, optional
         Default: the weighted sum.
     sample : int
@@ -157,6 +110,7 @@ def tier_stability(
 
     Examples
     --------
+    >>> from guanxi.scorecard.weights.uncertainty import draw_weights
     >>> table = pd.DataFrame({"revenue": [0.1, 0.45, 0.5, 1.0], "csat": [0.0, 0.6, 0.5, 1.0]})
     >>> weights = {"revenue": 0.7, "csat": 0.3}
     >>> found = tier_stability(table, weights, lambda s: s > np.median(s), draw_weights(weights, seed=1))

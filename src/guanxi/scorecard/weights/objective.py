@@ -173,15 +173,7 @@ def critic_weights(normalised: pd.DataFrame) -> DataWeights:
 def measure(normalised: pd.DataFrame) -> Moments:
     """Deviations and correlations of the indicators that vary, a block of customers at a time.
 
-    Parameters
-    ----------
-    normalised : pandas.DataFrame
-        Indicators from 0 to 1; NaN is unknown.
-
-    Raises
-    ------
-    DataError
-        If there is no customer, a value outside of 0 to 1, or no indicator that varies.
+    Raises DataError if there is no customer, a value outside of 0 to 1, or no indicator that varies.
     """
     shares, names, notes = _described(normalised)
     centre = np.array([np.nanmean(_column(normalised, name)) for name in names])

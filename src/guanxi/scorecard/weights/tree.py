@@ -135,16 +135,8 @@ def dimensions(tree: Node) -> dict[str, str]:
 def global_weights(tree: Node, local: Mapping[str, Floats]) -> Floats:
     """Multiply local weights down the tree.
 
-    Parameters
-    ----------
-    tree : Node
-    local : mapping of node to array, shape (..., n_children)
-        For each node of ``tree.compared`` the weights of its children, each row with the sum 1.
-
-    Returns
-    -------
-    array, shape (..., n_leaves)
-        In the order of ``tree.leaves``; each row sums to 1.
+    ``local`` holds for each node of ``tree.compared`` the weights of its children, shape (..., n_children),
+    each row with the sum 1. So have the global ones, shape (..., n_leaves), in the order of ``tree.leaves``.
 
     Examples
     --------
