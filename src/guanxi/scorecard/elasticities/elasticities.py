@@ -110,8 +110,7 @@ def elasticities(
         after = _numbers(table, outcome)
         model = OutcomeModel(outcome, after, table[list(controls)], logarithmic, level)
         alone = [model.rows([measure], _ALONE)[0] for measure in measures]
-        told = [np.isfinite(row["estimate"]) for row in alone]
-        usable = list(compress(measures, told))
+        usable = list(compress(measures, (np.isfinite(row["estimate"]) for row in alone)))
         rows += alone + (model.rows(usable, _TOGETHER) if len(usable) > 1 else [])
     return pd.DataFrame(rows)
 

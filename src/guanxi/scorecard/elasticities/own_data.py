@@ -20,7 +20,7 @@ from guanxi.scorecard.elasticities.elasticities import elasticities
 
 # Satisfaction, loyalty and service quality as answered; how often one was in touch. Effort (CES) is asked of
 # few, and says little beside them that is no noise.
-_ASKED, _COUNTED = ("csat", "nps_score", "servqual_gap"), ("interactions",)
+_SURVEYED, _BEHAVIOUR = ("csat", "nps_score", "servqual_gap"), ("interactions",)
 _FEWEST = 200
 _DRIVERS = {"csat": "csat", "nps": "nps_score", "ces": "ces", "servqual": "servqual_gap"}  # by instrument
 
@@ -35,28 +35,21 @@ def measure_elasticities(
     Returns
     -------
     table : pandas.DataFrame
-        Of :func:`.elasticities.elasticities`; empty where nothing was asked or counted.
+        Of :func:`.elasticities.elasticities`; empty where there are no answers or contacts.
     note : str
         Why it is empty; else empty.
     """
     features = relation_features(relations, cutoff)
-    surveys = relations.table("surveys")
-    answers = None if surveys is None else survey_answers(surveys.execute(), cutoff)
-    customers = _known(log, cutoff).merge(features, "left", "customer_id")
-    customers["interactions"] = _counts(customers, relations)
-    drivers = [name for name in _COUNTED if _enough(customers[name])]
-    if answers is not None:
-        answers = answers[
-            answers["driver"].isin(_ASKED) & answers["customer_id"].isin(customers["customer_id"])
-        ]
-        means = answers.groupby(["driver", "customer_id"])["value"].mean()
-        drivers = [name for name in _ASKED if name in means.index and _enough(means.loc[name])] + drivers
+    customers = _customers(log, cutoff).merge(features, "left", "customer_id")
+    customers["interactions"] = _contacts(customers, relations)
+    answers = _scale_answers(relations, customers["customer_id"], cutoff)
+    drivers = _drivers(customers, answers)
     if not drivers:
         return (
             pd.DataFrame(),
             f"elasticities: no answers or contacts of {_FEWEST} customers or more that differ",
         )
-    clashing = {*_ASKED, *_COUNTED, "spend", "churned"}
+    clashing = {*_SURVEYED, *_BEHAVIOUR, "spend", "churned"}
     known = ["acquired_days", "acquisition_channel", "contract", *own_attributes(features)]
     controls = [
         name for name in known if name in customers and name not in clashing and customers[name].notna().any()
@@ -76,13 +69,29 @@ def measure_elasticities(
     return found, ""
 
 
-def _known(log: TransactionLog, cutoff: date) -> pd.DataFrame:
+def _scale_answers(relations: Relations, customers: pd.Series[str], cutoff: date) -> pd.DataFrame | None:
+    surveys = relations.table("surveys")
+    if surveys is None:
+        return None
+    answers = survey_answers(surveys.execute(), cutoff)
+    return answers[answers["driver"].isin(_SURVEYED) & answers["customer_id"].isin(customers)]
+
+
+def _drivers(customers: pd.DataFrame, answers: pd.DataFrame | None) -> list[str]:
+    contacts = [name for name in _BEHAVIOUR if _enough(customers[name])]
+    if answers is None:
+        return contacts
+    means = answers.groupby(["driver", "customer_id"])["value"].mean()
+    return [name for name in _SURVEYED if name in means.index and _enough(means.loc[name])] + contacts
+
+
+def _customers(log: TransactionLog, cutoff: date) -> pd.DataFrame:
     rfm = rfm_expression(log.events, cutoff, log.params.event_grain).select("customer_id")
     return execute_in_order(log.connection, rfm.order_by("customer_id"))
 
 
-def _counts(customers: pd.DataFrame, relations: Relations) -> pd.Series[float]:
-    """Contacts of each customer; who stands in no line had none, where the table is there."""
+def _contacts(customers: pd.DataFrame, relations: Relations) -> pd.Series[float]:
+    """Contacts of each customer: none of one who stands in no line, where there is a table of them."""
     counts = customers["interactions"].astype("float64")
     return counts.fillna(0.0) if relations.table("interactions") is not None else counts
 

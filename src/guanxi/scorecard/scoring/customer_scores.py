@@ -70,7 +70,7 @@ def score_customers(
     weights = np.asarray(list(used.weights.values()))
     columns = (np.empty(shape) for shape in (n, (len(groups), n), (m, n), (n_grades, n), n))
     scores = CustomerScores(*columns, weights, np.empty(m))
-    levels, having = np.zeros(m), np.zeros(m)
+    totals, counts = np.zeros(m), np.zeros(m)
     for rows in _blocks(n):
         values = np.column_stack([scale.curves[name].apply(used.columns[name][rows]) for name in names])
         known = np.asarray(~np.isnan(values))
@@ -83,9 +83,9 @@ def score_customers(
         scores.points[:, rows] = np.where(known, found.points, np.nan).T
         scores.dimensions[:, rows] = np.where(inside, found.dimensions, np.nan).round(DECIMALS).T
         scores.memberships[:, rows] = np.where(some[:, None], found.memberships, np.nan).T
-        levels += np.divide(found.points, own, out=np.zeros_like(own), where=known).sum(axis=0)
-        having += known.sum(axis=0)
-    scores.mean_levels[:] = levels / having
+        totals += np.divide(found.points, own, out=np.zeros_like(own), where=known).sum(axis=0)
+        counts += known.sum(axis=0)
+    scores.mean_levels[:] = totals / counts
     return scores
 
 

@@ -224,7 +224,7 @@ def propose_weights(
     from scipy.stats import spearmanr
 
     clear = set(drift.loc[drift["clear"], "indicator"])
-    proposed = _with_clear_ones(direct(current), direct(recomputed), clear)
+    proposed = _adopt_clear_changes(direct(current), direct(recomputed), clear)
     score = (method or WeightedSum()).score
     scores = {name: score(normalised, each) for name, each in (("now", current), ("new", proposed))}
     scored = ~np.isnan(scores["now"]) & ~np.isnan(scores["new"])
@@ -234,8 +234,8 @@ def propose_weights(
         pd.DataFrame({CUSTOMER: normalised[CUSTOMER].to_numpy()[scored], "tier": tier(found[scored])})
         for found in scores.values()
     )
-    told_apart = all(np.ptp(found[scored]) > 0 for found in scores.values())
-    spearman = spearmanr(*(found[scored] for found in scores.values())).statistic if told_apart else math.nan
+    varying = all(np.ptp(found[scored]) > 0 for found in scores.values())
+    spearman = spearmanr(*(found[scored] for found in scores.values())).statistic if varying else math.nan
     names = list(proposed)
     table = pd.DataFrame({"indicator": names, "current": [current.get(name, 0.0) for name in names]})
     table["proposed"] = list(proposed.values())
@@ -244,7 +244,7 @@ def propose_weights(
     return Proposal(proposed, table, migration(before, after, tiers), int(scored.sum()), float(spearman))
 
 
-def _with_clear_ones(
+def _adopt_clear_changes(
     current: dict[str, float], recomputed: dict[str, float], clear: set[str]
 ) -> dict[str, float]:
     taken = {name: weight for name, weight in recomputed.items() if name in clear}
@@ -299,8 +299,8 @@ def _customers(table: pd.DataFrame) -> pd.Index[Any]:
 
 def _tiers_by_customer(table: pd.DataFrame, tiers: Sequence[Any]) -> pd.Series[str]:
     found = pd.Series(table["tier"].to_numpy(dtype=object), index=_customers(table))
-    strange = set(found.dropna().unique()) - set(tiers)
-    if strange:
-        first = min(map(str, strange))
+    unknown = set(found.dropna().unique()) - set(tiers)
+    if unknown:
+        first = min(map(str, unknown))
         raise DataError(f"tier {first} is none of {', '.join(map(str, tiers))}: name all tiers")
     return found.where(found.notna(), UNKNOWN)

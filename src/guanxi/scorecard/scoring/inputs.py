@@ -11,8 +11,8 @@ import pandas as pd
 
 from guanxi.errors import DataError, ParamsError
 from guanxi.scorecard.scoring.normalisation import Floats, Normalisation, finite_column
+from guanxi.scorecard.weights.objective import CUSTOMER
 
-CUSTOMER = "customer_id"
 _TOLERANCE = 1e-6
 
 

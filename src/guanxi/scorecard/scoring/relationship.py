@@ -78,11 +78,9 @@ def relationship(
     normalised = normalise(indicators, scale)
     weighting = weight_indicators(params.weights, tree, normalised, draws=params.draws, seed=seed)
     rule = TierRule(params.tiers.method, params.tiers.high, params.tiers.middle)
-    card = score_table(
+    card = _score(
         indicators,
-        weighting.weights,
-        weighting.dimensions,
-        HIGHER_IS_BETTER,
+        weighting,
         normalisation=scale,
         method=params.method,
         tiers=rule,
@@ -105,16 +103,18 @@ def relationship(
 def same_measure(indicators: pd.DataFrame, present: Relationship) -> Scorecard:
     """Score the customers of another day by the scale, weights and cuts of the present one."""
     card = present.card
-    return score_table(
+    return _score(
         indicators,
-        present.weighting.weights,
-        present.weighting.dimensions,
-        HIGHER_IS_BETTER,
+        present.weighting,
         normalisation=card.normalisation,
         method=card.method,
         tiers=card.tiers,
         reasons=0,
     )
+
+
+def _score(indicators: pd.DataFrame, weighting: Weighting, **options: Any) -> Scorecard:
+    return score_table(indicators, weighting.weights, weighting.dimensions, HIGHER_IS_BETTER, **options)
 
 
 def normalise(indicators: pd.DataFrame, scale: Normalisation) -> pd.DataFrame:
@@ -133,14 +133,8 @@ def methods_agreement(present: Relationship) -> pd.DataFrame:
     places = np.linspace(0, len(by_score) - 1, min(_COMPARED, len(by_score))).round().astype(int)
     sample = present.indicators.iloc[np.sort(by_score[places])].reset_index(drop=True)
     scores: dict[str, pd.Series[float]] = {
-        method: score_table(
-            sample,
-            present.weighting.weights,
-            present.weighting.dimensions,
-            HIGHER_IS_BETTER,
-            normalisation=card.normalisation,
-            method=method,
-            reasons=0,
+        method: _score(
+            sample, present.weighting, normalisation=card.normalisation, method=method, reasons=0
         ).table.set_index("customer_id")["score"]
         for method in SCORING_METHODS
     }

@@ -23,7 +23,6 @@ from guanxi.errors import DataError, ParamsError
 from guanxi.scorecard.scoring.customer_scores import relative_points, score_customers
 from guanxi.scorecard.scoring.fuzzy_evaluation import FuzzyEvaluation
 from guanxi.scorecard.scoring.inputs import (
-    CUSTOMER,
     check_customers,
     check_weights,
     notes_on,
@@ -38,6 +37,7 @@ from guanxi.scorecard.scoring.normalisation import (
 )
 from guanxi.scorecard.scoring.scoring_methods import ScoreMethod, ScoringMethod, Topsis, WeightedSum
 from guanxi.scorecard.scoring.tiers import GRADES, TIERS, TierCuts, TierRule, Words, assign_grades, fit_tiers
+from guanxi.scorecard.weights.objective import CUSTOMER
 
 SCORING_METHODS: Mapping[ScoreMethod, ScoringMethod] = {
     each.name: each for each in (WeightedSum(), Topsis(), FuzzyEvaluation())
@@ -211,17 +211,17 @@ def _fit_cuts(rule: TierRule, score: Floats, indicators: pd.DataFrame) -> TierCu
     return fit_tiers(_cut_numbers(rule.on, score, indicators), rule)
 
 
-def _notes_on_tiers(tiers: TierRule | TierCuts | None, found: Words) -> list[str]:
+def _notes_on_tiers(tiers: TierRule | TierCuts | None, assigned: Words) -> list[str]:
     """Say where equal scores gave the high tier more customers than were asked for."""
     rule = TierRule() if tiers is None else tiers
     if not isinstance(rule, TierRule) or rule.method != "percentile":
         return []
-    sorted_in = pd.Series(found).dropna()
-    n, high, asked = len(sorted_in), int((sorted_in == TIERS[0]).sum()), rule.shares()[0]
-    if high - max(1.0, asked * n) <= _MUCH * n:
+    known = pd.Series(assigned).dropna()
+    n, high, share = len(known), int((known == TIERS[0]).sum()), rule.shares()[0]
+    if high - max(1.0, share * n) <= _MUCH * n:
         return []
     return [
-        f"Equal scores put {high / n:.0%} of customers in the high tier, where {asked:.0%} were asked for."
+        f"Equal scores put {high / n:.0%} of customers in the high tier, where {share:.0%} were asked for."
     ]
 
 

@@ -136,7 +136,7 @@ def tier_stability(
     kept = np.full(len(scores), np.nan)
     rows = max(1, _CELLS // len(drawn))
     for code, name in enumerate(tiers):
-        low, high = cuts.get(name, _never(len(drawn)))
+        low, high = cuts.get(name, _empty_range(len(drawn)))
         members = np.flatnonzero(codes == code)
         for start in range(0, len(members), rows):
             block = members[start : start + rows]
@@ -190,7 +190,7 @@ def _cut_points(scores: Singles, tier: Tier) -> dict[Any, tuple[Singles, Singles
         low = np.float32(-np.inf)
         for code, above in zip(order, [*order[1:], None], strict=True):
             high = np.float32(np.inf) if above is None else _between(spans[code].max(), spans[above].min())
-            least, limit = ends.setdefault(names[code], _never(scores.shape[1]))
+            least, limit = ends.setdefault(names[code], _empty_range(scores.shape[1]))
             least[draw], limit[draw] = low, high
             low = high
     return ends
@@ -204,5 +204,5 @@ def _between(largest: np.float32, smallest: np.float32) -> np.float32:
     return middle if middle > largest else smallest
 
 
-def _never(draws: int) -> tuple[Singles, Singles]:
+def _empty_range(draws: int) -> tuple[Singles, Singles]:
     return np.full(draws, np.inf, dtype=np.float32), np.full(draws, -np.inf, dtype=np.float32)

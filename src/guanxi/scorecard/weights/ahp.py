@@ -25,7 +25,7 @@ Floats = NDArray[np.float64]
 Method = Literal["eigenvector", "geometric_mean", "fuzzy_geometric_mean", "fuzzy_extent_analysis"]
 
 CONSISTENT = 0.1
-_MOST_TOLD = 5
+_MOST_LISTED = 5
 _EQUAL = 1e-9  # what differs by less is equal but for rounding
 # Mean consistency index of random matrices of 1, 2, ... rows (Saaty 1980, table 1.4).
 RANDOM_INDEX = (0.0, 0.0, 0.58, 0.90, 1.12, 1.24, 1.32, 1.41, 1.45, 1.49, 1.51, 1.48, 1.56, 1.57, 1.59)
@@ -245,11 +245,11 @@ def require_consistent(matrix: Floats, names: Sequence[str], where: str) -> None
     if ratio <= CONSISTENT:
         return
     found, after = revisions(matrix)
-    told = "; ".join(
+    listed = "; ".join(
         f"{names[r.row]} against {names[r.column]} {as_text(r.proposed)} instead of {as_text(r.judged)}"
-        for r in found[:_MOST_TOLD]
+        for r in found[:_MOST_LISTED]
     )
-    more = f" (and {len(found) - _MOST_TOLD} more)" if len(found) > _MOST_TOLD else ""
+    more = f" (and {len(found) - _MOST_LISTED} more)" if len(found) > _MOST_LISTED else ""
     mend = (
         f"would bring it to {after:.2f}"
         if after <= CONSISTENT
@@ -257,5 +257,5 @@ def require_consistent(matrix: Floats, names: Sequence[str], where: str) -> None
     )
     raise ParamsError(
         f"{where}: the judgements contradict each other, consistency ratio {ratio:.2f}, "
-        f"at most {CONSISTENT}; most out of line, and what {mend}: {told}{more}"
+        f"at most {CONSISTENT}; most out of line, and what {mend}: {listed}{more}"
     )

@@ -100,9 +100,9 @@ def principal_component_weights(normalised: pd.DataFrame, *, components: int | N
     moments = measure(normalised)
     correlation, notes = _invertible(moments, fewest=2, method="principal components")
     values, vectors = np.linalg.eigh(correlation)
-    count = _count(components, values, most=len(values), what="components")
+    count = _factor_count(components, values, most=len(values), what="components")
     loadings = vectors[:, ::-1][:, :count] * np.sqrt(values[::-1][:count])
-    return _summed("principal_components", moments, correlation, loadings, notes)
+    return _factor_weights("principal_components", moments, correlation, loadings, notes)
 
 
 def factor_analysis_weights(normalised: pd.DataFrame, *, factors: int | None = None) -> FactorWeights:
@@ -140,8 +140,10 @@ def factor_analysis_weights(normalised: pd.DataFrame, *, factors: int | None = N
     p = len(correlation)
     most = max(m for m in range(p) if (p - m) ** 2 >= p + m)
     eigenvalues = np.asarray(np.linalg.eigvalsh(correlation), dtype=np.float64)
-    count = _count(factors, eigenvalues, most=most, what="factors")
-    return _summed("factor_analysis", moments, correlation, _likeliest_loadings(correlation, count), notes)
+    count = _factor_count(factors, eigenvalues, most=most, what="factors")
+    return _factor_weights(
+        "factor_analysis", moments, correlation, _maximum_likelihood_loadings(correlation, count), notes
+    )
 
 
 def sampling_adequacy(correlation: Floats) -> tuple[float, Floats]:
@@ -253,15 +255,15 @@ def _invertible(moments: Moments, fewest: int, method: str) -> tuple[Floats, tup
     return (moments.correlation + ridge * eye) / (1.0 + ridge), (*moments.notes, note)
 
 
-def _count(asked: int | None, eigenvalues: Floats, *, most: int, what: str) -> int:
-    if asked is None:
+def _factor_count(requested: int | None, eigenvalues: Floats, *, most: int, what: str) -> int:
+    if requested is None:
         return min(max(int((eigenvalues > 1.0 + _EQUAL).sum()), 1), most)
-    if not 1 <= asked <= most:
-        raise DataError(f"{asked} {what} of {len(eigenvalues)} indicators that vary: ask for 1 to {most}")
-    return asked
+    if not 1 <= requested <= most:
+        raise DataError(f"{requested} {what} of {len(eigenvalues)} indicators that vary: ask for 1 to {most}")
+    return requested
 
 
-def _likeliest_loadings(correlation: Floats, factors: int) -> Floats:
+def _maximum_likelihood_loadings(correlation: Floats, factors: int) -> Floats:
     """Find the unrotated loadings with the largest likelihood (Jöreskog 1967, Psychometrika 32)."""
 
     def split(logarithms: Floats) -> tuple[Floats, Floats, Floats]:
@@ -287,7 +289,7 @@ def _likeliest_loadings(correlation: Floats, factors: int) -> Floats:
     return split(found.x)[2]
 
 
-def _summed(
+def _factor_weights(
     method: str, moments: Moments, correlation: Floats, unrotated: Floats, notes: tuple[str, ...]
 ) -> FactorWeights:
     """Weights from loadings, and all that was measured on the way."""
