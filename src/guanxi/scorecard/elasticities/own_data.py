@@ -116,19 +116,10 @@ def _outcomes(
 def survey_answers(surveys: pd.DataFrame, cutoff: date) -> pd.DataFrame:
     """List every answer up to and including the cutoff day, named as the indicator that it measures.
 
-    Parameters
-    ----------
-    surveys : DataFrame
-        ``customer_id, timestamp, instrument, score``, where known ``scale_low, scale_high``, and for SERVQUAL
-        ``expectation``; the dimensions that a customer rates at one moment are one answer.
-    cutoff : date
-        No later row is used.
-
-    Returns
-    -------
-    DataFrame
-        ``customer_id, driver, value``: ``csat, ces`` (0 to 1), ``nps_score`` (0 to 10), ``servqual_gap``
-        (share of the scale).
+    Surveys hold ``customer_id, timestamp, instrument, score``, where known ``scale_low, scale_high``, and for
+    SERVQUAL ``expectation``; the dimensions that a customer rates at one moment are one answer. Gives
+    ``customer_id, driver, value``: ``csat, ces`` (0 to 1), ``nps_score`` (0 to 10), ``servqual_gap`` (share
+    of the scale).
 
     Examples
     --------

@@ -77,17 +77,8 @@ class Proposal:
 def migration(before: pd.DataFrame, after: pd.DataFrame, tiers: Sequence[Any]) -> Migration:
     """Count customers by their tier before and after.
 
-    Parameters
-    ----------
-    before, after : pandas.DataFrame
-        ``customer_id, tier``, one row per customer; a missing tier is unknown.
-    tiers : sequence
-        In the order to show.
-
-    Raises
-    ------
-    DataError
-        If a customer stands twice, or a tier is none of the given ones.
+    Both tables hold ``customer_id, tier``, one row per customer; a missing tier is unknown. ``tiers`` are in
+    the order to show. DataError if a customer stands twice, or a tier is none of these.
 
     Examples
     --------

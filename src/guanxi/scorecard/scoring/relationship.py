@@ -144,12 +144,8 @@ def methods_agreement(present: Relationship) -> pd.DataFrame:
 def own_weights(groups: pd.Series[Any], present: Relationship, params: ScorecardParams) -> pd.DataFrame:
     """Show what weights of its own would change for each group; its scale stays that of all customers.
 
-    Groups of which the data cannot tell weights are left out.
-
-    Returns
-    -------
-    pandas.DataFrame
-        Of :func:`guanxi.scorecard.targets.roll_up.compare_group_weights`.
+    Groups of which the data cannot tell weights are left out. Gives the table of
+    :func:`guanxi.scorecard.targets.roll_up.compare_group_weights`.
     """
     own: dict[Any, Mapping[str, float]] = {}
     for group, places in groups.groupby(groups, observed=True).indices.items():

@@ -148,16 +148,8 @@ def tier_stability(
 def rank_agreement(scores: Mapping[str, pd.Series[float]]) -> pd.DataFrame:
     """Kendall's tau-b between the rankings of each two methods, or periods.
 
-    Parameters
-    ----------
-    scores : mapping of name to pandas.Series
-        Scores by customer (the index); those who have a score in both are compared.
-
-    Returns
-    -------
-    pandas.DataFrame
-        ``first, second, customers, tau``: 1 for the same order, -1 for the reverse; NaN where one of the two
-        does not tell customers apart.
+    Scores are indexed by customer; those who have a score in both are compared. Gives ``first, second,
+    customers, tau``: 1 for the same order, -1 for the reverse; NaN where all scores of one are the same.
 
     References
     ----------

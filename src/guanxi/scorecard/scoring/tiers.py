@@ -171,19 +171,9 @@ def fit_tiers(numbers: ArrayLike, rule: TierRule) -> TierCuts:
 
 
 def assign_grades(scores: ArrayLike, grades: Mapping[str, float] = GRADES) -> Words:
-    """Give each score the best grade whose cut point it reaches, shape (n,).
+    """Give each score, 0 to 100, the best grade whose cut point it reaches; an unknown score has none.
 
-    Parameters
-    ----------
-    scores : array, shape (n,)
-        0 to 100; an unknown score has no grade.
-    grades : mapping of str to float
-        Least score of each grade, best first; the last must be 0.
-
-    Raises
-    ------
-    ParamsError
-        If the cut points do not fall to 0.
+    ``grades`` holds the least score of each grade, best first; ParamsError if they do not fall to 0.
 
     Examples
     --------

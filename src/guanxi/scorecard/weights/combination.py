@@ -100,9 +100,7 @@ def multiplicative(
 
 
 def least_squares(subjective: Mapping[str, float], objective: Mapping[str, float]) -> dict[str, float]:
-    """Compromise of judged and data weights by the game-theoretic least squares.
-
-    :func:`linear` with the share of :func:`least_squares_share`.
+    """Compromise of judged and data weights: :func:`linear` by :func:`least_squares_share`.
 
     Examples
     --------

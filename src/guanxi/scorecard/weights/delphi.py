@@ -60,19 +60,9 @@ def concordance(ratings: Floats) -> Concordance:
 def parse_rounds(document: Any, items: Sequence[str], where: str = "rounds") -> list[pd.DataFrame]:
     """Read the rounds as YAML gives them: a list of maps from each expert to the expert's ratings.
 
-    Parameters
-    ----------
-    document : list of mapping of expert to mapping of item to number
-        Numbers of 0 or more, higher for what matters more. The panel may change between rounds.
-    items : sequence of str
-        What is rated.
-    where : str
-        How messages call the document.
-
-    Returns
-    -------
-    list of pandas.DataFrame
-        One a round: a row for each expert, a column for each item.
+    Ratings are numbers of 0 or more, higher for what matters more. The panel may change between rounds.
+    ``where`` is what messages call the document. Gives a table a round: a row for each expert, a column for
+    each item.
 
     Raises
     ------

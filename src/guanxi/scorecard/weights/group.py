@@ -35,16 +35,8 @@ def parse_judgements(
 ) -> dict[str, Floats]:
     """Read one expert's judgements on every node of a tree, and refuse those that contradict each other.
 
-    Parameters
-    ----------
-    tree : Node
-    document : mapping of node to judgements
-        For each node with two or more children what :func:`.pairwise.parse_matrix` reads; the root is
-        ``goal``.
-    where : str
-        How messages call the document.
-    fuzzy : bool
-        Whether judgements are triangles (:func:`.pairwise.parse_fuzzy_matrix`).
+    The document gives for each node with two or more children what :func:`.parse_matrix` reads, or where
+    fuzzy :func:`.parse_fuzzy_matrix`; the root is ``goal``. ``where`` is what messages call the document.
 
     Returns
     -------

@@ -58,15 +58,8 @@ def parse_tree(document: Any, known: Collection[str], where: str = "tree") -> No
     """Read a tree as YAML gives it: branches are keys of a map, indicators stand in a list.
 
     A key with nothing below it is an indicator too, and a list may hold maps, so that branches and indicators
-    can stand side by side. The root is called ``goal``.
-
-    Parameters
-    ----------
-    document : mapping, list or str
-    known : collection of str
-        Names of the indicators there are.
-    where : str
-        How messages call the document, for instance the key of ``params.yaml`` it stands under.
+    can stand side by side. The root is called ``goal``. ``known`` are the indicators there are, ``where`` is
+    what messages call the document, for instance the key of ``params.yaml`` it stands under.
 
     Raises
     ------
