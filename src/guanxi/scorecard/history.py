@@ -17,7 +17,7 @@ from guanxi.periods import add_days
 from guanxi.registry.loaded_model import LoadedModel
 from guanxi.scorecard.day_tables import day_tables
 from guanxi.scorecard.scoring.dynamics import Migration, Proposal, migration, propose_weights, weight_drift
-from guanxi.scorecard.scoring.relationship import Relationship, normalise, same_measure
+from guanxi.scorecard.scoring.relationship import Relationship, normalise, score_other_day
 from guanxi.scorecard.scoring.tier_stability import rank_agreement
 from guanxi.scorecard.scoring.tiers import TIERS, TierRule, fit_tiers
 from guanxi.scorecard.weights.weighting import BY_DATA
@@ -91,7 +91,7 @@ def look_back(
     The model is the present one: earlier features see no later day, but the model's parameters do.
     """
     indicators = {day: day_tables(log, relations, loaded, day, params).indicators for day in days}
-    tables = {day: same_measure(each, present).table for day, each in indicators.items()}
+    tables = {day: score_other_day(each, present).table for day, each in indicators.items()}
     tables[as_of] = present.card.table
     days = [*days, as_of]
     moves = {

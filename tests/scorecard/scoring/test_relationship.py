@@ -14,7 +14,7 @@ from guanxi.scorecard.scoring.relationship import (
     methods_agreement,
     own_weights,
     relationship,
-    same_measure,
+    score_other_day,
 )
 from guanxi.scorecard.weights.weighting import USUAL_TREE
 
@@ -104,7 +104,7 @@ def test_a_better_value_never_lowers_a_score(indicators, way):
 
 def test_an_earlier_day_is_scored_by_the_scale_and_the_cuts_of_today(indicators):
     today = scored(indicators)
-    earlier = same_measure(indicators.head(50), today).table
+    earlier = score_other_day(indicators.head(50), today).table
     columns = ["customer_id", "score", "grade", "tier", "value_score", "known_weight"]
     pd.testing.assert_frame_equal(earlier[columns], today.card.table[columns].head(50))
 

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from guanxi.scorecard.scoring.inputs import UsedIndicators
 from guanxi.scorecard.scoring.normalisation import Normalisation
 from guanxi.scorecard.scoring.scoring_methods import (
     DECIMALS,
@@ -19,6 +18,7 @@ from guanxi.scorecard.scoring.scoring_methods import (
     row_weights,
 )
 from guanxi.scorecard.scoring.tiers import Words, take_words
+from guanxi.scorecard.scoring.used_indicators import UsedIndicators
 
 Places = NDArray[np.intp]
 

@@ -100,7 +100,7 @@ def relationship(
     return Relationship(indicators, normalised, weighting, card, stability, tuple(notes))
 
 
-def same_measure(indicators: pd.DataFrame, present: Relationship) -> Scorecard:
+def score_other_day(indicators: pd.DataFrame, present: Relationship) -> Scorecard:
     """Score the customers of another day by the scale, weights and cuts of the present one."""
     card = present.card
     return _score(

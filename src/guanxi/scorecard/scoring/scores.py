@@ -22,12 +22,6 @@ import pandas as pd
 from guanxi.errors import DataError, ParamsError
 from guanxi.scorecard.scoring.customer_scores import relative_points, score_customers
 from guanxi.scorecard.scoring.fuzzy_evaluation import FuzzyEvaluation
-from guanxi.scorecard.scoring.inputs import (
-    check_customers,
-    check_weights,
-    notes_on,
-    select_indicators,
-)
 from guanxi.scorecard.scoring.normalisation import (
     Floats,
     Normalisation,
@@ -37,6 +31,12 @@ from guanxi.scorecard.scoring.normalisation import (
 )
 from guanxi.scorecard.scoring.scoring_methods import ScoreMethod, ScoringMethod, Topsis, WeightedSum
 from guanxi.scorecard.scoring.tiers import GRADES, TIERS, TierCuts, TierRule, Words, assign_grades, fit_tiers
+from guanxi.scorecard.scoring.used_indicators import (
+    check_customers,
+    check_weights,
+    notes_on,
+    select_indicators,
+)
 from guanxi.scorecard.weights.objective import CUSTOMER
 
 SCORING_METHODS: Mapping[ScoreMethod, ScoringMethod] = {

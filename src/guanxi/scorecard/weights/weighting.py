@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from guanxi.errors import DataError, ParamsError
 from guanxi.params.scorecard import WeightsParams
 from guanxi.scorecard.indicators import CATALOGUE
-from guanxi.scorecard.scoring.inputs import note_on_absent
+from guanxi.scorecard.scoring.used_indicators import note_on_absent
 from guanxi.scorecard.weights import combination
 from guanxi.scorecard.weights.delphi import Delphi, parse_rounds
 from guanxi.scorecard.weights.factors import factor_analysis_weights, principal_component_weights
