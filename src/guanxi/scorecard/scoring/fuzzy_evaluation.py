@@ -118,12 +118,9 @@ class FuzzyEvaluation(ScoringMethod):
         return np.asarray(self.scores[memberships.round(_DECIMALS).argmax(axis=-1)])
 
     def memberships(self, values: ArrayLike) -> Floats:
-        """Membership of each value in each grade, shape (n, n_grades); each row adds up to 1.
+        """Membership of each normalised value, shape (n,), in each grade, shape (n, n_grades).
 
-        Parameters
-        ----------
-        values : array, shape (n,)
-            Normalised, 0 (worst) to 1 (best).
+        Each row adds up to 1.
 
         Examples
         --------
@@ -170,19 +167,8 @@ class FuzzyEvaluation(ScoringMethod):
 def compose(weights: ArrayLike, memberships: ArrayLike, operator: Operator) -> Floats:
     """Compose the memberships of several factors into one: B = A ∘ R.
 
-    Parameters
-    ----------
-    weights : array, shape (..., m)
-        A: at least 0; each row adds up to 1.
-    memberships : array, shape (..., m, n_grades)
-        R: 0 to 1.
-    operator : str
-        As at the top of this file.
-
-    Returns
-    -------
-    array, shape (..., n_grades)
-        Not brought to a sum of 1.
+    A are weights, shape (..., m), each row adding up to 1; R are memberships, shape (..., m, n_grades). B,
+    shape (..., n_grades), is not brought to a sum of 1. The operators are at the top of this file.
 
     Examples
     --------

@@ -132,11 +132,7 @@ class TierCuts:
 def fit_tiers(numbers: ArrayLike, rule: TierRule) -> TierCuts:
     """Find the cuts between tiers.
 
-    Parameters
-    ----------
-    numbers : array, shape (n,)
-        Scores, or for ``pareto`` values; NaN does not count, and no more does a value below 0.
-    rule : TierRule
+    Numbers are scores, or for ``pareto`` values; NaN does not count, nor does a value below 0.
 
     Raises
     ------

@@ -31,19 +31,9 @@ def parse_matrix(document: Any, names: Sequence[str], where: str) -> Floats:
     ``{price: {service: 3}}`` says that price is three times as important as service. In a matrix the rows and
     columns are in the order of ``names``, and what is null in one half is filled from the other.
 
-    Parameters
-    ----------
-    document : mapping or list of lists
-        Numbers, or fractions as text: ``1/3``.
-    names : sequence of str
-        The node's children.
-    where : str
-        How messages call the document; its last part is the node.
-
-    Returns
-    -------
-    array, shape (n, n)
-        Positive and reciprocal: ``matrix[j, i] == 1 / matrix[i, j]``.
+    Judgements are numbers, or fractions as text: ``1/3``. ``names`` are the node's children, ``where`` is
+    what messages call the document; its last part is the node. The matrix, shape (n, n), is positive and
+    reciprocal: ``matrix[j, i] == 1 / matrix[i, j]``.
 
     Raises
     ------

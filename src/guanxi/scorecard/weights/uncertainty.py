@@ -29,14 +29,6 @@ def draw_weights(
     A weight w has the standard deviation ``sqrt(w (1 - w) / (concentration + 1))``: with the default of 500,
     a weight of .04 (one of 25 alike) varies by .009, and one of .2 by .018. Zero weights stay zero.
 
-    Parameters
-    ----------
-    weights : mapping of str to float
-    seed : int
-    draws : int
-    concentration : float
-        Above 0; the larger, the surer the weights.
-
     Returns
     -------
     array, shape (draws, n_indicators)
