@@ -68,8 +68,15 @@ def score_customers(
     names, n, m = list(used.columns), len(next(iter(used.columns.values()))), len(used.columns)
     n_grades = len(method.cut_points() or ())
     weights = np.asarray(list(used.weights.values()))
-    columns = (np.empty(shape) for shape in (n, (len(groups), n), (m, n), (n_grades, n), n))
-    scores = CustomerScores(*columns, weights, np.empty(m))
+    scores = CustomerScores(
+        score=np.empty(n),
+        dimensions=np.empty((len(groups), n)),
+        points=np.empty((m, n)),
+        memberships=np.empty((n_grades, n)),
+        known_weight=np.empty(n),
+        weights=weights,
+        mean_levels=np.empty(m),
+    )
     totals, counts = np.zeros(m), np.zeros(m)
     for rows in _blocks(n):
         values = np.column_stack([scale.curves[name].apply(used.columns[name][rows]) for name in names])
