@@ -15,7 +15,7 @@ import yaml
 
 from guanxi.errors import ParamsError
 from guanxi.params import Params
-from guanxi.scorecard.scoring.weighing import Weighing, scorecard_tree, weigh
+from guanxi.scorecard.weights.weighting import Weighting, scorecard_tree, weight_indicators
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -85,12 +85,12 @@ def test_the_nightly_script_begins_anew_where_resuming_is_refused(tmp_path, refu
     assert [line.endswith("--resume") for line in called] == [True, False][:calls]
 
 
-def weighed(settings: dict) -> Weighing:
+def weighed(settings: dict) -> Weighting:
     """Weigh as settings say, with customers of whom everything is known."""
     options = Params(**settings).scorecard
     tree = scorecard_tree(options.tree)
     values = np.random.default_rng(1).random((50, len(tree.leaves)))
-    return weigh(options.weights, tree, pd.DataFrame(values, columns=list(tree.leaves)))
+    return weight_indicators(options.weights, tree, pd.DataFrame(values, columns=list(tree.leaves)))
 
 
 def test_settings_of_the_scorecard_are_taken():

@@ -297,7 +297,7 @@ class TestHistory:
 
     def test_weights_drift_and_what_is_proposed(self, scored, again):
         drift, proposal = again.history.drift, again.history.proposal
-        assert set(drift["indicator"]) == set(again.relationship.weighing.weights)
+        assert set(drift["indicator"]) == set(again.relationship.weighting.weights)
         np.testing.assert_allclose(drift["change"], drift["after"] - drift["before"])
         assert (drift["lower"] <= drift["change"]).all()
         assert (drift["change"] <= drift["upper"]).all()

@@ -115,8 +115,8 @@ def log_results(
     if scored.stability is not None:
         metrics["tier_kept_mean"] = float(pd.Series(scored.stability.kept).mean())
         metrics["tier_kept_sure"] = float((pd.Series(scored.stability.kept).dropna() >= 0.9).mean())
-    if scored.weighing.consistency is not None and len(scored.weighing.consistency):
-        metrics["consistency_ratio_largest"] = float(scored.weighing.consistency["consistency_ratio"].max())
+    if scored.weighting.consistency is not None and len(scored.weighting.consistency):
+        metrics["consistency_ratio_largest"] = float(scored.weighting.consistency["consistency_ratio"].max())
     for row in found.agreement.dropna(subset="tau").to_dict("records"):
         metrics[f"tau.{row['first']}.{row['second']}".replace(" ", "_")] = float(row["tau"])
     store = open_store(params.mlflow)

@@ -38,7 +38,7 @@ def alarms(found: ScorecardResult, on: str) -> list[str]:
 
 
 def _weights(found: ScorecardResult) -> list[str]:
-    weighing = found.relationship.weighing
+    weighing = found.relationship.weighting
     shares: dict[str, float] = {}
     for name, weight in weighing.weights.items():
         shares[weighing.dimensions[name]] = shares.get(weighing.dimensions[name], 0.0) + weight

@@ -17,9 +17,9 @@ from guanxi.jobs.reporter import Reporter
 from guanxi.params import Params
 from guanxi.scorecard.findings import ScorecardResult, find
 from guanxi.scorecard.report.content_of import report_content
-from guanxi.scorecard.scoring.weighing import judgement_weights, scorecard_tree
 from guanxi.scorecard.targets.indicator_targets import parse_targets
 from guanxi.scorecard.targets.reference_values import parse_benchmarks
+from guanxi.scorecard.weights.weighting import judgement_weights, scorecard_tree
 from guanxi.segments.playbook import playbook_conditions
 
 

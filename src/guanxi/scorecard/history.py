@@ -17,10 +17,10 @@ from guanxi.periods import add_days
 from guanxi.registry.loaded_model import LoadedModel
 from guanxi.scorecard.day_tables import day_tables
 from guanxi.scorecard.scoring.dynamics import Migration, Proposal, migration, propose_weights, weight_drift
-from guanxi.scorecard.scoring.relationship import Relationship, normalise, same_measure
+from guanxi.scorecard.scoring.relationship import Relationship, normalise, score_other_day
 from guanxi.scorecard.scoring.tier_stability import rank_agreement
 from guanxi.scorecard.scoring.tiers import TIERS, TierRule, fit_tiers
-from guanxi.scorecard.scoring.weighing import BY_DATA
+from guanxi.scorecard.weights.weighting import BY_DATA
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,7 @@ def look_back(
     The model is the present one: earlier features see no later day, but the model's parameters do.
     """
     indicators = {day: day_tables(log, relations, loaded, day, params).indicators for day in days}
-    tables = {day: same_measure(each, present).table for day, each in indicators.items()}
+    tables = {day: score_other_day(each, present).table for day, each in indicators.items()}
     tables[as_of] = present.card.table
     days = [*days, as_of]
     moves = {
@@ -115,18 +115,18 @@ def _drift(before: pd.DataFrame, present: Relationship, params: Params) -> tuple
     rule = TierRule("percentile" if tiers.method == "pareto" else tiers.method)
     if tiers.method == "percentile":
         rule = TierRule("percentile", tiers.high, tiers.middle)
-    names = _known_in_both(before, present.normalised, list(present.weighing.weights))
+    names = _known_in_both(before, present.normalised, list(present.weighting.weights))
     columns = ["customer_id", *names]
     by_data = BY_DATA[str(params.scorecard.weights.data)]
     drift = weight_drift(before[columns], present.normalised[columns], by_data, seed=params.seed)
     proposal = propose_weights(
         present.normalised[columns],
-        {name: present.weighing.weights[name] for name in names},
-        {name: present.weighing.computed[name] for name in names},
+        {name: present.weighting.weights[name] for name in names},
+        {name: present.weighting.computed[name] for name in names},
         drift,
         lambda scores: fit_tiers(scores, rule).assign(scores),
         TIERS,
-        present.under_weights,
+        present.card.method,
     )
     return drift, proposal
 

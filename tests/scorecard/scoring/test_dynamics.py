@@ -11,7 +11,7 @@ from guanxi.errors import DataError
 from guanxi.scorecard.scoring import dynamics
 from guanxi.scorecard.scoring.dynamics import migration, propose_weights, weight_drift
 from guanxi.scorecard.scoring.normalisation import Normalisation
-from guanxi.scorecard.scoring.under_weights import scores_with, under_weights
+from guanxi.scorecard.scoring.scoring_methods import Topsis
 from guanxi.scorecard.weights.objective import critic_weights, entropy_weights
 
 TIERS = ["high", "middle", "low"]
@@ -187,9 +187,9 @@ class TestProposal:
 
     def test_what_changes_is_told_by_the_method_of_the_scorecard(self):
         table = period(1_000, seed=1)
-        topsis = under_weights("topsis", Normalisation.fit(table, dict.fromkeys("abcde", True), "min_max"))
-        found = self.propose("e", table=table, score=topsis)
-        now, new = (scores_with(table, each, topsis) for each in (CURRENT, found.weights))
+        topsis = Topsis().on(Normalisation.fit(table, dict.fromkeys("abcde", True), "min_max"))
+        found = self.propose("e", table=table, method=topsis)
+        now, new = (topsis.score(table, each) for each in (CURRENT, found.weights))
         assert found.spearman == pytest.approx(spearmanr(now, new).statistic)
         moved = (now >= np.quantile(now, 0.8)) != (new >= np.quantile(new, 0.8))
         assert found.migration.moved == moved.sum() > 0

@@ -28,11 +28,11 @@ WAYS = {
     "topsis": {"method": "topsis"},
     "topsis_vector": {"method": "topsis", "normalisation": "vector"},
     "fuzzy": {"method": "fuzzy"},
-    "fuzzy_trapezoid": {"method": "fuzzy", "fuzzy": FuzzyEvaluation(plateau=0.5), "normalisation": "min_max"},
-    "fuzzy_product_or": {"method": "fuzzy", "fuzzy": FuzzyEvaluation(operator="product_or")},
-    "fuzzy_bounded_sum": {"method": "fuzzy", "fuzzy": FuzzyEvaluation(operator="and_bounded_sum")},
-    "fuzzy_and_or": {"method": "fuzzy", "fuzzy": FuzzyEvaluation(operator="and_or")},
-    "fuzzy_maximum": {"method": "fuzzy", "fuzzy": FuzzyEvaluation(defuzzification="maximum")},
+    "fuzzy_trapezoid": {"method": FuzzyEvaluation(plateau=0.5), "normalisation": "min_max"},
+    "fuzzy_product_or": {"method": FuzzyEvaluation(operator="product_or")},
+    "fuzzy_bounded_sum": {"method": FuzzyEvaluation(operator="and_bounded_sum")},
+    "fuzzy_and_or": {"method": FuzzyEvaluation(operator="and_or")},
+    "fuzzy_maximum": {"method": FuzzyEvaluation(defuzzification="maximum")},
 }
 MONOTONE = [way for way in WAYS if way not in
             ("fuzzy_product_or", "fuzzy_bounded_sum", "fuzzy_and_or", "fuzzy_maximum")]  # fmt: skip
@@ -161,7 +161,7 @@ def test_points_against_the_mean_add_up_to_the_score_less_the_mean_score(matrix,
 @given(whole)
 def test_triangles_and_averages_are_the_weighted_sum_between_the_outer_grades(matrix):
     evaluation = FuzzyEvaluation({"best": 100.0, "good": 70.0, "worst": 0.0})
-    fuzzy = card(table(matrix), "fuzzy", fuzzy=evaluation).table
+    fuzzy = card(table(matrix), "fuzzy", method=evaluation).table
     plain = card(table(matrix), "sum").table
     np.testing.assert_allclose(fuzzy["score"], plain["score"], atol=1e-8)
     np.testing.assert_allclose(fuzzy.filter(like="_membership").sum(axis=1), 1, atol=1e-9)

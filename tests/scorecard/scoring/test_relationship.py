@@ -14,9 +14,9 @@ from guanxi.scorecard.scoring.relationship import (
     methods_agreement,
     own_weights,
     relationship,
-    same_measure,
+    score_other_day,
 )
-from guanxi.scorecard.scoring.weighing import USUAL_TREE
+from guanxi.scorecard.weights.weighting import USUAL_TREE
 
 NAMES = [name for names in USUAL_TREE.values() for name in names]
 SURVEYED = ["csat", "nps_score", "ces", "servqual_gap", "satisfaction_trend", "promoter"]
@@ -55,8 +55,8 @@ def scored(indicators, draws=0, **options):
 def test_points_add_up_to_the_score_and_weights_to_1(indicators, way):
     found = scored(indicators, **WAYS[way])
     table = found.card.table
-    assert sum(found.weighing.weights.values()) == pytest.approx(1, abs=1e-9)
-    assert sorted(found.weighing.weights) == sorted(NAMES)
+    assert sum(found.weighting.weights.values()) == pytest.approx(1, abs=1e-9)
+    assert sorted(found.weighting.weights) == sorted(NAMES)
     np.testing.assert_allclose(table.filter(like="_points").sum(axis=1), table["score"], atol=1e-7)
     assert set(table["tier"]) == {"high", "middle", "low"}
     assert [f"{branch}_score" for branch in USUAL_TREE] == [
@@ -76,13 +76,13 @@ def test_order_of_customers_changes_nothing(indicators, way):
 @pytest.mark.parametrize("way", ["usual", "judged", "topsis", "fuzzy", "min_max"])
 def test_a_company_without_surveys_is_one_that_weighs_them_0(indicators, way):
     without = indicators.assign(**dict.fromkeys(SURVEYED, np.nan))
-    whole = scored(indicators, **WAYS[way]).weighing.weights
+    whole = scored(indicators, **WAYS[way]).weighting.weights
     points = {name: 0.0 if name in SURVEYED else weight for name, weight in whole.items()}
     options = {name: value for name, value in WAYS[way].items() if name != "weights"}
     found = scored(without, **WAYS[way])
     lost = sum(whole[name] for name in SURVEYED)
     listed = ", ".join(SURVEYED[:-1]) + f" and {SURVEYED[-1]}"
-    [note] = found.weighing.notes
+    [note] = found.weighting.notes
     assert note.startswith(f"No customer has {listed}: weight 0 instead of {lost:.3g} in all")
     first = found.card
     second = scored(indicators, **options, weights={"method": "direct", "points": points}).card
@@ -104,7 +104,7 @@ def test_a_better_value_never_lowers_a_score(indicators, way):
 
 def test_an_earlier_day_is_scored_by_the_scale_and_the_cuts_of_today(indicators):
     today = scored(indicators)
-    earlier = same_measure(indicators.head(50), today).table
+    earlier = score_other_day(indicators.head(50), today).table
     columns = ["customer_id", "score", "grade", "tier", "value_score", "known_weight"]
     pd.testing.assert_frame_equal(earlier[columns], today.card.table[columns].head(50))
 

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from guanxi.errors import DataError, ParamsError
-from guanxi.scorecard.scoring import scoring_methods
+from guanxi.scorecard.scoring import customer_scores
 from guanxi.scorecard.scoring.fuzzy_evaluation import FuzzyEvaluation
 from guanxi.scorecard.scoring.scores import score_table
 from guanxi.scorecard.scoring.tiers import TierRule
@@ -85,7 +85,7 @@ class TestByHand:
         assert moved.loc["d"].isna().tolist() == [False, True, True]
 
     def test_grades_of_fuzzy_are_its_own(self):
-        found = score(method="fuzzy", fuzzy=FuzzyEvaluation(defuzzification="maximum")).table
+        found = score(method=FuzzyEvaluation(defuzzification="maximum")).table
         best = found.filter(like="_membership").to_numpy().argmax(axis=1)
         names = np.array(["excellent", "good", "fair", "poor"])
         assert found["grade"].tolist() == names[best].tolist()
@@ -108,7 +108,7 @@ class TestByHand:
         for method in ("weighted_sum", "topsis", "fuzzy"):
             whole = score(table, method=method)
             with monkeypatch.context() as patched:
-                patched.setattr(scoring_methods, "_BLOCK", 7)
+                patched.setattr(customer_scores, "ROWS_AT_ONCE", 7)
                 parts = score(table, method=method)
             pd.testing.assert_frame_equal(whole.table, parts.table)
             assert whole.mean_levels == pytest.approx(parts.mean_levels)

@@ -12,9 +12,10 @@ from scipy.stats import norm
 from guanxi.errors import DataError
 from guanxi.scorecard.scoring import tier_stability as stability
 from guanxi.scorecard.scoring.normalisation import Normalisation
-from guanxi.scorecard.scoring.scores import score_table
-from guanxi.scorecard.scoring.tier_stability import draw_weights, rank_agreement, tier_stability
-from guanxi.scorecard.scoring.under_weights import scores_with, under_weights
+from guanxi.scorecard.scoring.scores import SCORING_METHODS, score_table
+from guanxi.scorecard.scoring.scoring_methods import Topsis, WeightedSum
+from guanxi.scorecard.scoring.tier_stability import rank_agreement, tier_stability
+from guanxi.scorecard.weights.uncertainty import draw_weights
 
 EVEN = {"a": 0.25, "b": 0.25, "c": 0.25, "d": 0.25}
 
@@ -30,12 +31,11 @@ def customers(n, *, unknown=0.0, seed=1):
     return table.mask(generator.random((n, 4)) < unknown)
 
 
-def one_by_one(table, weights, drawn, score=None):
+def one_by_one(table, weights, drawn, method=SCORING_METHODS["weighted_sum"]):
     """What the definition says, a draw at a time and with all customers."""
-    tiers = by_quantiles(scores_with(table, weights, score))
+    tiers = by_quantiles(method.score(table, weights))
     again = [
-        by_quantiles(scores_with(table, dict(zip(weights, draw.tolist(), strict=True)), score))
-        for draw in drawn
+        by_quantiles(method.score(table, dict(zip(weights, draw.tolist(), strict=True)))) for draw in drawn
     ]
     return tiers, (np.array(again) == tiers).mean(axis=0)
 
@@ -65,7 +65,7 @@ class TestScores:
     def test_what_is_known_is_weighed_anew(self, seed):
         table = customers(6, unknown=0.4, seed=seed)
         weights = {"a": 0.1, "b": 0.2, "c": 0.3, "d": 0.4}
-        for found, (_, row) in zip(scores_with(table, weights), table.iterrows(), strict=True):
+        for found, (_, row) in zip(WeightedSum().score(table, weights), table.iterrows(), strict=True):
             known = row.dropna()
             if known.empty:
                 assert np.isnan(found)
@@ -92,12 +92,12 @@ class TestScores:
             method=method,
         )
         normalised = pd.DataFrame({name: scale.curves[name].apply(table[name]) for name in EVEN})
-        found = scores_with(normalised, weights, under_weights(method, scale))
+        found = SCORING_METHODS[method].on(scale).score(normalised, weights)
         np.testing.assert_allclose(found, card.table["score"], rtol=0, atol=1e-9)  # it has nine decimals
 
     def test_weight_without_column_is_refused(self):
         with pytest.raises(DataError, match="no column for the weight of csat"):
-            scores_with(customers(3), {"a": 0.5, "csat": 0.5})
+            WeightedSum().score(customers(3), {"a": 0.5, "csat": 0.5})
 
 
 class TestStability:
@@ -115,10 +115,11 @@ class TestStability:
     @pytest.mark.parametrize("method", ["topsis", "fuzzy"])
     def test_is_what_the_definition_says_by_other_methods(self, method):
         table = customers(500, unknown=0.2).dropna(how="all")
-        score = under_weights(method, Normalisation.fit(table, dict.fromkeys(EVEN, True), "min_max"))
+        scale = Normalisation.fit(table, dict.fromkeys(EVEN, True), "min_max")
+        chosen = SCORING_METHODS[method].on(scale)
         drawn = draw_weights(EVEN, seed=2, draws=200, concentration=30)
-        found = tier_stability(table, EVEN, by_quantiles, drawn, score=score)
-        tiers, kept = one_by_one(table, EVEN, drawn, score)
+        found = tier_stability(table, EVEN, by_quantiles, drawn, method=chosen)
+        tiers, kept = one_by_one(table, EVEN, drawn, chosen)
         assert found.tiers.tolist() == tiers.tolist()
         np.testing.assert_allclose(found.kept, kept, atol=0.0101)
         other = tier_stability(table, EVEN, by_quantiles, drawn)
@@ -141,23 +142,23 @@ class TestStability:
         table.iloc[::3, 2] = 0.55
         scale = Normalisation.fit(table.assign(a=[0.0, 1.0] * 1_442 + [0.5]), dict.fromkeys(names, True))
         weights = dict(zip(names, [0.3, 0.1, 0.25, 0.15, 0.13, 0.07], strict=True))
-        score = under_weights(method, scale)
-        assert len(set(scores_with(table, weights, score))) == 2
+        chosen = SCORING_METHODS[method].on(scale)
+        assert len(set(chosen.score(table, weights))) == 2
         drawn = draw_weights(weights, seed=1, draws=20)
-        found = tier_stability(table, weights, lambda s: s >= np.quantile(s, 0.9), drawn, score=score)
+        found = tier_stability(table, weights, lambda s: s >= np.quantile(s, 0.9), drawn, method=chosen)
         assert pd.Series(found.tiers).groupby(table["c"]).nunique().tolist() == [1, 1]
 
     def test_small_weights_count_where_nothing_else_is_known(self):
         table = pd.DataFrame({"a": [0.9, 0.1], "b": [np.nan, 0.5]})
-        topsis = under_weights("topsis", Normalisation.fit(table, {"a": True, "b": True}))
-        found = topsis(table, np.array([[1e-30], [1.0]], dtype=np.float32))
+        topsis = Topsis().on(Normalisation.fit(table, {"a": True, "b": True}))
+        found = topsis.score_sets(table, np.array([[1e-30], [1.0]], dtype=np.float32))
         assert found[0, 0] == pytest.approx(90)
         assert found.dtype == np.float32
 
     def test_sure_weights_keep_every_tier(self):
         table = customers(300, unknown=0.2)
         found = tier_stability(table, EVEN, by_quantiles, np.tile(list(EVEN.values()), (5, 1)))
-        scored = ~np.isnan(scores_with(table, EVEN))
+        scored = ~np.isnan(WeightedSum().score(table, EVEN))
         assert (found.kept[scored] == 1.0).all()
 
     def test_surer_weights_keep_more(self):

@@ -199,6 +199,19 @@ def test_factors_find_what_was_put_in():
     assert principal_component_weights(table).weights["g"] < 0.03
 
 
+def test_an_eigenvalue_of_1_is_no_factor_whatever_rounding_makes_of_it(monkeypatch):
+    # c correlates with nothing: the eigenvalues are 1.5, 1 and .5, the middle one above or below by a trace.
+    x = np.array([1.0, 1, 1, 1, 1, 1, -1, -1, -1, -1, -1, -1])
+    y = np.array([1.0, 1, 1, 1, -1, -1, -1, -1, -1, -1, 1, 1]) + 0.5 * x
+    table = (pd.DataFrame({"a": x, "b": y, "c": np.tile([1.0, -1.0], 6)}) + 2) / 4
+    exact = np.linalg.eigh
+    counts = set()
+    for trace in (-1e-15, 0.0, 1e-15):
+        monkeypatch.setattr(np.linalg, "eigh", lambda m, t=trace: (exact(m)[0] + t, exact(m)[1]))
+        counts.add(principal_component_weights(table).loadings.shape[1])
+    assert counts == {1}
+
+
 def test_no_correlation_is_no_reason_for_factors():
     overall, each = sampling_adequacy(np.eye(3))
     assert np.isnan(overall)

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from guanxi.errors import ParamsError
 from guanxi.scorecard.weights.ahp import priorities
 from guanxi.scorecard.weights.group import aggregate, hierarchy_weights, parse_judgements
-from guanxi.scorecard.weights.tree import parse_tree
-from guanxi.scorecard.weights.uncertainty import factors
+from guanxi.scorecard.weights.tree import dimensions, parse_tree
+from guanxi.scorecard.weights.uncertainty import judgement_factors
 
 TREE = parse_tree({"value": ["a", "b", "c"], "loyalty": ["d"], "mood": ["e", "f"]}, "abcdef")
 ANN = """
@@ -37,8 +37,8 @@ class TestOneExpert:
         goal = priorities(judged(ANN)["goal"]).weights
         expected = [*goal[0] * np.array([0.6, 0.3, 0.1]), goal[1], *goal[2] * np.array([0.8, 0.2])]
         np.testing.assert_allclose(list(found.weights.values()), expected)
-        assert list(found.weights) == list("abcdef") == list(found.dimensions)
-        assert found.dimensions["e"] == "mood"
+        assert list(found.weights) == list("abcdef") == list(dimensions(found.tree))
+        assert dimensions(found.tree)["e"] == "mood"
         assert found.local["mood"] == pytest.approx({"e": 0.8, "f": 0.2})
 
     def test_consistency_of_every_node(self):
@@ -187,7 +187,7 @@ class TestFactors:
     @given(data=st.data())
     def test_keep_a_matrix_reciprocal(self, reciprocal, data):
         judged = data.draw(reciprocal())
-        found = factors(judged, 5, np.random.default_rng(0))
+        found = judgement_factors(judged, 5, np.random.default_rng(0))
         np.testing.assert_allclose(found * np.swapaxes(found, 1, 2), 1.0)
         np.testing.assert_array_equal(found[:, range(len(judged)), range(len(judged))], 1.0)
 
@@ -195,7 +195,7 @@ class TestFactors:
         ("value", "ends"), [(3, (2, 4)), (1 / 3, (2, 4)), (1, (1 / 2, 2)), (3 / 2, (2 / 3, 5 / 2))]
     )
     def test_one_judgement_spreads_by_a_step_of_the_scale(self, value, ends):
-        found = factors(np.array([[1, value], [1 / value, 1]]), 20_000, np.random.default_rng(0))
+        found = judgement_factors(np.array([[1, value], [1 / value, 1]]), 20_000, np.random.default_rng(0))
         expected = np.log(ends[1] / ends[0]) / 2 / np.sqrt(6)
         assert np.log(found[:, 0, 1]).std() == pytest.approx(expected, rel=0.03)
 
@@ -203,15 +203,15 @@ class TestFactors:
         # Judgements e^(3 d) apart from agreeing have residuals of d each, and one degree of freedom.
         n, d = 3, 0.5
         judged = np.exp(d * np.array([[0, 1, -1], [-1, 0, 1], [1, -1, 0]]))
-        found = factors(judged, 20_000, np.random.default_rng(0))
+        found = judgement_factors(judged, 20_000, np.random.default_rng(0))
         assert np.log(found[:, 0, 1]).std() == pytest.approx(d * np.sqrt(n), rel=0.03)
 
     def test_fuzzy_judgements_are_drawn_from_their_triangles(self):
         triangles = np.ones((2, 2, 3))
         triangles[0, 1], triangles[1, 0] = (2, 3, 6), (1 / 6, 1 / 3, 1 / 2)
-        drawn = 3 * factors(triangles, 50_000, np.random.default_rng(0))[:, 0, 1]
+        drawn = 3 * judgement_factors(triangles, 50_000, np.random.default_rng(0))[:, 0, 1]
         assert drawn.min() >= 2.0
         assert drawn.max() <= 6.0
         assert drawn.mean() == pytest.approx((2 + 3 + 6) / 3, rel=0.01)
         assert drawn.var() == pytest.approx((4 + 9 + 36 - 6 - 12 - 18) / 18, rel=0.03)
-        np.testing.assert_array_equal(factors(np.ones((2, 2, 3)), 3, np.random.default_rng(0)), 1.0)
+        np.testing.assert_array_equal(judgement_factors(np.ones((2, 2, 3)), 3, np.random.default_rng(0)), 1.0)

@@ -26,13 +26,7 @@ def standardised(values: Floats) -> Floats:
 
 
 def logarithms(values: Floats, name: str) -> Floats:
-    """``log(1 + x)``.
-
-    Raises
-    ------
-    DataError
-        If a value is below 0.
-    """
+    """``log(1 + x)``; DataError if a value is below 0."""
     if np.nanmin(values, initial=0.0) < 0.0:
         raise DataError(f"{name} has values below 0, which have no logarithm: take it as it is")
     return np.asarray(np.log1p(values))
@@ -58,12 +52,7 @@ def control_columns(controls: pd.DataFrame, logarithmic: Collection[str]) -> Flo
 
 
 def check_distinct(drivers: Floats, names: Sequence[str], controls: Floats) -> None:
-    """Refuse drivers (standardised, shape (n, k)) that the others and the controls determine.
-
-    Raises
-    ------
-    DataError
-    """
+    """Refuse drivers (standardised, shape (n, k)) that the others and the controls determine."""
     columns = np.hstack([drivers, controls])
     moments = columns.T @ columns
     for number, name in enumerate(names):

@@ -60,9 +60,8 @@ def elasticities(
         Numbers, or values of any kind; unknown is a value of its own.
     answers : DataFrame, optional
         ``customer_id, driver, value``, a row per answer, as
-        :func:`.survey_answers.survey_answers` lists them. Such a driver is the mean answer,
-        whatever ``indicators`` say: theirs may be shrunk, or the last answer. The noise of different drivers
-        is taken as independent.
+        :func:`.own_data.survey_answers` lists them. Such a driver is the mean answer, whatever ``indicators``
+        say: theirs may be shrunk, or the last answer. The noise of different drivers is taken as independent.
     logarithmic : collection of str
         Drivers and controls that enter as ``log(1 + x)``: counts, amounts.
     level : float
@@ -111,8 +110,7 @@ def elasticities(
         after = _numbers(table, outcome)
         model = OutcomeModel(outcome, after, table[list(controls)], logarithmic, level)
         alone = [model.rows([measure], _ALONE)[0] for measure in measures]
-        told = [np.isfinite(row["estimate"]) for row in alone]
-        usable = list(compress(measures, told))
+        usable = list(compress(measures, (np.isfinite(row["estimate"]) for row in alone)))
         rows += alone + (model.rows(usable, _TOGETHER) if len(usable) > 1 else [])
     return pd.DataFrame(rows)
 

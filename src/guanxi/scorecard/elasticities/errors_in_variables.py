@@ -74,3 +74,34 @@ def fit_linear(design: Floats, error_variance: Floats, outcome: Floats) -> Linea
     residual = outcome - design @ coefficients
     score = design * residual[:, None] + error_variance * coefficients
     return LinearFit(coefficients=coefficients, influence=score @ inverse)
+
+
+def noise_variance(number: Floats, spread: Floats) -> Floats | None:
+    """Variance of the noise in each customer's mean answer, so that the mean over customers is unbiased.
+
+    Noise is what a customer's answers differ by among themselves (one-way analysis of variance; Searle,
+    Casella & McCulloch 1992, Variance Components, section 3.5), independent between answers. Each customer
+    stands for itself, since who stays longer has answered more often and may answer otherwise; those with the
+    fewest repeated answers stand for those with one, too. So a single customer's number says little, but
+    the spread of these numbers tells how well their mean is known. None where nobody has answered twice: one
+    answer does not show how much of it is noise.
+
+    Parameters
+    ----------
+    number : array, shape (n,)
+        Answers of each customer, 1 or more.
+    spread : array, shape (n,)
+        Variance of each customer's answers, n - 1 in the denominator; NaN for one answer.
+
+    Examples
+    --------
+    >>> noise_variance(np.array([2.0, 2.0, 1.0]), np.array([2.0, 0.0, np.nan]))
+    array([2., 0., 0.])
+    """
+    repeated = number > 1.0
+    if not repeated.any():
+        return None
+    variance = np.where(repeated, spread, 0.0) / number
+    fewest = number == number[repeated].min()
+    variance[fewest] += spread[fewest] * ((~repeated).sum() / fewest.sum())
+    return np.asarray(variance)

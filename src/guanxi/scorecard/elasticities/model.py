@@ -1,4 +1,4 @@
-"""One linear model of an outcome, told per driver: per standard deviation, and per cent."""
+"""One linear model of an outcome: the slope of each driver, per standard deviation and per cent."""
 
 from __future__ import annotations
 
@@ -13,8 +13,7 @@ from scipy.special import ndtri
 
 from guanxi.errors import FitError
 from guanxi.scorecard.elasticities.design import Floats, check_distinct, control_columns, standardised
-from guanxi.scorecard.elasticities.errors_in_variables import fit_linear
-from guanxi.scorecard.elasticities.survey_answers import noise_variance
+from guanxi.scorecard.elasticities.errors_in_variables import fit_linear, noise_variance
 
 _COLUMNS = (
     *("outcome", "driver", "adjusted_for", "estimate", "lower", "upper", "unit"),
@@ -72,8 +71,8 @@ class Measure(NamedTuple):
         if not seen.size or seen.var() <= 1e-24 * (seen**2).mean():
             raise FitError(f"{self.name} is the same for all customers who have it, or nobody has it")
         if driver.reliability < _LEAST_RELIABILITY:
-            told = f"reliability {max(driver.reliability, 0.0):.2f}"
-            raise FitError(f"{self.name} is noise for the most part ({told})")
+            share = max(driver.reliability, 0.0)
+            raise FitError(f"{self.name} is noise for the most part (reliability {share:.2f})")
         return driver
 
 
@@ -91,13 +90,15 @@ class OutcomeModel(NamedTuple):
         known = np.isfinite(self.after) & np.isfinite([measure.seen for measure in measures]).all(axis=0)
         shared = {"outcome": self.outcome, "adjusted_for": adjusted_for, "n": int(known.sum())}
         try:
-            told = self._told([measure.of(known) for measure in measures], known)
+            effects = self._effects_of([measure.of(known) for measure in measures], known)
         except FitError as error:
-            told = [dict.fromkeys(_NUMBERS, math.nan) | {"unit": "", "note": str(error)} for _ in measures]
-        rows = [shared | {"driver": measure.name} | row for measure, row in zip(measures, told, strict=True)]
+            effects = [dict.fromkeys(_NUMBERS, math.nan) | {"unit": "", "note": str(error)} for _ in measures]
+        rows = [
+            shared | {"driver": measure.name} | row for measure, row in zip(measures, effects, strict=True)
+        ]
         return [{name: row[name] for name in _COLUMNS} for row in rows]
 
-    def _told(self, drivers: Sequence[Driver], known: NDArray[np.bool_]) -> list[dict[str, Any]]:
+    def _effects_of(self, drivers: Sequence[Driver], known: NDArray[np.bool_]) -> list[dict[str, Any]]:
         after = self.after[known]
         if after.max() == after.min() or after.mean() <= 0.0:
             raise FitError(f"{self.outcome} is the same for all these customers, or has no mean above 0")
@@ -131,15 +132,15 @@ def _slopes(drivers: Sequence[Driver], controls: Floats, relative: Floats) -> tu
 
 
 def _effects(driver: Driver, slope: float, influence: Floats, width: float) -> dict[str, Any]:
-    """Tell a slope per standard deviation and per cent; the errors of these yardsticks are counted in."""
+    """Give a slope per standard deviation and per cent, with the errors of these yardsticks counted in."""
     seen, step = driver.seen, driver.step
     step_influence = ((seen - seen.mean()) ** 2 - driver.variance - step**2) / (2.0 * step)
     estimate = slope * step
-    error = width * _size(step * influence + slope * step_influence)
+    error = width * _norm(step * influence + slope * step_influence)
     # A per cent of x moves log(1 + x) by x / (1 + x) hundredths.
     moved = -np.expm1(-seen) if driver.logarithmic else seen
     elasticity = slope * float(moved.mean()) if seen.min() >= 0.0 else math.nan
-    elasticity_error = width * _size(float(moved.mean()) * influence + slope * (moved - moved.mean()))
+    elasticity_error = width * _norm(float(moved.mean()) * influence + slope * (moved - moved.mean()))
     scale = f"log(1 + {driver.name})" if driver.logarithmic else driver.name
     return {
         "estimate": estimate,
@@ -153,7 +154,7 @@ def _effects(driver: Driver, slope: float, influence: Floats, width: float) -> d
     }
 
 
-def _size(influence: Floats) -> float:
+def _norm(influence: Floats) -> float:
     return math.sqrt(float((influence**2).mean()))
 
 

@@ -13,7 +13,7 @@ from guanxi.params import Params
 from guanxi.scorecard.history import History
 from guanxi.scorecard.indicators import CATALOGUE, DIMENSIONS
 from guanxi.scorecard.scoring.relationship import Relationship
-from guanxi.scorecard.scoring.weighing import scorecard_tree
+from guanxi.scorecard.weights.weighting import scorecard_tree
 from guanxi.segments import matrix, rfm_cells
 from guanxi.segments.lifecycle import STAGES
 
@@ -62,7 +62,7 @@ def report_content(
     from guanxi.scorecard.report.content import ScorecardReport
 
     consistency: Mapping[str, float] = {}
-    table = found.weighing.consistency
+    table = found.weighting.consistency
     if table is not None:
         largest = table.groupby("node", sort=False)["consistency_ratio"].max()
         consistency = {str(node): float(ratio) for node, ratio in largest.items()}
@@ -104,7 +104,7 @@ def method_text(params: Params) -> str:
 
 def weights_table(found: Relationship, params: Params) -> pd.DataFrame:
     """Weight of each indicator, and of each side where two were combined."""
-    weighing = found.weighing
+    weighing = found.weighting
     table = pd.DataFrame(
         {
             "indicator": list(weighing.weights),
@@ -252,7 +252,7 @@ def figures(content: ScorecardReport, language: str) -> dict[str, Callable[[], A
 
 def documents(found: Relationship, params: Params) -> dict[str, dict[str, Any]]:
     """Weights, consistency, scale and cuts, as JSON."""
-    weighing, card = found.weighing, found.card
+    weighing, card = found.weighting, found.card
     weights: dict[str, Any] = {
         "method": method_text(params),
         "weights": weighing.weights,

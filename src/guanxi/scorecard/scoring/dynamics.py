@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from scipy.special import ndtri
 
 from guanxi.errors import DataError
+from guanxi.scorecard.scoring.scoring_methods import ScoringMethod, WeightedSum
 from guanxi.scorecard.scoring.tier_stability import Tier
-from guanxi.scorecard.scoring.under_weights import UnderWeights, scores_with, weighted_sums
 from guanxi.scorecard.weights.combination import direct
 from guanxi.scorecard.weights.objective import CUSTOMER, DataWeights, indicator_names
 
@@ -77,17 +77,8 @@ class Proposal:
 def migration(before: pd.DataFrame, after: pd.DataFrame, tiers: Sequence[Any]) -> Migration:
     """Count customers by their tier before and after.
 
-    Parameters
-    ----------
-    before, after : pandas.DataFrame
-        ``customer_id, tier``, one row per customer; a missing tier is unknown.
-    tiers : sequence
-        In the order to show.
-
-    Raises
-    ------
-    DataError
-        If a customer stands twice, or a tier is none of the given ones.
+    Both tables hold ``customer_id, tier``, one row per customer; a missing tier is unknown. ``tiers`` are in
+    the order to show. DataError if a customer stands twice, or a tier is none of these.
 
     Examples
     --------
@@ -184,7 +175,7 @@ def propose_weights(
     drift: pd.DataFrame,
     tier: Tier,
     tiers: Sequence[Any],
-    score: UnderWeights = weighted_sums,
+    method: ScoringMethod | None = None,
 ) -> Proposal:
     """Propose new weights where the data moved clearly, and show what taking them would do.
 
@@ -202,8 +193,8 @@ def propose_weights(
         ``tier(scores)``, which names one of ``tiers`` for each score without NaN.
     tiers : sequence
         In the order to show.
-    score : callable
-        The method, from :func:`.under_weights.under_weights`; default: the weighted sum.
+    method : ScoringMethod, optional
+        Default: the weighted sum.
 
     Raises
     ------
@@ -224,10 +215,9 @@ def propose_weights(
     from scipy.stats import spearmanr
 
     clear = set(drift.loc[drift["clear"], "indicator"])
-    proposed = _with_clear_ones(direct(current), direct(recomputed), clear)
-    scores = {
-        name: scores_with(normalised, each, score) for name, each in (("now", current), ("new", proposed))
-    }
+    proposed = _adopt_clear_changes(direct(current), direct(recomputed), clear)
+    score = (method or WeightedSum()).score
+    scores = {name: score(normalised, each) for name, each in (("now", current), ("new", proposed))}
     scored = ~np.isnan(scores["now"]) & ~np.isnan(scores["new"])
     if not scored.any():
         raise DataError("no customer has a known indicator with weight: there are no tiers to compare")
@@ -235,8 +225,8 @@ def propose_weights(
         pd.DataFrame({CUSTOMER: normalised[CUSTOMER].to_numpy()[scored], "tier": tier(found[scored])})
         for found in scores.values()
     )
-    told_apart = all(np.ptp(found[scored]) > 0 for found in scores.values())
-    spearman = spearmanr(*(found[scored] for found in scores.values())).statistic if told_apart else math.nan
+    varying = all(np.ptp(found[scored]) > 0 for found in scores.values())
+    spearman = spearmanr(*(found[scored] for found in scores.values())).statistic if varying else math.nan
     names = list(proposed)
     table = pd.DataFrame({"indicator": names, "current": [current.get(name, 0.0) for name in names]})
     table["proposed"] = list(proposed.values())
@@ -245,7 +235,7 @@ def propose_weights(
     return Proposal(proposed, table, migration(before, after, tiers), int(scored.sum()), float(spearman))
 
 
-def _with_clear_ones(
+def _adopt_clear_changes(
     current: dict[str, float], recomputed: dict[str, float], clear: set[str]
 ) -> dict[str, float]:
     taken = {name: weight for name, weight in recomputed.items() if name in clear}
@@ -300,8 +290,8 @@ def _customers(table: pd.DataFrame) -> pd.Index[Any]:
 
 def _tiers_by_customer(table: pd.DataFrame, tiers: Sequence[Any]) -> pd.Series[str]:
     found = pd.Series(table["tier"].to_numpy(dtype=object), index=_customers(table))
-    strange = set(found.dropna().unique()) - set(tiers)
-    if strange:
-        first = min(map(str, strange))
+    unknown = set(found.dropna().unique()) - set(tiers)
+    if unknown:
+        first = min(map(str, unknown))
         raise DataError(f"tier {first} is none of {', '.join(map(str, tiers))}: name all tiers")
     return found.where(found.notna(), UNKNOWN)

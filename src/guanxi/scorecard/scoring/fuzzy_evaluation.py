@@ -35,10 +35,18 @@ from itertools import pairwise
 from typing import Literal, get_args
 
 import numpy as np
+import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from guanxi.errors import ParamsError
-from guanxi.scorecard.scoring.renormalisation import shares
+from guanxi.scorecard.scoring.scoring_methods import (
+    Evaluation,
+    Groups,
+    Numbers,
+    ScoringMethod,
+    shares,
+    weighted_averages,
+)
 
 Floats = NDArray[np.float64]
 Operator = Literal["weighted_average", "product_or", "and_bounded_sum", "and_or"]
@@ -50,8 +58,11 @@ _DECIMALS = 12
 
 
 @dataclass(frozen=True)
-class FuzzyEvaluation:
-    """The choices of a fuzzy comprehensive evaluation.
+class FuzzyEvaluation(ScoringMethod):
+    """Fuzzy comprehensive evaluation on two levels: indicators within a dimension, then the dimensions.
+
+    With the weighted average and the weighted score the points of an indicator are its own; else they are
+    these in proportion, an allocation.
 
     Attributes
     ----------
@@ -68,6 +79,7 @@ class FuzzyEvaluation:
         membership (of equals the better).
     """
 
+    name = "fuzzy"
     grades: Mapping[str, float] = field(default_factory=lambda: dict(FUZZY_GRADES))
     plateau: float = 0.0
     operator: Operator = "weighted_average"
@@ -106,12 +118,9 @@ class FuzzyEvaluation:
         return np.asarray(self.scores[memberships.round(_DECIMALS).argmax(axis=-1)])
 
     def memberships(self, values: ArrayLike) -> Floats:
-        """Membership of each value in each grade, shape (n, n_grades); each row adds up to 1.
+        """Membership of each normalised value, shape (n,), in each grade, shape (n, n_grades).
 
-        Parameters
-        ----------
-        values : array, shape (n,)
-            Normalised, 0 (worst) to 1 (best).
+        Each row adds up to 1.
 
         Examples
         --------
@@ -126,23 +135,40 @@ class FuzzyEvaluation:
         passed = np.clip((place[:, None] - borders) / (1.0 - self.plateau) + 0.5, 0.0, 1.0)
         return np.diff(passed[:, ::-1], axis=1, prepend=0.0, append=1.0)
 
+    def evaluate(self, values: Floats, weights: Floats, names: Sequence[str], groups: Groups) -> Evaluation:
+        """Evaluate the indicators of each dimension, then the dimensions."""
+        single = self.memberships(values.ravel()).reshape(*values.shape, -1)
+        of_groups = np.zeros((len(values), len(groups), single.shape[2]))
+        group_weights = np.zeros((len(values), len(groups)))
+        for place, columns in enumerate(groups.values()):
+            group_weights[:, place] = weights[:, columns].sum(axis=1)
+            composed = compose(shares(weights[:, columns]), single[:, columns], self.operator)
+            of_groups[:, place] = shares(composed)
+        found = shares(compose(group_weights, of_groups, self.operator))
+        score = self.defuzzify(found)
+        points = shares(weights * (single @ self.scores)) * score[:, None]
+        return Evaluation(score, points, self.defuzzify(of_groups), found)
+
+    def score_sets(self, table: pd.DataFrame, weights: Numbers) -> Numbers:
+        """Score under many sets of weights: the weighted sum of what each indicator alone would give.
+
+        Raises
+        ------
+        ParamsError
+            If the choices are others than weighted average and weighted score, of which alone this is true.
+        """
+        if (self.operator, self.defuzzification) != ("weighted_average", "weighted"):
+            raise ParamsError("fuzzy scores under many weights need the weighted average and weighted score")
+        values = table.to_numpy(dtype=np.float64)
+        alone = self.defuzzify(self.memberships(values.ravel())).reshape(values.shape)
+        return weighted_averages((alone / 100.0).astype(weights.dtype), weights)
+
 
 def compose(weights: ArrayLike, memberships: ArrayLike, operator: Operator) -> Floats:
     """Compose the memberships of several factors into one: B = A ∘ R.
 
-    Parameters
-    ----------
-    weights : array, shape (..., m)
-        A: at least 0; each row adds up to 1.
-    memberships : array, shape (..., m, n_grades)
-        R: 0 to 1.
-    operator : str
-        As at the top of this file.
-
-    Returns
-    -------
-    array, shape (..., n_grades)
-        Not brought to a sum of 1.
+    A are weights, shape (..., m), each row adding up to 1; R are memberships, shape (..., m, n_grades). B,
+    shape (..., n_grades), is not brought to a sum of 1. The operators are at the top of this file.
 
     Examples
     --------
@@ -155,40 +181,3 @@ def compose(weights: ArrayLike, memberships: ArrayLike, operator: Operator) -> F
     if operator in ("and_or", "product_or"):
         return np.asarray(joined.max(axis=-2))
     return np.asarray(np.minimum(joined.sum(axis=-2), 1.0))
-
-
-def fuzzy_evaluation(
-    values: Floats, weights: Floats, groups: Sequence[Sequence[int]], evaluation: FuzzyEvaluation
-) -> tuple[Floats, Floats, Floats, Floats]:
-    """Evaluate customers on two levels: indicators within a group, then the groups.
-
-    Parameters
-    ----------
-    values : array, shape (n, m)
-        Normalised, 0 (worst) to 1 (best).
-    weights : array, shape (n, m)
-        At least 0; each row adds up to 1.
-    groups : sequence of sequence of int
-        The columns of each group; every column stands in one.
-    evaluation : FuzzyEvaluation
-
-    Returns
-    -------
-    tuple of array
-        Score from 0 to 100, shape (n,); points of each indicator, shape (n, m), which add up to it; score of
-        each group alone, shape (n, n_groups); membership in each grade, shape (n, n_grades). With the
-        weighted average and the weighted score the points are the indicator's own; else they are these in
-        proportion, an allocation.
-    """
-    n, m = values.shape
-    single = evaluation.memberships(values.ravel()).reshape(n, m, -1)
-    of_groups = np.zeros((n, len(groups), single.shape[2]))
-    group_weights = np.zeros((n, len(groups)))
-    for place, columns in enumerate(groups):
-        group_weights[:, place] = weights[:, columns].sum(axis=1)
-        composed = compose(shares(weights[:, columns]), single[:, columns], evaluation.operator)
-        of_groups[:, place] = shares(composed)
-    found = shares(compose(group_weights, of_groups, evaluation.operator))
-    score = evaluation.defuzzify(found)
-    points = weights * (single @ evaluation.scores)
-    return score, shares(points) * score[:, None], evaluation.defuzzify(of_groups), found

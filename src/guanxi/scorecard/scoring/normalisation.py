@@ -16,8 +16,8 @@ groups then stand on the same scale. A curve never falls as a value gets better.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from typing import Any, Literal, Self, get_args
 
 import numpy as np
@@ -126,7 +126,7 @@ class Normalisation:
         higher_is_better : mapping of str to bool
             The indicators to fit, with their direction.
         method : {"quantile", "min_max", "target", "vector"}
-        targets : mapping of str to Target
+        targets : mapping of str to ScaleTarget
             For ``target``: one for every indicator.
 
         Raises
@@ -151,22 +151,16 @@ class Normalisation:
 
     def document(self) -> dict[str, Any]:
         """Give the fitted numbers as plain lists and maps, for JSON."""
-        curves = {
-            name: {
-                "knots": list(curve.knots),
-                "levels": list(curve.levels),
-                "higher_is_better": curve.higher_is_better,
-                "spread": curve.spread,
-            }
-            for name, curve in self.curves.items()
+        return {
+            "method": self.method,
+            "curves": {name: asdict(curve) for name, curve in self.curves.items()},
         }
-        return {"method": self.method, "curves": curves}
 
     @classmethod
     def from_document(cls, document: Mapping[str, Any]) -> Self:
         """Read what :meth:`document` gave."""
         curves = {
-            name: Curve(tuple(each["knots"]), tuple(each["levels"]), each["higher_is_better"], each["spread"])
+            name: Curve(**each | {ends: tuple(each[ends]) for ends in ("knots", "levels")})
             for name, each in document["curves"].items()
         }
         return cls(document["method"], curves)
@@ -248,8 +242,5 @@ def _mid_ranks(values: Floats, higher: bool) -> Curve:
         steps = np.linspace(0.0, 1.0, _MOST_KNOTS + 1)
         kept = np.unique(np.minimum(np.searchsorted(places, steps), distinct.size - 1))
         distinct, places = distinct[kept], places[kept]
-    return Curve(_plain(distinct), _plain(places if higher else 1.0 - places), higher)
-
-
-def _plain(values: Sequence[float] | Floats) -> tuple[float, ...]:
-    return tuple(float(value) for value in values)
+    levels = places if higher else 1.0 - places
+    return Curve(tuple(distinct.tolist()), tuple(levels.tolist()), higher)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -14,14 +13,12 @@ from guanxi.errors import DataError, FitError
 from guanxi.params.scorecard import ScorecardParams
 from guanxi.scorecard.indicators import CATALOGUE
 from guanxi.scorecard.scoring.normalisation import Normalisation, ScaleTarget
-from guanxi.scorecard.scoring.scores import Scorecard, score_table
-from guanxi.scorecard.scoring.scoring_methods import ScoreMethod
+from guanxi.scorecard.scoring.scores import SCORING_METHODS, Scorecard, score_table
 from guanxi.scorecard.scoring.tier_stability import Stability, rank_agreement, tier_stability
 from guanxi.scorecard.scoring.tiers import TierRule, fit_tiers
-from guanxi.scorecard.scoring.under_weights import UnderWeights, scores_with, under_weights
-from guanxi.scorecard.scoring.weighing import Weighing, scorecard_tree, weigh
 from guanxi.scorecard.targets.indicator_targets import parse_targets
 from guanxi.scorecard.targets.roll_up import compare_group_weights
+from guanxi.scorecard.weights.weighting import Weighting, scorecard_tree, weight_indicators
 
 _COMPARED = 20_000
 HIGHER_IS_BETTER: Mapping[str, bool] = {name: each.higher_is_better for name, each in CATALOGUE.items()}
@@ -37,7 +34,7 @@ class Relationship:
         ``customer_id`` and every indicator, in its own unit.
     normalised : pandas.DataFrame
         ``customer_id`` and the indicators of the tree, from 0 to 1, higher the better.
-    weighing : Weighing
+    weighting : Weighting
     card : Scorecard
     stability : Stability or None
         None where no weights were drawn, or tiers do not follow the score.
@@ -47,15 +44,10 @@ class Relationship:
 
     indicators: pd.DataFrame = field(repr=False)
     normalised: pd.DataFrame = field(repr=False)
-    weighing: Weighing
+    weighting: Weighting
     card: Scorecard
     stability: Stability | None
     notes: tuple[str, ...] = ()
-
-    @property
-    def under_weights(self) -> UnderWeights:
-        """The method as a function of indicators and weights."""
-        return under_weights(self.card.method, self.card.normalisation)
 
 
 def relationship(
@@ -75,7 +67,7 @@ def relationship(
     Raises
     ------
     ParamsError, DataError
-        As :func:`.weighing.weigh` and :func:`.scores.score_table`.
+        As :func:`.weighting.weight_indicators` and :func:`.scores.score_table`.
     """
     tree = scorecard_tree(params.tree)
     directions = {name: HIGHER_IS_BETTER[name] for name in tree.leaves}
@@ -84,45 +76,45 @@ def relationship(
         indicators, directions, params.normalisation, targets if params.normalisation == "target" else None
     )
     normalised = normalise(indicators, scale)
-    weighing = weigh(params.weights, tree, normalised, draws=params.draws, seed=seed)
+    weighting = weight_indicators(params.weights, tree, normalised, draws=params.draws, seed=seed)
     rule = TierRule(params.tiers.method, params.tiers.high, params.tiers.middle)
-    card = score_table(
+    card = _score(
         indicators,
-        weighing.weights,
-        weighing.dimensions,
-        HIGHER_IS_BETTER,
+        weighting,
         normalisation=scale,
         method=params.method,
         tiers=rule,
         labels={name: each.label["zh" if language == "zh" else "en"] for name, each in CATALOGUE.items()},
     )
-    stability, notes = None, [*card.notes, *weighing.notes]
-    if rule.method == "pareto":
+    stability, notes = None, [*card.notes, *weighting.notes]
+    if rule.on != "score":
         notes.append("stability: tiers follow the value, so no weights were drawn to see who keeps the tier")
     elif params.draws:
         stability = tier_stability(
             normalised,
-            weighing.weights,
+            weighting.weights,
             lambda scores: fit_tiers(scores, rule).assign(scores),
-            weighing.drawn,
-            score=under_weights(params.method, scale),
+            weighting.drawn,
+            method=card.method,
         )
-    return Relationship(indicators, normalised, weighing, card, stability, tuple(notes))
+    return Relationship(indicators, normalised, weighting, card, stability, tuple(notes))
 
 
-def same_measure(indicators: pd.DataFrame, present: Relationship) -> Scorecard:
+def score_other_day(indicators: pd.DataFrame, present: Relationship) -> Scorecard:
     """Score the customers of another day by the scale, weights and cuts of the present one."""
     card = present.card
-    return score_table(
+    return _score(
         indicators,
-        present.weighing.weights,
-        present.weighing.dimensions,
-        HIGHER_IS_BETTER,
+        present.weighting,
         normalisation=card.normalisation,
         method=card.method,
         tiers=card.tiers,
         reasons=0,
     )
+
+
+def _score(indicators: pd.DataFrame, weighting: Weighting, **options: Any) -> Scorecard:
+    return score_table(indicators, weighting.weights, weighting.dimensions, HIGHER_IS_BETTER, **options)
 
 
 def normalise(indicators: pd.DataFrame, scale: Normalisation) -> pd.DataFrame:
@@ -140,18 +132,11 @@ def methods_agreement(present: Relationship) -> pd.DataFrame:
     by_score = card.table["score"].argsort(kind="stable").to_numpy()
     places = np.linspace(0, len(by_score) - 1, min(_COMPARED, len(by_score))).round().astype(int)
     sample = present.indicators.iloc[np.sort(by_score[places])].reset_index(drop=True)
-    methods: tuple[ScoreMethod, ...] = ("weighted_sum", "topsis", "fuzzy")
     scores: dict[str, pd.Series[float]] = {
-        method: score_table(
-            sample,
-            present.weighing.weights,
-            present.weighing.dimensions,
-            HIGHER_IS_BETTER,
-            normalisation=card.normalisation,
-            method=method,
-            reasons=0,
+        method: _score(
+            sample, present.weighting, normalisation=card.normalisation, method=method, reasons=0
         ).table.set_index("customer_id")["score"]
-        for method in methods
+        for method in SCORING_METHODS
     }
     return rank_agreement(scores)
 
@@ -159,20 +144,17 @@ def methods_agreement(present: Relationship) -> pd.DataFrame:
 def own_weights(groups: pd.Series[Any], present: Relationship, params: ScorecardParams) -> pd.DataFrame:
     """Show what weights of its own would change for each group; its scale stays that of all customers.
 
-    Groups of which the data cannot tell weights are left out.
-
-    Returns
-    -------
-    pandas.DataFrame
-        Of :func:`guanxi.scorecard.targets.roll_up.compare_group_weights`.
+    Groups of which the data cannot tell weights are left out. Gives the table of
+    :func:`guanxi.scorecard.targets.roll_up.compare_group_weights`.
     """
     own: dict[Any, Mapping[str, float]] = {}
     for group, places in groups.groupby(groups, observed=True).indices.items():
         try:
             members = present.normalised.iloc[places]
-            own[group] = weigh(params.weights, present.weighing.tree, members).weights
+            own[group] = weight_indicators(params.weights, present.weighting.tree, members).weights
         except (DataError, FitError):
             continue
     kept = groups.where(groups.isin(list(own))).reset_index(drop=True)
-    score = partial(scores_with, score=present.under_weights)
-    return compare_group_weights(present.normalised, kept, present.weighing.weights, own.__getitem__, score)
+    return compare_group_weights(
+        present.normalised, kept, present.weighting.weights, own.__getitem__, present.card.method.score
+    )

@@ -14,20 +14,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, get_args
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from guanxi.errors import DataError, ParamsError
+from guanxi.scorecard.scoring.customer_scores import relative_points, score_customers
 from guanxi.scorecard.scoring.fuzzy_evaluation import FuzzyEvaluation
-from guanxi.scorecard.scoring.inputs import (
-    CUSTOMER,
-    check_customers,
-    check_weights,
-    notes_on,
-    select_indicators,
-)
 from guanxi.scorecard.scoring.normalisation import (
     Floats,
     Normalisation,
@@ -35,10 +29,19 @@ from guanxi.scorecard.scoring.normalisation import (
     ScaleTarget,
     finite_column,
 )
-from guanxi.scorecard.scoring.reasons import reason_words, relative_points
-from guanxi.scorecard.scoring.scoring_methods import ScoreMethod, reasons_of, score_blocks, scorer_of
+from guanxi.scorecard.scoring.scoring_methods import ScoreMethod, ScoringMethod, Topsis, WeightedSum
 from guanxi.scorecard.scoring.tiers import GRADES, TIERS, TierCuts, TierRule, Words, assign_grades, fit_tiers
+from guanxi.scorecard.scoring.used_indicators import (
+    check_customers,
+    check_weights,
+    notes_on,
+    select_indicators,
+)
+from guanxi.scorecard.weights.objective import CUSTOMER
 
+SCORING_METHODS: Mapping[ScoreMethod, ScoringMethod] = {
+    each.name: each for each in (WeightedSum(), Topsis(), FuzzyEvaluation())
+}
 _MUCH = 0.01
 
 
@@ -53,7 +56,7 @@ class Scorecard:
         same method on the dimension's indicators alone), ``grade, rank`` (1 is best, equals share the better
         rank)``, tier, known_weight, <indicator>_points`` (add up to the score), ``why_1`` … (indicators that
         move the customer most from the mean, in points), and for fuzzy ``<grade>_membership``.
-    method : {"weighted_sum", "topsis", "fuzzy"}
+    method : ScoringMethod
     weights : dict of str to float
         The weights used: above 0, adding up to 1 over the indicators that anybody has.
     mean_levels : dict of str to float
@@ -65,7 +68,7 @@ class Scorecard:
     """
 
     table: pd.DataFrame
-    method: ScoreMethod
+    method: ScoringMethod
     weights: dict[str, float]
     mean_levels: dict[str, float]
     normalisation: Normalisation
@@ -88,11 +91,10 @@ def score_table(
     higher_is_better: Mapping[str, bool],
     *,
     normalisation: NormalisationMethod | Normalisation = "quantile",
-    method: ScoreMethod = "weighted_sum",
+    method: ScoreMethod | ScoringMethod = "weighted_sum",
     tiers: TierRule | TierCuts | None = None,
     grades: Mapping[str, float] = GRADES,
     targets: Mapping[str, ScaleTarget] | None = None,
-    fuzzy: FuzzyEvaluation | None = None,
     labels: Mapping[str, str] | None = None,
     reasons: int = 3,
 ) -> Scorecard:
@@ -110,15 +112,14 @@ def score_table(
         Direction of each known indicator, from the catalogue.
     normalisation : str or Normalisation
         A method to fit on this table, or a scale fitted on another (period, market) to keep.
-    method : {"weighted_sum", "topsis", "fuzzy"}
+    method : {"weighted_sum", "topsis", "fuzzy"} or ScoringMethod
+        A method by its name, or one with choices of its own, such as a :class:`.FuzzyEvaluation`.
     tiers : TierRule or TierCuts, optional
         A rule to fit on these scores (default: percentile, 20 % and 30 %), or cuts to keep.
     grades : mapping of str to float
         Least score of each grade; fuzzy has its own grades, cut half way between their scores.
-    targets : mapping of str to Target, optional
+    targets : mapping of str to ScaleTarget, optional
         For the normalisation ``target``: one for each indicator with a weight.
-    fuzzy : FuzzyEvaluation, optional
-        For the method ``fuzzy``.
     labels : mapping of str to str, optional
         What the reasons call an indicator; default its name.
     reasons : int
@@ -142,39 +143,44 @@ def score_table(
     """
     check_customers(indicators)
     check_weights(weights, dimensions, higher_is_better)
-    scale = _scale(indicators, weights, higher_is_better, normalisation, method, targets)
-    found = select_indicators(indicators, weights, scale)
-    evaluation = fuzzy or FuzzyEvaluation()
-    groups = _groups(found.weights, dimensions)
-    scorer = scorer_of(method, _spread(found.weights, scale), groups, evaluation)
-    memberships = list(evaluation.grades) if method == "fuzzy" else []
-    scores = score_blocks(found, scale, groups, scorer, len(memberships))
-    used = np.asarray(list(found.weights.values()))
-    why = reason_words(
-        reasons_of(scores, used, reasons), [(labels or {}).get(name, name) for name in found.weights]
-    )
+    chosen = _method(method)
+    scale = _scale(indicators, weights, higher_is_better, normalisation, targets)
+    chosen = chosen.on(scale)
+    used = select_indicators(indicators, weights, scale)
+    groups = _groups(used.weights, dimensions)
+    scores = score_customers(used, scale, chosen, groups)
+    why = scores.reasons([(labels or {}).get(name, name) for name in used.weights], reasons)
     cuts = tiers if isinstance(tiers, TierCuts) else _fit_cuts(tiers or TierRule(), scores.score, indicators)
+    own = chosen.cut_points() or {}
     columns: dict[str, Any] = {
         CUSTOMER: indicators[CUSTOMER].array,
         "score": scores.score,
         **{f"{name}_score": each for name, each in zip(groups, scores.dimensions, strict=True)},
-        "grade": assign_grades(scores.score, evaluation.cut_points() if method == "fuzzy" else grades),
+        "grade": assign_grades(scores.score, own or grades),
         "rank": pd.Series(scores.score).rank(method="min", ascending=False).astype("Int64"),
         "tier": cuts.assign(_cut_numbers(cuts.on, scores.score, indicators)),
         "known_weight": scores.known_weight,
-        **{f"{name}_points": each for name, each in zip(found.weights, scores.points, strict=True)},
+        **{f"{name}_points": each for name, each in zip(used.weights, scores.points, strict=True)},
         **{f"why_{place}": words for place, words in enumerate(why, start=1)},
-        **{f"{name}_membership": each for name, each in zip(memberships, scores.memberships, strict=True)},
+        **{f"{name}_membership": each for name, each in zip(own, scores.memberships, strict=True)},
     }
     return Scorecard(
         table=pd.DataFrame(columns, copy=False),
-        method=method,
-        weights=found.weights,
-        mean_levels=dict(zip(found.weights, scores.mean_levels.tolist(), strict=True)),
+        method=chosen,
+        weights=used.weights,
+        mean_levels=dict(zip(used.weights, scores.mean_levels.tolist(), strict=True)),
         normalisation=scale,
         tiers=cuts,
-        notes=(*notes_on(found, scale, scores.known_weight), *_notes_on_tiers(tiers, columns["tier"])),
+        notes=(*notes_on(used, scale, scores.known_weight), *_notes_on_tiers(tiers, columns["tier"])),
     )
+
+
+def _method(method: ScoreMethod | ScoringMethod) -> ScoringMethod:
+    if isinstance(method, ScoringMethod):
+        return method
+    if method not in SCORING_METHODS:
+        raise ParamsError(f"method {method!r} is not known: choose one of {', '.join(SCORING_METHODS)}")
+    return SCORING_METHODS[method]
 
 
 def _scale(
@@ -182,21 +188,16 @@ def _scale(
     weights: Mapping[str, float],
     higher_is_better: Mapping[str, bool],
     normalisation: NormalisationMethod | Normalisation,
-    method: ScoreMethod,
     targets: Mapping[str, ScaleTarget] | None,
 ) -> Normalisation:
-    if method not in get_args(ScoreMethod):
-        raise ParamsError(f"method {method!r} is not known: choose one of {', '.join(get_args(ScoreMethod))}")
-    if not isinstance(normalisation, Normalisation):
-        directions = {
-            name: higher_is_better[name]
-            for name, weight in weights.items()
-            if weight > 0 and name in indicators.columns
-        }
-        normalisation = Normalisation.fit(indicators, directions, normalisation, targets)
-    if normalisation.method == "vector" and method != "topsis":
-        raise ParamsError(f"normalisation vector is for the method topsis; with {method} choose quantile")
-    return normalisation
+    if isinstance(normalisation, Normalisation):
+        return normalisation
+    directions = {
+        name: higher_is_better[name]
+        for name, weight in weights.items()
+        if weight > 0 and name in indicators.columns
+    }
+    return Normalisation.fit(indicators, directions, normalisation, targets)
 
 
 def _groups(weights: Mapping[str, float], dimensions: Mapping[str, str]) -> dict[str, list[int]]:
@@ -206,27 +207,21 @@ def _groups(weights: Mapping[str, float], dimensions: Mapping[str, str]) -> dict
     return groups
 
 
-def _spread(weights: Mapping[str, float], scale: Normalisation) -> Floats:
-    return np.asarray([scale.curves[name].spread for name in weights])
-
-
 def _fit_cuts(rule: TierRule, score: Floats, indicators: pd.DataFrame) -> TierCuts:
-    return fit_tiers(
-        _cut_numbers(rule.value if rule.method == "pareto" else "score", score, indicators), rule
-    )
+    return fit_tiers(_cut_numbers(rule.on, score, indicators), rule)
 
 
-def _notes_on_tiers(tiers: TierRule | TierCuts | None, found: Words) -> list[str]:
+def _notes_on_tiers(tiers: TierRule | TierCuts | None, assigned: Words) -> list[str]:
     """Say where equal scores gave the high tier more customers than were asked for."""
     rule = TierRule() if tiers is None else tiers
     if not isinstance(rule, TierRule) or rule.method != "percentile":
         return []
-    sorted_in = pd.Series(found).dropna()
-    n, high, asked = len(sorted_in), int((sorted_in == TIERS[0]).sum()), rule.shares()[0]
-    if high - max(1.0, asked * n) <= _MUCH * n:
+    known = pd.Series(assigned).dropna()
+    n, high, share = len(known), int((known == TIERS[0]).sum()), rule.shares()[0]
+    if high - max(1.0, share * n) <= _MUCH * n:
         return []
     return [
-        f"Equal scores put {high / n:.0%} of customers in the high tier, where {asked:.0%} were asked for."
+        f"Equal scores put {high / n:.0%} of customers in the high tier, where {share:.0%} were asked for."
     ]
 
 

@@ -12,15 +12,12 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from guanxi.errors import DataError
-from guanxi.scorecard.scoring.under_weights import UnderWeights, scores_with, used_weights, weighted_sums
-from guanxi.scorecard.weights.combination import direct
+from guanxi.scorecard.scoring.scoring_methods import ScoringMethod, WeightedSum, used_weights
 
 Floats = NDArray[np.float64]
 Singles = NDArray[np.float32]
 Tier = Callable[[Floats], Any]
 
-DRAWS = 1_000
-CONCENTRATION = 500.0
 _SURE = 0.9
 _SAMPLE = 20_000  # customers whose scores set the cut points of a draw, where there are more
 _CELLS = 4_000_000  # scores at a time: 16 MB of single precision stay near the processor
@@ -66,57 +63,13 @@ class Stability:
         return pd.DataFrame(rows)
 
 
-def draw_weights(
-    weights: Mapping[str, float],
-    *,
-    seed: int,
-    draws: int = DRAWS,
-    concentration: float = CONCENTRATION,
-) -> Floats:
-    """Draw weights about given ones, from a Dirichlet distribution with these as means.
-
-    A weight w has the standard deviation ``sqrt(w (1 - w) / (concentration + 1))``: with the default of 500,
-    a weight of .04 (one of 25 alike) varies by .009, and one of .2 by .018. Zero weights stay zero.
-
-    Parameters
-    ----------
-    weights : mapping of str to float
-    seed : int
-    draws : int
-    concentration : float
-        Above 0; the larger, the surer the weights.
-
-    Returns
-    -------
-    array, shape (draws, n_indicators)
-        In the order of the weights; each row adds up to 1.
-
-    Raises
-    ------
-    DataError
-        If the concentration or the number of draws is not above 0, or a weight is negative.
-
-    Examples
-    --------
-    >>> drawn = draw_weights({"revenue": 0.8, "csat": 0.2}, seed=1)
-    >>> drawn.shape, drawn.mean(axis=0).round(2), drawn.std(axis=0).round(3)
-    ((1000, 2), array([0.8, 0.2]), array([0.018, 0.018]))
-    """
-    if not (concentration > 0 and draws > 0):
-        raise DataError(f"{draws} draws with concentration {concentration:g}: give numbers above 0")
-    means = np.array(list(direct(weights).values()))
-    drawn = np.zeros((draws, len(means)))
-    drawn[:, means > 0] = np.random.default_rng(seed).dirichlet(concentration * means[means > 0], draws)
-    return drawn
-
-
 def tier_stability(
     normalised: pd.DataFrame,
     weights: Mapping[str, float],
     tier: Tier,
     drawn: ArrayLike,
     *,
-    score: UnderWeights = weighted_sums,
+    method: ScoringMethod | None = None,
     sample: int = _SAMPLE,
 ) -> Stability:
     """Share of weight draws in which each customer keeps the tier.
@@ -135,10 +88,10 @@ def tier_stability(
         ``tier(scores) -> array`` of names or, faster, of integer codes, for scores without NaN; a higher
         score must never have a lower tier.
     drawn : array, shape (n_draws, n_indicators)
-        Other weights, in the order of ``weights``: as from :func:`draw_weights`, of several experts, or of
-        bootstrap samples.
-    score : callable
-        The method, from :func:`.under_weights.under_weights`; default: the weighted sum.
+        Other weights, in the order of ``weights``: as from :func:`.uncertainty.draw_weights`, of several
+        experts, or of bootstrap samples.
+    method : ScoringMethod, optional
+        Default: the weighted sum.
     sample : int
 
     Returns
@@ -157,19 +110,20 @@ def tier_stability(
 
     Examples
     --------
+    >>> from guanxi.scorecard.weights.uncertainty import draw_weights
     >>> table = pd.DataFrame({"revenue": [0.1, 0.45, 0.5, 1.0], "csat": [0.0, 0.6, 0.5, 1.0]})
     >>> weights = {"revenue": 0.7, "csat": 0.3}
     >>> found = tier_stability(table, weights, lambda s: s > np.median(s), draw_weights(weights, seed=1))
     >>> found.kept.round(2)
     array([1.  , 0.94, 0.94, 1.  ])
     """
-    names = list(used_weights(normalised, weights))
+    names, method = list(used_weights(normalised, weights)), method or WeightedSum()
     drawn = np.asarray(drawn, dtype=np.float64)
     if drawn.ndim != 2 or drawn.shape[1] != len(weights) or not len(drawn):
         raise DataError(f"weights drawn have the shape {drawn.shape}: give rows of {len(weights)} weights")
     columns = [list(weights).index(name) for name in names]
     transposed = np.ascontiguousarray(drawn[:, columns].T, dtype=np.float32)
-    scores = scores_with(normalised, weights, score)
+    scores = method.score(normalised, weights)
     scored = np.flatnonzero(~np.isnan(scores))
     if not len(scored):
         raise DataError("no customer has a known indicator with weight: there are no tiers")
@@ -177,16 +131,16 @@ def tier_stability(
     codes[scored], tiers = pd.factorize(tier(scores[scored]))
     by_score = scored[np.argsort(scores[scored], kind="stable")]
     places = np.linspace(0, len(by_score) - 1, min(sample, len(by_score))).round().astype(int)
-    chosen = score(normalised.iloc[by_score[places]][names], transposed)
+    chosen = method.score_sets(normalised.iloc[by_score[places]][names], transposed)
     cuts = _cut_points(chosen, tier)
     kept = np.full(len(scores), np.nan)
     rows = max(1, _CELLS // len(drawn))
     for code, name in enumerate(tiers):
-        low, high = cuts.get(name, _never(len(drawn)))
+        low, high = cuts.get(name, _empty_range(len(drawn)))
         members = np.flatnonzero(codes == code)
         for start in range(0, len(members), rows):
             block = members[start : start + rows]
-            found = score(normalised.iloc[block][names], transposed)
+            found = method.score_sets(normalised.iloc[block][names], transposed)
             kept[block] = ((found >= low) & (found < high)).mean(axis=1)
     return Stability(np.asarray([*tiers, None], dtype=object)[codes], kept, len(drawn))
 
@@ -194,16 +148,8 @@ def tier_stability(
 def rank_agreement(scores: Mapping[str, pd.Series[float]]) -> pd.DataFrame:
     """Kendall's tau-b between the rankings of each two methods, or periods.
 
-    Parameters
-    ----------
-    scores : mapping of name to pandas.Series
-        Scores by customer (the index); those who have a score in both are compared.
-
-    Returns
-    -------
-    pandas.DataFrame
-        ``first, second, customers, tau``: 1 for the same order, -1 for the reverse; NaN where one of the two
-        does not tell customers apart.
+    Scores are indexed by customer; those who have a score in both are compared. Gives ``first, second,
+    customers, tau``: 1 for the same order, -1 for the reverse; NaN where all scores of one are the same.
 
     References
     ----------
@@ -236,7 +182,7 @@ def _cut_points(scores: Singles, tier: Tier) -> dict[Any, tuple[Singles, Singles
         low = np.float32(-np.inf)
         for code, above in zip(order, [*order[1:], None], strict=True):
             high = np.float32(np.inf) if above is None else _between(spans[code].max(), spans[above].min())
-            least, limit = ends.setdefault(names[code], _never(scores.shape[1]))
+            least, limit = ends.setdefault(names[code], _empty_range(scores.shape[1]))
             least[draw], limit[draw] = low, high
             low = high
     return ends
@@ -250,5 +196,5 @@ def _between(largest: np.float32, smallest: np.float32) -> np.float32:
     return middle if middle > largest else smallest
 
 
-def _never(draws: int) -> tuple[Singles, Singles]:
+def _empty_range(draws: int) -> tuple[Singles, Singles]:
     return np.full(draws, np.inf, dtype=np.float32), np.full(draws, -np.inf, dtype=np.float32)

@@ -5,7 +5,7 @@ method              high · middle · low
 ==================  ====================================================================================
 ``percentile``      the best 20 % by score · the next 30 % · the others
 ``pareto``          the fewest customers who hold 80 % of the value · who hold the next 15 % · the others
-``natural_breaks``  three classes of the score, as alike within as can be (:mod:`.natural_breaks`)
+``natural_breaks``  three classes of the score, as alike within as can be
 ==================  ====================================================================================
 
 All end in two numbers, the least score (or value) of the high and of the middle tier: equals stay together,
@@ -15,7 +15,9 @@ References
 ----------
 Dickie, H. F. (1951), ABC inventory analysis shoots for dollars, not pennies, Factory Management and
 Maintenance 109 (80 %, 15 % and 5 % of value). Zeithaml, V. A., Rust, R. T. and Lemon, K. N. (2001), The
-customer pyramid, California Management Review 43 (tiers of customers by profitability).
+customer pyramid, California Management Review 43 (tiers of customers by profitability). Fisher, W. D. (1958),
+On grouping for maximum homogeneity, Journal of the American Statistical Association 53, and Jenks, G. F.
+(1967), The data model concept in statistical mapping, International Yearbook of Cartography 7.
 """
 
 from __future__ import annotations
@@ -31,9 +33,9 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from guanxi.errors import DataError, ParamsError
-from guanxi.scorecard.scoring.natural_breaks import natural_breaks
 
 Floats = NDArray[np.float64]
+Places = NDArray[np.int64]
 Words = pd.api.extensions.ExtensionArray
 TierMethod = Literal["percentile", "pareto", "natural_breaks"]
 
@@ -41,6 +43,7 @@ TIERS = ("high", "middle", "low")
 GRADES: Mapping[str, float] = {"A": 80.0, "B": 60.0, "C": 40.0, "D": 20.0, "E": 0.0}
 _SHARES: Mapping[TierMethod, tuple[float, float]] = {"percentile": (0.2, 0.3), "pareto": (0.8, 0.15)}
 _ROUNDING = 1e-9
+_BINS = 2000
 
 
 @dataclass(frozen=True)
@@ -61,6 +64,11 @@ class TierRule:
     high: float | None = None
     middle: float | None = None
     value: str = "future_value"
+
+    @property
+    def on(self) -> str:
+        """What is cut: ``score``, or for ``pareto`` the indicator."""
+        return self.value if self.method == "pareto" else "score"
 
     def shares(self) -> tuple[float, float]:
         """Shares of the high and the middle tier; ParamsError if they are no shares."""
@@ -124,11 +132,7 @@ class TierCuts:
 def fit_tiers(numbers: ArrayLike, rule: TierRule) -> TierCuts:
     """Find the cuts between tiers.
 
-    Parameters
-    ----------
-    numbers : array, shape (n,)
-        Scores, or for ``pareto`` values; NaN does not count, and no more does a value below 0.
-    rule : TierRule
+    Numbers are scores, or for ``pareto`` values; NaN does not count, nor does a value below 0.
 
     Raises
     ------
@@ -149,33 +153,23 @@ def fit_tiers(numbers: ArrayLike, rule: TierRule) -> TierCuts:
         raise DataError("no customer has a score to sort into tiers: no indicator with a weight is known")
     if rule.method == "natural_breaks":
         high, middle = natural_breaks(falling[::-1])
-        return TierCuts(rule.method, "score", high, middle)
+        return TierCuts(rule.method, rule.on, high, middle)
     if rule.method == "percentile":
         last = [max(1, math.floor(falling.size * share + _ROUNDING)) for share in np.cumsum(shares)]
-        return TierCuts(rule.method, "score", *(float(falling[place - 1]) for place in last))
+        return TierCuts(rule.method, rule.on, *(float(falling[place - 1]) for place in last))
     held = np.cumsum(np.maximum(falling, 0.0))
     if held[-1] <= 0:
         raise DataError(
             f"tiers pareto: no customer has a {rule.value} above 0 to share out; choose percentile"
         )
     last = [int(np.searchsorted(held, (share - _ROUNDING) * held[-1])) for share in np.cumsum(shares)]
-    return TierCuts(rule.method, rule.value, *(float(falling[place]) for place in last))
+    return TierCuts(rule.method, rule.on, *(float(falling[place]) for place in last))
 
 
 def assign_grades(scores: ArrayLike, grades: Mapping[str, float] = GRADES) -> Words:
-    """Give each score the best grade whose cut point it reaches, shape (n,).
+    """Give each score, 0 to 100, the best grade whose cut point it reaches; an unknown score has none.
 
-    Parameters
-    ----------
-    scores : array, shape (n,)
-        0 to 100; an unknown score has no grade.
-    grades : mapping of str to float
-        Least score of each grade, best first; the last must be 0.
-
-    Raises
-    ------
-    ParamsError
-        If the cut points do not fall to 0.
+    ``grades`` holds the least score of each grade, best first; ParamsError if they do not fall to 0.
 
     Examples
     --------
@@ -197,3 +191,51 @@ def assign_grades(scores: ArrayLike, grades: Mapping[str, float] = GRADES) -> Wo
 def take_words(words: Sequence[str], places: NDArray[np.integer[Any]]) -> Words:
     """Give the word at each place, shape (n,); a place of -1 is missing."""
     return pd.array([*words, None], dtype="str").take(places)
+
+
+def natural_breaks(rising: Floats) -> tuple[float | None, float]:
+    """Divide numbers into three classes with the least sum of squares within.
+
+    Exact with up to 2,000 distinct numbers; with more the breaks lie at the edges of 2,000 bins of equal
+    width. ``rising``, shape (n,), is sorted and has no NaN. Gives the least number of the upper and of the
+    middle class. Two distinct numbers leave the middle class empty, one leaves only it: then the first is
+    None.
+
+    Examples
+    --------
+    >>> natural_breaks(np.array([1.0, 2.0, 3.0, 50.0, 51.0, 90.0]))
+    (90.0, 50.0)
+    """
+    least, counts, means = _bins(rising)
+    if least.size <= 2:
+        return (float(least[-1]) if least.size == 2 else None), float(least[-1])
+    total, first, second = (
+        np.concatenate([[0.0], np.cumsum(part)]) for part in (counts, counts * means, counts * means**2)
+    )
+
+    def within(start: int | Places, end: int | Places) -> Floats:
+        """Sum of squares of the bins from start up to, not with, end."""
+        sums = first[end] - first[start]
+        return np.asarray(second[end] - second[start] - sums * sums / (total[end] - total[start]))
+
+    least_sum, best = math.inf, (0, 0)
+    for third in range(2, least.size):
+        starts = np.arange(1, third)
+        sums = within(0, starts) + within(starts, third) + within(third, least.size)
+        place = int(sums.argmin())
+        if sums[place] < least_sum:
+            least_sum, best = float(sums[place]), (third, int(starts[place]))
+    return float(least[best[0]]), float(least[best[1]])
+
+
+def _bins(rising: Floats) -> tuple[Floats, Floats, Floats]:
+    """Least value, count and (centred) mean of each distinct value, or of 2,000 bins of equal width."""
+    centre = float(rising.mean())
+    distinct, counts = np.unique(rising, return_counts=True)
+    if distinct.size <= _BINS:
+        return distinct, counts.astype(np.float64), distinct - centre
+    edges = np.linspace(rising[0], rising[-1], _BINS + 1)[1:-1]
+    starts = np.unique(np.concatenate([[0], np.searchsorted(rising, edges)]))
+    sums = np.add.reduceat(rising - centre, starts)
+    counts = np.diff(np.append(starts, rising.size))
+    return rising[starts], counts.astype(np.float64), sums / counts

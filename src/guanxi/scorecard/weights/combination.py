@@ -49,12 +49,6 @@ def linear(
 ) -> dict[str, float]:
     """Mean of judged and data weights: ``share * subjective + (1 - share) * objective``.
 
-    Parameters
-    ----------
-    subjective, objective : mapping of str to float
-    share : float
-        Of the judged weights, 0 to 1.
-
     Raises
     ------
     DataError
@@ -80,16 +74,10 @@ def multiplicative(
     section 3.3) is the same without the exponents; it makes large weights larger still, so that equal weights
     on both sides would not come back.
 
-    Parameters
-    ----------
-    subjective, objective : mapping of str to float
-    share : float
-        Of the judged weights, above 0 and below 1.
-
     Raises
     ------
     DataError
-        If no indicator has weight on both sides, or as for :func:`linear`.
+        If the share is 0 or 1, no indicator has weight on both sides, or as for :func:`linear`.
 
     References
     ----------
@@ -112,9 +100,7 @@ def multiplicative(
 
 
 def least_squares(subjective: Mapping[str, float], objective: Mapping[str, float]) -> dict[str, float]:
-    """Compromise of judged and data weights by the game-theoretic least squares.
-
-    :func:`linear` with the share of :func:`least_squares_share`.
+    """Compromise of judged and data weights: :func:`linear` by :func:`least_squares_share`.
 
     Examples
     --------
@@ -132,16 +118,8 @@ def least_squares_share(subjective: Mapping[str, float], objective: Mapping[str,
     both have chosen, ``w_i . (a_1 w_1 + a_2 w_2) = w_i . w_i``, so that ``a_1`` is to ``a_2`` as
     ``|w_2|**2 (|w_1|**2 - w_1 . w_2)`` to ``|w_1|**2 (|w_2|**2 - w_1 . w_2)``. The side with the more unequal
     weights gets the larger share; equal weights for all indicators say nothing and get none. A factor below
-    0 is set to 0 (papers take its absolute value): no choice of that side alone would then be better.
-
-    Parameters
-    ----------
-    subjective, objective : mapping of str to float
-
-    Returns
-    -------
-    float
-        0 to 1; 0.5 where both sides are the same.
+    0 is set to 0 (papers take its absolute value): no choice of that side alone would then be better. Where
+    both sides are the same, either has 0.5.
 
     References
     ----------

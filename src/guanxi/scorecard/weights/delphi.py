@@ -21,6 +21,7 @@ Verdict = Literal["converged", "stable", "open"]
 STRONG, SPREAD, SIGNIFICANT = 0.7, 0.5, 0.05
 # The least change from round to round that is worth another one: a convention.
 CHANGE = 0.05
+_DECIMALS = 9  # what differs beyond them is equal but for rounding
 
 
 class Concordance(NamedTuple):
@@ -37,16 +38,8 @@ def concordance(ratings: Floats) -> Concordance:
 
     Kendall & Babington Smith (1939), The problem of m rankings, Annals of Mathematical Statistics 10; the
     chi-square test is cautious where experts are few (Legendre 2005, Species associations: the Kendall
-    coefficient of concordance revisited, JABES 10).
-
-    Parameters
-    ----------
-    ratings : array, shape (n_experts, n_items)
-
-    Returns
-    -------
-    Concordance
-        W from 0 (no agreement) to 1 (the same order by all); NaN where no expert tells any items apart.
+    coefficient of concordance revisited, JABES 10). ``ratings`` has the shape (n_experts, n_items). W runs
+    from 0 (no agreement) to 1 (the same order by all); NaN where no expert tells any items apart.
 
     Examples
     --------
@@ -67,19 +60,9 @@ def concordance(ratings: Floats) -> Concordance:
 def parse_rounds(document: Any, items: Sequence[str], where: str = "rounds") -> list[pd.DataFrame]:
     """Read the rounds as YAML gives them: a list of maps from each expert to the expert's ratings.
 
-    Parameters
-    ----------
-    document : list of mapping of expert to mapping of item to number
-        Numbers of 0 or more, higher for what matters more. The panel may change between rounds.
-    items : sequence of str
-        What is rated.
-    where : str
-        How messages call the document.
-
-    Returns
-    -------
-    list of pandas.DataFrame
-        One a round: a row for each expert, a column for each item.
+    Ratings are numbers of 0 or more, higher for what matters more. The panel may change between rounds.
+    ``where`` is what messages call the document. Gives a table a round: a row for each expert, a column for
+    each item.
 
     Raises
     ------
@@ -144,13 +127,7 @@ class Delphi:
         return {str(item): float(weight) for item, weight in (means / means.sum()).items()}
 
     def agreement(self) -> pd.DataFrame:
-        """Kendall's W of each round.
-
-        Returns
-        -------
-        pandas.DataFrame
-            ``round, experts, w, chi_square, degrees_of_freedom, p_value``.
-        """
+        """Kendall's W of each round: ``round, experts, w, chi_square, degrees_of_freedom, p_value``."""
         rows = [
             {"round": i, "experts": len(ratings)} | concordance(ratings.to_numpy())._asdict()
             for i, ratings in enumerate(self.rounds, 1)
@@ -160,11 +137,8 @@ class Delphi:
     def spread(self) -> pd.DataFrame:
         """Mean rating and coefficient of variation of each item in each round.
 
-        Returns
-        -------
-        pandas.DataFrame
-            ``round, item, mean, coefficient_of_variation`` (standard deviation with n - 1 over the mean; 0
-            where all rate 0).
+        ``round, item, mean, coefficient_of_variation`` (standard deviation with n - 1 over the mean; 0 where
+        all rate 0).
         """
         tables = []
         for i, ratings in enumerate(self.rounds, 1):
@@ -183,11 +157,7 @@ class Delphi:
         or more since the round before: more rounds would not help (stability is what ends a Delphi: Dajani,
         Sincoff & Talley 1979, Technological Forecasting and Social Change 13, 83-90; the 0.05 is ours).
         *open*: another round may bring agreement.
-
-        Returns
-        -------
-        verdict : {"converged", "stable", "open"}
-        reason : str
+        Gives the verdict and the reason.
         """
         w = [concordance(ratings.to_numpy()) for ratings in self.rounds[-2:]]
         spread = [_variation(ratings) for ratings in self.rounds[-2:]]
@@ -197,7 +167,7 @@ class Delphi:
         )
         reason = (
             f"round {len(self.rounds)}: {agreed}, largest coefficient of variation {widest:.2f} "
-            f"({spread[-1].idxmax()})"
+            f"({spread[-1].round(_DECIMALS).idxmax()})"
         )
         if w[-1].w >= STRONG and w[-1].p_value < SIGNIFICANT and widest <= SPREAD:
             return "converged", reason
@@ -206,18 +176,7 @@ class Delphi:
         return "open", reason
 
     def draw(self, count: int, *, seed: int) -> Floats:
-        """Draw weight vectors within their uncertainty: the last round's panel, drawn with replacement.
-
-        Parameters
-        ----------
-        count : int
-        seed : int
-
-        Returns
-        -------
-        array, shape (count, n_items)
-            In the order of :attr:`weights`; each row sums to 1.
-        """
+        """Draw weights, shape (count, n_items), from the last round's panel, drawn with replacement."""
         ratings = self.rounds[-1].to_numpy()
         rows = np.random.default_rng(seed).integers(0, len(ratings), size=(count, len(ratings)))
         means = ratings[rows].mean(axis=1)

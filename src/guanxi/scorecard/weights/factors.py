@@ -21,6 +21,7 @@ from guanxi.scorecard.weights.objective import DataWeights, Moments, measure
 Floats = NDArray[np.float64]
 
 _LEAST_EIGENVALUE = 1e-3  # below it, partial correlations are of rounding errors and of single customers
+_EQUAL = 1e-9  # what differs by less is equal but for rounding
 _LEAST_ALONE = 0.005  # share of an indicator's variance that no factor holds, at least
 _SEARCH = {"maxiter": 10_000, "maxfun": 100_000, "ftol": 1e-12, "gtol": 1e-8}
 _SWEEPS = 1_000
@@ -99,9 +100,9 @@ def principal_component_weights(normalised: pd.DataFrame, *, components: int | N
     moments = measure(normalised)
     correlation, notes = _invertible(moments, fewest=2, method="principal components")
     values, vectors = np.linalg.eigh(correlation)
-    count = _count(components, values, most=len(values), what="components")
+    count = _factor_count(components, values, most=len(values), what="components")
     loadings = vectors[:, ::-1][:, :count] * np.sqrt(values[::-1][:count])
-    return _summed("principal_components", moments, correlation, loadings, notes)
+    return _factor_weights("principal_components", moments, correlation, loadings, notes)
 
 
 def factor_analysis_weights(normalised: pd.DataFrame, *, factors: int | None = None) -> FactorWeights:
@@ -139,23 +140,19 @@ def factor_analysis_weights(normalised: pd.DataFrame, *, factors: int | None = N
     p = len(correlation)
     most = max(m for m in range(p) if (p - m) ** 2 >= p + m)
     eigenvalues = np.asarray(np.linalg.eigvalsh(correlation), dtype=np.float64)
-    count = _count(factors, eigenvalues, most=most, what="factors")
-    return _summed("factor_analysis", moments, correlation, _likeliest_loadings(correlation, count), notes)
+    count = _factor_count(factors, eigenvalues, most=most, what="factors")
+    return _factor_weights(
+        "factor_analysis", moments, correlation, _maximum_likelihood_loadings(correlation, count), notes
+    )
 
 
 def sampling_adequacy(correlation: Floats) -> tuple[float, Floats]:
     """Kaiser-Meyer-Olkin measure over all variables, and of each.
 
     Squared correlations over these plus squared partial correlations, off the diagonal: near 1 where
-    variables share factors, below 0.5 where factors make no sense. NaN where nothing correlates.
+    variables share factors, below 0.5 where factors make no sense. NaN where nothing correlates. The
+    correlations, shape (p, p), must be invertible.
 
-    Parameters
-    ----------
-    correlation : array, shape (p, p)
-        Invertible.
-
-    References
-    ----------
     Kaiser, H. F. & Rice, J. (1974), Little jiffy, mark IV, Educational and Psychological Measurement 34.
 
     Examples
@@ -176,22 +173,9 @@ def sampling_adequacy(correlation: Floats) -> tuple[float, Floats]:
 def sphericity(correlation: Floats, customers: float) -> dict[str, float]:
     """Bartlett's test that no two variables correlate.
 
-    ``-(n - 1 - (2 p + 5) / 6) ln det R`` is about chi-squared with ``p (p - 1) / 2`` degrees of freedom.
+    ``-(n - 1 - (2 p + 5) / 6) ln det R`` is about chi-squared with ``p (p - 1) / 2`` degrees of freedom; n is
+    the number of customers behind the correlations, shape (p, p), which must be invertible.
 
-    Parameters
-    ----------
-    correlation : array, shape (p, p)
-        Invertible.
-    customers : float
-        The number behind the correlations.
-
-    Returns
-    -------
-    dict
-        ``chi_squared, degrees_of_freedom, p_value``.
-
-    References
-    ----------
     Bartlett, M. S. (1951), The effect of standardization on a chi-squared approximation in factor analysis,
     Biometrika 38.
 
@@ -213,19 +197,11 @@ def sphericity(correlation: Floats, customers: float) -> dict[str, float]:
 
 
 def varimax(loadings: Floats) -> Floats:
-    """Rotate loadings so that each variable loads highly on few factors, rows scaled to length 1 meanwhile.
+    """Rotate loadings, shape (p, m), so that each variable loads highly on few factors.
 
-    Parameters
-    ----------
-    loadings : array, shape (p, m)
+    Rows are scaled to length 1 meanwhile. The factor with the largest variance comes first, and each column
+    has a positive sum.
 
-    Returns
-    -------
-    array, shape (p, m)
-        Largest variance first, each column with a positive sum.
-
-    References
-    ----------
     Kaiser, H. F. (1958), The varimax criterion for analytic rotation in factor analysis, Psychometrika 23.
 
     Examples
@@ -279,15 +255,15 @@ def _invertible(moments: Moments, fewest: int, method: str) -> tuple[Floats, tup
     return (moments.correlation + ridge * eye) / (1.0 + ridge), (*moments.notes, note)
 
 
-def _count(asked: int | None, eigenvalues: Floats, *, most: int, what: str) -> int:
-    if asked is None:
-        return min(max(int((eigenvalues > 1.0).sum()), 1), most)
-    if not 1 <= asked <= most:
-        raise DataError(f"{asked} {what} of {len(eigenvalues)} indicators that vary: ask for 1 to {most}")
-    return asked
+def _factor_count(requested: int | None, eigenvalues: Floats, *, most: int, what: str) -> int:
+    if requested is None:
+        return min(max(int((eigenvalues > 1.0 + _EQUAL).sum()), 1), most)
+    if not 1 <= requested <= most:
+        raise DataError(f"{requested} {what} of {len(eigenvalues)} indicators that vary: ask for 1 to {most}")
+    return requested
 
 
-def _likeliest_loadings(correlation: Floats, factors: int) -> Floats:
+def _maximum_likelihood_loadings(correlation: Floats, factors: int) -> Floats:
     """Find the unrotated loadings with the largest likelihood (Jöreskog 1967, Psychometrika 32)."""
 
     def split(logarithms: Floats) -> tuple[Floats, Floats, Floats]:
@@ -313,7 +289,7 @@ def _likeliest_loadings(correlation: Floats, factors: int) -> Floats:
     return split(found.x)[2]
 
 
-def _summed(
+def _factor_weights(
     method: str, moments: Moments, correlation: Floats, unrotated: Floats, notes: tuple[str, ...]
 ) -> FactorWeights:
     """Weights from loadings, and all that was measured on the way."""

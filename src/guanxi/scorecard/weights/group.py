@@ -9,10 +9,9 @@ Research 223, 417-420).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import partial
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -20,23 +19,15 @@ from numpy.typing import NDArray
 
 from guanxi.errors import ParamsError
 from guanxi.scorecard.weights import ahp
-from guanxi.scorecard.weights.fuzzy_ahp import extent_analysis_weights, geometric_mean_weights
 from guanxi.scorecard.weights.pairwise import parse_fuzzy_matrix, parse_matrix
-from guanxi.scorecard.weights.tree import Node, dimensions, global_weights, hint
-from guanxi.scorecard.weights.uncertainty import factors
+from guanxi.scorecard.weights.tree import Node, global_weights, hint
+from guanxi.scorecard.weights.uncertainty import judgement_factors
 
 Floats = NDArray[np.float64]
-Method = Literal["eigenvector", "geometric_mean", "fuzzy_geometric_mean", "fuzzy_extent_analysis"]
 Judgements = Mapping[str, Floats]
 
 GROUP = "group"
 _MEASURES = ("lambda_max", "consistency_index", "consistency_ratio")
-_LOCAL: Mapping[Method, Callable[[Floats], Floats]] = {
-    "eigenvector": partial(ahp.weights_of, method="eigenvector"),
-    "geometric_mean": partial(ahp.weights_of, method="geometric_mean"),
-    "fuzzy_geometric_mean": geometric_mean_weights,
-    "fuzzy_extent_analysis": extent_analysis_weights,
-}
 
 
 def parse_judgements(
@@ -44,16 +35,8 @@ def parse_judgements(
 ) -> dict[str, Floats]:
     """Read one expert's judgements on every node of a tree, and refuse those that contradict each other.
 
-    Parameters
-    ----------
-    tree : Node
-    document : mapping of node to judgements
-        For each node with two or more children what :func:`.pairwise.parse_matrix` reads; the root is
-        ``goal``.
-    where : str
-        How messages call the document.
-    fuzzy : bool
-        Whether judgements are triangles (:func:`.pairwise.parse_fuzzy_matrix`).
+    The document gives for each node with two or more children what :func:`.parse_matrix` reads, or where
+    fuzzy :func:`.parse_fuzzy_matrix`; the root is ``goal``. ``where`` is what messages call the document.
 
     Returns
     -------
@@ -84,13 +67,7 @@ def parse_judgements(
 
 
 def aggregate(matrices: Floats, shares: Floats) -> Floats:
-    """Aggregate experts' matrices into the group's: the weighted geometric mean of each judgement.
-
-    Parameters
-    ----------
-    matrices : array, shape (n_experts, ...)
-    shares : array, shape (n_experts,)
-        Sum 1.
+    """Aggregate experts' matrices, shape (n_experts, ...): the weighted geometric mean of each judgement.
 
     Examples
     --------
@@ -116,7 +93,7 @@ class HierarchyWeights:
     """
 
     tree: Node
-    method: Method
+    method: ahp.Method
     experts: Mapping[str, Judgements]
     shares: Floats
 
@@ -124,7 +101,7 @@ class HierarchyWeights:
     def local(self) -> dict[str, dict[str, float]]:
         """Weights of each node's children among themselves."""
         return {
-            node: dict(zip(names, _LOCAL[self.method](self._group(node)).tolist(), strict=True))
+            node: dict(zip(names, ahp.WEIGHTS[self.method](self._group(node)).tolist(), strict=True))
             for node, names in self.tree.compared.items()
         }
 
@@ -134,19 +111,11 @@ class HierarchyWeights:
         local = {node: np.array(list(shares.values())) for node, shares in self.local.items()}
         return dict(zip(self.tree.leaves, global_weights(self.tree, local).tolist(), strict=True))
 
-    @property
-    def dimensions(self) -> dict[str, str]:
-        """Top-level branch of each indicator."""
-        return dimensions(self.tree)
-
     def consistency(self) -> pd.DataFrame:
         """Tell how far judgements agree, on every node, of every expert and of the group.
 
-        Returns
-        -------
-        pandas.DataFrame
-            ``node, expert, lambda_max, consistency_index, consistency_ratio``; of fuzzy judgements the modal
-            values'. The group's rows (``group``) are left out where there is one expert.
+        ``node, expert, lambda_max, consistency_index, consistency_ratio``; of fuzzy judgements the modal
+        values'. The group's rows (``group``) are left out where there is one expert.
         """
         rows = []
         for node in self.tree.compared:
@@ -162,18 +131,9 @@ class HierarchyWeights:
         """Draw weight vectors within their uncertainty.
 
         Each draw asks the panel again: as many experts are drawn with replacement, and each judgement is
-        moved within its own uncertainty (:func:`.uncertainty.factors`). So one expert's weights spread by how
+        moved within its own uncertainty (:func:`.judgement_factors`). So one expert's weights spread by how
         inconsistent the expert is, or by the coarseness of the scale, and a panel's by its disagreement too.
-
-        Parameters
-        ----------
-        count : int
-        seed : int
-
-        Returns
-        -------
-        array, shape (count, n_indicators)
-            In the order of :attr:`weights`; each row sums to 1.
+        Gives an array of shape (count, n_indicators), in the order of :attr:`weights`.
         """
         generator = np.random.default_rng(seed)
         n = len(self.experts)
@@ -184,10 +144,10 @@ class HierarchyWeights:
             logs: Any = 0.0
             for share, judged in zip(shares.T, self.experts.values(), strict=True):
                 matrix = judged[node]
-                moved = np.log(factors(matrix, count, generator))
+                moved = np.log(judgement_factors(matrix, count, generator))
                 moved = moved if matrix.ndim == 2 else moved[..., None]
                 logs = logs + share.reshape(-1, *[1] * matrix.ndim) * (np.log(matrix) + moved)
-            local[node] = _LOCAL[self.method](np.exp(logs))
+            local[node] = ahp.WEIGHTS[self.method](np.exp(logs))
         return global_weights(self.tree, local) * np.ones((count, 1))
 
     def _group(self, node: str) -> Floats:
@@ -198,7 +158,7 @@ def hierarchy_weights(
     tree: Node,
     experts: Mapping[str, Judgements],
     *,
-    method: Method = "eigenvector",
+    method: ahp.Method = "eigenvector",
     expert_weights: Mapping[str, float] | None = None,
     where: str = "expert_weights",
 ) -> HierarchyWeights:
@@ -210,8 +170,7 @@ def hierarchy_weights(
     experts : mapping of expert to judgements
         As :func:`parse_judgements` gives them: fuzzy ones for the fuzzy methods, crisp ones for the others.
     method : {"eigenvector", "geometric_mean", "fuzzy_geometric_mean", "fuzzy_extent_analysis"}
-        Of :func:`.ahp.priorities`; or Buckley's and Chang's of :mod:`.fuzzy_ahp`, of which the latter can
-        give weights of 0.
+        As in :mod:`.ahp`; the last can give weights of 0.
     expert_weights : mapping of expert to number, optional
         How much each counts; all alike without it.
     where : str

@@ -110,7 +110,7 @@ def entropy_weights(normalised: pd.DataFrame) -> DataWeights:
     >>> {name: round(weight, 3) for name, weight in entropy_weights(table).weights.items()}
     {'even': 0.017, 'uneven': 0.983}
     """
-    known, varying, notes = _described(normalised)
+    known, varying, notes = _varying_indicators(normalised)
     entropy, divergence = {}, {}
     for name in varying:
         column = _column(normalised, name)
@@ -118,7 +118,7 @@ def entropy_weights(normalised: pd.DataFrame) -> DataWeights:
         # Each term is at least 0, so that nothing cancels where the spread is nearly even.
         divergence[name] = float(kl_div(column / column.sum(), 1.0 / len(column)).sum())
         entropy[name] = 1.0 - divergence[name] / np.log(len(column))
-    return _weighed("entropy", known, {"entropy": entropy, "divergence": divergence}, notes)
+    return _data_weights("entropy", known, {"entropy": entropy, "divergence": divergence}, notes)
 
 
 def critic_weights(normalised: pd.DataFrame) -> DataWeights:
@@ -167,23 +167,15 @@ def critic_weights(normalised: pd.DataFrame) -> DataWeights:
     by_name = {
         name: dict(zip(moments.names, found.tolist(), strict=True)) for name, found in measures.items()
     }
-    return _weighed("critic", moments.known, by_name, notes)
+    return _data_weights("critic", moments.known, by_name, notes)
 
 
 def measure(normalised: pd.DataFrame) -> Moments:
     """Deviations and correlations of the indicators that vary, a block of customers at a time.
 
-    Parameters
-    ----------
-    normalised : pandas.DataFrame
-        Indicators from 0 to 1; NaN is unknown.
-
-    Raises
-    ------
-    DataError
-        If there is no customer, a value outside of 0 to 1, or no indicator that varies.
+    Raises DataError if there is no customer, a value outside of 0 to 1, or no indicator that varies.
     """
-    shares, names, notes = _described(normalised)
+    shares, names, notes = _varying_indicators(normalised)
     centre = np.array([np.nanmean(_column(normalised, name)) for name in names])
     counts, sums, squares, products = (np.zeros((len(names), len(names))) for _ in range(4))
     for values in blocks(normalised, names):
@@ -224,7 +216,7 @@ def blocks(table: pd.DataFrame, names: list[str], rows: int = _BLOCK) -> Iterato
         yield table.iloc[start : start + rows][names].to_numpy(dtype=np.float64, copy=True)
 
 
-def _described(normalised: pd.DataFrame) -> tuple[dict[str, float], list[str], tuple[str, ...]]:
+def _varying_indicators(normalised: pd.DataFrame) -> tuple[dict[str, float], list[str], tuple[str, ...]]:
     """Share of customers known in each indicator, the indicators that vary, and what to say of the others."""
     names = indicator_names(normalised)
     if not names or not len(normalised):
@@ -234,12 +226,12 @@ def _described(normalised: pd.DataFrame) -> tuple[dict[str, float], list[str], t
     known, varying, notes = {}, [], []
     for name in names:
         column = _column(normalised, name)
-        there = column[~np.isnan(column)]
-        known[name] = len(there) / len(column)
-        if not len(there):
+        values = column[~np.isnan(column)]
+        known[name] = len(values) / len(column)
+        if not len(values):
             notes.append(f"{name} is unknown for all customers: weight 0")
             continue
-        low, high = there.min(), there.max()
+        low, high = values.min(), values.max()
         if low < 0.0 or high > 1.0 + _ROUNDING:
             raise DataError(f"indicator {name} runs from {low:g} to {high:g}: normalise it to 0 to 1 first")
         if high - low > _ROUNDING:
@@ -258,7 +250,7 @@ def _column(table: pd.DataFrame, name: str) -> Floats:
         raise DataError(f"indicator {name} is no column of numbers: normalise it to 0 to 1 first") from None
 
 
-def _weighed(
+def _data_weights(
     method: str, known: dict[str, float], measures: dict[str, dict[str, float]], notes: tuple[str, ...]
 ) -> DataWeights:
     """Divide the last measure by its sum; indicators without it have weight 0."""

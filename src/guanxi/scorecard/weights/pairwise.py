@@ -31,19 +31,9 @@ def parse_matrix(document: Any, names: Sequence[str], where: str) -> Floats:
     ``{price: {service: 3}}`` says that price is three times as important as service. In a matrix the rows and
     columns are in the order of ``names``, and what is null in one half is filled from the other.
 
-    Parameters
-    ----------
-    document : mapping or list of lists
-        Numbers, or fractions as text: ``1/3``.
-    names : sequence of str
-        The node's children.
-    where : str
-        How messages call the document; its last part is the node.
-
-    Returns
-    -------
-    array, shape (n, n)
-        Positive and reciprocal: ``matrix[j, i] == 1 / matrix[i, j]``.
+    Judgements are numbers, or fractions as text: ``1/3``. ``names`` are the node's children, ``where`` is
+    what messages call the document; its last part is the node. The matrix, shape (n, n), is positive and
+    reciprocal: ``matrix[j, i] == 1 / matrix[i, j]``.
 
     Raises
     ------
@@ -64,17 +54,9 @@ def parse_fuzzy_matrix(document: Any, names: Sequence[str], where: str) -> Float
     """Read fuzzy judgements: as :func:`parse_matrix`, each a triangle ``[lower, modal, upper]`` or a number.
 
     A number becomes the triangle of one step either way on Saaty's scale, 3 for instance (2, 3, 4); the ends
-    1 and 9 stay crisp (the scale of Kilic, Zaim & Delen 2014, Decision Support Systems 66, table 1).
-
-    Returns
-    -------
-    array, shape (n, n, 3)
-        ``matrix[j, i]`` is the reciprocal triangle (1 / upper, 1 / modal, 1 / lower) of ``matrix[i, j]``.
-
-    Raises
-    ------
-    ParamsError
-        As :func:`parse_matrix`, and if a triangle does not rise.
+    1 and 9 stay crisp (the scale of Kilic, Zaim & Delen 2014, Decision Support Systems 66, table 1). In the
+    matrix, shape (n, n, 3), ``matrix[j, i]`` is the reciprocal triangle (1 / upper, 1 / modal, 1 / lower) of
+    ``matrix[i, j]``. A triangle that does not rise is refused.
     """
     return _complete(document, names, where, _triangle)
 

@@ -58,15 +58,8 @@ def parse_tree(document: Any, known: Collection[str], where: str = "tree") -> No
     """Read a tree as YAML gives it: branches are keys of a map, indicators stand in a list.
 
     A key with nothing below it is an indicator too, and a list may hold maps, so that branches and indicators
-    can stand side by side. The root is called ``goal``.
-
-    Parameters
-    ----------
-    document : mapping, list or str
-    known : collection of str
-        Names of the indicators there are.
-    where : str
-        How messages call the document, for instance the key of ``params.yaml`` it stands under.
+    can stand side by side. The root is called ``goal``. ``known`` are the indicators there are, ``where`` is
+    what messages call the document, for instance the key of ``params.yaml`` it stands under.
 
     Raises
     ------
@@ -135,16 +128,8 @@ def dimensions(tree: Node) -> dict[str, str]:
 def global_weights(tree: Node, local: Mapping[str, Floats]) -> Floats:
     """Multiply local weights down the tree.
 
-    Parameters
-    ----------
-    tree : Node
-    local : mapping of node to array, shape (..., n_children)
-        For each node of ``tree.compared`` the weights of its children, each row with the sum 1.
-
-    Returns
-    -------
-    array, shape (..., n_leaves)
-        In the order of ``tree.leaves``; each row sums to 1.
+    ``local`` holds for each node of ``tree.compared`` the weights of its children, shape (..., n_children),
+    each row with the sum 1. So have the global ones, shape (..., n_leaves), in the order of ``tree.leaves``.
 
     Examples
     --------

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -12,8 +13,7 @@ from numpy.typing import NDArray
 from guanxi.errors import DataError, ParamsError
 from guanxi.params.scorecard import WeightsParams
 from guanxi.scorecard.indicators import CATALOGUE
-from guanxi.scorecard.scoring.inputs import note_on_absent
-from guanxi.scorecard.scoring.tier_stability import draw_weights
+from guanxi.scorecard.scoring.used_indicators import note_on_absent
 from guanxi.scorecard.weights import combination
 from guanxi.scorecard.weights.delphi import Delphi, parse_rounds
 from guanxi.scorecard.weights.factors import factor_analysis_weights, principal_component_weights
@@ -26,9 +26,9 @@ from guanxi.scorecard.weights.group import (
 )
 from guanxi.scorecard.weights.objective import DataWeights, critic_weights, entropy_weights
 from guanxi.scorecard.weights.tree import Node, dimensions, hint, parse_tree
+from guanxi.scorecard.weights.uncertainty import draw_weights
 
 Floats = NDArray[np.float64]
-Judged = tuple[dict[str, float], pd.DataFrame | None, Callable[[int, int], Floats], tuple[str, ...]]
 
 # What the branches rest on where the parameters name no tree. Value at risk is left out: it is high where the
 # value is, and would take back what the value gives.
@@ -44,7 +44,7 @@ USUAL_TREE: Mapping[str, tuple[str, ...]] = {
     "advocacy": ("referrals", "referral_value", "promoter"),
 }
 # How the branches of the usual tree compare where nobody judged them: value and loyalty, which every purchase
-# shows, are moderately more important (3 of Saaty's scale) than what acts through them, and is known of some.
+# shows, are moderately more important (3 on Saaty's scale) than what acts through them and is known of some.
 USUAL_IMPORTANCE: Mapping[str, float] = {"value": 3.0, "loyalty": 3.0}
 BY_DATA: Mapping[str, Callable[[pd.DataFrame], DataWeights]] = {
     "entropy": entropy_weights,
@@ -55,8 +55,21 @@ BY_DATA: Mapping[str, Callable[[pd.DataFrame], DataWeights]] = {
 _WHERE = "scorecard.weights"
 
 
+class JudgementWeights(NamedTuple):
+    """Weights of all indicators of a tree by judgement, whether anybody has them or not.
+
+    ``draw(n, seed)`` gives n other weights within the uncertainty of these. ``consistency`` is that of
+    pairwise judgements: see :meth:`.group.HierarchyWeights.consistency`.
+    """
+
+    weights: dict[str, float]
+    consistency: pd.DataFrame | None
+    draw: Callable[[int, int], Floats]
+    notes: tuple[str, ...] = ()
+
+
 @dataclass(frozen=True)
-class Weighing:
+class Weighting:
     """The weights of a scorecard, and where they come from.
 
     Attributes
@@ -104,9 +117,9 @@ def scorecard_tree(document: object) -> Node:
     return parse_tree(usual if document is None else document, list(CATALOGUE), "scorecard.tree")
 
 
-def weigh(
+def weight_indicators(
     params: WeightsParams, tree: Node, normalised: pd.DataFrame, *, draws: int = 0, seed: int = 0
-) -> Weighing:
+) -> Weighting:
     """Weigh the indicators of a tree.
 
     Indicators that nobody has lose their weight to all others in proportion.
@@ -138,39 +151,36 @@ def weigh(
     notes = (*notes, note_on_absent(absent)) if absent else notes
     places = [tree.leaves.index(name) for name in known]
     judged = combination.direct({name: everyone[name] for name in known})
-    drawn = _divided(draw(draws, seed)[:, places]) if draws else np.empty((0, len(known)))
+    drawn = _row_shares(draw(draws, seed)[:, places]) if draws else np.empty((0, len(known)))
     data = BY_DATA[params.data](normalised[known]) if params.data else None
     weights = judged
     if data is not None:
         measured = {name: data.weights.get(name, 0.0) for name in known}
         weights = _combined(params, judged, measured)
-        drawn = _drawn_combined(params, drawn, measured, seed)
+        drawn = _combined_draws(params, drawn, measured, seed)
         notes = (*notes, *data.notes)
     if not params.accepted:
-        return Weighing(tree, weights, weights, judged, data, consistency, drawn, notes)
-    accepted = _accepted(params.accepted, tree, known)
+        return Weighting(tree, weights, weights, judged, data, consistency, drawn, notes)
+    accepted = _leaf_weights(params.accepted, tree, known, f"{_WHERE}.accepted")
     drawn = draw_weights(accepted, seed=seed, draws=draws) if draws else drawn
-    return Weighing(tree, accepted, weights, judged, data, consistency, drawn, notes)
+    return Weighting(tree, accepted, weights, judged, data, consistency, drawn, notes)
 
 
-def _accepted(weights: Mapping[str, float], tree: Node, known: list[str]) -> dict[str, float]:
-    _check_leaves(weights, tree, f"{_WHERE}.accepted")
+def _leaf_weights(
+    given: Mapping[str, float], tree: Node, leaves: Iterable[str], where: str
+) -> dict[str, float]:
+    """Shares of some leaves by weights given for leaves of the tree."""
+    for name in given:
+        if name not in tree.leaves:
+            raise ParamsError(f"{where}: {name!r} is no indicator of the tree: {hint(name, tree.leaves)}")
     try:
-        return combination.direct({name: weights.get(name, 0.0) for name in known})
+        return combination.direct({name: given.get(name, 0.0) for name in leaves})
     except DataError as error:
-        raise ParamsError(f"{_WHERE}.accepted: {error}") from None
+        raise ParamsError(f"{where}: {error}") from None
 
 
-def judgement_weights(params: WeightsParams, tree: Node) -> Judged:
-    """Weigh all indicators of a tree by judgement, whether anybody has them or not.
-
-    Returns
-    -------
-    weights : dict of str to float
-    consistency : pandas.DataFrame or None
-    draw : callable
-        ``draw(count, seed)`` gives other weights within the uncertainty of these.
-    notes : tuple of str
+def judgement_weights(params: WeightsParams, tree: Node) -> JudgementWeights:
+    """Weigh all indicators of a tree by judgement.
 
     Raises
     ------
@@ -178,13 +188,15 @@ def judgement_weights(params: WeightsParams, tree: Node) -> Judged:
         If judgements, points or ratings are not valid.
     """
     if params.method == "direct":
-        points = _points(params, tree)
-        return points, None, lambda count, seed: draw_weights(points, seed=seed, draws=count), ()
+        points = _leaf_weights(params.points, tree, tree.leaves, f"{_WHERE}.points")
+        return JudgementWeights(
+            points, None, lambda count, seed: draw_weights(points, seed=seed, draws=count)
+        )
     if params.method == "delphi":
         panel = Delphi(parse_rounds(params.rounds, tree.leaves, f"{_WHERE}.rounds"))
         verdict, reason = panel.verdict()
         notes = (f"Delphi panel, {len(panel.rounds)} rounds: {verdict} ({reason})",)
-        return panel.weights, None, lambda count, seed: panel.draw(count, seed=seed), notes
+        return JudgementWeights(panel.weights, None, lambda n, seed: panel.draw(n, seed=seed), notes)
     fuzzy = params.method.startswith("fuzzy")
     judgements = params.judgements or {"nobody": {}}
     experts = {
@@ -200,20 +212,12 @@ def judgement_weights(params: WeightsParams, tree: Node) -> Judged:
         expert_weights=params.expert_weights or None,
         where=f"{_WHERE}.expert_weights",
     )
-    found = _without_the_silent(found, judgements)
-    told = found.consistency()
-    judged = {(branch, expert) for expert, document in judgements.items() for branch in document}
-    judged |= {(branch, GROUP) for branch, _ in judged}
-    told = told[[pair in judged for pair in zip(told["node"], told["expert"], strict=True)]]
-    return found.weights, told, lambda count, seed: found.draw(count, seed=seed), ()
-
-
-def _points(params: WeightsParams, tree: Node) -> dict[str, float]:
-    _check_leaves(params.points, tree, f"{_WHERE}.points")
-    try:
-        return combination.direct({name: params.points.get(name, 0.0) for name in tree.leaves})
-    except DataError as error:
-        raise ParamsError(f"{_WHERE}.points: {error}") from None
+    found = _with_group_judgements(found, judgements)
+    table = found.consistency()
+    given = {(branch, expert) for expert, document in judgements.items() for branch in document}
+    given |= {(branch, GROUP) for branch, _ in given}
+    table = table[[pair in given for pair in zip(table["node"], table["expert"], strict=True)]]
+    return JudgementWeights(found.weights, table, lambda n, seed: found.draw(n, seed=seed))
 
 
 def _with_usual(document: Mapping[str, object], tree: Node) -> dict[str, object]:
@@ -227,29 +231,23 @@ def _with_usual(document: Mapping[str, object], tree: Node) -> dict[str, object]
     return {**usual, **document}
 
 
-def _without_the_silent(
+def _with_group_judgements(
     found: HierarchyWeights, judgements: Mapping[str, Mapping[str, object]]
 ) -> HierarchyWeights:
-    """Leave each branch to those who judged it: an expert who did not is given what they say together."""
+    """Leave each branch to those who judged it: an expert who did not gets their joint judgements."""
     experts = {expert: dict(judged) for expert, judged in found.experts.items()}
     shares = dict(zip(experts, found.shares.tolist(), strict=True))
     for branch in found.tree.compared:
-        heard = [expert for expert in experts if branch in judgements[expert]]
-        if not heard:
+        judges = [expert for expert in experts if branch in judgements[expert]]
+        if not judges:
             continue
-        weights = np.array([shares[expert] for expert in heard])
-        together = aggregate(
-            np.stack([found.experts[expert][branch] for expert in heard]), weights / weights.sum()
+        weights = np.array([shares[expert] for expert in judges])
+        joint = aggregate(
+            np.stack([found.experts[expert][branch] for expert in judges]), weights / weights.sum()
         )
-        for expert in experts.keys() - set(heard):
-            experts[expert][branch] = together
+        for expert in experts.keys() - set(judges):
+            experts[expert][branch] = joint
     return replace(found, experts=experts)
-
-
-def _check_leaves(names: Iterable[str], tree: Node, where: str) -> None:
-    for name in names:
-        if name not in tree.leaves:
-            raise ParamsError(f"{where}: {name!r} is no indicator of the tree: {hint(name, tree.leaves)}")
 
 
 def _combined(
@@ -262,7 +260,7 @@ def _combined(
     return combination.multiplicative(judged, measured, share=params.share)
 
 
-def _drawn_combined(params: WeightsParams, drawn: Floats, measured: Mapping[str, float], seed: int) -> Floats:
+def _combined_draws(params: WeightsParams, drawn: Floats, measured: Mapping[str, float], seed: int) -> Floats:
     """Combine each draw of the judged weights with one of the data's."""
     if not len(drawn):
         return drawn
@@ -275,5 +273,5 @@ def _drawn_combined(params: WeightsParams, drawn: Floats, measured: Mapping[str,
     return np.asarray(rows)
 
 
-def _divided(drawn: Floats) -> Floats:
+def _row_shares(drawn: Floats) -> Floats:
     return np.asarray(drawn / drawn.sum(axis=1, keepdims=True))

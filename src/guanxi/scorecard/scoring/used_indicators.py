@@ -11,8 +11,8 @@ import pandas as pd
 
 from guanxi.errors import DataError, ParamsError
 from guanxi.scorecard.scoring.normalisation import Floats, Normalisation, finite_column
+from guanxi.scorecard.weights.objective import CUSTOMER
 
-CUSTOMER = "customer_id"
 _TOLERANCE = 1e-6
 
 
@@ -38,12 +38,7 @@ class UsedIndicators:
 def check_weights(
     weights: Mapping[str, float], dimensions: Mapping[str, str], higher_is_better: Mapping[str, bool]
 ) -> None:
-    """Refuse weights that are negative, do not add up to 1, or name what is not an indicator.
-
-    Raises
-    ------
-    ParamsError
-    """
+    """Refuse weights that are negative, do not add up to 1, or name what is not an indicator."""
     if not weights:
         raise ParamsError("no weights are given; give at least one indicator a weight")
     for name, weight in weights.items():
@@ -62,12 +57,7 @@ def check_weights(
 
 
 def check_customers(indicators: pd.DataFrame) -> None:
-    """Refuse a table without customers, or with a customer twice or unnamed.
-
-    Raises
-    ------
-    DataError
-    """
+    """Refuse a table without customers, or with a customer twice or unnamed."""
     if CUSTOMER not in indicators.columns:
         raise DataError(f"the table of indicators has no column {CUSTOMER}")
     customers = indicators[CUSTOMER]
@@ -87,10 +77,7 @@ def select_indicators(
 ) -> UsedIndicators:
     """Leave out what nobody has or nothing was fitted for, and share its weight among the others.
 
-    Raises
-    ------
-    DataError
-        If nothing is left, or a value is infinite or not a number.
+    Raises DataError if nothing is left, or a value is infinite or not a number.
     """
     columns, absent = {}, {}
     for name, weight in weights.items():

@@ -11,7 +11,7 @@ import pytest
 from guanxi.errors import DataError, ParamsError
 from guanxi.params.scorecard import WeightsParams
 from guanxi.scorecard.indicators import CATALOGUE
-from guanxi.scorecard.scoring.weighing import BY_DATA, USUAL_TREE, scorecard_tree, weigh
+from guanxi.scorecard.weights.weighting import BY_DATA, USUAL_TREE, scorecard_tree, weight_indicators
 
 TREE = {"value": ["future_value", "profit"], "loyalty": ["tenure_days"], "satisfaction": ["csat", "ces"]}
 LEAVES = ["future_value", "profit", "tenure_days", "csat", "ces"]
@@ -58,7 +58,7 @@ def normalised():
 
 
 def weighed(normalised, tree=TREE, draws=0, **options):
-    return weigh(WeightsParams(**options), scorecard_tree(tree), normalised, draws=draws, seed=3)
+    return weight_indicators(WeightsParams(**options), scorecard_tree(tree), normalised, draws=draws, seed=3)
 
 
 def test_each_method_of_the_parameters_is_tried():
