@@ -114,8 +114,8 @@ def scorecard(
     debug: Debug = False,
 ) -> None:
     """Grade every customer's relationship: value, loyalty, satisfaction, interaction, risk, and why."""
-    from guanxi.jobs._scorecard_text import alarms, summary_text
     from guanxi.jobs.reporter import ConsoleReporter
+    from guanxi.jobs.scorecard import alarms, summary_text
     from guanxi.jobs.scorecard import scorecard as job
 
     resolved = resolve(params, overrides, columns, as_of=as_of, tracking_uri=tracking_uri)

@@ -18,7 +18,6 @@ from guanxi.jobs._gate import Judgement, decide, evaluate_candidate
 from guanxi.jobs.predict import score_customers
 from guanxi.jobs.promote import EXPORT_FOLDER
 from guanxi.jobs.reporter import Reporter
-from guanxi.jobs.scorecard import check_scorecard
 from guanxi.jobs.train import Training, train_log
 from guanxi.jobs.validate import open_log, usability_text
 from guanxi.params import Params
@@ -26,11 +25,10 @@ from guanxi.registry import loaded_model as registry
 from guanxi.registry.aliases import CHAMPION, read_aliases
 from guanxi.registry.log import log_page
 from guanxi.registry.store import answering
-from guanxi.scorecard import score_day
-from guanxi.scorecard.report.content_of import report_content
+from guanxi.scorecard import ScorecardInputs, check_parameters, render_section, report_content, score_day
 
 if TYPE_CHECKING:
-    from guanxi.scorecard.report.content import ScorecardReport
+    from guanxi.report import PageSection
 
 
 @dataclass(frozen=True)
@@ -61,7 +59,7 @@ def run(source: str, params: Params, folder: Path, progress: Reporter) -> RunRes
     """
     files.check_output(folder / "predictions.parquet")
     registry.check_export(EXPORT_FOLDER)
-    check_scorecard(params)
+    check_parameters(params)
     opened = open_log(source, params, progress)
     progress.say(usability_text(opened[2]))
     relations = read_relations(params, opened[0])
@@ -72,11 +70,13 @@ def run(source: str, params: Params, folder: Path, progress: Reporter) -> RunRes
     with progress.step("score every customer with the registered model"):
         loaded = registry.load_model(f"models:/{training.store.registered_model}/{training.version}")
         predictions = score_customers(log, loaded, training.as_of)
-    graded = score_day(log, relations, loaded, training.as_of, params, progress, predictions)
+    inputs = ScorecardInputs(
+        log, relations, lambda _: predictions, loaded.horizon_days, loaded.window_days, params
+    )
+    scored = score_day(inputs, training.as_of, progress)
     results = progress.step("write the results, the page and the champion's folder")
     with results, answering(training.store):
-        content = report_content(graded.customers, graded.relationship, None, graded.notes, params)
-        page = _page(training, predictions, content)
+        page = _page(training, predictions, render_section(report_content(scored, params)))
         files.write_table(predictions, folder / "predictions.parquet")
         files.write_engine_table(log.connection, log.rejected, folder / "rejected.parquet")
         files.write_text(json.dumps(_metrics(training), indent=1) + "\n", folder / "metrics.json")
@@ -154,7 +154,7 @@ def _totals(training: Training) -> list[tuple[str, str]]:
     ]
 
 
-def _page(training: Training, predictions: pd.DataFrame, scorecard: ScorecardReport) -> str:
+def _page(training: Training, predictions: pd.DataFrame, scorecard: PageSection) -> str:
     from guanxi.periods import add_days
     from guanxi.report.page import RunReport, render
 
@@ -184,6 +184,6 @@ def _page(training: Training, predictions: pd.DataFrame, scorecard: ScorecardRep
             metrics=holdout.metrics,
             tracking=holdout.tracking,
             explanation=training.explanation,
-            scorecard=scorecard,
+            sections=[scorecard],
         )
     )
