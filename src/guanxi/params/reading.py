@@ -17,6 +17,7 @@ from pydantic import ValidationError
 
 from guanxi.errors import ParamsError
 from guanxi.params.run import Params
+from guanxi.params.section import Section
 
 _FORMS = {
     "model_type": "keys with values belong below it",
@@ -177,6 +178,8 @@ def _explain(error: ValidationError) -> str:
         close = difflib.get_close_matches(path[-1], known, n=1)
         hint = f"did you mean {close[0]}?" if close else f"known here: {', '.join(known)}"
         return f"parameter {dotted} is unknown: {hint}{more}"
+    if first["type"] == "missing":
+        return f"parameter {dotted} is missing{more}"
     message = _FORMS.get(first["type"]) or first["msg"].removeprefix("Value error, ")
     return f"parameter {dotted} = {first['input']!r} is not valid: {message}{more}"
 
@@ -189,8 +192,10 @@ def _dotted(path: Iterable[str | int]) -> str:
 def _keys_at(path: list[str]) -> list[str]:
     section: Any = Params
     for part in path:
-        kind = section.model_fields[part].annotation
-        section = get_args(kind)[0] if get_args(kind) else kind
+        if part in section.model_fields:  # a key of a map of sections has no field of its own
+            kind = section.model_fields[part].annotation
+            kinds = (kind, *get_args(kind))
+            section = next(each for each in kinds if isinstance(each, type) and issubclass(each, Section))
     return list(section.model_fields)
 
 

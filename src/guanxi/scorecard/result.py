@@ -21,11 +21,12 @@ from guanxi.scorecard.day_tables import (
 )
 from guanxi.scorecard.elasticities.own_data import measure_elasticities
 from guanxi.scorecard.history import History, earlier_days, look_back
+from guanxi.scorecard.indicators import CATALOGUE, refuse_unknown
 from guanxi.scorecard.indicators.programme import programme_table
 from guanxi.scorecard.scoring.relationship import Relationship, methods_agreement, own_weights, relationship
 from guanxi.scorecard.scoring.weighing import judgement_weights, scorecard_tree
-from guanxi.scorecard.targets.indicator_targets import check_targets, parse_targets
-from guanxi.scorecard.targets.reference_values import compare_benchmarks, parse_benchmarks
+from guanxi.scorecard.targets.indicator_targets import check_targets, refuse_targets
+from guanxi.scorecard.targets.reference_values import compare_with_references
 from guanxi.scorecard.targets.roll_up import RollUp, check_groups, roll_up
 from guanxi.segments.clusters import Segmentation, find_segments
 from guanxi.segments.playbook import idle_rules, playbook_conditions, summarise_actions
@@ -112,8 +113,8 @@ def check_parameters(params: Params) -> None:
     ParamsError
     """
     judgement_weights(params.scorecard.weights, scorecard_tree(params.scorecard.tree))
-    parse_targets(params.scorecard.targets, "scorecard.targets")
-    parse_benchmarks(params.scorecard.benchmarks, "scorecard.benchmarks")
+    refuse_targets(params.scorecard.targets, "scorecard.targets")
+    refuse_unknown(params.scorecard.benchmarks, CATALOGUE, "scorecard.benchmarks", "indicator")
     playbook_conditions(params.playbook)
 
 
@@ -170,8 +171,8 @@ def build_scorecard(inputs: ScorecardInputs, reporter: Reporter, *, history: int
         actions=summarise_actions(customers) if inputs.params.playbook else pd.DataFrame(),
         roll_ups={name: roll_up(customers, name) for name in options.by},
         own_weights={name: own_weights(customers[name], scored, options) for name in weighed_apart},
-        targets=check_targets(indicators, parse_targets(options.targets), earlier),
-        benchmarks=compare_benchmarks(indicators, parse_benchmarks(options.benchmarks)),
+        targets=check_targets(indicators, options.targets, earlier),
+        benchmarks=compare_with_references(indicators, options.benchmarks),
         elasticities=elasticities,
         agreement=_agreement(scored, past),
         programme=_programme(inputs, day.tables),

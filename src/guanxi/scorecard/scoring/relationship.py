@@ -20,7 +20,6 @@ from guanxi.scorecard.scoring.tier_stability import Stability, rank_agreement, t
 from guanxi.scorecard.scoring.tiers import TierRule, fit_tiers
 from guanxi.scorecard.scoring.under_weights import UnderWeights, scores_with, under_weights
 from guanxi.scorecard.scoring.weighing import Weighing, scorecard_tree, weigh
-from guanxi.scorecard.targets.indicator_targets import parse_targets
 from guanxi.scorecard.targets.roll_up import compare_group_weights
 
 _COMPARED = 20_000
@@ -79,7 +78,7 @@ def relationship(
     """
     tree = scorecard_tree(params.tree)
     directions = {name: HIGHER_IS_BETTER[name] for name in tree.leaves}
-    targets = {each.indicator: ScaleTarget(each.target) for each in parse_targets(params.targets)}
+    targets = {name: ScaleTarget(each.target) for name, each in params.targets.items()}
     scale = Normalisation.fit(
         indicators, directions, params.normalisation, targets if params.normalisation == "target" else None
     )
