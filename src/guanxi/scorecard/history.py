@@ -56,7 +56,7 @@ class History:
 
 
 def earlier_days(inputs: ScorecardInputs, as_of: date, periods: int) -> list[date]:
-    """Name so many earlier days, each a horizon before the next.
+    """Give so many earlier days, each a horizon before the next.
 
     Raises
     ------

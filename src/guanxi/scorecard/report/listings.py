@@ -30,11 +30,11 @@ class Listing:
     Attributes
     ----------
     title : str
-        A word of :mod:`.scorecard_words` or :mod:`.scorecard_table_words`.
+        The key of a word of the page.
     table : pandas.DataFrame
         The ends of an interval, ``x_lower`` and ``x_upper``, are written below ``x``.
     note : str
-        A word, or text as it is.
+        A key too, or text as it is.
     of : str
         What the customers are divided by, for the title.
     named : sequence of str
