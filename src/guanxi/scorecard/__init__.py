@@ -7,11 +7,10 @@ from guanxi.scorecard.day_tables import ScorecardInputs
 from guanxi.scorecard.report.content import report_content
 from guanxi.scorecard.report.page import render_section
 from guanxi.scorecard.report.result_files import check_folder, write_results
-from guanxi.scorecard.report.run_record import RunRecord, run_record
+from guanxi.scorecard.report.run_record import run_record
 from guanxi.scorecard.result import ScorecardResult, build_scorecard, check_parameters, score_day
 
 __all__ = [
-    "RunRecord",
     "ScorecardInputs",
     "ScorecardResult",
     "build_scorecard",

@@ -19,8 +19,7 @@ from guanxi.report import RunReport, render, style
 from guanxi.scorecard.report import figures, summaries
 from guanxi.scorecard.report.content import ScorecardReport
 from guanxi.scorecard.report.listings import Listing
-from guanxi.scorecard.report.page import render_scorecard, render_section
-from guanxi.scorecard.report.section import section, weight_rows
+from guanxi.scorecard.report.page import render_scorecard, render_section, section_content, weight_rows
 from guanxi.scorecard.report.table_words import TABLE_WORDS
 from guanxi.scorecard.report.words import SCORECARD_WORDS
 from guanxi.scorecard.report.workbook import scorecard_sheets
@@ -296,7 +295,7 @@ class TestPage:
 
     def test_nobody_scored(self, content):
         nobody = replace(content, table=content.table.head(0), kept=[], migration=MIGRATION * 0)
-        told = section(nobody)
+        told = section_content(nobody)
         assert told["tiers"] == []
         assert [item.caption for item in told["pictures"]] == [
             *["nothing to show"] * 3,
@@ -320,7 +319,7 @@ class TestPage:
 
     def test_a_missing_column_is_named(self, content):
         with pytest.raises(DataError, match="scorecard: table lacks the column 'tier'"):
-            section(replace(content, table=content.table.drop(columns="tier")))
+            section_content(replace(content, table=content.table.drop(columns="tier")))
 
     def test_stability_leaves_out_who_has_no_tier(self, content):
         assert replace(content, kept=None).stability_text() == ""
