@@ -18,6 +18,7 @@ from guanxi.jobs._gate import Judgement, decide, evaluate_candidate
 from guanxi.jobs.predict import score_customers
 from guanxi.jobs.promote import EXPORT_FOLDER
 from guanxi.jobs.reporter import Reporter
+from guanxi.jobs.scorecard import scorecard_inputs
 from guanxi.jobs.train import Training, train_log
 from guanxi.jobs.validate import open_log, usability_text
 from guanxi.params import Params
@@ -25,7 +26,7 @@ from guanxi.registry import loaded_model as registry
 from guanxi.registry.aliases import CHAMPION, read_aliases
 from guanxi.registry.log import log_page
 from guanxi.registry.store import answering
-from guanxi.scorecard import ScorecardInputs, check_parameters, render_section, report_content, score_day
+from guanxi.scorecard import check_parameters, render_section, report_content, score_day
 
 if TYPE_CHECKING:
     from guanxi.report import PageSection
@@ -70,9 +71,8 @@ def run(source: str, params: Params, folder: Path, progress: Reporter) -> RunRes
     with progress.step("score every customer with the registered model"):
         loaded = registry.load_model(f"models:/{training.store.registered_model}/{training.version}")
         predictions = score_customers(log, loaded, training.as_of)
-    inputs = ScorecardInputs(
-        log, relations, lambda _: predictions, loaded.horizon_days, loaded.window_days, params
-    )
+    inputs = scorecard_inputs(log, relations, loaded, params)
+    inputs = dataclasses.replace(inputs, score=lambda _: predictions)  # they were made already
     scored = score_day(inputs, training.as_of, progress)
     results = progress.step("write the results, the page and the champion's folder")
     with results, answering(training.store):
