@@ -109,7 +109,8 @@ def again(scored):
     from guanxi.data.transactions import read_transactions
     from guanxi.jobs.predict import load_checked
     from guanxi.jobs.reporter import Reporter
-    from guanxi.scorecard import find
+    from guanxi.jobs.scorecard import scorecard_inputs
+    from guanxi.scorecard import build_scorecard
 
     folder = scored.folder / "shuffled"
     folder.mkdir()
@@ -124,7 +125,8 @@ def again(scored):
         loaded = load_checked(None, params, Reporter())
         log = read_transactions(str(folder / "transactions.csv"), params.data)
         try:
-            yield find(log, read_relations(params, log), loaded, params, Reporter(), history=1)
+            inputs = scorecard_inputs(log, read_relations(params, log), loaded, params)
+            yield build_scorecard(inputs, Reporter(), history=1)
         finally:
             log.close()
 

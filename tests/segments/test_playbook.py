@@ -79,7 +79,6 @@ def test_conditions_by_hand(when, found):
             "playbook rule 2: tier has no value to compare with: write one, or leave the line out",
         ),
         ({"tier": ""}, "playbook rule 2: tier has no value to compare with"),
-        ({"tier": {"is": "high"}}, "playbook rule 2: tier has no value to compare with"),
         ({"tier": []}, "playbook rule 2: tier has an empty list: name the values that it may have"),
     ],
 )
@@ -96,6 +95,10 @@ def test_rules_that_cannot_be_used(when, message):
         ('[{"when":{},"actoin":"x"}]', "parameter playbook #1.actoin is unknown: did you mean action?"),
         ('[{"when":{},"action":"x"},{"when":3,"action":"x"}]', "parameter playbook #2.when = 3 is not valid"),
         ('[{"when":{}}]', "parameter playbook #1.action"),
+        (
+            '[{"when":{"tier":{"is":"high"}},"action":"x"}]',
+            "parameter playbook #1.when.tier = {'is': 'high'} is not valid: write a value, a list of values",
+        ),
         ('[{"when":{},"action":""}]', "parameter playbook #1.action = '' is not valid"),
         ('[{"when":{},"action":"x","cost":-1}]', "parameter playbook #1.cost = -1 is not valid"),
         ('["call"]', "parameter playbook #1 = 'call' is not valid: keys with values belong below it"),

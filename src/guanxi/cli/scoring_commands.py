@@ -114,8 +114,8 @@ def scorecard(
     params: Params,
 ) -> None:
     """Grade every customer's relationship: value, loyalty, satisfaction, interaction, risk, and why."""
-    from guanxi.jobs._scorecard_text import alarms, summary_text
     from guanxi.jobs.reporter import ConsoleReporter
+    from guanxi.jobs.scorecard import alarms, summary_text
     from guanxi.jobs.scorecard import scorecard as job
 
     if fail_on is not None and not params.scorecard.targets:

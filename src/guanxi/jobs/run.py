@@ -19,7 +19,7 @@ from guanxi.jobs._opened_log import open_log
 from guanxi.jobs.predict import score_customers
 from guanxi.jobs.promote import EXPORT_FOLDER
 from guanxi.jobs.reporter import Reporter
-from guanxi.jobs.scorecard import check_scorecard
+from guanxi.jobs.scorecard import scorecard_inputs
 from guanxi.jobs.train import Training, train_log
 from guanxi.jobs.validate import usability_text
 from guanxi.params import Params
@@ -27,11 +27,10 @@ from guanxi.registry import loaded_model as registry
 from guanxi.registry.aliases import CHAMPION, read_aliases
 from guanxi.registry.log import log_page
 from guanxi.registry.store import answering
-from guanxi.scorecard import score_day
-from guanxi.scorecard.report.content_of import report_content
+from guanxi.scorecard import check_parameters, render_section, report_content, score_day
 
 if TYPE_CHECKING:
-    from guanxi.scorecard.report.content import ScorecardReport
+    from guanxi.report import PageSection
 
 
 @dataclass(frozen=True)
@@ -62,7 +61,7 @@ def run(source: str, params: Params, folder: Path, progress: Reporter) -> RunRes
     """
     files.check_output(folder / "predictions.parquet")
     registry.check_export(EXPORT_FOLDER)
-    check_scorecard(params)
+    check_parameters(params)
     opened = open_log(source, params, progress)
     progress.say(usability_text(opened.usability))
     log = opened.log
@@ -74,11 +73,12 @@ def run(source: str, params: Params, folder: Path, progress: Reporter) -> RunRes
     with progress.step("score every customer with the registered model"):
         loaded = registry.load_model(f"models:/{training.store.registered_model}/{training.version}")
         predictions = score_customers(log, loaded, training.as_of)
-    graded = score_day(log, relations, loaded, training.as_of, params, progress, predictions)
+    inputs = scorecard_inputs(log, relations, loaded, params)
+    inputs = dataclasses.replace(inputs, score=lambda _: predictions)  # they were made already
+    scored = score_day(inputs, training.as_of, progress)
     results = progress.step("write the results, the page and the champion's folder")
     with results, answering(training.store):
-        content = report_content(graded.customers, graded.relationship, None, graded.notes, params)
-        page = _page(training, predictions, content)
+        page = _page(training, predictions, render_section(report_content(scored, params)))
         files.write_table(predictions, folder / "predictions.parquet")
         files.write_engine_table(log.connection, log.rejected, folder / "rejected.parquet")
         files.write_text(json.dumps(_metrics(training), indent=1) + "\n", folder / "metrics.json")
@@ -156,7 +156,7 @@ def _totals(training: Training) -> list[tuple[str, str]]:
     ]
 
 
-def _page(training: Training, predictions: pd.DataFrame, scorecard: ScorecardReport) -> str:
+def _page(training: Training, predictions: pd.DataFrame, scorecard: PageSection) -> str:
     from guanxi.periods import add_days
     from guanxi.report.page import RunReport, render
 
@@ -186,6 +186,6 @@ def _page(training: Training, predictions: pd.DataFrame, scorecard: ScorecardRep
             metrics=holdout.metrics,
             tracking=holdout.tracking,
             explanation=training.explanation,
-            scorecard=scorecard,
+            sections=[scorecard],
         )
     )

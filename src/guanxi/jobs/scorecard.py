@@ -1,4 +1,4 @@
-"""``guanxi scorecard``: every customer's relationship in one grade, with weights and reasons."""
+"""``guanxi scorecard``: every customer's relationship in one score, with weights and reasons."""
 
 from __future__ import annotations
 
@@ -6,21 +6,26 @@ from pathlib import Path
 
 import pandas as pd
 
-from guanxi.data.relations.tables import read_relations
-from guanxi.data.sinks import files
-from guanxi.data.transactions import read_transactions
+from guanxi.data.relations.tables import Relations, read_relations
+from guanxi.data.transactions import TransactionLog, read_transactions
 from guanxi.errors import ParamsError
 from guanxi.jobs._opened_log import source_name
-from guanxi.jobs._scorecard_results import log_results, write_results
-from guanxi.jobs.predict import load_checked
+from guanxi.jobs.predict import load_checked, score_customers
 from guanxi.jobs.reporter import Reporter
 from guanxi.params import Params
-from guanxi.scorecard.findings import ScorecardResult, find
-from guanxi.scorecard.report.content_of import report_content
-from guanxi.scorecard.targets.indicator_targets import parse_targets
-from guanxi.scorecard.targets.reference_values import parse_benchmarks
-from guanxi.scorecard.weights.weighting import judgement_weights, scorecard_tree
-from guanxi.segments.playbook import playbook_conditions
+from guanxi.registry.loaded_model import LoadedModel
+from guanxi.registry.scorecard_log import log_scorecard
+from guanxi.registry.store import answering, open_store
+from guanxi.scorecard import (
+    ScorecardInputs,
+    ScorecardResult,
+    build_scorecard,
+    check_folder,
+    check_parameters,
+    run_record,
+    write_results,
+)
+from guanxi.segments.summary import TIERS
 
 
 def scorecard(
@@ -41,7 +46,7 @@ def scorecard(
     folder : pathlib.Path
         Where ``scorecard.parquet`` and the rest goes.
     params : Params
-    progress : Progress
+    progress : Reporter
     model : str, optional
         Default: the champion.
     history : int
@@ -51,34 +56,106 @@ def scorecard(
     ------
     ParamsError, SourceError, DataError, HistoryError, RegistryError, OutputError
     """
-    for path in (folder / "scorecard.parquet", folder / "tables" / "programme.csv"):
-        files.check_output(path)
-    check_scorecard(params)
+    check_folder(folder)
+    check_parameters(params)
     loaded = load_checked(model, params, progress)
     if loaded.attributes:
         raise ParamsError(
             f"model {source_name(loaded.uri)} was trained on labels and knows no value: "
             "name one trained on transactions, as in --model models:/guanxi@champion"
         )
-    with progress.step(f"read {source_name(source)} and the tables beside it"):
+    name = source_name(source)
+    with progress.step(f"read {name} and the tables beside it"):
         log = read_transactions(source, params.data)
         relations = read_relations(params, log)
     try:
         for warning in relations.warnings:
             progress.warn(warning)
-        found = find(log, relations, loaded, params, progress, history=history)
+        found = build_scorecard(scorecard_inputs(log, relations, loaded, params), progress, history=history)
     finally:
         log.close()
-    content = report_content(found.customers, found.relationship, found.history, found.notes, params)
-    html = write_results(folder, found, content, loaded, source_name(source), params, progress)
+    page = write_results(folder, found, params, progress, source=name, model_version=loaded.version)
     with progress.step("log the scorecard"):
-        log_results(found, content, loaded, source_name(source), html, params)
+        tags = {"model_version": loaded.version, "source": name, "as_of": found.as_of.isoformat()}
+        record, store = run_record(found, params), open_store(params.mlflow)
+        with answering(store):
+            log_scorecard(
+                store, tags, record.settings, record.metrics, record.documents, page, record.figures
+            )
     return found
 
 
-def check_scorecard(params: Params) -> None:
-    """Refuse what is mistaken in the parameters before anything is read."""
-    judgement_weights(params.scorecard.weights, scorecard_tree(params.scorecard.tree))
-    parse_targets(params.scorecard.targets, "scorecard.targets")
-    parse_benchmarks(params.scorecard.benchmarks, "scorecard.benchmarks")
-    playbook_conditions(params.playbook)
+def scorecard_inputs(
+    log: TransactionLog, relations: Relations, loaded: LoadedModel, params: Params
+) -> ScorecardInputs:
+    """Put together what a scorecard is worked out from; the model scores each day that is asked for."""
+    return ScorecardInputs(
+        log,
+        relations,
+        lambda day: score_customers(log, loaded, day, drivers=params.drivers.top),
+        loaded.horizon_days,
+        loaded.window_days,
+        params,
+    )
+
+
+def summary_text(found: ScorecardResult, folder: Path) -> str:
+    """Tell tiers, weights, what is worth knowing, and where the results are."""
+    customers = found.customers
+    mean = customers["score"].mean()
+    lines = [f"{len(customers):,} customers as of {found.as_of}: mean score {mean:.1f}", ""]
+    value = customers["clv"].sum()
+    lines.append(f"  {'tier':<8} {'customers':>10} {'score':>7} {'value':>7} {'churn':>7}")
+    for tier in TIERS:
+        rows = customers[customers["tier"] == tier]
+        if len(rows):
+            share = rows["clv"].sum() / value if value > 0 else float("nan")
+            lines.append(
+                f"  {tier:<8} {len(rows):>10,} {rows['score'].mean():>7.1f} {share:>7.0%} "
+                f"{rows['churn_probability'].mean():>7.0%}"
+            )
+    lines += ["", *_weights(found), *_stability(found), *_moves(found), *_targets(found)]
+    if found.notes:
+        lines += ["", "To know:", *(f"  - {note}" for note in found.notes)]
+    return "\n".join([*lines, "", f"Results: {folder}/scorecard.parquet, .csv, .html and more"])
+
+
+def alarms(found: ScorecardResult, on: str) -> list[str]:
+    """Name the indicators at their warning, or of nobody known; with ``target`` those that miss it too."""
+    verdicts = ("warning", "unknown", *(("missed",) if on == "target" else ()))
+    return [str(name) for name in found.targets.loc[found.targets["verdict"].isin(verdicts), "indicator"]]
+
+
+def _weights(found: ScorecardResult) -> list[str]:
+    weighing = found.relationship.weighting
+    shares: dict[str, float] = {}
+    for name, weight in weighing.weights.items():
+        shares[weighing.dimensions[name]] = shares.get(weighing.dimensions[name], 0.0) + weight
+    return ["Weights: " + ", ".join(f"{name} {share:.0%}" for name, share in shares.items())]
+
+
+def _stability(found: ScorecardResult) -> list[str]:
+    stability = found.relationship.stability
+    if stability is None:
+        return []
+    kept = pd.Series(stability.kept).dropna()
+    return [
+        f"Stability: in {stability.draws:,} draws of the weights {(kept >= 0.9).mean():.0%} of customers "
+        f"keep their tier nine times of ten or more; on average {kept.mean():.0%}"
+    ]
+
+
+def _moves(found: ScorecardResult) -> list[str]:
+    if found.history is None:
+        return []
+    latest, day = found.history.latest, found.history.days[-2]
+    return [f"Since {day}: {latest.moved:,} customers changed their tier"]
+
+
+def _targets(found: ScorecardResult) -> list[str]:
+    return [
+        f"Target {row['indicator']}: {row['value']:.4g} against {row['target']:.4g}, {row['verdict']}"
+        if row["known"]
+        else f"Target {row['indicator']}: known of nobody"
+        for row in found.targets.to_dict("records")
+    ]

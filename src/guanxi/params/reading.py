@@ -174,6 +174,8 @@ def _explain(error: ValidationError) -> str:
     if first["type"] == "extra_forbidden":
         hint = Params.section_at(path[:-1]).did_you_mean(path[-1])
         return f"parameter {dotted} is unknown: {hint}{more}"
+    if first["type"] == "missing":
+        return f"parameter {dotted} is missing{more}"
     message = _FORMS.get(first["type"]) or first["msg"].removeprefix("Value error, ")
     return f"parameter {dotted} = {first['input']!r} is not valid: {message}{more}"
 

@@ -2,17 +2,64 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, Self
+from datetime import date, datetime
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import (
+    BeforeValidator,
+    Field,
+    StrictBool,
+    StrictFloat,
+    StrictInt,
+    StrictStr,
+    ValidationError,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+    model_validator,
+)
+from typing_extensions import TypeAliasType
 
 from guanxi.params.section import Section
+
+
+def _written_as(form: str) -> WrapValidator:
+    """Say in one sentence how a value is written, whichever of its forms it fails."""
+
+    def check(value: Any, handler: ValidatorFunctionWrapHandler) -> Any:
+        try:
+            return handler(value)
+        except ValidationError:
+            raise ValueError(f"write {form}") from None
+
+    return WrapValidator(check)
+
+
+def _no_truth_value(value: Any) -> Any:
+    if isinstance(value, bool):
+        raise ValueError("write a number such as 0.8")  # noqa: TRY004 - pydantic's way to refuse
+    return value
+
+
+Number = Annotated[float, BeforeValidator(_no_truth_value)]
+# Branches are keys of a map, indicators stand in a list; lists may hold maps, a key may be an indicator too.
+Branches = TypeAliasType("Branches", "str | list[Branches] | dict[str, Branches | None]")
+Tree = Annotated[Branches, _written_as("a list of indicators, or a map of branches")]
+# A ratio such as 3 or "1/3"; of fuzzy judgements [lower, modal, upper] too.
+Comparison = StrictInt | StrictFloat | StrictStr | list[StrictInt | StrictFloat | StrictStr]
+BranchJudgements = Annotated[
+    dict[str, dict[str, Comparison]] | list[list[Comparison]],
+    _written_as("pairs as in {price: {service: 3}}, or a matrix of ratios"),
+]
+Scalar = StrictBool | StrictInt | StrictFloat | StrictStr | datetime | date | None
+Criterion = Annotated[
+    Scalar | list[Scalar], _written_as('a value, a list of values, or comparisons in text such as "> 0.5"')
+]
 
 
 class WeightsParams(Section):
     """How indicators are weighed: by judgement, by data, or both.
 
-    ``tree`` and the judgements are read by :mod:`guanxi.scorecard.weights`, where their forms are told.
+    Names of branches and indicators are checked by :mod:`guanxi.scorecard.weights`.
     """
 
     method: Literal[
@@ -23,10 +70,10 @@ class WeightsParams(Section):
         "direct",
         "delphi",
     ] = "eigenvector"
-    judgements: dict[str, dict[str, Any]] = Field(default_factory=dict)
+    judgements: dict[str, dict[str, BranchJudgements]] = Field(default_factory=dict)
     expert_weights: dict[str, float] = Field(default_factory=dict)
     points: dict[str, float] = Field(default_factory=dict)
-    rounds: tuple[Any, ...] = ()
+    rounds: tuple[dict[str, dict[str, Number]], ...] = ()
     data: Literal["entropy", "critic", "principal_components", "factor_analysis"] | None = None
     combine: Literal["multiplicative", "least_squares", "linear"] = "multiplicative"
     share: float = Field(0.5, ge=0, le=1)
@@ -57,17 +104,32 @@ class ExportParams(Section):
     fields: dict[str, str] | None = None
 
 
+class IndicatorTarget(Section):
+    """What the mean or median of an indicator is to be, and from where on it is time to act."""
+
+    target: Number
+    warning: Number | None = None
+    statistic: Literal["mean", "median"] = "mean"
+
+
+class ReferenceValue(Section):
+    """An indicator's mean of an industry, of a competitor or one's own, taken as exact."""
+
+    value: Number
+    source: Annotated[str, BeforeValidator(lambda given: "" if given is None else str(given))] = ""
+
+
 class ScorecardParams(Section):
     """The relationship scorecard."""
 
-    tree: Any = None
+    tree: Tree | None = None
     weights: WeightsParams = WeightsParams()
     normalisation: Literal["quantile", "min_max", "target"] = "quantile"
     method: Literal["weighted_sum", "topsis", "fuzzy"] = "weighted_sum"
     tiers: TierParams = TierParams()
     draws: int = Field(1000, ge=0)
-    targets: dict[str, Any] = Field(default_factory=dict)
-    benchmarks: dict[str, Any] = Field(default_factory=dict)
+    targets: dict[str, IndicatorTarget] = Field(default_factory=dict)
+    benchmarks: dict[str, ReferenceValue] = Field(default_factory=dict)
     by: tuple[str, ...] = ()
     groups: int | None = Field(None, ge=2, le=50)
     exports: dict[Literal["zoho", "salesforce", "hubspot", "fxiaoke"], ExportParams] = Field(
@@ -82,7 +144,7 @@ class PlaybookRule(Section):
     :mod:`guanxi.segments.conditions`. ``cost`` is for one customer, in the unit of the amounts.
     """
 
-    when: dict[str, Any]
+    when: dict[str, Criterion]
     action: str = Field(min_length=1)
     channel: str | None = None
     cost: float = Field(0.0, ge=0)

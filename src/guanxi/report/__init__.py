@@ -1,5 +1,5 @@
 """Tables to figures, to one HTML page and to a workbook."""
 
-from guanxi.report.page import RunReport, render
+from guanxi.report.page import PageSection, RunReport, render
 
-__all__ = ["RunReport", "render"]
+__all__ = ["PageSection", "RunReport", "render"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +11,6 @@ from guanxi.periods import add_days
 from guanxi.report import pictures, sections
 from guanxi.report.formats import number
 from guanxi.report.words import glossary, words
-from guanxi.scorecard.report import section
 
 if TYPE_CHECKING:
     from datetime import date
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
     from guanxi.report.beeswarm import Explanation
     from guanxi.report.words import Language
-    from guanxi.scorecard.report.content import ScorecardReport
 
 _COLUMNS: dict[str, tuple[str, ...]] = {
     "predictions": (
@@ -47,6 +46,15 @@ _COLUMNS: dict[str, tuple[str, ...]] = {
     "metrics": ("target", "model", "metric", "value"),
     "tracking": ("date", "actual", "expected"),
 }
+
+
+@dataclass(frozen=True)
+class PageSection:
+    """A section of the page that was written elsewhere: its ``id``, heading and HTML, all of it escaped."""
+
+    anchor: str
+    heading: str
+    html: str
 
 
 @dataclass(frozen=True)
@@ -80,8 +88,8 @@ class RunReport:
         `date, actual, expected`: cumulative repeat purchases.
     explanation
         A ``shap.Explanation`` of churn for a sample of customers.
-    scorecard
-        The relationship scorecard; None leaves its section out.
+    sections
+        What other parts of guanxi have to show, after the customers at risk.
     """
 
     source: str
@@ -99,7 +107,7 @@ class RunReport:
     metrics: pd.DataFrame
     tracking: pd.DataFrame
     explanation: Explanation | None
-    scorecard: ScorecardReport | None = None
+    sections: Sequence[PageSection] = ()
 
 
 def render(content: RunReport) -> str:
@@ -130,7 +138,6 @@ def render(content: RunReport) -> str:
         "value_shares": sections.value_shares(content.predictions),
         "top_customers": sections.customers(content.predictions, "clv", 20, language),
         "at_risk": sections.customers(content.predictions, "value_at_risk", 10, language),
-        "scorecard": content.scorecard and section.section(content.scorecard, language),
         "trust": _trust(content),
         "shap": pictures.shap(content.explanation, language),
         "metric_tables": sections.metric_tables(content.metrics, language),
@@ -159,12 +166,12 @@ def _check_columns(content: RunReport) -> None:
             raise DataError(f"report: {name} lacks the column {missing[0]!r}; it has {list(table.columns)}")
 
 
-def environment() -> Environment:
-    """Make the engine of the templates."""
-    from jinja2 import Environment, PackageLoader, StrictUndefined
+def environment(*packages: str) -> Environment:
+    """Make the engine of the templates: those of the packages named, and of this one."""
+    from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 
     return Environment(
-        loader=PackageLoader("guanxi.report"),
+        loader=ChoiceLoader([PackageLoader(name) for name in (*packages, "guanxi.report")]),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 from typing import Literal
 
-from guanxi.scorecard.report.table_words import TABLE_WORDS
-from guanxi.scorecard.report.words import SCORECARD_WORDS
-
 Language = Literal["en", "zh"]
 
 # key: (English, Chinese). Words in braces are filled in by the page; nothing here is markup.
@@ -260,8 +257,6 @@ _WORDS: dict[str, tuple[str, str]] = {
     ),
     # glossary
     "glossary": ("How to read this", "阅读说明"),
-    **SCORECARD_WORDS,
-    **TABLE_WORDS,
 }
 
 _GLOSSARY: list[tuple[tuple[str, str], tuple[str, str]]] = [

@@ -1,5 +1,24 @@
-"""The relationship scorecard: every customer's relationship in one grade, with weights and reasons."""
+"""The relationship scorecard: every customer's relationship in one score, with weights and reasons.
 
-from guanxi.scorecard.findings import ScorecardResult, find, score_day
+This is the door of the wing: all that ``jobs`` use of it.
+"""
 
-__all__ = ["ScorecardResult", "find", "score_day"]
+from guanxi.scorecard.day_tables import ScorecardInputs
+from guanxi.scorecard.report.content import report_content
+from guanxi.scorecard.report.page import render_section
+from guanxi.scorecard.report.result_files import check_folder, write_results
+from guanxi.scorecard.report.run_record import run_record
+from guanxi.scorecard.result import ScorecardResult, build_scorecard, check_parameters, score_day
+
+__all__ = [
+    "ScorecardInputs",
+    "ScorecardResult",
+    "build_scorecard",
+    "check_folder",
+    "check_parameters",
+    "render_section",
+    "report_content",
+    "run_record",
+    "score_day",
+    "write_results",
+]

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import date
-from typing import Any
+from typing import Any, Protocol
 
 import pandas as pd
 
@@ -14,9 +16,7 @@ from guanxi.features.relations.customer_features import relation_features
 from guanxi.features.relations.customer_totals import totals_at
 from guanxi.features.relations.measures import COLUMNS
 from guanxi.features.rhythm import rhythm_at
-from guanxi.jobs.predict import score_customers
 from guanxi.params import Params
-from guanxi.registry.loaded_model import LoadedModel
 from guanxi.scorecard.indicators import CATALOGUE, indicator_table
 from guanxi.scorecard.scoring.relationship import Relationship
 from guanxi.segments.clusters import Segmentation
@@ -33,6 +33,42 @@ _OF_ACTIONS = ("action", "action_channel", "action_cost")
 _BEHAVIOUR_AND_ATTITUDE = (
     "purchase_frequency", "average_order", "category_breadth", "interactions", "csat", "nps_score",
 )  # fmt: skip
+
+
+class Reporter(Protocol):
+    """What shows a person that work goes on."""
+
+    def step(self, title: str) -> AbstractContextManager[Any]:
+        """Show that a step is under way."""
+
+    def say(self, text: str) -> None:
+        """Print a line that stays."""
+
+    def warn(self, text: str) -> None:
+        """Say what whoever reads the result must know."""
+
+
+@dataclass(frozen=True)
+class ScorecardInputs:
+    """What scorecards are worked out from.
+
+    Attributes
+    ----------
+    log : TransactionLog
+    relations : Relations
+    score : callable
+        Gives the prediction table as of a day.
+    horizon_days, window_days : int
+        Of the model: how far it looks ahead, and what is recent to it.
+    params : Params
+    """
+
+    log: TransactionLog
+    relations: Relations
+    score: Callable[[date], pd.DataFrame]
+    horizon_days: int
+    window_days: int
+    params: Params
 
 
 @dataclass(frozen=True)
@@ -61,15 +97,8 @@ class DayTables:
     notes: list[str]
 
 
-def day_tables(
-    log: TransactionLog,
-    relations: Relations,
-    loaded: LoadedModel,
-    as_of: date,
-    params: Params,
-    predictions: pd.DataFrame | None = None,
-) -> DayTables:
-    """Predict, unless that was done, and work out every indicator, as of a day.
+def day_tables(inputs: ScorecardInputs, as_of: date) -> DayTables:
+    """Predict and work out every indicator as of a day.
 
     Raises
     ------
@@ -78,13 +107,10 @@ def day_tables(
     DataError
         If the relation tables contradict themselves.
     """
-    if predictions is None:
-        predictions = score_customers(log, loaded, as_of, drivers=params.drivers.top)
-    totals = totals_at(log, as_of)
-    features = _referred_by_then(relation_features(relations, as_of), predictions)
-    indicators, notes = indicator_table(
-        predictions, totals, features if len(features) else None, margin_rate=params.clv.margin
-    )
+    predictions, totals = inputs.score(as_of), totals_at(inputs.log, as_of)
+    features = _referred_by_then(relation_features(inputs.relations, as_of), predictions)
+    known, margin = features if len(features) else None, inputs.params.clv.margin
+    indicators, notes = indicator_table(predictions, totals, known, margin_rate=margin)
     return DayTables(as_of, predictions, indicators, features, totals, notes)
 
 
@@ -95,26 +121,11 @@ def _referred_by_then(features: pd.DataFrame, predictions: pd.DataFrame) -> pd.D
 
 
 def customer_table(
-    day: DayTables,
-    scored: Relationship,
-    log: TransactionLog,
-    window_days: int,
-    params: Params,
-    groups: Segmentation | None = None,
+    inputs: ScorecardInputs, day: DayTables, scored: Relationship, groups: Segmentation | None = None
 ) -> pd.DataFrame:
     """Put score, reasons, predictions, segments and action of every customer side by side.
 
-    Parameters
-    ----------
-    day : DayTables
-    scored : Relationship
-        Its tables are in the order of the predictions.
-    log : TransactionLog
-    window_days : int
-        What is recent for the stage of a relationship.
-    params : Params
-    groups : Segmentation, optional
-        Found in the attributes.
+    ``scored`` has its tables in the order of the predictions; ``groups`` were found in the attributes.
     """
     card = scored.card.table
     if scored.stability is not None:
@@ -123,7 +134,7 @@ def customer_table(
         card.insert(place, "tier_kept", scored.stability.kept)
     predictions, dimension_scores = day.predictions, {"customer_id": card["customer_id"]}
     dimension_scores |= {name: card[f"{name}_score"] for name in AXES if f"{name}_score" in card}
-    rhythm = rhythm_at(log, day.as_of, window_days)
+    rhythm = rhythm_at(inputs.log, day.as_of, inputs.window_days)
     revenue = day.totals[["customer_id", "revenue"]]
     behaviour = predictions.merge(rhythm, "left", "customer_id").merge(revenue, "left", "customer_id")
     points = [name for name in card.columns if name.endswith("_points")]
@@ -131,7 +142,7 @@ def customer_table(
     parts = [
         card.drop(columns=points),
         predictions[[*_OF_THE_PREDICTIONS, *drivers]],
-        _without_id(lifecycle_stages(behaviour, window_days)),
+        _without_id(lifecycle_stages(behaviour, inputs.window_days)),
         _without_id(rfm_cells(behaviour)),
         _without_id(relationship_matrix(pd.DataFrame(dimension_scores))),
     ]
@@ -139,9 +150,10 @@ def customer_table(
         parts.append(groups.customers[["segment"]].rename(columns={"segment": "group"}))
     table = pd.concat([part.reset_index(drop=True) for part in parts], axis=1)
     table = table.merge(_attributes(day, [*table.columns, *_OF_ACTIONS, *points]), "left", "customer_id")
-    actions = recommend_actions(_with_indicators(table, day), params.playbook)
+    indicators = _indicator_columns(day, table)
+    actions = recommend_actions(pd.concat([table, indicators], axis=1), inputs.params.playbook)
     last = [_without_id(actions), card[points].reset_index(drop=True)]
-    return pd.concat([table, *last, _indicator_columns(day, table)], axis=1)
+    return pd.concat([table, *last, indicators], axis=1)
 
 
 def _without_id(table: pd.DataFrame) -> pd.DataFrame:
@@ -169,10 +181,6 @@ def _indicator_columns(day: DayTables, table: pd.DataFrame) -> pd.DataFrame:
     """Take the indicators that anybody has and that do not stand in the table under their own name."""
     known = day.indicators.drop(columns="customer_id").dropna(axis="columns", how="all")
     return known[[name for name in known.columns if name not in table.columns]].reset_index(drop=True)
-
-
-def _with_indicators(table: pd.DataFrame, day: DayTables) -> pd.DataFrame:
-    return pd.concat([table, _indicator_columns(day, table)], axis=1)
 
 
 def group_attributes(day: DayTables) -> pd.DataFrame | None:

@@ -9,13 +9,10 @@ from datetime import date
 
 import pandas as pd
 
-from guanxi.data.relations.tables import Relations
-from guanxi.data.transactions import TransactionLog
 from guanxi.errors import DataError, FitError, HistoryError
 from guanxi.params import Params
 from guanxi.periods import add_days
-from guanxi.registry.loaded_model import LoadedModel
-from guanxi.scorecard.day_tables import day_tables
+from guanxi.scorecard.day_tables import ScorecardInputs, day_tables
 from guanxi.scorecard.scoring.dynamics import Migration, Proposal, migration, propose_weights, weight_drift
 from guanxi.scorecard.scoring.relationship import Relationship, normalise, score_other_day
 from guanxi.scorecard.scoring.tier_stability import rank_agreement
@@ -58,14 +55,15 @@ class History:
         return self.migrations[self.days[-2], self.days[-1]]
 
 
-def earlier_days(log: TransactionLog, as_of: date, horizon_days: int, periods: int) -> list[date]:
-    """Name so many earlier days, each a horizon before the next.
+def earlier_days(inputs: ScorecardInputs, as_of: date, periods: int) -> list[date]:
+    """Give so many earlier days, each a horizon before the next.
 
     Raises
     ------
     HistoryError
         If the data does not reach back so far.
     """
+    log, horizon_days = inputs.log, inputs.horizon_days
     days = [add_days(as_of, -horizon_days * back) for back in range(periods, 0, -1)]
     earliest = add_days(log.first_day, horizon_days)
     if days and days[0] < earliest:
@@ -77,20 +75,12 @@ def earlier_days(log: TransactionLog, as_of: date, horizon_days: int, periods: i
     return days
 
 
-def look_back(
-    log: TransactionLog,
-    relations: Relations,
-    loaded: LoadedModel,
-    present: Relationship,
-    days: list[date],
-    as_of: date,
-    params: Params,
-) -> History:
+def look_back(inputs: ScorecardInputs, present: Relationship, days: list[date], as_of: date) -> History:
     """Score the customers of :func:`earlier_days`.
 
     The model is the present one: earlier features see no later day, but the model's parameters do.
     """
-    indicators = {day: day_tables(log, relations, loaded, day, params).indicators for day in days}
+    indicators = {day: day_tables(inputs, day).indicators for day in days}
     tables = {day: score_other_day(each, present).table for day, each in indicators.items()}
     tables[as_of] = present.card.table
     days = [*days, as_of]
@@ -100,10 +90,10 @@ def look_back(
     scores = {day.isoformat(): table.set_index("customer_id")["score"] for day, table in tables.items()}
     drift = proposal = None
     notes: tuple[str, ...] = ()
-    if params.scorecard.weights.data:
+    if inputs.params.scorecard.weights.data:
         before = normalise(indicators[days[-2]], present.card.normalisation)
         try:
-            drift, proposal = _drift(before, present, params)
+            drift, proposal = _drift(before, present, inputs.params)
         except (DataError, FitError) as error:
             notes = (f"drift of the weights since {days[-2]}: {error}",)
     return History(days, indicators, moves, rank_agreement(scores), drift, proposal, notes)

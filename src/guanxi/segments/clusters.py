@@ -121,13 +121,13 @@ def find_segments(
         segment, rank = _largest_first(_assign(model, points), chosen.number)
         tried = rank[model.predict(trial)]
     similarity = jaccard_similarities(tried, chosen.drawn, chosen.number)
-    table, rules = _described(attributes, space, segment, drawn, similarity)
+    table, rules = _describe(attributes, space, segment, drawn, similarity)
     found = np.empty(len(segment), dtype=np.int64)
     found[order] = segment + 1
     return Segmentation(
         customers=pd.DataFrame({"customer_id": customers["customer_id"], "segment": found}),
         segments=table,
-        numbers=_compared(trials),
+        numbers=_compare(trials),
         rules=rules,
         left_out=left_out,
         reason=f"{reason}; {_structure(silhouette(trial, tried))}",
@@ -203,7 +203,7 @@ def _largest_first(labels: Groups, number: int) -> tuple[Groups, NDArray[np.int6
     return rank[labels], rank
 
 
-def _described(
+def _describe(
     attributes: pd.DataFrame, space: AttributeSpace, segment: Groups, drawn: Groups, similarity: Floats
 ) -> tuple[pd.DataFrame, dict[int, dict[str, str]]]:
     rows, rules = [], {}
@@ -228,7 +228,7 @@ def _described(
     return pd.DataFrame(rows), rules
 
 
-def _compared(trials: Sequence[Trial]) -> pd.DataFrame:
+def _compare(trials: Sequence[Trial]) -> pd.DataFrame:
     columns = ("number", "silhouette", "agreement", "least_stability")
     table = pd.DataFrame([{name: getattr(trial, name) for name in columns} for trial in trials])
     return table.rename(columns={"number": "groups"})

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from guanxi.data.attribute_values import to_text
 from guanxi.errors import ParamsError
+from guanxi.params.scorecard import Criterion, Scalar
 
 Booleans = NDArray[np.bool_]
 
@@ -120,7 +121,7 @@ class Condition:
         return found if test.operator == "==" else ~found & ~np.isnan(values)
 
 
-def parse_condition(when: Mapping[str, Any], where: str) -> Condition:
+def parse_condition(when: Mapping[str, Criterion], where: str) -> Condition:
     """Read a condition from a map of column to test.
 
     Parameters
@@ -139,8 +140,8 @@ def parse_condition(when: Mapping[str, Any], where: str) -> Condition:
     return Condition(tuple(tests), where)
 
 
-def _tests(column: str, given: Any, where: str) -> list[Comparison]:
-    if isinstance(given, (list, tuple)):
+def _tests(column: str, given: Criterion, where: str) -> list[Comparison]:
+    if isinstance(given, list):
         if not given:
             raise ParamsError(f"{where}: {column} has an empty list: name the values that it may have")
         return [Comparison(column, "==", tuple(_word(value, column, where) for value in given))]
@@ -162,8 +163,8 @@ def _comparison(column: str, text: str, where: str) -> Comparison:
     return Comparison(column, sign, (value.strip(),))
 
 
-def _word(value: Any, column: str, where: str) -> str:
-    word = None if isinstance(value, (dict, list)) else to_text(pd.Series([value], dtype=object)).iloc[0]
+def _word(value: Scalar, column: str, where: str) -> str:
+    word = to_text(pd.Series([value], dtype=object)).iloc[0]
     if word is None:
         raise ParamsError(f"{where}: {column} has no value to compare with: write one, or leave the line out")
     return str(word)

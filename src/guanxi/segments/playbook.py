@@ -74,15 +74,15 @@ def idle_rules(customers: pd.DataFrame, playbook: Sequence[PlaybookRule]) -> lis
     >>> idle_rules(pd.DataFrame({"tier": ["high", "low"]}), rules)
     ['playbook rule 2 (call) fits nobody', 'playbook rule 3 (call): earlier rules take all whom it fits']
     """
-    said, taken = [], np.zeros(len(customers), dtype=bool)
+    notes, taken = [], np.zeros(len(customers), dtype=bool)
     for place, (rule, condition) in enumerate(zip(playbook, playbook_conditions(playbook), strict=True), 1):
         fits = np.asarray(condition.holds(customers), dtype=bool)
         if not fits.any():
-            said.append(f"playbook rule {place} ({rule.action}) fits nobody")
+            notes.append(f"playbook rule {place} ({rule.action}) fits nobody")
         elif not (fits & ~taken).any():
-            said.append(f"playbook rule {place} ({rule.action}): earlier rules take all whom it fits")
+            notes.append(f"playbook rule {place} ({rule.action}): earlier rules take all whom it fits")
         taken |= fits
-    return said
+    return notes
 
 
 def summarise_actions(customers: pd.DataFrame) -> pd.DataFrame:

@@ -16,7 +16,6 @@ Booleans = NDArray[np.bool_]
 
 DEPTH = 3
 _SMALLEST_LEAF = 0.01  # of the segment
-Step = tuple[str, str, Any]
 
 
 def segment_rule(attributes: pd.DataFrame, space: AttributeSpace, member: Booleans) -> dict[str, str]:

@@ -14,8 +14,7 @@ from hypothesis import strategies as st
 from guanxi.errors import DataError
 from guanxi.features.relations.customer_totals import totals_at
 from guanxi.features.relations.measures import COLUMNS
-from guanxi.scorecard.indicators import CATALOGUE, DIMENSIONS, indicator_table
-from guanxi.scorecard.indicators.catalogue import catalogue_markdown
+from guanxi.scorecard.indicators import CATALOGUE, DIMENSIONS, Indicator, indicator_table
 
 NAN = math.nan
 PREDICTIONS = pd.DataFrame(
@@ -257,6 +256,29 @@ def test_the_catalogue_is_complete():
         *("category_concentration", "payback_days", "complaints", "interaction_recency_days"),
         *("value_at_risk", "refund_share", "spend_volatility", "overdue_days", "defaults"),
     }
+
+
+def catalogue_markdown(language: str = "en") -> str:
+    """Write the catalogue as Markdown, a table for each dimension."""
+    return "\n\n".join(_section(dimension, language) for dimension in DIMENSIONS) + "\n"
+
+
+def _section(dimension: str, language: str) -> str:
+    rows = [
+        "| name | | formula | unit | better | from | missing means | reference |",
+        "|---|---|---|---|---|---|---|---|",
+        *(_row(each, language) for each in CATALOGUE.values() if each.dimension == dimension),
+    ]
+    return f"## {DIMENSIONS[dimension][language]}\n\n" + "\n".join(rows)
+
+
+def _row(indicator: Indicator, language: str) -> str:
+    better = "higher" if indicator.higher_is_better else "lower"
+    cells = (
+        f"`{indicator.name}`", indicator.label[language], indicator.formula, indicator.unit, better,
+        ", ".join(indicator.sources), indicator.missing, indicator.reference,
+    )  # fmt: skip
+    return f"| {' | '.join(cells)} |"
 
 
 def test_the_page_holds_the_catalogue():

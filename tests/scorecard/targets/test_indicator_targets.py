@@ -10,9 +10,13 @@ import pytest
 from scipy import stats
 
 from guanxi.errors import ParamsError
+from guanxi.params import Params
+from guanxi.params.reading import override
+from guanxi.params.scorecard import IndicatorTarget, ReferenceValue, ScorecardParams
+from guanxi.scorecard import check_parameters
 from guanxi.scorecard.targets.estimates import sample_of
-from guanxi.scorecard.targets.indicator_targets import check_targets, parse_targets
-from guanxi.scorecard.targets.reference_values import compare_benchmarks, parse_benchmarks
+from guanxi.scorecard.targets.indicator_targets import check_targets
+from guanxi.scorecard.targets.reference_values import compare_with_references
 
 NAN = math.nan
 
@@ -25,8 +29,16 @@ def table(csat: list[float], complaints: list[float], first: int = 0) -> pd.Data
 TABLE = table([0.5, 0.7, 0.9, NAN], [0.0, 1.0, 2.0, 5.0])
 
 
+def targets_of(document: dict[str, object]) -> dict[str, IndicatorTarget]:
+    return ScorecardParams(targets=document).targets
+
+
+def references_of(document: dict[str, object]) -> dict[str, ReferenceValue]:
+    return ScorecardParams(benchmarks=document).benchmarks
+
+
 def checked(document: dict[str, object], earlier: pd.DataFrame | None = None) -> pd.Series:
-    return check_targets(TABLE, parse_targets(document), earlier).iloc[0]
+    return check_targets(TABLE, targets_of(document), earlier).iloc[0]
 
 
 @pytest.mark.parametrize(
@@ -54,7 +66,7 @@ def test_attainment_in_both_directions(document, verdict, gap, attainment, reach
 
 
 def test_no_targets_give_an_empty_table():
-    assert list(check_targets(TABLE, parse_targets({})).columns)[:2] == ["indicator", "statistic"]
+    assert list(check_targets(TABLE, targets_of({})).columns)[:2] == ["indicator", "statistic"]
 
 
 def test_trend_by_hand_without_common_customers():
@@ -71,7 +83,7 @@ def test_the_same_customers_make_a_small_change_sure():
     rng = np.random.default_rng(0)
     scores = rng.random(200)
     now, then = (table(list(each), [0.0] * 200) for each in (scores + 0.02, scores))
-    targets = parse_targets({"csat": {"target": 0.5}})
+    targets = targets_of({"csat": {"target": 0.5}})
     same = check_targets(now, targets, then).iloc[0]
     assert same["trend"] == "better"
     assert same["change_lower"] == pytest.approx(0.02)
@@ -86,14 +98,14 @@ def test_the_same_customers_make_a_small_change_sure():
 def test_the_trend_knows_the_direction(now, then, trend, statistic):
     wobble = [-0.1, 0.0, 0.1] * 10
     tables = [table([0.5] * 30, [level + each for each in wobble]) for level in (now, then)]
-    targets = parse_targets({"complaints": {"target": 1.0, "statistic": statistic}})
+    targets = targets_of({"complaints": {"target": 1.0, "statistic": statistic}})
     assert check_targets(tables[0], targets, tables[1]).iloc[0]["trend"] == trend
 
 
 def test_the_interval_of_a_change_covers_it():
     """Half of the customers stay, the others are new; their mean truly grows by .1."""
     rng, hits = np.random.default_rng(0), 0
-    targets = parse_targets({"csat": {"target": 0.5}})
+    targets = targets_of({"csat": {"target": 0.5}})
     for _ in range(150):
         then = rng.normal(size=60)
         stay = 0.8 * then[:30] + rng.normal(0.1, 0.6, 30)
@@ -127,15 +139,15 @@ def test_too_few_values_have_no_interval(statistic):
 @pytest.mark.parametrize(
     ("document", "message"),
     [
-        ({"csatt": {"target": 1}}, r"^targets: no indicator 'csatt': did you mean csat\?$"),
-        ({"zzz": {"target": 1}}, "targets: no indicator 'zzz': known are revenue, "),
-        ({"csat": {"targt": 1}}, r"targets.csat: no key 'targt': did you mean target\?"),
-        ({"csat": {"warning": 1}}, "targets.csat has no target: write"),
-        ({"csat": {"target": "high"}}, "targets.csat.target = 'high' is no finite number"),
-        ({"csat": {"target": True}}, "targets.csat.target = True is no finite number"),
-        ({"csat": {"target": math.nan}}, "targets.csat.target = nan is no finite number"),
-        ({"csat": 0.8}, "targets.csat = 0.8 is no map"),
-        ([1], r"targets = \[1\] is no map"),
+        ({"csatt": {"target": 1}}, r"^scorecard.targets: no indicator 'csatt': did you mean csat\?$"),
+        ({"zzz": {"target": 1}}, "scorecard.targets: no indicator 'zzz': known are revenue, "),
+        ({"csat": {"targt": 1}}, r"parameter scorecard.targets.csat.targt is unknown: did you mean target\?"),
+        ({"csat": {"warning": 1}}, "scorecard.targets.csat.target is missing"),
+        ({"csat": {"target": "high"}}, "targets.csat.target = 'high' is not valid: .* valid number"),
+        ({"csat": {"target": True}}, "targets.csat.target = True is not valid: write a number"),
+        ({"csat": {"target": math.nan}}, "targets.csat.target = nan is not valid: .* finite number"),
+        ({"csat": 0.8}, "targets.csat = 0.8 is not valid: keys with values belong below it"),
+        ([1], r"targets = \[1\] is not valid: write a map"),
         ({"csat": {"target": 0.8, "warning": 0.9}}, "warning 0.9 is better than the target 0.8, for higher"),
         ({"complaints": {"target": 2, "warning": 1}}, "warning 1 is better than the target 2, for lower"),
         ({"csat": {"target": 0.8, "statistic": "mode"}}, "statistic = 'mode' is not valid"),
@@ -143,7 +155,7 @@ def test_too_few_values_have_no_interval(statistic):
 )
 def test_targets_that_make_no_sense_are_refused(document, message):
     with pytest.raises(ParamsError, match=message):
-        parse_targets(document)
+        check_parameters(override(Params(), {"scorecard.targets": document}))
 
 
 def test_benchmarks_by_hand_in_both_directions():
@@ -153,7 +165,7 @@ def test_benchmarks_by_hand_in_both_directions():
         "complaints": {"value": 1.0},
         "ces": {"value": 0.5},
     }
-    rows = compare_benchmarks(many, parse_benchmarks(document)).set_index("indicator")
+    rows = compare_with_references(many, references_of(document)).set_index("indicator")
     lower, upper = stats.t.interval(0.9, 29, loc=0.7, scale=stats.sem(many["csat"].dropna()))
     csat = rows.loc["csat"]
     assert csat[["known", "value", "lower", "upper"]].tolist() == pytest.approx([30, 0.7, lower, upper])
@@ -163,19 +175,22 @@ def test_benchmarks_by_hand_in_both_directions():
     complaints = rows.loc["complaints"]
     assert complaints["gap"] == pytest.approx(-1.0)
     assert complaints["gap_lower"] < -1.0 < complaints["gap_upper"] < 0
-    (few,) = compare_benchmarks(TABLE, parse_benchmarks({"csat": {"value": 0.6}}))["verdict"]
+    (few,) = compare_with_references(TABLE, references_of({"csat": {"value": 0.6}}))["verdict"]
     assert few == "level"
 
 
 @pytest.mark.parametrize(
     ("document", "message"),
     [
-        ({"npss_score": {"value": 1}}, r"benchmarks: no indicator 'npss_score': did you mean nps_score\?"),
-        ({"csat": {"source": "x"}}, "benchmarks.csat has no value"),
-        ({"csat": {"value": None}}, "benchmarks.csat.value = None is no finite number"),
-        ({"csat": {"value": 1, "sorce": "x"}}, r"no key 'sorce': did you mean source\?"),
+        (
+            {"npss_score": {"value": 1}},
+            r"scorecard.benchmarks: no indicator 'npss_score': did you mean nps_score\?",
+        ),
+        ({"csat": {"source": "x"}}, "scorecard.benchmarks.csat.value is missing"),
+        ({"csat": {"value": None}}, "benchmarks.csat.value = None is not valid: .* valid number"),
+        ({"csat": {"value": 1, "sorce": "x"}}, r"benchmarks.csat.sorce is unknown: did you mean source\?"),
     ],
 )
 def test_benchmarks_that_make_no_sense_are_refused(document, message):
     with pytest.raises(ParamsError, match=message):
-        parse_benchmarks(document)
+        check_parameters(override(Params(), {"scorecard.benchmarks": document}))

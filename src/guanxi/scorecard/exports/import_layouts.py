@@ -41,101 +41,59 @@ class Layout:
     rows: int
     columns: int
     size: int
-    text_length: int
-    byte_order_mark: bool
-    date_format: str
-    true: str
-    false: str
-    forbidden: str
+    text_length: int = 255
+    byte_order_mark: bool = False
+    date_format: str = "%Y-%m-%d"
+    true: str = "true"
+    false: str = "false"
+    forbidden: str = ""
 
 
+def _fields(*headings: str) -> dict[str, str]:
+    return dict(zip(_EXPORTED, headings, strict=True))
+
+
+_EXPORTED = (
+    "customer_id", "score", "grade", "tier", "churn_probability", "clv", "next_purchase_date", "driver_1_text"
+)  # fmt: skip
+_ENGLISH = _fields(
+    "Customer ID", "Guanxi Score", "Guanxi Grade", "Guanxi Tier", "Churn Probability", "Expected Value",
+    "Next Purchase Date", "Main Driver",
+)  # fmt: skip
 LAYOUTS: dict[str, Layout] = {
     "fxiaoke": Layout(
         title="Fxiaoke (纷享销客)",
-        fields={
-            "customer_id": "客户编号",
-            "score": "关系评分",
-            "grade": "关系等级",
-            "tier": "客户层级",
-            "churn_probability": "流失概率",
-            "clv": "预期价值",
-            "next_purchase_date": "预计下次购买日期",
-            "driver_1_text": "主要原因",
-        },
+        fields=_fields(
+            "客户编号", "关系评分", "关系等级", "客户层级", "流失概率", "预期价值", "预计下次购买日期",
+            "主要原因",
+        ),
         rows=25_000,
         columns=90,
         size=20 * MEGABYTE,
-        text_length=255,
         byte_order_mark=True,
-        date_format="%Y-%m-%d",
         true="是",
         false="否",
-        forbidden="",
     ),
     "hubspot": Layout(
-        title="HubSpot",
-        fields={
-            "customer_id": "Customer ID",
-            "score": "Guanxi Score",
-            "grade": "Guanxi Grade",
-            "tier": "Guanxi Tier",
-            "churn_probability": "Churn Probability",
-            "clv": "Expected Value",
-            "next_purchase_date": "Next Purchase Date",
-            "driver_1_text": "Main Driver",
-        },
-        rows=500_000,
-        columns=999,
-        size=20 * MEGABYTE,
-        text_length=65_536,
-        byte_order_mark=False,
-        date_format="%Y-%m-%d",
-        true="true",
-        false="false",
-        forbidden="",
+        "HubSpot", _ENGLISH, rows=500_000, columns=999, size=20 * MEGABYTE, text_length=65_536
     ),
     "salesforce": Layout(
         title="Salesforce",
-        fields={
-            "customer_id": "Customer_Id__c",
-            "score": "Guanxi_Score__c",
-            "grade": "Guanxi_Grade__c",
-            "tier": "Guanxi_Tier__c",
-            "churn_probability": "Churn_Probability__c",
-            "clv": "Expected_Value__c",
-            "next_purchase_date": "Next_Purchase_Date__c",
-            "driver_1_text": "Main_Driver__c",
-        },
+        fields=_fields(
+            "Customer_Id__c", "Guanxi_Score__c", "Guanxi_Grade__c", "Guanxi_Tier__c", "Churn_Probability__c",
+            "Expected_Value__c", "Next_Purchase_Date__c", "Main_Driver__c",
+        ),
         rows=50_000,
         columns=90,
         size=100 * MEGABYTE,
-        text_length=255,
-        byte_order_mark=False,
-        date_format="%Y-%m-%d",
-        true="true",
-        false="false",
-        forbidden="",
     ),
     "zoho": Layout(
-        title="Zoho CRM",
-        fields={
-            "customer_id": "Customer ID",
-            "score": "Guanxi Score",
-            "grade": "Guanxi Grade",
-            "tier": "Guanxi Tier",
-            "churn_probability": "Churn Probability",
-            "clv": "Expected Value",
-            "next_purchase_date": "Next Purchase Date",
-            "driver_1_text": "Main Driver",
-        },
+        "Zoho CRM",
+        _ENGLISH,
         rows=25_000,
         columns=200,
         size=25 * MEGABYTE,
-        text_length=255,
-        byte_order_mark=False,
         date_format="%m/%d/%Y",
-        true="true",
-        false="false",
         forbidden='"|<>',
     ),
-}
+}  # fmt: skip

@@ -1,7 +1,7 @@
 """Indicators of a relationship: the catalogue and how each is worked out."""
 
-from guanxi.scorecard.indicators.catalogue import CATALOGUE, DIMENSIONS
+from guanxi.scorecard.indicators.catalogue import CATALOGUE, DIMENSIONS, refuse_unknown
 from guanxi.scorecard.indicators.definition import Indicator
 from guanxi.scorecard.indicators.table import indicator_table
 
-__all__ = ["CATALOGUE", "DIMENSIONS", "Indicator", "indicator_table"]
+__all__ = ["CATALOGUE", "DIMENSIONS", "Indicator", "indicator_table", "refuse_unknown"]

@@ -1,9 +1,12 @@
-"""The catalogue of indicators."""
+"""The catalogue of indicators, and what is said of a name that is not in it."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import difflib
+from collections.abc import Iterable, Mapping
+from typing import Any
 
+from guanxi.errors import ParamsError
 from guanxi.scorecard.indicators import advocacy, interaction, loyalty, risk, satisfaction, value
 from guanxi.scorecard.indicators.definition import Indicator, Language
 
@@ -22,24 +25,31 @@ CATALOGUE: dict[str, Indicator] = {
 }
 
 
-def catalogue_markdown(language: Language = "en") -> str:
-    """Write the catalogue as Markdown, a table for each dimension."""
-    return "\n\n".join(_section(dimension, language) for dimension in DIMENSIONS) + "\n"
+def refuse_unknown(names: Iterable[Any], known: Iterable[str], where: str, what: str) -> None:
+    """Refuse a name that is not known, and offer the nearest.
 
+    Parameters
+    ----------
+    names : iterable
+        As written.
+    known : iterable of str
+    where, what : str
+        The part of the parameters that holds the names, and what they name.
 
-def _section(dimension: str, language: Language) -> str:
-    rows = [
-        "| name | | formula | unit | better | from | missing means | reference |",
-        "|---|---|---|---|---|---|---|---|",
-        *(_row(each, language) for each in CATALOGUE.values() if each.dimension == dimension),
-    ]
-    return f"## {DIMENSIONS[dimension][language]}\n\n" + "\n".join(rows)
+    Raises
+    ------
+    ParamsError
 
-
-def _row(indicator: Indicator, language: Language) -> str:
-    better = "higher" if indicator.higher_is_better else "lower"
-    cells = (
-        f"`{indicator.name}`", indicator.label[language], indicator.formula, indicator.unit, better,
-        ", ".join(indicator.sources), indicator.missing, indicator.reference,
-    )  # fmt: skip
-    return f"| {' | '.join(cells)} |"
+    Examples
+    --------
+    >>> refuse_unknown(["csatt"], ["csat", "ces"], "targets", "indicator")
+    Traceback (most recent call last):
+    guanxi.errors.ParamsError: targets: no indicator 'csatt': did you mean csat?
+    """
+    known = list(known)
+    for name in names:
+        if name in known:
+            continue
+        close = difflib.get_close_matches(str(name), known, n=1)
+        hint = f"did you mean {close[0]}?" if close else f"known are {', '.join(known)}"
+        raise ParamsError(f"{where}: no {what} {name!r}: {hint}")

@@ -107,7 +107,7 @@ class Inputs:
         told = name in self.relations.columns and self.relations[name].notna().any()
         return number.fillna(0.0) if told and self.has(table) else number
 
-    def strangers(self) -> Iterator[str]:
+    def unmatched_tables(self) -> Iterator[str]:
         """Name the tables in which no customer of the predictions stands."""
         for name, table, rows in (
             ("totals", self._totals, self._total_rows),

@@ -75,8 +75,8 @@ def indicator_table(
 def _notes(inputs: Inputs, table: pd.DataFrame, margin_rate: float) -> Iterable[str]:
     if inputs.total("revenue").notna().any() and inputs.total("margin").isna().all():
         yield f"the log has no margin: {margin_rate:g} of the revenue stands for it"
-    for strange in inputs.strangers():
-        yield f"no customer of the predictions stands in the {strange}: check that customer_id means the same"
+    for name in inputs.unmatched_tables():
+        yield f"no customer of the predictions stands in the {name}: check that customer_id means the same"
     unknown = [CATALOGUE[name] for name in table.columns[table.isna().all()]]
     absent: dict[str, list[str]] = {}
     for indicator in unknown:

@@ -1,1 +1,1 @@
-"""The scorecard's section of the page, its own page, and its workbook."""
+"""A scorecard's section of a page, its own page, its workbook and its files."""

@@ -4,17 +4,47 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from functools import cached_property
 
+import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 
 from guanxi.errors import DataError
-from guanxi.report.formats import number
-from guanxi.report.words import Language, words
+from guanxi.params import Params
+from guanxi.report.formats import number, percent
+from guanxi.report.words import Language
+from guanxi.scorecard.history import History
+from guanxi.scorecard.indicators import CATALOGUE, DIMENSIONS
+from guanxi.scorecard.report.page_words import page_words
+from guanxi.scorecard.result import ScoredDay
+from guanxi.scorecard.scoring.relationship import Relationship
+from guanxi.scorecard.weights.weighting import scorecard_tree
+from guanxi.segments import matrix, rfm_cells
+from guanxi.segments.lifecycle import STAGES
 
-if TYPE_CHECKING:
-    from numpy.typing import ArrayLike
-
+_SURE = 0.9  # of the draws; who keeps the tier in so many is sure of it
+_METHODS = {
+    "eigenvector": ("pairwise judgements (AHP, eigenvector)", "两两比较（层次分析法，特征向量）"),
+    "geometric_mean": ("pairwise judgements (AHP, geometric mean)", "两两比较（层次分析法，几何平均）"),
+    "fuzzy_geometric_mean": ("fuzzy judgements (Buckley's geometric mean)", "模糊判断（Buckley 几何平均）"),
+    "fuzzy_extent_analysis": ("fuzzy judgements (Chang's extent analysis)", "模糊判断（Chang 程度分析）"),
+    "direct": ("given points", "直接赋值"),
+    "delphi": ("a Delphi panel", "德尔菲专家组"),
+    "entropy": ("entropy", "熵权法"),
+    "critic": ("CRITIC", "CRITIC"),
+    "principal_components": ("principal components", "主成分分析"),
+    "factor_analysis": ("factor analysis", "因子分析"),
+    "alike": ("all branches alike, since nobody judged them", "未作判断，各分支等权"),
+    "usual": (
+        "the usual judgement, since nobody gave another: value and loyalty three times each other branch",
+        "惯用判断（无人另作判断）：价值与忠诚的重要性各为其他分支的三倍",
+    ),
+    "accepted": ("the accepted weights", "已采纳的权重"),
+    "multiplicative": ("multiplied", "乘法合成"),
+    "least_squares": ("least-squares compromise", "最小二乘折中"),
+    "linear": ("linear", "线性加权"),
+}
 _COLUMNS = {"table": ("customer_id", "score", "tier"), "weights": ("indicator", "dimension", "weight")}
 
 
@@ -38,6 +68,7 @@ class ScorecardReport:
         What was absent, constant or renormalised, a sentence each.
     labels : mapping of str to str
         Names of indicators and dimensions in the page's language; those without keep their own.
+    language : {"en", "zh"}
     migration : pandas.DataFrame, optional
         Customers by tier before (rows) and now (columns), with ``came`` and ``left`` for who has no other.
     kept : array of float, optional
@@ -52,27 +83,51 @@ class ScorecardReport:
     consistency: Mapping[str, float]
     notes: Sequence[str]
     labels: Mapping[str, str]
+    language: Language
     migration: pd.DataFrame | None = None
     kept: ArrayLike | None = field(default=None, repr=False)
     draws: int = 0
+
+    @cached_property
+    def words(self) -> dict[str, str]:
+        """The words of the page."""
+        return page_words(self.language)
 
     @property
     def methods(self) -> list[str]:
         """Methods whose weights were combined."""
         return [str(name) for name in self.weights.columns if name not in _COLUMNS["weights"]]
 
-    def label(self, name: str, language: Language) -> str:
+    def label(self, name: object) -> str:
         """Name an indicator or dimension: as given, else in the page's words, else by its own name."""
-        return self.labels.get(name) or words(language).get(f"dimension_{name}") or name.replace("_", " ")
+        name = str(name)
+        return self.labels.get(name) or self.words.get(f"dimension_{name}") or name.replace("_", " ")
 
-    def consistency_text(self, language: Language) -> str:
-        """Tell the consistency of the judgements; nothing where there were none."""
+    def method_text(self) -> str:
+        """Say how the weights were found; nothing where that is unknown."""
+        return self.words["weights_note"].format(method=self.method) if self.method else ""
+
+    def consistency_text(self) -> str:
+        """Give the consistency of the judgements; nothing where there were none."""
         if not self.consistency:
             return ""
-        told = [
-            f"{self.label(name, language)} {number(ratio, 3)}" for name, ratio in self.consistency.items()
-        ]
-        return words(language)["consistency_text"].format(ratios="; ".join(told))
+        ratios = "; ".join(
+            f"{self.label(name)} {number(ratio, 3)}" for name, ratio in self.consistency.items()
+        )
+        return self.words["consistency_text"].format(ratios=ratios)
+
+    def stability_text(self) -> str:
+        """Say how surely customers keep their tier when weights vary; nothing where that was not tried."""
+        shares = np.asarray([] if self.kept is None else self.kept, dtype=float)
+        shares = shares[~np.isnan(shares)]
+        if not len(shares):
+            return ""
+        return self.words["stability_text"].format(
+            draws=number(self.draws),
+            mean=percent(float(shares.mean())),
+            sure=percent(float((shares >= _SURE).mean())),
+            level=percent(_SURE),
+        )
 
     def check(self) -> None:
         """Fail where a table lacks a column.
@@ -95,3 +150,65 @@ class ScorecardReport:
             {"of": -heaviest, "by": self.weights["dimension"], "own": -self.weights["weight"]}
         )
         return self.weights.loc[keys.sort_values(["of", "by", "own"], kind="stable").index]
+
+
+def report_content(scored: ScoredDay, params: Params, history: History | None = None) -> ScorecardReport:
+    """Gather what page and workbook show."""
+    found = scored.relationship
+    consistency: dict[str, float] = {}
+    if found.weighting.consistency is not None:
+        largest = found.weighting.consistency.groupby("node", sort=False)["consistency_ratio"].max()
+        consistency = {str(node): float(ratio) for node, ratio in largest.items()}
+    return ScorecardReport(
+        table=scored.customers,
+        weights=_weights_table(found, params),
+        method=weighing_method(params),
+        consistency=consistency,
+        notes=scored.notes,
+        labels=_labels(params.language),
+        language=params.language,
+        migration=history.latest.counts if history else None,
+        kept=found.stability.kept if found.stability else None,
+        draws=found.stability.draws if found.stability else 0,
+    )
+
+
+def _labels(language: Language) -> dict[str, str]:
+    """Names of indicators, dimensions and segments in a language."""
+    tables = (rfm_cells.NAMES, matrix.NAMES, {each.name: each.label for each in STAGES}, DIMENSIONS)
+    named = {name: each.label[language] for name, each in CATALOGUE.items()}
+    return named | {name: label[language] for table in tables for name, label in table.items()}
+
+
+def weighing_method(params: Params) -> str:
+    """Say how the weights were found."""
+    weights, place = params.scorecard.weights, int(params.language == "zh")
+    if weights.accepted:
+        return _METHODS["accepted"][place]
+    nobody = weights.method not in ("direct", "delphi") and not weights.judgements
+    unjudged = "usual" if scorecard_tree(params.scorecard.tree) == scorecard_tree(None) else "alike"
+    said = _METHODS[unjudged if nobody else weights.method][place]
+    if weights.data is None:
+        return said
+    if weights.share == 0.0 and weights.combine != "least_squares":
+        return _METHODS[weights.data][place]
+    return f"{said} + {_METHODS[weights.data][place]} ({_METHODS[weights.combine][place]})"
+
+
+def _weights_table(found: Relationship, params: Params) -> pd.DataFrame:
+    """Weight of each indicator, and of each side where two were combined."""
+    weighing = found.weighting
+    table = pd.DataFrame(
+        {
+            "indicator": list(weighing.weights),
+            "dimension": [weighing.dimensions[name] for name in weighing.weights],
+            "weight": list(weighing.weights.values()),
+        }
+    )
+    if weighing.data is not None:
+        place = int(params.language == "zh")
+        own = {params.scorecard.weights.method: weighing.judged, weighing.data.method: weighing.data.weights}
+        for method, weights in own.items():
+            heading = _METHODS[method][place] if method in _METHODS else method
+            table[heading] = [weights.get(name, 0.0) for name in weighing.weights]
+    return table

@@ -2,77 +2,81 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from guanxi.report.formats import number, percent
 from guanxi.report.pictures import Picture, picture
-from guanxi.report.words import Language, words
-from guanxi.scorecard.report import figures as figures
-from guanxi.scorecard.report import summaries as summaries
+from guanxi.scorecard.report import figures, summaries
+from guanxi.scorecard.report.content import ScorecardReport
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     import pandas as pd
+    from matplotlib.figure import Figure
 
-    from guanxi.scorecard.report.content import ScorecardReport
 
-
-def pictures(content: ScorecardReport, language: Language) -> list[Picture]:
-    """Draw what there is to show: always tiers and points, value and churn and moves where they are known."""
-    drawn = [_radar(content, language), _contributions(content, language)]
-    if {"clv", "churn_probability"} <= set(content.table.columns):
-        drawn.append(_quadrant(content.table, language))
-    if content.migration is not None:
-        drawn.append(_migration(content.migration, summaries.tiers_of(content.table), language))
+def drawings(content: ScorecardReport) -> dict[str, Callable[[], Figure]]:
+    """Name what there is to show and what draws it: value and churn and moves where they are known."""
+    table, language, moved = content.table, content.language, content.migration
+    drawn: dict[str, Callable[[], Figure]] = {
+        "radar": lambda: figures.radar(_means(content), _named(content, "dimension"), language),
+        "contributions": lambda: figures.contributions(
+            _points(content), _named(content, "indicator"), language
+        ),
+    }
+    if {"clv", "churn_probability"} <= set(table.columns):
+        drawn["quadrant"] = lambda: figures.quadrant(
+            summaries.quadrants(table), summaries.tiers_of(table), language
+        )
+    if moved is not None:
+        drawn["migration"] = lambda: figures.migration(moved, language)
     return drawn
 
 
-def _named(names: Sequence[str], content: ScorecardReport, language: Language) -> dict[str, str]:
-    return {name: content.label(name, language) for name in names}
+def pictures(content: ScorecardReport) -> list[Picture]:
+    """Draw what there is to show, and put it in a sentence."""
+    t = content.words
+    captions = {
+        "radar": lambda: _widest_gap(content, _means(content), "radar_text", "dimension"),
+        "contributions": lambda: _widest_gap(content, _points(content), "contributions_text", "indicator"),
+        "quadrant": lambda: _leaving(content),
+        "migration": lambda: _moved(content),
+    }
+    return [picture(draw(), name, captions[name](), t) for name, draw in drawings(content).items()]
 
 
-def _radar(content: ScorecardReport, language: Language) -> Picture:
-    t = words(language)
-    dimensions = [str(name) for name in content.weights["dimension"].unique()]
-    means = summaries.dimension_means(content.table, dimensions)
+def _named(content: ScorecardReport, column: str) -> dict[str, str]:
+    return {str(name): content.label(name) for name in content.weights[column].unique()}
+
+
+def _means(content: ScorecardReport) -> pd.DataFrame:
+    return summaries.dimension_means(content.table, list(_named(content, "dimension")))
+
+
+def _points(content: ScorecardReport) -> pd.DataFrame:
+    return summaries.mean_points(content.table, list(_named(content, "indicator")))
+
+
+def _widest_gap(content: ScorecardReport, means: pd.DataFrame, text: str, what: str) -> str:
     furthest = summaries.furthest_apart(means)
-    caption = t["nothing"]
-    if furthest is not None:
-        caption = t["radar_text"].format(dimension=content.label(furthest, language))
-    figure = figures.radar(means, _named(dimensions, content, language), language)
-    return picture(figure, "radar", t["radar"], caption, language)
+    if furthest is None:
+        return content.words["nothing"]
+    return content.words[text].format(**{what: content.label(furthest)})
 
 
-def _contributions(content: ScorecardReport, language: Language) -> Picture:
-    t = words(language)
-    indicators = [str(name) for name in content.weights["indicator"]]
-    points = summaries.mean_points(content.table, indicators)
-    furthest = summaries.furthest_apart(points)
-    caption = t["nothing"]
-    if furthest is not None:
-        caption = t["contributions_text"].format(indicator=content.label(furthest, language))
-    figure = figures.contributions(points, _named(indicators, content, language), language)
-    return picture(figure, "contributions", t["contributions"], caption, language)
+def _leaving(content: ScorecardReport) -> str:
+    cells = summaries.quadrants(content.table)
+    if cells is None:
+        return content.words["nothing"]
+    share = percent(cells.leaving_share)
+    return content.words["quadrant_text"].format(count=number(cells.leaving), share=share)
 
 
-def _quadrant(table: pd.DataFrame, language: Language) -> Picture:
-    t = words(language)
-    cells = summaries.quadrants(table)
-    caption = t["nothing"]
-    if cells is not None:
-        share = percent(cells.leaving_share)
-        caption = t["quadrant_text"].format(count=number(cells.leaving), share=share)
-    figure = figures.quadrant(cells, summaries.tiers_of(table), language)
-    return picture(figure, "quadrant", t["quadrant"], caption, language)
-
-
-def _migration(matrix: pd.DataFrame, tiers: Sequence[str], language: Language) -> Picture:
-    t = words(language)
-    moved = summaries.moves(matrix, tiers)
-    both = moved.stayed + moved.up + moved.down
-    caption = t["migration_none"]
-    if both > 0:
-        shares = {name: percent(getattr(moved, name) / both) for name in ("stayed", "up", "down")}
-        caption = t["migration_text"].format(**shares)
-    return picture(figures.migration(matrix, language), "migration", t["migration"], caption, language)
+def _moved(content: ScorecardReport) -> str:
+    if content.migration is not None:
+        moved = summaries.moves(content.migration, summaries.tiers_of(content.table))
+        both = moved.stayed + moved.up + moved.down
+        if both > 0:
+            shares = {name: percent(getattr(moved, name) / both) for name in ("stayed", "up", "down")}
+            return content.words["migration_text"].format(**shares)
+    return content.words["migration_none"]

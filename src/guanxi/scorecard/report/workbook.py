@@ -3,19 +3,11 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from guanxi.data.sinks.spreadsheet import Column, Sheet
-from guanxi.report.words import Language, words
-from guanxi.scorecard.report.section import stability
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from guanxi.data.sinks.spreadsheet import Kind
-    from guanxi.scorecard.report.content import ScorecardReport
+from guanxi.data.sinks.spreadsheet import Column, Kind, Sheet
+from guanxi.scorecard.report.content import ScorecardReport
 
 _FILLS = {"high": "#A9D6CF", "middle": "#ECEFF2", "low": "#F6D5C0"}
 _KINDS: dict[str, Kind] = {
@@ -34,7 +26,7 @@ _KINDS: dict[str, Kind] = {
 _WHY, _DRIVER = re.compile(r"why_(\d+)"), re.compile(r"driver_(\d+)_text")
 
 
-def scorecard_sheets(content: ScorecardReport, language: Language) -> list[Sheet]:
+def scorecard_sheets(content: ScorecardReport) -> list[Sheet]:
     """Lay a scorecard out for :func:`guanxi.data.sinks.spreadsheet.write_spreadsheet`.
 
     Every column of the table is written, in its order; the words are those of the language, tiers and grades
@@ -46,33 +38,27 @@ def scorecard_sheets(content: ScorecardReport, language: Language) -> list[Sheet
         If a table lacks a column.
     """
     content.check()
-    t = words(language)
-    columns = {str(name): _column(str(name), content, language) for name in content.table}
+    t = content.words
+    columns = {str(name): _column(str(name), content) for name in content.table}
     weights = content.ordered_weights()
     named = weights.assign(
-        indicator=[content.label(str(name), language) for name in weights["indicator"]],
-        dimension=[content.label(str(name), language) for name in weights["dimension"]],
+        indicator=[content.label(name) for name in weights["indicator"]],
+        dimension=[content.label(name) for name in weights["dimension"]],
     )
     headings = {"indicator": Column(t["indicator"]), "dimension": Column(t["dimension"])}
     headings |= {"weight": Column(t["weight"], "percent")}
     headings |= {method: Column(method, "percent") for method in content.methods}
+    told = (content.method_text(), content.consistency_text(), content.stability_text(), *content.notes)
+    notes = list(filter(None, told))
     return [
         Sheet(t["sheet_scorecard"], content.table, columns),
-        Sheet(t["sheet_weights"], named, headings, list(_notes(content, language))),
+        Sheet(t["sheet_weights"], named, headings, notes),
     ]
 
 
-def _notes(content: ScorecardReport, language: Language) -> Iterator[str]:
-    if content.method:
-        yield words(language)["weights_note"].format(method=content.method)
-    consistency = content.consistency_text(language)
-    yield from filter(None, [consistency, stability(content.kept, content.draws, language)])
-    yield from content.notes
-
-
-def _column(name: str, content: ScorecardReport, language: Language) -> Column:
+def _column(name: str, content: ScorecardReport) -> Column:
     return Column(
-        _heading(name, content, language),
+        _heading(name, content),
         _kind(name, content),
         scale=name == "score" or _of_dimension(name, content),
         fills=_FILLS if name == "tier" else {},
@@ -84,19 +70,19 @@ def _of_dimension(name: str, content: ScorecardReport) -> bool:
     return name.endswith("_score") and name.removesuffix("_score") in set(content.weights["dimension"])
 
 
-def _heading(name: str, content: ScorecardReport, language: Language) -> str:
-    t = words(language)
+def _heading(name: str, content: ScorecardReport) -> str:
+    t = content.words
     if f"column_{name}" in t:
         return t[f"column_{name}"]
     if name.endswith("_points"):
-        return t["column_points"].format(name=content.label(name.removesuffix("_points"), language))
+        return t["column_points"].format(name=content.label(name.removesuffix("_points")))
     if _of_dimension(name, content):
-        dimension = content.label(name.removesuffix("_score"), language)
+        dimension = content.label(name.removesuffix("_score"))
         return t["column_dimension_score"].format(name=dimension)
     for pattern, key in ((_WHY, "column_why"), (_DRIVER, "column_driver_text")):
         if found := pattern.fullmatch(name):
             return t[key].format(place=found[1])
-    return content.label(name, language)
+    return content.label(name)
 
 
 def _kind(name: str, content: ScorecardReport) -> Kind:

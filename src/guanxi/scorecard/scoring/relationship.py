@@ -16,7 +16,6 @@ from guanxi.scorecard.scoring.normalisation import Normalisation, ScaleTarget
 from guanxi.scorecard.scoring.scores import SCORING_METHODS, Scorecard, score_table
 from guanxi.scorecard.scoring.tier_stability import Stability, rank_agreement, tier_stability
 from guanxi.scorecard.scoring.tiers import TierRule, fit_tiers
-from guanxi.scorecard.targets.indicator_targets import parse_targets
 from guanxi.scorecard.targets.roll_up import compare_group_weights
 from guanxi.scorecard.weights.weighting import Weighting, scorecard_tree, weight_indicators
 
@@ -71,7 +70,7 @@ def relationship(
     """
     tree = scorecard_tree(params.tree)
     directions = {name: HIGHER_IS_BETTER[name] for name in tree.leaves}
-    targets = {each.indicator: ScaleTarget(each.target) for each in parse_targets(params.targets)}
+    targets = {name: ScaleTarget(each.target) for name, each in params.targets.items()}
     scale = Normalisation.fit(
         indicators, directions, params.normalisation, targets if params.normalisation == "target" else None
     )

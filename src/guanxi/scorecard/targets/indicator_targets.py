@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import Any, Literal
 
 import numpy as np
@@ -11,84 +10,40 @@ import pandas as pd
 from scipy import stats
 
 from guanxi.errors import ParamsError
-from guanxi.scorecard.indicators import CATALOGUE
-from guanxi.scorecard.indicators.documents import checked_map, checked_number, refuse_unknown
+from guanxi.params.scorecard import IndicatorTarget
+from guanxi.scorecard.indicators import CATALOGUE, refuse_unknown
 from guanxi.scorecard.targets.estimates import LEVEL, Sample, sample_of
 
 Statistic = Literal["mean", "median"]
-_KEYS = ("target", "warning", "statistic")
 
 
-@dataclass(frozen=True)
-class IndicatorTarget:
-    """What an indicator is to be over all customers.
-
-    Attributes
-    ----------
-    indicator : str
-    target : float
-        In the indicator's unit.
-    warning : float or None
-        From here on it is time to act: on the bad side of the target.
-    statistic : {"mean", "median"}
-        Of the customers of whom the indicator is known.
-    """
-
-    indicator: str
-    target: float
-    warning: float | None = None
-    statistic: Statistic = "mean"
-
-
-def parse_targets(document: Any, where: str = "targets") -> tuple[IndicatorTarget, ...]:
-    """Read targets as they stand in the parameters.
+def refuse_targets(targets: Mapping[str, IndicatorTarget], where: str = "targets") -> None:
+    """Refuse targets of what is no indicator, and warnings that are better than their target.
 
     Parameters
     ----------
-    document : mapping
-        Indicator to ``target``, and perhaps ``warning`` and ``statistic``.
+    targets : mapping of str to IndicatorTarget
+        By indicator.
     where : str
         The key that holds them, for messages.
 
     Raises
     ------
     ParamsError
-        If an indicator or key is unknown, a target is absent or no number, or a warning is better than its
-        target.
-
-    Examples
-    --------
-    >>> parse_targets({"csat": {"target": 0.8, "warning": 0.7}})
-    (Target(indicator='csat', target=0.8, warning=0.7, statistic='mean'),)
     """
-    refuse_unknown(checked_map(document, where), CATALOGUE, where, "indicator")
-    return tuple(_parse(name, entry, f"{where}.{name}") for name, entry in document.items())
-
-
-def _parse(name: str, entry: Any, where: str) -> IndicatorTarget:
-    entry = checked_map(entry, where)
-    refuse_unknown(entry, _KEYS, where, "key")
-    if "target" not in entry:
-        raise ParamsError(f"{where} has no target: write for example {{target: 0.8, warning: 0.7}}")
-    target = checked_number(entry["target"], f"{where}.target")
-    warning = entry.get("warning")
-    if warning is not None:
-        warning = checked_number(warning, f"{where}.warning")
-        if _goodness(name, warning - target) > 0:
+    refuse_unknown(targets, CATALOGUE, where, "indicator")
+    for name, each in targets.items():
+        if each.warning is not None and _goodness(name, each.warning - each.target) > 0:
             better = "higher" if CATALOGUE[name].higher_is_better else "lower"
             raise ParamsError(
-                f"{where}: the warning {warning:g} is better than the target {target:g}, "
+                f"{where}.{name}: the warning {each.warning:g} is better than the target {each.target:g}, "
                 f"for {better} is better: give a worse one"
             )
-    statistic = entry.get("statistic", "mean")
-    if statistic not in ("mean", "median"):
-        raise ParamsError(f"{where}.statistic = {statistic!r} is not valid: use mean or median")
-    return IndicatorTarget(name, target, warning, statistic)
 
 
 def check_targets(
     table: pd.DataFrame,
-    targets: Sequence[IndicatorTarget],
+    targets: Mapping[str, IndicatorTarget],
     earlier: pd.DataFrame | None = None,
     level: float = LEVEL,
 ) -> pd.DataFrame:
@@ -98,7 +53,8 @@ def check_targets(
     ----------
     table : pandas.DataFrame
         The indicator table.
-    targets : sequence of Target
+    targets : mapping of str to IndicatorTarget
+        By indicator, in its unit.
     earlier : pandas.DataFrame, optional
         The indicator table of an earlier day.
     level : float
@@ -115,7 +71,7 @@ def check_targets(
         change_upper`` (in the indicator's unit) and ``trend``: ``better``, ``worse``, ``steady`` (the
         interval holds 0) or ``unknown``. A customer who stands in both tables counts as one.
     """
-    rows = [_check(table, target, earlier, level) for target in targets]
+    rows = [_check(table, name, target, earlier, level) for name, target in targets.items()]
     return pd.DataFrame(rows, columns=_COLUMNS)
 
 
@@ -126,9 +82,8 @@ _COLUMNS = (
 
 
 def _check(
-    table: pd.DataFrame, target: IndicatorTarget, earlier: pd.DataFrame | None, level: float
+    table: pd.DataFrame, name: str, target: IndicatorTarget, earlier: pd.DataFrame | None, level: float
 ) -> dict[str, Any]:
-    name = target.indicator
     values = _values(table, name)
     now = sample_of(values, target.statistic, level)
     row = {
@@ -143,7 +98,7 @@ def _check(
         "gap": _goodness(name, now.value - target.target),
         "attainment": _attainment(name, now.value, target.target),
         "reaching": (_goodness(name, values - target.target) >= 0).mean() if now.known else np.nan,
-        "verdict": _verdict(target, now),
+        "verdict": _verdict(name, target, now),
     }
     before = None if earlier is None else _values(earlier, name)
     return row | _trend(name, values, now, before, target.statistic, level)
@@ -163,12 +118,12 @@ def _attainment(name: str, value: float, target: float) -> float:
     return value / target if CATALOGUE[name].higher_is_better else target / value
 
 
-def _verdict(target: IndicatorTarget, now: Sample) -> str:
+def _verdict(name: str, target: IndicatorTarget, now: Sample) -> str:
     if not now.known:
         return "unknown"
-    if _goodness(target.indicator, now.value - target.target) >= 0:
+    if _goodness(name, now.value - target.target) >= 0:
         return "reached"
-    if target.warning is not None and _goodness(target.indicator, now.value - target.warning) <= 0:
+    if target.warning is not None and _goodness(name, now.value - target.warning) <= 0:
         return "warning"
     return "missed"
 

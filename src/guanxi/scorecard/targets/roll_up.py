@@ -10,8 +10,7 @@ import numpy as np
 import pandas as pd
 
 from guanxi.errors import ParamsError
-from guanxi.scorecard.indicators import CATALOGUE, DIMENSIONS
-from guanxi.scorecard.indicators.documents import refuse_unknown
+from guanxi.scorecard.indicators import CATALOGUE, DIMENSIONS, refuse_unknown
 from guanxi.scorecard.targets.estimates import LEVEL, mean_interval, share_interval
 
 FEWEST_CUSTOMERS = 30

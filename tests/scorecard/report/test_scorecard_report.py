@@ -15,12 +15,11 @@ import pytest
 
 from guanxi.data.sinks.spreadsheet import write_spreadsheet
 from guanxi.errors import DataError
-from guanxi.report import render, style
-from guanxi.scorecard.report import figures as figures
-from guanxi.scorecard.report import summaries as summaries
+from guanxi.report import RunReport, render, style
+from guanxi.scorecard.report import figures, summaries
 from guanxi.scorecard.report.content import ScorecardReport
-from guanxi.scorecard.report.page import Listing, ScorecardPage, render_scorecard
-from guanxi.scorecard.report.section import section, stability, weight_rows
+from guanxi.scorecard.report.listings import Listing
+from guanxi.scorecard.report.page import render_scorecard, render_section, section_content, weight_rows
 from guanxi.scorecard.report.table_words import TABLE_WORDS
 from guanxi.scorecard.report.words import SCORECARD_WORDS
 from guanxi.scorecard.report.workbook import scorecard_sheets
@@ -85,6 +84,7 @@ def content() -> ScorecardReport:
         consistency={"value": 0.031, "risk": 0.0},
         notes=["No credit table was given: overdue_days has weight 0, the others were renormalised."],
         labels={"future_value": "Future value", "csat": "Satisfaction (CSAT)"},
+        language="en",
         migration=MIGRATION,
         kept=np.where(np.arange(400) < 300, 1.0, 0.5),
         draws=1000,
@@ -224,9 +224,28 @@ class Text(HTMLParser):
 
 
 @pytest.fixture(scope="module")
-def light(report):
+def light():
     """A run without the figures that take time."""
-    return replace(report, holdout=None, holdout_window=None, explanation=None)
+    predictions = scores(40).assign(
+        recency=10, T=100, expected_purchases=1.0, clv_lower=0.0, clv_upper=50.0, next_purchase_date=pd.NaT
+    )
+    return RunReport(
+        source="s.csv",
+        as_of=date(2024, 1, 31),
+        horizon_days=90,
+        model_version="1",
+        language="en",
+        generated_by="guanxi",
+        data_facts=[],
+        rejected=pd.DataFrame(columns=["rule", "lines", "share"]),
+        warnings=[],
+        predictions=predictions,
+        holdout=None,
+        holdout_window=None,
+        metrics=pd.DataFrame(columns=["target", "model", "metric", "value"]),
+        tracking=pd.DataFrame(columns=["date", "actual", "expected"]),
+        explanation=None,
+    )
 
 
 class TestPage:
@@ -236,7 +255,7 @@ class TestPage:
         assert "Relationship scorecard" not in html
 
     def test_the_section(self, light, content):
-        page = Text(render(replace(light, scorecard=content)))
+        page = Text(render(replace(light, sections=[render_section(content)])))
         text = " ".join(page.text)
         assert page.text.count("Relationship scorecard") == 2
         assert "Indicators: 11, in dimensions: 6. Customers scored: 400; mean score:" in text
@@ -251,7 +270,7 @@ class TestPage:
         assert {"Future value", "refund share", "AHP", "entropy"} <= set(page.text)
 
     def test_weights_are_ordered_by_dimension_and_shown_by_method(self, content):
-        rows = weight_rows(content, "en")
+        rows = weight_rows(content)
         assert [row["dimension"] for row in rows[:3]] == ["Advocacy", "Advocacy", "Interaction"]
         assert rows[0] == {
             "indicator": "promoter",
@@ -263,8 +282,8 @@ class TestPage:
     def test_little_to_show_in_chinese(self, light):
         table = pd.DataFrame({"customer_id": ["a", "b"], "score": [np.nan, 50.0], "tier": [None, "low"]})
         weights = pd.DataFrame({"indicator": ["csat"], "dimension": ["satisfaction"], "weight": [1.0]})
-        bare = ScorecardReport(table, weights, "", {}, [], {})
-        page = Text(render(replace(light, language="zh", scorecard=bare)))
+        bare = ScorecardReport(table, weights, "", {}, [], {}, "zh")
+        page = Text(render(replace(light, language="zh", sections=[render_section(bare)])))
         text = " ".join(page.text)
         assert page.text.count("客户关系评分卡") == 2
         assert "因缺少任何已知指标而没有得分的客户：1。" in text
@@ -276,14 +295,15 @@ class TestPage:
 
     def test_nobody_scored(self, content):
         nobody = replace(content, table=content.table.head(0), kept=[], migration=MIGRATION * 0)
-        told = section(nobody, "en")
+        told = section_content(nobody)
         assert told["tiers"] == []
         assert [item.caption for item in told["pictures"]] == [
             *["nothing to show"] * 3,
             "Nobody was scored both times.",
         ]
 
-    def test_hostile_names_are_text(self, light, content, hostile):
+    def test_hostile_names_are_text(self, light, content):
+        hostile = "<script>document.title='hacked'</script>"
         told = replace(
             content,
             table=content.table.head(9).assign(tier=hostile),
@@ -293,18 +313,19 @@ class TestPage:
             method=hostile,
             consistency={hostile: 0.05},
         )
-        html = render(replace(light, scorecard=told))
+        html = render(replace(light, sections=[render_section(told)]))
         assert hostile not in html
         assert "script" not in Text(html).tags
 
     def test_a_missing_column_is_named(self, content):
         with pytest.raises(DataError, match="scorecard: table lacks the column 'tier'"):
-            section(replace(content, table=content.table.drop(columns="tier")), "en")
+            section_content(replace(content, table=content.table.drop(columns="tier")))
 
-    def test_stability_leaves_out_who_has_no_tier(self):
-        assert stability(None, 0, "en") == ""
-        assert stability([np.nan], 10, "en") == ""
-        assert "keeps the tier in 100\u00a0% of the draws" in stability([1.0, np.nan], 10, "en")
+    def test_stability_leaves_out_who_has_no_tier(self, content):
+        assert replace(content, kept=None).stability_text() == ""
+        assert replace(content, kept=[np.nan]).stability_text() == ""
+        told = replace(content, kept=[1.0, np.nan]).stability_text()
+        assert "keeps the tier in 100\u00a0% of the draws" in told
 
 
 class TestWorkbook:
@@ -316,7 +337,7 @@ class TestWorkbook:
             ("en", ["Customer", "Future value, points", "Value score", "Why 1", "Churn driver 1", "Rank"]),
             ("zh", ["客户", "Future value（点数）", "价值得分", "原因 1", "流失因素 1", "排名"]),
         ):
-            cards, weights = scorecard_sheets(replace(content, table=table), language)
+            cards, weights = scorecard_sheets(replace(content, table=table, language=language))
             headings = [column.heading for column in cards.columns.values()]
             assert set(telling) <= set(headings)
             assert len(headings) == len(set(headings)) == table.shape[1]
@@ -324,7 +345,7 @@ class TestWorkbook:
 
     def test_kinds(self, content):
         table = content.table.assign(vip=True, since=pd.Timestamp("2020-01-01"), orders=3)
-        [cards, _] = scorecard_sheets(replace(content, table=table), "en")
+        [cards, _] = scorecard_sheets(replace(content, table=table))
         kinds = {name: cards.columns[name].kind for name in table}
         assert kinds["customer_id"] == kinds["tier"] == kinds["vip"] == "text"
         assert (kinds["score"], kinds["value_score"], kinds["csat_points"]) == ("score", "score", "points")
@@ -332,7 +353,7 @@ class TestWorkbook:
         assert (kinds["rank"], kinds["orders"]) == ("count", "number")
 
     def test_written(self, content, tmp_path):
-        write_spreadsheet(scorecard_sheets(content, "en"), tmp_path / "scores.xlsx")
+        write_spreadsheet(scorecard_sheets(content), tmp_path / "scores.xlsx")
         with ZipFile(tmp_path / "scores.xlsx") as parts:
             weights = parts.read("xl/worksheets/sheet2.xml").decode()
         for told in ("Weighted by: AHP and entropy", "No credit table was given", "Stability", "Value 0.031"):
@@ -341,8 +362,9 @@ class TestWorkbook:
 
 class TestTables:
     def page(self, content, listing, language="en"):
-        told = ScorecardPage("s.csv", date(2024, 1, 31), "1", language, "guanxi", content, [listing])
-        return Text(render_scorecard(told)).text
+        told = replace(content, language=language)
+        about = {"source": "s.csv", "as_of": date(2024, 1, 31), "model_version": "1"}
+        return Text(render_scorecard(told, [listing], generated_by="guanxi", **about)).text
 
     def test_ends_of_an_interval_stand_below_it(self, content):
         table = pd.DataFrame(
