@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from numpy.typing import NDArray
 
-    from guanxi.report.words import Language
+    from guanxi.served.texts import Language
 
 _DRIVERS = 12
 _CUSTOMERS = 1000

@@ -9,7 +9,7 @@ import pandas as pd
 
 from guanxi.report import style, summaries
 from guanxi.report.beeswarm import shap_summary
-from guanxi.report.formats import number
+from guanxi.served.texts import number
 
 if TYPE_CHECKING:
     from datetime import date
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from guanxi.report.words import Language
+    from guanxi.served.texts import Language
 
 __all__ = [
     "calibration",

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 from guanxi.errors import DataError
 from guanxi.periods import add_days
 from guanxi.report import pictures, sections
-from guanxi.report.formats import number
 from guanxi.report.words import glossary, words
 from guanxi.scorecard.report import section
+from guanxi.scorecard.report.page_words import page_words
+from guanxi.served.texts import number
 
 if TYPE_CHECKING:
     from datetime import date
@@ -19,8 +20,8 @@ if TYPE_CHECKING:
     from jinja2 import Environment
 
     from guanxi.report.beeswarm import Explanation
-    from guanxi.report.words import Language
     from guanxi.scorecard.report.content import ScorecardReport
+    from guanxi.served.texts import Language
 
 _COLUMNS: dict[str, tuple[str, ...]] = {
     "predictions": (
@@ -121,7 +122,7 @@ def render(content: RunReport) -> str:
     _check_columns(content)
     language = content.language
     page = {
-        "t": words(language),
+        "t": page_words(language),
         "glossary": glossary(language),
         "content": content,
         "end": add_days(content.as_of, content.horizon_days),

@@ -12,8 +12,8 @@ import pandas as pd
 from guanxi.periods import add_days
 from guanxi.report import figures, style, summaries
 from guanxi.report.beeswarm import strongest_drivers
-from guanxi.report.formats import MISSING, number, percent
-from guanxi.report.words import Language, words
+from guanxi.report.words import words
+from guanxi.served.texts import MISSING, Language, number, percent
 
 if TYPE_CHECKING:
     from datetime import date
@@ -35,10 +35,10 @@ class Picture:
     caption: str
 
 
-def picture(figure: Figure, plot: str, title: str, caption: str, language: Language) -> Picture:
+def picture(figure: Figure, plot: str, caption: str, t: dict[str, str]) -> Picture:
     """Put a figure in an address of its own: as an image its SVG can neither run nor load anything."""
-    t = words(language)
     uri = "data:image/svg+xml;base64," + b64encode(style.svg(figure).encode()).decode()
+    title = t[plot]
     alt = t["chart"].format(title=title, x=t[f"x_{plot}"], y=t[f"y_{plot}"])
     return Picture(uri, title, alt, caption)
 
@@ -52,7 +52,7 @@ def value(predictions: pd.DataFrame, language: Language) -> Picture:
         top10, top20 = percent(curve.held_by(0.1)), percent(curve.held_by(0.2))
         caption = t["concentration_text"].format(top10=top10, top20=top20)
     figure = figures.value_concentration(predictions, language)
-    return picture(figure, "concentration", t["concentration"], caption, language)
+    return picture(figure, "concentration", caption, t)
 
 
 def held_out(
@@ -79,7 +79,7 @@ def _calibration(holdout: pd.DataFrame, language: Language) -> Picture:
             gap=number(summaries.calibration_gap(reliability) * 100, 1),
         )
     figure = figures.calibration(holdout, language)
-    return picture(figure, "calibration", t["calibration"], caption, language)
+    return picture(figure, "calibration", caption, t)
 
 
 def _by_frequency(holdout: pd.DataFrame, language: Language) -> Picture:
@@ -89,7 +89,7 @@ def _by_frequency(holdout: pd.DataFrame, language: Language) -> Picture:
         expected=number(expected), actual=number(actual), difference=_difference(expected, actual, t)
     )
     figure = figures.purchases_by_frequency(holdout, language)
-    return picture(figure, "by_frequency", t["by_frequency"], caption, language)
+    return picture(figure, "by_frequency", caption, t)
 
 
 def _tracking(tracking: pd.DataFrame, cutoff: date, language: Language) -> Picture:
@@ -104,7 +104,7 @@ def _tracking(tracking: pd.DataFrame, cutoff: date, language: Language) -> Pictu
             difference=_difference(float(last["expected"]), float(last["actual"]), t),
         )
     figure = figures.tracking(tracking, cutoff, language)
-    return picture(figure, "tracking", t["tracking"], caption, language)
+    return picture(figure, "tracking", caption, t)
 
 
 def _difference(expected: float, actual: float, t: dict[str, str]) -> str:
@@ -130,7 +130,7 @@ def _lift(holdout: pd.DataFrame, language: Language) -> Picture:
             held = curve.held_by(0.1)
             sentences.append(t[key].format(share=percent(held), lift=number(held / 0.1, 1)))
     caption = " ".join(sentences) or t["nothing"]
-    return picture(figures.lift(holdout, language), "lift", t["lift"], caption, language)
+    return picture(figures.lift(holdout, language), "lift", caption, t)
 
 
 def shap(explanation: Explanation | None, language: Language) -> Picture | None:
@@ -142,4 +142,4 @@ def shap(explanation: Explanation | None, language: Language) -> Picture | None:
     caption = t["shap_text"].format(
         customers=number(len(explanation.values)), features=", ".join(names) or MISSING
     )
-    return picture(figures.shap_summary(explanation, language), "shap", t["shap"], caption, language)
+    return picture(figures.shap_summary(explanation, language), "shap", caption, t)

@@ -11,9 +11,9 @@ import pandas as pd
 from scipy.special import expit
 
 from guanxi.periods import add_days
-from guanxi.report.formats import number, percent
 from guanxi.report.waterfall import strongest
-from guanxi.report.words import Language, words
+from guanxi.report.words import words
+from guanxi.served.texts import Language, number, percent
 
 _BARELY = 1e-9  # of the log odds: closer to the average customer than that, the slope stands for the chord
 

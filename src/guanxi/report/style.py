@@ -5,11 +5,13 @@ Everything is set on the figure itself; no pyplot, no lasting change of matplotl
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cache
 from io import StringIO
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
-from guanxi.report.words import Language, words
+from guanxi.report.words import words
+from guanxi.served.texts import Language
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -50,11 +52,11 @@ class Canvas(NamedTuple):
     words: dict[str, str]
 
 
-def canvas(plot: str, language: Language) -> Canvas:
+def canvas(plot: str, language: Language, texts: Callable[[Language], dict[str, str]] = words) -> Canvas:
     """Start a figure; axis labels are the words `x_<plot>` and `y_<plot>`."""
     from matplotlib.figure import Figure
 
-    text = words(language if language == "en" or len(_fonts()) > 1 else "en")
+    text = texts(language if language == "en" or len(_fonts()) > 1 else "en")
     figure = Figure(figsize=_SIZE, layout="constrained", facecolor="white")
     axes = figure.add_subplot()
     axes.spines[["top", "right"]].set_visible(False)

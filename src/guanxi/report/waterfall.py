@@ -10,7 +10,7 @@ import pandas as pd
 from scipy.special import expit
 
 from guanxi.report import style
-from guanxi.report.formats import number, percent
+from guanxi.served.texts import number, percent
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from guanxi.report.words import Language
+    from guanxi.served.texts import Language
 
 _NAMED = 9
 _LETTERS = {"en": 30, "zh": 20}  # of one line; Chinese ones are twice as wide

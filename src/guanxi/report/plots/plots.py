@@ -13,7 +13,6 @@ import pandas as pd
 
 from guanxi.errors import DataError
 from guanxi.report import style, summaries
-from guanxi.report.formats import number
 from guanxi.report.plots.axes import (
     ACTUAL,
     EXPECTED,
@@ -30,6 +29,7 @@ from guanxi.report.plots.plots_over_time import (
     plot_repeat_timing,
 )
 from guanxi.report.plots.tables import history_grid, history_so_far, repeat_purchase_tracking
+from guanxi.served.texts import number
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -10,7 +10,6 @@ import pandas as pd
 
 from guanxi.errors import DataError
 from guanxi.report import style
-from guanxi.report.formats import number
 from guanxi.report.plots import tables
 from guanxi.report.plots.axes import (
     ACTUAL,
@@ -24,6 +23,7 @@ from guanxi.report.plots.axes import (
     prepared,
     unit_name,
 )
+from guanxi.served.texts import number
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from guanxi.errors import DataError
-from guanxi.report.formats import number
-from guanxi.report.words import Language, words
+from guanxi.scorecard.report.page_words import page_words
+from guanxi.served.texts import Language, number
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
@@ -63,7 +63,9 @@ class ScorecardReport:
 
     def label(self, name: str, language: Language) -> str:
         """Name an indicator or dimension: as given, else in the page's words, else by its own name."""
-        return self.labels.get(name) or words(language).get(f"dimension_{name}") or name.replace("_", " ")
+        return (
+            self.labels.get(name) or page_words(language).get(f"dimension_{name}") or name.replace("_", " ")
+        )
 
     def consistency_text(self, language: Language) -> str:
         """Tell the consistency of the judgements; nothing where there were none."""
@@ -72,7 +74,7 @@ class ScorecardReport:
         told = [
             f"{self.label(name, language)} {number(ratio, 3)}" for name, ratio in self.consistency.items()
         ]
-        return words(language)["consistency_text"].format(ratios="; ".join(told))
+        return page_words(language)["consistency_text"].format(ratios="; ".join(told))
 
     def check(self) -> None:
         """Fail where a table lacks a column.

@@ -18,10 +18,10 @@ from guanxi.segments import matrix, rfm_cells
 from guanxi.segments.lifecycle import STAGES
 
 if TYPE_CHECKING:
-    from guanxi.report.words import Language
     from guanxi.scorecard.findings import ScorecardResult
     from guanxi.scorecard.report.content import ScorecardReport
     from guanxi.scorecard.report.page import Listing
+    from guanxi.served.texts import Language
 
 # Names of the files of :func:`tables`.
 OWN_TABLE = re.compile(
@@ -155,13 +155,13 @@ def listings(found: ScorecardResult, language: Language) -> list[Listing]:
 
 
 def _of_drift(history: History | None, language: Language) -> list[Listing]:
-    from guanxi.report.words import words
     from guanxi.scorecard.report.page import Listing
+    from guanxi.scorecard.report.page_words import page_words
 
     if history is None or history.drift is None or history.proposal is None:
         return []
     proposal, weights = history.proposal, ("before", "after", "current", "proposed", "change")
-    effect = words(language)["proposal_note"].format(
+    effect = page_words(language)["proposal_note"].format(
         moved=f"{proposal.migration.moved:,}",
         customers=f"{proposal.customers:,}",
         spearman=f"{proposal.spearman:.3f}",

@@ -8,8 +8,9 @@ import numpy as np
 import pandas as pd
 
 from guanxi.report import style
-from guanxi.report.formats import number, percent
+from guanxi.scorecard.report.page_words import page_words
 from guanxi.scorecard.report.summaries import NO_TIER, Quadrants
+from guanxi.served.texts import number, percent
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from numpy.typing import NDArray
 
-    from guanxi.report.words import Language
+    from guanxi.served.texts import Language
 
 _BETWEEN = "#8794a1"
 _RINGS = (25, 50, 75, 100)
@@ -48,7 +49,7 @@ def radar(means: pd.DataFrame, labels: Mapping[str, str], language: Language = "
     >>> [text.get_text() for text in radar(means, {"value": "Value"}).axes[0].texts][:3]
     ['Value', 'loyalty', 'risk']
     """
-    drawing = style.canvas("radar", language)
+    drawing = style.canvas("radar", language, page_words)
     means = means.dropna(axis="columns", how="all")
     if means.empty:
         return style.nothing(drawing)
@@ -87,7 +88,7 @@ def contributions(points: pd.DataFrame, labels: Mapping[str, str], language: Lan
     >>> [label.get_text() for label in figure.axes[0].get_yticklabels()]
     ['clv', 'csat']
     """
-    drawing = style.canvas("contributions", language)
+    drawing = style.canvas("contributions", language, page_words)
     if points.empty or not points.notna().any(axis=None):
         return style.nothing(drawing)
     order = points.max().sort_values(ascending=False, kind="stable").index
@@ -113,7 +114,7 @@ def migration(matrix: pd.DataFrame, language: Language = "en") -> Figure:
     language
         Words of the figure.
     """
-    drawing = style.canvas("migration", language)
+    drawing = style.canvas("migration", language, page_words)
     if matrix.empty or not matrix.to_numpy().sum() > 0:
         return style.nothing(drawing)
     axes, counts = drawing.axes, matrix.to_numpy(dtype=float)
@@ -146,7 +147,7 @@ def quadrant(cells: Quadrants | None, tiers: Sequence[str], language: Language =
     language
         Words of the figure.
     """
-    drawing = style.canvas("quadrant", language)
+    drawing = style.canvas("quadrant", language, page_words)
     if cells is None:
         return style.nothing(drawing)
     axes, words, table = drawing.axes, drawing.words, cells.cells

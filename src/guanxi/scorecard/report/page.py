@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from guanxi.report.formats import MISSING, decimals_for, number, percent
 from guanxi.report.page import environment
-from guanxi.report.words import Language, words
 from guanxi.scorecard.report import section
+from guanxi.scorecard.report.page_words import page_words
+from guanxi.served.texts import MISSING, Language, decimals_for, number, percent
 
 if TYPE_CHECKING:
     from guanxi.scorecard.report.content import ScorecardReport
@@ -79,7 +79,7 @@ def render_scorecard(page: ScorecardPage) -> str:
     DataError
         If a table lacks a column.
     """
-    t = words(page.language)
+    t = page_words(page.language)
     shown = {
         "t": t,
         "page": page,
@@ -90,7 +90,7 @@ def render_scorecard(page: ScorecardPage) -> str:
 
 
 def _shown(listing: Listing, page: ScorecardPage) -> dict[str, Any]:
-    t, table = words(page.language), listing.table.head(_MOST_ROWS)
+    t, table = page_words(page.language), listing.table.head(_MOST_ROWS)
     ends = {name: _ends(name, listing) for name in map(str, table.columns)}
     hidden = {end for pair in ends.values() for end in pair}
     shown = [name for name in ends if name not in hidden]
@@ -112,7 +112,7 @@ def _ends(name: str, listing: Listing) -> tuple[str, ...]:
 
 
 def _column(name: str, ends: tuple[str, ...], listing: Listing, page: ScorecardPage) -> dict[str, Any]:
-    t, values = words(page.language), listing.table.head(_MOST_ROWS)[name]
+    t, values = page_words(page.language), listing.table.head(_MOST_ROWS)[name]
     numeric = pd.api.types.is_numeric_dtype(values) and not pd.api.types.is_bool_dtype(values)
     share = name in _SHARES or name in listing.shares or name.endswith("_share")
     texts = _numbers(values, share) if numeric else _texts(name, values, listing, page)
@@ -142,7 +142,7 @@ def _numbers(values: pd.Series[Any], share: bool) -> list[str]:
 
 
 def _texts(name: str, values: pd.Series[Any], listing: Listing, page: ScorecardPage) -> list[str]:
-    t = words(page.language)
+    t = page_words(page.language)
 
     def text(value: Any) -> str:
         if pd.isna(value):

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from guanxi.report.formats import number, percent
-from guanxi.report.words import Language, words
 from guanxi.scorecard.report import summaries as summaries
+from guanxi.scorecard.report.page_words import page_words
 from guanxi.scorecard.report.pictures import pictures
+from guanxi.served.texts import Language, number, percent
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
@@ -29,7 +29,7 @@ def section(content: ScorecardReport, language: Language) -> dict[str, Any]:
         If a table lacks a column.
     """
     content.check()
-    t = words(language)
+    t = page_words(language)
     known = content.table["score"].notna()
     used = content.weights[content.weights["weight"] > 0]
     note = t["scorecard_note"].format(
@@ -54,7 +54,7 @@ def section(content: ScorecardReport, language: Language) -> dict[str, Any]:
 
 def tier_rows(table: pd.DataFrame, language: Language) -> list[dict[str, str]]:
     """Sum the tiers up for a table."""
-    t = words(language)
+    t = page_words(language)
     return [
         {
             "tier": t["tier_unknown"] if tier == summaries.NO_TIER else t.get(f"tier_{tier}", str(tier)),
@@ -94,7 +94,7 @@ def stability(kept: ArrayLike | None, draws: int, language: Language) -> str:
     shares = shares[~np.isnan(shares)]
     if not len(shares):
         return ""
-    return words(language)["stability_text"].format(
+    return page_words(language)["stability_text"].format(
         draws=number(draws),
         mean=percent(float(shares.mean())),
         sure=percent(float((shares >= _SURE).mean())),

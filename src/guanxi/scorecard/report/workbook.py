@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from guanxi.data.sinks.spreadsheet import Column, Sheet
-from guanxi.report.words import Language, words
+from guanxi.scorecard.report.page_words import page_words
 from guanxi.scorecard.report.section import stability
+from guanxi.served.texts import Language
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -46,7 +47,7 @@ def scorecard_sheets(content: ScorecardReport, language: Language) -> list[Sheet
         If a table lacks a column.
     """
     content.check()
-    t = words(language)
+    t = page_words(language)
     columns = {str(name): _column(str(name), content, language) for name in content.table}
     weights = content.ordered_weights()
     named = weights.assign(
@@ -64,7 +65,7 @@ def scorecard_sheets(content: ScorecardReport, language: Language) -> list[Sheet
 
 def _notes(content: ScorecardReport, language: Language) -> Iterator[str]:
     if content.method:
-        yield words(language)["weights_note"].format(method=content.method)
+        yield page_words(language)["weights_note"].format(method=content.method)
     consistency = content.consistency_text(language)
     yield from filter(None, [consistency, stability(content.kept, content.draws, language)])
     yield from content.notes
@@ -85,7 +86,7 @@ def _of_dimension(name: str, content: ScorecardReport) -> bool:
 
 
 def _heading(name: str, content: ScorecardReport, language: Language) -> str:
-    t = words(language)
+    t = page_words(language)
     if f"column_{name}" in t:
         return t[f"column_{name}"]
     if name.endswith("_points"):

@@ -1,0 +1,11 @@
+"""The words of a scorecard's page: those of every page, and its own (``en.toml`` and ``zh.toml``)."""
+
+from __future__ import annotations
+
+from guanxi.report.words import words
+from guanxi.served.texts import Language, texts
+
+
+def page_words(language: Language) -> dict[str, str]:
+    """All words of a scorecard's page in one language, by key."""
+    return words(language) | texts("guanxi.scorecard.report", language)
