@@ -9,8 +9,6 @@ from guanxi.errors import DataError
 from guanxi.periods import add_days
 from guanxi.report import pictures, sections
 from guanxi.report.words import glossary, words
-from guanxi.scorecard.report import section
-from guanxi.scorecard.report.page_words import page_words
 from guanxi.served.texts import number
 
 if TYPE_CHECKING:
@@ -19,7 +17,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from jinja2 import Environment
 
-    from guanxi.report.beeswarm import Explanation
+    from guanxi.report.figures import Explanation
     from guanxi.scorecard.report.content import ScorecardReport
     from guanxi.served.texts import Language
 
@@ -119,6 +117,9 @@ def render(content: RunReport) -> str:
     DataError
         If a table lacks a column.
     """
+    from guanxi.scorecard.report import section
+    from guanxi.scorecard.report.page_words import page_words
+
     _check_columns(content)
     language = content.language
     page = {

@@ -11,7 +11,7 @@ import pandas as pd
 
 from guanxi.periods import add_days
 from guanxi.report import figures, style, summaries
-from guanxi.report.beeswarm import strongest_drivers
+from guanxi.report.figures import strongest_drivers
 from guanxi.report.words import words
 from guanxi.served.texts import MISSING, Language, number, percent
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from matplotlib.figure import Figure
 
-    from guanxi.report.beeswarm import Explanation
+    from guanxi.report.figures import Explanation
 
 _ZERO_MARGIN = 0.0005  # differences that would be written as 0.0 %
 

@@ -201,7 +201,7 @@ def _within(feature: str, days: int) -> Sentence:
     def sentence(row: Columns, say: _Speech) -> Texts:
         now, before = row[f"{feature}_{days}"], _numbers(row[f"{feature}_before_{days}"])
         said = say.count("purchases", now) if feature == "purchases" else _numbers(now)
-        parts = {"now": said, "before": before, "days": str(days)}
+        parts: dict[str, str | Texts] = {"now": said, "before": before, "days": str(days)}
         return say.either(row["T"] < days, f"{feature}_new", feature, **parts)
 
     return sentence
