@@ -1,4 +1,4 @@
-"""The figures of the page, each with its title, its sentence and its description for who cannot see it."""
+"""The figures of the page, each with title, sentence and a description for those who cannot see it."""
 
 from __future__ import annotations
 

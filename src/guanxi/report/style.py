@@ -30,19 +30,10 @@ RUST = "#b45309"
 
 _LATIN_FONT = "DejaVu Sans"  # matplotlib brings it: the same picture on every machine
 _CHINESE_FONTS = (
-    "Noto Sans CJK SC",
-    "Noto Sans CJK JP",
-    "Noto Sans SC",
-    "Source Han Sans SC",
-    "Source Han Sans CN",
-    "WenQuanYi Micro Hei",
-    "WenQuanYi Zen Hei",
-    "PingFang SC",
-    "Heiti SC",
-    "Microsoft YaHei",
-    "SimHei",
-    "Droid Sans Fallback",
-)
+    "Noto Sans CJK SC", "Noto Sans CJK JP", "Noto Sans SC", "Source Han Sans SC", "Source Han Sans CN",
+    "WenQuanYi Micro Hei", "WenQuanYi Zen Hei", "PingFang SC", "Heiti SC", "Microsoft YaHei",
+    "SimHei", "Droid Sans Fallback",
+)  # fmt: skip
 _SIZE = (6.2, 4.1)
 _LONGEST_LABEL = 30
 
@@ -69,7 +60,7 @@ def canvas(plot: str, language: Language, texts: Callable[[Language], dict[str, 
 
 
 def plain(axes: Axes, **ticks: Any) -> None:
-    """Leave of a frame only what carries the scales."""
+    """Keep only the sides of the frame that carry the scales."""
     axes.spines[["top", "right"]].set_visible(False)
     axes.spines[["left", "bottom"]].set_color(MUTED)
     axes.tick_params(colors=MUTED, labelcolor=INK, labelsize=10, **ticks)

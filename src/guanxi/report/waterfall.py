@@ -25,24 +25,8 @@ _LETTERS = {"en": 30, "zh": 20}  # of one line; Chinese ones are twice as wide
 _LINES = 3
 # What is worth a tick, most telling first: those that would crowd one before them are left out.
 _PROBABILITIES = (
-    0.5,
-    0.25,
-    0.75,
-    0.1,
-    0.9,
-    0.01,
-    0.99,
-    0.05,
-    0.95,
-    0.4,
-    0.6,
-    0.3,
-    0.7,
-    0.2,
-    0.8,
-    0.001,
-    0.999,
-)
+    0.5, 0.25, 0.75, 0.1, 0.9, 0.01, 0.99, 0.05, 0.95, 0.4, 0.6, 0.3, 0.7, 0.2, 0.8, 0.001, 0.999,
+)  # fmt: skip
 _TICK_DISTANCE = 0.09  # of the width of the axes
 
 

@@ -70,7 +70,7 @@ def driver_of(feature: str) -> str:
 
 
 def driver_texts(features: Features, drivers: NDArray[Any], language: str) -> Texts:
-    """Say each row's driver with the row's own numbers, shape (n,).
+    """Describe each row's driver with the row's own numbers, shape (n,).
 
     Parameters
     ----------
@@ -82,11 +82,11 @@ def driver_texts(features: Features, drivers: NDArray[Any], language: str) -> Te
     """
     filled = np.full(len(features), None, dtype=object)
     codes, names = _distinct(drivers)
-    speech = _Speech(texts(__package__, language))
+    book = _Phrasebook(texts(__package__, language))
     for code, driver in enumerate(names):
         rows = np.flatnonzero(codes == code)
-        say, reads = _SENTENCES.get(driver, (_unknown(driver), (driver,)))
-        filled[rows] = say(_columns(features, reads, rows), speech)
+        sentence, reads = _SENTENCES.get(driver, (_unknown(driver), (driver,)))
+        filled[rows] = sentence(_columns(features, reads, rows), book)
     return filled
 
 
@@ -140,7 +140,7 @@ def _fill(template: str, parts: Mapping[str, str | Texts]) -> Texts:
     return np.asarray(reduce(add, pieces), dtype=object)
 
 
-class _Speech:
+class _Phrasebook:
     """Fills the sentences of one language, for many customers at once."""
 
     def __init__(self, texts: Mapping[str, Any]) -> None:
@@ -168,7 +168,7 @@ class _Speech:
         return self.count("purchases", row["frequency"] + 1)
 
 
-Sentence = Callable[[Columns, _Speech], Texts]
+Sentence = Callable[[Columns, _Phrasebook], Texts]
 
 
 def _usual_gap(row: Columns) -> Floats:
@@ -177,77 +177,79 @@ def _usual_gap(row: Columns) -> Floats:
     return np.where(np.isfinite(row["gap_median"]), row["gap_median"], mean)
 
 
-def _purchase_pattern(row: Columns, say: _Speech) -> Texts:
+def _purchase_pattern(row: Columns, book: _Phrasebook) -> Texts:
     usual = _usual_gap(row)
-    silence = say.count("days", row["T"] - row["recency"])
-    once = say.sentence("purchase_pattern_once", silence=silence)
-    twice = say.sentence("purchase_pattern_one_gap", silence=silence, gap=say.count("days", usual))
-    often = say.sentence("purchase_pattern", silence=silence, gap=say.count("every", usual))
+    silence = book.count("days", row["T"] - row["recency"])
+    once = book.sentence("purchase_pattern_once", silence=silence)
+    twice = book.sentence("purchase_pattern_one_gap", silence=silence, gap=book.count("days", usual))
+    often = book.sentence("purchase_pattern", silence=silence, gap=book.count("every", usual))
     return _choose(~np.isfinite(usual), once, _choose(row["frequency"] == 1, twice, often))
 
 
-def _rhythm(row: Columns, say: _Speech) -> Texts:
+def _rhythm(row: Columns, book: _Phrasebook) -> Texts:
     parts = {
-        "silence": say.count("days", row["T"] - row["recency"]),
-        "last": say.count("days", row["gap_last"]),
-        "longest": say.count("days", row["gap_longest"]),
+        "silence": book.count("days", row["T"] - row["recency"]),
+        "last": book.count("days", row["gap_last"]),
+        "longest": book.count("days", row["gap_longest"]),
     }
-    return say.either(~np.isfinite(row["gap_last"]), "rhythm_once", "rhythm", **parts)
+    return book.either(~np.isfinite(row["gap_last"]), "rhythm_once", "rhythm", **parts)
 
 
 def _within(feature: str, days: int) -> Sentence:
     """Compare with the window before; who was no customer then did not buy less."""
 
-    def sentence(row: Columns, say: _Speech) -> Texts:
+    def sentence(row: Columns, book: _Phrasebook) -> Texts:
         now, before = row[f"{feature}_{days}"], _numbers(row[f"{feature}_before_{days}"])
-        said = say.count("purchases", now) if feature == "purchases" else _numbers(now)
+        said = book.count("purchases", now) if feature == "purchases" else _numbers(now)
         parts: dict[str, str | Texts] = {"now": said, "before": before, "days": str(days)}
-        return say.either(row["T"] < days, f"{feature}_new", feature, **parts)
+        return book.either(row["T"] < days, f"{feature}_new", feature, **parts)
 
     return sentence
 
 
-def _loyalty(row: Columns, say: _Speech) -> Texts:
-    return say.sentence("loyalty", purchases=say.all_purchases(row), tenure=say.count("days", row["T"]))
+def _loyalty(row: Columns, book: _Phrasebook) -> Texts:
+    return book.sentence("loyalty", purchases=book.all_purchases(row), tenure=book.count("days", row["T"]))
 
 
 def _order(driver: str, measure: str, phrase: str | None) -> Sentence:
     """Compare the last order with the average one, of who has made more than one."""
 
-    def sentence(row: Columns, say: _Speech) -> Texts:
+    def sentence(row: Columns, book: _Phrasebook) -> Texts:
         last, mean = row[f"{measure}_last"], _numbers(row[f"{measure}_mean"])
-        said = _numbers(last) if phrase is None else say.count(phrase, last)
-        return say.either(row["frequency"] == 0, f"{driver}_once", driver, last=said, mean=mean)
+        said = _numbers(last) if phrase is None else book.count(phrase, last)
+        return book.either(row["frequency"] == 0, f"{driver}_once", driver, last=said, mean=mean)
 
     return sentence
 
 
-def _season(row: Columns, say: _Speech) -> Texts:
+def _season(row: Columns, book: _Phrasebook) -> Texts:
     count, year = row["purchases_last_season"], row["purchases_365"]
-    parts = {"last": say.count("purchases", count), "year": _numbers(year)}
-    said = say.either(np.isfinite(year), "season", "season_no_year", **parts)
-    return _choose(np.isfinite(count), said, say.sentence("season_new"))
+    parts = {"last": book.count("purchases", count), "year": _numbers(year)}
+    said = book.either(np.isfinite(year), "season", "season_no_year", **parts)
+    return _choose(np.isfinite(count), said, book.sentence("season_new"))
 
 
-def _refunds(row: Columns, say: _Speech) -> Texts:
-    parts = {"share": _percent(row["refund_share"]), "purchases": say.all_purchases(row)}
-    return say.either(row["refund_share"] == 0, "refunds_none", "refunds", **parts)
+def _refunds(row: Columns, book: _Phrasebook) -> Texts:
+    parts = {"share": _percent(row["refund_share"]), "purchases": book.all_purchases(row)}
+    return book.either(row["refund_share"] == 0, "refunds_none", "refunds", **parts)
 
 
-def _weekend(row: Columns, say: _Speech) -> Texts:
-    share, purchases = _percent(row["weekend_share"]), say.all_purchases(row)
-    once = say.either(row["weekend_share"] == 1, "weekend_once", "weekend_once_not")
-    often = say.sentence("weekend", share=share, purchases=purchases, even=short_percent(2 / 7))
+def _weekend(row: Columns, book: _Phrasebook) -> Texts:
+    share, purchases = _percent(row["weekend_share"]), book.all_purchases(row)
+    once = book.either(row["weekend_share"] == 1, "weekend_once", "weekend_once_not")
+    often = book.sentence("weekend", share=share, purchases=purchases, even=short_percent(2 / 7))
     return _choose(row["frequency"] == 0, once, often)
 
 
-def _margin(row: Columns, say: _Speech) -> Texts:
-    return say.sentence("margin", share=_percent(row["margin_share"]), purchases=say.all_purchases(row))
+def _margin(row: Columns, book: _Phrasebook) -> Texts:
+    return book.sentence("margin", share=_percent(row["margin_share"]), purchases=book.all_purchases(row))
 
 
 def _breadth(name: str, phrase: str) -> Sentence:
-    def sentence(row: Columns, say: _Speech) -> Texts:
-        return say.sentence("breadth", breadth=say.count(phrase, row[name]), purchases=say.all_purchases(row))
+    def sentence(row: Columns, book: _Phrasebook) -> Texts:
+        return book.sentence(
+            "breadth", breadth=book.count(phrase, row[name]), purchases=book.all_purchases(row)
+        )
 
     return sentence
 

@@ -102,7 +102,7 @@ def plot_repeat_timing(
     time_unit: str = "D",
     axes: Axes | None = None,
 ) -> Axes:
-    """Share of customers who have bought a second time by so long after the first, actual and expected.
+    """Share of customers with a second purchase, by time since the first, actual and expected.
 
     The actual share is Kaplan and Meier's (1958), since customers have been known for different times; the
     expected one is 1 - P(X(t) = 0) of a new customer.
