@@ -115,16 +115,16 @@ class TestFolder:
         example = json.loads((first_run.folder / "models/guanxi/input_example.json").read_text())
         assert "customer_id" not in example["columns"]
 
-    def test_served_code_holds_the_modules_as_they_are(self):
+    def test_served_code_holds_modules_and_texts_as_they_are(self):
         import ast
         from importlib import resources
 
         from guanxi.registry.bundle import served_code
 
-        (sources,) = (
+        sources, texts = (
             ast.literal_eval(node.value)
             for node in ast.parse(served_code()).body
-            if isinstance(node, ast.Assign) and node.targets[0].id == "SOURCES"
+            if isinstance(node, ast.Assign) and node.targets[0].id in ("SOURCES", "TEXTS")
         )
         folder = resources.files("guanxi.served")
         files = {path.relative_to(folder).with_suffix("").as_posix(): path for path in folder.rglob("*.py")}
@@ -132,6 +132,9 @@ class TestFolder:
         assert set(sources) == {name.replace("/", ".") for name in files}
         for name, path in files.items():
             assert sources[name.replace("/", ".")] == path.read_text(encoding="utf-8"), name
+        tomls = {path.name: path.read_text(encoding="utf-8") for path in folder.rglob("*.toml")}
+        assert set(tomls) == {"en.toml", "zh.toml"}
+        assert texts == tomls
 
 
 class TestServer:

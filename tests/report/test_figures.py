@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 
 from guanxi.report import figures, style
-from guanxi.report.beeswarm import strongest_drivers
+from guanxi.report.figures import strongest_drivers
 
 SVG = "{http://www.w3.org/2000/svg}"
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from scipy.stats import binomtest
 
 from guanxi.report import summaries
-from guanxi.report.formats import decimals_for, number, percent
+from guanxi.served.texts import decimals_for, number, percent
 
 amounts = st.lists(st.floats(0, 1e6), min_size=1, max_size=60)
 outcomes = st.lists(st.tuples(st.floats(0, 1), st.booleans()), min_size=1, max_size=80)

@@ -9,6 +9,7 @@ import ibis
 
 from guanxi.data.sources.source_table import SourceTable
 from guanxi.params import DataParams
+from guanxi.served.texts import Language, texts
 
 ROUNDING = 1e-9
 FIRST_TIME = datetime(1, 1, 1)
@@ -27,24 +28,17 @@ _ADVICE = {
     "invalid_encoding": "name the file's encoding, as in --set data.encoding=latin-1",
 }
 
-DESCRIPTIONS = {
-    "missing_customer": "no customer is named",
-    "missing_timestamp": "no time is given",
-    "unparsable_timestamp": "the time cannot be read",
-    "future_timestamp": "the time lies in the future",
-    "missing_amount": "no amount is given",
-    "unparsable_amount": "the amount is no number",
-    "non_finite_amount": "the amount is infinite or not a number",
-    "duplicate_line": "the line repeats an earlier one (data.duplicates: drop)",
-    "refund_dropped": "a refund, left out by data.refunds: drop",
-    "refund_without_policy": "a refund, refused by data.refunds: reject",
-    "refund_beyond_purchase": "refunds exceed the customer's purchases of that day",
-    "ragged_line": "the line has more or fewer fields than the header",
-    "unbalanced_quote": "a quotation mark is never closed",
-    "invalid_encoding": "the text is not in data.encoding",
-    "line_too_long": "the line is longer than the reader takes",
-    "unreadable_line": "the reader refused the line",
-}
+
+def rule_descriptions(language: Language = "en") -> dict[str, str]:
+    """Say of each rule what is wrong with a line that breaks it.
+
+    Examples
+    --------
+    >>> rule_descriptions()["missing_customer"]
+    'no customer is named'
+    """
+    described: dict[str, str] = texts("guanxi.data", language)["rules"]
+    return described
 
 
 def last_time() -> datetime:

@@ -145,7 +145,7 @@ def _warnings(
 ) -> list[str]:
     history = (as_of - log.first_day).days + 1
     warnings = [
-        f"{share:.1%} of the lines ({n:,}) were rejected because {rules.DESCRIPTIONS[rule]}"
+        f"{share:.1%} of the lines ({n:,}) were rejected because {rules.rule_descriptions()[rule]}"
         for rule, n, share in rejected
         if share > _MANY
     ]

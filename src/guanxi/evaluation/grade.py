@@ -29,13 +29,12 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from guanxi.errors import DataError
-from guanxi.evaluation.baselines import LAST_WINDOW, PAST_RATE, RFM_LOGISTIC, SILENCE
 from guanxi.evaluation.bootstrap import bootstrap
 from guanxi.evaluation.metrics import COUNTS, PROBABILITIES, Metric
+from guanxi.served.texts import Language, texts
 
 OutcomeName = Literal["churn", "purchases", "spend"]
 Letter = Literal["A", "B", "C"]
-Language = Literal["en", "zh"]
 
 FEWEST = 30
 _OWN = "own"
@@ -43,64 +42,6 @@ _METRICS: dict[OutcomeName, tuple[str, str]] = {
     "churn": ("auc", "log_loss"),
     "purchases": ("top_decile_capture", "normalised_gini"),
     "spend": ("top_decile_capture", "normalised_gini"),
-}
-_VALUE_RULE = {
-    "en": (
-        "A: the tenth of customers with the highest predictions brought clearly more {what} than the tenth "
-        "picked by the best naive method (90 % interval of the difference above 0), and no naive method "
-        "ranks all customers clearly better (normalised Gini); B: no clear difference, or clearly more but "
-        "all customers ranked clearly worse; C: clearly less."
-    ),
-    "zh": (
-        "A：预测值最高的十分之一客户带来的{what}明显多于最佳基准方法选出的十分之一"
-        "（差值的 90 % 区间高于 0），且没有基准方法对全体客户的排序明显更好（标准化基尼系数）；"
-        "B：无明显差异，或明显更多但全体排序明显较差；C：明显更少。"
-    ),
-}
-_CHURN_RULE = {
-    "en": (
-        "A: churners are ranked clearly better than by the best naive method (AUC, 90 % interval of the "
-        "difference above 0), and no naive method's log loss is clearly lower; B: no clear difference, or "
-        "ranked clearly better but with a clearly higher log loss; C: ranked clearly worse."
-    ),
-    "zh": (
-        "A：对流失客户的排序明显优于最佳基准方法（AUC，差值的 90 % 区间高于 0），"
-        "且没有基准方法的对数损失明显更低；B：无明显差异，或排序明显更好但对数损失明显更高；C：排序明显更差。"
-    ),
-}
-_WARNING = {
-    "en": (
-        "Predictions of {what} have grade C: in the held-out window {baseline} found {found} better than "
-        "they did ({metric} lower by {difference:.3f}, 90 % interval {low:.3f} to {high:.3f}); do not rank "
-        "customers by them."
-    ),
-    "zh": (
-        "{what}预测的等级为 C：在留出的检验期内，{baseline}比本预测更能找到{found}"
-        "（{metric}低 {difference:.3f}，90 % 区间 {low:.3f} 至 {high:.3f}）；请勿据此对客户排序。"
-    ),
-}
-# Target: in a sentence, and those who are to be found.
-_WHAT: dict[str, dict[OutcomeName, tuple[str, str]]] = {
-    "en": {
-        "churn": ("churn", "churners"),
-        "purchases": ("purchases", "the best customers"),
-        "spend": ("spend", "the best customers"),
-    },
-    "zh": {
-        "churn": ("流失", "流失客户"),
-        "purchases": ("购买次数", "最佳客户"),
-        "spend": ("消费金额", "最佳客户"),
-    },
-}
-_METRIC_WORDS = {
-    "en": {"auc": "AUC", "top_decile_capture": "top-10 % capture"},
-    "zh": {"auc": "AUC ", "top_decile_capture": "前 10 % 捕获率"},
-}
-_CHINESE_BASELINES = {
-    PAST_RATE: "基准方法（客户自身历史频率）",
-    LAST_WINDOW: "基准方法（重复上一时段）",
-    SILENCE: "基准方法（w 天未购买）",
-    RFM_LOGISTIC: "基准方法（RFM 逻辑回归）",
 }
 
 
@@ -218,20 +159,21 @@ def _best(metric: Metric, actual: ArrayLike, baselines: Mapping[str, ArrayLike])
 
 
 def _rule(target: OutcomeName, language: Language) -> str:
-    if target == "churn":
-        return _CHURN_RULE[language]
-    return _VALUE_RULE[language].format(what=_WHAT[language][target][0])
+    said = texts("guanxi.evaluation", language)["grade"]
+    rule: str = said["churn_rule" if target == "churn" else "value_rule"]
+    return rule.format(what=said["targets"][target]["what"])
 
 
 def _warning(
     target: OutcomeName, baseline: str, metric: str, gain: Mapping[str, float], language: Language
 ) -> str:
-    what, found = _WHAT[language][target]
-    return _WARNING[language].format(
-        what=what,
-        found=found,
-        baseline=_CHINESE_BASELINES.get(baseline, baseline) if language == "zh" else baseline,
-        metric=_METRIC_WORDS[language][metric],
+    said = texts("guanxi.evaluation", language)["grade"]
+    warning: str = said["warning"]
+    return warning.format(
+        what=said["targets"][target]["what"],
+        found=said["targets"][target]["found"],
+        baseline=said["baselines"].get(baseline, baseline),
+        metric=said["metrics"][metric],
         difference=-gain["gain"],
         low=-gain["upper"],
         high=-gain["lower"],

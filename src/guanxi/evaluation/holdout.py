@@ -14,7 +14,7 @@ from guanxi.data.transactions import TransactionLog
 from guanxi.evaluation import metrics
 from guanxi.evaluation.baselines import BASELINES, baseline_forecasts
 from guanxi.evaluation.bootstrap import bootstrap
-from guanxi.evaluation.grade import Grade, Language, OutcomeName, grade_forecast
+from guanxi.evaluation.grade import Grade, OutcomeName, grade_forecast
 from guanxi.evaluation.predictive import measure_distributions
 from guanxi.evaluation.realised_performance import outcomes, with_outcomes
 from guanxi.features.rfm import purchases_until
@@ -22,6 +22,7 @@ from guanxi.features.snapshots import snapshot
 from guanxi.periods import add_days
 from guanxi.pipeline.correction import ALONE, TREES_ALONE
 from guanxi.pipeline.fit import FittedModels
+from guanxi.served.texts import Language
 
 GUANXI = "guanxi"
 COMPONENTS = (ALONE, TREES_ALONE)

@@ -108,13 +108,17 @@ def _about(fitted: Fitted) -> dict[str, Any]:
 
 def served_code() -> str:
     """Text of the served code file."""
-    sources = embedding.embedded_modules()
     template = resources.files("guanxi.registry").joinpath("templates", "served.py.txt")
     return template.read_text(encoding="utf-8").format(
         version=__version__,
         lightgbm=f"lightgbm=={metadata.version('lightgbm')}",
-        sources="\n".join(f"    {name!r}: r'''{text}''',\n" for name, text in sources.items()),
+        sources=_literals(embedding.embedded_modules()),
+        texts=_literals(embedding.embedded_texts()),
     )
+
+
+def _literals(texts: Mapping[str, str]) -> str:
+    return "\n".join(f"    {name!r}: r'''{text}''',\n" for name, text in texts.items())
 
 
 def example_rows(fitted: Fitted) -> pd.DataFrame:

@@ -1,4 +1,4 @@
-"""The served package as text, so that a served model carries its own code.
+"""The served package as text, so that a served model carries its own code and texts.
 
 Code that MLflow copies beside a model (``code_paths``) or pickles is found by module name, so two versions
 loaded in one process would share one version's code. Here each served file holds the modules' text and
@@ -21,6 +21,14 @@ def embedded_modules() -> dict[str, str]:
         a name that ends in ``.__init__`` a package.
     """
     return dict(sorted(_modules(resources.files("guanxi.served"), "")))
+
+
+def embedded_texts() -> dict[str, str]:
+    """Give the TOML files of :mod:`guanxi.served`, name to text, in alphabetical order."""
+    files = [entry for entry in resources.files("guanxi.served").iterdir() if entry.name.endswith(".toml")]
+    return {
+        entry.name: entry.read_text(encoding="utf-8") for entry in sorted(files, key=lambda file: file.name)
+    }
 
 
 def _modules(folder: Traversable, prefix: str) -> list[tuple[str, str]]:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 from guanxi.errors import DataError
 from guanxi.periods import add_days
 from guanxi.report import pictures, sections
-from guanxi.report.formats import number
 from guanxi.report.words import glossary, words
+from guanxi.served.texts import number
 
 if TYPE_CHECKING:
     from datetime import date
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     import pandas as pd
     from jinja2 import Environment
 
-    from guanxi.report.beeswarm import Explanation
-    from guanxi.report.words import Language
+    from guanxi.report.figures import Explanation
+    from guanxi.served.texts import Language
 
 _COLUMNS: dict[str, tuple[str, ...]] = {
     "predictions": (

@@ -1,4 +1,4 @@
-"""The figures of the page, each with its title, its sentence and its description for who cannot see it."""
+"""The figures of the page, each with title, sentence and a description for those who cannot see it."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ import pandas as pd
 
 from guanxi.periods import add_days
 from guanxi.report import figures, style, summaries
-from guanxi.report.beeswarm import strongest_drivers
-from guanxi.report.formats import MISSING, number, percent
-from guanxi.report.words import Language, words
+from guanxi.report.figures import strongest_drivers
+from guanxi.report.words import words
+from guanxi.served.texts import MISSING, Language, number, percent
 
 if TYPE_CHECKING:
     from datetime import date
 
     from matplotlib.figure import Figure
 
-    from guanxi.report.beeswarm import Explanation
+    from guanxi.report.figures import Explanation
 
 _ZERO_MARGIN = 0.0005  # differences that would be written as 0.0 %
 

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from guanxi.data.rules import rule_descriptions
 from guanxi.report import summaries
-from guanxi.report.formats import MISSING, decimals_for, number, percent
-from guanxi.report.measures import measure, model_in_words, rule_in_words
-from guanxi.report.words import Language, words
+from guanxi.report.words import measure, model_in_words, words
+from guanxi.served.texts import MISSING, Language, decimals_for, number, percent
 
 if TYPE_CHECKING:
     from datetime import date
@@ -169,11 +169,12 @@ def _metric_row(metric: str, values: pd.Series, language: Language) -> dict[str,
 
 
 def rejected(table: pd.DataFrame, language: Language) -> list[dict[str, str]]:
-    """Lines not used, by rule, most first."""
+    """Lines not used, by rule, most first; a rule that is not ours keeps its name."""
+    described = rule_descriptions(language)
     return [
         {
             "rule": str(row["rule"]),
-            "description": rule_in_words(str(row["rule"]), language),
+            "description": described.get(str(row["rule"]), str(row["rule"]).replace("_", " ")),
             "lines": number(row["lines"]),
             "share": percent(row["share"], 2),
         }

@@ -6,14 +6,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import pandas as pd
 from scipy.special import expit
 
 from guanxi.periods import add_days
-from guanxi.report.formats import number, percent
 from guanxi.report.waterfall import strongest
-from guanxi.report.words import Language, words
+from guanxi.report.words import words
+from guanxi.served.texts import Language, number, percent, signed
 
 _BARELY = 1e-9  # of the log odds: closer to the average customer than that, the slope stands for the chord
 
@@ -149,23 +148,18 @@ def _why(story: Story, say: Mapping[str, str]) -> Iterator[str]:
         others = say["other_drivers"].format(count=len(summed))
         yield _line(float(summed.sum()), float(points[summed.index].sum()), others)
     yield say["story_sum"].format(
-        base=_signed(story.base),
-        sum=_signed(float(story.effects.sum())),
-        log_odds=_signed(story.log_odds),
+        base=signed(story.base),
+        sum=signed(float(story.effects.sum())),
+        log_odds=signed(story.log_odds),
         value=percent(story.scores["churn_probability"], 1),
     )
     if (story.slope, story.level) != (1.0, 0.0):
-        yield say["story_scale"].format(slope=number(story.slope, 3), level=_signed(story.level, 3))
+        yield say["story_scale"].format(slope=number(story.slope, 3), level=signed(story.level, 3))
 
 
 def _line(effect: float, points: float, said: str) -> str:
     arrow = "▲" if effect > 0 else "▼"
-    return f"{arrow} {_signed(effect):>6} {_signed(points, 1):>6}  {said}"
-
-
-def _signed(value: float, decimals: int = 2) -> str:
-    rounded = number(value, decimals)
-    return rounded if rounded.startswith("−") or not np.round(value, decimals) else f"+{rounded}"
+    return f"{arrow} {signed(effect):>6} {signed(points, 1):>6}  {said}"
 
 
 def _day(day: Any) -> str:

@@ -8,12 +8,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import cache
 from io import StringIO
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
-from guanxi.report.words import Language, words
+from guanxi.report.words import words
+from guanxi.served.texts import Language
 
 if TYPE_CHECKING:
+    from datetime import date
+
     from matplotlib.axes import Axes
+    from matplotlib.axis import Axis
     from matplotlib.colorbar import Colorbar
     from matplotlib.figure import Figure
     from matplotlib.ticker import FuncFormatter
@@ -26,19 +30,10 @@ RUST = "#b45309"
 
 _LATIN_FONT = "DejaVu Sans"  # matplotlib brings it: the same picture on every machine
 _CHINESE_FONTS = (
-    "Noto Sans CJK SC",
-    "Noto Sans CJK JP",
-    "Noto Sans SC",
-    "Source Han Sans SC",
-    "Source Han Sans CN",
-    "WenQuanYi Micro Hei",
-    "WenQuanYi Zen Hei",
-    "PingFang SC",
-    "Heiti SC",
-    "Microsoft YaHei",
-    "SimHei",
-    "Droid Sans Fallback",
-)
+    "Noto Sans CJK SC", "Noto Sans CJK JP", "Noto Sans SC", "Source Han Sans SC", "Source Han Sans CN",
+    "WenQuanYi Micro Hei", "WenQuanYi Zen Hei", "PingFang SC", "Heiti SC", "Microsoft YaHei",
+    "SimHei", "Droid Sans Fallback",
+)  # fmt: skip
 _SIZE = (6.2, 4.1)
 _LONGEST_LABEL = 30
 
@@ -58,14 +53,19 @@ def canvas(plot: str, language: Language, texts: Callable[[Language], dict[str, 
     text = texts(language if language == "en" or len(_fonts()) > 1 else "en")
     figure = Figure(figsize=_SIZE, layout="constrained", facecolor="white")
     axes = figure.add_subplot()
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.spines[["left", "bottom"]].set_color(MUTED)
-    axes.tick_params(colors=MUTED, labelcolor=INK, labelsize=10, labelfontfamily=list(_fonts()))
-    axes.grid(color=GRID, linewidth=0.8)
-    axes.set_axisbelow(True)
+    plain(axes, labelfontfamily=list(_fonts()))
     axes.set_xlabel(text[f"x_{plot}"], color=INK, fontsize=10.5, fontfamily=_fonts())
     axes.set_ylabel(text[f"y_{plot}"], color=INK, fontsize=10.5, fontfamily=_fonts())
     return Canvas(figure, axes, text)
+
+
+def plain(axes: Axes, **ticks: Any) -> None:
+    """Keep only the sides of the frame that carry the scales."""
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.spines[["left", "bottom"]].set_color(MUTED)
+    axes.tick_params(colors=MUTED, labelcolor=INK, labelsize=10, **ticks)
+    axes.grid(color=GRID, linewidth=0.8)
+    axes.set_axisbelow(True)
 
 
 def legend(axes: Axes, location: Literal["upper left", "lower right"]) -> None:
@@ -102,8 +102,31 @@ def percent_axis(axes: Axes) -> None:
     """Let both axes run over shares, written in per cent."""
     ticks = [0.0, 0.2, 0.4, 0.6, 0.8, 1.0]
     axes.set(xlim=(-0.01, 1.01), ylim=(-0.01, 1.03), xticks=ticks, yticks=ticks)
-    for axis in (axes.xaxis, axes.yaxis):
-        axis.set_major_formatter(lambda share, _: f"{share * 100:.0f}")
+    percent_scale(axes.xaxis, axes.yaxis)
+
+
+def percent_scale(*scales: Axis) -> None:
+    """Write the shares along a side in per cent."""
+    for scale in scales:
+        scale.set_major_formatter(lambda share, _: f"{share * 100:.0f}")
+
+
+def date_axis(axes: Axes) -> None:
+    """Few dates along the bottom, in full."""
+    from matplotlib.dates import AutoDateLocator, DateFormatter
+
+    axes.xaxis.set_major_locator(AutoDateLocator(minticks=3, maxticks=6))  # type: ignore[no-untyped-call]
+    axes.xaxis.set_major_formatter(DateFormatter("%Y-%m-%d"))  # type: ignore[no-untyped-call]
+    axes.tick_params(axis="x", labelsize=9)
+
+
+def mark_day(axes: Axes, day: date, text: str) -> None:
+    """Draw a line at a day, with a word at its foot."""
+    from matplotlib.dates import date2num
+
+    at = float(date2num(day))  # type: ignore[no-untyped-call]
+    axes.axvline(at, color=RUST, linewidth=1.2)
+    note(axes, text, (at, 0.0), (5, 4))
 
 
 def thousands() -> FuncFormatter:

@@ -10,7 +10,7 @@ import pandas as pd
 from scipy.special import expit
 
 from guanxi.report import style
-from guanxi.report.formats import number, percent
+from guanxi.served.texts import number, percent
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -18,31 +18,15 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from guanxi.report.words import Language
+    from guanxi.served.texts import Language
 
 _NAMED = 9
 _LETTERS = {"en": 30, "zh": 20}  # of one line; Chinese ones are twice as wide
 _LINES = 3
 # What is worth a tick, most telling first: those that would crowd one before them are left out.
 _PROBABILITIES = (
-    0.5,
-    0.25,
-    0.75,
-    0.1,
-    0.9,
-    0.01,
-    0.99,
-    0.05,
-    0.95,
-    0.4,
-    0.6,
-    0.3,
-    0.7,
-    0.2,
-    0.8,
-    0.001,
-    0.999,
-)
+    0.5, 0.25, 0.75, 0.1, 0.9, 0.01, 0.99, 0.05, 0.95, 0.4, 0.6, 0.3, 0.7, 0.2, 0.8, 0.001, 0.999,
+)  # fmt: skip
 _TICK_DISTANCE = 0.09  # of the width of the axes
 
 

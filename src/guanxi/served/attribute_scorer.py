@@ -15,14 +15,12 @@ from numpy.typing import NDArray
 
 from .corrections import probability
 from .input_checks import check_finite, check_table, checked_drivers
+from .texts import five_digits, texts
 from .trees.ensemble import Trees
 
 Floats = NDArray[np.float64]
 
 TASK = "labels"
-_MISSING = {"en": "not known", "zh": "未知"}
-_TYPICAL = {"en": "{}, typically {}", "zh": "{}，通常为 {}"}
-_SHARE = {"en": "{} ({:.0f} % of all)", "zh": "{}（占全部的 {:.0f} %）"}
 
 
 def matrix(attributes: pd.DataFrame, documents: Sequence[Mapping[str, Any]]) -> Floats:
@@ -133,14 +131,10 @@ class LabelScorer:
 
 
 def _say(value: float, attribute: Mapping[str, Any], language: str) -> str:
+    said = texts(__package__, language)["attributes"]
     if np.isnan(value):
-        return _MISSING[language]
+        return str(said["missing"])
     categories, typical = attribute["categories"], attribute["typical"]
     if categories is None:
-        return _TYPICAL[language].format(_number(value), _number(typical))
-    return _SHARE[language].format(categories[int(value)], 100.0 * typical[int(value)])
-
-
-def _number(value: float) -> str:
-    """Write up to five digits, and all of a whole number."""
-    return f"{value:,.0f}" if value == round(value) or abs(value) >= 10_000 else f"{value:,.5g}"
+        return str(said["typical"].format(value=five_digits(value), typical=five_digits(typical)))
+    return str(said["share"].format(value=categories[int(value)], share=100.0 * typical[int(value)]))

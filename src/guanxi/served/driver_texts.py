@@ -1,14 +1,14 @@
 """Drivers in plain words: which features tell the same story, and how it reads with a customer's numbers.
 
-Copied into every served model together with ``scoring.py``.
+The sentences stand in ``en.toml`` and ``zh.toml``.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache, lru_cache, reduce
 from operator import add
+from string import Formatter
 from typing import Any
 
 import numpy as np
@@ -16,11 +16,11 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from .input_checks import Features, float_columns
+from .texts import short_number, short_percent, texts
 
 Floats = NDArray[np.float64]
 Texts = NDArray[np.object_]
 Columns = Mapping[str, Floats]
-Sentence = Callable[[Columns, bool], Texts]
 
 _DRIVER_PREFIXES = (
     ("purchases_last_season", "season"),
@@ -70,7 +70,7 @@ def driver_of(feature: str) -> str:
 
 
 def driver_texts(features: Features, drivers: NDArray[Any], language: str) -> Texts:
-    """Say each row's driver with the row's own numbers, shape (n,).
+    """Describe each row's driver with the row's own numbers, shape (n,).
 
     Parameters
     ----------
@@ -80,13 +80,14 @@ def driver_texts(features: Features, drivers: NDArray[Any], language: str) -> Te
         One driver per row.
     language : {"en", "zh"}
     """
-    texts = np.full(len(features), None, dtype=object)
+    filled = np.full(len(features), None, dtype=object)
     codes, names = _distinct(drivers)
+    book = _Phrasebook(texts(__package__, language))
     for code, driver in enumerate(names):
         rows = np.flatnonzero(codes == code)
-        say, reads = _SENTENCES.get(driver, (_unknown(driver), (driver,)))
-        texts[rows] = say(_columns(features, reads, rows), language == "zh")
-    return texts
+        sentence, reads = _SENTENCES.get(driver, (_unknown(driver), (driver,)))
+        filled[rows] = sentence(_columns(features, reads, rows), book)
+    return filled
 
 
 def _columns(features: Features, names: Sequence[str], rows: NDArray[Any]) -> Columns:
@@ -104,40 +105,70 @@ def _distinct(values: NDArray[Any]) -> tuple[NDArray[np.intp], NDArray[Any]]:
     return codes, np.asarray(distinct)
 
 
-@lru_cache(maxsize=2**14)  # days and counts come again and again
-def _number(value: float) -> str:
-    """Write a number short: whole from 10 on, else one decimal where it needs one."""
-    if not math.isfinite(value):
-        return "?"
-    rounded = f"{value:,.0f}" if abs(value) >= 10 or value == round(value) else f"{value:,.1f}"
-    return rounded.removesuffix(".0")
+_short_number = lru_cache(maxsize=2**14)(short_number)  # days and counts come again and again
 
 
 def _numbers(values: Floats) -> Texts:
     # Each number is written once, and those that are written alike are one.
     alike = np.where(np.abs(values) >= 10, np.round(values), values + 0.0)  # no -0
     codes, distinct = _distinct(alike)
-    return np.array([_number(value) for value in distinct.tolist()], dtype=object)[codes]
+    return np.array([_short_number(value) for value in distinct.tolist()], dtype=object)[codes]
 
 
-def _join(*parts: str | Texts) -> Texts:
-    return np.asarray(reduce(add, parts), dtype=object)
+def _percent(share: Floats) -> Texts:
+    codes, distinct = _distinct(share + 0.0)  # no -0
+    return np.array([short_percent(value) for value in distinct.tolist()], dtype=object)[codes]
 
 
 def _choose(condition: NDArray[np.bool_], yes: str | Texts, no: str | Texts) -> Texts:
     return np.where(condition, np.asarray(yes, dtype=object), np.asarray(no, dtype=object))
 
 
-def _times(count: Floats, zh: bool) -> Texts:
-    if zh:
-        return _join(_numbers(count), " 次")
-    return _join(_numbers(count), _choose(count == 1, " purchase", " purchases"))
+@cache
+def _pieces(template: str) -> list[tuple[str, str | None]]:
+    """Split a sentence into what stands as it is and the name of what follows it."""
+    return [(literal, name) for literal, name, *_ in Formatter().parse(template)]
 
 
-def _days(count: Floats, zh: bool) -> Texts:
-    if zh:
-        return _join(_numbers(count), " 天")
-    return _join(_numbers(count), _choose(count == 1, " day", " days"))
+def _fill(template: str, parts: Mapping[str, str | Texts]) -> Texts:
+    pieces = [
+        piece
+        for literal, name in _pieces(template)
+        for piece in (literal, "" if name is None else parts[name])
+        if isinstance(piece, np.ndarray) or piece
+    ]
+    return np.asarray(reduce(add, pieces), dtype=object)
+
+
+class _Phrasebook:
+    """Fills the sentences of one language, for many customers at once."""
+
+    def __init__(self, texts: Mapping[str, Any]) -> None:
+        self._phrases: Mapping[str, Sequence[str]] = texts["phrases"]
+        self._sentences: Mapping[str, str] = texts["drivers"]
+
+    def sentence(self, name: str, **parts: str | Texts) -> Texts:
+        """Fill a sentence."""
+        return _fill(self._sentences[name], parts)
+
+    def either(self, condition: NDArray[np.bool_], yes: str, no: str, **parts: str | Texts) -> Texts:
+        """Fill one sentence where the condition holds, and another where it does not."""
+        return _choose(condition, self.sentence(yes, **parts), self.sentence(no, **parts))
+
+    def count(self, phrase: str, count: Floats) -> Texts:
+        """Name a count of things, in the singular or the plural."""
+        one, other = self._phrases[phrase]
+        parts = {"count": _numbers(count)}
+        return (
+            _choose(count == 1, _fill(one, parts), _fill(other, parts)) if one != other else _fill(one, parts)
+        )
+
+    def all_purchases(self, row: Columns) -> Texts:
+        """Name the number of all purchases."""
+        return self.count("purchases", row["frequency"] + 1)
+
+
+Sentence = Callable[[Columns, _Phrasebook], Texts]
 
 
 def _usual_gap(row: Columns) -> Floats:
@@ -146,186 +177,110 @@ def _usual_gap(row: Columns) -> Floats:
     return np.where(np.isfinite(row["gap_median"]), row["gap_median"], mean)
 
 
-def _purchase_pattern(row: Columns, zh: bool) -> Texts:
+def _purchase_pattern(row: Columns, book: _Phrasebook) -> Texts:
     usual = _usual_gap(row)
-    silence, gap = _days(row["T"] - row["recency"], zh), _days(usual, zh)
-    if zh:
-        once = _join("仅购买过一次，在 ", silence, "前")
-        twice = _join("上次购买在 ", silence, "前；此前唯一的间隔为 ", gap)
-        often = _join("上次购买在 ", silence, "前；通常每 ", gap, "购买一次")
-    else:
-        once = _join("bought only once, ", silence, " ago")
-        twice = _join("last bought ", silence, " ago; the one gap before was ", gap)
-        often = _join("last bought ", silence, " ago; usually every ", _choose(usual == 1, "day", gap))
+    silence = book.count("days", row["T"] - row["recency"])
+    once = book.sentence("purchase_pattern_once", silence=silence)
+    twice = book.sentence("purchase_pattern_one_gap", silence=silence, gap=book.count("days", usual))
+    often = book.sentence("purchase_pattern", silence=silence, gap=book.count("every", usual))
     return _choose(~np.isfinite(usual), once, _choose(row["frequency"] == 1, twice, often))
 
 
-def _rhythm(row: Columns, zh: bool) -> Texts:
-    silence = _days(row["T"] - row["recency"], zh)
-    last, longest = _days(row["gap_last"], zh), _days(row["gap_longest"], zh)
-    if zh:
-        once = _join(silence, "内没有第二次购买")
-        often = _join("已 ", silence, "未购买；上次间隔 ", last, "，最长间隔 ", longest)
-    else:
-        once = _join("no second purchase in ", silence)
-        often = _join(silence, " of silence; last gap ", last, ", longest ", longest)
-    return _choose(~np.isfinite(row["gap_last"]), once, often)
+def _rhythm(row: Columns, book: _Phrasebook) -> Texts:
+    parts = {
+        "silence": book.count("days", row["T"] - row["recency"]),
+        "last": book.count("days", row["gap_last"]),
+        "longest": book.count("days", row["gap_longest"]),
+    }
+    return book.either(~np.isfinite(row["gap_last"]), "rhythm_once", "rhythm", **parts)
 
 
-def _before(row: Columns, feature: str, days: int, zh: bool) -> Texts:
+def _within(feature: str, days: int) -> Sentence:
     """Compare with the window before; who was no customer then did not buy less."""
-    before = _numbers(row[f"{feature}_before_{days}"])
-    if zh:
-        said = _join(f"，此前 {days} 天 ", before, " 次" if feature == "purchases" else "")
-        return _choose(row["T"] < days, "，此前还不是客户", said)
-    return _choose(
-        row["T"] < days, ", not yet a customer before", _join(", was ", before, f" in the {days} before")
-    )
+
+    def sentence(row: Columns, book: _Phrasebook) -> Texts:
+        now, before = row[f"{feature}_{days}"], _numbers(row[f"{feature}_before_{days}"])
+        said = book.count("purchases", now) if feature == "purchases" else _numbers(now)
+        parts: dict[str, str | Texts] = {"now": said, "before": before, "days": str(days)}
+        return book.either(row["T"] < days, f"{feature}_new", feature, **parts)
+
+    return sentence
 
 
-def _purchases_within(days: int) -> Sentence:
-    def say(row: Columns, zh: bool) -> Texts:
-        now = _times(row[f"purchases_{days}"], zh)
-        said = _join(f"最近 {days} 天购买 ", now) if zh else _join(now, f" in {days} days")
-        return _join(said, _before(row, "purchases", days, zh))
-
-    return say
+def _loyalty(row: Columns, book: _Phrasebook) -> Texts:
+    return book.sentence("loyalty", purchases=book.all_purchases(row), tenure=book.count("days", row["T"]))
 
 
-def _spend_within(days: int) -> Sentence:
-    def say(row: Columns, zh: bool) -> Texts:
-        now = _numbers(row[f"spend_{days}"])
-        said = _join(f"最近 {days} 天消费 ", now) if zh else _join("spent ", now, f" in {days} days")
-        return _join(said, _before(row, "spend", days, zh))
+def _order(driver: str, measure: str, phrase: str | None) -> Sentence:
+    """Compare the last order with the average one, of who has made more than one."""
 
-    return say
+    def sentence(row: Columns, book: _Phrasebook) -> Texts:
+        last, mean = row[f"{measure}_last"], _numbers(row[f"{measure}_mean"])
+        said = _numbers(last) if phrase is None else book.count(phrase, last)
+        return book.either(row["frequency"] == 0, f"{driver}_once", driver, last=said, mean=mean)
 
-
-def _all_purchases(row: Columns, zh: bool) -> Texts:
-    return _times(row["frequency"] + 1, zh)
+    return sentence
 
 
-def _loyalty(row: Columns, zh: bool) -> Texts:
-    count, tenure = _all_purchases(row, zh), _days(row["T"], zh)
-    if zh:
-        return _join("成为客户 ", tenure, "，共购买 ", count)
-    return _join(count, " in ", tenure, " as a customer")
-
-
-def _order_value(row: Columns, zh: bool) -> Texts:
-    last, mean = _numbers(row["amount_last"]), _numbers(row["amount_mean"])
-    if zh:
-        once, often = _join("唯一一次消费 ", last), _join("上次消费 ", last, "，平均 ", mean)
-    else:
-        once, often = _join("one purchase, of ", last), _join("last purchase ", last, ", on average ", mean)
-    return _choose(row["frequency"] == 0, once, often)
-
-
-def _order_size(row: Columns, zh: bool) -> Texts:
-    last, mean = _numbers(row["lines_last"]), _numbers(row["lines_mean"])
-    if zh:
-        once = _join("唯一一次购买 ", last, " 行商品")
-        often = _join("上次购买 ", last, " 行商品，平均 ", mean, " 行")
-    else:
-        lines = _join(last, _choose(row["lines_last"] == 1, " line", " lines"))
-        once = _join("one purchase, of ", lines)
-        often = _join("last purchase of ", lines, ", on average ", mean)
-    return _choose(row["frequency"] == 0, once, often)
-
-
-def _quantity(row: Columns, zh: bool) -> Texts:
-    last, mean = _numbers(row["quantity_last"]), _numbers(row["quantity_mean"])
-    if zh:
-        once, often = _join("唯一一次购买 ", last, " 件"), _join("上次购买 ", last, " 件，平均 ", mean, " 件")
-    else:
-        items = _join(last, _choose(row["quantity_last"] == 1, " item", " items"))
-        once, often = _join("one purchase, of ", items), _join("last bought ", items, ", on average ", mean)
-    return _choose(row["frequency"] == 0, once, often)
-
-
-def _season(row: Columns, zh: bool) -> Texts:
+def _season(row: Columns, book: _Phrasebook) -> Texts:
     count, year = row["purchases_last_season"], row["purchases_365"]
-    if zh:
-        stranger, said = "去年同期还不是客户", _join("去年同期购买 ", _times(count, zh))
-        since = _join("，最近一年共 ", _times(year, zh))
-    else:
-        stranger = "not yet a customer in this season last year"
-        said = _join(_times(count, zh), " in this season last year")
-        since = _join(", ", _numbers(year), " in the whole year since")
-    return _choose(np.isfinite(count), _join(said, _choose(np.isfinite(year), since, "")), stranger)
+    parts = {"last": book.count("purchases", count), "year": _numbers(year)}
+    said = book.either(np.isfinite(year), "season", "season_no_year", **parts)
+    return _choose(np.isfinite(count), said, book.sentence("season_new"))
 
 
-def _percent(share: Floats) -> Texts:
-    codes, distinct = _distinct(share + 0.0)  # no -0
-    said = [f"{100 * each:.0f} %" if math.isfinite(each) else "?" for each in distinct.tolist()]
-    return np.array(said, dtype=object)[codes]
+def _refunds(row: Columns, book: _Phrasebook) -> Texts:
+    parts = {"share": _percent(row["refund_share"]), "purchases": book.all_purchases(row)}
+    return book.either(row["refund_share"] == 0, "refunds_none", "refunds", **parts)
 
 
-def _refunds(row: Columns, zh: bool) -> Texts:
-    share, purchases = _percent(row["refund_share"]), _all_purchases(row, zh)
-    if zh:
-        never, some = _join(purchases, "购买从未退款"), _join(purchases, "购买中退款占消费 ", share)
-    else:
-        never = _join("nothing refunded of ", purchases)
-        some = _join(share, " of the spend of ", purchases, " refunded")
-    return _choose(row["refund_share"] == 0, never, some)
-
-
-def _weekend(row: Columns, zh: bool) -> Texts:
-    share, purchases, even = _percent(row["weekend_share"]), _all_purchases(row, zh), f"{200 / 7:.0f} %"
-    weekend = row["weekend_share"] == 1
-    if zh:
-        once = _join("唯一一次购买在", _choose(weekend, "周末", "工作日"))
-        often = _join(purchases, "购买中 ", share, f" 在周末（均匀分布为 {even}）")
-    else:
-        once = _join("one purchase, ", _choose(weekend, "at a weekend", "on a working day"))
-        often = _join(share, " of ", purchases, f" at weekends (evenly spread: {even})")
+def _weekend(row: Columns, book: _Phrasebook) -> Texts:
+    share, purchases = _percent(row["weekend_share"]), book.all_purchases(row)
+    once = book.either(row["weekend_share"] == 1, "weekend_once", "weekend_once_not")
+    often = book.sentence("weekend", share=share, purchases=purchases, even=short_percent(2 / 7))
     return _choose(row["frequency"] == 0, once, often)
 
 
-def _margin(row: Columns, zh: bool) -> Texts:
-    share, purchases = _percent(row["margin_share"]), _all_purchases(row, zh)
-    if zh:
-        return _join(purchases, "购买的利润率为 ", share)
-    return _join("a margin of ", share, " on ", purchases)
+def _margin(row: Columns, book: _Phrasebook) -> Texts:
+    return book.sentence("margin", share=_percent(row["margin_share"]), purchases=book.all_purchases(row))
 
 
-def _breadth(name: str, en: tuple[str, str], zh_text: str) -> Sentence:
-    def say(row: Columns, zh: bool) -> Texts:
-        count, purchases = _numbers(row[name]), _all_purchases(row, zh)
-        if zh:
-            return _join(purchases, "购买涉及 ", count, f" 个{zh_text}")
-        return _join(count, _choose(row[name] == 1, f" {en[0]} in ", f" {en[1]} in "), purchases)
+def _breadth(name: str, phrase: str) -> Sentence:
+    def sentence(row: Columns, book: _Phrasebook) -> Texts:
+        return book.sentence(
+            "breadth", breadth=book.count(phrase, row[name]), purchases=book.all_purchases(row)
+        )
 
-    return say
+    return sentence
 
 
 def _unknown(driver: str) -> Sentence:
-    return lambda row, zh: _join(f"{driver.replace('_', ' ')}: ", _numbers(row[driver]))
+    name = f"{driver.replace('_', ' ')}: "
+    return lambda row, _: np.asarray(name + _numbers(row[driver]), dtype=object)
 
 
 # What is said of each driver, and the features that are read for it.
 _SENTENCES: dict[str, tuple[Sentence, tuple[str, ...]]] = {
     "purchase_pattern": (_purchase_pattern, ("frequency", "recency", "T", "gap_median")),
     "rhythm": (_rhythm, ("recency", "T", "gap_last", "gap_longest")),
-    "recent_purchases": (_purchases_within(90), ("T", "purchases_90", "purchases_before_90")),
-    "yearly_purchases": (_purchases_within(365), ("T", "purchases_365", "purchases_before_365")),
-    "recent_spend": (_spend_within(90), ("T", "spend_90", "spend_before_90")),
-    "yearly_spend": (_spend_within(365), ("T", "spend_365", "spend_before_365")),
+    "recent_purchases": (_within("purchases", 90), ("T", "purchases_90", "purchases_before_90")),
+    "yearly_purchases": (_within("purchases", 365), ("T", "purchases_365", "purchases_before_365")),
+    "recent_spend": (_within("spend", 90), ("T", "spend_90", "spend_before_90")),
+    "yearly_spend": (_within("spend", 365), ("T", "spend_365", "spend_before_365")),
     "loyalty": (_loyalty, ("frequency", "T")),
-    "order_value": (_order_value, ("frequency", "amount_last", "amount_mean")),
-    "order_size": (_order_size, ("frequency", "lines_last", "lines_mean")),
-    "quantity": (_quantity, ("frequency", "quantity_last", "quantity_mean")),
+    "order_value": (_order("order_value", "amount", None), ("frequency", "amount_last", "amount_mean")),
+    "order_size": (_order("order_size", "lines", "lines"), ("frequency", "lines_last", "lines_mean")),
+    "quantity": (_order("quantity", "quantity", "items"), ("frequency", "quantity_last", "quantity_mean")),
     "season": (_season, ("purchases_last_season", "purchases_365")),
     "refunds": (_refunds, ("frequency", "refund_share")),
     "weekend": (_weekend, ("frequency", "weekend_share")),
     "margin": (_margin, ("frequency", "margin_share")),
     "category_breadth": (
-        _breadth("category_count", ("category", "categories"), "品类"),
+        _breadth("category_count", "categories"),
         ("frequency", "category_count"),
     ),
     "channel_breadth": (
-        _breadth("channel_count", ("channel", "channels"), "渠道"),
+        _breadth("channel_count", "channels"),
         ("frequency", "channel_count"),
     ),
 }

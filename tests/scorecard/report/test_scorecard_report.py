@@ -20,8 +20,6 @@ from guanxi.scorecard.report import figures, summaries
 from guanxi.scorecard.report.content import ScorecardReport
 from guanxi.scorecard.report.listings import Listing
 from guanxi.scorecard.report.page import render_scorecard, render_section, section_content, weight_rows
-from guanxi.scorecard.report.table_words import TABLE_WORDS
-from guanxi.scorecard.report.words import SCORECARD_WORDS
 from guanxi.scorecard.report.workbook import scorecard_sheets
 
 DIMENSIONS = ("value", "loyalty", "satisfaction", "interaction", "risk", "advocacy")
@@ -387,10 +385,3 @@ class TestTables:
         text = self.page(content, Listing("roll_up", table, of="team"))
         assert {"g59", "10 more rows are in the files."} <= set(text)
         assert "g60" not in text
-
-
-def test_both_languages_take_the_same_numbers():
-    for english, chinese in (SCORECARD_WORDS | TABLE_WORDS).values():
-        assert english
-        assert chinese
-        assert sorted(re.findall(r"{\w+}", english)) == sorted(re.findall(r"{\w+}", chinese)), english

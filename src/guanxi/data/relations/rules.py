@@ -166,7 +166,7 @@ def describe(rule: str) -> str:
     >>> describe("unparsable_closed"), describe("negative_amount")
     ('closed cannot be read as a time', 'amount is negative')
     """
-    known = _DESCRIPTIONS | rules.DESCRIPTIONS
+    known = _DESCRIPTIONS | rules.rule_descriptions()
     if rule in known:
         return known[rule]
     what, _, name = rule.partition("_")

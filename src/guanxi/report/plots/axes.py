@@ -51,11 +51,7 @@ def prepared(axes: Axes | None, across: str, up: str, size: tuple[float, float] 
         from matplotlib.figure import Figure
 
         axes = Figure(figsize=size, layout="constrained", facecolor="white").add_subplot()
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.spines[["left", "bottom"]].set_color(style.MUTED)
-    axes.tick_params(colors=style.MUTED, labelcolor=style.INK, labelsize=10)
-    axes.grid(color=style.GRID, linewidth=0.8)
-    axes.set_axisbelow(True)
+    style.plain(axes)
     axes.set_xlabel(across, color=style.INK, fontsize=10.5)
     axes.set_ylabel(up, color=style.INK, fontsize=10.5)
     return axes
@@ -108,26 +104,3 @@ def legend_above(axes: Axes) -> None:
         labelcolor=style.INK,
         fontsize=10,
     )
-
-
-def percent_scale(axes: Axes) -> None:
-    """Write the shares up the side in per cent."""
-    axes.yaxis.set_major_formatter(lambda share, _: f"{share * 100:.0f}")
-
-
-def date_scale(axes: Axes) -> None:
-    """Few dates along the bottom, in full."""
-    from matplotlib.dates import AutoDateLocator, DateFormatter
-
-    axes.xaxis.set_major_locator(AutoDateLocator(minticks=3, maxticks=6))  # type: ignore[no-untyped-call]
-    axes.xaxis.set_major_formatter(DateFormatter("%Y-%m-%d"))  # type: ignore[no-untyped-call]
-    axes.tick_params(axis="x", labelsize=9)
-
-
-def mark_day(axes: Axes, day: pd.Timestamp, text: str) -> None:
-    """Draw a line at a day, with a word at its foot."""
-    from matplotlib.dates import date2num
-
-    at = float(date2num(day))  # type: ignore[no-untyped-call]
-    axes.axvline(at, color=style.RUST, linewidth=1.2)
-    style.note(axes, text, (at, 0.0), (5, 4))

@@ -12,8 +12,6 @@ from numpy.typing import ArrayLike
 
 from guanxi.errors import DataError
 from guanxi.params import Params
-from guanxi.report.formats import number, percent
-from guanxi.report.words import Language
 from guanxi.scorecard.history import History
 from guanxi.scorecard.indicators import CATALOGUE, DIMENSIONS
 from guanxi.scorecard.report.page_words import page_words
@@ -22,29 +20,9 @@ from guanxi.scorecard.scoring.relationship import Relationship
 from guanxi.scorecard.weights.weighting import scorecard_tree
 from guanxi.segments import matrix, rfm_cells
 from guanxi.segments.lifecycle import STAGES
+from guanxi.served.texts import Language, number, percent
 
 _SURE = 0.9  # of the draws; who keeps the tier in so many is sure of it
-_METHODS = {
-    "eigenvector": ("pairwise judgements (AHP, eigenvector)", "两两比较（层次分析法，特征向量）"),
-    "geometric_mean": ("pairwise judgements (AHP, geometric mean)", "两两比较（层次分析法，几何平均）"),
-    "fuzzy_geometric_mean": ("fuzzy judgements (Buckley's geometric mean)", "模糊判断（Buckley 几何平均）"),
-    "fuzzy_extent_analysis": ("fuzzy judgements (Chang's extent analysis)", "模糊判断（Chang 程度分析）"),
-    "direct": ("given points", "直接赋值"),
-    "delphi": ("a Delphi panel", "德尔菲专家组"),
-    "entropy": ("entropy", "熵权法"),
-    "critic": ("CRITIC", "CRITIC"),
-    "principal_components": ("principal components", "主成分分析"),
-    "factor_analysis": ("factor analysis", "因子分析"),
-    "alike": ("all branches alike, since nobody judged them", "未作判断，各分支等权"),
-    "usual": (
-        "the usual judgement, since nobody gave another: value and loyalty three times each other branch",
-        "惯用判断（无人另作判断）：价值与忠诚的重要性各为其他分支的三倍",
-    ),
-    "accepted": ("the accepted weights", "已采纳的权重"),
-    "multiplicative": ("multiplied", "乘法合成"),
-    "least_squares": ("least-squares compromise", "最小二乘折中"),
-    "linear": ("linear", "线性加权"),
-}
 _COLUMNS = {"table": ("customer_id", "score", "tier"), "weights": ("indicator", "dimension", "weight")}
 
 
@@ -182,17 +160,17 @@ def _labels(language: Language) -> dict[str, str]:
 
 def weighing_method(params: Params) -> str:
     """Say how the weights were found."""
-    weights, place = params.scorecard.weights, int(params.language == "zh")
+    weights, words = params.scorecard.weights, page_words(params.language)
     if weights.accepted:
-        return _METHODS["accepted"][place]
+        return words["method_accepted"]
     nobody = weights.method not in ("direct", "delphi") and not weights.judgements
     unjudged = "usual" if scorecard_tree(params.scorecard.tree) == scorecard_tree(None) else "alike"
-    said = _METHODS[unjudged if nobody else weights.method][place]
+    said = words[f"method_{unjudged if nobody else weights.method}"]
     if weights.data is None:
         return said
     if weights.share == 0.0 and weights.combine != "least_squares":
-        return _METHODS[weights.data][place]
-    return f"{said} + {_METHODS[weights.data][place]} ({_METHODS[weights.combine][place]})"
+        return words[f"method_{weights.data}"]
+    return f"{said} + {words[f'method_{weights.data}']} ({words[f'method_{weights.combine}']})"
 
 
 def _weights_table(found: Relationship, params: Params) -> pd.DataFrame:
@@ -206,9 +184,9 @@ def _weights_table(found: Relationship, params: Params) -> pd.DataFrame:
         }
     )
     if weighing.data is not None:
-        place = int(params.language == "zh")
+        words = page_words(params.language)
         own = {params.scorecard.weights.method: weighing.judged, weighing.data.method: weighing.data.weights}
         for method, weights in own.items():
-            heading = _METHODS[method][place] if method in _METHODS else method
+            heading = words.get(f"method_{method}", method)
             table[heading] = [weights.get(name, 0.0) for name in weighing.weights]
     return table

@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 
 from guanxi.report import style
-from guanxi.report.formats import number, percent
 from guanxi.scorecard.report.page_words import page_words
 from guanxi.scorecard.report.summaries import NO_TIER, Quadrants
+from guanxi.served.texts import number, percent
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from numpy.typing import NDArray
 
-    from guanxi.report.words import Language
+    from guanxi.served.texts import Language
 
 _BETWEEN = "#8794a1"
 _RINGS = (25, 50, 75, 100)

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from guanxi.report.formats import MISSING, decimals_for, number, percent
 from guanxi.scorecard.history import History
 from guanxi.scorecard.report.content import ScorecardReport
 from guanxi.scorecard.result import ScorecardResult
+from guanxi.served.texts import MISSING, decimals_for, number, percent
 
 _SHARES = (
     "share", "clv_share", "churn_mean", "attainment", "reaching", "tier_high", "tier_middle", "tier_low",

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from datetime import date
 from typing import Any
 
-from guanxi.report.formats import number, percent
 from guanxi.report.page import PageSection, environment
 from guanxi.scorecard.report import summaries
 from guanxi.scorecard.report.content import ScorecardReport
 from guanxi.scorecard.report.listings import Listing, shown_table
 from guanxi.scorecard.report.pictures import pictures
+from guanxi.served.texts import number, percent
 
 _PACKAGE = "guanxi.scorecard.report"
 

@@ -1,13 +1,11 @@
-"""The words of a scorecard's page: those of every page, and its own."""
+"""The words of a scorecard's page: those of every page, and its own (``en.toml`` and ``zh.toml``)."""
 
 from __future__ import annotations
 
-from guanxi.report.words import Language, say, words
-from guanxi.scorecard.report.table_words import TABLE_WORDS
-from guanxi.scorecard.report.words import SCORECARD_WORDS
+from guanxi.report.words import words
+from guanxi.served.texts import Language, texts
 
 
 def page_words(language: Language) -> dict[str, str]:
     """All words of a scorecard's page in one language, by key."""
-    own = {**SCORECARD_WORDS, **TABLE_WORDS}
-    return {**words(language), **{key: say(pair, language) for key, pair in own.items()}}
+    return words(language) | texts("guanxi.scorecard.report", language)

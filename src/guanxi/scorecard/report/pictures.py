@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from guanxi.report.formats import number, percent
 from guanxi.report.pictures import Picture, picture
 from guanxi.scorecard.report import figures, summaries
 from guanxi.scorecard.report.content import ScorecardReport
+from guanxi.served.texts import number, percent
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -1,4 +1,4 @@
-"""The plots over time: tracking, repeat timing and cohorts; all of them are in :mod:`.plots`."""
+"""The plots over time: tracking, repeat timing and cohorts."""
 
 from __future__ import annotations
 
@@ -10,25 +10,22 @@ import pandas as pd
 
 from guanxi.errors import DataError
 from guanxi.report import style
-from guanxi.report.formats import number
-from guanxi.report.plots import tables
+from guanxi.report.plots import purchase_tables
 from guanxi.report.plots.axes import (
     ACTUAL,
     EXPECTED,
     cell_numbers,
-    date_scale,
     heat_map,
     legend_above,
-    mark_day,
-    percent_scale,
     prepared,
     unit_name,
 )
+from guanxi.served.texts import number
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from guanxi.report.plots.tables import PurchaseModel
+    from guanxi.report.plots.purchase_tables import PurchaseModel
 
 _POINTS = 100
 
@@ -90,9 +87,9 @@ def _tracking(table: pd.DataFrame, label: str, cutoff: date | str | None, axes: 
     axes.plot(days, table["expected"], **EXPECTED)
     axes.set_ylim(bottom=0)
     axes.yaxis.set_major_formatter(style.thousands())
-    date_scale(axes)
+    style.date_axis(axes)
     if cutoff is not None:
-        mark_day(axes, tables.as_timestamp(cutoff), "held out from here")
+        style.mark_day(axes, purchase_tables.as_timestamp(cutoff), "held out from here")
     legend_above(axes)
     return axes
 
@@ -105,7 +102,7 @@ def plot_repeat_timing(
     time_unit: str = "D",
     axes: Axes | None = None,
 ) -> Axes:
-    """Share of customers who have bought a second time by so long after the first, actual and expected.
+    """Share of customers with a second purchase, by time since the first, actual and expected.
 
     The actual share is Kaplan and Meier's (1958), since customers have been known for different times; the
     expected one is 1 - P(X(t) = 0) of a new customer.
@@ -130,7 +127,7 @@ def plot_repeat_timing(
     """
     from scipy.stats import CensoredData, ecdf
 
-    waits = tables.first_repeat_waits(transactions, cutoff, time_unit)
+    waits = purchase_tables.first_repeat_waits(transactions, cutoff, time_unit)
     longest = float(np.concatenate(waits).max())
     share = ecdf(CensoredData(waits.repeated, right=waits.waiting)).cdf
     newcomer = pd.DataFrame({"frequency": [0], "recency": [0.0], "T": [0.0]})
@@ -145,7 +142,7 @@ def plot_repeat_timing(
     axes.step(reached, np.append(0.0, share.probabilities), where="post", **ACTUAL)
     axes.plot(times, bought, **EXPECTED)
     axes.set_ylim(bottom=0)
-    percent_scale(axes)
+    style.percent_scale(axes.yaxis)
     legend_above(axes)
     return axes
 
@@ -165,7 +162,7 @@ def plot_cohort_retention(transactions: pd.DataFrame, *, axes: Axes | None = Non
     DataError
         If there are no purchases, all lie in one month, or a column is missing.
     """
-    customers, shares = tables.cohort_retention(transactions)
+    customers, shares = purchase_tables.cohort_retention(transactions)
     percent = 100.0 * shares.set_axis(range(len(shares)))
     size = (3.0 + 0.4 * percent.shape[1], 1.8 + 0.32 * len(percent))
     axes = prepared(

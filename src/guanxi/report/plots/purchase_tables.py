@@ -1,4 +1,4 @@
-"""The numbers behind :mod:`guanxi.report.plots.plots`: histories, waits and cohorts from purchases."""
+"""The numbers behind the plots: histories, waits and cohorts from purchases."""
 
 from __future__ import annotations
 

@@ -1,8 +1,4 @@
-"""The pictures of the buy-till-you-die field, of any fitted purchase model.
-
-Each function draws on ``axes``, or on a figure of its own (``axes.figure``), and returns the axes; settings
-of matplotlib and figures of others are left alone. ``time_unit`` is the model's unit of time.
-"""
+"""The plots by customers' history: frequency, recency and the probability of being alive."""
 
 from __future__ import annotations
 
@@ -13,43 +9,24 @@ import pandas as pd
 
 from guanxi.errors import DataError
 from guanxi.report import style, summaries
-from guanxi.report.formats import number
 from guanxi.report.plots.axes import (
     ACTUAL,
     EXPECTED,
     heat_map,
     legend_above,
-    percent_scale,
     prepared,
     unit_name,
 )
-from guanxi.report.plots.plots_over_time import (
-    plot_cohort_retention,
-    plot_cumulative_tracking,
-    plot_incremental_tracking,
-    plot_repeat_timing,
-)
-from guanxi.report.plots.tables import history_grid, history_so_far, repeat_purchase_tracking
+from guanxi.report.plots.purchase_tables import history_grid, history_so_far
+from guanxi.served.texts import number
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from numpy.typing import ArrayLike, NDArray
 
-    from guanxi.report.plots.tables import PurchaseModel
+    from guanxi.report.plots.purchase_tables import PurchaseModel
 
     Floats = NDArray[np.float64]
-
-__all__ = [
-    "plot_calibration_by_frequency",
-    "plot_cohort_retention",
-    "plot_cumulative_tracking",
-    "plot_frequency_recency_matrix",
-    "plot_incremental_tracking",
-    "plot_probability_alive_history",
-    "plot_probability_alive_matrix",
-    "plot_repeat_timing",
-    "repeat_purchase_tracking",
-]
 
 _OPEN_GROUP = 7  # calibration frequencies from here on are one group
 
@@ -229,6 +206,6 @@ def plot_probability_alive_history(
     axes.plot(history["T"], model.probability_alive(history), color=style.TEAL, linewidth=2.0)
     axes.plot(times, np.zeros(times.size), "|", color=style.RUST, markersize=14, label="purchase")
     axes.set_ylim(0.0, 1.03)
-    percent_scale(axes)
+    style.percent_scale(axes.yaxis)
     legend_above(axes)
     return axes
