@@ -319,13 +319,8 @@ def _learn_finally(windows: TrainingWindows, latest: _Fold) -> dict[str, tuple[d
 
 
 def _document(name: str, **known: Any) -> dict[str, Any]:
-    nothing: dict[str, Any] = {
-        "features": [],
-        "regression": None,
-        "weights": [],
-        "window_days": 0,
-        "replaced": 0.0,
-    }
+    nothing: dict[str, Any] = {"features": [], "regression": None, "weights": []}
+    nothing |= {"window_days": 0, "replaced": 0.0}
     return {"model": name, **nothing, **known, "slope": 1.0, "level": 0.0}
 
 
