@@ -140,7 +140,7 @@ def _train_labels(
     from guanxi.jobs.train_labels import summary_text, train_labels
 
     training = train_labels(
-        source, label=label, id_column=id_column, params=params, progress=ConsoleReporter()
+        source, label=label, id_column=id_column, params=params, reporter=ConsoleReporter()
     )
     typer.echo(summary_text(training))
 

@@ -87,7 +87,7 @@ def monitor(
 
     resolved = resolve(params, overrides, columns, as_of=as_of, tracking_uri=tracking_uri)
     found = job(
-        source, output, model=model, predictions=predictions, params=resolved, progress=ConsoleReporter()
+        source, output, model=model, predictions=predictions, params=resolved, reporter=ConsoleReporter()
     )
     typer.echo(summary_text(found))
     raise typer.Exit(found.exit_code)

@@ -75,7 +75,7 @@ def predict(
         "params": resolved,
         "horizon_days": horizon,
         "drivers": drivers,
-        "progress": ConsoleReporter(),
+        "reporter": ConsoleReporter(),
     }
     if engine is Engine.spark:
         if resume:
@@ -165,6 +165,6 @@ def explain(
         model=model,
         params=resolved,
         horizon_days=horizon,
-        progress=ConsoleReporter(),
+        reporter=ConsoleReporter(),
     )
     typer.echo(f"{text(told)}\n\n{picture}")

@@ -203,7 +203,7 @@ def _grades(
 
 def _predictive(twin: FittedModels, table: pd.DataFrame) -> pd.DataFrame:
     """How good the whole predictive distributions were, and the intervals cut from them."""
-    horizon, level = int(table["horizon_days"].iloc[0]), float(twin.model["lifetime_value"]["interval"])
+    horizon, level = int(table["horizon_days"].iloc[0]), twin.model.lifetime_value.interval
     ends = twin.scorer.interval(twin.features, horizon, level)
     pit = np.concatenate(
         [

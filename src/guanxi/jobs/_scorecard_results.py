@@ -13,8 +13,8 @@ from guanxi.data.sinks import files
 from guanxi.data.sinks.spreadsheet import write_spreadsheet
 from guanxi.jobs.reporter import Reporter
 from guanxi.params import Params
+from guanxi.registry.job_log import log_scorecard
 from guanxi.registry.loaded_model import LoadedModel
-from guanxi.registry.scorecard_log import log_scorecard
 from guanxi.registry.store import answering, open_store
 from guanxi.scorecard.exports.customer_systems import check_export, export_customers
 from guanxi.scorecard.exports.import_layouts import LAYOUTS

@@ -70,7 +70,8 @@ def run(source: str, params: Params, folder: Path, progress: Reporter) -> RunRes
     log, training = train_log(source, params, progress, opened)
     training, judgement = _through_the_gate(training, progress)
     with progress.step("score every customer with the registered model"):
-        loaded = registry.load_model(f"models:/{training.store.registered_model}/{training.version}")
+        uri = f"models:/{training.store.registered_model}/{training.version}"
+        loaded = registry.load_model(uri).of_transactions()
         predictions = score_customers(log, loaded, training.as_of)
     graded = score_day(log, relations, loaded, training.as_of, params, progress, predictions)
     results = progress.step("write the results, the page and the champion's folder")
@@ -177,7 +178,7 @@ def _page(training: Training, predictions: pd.DataFrame, scorecard: ScorecardRep
                 ),
             ],
             rejected=pd.DataFrame(usability.rejected, columns=["rule", "lines", "share"]),
-            warnings=[*_grades(training), *holdout.warnings, *usability.warnings, *training.findings],
+            warnings=[*_grades(training), *holdout.warnings, *usability.warnings, *training.fit_notes],
             predictions=predictions,
             holdout=holdout.table,
             holdout_window=(add_days(holdout.cutoff, 1), holdout.end),

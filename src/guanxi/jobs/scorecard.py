@@ -9,7 +9,6 @@ import pandas as pd
 from guanxi.data.relations.tables import read_relations
 from guanxi.data.sinks import files
 from guanxi.data.transactions import read_transactions
-from guanxi.errors import ParamsError
 from guanxi.jobs._scorecard_results import log_results, write_results
 from guanxi.jobs.predict import load_checked
 from guanxi.jobs.reporter import Reporter
@@ -54,12 +53,9 @@ def scorecard(
     for path in (folder / "scorecard.parquet", folder / "tables" / "programme.csv"):
         files.check_output(path)
     check_scorecard(params)
-    loaded = load_checked(model, params, progress)
-    if loaded.attributes:
-        raise ParamsError(
-            f"model {source_name(loaded.uri)} was trained on labels and knows no value: "
-            "name one trained on transactions, as in --model models:/guanxi@champion"
-        )
+    loaded = load_checked(model, params, progress).of_transactions(
+        " and knows no value: name one trained on transactions, as in --model models:/guanxi@champion"
+    )
     with progress.step(f"read {source_name(source)} and the tables beside it"):
         log = read_transactions(source, params.data)
         relations = read_relations(params, log)

@@ -17,6 +17,7 @@ from threadpoolctl import threadpool_limits
 from guanxi.features.snapshots import OUTCOMES, SnapshotPlan
 from guanxi.models.boosting import Rows, at_once, grow
 from guanxi.pipeline.modelled_outcomes import ModelledOutcome
+from guanxi.served.model import RegressionModel
 from guanxi.served.regression import Regression, logarithms
 
 Floats = NDArray[np.float64]
@@ -158,8 +159,8 @@ class TrainingWindows:
             size = len(learnt.y)
         return dict(zip(rounds, at_once(growers, size), strict=True))
 
-    def regress(self, day: date) -> dict[str, Any]:
-        """Fit the regression on one day: the document of a :class:`guanxi.served.regression.Regression`."""
+    def regress(self, day: date) -> RegressionModel:
+        """Fit the regression on one day."""
         window = self.window(day)
         logs = logarithms(window.rows, _LOGARITHMS)
         varies = np.ptp(logs, axis=0) > 0
@@ -170,17 +171,17 @@ class TrainingWindows:
             fitted = _regressor(self.target).fit(
                 (logs - mean) / scale, window.outcome, sample_weight=window.weight
             )
-        return {
-            "features": names,
-            "mean": mean.tolist(),
-            "scale": scale.tolist(),
-            "coefficients": np.ravel(fitted.coef_).tolist(),
-            "intercept": float(np.ravel(fitted.intercept_)[0]),
-        }
+        return RegressionModel(
+            features=tuple(names),
+            mean=tuple(mean.tolist()),
+            scale=tuple(scale.tolist()),
+            coefficients=tuple(np.ravel(fitted.coef_).tolist()),
+            intercept=float(np.ravel(fitted.intercept_)[0]),
+        )
 
-    def regressed(self, document: Mapping[str, Any], day: date) -> Floats:
+    def regressed(self, model: RegressionModel, day: date) -> Floats:
         """Score a day's rows with a fitted regression."""
-        return Regression(document).predict(self.window(day).rows)
+        return Regression(model).predict(self.window(day).rows)
 
 
 def _regressor(target: ModelledOutcome) -> Any:

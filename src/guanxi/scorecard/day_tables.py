@@ -16,7 +16,7 @@ from guanxi.features.relations.relations import relation_features
 from guanxi.features.rhythm import rhythm_at
 from guanxi.jobs.predict import score_customers
 from guanxi.params import Params
-from guanxi.registry.loaded_model import LoadedModel
+from guanxi.registry.loaded_model import LoadedTransactionModel
 from guanxi.scorecard.indicators import CATALOGUE, indicator_table
 from guanxi.scorecard.scoring.relationship import Relationship
 from guanxi.segments.clusters import Segmentation
@@ -64,7 +64,7 @@ class DayTables:
 def day_tables(
     log: TransactionLog,
     relations: Relations,
-    loaded: LoadedModel,
+    loaded: LoadedTransactionModel,
     as_of: date,
     params: Params,
     predictions: pd.DataFrame | None = None,

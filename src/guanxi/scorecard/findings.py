@@ -15,7 +15,7 @@ from guanxi.jobs.reporter import Reporter
 from guanxi.params import Params
 from guanxi.params.scorecard import ScorecardParams
 from guanxi.periods import add_days
-from guanxi.registry.loaded_model import LoadedModel
+from guanxi.registry.loaded_model import LoadedTransactionModel
 from guanxi.scorecard.day_tables import DayTables, customer_table, day_tables, group_attributes
 from guanxi.scorecard.elasticities.own_data import measure_elasticities
 from guanxi.scorecard.history import History, earlier_days, look_back
@@ -97,7 +97,7 @@ class ScoredDay:
 def score_day(
     log: TransactionLog,
     relations: Relations,
-    loaded: LoadedModel,
+    loaded: LoadedTransactionModel,
     as_of: date,
     params: Params,
     progress: Reporter,
@@ -121,7 +121,7 @@ def score_day(
 def find(
     log: TransactionLog,
     relations: Relations,
-    loaded: LoadedModel,
+    loaded: LoadedTransactionModel,
     params: Params,
     progress: Reporter,
     *,
@@ -169,7 +169,7 @@ def find(
 
 
 def _elasticities(
-    log: TransactionLog, relations: Relations, as_of: date, loaded: LoadedModel, progress: Reporter
+    log: TransactionLog, relations: Relations, as_of: date, loaded: LoadedTransactionModel, progress: Reporter
 ) -> tuple[pd.DataFrame, str]:
     cutoff = add_days(as_of, -loaded.horizon_days)
     if not relations.lines or cutoff < log.first_day:

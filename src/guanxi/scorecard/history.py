@@ -14,7 +14,7 @@ from guanxi.data.transactions import TransactionLog
 from guanxi.errors import DataError, FitError, HistoryError
 from guanxi.params import Params
 from guanxi.periods import add_days
-from guanxi.registry.loaded_model import LoadedModel
+from guanxi.registry.loaded_model import LoadedTransactionModel
 from guanxi.scorecard.day_tables import day_tables
 from guanxi.scorecard.scoring.dynamics import Migration, Proposal, migration, propose_weights, weight_drift
 from guanxi.scorecard.scoring.relationship import Relationship, normalise, same_measure
@@ -80,7 +80,7 @@ def earlier_days(log: TransactionLog, as_of: date, horizon_days: int, periods: i
 def look_back(
     log: TransactionLog,
     relations: Relations,
-    loaded: LoadedModel,
+    loaded: LoadedTransactionModel,
     present: Relationship,
     days: list[date],
     as_of: date,
