@@ -17,6 +17,7 @@ from guanxi.features.snapshots import features_at, outcome_expression, snapshot
 from guanxi.params import DataParams, override
 from guanxi.pipeline.correction import BLEND
 from guanxi.pipeline.fit import FittedModels, fit_models
+from guanxi.served.model import to_json
 from guanxi.simulation import simulate_transactions
 
 CUTOFF = dt.date(2020, 3, 11)  # A Wednesday: the week and the month it lies in go on after it.
@@ -134,11 +135,13 @@ def three_years() -> pd.DataFrame:
 
 def all_that_was_learnt(fitted: FittedModels) -> str:
     corrections = [
-        (name, each.chosen, each.reason, each.options, each.levels, each.losses.to_csv())
+        (name, each.chosen, each.reason, str(each.options), each.levels, each.losses.to_csv())
         for name, each in fitted.corrections.items()
     ]
     choice = (fitted.choice.counts, fitted.choice.churn, fitted.choice.reason)
-    return json.dumps([fitted.model, fitted.trees, choice, fitted.findings, corrections], sort_keys=True)
+    return json.dumps(
+        [to_json(fitted.model), fitted.trees, choice, fitted.fit_notes, corrections], sort_keys=True
+    )
 
 
 def test_events_after_the_training_day_change_nothing_that_is_learnt(
@@ -169,7 +172,7 @@ def test_events_after_the_training_day_change_nothing_that_is_learnt(
         log.close()
         learnt.append(all_that_was_learnt(fitted))
         # There is something to leak into: a season, trees, and two windows they are tried on.
-        assert fitted.model["month_index"] is not None
+        assert fitted.model.month_index is not None
         for name in ("churn", "purchases"):
             assert fitted.corrections[name].losses["cutoff"].nunique() == 2, fitted.corrections[name].reason
             assert fitted.corrections[name].options[BLEND][1]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import socket
 import sqlite3
 import subprocess
@@ -26,7 +25,6 @@ def trained_twin(store: Any, served: Any) -> tuple[Any, pd.DataFrame]:
 
     kept = load_twin(store, "1")
     window = kept.held_out(60)
-    scorer = kept.model.scorer
     trees: dict[str, list[str]] = {}
     run = store.client.get_run(store.client.get_model_version("guanxi", "1").run_id)
     place = store.client.get_logged_model(run.data.tags["guanxi.twin"].removeprefix("models:/"))
@@ -34,7 +32,7 @@ def trained_twin(store: Any, served: Any) -> tuple[Any, pd.DataFrame]:
         trees.setdefault(file.stem.rpartition("-")[0], []).append(file.read_text("utf-8"))
     features = window.drop(columns=["customer_hash", "purchases", "spend", "churned"])
     return dataclasses.replace(
-        served, as_of=date(1998, 5, 1), model=dict(scorer.model), trees=trees, features=features
+        served, as_of=date(1998, 5, 1), model=kept.model.served, trees=trees, features=features
     ), window
 
 
@@ -65,9 +63,13 @@ def versions(
         patch.chdir(folder)
         store = open_store(MLflowParams())
         twin, window = trained_twin(store, served)
-        worse = json.loads(json.dumps(twin.model))
-        worse["corrections"]["churn"]["level"] += 1.5
-        worse["corrections"]["purchases"]["level"] -= 0.7
+        churn, purchases = (twin.model.corrections[name] for name in ("churn", "purchases"))
+        corrections = {
+            **twin.model.corrections,
+            "churn": dataclasses.replace(churn, level=churn.level + 1.5),
+            "purchases": dataclasses.replace(purchases, level=purchases.level - 0.7),
+        }
+        worse = dataclasses.replace(twin.model, corrections=corrections)
         record = TrainingRecord(quick_params, "cdnow-sample", "digest", {}, None, {}, None, {60: window})
         for model in (twin.model, worse):
             run_id, uri = log_training(store, served, dataclasses.replace(twin, model=model), record)

@@ -36,9 +36,10 @@ def here(first_run, monkeypatch):
 def blended(served, tmp_path_factory):
     """A model in Chinese whose churn has trees, a regression and a calibration, as a folder."""
     work = tmp_path_factory.mktemp("blended")
-    document, texts = served.corrections["churn"].options[BLEND]
-    corrections = served.model["corrections"] | {"churn": document | {"slope": 0.8, "level": 0.3}}
-    model = served.model | {"corrections": corrections, "language": "zh"}
+    blend, texts = served.corrections["churn"].options[BLEND]
+    churn = dataclasses.replace(blend, slope=0.8, level=0.3)
+    corrections = {**served.model.corrections, "churn": churn}
+    model = dataclasses.replace(served.model, corrections=corrections, language="zh")
     changed = dataclasses.replace(served, model=model, trees=served.trees | {"churn": texts})
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(work)

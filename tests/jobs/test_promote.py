@@ -136,16 +136,24 @@ class TestRefused:
     @pytest.mark.parametrize(
         ("old", "new", "said"),
         [
-            ("refunds: net", "refunds: drop", "was read with data.refunds=net, version 1's with drop"),
-            ("window_days: 60", "window_days: 59", "features for windows of 59 days are not there"),
-            (r'("horizon_days",\s+"default": )60', r"\g<1>45", "it looks 60 days ahead, version 1 45"),
+            (
+                '"refunds": "net"',
+                '"refunds": "drop"',
+                "read with data.refunds=net, version 1's with drop",
+            ),
+            (
+                r'("history_days": \d+,\s+"window_days": )60',
+                r"\g<1>59",
+                "features for windows of 59 days are not there",
+            ),
+            ('"horizon_days": 60', '"horizon_days": 45', "it looks 60 days ahead, version 1 45"),
         ],
     )
     def test_models_that_answer_different_questions(self, copied, old, new, said):
-        description = twin_of(copied, "1") / "MLmodel"
-        text, changes = re.subn(old, new, description.read_text("utf-8"))
+        document = twin_of(copied, "1") / "artifacts" / "model.json"
+        text, changes = re.subn(old, new, document.read_text("utf-8"))
         assert changes == 1
-        description.write_text(text, "utf-8")
+        document.write_text(text, "utf-8")
         with pytest.raises(PromotionError, match=re.escape(said)):
             promote(Params())
 

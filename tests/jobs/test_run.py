@@ -128,11 +128,11 @@ class TestWords:
 
 class TestSecondRun:
     def test_first_stays_champion_and_it_is_said(self, second_run, store):
-        from guanxi.registry.loaded_model import champion_version
+        from guanxi.registry.aliases import read_aliases
 
         assert second_run.ended.code == 0
         assert "version 2 is candidate; version 1 stays champion" in second_run.ended.out
-        assert champion_version(store) == "1"
+        assert read_aliases(store)["champion"] == "1"
         assert str(store.client.get_model_version_by_alias("guanxi", "candidate").version) == "2"
 
     def test_its_predictions_come_from_its_own_version(self, second_run):

@@ -17,7 +17,7 @@ from guanxi.jobs.promote import promote
 from guanxi.jobs.rollback import rollback
 from guanxi.jobs.train_labels import cross_validated_metrics, summary_text, train_labels
 from guanxi.params import load_params, override
-from guanxi.registry import loaded_model, registration
+from guanxi.registry import registration
 from guanxi.registry.aliases import appoint, read_aliases
 from guanxi.registry.label_log import LABEL, label_store
 from guanxi.registry.store import open_store
@@ -137,7 +137,7 @@ class TestRegistry:
         params = trained.params.model_copy(update={"seed": 3})
         second = train_labels(customers(), label="left", id_column="customer", params=params)
         assert not second.is_champion
-        assert loaded_model.champion_version(second.store) == trained.training.version
+        assert read_aliases(second.store)["champion"] == trained.training.version
         second.store.client.set_registered_model_alias("guanxi-labels", "candidate", trained.training.version)
 
     @pytest.mark.spark

@@ -262,4 +262,4 @@ def test_every_target_says_why(served):
         assert fitted.chosen in CONTENDERS
         assert set(fitted.options) == set(CONTENDERS)
         assert "on 1 earlier window of 60 days" in fitted.reason
-        assert served.model["corrections"][TARGET_NAMES[0]]["model"] in CONTENDERS
+        assert served.model.corrections[TARGET_NAMES[0]].model in CONTENDERS

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from datetime import timedelta
 
 import lightgbm
@@ -20,15 +21,20 @@ from guanxi.pipeline.correction import ALONE, CORRECTED
 from guanxi.pipeline.fit import fit_models
 from guanxi.served.corrections import probability
 from guanxi.served.input_checks import MOST_DRIVERS
+from guanxi.served.model import to_json
 
 
 def text(fitted) -> str:
     """All that was learnt, chosen or not."""
     return json.dumps(
         [
-            fitted.model,
+            to_json(fitted.model),
             fitted.trees,
-            [[each.chosen, each.reason, each.options, each.levels] for each in fitted.corrections.values()],
+            [[each.chosen, each.reason, each.levels] for each in fitted.corrections.values()],
+            [
+                {name: (asdict(model), texts) for name, (model, texts) in each.options.items()}
+                for each in fitted.corrections.values()
+            ],
             [each.losses.to_csv() for each in fitted.corrections.values()],
         ],
         sort_keys=True,
@@ -73,8 +79,8 @@ class TestSeed:
     def test_other_seed_changes_only_what_is_random(self, sample_log, twin, twin_day, quick_params):
         other = fit_models(sample_log, twin_day, override(quick_params, {"seed": 5}))
         assert other.trees != twin.trees
-        for section in ("transactions", "spend", "drivers"):
-            assert other.model[section] == twin.model[section]
+        for part in ("purchases", "spend", "drivers"):
+            assert getattr(other.model, part) == getattr(twin.model, part)
         one, two = (fitted.scorer.score(twin.features, drivers=0) for fitted in (twin, other))
         fixed = ["probability_alive", "next_purchase_date"]
         pd.testing.assert_frame_equal(one[fixed], two[fixed])
@@ -199,7 +205,7 @@ def test_trees_without_a_clear_gain_are_left_out(sample_log, quick_params, serve
         assert correction.chosen == ALONE
         assert "no clear gain" in correction.reason
         # Fewer than three windows tell nothing of the level.
-        assert correction.document["level"] == 0.0
+        assert correction.model.level == 0.0
     scores = alone.scorer.score(alone.features, drivers=2)
     prior = probability(alone.scorer.base("churn", alone.features, 60))
     np.testing.assert_array_equal(scores["churn_probability"], prior)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date, timedelta
 
 import numpy as np
@@ -55,7 +56,7 @@ def fitted(seasonal, params):
 
 
 def test_the_index_follows_the_season(fitted):
-    index = np.array(fitted.model["month_index"])
+    index = np.array(fitted.model.month_index)
     lengths = [31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31]
     assert np.average(index, weights=lengths) == pytest.approx(1.0, abs=1e-3)
     # The sine begins with the year, so spring is high and autumn low.
@@ -66,7 +67,7 @@ def test_the_index_follows_the_season(fitted):
 def test_a_season_brings_the_total_nearer(seasonal, fitted):
     came = outcomes(seasonal, fitted.as_of, HORIZON).merge(fitted.features[["customer_id"]])
     actual = came["purchases"].sum()
-    flat = Scorer({**fitted.model, "month_index": None}, fitted.trees)
+    flat = Scorer(replace(fitted.model, month_index=None), fitted.trees)
     with_season, without = (
         scorer.forecast(fitted.features, HORIZON)["expected_purchases"].sum()
         for scorer in (fitted.scorer, flat)

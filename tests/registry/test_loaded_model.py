@@ -18,6 +18,7 @@ from guanxi.registry import loaded_model, registration
 from guanxi.registry.aliases import read_aliases
 from guanxi.registry.log import TrainingRecord, log_training
 from guanxi.registry.store import open_store
+from guanxi.served.model import FORMAT, from_json, to_json
 
 
 @pytest.fixture(scope="module")
@@ -45,13 +46,13 @@ def fresh(tmp_path_factory, with_trees, quick_params):
 def test_registering_moves_no_alias(fresh):
     version = registration.register(fresh.store, fresh.run_id, fresh.model_uri, {})
     assert fresh.store.client.get_model_version("guanxi", version).aliases == []
-    assert loaded_model.champion_version(fresh.store) is None
+    assert read_aliases(fresh.store) == {}
 
 
 def change(where: str, document: dict) -> None:
     """Change one number of a served model a little."""
     if where == "value model":
-        document["transactions"]["fitted"]["bg_nbd"]["params"]["r"] *= 1.001
+        document["purchases"]["fitted"]["bg_nbd"]["params"]["r"] *= 1.001
     elif where == "level":
         document["corrections"]["churn"]["level"] += 0.001
     else:
@@ -60,8 +61,9 @@ def change(where: str, document: dict) -> None:
 
 @pytest.mark.parametrize("where", ["value model", "level", "regression"])
 def test_a_version_that_fails_its_test_is_withdrawn(fresh, with_trees, where):
-    worse = json.loads(json.dumps(with_trees.model))
-    change(where, worse)
+    document = json.loads(json.dumps(to_json(with_trees.model)))
+    change(where, document)
+    worse = from_json(document)
     version = registration.register(fresh.store, fresh.run_id, fresh.model_uri, {})
     with pytest.raises(RegistryError, match="gives other numbers from the registry"):
         registration.make_candidate(fresh.store, version, dataclasses.replace(with_trees, model=worse))
@@ -102,7 +104,7 @@ def test_a_registry_that_fails_is_not_taken_for_one_without_champion(fresh, monk
 
     monkeypatch.setattr(fresh.store.client, "get_registered_model", broken)
     with pytest.raises(MlflowException, match="tired"):
-        loaded_model.champion_version(fresh.store)
+        read_aliases(fresh.store)
 
 
 def test_no_password_is_kept(fresh):
@@ -129,6 +131,14 @@ def test_a_model_of_another_kind_is_refused(tmp_path, fresh):
         mlflow.pyfunc.save_model(str(tmp_path / "other"), python_model=str(code), pip_requirements=["mlflow"])
     with pytest.raises(RegistryError, match="is no guanxi model"):
         loaded_model.load_model(str(tmp_path / "other"))
+
+
+def test_a_model_whose_document_is_of_another_format_is_refused(fresh, tmp_path):
+    loaded_model.export(fresh.model_uri, tmp_path / "model")
+    file = tmp_path / "model" / "artifacts" / "model.json"
+    file.write_text(file.read_text("utf-8").replace(f'"format": {FORMAT}', '"format": 99'), "utf-8")
+    with pytest.raises(RegistryError, match=r"model\.json is of format 99, and this version of guanxi reads"):
+        loaded_model.load_model(str(tmp_path / "model"))
 
 
 class TestExport:
@@ -169,7 +179,7 @@ def test_a_moved_store_opens(copy_store, first_run, tmp_path, monkeypatch):
     copy_store(first_run.folder, tmp_path)
     monkeypatch.chdir(tmp_path)
     moved = open_store(MLflowParams(), create=False)
-    version = loaded_model.champion_version(moved)
+    version = read_aliases(moved)["champion"]
     place = moved.client.get_model_version_download_uri("guanxi", version)
     assert place.startswith((tmp_path / "mlruns" / "artifacts").as_uri())
     assert loaded_model.load_model("models:/guanxi@champion").version == version

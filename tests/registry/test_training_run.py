@@ -79,20 +79,20 @@ def test_tags_name_versions_days_and_the_commit(store, parent):
     assert "mlflow.source.git.commit" not in tags
 
 
-def test_commit_is_tagged_inside_a_repository(tmp_path, monkeypatch, served):
+def test_commit_is_tagged_inside_a_repository(tmp_path, monkeypatch):
     import subprocess
 
-    from guanxi.registry.log import _tags
+    from guanxi.registry.log import _git_tags
 
     monkeypatch.chdir(tmp_path)
     identity = ["-c", "user.name=a", "-c", "user.email=a@example.org"]
     subprocess.run(["git", "init", "-q"], check=True)
     subprocess.run(["git", *identity, "commit", "-q", "--allow-empty", "-m", "first"], check=True)
     head = subprocess.run(["git", "rev-parse", "HEAD"], check=True, capture_output=True, text=True).stdout
-    assert _tags(served, None)["mlflow.source.git.commit"] == head.strip()
-    assert _tags(served, None)["guanxi.git_dirty"] == "false"
+    assert _git_tags()["mlflow.source.git.commit"] == head.strip()
+    assert _git_tags()["guanxi.git_dirty"] == "false"
     (tmp_path / "new").touch()
-    assert _tags(served, None)["guanxi.git_dirty"] == "true"
+    assert _git_tags()["guanxi.git_dirty"] == "true"
 
 
 def test_artifacts(store, parent):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -10,6 +12,7 @@ from guanxi.models import ChurnClassifier
 from guanxi.served.attribute_scorer import LabelScorer, matrix
 from guanxi.served.corrections import probability
 from guanxi.served.input_checks import InputError
+from guanxi.served.model import Attribute, Drivers, LabelLimits, ServedLabelModel
 
 PLANS = ["basic", "gold", "plus"]
 
@@ -28,29 +31,29 @@ def rows() -> pd.DataFrame:
 
 
 @pytest.fixture(scope="module")
-def document() -> dict:
-    attributes = [
-        {"name": "months, in all", "categories": None, "typical": 36.5},
-        {"name": "plan", "categories": PLANS, "typical": [0.5, 0.2, 0.3]},
-        {"name": "noise", "categories": None, "typical": 0.0},
-    ]
-    return {"task": "labels", "attributes": attributes, "drivers": {"top": 2}, "language": "en"}
+def served() -> ServedLabelModel:
+    attributes = (
+        Attribute("months, in all", None, 36.5),
+        Attribute("plan", tuple(PLANS), (0.5, 0.2, 0.3)),
+        Attribute("noise", None, 0.0),
+    )
+    return ServedLabelModel("id", attributes, Drivers(2), "en", LabelLimits(900))
 
 
 @pytest.fixture(scope="module")
-def scorer(rows, document) -> LabelScorer:
+def scorer(rows, served) -> LabelScorer:
     log_odds = np.where(rows["plan"] == "gold", -2.0, 1.0) - 0.05 * (rows["months, in all"].fillna(60) - 36)
     label = np.random.default_rng(1).random(900) < probability(log_odds)
     model = ChurnClassifier(n_estimators=80, categorical_features=[1]).fit(
-        matrix(rows, document["attributes"]), label
+        matrix(rows, served.attributes), label
     )
-    return LabelScorer(document, {"churn": [booster.model_to_string() for booster in model.boosters_]})
+    return LabelScorer(served, {"churn": [booster.model_to_string() for booster in model.boosters_]})
 
 
-def test_codes(document):
+def test_codes(served):
     rows = pd.DataFrame({"months, in all": [3, np.nan], "plan": ["plus", "silver"], "noise": [0.5, 1.0]})
     expected = [[3.0, 2.0, 0.5], [np.nan, np.nan, 1.0]]
-    np.testing.assert_array_equal(matrix(rows, document["attributes"]), expected)
+    np.testing.assert_array_equal(matrix(rows, served.attributes), expected)
 
 
 def test_effects_add_up_to_the_log_odds_of_the_probability(scorer, rows):
@@ -74,9 +77,9 @@ def test_an_unseen_category_counts_as_missing(scorer, rows):
 
 
 @pytest.mark.parametrize("language", ["en", "zh"])
-def test_words(scorer, document, language):
+def test_words(scorer, served, language):
     rows = pd.DataFrame({"months, in all": [2.0, np.nan], "plan": ["gold", "plus"], "noise": [0.0, 0.0]})
-    spoken = LabelScorer({**document, "language": language}, {"churn": scorer._trees._texts})
+    spoken = LabelScorer(replace(served, language=language), {"churn": scorer._trees._texts})
     table = spoken.score(rows, drivers=3)
     said = set(table.filter(like="_text").to_numpy().ravel())
     expected = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -16,18 +17,13 @@ from guanxi.models.boosting import Rows, grow
 from guanxi.pipeline.correction import ALONE, BLEND, CORRECTED, TREES_ALONE
 from guanxi.served.corrections import Correction, probability
 from guanxi.served.input_checks import InputError
+from guanxi.served.model import CorrectionModel, RegressionModel
 from guanxi.served.regression import Regression
 from guanxi.served.scorer import RFM, Scorer
 from guanxi.served.trees.ensemble import Trees
 
 FEATURES = ["first", "second", "third"]
-REGRESSION = {
-    "features": ["third", "fourth"],
-    "mean": [0.3, 1.0],
-    "scale": [0.7, 2.0],
-    "coefficients": [0.4, -0.2],
-    "intercept": -0.6,
-}
+REGRESSION = RegressionModel(("third", "fourth"), (0.3, 1.0), (0.7, 2.0), (0.4, -0.2), -0.6)
 
 
 @pytest.fixture(scope="module")
@@ -46,18 +42,18 @@ def texts(rows) -> list[str]:
     return [grow(Rows(matrix, y), "binary", settings, 15, seed).model_to_string() for seed in (0, 1)]
 
 
-def document(**changed):
+def model(**changed):
     usual = {
         "model": "blend",
-        "features": FEATURES,
+        "features": tuple(FEATURES),
         "regression": REGRESSION,
-        "weights": [0.5, 0.2, 0.3],
+        "weights": (0.5, 0.2, 0.3),
         "window_days": 60,
         "replaced": 0.5,
         "slope": 1.25,
         "level": -0.4,
     }
-    return usual | changed
+    return CorrectionModel(**(usual | changed))
 
 
 class TestProbability:
@@ -74,7 +70,7 @@ class TestProbability:
 class TestFormula:
     def test_is_the_sum_of_its_members_from_the_base_they_learnt_from(self, rows, texts):
         base, learnt = (np.random.default_rng(seed).normal(size=500) for seed in (2, 3))
-        correction = Correction(document(), texts)
+        correction = Correction(model(), texts)
         matrix = rows[FEATURES].to_numpy()
         first, second = (Trees([text]).predict(matrix) for text in texts)
         step = 0.5 * first + 0.2 * second + 0.3 * Regression(REGRESSION).predict(rows) - 0.5 * learnt
@@ -84,7 +80,7 @@ class TestFormula:
 
     def test_what_replaces_the_base_altogether_is_the_members_own_score(self, rows, texts):
         only = Correction(
-            document(weights=[1.0], regression=None, replaced=1.0, slope=1.0, level=0.0), texts[:1]
+            model(weights=(1.0,), regression=None, replaced=1.0, slope=1.0, level=0.0), texts[:1]
         )
         base = np.random.default_rng(4).normal(size=500)
         own = Trees(texts[:1]).predict(rows[FEATURES].to_numpy())
@@ -92,7 +88,7 @@ class TestFormula:
 
     def test_nothing_learnt_adds_nothing(self, rows):
         nothing = Correction(
-            document(features=[], regression=None, weights=[], replaced=0.0, slope=1.0, level=0.0), []
+            model(features=(), regression=None, weights=(), replaced=0.0, slope=1.0, level=0.0), []
         )
         assert not nothing.has_members
         assert nothing.features == []
@@ -104,7 +100,7 @@ class TestFormula:
     @given(slope=st.floats(0.1, 3.0), level=st.floats(-5.0, 5.0), shift=st.floats(0.01, 5.0))
     def test_a_higher_base_is_a_higher_score(self, slope, level, shift):
         nothing = Correction(
-            document(features=[], regression=None, weights=[], replaced=0.0, slope=slope, level=level), []
+            model(features=(), regression=None, weights=(), replaced=0.0, slope=slope, level=level), []
         )
         base = np.linspace(-5.0, 5.0, 11)
         step = nothing.step(pd.DataFrame(index=range(11)), base)
@@ -114,7 +110,7 @@ class TestFormula:
 
 class TestContributions:
     def test_add_up_to_the_members(self, rows, texts):
-        correction = Correction(document(), texts)
+        correction = Correction(model(), texts)
         assert correction.features == [*FEATURES, "fourth"]
         parts = correction.contributions(rows)
         assert parts.shape == (500, 5)
@@ -123,7 +119,7 @@ class TestContributions:
         np.testing.assert_allclose(parts.sum(axis=1), members, rtol=1e-10, atol=1e-12)
 
     def test_a_feature_of_two_members_has_both_parts(self, rows, texts):
-        parts = Correction(document(), texts).contributions(rows)
+        parts = Correction(model(), texts).contributions(rows)
         first, second = (Trees([text]).contributions(rows[FEATURES].to_numpy()) for text in texts)
         linear = Regression(REGRESSION).contributions(rows)
         expected = 0.5 * first[:, 2] + 0.2 * second[:, 2] + 0.3 * linear[:, 0]
@@ -131,28 +127,28 @@ class TestContributions:
         np.testing.assert_allclose(parts[:, 3], 0.3 * linear[:, 1], rtol=1e-12, atol=1e-14)
 
     def test_the_last_is_the_same_for_everybody(self, rows, texts):
-        assert np.ptp(Correction(document(), texts).contributions(rows)[:, -1]) < 1e-12
+        assert np.ptp(Correction(model(), texts).contributions(rows)[:, -1]) < 1e-12
 
 
 class TestTables:
     def test_order_of_columns_further_ones_and_dtypes_change_nothing(self, rows, texts):
-        correction, base = Correction(document(), texts), np.zeros(500)
+        correction, base = Correction(model(), texts), np.zeros(500)
         others = rows.assign(customer_id="a", first=rows["first"].astype("Float64"))
         expected = correction.step(rows, base)
         np.testing.assert_array_equal(correction.step(others[others.columns[::-1]], base), expected)
 
     def test_each_row_is_scored_alone(self, rows, texts):
-        correction, base = Correction(document(), texts), np.zeros(500)
+        correction, base = Correction(model(), texts), np.zeros(500)
         some = correction.step(rows.iloc[40:10:-3], base[:10])
         np.testing.assert_array_equal(some, correction.step(rows, base)[40:10:-3])
 
     def test_a_feature_that_is_not_there_is_named(self, rows, texts):
         with pytest.raises(KeyError, match="second"):
-            Correction(document(), texts).step(rows.drop(columns="second"), np.zeros(500))
+            Correction(model(), texts).step(rows.drop(columns="second"), np.zeros(500))
 
     def test_a_weight_without_a_member_is_refused(self, texts):
         with pytest.raises(ValueError, match="zip"):
-            Correction(document(), texts[:1])
+            Correction(model(), texts[:1])
 
 
 @pytest.fixture(scope="module", params=[ALONE, CORRECTED, TREES_ALONE, BLEND])
@@ -191,7 +187,7 @@ class TestScorer:
     def test_other_horizons_follow_the_value_model_through_the_trained_one(self, contender, served):
         rows = served.features
         for target in ("churn", "purchases", "spend"):
-            slope = contender.model["corrections"][target]["slope"]
+            slope = contender.model.corrections[target].slope
             trained, base = contender.corrected(target, rows, 60), contender.base(target, rows, 60)
             for horizon in (7, 60, 365):
                 moved = slope * (contender.base(target, rows, horizon) - base)
@@ -210,7 +206,7 @@ class TestScorer:
         said, chances = contender.forecast(rows, 60), contender.count_probabilities(rows, 60, most)
         mean = chances @ np.arange(most + 1.0)
         np.testing.assert_allclose(chances.sum(axis=1), 1.0, atol=1e-6)
-        if contender.model["corrections"]["churn"]["model"] == ALONE:
+        if contender.model.corrections["churn"].model == ALONE:
             # The value model's own counts are averaged over its parameters: they differ for a few customers.
             assert np.abs(chances[:, 0] - said["churn_probability"]).max() < 0.01
             assert mean.sum() == pytest.approx(said["expected_purchases"].sum(), rel=0.01)
@@ -247,9 +243,9 @@ class TestScorer:
 
 def test_spend_shown_scales_its_interval(served):
     alone = served.contender(ALONE)
-    corrections = alone.model["corrections"]
-    doubled = corrections | {"spend": corrections["spend"] | {"level": float(np.log(2.0))}}
-    other = Scorer({**alone.model, "corrections": doubled}, {})
+    corrections = alone.model.corrections
+    doubled = corrections | {"spend": replace(corrections["spend"], level=float(np.log(2.0)))}
+    other = Scorer(replace(alone.model, corrections=doubled), {})
     one, two = (each.interval(served.features, 60, 0.9) for each in (alone, other))
     for end in ("lower", "upper"):
         np.testing.assert_allclose(two[f"spend_{end}"], 2.0 * one[f"spend_{end}"], rtol=1e-12)

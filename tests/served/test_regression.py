@@ -9,30 +9,25 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from guanxi.served.model import RegressionModel
 from guanxi.served.regression import Regression, logarithms
 
 NAMES = ["frequency", "T", "monetary_value"]
-DOCUMENT = {
-    "features": NAMES,
-    "mean": [0.5, 5.0, 2.0],
-    "scale": [0.5, 1.0, 1.5],
-    "coefficients": [-1.0, 0.25, 0.0],
-    "intercept": 2.0,
-}
+FITTED = RegressionModel(tuple(NAMES), (0.5, 5.0, 2.0), (0.5, 1.0, 1.5), (-1.0, 0.25, 0.0), 2.0)
 values = st.one_of(st.floats(-1e6, 1e300), st.just(np.nan))
 
 
 def test_by_hand():
     rows = pd.DataFrame({"frequency": [0.0, np.e - 1], "T": [np.e**6 - 1, 0.0], "monetary_value": 7.0})
     # 2 - (0 - .5) / .5 + .25 (6 - 5) / 1, and 2 - (1 - .5) / .5 + .25 (0 - 5) / 1
-    np.testing.assert_allclose(Regression(DOCUMENT).predict(rows), [3.25, -0.25], rtol=1e-12)
+    np.testing.assert_allclose(Regression(FITTED).predict(rows), [3.25, -0.25], rtol=1e-12)
 
 
 @settings(deadline=None)
 @given(table=arrays(np.float64, (4, 3), elements=values))
 def test_parts_add_up_and_are_finite(table):
     rows = pd.DataFrame(table, columns=NAMES)
-    model = Regression(DOCUMENT)
+    model = Regression(FITTED)
     parts = model.contributions(rows)
     assert parts.shape == (4, 4)
     assert np.isfinite(parts).all()
@@ -57,22 +52,22 @@ def test_a_feature_pulls_to_the_side_of_its_coefficient(lower, higher):
     for name, sign in (("frequency", -1.0), ("T", 1.0), ("monetary_value", 0.0)):
         rows = pd.DataFrame({"frequency": 2.0, "T": 50.0, "monetary_value": 9.0}, index=[0, 1])
         rows[name] = [lower, higher]
-        difference = float(np.diff(Regression(DOCUMENT).predict(rows))[0])
+        difference = float(np.diff(Regression(FITTED).predict(rows))[0])
         assert sign * difference >= -1e-9
         assert sign != 0.0 or difference == 0.0
 
 
 def test_order_of_columns_further_ones_and_dtypes_change_nothing():
     rows = pd.DataFrame({"frequency": [1, 2], "T": [30, 40], "monetary_value": [9.5, 0.0]})
-    expected = Regression(DOCUMENT).predict(rows)
+    expected = Regression(FITTED).predict(rows)
     others = rows.assign(customer_id=["a", "b"], frequency=rows["frequency"].astype("Int64"))
-    np.testing.assert_array_equal(Regression(DOCUMENT).predict(others[others.columns[::-1]]), expected)
+    np.testing.assert_array_equal(Regression(FITTED).predict(others[others.columns[::-1]]), expected)
 
 
 def test_a_feature_that_is_not_there_is_named():
     with pytest.raises(KeyError, match="monetary_value"):
-        Regression(DOCUMENT).predict(pd.DataFrame({"frequency": [1.0], "T": [30.0]}))
+        Regression(FITTED).predict(pd.DataFrame({"frequency": [1.0], "T": [30.0]}))
 
 
 def test_no_rows():
-    assert Regression(DOCUMENT).predict(pd.DataFrame(columns=NAMES, dtype=float)).shape == (0,)
+    assert Regression(FITTED).predict(pd.DataFrame(columns=NAMES, dtype=float)).shape == (0,)

@@ -85,7 +85,7 @@ def train(
     from guanxi.jobs.reporter import ConsoleReporter
     from guanxi.jobs.train import train as job
 
-    typer.echo(summary.of_training(job(source, params=params, progress=ConsoleReporter())))
+    typer.echo(summary.of_training(job(source, params=params, reporter=ConsoleReporter())))
 
 
 def _train_labels(
@@ -102,7 +102,7 @@ def _train_labels(
     from guanxi.jobs.train_labels import summary_text, train_labels
 
     training = train_labels(
-        source, label=label, id_column=id_column, params=params, progress=ConsoleReporter()
+        source, label=label, id_column=id_column, params=params, reporter=ConsoleReporter()
     )
     typer.echo(summary_text(training))
 

@@ -75,7 +75,7 @@ def monitor(
     from guanxi.jobs.reporter import ConsoleReporter
 
     found = job(
-        source, output, model=model, predictions=predictions, params=params, progress=ConsoleReporter()
+        source, output, model=model, predictions=predictions, params=params, reporter=ConsoleReporter()
     )
     typer.echo(summary_text(found))
     raise typer.Exit(found.exit_code)

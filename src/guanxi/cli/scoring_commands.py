@@ -79,7 +79,7 @@ def predict(
         "params": resolved,
         "horizon_days": horizon,
         "drivers": drivers,
-        "progress": ConsoleReporter(),
+        "reporter": ConsoleReporter(),
     }
     if engine is Engine.spark:
         if resume:
@@ -164,6 +164,6 @@ def explain(
         model=model,
         params=params,
         horizon_days=horizon,
-        progress=ConsoleReporter(),
+        reporter=ConsoleReporter(),
     )
     typer.echo(f"{text(story)}\n\n{picture}")

@@ -21,7 +21,7 @@ def measure_distributions(twin: FittedModels, table: pd.DataFrame) -> pd.DataFra
 
     ``table``: ``customer_id, horizon_days, purchases, spend`` of the window, in the order of the features.
     """
-    horizon, level = int(table["horizon_days"].iloc[0]), float(twin.model["lifetime_value"]["interval"])
+    horizon, level = int(table["horizon_days"].iloc[0]), twin.model.lifetime_value.interval
     ends = twin.scorer.interval(twin.features, horizon, level)
     starts = range(0, len(table), _PIT_ROWS)
     pit = np.concatenate([_pit(twin, table, slice(start, start + _PIT_ROWS), horizon) for start in starts])

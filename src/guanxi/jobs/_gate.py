@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
+from functools import singledispatch
 
 import pandas as pd
 
@@ -17,8 +18,8 @@ from guanxi.periods import add_days
 from guanxi.registry.aliases import CHAMPION, REFUSED, make_champion, set_status, tags
 from guanxi.registry.card import add_decision
 from guanxi.registry.label_log import LABEL, log_loss_of
-from guanxi.registry.loaded_model import LoadedModel, load_model
-from guanxi.registry.smoke_test import load_tested
+from guanxi.registry.loaded_model import LoadedLabelModel, LoadedModel, LoadedTransactionModel, load_model
+from guanxi.registry.registration import load_tested
 from guanxi.registry.store import Store
 from guanxi.registry.twins import Twin, load_twin
 
@@ -60,7 +61,7 @@ class Judgement:
 
 
 def evaluate_candidate(
-    store: Store, version: str, champion: str | None, params: PromotionParams, progress: Reporter
+    store: Store, version: str, champion: str | None, params: PromotionParams, reporter: Reporter
 ) -> Judgement:
     """Test a version as the registry has it, and hold it against the champion.
 
@@ -69,17 +70,12 @@ def evaluate_candidate(
     RegistryError
         If the version does not load or does not pass its smoke test.
     """
-    progress.detail("smoke test")
+    reporter.detail("smoke test")
     candidate = load_tested(store, version)
-    progress.detail("comparison")
+    reporter.detail("comparison")
     rival = champion if params.compare else None
     try:
-        if candidate.attributes:
-            measured, checks = _judge_labels(store, version, rival, params)
-        elif rival is None:
-            measured, checks = _judge_alone(store, version, params)
-        else:
-            measured, checks = _judge_against(store, candidate, rival, params)
+        measured, checks = _measure(candidate, store, rival, params)
     except (RegistryError, DataError) as error:
         against = f" with version {rival}, the champion" if rival else ""
         reason = f"it cannot be compared{against}: {error}" + (f"; {_ALONE}" if rival else "; train again")
@@ -106,8 +102,25 @@ def decide(store: Store, judgement: Judgement, seen: Mapping[str, str]) -> None:
     add_decision(store, version, f"{outcome}{instead} on {date.today()}.\n\n```\n{judgement.text}\n```\n")
 
 
+@singledispatch
+def _measure(
+    candidate: LoadedModel, store: Store, champion: str | None, params: PromotionParams
+) -> tuple[str, list[Check]]:
+    """Measure a candidate, against the champion if there is one to compare with: on what, and the checks."""
+    raise NotImplementedError(candidate.served.task)
+
+
+@_measure.register
+def _(
+    candidate: LoadedTransactionModel, store: Store, champion: str | None, params: PromotionParams
+) -> tuple[str, list[Check]]:
+    if champion is None:
+        return _judge_alone(store, candidate.version, params)
+    return _judge_against(store, candidate, champion, params)
+
+
 def _judge_against(
-    store: Store, candidate: LoadedModel, champion: str, params: PromotionParams
+    store: Store, candidate: LoadedTransactionModel, champion: str, params: PromotionParams
 ) -> tuple[str, list[Check]]:
     """Compare both twins on the later of their windows, and what the served models say of its customers."""
     twins = load_twin(store, candidate.version), load_twin(store, champion)
@@ -115,7 +128,7 @@ def _judge_against(
     _check_alike(own, other)
     # Both learnt from days up to the later twin's day, at most: neither has seen the window after it.
     later = own if own.as_of >= other.as_of else other
-    served = candidate, load_model(f"models:/{store.registered_model}/{champion}")
+    served = candidate, load_model(f"models:/{store.registered_model}/{champion}").of_transactions()
     tables = [_score(each, later) for each in (own.model, other.model, *served)]
     window, than = later.held_out(later.model.window_days), f"version {champion}"
     checks = [
@@ -137,10 +150,12 @@ def _judge_alone(store: Store, version: str, params: PromotionParams) -> tuple[s
     return f"Measured on {_said(twin, window)}; its twin was fitted up to {twin.as_of}:", checks
 
 
-def _judge_labels(
-    store: Store, version: str, champion: str | None, params: PromotionParams
+@_measure.register
+def _(
+    candidate: LoadedLabelModel, store: Store, champion: str | None, params: PromotionParams
 ) -> tuple[str, list[Check]]:
-    """Compare the cross-validated log losses, each as a share of that of the share of churners."""
+    # The cross-validated log losses are compared, each as a share of that of the share of churners.
+    version = candidate.version
     own, name, key = log_loss_of(store, version), "log loss of churn in cross-validation", "log_loss_increase"
     limit = params.log_loss_increase
     if champion is None:
@@ -164,15 +179,15 @@ def _check_alike(own: Twin, other: Twin) -> None:
     days = own.model.horizon_days, other.model.horizon_days
     if days[0] != days[1]:
         raise RegistryError(f"it looks {days[0]} days ahead, version {other.version} {days[1]}")
-    for name, value in own.model.policies.items():
-        before = other.model.policies.get(name)
+    for name, value in own.model.data_rules.items():
+        before = other.model.data_rules[name]
         if before != value:
             raise RegistryError(
                 f"its data was read with data.{name}={value}, version {other.version}'s with {before}"
             )
 
 
-def _score(model: LoadedModel, later: Twin) -> pd.DataFrame:
+def _score(model: LoadedTransactionModel, later: Twin) -> pd.DataFrame:
     """Score the held-out customers on the window's day, over its horizon."""
     customers = later.held_out(model.window_days)
     return model.predict(

@@ -31,9 +31,9 @@ class OpenedLog:
     usability: Usability
 
 
-def open_log(source: str | pd.DataFrame, params: Params, progress: Reporter) -> OpenedLog:
+def open_log(source: str | pd.DataFrame, params: Params, reporter: Reporter) -> OpenedLog:
     """Read a source, and see what in it is usable."""
-    with progress.step(f"read {source_name(source)}"):
+    with reporter.step(f"read {source_name(source)}"):
         log = read_transactions(source, params.data)
         as_of = params.as_of or log.last_day
         usability = assess(log, as_of, params.horizon_days)

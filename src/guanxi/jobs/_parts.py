@@ -75,7 +75,7 @@ class PartFolder:
         self.path = location.work_folder
         self._plan, self._sizes = dict(plan), sizes
 
-    def open(self, progress: Reporter, *, resume: bool) -> list[int]:
+    def open(self, reporter: Reporter, *, resume: bool) -> list[int]:
         """Take up the parts of an interrupted job, or throw them away; give the numbers of those to do.
 
         Raises
@@ -88,9 +88,9 @@ class PartFolder:
             if found:
                 self._check_plan()
             else:
-                progress.say("   nothing to resume: from the beginning")
+                reporter.say("   nothing to resume: from the beginning")
         elif found:
-            progress.say(
+            reporter.say(
                 f"   the {found:,} parts of an interrupted job are thrown away: --resume would have gone on"
             )
         if not (resume and found):
@@ -98,7 +98,7 @@ class PartFolder:
             files.write_text(json.dumps(self._plan, indent=1) + "\n", self.path / _PLAN)
         left = [number for number in range(len(self._sizes)) if not self._is_done(number)]
         if resume and found:
-            progress.say(f"   {len(self._sizes) - len(left):,} of {len(self._sizes):,} parts are done")
+            reporter.say(f"   {len(self._sizes) - len(left):,} of {len(self._sizes):,} parts are done")
         return left
 
     def write(self, number: int, table: Any) -> None:

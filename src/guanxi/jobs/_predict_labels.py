@@ -15,17 +15,18 @@ from guanxi.jobs._opened_log import source_name
 from guanxi.jobs._scoring import Scoring
 from guanxi.jobs.reporter import Reporter
 from guanxi.params import Params
-from guanxi.registry.loaded_model import LoadedModel
+from guanxi.registry.loaded_model import LoadedLabelModel
 
 _CUSTOMERS_AT_ONCE = 50_000
 
 
 def labelled_scoring(
+    loaded: LoadedLabelModel,
     source: str | pd.DataFrame,
-    loaded: LoadedModel,
     params: Params,
-    drivers: int | None = None,
-    progress: Reporter | None = None,
+    horizon_days: int | None,
+    drivers: int | None,
+    reporter: Reporter,
 ) -> Scoring:
     """Read customers to be given ``customer_id, churn_probability``, the drivers and ``model_version``.
 
@@ -35,19 +36,19 @@ def labelled_scoring(
     Raises
     ------
     ParamsError
-        If a day was asked for: such a model has none.
+        If a day or a horizon was asked for: such a model has none.
     SourceError, DataError
         As :func:`guanxi.data.attributes.read_attributes`.
     """
-    if params.as_of is not None:
+    if horizon_days is not None:
         raise ParamsError(
-            f"model {source_name(loaded.uri)} was trained on labels and knows no days: leave --as-of out"
+            f"model {source_name(loaded.uri)} was trained on labels and knows no horizon: leave --horizon out"
         )
-    progress = progress or Reporter()
-    with progress.step(f"read {source_name(source)}"):
-        customers = read_attributes(source, loaded.id_column, loaded.attributes, params.data)
-    for note in unseen(customers, loaded):
-        progress.say(f"   {note}")
+    loaded.check_no_days(as_of=params.as_of)
+    with reporter.step(f"read {source_name(source)}"):
+        customers = read_attributes(source, loaded.served.id, loaded.served.categories, params.data)
+    for note in _unseen(customers, loaded):
+        reporter.say(f"   {note}")
     bounds = even_bounds(len(customers.ids), _CUSTOMERS_AT_ONCE)
 
     def score(numbers: Sequence[int]) -> Iterator[pd.DataFrame]:
@@ -62,7 +63,7 @@ def labelled_scoring(
         "source_digest": attribute_digest(customers),
         "as_of": None,
         "horizon_days": None,
-        "drivers": loaded.scorer.model["drivers"]["top"] if drivers is None else drivers,
+        "drivers": loaded.served.drivers.top if drivers is None else drivers,
         "lines_read": None,
         "lines_rejected": None,
         "rejected_by_rule": {},
@@ -73,10 +74,10 @@ def labelled_scoring(
     return Scoring(facts, bounds, pa.Array.from_pandas(customers.ids).type, score, {"order": order})
 
 
-def unseen(customers: AttributeTable, loaded: LoadedModel) -> list[str]:
+def _unseen(customers: AttributeTable, loaded: LoadedLabelModel) -> list[str]:
     """Tell of categories that training has not seen."""
     notes = []
-    for name, categories in loaded.attributes.items():
+    for name, categories in loaded.served.categories.items():
         if categories is None:
             continue
         values = customers.attributes[name].dropna()

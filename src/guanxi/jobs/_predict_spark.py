@@ -13,15 +13,15 @@ from guanxi.data.sinks.output_location import FolderLocation
 from guanxi.data.spark.engine import check_spark, open_spark
 from guanxi.data.spark.log import SparkLog, check_source, read_transactions
 from guanxi.data.spark.output import FolderWriter, check_folder
-from guanxi.errors import HistoryError, ParamsError
+from guanxi.errors import HistoryError
 from guanxi.features.behaviour import feature_expression
-from guanxi.jobs._manifest import Manifest
 from guanxi.jobs._opened_log import source_name
 from guanxi.jobs._parts import only_writer
+from guanxi.jobs._scoring import Manifest
 from guanxi.jobs.predict import load_checked
 from guanxi.jobs.reporter import Reporter
 from guanxi.params import Params, load_params, override
-from guanxi.registry.loaded_model import LoadedModel
+from guanxi.registry.loaded_model import LoadedTransactionModel
 from guanxi.registry.spark import score
 
 
@@ -34,7 +34,7 @@ def predict_spark(
     as_of: date | str | None = None,
     horizon_days: int | None = None,
     drivers: int | None = None,
-    progress: Reporter | None = None,
+    reporter: Reporter | None = None,
 ) -> Manifest:
     """Score every customer known at ``as_of`` with Spark, and write the prediction table as Parquet.
 
@@ -65,19 +65,19 @@ def predict_spark(
     started, begin = datetime.now(UTC), time.perf_counter()
     base = params if params is not None else load_params()
     resolved = override(base, {"as_of": as_of, "horizon_days": horizon_days, "drivers.top": drivers})
-    progress = progress or Reporter()
+    reporter = reporter or Reporter()
     check_spark()
     check_source(source, resolved.data)
     check_folder(output)
-    loaded = _load(model, resolved, progress)
+    loaded = _load(model, resolved, reporter)
     with ExitStack() as stack:
         if "://" not in output:
             stack.enter_context(only_writer(FolderLocation(Path(output))))
-        with progress.step("start Spark"):
+        with reporter.step("start Spark"):
             engine = stack.enter_context(open_spark(resolved.data.timezone))
-        with progress.step(f"read {source_name(source)}"):
+        with reporter.step(f"read {source_name(source)}"):
             log = read_transactions(engine, source, resolved.data)
-        with progress.step(f"score and write {output}"):
+        with reporter.step(f"score and write {output}"):
             day = resolved.as_of or log.last_day
             scores = _scores(log, loaded, day, horizon_days, drivers)
             folder = FolderWriter(engine, output)
@@ -93,7 +93,7 @@ def predict_spark(
                 source_digest=None,
                 as_of=day.isoformat(),
                 horizon_days=loaded.horizon_days if horizon_days is None else horizon_days,
-                drivers=loaded.scorer.model["drivers"]["top"] if drivers is None else drivers,
+                drivers=loaded.served.drivers.top if drivers is None else drivers,
                 rows=rows,
                 lines_read=log.lines_read,
                 lines_rejected=sum(log.rejected_by_rule.values()),
@@ -108,7 +108,7 @@ def predict_spark(
 
 
 def _scores(
-    log: SparkLog, loaded: LoadedModel, as_of: date, horizon_days: int | None, drivers: int | None
+    log: SparkLog, loaded: LoadedTransactionModel, as_of: date, horizon_days: int | None, drivers: int | None
 ) -> Any:
     if as_of < log.first_day:
         raise HistoryError(f"{log.source}: nobody had bought by {as_of}, the data begins on {log.first_day}")
@@ -118,14 +118,10 @@ def _scores(
     return score(frame, loaded, as_of=as_of.isoformat(), horizon_days=horizon_days, drivers=drivers)
 
 
-def _load(model: str | None, params: Params, progress: Reporter) -> LoadedModel:
-    loaded = load_checked(model, params, progress)
-    if loaded.attributes:
-        raise ParamsError(
-            f"model {source_name(loaded.uri)} was trained on labels, one row per customer: "
-            "leave --engine out, one machine is enough"
-        )
-    progress.say(f"   version {loaded.version}, trained on {loaded.source}")
+def _load(model: str | None, params: Params, reporter: Reporter) -> LoadedTransactionModel:
+    advice = ", one row per customer: leave --engine out, one machine is enough"
+    loaded = load_checked(model, params, reporter).of_transactions(advice)
+    reporter.say(f"   version {loaded.version}, trained on {loaded.source}")
     for warning in loaded.warnings:
-        progress.warn(warning)
+        reporter.warn(warning)
     return loaded

@@ -17,7 +17,7 @@ from guanxi.features.rfm import purchases_until
 from guanxi.features.snapshots import features_at
 from guanxi.params import Params
 from guanxi.periods import add_days, parse_date
-from guanxi.registry.loaded_model import LoadedModel
+from guanxi.registry.loaded_model import LoadedTransactionModel
 
 _CHAMPION = "the model"
 
@@ -55,7 +55,7 @@ class RealisedPerformance:
 
 def measure_realised_performance(
     log: TransactionLog,
-    loaded: LoadedModel,
+    loaded: LoadedTransactionModel,
     profile: Mapping[str, Any],
     day: date,
     predictions: str | None,
@@ -66,7 +66,7 @@ def measure_realised_performance(
     Parameters
     ----------
     log : TransactionLog
-    loaded : LoadedModel
+    loaded : LoadedTransactionModel
     profile : mapping
         The model's.
     day : date
@@ -97,7 +97,11 @@ def measure_realised_performance(
 
 
 def _measured(
-    log: TransactionLog, made: Predictions, profile: Mapping[str, Any], loaded: LoadedModel, seed: int
+    log: TransactionLog,
+    made: Predictions,
+    profile: Mapping[str, Any],
+    loaded: LoadedTransactionModel,
+    seed: int,
 ) -> RealisedPerformance:
     known = purchases_until(log.events, made.as_of).select("customer_id").distinct().execute()
     absent = int((~made.table["customer_id"].isin(known["customer_id"].astype(str))).sum())

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from datetime import date
+from functools import singledispatch
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ from guanxi.jobs._opened_log import source_name
 from guanxi.jobs.predict import load_checked
 from guanxi.jobs.reporter import Reporter
 from guanxi.params import Params, load_params, override
-from guanxi.registry.loaded_model import LoadedModel
+from guanxi.registry.loaded_model import LoadedLabelModel, LoadedModel, LoadedTransactionModel
 from guanxi.report import story
 from guanxi.report.story import Story
 from guanxi.report.waterfall import waterfall
@@ -38,7 +38,7 @@ def explain(
     params: Params | None = None,
     as_of: date | str | None = None,
     horizon_days: int | None = None,
-    progress: Reporter | None = None,
+    reporter: Reporter | None = None,
 ) -> Story:
     """Explain one customer's prediction and draw it.
 
@@ -73,20 +73,17 @@ def explain(
     """
     base = params if params is not None else load_params()
     resolved = override(base, {"as_of": as_of, "horizon_days": horizon_days})
-    progress = progress or Reporter()
+    reporter = reporter or Reporter()
     picture = picture_path(customer_id) if output is None else Path(output)
     if picture.suffix.lower() != ".png":
         raise ParamsError(f"{picture}: end the name in .png, which is the picture's format")
     files.check_output(picture)
-    loaded = load_checked(model, resolved, progress)
+    loaded = load_checked(model, resolved, reporter)
     for warning in loaded.warnings:
-        progress.warn(warning)
-    with progress.step(f"read {source_name(source)}"):
-        if loaded.attributes:
-            told = _of_attributes(customer_id, source, loaded, resolved, horizon_days)
-        else:
-            told = _of_transactions(customer_id, source, loaded, resolved, horizon_days)
-    with progress.step(f"draw {picture}"):
+        reporter.warn(warning)
+    with reporter.step(f"read {source_name(source)}"):
+        told = _tell(loaded, customer_id, source, resolved, horizon_days)
+    with reporter.step(f"draw {picture}"):
         figure = waterfall(told.effects, told.texts, told.base, story.title(told), told.language)
         files.write_atomically(
             picture, lambda temporary: figure.savefig(temporary, format="png", dpi=_DOTS_PER_INCH)
@@ -106,10 +103,23 @@ def picture_path(customer_id: str) -> Path:
     return Path(f"explain-{plain}.png")
 
 
-def _of_transactions(
+@singledispatch
+def _tell(
+    loaded: LoadedModel,
     customer_id: str,
     source: str | pd.DataFrame,
-    loaded: LoadedModel,
+    params: Params,
+    horizon_days: int | None,
+) -> Story:
+    """Read one customer and tell what a model says of them."""
+    raise NotImplementedError(loaded.served.task)
+
+
+@_tell.register
+def _(
+    loaded: LoadedTransactionModel,
+    customer_id: str,
+    source: str | pd.DataFrame,
     params: Params,
     horizon_days: int | None,
 ) -> Story:
@@ -133,24 +143,26 @@ def _of_transactions(
     effects = scorer.driver_effects(features, horizon_days or loaded.horizon_days, day).iloc[0]
     scores = loaded.predict(features, as_of=day, horizon_days=horizon_days, drivers=len(effects) - 1)
     return _story(
-        customer_id, loaded, scores, effects, purchases=purchases[dates <= as_of], **scorer.churn_scale()
+        customer_id,
+        loaded,
+        scores,
+        effects,
+        purchases=purchases[dates <= as_of],
+        interval=loaded.served.lifetime_value.interval,
+        **scorer.churn_scale(),
     )
 
 
-def _of_attributes(
+@_tell.register
+def _(
+    loaded: LoadedLabelModel,
     customer_id: str,
     source: str | pd.DataFrame,
-    loaded: LoadedModel,
     params: Params,
     horizon_days: int | None,
 ) -> Story:
-    given = [name for name, value in (("as-of", params.as_of), ("horizon", horizon_days)) if value]
-    if given:
-        raise ParamsError(
-            f"model {source_name(loaded.uri)} was trained on labels and knows no days: "
-            f"leave --{' and --'.join(given)} out"
-        )
-    customers = read_attributes(source, loaded.id_column, loaded.attributes, params.data)
+    loaded.check_no_days(as_of=params.as_of, horizon=horizon_days)
+    customers = read_attributes(source, loaded.served.id, loaded.served.categories, params.data)
     attributes = customers.attributes[customers.ids.astype(str) == customer_id]
     if attributes.empty:
         raise _unknown(customer_id, customers.source, customers.ids)
@@ -165,24 +177,24 @@ def _story(
     effects: pd.Series[float],
     *,
     purchases: pd.DataFrame | None = None,
+    interval: float = float("nan"),
     slope: float = 1.0,
     level: float = 0.0,
 ) -> Story:
     """Bring effects to the scale of the shown probability; the first of them is the average customer."""
-    document: Mapping[str, Any] = loaded.scorer.model
     row = scores.assign(model_version=loaded.version).iloc[0]
     ranks = range(1, len(effects))
     return Story(
         customer_id=customer_id,
         scores=row,
         purchases=purchases,
-        interval=document.get("lifetime_value", {}).get("interval", float("nan")),
+        interval=interval,
         base=slope * float(effects.iloc[0]) + level,
         effects=slope * effects.iloc[1:],
         texts={row[f"driver_{rank}"]: row[f"driver_{rank}_text"] for rank in ranks if row[f"driver_{rank}"]},
         slope=slope,
         level=level,
-        language=document["language"],
+        language=loaded.served.language,
     )
 
 

@@ -7,6 +7,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
+from functools import singledispatch
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ import pandas as pd
 from guanxi.data.attributes import read_attributes
 from guanxi.data.sinks import files
 from guanxi.data.transactions import read_transactions
-from guanxi.errors import HistoryError, ParamsError
+from guanxi.errors import HistoryError
 from guanxi.evaluation.monitoring.drift import REJECTED, compare_with_profile, line_shares, unseen_shares
 from guanxi.evaluation.monitoring.verdict import (
     Reason,
@@ -33,8 +34,8 @@ from guanxi.jobs.predict import load_checked
 from guanxi.jobs.reporter import Reporter
 from guanxi.params import Params, load_params, override
 from guanxi.periods import parse_date
-from guanxi.registry.loaded_model import LoadedModel
-from guanxi.registry.monitor_log import log_monitoring
+from guanxi.registry.job_log import log_monitoring
+from guanxi.registry.loaded_model import LoadedLabelModel, LoadedModel, LoadedTransactionModel
 from guanxi.registry.store import check_store, open_store
 
 EXIT_CODES = {Verdict.ok: 0, Verdict.watch: 3, Verdict.retrain: 4}
@@ -84,7 +85,7 @@ def monitor(
     predictions: str | None = None,
     params: Params | None = None,
     as_of: date | str | None = None,
-    progress: Reporter | None = None,
+    reporter: Reporter | None = None,
 ) -> Monitoring:
     """Compare a new source with what a model was trained on, and old predictions with what happened.
 
@@ -115,17 +116,14 @@ def monitor(
     'ok'
     """
     params = override(params if params is not None else load_params(), {"as_of": as_of})
-    progress = progress or Reporter()
+    reporter = reporter or Reporter()
     if output is not None:
         files.check_output(Path(output))
-    loaded = load_checked(model, params, progress)
+    loaded = load_checked(model, params, reporter)
     profile = loaded.profile
     check_store(params.mlflow)
-    if loaded.attributes:
-        found = _monitor_labels(source, loaded, profile, predictions, params, progress)
-    else:
-        found = _monitor_transactions(source, loaded, profile, predictions, params, progress)
-    with progress.step("log the measures in MLflow"):
+    found = _compare(loaded, source, profile, predictions, params, reporter)
+    with reporter.step("log the measures in MLflow"):
         report = _report(found)
         tags = {name: str(found.facts[name]) for name in ("model", "model_version", "source", "as_of")}
         run_id = log_monitoring(
@@ -136,21 +134,35 @@ def monitor(
     return replace(found, run_id=run_id)
 
 
-def _monitor_transactions(
-    source: str | pd.DataFrame,
+@singledispatch
+def _compare(
     loaded: LoadedModel,
+    source: str | pd.DataFrame,
     profile: Mapping[str, Any],
     predictions: str | None,
     params: Params,
-    progress: Reporter,
+    reporter: Reporter,
 ) -> Monitoring:
-    with progress.step(f"read {source_name(source)}"):
+    """Read a source and compare it with what a model was trained on."""
+    raise NotImplementedError(loaded.served.task)
+
+
+@_compare.register
+def _(
+    loaded: LoadedTransactionModel,
+    source: str | pd.DataFrame,
+    profile: Mapping[str, Any],
+    predictions: str | None,
+    params: Params,
+    reporter: Reporter,
+) -> Monitoring:
+    with reporter.step(f"read {source_name(source)}"):
         log = read_transactions(source, params.data)
     try:
         day = params.as_of or log.last_day
         trained = parse_date(loaded.as_of, what="the model's as_of")
         horizons = abs((day - trained).days) / loaded.horizon_days
-        with progress.step("score and compare with the training profile"):
+        with reporter.step("score and compare with the training profile"):
             features = features_at(log, day, loaded.window_days)
             if features.empty:
                 raise HistoryError(
@@ -160,7 +172,7 @@ def _monitor_transactions(
             scores = loaded.predict(features, drivers=0)
             drift = compare_with_profile(profile, features, scores, horizons=horizons)
             shares = line_shares(log, profile, trained, day, horizons)
-        with progress.step("compare predictions with what happened"):
+        with reporter.step("compare predictions with what happened"):
             realised = measure_realised_performance(log, loaded, profile, day, predictions, params)
     finally:
         log.close()
@@ -173,25 +185,23 @@ def _monitor_transactions(
     return Monitoring(worst_verdict(reasons), sort_reasons(reasons), drift, shares, realised, facts)
 
 
-def _monitor_labels(
+@_compare.register
+def _(
+    loaded: LoadedLabelModel,
     source: str | pd.DataFrame,
-    loaded: LoadedModel,
     profile: Mapping[str, Any],
     predictions: str | None,
     params: Params,
-    progress: Reporter,
+    reporter: Reporter,
 ) -> Monitoring:
-    for option, given in (("--as-of", params.as_of), ("--predictions", predictions)):
-        if given is not None:
-            raise ParamsError(
-                f"model {source_name(loaded.uri)} was trained on labels and knows no days: leave {option} out"
-            )
-    with progress.step(f"read {source_name(source)}"):
-        customers = read_attributes(source, loaded.id_column, loaded.attributes, params.data)
-    with progress.step("score and compare with the training profile"):
+    loaded.check_no_days(as_of=params.as_of, predictions=predictions)
+    categories = loaded.served.categories
+    with reporter.step(f"read {source_name(source)}"):
+        customers = read_attributes(source, loaded.served.id, categories, params.data)
+    with reporter.step("score and compare with the training profile"):
         scores = loaded.predict(customers.attributes, drivers=0)
-        drift = compare_with_profile(profile, customers.attributes, scores, seen=loaded.attributes)
-        shares = unseen_shares(customers.attributes, loaded.attributes, profile)
+        drift = compare_with_profile(profile, customers.attributes, scores, seen=categories)
+        shares = unseen_shares(customers.attributes, categories, profile)
     reasons = [*assess_drift(drift, params.monitor), *assess_shares(shares, params.monitor)]
     facts = _facts(loaded, profile, customers.source, len(scores)) | {"as_of": ""}
     return Monitoring(worst_verdict(reasons), sort_reasons(reasons), drift, shares, None, facts)

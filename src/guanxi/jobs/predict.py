@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, date, datetime
+from functools import singledispatch
 from pathlib import Path
 
 import pandas as pd
@@ -15,15 +16,20 @@ from guanxi.data.sinks.output_location import OutputLocation, parse_output_locat
 from guanxi.data.transactions import TransactionLog, data_digest, read_transactions
 from guanxi.errors import HistoryError, ParamsError
 from guanxi.features.snapshots import CUSTOMERS_AT_ONCE, FeatureChunks
-from guanxi.jobs._manifest import Manifest
 from guanxi.jobs._opened_log import source_name
 from guanxi.jobs._parts import PartFolder, only_writer
 from guanxi.jobs._predict_labels import labelled_scoring
-from guanxi.jobs._scoring import Scoring, as_arrow, side_by_side
+from guanxi.jobs._scoring import Manifest, Scoring, as_arrow, side_by_side
 from guanxi.jobs._scoring_process import scorers
 from guanxi.jobs.reporter import Reporter
 from guanxi.params import Params, load_params, override
-from guanxi.registry.loaded_model import STORE_SCHEMES, LoadedModel, load_model
+from guanxi.registry.loaded_model import (
+    STORE_SCHEMES,
+    LoadedLabelModel,
+    LoadedModel,
+    LoadedTransactionModel,
+    load_model,
+)
 from guanxi.registry.store import open_store
 
 _ENGINE_MEMORY = "1GB"
@@ -42,7 +48,7 @@ def predict(
     as_of: date | str | None = None,
     horizon_days: int | None = None,
     drivers: int | None = None,
-    progress: Reporter | None = None,
+    reporter: Reporter | None = None,
 ) -> pd.DataFrame:
     """Score every customer known at ``as_of`` and return the prediction table.
 
@@ -75,11 +81,11 @@ def predict(
     >>> import guanxi
     >>> guanxi.predict("cdnow-sample", "scores.parquet", drivers=3)  # doctest: +SKIP
     """
-    job = _Job(source, model, params, as_of, horizon_days, drivers, progress)
+    job = _Job(source, model, params, as_of, horizon_days, drivers, reporter)
     if output is None:
         scoring = job.scoring(job.load())
         try:
-            with job.progress.step("score") as step:
+            with job.reporter.step("score") as step:
                 return scoring.whole(step)
         finally:
             scoring.close()
@@ -98,7 +104,7 @@ def predict_to(
     horizon_days: int | None = None,
     drivers: int | None = None,
     resume: bool = False,
-    progress: Reporter | None = None,
+    reporter: Reporter | None = None,
 ) -> Manifest:
     """Score every customer known at ``as_of`` into a table, so many at a time.
 
@@ -132,7 +138,7 @@ def predict_to(
     >>> predict_to("cdnow-sample", "duckdb://shop.db::scores").rows  # doctest: +SKIP
     2357
     """
-    job = _Job(source, model, params, as_of, horizon_days, drivers, progress)
+    job = _Job(source, model, params, as_of, horizon_days, drivers, reporter)
     return job.write(parse_output_location(output), resume=resume)
 
 
@@ -147,40 +153,26 @@ class _Job:
         as_of: date | str | None,
         horizon_days: int | None,
         drivers: int | None,
-        progress: Reporter | None,
+        reporter: Reporter | None,
     ) -> None:
         base = params if params is not None else load_params()
         given = {"as_of": as_of, "horizon_days": horizon_days, "drivers.top": drivers}
         self.params = override(base, given)
-        self.progress = progress or Reporter()
+        self.reporter = reporter or Reporter()
         self._source, self._model = source, model
         self._horizon_days, self._drivers = horizon_days, drivers
 
     def load(self) -> LoadedModel:
         """Load the model, and say what must be said of it."""
-        loaded = load_checked(self._model, self.params, self.progress)
-        self.progress.say(f"   version {loaded.version}, trained on {loaded.source}")
+        loaded = load_checked(self._model, self.params, self.reporter)
+        self.reporter.say(f"   version {loaded.version}, trained on {loaded.source}")
         for warning in loaded.warnings:
-            self.progress.warn(warning)
-        if loaded.attributes:
-            _check_no_horizon(loaded, self._horizon_days)
+            self.reporter.warn(warning)
         return loaded
 
     def scoring(self, loaded: LoadedModel) -> Scoring:
         """Read the source."""
-        if loaded.attributes:
-            return labelled_scoring(self._source, loaded, self.params, self._drivers, self.progress)
-        source = self._source
-        with self.progress.step(f"read {source_name(source)}"):
-            log = read_transactions(source, self.params.data, memory=_ENGINE_MEMORY)
-            try:
-                as_of = self.params.as_of or log.last_day
-                return transaction_scoring(
-                    log, loaded, as_of, self._horizon_days, self._drivers, CUSTOMERS_AT_ONCE
-                )
-            except BaseException:
-                log.close()
-                raise
+        return _scoring(loaded, self._source, self.params, self._horizon_days, self._drivers, self.reporter)
 
     def write(
         self, location: OutputLocation, *, resume: bool, each: Callable[[pd.DataFrame], object] | None = None
@@ -202,7 +194,7 @@ class _Job:
             plan = {name: facts[name] for name in _DECISIVE} | scoring.also
             folder = PartFolder(location, plan, sizes)
             try:
-                left = folder.open(self.progress, resume=resume)
+                left = folder.open(self.reporter, resume=resume)
             except BaseException:  # the parts of another job stay as they are
                 scoring.close()
                 raise
@@ -217,7 +209,7 @@ class _Job:
                     seconds=round(time.monotonic() - begin, 1),
                     **facts,
                 )
-                with self.progress.step(f"write {location.name}"):
+                with self.reporter.step(f"write {location.name}"):
                     location.put(folder.parts, manifest.to_dict())
             except BaseException:
                 self._leave(folder)
@@ -234,7 +226,7 @@ class _Job:
         left: Sequence[int],
         each: Callable[[pd.DataFrame], object] | None,
     ) -> None:
-        with self.progress.step("score") as step:
+        with self.reporter.step("score") as step:
             for number, table in scoring.tables(left, step):
                 folder.write(number, as_arrow(table, scoring.id_type))
                 if each is not None:
@@ -245,32 +237,60 @@ class _Job:
         if not folder.done:
             folder.remove()
             return
-        self.progress.say(
+        self.reporter.say(
             f"   {folder.done:,} of {len(folder.parts):,} parts are done and kept: go on with --resume"
         )
 
 
-def _check_no_horizon(loaded: LoadedModel, horizon_days: int | None) -> None:
-    if horizon_days is not None:
-        raise ParamsError(
-            f"model {source_name(loaded.uri)} was trained on labels and knows no horizon: leave --horizon out"
-        )
+@singledispatch
+def _scoring(
+    loaded: LoadedModel,
+    source: str | pd.DataFrame,
+    params: Params,
+    horizon_days: int | None,
+    drivers: int | None,
+    reporter: Reporter,
+) -> Scoring:
+    """Read a source of customers that a model is to score."""
+    raise NotImplementedError(loaded.served.task)
 
 
-def load_checked(model: str | None, params: Params, progress: Reporter) -> LoadedModel:
+_scoring.register(LoadedLabelModel, labelled_scoring)
+
+
+@_scoring.register
+def _(
+    loaded: LoadedTransactionModel,
+    source: str | pd.DataFrame,
+    params: Params,
+    horizon_days: int | None,
+    drivers: int | None,
+    reporter: Reporter,
+) -> Scoring:
+    with reporter.step(f"read {source_name(source)}"):
+        log = read_transactions(source, params.data, memory=_ENGINE_MEMORY)
+        try:
+            as_of = params.as_of or log.last_day
+            return transaction_scoring(log, loaded, as_of, horizon_days, drivers, CUSTOMERS_AT_ONCE)
+        except BaseException:
+            log.close()
+            raise
+
+
+def load_checked(model: str | None, params: Params, reporter: Reporter) -> LoadedModel:
     """Load a model, by default the champion, that was trained under the rules the data will be read under."""
     uri = model or f"models:/{params.mlflow.registered_model}@champion"
-    with progress.step(f"load {source_name(uri)}"):
+    with reporter.step(f"load {source_name(uri)}"):
         if uri.startswith(STORE_SCHEMES):
             open_store(params.mlflow, create=False)
         loaded = load_model(uri)
-        _check_policies(loaded, params)
+        _check_data_rules(loaded, params)
     return loaded
 
 
-def _check_policies(loaded: LoadedModel, params: Params) -> None:
+def _check_data_rules(loaded: LoadedModel, params: Params) -> None:
     """Refuse to read data under other rules than the model's: its features would mean something else."""
-    for name, trained in loaded.policies.items():
+    for name, trained in loaded.data_rules.items():
         asked = getattr(params.data, name)
         if asked != trained:
             raise ParamsError(
@@ -281,7 +301,7 @@ def _check_policies(loaded: LoadedModel, params: Params) -> None:
 
 def score_customers(
     log: TransactionLog,
-    loaded: LoadedModel,
+    loaded: LoadedTransactionModel,
     as_of: date,
     horizon_days: int | None = None,
     drivers: int | None = None,
@@ -298,7 +318,7 @@ def score_customers(
 
 def transaction_scoring(
     log: TransactionLog,
-    loaded: LoadedModel,
+    loaded: LoadedTransactionModel,
     as_of: date,
     horizon_days: int | None = None,
     drivers: int | None = None,
@@ -329,7 +349,7 @@ def transaction_scoring(
         "source_digest": data_digest(log),
         "as_of": as_of.isoformat(),
         "horizon_days": loaded.horizon_days if horizon_days is None else horizon_days,
-        "drivers": loaded.scorer.model["drivers"]["top"] if drivers is None else drivers,
+        "drivers": loaded.served.drivers.top if drivers is None else drivers,
         "lines_read": log.lines_read,
         "lines_rejected": log.lines_read - log.lines_accepted,
         "rejected_by_rule": log.rejected_by_rule,

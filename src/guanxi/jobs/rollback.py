@@ -9,7 +9,7 @@ from guanxi.jobs.promote import refresh_export
 from guanxi.jobs.reporter import Reporter
 from guanxi.params import Params, load_params
 from guanxi.registry.aliases import CHAMPION, predecessor, read_aliases, roll_back
-from guanxi.registry.smoke_test import load_tested
+from guanxi.registry.registration import load_tested
 from guanxi.registry.store import answering, open_store
 
 

@@ -47,7 +47,7 @@ class RunResult:
     judgement: Judgement | None
 
 
-def run(source: str, params: Params, folder: Path, progress: Reporter) -> RunResult:
+def run(source: str, params: Params, folder: Path, reporter: Reporter) -> RunResult:
     """Validate, train, register, promote, predict and report.
 
     Parameters
@@ -57,26 +57,27 @@ def run(source: str, params: Params, folder: Path, progress: Reporter) -> RunRes
     params : Params
     folder : Path
         Where ``predictions.parquet``, ``rejected.parquet``, ``metrics.json`` and ``report.html`` go.
-    progress : Reporter
+    reporter : Reporter
     """
     files.check_output(folder / "predictions.parquet")
     registry.check_export(EXPORT_FOLDER)
     check_parameters(params)
-    opened = open_log(source, params, progress)
-    progress.say(usability_text(opened.usability))
+    opened = open_log(source, params, reporter)
+    reporter.say(usability_text(opened.usability))
     log = opened.log
     relations = read_relations(params, log)
     for warning in relations.warnings:
-        progress.warn(warning)
-    training = train_log(opened, params, progress)
-    training, judgement = _through_the_gate(training, progress)
-    with progress.step("score every customer with the registered model"):
-        loaded = registry.load_model(f"models:/{training.store.registered_model}/{training.version}")
+        reporter.warn(warning)
+    training = train_log(opened, params, reporter)
+    training, judgement = _through_the_gate(training, reporter)
+    with reporter.step("score every customer with the registered model"):
+        uri = f"models:/{training.store.registered_model}/{training.version}"
+        loaded = registry.load_model(uri).of_transactions()
         predictions = score_customers(log, loaded, training.as_of)
     inputs = scorecard_inputs(log, relations, loaded, params)
     inputs = dataclasses.replace(inputs, score=lambda _: predictions)  # they were made already
-    scored = score_day(inputs, training.as_of, progress)
-    results = progress.step("write the results, the page and the champion's folder")
+    scored = score_day(inputs, training.as_of, reporter)
+    results = reporter.step("write the results, the page and the champion's folder")
     with results, answering(training.store):
         page = _page(training, predictions, render_section(report_content(scored, params)))
         files.write_table(predictions, folder / "predictions.parquet")
@@ -89,12 +90,12 @@ def run(source: str, params: Params, folder: Path, progress: Reporter) -> RunRes
     return RunResult(training, predictions, folder, EXPORT_FOLDER, judgement)
 
 
-def _through_the_gate(training: Training, progress: Reporter) -> tuple[Training, Judgement | None]:
+def _through_the_gate(training: Training, reporter: Reporter) -> tuple[Training, Judgement | None]:
     """Let a version that is not the first become champion if it is no worse than the one there is."""
     if training.is_champion:
         return training, None
     store, version = training.store, training.version
-    with progress.step(f"compare version {version} with the champion") as step, answering(store):
+    with reporter.step(f"compare version {version} with the champion") as step, answering(store):
         seen = read_aliases(store)
         try:
             judgement = evaluate_candidate(
@@ -179,7 +180,7 @@ def _page(training: Training, predictions: pd.DataFrame, scorecard: PageSection)
                 ),
             ],
             rejected=pd.DataFrame(usability.rejected, columns=["rule", "lines", "share"]),
-            warnings=[*_grades(training), *holdout.warnings, *usability.warnings, *training.findings],
+            warnings=[*_grades(training), *holdout.warnings, *usability.warnings, *training.fit_notes],
             predictions=predictions,
             holdout=holdout.table,
             holdout_window=(add_days(holdout.cutoff, 1), holdout.end),

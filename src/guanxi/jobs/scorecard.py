@@ -8,13 +8,12 @@ import pandas as pd
 
 from guanxi.data.relations.tables import Relations, read_relations
 from guanxi.data.transactions import TransactionLog, read_transactions
-from guanxi.errors import ParamsError
 from guanxi.jobs._opened_log import source_name
 from guanxi.jobs.predict import load_checked, score_customers
 from guanxi.jobs.reporter import Reporter
 from guanxi.params import Params
-from guanxi.registry.loaded_model import LoadedModel
-from guanxi.registry.scorecard_log import log_scorecard
+from guanxi.registry.job_log import log_scorecard
+from guanxi.registry.loaded_model import LoadedTransactionModel
 from guanxi.registry.store import answering, open_store
 from guanxi.scorecard import (
     ScorecardInputs,
@@ -32,7 +31,7 @@ def scorecard(
     source: str | pd.DataFrame,
     folder: Path,
     params: Params,
-    progress: Reporter,
+    reporter: Reporter,
     *,
     model: str | None = None,
     history: int = 0,
@@ -46,7 +45,7 @@ def scorecard(
     folder : pathlib.Path
         Where ``scorecard.parquet`` and the rest goes.
     params : Params
-    progress : Reporter
+    reporter : Reporter
     model : str, optional
         Default: the champion.
     history : int
@@ -58,24 +57,21 @@ def scorecard(
     """
     check_folder(folder)
     check_parameters(params)
-    loaded = load_checked(model, params, progress)
-    if loaded.attributes:
-        raise ParamsError(
-            f"model {source_name(loaded.uri)} was trained on labels and knows no value: "
-            "name one trained on transactions, as in --model models:/guanxi@champion"
-        )
+    loaded = load_checked(model, params, reporter).of_transactions(
+        " and knows no value: name one trained on transactions, as in --model models:/guanxi@champion"
+    )
     name = source_name(source)
-    with progress.step(f"read {name} and the tables beside it"):
+    with reporter.step(f"read {name} and the tables beside it"):
         log = read_transactions(source, params.data)
         relations = read_relations(params, log)
     try:
         for warning in relations.warnings:
-            progress.warn(warning)
-        found = build_scorecard(scorecard_inputs(log, relations, loaded, params), progress, history=history)
+            reporter.warn(warning)
+        found = build_scorecard(scorecard_inputs(log, relations, loaded, params), reporter, history=history)
     finally:
         log.close()
-    page = write_results(folder, found, params, progress, source=name, model_version=loaded.version)
-    with progress.step("log the scorecard"):
+    page = write_results(folder, found, params, reporter, source=name, model_version=loaded.version)
+    with reporter.step("log the scorecard"):
         tags = {"model_version": loaded.version, "source": name, "as_of": found.as_of.isoformat()}
         record, store = run_record(found, params), open_store(params.mlflow)
         with answering(store):
@@ -86,7 +82,7 @@ def scorecard(
 
 
 def scorecard_inputs(
-    log: TransactionLog, relations: Relations, loaded: LoadedModel, params: Params
+    log: TransactionLog, relations: Relations, loaded: LoadedTransactionModel, params: Params
 ) -> ScorecardInputs:
     """Put together what a scorecard is worked out from; the model scores each day that is asked for."""
     return ScorecardInputs(

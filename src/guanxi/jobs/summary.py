@@ -35,7 +35,7 @@ def of_training(training: Training, judgement: Judgement | None = None) -> str:
         "  grade A: clearly better than every naive forecast, B: as good, C: worse",
         *(f"  warning: {warning}" for warning in holdout.warnings),
         *_chosen(training),
-        *(f"  note: {finding}" for finding in training.findings),
+        *(f"  note: {note}" for note in training.fit_notes),
         "",
         f"Model {training.store.registered_model} version {training.version} is "
         f"{_standing(training, judgement)}.",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Any
 
@@ -49,7 +49,7 @@ class Training:
         The twin, fitted a horizon earlier, against what happened since.
     served : FittedModels
     usability : Usability
-    findings : list of str
+    fit_notes : list of str
         What the fits found that one must know, such as a model that stands in for another.
     totals : pandas.DataFrame
         What all customers and segments will buy and spend: :func:`.totals.forecast_totals`.
@@ -65,7 +65,7 @@ class Training:
     holdout: Holdout
     served: FittedModels = field(repr=False)
     usability: Usability = field(repr=False)
-    findings: list[str] = field(repr=False)
+    fit_notes: list[str] = field(repr=False)
     totals: pd.DataFrame = field(repr=False)
     params: Params = field(repr=False)
     store: Store = field(repr=False)
@@ -78,7 +78,7 @@ def train(
     params: Params | None = None,
     horizon_days: int | None = None,
     as_of: date | str | None = None,
-    progress: Reporter | None = None,
+    reporter: Reporter | None = None,
 ) -> Training:
     """Train on a source and register the model as candidate.
 
@@ -110,37 +110,38 @@ def train(
     """
     base = params if params is not None else load_params()
     resolved = override(base, {"horizon_days": horizon_days, "as_of": as_of})
-    progress = progress or Reporter()
-    opened = open_log(source, resolved, progress)
-    training = train_log(opened, resolved, progress)
+    progress = reporter or Reporter()
+    opened = open_log(source, resolved, reporter)
+    training = train_log(opened, resolved, reporter)
     opened.log.close()
     return training
 
 
-def train_log(opened: OpenedLog, params: Params, progress: Reporter) -> Training:
+def train_log(opened: OpenedLog, params: Params, reporter: Reporter) -> Training:
     """Train on a transaction log that is open, and stays so."""
     log, as_of, usability = opened.log, opened.as_of, opened.usability
     twin_day = check_history(log, as_of, params.horizon_days)
-    with progress.step("look at the MLflow store"):
+    with reporter.step("look at the MLflow store"):
         check_store(params.mlflow)
-    with progress.step(
+    with reporter.step(
         f"fit the twin with the data up to {twin_day}, and measure it on what followed"
     ) as step:
         twin = fit_models(log, twin_day, params, step.detail)
         step.detail("evaluation")
         holdout = evaluate_holdout(log, twin, params.horizon_days, seed=params.seed, language=params.language)
-    with progress.step(f"fit the served model with the data up to {as_of}") as step:
+    with reporter.step(f"fit the served model with the data up to {as_of}") as step:
         served = fit_models(log, as_of, params, step.detail)
         step.detail("totals")
         totals = forecast_totals(log, served, params.horizon_days, params.clv.interval)
-        served.model["warnings"] = holdout.warnings
-        served.model["grades"] = {name: each and each.letter for name, each in holdout.grades.items()}
+        grades = {name: each.letter if each else None for name, each in holdout.grades.items()}
+        model = replace(served.model, warnings=tuple(holdout.warnings), grades=grades)
+        served = replace(served, model=model)
         step.detail("profile")
         profile = transaction_profile(log, served, twin, holdout, totals, params.seed)
         step.detail("drivers")
         explanation = explain_churn(served.scorer, served.features, params.seed)
     store = open_store(params.mlflow)
-    with progress.step("log, register and test the model in MLflow") as step, answering(store):
+    with reporter.step("log, register and test the model in MLflow") as step, answering(store):
         digest = data_digest(log)
         record = TrainingRecord(
             params=params,
@@ -157,8 +158,7 @@ def train_log(opened: OpenedLog, params: Params, progress: Reporter) -> Training
         tags = {"guanxi.as_of": as_of.isoformat(), "guanxi.horizon_days": str(params.horizon_days)}
         version = registration.register(store, run_id, model_uri, tags)
         limits = [*holdout.warnings, *fit_notes(served, twin), *usability.warnings]
-        grades = {name: each.letter if each else None for name, each in holdout.grades.items()}
-        write_card(store, version, training_card(record, served, twin_day, grades, limits))
+        write_card(store, version, training_card(record, served, twin_day, limits))
         step.detail("smoke test")
         champion = registration.make_candidate(store, version, served)
     return Training(
@@ -171,7 +171,7 @@ def train_log(opened: OpenedLog, params: Params, progress: Reporter) -> Training
         holdout=holdout,
         served=served,
         usability=usability,
-        findings=fit_notes(served, twin),
+        fit_notes=fit_notes(served, twin),
         totals=totals,
         params=params,
         store=store,

@@ -67,7 +67,7 @@ def train_labels(
     label: str,
     id_column: str,
     params: Params | None = None,
-    progress: Reporter | None = None,
+    reporter: Reporter | None = None,
 ) -> LabelTraining:
     """Learn churn from customers whose outcome is known, and register the model as candidate.
 
@@ -97,18 +97,18 @@ def train_labels(
     >>> train_labels("telco.csv", label="Churn", id_column="customerID").value("auc")  # doctest: +SKIP
     """
     params = params if params is not None else load_params()
-    progress = progress or Reporter()
+    reporter = reporter or Reporter()
     if params.churn.tuning.trials or params.churn.tuning.seconds:
         raise ParamsError("--task churn does not tune the trees: leave churn.tuning out")
-    with progress.step(f"read {source_name(source)}"):
+    with reporter.step(f"read {source_name(source)}"):
         customers = read_labelled(source, id_column, label, params.data)
-    with progress.step("look at the MLflow store"):
+    with reporter.step("look at the MLflow store"):
         check_store(params.mlflow)
-    with progress.step(f"fit {FOLDS} folds, and the served model on all") as step:
-        fitted = fit_labels(customers, params, id_column=id_column, progress=step.detail)
+    with reporter.step(f"fit {FOLDS} folds, and the served model on all") as step:
+        fitted = fit_labels(customers, params, id_column=id_column, on_step=step.detail)
         metrics = cross_validated_metrics(fitted.held_out)
     store = label_store(open_store(params.mlflow))
-    with progress.step("log, register and test the model in MLflow") as step, answering(store):
+    with reporter.step("log, register and test the model in MLflow") as step, answering(store):
         record = _record(customers, fitted, metrics, params, label)
         run_id, model_uri = log_label_training(store, fitted, record)
         version = registration.register(store, run_id, model_uri, {LABEL: label})
@@ -159,7 +159,7 @@ def summary_text(training: LabelTraining) -> str:
     held_out, name = training.fitted.held_out, training.store.registered_model
     spread = training.metrics.set_index(["model", "metric"])["standard_deviation"][_MODEL, "auc"]
     alias = "champion" if training.is_champion else "candidate"
-    identifier = training.fitted.model["id"]
+    identifier = training.fitted.model.id
     return "\n".join(
         [
             f"\nMeasured on customers not seen, in {FOLDS} folds ({len(held_out):,} customers, "
@@ -167,7 +167,7 @@ def summary_text(training: LabelTraining) -> str:
             f"  churn      AUC {training.value('auc'):.3f} +- {spread:.3f}, "
             f"log loss {training.value('log_loss'):.3f} ({training.value('log_loss', _CONSTANT):.3f}), "
             f"calibration error {training.value('ece'):.3f}",
-            *(f"  note: {warning}" for warning in training.fitted.warnings),
+            *(f"  note: {warning}" for warning in training.fitted.model.warnings),
             "",
             f"Model {name} version {training.version} is "
             f"{'candidate and, as the first, champion' if training.is_champion else 'candidate'}.",
@@ -187,9 +187,9 @@ def _record(
         "customers": len(customers.ids),
         "churned": int(fitted.held_out["churned"].sum()),
         "label": label,
-        "id": fitted.model["id"],
+        "id": fitted.model.id,
         "attributes": list(fitted.features.columns),
-        "warnings": fitted.warnings,
+        "warnings": list(fitted.model.warnings),
     }
     draw = functools.partial(figures.calibration, fitted.held_out, params.language)
     return TrainingRecord(

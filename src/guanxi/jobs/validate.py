@@ -13,14 +13,14 @@ from guanxi.jobs.reporter import Reporter
 from guanxi.params import Params
 
 
-def validate(source: str | pd.DataFrame, params: Params, progress: Reporter) -> Usability:
+def validate(source: str | pd.DataFrame, params: Params, reporter: Reporter) -> Usability:
     """Judge a source, and the relation tables that the parameters name, without fitting anything."""
-    opened = open_log(source, params, progress)
+    opened = open_log(source, params, reporter)
     usability = opened.usability
     try:
         named = [name for name, relation in params.relations if relation.source]
         if named:
-            with progress.step(f"read {', '.join(named)}"):
+            with reporter.step(f"read {', '.join(named)}"):
                 usability = _with_relations(usability, read_relations(params, opened.log))
     finally:
         opened.log.close()

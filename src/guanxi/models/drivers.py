@@ -39,11 +39,11 @@ def explain_churn(scorer: Scorer, features: pd.DataFrame, seed: int = 0, rows: i
     import shap
 
     sample = features.sample(min(rows, len(features)), random_state=seed).sort_index()
-    values = scorer.churn_contributions(sample, scorer.model["horizon_days"])
+    values = scorer.churn_contributions(sample, scorer.model.horizon_days)
     names = [name for name in values.columns if name not in ("base", PRIOR)]
     data = np.column_stack(
         [
-            scorer.base("churn", sample, scorer.model["horizon_days"]),
+            scorer.base("churn", sample, scorer.model.horizon_days),
             sample[names].to_numpy(dtype=np.float64, na_value=np.nan),
         ]
     )

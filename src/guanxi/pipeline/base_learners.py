@@ -18,6 +18,7 @@ from guanxi.features.snapshots import OUTCOMES, SnapshotPlan
 from guanxi.models.boosting import Rows, grow, grow_in_parallel
 from guanxi.models.losses import gamma_deviance, logistic_loss, poisson_deviance
 from guanxi.served.corrections import probability
+from guanxi.served.model import RegressionModel
 from guanxi.served.regression import Regression, logarithms
 
 Floats = NDArray[np.float64]
@@ -234,8 +235,8 @@ class TrainingWindows:
             found[member] = (score + window.centred if member == CORRECTING else score), rounds
         return found
 
-    def regress(self, day: date) -> dict[str, Any]:
-        """Fit the regression on one day: the document of a :class:`guanxi.served.regression.Regression`."""
+    def regress(self, day: date) -> RegressionModel:
+        """Fit the regression on one day."""
         window = self.window(day)
         logs = logarithms(window.rows, _LOGARITHMS)
         varies = np.ptp(logs, axis=0) > 0
@@ -246,17 +247,17 @@ class TrainingWindows:
             fitted = _regressor(self.target).fit(
                 (logs - mean) / scale, window.outcome, sample_weight=window.weight
             )
-        return {
-            "features": names,
-            "mean": mean.tolist(),
-            "scale": scale.tolist(),
-            "coefficients": np.ravel(fitted.coef_).tolist(),
-            "intercept": float(np.ravel(fitted.intercept_)[0]),
-        }
+        return RegressionModel(
+            features=tuple(names),
+            mean=tuple(mean.tolist()),
+            scale=tuple(scale.tolist()),
+            coefficients=tuple(np.ravel(fitted.coef_).tolist()),
+            intercept=float(np.ravel(fitted.intercept_)[0]),
+        )
 
-    def regressed(self, document: Mapping[str, Any], day: date) -> Floats:
+    def regressed(self, model: RegressionModel, day: date) -> Floats:
         """Score a day's rows with a fitted regression."""
-        return Regression(document).predict(self.window(day).rows)
+        return Regression(model).predict(self.window(day).rows)
 
 
 def _matrix(features: pd.DataFrame) -> Floats:

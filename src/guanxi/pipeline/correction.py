@@ -32,6 +32,7 @@ from guanxi.pipeline.base_learners import (
     Window,
 )
 from guanxi.served.corrections import Correction
+from guanxi.served.model import CorrectionModel
 
 Floats = NDArray[np.float64]
 
@@ -55,8 +56,7 @@ class FittedCorrection:
     chosen : str
         One of :data:`CONTENDERS`.
     options : dict
-        Each contender's document (see :class:`guanxi.served.corrections.Correction`) and its boosters' texts;
-        :data:`ALONE` only, where nothing could be learnt.
+        Each contender's model and its boosters' texts; :data:`ALONE` only, where nothing could be learnt.
     losses : pandas.DataFrame
         ``cutoff, target, model, loss`` on the windows they were compared on.
     levels : tuple of float
@@ -68,15 +68,15 @@ class FittedCorrection:
     """
 
     chosen: str
-    options: dict[str, tuple[dict[str, Any], list[str]]]
+    options: dict[str, tuple[CorrectionModel, list[str]]]
     losses: pd.DataFrame
     levels: tuple[float, ...]
     rounds: int
     reason: str
 
     @property
-    def document(self) -> dict[str, Any]:
-        """The chosen contender's document."""
+    def model(self) -> CorrectionModel:
+        """The chosen contender's model."""
         return self.options[self.chosen][0]
 
     @property
@@ -129,13 +129,12 @@ def _learn(windows: TrainingWindows, now: pd.DataFrame, horizon_days: int) -> Fi
     chosen, reason = _choose(target, folds)
     slope = _slope(target, folds, chosen)
     levels = tuple(windows.window(day).miss for day in _apart(plan))
-    options = {
-        name: (document | {"slope": slope if name == chosen else 1.0}, texts)
-        for name, (document, texts) in _learn_finally(windows, folds[0]).items()
-    }
     shift = _level_shift(levels)
-    for document, texts in options.values():
-        document["level"] = _level(windows, document, texts, now, horizon_days, shift)
+    options = {}
+    for name, (model, texts) in _learn_finally(windows, folds[0]).items():
+        model = replace(model, slope=slope if name == chosen else 1.0)
+        level = _level(windows, model, texts, now, horizon_days, shift)
+        options[name] = replace(model, level=level), texts
     shorter = f", shorter than the horizon of {horizon_days}" if plan.window_days < horizon_days else ""
     basis = f"{len(folds)} earlier window{'s' * (len(folds) > 1)} of {plan.window_days} days{shorter}"
     return FittedCorrection(
@@ -289,8 +288,8 @@ def _slope(target: ModelledOutcome, folds: list[_Fold], chosen: str) -> float:
     return float(found.x) if clear else 1.0
 
 
-def _learn_finally(windows: TrainingWindows, latest: _Fold) -> dict[str, tuple[dict[str, Any], list[str]]]:
-    """Learn once more from all snapshots, in as many rounds as were right; each contender's document."""
+def _learn_finally(windows: TrainingWindows, latest: _Fold) -> dict[str, tuple[CorrectionModel, list[str]]]:
+    """Learn once more from all snapshots, in as many rounds as were right; each contender's model."""
     plan, second = windows.plan, SECOND_OPINION[windows.target.name]
     days = (*plan.training, plan.validation)
     boosters = windows.grow(latest.rounds, days, latest.features)
@@ -304,11 +303,11 @@ def _learn_finally(windows: TrainingWindows, latest: _Fold) -> dict[str, tuple[d
     }
     return {
         name: (
-            _document(
+            CorrectionModel(
                 name,
-                features=latest.features if used else [],
+                features=tuple(latest.features) if used else (),
                 regression=regression if REGRESSION in used else None,
-                weights=list(used.values()),
+                weights=tuple(used.values()),
                 window_days=plan.window_days,
                 replaced=sum(weight for member, weight in used.items() if member != CORRECTING),
             ),
@@ -316,12 +315,6 @@ def _learn_finally(windows: TrainingWindows, latest: _Fold) -> dict[str, tuple[d
         )
         for name, used in members.items()
     }
-
-
-def _document(name: str, **known: Any) -> dict[str, Any]:
-    nothing: dict[str, Any] = {"features": [], "regression": None, "weights": []}
-    nothing |= {"window_days": 0, "replaced": 0.0}
-    return {"model": name, **nothing, **known, "slope": 1.0, "level": 0.0}
 
 
 def _level_shift(levels: Sequence[float]) -> float:
@@ -339,7 +332,7 @@ def _level_shift(levels: Sequence[float]) -> float:
 
 def _level(
     windows: TrainingWindows,
-    document: Mapping[str, Any],
+    model: CorrectionModel,
     texts: Sequence[str],
     now: pd.DataFrame,
     horizon_days: int,
@@ -348,9 +341,9 @@ def _level(
     """Level that gives the customers of the training day the value model's mean, moved by ``shift``."""
     target, day = windows.target, add_days(windows.plan.validation, windows.plan.window_days)
     base = windows.base(target.name, now, day, horizon_days)
-    if document["model"] == ALONE and document["slope"] == 1.0:
+    if model.model == ALONE and model.slope == 1.0:
         return shift
-    correction = Correction({**document, "level": 0.0}, texts)
+    correction = Correction(model, texts)
     learnt = windows.base(target.name, now, day, windows.plan.window_days)
     score = correction.apply(base, correction.step(now, learnt))
     weight = np.ones(len(now))
@@ -364,4 +357,4 @@ def alone(target: ModelledOutcome, reason: str) -> FittedCorrection:
     """Leave the value model alone, and say why."""
     losses = pd.DataFrame(columns=["cutoff", "target", "model", "loss"])
     reason = f"{target.value_model} alone: {reason}"
-    return FittedCorrection(ALONE, {ALONE: (_document(ALONE), [])}, losses, (), 0, reason)
+    return FittedCorrection(ALONE, {ALONE: (CorrectionModel(ALONE), [])}, losses, (), 0, reason)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from datetime import date
 from functools import cache
 from typing import Any
@@ -26,11 +26,22 @@ from guanxi.pipeline.correction import ALONE, FittedCorrection, alone, fit_corre
 from guanxi.pipeline.fit_month_index import fit_month_index
 from guanxi.pipeline.selection import Choice, choose_models, fit_quietly, only
 from guanxi.pipeline.tuning import tune
+from guanxi.served.driver_texts import driver_of
+from guanxi.served.model import (
+    DataRules,
+    Drivers,
+    FittedProcess,
+    LifetimeValue,
+    Limits,
+    Matrix,
+    PurchaseModels,
+    ServedModel,
+    SpendModel,
+)
 from guanxi.served.scorer import Scorer
 
-POLICIES = ("refunds", "duplicates", "event_grain", "timezone")
 _REFERENCE_ROWS = 200
-Progress = Callable[[str], None]
+OnStep = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -50,8 +61,7 @@ class FittedModels:
         Target (``churn``, ``purchases``, ``spend``) to what the trees add to it, and why.
     plan : SnapshotPlan or None
         The snapshots the trees were grown on.
-    model : dict
-        The served model's JSON document.
+    model : ServedModel
     trees : dict
         Target to the trees in LightGBM's text format; targets without trees are absent.
     features : pandas.DataFrame
@@ -66,7 +76,7 @@ class FittedModels:
     spend: Any
     corrections: dict[str, FittedCorrection]
     plan: SnapshotPlan | None
-    model: dict[str, Any]
+    model: ServedModel
     trees: dict[str, list[str]]
     features: pd.DataFrame
     tuning: pd.DataFrame | None = None
@@ -74,11 +84,10 @@ class FittedModels:
     @property
     def window_days(self) -> int:
         """The window that features are made for: the trees' own, else the horizon."""
-        days: int = self.plan.window_days if self.plan else self.model["horizon_days"]
-        return days
+        return self.model.limits.window_days
 
     @property
-    def findings(self) -> list[str]:
+    def fit_notes(self) -> list[str]:
         """Fallbacks and warnings of the value models, for whoever reads their numbers."""
         reports = [model.fit_report_ for model in (*self.transactions.values(), self.spend)]
         return [said for report in reports for said in (report["fallback"], *report["warnings"]) if said]
@@ -94,13 +103,13 @@ class FittedModels:
             target: fitted.options.get(name, fitted.options[ALONE])
             for target, fitted in self.corrections.items()
         }
-        documents = {target: document for target, (document, _) in options.items()}
+        corrections = {target: model for target, (model, _) in options.items()}
         trees = {target: texts for target, (_, texts) in options.items() if texts}
-        return Scorer({**self.model, "corrections": documents}, trees)
+        return Scorer(replace(self.model, corrections=corrections), trees)
 
 
 def fit_models(
-    log: TransactionLog, as_of: date, params: Params, progress: Progress = lambda _: None
+    log: TransactionLog, as_of: date, params: Params, on_step: OnStep = lambda _: None
 ) -> FittedModels:
     """Fit everything with the data up to and including ``as_of``.
 
@@ -117,31 +126,34 @@ def fit_models(
     features = features_at(log, as_of, window)
     check_fittable(features, as_of, params.clv)
     snapshots = cache(lambda day: snapshot(log, day, window))
-    progress("purchases and spend")
+    on_step("purchases and spend")
     choice = _choose(log, plan, params, snapshots)
     transactions, choice = _fit_transactions(log, as_of, features, choice, params)
     spend = _fit_spend(features, params)
-    document = _document(as_of, params, transactions, choice, spend)
-    value_models = Scorer(document, {})
-    document["month_index"] = fit_month_index(log, as_of, features["T"].to_numpy(), value_models.purchases)
+    model = _value_models(as_of, params, features, window, transactions, choice, spend)
+    ages, purchases = features["T"].to_numpy(), Scorer(model, {}).purchases
+    model = replace(model, month_index=fit_month_index(log, as_of, ages, purchases))
+    value_models = Scorer(model, {})
 
     def base(target: str, rows: pd.DataFrame, day: date, days: int) -> NDArray[np.float64]:
         return value_models.base(target, rows, days, day.isoformat())
 
     prior = base("churn", features, as_of, params.horizon_days)
-    document["drivers"]["reference"] = _reference(features, prior)
+    drivers = replace(model.drivers, reference=_reference(features, prior))
     learning = [each for each in MODELLED_OUTCOMES if each.name != "spend" or params.clv.spend != "mean"]
-    settings, tuning = tune(learning, plan, snapshots, base, params.churn, params.seed, progress)
+    settings, tuning = tune(learning, plan, snapshots, base, params.churn, params.seed, on_step)
     corrections = {}
     for target in MODELLED_OUTCOMES:
         if target not in learning:
             corrections[target.name] = alone(target, "clv.spend is mean")
             continue
-        progress(f"corrections by trees: {target.name}")
+        on_step(f"corrections by trees: {target.name}")
         corrections[target.name] = fit_correction(
             target, plan, snapshots, base, features, params.horizon_days, settings, params.seed
         )
-    document["corrections"] = {name: fitted.document for name, fitted in corrections.items()}
+    trees = {name: fitted.texts for name, fitted in corrections.items() if fitted.texts}
+    chosen = {name: fitted.model for name, fitted in corrections.items()}
+    model = replace(model, drivers=drivers, corrections=chosen)
     return FittedModels(
         as_of=as_of,
         transactions=transactions,
@@ -149,8 +161,8 @@ def fit_models(
         spend=spend,
         corrections=corrections,
         plan=plan,
-        model=document,
-        trees={name: fitted.texts for name, fitted in corrections.items() if fitted.texts},
+        model=replace(model, features={name: driver_of(name) for name in Scorer(model, trees).features}),
+        trees=trees,
         features=features,
         tuning=tuning,
     )
@@ -158,10 +170,10 @@ def fit_models(
 
 def fit_notes(served: FittedModels, twin: FittedModels | None) -> list[str]:
     """Tell what the fits found, and where the twin that was measured is another model than the served one."""
-    said = list(served.findings)
+    said = list(served.fit_notes)
     if twin is None:
         return said
-    said += [f"twin: {finding}" for finding in twin.findings if finding not in said]
+    said += [f"twin: {note}" for note in twin.fit_notes if note not in said]
     for target in ("counts", "churn"):
         own, measured = (" + ".join(getattr(fitted.choice, target)) for fitted in (served, twin))
         if own != measured:
@@ -231,47 +243,54 @@ def _fit_spend(features: pd.DataFrame, params: Params) -> GammaGamma:
     return equal
 
 
-def _document(
+def _value_models(
     as_of: date,
     params: Params,
+    features: pd.DataFrame,
+    window_days: int,
     transactions: dict[str, TransactionModel],
     choice: Choice,
     spend: GammaGamma,
-) -> dict[str, Any]:
-    return {
-        "as_of": as_of.isoformat(),
-        "horizon_days": params.horizon_days,
-        "language": params.language,
-        "data": {name: getattr(params.data, name) for name in POLICIES},
-        "transactions": {
-            "fitted": {name: _parameters(model) for name, model in transactions.items()},
-            "counts": list(choice.counts),
-            "churn": list(choice.churn),
-        },
-        "spend": {"model": spend.process_.name, **_parameters(spend)},
-        "lifetime_value": {
-            "annual_discount_rate": params.clv.annual_discount_rate,
-            "margin": params.clv.margin,
-            "interval": params.clv.interval,
-        },
-        "month_index": None,
-        "warnings": [],
-        "grades": {},
-        "corrections": {},
-        "drivers": {"top": params.drivers.top, "reference": []},
-    }
+) -> ServedModel:
+    """Give the served model as far as the value models go: without seasons and corrections."""
+    history_days = int(features["T"].max()) + 1
+    return ServedModel(
+        as_of=as_of.isoformat(),
+        horizon_days=params.horizon_days,
+        language=params.language,
+        data=DataRules(**{rule.name: getattr(params.data, rule.name) for rule in fields(DataRules)}),
+        purchases=PurchaseModels(
+            {name: FittedProcess(*_estimates(model)) for name, model in transactions.items()},
+            choice.counts,
+            choice.churn,
+        ),
+        spend=SpendModel(spend.process_.name, *_estimates(spend)),
+        lifetime_value=LifetimeValue(params.clv.annual_discount_rate, params.clv.margin, params.clv.interval),
+        drivers=Drivers(params.drivers.top),
+        limits=Limits(
+            customers=len(features),
+            repeat_customers=int((features["frequency"] > 0).sum()),
+            history_days=history_days,
+            window_days=window_days,
+            longest_measurable_horizon_days=history_days // 2,
+        ),
+    )
 
 
-def _parameters(model: Any) -> dict[str, Any]:
+def _estimates(model: Any) -> tuple[dict[str, float], Matrix | None]:
     """Parameters and the covariance of their logarithms; None where the data do not tell them apart."""
-    matrix = model.log_covariance_.to_numpy()
-    known = bool(np.isfinite(matrix).all())
-    return {"params": model.params_, "log_covariance": matrix.tolist() if known else None}
+    covariance = model.log_covariance_.to_numpy()
+    known = bool(np.isfinite(covariance).all())
+    return model.params_, _rows(covariance) if known else None
 
 
-def _reference(features: pd.DataFrame, prior: NDArray[np.float64]) -> list[list[float]]:
+def _reference(features: pd.DataFrame, prior: NDArray[np.float64]) -> Matrix:
     """Histories that stand for the average customer: evenly spread over the ranks of the prior log odds."""
     count = min(_REFERENCE_ROWS, len(features))
     ranks = ((np.arange(count) + 0.5) * len(features) / count).astype(int)
-    rows = features[["frequency", "recency", "T"]].to_numpy()[np.argsort(prior, kind="stable")[ranks]]
-    return [[float(number) for number in row] for row in rows]
+    rows = features[["frequency", "recency", "T"]].to_numpy(dtype=np.float64)
+    return _rows(rows[np.argsort(prior, kind="stable")[ranks]])
+
+
+def _rows(matrix: NDArray[np.float64]) -> Matrix:
+    return tuple(map(tuple, matrix.tolist()))

@@ -19,7 +19,7 @@ _LEVEL = 0.05
 
 def fit_month_index(
     log: TransactionLog, as_of: date, ages: Floats, purchases: PurchaseMixture
-) -> list[float] | None:
+) -> tuple[float, ...] | None:
     """How busy a day of each calendar month is, in units of the mean day.
 
     Repeat purchases of each whole month are compared with those that the purchase model expects of the
@@ -39,7 +39,7 @@ def fit_month_index(
 
     Returns
     -------
-    list of 12 floats, or None
+    tuple of 12 floats, or None
         January to December. None where the history holds less than two years of whole months, a month without
         purchases, or no season that years agree on.
     """
@@ -58,7 +58,7 @@ def fit_month_index(
     lengths = ends[1 : _MONTHS + 1].day.to_numpy()
     busy = np.exp(effects)
     busy /= np.average(busy, weights=lengths)
-    return [float(busy[months == month][0]) for month in range(1, _MONTHS + 1)]
+    return tuple(float(busy[months == month][0]) for month in range(1, _MONTHS + 1))
 
 
 def _month_effects(ratios: Floats) -> Floats | None:

@@ -13,12 +13,12 @@ from numpy.typing import NDArray
 from guanxi.data.attributes import AttributeTable
 from guanxi.models import ChurnClassifier
 from guanxi.params import Params
-from guanxi.served.attribute_scorer import TASK, LabelScorer, matrix
+from guanxi.served.attribute_scorer import LabelScorer, matrix
 from guanxi.served.corrections import probability
+from guanxi.served.model import Attribute, Drivers, LabelLimits, ServedLabelModel
 
 FOLDS = 5
 SUSPICIOUS_AUC = 0.99
-Progress = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -27,8 +27,7 @@ class FittedLabels:
 
     Attributes
     ----------
-    model : dict
-        The served model's JSON document.
+    model : ServedLabelModel
     trees : dict of str to list of str
         The boosters in LightGBM's text format, one per seed.
     features : pandas.DataFrame
@@ -36,15 +35,12 @@ class FittedLabels:
     held_out : pandas.DataFrame
         ``customer_id, fold, churned, churn_probability``: of each customer, the probability by a model fitted
         without the customer's fold.
-    warnings : list of str
-        Attributes left out, and those that may give the label away.
     """
 
-    model: dict[str, Any]
+    model: ServedLabelModel
     trees: dict[str, list[str]] = field(repr=False)
     features: pd.DataFrame = field(repr=False)
     held_out: pd.DataFrame = field(repr=False)
-    warnings: list[str]
 
     @property
     def scorer(self) -> LabelScorer:
@@ -57,7 +53,7 @@ def fit_labels(
     params: Params,
     *,
     id_column: str = "customer_id",
-    progress: Progress = lambda _: None,
+    on_step: Callable[[str], None] = lambda _: None,
 ) -> FittedLabels:
     """Measure by cross-validation, and fit the served model on all customers.
 
@@ -77,41 +73,39 @@ def fit_labels(
     order = np.argsort(customers.ids.astype(str).to_numpy(), kind="stable")
     attributes = customers.attributes.iloc[order].reset_index(drop=True)
     label = np.asarray(customers.label, dtype=np.float64)[order]
-    held_out = _cross_validated(attributes, label, params, progress)
+    held_out = _cross_validated(attributes, label, params, on_step)
     held_out.insert(0, "customer_id", customers.ids.to_numpy()[order])
-    progress("all customers")
-    documents = describe(attributes)
-    classifier = _fit(attributes, label, documents, params)
+    on_step("all customers")
+    described = describe(attributes)
+    classifier = _fit(attributes, label, described, params)
     return FittedLabels(
-        model={
-            "task": TASK,
-            "id": id_column,
-            "attributes": documents,
-            "drivers": {"top": params.drivers.top},
-            "language": params.language,
-        },
+        model=ServedLabelModel(
+            id=id_column,
+            attributes=described,
+            drivers=Drivers(params.drivers.top),
+            language=params.language,
+            limits=LabelLimits(len(attributes)),
+            warnings=(
+                *(f"column {name!r} is left out: it {why}" for name, why in customers.left_out.items()),
+                *give_aways(attributes, label, params.seed),
+            ),
+        ),
         trees={"churn": [booster.model_to_string() for booster in classifier.boosters_]},
         features=attributes,
         held_out=held_out,
-        warnings=[
-            *(f"column {name!r} is left out: it {why}" for name, why in customers.left_out.items()),
-            *give_aways(attributes, label, params.seed),
-        ],
     )
 
 
-def describe(attributes: pd.DataFrame) -> list[dict[str, Any]]:
-    """Describe attributes for the model's document: categories in the order of their names, what is usual."""
-    documents: list[dict[str, Any]] = []
-    for name, values in attributes.items():
-        if pd.api.types.is_numeric_dtype(values.dtype):
-            documents.append({"name": name, "categories": None, "typical": float(values.median())})
-            continue
-        shares = (values.value_counts() / len(values)).sort_index()
-        documents.append(
-            {"name": name, "categories": list(shares.index), "typical": shares.round(4).tolist()}
-        )
-    return documents
+def describe(attributes: pd.DataFrame) -> tuple[Attribute, ...]:
+    """Describe attributes: categories in the order of their names, and what is typical."""
+    return tuple(_describe(str(name), values) for name, values in attributes.items())
+
+
+def _describe(name: str, values: pd.Series[Any]) -> Attribute:
+    if pd.api.types.is_numeric_dtype(values.dtype):
+        return Attribute(name, None, float(values.median()))
+    shares = (values.value_counts() / len(values)).sort_index()
+    return Attribute(name, tuple(shares.index), tuple(shares.round(4).tolist()))
 
 
 def give_aways(attributes: pd.DataFrame, label: NDArray[np.float64], seed: int = 0) -> list[str]:
@@ -126,30 +120,30 @@ def give_aways(attributes: pd.DataFrame, label: NDArray[np.float64], seed: int =
 
 
 def _cross_validated(
-    attributes: pd.DataFrame, label: NDArray[np.float64], params: Params, progress: Progress
+    attributes: pd.DataFrame, label: NDArray[np.float64], params: Params, on_step: Callable[[str], None]
 ) -> pd.DataFrame:
     log_odds = np.empty(len(label))
     folds = _folds(label, params.seed)
     for fold in range(FOLDS):
-        progress(f"fold {fold + 1} of {FOLDS}")
+        on_step(f"fold {fold + 1} of {FOLDS}")
         training, held_out = folds != fold, folds == fold
-        documents = describe(attributes[training])
-        classifier = _fit(attributes[training], label[training], documents, params)
-        log_odds[held_out] = classifier.decision_function(matrix(attributes[held_out], documents))
+        described = describe(attributes[training])
+        classifier = _fit(attributes[training], label[training], described, params)
+        log_odds[held_out] = classifier.decision_function(matrix(attributes[held_out], described))
     return pd.DataFrame({"fold": folds, "churned": label, "churn_probability": probability(log_odds)})
 
 
 def _fit(
     attributes: pd.DataFrame,
     label: NDArray[np.float64],
-    documents: Sequence[dict[str, Any]],
+    described: Sequence[Attribute],
     params: Params,
 ) -> ChurnClassifier:
-    categorical = [place for place, each in enumerate(documents) if each["categories"] is not None]
+    categorical = [place for place, each in enumerate(described) if each.categories is not None]
     classifier = ChurnClassifier(
         **params.churn.lightgbm.model_dump(), categorical_features=categorical, random_state=params.seed
     )
-    return classifier.fit(matrix(attributes, documents), label)
+    return classifier.fit(matrix(attributes, described), label)
 
 
 def _folds(label: NDArray[np.float64], seed: int) -> NDArray[np.intp]:

@@ -16,10 +16,11 @@ from guanxi.pipeline.fit import FittedModels
 from guanxi.pipeline.labelled import FittedLabels
 from guanxi.registry import embedding
 from guanxi.registry.store import import_mlflow, quiet_warnings
-from guanxi.served.driver_texts import driver_of
+from guanxi.served.model import to_json
 
 _REQUIREMENTS = ("mlflow", "numpy", "pandas", "scipy")
 _EXAMPLE_ROWS = 5
+_KINDS = {int: "long", float: "double", str: "string"}
 EXAMPLE = "example_predictions"
 
 Fitted = FittedModels | FittedLabels
@@ -51,7 +52,7 @@ def log_bundle(
     mlflow.models.model.ModelInfo
     """
     mlflow = import_mlflow()
-    artifacts = {"model": _write(folder / "model.json", json.dumps(document(fitted), indent=1))}
+    artifacts = {"model": _write(folder / "model.json", json.dumps(to_json(fitted.model), indent=1))}
     if fitted.trees:
         artifacts["trees"] = _write_trees(folder / "trees", fitted.trees)
     if profile is not None:
@@ -67,43 +68,8 @@ def log_bundle(
             signature=signature(fitted),
             input_example=example,
             pip_requirements=requirements(fitted),
-            metadata={"guanxi_version": __version__, "source": source, **_about(fitted)},
+            metadata={"guanxi_version": __version__, "source": source, **fitted.model.about},
         )
-
-
-def document(fitted: Fitted) -> dict[str, Any]:
-    """Give the model's document with what a reader without guanxi wants to know: see docs/model.md.
-
-    ``features`` names the driver that each feature belongs to, ``limits`` what the model has seen.
-    """
-    if isinstance(fitted, FittedLabels):
-        limits: dict[str, Any] = {"customers": len(fitted.features)}
-        return {**fitted.model, "warnings": fitted.warnings, "limits": limits}
-    table = fitted.features
-    history_days = int(table["T"].max()) + 1
-    limits = {
-        "customers": len(table),
-        "repeat_customers": int((table["frequency"] > 0).sum()),
-        "history_days": history_days,
-        "window_days": fitted.window_days,
-        # Twice as long a history is needed to measure a horizon on a held-out window.
-        "longest_measurable_horizon_days": history_days // 2,
-    }
-    features = {name: driver_of(name) for name in fitted.scorer.features}
-    return {**fitted.model, "features": features, "limits": limits}
-
-
-def _about(fitted: Fitted) -> dict[str, Any]:
-    """Say what a reader must know before the model is loaded."""
-    if isinstance(fitted, FittedLabels):
-        return {"task": fitted.model["task"]}
-    model = fitted.model
-    return {
-        "as_of": model["as_of"],
-        "window_days": fitted.window_days,
-        "data": model["data"],
-        "warnings": model["warnings"],
-    }
 
 
 def served_code() -> str:
@@ -140,21 +106,11 @@ def signature(fitted: Fitted) -> Any:
     from mlflow.models import ModelSignature, infer_signature
     from mlflow.types import ColSpec, ParamSchema, ParamSpec, Schema
 
-    model = fitted.model
-    given = [ParamSpec("drivers", "long", model["drivers"]["top"])]
-    kinds = dict.fromkeys(fitted.scorer.features, "double")
-    if isinstance(fitted, FittedLabels):
-        kinds |= {each["name"]: "string" for each in model["attributes"] if each["categories"] is not None}
-    else:
-        value = model["lifetime_value"]
-        given += [
-            ParamSpec("as_of", "string", model["as_of"]),
-            ParamSpec("horizon_days", "long", model["horizon_days"]),
-            ParamSpec("annual_discount_rate", "double", value["annual_discount_rate"]),
-            ParamSpec("interval", "double", value["interval"]),
-        ]
-    params = ParamSchema(given)
-    inputs = Schema([ColSpec(kind, name) for name, kind in kinds.items()])
+    text, defaults = fitted.model.text_features, fitted.model.defaults
+    params = ParamSchema([ParamSpec(name, _KINDS[type(value)], value) for name, value in defaults.items()])
+    inputs = Schema(
+        [ColSpec("string" if name in text else "double", name) for name in fitted.scorer.features]
+    )
     with quiet_warnings():
         outputs = infer_signature(fitted.scorer.score(example_rows(fitted))).inputs
     return ModelSignature(inputs=inputs, outputs=outputs, params=params)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from datetime import date
 from typing import Any
 
@@ -32,7 +33,6 @@ def training_card(
     record: TrainingRecord,
     served: FittedModels,
     twin_day: date,
-    grades: Mapping[str, str | None],
     limits: Sequence[str],
 ) -> str:
     """Write the card of a model of transactions.
@@ -43,28 +43,26 @@ def training_card(
     served : FittedModels
     twin_day : date
         The last day of the twin that was measured.
-    grades : mapping
-        Target to its letter, or None where the window could not tell.
     limits : sequence of str
         Warnings and findings.
     """
     facts, model = record.facts, served.model
-    rules = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in model["data"].items())
-    end = add_days(twin_day, model["horizon_days"])
+    rules = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in asdict(model.data).items())
+    end = add_days(twin_day, model.horizon_days)
     return "\n".join(
         [
             *_head(record, f"{facts['customers']:,} customers, {facts['lines_accepted']:,} of "),
             f"- {facts['first_day']} to {facts['as_of']}, {facts['history_days']:,} days; {rules}",
             "",
             "## Predictions",
-            f"- worth, purchases and churn over {model['horizon_days']} days, as of {served.as_of} or later",
-            f"- purchases: {served.choice.reason}; spend: {model['spend']['model']}",
+            f"- worth, purchases and churn over {model.horizon_days} days, as of {served.as_of} or later",
+            f"- purchases: {served.choice.reason}; spend: {model.spend.model}",
             *(f"- {name}: {each.reason}" for name, each in served.corrections.items()),
             "",
             f"## Measured on {add_days(twin_day, 1)} to {end}",
             f"By a twin fitted up to {twin_day}, which had not seen these days; 90 % bootstrap intervals.",
             "",
-            *_table(record.metrics, grades),
+            *_table(record.metrics, model.grades),
             *_limits(["One window was measured: others can differ by more than the intervals.", *limits]),
             *_parameters(record),
         ]
@@ -89,7 +87,7 @@ def label_card(record: TrainingRecord, fitted: FittedLabels) -> str:
                 + ("" if pd.isna(row["standard_deviation"]) else f" +- {row['standard_deviation']:.4f}")
                 for row in shown
             ),
-            *_limits(fitted.warnings),
+            *_limits(fitted.model.warnings),
             *_parameters(record),
         ]
     )[: _LONGEST - _LONGEST_DECISION - len(_DECISION)]

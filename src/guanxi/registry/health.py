@@ -16,7 +16,7 @@ from guanxi.errors import GuanxiError
 from guanxi.registry.aliases import CHAMPION, read_aliases
 from guanxi.registry.label_log import label_store
 from guanxi.registry.local_store import LOCK, stale_addresses
-from guanxi.registry.smoke_test import SMOKE_TEST, load_tested
+from guanxi.registry.registration import SMOKE_TEST, load_tested
 from guanxi.registry.store import Store
 
 Level = Literal["ok", "note", "wrong"]

@@ -3,16 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-import tempfile
-from pathlib import Path
 
-from guanxi import __version__
-from guanxi.data.sources.source import redact
 from guanxi.errors import RegistryError
 from guanxi.pipeline.labelled import FittedLabels
-from guanxi.registry.bundle import log_bundle
-from guanxi.registry.log import TrainingRecord, flat_params, git_tags, log_dataset, metric_values
-from guanxi.registry.store import Store, import_mlflow, quiet_warnings
+from guanxi.registry.log import TrainingRecord, log_run
+from guanxi.registry.store import Store
 
 LABEL = "guanxi.label"
 _SUFFIX = "-labels"
@@ -28,26 +23,13 @@ def label_store(store: Store) -> Store:
 
 def log_label_training(store: Store, fitted: FittedLabels, record: TrainingRecord) -> tuple[str, str]:
     """Log a training on labels; return the run's identifier and the address of the logged model."""
-    mlflow = import_mlflow()
     tags = {
-        "guanxi.version": __version__,
-        "guanxi.task": fitted.model["task"],
-        "guanxi.findings": "; ".join(fitted.warnings)[:5000] or "none",
-        **git_tags(),
+        "guanxi.task": fitted.model.task,
+        "guanxi.findings": "; ".join(fitted.model.warnings)[:5000] or "none",
     }
-    with quiet_warnings(), mlflow.start_run(experiment_id=store.experiment_id, tags=tags) as run:
-        mlflow.log_params(flat_params(record))
-        mlflow.log_text(redact(record.params.to_yaml()), "params.yaml")
-        mlflow.log_dict(dict(record.facts), "attributes.json")
-        log_dataset(fitted.features, record)
-        if record.metrics is not None:
-            mlflow.log_metrics(metric_values(record.metrics))
-            mlflow.log_text(record.metrics.to_csv(index=False), "holdout/metrics.csv")
-        for name, draw in record.figures.items():
-            mlflow.log_figure(draw(), f"figures/{name}.png")
-        with tempfile.TemporaryDirectory() as folder:
-            info = log_bundle(fitted, Path(folder), record.source, profile=record.profile)
-    return str(run.info.run_id), str(info.model_uri)
+    return log_run(
+        store, fitted, record, tags, lambda mlflow: mlflow.log_dict(dict(record.facts), "attributes.json")
+    )
 
 
 def log_loss_of(store: Store, version: str) -> float:

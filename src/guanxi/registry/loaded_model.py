@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +13,9 @@ import pandas as pd
 
 from guanxi.data.sinks import files
 from guanxi.data.sources.source import first_line, redact
-from guanxi.errors import OutputError, RegistryError
-from guanxi.registry.aliases import CHAMPION, read_aliases
-from guanxi.registry.store import Store, import_mlflow, quiet_warnings
-from guanxi.served.attribute_scorer import TASK
+from guanxi.errors import OutputError, ParamsError, RegistryError
+from guanxi.registry.store import import_mlflow, quiet_warnings
+from guanxi.served.model import AnyServedModel, ServedLabelModel, ServedModel, from_json
 
 # Addresses that mean something in a store only; others name a folder.
 STORE_SCHEMES = ("models:/", "runs:/", "mlflow-artifacts:/")
@@ -36,40 +35,51 @@ class LoadedModel:
     folder : pathlib.Path
         Where its files are on this machine.
     pyfunc : mlflow.pyfunc.PyFuncModel
+    served : ServedModel or ServedLabelModel
+        What it has learnt, from its document.
     features : list of str
         Feature columns it takes.
-    horizon_days : int
-        The horizon it was trained for.
-    window_days : int
-        The window its features were made for: the horizon, or less where the history was short.
     source : str
         What it was trained on.
-    policies : dict
-        The rules its data was read under: ``refunds, duplicates, event_grain, timezone``.
-    attributes : dict of str to list of str or None
-        Of a model trained on labels: its attributes with their categories, None for a number. Such a model
-        has neither horizon nor window (0) nor policies.
-    warnings : tuple of str
-        What must be said wherever its predictions are shown, such as a grade C.
-    id_column : str
-        Of a model trained on labels: the column that held the identifier.
-    as_of : str
-        The last day it was trained on, ISO; empty for a model trained on labels.
     """
 
     uri: str
     version: str
     folder: Path
     pyfunc: Any
+    served: AnyServedModel
     features: list[str]
-    horizon_days: int
-    window_days: int
     source: str
-    policies: dict[str, str]
-    warnings: tuple[str, ...] = ()
-    attributes: dict[str, list[str] | None] = field(default_factory=dict)
-    id_column: str = ""
-    as_of: str = ""
+
+    @property
+    def as_of(self) -> str:
+        """The last day it was trained on, ISO; empty for a model that knows no days."""
+        return ""
+
+    @property
+    def horizon_days(self) -> int:
+        """The horizon it was trained for; 0 for a model that knows no days."""
+        return 0
+
+    @property
+    def data_rules(self) -> dict[str, str]:
+        """The rules its transactions were read under."""
+        return {}
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What must be said wherever its predictions are shown, such as a grade C."""
+        return ()
+
+    def of_transactions(self, advice: str = "") -> LoadedTransactionModel:
+        """Give the model itself if it was trained on transactions.
+
+        Raises
+        ------
+        ParamsError
+            If it was not; it ends with the advice.
+        """
+        raise ParamsError(f"model {redact(self.uri)} was trained on {self.served.task}{advice}")
 
     @property
     def profile(self) -> dict[str, Any]:
@@ -104,7 +114,7 @@ class LoadedModel:
         """
         self.check_features(features.columns)
         given = {name: value for name, value in params.items() if value is not None}
-        numbers = [name for name in self.features if self.attributes.get(name) is None]
+        numbers = [name for name in self.features if name not in self.served.text_features]
         typed = features[self.features].astype(dict.fromkeys(numbers, "float64"))
         table: pd.DataFrame = self.pyfunc.predict(typed, params=given)
         return table
@@ -125,9 +135,68 @@ class LoadedModel:
             )
 
 
-def champion_version(store: Store) -> str | None:
-    """Version that is champion, if there is one."""
-    return read_aliases(store).get(CHAMPION)
+@dataclass(frozen=True)
+class LoadedTransactionModel(LoadedModel):
+    """A loaded model of transactions."""
+
+    served: ServedModel
+
+    @property
+    def as_of(self) -> str:
+        """The last day it was trained on, ISO."""
+        return self.served.as_of
+
+    @property
+    def horizon_days(self) -> int:
+        """The horizon it was trained for."""
+        return self.served.horizon_days
+
+    @property
+    def window_days(self) -> int:
+        """The window its features were made for: the horizon, or less where the history was short."""
+        return self.served.limits.window_days
+
+    @property
+    def data_rules(self) -> dict[str, str]:
+        """The rules its data was read under: ``refunds, duplicates, event_grain, timezone``."""
+        return asdict(self.served.data)
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What must be said wherever its predictions are shown, such as a grade C."""
+        return self.served.warnings
+
+    def of_transactions(self, advice: str = "") -> LoadedTransactionModel:
+        """Give the model itself."""
+        return self
+
+
+@dataclass(frozen=True)
+class LoadedLabelModel(LoadedModel):
+    """A loaded model of labels."""
+
+    served: ServedLabelModel
+
+    def check_no_days(self, **options: Any) -> None:
+        """Refuse options of the command line, by name, that only a model which knows days could follow.
+
+        Raises
+        ------
+        ParamsError
+            If any is given.
+        """
+        given = [f"--{name.replace('_', '-')}" for name, value in options.items() if value is not None]
+        if given:
+            raise ParamsError(
+                f"model {redact(self.uri)} was trained on labels and knows no days: "
+                f"leave {' and '.join(given)} out"
+            )
+
+
+_LOADED: dict[str, type[LoadedModel]] = {
+    ServedModel.task: LoadedTransactionModel,
+    ServedLabelModel.task: LoadedLabelModel,
+}
 
 
 def load_model(uri: str) -> LoadedModel:
@@ -152,31 +221,27 @@ def load_model(uri: str) -> LoadedModel:
     except Exception as error:
         raise RegistryError(f"cannot load model {redact(uri)}: {_reason(error, uri)}") from error
     metadata = pyfunc.metadata
-    params = {spec.name: spec.default for spec in (metadata.get_params_schema() or [])}
     written = metadata.metadata or {}
     if "guanxi_version" not in written:
         raise RegistryError(f"{redact(uri)} is no guanxi model: train one with guanxi train")
-    labels = _label_document(pyfunc) if written.get("task") == TASK else {}
-    return LoadedModel(
+    served = _read_served(uri, folder)
+    return _LOADED[served.task](
         uri=uri,
         version=version or metadata.model_uuid,
         folder=folder,
         pyfunc=pyfunc,
+        served=served,
         features=list(metadata.get_input_schema().input_names()),
-        horizon_days=int(params.get("horizon_days", 0)),
-        window_days=int(written.get("window_days", 0)),
         source=str(written["source"]),
-        policies=dict(written.get("data", {})),
-        warnings=tuple(written.get("warnings", ())),
-        attributes={each["name"]: each["categories"] for each in labels.get("attributes", ())},
-        id_column=labels.get("id", ""),
-        as_of=str(written.get("as_of", "")),
     )
 
 
-def _label_document(pyfunc: Any) -> dict[str, Any]:
-    document: dict[str, Any] = pyfunc.unwrap_python_model().scorer.model
-    return document
+def _read_served(uri: str, folder: Path) -> AnyServedModel:
+    try:
+        return from_json(json.loads((folder / "artifacts" / "model.json").read_text(encoding="utf-8")))
+    except ValueError as error:
+        advice = "update guanxi, or train it again"
+        raise RegistryError(f"cannot load model {redact(uri)}: {error}; {advice}") from error
 
 
 def check_export(folder: Path) -> None:

@@ -16,7 +16,7 @@ from guanxi.data.sources.source import redact
 from guanxi.params import Params
 from guanxi.pipeline.fit import FittedModels, fit_notes
 from guanxi.pipeline.tuning import TUNED, choice
-from guanxi.registry.bundle import log_bundle
+from guanxi.registry.bundle import Fitted, log_bundle
 from guanxi.registry.store import Store, import_mlflow, quiet_warnings
 from guanxi.registry.twins import TWIN, TWIN_DAY_TAG, TWIN_TAG, WINDOW_TAGS, held_out_file
 
@@ -74,31 +74,63 @@ def log_training(
     store: Store, served: FittedModels, twin: FittedModels | None, record: TrainingRecord
 ) -> tuple[str, str]:
     """Log a training; return the run's identifier and the address of the logged model."""
-    mlflow = import_mlflow()
-    with (
-        quiet_warnings(),
-        mlflow.start_run(experiment_id=store.experiment_id, tags=_tags(served, twin)) as run,
-    ):
-        mlflow.log_params(flat_params(record) | {"as_of": served.as_of.isoformat()})
-        mlflow.log_text(redact(record.params.to_yaml()), "params.yaml")
+
+    def details(mlflow: Any) -> None:
         mlflow.log_dict(dict(record.facts), "usability.json")
         if served.choice.losses is not None:
             mlflow.log_text(served.choice.losses.to_csv(index=False), "selection/losses.csv")
         losses = pd.concat([each.losses for each in served.corrections.values()], ignore_index=True)
         mlflow.log_text(losses.to_csv(index=False), "corrections/losses.csv")
-        log_dataset(served.features, record)
-        if record.metrics is not None:
-            mlflow.log_metrics(metric_values(record.metrics))
-            mlflow.log_text(record.metrics.to_csv(index=False), "holdout/metrics.csv")
         if record.totals is not None:
             mlflow.log_text(record.totals.to_csv(index=False), "totals.csv")
-        for name, draw in record.figures.items():
-            mlflow.log_figure(draw(), f"figures/{name}.png")
         _log_children(mlflow, store, served, record)
         _log_tuning(mlflow, store, served, twin)
         _log_twin(mlflow, twin, record)
+
+    resolved = {"as_of": served.as_of.isoformat()}
+    return log_run(store, served, record, _tags(served, twin), details, resolved)
+
+
+def log_run(
+    store: Store,
+    fitted: Fitted,
+    record: TrainingRecord,
+    tags: Mapping[str, str],
+    details: Callable[[Any], None],
+    resolved: Mapping[str, Any] | None = None,
+) -> tuple[str, str]:
+    """Log what trainings of all tasks leave behind, and the model.
+
+    Parameters
+    ----------
+    store : Store
+    fitted : FittedModels or FittedLabels
+    record : TrainingRecord
+    tags : mapping
+    details : callable of the mlflow module
+        Logs what the task alone has, while the run is active.
+    resolved : mapping, optional
+        Parameters that the data decided.
+
+    Returns
+    -------
+    tuple of str
+        The run's identifier and the address of the logged model.
+    """
+    mlflow = import_mlflow()
+    all_tags = {"guanxi.version": __version__, **tags, **_git_tags()}
+    with quiet_warnings(), mlflow.start_run(experiment_id=store.experiment_id, tags=all_tags) as run:
+        mlflow.log_params(_flat_params(record) | dict(resolved or {}))
+        mlflow.log_text(redact(record.params.to_yaml()), "params.yaml")
+        log_dataset(fitted.features, record)
+        if record.metrics is not None:
+            mlflow.log_metrics(_metric_values(record.metrics))
+            mlflow.log_text(record.metrics.to_csv(index=False), "holdout/metrics.csv")
+        for name, draw in record.figures.items():
+            mlflow.log_figure(draw(), f"figures/{name}.png")
+        details(mlflow)
         with tempfile.TemporaryDirectory() as folder:
-            info = log_bundle(served, Path(folder), record.source, profile=record.profile)
+            info = log_bundle(fitted, Path(folder), record.source, profile=record.profile)
     return str(run.info.run_id), str(info.model_uri)
 
 
@@ -115,7 +147,7 @@ def _log_children(mlflow: Any, store: Store, served: FittedModels, record: Train
             mlflow.log_metrics(metrics)
             mlflow.log_dict(report, "fit_report.json")
             if record.metrics is not None:
-                mlflow.log_metrics(metric_values(record.metrics[record.metrics["target"] == target]))
+                mlflow.log_metrics(_metric_values(record.metrics[record.metrics["target"] == target]))
 
 
 def _log_twin(mlflow: Any, twin: FittedModels | None, record: TrainingRecord) -> None:
@@ -165,20 +197,20 @@ def _children(
         (
             "churn",
             "churn",
-            {"chosen": correction.chosen, **{k: correction.document[k] for k in ("slope", "level")}},
+            {"chosen": correction.chosen, "slope": correction.model.slope, "level": correction.model.level},
             {"rounds": float(correction.rounds)},
             {"reason": correction.reason},
         ),
     ]
 
 
-def flat_params(record: TrainingRecord) -> dict[str, Any]:
+def _flat_params(record: TrainingRecord) -> dict[str, Any]:
     """Parameters as MLflow shows them: the tracking address can hold a password."""
     values = record.params.flat() | {"source": record.source}
     return {name: redact(value) if isinstance(value, str) else value for name, value in values.items()}
 
 
-def metric_values(table: pd.DataFrame) -> dict[str, float]:
+def _metric_values(table: pd.DataFrame) -> dict[str, float]:
     """Name the metrics as MLflow shows them: ``TARGET_METRIC`` for guanxi, with an ending for others."""
     rows = table.dropna(subset="value").to_dict("records")
     return {f"{row['target']}_{row['metric']}{_ENDINGS[row['model']]}": float(row["value"]) for row in rows}
@@ -207,7 +239,6 @@ def log_dataset(features: pd.DataFrame, record: TrainingRecord) -> None:
 def _tags(served: FittedModels, twin: FittedModels | None) -> dict[str, str]:
     windows = [str(each.window_days) for each in (served, twin) if each]
     tags = {
-        "guanxi.version": __version__,
         "guanxi.as_of": served.as_of.isoformat(),
         TWIN_DAY_TAG: twin.as_of.isoformat() if twin else "none",
         "guanxi.purchase_models": served.choice.reason,
@@ -215,10 +246,10 @@ def _tags(served: FittedModels, twin: FittedModels | None) -> dict[str, str]:
         "guanxi.tuning": "none" if served.tuning is None else choice(served.tuning)[1],
         "guanxi.findings": "; ".join(fit_notes(served, twin)) or "none",
     }
-    return tags | dict(zip(WINDOW_TAGS, windows, strict=False)) | git_tags()
+    return tags | dict(zip(WINDOW_TAGS, windows, strict=False))
 
 
-def git_tags() -> dict[str, str]:
+def _git_tags() -> dict[str, str]:
     """Name the commit of the working folder, and whether it holds changes; nothing outside of git."""
     commit = _git("rev-parse", "HEAD")
     if not commit:

@@ -2,14 +2,28 @@
 
 from __future__ import annotations
 
+import json
+import math
+
 import numpy as np
+import pandas as pd
 
 from guanxi.errors import RegistryError
 from guanxi.registry.aliases import appoint
-from guanxi.registry.bundle import Fitted, example_rows
-from guanxi.registry.loaded_model import load_model
-from guanxi.registry.smoke_test import SMOKE_TEST
+from guanxi.registry.bundle import EXAMPLE, Fitted, example_rows
+from guanxi.registry.loaded_model import LoadedModel, load_model
 from guanxi.registry.store import Store
+
+SMOKE_TEST = "guanxi.smoke_test"
+_RANGES = {
+    "churn_probability": (0.0, 1.0),
+    "probability_alive": (0.0, 1.0),
+    "expected_purchases": (0.0, math.inf),
+    "expected_spend": (0.0, math.inf),
+    "clv": (0.0, math.inf),
+    "clv_lower": (0.0, math.inf),
+    "clv_upper": (0.0, math.inf),
+}
 
 
 def register(store: Store, run_id: str, model_uri: str, tags: dict[str, str]) -> str:
@@ -68,3 +82,47 @@ def smoke_test(store: Store, version: str, fitted: Fitted) -> None:
             "it was withdrawn, train again"
         )
     store.client.set_model_version_tag(store.registered_model, version, SMOKE_TEST, "passed")
+
+
+def load_tested(store: Store, version: str) -> LoadedModel:
+    """Load a version and compare what it says of its stored example with what it said when it was trained.
+
+    Raises
+    ------
+    RegistryError
+        If it does not load, or gives other numbers, or such as cannot be.
+    """
+    uri = f"models:/{store.registered_model}/{version}"
+    loaded = load_model(uri)
+    example = loaded.pyfunc.input_example
+    if example is None:
+        raise RegistryError(f"{uri} holds no example to test it with: train again")
+    try:
+        scores = loaded.predict(example)
+    except RegistryError:
+        raise
+    except Exception as error:
+        raise RegistryError(f"{uri} cannot score its own example: {str(error)[:200]}") from error
+    found = _impossible(scores) or _different(scores, loaded)
+    if found:
+        raise RegistryError(f"{uri} fails its smoke test: {found}; train again, or guanxi doctor says more")
+    return loaded
+
+
+def _impossible(scores: pd.DataFrame) -> str:
+    """Name the first column with a number that cannot be."""
+    for name, (least, most) in _RANGES.items():
+        if name in scores and not scores[name].between(least, most).all():
+            return f"{name} is not within {least:g} to {most:g}"
+        if name in scores and not np.isfinite(scores[name]).all():
+            return f"{name} is not finite"
+    return ""
+
+
+def _different(scores: pd.DataFrame, loaded: LoadedModel) -> str:
+    """Name the first column that is not as stored."""
+    stored = json.loads((loaded.folder / "artifacts" / f"{EXAMPLE}.json").read_text(encoding="utf-8"))
+    for name, before in pd.DataFrame(stored).astype(float).items():
+        if name not in scores or not np.allclose(scores[name], before, rtol=1e-9, atol=1e-12, equal_nan=True):
+            return f"{name} is not what it was when the model was trained"
+    return ""

@@ -6,14 +6,13 @@ import tempfile
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
 from guanxi.data.sources.source import first_line, redact
 from guanxi.errors import RegistryError
 from guanxi.registry.aliases import CHAMPION, read_aliases
-from guanxi.registry.loaded_model import LoadedModel, load_model
+from guanxi.registry.loaded_model import LoadedTransactionModel, load_model
 from guanxi.registry.store import Store, quiet_warnings
 
 TWIN = "twin"
@@ -30,19 +29,21 @@ class Twin:
     ----------
     version : str
         The version that it is the twin of.
-    model : LoadedModel
+    model : LoadedTransactionModel
     as_of : date
         The last day it learnt from.
-    interval : float
-        The probability its intervals were made to hold.
     """
 
     version: str
-    model: LoadedModel
+    model: LoadedTransactionModel
     as_of: date
-    interval: float
     _store: Store = field(repr=False)
     _run_id: str = field(repr=False)
+
+    @property
+    def interval(self) -> float:
+        """The probability its intervals were made to hold."""
+        return self.model.served.lifetime_value.interval
 
     def held_out(self, window_days: int) -> pd.DataFrame:
         """Features and outcomes of the held-out customers, see :func:`.held_out_customers`.
@@ -80,12 +81,8 @@ def load_twin(store: Store, version: str) -> Twin:
     run_id, tags = _run(store, version)
     if TWIN_TAG not in tags:
         raise RegistryError(f"version {version} was trained without keeping its twin")
-    model = load_model(tags[TWIN_TAG])
-    defaults: dict[str, Any] = {
-        spec.name: spec.default for spec in model.pyfunc.metadata.get_params_schema() or []
-    }
-    as_of = date.fromisoformat(tags[TWIN_DAY_TAG])
-    return Twin(version, model, as_of, float(defaults["interval"]), store, run_id)
+    model = load_model(tags[TWIN_TAG]).of_transactions()
+    return Twin(version, model, date.fromisoformat(tags[TWIN_DAY_TAG]), store, run_id)
 
 
 def held_out_file(window_days: int) -> str:

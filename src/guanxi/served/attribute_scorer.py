@@ -1,8 +1,4 @@
-"""From customers' attributes to churn probabilities and their drivers.
-
-Copied into every served model together with ``scoring.py``, so it imports nothing of guanxi but what is
-copied too, by relative imports.
-"""
+"""From customers' attributes to churn probabilities and their drivers."""
 
 from __future__ import annotations
 
@@ -15,28 +11,26 @@ from numpy.typing import NDArray
 
 from .corrections import probability
 from .input_checks import check_finite, check_table, checked_drivers
+from .model import Attribute, ServedLabelModel
 from .texts import five_digits, texts
 from .trees.ensemble import Trees
 
 Floats = NDArray[np.float64]
 
-TASK = "labels"
 
-
-def matrix(attributes: pd.DataFrame, documents: Sequence[Mapping[str, Any]]) -> Floats:
+def matrix(table: pd.DataFrame, attributes: Sequence[Attribute]) -> Floats:
     """Code attributes as the trees take them, shape (n, number of attributes).
 
-    Numbers stay; a category becomes its place in the document's list, and NaN, as if it were missing, where
-    it is not in it.
+    Numbers stay; a category becomes its place among the attribute's categories, and NaN, as if it were
+    missing, where it is not one of them.
 
     Parameters
     ----------
-    attributes : pandas.DataFrame
-        With a column per document.
-    documents : sequence of mapping
-        ``name`` and ``categories`` (a list of text, or null for a number).
+    table : pandas.DataFrame
+        With a column per attribute.
+    attributes : sequence of Attribute
     """
-    columns = [_coded(attributes[each["name"]], each["categories"]) for each in documents]
+    columns = [_coded(table[each.name], each.categories) for each in attributes]
     return np.asarray(np.column_stack(columns), dtype=np.float64)
 
 
@@ -52,22 +46,19 @@ class LabelScorer:
 
     Parameters
     ----------
-    model : mapping
-        The model's JSON document: ``attributes`` (each with ``name``; ``categories`` seen in training, or
-        null for a number; ``typical``: its median, or each category's share), ``drivers`` (``top``) and
-        ``language``.
+    model : ServedLabelModel
     trees : mapping of str to sequence of str
         Under ``churn`` the boosters in LightGBM's text format.
     """
 
-    def __init__(self, model: Mapping[str, Any], trees: Mapping[str, Sequence[str]]) -> None:
+    def __init__(self, model: ServedLabelModel, trees: Mapping[str, Sequence[str]]) -> None:
         self.model = model
         self._trees = Trees(trees["churn"])
 
     @property
     def features(self) -> list[str]:
         """Columns that a table must have."""
-        return [each["name"] for each in self.model["attributes"]]
+        return [each.name for each in self.model.attributes]
 
     def score(self, features: pd.DataFrame, *, drivers: int | None = None) -> pd.DataFrame:
         """Predict every row.
@@ -85,9 +76,9 @@ class LabelScorer:
             ``churn_probability`` and, for each of the strongest drivers, ``driver_1``,
             ``driver_1_effect`` (on the log odds) and ``driver_1_text``; in the order of the rows.
         """
-        top = checked_drivers(self.model["drivers"]["top"] if drivers is None else drivers)
+        top = checked_drivers(self.model.drivers.top if drivers is None else drivers)
         check_table(features, self.features)
-        coded = matrix(features, self.model["attributes"])
+        coded = matrix(features, self.model.attributes)
         check_finite(features.index, self.features, coded)
         table = pd.DataFrame(
             {"churn_probability": probability(self._trees.predict(coded))}, index=features.index
@@ -96,7 +87,7 @@ class LabelScorer:
 
     def driver_effects(self, features: pd.DataFrame) -> pd.DataFrame:
         """Effects on the log odds of churn by attribute; with ``base`` they add up to them."""
-        contributions = self._trees.contributions(matrix(features, self.model["attributes"]))
+        contributions = self._trees.contributions(matrix(features, self.model.attributes))
         effects = pd.DataFrame(contributions[:, :-1], columns=self.features, index=features.index)
         effects.insert(0, "base", contributions[:, -1], allow_duplicates=True)
         return effects
@@ -124,17 +115,17 @@ class LabelScorer:
 
     def _texts(self, place: int, values: Floats) -> NDArray[Any]:
         """Say an attribute with each customer's own value, and what is usual."""
-        attribute, language = self.model["attributes"][place], self.model["language"]
+        attribute, language = self.model.attributes[place], self.model.language
         distinct, inverse = np.unique(values, return_inverse=True)
-        said = [f"{attribute['name']}: {_say(value, attribute, language)}" for value in distinct]
+        said = [f"{attribute.name}: {_say(value, attribute, language)}" for value in distinct]
         return np.array(said, dtype=object)[inverse]
 
 
-def _say(value: float, attribute: Mapping[str, Any], language: str) -> str:
+def _say(value: float, attribute: Attribute, language: str) -> str:
     said = texts(__package__, language)["attributes"]
     if np.isnan(value):
         return str(said["missing"])
-    categories, typical = attribute["categories"], attribute["typical"]
+    categories, typical = attribute.categories, attribute.typical
     if categories is None:
         return str(said["typical"].format(value=five_digits(value), typical=five_digits(typical)))
     return str(said["share"].format(value=categories[int(value)], share=100.0 * typical[int(value)]))

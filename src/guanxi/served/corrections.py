@@ -1,17 +1,14 @@
-"""What trees and regressions add to the value models, on the scale of a logarithm or of log odds.
-
-Copied into every served model together with ``scoring.py``.
-"""
+"""What trees and regressions add to the value models, on the scale of a logarithm or of log odds."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .input_checks import Features, float_columns
+from .model import CorrectionModel
 from .regression import Regression
 from .trees.ensemble import Trees
 
@@ -43,24 +40,19 @@ class Correction:
 
     Parameters
     ----------
-    document : mapping
-        ``features`` of the trees; ``regression`` (see :class:`.Regression`) or null; ``weights`` of the
-        members, trees first; ``window_days`` (what all learnt on); ``replaced`` (weight of the members that
-        learnt from nothing); ``slope``; ``level``.
+    model : CorrectionModel
     texts : sequence of str
         One booster for each member that is trees, in LightGBM's text format.
     """
 
-    def __init__(self, document: Mapping[str, Any], texts: Sequence[str]) -> None:
-        self.window_days = float(document["window_days"])
-        self.replaced = float(document["replaced"])
-        self.slope = float(document["slope"])
-        self.level = float(document["level"])
-        names = list(document["features"])
+    def __init__(self, model: CorrectionModel, texts: Sequence[str]) -> None:
+        self.window_days, self.replaced = float(model.window_days), float(model.replaced)
+        self.slope, self.level = float(model.slope), float(model.level)
+        names = list(model.features)
         members: list[_TreeMember | Regression] = [_TreeMember(names, text) for text in texts]
-        if document["regression"]:
-            members.append(Regression(document["regression"]))
-        self._members = list(zip(document["weights"], members, strict=True))
+        if model.regression is not None:
+            members.append(Regression(model.regression))
+        self._members = list(zip(model.weights, members, strict=True))
         #: Feature columns that a table must have.
         self.features = list(dict.fromkeys(name for member in members for name in member.features))
         self._places = [[*map(self.features.index, member.features), -1] for member in members]

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .input_checks import Features, float_columns
+from .model import RegressionModel
 
 Floats = NDArray[np.float64]
 
@@ -24,23 +24,22 @@ class Regression:
 
     Parameters
     ----------
-    document : mapping
-        ``features, mean, scale, coefficients`` (of equal length) and ``intercept``.
+    model : RegressionModel
 
     Examples
     --------
     >>> import pandas as pd
-    >>> model = {"features": ["T"], "mean": [0.0], "scale": [1.0], "coefficients": [2.0], "intercept": 1.0}
+    >>> model = RegressionModel(("T",), mean=(0.0,), scale=(1.0,), coefficients=(2.0,), intercept=1.0)
     >>> Regression(model).predict(pd.DataFrame({"T": [0.0, np.e - 1.0]}))
     array([1., 3.])
     """
 
-    def __init__(self, document: Mapping[str, Any]) -> None:
-        self.features: list[str] = list(document["features"])
+    def __init__(self, model: RegressionModel) -> None:
+        self.features = list(model.features)
         self._mean, self._scale, self._coefficients = (
-            np.asarray(document[name], dtype=np.float64) for name in ("mean", "scale", "coefficients")
+            np.asarray(values, dtype=np.float64) for values in (model.mean, model.scale, model.coefficients)
         )
-        self._intercept = float(document["intercept"])
+        self._intercept = float(model.intercept)
 
     def predict(self, features: Features) -> Floats:
         """Score of each row, shape (n,)."""

@@ -1,12 +1,9 @@
-"""From features to predictions: what the package computes and what the served model computes.
-
-This file, ``words.py`` and the formulas are copied into every served model, so they import nothing of
-guanxi but each other, by relative imports.
-"""
+"""From features to predictions: what the package computes and what the served model computes."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import cache, lru_cache
 from typing import Any
 
@@ -31,6 +28,7 @@ from .input_checks import (
     float_columns,
 )
 from .intervals import posterior_predictive
+from .model import LifetimeValue, ServedModel
 from .numerics import distinct_rows
 from .purchases.lifetime_value import discounted
 from .purchases.registry import PROCESSES, PurchaseMixture
@@ -51,25 +49,19 @@ class Scorer:
 
     Parameters
     ----------
-    model : mapping
-        The model's JSON document: ``transactions`` (``fitted``: each model's name to its ``params`` and
-        ``log_covariance``; ``counts`` and ``churn``: the names of those whose mean is taken), ``spend``
-        (``model``, ``params``, ``log_covariance``), ``corrections`` (``churn``, ``purchases``, ``spend``:
-        each a document of :class:`.Correction`), ``lifetime_value``, ``drivers`` (``top``, ``reference``),
-        ``language``, ``horizon_days``, ``as_of``, ``month_index`` (see :mod:`.seasonality`; or null).
+    model : ServedModel
     trees : mapping of str to sequence of str
         Target to the boosters of its correction, in LightGBM's own text format; no entry: no trees.
     """
 
-    def __init__(self, model: Mapping[str, Any], trees: Mapping[str, Sequence[str]]) -> None:
+    def __init__(self, model: ServedModel, trees: Mapping[str, Sequence[str]]) -> None:
         self.model = model
         self._corrections = {
-            target: Correction(document, trees.get(target, ()))
-            for target, document in model["corrections"].items()
+            target: Correction(each, trees.get(target, ())) for target, each in model.corrections.items()
         }
         self._counts, self._churn = (
-            PurchaseMixture([member[:2] for member in self._members(target)])
-            for target in ("counts", "churn")
+            PurchaseMixture([member[:2] for member in self._members(names)])
+            for names in (model.purchases.counts, model.purchases.churn)
         )
         learnt = [name for each in self._corrections.values() for name in each.features]
         self._names = list(dict.fromkeys([*RFM, *learnt]))
@@ -117,14 +109,15 @@ class Scorer:
         InputError
             If a column is missing, a number is none that a customer can have, or a parameter is out of range.
         """
-        value = dict(self.model["lifetime_value"])
+        value = self.model.lifetime_value
         if annual_discount_rate is not None:
-            value["annual_discount_rate"] = checked_annual_discount_rate(annual_discount_rate)
+            rate = checked_annual_discount_rate(annual_discount_rate)
+            value = replace(value, annual_discount_rate=rate)
         if interval is not None:
-            value["interval"] = checked_interval(interval)
-        horizon = checked_horizon_days(self.model["horizon_days"] if horizon_days is None else horizon_days)
-        top = checked_drivers(self.model["drivers"]["top"] if drivers is None else drivers)
-        day = checked_day(self.model["as_of"] if as_of is None else as_of)
+            value = replace(value, interval=checked_interval(interval))
+        horizon = checked_horizon_days(self.model.horizon_days if horizon_days is None else horizon_days)
+        top = checked_drivers(self.model.drivers.top if drivers is None else drivers)
+        day = checked_day(self.model.as_of if as_of is None else as_of)
         as_of, rows = day.isoformat(), self._checked(features)
         columns = {
             "as_of": np.full(len(rows), day, dtype=object),
@@ -191,10 +184,9 @@ class Scorer:
     ) -> Floats:
         """P(exactly n purchases within the horizon) for n = 0 ... most, shape (n, most + 1)."""
         x, t_x, T = _columns(features, RFM[:3])
+        members, days = self._members(self.model.purchases.counts), self._days(horizon_days, as_of)
         adjusted = self._adjusted(self.forecast(features, horizon_days, as_of))
-        return posterior_predictive.count_probabilities(
-            self._members("counts"), x, t_x, T, self._days(horizon_days, as_of), most, adjusted=adjusted
-        )
+        return posterior_predictive.count_probabilities(members, x, t_x, T, days, most, adjusted=adjusted)
 
     def interval(
         self, features: Features, horizon_days: float, level: float, as_of: str | None = None
@@ -205,13 +197,12 @@ class Scorer:
 
     def _days(self, days: float, as_of: str | None) -> float:
         """Length of the next days in business time."""
-        return business_days(self.model["month_index"], as_of or self.model["as_of"], days)
+        return business_days(self.model.month_index, as_of or self.model.as_of, days)
 
-    def _members(self, target: str) -> list[tuple[Any, Mapping[str, float], Any]]:
-        """Process, parameters and log-covariance of the purchase models behind ``counts`` or ``churn``."""
-        transactions = self.model["transactions"]
-        fitted = [(name, transactions["fitted"][name]) for name in transactions[target]]
-        return [(PROCESSES[name], each["params"], each["log_covariance"]) for name, each in fitted]
+    def _members(self, names: Sequence[str]) -> list[tuple[Any, Mapping[str, float], Any]]:
+        """Process, parameters and log-covariance of purchase models."""
+        fitted = self.model.purchases.fitted
+        return [(PROCESSES[name], fitted[name].params, fitted[name].log_covariance) for name in names]
 
     def _adjusted(self, forecast: Mapping[str, Floats]) -> tuple[Floats, Floats] | None:
         """Probability of none and mean of the counts, where they are not the purchase model's own."""
@@ -219,7 +210,7 @@ class Scorer:
             not each.has_members and each.slope == 1.0 and each.level == 0.0
             for each in (self._corrections["churn"], self._corrections["purchases"])
         )
-        if own and self.model["transactions"]["counts"] == self.model["transactions"]["churn"]:
+        if own and self.model.purchases.counts == self.model.purchases.churn:
             return None
         return forecast["churn_probability"], forecast["expected_purchases"]
 
@@ -227,10 +218,10 @@ class Scorer:
         self, features: Features, forecast: Mapping[str, Floats], days: float, level: float
     ) -> dict[str, Floats]:
         x, t_x, T, mean = _columns(features, RFM)
-        spend = self.model["spend"]
+        spend = self.model.spend
         ends = posterior_predictive.interval(
-            self._members("counts"),
-            (SPEND_PROCESSES[spend["model"]], spend["params"], spend["log_covariance"]),
+            self._members(self.model.purchases.counts),
+            (SPEND_PROCESSES[spend.model], spend.params, spend.log_covariance),
             x,
             t_x,
             T,
@@ -244,11 +235,11 @@ class Scorer:
 
     def _expected_spend(self, features: Features) -> Floats:
         (x, mean), inverse = distinct_rows(_columns(features, ("frequency", "monetary_value")))
-        spend = self.model["spend"]
-        return np.asarray(SPEND_PROCESSES[spend["model"]].expected_spend(spend["params"], x, mean)[inverse])
+        spend = self.model.spend
+        return np.asarray(SPEND_PROCESSES[spend.model].expected_spend(spend.params, x, mean)[inverse])
 
     def _value_columns(
-        self, features: Features, horizon: int, value: Mapping[str, Any], as_of: str | None
+        self, features: Features, horizon: int, value: LifetimeValue, as_of: str | None
     ) -> dict[str, Floats]:
         (x, t_x, T), inverse = distinct_rows(_columns(features, RFM[:3]))
         forecast = self.forecast(features, horizon, as_of)
@@ -269,12 +260,12 @@ class Scorer:
             purchases,
             forecast["expected_spend"],
             float(horizon),
-            annual_discount_rate=value["annual_discount_rate"],
-            margin=value["margin"],
+            annual_discount_rate=value.annual_discount_rate,
+            margin=value.margin,
             period=_DISCOUNT_PERIOD_DAYS,
             year=_DAYS_PER_YEAR,
         )
-        ends = self._interval(features, forecast, self._days(horizon, as_of), value["interval"])
+        ends = self._interval(features, forecast, self._days(horizon, as_of), value.interval)
         # The interval is of undiscounted spend: margin and mean discount turn it into value.
         undiscounted = forecast["expected_purchases"] * forecast["expected_spend"]
         factor = np.divide(clv, undiscounted, out=np.ones_like(clv), where=clv > 0)
@@ -326,7 +317,7 @@ class Scorer:
 
     def _mean_pattern(self, horizon_days: float, as_of: str | None) -> float:
         """Mean of the purchase model's part over the sample kept with the model."""
-        sample = pd.DataFrame(self.model["drivers"]["reference"], columns=list(RFM[:3]))
+        sample = pd.DataFrame(list(self.model.drivers.reference), columns=list(RFM[:3]))
         return float(self._pattern(sample, horizon_days, as_of).mean())
 
     def _pattern(self, rfm: Features, horizon_days: float, as_of: str | None) -> Floats:
@@ -344,7 +335,7 @@ class Scorer:
         (x, t_x, T), inverse = distinct_rows(_columns(rfm, RFM[:3]))
         latest = (pd.Timestamp("2261-12-31") - day).days
         quantile = self._counts.next_purchase_quantile(x, t_x, T, 0.5)
-        days = calendar_days(self.model["month_index"], day, quantile, latest)
+        days = calendar_days(self.model.month_index, day, quantile, latest)
         known = days <= latest
         dates = np.full(len(days), None, dtype=object)
         whole = np.ceil(days[known]).astype("timedelta64[D]")
@@ -364,7 +355,7 @@ class Scorer:
             chosen = order[:, rank - 1]
             effect = values[rows, chosen]
             driver = names[chosen]
-            text = driver_texts.driver_texts(features, driver, self.model["language"])
+            text = driver_texts.driver_texts(features, driver, self.model.language)
             driver[effect == 0.0] = text[effect == 0.0] = None
             columns[f"driver_{rank}"] = driver
             columns[f"driver_{rank}_effect"] = np.where(effect == 0.0, np.nan, effect)

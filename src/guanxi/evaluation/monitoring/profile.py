@@ -76,7 +76,7 @@ def transaction_profile(
     # Both in the season of the served model's day: a season that moves everybody is no drift.
     now, before = (scorer.score(each, drivers=0) for each in (served.features, earlier))
     return {
-        "task": "transactions",
+        "task": served.model.task,
         "customers": len(served.features),
         "lines": {"read": log.lines_read, "rejected": log.lines_read - log.lines_accepted},
         "features": _describe(served.features, earlier, scorer.features),
@@ -95,9 +95,9 @@ def label_profile(fitted: FittedLabels, seed: int) -> dict[str, Any]:
     dict
         As :func:`transaction_profile`, without ``lines, categories, totals``.
     """
-    categorical = {each["name"]: each["categories"] is not None for each in fitted.model["attributes"]}
+    text = fitted.model.text_features
     features = {
-        str(name): describe_category(values) if categorical[str(name)] else describe_number(values)
+        str(name): describe_category(values) if name in text else describe_number(values)
         for name, values in fitted.features.items()
     }
     # Few trees give few different scores, so that the bins must be of the served model's own; the mean is of
@@ -106,7 +106,7 @@ def label_profile(fitted: FittedLabels, seed: int) -> dict[str, Any]:
     scores = {"churn_probability": describe_number(own) | moments(fitted.held_out["churn_probability"])}
     described = {"features": features, "scores": scores}
     return {
-        "task": fitted.model["task"],
+        "task": fitted.model.task,
         "customers": len(fitted.features),
         **{
             kind: {name: column | {"usual": 0.0, "usual_ratio": 0.0} for name, column in columns.items()}

@@ -1,0 +1,92 @@
+"""The served model's document: what is written is read again, and nothing else is."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import FrozenInstanceError, replace
+
+import pytest
+
+from guanxi.served.model import (
+    FORMAT,
+    Attribute,
+    CorrectionModel,
+    DataRules,
+    Drivers,
+    FittedProcess,
+    LabelLimits,
+    LifetimeValue,
+    Limits,
+    PurchaseModels,
+    RegressionModel,
+    ServedLabelModel,
+    ServedModel,
+    SpendModel,
+    from_json,
+    to_json,
+)
+
+REGRESSION = RegressionModel(("T",), (0.1,), (0.3,), (1.0 / 3.0,), -0.5)
+TRANSACTIONS = ServedModel(
+    as_of="1998-06-30",
+    horizon_days=60,
+    language="en",
+    data=DataRules("net", "keep", "D", "UTC"),
+    purchases=PurchaseModels(
+        {"bg_nbd": FittedProcess({"r": 0.1 + 0.2}, None), "nbd": FittedProcess({"r": 1.0}, ((1.0,),))},
+        counts=("bg_nbd", "nbd"),
+        churn=("bg_nbd",),
+    ),
+    spend=SpendModel("gamma_gamma", {"p": 1.0, "q": 2.0}, ((1.0, 0.1), (0.1, 1.0))),
+    lifetime_value=LifetimeValue(0.1, 1.0, 0.9),
+    drivers=Drivers(3, ((1.0, 2.0, 3.0),)),
+    limits=Limits(10, 5, 100, 60, 50),
+    corrections={
+        "churn": CorrectionModel("blend", ("T",), REGRESSION, (0.5, 0.5), 60, 0.5, 1.25, -0.4),
+        "spend": CorrectionModel("value model alone"),
+    },
+    month_index=(1.0,) * 12,
+    features={"T": "age"},
+    warnings=("look out",),
+    grades={"churn": "A", "spend": None},
+)
+LABELS = ServedLabelModel(
+    id="customer",
+    attributes=(Attribute("months", None, 36.5), Attribute("plan", ("a", "b"), (0.25, 0.75))),
+    drivers=Drivers(2),
+    language="zh",
+    limits=LabelLimits(900),
+    warnings=("left out",),
+)
+
+
+@pytest.mark.parametrize("model", [TRANSACTIONS, replace(TRANSACTIONS, month_index=None), LABELS])
+def test_what_is_written_is_read_again(model):
+    document = json.loads(json.dumps(to_json(model), allow_nan=False))
+    assert (document["format"], document["task"]) == (FORMAT, model.task)
+    assert from_json(document) == model
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"format": FORMAT + 1}, f"model.json is of format {FORMAT + 1}, and this version of guanxi reads"),
+        ({"format": None}, "model.json is of format None, and"),
+        ({"task": "weather"}, "model.json is of the task 'weather', which this version of guanxi does not"),
+    ],
+)
+def test_a_document_of_another_kind_is_refused(changed, said):
+    with pytest.raises(ValueError, match=said):
+        from_json(to_json(TRANSACTIONS) | changed)
+
+
+@pytest.mark.parametrize("model", [TRANSACTIONS, LABELS])
+def test_it_cannot_be_changed(model):
+    with pytest.raises(FrozenInstanceError):
+        model.language = "en"
+
+
+def test_features_are_numbers_but_for_categories():
+    assert LABELS.text_features == ("plan",)
+    assert LABELS.categories == {"months": None, "plan": ["a", "b"]}
+    assert TRANSACTIONS.text_features == ()
