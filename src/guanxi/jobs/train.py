@@ -110,7 +110,7 @@ def train(
     """
     base = params if params is not None else load_params()
     resolved = override(base, {"horizon_days": horizon_days, "as_of": as_of})
-    progress = reporter or Reporter()
+    reporter = reporter or Reporter()
     opened = open_log(source, resolved, reporter)
     training = train_log(opened, resolved, reporter)
     opened.log.close()
