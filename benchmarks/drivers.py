@@ -22,7 +22,7 @@ import lightgbm
 import numpy as np
 import pandas as pd
 
-from guanxi.served.trees.ensemble import Trees
+from guanxi.served.trees._ensemble import Trees
 
 FEATURES, CATEGORICAL = 30, [0, 1, 2]
 TRAINING_ROWS = 50_000

@@ -24,14 +24,14 @@ import pandas as pd
 
 from guanxi.data.transactions import TransactionLog, read_transactions
 from guanxi.errors import FitError
-from guanxi.evaluation.portfolio.forecasts import (
+from guanxi.evaluation._predictive import interval_score
+from guanxi.evaluation.portfolio._forecasts import (
     btyd_forecasts,
     customer_outcomes,
     rolling_errors,
     usual_segments,
 )
 from guanxi.evaluation.portfolio.totals import portfolio_intervals
-from guanxi.evaluation.predictive import interval_score
 from guanxi.features.rfm import rfm_expression
 from guanxi.models import BetaGeoNBD, GammaGamma, ParetoNBD
 from guanxi.params import load_params

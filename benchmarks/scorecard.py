@@ -47,8 +47,8 @@ def simulate(path: Path, customers: int, indicators: int) -> None:
 
 def score(path: Path, normalisation: str, method: str, tiers: str) -> None:
     """Score the file and print what it took."""
-    from guanxi.scorecard.scoring.scores import score_table
-    from guanxi.scorecard.scoring.tiers import TierRule
+    from guanxi.scorecard.scoring._scores import score_table
+    from guanxi.scorecard.scoring._tiers import TierRule
 
     table = pd.read_parquet(path)
     names = list(table.columns[1:])

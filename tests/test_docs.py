@@ -15,7 +15,7 @@ import yaml
 
 from guanxi.errors import ParamsError
 from guanxi.params import Params
-from guanxi.scorecard.weights.weighting import Weighting, scorecard_tree, weight_indicators
+from guanxi.scorecard.weights._weighting import Weighting, scorecard_tree, weight_indicators
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]

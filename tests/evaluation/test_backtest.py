@@ -10,8 +10,8 @@ import pandas as pd
 import pytest
 
 from guanxi.errors import HistoryError, ParamsError
+from guanxi.evaluation._baselines import LAST_WINDOW, PAST_RATE, RFM_LOGISTIC, SILENCE
 from guanxi.evaluation.backtest import backtest, rolling_cutoffs
-from guanxi.evaluation.baselines import LAST_WINDOW, PAST_RATE, RFM_LOGISTIC, SILENCE
 from guanxi.evaluation.holdout import GUANXI, evaluate_holdout
 from guanxi.params import override
 from guanxi.pipeline.correction import ALONE, TREES_ALONE

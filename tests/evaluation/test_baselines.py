@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from guanxi.evaluation import baselines
-from guanxi.evaluation.baselines import LAST_WINDOW, PAST_RATE, RFM_LOGISTIC, SILENCE, own_past_rate
+from guanxi.evaluation import _baselines
+from guanxi.evaluation._baselines import LAST_WINDOW, PAST_RATE, RFM_LOGISTIC, SILENCE, own_past_rate
 from guanxi.evaluation.metrics import auc, log_loss
 from guanxi.features.snapshots import features_at, outcome_expression, snapshot
 from guanxi.periods import add_days
@@ -54,7 +54,7 @@ class TestLastWindow:
     def test_by_hand(self):
         features = pd.DataFrame({"customer_id": ["c", "a", "b"]}, index=[7, 8, 9])
         last = pd.DataFrame({"customer_id": ["a", "b"], "purchases": [1, 6], "spend": [9.5, 80.0]})
-        naive = baselines.last_window_repeated(features, last)
+        naive = _baselines.last_window_repeated(features, last)
         assert list(naive.index) == [7, 8, 9]
         assert naive["purchases"].tolist() == [0.0, 1.0, 6.0]
         assert naive["spend"].tolist() == [0.0, 9.5, 80.0]
@@ -62,14 +62,14 @@ class TestLastWindow:
 
     def test_nobody_bought(self):
         last = pd.DataFrame({"customer_id": [], "purchases": [], "spend": []})
-        naive = baselines.last_window_repeated(pd.DataFrame({"customer_id": [1, 2]}), last)
+        naive = _baselines.last_window_repeated(pd.DataFrame({"customer_id": [1, 2]}), last)
         assert naive[["purchases", "spend"]].to_numpy().sum() == 0
 
 
 class TestSilence:
     def test_by_hand(self):
         past = customers([40, 10, 50, 20, 60, 30, 35], [1, 0, 0, 0, 1, 0, 1])
-        rule = baselines.silence_rule(past, customers([5, 39, 40, 90], T=300.0))
+        rule = _baselines.silence_rule(past, customers([5, 39, 40, 90], T=300.0))
         # Cut at 35 days, none of three below churned and three of four above: .5 / 4 and 3.5 / 5.
         assert rule["churn_probability"].tolist() == pytest.approx([0.125, 0.7, 0.7, 0.7])
 
@@ -78,7 +78,7 @@ class TestSilence:
     def test_no_other_cut_is_better(self, rows):
         silence, churned = (np.array(column, dtype=float) for column in zip(*rows, strict=True))
         past = customers(silence, churned)
-        loss = log_loss(churned, baselines.silence_rule(past, past)["churn_probability"])
+        loss = log_loss(churned, _baselines.silence_rule(past, past)["churn_probability"])
         for days in range(10):
             sides = [silence >= days, silence < days]
             share = np.zeros(len(silence))
@@ -90,8 +90,8 @@ class TestSilence:
 class TestForecasts:
     def test_all_four_on_cdnow(self, cdnow):
         past, now, last, after = cdnow
-        found = baselines.baseline_forecasts(past, now, last, HORIZON, HORIZON)
-        assert tuple(found) == baselines.BASELINES
+        found = _baselines.baseline_forecasts(past, now, last, HORIZON, HORIZON)
+        assert tuple(found) == _baselines.BASELINES
         for name, forecast in found.items():
             assert forecast.index.equals(now.index)
             assert forecast["churn_probability"].between(0, 1, inclusive="neither").all()
@@ -109,19 +109,19 @@ class TestForecasts:
 
     def test_without_an_earlier_window_two_remain(self, cdnow):
         _, now, last, _ = cdnow
-        assert tuple(baselines.baseline_forecasts(None, now, last, HORIZON, HORIZON)) == (
+        assert tuple(_baselines.baseline_forecasts(None, now, last, HORIZON, HORIZON)) == (
             PAST_RATE,
             LAST_WINDOW,
         )
 
     def test_an_earlier_window_of_one_class_teaches_nothing(self, cdnow):
         past, now, last, _ = cdnow
-        found = baselines.baseline_forecasts(past.assign(churned=1.0), now, last, HORIZON, HORIZON)
+        found = _baselines.baseline_forecasts(past.assign(churned=1.0), now, last, HORIZON, HORIZON)
         assert tuple(found) == (PAST_RATE, LAST_WINDOW)
 
     def test_a_window_of_half_the_length_counts_twice(self, cdnow):
         past, now, last, _ = cdnow
-        same = baselines.baseline_forecasts(past, now, last, HORIZON, HORIZON)
-        half = baselines.baseline_forecasts(past, now, last, HORIZON, 2 * HORIZON)
+        same = _baselines.baseline_forecasts(past, now, last, HORIZON, HORIZON)
+        half = _baselines.baseline_forecasts(past, now, last, HORIZON, 2 * HORIZON)
         for name in (SILENCE, RFM_LOGISTIC):
             np.testing.assert_allclose(half[name], same[name] ** 2)

@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 
 from guanxi.errors import DataError
-from guanxi.evaluation import bootstrap as module
-from guanxi.evaluation.bootstrap import bootstrap
+from guanxi.evaluation import _bootstrap as module
+from guanxi.evaluation._bootstrap import bootstrap
 from guanxi.evaluation.metrics import AMOUNTS, COUNTS, PROBABILITIES
 
 MAE = {"mae": AMOUNTS["mae"]}

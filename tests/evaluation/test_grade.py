@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from guanxi.errors import DataError
-from guanxi.evaluation.baselines import PAST_RATE, RFM_LOGISTIC
+from guanxi.evaluation._baselines import PAST_RATE, RFM_LOGISTIC
 from guanxi.evaluation.grade import FEWEST, grade_forecast
 
 TARGETS = ("churn", "purchases", "spend")

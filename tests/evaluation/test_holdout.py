@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from guanxi.evaluation.baselines import BASELINES, LAST_WINDOW, PAST_RATE
+from guanxi.evaluation._baselines import BASELINES, LAST_WINDOW, PAST_RATE
 from guanxi.evaluation.holdout import COMPONENTS, GUANXI, evaluate_holdout
 from guanxi.evaluation.metrics import AMOUNTS, COUNTS, PROBABILITIES
 from guanxi.pipeline.correction import ALONE

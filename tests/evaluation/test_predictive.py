@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from scipy.stats import kstest, norm, poisson
 
 from guanxi.data.transactions import read_transactions
-from guanxi.evaluation import predictive
+from guanxi.evaluation import _predictive
 from guanxi.features.snapshots import features_at, outcome_expression
 from guanxi.models import BetaGeoNBD, GammaGamma
 from guanxi.params import load_params
@@ -40,59 +40,59 @@ def counts():
 
 class TestRandomisedPit:
     def test_right_distributions_are_uniform(self, counts):
-        pit = predictive.randomised_pit(*counts, seed=1)
+        pit = _predictive.randomised_pit(*counts, seed=1)
         # Kolmogorov's 1 in 1,000 quantile.
-        assert predictive.ks_distance(pit) < 1.95 / np.sqrt(len(pit))
+        assert _predictive.ks_distance(pit) < 1.95 / np.sqrt(len(pit))
 
     def test_wrong_distributions_are_not(self, counts):
         actual, probabilities, ids = counts
         shifted = np.column_stack([np.zeros(len(ids)), probabilities[:, :-1]])
-        assert predictive.ks_distance(predictive.randomised_pit(actual, shifted, ids, seed=1)) > 0.1
+        assert _predictive.ks_distance(_predictive.randomised_pit(actual, shifted, ids, seed=1)) > 0.1
 
     def test_order_and_type_of_the_ids_change_nothing(self, counts):
         actual, probabilities, ids = (column[:500] for column in counts)
-        pit = predictive.randomised_pit(actual, probabilities, ids, seed=3)
+        pit = _predictive.randomised_pit(actual, probabilities, ids, seed=3)
         order = np.random.default_rng(0).permutation(500)
-        again = predictive.randomised_pit(
+        again = _predictive.randomised_pit(
             actual[order], probabilities[order], ids[order].astype(str).astype(object), seed=3
         )
         np.testing.assert_array_equal(again, pit[order])
-        other = predictive.randomised_pit(actual, probabilities, ids, seed=4)
+        other = _predictive.randomised_pit(actual, probabilities, ids, seed=4)
         assert (other != pit).mean() > 0.99
 
     def test_counts_beyond_the_last_column_share_what_is_left(self):
-        pit = predictive.randomised_pit([2, 7], [[0.5, 0.3]] * 2, ["a", "b"], seed=1)
+        pit = _predictive.randomised_pit([2, 7], [[0.5, 0.3]] * 2, ["a", "b"], seed=1)
         assert ((pit > 0.8) & (pit < 1.0)).all()
 
     def test_hashes_are_uniform(self):
         certain = np.ones((50_000, 1))
-        pit = predictive.randomised_pit(np.zeros(50_000), certain, np.arange(50_000), seed=12)
-        assert predictive.ks_distance(pit) < 1.95 / np.sqrt(50_000)
+        pit = _predictive.randomised_pit(np.zeros(50_000), certain, np.arange(50_000), seed=12)
+        assert _predictive.ks_distance(pit) < 1.95 / np.sqrt(50_000)
 
 
 @settings(max_examples=40, deadline=None)
 @given(st.lists(st.floats(0.0, 1.0), min_size=1, max_size=50))
 def test_ks_distance_against_scipy(pit):
-    assert predictive.ks_distance(pit) == pytest.approx(kstest(pit, "uniform").statistic, abs=1e-12)
+    assert _predictive.ks_distance(pit) == pytest.approx(kstest(pit, "uniform").statistic, abs=1e-12)
 
 
 def test_coverage_and_width_by_hand():
-    assert predictive.coverage([0, 3, 9, 2], [0, 1, 1, 2], [2, 3, 5, 2]) == 0.75
-    assert predictive.mean_width([0, 1, 1, 2], [2, 3, 5, 2]) == 2.0
+    assert _predictive.coverage([0, 3, 9, 2], [0, 1, 1, 2], [2, 3, 5, 2]) == 0.75
+    assert _predictive.mean_width([0, 1, 1, 2], [2, 3, 5, 2]) == 2.0
 
 
 class TestIntervalScore:
     def test_by_hand(self):
         # Widths 2, 2 and 4; one outcome lies 4 above its interval, which costs 2 / .2 for each unit.
-        assert predictive.interval_score([1, 2, 9], [0, 1, 1], [2, 3, 5], level=0.8) == pytest.approx(
+        assert _predictive.interval_score([1, 2, 9], [0, 1, 1], [2, 3, 5], level=0.8) == pytest.approx(
             (2 + 2 + 4 + 10 * 4) / 3
         )
 
     @pytest.mark.parametrize(("shift", "stretch"), [(0.3, 1.0), (0.0, 0.8), (0.0, 1.3)])
     def test_true_quantiles_score_best(self, shift, stretch):
         actual, end = np.random.default_rng(9).normal(size=40_000), norm.ppf(0.95)
-        best = predictive.interval_score(actual, np.full(40_000, -end), np.full(40_000, end), level=0.9)
-        other = predictive.interval_score(
+        best = _predictive.interval_score(actual, np.full(40_000, -end), np.full(40_000, end), level=0.9)
+        other = _predictive.interval_score(
             actual, np.full(40_000, shift - stretch * end), np.full(40_000, shift + stretch * end), level=0.9
         )
         assert best < other
@@ -129,17 +129,17 @@ def test_bg_nbd_tells_the_whole_distribution_of_held_out_purchases(source, data,
     columns = [table[name].to_numpy() for name in ("frequency", "recency", "T", "monetary_value")]
     most = int(table["purchases"].max())
     probabilities = count_probabilities(transactions, *columns[:3], float(horizon), most)
-    pit = predictive.randomised_pit(table["purchases"], probabilities, table["customer_id"], seed=0)
-    assert predictive.ks_distance(pit) <= 0.03
+    pit = _predictive.randomised_pit(table["purchases"], probabilities, table["customer_id"], seed=0)
+    assert _predictive.ks_distance(pit) <= 0.03
     ends = interval(
         transactions, (spend.process_, spend.params_, spend.log_covariance_), *columns, float(horizon)
     )
     for what in ("purchases", "spend"):
         lower, upper = ends[f"{what}_lower"], ends[f"{what}_upper"]
-        assert predictive.coverage(table[what], lower, upper) >= 0.88
+        assert _predictive.coverage(table[what], lower, upper) >= 0.88
         # One interval for all customers, with their own quantiles, must be worse.
         common = [np.full(len(table), np.quantile(table[what], level)) for level in (0.05, 0.95)]
         scores = [
-            predictive.interval_score(table[what], *each, level=0.9) for each in ((lower, upper), common)
+            _predictive.interval_score(table[what], *each, level=0.9) for each in ((lower, upper), common)
         ]
         assert scores[0] < 0.9 * scores[1]

@@ -17,7 +17,7 @@ from guanxi.jobs.explain import explain, picture_path
 from guanxi.jobs.train_labels import train_labels
 from guanxi.params import load_params
 from guanxi.pipeline.correction import BLEND
-from guanxi.registry.bundle import log_bundle
+from guanxi.registry._bundle import log_bundle
 from guanxi.registry.loaded_model import export
 from guanxi.registry.store import import_mlflow, open_store
 

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from guanxi.evaluation.baselines import BASELINES
+from guanxi.evaluation._baselines import BASELINES
 from guanxi.pipeline.correction import ALONE, TREES_ALONE
 
 RFM = ["frequency", "recency", "T", "monetary_value"]

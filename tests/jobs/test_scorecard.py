@@ -15,9 +15,9 @@ import pytest
 
 from guanxi.params import load_params
 from guanxi.scorecard.indicators import CATALOGUE
-from guanxi.scorecard.scoring.relationship import relationship
+from guanxi.scorecard.scoring._relationship import relationship
 from guanxi.simulation import simulate_company
-from guanxi.simulation.company.dataset import RELATIONS
+from guanxi.simulation.company._dataset import RELATIONS
 
 HORIZON = 90
 DIMENSIONS = ("value", "loyalty", "satisfaction", "interaction", "risk", "advocacy")

@@ -16,8 +16,8 @@ from sklearn.exceptions import NotFittedError
 
 from guanxi.errors import FitError, FitWarning, GuanxiError
 from guanxi.models import GammaGamma
+from guanxi.models._maximum_likelihood import maximize_from
 from guanxi.models.gamma_gamma import frequency_spend_correlation
-from guanxi.models.maximum_likelihood import maximize_from
 from guanxi.served.spend import GAMMA_GAMMA, LOG_NORMAL
 from guanxi.simulation import simulate_bg_nbd
 

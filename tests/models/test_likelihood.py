@@ -7,7 +7,7 @@ import warnings
 import numpy as np
 import pytest
 
-from guanxi.models.likelihoods.purchases import BetaGeometricLikelihood, RowwiseLikelihood
+from guanxi.models.likelihoods._purchases import BetaGeometricLikelihood, RowwiseLikelihood
 from guanxi.served.purchases.registry import PROCESSES
 
 STEP = 1e-5

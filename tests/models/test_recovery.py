@@ -14,10 +14,10 @@ import pytest
 from scipy.stats import binom, chi2
 
 from guanxi import simulation
-from guanxi.models.customer_table import histories_of
-from guanxi.models.fitting import at_params, fit_process
-from guanxi.models.likelihoods.purchases import BetaGeometricLikelihood
-from guanxi.models.maximum_likelihood import log_covariance, maximize
+from guanxi.models._customer_table import histories_of
+from guanxi.models._fitting import at_params, fit_process
+from guanxi.models._maximum_likelihood import log_covariance, maximize
+from guanxi.models.likelihoods._purchases import BetaGeometricLikelihood
 from guanxi.served.purchases.registry import PROCESSES
 
 SETS = 200

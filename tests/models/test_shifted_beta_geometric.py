@@ -14,7 +14,7 @@ from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 
 from guanxi.errors import DataError, FitError, FitWarning, GuanxiError, ParamsError
-from guanxi.models.likelihoods import shifted_beta_geometric as formulas
+from guanxi.models.likelihoods import _shifted_beta_geometric as formulas
 from guanxi.models.shifted_beta_geometric import ShiftedBetaGeometric
 from guanxi.simulation import simulate_shifted_beta_geometric
 

@@ -17,7 +17,7 @@ from guanxi.evaluation.holdout import evaluate_holdout
 from guanxi.evaluation.metrics import PROBABILITIES, auc
 from guanxi.features.snapshots import plan_snapshots, snapshot
 from guanxi.params import override
-from guanxi.pipeline.base_learners import MODELLED_OUTCOMES
+from guanxi.pipeline._base_learners import MODELLED_OUTCOMES
 from guanxi.pipeline.correction import ALONE, CONTENDERS, _level_shift, earlier_days, fold_days
 from guanxi.pipeline.fit import fit_models
 from guanxi.served.corrections import probability

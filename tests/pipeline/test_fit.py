@@ -16,7 +16,7 @@ from guanxi.data.transactions import read_transactions
 from guanxi.errors import DataError, HistoryError
 from guanxi.models.drivers import explain_churn
 from guanxi.params import override
-from guanxi.pipeline.base_learners import CHURN, MODELLED_OUTCOMES, PURCHASES, SPEND
+from guanxi.pipeline._base_learners import CHURN, MODELLED_OUTCOMES, PURCHASES, SPEND
 from guanxi.pipeline.correction import ALONE, CORRECTED
 from guanxi.pipeline.fit import fit_models
 from guanxi.served.corrections import probability

@@ -12,9 +12,9 @@ import pytest
 from guanxi.data.transactions import read_transactions
 from guanxi.evaluation.realised_performance import outcomes
 from guanxi.params import load_params
+from guanxi.pipeline._fit_month_index import _month_effects, fit_month_index
 from guanxi.pipeline.fit import fit_models
-from guanxi.pipeline.fit_month_index import _month_effects, fit_month_index
-from guanxi.served.business_time import business_days, calendar_days
+from guanxi.served._business_time import business_days, calendar_days
 from guanxi.served.scorer import Scorer
 from guanxi.simulation import simulate_transactions
 

@@ -119,7 +119,7 @@ class TestFolder:
         import ast
         from importlib import resources
 
-        from guanxi.registry.bundle import served_code
+        from guanxi.registry._bundle import served_code
 
         sources, texts = (
             ast.literal_eval(node.value)

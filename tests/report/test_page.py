@@ -15,11 +15,11 @@ from hypothesis import strategies as st
 
 from guanxi.data.rules import rule_descriptions
 from guanxi.errors import DataError
-from guanxi.evaluation.baselines import BASELINES
+from guanxi.evaluation._baselines import BASELINES
 from guanxi.evaluation.holdout import COMPONENTS
 from guanxi.evaluation.metrics import AMOUNTS, COUNTS, PROBABILITIES
 from guanxi.report import RunReport, render
-from guanxi.report.sections import metric_tables, rejected
+from guanxi.report._sections import metric_tables, rejected
 from guanxi.report.words import measure, model_in_words
 
 VOID = {"meta", "link", "img", "rect"}

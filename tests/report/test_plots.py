@@ -16,7 +16,7 @@ from guanxi.data.datasets import load_cdnow_sample
 from guanxi.errors import DataError, ParamsError
 from guanxi.models import BetaGeoNBD
 from guanxi.report import plots
-from guanxi.report.plots import purchase_tables
+from guanxi.report.plots import _purchase_tables
 
 CUTOFF = "1997-09-30"
 WEEKS = 39.0
@@ -251,7 +251,7 @@ def test_kaplan_and_meier_by_hand(model):
         [("a", 0), ("a", 2), ("b", 6), ("c", 0), ("c", 8), ("d", 0)], columns=["customer_id", "day"]
     )
     log = log.assign(timestamp=(day + pd.to_timedelta(log["day"], unit="D")).dt.tz_localize("Asia/Shanghai"))
-    waits = purchase_tables.first_repeat_waits(log, "2024-01-10", "D")
+    waits = _purchase_tables.first_repeat_waits(log, "2024-01-10", "D")
     assert waits.repeated.tolist() == [2.0, 8.0]
     assert waits.waiting.tolist() == [3.0, 9.0]
     axes = rendered(plots.plot_repeat_timing(model, log, "2024-01-10"))

@@ -9,7 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from scipy.stats import binomtest
 
-from guanxi.report import summaries
+from guanxi.report import _summaries
 from guanxi.served.texts import decimals_for, number, percent
 
 amounts = st.lists(st.floats(0, 1e6), min_size=1, max_size=60)
@@ -18,7 +18,7 @@ outcomes = st.lists(st.tuples(st.floats(0, 1), st.booleans()), min_size=1, max_s
 
 def test_headline_by_hand():
     table = pd.DataFrame({"clv": [100.0, 50.0, 50.0], "churn_probability": [0.5, 0.51, 0.1]})
-    totals = summaries.headline(table)
+    totals = _summaries.headline(table)
     assert (totals.customers, totals.value, totals.leavers) == (3, 200.0, 1)
     assert totals.value_at_risk == pytest.approx(50 + 25.5 + 5)
     assert totals.value_at_risk_share == pytest.approx(0.4025)
@@ -26,31 +26,31 @@ def test_headline_by_hand():
 
 
 def test_headline_of_nobody_has_no_shares():
-    totals = summaries.headline(pd.DataFrame({"clv": [], "churn_probability": []}, dtype=float))
+    totals = _summaries.headline(pd.DataFrame({"clv": [], "churn_probability": []}, dtype=float))
     assert totals.customers == 0
     assert np.isnan(totals.leaver_share)
     assert np.isnan(totals.value_at_risk_share)
 
 
 def test_gains_by_hand():
-    curve = summaries.gains([0.9, 0.8, 0.7, 0.1], [1, 0, 1, 0])
+    curve = _summaries.gains([0.9, 0.8, 0.7, 0.1], [1, 0, 1, 0])
     assert curve.customers.tolist() == [0, 0.25, 0.5, 0.75, 1]
     assert curve.captured.tolist() == [0, 0.5, 0.5, 1, 1]
     assert curve.held_by(0.625) == pytest.approx(0.75)
 
 
 def test_gains_of_equal_scores_is_the_diagonal_whatever_the_order():
-    assert summaries.gains([1, 1, 1, 1], [9, 0, 0, 0]).held_by(0.25) == pytest.approx(0.25)
+    assert _summaries.gains([1, 1, 1, 1], [9, 0, 0, 0]).held_by(0.25) == pytest.approx(0.25)
 
 
 @pytest.mark.parametrize(("score", "outcome"), [([], []), ([1, 2], [0, 0]), ([np.nan, 1], [5, np.nan])])
 def test_gains_of_no_outcome_is_none(score, outcome):
-    assert summaries.gains(score, outcome) is None
+    assert _summaries.gains(score, outcome) is None
 
 
 @given(amounts)
 def test_concentration_rises_and_bends_down(values):
-    curve = summaries.concentration(pd.DataFrame({"clv": values}))
+    curve = _summaries.concentration(pd.DataFrame({"clv": values}))
     if curve is None:
         assert sum(values) == 0
         return
@@ -64,7 +64,7 @@ def test_concentration_rises_and_bends_down(values):
 @given(outcomes, st.randoms())
 def test_gains_do_not_depend_on_the_order_of_rows(rows, random):
     shuffled = random.sample(rows, len(rows))
-    first, second = (summaries.gains(*zip(*order, strict=True)) for order in (rows, shuffled))
+    first, second = (_summaries.gains(*zip(*order, strict=True)) for order in (rows, shuffled))
     if first is None or second is None:
         assert first is second
     else:
@@ -74,7 +74,7 @@ def test_gains_do_not_depend_on_the_order_of_rows(rows, random):
 @given(outcomes)
 def test_reliability_keeps_every_customer_and_every_leaver(rows):
     holdout = pd.DataFrame(rows, columns=["churn_probability", "churned"])
-    table = summaries.reliability(holdout)
+    table = _summaries.reliability(holdout)
     assert table["customers"].sum() == len(holdout)
     assert (table["observed"] * table["customers"]).sum() == pytest.approx(holdout["churned"].sum())
     assert (table["predicted"] * table["customers"]).sum() == pytest.approx(
@@ -88,26 +88,26 @@ def test_reliability_keeps_every_customer_and_every_leaver(rows):
 
 def test_reliability_interval_is_wilsons():
     holdout = pd.DataFrame({"churn_probability": [0.3] * 20, "churned": [True] * 7 + [False] * 13})
-    table = summaries.reliability(holdout)
+    table = _summaries.reliability(holdout)
     wilson = binomtest(7, 20).proportion_ci(0.95, method="wilson")
     assert table.loc[0, ["lower", "upper"]].tolist() == pytest.approx([wilson.low, wilson.high])
 
 
 def test_reliability_makes_ten_even_groups_of_distinct_probabilities():
     holdout = pd.DataFrame({"churn_probability": np.linspace(0, 1, 100), "churned": [0, 1] * 50})
-    assert summaries.reliability(holdout)["customers"].tolist() == [10] * 10
+    assert _summaries.reliability(holdout)["customers"].tolist() == [10] * 10
 
 
 def test_calibration_gap_by_hand():
     table = pd.DataFrame({"predicted": [0.2, 0.8], "observed": [0.3, 0.8], "customers": [30, 10]})
-    assert summaries.calibration_gap(table) == pytest.approx(0.075)
+    assert _summaries.calibration_gap(table) == pytest.approx(0.075)
 
 
 def test_purchases_by_frequency_joins_the_frequent():
     holdout = pd.DataFrame(
         {"frequency": [0, 0, 7, 12], "purchases": [0, 1, 4, 8], "expected_purchases": [0.4, 0.4, 5, 6]}
     )
-    table = summaries.purchases_by_frequency(holdout)
+    table = _summaries.purchases_by_frequency(holdout)
     assert table.to_dict("list") == {
         "frequency": [0, 7],
         "actual": [0.5, 6.0],
@@ -117,8 +117,8 @@ def test_purchases_by_frequency_joins_the_frequent():
 
 
 def test_relative_difference():
-    assert summaries.relative_difference(90, 100) == pytest.approx(-0.1)
-    assert np.isnan(summaries.relative_difference(1, 0))
+    assert _summaries.relative_difference(90, 100) == pytest.approx(-0.1)
+    assert np.isnan(_summaries.relative_difference(1, 0))
 
 
 @given(st.floats(0, 1))

@@ -8,9 +8,9 @@ import pytest
 from sklearn.metrics import adjusted_rand_score
 
 from guanxi.errors import DataError, ParamsError
-from guanxi.segments.cluster_stability import jaccard_similarities
+from guanxi.segments._cluster_stability import jaccard_similarities
+from guanxi.segments._conditions import parse_condition
 from guanxi.segments.clusters import STABLE, find_segments
-from guanxi.segments.conditions import parse_condition
 
 N = 900
 

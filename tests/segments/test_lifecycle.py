@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from guanxi.segments.conditions import parse_condition
+from guanxi.segments._conditions import parse_condition
 from guanxi.segments.lifecycle import STAGES, lifecycle_stages
 
 DOCS = Path(__file__).parents[2] / "docs" / "segments.md"

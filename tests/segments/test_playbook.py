@@ -12,7 +12,7 @@ import yaml
 
 from guanxi.errors import ParamsError
 from guanxi.params import Params, PlaybookRule, load_params
-from guanxi.segments.conditions import parse_condition
+from guanxi.segments._conditions import parse_condition
 from guanxi.segments.playbook import idle_rules, playbook_conditions, recommend_actions, summarise_actions
 
 ROOT = Path(__file__).parents[2]

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from guanxi.segments.groups import cut_points
+from guanxi.segments._groups import cut_points
 from guanxi.segments.rfm_cells import GRID, NAMES, rfm_cells
 
 DOCS = Path(__file__).parents[2] / "docs" / "segments.md"

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from scipy.integrate import quad
 from scipy.special import betainc, gammaln, hyp2f1
 
-from guanxi.served.purchases.beta_geometric import (
+from guanxi.served.purchases._beta_geometric import (
     _given_dropout,
     _quadrature,
     _series,

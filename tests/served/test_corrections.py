@@ -20,7 +20,7 @@ from guanxi.served.input_checks import InputError
 from guanxi.served.model import CorrectionModel, RegressionModel
 from guanxi.served.regression import Regression
 from guanxi.served.scorer import RFM, Scorer
-from guanxi.served.trees.ensemble import Trees
+from guanxi.served.trees._ensemble import Trees
 
 FEATURES = ["first", "second", "third"]
 REGRESSION = RegressionModel(("third", "fourth"), (0.3, 1.0), (0.7, 2.0), (0.4, -0.2), -0.6)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy.special import xlogy
 from scipy.stats import nbinom
 
-from guanxi.served.intervals.exponential_tilting import tilted
+from guanxi.served.intervals._exponential_tilting import tilted
 
 COUNTS = np.arange(73.0)
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.integrate import quad
 
-from guanxi.models.likelihoods.spend import GammaGammaLikelihood, fit_log_normal
+from guanxi.models.likelihoods._spend import GammaGammaLikelihood, fit_log_normal
 from guanxi.served.spend import GAMMA_GAMMA, LOG_NORMAL, SPEND_PROCESSES
 
 NAMES = ("p", "q", "v")

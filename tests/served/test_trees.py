@@ -11,9 +11,9 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from guanxi.served.trees import shap
-from guanxi.served.trees.ensemble import Trees, TreeValues, are_small
-from guanxi.served.trees.shap import TreeShap
+from guanxi.served.trees import _shap
+from guanxi.served.trees._ensemble import Trees, TreeValues, are_small
+from guanxi.served.trees._shap import TreeShap
 
 FEATURES = 12
 CATEGORICAL = [0, 1]
@@ -84,8 +84,8 @@ def test_leaves_below_many_features(monkeypatch):
     """Long thin trees, so that no table holds a leaf's patterns."""
     booster = grown(num_leaves=60, rows=6000, trees=10, min_data_in_leaf=1, min_sum_hessian_in_leaf=0)
     agrees(booster, odd_rows())
-    monkeypatch.setattr(shap, "_GROUP_BITS", 3)
-    monkeypatch.setattr(shap, "_TABLE_BITS", 4)
+    monkeypatch.setattr(_shap, "_GROUP_BITS", 3)
+    monkeypatch.setattr(_shap, "_TABLE_BITS", 4)
     agrees(booster, odd_rows())
 
 

@@ -10,7 +10,7 @@ from guanxi.data.transactions import read_transactions
 from guanxi.errors import ParamsError
 from guanxi.features.snapshots import snapshot
 from guanxi.simulation import Effects, simulate_company
-from guanxi.simulation.company.dataset import RELATIONS
+from guanxi.simulation.company._dataset import RELATIONS
 
 CUTOFF = "2023-12-31"
 LATER = pd.Timestamp("2100-01-01")

@@ -9,11 +9,11 @@ from typing import NoReturn
 import typer
 
 # Each import adds its commands, in the order of the help.
-from guanxi.cli import learning_commands, scoring_commands, registry_commands  # isort: skip
-from guanxi.cli.app import app
-from guanxi.cli.endings import STOPPED, explain_error, fail, without_passwords
+from guanxi.cli import _learning_commands, _registry_commands, _scoring_commands  # noqa: F401
+from guanxi.cli._app import app
+from guanxi.cli._endings import STOPPED, explain_error, fail, without_passwords
 
-__all__ = ["app", "learning_commands", "main", "registry_commands", "scoring_commands"]
+__all__ = ["app", "main"]
 
 
 def main() -> NoReturn:

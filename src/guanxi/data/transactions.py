@@ -12,8 +12,8 @@ import ibis
 import pandas as pd
 
 from guanxi.data import rules
+from guanxi.data._columns import canonical_columns
 from guanxi.data.chunks import ChunkQuery, CustomerChunks
-from guanxi.data.columns import canonical_columns
 from guanxi.data.engine import all_cores, check_timestamp_format, connect, explain_no_space
 from guanxi.data.sources.source import read_source
 from guanxi.data.sources.source_table import ROW, SourceTable, free_names

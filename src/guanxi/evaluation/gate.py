@@ -10,8 +10,8 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 from guanxi.errors import DataError
+from guanxi.evaluation._predictive import coverage
 from guanxi.evaluation.metrics import log_loss, mean_absolute_error
-from guanxi.evaluation.predictive import coverage
 from guanxi.params import PromotionParams
 
 _ERRORS: tuple[tuple[str, str, Callable[[ArrayLike, ArrayLike], float], str, str], ...] = (

@@ -29,7 +29,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from guanxi.errors import DataError
-from guanxi.evaluation.bootstrap import bootstrap
+from guanxi.evaluation._bootstrap import bootstrap
 from guanxi.evaluation.metrics import COUNTS, PROBABILITIES, Metric
 from guanxi.served.texts import Language, texts
 
@@ -93,7 +93,7 @@ def grade_forecast(
     actual, own : array, shape (n,)
         What happened: label (1: churned), purchases or spend, a row per customer; and what was predicted.
     baselines : mapping of name to array, shape (n,)
-        Those of the naive methods (:func:`guanxi.evaluation.baselines.baseline_forecasts`).
+        Those of the naive methods (:func:`guanxi.evaluation._baselines.baseline_forecasts`).
     seed : int
         Of the bootstrap.
     language : {"en", "zh"}

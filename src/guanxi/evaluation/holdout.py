@@ -12,10 +12,10 @@ import pandas as pd
 
 from guanxi.data.transactions import TransactionLog
 from guanxi.evaluation import metrics
-from guanxi.evaluation.baselines import BASELINES, baseline_forecasts
-from guanxi.evaluation.bootstrap import bootstrap
+from guanxi.evaluation._baselines import BASELINES, baseline_forecasts
+from guanxi.evaluation._bootstrap import bootstrap
+from guanxi.evaluation._predictive import measure_distributions
 from guanxi.evaluation.grade import Grade, OutcomeName, grade_forecast
-from guanxi.evaluation.predictive import measure_distributions
 from guanxi.evaluation.realised_performance import outcomes, with_outcomes
 from guanxi.features.rfm import purchases_until
 from guanxi.features.snapshots import snapshot

@@ -11,7 +11,7 @@ import pandas as pd
 
 from guanxi.data.transactions import TransactionLog
 from guanxi.evaluation import metrics
-from guanxi.evaluation.bootstrap import bootstrap
+from guanxi.evaluation._bootstrap import bootstrap
 from guanxi.features.snapshots import outcome_expression
 
 _NUMBERS = ("value", "lower", "upper")

@@ -12,9 +12,9 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.utils.validation import check_is_fitted
 
 from guanxi.errors import DataError, FitError, FitWarning, ParamsError
-from guanxi.models.customer_table import checked_horizon, history_columns, refuse_rows, weight_column
-from guanxi.models.likelihoods import bg_bb
-from guanxi.models.maximum_likelihood import Optimum, ParametricModel, is_identified, maximize_from
+from guanxi.models._customer_table import checked_horizon, history_columns, refuse_rows, weight_column
+from guanxi.models._maximum_likelihood import Optimum, ParametricModel, is_identified, maximize_from
+from guanxi.models.likelihoods import _bg_bb
 from guanxi.served.numerics import count_rows, distinct_rows
 
 Floats = NDArray[np.float64]
@@ -98,7 +98,7 @@ class BetaGeoBetaBinomial(ParametricModel):
         if not frequency.any():
             raise FitError("no transactions: nothing to learn their probability from; give a longer history")
         histories = frequency, recency, T
-        optimum, starts = maximize_from(bg_bb.BgBbLikelihood(*histories, weight), _starts(histories, weight))
+        optimum, starts = maximize_from(_bg_bb.BgBbLikelihood(*histories, weight), _starts(histories, weight))
         if not optimum.converged:
             raise FitError("BG/BB did not converge: check the histories for outliers, or give more customers")
         fallback = None
@@ -130,27 +130,27 @@ class BetaGeoBetaBinomial(ParametricModel):
         later : int
             A whole number of opportunities of at least 0.
         """
-        return self._predict(rfm, bg_bb.probability_alive, _whole("later", later))
+        return self._predict(rfm, _bg_bb.probability_alive, _whole("later", later))
 
     def expected_purchases(self, rfm: pd.DataFrame, horizon: int) -> Floats:
         """E[transactions at the next ``horizon`` opportunities | history], shape (n,)."""
-        return self._predict(rfm, bg_bb.expected_purchases, _whole("horizon", horizon))
+        return self._predict(rfm, _bg_bb.expected_purchases, _whole("horizon", horizon))
 
     def expected_purchases_new(self, horizon: int) -> float:
         """E[transactions at the first ``horizon`` opportunities] of a customer with no history yet."""
         check_is_fitted(self)
-        return float(bg_bb.expected_purchases(self.params_, 0, 0, 0, _whole("horizon", horizon))[0])
+        return float(_bg_bb.expected_purchases(self.params_, 0, 0, 0, _whole("horizon", horizon))[0])
 
     def purchase_probability(self, rfm: pd.DataFrame, n: int, horizon: int) -> Floats:
         """P(exactly n transactions at the next ``horizon`` opportunities | history), shape (n,).
 
         A customer with no history yet is frequency 0, recency 0, T 0.
         """
-        return self._predict(rfm, bg_bb.purchase_probability, _whole("n", n), _whole("horizon", horizon))
+        return self._predict(rfm, _bg_bb.purchase_probability, _whole("n", n), _whole("horizon", horizon))
 
     def probability_no_purchase(self, rfm: pd.DataFrame, horizon: int) -> Floats:
         """P(no transaction at the next ``horizon`` opportunities | history), shape (n,): churn by BTYD."""
-        return self._predict(rfm, bg_bb.probability_no_purchase, _whole("horizon", horizon))
+        return self._predict(rfm, _bg_bb.probability_no_purchase, _whole("horizon", horizon))
 
     def discounted_expected_residual_transactions(
         self, rfm: pd.DataFrame, discount_rate: float, horizon: int | None = None
@@ -169,7 +169,7 @@ class BetaGeoBetaBinomial(ParametricModel):
         """
         h = None if horizon is None else _whole("horizon", horizon)
         rate = _checked_rate(discount_rate, endless=h is None)
-        return self._predict(rfm, bg_bb.discounted_purchases, rate, h)
+        return self._predict(rfm, _bg_bb.discounted_purchases, rate, h)
 
     def _predict(self, rfm: pd.DataFrame, formula: Callable[..., Floats], *arguments: float | None) -> Floats:
         """Evaluate a formula once per distinct history and spread it over the rows."""

@@ -12,9 +12,9 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.utils.validation import check_is_fitted
 
 from guanxi.errors import FitError, FitWarning
-from guanxi.models.customer_table import spend_columns, weight_column
-from guanxi.models.likelihoods.spend import GammaGammaLikelihood, fit_log_normal
-from guanxi.models.maximum_likelihood import Optimum, ParametricModel, log_covariance, maximize_from
+from guanxi.models._customer_table import spend_columns, weight_column
+from guanxi.models._maximum_likelihood import Optimum, ParametricModel, log_covariance, maximize_from
+from guanxi.models.likelihoods._spend import GammaGammaLikelihood, fit_log_normal
 from guanxi.served.numerics import count_rows
 from guanxi.served.spend import GAMMA_GAMMA, LOG_NORMAL, SPEND_PROCESSES
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from guanxi.errors import ParamsError
-from guanxi.models.customer_table import checked_horizon, history_columns, spend_columns
+from guanxi.models._customer_table import checked_horizon, history_columns, spend_columns
 from guanxi.models.gamma_gamma import GammaGamma
 from guanxi.models.transaction_model import TransactionModel
 from guanxi.served.intervals import posterior_predictive

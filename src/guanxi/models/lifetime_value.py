@@ -9,7 +9,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from guanxi.errors import DataError, ParamsError
-from guanxi.models.customer_table import checked_horizon, history_columns
+from guanxi.models._customer_table import checked_horizon, history_columns
 from guanxi.models.transaction_model import TransactionModel
 from guanxi.periods import DAYS_PER_YEAR, days_per_unit, discount_period
 from guanxi.served.numerics import distinct_rows

@@ -4,9 +4,9 @@ To add a model:
 
 1. Write its process, the formulas of the predictions, in :mod:`guanxi.served.purchases`; enter it in
    ``PROCESSES`` there.
-2. Write the derivatives of its likelihood in :mod:`guanxi.models.likelihoods.purchases` and its starting
-   values in :mod:`guanxi.models.fitting`.
-3. Write its class here; enter it in ``TRANSACTION_MODELS``, and its name in :mod:`guanxi.params.models`.
+2. Write the derivatives of its likelihood in :mod:`guanxi.models.likelihoods._purchases` and its starting
+   values in :mod:`guanxi.models._fitting`.
+3. Write its class here; enter it in ``TRANSACTION_MODELS``, and its name in :mod:`guanxi.params._models`.
 
 The tests of all models (``every_model``, ``PROCESSES``) need nothing but its true parameters.
 """
@@ -14,8 +14,8 @@ The tests of all models (``every_model``, ``PROCESSES``) need nothing but its tr
 from __future__ import annotations
 
 from guanxi.errors import DataError, ParamsError
-from guanxi.models.customer_table import Histories
-from guanxi.models.fitting import Fit, fit_process, fit_regularity
+from guanxi.models._customer_table import Histories
+from guanxi.models._fitting import Fit, fit_process, fit_regularity
 from guanxi.models.transaction_model import CovariateModel, TransactionModel
 from guanxi.served.purchases import beta_geometric_process, lifetime_process
 

@@ -11,9 +11,9 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.utils.validation import check_is_fitted
 
 from guanxi.errors import DataError, FitError, FitWarning, ParamsError
-from guanxi.models.customer_table import numeric_column, refuse_rows, weight_column
-from guanxi.models.likelihoods import shifted_beta_geometric as formulas
-from guanxi.models.maximum_likelihood import Optimum, ParametricModel, is_identified, maximize_from
+from guanxi.models._customer_table import numeric_column, refuse_rows, weight_column
+from guanxi.models._maximum_likelihood import Optimum, ParametricModel, is_identified, maximize_from
+from guanxi.models.likelihoods import _shifted_beta_geometric as formulas
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]

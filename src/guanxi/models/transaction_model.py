@@ -13,16 +13,16 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.utils.validation import check_is_fitted
 
 from guanxi.errors import DataError, FitError, FitWarning, ParamsError
-from guanxi.models import lifetimes_engine
-from guanxi.models.customer_table import (
+from guanxi.models import _lifetimes_engine
+from guanxi.models._customer_table import (
     Histories,
     checked_horizon,
     covariate_columns,
     histories_of,
     history_columns,
 )
-from guanxi.models.fitting import STAND_INS, Fit, at_params, fit_process, with_fallback, with_warnings
-from guanxi.models.maximum_likelihood import ParametricModel
+from guanxi.models._fitting import STAND_INS, Fit, at_params, fit_process, with_fallback, with_warnings
+from guanxi.models._maximum_likelihood import ParametricModel
 from guanxi.served.numerics import distinct_rows
 from guanxi.served.purchases.process import PurchaseProcess
 
@@ -245,7 +245,7 @@ class CovariateModel(TransactionModel):
         if self.engine == "lifetimes":
             if names:
                 raise ParamsError("lifetimes takes no covariates: use engine='guanxi'")
-            params = lifetimes_engine.fit(self._process.name, *histories.columns)
+            params = _lifetimes_engine.fit(self._process.name, *histories.columns)
             return with_warnings(at_params(self._process, histories, params), histories)
         if not names:
             return super()._fit_histories(histories)

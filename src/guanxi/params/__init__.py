@@ -1,6 +1,6 @@
 """The parameters of a run as frozen objects, from ``params.yaml`` and the command line."""
 
-from guanxi.params.data import (
+from guanxi.params._data import (
     OPTIONAL_COLUMNS,
     RELATION_COLUMNS,
     REQUIRED_COLUMNS,
@@ -8,7 +8,7 @@ from guanxi.params.data import (
     RelationParams,
     RelationsParams,
 )
-from guanxi.params.models import (
+from guanxi.params._models import (
     ChurnParams,
     DriversParams,
     LifetimeValueParams,
@@ -18,8 +18,8 @@ from guanxi.params.models import (
     PromotionParams,
     TuningParams,
 )
-from guanxi.params.reading import load_params, override, parse_columns
-from guanxi.params.run import Params
+from guanxi.params._reading import load_params, override, parse_columns
+from guanxi.params._run import Params
 from guanxi.params.scorecard import PlaybookRule, ScorecardParams
 
 __all__ = [

@@ -19,7 +19,7 @@ from pydantic import (
 )
 from typing_extensions import TypeAliasType
 
-from guanxi.params.section import Section
+from guanxi.params._section import Section
 
 
 def _written_as(form: str) -> WrapValidator:
@@ -141,7 +141,7 @@ class PlaybookRule(Section):
     """What to do about a customer of whom the condition ``when`` holds.
 
     ``when`` maps columns to a value, a list of values, or comparisons in text such as ``"> 0.5"``: see
-    :mod:`guanxi.segments.conditions`. ``cost`` is for one customer, in the unit of the amounts.
+    :mod:`guanxi.segments._conditions`. ``cost`` is for one customer, in the unit of the amounts.
     """
 
     when: dict[str, Criterion]

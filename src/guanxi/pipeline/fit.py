@@ -21,9 +21,9 @@ from guanxi.models import GammaGamma
 from guanxi.models.purchase_models import CNBD_MODELS, transaction_model
 from guanxi.models.transaction_model import TransactionModel
 from guanxi.params import LifetimeValueParams, Params
-from guanxi.pipeline.base_learners import MODELLED_OUTCOMES
+from guanxi.pipeline._base_learners import MODELLED_OUTCOMES
+from guanxi.pipeline._fit_month_index import fit_month_index
 from guanxi.pipeline.correction import ALONE, FittedCorrection, alone, fit_correction
-from guanxi.pipeline.fit_month_index import fit_month_index
 from guanxi.pipeline.selection import Choice, choose_models, fit_quietly, only
 from guanxi.pipeline.tuning import tune
 from guanxi.served.driver_texts import driver_of

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from guanxi.errors import FitError
 from guanxi.features.snapshots import SnapshotPlan
 from guanxi.params import ChurnParams, TuningParams
-from guanxi.pipeline.base_learners import (
+from guanxi.pipeline._base_learners import (
     CORRECTING,
     REGRESSION,
     Base,

@@ -16,7 +16,7 @@ from guanxi.data.sources.source import redact
 from guanxi.params import Params
 from guanxi.pipeline.fit import FittedModels, fit_notes
 from guanxi.pipeline.tuning import TUNED, choice
-from guanxi.registry.bundle import Fitted, log_bundle
+from guanxi.registry._bundle import Fitted, log_bundle
 from guanxi.registry.store import Store, import_mlflow, quiet_warnings
 from guanxi.registry.twins import TWIN, TWIN_DAY_TAG, TWIN_TAG, WINDOW_TAGS, held_out_file
 

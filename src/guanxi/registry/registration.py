@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 
 from guanxi.errors import RegistryError
+from guanxi.registry._bundle import EXAMPLE, Fitted, example_rows
 from guanxi.registry.aliases import appoint
-from guanxi.registry.bundle import EXAMPLE, Fitted, example_rows
 from guanxi.registry.loaded_model import LoadedModel, load_model
 from guanxi.registry.store import Store
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 import pandas as pd
 
-from guanxi.report import style, summaries
+from guanxi.report import _summaries, style
 from guanxi.served.texts import number
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def calibration(holdout: pd.DataFrame, language: Language = "en") -> Figure:
     'predicted churn probability [%]'
     """
     drawing = style.canvas("calibration", language)
-    table = summaries.reliability(holdout)
+    table = _summaries.reliability(holdout)
     if table.empty:
         return style.nothing(drawing)
     axes, words = drawing.axes, drawing.words
@@ -91,7 +91,7 @@ def purchases_by_frequency(holdout: pd.DataFrame, language: Language = "en") -> 
     ['0', '3']
     """
     drawing = style.canvas("by_frequency", language)
-    table = summaries.purchases_by_frequency(holdout)
+    table = _summaries.purchases_by_frequency(holdout)
     if table.empty:
         return style.nothing(drawing)
     axes, words = drawing.axes, drawing.words
@@ -157,8 +157,8 @@ def lift(holdout: pd.DataFrame, language: Language = "en") -> Figure:
         Words of the figure.
     """
     drawing = style.canvas("lift", language)
-    leavers = summaries.gains(holdout["churn_probability"], holdout["churned"])
-    spend = summaries.gains(holdout["expected_spend_total"], holdout["spend"])
+    leavers = _summaries.gains(holdout["churn_probability"], holdout["churned"])
+    spend = _summaries.gains(holdout["expected_spend_total"], holdout["spend"])
     if leavers is None and spend is None:
         return style.nothing(drawing)
     axes, words = drawing.axes, drawing.words
@@ -190,7 +190,7 @@ def value_concentration(predictions: pd.DataFrame, language: Language = "en") ->
     'share of expected value [%]'
     """
     drawing = style.canvas("concentration", language)
-    curve = summaries.concentration(predictions)
+    curve = _summaries.concentration(predictions)
     if curve is None:
         return style.nothing(drawing)
     axes, words = drawing.axes, drawing.words
@@ -209,7 +209,7 @@ def value_concentration(predictions: pd.DataFrame, language: Language = "en") ->
     return drawing.figure
 
 
-def _draw_gains(axes: Axes, curve: summaries.Gains, colour: str, label: str | None) -> None:
+def _draw_gains(axes: Axes, curve: _summaries.Gains, colour: str, label: str | None) -> None:
     captured = np.interp(_SHARES, curve.customers, curve.captured)
     axes.plot(_SHARES, captured, color=colour, linewidth=2.2, label=label)
 

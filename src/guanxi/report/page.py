@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from guanxi.errors import DataError
 from guanxi.periods import add_days
-from guanxi.report import pictures, sections
+from guanxi.report import _sections, pictures
 from guanxi.report.words import glossary, words
 from guanxi.served.texts import number
 
@@ -133,15 +133,15 @@ def render(content: RunReport) -> str:
         "glossary": glossary(language),
         "content": content,
         "end": add_days(content.as_of, content.horizon_days),
-        "tiles": sections.tiles(content.predictions, content.as_of, content.horizon_days, language),
+        "tiles": _sections.tiles(content.predictions, content.as_of, content.horizon_days, language),
         "value": pictures.value(content.predictions, language),
-        "value_shares": sections.value_shares(content.predictions),
-        "top_customers": sections.customers(content.predictions, "clv", 20, language),
-        "at_risk": sections.customers(content.predictions, "value_at_risk", 10, language),
+        "value_shares": _sections.value_shares(content.predictions),
+        "top_customers": _sections.customers(content.predictions, "clv", 20, language),
+        "at_risk": _sections.customers(content.predictions, "value_at_risk", 10, language),
         "trust": _trust(content),
         "shap": pictures.shap(content.explanation, language),
-        "metric_tables": sections.metric_tables(content.metrics, language),
-        "rejected": sections.rejected(content.rejected, language),
+        "metric_tables": _sections.metric_tables(content.metrics, language),
+        "rejected": _sections.rejected(content.rejected, language),
     }
     return environment().get_template("page.html").render(page)
 
@@ -154,7 +154,7 @@ def _trust(content: RunReport) -> dict[str, Any] | None:
     return {
         "note": note.format(start=start, end=end, customers=number(len(content.holdout))),
         "pictures": pictures.held_out(content.holdout, start, content.tracking, content.language),
-        "reliability": sections.reliability(content.holdout),
+        "reliability": _sections.reliability(content.holdout),
     }
 
 

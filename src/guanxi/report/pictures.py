@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from guanxi.periods import add_days
-from guanxi.report import figures, style, summaries
+from guanxi.report import _summaries, figures, style
 from guanxi.report.figures import strongest_drivers
 from guanxi.report.words import words
 from guanxi.served.texts import MISSING, Language, number, percent
@@ -46,7 +46,7 @@ def picture(figure: Figure, plot: str, caption: str, t: dict[str, str]) -> Pictu
 def value(predictions: pd.DataFrame, language: Language) -> Picture:
     """How concentrated the expected value is."""
     t = words(language)
-    curve = summaries.concentration(predictions)
+    curve = _summaries.concentration(predictions)
     caption = t["nothing"]
     if curve is not None:
         top10, top20 = percent(curve.held_by(0.1)), percent(curve.held_by(0.2))
@@ -69,14 +69,14 @@ def held_out(
 
 def _calibration(holdout: pd.DataFrame, language: Language) -> Picture:
     t = words(language)
-    reliability = summaries.reliability(holdout)
+    reliability = _summaries.reliability(holdout)
     caption = t["nothing"]
     if len(reliability):
         weights = reliability["customers"]
         caption = t["calibration_text"].format(
             predicted=percent(float(np.average(reliability["predicted"], weights=weights)), 1),
             observed=percent(float(np.average(reliability["observed"], weights=weights)), 1),
-            gap=number(summaries.calibration_gap(reliability) * 100, 1),
+            gap=number(_summaries.calibration_gap(reliability) * 100, 1),
         )
     figure = figures.calibration(holdout, language)
     return picture(figure, "calibration", caption, t)
@@ -108,7 +108,7 @@ def _tracking(tracking: pd.DataFrame, cutoff: date, language: Language) -> Pictu
 
 
 def _difference(expected: float, actual: float, t: dict[str, str]) -> str:
-    difference = summaries.relative_difference(expected, actual)
+    difference = _summaries.relative_difference(expected, actual)
     if np.isnan(difference):
         return MISSING
     if abs(difference) < _ZERO_MARGIN:
@@ -125,7 +125,7 @@ def _lift(holdout: pd.DataFrame, language: Language) -> Picture:
         ("lift_churn_text", "churn_probability", "churned"),
         ("lift_spend_text", "expected_spend_total", "spend"),
     ):
-        curve = summaries.gains(holdout[score], holdout[outcome])
+        curve = _summaries.gains(holdout[score], holdout[outcome])
         if curve is not None:
             held = curve.held_by(0.1)
             sentences.append(t[key].format(share=percent(held), lift=number(held / 0.1, 1)))

@@ -3,12 +3,12 @@
 This is the door of the wing: all that ``jobs`` use of it.
 """
 
-from guanxi.scorecard.day_tables import ScorecardInputs
-from guanxi.scorecard.report.content import report_content
-from guanxi.scorecard.report.page import render_section
-from guanxi.scorecard.report.result_files import check_folder, write_results
-from guanxi.scorecard.report.run_record import run_record
-from guanxi.scorecard.result import ScorecardResult, build_scorecard, check_parameters, score_day
+from guanxi.scorecard._day_tables import ScorecardInputs
+from guanxi.scorecard._result import ScorecardResult, build_scorecard, check_parameters, score_day
+from guanxi.scorecard.report._content import report_content
+from guanxi.scorecard.report._page import render_section
+from guanxi.scorecard.report._result_files import check_folder, write_results
+from guanxi.scorecard.report._run_record import run_record
 
 __all__ = [
     "ScorecardInputs",

@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from guanxi.errors import DataError, ParamsError
-from guanxi.segments.attribute_space import AttributeSpace, learn_space, readable_attributes
-from guanxi.segments.cluster_stability import (
+from guanxi.segments._attribute_space import AttributeSpace, learn_space, readable_attributes
+from guanxi.segments._cluster_stability import (
     Floats,
     Groups,
     Method,
@@ -28,8 +28,8 @@ from guanxi.segments.cluster_stability import (
     silhouette,
     try_number,
 )
-from guanxi.segments.conditions import parse_condition
-from guanxi.segments.segment_rules import rule_quality, segment_rule
+from guanxi.segments._conditions import parse_condition
+from guanxi.segments._segment_rules import rule_quality, segment_rule
 
 NUMBERS = range(2, 9)
 STABLE = 0.75

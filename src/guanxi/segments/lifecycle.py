@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from guanxi.segments.conditions import parse_condition
+from guanxi.segments._conditions import parse_condition
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from guanxi.segments.groups import cut_points
+from guanxi.segments._groups import cut_points
 
 AXES = ("value", "loyalty", "satisfaction")
 

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from guanxi.params.scorecard import PlaybookRule
-from guanxi.segments.conditions import Condition, parse_condition
+from guanxi.segments._conditions import Condition, parse_condition
 
 
 def playbook_conditions(playbook: Sequence[PlaybookRule]) -> list[Condition]:

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from guanxi.segments.groups import cut_points
+from guanxi.segments._groups import cut_points
 
 SCORES = 5
 MEASURES = ("recency", "frequency", "monetary")
@@ -43,7 +43,7 @@ GRID: dict[int, tuple[str, ...]] = {
 def rfm_cells(customers: pd.DataFrame) -> pd.DataFrame:
     """Score recency, frequency and money from 1 to 5, and name the cell.
 
-    Scores are fifths (:func:`guanxi.segments.groups.cut_points`): customers of the same value have
+    Scores are fifths (:func:`guanxi.segments._groups.cut_points`): customers of the same value have
     the same score, and where fewer than five values differ, these are spread from 1 to 5. A half in the mean
     of frequency and money goes down.
 

@@ -13,7 +13,7 @@ from .corrections import probability
 from .input_checks import check_finite, check_table, checked_drivers
 from .model import Attribute, ServedLabelModel
 from .texts import five_digits, texts
-from .trees.ensemble import Trees
+from .trees._ensemble import Trees
 
 Floats = NDArray[np.float64]
 

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from .input_checks import Features, float_columns
 from .model import CorrectionModel
 from .regression import Regression
-from .trees.ensemble import Trees
+from .trees._ensemble import Trees
 
 Floats = NDArray[np.float64]
 

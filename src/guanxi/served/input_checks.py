@@ -101,7 +101,7 @@ def check_finite(labels: pd.Index[Any], names: Sequence[str], values: Floats) ->
 def check_histories(
     labels: pd.Index[Any], frequency: Floats, recency: Floats, T: Floats, monetary_value: Floats
 ) -> None:
-    """Refuse histories that no customer can have: the rules of :mod:`guanxi.models.customer_table`."""
+    """Refuse histories that no customer can have: the rules of :mod:`guanxi.models._customer_table`."""
     columns = {"frequency": frequency, "recency": recency, "T": T, "monetary_value": monetary_value}
     rules = [(name, np.isnan(values), "is missing") for name, values in columns.items()]
     rules += [(name, values < 0, "is negative") for name, values in columns.items()]

@@ -12,7 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from . import driver_texts
-from .business_time import business_days, calendar_days
+from ._business_time import business_days, calendar_days
 from .corrections import Correction, probability
 from .input_checks import (
     FeatureMatrix,

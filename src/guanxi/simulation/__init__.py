@@ -1,9 +1,7 @@
 """Customers with known truth, for every model, and a whole coherent company."""
 
-from guanxi.simulation.company.dataset import Company, simulate_company
-from guanxi.simulation.company.people import Effects
-from guanxi.simulation.discrete_time import simulate_bg_bb, simulate_shifted_beta_geometric
-from guanxi.simulation.purchase_histories import (
+from guanxi.simulation._discrete_time import simulate_bg_bb, simulate_shifted_beta_geometric
+from guanxi.simulation._purchase_histories import (
     simulate_bg_cnbd,
     simulate_bg_nbd,
     simulate_ggom_nbd,
@@ -12,7 +10,9 @@ from guanxi.simulation.purchase_histories import (
     simulate_nbd,
     simulate_pareto_nbd,
 )
-from guanxi.simulation.transaction_log import simulate_transactions
+from guanxi.simulation._transaction_log import simulate_transactions
+from guanxi.simulation.company._dataset import Company, simulate_company
+from guanxi.simulation.company._people import Effects
 
 __all__ = [
     "Company",

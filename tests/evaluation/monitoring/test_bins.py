@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from guanxi.evaluation.monitoring.bins import (
+from guanxi.evaluation.monitoring._bins import (
     UNSEEN,
     by_chance,
     count_category,

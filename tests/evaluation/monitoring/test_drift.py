@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from guanxi.evaluation.monitoring.bins import describe_category, describe_number
+from guanxi.evaluation.monitoring._bins import describe_category, describe_number
 from guanxi.evaluation.monitoring.drift import REJECTED, clear_rise, compare_with_profile
 from guanxi.evaluation.monitoring.verdict import (
     Verdict,

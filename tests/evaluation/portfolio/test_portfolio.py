@@ -16,7 +16,7 @@ from scipy.stats import t as student
 from guanxi.data.datasets import load_cdnow_sample
 from guanxi.data.transactions import read_transactions
 from guanxi.errors import DataError, FitError, ParamsError
-from guanxi.evaluation.portfolio.forecasts import (
+from guanxi.evaluation.portfolio._forecasts import (
     COLUMNS,
     CustomerForecasts,
     btyd_forecaster,

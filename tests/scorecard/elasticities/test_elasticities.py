@@ -9,9 +9,9 @@ import pandas as pd
 import pytest
 
 from guanxi.errors import DataError, ParamsError
-from guanxi.scorecard.elasticities.elasticities import elasticities
-from guanxi.scorecard.elasticities.errors_in_variables import fit_linear, noise_variance
-from guanxi.scorecard.elasticities.own_data import survey_answers
+from guanxi.scorecard.elasticities._elasticities import elasticities
+from guanxi.scorecard.elasticities._errors_in_variables import fit_linear, noise_variance
+from guanxi.scorecard.elasticities._own_data import survey_answers
 from guanxi.simulation import Effects, simulate_company
 
 CUTOFF, HORIZON = date(2023, 12, 31), 365

@@ -18,9 +18,9 @@ from hypothesis import strategies as st
 
 from guanxi.data.sinks.spreadsheet import FORMULA_STARTS, cut, neutralise
 from guanxi.errors import DataError, OutputError, ParamsError
-from guanxi.scorecard.exports import customer_systems
-from guanxi.scorecard.exports.customer_systems import export_customers, layout_of
-from guanxi.scorecard.exports.import_layouts import LAYOUTS
+from guanxi.scorecard.exports import _customer_systems
+from guanxi.scorecard.exports._customer_systems import export_customers, layout_of
+from guanxi.scorecard.exports._import_layouts import LAYOUTS
 
 TABLE = pd.DataFrame(
     {
@@ -204,14 +204,14 @@ def test_a_folder_with_other_files_is_not_given_up(tmp_path: Path) -> None:
 
 def test_a_failure_halfway_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(LAYOUTS, "zoho", replace(LAYOUTS["zoho"], rows=1))
-    write, calls = customer_systems.write_atomically, iter(range(9))
+    write, calls = _customer_systems.write_atomically, iter(range(9))
 
     def fail(path, *rest):
         if next(calls) == 2:
             raise OutputError("the disk is full")
         write(path, *rest)
 
-    monkeypatch.setattr(customer_systems, "write_atomically", fail)
+    monkeypatch.setattr(_customer_systems, "write_atomically", fail)
     with pytest.raises(OutputError, match="the disk is full"):
         export_customers(TABLE, tmp_path / "out", "zoho")
     assert not list(tmp_path.iterdir())

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from guanxi.scorecard.indicators import indicator_table
-from guanxi.scorecard.indicators.potential import potential_clv
+from guanxi.scorecard.indicators._potential import potential_clv
 
 
 def company(customers: int = 4000, seed: int = 0) -> tuple[pd.DataFrame, pd.Series]:

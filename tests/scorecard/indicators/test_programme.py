@@ -13,7 +13,7 @@ import pytest
 from guanxi.data.transactions import TransactionLog, read_transactions
 from guanxi.errors import HistoryError
 from guanxi.params import DataParams
-from guanxi.scorecard.indicators.programme import programme_table
+from guanxi.scorecard.indicators._programme import programme_table
 
 NAN = math.nan
 LINES = pd.DataFrame(

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from guanxi.errors import DataError
-from guanxi.scorecard.indicators.advocacy import credit_referrals
+from guanxi.scorecard.indicators._advocacy import credit_referrals
 
 
 def credited(referred_by: dict[object, object], clv: dict[object, float]) -> dict[object, float]:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from guanxi.scorecard.indicators.satisfaction import prior_answers, shrunken_mean
+from guanxi.scorecard.indicators._satisfaction import prior_answers, shrunken_mean
 
 
 @settings(max_examples=60, deadline=None)

@@ -16,11 +16,11 @@ import pytest
 from guanxi.data.sinks.spreadsheet import write_spreadsheet
 from guanxi.errors import DataError
 from guanxi.report import RunReport, render, style
-from guanxi.scorecard.report import figures, summaries
-from guanxi.scorecard.report.content import ScorecardReport
-from guanxi.scorecard.report.listings import Listing
-from guanxi.scorecard.report.page import render_scorecard, render_section, section_content, weight_rows
-from guanxi.scorecard.report.workbook import scorecard_sheets
+from guanxi.scorecard.report import _figures, _summaries
+from guanxi.scorecard.report._content import ScorecardReport
+from guanxi.scorecard.report._listings import Listing
+from guanxi.scorecard.report._page import render_scorecard, render_section, section_content, weight_rows
+from guanxi.scorecard.report._workbook import scorecard_sheets
 
 DIMENSIONS = ("value", "loyalty", "satisfaction", "interaction", "risk", "advocacy")
 INDICATORS = {
@@ -108,7 +108,7 @@ class TestSummaries:
     )
 
     def test_tiers_by_hand(self):
-        told = summaries.by_tier(self.TABLE)
+        told = _summaries.by_tier(self.TABLE)
         assert list(told.index) == ["high", "low", ""]
         assert told["customers"].tolist() == [1, 2, 1]
         assert told["share"].tolist() == [0.25, 0.5, 0.25]
@@ -117,25 +117,25 @@ class TestSummaries:
         assert told["value_share"].sum() == pytest.approx(1.0)
 
     def test_what_was_not_predicted_is_unknown(self):
-        told = summaries.by_tier(self.TABLE[["tier", "score"]])
+        told = _summaries.by_tier(self.TABLE[["tier", "score"]])
         assert told[["value", "value_share", "churn"]].isna().all(axis=None)
 
     def test_an_unknown_indicator_gives_no_points_and_an_unknown_dimension_does_not_count(self):
-        assert summaries.mean_points(self.TABLE, ["csat", "absent"]).to_dict() == {
+        assert _summaries.mean_points(self.TABLE, ["csat", "absent"]).to_dict() == {
             "csat": {"high": 8.0, "low": 2.0}
         }
-        assert summaries.dimension_means(self.TABLE, ["value"])["value"].to_dict() == {
+        assert _summaries.dimension_means(self.TABLE, ["value"])["value"].to_dict() == {
             "high": 80.0,
             "low": 20.0,
         }
 
     def test_moves_add_up(self):
-        moved = summaries.moves(MIGRATION, ["high", "middle", "low"])
+        moved = _summaries.moves(MIGRATION, ["high", "middle", "low"])
         assert (moved.stayed, moved.up, moved.down) == (270, 10, 15)
 
     def test_every_customer_is_in_one_cell(self):
         table = scores(5000)
-        cells = summaries.quadrants(table)
+        cells = _summaries.quadrants(table)
         assert cells.cells["customers"].sum() == 5000
         assert len(cells.cells) <= 32 * 24
         above = (table["clv"] > table["clv"].median()) & (table["churn_probability"] > 0.5)
@@ -146,61 +146,63 @@ class TestSummaries:
     def test_without_value_there_are_no_quadrants(self, values):
         rows = len(values)
         table = pd.DataFrame({"clv": values, "churn_probability": [0.5] * rows, "tier": ["low"] * rows})
-        assert summaries.quadrants(table.astype({"clv": float})) is None
+        assert _summaries.quadrants(table.astype({"clv": float})) is None
 
     def test_the_order_of_customers_does_not_matter(self):
         table = scores(300)
         other = table.sample(frac=1.0, random_state=1)
-        pd.testing.assert_frame_equal(summaries.by_tier(table), summaries.by_tier(other))
-        pd.testing.assert_frame_equal(summaries.quadrants(table).cells, summaries.quadrants(other).cells)
+        pd.testing.assert_frame_equal(_summaries.by_tier(table), _summaries.by_tier(other))
+        pd.testing.assert_frame_equal(_summaries.quadrants(table).cells, _summaries.quadrants(other).cells)
 
 
 class TestFigures:
     @pytest.mark.parametrize(("customers", "language"), [(0, "en"), (1, "en"), (400, "zh")])
     def test_any_number_of_customers(self, customers, language):
         table = scores(customers)
-        drawn(figures.radar(summaries.dimension_means(table, DIMENSIONS), {}, language))
-        drawn(figures.contributions(summaries.mean_points(table, list(INDICATORS)), {}, language))
-        drawn(figures.quadrant(summaries.quadrants(table), summaries.tiers_of(table), language))
-        drawn(figures.migration(MIGRATION.head(customers), language))
+        drawn(_figures.radar(_summaries.dimension_means(table, DIMENSIONS), {}, language))
+        drawn(_figures.contributions(_summaries.mean_points(table, list(INDICATORS)), {}, language))
+        drawn(_figures.quadrant(_summaries.quadrants(table), _summaries.tiers_of(table), language))
+        drawn(_figures.migration(MIGRATION.head(customers), language))
 
     @pytest.mark.parametrize("dimensions", [1, 2, 6])
     def test_any_number_of_dimensions(self, dimensions):
-        means = summaries.dimension_means(scores(50), DIMENSIONS[:dimensions])
-        figure = figures.radar(means, {})
+        means = _summaries.dimension_means(scores(50), DIMENSIONS[:dimensions])
+        figure = _figures.radar(means, {})
         drawn(figure)
         named = [text.get_text() for text in figure.axes[0].texts]
         named += [label.get_text() for label in figure.axes[0].get_yticklabels()]
         assert set(DIMENSIONS[:dimensions]) <= set(named)
 
     def test_a_dimension_that_nobody_knows_is_left_out(self):
-        means = summaries.dimension_means(scores(50), DIMENSIONS).assign(risk=np.nan)
-        assert "risk" not in [text.get_text() for text in figures.radar(means, {}).axes[0].texts]
+        means = _summaries.dimension_means(scores(50), DIMENSIONS).assign(risk=np.nan)
+        assert "risk" not in [text.get_text() for text in _figures.radar(means, {}).axes[0].texts]
 
     def test_many_customers_weigh_little(self):
         table = scores(50_000)
-        assert len(drawn(figures.quadrant(summaries.quadrants(table), summaries.tiers_of(table)))) < 200_000
+        assert (
+            len(drawn(_figures.quadrant(_summaries.quadrants(table), _summaries.tiers_of(table)))) < 200_000
+        )
 
     def test_the_smallest_contributions_are_summed(self):
         points = pd.DataFrame([np.arange(1.0, 13.0)], columns=[f"i{k}" for k in range(1, 13)], index=["C-1"])
-        axes = figures.contributions(points, {}).axes[0]
+        axes = _figures.contributions(points, {}).axes[0]
         assert [label.get_text() for label in axes.get_yticklabels()][-2:] == ["i5", "other 4 indicators"]
         assert sum(bar.get_width() for bar in axes.patches) == pytest.approx(78.0)
 
     def test_tiers_of_other_names(self):
         table = scores(60).assign(tier=lambda rows: np.where(rows["score"] > 40, "gold $x$", "<b>"))
-        drawn(figures.quadrant(summaries.quadrants(table), summaries.tiers_of(table)))
-        drawn(figures.contributions(summaries.mean_points(table, ["csat"]), {"csat": "c$_x$\x07"}))
+        drawn(_figures.quadrant(_summaries.quadrants(table), _summaries.tiers_of(table)))
+        drawn(_figures.contributions(_summaries.mean_points(table, ["csat"]), {"csat": "c$_x$\x07"}))
 
     def test_shares_of_a_migration_are_of_the_tier_before(self):
-        texts = [text.get_text() for text in figures.migration(MIGRATION).axes[0].texts]
+        texts = [text.get_text() for text in _figures.migration(MIGRATION).axes[0].texts]
         assert texts[0] == "40\n83\u00a0%"
         assert texts[8] == "0\n0\u00a0%"
 
     def test_chinese_needs_a_font(self, monkeypatch):
         monkeypatch.setattr(style, "_fonts", lambda: ("DejaVu Sans",))
-        means = summaries.dimension_means(scores(50), DIMENSIONS)
-        texts = [text.get_text() for text in figures.radar(means, {"value": "价值"}, "zh").axes[0].texts]
+        means = _summaries.dimension_means(scores(50), DIMENSIONS)
+        texts = [text.get_text() for text in _figures.radar(means, {"value": "价值"}, "zh").axes[0].texts]
         assert "value" in texts
 
 

@@ -8,11 +8,11 @@ import pytest
 from scipy.stats import spearmanr
 
 from guanxi.errors import DataError
-from guanxi.scorecard.scoring import dynamics
-from guanxi.scorecard.scoring.dynamics import migration, propose_weights, weight_drift
-from guanxi.scorecard.scoring.normalisation import Normalisation
-from guanxi.scorecard.scoring.scoring_methods import Topsis
-from guanxi.scorecard.weights.objective import critic_weights, entropy_weights
+from guanxi.scorecard.scoring import _dynamics
+from guanxi.scorecard.scoring._dynamics import migration, propose_weights, weight_drift
+from guanxi.scorecard.scoring._normalisation import Normalisation
+from guanxi.scorecard.scoring._scoring_methods import Topsis
+from guanxi.scorecard.weights._objective import critic_weights, entropy_weights
 
 TIERS = ["high", "middle", "low"]
 CURRENT = {"a": 0.4, "b": 0.2, "c": 0.2, "d": 0.1, "e": 0.1}
@@ -128,7 +128,7 @@ class TestDrift:
     def test_samples_of_large_tables_have_their_error(self, monkeypatch):
         one, two = period(2_000, seed=3), period(2_000, seed=4)
         whole = weight_drift(one, two, critic_weights, seed=1, draws=80)
-        monkeypatch.setattr(dynamics, "_MOST_CUSTOMERS", 300)
+        monkeypatch.setattr(_dynamics, "_MOST_CUSTOMERS", 300)
         small = weight_drift(one, two, critic_weights, seed=1, draws=80)
         np.testing.assert_allclose(
             small["upper"] - small["lower"], whole["upper"] - whole["lower"], rtol=0.35

@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from guanxi.scorecard.scoring.fuzzy_evaluation import FuzzyEvaluation
-from guanxi.scorecard.scoring.normalisation import ScaleTarget
-from guanxi.scorecard.scoring.scores import score_table
+from guanxi.scorecard.scoring._fuzzy_evaluation import FuzzyEvaluation
+from guanxi.scorecard.scoring._normalisation import ScaleTarget
+from guanxi.scorecard.scoring._scores import score_table
 
 NAMES = ["revenue", "clv", "csat", "complaints", "overdue"]
 HIGHER = {"revenue": True, "clv": True, "csat": True, "complaints": False, "overdue": False}

@@ -14,7 +14,7 @@ from hypothesis.extra.numpy import arrays
 from scipy.stats import rankdata
 
 from guanxi.errors import DataError, ParamsError
-from guanxi.scorecard.scoring.normalisation import Normalisation, ScaleTarget
+from guanxi.scorecard.scoring._normalisation import Normalisation, ScaleTarget
 
 METHODS = ["quantile", "min_max", "target", "vector"]
 TARGETS = {"x": ScaleTarget(5.0)}

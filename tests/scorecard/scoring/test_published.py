@@ -11,8 +11,8 @@ from hypothesis.extra.numpy import arrays
 from pymcdm.methods import TOPSIS
 from pymcdm.normalizations import vector_normalization
 
-from guanxi.scorecard.scoring.fuzzy_evaluation import FuzzyEvaluation, compose
-from guanxi.scorecard.scoring.scores import score_table
+from guanxi.scorecard.scoring._fuzzy_evaluation import FuzzyEvaluation, compose
+from guanxi.scorecard.scoring._scores import score_table
 
 
 def closeness(matrix, weights, higher):

@@ -9,14 +9,14 @@ import pytest
 from guanxi.errors import DataError, ParamsError
 from guanxi.params.scorecard import ScorecardParams
 from guanxi.scorecard.indicators import CATALOGUE
-from guanxi.scorecard.scoring.relationship import (
+from guanxi.scorecard.scoring._relationship import (
     HIGHER_IS_BETTER,
     methods_agreement,
     own_weights,
     relationship,
     score_other_day,
 )
-from guanxi.scorecard.weights.weighting import USUAL_TREE
+from guanxi.scorecard.weights._weighting import USUAL_TREE
 
 NAMES = [name for names in USUAL_TREE.values() for name in names]
 SURVEYED = ["csat", "nps_score", "ces", "servqual_gap", "satisfaction_trend", "promoter"]

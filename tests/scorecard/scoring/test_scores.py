@@ -10,10 +10,10 @@ import pandas as pd
 import pytest
 
 from guanxi.errors import DataError, ParamsError
-from guanxi.scorecard.scoring import customer_scores
-from guanxi.scorecard.scoring.fuzzy_evaluation import FuzzyEvaluation
-from guanxi.scorecard.scoring.scores import score_table
-from guanxi.scorecard.scoring.tiers import TierRule
+from guanxi.scorecard.scoring import _customer_scores
+from guanxi.scorecard.scoring._fuzzy_evaluation import FuzzyEvaluation
+from guanxi.scorecard.scoring._scores import score_table
+from guanxi.scorecard.scoring._tiers import TierRule
 
 WEIGHTS = {"future_value": 0.5, "csat": 0.3, "complaints": 0.2}
 DIMENSIONS = {"future_value": "value", "csat": "satisfaction", "complaints": "satisfaction"}
@@ -108,7 +108,7 @@ class TestByHand:
         for method in ("weighted_sum", "topsis", "fuzzy"):
             whole = score(table, method=method)
             with monkeypatch.context() as patched:
-                patched.setattr(customer_scores, "ROWS_AT_ONCE", 7)
+                patched.setattr(_customer_scores, "ROWS_AT_ONCE", 7)
                 parts = score(table, method=method)
             pd.testing.assert_frame_equal(whole.table, parts.table)
             assert whole.mean_levels == pytest.approx(parts.mean_levels)

@@ -10,12 +10,12 @@ from hypothesis import strategies as st
 from scipy.stats import norm
 
 from guanxi.errors import DataError
-from guanxi.scorecard.scoring import tier_stability as stability
-from guanxi.scorecard.scoring.normalisation import Normalisation
-from guanxi.scorecard.scoring.scores import SCORING_METHODS, score_table
-from guanxi.scorecard.scoring.scoring_methods import Topsis, WeightedSum
-from guanxi.scorecard.scoring.tier_stability import rank_agreement, tier_stability
-from guanxi.scorecard.weights.uncertainty import draw_weights
+from guanxi.scorecard.scoring import _tier_stability as stability
+from guanxi.scorecard.scoring._normalisation import Normalisation
+from guanxi.scorecard.scoring._scores import SCORING_METHODS, score_table
+from guanxi.scorecard.scoring._scoring_methods import Topsis, WeightedSum
+from guanxi.scorecard.scoring._tier_stability import rank_agreement, tier_stability
+from guanxi.scorecard.weights._uncertainty import draw_weights
 
 EVEN = {"a": 0.25, "b": 0.25, "c": 0.25, "d": 0.25}
 

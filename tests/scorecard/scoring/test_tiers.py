@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from guanxi.errors import DataError, ParamsError
-from guanxi.scorecard.scoring.tiers import TierCuts, TierRule, assign_grades, fit_tiers, natural_breaks
+from guanxi.scorecard.scoring._tiers import TierCuts, TierRule, assign_grades, fit_tiers, natural_breaks
 
 numbers = st.lists(st.integers(0, 50).map(float), min_size=3, max_size=14)
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from guanxi.scorecard.targets.estimates import mean_interval, net_promoter_score, share_interval
+from guanxi.scorecard.targets._estimates import mean_interval, net_promoter_score, share_interval
 
 
 def test_mean_interval_is_students():

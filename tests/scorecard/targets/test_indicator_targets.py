@@ -11,12 +11,12 @@ from scipy import stats
 
 from guanxi.errors import ParamsError
 from guanxi.params import Params
-from guanxi.params.reading import override
+from guanxi.params._reading import override
 from guanxi.params.scorecard import IndicatorTarget, ReferenceValue, ScorecardParams
 from guanxi.scorecard import check_parameters
-from guanxi.scorecard.targets.estimates import sample_of
-from guanxi.scorecard.targets.indicator_targets import check_targets
-from guanxi.scorecard.targets.reference_values import compare_with_references
+from guanxi.scorecard.targets._estimates import sample_of
+from guanxi.scorecard.targets._indicator_targets import check_targets
+from guanxi.scorecard.targets._reference_values import compare_with_references
 
 NAN = math.nan
 

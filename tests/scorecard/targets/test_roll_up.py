@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from guanxi.errors import ParamsError
-from guanxi.scorecard.targets.roll_up import compare_group_weights, roll_up
+from guanxi.scorecard.targets._roll_up import compare_group_weights, roll_up
 
 CARDS = pd.DataFrame(
     {

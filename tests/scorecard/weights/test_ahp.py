@@ -10,7 +10,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from guanxi.errors import ParamsError
-from guanxi.scorecard.weights.ahp import (
+from guanxi.scorecard.weights._ahp import (
     CONSISTENT,
     WEIGHTS,
     geometric_mean_weights,

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy.optimize import minimize, minimize_scalar
 
 from guanxi.errors import DataError
-from guanxi.scorecard.weights.combination import (
+from guanxi.scorecard.weights._combination import (
     direct,
     least_squares,
     least_squares_share,

@@ -10,7 +10,7 @@ from hypothesis.extra.numpy import arrays
 from scipy.stats import friedmanchisquare
 
 from guanxi.errors import ParamsError
-from guanxi.scorecard.weights.delphi import Delphi, concordance, parse_rounds
+from guanxi.scorecard.weights._delphi import Delphi, concordance, parse_rounds
 
 ITEMS = ("margin", "csat", "tenure", "referrals")
 

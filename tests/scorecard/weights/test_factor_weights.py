@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from guanxi.errors import DataError
-from guanxi.scorecard.weights.factors import (
+from guanxi.scorecard.weights._factors import (
     factor_analysis_weights,
     principal_component_weights,
     sampling_adequacy,

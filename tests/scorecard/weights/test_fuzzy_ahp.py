@@ -7,15 +7,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from guanxi.scorecard.weights.ahp import (
+from guanxi.scorecard.weights._ahp import (
     extent_analysis_weights,
     fuzzy_geometric_mean_weights,
     fuzzy_weights,
     geometric_mean_weights,
 )
-from guanxi.scorecard.weights.group import hierarchy_weights, parse_judgements
-from guanxi.scorecard.weights.pairwise import fuzzified
-from guanxi.scorecard.weights.tree import parse_tree
+from guanxi.scorecard.weights._group import hierarchy_weights, parse_judgements
+from guanxi.scorecard.weights._pairwise import fuzzified
+from guanxi.scorecard.weights._tree import parse_tree
 
 # Kilic, Zaim & Delen (2014), Development of a hybrid methodology for ERP system selection: the case of
 # Turkish Airlines, Decision Support Systems 66, 82-92, tables 2-5; its table 1 is the scale of plain numbers.

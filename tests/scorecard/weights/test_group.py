@@ -9,10 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from guanxi.errors import ParamsError
-from guanxi.scorecard.weights.ahp import priorities
-from guanxi.scorecard.weights.group import aggregate, hierarchy_weights, parse_judgements
-from guanxi.scorecard.weights.tree import dimensions, parse_tree
-from guanxi.scorecard.weights.uncertainty import judgement_factors
+from guanxi.scorecard.weights._ahp import priorities
+from guanxi.scorecard.weights._group import aggregate, hierarchy_weights, parse_judgements
+from guanxi.scorecard.weights._tree import dimensions, parse_tree
+from guanxi.scorecard.weights._uncertainty import judgement_factors
 
 TREE = parse_tree({"value": ["a", "b", "c"], "loyalty": ["d"], "mood": ["e", "f"]}, "abcdef")
 ANN = """

@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from guanxi.errors import DataError
-from guanxi.scorecard.weights import objective
-from guanxi.scorecard.weights.objective import critic_weights, entropy_weights, measure
+from guanxi.scorecard.weights import _objective
+from guanxi.scorecard.weights._objective import critic_weights, entropy_weights, measure
 
 METHODS = [entropy_weights, critic_weights]
 
@@ -123,7 +123,7 @@ class TestLaws:
         table = pd.DataFrame(np.random.default_rng(1).random((100, 4))).rename(columns=str)
         table = table.mask(np.random.default_rng(2).random(table.shape) < 0.3)
         whole = method(table).weights
-        monkeypatch.setattr(objective.blocks, "__defaults__", (7,))
+        monkeypatch.setattr(_objective.blocks, "__defaults__", (7,))
         assert method(table).weights == approximately(whole)
 
 

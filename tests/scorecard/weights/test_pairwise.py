@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from guanxi.errors import ParamsError
-from guanxi.scorecard.weights.pairwise import as_text, fuzzified, parse_fuzzy_matrix, parse_matrix
+from guanxi.scorecard.weights._pairwise import as_text, fuzzified, parse_fuzzy_matrix, parse_matrix
 
 NAMES = ("price", "service", "speed")
 EXPECTED = np.array([[1, 3, 5], [1 / 3, 1, 2], [1 / 5, 1 / 2, 1]])

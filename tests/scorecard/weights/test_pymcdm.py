@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from pymcdm.weights.subjective import AHP
 
-from guanxi.scorecard.weights.ahp import priorities
+from guanxi.scorecard.weights._ahp import priorities
 
 
 @pytest.mark.parametrize("example", ["house", "philadelphia", "drinks"])

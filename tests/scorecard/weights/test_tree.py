@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from guanxi.errors import ParamsError
-from guanxi.scorecard.weights.tree import Node, dimensions, global_weights, parse_tree
+from guanxi.scorecard.weights._tree import Node, dimensions, global_weights, parse_tree
 
 KNOWN = ("revenue", "margin", "csat", "repeat_rate")
 

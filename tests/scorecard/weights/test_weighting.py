@@ -11,7 +11,7 @@ import pytest
 from guanxi.errors import DataError, ParamsError
 from guanxi.params.scorecard import WeightsParams
 from guanxi.scorecard.indicators import CATALOGUE
-from guanxi.scorecard.weights.weighting import BY_DATA, USUAL_TREE, scorecard_tree, weight_indicators
+from guanxi.scorecard.weights._weighting import BY_DATA, USUAL_TREE, scorecard_tree, weight_indicators
 
 TREE = {"value": ["future_value", "profit"], "loyalty": ["tenure_days"], "satisfaction": ["csat", "ces"]}
 LEAVES = ["future_value", "profit", "tenure_days", "csat", "ces"]

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from pymcdm import weights
 
-from guanxi.scorecard.weights.objective import critic_weights, entropy_weights
+from guanxi.scorecard.weights._objective import critic_weights, entropy_weights
 
 
 @pytest.fixture(params=range(5))

@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from guanxi.data import rules
-from guanxi.data.relations.columns import BOOLEANS, NUMBERS, TIMES, UNREADABLE, WORDS
+from guanxi.data.relations._columns import BOOLEANS, NUMBERS, TIMES, UNREADABLE, WORDS
 from guanxi.params import RELATION_COLUMNS
 
 SERVQUAL_DIMENSIONS = WORDS["surveys", "dimension"]

@@ -10,7 +10,7 @@ import pandas as pd
 
 from guanxi.data.engine import connect
 from guanxi.data.relations import rules
-from guanxi.data.relations.lines import RelationLines, RelationReader
+from guanxi.data.relations._lines import RelationLines, RelationReader
 from guanxi.data.transactions import TransactionLog
 from guanxi.errors import DataError, SourceError
 from guanxi.params import RELATION_COLUMNS, DataParams, Params, RelationParams

@@ -14,8 +14,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from guanxi.data.sinks import files
-from guanxi.data.sinks.database_tables import DuckDBLocation, PostgresLocation
-from guanxi.data.sources.databases import SCHEMES
+from guanxi.data.sinks._database_tables import DuckDBLocation, PostgresLocation
+from guanxi.data.sources._databases import SCHEMES
 from guanxi.data.sources.source_table import redact
 from guanxi.errors import OutputError, ParamsError
 

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from guanxi.data import datasets
-from guanxi.data.sources import csv, databases
+from guanxi.data.sources import _csv, _databases
 from guanxi.data.sources.source_table import SourceTable, check_names, first_line, load, read_frame, redact
 from guanxi.errors import SourceError
 from guanxi.params import DataParams
@@ -47,8 +47,8 @@ def read_source(
     source = str(source)
     if source in datasets.NAMES:
         return read_frame(connection, source, datasets.load(source))
-    if source.startswith(databases.SCHEMES):
-        return databases.read_database(connection, source)
+    if source.startswith(_databases.SCHEMES):
+        return _databases.read_database(connection, source)
     paths = find_files(source)
     before = _state(paths)
     try:
@@ -62,7 +62,7 @@ def read_source(
 
 def _read_files(connection: Any, source: str, paths: list[Path], params: DataParams) -> SourceTable:
     if all(path.name.lower().endswith(_CSV_ENDINGS) for path in paths):
-        table, unreadable = csv.read(connection, paths, params.encoding)
+        table, unreadable = _csv.read(connection, paths, params.encoding)
         return SourceTable(source, table, unreadable)
     if are_parquet(paths):
         return _read_parquet(connection, source, paths)
@@ -136,7 +136,7 @@ def common_schema(source: str, paths: list[Path]) -> pa.Schema:
 
 def _read_parquet(connection: Any, source: str, paths: list[Path]) -> SourceTable:
     common_schema(source, paths)
-    files = csv.literal([csv.escape_glob(path) for path in paths])
+    files = _csv.literal([_csv.escape_glob(path) for path in paths])
     try:
         return load(connection, source, f"read_parquet({files})")
     except duckdb.Error as error:

@@ -12,8 +12,8 @@ import pandas as pd
 import pyarrow as pa
 
 from guanxi.data import datasets, rules
-from guanxi.data.columns import canonical_columns
-from guanxi.data.sources import databases
+from guanxi.data._columns import canonical_columns
+from guanxi.data.sources import _databases
 from guanxi.data.sources.source import are_parquet, common_schema, find_files
 from guanxi.data.sources.source_table import ROW, SourceTable, check_names, redact
 from guanxi.data.spark.engine import SparkEngine
@@ -63,7 +63,7 @@ def check_source(source: str, params: DataParams) -> None:
     ParamsError
         If times are to be parsed from text.
     """
-    named = source in datasets.NAMES or source.startswith(databases.SCHEMES)
+    named = source in datasets.NAMES or source.startswith(_databases.SCHEMES)
     if named or not (_elsewhere(source) or are_parquet(find_files(source))):
         raise SourceError(
             f"{redact(source)}: --engine spark reads Parquet only, a folder, file or glob, here or at an "

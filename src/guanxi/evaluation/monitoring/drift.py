@@ -16,7 +16,7 @@ import pandas as pd
 from scipy.special import bdtrc, ndtri
 
 from guanxi.data.transactions import TransactionLog
-from guanxi.evaluation.monitoring.bins import (
+from guanxi.evaluation.monitoring._bins import (
     UNSEEN,
     by_chance,
     count_like,

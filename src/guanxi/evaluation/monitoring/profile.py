@@ -19,7 +19,7 @@ import pandas as pd
 from guanxi.data.transactions import TransactionLog
 from guanxi.evaluation import realised_performance
 from guanxi.evaluation.holdout import Holdout
-from guanxi.evaluation.monitoring.bins import (
+from guanxi.evaluation.monitoring._bins import (
     by_chance,
     count_number,
     describe_category,

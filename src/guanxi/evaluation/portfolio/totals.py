@@ -31,7 +31,7 @@ from scipy.special import gammainc
 
 from guanxi.data.transactions import TransactionLog
 from guanxi.errors import DataError, FitError, ParamsError
-from guanxi.evaluation.portfolio.forecasts import (
+from guanxi.evaluation.portfolio._forecasts import (
     OTHERS,
     TARGETS,
     CustomerForecasts,

@@ -4,19 +4,19 @@ Each function draws on ``axes``, or on a figure of its own (``axes.figure``), an
 of matplotlib and figures of others are left alone. ``time_unit`` is the model's unit of time.
 """
 
-from guanxi.report.plots.by_history import (
+from guanxi.report.plots._by_history import (
     plot_calibration_by_frequency,
     plot_frequency_recency_matrix,
     plot_probability_alive_history,
     plot_probability_alive_matrix,
 )
-from guanxi.report.plots.over_time import (
+from guanxi.report.plots._over_time import (
     plot_cohort_retention,
     plot_cumulative_tracking,
     plot_incremental_tracking,
     plot_repeat_timing,
 )
-from guanxi.report.plots.purchase_tables import repeat_purchase_tracking
+from guanxi.report.plots._purchase_tables import repeat_purchase_tracking
 
 __all__ = [
     "plot_calibration_by_frequency",

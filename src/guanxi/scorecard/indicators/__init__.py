@@ -1,7 +1,7 @@
 """Indicators of a relationship: the catalogue and how each is worked out."""
 
-from guanxi.scorecard.indicators.catalogue import CATALOGUE, DIMENSIONS, refuse_unknown
-from guanxi.scorecard.indicators.definition import Indicator
-from guanxi.scorecard.indicators.table import indicator_table
+from guanxi.scorecard.indicators._catalogue import CATALOGUE, DIMENSIONS, refuse_unknown
+from guanxi.scorecard.indicators._definition import Indicator
+from guanxi.scorecard.indicators._table import indicator_table
 
 __all__ = ["CATALOGUE", "DIMENSIONS", "Indicator", "indicator_table", "refuse_unknown"]

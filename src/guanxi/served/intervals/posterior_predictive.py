@@ -17,8 +17,8 @@ from numpy.typing import ArrayLike, NDArray
 from ..numerics import distinct_rows, gauss_legendre, parameter_points
 from ..purchases.process import Floats, Params, PurchaseProcess, broadcast_floats
 from ..spend import SpendProcess
-from .exponential_tilting import tilted
-from .spend_table import SpendTable
+from ._exponential_tilting import tilted
+from ._spend_table import SpendTable
 
 Transactions = Sequence[tuple[PurchaseProcess, Params, ArrayLike | None]]
 Spend = tuple[SpendProcess, Params, ArrayLike | None]

@@ -23,7 +23,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import betainc, betaincinv, betaln, gammaln, log_expit, logsumexp, xlogy
 
 from ..numerics import distinct_rows
-from . import beta_geometric
+from . import _beta_geometric
 from .process import Floats, Params, PurchaseProcess, broadcast_floats
 
 _LARGEST_EXPONENT = 600.0  # exp of more comes near the overflow
@@ -214,11 +214,11 @@ class BetaGeometricProcess(PurchaseProcess):
             (x, T, horizon), inverse = distinct_rows((x, T, horizon))
             ratio = horizon / (alpha + T)
             shape, left, stayed = broadcast_floats(params["r"] + x, a + more_dropout, b + x + self.first)
-            return beta_geometric.expected_purchases_alive(shape, left, stayed, ratio)[inverse]
+            return _beta_geometric.expected_purchases_alive(shape, left, stayed, ratio)[inverse]
         a, survived, ratio = broadcast_floats(a + more_dropout, b + x + self.first, horizon / (alpha + T))
         total = np.zeros(x.shape)
         for j, log_weight, shape in self._hidden(params, x, t_x, T):
-            total += np.exp(log_weight) * beta_geometric.expected_purchases_alive(
+            total += np.exp(log_weight) * _beta_geometric.expected_purchases_alive(
                 shape, a, survived, ratio, k, j
             )
         return total

@@ -1,0 +1,89 @@
+"""The command without its subcommands, and what they have in common."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
+
+import typer
+
+from guanxi.cli._options import FLAGS, Debug
+
+if TYPE_CHECKING:
+    from guanxi.params import Params
+
+app = typer.Typer(
+    name="guanxi",
+    invoke_without_command=True,
+    help="What every customer relationship is worth, whether it will last, and why.",
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+
+@app.callback()
+def _root(
+    context: typer.Context,
+    version: Annotated[bool, typer.Option("--version", help="Show the version.", is_eager=True)] = False,
+) -> None:
+    if version:
+        from guanxi import __version__
+
+        typer.echo(f"guanxi {__version__}")
+        raise typer.Exit
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
+
+
+def command(*flags: str, epilog: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Add a command whose argument ``params`` stands for the options that parameters are resolved from.
+
+    They are ``--params``, ``--set`` and those that ``flags`` names; every command has ``--debug`` too.
+    """
+    shared = {name: FLAGS[name] for name in FLAGS if name in (*flags, "params", "overrides")}
+
+    def add(function: Callable[..., None]) -> Callable[..., None]:
+        def run(**given: Any) -> None:
+            given.pop("debug")  # main looks for it itself
+            options = {name: given.pop(name) for name in shared}
+            function(**given, params=resolve(**options))
+
+        run.__name__, run.__doc__ = function.__name__, function.__doc__
+        hints = get_type_hints(function, localns={"Params": object}, include_extras=True)
+        own = inspect.signature(function).parameters.values()
+        options = {each.name: (hints[each.name], each.default) for each in own if each.name != "params"}
+        options |= {name: (option, None) for name, option in shared.items()} | {"debug": (Debug, False)}
+        run.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
+            [
+                inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=option)
+                for name, (option, default) in options.items()
+            ]
+        )
+        run.__annotations__ = {name: option for name, (option, _) in options.items()}
+        app.command(epilog=epilog)(run)
+        return function
+
+    return add
+
+
+def resolve(
+    params: Path | None,
+    overrides: list[str] | None,
+    columns: str | None = None,
+    horizon: int | None = None,
+    as_of: str | None = None,
+    tracking_uri: str | None = None,
+) -> Params:
+    """Resolve the parameters from what a command was given."""
+    from guanxi.params import load_params, parse_columns
+
+    flags = {
+        "horizon_days": horizon,
+        "as_of": as_of,
+        "data.columns": None if columns is None else parse_columns(columns),
+        "mlflow.tracking_uri": tracking_uri,
+    }
+    return load_params(params, overrides or (), flags)

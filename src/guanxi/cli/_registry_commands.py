@@ -1,0 +1,94 @@
+"""Commands that look after registered models: promote, rollback, monitor and doctor."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from guanxi.cli._app import command
+from guanxi.cli._options import Model, Source
+
+if TYPE_CHECKING:
+    from guanxi.params import Params
+
+
+@command("tracking_uri", epilog="Example: guanxi promote --set promotion.mae_increase=0.05")
+def promote(
+    model: Annotated[
+        str | None, typer.Option("--model", help="As in models:/guanxi/3; default: models:/guanxi@candidate.")
+    ] = None,
+    *,
+    params: Params,
+) -> None:
+    """Make the candidate champion, if it is no worse on a window that neither has seen."""
+    from guanxi.jobs.promote import promote as job
+    from guanxi.jobs.promote import summary_text
+    from guanxi.jobs.reporter import ConsoleReporter
+
+    typer.echo(summary_text(job(params, model=model, reporter=ConsoleReporter())))
+
+
+@command("tracking_uri", epilog="Example: guanxi rollback --tracking-uri http://127.0.0.1:5000")
+def rollback(
+    name: Annotated[
+        str | None, typer.Option("--name", help="Registered model, as in guanxi-labels; default: guanxi.")
+    ] = None,
+    *,
+    params: Params,
+) -> None:
+    """Make the previous champion champion again."""
+    from guanxi.jobs.reporter import ConsoleReporter
+    from guanxi.jobs.rollback import rollback as job
+    from guanxi.jobs.rollback import summary_text
+
+    typer.echo(summary_text(job(params, name=name, reporter=ConsoleReporter())))
+
+
+@command(
+    "as_of",
+    "columns",
+    "tracking_uri",
+    epilog="Example: guanxi monitor sales.csv --predictions scores-2011-06.parquet -o monitor.json",
+)
+def monitor(
+    source: Source,
+    model: Model = None,
+    predictions: Annotated[
+        str | None,
+        typer.Option(
+            "--predictions",
+            metavar="FILE",
+            help="Earlier predictions to measure; default: the model scores the day a horizon ago again.",
+        ),
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", metavar="FILE", help="The report as JSON.")
+    ] = None,
+    *,
+    params: Params,
+) -> None:
+    """Say whether a model still fits the data: exit code 0 ok, 3 watch, 4 retrain."""
+    from guanxi.jobs._monitor_text import summary_text
+    from guanxi.jobs.monitor import monitor as job
+    from guanxi.jobs.reporter import ConsoleReporter
+
+    found = job(
+        source, output, model=model, predictions=predictions, params=params, reporter=ConsoleReporter()
+    )
+    typer.echo(summary_text(found))
+    raise typer.Exit(found.exit_code)
+
+
+@command("tracking_uri", epilog="Example: guanxi doctor --tracking-uri http://127.0.0.1:5000")
+def doctor(params: Params) -> None:
+    """Say what is wrong with the environment or the store, and what to do; exit code 1 if anything is."""
+    from guanxi.jobs.doctor import doctor as job
+    from guanxi.jobs.doctor import findings_text
+    from guanxi.jobs.reporter import ConsoleReporter
+
+    findings = job(params, reporter=ConsoleReporter())
+    typer.echo(findings_text(findings))
+    if any(each.level == "wrong" for each in findings):
+        raise typer.Exit(1)

@@ -1,0 +1,169 @@
+"""Commands that score customers with a registered model: predict, scorecard and explain."""
+
+from __future__ import annotations
+
+import signal
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from guanxi.cli._app import app, command, resolve
+from guanxi.cli._endings import without_passwords
+from guanxi.cli._options import (
+    AsOf,
+    Columns,
+    Debug,
+    Engine,
+    FailOn,
+    Horizon,
+    Model,
+    OptionalSource,
+    OutputFolder,
+    Overrides,
+    ParamsFile,
+    Source,
+    TrackingUri,
+)
+
+if TYPE_CHECKING:
+    from guanxi.params import Params
+
+
+@app.command(
+    epilog="Examples: guanxi predict sales.csv -o scores.parquet --as-of 2011-12-09 --drivers 5; "
+    "guanxi predict sales.csv -o duckdb://shop.db::scores"
+)
+def predict(
+    source: Source,
+    output: Annotated[
+        str,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="WHERE",
+            help="A .parquet or .csv file; a folder of Parquet, as in scores/; "
+            "or a table, as duckdb://FILE::TABLE or postgres://HOST/DATABASE::TABLE.",
+        ),
+    ],
+    engine: Annotated[
+        Engine,
+        typer.Option(
+            "--engine", help="spark: where one machine is outgrown; from Parquet, into a folder of Parquet."
+        ),
+    ] = Engine.duckdb,
+    model: Model = None,
+    horizon: Horizon = None,
+    as_of: AsOf = None,
+    drivers: Annotated[
+        int | None, typer.Option("--drivers", metavar="K", help="Drivers a row; default: as trained.")
+    ] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with an interrupted job for this output.")
+    ] = False,
+    columns: Columns = None,
+    params: ParamsFile = None,
+    overrides: Overrides = None,
+    tracking_uri: TrackingUri = None,
+    debug: Debug = False,
+) -> None:
+    """Score every customer with a registered model, whose margin, interval and language are as trained."""
+    from guanxi.jobs.predict import predict_to
+    from guanxi.jobs.reporter import ConsoleReporter
+
+    # Schedulers stop a job with SIGTERM: it ends as at Ctrl-C, without leaving temporary files.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    resolved = resolve(params, overrides, columns, as_of=as_of, tracking_uri=tracking_uri)
+    given: dict[str, Any] = {
+        "model": model,
+        "params": resolved,
+        "horizon_days": horizon,
+        "drivers": drivers,
+        "reporter": ConsoleReporter(),
+    }
+    if engine is Engine.spark:
+        if resume:
+            raise typer.BadParameter("--engine spark does not resume: leave --resume out")
+        from guanxi.jobs._predict_spark import predict_spark
+
+        manifest = predict_spark(source, output, **given)
+    else:
+        manifest = predict_to(source, output, resume=resume, **given)
+    day = f" as of {manifest.as_of}" if manifest.as_of else ""
+    typer.echo(without_passwords(f"{manifest.rows:,} customers scored{day}: {output}"))
+
+
+@command(
+    "as_of", "columns", "tracking_uri", epilog="Example: guanxi scorecard sales.csv -o scorecard --history 2"
+)
+def scorecard(
+    source: OptionalSource = "cdnow",
+    output: OutputFolder = Path("scorecard"),
+    history: Annotated[
+        int,
+        typer.Option("--history", min=0, metavar="N", help="Earlier days to compare with."),
+    ] = 0,
+    fail_on: Annotated[
+        FailOn | None,
+        typer.Option(
+            "--fail-on", help="Exit code 3 where an indicator is at its warning, or misses its target."
+        ),
+    ] = None,
+    model: Model = None,
+    *,
+    params: Params,
+) -> None:
+    """Grade every customer's relationship: value, loyalty, satisfaction, interaction, risk, and why."""
+    from guanxi.jobs.reporter import ConsoleReporter
+    from guanxi.jobs.scorecard import alarms, summary_text
+    from guanxi.jobs.scorecard import scorecard as job
+
+    if fail_on is not None and not params.scorecard.targets:
+        raise typer.BadParameter(
+            "give scorecard.targets, or there is nothing to fail on", param_hint="--fail-on"
+        )
+    found = job(source, output, params, ConsoleReporter(), model=model, history=history)
+    typer.echo(summary_text(found, output))
+    failing = alarms(found, fail_on.value) if fail_on is not None else []
+    if failing:
+        typer.echo(f"guanxi: to be looked at: {', '.join(failing)}", err=True)
+        raise typer.Exit(3)
+
+
+@command(
+    "as_of",
+    "columns",
+    "tracking_uri",
+    epilog="Example: guanxi explain 0042 sales.csv -o 0042.png --as-of 2011-12-09",
+)
+def explain(
+    customer_id: Annotated[
+        str, typer.Argument(metavar="CUSTOMER_ID", help="As in the prediction table.", show_default=False)
+    ],
+    source: Source,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", metavar="FILE", help="The picture; default: explain-CUSTOMER_ID.png."),
+    ] = None,
+    model: Model = None,
+    horizon: Horizon = None,
+    *,
+    params: Params,
+) -> None:
+    """Tell one customer's story, worth, future and why, and draw what moves their churn."""
+    from guanxi.jobs.explain import explain as job
+    from guanxi.jobs.explain import picture_path
+    from guanxi.jobs.reporter import ConsoleReporter
+    from guanxi.report.story import text
+
+    picture = output or picture_path(customer_id)
+    story = job(
+        customer_id,
+        source,
+        picture,
+        model=model,
+        params=params,
+        horizon_days=horizon,
+        reporter=ConsoleReporter(),
+    )
+    typer.echo(f"{text(story)}\n\n{picture}")

@@ -1,0 +1,112 @@
+"""Source columns of a relation table mapped and cast to canonical ones."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import ibis
+
+from guanxi.data._columns import present, read_time, repeated
+from guanxi.data.rules import FIRST_TIME
+from guanxi.data.sources.source_table import ROW, SourceTable
+from guanxi.errors import SourceError
+from guanxi.params import RELATION_COLUMNS, DataParams, RelationParams
+
+IDS = ("customer_id", "referred_by")
+TIMES = ("timestamp", "acquired_on", "opened", "closed")
+NUMBERS = (
+    *("acquisition_cost", "score", "scale_low", "scale_high", "expectation", "satisfaction"),
+    *("amount", "credit_limit", "overdue_days", "defaults"),
+)
+BOOLEANS = ("responded", "complaint")
+# Columns whose words are fixed; capitals and blanks around them do not count.
+WORDS = {
+    ("interactions", "direction"): ("inbound", "outbound"),
+    ("surveys", "instrument"): ("csat", "nps", "ces", "servqual"),
+    ("surveys", "dimension"): ("tangibles", "reliability", "responsiveness", "assurance", "empathy"),
+    ("costs", "kind"): ("serve", "retain"),
+}
+_TRUE, _FALSE = ("true", "t", "yes", "y", "1"), ("false", "f", "no", "n", "0")
+UNREADABLE = "unreadable_"
+
+
+def map_columns(relation: str, source: SourceTable, params: RelationParams) -> dict[str, Any]:
+    """Give each canonical column its values: a constant, the mapped column, or the one of its own name."""
+    required, optional = RELATION_COLUMNS[relation]
+    values: dict[str, Any] = {}
+    for name in (*required, *optional):
+        column = params.columns.get(name, name)
+        if name in params.constants:
+            values[name] = ibis.literal(params.constants[name])
+        elif column in source.columns:
+            values[name] = source.table[column]
+        elif name in required or name in params.columns:
+            example = f'--set \'relations.{relation}.columns={{"{name}": "NAME"}}\''
+            constant = f", or set relations.{relation}.constants.{name} for all lines"
+            raise SourceError(
+                f"{source.name}: no column {column!r} for {name}; it has {', '.join(source.columns)}: "
+                f"map it with {example}{'' if name == 'customer_id' else constant}"
+            )
+    return values
+
+
+def canonical_relation(
+    relation: str, source: SourceTable, params: RelationParams, data: DataParams, id_type: Any
+) -> Any:
+    """Map and cast a relation's columns; what cannot be cast becomes null.
+
+    Beside ``line_number`` and the mapped canonical columns stand ``unreadable_…`` for each that can fail
+    (whether the source held something there that is not of its kind) and ``repeated`` (whether an earlier
+    line equals it). ``data`` holds the time zone and format of the relation's times.
+    """
+    columns: dict[str, Any] = {"line_number": source.table[ROW]}
+    for name, value in map_columns(relation, source, params).items():
+        given = present(value)
+        # A constant is written in params.yaml, where dates have one form.
+        plain = data.model_copy(update={"timestamp_format": None}) if name in params.constants else data
+        cast = _cast(relation, name, given, plain, id_type)
+        columns[name] = cast
+        columns[UNREADABLE + name] = given.notnull() & cast.isnull()
+    columns["repeated"] = repeated(source.table, source.columns)
+    return source.table.select(**columns)
+
+
+def _cast(relation: str, name: str, given: Any, data: DataParams, id_type: Any) -> Any:
+    if name in IDS:
+        return _identifier(given, id_type)
+    if name in TIMES:
+        time = read_time(given, data)
+        return ibis.ifelse(time < ibis.literal(FIRST_TIME), ibis.null("timestamp"), time)
+    if name in NUMBERS:
+        number = given.try_cast("float64")
+        return ibis.ifelse(number.isnan() | number.isinf(), ibis.null("float64"), number)
+    if name in BOOLEANS:
+        return _boolean(given)
+    text = given.cast("string")
+    if (relation, name) not in WORDS:
+        return text
+    word = text.strip().lower()
+    return ibis.ifelse(word.isin(WORDS[relation, name]), word, ibis.null("string"))
+
+
+def _identifier(given: Any, id_type: Any) -> Any:
+    """Write identifiers as the transactions do; a whole number as text has no point."""
+    kind = given.type()
+    if not id_type.is_string():
+        cast = given.try_cast(id_type)
+        # The engine would round 12.5 to the customer 12.
+        fits = given.try_cast("float64") == cast.try_cast("float64") if id_type.is_integer() else True
+        return ibis.ifelse(fits, cast, ibis.null(id_type))
+    if kind.is_floating() or kind.is_decimal():
+        whole = given.try_cast("int64")
+        return ibis.ifelse(whole.cast("float64") == given, whole.cast("string"), given.cast("string"))
+    return given.cast("string")
+
+
+def _boolean(given: Any) -> Any:
+    kind = given.type()
+    if kind.is_boolean():
+        return given
+    word = given.try_cast("float64").try_cast("int64").cast("string") if kind.is_numeric() else given
+    word = word.strip().lower()
+    return ibis.cases((word.isin(_TRUE), True), (word.isin(_FALSE), False), else_=ibis.null("boolean"))

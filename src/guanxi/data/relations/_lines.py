@@ -1,0 +1,165 @@
+"""The lines of one relation table under its rules, and beside them every rejected one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import ibis.expr.datatypes as dt
+import pandas as pd
+
+from guanxi.data import rules
+from guanxi.data.attributes import readable_columns
+from guanxi.data.engine import check_timestamp_format, explain_no_space
+from guanxi.data.relations import rules as relation_rules
+from guanxi.data.relations._columns import TIMES, UNREADABLE, canonical_relation
+from guanxi.data.sources.source import read_source
+from guanxi.data.sources.source_table import ROW, SourceTable, free_names
+from guanxi.data.transactions import TransactionLog, nothing_left, rejected_lines
+from guanxi.errors import DataError
+from guanxi.params import RELATION_COLUMNS, DataParams, RelationParams
+
+_OURS = ("line_number", "rule", "repeated")
+
+
+@dataclass(frozen=True)
+class RelationLines:
+    """One relation table under the rules.
+
+    Attributes
+    ----------
+    source : str
+        Where it came from, without passwords.
+    table : ibis.Table
+        Accepted lines: the mapped canonical columns; of surveys the ends of every line's scale; of customers
+        every other column as an attribute (number or text), with an underscore where its name is taken.
+    rejected : ibis.Table
+        Rejected lines as those of :class:`guanxi.data.transactions.TransactionLog`.
+    lines_read, lines_accepted : int
+    rejected_by_rule : dict of str to int
+        Adds up with ``lines_accepted`` to ``lines_read``.
+    repeated_lines : int
+        Lines that equal an earlier one, whether kept or dropped.
+    customers : int
+        In accepted lines.
+    customers_known : int or None
+        Those of them with a transaction; None without transactions.
+    left_out : dict of str to str
+        Columns of customers that are no attribute, and why.
+    """
+
+    source: str
+    table: Any = field(repr=False)
+    rejected: Any = field(repr=False)
+    lines_read: int
+    lines_accepted: int
+    rejected_by_rule: dict[str, int]
+    repeated_lines: int
+    customers: int
+    customers_known: int | None
+    left_out: dict[str, str]
+
+
+class RelationReader:
+    """Reads one relation into the engine.
+
+    What the relation's own parameters leave open is read from ``data``. Identifiers take the form of those of
+    ``log``, whose engine ``connection`` then is; without it they become text.
+    """
+
+    def __init__(
+        self,
+        connection: Any,
+        relation: str,
+        params: RelationParams,
+        data: DataParams,
+        log: TransactionLog | None,
+    ) -> None:
+        own = {"timestamp_format": params.timestamp_format, "encoding": params.encoding}
+        self.connection, self.relation, self.params, self.log = connection, relation, params, log
+        self.data = data.model_copy(update={key: value for key, value in own.items() if value is not None})
+        self.section, self.name = f"relations.{relation}", f"relation_{relation}"
+
+    def read(self, given: str | pd.DataFrame) -> RelationLines:
+        """Read a source under the relation's rules."""
+        if self.params.timestamp_format:
+            check_timestamp_format(self.connection, self.params.timestamp_format, self.section)
+        with explain_no_space(), self._source(given) as source:
+            id_type = self.log.lines.customer_id.type() if self.log else dt.string
+            parsed = canonical_relation(self.relation, source, self.params, self.data, id_type)
+            if self.relation == "surveys":
+                parsed = relation_rules.with_scales(parsed)
+            parsed = self.connection.create_table("parsed", parsed)
+            judged = self.connection.create_table("judged", self._apply_rules(parsed))
+            self.connection.drop_table("parsed")
+            return self._summarise(source, judged)
+
+    @contextmanager
+    def _source(self, given: str | pd.DataFrame) -> Iterator[SourceTable]:
+        """Read the source, and drop the intermediate tables in the end."""
+        # The transactions leave a table "unreadable" behind, an earlier reading the relation's own.
+        for name in ("unreadable", self.name, f"{self.name}_rejected"):
+            self.connection.drop_table(name, force=True)
+        try:
+            yield read_source(self.connection, given, self.data, f"the table of {self.relation}")
+        finally:
+            for name in ("source", "unreadable", "parsed", "judged", "looped"):
+                self.connection.drop_table(name, force=True)
+
+    def _apply_rules(self, parsed: Any) -> Any:
+        judged = relation_rules.apply_rules(parsed, self.relation, self.data.duplicates)
+        if self.relation == "customers":
+            judged = relation_rules.reject_second_lines(judged)
+            if "referred_by" in judged.columns:
+                judged = relation_rules.reject_loops(self.connection, judged)
+        return judged
+
+    def _summarise(self, source: SourceTable, judged: Any) -> RelationLines:
+        rejected, by_rule = rejected_lines(self.connection, source, judged, f"{self.name}_rejected")
+        accepted, left_out = self._accepted(source, judged)
+        table = self.connection.create_table(self.name, accepted)
+        n_accepted = int(table.count().execute())
+        if by_rule and not n_accepted:
+            raise DataError(nothing_left(f"{self.section}: {source.name}", by_rule, self._advice(source)))
+        ids = table.select("customer_id").distinct()
+        known = ids.semi_join(self.log.lines, "customer_id").count().execute() if self.log else None
+        return RelationLines(
+            source=source.name,
+            table=table,
+            rejected=rejected,
+            lines_read=n_accepted + sum(by_rule.values()),
+            lines_accepted=n_accepted,
+            rejected_by_rule=by_rule,
+            repeated_lines=int(judged.filter(judged.repeated).count().execute()),
+            customers=int(ids.count().execute()),
+            customers_known=None if known is None else int(known),
+            left_out=left_out,
+        )
+
+    def _accepted(self, source: SourceTable, judged: Any) -> tuple[Any, dict[str, str]]:
+        canonical = [name for name in judged.columns if name not in _OURS and not name.startswith(UNREADABLE)]
+        accepted = judged.filter(judged.rule.isnull()).select("line_number", *canonical)
+        if self.relation != "customers":
+            return accepted.drop("line_number"), {}
+        mapped = {self.params.columns.get(name, name) for name in canonical}
+        columns, left_out = readable_columns(source, "")
+        attributes = {name: column for name, column in columns.items() if name not in mapped}
+        kept = {"line_number", *(name for names in RELATION_COLUMNS["customers"] for name in names)}
+        names = free_names(list(attributes), kept)
+        chosen = {names[name]: column for name, column in attributes.items()}
+        others = source.table.select(guanxi_row=source.table[ROW], **chosen)
+        joined = accepted.inner_join(others, accepted.line_number == others.guanxi_row)
+        left_out = {name: why for name, why in left_out.items() if name not in mapped}
+        return joined.select(*canonical, *chosen), left_out
+
+    def _advice(self, source: SourceTable) -> Callable[[str], str]:
+        def advise(rule: str) -> str:
+            time = rule.removeprefix("unparsable_")
+            column = self.params.columns.get(time, time)
+            if time in TIMES and column in source.columns:
+                return rules.timestamp_advice(source, column, self.section)
+            return f"{relation_rules.describe(rule)}: check {self.section}"
+
+        return advise

@@ -1,0 +1,121 @@
+"""Tables in a DuckDB file or a PostgreSQL server, opened to be read only."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+import duckdb
+import ibis
+
+from guanxi.data.sources._csv import literal
+from guanxi.data.sources.source_table import SourceTable, check_names, first_line, load, load_rows, redact
+from guanxi.errors import SourceError
+
+SCHEMES = ("duckdb://", "postgres://", "postgresql://")
+
+
+def read_database(connection: Any, source: str) -> SourceTable:
+    """Copy a table of a database into the engine; the database is only read.
+
+    It is named ``duckdb://FILE::TABLE`` or ``postgres://HOST/DATABASE::TABLE``; ``TABLE`` may be
+    ``SCHEMA.TABLE``.
+    """
+    scheme, address, table_name = split_address(source)
+    if scheme == "duckdb":
+        return _read_duckdb(connection, source, address, table_name)
+    return _read_postgres(connection, redact(source), address, table_name)
+
+
+def split_address(address: str) -> tuple[str, str, str]:
+    """Split ``SCHEME://ADDRESS::TABLE``.
+
+    Examples
+    --------
+    >>> split_address("duckdb://shop.db::sales")
+    ('duckdb', 'shop.db', 'sales')
+    """
+    scheme, _, rest = address.partition("://")
+    place, separator, table_name = rest.rpartition("::")
+    if not (separator and place and table_name):
+        raise SourceError(f"{redact(address)}: name the table behind the address, as in {scheme}://…::sales")
+    return scheme, place, table_name
+
+
+def _read_duckdb(connection: Any, source: str, address: str, table_name: str) -> SourceTable:
+    path = Path(address).expanduser()
+    if not path.is_file():
+        raise SourceError(f"{path}: no such DuckDB file: check the path")
+    try:
+        connection.raw_sql(f"ATTACH {literal(str(path))} AS given (READ_ONLY)")
+    except Exception as error:
+        raise SourceError(
+            f"{path}: cannot be opened: it must be a DuckDB file that nobody writes to ({first_line(error)})"
+        ) from error
+    try:
+        schema, _, name = table_name.rpartition(".")
+        known = connection.list_tables(database=("given", schema or "main"))
+        _check_table(source, table_name, name, known)
+        check_names(source, connection.table(name, database=("given", schema or "main")).columns)
+        return load(connection, source, f"given.{identifier(schema or 'main')}.{identifier(name)}")
+    except duckdb.Error as error:
+        raise SourceError(f"{source}: cannot be read: {first_line(error)}") from error
+    finally:
+        connection.raw_sql("DETACH given")
+
+
+def _read_postgres(connection: Any, shown: str, address: str, table_name: str) -> SourceTable:
+    database = connect_postgres(shown, address)
+    schema, _, name = table_name.rpartition(".")
+    try:
+        _check_table(shown, table_name, name, database.list_tables(database=schema or None))
+        given = database.table(name, database=schema or None)
+        check_names(shown, list(given.columns))
+        return load_rows(connection, shown, given.to_pyarrow_batches(chunk_size=100_000))
+    except SourceError:
+        raise
+    except Exception as error:
+        raise SourceError(
+            f"{shown}: cannot be read: {hide(postgres_password(address), first_line(error))}"
+        ) from None
+    finally:
+        database.disconnect()
+
+
+def connect_postgres(shown: str, address: str) -> Any:
+    """Open a PostgreSQL database through ibis; no password stands in the message of an error."""
+    password = postgres_password(address)
+    try:
+        return ibis.connect(f"postgres://{address}")
+    except Exception as error:
+        raise SourceError(f"{shown}: cannot connect: {hide(password, first_line(error))}") from None
+
+
+def postgres_password(address: str) -> str:
+    """Give the password in an address, empty if there is none."""
+    try:
+        parts = urlsplit(f"postgres://{address}")
+        _ = parts.port
+        return unquote(parts.password or "")
+    except ValueError:
+        raise SourceError(
+            "the postgres address cannot be read: write postgres://USER:PASSWORD@HOST:PORT/DATABASE::TABLE, "
+            "and in the password %40 for @, %3A for :, %2F for /, %23 for #, %3F for ?"
+        ) from None
+
+
+def identifier(name: str) -> str:
+    """Quote a name for SQL."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def hide(password: str, text: str) -> str:
+    """Leave a password out of a text."""
+    return redact(text.replace(password, "***") if password else text)
+
+
+def _check_table(shown: str, table_name: str, name: str, known: list[str]) -> None:
+    if name not in known:
+        there = ", ".join(sorted(known)) or "none"
+        raise SourceError(f"{shown}: no table {table_name!r}: the tables there are {there}")

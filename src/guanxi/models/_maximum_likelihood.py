@@ -1,0 +1,343 @@
+"""Maximum likelihood: the search, the uncertainty it leaves, and what every model fitted by it holds.
+
+The search runs on log-parameters, by Newton's method with analytic Hessian.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Self
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator
+from sklearn.utils.validation import check_is_fitted
+
+from guanxi.errors import ParamsError
+from guanxi.models import _lifetimes_engine
+
+Floats = NDArray[np.float64]
+Objective = Callable[[Floats], tuple[float, Floats, Floats]]
+
+_REACH = 10.0  # a parameter more than e^10 (22,000) times its start is at its limit
+_ITERATIONS = 100
+_LONGEST_STEP = 3.0
+_HALVINGS = 30
+_TOLERANCE = 1e-12
+# Where rounding hides a rise, as on the flat ridges of small data, no more than this may be left to gain: in
+# units of the log-likelihood, that is a hundredth of a standard error.
+_NEGLIGIBLE = 1e-4
+
+
+@dataclass(frozen=True)
+class Optimum:
+    """Where the search ended; ``at_limit`` tells which parameters stand at the limit of the search."""
+
+    log_params: Floats
+    value: float
+    hessian: Floats
+    iterations: int
+    converged: bool
+    at_limit: NDArray[np.bool_]
+
+    def params(self, names: Sequence[str]) -> dict[str, float]:
+        """Parameters by name."""
+        return dict(zip(names, np.exp(self.log_params).tolist(), strict=True))
+
+    def names_at_limit(self, names: Sequence[str]) -> list[str]:
+        """Names of the parameters at the limit of the search."""
+        return [name for name, limit in zip(names, self.at_limit, strict=True) if limit]
+
+    def report(self, names: Sequence[str], starts: int) -> dict[str, Any]:
+        """Give what the fit report says of the search."""
+        return {"iterations": self.iterations, "starts": starts, "at_limit": self.names_at_limit(names)}
+
+
+class ParametricModel(BaseEstimator):  # type: ignore[misc]
+    """Base of the value models.
+
+    Attributes
+    ----------
+    params_ : dict
+        In the paper's order; coefficients of covariates after them.
+    log_likelihood_ : float
+        Sum over customers.
+    covariance_ : DataFrame, shape (d, d)
+        By the delta method; infinite where the data do not identify all parameters.
+    log_covariance_ : DataFrame, shape (d, d)
+        Of the log-parameters (and the coefficients).
+    standard_errors_ : dict
+    converged_ : bool
+    fit_report_ : dict
+        What the fit found; ``model`` names the formulas behind the predictions, ``identified`` says whether
+        the data tell all parameters apart.
+    """
+
+    _name: ClassVar[str]
+
+    def to_json(self) -> str:
+        """Write the fitted model as JSON, without any code.
+
+        Examples
+        --------
+        >>> from guanxi.models import BetaGeoNBD
+        >>> from guanxi.simulation import simulate_bg_nbd
+        >>> rfm = simulate_bg_nbd({"r": 0.25, "alpha": 4.5, "a": 0.8, "b": 2.5}, n=500, T=40.0, seed=1)
+        >>> model = BetaGeoNBD().fit(rfm)
+        >>> BetaGeoNBD.from_json(model.to_json()).params_ == model.params_
+        True
+        """
+        check_is_fitted(self)
+        matrix = self.log_covariance_.to_numpy()
+        document = {
+            "estimator": type(self).__name__,
+            "arguments": self._json_arguments(),
+            "params": self.params_,
+            "log_likelihood": self.log_likelihood_ if np.isfinite(self.log_likelihood_) else None,
+            "log_covariance": matrix.tolist() if np.isfinite(matrix).all() else None,
+            "converged": self.converged_,
+            "fit_report": self.fit_report_,
+        }
+        return json.dumps(document, default=lambda number: number.item(), allow_nan=False)
+
+    def _json_arguments(self) -> dict[str, Any]:
+        return dict(self.get_params())
+
+    @classmethod
+    def from_json(cls, text: str) -> Self:
+        """Read what :meth:`to_json` wrote.
+
+        Raises
+        ------
+        ParamsError
+            If the text is none of this estimator's.
+        """
+        try:
+            document = json.loads(text)
+            if document["estimator"] != cls.__name__:
+                raise ParamsError(f"the JSON is of a {document['estimator']}: read it with that class")
+            model = cls(**document["arguments"])
+            matrix, value = document["log_covariance"], document["log_likelihood"]
+            report = document["fit_report"]
+            model._set_params(report["model"], document["params"], matrix and np.array(matrix))
+            model.log_likelihood_ = float("nan") if value is None else float(value)
+            model.converged_, model.fit_report_ = bool(document["converged"]), report
+        except (ValueError, KeyError, TypeError) as error:
+            raise ParamsError(f"this is no JSON of a fitted {cls.__name__}: {error!r}") from None
+        return model
+
+    def to_lifetimes(self) -> Any:
+        """Make the fitter of lifetimes that has these parameters.
+
+        Raises
+        ------
+        ParamsError
+            If lifetimes has no such model, or the model has covariates.
+        """
+        check_is_fitted(self)
+        return _lifetimes_engine.to_fitter(self.fit_report_["model"], self.params_)
+
+    @classmethod
+    def from_lifetimes(cls, fitter: Any) -> Self:
+        """Take the parameters of a fitted fitter of lifetimes, which keeps neither likelihood nor covariance.
+
+        Raises
+        ------
+        ParamsError
+            If the fitter is not fitted, or of another model.
+        """
+        model, name = cls(), cls._model_name()
+        model._set_params(name, _lifetimes_engine.from_fitter(fitter, name), None)
+        model.log_likelihood_ = float("nan")
+        model.converged_ = True
+        model.fit_report_ = {"model": name, "engine": "lifetimes", "fallback": None, "warnings": []}
+        return model
+
+    @classmethod
+    def _model_name(cls) -> str:
+        return cls._name
+
+    def _set_fit(
+        self,
+        name: str,
+        params: Mapping[str, float],
+        hessian: Floats,
+        log_likelihood: float,
+        converged: bool,
+        report: Mapping[str, Any],
+    ) -> None:
+        """Set everything that a fit learnt; ``report`` is what only this model has to report."""
+        self._set_params(name, params, log_covariance(hessian))
+        self.log_likelihood_, self.converged_ = log_likelihood, converged
+        self.fit_report_ = {
+            "model": name,
+            **report,
+            "converged": converged,
+            "identified": is_identified(hessian),
+        }
+
+    def _set_params(self, name: str, params: Mapping[str, float], log_covariance: Floats | None) -> None:
+        """Set the parameters, and the covariance of their logarithms; None: not known."""
+        self.params_ = dict(params)
+        free = {symbol: value for symbol, value in params.items() if symbol != "k"}
+        unknown = pd.DataFrame(np.inf, index=list(free), columns=list(free))
+        if log_covariance is None or not np.isfinite(log_covariance).all():
+            self.log_covariance_ = self.covariance_ = unknown
+        else:
+            self.log_covariance_ = pd.DataFrame(log_covariance, index=list(free), columns=list(free))
+            self.covariance_ = covariance(free, log_covariance)
+        self.standard_errors_ = {
+            symbol: float(np.sqrt(self.covariance_.loc[symbol, symbol])) for symbol in self.covariance_.index
+        }
+
+
+def maximize_from(
+    objective: Objective, starts: Sequence[Floats], centre: Floats | None = None
+) -> tuple[Optimum, int]:
+    """Search from one start after the other until one ends well; return the best end and the starts used.
+
+    An end at the limit of the search, or where the objective does not curve downwards in every direction, may
+    be a ridge beside the maximum.
+
+    Examples
+    --------
+    >>> bowl = lambda u: (-float(u @ u), -2 * u, -2 * np.eye(1))
+    >>> optimum, used = maximize_from(bowl, [np.array([1.0])])
+    >>> bool(optimum.converged), used, float(optimum.log_params[0])
+    (True, 1, 0.0)
+    """
+    found: list[Optimum] = []
+    for start in starts:
+        found.append(maximize(objective, start, centre))
+        if found[-1].converged and not found[-1].at_limit.any() and _is_concave(found[-1].hessian):
+            break
+    best = max(found, key=lambda optimum: (np.isfinite(optimum.value), optimum.converged, optimum.value))
+    return best, len(found)
+
+
+def maximize(objective: Objective, start: Floats, centre: Floats | None = None) -> Optimum:
+    """Maximise a smooth function of log-parameters within ``centre`` +- 10, by default the start.
+
+    Newton steps on the Hessian with its eigenvalues made negative, shortened until the value rises. It has
+    converged when a further step promises less than 1e-12 of the value, or less than 1e-4 hidden by rounding.
+    """
+    centre = start if centre is None else centre
+    point, evaluated = start, objective(start)
+    iterations, finished = 0, False
+    while not finished and iterations < _ITERATIONS:
+        iterations += 1
+        value, gradient, hessian = evaluated
+        step = _step_within_reach(gradient, hessian, np.sign(point - centre) * _at_limit(point, centre))
+        promised = float(gradient @ step)
+        finished = promised <= _TOLERANCE * max(1.0, abs(value))
+        share = _longest_share(point - centre, step)
+        trial = _line_search(objective, point, share * step, value, share * promised)
+        if trial is None:
+            finished = promised <= _NEGLIGIBLE
+            break
+        point, evaluated = trial
+    return Optimum(point, evaluated[0], evaluated[2], iterations, finished, _at_limit(point, centre))
+
+
+def log_covariance(hessian: Floats) -> Floats:
+    """Covariance of log-parameters: the inverse of the observed information.
+
+    Infinite throughout where the likelihood does not curve downwards in every direction: the data do not
+    tell all parameters apart.
+
+    Examples
+    --------
+    >>> log_covariance(np.array([[-4.0]]))
+    array([[0.25]])
+    """
+    if not _is_concave(hessian):
+        return np.full(hessian.shape, np.inf)
+    eigenvalues, vectors = np.linalg.eigh(-hessian)
+    return np.asarray((vectors / eigenvalues) @ vectors.T)
+
+
+def covariance(params: dict[str, float], log_covariance: Floats) -> pd.DataFrame:
+    """Covariance of the parameters by the delta method: J C J', C that of log-parameters, J = diag(params).
+
+    Coefficients of covariates, whose names hold a colon, have no logarithm: theirs is J = 1. Infinite
+    throughout where the data do not tell all parameters apart.
+
+    Examples
+    --------
+    >>> float(covariance({"r": 2.0}, np.array([[0.25]])).loc["r", "r"])
+    1.0
+    """
+    names = list(params)
+    slopes = np.array([1.0 if ":" in name else value for name, value in params.items()])
+    return pd.DataFrame(slopes[:, None] * log_covariance * slopes, index=names, columns=names)
+
+
+def by_log_params(
+    params: Floats, value: float, gradient: Floats, hessian: Floats
+) -> tuple[float, Floats, Floats]:
+    """Turn derivatives by parameters into those by their logarithms."""
+    gradient = params * gradient
+    return float(value), gradient, np.outer(params, params) * hessian + np.diag(gradient)
+
+
+def is_identified(hessian: Floats) -> bool:
+    """Whether the data tell all parameters apart: their covariance is finite."""
+    return bool(np.isfinite(log_covariance(hessian)).all())
+
+
+def _at_limit(point: Floats, centre: Floats) -> NDArray[np.bool_]:
+    return np.asarray(np.abs(point - centre) >= _REACH - 1e-9)
+
+
+def _longest_share(moved: Floats, step: Floats) -> float:
+    """How much of the step is not too long and stays within reach: all coordinates are shortened together.
+
+    Cutting them one by one would leave the ridge along which the likelihood of small data rises.
+    """
+    moving = np.abs(step) > 0
+    room = (_REACH - np.sign(step[moving]) * moved[moving]) / np.abs(step[moving])
+    return float(min(1.0, *room, _LONGEST_STEP / max(float(np.abs(step).max()), 1e-300)))
+
+
+def _step_within_reach(gradient: Floats, hessian: Floats, limit: Floats) -> Floats:
+    """Newton step among the coordinates it does not push over their limit (-1 lower, 1 upper, 0 inside)."""
+    step = np.zeros(len(gradient))
+    free = np.full(len(gradient), True)
+    while free.any():
+        step[free] = _newton_step(gradient[free], hessian[np.ix_(free, free)])
+        over = free & (step * limit > 0)
+        step[over] = 0.0
+        if not over.any():
+            break
+        free &= ~over
+    return step
+
+
+def _newton_step(gradient: Floats, hessian: Floats) -> Floats:
+    eigenvalues, vectors = np.linalg.eigh(hessian)
+    size = np.abs(eigenvalues)
+    return np.asarray(vectors @ ((vectors.T @ gradient) / np.maximum(size, 1e-12 * size.max() + 1e-300)))
+
+
+def _line_search(
+    objective: Objective, point: Floats, step: Floats, value: float, promised: float
+) -> tuple[Floats, tuple[float, Floats, Floats]] | None:
+    """Halve the step until the value rises enough; None if it never does."""
+    length = 1.0
+    for _ in range(_HALVINGS):
+        trial = point + length * step
+        evaluated = objective(trial)
+        if np.isfinite(evaluated[0]) and evaluated[0] >= value + 1e-4 * length * promised:
+            return trial, evaluated
+        if length * promised <= _TOLERANCE * max(1.0, abs(value)):
+            return None  # what is left to gain is less than rounding
+        length /= 2.0
+    return None
+
+
+def _is_concave(hessian: Floats) -> bool:
+    eigenvalues = np.linalg.eigvalsh(-hessian)
+    return bool(eigenvalues[0] > 1e-10 * eigenvalues[-1])

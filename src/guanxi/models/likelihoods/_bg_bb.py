@@ -1,0 +1,334 @@
+"""BG/BB: Fader, Hardie & Shang (2010), Customer-Base Analysis in a Discrete-Time Noncontractual Setting.
+
+Marketing Science 29(6). ``params`` maps ``alpha, beta, gamma, delta`` to positive numbers. Time is counted in
+transaction opportunities: ``frequency`` (x) of the ``T`` (n) opportunities saw a transaction, the last at
+number ``recency`` (t_x), 0 if none did. Before each opportunity a customer dies with a probability that is
+Beta(gamma, delta) among them; alive, the customer transacts with one that is Beta(alpha, beta). All columns
+are whole numbers.
+
+Every gamma function of the paper has an argument of a parameter plus a whole number: they are running sums of
+logarithms, which stay exact where parameters are at their limits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from itertools import pairwise
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.special import gammaln
+
+from guanxi.models._maximum_likelihood import by_log_params
+
+from ._shifted_beta_geometric import discounted_renewals, log_survival_table
+
+Floats = NDArray[np.float64]
+Integers = NDArray[np.int64]
+Params = Mapping[str, float]
+
+_CHUNK = 2**17  # terms a pass: the work stays in the processor's cache
+
+
+def log_likelihood(params: Params, x: ArrayLike, t_x: ArrayLike, T: ArrayLike) -> Floats:
+    """Log-likelihood of each history: the finite sum of the paper, in log space.
+
+    Examples
+    --------
+    >>> params = {"alpha": 1.2, "beta": 0.75, "gamma": 0.66, "delta": 2.78}
+    >>> log_likelihood(params, [0, 3, 3000], [0, 4, 3999], [6, 6, 4000]).round(3).tolist()
+    [-1.163, -5.061, -2258.093]
+    """
+    x, t_x, T = _whole(x, t_x, T)
+    result = np.empty(len(x))
+    for rows, lives, largest, terms in _summands(params, x, t_x, T):
+        result[rows] = largest + np.log(np.add.reduceat(terms, lives.starts))
+    return result
+
+
+def probability_alive(params: Params, x: ArrayLike, t_x: ArrayLike, T: ArrayLike, later: int = 0) -> Floats:
+    """P(alive at opportunity T + 1 + later | history): equation (11) of the paper, which has later = 0.
+
+    Whoever is alive at an opportunity can transact at it.
+
+    Examples
+    --------
+    >>> donations = {"alpha": 1.203528, "beta": 0.749726, "gamma": 0.656781, "delta": 2.783796}
+    >>> probability_alive(donations, [0, 2, 6], [0, 4, 6], 6).round(2)
+    array([0.11, 0.59, 0.93])
+    """
+    x, t_x, T = _whole(x, t_x, T)
+    survival = log_survival_table(_dropout(params), int(T.max()) + 1 + later)
+    return np.asarray(_alive_and_dead(params, x, t_x, T)[0] * np.exp(survival[T + 1 + later] - survival[T]))
+
+
+def expected_purchases(params: Params, x: ArrayLike, t_x: ArrayLike, T: ArrayLike, horizon: int) -> Floats:
+    """E[transactions at opportunities T + 1 ... T + horizon | history]: equation (13), also at gamma = 1.
+
+    Examples
+    --------
+    >>> donations = {"alpha": 1.203528, "beta": 0.749726, "gamma": 0.656781, "delta": 2.783796}
+    >>> expected_purchases(donations, [0, 4], [0, 5], 6, 10).round(4)
+    array([0.1302, 3.6279])
+    """
+    return discounted_purchases(params, x, t_x, T, 0.0, horizon)
+
+
+def discounted_purchases(
+    params: Params,
+    x: ArrayLike,
+    t_x: ArrayLike,
+    T: ArrayLike,
+    discount_rate: float,
+    horizon: int | None = None,
+) -> Floats:
+    """Discounted expected residual transactions, the opportunity T + j discounted by (1 + d)^j.
+
+    Equation (14) of the paper without a horizon, the sum of its first terms with one.
+
+    Parameters
+    ----------
+    params : mapping
+    x, t_x, T : array of int, shape (n,)
+    discount_rate : float
+        Per opportunity; above 0 where there is no horizon.
+    horizon : int, optional
+        How many opportunities count; all by default.
+
+    Examples
+    --------
+    >>> params = {"alpha": 1.2, "beta": 0.75, "gamma": 0.66, "delta": 2.78}
+    >>> discounted_purchases(params, [3], [4], [6], 0.1).round(4)
+    array([1.6214])
+    """
+    x, t_x, T = _whole(x, t_x, T)
+    transacts = (params["alpha"] + x) / (params["alpha"] + params["beta"] + T)
+    lives = discounted_renewals(_dropout(params), T, discount_rate, horizon)
+    return _alive_and_dead(params, x, t_x, T)[0] * transacts * lives
+
+
+def purchase_probability(
+    params: Params, x: ArrayLike, t_x: ArrayLike, T: ArrayLike, n: int, horizon: int
+) -> Floats:
+    """P(exactly n transactions at opportunities T + 1 ... T + horizon | history).
+
+    Given alive it is equation (7) of the paper, the distribution of a new customer, with the posterior's
+    parameters.
+
+    Examples
+    --------
+    >>> donations = {"alpha": 1.203528, "beta": 0.749726, "gamma": 0.656781, "delta": 2.783796}
+    >>> (11104 * purchase_probability(donations, 0, 0, 0, 6, 6)).round(1)
+    array([1253.1])
+    """
+    x, t_x, T = _whole(x, t_x, T)
+    alive, dead = _alive_and_dead(params, x, t_x, T)
+    result = dead * (n == 0)
+    if n > horizon:
+        return np.asarray(result)
+    logs = _running_logs(params, int(T.max()) + horizon)
+    lived = np.arange(n, horizon + 1)
+    ways = gammaln(lived + 1.0) - gammaln(n + 1.0) - gammaln(lived - n + 1.0)
+    for rows in _chunks(np.full(len(x), len(lived))):
+        start, idle = T[rows, None], (T - x)[rows, None]
+        terms = ways + (logs.transact[x + n] - logs.transact[x])[rows, None]
+        terms += logs.idle[idle + lived - n] - logs.idle[idle]
+        terms += logs.both[start] - logs.both[start + lived]
+        terms += logs.survive[start + lived] - logs.survive[start]
+        dropped = lived < horizon
+        terms += logs.die[start] - logs.die[start + lived + dropped] + dropped * np.log(params["gamma"])
+        result[rows] += alive[rows] * np.exp(terms).sum(axis=1)
+    return np.asarray(result)
+
+
+def probability_no_purchase(
+    params: Params, x: ArrayLike, t_x: ArrayLike, T: ArrayLike, horizon: int
+) -> Floats:
+    """P(no transaction at opportunities T + 1 ... T + horizon | history).
+
+    It is L(x, t_x, T + horizon) / L(x, t_x, T).
+
+    Examples
+    --------
+    >>> params = {"alpha": 1.2, "beta": 0.75, "gamma": 0.66, "delta": 2.78}
+    >>> probability_no_purchase(params, [3], [4], [6], 2).round(4)
+    array([0.6775])
+    """
+    x, t_x, T = _whole(x, t_x, T)
+    longer = log_likelihood(params, x, t_x, T + horizon)
+    return np.asarray(np.exp(longer - log_likelihood(params, x, t_x, T)))
+
+
+class BgBbLikelihood:
+    """Sum of the weighted log-likelihoods of distinct histories, as a function of the log-parameters.
+
+    Parameters
+    ----------
+    x, t_x, T, weight : array, shape (n,)
+        Histories and how many customers each stands for.
+
+    Examples
+    --------
+    >>> one = np.ones(1)
+    >>> value, gradient, hessian = BgBbLikelihood(3 * one, 4 * one, 6 * one, one)(np.zeros(4))
+    >>> gradient.shape, hessian.shape
+    ((4,), (4, 4))
+    """
+
+    def __init__(self, x: Floats, t_x: Floats, T: Floats, weight: Floats) -> None:
+        self._x, self._t_x, self._T = _whole(x, t_x, T)
+        self._weight = weight
+        self._chunks = list(_chunks(self._T - self._t_x + 1))
+
+    def __call__(self, log_params: Floats) -> tuple[float, Floats, Floats]:
+        """Value, gradient and Hessian with respect to the log-parameters."""
+        params = np.exp(log_params)
+        named = dict(zip(("alpha", "beta", "gamma", "delta"), params.tolist(), strict=True))
+        last = int(self._T.max())
+        logs = _running_logs(named, last)
+        firsts, seconds = _running_powers(params, last, 1), _running_powers(params, last, 2)
+        value, gradient, hessian = 0.0, np.zeros(4), np.zeros((4, 4))
+        for rows in self._chunks:
+            x, weight = self._x[rows], self._weight[rows]
+            lives = _lives(self._t_x[rows], self._T[rows])
+            terms = _log_terms(named, logs, x, lives)
+            largest = np.maximum.reduceat(terms, lives.starts)
+            shares = np.exp(terms - largest[lives.row])
+            total = np.add.reduceat(shares, lives.starts)
+            shares /= total[lives.row]
+            value += float(weight @ (largest + np.log(total)))
+            _add_derivatives(params, firsts, seconds, x, weight, lives, shares, gradient, hessian)
+        return by_log_params(params, value, gradient, hessian)
+
+
+class _Logs(NamedTuple):
+    """Sums of log(parameter + i) over i < k, for k = 0 ... last."""
+
+    transact: Floats  # alpha
+    idle: Floats  # beta
+    both: Floats  # alpha + beta
+    survive: Floats  # delta
+    die: Floats  # gamma + delta
+
+
+class _Lives(NamedTuple):
+    """Row by row, every number of opportunities through which the customer may have lived: t_x ... T."""
+
+    row: Integers
+    lived: Integers
+    dropped: Integers  # 1 where that is less than T
+    starts: Integers
+
+
+def _running_logs(params: Params, last: int) -> _Logs:
+    alpha, beta, gamma, delta = (params[name] for name in ("alpha", "beta", "gamma", "delta"))
+    i = np.arange(last)
+    sums = (_running(np.log(start + i)) for start in (alpha, beta, alpha + beta, delta, gamma + delta))
+    return _Logs(*sums)
+
+
+def _running_powers(params: Floats, last: int, power: int) -> list[Floats]:
+    """Sum (parameter + i)^-power over i < k, in the order of :class:`_Logs`."""
+    alpha, beta, gamma, delta = params
+    i = np.arange(last)
+    return [_running((start + i) ** -power) for start in (alpha, beta, alpha + beta, delta, gamma + delta)]
+
+
+def _running(values: Floats) -> Floats:
+    return np.concatenate([[0.0], np.cumsum(values)])
+
+
+def _lives(t_x: Integers, T: Integers) -> _Lives:
+    counts = T - t_x + 1
+    starts = np.cumsum(counts) - counts
+    row = np.repeat(np.arange(len(T)), counts)
+    lived = np.arange(len(row)) - (starts - t_x)[row]
+    return _Lives(row, lived, (lived < T[row]).astype(np.int64), starts)
+
+
+def _log_terms(params: Params, logs: _Logs, x: Integers, lives: _Lives) -> Floats:
+    """Log of P(history and that life): the summands of the likelihood."""
+    x = x[lives.row]
+    terms = logs.transact[x] + logs.idle[lives.lived - x] - logs.both[lives.lived]
+    terms += (
+        logs.survive[lives.lived]
+        - logs.die[lives.lived + lives.dropped]
+        + lives.dropped * np.log(params["gamma"])
+    )
+    return np.asarray(terms)
+
+
+def _add_derivatives(
+    params: Floats,
+    firsts: list[Floats],
+    seconds: list[Floats],
+    x: Integers,
+    weight: Floats,
+    lives: _Lives,
+    shares: Floats,
+    gradient: Floats,
+    hessian: Floats,
+) -> None:
+    """Add the derivatives by the parameters; ``shares`` is the posterior of each life given the history."""
+    all_x, lived, died = x[lives.row], lives.lived, lives.lived + lives.dropped
+    transact, idle, both, survive, die = firsts
+    slopes = np.stack(
+        [
+            transact[all_x] - both[lived],
+            idle[lived - all_x] - both[lived],
+            lives.dropped / params[2] - die[died],
+            survive[lived] - die[died],
+        ]
+    )
+    weighted = weight[lives.row] * shares
+    means = np.add.reduceat(slopes * shares, lives.starts, axis=1)
+    gradient += means @ weight
+    hessian += (slopes * weighted) @ slopes.T - (means * weight) @ means.T
+
+    transact, idle, both, survive, die = seconds
+    hessian[:2, :2] += weighted @ both[lived]
+    hessian[2:, 2:] += weighted @ die[died]
+    hessian[0, 0] -= weighted @ transact[all_x]
+    hessian[1, 1] -= weighted @ idle[lived - all_x]
+    hessian[2, 2] -= weighted @ lives.dropped / params[2] ** 2
+    hessian[3, 3] -= weighted @ survive[lived]
+
+
+def _summands(
+    params: Params, x: Integers, t_x: Integers, T: Integers
+) -> Iterator[tuple[slice, _Lives, Floats, Floats]]:
+    """Rows, their lives, the log of each row's largest summand of the likelihood, and all over that."""
+    logs = _running_logs(params, int(T.max()))
+    for rows in _chunks(T - t_x + 1):
+        lives = _lives(t_x[rows], T[rows])
+        terms = _log_terms(params, logs, x[rows], lives)
+        largest = np.maximum.reduceat(terms, lives.starts)
+        yield rows, lives, largest, np.exp(terms - largest[lives.row])
+
+
+def _alive_and_dead(params: Params, x: Integers, t_x: Integers, T: Integers) -> tuple[Floats, Floats]:
+    """P(alive at opportunity T | history) and P(dead by then), both without a difference."""
+    alive, dead = np.empty((2, len(x)))
+    for rows, lives, _, terms in _summands(params, x, t_x, T):
+        gone = np.add.reduceat(terms * lives.dropped, lives.starts)
+        here = np.add.reduceat(terms * (1 - lives.dropped), lives.starts)
+        alive[rows], dead[rows] = here / (here + gone), gone / (here + gone)
+    return alive, dead
+
+
+def _dropout(params: Params) -> Params:
+    """Name the parameters of a customer's life as those of the shifted beta-geometric, which it is."""
+    return {"alpha": params["gamma"], "beta": params["delta"]}
+
+
+def _chunks(counts: Integers) -> Iterator[slice]:
+    """Cut the rows into runs with about so many terms together."""
+    ends = np.cumsum(counts)
+    cuts = np.flatnonzero(np.diff(ends // _CHUNK)) + 1
+    edges = [0, *cuts.tolist(), len(counts)]
+    return (slice(start, end) for start, end in pairwise(edges))
+
+
+def _whole(*columns: ArrayLike) -> tuple[Integers, ...]:
+    return np.broadcast_arrays(*(np.atleast_1d(np.asarray(column)).astype(np.int64) for column in columns))

@@ -1,0 +1,103 @@
+"""The parameters of the data: transactions and the tables beside them."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any, Literal
+from zoneinfo import ZoneInfo
+
+from pydantic import Field, ValidationInfo, field_validator
+
+from guanxi.params._section import Section
+
+REQUIRED_COLUMNS = ("customer_id", "timestamp", "amount")
+OPTIONAL_COLUMNS = ("order_id", "quantity", "unit_price", "category", "channel", "margin")
+# Of each relation table: the columns it must have, and those it may have.
+RELATION_COLUMNS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    "customers": (
+        ("customer_id",),
+        ("acquired_on", "acquisition_channel", "acquisition_cost", "referred_by", "contract"),
+    ),
+    "interactions": (("customer_id", "timestamp"), ("channel", "kind", "direction", "responded")),
+    "surveys": (
+        ("customer_id", "timestamp", "instrument", "score"),
+        ("scale_low", "scale_high", "dimension", "expectation"),
+    ),
+    "tickets": (("customer_id", "opened"), ("closed", "satisfaction", "complaint")),
+    "costs": (("customer_id", "timestamp", "kind", "amount"), ()),
+    "credit": (("customer_id", "timestamp"), ("credit_limit", "overdue_days", "defaults")),
+}
+
+
+class DataParams(Section):
+    """How a source becomes canonical transactions."""
+
+    columns: dict[str, str] = Field(default_factory=dict)
+    refunds: Literal["net", "drop", "reject"] = "net"
+    duplicates: Literal["keep", "drop"] = "keep"
+    duplicates_ignore: tuple[str, ...] = ()
+    event_grain: Literal["D", "W", "M"] = "D"
+    timezone: str = "UTC"
+    timestamp_format: str | None = None
+    encoding: str = "utf-8"
+
+    @field_validator("columns")
+    @classmethod
+    def _known_columns(cls, columns: dict[str, str]) -> dict[str, str]:
+        known = (*REQUIRED_COLUMNS, *OPTIONAL_COLUMNS)
+        for name in columns:
+            if name not in known:
+                raise ValueError(f"{name!r} is no canonical column: choose from {', '.join(known)}")
+        return columns
+
+    @field_validator("timezone")
+    @classmethod
+    def _known_timezone(cls, timezone: str) -> str:
+        try:
+            ZoneInfo(timezone)
+        except (KeyError, ValueError, OSError):
+            raise ValueError(f"{timezone!r} is no IANA time zone such as UTC or Europe/London") from None
+        return timezone
+
+
+class RelationParams(Section):
+    """Where a relation table is, and how it becomes canonical."""
+
+    source: str | None = None
+    columns: dict[str, str] = Field(default_factory=dict)
+    constants: dict[str, str] = Field(default_factory=dict)
+    timestamp_format: str | None = None
+    encoding: str | None = None
+
+    @field_validator("constants", mode="before")
+    @classmethod
+    def _as_text(cls, constants: Any) -> Any:
+        """Take numbers, dates, true and false as YAML reads them for the text they stand for."""
+        if not isinstance(constants, dict):
+            return constants
+        plain = (bool, int, float, date)
+        return {name: str(value) if isinstance(value, plain) else value for name, value in constants.items()}
+
+
+class RelationsParams(Section):
+    """Tables beside the transactions, all optional."""
+
+    customers: RelationParams = RelationParams()
+    interactions: RelationParams = RelationParams()
+    surveys: RelationParams = RelationParams()
+    tickets: RelationParams = RelationParams()
+    costs: RelationParams = RelationParams()
+    credit: RelationParams = RelationParams()
+
+    @field_validator("*")
+    @classmethod
+    def _known_columns(cls, relation: RelationParams, info: ValidationInfo) -> RelationParams:
+        required, optional = RELATION_COLUMNS[str(info.field_name)]
+        for name in (*relation.columns, *relation.constants):
+            if name not in (*required, *optional):
+                known = ", ".join((*required, *optional))
+                raise ValueError(f"{name!r} is no column of {info.field_name}: choose from {known}")
+        both = sorted(relation.columns.keys() & relation.constants.keys())
+        if both:
+            raise ValueError(f"{both[0]!r} has both a column and a constant: keep one")
+        return relation

@@ -1,0 +1,112 @@
+"""The parameters of the models: how they are fitted, kept, promoted and watched."""
+
+from __future__ import annotations
+
+from typing import Literal, Self
+
+from pydantic import Field, field_validator, model_validator
+
+from guanxi.params._section import Section
+
+_LIFETIMES_MODELS = ("bg_nbd", "mbg_nbd", "pareto_nbd")
+
+
+class LifetimeValueParams(Section):
+    """Purchases, spend and their discounted product."""
+
+    model: Literal["bg_nbd", "mbg_nbd", "bg_cnbd", "mbg_cnbd", "pareto_nbd", "ggom_nbd", "nbd", "auto"] = (
+        "bg_nbd"
+    )
+    engine: Literal["guanxi", "lifetimes"] = "guanxi"
+    spend: Literal["gamma_gamma", "mean"] = "gamma_gamma"
+    annual_discount_rate: float = Field(0.1, ge=0, lt=10)
+    margin: float = Field(1.0, gt=0, le=1)
+    interval: float = Field(0.9, gt=0, lt=1)
+
+    @model_validator(mode="after")
+    def _model_of_the_engine(self) -> Self:
+        if self.engine == "lifetimes" and self.model not in _LIFETIMES_MODELS:
+            raise ValueError(f"lifetimes fits {', '.join(_LIFETIMES_MODELS)} only, not {self.model}")
+        return self
+
+
+class LightGBMParams(Section):
+    """The LightGBM settings that may be changed, under the names of its scikit-learn interface."""
+
+    n_estimators: int = Field(1000, ge=1)
+    early_stopping_rounds: int = Field(30, ge=1)
+    learning_rate: float = Field(0.1, gt=0, le=1)
+    num_leaves: int = Field(5, ge=2)
+    max_depth: int = -1
+    min_child_samples: int = Field(300, ge=1)
+    colsample_bytree: float = Field(0.3, gt=0, le=1)
+    subsample: float = Field(1.0, gt=0, le=1)
+    subsample_freq: int = Field(0, ge=0)
+    reg_alpha: float = Field(0.0, ge=0)
+    reg_lambda: float = Field(50.0, ge=0)
+    min_split_gain: float = Field(0.0, ge=0)
+    max_bin: int = Field(255, ge=2)
+
+
+class TuningParams(Section):
+    """Budget of the search for better settings of the trees, in each of the two fits of a training.
+
+    The search ends with whichever is used up first; with ``seconds`` and 0 trials, with the seconds. Seconds
+    do not give the same settings again: how many are tried depends on the machine.
+    """
+
+    trials: int = Field(0, ge=0)
+    seconds: float | None = Field(None, gt=0)
+
+
+class ChurnParams(Section):
+    """The churn classifier and its training snapshots."""
+
+    lightgbm: LightGBMParams = LightGBMParams()
+    tuning: TuningParams = TuningParams()
+    snapshot_spacing_days: int | None = Field(None, ge=1)
+
+
+class DriversParams(Section):
+    """How many drivers stand in each row of the prediction table."""
+
+    top: int = Field(3, ge=0, le=20)
+
+
+class MonitorParams(Section):
+    """Limits above which a model is to be watched or trained again: conventions, not laws."""
+
+    psi_watch: float = Field(0.1, gt=0)
+    psi_retrain: float = Field(0.25, gt=0)
+    mean_watch: float = Field(0.1, gt=0)
+    mean_retrain: float = Field(0.25, gt=0)
+    unseen_rise: float = Field(0.05, gt=0, lt=1)
+    rejected_rise: float = Field(0.05, gt=0, lt=1)
+    auc_fall: float = Field(0.03, gt=0, lt=1)
+    calibration_rise: float = Field(0.03, gt=0, lt=1)
+    bias: float = Field(0.1, gt=0)
+
+
+class MLflowParams(Section):
+    """Where runs and models are kept; without an address, ``mlruns/`` in the working folder."""
+
+    tracking_uri: str | None = None
+    experiment: str = "guanxi"
+    registered_model: str = "guanxi"
+
+    @field_validator("tracking_uri")
+    @classmethod
+    def _not_empty(cls, address: str | None) -> str | None:
+        if address is not None and not address.strip():
+            raise ValueError("it is empty: leave it out, or set the variable that it comes from")
+        return address
+
+
+class PromotionParams(Section):
+    """What a candidate must show to become champion; changes are shares of the champion's number."""
+
+    compare: bool = True
+    log_loss_increase: float = Field(0.02, ge=0)
+    mae_increase: float = Field(0.02, ge=0)
+    coverage_shortfall: float = Field(0.1, ge=0, lt=1)
+    mean_change: float | None = Field(0.25, ge=0)

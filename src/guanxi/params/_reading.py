@@ -1,0 +1,198 @@
+"""``params.yaml`` and what the command line sets, read into parameters: the only reader of YAML.
+
+Order of precedence: command-line flags, ``--set`` overrides, the file, the defaults. Unknown and
+duplicate keys fail.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Hashable, Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import ValidationError
+
+from guanxi.errors import ParamsError
+from guanxi.params._run import Params
+
+_FORMS = {
+    "model_type": "keys with values belong below it",
+    "dict_type": 'write a map, as in {"amount": "Price"}',
+    "tuple_type": 'write a list, as in ["sheet"]',
+}
+
+
+def load_params(
+    path: Path | None = None,
+    overrides: Iterable[str] = (),
+    flags: Mapping[str, Any] | None = None,
+) -> Params:
+    """Resolve the parameters of a run.
+
+    Parameters
+    ----------
+    path : Path, optional
+        A YAML file. Without one, ``params.yaml`` in the working folder if it is there.
+    overrides : iterable of str
+        ``dotted.key=value``; lists and maps as JSON.
+    flags : mapping, optional
+        Dotted keys set by command-line flags; ``None`` means not given.
+
+    Raises
+    ------
+    ParamsError
+        If the file is missing or no YAML map, or a key is unknown, given twice, or of a wrong value.
+
+    Examples
+    --------
+    >>> load_params(overrides=["horizon_days=30"]).horizon_days
+    30
+    """
+    tree: dict[str, Any] = _read(path)
+    for override in overrides:
+        key, separator, text = override.partition("=")
+        if not separator or not key.strip():
+            raise ParamsError(f"--set {override!r} is not key=value: write for example --set horizon_days=30")
+        _put(tree, key.strip(), _value(key, text))
+    return _resolve(tree, flags or {})
+
+
+def override(params: Params, flags: Mapping[str, Any]) -> Params:
+    """Replace some keys of resolved parameters; ``flags`` as in :func:`load_params`.
+
+    Raises
+    ------
+    ParamsError
+        If a key is unknown or a value is not valid.
+
+    Examples
+    --------
+    >>> override(Params(), {"horizon_days": 30, "drivers.top": None}).horizon_days
+    30
+    """
+    return _resolve(params.model_dump(), flags)
+
+
+def parse_columns(text: str) -> dict[str, str]:
+    """Read the ``--columns`` shorthand ``canonical=Source,canonical=A*B``.
+
+    Raises
+    ------
+    ParamsError
+        If a part is not ``name=column``, or a name stands twice.
+
+    Examples
+    --------
+    >>> parse_columns("customer_id=CustomerID,amount=Quantity*Price")
+    {'customer_id': 'CustomerID', 'amount': 'Quantity*Price'}
+    """
+    columns: dict[str, str] = {}
+    for part in text.split(","):
+        name, separator, column = (piece.strip() for piece in part.partition("="))
+        if not (name and separator and column):
+            raise ParamsError(f"--columns part {part!r} is not name=column, as in customer_id=CustomerID")
+        if name in columns:
+            raise ParamsError(f"--columns names {name!r} twice: keep one")
+        columns[name] = column
+    return columns
+
+
+def _resolve(tree: dict[str, Any], flags: Mapping[str, Any]) -> Params:
+    for key, value in flags.items():
+        if value is not None:
+            _put(tree, key, value)
+    try:
+        return Params.model_validate(tree)
+    except ValidationError as error:
+        raise ParamsError(_explain(error)) from None
+
+
+def _read(path: Path | None) -> dict[str, Any]:
+    if path is None:
+        path = Path("params.yaml")
+        if not path.is_file():
+            return {}
+    try:
+        tree = yaml.load(path.read_text(encoding="utf-8"), Loader=_UniqueKeyLoader)
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
+        raise ParamsError(f"cannot read {path}: {reason}") from None
+    except yaml.YAMLError as error:
+        raise ParamsError(f"{path} is not valid YAML: {_where(error)}") from None
+    if tree is None:
+        return {}
+    if not isinstance(tree, dict):
+        raise ParamsError(f"{path} holds no map of keys to values: see the commented params.yaml")
+    return tree
+
+
+def _put(tree: dict[str, Any], dotted: str, value: Any) -> None:
+    *parents, leaf = dotted.split(".")
+    for parent in parents:
+        if tree.get(parent) is None:
+            tree[parent] = {}
+        child = tree[parent]
+        if not isinstance(child, dict):
+            raise ParamsError(f"{dotted} is unknown: {parent} has no keys below it")
+        tree = child
+    if isinstance(value, dict) and isinstance(tree.get(leaf), dict):
+        value = {**tree[leaf], **value}
+    tree[leaf] = value
+
+
+def _value(key: str, text: str) -> Any:
+    text = text.strip()
+    if text == "null":
+        return None
+    if text[:1] in ("[", "{"):
+        try:
+            return json.loads(text)
+        except json.JSONDecodeError as error:
+            raise ParamsError(f"--set {key}: {text!r} is not JSON ({error.msg})") from None
+    return text
+
+
+def _where(error: yaml.YAMLError) -> str:
+    """Say in one line what the parser met, and where."""
+    if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark:
+        return f"line {error.problem_mark.line + 1}: {error.problem}"
+    return " ".join(str(error).split())
+
+
+def _explain(error: ValidationError) -> str:
+    """Put pydantic's first complaint, and the number of others, in one line.
+
+    A key that is unknown comes first: it may be why another one is missing.
+    """
+    first = min(error.errors(), key=lambda each: each["type"] != "extra_forbidden")
+    parts = first["loc"] if first["type"] != "invalid_key" else tuple(map(str, first["loc"]))
+    path = [part for part in parts if isinstance(part, str)]
+    dotted = _dotted(parts)
+    more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
+    if first["type"] == "extra_forbidden":
+        hint = Params.section_at(path[:-1]).did_you_mean(path[-1])
+        return f"parameter {dotted} is unknown: {hint}{more}"
+    if first["type"] == "missing":
+        return f"parameter {dotted} is missing{more}"
+    message = _FORMS.get(first["type"]) or first["msg"].removeprefix("Value error, ")
+    return f"parameter {dotted} = {first['input']!r} is not valid: {message}{more}"
+
+
+def _dotted(path: Iterable[str | int]) -> str:
+    """Write where a value stands; places in a list are counted from 1."""
+    return ".".join(f"#{part + 1}" if isinstance(part, int) else part for part in path).replace(".#", " #")
+
+
+class _UniqueKeyLoader(yaml.SafeLoader):
+    """A safe loader that refuses a key given twice."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
+        self.flatten_mapping(node)
+        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
+        for key, (given, _) in zip(keys, node.value, strict=True):
+            if keys.count(key) > 1:
+                line = given.start_mark.line + 1
+                raise yaml.YAMLError(f"line {line}: key {key!r} stands twice: keep one")
+        return super().construct_mapping(node, deep)

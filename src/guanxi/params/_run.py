@@ -1,0 +1,74 @@
+"""All parameters of a run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import date, datetime
+from typing import Any, Literal
+
+import yaml
+from pydantic import Field, field_validator
+
+from guanxi.params._data import DataParams, RelationsParams
+from guanxi.params._models import (
+    ChurnParams,
+    DriversParams,
+    LifetimeValueParams,
+    MLflowParams,
+    MonitorParams,
+    PromotionParams,
+)
+from guanxi.params._section import Section
+from guanxi.params.scorecard import PlaybookRule, ScorecardParams
+
+
+class Params(Section):
+    """All parameters of a run."""
+
+    horizon_days: int = Field(90, ge=1, le=3650)
+    as_of: date | None = None
+    seed: int = Field(0, ge=0, lt=2**31)
+    language: Literal["en", "zh"] = "en"
+    data: DataParams = DataParams()
+    relations: RelationsParams = RelationsParams()
+    clv: LifetimeValueParams = LifetimeValueParams()
+    churn: ChurnParams = ChurnParams()
+    drivers: DriversParams = DriversParams()
+    promotion: PromotionParams = PromotionParams()
+    monitor: MonitorParams = MonitorParams()
+    scorecard: ScorecardParams = ScorecardParams()
+    playbook: tuple[PlaybookRule, ...] = ()
+    mlflow: MLflowParams = MLflowParams()
+
+    @field_validator("as_of", mode="before")
+    @classmethod
+    def _plain_date(cls, as_of: Any) -> Any:
+        """Take only a date: numbers would be read as seconds since 1970."""
+        if as_of is None or (isinstance(as_of, date) and not isinstance(as_of, datetime)):
+            return as_of
+        try:
+            return date.fromisoformat(str(as_of))
+        except ValueError:
+            raise ValueError("write a date as YYYY-MM-DD") from None
+
+    def to_yaml(self) -> str:
+        """Write every key with its resolved value.
+
+        Examples
+        --------
+        >>> Params().to_yaml().splitlines()[0]
+        'horizon_days: 90'
+        """
+        return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+
+    def flat(self) -> dict[str, Any]:
+        """Every key as ``section.key``, for MLflow."""
+        return dict(_flatten(self.model_dump(mode="json")))
+
+
+def _flatten(tree: Mapping[str, Any], prefix: str = "") -> Iterable[tuple[str, Any]]:
+    for key, value in tree.items():
+        if isinstance(value, dict) and value:
+            yield from _flatten(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value

@@ -1,0 +1,136 @@
+"""The served model: one code file, a JSON document and the trees' texts, with its signature."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from importlib import metadata, resources
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from guanxi import __version__
+from guanxi.pipeline.fit import FittedModels
+from guanxi.pipeline.labelled import FittedLabels
+from guanxi.registry import _embedding
+from guanxi.registry.store import import_mlflow, quiet_warnings
+from guanxi.served.model import to_json
+
+_REQUIREMENTS = ("mlflow", "numpy", "pandas", "scipy")
+_EXAMPLE_ROWS = 5
+_KINDS = {int: "long", float: "double", str: "string"}
+EXAMPLE = "example_predictions"
+
+Fitted = FittedModels | FittedLabels
+
+
+def log_bundle(
+    fitted: Fitted,
+    folder: Path,
+    source: str,
+    name: str = "model",
+    profile: Mapping[str, Any] | None = None,
+) -> Any:
+    """Log the served model to the active MLflow run.
+
+    Parameters
+    ----------
+    fitted : FittedModels or FittedLabels
+    folder : Path
+        An empty folder for the files on their way.
+    source : str
+        What it was trained on, without passwords.
+    name : str
+        Of the logged model: a run can hold several.
+    profile : mapping, optional
+        The training profile, which ``guanxi monitor`` compares with: :mod:`.monitoring.profile`.
+
+    Returns
+    -------
+    mlflow.models.model.ModelInfo
+    """
+    mlflow = import_mlflow()
+    artifacts = {"model": _write(folder / "model.json", json.dumps(to_json(fitted.model), indent=1))}
+    if fitted.trees:
+        artifacts["trees"] = _write_trees(folder / "trees", fitted.trees)
+    if profile is not None:
+        artifacts["profile"] = _write(folder / "profile.json", json.dumps(profile))
+    code = _write(folder / "guanxi_model.py", served_code())
+    example = example_rows(fitted)
+    artifacts[EXAMPLE] = _write(folder / f"{EXAMPLE}.json", json.dumps(example_numbers(fitted), indent=1))
+    with quiet_warnings():
+        return mlflow.pyfunc.log_model(
+            name=name,
+            python_model=code,
+            artifacts=artifacts,
+            signature=signature(fitted),
+            input_example=example,
+            pip_requirements=requirements(fitted),
+            metadata={"guanxi_version": __version__, "source": source, **fitted.model.about},
+        )
+
+
+def served_code() -> str:
+    """Text of the served code file."""
+    template = resources.files("guanxi.registry").joinpath("templates", "served.py.txt")
+    return template.read_text(encoding="utf-8").format(
+        version=__version__,
+        lightgbm=f"lightgbm=={metadata.version('lightgbm')}",
+        sources=_literals(_embedding.embedded_modules()),
+        texts=_literals(_embedding.embedded_texts()),
+    )
+
+
+def _literals(texts: Mapping[str, str]) -> str:
+    return "\n".join(f"    {name!r}: r'''{text}''',\n" for name, text in texts.items())
+
+
+def example_rows(fitted: Fitted) -> pd.DataFrame:
+    """Give a few real feature rows, without the customers' names."""
+    return fitted.features[fitted.scorer.features].head(_EXAMPLE_ROWS).reset_index(drop=True)
+
+
+def example_numbers(fitted: Fitted) -> dict[str, list[float | None]]:
+    """Give the numbers that the model predicts for its example rows, column by column."""
+    numbers = fitted.scorer.score(example_rows(fitted)).select_dtypes("number")
+    return {
+        str(name): [None if np.isnan(value) else float(value) for value in column]
+        for name, column in numbers.items()
+    }
+
+
+def signature(fitted: Fitted) -> Any:
+    """Signature of the served model: features in, prediction table out, defaults as trained."""
+    from mlflow.models import ModelSignature, infer_signature
+    from mlflow.types import ColSpec, ParamSchema, ParamSpec, Schema
+
+    text, defaults = fitted.model.text_features, fitted.model.defaults
+    params = ParamSchema([ParamSpec(name, _KINDS[type(value)], value) for name, value in defaults.items()])
+    inputs = Schema(
+        [ColSpec("string" if name in text else "double", name) for name in fitted.scorer.features]
+    )
+    with quiet_warnings():
+        outputs = infer_signature(fitted.scorer.score(example_rows(fitted))).inputs
+    return ModelSignature(inputs=inputs, outputs=outputs, params=params)
+
+
+def requirements(fitted: Fitted) -> list[str]:
+    """Pin the packages the served model needs, and only those."""
+    names = (*_REQUIREMENTS, *(("lightgbm",) if fitted.trees else ()))
+    return [f"{name}=={metadata.version(name)}" for name in names]
+
+
+def _write_trees(folder: Path, trees: Mapping[str, Sequence[str]]) -> str:
+    """Write a file ``NAME-SEED.txt`` for each booster."""
+    folder.mkdir()
+    for name, texts in trees.items():
+        for seed, text in enumerate(texts):
+            _write(folder / f"{name}-{seed}.txt", text)
+    return str(folder)
+
+
+def _write(path: Path, text: str) -> str:
+    path.write_text(text, encoding="utf-8")
+    return str(path)

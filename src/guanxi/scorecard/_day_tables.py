@@ -1,0 +1,196 @@
+"""What a scorecard is made of, as of one day: predictions, indicators, segments."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any, Protocol
+
+import pandas as pd
+
+from guanxi.data.relations.tables import Relations
+from guanxi.data.transactions import TransactionLog
+from guanxi.features.relations.customer_features import relation_features
+from guanxi.features.relations.customer_totals import totals_at
+from guanxi.features.relations.measures import COLUMNS
+from guanxi.features.rhythm import rhythm_at
+from guanxi.params import Params
+from guanxi.scorecard.indicators import CATALOGUE, indicator_table
+from guanxi.scorecard.scoring._relationship import Relationship
+from guanxi.segments.clusters import Segmentation
+from guanxi.segments.lifecycle import lifecycle_stages
+from guanxi.segments.matrix import AXES, relationship_matrix
+from guanxi.segments.playbook import recommend_actions
+from guanxi.segments.rfm_cells import rfm_cells
+
+_OF_THE_PREDICTIONS = (
+    "as_of", "frequency", "recency", "T", "probability_alive", "expected_purchases", "clv", "clv_lower",
+    "clv_upper", "churn_probability", "next_purchase_date",
+)  # fmt: skip
+_OF_ACTIONS = ("action", "action_channel", "action_cost")
+_BEHAVIOUR_AND_ATTITUDE = (
+    "purchase_frequency", "average_order", "category_breadth", "interactions", "csat", "nps_score",
+)  # fmt: skip
+
+
+class Reporter(Protocol):
+    """What shows a person that work goes on."""
+
+    def step(self, title: str) -> AbstractContextManager[Any]:
+        """Show that a step is under way."""
+
+    def say(self, text: str) -> None:
+        """Print a line that stays."""
+
+    def warn(self, text: str) -> None:
+        """Say what whoever reads the result must know."""
+
+
+@dataclass(frozen=True)
+class ScorecardInputs:
+    """What scorecards are worked out from.
+
+    Attributes
+    ----------
+    log : TransactionLog
+    relations : Relations
+    score : callable
+        Gives the prediction table as of a day.
+    horizon_days, window_days : int
+        Of the model: how far it looks ahead, and what is recent to it.
+    params : Params
+    """
+
+    log: TransactionLog
+    relations: Relations
+    score: Callable[[date], pd.DataFrame]
+    horizon_days: int
+    window_days: int
+    params: Params
+
+
+@dataclass(frozen=True)
+class DayTables:
+    """Tables of one day, a row per customer, in the same order but for the relation features.
+
+    Attributes
+    ----------
+    as_of : datetime.date
+    predictions : pandas.DataFrame
+        The prediction table.
+    indicators : pandas.DataFrame
+        ``customer_id`` and every indicator of the catalogue.
+    relation_features : pandas.DataFrame
+        As of the day; customers without purchase too.
+    totals : pandas.DataFrame
+    notes : list of str
+        What is absent.
+    """
+
+    as_of: date
+    predictions: pd.DataFrame = field(repr=False)
+    indicators: pd.DataFrame = field(repr=False)
+    relation_features: pd.DataFrame = field(repr=False)
+    totals: pd.DataFrame = field(repr=False)
+    notes: list[str]
+
+
+def day_tables(inputs: ScorecardInputs, as_of: date) -> DayTables:
+    """Predict and work out every indicator as of a day.
+
+    Raises
+    ------
+    HistoryError
+        If nobody had bought by then.
+    DataError
+        If the relation tables contradict themselves.
+    """
+    predictions, totals = inputs.score(as_of), totals_at(inputs.log, as_of)
+    features = _referred_by_then(relation_features(inputs.relations, as_of), predictions)
+    known, margin = features if len(features) else None, inputs.params.clv.margin
+    indicators, notes = indicator_table(predictions, totals, known, margin_rate=margin)
+    return DayTables(as_of, predictions, indicators, features, totals, notes)
+
+
+def _referred_by_then(features: pd.DataFrame, predictions: pd.DataFrame) -> pd.DataFrame:
+    """Forget referrals without a day: who had neither been acquired nor bought may have come later."""
+    later = features["acquired_days"].isna() & ~features["customer_id"].isin(predictions["customer_id"])
+    return features.assign(referred_by=features["referred_by"].mask(later))
+
+
+def customer_table(
+    inputs: ScorecardInputs, day: DayTables, scored: Relationship, groups: Segmentation | None = None
+) -> pd.DataFrame:
+    """Put score, reasons, predictions, segments and action of every customer side by side.
+
+    ``scored`` has its tables in the order of the predictions; ``groups`` were found in the attributes.
+    """
+    card = scored.card.table
+    if scored.stability is not None:
+        place = list(card.columns).index("tier") + 1
+        card = card.copy(deep=False)
+        card.insert(place, "tier_kept", scored.stability.kept)
+    predictions, dimension_scores = day.predictions, {"customer_id": card["customer_id"]}
+    dimension_scores |= {name: card[f"{name}_score"] for name in AXES if f"{name}_score" in card}
+    rhythm = rhythm_at(inputs.log, day.as_of, inputs.window_days)
+    revenue = day.totals[["customer_id", "revenue"]]
+    behaviour = predictions.merge(rhythm, "left", "customer_id").merge(revenue, "left", "customer_id")
+    points = [name for name in card.columns if name.endswith("_points")]
+    drivers = [name for name in predictions.columns if name.startswith("driver_")]
+    parts = [
+        card.drop(columns=points),
+        predictions[[*_OF_THE_PREDICTIONS, *drivers]],
+        _without_id(lifecycle_stages(behaviour, inputs.window_days)),
+        _without_id(rfm_cells(behaviour)),
+        _without_id(relationship_matrix(pd.DataFrame(dimension_scores))),
+    ]
+    if groups is not None:
+        parts.append(groups.customers[["segment"]].rename(columns={"segment": "group"}))
+    table = pd.concat([part.reset_index(drop=True) for part in parts], axis=1)
+    table = table.merge(_attributes(day, [*table.columns, *_OF_ACTIONS, *points]), "left", "customer_id")
+    indicators = _indicator_columns(day, table)
+    actions = recommend_actions(pd.concat([table, indicators], axis=1), inputs.params.playbook)
+    last = [_without_id(actions), card[points].reset_index(drop=True)]
+    return pd.concat([table, *last, indicators], axis=1)
+
+
+def _without_id(table: pd.DataFrame) -> pd.DataFrame:
+    return table.drop(columns="customer_id").reset_index(drop=True)
+
+
+def _attributes(day: DayTables, taken: Any) -> pd.DataFrame:
+    """Take what the customers table tells, under names that are free."""
+    features = day.relation_features
+    names = [*COLUMNS["customers"], *own_attributes(features)]
+    told = features[["customer_id", *names]]
+    told = told.rename(
+        columns={name: f"{name}_" for name in names if name in CATALOGUE or name in set(taken)}
+    )
+    return told.dropna(axis="columns", how="all") if len(told) else features[["customer_id"]]
+
+
+def own_attributes(features: pd.DataFrame) -> list[str]:
+    """Name the attributes of the customers table that have no meaning of their own here."""
+    worked_out = {name for names in COLUMNS.values() for name in names}
+    return [str(name) for name in features.columns if name not in worked_out and name != "customer_id"]
+
+
+def _indicator_columns(day: DayTables, table: pd.DataFrame) -> pd.DataFrame:
+    """Take the indicators that anybody has and that do not stand in the table under their own name."""
+    known = day.indicators.drop(columns="customer_id").dropna(axis="columns", how="all")
+    return known[[name for name in known.columns if name not in table.columns]].reset_index(drop=True)
+
+
+def group_attributes(day: DayTables) -> pd.DataFrame | None:
+    """Attributes, behaviour and attitudes to find segments in; None where no attribute is known.
+
+    ``customer_id`` and the columns, in the order of the predictions.
+    """
+    told = day.predictions[["customer_id"]].merge(_attributes(day, ()), "left", "customer_id")
+    told = told.drop(columns=["acquired_days", "acquisition_cost", "referred_by"], errors="ignore")
+    if len(told.columns) == 1:
+        return None
+    numbers = day.indicators[[*_BEHAVIOUR_AND_ATTITUDE]].dropna(axis="columns", how="all")
+    return pd.concat([told, numbers.reset_index(drop=True)], axis=1)

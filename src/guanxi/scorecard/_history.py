@@ -1,0 +1,125 @@
+"""Earlier scorecards by today's measure: who moved between tiers, and which weights drift."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import date
+
+import pandas as pd
+
+from guanxi.errors import DataError, FitError, HistoryError
+from guanxi.params import Params
+from guanxi.periods import add_days
+from guanxi.scorecard._day_tables import ScorecardInputs, day_tables
+from guanxi.scorecard.scoring._dynamics import Migration, Proposal, migration, propose_weights, weight_drift
+from guanxi.scorecard.scoring._relationship import Relationship, normalise, score_other_day
+from guanxi.scorecard.scoring._tier_stability import rank_agreement
+from guanxi.scorecard.scoring._tiers import TIERS, TierRule, fit_tiers
+from guanxi.scorecard.weights._weighting import BY_DATA
+
+
+@dataclass(frozen=True)
+class History:
+    """Scorecards of earlier days beside the present one.
+
+    Attributes
+    ----------
+    days : list of datetime.date
+        From the earliest to the present one.
+    indicators : dict of datetime.date to pandas.DataFrame
+        Of the earlier days.
+    migrations : dict of tuple of datetime.date to Migration
+        From each day to the next.
+    agreement : pandas.DataFrame
+        Kendall's tau between the scores of each two days.
+    drift : pandas.DataFrame or None
+        Of the data's weights since the day before; None where weights are by judgement alone.
+    proposal : Proposal or None
+        The weights in use with those that clearly drifted brought up to date, and what that would do.
+    notes : tuple of str
+    """
+
+    days: list[date]
+    indicators: dict[date, pd.DataFrame] = field(repr=False)
+    migrations: dict[tuple[date, date], Migration]
+    agreement: pd.DataFrame
+    drift: pd.DataFrame | None
+    proposal: Proposal | None
+    notes: tuple[str, ...] = ()
+
+    @property
+    def latest(self) -> Migration:
+        """From the day before to the present one."""
+        return self.migrations[self.days[-2], self.days[-1]]
+
+
+def earlier_days(inputs: ScorecardInputs, as_of: date, periods: int) -> list[date]:
+    """Give so many earlier days, each a horizon before the next.
+
+    Raises
+    ------
+    HistoryError
+        If the data does not reach back so far.
+    """
+    log, horizon_days = inputs.log, inputs.horizon_days
+    days = [add_days(as_of, -horizon_days * back) for back in range(periods, 0, -1)]
+    earliest = add_days(log.first_day, horizon_days)
+    if days and days[0] < earliest:
+        possible = max(0, (as_of - earliest).days // horizon_days)
+        raise HistoryError(
+            f"{log.source}: {periods} periods of {horizon_days} days before {as_of} begin on {days[0]}, "
+            f"too close to the first day of the data, {log.first_day}: use --history {possible}"
+        )
+    return days
+
+
+def look_back(inputs: ScorecardInputs, present: Relationship, days: list[date], as_of: date) -> History:
+    """Score the customers of :func:`earlier_days`.
+
+    The model is the present one: earlier features see no later day, but the model's parameters do.
+    """
+    indicators = {day: day_tables(inputs, day).indicators for day in days}
+    tables = {day: score_other_day(each, present).table for day, each in indicators.items()}
+    tables[as_of] = present.card.table
+    days = [*days, as_of]
+    moves = {
+        (one, other): migration(tables[one], tables[other], TIERS) for one, other in itertools.pairwise(days)
+    }
+    scores = {day.isoformat(): table.set_index("customer_id")["score"] for day, table in tables.items()}
+    drift = proposal = None
+    notes: tuple[str, ...] = ()
+    if inputs.params.scorecard.weights.data:
+        before = normalise(indicators[days[-2]], present.card.normalisation)
+        try:
+            drift, proposal = _drift(before, present, inputs.params)
+        except (DataError, FitError) as error:
+            notes = (f"drift of the weights since {days[-2]}: {error}",)
+    return History(days, indicators, moves, rank_agreement(scores), drift, proposal, notes)
+
+
+def _drift(before: pd.DataFrame, present: Relationship, params: Params) -> tuple[pd.DataFrame, Proposal]:
+    tiers = params.scorecard.tiers
+    # By value the tiers would not move with the weights.
+    rule = TierRule("percentile" if tiers.method == "pareto" else tiers.method)
+    if tiers.method == "percentile":
+        rule = TierRule("percentile", tiers.high, tiers.middle)
+    names = _known_in_both(before, present.normalised, list(present.weighting.weights))
+    columns = ["customer_id", *names]
+    by_data = BY_DATA[str(params.scorecard.weights.data)]
+    drift = weight_drift(before[columns], present.normalised[columns], by_data, seed=params.seed)
+    proposal = propose_weights(
+        present.normalised[columns],
+        {name: present.weighting.weights[name] for name in names},
+        {name: present.weighting.computed[name] for name in names},
+        drift,
+        lambda scores: fit_tiers(scores, rule).assign(scores),
+        TIERS,
+        present.card.method,
+    )
+    return drift, proposal
+
+
+def _known_in_both(before: pd.DataFrame, after: pd.DataFrame, names: Sequence[str]) -> list[str]:
+    return [name for name in names if before[name].notna().any() and after[name].notna().any()]

@@ -1,0 +1,244 @@
+"""A scorecard: the customers of a day scored, and all that is worked out from them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any
+
+import pandas as pd
+
+from guanxi.errors import DataError, HistoryError
+from guanxi.params import Params
+from guanxi.periods import add_days
+from guanxi.scorecard._day_tables import (
+    DayTables,
+    Reporter,
+    ScorecardInputs,
+    customer_table,
+    day_tables,
+    group_attributes,
+)
+from guanxi.scorecard._history import History, earlier_days, look_back
+from guanxi.scorecard.elasticities._own_data import measure_elasticities
+from guanxi.scorecard.indicators import CATALOGUE, refuse_unknown
+from guanxi.scorecard.indicators._programme import programme_table
+from guanxi.scorecard.scoring._relationship import Relationship, methods_agreement, own_weights, relationship
+from guanxi.scorecard.targets._indicator_targets import check_targets, refuse_targets
+from guanxi.scorecard.targets._reference_values import compare_with_references
+from guanxi.scorecard.targets._roll_up import RollUp, check_groups, roll_up
+from guanxi.scorecard.weights._weighting import judgement_weights, scorecard_tree
+from guanxi.segments.clusters import Segmentation, find_segments
+from guanxi.segments.playbook import idle_rules, playbook_conditions, summarise_actions
+from guanxi.segments.summary import summarise_segments
+
+SEGMENTATIONS = ("lifecycle_stage", "rfm_segment", "matrix_cell", "group")
+_MONTH_DAYS = 31
+
+
+@dataclass(frozen=True)
+class ScoredDay:
+    """The customers of one day, scored and divided into segments.
+
+    Attributes
+    ----------
+    tables : DayTables
+    relationship : Relationship
+    segmentation : Segmentation or None
+        Found in the attributes; None without attributes.
+    customers : pandas.DataFrame
+        One row per customer: scores, reasons, predictions, segments, action, points, indicators.
+    notes : list of str
+        What is absent, constant or renormalised; rules of the playbook that nobody gets the action of.
+    """
+
+    tables: DayTables = field(repr=False)
+    relationship: Relationship = field(repr=False)
+    segmentation: Segmentation | None = field(repr=False)
+    customers: pd.DataFrame = field(repr=False)
+    notes: list[str]
+
+
+@dataclass(frozen=True)
+class ScorecardResult(ScoredDay):
+    """A scored day, and all that is worked out from it.
+
+    Attributes
+    ----------
+    segments : dict of str to pandas.DataFrame
+        By what customers are divided: size, value, churn, drivers and action of each part.
+    actions : pandas.DataFrame
+        Of the playbook: customers, cost, value at risk.
+    roll_ups : dict of str to RollUp
+        By attribute: means and shares of tiers with intervals.
+    own_weights : dict of str to pandas.DataFrame
+        By attribute, where weights come from data: what each group's own weights would change.
+    targets, benchmarks, elasticities, agreement : pandas.DataFrame
+    programme : pandas.DataFrame
+        By month, or by quarter where customers usually buy less often: see
+        :func:`guanxi.scorecard.indicators._programme.programme_table`.
+    rejected : dict of str to pandas.DataFrame
+        By relation table: its rejected lines, each with the rule it broke.
+    history : History or None
+    """
+
+    segments: dict[str, pd.DataFrame] = field(repr=False)
+    actions: pd.DataFrame = field(repr=False)
+    roll_ups: dict[str, RollUp] = field(repr=False)
+    own_weights: dict[str, pd.DataFrame] = field(repr=False)
+    targets: pd.DataFrame = field(repr=False)
+    benchmarks: pd.DataFrame = field(repr=False)
+    elasticities: pd.DataFrame = field(repr=False)
+    agreement: pd.DataFrame = field(repr=False)
+    programme: pd.DataFrame = field(repr=False)
+    rejected: dict[str, pd.DataFrame] = field(repr=False)
+    history: History | None = field(repr=False)
+
+    @property
+    def as_of(self) -> date:
+        """The day that was scored."""
+        return self.tables.as_of
+
+    @property
+    def group_rules(self) -> pd.DataFrame:
+        """Segments found in the attributes, with their rules; empty without any."""
+        return self.segmentation.segments if self.segmentation else pd.DataFrame()
+
+
+def check_parameters(params: Params) -> None:
+    """Refuse what is mistaken in the parameters of a scorecard before anything is read.
+
+    Raises
+    ------
+    ParamsError
+    """
+    judgement_weights(params.scorecard.weights, scorecard_tree(params.scorecard.tree))
+    refuse_targets(params.scorecard.targets, "scorecard.targets")
+    refuse_unknown(params.scorecard.benchmarks, CATALOGUE, "scorecard.benchmarks", "indicator")
+    playbook_conditions(params.playbook)
+
+
+def score_day(inputs: ScorecardInputs, as_of: date, reporter: Reporter) -> ScoredDay:
+    """Score the customers of a day and divide them into segments."""
+    params = inputs.params
+    with reporter.step(f"work out the indicators as of {as_of}"):
+        tables = day_tables(inputs, as_of)
+    with reporter.step("weigh, score and divide into segments"):
+        scored = relationship(tables.indicators, params.scorecard, seed=params.seed, language=params.language)
+        segmentation = _segmentation(tables, params)
+        customers = customer_table(inputs, tables, scored, segmentation)
+        check_groups(customers, params.scorecard.by)
+    notes = [*tables.notes, *scored.notes, *idle_rules(customers, params.playbook)]
+    return ScoredDay(tables, scored, segmentation, customers, notes)
+
+
+def build_scorecard(inputs: ScorecardInputs, reporter: Reporter, *, history: int = 0) -> ScorecardResult:
+    """Work out a scorecard without writing anything.
+
+    Parameters
+    ----------
+    inputs : ScorecardInputs
+        It is as of ``params.as_of``, by default the last day of the log.
+    reporter : Reporter
+    history : int
+        Earlier days to compare with, each a horizon of the model before the next.
+
+    Raises
+    ------
+    ParamsError, DataError, HistoryError
+    """
+    log, options = inputs.log, inputs.params.scorecard
+    as_of = inputs.params.as_of or log.last_day
+    if as_of < log.first_day:
+        raise HistoryError(f"{log.source}: nobody had bought by {as_of}, the data begins on {log.first_day}")
+    if as_of > log.last_day:
+        reporter.warn(f"the data ends on {log.last_day}: everybody looks silent from there to {as_of}")
+    days = earlier_days(inputs, as_of, history)
+    day = score_day(inputs, as_of, reporter)
+    scored, customers, indicators = day.relationship, day.customers, day.tables.indicators
+    past = None
+    if days:
+        with reporter.step(f"score {len(days)} earlier days by the same measure"):
+            past = look_back(inputs, scored, days, as_of)
+    elasticities, why_not = _elasticities(inputs, as_of, reporter)
+    earlier = past.indicators[past.days[-2]] if past else None
+    # The weights of judgements are the same for every group.
+    weighed_apart = options.by if options.weights.data else ()
+    notes = [*day.notes, *(past.notes if past else ()), *filter(None, [why_not])]
+    return ScorecardResult(
+        **(vars(day) | {"notes": notes}),
+        segments=_segments(customers, day.tables),
+        actions=summarise_actions(customers) if inputs.params.playbook else pd.DataFrame(),
+        roll_ups={name: roll_up(customers, name) for name in options.by},
+        own_weights={name: own_weights(customers[name], scored, options) for name in weighed_apart},
+        targets=check_targets(indicators, options.targets, earlier),
+        benchmarks=compare_with_references(indicators, options.benchmarks),
+        elasticities=elasticities,
+        agreement=_agreement(scored, past),
+        programme=_programme(inputs, day.tables),
+        rejected={
+            name: lines.rejected.execute()
+            for name, lines in inputs.relations.lines.items()
+            if lines.rejected_by_rule
+        },
+        history=past,
+    )
+
+
+def _elasticities(inputs: ScorecardInputs, as_of: date, reporter: Reporter) -> tuple[pd.DataFrame, str]:
+    cutoff = add_days(as_of, -inputs.horizon_days)
+    if not inputs.relations.lines or cutoff < inputs.log.first_day:
+        return pd.DataFrame(), ""
+    with reporter.step(f"relate what was known on {cutoff} to what came since"):
+        return measure_elasticities(inputs.log, inputs.relations, cutoff, inputs.horizon_days)
+
+
+def _programme(inputs: ScorecardInputs, day: DayTables) -> pd.DataFrame:
+    frequency, recency = day.predictions["frequency"], day.predictions["recency"]
+    gap = (recency / frequency).where(frequency > 0).median()
+    return programme_table(
+        inputs.log,
+        day.as_of,
+        "M" if gap <= _MONTH_DAYS else "Q",
+        customers=_with_column(inputs.relations.table("customers"), "acquired_on"),
+        interactions=_with_column(inputs.relations.table("interactions"), "direction"),
+        surveys=inputs.relations.table("surveys"),
+    )
+
+
+def _with_column(table: Any, column: str) -> Any:
+    return table if table is not None and column in table.columns else None
+
+
+def _segments(customers: pd.DataFrame, day: DayTables) -> dict[str, pd.DataFrame]:
+    """Sum up each division; prospects, who have neither score nor value, are counted."""
+    found = {
+        name: summarise_segments(customers, name)
+        for name in SEGMENTATIONS
+        if name in customers and customers[name].notna().any()
+    }
+    prospects = int((~day.relation_features["customer_id"].isin(customers["customer_id"])).sum())
+    if prospects:
+        row = pd.DataFrame({"lifecycle_stage": ["prospect"], "customers": [prospects]})
+        found["lifecycle_stage"] = pd.concat([found["lifecycle_stage"], row], ignore_index=True)
+    return found
+
+
+def _segmentation(day: DayTables, params: Params) -> Segmentation | None:
+    """Segments in the attributes of the customers table, with behaviour and attitude; None without any."""
+    attributes = group_attributes(day)
+    if attributes is None:
+        return None
+    try:
+        return find_segments(attributes, groups=params.scorecard.groups, seed=params.seed)
+    except DataError:
+        if params.scorecard.groups is not None:
+            raise
+        return None  # too few customers, or nothing that tells them apart
+
+
+def _agreement(scored: Relationship, past: History | None) -> pd.DataFrame:
+    tables = [methods_agreement(scored)]
+    if past is not None:
+        tables.append(past.agreement)
+    return pd.concat(tables, ignore_index=True)

@@ -1,0 +1,165 @@
+"""What moves value: by how much customers with more of a driver spend more, or leave less, afterwards.
+
+The numbers are associations and no causes: who is more satisfied may differ in what nobody has measured.
+
+What to hold equal. A control should come *before* the driver: attributes, contract, how and when a customer
+was acquired. Recency and frequency come after it (the engaged buy more often *because* they are engaged);
+held equal they take away the very path that is asked about, and open others (bad controls: Angrist & Pischke
+2009, Mostly Harmless Econometrics, section 3.2.3; Cinelli, Forney & Pearl 2022, A Crash Course in Good and
+Bad Controls). With them the question is another: what does the driver tell beyond the purchases? For the same
+reason each driver is looked at alone, which counts what it does through the others (service makes
+satisfaction), and together with them, which does not.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Collection, Sequence
+from itertools import compress
+
+import numpy as np
+import pandas as pd
+
+from guanxi.errors import DataError, ParamsError
+from guanxi.scorecard.elasticities._design import Floats, logarithms
+from guanxi.scorecard.elasticities._model import Measure, OutcomeModel
+
+_ALONE, _TOGETHER = "controls", "controls and the other drivers"
+
+
+def elasticities(
+    indicators: pd.DataFrame,
+    outcomes: pd.DataFrame,
+    drivers: Sequence[str],
+    controls: Sequence[str] = (),
+    *,
+    answers: pd.DataFrame | None = None,
+    logarithmic: Collection[str] = (),
+    level: float = 0.9,
+) -> pd.DataFrame:
+    """Tell how outcomes differ between customers with more and with less of each driver.
+
+    A linear regression of each outcome, as a share of its mean, on drivers and controls: whatever curve is
+    behind it, also of an outcome that is 0 or 1 or mostly 0, its slopes are weighted means of the curve's
+    (Yitzhaki 1996, On Using Linear Regressions in Welfare Economics, Journal of Business & Economic
+    Statistics 14(4)). Intervals are by the sandwich covariance (White 1980, Econometrica 48(4)). Of drivers
+    that are answers the noise is taken out as far as customers have answered more than once (see
+    :mod:`.errors_in_variables`): the numbers are about what they would answer on average if asked without
+    end. With the noise left in they would be too near 0.
+
+    Parameters
+    ----------
+    indicators : DataFrame
+        ``customer_id``, drivers and controls, as of a cutoff. Not those that a model makes of the purchases
+        (P(alive), churn probability): they foretell the outcome by construction.
+    outcomes : DataFrame
+        ``customer_id`` and what happened *after* that cutoff, such as ``spend, churned``; means above 0.
+    drivers : sequence of str
+        Customers for whom one is unknown are left out of the rows that use it.
+    controls : sequence of str
+        Numbers, or values of any kind; unknown is a value of its own.
+    answers : DataFrame, optional
+        ``customer_id, driver, value``, a row per answer, as
+        :func:`.own_data.survey_answers` lists them. Such a driver is the mean answer, whatever ``indicators``
+        say: theirs may be shrunk, or the last answer. The noise of different drivers is taken as independent.
+    logarithmic : collection of str
+        Drivers and controls that enter as ``log(1 + x)``: counts, amounts.
+    level : float
+        Probability of the intervals.
+
+    Returns
+    -------
+    DataFrame
+        ``outcome, driver, adjusted_for``; ``estimate, lower, upper``: change of the outcome, as a share of
+        its mean, for one standard deviation more of the driver (.14: 14 % more), which ``unit`` names;
+        ``elasticity, elasticity_lower, elasticity_upper``: per cent of the outcome for one per cent of the
+        driver, at the means (NaN where it goes below 0); ``reliability``: share of the driver's variance that
+        is no noise; ``n``; ``note``. Where the data cannot tell, NaN and a note that says why.
+
+    Raises
+    ------
+    ParamsError
+        If a column is unknown, named twice, or cannot be used as asked.
+    DataError
+        If customers come twice, none has both sides, a value is infinite, or drivers say the same.
+
+    Examples
+    --------
+    >>> points = np.repeat([1.0, 2.0, 3.0], 40)
+    >>> customers = pd.DataFrame({"customer_id": np.arange(120), "csat": points})
+    >>> after = pd.DataFrame({"customer_id": np.arange(120), "spend": 10.0 * 1.5**points})
+    >>> elasticities(customers, after, ["csat"])["elasticity"].round(3).tolist()
+    [0.789]
+    """
+    answered = set() if answers is None else set(answers["driver"])
+    names = [*drivers, *controls]
+    _check_names(names, {*indicators.columns, *answered}, list(outcomes.columns), logarithmic)
+    if answered & set(logarithmic):
+        raise ParamsError(f"{min(answered & set(logarithmic))} is an answer: leave it out of logarithmic")
+    if not 0.0 < level < 1.0:
+        raise ParamsError(f"level is {level}: give a probability between 0 and 1")
+    table = _joined(indicators[[name for name in indicators if name in ("customer_id", *names)]], outcomes)
+    measures = [
+        _mean_answer(table["customer_id"], name, answers[answers["driver"] == name])
+        if answers is not None and name in answered
+        else _as_it_is(table, name, name in logarithmic)
+        for name in drivers
+    ]
+    rows = []
+    for outcome in outcomes.columns.drop("customer_id"):
+        after = _numbers(table, outcome)
+        model = OutcomeModel(outcome, after, table[list(controls)], logarithmic, level)
+        alone = [model.rows([measure], _ALONE)[0] for measure in measures]
+        usable = list(compress(measures, (np.isfinite(row["estimate"]) for row in alone)))
+        rows += alone + (model.rows(usable, _TOGETHER) if len(usable) > 1 else [])
+    return pd.DataFrame(rows)
+
+
+def _check_names(
+    names: Sequence[str], known: Collection[str], outcomes: Collection[str], logarithmic: Collection[str]
+) -> None:
+    for name in names:
+        if name not in known:
+            near = difflib.get_close_matches(name, [str(other) for other in known], n=1)
+            raise ParamsError(
+                f"no indicator is called {name}" + (f": did you mean {near[0]}?" if near else "")
+            )
+        if list(names).count(name) > 1:
+            raise ParamsError(f"{name} is given twice: as a driver or as a control, once")
+        if name in outcomes:
+            raise ParamsError(f"{name} is an outcome: it cannot explain itself")
+    for name in logarithmic:
+        if name not in names:
+            raise ParamsError(f"logarithmic names {name}, which is neither driver nor control")
+
+
+def _joined(indicators: pd.DataFrame, outcomes: pd.DataFrame) -> pd.DataFrame:
+    for what, table in (("indicators", indicators), ("outcomes", outcomes)):
+        twice = table.loc[table["customer_id"].duplicated(), "customer_id"]
+        if len(twice):
+            raise DataError(f"customer {twice.iloc[0]} comes twice in the {what}: one row per customer")
+    table = outcomes.merge(indicators, on="customer_id")
+    if table.empty:
+        raise DataError("no customer has both indicators and outcomes: are they of the same customers?")
+    return table
+
+
+def _as_it_is(table: pd.DataFrame, name: str, logarithmic: bool) -> Measure:
+    values = _numbers(table, name)
+    return Measure(name, logarithms(values, name) if logarithmic else values, None, logarithmic)
+
+
+def _mean_answer(customers: pd.Series, name: str, answers: pd.DataFrame) -> Measure:
+    by_customer = answers.groupby("customer_id")["value"].agg(["mean", "count", "var"]).reindex(customers)
+    mean, number, spread = (by_customer[name].to_numpy(dtype=np.float64) for name in by_customer)
+    return Measure(name, mean, (number, spread), logarithmic=False)
+
+
+def _numbers(table: pd.DataFrame, name: str) -> Floats:
+    try:
+        values = table[name].to_numpy(dtype=np.float64, na_value=np.nan)
+    except (TypeError, ValueError):
+        raise DataError(f"{name} is {table[name].dtype}: drivers and outcomes are numbers") from None
+    if np.isinf(values).any():
+        raise DataError(f"{name} is infinite for customer {table['customer_id'][np.isinf(values)].iloc[0]}")
+    return values

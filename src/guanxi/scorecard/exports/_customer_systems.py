@@ -1,0 +1,210 @@
+"""Scores as CSV files for the imports of customer systems, within the limits each of them sets."""
+
+from __future__ import annotations
+
+import difflib
+import re
+import shutil
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
+
+import pandas as pd
+
+from guanxi.data.sinks.files import write_atomically
+from guanxi.data.sinks.output_location import FOLDER_MANIFEST, FolderLocation
+from guanxi.data.sinks.spreadsheet import neutralise
+from guanxi.errors import OutputError, ParamsError
+from guanxi.scorecard.exports._import_cells import CUSTOMER, Changes, check_identifiers, csv_line, csv_lines
+from guanxi.scorecard.exports._import_layouts import LAYOUTS, Layout
+
+_OWN = re.compile(rf"contacts-\d{{3,}}\.csv|{re.escape(FOLDER_MANIFEST)}")
+
+
+@dataclass(frozen=True)
+class Export:
+    """What was written for a customer system.
+
+    Attributes
+    ----------
+    system : str
+    folder : pathlib.Path
+    files : mapping of str to int
+        Customers in each file, in order.
+    warnings : tuple of str
+        Sentences on what had to be changed to keep to the limits.
+    """
+
+    system: str
+    folder: Path
+    files: Mapping[str, int]
+    warnings: tuple[str, ...]
+
+
+def layout_of(system: str) -> Layout:
+    """Look a customer system up by its name in params.yaml.
+
+    Raises
+    ------
+    ParamsError
+        If it is not known.
+
+    Examples
+    --------
+    >>> layout_of("hubspot").text_length
+    65536
+    """
+    if system in LAYOUTS:
+        return LAYOUTS[system]
+    close = difflib.get_close_matches(system, LAYOUTS, n=1)
+    hint = f": did you mean {close[0]!r}?" if close else f": there are {', '.join(LAYOUTS)}"
+    raise ParamsError(f"exports.{system}: not a known customer system{hint}")
+
+
+def export_customers(
+    table: pd.DataFrame, folder: Path, system: str, fields: Mapping[str, str] | None = None
+) -> Export:
+    """Write one customer system's import files: all of them, or none.
+
+    The folder holds ``contacts-001.csv``, … and ``_manifest.json`` and replaces that of an earlier export.
+    Texts that a spreadsheet would run get an apostrophe, texts that are too long end in ``…``, numbers have a
+    decimal point and at most four decimals, what is unknown is an empty cell.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        One row per customer: ``customer_id`` and what is to be exported.
+    folder : pathlib.Path
+    system : {"fxiaoke", "hubspot", "salesforce", "zoho"}
+    fields : mapping of str to str, optional
+        Column -> heading, in order; the customer comes first also where it is not named. Default: those of
+        the layout that the table has.
+
+    Returns
+    -------
+    Export
+
+    Raises
+    ------
+    ParamsError
+        If the system or a column is unknown, or the headings are none.
+    DataError
+        If a customer's identifier would have to be changed or a number is infinite.
+    OutputError
+        If the folder cannot be written or holds other files; an earlier export stays.
+    """
+    headings = check_export(table, folder, system, fields)
+    layout, target = layout_of(system), FolderLocation(folder)
+    # What a run left that was killed.
+    shutil.rmtree(target.work_folder, ignore_errors=True)
+    changes = Changes()
+    try:
+        lines = csv_lines(table, list(headings), layout, changes)
+        files = _write_files(lines, list(headings.values()), layout, target.work_folder)
+        warnings = tuple(changes.sentences(layout))
+        manifest = {"system": system, "fields": headings, "files": files, "warnings": warnings}
+        target.put([target.work_folder / name for name in files], manifest)
+    finally:
+        shutil.rmtree(target.work_folder, ignore_errors=True)
+    return Export(system, folder, files, warnings)
+
+
+def check_export(
+    table: pd.DataFrame, folder: Path, system: str, fields: Mapping[str, str] | None = None
+) -> dict[str, str]:
+    """Fail where :func:`export_customers` would, but for infinite numbers and the disk; write nothing.
+
+    Returns
+    -------
+    dict of str to str
+        Column -> heading, in order.
+
+    Raises
+    ------
+    ParamsError, DataError, OutputError
+    """
+    layout = layout_of(system)
+    headings = _headings(table, layout, system, fields)
+    check_identifiers(table[CUSTOMER], layout)
+    _check_folder(folder)
+    return headings
+
+
+def _headings(
+    table: pd.DataFrame, layout: Layout, system: str, fields: Mapping[str, str] | None
+) -> dict[str, str]:
+    if fields is None:
+        return {name: heading for name, heading in layout.fields.items() if name in table}
+    headings = {CUSTOMER: fields.get(CUSTOMER, layout.fields[CUSTOMER])} | dict(fields)
+    where = f"exports.{system}.fields"
+    for name, heading in headings.items():
+        if name not in table:
+            close = difflib.get_close_matches(name, [str(known) for known in table.columns], n=1)
+            hint = f"did you mean {close[0]!r}?" if close else "name one of its columns"
+            raise ParamsError(f"{where}.{name}: the scorecard has no such column: {hint}")
+        if not _is_heading(heading, layout):
+            none_of = f" and none of {layout.forbidden} in it" if layout.forbidden else ""
+            raise ParamsError(
+                f"{where}.{name}: {heading!r} is no heading: write it on one line, without blanks around it, "
+                f"none of = + - @ before it{none_of}"
+            )
+    [(heading, times)] = Counter(headings.values()).most_common(1)
+    if times > 1:
+        raise ParamsError(f"{where}: {times} columns have the heading {heading!r}: give each its own")
+    if len(headings) > layout.columns:
+        raise ParamsError(f"{where}: {len(headings)} columns; {layout.title} takes {layout.columns} at most")
+    return headings
+
+
+def _is_heading(heading: str, layout: Layout) -> bool:
+    plain = bool(heading) and heading == heading.strip() and heading.isprintable()
+    return plain and neutralise(heading) == heading and not set(heading) & set(layout.forbidden)
+
+
+def _check_folder(folder: Path) -> None:
+    if folder.exists() and not folder.is_dir():
+        raise OutputError(f"{folder} is a file: name a folder for the export")
+    names = sorted(path.name for path in folder.iterdir()) if folder.is_dir() else []
+    other = [name for name in names if not _OWN.fullmatch(name)]
+    if other:
+        raise OutputError(
+            f"{folder} holds {other[0]!r}, which is no part of an export: choose another folder"
+        )
+
+
+def _write_files(
+    lines: Iterable[bytes], headings: Sequence[str], layout: Layout, folder: Path
+) -> dict[str, int]:
+    heading = ("\ufeff".encode() if layout.byte_order_mark else b"") + csv_line(headings)
+    files = {}
+    for number, part in groupby(_numbered(lines, layout, len(heading)), key=lambda numbered: numbered[0]):
+        name = f"contacts-{number:03d}.csv"
+        files[name] = _write_file(folder / name, heading, (line for _, line in part))
+    return files or {"contacts-001.csv": _write_file(folder / "contacts-001.csv", heading, ())}
+
+
+def _numbered(lines: Iterable[bytes], layout: Layout, heading: int) -> Iterator[tuple[int, bytes]]:
+    """Tell for each line the number of its file, from 1: as few files as the limits allow."""
+    number, rows, size = 1, 0, heading
+    for line in lines:
+        if rows == layout.rows or size + len(line) > layout.size:
+            number, rows, size = number + 1, 0, heading
+        rows, size = rows + 1, size + len(line)
+        yield number, line
+
+
+def _write_file(path: Path, heading: bytes, lines: Iterable[bytes]) -> int:
+    rows = 0
+
+    def write(temporary: Path) -> None:
+        nonlocal rows
+        with temporary.open("wb") as file:
+            file.write(heading)
+            for line in lines:
+                file.write(line)
+                rows += 1
+
+    write_atomically(path, write)
+    return rows

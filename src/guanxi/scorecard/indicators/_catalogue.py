@@ -1,0 +1,55 @@
+"""The catalogue of indicators, and what is said of a name that is not in it."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from guanxi.errors import ParamsError
+from guanxi.scorecard.indicators import _advocacy, _interaction, _loyalty, _risk, _satisfaction, _value
+from guanxi.scorecard.indicators._definition import Indicator, Language
+
+DIMENSIONS: Mapping[str, Mapping[Language, str]] = {
+    "value": {"en": "Value", "zh": "价值"},
+    "loyalty": {"en": "Loyalty", "zh": "忠诚"},
+    "satisfaction": {"en": "Satisfaction", "zh": "满意"},
+    "interaction": {"en": "Interaction", "zh": "互动"},
+    "risk": {"en": "Risk", "zh": "风险"},
+    "advocacy": {"en": "Advocacy", "zh": "推荐"},
+}
+CATALOGUE: dict[str, Indicator] = {
+    indicator.name: indicator
+    for dimension in (_value, _loyalty, _satisfaction, _interaction, _risk, _advocacy)
+    for indicator in dimension.INDICATORS
+}
+
+
+def refuse_unknown(names: Iterable[Any], known: Iterable[str], where: str, what: str) -> None:
+    """Refuse a name that is not known, and offer the nearest.
+
+    Parameters
+    ----------
+    names : iterable
+        As written.
+    known : iterable of str
+    where, what : str
+        The part of the parameters that holds the names, and what they name.
+
+    Raises
+    ------
+    ParamsError
+
+    Examples
+    --------
+    >>> refuse_unknown(["csatt"], ["csat", "ces"], "targets", "indicator")
+    Traceback (most recent call last):
+    guanxi.errors.ParamsError: targets: no indicator 'csatt': did you mean csat?
+    """
+    known = list(known)
+    for name in names:
+        if name in known:
+            continue
+        close = difflib.get_close_matches(str(name), known, n=1)
+        hint = f"did you mean {close[0]}?" if close else f"known are {', '.join(known)}"
+        raise ParamsError(f"{where}: no {what} {name!r}: {hint}")

@@ -1,0 +1,49 @@
+"""Risk: what may be lost."""
+
+from __future__ import annotations
+
+from guanxi.scorecard.indicators._definition import Indicator, Inputs, Series
+
+
+def risk(inputs: Inputs) -> dict[str, Series[float]]:
+    """Work out the indicators of risk."""
+    return {
+        "value_at_risk": inputs.prediction("churn_probability") * inputs.prediction("clv"),
+        "refund_share": inputs.total("refund_share"),
+        "spend_volatility": inputs.total("spend_variation"),
+        "overdue_days": inputs.relation("overdue_days"),
+        "defaults": inputs.relation("defaults"),
+    }
+
+
+_CREDIT = "Thomas 2000, International J. of Forecasting 16(2)"
+INDICATORS = (
+    Indicator(
+        "value_at_risk", "risk", {"en": "Value at risk", "zh": "风险价值"},
+        "churn_probability × clv",
+        "money", False, ("predictions",), "unknown",
+        "Ryals & Knox 2005, European J. of Marketing 39(5/6)",
+    ),
+    Indicator(
+        "refund_share", "risk", {"en": "Share refunded", "zh": "退款占比"},
+        "refunds / what was paid",
+        "0–1", False, ("transactions",), "nothing was paid",
+        "Petersen & Kumar 2009, J. Marketing 73(3)",
+    ),
+    Indicator(
+        "spend_volatility", "risk", {"en": "Volatility of spend", "zh": "消费波动"},
+        "standard deviation / mean of the spend of the whole 90-day stretches before the cutoff",
+        "ratio", False, ("transactions",), "fewer than four stretches or three purchases",
+        "Tarasi, Bolton, Hutt & Walker 2011, J. Marketing 75(3)",
+    ),
+    Indicator(
+        "overdue_days", "risk", {"en": "Days overdue", "zh": "逾期天数"},
+        "overdue_days, as last reported",
+        "days", False, ("credit",), "no credit on record", _CREDIT,
+    ),
+    Indicator(
+        "defaults", "risk", {"en": "Defaults", "zh": "违约次数"},
+        "defaults, as last reported",
+        "defaults", False, ("credit",), "no credit on record", _CREDIT,
+    ),
+)  # fmt: skip

@@ -1,0 +1,168 @@
+"""Satisfaction: what customers say of the business."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from guanxi.scorecard.indicators._definition import Indicator, Inputs, Language, Series
+
+# A single question's reliability as measured by Wanous, Reichers & Hudy 1997, J. Applied Psychology 82(2).
+_SINGLE_ANSWER_RELIABILITY = 0.7
+_FEWEST_CUSTOMERS = 100
+SERVQUAL = ("tangibles", "reliability", "responsiveness", "assurance", "empathy")
+
+
+def satisfaction(inputs: Inputs) -> dict[str, Series[float]]:
+    """Work out the indicators of satisfaction."""
+    gaps = {f"servqual_{name}": inputs.relation(f"servqual_{name}_gap") for name in SERVQUAL}
+    complaints = inputs.count("tickets", "complaints")
+    return {
+        "csat": shrunken_mean(
+            _both(inputs, "csat_sum", "ticket_satisfaction_sum"),
+            _both(inputs, "csat_answers", "ticket_satisfaction_answers"),
+        ),
+        "nps_score": inputs.relation("nps_score"),
+        "ces": shrunken_mean(inputs.relation("ces_sum"), inputs.relation("ces_answers")),
+        "servqual_gap": pd.DataFrame(gaps).mean(axis=1),
+        **gaps,
+        "complaints": complaints,
+        "complaint_resolution": inputs.relation("complaints_closed") / complaints.where(complaints > 0),
+        "satisfaction_trend": inputs.relation("satisfaction_recent")
+        - inputs.relation("satisfaction_earlier"),
+    }
+
+
+def _both(inputs: Inputs, first: str, second: str) -> Series[float]:
+    return inputs.relation(first).add(inputs.relation(second), fill_value=0.0)
+
+
+def shrunken_mean(sums: Series[float], answers: Series[float]) -> Series[float]:
+    """Mean of each customer's answers, shrunk towards the mean of all by how little it rests on.
+
+    ``(sum + k * mean) / (answers + k)``: the credibility estimator, with the weight ``k`` of the common mean
+    from :func:`prior_answers` and the common mean weighted by credibility.
+
+    Parameters
+    ----------
+    sums, answers : pandas.Series, shape (n,)
+        Sum and number of each customer's answers.
+
+    Returns
+    -------
+    pandas.Series, shape (n,)
+        Between own mean and common mean; NaN without an answer.
+
+    References
+    ----------
+    Bühlmann, H. and Gisler, A. (2005), A Course in Credibility Theory and its Applications, chapter 3.
+    Morris, C. N. (1983), Parametric empirical Bayes inference, JASA 78(381).
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> shrunken_mean(pd.Series([1.0, 0.0, 5.0]), pd.Series([1.0, 0.0, 10.0])).round(3).tolist()
+    [0.913, nan, 0.509]
+    """
+    known = answers > 0
+    means = (sums / answers).where(known)
+    if not known.any():
+        return means
+    k = prior_answers(means, answers)
+    if np.isinf(k):
+        common = float(sums[known].sum() / answers[known].sum())
+        return means.where(~known, common)
+    credibility = (answers / (answers + k)).where(known)
+    common = float((credibility * means).sum() / credibility.sum())
+    return credibility * means + (1.0 - credibility) * common
+
+
+def prior_answers(means: Series[float], answers: Series[float]) -> float:
+    """How many answers the common mean is worth: the variance within customers over that between them.
+
+    The squared distance of a mean of ``n`` answers from the common mean is expected to be
+    ``between + within / n``: both follow by least squares on ``1 / n``. Where fewer than 100 customers have
+    one answer, or fewer than 100 several, these are too uncertain, and a single answer's usual
+    reliability of .7 decides: 3/7.
+
+    Parameters
+    ----------
+    means, answers : pandas.Series, shape (n,)
+
+    Returns
+    -------
+    float
+        0: own means are exact; infinite: customers do not differ beyond chance.
+    """
+    known = answers > 0
+    own, n = means[known].to_numpy(), answers[known].to_numpy()
+    if min((n == 1).sum(), (n > 1).sum()) < _FEWEST_CUSTOMERS:
+        return (1.0 - _SINGLE_ANSWER_RELIABILITY) / _SINGLE_ANSWER_RELIABILITY
+    distances = (own - np.average(own, weights=n)) ** 2
+    within, between = np.polyfit(1.0 / n, distances, 1)
+    if between <= 0.0:
+        return float("inf")
+    return float(max(within, 0.0) / between)
+
+
+_SHRUNKEN = "each 0–1, shrunk towards all customers' mean by (sum + k × mean) / (answers + k)"
+_CREDIBILITY = "shrinkage: Bühlmann & Gisler 2005, A Course in Credibility Theory, ch. 3"
+_PARASURAMAN = "Parasuraman, Zeithaml & Berry 1988, J. Retailing 64(1)"
+_NO_ANSWER = "the customer did not answer"
+
+
+def _servqual(name: str, english: str, chinese: str) -> Indicator:
+    labels: dict[Language, str] = {"en": f"SERVQUAL {english}", "zh": f"SERVQUAL {chinese}"}
+    formula = f"mean of (perception − expectation) / range of the scale, of {name}"
+    return Indicator(
+        f"servqual_{name}", "satisfaction", labels, formula,
+        "−1–1", True, ("surveys",), _NO_ANSWER, _PARASURAMAN,
+    )  # fmt: skip
+
+
+INDICATORS = (
+    Indicator(
+        "csat", "satisfaction", {"en": "Satisfaction (CSAT)", "zh": "满意度（CSAT）"},
+        f"answers to CSAT surveys and ratings of tickets, {_SHRUNKEN}",
+        "0–1", True, ("surveys or tickets",), _NO_ANSWER, _CREDIBILITY,
+    ),
+    Indicator(
+        "nps_score", "satisfaction", {"en": "Would recommend (0–10)", "zh": "推荐意愿（0–10）"},
+        "last answer to the NPS question",
+        "0–10", True, ("surveys",), _NO_ANSWER, "Reichheld 2003, Harvard Business Review 81(12)",
+    ),
+    Indicator(
+        "ces", "satisfaction", {"en": "Ease (CES)", "zh": "省力度（CES）"},
+        f"answers to CES surveys, higher meaning easier, {_SHRUNKEN}",
+        "0–1", True, ("surveys",), _NO_ANSWER,
+        f"Dixon, Freeman & Toman 2010, Harvard Business Review 88(7/8); {_CREDIBILITY}",
+    ),
+    Indicator(
+        "servqual_gap", "satisfaction", {"en": "SERVQUAL gap", "zh": "SERVQUAL差距"},
+        "mean of the gaps of the dimensions that were answered",
+        "−1–1", True, ("surveys",), _NO_ANSWER, _PARASURAMAN,
+    ),
+    _servqual("tangibles", "tangibles", "有形性"),
+    _servqual("reliability", "reliability", "可靠性"),
+    _servqual("responsiveness", "responsiveness", "响应性"),
+    _servqual("assurance", "assurance", "保证性"),
+    _servqual("empathy", "empathy", "移情性"),
+    Indicator(
+        "complaints", "satisfaction", {"en": "Complaints", "zh": "投诉次数"},
+        "number of tickets that are complaints",
+        "complaints", False, ("tickets",), "0: no ticket on record",
+        "Fornell & Wernerfelt 1987, J. Marketing Research 24(4)",
+    ),
+    Indicator(
+        "complaint_resolution", "satisfaction", {"en": "Complaints resolved", "zh": "投诉解决率"},
+        "complaints_closed / complaints",
+        "0–1", True, ("tickets",), "the customer did not complain",
+        "Tax, Brown & Chandrashekaran 1998, J. Marketing 62(2)",
+    ),
+    Indicator(
+        "satisfaction_trend", "satisfaction", {"en": "Trend of satisfaction", "zh": "满意度趋势"},
+        "mean of the answers of the last 365 days − mean of the earlier ones, each 0–1",
+        "−1–1", True, ("surveys or tickets",), "no answer in one of the two times",
+        "Bolton 1998, Marketing Science 17(1)",
+    ),
+)  # fmt: skip

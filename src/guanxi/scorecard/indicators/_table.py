@@ -1,0 +1,93 @@
+"""The indicator table: every indicator of every customer, and what is not known."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import pandas as pd
+
+from guanxi.scorecard.indicators._advocacy import advocacy
+from guanxi.scorecard.indicators._catalogue import CATALOGUE
+from guanxi.scorecard.indicators._definition import Indicator, Inputs
+from guanxi.scorecard.indicators._interaction import interaction
+from guanxi.scorecard.indicators._loyalty import loyalty
+from guanxi.scorecard.indicators._risk import risk
+from guanxi.scorecard.indicators._satisfaction import satisfaction
+from guanxi.scorecard.indicators._value import value
+
+
+def indicator_table(
+    predictions: pd.DataFrame,
+    totals: pd.DataFrame | None = None,
+    relations: pd.DataFrame | None = None,
+    *,
+    margin_rate: float = 1.0,
+) -> tuple[pd.DataFrame, list[str]]:
+    """Work out every indicator of :data:`.CATALOGUE` for every customer of the predictions.
+
+    Parameters
+    ----------
+    predictions : pandas.DataFrame
+        The prediction table.
+    totals : pandas.DataFrame, optional
+        From :func:`guanxi.features.relations.customer_totals.totals_at`, as of the same day.
+    relations : pandas.DataFrame, optional
+        Relation features of the same day: one row per customer who appears.
+    margin_rate : float
+        Share of an amount that is earned (``clv.margin``), where the log has no margin of its own.
+
+    Returns
+    -------
+    table : pandas.DataFrame
+        ``customer_id`` and one float64 column per indicator, in the order of the catalogue; rows in the order
+        of the predictions; NaN is unknown.
+    notes : list of str
+        What is absent, and what it leaves unknown.
+
+    Raises
+    ------
+    DataError
+        If a table names a customer twice or not at all, a number is infinite or no number, referrals go round
+        in a loop, or a share of wallet is no share.
+
+    Examples
+    --------
+    >>> scores = pd.DataFrame({"customer_id": ["a"], "clv": [80.0], "churn_probability": [0.25]})
+    >>> table, notes = indicator_table(scores)
+    >>> table[["future_value", "value_at_risk"]].to_dict("list")
+    {'future_value': [80.0], 'value_at_risk': [20.0]}
+    """
+    inputs = Inputs(predictions, totals, relations)
+    columns = {
+        **value(inputs, margin_rate),
+        **loyalty(inputs),
+        **satisfaction(inputs),
+        **interaction(inputs),
+        **risk(inputs),
+        **advocacy(inputs),
+    }
+    table = pd.DataFrame(
+        {name: columns[name].astype("float64") for name in CATALOGUE}, index=inputs.customers
+    )
+    return table.reset_index(), list(_notes(inputs, table, margin_rate))
+
+
+def _notes(inputs: Inputs, table: pd.DataFrame, margin_rate: float) -> Iterable[str]:
+    if inputs.total("revenue").notna().any() and inputs.total("margin").isna().all():
+        yield f"the log has no margin: {margin_rate:g} of the revenue stands for it"
+    for name in inputs.unmatched_tables():
+        yield f"no customer of the predictions stands in the {name}: check that customer_id means the same"
+    unknown = [CATALOGUE[name] for name in table.columns[table.isna().all()]]
+    absent: dict[str, list[str]] = {}
+    for indicator in unknown:
+        source = _absent_source(inputs, indicator)
+        absent.setdefault(source, []).append(indicator.name)
+    without_reason = absent.pop("", [])
+    for source, names in absent.items():
+        yield f"no {source}: {', '.join(names)} unknown"
+    if without_reason:
+        yield f"known of nobody: {', '.join(without_reason)}"
+
+
+def _absent_source(inputs: Inputs, indicator: Indicator) -> str:
+    return next((source for source in indicator.sources if not inputs.has(source)), "")

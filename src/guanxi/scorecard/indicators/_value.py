@@ -1,0 +1,139 @@
+"""Value: what the customer brought, brings and may bring."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from guanxi.errors import DataError
+from guanxi.scorecard.indicators._definition import Indicator, Inputs, Series
+from guanxi.scorecard.indicators._potential import potential_clv
+
+YEAR_DAYS = 365.0
+LONGEST_PAYBACK_DAYS = 3650.0
+_UNKNOWN = "unknown"
+_METRICS = "Bendle, Farris, Pfeifer & Reibstein 2016, Marketing Metrics, 3rd ed."
+
+
+def value(inputs: Inputs, margin_rate: float) -> dict[str, Series[float]]:
+    """Work out the indicators of value; ``margin_rate`` is the share of an amount that is earned."""
+    revenue, clv = inputs.total("revenue"), inputs.prediction("clv")
+    margin = _earned(inputs, "margin", "revenue", margin_rate)
+    acquisition_cost = inputs.relation("acquisition_cost")
+    years = np.maximum(inputs.prediction("T"), YEAR_DAYS) / YEAR_DAYS
+    costs = inputs.count("costs", "cost_to_serve") + inputs.count("costs", "cost_to_retain")
+    return {
+        "revenue": revenue,
+        "margin": margin,
+        "current_value": _earned(inputs, "margin_year", "revenue_year", margin_rate),
+        "future_value": clv,
+        "potential_value": (potential_clv(inputs.attributes, clv) - clv).clip(lower=0.0),
+        "purchase_frequency": inputs.prediction("frequency") / years,
+        "average_order": revenue / inputs.total("purchases"),
+        "category_concentration": inputs.total("category_concentration"),
+        "category_breadth": inputs.total("categories"),
+        "share_of_wallet": _share_of_wallet(inputs),
+        "profit": margin - costs,
+        "clv_to_acquisition_cost": clv / acquisition_cost.where(acquisition_cost > 0),
+        "payback_days": _payback_days(acquisition_cost, margin / (years * YEAR_DAYS)),
+    }
+
+
+def _earned(inputs: Inputs, margin: str, revenue: str, margin_rate: float) -> Series[float]:
+    """Take the log's own margin where it has one for anybody, else the rate of the revenue."""
+    own = inputs.total(margin)
+    return own if own.notna().any() else inputs.total(revenue) * margin_rate
+
+
+def _payback_days(cost: Series[float], margin_a_day: Series[float]) -> Series[float]:
+    days = (cost / margin_a_day.where(margin_a_day > 0)).clip(upper=LONGEST_PAYBACK_DAYS)
+    never = (margin_a_day <= 0) & (cost > 0)
+    return days.mask(never, LONGEST_PAYBACK_DAYS).mask(cost == 0, 0.0)
+
+
+def _share_of_wallet(inputs: Inputs) -> Series[float]:
+    share = inputs.relation("share_of_wallet")
+    if ((share < 0) | (share > 1)).any():
+        raise DataError(
+            f"share_of_wallet of the customers table goes from {share.min():g} to {share.max():g}: "
+            "give it as a share between 0 and 1"
+        )
+    return share
+
+
+INDICATORS = (
+    Indicator(
+        "revenue", "value", {"en": "Revenue to date", "zh": "累计收入"},
+        "sum of the amounts up to the cutoff, net of refunds",
+        "money", True, ("transactions",), _UNKNOWN, "plain counting",
+    ),
+    Indicator(
+        "margin", "value", {"en": "Margin to date", "zh": "累计毛利"},
+        "sum of the log's margin; without that column revenue × clv.margin",
+        "money", True, ("transactions",), "the log gives no margin of this customer",
+        "Gupta & Lehmann 2005, Managing Customers as Investments",
+    ),
+    Indicator(
+        "current_value", "value", {"en": "Current value", "zh": "当前价值"},
+        "margin of the 365 days up to the cutoff",
+        "money", True, ("transactions",), "the log gives no margin of this customer",
+        "Verhoef & Donkers 2001, Decision Support Systems 32(2)",
+    ),
+    Indicator(
+        "future_value", "value", {"en": "Future value (CLV)", "zh": "未来价值（CLV）"},
+        "clv: discounted margin expected within the horizon",
+        "money", True, ("predictions",), _UNKNOWN, "Fader, Hardie & Lee 2005, J. Marketing Research 42(4)",
+    ),
+    Indicator(
+        "potential_value", "value", {"en": "Potential value", "zh": "潜在价值"},
+        "max(0, 90 % quantile of the clv of customers with like attributes − clv); the quantile by trees "
+        "that have not seen the customer",
+        "money", True, ("predictions", "customers"), "no attribute is known, or fewer than 200 customers",
+        "Verhoef & Donkers 2001; Perlich, Rosset, Lawrence & Zadrozny 2007, KDD",
+    ),
+    Indicator(
+        "purchase_frequency", "value", {"en": "Repeat purchases a year", "zh": "年均复购次数"},
+        "frequency / max(1, T / 365): in the first year, those so far",
+        "purchases a year", True, ("predictions",), _UNKNOWN, "Bult & Wansbeek 1995, Marketing Science 14(4)",
+    ),
+    Indicator(
+        "average_order", "value", {"en": "Average order", "zh": "客单价"},
+        "revenue / purchases, those of one day counting once",
+        "money", True, ("transactions",), _UNKNOWN, _METRICS,
+    ),
+    Indicator(
+        "category_concentration", "value", {"en": "Dependence on few categories", "zh": "品类集中度"},
+        "Σ (share of a category in what was paid)²: 1 is one category only",
+        "0–1", False, ("transactions",), "no category is known, or nothing was paid",
+        "Herfindahl–Hirschman index: Hirschman 1964, American Economic Review 54(5)",
+    ),
+    Indicator(
+        "category_breadth", "value", {"en": "Categories bought", "zh": "购买品类数"},
+        "number of distinct categories bought",
+        "categories", True, ("transactions",), "no category is known",
+        "Kumar, George & Pancras 2008, J. Retailing 84(1)",
+    ),
+    Indicator(
+        "share_of_wallet", "value", {"en": "Share of wallet", "zh": "钱包份额"},
+        "attribute share_of_wallet of the customers table: own share of what the customer spends on "
+        "the category",
+        "0–1", True, ("customers",), _UNKNOWN, "Cooil, Keiningham, Aksoy & Hsu 2007, J. Marketing 71(1)",
+    ),
+    Indicator(
+        "profit", "value", {"en": "Profit after cost to serve", "zh": "服务成本后利润"},
+        "margin − cost_to_serve − cost_to_retain",
+        "money", True, ("transactions", "costs"), "no cost on record is 0; without margin unknown",
+        "Niraj, Gupta & Narasimhan 2001, J. Marketing 65(3)",
+    ),
+    Indicator(
+        "clv_to_acquisition_cost", "value", {"en": "CLV to acquisition cost", "zh": "CLV与获客成本之比"},
+        "clv / acquisition_cost",
+        "ratio", True, ("predictions", "customers"), "no acquisition cost is known, or it is 0",
+        "Blattberg & Deighton 1996, Harvard Business Review 74(4)",
+    ),
+    Indicator(
+        "payback_days", "value", {"en": "Payback time", "zh": "回本天数"},
+        "acquisition_cost / (margin / max(T, 365)), at most 3,650; that too without any margin",
+        "days", False, ("transactions", "predictions", "customers"), "no acquisition cost or margin is known",
+        _METRICS,
+    ),
+)  # fmt: skip

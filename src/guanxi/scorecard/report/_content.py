@@ -1,0 +1,192 @@
+"""What a scorecard has to show, on the page and in the workbook."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike
+
+from guanxi.errors import DataError
+from guanxi.params import Params
+from guanxi.scorecard._history import History
+from guanxi.scorecard._result import ScoredDay
+from guanxi.scorecard.indicators import CATALOGUE, DIMENSIONS
+from guanxi.scorecard.report._page_words import page_words
+from guanxi.scorecard.scoring._relationship import Relationship
+from guanxi.scorecard.weights._weighting import scorecard_tree
+from guanxi.segments import matrix, rfm_cells
+from guanxi.segments.lifecycle import STAGES
+from guanxi.served.texts import Language, number, percent
+
+_SURE = 0.9  # of the draws; who keeps the tier in so many is sure of it
+_COLUMNS = {"table": ("customer_id", "score", "tier"), "weights": ("indicator", "dimension", "weight")}
+
+
+@dataclass(frozen=True)
+class ScorecardReport:
+    """What a scorecard has to show.
+
+    Attributes
+    ----------
+    table : pandas.DataFrame
+        One row per customer: ``customer_id, score`` (0 to 100)``, tier``; where they are known
+        ``<dimension>_score, <indicator>_points, clv, churn_probability``.
+    weights : pandas.DataFrame
+        ``indicator, dimension, weight`` (global, adding up to 1) and, of each method that was combined, a
+        column with its own weights, headed as it is to be shown.
+    method : str
+        How the weights were found, in words of the page's language.
+    consistency : mapping of str to float
+        Consistency ratio of each branch that was judged by pairs; empty where none was.
+    notes : sequence of str
+        What was absent, constant or renormalised, a sentence each.
+    labels : mapping of str to str
+        Names of indicators and dimensions in the page's language; those without keep their own.
+    language : {"en", "zh"}
+    migration : pandas.DataFrame, optional
+        Customers by tier before (rows) and now (columns), with ``came`` and ``left`` for who has no other.
+    kept : array of float, optional
+        Share of the draws of the weights in which each customer keeps the tier; NaN without a tier.
+    draws : int
+        How many draws there were.
+    """
+
+    table: pd.DataFrame = field(repr=False)
+    weights: pd.DataFrame = field(repr=False)
+    method: str
+    consistency: Mapping[str, float]
+    notes: Sequence[str]
+    labels: Mapping[str, str]
+    language: Language
+    migration: pd.DataFrame | None = None
+    kept: ArrayLike | None = field(default=None, repr=False)
+    draws: int = 0
+
+    @cached_property
+    def words(self) -> dict[str, str]:
+        """The words of the page."""
+        return page_words(self.language)
+
+    @property
+    def methods(self) -> list[str]:
+        """Methods whose weights were combined."""
+        return [str(name) for name in self.weights.columns if name not in _COLUMNS["weights"]]
+
+    def label(self, name: object) -> str:
+        """Name an indicator or dimension: as given, else in the page's words, else by its own name."""
+        name = str(name)
+        return self.labels.get(name) or self.words.get(f"dimension_{name}") or name.replace("_", " ")
+
+    def method_text(self) -> str:
+        """Say how the weights were found; nothing where that is unknown."""
+        return self.words["weights_note"].format(method=self.method) if self.method else ""
+
+    def consistency_text(self) -> str:
+        """Give the consistency of the judgements; nothing where there were none."""
+        if not self.consistency:
+            return ""
+        ratios = "; ".join(
+            f"{self.label(name)} {number(ratio, 3)}" for name, ratio in self.consistency.items()
+        )
+        return self.words["consistency_text"].format(ratios=ratios)
+
+    def stability_text(self) -> str:
+        """Say how surely customers keep their tier when weights vary; nothing where that was not tried."""
+        shares = np.asarray([] if self.kept is None else self.kept, dtype=float)
+        shares = shares[~np.isnan(shares)]
+        if not len(shares):
+            return ""
+        return self.words["stability_text"].format(
+            draws=number(self.draws),
+            mean=percent(float(shares.mean())),
+            sure=percent(float((shares >= _SURE).mean())),
+            level=percent(_SURE),
+        )
+
+    def check(self) -> None:
+        """Fail where a table lacks a column.
+
+        Raises
+        ------
+        DataError
+        """
+        for name, columns in _COLUMNS.items():
+            table = getattr(self, name)
+            missing = [column for column in columns if column not in table]
+            if missing:
+                has = list(table.columns)
+                raise DataError(f"scorecard: {name} lacks the column {missing[0]!r}; it has {has}")
+
+    def ordered_weights(self) -> pd.DataFrame:
+        """Weights with the heaviest dimension first, and within it the heaviest indicator."""
+        heaviest = self.weights.groupby("dimension")["weight"].transform("sum")
+        keys = pd.DataFrame(
+            {"of": -heaviest, "by": self.weights["dimension"], "own": -self.weights["weight"]}
+        )
+        return self.weights.loc[keys.sort_values(["of", "by", "own"], kind="stable").index]
+
+
+def report_content(scored: ScoredDay, params: Params, history: History | None = None) -> ScorecardReport:
+    """Gather what page and workbook show."""
+    found = scored.relationship
+    consistency: dict[str, float] = {}
+    if found.weighting.consistency is not None:
+        largest = found.weighting.consistency.groupby("node", sort=False)["consistency_ratio"].max()
+        consistency = {str(node): float(ratio) for node, ratio in largest.items()}
+    return ScorecardReport(
+        table=scored.customers,
+        weights=_weights_table(found, params),
+        method=weighing_method(params),
+        consistency=consistency,
+        notes=scored.notes,
+        labels=_labels(params.language),
+        language=params.language,
+        migration=history.latest.counts if history else None,
+        kept=found.stability.kept if found.stability else None,
+        draws=found.stability.draws if found.stability else 0,
+    )
+
+
+def _labels(language: Language) -> dict[str, str]:
+    """Names of indicators, dimensions and segments in a language."""
+    tables = (rfm_cells.NAMES, matrix.NAMES, {each.name: each.label for each in STAGES}, DIMENSIONS)
+    named = {name: each.label[language] for name, each in CATALOGUE.items()}
+    return named | {name: label[language] for table in tables for name, label in table.items()}
+
+
+def weighing_method(params: Params) -> str:
+    """Say how the weights were found."""
+    weights, words = params.scorecard.weights, page_words(params.language)
+    if weights.accepted:
+        return words["method_accepted"]
+    nobody = weights.method not in ("direct", "delphi") and not weights.judgements
+    unjudged = "usual" if scorecard_tree(params.scorecard.tree) == scorecard_tree(None) else "alike"
+    said = words[f"method_{unjudged if nobody else weights.method}"]
+    if weights.data is None:
+        return said
+    if weights.share == 0.0 and weights.combine != "least_squares":
+        return words[f"method_{weights.data}"]
+    return f"{said} + {words[f'method_{weights.data}']} ({words[f'method_{weights.combine}']})"
+
+
+def _weights_table(found: Relationship, params: Params) -> pd.DataFrame:
+    """Weight of each indicator, and of each side where two were combined."""
+    weighing = found.weighting
+    table = pd.DataFrame(
+        {
+            "indicator": list(weighing.weights),
+            "dimension": [weighing.dimensions[name] for name in weighing.weights],
+            "weight": list(weighing.weights.values()),
+        }
+    )
+    if weighing.data is not None:
+        words = page_words(params.language)
+        own = {params.scorecard.weights.method: weighing.judged, weighing.data.method: weighing.data.weights}
+        for method, weights in own.items():
+            heading = words.get(f"method_{method}", method)
+            table[heading] = [weights.get(name, 0.0) for name in weighing.weights]
+    return table

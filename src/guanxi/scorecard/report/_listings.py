@@ -1,0 +1,193 @@
+"""The tables behind a scorecard, as its page shows them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from guanxi.scorecard._history import History
+from guanxi.scorecard._result import ScorecardResult
+from guanxi.scorecard.report._content import ScorecardReport
+from guanxi.served.texts import MISSING, decimals_for, number, percent
+
+_SHARES = (
+    "share", "clv_share", "churn_mean", "attainment", "reaching", "tier_high", "tier_middle", "tier_low",
+    "precision", "recall", "response_rate", "conversion_rate", "retention_rate", "churn_rate", "repeat_rate",
+)  # fmt: skip
+# Columns of our own words; what stands in others is the customers' or the user's.
+_OWN_WORDS = ("verdict", "trend", "statistic", "outcome", "adjusted_for", "first", "second")
+_MOST_ROWS = 60
+
+
+@dataclass(frozen=True)
+class Listing:
+    """A table of the page.
+
+    Attributes
+    ----------
+    title : str
+        The key of a word of the page.
+    table : pandas.DataFrame
+        The ends of an interval, ``x_lower`` and ``x_upper``, are written below ``x``.
+    note : str
+        A key too, or text as it is.
+    of : str
+        What the customers are divided by, for the title.
+    named : sequence of str
+        Columns that hold names of indicators, dimensions or segments.
+    interval : str
+        The column that the ends ``lower`` and ``upper`` belong to.
+    shares : sequence of str
+        Further columns that are shares of 1.
+    """
+
+    title: str
+    table: pd.DataFrame = field(repr=False)
+    note: str = ""
+    of: str = ""
+    named: Sequence[str] = ()
+    interval: str = ""
+    shares: Sequence[str] = ()
+
+
+def listings(found: ScorecardResult, content: ScorecardReport) -> list[Listing]:
+    """Give the tables of the page, those that are there; what it leaves out stands in the files."""
+    indicator = ("indicator",)
+    targets = _without(found.targets, "known", "gap")
+    benchmarks = _without(found.benchmarks, "known", "lower", "upper")
+    moves = _without(found.elasticities, "unit", "reliability", "note")
+    shown = [
+        Listing("targets", targets, "targets_note", named=indicator, interval="value"),
+        Listing("benchmarks", benchmarks, "benchmarks_note", named=indicator),
+        *(
+            Listing(f"by_{name}", _without(table, "tier_low"), named=(name,))
+            for name, table in found.segments.items()
+        ),
+        Listing("group_rules", found.group_rules, found.segmentation.reason if found.segmentation else ""),
+        Listing("actions", found.actions),
+        *(
+            Listing("roll_up", _scores(each.means), "roll_up_note", name, _named(name, found), "mean")
+            for name, each in found.roll_ups.items()
+        ),
+        *(
+            Listing("own_weights", table, "own_weights_note", name, _named(name, found), "difference")
+            for name, table in found.own_weights.items()
+        ),
+        Listing("elasticities", moves, "elasticities_note", "", ("driver",), "estimate", ("estimate",)),
+        Listing("programme", _periods(found.programme), "programme_note"),
+        Listing("agreement", found.agreement, "agreement_note"),
+        *_of_drift(found.history, content),
+    ]
+    return [each for each in shown if len(each.table)]
+
+
+def _of_drift(history: History | None, content: ScorecardReport) -> list[Listing]:
+    if history is None or history.drift is None or history.proposal is None:
+        return []
+    proposal, weights = history.proposal, ("before", "after", "current", "proposed", "change")
+    effect = content.words["proposal_note"].format(
+        moved=f"{proposal.migration.moved:,}",
+        customers=f"{proposal.customers:,}",
+        spearman=f"{proposal.spearman:.3f}",
+    )
+    return [
+        Listing("drift", history.drift, "drift_note", "", ("indicator",), "change", weights),
+        Listing("proposal", proposal.table, effect, named=("indicator",), shares=weights),
+    ]
+
+
+def _without(table: pd.DataFrame, *names: str) -> pd.DataFrame:
+    """Leave out columns, and those that nothing stands in."""
+    return table.drop(columns=list(names), errors="ignore").dropna(axis="columns", how="all")
+
+
+def _named(by: str, found: ScorecardResult) -> tuple[str, ...]:
+    """Segments have names in both languages, the values of attributes have not."""
+    return ("group",) if by in found.segments else ()
+
+
+def _periods(programme: pd.DataFrame) -> pd.DataFrame:
+    """Take what fits on the page, the newest period first; churn is the rest of retention."""
+    counts = ("retained", "reactivated", "purchases", "acquired", "contacts", "observed", "nps_answers")
+    return _without(programme, "end", "churn_rate", *counts).iloc[::-1]
+
+
+def _scores(means: pd.DataFrame) -> pd.DataFrame:
+    """Scores of a roll-up, a row per group."""
+    scores = means[means["measure"] == "score"]
+    return scores.drop(columns=["measure", "known"]).reset_index(drop=True)
+
+
+def shown_table(listing: Listing, content: ScorecardReport) -> dict[str, Any]:
+    """Write the cells of a listing for the template."""
+    t, table = content.words, listing.table.head(_MOST_ROWS)
+    ends = {name: _ends(name, listing) for name in map(str, table.columns)}
+    hidden = {end for pair in ends.values() for end in pair}
+    shown = [name for name in ends if name not in hidden]
+    columns = [_column(name, ends[name], listing, content) for name in shown]
+    left = len(listing.table) - len(table)
+    return {
+        "title": t[listing.title].format(of=content.label(listing.of)),
+        "note": t.get(listing.note, listing.note),
+        "columns": columns,
+        "rows": list(zip(*(column["cells"] for column in columns), strict=True)),
+        "more": t["more_rows"].format(count=number(left)) if left else "",
+    }
+
+
+def _ends(name: str, listing: Listing) -> tuple[str, ...]:
+    """Name the columns that hold the ends of a column's interval; none without."""
+    pair = ("lower", "upper") if name == listing.interval else (f"{name}_lower", f"{name}_upper")
+    return pair if set(pair) <= set(listing.table.columns) else ()
+
+
+def _column(name: str, ends: tuple[str, ...], listing: Listing, content: ScorecardReport) -> dict[str, Any]:
+    t, values = content.words, listing.table.head(_MOST_ROWS)[name]
+    numeric = pd.api.types.is_numeric_dtype(values) and not pd.api.types.is_bool_dtype(values)
+    share = name in _SHARES or name in listing.shares or name.endswith("_share")
+    texts = _numbers(values, share) if numeric else _texts(name, values, listing, content)
+    below = [""] * len(texts)
+    if ends:
+        sides = (_numbers(listing.table.head(_MOST_ROWS)[end], share) for end in ends)
+        below = [
+            "" if MISSING in pair else t["ends"].format(lower=pair[0], upper=pair[1])
+            for pair in zip(*sides, strict=True)
+        ]
+    heading = t.get(f"listing_{name}") or t.get(f"column_{name}") or content.label(name)
+    return {
+        "heading": heading,
+        "kind": "n" if numeric else "day" if name == "period" else "",
+        "cells": list(zip(texts, below, strict=True)),
+    }
+
+
+def _numbers(values: pd.Series[Any], share: bool) -> list[str]:
+    floats = values.to_numpy(dtype=np.float64, na_value=np.nan)
+    if share:
+        return [percent(value, 1) for value in floats]
+    known = floats[np.isfinite(floats)]
+    whole = bool((known == np.floor(known)).all())
+    decimals = 0 if whole else decimals_for(float(np.abs(known).max(initial=0.0)))
+    return [number(value, decimals) for value in floats]
+
+
+def _texts(name: str, values: pd.Series[Any], listing: Listing, content: ScorecardReport) -> list[str]:
+    t = content.words
+
+    def text(value: Any) -> str:
+        if pd.isna(value):
+            return MISSING
+        if isinstance(value, bool | np.bool_):
+            return t["yes"] if value else t["no"]
+        told = str(value)
+        if name == "drivers":
+            return ", ".join(t.get(f"driver_{each}", each.replace("_", " ")) for each in told.split(", "))
+        if name in _OWN_WORDS:
+            return t.get(f"said_{told}", told)
+        return content.label(told) if name in listing.named else told
+
+    return [text(value) for value in values]

@@ -1,0 +1,116 @@
+"""A scorecard as HTML: its section of a page, and its own page with the tables behind it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date
+from typing import Any
+
+from guanxi.report.page import PageSection, environment
+from guanxi.scorecard.report import _summaries
+from guanxi.scorecard.report._content import ScorecardReport
+from guanxi.scorecard.report._listings import Listing, shown_table
+from guanxi.scorecard.report._pictures import pictures
+from guanxi.served.texts import number, percent
+
+_PACKAGE = "guanxi.scorecard.report"
+
+
+def render_section(content: ScorecardReport) -> PageSection:
+    """Write the section of a scorecard for another page.
+
+    Raises
+    ------
+    DataError
+        If a table lacks a column.
+    """
+    html = _render("scorecard.html", content)
+    return PageSection("scorecard", content.words["scorecard"], html)
+
+
+def render_scorecard(
+    content: ScorecardReport,
+    listings: Sequence[Listing],
+    *,
+    source: str,
+    as_of: date,
+    model_version: str,
+    generated_by: str,
+) -> str:
+    """Write the page of a scorecard: a whole HTML document without scripts, to be written as UTF-8.
+
+    Raises
+    ------
+    DataError
+        If a table lacks a column.
+    """
+    page = {"source": source, "as_of": as_of, "model_version": model_version, "generated_by": generated_by}
+    tables = [shown_table(each, content) for each in listings if len(each.table)]
+    return _render("scorecard_page.html", content, page=page, listings=tables)
+
+
+def _render(template: str, content: ScorecardReport, **shown: Any) -> str:
+    words = {"t": content.words, "scorecard": section_content(content)}
+    return environment(_PACKAGE).get_template(template).render(words | shown)
+
+
+def section_content(content: ScorecardReport) -> dict[str, Any]:
+    """Gather what the template of the section shows.
+
+    Raises
+    ------
+    DataError
+        If a table lacks a column.
+    """
+    content.check()
+    t = content.words
+    known = content.table["score"].notna()
+    used = content.weights[content.weights["weight"] > 0]
+    note = t["scorecard_note"].format(
+        indicators=len(used),
+        dimensions=used["dimension"].nunique(),
+        customers=number(known.sum()),
+        score=number(content.table["score"].mean(), 1),
+    )
+    unknown = t["scorecard_unknown"].format(count=number((~known).sum()))
+    return {
+        "note": note if known.all() else f"{note} {unknown}",
+        "notices": list(content.notes),
+        "tiers": _tier_rows(content),
+        "stability": content.stability_text(),
+        "pictures": pictures(content),
+        "method": content.method_text(),
+        "consistency": content.consistency_text(),
+        "methods": content.methods,
+        "weights": weight_rows(content),
+    }
+
+
+def _tier_rows(content: ScorecardReport) -> list[dict[str, str]]:
+    """Sum the tiers up for a table."""
+    t = content.words
+    return [
+        {
+            "tier": t["tier_unknown"] if tier == _summaries.NO_TIER else t.get(f"tier_{tier}", str(tier)),
+            "customers": number(row["customers"]),
+            "share": percent(row["share"]),
+            "score": number(row["score"], 1),
+            "value": number(row["value"]),
+            "value_share": percent(row["value_share"]),
+            "churn": percent(row["churn"]),
+        }
+        for tier, row in _summaries.by_tier(content.table).iterrows()
+    ]
+
+
+def weight_rows(content: ScorecardReport) -> list[dict[str, Any]]:
+    """Weights by dimension, the heaviest first, and within it by indicator."""
+    return [
+        {
+            "indicator": content.label(row["indicator"]),
+            "dimension": content.label(row["dimension"]),
+            "weight": percent(row["weight"], 1),
+            "own": [percent(row[name], 1) for name in content.methods],
+        }
+        for row in content.ordered_weights().to_dict("records")
+    ]

@@ -1,0 +1,161 @@
+"""The folder of a scorecard's results."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from guanxi import __version__
+from guanxi.data.sinks import files
+from guanxi.data.sinks.spreadsheet import write_spreadsheet
+from guanxi.params import Params
+from guanxi.scorecard._day_tables import Reporter
+from guanxi.scorecard._result import ScorecardResult
+from guanxi.scorecard.exports._customer_systems import check_export, export_customers
+from guanxi.scorecard.exports._import_layouts import LAYOUTS
+from guanxi.scorecard.report._content import report_content, weighing_method
+from guanxi.scorecard.report._listings import listings
+from guanxi.scorecard.report._page import render_scorecard
+from guanxi.scorecard.report._workbook import scorecard_sheets
+from guanxi.scorecard.scoring._relationship import Relationship
+
+# A workbook of more takes minutes (96,000: four, and 100 MB), and nobody reads it row by row.
+_MOST_IN_A_WORKBOOK = 25_000
+# Names of the files of :func:`_tables`.
+_OWN_TABLE = re.compile(
+    r"(segments|roll_up|own_weights|migration|rejected)_.+|programme|targets|benchmarks|elasticities|agreement|actions"
+    r"|group_rules|weight_drift|weights_proposed|stability"
+)
+
+
+def check_folder(folder: Path) -> None:
+    """Fail where the results could not be written.
+
+    Raises
+    ------
+    OutputError
+    """
+    for path in (folder / "scorecard.parquet", folder / "tables" / "programme.csv"):
+        files.check_output(path)
+
+
+def write_results(
+    folder: Path,
+    found: ScorecardResult,
+    params: Params,
+    reporter: Reporter,
+    *,
+    source: str,
+    model_version: str,
+) -> str:
+    """Write all results, and return the page; nothing is written before all of them are known to be right.
+
+    Parameters
+    ----------
+    folder : pathlib.Path
+    found : ScorecardResult
+    params : Params
+    reporter : Reporter
+    source, model_version : str
+        As the page names them.
+
+    Raises
+    ------
+    ParamsError, DataError, OutputError
+    """
+    customers, exports = found.customers, params.scorecard.exports
+    content = report_content(found, params, found.history)
+    with reporter.step(f"write {folder}"):
+        html = render_scorecard(
+            content,
+            listings(found, content),
+            source=source,
+            as_of=found.as_of,
+            model_version=model_version,
+            generated_by=f"guanxi {__version__}",
+        )
+        sheets = scorecard_sheets(content)
+        for system, export in exports.items():
+            check_export(customers, folder / "exports" / system, system, export.fields)
+        _remove_earlier(folder, params)
+        files.write_table(customers, folder / "scorecard.parquet")
+        files.write_table(customers, folder / "scorecard.csv")
+        if len(customers) <= _MOST_IN_A_WORKBOOK:
+            write_spreadsheet(sheets, folder / "scorecard.xlsx")
+        else:
+            reporter.say(f"   more than {_MOST_IN_A_WORKBOOK:,} customers: no scorecard.xlsx")
+        for name, document in documents(found.relationship, params).items():
+            files.write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n", folder / name)
+        for name, table in _tables(found).items():
+            files.write_table(table, folder / "tables" / f"{name}.csv")
+        files.write_text(html, folder / "scorecard.html")
+        for system, export in exports.items():
+            done = export_customers(customers, folder / "exports" / system, system, export.fields)
+            for warning in done.warnings:
+                reporter.warn(f"{system}: {warning}")
+    return html
+
+
+def _remove_earlier(folder: Path, params: Params) -> None:
+    """Remove what an earlier scorecard wrote and this one may not: nobody could tell it from new results."""
+    for path in (folder / "scorecard.xlsx", *(folder / "tables").glob("*.csv")):
+        if path.name == "scorecard.xlsx" or _OWN_TABLE.fullmatch(path.stem):
+            path.unlink(missing_ok=True)
+    for manifest in (folder / "exports").glob("*/_manifest.json"):
+        if manifest.parent.name in LAYOUTS and manifest.parent.name not in params.scorecard.exports:
+            shutil.rmtree(manifest.parent)
+
+
+def _tables(found: ScorecardResult) -> dict[str, pd.DataFrame]:
+    """File names and tables of all that is not a customer's."""
+    named = {
+        "programme": found.programme,
+        "targets": found.targets,
+        "benchmarks": found.benchmarks,
+        "elasticities": found.elasticities,
+        "agreement": found.agreement,
+        "actions": found.actions,
+        "group_rules": found.group_rules,
+        **{f"rejected_{name}": table for name, table in found.rejected.items()},
+        **{f"segments_{name}": table for name, table in found.segments.items()},
+        **{f"roll_up_{name}": each.means for name, each in found.roll_ups.items()},
+        **{f"roll_up_{name}_tiers": each.tiers for name, each in found.roll_ups.items()},
+        **{f"own_weights_{name}": table for name, table in found.own_weights.items()},
+    }
+    history, stability = found.history, found.relationship.stability
+    if stability is not None:
+        named["stability"] = stability.summary()
+    if history is not None:
+        named |= {
+            f"migration_{one}_{other}": moved.counts.reset_index(names="tier")
+            for (one, other), moved in history.migrations.items()
+        }
+        if history.drift is not None and history.proposal is not None:
+            moved = history.proposal.migration.counts.reset_index(names="tier")
+            named |= {
+                "weight_drift": history.drift,
+                "weights_proposed": history.proposal.table,
+                "migration_proposed": moved,
+            }
+    return {name: table for name, table in named.items() if len(table)}
+
+
+def documents(found: Relationship, params: Params) -> dict[str, dict[str, Any]]:
+    """Weights, consistency, scale and cuts, as JSON."""
+    weighing, card = found.weighting, found.card
+    weights: dict[str, Any] = {
+        "method": weighing_method(params),
+        "weights": weighing.weights,
+        "computed": weighing.computed,
+        "judged": weighing.judged,
+        "data": weighing.data and weighing.data.weights,
+    }
+    if weighing.consistency is not None:
+        weights["consistency"] = weighing.consistency.to_dict("records")
+    scale = {"normalisation": card.normalisation.document(), "tiers": card.tiers.document()}
+    return {"weights.json": weights, "scale.json": scale}

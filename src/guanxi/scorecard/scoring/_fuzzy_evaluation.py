@@ -1,0 +1,183 @@
+"""Fuzzy comprehensive evaluation: how far a customer belongs to each grade, indicator by indicator.
+
+Each normalised indicator gives a membership in every grade; an operator composes the memberships of a
+dimension's indicators with their weights, and then those of the dimensions (second level); the result, which
+adds up to 1, becomes one score.
+
+====================  ==========  =====================================================================
+operator              literature  what it does with weights and memberships
+====================  ==========  =====================================================================
+``weighted_average``  M(·,⊕)      adds products: uses all of them
+``product_or``        M(·,∨)      keeps the largest product: one indicator decides each grade, the others
+                                  are lost ("main factor stands out")
+``and_bounded_sum``   M(∧,⊕)      adds the smaller of weight and membership, up to 1: with many small
+                                  weights memberships are cut to these and lost
+``and_or``            M(∧,∨)      keeps the largest of these: loses the most ("main factor decides")
+====================  ==========  =====================================================================
+
+Only the weighted average with the weighted score promises that a better value never lowers the score. With
+triangles it is then the weighted sum, but for values beyond the best and the worst grade; what it adds are
+the memberships. Every other choice can fall as a value gets better: the membership that grew may be lost
+or cut, and the one that shrank may have been the better of those that decide.
+
+References
+----------
+Wang, P. Z. (1983), Theory of fuzzy sets and its applications, Shanghai Science and Technology Press.
+Feng, S. and Xu, L. D. (1999), Decision support for fuzzy comprehensive evaluation of urban development, Fuzzy
+Sets and Systems 105.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import Literal, get_args
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+
+from guanxi.errors import ParamsError
+from guanxi.scorecard.scoring._scoring_methods import (
+    Evaluation,
+    Groups,
+    Numbers,
+    ScoringMethod,
+    shares,
+    weighted_averages,
+)
+
+Floats = NDArray[np.float64]
+Operator = Literal["weighted_average", "product_or", "and_bounded_sum", "and_or"]
+Defuzzification = Literal["weighted", "maximum"]
+
+# The middles of four equal parts of the scale.
+FUZZY_GRADES: Mapping[str, float] = {"excellent": 87.5, "good": 62.5, "fair": 37.5, "poor": 12.5}
+_DECIMALS = 12
+
+
+@dataclass(frozen=True)
+class FuzzyEvaluation(ScoringMethod):
+    """Fuzzy comprehensive evaluation on two levels: indicators within a dimension, then the dimensions.
+
+    With the weighted average and the weighted score the points of an indicator are its own; else they are
+    these in proportion, an allocation.
+
+    Attributes
+    ----------
+    grades : mapping of str to float
+        Score that stands for each grade, 0 to 100, best first. A normalised value at that score is wholly of
+        the grade; one better than the best or worse than the worst too.
+    plateau : float
+        Share of the way between two grades in which a value still belongs wholly to one: 0 gives triangles,
+        up to 1 (not with it) trapezoids.
+    operator : {"weighted_average", "product_or", "and_bounded_sum", "and_or"}
+        As at the top of this file.
+    defuzzification : {"weighted", "maximum"}
+        Mean of the grades' scores with the memberships as weights, or the score of the grade with the largest
+        membership (of equals the better).
+    """
+
+    name = "fuzzy"
+    grades: Mapping[str, float] = field(default_factory=lambda: dict(FUZZY_GRADES))
+    plateau: float = 0.0
+    operator: Operator = "weighted_average"
+    defuzzification: Defuzzification = "weighted"
+
+    def __post_init__(self) -> None:
+        scores = list(self.grades.values())
+        if len(scores) < 2 or scores[0] > 100 or scores[-1] < 0 or any(b >= a for a, b in pairwise(scores)):
+            raise ParamsError(
+                f"fuzzy grades must be two or more with scores that fall within 100 and 0, "
+                f"not {', '.join(f'{name} {score:g}' for name, score in self.grades.items())}"
+            )
+        if not 0 <= self.plateau < 1:
+            raise ParamsError(f"fuzzy plateau must be at least 0 and less than 1, not {self.plateau:g}")
+        for what, given, known in (
+            ("operator", self.operator, get_args(Operator)),
+            ("defuzzification", self.defuzzification, get_args(Defuzzification)),
+        ):
+            if given not in known:
+                raise ParamsError(f"fuzzy {what} {given!r} is not known: choose one of {', '.join(known)}")
+
+    @property
+    def scores(self) -> Floats:
+        """Scores of the grades, best first, shape (n_grades,)."""
+        return np.asarray(list(self.grades.values()), dtype=np.float64)
+
+    def cut_points(self) -> dict[str, float]:
+        """Least score of each grade: half way to the next worse one, 0 for the worst."""
+        middles = (self.scores[:-1] + self.scores[1:]) / 2.0
+        return dict(zip(self.grades, [*middles.tolist(), 0.0], strict=True))
+
+    def defuzzify(self, memberships: Floats) -> Floats:
+        """Turn memberships, shape (..., n_grades), into scores from 0 to 100, shape (...)."""
+        if self.defuzzification == "weighted":
+            return np.asarray(memberships @ self.scores)
+        return np.asarray(self.scores[memberships.round(_DECIMALS).argmax(axis=-1)])
+
+    def memberships(self, values: ArrayLike) -> Floats:
+        """Membership of each normalised value, shape (n,), in each grade, shape (n, n_grades).
+
+        Each row adds up to 1.
+
+        Examples
+        --------
+        >>> FuzzyEvaluation().memberships([0.95, 0.5]).tolist()
+        [[1.0, 0.0, 0.0, 0.0], [0.0, 0.5, 0.5, 0.0]]
+        """
+        rising = self.scores[::-1]
+        # Place on a scale where each grade is a whole number, 0 the worst.
+        place = np.interp(100.0 * np.asarray(values, dtype=np.float64), rising, np.arange(rising.size))
+        # How far it has passed from each grade to the next better one.
+        borders = np.arange(rising.size - 1) + 0.5
+        passed = np.clip((place[:, None] - borders) / (1.0 - self.plateau) + 0.5, 0.0, 1.0)
+        return np.diff(passed[:, ::-1], axis=1, prepend=0.0, append=1.0)
+
+    def evaluate(self, values: Floats, weights: Floats, names: Sequence[str], groups: Groups) -> Evaluation:
+        """Evaluate the indicators of each dimension, then the dimensions."""
+        single = self.memberships(values.ravel()).reshape(*values.shape, -1)
+        of_groups = np.zeros((len(values), len(groups), single.shape[2]))
+        group_weights = np.zeros((len(values), len(groups)))
+        for place, columns in enumerate(groups.values()):
+            group_weights[:, place] = weights[:, columns].sum(axis=1)
+            composed = compose(shares(weights[:, columns]), single[:, columns], self.operator)
+            of_groups[:, place] = shares(composed)
+        found = shares(compose(group_weights, of_groups, self.operator))
+        score = self.defuzzify(found)
+        points = shares(weights * (single @ self.scores)) * score[:, None]
+        return Evaluation(score, points, self.defuzzify(of_groups), found)
+
+    def score_sets(self, table: pd.DataFrame, weights: Numbers) -> Numbers:
+        """Score under many sets of weights: the weighted sum of what each indicator alone would give.
+
+        Raises
+        ------
+        ParamsError
+            If the choices are others than weighted average and weighted score, of which alone this is true.
+        """
+        if (self.operator, self.defuzzification) != ("weighted_average", "weighted"):
+            raise ParamsError("fuzzy scores under many weights need the weighted average and weighted score")
+        values = table.to_numpy(dtype=np.float64)
+        alone = self.defuzzify(self.memberships(values.ravel())).reshape(values.shape)
+        return weighted_averages((alone / 100.0).astype(weights.dtype), weights)
+
+
+def compose(weights: ArrayLike, memberships: ArrayLike, operator: Operator) -> Floats:
+    """Compose the memberships of several factors into one: B = A ∘ R.
+
+    A are weights, shape (..., m), each row adding up to 1; R are memberships, shape (..., m, n_grades). B,
+    shape (..., n_grades), is not brought to a sum of 1. The operators are at the top of this file.
+
+    Examples
+    --------
+    >>> clothes = [[0.2, 0.5, 0.2, 0.1], [0.7, 0.2, 0.1, 0], [0, 0.4, 0.5, 0.1], [0.2, 0.3, 0.5, 0]]
+    >>> compose([0.1, 0.2, 0.3, 0.4], clothes, "and_or").tolist()
+    [0.2, 0.3, 0.4, 0.1]
+    """
+    each, of = np.asarray(weights, dtype=np.float64)[..., None], np.asarray(memberships, dtype=np.float64)
+    joined = np.minimum(each, of) if operator in ("and_or", "and_bounded_sum") else each * of
+    if operator in ("and_or", "product_or"):
+        return np.asarray(joined.max(axis=-2))
+    return np.asarray(np.minimum(joined.sum(axis=-2), 1.0))

@@ -1,0 +1,159 @@
+"""The relationship scorecard of one day: indicators, weights, scores, and how sure the tiers are."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from guanxi.errors import DataError, FitError
+from guanxi.params.scorecard import ScorecardParams
+from guanxi.scorecard.indicators import CATALOGUE
+from guanxi.scorecard.scoring._normalisation import Normalisation, ScaleTarget
+from guanxi.scorecard.scoring._scores import SCORING_METHODS, Scorecard, score_table
+from guanxi.scorecard.scoring._tier_stability import Stability, rank_agreement, tier_stability
+from guanxi.scorecard.scoring._tiers import TierRule, fit_tiers
+from guanxi.scorecard.targets._roll_up import compare_group_weights
+from guanxi.scorecard.weights._weighting import Weighting, scorecard_tree, weight_indicators
+
+_COMPARED = 20_000
+HIGHER_IS_BETTER: Mapping[str, bool] = {name: each.higher_is_better for name, each in CATALOGUE.items()}
+
+
+@dataclass(frozen=True)
+class Relationship:
+    """The scorecard of one day.
+
+    Attributes
+    ----------
+    indicators : pandas.DataFrame
+        ``customer_id`` and every indicator, in its own unit.
+    normalised : pandas.DataFrame
+        ``customer_id`` and the indicators of the tree, from 0 to 1, higher the better.
+    weighting : Weighting
+    card : Scorecard
+    stability : Stability or None
+        None where no weights were drawn, or tiers do not follow the score.
+    notes : tuple of str
+        Of indicators, weights, scores and stability.
+    """
+
+    indicators: pd.DataFrame = field(repr=False)
+    normalised: pd.DataFrame = field(repr=False)
+    weighting: Weighting
+    card: Scorecard
+    stability: Stability | None
+    notes: tuple[str, ...] = ()
+
+
+def relationship(
+    indicators: pd.DataFrame, params: ScorecardParams, *, seed: int = 0, language: str = "en"
+) -> Relationship:
+    """Score the customers of one day.
+
+    Parameters
+    ----------
+    indicators : pandas.DataFrame
+        From :func:`guanxi.scorecard.indicators._table.indicator_table`.
+    params : ScorecardParams
+    seed : int
+    language : {"en", "zh"}
+        Of the reasons.
+
+    Raises
+    ------
+    ParamsError, DataError
+        As :func:`.weighting.weight_indicators` and :func:`.scores.score_table`.
+    """
+    tree = scorecard_tree(params.tree)
+    directions = {name: HIGHER_IS_BETTER[name] for name in tree.leaves}
+    targets = {name: ScaleTarget(each.target) for name, each in params.targets.items()}
+    scale = Normalisation.fit(
+        indicators, directions, params.normalisation, targets if params.normalisation == "target" else None
+    )
+    normalised = normalise(indicators, scale)
+    weighting = weight_indicators(params.weights, tree, normalised, draws=params.draws, seed=seed)
+    rule = TierRule(params.tiers.method, params.tiers.high, params.tiers.middle)
+    card = _score(
+        indicators,
+        weighting,
+        normalisation=scale,
+        method=params.method,
+        tiers=rule,
+        labels={name: each.label["zh" if language == "zh" else "en"] for name, each in CATALOGUE.items()},
+    )
+    stability, notes = None, [*card.notes, *weighting.notes]
+    if rule.on != "score":
+        notes.append("stability: tiers follow the value, so no weights were drawn to see who keeps the tier")
+    elif params.draws:
+        stability = tier_stability(
+            normalised,
+            weighting.weights,
+            lambda scores: fit_tiers(scores, rule).assign(scores),
+            weighting.drawn,
+            method=card.method,
+        )
+    return Relationship(indicators, normalised, weighting, card, stability, tuple(notes))
+
+
+def score_other_day(indicators: pd.DataFrame, present: Relationship) -> Scorecard:
+    """Score the customers of another day by the scale, weights and cuts of the present one."""
+    card = present.card
+    return _score(
+        indicators,
+        present.weighting,
+        normalisation=card.normalisation,
+        method=card.method,
+        tiers=card.tiers,
+        reasons=0,
+    )
+
+
+def _score(indicators: pd.DataFrame, weighting: Weighting, **options: Any) -> Scorecard:
+    return score_table(indicators, weighting.weights, weighting.dimensions, HIGHER_IS_BETTER, **options)
+
+
+def normalise(indicators: pd.DataFrame, scale: Normalisation) -> pd.DataFrame:
+    """Bring indicators to 0 to 1, higher the better."""
+    columns = {name: curve.apply(indicators[name]) for name, curve in scale.curves.items()}
+    return pd.DataFrame({"customer_id": indicators["customer_id"].array, **columns}, copy=False)
+
+
+def methods_agreement(present: Relationship) -> pd.DataFrame:
+    """Kendall's tau between the scores that the three methods give with the same weights and scale.
+
+    Of more than 20,000 customers, so many are compared, evenly spaced by their score.
+    """
+    card = present.card
+    by_score = card.table["score"].argsort(kind="stable").to_numpy()
+    places = np.linspace(0, len(by_score) - 1, min(_COMPARED, len(by_score))).round().astype(int)
+    sample = present.indicators.iloc[np.sort(by_score[places])].reset_index(drop=True)
+    scores: dict[str, pd.Series[float]] = {
+        method: _score(
+            sample, present.weighting, normalisation=card.normalisation, method=method, reasons=0
+        ).table.set_index("customer_id")["score"]
+        for method in SCORING_METHODS
+    }
+    return rank_agreement(scores)
+
+
+def own_weights(groups: pd.Series[Any], present: Relationship, params: ScorecardParams) -> pd.DataFrame:
+    """Show what weights of its own would change for each group; its scale stays that of all customers.
+
+    Groups of which the data cannot tell weights are left out. Gives the table of
+    :func:`guanxi.scorecard.targets._roll_up.compare_group_weights`.
+    """
+    own: dict[Any, Mapping[str, float]] = {}
+    for group, places in groups.groupby(groups, observed=True).indices.items():
+        try:
+            members = present.normalised.iloc[places]
+            own[group] = weight_indicators(params.weights, present.weighting.tree, members).weights
+        except (DataError, FitError):
+            continue
+    kept = groups.where(groups.isin(list(own))).reset_index(drop=True)
+    return compare_group_weights(
+        present.normalised, kept, present.weighting.weights, own.__getitem__, present.card.method.score
+    )

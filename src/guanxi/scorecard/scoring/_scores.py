@@ -1,0 +1,235 @@
+"""The scorecard: for every customer a score from 0 to 100, in total and by dimension, and why.
+
+A better value of one indicator never lowers the customer's score, whether the scale is kept
+(:class:`.normalisation.Normalisation`) or fitted anew, by weighted sum, TOPSIS, and fuzzy evaluation with
+weighted average and weighted score. There is one exception: TOPSIS on ``vector`` fitted anew where values are
+negative, since the better value then changes what its indicator weighs. The other choices of fuzzy evaluation
+do not promise it.
+
+What is unknown of a customer is left out and the weights of the rest are raised to add up to 1, customer by
+customer; ``known_weight`` says how much was known. An indicator that nobody has counts as weight 0.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from guanxi.errors import DataError, ParamsError
+from guanxi.scorecard.scoring._customer_scores import relative_points, score_customers
+from guanxi.scorecard.scoring._fuzzy_evaluation import FuzzyEvaluation
+from guanxi.scorecard.scoring._normalisation import (
+    Floats,
+    Normalisation,
+    NormalisationMethod,
+    ScaleTarget,
+    finite_column,
+)
+from guanxi.scorecard.scoring._scoring_methods import ScoreMethod, ScoringMethod, Topsis, WeightedSum
+from guanxi.scorecard.scoring._tiers import GRADES, TIERS, TierCuts, TierRule, Words, assign_grades, fit_tiers
+from guanxi.scorecard.scoring._used_indicators import (
+    check_customers,
+    check_weights,
+    notes_on,
+    select_indicators,
+)
+from guanxi.scorecard.weights._objective import CUSTOMER
+
+SCORING_METHODS: Mapping[ScoreMethod, ScoringMethod] = {
+    each.name: each for each in (WeightedSum(), Topsis(), FuzzyEvaluation())
+}
+_MUCH = 0.01
+
+
+@dataclass(frozen=True)
+class Scorecard:
+    """Scores of all customers, and what they rest on.
+
+    Attributes
+    ----------
+    table : pandas.DataFrame
+        A row per customer, in the order given: ``customer_id, score`` (0 to 100), ``<dimension>_score`` (the
+        same method on the dimension's indicators alone), ``grade, rank`` (1 is best, equals share the better
+        rank)``, tier, known_weight, <indicator>_points`` (add up to the score), ``why_1`` … (indicators that
+        move the customer most from the mean, in points), and for fuzzy ``<grade>_membership``.
+    method : ScoringMethod
+    weights : dict of str to float
+        The weights used: above 0, adding up to 1 over the indicators that anybody has.
+    mean_levels : dict of str to float
+        What the mean customer has of each indicator, 0 to 100.
+    normalisation : Normalisation
+    tiers : TierCuts
+    notes : tuple of str
+        What was left out, raised or is constant, a sentence each.
+    """
+
+    table: pd.DataFrame
+    method: ScoringMethod
+    weights: dict[str, float]
+    mean_levels: dict[str, float]
+    normalisation: Normalisation
+    tiers: TierCuts
+    notes: tuple[str, ...]
+
+    def relative_points(self) -> pd.DataFrame:
+        """Points above or below the mean customer: ``customer_id`` and a column per indicator."""
+        points = self.table[[f"{name}_points" for name in self.weights]].to_numpy()
+        weights, levels = (np.asarray(list(each.values())) for each in (self.weights, self.mean_levels))
+        found = pd.DataFrame(relative_points(points, weights, levels), columns=list(self.weights))
+        found.insert(0, CUSTOMER, self.table[CUSTOMER].to_numpy())
+        return found
+
+
+def score_table(
+    indicators: pd.DataFrame,
+    weights: Mapping[str, float],
+    dimensions: Mapping[str, str],
+    higher_is_better: Mapping[str, bool],
+    *,
+    normalisation: NormalisationMethod | Normalisation = "quantile",
+    method: ScoreMethod | ScoringMethod = "weighted_sum",
+    tiers: TierRule | TierCuts | None = None,
+    grades: Mapping[str, float] = GRADES,
+    targets: Mapping[str, ScaleTarget] | None = None,
+    labels: Mapping[str, str] | None = None,
+    reasons: int = 3,
+) -> Scorecard:
+    """Score every customer.
+
+    Parameters
+    ----------
+    indicators : pandas.DataFrame
+        ``customer_id`` (unique) and a column per indicator, in its own unit; NaN is unknown.
+    weights : mapping of str to float
+        Global weight of each indicator: at least 0, adding up to 1. One without a column counts as absent.
+    dimensions : mapping of str to str
+        The dimension of each weighted indicator.
+    higher_is_better : mapping of str to bool
+        Direction of each known indicator, from the catalogue.
+    normalisation : str or Normalisation
+        A method to fit on this table, or a scale fitted on another (period, market) to keep.
+    method : {"weighted_sum", "topsis", "fuzzy"} or ScoringMethod
+        A method by its name, or one with choices of its own, such as a :class:`.FuzzyEvaluation`.
+    tiers : TierRule or TierCuts, optional
+        A rule to fit on these scores (default: percentile, 20 % and 30 %), or cuts to keep.
+    grades : mapping of str to float
+        Least score of each grade; fuzzy has its own grades, cut half way between their scores.
+    targets : mapping of str to ScaleTarget, optional
+        For the normalisation ``target``: one for each indicator with a weight.
+    labels : mapping of str to str, optional
+        What the reasons call an indicator; default its name.
+    reasons : int
+        How many reasons a customer gets.
+
+    Raises
+    ------
+    ParamsError
+        If the weights, a method, target, grade or share is not as described.
+    DataError
+        If customers are not unique, a value is infinite, or nothing with a weight is known.
+
+    Examples
+    --------
+    >>> table = pd.DataFrame({"customer_id": ["a", "b"], "revenue": [90.0, 10.0], "complaints": [2.0, None]})
+    >>> dimensions = {"revenue": "value", "complaints": "satisfaction"}
+    >>> higher_is_better = {"revenue": True, "complaints": False}
+    >>> card = score_table(table, {"revenue": 0.6, "complaints": 0.4}, dimensions, higher_is_better)
+    >>> card.table[["customer_id", "score", "grade", "known_weight", "why_1"]].values.tolist()
+    [['a', 65.0, 'B', 1.0, 'revenue +15.0'], ['b', 25.0, 'D', 0.6, 'revenue -25.0']]
+    """
+    check_customers(indicators)
+    check_weights(weights, dimensions, higher_is_better)
+    chosen = _method(method)
+    scale = _scale(indicators, weights, higher_is_better, normalisation, targets)
+    chosen = chosen.on(scale)
+    used = select_indicators(indicators, weights, scale)
+    groups = _groups(used.weights, dimensions)
+    scores = score_customers(used, scale, chosen, groups)
+    why = scores.reasons([(labels or {}).get(name, name) for name in used.weights], reasons)
+    cuts = tiers if isinstance(tiers, TierCuts) else _fit_cuts(tiers or TierRule(), scores.score, indicators)
+    own = chosen.cut_points() or {}
+    columns: dict[str, Any] = {
+        CUSTOMER: indicators[CUSTOMER].array,
+        "score": scores.score,
+        **{f"{name}_score": each for name, each in zip(groups, scores.dimensions, strict=True)},
+        "grade": assign_grades(scores.score, own or grades),
+        "rank": pd.Series(scores.score).rank(method="min", ascending=False).astype("Int64"),
+        "tier": cuts.assign(_cut_numbers(cuts.on, scores.score, indicators)),
+        "known_weight": scores.known_weight,
+        **{f"{name}_points": each for name, each in zip(used.weights, scores.points, strict=True)},
+        **{f"why_{place}": words for place, words in enumerate(why, start=1)},
+        **{f"{name}_membership": each for name, each in zip(own, scores.memberships, strict=True)},
+    }
+    return Scorecard(
+        table=pd.DataFrame(columns, copy=False),
+        method=chosen,
+        weights=used.weights,
+        mean_levels=dict(zip(used.weights, scores.mean_levels.tolist(), strict=True)),
+        normalisation=scale,
+        tiers=cuts,
+        notes=(*notes_on(used, scale, scores.known_weight), *_notes_on_tiers(tiers, columns["tier"])),
+    )
+
+
+def _method(method: ScoreMethod | ScoringMethod) -> ScoringMethod:
+    if isinstance(method, ScoringMethod):
+        return method
+    if method not in SCORING_METHODS:
+        raise ParamsError(f"method {method!r} is not known: choose one of {', '.join(SCORING_METHODS)}")
+    return SCORING_METHODS[method]
+
+
+def _scale(
+    indicators: pd.DataFrame,
+    weights: Mapping[str, float],
+    higher_is_better: Mapping[str, bool],
+    normalisation: NormalisationMethod | Normalisation,
+    targets: Mapping[str, ScaleTarget] | None,
+) -> Normalisation:
+    if isinstance(normalisation, Normalisation):
+        return normalisation
+    directions = {
+        name: higher_is_better[name]
+        for name, weight in weights.items()
+        if weight > 0 and name in indicators.columns
+    }
+    return Normalisation.fit(indicators, directions, normalisation, targets)
+
+
+def _groups(weights: Mapping[str, float], dimensions: Mapping[str, str]) -> dict[str, list[int]]:
+    groups: dict[str, list[int]] = {}
+    for place, name in enumerate(weights):
+        groups.setdefault(dimensions[name], []).append(place)
+    return groups
+
+
+def _fit_cuts(rule: TierRule, score: Floats, indicators: pd.DataFrame) -> TierCuts:
+    return fit_tiers(_cut_numbers(rule.on, score, indicators), rule)
+
+
+def _notes_on_tiers(tiers: TierRule | TierCuts | None, assigned: Words) -> list[str]:
+    """Say where equal scores gave the high tier more customers than were asked for."""
+    rule = TierRule() if tiers is None else tiers
+    if not isinstance(rule, TierRule) or rule.method != "percentile":
+        return []
+    known = pd.Series(assigned).dropna()
+    n, high, share = len(known), int((known == TIERS[0]).sum()), rule.shares()[0]
+    if high - max(1.0, share * n) <= _MUCH * n:
+        return []
+    return [
+        f"Equal scores put {high / n:.0%} of customers in the high tier, where {share:.0%} were asked for."
+    ]
+
+
+def _cut_numbers(on: str, score: Floats, indicators: pd.DataFrame) -> Floats:
+    if on == "score":
+        return score
+    if on not in indicators.columns:
+        raise DataError(
+            f"tiers pareto: the table of indicators has no {on}; choose percentile or another value"
+        )
+    return finite_column(indicators, on)

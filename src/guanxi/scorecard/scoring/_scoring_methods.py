@@ -1,0 +1,276 @@
+"""Scoring methods: how normalised indicators and weights become a score from 0 to 100.
+
+A method evaluates customers who each have weights of their own (:meth:`ScoringMethod.evaluate`, for the
+scorecard), and scores them under one set of weights (:meth:`ScoringMethod.score`) or many at once
+(:meth:`ScoringMethod.score_sets`). There the weights of what is known of a customer count in proportion; a
+customer of whom nothing with weight is known has no score.
+
+References
+----------
+Hwang, C.-L. and Yoon, K. (1981), Multiple Attribute Decision Making, Springer: simple additive weighting
+(pp. 99-103) and TOPSIS (pp. 128-140).
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Literal, NamedTuple
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from guanxi.errors import DataError, ParamsError
+from guanxi.scorecard.scoring._normalisation import Normalisation
+from guanxi.scorecard.weights._combination import direct
+
+Floats = NDArray[np.float64]
+Numbers = NDArray[Any]  # of single or double precision
+Groups = Mapping[str, Sequence[int]]
+ScoreMethod = Literal["weighted_sum", "topsis", "fuzzy"]
+
+ROWS_AT_ONCE = 20_000
+# Sums in another order differ in the last digits, and equals must stay equal.
+DECIMALS = 9
+_MIDDLE = 50.0
+
+
+class Evaluation(NamedTuple):
+    """What a method finds of n customers."""
+
+    score: Floats  # (n,)
+    points: Floats  # (n, m): of each indicator; they add up to the score
+    dimensions: Floats  # (n, n_dimensions): score of each dimension alone
+    memberships: Floats  # (n, n_grades): in each grade; no columns but for fuzzy
+
+
+class ScoringMethod(ABC):
+    """How normalised indicators and weights become a score."""
+
+    name: ClassVar[ScoreMethod]
+
+    def on(self, scale: Normalisation) -> ScoringMethod:
+        """Give the method for indicators on a scale; ParamsError if it cannot use that scale."""
+        if scale.method == "vector":
+            raise ParamsError(
+                f"normalisation vector is for the method topsis; with {self.name} choose quantile"
+            )
+        return self
+
+    def cut_points(self) -> dict[str, float] | None:
+        """Least score of each grade, best first, where the method has grades of its own."""
+        return None
+
+    @abstractmethod
+    def evaluate(self, values: Floats, weights: Floats, names: Sequence[str], groups: Groups) -> Evaluation:
+        """Evaluate customers, in total and by dimension.
+
+        Parameters
+        ----------
+        values : array, shape (n, m)
+            Normalised, 0 (worst) to 1 (best).
+        weights : array, shape (n, m)
+            At least 0; each row adds up to 1.
+        names : sequence of str
+            The indicators, in the order of the columns.
+        groups : mapping of str to sequence of int
+            The columns of each dimension; every column stands in one.
+        """
+
+    @abstractmethod
+    def score_sets(self, table: pd.DataFrame, weights: Numbers) -> Numbers:
+        """Scores under many sets of weights, 0 to 100, in the weights' precision.
+
+        Parameters
+        ----------
+        table : pandas.DataFrame
+            One column per weight, 0 to 1; NaN is unknown.
+        weights : array, shape (m, n_sets)
+
+        Returns
+        -------
+        array, shape (n, n_sets)
+        """
+
+    def score(self, normalised: pd.DataFrame, weights: Mapping[str, float]) -> Floats:
+        """Scores under one set of weights, 0 to 100.
+
+        Parameters
+        ----------
+        normalised : pandas.DataFrame
+            Indicators from 0 to 1, higher the better; NaN is unknown. Other columns are left aside.
+        weights : mapping of str to float
+
+        Returns
+        -------
+        array, shape (n,)
+            NaN where no indicator with weight is known.
+
+        Raises
+        ------
+        DataError
+            If a weight is negative, or its indicator no column.
+
+        Examples
+        --------
+        >>> table = pd.DataFrame({"revenue": [1.0, 0.5, None], "csat": [0.0, None, None]})
+        >>> WeightedSum().score(table, {"revenue": 0.75, "csat": 0.25})
+        array([75., 50., nan])
+        """
+        used = used_weights(normalised, weights)
+        column = np.array(list(used.values()))[:, None]
+        found = np.empty(len(normalised))
+        for start in range(0, len(found), ROWS_AT_ONCE):
+            rows = slice(start, start + ROWS_AT_ONCE)
+            found[rows] = self.score_sets(normalised.iloc[rows][list(used)], column)[:, 0]
+        # A matrix product gives equals other last bits.
+        return found.round(DECIMALS)
+
+
+class OneLevelMethod(ScoringMethod):
+    """A method that knows no dimensions: the score of one is that of its indicators alone."""
+
+    @abstractmethod
+    def contributions(self, values: Floats, weights: Floats, names: Sequence[str]) -> tuple[Floats, Floats]:
+        """Score, shape (n,), and points of each indicator, which add up to it, shape (n, m)."""
+
+    def evaluate(self, values: Floats, weights: Floats, names: Sequence[str], groups: Groups) -> Evaluation:
+        """Evaluate the indicators of each dimension alone, and all together."""
+        alone = [
+            self.contributions(values[:, columns], shares(weights[:, columns]), [names[i] for i in columns])[
+                0
+            ]
+            for columns in groups.values()
+        ]
+        score, points = self.contributions(values, weights, names)
+        return Evaluation(score, points, np.column_stack(alone), np.empty((len(values), 0)))
+
+
+class WeightedSum(OneLevelMethod):
+    """Simple additive weighting: what each indicator brings is its weight times its place on the scale.
+
+    Examples
+    --------
+    >>> score, points = WeightedSum().contributions(np.array([[1.0, 0.5]]), np.array([[0.6, 0.4]]), "ab")
+    >>> score.tolist(), points.tolist()
+    ([80.0], [[60.0, 20.0]])
+    """
+
+    name = "weighted_sum"
+
+    def contributions(self, values: Floats, weights: Floats, names: Sequence[str]) -> tuple[Floats, Floats]:
+        """Score and points: see the class."""
+        points = 100.0 * weights * values
+        return points.sum(axis=1), points
+
+    def score_sets(self, table: pd.DataFrame, weights: Numbers) -> Numbers:
+        """Score under many sets of weights."""
+        return weighted_averages(table.to_numpy(dtype=weights.dtype), weights)
+
+
+@dataclass(frozen=True)
+class Topsis(OneLevelMethod):
+    """TOPSIS: how close a customer is to the best on every indicator, and how far from the worst.
+
+    On the normalisation ``vector`` this is the method as published (division by the Euclidean norm); on
+    another the ideals are 1 and 0 on its scale. Points are an allocation by squared distance from the worst,
+    since closeness itself is no sum. Where no indicator tells customers apart the closeness is 50.
+
+    Attributes
+    ----------
+    spreads : mapping of str to float
+        Distance of worst and best on each indicator, before weighting; 1 for one that is not named.
+
+    Examples
+    --------
+    >>> score, points = Topsis().contributions(np.array([[1.0, 0.5]]), np.array([[0.6, 0.4]]), "ab")
+    >>> score.round(2).tolist(), points.round(2).tolist()
+    ([75.97], [[68.38, 7.6]])
+    >>> table = pd.DataFrame({"revenue": [1.0, 0.5], "csat": [0.5, None]})
+    >>> Topsis().score_sets(table, np.array([[0.6, 0.5], [0.4, 0.5]])).round(2)
+    array([[75.97, 69.1 ],
+           [50.  , 50.  ]])
+    """
+
+    name = "topsis"
+    spreads: Mapping[str, float] = field(default_factory=dict)
+
+    def on(self, scale: Normalisation) -> Topsis:
+        """Take over how far worst and best of each indicator lie apart."""
+        return Topsis({name: curve.spread for name, curve in scale.curves.items()})
+
+    def contributions(self, values: Floats, weights: Floats, names: Sequence[str]) -> tuple[Floats, Floats]:
+        """Score and points: see the class."""
+        reach = weights * self._spread(names)
+        from_worst = np.square(reach * values)
+        to_best = np.square(reach * (1.0 - values)).sum(axis=1)
+        squared = from_worst.sum(axis=1)
+        far, near = np.sqrt(squared), np.sqrt(to_best)
+        share = np.zeros_like(from_worst)
+        np.divide(from_worst, squared[:, None], out=share, where=squared[:, None] > 0.0)
+        score = _closeness(far, near)
+        return score, score[:, None] * np.where((far + near > 0.0)[:, None], share, weights)
+
+    def score_sets(self, table: pd.DataFrame, weights: Numbers) -> Numbers:
+        """Score under many sets of weights."""
+        # Squares of small weights need double precision. Closeness is a ratio: weights need not add up to 1.
+        reach = np.square(weights * self._spread(list(table.columns))[:, None])
+        values = table.to_numpy(dtype=np.float64)
+        unknown = np.isnan(values)
+        far = np.sqrt(np.where(unknown, 0, np.square(values)) @ reach)
+        near = np.sqrt(np.where(unknown, 0, np.square(1 - values)) @ reach)
+        score = _closeness(far, near)
+        score[unknown.all(axis=1)] = np.nan
+        return np.asarray(score, dtype=weights.dtype)
+
+    def _spread(self, names: Sequence[str]) -> Floats:
+        return np.array([self.spreads.get(name, 1.0) for name in names])
+
+
+def _closeness(far: Floats, near: Floats) -> Floats:
+    score = np.full_like(far, _MIDDLE)
+    np.divide(100.0 * far, far + near, out=score, where=far + near > 0.0)
+    return score
+
+
+def weighted_averages(values: Numbers, weights: Numbers) -> Numbers:
+    """Average what is known, shape (n, m), under each set of weights, shape (m, n_sets); times 100."""
+    unknown = np.isnan(values)
+    sums = np.where(unknown, 0, values) @ (100 * weights)
+    if not unknown.any():
+        return np.asarray(sums)
+    with np.errstate(invalid="ignore"):
+        return np.asarray(sums / ((~unknown).astype(weights.dtype) @ weights))
+
+
+def used_weights(normalised: pd.DataFrame, weights: Mapping[str, float]) -> dict[str, float]:
+    """Shares of the indicators with weight; DataError if one is negative, or its indicator no column."""
+    used = {name: share for name, share in direct(weights).items() if share > 0}
+    missing = [name for name in used if name not in normalised.columns]
+    if missing:
+        raise DataError(f"no column for the weight of {', '.join(missing)}: give the indicator or no weight")
+    return used
+
+
+def shares(parts: Floats) -> Floats:
+    """Bring each row (last axis) to a sum of 1; a row of zeros stays.
+
+    Examples
+    --------
+    >>> shares(np.array([[1.0, 3.0], [0.0, 0.0]])).tolist()
+    [[0.25, 0.75], [0.0, 0.0]]
+    """
+    total = parts.sum(axis=-1, keepdims=True)
+    return np.asarray(np.divide(parts, total, out=np.zeros_like(parts), where=total > 0.0))
+
+
+def row_weights(weights: Floats, known: NDArray[np.bool_]) -> tuple[Floats, Floats]:
+    """Raise weights, shape (m,), over the indicators known of each customer, shape (n, m).
+
+    Returns each customer's weights, shape (n, m), which add up to 1 (all 0 where nothing is known), and the
+    weight that was known, shape (n,).
+    """
+    own = np.where(known, weights, 0.0)
+    return shares(own), own.sum(axis=1).round(DECIMALS)

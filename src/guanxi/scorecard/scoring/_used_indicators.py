@@ -1,0 +1,134 @@
+"""What a scorecard is made of, checked: which indicators count, with which weights, and what to say."""
+
+from __future__ import annotations
+
+import difflib
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+import pandas as pd
+
+from guanxi.errors import DataError, ParamsError
+from guanxi.scorecard.scoring._normalisation import Floats, Normalisation, finite_column
+from guanxi.scorecard.weights._objective import CUSTOMER
+
+_TOLERANCE = 1e-6
+
+
+@dataclass(frozen=True)
+class UsedIndicators:
+    """The indicators that count.
+
+    Attributes
+    ----------
+    weights : dict of str to float
+        Above 0, adding up to 1 over the indicators that anybody has.
+    columns : dict of str to array, shape (n,)
+        Their values; NaN is missing.
+    absent : dict of str to float
+        Weight of the indicators that nobody has, which went to the others.
+    """
+
+    weights: dict[str, float]
+    columns: dict[str, Floats]
+    absent: dict[str, float]
+
+
+def check_weights(
+    weights: Mapping[str, float], dimensions: Mapping[str, str], higher_is_better: Mapping[str, bool]
+) -> None:
+    """Refuse weights that are negative, do not add up to 1, or name what is not an indicator."""
+    if not weights:
+        raise ParamsError("no weights are given; give at least one indicator a weight")
+    for name, weight in weights.items():
+        if name not in higher_is_better:
+            close = difflib.get_close_matches(name, list(higher_is_better), n=1)
+            hint = f"did you mean {close[0]}?" if close else "see the catalogue of indicators"
+            raise ParamsError(f"weights: {name} is no indicator; {hint}")
+        if not (math.isfinite(weight) and weight >= 0):
+            raise ParamsError(f"weights: {name} has {weight}, but a weight must be a number of at least 0")
+        if name not in dimensions:
+            raise ParamsError(f"weights: {name} belongs to no dimension; place it in the tree of weights")
+    total = math.fsum(weights.values())
+    if abs(total - 1.0) > _TOLERANCE:
+        remedy = f"divide each by {total:g}" if total else "give one above 0"
+        raise ParamsError(f"weights add up to {total:g}, not 1; {remedy}")
+
+
+def check_customers(indicators: pd.DataFrame) -> None:
+    """Refuse a table without customers, or with a customer twice or unnamed."""
+    if CUSTOMER not in indicators.columns:
+        raise DataError(f"the table of indicators has no column {CUSTOMER}")
+    customers = indicators[CUSTOMER]
+    if not len(customers):
+        raise DataError("the table of indicators has no customers to score")
+    if customers.isna().any():
+        raise DataError(f"the table of indicators has {int(customers.isna().sum())} rows without {CUSTOMER}")
+    if not customers.is_unique:
+        twice = customers[customers.duplicated()].iloc[0]
+        raise DataError(
+            f"customer {twice} stands in the table of indicators more than once; keep one row each"
+        )
+
+
+def select_indicators(
+    indicators: pd.DataFrame, weights: Mapping[str, float], normalisation: Normalisation
+) -> UsedIndicators:
+    """Leave out what nobody has or nothing was fitted for, and share its weight among the others.
+
+    Raises DataError if nothing is left, or a value is infinite or not a number.
+    """
+    columns, absent = {}, {}
+    for name, weight in weights.items():
+        if weight == 0:
+            continue
+        if name in indicators.columns and name in normalisation.curves:
+            values = finite_column(indicators, name)
+            if not pd.isna(values).all():
+                columns[name] = values
+                continue
+        absent[name] = weight
+    total = math.fsum(weights[name] for name in columns)
+    if not columns:
+        raise DataError(
+            f"no customer has any indicator with a weight ({', '.join(absent)}): "
+            f"add a table that holds one, or weigh others"
+        )
+    return UsedIndicators({name: weights[name] / total for name in columns}, columns, absent)
+
+
+def notes_on(found: UsedIndicators, normalisation: Normalisation, known_weight: Floats) -> list[str]:
+    """Say what is absent, constant or partly known, a sentence each."""
+    notes = []
+    if found.absent:
+        notes.append(note_on_absent(found.absent))
+    constant = [name for name in found.columns if normalisation.curves[name].constant]
+    if constant:
+        have = "has" if len(constant) == 1 else "have"
+        notes.append(f"{_listed(constant)} {have} one value for all who have any: it counts as 0.5 for each.")
+    n, partly = len(known_weight), (known_weight > 0) & (known_weight < 1 - _TOLERANCE)
+    if partly.any():
+        notes.append(
+            f"{int(partly.sum()):,} of {n:,} customers lack some indicator: their score rests on the others, "
+            f"whose weights were raised (known weight {known_weight[partly].min():.2f} at least, see "
+            f"known_weight)."
+        )
+    unknown = int((known_weight == 0).sum())
+    if unknown:
+        notes.append(f"{unknown:,} of {n:,} customers have no indicator with a weight and so no score.")
+    return notes
+
+
+def note_on_absent(absent: Mapping[str, float]) -> str:
+    """Say which indicators nobody has, and what became of their weights."""
+    lost = math.fsum(absent.values())
+    return (
+        f"No customer has {_listed(absent)}: weight 0 instead of {lost:.3g} in all, the other weights were "
+        f"raised to add up to 1."
+    )
+
+
+def _listed(names: Iterable[str]) -> str:
+    *first, last = names
+    return f"{', '.join(first)} and {last}" if first else last

@@ -1,0 +1,277 @@
+"""Weights as the parameters ask for them: by judgement, by data, or both, over what is known."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from guanxi.errors import DataError, ParamsError
+from guanxi.params.scorecard import WeightsParams
+from guanxi.scorecard.indicators import CATALOGUE
+from guanxi.scorecard.scoring._used_indicators import note_on_absent
+from guanxi.scorecard.weights import _combination
+from guanxi.scorecard.weights._delphi import Delphi, parse_rounds
+from guanxi.scorecard.weights._factors import factor_analysis_weights, principal_component_weights
+from guanxi.scorecard.weights._group import (
+    GROUP,
+    HierarchyWeights,
+    aggregate,
+    hierarchy_weights,
+    parse_judgements,
+)
+from guanxi.scorecard.weights._objective import DataWeights, critic_weights, entropy_weights
+from guanxi.scorecard.weights._tree import Node, dimensions, hint, parse_tree
+from guanxi.scorecard.weights._uncertainty import draw_weights
+
+Floats = NDArray[np.float64]
+
+# What the branches rest on where the parameters name no tree. Value at risk is left out: it is high where the
+# value is, and would take back what the value gives.
+USUAL_TREE: Mapping[str, tuple[str, ...]] = {
+    "value": ("future_value", "current_value", "profit", "purchase_frequency", "average_order"),
+    "loyalty": ("retention_probability", "probability_alive", "rhythm_kept", "repeat_rate", "tenure_days"),
+    "satisfaction": (
+        *("csat", "nps_score", "ces", "servqual_gap", "complaints", "complaint_resolution"),
+        "satisfaction_trend",
+    ),
+    "interaction": ("interaction_recency_days", "interactions", "channel_breadth", "response_rate"),
+    "risk": ("refund_share", "spend_volatility", "overdue_days", "defaults"),
+    "advocacy": ("referrals", "referral_value", "promoter"),
+}
+# How the branches of the usual tree compare where nobody judged them: value and loyalty, which every purchase
+# shows, are moderately more important (3 on Saaty's scale) than what acts through them and is known of some.
+USUAL_IMPORTANCE: Mapping[str, float] = {"value": 3.0, "loyalty": 3.0}
+BY_DATA: Mapping[str, Callable[[pd.DataFrame], DataWeights]] = {
+    "entropy": entropy_weights,
+    "critic": critic_weights,
+    "principal_components": principal_component_weights,
+    "factor_analysis": factor_analysis_weights,
+}
+_WHERE = "scorecard.weights"
+
+
+class JudgementWeights(NamedTuple):
+    """Weights of all indicators of a tree by judgement, whether anybody has them or not.
+
+    ``draw(n, seed)`` gives n other weights within the uncertainty of these. ``consistency`` is that of
+    pairwise judgements: see :meth:`.group.HierarchyWeights.consistency`.
+    """
+
+    weights: dict[str, float]
+    consistency: pd.DataFrame | None
+    draw: Callable[[int, int], Floats]
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Weighting:
+    """The weights of a scorecard, and where they come from.
+
+    Attributes
+    ----------
+    tree : Node
+    weights : dict of str to float
+        Of each known indicator of the tree, in use; they add up to 1.
+    computed : dict of str to float
+        What judgements and data say today: the same, unless accepted weights are in use.
+    judged : dict of str to float
+        By judgement alone, over the same indicators.
+    data : DataWeights or None
+        By data alone.
+    consistency : pandas.DataFrame or None
+        Of pairwise judgements: see :meth:`.group.HierarchyWeights.consistency`.
+    drawn : array, shape (n_draws, n_indicators)
+        Other weights within the uncertainty of these, in their order.
+    notes : tuple of str
+    """
+
+    tree: Node
+    weights: dict[str, float]
+    computed: dict[str, float]
+    judged: dict[str, float]
+    data: DataWeights | None
+    consistency: pd.DataFrame | None
+    drawn: Floats
+    notes: tuple[str, ...]
+
+    @property
+    def dimensions(self) -> dict[str, str]:
+        """Top-level branch of each indicator of the tree."""
+        return dimensions(self.tree)
+
+
+def scorecard_tree(document: object) -> Node:
+    """Read the tree of the parameters, by default the usual one.
+
+    Raises
+    ------
+    ParamsError
+        If it is not a tree, or names an unknown indicator.
+    """
+    usual = {branch: list(names) for branch, names in USUAL_TREE.items()}
+    return parse_tree(usual if document is None else document, list(CATALOGUE), "scorecard.tree")
+
+
+def weight_indicators(
+    params: WeightsParams, tree: Node, normalised: pd.DataFrame, *, draws: int = 0, seed: int = 0
+) -> Weighting:
+    """Weigh the indicators of a tree.
+
+    Indicators that nobody has lose their weight to all others in proportion.
+
+    Parameters
+    ----------
+    params : WeightsParams
+    tree : Node
+    normalised : pandas.DataFrame
+        Indicators from 0 to 1, higher the better; NaN is unknown.
+    draws, seed : int
+        How many other weights to draw.
+
+    Raises
+    ------
+    ParamsError
+        If judgements, points or ratings are not valid: the message says where.
+    DataError
+        If no indicator of the tree is known, or the data tell nothing of their weights.
+    """
+    everyone, consistency, draw, notes = judgement_weights(params, tree)
+    known = [name for name in tree.leaves if name in normalised and normalised[name].notna().any()]
+    if not any(everyone[name] > 0 for name in known):
+        raise DataError(
+            "no indicator with weight is known of any customer: "
+            "give the tables under relations, or weigh other indicators in scorecard.tree"
+        )
+    absent = {name: weight for name, weight in everyone.items() if name not in known and weight > 0}
+    notes = (*notes, note_on_absent(absent)) if absent else notes
+    places = [tree.leaves.index(name) for name in known]
+    judged = _combination.direct({name: everyone[name] for name in known})
+    drawn = _row_shares(draw(draws, seed)[:, places]) if draws else np.empty((0, len(known)))
+    data = BY_DATA[params.data](normalised[known]) if params.data else None
+    weights = judged
+    if data is not None:
+        measured = {name: data.weights.get(name, 0.0) for name in known}
+        weights = _combined(params, judged, measured)
+        drawn = _combined_draws(params, drawn, measured, seed)
+        notes = (*notes, *data.notes)
+    if not params.accepted:
+        return Weighting(tree, weights, weights, judged, data, consistency, drawn, notes)
+    accepted = _leaf_weights(params.accepted, tree, known, f"{_WHERE}.accepted")
+    drawn = draw_weights(accepted, seed=seed, draws=draws) if draws else drawn
+    return Weighting(tree, accepted, weights, judged, data, consistency, drawn, notes)
+
+
+def _leaf_weights(
+    given: Mapping[str, float], tree: Node, leaves: Iterable[str], where: str
+) -> dict[str, float]:
+    """Shares of some leaves by weights given for leaves of the tree."""
+    for name in given:
+        if name not in tree.leaves:
+            raise ParamsError(f"{where}: {name!r} is no indicator of the tree: {hint(name, tree.leaves)}")
+    try:
+        return _combination.direct({name: given.get(name, 0.0) for name in leaves})
+    except DataError as error:
+        raise ParamsError(f"{where}: {error}") from None
+
+
+def judgement_weights(params: WeightsParams, tree: Node) -> JudgementWeights:
+    """Weigh all indicators of a tree by judgement.
+
+    Raises
+    ------
+    ParamsError
+        If judgements, points or ratings are not valid.
+    """
+    if params.method == "direct":
+        points = _leaf_weights(params.points, tree, tree.leaves, f"{_WHERE}.points")
+        return JudgementWeights(
+            points, None, lambda count, seed: draw_weights(points, seed=seed, draws=count)
+        )
+    if params.method == "delphi":
+        panel = Delphi(parse_rounds(params.rounds, tree.leaves, f"{_WHERE}.rounds"))
+        verdict, reason = panel.verdict()
+        notes = (f"Delphi panel, {len(panel.rounds)} rounds: {verdict} ({reason})",)
+        return JudgementWeights(panel.weights, None, lambda n, seed: panel.draw(n, seed=seed), notes)
+    fuzzy = params.method.startswith("fuzzy")
+    judgements = params.judgements or {"nobody": {}}
+    experts = {
+        expert: parse_judgements(
+            tree, _with_usual(document, tree), f"{_WHERE}.judgements.{expert}", fuzzy=fuzzy
+        )
+        for expert, document in judgements.items()
+    }
+    found = hierarchy_weights(
+        tree,
+        experts,
+        method=params.method,
+        expert_weights=params.expert_weights or None,
+        where=f"{_WHERE}.expert_weights",
+    )
+    found = _with_group_judgements(found, judgements)
+    table = found.consistency()
+    given = {(branch, expert) for expert, document in judgements.items() for branch in document}
+    given |= {(branch, GROUP) for branch, _ in given}
+    table = table[[pair in given for pair in zip(table["node"], table["expert"], strict=True)]]
+    return JudgementWeights(found.weights, table, lambda n, seed: found.draw(n, seed=seed))
+
+
+def _with_usual(document: Mapping[str, object], tree: Node) -> dict[str, object]:
+    """Let the parts of a branch that was not judged count alike, the branches of the usual tree as usual."""
+    importance = USUAL_IMPORTANCE if tree == scorecard_tree(None) else {}
+    usual = {
+        branch: [[importance.get(one, 1.0) / importance.get(other, 1.0) for other in names] for one in names]
+        for branch, names in tree.compared.items()
+        if branch not in document
+    }
+    return {**usual, **document}
+
+
+def _with_group_judgements(
+    found: HierarchyWeights, judgements: Mapping[str, Mapping[str, object]]
+) -> HierarchyWeights:
+    """Leave each branch to those who judged it: an expert who did not gets their joint judgements."""
+    experts = {expert: dict(judged) for expert, judged in found.experts.items()}
+    shares = dict(zip(experts, found.shares.tolist(), strict=True))
+    for branch in found.tree.compared:
+        judges = [expert for expert in experts if branch in judgements[expert]]
+        if not judges:
+            continue
+        weights = np.array([shares[expert] for expert in judges])
+        joint = aggregate(
+            np.stack([found.experts[expert][branch] for expert in judges]), weights / weights.sum()
+        )
+        for expert in experts.keys() - set(judges):
+            experts[expert][branch] = joint
+    return replace(found, experts=experts)
+
+
+def _combined(
+    params: WeightsParams, judged: Mapping[str, float], measured: Mapping[str, float]
+) -> dict[str, float]:
+    if params.combine == "least_squares":
+        return _combination.least_squares(judged, measured)
+    if params.combine == "linear" or params.share in (0.0, 1.0):
+        return _combination.linear(judged, measured, share=params.share)
+    return _combination.multiplicative(judged, measured, share=params.share)
+
+
+def _combined_draws(params: WeightsParams, drawn: Floats, measured: Mapping[str, float], seed: int) -> Floats:
+    """Combine each draw of the judged weights with one of the data's."""
+    if not len(drawn):
+        return drawn
+    names = list(measured)
+    data = draw_weights(measured, seed=seed + 1, draws=len(drawn))
+    rows = []
+    for one, other in zip(drawn.tolist(), data.tolist(), strict=True):
+        sides = (dict(zip(names, side, strict=True)) for side in (one, other))
+        rows.append(list(_combined(params, *sides).values()))
+    return np.asarray(rows)
+
+
+def _row_shares(drawn: Floats) -> Floats:
+    return np.asarray(drawn / drawn.sum(axis=1, keepdims=True))

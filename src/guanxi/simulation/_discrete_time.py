@@ -1,0 +1,92 @@
+"""Customers of the discrete-time models: transaction opportunities (BG/BB), renewals of contracts (sBG)."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike
+
+from guanxi.simulation._purchase_process import Params, beta_probabilities
+
+
+def simulate_bg_bb(params: Params, n: int, T: ArrayLike, seed: int) -> pd.DataFrame:
+    """Transaction histories of n customers, and the truth behind each.
+
+    Parameters
+    ----------
+    params : mapping
+        alpha, beta, gamma, delta of BG/BB (Fader, Hardie & Shang 2010).
+    n : int
+    T : int or array of int, shape (n,)
+        Transaction opportunities since acquisition.
+    seed : int
+
+    Returns
+    -------
+    DataFrame, n rows
+        ``frequency, recency, T``, and ``alive`` (at opportunity T), ``purchase_probability``,
+        ``dropout_probability``.
+
+    Examples
+    --------
+    >>> params = {"alpha": 1.2, "beta": 0.75, "gamma": 0.66, "delta": 2.78}
+    >>> rfm = simulate_bg_bb(params, n=3, T=[6, 8, 10], seed=1)
+    >>> bool((rfm["frequency"] <= rfm["recency"]).all())
+    True
+    """
+    generator = np.random.default_rng(seed)
+    opportunities = np.broadcast_to(np.asarray(T).astype(np.int64), (n,))
+    purchase = beta_probabilities(generator, params["alpha"], params["beta"], n)
+    dropout = beta_probabilities(generator, params["gamma"], params["delta"], n)
+    died_before = generator.geometric(dropout)
+    lived = np.minimum(died_before - 1, opportunities)
+    # Back from the last opportunity lived, the first transaction met is the last one made.
+    recency = np.maximum(lived - (generator.geometric(purchase) - 1), 0)
+    earlier = generator.binomial(np.maximum(recency - 1, 0), purchase)
+    return pd.DataFrame(
+        {
+            "frequency": np.where(recency > 0, 1 + earlier, 0),
+            "recency": recency,
+            "T": opportunities,
+            "alive": died_before > opportunities,
+            "purchase_probability": purchase,
+            "dropout_probability": dropout,
+        }
+    )
+
+
+def simulate_shifted_beta_geometric(params: Params, n: int, periods: ArrayLike, seed: int) -> pd.DataFrame:
+    """Durations of n contracts over a number of renewal opportunities, and the truth behind each.
+
+    Parameters
+    ----------
+    params : mapping
+        alpha, beta (Fader & Hardie 2007).
+    n : int
+    periods : int or array of int, shape (n,)
+        Renewal opportunities watched.
+    seed : int
+
+    Returns
+    -------
+    DataFrame, n rows
+        ``duration`` (renewal opportunities seen), ``churned`` (1: lost at the last of them; 0: renewed at
+        all), and ``churn_probability``.
+
+    Examples
+    --------
+    >>> contracts = simulate_shifted_beta_geometric({"alpha": 0.7, "beta": 1.2}, n=100, periods=7, seed=1)
+    >>> bool((contracts.loc[contracts["churned"] == 0, "duration"] == 7).all())
+    True
+    """
+    generator = np.random.default_rng(seed)
+    watched = np.broadcast_to(np.asarray(periods).astype(np.int64), (n,))
+    churn = beta_probabilities(generator, params["alpha"], params["beta"], n)
+    lost_at = generator.geometric(churn)
+    return pd.DataFrame(
+        {
+            "duration": np.minimum(lost_at, watched),
+            "churned": (lost_at <= watched).astype(np.int64),
+            "churn_probability": churn,
+        }
+    )
