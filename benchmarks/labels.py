@@ -15,7 +15,7 @@ from pathlib import Path
 import pandas as pd
 
 from guanxi.data.attributes import read_labelled
-from guanxi.jobs.train_labels import cross_validated_metrics
+from guanxi.jobs.train_labels import _cross_validated_metrics
 from guanxi.params import Params
 from guanxi.pipeline.labelled import fit_labels
 
@@ -72,7 +72,7 @@ def measure(name: str) -> dict[str, float]:
     begin = time.perf_counter()
     customers = read_labelled(read(), id_column, label)
     fitted = fit_labels(customers, Params(), id_column=id_column)
-    found = cross_validated_metrics(fitted.held_out).query("model == 'guanxi'").set_index("metric")
+    found = _cross_validated_metrics(fitted.held_out).query("model == 'guanxi'").set_index("metric")
     numbers = {metric: float(found["value"][metric]) for metric in METRICS}
     spread = float(found["standard_deviation"]["auc"])
     return {

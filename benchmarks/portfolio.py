@@ -31,7 +31,7 @@ from guanxi.evaluation.portfolio._forecasts import (
     rolling_errors,
     usual_segments,
 )
-from guanxi.evaluation.portfolio.totals import portfolio_intervals
+from guanxi.evaluation.portfolio.totals import _portfolio_intervals
 from guanxi.features.rfm import rfm_expression
 from guanxi.models import BetaGeoNBD, GammaGamma, ParetoNBD
 from guanxi.params import load_params
@@ -132,7 +132,7 @@ def intervals_at(log: TransactionLog, forecast: Any, as_of: date, horizon: int) 
     schemes["silent for"] = np.ceil(silent.rank(pct=True) * 3).astype(int).astype(str)
     tables = []
     for scheme, names in schemes.items():
-        ends = portfolio_intervals(forecasts, windows, horizon, LEVEL, names)
+        ends = _portfolio_intervals(forecasts, windows, horizon, LEVEL, names)
         sums = actual.groupby(names.to_numpy()).sum()
         whole = ends["segment"].isna()
         ends["actual"] = [

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from guanxi.errors import ParamsError
-from guanxi.periods import add_days, days_per_unit, discount_period, discount_rate_per_unit, parse_date
+from guanxi.periods import _discount_rate_per_unit, add_days, days_per_unit, discount_period, parse_date
 
 units = st.sampled_from(["D", "W", "M", "Y"])
 
@@ -27,7 +27,7 @@ def test_unknown_units(unit: str) -> None:
 
 @given(rate=st.floats(0, 9), unit=units)
 def test_a_year_of_the_rate_per_unit_is_the_annual_rate(rate: float, unit: str) -> None:
-    per_unit = discount_rate_per_unit(rate, unit)
+    per_unit = _discount_rate_per_unit(rate, unit)
     assert (1 + per_unit) ** (365 / days_per_unit(unit)) == pytest.approx(1 + rate, rel=1e-9)
 
 

@@ -33,12 +33,12 @@ def days_per_unit(time_unit: str) -> float:
     return _DAYS_PER_UNIT[time_unit]
 
 
-def discount_rate_per_unit(annual_discount_rate: float, time_unit: str) -> float:
+def _discount_rate_per_unit(annual_discount_rate: float, time_unit: str) -> float:
     """Compound rate per time unit that equals an annual rate: ``(1 + annual) ** (unit / year) - 1``.
 
     Examples
     --------
-    >>> round(discount_rate_per_unit(0.1, "Y"), 12)
+    >>> round(_discount_rate_per_unit(0.1, "Y"), 12)
     0.1
     """
     return float((1.0 + annual_discount_rate) ** (days_per_unit(time_unit) / DAYS_PER_YEAR) - 1.0)

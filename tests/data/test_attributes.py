@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from guanxi.data.attribute_values import MINIMUM_OF_EACH, split_label
+from guanxi.data.attribute_values import MINIMUM_OF_EACH, _split_label
 from guanxi.data.attributes import read_attributes, read_labelled
 from guanxi.errors import DataError, SourceError
 from guanxi.params import DataParams
@@ -50,8 +50,8 @@ class TestLabel:
         assert labelled(customers(left=[0, 1] * (ROWS // 2)), "left=0").label.tolist()[:2] == [1.0, 0.0]
 
     def test_a_column_may_have_an_equals_sign_in_its_name(self):
-        assert split_label("a=b", ["a=b"]) == ("a=b", None)
-        assert split_label("a=b=c", ["a=b"]) == ("a=b", "c")
+        assert _split_label("a=b", ["a=b"]) == ("a=b", None)
+        assert _split_label("a=b=c", ["a=b"]) == ("a=b", "c")
 
     @pytest.mark.parametrize(
         ("left", "message"),

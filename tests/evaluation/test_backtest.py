@@ -11,7 +11,7 @@ import pytest
 
 from guanxi.errors import HistoryError, ParamsError
 from guanxi.evaluation._baselines import LAST_WINDOW, PAST_RATE, RFM_LOGISTIC, SILENCE
-from guanxi.evaluation.backtest import backtest, rolling_cutoffs
+from guanxi.evaluation.backtest import _rolling_cutoffs, backtest
 from guanxi.evaluation.holdout import GUANXI, evaluate_holdout
 from guanxi.params import override
 from guanxi.pipeline.correction import ALONE, TREES_ALONE
@@ -76,12 +76,12 @@ def test_totals_of_segments_add_up_to_what_came(found):
 
 
 def test_cutoffs_do_not_overlap_and_keep_a_horizon_of_history():
-    days = rolling_cutoffs(date(1997, 1, 1), date(1998, 6, 30), HORIZON)
+    days = _rolling_cutoffs(date(1997, 1, 1), date(1998, 6, 30), HORIZON)
     assert days[0] == date(1998, 6, 30) - timedelta(days=HORIZON)
     assert {(a - b).days for a, b in pairwise(days)} == {HORIZON}
     assert (days[-1] - date(1997, 1, 1)).days >= HORIZON
-    assert rolling_cutoffs(date(1998, 1, 1), date(1998, 6, 30), HORIZON) == [date(1998, 4, 1)]
-    assert rolling_cutoffs(date(1998, 3, 1), date(1998, 6, 30), HORIZON) == []
+    assert _rolling_cutoffs(date(1998, 1, 1), date(1998, 6, 30), HORIZON) == [date(1998, 4, 1)]
+    assert _rolling_cutoffs(date(1998, 3, 1), date(1998, 6, 30), HORIZON) == []
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from guanxi.errors import DataError
 from guanxi.evaluation._baselines import PAST_RATE, RFM_LOGISTIC
-from guanxi.evaluation.grade import FEWEST, grade_forecast
+from guanxi.evaluation.grade import FEWEST, _grade_forecast
 
 TARGETS = ("churn", "purchases", "spend")
 
@@ -40,7 +40,7 @@ def window():
 class TestLetters:
     def test_what_is_clearly_better_has_an_a(self, window, target):
         actual, signal, scale = window[target]
-        found = grade_forecast(
+        found = _grade_forecast(
             target, actual, scale(signal), {PAST_RATE: scale(seen(signal, 2.0, 1))}, seed=1
         )
         assert found.letter == "A"
@@ -49,13 +49,13 @@ class TestLetters:
 
     def test_the_same_as_a_baseline_has_a_b(self, window, target):
         actual, signal, scale = window[target]
-        found = grade_forecast(target, actual, scale(signal), {PAST_RATE: scale(signal)}, seed=1)
+        found = _grade_forecast(target, actual, scale(signal), {PAST_RATE: scale(signal)}, seed=1)
         assert (found.letter, found.difference, found.lower, found.upper) == ("B", 0, 0, 0)
         assert found.warning is None
 
     def test_what_is_clearly_worse_has_a_c_and_a_warning(self, window, target):
         actual, signal, scale = window[target]
-        found = grade_forecast(
+        found = _grade_forecast(
             target, actual, scale(seen(signal, 2.0, 1)), {PAST_RATE: scale(signal)}, seed=1
         )
         assert found.letter == "C"
@@ -68,8 +68,8 @@ class TestLetters:
         actual, signal, scale = window[target]
         methods = {PAST_RATE: scale(seen(signal, 3.0, 1)), RFM_LOGISTIC: scale(seen(signal, 0.1, 2))}
         own = scale(seen(signal, 1.5, 3))
-        alone = grade_forecast(target, actual, own, {PAST_RATE: methods[PAST_RATE]}, seed=1)
-        both = grade_forecast(target, actual, own, methods, seed=1)
+        alone = _grade_forecast(target, actual, own, {PAST_RATE: methods[PAST_RATE]}, seed=1)
+        both = _grade_forecast(target, actual, own, methods, seed=1)
         assert (alone.letter, alone.baseline) == ("A", PAST_RATE)
         assert (both.letter, both.baseline) == ("C", RFM_LOGISTIC)
 
@@ -77,7 +77,7 @@ class TestLetters:
         actual, signal, scale = window[target]
         rivals = {PAST_RATE: scale(seen(signal, 0.5, 1))}
         first, again = (
-            grade_forecast(target, actual, scale(seen(signal, 0.4, 2)), rivals, seed=4) for _ in range(2)
+            _grade_forecast(target, actual, scale(seen(signal, 0.4, 2)), rivals, seed=4) for _ in range(2)
         )
         assert first == again
 
@@ -89,7 +89,7 @@ class TestLevels:
         actual, signal, scale = window["spend"]
         own, rivals = scale(seen(signal, 0.8, 1)), {PAST_RATE: scale(seen(signal, 1.0, 2))}
         fair, moved = (
-            grade_forecast("spend", actual, level * own, rivals, seed=1) for level in (1.0, factor)
+            _grade_forecast("spend", actual, level * own, rivals, seed=1) for level in (1.0, factor)
         )
         assert fair.letter == moved.letter
         assert moved.difference == pytest.approx(fair.difference)
@@ -99,21 +99,23 @@ class TestLevels:
     def test_no_level_of_probabilities_is_a_gain(self, window, shift):
         actual, signal, scale = window["churn"]
         log_odds = seen(signal, 1.0, 1)
-        found = grade_forecast("churn", actual, scale(log_odds + shift), {PAST_RATE: scale(log_odds)}, seed=1)
+        found = _grade_forecast(
+            "churn", actual, scale(log_odds + shift), {PAST_RATE: scale(log_odds)}, seed=1
+        )
         assert (found.letter, found.difference) == ("B", 0)
 
     def test_false_probabilities_cost_the_a(self, window):
         actual, signal, scale = window["churn"]
         rivals = {PAST_RATE: scale(seen(signal, 2.0, 1) / 2)}
-        assert grade_forecast("churn", actual, scale(signal), rivals, seed=1).letter == "A"
-        assert grade_forecast("churn", actual, scale(signal + 4), rivals, seed=1).letter == "B"
+        assert _grade_forecast("churn", actual, scale(signal), rivals, seed=1).letter == "A"
+        assert _grade_forecast("churn", actual, scale(signal + 4), rivals, seed=1).letter == "B"
 
     def test_the_best_tenth_alone_makes_no_a(self, window):
         # The best fifth is told in its true order, all others the wrong way round.
         actual, signal, _ = window["spend"]
         fair = np.where(signal > np.quantile(signal, 0.8), signal, -10 - signal)
         rivals = {PAST_RATE: seen(signal, 0.5, 1)}
-        found = grade_forecast("spend", actual, fair, rivals, seed=1)
+        found = _grade_forecast("spend", actual, fair, rivals, seed=1)
         assert found.lower > 0
         assert found.letter == "B"
 
@@ -124,7 +126,7 @@ class TestWords:
         actual, signal, scale = window[target]
         rivals = {PAST_RATE: scale(seen(signal, 1.0, 2))}
         english, chinese = (
-            grade_forecast(target, actual, scale(signal), rivals, seed=1, language=language)
+            _grade_forecast(target, actual, scale(signal), rivals, seed=1, language=language)
             for language in ("en", "zh")
         )
         assert all(f"{letter}: " in english.rule for letter in "ABC")
@@ -134,7 +136,7 @@ class TestWords:
     def test_chinese_warning(self, window):
         actual, signal, scale = window["churn"]
         rivals = {RFM_LOGISTIC: scale(signal)}
-        found = grade_forecast("churn", actual, scale(seen(signal, 3.0, 1)), rivals, seed=1, language="zh")
+        found = _grade_forecast("churn", actual, scale(seen(signal, 3.0, 1)), rivals, seed=1, language="zh")
         assert "等级为 C" in found.warning
         assert "RFM 逻辑回归" in found.warning
         assert "naive" not in found.warning
@@ -146,22 +148,24 @@ class TestWhatCannotBeGraded:
         actual = np.r_[np.ones(few), np.zeros(500)]
         forecast = np.linspace(0.1, 0.9, len(actual))
         for target in TARGETS:
-            assert grade_forecast(target, actual, forecast, {PAST_RATE: forecast}, seed=1) is None
-        assert grade_forecast("churn", 1 - actual, forecast, {PAST_RATE: forecast}, seed=1) is None
+            assert _grade_forecast(target, actual, forecast, {PAST_RATE: forecast}, seed=1) is None
+        assert _grade_forecast("churn", 1 - actual, forecast, {PAST_RATE: forecast}, seed=1) is None
 
     def test_just_enough(self):
         actual = np.r_[np.ones(FEWEST), np.zeros(500)]
         forecast = np.linspace(0.1, 0.9, len(actual))
         for target in TARGETS:
-            assert grade_forecast(target, actual, forecast, {PAST_RATE: forecast}, seed=1).letter == "B"
+            assert _grade_forecast(target, actual, forecast, {PAST_RATE: forecast}, seed=1).letter == "B"
 
     def test_all_brought_the_same(self):
         forecast = np.linspace(0.1, 0.9, 100)
-        assert grade_forecast("purchases", np.full(100, 2.0), forecast, {PAST_RATE: forecast}, seed=1) is None
+        assert (
+            _grade_forecast("purchases", np.full(100, 2.0), forecast, {PAST_RATE: forecast}, seed=1) is None
+        )
 
     def test_bad_input(self):
         actual, forecast = np.tile([0.0, 1.0], 100), np.full(200, 0.5)
         with pytest.raises(DataError, match="churn cannot be graded without a baseline"):
-            grade_forecast("churn", actual, forecast, {}, seed=1)
+            _grade_forecast("churn", actual, forecast, {}, seed=1)
         with pytest.raises(DataError, match=r"actual has shape \(200,\), predicted \(3,\)"):
-            grade_forecast("churn", actual, forecast, {PAST_RATE: [0.1, 0.2, 0.3]}, seed=1)
+            _grade_forecast("churn", actual, forecast, {PAST_RATE: [0.1, 0.2, 0.3]}, seed=1)

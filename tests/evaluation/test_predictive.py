@@ -17,7 +17,7 @@ from guanxi.evaluation import _predictive
 from guanxi.features.snapshots import features_at, outcome_expression
 from guanxi.models import BetaGeoNBD, GammaGamma
 from guanxi.params import load_params
-from guanxi.served.intervals.posterior_predictive import count_probabilities, interval
+from guanxi.served.intervals.posterior_predictive import _count_probabilities, interval
 
 SHARED = Path(os.environ.get("GUANXI_SHARED_DATA", Path(__file__).parents[3] / "shared" / "data"))
 RETAIL = SHARED / "online_retail_ii.parquet"
@@ -128,7 +128,7 @@ def test_bg_nbd_tells_the_whole_distribution_of_held_out_purchases(source, data,
     transactions = [(purchases.process_, purchases.params_, purchases.log_covariance_)]
     columns = [table[name].to_numpy() for name in ("frequency", "recency", "T", "monetary_value")]
     most = int(table["purchases"].max())
-    probabilities = count_probabilities(transactions, *columns[:3], float(horizon), most)
+    probabilities = _count_probabilities(transactions, *columns[:3], float(horizon), most)
     pit = _predictive.randomised_pit(table["purchases"], probabilities, table["customer_id"], seed=0)
     assert _predictive.ks_distance(pit) <= 0.03
     ends = interval(

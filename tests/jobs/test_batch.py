@@ -21,7 +21,7 @@ from guanxi.jobs import _parts as parts_module
 from guanxi.jobs import predict as predict_module
 from guanxi.jobs._scoring import as_arrow
 from guanxi.jobs.predict import predict_to
-from guanxi.jobs.reporter import count_text
+from guanxi.jobs.reporter import _count_text
 
 AT_ONCE = 500
 CHUNKS = 5  # of 2,357 customers
@@ -322,8 +322,8 @@ def test_a_source_that_changes_while_it_is_read(here, monkeypatch):
 
 class TestProgress:
     def test_rate_and_time_left(self):
-        assert count_text(0, 1000, "customers", 0, 0.0) == "0 of 1,000 customers"
-        text = count_text(400_000, 1_000_000, "customers", 300_000, 30.0)
+        assert _count_text(0, 1000, "customers", 0, 0.0) == "0 of 1,000 customers"
+        text = _count_text(400_000, 1_000_000, "customers", 300_000, 30.0)
         assert text == "400,000 of 1,000,000 customers, 10,000 a second, 1 min 0 s left"
 
     def test_a_plain_log_gets_a_line_now_and_then(self, capsys, monkeypatch):

@@ -19,7 +19,7 @@ from guanxi.params import load_params
 from guanxi.pipeline.correction import BLEND
 from guanxi.registry._bundle import log_bundle
 from guanxi.registry.loaded_model import export
-from guanxi.registry.store import import_mlflow, open_store
+from guanxi.registry.store import _import_mlflow, open_store
 
 LABELS = "models:/guanxi-labels@champion"
 PNG = b"\x89PNG\r\n"
@@ -45,7 +45,7 @@ def blended(served, tmp_path_factory):
         patch.chdir(work)
         open_store(load_params(None, [], {}).mlflow)
         (work / "files").mkdir()
-        with import_mlflow().start_run():
+        with _import_mlflow().start_run():
             uri = log_bundle(changed, work / "files", "cdnow-sample").model_uri
         export(uri, work / "model")
     return str(work / "model")

@@ -202,7 +202,7 @@ class TestInARunningSession:
 
         predict()
         before = {path: path.read_bytes() for path in (tmp_path / "scores").iterdir()}
-        monkeypatch.setattr(spark, "packed", lambda loaded: b"no archive")
+        monkeypatch.setattr(spark, "_packed", lambda loaded: b"no archive")
         with pytest.raises(EngineError, match=r"Spark failed: .*not a zip file") as failed:
             predict()
         assert "\n" not in str(failed.value)

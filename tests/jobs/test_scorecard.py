@@ -107,9 +107,9 @@ def again(scored):
     """The same company with its lines in another order, weighed by data as well, without the command."""
     from guanxi.data.relations.tables import read_relations
     from guanxi.data.transactions import read_transactions
-    from guanxi.jobs.predict import load_checked
+    from guanxi.jobs.predict import _load_checked
     from guanxi.jobs.reporter import Reporter
-    from guanxi.jobs.scorecard import scorecard_inputs
+    from guanxi.jobs.scorecard import _scorecard_inputs
     from guanxi.scorecard import build_scorecard
 
     folder = scored.folder / "shuffled"
@@ -122,10 +122,10 @@ def again(scored):
     params = load_params(None, [*settings, *sources], {})
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(scored.folder)
-        loaded = load_checked(None, params, Reporter())
+        loaded = _load_checked(None, params, Reporter())
         log = read_transactions(str(folder / "transactions.csv"), params.data)
         try:
-            inputs = scorecard_inputs(log, read_relations(params, log), loaded, params)
+            inputs = _scorecard_inputs(log, read_relations(params, log), loaded, params)
             yield build_scorecard(inputs, Reporter(), history=1)
         finally:
             log.close()

@@ -15,10 +15,10 @@ from guanxi.errors import ParamsError, PromotionError
 from guanxi.jobs._predict_spark import predict_spark
 from guanxi.jobs.promote import promote
 from guanxi.jobs.rollback import rollback
-from guanxi.jobs.train_labels import cross_validated_metrics, summary_text, train_labels
+from guanxi.jobs.train_labels import _cross_validated_metrics, summary_text, train_labels
 from guanxi.params import load_params, override
 from guanxi.registry import registration
-from guanxi.registry.aliases import appoint, read_aliases
+from guanxi.registry.aliases import _appoint, read_aliases
 from guanxi.registry.label_log import LABEL, label_store
 from guanxi.registry.store import open_store
 from guanxi.served.corrections import probability
@@ -90,7 +90,7 @@ class TestPromotion:
         store = label_store(open_store(trained.params.mlflow))
         first = store.client.get_model_version("guanxi-labels", "1")
         registration.register(store, first.run_id, first.source, {LABEL: first.tags[LABEL]})
-        appoint(store, "2")
+        _appoint(store, "2")
         return store
 
     def test_equal_models_change_places(self, again, trained):
@@ -105,7 +105,7 @@ class TestPromotion:
             again.client.log_metric(run.info.run_id, name, value)
         first = again.client.get_model_version("guanxi-labels", "1")
         registration.register(again, run.info.run_id, first.source, {LABEL: first.tags[LABEL]})
-        appoint(again, "3")
+        _appoint(again, "3")
         with pytest.raises(PromotionError, match=r"in cross-validation 0\.9231, version 1 "):
             promote(trained.params, model=MODEL)
         assert read_aliases(again) == {"candidate": "3", "champion": "1"}
@@ -113,7 +113,7 @@ class TestPromotion:
     def test_one_of_another_label_is_refused(self, again, trained):
         first = again.client.get_model_version("guanxi-labels", "1")
         registration.register(again, first.run_id, first.source, {LABEL: "easier"})
-        appoint(again, "3")
+        _appoint(again, "3")
         with pytest.raises(PromotionError, match="its label is easier, that of version 1 is left"):
             promote(trained.params, model=MODEL)
 
@@ -274,7 +274,7 @@ def test_metrics_by_hand():
             "churn_probability": [0.2, 0.6, 0.7, 0.4],
         }
     )
-    found = cross_validated_metrics(held_out).set_index(["model", "metric"])
+    found = _cross_validated_metrics(held_out).set_index(["model", "metric"])
     assert found["value"]["guanxi", "auc"] == 0.5
     assert found["standard_deviation"]["guanxi", "auc"] == pytest.approx(np.sqrt(0.5))
     expected = -np.log([0.8, 0.6, 0.3, 0.4]).mean()

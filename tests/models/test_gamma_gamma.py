@@ -17,7 +17,7 @@ from sklearn.exceptions import NotFittedError
 from guanxi.errors import FitError, FitWarning, GuanxiError
 from guanxi.models import GammaGamma
 from guanxi.models._maximum_likelihood import maximize_from
-from guanxi.models.gamma_gamma import frequency_spend_correlation
+from guanxi.models.gamma_gamma import _frequency_spend_correlation
 from guanxi.served.spend import GAMMA_GAMMA, LOG_NORMAL
 from guanxi.simulation import simulate_bg_nbd
 
@@ -160,7 +160,7 @@ class TestIndependence:
         generator = np.random.default_rng(2)
         x, m = generator.integers(1, 9, 50).astype(float), generator.gamma(3.0, 10.0, 50).round()
         weight = generator.integers(1, 5, 50)
-        found = frequency_spend_correlation(x, m, weight.astype(float))
+        found = _frequency_spend_correlation(x, m, weight.astype(float))
         repeated = np.repeat(x, weight), np.repeat(m, weight)
         assert found["pearson"] == pytest.approx(pearsonr(*repeated).statistic)
         assert found["spearman"] == pytest.approx(spearmanr(*repeated).statistic)

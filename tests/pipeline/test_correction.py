@@ -18,7 +18,7 @@ from guanxi.evaluation.metrics import PROBABILITIES, auc
 from guanxi.features.snapshots import plan_snapshots, snapshot
 from guanxi.params import override
 from guanxi.pipeline._base_learners import MODELLED_OUTCOMES
-from guanxi.pipeline.correction import ALONE, CONTENDERS, _level_shift, earlier_days, fold_days
+from guanxi.pipeline.correction import ALONE, CONTENDERS, _earlier_days, _fold_days, _level_shift
 from guanxi.pipeline.fit import fit_models
 from guanxi.served.corrections import probability
 from guanxi.simulation import simulate_transactions
@@ -179,11 +179,11 @@ class TestWindows:
         if plan is None:
             return
         window = timedelta(days=plan.window_days)
-        folds = fold_days(plan)
+        folds = _fold_days(plan)
         assert folds[0] == plan.validation
         assert len(folds) <= 2
         for day in folds:
-            earlier = earlier_days(plan, day)
+            earlier = _earlier_days(plan, day)
             assert earlier
             assert max(earlier) + window <= day
         assert all(later - window >= day for later, day in pairwise(folds))

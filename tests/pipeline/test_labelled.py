@@ -10,7 +10,7 @@ import pytest
 
 from guanxi.data.attributes import AttributeTable, read_labelled
 from guanxi.params import load_params
-from guanxi.pipeline.labelled import FOLDS, describe, fit_labels, give_aways
+from guanxi.pipeline.labelled import FOLDS, _give_aways, describe, fit_labels
 from guanxi.served.corrections import probability
 from guanxi.served.model import to_json
 
@@ -120,9 +120,9 @@ class TestGiveAways:
     )
     def test_what_tells_the_label_alone_is_named(self, values):
         attributes = pd.DataFrame({"reason": values})
-        (warning,) = give_aways(attributes, self.LABEL)
+        (warning,) = _give_aways(attributes, self.LABEL)
         assert warning.startswith("column 'reason' alone tells who churned (AUC 1.000)")
 
     def test_a_rare_category_does_not_tell_itself(self):
         town = np.array([f"t{i // 2}" for i in np.random.default_rng(3).permutation(400)], dtype=object)
-        assert give_aways(pd.DataFrame({"town": town, "number": np.arange(400.0) % 7}), self.LABEL) == []
+        assert _give_aways(pd.DataFrame({"town": town, "number": np.arange(400.0) % 7}), self.LABEL) == []

@@ -17,7 +17,7 @@ from guanxi.models.purchase_models import TRANSACTION_MODELS
 from guanxi.params import load_params, override
 from guanxi.pipeline.correction import ALONE
 from guanxi.pipeline.fit import fit_models
-from guanxi.pipeline.selection import choose_models
+from guanxi.pipeline.selection import _choose_models
 from guanxi.served.purchases.registry import PROCESSES
 
 
@@ -89,7 +89,7 @@ def test_the_reason_names_models_losses_and_windows(automatic):
 
 
 def test_without_an_earlier_window_the_usual_model_serves(sample_log):
-    choice = choose_models(None, sample_log.first_day, lambda _: pd.DataFrame())
+    choice = _choose_models(None, sample_log.first_day, lambda _: pd.DataFrame())
     assert (choice.counts, choice.churn) == (("bg_nbd",), ("bg_nbd",))
     assert "no earlier window" in choice.reason
 

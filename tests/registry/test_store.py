@@ -15,8 +15,8 @@ from guanxi.params import MLflowParams, Params
 from guanxi.registry import loaded_model
 from guanxi.registry.aliases import read_aliases
 from guanxi.registry.local_store import database_file
-from guanxi.registry.log import TrainingRecord, log_dataset
-from guanxi.registry.store import import_mlflow, open_store, store_uri
+from guanxi.registry.log import TrainingRecord, _log_dataset
+from guanxi.registry.store import _import_mlflow, open_store, store_uri
 
 
 @pytest.mark.parametrize(
@@ -56,14 +56,14 @@ def test_readers_do_not_wait_for_a_writer(store):
 def test_runs_that_are_first_with_the_same_data_at_once_all_keep_it(tmp_path, monkeypatch):
     """MLflow looks whether a dataset is there, then adds it: of eight at once it refused five."""
     monkeypatch.chdir(tmp_path)
-    store, mlflow = open_store(MLflowParams()), import_mlflow()
+    store, mlflow = open_store(MLflowParams()), _import_mlflow()
     record = TrainingRecord(Params(), "shop.csv", "digest", {}, None, {})
     together = Barrier(8)
 
     def log(_):
         with mlflow.start_run(experiment_id=store.experiment_id) as run:
             together.wait()
-            log_dataset(pd.DataFrame({"T": [1.0]}), record)
+            _log_dataset(pd.DataFrame({"T": [1.0]}), record)
         return store.client.get_run(run.info.run_id).inputs.dataset_inputs
 
     with ThreadPoolExecutor(8) as pool:

@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 
 from guanxi.report import figures, style
-from guanxi.report.figures import strongest_drivers
+from guanxi.report.figures import _strongest_drivers
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -48,7 +48,7 @@ def explanation_of(values, data=None, names=None):
 
 
 def drawn(figure) -> str:
-    text = style.svg(figure)
+    text = style._svg(figure)
     ElementTree.fromstring(text)
     return text
 
@@ -64,7 +64,7 @@ def test_plots_of_the_held_out_window_draw_anything(plot, rows, language):
 
 @pytest.mark.parametrize("values", [[], [0.0, 0.0], [3.0], [2.0] * 50, [np.nan, 1.0]])
 def test_value_concentration_draws_anything(values):
-    drawn(figures.value_concentration(pd.DataFrame({"clv": values}, dtype=float)))
+    drawn(figures._value_concentration(pd.DataFrame({"clv": values}, dtype=float)))
 
 
 @pytest.mark.parametrize("rows", [0, 1, 3])
@@ -95,7 +95,7 @@ def test_plots_of_real_shape_state_their_units(holdout, predictions, tracking, e
         figures.purchases_by_frequency(holdout),
         figures.tracking(tracking, date(1997, 9, 30)),
         figures.lift(holdout),
-        figures.value_concentration(predictions),
+        figures._value_concentration(predictions),
         figures.shap_summary(explanation),
     ]
     for figure in plots:
@@ -119,7 +119,7 @@ def test_a_curve_with_no_outcome_is_left_out():
 
 def test_strongest_drivers_by_hand():
     explanation = explanation_of([[0.1, -3.0, 0.0], [0.3, 1.0, 0.0]])
-    assert strongest_drivers(explanation) == [1, 0]
+    assert _strongest_drivers(explanation) == [1, 0]
 
 
 @pytest.mark.parametrize(
@@ -147,12 +147,12 @@ def test_names_from_the_data_are_drawn_and_nothing_else(name):
 
 
 def test_same_figure_same_bytes(holdout):
-    assert style.svg(figures.calibration(holdout)) == style.svg(figures.calibration(holdout))
+    assert style._svg(figures.calibration(holdout)) == style._svg(figures.calibration(holdout))
 
 
 def test_matplotlib_settings_are_left_alone(holdout):
     before = dict(mpl.rcParams)
-    style.svg(figures.calibration(holdout, "zh"))
+    style._svg(figures.calibration(holdout, "zh"))
     assert dict(mpl.rcParams) == before
 
 
@@ -163,7 +163,7 @@ def test_figures_can_be_saved_as_png(tmp_path, holdout):
 
 def test_chinese_needs_a_font(monkeypatch):
     monkeypatch.setattr(style, "_fonts", lambda: ("DejaVu Sans",))
-    figure = figures.value_concentration(pd.DataFrame({"clv": [1.0, 2.0]}), "zh")
+    figure = figures._value_concentration(pd.DataFrame({"clv": [1.0, 2.0]}), "zh")
     assert figure.axes[0].get_ylabel() == "share of expected value [%]"
     drawn(figure)
 

@@ -20,7 +20,7 @@ from guanxi.evaluation.holdout import COMPONENTS
 from guanxi.evaluation.metrics import AMOUNTS, COUNTS, PROBABILITIES
 from guanxi.report import RunReport, render
 from guanxi.report._sections import metric_tables, rejected
-from guanxi.report.words import measure, model_in_words
+from guanxi.report.words import _measure, _model_in_words
 
 VOID = {"meta", "link", "img", "rect"}
 
@@ -248,15 +248,15 @@ def test_every_rule_and_metric_has_words(language):
     for rule in rule_descriptions():
         assert rule_in_words(rule, language) != rule.replace("_", " ")
     for metric in {*COUNTS, *AMOUNTS, *PROBABILITIES}:
-        assert measure(metric, language)
+        assert _measure(metric, language)
 
 
 def test_every_model_has_a_chinese_name():
     for model in (*COMPONENTS, *BASELINES):
-        assert model_in_words(model, "en") == model
-        assert re.search("[一-鿿]", model_in_words(model, "zh"))
-    assert len({model_in_words(model, "zh") for model in BASELINES}) == len(BASELINES)
-    assert model_in_words("guanxi", "zh") == "guanxi"
+        assert _model_in_words(model, "en") == model
+        assert re.search("[一-鿿]", _model_in_words(model, "zh"))
+    assert len({_model_in_words(model, "zh") for model in BASELINES}) == len(BASELINES)
+    assert _model_in_words("guanxi", "zh") == "guanxi"
 
 
 def test_an_unknown_rule_keeps_its_name():

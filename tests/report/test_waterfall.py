@@ -24,7 +24,7 @@ def bars_of(figure):
 
 
 def drawn(figure):
-    text = style.svg(figure)
+    text = style._svg(figure)
     ElementTree.fromstring(text)
     return text
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from guanxi.segments.matrix import AXES, NAMES, axis_cut_points, relationship_matrix
+from guanxi.segments.matrix import AXES, NAMES, _axis_cut_points, relationship_matrix
 
 DOCS = Path(__file__).parents[2] / "docs" / "segments.md"
 
@@ -45,14 +45,14 @@ def test_what_is_unknown_of_one_customer():
 
 def test_a_cut_point_keeps_equal_scores_together():
     scores = pd.DataFrame({"value": [0.0] * 6 + [1, 2, 3, 4], "loyalty": [1.0, 2, 3, 4] + [9.0] * 6})
-    assert axis_cut_points(scores) == {"value": 0.0, "loyalty": 4.0}
-    assert axis_cut_points(scores.assign(value=5.0)) == {"loyalty": 4.0}
+    assert _axis_cut_points(scores) == {"value": 0.0, "loyalty": 4.0}
+    assert _axis_cut_points(scores.assign(value=5.0)) == {"loyalty": 4.0}
 
 
 def test_the_cut_points_of_one_period_place_another():
     before = pd.DataFrame({"customer_id": [1, 2], "value": [10.0, 30.0], "loyalty": [10.0, 30.0]})
     after = before.assign(value=[40.0, 50.0])
-    cells = relationship_matrix(after, axis_cut_points(before))
+    cells = relationship_matrix(after, _axis_cut_points(before))
     assert cells["matrix_cell"].tolist() == ["high_low_unknown", "high_high_unknown"]
 
 

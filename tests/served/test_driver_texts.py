@@ -9,7 +9,7 @@ import pytest
 from guanxi.data.transactions import read_transactions
 from guanxi.features.snapshots import features_at
 from guanxi.params import DataParams
-from guanxi.served.driver_texts import _SENTENCES, driver_of, driver_texts
+from guanxi.served.driver_texts import _SENTENCES, _driver_texts, driver_of
 
 CUSTOMER = {
     "frequency": 6.0,
@@ -45,7 +45,7 @@ CUSTOMER = {
 
 def say(driver, language="en", **changes):
     table = pd.DataFrame([CUSTOMER | changes])
-    return driver_texts(table, np.array([driver], dtype=object), language)[0]
+    return _driver_texts(table, np.array([driver], dtype=object), language)[0]
 
 
 @pytest.mark.parametrize(
@@ -82,15 +82,15 @@ def test_many_rows_say_what_each_says_alone(language):
     table = pd.DataFrame({name: random.choice([own, *others], rows) for name, own in CUSTOMER.items()})
     table = table.drop(columns="channel_count")
     drivers = random.choice([*_SENTENCES, "shoe_size", "never_heard_of"], rows).astype(object)
-    together = driver_texts(table, drivers, language)
-    alone = [driver_texts(table.iloc[[row]], drivers[[row]], language)[0] for row in range(rows)]
+    together = _driver_texts(table, drivers, language)
+    alone = [_driver_texts(table.iloc[[row]], drivers[[row]], language)[0] for row in range(rows)]
     assert together.tolist() == alone
-    assert driver_texts(table.head(0), drivers[:0], language).tolist() == []
+    assert _driver_texts(table.head(0), drivers[:0], language).tolist() == []
 
 
 def test_nothing_is_minus_nothing():
     table = pd.DataFrame([CUSTOMER | {"margin_share": share} for share in (-0.0, 0.0)])
-    texts = driver_texts(table, np.array(["margin"] * 2, dtype=object), "en")
+    texts = _driver_texts(table, np.array(["margin"] * 2, dtype=object), "en")
     assert set(texts) == {"a margin of 0 % on 7 purchases"}
 
 
@@ -164,4 +164,4 @@ def test_every_feature_belongs_to_a_driver_with_a_sentence():
     drivers = {name: driver_of(name) for name in table}
     assert set(drivers.values()) <= set(_SENTENCES)
     for driver in set(drivers.values()):
-        assert driver_texts(table, np.array([driver], dtype=object), "en")[0]
+        assert _driver_texts(table, np.array([driver], dtype=object), "en")[0]

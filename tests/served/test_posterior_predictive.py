@@ -12,7 +12,7 @@ from scipy.optimize import brentq
 from scipy.special import betainc, betaincc, expit
 from scipy.stats import norm
 
-from guanxi.served.intervals.posterior_predictive import NAMES, count_probabilities, interval
+from guanxi.served.intervals.posterior_predictive import NAMES, _count_probabilities, interval
 from guanxi.served.numerics import parameter_points
 from guanxi.served.purchases.beta_geometric_process import BG_CNBD, BG_NBD, MBG_NBD
 from guanxi.served.purchases.lifetime_process import GGOM_NBD, NBD, PARETO_NBD
@@ -171,7 +171,7 @@ def test_nothing_happens_in_no_time(rows, spend):
 
 def test_several_models_count_equally(rows):
     x, t_x, T, _ = rows
-    both = count_probabilities([(BG_NBD, BG, None), (PARETO_NBD, PARETO, None)], x, t_x, T, HORIZON, 30)
+    both = _count_probabilities([(BG_NBD, BG, None), (PARETO_NBD, PARETO, None)], x, t_x, T, HORIZON, 30)
     each = [
         process.count_distribution(params, x, t_x, T, HORIZON, 30)
         for process, params in ((BG_NBD, BG), (PARETO_NBD, PARETO))
@@ -272,7 +272,7 @@ def test_parameters_at_their_limits_give_finite_ends(process, params, spend, sma
 def test_next_to_nothing_lies_between_amounts_that_are_all_equal():
     constant = {"mean": 1.0, "level": 1.0, "between_variance": 0.0, "within_variance": 0.0}
     ends = interval([(BG_NBD, BG, None)], (LOG_NORMAL, constant, None), 12, 0.0, 1.0, 1.0, 1.0)
-    assert count_probabilities([(BG_NBD, BG, None)], 12, 0.0, 1.0, 1.0, 1).sum() == pytest.approx(
+    assert _count_probabilities([(BG_NBD, BG, None)], 12, 0.0, 1.0, 1.0, 1).sum() == pytest.approx(
         0.9482, abs=1e-4
     )
     assert ends["spend_upper"][0] == pytest.approx(2.0, rel=2e-3)
@@ -321,7 +321,7 @@ class TestAdjusted:
         mean = (1.0 - none) * each
         x, t_x, T, _ = rows
         few = x <= 12
-        chances = count_probabilities(
+        chances = _count_probabilities(
             self.MODELS, x[few], t_x[few], T[few], HORIZON, 900, adjusted=(none[few], mean[few])
         )
         np.testing.assert_allclose(chances[:, 0], none[few], rtol=1e-12)
@@ -333,7 +333,7 @@ class TestAdjusted:
         bg = {"r": 0.2, "alpha": 20.0, "a": 0.5, "b": 2.0}
         uncertain = [(BG_NBD, bg, np.eye(4) * 0.01)]
         none, mean = np.array([0.9]), np.array([0.15])
-        chances = count_probabilities(uncertain, 0.0, 0.0, 545.0, 60.0, 60, adjusted=(none, mean))
+        chances = _count_probabilities(uncertain, 0.0, 0.0, 545.0, 60.0, 60, adjusted=(none, mean))
         assert chances @ np.arange(61.0) == pytest.approx(0.15, rel=1e-4)
 
     def test_more_buyers_and_more_purchases_of_each_raise_every_end(self, rows):

@@ -40,12 +40,12 @@ def to_text(values: pd.Series[Any]) -> pd.Series[Any]:
     return written.where(written.notna(), None)
 
 
-def to_number(values: pd.Series[Any]) -> pd.Series[float]:
+def _to_number(values: pd.Series[Any]) -> pd.Series[float]:
     """Read values as float64, NaN where one does not read as a finite number.
 
     Examples
     --------
-    >>> to_number(pd.Series(["1e3", " 2 ", "two", "inf"])).tolist()
+    >>> _to_number(pd.Series(["1e3", " 2 ", "two", "inf"])).tolist()
     [1000.0, 2.0, nan, nan]
     """
     number = pd.to_numeric(values, errors="coerce").astype("float64")
@@ -55,14 +55,14 @@ def to_number(values: pd.Series[Any]) -> pd.Series[float]:
 def number_or_text(values: pd.Series[Any]) -> pd.Series[Any]:
     """Read a column as numbers if every value present is one, else as text."""
     if pd.api.types.is_numeric_dtype(values.dtype):
-        return to_number(values)
+        return _to_number(values)
     text = to_text(values)
-    return to_number(text) if all_numbers(text) else text
+    return _to_number(text) if _all_numbers(text) else text
 
 
-def all_numbers(text: pd.Series[Any]) -> bool:
+def _all_numbers(text: pd.Series[Any]) -> bool:
     """Whether every text present reads as a number."""
-    return bool((to_number(text).notna() | text.isna()).all())
+    return bool((_to_number(text).notna() | text.isna()).all())
 
 
 def why_useless(values: pd.Series[Any]) -> str | None:
@@ -93,12 +93,12 @@ def why_useless(values: pd.Series[Any]) -> str | None:
     return None
 
 
-def split_label(label: str, columns: list[str]) -> tuple[str, str | None]:
+def _split_label(label: str, columns: list[str]) -> tuple[str, str | None]:
     """Split ``COLUMN=VALUE`` unless a column has that whole name; no value where none is named.
 
     Examples
     --------
-    >>> split_label("Status=Left", ["Status"])
+    >>> _split_label("Status=Left", ["Status"])
     ('Status', 'Left')
     """
     if label in columns or "=" not in label:
@@ -107,7 +107,7 @@ def split_label(label: str, columns: list[str]) -> tuple[str, str | None]:
     return column, value
 
 
-def read_label(
+def _read_label(
     source: str, values: pd.Series[Any], ids: pd.Series[Any], churn: str | None = None
 ) -> pd.Series[float]:
     """Read a label: 1.0 is churn, 0.0 is not.

@@ -16,15 +16,15 @@ import numpy as np
 import pandas as pd
 
 from guanxi.data.attribute_values import (
-    all_numbers,
+    _all_numbers,
+    _read_label,
+    _split_label,
+    _to_number,
     number_or_text,
-    read_label,
-    split_label,
-    to_number,
     to_text,
     why_useless,
 )
-from guanxi.data.engine import connect
+from guanxi.data.engine import _connect
 from guanxi.data.sources.source import read_source
 from guanxi.data.sources.source_table import ROW, SourceTable
 from guanxi.errors import DataError, SourceError
@@ -81,7 +81,7 @@ def read_labelled(
         If the source or one of the two columns does not exist, or a line does not fit the header.
     DataError
         If there is no line, an identifier is missing or stands twice, the label does not say who churned
-        (:func:`guanxi.data.attribute_values.read_label`), or no attribute is left.
+        (:func:`guanxi.data.attribute_values._read_label`), or no attribute is left.
 
     Examples
     --------
@@ -90,13 +90,13 @@ def read_labelled(
     np.float64(10.0)
     """
     name, rows, left_out = _read(source, id_column, params)
-    column, churn = split_label(label, list(rows))
+    column, churn = _split_label(label, list(rows))
     if column not in rows or column == id_column:
         known = ", ".join(other for other in rows if other != id_column)
         what = "is the identifier" if column == id_column else "is no column that can hold a label"
         raise SourceError(f"{name}: {column!r} {what}: give --label one of {known}")
     ids = _identifiers(name, rows, id_column)
-    outcome = read_label(name, rows[column], ids, churn)
+    outcome = _read_label(name, rows[column], ids, churn)
     attributes = {other: number_or_text(rows[other]) for other in rows if other not in (id_column, column)}
     left_out |= {other: why for other, values in attributes.items() if (why := why_useless(values))}
     used = {other: values for other, values in attributes.items() if other not in left_out}
@@ -160,14 +160,14 @@ def _read(
 ) -> tuple[str, dict[str, pd.Series[Any]], dict[str, str]]:
     """Read the identifiers as they are and all columns of numbers, text, true and false; name the others."""
     params = params or DataParams()
-    connection = connect(params.timezone)
+    connection = _connect(params.timezone)
     try:
         found = read_source(connection, source, params)
         _check_lines(found)
         if id_column not in found.columns:
             known = ", ".join(found.columns)
             raise SourceError(f"{found.name}: no column {id_column!r} for the identifier; it has {known}")
-        columns, others = readable_columns(found, id_column)
+        columns, others = _readable_columns(found, id_column)
         rows: pd.DataFrame = found.table.order_by(ROW).select(**columns).execute()
     finally:
         connection.disconnect()
@@ -186,7 +186,7 @@ def _check_lines(found: SourceTable) -> None:
         raise DataError(f"{found.name}: the source has columns but no line: nothing to learn from or score")
 
 
-def readable_columns(found: SourceTable, id_column: str) -> tuple[dict[str, Any], dict[str, str]]:
+def _readable_columns(found: SourceTable, id_column: str) -> tuple[dict[str, Any], dict[str, str]]:
     """Give the identifiers as they are, what can be an attribute as number or text, and why others cannot."""
     columns, others = {}, {}
     for name, dtype in found.table.drop(ROW).schema().items():
@@ -223,7 +223,7 @@ def _identifiers(name: str, rows: Mapping[str, pd.Series[Any]], id_column: str) 
 
 def _as_number(name: str, values: pd.Series[Any], ids: pd.Series[Any], column: str) -> pd.Series[float]:
     text = to_text(values)
-    number = to_number(text)
+    number = _to_number(text)
     other = number.isna() & text.notna()
     if other.any():
         raise DataError(
@@ -236,7 +236,7 @@ def _as_number(name: str, values: pd.Series[Any], ids: pd.Series[Any], column: s
 def _as_category(name: str, values: pd.Series[Any], column: str, categories: list[str]) -> pd.Series[Any]:
     text = to_text(values)
     known = text.isin(categories)
-    if text.notna().any() and not known.any() and all_numbers(text):
+    if text.notna().any() and not known.any() and _all_numbers(text):
         shown = ", ".join(map(repr, categories[:_NAMED])) + (", …" if len(categories) > _NAMED else "")
         raise DataError(
             f"{name}: column {column!r} holds numbers (first: {text.dropna().iloc[0]}), "

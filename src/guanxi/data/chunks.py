@@ -8,7 +8,7 @@ from uuid import uuid4
 
 import ibis
 
-from guanxi.data.engine import one_thread
+from guanxi.data.engine import _one_thread
 
 
 def even_bounds(rows: int, size: int) -> list[int]:
@@ -45,7 +45,7 @@ class CustomerChunks:
         self.connection = connection
         self._name = f"customers_{uuid4().hex}"
         ordered = table.select("customer_id").distinct().order_by("customer_id")
-        with one_thread(connection):
+        with _one_thread(connection):
             customers = int(connection.create_table(self._name, ordered).count().execute())
         self.bounds = even_bounds(customers, size(customers))
 
@@ -88,7 +88,7 @@ class ChunkQuery:
         """Run the query on a chunk, preceded by ``before`` (``INSERT INTO …``); give its Arrow table."""
         connection = self._chunks.connection
         customers = f"CREATE OR REPLACE TEMP TABLE chunk_customers AS {self._chunks.sql(number)}"
-        with one_thread(connection):
+        with _one_thread(connection):
             connection.con.execute(customers)
             for name, sql in self._tables.items():
                 connection.con.execute(

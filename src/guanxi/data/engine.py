@@ -20,7 +20,7 @@ SPILL_PREFIX = "guanxi-engine-"
 _MOST_THREADS = 4  # each takes its share of the memory
 
 
-def connect(timezone: str = "UTC", memory: str | None = None) -> Any:
+def _connect(timezone: str = "UTC", memory: str | None = None) -> Any:
     """Open an in-memory DuckDB through ibis, in the data's time zone and without network access.
 
     Parameters
@@ -63,7 +63,7 @@ def connect(timezone: str = "UTC", memory: str | None = None) -> Any:
 
 
 @contextmanager
-def one_thread(connection: Any) -> Iterator[None]:
+def _one_thread(connection: Any) -> Iterator[None]:
     """Let the engine work on one thread, so that sums over ordered rows are the same to the last bit.
 
     Several threads add up their parts in another order at each run: of 60,000 customers with 1.5 million
@@ -74,7 +74,7 @@ def one_thread(connection: Any) -> Iterator[None]:
 
 
 @contextmanager
-def all_cores(connection: Any) -> Iterator[None]:
+def _all_cores(connection: Any) -> Iterator[None]:
     """Let the engine work on all cores: for work whose result does not depend on the order of its parts."""
     with _threads(connection, min(os.cpu_count() or 1, _MOST_THREADS)):
         yield
@@ -91,8 +91,8 @@ def _threads(connection: Any, count: int) -> Iterator[None]:
 
 
 def execute_in_order(connection: Any, expression: Any) -> pd.DataFrame:
-    """Execute on one thread: see :func:`one_thread`."""
-    with one_thread(connection):
+    """Execute on one thread: see :func:`_one_thread`."""
+    with _one_thread(connection):
         table: pd.DataFrame = expression.execute()
     return table
 
@@ -121,7 +121,7 @@ def explain_no_space() -> Iterator[None]:
         raise
 
 
-def check_timestamp_format(connection: Any, timestamp_format: str, section: str = "data") -> None:
+def _check_timestamp_format(connection: Any, timestamp_format: str, section: str = "data") -> None:
     """Refuse a format, given in a section of the parameters, that the engine cannot read times with."""
     try:
         connection.con.execute("SELECT try_strptime('', ?)", [timestamp_format])

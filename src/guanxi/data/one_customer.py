@@ -8,7 +8,7 @@ from typing import Any
 import ibis
 import pandas as pd
 
-from guanxi.data.engine import connect
+from guanxi.data.engine import _connect
 from guanxi.data.transactions import TransactionLog
 
 
@@ -46,7 +46,7 @@ def similar_customers(ids: pd.Series[Any], customer_id: str, count: int = 2) -> 
     >>> similar_customers(pd.Series(["00012", "00123", "C-7"]), "12")
     ['00012', '00123']
     """
-    connection = connect()
+    connection = _connect()
     try:
         known = connection.create_table("known", pd.DataFrame({"id": ids.astype(str).to_numpy()}))
         away = _bare(known.id).levenshtein(_bare(ibis.literal(customer_id)))

@@ -7,7 +7,7 @@ from datetime import date
 
 import pandas as pd
 
-from guanxi.data.engine import connect
+from guanxi.data.engine import _connect
 from guanxi.data.sources.source import read_source
 from guanxi.errors import DataError, SourceError
 from guanxi.params import DataParams
@@ -55,7 +55,7 @@ def read_predictions(source: str, params: DataParams) -> Predictions:
     DataError
         If it holds no row, several days or models, a customer twice, or a number is missing.
     """
-    connection = connect(params.timezone)
+    connection = _connect(params.timezone)
     try:
         found = read_source(connection, source, params)
         missing = [name for name in ("customer_id", *_SAME_FOR_ALL, *_NUMBERS) if name not in found.columns]

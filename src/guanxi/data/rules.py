@@ -41,19 +41,19 @@ def rule_descriptions(language: Language = "en") -> dict[str, str]:
     return described
 
 
-def last_time() -> datetime:
+def _last_time() -> datetime:
     """Give the time after which a line lies in the future, in any time zone."""
     return datetime.now(UTC).replace(tzinfo=None) + timedelta(days=1)
 
 
-def apply_rules(parsed: Any, params: DataParams) -> Any:
+def _apply_rules(parsed: Any, params: DataParams) -> Any:
     """Add the day ``date`` and ``rule`` (null: accepted) to lines of canonical columns."""
     amount = parsed.amount
     cases: list[tuple[Any, str]] = [
         (parsed.customer_id.isnull(), "missing_customer"),
         (~parsed.given_timestamp, "missing_timestamp"),
         (parsed.timestamp.isnull() | (parsed.timestamp < ibis.literal(FIRST_TIME)), "unparsable_timestamp"),
-        (parsed.timestamp > ibis.literal(last_time()), "future_timestamp"),
+        (parsed.timestamp > ibis.literal(_last_time()), "future_timestamp"),
         (~parsed.given_amount, "missing_amount"),
         (amount.isnull(), "unparsable_amount"),
         (amount.isnan() | amount.isinf(), "non_finite_amount"),
@@ -91,16 +91,16 @@ def _reject_negative_days(judged: Any) -> Any:
     )
 
 
-def advice(rule: str, source: SourceTable, params: DataParams) -> str:
+def _advice(rule: str, source: SourceTable, params: DataParams) -> str:
     """Say what to do about a rule that rejected many lines."""
     if rule == "unparsable_timestamp":
-        return timestamp_advice(source, params.columns.get("timestamp", "timestamp"), "data")
+        return _timestamp_advice(source, params.columns.get("timestamp", "timestamp"), "data")
     if rule.startswith("refund"):
         return "amounts are negative: check the sign of the amount column, or data.refunds"
     return _ADVICE.get(rule, "mend these lines in the source")
 
 
-def timestamp_advice(source: SourceTable, times: str, section: str) -> str:
+def _timestamp_advice(source: SourceTable, times: str, section: str) -> str:
     """Name the formats that read a sample of a column of times, as keys of a section of the parameters."""
     column = source.table[times].cast("string")
     sample = column.name("text").as_table().filter(column.notnull()).distinct().limit(1000).execute()["text"]

@@ -14,7 +14,7 @@ import pandas as pd
 from guanxi.data import rules
 from guanxi.data._columns import canonical_columns
 from guanxi.data.chunks import ChunkQuery, CustomerChunks
-from guanxi.data.engine import all_cores, check_timestamp_format, connect, explain_no_space
+from guanxi.data.engine import _all_cores, _check_timestamp_format, _connect, explain_no_space
 from guanxi.data.sources.source import read_source
 from guanxi.data.sources.source_table import ROW, SourceTable, free_names
 from guanxi.errors import DataError
@@ -86,7 +86,7 @@ def read_transactions(
     params : DataParams, optional
         Columns and policies; defaults as in ``params.yaml``.
     memory : str, optional
-        What the engine may take: see :func:`guanxi.data.engine.connect`.
+        What the engine may take: see :func:`guanxi.data.engine._connect`.
 
     Raises
     ------
@@ -103,16 +103,16 @@ def read_transactions(
     2357
     """
     params = params or DataParams()
-    connection = connect(params.timezone, memory)
+    connection = _connect(params.timezone, memory)
     try:
         if params.timestamp_format:
-            check_timestamp_format(connection, params.timestamp_format)
+            _check_timestamp_format(connection, params.timestamp_format)
         # Counts, comparisons and sums in a fixed order do not depend on the number of threads.
-        with explain_no_space(), all_cores(connection):
+        with explain_no_space(), _all_cores(connection):
             table = _read(connection, source, params)
             # Each step becomes a table: the engine would compute a shared step anew at every use.
             parsed = connection.create_table("parsed", canonical_columns(table, params))
-            judged = connection.create_table("judged", rules.apply_rules(parsed, params))
+            judged = connection.create_table("judged", rules._apply_rules(parsed, params))
             connection.drop_table("parsed")
             return _summarise(connection, table, judged, params)
     except BaseException:
@@ -128,7 +128,7 @@ def _read(connection: Any, source: str | pd.DataFrame, params: DataParams) -> So
 
 
 def _summarise(connection: Any, source: SourceTable, judged: Any, params: DataParams) -> TransactionLog:
-    rejected, rejected_by_rule = rejected_lines(connection, source, judged, "rejected")
+    rejected, rejected_by_rule = _rejected_lines(connection, source, judged, "rejected")
     accepted = judged.filter(judged.rule.isnull()).drop("rule", "repeated")
     lines = connection.create_table("lines", accepted)
     facts = lines.agg(
@@ -140,7 +140,7 @@ def _summarise(connection: Any, source: SourceTable, judged: Any, params: DataPa
     n_accepted = int(facts["accepted"].iloc[0])
     if n_accepted == 0:
         raise DataError(
-            nothing_left(source.name, rejected_by_rule, lambda rule: rules.advice(rule, source, params))
+            _nothing_left(source.name, rejected_by_rule, lambda rule: rules._advice(rule, source, params))
         )
     everyone = judged.filter(judged.customer_id.notnull()).customer_id.nunique().execute()
     repeated = judged.filter(judged.repeated).count().execute()
@@ -166,7 +166,7 @@ def _summarise(connection: Any, source: SourceTable, judged: Any, params: DataPa
     )
 
 
-def rejected_lines(
+def _rejected_lines(
     connection: Any, source: SourceTable, judged: Any, name: str
 ) -> tuple[Any, dict[str, int]]:
     """Join the broken rules to the source's own columns; one named like ours gets an underscore.
@@ -194,7 +194,7 @@ def rejected_lines(
 def _merge_days(connection: Any, lines: Any) -> Any:
     """Make the purchases, sorted by customer and day."""
     # Two numbers have one sum, whatever their order: most days need no sorting of their lines.
-    days = connection.create_table("days", events_of(lines, _plain_sum))
+    days = connection.create_table("days", _events_of(lines, _plain_sum))
     short, long = days.filter(days.lines <= 2), days.filter(days.lines > 2)
     if long.count().execute():
         same_day = ["customer_id", "date"]
@@ -211,8 +211,8 @@ def _merge_long_days(connection: Any, lines: Any) -> Any:
     chunks = CustomerChunks(
         connection, lines, lambda customers: max(1, _LINES_AT_ONCE * customers // n_lines)
     )
-    query = ChunkQuery(chunks, {"lines": lines}, events_of)
-    days = connection.create_table("long_days", schema=events_of(lines).schema())
+    query = ChunkQuery(chunks, {"lines": lines}, _events_of)
+    days = connection.create_table("long_days", schema=_events_of(lines).schema())
     for number in range(len(chunks)):
         query.execute(number, "INSERT INTO long_days")
     query.close()
@@ -229,7 +229,7 @@ def _plain_sum(column: Any) -> Any:
     return column.sum()
 
 
-def events_of(lines: Any, total: Callable[[Any], Any] = ordered_sum) -> Any:
+def _events_of(lines: Any, total: Callable[[Any], Any] = ordered_sum) -> Any:
     """Merge the accepted lines of one customer in one day into one purchase; ``total`` sums a column."""
     totals = {
         "amount": _clean_sum(lines.amount, total),
@@ -249,7 +249,7 @@ def _clean_sum(amount: Any, total: Callable[[Any], Any]) -> Any:
     return ibis.ifelse(net.abs() <= rules.ROUNDING * amount.abs().sum(), 0.0, net)
 
 
-def nothing_left(source: str, rejected_by_rule: dict[str, int], advice: Callable[[str], str]) -> str:
+def _nothing_left(source: str, rejected_by_rule: dict[str, int], advice: Callable[[str], str]) -> str:
     """Say why no line of a source was accepted, and what to do about the rule that rejected most."""
     counts = ", ".join(f"{rule} {n:,}" for rule, n in sorted(rejected_by_rule.items(), key=lambda kv: -kv[1]))
     worst = max(rejected_by_rule, key=lambda rule: rejected_by_rule[rule])

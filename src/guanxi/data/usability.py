@@ -97,12 +97,12 @@ def assess(log: TransactionLog, as_of: date, horizon_days: int) -> Usability:
     ]
     rejected = [(rule, n, n / log.lines_read) for rule, n in log.rejected_by_rule.items()]
     rejected.sort(key=lambda item: -item[1])
-    short = missing_history(log, as_of, horizon_days) or _too_few(repeaters, customers, as_of)
+    short = _missing_history(log, as_of, horizon_days) or _too_few(repeaters, customers, as_of)
     warnings = [*([short] if short else []), *_warnings(log, rejected, as_of, horizon_days)]
     return Usability(facts, rejected, warnings, usable=short is None, numbers=numbers)
 
 
-def missing_history(log: TransactionLog, as_of: date, horizon_days: int) -> str | None:
+def _missing_history(log: TransactionLog, as_of: date, horizon_days: int) -> str | None:
     """Say what the history lacks for a held-out window of the horizon; None if it is long enough."""
     if as_of < log.first_day:
         return f"--as-of {as_of} lies before the first purchase on {log.first_day}: choose a later day"
@@ -134,7 +134,7 @@ def check_history(log: TransactionLog, as_of: date, horizon_days: int) -> date:
     HistoryError
         If the history cannot hold out a window of the horizon.
     """
-    problem = missing_history(log, as_of, horizon_days)
+    problem = _missing_history(log, as_of, horizon_days)
     if problem:
         raise HistoryError(f"{log.source}: {problem}")
     return add_days(as_of, -horizon_days)

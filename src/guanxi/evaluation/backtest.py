@@ -49,19 +49,19 @@ class Backtest:
     skipped: dict[date, str]
 
 
-def rolling_cutoffs(first_day: date, as_of: date, horizon_days: int) -> list[date]:
+def _rolling_cutoffs(first_day: date, as_of: date, horizon_days: int) -> list[date]:
     """Cutoffs whose windows do not overlap, the latest first, each with a horizon of history at least.
 
     Examples
     --------
-    >>> [day.isoformat() for day in rolling_cutoffs(date(1997, 1, 1), date(1998, 6, 30), 180)]
+    >>> [day.isoformat() for day in _rolling_cutoffs(date(1997, 1, 1), date(1998, 6, 30), 180)]
     ['1998-01-01', '1997-07-05']
     """
     count = min(MOST_CUTOFFS, (as_of - first_day).days // horizon_days - 1)
     return [add_days(as_of, -horizon_days * i) for i in range(1, count + 1)]
 
 
-def check_cutoffs(cutoffs: Sequence[date], first_day: date, as_of: date, horizon_days: int) -> None:
+def _check_cutoffs(cutoffs: Sequence[date], first_day: date, as_of: date, horizon_days: int) -> None:
     """Refuse cutoffs before the data, or whose window ends after what is known, by a ParamsError."""
     for cutoff in cutoffs:
         end = add_days(cutoff, horizon_days)
@@ -83,7 +83,7 @@ def backtest(
 ) -> Backtest:
     """Fit and measure at each cutoff, with nothing after it.
 
-    No day after ``as_of`` is read; the cutoffs are by default :func:`rolling_cutoffs`.
+    No day after ``as_of`` is read; the cutoffs are by default :func:`_rolling_cutoffs`.
 
     Raises
     ------
@@ -93,8 +93,8 @@ def backtest(
         If nothing could be fitted at any of them.
     """
     days = params.horizon_days
-    chosen = sorted(set(cutoffs), reverse=True) or rolling_cutoffs(log.first_day, as_of, days)
-    check_cutoffs(chosen, log.first_day, as_of, days)
+    chosen = sorted(set(cutoffs), reverse=True) or _rolling_cutoffs(log.first_day, as_of, days)
+    _check_cutoffs(chosen, log.first_day, as_of, days)
     measured: list[dict[str, pd.DataFrame]] = []
     skipped: dict[date, str] = {}
     for cutoff in chosen:

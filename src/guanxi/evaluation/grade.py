@@ -76,7 +76,7 @@ class Grade:
     warning: str | None
 
 
-def grade_forecast(
+def _grade_forecast(
     target: OutcomeName,
     actual: ArrayLike,
     own: ArrayLike,
@@ -113,7 +113,7 @@ def grade_forecast(
     Examples
     --------
     >>> churned = [0, 1] * 100
-    >>> found = grade_forecast("churn", churned, [0.2, 0.7] * 100, {"naive (chance)": [0.5] * 200}, seed=1)
+    >>> found = _grade_forecast("churn", churned, [0.2, 0.7] * 100, {"naive (chance)": [0.5] * 200}, seed=1)
     >>> found.letter, found.difference
     ('A', 0.5)
     """

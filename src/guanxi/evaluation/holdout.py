@@ -15,7 +15,7 @@ from guanxi.evaluation import metrics
 from guanxi.evaluation._baselines import BASELINES, baseline_forecasts
 from guanxi.evaluation._bootstrap import bootstrap
 from guanxi.evaluation._predictive import measure_distributions
-from guanxi.evaluation.grade import Grade, OutcomeName, grade_forecast
+from guanxi.evaluation.grade import Grade, OutcomeName, _grade_forecast
 from guanxi.evaluation.realised_performance import outcomes, with_outcomes
 from guanxi.features.rfm import purchases_until
 from guanxi.features.snapshots import snapshot
@@ -185,7 +185,7 @@ def _grades(
     grades: dict[str, Grade | None] = {}
     for target, (outcome, column, _) in _OUTCOMES.items():
         known = {name: each[column].to_numpy() for name, each in naive.items() if column in each}
-        grades[target] = grade_forecast(target, table[outcome], own[column], known, seed, language=language)
+        grades[target] = _grade_forecast(target, table[outcome], own[column], known, seed, language=language)
     return grades
 
 

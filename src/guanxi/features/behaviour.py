@@ -11,7 +11,7 @@ from typing import Any
 
 import ibis
 
-from guanxi.features.rfm import period_start, purchases_until, rfm_expression
+from guanxi.features.rfm import _period_start, purchases_until, rfm_expression
 
 WINDOWS = (30, 90, 180, 365)
 SEASON_DAYS = 365
@@ -41,7 +41,7 @@ def feature_expression(
     """
     rfm = rfm_expression(events, cutoff, event_grain)
     past = purchases_until(events, cutoff, event_grain)
-    behaviour = _behaviour(past, period_start(cutoff, event_grain), horizon_days)
+    behaviour = _behaviour(past, _period_start(cutoff, event_grain), horizon_days)
     table = rfm.inner_join(behaviour, "customer_id")
     past_lines = lines.filter(lines.date <= ibis.literal(cutoff))
     for column in ("category", "channel"):

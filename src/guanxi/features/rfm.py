@@ -44,12 +44,12 @@ def purchases_until(events: Any, cutoff: date, event_grain: str = "D") -> Any:
     return merged.rename(date="period")
 
 
-def period_start(day: date, event_grain: str) -> date:
+def _period_start(day: date, event_grain: str) -> date:
     """First day of the event period that a day lies in.
 
     Examples
     --------
-    >>> period_start(date(1997, 9, 30), "W").isoformat()
+    >>> _period_start(date(1997, 9, 30), "W").isoformat()
     '1997-09-29'
     """
     if event_grain == "W":
@@ -92,7 +92,7 @@ def rfm_expression(events: Any, cutoff: date, event_grain: str = "D") -> Any:
     )
     frequency = customers.purchases - 1
     repeat_spend = customers.total - customers.first_amount
-    end = ibis.literal(period_start(cutoff, event_grain))
+    end = ibis.literal(_period_start(cutoff, event_grain))
     return customers.select(
         "customer_id",
         frequency=frequency.cast("float64"),

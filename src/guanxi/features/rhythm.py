@@ -9,7 +9,7 @@ import pandas as pd
 
 from guanxi.data.engine import execute_in_order
 from guanxi.data.transactions import TransactionLog
-from guanxi.features.rfm import period_start, purchases_until
+from guanxi.features.rfm import _period_start, purchases_until
 
 
 def rhythm_at(log: TransactionLog, cutoff: date, window_days: int) -> pd.DataFrame:
@@ -42,7 +42,7 @@ def rhythm_at(log: TransactionLog, cutoff: date, window_days: int) -> pd.DataFra
     past = purchases_until(log.events, cutoff, grain)
     window = ibis.window(group_by="customer_id", order_by="date")
     dated = past.mutate(
-        age=ibis.literal(period_start(cutoff, grain)).delta(past.date, unit="day"),
+        age=ibis.literal(_period_start(cutoff, grain)).delta(past.date, unit="day"),
         gap=past.date.delta(past.date.lag().over(window), unit="day"),
     )
     # The first purchase has no gap and comes last.

@@ -18,7 +18,7 @@ from guanxi.features.behaviour import feature_expression
 from guanxi.jobs._opened_log import source_name
 from guanxi.jobs._parts import only_writer
 from guanxi.jobs._scoring import Manifest
-from guanxi.jobs.predict import load_checked
+from guanxi.jobs.predict import _load_checked
 from guanxi.jobs.reporter import Reporter
 from guanxi.params import Params, load_params, override
 from guanxi.registry.loaded_model import LoadedTransactionModel
@@ -120,7 +120,7 @@ def _scores(
 
 def _load(model: str | None, params: Params, reporter: Reporter) -> LoadedTransactionModel:
     advice = ", one row per customer: leave --engine out, one machine is enough"
-    loaded = load_checked(model, params, reporter).of_transactions(advice)
+    loaded = _load_checked(model, params, reporter).of_transactions(advice)
     reporter.say(f"   version {loaded.version}, trained on {loaded.source}")
     for warning in loaded.warnings:
         reporter.warn(warning)

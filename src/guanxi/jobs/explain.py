@@ -17,7 +17,7 @@ from guanxi.data.transactions import TransactionLog, read_transactions
 from guanxi.errors import DataError, HistoryError, ParamsError
 from guanxi.features.snapshots import features_at
 from guanxi.jobs._opened_log import source_name
-from guanxi.jobs.predict import load_checked
+from guanxi.jobs.predict import _load_checked
 from guanxi.jobs.reporter import Reporter
 from guanxi.params import Params, load_params, override
 from guanxi.registry.loaded_model import LoadedLabelModel, LoadedModel, LoadedTransactionModel
@@ -78,7 +78,7 @@ def explain(
     if picture.suffix.lower() != ".png":
         raise ParamsError(f"{picture}: end the name in .png, which is the picture's format")
     files.check_output(picture)
-    loaded = load_checked(model, resolved, reporter)
+    loaded = _load_checked(model, resolved, reporter)
     for warning in loaded.warnings:
         reporter.warn(warning)
     with reporter.step(f"read {source_name(source)}"):

@@ -30,7 +30,7 @@ from guanxi.evaluation.monitoring.verdict import (
 from guanxi.features.snapshots import features_at
 from guanxi.jobs._opened_log import source_name
 from guanxi.jobs._realised import RealisedPerformance, measure_realised_performance
-from guanxi.jobs.predict import load_checked
+from guanxi.jobs.predict import _load_checked
 from guanxi.jobs.reporter import Reporter
 from guanxi.params import Params, load_params, override
 from guanxi.periods import parse_date
@@ -119,7 +119,7 @@ def monitor(
     reporter = reporter or Reporter()
     if output is not None:
         files.check_output(Path(output))
-    loaded = load_checked(model, params, reporter)
+    loaded = _load_checked(model, params, reporter)
     profile = loaded.profile
     check_store(params.mlflow)
     found = _compare(loaded, source, profile, predictions, params, reporter)

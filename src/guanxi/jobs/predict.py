@@ -164,7 +164,7 @@ class _Job:
 
     def load(self) -> LoadedModel:
         """Load the model, and say what must be said of it."""
-        loaded = load_checked(self._model, self.params, self.reporter)
+        loaded = _load_checked(self._model, self.params, self.reporter)
         self.reporter.say(f"   version {loaded.version}, trained on {loaded.source}")
         for warning in loaded.warnings:
             self.reporter.warn(warning)
@@ -271,13 +271,13 @@ def _(
         log = read_transactions(source, params.data, memory=_ENGINE_MEMORY)
         try:
             as_of = params.as_of or log.last_day
-            return transaction_scoring(log, loaded, as_of, horizon_days, drivers, CUSTOMERS_AT_ONCE)
+            return _transaction_scoring(log, loaded, as_of, horizon_days, drivers, CUSTOMERS_AT_ONCE)
         except BaseException:
             log.close()
             raise
 
 
-def load_checked(model: str | None, params: Params, reporter: Reporter) -> LoadedModel:
+def _load_checked(model: str | None, params: Params, reporter: Reporter) -> LoadedModel:
     """Load a model, by default the champion, that was trained under the rules the data will be read under."""
     uri = model or f"models:/{params.mlflow.registered_model}@champion"
     with reporter.step(f"load {source_name(uri)}"):
@@ -299,7 +299,7 @@ def _check_data_rules(loaded: LoadedModel, params: Params) -> None:
             )
 
 
-def score_customers(
+def _score_customers(
     log: TransactionLog,
     loaded: LoadedTransactionModel,
     as_of: date,
@@ -313,10 +313,10 @@ def score_customers(
     HistoryError
         If nobody had bought by then.
     """
-    return transaction_scoring(log, loaded, as_of, horizon_days, drivers).whole()
+    return _transaction_scoring(log, loaded, as_of, horizon_days, drivers).whole()
 
 
-def transaction_scoring(
+def _transaction_scoring(
     log: TransactionLog,
     loaded: LoadedTransactionModel,
     as_of: date,

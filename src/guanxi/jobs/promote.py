@@ -96,11 +96,11 @@ def promote(
             raise PromotionError(
                 f"version {version} of {name} is not promoted, {stays}: {'; '.join(judgement.reasons)}"
             )
-    refresh_export(store, version)
+    _refresh_export(store, version)
     return Promotion(name, version, judgement.champion, judgement)
 
 
-def refresh_export(store: Store, version: str) -> None:
+def _refresh_export(store: Store, version: str) -> None:
     """Bring the champion's folder, where an earlier run left one of this registered model, up to date.
 
     Raises

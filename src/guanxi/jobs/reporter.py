@@ -74,7 +74,7 @@ class ConsoleReporter(Reporter):
         now = time.monotonic()
         if self._counted_from is None:
             self._counted_from, self._printed_at = (now, done), now
-        text = count_text(done, total, unit, done - self._counted_from[1], now - self._counted_from[0])
+        text = _count_text(done, total, unit, done - self._counted_from[1], now - self._counted_from[0])
         if self._console.is_terminal:
             self.detail(text)
         elif now - self._printed_at >= _SECONDS_BETWEEN_LINES:
@@ -90,12 +90,12 @@ class ConsoleReporter(Reporter):
         self.say(f"   warning: {text}")
 
 
-def count_text(done: int, total: int, unit: str, of_these: int, seconds: float) -> str:
+def _count_text(done: int, total: int, unit: str, of_these: int, seconds: float) -> str:
     """Say how much is done, how fast, and how long the rest takes.
 
     Examples
     --------
-    >>> count_text(300, 1000, "customers", 200, 10.0)
+    >>> _count_text(300, 1000, "customers", 200, 10.0)
     '300 of 1,000 customers, 20 a second, 35 s left'
     """
     text = f"{done:,} of {total:,} {unit}"

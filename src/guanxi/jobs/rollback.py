@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from dataclasses import dataclass
 
-from guanxi.jobs.promote import refresh_export
+from guanxi.jobs.promote import _refresh_export
 from guanxi.jobs.reporter import Reporter
 from guanxi.params import Params, load_params
 from guanxi.registry.aliases import CHAMPION, predecessor, read_aliases, roll_back
@@ -70,7 +70,7 @@ def rollback(
         with reporter.step(f"test version {version}"):
             load_tested(store, version)
         previous = roll_back(store, version, seen)
-    refresh_export(store, version)
+    _refresh_export(store, version)
     return Rollback(store.registered_model, version, seen[CHAMPION], previous)
 
 

@@ -16,11 +16,11 @@ from guanxi.data.sinks import files
 from guanxi.errors import RegistryError
 from guanxi.jobs._gate import Judgement, decide, evaluate_candidate
 from guanxi.jobs._opened_log import open_log
-from guanxi.jobs.predict import score_customers
+from guanxi.jobs.predict import _score_customers
 from guanxi.jobs.promote import EXPORT_FOLDER
 from guanxi.jobs.reporter import Reporter
-from guanxi.jobs.scorecard import scorecard_inputs
-from guanxi.jobs.train import Training, train_log
+from guanxi.jobs.scorecard import _scorecard_inputs
+from guanxi.jobs.train import Training, _train_log
 from guanxi.jobs.validate import usability_text
 from guanxi.params import Params
 from guanxi.registry import loaded_model as registry
@@ -68,13 +68,13 @@ def run(source: str, params: Params, folder: Path, reporter: Reporter) -> RunRes
     relations = read_relations(params, log)
     for warning in relations.warnings:
         reporter.warn(warning)
-    training = train_log(opened, params, reporter)
+    training = _train_log(opened, params, reporter)
     training, judgement = _through_the_gate(training, reporter)
     with reporter.step("score every customer with the registered model"):
         uri = f"models:/{training.store.registered_model}/{training.version}"
         loaded = registry.load_model(uri).of_transactions()
-        predictions = score_customers(log, loaded, training.as_of)
-    inputs = scorecard_inputs(log, relations, loaded, params)
+        predictions = _score_customers(log, loaded, training.as_of)
+    inputs = _scorecard_inputs(log, relations, loaded, params)
     inputs = dataclasses.replace(inputs, score=lambda _: predictions)  # they were made already
     scored = score_day(inputs, training.as_of, reporter)
     results = reporter.step("write the results, the page and the champion's folder")

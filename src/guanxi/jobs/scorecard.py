@@ -9,7 +9,7 @@ import pandas as pd
 from guanxi.data.relations.tables import Relations, read_relations
 from guanxi.data.transactions import TransactionLog, read_transactions
 from guanxi.jobs._opened_log import source_name
-from guanxi.jobs.predict import load_checked, score_customers
+from guanxi.jobs.predict import _load_checked, _score_customers
 from guanxi.jobs.reporter import Reporter
 from guanxi.params import Params
 from guanxi.registry.job_log import log_scorecard
@@ -57,7 +57,7 @@ def scorecard(
     """
     check_folder(folder)
     check_parameters(params)
-    loaded = load_checked(model, params, reporter).of_transactions(
+    loaded = _load_checked(model, params, reporter).of_transactions(
         " and knows no value: name one trained on transactions, as in --model models:/guanxi@champion"
     )
     name = source_name(source)
@@ -67,7 +67,7 @@ def scorecard(
     try:
         for warning in relations.warnings:
             reporter.warn(warning)
-        found = build_scorecard(scorecard_inputs(log, relations, loaded, params), reporter, history=history)
+        found = build_scorecard(_scorecard_inputs(log, relations, loaded, params), reporter, history=history)
     finally:
         log.close()
     page = write_results(folder, found, params, reporter, source=name, model_version=loaded.version)
@@ -81,14 +81,14 @@ def scorecard(
     return found
 
 
-def scorecard_inputs(
+def _scorecard_inputs(
     log: TransactionLog, relations: Relations, loaded: LoadedTransactionModel, params: Params
 ) -> ScorecardInputs:
     """Put together what a scorecard is worked out from; the model scores each day that is asked for."""
     return ScorecardInputs(
         log,
         relations,
-        lambda day: score_customers(log, loaded, day, drivers=params.drivers.top),
+        lambda day: _score_customers(log, loaded, day, drivers=params.drivers.top),
         loaded.horizon_days,
         loaded.window_days,
         params,

@@ -112,12 +112,12 @@ def train(
     resolved = override(base, {"horizon_days": horizon_days, "as_of": as_of})
     reporter = reporter or Reporter()
     opened = open_log(source, resolved, reporter)
-    training = train_log(opened, resolved, reporter)
+    training = _train_log(opened, resolved, reporter)
     opened.log.close()
     return training
 
 
-def train_log(opened: OpenedLog, params: Params, reporter: Reporter) -> Training:
+def _train_log(opened: OpenedLog, params: Params, reporter: Reporter) -> Training:
     """Train on a transaction log that is open, and stays so."""
     log, as_of, usability = opened.log, opened.as_of, opened.usability
     twin_day = check_history(log, as_of, params.horizon_days)

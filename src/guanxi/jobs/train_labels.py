@@ -106,7 +106,7 @@ def train_labels(
         check_store(params.mlflow)
     with reporter.step(f"fit {FOLDS} folds, and the served model on all") as step:
         fitted = fit_labels(customers, params, id_column=id_column, on_step=step.detail)
-        metrics = cross_validated_metrics(fitted.held_out)
+        metrics = _cross_validated_metrics(fitted.held_out)
     store = label_store(open_store(params.mlflow))
     with reporter.step("log, register and test the model in MLflow") as step, answering(store):
         record = _record(customers, fitted, metrics, params, label)
@@ -118,7 +118,7 @@ def train_labels(
     return LabelTraining(version, is_champion, run_id, metrics, fitted, params, store)
 
 
-def cross_validated_metrics(held_out: pd.DataFrame) -> pd.DataFrame:
+def _cross_validated_metrics(held_out: pd.DataFrame) -> pd.DataFrame:
     """Measure each fold by the model that has not seen it, beside the training part's share of churners.
 
     Parameters
@@ -134,7 +134,7 @@ def cross_validated_metrics(held_out: pd.DataFrame) -> pd.DataFrame:
     Examples
     --------
     >>> rows = {"fold": [0, 0, 1, 1], "churned": [0, 1, 0, 1], "churn_probability": [0.1, 0.9, 0.2, 0.8]}
-    >>> cross_validated_metrics(pd.DataFrame(rows)).set_index(["model", "metric"])["value"][_MODEL, "auc"]
+    >>> _cross_validated_metrics(pd.DataFrame(rows)).set_index(["model", "metric"])["value"][_MODEL, "auc"]
     np.float64(1.0)
     """
     rows: list[dict[str, Any]] = []

@@ -85,7 +85,7 @@ def grow(
     FitError
         If LightGBM gives up, as it does where predictions overflow.
     """
-    lightgbm = import_lightgbm()
+    lightgbm = _import_lightgbm()
     leaf = max(1, min(int(settings["min_child_samples"]), len(rows.y) // _ROWS_PER_LEAF_SHARE))
     own = {name: value for name, value in settings.items() if name not in _NOT_LIGHTGBM}
     own |= {
@@ -140,7 +140,7 @@ def _dataset(lightgbm: Any, rows: Rows, settings: dict[str, Any], **given: Any) 
     )
 
 
-def import_lightgbm() -> Any:
+def _import_lightgbm() -> Any:
     """Import LightGBM with threads that sleep while they wait."""
     # Threads that wait by spinning take the cores from others: beside one busy process 2.5 s become 1.2 s.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")

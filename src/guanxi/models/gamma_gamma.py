@@ -50,7 +50,7 @@ class GammaGamma(ParametricModel):
         Whether Gamma-Gamma's search ended well.
     fit_report_ : dict
         What the fit found: ``model`` (name of ``process_``), ``customers`` used and ``skipped_customers`` (no
-        repeat purchase, or a mean amount of 0), ``frequency_spend_correlation`` (``pearson, spearman``),
+        repeat purchase, or a mean amount of 0), ``_frequency_spend_correlation`` (``pearson, spearman``),
         ``iterations, starts, at_limit``, ``fallback`` (a sentence, or None) and ``warnings`` (sentences).
 
     Notes
@@ -103,7 +103,7 @@ class GammaGamma(ParametricModel):
             )
         skipped = float(weight[~used].sum())
         rows = frequency[used], monetary_value[used], weight[used]
-        correlation = frequency_spend_correlation(*rows)
+        correlation = _frequency_spend_correlation(*rows)
         warning = _dependence_warning(correlation, float(rows[2].sum()))
         self.fit_report_: dict[str, Any] = {
             "customers": float(rows[2].sum()),
@@ -155,7 +155,7 @@ class GammaGamma(ParametricModel):
         super()._set_params(name, params, log_covariance)
 
 
-def frequency_spend_correlation(
+def _frequency_spend_correlation(
     frequency: Floats, monetary_value: Floats, weight: Floats
 ) -> dict[str, float | None]:
     """Correlation of frequency and mean amount among repeat customers: Pearson's, and Spearman's of ranks.
@@ -172,7 +172,7 @@ def frequency_spend_correlation(
 
     Examples
     --------
-    >>> found = frequency_spend_correlation(np.array([1.0, 2.0, 3.0]), np.array([9.0, 1.0, 4.0]), np.ones(3))
+    >>> found = _frequency_spend_correlation(np.array([1.0, 2.0, 3.0]), np.array([9.0, 1.0, 4.0]), np.ones(3))
     >>> {name: round(value, 3) for name, value in found.items()}
     {'pearson': -0.619, 'spearman': -0.5}
     """

@@ -85,7 +85,7 @@ class FittedCorrection:
         return self.options[self.chosen][1]
 
 
-def fit_correction(
+def _fit_correction(
     target: ModelledOutcome,
     plan: SnapshotPlan | None,
     snapshots: Snapshots,
@@ -115,17 +115,17 @@ def fit_correction(
         Of the trees, as in ``churn.lightgbm``.
     """
     if plan is None:
-        return alone(target, "the history holds no earlier window to learn from")
+        return _alone(target, "the history holds no earlier window to learn from")
     windows = TrainingWindows(target, plan, snapshots, base, settings, seed)
     try:
-        return _learn(usable(windows), now, horizon_days)
+        return _learn(_usable(windows), now, horizon_days)
     except FitError as error:
-        return alone(target, str(error))
+        return _alone(target, str(error))
 
 
 def _learn(windows: TrainingWindows, now: pd.DataFrame, horizon_days: int) -> FittedCorrection:
     target, plan = windows.target, windows.plan
-    folds = [_try(windows, day) for day in fold_days(plan)]
+    folds = [_try(windows, day) for day in _fold_days(plan)]
     chosen, reason = _choose(target, folds)
     slope = _slope(target, folds, chosen)
     levels = tuple(windows.window(day).miss for day in _apart(plan))
@@ -180,17 +180,17 @@ def _apart(plan: SnapshotPlan) -> list[date]:
     return days
 
 
-def fold_days(plan: SnapshotPlan) -> list[date]:
+def _fold_days(plan: SnapshotPlan) -> list[date]:
     """Days to be tried on, the latest first, each with a training day a window earlier."""
-    return [day for day in _apart(plan) if earlier_days(plan, day)][:_FOLDS]
+    return [day for day in _apart(plan) if _earlier_days(plan, day)][:_FOLDS]
 
 
-def earlier_days(plan: SnapshotPlan, day: date) -> list[date]:
+def _earlier_days(plan: SnapshotPlan, day: date) -> list[date]:
     """Training days whose windows end by a day."""
     return [other for other in plan.training if (day - other).days >= plan.window_days]
 
 
-def usable(windows: TrainingWindows) -> TrainingWindows:
+def _usable(windows: TrainingWindows) -> TrainingWindows:
     """Leave out training days that teach nothing: few customers, or all alike.
 
     Raises
@@ -217,7 +217,7 @@ def _poor(windows: TrainingWindows, day: date) -> str | None:
 
 def _try(windows: TrainingWindows, day: date) -> _Fold:
     """Learn from the windows that ended by a day, and forecast the one after it."""
-    target, window, earlier = windows.target, windows.window(day), earlier_days(windows.plan, day)
+    target, window, earlier = windows.target, windows.window(day), _earlier_days(windows.plan, day)
     features = windows.varying(earlier)
     grown = windows.try_on(day, (CORRECTING, TREES), earlier, features)
     by_member = {member: score for member, (score, _) in grown.items()}
@@ -252,9 +252,9 @@ def _choose(target: ModelledOutcome, folds: list[_Fold]) -> tuple[str, str]:
     losses = {name: np.concatenate([fold.losses[name] for fold in folds]) for name in CONTENDERS}
     means = {name: float(np.average(loss, weights=weight)) for name, loss in losses.items()}
     best = min(CONTENDERS, key=lambda name: means[name])
-    gain, error = paired(losses[BLEND] - losses[best], weight)
+    gain, error = _paired(losses[BLEND] - losses[best], weight)
     chosen = best if gain > _CLEAR_LEAD * error else BLEND
-    gain, error = paired(losses[ALONE] - losses[chosen], weight)
+    gain, error = _paired(losses[ALONE] - losses[chosen], weight)
     if gain <= _CLEAR_GAIN / len(folds) * error:
         return ALONE, f"{target.value_model} alone: no clear gain by trees ({gain:.4f} +- {error:.4f})"
     others = ", ".join(f"{name} {means[name]:.4f}" for name in CONTENDERS if name != chosen)
@@ -262,7 +262,7 @@ def _choose(target: ModelledOutcome, folds: list[_Fold]) -> tuple[str, str]:
     return chosen, f"{chosen}: {loss} ({others}; gain {gain:.4f} +- {error:.4f})"
 
 
-def paired(difference: Floats, weight: Floats) -> tuple[float, float]:
+def _paired(difference: Floats, weight: Floats) -> tuple[float, float]:
     """Weighted mean and its standard error."""
     mean = float(np.average(difference, weights=weight))
     return mean, float(np.sqrt(np.sum((weight * (difference - mean)) ** 2)) / weight.sum())
@@ -353,7 +353,7 @@ def _level(
     return target.level(score, weight, mean)
 
 
-def alone(target: ModelledOutcome, reason: str) -> FittedCorrection:
+def _alone(target: ModelledOutcome, reason: str) -> FittedCorrection:
     """Leave the value model alone, and say why."""
     losses = pd.DataFrame(columns=["cutoff", "target", "model", "loss"])
     reason = f"{target.value_model} alone: {reason}"

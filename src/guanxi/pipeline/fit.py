@@ -23,9 +23,9 @@ from guanxi.models.transaction_model import TransactionModel
 from guanxi.params import LifetimeValueParams, Params
 from guanxi.pipeline._base_learners import MODELLED_OUTCOMES
 from guanxi.pipeline._fit_month_index import fit_month_index
-from guanxi.pipeline.correction import ALONE, FittedCorrection, alone, fit_correction
-from guanxi.pipeline.selection import Choice, choose_models, fit_quietly, only
-from guanxi.pipeline.tuning import tune
+from guanxi.pipeline.correction import ALONE, FittedCorrection, _alone, _fit_correction
+from guanxi.pipeline.selection import Choice, _choose_models, _only, fit_quietly
+from guanxi.pipeline.tuning import _tune
 from guanxi.served.driver_texts import driver_of
 from guanxi.served.model import (
     DataRules,
@@ -67,7 +67,7 @@ class FittedModels:
     features : pandas.DataFrame
         The feature table as of ``as_of``.
     tuning : pandas.DataFrame or None
-        Settings of the trees that were tried, see :func:`.tuning.tune`; None: the given ones serve untried.
+        Settings of the trees that were tried, see :func:`.tuning._tune`; None: the given ones serve untried.
     """
 
     as_of: date
@@ -124,7 +124,7 @@ def fit_models(
     window = plan.window_days if plan else params.horizon_days
     # The trees must meet the features they learnt from, also where their window is shorter.
     features = features_at(log, as_of, window)
-    check_fittable(features, as_of, params.clv)
+    _check_fittable(features, as_of, params.clv)
     snapshots = cache(lambda day: snapshot(log, day, window))
     on_step("purchases and spend")
     choice = _choose(log, plan, params, snapshots)
@@ -141,14 +141,14 @@ def fit_models(
     prior = base("churn", features, as_of, params.horizon_days)
     drivers = replace(model.drivers, reference=_reference(features, prior))
     learning = [each for each in MODELLED_OUTCOMES if each.name != "spend" or params.clv.spend != "mean"]
-    settings, tuning = tune(learning, plan, snapshots, base, params.churn, params.seed, on_step)
+    settings, tuning = _tune(learning, plan, snapshots, base, params.churn, params.seed, on_step)
     corrections = {}
     for target in MODELLED_OUTCOMES:
         if target not in learning:
-            corrections[target.name] = alone(target, "clv.spend is mean")
+            corrections[target.name] = _alone(target, "clv.spend is mean")
             continue
         on_step(f"corrections by trees: {target.name}")
-        corrections[target.name] = fit_correction(
+        corrections[target.name] = _fit_correction(
             target, plan, snapshots, base, features, params.horizon_days, settings, params.seed
         )
     trees = {name: fitted.texts for name, fitted in corrections.items() if fitted.texts}
@@ -181,7 +181,7 @@ def fit_notes(served: FittedModels, twin: FittedModels | None) -> list[str]:
     return said
 
 
-def check_fittable(features: pd.DataFrame, as_of: date, params: LifetimeValueParams) -> None:
+def _check_fittable(features: pd.DataFrame, as_of: date, params: LifetimeValueParams) -> None:
     """Refuse a customer base that value models cannot learn from, saying what is missing.
 
     Raises
@@ -214,8 +214,8 @@ def _choose(
     snapshots: Callable[[date], pd.DataFrame],
 ) -> Choice:
     if params.clv.model != "auto":
-        return only(params.clv.model, f"clv.model is {params.clv.model}")
-    return choose_models(plan, log.first_day, lambda day: with_log_gaps(snapshots(day), log, day))
+        return _only(params.clv.model, f"clv.model is {params.clv.model}")
+    return _choose_models(plan, log.first_day, lambda day: with_log_gaps(snapshots(day), log, day))
 
 
 def _fit_transactions(

@@ -87,7 +87,7 @@ def fit_labels(
             limits=LabelLimits(len(attributes)),
             warnings=(
                 *(f"column {name!r} is left out: it {why}" for name, why in customers.left_out.items()),
-                *give_aways(attributes, label, params.seed),
+                *_give_aways(attributes, label, params.seed),
             ),
         ),
         trees={"churn": [booster.model_to_string() for booster in classifier.boosters_]},
@@ -108,7 +108,7 @@ def _describe(name: str, values: pd.Series[Any]) -> Attribute:
     return Attribute(name, tuple(shares.index), tuple(shares.round(4).tolist()))
 
 
-def give_aways(attributes: pd.DataFrame, label: NDArray[np.float64], seed: int = 0) -> list[str]:
+def _give_aways(attributes: pd.DataFrame, label: NDArray[np.float64], seed: int = 0) -> list[str]:
     """Warn of attributes that alone tell churn almost perfectly: they may have been written down after it."""
     found = {str(name): _auc_alone(values, label, seed) for name, values in attributes.items()}
     return [

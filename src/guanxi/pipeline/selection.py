@@ -54,12 +54,12 @@ class Choice:
         return list(dict.fromkeys([*self.counts, *self.churn]))
 
 
-def only(name: str, reason: str) -> Choice:
+def _only(name: str, reason: str) -> Choice:
     """One model for everything."""
     return Choice((name,), (name,), None, reason)
 
 
-def choose_models(plan: SnapshotPlan | None, first_day: date, snapshots: Snapshots) -> Choice:
+def _choose_models(plan: SnapshotPlan | None, first_day: date, snapshots: Snapshots) -> Choice:
     """Fit every model at earlier cutoffs and compare their forecasts of the windows that followed.
 
     Each model, the mean of each two and the mean of all compete; of equals the first wins. In-sample
@@ -67,11 +67,11 @@ def choose_models(plan: SnapshotPlan | None, first_day: date, snapshots: Snapsho
     most three are tried. ``snapshots`` gives features (with ``log_gap_sum``) and outcomes at a cutoff.
     """
     if plan is None:
-        return only(USUAL, f"the history holds no earlier window to compare models on: {USUAL}")
+        return _only(USUAL, f"the history holds no earlier window to compare models on: {USUAL}")
     cutoffs, days = _cutoffs(plan, first_day), plan.window_days
     losses = pd.concat([_losses(day, snapshots(day), days) for day in cutoffs], ignore_index=True)
     if losses.empty:
-        return only(USUAL, f"no model could be fitted at an earlier cutoff: {USUAL}")
+        return _only(USUAL, f"no model could be fitted at an earlier cutoff: {USUAL}")
     tried = losses.groupby(["target", "model"], sort=False)["loss"].agg(["mean", "count"])
     tried = tried[tried["count"] == tried["count"].max()]["mean"]
     best = {target: str(tried[target].idxmin()) for target in _TARGETS}

@@ -33,10 +33,10 @@ from guanxi.pipeline.correction import (
     SECOND_OPINION,
     SECOND_WEIGHT,
     WORST,
-    earlier_days,
-    fold_days,
-    paired,
-    usable,
+    _earlier_days,
+    _fold_days,
+    _paired,
+    _usable,
 )
 
 Floats = NDArray[np.float64]
@@ -44,7 +44,7 @@ TUNED = ("learning_rate", "num_leaves", "min_child_samples", "colsample_bytree",
 _CLEAR_GAIN = 2.0  # standard errors
 
 
-def tune(
+def _tune(
     targets: Sequence[ModelledOutcome],
     plan: SnapshotPlan | None,
     snapshots: Snapshots,
@@ -79,7 +79,7 @@ def tune(
     objectives = []
     for target in targets:
         with suppress(FitError):  # a target that no window teaches has no trees to tune
-            windows = usable(TrainingWindows(target, plan, snapshots, base, given, seed))
+            windows = _usable(TrainingWindows(target, plan, snapshots, base, given, seed))
             objectives.append(_Objective.of(windows))
     if not objectives:
         return given, None
@@ -132,8 +132,8 @@ class _Objective:
     @classmethod
     def of(cls, windows: TrainingWindows) -> _Objective:
         """Take the windows that the contenders are compared on."""
-        days, target = fold_days(windows.plan), windows.target
-        earlier = {day: earlier_days(windows.plan, day) for day in days}
+        days, target = _fold_days(windows.plan), windows.target
+        earlier = {day: _earlier_days(windows.plan, day) for day in days}
         tried = [windows.window(day) for day in days]
         weight = np.concatenate([window.weight for window in tried])
         alone = np.concatenate([target.losses(window.outcome, window.centred) for window in tried])
@@ -160,7 +160,7 @@ class _Objective:
         return target.losses(window.outcome, score + target.level(score, window.weight, window.mean))
 
     def _grown(self, windows: TrainingWindows, member: str, day: date) -> Floats:
-        return windows.try_on(day, [member], earlier_days(windows.plan, day), self.features[day])[member][0]
+        return windows.try_on(day, [member], _earlier_days(windows.plan, day), self.features[day])[member][0]
 
 
 def _row(
@@ -177,7 +177,7 @@ def _row(
     """
     tried = list(zip(objectives, losses, first, strict=True))
     means = [float(np.average(each, weights=objective.weight)) for objective, each, _ in tried]
-    gains = [paired(before - each, objective.weight) for objective, each, before in tried]
+    gains = [_paired(before - each, objective.weight) for objective, each, before in tried]
     gain, error = np.mean(gains, axis=0)
     names = [objective.windows.target.name for objective in objectives]
     return {

@@ -15,7 +15,7 @@ from guanxi import __version__
 from guanxi.pipeline.fit import FittedModels
 from guanxi.pipeline.labelled import FittedLabels
 from guanxi.registry import _embedding
-from guanxi.registry.store import import_mlflow, quiet_warnings
+from guanxi.registry.store import _import_mlflow, _quiet_warnings
 from guanxi.served.model import to_json
 
 _REQUIREMENTS = ("mlflow", "numpy", "pandas", "scipy")
@@ -51,7 +51,7 @@ def log_bundle(
     -------
     mlflow.models.model.ModelInfo
     """
-    mlflow = import_mlflow()
+    mlflow = _import_mlflow()
     artifacts = {"model": _write(folder / "model.json", json.dumps(to_json(fitted.model), indent=1))}
     if fitted.trees:
         artifacts["trees"] = _write_trees(folder / "trees", fitted.trees)
@@ -60,7 +60,7 @@ def log_bundle(
     code = _write(folder / "guanxi_model.py", served_code())
     example = example_rows(fitted)
     artifacts[EXAMPLE] = _write(folder / f"{EXAMPLE}.json", json.dumps(example_numbers(fitted), indent=1))
-    with quiet_warnings():
+    with _quiet_warnings():
         return mlflow.pyfunc.log_model(
             name=name,
             python_model=code,
@@ -111,7 +111,7 @@ def signature(fitted: Fitted) -> Any:
     inputs = Schema(
         [ColSpec("string" if name in text else "double", name) for name in fitted.scorer.features]
     )
-    with quiet_warnings():
+    with _quiet_warnings():
         outputs = infer_signature(fitted.scorer.score(example_rows(fitted))).inputs
     return ModelSignature(inputs=inputs, outputs=outputs, params=params)
 

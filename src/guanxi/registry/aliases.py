@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from guanxi.errors import RegistryError
-from guanxi.registry.local_store import locked
+from guanxi.registry.local_store import _locked
 from guanxi.registry.store import Store
 
 CANDIDATE, CHAMPION, PREVIOUS = "candidate", "champion", "previous"
@@ -38,9 +38,9 @@ def read_aliases(store: Store) -> dict[str, str]:
     return {alias: str(version) for alias, version in found.aliases.items()}
 
 
-def appoint(store: Store, version: str) -> str:
+def _appoint(store: Store, version: str) -> str:
     """Make a tested version candidate and, where there is no champion, champion; return the champion."""
-    with locked(store.uri):
+    with _locked(store.uri):
         before = read_aliases(store)
         old = before.get(CANDIDATE)
         if old is not None and status(store, old) == CANDIDATE:
@@ -70,7 +70,7 @@ def make_champion(store: Store, version: str, seen: Mapping[str, str]) -> None:
     RegistryError
         If the champion is another one by now, or became another one at the same moment.
     """
-    with locked(store.uri):
+    with _locked(store.uri):
         _check_unchanged(store, seen)
         old = seen.get(CHAMPION)
         _tag(store, version, REPLACED, old or "none")
@@ -99,7 +99,7 @@ def predecessor(store: Store, seen: Mapping[str, str]) -> str:
         raise RegistryError(f"model {name} has no champion: run guanxi train or guanxi promote first")
     previous = seen.get(PREVIOUS)
     if previous is None or previous == champion:
-        previous = replaced_by(store, champion)
+        previous = _replaced_by(store, champion)
     if previous is None:
         raise RegistryError(
             f"there is nothing to roll back to: version {champion} of {name} is the first champion, "
@@ -116,11 +116,11 @@ def roll_back(store: Store, version: str, seen: Mapping[str, str]) -> str | None
     RegistryError
         As :func:`make_champion`.
     """
-    with locked(store.uri):
+    with _locked(store.uri):
         _check_unchanged(store, seen)
         set_status(store, seen[CHAMPION], ROLLED_BACK, f"back to version {version}")
         _set(store, CHAMPION, version)
-        before = replaced_by(store, version)
+        before = _replaced_by(store, version)
         if before == seen[CHAMPION]:  # it had replaced the one that is rolled back now: no way on from here
             before = None
         if before is not None:
@@ -133,10 +133,10 @@ def roll_back(store: Store, version: str, seen: Mapping[str, str]) -> str | None
     return before
 
 
-def replaced_by(store: Store, version: str) -> str | None:
+def _replaced_by(store: Store, version: str) -> str | None:
     """Version that a champion replaced, if it is still there."""
     before = tags(store, version).get(REPLACED, "none")
-    return None if before == "none" or not exists(store, before) else before
+    return None if before == "none" or not _exists(store, before) else before
 
 
 def status(store: Store, version: str) -> str:
@@ -155,7 +155,7 @@ def tags(store: Store, version: str) -> dict[str, str]:
     return dict(store.client.get_model_version(store.registered_model, version).tags)
 
 
-def exists(store: Store, version: str) -> bool:
+def _exists(store: Store, version: str) -> bool:
     """Whether the registry has the version."""
     from mlflow.exceptions import MlflowException
 

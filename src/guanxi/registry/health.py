@@ -15,7 +15,7 @@ from guanxi.data.sinks import files
 from guanxi.errors import GuanxiError
 from guanxi.registry.aliases import CHAMPION, read_aliases
 from guanxi.registry.label_log import label_store
-from guanxi.registry.local_store import LOCK, stale_addresses
+from guanxi.registry.local_store import LOCK, _stale_addresses
 from guanxi.registry.registration import SMOKE_TEST, load_tested
 from guanxi.registry.store import Store
 
@@ -115,7 +115,7 @@ def _inside(connection: sqlite3.Connection, database: Path) -> Iterator[Finding]
         yield Finding(
             "note", "database", f"whole; journal {mode}: the next training turns the write-ahead log on"
         )
-    for old in stale_addresses(connection, database.parent):
+    for old in _stale_addresses(connection, database.parent):
         yield Finding("note", "artifacts", f"the store was moved here from {old}: opening it put that right")
 
 

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from guanxi import __version__
-from guanxi.registry.store import Store, import_mlflow, quiet_warnings
+from guanxi.registry.store import Store, _import_mlflow, _quiet_warnings
 
 _NOT_IN_NAMES = re.compile(r"[^\w.\- ]")
 _LONGEST_NAME = 200
@@ -65,10 +65,10 @@ def _run(
     store: Store, name: str, tags: Mapping[str, str], metrics: Mapping[str, float | None]
 ) -> Iterator[tuple[Any, str]]:
     """Open a run with its tags and metrics; give the mlflow module and the run's identifier."""
-    mlflow = import_mlflow()
+    mlflow = _import_mlflow()
     all_tags = {"guanxi.version": __version__, **{f"guanxi.{tag}": value for tag, value in tags.items()}}
     with (
-        quiet_warnings(),
+        _quiet_warnings(),
         mlflow.start_run(run_name=name, experiment_id=store.experiment_id, tags=all_tags) as run,
     ):
         mlflow.log_metrics({metric: value for metric, value in metrics.items() if value is not None})

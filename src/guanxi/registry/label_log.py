@@ -6,7 +6,7 @@ import dataclasses
 
 from guanxi.errors import RegistryError
 from guanxi.pipeline.labelled import FittedLabels
-from guanxi.registry.log import TrainingRecord, log_run
+from guanxi.registry.log import TrainingRecord, _log_run
 from guanxi.registry.store import Store
 
 LABEL = "guanxi.label"
@@ -27,7 +27,7 @@ def log_label_training(store: Store, fitted: FittedLabels, record: TrainingRecor
         "guanxi.task": fitted.model.task,
         "guanxi.findings": "; ".join(fitted.model.warnings)[:5000] or "none",
     }
-    return log_run(
+    return _log_run(
         store, fitted, record, tags, lambda mlflow: mlflow.log_dict(dict(record.facts), "attributes.json")
     )
 

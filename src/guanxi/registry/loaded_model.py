@@ -14,7 +14,7 @@ import pandas as pd
 from guanxi.data.sinks import files
 from guanxi.data.sources.source import first_line, redact
 from guanxi.errors import OutputError, ParamsError, RegistryError
-from guanxi.registry.store import import_mlflow, quiet_warnings
+from guanxi.registry.store import _import_mlflow, _quiet_warnings
 from guanxi.served.model import AnyServedModel, ServedLabelModel, ServedModel, from_json
 
 # Addresses that mean something in a store only; others name a folder.
@@ -209,9 +209,9 @@ def load_model(uri: str) -> LoadedModel:
     RegistryError
         If there is no such model, or it is not one of guanxi's.
     """
-    mlflow = import_mlflow()
+    mlflow = _import_mlflow()
     try:
-        with quiet_warnings():
+        with _quiet_warnings():
             # The alias may move while a model loads: it is asked once.
             version = _version(mlflow, uri)
             name, alias, _ = uri.partition("@")
@@ -265,12 +265,12 @@ def export(uri: str, folder: Path) -> None:
     OutputError
         If the folder cannot be written.
     """
-    mlflow = import_mlflow()
+    mlflow = _import_mlflow()
     new, old = _beside(folder, "new"), _beside(folder, "old")
     try:
         shutil.rmtree(new, ignore_errors=True)
         new.mkdir(parents=True)
-        with quiet_warnings():
+        with _quiet_warnings():
             mlflow.artifacts.download_artifacts(artifact_uri=uri, dst_path=str(new))
         if folder.exists():
             shutil.rmtree(old, ignore_errors=True)

@@ -38,7 +38,7 @@ def database_file(uri: str) -> Path | None:
 
 
 @contextmanager
-def locked(uri: str) -> Iterator[None]:
+def _locked(uri: str) -> Iterator[None]:
     """Let one process at a time make tables or move aliases.
 
     By a file beside a SQLite database, by PostgreSQL's own lock there; a server is left to itself.
@@ -57,7 +57,7 @@ def locked(uri: str) -> Iterator[None]:
         yield
 
 
-def write_ahead(database: Path) -> None:
+def _write_ahead(database: Path) -> None:
     """Let readers and one writer work side by side: SQLite's write-ahead log, set once, kept in the file.
 
     Where the file system cannot, or somebody reads just now, the database stays as it was.
@@ -66,7 +66,7 @@ def write_ahead(database: Path) -> None:
         connection.execute("PRAGMA journal_mode = WAL")
 
 
-def heal_moved(database: Path) -> None:
+def _heal_moved(database: Path) -> None:
     """Point the artifacts of a local store to where its folder is now.
 
     MLflow writes their addresses in full, so that a moved or copied folder would still name its old place.
@@ -74,7 +74,7 @@ def heal_moved(database: Path) -> None:
     folder = database.parent
     now = (folder / ARTIFACTS).as_uri()
     with closing(sqlite3.connect(database)) as connection, connection:
-        for old in stale_addresses(connection, folder):
+        for old in _stale_addresses(connection, folder):
             for table, column in _ADDRESSES:
                 connection.execute(
                     f"UPDATE {table} SET {column} = ? || substr({column}, ?) "
@@ -83,7 +83,7 @@ def heal_moved(database: Path) -> None:
                 )
 
 
-def stale_addresses(connection: sqlite3.Connection, folder: Path) -> list[str]:
+def _stale_addresses(connection: sqlite3.Connection, folder: Path) -> list[str]:
     """Where experiments of a store that was moved here still look for its artifacts."""
     known = {row[0] for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
     if not {table for table, _ in _ADDRESSES} <= known:

@@ -17,8 +17,8 @@ from guanxi.params import Params
 from guanxi.pipeline.fit import FittedModels, fit_notes
 from guanxi.pipeline.tuning import TUNED, choice
 from guanxi.registry._bundle import Fitted, log_bundle
-from guanxi.registry.store import Store, import_mlflow, quiet_warnings
-from guanxi.registry.twins import TWIN, TWIN_DAY_TAG, TWIN_TAG, WINDOW_TAGS, held_out_file
+from guanxi.registry.store import Store, _import_mlflow, _quiet_warnings
+from guanxi.registry.twins import TWIN, TWIN_DAY_TAG, TWIN_TAG, WINDOW_TAGS, _held_out_file
 
 _ATTEMPTS = 3
 _ENDINGS = {
@@ -88,10 +88,10 @@ def log_training(
         _log_twin(mlflow, twin, record)
 
     resolved = {"as_of": served.as_of.isoformat()}
-    return log_run(store, served, record, _tags(served, twin), details, resolved)
+    return _log_run(store, served, record, _tags(served, twin), details, resolved)
 
 
-def log_run(
+def _log_run(
     store: Store,
     fitted: Fitted,
     record: TrainingRecord,
@@ -117,12 +117,12 @@ def log_run(
     tuple of str
         The run's identifier and the address of the logged model.
     """
-    mlflow = import_mlflow()
+    mlflow = _import_mlflow()
     all_tags = {"guanxi.version": __version__, **tags, **_git_tags()}
-    with quiet_warnings(), mlflow.start_run(experiment_id=store.experiment_id, tags=all_tags) as run:
+    with _quiet_warnings(), mlflow.start_run(experiment_id=store.experiment_id, tags=all_tags) as run:
         mlflow.log_params(_flat_params(record) | dict(resolved or {}))
         mlflow.log_text(redact(record.params.to_yaml()), "params.yaml")
-        log_dataset(fitted.features, record)
+        _log_dataset(fitted.features, record)
         if record.metrics is not None:
             mlflow.log_metrics(_metric_values(record.metrics))
             mlflow.log_text(record.metrics.to_csv(index=False), "holdout/metrics.csv")
@@ -157,7 +157,7 @@ def _log_twin(mlflow: Any, twin: FittedModels | None, record: TrainingRecord) ->
             info = log_bundle(twin, Path(folder), record.source, TWIN)
             mlflow.set_tag(TWIN_TAG, info.model_uri)
         for days, customers in record.held_out.items():
-            path = Path(folder, held_out_file(days))
+            path = Path(folder, _held_out_file(days))
             path.parent.mkdir(exist_ok=True)
             customers.to_parquet(path, index=False)
             mlflow.log_artifact(str(path), path.parent.name)
@@ -216,7 +216,7 @@ def _metric_values(table: pd.DataFrame) -> dict[str, float]:
     return {f"{row['target']}_{row['metric']}{_ENDINGS[row['model']]}": float(row["value"]) for row in rows}
 
 
-def log_dataset(features: pd.DataFrame, record: TrainingRecord) -> None:
+def _log_dataset(features: pd.DataFrame, record: TrainingRecord) -> None:
     """Log the training data by our own digest: MLflow's would cover the first 10,000 rows only."""
     from mlflow.data.code_dataset_source import CodeDatasetSource
     from mlflow.data.pandas_dataset import PandasDataset
@@ -224,7 +224,7 @@ def log_dataset(features: pd.DataFrame, record: TrainingRecord) -> None:
 
     source = CodeDatasetSource(tags={"source": record.source})
     data = PandasDataset(features, source, name=record.source[-100:], digest=record.data_digest)
-    mlflow = import_mlflow()
+    mlflow = _import_mlflow()
     for left in reversed(range(_ATTEMPTS)):
         try:
             mlflow.log_input(data, context="training")

@@ -10,7 +10,7 @@ import pandas as pd
 
 from guanxi.errors import RegistryError
 from guanxi.registry._bundle import EXAMPLE, Fitted, example_rows
-from guanxi.registry.aliases import appoint
+from guanxi.registry.aliases import _appoint
 from guanxi.registry.loaded_model import LoadedModel, load_model
 from guanxi.registry.store import Store
 
@@ -55,16 +55,16 @@ def make_candidate(store: Store, version: str, fitted: Fitted) -> str:
         If it does not pass.
     """
     try:
-        smoke_test(store, version, fitted)
+        _smoke_test(store, version, fitted)
     except BaseException:
         run_id = store.client.get_model_version(store.registered_model, version).run_id
         store.client.delete_model_version(store.registered_model, version)
         store.client.set_terminated(run_id, "FAILED")
         raise
-    return appoint(store, version)
+    return _appoint(store, version)
 
 
-def smoke_test(store: Store, version: str, fitted: Fitted) -> None:
+def _smoke_test(store: Store, version: str, fitted: Fitted) -> None:
     """Load a version from the registry and compare its numbers with the package's.
 
     Raises

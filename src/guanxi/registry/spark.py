@@ -39,15 +39,15 @@ def score(frame: Any, loaded: LoadedModel, **params: Any) -> Any:
     """
     loaded.check_features(frame.columns)
     given = {name: value for name, value in params.items() if value is not None}
-    schema = output_schema(loaded, given)
+    schema = _output_schema(loaded, given)
     kinds = {field.name: _SQL_TYPES[field.type] for field in schema}
     kinds = {_ID: frame.schema[_ID].dataType.simpleString(), **kinds, _VERSION: "string"}
     rows = frame.select(_ID, *(frame[f"`{name}`"] for name in loaded.features))
-    scoring = scoring_function(packed(loaded), given, loaded.version, schema)
+    scoring = _scoring_function(_packed(loaded), given, loaded.version, schema)
     return rows.mapInArrow(scoring, ", ".join(f"`{name}` {kind}" for name, kind in kinds.items()))
 
 
-def packed(loaded: LoadedModel) -> bytes:
+def _packed(loaded: LoadedModel) -> bytes:
     """Pack the files of a loaded model into a zip archive."""
     archive = io.BytesIO()
     with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as out:
@@ -57,7 +57,7 @@ def packed(loaded: LoadedModel) -> bytes:
     return archive.getvalue()
 
 
-def scoring_function(
+def _scoring_function(
     archive: bytes, params: dict[str, Any], version: str, schema: pa.Schema
 ) -> Callable[[Batches], Batches]:
     """Make the function that each worker runs over its part of the rows.
@@ -102,7 +102,7 @@ def scoring_function(
     return scored
 
 
-def output_schema(loaded: LoadedModel, params: dict[str, Any]) -> pa.Schema:
+def _output_schema(loaded: LoadedModel, params: dict[str, Any]) -> pa.Schema:
     """Find the columns of the model's answer, by asking it about one row."""
     row = pd.DataFrame(0.0, index=[0], columns=loaded.features)
     table = loaded.predict(row, **params)

@@ -14,7 +14,7 @@ from guanxi.data.sinks import files
 from guanxi.data.sources.source import first_line, redact
 from guanxi.errors import OutputError, RegistryError
 from guanxi.params import MLflowParams
-from guanxi.registry.local_store import ARTIFACTS, database_file, heal_moved, locked, write_ahead
+from guanxi.registry.local_store import ARTIFACTS, _heal_moved, _locked, _write_ahead, database_file
 
 _FOLDER, _DATABASE = "mlruns", "mlflow.db"
 _ENVIRONMENT = {
@@ -61,13 +61,13 @@ class Store:
         return redact(self.uri)
 
 
-def import_mlflow() -> Any:
+def _import_mlflow() -> Any:
     """Import MLflow with telemetry, progress bars and chatter off; what the user set himself stays."""
     for name, value in _ENVIRONMENT.items():
         os.environ.setdefault(name, value)
     # The run that `mlflow run` began is not continued: trainings are runs of their own.
     os.environ.pop("MLFLOW_RUN_ID", None)
-    with quiet_warnings():
+    with _quiet_warnings():
         import mlflow
         import mlflow.pyfunc
 
@@ -87,12 +87,12 @@ def open_store(params: MLflowParams, *, create: bool = True) -> Store:
     uri, database = store_uri(params), _database(params)
     if database is not None:
         _check_folder(database, create)
-    mlflow = import_mlflow()
+    mlflow = _import_mlflow()
     try:
-        with locked(uri), _answer_at_once():
+        with _locked(uri), _answer_at_once():
             if database is not None:
-                write_ahead(database)
-                heal_moved(database)
+                _write_ahead(database)
+                _heal_moved(database)
             _check_database(uri)
             mlflow.set_tracking_uri(uri)
             mlflow.set_registry_uri(uri)
@@ -175,7 +175,7 @@ def _reason(error: Exception) -> str:
 
 
 @contextmanager
-def quiet_warnings() -> Iterator[None]:
+def _quiet_warnings() -> Iterator[None]:
     """Keep MLflow's advice about its own interfaces from the user."""
     import warnings
 

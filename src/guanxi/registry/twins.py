@@ -13,7 +13,7 @@ from guanxi.data.sources.source import first_line, redact
 from guanxi.errors import RegistryError
 from guanxi.registry.aliases import CHAMPION, read_aliases
 from guanxi.registry.loaded_model import LoadedTransactionModel, load_model
-from guanxi.registry.store import Store, quiet_warnings
+from guanxi.registry.store import Store, _quiet_warnings
 
 TWIN = "twin"
 TWIN_TAG, TWIN_DAY_TAG = "guanxi.twin", "guanxi.twin_as_of"
@@ -59,8 +59,10 @@ class Twin:
             If they were not kept for this window, or are gone.
         """
         try:
-            with tempfile.TemporaryDirectory() as folder, quiet_warnings():
-                path = self._store.client.download_artifacts(self._run_id, held_out_file(window_days), folder)
+            with tempfile.TemporaryDirectory() as folder, _quiet_warnings():
+                path = self._store.client.download_artifacts(
+                    self._run_id, _held_out_file(window_days), folder
+                )
                 return pd.read_parquet(Path(path))
         except Exception as error:
             reason = redact(first_line(error))[:200]
@@ -85,7 +87,7 @@ def load_twin(store: Store, version: str) -> Twin:
     return Twin(version, model, date.fromisoformat(tags[TWIN_DAY_TAG]), store, run_id)
 
 
-def held_out_file(window_days: int) -> str:
+def _held_out_file(window_days: int) -> str:
     """Name the artifact with features for windows of so many days."""
     return f"holdout/customers-{window_days}.parquet"
 

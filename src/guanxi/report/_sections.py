@@ -10,7 +10,7 @@ import pandas as pd
 
 from guanxi.data.rules import rule_descriptions
 from guanxi.report import _summaries
-from guanxi.report.words import measure, model_in_words, words
+from guanxi.report.words import _measure, _model_in_words, words
 from guanxi.served.texts import MISSING, Language, decimals_for, number, percent
 
 if TYPE_CHECKING:
@@ -129,7 +129,7 @@ def metric_tables(metrics: pd.DataFrame, language: Language) -> list[dict[str, A
         tables.append(
             {
                 "title": t.get(str(target), str(target)),
-                "models": [model_in_words(str(model), language) for model in models],
+                "models": [_model_in_words(str(model), language) for model in models],
                 "rows": [_metric_row(str(name), row, language) for name, row in wide[models].iterrows()],
             }
         )
@@ -142,7 +142,7 @@ def _without_weaker_naive(wide: pd.DataFrame) -> list[Any]:
     if len(naive) < 2:
         return list(wide.columns)
     decides = next((name for name in _DECIDING if name in wide.index), wide.index[0])
-    described = measure(str(decides), "en")
+    described = _measure(str(decides), "en")
     sign = 1.0 if described is not None and described.direction == "higher" else -1.0
     best = (sign * wide.loc[decides, naive].abs()).fillna(-np.inf).idxmax()
     return [model for model in wide.columns if model not in naive or model == best]
@@ -150,7 +150,7 @@ def _without_weaker_naive(wide: pd.DataFrame) -> list[Any]:
 
 def _metric_row(metric: str, values: pd.Series, language: Language) -> dict[str, Any]:
     t = words(language)
-    described = measure(metric, language)
+    described = _measure(metric, language)
     decimals = decimals_for(float(values.abs().max()))
     shown = values.round(decimals)
     best = pd.Series(data=False, index=values.index)

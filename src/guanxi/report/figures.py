@@ -69,8 +69,8 @@ def calibration(holdout: pd.DataFrame, language: Language = "en") -> Figure:
         elinewidth=1.4,
         label=words["actual"],
     )
-    style.percent_axis(axes)
-    style.legend(axes, "upper left")
+    style._percent_axis(axes)
+    style._legend(axes, "upper left")
     return drawing.figure
 
 
@@ -111,7 +111,7 @@ def purchases_by_frequency(holdout: pd.DataFrame, language: Language = "en") -> 
     axes.set_ylim(bottom=0)
     axes.set_xlabel(f"{axes.get_xlabel()}\n({words['customers_below']})")
     axes.grid(visible=False, axis="x")
-    style.legend(axes, "upper left")
+    style._legend(axes, "upper left")
     return drawing.figure
 
 
@@ -138,10 +138,10 @@ def tracking(tracking: pd.DataFrame, cutoff: date | None, language: Language = "
     )
     axes.set_ylim(bottom=0)
     if cutoff is not None:
-        style.mark_day(axes, cutoff, words["cutoff"])
-    axes.yaxis.set_major_formatter(style.thousands())
-    style.date_axis(axes)
-    style.legend(axes, "upper left")
+        style._mark_day(axes, cutoff, words["cutoff"])
+    axes.yaxis.set_major_formatter(style._thousands())
+    style._date_axis(axes)
+    style._legend(axes, "upper left")
     return drawing.figure
 
 
@@ -169,12 +169,12 @@ def lift(holdout: pd.DataFrame, language: Language = "en") -> Figure:
         if curve is not None:
             _draw_gains(axes, curve, colour, name)
     axes.plot([0, 1], [0, 1], color=style.MUTED, linewidth=1, linestyle=(0, (4, 3)), label=words["chance"])
-    style.percent_axis(axes)
-    style.legend(axes, "lower right")
+    style._percent_axis(axes)
+    style._legend(axes, "lower right")
     return drawing.figure
 
 
-def value_concentration(predictions: pd.DataFrame, language: Language = "en") -> Figure:
+def _value_concentration(predictions: pd.DataFrame, language: Language = "en") -> Figure:
     """Share of expected value held by the most valuable customers.
 
     Parameters
@@ -186,7 +186,7 @@ def value_concentration(predictions: pd.DataFrame, language: Language = "en") ->
 
     Examples
     --------
-    >>> value_concentration(pd.DataFrame({"clv": [5.0, 1.0]})).axes[0].get_ylabel()
+    >>> _value_concentration(pd.DataFrame({"clv": [5.0, 1.0]})).axes[0].get_ylabel()
     'share of expected value [%]'
     """
     drawing = style.canvas("concentration", language)
@@ -204,8 +204,8 @@ def value_concentration(predictions: pd.DataFrame, language: Language = "en") ->
         axes.plot(top, held, "o", color=style.INK, markersize=6)
         label = words["top_hold"].format(top=round(top * 100), share=round(held * 100))
         style.note(axes, label, (top, held), (9, -10))
-    style.percent_axis(axes)
-    style.legend(axes, "lower right")
+    style._percent_axis(axes)
+    style._legend(axes, "lower right")
     return drawing.figure
 
 
@@ -214,7 +214,7 @@ def _draw_gains(axes: Axes, curve: _summaries.Gains, colour: str, label: str | N
     axes.plot(_SHARES, captured, color=colour, linewidth=2.2, label=label)
 
 
-def strongest_drivers(explanation: Explanation, count: int = _DRIVERS) -> list[int]:
+def _strongest_drivers(explanation: Explanation, count: int = _DRIVERS) -> list[int]:
     """Columns of the drivers with the largest mean absolute effect above zero, strongest first."""
     strength = np.abs(_effects(explanation)).mean(axis=0)
     order = np.argsort(-strength, kind="stable")[:count]
@@ -238,7 +238,7 @@ def shap_summary(explanation: Explanation, language: Language = "en") -> Figure:
     """
     drawing = style.canvas("shap", language)
     effects = _effects(explanation)
-    columns = strongest_drivers(explanation) if len(effects) else []
+    columns = _strongest_drivers(explanation) if len(effects) else []
     if not columns:
         return style.nothing(drawing)
     axes = drawing.axes
@@ -294,4 +294,4 @@ def _colour_key(drawing: style.Canvas) -> None:
     key = drawing.figure.colorbar(
         ScalarMappable(cmap=_colour_scale()), ax=drawing.axes, ticks=[0, 1], aspect=40, pad=0.02
     )
-    style.label_colour_key(key, [words["low"], words["high"]], words["feature_value"])
+    style._label_colour_key(key, [words["low"], words["high"]], words["feature_value"])

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from guanxi.errors import DataError
 from guanxi.periods import add_days
 from guanxi.report import _sections, pictures
-from guanxi.report.words import glossary, words
+from guanxi.report.words import _glossary, words
 from guanxi.served.texts import number
 
 if TYPE_CHECKING:
@@ -130,16 +130,16 @@ def render(content: RunReport) -> str:
     language = content.language
     page = {
         "t": words(language),
-        "glossary": glossary(language),
+        "glossary": _glossary(language),
         "content": content,
         "end": add_days(content.as_of, content.horizon_days),
         "tiles": _sections.tiles(content.predictions, content.as_of, content.horizon_days, language),
-        "value": pictures.value(content.predictions, language),
+        "value": pictures._value(content.predictions, language),
         "value_shares": _sections.value_shares(content.predictions),
         "top_customers": _sections.customers(content.predictions, "clv", 20, language),
         "at_risk": _sections.customers(content.predictions, "value_at_risk", 10, language),
         "trust": _trust(content),
-        "shap": pictures.shap(content.explanation, language),
+        "shap": pictures._shap(content.explanation, language),
         "metric_tables": _sections.metric_tables(content.metrics, language),
         "rejected": _sections.rejected(content.rejected, language),
     }
@@ -153,7 +153,7 @@ def _trust(content: RunReport) -> dict[str, Any] | None:
     note = words(content.language)["trust_note"]
     return {
         "note": note.format(start=start, end=end, customers=number(len(content.holdout))),
-        "pictures": pictures.held_out(content.holdout, start, content.tracking, content.language),
+        "pictures": pictures._held_out(content.holdout, start, content.tracking, content.language),
         "reliability": _sections.reliability(content.holdout),
     }
 

@@ -11,7 +11,7 @@ import pandas as pd
 
 from guanxi.periods import add_days
 from guanxi.report import _summaries, figures, style
-from guanxi.report.figures import strongest_drivers
+from guanxi.report.figures import _strongest_drivers
 from guanxi.report.words import words
 from guanxi.served.texts import MISSING, Language, number, percent
 
@@ -37,13 +37,13 @@ class Picture:
 
 def picture(figure: Figure, plot: str, caption: str, t: dict[str, str]) -> Picture:
     """Put a figure in an address of its own: as an image its SVG can neither run nor load anything."""
-    uri = "data:image/svg+xml;base64," + b64encode(style.svg(figure).encode()).decode()
+    uri = "data:image/svg+xml;base64," + b64encode(style._svg(figure).encode()).decode()
     title = t[plot]
     alt = t["chart"].format(title=title, x=t[f"x_{plot}"], y=t[f"y_{plot}"])
     return Picture(uri, title, alt, caption)
 
 
-def value(predictions: pd.DataFrame, language: Language) -> Picture:
+def _value(predictions: pd.DataFrame, language: Language) -> Picture:
     """How concentrated the expected value is."""
     t = words(language)
     curve = _summaries.concentration(predictions)
@@ -51,11 +51,11 @@ def value(predictions: pd.DataFrame, language: Language) -> Picture:
     if curve is not None:
         top10, top20 = percent(curve.held_by(0.1)), percent(curve.held_by(0.2))
         caption = t["concentration_text"].format(top10=top10, top20=top20)
-    figure = figures.value_concentration(predictions, language)
+    figure = figures._value_concentration(predictions, language)
     return picture(figure, "concentration", caption, t)
 
 
-def held_out(
+def _held_out(
     holdout: pd.DataFrame, first_day: date, tracking: pd.DataFrame, language: Language
 ) -> list[Picture]:
     """Predictions against what happened in the window held out from `first_day` on."""
@@ -133,12 +133,12 @@ def _lift(holdout: pd.DataFrame, language: Language) -> Picture:
     return picture(figures.lift(holdout, language), "lift", caption, t)
 
 
-def shap(explanation: Explanation | None, language: Language) -> Picture | None:
+def _shap(explanation: Explanation | None, language: Language) -> Picture | None:
     """Draw what moves churn probability; None where nothing was explained."""
     if explanation is None:
         return None
     t = words(language)
-    names = [str(explanation.feature_names[i]).replace("_", " ") for i in strongest_drivers(explanation, 3)]
+    names = [str(explanation.feature_names[i]).replace("_", " ") for i in _strongest_drivers(explanation, 3)]
     caption = t["shap_text"].format(
         customers=number(len(explanation.values)), features=", ".join(names) or MISSING
     )

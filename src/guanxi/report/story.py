@@ -10,7 +10,7 @@ import pandas as pd
 from scipy.special import expit
 
 from guanxi.periods import add_days
-from guanxi.report.waterfall import strongest
+from guanxi.report.waterfall import _strongest
 from guanxi.report.words import words
 from guanxi.served.texts import Language, number, percent, signed
 
@@ -140,7 +140,7 @@ def _lasts(story: Story, say: Mapping[str, str]) -> list[str]:
 
 
 def _why(story: Story, say: Mapping[str, str]) -> Iterator[str]:
-    named, summed = strongest(story.effects)
+    named, summed = _strongest(story.effects)
     points = story.points()
     for driver, effect in named.items():
         yield _line(effect, points[str(driver)], story.texts.get(str(driver)) or str(driver))

@@ -53,13 +53,13 @@ def canvas(plot: str, language: Language, texts: Callable[[Language], dict[str, 
     text = texts(language if language == "en" or len(_fonts()) > 1 else "en")
     figure = Figure(figsize=_SIZE, layout="constrained", facecolor="white")
     axes = figure.add_subplot()
-    plain(axes, labelfontfamily=list(_fonts()))
+    _plain(axes, labelfontfamily=list(_fonts()))
     axes.set_xlabel(text[f"x_{plot}"], color=INK, fontsize=10.5, fontfamily=_fonts())
     axes.set_ylabel(text[f"y_{plot}"], color=INK, fontsize=10.5, fontfamily=_fonts())
     return Canvas(figure, axes, text)
 
 
-def plain(axes: Axes, **ticks: Any) -> None:
+def _plain(axes: Axes, **ticks: Any) -> None:
     """Keep only the sides of the frame that carry the scales."""
     axes.spines[["top", "right"]].set_visible(False)
     axes.spines[["left", "bottom"]].set_color(MUTED)
@@ -68,7 +68,7 @@ def plain(axes: Axes, **ticks: Any) -> None:
     axes.set_axisbelow(True)
 
 
-def legend(axes: Axes, location: Literal["upper left", "lower right"]) -> None:
+def _legend(axes: Axes, location: Literal["upper left", "lower right"]) -> None:
     """Name the drawn lines, without a box."""
     axes.legend(loc=location, frameon=False, labelcolor=INK, prop={"family": list(_fonts()), "size": 10})
 
@@ -98,20 +98,20 @@ def nothing(drawing: Canvas) -> Figure:
     return drawing.figure
 
 
-def percent_axis(axes: Axes) -> None:
+def _percent_axis(axes: Axes) -> None:
     """Let both axes run over shares, written in per cent."""
     ticks = [0.0, 0.2, 0.4, 0.6, 0.8, 1.0]
     axes.set(xlim=(-0.01, 1.01), ylim=(-0.01, 1.03), xticks=ticks, yticks=ticks)
-    percent_scale(axes.xaxis, axes.yaxis)
+    _percent_scale(axes.xaxis, axes.yaxis)
 
 
-def percent_scale(*scales: Axis) -> None:
+def _percent_scale(*scales: Axis) -> None:
     """Write the shares along a side in per cent."""
     for scale in scales:
         scale.set_major_formatter(lambda share, _: f"{share * 100:.0f}")
 
 
-def date_axis(axes: Axes) -> None:
+def _date_axis(axes: Axes) -> None:
     """Few dates along the bottom, in full."""
     from matplotlib.dates import AutoDateLocator, DateFormatter
 
@@ -120,7 +120,7 @@ def date_axis(axes: Axes) -> None:
     axes.tick_params(axis="x", labelsize=9)
 
 
-def mark_day(axes: Axes, day: date, text: str) -> None:
+def _mark_day(axes: Axes, day: date, text: str) -> None:
     """Draw a line at a day, with a word at its foot."""
     from matplotlib.dates import date2num
 
@@ -129,7 +129,7 @@ def mark_day(axes: Axes, day: date, text: str) -> None:
     note(axes, text, (at, 0.0), (5, 4))
 
 
-def thousands() -> FuncFormatter:
+def _thousands() -> FuncFormatter:
     """Tick labels with separated thousands."""
     from matplotlib.ticker import FuncFormatter
 
@@ -143,7 +143,7 @@ def data_labels(axes: Axes, labels: list[str]) -> None:
         label.set_parse_math(False)
 
 
-def label_colour_key(key: Colorbar, ends: list[str], label: str) -> None:
+def _label_colour_key(key: Colorbar, ends: list[str], label: str) -> None:
     """Name the two ends of a colour key and what it stands for."""
     key.ax.set_yticklabels(ends, fontfamily=_fonts())
     key.ax.tick_params(length=0, labelcolor=INK, labelsize=9.5)
@@ -182,7 +182,7 @@ def _fonts() -> tuple[str, ...]:
     return (_LATIN_FONT, *[name for name in _CHINESE_FONTS if name in installed][:1])
 
 
-def svg(figure: Figure) -> str:
+def _svg(figure: Figure) -> str:
     """Write a figure as SVG, letters as shapes (sharp, the same everywhere) and without a date.
 
     The same figure gives the same text: nothing random or of this moment is in it.

@@ -89,12 +89,12 @@ def waterfall(
     return drawing.figure
 
 
-def strongest(effects: pd.Series[float]) -> tuple[pd.Series[float], pd.Series[float]]:
+def _strongest(effects: pd.Series[float]) -> tuple[pd.Series[float], pd.Series[float]]:
     """Part effects into those worth naming, strongest first, and those to be summed; none of them is 0.
 
     Examples
     --------
-    >>> named, summed = strongest(pd.Series({"loyalty": -0.1, "season": 0.0, "rhythm": 0.7}))
+    >>> named, summed = _strongest(pd.Series({"loyalty": -0.1, "season": 0.0, "rhythm": 0.7}))
     >>> list(named.index), len(summed)
     (['rhythm', 'loyalty'], 0)
     """
@@ -106,7 +106,7 @@ def strongest(effects: pd.Series[float]) -> tuple[pd.Series[float], pd.Series[fl
 
 
 def _steps(effects: pd.Series[float], texts: Mapping[str, str], base: float, others: str) -> Iterator[_Step]:
-    named, summed = strongest(effects)
+    named, summed = _strongest(effects)
     at = base
     for driver, effect in named.items():
         yield _Step(texts.get(str(driver)) or str(driver), at, at + effect)

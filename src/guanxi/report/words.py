@@ -35,36 +35,36 @@ def words(language: Language) -> dict[str, str]:
 
     Examples
     --------
-    >>> words("en")["glossary"]
+    >>> words("en")["_glossary"]
     'How to read this'
     """
     page: dict[str, str] = texts("guanxi.report", language)["page"]
     return page
 
 
-def glossary(language: Language) -> list[tuple[str, str]]:
+def _glossary(language: Language) -> list[tuple[str, str]]:
     """Terms and what they mean, in reading order."""
     return [(entry["term"], entry["meaning"]) for entry in texts("guanxi.report", language)["glossary"]]
 
 
-def measure(metric: str, language: Language) -> Measure | None:
+def _measure(metric: str, language: Language) -> Measure | None:
     """Describe a metric in words; None for one this page does not know.
 
     Examples
     --------
-    >>> measure("auc", "en").direction
+    >>> _measure("auc", "en").direction
     'higher'
     """
     described = texts("guanxi.report", language)["measures"].get(metric)
     return described and Measure(_DIRECTIONS.get(metric, "lower"), **described)
 
 
-def model_in_words(model: str, language: Language) -> str:
+def _model_in_words(model: str, language: Language) -> str:
     """Name of a model that was measured; one that is not known keeps its name.
 
     Examples
     --------
-    >>> model_in_words("trees alone", "zh")
+    >>> _model_in_words("trees alone", "zh")
     '仅树模型'
     """
     return str(texts("guanxi.report", language)["models"].get(model, model))

@@ -16,7 +16,7 @@ class Stage:
     """A stage, and the conditions of which one must hold.
 
     The conditions are on ``probability_alive``, ``churn_probability`` and the columns of
-    :func:`stage_measures`; the words are shown beside them in docs/segments.md.
+    :func:`_stage_measures`; the words are shown beside them in docs/segments.md.
     """
 
     name: str
@@ -91,7 +91,7 @@ def lifecycle_stages(customers: pd.DataFrame, window_days: int) -> pd.DataFrame:
     >>> lifecycle_stages(customers, 90)["lifecycle_stage"].tolist()
     ['mature', 'prospect']
     """
-    measures = stage_measures(customers, window_days)
+    measures = _stage_measures(customers, window_days)
     stage = np.full(len(customers), None, dtype=object)
     reason = np.full(len(customers), None, dtype=object)
     for each in STAGES:
@@ -104,7 +104,7 @@ def lifecycle_stages(customers: pd.DataFrame, window_days: int) -> pd.DataFrame:
     return table
 
 
-def stage_measures(customers: pd.DataFrame, window_days: int) -> pd.DataFrame:
+def _stage_measures(customers: pd.DataFrame, window_days: int) -> pd.DataFrame:
     """Work out what the conditions of the stages are about.
 
     The usual gap is the customer's own; with fewer than two gaps the median over all customers (of one gap

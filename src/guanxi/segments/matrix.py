@@ -33,7 +33,7 @@ NAMES: dict[str, dict[str, str]] = {
 }
 
 
-def axis_cut_points(scores: pd.DataFrame) -> dict[str, float]:
+def _axis_cut_points(scores: pd.DataFrame) -> dict[str, float]:
     """Cut each axis where it divides customers into halves as equal as equal scores allow.
 
     Keep them to place other customers, or the same ones in another period, by the same measure.
@@ -50,7 +50,7 @@ def axis_cut_points(scores: pd.DataFrame) -> dict[str, float]:
 
     Examples
     --------
-    >>> axis_cut_points(pd.DataFrame({"value": [10.0, 20.0, 80.0, 90.0], "loyalty": [50.0] * 4}))
+    >>> _axis_cut_points(pd.DataFrame({"value": [10.0, 20.0, 80.0, 90.0], "loyalty": [50.0] * 4}))
     {'value': 20.0}
     """
     found = {name: cut_points(scores[name], 2) for name in AXES if name in scores}
@@ -66,7 +66,7 @@ def relationship_matrix(scores: pd.DataFrame, cuts: Mapping[str, float] | None =
         ``customer_id`` and the scores of the dimensions ``value, loyalty, satisfaction``; a column may be
         absent, NaN is unknown.
     cuts : mapping of str to float, optional
-        A score above it is high; default: :func:`axis_cut_points`. An axis without one is unknown.
+        A score above it is high; default: :func:`_axis_cut_points`. An axis without one is unknown.
 
     Returns
     -------
@@ -80,7 +80,7 @@ def relationship_matrix(scores: pd.DataFrame, cuts: Mapping[str, float] | None =
     >>> relationship_matrix(scores)["matrix_cell"].tolist()
     ['high_high_unknown', 'low_low_unknown']
     """
-    cuts = axis_cut_points(scores) if cuts is None else cuts
+    cuts = _axis_cut_points(scores) if cuts is None else cuts
     levels = {name: _level(scores, name, cuts.get(name)) for name in AXES}
     cell = levels["value"] + "_" + levels["loyalty"] + "_" + levels["satisfaction"]
     table = pd.DataFrame({f"{name}_level": level for name, level in levels.items()}, index=scores.index)

@@ -10,9 +10,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from .corrections import probability
-from .input_checks import check_finite, check_table, checked_drivers
+from .input_checks import _check_finite, _check_table, _checked_drivers
 from .model import Attribute, ServedLabelModel
-from .texts import five_digits, texts
+from .texts import _five_digits, texts
 from .trees._ensemble import Trees
 
 Floats = NDArray[np.float64]
@@ -76,10 +76,10 @@ class LabelScorer:
             ``churn_probability`` and, for each of the strongest drivers, ``driver_1``,
             ``driver_1_effect`` (on the log odds) and ``driver_1_text``; in the order of the rows.
         """
-        top = checked_drivers(self.model.drivers.top if drivers is None else drivers)
-        check_table(features, self.features)
+        top = _checked_drivers(self.model.drivers.top if drivers is None else drivers)
+        _check_table(features, self.features)
         coded = matrix(features, self.model.attributes)
-        check_finite(features.index, self.features, coded)
+        _check_finite(features.index, self.features, coded)
         table = pd.DataFrame(
             {"churn_probability": probability(self._trees.predict(coded))}, index=features.index
         )
@@ -127,5 +127,5 @@ def _say(value: float, attribute: Attribute, language: str) -> str:
         return str(said["missing"])
     categories, typical = attribute.categories, attribute.typical
     if categories is None:
-        return str(said["typical"].format(value=five_digits(value), typical=five_digits(typical)))
+        return str(said["typical"].format(value=_five_digits(value), typical=_five_digits(typical)))
     return str(said["share"].format(value=categories[int(value)], share=100.0 * typical[int(value)]))

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .input_checks import Features, float_columns
+from .input_checks import Features, _float_columns
 from .model import CorrectionModel
 from .regression import Regression
 from .trees._ensemble import Trees
@@ -102,4 +102,4 @@ class _TreeMember:
         return self._trees.contributions(self._matrix(features))
 
     def _matrix(self, features: Features) -> Floats:
-        return float_columns(features, self.features)
+        return _float_columns(features, self.features)

@@ -15,8 +15,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from .input_checks import Features, float_columns
-from .texts import short_number, short_percent, texts
+from .input_checks import Features, _float_columns
+from .texts import _short_percent, short_number, texts
 
 Floats = NDArray[np.float64]
 Texts = NDArray[np.object_]
@@ -69,7 +69,7 @@ def driver_of(feature: str) -> str:
     return feature
 
 
-def driver_texts(features: Features, drivers: NDArray[Any], language: str) -> Texts:
+def _driver_texts(features: Features, drivers: NDArray[Any], language: str) -> Texts:
     """Describe each row's driver with the row's own numbers, shape (n,).
 
     Parameters
@@ -94,7 +94,7 @@ def _columns(features: Features, names: Sequence[str], rows: NDArray[Any]) -> Co
     """Read what a sentence reads; NaN where the table has no such column."""
     known = [name for name in names if name in features]
     unknown = dict.fromkeys(names, np.full(len(rows), np.nan))
-    return unknown | dict(zip(known, float_columns(features, known)[rows].T, strict=True))
+    return unknown | dict(zip(known, _float_columns(features, known)[rows].T, strict=True))
 
 
 def _distinct(values: NDArray[Any]) -> tuple[NDArray[np.intp], NDArray[Any]]:
@@ -117,7 +117,7 @@ def _numbers(values: Floats) -> Texts:
 
 def _percent(share: Floats) -> Texts:
     codes, distinct = _distinct(share + 0.0)  # no -0
-    return np.array([short_percent(value) for value in distinct.tolist()], dtype=object)[codes]
+    return np.array([_short_percent(value) for value in distinct.tolist()], dtype=object)[codes]
 
 
 def _choose(condition: NDArray[np.bool_], yes: str | Texts, no: str | Texts) -> Texts:
@@ -237,7 +237,7 @@ def _refunds(row: Columns, book: _Phrasebook) -> Texts:
 def _weekend(row: Columns, book: _Phrasebook) -> Texts:
     share, purchases = _percent(row["weekend_share"]), book.all_purchases(row)
     once = book.either(row["weekend_share"] == 1, "weekend_once", "weekend_once_not")
-    often = book.sentence("weekend", share=share, purchases=purchases, even=short_percent(2 / 7))
+    often = book.sentence("weekend", share=share, purchases=purchases, even=_short_percent(2 / 7))
     return _choose(row["frequency"] == 0, once, often)
 
 

@@ -68,12 +68,12 @@ class FeatureMatrix:
 Features = pd.DataFrame | FeatureMatrix
 
 
-def float_columns(features: Features, names: Sequence[str]) -> Floats:
+def _float_columns(features: Features, names: Sequence[str]) -> Floats:
     """Columns of a table as floats, shape (n, len(names)); a missing value is NaN.
 
     Examples
     --------
-    >>> float_columns(pd.DataFrame({"T": [38], "recency": [30]}), ["recency"])
+    >>> _float_columns(pd.DataFrame({"T": [38], "recency": [30]}), ["recency"])
     array([[30.]])
     """
     if isinstance(features, FeatureMatrix):
@@ -81,7 +81,7 @@ def float_columns(features: Features, names: Sequence[str]) -> Floats:
     return features[list(names)].to_numpy(dtype=np.float64, na_value=np.nan)
 
 
-def check_table(features: pd.DataFrame, names: Sequence[str]) -> None:
+def _check_table(features: pd.DataFrame, names: Sequence[str]) -> None:
     """Refuse a table without rows, or without a column that the model needs."""
     missing = [name for name in names if name not in features.columns]
     if missing:
@@ -90,7 +90,7 @@ def check_table(features: pd.DataFrame, names: Sequence[str]) -> None:
         raise InputError("the table has no rows: give at least one customer")
 
 
-def check_finite(labels: pd.Index[Any], names: Sequence[str], values: Floats) -> None:
+def _check_finite(labels: pd.Index[Any], names: Sequence[str], values: Floats) -> None:
     """Refuse infinite values; missing ones are left to the model."""
     infinite = np.isinf(values)
     if infinite.any():
@@ -98,7 +98,7 @@ def check_finite(labels: pd.Index[Any], names: Sequence[str], values: Floats) ->
         raise InputError(describe_rows(labels, names[place], infinite[:, place], "is infinite"))
 
 
-def check_histories(
+def _check_histories(
     labels: pd.Index[Any], frequency: Floats, recency: Floats, T: Floats, monetary_value: Floats
 ) -> None:
     """Refuse histories that no customer can have: the rules of :mod:`guanxi.models._customer_table`."""
@@ -115,21 +115,21 @@ def check_histories(
             raise InputError(describe_rows(labels, name, wrong, what))
 
 
-def checked_drivers(drivers: int) -> int:
+def _checked_drivers(drivers: int) -> int:
     """Check the number of drivers to name, from 0 to 20."""
     if not 0 <= drivers <= MOST_DRIVERS:
         raise InputError(f"drivers is {drivers}: give 0 (for speed) to {MOST_DRIVERS}")
     return drivers
 
 
-def checked_horizon_days(horizon_days: int) -> int:
+def _checked_horizon_days(horizon_days: int) -> int:
     """Check the whole days to look ahead, from 1 to 3650."""
     if not 1 <= horizon_days <= MOST_HORIZON_DAYS or horizon_days != int(horizon_days):
         raise InputError(f"horizon_days is {horizon_days}: give whole days from 1 to {MOST_HORIZON_DAYS}")
     return int(horizon_days)
 
 
-def checked_annual_discount_rate(rate: float) -> float:
+def _checked_annual_discount_rate(rate: float) -> float:
     """Check the discount rate a year, .1 for 10 %."""
     if not -1.0 < rate < 10.0:
         raise InputError(
@@ -138,14 +138,14 @@ def checked_annual_discount_rate(rate: float) -> float:
     return rate
 
 
-def checked_interval(interval: float) -> float:
+def _checked_interval(interval: float) -> float:
     """Check the probability inside the central intervals."""
     if not 0.0 < interval < 1.0:
         raise InputError(f"interval is {interval}: give a probability between 0 and 1, such as 0.9")
     return interval
 
 
-def checked_day(as_of: str) -> date:
+def _checked_day(as_of: str) -> date:
     """Read the day that the features belong to."""
     try:
         day = date.fromisoformat(as_of)

@@ -78,12 +78,12 @@ def count_rows(columns: Columns, weight: Floats | None = None) -> tuple[Columns,
 
 
 @lru_cache
-def gauss_legendre(panels: int, nodes: int) -> tuple[Floats, Floats]:
+def _gauss_legendre(panels: int, nodes: int) -> tuple[Floats, Floats]:
     """Nodes and weights on (0, 1), cut into equal panels with Gauss-Legendre nodes in each.
 
     Examples
     --------
-    >>> x, w = gauss_legendre(2, 8)
+    >>> x, w = _gauss_legendre(2, 8)
     >>> bool(abs(w @ np.exp(x) - np.expm1(1.0)) < 1e-14)
     True
     """
@@ -93,14 +93,14 @@ def gauss_legendre(panels: int, nodes: int) -> tuple[Floats, Floats]:
 
 
 @lru_cache
-def double_exponential() -> tuple[Floats, Floats]:
+def _double_exponential() -> tuple[Floats, Floats]:
     """Nodes and weights for the integral of exp(-y) f(y) over y > 0, f smooth in log y.
 
     Takahasi & Mori (1974): y = exp(u - exp(-u)), trapezoidal in u.
 
     Examples
     --------
-    >>> y, w = double_exponential()
+    >>> y, w = _double_exponential()
     >>> bool(abs(w @ y**0.5 - np.sqrt(np.pi) / 2) < 1e-12)
     True
     """

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from .input_checks import Features, float_columns
+from .input_checks import Features, _float_columns
 from .model import RegressionModel
 
 Floats = NDArray[np.float64]
@@ -15,7 +15,7 @@ Floats = NDArray[np.float64]
 
 def logarithms(features: Features, names: Sequence[str]) -> Floats:
     """``log(1 + feature)``, negative and missing ones as 0, shape (n, len(names))."""
-    values = float_columns(features, names)
+    values = _float_columns(features, names)
     return np.asarray(np.log1p(np.maximum(np.nan_to_num(values, nan=0.0), 0.0)))
 
 

@@ -17,15 +17,15 @@ from .corrections import Correction, probability
 from .input_checks import (
     FeatureMatrix,
     Features,
-    check_finite,
-    check_histories,
-    check_table,
-    checked_annual_discount_rate,
-    checked_day,
-    checked_drivers,
-    checked_horizon_days,
-    checked_interval,
-    float_columns,
+    _check_finite,
+    _check_histories,
+    _check_table,
+    _checked_annual_discount_rate,
+    _checked_day,
+    _checked_drivers,
+    _checked_horizon_days,
+    _checked_interval,
+    _float_columns,
 )
 from .intervals import posterior_predictive
 from .model import LifetimeValue, ServedModel
@@ -111,13 +111,13 @@ class Scorer:
         """
         value = self.model.lifetime_value
         if annual_discount_rate is not None:
-            rate = checked_annual_discount_rate(annual_discount_rate)
+            rate = _checked_annual_discount_rate(annual_discount_rate)
             value = replace(value, annual_discount_rate=rate)
         if interval is not None:
-            value = replace(value, interval=checked_interval(interval))
-        horizon = checked_horizon_days(self.model.horizon_days if horizon_days is None else horizon_days)
-        top = checked_drivers(self.model.drivers.top if drivers is None else drivers)
-        day = checked_day(self.model.as_of if as_of is None else as_of)
+            value = replace(value, interval=_checked_interval(interval))
+        horizon = _checked_horizon_days(self.model.horizon_days if horizon_days is None else horizon_days)
+        top = _checked_drivers(self.model.drivers.top if drivers is None else drivers)
+        day = _checked_day(self.model.as_of if as_of is None else as_of)
         as_of, rows = day.isoformat(), self._checked(features)
         columns = {
             "as_of": np.full(len(rows), day, dtype=object),
@@ -132,10 +132,10 @@ class Scorer:
 
     def _checked(self, features: pd.DataFrame) -> FeatureMatrix:
         """Columns the model needs, and nothing that no customer can have."""
-        check_table(features, self._names)
-        values = float_columns(features, self._names)
-        check_finite(features.index, self._names, values)
-        check_histories(features.index, *values[:, : len(RFM)].T)
+        _check_table(features, self._names)
+        values = _float_columns(features, self._names)
+        _check_finite(features.index, self._names, values)
+        _check_histories(features.index, *values[:, : len(RFM)].T)
         return FeatureMatrix(self._names, values)
 
     def base(self, target: str, features: Features, horizon_days: float, as_of: str | None = None) -> Floats:
@@ -186,7 +186,7 @@ class Scorer:
         x, t_x, T = _columns(features, RFM[:3])
         members, days = self._members(self.model.purchases.counts), self._days(horizon_days, as_of)
         adjusted = self._adjusted(self.forecast(features, horizon_days, as_of))
-        return posterior_predictive.count_probabilities(members, x, t_x, T, days, most, adjusted=adjusted)
+        return posterior_predictive._count_probabilities(members, x, t_x, T, days, most, adjusted=adjusted)
 
     def interval(
         self, features: Features, horizon_days: float, level: float, as_of: str | None = None
@@ -355,7 +355,7 @@ class Scorer:
             chosen = order[:, rank - 1]
             effect = values[rows, chosen]
             driver = names[chosen]
-            text = driver_texts.driver_texts(features, driver, self.model.language)
+            text = driver_texts._driver_texts(features, driver, self.model.language)
             driver[effect == 0.0] = text[effect == 0.0] = None
             columns[f"driver_{rank}"] = driver
             columns[f"driver_{rank}_effect"] = np.where(effect == 0.0, np.nan, effect)
@@ -373,4 +373,4 @@ def _blank_driver(rank: int, rows: int) -> dict[str, Any]:
 
 
 def _columns(table: Features, names: Sequence[str]) -> tuple[Floats, ...]:
-    return tuple(float_columns(table, names).T)
+    return tuple(_float_columns(table, names).T)

@@ -104,23 +104,23 @@ def short_number(value: float) -> str:
     return rounded.removesuffix(".0")
 
 
-def short_percent(share: float) -> str:
+def _short_percent(share: float) -> str:
     """Write a share of 1 in whole per cent.
 
     Examples
     --------
-    >>> short_percent(0.124), short_percent(float("nan"))
+    >>> _short_percent(0.124), short_percent(float("nan"))
     ('12 %', '?')
     """
     return f"{100 * share:.0f} %" if math.isfinite(share) else "?"
 
 
-def five_digits(value: float) -> str:
+def _five_digits(value: float) -> str:
     """Write up to five digits, and all of a whole number.
 
     Examples
     --------
-    >>> five_digits(3.14159265), five_digits(12345678.0)
+    >>> _five_digits(3.14159265), five_digits(12345678.0)
     ('3.1416', '12,345,678')
     """
     return f"{value:,.0f}" if value == round(value) or abs(value) >= 10_000 else f"{value:,.5g}"

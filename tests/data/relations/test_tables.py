@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from guanxi.data.relations.rules import customers_on_loops, describe
+from guanxi.data.relations.rules import _customers_on_loops, describe
 from guanxi.data.relations.tables import RelationLines, Relations, read_relations
 from guanxi.data.transactions import read_transactions
 from guanxi.errors import DataError, ParamsError, SourceError
@@ -233,14 +233,14 @@ class TestCustomers:
             return False
 
         table = pd.DataFrame({"customer_id": range(len(referrer)), "referred_by": referrer}, dtype="int64")
-        assert customers_on_loops(table).tolist() == [i for i in range(len(referrer)) if returns(i)]
+        assert _customers_on_loops(table).tolist() == [i for i in range(len(referrer)) if returns(i)]
 
     def test_a_long_chain_and_a_long_way_into_a_loop(self) -> None:
         size = 100_000
         chain = pd.DataFrame({"customer_id": np.arange(size), "referred_by": np.arange(size) - 1})
-        assert customers_on_loops(chain).empty
+        assert _customers_on_loops(chain).empty
         chain.loc[0, "referred_by"] = 1
-        assert customers_on_loops(chain).tolist() == [0, 1]
+        assert _customers_on_loops(chain).tolist() == [0, 1]
 
 
 class TestIdentifiers:

@@ -184,14 +184,14 @@ KILLED = """
 import os, signal, sys
 from pathlib import Path
 import pyarrow.parquet as pq
-from guanxi.data.sinks import database_tables, files, output_location
+from guanxi.data.sinks import _database_tables, output_location
 
 at = sys.argv[2]
 def kill(*_, **__):
     os.kill(os.getpid(), signal.SIGKILL)
 
 if at == "manifest":
-    output_location.manifest_text = kill
+    output_location._manifest_text = kill
 elif at == "second part":
     seen, read = [], pq.read_table
     def read_table(part, *rest, **more):
@@ -199,7 +199,7 @@ elif at == "second part":
         return read(part, *rest, **more) if len(seen) < 2 else kill()
     pq.read_table = read_table
 elif at == "manifest table":
-    database_tables._row = kill
+    _database_tables._row = kill
 location = output_location.parse_output_location(sys.argv[1])
 location.put(sorted(location.work_folder.glob("part-*.parquet")), {"rows": 4})
 """

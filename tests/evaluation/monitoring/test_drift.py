@@ -7,12 +7,12 @@ import pandas as pd
 import pytest
 
 from guanxi.evaluation.monitoring._bins import describe_category, describe_number
-from guanxi.evaluation.monitoring.drift import REJECTED, clear_rise, compare_with_profile
+from guanxi.evaluation.monitoring.drift import REJECTED, _clear_rise, compare_with_profile
 from guanxi.evaluation.monitoring.verdict import (
     Verdict,
-    assess_bias,
+    _assess_bias,
+    _assess_ranking,
     assess_drift,
-    assess_ranking,
     assess_realised_performance,
     assess_shares,
     sort_reasons,
@@ -150,30 +150,30 @@ def measure(value, lower, upper):
 class TestVerdict:
     def test_a_fall_of_the_auc_is_judged_against_both_intervals(self):
         then = measure(0.80, 0.78, 0.82)
-        assert assess_ranking(measure(0.74, 0.72, 0.76), then, 0.03)[0].verdict is Verdict.retrain
+        assert _assess_ranking(measure(0.74, 0.72, 0.76), then, 0.03)[0].verdict is Verdict.retrain
         assert (
-            assess_ranking(measure(0.76, 0.72, 0.80), then, 0.03) == []
+            _assess_ranking(measure(0.76, 0.72, 0.80), then, 0.03) == []
         )  # within what the two samples leave open
         assert (
-            assess_ranking(measure(0.785, 0.784, 0.786), measure(0.8, 0.799, 0.801), 0.03) == []
+            _assess_ranking(measure(0.785, 0.784, 0.786), measure(0.8, 0.799, 0.801), 0.03) == []
         )  # clear but small
-        assert assess_ranking(measure(0.9, 0.89, 0.91), then, 0.03) == []
-        assert assess_ranking(measure(None, None, None), then, 0.03) == []
+        assert _assess_ranking(measure(0.9, 0.89, 0.91), then, 0.03) == []
+        assert _assess_ranking(measure(None, None, None), then, 0.03) == []
 
     def test_the_total_is_judged_against_what_was_to_be_expected(self):
         totals = {"lower": -0.3, "upper": 0.4}
-        assert assess_bias(measure(0.05, -0.02, 0.12), totals, 0.1) == []
-        high = assess_bias(measure(0.25, 0.2, 0.3), totals, 0.1)  # 80 % came of what was forecast
+        assert _assess_bias(measure(0.05, -0.02, 0.12), totals, 0.1) == []
+        high = _assess_bias(measure(0.25, 0.2, 0.3), totals, 0.1)  # 80 % came of what was forecast
         assert (high[0].verdict, high[0].text) == (
             Verdict.watch,
             "the total of purchases was forecast 25% too high (-20% came, beside the forecast, "
             "within the -30% to +40% that earlier windows let expect)",
         )
-        low = assess_bias(measure(-0.5, -0.6, -0.4), totals, 0.1)  # twice as many came
+        low = _assess_bias(measure(-0.5, -0.6, -0.4), totals, 0.1)  # twice as many came
         assert low[0].verdict is Verdict.retrain
         assert "50% too low (+100% came" in low[0].text
-        assert assess_bias(measure(0.25, 0.2, 0.3), None, 0.1)[0].verdict is Verdict.watch
-        assert assess_bias(measure(None, None, None), totals, 0.1)[0].text == (
+        assert _assess_bias(measure(0.25, 0.2, 0.3), None, 0.1)[0].verdict is Verdict.watch
+        assert _assess_bias(measure(None, None, None), totals, 0.1)[0].text == (
             "nobody bought in the window that was forecast"
         )
 
@@ -201,12 +201,12 @@ class TestVerdict:
         )
         assert assess_shares([row | {"share": 0.05}], LIMITS) == []
         assert assess_shares([row | {"share": 0.1, "of": 10}], LIMITS) == []
-        assert clear_rise(0.0, 10, 0.0, 10) is False
+        assert _clear_rise(0.0, 10, 0.0, 10) is False
 
     def test_the_gravest_reason_decides_and_stands_first(self):
         reasons = [
-            *assess_bias(measure(0.25, 0.2, 0.3), None, 0.1),
-            *assess_ranking(measure(0.7, 0.69, 0.71), measure(0.8, 0.79, 0.81), 0.03),
+            *_assess_bias(measure(0.25, 0.2, 0.3), None, 0.1),
+            *_assess_ranking(measure(0.7, 0.69, 0.71), measure(0.8, 0.79, 0.81), 0.03),
         ]
         assert worst_verdict(reasons) is Verdict.retrain
         assert sort_reasons(reasons)[0].verdict is Verdict.retrain

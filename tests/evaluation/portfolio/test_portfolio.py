@@ -24,7 +24,7 @@ from guanxi.evaluation.portfolio._forecasts import (
     rolling_errors,
     window_cutoffs,
 )
-from guanxi.evaluation.portfolio.totals import portfolio_intervals
+from guanxi.evaluation.portfolio.totals import _portfolio_intervals
 from guanxi.models.variances import purchase_variance, spend_variance
 from guanxi.served.purchases.beta_geometric_process import BG_NBD
 from guanxi.served.purchases.lifetime_process import NBD
@@ -57,7 +57,7 @@ def windows(errors, days=90, noise=0.0, segments=(None,)):
 
 def spend_ends(table, level=0.9, horizon=90, made=None):
     """Ends of total spend as log ratios to the forecast (those of purchases are whole)."""
-    ends = portfolio_intervals(made or forecasts(), table, horizon, level).set_index("target").loc["spend"]
+    ends = _portfolio_intervals(made or forecasts(), table, horizon, level).set_index("target").loc["spend"]
     return np.log(np.array([ends["lower"], ends["upper"]]) / ends["expected"])
 
 
@@ -146,7 +146,7 @@ class TestIntervals:
     def test_a_window_drowned_in_noise_does_not_count(self):
         drowned = windows([2.0, -2.0], noise=0.5)
         assert spend_ends(drowned) == pytest.approx(spend_ends(windows([])))
-        assert portfolio_intervals(forecasts(), drowned, 90).loc[0, "windows"] == 0
+        assert _portfolio_intervals(forecasts(), drowned, 90).loc[0, "windows"] == 0
 
     def test_parameters_widen(self):
         made = forecasts()
@@ -171,7 +171,7 @@ class TestIntervals:
         far = windows([0.1, -0.1, 0.1], segments=(None, ("x", 0.4), ("y", -0.4)))
         widths = []
         for table in (near, far):
-            ends = portfolio_intervals(forecasts(), table, 90, segments=segments).query("target == 'spend'")
+            ends = _portfolio_intervals(forecasts(), table, 90, segments=segments).query("target == 'spend'")
             widths.append((ends["upper"] - ends["lower"]) / ends["expected"])
             assert ends["segment"].isna().tolist() == [True, False, False]
         assert (widths[1].iloc[1:] > 1.5 * widths[0].iloc[1:]).all()
@@ -179,7 +179,7 @@ class TestIntervals:
 
     def test_a_segment_known_from_the_windows_goes_where_it_went(self):
         table = windows([0.1, -0.1, 0.1], segments=(None, ("a", -0.3), ("b", 0.05)))
-        ends = portfolio_intervals(forecasts(), table, 90, segments=pd.Series(["a", "a", "c", "c"]))
+        ends = _portfolio_intervals(forecasts(), table, 90, segments=pd.Series(["a", "a", "c", "c"]))
         known, new = (ends.set_index(["target", "segment"]).loc[("spend", name)] for name in ("a", "c"))
         middle = np.sqrt(known["lower"] * known["upper"]) / known["expected"]
         # Half of the own variance comes anew, so three windows bear 3 / (3 + 1) of the weight.
@@ -188,19 +188,19 @@ class TestIntervals:
         assert known["basis"].endswith("; -20% beside all customers there, and so here")
 
     def test_few_purchases_may_be_none(self):
-        ends = portfolio_intervals(forecasts(n=2, expected=0.6, noise=0.9), windows([0.1] * 3), 90).iloc[0]
+        ends = _portfolio_intervals(forecasts(n=2, expected=0.6, noise=0.9), windows([0.1] * 3), 90).iloc[0]
         assert ends["lower"] == 0
         assert ends["upper"] >= 3
 
     def test_nobody_expected(self):
-        ends = portfolio_intervals(forecasts(expected=0.0), windows([0.1]), 90)
+        ends = _portfolio_intervals(forecasts(expected=0.0), windows([0.1]), 90)
         assert (ends[["lower", "upper"]] == 0.0).all(axis=None)
 
     def test_what_it_rests_on_is_said(self):
         said = {
-            "full": portfolio_intervals(forecasts(), windows([0.1, 0.2]), 90).loc[0],
-            "short": portfolio_intervals(forecasts(models=1.1), windows([0.1], days=30), 120).loc[0],
-            "none": portfolio_intervals(forecasts(), windows([]), 90).loc[0],
+            "full": _portfolio_intervals(forecasts(), windows([0.1, 0.2]), 90).loc[0],
+            "short": _portfolio_intervals(forecasts(models=1.1), windows([0.1], days=30), 120).loc[0],
+            "none": _portfolio_intervals(forecasts(), windows([]), 90).loc[0],
         }
         assert {name: row["windows"] for name, row in said.items()} == {"full": 2, "short": 1, "none": 0}
         assert said["full"]["basis"] == "rests on 2 earlier windows of 90 days"
@@ -221,11 +221,11 @@ class TestIntervals:
     @pytest.mark.parametrize("level", [0.0, 1.0, -1.0])
     def test_level_is_a_probability(self, level):
         with pytest.raises(ParamsError, match="between 0 and 1"):
-            portfolio_intervals(forecasts(), windows([]), 90, level)
+            _portfolio_intervals(forecasts(), windows([]), 90, level)
 
     def test_one_segment_for_each_customer(self):
         with pytest.raises(DataError, match="3 rows for 4 customers"):
-            portfolio_intervals(forecasts(), windows([]), 90, segments=pd.Series(["a"] * 3))
+            _portfolio_intervals(forecasts(), windows([]), 90, segments=pd.Series(["a"] * 3))
 
     def test_corrected_expectations_keep_relative_noise(self):
         made = forecasts(noise=0.05)
@@ -276,7 +276,7 @@ class TestWindows:
         log, as_of = read_transactions("cdnow"), date(1997, 9, 30)
         forecaster = btyd_forecaster(log)
         customers, made = forecaster(as_of, 273)
-        ends = portfolio_intervals(made, rolling_errors(log, as_of, 273, forecaster), 273)
+        ends = _portfolio_intervals(made, rolling_errors(log, as_of, 273, forecaster), 273)
         actual = customer_outcomes(log, as_of, 273, customers).sum()
         log.close()
         ends = ends.set_index("target")

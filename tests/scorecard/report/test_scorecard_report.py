@@ -90,7 +90,7 @@ def content() -> ScorecardReport:
 
 
 def drawn(figure) -> str:
-    text = style.svg(figure)
+    text = style._svg(figure)
     ElementTree.fromstring(text)
     return text
 

@@ -11,13 +11,13 @@ import ibis.expr.datatypes as dt
 import pandas as pd
 
 from guanxi.data import rules
-from guanxi.data.attributes import readable_columns
-from guanxi.data.engine import check_timestamp_format, explain_no_space
+from guanxi.data.attributes import _readable_columns
+from guanxi.data.engine import _check_timestamp_format, explain_no_space
 from guanxi.data.relations import rules as relation_rules
 from guanxi.data.relations._columns import TIMES, UNREADABLE, canonical_relation
 from guanxi.data.sources.source import read_source
 from guanxi.data.sources.source_table import ROW, SourceTable, free_names
-from guanxi.data.transactions import TransactionLog, nothing_left, rejected_lines
+from guanxi.data.transactions import TransactionLog, _nothing_left, _rejected_lines
 from guanxi.errors import DataError
 from guanxi.params import RELATION_COLUMNS, DataParams, RelationParams
 
@@ -85,12 +85,12 @@ class RelationReader:
     def read(self, given: str | pd.DataFrame) -> RelationLines:
         """Read a source under the relation's rules."""
         if self.params.timestamp_format:
-            check_timestamp_format(self.connection, self.params.timestamp_format, self.section)
+            _check_timestamp_format(self.connection, self.params.timestamp_format, self.section)
         with explain_no_space(), self._source(given) as source:
             id_type = self.log.lines.customer_id.type() if self.log else dt.string
             parsed = canonical_relation(self.relation, source, self.params, self.data, id_type)
             if self.relation == "surveys":
-                parsed = relation_rules.with_scales(parsed)
+                parsed = relation_rules._with_scales(parsed)
             parsed = self.connection.create_table("parsed", parsed)
             judged = self.connection.create_table("judged", self._apply_rules(parsed))
             self.connection.drop_table("parsed")
@@ -109,20 +109,20 @@ class RelationReader:
                 self.connection.drop_table(name, force=True)
 
     def _apply_rules(self, parsed: Any) -> Any:
-        judged = relation_rules.apply_rules(parsed, self.relation, self.data.duplicates)
+        judged = relation_rules._apply_rules(parsed, self.relation, self.data.duplicates)
         if self.relation == "customers":
-            judged = relation_rules.reject_second_lines(judged)
+            judged = relation_rules._reject_second_lines(judged)
             if "referred_by" in judged.columns:
-                judged = relation_rules.reject_loops(self.connection, judged)
+                judged = relation_rules._reject_loops(self.connection, judged)
         return judged
 
     def _summarise(self, source: SourceTable, judged: Any) -> RelationLines:
-        rejected, by_rule = rejected_lines(self.connection, source, judged, f"{self.name}_rejected")
+        rejected, by_rule = _rejected_lines(self.connection, source, judged, f"{self.name}_rejected")
         accepted, left_out = self._accepted(source, judged)
         table = self.connection.create_table(self.name, accepted)
         n_accepted = int(table.count().execute())
         if by_rule and not n_accepted:
-            raise DataError(nothing_left(f"{self.section}: {source.name}", by_rule, self._advice(source)))
+            raise DataError(_nothing_left(f"{self.section}: {source.name}", by_rule, self._advice(source)))
         ids = table.select("customer_id").distinct()
         known = ids.semi_join(self.log.lines, "customer_id").count().execute() if self.log else None
         return RelationLines(
@@ -144,7 +144,7 @@ class RelationReader:
         if self.relation != "customers":
             return accepted.drop("line_number"), {}
         mapped = {self.params.columns.get(name, name) for name in canonical}
-        columns, left_out = readable_columns(source, "")
+        columns, left_out = _readable_columns(source, "")
         attributes = {name: column for name, column in columns.items() if name not in mapped}
         kept = {"line_number", *(name for names in RELATION_COLUMNS["customers"] for name in names)}
         names = free_names(list(attributes), kept)
@@ -159,7 +159,7 @@ class RelationReader:
             time = rule.removeprefix("unparsable_")
             column = self.params.columns.get(time, time)
             if time in TIMES and column in source.columns:
-                return rules.timestamp_advice(source, column, self.section)
+                return rules._timestamp_advice(source, column, self.section)
             return f"{relation_rules.describe(rule)}: check {self.section}"
 
         return advise

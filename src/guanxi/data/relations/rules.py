@@ -34,7 +34,7 @@ _DESCRIPTIONS = {
 }
 
 
-def with_scales(parsed: Any) -> Any:
+def _with_scales(parsed: Any) -> Any:
     """Fill in the scale ends that surveys leave open, from the usual scale of the instrument."""
     ends = {}
     for place, name in enumerate(("scale_low", "scale_high")):
@@ -46,7 +46,7 @@ def with_scales(parsed: Any) -> Any:
     return parsed.mutate(**ends)
 
 
-def apply_rules(parsed: Any, relation: str, duplicates: str) -> Any:
+def _apply_rules(parsed: Any, relation: str, duplicates: str) -> Any:
     """Add ``rule`` (null: accepted) to the parsed lines of a relation; surveys have their scales already."""
     cases: list[tuple[Any, str]] = []
     for name in (name for names in RELATION_COLUMNS[relation] for name in names):
@@ -66,7 +66,7 @@ def _column_rules(parsed: Any, relation: str, name: str) -> list[tuple[Any, str]
     if name in RELATION_COLUMNS[relation][0]:
         cases.append((column.isnull(), f"missing_{word}"))
     if name in TIMES:
-        cases.append((column > ibis.literal(rules.last_time()), f"future_{word}"))
+        cases.append((column > ibis.literal(rules._last_time()), f"future_{word}"))
     if name in _NEVER_NEGATIVE:
         cases.append((column < 0, f"negative_{word}"))
     return cases
@@ -106,17 +106,17 @@ def _ticket_rules(parsed: Any) -> list[tuple[Any, str]]:
 _RULES = {"customers": _customer_rules, "surveys": _survey_rules, "tickets": _ticket_rules}
 
 
-def reject_second_lines(judged: Any) -> Any:
+def _reject_second_lines(judged: Any) -> Any:
     """Reject every acceptable line of a customer but the first."""
     same = ibis.window(group_by=[judged.customer_id, judged.rule.isnull()], order_by=judged.line_number)
     later = judged.rule.isnull() & (ibis.row_number().over(same) > 0)
     return judged.mutate(rule=ibis.ifelse(later, "customer_twice", judged.rule))
 
 
-def reject_loops(connection: Any, judged: Any) -> Any:
+def _reject_loops(connection: Any, judged: Any) -> Any:
     """Reject the lines of customers who referred one another in a circle."""
     referred = judged.filter(judged.rule.isnull() & judged.referred_by.notnull())
-    looped = customers_on_loops(referred.select("customer_id", "referred_by").execute())
+    looped = _customers_on_loops(referred.select("customer_id", "referred_by").execute())
     if looped.empty:
         return judged
     names = connection.create_table("looped", looped.to_frame(), overwrite=True)
@@ -124,13 +124,13 @@ def reject_loops(connection: Any, judged: Any) -> Any:
     return judged.mutate(rule=ibis.ifelse(on_loop, "referral_loop", judged.rule))
 
 
-def customers_on_loops(referrals: pd.DataFrame) -> pd.Series[Any]:
+def _customers_on_loops(referrals: pd.DataFrame) -> pd.Series[Any]:
     """Find the customers on a referral loop; whoever was only referred by one of them is not on it.
 
     Examples
     --------
     >>> referrals = pd.DataFrame({"customer_id": ["a", "b", "c", "d"], "referred_by": ["b", "c", "a", "a"]})
-    >>> customers_on_loops(referrals).tolist()
+    >>> _customers_on_loops(referrals).tolist()
     ['a', 'b', 'c']
     """
     places = pd.Index(referrals["customer_id"]).get_indexer(pd.Index(referrals["referred_by"]))

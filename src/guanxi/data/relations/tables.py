@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from guanxi.data.engine import connect
+from guanxi.data.engine import _connect
 from guanxi.data.relations import rules
 from guanxi.data.relations._lines import RelationLines, RelationReader
 from guanxi.data.transactions import TransactionLog
@@ -89,7 +89,7 @@ def read_relations(
     if unknown:
         known = ", ".join(RELATION_COLUMNS)
         raise DataError(f"{min(unknown)!r} is no relation table: choose from {known}")
-    connection = log.connection if log else connect(params.data.timezone)
+    connection = log.connection if log else _connect(params.data.timezone)
     lines, warnings = {}, []
     try:
         for name in RELATION_COLUMNS:

@@ -39,7 +39,7 @@ def check_output(path: Path) -> None:
         raise OutputError(f"{path} is a folder: name a file in it")
 
 
-def check_table_name(path: Path) -> None:
+def _check_table_name(path: Path) -> None:
     """Fail if the ending of a table's file name is not that of a known format."""
     if path.suffix.lower() not in TABLE_ENDINGS:
         raise ParamsError(f"{path}: end the name in .parquet or .csv, which says the format")
@@ -53,7 +53,7 @@ def write_table(table: pd.DataFrame, path: Path) -> None:
     OutputError
         If it cannot be written; an earlier file of that name stays.
     """
-    check_table_name(path)
+    _check_table_name(path)
     if path.suffix.lower() == ".parquet":
         write_atomically(path, lambda temporary: table.to_parquet(temporary, index=False))
     else:

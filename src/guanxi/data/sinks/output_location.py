@@ -107,7 +107,7 @@ class FileLocation:
             self.manifest.unlink(missing_ok=True)
 
         files.write_atomically(self.path, write, self.work_folder / "whole")
-        files.write_text(manifest_text(manifest), self.manifest)
+        files.write_text(_manifest_text(manifest), self.manifest)
 
 
 class FolderLocation:
@@ -124,14 +124,14 @@ class FolderLocation:
         """See :class:`OutputLocation`. A folder with anything else in it is not given up for a table."""
         if self.path.exists() and not self.path.is_dir():
             raise OutputError(f"{self.path} is a file: choose another name with -o")
-        check_only_parts(self.path)
+        _check_only_parts(self.path)
         files.check_output(self.work_folder / FOLDER_MANIFEST)
 
     def put(self, parts: Sequence[Path], manifest: Mapping[str, Any]) -> None:
         """See :class:`OutputLocation`. The parts' own folder becomes the table's."""
         self._put_back()
         kept = [part.name for part in parts]
-        files.write_text(manifest_text(manifest), self.work_folder / FOLDER_MANIFEST)
+        files.write_text(_manifest_text(manifest), self.work_folder / FOLDER_MANIFEST)
         try:
             shutil.rmtree(self._old, ignore_errors=True)
             if self.path.exists():
@@ -150,7 +150,7 @@ class FolderLocation:
             self._old.rename(self.path)
 
 
-def check_only_parts(folder: Path) -> None:
+def _check_only_parts(folder: Path) -> None:
     """Refuse to replace a folder that holds anything but an earlier table."""
     names = sorted(path.name for path in folder.iterdir()) if folder.is_dir() else []
     other = [name for name in names if not _OWN.fullmatch(name)]
@@ -161,7 +161,7 @@ def check_only_parts(folder: Path) -> None:
         )
 
 
-def manifest_text(manifest: Mapping[str, Any]) -> str:
+def _manifest_text(manifest: Mapping[str, Any]) -> str:
     """Write a manifest as a file holds it."""
     return json.dumps(manifest, indent=1, ensure_ascii=False) + "\n"
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from guanxi.data.engine import explain_no_space
-from guanxi.data.sources.source_table import ROW, check_names
+from guanxi.data.sources.source_table import ROW, _check_names
 from guanxi.errors import OutputError, SourceError
 
 _DELIMITERS = ",;\t|"
@@ -129,7 +129,7 @@ def _header(text: Path, path: Path, encoding: str) -> tuple[str, list[str]]:
         )
     if "" in header:
         raise SourceError(f"{path}: column {header.index('') + 1} of the header has no name: give it one")
-    check_names(str(path), header)
+    _check_names(str(path), header)
     return delimiter, header
 
 

@@ -10,7 +10,7 @@ import duckdb
 import ibis
 
 from guanxi.data.sources._csv import literal
-from guanxi.data.sources.source_table import SourceTable, check_names, first_line, load, load_rows, redact
+from guanxi.data.sources.source_table import SourceTable, _check_names, _load, _load_rows, first_line, redact
 from guanxi.errors import SourceError
 
 SCHEMES = ("duckdb://", "postgres://", "postgresql://")
@@ -57,8 +57,8 @@ def _read_duckdb(connection: Any, source: str, address: str, table_name: str) ->
         schema, _, name = table_name.rpartition(".")
         known = connection.list_tables(database=("given", schema or "main"))
         _check_table(source, table_name, name, known)
-        check_names(source, connection.table(name, database=("given", schema or "main")).columns)
-        return load(connection, source, f"given.{identifier(schema or 'main')}.{identifier(name)}")
+        _check_names(source, connection.table(name, database=("given", schema or "main")).columns)
+        return _load(connection, source, f"given.{identifier(schema or 'main')}.{identifier(name)}")
     except duckdb.Error as error:
         raise SourceError(f"{source}: cannot be read: {first_line(error)}") from error
     finally:
@@ -71,8 +71,8 @@ def _read_postgres(connection: Any, shown: str, address: str, table_name: str) -
     try:
         _check_table(shown, table_name, name, database.list_tables(database=schema or None))
         given = database.table(name, database=schema or None)
-        check_names(shown, list(given.columns))
-        return load_rows(connection, shown, given.to_pyarrow_batches(chunk_size=100_000))
+        _check_names(shown, list(given.columns))
+        return _load_rows(connection, shown, given.to_pyarrow_batches(chunk_size=100_000))
     except SourceError:
         raise
     except Exception as error:

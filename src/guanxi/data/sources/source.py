@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 
 from guanxi.data import datasets
 from guanxi.data.sources import _csv, _databases
-from guanxi.data.sources.source_table import SourceTable, check_names, first_line, load, read_frame, redact
+from guanxi.data.sources.source_table import SourceTable, _check_names, _load, _read_frame, first_line, redact
 from guanxi.errors import SourceError
 from guanxi.params import DataParams
 
@@ -43,13 +43,13 @@ def read_source(
         If there is no such source, or it cannot be read.
     """
     if isinstance(source, pd.DataFrame):
-        return read_frame(connection, frame_name, source)
+        return _read_frame(connection, frame_name, source)
     source = str(source)
     if source in datasets.NAMES:
-        return read_frame(connection, source, datasets.load(source))
+        return _read_frame(connection, source, datasets.load(source))
     if source.startswith(_databases.SCHEMES):
         return _databases.read_database(connection, source)
-    paths = find_files(source)
+    paths = _find_files(source)
     before = _state(paths)
     try:
         table = _read_files(connection, source, paths, params)
@@ -64,7 +64,7 @@ def _read_files(connection: Any, source: str, paths: list[Path], params: DataPar
     if all(path.name.lower().endswith(_CSV_ENDINGS) for path in paths):
         table, unreadable = _csv.read(connection, paths, params.encoding)
         return SourceTable(source, table, unreadable)
-    if are_parquet(paths):
+    if _are_parquet(paths):
         return _read_parquet(connection, source, paths)
     raise SourceError(
         f"{source}: its files are neither all CSV (.csv, .tsv, .txt, also with .gz) nor all .parquet: "
@@ -87,7 +87,7 @@ def _state(paths: list[Path]) -> dict[Path, tuple[int, ...] | None]:
 
 def _check_unchanged(source: str, before: dict[Path, tuple[int, ...] | None]) -> None:
     """Refuse what may be half of an older and half of a newer state."""
-    now = _state(find_files(source))
+    now = _state(_find_files(source))
     changed = sorted(path for path in before.keys() | now.keys() if before.get(path) != now.get(path))
     if changed:
         more = f" and {len(changed) - 1} more" if len(changed) > 1 else ""
@@ -96,7 +96,7 @@ def _check_unchanged(source: str, before: dict[Path, tuple[int, ...] | None]) ->
         )
 
 
-def find_files(source: str) -> list[Path]:
+def _find_files(source: str) -> list[Path]:
     """Find the files behind a path, a glob or a folder of Parquet, in the order of their names."""
     path = Path(source).expanduser()
     if path.is_dir():
@@ -116,12 +116,12 @@ def find_files(source: str) -> list[Path]:
     return paths
 
 
-def are_parquet(paths: list[Path]) -> bool:
+def _are_parquet(paths: list[Path]) -> bool:
     """Whether all names end like those of Parquet files."""
     return all(path.suffix.lower() in (".parquet", ".pq") for path in paths)
 
 
-def common_schema(source: str, paths: list[Path]) -> pa.Schema:
+def _common_schema(source: str, paths: list[Path]) -> pa.Schema:
     """Give the schema of Parquet files that must all have the same."""
     try:
         schemas = [pq.read_schema(path).remove_metadata() for path in paths]
@@ -130,14 +130,14 @@ def common_schema(source: str, paths: list[Path]) -> pa.Schema:
     for path, schema in zip(paths, schemas, strict=True):
         if schema != schemas[0]:
             raise SourceError(f"{path}: its columns differ from those of {paths[0]}: read them one by one")
-    check_names(source, schemas[0].names)
+    _check_names(source, schemas[0].names)
     return schemas[0]
 
 
 def _read_parquet(connection: Any, source: str, paths: list[Path]) -> SourceTable:
-    common_schema(source, paths)
+    _common_schema(source, paths)
     files = _csv.literal([_csv.escape_glob(path) for path in paths])
     try:
-        return load(connection, source, f"read_parquet({files})")
+        return _load(connection, source, f"read_parquet({files})")
     except duckdb.Error as error:
         raise SourceError(f"{source}: not readable as Parquet: {first_line(error)}") from error

@@ -43,27 +43,27 @@ class SourceTable:
         return [name for name in self.table.columns if name != ROW]
 
 
-def read_frame(connection: Any, name: str, frame: pd.DataFrame) -> SourceTable:
+def _read_frame(connection: Any, name: str, frame: pd.DataFrame) -> SourceTable:
     """Copy a DataFrame into the engine."""
     # The engine can read a copy, but not a reversed view, of a column of objects.
     frame = frame.reset_index(drop=True).copy().set_axis([str(column) for column in frame.columns], axis=1)
-    check_names(name, list(frame.columns))
+    _check_names(name, list(frame.columns))
     try:
-        return load_rows(connection, name, frame)
+        return _load_rows(connection, name, frame)
     except duckdb.Error as error:
         raise SourceError(f"{name}: a column cannot be read: {first_line(error)}") from error
 
 
-def load_rows(connection: Any, name: str, rows: Any) -> SourceTable:
+def _load_rows(connection: Any, name: str, rows: Any) -> SourceTable:
     """Copy a DataFrame or a reader of Arrow batches into the engine."""
     connection.con.register("incoming", rows)
     try:
-        return load(connection, name, "incoming")
+        return _load(connection, name, "incoming")
     finally:
         connection.con.unregister("incoming")
 
 
-def load(connection: Any, name: str, relation: str) -> SourceTable:
+def _load(connection: Any, name: str, relation: str) -> SourceTable:
     """Copy what follows ``FROM`` into the engine, its lines numbered in order."""
     # A bare row_number() streams; with the frame that ibis writes the engine would sort the table.
     with explain_no_space():
@@ -72,7 +72,7 @@ def load(connection: Any, name: str, relation: str) -> SourceTable:
     return SourceTable(name, connection.table("source"), connection.create_table("unreadable", schema=schema))
 
 
-def check_names(source: str, columns: list[str]) -> None:
+def _check_names(source: str, columns: list[str]) -> None:
     """Refuse columns of the same name (the engine ignores case), or of a reserved name."""
     lower = [name.lower() for name in columns]
     twice = sorted({name for name in columns if lower.count(name.lower()) > 1})

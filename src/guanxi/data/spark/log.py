@@ -14,10 +14,10 @@ import pyarrow as pa
 from guanxi.data import datasets, rules
 from guanxi.data._columns import canonical_columns
 from guanxi.data.sources import _databases
-from guanxi.data.sources.source import are_parquet, common_schema, find_files
-from guanxi.data.sources.source_table import ROW, SourceTable, check_names, redact
+from guanxi.data.sources.source import _are_parquet, _common_schema, _find_files
+from guanxi.data.sources.source_table import ROW, SourceTable, _check_names, redact
 from guanxi.data.spark.engine import SparkEngine
-from guanxi.data.transactions import events_of, nothing_left
+from guanxi.data.transactions import _events_of, _nothing_left
 from guanxi.errors import DataError, ParamsError, SourceError
 from guanxi.params import DataParams
 
@@ -64,7 +64,7 @@ def check_source(source: str, params: DataParams) -> None:
         If times are to be parsed from text.
     """
     named = source in datasets.NAMES or source.startswith(_databases.SCHEMES)
-    if named or not (_elsewhere(source) or are_parquet(find_files(source))):
+    if named or not (_elsewhere(source) or _are_parquet(_find_files(source))):
         raise SourceError(
             f"{redact(source)}: --engine spark reads Parquet only, a folder, file or glob, here or at an "
             "address such as hdfs://… or s3a://…: write it as Parquet, or leave --engine out"
@@ -98,13 +98,13 @@ def read_transactions(engine: SparkEngine, source: str, params: DataParams) -> S
     columns = canonical_columns(table, params)
     unused = ("line_number",) if params.duplicates == "drop" else ("line_number", "repeated")
     parsed = engine.keep("parsed", columns.drop(*unused))
-    judged = engine.keep("judged", rules.apply_rules(parsed, params))
+    judged = engine.keep("judged", rules._apply_rules(parsed, params))
     by_rule = _by_rule(engine, judged)
     rejected = {str(rule): int(by_rule.loc[rule, "lines"]) for rule in sorted(by_rule.index.dropna())}
     if not by_rule.index.isna().any():
         if by_rule.empty:
             raise DataError(f"{table.name}: the source has columns but no line: nothing to learn from")
-        raise DataError(nothing_left(table.name, rejected, lambda rule: rules.advice(rule, table, params)))
+        raise DataError(_nothing_left(table.name, rejected, lambda rule: rules._advice(rule, table, params)))
     accepted = by_rule[by_rule.index.isna()].iloc[0]
     everyone = judged.filter(judged.customer_id.notnull()).agg(n=judged.customer_id.nunique())
     lines = engine.table("lines", engine.frame(judged.filter(judged.rule.isnull()).drop("rule")))
@@ -113,7 +113,7 @@ def read_transactions(engine: SparkEngine, source: str, params: DataParams) -> S
         params=params,
         engine=engine,
         lines=lines,
-        events=engine.keep("events", events_of(lines)),
+        events=engine.keep("events", _events_of(lines)),
         lines_read=int(by_rule["lines"].sum()),
         lines_accepted=int(accepted["lines"]),
         rejected_by_rule=rejected,
@@ -138,10 +138,10 @@ def _read(engine: SparkEngine, source: str, params: DataParams) -> SourceTable:
     reader = engine.session.read
     if _elsewhere(source):
         frame = reader.parquet(source)
-        check_names(redact(source), frame.columns)
+        _check_names(redact(source), frame.columns)
     else:
-        paths = find_files(source)
-        _check_units(source, common_schema(source, paths))
+        paths = _find_files(source)
+        _check_units(source, _common_schema(source, paths))
         if Path(source).expanduser().is_dir():
             # Spark finds columns in the names of the folders below this one (year=2011).
             reader = reader.option("basePath", f"file://{Path(source).expanduser().resolve()}")

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from guanxi.data.sinks import files
-from guanxi.data.sinks.output_location import FOLDER_MANIFEST, check_only_parts, manifest_text
+from guanxi.data.sinks.output_location import FOLDER_MANIFEST, _check_only_parts, _manifest_text
 from guanxi.data.spark.engine import SparkEngine
 from guanxi.errors import OutputError, ParamsError
 
@@ -30,7 +30,7 @@ def check_folder(output: str) -> None:
     if folder.is_file():
         raise OutputError(f"{folder} is a file: name a folder with -o")
     files.check_output(folder.absolute().parent / f".{folder.name}")
-    check_only_parts(folder)
+    _check_only_parts(folder)
 
 
 class FolderWriter:
@@ -69,7 +69,7 @@ class FolderWriter:
             If the folder cannot be put in its place.
         """
         file = self._files.create(self._hadoop.Path(self._hidden, FOLDER_MANIFEST))
-        file.write(bytearray(manifest_text(manifest).encode()))
+        file.write(bytearray(_manifest_text(manifest).encode()))
         file.close()
         if self._files.getScheme() == "file":
             _settle(Path(self._hidden.toUri().getPath()))

@@ -24,7 +24,7 @@ from guanxi.evaluation.monitoring._bins import (
     moments,
     population_stability_index,
 )
-from guanxi.evaluation.monitoring.profile import other_values
+from guanxi.evaluation.monitoring.profile import _other_values
 
 REJECTED = "rejected"
 _FALSE_ALARM = 0.01  # over all columns together, and over all means
@@ -93,7 +93,7 @@ def compare_with_profile(
     return pd.DataFrame(table)
 
 
-def clear_rise(share: float, of: int, share_then: float, of_then: int) -> bool:
+def _clear_rise(share: float, of: int, share_then: float, of_then: int) -> bool:
     """Whether a share lies above an earlier one by more than chance would with a probability of 1 %.
 
     Binomial, with the earlier share by the rule of succession, so that none so far is not none for ever.
@@ -118,7 +118,7 @@ def line_shares(
     for name, column in profile["categories"].items():
         if name not in log.lines.columns:
             continue
-        other, lines, example = other_values(log, name, column["values"], trained, day)
+        other, lines, example = _other_values(log, name, column["values"], trained, day)
         if lines and column["lines"]:
             usual = min(1.0, column["usual"] * max(1.0, horizons))
             rows.append(_row(name, "lines since training", other, lines, usual, column["lines"], example))

@@ -116,7 +116,7 @@ def label_profile(fitted: FittedLabels, seed: int) -> dict[str, Any]:
     }
 
 
-def other_values(
+def _other_values(
     log: TransactionLog, column: str, known: Collection[str], after: date, until: date
 ) -> tuple[int, int, str | None]:
     """Count lines of days after one day, up to another, whose value is none of the known ones (hashed).
@@ -125,11 +125,11 @@ def other_values(
     """
     day = log.lines.date
     counts = _value_counts(log, column, day > ibis.literal(after), day <= ibis.literal(until))
-    other = counts[~pd.Series(hashed(counts.index), index=counts.index, dtype=object).isin(known)]
+    other = counts[~pd.Series(_hashed(counts.index), index=counts.index, dtype=object).isin(known)]
     return int(other.sum()), int(counts.sum()), str(other.index[0]) if len(other) else None
 
 
-def hashed(values: Iterable[Any]) -> list[str]:
+def _hashed(values: Iterable[Any]) -> list[str]:
     """Hash values: as short as all, and what they say stays out of the profile."""
     return [hashlib.blake2b(str(value).encode(), digest_size=_HASH_BYTES).hexdigest() for value in values]
 
@@ -153,13 +153,13 @@ def _categories(log: TransactionLog, as_of: date, twin_day: date) -> dict[str, d
         if column not in log.lines.columns:
             continue
         earlier, all_of_them = (_most_common(log, column, day) for day in (twin_day, as_of))
-        other, lines, _ = other_values(log, column, earlier, twin_day, as_of)
+        other, lines, _ = _other_values(log, column, earlier, twin_day, as_of)
         columns[column] = {"values": all_of_them, "usual": other / lines if lines else 0.0, "lines": lines}
     return columns
 
 
 def _most_common(log: TransactionLog, column: str, day: date) -> list[str]:
-    return hashed(_value_counts(log, column, log.lines.date <= ibis.literal(day)).index[:_MOST_VALUES])
+    return _hashed(_value_counts(log, column, log.lines.date <= ibis.literal(day)).index[:_MOST_VALUES])
 
 
 def _value_counts(log: TransactionLog, column: str, *conditions: Any) -> pd.Series[Any]:

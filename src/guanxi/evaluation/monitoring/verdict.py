@@ -15,7 +15,7 @@ from typing import Any
 
 import pandas as pd
 
-from guanxi.evaluation.monitoring.drift import REJECTED, clear_rise
+from guanxi.evaluation.monitoring.drift import REJECTED, _clear_rise
 from guanxi.params import MonitorParams
 
 Measures = Mapping[tuple[str, str], Mapping[str, Any]]
@@ -86,7 +86,7 @@ def assess_shares(shares: Iterable[Mapping[str, Any]], limits: MonitorParams) ->
         rise = row["share"] - row["share_then"]
         if rise < (limits.rejected_rise if rejected else limits.unseen_rise):
             continue
-        if not clear_rise(row["share"], row["of"], row["share_then"], row["of_then"]):
+        if not _clear_rise(row["share"], row["of"], row["share_then"], row["of_then"]):
             continue
         what = (
             "of all lines were rejected: look at the source with guanxi validate"
@@ -97,7 +97,7 @@ def assess_shares(shares: Iterable[Mapping[str, Any]], limits: MonitorParams) ->
     return reasons
 
 
-def assess_bias(bias: Mapping[str, Any], totals: Mapping[str, float] | None, limit: float) -> list[Reason]:
+def _assess_bias(bias: Mapping[str, Any], totals: Mapping[str, float] | None, limit: float) -> list[Reason]:
     """Assess the bias of the total purchases: predicted over actual total, less 1, with its interval.
 
     ``totals``: how far, relative to the forecast, the actual total may lie by what training saw; None: not
@@ -120,7 +120,7 @@ def assess_bias(bias: Mapping[str, Any], totals: Mapping[str, float] | None, lim
     return [Reason(Verdict.watch if within else Verdict.retrain, f"{text} ({seen})")]
 
 
-def assess_ranking(now: Mapping[str, Any], then: Mapping[str, Any], limit: float) -> list[Reason]:
+def _assess_ranking(now: Mapping[str, Any], then: Mapping[str, Any], limit: float) -> list[Reason]:
     """Tell a fall of the AUC of churn beyond both intervals."""
     if not _clearly_above(then, now, limit):
         return []
@@ -128,7 +128,7 @@ def assess_ranking(now: Mapping[str, Any], then: Mapping[str, Any], limit: float
     return [Reason(Verdict.retrain, text)]
 
 
-def assess_calibration(now: Mapping[str, Any], then: Mapping[str, Any], limit: float) -> list[Reason]:
+def _assess_calibration(now: Mapping[str, Any], then: Mapping[str, Any], limit: float) -> list[Reason]:
     """Tell a rise of the calibration error of churn beyond both intervals."""
     if not _clearly_above(now, then, limit):
         return []
@@ -148,9 +148,9 @@ def assess_realised_performance(
     new, old = index_measures(now), index_measures(then)
     auc, ece = ("churn", "auc"), ("churn", "ece")
     return [
-        *assess_ranking(new[auc], old[auc], limits.auc_fall),
-        *assess_bias(new["purchases", "bias"], totals, limits.bias),
-        *assess_calibration(new[ece], old[ece], limits.calibration_rise),
+        *_assess_ranking(new[auc], old[auc], limits.auc_fall),
+        *_assess_bias(new["purchases", "bias"], totals, limits.bias),
+        *_assess_calibration(new[ece], old[ece], limits.calibration_rise),
     ]
 
 

@@ -65,7 +65,7 @@ class Own(NamedTuple):
     variance: float
 
 
-def portfolio_intervals(
+def _portfolio_intervals(
     forecasts: CustomerForecasts,
     windows: pd.DataFrame,
     horizon_days: int,
@@ -107,7 +107,7 @@ def portfolio_intervals(
     >>> none = {"purchases": np.empty((0, 2)), "spend": np.empty((0, 2))}
     >>> forecasts = CustomerForecasts(table, {"purchases": [], "spend": []}, none)
     >>> columns = ["cutoff", "window_days", "target", "segment", "forecast", "actual", "noise"]
-    >>> ends = portfolio_intervals(forecasts, pd.DataFrame(columns=columns), horizon_days=90)
+    >>> ends = _portfolio_intervals(forecasts, pd.DataFrame(columns=columns), horizon_days=90)
     >>> ends.loc[0, ["expected", "lower", "upper"]].tolist()
     [100.0, 72.0, 137.0]
     """
@@ -237,7 +237,7 @@ def forecast_totals(
     Returns
     -------
     pandas.DataFrame
-        As :func:`portfolio_intervals`, and ``actual`` where outcomes are given.
+        As :func:`_portfolio_intervals`, and ``actual`` where outcomes are given.
     """
     used = list(dict.fromkeys(fitted.choice.counts))
     windows = rolling_errors(log, fitted.as_of, horizon_days, btyd_forecaster(log, used, ()))
@@ -251,7 +251,7 @@ def forecast_totals(
     forecasts = forecasts.with_expected(purchases, purchases * spend)
     tables = []
     for _, names in usual_segments(rfm, forecasts).items():
-        ends = portfolio_intervals(forecasts, windows, horizon_days, level, names)
+        ends = _portfolio_intervals(forecasts, windows, horizon_days, level, names)
         tables.append(ends if outcomes is None else ends.assign(actual=_actual(ends, names, outcomes)))
     return pd.concat(tables, ignore_index=True).drop_duplicates(["target", "segment"]).reset_index(drop=True)
 

@@ -16,7 +16,7 @@ from guanxi.data.attribute_values import number_or_text
 from guanxi.data.engine import execute_in_order, explain_no_space
 from guanxi.data.relations.tables import Relations
 from guanxi.data.sources.source_table import free_names
-from guanxi.features.relations.measures import ATTRIBUTE, COLUMNS, MEASURES, WORDS, answers, satisfaction
+from guanxi.features.relations.measures import ATTRIBUTE, COLUMNS, MEASURES, WORDS, _answers, _satisfaction
 from guanxi.periods import add_days
 
 _TIMES = {"customers": "acquired_on", "tickets": "opened"}
@@ -77,10 +77,10 @@ def relation_features(relations: Relations, cutoff: date) -> pd.DataFrame:
 
 def _all_measures(seen: dict[str, Any], cutoff: date) -> Any:
     parts = {name: MEASURES[name](table, cutoff) for name, table in seen.items()}
-    given = [answers(name, seen[name]) for name in ("surveys", "tickets") if name in seen]
+    given = [_answers(name, seen[name]) for name in ("surveys", "tickets") if name in seen]
     given = [table for table in given if table is not None]
     if given:
-        parts["answers"] = satisfaction(_union(given), cutoff)
+        parts["answers"] = _satisfaction(_union(given), cutoff)
     table = _union([part.select("customer_id") for part in parts.values()]).distinct()
     for part in parts.values():
         table = table.left_join(part, "customer_id").drop("customer_id_right")

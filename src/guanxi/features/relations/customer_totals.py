@@ -13,7 +13,7 @@ import pandas as pd
 
 from guanxi.data.engine import execute_in_order
 from guanxi.data.transactions import TransactionLog, ordered_sum
-from guanxi.features.rfm import period_start, purchases_until
+from guanxi.features.rfm import _period_start, purchases_until
 
 YEAR_DAYS = 365
 STEADINESS_DAYS = 90
@@ -41,7 +41,7 @@ def totals_at(log: TransactionLog, cutoff: date) -> pd.DataFrame:
     """
     lines, grain = log.lines, log.params.event_grain
     past = purchases_until(log.events, cutoff, grain)
-    end = ibis.literal(period_start(cutoff, grain))
+    end = ibis.literal(_period_start(cutoff, grain))
     dated = past.mutate(age=end.delta(past.date, unit="day"))
     table = dated.group_by("customer_id").agg(**_sums(dated))
     table = table.left_join(_steadiness(dated), "customer_id").drop("customer_id_right")

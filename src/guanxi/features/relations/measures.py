@@ -127,7 +127,7 @@ def _credit(table: Any, cutoff: date) -> Any:
     return table.group_by("customer_id").agg(**measures)
 
 
-def answers(relation: str, table: Any) -> Any:
+def _answers(relation: str, table: Any) -> Any:
     """Day and score (0 to 1) of every answer; None if the relation has no answers."""
     if relation == "surveys":
         unit = _unit(table.score, table.scale_low, table.scale_high)
@@ -139,7 +139,7 @@ def answers(relation: str, table: Any) -> Any:
     return answered.select("customer_id", day=day.date(), unit=_unit(table.satisfaction, *SATISFACTION))
 
 
-def satisfaction(answers: Any, cutoff: date) -> Any:
+def _satisfaction(answers: Any, cutoff: date) -> Any:
     """Means of a customer's answers of the last year, and of those before it."""
     recent = ibis.literal(cutoff).delta(answers.day, unit="day") < RECENT_DAYS
     return answers.group_by("customer_id").agg(

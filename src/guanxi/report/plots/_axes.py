@@ -51,7 +51,7 @@ def prepared(axes: Axes | None, across: str, up: str, size: tuple[float, float] 
         from matplotlib.figure import Figure
 
         axes = Figure(figsize=size, layout="constrained", facecolor="white").add_subplot()
-    style.plain(axes)
+    style._plain(axes)
     axes.set_xlabel(across, color=style.INK, fontsize=10.5)
     axes.set_ylabel(up, color=style.INK, fontsize=10.5)
     return axes

@@ -199,6 +199,6 @@ def plot_probability_alive_history(
     axes.plot(history["T"], model.probability_alive(history), color=style.TEAL, linewidth=2.0)
     axes.plot(times, np.zeros(times.size), "|", color=style.RUST, markersize=14, label="purchase")
     axes.set_ylim(0.0, 1.03)
-    style.percent_scale(axes.yaxis)
+    style._percent_scale(axes.yaxis)
     legend_above(axes)
     return axes

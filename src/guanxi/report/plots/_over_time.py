@@ -86,10 +86,10 @@ def _tracking(table: pd.DataFrame, label: str, cutoff: date | str | None, axes: 
     axes.plot(days, table["actual"], **ACTUAL)
     axes.plot(days, table["expected"], **EXPECTED)
     axes.set_ylim(bottom=0)
-    axes.yaxis.set_major_formatter(style.thousands())
-    style.date_axis(axes)
+    axes.yaxis.set_major_formatter(style._thousands())
+    style._date_axis(axes)
     if cutoff is not None:
-        style.mark_day(axes, _purchase_tables.as_timestamp(cutoff), "held out from here")
+        style._mark_day(axes, _purchase_tables.as_timestamp(cutoff), "held out from here")
     legend_above(axes)
     return axes
 
@@ -142,7 +142,7 @@ def plot_repeat_timing(
     axes.step(reached, np.append(0.0, share.probabilities), where="post", **ACTUAL)
     axes.plot(times, bought, **EXPECTED)
     axes.set_ylim(bottom=0)
-    style.percent_scale(axes.yaxis)
+    style._percent_scale(axes.yaxis)
     legend_above(axes)
     return axes
 

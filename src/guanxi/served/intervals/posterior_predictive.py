@@ -14,7 +14,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..numerics import distinct_rows, gauss_legendre, parameter_points
+from ..numerics import _gauss_legendre, distinct_rows, parameter_points
 from ..purchases.process import Floats, Params, PurchaseProcess, broadcast_floats
 from ..spend import SpendProcess
 from ._exponential_tilting import tilted
@@ -104,7 +104,7 @@ def interval(
     return dict(zip(NAMES, [*purchases[:, inverse], *ends], strict=True))
 
 
-def count_probabilities(
+def _count_probabilities(
     transactions: Transactions,
     frequency: ArrayLike,
     recency: ArrayLike,
@@ -121,7 +121,7 @@ def count_probabilities(
     Examples
     --------
     >>> from ..purchases.lifetime_process import NBD
-    >>> count_probabilities([(NBD, {"r": 1.0, "alpha": 1.0}, None)], [0], [0], [0], 1.0, 2)
+    >>> _count_probabilities([(NBD, {"r": 1.0, "alpha": 1.0}, None)], [0], [0], [0], 1.0, 2)
     array([[0.5  , 0.25 , 0.125]])
     """
     histories, inverse = distinct_rows(broadcast_floats(frequency, recency, T, *(adjusted or ())))
@@ -242,7 +242,7 @@ def _count_distributions(
 
 def _tail(members: Members, histories: tuple[Floats, ...], horizon: float) -> tuple[Floats, Floats]:
     """Numbers of purchases beyond the last of _MOST, and weights of a quadrature over their logarithm."""
-    y, w = gauss_legendre(_DOUBLINGS, _NODES)
+    y, w = _gauss_legendre(_DOUBLINGS, _NODES)
     reach = _DOUBLINGS * np.log(2.0)
     counts = (_MOST[-1] + 0.5) * np.exp(y * reach)
     x, t_x, T = (column[:, None] for column in histories)

@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import exprel, gammaln, logsumexp, xlog1py, xlogy
 
-from ..numerics import gauss_legendre
+from ..numerics import _gauss_legendre
 from .process import Floats, Params, PurchaseProcess, broadcast_floats
 
 _NODES = 16  # of each panel
@@ -183,7 +183,7 @@ class LifetimeProcess(PurchaseProcess):
         The integrands fall as S(start + t) and as (1 + t / rate)^-n. In y = log(1 + t / scale), with the
         scale of the faster fall, they are smooth on panels of equal width; beyond exp(-45) they are cut.
         """
-        y, w = gauss_legendre(self.panels, _NODES)
+        y, w = _gauss_legendre(self.panels, _NODES)
         with np.errstate(over="ignore"):
             fall = rate * np.expm1(np.minimum(_LOG_DROP / n, _LARGEST_EXPONENT))
         length = np.minimum(length, np.minimum(fall, self.time_to_fall(params, start, _LOG_DROP)))

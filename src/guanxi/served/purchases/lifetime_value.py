@@ -48,19 +48,19 @@ def discounted(
     if annual_discount_rate == 0.0:
         return np.asarray(expected_purchases(horizon) * np.asarray(expected_spend) * np.asarray(margin))
     before, total = np.asarray(0.0), np.asarray(0.0)
-    for end in period_ends(horizon, period):
+    for end in _period_ends(horizon, period):
         until = expected_purchases(end)
         total = total + (until - before) * (1.0 + annual_discount_rate) ** (-end / year)
         before = until
     return np.asarray(total * np.asarray(expected_spend) * np.asarray(margin))
 
 
-def period_ends(horizon: float, period: float) -> list[float]:
+def _period_ends(horizon: float, period: float) -> list[float]:
     """Divide the horizon into periods: their ends, the last of which is the horizon itself.
 
     Examples
     --------
-    >>> period_ends(70.0, 30.0)
+    >>> _period_ends(70.0, 30.0)
     [30.0, 60.0, 70.0]
     """
     whole = int(np.ceil(horizon / period - 1e-9))  # a horizon of whole periods, up to rounding, has no rest

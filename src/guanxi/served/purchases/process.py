@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import expit, log_expit
 
-from ..numerics import double_exponential, gauss_legendre
+from ..numerics import _double_exponential, _gauss_legendre
 
 Floats = NDArray[np.float64]
 Params = Mapping[str, Any]
@@ -160,13 +160,13 @@ class PurchaseProcess:
             return self.expected_purchases_alive(params, x, t_x, T, time)
 
         if np.isinf(horizon):
-            times, weights = double_exponential()
+            times, weights = _double_exponential()
             total = sum(w * until(t / rate) for t, w in zip(times, weights, strict=True))
         else:
             total = np.exp(-rate * horizon) * until(horizon)
             if rate != 0.0:
                 # Panels in log time: purchases come fast at first and slowly later.
-                y, w = gauss_legendre(_DISCOUNT_PANELS, _DISCOUNT_NODES)
+                y, w = _gauss_legendre(_DISCOUNT_PANELS, _DISCOUNT_NODES)
                 reach = np.log1p(100.0)
                 times, weights = horizon * np.expm1(y * reach) / 100.0, w * reach * np.exp(y * reach) / 100.0
                 weights = weights * horizon * rate * np.exp(-rate * times)
