@@ -26,8 +26,9 @@ MODULES = (
 )
 INTRODUCTION = """# Reference
 
-These names are public; everything else in the package may change without notice. `help(name)` shows parameters, shapes, units, errors,
-sources and a runnable example. Modules and functions that begin with an underscore are private to their part of the package.
+These names are public; everything else in the package may change without notice. `help(name)` shows
+parameters, shapes, units, errors, sources and a runnable example. Modules and functions that begin with an
+underscore are private to their part of the package.
 """
 
 
