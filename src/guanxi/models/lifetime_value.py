@@ -13,7 +13,7 @@ from guanxi.models._customer_table import checked_horizon, history_columns
 from guanxi.models.transaction_model import TransactionModel
 from guanxi.periods import DAYS_PER_YEAR, days_per_unit, discount_period
 from guanxi.served.numerics import distinct_rows
-from guanxi.served.purchases.lifetime_value import discounted
+from guanxi.served.purchases.process import discounted
 
 Floats = NDArray[np.float64]
 
