@@ -116,15 +116,15 @@ class LabelScorer:
         """Describe an attribute by each customer's value and the typical one."""
         attribute, language = self.model.attributes[place], self.model.language
         distinct, inverse = np.unique(values, return_inverse=True)
-        said = [f"{attribute.name}: {_say(value, attribute, language)}" for value in distinct]
-        return np.array(said, dtype=object)[inverse]
+        described = [f"{attribute.name}: {_description(value, attribute, language)}" for value in distinct]
+        return np.array(described, dtype=object)[inverse]
 
 
-def _say(value: float, attribute: Attribute, language: str) -> str:
-    said = texts(__package__, language)["attributes"]
+def _description(value: float, attribute: Attribute, language: str) -> str:
+    phrases = texts(__package__, language)["attributes"]
     if np.isnan(value):
-        return str(said["missing"])
+        return str(phrases["missing"])
     categories, typical = attribute.categories, attribute.typical
     if categories is None:
-        return str(said["typical"].format(value=_five_digits(value), typical=_five_digits(typical)))
-    return str(said["share"].format(value=categories[int(value)], share=100.0 * typical[int(value)]))
+        return str(phrases["typical"].format(value=_five_digits(value), typical=_five_digits(typical)))
+    return str(phrases["share"].format(value=categories[int(value)], share=100.0 * typical[int(value)]))

@@ -76,7 +76,7 @@ class Correction:
 
     The value model gives the ``base``: log odds of no purchase, logarithm of expected purchases or of the
     expected amount. The corrected value is ``slope * (base + step) + level`` with
-    ``step = weighted mean of the members - replaced * base_learnt``. Members that correct the base were
+    ``step = weighted mean of the members - replaced * training_base``. Members that correct the base were
     fitted with it as offset. Members that replace it were fitted without, so their step is measured from the
     base of their training window.
 
@@ -104,16 +104,16 @@ class Correction:
         """Whether it does more than apply slope and level."""
         return bool(self._members)
 
-    def step(self, features: Features, base_learnt: Floats) -> Floats:
+    def step(self, features: Features, training_base: Floats) -> Floats:
         """Step added to the base before slope and level, shape (n,).
 
         Parameters
         ----------
         features : pandas.DataFrame or FeatureMatrix
-        base_learnt : array, shape (n,)
+        training_base : array, shape (n,)
             The value model's base for ``window_days``.
         """
-        step = -self.replaced * base_learnt
+        step = -self.replaced * training_base
         for weight, member in self._members:
             step = step + weight * member.predict(features)
         return np.asarray(step)

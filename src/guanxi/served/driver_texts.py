@@ -159,9 +159,8 @@ class _Phrasebook:
         """Write a count with its noun, in the singular or the plural."""
         one, other = self._phrases[phrase]
         parts = {"count": _numbers(count)}
-        return (
-            _choose(count == 1, _fill(one, parts), _fill(other, parts)) if one != other else _fill(one, parts)
-        )
+        singular = _fill(one, parts)
+        return singular if one == other else _choose(count == 1, singular, _fill(other, parts))
 
     def all_purchases(self, row: Columns) -> Texts:
         """Write the number of all purchases."""
@@ -200,8 +199,8 @@ def _within(feature: str, days: int) -> Sentence:
 
     def sentence(row: Columns, book: _Phrasebook) -> Texts:
         now, before = row[f"{feature}_{days}"], _numbers(row[f"{feature}_before_{days}"])
-        said = book.count("purchases", now) if feature == "purchases" else _numbers(now)
-        parts: dict[str, str | Texts] = {"now": said, "before": before, "days": str(days)}
+        text = book.count("purchases", now) if feature == "purchases" else _numbers(now)
+        parts: dict[str, str | Texts] = {"now": text, "before": before, "days": str(days)}
         return book.either(row["T"] < days, f"{feature}_new", feature, **parts)
 
     return sentence
@@ -216,8 +215,8 @@ def _order(driver: str, measure: str, phrase: str | None) -> Sentence:
 
     def sentence(row: Columns, book: _Phrasebook) -> Texts:
         last, mean = row[f"{measure}_last"], _numbers(row[f"{measure}_mean"])
-        said = _numbers(last) if phrase is None else book.count(phrase, last)
-        return book.either(row["frequency"] == 0, f"{driver}_once", driver, last=said, mean=mean)
+        text = _numbers(last) if phrase is None else book.count(phrase, last)
+        return book.either(row["frequency"] == 0, f"{driver}_once", driver, last=text, mean=mean)
 
     return sentence
 
@@ -225,8 +224,8 @@ def _order(driver: str, measure: str, phrase: str | None) -> Sentence:
 def _season(row: Columns, book: _Phrasebook) -> Texts:
     count, year = row["purchases_last_season"], row["purchases_365"]
     parts = {"last": book.count("purchases", count), "year": _numbers(year)}
-    said = book.either(np.isfinite(year), "season", "season_no_year", **parts)
-    return _choose(np.isfinite(count), said, book.sentence("season_new"))
+    text = book.either(np.isfinite(year), "season", "season_no_year", **parts)
+    return _choose(np.isfinite(count), text, book.sentence("season_new"))
 
 
 def _refunds(row: Columns, book: _Phrasebook) -> Texts:
@@ -247,9 +246,8 @@ def _margin(row: Columns, book: _Phrasebook) -> Texts:
 
 def _breadth(name: str, phrase: str) -> Sentence:
     def sentence(row: Columns, book: _Phrasebook) -> Texts:
-        return book.sentence(
-            "breadth", breadth=book.count(phrase, row[name]), purchases=book.all_purchases(row)
-        )
+        breadth = book.count(phrase, row[name])
+        return book.sentence("breadth", breadth=breadth, purchases=book.all_purchases(row))
 
     return sentence
 
@@ -275,12 +273,6 @@ _SENTENCES: dict[str, tuple[Sentence, tuple[str, ...]]] = {
     "refunds": (_refunds, ("frequency", "refund_share")),
     "weekend": (_weekend, ("frequency", "weekend_share")),
     "margin": (_margin, ("frequency", "margin_share")),
-    "category_breadth": (
-        _breadth("category_count", "categories"),
-        ("frequency", "category_count"),
-    ),
-    "channel_breadth": (
-        _breadth("channel_count", "channels"),
-        ("frequency", "channel_count"),
-    ),
+    "category_breadth": (_breadth("category_count", "categories"), ("frequency", "category_count")),
+    "channel_breadth": (_breadth("channel_count", "channels"), ("frequency", "channel_count")),
 }

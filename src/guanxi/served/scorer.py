@@ -63,8 +63,8 @@ class Scorer:
             PurchaseMixture([member[:2] for member in self._members(names)])
             for names in (model.purchases.counts, model.purchases.churn)
         )
-        learnt = [name for each in self._corrections.values() for name in each.features]
-        self._names = list(dict.fromkeys([*RFM, *learnt]))
+        corrected = [name for each in self._corrections.values() for name in each.features]
+        self._names = list(dict.fromkeys([*RFM, *corrected]))
         self._usual_pattern = lru_cache(maxsize=_PATTERNS_KEPT)(self._mean_pattern)
 
     @property
@@ -159,10 +159,10 @@ class Scorer:
     ) -> Floats:
         """Corrected prediction on the scale of :meth:`base`, shape (n,)."""
         base, correction = self.base(target, features, horizon_days, as_of), self._corrections[target]
-        learnt = base
+        training_base = base
         if correction.replaced and correction.window_days != horizon_days and target != "spend":
-            learnt = self.base(target, features, correction.window_days, as_of)
-        return correction.apply(base, correction.step(features, learnt))
+            training_base = self.base(target, features, correction.window_days, as_of)
+        return correction.apply(base, correction.step(features, training_base))
 
     def forecast(
         self, features: Features, horizon_days: float, as_of: str | None = None
@@ -327,8 +327,8 @@ class Scorer:
         if not correction.replaced:
             return base
         same = correction.window_days == horizon_days
-        learnt = base if same else self.base("churn", rfm, correction.window_days, as_of)
-        return base - correction.replaced * learnt
+        training_base = base if same else self.base("churn", rfm, correction.window_days, as_of)
+        return base - correction.replaced * training_base
 
     def _next_purchase_date(self, rfm: Features, day: pd.Timestamp) -> NDArray[Any]:
         """Median date of the next purchase given alive; None beyond pandas' last date."""

@@ -47,9 +47,8 @@ class SpendTable:
     def __init__(
         self, process: SpendProcess, points: Sequence[Params], frequency: float, purchases: Floats
     ) -> None:
-        self._starts, purchases = _groups(
-            purchases, process.log_total_range(points[0], purchases, frequency)[2]
-        )
+        spread = process.log_total_range(points[0], purchases, frequency)[2]
+        self._starts, purchases = _groups(purchases, spread)
         shifts = _shifts(process, points, frequency)
         ranges = [process.log_total_range(params, purchases, frequency) for params in points]
         lower = np.min([low + shift for (low, _, _), shift in zip(ranges, shifts, strict=True)], axis=0)

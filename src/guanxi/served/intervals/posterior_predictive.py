@@ -123,12 +123,11 @@ def _count_probabilities(
     array([[0.5  , 0.25 , 0.125]])
     """
     histories, inverse = distinct_rows(broadcast_floats(frequency, recency, T, *(adjusted or ())))
+    members = _parameter_points(transactions)
     if adjusted is None:
-        return _mixture(_parameter_points(transactions), histories, horizon, most)[inverse]
+        return _mixture(members, histories, horizon, most)[inverse]
     result = np.zeros((len(histories[0]), most + 1))
-    for rows, counts, probabilities in _count_distributions(
-        _parameter_points(transactions), histories, horizon
-    ):
+    for rows, counts, probabilities in _count_distributions(members, histories, horizon):
         known = counts <= most  # beyond the last of _MOST counts are not whole
         places = np.round(counts[known]).astype(np.int64)
         result[np.ix_(rows, places)] = probabilities[:, known]

@@ -27,7 +27,7 @@ import numpy as np
 from . import _nodes as tree_nodes
 from ._nodes import Bools, Coder, Floats, Integers, Node
 
-# Optimal for 31 leaves: larger groups need fewer look-ups, but in tables too large for the cache.
+# Measured with 31 leaves: larger groups need fewer look-ups, but in tables too large for the cache.
 _GROUP_BITS = 8
 _TABLE_BITS = 12  # for a single leaf below many features
 
