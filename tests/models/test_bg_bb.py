@@ -381,9 +381,9 @@ def test_no_transactions_are_nothing_to_learn_from():
 
 def test_without_visible_dropout_none_is_expected_and_the_report_says_so():
     rfm = pd.DataFrame({"frequency": [3, 6, 1, 2], "recency": [6, 6, 6, 6], "T": [6, 6, 6, 6]})
-    with pytest.warns(FitWarning, match="no dropout is seen"):
+    with pytest.warns(FitWarning, match="no dropout is expected"):
         model = BetaGeoBetaBinomial().fit(rfm)
-    assert "no dropout is seen" in model.fit_report_["fallback"]
+    assert "no dropout is expected" in model.fit_report_["fallback"]
     assert {"gamma", "delta"} <= set(model.fit_report_["at_limit"])
     assert model.probability_alive(rfm, later=100) == pytest.approx(1.0, abs=1e-6)
     share = model.params_["alpha"] / (model.params_["alpha"] + model.params_["beta"])

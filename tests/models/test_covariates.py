@@ -218,7 +218,10 @@ def test_missing_covariates_are_refused_at_fit_and_prediction(fitted, bases, nam
             {"group": [0.0, np.nan, 1.0, np.inf, 0.0]},
             r"'group' is missing or infinite in 2 of 5 rows \(first: 1, 3\)",
         ),
-        ({"group": ["a", "b", "a", "b", "a"]}, "column 'group' holds str, which is no number in 5 of 5 rows"),
+        (
+            {"group": ["a", "b", "a", "b", "a"]},
+            "column 'group' holds str, which is not numeric in 5 of 5",
+        ),
     ):
         for ask in (unfitted.fit, fitted[name].probability_alive):
             with pytest.raises(DataError, match=message):
@@ -251,7 +254,7 @@ def test_a_table_of_its_own_goes_before_columns_of_the_same_name(fitted, bases, 
 @pytest.mark.parametrize(
     ("covariates", "message"),
     [
-        (["group", "group"], "covariate 'group' stands twice"),
+        (["group", "group"], "covariate 'group' is given twice"),
         (["T"], "covariate 'T' is a column of the history"),
         ("group", "covariates is 'group': give a list of names, or a table"),
     ],

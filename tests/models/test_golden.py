@@ -176,7 +176,7 @@ def test_nbd_parameters_refitted(cdnow_sample):
 
 
 def test_ggom_nbd_is_as_likely_as_pareto_nbd_on_cdnow(cdnow_sample, pareto_nbd):
-    with pytest.warns(FitWarning, match="leaving does not become likelier with age, pareto_nbd stands in"):
+    with pytest.warns(FitWarning, match="the dropout rate does not rise with age, using pareto_nbd instead"):
         model = GammaGompertzNBD().fit(cdnow_sample)
     assert model.log_likelihood_ == pytest.approx(pareto_nbd.log_likelihood_, abs=1e-6)
     assert round(model.log_likelihood_, 3) == -9594.976

@@ -283,18 +283,18 @@ def test_unusable_discount_rates_are_refused(fitted, rate):
 
 
 def test_one_sided_data_are_nothing_to_learn_from():
-    with pytest.raises(FitError, match="nobody churned"):
+    with pytest.raises(FitError, match="no customer churned"):
         ShiftedBetaGeometric().fit(pd.DataFrame({"duration": [1, 4], "churned": [0, 0]}))
-    with pytest.raises(FitError, match="nobody renewed"):
+    with pytest.raises(FitError, match="no customer renewed"):
         ShiftedBetaGeometric().fit(pd.DataFrame({"duration": [1, 1], "churned": [1, 1]}))
-    with pytest.raises(FitError, match="nobody churned"):
+    with pytest.raises(FitError, match="no customer churned"):
         ShiftedBetaGeometric().fit_retention(pd.DataFrame({"period": [0], "survivors": [100]}))
 
 
 def test_one_renewal_opportunity_falls_back_to_one_churn_probability():
-    with pytest.warns(FitWarning, match="no spread to learn"):
+    with pytest.warns(FitWarning, match="one churn probability is used for all customers"):
         model = ShiftedBetaGeometric().fit_retention(pd.DataFrame({"period": [0, 1], "survivors": [100, 80]}))
-    assert "no spread to learn" in model.fit_report_["fallback"]
+    assert "one churn probability is used for all customers" in model.fit_report_["fallback"]
     assert np.isinf(list(model.standard_errors_.values())).all()
     np.testing.assert_allclose(model.survival([1, 2, 3]), [0.8, 0.64, 0.512], rtol=1e-5)
     assert all(np.isfinite(values).all() for values in _predictions(model))

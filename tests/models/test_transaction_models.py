@@ -237,7 +237,7 @@ def test_json_of_something_else_is_refused(cases, change):
 
 @pytest.mark.parametrize("text", ["", "no JSON", "[]", "3", "null", '{"estimator": "BetaGeoNBD"}'])
 def test_text_that_is_no_model_is_refused(text):
-    with pytest.raises(ParamsError, match="this is no JSON of a fitted BetaGeoNBD"):
+    with pytest.raises(ParamsError, match="this is not the JSON of a fitted BetaGeoNBD"):
         BetaGeoNBD.from_json(text)
 
 

@@ -15,10 +15,9 @@ from scipy.special import expit
 
 from guanxi.models.boosting import Rows, grow
 from guanxi.pipeline.correction import ALONE, BLEND, CORRECTED, TREES_ALONE
-from guanxi.served.corrections import Correction, probability
+from guanxi.served.corrections import Correction, Regression, probability
 from guanxi.served.input_checks import InputError
 from guanxi.served.model import CorrectionModel, RegressionModel
-from guanxi.served.regression import Regression
 from guanxi.served.scorer import RFM, Scorer
 from guanxi.served.trees._ensemble import Trees
 

@@ -114,7 +114,7 @@ def test_says_what_there_is_to_compare_with():
     assert say("yearly_spend", T=364.0) == "spent 2,000 in 365 days, not yet a customer before"
     assert say("yearly_spend", T=365.0) == "spent 2,000 in 365 days, was 400 in the 365 before"
     assert say("season", purchases_365=np.nan) == "1 purchase in this season last year"
-    assert say("refunds", refund_share=0.0) == "nothing refunded of 7 purchases"
+    assert say("refunds", refund_share=0.0) == "no refunds on 7 purchases"
     assert say("weekend", frequency=0.0, weekend_share=1.0) == "one purchase, at a weekend"
     assert say("weekend", frequency=0.0, weekend_share=0.0) == "one purchase, on a working day"
 

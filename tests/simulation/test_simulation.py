@@ -203,11 +203,11 @@ def test_amounts_of_transactions_follow_gamma_gamma():
 @pytest.mark.parametrize(
     ("params", "ages", "message"),
     [
-        ({"r": 0.5}, 1.0, "NBD has the parameters r, alpha: given are r$"),
-        ({"r": 0.5, "alpha": 2.0, "s": 1.0}, 1.0, "given are r, alpha, s"),
+        ({"r": 0.5}, 1.0, "NBD has the parameters r, alpha, not r$"),
+        ({"r": 0.5, "alpha": 2.0, "s": 1.0}, 1.0, "not r, alpha, s"),
         ({"r": 0.0, "alpha": 2.0}, 1.0, "r of NBD is 0.0: give a finite number above 0"),
         ({"r": 0.5, "alpha": float("nan")}, 1.0, "alpha of NBD is nan"),
-        ({"r": 0.5, "alpha": 2.0}, -1.0, "T is no time for each of 3 customers"),
+        ({"r": 0.5, "alpha": 2.0}, -1.0, "T does not hold a time for each of 3 customers"),
         ({"r": 0.5, "alpha": 2.0}, [1.0, 2.0], "give one or 3 finite numbers"),
     ],
 )

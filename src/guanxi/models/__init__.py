@@ -1,4 +1,4 @@
-"""The models of value and churn that users import; each is loaded when it is first asked for."""
+"""The public models of value and churn, each imported on first use."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ __all__ = [*_MODULES]
 
 
 def __getattr__(name: str) -> Any:
-    """Import a model when it is first used: value models load no LightGBM."""
+    """Import a model on first use, so that value models do not load LightGBM."""
     if name not in _MODULES:
         raise AttributeError(f"module 'guanxi.models' has no attribute {name!r}")
     return getattr(importlib.import_module(f"guanxi.models.{_MODULES[name]}"), name)

@@ -1,6 +1,6 @@
-"""Customer tables on their way to a fit: columns checked, then distinct histories with their weights.
+"""Checked columns of customer tables, and distinct histories with their weights, for the fits.
 
-Every refusal is a DataError that names the column, the count and the first offending rows.
+Every DataError names the column, the number of invalid rows and the first of them.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ class Histories:
     Attributes
     ----------
     frequency, recency, T, weight : array, shape (n,)
-        ``weight``: how many customers a history stands for, above 0.
+        ``weight``: number of customers with the history, above 0.
     log_gap_sum : array, shape (n,), or None
     covariates : array, shape (n, c)
         Standardised: weighted mean 0, standard deviation 1.
     centre, spread : array, shape (c,)
-        What was taken off the covariates, and what they were divided by.
+        Means and standard deviations of the covariates.
     """
 
     frequency: Floats
@@ -60,7 +60,7 @@ class Histories:
         return float(self.weight[self.frequency > 0].sum())
 
     def sample(self, size: int) -> Histories:
-        """About so many histories: every n-th one."""
+        """Systematic sample of about ``size`` histories: every n-th one."""
         rows = slice(None, None, len(self.weight) // size)
         names = ("frequency", "recency", "T", "weight", "covariates")
         kept = {name: getattr(self, name)[rows] for name in names}
@@ -74,12 +74,12 @@ def histories_of(
     *,
     log_gaps: bool = False,
 ) -> Histories:
-    """Distinct histories of a customer table, if there is something to learn from them.
+    """Distinct histories of a customer table.
 
     Raises
     ------
     DataError
-        If the table is not one of purchase histories, or a covariate is the same for all customers.
+        If the histories are invalid, or a covariate is the same for all customers.
     FitError
         If no customer bought again, or all ages are 0.
 
@@ -126,8 +126,8 @@ def history_columns(rfm: pd.DataFrame) -> tuple[Floats, Floats, Floats]:
     Raises
     ------
     DataError
-        If a column is missing, not numeric, not finite or negative, if a frequency is fractional, a recency
-        greater than T, or a frequency 0 has a recency.
+        If a column is missing, not numeric, not finite or negative, a frequency is fractional, a recency is
+        greater than T, or is above 0 at frequency 0.
 
     Examples
     --------
@@ -160,12 +160,12 @@ def spend_columns(rfm: pd.DataFrame) -> tuple[Floats, Floats]:
 
 
 def weight_column(sample_weight: ArrayLike | None, rfm: pd.DataFrame) -> Floats | None:
-    """Check the counts or weights of the rows.
+    """Check the weights of the rows.
 
     Raises
     ------
     DataError
-        If their number is not that of the rows, one is negative or not finite, or all are 0.
+        If there is not one for each row, one is negative or not finite, or all are 0.
 
     Examples
     --------
@@ -177,9 +177,7 @@ def weight_column(sample_weight: ArrayLike | None, rfm: pd.DataFrame) -> Floats 
     try:
         weight = np.asarray(sample_weight, dtype=np.float64)
     except (TypeError, ValueError):
-        raise DataError(
-            "sample_weight holds something else than numbers: give a number for each row"
-        ) from None
+        raise DataError("sample_weight is not numeric: give a number for each row") from None
     if weight.shape != (len(rfm),):
         raise DataError(
             f"sample_weight has shape {weight.shape}: give a number for each of the {len(rfm)} rows"
@@ -191,7 +189,7 @@ def weight_column(sample_weight: ArrayLike | None, rfm: pd.DataFrame) -> Floats 
 
 
 def covariate_columns(rfm: pd.DataFrame, names: Sequence[str]) -> tuple[Floats, ...]:
-    """Columns of a customer table that describe the customer, checked: numbers, none missing.
+    """Covariates of a customer table, checked: numbers, none missing.
 
     Raises
     ------
@@ -217,7 +215,7 @@ def log_gap_column(rfm: pd.DataFrame) -> Floats:
     column = numeric_column(rfm, "log_gap_sum", signed=True)
     frequency, recency = numeric_column(rfm, "frequency"), numeric_column(rfm, "recency")
     refuse_rows(rfm, "log_gap_sum", (column != 0) & (frequency == 0), "is not 0 though frequency is 0")
-    # The mean of logarithms is at most the logarithm of the mean.
+    # Jensen's inequality: the mean of logarithms is at most the logarithm of the mean.
     repeats = np.maximum(frequency, 1.0)
     most = repeats * np.log(np.maximum(recency / repeats, 1e-300)) + 1e-6 * repeats
     wrong = (frequency > 0) & (recency > 0) & (column > most)
@@ -244,7 +242,7 @@ def checked_horizon(horizon: float, name: str = "horizon") -> float:
 
 
 def numeric_column(rfm: Any, name: str, *, signed: bool = False) -> Floats:
-    """Take one column of a table, checked: numbers, none missing, none negative unless ``signed``."""
+    """Get a column of a table, checked: numbers, none missing, none negative unless ``signed``."""
     if not isinstance(rfm, pd.DataFrame):
         raise DataError(f"the customer table is a {type(rfm).__name__}: give a pandas DataFrame")
     if name not in rfm.columns:
@@ -253,11 +251,11 @@ def numeric_column(rfm: Any, name: str, *, signed: bool = False) -> Floats:
     if rfm.empty:
         raise DataError("the customer table has no rows: give at least one customer")
     if (times := list(rfm.columns).count(name)) > 1:
-        raise DataError(f"column {name!r} stands {times} times: keep one")
+        raise DataError(f"column {name!r} occurs {times} times: keep one")
     column = rfm[name]
     if column.dtype.kind not in ("iufb" if signed else "iuf"):
         wrong = pd.to_numeric(column, errors="coerce").isna().to_numpy()
-        refuse_rows(rfm, name, wrong, f"holds {column.dtype}, which is no number")
+        refuse_rows(rfm, name, wrong, f"holds {column.dtype}, which is not numeric")
         raise DataError(f"column {name!r} holds {column.dtype}: convert it to numbers")
     values = column.to_numpy(dtype=np.float64, na_value=np.nan)
     refuse_rows(rfm, name, ~np.isfinite(values), "is missing or infinite")
@@ -267,6 +265,6 @@ def numeric_column(rfm: Any, name: str, *, signed: bool = False) -> Floats:
 
 
 def refuse_rows(rfm: pd.DataFrame, name: str, wrong: NDArray[np.bool_], what: str) -> None:
-    """Name the column, the number of wrong rows and the first of them, if there are any."""
+    """Raise a DataError with the column, the number of wrong rows and the first of them, if any."""
     if wrong.any():
         raise DataError(describe_rows(rfm.index, name, wrong, what))

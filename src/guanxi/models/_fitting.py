@@ -1,8 +1,7 @@
-"""The fit of one purchase process, what its user must know, and the simpler model that stands in if need be.
+"""The fit of a purchase process, its warnings, and fallbacks to simpler models.
 
-A likelihood that keeps rising towards the limits of the parameters says that the data do not hold what the
-model looks for. Each such case has a name, and either a model without that part takes over (a fallback) or
-the fit stays and carries a warning.
+A likelihood that increases up to the limits of the parameters means that the data do not support a part of
+the model. In each such case either a model without that part is used (a fallback), or the fit has a warning.
 """
 
 from __future__ import annotations
@@ -24,26 +23,26 @@ from guanxi.served.purchases.process import PurchaseProcess
 
 Floats = NDArray[np.float64]
 
-# Beyond this many distinct histories the search begins on a sample of them.
+# With more than twice as many distinct histories the search begins on a sample of this size.
 _SAMPLE = 20_000
 _SAMPLE_ROWWISE = 1_000
-_SAMPLE_REGULARITY = 2_000  # histories that k is looked for in
+_SAMPLE_REGULARITY = 2_000  # for the choice of k
 _REGULARITIES = range(1, 13)
 
 FEW_REPEATERS = 30
-_FEW_GAPS = 30  # with fewer there is no telling whether gaps are regular
-_SAME = 0.01  # log units: two models whose likelihoods are closer say the same
-_LITTLE = 1.0  # log units: so little does not pay for two more parameters at their limits
+_FEW_GAPS = 30  # fewer do not show whether gaps are regular
+_SAME = 0.01  # log units: models with closer likelihoods are equivalent
+_LITTLE = 1.0  # log units: too small a gain for two more parameters at their limits
 _RARE_DROPOUT = 1e-3
-_EQUAL_RATES = 1e3  # at this r the purchase rates differ by 3 % among customers
-_HETEROGENEITY = {"r": "purchase rates", "a": "dropout probabilities", "s": "rates of leaving"}
+_EQUAL_RATES = 1e3  # at this r the purchase rates have a coefficient of variation of 3 %
+_HETEROGENEITY = {"r": "purchase rates", "a": "dropout probabilities", "s": "dropout rates"}
 _CLEARLY_REGULAR = 2.0  # log units
-# Models that stand in for others, by name.
+# Models used as fallbacks, by name.
 STAND_INS: dict[str, PurchaseProcess] = {
     process.name: process for process in (NBD, PARETO_NBD, BG_CNBD, MBG_CNBD)
 }
 
-# Usual dropout parameters, each with whether it has the unit of time, and shifts of the logarithms of all.
+# Typical dropout parameters, each with whether it has the unit of time, and shifts of all log-parameters.
 _BETA_GEOMETRIC: tuple[list[tuple[float, bool]], list[list[float]]] = (
     [(1.0, False), (3.0, False)],
     [[-1.0, -1.0, 0.0, 0.0], [0.0, 0.0, -2.0, -1.0], [1.0, 1.0, 1.0, 2.0]],
@@ -72,12 +71,12 @@ class Fit:
     log_likelihood : float
         Sum over customers, without the penalty.
     hessian : array, shape (d, d)
-        By log-parameters and coefficients (k left out) of the penalised log-likelihood.
+        Of the penalised log-likelihood by log-parameters (without k) and coefficients.
     converged : bool
     report : dict
         Iterations, starts, parameters at the limit of the search.
     fallback : str, optional
-        Why a simpler model stands in, if one does.
+        Reason of a fallback to this model.
     warnings : list of str
     """
 
@@ -109,11 +108,11 @@ def fit_process(
     k : int
         Regularity, for the CNBD-k models.
     covariates : mapping, optional
-        Parameter to the names of its covariates, which are the columns of ``histories.covariates``.
+        Names of the covariates of each parameter, the columns of ``histories.covariates``.
     penalty : float
         Ridge penalty on the coefficients of standardised covariates.
     start : array, optional
-        The only log-parameters to start from; by default several, one after the other until one ends well.
+        The only starting value, as log-parameters; by default several are tried until one succeeds.
     """
     covariates = dict(covariates or {})
     coefficients = sum(map(len, covariates.values()))
@@ -140,7 +139,7 @@ def fit_process(
 
 
 def at_params(process: PurchaseProcess, histories: Histories, params: Mapping[str, float]) -> Fit:
-    """Log-likelihood and curvature at parameters found elsewhere; no covariates."""
+    """Log-likelihood and Hessian at given parameters, without covariates."""
     theta = np.log([params[name] for name in _without_k(process)])
     k = int(params.get("k", 1))
     value, _, hessian = _likelihood(process, histories, k, {}, 0.0)(theta)
@@ -148,9 +147,9 @@ def at_params(process: PurchaseProcess, histories: Histories, params: Mapping[st
 
 
 def fit_regularity(process: PurchaseProcess, histories: Histories) -> Fit:
-    """Fit a CNBD-k process with the k of the highest likelihood, as Platzer & Reutterer (2016) do.
+    """Fit a CNBD-k process with the k of highest likelihood, as in Platzer & Reutterer (2016).
 
-    The search goes up from k = 1 and ends after two values without progress.
+    The search starts at k = 1 and ends after two values without improvement.
     """
     best: Fit | None = None
     worse = 0
@@ -169,12 +168,12 @@ def fit_regularity(process: PurchaseProcess, histories: Histories) -> Fit:
 
 
 def with_fallback(fit: Fit, histories: Histories) -> Fit:
-    """Replace a fit that found too little by a simpler one, and say what its user must know.
+    """Replace an unsupported fit by a simpler one, and add warnings.
 
     Raises
     ------
     FitError
-        If not even the NBD, which has no dropout, can be fitted.
+        If even the NBD, which has no dropout, cannot be fitted.
     """
     simpler, reason = _simpler(fit, histories)
     if simpler is None:
@@ -185,12 +184,12 @@ def with_fallback(fit: Fit, histories: Histories) -> Fit:
 
 
 def with_warnings(fit: Fit, histories: Histories) -> Fit:
-    """Add what the user of a fit must know."""
+    """Add the warnings of a fit."""
     warnings = []
     if histories.repeat_customers < FEW_REPEATERS:
         warnings.append(
             f"only {histories.repeat_customers:g} customers bought again, fewer than {FEW_REPEATERS}: "
-            "the parameters rest on little"
+            "the parameters are uncertain"
         )
     if fit.report["at_limit"]:
         warnings.append(_limit_warning(fit.process, fit.report["at_limit"]))
@@ -200,7 +199,7 @@ def with_warnings(fit: Fit, histories: Histories) -> Fit:
         if fit.params.get(name, 0.0) >= _EQUAL_RATES and name not in fit.report["at_limit"]
     ]
     if not is_identified(fit.hessian):
-        warnings.append("the data do not tell all parameters apart: standard errors are infinite")
+        warnings.append("the data do not identify all parameters: standard errors are infinite")
     if fit.process is not NBD and _dropout_probability(fit, histories) < _RARE_DROPOUT:
         warnings.append("no sign that customers drop out")
     if "a" in fit.params and fit.params["a"] + fit.params["b"] < 1.0:
@@ -209,7 +208,7 @@ def with_warnings(fit: Fit, histories: Histories) -> Fit:
 
 
 def _starting_values(process: PurchaseProcess, histories: Histories, k: int = 1) -> list[Floats]:
-    """Log-parameters to start from: the moments of an NBD with a usual dropout, then others around them."""
+    """Choose starting values: the moments of an NBD with a typical dropout, then others around them."""
     frequency, _, T, weight = histories.columns
     mean, age = np.average(frequency, weights=weight), np.average(T, weights=weight)
     surplus = np.average((frequency - mean) ** 2, weights=weight) - mean
@@ -223,9 +222,9 @@ def _starting_values(process: PurchaseProcess, histories: Histories, k: int = 1)
 
 
 def _start_from(process: PurchaseProcess, histories: Histories, fit: Fit | None, k: int) -> Floats | None:
-    """Where to start with another k: events k times as frequent give the same gaps.
+    """Choose a starting value for another k: events k times as frequent give the same gaps.
 
-    From a fit at the limit of its search another would run on to where rounding hides the likelihood.
+    It is not taken from a fit at the limit of its search, where rounding hides the likelihood.
     """
     if fit is None:
         return None
@@ -236,7 +235,7 @@ def _start_from(process: PurchaseProcess, histories: Histories, fit: Fit | None,
 
 
 def _without_k(process: PurchaseProcess) -> list[str]:
-    """Parameters that are searched for: all but the regularity, which is whole."""
+    """Parameters of the search: all but the integer regularity."""
     return [name for name in process.parameters if name != "k"]
 
 
@@ -288,26 +287,26 @@ def _simpler(fit: Fit, histories: Histories) -> tuple[Fit | None, str]:
     if fit.process is GGOM_NBD:
         pareto = fit_process(PARETO_NBD, histories)
         if not fit.converged or fit.log_likelihood <= pareto.log_likelihood + _SAME:
-            return pareto, f"{name}: leaving does not become likelier with age, pareto_nbd stands in"
+            return pareto, f"{name}: the dropout rate does not rise with age, using pareto_nbd instead"
     if not fit.converged:
-        return fit_process(NBD, histories), f"{name}: the search did not converge, nbd stands in"
+        return fit_process(NBD, histories), f"{name}: the search did not converge, using nbd instead"
     regular = _regular_fit(fit, histories)
     if regular is not None:
         k = int(regular.params["k"])
         return regular, (
             f"{name}: r is {fit.params['r']:.3g}, so all customers buy at one rate, and their gaps are "
-            f"regular; {regular.process.name} with k = {k} stands in"
+            f"regular, using {regular.process.name} with k = {k} instead"
         )
     if _dropout_probability(fit, histories) < _RARE_DROPOUT:
         nbd = fit_process(NBD, histories)
-        # A regular fit sees what NBD cannot: a long gap is no dropout yet.
+        # Unlike NBD, a model with regular gaps can tell long gaps from dropout.
         if nbd.converged and nbd.log_likelihood >= fit.log_likelihood - _LITTLE:
-            return nbd, f"{name}: no sign that customers drop out, nbd stands in"
+            return nbd, f"{name}: no sign that customers drop out, using nbd instead"
     return None, ""
 
 
 def _regular_fit(fit: Fit, histories: Histories) -> Fit | None:
-    """Fit with Erlang-k gaps, where all customers buy at one rate and the gaps are clearly regular."""
+    """Fit with Erlang-k gaps if all customers buy at one rate and the gaps are clearly regular, else None."""
     if "k" in fit.params or fit.params["r"] < _EQUAL_RATES:
         return None
     if histories.frequency @ histories.weight < _FEW_GAPS:
@@ -326,7 +325,7 @@ def _regular_fit(fit: Fit, histories: Histories) -> Fit | None:
 
 
 def _dropout_probability(fit: Fit, histories: Histories) -> float:
-    """Mean probability to drop out after a purchase, or to have left by the highest age."""
+    """Mean probability of dropping out after a purchase, or of having left by the highest age."""
     if isinstance(fit.process, LifetimeProcess):
         return float(-np.expm1(fit.process.log_survivor(fit.params, histories.T.max())))
     return fit.params["a"] / (fit.params["a"] + fit.params["b"])
@@ -334,14 +333,14 @@ def _dropout_probability(fit: Fit, histories: Histories) -> float:
 
 def _limit_warning(process: PurchaseProcess, names: list[str]) -> str:
     meaning = {
-        "r": "customers' purchase rates cannot be told apart",
-        "alpha": "customers' purchase rates cannot be told apart",
-        "a": "customers' dropout probabilities cannot be told apart",
-        "s": "customers' rates of leaving cannot be told apart",
-        "beta": "customers' rates of leaving cannot be told apart",
-        "k": "the gaps are more regular than the search goes",
+        "r": "customers' purchase rates cannot be distinguished",
+        "alpha": "customers' purchase rates cannot be distinguished",
+        "a": "customers' dropout probabilities cannot be distinguished",
+        "s": "customers' dropout rates cannot be distinguished",
+        "beta": "customers' dropout rates cannot be distinguished",
+        "k": "the gaps are more regular than with the largest k",
     }
     if "a" in process.parameters:
         meaning["b"] = meaning["a"]
-    meanings = dict.fromkeys(meaning.get(name, "it has next to no effect") for name in names)
+    meanings = dict.fromkeys(meaning.get(name, "it has almost no effect") for name in names)
     return f"{', '.join(names)} at the edge of the search: {'; '.join(meanings)}"

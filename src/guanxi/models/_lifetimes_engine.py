@@ -1,4 +1,4 @@
-"""The only door to the lifetimes package: imported where it is asked for, its warnings kept inside."""
+"""Interface to the lifetimes package: imported on use, with its warnings suppressed."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from guanxi.errors import FitError, ParamsError
 Floats = NDArray[np.float64]
 
 _PREDICT = "conditional_expected_number_of_purchases_up_to_time"
-# Fitter and parameters of lifetimes by our name of the model.
+# Fitter and parameters in lifetimes, by our model names.
 _FITTERS = {
     "bg_nbd": ("BetaGeoFitter", ("r", "alpha", "a", "b")),
     "mbg_nbd": ("ModifiedBetaGeoFitter", ("r", "alpha", "a", "b")),
@@ -28,7 +28,7 @@ _FITTERS = {
 
 
 def fit(name: str, frequency: Floats, recency: Floats, T: Floats, weight: Floats) -> dict[str, float]:
-    """Find the parameters of a model of repeat purchases as lifetimes does.
+    """Fit a model of repeat purchases with lifetimes.
 
     Raises
     ------
@@ -47,7 +47,7 @@ def fit(name: str, frequency: Floats, recency: Floats, T: Floats, weight: Floats
 
 
 def to_fitter(name: str, params: Mapping[str, float]) -> Any:
-    """Make lifetimes' fitter with these parameters, ready to predict.
+    """Make a lifetimes fitter with these parameters, ready to predict.
 
     Raises
     ------
@@ -68,7 +68,7 @@ def to_fitter(name: str, params: Mapping[str, float]) -> Any:
 
 
 def from_fitter(fitter: Any, name: str) -> dict[str, float]:
-    """Read the parameters of a fitted fitter of lifetimes.
+    """Read the parameters of a fitted lifetimes fitter.
 
     Raises
     ------
@@ -87,7 +87,7 @@ def from_fitter(fitter: Any, name: str) -> dict[str, float]:
 
 @contextmanager
 def _quiet() -> Iterator[Any]:
-    # Archived: it overflows on its way, changes the warning filters, and its import sets a pandas option.
+    # Unmaintained: it overflows, changes the warning filters, and sets a pandas option on import.
     with warnings.catch_warnings(), np.errstate(all="ignore"), redirect_stdout(StringIO()):
         warnings.filterwarnings("ignore", message="The 'mode.chained_assignment' option is deprecated")
         import lifetimes

@@ -1,6 +1,6 @@
-"""Maximum likelihood: the search, the uncertainty it leaves, and what every model fitted by it holds.
+"""Maximum likelihood: the search, the covariance of the estimates, and the base of the fitted models.
 
-The search runs on log-parameters, by Newton's method with analytic Hessian.
+The search is on log-parameters, by Newton's method with analytic Hessian.
 """
 
 from __future__ import annotations
@@ -22,19 +22,19 @@ from guanxi.models import _lifetimes_engine
 Floats = NDArray[np.float64]
 Objective = Callable[[Floats], tuple[float, Floats, Floats]]
 
-_REACH = 10.0  # a parameter more than e^10 (22,000) times its start is at its limit
+_REACH = 10.0  # a parameter e^10 (22,000) times its start is at its limit
 _ITERATIONS = 100
 _LONGEST_STEP = 3.0
 _HALVINGS = 30
 _TOLERANCE = 1e-12
-# Where rounding hides a rise, as on the flat ridges of small data, no more than this may be left to gain: in
-# units of the log-likelihood, that is a hundredth of a standard error.
+# Gain of the log-likelihood that may remain where rounding hides it, as on the flat ridges of small data: a
+# hundredth of a standard error.
 _NEGLIGIBLE = 1e-4
 
 
 @dataclass(frozen=True)
 class Optimum:
-    """Where the search ended; ``at_limit`` tells which parameters stand at the limit of the search."""
+    """End of the search; ``at_limit`` marks the parameters at the limit of the search."""
 
     log_params: Floats
     value: float
@@ -52,7 +52,7 @@ class Optimum:
         return [name for name, limit in zip(names, self.at_limit, strict=True) if limit]
 
     def report(self, names: Sequence[str], starts: int) -> dict[str, Any]:
-        """Give what the fit report says of the search."""
+        """Entries of the search in the fit report."""
         return {"iterations": self.iterations, "starts": starts, "at_limit": self.names_at_limit(names)}
 
 
@@ -66,20 +66,20 @@ class ParametricModel(BaseEstimator):  # type: ignore[misc]
     log_likelihood_ : float
         Sum over customers.
     covariance_ : DataFrame, shape (d, d)
-        By the delta method; infinite where the data do not identify all parameters.
+        By the delta method; infinite if the data do not identify all parameters.
     log_covariance_ : DataFrame, shape (d, d)
-        Of the log-parameters (and the coefficients).
+        Covariance of the log-parameters (and the coefficients).
     standard_errors_ : dict
     converged_ : bool
     fit_report_ : dict
-        What the fit found; ``model`` names the formulas behind the predictions, ``identified`` says whether
-        the data tell all parameters apart.
+        Details of the fit: ``model`` is the model behind the predictions, ``identified`` whether the data
+        identify all parameters.
     """
 
     _name: ClassVar[str]
 
     def to_json(self) -> str:
-        """Write the fitted model as JSON, without any code.
+        """Write the fitted model as JSON, without code.
 
         Examples
         --------
@@ -108,12 +108,12 @@ class ParametricModel(BaseEstimator):  # type: ignore[misc]
 
     @classmethod
     def from_json(cls, text: str) -> Self:
-        """Read what :meth:`to_json` wrote.
+        """Read a model written by :meth:`to_json`.
 
         Raises
         ------
         ParamsError
-            If the text is none of this estimator's.
+            If the text is not from this estimator.
         """
         try:
             document = json.loads(text)
@@ -126,11 +126,11 @@ class ParametricModel(BaseEstimator):  # type: ignore[misc]
             model.log_likelihood_ = float("nan") if value is None else float(value)
             model.converged_, model.fit_report_ = bool(document["converged"]), report
         except (ValueError, KeyError, TypeError) as error:
-            raise ParamsError(f"this is no JSON of a fitted {cls.__name__}: {error!r}") from None
+            raise ParamsError(f"this is not the JSON of a fitted {cls.__name__}: {error!r}") from None
         return model
 
     def to_lifetimes(self) -> Any:
-        """Make the fitter of lifetimes that has these parameters.
+        """Make the lifetimes fitter with these parameters.
 
         Raises
         ------
@@ -142,7 +142,7 @@ class ParametricModel(BaseEstimator):  # type: ignore[misc]
 
     @classmethod
     def from_lifetimes(cls, fitter: Any) -> Self:
-        """Take the parameters of a fitted fitter of lifetimes, which keeps neither likelihood nor covariance.
+        """Take the parameters of a fitted lifetimes fitter, which has neither likelihood nor covariance.
 
         Raises
         ------
@@ -169,7 +169,7 @@ class ParametricModel(BaseEstimator):  # type: ignore[misc]
         converged: bool,
         report: Mapping[str, Any],
     ) -> None:
-        """Set everything that a fit learnt; ``report`` is what only this model has to report."""
+        """Set all fitted attributes; ``report`` holds the entries specific to this model."""
         self._set_params(name, params, log_covariance(hessian))
         self.log_likelihood_, self.converged_ = log_likelihood, converged
         self.fit_report_ = {
@@ -180,7 +180,7 @@ class ParametricModel(BaseEstimator):  # type: ignore[misc]
         }
 
     def _set_params(self, name: str, params: Mapping[str, float], log_covariance: Floats | None) -> None:
-        """Set the parameters, and the covariance of their logarithms; None: not known."""
+        """Set the parameters, and the covariance of their logarithms; None: unknown."""
         self.params_ = dict(params)
         free = {symbol: value for symbol, value in params.items() if symbol != "k"}
         unknown = pd.DataFrame(np.inf, index=list(free), columns=list(free))
@@ -197,10 +197,10 @@ class ParametricModel(BaseEstimator):  # type: ignore[misc]
 def maximize_from(
     objective: Objective, starts: Sequence[Floats], centre: Floats | None = None
 ) -> tuple[Optimum, int]:
-    """Search from one start after the other until one ends well; return the best end and the starts used.
+    """Search from one start after the other until one succeeds; return the best end and the starts used.
 
-    An end at the limit of the search, or where the objective does not curve downwards in every direction, may
-    be a ridge beside the maximum.
+    An end at the limit of the search, or without negative definite Hessian, may be a ridge away from the
+    maximum.
 
     Examples
     --------
@@ -221,8 +221,9 @@ def maximize_from(
 def maximize(objective: Objective, start: Floats, centre: Floats | None = None) -> Optimum:
     """Maximise a smooth function of log-parameters within ``centre`` +- 10, by default the start.
 
-    Newton steps on the Hessian with its eigenvalues made negative, shortened until the value rises. It has
-    converged when a further step promises less than 1e-12 of the value, or less than 1e-4 hidden by rounding.
+    Newton steps on the Hessian with its eigenvalues made negative, shortened until the value increases. The
+    search has converged when the predicted gain is below 1e-12 of the value, or below 1e-4 and hidden by
+    rounding.
     """
     centre = start if centre is None else centre
     point, evaluated = start, objective(start)
@@ -245,8 +246,7 @@ def maximize(objective: Objective, start: Floats, centre: Floats | None = None) 
 def log_covariance(hessian: Floats) -> Floats:
     """Covariance of log-parameters: the inverse of the observed information.
 
-    Infinite throughout where the likelihood does not curve downwards in every direction: the data do not
-    tell all parameters apart.
+    Infinite throughout if the Hessian is not negative definite: the data do not identify all parameters.
 
     Examples
     --------
@@ -262,8 +262,8 @@ def log_covariance(hessian: Floats) -> Floats:
 def covariance(params: dict[str, float], log_covariance: Floats) -> pd.DataFrame:
     """Covariance of the parameters by the delta method: J C J', C that of log-parameters, J = diag(params).
 
-    Coefficients of covariates, whose names hold a colon, have no logarithm: theirs is J = 1. Infinite
-    throughout where the data do not tell all parameters apart.
+    Coefficients of covariates, whose names contain a colon, are not on the log scale: for them J = 1.
+    Infinite throughout if the data do not identify all parameters.
 
     Examples
     --------
@@ -278,13 +278,13 @@ def covariance(params: dict[str, float], log_covariance: Floats) -> pd.DataFrame
 def by_log_params(
     params: Floats, value: float, gradient: Floats, hessian: Floats
 ) -> tuple[float, Floats, Floats]:
-    """Turn derivatives by parameters into those by their logarithms."""
+    """Convert derivatives by parameters to derivatives by their logarithms."""
     gradient = params * gradient
     return float(value), gradient, np.outer(params, params) * hessian + np.diag(gradient)
 
 
 def is_identified(hessian: Floats) -> bool:
-    """Whether the data tell all parameters apart: their covariance is finite."""
+    """Whether the data identify all parameters, so that their covariance is finite."""
     return bool(np.isfinite(log_covariance(hessian)).all())
 
 
@@ -293,9 +293,9 @@ def _at_limit(point: Floats, centre: Floats) -> NDArray[np.bool_]:
 
 
 def _longest_share(moved: Floats, step: Floats) -> float:
-    """How much of the step is not too long and stays within reach: all coordinates are shortened together.
+    """Share of the step that is not too long and stays within the limits, the same for all coordinates.
 
-    Cutting them one by one would leave the ridge along which the likelihood of small data rises.
+    Shortening them one by one would leave the ridge along which the likelihood of small data increases.
     """
     moving = np.abs(step) > 0
     room = (_REACH - np.sign(step[moving]) * moved[moving]) / np.abs(step[moving])
@@ -303,7 +303,7 @@ def _longest_share(moved: Floats, step: Floats) -> float:
 
 
 def _step_within_reach(gradient: Floats, hessian: Floats, limit: Floats) -> Floats:
-    """Newton step among the coordinates it does not push over their limit (-1 lower, 1 upper, 0 inside)."""
+    """Newton step in the coordinates not pushed beyond their limit (-1 lower, 1 upper, 0 inside)."""
     step = np.zeros(len(gradient))
     free = np.full(len(gradient), True)
     while free.any():
@@ -325,7 +325,7 @@ def _newton_step(gradient: Floats, hessian: Floats) -> Floats:
 def _line_search(
     objective: Objective, point: Floats, step: Floats, value: float, promised: float
 ) -> tuple[Floats, tuple[float, Floats, Floats]] | None:
-    """Halve the step until the value rises enough; None if it never does."""
+    """Halve the step until the value increases enough; None if it never does."""
     length = 1.0
     for _ in range(_HALVINGS):
         trial = point + length * step
@@ -333,7 +333,7 @@ def _line_search(
         if np.isfinite(evaluated[0]) and evaluated[0] >= value + 1e-4 * length * promised:
             return trial, evaluated
         if length * promised <= _TOLERANCE * max(1.0, abs(value)):
-            return None  # what is left to gain is less than rounding
+            return None  # the possible gain is below rounding
         length /= 2.0
     return None
 

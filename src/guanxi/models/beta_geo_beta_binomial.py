@@ -1,4 +1,4 @@
-"""BG/BB: who transacts at the next opportunities, where time comes in opportunities."""
+"""BG/BB: transactions at discrete opportunities."""
 
 from __future__ import annotations
 
@@ -30,32 +30,28 @@ class BetaGeoBetaBinomial(ParametricModel):
 
     Fader, Hardie & Shang (2010), Customer-Base Analysis in a Discrete-Time Noncontractual Setting, Marketing
     Science 29(6). At each opportunity (a yearly appeal, a fair, a mailing) a customer who is alive transacts
-    with a probability that is beta distributed among customers (alpha, beta); before each, a customer dies
-    with a probability that is beta distributed too (gamma, delta).
+    with a probability that is beta distributed across customers (alpha, beta); before each, a customer drops
+    out with a probability that is beta distributed too (gamma, delta).
 
-    Its tables hold whole numbers: ``T``, the opportunities since acquisition; ``frequency``, at how many of
-    them the customer transacted; ``recency``, the number of the last of these, 0 if there is none.
+    Customer tables hold whole numbers: ``T``, the opportunities since acquisition; ``frequency``, the number
+    of those with a transaction; ``recency``, the index of the last of these, 0 if there is none.
 
     Attributes
     ----------
     params_ : dict
         alpha, beta, gamma, delta.
-    log_likelihood_ : float
-    covariance_, log_covariance_ : DataFrame, shape (4, 4)
-        Of the parameters, by the delta method, and of their logarithms; infinite where the data do not
-        identify them.
-    standard_errors_ : dict
-    converged_ : bool
+    log_likelihood_, covariance_, log_covariance_, standard_errors_, converged_
+        As in :class:`.ParametricModel`.
     fit_report_ : dict
-        What the fit found: customers, repeat customers (with a transaction), distinct histories, iterations,
-        starts, parameters at the limit of the search, ``identified``, ``warnings`` (sentences) and
-        ``fallback`` (None if there is none).
+        Details of the fit: customers, repeat customers (with a transaction), distinct histories, iterations,
+        starts, parameters at the limit of the search, ``identified``, ``warnings`` and ``fallback`` (or
+        None).
 
     Notes
     -----
-    Where every customer transacted at the very last opportunity, no dropout can be seen: the likelihood rises
-    without end towards a dropout of 0, the fit stops at the limit of the search, hardly anyone is expected to
-    be lost, and ``fit_report_["fallback"]`` says so.
+    If every customer transacted at the last opportunity, no dropout is observed: the likelihood is highest at
+    a dropout probability of 0, the search stops at its limit, almost no dropout is expected, and
+    ``fit_report_["fallback"]`` reports it.
 
     Examples
     --------
@@ -70,26 +66,26 @@ class BetaGeoBetaBinomial(ParametricModel):
     _name = "bg_bb"
 
     def fit(self, rfm: pd.DataFrame, sample_weight: ArrayLike | None = None) -> Self:
-        """Find the parameters by maximum likelihood.
+        """Estimate the parameters by maximum likelihood.
 
         Parameters
         ----------
         rfm : DataFrame
             ``frequency``, ``recency`` and ``T``, a row per customer; other columns are ignored.
         sample_weight : array, shape (n,), optional
-            How many customers each row stands for.
+            Number of customers that each row represents.
 
         Raises
         ------
         DataError
-            If the table is not one of transaction histories at opportunities.
+            If the table does not hold transaction histories at opportunities.
         FitError
             If no customer transacted, or the search does not converge.
 
         Warns
         -----
         FitWarning
-            If no dropout is seen, so that none is expected.
+            If no dropout is observed, so that none is expected.
         """
         columns, weight = count_rows(_opportunities(rfm), weight_column(sample_weight, rfm))
         kept = weight > 0
@@ -103,7 +99,7 @@ class BetaGeoBetaBinomial(ParametricModel):
             raise FitError("BG/BB did not converge: check the histories for outliers, or give more customers")
         fallback = None
         if (recency == T).all():
-            fallback = "everyone transacted at the last opportunity: no dropout is seen, none is expected"
+            fallback = "all customers transacted at the last opportunity: no dropout is expected"
         repeaters = float(weight[frequency > 0].sum())
         report = {
             "customers": float(weight.sum()),
@@ -122,7 +118,7 @@ class BetaGeoBetaBinomial(ParametricModel):
     def probability_alive(self, rfm: pd.DataFrame, later: int = 0) -> Floats:
         """P(alive at opportunity T + 1 + later | history), shape (n,).
 
-        The paper's P(alive) is that of the next opportunity, later = 0: whoever is alive then can transact.
+        The paper's P(alive) is that at the next opportunity, later = 0.
 
         Parameters
         ----------
@@ -155,24 +151,24 @@ class BetaGeoBetaBinomial(ParametricModel):
     def discounted_expected_residual_transactions(
         self, rfm: pd.DataFrame, discount_rate: float, horizon: int | None = None
     ) -> Floats:
-        """Present value of the transactions to come (DERT), shape (n,).
+        """Present value of future transactions (DERT), shape (n,).
 
-        The transaction at opportunity T + j counts 1 / (1 + rate)^j.
+        A transaction at opportunity T + j is discounted by 1 / (1 + rate)^j.
 
         Parameters
         ----------
         rfm : DataFrame
         discount_rate : float
-            From one opportunity to the next, above 0; 0 too where there is a horizon.
+            Per opportunity; above 0, or at least 0 with a horizon.
         horizon : int, optional
-            How many opportunities count; all by default.
+            Number of future opportunities; all by default.
         """
         h = None if horizon is None else _whole("horizon", horizon)
         rate = _checked_rate(discount_rate, endless=h is None)
         return self._predict(rfm, _bg_bb.discounted_purchases, rate, h)
 
     def _predict(self, rfm: pd.DataFrame, formula: Callable[..., Floats], *arguments: float | None) -> Floats:
-        """Evaluate a formula once per distinct history and spread it over the rows."""
+        """Evaluate a formula once per distinct history and expand the result to all rows."""
         check_is_fitted(self)
         (frequency, recency, T), inverse = distinct_rows(_opportunities(rfm))
         return formula(self.params_, frequency, recency, T, *arguments)[inverse]
@@ -208,7 +204,7 @@ def _checked_rate(rate: float, *, endless: bool) -> float:
 
 
 def _starts(histories: Histories, weight: Floats) -> list[Floats]:
-    """Log-parameters to start from: the share of opportunities used, a usual dropout, then others around."""
+    """Choose starting values: the share of opportunities used and a typical dropout, then others around."""
     frequency, _, T = histories
     share = float(np.clip(weight @ frequency / (weight @ T), 0.02, 0.98))
     usual = np.log([2.0 * share, 2.0 * (1.0 - share), 0.5, 5.0])
@@ -221,7 +217,7 @@ def _warnings(optimum: Optimum, repeaters: float) -> list[str]:
     if repeaters < _FEW:
         found.append(f"only {repeaters:g} customers transacted: the parameters are uncertain")
     if at_limit := optimum.names_at_limit(_NAMES):
-        found.append(f"at the edge of the search: {', '.join(at_limit)}; read the predictions, not these")
+        found.append(f"at the edge of the search: {', '.join(at_limit)}; do not interpret these parameters")
     if not is_identified(optimum.hessian):
-        found.append("the histories do not tell all parameters apart: they have no standard errors")
+        found.append("the histories do not identify all parameters: they have no standard errors")
     return found

@@ -1,4 +1,4 @@
-"""LightGBM, as all of guanxi's trees are grown: deterministic, from an offset, several seeds averaged."""
+"""LightGBM for all trees of guanxi: deterministic, with offsets, averaged over several seeds."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from guanxi.errors import FitError
 
 Floats = NDArray[np.float64]
 _ROWS_PER_LEAF_SHARE = 20
-# One thread grows a tree on 80,000 rows x 40 features in 9 ms and two do no better; beside other work, two
-# that wait for each other took 240 ms.
+# One thread grows a tree on 80,000 rows x 40 features in 9 ms, as do two; on a busy machine, two threads that
+# wait for each other took 240 ms.
 _ROWS_FOR_THREADS = 300_000
-_ROWS_FOR_BINS = 20_000  # bins are made from these in two thirds of the time
+_ROWS_FOR_BINS = 20_000  # bins from this sample take two thirds of the time
 _NOT_LIGHTGBM = ("n_estimators", "early_stopping_rounds", "n_seeds", "random_state")
 
 
 @dataclass(frozen=True)
 class Rows:
-    """Rows that trees learn from, or stop on.
+    """Rows for training or early stopping.
 
     Attributes
     ----------
@@ -34,7 +34,7 @@ class Rows:
         NaN is a missing value.
     y : array of shape (n,)
     offset : array of shape (n,), optional
-        What is known beforehand, on the objective's own scale (log odds, logarithm of a mean).
+        On the scale of the objective (log odds, or logarithm of a mean).
     weight : array of shape (n,), optional
     """
 
@@ -62,28 +62,28 @@ def grow(
     rows : Rows
     objective : {"binary", "poisson", "gamma"}
     settings : mapping
-        Under the names of LightGBM's scikit-learn interface; ``min_child_samples`` is at most a twentieth of
-        the rows. ``early_stopping_rounds`` counts where there are later rows.
+        With the names of LightGBM's scikit-learn interface; ``min_child_samples`` is capped at a twentieth of
+        the rows. ``early_stopping_rounds`` applies if there are later rows.
     rounds : int
-        Trees at most.
+        Maximum number of trees.
     seed : int
-        Of the column and row samples.
+        Seed of the column and row samples.
     later : Rows, optional
-        Rows of a later time: boosting stops when their loss no longer falls.
+        Rows of a later time for early stopping.
     categorical : sequence of int
-        Columns of whole numbers that stand for categories.
+        Columns of category codes.
     cancelled : threading.Event, optional
-        Growing ends with the next tree once it is set.
+        Once it is set, training ends with the next tree.
 
     Returns
     -------
     lightgbm.Booster
-        With ``best_iteration`` where there are later rows.
+        With ``best_iteration`` if there are later rows.
 
     Raises
     ------
     FitError
-        If LightGBM gives up, as it does where predictions overflow.
+        If LightGBM fails, for example because predictions overflow.
     """
     lightgbm = _import_lightgbm()
     leaf = max(1, min(int(settings["min_child_samples"]), len(rows.y) // _ROWS_PER_LEAF_SHARE))
@@ -112,10 +112,10 @@ def grow(
 
 
 def grow_in_parallel(growers: Sequence[Callable[..., Any]], rows: int) -> list[Any]:
-    """Grow several boosters beside each other, a thread each: LightGBM lets the interpreter go.
+    """Grow several boosters in parallel, in a thread each: LightGBM releases the interpreter lock.
 
-    Boosters of so many ``rows`` that each takes all cores are grown one after the other. An interruption, or
-    an error, ends those that still grow with their next tree.
+    With so many ``rows`` that a booster uses all cores they are grown one after the other. An interruption or
+    error cancels the others at their next tree.
     """
     alone = rows > _ROWS_FOR_THREADS
     cancelled = Event()
@@ -141,8 +141,8 @@ def _dataset(lightgbm: Any, rows: Rows, settings: dict[str, Any], **given: Any) 
 
 
 def _import_lightgbm() -> Any:
-    """Import LightGBM with threads that sleep while they wait."""
-    # Threads that wait by spinning take the cores from others: beside one busy process 2.5 s become 1.2 s.
+    """Import LightGBM with threads that sleep while waiting."""
+    # Spinning threads would block the cores: next to one busy process, 2.5 s instead of 1.2 s.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     import lightgbm
 

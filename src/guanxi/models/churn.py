@@ -1,4 +1,4 @@
-"""The churn classifier: LightGBM that learns what a given log odds misses."""
+"""The churn classifier: LightGBM on top of given log odds."""
 
 from __future__ import annotations
 
@@ -18,52 +18,52 @@ from guanxi.served.corrections import probability
 
 Array = NDArray[np.float64]
 _NOT_TREES = ("categorical_features", "validation_fraction")
-_FEWEST_TO_STOP_ON = 2  # rows of the rarer class among those that boosting stops on
+_FEWEST_TO_STOP_ON = 2  # held-out rows of the rarer class for early stopping
 
 
 class ChurnClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     """Gradient-boosted trees for P(class 1), on top of an optional offset in log odds.
 
-    Boosting stops when the log loss of rows held out no longer falls; then the trees are grown once more, for
-    as many rounds, on all rows. The rows held out are validation data, which must lie later in time, and on
-    which a logistic calibration is fitted too; without them, a random share of each class. Classes are never
-    resampled or reweighted: an imbalance stands in the probabilities.
+    Boosting stops when the log loss of held-out rows no longer decreases; then the trees are refitted with
+    that number of rounds on all rows. The held-out rows are validation data of a later time, on which a
+    logistic calibration is fitted too, or else a random share of each class. Classes are never resampled or
+    reweighted: the probabilities reflect an imbalance.
 
     Parameters
     ----------
     n_estimators : int, default 1000
-        Rounds of boosting at most.
+        Maximum number of boosting rounds.
     early_stopping_rounds : int, default 30
-        Rounds without a lower validation loss after which boosting stops.
+        Boosting stops after this number of rounds without a lower validation loss.
     learning_rate, num_leaves, max_depth, colsample_bytree, subsample, subsample_freq
         As in :class:`lightgbm.LGBMClassifier`.
     reg_alpha, reg_lambda, min_split_gain, max_bin
         As in :class:`lightgbm.LGBMClassifier`.
     min_child_samples : int, default 300
-        Rows a leaf must hold; at most a twentieth of all rows is asked for.
+        Minimum number of rows in a leaf, capped at a twentieth of all rows.
     n_seeds : int, default 3
-        Boosters whose log odds are averaged, grown with the seeds ``random_state``, ``random_state`` + 1, ...
+        Number of boosters whose log odds are averaged, with seeds ``random_state``, ``random_state`` + 1, ...
     categorical_features : sequence of int, optional
-        Columns whose whole numbers from 0 stand for categories; NaN is a missing one.
+        Columns of category codes, whole numbers from 0; NaN is missing.
     validation_fraction : float or None, default 0.2
-        Share of each class to stop on where no validation data is given. None: all rounds are grown, as with
-        less than two rows of a class to stop on.
+        Share of each class held out for early stopping without validation data. If None, or if that leaves
+        fewer than two rows of a class, all rounds are used.
     random_state : int, default 0
-        Seed of the column and row samples and of the rows to stop on.
+        Seed of the column and row samples and of the held-out rows.
 
     Attributes
     ----------
     boosters_ : list of lightgbm.Booster
         The trees, one booster per seed, without offset and calibration.
-    n_rounds_ : int
-        Rounds of boosting, the mean over the seeds.
+    n_rounds_ : float
+        Mean number of boosting rounds over the seeds.
     calibration_ : dict
-        ``slope`` and ``intercept`` on the log odds; 1 and 0 without validation data: at a random share of the
-        same time, boosting that stops early is calibrated already.
+        ``slope`` and ``intercept`` on the log odds; 1 and 0 without validation data, since early stopping
+        already calibrates for the same period.
     classes_ : ndarray of shape (2,)
     n_features_in_ : int
     feature_names_in_ : ndarray of str
-        Where ``X`` has column names.
+        If ``X`` has column names.
 
     References
     ----------
@@ -142,7 +142,7 @@ class ChurnClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         Raises
         ------
         ValueError
-            If ``y`` has not exactly two classes or the shapes do not fit.
+            If ``y`` does not have exactly two classes, or the shapes do not match.
         """
         X, y = validate_data(self, X, y, dtype=np.float64, ensure_all_finite="allow-nan")
         check_classification_targets(y)
@@ -185,7 +185,7 @@ class ChurnClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self._grow_on_all(together, [booster.best_iteration for booster in stopped])
 
     def _random_share(self, label: Array) -> NDArray[np.bool_] | None:
-        """Draw the rows to stop on: the same share of each class, or None where a class is too small."""
+        """Draw held-out rows: the same share of each class, or None if a class is too small."""
         if self.validation_fraction is None:
             return None
         counts = [round(self.validation_fraction * np.sum(label == value)) for value in (0, 1)]
@@ -202,7 +202,7 @@ class ChurnClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self.boosters_ = self._boosters(rows, rounds)
 
     def _boosters(self, rows: Rows, rounds: Sequence[int], later: Rows | None = None) -> list[Any]:
-        """Grow a booster per seed, each stopped on the later rows, if there are any."""
+        """Grow a booster per seed, with early stopping on the later rows, if given."""
         settings = {name: value for name, value in self.get_params().items() if name not in _NOT_TREES}
         categorical = tuple(self.categorical_features or ())
         seeds = [self.random_state + seed for seed in range(len(rounds))]
@@ -225,7 +225,7 @@ class ChurnClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         return np.column_stack([1.0 - churn, churn])
 
     def predict(self, X: Any, offset: ArrayLike | None = None) -> NDArray[Any]:
-        """Class of each row, by a probability above one half."""
+        """Class of each row, with threshold one half."""
         likely = self.decision_function(X, offset) > 0
         return np.asarray(self.classes_[likely.astype(int)])
 
@@ -247,7 +247,7 @@ def _mean_score(boosters: Sequence[Any], X: Array) -> Array:
 def fit_calibration(log_odds: Array, label: Array) -> dict[str, float]:
     """Fit ``slope`` and ``intercept`` of a logistic calibration by maximum likelihood.
 
-    Where the labels are of one class, or the fit would turn the order round, nothing is changed.
+    It is the identity if the labels are of one class, or if the fit would reverse the order.
     """
     from scipy.optimize import minimize
 

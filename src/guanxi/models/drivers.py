@@ -1,4 +1,4 @@
-"""What moves churn: exact SHAP values of the trees beside the purchase model's part."""
+"""Drivers of churn: exact SHAP values of the trees and the contribution of the purchase model."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ def explain_churn(scorer: Scorer, features: pd.DataFrame, seed: int = 0, rows: i
     seed : int
         Seed of the sample.
     rows : int
-        Customers to sample at most.
+        Maximum number of sampled customers.
 
     Returns
     -------
     shap.Explanation
         Values of shape (rows, features + 1), in log odds before calibration; the first column is the
-        purchase model's part. Base values and row sums add up to the log odds.
+        contribution of the purchase model. Base values and row sums add up to the log odds.
 
     References
     ----------

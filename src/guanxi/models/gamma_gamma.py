@@ -1,4 +1,4 @@
-"""Gamma-Gamma: how much a customer's purchases are worth."""
+"""Gamma-Gamma: the amount of a customer's purchases."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from guanxi.served.spend import GAMMA_GAMMA, LOG_NORMAL, SPEND_PROCESSES
 
 Floats = NDArray[np.float64]
 
-_LARGEST_Q = 1e3  # there the mean amounts of customers differ by 3 % of their mean
+_LARGEST_Q = 1e3  # customers' mean amounts then have a coefficient of variation of 3 %
 _LARGEST_MEAN = 2.0  # times the observed mean
-# A correlation of frequency and mean amount is worth a warning beyond these.
+# Correlations of frequency and mean amount beyond both of these give a warning.
 _CLEAR = 3.0  # standard errors
 _STRONG = 0.3
 
@@ -30,35 +30,33 @@ _STRONG = 0.3
 class GammaGamma(ParametricModel):
     """Gamma-Gamma model of the amount of a purchase.
 
-    Fader & Hardie (2013), The Gamma-Gamma Model of Monetary Value, brucehardie.com/notes/025. Amounts of one
-    customer are gamma distributed (shape p), their rate among customers too (q, v). Purchase frequency and
-    amount are taken as independent.
+    Fader & Hardie (2013), The Gamma-Gamma Model of Monetary Value, brucehardie.com/notes/025. The amounts of
+    a customer are gamma distributed (shape p), and their rate is gamma distributed across customers (q, v).
+    Purchase frequency and amount are assumed independent.
 
     Attributes
     ----------
     process_ : SpendProcess
-        What predicts: Gamma-Gamma, or log-normal spend where it stands in.
+        The process behind the predictions: Gamma-Gamma, or log-normal spend after a fallback.
     params_ : dict
         Of ``process_``: p, q, v (v in the unit of the amounts).
     log_likelihood_ : float
         Sum over the customers used; 0.0 after a fallback.
-    covariance_, log_covariance_ : DataFrame, shape (3, 3)
-        Of the parameters, by the delta method, and of their logarithms; infinite where the data do not
-        identify them, and after a fallback.
-    standard_errors_ : dict
+    covariance_, log_covariance_, standard_errors_
+        As in :class:`.ParametricModel`; infinite after a fallback.
     converged_ : bool
-        Whether Gamma-Gamma's search ended well.
+        Whether the search for Gamma-Gamma's parameters converged.
     fit_report_ : dict
-        What the fit found: ``model`` (name of ``process_``), ``customers`` used and ``skipped_customers`` (no
-        repeat purchase, or a mean amount of 0), ``_frequency_spend_correlation`` (``pearson, spearman``),
-        ``iterations, starts, at_limit``, ``fallback`` (a sentence, or None) and ``warnings`` (sentences).
+        Details of the fit: ``model`` (name of ``process_``), ``customers`` used and ``skipped_customers`` (no
+        repeat purchase, or a mean amount of 0), ``frequency_spend_correlation`` (``pearson, spearman``),
+        ``iterations, starts, at_limit``, ``fallback`` (a sentence, or None) and ``warnings``.
 
     Notes
     -----
-    Own mean amounts, shrunk on the log scale (:mod:`guanxi.served.spend`), stand in where
-    Gamma-Gamma would mislead: one customer or amounts all equal (no spread to learn), no convergence, q <= 1
-    (the population has no mean), q beyond 1e3 (customers hardly differ, every own mean would be ignored), and
-    a population mean more than twice the observed one.
+    The fallback is each customer's mean amount, shrunk on the log scale (:mod:`guanxi.served.spend`). It is
+    used if there is only one customer or all amounts are equal, without convergence, for q <= 1 (no
+    population mean), for q above 1e3 (customers hardly differ, their own means would be ignored), and if the
+    population mean is more than twice the observed one.
 
     Examples
     --------
@@ -71,7 +69,7 @@ class GammaGamma(ParametricModel):
     _name = "gamma_gamma"
 
     def fit(self, rfm: pd.DataFrame, sample_weight: ArrayLike | None = None) -> Self:
-        """Find the parameters by maximum likelihood.
+        """Estimate the parameters by maximum likelihood.
 
         Parameters
         ----------
@@ -79,19 +77,19 @@ class GammaGamma(ParametricModel):
             ``frequency`` and ``monetary_value``, a row per customer; rows where either is 0 are skipped and
             counted, other columns are ignored.
         sample_weight : array, shape (n,), optional
-            How many customers each row stands for.
+            Number of customers that each row represents.
 
         Raises
         ------
         DataError
-            If a column is missing or not one of counts and amounts.
+            If a column is missing, or does not hold counts or amounts.
         FitError
             If no customer has a repeat purchase with an amount.
 
         Warns
         -----
         FitWarning
-            If own mean amounts stand in for Gamma-Gamma, or frequency and spend clearly go together.
+            If there is a fallback, or frequency and spend are clearly correlated.
         """
         (frequency, monetary_value), weight = count_rows(
             spend_columns(rfm), weight_column(sample_weight, rfm)
@@ -130,7 +128,7 @@ class GammaGamma(ParametricModel):
         return self.process_.expected_spend(self.params_, *spend_columns(rfm))
 
     def _search(self, frequency: Floats, monetary_value: Floats, weight: Floats) -> str | None:
-        """Fit Gamma-Gamma; return why it cannot be used, if so."""
+        """Fit Gamma-Gamma; return the reason if it cannot be used."""
         likelihood = GammaGammaLikelihood(frequency, monetary_value, weight)
         optimum, starts = maximize_from(likelihood, _starts(frequency, monetary_value, weight))
         names = GAMMA_GAMMA.parameters
@@ -143,7 +141,7 @@ class GammaGamma(ParametricModel):
             self._set_params(GAMMA_GAMMA.name, params, log_covariance(optimum.hessian))
             if at_limit := self.fit_report_["at_limit"]:
                 edge = f"{', '.join(at_limit)} at the edge of the search"
-                self.fit_report_["warnings"].append(f"{edge}: the amounts hardly tell the parameters apart")
+                self.fit_report_["warnings"].append(f"{edge}: the amounts hardly identify the parameters")
         return reason
 
     def _fall_back(self, frequency: Floats, monetary_value: Floats, weight: Floats) -> None:
@@ -158,17 +156,9 @@ class GammaGamma(ParametricModel):
 def _frequency_spend_correlation(
     frequency: Floats, monetary_value: Floats, weight: Floats
 ) -> dict[str, float | None]:
-    """Correlation of frequency and mean amount among repeat customers: Pearson's, and Spearman's of ranks.
+    """Pearson's and Spearman's correlation of frequency and mean amount among repeat customers.
 
-    Parameters
-    ----------
-    frequency, monetary_value, weight : array, shape (n,)
-        Customers with repeat purchases; weights equal repetition.
-
-    Returns
-    -------
-    dict
-        ``pearson, spearman``; None where one of the columns is constant.
+    Weights are frequencies of the rows. ``pearson`` and ``spearman`` are None if a column is constant.
 
     Examples
     --------
@@ -186,29 +176,29 @@ def _nothing_to_learn(frequency: Floats, monetary_value: Floats, weight: Floats)
     if np.ptp(monetary_value) > 1e-9 * monetary_value.max():
         return None
     if weight.sum() <= 1.0:
-        return "only one customer has repeat purchases with an amount: its mean is expected of everyone"
-    return "all mean amounts are equal: no spread to learn, the mean amount is expected of everyone"
+        return "only one customer has repeat purchases with an amount: its mean is used for all customers"
+    return "all mean amounts are equal: the mean amount is used for all customers"
 
 
 def _refusal(optimum: Optimum, params: dict[str, float], observed: float) -> str | None:
-    """Why parameters that were found cannot be used."""
-    stands_in = "own mean amounts, shrunk on the log scale, stand in"
+    """Reason why the estimates cannot be used, if there is one."""
+    instead = "using each customer's mean amount, shrunk on the log scale"
     if not optimum.converged:
-        return f"Gamma-Gamma did not converge: {stands_in}"
+        return f"Gamma-Gamma did not converge: {instead}"
     if params["q"] <= 1.0:
-        return f"q is {params['q']:.3g}, so Gamma-Gamma's population mean does not exist: {stands_in}"
+        return f"q is {params['q']:.3g}, so Gamma-Gamma's population mean does not exist: {instead}"
     if params["q"] > _LARGEST_Q:
-        return f"q is {params['q']:.3g}, so to Gamma-Gamma customers hardly differ: {stands_in}"
+        return f"q is {params['q']:.3g}, so under Gamma-Gamma customers hardly differ: {instead}"
     mean = params["p"] * params["v"] / (params["q"] - 1.0)
     if mean > _LARGEST_MEAN * observed:
-        return f"Gamma-Gamma's population mean is {mean / observed:.3g} times the observed mean: {stands_in}"
+        return f"Gamma-Gamma's population mean is {mean / observed:.3g} times the observed mean: {instead}"
     return None
 
 
 def _starts(frequency: Floats, monetary_value: Floats, weight: Floats) -> list[Floats]:
-    """Log-parameters to start from: the amount at the mean rate, p v / q, is the usual amount.
+    """Choose starting values: the amount at the mean rate, p v / q, is the geometric mean amount.
 
-    The usual amount is the geometric mean: a heavy tail moves the arithmetic one out of the search's reach.
+    With a heavy tail the arithmetic mean would be out of the reach of the search.
     """
     usual = float(np.exp(np.average(np.log(monetary_value), weights=weight * frequency)))
     shapes = ((4.0, 4.0), (1.0, 2.0), (20.0, 3.0), (2.0, 30.0), (2.0, 0.5))
@@ -216,11 +206,10 @@ def _starts(frequency: Floats, monetary_value: Floats, weight: Floats) -> list[F
 
 
 def _dependence_warning(correlation: dict[str, float | None], customers: float) -> str | None:
-    """Say what a clear and strong correlation does to customer lifetime value; None if there is none.
+    """Describe the effect of a clear and strong correlation on customer lifetime value; else None.
 
-    Ranks decide, since a single large account can carry Pearson's. Strong is beyond .3, where frequency
-    explains about a tenth of the spread of spend; CDNOW has .2. Clear is
-    beyond three standard errors of Fisher's transformation.
+    The rank correlation decides, since a single large account can dominate Pearson's. Strong means above 0.3
+    (CDNOW has 0.2), clear more than three standard errors of Fisher's transformation.
     """
     spearman = correlation["spearman"]
     if spearman is None or customers <= 3.0 or abs(spearman) <= _STRONG:
@@ -231,9 +220,9 @@ def _dependence_warning(correlation: dict[str, float | None], customers: float) 
     if spearman < 0:
         more, infrequent, frequent = "less", "understated", "overstated"
     return (
-        f"frequent customers spend {more} per purchase (rank correlation {spearman:.2f}), but spend is taken "
-        f"as independent of frequency: the lifetime value of customers with few purchases is {infrequent}, "
-        f"that of frequent ones {frequent}"
+        f"frequent customers spend {more} per purchase (rank correlation {spearman:.2f}), but spend is "
+        f"assumed independent of frequency: the lifetime value of customers with few purchases is "
+        f"{infrequent}, that of frequent ones {frequent}"
     )
 
 
@@ -251,7 +240,7 @@ def _standardise(column: Floats, weight: Floats) -> Floats:
 
 
 def _ranks(column: Floats, weight: Floats) -> Floats:
-    """Mid-ranks of weighted rows, as if each stood there as often as it weighs."""
+    """Mid-ranks, with weights as the frequencies of the rows."""
     _, which = np.unique(column, return_inverse=True)
     weights = np.bincount(which, weights=weight)
     return np.asarray((np.cumsum(weights) - weights / 2.0)[which])

@@ -1,4 +1,4 @@
-"""Intervals of what every customer will buy and spend."""
+"""Prediction intervals of each customer's purchases and spend."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ def prediction_intervals(
 ) -> pd.DataFrame:
     """Central intervals of each customer's purchases and total spend within the horizon.
 
-    They hold what is not known of a customer (alive or not, rates, purchases, amounts: the posterior
-    predictive distribution) and what the data leave open of the parameters (a normal approximation on the log
-    scale). Where the data do not tell all parameters apart, or the model came from lifetimes, there is no
-    covariance and the parameters count as certain. Nothing is drawn at random.
+    They include the uncertainty about each customer (the posterior predictive distribution of being alive,
+    rates, purchases and amounts) and about the parameters (a normal approximation on the log scale).
+    Parameters without covariance, because they are not identified or come from lifetimes, are taken as known.
+    There are no random draws.
 
     Parameters
     ----------
@@ -34,7 +34,7 @@ def prediction_intervals(
     horizon : float
         In the unit of T.
     level : float
-        Probability inside; the rest is halved between the two ends.
+        Coverage, with equal tails.
 
     Returns
     -------
@@ -61,7 +61,7 @@ def prediction_intervals(
     if not 0.0 < level < 1.0:
         raise ParamsError(f"level is {level!r}: give a probability between 0 and 1, like 0.9")
     if not isinstance(transactions_model, TransactionModel) or transactions_model._covariate_names():
-        raise ParamsError("intervals need a model in continuous time without covariates, as BetaGeoNBD()")
+        raise ParamsError("intervals need a continuous-time model without covariates, such as BetaGeoNBD()")
     frequency, recency, T = history_columns(rfm)
     ends = posterior_predictive.interval(
         [(transactions_model.process_, transactions_model.params_, transactions_model.log_covariance_)],

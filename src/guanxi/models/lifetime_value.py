@@ -13,7 +13,7 @@ from guanxi.models._customer_table import checked_horizon, history_columns
 from guanxi.models.transaction_model import TransactionModel
 from guanxi.periods import DAYS_PER_YEAR, days_per_unit, discount_period
 from guanxi.served.numerics import distinct_rows
-from guanxi.served.purchases.lifetime_value import discounted
+from guanxi.served.purchases.process import discounted
 
 Floats = NDArray[np.float64]
 
@@ -21,14 +21,14 @@ _HISTORY = ("frequency", "recency", "T")
 
 
 class PurchaseModel(Protocol):
-    """A fitted model of how often customers buy."""
+    """A fitted model of purchases."""
 
     def expected_purchases(self, rfm: pd.DataFrame, horizon: float) -> Floats:
         """E[purchases in (T, T + horizon] | history], shape (n,)."""
 
 
 class SpendModel(Protocol):
-    """A fitted model of how much a purchase is worth."""
+    """A fitted model of the amount of a purchase."""
 
     def expected_spend(self, rfm: pd.DataFrame) -> Floats:
         """E[amount of a purchase | history], shape (n,)."""
@@ -45,22 +45,22 @@ def customer_lifetime_value(
 ) -> Floats:
     """Discounted margin of every customer's purchases within the horizon.
 
-    The horizon is divided into periods of 30 days (the last may be shorter); what is expected within a period
-    is discounted from its end. With a horizon of whole periods and an equal rate this is the
-    ``customer_lifetime_value`` of lifetimes.
+    The horizon is divided into periods of 30 days (the last may be shorter); purchases are discounted from
+    the end of their period. With whole periods and an equal rate this is ``customer_lifetime_value`` of
+    lifetimes.
 
     Parameters
     ----------
     transactions_model, spend_model : fitted estimators
-        For instance :class:`BetaGeoNBD` and :class:`GammaGamma`.
+        For example :class:`BetaGeoNBD` and :class:`GammaGamma`.
     rfm : DataFrame, n rows
         ``frequency, recency, T, monetary_value``.
     horizon : float
-        In ``time_unit``, which is the unit of ``recency`` and ``T`` too.
+        In ``time_unit``, like ``recency`` and ``T``.
     annual_discount_rate : float
-        .1 is 10 % a year, compounded; the same whatever the time unit.
+        0.1 is 10 % a year, compounded, for any time unit.
     margin : float or array, shape (n,)
-        Share of the amount that is earned.
+        Profit as a share of the amount.
     time_unit : {"D", "W", "M", "Y"}
 
     Returns
@@ -107,12 +107,11 @@ def customer_equity(
     margin: ArrayLike = 1.0,
     time_unit: str = "D",
 ) -> float:
-    """Add up what a cohort is worth: the discounted margin of all purchases it is still to make.
+    """Add up the customer equity of a cohort, the discounted margin of all its future purchases.
 
     Blattberg & Deighton (1996), Manage Marketing by the Customer Equity Test, Harvard Business Review 74(4),
     with the discounted expected residual transactions of Fader, Hardie & Lee (2005), RFM and CLV, Journal of
-    Marketing Research 42(4). A customer who is still to come is a row of 0, 0, 0: the first purchase itself
-    is not in it.
+    Marketing Research 42(4). A future customer is a row of 0, 0, 0; the first purchase is not included.
 
     Parameters
     ----------
@@ -121,17 +120,17 @@ def customer_equity(
     rfm : DataFrame, n rows
         ``frequency, recency, T, monetary_value``.
     annual_discount_rate : float
-        .1 is 10 % a year, compounded continuously at log(1.1); above 0 for an endless horizon.
+        0.1 is 10 % a year, compounded continuously at log(1.1); above 0 for an infinite horizon.
     horizon : float
-        In ``time_unit``; endless by default.
+        In ``time_unit``; infinite by default.
     margin : float or array, shape (n,)
-        Share of the amount that is earned.
+        Profit as a share of the amount.
     time_unit : {"D", "W", "M", "Y"}
 
     Raises
     ------
     ParamsError
-        If the rate is not above 0 with an endless horizon, or the time unit is unknown.
+        If the rate is not above 0 with an infinite horizon, or the time unit is unknown.
     DataError
         If the customer table or the horizon is not usable.
 
@@ -148,7 +147,7 @@ def customer_equity(
     """
     if _checked_rate(annual_discount_rate) <= 0.0 and np.isinf(horizon):
         raise ParamsError(
-            "annual_discount_rate is 0 or less with an endless horizon: give more, or a horizon"
+            "annual_discount_rate is not above 0 with an infinite horizon: give a rate above 0, or a horizon"
         )
     if annual_discount_rate < 0.0:
         raise ParamsError(f"annual_discount_rate is {annual_discount_rate!r}: give a number of at least 0")
@@ -159,7 +158,7 @@ def customer_equity(
 
 
 def _distinct_histories(model: PurchaseModel, rfm: pd.DataFrame) -> tuple[pd.DataFrame, NDArray[np.int64]]:
-    """Distinct histories, and for every row which of them it is; with covariates every row is its own."""
+    """Distinct histories, and the index of each row among them; with covariates, all rows as they are."""
     if getattr(model, "covariates", None) is not None:
         return rfm, np.arange(len(rfm))
     rows, inverse = distinct_rows(history_columns(rfm))

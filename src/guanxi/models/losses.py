@@ -1,6 +1,6 @@
-"""Losses of probabilities, counts and amounts, one per row: models learn by them and are measured by them.
+"""Losses of probabilities, counts and amounts by row, for fits and evaluation.
 
-A mean or a probability of 0 has an infinite loss wherever it is wrong, so that both are kept away from it.
+Probabilities and means are bounded away from 0, where the loss can be infinite.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ def log_loss(label: Floats, probability: Floats) -> Floats:
 
 
 def logistic_loss(label: Floats, log_odds: Floats) -> Floats:
-    """:func:`log_loss` of log odds, exact however sure they are."""
+    """:func:`log_loss` of log odds, exact for extreme ones."""
     return np.asarray(np.logaddexp(0.0, log_odds) - label * log_odds)
 
 

@@ -1,14 +1,14 @@
-"""The models of repeat purchases, each a process and what is particular to its fit.
+"""The models of repeat purchases: a process each, and the specifics of its fit.
 
 To add a model:
 
-1. Write its process, the formulas of the predictions, in :mod:`guanxi.served.purchases`; enter it in
+1. Write its process, the formulas of the predictions, in :mod:`guanxi.served.purchases`; add it to
    ``PROCESSES`` there.
 2. Write the derivatives of its likelihood in :mod:`guanxi.models.likelihoods._purchases` and its starting
    values in :mod:`guanxi.models._fitting`.
-3. Write its class here; enter it in ``TRANSACTION_MODELS``, and its name in :mod:`guanxi.params._models`.
+3. Write its class here; add it to ``TRANSACTION_MODELS``, and its name to :mod:`guanxi.params._models`.
 
-The tests of all models (``every_model``, ``PROCESSES``) need nothing but its true parameters.
+The tests of all models (``every_model``, ``PROCESSES``) need only its true parameters.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ from guanxi.served.purchases import beta_geometric_process, lifetime_process
 class NBD(TransactionModel):
     """Negative binomial model of repeat purchases, without dropout: the baseline of the others.
 
-    Ehrenberg (1959), The Pattern of Consumer Purchases, Applied Statistics 8(1). Purchases come at a rate
-    that is gamma distributed among customers (r, alpha).
+    Ehrenberg (1959), The Pattern of Consumer Purchases, Applied Statistics 8(1). The purchase rate is gamma
+    distributed across customers (r, alpha).
 
     Examples
     --------
@@ -41,23 +41,22 @@ class BetaGeoNBD(CovariateModel):
     """Beta-geometric / NBD model of repeat purchases.
 
     Fader, Hardie & Lee (2005), "Counting Your Customers" the Easy Way: An Alternative to the Pareto/NBD
-    Model, Marketing Science 24(2). Purchases come at a rate that is gamma distributed among customers
-    (r, alpha); after each repeat purchase a customer drops out with a probability that is beta distributed
-    (a, b).
+    Model, Marketing Science 24(2). The purchase rate is gamma distributed across customers (r, alpha); after
+    each repeat purchase a customer drops out with a beta distributed probability (a, b).
 
     Parameters
     ----------
     engine : {"guanxi", "lifetimes"}
-        Which library finds the parameters; predictions are guanxi's with either. lifetimes has no covariates.
+        Library that estimates the parameters; predictions are always guanxi's. lifetimes has no covariates.
     covariates : list of str or DataFrame, optional
-        What does not change in time: columns of the customer table, or a table of its own whose index has
-        those of every customer table. Numbers only; categories as columns of 0 and 1. Fader & Hardie (2007),
+        Time-invariant covariates: columns of the customer table, or a separate table whose index covers that
+        of every customer table. Numbers only; categories as dummy columns. Fader & Hardie (2007),
         Incorporating Time-Invariant Covariates into the Pareto/NBD and BG/NBD Models: alpha, a and b of a
         customer are multiplied by exp(coefficients @ covariates); ``params_`` has the coefficients as
         ``alpha:column``, ``a:column``, ``b:column``. A higher alpha means fewer purchases.
     penalty : float
-        Ridge: half of it times the sum of squared coefficients of standardised covariates is taken off the
-        log-likelihood.
+        Ridge penalty: half of it times the sum of squared coefficients of standardised covariates is
+        subtracted from the log-likelihood.
 
     Examples
     --------
@@ -97,16 +96,16 @@ class BetaGeoCNBD(TransactionModel):
 
     Platzer & Reutterer (2016), Ticking Away the Moments: Timing Regularity Helps to Better Predict Customer
     Activity, Marketing Science 35(5). Every k-th event of a Poisson process is a purchase; its rate is gamma
-    distributed among customers (r, alpha); after each repeat purchase a customer drops out with a
-    probability that is beta distributed (a, b). With k = 1 this is BG/NBD. ``params_`` has k first.
+    distributed across customers (r, alpha); after each repeat purchase a customer drops out with a beta
+    distributed probability (a, b). With k = 1 this is BG/NBD. ``params_`` has k first.
 
-    If the customer table has ``log_gap_sum``, the sum of the logarithms of a customer's gaps between
-    purchases, the gaps tell k. Without it, k is learnt from frequency, recency and T alone.
+    k is estimated from ``log_gap_sum``, the sum of the logarithms of a customer's gaps between purchases, if
+    the customer table has it, otherwise from frequency, recency and T alone.
 
     Parameters
     ----------
     k : int, optional
-        By default the one of 1, 2, ... 12 with the highest likelihood.
+        By default the value of 1, 2, ... 12 with the highest likelihood.
 
     Examples
     --------
@@ -138,8 +137,6 @@ class BetaGeoCNBD(TransactionModel):
 class ModifiedBetaGeoCNBD(BetaGeoCNBD):
     """MBG/CNBD-k: as :class:`BetaGeoCNBD`, but customers may drop out after their first purchase too.
 
-    Platzer & Reutterer (2016), as there.
-
     Examples
     --------
     >>> from guanxi.simulation import simulate_mbg_cnbd
@@ -156,8 +153,8 @@ class ParetoNBD(CovariateModel):
     """Pareto/NBD model of repeat purchases.
 
     Schmittlein, Morrison & Colombo (1987), Counting Your Customers: Who Are They and What Will They Do Next?,
-    Management Science 33(1). Purchases come at a rate that is gamma distributed among customers (r, alpha);
-    customers leave at a rate that is gamma distributed too (s, beta).
+    Management Science 33(1). The purchase rate is gamma distributed across customers (r, alpha), and so is
+    the dropout rate (s, beta).
 
     Parameters
     ----------
@@ -182,10 +179,9 @@ class GammaGompertzNBD(TransactionModel):
     """Gamma-Gompertz / NBD model of repeat purchases.
 
     Bemmaor & Glady (2012), Modeling Purchasing Behavior with Sudden "Death": A Flexible Customer Lifetime
-    Model, Management Science 58(5). Purchases come at a rate that is gamma distributed among customers
-    (r, alpha); the rate of leaving grows with age by exp(b t), from a base that is gamma distributed among
-    customers (s, beta). With b and beta towards 0 it becomes Pareto/NBD, which stands in where that is as
-    likely.
+    Model, Management Science 58(5). The purchase rate is gamma distributed across customers (r, alpha); the
+    dropout rate grows with age as exp(b t), from a base that is gamma distributed across customers (s, beta).
+    As b and beta approach 0 it becomes Pareto/NBD, which is used instead if its likelihood is as high.
 
     Examples
     --------
@@ -215,7 +211,7 @@ CNBD_MODELS = tuple(name for name, model in TRANSACTION_MODELS.items() if model.
 
 
 def transaction_model(name: str, engine: str = "guanxi") -> TransactionModel:
-    """Make the unfitted model of that name.
+    """Make an unfitted model by name.
 
     Examples
     --------

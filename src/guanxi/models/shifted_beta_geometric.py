@@ -1,4 +1,4 @@
-"""Shifted beta-geometric: how long contracts are renewed."""
+"""Shifted beta-geometric: the number of renewals of contracts."""
 
 from __future__ import annotations
 
@@ -21,38 +21,32 @@ Integers = NDArray[np.int64]
 _NAMES = ("alpha", "beta")
 _FEW = 30
 _MOST_PERIODS = 1_000_000
-# What stands for "everyone has the same churn probability".
-_NO_SPREAD = 1e6
+_NO_SPREAD = 1e6  # practically the same churn probability for all customers
 
 
 class ShiftedBetaGeometric(ParametricModel):
     """Shifted beta-geometric model of contracts that come up for renewal at the end of each period.
 
     Fader & Hardie (2007), How to Project Customer Retention, Journal of Interactive Marketing 21(1). At each
-    renewal opportunity a customer is lost with a probability that is beta distributed among customers (alpha,
-    beta). Those who are likely to leave leave first: the retention rate of a cohort rises.
+    renewal opportunity a customer churns with a probability that is beta distributed across customers (alpha,
+    beta). Customers with high probabilities leave first, so the retention rate of a cohort increases.
 
-    A customer in the n-th contract period has renewed n - 1 times; predictions take these ``renewals``.
+    A customer in the n-th contract period has renewed n - 1 times, the ``renewals`` of the predictions.
 
     Attributes
     ----------
     params_ : dict
         alpha, beta.
-    log_likelihood_ : float
-    covariance_, log_covariance_ : DataFrame, shape (2, 2)
-        Of the parameters, by the delta method, and of their logarithms; infinite where the data do not
-        identify them, and after a fallback.
-    standard_errors_ : dict
-    converged_ : bool
+    log_likelihood_, covariance_, log_covariance_, standard_errors_, converged_
+        As in :class:`.ParametricModel`; covariances are infinite after a fallback.
     fit_report_ : dict
-        What the fit found: customers, churned customers, renewal opportunities, iterations, starts,
-        parameters at the limit of the search, ``identified``, ``warnings`` (sentences) and
-        ``fallback`` (None if there is none).
+        Details of the fit: customers, churned customers, renewal opportunities, iterations, starts,
+        parameters at the limit of the search, ``identified``, ``warnings`` and ``fallback`` (or None).
 
     Notes
     -----
-    Where renewals are seen after one number of earlier renewals only, there is no spread to learn: the model
-    falls back to one churn probability for everyone and says so in ``fit_report_["fallback"]``.
+    If renewals are observed after only one number of earlier renewals, heterogeneity cannot be estimated: the
+    model falls back to one churn probability for all customers (``fit_report_["fallback"]``).
 
     Examples
     --------
@@ -66,27 +60,27 @@ class ShiftedBetaGeometric(ParametricModel):
     _name = "shifted_beta_geometric"
 
     def fit(self, durations: pd.DataFrame, sample_weight: ArrayLike | None = None) -> Self:
-        """Find the parameters by maximum likelihood from one row per customer.
+        """Estimate the parameters by maximum likelihood from one row per customer.
 
         Parameters
         ----------
         durations : DataFrame
-            ``duration``: at how many renewal opportunities the customer was seen, at least 1. ``churned``: 1
-            if the customer was lost at the last of them, 0 if the customer renewed at all of them.
+            ``duration``: number of observed renewal opportunities, at least 1. ``churned``: 1 if the customer
+            was lost at the last of them, 0 if censored (renewed at all of them).
         sample_weight : array, shape (n,), optional
-            How many customers each row stands for.
+            Number of customers that each row represents.
 
         Raises
         ------
         DataError
             If a column is missing or does not hold such numbers.
         FitError
-            If nobody churned or nobody renewed, or the search does not converge.
+            If no customer churned or none renewed, or the search does not converge.
 
         Warns
         -----
         FitWarning
-            If only one renewal opportunity is seen, so that all churn with one probability.
+            If only one renewal opportunity is observed, so that all churn with one probability.
         """
         duration, churned = numeric_column(durations, "duration"), numeric_column(durations, "churned")
         refuse_rows(durations, "duration", np.floor(duration) != duration, "is not a whole number of periods")
@@ -103,26 +97,26 @@ class ShiftedBetaGeometric(ParametricModel):
         return self._fit_counts(renewed, lost, float(weight.sum()))
 
     def fit_retention(self, table: pd.DataFrame) -> Self:
-        """Find the parameters by maximum likelihood from counts of survivors by period.
+        """Estimate the parameters by maximum likelihood from counts of survivors by period.
 
         Parameters
         ----------
         table : DataFrame
-            ``period`` 0, 1, 2, ... and ``survivors``, how many customers of the cohort are left after so many
-            renewal opportunities. With a column ``cohort`` several cohorts are learnt from together. A cohort
-            that is first seen at a later period counts from there.
+            ``period`` 0, 1, 2, ... and ``survivors``, the customers of the cohort left after that number of
+            renewal opportunities. With a column ``cohort`` several cohorts are pooled. A cohort that starts
+            at a later period counts from there (left truncation).
 
         Raises
         ------
         DataError
-            If a column is missing, a period does not follow the one before it, or survivors increase.
+            If a column is missing, periods are not consecutive, or survivors increase.
         FitError
-            If nobody churned or nobody renewed, or the search does not converge.
+            If no customer churned or none renewed, or the search does not converge.
 
         Warns
         -----
         FitWarning
-            If only one renewal opportunity is seen, so that all churn with one probability.
+            If only one renewal opportunity is observed, so that all churn with one probability.
         """
         period, survivors = numeric_column(table, "period"), numeric_column(table, "survivors")
         refuse_rows(table, "period", np.floor(period) != period, "is not a whole number")
@@ -145,12 +139,12 @@ class ShiftedBetaGeometric(ParametricModel):
         return self._fit_counts(renewed, lost, float(survivors[~follows].sum()))
 
     def survival(self, periods: ArrayLike) -> Floats:
-        """Share of a new cohort that is left after so many renewal opportunities, shape (n,)."""
+        """Share of a new cohort left after each number of renewal opportunities, shape (n,)."""
         check_is_fitted(self)
         return formulas.survival(self.params_, _whole_numbers("periods", periods))
 
     def retention_rate(self, periods: ArrayLike) -> Floats:
-        """Share of those left after t - 1 renewal opportunities who are left after t >= 1, shape (n,)."""
+        """Share of the survivors of t - 1 renewal opportunities who survive the t-th, t >= 1; shape (n,)."""
         check_is_fitted(self)
         return formulas.retention_rate(self.params_, _whole_numbers("periods", periods, least=1))
 
@@ -161,9 +155,9 @@ class ShiftedBetaGeometric(ParametricModel):
         return formulas.renewal_probability(self.params_, _whole_numbers("renewals", renewals), h)
 
     def expected_residual_periods(self, renewals: ArrayLike, horizon: int) -> Floats:
-        """E[further periods, of the next ``horizon``, that a customer stays | renewals so far], shape (n,).
+        """E[further periods within ``horizon`` that a customer stays | renewals so far], shape (n,).
 
-        The period under way does not count. Without a horizon it would be infinite for alpha <= 1.
+        The current period does not count. Without a horizon it would be infinite for alpha <= 1.
         """
         check_is_fitted(self)
         h = int(_whole_numbers("horizon", horizon)[0])
@@ -175,13 +169,13 @@ class ShiftedBetaGeometric(ParametricModel):
         """Present value of a unit paid at each further renewal (DERL), shape (n,).
 
         Fader & Hardie (2010), Customer-Base Valuation in a Contractual Setting: The Perils of Ignoring
-        Heterogeneity, Marketing Science 29(1). Seen from just before the next renewal, whose payment is not
-        discounted; the period under way is paid already.
+        Heterogeneity, Marketing Science 29(1). The valuation is just before the next renewal, whose payment
+        is not discounted; the current period has been paid.
 
         Parameters
         ----------
         renewals : array of int, shape (n,)
-            How often each customer has renewed.
+            Renewals of each customer so far.
         discount_rate_per_period : float
             Above 0.
         """
@@ -194,9 +188,9 @@ class ShiftedBetaGeometric(ParametricModel):
 
     def _fit_counts(self, renewed: Floats, lost: Floats, customers: float) -> Self:
         if not lost.any():
-            raise FitError("nobody churned: nothing to learn churn from; give more periods or customers")
+            raise FitError("no customer churned: churn cannot be estimated; give more data")
         if not renewed.any():
-            raise FitError("nobody renewed: nothing to learn retention from; give more periods or customers")
+            raise FitError("no customer renewed: retention cannot be estimated; give more data")
         optimum, starts, fallback = _search(renewed, lost)
         if not optimum.converged:
             raise FitError("the shifted beta-geometric did not converge: give more periods or customers")
@@ -217,20 +211,16 @@ class ShiftedBetaGeometric(ParametricModel):
 
 
 def _search(renewed: Floats, lost: Floats) -> tuple[Optimum, int, str | None]:
-    """Maximum of the likelihood, the starts it took, and what stands in where there is none."""
+    """Maximum of the likelihood, starts used, and the reason of a fallback, if any."""
     likelihood = formulas.ShiftedBetaGeometricLikelihood(renewed, lost)
     share = float(lost.sum() / (lost.sum() + renewed.sum()))
     mean = np.log([share, 1.0 - share])
     if np.count_nonzero(renewed + lost) > 1:
         return *maximize_from(likelihood, [mean + shift for shift in (0.0, 2.0, -1.0, 5.0)]), None
     end = mean + np.log(_NO_SPREAD)
-    flat = np.zeros((2, 2))
-    optimum = Optimum(end, likelihood(end)[0], flat, 0, True, np.array([False, False]))
-    return (
-        optimum,
-        0,
-        "only one renewal opportunity is seen: no spread to learn, all churn with one probability",
-    )
+    optimum = Optimum(end, likelihood(end)[0], np.zeros((2, 2)), 0, True, np.array([False, False]))
+    fallback = "only one renewal opportunity is observed: one churn probability is used for all customers"
+    return optimum, 0, fallback
 
 
 def _warnings(optimum: Optimum, churned: float) -> list[str]:
@@ -238,9 +228,9 @@ def _warnings(optimum: Optimum, churned: float) -> list[str]:
     if churned < _FEW:
         found.append(f"only {churned:g} customers churned: the parameters are uncertain")
     if optimum.at_limit.any():
-        found.append("retention does not rise with tenure: all churn with nearly one probability")
+        found.append("retention does not rise with tenure: churn probabilities hardly differ")
     if not is_identified(optimum.hessian):
-        found.append("the data do not tell alpha and beta apart: they have no standard errors")
+        found.append("the data do not identify alpha and beta: they have no standard errors")
     return found
 
 

@@ -1,4 +1,4 @@
-"""What the models of repeat purchases share: fit, predictions and covariates."""
+"""Base of the models of repeat purchases: fit, predictions and covariates."""
 
 from __future__ import annotations
 
@@ -28,38 +28,38 @@ from guanxi.served.purchases.process import PurchaseProcess
 
 Floats = NDArray[np.float64]
 
-_FAR = 50.0  # customers far from all that the model has seen: e^50 is as good as without end
+_FAR = 50.0  # limit for customers far outside the training data: e^50 is practically infinite
 _RESERVED = ("frequency", "recency", "T", "monetary_value", "log_gap_sum")
 
 
 class TransactionModel(ParametricModel):
-    """Base of the models of repeat purchases: each says at least its ``_process``.
+    """Base of the models of repeat purchases; each defines at least its ``_process``.
 
     Attributes
     ----------
     process_ : PurchaseProcess
-        The formulas behind the predictions: the model's own, or those of the model that stands in for it.
+        The process behind the predictions: the model's own, or that of its fallback.
     fit_report_ : dict
-        What the fit found: ``model`` (name of ``process_``), ``fallback`` (why another stands in; None),
-        ``warnings``, ``identified`` (whether the data tell all parameters apart), customers, distinct
+        Details of the fit: ``model`` (name of ``process_``), ``fallback`` (reason of a fallback, or None),
+        ``warnings``, ``identified`` (whether the data identify all parameters), customers, distinct
         histories, iterations, parameters at the limit of the search.
     """
 
     process_: PurchaseProcess
     _process: ClassVar[PurchaseProcess]
     _covariate_parameters: ClassVar[tuple[str, ...]] = ()  # those that depend on covariates
-    _log_gaps: ClassVar[bool] = False  # whether the column log_gap_sum is of use
+    _log_gaps: ClassVar[bool] = False  # whether it uses the column log_gap_sum
 
     def fit(self, rfm: pd.DataFrame, sample_weight: ArrayLike | None = None) -> Self:
-        """Find the parameters by maximum likelihood.
+        """Estimate the parameters by maximum likelihood.
 
         Parameters
         ----------
         rfm : DataFrame
-            ``frequency``, ``recency`` and ``T``, a row per customer; other columns are ignored, but for
-            covariates that were asked for.
+            ``frequency``, ``recency`` and ``T``, a row per customer; other columns are ignored, except for
+            the model's covariates.
         sample_weight : array, shape (n,), optional
-            How many customers each row stands for.
+            Number of customers that each row represents.
 
         Raises
         ------
@@ -71,7 +71,7 @@ class TransactionModel(ParametricModel):
         Warns
         -----
         FitWarning
-            If another model stands in, since the data do not hold what this one looks for.
+            If the data do not support the model and a simpler one is used instead.
         """
         names = self._covariate_names()
         histories = histories_of(self._with_covariates(rfm), sample_weight, names, log_gaps=self._log_gaps)
@@ -104,7 +104,7 @@ class TransactionModel(ParametricModel):
         """E[repeat purchases of a new customer within the horizon]: a float, or an array like the horizon."""
         check_is_fitted(self)
         if self._covariate_names():
-            raise ParamsError("a new customer has covariates: ask expected_purchases for a row of 0, 0, 0")
+            raise ParamsError("a new customer has covariates: call expected_purchases with a row of zeros")
         try:
             horizons = np.asarray(horizon, dtype=np.float64)
         except (TypeError, ValueError):
@@ -125,7 +125,7 @@ class TransactionModel(ParametricModel):
         return self._predict(rfm, "probability_no_purchase", checked_horizon(horizon))
 
     def next_purchase_quantile(self, rfm: pd.DataFrame, q: float) -> Floats:
-        """Time from T by which the next purchase has come with probability q, given alive; shape (n,)."""
+        """Quantile of the time from T to the next purchase, given alive; shape (n,)."""
         if not np.isscalar(q) or isinstance(q, str) or not 0.0 <= q < 1.0:
             raise DataError(f"q is {q!r}: give a probability of at least 0 and below 1")
         return self._predict(rfm, "next_purchase_quantile", q)
@@ -133,9 +133,10 @@ class TransactionModel(ParametricModel):
     def discounted_expected_residual_transactions(
         self, rfm: pd.DataFrame, discount_rate: float, horizon: float = np.inf
     ) -> Floats:
-        """Purchases expected after T, each discounted to T; shape (n,).
+        """Discounted expected residual transactions (DERT), shape (n,).
 
-        Fader, Hardie & Lee (2005), RFM and CLV, Journal of Marketing Research 42(4): DERT.
+        Purchases expected after T, discounted to T: Fader, Hardie & Lee (2005), RFM and CLV, Journal of
+        Marketing Research 42(4).
 
         Parameters
         ----------
@@ -148,7 +149,9 @@ class TransactionModel(ParametricModel):
         if not np.isfinite(discount_rate) or discount_rate < 0:
             raise ParamsError(f"discount_rate is {discount_rate!r}: give a finite number of at least 0")
         if np.isinf(horizon) and discount_rate == 0:
-            raise ParamsError("discount_rate is 0 with an endless horizon: give a rate above 0, or a horizon")
+            raise ParamsError(
+                "discount_rate is 0 with an infinite horizon: give a rate above 0, or a horizon"
+            )
         if not np.isposinf(horizon):
             horizon = checked_horizon(horizon)
         return self._predict(rfm, "discounted_purchases", float(discount_rate), float(horizon))
@@ -174,7 +177,7 @@ class TransactionModel(ParametricModel):
         super()._set_params(name, params, log_covariance)
 
     def _predict(self, rfm: pd.DataFrame, formula: str, *arguments: float) -> Floats:
-        """Evaluate a formula once per distinct history and spread it over the rows."""
+        """Evaluate a formula once per distinct history and expand the result to all rows."""
         check_is_fitted(self)
         names = self._covariate_names()
         columns = (*history_columns(rfm), *covariate_columns(self._with_covariates(rfm), names))
@@ -186,7 +189,7 @@ class TransactionModel(ParametricModel):
         return evaluate(self._row_params(names, z), frequency, recency, T, *arguments)[inverse]
 
     def _row_params(self, names: Sequence[str], z: Sequence[Floats]) -> dict[str, Any]:
-        """Parameters of every row: where there are covariates, exp(log-parameter + coefficients @ z)."""
+        """Parameters of each row: with covariates, exp(log-parameter + coefficients @ z)."""
         params: dict[str, Any] = {name: self.params_[name] for name in self.process_.parameters}
         for parameter in self._covariate_parameters if names else ():
             shift = sum(
@@ -197,7 +200,7 @@ class TransactionModel(ParametricModel):
 
 
 class CovariateModel(TransactionModel):
-    """Base of the models that take covariates, and that lifetimes can fit too: see :class:`.BetaGeoNBD`."""
+    """Base of the models with covariates, which lifetimes can fit too: see :class:`.BetaGeoNBD`."""
 
     def __init__(
         self,
@@ -221,7 +224,7 @@ class CovariateModel(TransactionModel):
         names = list(self.covariates)
         for name in names:
             if name in _RESERVED or names.count(name) > 1:
-                what = "stands twice" if name not in _RESERVED else "is a column of the history"
+                what = "is given twice" if name not in _RESERVED else "is a column of the history"
                 raise ParamsError(f"covariate {name!r} {what}: give every covariate once, under its own name")
         return names
 

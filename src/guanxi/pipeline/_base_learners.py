@@ -17,9 +17,8 @@ from threadpoolctl import threadpool_limits
 from guanxi.features.snapshots import OUTCOMES, SnapshotPlan
 from guanxi.models.boosting import Rows, grow, grow_in_parallel
 from guanxi.models.losses import gamma_deviance, logistic_loss, poisson_deviance
-from guanxi.served.corrections import probability
+from guanxi.served.corrections import Regression, logarithms, probability
 from guanxi.served.model import RegressionModel
-from guanxi.served.regression import Regression, logarithms
 
 Floats = NDArray[np.float64]
 Snapshots = Callable[[date], pd.DataFrame]

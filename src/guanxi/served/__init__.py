@@ -1,1 +1,1 @@
-"""Everything a registered model carries: it imports nothing of guanxi but itself, and is copied whole."""
+"""Code carried by every registered model: copied whole, it imports nothing else of guanxi."""

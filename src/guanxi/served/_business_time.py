@@ -1,4 +1,4 @@
-"""Business time: days of a high season count for more than one, those of a low season for less."""
+"""Business time: a day counts for more than one in the high season and for less in the low season."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from numpy.typing import ArrayLike, NDArray
 
 
 def business_days(month_index: Sequence[float] | None, day: str | pd.Timestamp, days: float) -> float:
-    """Length in business time of the ``days`` that follow a day.
+    """Length in business time of the ``days`` after a day.
 
     Parameters
     ----------
     month_index : sequence of 12 floats, or None
-        How busy a day of each calendar month is beside the mean day; None: all days are alike.
+        Activity per day of each calendar month relative to the mean day; None: all days are alike.
     day : str or Timestamp
         The last day before the window.
     days : float
@@ -37,7 +37,7 @@ def business_days(month_index: Sequence[float] | None, day: str | pd.Timestamp, 
 def calendar_days(
     month_index: Sequence[float] | None, day: str | pd.Timestamp, length: ArrayLike, most: int
 ) -> NDArray[np.float64]:
-    """Days after a day in which given lengths of business time pass; infinite beyond ``most`` days.
+    """Calendar days after a day that given lengths of business time take; infinite beyond ``most`` days.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""From customers' attributes to churn probabilities and their drivers."""
+"""Churn probabilities and drivers from customers' attributes."""
 
 from __future__ import annotations
 
@@ -19,15 +19,14 @@ Floats = NDArray[np.float64]
 
 
 def matrix(table: pd.DataFrame, attributes: Sequence[Attribute]) -> Floats:
-    """Code attributes as the trees take them, shape (n, number of attributes).
+    """Encode attributes for the trees, shape (n, number of attributes).
 
-    Numbers stay; a category becomes its place among the attribute's categories, and NaN, as if it were
-    missing, where it is not one of them.
+    Numbers stay; a category becomes its index among the attribute's categories, an unknown one NaN (missing).
 
     Parameters
     ----------
     table : pandas.DataFrame
-        With a column per attribute.
+        A column per attribute.
     attributes : sequence of Attribute
     """
     columns = [_coded(table[each.name], each.categories) for each in attributes]
@@ -48,7 +47,7 @@ class LabelScorer:
     ----------
     model : ServedLabelModel
     trees : mapping of str to sequence of str
-        Under ``churn`` the boosters in LightGBM's text format.
+        ``churn``: the boosters in LightGBM's text format.
     """
 
     def __init__(self, model: ServedLabelModel, trees: Mapping[str, Sequence[str]]) -> None:
@@ -86,7 +85,7 @@ class LabelScorer:
         return table.assign(**self._drivers(coded, top)) if top else table
 
     def driver_effects(self, features: pd.DataFrame) -> pd.DataFrame:
-        """Effects on the log odds of churn by attribute; with ``base`` they add up to them."""
+        """Effects of the attributes on the log odds of churn, which they and ``base`` add up to."""
         contributions = self._trees.contributions(matrix(features, self.model.attributes))
         effects = pd.DataFrame(contributions[:, :-1], columns=self.features, index=features.index)
         effects.insert(0, "base", contributions[:, -1], allow_duplicates=True)
@@ -114,18 +113,18 @@ class LabelScorer:
         return columns
 
     def _texts(self, place: int, values: Floats) -> NDArray[Any]:
-        """Say an attribute with each customer's own value, and what is usual."""
+        """Describe an attribute by each customer's value and the typical one."""
         attribute, language = self.model.attributes[place], self.model.language
         distinct, inverse = np.unique(values, return_inverse=True)
-        said = [f"{attribute.name}: {_say(value, attribute, language)}" for value in distinct]
-        return np.array(said, dtype=object)[inverse]
+        described = [f"{attribute.name}: {_description(value, attribute, language)}" for value in distinct]
+        return np.array(described, dtype=object)[inverse]
 
 
-def _say(value: float, attribute: Attribute, language: str) -> str:
-    said = texts(__package__, language)["attributes"]
+def _description(value: float, attribute: Attribute, language: str) -> str:
+    phrases = texts(__package__, language)["attributes"]
     if np.isnan(value):
-        return str(said["missing"])
+        return str(phrases["missing"])
     categories, typical = attribute.categories, attribute.typical
     if categories is None:
-        return str(said["typical"].format(value=_five_digits(value), typical=_five_digits(typical)))
-    return str(said["share"].format(value=categories[int(value)], share=100.0 * typical[int(value)]))
+        return str(phrases["typical"].format(value=_five_digits(value), typical=_five_digits(typical)))
+    return str(phrases["share"].format(value=categories[int(value)], share=100.0 * typical[int(value)]))

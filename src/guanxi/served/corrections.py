@@ -1,4 +1,4 @@
-"""What trees and regressions add to the value models, on the scale of a logarithm or of log odds."""
+"""Corrections of the value models by trees and regressions, on the scale of a logarithm or of log odds."""
 
 from __future__ import annotations
 
@@ -8,8 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .input_checks import Features, _float_columns
-from .model import CorrectionModel
-from .regression import Regression
+from .model import CorrectionModel, RegressionModel
 from .trees._ensemble import Trees
 
 Floats = NDArray[np.float64]
@@ -24,25 +23,68 @@ def probability(log_odds: ArrayLike) -> Floats:
     array([0.5, 1. ])
     """
     z = np.asarray(log_odds, dtype=np.float64)
-    # Both halves are written with exp of a negative number, so that none overflows.
+    # exp of a negative number cannot overflow.
     small = np.exp(-np.abs(z))
     return np.asarray(np.where(z >= 0, 1.0 / (1.0 + small), small / (1.0 + small)))
 
 
-class Correction:
-    """What several members say beside a value model, weighted: trees, and a regression.
+def logarithms(features: Features, names: Sequence[str]) -> Floats:
+    """``log(1 + feature)``, shape (n, len(names)); negative and missing values count as 0."""
+    values = _float_columns(features, names)
+    return np.asarray(np.log1p(np.maximum(np.nan_to_num(values, nan=0.0), 0.0)))
 
-    With the value model's own ``base`` (log odds of no purchase, logarithm of expected purchases or of the
-    expected amount), the corrected one is ``slope * (base + step) + level`` with
-    ``step = weighted mean of the members - replaced * base_learnt``. Members that correct were learnt from
-    the base as offset; members that replace it were learnt from nothing, so that their step is measured from
-    the base of the window they learnt on.
+
+class Regression:
+    """Linear score of standardised logarithms of features.
+
+    Parameters
+    ----------
+    model : RegressionModel
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> model = RegressionModel(("T",), mean=(0.0,), scale=(1.0,), coefficients=(2.0,), intercept=1.0)
+    >>> Regression(model).predict(pd.DataFrame({"T": [0.0, np.e - 1.0]}))
+    array([1., 3.])
+    """
+
+    def __init__(self, model: RegressionModel) -> None:
+        self.features = list(model.features)
+        self._mean, self._scale, self._coefficients = (
+            np.asarray(values, dtype=np.float64) for values in (model.mean, model.scale, model.coefficients)
+        )
+        self._intercept = float(model.intercept)
+
+    def predict(self, features: Features) -> Floats:
+        """Score of each row, shape (n,)."""
+        return np.asarray(self.contributions(features).sum(axis=1))
+
+    def contributions(self, features: Features) -> Floats:
+        """Contribution of each feature to the score, shape (n, features + 1); the last is the average score.
+
+        For a linear score and independent features these are the SHAP values (Lundberg & Lee 2017, A unified
+        approach to interpreting model predictions, corollary 1).
+        """
+        standardised = (logarithms(features, self.features) - self._mean) / self._scale
+        parts = standardised * self._coefficients
+        return np.column_stack([parts, np.full(len(features), self._intercept)])
+
+
+class Correction:
+    """Weighted correction of a value model by several members: trees and possibly a regression.
+
+    The value model gives the ``base``: log odds of no purchase, logarithm of expected purchases or of the
+    expected amount. The corrected value is ``slope * (base + step) + level`` with
+    ``step = weighted mean of the members - replaced * training_base``. Members that correct the base were
+    fitted with it as offset. Members that replace it were fitted without, so their step is measured from the
+    base of their training window.
 
     Parameters
     ----------
     model : CorrectionModel
     texts : sequence of str
-        One booster for each member that is trees, in LightGBM's text format.
+        A booster for each tree member, in LightGBM's text format.
     """
 
     def __init__(self, model: CorrectionModel, texts: Sequence[str]) -> None:
@@ -59,25 +101,25 @@ class Correction:
 
     @property
     def has_members(self) -> bool:
-        """Whether anything is added but slope and level."""
+        """Whether it does more than apply slope and level."""
         return bool(self._members)
 
-    def step(self, features: Features, base_learnt: Floats) -> Floats:
-        """Give what is added to the base before slope and level, shape (n,).
+    def step(self, features: Features, training_base: Floats) -> Floats:
+        """Step added to the base before slope and level, shape (n,).
 
         Parameters
         ----------
         features : pandas.DataFrame or FeatureMatrix
-        base_learnt : array, shape (n,)
+        training_base : array, shape (n,)
             The value model's base for ``window_days``.
         """
-        step = -self.replaced * base_learnt
+        step = -self.replaced * training_base
         for weight, member in self._members:
             step = step + weight * member.predict(features)
         return np.asarray(step)
 
     def apply(self, base: Floats, step: Floats) -> Floats:
-        """Corrected log odds or logarithm, shape (n,)."""
+        """Corrected log odds or logarithms, shape (n,)."""
         return self.slope * (base + step) + self.level
 
     def contributions(self, features: Features) -> Floats:

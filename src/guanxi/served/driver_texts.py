@@ -1,6 +1,6 @@
-"""Drivers in plain words: which features tell the same story, and how it reads with a customer's numbers.
+"""Descriptions of churn drivers: groups of related features, in sentences with the customer's own numbers.
 
-The sentences stand in ``en.toml`` and ``zh.toml``.
+The sentences are in ``en.toml`` and ``zh.toml``.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ _DRIVER_PREFIXES = (
 
 @cache
 def driver_of(feature: str) -> str:
-    """Name the driver a feature belongs to: features that say the same in other words are one driver.
+    """Name the driver of a feature: closely related features form one driver.
 
     Examples
     --------
@@ -91,25 +91,25 @@ def _driver_texts(features: Features, drivers: NDArray[Any], language: str) -> T
 
 
 def _columns(features: Features, names: Sequence[str], rows: NDArray[Any]) -> Columns:
-    """Read what a sentence reads; NaN where the table has no such column."""
+    """Columns of a sentence; NaN if the table lacks one."""
     known = [name for name in names if name in features]
     unknown = dict.fromkeys(names, np.full(len(rows), np.nan))
     return unknown | dict(zip(known, _float_columns(features, known)[rows].T, strict=True))
 
 
 def _distinct(values: NDArray[Any]) -> tuple[NDArray[np.intp], NDArray[Any]]:
-    """Tell for every value which of the distinct ones it is: many customers read the same."""
-    if len(values) == 1:  # grouping one value takes longer than all that is said of it
+    """Index of each value among the distinct ones, and these."""
+    if len(values) == 1:  # faster than grouping
         return np.zeros(1, dtype=np.intp), values
     codes, distinct = pd.factorize(values, use_na_sentinel=False)
     return codes, np.asarray(distinct)
 
 
-_short_number = lru_cache(maxsize=2**14)(short_number)  # days and counts come again and again
+_short_number = lru_cache(maxsize=2**14)(short_number)  # days and counts recur often
 
 
 def _numbers(values: Floats) -> Texts:
-    # Each number is written once, and those that are written alike are one.
+    # Numbers with the same text are formatted once.
     alike = np.where(np.abs(values) >= 10, np.round(values), values + 0.0)  # no -0
     codes, distinct = _distinct(alike)
     return np.array([_short_number(value) for value in distinct.tolist()], dtype=object)[codes]
@@ -126,7 +126,7 @@ def _choose(condition: NDArray[np.bool_], yes: str | Texts, no: str | Texts) -> 
 
 @cache
 def _pieces(template: str) -> list[tuple[str, str | None]]:
-    """Split a sentence into what stands as it is and the name of what follows it."""
+    """Split a sentence into literal texts, each with the name of the placeholder that follows."""
     return [(literal, name) for literal, name, *_ in Formatter().parse(template)]
 
 
@@ -141,30 +141,29 @@ def _fill(template: str, parts: Mapping[str, str | Texts]) -> Texts:
 
 
 class _Phrasebook:
-    """Fills the sentences of one language, for many customers at once."""
+    """Sentences of one language, filled in for many customers at once."""
 
     def __init__(self, texts: Mapping[str, Any]) -> None:
         self._phrases: Mapping[str, Sequence[str]] = texts["phrases"]
         self._sentences: Mapping[str, str] = texts["drivers"]
 
     def sentence(self, name: str, **parts: str | Texts) -> Texts:
-        """Fill a sentence."""
+        """Fill in a sentence."""
         return _fill(self._sentences[name], parts)
 
     def either(self, condition: NDArray[np.bool_], yes: str, no: str, **parts: str | Texts) -> Texts:
-        """Fill one sentence where the condition holds, and another where it does not."""
+        """Fill in one sentence where the condition holds, and another elsewhere."""
         return _choose(condition, self.sentence(yes, **parts), self.sentence(no, **parts))
 
     def count(self, phrase: str, count: Floats) -> Texts:
-        """Name a count of things, in the singular or the plural."""
+        """Write a count with its noun, in the singular or the plural."""
         one, other = self._phrases[phrase]
         parts = {"count": _numbers(count)}
-        return (
-            _choose(count == 1, _fill(one, parts), _fill(other, parts)) if one != other else _fill(one, parts)
-        )
+        singular = _fill(one, parts)
+        return singular if one == other else _choose(count == 1, singular, _fill(other, parts))
 
     def all_purchases(self, row: Columns) -> Texts:
-        """Name the number of all purchases."""
+        """Write the number of all purchases."""
         return self.count("purchases", row["frequency"] + 1)
 
 
@@ -196,12 +195,12 @@ def _rhythm(row: Columns, book: _Phrasebook) -> Texts:
 
 
 def _within(feature: str, days: int) -> Sentence:
-    """Compare with the window before; who was no customer then did not buy less."""
+    """Compare with the preceding window; newer customers have a sentence without comparison."""
 
     def sentence(row: Columns, book: _Phrasebook) -> Texts:
         now, before = row[f"{feature}_{days}"], _numbers(row[f"{feature}_before_{days}"])
-        said = book.count("purchases", now) if feature == "purchases" else _numbers(now)
-        parts: dict[str, str | Texts] = {"now": said, "before": before, "days": str(days)}
+        text = book.count("purchases", now) if feature == "purchases" else _numbers(now)
+        parts: dict[str, str | Texts] = {"now": text, "before": before, "days": str(days)}
         return book.either(row["T"] < days, f"{feature}_new", feature, **parts)
 
     return sentence
@@ -212,12 +211,12 @@ def _loyalty(row: Columns, book: _Phrasebook) -> Texts:
 
 
 def _order(driver: str, measure: str, phrase: str | None) -> Sentence:
-    """Compare the last order with the average one, of who has made more than one."""
+    """Compare the last order with the average; a single order has no comparison."""
 
     def sentence(row: Columns, book: _Phrasebook) -> Texts:
         last, mean = row[f"{measure}_last"], _numbers(row[f"{measure}_mean"])
-        said = _numbers(last) if phrase is None else book.count(phrase, last)
-        return book.either(row["frequency"] == 0, f"{driver}_once", driver, last=said, mean=mean)
+        text = _numbers(last) if phrase is None else book.count(phrase, last)
+        return book.either(row["frequency"] == 0, f"{driver}_once", driver, last=text, mean=mean)
 
     return sentence
 
@@ -225,8 +224,8 @@ def _order(driver: str, measure: str, phrase: str | None) -> Sentence:
 def _season(row: Columns, book: _Phrasebook) -> Texts:
     count, year = row["purchases_last_season"], row["purchases_365"]
     parts = {"last": book.count("purchases", count), "year": _numbers(year)}
-    said = book.either(np.isfinite(year), "season", "season_no_year", **parts)
-    return _choose(np.isfinite(count), said, book.sentence("season_new"))
+    text = book.either(np.isfinite(year), "season", "season_no_year", **parts)
+    return _choose(np.isfinite(count), text, book.sentence("season_new"))
 
 
 def _refunds(row: Columns, book: _Phrasebook) -> Texts:
@@ -247,9 +246,8 @@ def _margin(row: Columns, book: _Phrasebook) -> Texts:
 
 def _breadth(name: str, phrase: str) -> Sentence:
     def sentence(row: Columns, book: _Phrasebook) -> Texts:
-        return book.sentence(
-            "breadth", breadth=book.count(phrase, row[name]), purchases=book.all_purchases(row)
-        )
+        breadth = book.count(phrase, row[name])
+        return book.sentence("breadth", breadth=breadth, purchases=book.all_purchases(row))
 
     return sentence
 
@@ -259,7 +257,7 @@ def _unknown(driver: str) -> Sentence:
     return lambda row, _: np.asarray(name + _numbers(row[driver]), dtype=object)
 
 
-# What is said of each driver, and the features that are read for it.
+# Sentence of each driver, and the features it uses.
 _SENTENCES: dict[str, tuple[Sentence, tuple[str, ...]]] = {
     "purchase_pattern": (_purchase_pattern, ("frequency", "recency", "T", "gap_median")),
     "rhythm": (_rhythm, ("recency", "T", "gap_last", "gap_longest")),
@@ -275,12 +273,6 @@ _SENTENCES: dict[str, tuple[Sentence, tuple[str, ...]]] = {
     "refunds": (_refunds, ("frequency", "refund_share")),
     "weekend": (_weekend, ("frequency", "weekend_share")),
     "margin": (_margin, ("frequency", "margin_share")),
-    "category_breadth": (
-        _breadth("category_count", "categories"),
-        ("frequency", "category_count"),
-    ),
-    "channel_breadth": (
-        _breadth("channel_count", "channels"),
-        ("frequency", "channel_count"),
-    ),
+    "category_breadth": (_breadth("category_count", "categories"), ("frequency", "category_count")),
+    "channel_breadth": (_breadth("channel_count", "channels"), ("frequency", "channel_count")),
 }

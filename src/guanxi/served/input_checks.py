@@ -1,4 +1,4 @@
-"""Checks of what a fitted model is asked: each raises an :class:`InputError` that names what is wrong."""
+"""Checks of tables and arguments for a fitted model; each raises an :class:`InputError`."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ Floats = NDArray[np.float64]
 
 MOST_DRIVERS = 20
 MOST_HORIZON_DAYS = 3650
-LAST_YEAR = 2250  # what may follow it within the horizon is still a date for pandas
+LAST_YEAR = 2250  # the end of the longest horizon is still a pandas date
 _SHOWN = 3
 
 
 class InputError(ValueError):
-    """A table or a parameter that a model cannot score."""
+    """A table or an argument that a model cannot score."""
 
 
 def describe_rows(labels: pd.Index[Any], name: str, wrong: NDArray[np.bool_], what: str) -> str:
@@ -38,7 +38,7 @@ def describe_rows(labels: pd.Index[Any], name: str, wrong: NDArray[np.bool_], wh
 class FeatureMatrix:
     """A feature table as one block of floats.
 
-    To find the columns of one customer in a DataFrame takes longer than all formulas.
+    For one customer, finding the columns of a DataFrame would take longer than all formulas.
 
     Parameters
     ----------
@@ -60,7 +60,7 @@ class FeatureMatrix:
     def columns(self, names: Sequence[str]) -> Floats:
         """Columns in the order of the names, shape (n, len(names))."""
         places = [self._places[name] for name in names]
-        # The whole table in its own order is taken as it is, without a copy.
+        # No copy of the whole table in its own order.
         whole = places == list(range(self._values.shape[1]))
         return self._values if whole else self._values[:, places]
 
@@ -82,7 +82,7 @@ def _float_columns(features: Features, names: Sequence[str]) -> Floats:
 
 
 def _check_table(features: pd.DataFrame, names: Sequence[str]) -> None:
-    """Refuse a table without rows, or without a column that the model needs."""
+    """Reject a table without rows, or without a column that the model needs."""
     missing = [name for name in names if name not in features.columns]
     if missing:
         raise InputError(f"the table lacks {', '.join(missing)}: give every column of the model's signature")
@@ -91,7 +91,7 @@ def _check_table(features: pd.DataFrame, names: Sequence[str]) -> None:
 
 
 def _check_finite(labels: pd.Index[Any], names: Sequence[str], values: Floats) -> None:
-    """Refuse infinite values; missing ones are left to the model."""
+    """Reject infinite values; missing ones are left to the model."""
     infinite = np.isinf(values)
     if infinite.any():
         place = int(np.flatnonzero(infinite.any(axis=0))[0])
@@ -101,7 +101,7 @@ def _check_finite(labels: pd.Index[Any], names: Sequence[str], values: Floats) -
 def _check_histories(
     labels: pd.Index[Any], frequency: Floats, recency: Floats, T: Floats, monetary_value: Floats
 ) -> None:
-    """Refuse histories that no customer can have: the rules of :mod:`guanxi.models._customer_table`."""
+    """Reject impossible histories, by the rules of :mod:`guanxi.models._customer_table`."""
     columns = {"frequency": frequency, "recency": recency, "T": T, "monetary_value": monetary_value}
     rules = [(name, np.isnan(values), "is missing") for name, values in columns.items()]
     rules += [(name, values < 0, "is negative") for name, values in columns.items()]
@@ -130,7 +130,7 @@ def _checked_horizon_days(horizon_days: int) -> int:
 
 
 def _checked_annual_discount_rate(rate: float) -> float:
-    """Check the discount rate a year, .1 for 10 %."""
+    """Check the annual discount rate, 0.1 for 10 %."""
     if not -1.0 < rate < 10.0:
         raise InputError(
             f"annual_discount_rate is {rate}: give a number above -1 and below 10, 0.1 for 10 % a year"
@@ -139,14 +139,14 @@ def _checked_annual_discount_rate(rate: float) -> float:
 
 
 def _checked_interval(interval: float) -> float:
-    """Check the probability inside the central intervals."""
+    """Check the coverage of the central intervals."""
     if not 0.0 < interval < 1.0:
         raise InputError(f"interval is {interval}: give a probability between 0 and 1, such as 0.9")
     return interval
 
 
 def _checked_day(as_of: str) -> date:
-    """Read the day that the features belong to."""
+    """Read the date of the features."""
     try:
         day = date.fromisoformat(as_of)
     except (TypeError, ValueError):

@@ -1,6 +1,6 @@
-"""What a served model has learnt, and its JSON document: written and read here and nowhere else.
+"""The contents of a served model, and their JSON document, which only this module writes and reads.
 
-A model is built once, by training, and completed by :func:`dataclasses.replace`.
+Training builds a model and completes it by :func:`dataclasses.replace`.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, ClassVar, Literal
 
-#: Version of the document; raised whenever a field is renamed, moved or given another meaning.
+#: Version of the document; raised whenever a field is renamed, moved or changes its meaning.
 FORMAT = 1
 
 Matrix = tuple[tuple[float, ...], ...]
@@ -18,7 +18,7 @@ Language = Literal["en", "zh"]
 
 @dataclass(frozen=True)
 class FittedProcess:
-    """Parameters of a process, and the covariance of their logarithms; None where the data do not tell."""
+    """Parameters of a process, and the covariance of their logarithms; None if they are not identified."""
 
     params: Mapping[str, float]
     log_covariance: Matrix | None
@@ -26,7 +26,7 @@ class FittedProcess:
 
 @dataclass(frozen=True)
 class PurchaseModels:
-    """Models of repeat purchases by name, and the names of those whose mean serves for counts and churn."""
+    """Models of repeat purchases by name, and the names of those averaged for counts and for churn."""
 
     fitted: Mapping[str, FittedProcess]
     counts: tuple[str, ...]
@@ -44,7 +44,7 @@ class SpendModel:
 
 @dataclass(frozen=True)
 class RegressionModel:
-    """A regression on standardised logarithms of features; all but the intercept of equal length."""
+    """A regression on standardised logarithms of features; all fields but the intercept have one length."""
 
     features: tuple[str, ...]
     mean: tuple[float, ...]
@@ -55,21 +55,21 @@ class RegressionModel:
 
 @dataclass(frozen=True)
 class CorrectionModel:
-    """What is added to a value model: see :class:`.corrections.Correction`.
+    """Correction of a value model: see :class:`.corrections.Correction`.
 
     Attributes
     ----------
     model : str
-        Which of the contenders it is.
+        Name of the selected candidate.
     features : tuple of str
         Columns of the trees.
     regression : RegressionModel or None
     weights : tuple of float
-        Of the members, trees first.
+        Weights of the members, trees first.
     window_days : int
-        The window that all members learnt on.
+        Training window of all members.
     replaced : float
-        Weight of the members that learnt from nothing.
+        Weight of the members fitted without offset.
     slope, level : float
     """
 
@@ -85,7 +85,7 @@ class CorrectionModel:
 
 @dataclass(frozen=True)
 class LifetimeValue:
-    """Defaults of the customer lifetime value: yearly discount rate, margin, probability of the interval."""
+    """Defaults of the customer lifetime value: annual discount rate, margin, coverage of the interval."""
 
     annual_discount_rate: float
     margin: float
@@ -94,7 +94,7 @@ class LifetimeValue:
 
 @dataclass(frozen=True)
 class Drivers:
-    """How many drivers are named by default; histories ``(frequency, recency, T)`` of average customers."""
+    """Default number of drivers; reference sample of histories ``(frequency, recency, T)``."""
 
     top: int
     reference: Matrix = ()
@@ -102,7 +102,7 @@ class Drivers:
 
 @dataclass(frozen=True)
 class DataRules:
-    """Rules that the log was read under: features of other logs must follow them."""
+    """Rules by which the log was read; features of other logs must follow them."""
 
     refunds: str
     duplicates: str
@@ -112,16 +112,16 @@ class DataRules:
 
 @dataclass(frozen=True)
 class Limits:
-    """What the model has seen.
+    """Size of the training data.
 
     Attributes
     ----------
     customers, repeat_customers : int
     history_days : int
     window_days : int
-        The window that features and trees are made for: the horizon, or less where the history was short.
+        Window of features and trees: the horizon, or less if the history was short.
     longest_measurable_horizon_days : int
-        Twice as long a history is needed to measure a horizon on a held-out window.
+        Longest horizon with a holdout window: half the history.
     """
 
     customers: int
@@ -141,7 +141,7 @@ class ServedModel:
         The last day of the training data, ISO.
     horizon_days : int
     language : str
-        Of the drivers' texts.
+        Language of the driver texts.
     data : DataRules
     purchases : PurchaseModels
     spend : SpendModel
@@ -151,13 +151,13 @@ class ServedModel:
     corrections : mapping of str to CorrectionModel
         By ``churn``, ``purchases`` and ``spend``.
     month_index : tuple of 12 floats or None
-        How busy a day of each calendar month is: see :mod:`.business_time`.
+        Relative activity per day of each calendar month.
     features : mapping of str to str
-        Every feature column, and the driver it belongs to.
+        Every feature column, and its driver.
     warnings : tuple of str
-        What must be said wherever its predictions are shown.
+        To be shown with all predictions.
     grades : mapping of str to str or None
-        Letter of ``churn``, ``purchases`` and ``spend`` on the held-out window.
+        Letter grades of ``churn``, ``purchases`` and ``spend`` on the holdout window.
     """
 
     task: ClassVar[str] = "transactions"
@@ -191,7 +191,7 @@ class ServedModel:
 
     @property
     def about(self) -> dict[str, Any]:
-        """What a reader must know before the model is loaded."""
+        """Facts needed before the model is loaded."""
         return {
             "task": self.task,
             "as_of": self.as_of,
@@ -229,7 +229,7 @@ class Attribute:
     categories : tuple of str or None
         Those seen in training; None for a number.
     typical : float or tuple of float
-        The median of a number, or each category's share.
+        Median of a number, or share of each category.
     """
 
     name: str
@@ -239,7 +239,7 @@ class Attribute:
 
 @dataclass(frozen=True)
 class LabelLimits:
-    """What a model of labels has seen."""
+    """Size of the training data of a model of labels."""
 
     customers: int
 
@@ -251,13 +251,13 @@ class ServedLabelModel:
     Attributes
     ----------
     id : str
-        The column of the identifier.
+        Column of the customer identifier.
     attributes : tuple of Attribute
     drivers : Drivers
     language : str
     limits : LabelLimits
     warnings : tuple of str
-        Attributes left out, and those that may give the label away.
+        On attributes left out, and on attributes that may leak the label.
     """
 
     task: ClassVar[str] = "labels"
@@ -271,14 +271,14 @@ class ServedLabelModel:
 
     @property
     def categories(self) -> dict[str, list[str] | None]:
-        """Each attribute's categories, None for a number."""
+        """Categories of each attribute, None for a number."""
         return {
             each.name: None if each.categories is None else list(each.categories) for each in self.attributes
         }
 
     @property
     def text_features(self) -> tuple[str, ...]:
-        """Features that are text; all others are numbers."""
+        """Categorical features; all others are numbers."""
         return tuple(each.name for each in self.attributes if each.categories is not None)
 
     @property
@@ -288,7 +288,7 @@ class ServedLabelModel:
 
     @property
     def about(self) -> dict[str, Any]:
-        """What a reader must know before the model is loaded."""
+        """Facts needed before the model is loaded."""
         return {"task": self.task}
 
     @classmethod
@@ -309,17 +309,17 @@ _TASKS: dict[str, type[AnyServedModel]] = {each.task: each for each in (ServedMo
 
 
 def to_json(model: AnyServedModel) -> dict[str, Any]:
-    """Write a model as what JSON holds."""
+    """Convert a model to JSON values."""
     return {"format": FORMAT, "task": model.task, **asdict(model)}
 
 
 def from_json(document: Mapping[str, Any]) -> AnyServedModel:
-    """Read a model that :func:`to_json` wrote.
+    """Read a model written by :func:`to_json`.
 
     Raises
     ------
     ValueError
-        If the format is not :data:`FORMAT`, or the task is none that is known.
+        If the format is not :data:`FORMAT`, or the task is unknown.
     """
     fields = dict(document)
     version, task = fields.pop("format", None), fields.pop("task", None)
@@ -336,7 +336,7 @@ def _correction(document: Mapping[str, Any]) -> CorrectionModel:
 
 
 def _frozen(value: Any) -> Any:
-    """Turn lists into tuples, however deep."""
+    """Turn nested lists into tuples."""
     if isinstance(value, Mapping):
         return {name: _frozen(each) for name, each in value.items()}
     return tuple(map(_frozen, value)) if isinstance(value, list) else value

@@ -1,4 +1,4 @@
-"""Numerical tools of the formulas: distinct rows, nodes of integrals, points of a parameter distribution."""
+"""Numerical tools: distinct rows, quadrature nodes, points of a parameter distribution."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _SMALLEST_ERROR = 0.01
 
 
 def distinct_rows(columns: Columns) -> tuple[Columns, Integers]:
-    """Distinct rows in lexicographic order, and for every row which of them it is.
+    """Distinct rows in lexicographic order, and the index of each row among them.
 
     Parameters
     ----------
@@ -52,7 +52,7 @@ def distinct_rows(columns: Columns) -> tuple[Columns, Integers]:
 
 
 def count_rows(columns: Columns, weight: Floats | None = None) -> tuple[Columns, Floats]:
-    """Distinct rows in lexicographic order, and how many (or how much weight) each stands for.
+    """Distinct rows in lexicographic order, and the count (or total weight) of each.
 
     Parameters
     ----------
@@ -66,7 +66,7 @@ def count_rows(columns: Columns, weight: Floats | None = None) -> tuple[Columns,
     ((array([0., 2.]),), array([1., 2.]))
     """
     packed = _pack(columns) if weight is None else None
-    if packed is not None and packed[1] is not None:  # sorting one whole number a row: several times faster
+    if packed is not None and packed[1] is not None:  # sorting one integer per row is several times faster
         key, sizes = np.sort(packed[0]), packed[1]
         starts = np.flatnonzero(np.diff(key, prepend=-1))
         return _unpack(key[starts], sizes), np.diff(starts, append=len(key)).astype(np.float64)
@@ -79,7 +79,7 @@ def count_rows(columns: Columns, weight: Floats | None = None) -> tuple[Columns,
 
 @lru_cache
 def _gauss_legendre(panels: int, nodes: int) -> tuple[Floats, Floats]:
-    """Nodes and weights on (0, 1), cut into equal panels with Gauss-Legendre nodes in each.
+    """Gauss-Legendre nodes and weights on equal panels of (0, 1).
 
     Examples
     --------
@@ -113,18 +113,18 @@ def parameter_points(params: Params, log_covariance: ArrayLike | None) -> list[P
     """Equally likely parameters with the mean and covariance of the Laplace approximation.
 
     The spherical cubature rule of degree 3 (Arasaratnam & Haykin 2009, Cubature Kalman Filters, IEEE
-    Transactions on Automatic Control 54(6)): of d log-parameters, 2 d points at +- sqrt(d) standard
+    Transactions on Automatic Control 54(6)): for d log-parameters, 2 d points at +- sqrt(d) standard
     deviations along the principal axes of their covariance.
 
     Parameters
     ----------
     params : mapping
     log_covariance : array, shape (d, d), or None
-        Covariance of the log-parameters in the order of ``params``, without the regularity k, which is
-        whole. Deviations along its axes are cut at .5, a factor of e in four dimensions: beyond it the normal
-        approximation says nothing. None, or not finite: the parameters are taken as known. So they are where
-        every standard error is below .01: at .01, correlated as on CDNOW, the points move the upper end of
-        spend by .02 % of the interval's width (median), .08 % (99 of 100 customers).
+        Covariance of the log-parameters in the order of ``params``, without the integer k. Deviations along
+        its axes are capped at 0.5, a factor of e in four dimensions, where the normal approximation fails.
+        The parameters are taken as known if it is None or not finite, or if every standard error is below
+        0.01. At 0.01, correlated as on CDNOW, the points move the upper end of spend by 0.02 % of the
+        interval's width (median) or 0.08 % (99 % of customers).
 
     Examples
     --------
@@ -155,7 +155,7 @@ def _order(columns: Columns) -> Integers:
 
 
 def _first_of_each(columns: Columns) -> NDArray[np.bool_]:
-    """Where a row differs from the one before it."""
+    """Whether each row differs from the one before it."""
     first = np.zeros(len(columns[0]), dtype=bool)
     first[0] = True
     for column in columns:
@@ -164,9 +164,9 @@ def _first_of_each(columns: Columns) -> NDArray[np.bool_]:
 
 
 def _pack(columns: Columns) -> tuple[Integers, list[int] | None] | None:
-    """One whole number a row that orders as the rows do; None if it would not fit into 64 bits.
+    """One integer key per row, in the order of the rows; None if it does not fit into 64 bits.
 
-    Beside it the size of each digit, where all columns hold whole numbers and can be got back from the key.
+    The second item is the size of each digit if all columns are whole numbers, so that keys can be unpacked.
     """
     key = np.zeros(len(columns[0]), dtype=np.int64)
     span, sizes, whole = 1, [], True

@@ -1,4 +1,4 @@
-"""From features to predictions: what the package computes and what the served model computes."""
+"""Predictions from features, for the package and for served models alike."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from .input_checks import (
 from .intervals import posterior_predictive
 from .model import LifetimeValue, ServedModel
 from .numerics import distinct_rows
-from .purchases.lifetime_value import discounted
+from .purchases.process import discounted
 from .purchases.registry import PROCESSES, PurchaseMixture
 from .spend import SPEND_PROCESSES
 
@@ -51,7 +51,7 @@ class Scorer:
     ----------
     model : ServedModel
     trees : mapping of str to sequence of str
-        Target to the boosters of its correction, in LightGBM's own text format; no entry: no trees.
+        Boosters of the correction of each target, in LightGBM's text format; no entry: no trees.
     """
 
     def __init__(self, model: ServedModel, trees: Mapping[str, Sequence[str]]) -> None:
@@ -63,13 +63,13 @@ class Scorer:
             PurchaseMixture([member[:2] for member in self._members(names)])
             for names in (model.purchases.counts, model.purchases.churn)
         )
-        learnt = [name for each in self._corrections.values() for name in each.features]
-        self._names = list(dict.fromkeys([*RFM, *learnt]))
+        corrected = [name for each in self._corrections.values() for name in each.features]
+        self._names = list(dict.fromkeys([*RFM, *corrected]))
         self._usual_pattern = lru_cache(maxsize=_PATTERNS_KEPT)(self._mean_pattern)
 
     @property
     def purchases(self) -> PurchaseMixture:
-        """The purchase model, or the mean of several, behind the expected purchases."""
+        """Purchase model, or mean of several, of the expected purchases."""
         return self._counts
 
     @property
@@ -94,10 +94,10 @@ class Scorer:
         features : pandas.DataFrame
             One row per customer with the columns of :attr:`features`, as of ``as_of``.
         as_of : str, optional
-            ISO date the features belong to; default: the training day.
+            ISO date of the features; default: the training day.
         horizon_days, drivers, annual_discount_rate, interval : optional
-            Default: as trained. Another horizon follows the purchase model's own curve, through what the
-            trees say of the trained one.
+            Default: as trained. For another horizon the purchase model's curve is corrected as for the
+            trained one.
 
         Returns
         -------
@@ -107,7 +107,7 @@ class Scorer:
         Raises
         ------
         InputError
-            If a column is missing, a number is none that a customer can have, or a parameter is out of range.
+            If a column is missing, a history is impossible, or an argument is out of range.
         """
         value = self.model.lifetime_value
         if annual_discount_rate is not None:
@@ -131,7 +131,7 @@ class Scorer:
         return pd.DataFrame(columns, index=features.index)
 
     def _checked(self, features: pd.DataFrame) -> FeatureMatrix:
-        """Columns the model needs, and nothing that no customer can have."""
+        """Columns of the model, checked for impossible values."""
         _check_table(features, self._names)
         values = _float_columns(features, self._names)
         _check_finite(features.index, self._names, values)
@@ -139,11 +139,11 @@ class Scorer:
         return FeatureMatrix(self._names, values)
 
     def base(self, target: str, features: Features, horizon_days: float, as_of: str | None = None) -> Floats:
-        """Give what the value models alone say, shape (n,).
+        """Prediction of the value models alone, shape (n,).
 
-        ``churn``: log odds of no purchase within the horizon; ``purchases``: logarithm of the expected ones;
-        ``spend``: logarithm of the expected amount of a purchase. Here and below ``as_of`` is the day the
-        features belong to, by default the training day.
+        ``churn``: log odds of no purchase within the horizon; ``purchases``: logarithm of expected purchases;
+        ``spend``: logarithm of the expected amount of a purchase. Here and below ``as_of`` is the date of the
+        features, by default the training day.
         """
         days = self._days(horizon_days, as_of)
         if target == "spend":
@@ -157,19 +157,19 @@ class Scorer:
     def corrected(
         self, target: str, features: Features, horizon_days: float, as_of: str | None = None
     ) -> Floats:
-        """Give what value models and trees say together, on the scale of :meth:`base`, shape (n,)."""
+        """Corrected prediction on the scale of :meth:`base`, shape (n,)."""
         base, correction = self.base(target, features, horizon_days, as_of), self._corrections[target]
-        learnt = base
+        training_base = base
         if correction.replaced and correction.window_days != horizon_days and target != "spend":
-            learnt = self.base(target, features, correction.window_days, as_of)
-        return correction.apply(base, correction.step(features, learnt))
+            training_base = self.base(target, features, correction.window_days, as_of)
+        return correction.apply(base, correction.step(features, training_base))
 
     def forecast(
         self, features: Features, horizon_days: float, as_of: str | None = None
     ) -> dict[str, Floats]:
         """Churn probability, expected purchases and expected amount of a purchase, arrays of shape (n,).
 
-        Nobody is expected to buy less often than the probability of buying at all.
+        Expected purchases are at least the probability of buying at all.
         """
         churn = probability(self.corrected("churn", features, horizon_days, as_of))
         purchases = np.exp(self.corrected("purchases", features, horizon_days, as_of))
@@ -191,12 +191,12 @@ class Scorer:
     def interval(
         self, features: Features, horizon_days: float, level: float, as_of: str | None = None
     ) -> dict[str, Floats]:
-        """Central intervals of purchases and of undiscounted spend: see :mod:`.formulas.posterior`."""
+        """Central intervals of purchases and undiscounted spend: :func:`.posterior_predictive.interval`."""
         days = self._days(horizon_days, as_of)
         return self._interval(features, self.forecast(features, horizon_days, as_of), days, level)
 
     def _days(self, days: float, as_of: str | None) -> float:
-        """Length of the next days in business time."""
+        """Convert the next days to business time."""
         return business_days(self.model.month_index, as_of or self.model.as_of, days)
 
     def _members(self, names: Sequence[str]) -> list[tuple[Any, Mapping[str, float], Any]]:
@@ -205,7 +205,7 @@ class Scorer:
         return [(PROCESSES[name], fitted[name].params, fitted[name].log_covariance) for name in names]
 
     def _adjusted(self, forecast: Mapping[str, Floats]) -> tuple[Floats, Floats] | None:
-        """Probability of none and mean of the counts, where they are not the purchase model's own."""
+        """P(no purchase) and mean count if they differ from the purchase model's, else None."""
         own = all(
             not each.has_members and each.slope == 1.0 and each.level == 0.0
             for each in (self._corrections["churn"], self._corrections["purchases"])
@@ -251,7 +251,7 @@ class Scorer:
         whole = alone(float(horizon))
 
         def purchases(days: float) -> Floats:
-            # Where the purchase model all but rules a purchase out, its curve has no shape to follow.
+            # Where the purchase model all but excludes a purchase, its curve is undetermined: use a line.
             straight = np.full(len(whole), days / horizon)
             share = np.divide(alone(days), whole, out=straight, where=whole > _TINY)
             return np.asarray(forecast["expected_purchases"] * share)
@@ -266,7 +266,7 @@ class Scorer:
             year=_DAYS_PER_YEAR,
         )
         ends = self._interval(features, forecast, self._days(horizon, as_of), value.interval)
-        # The interval is of undiscounted spend: margin and mean discount turn it into value.
+        # Scale the interval of undiscounted spend by margin and mean discount.
         undiscounted = forecast["expected_purchases"] * forecast["expected_spend"]
         factor = np.divide(clv, undiscounted, out=np.ones_like(clv), where=clv > 0)
         return {
@@ -282,18 +282,18 @@ class Scorer:
     def churn_contributions(
         self, features: pd.DataFrame, horizon_days: float, as_of: str | None = None
     ) -> pd.DataFrame:
-        """Exact SHAP values of churn, feature by feature: with the column ``base`` they add up.
+        """Exact SHAP values of churn by feature.
 
-        Their sum is the log odds of the probability shown, before slope and level of :meth:`churn_scale`.
-        The purchase model's part is ``purchase_pattern``: how far its log odds lie from their mean over a
-        sample kept with the model, so that a row's effects depend on no other row scored.
+        With the column ``base`` they add up to the log odds of churn before slope and level of
+        :meth:`churn_scale`. The contribution of the purchase model is ``purchase_pattern``: its log odds
+        minus their mean over a sample kept with the model, so that no row depends on the others.
         """
         return pd.DataFrame(self._contributions(features, horizon_days, as_of), index=features.index)
 
     def driver_effects(
         self, features: pd.DataFrame, horizon_days: float, as_of: str | None = None
     ) -> pd.DataFrame:
-        """Contributions to churn with features that tell the same story added up to one driver."""
+        """Contributions to churn, summed over the features of each driver."""
         return pd.DataFrame(self._effects(features, horizon_days, as_of), index=features.index)
 
     def _contributions(self, features: Features, horizon_days: float, as_of: str | None) -> dict[str, Floats]:
@@ -316,22 +316,22 @@ class Scorer:
         return {"slope": correction.slope, "level": correction.level}
 
     def _mean_pattern(self, horizon_days: float, as_of: str | None) -> float:
-        """Mean of the purchase model's part over the sample kept with the model."""
+        """Mean contribution of the purchase model over the sample kept with the model."""
         sample = pd.DataFrame(list(self.model.drivers.reference), columns=list(RFM[:3]))
         return float(self._pattern(sample, horizon_days, as_of).mean())
 
     def _pattern(self, rfm: Features, horizon_days: float, as_of: str | None) -> Floats:
-        """Give the purchase model's part of the log odds before slope and level."""
+        """Contribution of the purchase model to the log odds, before slope and level."""
         correction = self._corrections["churn"]
         base = self.base("churn", rfm, horizon_days, as_of)
         if not correction.replaced:
             return base
         same = correction.window_days == horizon_days
-        learnt = base if same else self.base("churn", rfm, correction.window_days, as_of)
-        return base - correction.replaced * learnt
+        training_base = base if same else self.base("churn", rfm, correction.window_days, as_of)
+        return base - correction.replaced * training_base
 
     def _next_purchase_date(self, rfm: Features, day: pd.Timestamp) -> NDArray[Any]:
-        """Median date of the next purchase given alive; none beyond the last date pandas can write."""
+        """Median date of the next purchase given alive; None beyond pandas' last date."""
         (x, t_x, T), inverse = distinct_rows(_columns(rfm, RFM[:3]))
         latest = (pd.Timestamp("2261-12-31") - day).days
         quantile = self._counts.next_purchase_quantile(x, t_x, T, 0.5)

@@ -1,10 +1,8 @@
-"""Models of the amount of a purchase: Gamma-Gamma, and log-normal spend, which stands in for it.
+"""Models of the amount of a purchase: Gamma-Gamma, and log-normal spend as its fallback.
 
-``params`` is a mapping from names to numbers. ``frequency`` (x) counts the repeat purchases whose mean amount
-is ``monetary_value`` (m), 0 where there are none.
-
-Given the history, the total of n purchases is ``scale`` times a variable whose distribution depends on n and
-x only: own amounts matter through the scale. That is what makes intervals cheap.
+``frequency`` (x) counts the repeat purchases, ``monetary_value`` (m) is their mean amount, 0 if there are
+none. Given the history, the total of n purchases is ``scale`` times a variable whose distribution depends on
+n and x only, which makes intervals cheap: the customer's own amounts enter through the scale alone.
 """
 
 from __future__ import annotations
@@ -20,15 +18,15 @@ from .purchases.process import broadcast_floats
 Floats = NDArray[np.float64]
 Params = Mapping[str, float]
 
-# How far the logarithm of a gamma variable strays: so many deviations, and what its long left tail adds.
+# Range of the logarithm of a gamma variable: standard deviations, and allowances for its tails.
 _DEVIATIONS, _LEFT_TAIL, _RIGHT_TAIL = 6.0, 10.0, 20.0
-_LARGEST_LOG = 600.0  # exp of more comes near the overflow
-_LEAST_VARIANCE = 1e-8  # amounts that vary by a ten-thousandth: of less no quantile is sharper
-_LEAST_SHARE = 1e-3  # an amount of 0 has no logarithm: it counts as a thousandth of the population mean
+_LARGEST_LOG = 600.0  # exp nearly overflows beyond
+_LEAST_VARIANCE = 1e-8  # amounts that vary by one in ten thousand
+_LEAST_SHARE = 1e-3  # of the population mean, for an amount of 0, which has no logarithm
 
 
 class SpendProcess:
-    """A model of what customers spend on a purchase.
+    """A model of the amount of a purchase.
 
     Attributes
     ----------
@@ -48,12 +46,12 @@ class SpendProcess:
         raise NotImplementedError
 
     def log_total_range(self, params: Params, purchases: Floats, x: float) -> tuple[Floats, Floats, Floats]:
-        """Where y = log(total / scale) of so many purchases lies, but for about 1e-8, and its spread.
+        """Range of log(total / scale) for numbers of purchases, up to a probability of about 1e-8.
 
         Returns
         -------
         lower, upper, spread : array, shape (n,)
-            Lower and upper grow with the purchases; the density is smooth over a spread.
+            Lower and upper increase with the purchases; the density is smooth on the scale of the spread.
         """
         raise NotImplementedError
 
@@ -67,8 +65,8 @@ class SpendProcess:
 class _GammaGamma(SpendProcess):
     """Gamma-Gamma: Fader & Hardie (2013), brucehardie.com/notes/025, with positive ``p, q, v``.
 
-    Given the history the rate of a customer's amounts is nu ~ Gamma(q + p x, v + x m), and n amounts total
-    Gamma(p n, nu): total / (v + x m) is a beta prime variable with shapes p n and q + p x.
+    Given the history the rate of a customer's amounts is nu ~ Gamma(q + p x, v + x m), and the total of n
+    amounts is Gamma(p n, nu): total / (v + x m) is a beta prime variable with shapes p n and q + p x.
     """
 
     name = "gamma_gamma"
@@ -93,8 +91,8 @@ class _GammaGamma(SpendProcess):
     def expected_spend(self, params: Params, x: ArrayLike, m: ArrayLike) -> Floats:
         """E[mean amount of a customer's purchases | history]: equation (5) of the note.
 
-        Without repeat purchases it is the population mean p v / (q - 1). That mean does not exist for q <= 1;
-        there the amount at the mean rate, p / E[nu | history] = p (v + x m) / (p x + q), stands in.
+        Without repeat purchases it is the population mean p v / (q - 1). For q <= 1, where that mean does not
+        exist, it is the amount at the mean rate: p / E[nu | history] = p (v + x m) / (p x + q).
 
         Examples
         --------
@@ -112,7 +110,7 @@ class _GammaGamma(SpendProcess):
         return np.asarray(params["v"] + x * m)
 
     def log_total_range(self, params: Params, purchases: Floats, x: float) -> tuple[Floats, Floats, Floats]:
-        """Range of the logarithm of a beta prime variable: of one gamma variable over another."""
+        """Range of the logarithm of a beta prime variable, a ratio of two gamma variables."""
         a, b = params["p"] * purchases, np.asarray(params["q"] + params["p"] * x)
         (low_a, high_a), (low_b, high_b) = _log_gamma_range(a), _log_gamma_range(b)
         spread = np.minimum(np.sqrt(polygamma(1, a) + polygamma(1, b)), 1.0)
@@ -131,23 +129,23 @@ class _GammaGamma(SpendProcess):
 class _LogNormal(SpendProcess):
     """Log-normal spend: the customer's own mean amount, shrunk on the log scale.
 
-    A customer's amounts average exp(theta) in the long run, theta ~ N(., between_variance) among customers;
-    the mean of x of them is log-normal with that mean and the log-variance within_variance / x. ``params``:
+    A customer's long-run mean amount is exp(theta), theta ~ N(., between_variance) across customers; the mean
+    of x amounts is log-normal around it with log-variance within_variance / x. ``params``:
 
-    - ``mean``: mean amount of the population, which is expected without repeat purchases.
-    - ``level``: what own mean amounts are shrunk towards.
-    - ``between_variance``, ``within_variance``: of logarithms; 0 where there is no spread to learn.
+    - ``mean``: population mean amount, expected without repeat purchases.
+    - ``level``: amount towards which mean amounts are shrunk.
+    - ``between_variance``, ``within_variance``: of logarithms; 0 if the amounts do not vary.
 
-    With w = between / (between + within / x), the weight of the own mean amount m, the posterior mean of
-    exp(theta) is m^w K^(1 - w). Half of the remaining variance, which turns a mean of logarithms into one of
-    amounts, is contained in K, the level.
+    With weight w = between / (between + within / x) for the own mean amount m, the posterior mean of
+    exp(theta) is m^w K^(1 - w). The level K includes half of the remaining variance, which turns a mean of
+    logarithms into one of amounts.
     """
 
     name = "log_normal"
     parameters = ("mean", "level", "between_variance", "within_variance")
 
     def expected_spend(self, params: Params, x: ArrayLike, m: ArrayLike) -> Floats:
-        """E[mean amount of a customer's purchases | history]: m^w level^(1 - w), the mean without repeats.
+        """E[mean amount of a customer's purchases | history]: m^w level^(1 - w); the mean without repeats.
 
         Examples
         --------

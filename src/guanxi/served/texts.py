@@ -1,6 +1,6 @@
-"""Texts in English and Chinese, and numbers as they are written in them.
+"""Texts in English and Chinese, and the formatting of numbers in them.
 
-A package keeps its texts beside its code, in ``en.toml`` and ``zh.toml``. What stands in braces is filled in.
+A package keeps its texts next to its code, in ``en.toml`` and ``zh.toml``, with placeholders in braces.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from typing import Any, Literal
 Language = Literal["en", "zh"]
 
 MISSING = "–"
-_PER_CENT = "\u00a0%"  # the blank does not break
+_PER_CENT = "\u00a0%"  # with a non-breaking space
 
 
 @cache
 def texts(package: str, language: str) -> dict[str, Any]:
-    """Read the texts of a package in a language, as its TOML file groups them.
+    """Read the texts of a package in a language, grouped as in its TOML file.
 
     Raises
     ------
@@ -32,12 +32,12 @@ def texts(package: str, language: str) -> dict[str, Any]:
     '未知'
     """
     found = pkgutil.get_data(package, f"{language}.toml")
-    assert found is not None  # on disk and in a served model, a package's loader reads its files
+    assert found is not None  # loaders on disk and in a served model both read files
     return tomllib.loads(found.decode("utf-8"))
 
 
 def number(value: float, decimals: int = 0) -> str:
-    """Write a number with separated thousands and a true minus sign; what is missing becomes a dash.
+    """Format a number with thousands separators and a true minus sign; a missing one becomes a dash.
 
     Examples
     --------
@@ -48,7 +48,7 @@ def number(value: float, decimals: int = 0) -> str:
 
 
 def signed(value: float, decimals: int = 2) -> str:
-    """Write a number with its sign; what is rounded to 0 has none.
+    """Format a number with its sign; one that rounds to 0 has none.
 
     Examples
     --------
@@ -60,7 +60,7 @@ def signed(value: float, decimals: int = 2) -> str:
 
 
 def percent(share: float, decimals: int = 0) -> str:
-    r"""Write a share of 1 in per cent; what is not quite all or nothing does not round to it.
+    r"""Format a proportion in per cent; only exact values are shown as 0 % or 100 %.
 
     Examples
     --------
@@ -78,7 +78,7 @@ def percent(share: float, decimals: int = 0) -> str:
 
 
 def decimals_for(largest: float) -> int:
-    """Decimals for a column of numbers up to `largest`: none from 1,000 on, 3 below 10, 2 between.
+    """Decimals for a column of numbers up to `largest`: none from 1,000 on, 3 below 10, 2 in between.
 
     Examples
     --------
@@ -91,7 +91,7 @@ def decimals_for(largest: float) -> int:
 
 
 def short_number(value: float) -> str:
-    """Write a number as one says it: whole from 10 on, else with one decimal where it needs one.
+    """Format a number for a sentence: whole from 10 on, else with one decimal if needed.
 
     Examples
     --------
@@ -105,22 +105,22 @@ def short_number(value: float) -> str:
 
 
 def _short_percent(share: float) -> str:
-    """Write a share of 1 in whole per cent.
+    """Format a proportion in whole per cent.
 
     Examples
     --------
-    >>> _short_percent(0.124), short_percent(float("nan"))
+    >>> _short_percent(0.124), _short_percent(float("nan"))
     ('12 %', '?')
     """
     return f"{100 * share:.0f} %" if math.isfinite(share) else "?"
 
 
 def _five_digits(value: float) -> str:
-    """Write up to five digits, and all of a whole number.
+    """Format a number with up to five digits; whole numbers with all of them.
 
     Examples
     --------
-    >>> _five_digits(3.14159265), five_digits(12345678.0)
+    >>> _five_digits(3.14159265), _five_digits(12345678.0)
     ('3.1416', '12,345,678')
     """
     return f"{value:,.0f}" if value == round(value) or abs(value) >= 10_000 else f"{value:,.5g}"

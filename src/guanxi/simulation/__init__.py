@@ -1,4 +1,4 @@
-"""Customers with known truth, for every model, and a whole coherent company."""
+"""Simulated customers with known truth for every model, and a whole company."""
 
 from guanxi.simulation._discrete_time import simulate_bg_bb, simulate_shifted_beta_geometric
 from guanxi.simulation._purchase_histories import (

@@ -10,7 +10,7 @@ from guanxi.simulation._purchase_process import Params, beta_probabilities
 
 
 def simulate_bg_bb(params: Params, n: int, T: ArrayLike, seed: int) -> pd.DataFrame:
-    """Transaction histories of n customers, and the truth behind each.
+    """Transaction histories of n customers, with the truth of each.
 
     Parameters
     ----------
@@ -40,7 +40,7 @@ def simulate_bg_bb(params: Params, n: int, T: ArrayLike, seed: int) -> pd.DataFr
     dropout = beta_probabilities(generator, params["gamma"], params["delta"], n)
     died_before = generator.geometric(dropout)
     lived = np.minimum(died_before - 1, opportunities)
-    # Back from the last opportunity lived, the first transaction met is the last one made.
+    # Counting back from the last opportunity alive, the first transaction is the last one made.
     recency = np.maximum(lived - (generator.geometric(purchase) - 1), 0)
     earlier = generator.binomial(np.maximum(recency - 1, 0), purchase)
     return pd.DataFrame(
@@ -56,7 +56,7 @@ def simulate_bg_bb(params: Params, n: int, T: ArrayLike, seed: int) -> pd.DataFr
 
 
 def simulate_shifted_beta_geometric(params: Params, n: int, periods: ArrayLike, seed: int) -> pd.DataFrame:
-    """Durations of n contracts over a number of renewal opportunities, and the truth behind each.
+    """Durations of n contracts over a number of renewal opportunities, with the truth of each.
 
     Parameters
     ----------
@@ -64,14 +64,14 @@ def simulate_shifted_beta_geometric(params: Params, n: int, periods: ArrayLike, 
         alpha, beta (Fader & Hardie 2007).
     n : int
     periods : int or array of int, shape (n,)
-        Renewal opportunities watched.
+        Observed renewal opportunities.
     seed : int
 
     Returns
     -------
     DataFrame, n rows
-        ``duration`` (renewal opportunities seen), ``churned`` (1: lost at the last of them; 0: renewed at
-        all), and ``churn_probability``.
+        ``duration`` (observed renewal opportunities), ``churned`` (1: lost at the last of them; 0: renewed at
+        all of them, censored), and ``churn_probability``.
 
     Examples
     --------

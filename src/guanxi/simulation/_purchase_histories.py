@@ -1,4 +1,4 @@
-"""Purchase histories of customers whose rates are known: one simulator for each continuous-time model."""
+"""Simulated purchase histories: a simulator for each continuous-time model."""
 
 from __future__ import annotations
 
@@ -12,35 +12,34 @@ from guanxi.simulation._purchase_process import Params, amount_rates, draw_custo
 def simulate_histories(
     model: str, params: Params, n: int, T: ArrayLike, seed: int, spend_params: Params | None = None
 ) -> pd.DataFrame:
-    """Purchase histories of n customers, and the truth behind each.
+    """Purchase histories of n customers, with the truth of each.
 
     Parameters
     ----------
     model : {"nbd", "bg_nbd", "mbg_nbd", "bg_cnbd", "mbg_cnbd", "pareto_nbd", "ggom_nbd"}
-        Whose customers; ``simulate_<model>`` says how they buy and drop out.
+        See ``simulate_<model>``.
     params : mapping
-        Those of the model.
+        Parameters of the model.
     n : int
-        Customers.
+        Number of customers.
     T : float or array, shape (n,)
         Time from first purchase to cutoff.
     seed : int
         The same seed gives the same rows.
     spend_params : mapping, optional
-        p, q, v of Gamma-Gamma (Fader & Hardie, note 025); adds ``monetary_value``.
+        p, q, v of Gamma-Gamma (Fader & Hardie, note 025), for ``monetary_value``.
 
     Returns
     -------
     DataFrame, n rows
-        ``frequency, recency, T, log_gap_sum`` (over the gaps between successive purchases, of their natural
-        logarithm), ``monetary_value`` where asked for, and the truth: ``purchase_rate``, the model's own
-        columns, ``alive``.
+        ``frequency, recency, T, log_gap_sum`` (sum of the natural logarithms of the gaps between purchases),
+        ``monetary_value`` given spend_params, and the truth: ``purchase_rate``, model-specific columns,
+        ``alive``.
 
     Raises
     ------
     ParamsError
-        If the model is unknown, a parameter is missing, unknown or not above 0, or T is no time for each
-        customer.
+        If the model is unknown, a parameter is missing, unknown or not above 0, or T is invalid.
 
     Examples
     --------
@@ -69,10 +68,10 @@ def simulate_histories(
 def simulate_nbd(
     params: Params, n: int, T: ArrayLike, seed: int, spend_params: Params | None = None
 ) -> pd.DataFrame:
-    """Purchase histories by NBD: parameters r and alpha; else as :func:`simulate_histories`.
+    """Purchase histories by NBD: parameters r and alpha; otherwise as :func:`simulate_histories`.
 
-    Ehrenberg (1959), The pattern of consumer purchases, Applied Statistics 8(1). Purchases come at a rate
-    that is Gamma(r, alpha) among customers, for ever.
+    Ehrenberg (1959), The pattern of consumer purchases, Applied Statistics 8(1). The purchase rate is
+    Gamma(r, alpha) across customers; there is no dropout.
 
     Examples
     --------
@@ -85,11 +84,11 @@ def simulate_nbd(
 def simulate_bg_nbd(
     params: Params, n: int, T: ArrayLike, seed: int, spend_params: Params | None = None
 ) -> pd.DataFrame:
-    """Purchase histories by BG/NBD: parameters r, alpha, a, b; else as :func:`simulate_histories`.
+    """Purchase histories by BG/NBD: parameters r, alpha, a, b; otherwise as :func:`simulate_histories`.
 
-    Fader, Hardie & Lee (2005), "Counting Your Customers" the Easy Way, Marketing Science 24(2). Purchases
-    come at a rate that is Gamma(r, alpha) among customers; after each repeat purchase a customer drops out
-    with a probability that is Beta(a, b), column ``dropout_probability``.
+    Fader, Hardie & Lee (2005), "Counting Your Customers" the Easy Way, Marketing Science 24(2). The purchase
+    rate is Gamma(r, alpha) across customers; after each repeat purchase a customer drops out with a
+    probability that is Beta(a, b), column ``dropout_probability``.
 
     Examples
     --------
@@ -102,10 +101,10 @@ def simulate_bg_nbd(
 def simulate_mbg_nbd(
     params: Params, n: int, T: ArrayLike, seed: int, spend_params: Params | None = None
 ) -> pd.DataFrame:
-    """Purchase histories by MBG/NBD: parameters r, alpha, a, b; else as :func:`simulate_histories`.
+    """Purchase histories by MBG/NBD: parameters r, alpha, a, b; otherwise as :func:`simulate_histories`.
 
     Batislam, Denizel & Filiztekin (2007), Empirical validation and comparison of models for customer
-    base analysis, International Journal of Research in Marketing 24(3). BG/NBD, but a customer may drop out
+    base analysis, International Journal of Research in Marketing 24(3). BG/NBD, but customers may drop out
     after the first purchase too.
 
     Examples
@@ -119,12 +118,12 @@ def simulate_mbg_nbd(
 def simulate_bg_cnbd(
     params: Params, n: int, T: ArrayLike, seed: int, spend_params: Params | None = None
 ) -> pd.DataFrame:
-    """Purchase histories by BG/CNBD-k: parameters k, r, alpha, a, b; else as :func:`simulate_histories`.
+    """Purchase histories by BG/CNBD-k: parameters k, r, alpha, a, b; see :func:`simulate_histories`.
 
     Platzer & Reutterer (2016), Ticking Away the Moments, Marketing Science 35(5), with parameters as in
-    BTYDplus. BG/NBD with purchases at every k-th of Poisson events (k is whole; 1: every event), so that
-    gaps are Erlang-k: the larger k, the more regular. ``purchase_rate`` is that of the events: a purchase
-    takes k / rate on average.
+    BTYDplus. BG/NBD, but only every k-th Poisson event is a purchase (k is an integer), so that gaps are
+    Erlang-k: the larger k, the more regular. ``purchase_rate`` is the rate of the events: the mean gap is
+    k / rate.
 
     Examples
     --------
@@ -153,11 +152,11 @@ def simulate_mbg_cnbd(
 def simulate_pareto_nbd(
     params: Params, n: int, T: ArrayLike, seed: int, spend_params: Params | None = None
 ) -> pd.DataFrame:
-    """Purchase histories by Pareto/NBD: parameters r, alpha, s, beta; else as :func:`simulate_histories`.
+    """Purchase histories by Pareto/NBD: parameters r, alpha, s, beta; see :func:`simulate_histories`.
 
     Schmittlein, Morrison & Colombo (1987), Counting Your Customers: Who Are They and What Will They Do Next?,
-    Management Science 33(1). Purchases come at a rate that is Gamma(r, alpha) among customers, until the end
-    of a lifetime that is exponential at a rate that is Gamma(s, beta): ``lifetime`` and ``dropout_rate``.
+    Management Science 33(1). The purchase rate is Gamma(r, alpha) across customers, until the end of an
+    exponential ``lifetime``, whose ``dropout_rate`` is Gamma(s, beta).
 
     Examples
     --------
@@ -170,11 +169,11 @@ def simulate_pareto_nbd(
 def simulate_ggom_nbd(
     params: Params, n: int, T: ArrayLike, seed: int, spend_params: Params | None = None
 ) -> pd.DataFrame:
-    """Purchase histories by GGom/NBD: parameters r, alpha, b, s, beta; else as :func:`simulate_histories`.
+    """Purchase histories by GGom/NBD: parameters r, alpha, b, s, beta; see :func:`simulate_histories`.
 
-    Bemmaor & Glady (2012), Modeling purchasing behavior with sudden “death”, Management Science 58(5).
-    Purchases come at a rate that is Gamma(r, alpha) among customers, until the end of a ``lifetime`` that is
-    Gompertz distributed, P(longer than t) = exp(-eta (exp(b t) - 1)), where eta is Gamma(s, beta).
+    Bemmaor & Glady (2012), Modeling purchasing behavior with sudden “death”, Management Science 58(5). The
+    purchase rate is Gamma(r, alpha) across customers, until the end of a Gompertz distributed ``lifetime``
+    with survivor function exp(-eta (exp(b t) - 1)), where eta is Gamma(s, beta).
 
     Examples
     --------

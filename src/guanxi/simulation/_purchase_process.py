@@ -1,4 +1,4 @@
-"""Customers of the continuous-time models: their rates, and purchases until the cutoff or the dropout."""
+"""Customers of the continuous-time models: their rates, and purchases until cutoff or dropout."""
 
 from __future__ import annotations
 
@@ -14,24 +14,24 @@ Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 Params = Mapping[str, float]
 
-_LEAST_RATE = 1e-300  # a rate drawn as exactly 0 would have no waiting time
-_LEAST_PROBABILITY = 1e-15  # "never" all the same, and a geometric number of it fits into 64 bits
+_LEAST_RATE = 1e-300  # a rate of exactly 0 has no waiting time
+_LEAST_PROBABILITY = 1e-15  # practically 0, but geometric numbers fit into 64 bits
 _NEVER = np.iinfo(np.int64).max
 
 
 class Customers(NamedTuple):
-    """Who the customers are, before anything happens; all arrays have shape (n,)."""
+    """Latent parameters of the customers; all arrays have shape (n,)."""
 
     T: Floats
-    purchase_rate: Floats  # of the Poisson events, of which every `events_per_purchase`-th is a purchase
+    purchase_rate: Floats  # of Poisson events, of which every `events_per_purchase`-th is a purchase
     events_per_purchase: int
-    last_purchase: Integers  # number of the repeat purchase after which a customer drops out; 0: the first
-    lifetime: Floats  # time from the first purchase after which a customer drops out
+    last_purchase: Integers  # number of the repeat purchase after which the customer drops out; 0: the first
+    lifetime: Floats  # time from the first purchase to dropout
     truth: dict[str, Floats]  # columns of the true rates and lifetimes
 
 
 class _Dropout(NamedTuple):
-    """When customers drop out, as in :class:`Customers`."""
+    """Dropout of customers, as in :class:`Customers`."""
 
     truth: dict[str, Floats]
     last_purchase: Integers | int = _NEVER
@@ -84,7 +84,7 @@ _MODELS = {
 def draw_customers(
     generator: np.random.Generator, model: str, params: Params, n: int, T: ArrayLike
 ) -> Customers:
-    """Draw the customers of a model: first the rates at which they buy, then when they drop out."""
+    """Draw the customers of a model: first their purchase rates, then their dropout."""
     if model not in _MODELS:
         raise ParamsError(f"model {model!r} is unknown: use one of {', '.join(_MODELS)}")
     name, names, draw_dropout = _MODELS[model]
@@ -105,9 +105,9 @@ def draw_customers(
 
 
 def _check_params(params: Params, names: tuple[str, ...], model: str) -> None:
-    """Refuse parameters that are not exactly the model's, positive and finite."""
+    """Reject parameters other than the model's, or not positive and finite."""
     if set(params) != set(names):
-        raise ParamsError(f"{model} has the parameters {', '.join(names)}: given are {', '.join(params)}")
+        raise ParamsError(f"{model} has the parameters {', '.join(names)}, not {', '.join(params)}")
     for name in names:
         if not (np.isfinite(params[name]) and params[name] > 0):
             raise ParamsError(f"{name} of {model} is {params[name]!r}: give a finite number above 0")
@@ -117,7 +117,7 @@ def _ages(T: ArrayLike, n: int) -> Floats:
     ages = np.asarray(T, dtype=np.float64)
     if ages.shape not in ((), (n,)) or not (np.isfinite(ages) & (ages >= 0)).all():
         raise ParamsError(
-            f"T is no time for each of {n} customers: give one or {n} finite numbers of at least 0"
+            f"T does not hold a time for each of {n} customers: give one or {n} finite numbers of at least 0"
         )
     return np.broadcast_to(ages, (n,))
 
@@ -133,7 +133,7 @@ def beta_probabilities(generator: np.random.Generator, a: float, b: float, n: in
 
 
 def amount_rates(generator: np.random.Generator, spend_params: Params, n: int) -> Floats:
-    """Rates of the gamma distributed amounts of n customers: Gamma-Gamma, Fader & Hardie, note 025."""
+    """Rates of the gamma distributed amounts of n customers, by Gamma-Gamma (Fader & Hardie, note 025)."""
     _check_params(spend_params, ("p", "q", "v"), "Gamma-Gamma")
     return gamma_rates(generator, spend_params["q"], spend_params["v"], n)
 
@@ -141,9 +141,9 @@ def amount_rates(generator: np.random.Generator, spend_params: Params, n: int) -
 def repeat_purchases(
     generator: np.random.Generator, customers: Customers
 ) -> Iterator[tuple[Integers, Floats, Floats]]:
-    """Round by round: who makes one more repeat purchase by T, when, and after what gap.
+    """Yield, in rounds, the customers with one more repeat purchase by T, its time, and the gap before it.
 
-    Times run from the first purchase; gaps are Erlang distributed, exponentially with one event a purchase.
+    Times are from the first purchase; gaps are Erlang distributed, exponential with one event per purchase.
     """
     end = np.minimum(customers.T, customers.lifetime)
     buyers = np.flatnonzero(customers.last_purchase > 0)

@@ -1,4 +1,4 @@
-"""The same customers as a transaction log."""
+"""Simulated transaction logs."""
 
 from __future__ import annotations
 
@@ -22,16 +22,15 @@ def simulate_transactions(
 ) -> pd.DataFrame:
     """Purchases of n customers up to the end of the cutoff day, time in days.
 
-    They are the purchases that ``simulate_<model>`` sums up with the same seed.
+    ``simulate_<model>`` summarises the same purchases for the same seed.
 
     Parameters
     ----------
     model : {"nbd", "bg_nbd", "mbg_nbd", "bg_cnbd", "mbg_cnbd", "pareto_nbd", "ggom_nbd"}
-        Whose customers.
     params, spend_params : mapping
-        Those of the model (days), and p, q, v of Gamma-Gamma.
+        Parameters of the model (in days), and p, q, v of Gamma-Gamma.
     n : int
-        Customers.
+        Number of customers.
     T : float or array, shape (n,)
         Days from first purchase to the cutoff.
     seed : int
@@ -47,8 +46,7 @@ def simulate_transactions(
     Raises
     ------
     ParamsError
-        If the model is unknown, a parameter is missing, unknown or not above 0, or T is no time for each
-        customer.
+        If the model is unknown, a parameter is missing, unknown or not above 0, or T is invalid.
 
     Examples
     --------
@@ -61,7 +59,7 @@ def simulate_transactions(
     rounds = [(np.arange(n), np.zeros(n))]
     rounds += [(buyers, time) for buyers, time, _ in repeat_purchases(generator, customers)]
     customer, since_first = (np.concatenate(column) for column in zip(*rounds, strict=True))
-    # Rounds follow one another in time: ordering by customer alone keeps each one's purchases in order.
+    # Rounds are in the order of time: a stable sort by customer keeps each customer's purchases in order.
     order = np.argsort(customer, kind="stable")
     customer, since_first = customer[order], since_first[order]
     amount_rate = amount_rates(generator, spend_params, n)[customer]

@@ -21,11 +21,12 @@ from guanxi.evaluation.portfolio._forecasts import (
     CustomerForecasts,
     btyd_forecaster,
     customer_outcomes,
+    purchase_variance,
     rolling_errors,
+    spend_variance,
     window_cutoffs,
 )
 from guanxi.evaluation.portfolio.totals import _portfolio_intervals
-from guanxi.models.variances import purchase_variance, spend_variance
 from guanxi.served.purchases.beta_geometric_process import BG_NBD
 from guanxi.served.purchases.lifetime_process import NBD
 from guanxi.served.spend import GAMMA_GAMMA, LOG_NORMAL

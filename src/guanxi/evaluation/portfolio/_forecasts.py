@@ -1,4 +1,9 @@
-"""Forecasts of every customer that can be added up, and how far off their totals were at earlier windows."""
+"""Forecasts by customer, their variances, and the errors of their totals at earlier windows.
+
+Of N purchases with posterior mean amount M the total S has, for Gamma-Gamma as for log-normal spend,
+E[S^2] = M^2 c (E[N^2] + w E[N]): c - 1 is the squared coefficient of variation of the customer's unknown mean
+amount, w that of one amount around it.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +14,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from guanxi.data.engine import execute_in_order
 from guanxi.data.transactions import TransactionLog
@@ -19,17 +24,20 @@ from guanxi.features.rfm import rfm_expression
 from guanxi.models import GammaGamma
 from guanxi.models.purchase_models import transaction_model
 from guanxi.models.transaction_model import TransactionModel
-from guanxi.models.variances import purchase_variance, spend_variance
 from guanxi.periods import add_days
 from guanxi.pipeline.selection import fit_quietly
-from guanxi.served.numerics import parameter_points
-
-Floats = NDArray[np.float64]
+from guanxi.served.numerics import distinct_rows, parameter_points
+from guanxi.served.purchases.process import Floats, Params, PurchaseProcess, broadcast_floats
+from guanxi.served.spend import SpendProcess
 
 TARGETS = ("purchases", "spend")
 COLUMNS = ("cutoff", "window_days", "target", "segment", "customers", "forecast", "actual", "noise")
 USUAL, OTHERS = ("bg_nbd",), ("pareto_nbd",)
 _SHORTEST_DAYS, _MOST_WINDOWS = 7, 20
+_MOST_PURCHASES = (8, 24, 72, 216, 1024)  # tried in turn until less than _LEFT_OUT lies beyond
+_LEFT_OUT = 1e-7
+_ENTRIES = 2**18  # probabilities in memory at once
+_LEAST_SHAPE = 2.5  # Gamma-Gamma's mean amount has no variance at a posterior shape of 2 or less
 _FREQUENCY_EDGES = [-1, 0, 1, 3, np.inf]
 _FREQUENCY_NAMES = ("0", "1", "2 to 3", "4 and more")
 
@@ -171,6 +179,77 @@ def _at_points(model: TransactionModel, x: Floats, t_x: Floats, T: Floats, horiz
 
 def _log(ratio: ArrayLike) -> Floats:
     return np.log(np.maximum(ratio, 1e-300))
+
+
+def purchase_variance(
+    members: Sequence[tuple[PurchaseProcess, Params]],
+    frequency: ArrayLike,
+    recency: ArrayLike,
+    T: ArrayLike,
+    horizon: float,
+) -> Floats:
+    """Variance of each customer's purchases in (T, T + horizon] given the history, shape (n,).
+
+    ``members`` are purchase models of equal weight, their parameters taken as known; the horizon is in the
+    unit of T.
+
+    Examples
+    --------
+    >>> from guanxi.served.purchases.lifetime_process import NBD
+    >>> purchase_variance([(NBD, {"r": 2.0, "alpha": 4.0})], [0], [0], [0], 4.0).round(3)
+    array([4.])
+    """
+    histories, inverse = distinct_rows(broadcast_floats(frequency, recency, T))
+    variance = np.zeros(len(histories[0]))
+    going_on = np.arange(len(variance))
+    for most in _MOST_PURCHASES:
+        unsettled = []
+        for first in range(0, len(going_on), _ENTRIES // (most + 1)):
+            rows = going_on[first : first + _ENTRIES // (most + 1)]
+            x, t_x, age = (column[rows] for column in histories)
+            chances = sum(
+                process.count_distribution(params, x, t_x, age, horizon, most) for process, params in members
+            )
+            total, mean, square = (np.asarray(chances) @ np.arange(most + 1.0) ** power for power in range(3))
+            variance[rows] = square / total - (mean / total) ** 2
+            unsettled.append(rows[total < len(members) * (1.0 - _LEFT_OUT)])
+        going_on = np.concatenate(unsettled)
+        if not len(going_on):
+            break
+    return variance[inverse]
+
+
+def spend_variance(
+    process: SpendProcess,
+    params: Params,
+    frequency: ArrayLike,
+    monetary_value: ArrayLike,
+    expected_purchases: ArrayLike,
+    variance_purchases: ArrayLike,
+) -> Floats:
+    """Variance of each customer's total spend given the history, shape (n,).
+
+    The parameters are taken as known; purchases are those within the horizon. Gamma-Gamma's mean amount has
+    no variance where q + p x <= 2: there 2.5 is used.
+
+    Examples
+    --------
+    >>> from guanxi.served.spend import GAMMA_GAMMA
+    >>> params = {"p": 4.0, "q": 4.0, "v": 30.0}
+    >>> spend_variance(GAMMA_GAMMA, params, [0], [0.0], [1.0], [0.0]).round(1)  # one amount of mean 40
+    array([1400.])
+    """
+    mean = process.expected_spend(params, frequency, monetary_value)
+    x, expected, variance = broadcast_floats(frequency, expected_purchases, variance_purchases)
+    if process.name == "gamma_gamma":
+        shape = np.maximum(params["q"] + params["p"] * x, _LEAST_SHAPE)
+        unknown, within = (shape - 1.0) / (shape - 2.0), 1.0 / params["p"]
+    else:
+        between, one = params["between_variance"], params["within_variance"]
+        unknown = np.exp(between * one / np.maximum(between * x + one, 1e-300))
+        within = float(np.expm1(one))
+    square = variance + expected**2
+    return np.asarray(mean**2 * (unknown * (square + within * expected) - expected**2))
 
 
 def window_cutoffs(first_day: date, as_of: date, horizon_days: int) -> tuple[int, list[date]]:

@@ -1,1 +1,1 @@
-"""Likelihoods and other formulas that are needed to fit only."""
+"""Likelihoods and other formulas for the fits alone."""

@@ -3,11 +3,11 @@
 Marketing Science 29(6). ``params`` maps ``alpha, beta, gamma, delta`` to positive numbers. Time is counted in
 transaction opportunities: ``frequency`` (x) of the ``T`` (n) opportunities saw a transaction, the last at
 number ``recency`` (t_x), 0 if none did. Before each opportunity a customer dies with a probability that is
-Beta(gamma, delta) among them; alive, the customer transacts with one that is Beta(alpha, beta). All columns
-are whole numbers.
+Beta(gamma, delta) across customers; while alive, the customer transacts with a probability that is
+Beta(alpha, beta). All columns are whole numbers.
 
-Every gamma function of the paper has an argument of a parameter plus a whole number: they are running sums of
-logarithms, which stay exact where parameters are at their limits.
+The arguments of the paper's gamma functions are a parameter plus a whole number: here they are cumulative
+sums of logarithms, which are exact even with parameters at their limits.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 Params = Mapping[str, float]
 
-_CHUNK = 2**17  # terms a pass: the work stays in the processor's cache
+_CHUNK = 2**17  # terms per pass, to fit the processor's cache
 
 
 def log_likelihood(params: Params, x: ArrayLike, t_x: ArrayLike, T: ArrayLike) -> Floats:
@@ -48,9 +48,7 @@ def log_likelihood(params: Params, x: ArrayLike, t_x: ArrayLike, T: ArrayLike) -
 
 
 def probability_alive(params: Params, x: ArrayLike, t_x: ArrayLike, T: ArrayLike, later: int = 0) -> Floats:
-    """P(alive at opportunity T + 1 + later | history): equation (11) of the paper, which has later = 0.
-
-    Whoever is alive at an opportunity can transact at it.
+    """P(alive at opportunity T + 1 + later | history): equation (11) of the paper for later = 0.
 
     Examples
     --------
@@ -92,9 +90,9 @@ def discounted_purchases(
     params : mapping
     x, t_x, T : array of int, shape (n,)
     discount_rate : float
-        Per opportunity; above 0 where there is no horizon.
+        Per opportunity; above 0 without a horizon.
     horizon : int, optional
-        How many opportunities count; all by default.
+        Number of future opportunities; all by default.
 
     Examples
     --------
@@ -113,8 +111,7 @@ def purchase_probability(
 ) -> Floats:
     """P(exactly n transactions at opportunities T + 1 ... T + horizon | history).
 
-    Given alive it is equation (7) of the paper, the distribution of a new customer, with the posterior's
-    parameters.
+    Given alive it is equation (7) of the paper, for a new customer, with the posterior parameters.
 
     Examples
     --------
@@ -166,7 +163,7 @@ class BgBbLikelihood:
     Parameters
     ----------
     x, t_x, T, weight : array, shape (n,)
-        Histories and how many customers each stands for.
+        Histories, and the number of customers with each.
 
     Examples
     --------
@@ -213,7 +210,7 @@ class _Logs(NamedTuple):
 
 
 class _Lives(NamedTuple):
-    """Row by row, every number of opportunities through which the customer may have lived: t_x ... T."""
+    """For each row, all possible numbers of opportunities lived: t_x ... T."""
 
     row: Integers
     lived: Integers
@@ -248,14 +245,10 @@ def _lives(t_x: Integers, T: Integers) -> _Lives:
 
 
 def _log_terms(params: Params, logs: _Logs, x: Integers, lives: _Lives) -> Floats:
-    """Log of P(history and that life): the summands of the likelihood."""
-    x = x[lives.row]
-    terms = logs.transact[x] + logs.idle[lives.lived - x] - logs.both[lives.lived]
-    terms += (
-        logs.survive[lives.lived]
-        - logs.die[lives.lived + lives.dropped]
-        + lives.dropped * np.log(params["gamma"])
-    )
+    """Log of P(history and life): the summands of the likelihood."""
+    x, lived, dropped = x[lives.row], lives.lived, lives.dropped
+    terms = logs.transact[x] + logs.idle[lived - x] - logs.both[lived]
+    terms += logs.survive[lived] - logs.die[lived + dropped] + dropped * np.log(params["gamma"])
     return np.asarray(terms)
 
 
@@ -270,7 +263,7 @@ def _add_derivatives(
     gradient: Floats,
     hessian: Floats,
 ) -> None:
-    """Add the derivatives by the parameters; ``shares`` is the posterior of each life given the history."""
+    """Add the derivatives by the parameters; ``shares`` are the posterior probabilities of the lives."""
     all_x, lived, died = x[lives.row], lives.lived, lives.lived + lives.dropped
     transact, idle, both, survive, die = firsts
     slopes = np.stack(
@@ -298,7 +291,7 @@ def _add_derivatives(
 def _summands(
     params: Params, x: Integers, t_x: Integers, T: Integers
 ) -> Iterator[tuple[slice, _Lives, Floats, Floats]]:
-    """Rows, their lives, the log of each row's largest summand of the likelihood, and all over that."""
+    """Yield rows, lives, the log of each row's largest summand, and all summands relative to it."""
     logs = _running_logs(params, int(T.max()))
     for rows in _chunks(T - t_x + 1):
         lives = _lives(t_x[rows], T[rows])
@@ -308,7 +301,7 @@ def _summands(
 
 
 def _alive_and_dead(params: Params, x: Integers, t_x: Integers, T: Integers) -> tuple[Floats, Floats]:
-    """P(alive at opportunity T | history) and P(dead by then), both without a difference."""
+    """P(alive at opportunity T | history) and P(dead by then), each without subtraction from 1."""
     alive, dead = np.empty((2, len(x)))
     for rows, lives, _, terms in _summands(params, x, t_x, T):
         gone = np.add.reduceat(terms * lives.dropped, lives.starts)
@@ -318,12 +311,12 @@ def _alive_and_dead(params: Params, x: Integers, t_x: Integers, T: Integers) -> 
 
 
 def _dropout(params: Params) -> Params:
-    """Name the parameters of a customer's life as those of the shifted beta-geometric, which it is."""
+    """Parameters of the lifetime as a shifted beta-geometric distribution."""
     return {"alpha": params["gamma"], "beta": params["delta"]}
 
 
 def _chunks(counts: Integers) -> Iterator[slice]:
-    """Cut the rows into runs with about so many terms together."""
+    """Split the rows into chunks of about ``_CHUNK`` terms."""
     ends = np.cumsum(counts)
     cuts = np.flatnonzero(np.diff(ends // _CHUNK)) + 1
     edges = [0, *cuts.tolist(), len(counts)]

@@ -1,8 +1,8 @@
-"""The log-likelihoods of the purchase processes with gradient and Hessian, as functions of log-parameters.
+"""Log-likelihoods of the purchase processes with gradient and Hessian, as functions of log-parameters.
 
-For every model the likelihood of a history is ``base * sum of parts``: dropped out at some moment, or still
-alive. With A the logarithms of the parts and G, H their first and second derivatives, the logarithm of the
-sum has the gradient mean(G) and the Hessian mean(H + G G') - mean(G) mean(G)', means weighted by exp(A).
+The likelihood of a history is ``base * sum of parts``: dropped out at some time, or still alive. With A the
+logarithms of the parts and G, H their first and second derivatives, the logarithm of the sum has gradient
+mean(G) and Hessian mean(H + G G') - mean(G) mean(G)', with means weighted by exp(A).
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from guanxi.served.purchases.beta_geometric_process import BetaGeometricProcess,
 from guanxi.served.purchases.lifetime_process import NBD, PARETO_NBD, LifetimeProcess
 from guanxi.served.purchases.process import Floats, Params, PurchaseProcess
 
-# Rows a pass: the derivatives of all parts, or the rows of BG/NBD, stay in the processor's cache.
+# Rows per pass, so that the derivatives of all parts, or the rows of BG/NBD, fit the processor's cache.
 _CHUNK, _CHUNK_BETA_GEOMETRIC = 512, 8192
 _Derivatives = tuple[Floats, Floats, Floats]  # value (n,), gradient (d, n), Hessian (d, d, n)
 _Curves = dict[tuple[int, int], Floats]  # second derivatives of the parts that are not 0, i <= j
@@ -27,13 +27,13 @@ _Curves = dict[tuple[int, int], Floats]  # second derivatives of the parts that 
 class BetaGeometricLikelihood:
     """Sum of the weighted log-likelihoods of distinct histories, as a function of log(r, alpha, a, b).
 
-    The gamma and beta functions depend on the frequency alone and are evaluated once per distinct frequency:
-    several times faster than :class:`RowwiseLikelihood`, which covers all models.
+    The gamma and beta functions are evaluated once per distinct frequency, which is several times faster than
+    :class:`RowwiseLikelihood`, which covers all models.
 
     Parameters
     ----------
     frequency, recency, T, weight : array, shape (n,)
-        Histories and how many customers each stands for.
+        Histories, and the number of customers with each.
     first : bool
         Whether customers may drop out after their first purchase too (MBG/NBD).
 
@@ -88,7 +88,7 @@ class BetaGeometricLikelihood:
 
 
 class RowwiseLikelihood:
-    """Sum of the weighted log-likelihoods as a function of log-parameters and of covariates' coefficients.
+    """Sum of the weighted log-likelihoods as a function of log-parameters and coefficients of covariates.
 
     A parameter with covariates Z is ``exp(log-parameter + Z @ coefficients)`` for each row.
 
@@ -97,9 +97,9 @@ class RowwiseLikelihood:
     process : PurchaseProcess
     frequency, recency, T, weight : array, shape (n,)
     covariates : mapping
-        Parameter name to its covariates, shape (n, c).
+        Covariates by parameter name, shape (n, c).
     penalty : float
-        Ridge: half of it times the sum of squared coefficients is subtracted.
+        Ridge penalty: half of it times the sum of squared coefficients is subtracted.
     k : int
         Regularity of the gaps, for the CNBD-k models.
     log_gap_sum : array, shape (n,), optional
@@ -153,7 +153,7 @@ class RowwiseLikelihood:
         return value - penalty, gradient, hessian
 
     def _design(self, rows: slice, size: int) -> list[tuple[list[int], Floats]]:
-        """For each parameter where its log-parameter and coefficients stand, and what they multiply."""
+        """Positions of each log-parameter and its coefficients, and the columns that they multiply."""
         design, next_one = [], len(self._names)
         for i, name in enumerate(self._names):
             columns, at = np.ones((size, 1)), [i]
@@ -195,7 +195,7 @@ def _add_rows(
     gradient: Floats,
     hessian: Floats,
 ) -> float:
-    """Value of the terms with times in them; adds their derivatives to ``gradient`` and ``hessian``."""
+    """Value of the time-dependent terms; adds their derivatives to ``gradient`` and ``hessian``."""
     r, alpha, a, _ = params
     n = r + x
     age, last = 1.0 / (alpha + T), 1.0 / (alpha + t_x)
@@ -255,7 +255,7 @@ def _beta_geometric(first: bool, k: int, params: Params, x: Floats, t_x: Floats,
 
 
 def _purchases(part: int, slopes: Floats, curves: _Curves, shape: Floats, rate: Floats) -> None:
-    """Write derivatives of log gamma(shape) - shape log(rate) by r and alpha, which move both one to one."""
+    """Write derivatives of log gamma(shape) - shape log(rate) by r and alpha, at unit slope in both."""
     slopes[0, part], slopes[1, part] = digamma(shape) - np.log(rate), -shape / rate
     curves[0, 0][part], curves[1, 1][part] = polygamma(1, shape), shape / rate**2
     curves[0, 1][part] = -1.0 / rate
@@ -282,26 +282,19 @@ def _lifetime(process: LifetimeProcess, params: dict[str, Floats], x: Floats, t_
 
 
 def _leaving(process: LifetimeProcess, params: dict[str, Floats], n: Floats, t_x: Floats, T: Floats) -> Any:
-    """Log of [the integral over the moment of leaving + still there], all over powers of alpha + moment.
+    """Log of [integral over the time of leaving + still alive], with powers of 1 / (alpha + time).
 
-    The integral does not depend on where its nodes stand, so they count as fixed.
+    The nodes are treated as fixed, since the integral does not depend on their positions.
     """
     since, log_weight = process.nodes(params, t_x, T - t_x, n, params["alpha"] + t_x)
     moments = np.column_stack([t_x[:, None] + since, T]).T
     own = {name: np.broadcast_to(value, moments.shape) for name, value in params.items()}
-    gone = np.ones(moments.shape)  # 1 where the customer leaves at that moment, 0 at T: still there
+    gone = np.ones(moments.shape)  # 1: the customer leaves at that time; 0 at T: still alive
     gone[-1] = 0.0
     rate = own["alpha"] + moments
     log_rate = np.log(rate)
-    parts = (
-        np.concatenate(
-            [
-                process.log_density(own, moments)[:-1] + log_weight.T,
-                process.log_survivor(own, moments)[-1:],
-            ]
-        )
-        - n * log_rate
-    )
+    left = process.log_density(own, moments)[:-1] + log_weight.T
+    parts = np.concatenate([left, process.log_survivor(own, moments)[-1:]]) - n * log_rate
     slopes = np.empty((len(process.parameters), *moments.shape))
     slopes[0], slopes[1] = -log_rate, -n / rate
     curves = {(0, 1): -1.0 / rate, (1, 1): n / rate**2}

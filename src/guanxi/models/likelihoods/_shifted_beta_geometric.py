@@ -1,9 +1,8 @@
 """Shifted beta-geometric: Fader & Hardie (2007), How to Project Customer Retention.
 
-Journal of Interactive Marketing 21(1). At every renewal opportunity a customer is lost with a probability
-that is beta distributed among customers. ``params`` maps ``alpha, beta`` to positive numbers. Periods,
-renewals and horizons are whole numbers; among those who renewed k times the probability is
-Beta(alpha, beta + k).
+Journal of Interactive Marketing 21(1). At every renewal opportunity a customer churns with a probability that
+is beta distributed across customers. ``params`` maps ``alpha, beta`` to positive numbers. Periods, renewals
+and horizons are whole numbers; given k renewals the probability is Beta(alpha, beta + k).
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ Params = Mapping[str, float]
 
 _STEP = 0.02
 _TAIL = 45.0  # exp(-45) of the mass lies beyond the nodes
-_CHUNK = 256  # rows a pass of the quadrature
+_CHUNK = 256  # rows per pass of the quadrature
 
 
 def log_survival_table(params: Params, last: int) -> Floats:
@@ -63,7 +62,7 @@ def retention_rate(params: Params, periods: ArrayLike) -> Floats:
 
 
 def renewal_probability(params: Params, renewals: ArrayLike, horizon: int) -> Floats:
-    """P(renews at each of the next ``horizon`` opportunities | renewed so many times) = S(k + h) / S(k).
+    """P(renews at each of the next ``horizon`` opportunities | k renewals) = S(k + h) / S(k).
 
     Examples
     --------
@@ -78,22 +77,22 @@ def renewal_probability(params: Params, renewals: ArrayLike, horizon: int) -> Fl
 def discounted_renewals(
     params: Params, renewals: ArrayLike, discount_rate: float, horizon: int | None = None
 ) -> Floats:
-    r"""Sum over j >= 1 of P(renews j times more | renewed k times) / (1 + d)^j.
+    r"""Sum over j >= 1 of P(j more renewals | k renewals) / (1 + d)^j.
 
     Without a horizon it is :math:`E[(1 - \theta) / (d + \theta)]` over Beta(alpha, beta + k), which equals
     :math:`\frac{1}{1 + d} \frac{\beta + k}{\alpha + \beta + k}
-    {}_2F_1(1, \beta + k + 1; \alpha + \beta + k + 1; \frac{1}{1 + d})`. The integral has no cancellation and
-    converges for every discount rate.
+    {}_2F_1(1, \beta + k + 1; \alpha + \beta + k + 1; \frac{1}{1 + d})`. The quadrature of the integral has no
+    cancellation and converges for every discount rate.
 
     Parameters
     ----------
     params : mapping
     renewals : array of int, shape (n,)
-        k, the renewals made so far.
+        k, the renewals so far.
     discount_rate : float
-        d, per period; above 0 where there is no horizon.
+        d, per period; above 0 without a horizon.
     horizon : int, optional
-        How many further opportunities count; all by default.
+        Number of further opportunities; all by default.
 
     Examples
     --------
@@ -110,7 +109,7 @@ def discounted_renewals(
         return np.concatenate([_quadrature(params["alpha"], row, discount_rate) for row in rows])[inverse]
     table = log_survival_table(params, int(made[-1]) + horizon)
     discount = np.exp(-np.log1p(discount_rate) * np.arange(1, horizon + 1))
-    # Sums of terms of one sign, window by window: differences of running sums would cancel.
+    # Sums of positive terms, window by window: differences of cumulative sums would cancel.
     sums = [np.exp(table[k + 1 : k + horizon + 1] - table[k]) @ discount for k in made.tolist()]
     return np.array(sums)[inverse]
 
@@ -128,15 +127,14 @@ def _quadrature(a: float, b: Floats, discount_rate: float) -> Floats:
 
 
 class ShiftedBetaGeometricLikelihood:
-    """Log-likelihood of renewals and losses as a function of log(alpha, beta), for the fit.
+    """Log-likelihood of renewals and losses as a function of log(alpha, beta).
 
-    The paper's likelihood sorted by opportunity: of those who had renewed k times before, so
-    many renewed again and so many were lost.
+    The paper's likelihood by opportunity.
 
     Parameters
     ----------
     renewed, lost : array, shape (n,)
-        Customers at the opportunity after k = 0 ... n - 1 renewals.
+        Customers renewed and lost at the opportunity after k = 0 ... n - 1 renewals.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""What the fits of spend models maximise: the likelihood of Gamma-Gamma, and the fit of log-normal spend."""
+"""The likelihood of Gamma-Gamma, and the fit of log-normal spend."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ _SHARES = np.linspace(0.0, 1.0, 201)[1:-1]
 
 
 class GammaGammaLikelihood:
-    """Sum of the weighted log-likelihoods as a function of log(p, q, v), for the fit.
+    """Sum of the weighted log-likelihoods as a function of log(p, q, v).
 
     Parameters
     ----------
     frequency, monetary_value, weight : array, shape (n,)
-        Histories with repeat purchases, and how many customers each stands for.
+        Histories with repeat purchases, and the number of customers with each.
 
     Examples
     --------
@@ -67,21 +67,21 @@ class GammaGammaLikelihood:
 
 
 def fit_log_normal(frequency: Floats, monetary_value: Floats, weight: Floats) -> dict[str, float]:
-    """Parameters of log-normal spend (:data:`guanxi.served.spend.LOG_NORMAL`), for any number of customers.
+    """Estimate log-normal spend (:data:`guanxi.served.spend.LOG_NORMAL`), for any number of customers.
 
-    The logarithms of mean amounts have variance between + within / x. Its two shares maximise the likelihood
-    (mean and size profiled out) times share x (1 - share), which keeps them apart from 0 and 1 and makes them
-    equal where the data cannot tell, as with one purchase each.
+    The logarithms of mean amounts have variance between + within / x. The share of between maximises the
+    profile likelihood times share x (1 - share), a penalty that keeps it off 0 and 1, and at one half if the
+    data are uninformative, as with one purchase each.
 
-    The level K has log K = log mean + between / 2 if logarithms are normal, and a few tiny amounts would
-    inflate it. So K is at most the level at which the expected amounts of the customers seen, weighted by
-    their purchases, add up to what they spent. (To raise K to that level where the identity falls short of
-    it, as with a few huge accounts, would double what is expected of everyone else.)
+    For normal logarithms the level K has log K = log mean + between / 2, which a few tiny amounts would
+    inflate. So K is capped at the level at which the expected amounts of the observed customers, weighted by
+    their purchases, sum to their spend. (Raising K to that level where the formula is below it, as with a few
+    huge accounts, would double the expectation of all other customers.)
 
     Parameters
     ----------
     frequency, monetary_value, weight : array, shape (n,)
-        Histories with repeat purchases and amounts above 0, and how many customers each stands for.
+        Histories with repeat purchases and amounts above 0, and the number of customers with each.
 
     Examples
     --------
@@ -103,7 +103,7 @@ def fit_log_normal(frequency: Floats, monetary_value: Floats, weight: Floats) ->
 
 
 def _merit(share: float, frequency: Floats, log_amount: Floats, weight: Floats) -> tuple[float, float]:
-    """Profile log-likelihood of the share between customers, penalised, and the total variance."""
+    """Penalised profile log-likelihood of the share between customers, and the total variance."""
     variance = share + (1.0 - share) / frequency
     mean = np.average(log_amount, weights=weight / variance)
     customers = weight.sum()
@@ -113,7 +113,7 @@ def _merit(share: float, frequency: Floats, log_amount: Floats, weight: Floats) 
 
 
 def _level(mean: float, log_amount: Floats, own: Floats, purchases: Floats) -> float:
-    """Level at which expected amounts add up to the amounts seen."""
+    """Level at which expected and observed amounts have the same sum."""
     log_purchases = np.log(purchases)
     spent = logsumexp(log_amount + log_purchases)
 
@@ -121,6 +121,6 @@ def _level(mean: float, log_amount: Floats, own: Floats, purchases: Floats) -> f
         return float(logsumexp(own * log_amount + (1.0 - own) * log_level + log_purchases) - spent)
 
     reach = float(log_amount.min()), float(log_amount.max())
-    if excess(reach[0]) >= 0.0 or excess(reach[1]) <= 0.0:  # amounts are equal but for rounding
+    if excess(reach[0]) >= 0.0 or excess(reach[1]) <= 0.0:  # amounts are equal up to rounding
         return mean
     return float(np.exp(brentq(excess, *reach, xtol=1e-12)))

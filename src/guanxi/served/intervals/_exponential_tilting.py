@@ -1,4 +1,4 @@
-"""Count distributions moved to another probability of none and another mean."""
+"""Count distributions tilted to a given probability of 0 and a given mean."""
 
 from __future__ import annotations
 
@@ -11,32 +11,32 @@ _STEPS = 60
 _WIDEST = 40.0  # log odds between one count and the next
 _EXACT = 1e-9
 _SHARE_OF_FALL = 0.8
-_ROUNDING = 1e-12  # of the chance of any purchase; what is less may be nothing but rounding
+_ROUNDING = 1e-12  # share of P(any purchase) below which a probability may be rounding error
 
 
 def tilted(counts: Floats, probabilities: Floats, none: Floats, mean: Floats) -> Floats:
-    """Nearest distributions of counts with a given probability of none and a given mean.
+    """Nearest distributions of counts with a given probability of 0 and a given mean.
 
-    Among those with the given two numbers, the one nearest in Kullback-Leibler divergence: the chances of
-    1, 2, … are those given, times a factor to the power of the count (Csiszar 1975, I-divergence geometry of
-    probability distributions, Annals of Probability 3(1)).
+    They minimise the Kullback-Leibler divergence: the probabilities of 1, 2, … are multiplied by a factor to
+    the power of the count (Csiszar 1975, I-divergence geometry of probability distributions, Annals of
+    Probability 3(1)).
 
     Parameters
     ----------
     counts : array, shape (k + 1,)
         Increasing; the first is 0 and the second 1.
     probabilities : array, shape (n, k + 1)
-        Chances of the counts.
+        Probabilities of the counts.
     none : array, shape (n,)
-        Probability of 0 asked for.
+        Required probability of 0.
     mean : array, shape (n,)
-        Mean asked for, at least ``1 - none``. One so far above the given distribution's that the chances of
-        ever more purchases would no longer fall is not reached.
+        Required mean, at least ``1 - none``. It is not reached where the probabilities of large counts would
+        no longer decrease.
 
     Returns
     -------
     array, shape (n, k + 1)
-        They add up to 1.
+        Rows sum to 1.
 
     Examples
     --------
@@ -44,19 +44,19 @@ def tilted(counts: Floats, probabilities: Floats, none: Floats, mean: Floats) ->
     array([[0.4 , 0.33, 0.27]])
     """
     counts = counts[1:]
-    # Where no purchase has a chance at all, all have the same.
+    # Where no count above 0 has any probability, all get the same.
     log_some, fall = _log_chances(np.maximum(probabilities[:, 1:], 1e-300), counts)
     target = np.clip(mean / np.maximum(1.0 - none, 1e-300), 1.0, counts[-1])
-    # The chances of many purchases must go on falling.
+    # The probabilities of large counts must keep decreasing.
     highest = np.clip(_SHARE_OF_FALL * fall, 0.0, _WIDEST)
     log_factor = _log_factor(log_some, counts, target, highest)
     return np.column_stack([none, (1.0 - none)[:, None] * _weights(log_some, counts, log_factor)])
 
 
 def _log_factor(log_some: Floats, counts: Floats, target: Floats, highest: Floats) -> Floats:
-    """Logarithm of the factor that makes the mean the target, shape (n,), by Newton's steps and bisection.
+    """Logarithm of the factor that gives the target mean, shape (n,), by Newton's method and bisection.
 
-    A row that is exact enough leaves, so that no row's numbers depend on its neighbours.
+    Each row stops on its own, so that no row's numbers depend on the others.
     """
     result = np.zeros(len(target))
     rows = np.arange(len(target))
@@ -81,10 +81,10 @@ def _log_factor(log_some: Floats, counts: Floats, target: Floats, highest: Float
 
 
 def _log_chances(some: Floats, counts: Floats) -> tuple[Floats, Floats]:
-    """Logarithms of the chances, and how fast they fall at last, from one count to the next.
+    """Log probabilities, and their final rate of decrease per count.
 
-    A factor to the power of the count would raise rounding errors to chances: from the last count that is
-    surely more than that, the chances go on falling as they do there.
+    A factor to the power of the count would inflate rounding errors: beyond the last count that is clearly
+    more than those, the decrease is extrapolated.
     """
     rows, places = np.arange(len(some)), np.arange(len(counts))
     sure = some > _ROUNDING * some.sum(axis=1, keepdims=True)

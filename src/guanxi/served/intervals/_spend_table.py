@@ -1,8 +1,8 @@
-"""Quantiles of the total spend of a random number of purchases, exact but for interpolation.
+"""Quantiles of the total spend of a random number of purchases, exact up to interpolation.
 
-For customers with equal frequency, log(total / scale) of n purchases has one distribution function, tabulated
-once on a grid that follows its spread. A customer's own distribution function on that grid is the product of
-P(N = n) with the table; between grid points it is the cubic with the right values and densities at both ends.
+For all customers of one frequency, log(total / scale) of n purchases has the same distribution function,
+tabulated once on a grid that follows its spread. A customer's distribution function on that grid is the
+product of P(N = n) with the table, interpolated by cubics with the exact values and densities at both ends.
 """
 
 from __future__ import annotations
@@ -14,11 +14,10 @@ from numpy.typing import NDArray
 
 from ..spend import Floats, Params, SpendProcess
 
-# Measured against root finding: a third leaves a relative error of the ends of 1e-5.
-_STEPS_PER_SPREAD = 3.0
-_FINEST = 1e-3  # no step need be finer, as long as it is within the spread
-# Many purchases enter in groups that are narrow beside the Poisson deviation and the spread of their total,
-# or beside their number: they move the ends by less than 1e-3, where amounts vary usually by 1e-4.
+_STEPS_PER_SPREAD = 3.0  # relative error of the ends: 1e-5, checked by root finding
+_FINEST = 1e-3  # no finer step is needed within the spread
+# Large counts are grouped narrowly compared with the Poisson deviation and the spread of their total, or with
+# the count itself: the ends move by less than 1e-3, usually by 1e-4 where amounts vary.
 _GROUPS_PER_DEVIATION, _GROUPS_PER_SPREAD, _NARROWEST = 8.0, 4.0, 2e-3
 _HALVINGS = 24
 
@@ -30,7 +29,7 @@ class SpendTable:
     ----------
     process : SpendProcess
     points : sequence of mapping
-        Parameters held equally likely; the first says what the scale is.
+        Equally likely parameters; the first defines the scale.
     frequency : float
     purchases : array, shape (k,)
         Numbers of purchases, increasing.
@@ -48,9 +47,8 @@ class SpendTable:
     def __init__(
         self, process: SpendProcess, points: Sequence[Params], frequency: float, purchases: Floats
     ) -> None:
-        self._starts, purchases = _groups(
-            purchases, process.log_total_range(points[0], purchases, frequency)[2]
-        )
+        spread = process.log_total_range(points[0], purchases, frequency)[2]
+        self._starts, purchases = _groups(purchases, spread)
         shifts = _shifts(process, points, frequency)
         ranges = [process.log_total_range(params, purchases, frequency) for params in points]
         lower = np.min([low + shift for (low, _, _), shift in zip(ranges, shifts, strict=True)], axis=0)
@@ -69,7 +67,7 @@ class SpendTable:
         Parameters
         ----------
         probabilities : array, shape (n, k + 1)
-            Of no purchase, and of the table's numbers of purchases.
+            Of no purchase and of the purchases in the table.
         levels : sequence of float
 
         Returns
@@ -93,17 +91,14 @@ class SpendTable:
 
 
 def _shifts(process: SpendProcess, points: Sequence[Params], frequency: float) -> list[float]:
-    """How much the log scale of each parameter point lies above that of the first.
-
-    It depends a little on the own mean amount, which is taken at the population's.
-    """
+    """Log scale of each parameter point minus that of the first, at the population's mean amount."""
     mean = process.expected_spend(points[0], 0.0, 0.0)
     scales = [float(process.scale(params, frequency, mean)[0]) for params in points]
     return [float(np.log(scale / scales[0])) for scale in scales]
 
 
 def _groups(purchases: Floats, spread: Floats) -> tuple[NDArray[np.int64], Floats]:
-    """Where groups of numbers of purchases begin, and the number that stands for each."""
+    """Group purchase counts: first index and mean count of each group."""
     narrow = np.maximum(purchases * spread / _GROUPS_PER_SPREAD, purchases * _NARROWEST)
     width = np.maximum(np.minimum(np.sqrt(purchases) / _GROUPS_PER_DEVIATION, narrow), 1.0)
     group = np.floor(np.cumsum(np.diff(purchases, prepend=0.0) / width))
@@ -113,10 +108,10 @@ def _groups(purchases: Floats, spread: Floats) -> tuple[NDArray[np.int64], Float
 
 
 def _grid(lower: Floats, upper: Floats, spread: Floats) -> tuple[Floats, NDArray[np.bool_]]:
-    """Points from the lowest to the uppermost, as dense as the narrowest of the distributions there needs.
+    """Grid as dense as the narrowest distribution at each point requires.
 
-    From where the n-th begins to where the next one does it is the narrowest. What no distribution covers is
-    one interval, marked in the second array: however wide it is, nothing lies in it.
+    The n-th distribution is the narrowest from its lower end to that of the next. A range that no
+    distribution covers is one interval, marked in the second array as empty.
     """
     step = np.maximum(spread / _STEPS_PER_SPREAD, np.minimum(spread, _FINEST))
     following = np.append(lower[1:], np.inf)
@@ -132,7 +127,7 @@ def _grid(lower: Floats, upper: Floats, spread: Floats) -> tuple[Floats, NDArray
 def _integrated(grid: Floats, empty: NDArray[np.bool_], density: Floats, slope: Floats) -> Floats:
     """Distribution functions of densities, by the trapezoidal rule with its first correction.
 
-    Counted from above, so that what lies below a grid cut at the smallest numbers is not lost.
+    Summed from above, so that probability below a truncated grid is not lost.
     """
     width = np.diff(grid)
     pieces = width / 2.0 * (density[:, :-1] + density[:, 1:]) - width**2 / 12.0 * np.diff(slope, axis=1)
@@ -143,7 +138,7 @@ def _integrated(grid: Floats, empty: NDArray[np.bool_], density: Floats, slope: 
 
 
 def _cubic_root(low: Floats, high: Floats, first: Floats, last: Floats, level: float) -> Floats:
-    """Where, between 0 and 1, the cubic with these values and slopes at 0 and 1 reaches the level."""
+    """Point in (0, 1) at which the cubic with these values and slopes at 0 and 1 reaches the level."""
     rise = high - low
     # Slopes of at most three times the rise keep the cubic monotone (Fritsch & Carlson 1980).
     first, last = np.minimum(first, 3.0 * rise), np.minimum(last, 3.0 * rise)

@@ -1,9 +1,8 @@
-"""What a customer may do within a horizon: intervals of purchases and of total spend, without random draws.
+"""Posterior-predictive intervals of purchases and of total spend within a horizon, without random draws.
 
-Purchases have the posterior-predictive distribution of the purchase model, averaged over the models and over
-the parameters that their data leave possible. Total spend given the purchases has the spend model's; see
-:mod:`.spend_table`. Everything is computed from a row's own numbers, so that order, chunks, duplicates and
-engines change nothing.
+Purchases follow the posterior-predictive distribution of the purchase models, averaged over models and over
+the uncertainty of their parameters; total spend given the purchases follows the spend model. Each row is
+computed on its own, so that order, chunks, duplicates and engines change nothing.
 """
 
 from __future__ import annotations
@@ -27,11 +26,11 @@ Adjusted = tuple[Floats, Floats]
 
 NAMES = ("purchases_lower", "purchases_upper", "spend_lower", "spend_upper")
 
-_MOST = (8, 24, 72, 216, 1024)  # a row goes on to more purchases until next to none are left beyond
+_MOST = (8, 24, 72, 216, 1024)  # tried in turn until less than _LEFT_OUT lies beyond
 _LEFT_OUT = 1e-6
-_ENTRIES = 2**21  # probabilities held at once
+_ENTRIES = 2**21  # probabilities in memory at once
 _FEW_ROWS = 100
-_MOST_KEPT = _MOST[2] + 1  # numbers of purchases in a table that is kept: .25 MB
+_MOST_KEPT = _MOST[2] + 1  # counts in a table that is kept: 0.25 MB
 _DOUBLINGS, _NODES = 20, 48  # for the few rows with more than 1,024 purchases
 
 
@@ -52,29 +51,28 @@ def interval(
     Parameters
     ----------
     transactions : sequence of (process, params, log_covariance)
-        One or more purchase models, of equal weight. ``log_covariance`` is that of the log-parameters, shape
-        (d, d), or None where the parameters are taken as known: see :func:`.numerics.parameter_points`.
+        Purchase models of equal weight. ``log_covariance`` is the covariance of the log-parameters, shape
+        (d, d), or None if they are taken as known: see :func:`.numerics.parameter_points`.
     spend : (process, params, log_covariance)
     frequency, recency, T, monetary_value : array, shape (n,)
     horizon : float
         In the unit of T.
     level : float
-        Probability inside; the rest is halved between the two ends.
+        Coverage, with equal tails.
     adjusted : (none, mean), optional
-        Each row's probability of no purchase and expected purchases, arrays of shape (n,), where they are
-        known better than by the purchase models, whose distribution is moved to these by
-        :mod:`.exponential_tilting`.
+        Better estimates of each row's probability of no purchase and expected purchases, arrays of shape
+        (n,), to which the distribution of the purchase models is tilted.
 
     Returns
     -------
     dict of arrays, shape (n,)
         ``purchases_lower, purchases_upper`` (whole numbers), ``spend_lower, spend_upper`` (undiscounted,
-        without margin). Both ends are 0 where no purchase is at least as likely as the upper level.
+        without margin). Both ends are 0 where P(no purchase) is at least the upper level.
 
     Notes
     -----
-    The effect of the spend parameters' uncertainty on the scale of a customer's amounts is taken at the
-    population's mean amount: exact without repeat purchases, and with them within .3 % of the interval's
+    The effect of the uncertainty of the spend parameters on the scale of a customer's amounts is evaluated at
+    the population's mean amount: exact without repeat purchases, otherwise within 0.3 % of the interval's
     width on Online Retail II (standard errors of 4 to 9 %).
 
     Examples
@@ -94,7 +92,7 @@ def interval(
     histories, inverse = distinct_rows((x, t_x, T, *(adjusted or ())))
     purchases = np.zeros((2, len(histories[0])))
     log_spend = np.full(purchases.shape, -np.inf)
-    # Who most probably buys nothing has both ends at 0, however much the others may buy.
+    # Both ends are 0 where P(no purchase) reaches the upper level.
     open_ends = np.flatnonzero(histories[3] < levels[1]) if adjusted else np.arange(len(histories[0]))
     asked = tuple(column[open_ends] for column in histories)
     for rows, counts, probabilities in _count_distributions(_parameter_points(transactions), asked, horizon):
@@ -116,7 +114,7 @@ def _count_probabilities(
 ) -> Floats:
     """P(exactly n purchases in (T, T + horizon] | history) for n = 0 ... most, shape (n, most + 1).
 
-    Averaged over the models and the parameters that their data leave possible; see :func:`interval`.
+    Averaged over models and parameter uncertainty; see :func:`interval`.
 
     Examples
     --------
@@ -125,20 +123,19 @@ def _count_probabilities(
     array([[0.5  , 0.25 , 0.125]])
     """
     histories, inverse = distinct_rows(broadcast_floats(frequency, recency, T, *(adjusted or ())))
+    members = _parameter_points(transactions)
     if adjusted is None:
-        return _mixture(_parameter_points(transactions), histories, horizon, most)[inverse]
+        return _mixture(members, histories, horizon, most)[inverse]
     result = np.zeros((len(histories[0]), most + 1))
-    for rows, counts, probabilities in _count_distributions(
-        _parameter_points(transactions), histories, horizon
-    ):
-        known = counts <= most  # beyond the last of _MOST they are no whole numbers
+    for rows, counts, probabilities in _count_distributions(members, histories, horizon):
+        known = counts <= most  # beyond the last of _MOST counts are not whole
         places = np.round(counts[known]).astype(np.int64)
         result[np.ix_(rows, places)] = probabilities[:, known]
     return result[inverse]
 
 
 class _Tables:
-    """Spend tables by frequency and numbers of purchases; rows come in the order of their frequency."""
+    """Spend tables by frequency and purchase counts."""
 
     def __init__(self, process: SpendProcess, points: list[Params]) -> None:
         self._process, self._points = process, points
@@ -146,7 +143,7 @@ class _Tables:
     def quantiles(
         self, frequency: Floats, counts: Floats, probabilities: Floats, levels: tuple[float, float]
     ) -> Floats:
-        """Quantiles of log(total / scale), shape (2, n); minus infinity where a quantile of spend is 0."""
+        """Quantiles of log(total / scale), shape (2, n); minus infinity where the quantile of spend is 0."""
         result = np.full((2, len(frequency)), -np.inf)
         uncertain = np.flatnonzero(probabilities[:, 0] < levels[1])
         for x in np.unique(frequency[uncertain]):
@@ -166,7 +163,7 @@ class _Tables:
 def _kept_table(
     process: SpendProcess, points: tuple[tuple[tuple[str, float], ...], ...], frequency: float, counts: int
 ) -> SpendTable:
-    """Table of few purchases: the same few are asked for again and again, by chunks and by served models."""
+    """Table of few purchases, cached: chunks and served models use the same few again and again."""
     return SpendTable(process, [dict(point) for point in points], frequency, np.arange(1.0, counts))
 
 
@@ -191,7 +188,7 @@ def _distributions(
 ) -> Iterable[Floats]:
     """Distribution of counts at each parameter point, arrays of shape (n, most + 1).
 
-    Few rows are taken at all points in one go, where the calls cost more than the sums: the same numbers.
+    Few rows are evaluated at all points in one call, which is faster; the numbers are the same.
     """
     rows = len(x)
     if rows > _FEW_ROWS:
@@ -208,7 +205,7 @@ def _adjust(counts: Floats, probabilities: Floats, adjusted: tuple[Floats, ...])
 
 
 def _is_complete(probabilities: Floats, adjusted: tuple[Floats, ...]) -> NDArray[np.bool_]:
-    """Tell which rows leave next to nothing to greater counts; adjusted ones always add up to 1."""
+    """Whether each row leaves a negligible probability to greater counts; adjusted rows always sum to 1."""
     if adjusted:
         return np.asarray(probabilities[:, -1] <= _LEFT_OUT / 10.0)
     return np.asarray(probabilities.sum(axis=1) >= 1.0 - _LEFT_OUT)
@@ -217,7 +214,7 @@ def _is_complete(probabilities: Floats, adjusted: tuple[Floats, ...]) -> NDArray
 def _count_distributions(
     members: Members, histories: tuple[Floats, ...], horizon: float
 ) -> Iterator[tuple[NDArray[np.int64], Floats, Floats]]:
-    """Rows, numbers of purchases and their probabilities, as many as each row needs on its own."""
+    """Yield rows, purchase counts and their probabilities, with as many counts as each row needs."""
     going_on = np.arange(len(histories[0]))
     for most in _MOST:
         if not len(going_on):
@@ -241,7 +238,7 @@ def _count_distributions(
 
 
 def _tail(members: Members, histories: tuple[Floats, ...], horizon: float) -> tuple[Floats, Floats]:
-    """Numbers of purchases beyond the last of _MOST, and weights of a quadrature over their logarithm."""
+    """Purchase counts beyond the last of _MOST, and quadrature weights over their logarithm."""
     y, w = _gauss_legendre(_DOUBLINGS, _NODES)
     reach = _DOUBLINGS * np.log(2.0)
     counts = (_MOST[-1] + 0.5) * np.exp(y * reach)
@@ -264,6 +261,6 @@ def _chunks(rows: NDArray[np.int64], size: int) -> Iterator[NDArray[np.int64]]:
 def _count_quantiles(counts: Floats, probabilities: Floats, levels: tuple[float, float]) -> Floats:
     """Least number of purchases whose cumulative probability reaches each level, shape (2, n)."""
     reached = np.cumsum(probabilities, axis=1)
-    # A hair's breadth below the level is the level: the last digit must not decide.
+    # Rounding must not decide.
     places = [np.minimum((reached < level - 1e-12).sum(axis=1), len(counts) - 1) for level in levels]
     return np.asarray(np.round(counts[np.array(places)]))

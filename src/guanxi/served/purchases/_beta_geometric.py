@@ -1,8 +1,9 @@
-"""Expected purchases of a customer who is alive under beta-geometric dropout: exact, without singularity.
+"""Expected purchases given alive under beta-geometric dropout: exact, without singularity.
 
-Given that a customer is alive, the purchase rate is Gamma(shape, rate), the dropout probability after each
-purchase Beta(a, b), independent of it. The papers write the expected purchases with Gauss's hypergeometric
-function, whose direct evaluation overflows or cancels for long histories, long horizons and a near 1.
+Given that a customer is alive, the purchase rate is Gamma(shape, rate) and, independently, the dropout
+probability after each purchase is Beta(a, b). The papers give the expected purchases by Gauss's
+hypergeometric function, whose direct evaluation overflows or cancels for long histories, long horizons and a
+near 1.
 """
 
 from __future__ import annotations
@@ -16,13 +17,13 @@ from scipy.special import betainc, betaln, exprel, log_expit
 
 Floats = NDArray[np.float64]
 
-_SERIES_CHUNK = 8192  # rows a pass: the work stays in the processor's cache
+_SERIES_CHUNK = 8192  # rows per pass, to fit the processor's cache
 _QUADRATURE_CHUNK = 2048
 _STEP = 0.05  # .08 left errors of 1e-7 with hundreds of expected purchases and b near .05
-_LEAST_LOG = -600.0  # at p = e^-600 the integrand has long reached its limit at p = 0
+_LEAST_LOG = -600.0  # at p = e^-600 the integrand equals its limit at p = 0
 _AT_ENDS = 0.05
 _ENDS = np.array([[_LEAST_LOG, 0.0]]), np.array([[0.0, _LEAST_LOG]])  # log p and log(1 - p)
-_FEW, _FEW_TERMS = 0.05, 13  # .05^12 is below the rounding
+_FEW, _FEW_TERMS = 0.05, 13  # 0.05^12 is below rounding
 
 
 def expected_purchases_alive(
@@ -31,19 +32,19 @@ def expected_purchases_alive(
     r"""E[purchases within a horizon], given alive.
 
     It is :math:`\int_0^1 \frac{1 - (1 + p\,w)^{-s}}{p}\, \mathrm{Beta}(p; a, b)\, dp`, which equals
-    equation (10) of Fader, Hardie & Lee (2005) over P(alive). With Erlang-k gaps only every k-th event of the
-    underlying Poisson process is a purchase, and ``hidden`` of them have passed since the last one.
+    equation (10) of Fader, Hardie & Lee (2005) divided by P(alive). With Erlang-k gaps only every k-th event
+    of the underlying Poisson process is a purchase; ``hidden`` events have passed since the last one.
 
     Parameters
     ----------
     shape : array, shape (n,)
-        Shape s of the purchase rate's gamma distribution, > 0.
+        Shape s of the gamma distribution of the purchase rate, > 0.
     a, b : array, shape (n,)
-        Parameters of the dropout probability's beta distribution, > 0.
+        Parameters of the beta distribution of the dropout probability, > 0.
     ratio : array, shape (n,)
         w: the horizon over the rate parameter of that gamma distribution, >= 0.
     regularity, hidden : int
-        k of the Erlang gaps, and how many of its k events have passed (0 to k - 1).
+        k of the Erlang gaps, and the events since the last purchase (0 to k - 1).
 
     Examples
     --------
@@ -51,7 +52,7 @@ def expected_purchases_alive(
     >>> expected_purchases_alive(one, one, one, one).round(6)
     array([0.693147])
     """
-    # Where the series converges quickly and its terms do not cancel (measured against the quadrature).
+    # Where the series converges quickly and its terms do not cancel (checked against the quadrature).
     difference = a + b - 1.0 - shape
     fast = (ratio <= 9.0) & (np.abs(difference) <= 8.0) & (np.abs(a - 1.0) <= 8.0) & (a + b >= 0.25)
     fast &= regularity == 1
@@ -74,7 +75,7 @@ def _in_chunks(evaluate: Callable[..., Floats], chunk: int, *columns: Floats) ->
 
 
 def _series(shape: Floats, a: Floats, b: Floats, ratio: Floats) -> Floats:
-    """Euler's form of the hypergeometric series, divided by a - 1 term by term: a = 1 is no exception."""
+    """Euler's form of the hypergeometric series, divided by a - 1 term by term, so that a = 1 is regular."""
     c = a + b - 1.0
     log_survival = -np.log1p(ratio)
     total = _series_sum(c - shape, a, c, ratio / (1.0 + ratio))
@@ -100,10 +101,10 @@ def _series_sum(difference: Floats, a: Floats, c: Floats, z: Floats) -> Floats:
 
 
 def _quadrature(given: Callable[..., Floats], shape: Floats, a: Floats, b: Floats, ratio: Floats) -> Floats:
-    """Apply the trapezoidal rule to the log odds of dropout, stretched by sinh: for every parameter value.
+    """Apply the trapezoidal rule on the log odds of dropout, stretched by sinh; valid for all parameters.
 
-    Where a or b is small, nearly all weight lies at the ends, far out on that scale. There the straight line
-    through the values at the ends is taken off, whose mean is known: what is left vanishes at the ends.
+    Where a or b is small, nearly all weight lies far out at the ends. There the line through the end values,
+    whose mean is known, is subtracted, so that the remainder vanishes at the ends.
     """
     spread = np.minimum(1.0, np.sqrt(1.0 / a + 1.0 / b))[:, None]
     least = np.minimum(a, b)
@@ -136,8 +137,8 @@ def _given_dropout_erlang(
 ) -> Floats:
     """Sum over i >= 1 of (1 - p)^(i - 1) P(M >= i k - hidden), M negative binomial (s, w).
 
-    The generating function of P(M >= m) at the k-th roots of 1 - p picks every k-th term. Where 1 - p is so
-    small that the terms picked would cancel, the sum has only a few.
+    The generating function of P(M >= m) at the k-th roots of 1 - p selects every k-th term. Where 1 - p is
+    too small for that (cancellation), a few terms of the sum suffice.
     """
     survival = np.exp(log_survival)
     few = survival < _FEW
@@ -156,4 +157,4 @@ def _given_dropout_erlang(
         z = ratio / (1.0 + ratio)
         terms = (survival ** (i - 1) * betainc(i * k - hidden, shape, z) for i in range(1, _FEW_TERMS))
         total = np.where(few, sum(terms), total)
-    return np.where(ratio > 0.0, np.maximum(total, 0.0), 0.0)  # the roots cancel up to rounding
+    return np.where(ratio > 0.0, np.maximum(total, 0.0), 0.0)  # rounding may leave less than 0

@@ -1,8 +1,8 @@
 """Models in which customers drop out after a purchase: BG/NBD, MBG/NBD, BG/CNBD-k and MBG/CNBD-k.
 
 The gaps between purchases are Erlang-k: every k-th event of a Poisson process of rate lambda is a purchase.
-lambda is Gamma(r, alpha) among customers; the probability p to drop out after a purchase is Beta(a, b).
-``k`` is 1 where the parameters have none. In the modified models (MBG) customers may drop out after their
+lambda is Gamma(r, alpha) across customers; the probability p of dropping out after a purchase is Beta(a, b).
+``k`` is 1 if it is not among the parameters. In the modified models (MBG) customers may drop out after their
 first purchase too.
 
 - BG/NBD: Fader, Hardie & Lee (2005), "Counting Your Customers" the Easy Way, Marketing Science 24(2).
@@ -11,7 +11,7 @@ first purchase too.
 - CNBD-k: Platzer & Reutterer (2016), Ticking Away the Moments, Marketing Science 35(5).
 
 Given that a customer is alive, with j events since the last purchase, lambda is Gamma(r + k x + j, alpha + T)
-and p is Beta(a, b + x) (MBG: b + x + 1), independent; for k > 1 all is a mixture over j = 0 ... k - 1.
+and p is Beta(a, b + x) (MBG: b + x + 1), independently; for k > 1 this is a mixture over j = 0 ... k - 1.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ from ..numerics import distinct_rows
 from . import _beta_geometric
 from .process import Floats, Params, PurchaseProcess, broadcast_floats
 
-_LARGEST_EXPONENT = 600.0  # exp of more comes near the overflow
+_LARGEST_EXPONENT = 600.0  # exp nearly overflows beyond
 _BISECTIONS = 50
 
 
 class BetaGeometricProcess(PurchaseProcess):
-    """Dropout after a purchase with a probability that is beta distributed.
+    """Dropout after a purchase with a beta distributed probability.
 
     Parameters
     ----------
@@ -58,13 +58,13 @@ class BetaGeometricProcess(PurchaseProcess):
     def log_likelihood(
         self, params: Params, x: ArrayLike, t_x: ArrayLike, T: ArrayLike, log_gap_sum: ArrayLike | None = None
     ) -> Floats:
-        """Log-likelihood of each history: equation (6) of Fader, Hardie & Lee and its like.
+        """Log-likelihood of each history: equation (6) of Fader, Hardie & Lee and its generalisations.
 
         Parameters
         ----------
         log_gap_sum : array, shape (n,), optional
-            Sum of the logarithms of the gaps between purchases. Without it and for k > 1, the gaps are taken
-            as unknown but for their sum, the recency; in both cases k = 1 gives BG/NBD's number.
+            Sum of the logarithms of the gaps between purchases. Without it, for k > 1, only the sum of the
+            gaps (the recency) is taken as known. With k = 1 both agree with BG/NBD.
 
         Examples
         --------
@@ -113,7 +113,7 @@ class BetaGeometricProcess(PurchaseProcess):
     def log_no_purchase_alive(
         self, params: Params, x: ArrayLike, t_x: ArrayLike, T: ArrayLike, horizon: ArrayLike
     ) -> tuple[Floats, Floats]:
-        """Log of P(no purchase | alive) and of P(some | alive): the k-th event comes later, or does not."""
+        """Log of P(no purchase | alive) and of P(some | alive): the k-th event is beyond or within it."""
         x, t_x, T, horizon = broadcast_floats(x, t_x, T, horizon)
         k, _, alpha, _, _ = _unpack(params)
         log_last = -np.log1p(horizon / (alpha + T))  # log(1 - z), z as below
@@ -134,7 +134,7 @@ class BetaGeometricProcess(PurchaseProcess):
         survived = b + x + self.first
         z, log_last = horizon / (alpha + T + horizon), -np.log1p(horizon / (alpha + T))
         prior = betaln(a, survived)
-        # Made n and survived the first n - 1 of them; or could have made more, and dropped out at the n-th.
+        # Exactly n were due, the first n - 1 survived; or more were due, with dropout at the n-th.
         still = np.exp(betaln(a, survived + n - 1.0) - prior)
         dropped = np.exp(betaln(a + 1.0, survived + n - 1.0) - prior)
         total = np.zeros(x.shape)
@@ -166,10 +166,10 @@ class BetaGeometricProcess(PurchaseProcess):
     def next_purchase_quantile(
         self, params: Params, x: ArrayLike, t_x: ArrayLike, T: ArrayLike, q: ArrayLike
     ) -> Floats:
-        """Quantile of the waiting time, given alive at T; cut at about 1e260 times (alpha + T).
+        """Quantile of the waiting time given alive at T, at most about 1e260 times (alpha + T).
 
-        For k = 1 the waiting time is Lomax distributed. For k > 1 the events needed, k - j, come by a time
-        whose share of (alpha + T + time) is beta distributed; the mixture over j is solved by bisection.
+        For k = 1 the waiting time is Lomax distributed. For k > 1 the time until the k - j missing events, as
+        a share of (alpha + T + time), is beta distributed; the mixture over j is solved by bisection.
 
         Examples
         --------
@@ -194,7 +194,7 @@ class BetaGeometricProcess(PurchaseProcess):
     def _hidden(
         self, params: Params, x: Floats, t_x: Floats, T: Floats
     ) -> Iterator[tuple[int, Floats, Floats]]:
-        """Events since the last purchase: how many, the log of their probability, the shape of lambda."""
+        """Yield possible numbers of events since the last purchase, their log probability, lambda's shape."""
         k, r, alpha, _, _ = _unpack(params)
         shape = r + k * x
         if k == 1:
@@ -210,7 +210,7 @@ class BetaGeometricProcess(PurchaseProcess):
     ) -> Floats:
         k, _, alpha, a, b = _unpack(params)
         if k == 1 and all(np.ndim(value) == 0 for value in params.values()):
-            # Given alive the recency does not matter: far fewer rows are distinct then.
+            # Given alive the recency is irrelevant: far fewer rows are distinct.
             (x, T, horizon), inverse = distinct_rows((x, T, horizon))
             ratio = horizon / (alpha + T)
             shape, left, stayed = broadcast_floats(params["r"] + x, a + more_dropout, b + x + self.first)
@@ -231,7 +231,7 @@ MBG_CNBD = BetaGeometricProcess("mbg_cnbd", first=True, regular=True)
 
 
 def gap_terms(k: int, x: Floats, t_x: Floats, log_gap_sum: ArrayLike | None) -> Floats:
-    """Log density of the gaps beside the powers of lambda, less that of k = 1; none without repeats."""
+    """Log density of the gaps without its powers of lambda, minus that of k = 1; 0 without repeats."""
     if log_gap_sum is not None:
         return np.asarray((k - 1) * np.asarray(log_gap_sum, dtype=np.float64) - x * gammaln(k))
     repeats = np.maximum(x, 1.0)
@@ -243,26 +243,26 @@ def _unpack(params: Params) -> tuple[int, Floats, Floats, Floats, Floats]:
 
 
 def _log_hidden(k: int, shape: Floats, alpha: Floats, t_x: Floats, T: Floats) -> Floats:
-    """Log weight of j = 0 ... k - 1 events since the last purchase, that of j = 0 being 0; shape (k, n)."""
+    """Log weights of j = 0 ... k - 1 events since the last purchase, 0 for j = 0; shape (k, n)."""
     j = np.arange(k)[:, None]
     log_weight = gammaln(shape + j) - gammaln(shape) - gammaln(j + 1.0)
     return np.asarray(log_weight + xlogy(j, (T - t_x) / (alpha + T)))
 
 
 def _log_events(events: ArrayLike, shape: Floats, z: Floats, log_last: Floats) -> Floats:
-    """Log of the negative binomial probability of so many events; z is the horizon's share of the time."""
+    """Log of the negative binomial probability of the events; z is the horizon's share of the time."""
     events = np.asarray(events, dtype=np.float64)
     count = gammaln(shape + events) - gammaln(shape) - gammaln(events + 1.0)
     return np.asarray(count + xlogy(events, z) + shape * log_last)
 
 
 def _log_fewer(events: int, shape: Floats, z: Floats, log_last: Floats) -> Floats:
-    """Log of the probability of fewer than so many events."""
+    """Log of the probability of fewer events."""
     return np.asarray(logsumexp([_log_events(i, shape, z, log_last) for i in range(events)], axis=0))
 
 
 def _at_least(wanted: NDArray[np.int64], shape: Floats, ratio: Floats) -> Floats:
-    """P(at least so many events), shape (len(wanted), n); by recurrence unless its start underflows."""
+    """P(at least the wanted events), shape (len(wanted), n); by recurrence unless its start underflows."""
     log_none = -shape * np.log1p(ratio)
     result = np.empty((len(wanted), len(shape)))
     far = log_none < -_LARGEST_EXPONENT

@@ -1,9 +1,10 @@
-"""Models in which customers leave at any moment, or never: NBD, Pareto/NBD and GGom/NBD.
+"""Models in which customers leave at any time, or never: NBD, Pareto/NBD and GGom/NBD.
 
-While alive a customer buys at a rate that is Gamma(r, alpha) among customers; the lifetime has a survivor
-function S(t) of its own. The posterior given alive at T is Gamma(r + x, alpha + T) and S(T + t) / S(T),
-independent. What the papers write with hypergeometric functions is an integral over the moment of leaving,
-taken here by quadrature of a positive, smooth integrand: it neither overflows nor cancels.
+While alive a customer buys at a rate that is Gamma(r, alpha) across customers; the lifetime has survivor
+function S(t). Given alive at T, the rate is Gamma(r + x, alpha + T) and, independently, the remaining
+lifetime has survivor function S(T + t) / S(T). The hypergeometric functions of the papers are integrals over
+the time of leaving, computed here by quadrature of a positive, smooth integrand, without overflow or
+cancellation.
 
 - NBD: Ehrenberg (1959), The Pattern of Consumer Purchases, Applied Statistics 8(1). S = 1.
 - Pareto/NBD: Schmittlein, Morrison & Colombo (1987), Counting Your Customers, Management Science 33(1).
@@ -23,18 +24,18 @@ from scipy.special import exprel, gammaln, logsumexp, xlog1py, xlogy
 from ..numerics import _gauss_legendre
 from .process import Floats, Params, PurchaseProcess, broadcast_floats
 
-_NODES = 16  # of each panel
-_CHUNK = 2048  # rows a pass: the nodes stay in the processor's cache
-_LARGEST_EXPONENT = 600.0  # exp of more comes near the overflow
-_OLD = 30.0  # exp(b t) - 1 is exp(b t) to the last digit
-_LOG_DROP = 45.0  # where an integrand has fallen below e^-45 of its beginning nothing is left
+_NODES = 16  # per panel
+_CHUNK = 2048  # rows per pass, to fit the processor's cache
+_LARGEST_EXPONENT = 600.0  # exp nearly overflows beyond
+_OLD = 30.0  # beyond it exp(b t) - 1 equals exp(b t) up to rounding
+_LOG_DROP = 45.0  # an integrand below e^-45 of its initial value is negligible
 
 
 class LifetimeProcess(PurchaseProcess):
-    """Purchases while alive are Poisson; the lifetime does not depend on them."""
+    """Poisson purchases while alive, with a lifetime that does not depend on them."""
 
-    # With these 20,000 random points from one end of the parameters to the other agree with 24 x 24 nodes to
-    # 3e-13 (Pareto/NBD); for GGom/NBD to 2e-15 in 99 of 100, and to 2e-3 at worst.
+    # At 20,000 random points over the whole parameter range this agrees with 24 x 24 nodes to 3e-13
+    # (Pareto/NBD); for GGom/NBD to 2e-15 in 99 % of them, and to 2e-3 at worst.
     panels = 4
 
     # --- the lifetime, defined by each model ---------------------------------------------------------------
@@ -44,18 +45,18 @@ class LifetimeProcess(PurchaseProcess):
         raise NotImplementedError
 
     def log_density(self, params: Params, time: Floats) -> Floats:
-        """Log density of the moment of leaving."""
+        """Log density of the time of leaving."""
         raise NotImplementedError
 
     def scale(self, params: Params, time: Floats) -> Floats:
-        """Over how much time after ``time`` the density changes noticeably."""
+        """Time scale on which the density changes after ``time``."""
         raise NotImplementedError
 
     def time_to_fall(self, params: Params, time: Floats, log_drop: float) -> Floats:
         """Time after ``time`` by which the survivor function has fallen by exp(-log_drop)."""
         raise NotImplementedError
 
-    # --- what follows --------------------------------------------------------------------------------------
+    # --- derived -------------------------------------------------------------------------------------------
 
     def log_likelihood(self, params: Params, x: ArrayLike, t_x: ArrayLike, T: ArrayLike) -> Floats:
         """Log-likelihood of each history."""
@@ -85,14 +86,14 @@ class LifetimeProcess(PurchaseProcess):
     def expected_purchases_alive(
         self, params: Params, x: ArrayLike, t_x: ArrayLike, T: ArrayLike, horizon: ArrayLike
     ) -> Floats:
-        """Mean purchase rate times the time expected to be alive within the horizon."""
+        """Mean purchase rate times the expected time alive within the horizon."""
         x, _, T, horizon = broadcast_floats(x, t_x, T, horizon)
         return np.asarray((params["r"] + x) / (params["alpha"] + T) * self._time_alive(params, T, horizon))
 
     def log_no_purchase_alive(
         self, params: Params, x: ArrayLike, t_x: ArrayLike, T: ArrayLike, horizon: ArrayLike
     ) -> tuple[Floats, Floats]:
-        """Log of P(no purchase | alive at T) and of P(some | alive): a purchase comes while still alive."""
+        """Log of P(no purchase | alive at T) and of P(at least one | alive at T)."""
         x, _, T, horizon = broadcast_floats(x, t_x, T, horizon)
         n, rate = params["r"] + x, params["alpha"] + T
 
@@ -112,7 +113,7 @@ class LifetimeProcess(PurchaseProcess):
     def count_probability_alive(
         self, params: Params, x: ArrayLike, t_x: ArrayLike, T: ArrayLike, n: ArrayLike, horizon: ArrayLike
     ) -> Floats:
-        """P(n purchases | alive at T), n >= 1: n while alive, for the whole horizon or until leaving."""
+        """P(n purchases | alive at T), n >= 1: over the whole horizon or until leaving."""
         x, _, T, n, horizon = broadcast_floats(x, t_x, T, n, horizon)
         shape, rate = params["r"] + x, params["alpha"] + T
         count = gammaln(shape + n) - gammaln(shape) - gammaln(n + 1.0)
@@ -124,14 +125,14 @@ class LifetimeProcess(PurchaseProcess):
             return self.log_density(own, T + since) + made(since, n, shape, rate)
 
         whole = self.log_survivor(params, T + horizon) + made(horizon, n, shape, rate)
-        # Many purchases come late: there is nothing to cut at the end of the horizon.
+        # Many purchases take long: the end of the horizon must not be cut off.
         left = self._log_integral(leaving, params, horizon, _steady(T), rate, T, n, shape, rate)
         return np.asarray(np.exp(np.logaddexp(whole, left) + count - self.log_survivor(params, T)))
 
     def count_distribution_alive(
         self, params: Params, x: Floats, t_x: Floats, T: Floats, horizon: float, most: int
     ) -> Floats:
-        """P(0 ... most purchases | alive at T): counts by recurrence at every moment of leaving."""
+        """P(0 ... most purchases | alive at T): counts by recurrence at each node of the time of leaving."""
         x, _, T = broadcast_floats(x, t_x, T)
         columns = {name: np.broadcast_to(params[name], T.shape) for name in self.parameters}
         result = np.empty((len(x), most + 1))
@@ -150,7 +151,7 @@ class LifetimeProcess(PurchaseProcess):
         for n in range(most + 1):
             result[:, n] = probability.sum(axis=1)
             probability = probability * (share * ((shape + n) / (n + 1.0)))
-        # Where no purchase has next to no probability the recurrence has nothing to start from.
+        # The recurrence cannot start where P(no purchase) underflows.
         for row in np.flatnonzero(shape[:, 0] * np.log1p(horizon / rate[:, 0]) > _LARGEST_EXPONENT):
             one = {name: value[row] for name, value in params.items()}
             counts = self.count_probability_alive(one, x[row], 0.0, T[row], np.arange(1, most + 1), horizon)
@@ -159,7 +160,7 @@ class LifetimeProcess(PurchaseProcess):
         return result
 
     def _moments(self, params: Params, T: Floats, horizon: float, rate: Floats) -> tuple[Floats, Floats]:
-        """Moments of leaving within the horizon, its end for those who stay, and their log probabilities."""
+        """Nodes of the time of leaving, the end of the horizon for those who stay, and log probabilities."""
         since, log_weight = self.nodes(params, T, np.full(T.shape, horizon), _steady(T), rate)
         own = {name: value[:, None] for name, value in params.items()}
         log_weight = log_weight + self.log_density(own, T[:, None] + since)
@@ -170,7 +171,7 @@ class LifetimeProcess(PurchaseProcess):
     def next_purchase_quantile(
         self, params: Params, x: ArrayLike, t_x: ArrayLike, T: ArrayLike, q: ArrayLike
     ) -> Floats:
-        """Quantile of the waiting time, Lomax distributed while alive; cut at about 1e260 (alpha + T)."""
+        """Quantile of the Lomax distributed waiting time while alive, at most about 1e260 (alpha + T)."""
         x, _, T, q = broadcast_floats(x, t_x, T, q)
         exponent = -np.log1p(-q) / (params["r"] + x)
         return np.asarray((params["alpha"] + T) * np.expm1(np.minimum(exponent, _LARGEST_EXPONENT)))
@@ -178,10 +179,10 @@ class LifetimeProcess(PurchaseProcess):
     def nodes(
         self, params: Params, start: Floats, length: Floats, n: Floats, rate: Floats
     ) -> tuple[Floats, Floats]:
-        """Moments after ``start`` and log weights for integrals over (0, length), shape (n, nodes).
+        """Nodes, as times after ``start``, and log weights of integrals over (0, length), shape (n, nodes).
 
         The integrands fall as S(start + t) and as (1 + t / rate)^-n. In y = log(1 + t / scale), with the
-        scale of the faster fall, they are smooth on panels of equal width; beyond exp(-45) they are cut.
+        scale of the faster fall, they are smooth on panels of equal width; they are cut off below exp(-45).
         """
         y, w = _gauss_legendre(self.panels, _NODES)
         with np.errstate(over="ignore"):
@@ -225,7 +226,7 @@ class LifetimeProcess(PurchaseProcess):
 
 
 class _Nbd(LifetimeProcess):
-    """Nobody ever leaves."""
+    """No dropout."""
 
     name = "nbd"
     parameters = ("r", "alpha")
@@ -261,7 +262,7 @@ class _Nbd(LifetimeProcess):
 
 
 class _ParetoNbd(LifetimeProcess):
-    """Everyone leaves at a constant rate of their own, Gamma(s, beta) among customers."""
+    """Dropout at a constant rate that is Gamma(s, beta) across customers."""
 
     name = "pareto_nbd"
     parameters = ("r", "alpha", "s", "beta")
@@ -286,7 +287,7 @@ class _ParetoNbd(LifetimeProcess):
 
 
 class _GgomNbd(LifetimeProcess):
-    """The rate of leaving grows with age by exp(b t), from a base that is Gamma(s, beta) among customers."""
+    """Dropout at a rate that grows as exp(b t), from a base rate that is Gamma(s, beta) across customers."""
 
     name = "ggom_nbd"
     panels = 6
@@ -322,7 +323,7 @@ class _GgomNbd(LifetimeProcess):
 
 
 def _steady(column: Floats) -> Floats:
-    """Stand for the power of an integrand that does not fall with the purchases."""
+    """Power for an integrand that does not fall with the purchases: next to 0."""
     return np.full(column.shape, 1e-300)
 
 

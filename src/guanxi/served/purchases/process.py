@@ -1,14 +1,14 @@
-"""What every model of repeat purchases predicts, from the few formulas in which the models differ.
+"""Predictions shared by all models of repeat purchases, and the formulas that each must define.
 
-Parameters come first, as a mapping with the papers' symbols as keys; a value may be one number or an array
-with one for each row (as covariates make it). A history is x (``frequency``, the repeat purchases), t_x
-(``recency``, the time from the first purchase to the last) and T (that from the first purchase to now),
-numbers or arrays of shape (n,). All times have one unit. A customer with no history yet is (0, 0, 0).
+``params`` maps the papers' symbols to numbers, or to arrays of one value per row where there are covariates.
+A history is x (``frequency``, the repeat purchases), t_x (``recency``, the time from the first purchase to
+the last) and T (the time from the first purchase to now), numbers or arrays of shape (n,). All times have the
+same unit. A new customer is (0, 0, 0).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -24,7 +24,7 @@ _DISCOUNT_PANELS, _DISCOUNT_NODES = 4, 12
 
 
 class PurchaseProcess:
-    """A model of when customers buy and when they have gone for good.
+    """A model of when customers buy and when they drop out.
 
     Attributes
     ----------
@@ -33,14 +33,14 @@ class PurchaseProcess:
     parameters : tuple of str
         In the paper's order.
     cheap : frozenset of str
-        Methods that cost less than finding the distinct histories first.
+        Methods that are cheaper than finding the distinct histories first.
     """
 
     name: str
     parameters: tuple[str, ...]
     cheap: frozenset[str] = frozenset()
 
-    # --- what each model defines -------------------------------------------------------------------------
+    # --- defined by each model ---------------------------------------------------------------------------
 
     def log_likelihood(self, params: Params, x: ArrayLike, t_x: ArrayLike, T: ArrayLike) -> Floats:
         """Log-likelihood of each history, shape (n,)."""
@@ -81,10 +81,10 @@ class PurchaseProcess:
     def next_purchase_quantile(
         self, params: Params, x: ArrayLike, t_x: ArrayLike, T: ArrayLike, q: ArrayLike
     ) -> Floats:
-        """Time from T by which the next purchase has come with probability q, given no dropout before it."""
+        """Quantile of the time from T to the next purchase, given no dropout before it."""
         raise NotImplementedError
 
-    # --- what follows from it ----------------------------------------------------------------------------
+    # --- derived -----------------------------------------------------------------------------------------
 
     def probability_alive(
         self, params: Params, x: ArrayLike, t_x: ArrayLike, T: ArrayLike, later: float = 0.0
@@ -144,9 +144,9 @@ class PurchaseProcess:
     ) -> Floats:
         """Discounted expected residual transactions: E[sum of exp(-rate t) over the purchases at T + t].
 
-        Fader, Hardie & Lee (2005), RFM and CLV, Journal of Marketing Research 42(4), call it DERT. By
-        integration by parts it needs nothing but the expected purchases until t:
-        ``exp(-rate H) E(H) + rate * integral of exp(-rate t) E(t)``.
+        DERT of Fader, Hardie & Lee (2005), RFM and CLV, Journal of Marketing Research 42(4). By integration
+        by parts it is ``exp(-rate H) E(H) + rate * integral of exp(-rate t) E(t)``, where E(t) are the
+        purchases expected until t.
 
         Parameters
         ----------
@@ -176,12 +176,68 @@ class PurchaseProcess:
     def log_no_purchase(
         self, params: Params, x: ArrayLike, t_x: ArrayLike, T: ArrayLike, horizon: ArrayLike
     ) -> tuple[Floats, Floats]:
-        """Log of P(no purchase) and of P(a purchase): neither is got by subtraction from 1."""
+        """Log of P(no purchase) and of P(a purchase), each without subtraction from 1."""
         x, t_x, T, horizon = broadcast_floats(x, t_x, T, horizon)
         dropped = self.log_odds_dropped(params, x, t_x, T)
         none, some = self.log_no_purchase_alive(params, x, t_x, T, horizon)
         alive = log_expit(-dropped)
         return np.logaddexp(log_expit(dropped), alive + none), alive + some
+
+
+def discounted(
+    expected_purchases: Callable[[float], Floats],
+    expected_spend: ArrayLike,
+    horizon: float,
+    *,
+    annual_discount_rate: float,
+    margin: ArrayLike,
+    period: float,
+    year: float,
+) -> Floats:
+    """Discounted margin of the purchases expected within the horizon.
+
+    Purchases are discounted from the end of their period, as in lifetimes; the last period may be shorter.
+
+    Parameters
+    ----------
+    expected_purchases : callable
+        Expected purchases within a given time, array of shape (n,).
+    expected_spend : array, shape (n,)
+        Expected amount of a purchase.
+    horizon, period, year : float
+        In the time unit of ``expected_purchases``.
+    annual_discount_rate : float
+        0.1 is 10 % a year, compounded.
+    margin : float or array, shape (n,)
+        Profit as a share of the amount.
+
+    Examples
+    --------
+    >>> one_a_month = lambda days: np.array([days / 30])
+    >>> terms = {"annual_discount_rate": 0.1, "margin": 0.5, "period": 30.0, "year": 365.0}
+    >>> discounted(one_a_month, [10.0], 360.0, **terms).round(3)
+    array([57.042])
+    """
+    if annual_discount_rate == 0.0:
+        return np.asarray(expected_purchases(horizon) * np.asarray(expected_spend) * np.asarray(margin))
+    before, total = np.asarray(0.0), np.asarray(0.0)
+    for end in _period_ends(horizon, period):
+        until = expected_purchases(end)
+        total = total + (until - before) * (1.0 + annual_discount_rate) ** (-end / year)
+        before = until
+    return np.asarray(total * np.asarray(expected_spend) * np.asarray(margin))
+
+
+def _period_ends(horizon: float, period: float) -> list[float]:
+    """Divide the horizon into periods and return their ends; the last is the horizon itself.
+
+    Examples
+    --------
+    >>> _period_ends(70.0, 30.0)
+    [30.0, 60.0, 70.0]
+    """
+    whole = int(np.ceil(horizon / period - 1e-9))  # no sliver of a period from rounding
+    return [period * k for k in range(1, whole)] + [float(horizon)]
 
 
 def broadcast_floats(*columns: ArrayLike) -> tuple[Floats, ...]:

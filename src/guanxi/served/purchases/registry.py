@@ -1,4 +1,4 @@
-"""The purchase processes by name, as ``clv.model`` and the served model write it, and the mean of several."""
+"""The purchase processes by name, as in ``clv.model`` and in the served model, and the mean of several."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ PROCESSES: dict[str, PurchaseProcess] = {
 
 
 class PurchaseMixture:
-    """Equal-weight mean of purchase models; one model is a mean as well.
+    """Equal-weight mean of one or more purchase models.
 
     Parameters
     ----------

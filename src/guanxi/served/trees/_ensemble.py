@@ -1,4 +1,4 @@
-"""Trees grown with several seeds: their scores, for many rows by tables, and their SHAP values."""
+"""Trees grown with several seeds: scores, by tables for many rows, and SHAP values."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from . import _nodes
 from ._nodes import Coder, Floats, Integers, Node
 from ._shap import TreeShap
 
-# Making the tables takes as long as LightGBM takes for 700 rows (300 trees of 31 leaves) to 1,300 rows (600
-# of 5 leaves) on two busy cores, up to twice as many on idle ones: benchmarks/drivers.py.
+# The tables take as long to build as LightGBM needs for 700 rows (300 trees of 31 leaves) to 1,300 rows (600
+# trees of 5 leaves) on two busy cores, up to twice as many on idle ones: benchmarks/drivers.py.
 _MANY_ROWS = 2000
 MOST_SPLITS = 8  # a pattern is one byte
 
 
 class Trees:
-    """LightGBM trees grown with several seeds: what they say is the mean of the boosters.
+    """LightGBM trees grown with several seeds; their score is the mean of the boosters.
 
     Parameters
     ----------
     texts : sequence of str
-        The boosters in LightGBM's own text format, one per seed.
+        The boosters in LightGBM's text format, one per seed.
 
     Examples
     --------
@@ -46,28 +46,26 @@ class Trees:
     def predict(self, matrix: Floats) -> Floats:
         """Raw score of each row, shape (n,), on the scale of the offset the trees were grown from.
 
-        Many rows go through tables where the trees are small: the same numbers in a third of the time.
+        For many rows and small trees it uses tables: the same numbers in a third of the time.
         """
         scores = [each.values(matrix) for each in self._tables()] if len(matrix) >= _MANY_ROWS else []
         scores = scores or [booster.predict(matrix, raw_score=True) for booster in self._boosters()]
         return np.asarray(np.mean(scores, axis=0), dtype=np.float64)
 
     def contributions(self, matrix: Floats) -> Floats:
-        """Explain each row exactly by path-dependent SHAP values.
+        """Exact path-dependent SHAP values of each row.
 
-        Few rows go through LightGBM's own TreeSHAP, many through :class:`.shap.TreeShap`; the
-        two agree to rounding (1e-12).
+        Few rows use LightGBM's TreeSHAP, many use :class:`.TreeShap`; they agree up to rounding (1e-12).
 
         Parameters
         ----------
         matrix : array of shape (n, n_features)
-            NaN is a missing value, a category its whole number.
+            NaN is a missing value; categories are whole numbers.
 
         Returns
         -------
         array of shape (n, n_features + 1)
-            On the scale of :meth:`predict`, to which the rows add up; the last column is the trees' mean over
-            the rows they were grown on.
+            Rows sum to :meth:`predict`; the last column is the mean of the trees over their training rows.
 
         References
         ----------
@@ -87,7 +85,7 @@ class Trees:
         return total
 
     def _tables(self) -> list[TreeValues]:
-        """Tables of each booster; none where a tree has too many splits for one."""
+        """Tables of each booster; none if a tree has too many splits."""
         if self._values is None:
             roots = self._roots()
             self._values = [TreeValues(trees) for trees in roots] if all(map(are_small, roots)) else []
@@ -100,7 +98,7 @@ class Trees:
 
     def _boosters(self) -> list[Any]:
         if not self._loaded:
-            # Threads that wait by spinning take the cores from others.
+            # Spinning threads would block the cores.
             os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
             import lightgbm
 
@@ -111,9 +109,9 @@ class Trees:
 class TreeValues:
     """Sum of trees of at most ``MOST_SPLITS`` splits, by tables over decision patterns.
 
-    A tree of few splits has few patterns of answers: its leaf value for each pattern is tabulated once, and
-    each row looks its own up. Leaf values are added in the order of the trees, as LightGBM does, so that the
-    sums are the same to the last bit.
+    A tree of few splits has few decision patterns: its leaf values are tabulated by pattern, and looked up
+    for each row. They are added in the order of the trees, as in LightGBM, so that sums are the same bit for
+    bit.
 
     Parameters
     ----------
@@ -163,7 +161,7 @@ class _Table:
     def add(self, codes: Mapping[int, Integers], total: Floats) -> None:
         """Add the leaf values of rows with these codes."""
         pattern = np.zeros(len(total), dtype=np.uint8)
-        # Clipping, which never happens here, spares the check of every index.
+        # mode="clip" skips the check of every index; nothing is ever clipped.
         for feature, part in self._parts.items():
             pattern |= part.take(codes[feature], mode="clip")
         total += self._leaf_values.take(pattern, mode="clip")

@@ -1,4 +1,4 @@
-"""Trees as ``lightgbm.Booster.dump_model()`` gives them: who goes which way, and how many did in training."""
+"""Trees in the format of ``lightgbm.Booster.dump_model()``: decisions, and shares of the training rows."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ Integers = NDArray[np.intp]
 Node = Mapping[str, Any]
 
 _ROWS_AT_ONCE = 16384
-_ZERO = float(np.float32(1e-35))  # LightGBM's own
+_ZERO = float(np.float32(1e-35))  # as in LightGBM
 
 
 class Coder:
-    """Codes of one feature: values of the same code take the same way at every split.
+    """Codes of one feature: values with the same code go the same way at every split.
 
     Parameters
     ----------
@@ -36,7 +36,7 @@ class Coder:
             self._n = len(self._thresholds) + 1
 
     def codes(self, values: Floats) -> Integers:
-        """Code of each value; the last code is for missing values and for categories that no split names."""
+        """Code of each value; the last is for missing values and for categories that occur in no split."""
         if self._categorical:
             category = np.trunc(values)
             named = (category >= 0) & (category < self._n)
@@ -47,7 +47,7 @@ class Coder:
         return np.where(missing, self._n, np.searchsorted(self._thresholds, values))
 
     def goes_left(self, node: Node) -> Bools:
-        """By code, who goes left at one of the splits."""
+        """Whether each code goes left at one of the splits."""
         left = np.zeros(self._n + 1, dtype=bool)
         if self._categorical:
             left[_categories(node)] = True
@@ -59,7 +59,7 @@ class Coder:
 
 
 def splits(node: Node) -> Iterator[Node]:
-    """Yield the splits at and below a node: itself, those on the left, those on the right."""
+    """Yield the splits at and below a node in pre-order."""
     if is_split(node):
         yield node
         yield from splits(node["left_child"])
@@ -67,7 +67,7 @@ def splits(node: Node) -> Iterator[Node]:
 
 
 def coders(trees: Sequence[Node]) -> dict[int, Coder]:
-    """Coder of each feature that the trees ask."""
+    """Coder of each feature used by the trees."""
     asked: dict[int, list[Node]] = {}
     for split in (split for tree in trees for split in splits(tree)):
         asked.setdefault(split["split_feature"], []).append(split)
@@ -75,19 +75,19 @@ def coders(trees: Sequence[Node]) -> dict[int, Coder]:
 
 
 def code_chunks(coders: Mapping[int, Coder], matrix: Floats) -> Iterator[tuple[slice, dict[int, Integers]]]:
-    """Yield some rows of a matrix at a time, and their codes by feature."""
+    """Yield chunks of rows of a matrix, and their codes by feature."""
     for start in range(0, len(matrix), _ROWS_AT_ONCE):
         rows = slice(start, start + _ROWS_AT_ONCE)
         yield rows, {feature: coder.codes(matrix[rows, feature]) for feature, coder in coders.items()}
 
 
 def is_split(node: Node) -> bool:
-    """Whether the node asks something; else it is a leaf."""
+    """Whether the node is a split; otherwise it is a leaf."""
     return "split_feature" in node
 
 
 def shares(node: Node) -> tuple[float, float]:
-    """Shares of a split's training rows that went left and right."""
+    """Shares of a split's training rows to the left and to the right."""
     left, right = (
         child["internal_count"] if is_split(child) else child["leaf_count"]
         for child in (node["left_child"], node["right_child"])
@@ -108,6 +108,6 @@ def _categories(node: Node) -> list[int]:
 
 
 def _threshold(node: Node) -> float:
-    """Give the greatest value that goes left: LightGBM writes 1e300 for infinity."""
+    """Greatest value that goes left; LightGBM writes infinity as 1e300."""
     written = float(node["threshold"])
     return np.inf if written >= 1e300 else written

@@ -4,17 +4,17 @@ A leaf of value :math:`v` below :math:`u` features gives feature :math:`j` the S
 
 .. math:: v (o_j - z_j) \int_0^1 \prod_{k \ne j} (o_k t + z_k (1 - t)) \, dt,
 
-where :math:`o_k` is 1 if the row meets all conditions on feature :math:`k` on the way to the leaf, else 0,
-and :math:`z_k` is the product of the shares of training rows that do so at each of them. (The integral holds
-all Shapley weights at once, since :math:`\int_0^1 t^s (1 - t)^{u - 1 - s} dt = s! (u - 1 - s)! / u!`.)
-Gauss-Legendre quadrature with :math:`\lceil u / 2 \rceil` nodes is exact for such a polynomial, and all its
-terms are positive. As only the :math:`o` differ between rows, a few leaves together have few possible
-results: they are tabulated once, and each row looks its own up.
+where :math:`o_k` is 1 if the row meets all conditions on feature :math:`k` on the path to the leaf, else 0,
+and :math:`z_k` is the product of the shares of training rows that meet each of them. (The integral combines
+all Shapley weights, since :math:`\int_0^1 t^s (1 - t)^{u - 1 - s} dt = s! (u - 1 - s)! / u!`.)
+Gauss-Legendre quadrature with :math:`\lceil u / 2 \rceil` nodes is exact for this polynomial, and all its
+terms are positive. As only the :math:`o` differ between rows, the results of a few leaves are tabulated once
+and looked up for each row.
 
 References
 ----------
 Lundberg, S. M. et al. (2020), From local explanations to global understanding with explainable AI for trees,
-Nature Machine Intelligence 2 (the values, with the trees' own row counts as weights).
+Nature Machine Intelligence 2 (path-dependent SHAP values, weighted by the trees' row counts).
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ import numpy as np
 from . import _nodes as tree_nodes
 from ._nodes import Bools, Coder, Floats, Integers, Node
 
-# Measured with 31 leaves: larger groups mean fewer look-ups, but in tables too large for the cache.
+# Measured with 31 leaves: larger groups need fewer look-ups, but in tables too large for the cache.
 _GROUP_BITS = 8
 _TABLE_BITS = 12  # for a single leaf below many features
 
@@ -43,7 +43,7 @@ class TreeShap:
     Attributes
     ----------
     mean : float
-        Mean of the sum of the trees over the rows they were grown on.
+        Mean of the sum of the trees over their training rows.
 
     Examples
     --------
@@ -73,7 +73,7 @@ class TreeShap:
         return values
 
     def _grouped(self, node: Node, path: _Path) -> Iterator[_Group | _DeepLeaf]:
-        """Cut a tree into groups of leaves small enough for a table."""
+        """Split a tree into groups of leaves small enough for a table."""
         bits = len(path.shares) + sum(1 for _ in tree_nodes.splits(node))
         if bits <= _GROUP_BITS or (not tree_nodes.is_split(node) and bits <= _TABLE_BITS):
             yield _Group(node, path, self._coders)
@@ -86,7 +86,7 @@ class TreeShap:
 
 
 class _Path:
-    """The way to a node: for each feature asked, who meets all its conditions, and the shares' product."""
+    """Path to a node: for each feature, which codes meet all conditions, and the product of shares."""
 
     def __init__(self, met: Mapping[int, Bools] | None = None, shares: Mapping[int, float] | None = None):
         self.met = dict(met or {})
@@ -106,7 +106,7 @@ class _Path:
 
 
 class _Group:
-    """The leaves below a node, and what they give to each feature by decision pattern.
+    """The leaves below a node, and their contribution to each feature by decision pattern.
 
     A pattern has a bit for each feature on the path to the node (all conditions met) and for each split
     below it (goes left).
@@ -129,7 +129,7 @@ class _Group:
     def add(self, codes: Mapping[int, Integers], total: Floats) -> None:
         """Add the SHAP values of rows with these codes to ``total``, shape (n_features, n)."""
         pattern = np.zeros(total.shape[1], dtype=np.intp)
-        # Clipping, which never happens here, spares the check of every index: a sixth of all time.
+        # mode="clip" skips the check of every index, a sixth of all time; nothing is ever clipped.
         for feature, part in self._parts.items():
             pattern += part.take(codes[feature], mode="clip")
         for feature, effects in self._table.items():
@@ -137,7 +137,7 @@ class _Group:
 
 
 class _DeepLeaf:
-    """A leaf below so many features that rows have fewer patterns than a table would."""
+    """A leaf below so many features that a table would have more patterns than there are rows."""
 
     def __init__(self, value: float, path: _Path) -> None:
         self._value, self._path = value, path
@@ -150,7 +150,7 @@ class _DeepLeaf:
 
 
 def _leaves(node: Node, patterns: Iterator[Bools], path: _Path) -> Iterator[tuple[float, _Path]]:
-    """Value of each leaf, and the way to it in terms of patterns; these come in the order of the splits."""
+    """Yield each leaf's value and its path in terms of patterns, which follow the order of the splits."""
     if tree_nodes.is_split(node):
         left = next(patterns)
         yield from _leaves(node["left_child"], patterns, path.left(node, left))
@@ -162,13 +162,13 @@ def _leaves(node: Node, patterns: Iterator[Bools], path: _Path) -> Iterator[tupl
 def _leaf_effects(
     value: float, met: Mapping[int, Bools], shares: Mapping[int, float]
 ) -> Iterator[tuple[int, Floats]]:
-    """SHAP values of a leaf: each feature on its path, and an array over the patterns (rows) of ``met``."""
+    """Yield each feature on a leaf's path, and its SHAP values over the patterns (rows) of ``met``."""
     u = len(shares)
     if not u:
         return
     o, z = np.array([met[feature] for feature in shares]), np.array(list(shares.values()))
     if 2**u < o.shape[1]:
-        # Fewer patterns of its own than given: computed once each.
+        # The leaf has fewer patterns than rows are given: compute each once.
         effects = _shapley(value, _all_patterns(u), z)[:, 2 ** np.arange(u) @ o]
     else:
         effects = _shapley(value, o, z)
@@ -196,5 +196,5 @@ def _quadrature(u: int) -> tuple[Floats, Floats]:
 
 @cache
 def _all_patterns(bits: int) -> Bools:
-    """Every pattern of so many bits, shape (bits, 2 ** bits)."""
+    """All bit patterns, shape (bits, 2 ** bits)."""
     return (np.arange(2**bits) >> np.arange(bits)[:, None] & 1).astype(bool)

@@ -1,1 +1,1 @@
-"""A simulated company: purchases, contacts, surveys, tickets, costs, credit, and the truth behind them."""
+"""A simulated company: purchases, contacts, surveys, tickets, costs, credit, and the underlying truth."""

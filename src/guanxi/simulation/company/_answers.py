@@ -1,7 +1,7 @@
-"""What the customers of the simulated company answer in surveys, and what they would answer on average.
+"""Survey answers of the simulated company's customers, and their true scores.
 
-The true score of a customer is the mean of infinitely many answers (Lord & Novick 1968, Statistical Theories
-of Mental Test Scores): what an answer shows is that, and noise.
+The true score of a customer is the mean of infinitely many answers; an answer is the true score plus noise
+(Lord & Novick 1968, Statistical Theories of Mental Test Scores).
 """
 
 from __future__ import annotations
@@ -21,25 +21,25 @@ _EVERY_SERVQUAL = 2  # rounds
 
 
 class Scale(NamedTuple):
-    """A scale of whole numbers, and the spread of the answers around a customer's opinion."""
+    """A scale of whole numbers, and the noise of answers around a customer's opinion."""
 
     low: int
     high: int
     noise: float
 
     def draw(self, generator: np.random.Generator, meant: Floats) -> Floats:
-        """Draw an answer to each."""
+        """Draw an answer for each opinion."""
         answer = np.round(meant + self.noise * generator.standard_normal(len(meant)))
         return np.asarray(np.clip(answer, self.low, self.high))
 
     def mean(self, meant: Floats) -> Floats:
-        """Mean of the answers, rounding and ends of the scale included."""
+        """Mean answer for each opinion, including rounding and truncation."""
         steps = np.arange(self.low + 1, self.high + 1) - 0.5
         return np.asarray(self.low + ndtr((meant[:, None] - steps) / self.noise).sum(axis=1))
 
     @property
     def width(self) -> int:
-        """Distance between the ends."""
+        """Range of the scale."""
         return self.high - self.low
 
 
@@ -47,7 +47,7 @@ CSAT, NPS, CES, SERVQUAL = Scale(1, 5, 0.75), Scale(0, 10, 1.4), Scale(1, 7, 1.0
 
 
 def draw_expectations(generator: np.random.Generator, n: int) -> Floats:
-    """Draw what service each customer expects, on the scale of SERVQUAL."""
+    """Draw the service expectations of the customers, on the SERVQUAL scale."""
     return np.asarray(5.6 + 0.4 * generator.standard_normal(n))
 
 
@@ -69,7 +69,7 @@ def draw_surveys(
 ) -> pd.DataFrame:
     """Draw the answers: CSAT and NPS every five months, SERVQUAL every ten, CES after some of the tickets.
 
-    The engaged answer more often; those who have left do not answer.
+    Engaged customers answer more often, former ones not at all.
     """
     customer, time, asked = _rounds(generator, people, span)
     meant = _meant(people)
@@ -107,7 +107,7 @@ def _meant(people: pd.DataFrame) -> dict[str, Floats]:
 def _rounds(
     generator: np.random.Generator, people: pd.DataFrame, span: Span
 ) -> tuple[Integers, Floats, Integers]:
-    """Draw who answers when, and in which round of surveys."""
+    """Draw the customer, time and survey round of each response."""
     start = people["start"].to_numpy()
     count = int(span.known_days // _EVERY_DAYS) + 1
     after = _FIRST_DAY + _EVERY_DAYS * np.arange(count)

@@ -1,4 +1,4 @@
-"""The books of the simulated company: who its customers are, what they cost, what they owe."""
+"""The books of the simulated company: customers, costs and credit."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from guanxi.simulation.company._events import Span
 from guanxi.simulation.company._people import ACQUISITION_COSTS
 
 _TICKET_COST, _CALL_COST, _OFFER_COST = 14.0, 4.0, 20.0
-_OFFERS = 0.08  # share of the campaigns that come with something
+_OFFERS = 0.08  # share of the campaigns with an offer
 _CREDIT_DAYS = 90
 _MONTH = 30.0
 
 
 def draw_customers(generator: np.random.Generator, people: pd.DataFrame, span: Span) -> pd.DataFrame:
-    """Write the customer table: acquisition, contract, who referred them, attributes."""
+    """Draw the customer table: acquisition, referrer, contract, attributes."""
     usual = people["acquisition_channel"].map(ACQUISITION_COSTS).to_numpy(dtype=np.float64)
     cost = usual * np.exp(0.4 * generator.standard_normal(len(people)) - 0.08)
     return pd.DataFrame(
@@ -36,7 +36,7 @@ def draw_customers(generator: np.random.Generator, people: pd.DataFrame, span: S
 def draw_costs(
     generator: np.random.Generator, tickets: pd.DataFrame, interactions: pd.DataFrame
 ) -> pd.DataFrame:
-    """Draw costs to serve (tickets, inbound calls) and to retain (some campaigns come with an offer)."""
+    """Draw costs to serve (tickets, inbound calls) and to retain (offers in some campaigns)."""
     inbound = interactions["direction"] == "inbound"
     offers = ~inbound & (generator.random(len(interactions)) < _OFFERS)
     parts = [
@@ -55,7 +55,7 @@ def draw_costs(
 
 
 def draw_credit(generator: np.random.Generator, people: pd.DataFrame, span: Span) -> pd.DataFrame:
-    """Draw the quarterly state of business customers' accounts: the risky pay late, and some not at all."""
+    """Draw the quarterly accounts of business customers: risky ones pay late, and some default."""
     business = np.flatnonzero(people["segment"] == "business")
     quarters = np.arange(_CREDIT_DAYS, span.known_days, _CREDIT_DAYS, dtype=np.float64)
     customer, time = np.repeat(business, len(quarters)), np.tile(quarters, len(business))

@@ -1,4 +1,4 @@
-"""A whole coherent company: purchases, contacts, surveys, tickets, costs, credit, and the truth."""
+"""The tables of the simulated company, with the truth and the future."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _PARTS = ("people", "expectations", "transactions", *RELATIONS)
 
 @dataclass(frozen=True)
 class Company:
-    """A simulated company: what it knows at the end of ``as_of``, and what it does not.
+    """A simulated company: its data up to ``as_of``, the truth, and the future.
 
     Attributes
     ----------
@@ -42,16 +42,16 @@ class Company:
     transactions : DataFrame
         ``customer_id, timestamp, amount, order_id, category, channel, margin``, in the order of time.
     customers, interactions, surveys, tickets, costs, credit : DataFrame
-        As ``relations`` of params.yaml names their columns.
+        Columns as under ``relations`` of params.yaml.
     truth : DataFrame
-        What nobody knows, a row per customer: ``service_quality, satisfaction, loyalty, engagement, risk``
-        (spread 1), ``purchase_rate, dropout_rate`` (per day), ``spend_level`` (mean order), ``acquired_on``,
-        ``dropout_on`` (missing: after the future), ``referred_by``, ``prospect``, and ``csat, nps_score, ces,
-        servqual_gap``, their mean answer if asked without end (csat and ces from 0 to 1, nps_score 0 to 10).
+        Latent variables, a row per customer: ``service_quality, satisfaction, loyalty, engagement, risk``
+        (standard deviation 1), ``purchase_rate, dropout_rate`` (per day), ``spend_level`` (mean order),
+        ``acquired_on``, ``dropout_on`` (missing: after the future), ``referred_by``, ``prospect``, and the
+        true scores ``csat, ces`` (from 0 to 1), ``nps_score`` (0 to 10), ``servqual_gap``.
     effects : Effects
-        What moves what.
+        Effects between these variables.
     future : DataFrame
-        The transactions of the days after ``as_of``.
+        The transactions after ``as_of``.
     last_day : date
         The last day of the future.
     """
@@ -70,18 +70,18 @@ class Company:
     last_day: date
 
     def realised(self, cutoff: date | str, horizon_days: int) -> pd.DataFrame:
-        """Sum up what every customer known at the cutoff did in the ``horizon_days`` after it.
+        """Outcomes in the ``horizon_days`` after the cutoff of all customers known at the cutoff.
 
         Returns
         -------
         DataFrame
-            ``customer_id`` (who bought up to the cutoff, in their order), ``purchases`` (days with one),
+            ``customer_id`` (buyers up to the cutoff, sorted), ``purchases`` (days with a purchase),
             ``spend``, ``margin``, ``churned`` (1.0: no purchase).
 
         Raises
         ------
         ParamsError
-            If the days go beyond what was simulated.
+            If the window ends after the simulated future.
         """
         after, until = self._window(cutoff, horizon_days)
         lines = pd.concat([self.transactions, self.future], ignore_index=True)
@@ -94,10 +94,10 @@ class Company:
         return table.rename_axis("customer_id").reset_index()
 
     def expected(self, cutoff: date | str, horizon_days: int) -> pd.DataFrame:
-        """Give the expectation of :meth:`realised`, from the truth and from who has left by the cutoff.
+        """Compute the expectation of :meth:`realised` given the true rates and the dropouts up to the cutoff.
 
-        Pareto/NBD with known rates: a customer who is there buys ``l (1 - exp(-m h)) / m`` times in h days,
-        l the purchase rate and m the dropout rate, and nothing at all with probability
+        Pareto/NBD with known rates: a customer alive with purchase rate l and dropout rate m buys
+        ``l (1 - exp(-m h)) / m`` times in h days on average, and not at all with probability
         ``m / (l + m) + l / (l + m) exp(-(l + m) h)``. Two orders on a day count as two.
         """
         after, until = self._window(cutoff, horizon_days)
@@ -119,12 +119,12 @@ class Company:
         ).reset_index(drop=True)
 
     def write(self, folder: Path, table_format: Literal["csv", "parquet"] = "csv") -> None:
-        """Write what the company knows as files, with the ``params.yaml`` that names them: a demo.
+        """Write the company's tables, and a ``params.yaml`` that refers to them, for a demo.
 
         Parameters
         ----------
         folder : Path
-            Made if it is not there. ``guanxi`` is to be run in it.
+            Created if missing; run ``guanxi`` in it.
         table_format : {"csv", "parquet"}
 
         Raises
@@ -162,36 +162,33 @@ def simulate_company(
     future_days: int = 365,
     effects: Effects | None = None,
 ) -> Company:
-    """Simulate a company whose truth is known.
+    """Simulate a company with known truth.
 
-    Customers come over the years and buy as Pareto/NBD customers whose rates depend on what they think and
-    feel: the satisfied and loyal stay longer, the engaged buy and talk more often, bad service makes tickets,
-    complaints and dissatisfaction, promoters bring others, who stay longer, bad payers leave earlier. What is
-    measured (surveys that only some answer, contacts, tickets) is noisy, and much of the rates nothing shows.
+    Customers are acquired over the years and buy by Pareto/NBD with rates that depend on their attitudes:
+    satisfied and loyal customers stay longer, engaged ones buy and get in touch more often, bad service
+    causes tickets, complaints and dissatisfaction, promoters refer others, who stay longer, and bad payers
+    leave earlier. The measurements (surveys with non-response, contacts, tickets) are noisy, and much of the
+    variation of the rates is unexplained.
 
     Parameters
     ----------
     customers : int
-        Everybody in the customer table, some of whom have not bought yet.
+        Size of the customer table, including prospects without a purchase.
     years : float
-        History, of 365 days each.
+        Length of the history, in years of 365 days.
     seed : int
-        The same seed gives the same rows; each table has random numbers of its own.
+        The same seed gives the same rows; each table has its own random numbers.
     as_of : str
         Last day of the history, ISO.
     future_days : int
-        Days after it that are simulated too.
+        Simulated days after ``as_of``.
     effects : Effects, optional
-        What moves what.
-
-    Returns
-    -------
-    Company
+        Effects between the latent variables.
 
     Raises
     ------
     ParamsError
-        If there are no customers or days, or too many days for a calendar.
+        If there are no customers or days, or more than a century of days.
 
     Examples
     --------
@@ -245,7 +242,7 @@ def _span(customers: int, years: float, as_of: str, future_days: int) -> tuple[S
 
 
 def _with_ids(table: pd.DataFrame, ids: Any) -> pd.DataFrame:
-    """Replace the customers' numbers by their identifiers; -1 is nobody."""
+    """Replace the customers' row numbers by their identifiers; a referrer of -1 becomes missing."""
     table = table.rename(columns={"customer": "customer_id"}).reset_index(drop=True)
     table["customer_id"] = pd.Series(ids[table["customer_id"]], dtype="str")
     if "referred_by" in table:

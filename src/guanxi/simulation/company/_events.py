@@ -1,4 +1,4 @@
-"""What the customers of the simulated company buy, and every contact with them."""
+"""Transactions, interactions and tickets of the simulated company."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from guanxi.periods import DAYS_PER_YEAR
 from guanxi.simulation._purchase_process import Floats, Integers
 from guanxi.simulation.company._people import Effects
 
-CATEGORIES = {  # and the margin of each, as a share of the amount
+CATEGORIES = {  # with margins as shares of the amount
     "coffee": 0.45,
     "tea": 0.5,
     "machines": 0.25,
@@ -26,7 +26,7 @@ _SHOPS = ("web", "app", "shop")
 _CONTACTS = ("email", "phone", "chat", "visit", "social")
 _AMOUNT_SHAPE = 3.0
 _MORE_LINES = 0.4
-REFUND_PROBABILITY, REFUND_LEAST = 0.03, 0.2  # of a line; the share refunded is uniform from the least to 1
+REFUND_PROBABILITY, REFUND_LEAST = 0.03, 0.2  # per line; the refunded share is uniform from the least to 1
 _INBOUND_PER_YEAR, _OUTBOUND_PER_YEAR, _TICKETS_PER_YEAR = 4.0, 5.0, 0.9
 _SECONDS_PER_DAY = 86400
 _REFUND_SHARE = REFUND_PROBABILITY * (1.0 + REFUND_LEAST) / 2.0
@@ -34,14 +34,14 @@ NET_OF_REFUNDS = 1.0 - _REFUND_SHARE
 
 
 class Span(NamedTuple):
-    """The days that are simulated: ``first`` is day 0, ``as_of`` the last that is known, then the future."""
+    """The simulated days: ``first`` is day 0, ``known_days`` are followed by the future."""
 
     first: pd.Timestamp
     known_days: int
     days: int
 
     def timestamps(self, time: Floats) -> pd.DatetimeIndex:
-        """Timestamps, to the second, at times in days from the first."""
+        """Timestamps, to the second, of times in days since the first."""
         seconds = np.floor(time * _SECONDS_PER_DAY).astype(np.int64)
         return pd.DatetimeIndex(self.first + pd.to_timedelta(seconds, unit="s"))
 
@@ -49,7 +49,7 @@ class Span(NamedTuple):
 def events(
     generator: np.random.Generator, rate: Floats, start: Floats, end: Floats
 ) -> tuple[Integers, Floats]:
-    """Draw a Poisson process per customer: whose event, and when, in that order.
+    """Draw a Poisson process per customer: customer and time of each event, sorted by both.
 
     Parameters
     ----------
@@ -57,7 +57,7 @@ def events(
     rate : array, shape (n,)
         Events per day.
     start, end : array, shape (n,)
-        Days between which they may come.
+        Start and end of each process, in days.
     """
     length = np.maximum(end - start, 0.0)
     customer = np.repeat(np.arange(len(rate)), generator.poisson(rate * length))
@@ -67,13 +67,13 @@ def events(
 
 
 def draw_transactions(generator: np.random.Generator, people: pd.DataFrame, span: Span) -> pd.DataFrame:
-    """Draw the lines of all orders: the first on the day of acquisition, then as a Poisson process.
+    """Draw the lines of all orders: the first at acquisition, then by a Poisson process.
 
     Returns
     -------
     DataFrame
         ``customer`` (row of ``people``), ``timestamp, amount, order_id, category, channel, margin``, in the
-        order of time. Some lines are refunded, in part or whole, by a negative line of the same minute.
+        order of time. Some lines are refunded in part or in full by a negative line with the same timestamp.
     """
     buyers = np.flatnonzero(~people["prospect"])
     start, lifetime = people["start"].to_numpy(), people["lifetime"].to_numpy()
@@ -104,7 +104,7 @@ def draw_transactions(generator: np.random.Generator, people: pd.DataFrame, span
 
 
 def _split(generator: np.random.Generator, total: Floats) -> tuple[Integers, Floats]:
-    """Split orders into lines: the number of the order, and the amount, of each line."""
+    """Split orders into lines: order number and amount of each line."""
     number = np.repeat(np.arange(len(total)), 1 + generator.poisson(_MORE_LINES, len(total)))
     weight = generator.standard_exponential(len(number))
     share = weight / np.bincount(number, weights=weight, minlength=len(total))[number]
@@ -123,7 +123,7 @@ def _mostly(
     choices: int,
     customer: Integers,
 ) -> Integers:
-    """Choose the customer's usual option with a probability, else any."""
+    """Choose the customer's usual option with a given probability, otherwise any."""
     usually = generator.random(len(customer)) < np.broadcast_to(probability, len(usual))[customer]
     return np.where(usually, usual[customer], generator.integers(0, choices, len(customer)))
 
@@ -139,7 +139,7 @@ def _with_refunds(generator: np.random.Generator, lines: pd.DataFrame) -> pd.Dat
 def draw_interactions(
     generator: np.random.Generator, people: pd.DataFrame, span: Span, effects: Effects
 ) -> pd.DataFrame:
-    """Draw contacts: the engaged come more often and answer more often; those who have left do neither."""
+    """Draw contacts: engaged customers get in touch and respond more often, former ones do neither."""
     start = people["start"].to_numpy()
     end = np.minimum(start + people["lifetime"].to_numpy(), span.known_days)
     engagement = people["engagement"].to_numpy()
@@ -171,7 +171,7 @@ def draw_interactions(
 def draw_tickets(
     generator: np.random.Generator, people: pd.DataFrame, span: Span, effects: Effects
 ) -> pd.DataFrame:
-    """Draw tickets: bad service makes more of them, more complaints among them, and slower help."""
+    """Draw tickets: bad service causes more of them, more complaints, and slower resolution."""
     start = people["start"].to_numpy()
     end = np.minimum(start + people["lifetime"].to_numpy(), span.known_days)
     quality = people["service_quality"].to_numpy()

@@ -1,10 +1,10 @@
-"""Who the customers of the simulated company are, before anything happens.
+"""Attributes, attitudes and rates of the simulated company's customers.
 
-Service quality makes satisfaction, satisfaction makes loyalty (the chain of Heskett, Jones, Loveman, Sasser &
-Schlesinger 1994, Putting the Service-Profit Chain to Work, Harvard Business Review 72(2)); the part of each
-that nothing else explains is larger than the part explained. Rates of buying and leaving are log-linear in
-them, times a gamma distributed factor that nothing observed explains: Pareto/NBD with covariates (Fader &
-Hardie 2007, Incorporating Time-Invariant Covariates into the Pareto/NBD and BG/NBD Models).
+Service quality affects satisfaction, and satisfaction affects loyalty (Heskett, Jones, Loveman, Sasser &
+Schlesinger 1994, Putting the Service-Profit Chain to Work, Harvard Business Review 72(2)); the unexplained
+variance of each exceeds the explained. Purchase and dropout rates are log-linear in them, times an unobserved
+gamma distributed factor: Pareto/NBD with covariates (Fader & Hardie 2007, Incorporating Time-Invariant
+Covariates into the Pareto/NBD and BG/NBD Models).
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from numpy.typing import NDArray
 from guanxi.periods import DAYS_PER_YEAR
 from guanxi.simulation._purchase_process import Floats, Integers
 
-COUNTRIES = {"DE": 0.0, "FR": -0.3, "UK": 0.2, "CN": 0.3}  # and their service quality
+COUNTRIES = {"DE": 0.0, "FR": -0.3, "UK": 0.2, "CN": 0.3}  # with their service quality
 _COUNTRY_SHARES = (0.4, 0.25, 0.2, 0.15)
 TEAMS = ("north", "south", "east", "west")
 ACQUISITION_COSTS = {"search": 25.0, "advert": 40.0, "shop": 12.0, "referral": 8.0}
-_CHANNEL_SHARES = (0.4, 0.35, 0.25)  # of those who were not referred
+_CHANNEL_SHARES = (0.4, 0.35, 0.25)  # without referrals
 _REFERRED_SHARE = 0.18
 _PROSPECT_SHARE = 0.04
 _BUSINESS_SHARE = 0.25
@@ -37,7 +37,7 @@ _ROUNDS = 30
 
 @dataclass(frozen=True)
 class Effects:
-    """What moves what in the simulated company: the truth that an analysis has to find.
+    """Effects between the latent variables of the simulated company, the truth for an analysis to find.
 
     Parameters
     ----------
@@ -45,8 +45,8 @@ class Effects:
         Correlation of the first with the second, between -1 and 1.
     dropout_satisfaction, dropout_loyalty, dropout_risk, purchases_engagement, purchases_satisfaction, \
 spend_loyalty, tickets_service_quality, interactions_engagement, referrals_loyalty : float
-        Change of the logarithm of the first's rate (spend: of the mean order) for one standard deviation more
-        of the second.
+        Change of the log rate of the first (spend: of the log mean order) per standard deviation of the
+        second.
 
     Examples
     --------
@@ -70,7 +70,7 @@ spend_loyalty, tickets_service_quality, interactions_engagement, referrals_loyal
 
 
 def draw_people(generator: np.random.Generator, n: int, days: float, effects: Effects) -> pd.DataFrame:
-    """Draw n customers who are acquired within ``days`` days, in the order of acquisition.
+    """Draw n customers acquired within ``days`` days, in the order of acquisition.
 
     Returns
     -------
@@ -78,12 +78,12 @@ def draw_people(generator: np.random.Generator, n: int, days: float, effects: Ef
         Attributes ``country, segment, team, contract, acquisition_channel``; ``prospect`` (never buys);
         ``service_quality, satisfaction, loyalty, engagement, risk`` (standard normal, the first shifted by
         country); ``start`` (days from the first), ``purchase_rate, dropout_rate`` (per day), ``lifetime``
-        (days), ``spend_level`` (mean order); ``referrer`` (row of whoever referred them, -1: nobody known).
+        (days), ``spend_level`` (mean order); ``referrer`` (row of the referrer, -1: unknown or not referred).
     """
     segment = np.where(generator.random(n) < _BUSINESS_SHARE, "business", "private")
     people = pd.DataFrame(
         {
-            # More are acquired early than late, so that there is a past to learn from.
+            # More customers are acquired early than late, for a longer history.
             "start": np.sort(days * generator.random(n) ** 1.5),
             "country": generator.choice(list(COUNTRIES), n, p=_COUNTRY_SHARES),
             "segment": segment,
@@ -153,15 +153,11 @@ def _rates(generator: np.random.Generator, people: pd.DataFrame, effects: Effect
         + _ORDER_SPREAD * generator.standard_normal(n)
         + np.where(people["segment"] == "business", np.log(_BUSINESS_FACTOR), 0.0)
     )
+    purchase_rate = _PURCHASES_PER_YEAR / DAYS_PER_YEAR * np.exp(purchases)
+    dropout_rate = _DROPOUTS_PER_YEAR / DAYS_PER_YEAR * np.exp(dropouts)
     return {
-        "purchase_rate": _PURCHASES_PER_YEAR
-        / DAYS_PER_YEAR
-        * np.exp(purchases)
-        * _unexplained(generator, _PURCHASE_SHAPE, n),
-        "dropout_rate": _DROPOUTS_PER_YEAR
-        / DAYS_PER_YEAR
-        * np.exp(dropouts)
-        * _unexplained(generator, _DROPOUT_SHAPE, n),
+        "purchase_rate": purchase_rate * _unexplained(generator, _PURCHASE_SHAPE, n),
+        "dropout_rate": dropout_rate * _unexplained(generator, _DROPOUT_SHAPE, n),
         "spend_level": _ORDER_AMOUNT * np.exp(amount),
     }
 
@@ -172,10 +168,10 @@ def _unexplained(generator: np.random.Generator, shape: float, n: int) -> Floats
 
 
 def _referrers(generator: np.random.Generator, people: pd.DataFrame, effects: Effects) -> Integers:
-    """Choose who referred each referred customer, among those who are customers on that day.
+    """Choose the referrer of each referred customer among those who are customers on that day.
 
-    Whoever was there before cannot have been referred in turn: there are no loops. Where nobody fits in 30
-    draws, mostly among the very first, the referrer is no customer.
+    A referrer was acquired earlier, so there are no loops. If none is found in 30 draws, mostly for the very
+    first customers, the referrer is unknown.
     """
     start = people["start"].to_numpy()
     end = start + people["lifetime"].to_numpy()

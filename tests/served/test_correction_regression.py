@@ -1,4 +1,4 @@
-"""The regression on logarithms: what it says adds up, and strange features do not break it."""
+"""The regression of a correction: its contributions add up, and unusual features do not break it."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from guanxi.served.corrections import Regression, logarithms
 from guanxi.served.model import RegressionModel
-from guanxi.served.regression import Regression, logarithms
 
 NAMES = ["frequency", "T", "monetary_value"]
 FITTED = RegressionModel(tuple(NAMES), (0.5, 5.0, 2.0), (0.5, 1.0, 1.5), (-1.0, 0.25, 0.0), 2.0)
