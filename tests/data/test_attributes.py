@@ -62,7 +62,7 @@ class TestLabel:
             (["no", " "] * (ROWS // 2), r"is missing for 12 customers"),
             (
                 ["yes"] * 9 + ["no"] * (ROWS - 9),
-                f"has the value 'yes' only 9 times: at least {MINIMUM_OF_EACH}",
+                f"the value 'yes' only 9 times: at least {MINIMUM_OF_EACH}",
             ),
             (np.linspace(0, 1, ROWS), "has 24 values .*, …"),
         ],
