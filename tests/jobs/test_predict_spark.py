@@ -147,7 +147,7 @@ class TestRefused:
     def test_no_java(self, source, monkeypatch, tmp_path):
         monkeypatch.delenv("JAVA_HOME", raising=False)
         monkeypatch.setenv("PATH", str(tmp_path))
-        with pytest.raises(EngineError, match="there is none: install Java 17"):
+        with pytest.raises(EngineError, match="which was not found: install Java 17"):
             predict_spark(str(source), "scores")
 
 
