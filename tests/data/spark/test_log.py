@@ -132,9 +132,7 @@ class TestRefused:
         return call
 
     def test_times_as_text_or_numbers(self, read: Any) -> None:
-        with pytest.raises(
-            SourceError, match=r"'timestamp' has times of type string.*store them as timestamps"
-        ):
+        with pytest.raises(SourceError, match=r"'timestamp' has times of type string.*store them as times"):
             read(["2010-01-01", "2010-01-02"])
         with pytest.raises(SourceError, match="has times of type bigint"):
             read([20100101, 20100102])
