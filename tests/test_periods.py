@@ -46,7 +46,7 @@ def test_adding_days_there_and_back(day: dt.date, days: int) -> None:
     ("day", "days"), [(dt.date.max, 1), (dt.date.min, -1), (dt.date(2020, 1, 1), 10**12)]
 )
 def test_days_beyond_the_calendar(day: dt.date, days: int) -> None:
-    with pytest.raises(ParamsError, match=f"the calendar has no day .* from {day}: choose another day"):
+    with pytest.raises(ParamsError, match=f"the calendar has no day .* from {day}: choose another date"):
         add_days(day, days)
 
 

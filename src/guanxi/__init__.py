@@ -23,7 +23,7 @@ __all__ = ["__version__", *_PUBLIC]
 
 
 def __getattr__(name: str) -> Any:
-    """Import the public names when they are first used: ``import guanxi`` stays light."""
+    """Import public names on first use, so that ``import guanxi`` is fast."""
     if name not in _PUBLIC:
         raise AttributeError(f"module 'guanxi' has no attribute {name!r}")
     module = importlib.import_module(_PUBLIC[name])

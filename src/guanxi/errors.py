@@ -1,18 +1,18 @@
-"""Every exception a user can meet.
+"""All exceptions raised for users.
 
-Each message is one line that says what is wrong, where, and what to do. ``exit_code`` is what the
-command line ends with: 2 for usage and data, 1 for failures.
+Each message is one line that states what is wrong, where, and what to do. ``exit_code`` is that of the
+command line: 2 for usage and data, 1 for failures.
 """
 
 
 class GuanxiError(Exception):
-    """Base of all errors that guanxi raises on purpose."""
+    """Base of all errors raised by guanxi."""
 
     exit_code = 1
 
 
 class ParamsError(GuanxiError):
-    """A parameter is unknown, mistyped, out of range or given twice."""
+    """A parameter is unknown, duplicated, of the wrong type or out of range."""
 
     exit_code = 2
 
@@ -24,13 +24,13 @@ class SourceError(GuanxiError):
 
 
 class DataError(GuanxiError):
-    """The data was read but cannot carry what was asked of it."""
+    """The data were read but do not support the request."""
 
     exit_code = 2
 
 
 class HistoryError(DataError):
-    """The history is too short for the asked horizon or cutoff."""
+    """The history is too short for the requested horizon or cutoff."""
 
 
 class FitError(GuanxiError):
@@ -38,7 +38,7 @@ class FitError(GuanxiError):
 
 
 class OutputError(GuanxiError):
-    """A result cannot be written where it was asked for."""
+    """A result cannot be written to the requested place."""
 
 
 class EngineError(GuanxiError):
@@ -46,12 +46,12 @@ class EngineError(GuanxiError):
 
 
 class RegistryError(GuanxiError):
-    """The tracking store or model registry cannot do what was asked."""
+    """The tracking store or model registry cannot fulfil a request."""
 
 
 class PromotionError(GuanxiError):
-    """A candidate did not pass the gate; the champion stays."""
+    """A candidate did not meet the criteria; the champion remains."""
 
 
 class FitWarning(UserWarning):
-    """Another model stands in, since the data do not hold what the one asked for looks for."""
+    """Another model is used because the data do not support the requested one."""

@@ -1,4 +1,4 @@
-"""The only place with unit arithmetic: days, horizons, annual rate to rate per period."""
+"""All unit arithmetic: days, horizons, and annual rates converted to rates per period."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def days_per_unit(time_unit: str) -> float:
     Raises
     ------
     ParamsError
-        If the unit is none of these.
+        If the unit is unknown.
 
     Examples
     --------
@@ -34,7 +34,7 @@ def days_per_unit(time_unit: str) -> float:
 
 
 def _discount_rate_per_unit(annual_discount_rate: float, time_unit: str) -> float:
-    """Compound rate per time unit that equals an annual rate: ``(1 + annual) ** (unit / year) - 1``.
+    """Compound rate per time unit equivalent to an annual rate: ``(1 + annual) ** (unit / year) - 1``.
 
     Examples
     --------
@@ -50,28 +50,28 @@ def discount_period(time_unit: str) -> float:
 
 
 def add_days(day: date, days: int) -> date:
-    """``day`` moved by ``days`` (negative: into the past).
+    """Shift ``day`` by ``days`` (negative: into the past).
 
     Raises
     ------
     ParamsError
-        If no calendar has such a day.
+        If the result is not a valid date.
     """
     try:
         return day + timedelta(days=days)
     except OverflowError:
         raise ParamsError(
-            f"the calendar has no day {days:+,} days from {day}: choose another day or a shorter horizon"
+            f"the calendar has no day {days:+,} days from {day}: choose another date or a shorter horizon"
         ) from None
 
 
 def parse_date(text: str, *, what: str) -> date:
-    """Read an ISO date (``YYYY-MM-DD``); ``what`` names the option in the error.
+    """Parse an ISO date (``YYYY-MM-DD``); ``what`` names the option in the error.
 
     Raises
     ------
     ParamsError
-        If the text is no such date.
+        If the text is not such a date.
     """
     try:
         return date.fromisoformat(text)

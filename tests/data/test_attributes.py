@@ -38,12 +38,12 @@ class TestLabel:
     def test_any_other_pair_needs_the_value_that_is_churn(self):
         table = customers(left=["Stayed", "Churned"] * (ROWS // 2))
         with pytest.raises(
-            DataError, match=r"holds 'churned' and 'stayed': say which one is churn, as in --l"
+            DataError, match=r"has the values 'churned' and 'stayed': name the churn value, as in --l"
         ):
             labelled(table)
         assert labelled(table, "left=CHURNED").label.tolist() == [0.0, 1.0] * (ROWS // 2)
         assert labelled(table, "left=stayed").label.tolist() == [1.0, 0.0] * (ROWS // 2)
-        with pytest.raises(DataError, match="never holds 'gone': it holds 'churned' and 'stayed'"):
+        with pytest.raises(DataError, match="has no value 'gone': its values are 'churned' and 'stayed'"):
             labelled(table, "left=gone")
 
     def test_the_value_also_turns_a_known_pair_round(self):
@@ -56,12 +56,15 @@ class TestLabel:
     @pytest.mark.parametrize(
         ("left", "message"),
         [
-            (["no"] * ROWS, r"holds one value \('no'\)"),
-            (["no", "yes", "maybe"] * (ROWS // 3), r"holds 3 values \('maybe', 'no', 'yes'\)"),
+            (["no"] * ROWS, r"has one value \('no'\)"),
+            (["no", "yes", "maybe"] * (ROWS // 3), r"has 3 values \('maybe', 'no', 'yes'\)"),
             (["no", None] * (ROWS // 2), r"is missing for 12 customers \(first: c1\)"),
             (["no", " "] * (ROWS // 2), r"is missing for 12 customers"),
-            (["yes"] * 9 + ["no"] * (ROWS - 9), f"holds 'yes' only 9 times: at least {MINIMUM_OF_EACH}"),
-            (np.linspace(0, 1, ROWS), "holds 24 values .*, …"),
+            (
+                ["yes"] * 9 + ["no"] * (ROWS - 9),
+                f"the value 'yes' only 9 times: at least {MINIMUM_OF_EACH}",
+            ),
+            (np.linspace(0, 1, ROWS), "has 24 values .*, …"),
         ],
         ids=["one class", "three values", "missing", "blank", "few", "a number"],
     )
@@ -70,16 +73,16 @@ class TestLabel:
             labelled(customers(left=left))
 
     @pytest.mark.parametrize(
-        ("label", "message"), [("gone", "'gone' is no column"), ("id", "is the identifier")]
+        ("label", "message"), [("gone", "'gone' is not a column"), ("id", "is the identifier")]
     )
     def test_a_label_column_that_is_not_there(self, label, message):
-        with pytest.raises(SourceError, match=message + r".*give --label one of left, age"):
+        with pytest.raises(SourceError, match=message + r".*choose --label from left, age"):
             labelled(customers(), label)
 
 
 class TestIdentifiers:
     def test_an_identifier_twice(self):
-        with pytest.raises(DataError, match=r"id 'c3' stands twice: keep one row per customer \(2 rows too"):
+        with pytest.raises(DataError, match=r"id 'c3' appears twice: keep one row per customer \(2 rows too"):
             labelled(customers(id=["c3", "c3", "c3", *(f"d{i}" for i in range(ROWS - 3))]))
 
     @pytest.mark.parametrize("blank", [None, " "])
@@ -144,15 +147,15 @@ class TestKinds:
         assert found.left_out == {
             "nothing": "is missing for everyone",
             "same": "is 'x' for everyone",
-            "name": "names customers rather than describes them (24 texts for 24 customers)",
-            "since": "is a date: give it as a number, such as days until today",
-            "day": "is a date: give it as a number, such as days until today",
+            "name": "identifies customers rather than describing them (24 distinct values for 24 customers)",
+            "since": "is a date: convert it to a number, such as days before today",
+            "day": "is a date: convert it to a number, such as days before today",
         }
 
     def test_no_attribute_left(self):
         with pytest.raises(DataError, match=r"no attribute is left to learn from: 'age' is '3' for everyone"):
             labelled(customers(age=[3] * ROWS))
-        with pytest.raises(DataError, match="no attribute is left to learn from: there is none"):
+        with pytest.raises(DataError, match="no attribute is left to learn from: there are none"):
             labelled(customers().drop(columns="age"))
 
 
@@ -208,15 +211,15 @@ class TestAtPredict:
             self.read(age=[datetime.date(2024, 1, 1)] * 2)
 
     def test_words_where_numbers_were(self):
-        with pytest.raises(DataError, match=r"column 'age' holds 'old' \(customer b\), but .* numbers"):
+        with pytest.raises(DataError, match=r"column 'age' contains 'old' \(customer b\), but .* numbers"):
             self.read(age=["30", "old"])
 
     def test_numbers_where_categories_were(self):
         with pytest.raises(
-            DataError, match=r"column 'flag' holds numbers \(first: 1\).* write 'false', 'true'"
+            DataError, match=r"column 'flag' contains numbers \(first: 1\).* write 'false', 'true'"
         ):
             self.read(flag=[1, 0])
 
     def test_an_identifier_twice(self):
-        with pytest.raises(DataError, match="id 'a' stands twice"):
+        with pytest.raises(DataError, match="id 'a' appears twice"):
             self.read(id=["a", "a"])

@@ -174,7 +174,7 @@ def test_times_that_two_formats_read_name_both(read_lines: Reader) -> None:
 
 def test_a_format_that_is_none() -> None:
     with pytest.raises(
-        ParamsError, match=r"data.timestamp_format '%Q/%m' is no format: write it like %d/%m/%Y"
+        ParamsError, match=r"data.timestamp_format '%Q/%m' is not valid: write it like %d/%m/%Y"
     ):
         read({"timestamp_format": "%Q/%m"})
 
@@ -226,7 +226,7 @@ def test_a_mapped_optional_column_must_exist() -> None:
 
 def test_an_ignored_column_must_exist() -> None:
     with pytest.raises(
-        SourceError, match="duplicates_ignore names 'sheet', which is no column; it has customer_id"
+        SourceError, match="duplicates_ignore names 'sheet', which is not a column; it has customer_id"
     ):
         read({"duplicates_ignore": ("sheet",)})
 

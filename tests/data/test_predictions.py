@@ -50,11 +50,11 @@ def test_a_folder_of_parts(tmp_path):
     [
         (lambda rows: rows.drop(columns="churn_probability"), SourceError, "no column 'churn_probability'"),
         (lambda rows: rows.iloc[:0], DataError, "has no row"),
-        (lambda rows: pd.concat([rows, rows]), DataError, "a customer stands twice"),
+        (lambda rows: pd.concat([rows, rows]), DataError, "a customer appears twice"),
         (lambda rows: rows.assign(expected_purchases="many"), DataError, "a value is missing"),
         (lambda rows: rows.assign(model_version=list("112")), DataError, r"of model_version \(1 to 2\)"),
-        (lambda rows: rows.assign(as_of="soon"), DataError, "are no day and number of days"),
-        (lambda rows: rows.assign(horizon_days="long"), DataError, "are no day and number of days"),
+        (lambda rows: rows.assign(as_of="soon"), DataError, "are not a date and a number of days"),
+        (lambda rows: rows.assign(horizon_days="long"), DataError, "are not a date and a number of days"),
     ],
 )
 def test_tables_that_predict_did_not_write(tmp_path, change, error, message):

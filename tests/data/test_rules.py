@@ -184,13 +184,13 @@ def test_all_columns_ignored_leaves_the_first_line() -> None:
         ((1, None, 1.0), "missing_timestamp 1.*: map timestamp to the column that holds the time"),
         (
             (1, "2999-01-01", 1.0),
-            "future_timestamp 1.*: these times lie in the future: check data.timestamp_format",
+            "future_timestamp 1.*: these times are in the future: check data.timestamp_format",
         ),
         (
             (1, "soon", 1.0),
             "unparsable_timestamp 1.*look like 'soon': give their format with --set data.timestamp_format=",
         ),
-        ((1, "2020-01-01", None), "missing_amount 1.*: map amount to a filled column of plain numbers"),
+        ((1, "2020-01-01", None), "missing_amount 1.*: map amount to a complete column of numbers"),
         (
             (1, "2020-01-01", "1,234.5"),
             "unparsable_amount 1.*plain numbers such as 1234.5, without separators",

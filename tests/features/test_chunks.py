@@ -86,7 +86,7 @@ def test_of_customers_in_categories() -> None:
 def test_purchases_are_the_same_whatever_is_merged_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     table = lines(str)
     expected = read_transactions(table).events.execute()
-    monkeypatch.setattr(transactions, "_LINES_AT_ONCE", 500)
+    monkeypatch.setattr(transactions, "_LINES_PER_CHUNK", 500)
     found = read_transactions(table.sample(frac=1, random_state=1)).events.execute()
     pd.testing.assert_frame_equal(found, expected, check_exact=True)
     assert expected["customer_id"].is_monotonic_increasing

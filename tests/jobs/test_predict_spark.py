@@ -96,10 +96,10 @@ class TestRefused:
             ("postgres://me:secret@host/db::sales", "scores", r"me:\*\*\*@host.*reads Parquet only"),
             ("lines.csv", "scores", "reads Parquet only"),
             ("nothing/", "scores", "no such file"),
-            ("sales [a]", "scores.parquet", "name one without an ending"),
-            ("sales [a]", "duckdb://a.db::scores", "name one without an ending"),
+            ("sales [a]", "scores.parquet", "writes a Parquet folder: name one, without an extension"),
+            ("sales [a]", "duckdb://a.db::scores", "writes a Parquet folder: name one, without an extension"),
             ("sales [a]", "lines.csv/scores", "it is a file"),
-            ("sales [a]", "sales [a]", "holds 'part 0.parquet', which is no part of a table"),
+            ("sales [a]", "sales [a]", "contains 'part 0.parquet', which is not part of a table"),
         ],
     )
     def test_sources_and_outputs(self, source, given, output, message, monkeypatch):
@@ -147,7 +147,7 @@ class TestRefused:
     def test_no_java(self, source, monkeypatch, tmp_path):
         monkeypatch.delenv("JAVA_HOME", raising=False)
         monkeypatch.setenv("PATH", str(tmp_path))
-        with pytest.raises(EngineError, match="there is none: install Java 17"):
+        with pytest.raises(EngineError, match="which was not found: install Java 17"):
             predict_spark(str(source), "scores")
 
 

@@ -249,7 +249,7 @@ class TestCommand:
     @pytest.mark.parametrize(
         ("change", "message"),
         [
-            ({"customer": "c1"}, "customer 'c1' stands twice: keep one row per customer"),
+            ({"customer": "c1"}, "customer 'c1' appears twice: keep one row per customer"),
             ({"months": "long"}, "column 'months' holds 'long'"),
         ],
     )

@@ -115,8 +115,8 @@ def test_columns_that_say_nothing_are_left_out_with_the_reason():
     assert found.left_out == {
         "country": "is 'FR' for everyone",
         "csat": "is unknown for 67% of customers",
-        "name": "names customers rather than describes them (60 texts for 60 customers)",
-        "since": "is a date: give it as a number, such as days until today",
+        "name": "identifies customers rather than describing them (60 distinct values for 60 customers)",
+        "since": "is a date: convert it to a number, such as days before today",
     }
     assert found.segments["customers"].tolist() == [30, 30]
     assert found.reason == "2 groups, the one number tried (least stability 1.00); silhouette 1.00"

@@ -8,7 +8,7 @@ from typing import NoReturn
 
 import typer
 
-# Each import adds its commands, in the order of the help.
+# Importing these adds their commands, in the order of the help.
 from guanxi.cli import _learning_commands, _registry_commands, _scoring_commands  # noqa: F401
 from guanxi.cli._app import app
 from guanxi.cli._endings import STOPPED, explain_error, fail, without_passwords
@@ -17,7 +17,7 @@ __all__ = ["app", "main"]
 
 
 def main() -> NoReturn:
-    """Run the command; every error ends in one line that says what to do, and an exit code."""
+    """Run the command; errors end with one line of explanation and an exit code."""
     try:
         code = app(standalone_mode=False)
     except KeyboardInterrupt:

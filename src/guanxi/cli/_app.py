@@ -1,4 +1,4 @@
-"""The command without its subcommands, and what they have in common."""
+"""The main command, and code shared by its subcommands."""
 
 from __future__ import annotations
 
@@ -39,15 +39,15 @@ def _root(
 
 
 def command(*flags: str, epilog: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Add a command whose argument ``params`` stands for the options that parameters are resolved from.
+    """Add a command whose argument ``params`` is resolved from the options.
 
-    They are ``--params``, ``--set`` and those that ``flags`` names; every command has ``--debug`` too.
+    The options are ``--params``, ``--set``, those in ``flags``, and ``--debug``.
     """
     shared = {name: FLAGS[name] for name in FLAGS if name in (*flags, "params", "overrides")}
 
     def add(function: Callable[..., None]) -> Callable[..., None]:
         def run(**given: Any) -> None:
-            given.pop("debug")  # main looks for it itself
+            given.pop("debug")  # handled by main
             options = {name: given.pop(name) for name in shared}
             function(**given, params=resolve(**options))
 
@@ -77,7 +77,7 @@ def resolve(
     as_of: str | None = None,
     tracking_uri: str | None = None,
 ) -> Params:
-    """Resolve the parameters from what a command was given."""
+    """Resolve the parameters from the options of a command."""
     from guanxi.params import load_params, parse_columns
 
     flags = {

@@ -1,4 +1,4 @@
-"""How a command that fails ends: one line that says what to do, and an exit code."""
+"""Error messages of one line, and exit codes."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ STOPPED = 130
 
 
 def explain_error(error: Exception) -> tuple[str, int]:
-    """Say what an error means, and the exit code."""
+    """Return the message and exit code for an error."""
     from guanxi.errors import GuanxiError
 
     if isinstance(error, GuanxiError):
         return str(error), error.exit_code
-    # The second is what the engine makes of Ctrl-C.
+    # The second is how the engine reports Ctrl-C.
     if isinstance(error, typer.Abort) or str(error) == "Query interrupted":
         return "stopped", STOPPED
-    # Usage errors are Typer's own or click's, depending on Typer's version.
+    # Usage errors come from Typer or click, depending on Typer's version.
     usage = getattr(error, "format_message", None)
     if usage is not None:
         context = getattr(error, "ctx", None)
@@ -31,15 +31,15 @@ def explain_error(error: Exception) -> tuple[str, int]:
 
 
 def fail(message: str, code: int) -> NoReturn:
-    """Print one line on the standard error and end."""
+    """Print one line to standard error and exit."""
     typer.echo("guanxi: " + " ".join(without_passwords(message).split()), err=True)
     sys.exit(code)
 
 
 def without_passwords(text: str) -> str:
-    """Hide passwords, without loading what knows them where there is no address."""
+    """Mask passwords; the code for it is only imported if the text has an address."""
     if "://" not in text:
         return text
-    from guanxi.data.sources.source import redact
+    from guanxi.data.sources.source_table import redact
 
     return redact(text)

@@ -1,4 +1,4 @@
-"""Commands that learn from a source: run, validate, train and backtest."""
+"""Commands that fit models or check a source: run, validate, train and backtest."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def run(source: OptionalSource = "cdnow", output: OutputFolder = Path("output"),
 
 @command("horizon", "as_of", "columns", epilog="Example: guanxi validate sales.csv --horizon 90")
 def validate(source: Source, params: Params) -> None:
-    """Say what in a source is usable, what is rejected and why."""
+    """Report what is usable in a source, what is rejected and why."""
     from guanxi.errors import HistoryError
     from guanxi.jobs.reporter import ConsoleReporter
     from guanxi.jobs.validate import usability_text
@@ -42,7 +42,7 @@ def validate(source: Source, params: Params) -> None:
     typer.echo(usability_text(usability))
     if not usability.usable:
         raise HistoryError(
-            f"not enough data for a horizon of {params.horizon_days:,} days: the report above says what helps"
+            f"not enough data for a horizon of {params.horizon_days:,} days: see the report above"
         )
 
 
@@ -59,18 +59,16 @@ def train(
     source: Source,
     task: Annotated[
         Task,
-        typer.Option(
-            "--task", help="transactions: value and churn; churn: from a label column of one's own."
-        ),
+        typer.Option("--task", help="transactions: value and churn; churn: from a label column."),
     ] = Task.transactions,
     label: Annotated[
         str | None,
         typer.Option(
-            "--label", metavar="COLUMN[=VALUE]", help="With --task churn: who churned (1, true, yes)."
+            "--label", metavar="COLUMN[=VALUE]", help="With --task churn: the label (churn: 1, true, yes)."
         ),
     ] = None,
     id_column: Annotated[
-        str | None, typer.Option("--id", metavar="COLUMN", help="With --task churn: the customer.")
+        str | None, typer.Option("--id", metavar="COLUMN", help="With --task churn: the identifier.")
     ] = None,
     *,
     params: Params,
@@ -91,7 +89,7 @@ def train(
 def _train_labels(
     context: typer.Context, source: str, params: Params, label: str | None, id_column: str | None
 ) -> None:
-    """Train on one row per customer, with a label."""
+    """Train on a table with one labelled row per customer."""
     if label is None or id_column is None:
         raise typer.BadParameter("--task churn needs --label COLUMN and --id COLUMN")
     of_transactions = {"horizon": "--horizon", "as_of": "--as-of", "columns": "--columns"}
@@ -119,13 +117,13 @@ def backtest(
     cutoff: Annotated[
         list[str] | None,
         typer.Option(
-            "--cutoff", metavar="DATE", help="Last day of a past; repeatable. Default: up to five, apart."
+            "--cutoff", metavar="DATE", help="Last day used to fit; repeatable. Default: up to five dates."
         ),
     ] = None,
     *,
     params: Params,
 ) -> None:
-    """Fit and measure at several days of the past, beside naive forecasts."""
+    """Fit and evaluate at several past cutoffs, compared with naive forecasts."""
     from guanxi.jobs.backtest import backtest as job
     from guanxi.jobs.backtest import summary_text
     from guanxi.jobs.reporter import ConsoleReporter

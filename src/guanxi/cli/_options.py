@@ -10,21 +10,21 @@ import typer
 
 
 class Task(StrEnum):
-    """What ``guanxi train`` learns from."""
+    """Type of data for ``guanxi train``."""
 
     transactions = "transactions"
     churn = "churn"
 
 
 class Engine(StrEnum):
-    """Where ``guanxi predict`` works."""
+    """Engine of ``guanxi predict``."""
 
     duckdb = "duckdb"
     spark = "spark"
 
 
 class FailOn(StrEnum):
-    """When ``guanxi scorecard`` ends with an alarm."""
+    """When ``guanxi scorecard`` exits with an alarm."""
 
     warning = "warning"
     target = "target"
@@ -35,9 +35,9 @@ _SOURCE_HELP = (
     "or a table as duckdb://FILE::TABLE or postgres://HOST/DATABASE::TABLE."
 )
 Source = Annotated[str, typer.Argument(help=_SOURCE_HELP)]
-OptionalSource = Annotated[str, typer.Argument(help=_SOURCE_HELP + " Without one: cdnow.")]
+OptionalSource = Annotated[str, typer.Argument(help=_SOURCE_HELP + " Default: cdnow.")]
 ParamsFile = Annotated[
-    Path | None, typer.Option("--params", help="Parameter file; default: ./params.yaml if it is there.")
+    Path | None, typer.Option("--params", help="Parameter file; default: ./params.yaml if it exists.")
 ]
 Overrides = Annotated[
     list[str] | None,
@@ -49,19 +49,15 @@ Columns = Annotated[
         "--columns", metavar="NAME=COLUMN,…", help="customer_id=ID,timestamp=Date,amount=Quantity*Price"
     ),
 ]
-TrackingUri = Annotated[
-    str | None, typer.Option("--tracking-uri", help="MLflow address; default: ./mlruns of this folder.")
-]
-Horizon = Annotated[
-    int | None, typer.Option("--horizon", metavar="DAYS", help="How many days to look ahead.")
-]
+TrackingUri = Annotated[str | None, typer.Option("--tracking-uri", help="MLflow address; default: ./mlruns.")]
+Horizon = Annotated[int | None, typer.Option("--horizon", metavar="DAYS", help="Number of days to predict.")]
 AsOf = Annotated[
     str | None,
     typer.Option("--as-of", metavar="DATE", help="Last day to use; default: last day of the data."),
 ]
 Model = Annotated[str | None, typer.Option("--model", help="Default: models:/guanxi@champion.")]
 Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
-# What parameters are resolved from, in the order of the help.
+# Options from which parameters are resolved, in the order of the help.
 FLAGS: dict[str, Any] = {
     "horizon": Horizon,
     "as_of": AsOf,
@@ -70,4 +66,4 @@ FLAGS: dict[str, Any] = {
     "overrides": Overrides,
     "tracking_uri": TrackingUri,
 }
-OutputFolder = Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="Folder of the results.")]
+OutputFolder = Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="Folder for the results.")]

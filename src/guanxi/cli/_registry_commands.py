@@ -1,4 +1,4 @@
-"""Commands that look after registered models: promote, rollback, monitor and doctor."""
+"""Commands for registered models: promote, rollback, monitor and doctor."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def promote(
     *,
     params: Params,
 ) -> None:
-    """Make the candidate champion, if it is no worse on a window that neither has seen."""
+    """Promote the candidate to champion if it is no worse on a window that neither model has seen."""
     from guanxi.jobs.promote import promote as job
     from guanxi.jobs.promote import summary_text
     from guanxi.jobs.reporter import ConsoleReporter
@@ -38,7 +38,7 @@ def rollback(
     *,
     params: Params,
 ) -> None:
-    """Make the previous champion champion again."""
+    """Restore the previous champion."""
     from guanxi.jobs.reporter import ConsoleReporter
     from guanxi.jobs.rollback import rollback as job
     from guanxi.jobs.rollback import summary_text
@@ -60,7 +60,7 @@ def monitor(
         typer.Option(
             "--predictions",
             metavar="FILE",
-            help="Earlier predictions to measure; default: the model scores the day a horizon ago again.",
+            help="Earlier predictions to evaluate; default: the model's own as of one horizon ago.",
         ),
     ] = None,
     output: Annotated[
@@ -69,7 +69,7 @@ def monitor(
     *,
     params: Params,
 ) -> None:
-    """Say whether a model still fits the data: exit code 0 ok, 3 watch, 4 retrain."""
+    """Check whether a model still fits the data: exit code 0 ok, 3 watch, 4 retrain."""
     from guanxi.jobs._monitor_text import summary_text
     from guanxi.jobs.monitor import monitor as job
     from guanxi.jobs.reporter import ConsoleReporter
@@ -83,7 +83,7 @@ def monitor(
 
 @command("tracking_uri", epilog="Example: guanxi doctor --tracking-uri http://127.0.0.1:5000")
 def doctor(params: Params) -> None:
-    """Say what is wrong with the environment or the store, and what to do; exit code 1 if anything is."""
+    """Check the environment and the store, and advise on problems; exit code 1 if there are any."""
     from guanxi.jobs.doctor import doctor as job
     from guanxi.jobs.doctor import findings_text
     from guanxi.jobs.reporter import ConsoleReporter

@@ -49,17 +49,17 @@ def predict(
     engine: Annotated[
         Engine,
         typer.Option(
-            "--engine", help="spark: where one machine is outgrown; from Parquet, into a folder of Parquet."
+            "--engine", help="spark: for data too large for one machine; reads and writes Parquet folders."
         ),
     ] = Engine.duckdb,
     model: Model = None,
     horizon: Horizon = None,
     as_of: AsOf = None,
     drivers: Annotated[
-        int | None, typer.Option("--drivers", metavar="K", help="Drivers a row; default: as trained.")
+        int | None, typer.Option("--drivers", metavar="K", help="Drivers per row; default: as trained.")
     ] = None,
     resume: Annotated[
-        bool, typer.Option("--resume", help="Go on with an interrupted job for this output.")
+        bool, typer.Option("--resume", help="Resume an interrupted job for this output.")
     ] = False,
     columns: Columns = None,
     params: ParamsFile = None,
@@ -67,11 +67,11 @@ def predict(
     tracking_uri: TrackingUri = None,
     debug: Debug = False,
 ) -> None:
-    """Score every customer with a registered model, whose margin, interval and language are as trained."""
+    """Score all customers with a registered model; margin, interval and language are as trained."""
     from guanxi.jobs.predict import predict_to
     from guanxi.jobs.reporter import ConsoleReporter
 
-    # Schedulers stop a job with SIGTERM: it ends as at Ctrl-C, without leaving temporary files.
+    # Schedulers stop a job with SIGTERM: treat it like Ctrl-C, to remove temporary files.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     resolved = resolve(params, overrides, columns, as_of=as_of, tracking_uri=tracking_uri)
     given: dict[str, Any] = {
@@ -83,7 +83,7 @@ def predict(
     }
     if engine is Engine.spark:
         if resume:
-            raise typer.BadParameter("--engine spark does not resume: leave --resume out")
+            raise typer.BadParameter("--engine spark cannot resume: leave --resume out")
         from guanxi.jobs._predict_spark import predict_spark
 
         manifest = predict_spark(source, output, **given)
@@ -101,32 +101,30 @@ def scorecard(
     output: OutputFolder = Path("scorecard"),
     history: Annotated[
         int,
-        typer.Option("--history", min=0, metavar="N", help="Earlier days to compare with."),
+        typer.Option("--history", min=0, metavar="N", help="Number of earlier dates to compare with."),
     ] = 0,
     fail_on: Annotated[
         FailOn | None,
         typer.Option(
-            "--fail-on", help="Exit code 3 where an indicator is at its warning, or misses its target."
+            "--fail-on", help="Exit code 3 if an indicator reaches its warning level, or misses its target."
         ),
     ] = None,
     model: Model = None,
     *,
     params: Params,
 ) -> None:
-    """Grade every customer's relationship: value, loyalty, satisfaction, interaction, risk, and why."""
+    """Grade every customer relationship: value, loyalty, satisfaction, interaction and risk, with reasons."""
     from guanxi.jobs.reporter import ConsoleReporter
     from guanxi.jobs.scorecard import alarms, summary_text
     from guanxi.jobs.scorecard import scorecard as job
 
     if fail_on is not None and not params.scorecard.targets:
-        raise typer.BadParameter(
-            "give scorecard.targets, or there is nothing to fail on", param_hint="--fail-on"
-        )
+        raise typer.BadParameter("it needs scorecard.targets: set them", param_hint="--fail-on")
     found = job(source, output, params, ConsoleReporter(), model=model, history=history)
     typer.echo(summary_text(found, output))
     failing = alarms(found, fail_on.value) if fail_on is not None else []
     if failing:
-        typer.echo(f"guanxi: to be looked at: {', '.join(failing)}", err=True)
+        typer.echo(f"guanxi: needs attention: {', '.join(failing)}", err=True)
         raise typer.Exit(3)
 
 
@@ -143,14 +141,14 @@ def explain(
     source: Source,
     output: Annotated[
         Path | None,
-        typer.Option("--output", "-o", metavar="FILE", help="The picture; default: explain-CUSTOMER_ID.png."),
+        typer.Option("--output", "-o", metavar="FILE", help="Plot file; default: explain-CUSTOMER_ID.png."),
     ] = None,
     model: Model = None,
     horizon: Horizon = None,
     *,
     params: Params,
 ) -> None:
-    """Tell one customer's story, worth, future and why, and draw what moves their churn."""
+    """Explain one customer: history, value, forecast and reasons, with a plot of the churn drivers."""
     from guanxi.jobs.explain import explain as job
     from guanxi.jobs.explain import picture_path
     from guanxi.jobs.reporter import ConsoleReporter

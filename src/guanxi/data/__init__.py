@@ -1,1 +1,1 @@
-"""From a source to canonical transactions, and back out to files."""
+"""Sources, canonical transactions and output files."""

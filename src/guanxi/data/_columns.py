@@ -13,25 +13,25 @@ from guanxi.errors import SourceError
 from guanxi.params import OPTIONAL_COLUMNS, REQUIRED_COLUMNS, DataParams
 
 _NUMBERS = ("amount", "quantity", "unit_price", "margin")
-_WORDS = ("order_id", "category", "channel")
+_TEXTS = ("order_id", "category", "channel")
 _OFFSET = r"[A-Za-z]\s*$|:.*[+-][0-9:]+\s*$"
 
 
 @ibis.udf.scalar.builtin(name="try_strptime", signature=(("string", "string"), "timestamp('UTC')"))
 def _try_parse_aware(text, timestamp_format):  # type: ignore[no-untyped-def]
-    """Parse a text with an offset, or give null."""
+    """Parse text with a UTC offset; null if it does not match."""
 
 
 @ibis.udf.scalar.builtin(name="try_strptime", signature=(("string", "string"), "timestamp"))
 def _try_parse_naive(text, timestamp_format):  # type: ignore[no-untyped-def]
-    """Parse a text without an offset, or give null."""
+    """Parse text without a UTC offset; null if it does not match."""
 
 
 def canonical_columns(source: SourceTable, params: DataParams) -> Any:
-    """Map and cast a source's columns; what cannot be cast becomes null.
+    """Map and cast a source's columns; values that cannot be cast become null.
 
-    Beside the canonical columns stand ``given_timestamp`` and ``given_amount`` (whether the source held
-    anything there) and ``repeated`` (whether an earlier line equals it in all compared columns).
+    The result also has ``given_timestamp`` and ``given_amount`` (whether the source had a value) and
+    ``repeated`` (whether an earlier line equals it in all compared columns).
     """
     table = source.table
     mapping = _mapping(source, params)
@@ -46,7 +46,7 @@ def canonical_columns(source: SourceTable, params: DataParams) -> Any:
     columns["given_amount"] = functools.reduce(
         operator.and_, (present(table[part]).notnull() for part in mapping["amount"])
     )
-    for name in _WORDS:
+    for name in _TEXTS:
         if name in mapping:
             columns[name] = present(table[mapping[name][0]]).cast("string")
     compared = [name for name in source.columns if name not in params.duplicates_ignore]
@@ -55,7 +55,7 @@ def canonical_columns(source: SourceTable, params: DataParams) -> Any:
 
 
 def _mapping(source: SourceTable, params: DataParams) -> dict[str, list[str]]:
-    """Give each canonical column its source columns: those mapped to it, else the one of its own name."""
+    """Map each canonical column to its source columns: those given, else the one of the same name."""
     mapping = {}
     for name in (*REQUIRED_COLUMNS, *OPTIONAL_COLUMNS):
         column = params.columns.get(name, name)
@@ -71,7 +71,7 @@ def _mapping(source: SourceTable, params: DataParams) -> dict[str, list[str]]:
     for column in params.duplicates_ignore:
         if column not in source.columns:
             raise SourceError(
-                f"{source.name}: data.duplicates_ignore names {column!r}, which is no column; "
+                f"{source.name}: data.duplicates_ignore names {column!r}, which is not a column; "
                 f"it has {', '.join(source.columns)}"
             )
     return mapping
@@ -80,7 +80,7 @@ def _mapping(source: SourceTable, params: DataParams) -> dict[str, list[str]]:
 def repeated(table: Any, compared: list[str]) -> Any:
     """Whether an earlier line of a source's table equals this one in the compared columns.
 
-    Only lines of equal hash are compared, since to sort all lines into equals costs several times as much.
+    Only lines with equal hashes are compared; sorting all lines would cost several times as much.
     """
     if not compared:
         return table[ROW] > 1
@@ -93,20 +93,20 @@ def repeated(table: Any, compared: list[str]) -> Any:
 
 
 def _hash(values: Any) -> Any:
-    """Hash with the engine's own function: that of ibis goes through bits and takes ten times as long."""
+    """Hash with the engine's own function, which is ten times as fast as that of ibis."""
     signature = ((values.type(),), "uint64")
     return ibis.udf.scalar.builtin(lambda values: None, name="hash", signature=signature)(values)
 
 
 def _parts(column: str, available: list[str]) -> list[str]:
-    """Split ``A*B`` into its factors, unless a column has just that name."""
+    """Split ``A*B`` into its factors, unless a column has that name."""
     return [column] if column in available else [part.strip() for part in column.split("*")]
 
 
 def present(column: Any) -> Any:
-    """Turn blank text and not-a-number into null."""
+    """Replace blank text and NaN by null."""
     if column.type().is_string():
-        # Blank text sorts before "!", so that few texts need stripping, which is slow.
+        # Blank text sorts before "!", so few values need stripping, which is slow.
         stripped = ibis.ifelse(column.strip() == "", ibis.null("string"), column)
         return ibis.ifelse(column < "!", stripped, column)
     if column.type().is_floating():
@@ -115,7 +115,7 @@ def present(column: Any) -> Any:
 
 
 def read_time(column: Any, params: DataParams) -> Any:
-    """Cast to a naive timestamp in the data's time zone (which is that of the engine's session)."""
+    """Cast to a naive timestamp in the data's time zone, which is that of the engine's session."""
     kind = column.type()
     if kind.is_timestamp() or kind.is_date():
         return column.cast("timestamp")
@@ -125,10 +125,10 @@ def read_time(column: Any, params: DataParams) -> Any:
         parse = _try_parse_aware if "%z" in params.timestamp_format.lower() else _try_parse_naive
         return parse(column.cast("string"), params.timestamp_format).cast("timestamp")
     if kind.is_string():
-        # The engine reads words such as infinity and epoch as times; in a log they are not.
+        # The engine would read words such as infinity and epoch as times.
         dated = ibis.ifelse(column.strip()[0].between("0", "9"), column, ibis.null("string"))
         aware = dated.try_cast(f"timestamp('{params.timezone}')").cast("timestamp")
-        # Times without an offset need no time zone database, which takes ten times as long.
+        # Times without an offset do not need the time zone database, which takes ten times as long.
         return ibis.ifelse(dated.re_search(_OFFSET), aware, dated.try_cast("timestamp"))
     return ibis.null("timestamp")
 

@@ -1,4 +1,4 @@
-"""What the values of attributes and labels say, read alike from CSV, Parquet and databases."""
+"""Values of attributes and labels, read the same way from CSV, Parquet and databases."""
 
 from __future__ import annotations
 
@@ -11,17 +11,18 @@ from guanxi.errors import DataError
 
 MISSING = ("", "na", "n/a", "nan", "null")
 _ISO_DATE = r"\d{4}-\d{2}-\d{2}([ T].*)?"
+IS_DATE = "is a date: convert it to a number, such as days before today"
 _CUSTOMERS_PER_CATEGORY = 2
-MINIMUM_OF_EACH = 10  # customers with either value of a label
+MINIMUM_OF_EACH = 10  # customers with each value of a label
 _LABELS = ({"0": 0.0, "1": 1.0}, {"false": 0.0, "true": 1.0}, {"no": 0.0, "yes": 1.0})
-_NAMED = 5
+_SHOWN = 5
 
 
 def to_text(values: pd.Series[Any]) -> pd.Series[Any]:
-    """Write values as text, None where missing.
+    """Convert values to text, None where missing.
 
-    Text is trimmed, whole numbers lose their point, and where all values are true or false they are small.
-    Blank text, the words of ``MISSING`` in any capitals and numbers that are not finite are missing.
+    Text is trimmed, whole numbers have no decimal point, and a column of true and false is in lower case.
+    Blank text, the words of ``MISSING`` (ignoring case) and numbers that are not finite are missing.
 
     Examples
     --------
@@ -41,7 +42,7 @@ def to_text(values: pd.Series[Any]) -> pd.Series[Any]:
 
 
 def _to_number(values: pd.Series[Any]) -> pd.Series[float]:
-    """Read values as float64, NaN where one does not read as a finite number.
+    """Convert values to float64, NaN where a value is not a finite number.
 
     Examples
     --------
@@ -53,7 +54,7 @@ def _to_number(values: pd.Series[Any]) -> pd.Series[float]:
 
 
 def number_or_text(values: pd.Series[Any]) -> pd.Series[Any]:
-    """Read a column as numbers if every value present is one, else as text."""
+    """Convert a column to numbers if all its non-missing values are numeric, else to text."""
     if pd.api.types.is_numeric_dtype(values.dtype):
         return _to_number(values)
     text = to_text(values)
@@ -61,40 +62,38 @@ def number_or_text(values: pd.Series[Any]) -> pd.Series[Any]:
 
 
 def _all_numbers(text: pd.Series[Any]) -> bool:
-    """Whether every text present reads as a number."""
+    """Whether all non-missing values are numeric."""
     return bool((_to_number(text).notna() | text.isna()).all())
 
 
 def why_useless(values: pd.Series[Any]) -> str | None:
-    """Say why nothing can be learnt from an attribute, None where something might be.
-
-    Parameters
-    ----------
-    values : pandas.Series
-        From :func:`number_or_text`.
+    """Explain why an attribute (from :func:`number_or_text`) carries no information; None if it may.
 
     Examples
     --------
     >>> why_useless(pd.Series(["2024-01-31", "2024-02-29"], dtype=object))
-    'is a date: give it as a number, such as days until today'
+    'is a date: convert it to a number, such as days before today'
     """
-    there = values.dropna()
-    if there.empty:
+    present = values.dropna()
+    if present.empty:
         return "is missing for everyone"
-    distinct = there.nunique()
-    if distinct == 1 and len(there) == len(values):
-        return f"is {to_text(there).iloc[0]!r} for everyone"
+    distinct = present.nunique()
+    if distinct == 1 and len(present) == len(values):
+        return f"is {to_text(present).iloc[0]!r} for everyone"
     if pd.api.types.is_numeric_dtype(values.dtype):
         return None
-    if there.str.fullmatch(_ISO_DATE).all():
-        return "is a date: give it as a number, such as days until today"
-    if distinct * _CUSTOMERS_PER_CATEGORY > len(there):
-        return f"names customers rather than describes them ({distinct:,} texts for {len(there):,} customers)"
+    if present.str.fullmatch(_ISO_DATE).all():
+        return IS_DATE
+    if distinct * _CUSTOMERS_PER_CATEGORY > len(present):
+        return (
+            "identifies customers rather than describing them "
+            f"({distinct:,} distinct values for {len(present):,} customers)"
+        )
     return None
 
 
 def _split_label(label: str, columns: list[str]) -> tuple[str, str | None]:
-    """Split ``COLUMN=VALUE`` unless a column has that whole name; no value where none is named.
+    """Split ``COLUMN=VALUE``, unless a column has that whole name; the value is None if absent.
 
     Examples
     --------
@@ -112,25 +111,14 @@ def _read_label(
 ) -> pd.Series[float]:
     """Read a label: 1.0 is churn, 0.0 is not.
 
-    Without ``churn``, 1 (of 0 and 1), true (of false and true) and yes (of no and yes) are churn, in any
-    capitals; any other two values need it.
-
-    Parameters
-    ----------
-    source : str
-        For messages.
-    values : pandas.Series
-        Named as the column.
-    ids : pandas.Series
-        The customers, for messages.
-    churn : str, optional
-        The value that is churn.
+    Without ``churn``, the value that means churn, labels must be 0 and 1, false and true, or no and yes,
+    ignoring case, of which the second is churn. ``source`` and ``ids`` are for messages.
 
     Raises
     ------
     DataError
-        If a label is missing, there are not two values, fewer than ten customers have one of them, or it is
-        not known which is churn.
+        If a label is missing, there are not exactly two values, fewer than ten customers have one of them, or
+        it is unknown which means churn.
     """
     where = f"{source}: label {str(values.name)!r}"
     text = to_text(values).map(str.casefold, na_action="ignore")
@@ -138,17 +126,17 @@ def _read_label(
     if missing.any():
         raise DataError(
             f"{where} is missing for {int(missing.sum()):,} customers (first: {ids[missing].iloc[0]}): "
-            "fill it, or leave out customers whose outcome is not known"
+            "fill it in, or leave out customers whose outcome is unknown"
         )
     counts = text.value_counts()
     if len(counts) != 2:
-        shown = ", ".join(map(repr, sorted(counts.index)[:_NAMED])) + (", …" if len(counts) > _NAMED else "")
+        shown = ", ".join(map(repr, sorted(counts.index)[:_SHOWN])) + (", …" if len(counts) > _SHOWN else "")
         many = "one value" if len(counts) == 1 else f"{len(counts):,} values"
-        raise DataError(f"{where} holds {many} ({shown}): it must hold two, churn or not")
+        raise DataError(f"{where} has {many} ({shown}): it must have two, churn and no churn")
     if counts.min() < MINIMUM_OF_EACH:
         raise DataError(
-            f"{where} holds {counts.idxmin()!r} only {counts.min()} times: "
-            f"at least {MINIMUM_OF_EACH} customers of each kind are needed"
+            f"{where} has the value {counts.idxmin()!r} only {counts.min()} times: "
+            f"at least {MINIMUM_OF_EACH} customers with each value are needed"
         )
     return text.map(_meaning(where, sorted(counts.index), churn)).astype("float64").rename("churned")
 
@@ -158,9 +146,9 @@ def _meaning(where: str, values: list[str], churn: str | None) -> dict[str, floa
     if churn is not None:
         asked = to_text(pd.Series([churn], dtype=object)).iloc[0]
         if asked is None or asked.casefold() not in values:
-            raise DataError(f"{where} never holds {churn!r}: it holds {held}")
+            raise DataError(f"{where} has no value {churn!r}: its values are {held}")
         return {value: float(value == asked.casefold()) for value in values}
     for pair in _LABELS:
         if values == sorted(pair):
             return pair
-    raise DataError(f"{where} holds {held}: say which one is churn, as in --label COLUMN={values[0]}")
+    raise DataError(f"{where} has the values {held}: name the churn value, as in --label COLUMN={values[0]}")

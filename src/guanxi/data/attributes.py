@@ -1,8 +1,8 @@
-"""Attribute tables: one row per customer, with an identifier, attributes and perhaps a label.
+"""Attribute tables: one row per customer, with an identifier, attributes and optionally a label.
 
-An attribute's values say what it is, so that CSV, Parquet and databases give the same: a **number** where
-every value is or reads as a number, else a **category** (text, true or false); what is missing says
-:func:`guanxi.data.attribute_values.to_text`.
+The values of an attribute determine its type, so that CSV, Parquet and databases give the same result: a
+**number** if all values are numeric, else a **category** (text, true or false). Missing values are defined
+in :func:`guanxi.data.attribute_values.to_text`.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 
 from guanxi.data.attribute_values import (
+    IS_DATE,
     _all_numbers,
     _read_label,
     _split_label,
@@ -30,7 +31,7 @@ from guanxi.data.sources.source_table import ROW, SourceTable
 from guanxi.errors import DataError, SourceError
 from guanxi.params import DataParams
 
-_NAMED = 5
+_SHOWN = 5
 
 
 @dataclass(frozen=True)
@@ -40,16 +41,16 @@ class AttributeTable:
     Attributes
     ----------
     source : str
-        Where it came from, without passwords.
+        As given, without passwords.
     ids : pandas.Series
-        Unchanged (text from CSV), each once.
+        Unchanged (text from CSV), unique.
     attributes : pandas.DataFrame
-        A column of float64 is a number, any other a category (text); NaN and None are missing.
+        Numbers are float64 columns, categories text; NaN and None are missing.
     label : pandas.Series or None
-        1.0 is churn, 0.0 is not; None where none was asked for.
+        1.0 is churn, 0.0 is not; None if no label was requested.
     left_out : dict of str to str
-        Columns that are no attribute, and why: dates, what is the same or missing for everyone, and text that
-        names customers (more than half of its values differ).
+        Columns that are not attributes, and why: dates, constants, columns without values, and text that
+        identifies customers (more than half of its values are distinct).
     """
 
     source: str
@@ -70,18 +71,18 @@ def read_labelled(
         See :func:`guanxi.data.sources.source.read_source`.
     id_column : str
     label : str
-        A column of two values: 0 and 1, false and true, or no and yes, in any capitals, of which the second
-        is churn; for any others ``COLUMN=VALUE`` names the one that is churn.
+        A column with two values: 0 and 1, false and true, or no and yes, ignoring case, of which the second
+        is churn; for other values, ``COLUMN=VALUE`` gives the one that means churn.
     params : DataParams, optional
-        Its encoding and time zone.
+        Encoding and time zone.
 
     Raises
     ------
     SourceError
         If the source or one of the two columns does not exist, or a line does not fit the header.
     DataError
-        If there is no line, an identifier is missing or stands twice, the label does not say who churned
-        (:func:`guanxi.data.attribute_values._read_label`), or no attribute is left.
+        If there are no lines, an identifier is missing or duplicated, the label is not valid, or no attribute
+        is left.
 
     Examples
     --------
@@ -93,15 +94,15 @@ def read_labelled(
     column, churn = _split_label(label, list(rows))
     if column not in rows or column == id_column:
         known = ", ".join(other for other in rows if other != id_column)
-        what = "is the identifier" if column == id_column else "is no column that can hold a label"
-        raise SourceError(f"{name}: {column!r} {what}: give --label one of {known}")
+        what = "is the identifier" if column == id_column else "is not a column that can be a label"
+        raise SourceError(f"{name}: {column!r} {what}: choose --label from {known}")
     ids = _identifiers(name, rows, id_column)
     outcome = _read_label(name, rows[column], ids, churn)
     attributes = {other: number_or_text(rows[other]) for other in rows if other not in (id_column, column)}
     left_out |= {other: why for other, values in attributes.items() if (why := why_useless(values))}
     used = {other: values for other, values in attributes.items() if other not in left_out}
     if not used:
-        reasons = "; ".join(f"{other!r} {why}" for other, why in left_out.items()) or "there is none"
+        reasons = "; ".join(f"{other!r} {why}" for other, why in left_out.items()) or "there are none"
         raise DataError(f"{name}: no attribute is left to learn from: {reasons}")
     return AttributeTable(name, ids, pd.DataFrame(used, index=ids.index), outcome, left_out)
 
@@ -112,14 +113,14 @@ def read_attributes(
     attributes: Mapping[str, list[str] | None],
     params: DataParams | None = None,
 ) -> AttributeTable:
-    """Read customers with the attributes that a model was trained on; other columns are ignored.
+    """Read customers with the attributes of a trained model; other columns are ignored.
 
     Parameters
     ----------
     source : str or pandas.DataFrame
     id_column : str
     attributes : mapping of str to list of str or None
-        Name to the categories seen in training, or None for a number.
+        The categories seen in training, or None for a number, by name.
     params : DataParams, optional
 
     Raises
@@ -127,8 +128,8 @@ def read_attributes(
     SourceError
         If the source or one of the columns does not exist, or a line does not fit the header.
     DataError
-        If there is no line, an identifier is missing or stands twice, or a column holds something else than
-        in training: a number that does not read as one, or only numbers where categories were.
+        If there are no lines, an identifier is missing or duplicated, or the type of a column differs from
+        training: text in a number, or only numbers in a category.
     """
     name, rows, others = _read(source, id_column, params)
     absent = [column for column in attributes if column not in rows]
@@ -158,7 +159,7 @@ def attribute_digest(customers: AttributeTable) -> str:
 def _read(
     source: str | pd.DataFrame, id_column: str, params: DataParams | None
 ) -> tuple[str, dict[str, pd.Series[Any]], dict[str, str]]:
-    """Read the identifiers as they are and all columns of numbers, text, true and false; name the others."""
+    """Read the name, the identifiers and usable columns, and why other columns are unusable."""
     params = params or DataParams()
     connection = _connect(params.timezone)
     try:
@@ -180,14 +181,14 @@ def _check_lines(found: SourceTable) -> None:
         line = unreadable.iloc[0]
         raise SourceError(
             f"{found.name}: {found.unreadable.count().execute():,} lines do not fit the header "
-            f"(first: line {line['line_number']}, {line['rule']}): mend them, each is a customer"
+            f"(first: line {line['line_number']}, {line['rule']}): correct them, since each is a customer"
         )
     if found.table.count().execute() == 0:
-        raise DataError(f"{found.name}: the source has columns but no line: nothing to learn from or score")
+        raise DataError(f"{found.name}: the source has columns but no lines: nothing to learn from or score")
 
 
 def _readable_columns(found: SourceTable, id_column: str) -> tuple[dict[str, Any], dict[str, str]]:
-    """Give the identifiers as they are, what can be an attribute as number or text, and why others cannot."""
+    """Return the identifiers and usable columns, as numbers or text, and why others are unusable."""
     columns, others = {}, {}
     for name, dtype in found.table.drop(ROW).schema().items():
         column = found.table[name]
@@ -198,7 +199,7 @@ def _readable_columns(found: SourceTable, id_column: str) -> tuple[dict[str, Any
         elif dtype.is_boolean():
             columns[name] = column.cast("string")
         elif dtype.is_temporal():
-            others[name] = "is a date: give it as a number, such as days until today"
+            others[name] = IS_DATE
         else:
             others[name] = f"is of type {dtype}"
     return columns, others
@@ -210,12 +211,12 @@ def _identifiers(name: str, rows: Mapping[str, pd.Series[Any]], id_column: str) 
     if blank.any():
         raise DataError(
             f"{name}: customer {int(np.argmax(blank)) + 1} from the top has no {id_column!r}: "
-            "give every customer one"
+            "every customer needs one"
         )
     twice = ids.duplicated()
     if twice.any():
         raise DataError(
-            f"{name}: {id_column} {str(ids[twice].iloc[0])!r} stands twice: keep one row per customer "
+            f"{name}: {id_column} {str(ids[twice].iloc[0])!r} appears twice: keep one row per customer "
             f"({int(twice.sum()):,} rows too many)"
         )
     return ids.rename("customer_id")
@@ -227,8 +228,8 @@ def _as_number(name: str, values: pd.Series[Any], ids: pd.Series[Any], column: s
     other = number.isna() & text.notna()
     if other.any():
         raise DataError(
-            f"{name}: column {column!r} holds {text[other].iloc[0]!r} (customer {ids[other].iloc[0]}), "
-            "but the model was trained with numbers in it: write numbers, or leave it empty"
+            f"{name}: column {column!r} contains {text[other].iloc[0]!r} (customer {ids[other].iloc[0]}), "
+            "but was numeric in training: write numbers, or leave it empty"
         )
     return number
 
@@ -237,9 +238,9 @@ def _as_category(name: str, values: pd.Series[Any], column: str, categories: lis
     text = to_text(values)
     known = text.isin(categories)
     if text.notna().any() and not known.any() and _all_numbers(text):
-        shown = ", ".join(map(repr, categories[:_NAMED])) + (", …" if len(categories) > _NAMED else "")
+        shown = ", ".join(map(repr, categories[:_SHOWN])) + (", …" if len(categories) > _SHOWN else "")
         raise DataError(
-            f"{name}: column {column!r} holds numbers (first: {text.dropna().iloc[0]}), "
-            f"but the model was trained with categories in it: write {shown}"
+            f"{name}: column {column!r} contains numbers (first: {text.dropna().iloc[0]}), "
+            f"but was categorical in training: write {shown}"
         )
     return text

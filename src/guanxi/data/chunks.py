@@ -1,4 +1,4 @@
-"""Customers in order, a chunk at a time, so that memory does not grow with their number."""
+"""Ordered chunks of customers, so that memory does not grow with their number."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from guanxi.data.engine import _one_thread
 
 
 def even_bounds(rows: int, size: int) -> list[int]:
-    """Give the ends of chunks of at most ``size`` rows, as equal as possible, preceded by 0.
+    """Bounds of chunks of at most ``size`` rows, as equal as possible, starting with 0.
 
     Examples
     --------
@@ -24,21 +24,21 @@ def even_bounds(rows: int, size: int) -> list[int]:
 
 
 class CustomerChunks:
-    """The customers of a table in the order of ``customer_id``, cut into chunks.
+    """The customers of a table, sorted by ``customer_id`` and split into chunks.
 
     Parameters
     ----------
     connection : ibis backend
-        From :func:`guanxi.data.engine.connect`.
+        The engine.
     table : ibis.Table
-        With ``customer_id``, each as often as it likes.
+        With ``customer_id``, which may repeat.
     size : callable of int to int
-        Greatest number of customers in a chunk, given the number of all.
+        Maximum number of customers in a chunk, given the number of all customers.
 
     Attributes
     ----------
     bounds : list of int
-        Chunk i holds the customers from place ``bounds[i]`` to before ``bounds[i + 1]``.
+        Chunk i has the customers at positions ``bounds[i]`` to ``bounds[i + 1] - 1``.
     """
 
     def __init__(self, connection: Any, table: Any, size: Callable[[int], int]) -> None:
@@ -50,11 +50,11 @@ class CustomerChunks:
         self.bounds = even_bounds(customers, size(customers))
 
     def __len__(self) -> int:
-        """Count the chunks."""
+        """Return the number of chunks."""
         return len(self.bounds) - 1
 
     def sql(self, number: int) -> str:
-        """Write the query of a chunk's customers."""
+        """Return the SQL query for the customers of a chunk."""
         first, end = self.bounds[number : number + 2]
         return f"SELECT customer_id FROM {self._name} LIMIT {end - first} OFFSET {first}"
 
@@ -64,7 +64,7 @@ class CustomerChunks:
 
 
 class ChunkQuery:
-    """A query that is compiled once and run on one chunk of customers after another.
+    """A query that is compiled once and run on each chunk of customers.
 
     Parameters
     ----------
@@ -72,20 +72,20 @@ class ChunkQuery:
     tables : mapping of str to ibis.Table
         Each with ``customer_id`` and ``date``.
     build : callable
-        Makes the query of tables given by these names.
+        Builds the query from tables passed by these names.
     """
 
     def __init__(self, chunks: CustomerChunks, tables: Mapping[str, Any], build: Callable[..., Any]) -> None:
         self._chunks = chunks
-        stand_ins = {name: ibis.table(table.schema(), name=f"chunk_{name}") for name, table in tables.items()}
-        self.sql = str(ibis.to_sql(build(**stand_ins), dialect="duckdb"))
+        inputs = {name: ibis.table(table.schema(), name=f"chunk_{name}") for name, table in tables.items()}
+        self.sql = str(ibis.to_sql(build(**inputs), dialect="duckdb"))
         compile_table = chunks.connection.compile
         self._tables = {
             name: compile_table(table) for name, table in tables.items() if f'"chunk_{name}"' in self.sql
         }
 
     def execute(self, number: int, before: str = "") -> Any:
-        """Run the query on a chunk, preceded by ``before`` (``INSERT INTO …``); give its Arrow table."""
+        """Run the query, preceded by ``before`` (``INSERT INTO …``), on a chunk; return the Arrow table."""
         connection = self._chunks.connection
         customers = f"CREATE OR REPLACE TEMP TABLE chunk_customers AS {self._chunks.sql(number)}"
         with _one_thread(connection):
@@ -98,6 +98,6 @@ class ChunkQuery:
             return connection.con.execute(f"{before} {self.sql}").fetch_arrow_table()
 
     def close(self) -> None:
-        """Drop the last chunk's rows."""
+        """Drop the rows of the last chunk."""
         for name in ("customers", *self._tables):
             self._chunks.connection.con.execute(f"DROP TABLE IF EXISTS temp.chunk_{name}")

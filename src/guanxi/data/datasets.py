@@ -1,4 +1,4 @@
-"""Bundled real data: CDNOW, carried by the lifetimes package and read without importing it."""
+"""Real data: CDNOW, included in the lifetimes package and read without importing it."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def _read(file: str, columns: list[str], *, header_lines: int) -> pd.DataFrame:
     spec = importlib.util.find_spec("lifetimes")
     folder = Path(spec.submodule_search_locations[0]) if spec and spec.submodule_search_locations else None
     if folder is None or not (folder / "datasets" / file).is_file():
-        raise SourceError(f"dataset file {file} is missing: install the package lifetimes, which carries it")
+        raise SourceError(f"dataset file {file} is missing: install the package lifetimes, which includes it")
     table = pd.read_csv(
         folder / "datasets" / file,
         sep=r"\s+",

@@ -1,4 +1,4 @@
-"""The embedded engine that holds one job's tables."""
+"""The embedded engine, DuckDB, for the tables of one job."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ import pandas as pd
 from guanxi.errors import OutputError, ParamsError
 
 SPILL_PREFIX = "guanxi-engine-"
-_MOST_THREADS = 4  # each takes its share of the memory
+_MOST_THREADS = 4  # each needs a share of the memory
 
 
 def _connect(timezone: str = "UTC", memory: str | None = None) -> Any:
@@ -27,8 +27,8 @@ def _connect(timezone: str = "UTC", memory: str | None = None) -> Any:
     ----------
     timezone : str
     memory : str, optional
-        What its tables may take, such as ``1GB``: what is more goes to a temporary folder of its own, which
-        ends with the connection. Default: four fifths of the machine's.
+        Memory limit, such as ``1GB``; the rest is spilled to a temporary folder, which is deleted with the
+        connection. Default: four fifths of the machine's memory.
 
     Returns
     -------
@@ -40,34 +40,34 @@ def _connect(timezone: str = "UTC", memory: str | None = None) -> Any:
         If the engine does not know the time zone.
     """
     connection = ibis.duckdb.connect()
-    # By default the engine would spill into the working folder, and leave the files there.
+    # By default the engine would spill to the working folder and leave the files there.
     folder = tempfile.mkdtemp(prefix=SPILL_PREFIX)
     weakref.finalize(connection, shutil.rmtree, folder, ignore_errors=True)
     connection.con.execute("SET temp_directory = $folder", {"folder": folder})
     if memory:
         connection.con.execute("SET memory_limit = $memory", {"memory": memory})
-    # Several threads add floats in a different order each time: the same data would give different trees.
+    # Several threads add floats in varying order, so the same data would give different trees.
     connection.raw_sql("SET threads = 1")
     connection.raw_sql("SET autoinstall_known_extensions = false")
     connection.raw_sql("SET autoload_known_extensions = false")
-    # In a notebook without ipywidgets the setting is off, and DuckDB refuses to touch it.
+    # In a notebook without ipywidgets the setting is off, and DuckDB refuses to change it.
     if connection.raw_sql("SELECT current_setting('enable_progress_bar')").fetchone()[0]:
         connection.raw_sql("SET enable_progress_bar = false")
     try:
         connection.raw_sql(f"SET TimeZone = '{timezone}'")
     except duckdb.Error:
         raise ParamsError(
-            f"data.timezone {timezone!r} is unknown to the engine: use a plain name such as Europe/London"
+            f"data.timezone {timezone!r} is unknown to the engine: use a name such as Europe/London"
         ) from None
     return connection
 
 
 @contextmanager
 def _one_thread(connection: Any) -> Iterator[None]:
-    """Let the engine work on one thread, so that sums over ordered rows are the same to the last bit.
+    """Use one thread, so that sums over ordered rows are reproducible to the last bit.
 
-    Several threads add up their parts in another order at each run: of 60,000 customers with 1.5 million
-    purchases about 350 then differed in the last bits, and two threads took 1.1 s instead of 1.3 s.
+    With two threads, 350 of 60,000 customers differed in the last bits between runs; the time fell from 1.3
+    to 1.1 s.
     """
     with _threads(connection, 1):
         yield
@@ -75,7 +75,7 @@ def _one_thread(connection: Any) -> Iterator[None]:
 
 @contextmanager
 def _all_cores(connection: Any) -> Iterator[None]:
-    """Let the engine work on all cores: for work whose result does not depend on the order of its parts."""
+    """Use several threads, for results that do not depend on the order of the parts."""
     with _threads(connection, min(os.cpu_count() or 1, _MOST_THREADS)):
         yield
 
@@ -99,7 +99,7 @@ def execute_in_order(connection: Any, expression: Any) -> pd.DataFrame:
 
 @contextmanager
 def explain_no_space() -> Iterator[None]:
-    """Say what to do where the engine finds no room for its tables.
+    """Raise an error with advice if the engine runs out of space.
 
     Raises
     ------
@@ -112,20 +112,20 @@ def explain_no_space() -> Iterator[None]:
         if "No space left" in text or "max_temp_directory_size" in text or "offload" in text:
             place = tempfile.gettempdir()
             raise OutputError(
-                f"the disk of {place} is full, where the engine puts what memory does not hold: "
-                "free space, or name another folder in TMPDIR"
+                f"the disk of {place} is full, where the engine stores what does not fit into memory: "
+                "free some space, or set TMPDIR to another folder"
             ) from error
         if isinstance(error, duckdb.OutOfMemoryException):
             reason = text.splitlines()[0]
-            raise OutputError(f"the engine's memory is too small for this data: {reason}") from error
+            raise OutputError(f"the engine's memory is too small for these data: {reason}") from error
         raise
 
 
 def _check_timestamp_format(connection: Any, timestamp_format: str, section: str = "data") -> None:
-    """Refuse a format, given in a section of the parameters, that the engine cannot read times with."""
+    """Refuse a time format that the engine cannot parse; ``section`` is where it was set."""
     try:
         connection.con.execute("SELECT try_strptime('', ?)", [timestamp_format])
     except duckdb.Error:
         raise ParamsError(
-            f"{section}.timestamp_format {timestamp_format!r} is no format: write it like %d/%m/%Y %H:%M"
+            f"{section}.timestamp_format {timestamp_format!r} is not valid: write it like %d/%m/%Y %H:%M"
         ) from None

@@ -1,4 +1,4 @@
-"""One customer among all: their own lines, and customers with a similar identifier."""
+"""The lines of one customer, and customers with similar identifiers."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from guanxi.data.transactions import TransactionLog
 
 
 def only_customer(log: TransactionLog, customer_id: str) -> TransactionLog:
-    """Narrow the lines and purchases of a log to one customer's; its counts and days stay those of all.
+    """Restrict the lines and purchases of a log to one customer; counts and dates remain those of all.
 
     Parameters
     ----------
     log : TransactionLog
     customer_id : str
-        As text, whatever its type in the source.
+        As text, whatever the type in the source.
     """
     own = {
         name: table.filter(table.customer_id.cast("string") == customer_id)
@@ -29,17 +29,17 @@ def only_customer(log: TransactionLog, customer_id: str) -> TransactionLog:
 
 
 def similar_customers(ids: pd.Series[Any], customer_id: str, count: int = 2) -> list[str]:
-    """Find the identifiers nearest to one that is not there, by edit distance.
+    """Find the identifiers nearest to an unknown one by edit distance.
 
-    Capitals, blanks and zeros at the beginning, which spreadsheets drop, do not count.
+    Case, surrounding blanks and leading zeros, which spreadsheets drop, are ignored.
 
     Parameters
     ----------
     ids : pandas.Series
-        Each once.
+        Unique.
     customer_id : str
     count : int
-        How many to find.
+        Number to return.
 
     Examples
     --------
@@ -49,12 +49,12 @@ def similar_customers(ids: pd.Series[Any], customer_id: str, count: int = 2) -> 
     connection = _connect()
     try:
         known = connection.create_table("known", pd.DataFrame({"id": ids.astype(str).to_numpy()}))
-        away = _bare(known.id).levenshtein(_bare(ibis.literal(customer_id)))
+        away = _normalised(known.id).levenshtein(_normalised(ibis.literal(customer_id)))
         found = known.order_by(away, known.id).limit(count).execute()
     finally:
         connection.disconnect()
     return list(found["id"])
 
 
-def _bare(text: Any) -> Any:
+def _normalised(text: Any) -> Any:
     return text.lower().re_replace(r"^[\s0]+|\s+$", "")

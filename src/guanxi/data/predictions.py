@@ -1,4 +1,4 @@
-"""A prediction table that was written earlier, read back to be evaluated."""
+"""Earlier prediction tables, read for evaluation."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ _SAME_FOR_ALL = ("as_of", "horizon_days", "model_version")
 
 @dataclass(frozen=True)
 class Predictions:
-    """What ``guanxi predict`` wrote, as far as it can be evaluated.
+    """The columns of a prediction table that can be evaluated.
 
     Attributes
     ----------
     source : str
-        Where it was, without passwords.
+        As given, without passwords.
     as_of : date
     horizon_days : int
     model_version : str
     table : pandas.DataFrame
-        ``customer_id`` (text)``, churn_probability, expected_purchases, expected_spend``.
+        ``customer_id`` (text), ``churn_probability, expected_purchases, expected_spend``.
     """
 
     source: str
@@ -39,21 +39,21 @@ class Predictions:
 
 
 def read_predictions(source: str, params: DataParams) -> Predictions:
-    """Read a prediction table of one day, horizon and model.
+    """Read a prediction table of one date, horizon and model.
 
     Parameters
     ----------
     source : str
-        A file, folder or database table, as :func:`guanxi.data.sources.source.read_source` takes it.
+        A file, folder or database table: see :func:`guanxi.data.sources.source.read_source`.
     params : DataParams
-        Its encoding and time zone.
+        Encoding and time zone.
 
     Raises
     ------
     SourceError
         If it cannot be read or lacks a column.
     DataError
-        If it holds no row, several days or models, a customer twice, or a number is missing.
+        If it has no rows, several dates or models, duplicate customers or missing numbers.
     """
     connection = _connect(params.timezone)
     try:
@@ -75,22 +75,22 @@ def read_predictions(source: str, params: DataParams) -> Predictions:
 
 def _checked(source: str, rows: pd.DataFrame) -> Predictions:
     if rows.empty:
-        raise DataError(f"{source}: the table has no row: nothing was predicted")
+        raise DataError(f"{source}: the table has no rows: nothing was predicted")
     if rows.isna().any(axis=None) or rows["customer_id"].duplicated().any():
-        what = "a value is missing" if rows.isna().any(axis=None) else "a customer stands twice"
+        what = "a value is missing" if rows.isna().any(axis=None) else "a customer appears twice"
         raise DataError(f"{source}: {what}: give the table as guanxi predict wrote it")
     for name in _SAME_FOR_ALL:
         first, last = rows[name].min(), rows[name].max()
         if first != last:
             raise DataError(
-                f"{source}: several values of {name} ({first} to {last}): measure one table at a time"
+                f"{source}: several values of {name} ({first} to {last}): evaluate one table at a time"
             )
     day, days, version = (str(rows[name].iloc[0]) for name in _SAME_FOR_ALL)
     try:
         as_of, horizon_days = pd.Timestamp(day).date(), int(float(days))
     except ValueError:
         raise DataError(
-            f"{source}: as_of {day!r} and horizon_days {days!r} are no day and number of days: "
+            f"{source}: as_of {day!r} and horizon_days {days!r} are not a date and a number of days: "
             "give the table as guanxi predict wrote it"
         ) from None
     return Predictions(source, as_of, horizon_days, version, rows[["customer_id", *_NUMBERS]])

@@ -1,4 +1,4 @@
-"""The rules a line must keep, each a named expression; the first one broken names the rejection."""
+"""Rules for the lines of transactions; a line is rejected by the first rule it breaks."""
 
 from __future__ import annotations
 
@@ -21,33 +21,33 @@ _TIMES = ("", " %H:%M", " %H:%M:%S", " %I:%M %p", "T%H:%M:%S")
 _ADVICE = {
     "missing_customer": "map customer_id to the column that names the customer",
     "missing_timestamp": "map timestamp to the column that holds the time",
-    "future_timestamp": "these times lie in the future: check data.timestamp_format",
-    "missing_amount": "map amount to a filled column of plain numbers, as in --columns amount=Quantity*Price",
+    "future_timestamp": "these times are in the future: check data.timestamp_format",
+    "missing_amount": "map amount to a complete column of numbers, as in --columns amount=Quantity*Price",
     "unparsable_amount": "map amount to a column of plain numbers such as 1234.5, without separators",
     "non_finite_amount": "map amount to a column of plain numbers, as in --columns amount=Quantity*Price",
-    "invalid_encoding": "name the file's encoding, as in --set data.encoding=latin-1",
+    "invalid_encoding": "set the file's encoding, as in --set data.encoding=latin-1",
 }
 
 
 def rule_descriptions(language: Language = "en") -> dict[str, str]:
-    """Say of each rule what is wrong with a line that breaks it.
+    """Describe for each rule a line that breaks it.
 
     Examples
     --------
     >>> rule_descriptions()["missing_customer"]
-    'no customer is named'
+    'no customer is given'
     """
     described: dict[str, str] = texts("guanxi.data", language)["rules"]
     return described
 
 
 def _last_time() -> datetime:
-    """Give the time after which a line lies in the future, in any time zone."""
+    """Return the time after which a line is in the future in every time zone."""
     return datetime.now(UTC).replace(tzinfo=None) + timedelta(days=1)
 
 
 def _apply_rules(parsed: Any, params: DataParams) -> Any:
-    """Add the day ``date`` and ``rule`` (null: accepted) to lines of canonical columns."""
+    """Add ``date`` and ``rule`` (null: accepted) to lines with canonical columns."""
     amount = parsed.amount
     cases: list[tuple[Any, str]] = [
         (parsed.customer_id.isnull(), "missing_customer"),
@@ -72,11 +72,11 @@ def _apply_rules(parsed: Any, params: DataParams) -> Any:
 
 
 def _reject_negative_days(judged: Any) -> Any:
-    """Reject whole customer-days whose accepted lines sum below zero by more than rounding."""
+    """Reject all accepted lines of a customer and day whose sum is negative beyond rounding."""
     day = ["customer_id", "date"]
     accepted = judged.filter(judged.rule.isnull())
     refunds = accepted.filter(accepted.amount < 0).select(*day).distinct()
-    # Only days with a refund need the sum, and these are few.
+    # Only the few days with a refund need the sum.
     accepted = accepted.semi_join(refunds, day)
     days = accepted.group_by("customer_id", "date").agg(
         net=accepted.amount.sum(), gross=accepted.amount.abs().sum()
@@ -92,16 +92,16 @@ def _reject_negative_days(judged: Any) -> Any:
 
 
 def _advice(rule: str, source: SourceTable, params: DataParams) -> str:
-    """Say what to do about a rule that rejected many lines."""
+    """Advise on a rule that rejected many lines."""
     if rule == "unparsable_timestamp":
         return _timestamp_advice(source, params.columns.get("timestamp", "timestamp"), "data")
     if rule.startswith("refund"):
         return "amounts are negative: check the sign of the amount column, or data.refunds"
-    return _ADVICE.get(rule, "mend these lines in the source")
+    return _ADVICE.get(rule, "correct these lines in the source")
 
 
 def _timestamp_advice(source: SourceTable, times: str, section: str) -> str:
-    """Name the formats that read a sample of a column of times, as keys of a section of the parameters."""
+    """Suggest formats that parse a sample of a time column, as a parameter of ``section``."""
     column = source.table[times].cast("string")
     sample = column.name("text").as_table().filter(column.notnull()).distinct().limit(1000).execute()["text"]
     values = [str(value).strip() for value in sample]

@@ -1,4 +1,4 @@
-"""The canonical transaction table and, beside it, every rejected line with the rule it broke."""
+"""The canonical transaction table, and every rejected line with the rule it broke."""
 
 from __future__ import annotations
 
@@ -20,38 +20,37 @@ from guanxi.data.sources.source_table import ROW, SourceTable, free_names
 from guanxi.errors import DataError
 from guanxi.params import DataParams
 
-_LINES_AT_ONCE = 1_000_000
+_LINES_PER_CHUNK = 1_000_000
 
 
 @dataclass(frozen=True)
 class TransactionLog:
-    """A source under the rules: what was accepted, what was rejected, and the counts of both.
+    """Accepted and rejected lines of a source, with their counts.
 
     Attributes
     ----------
     source : str
-        Where it came from, without passwords.
+        As given, without passwords.
     params : DataParams
-        The policies it was read under.
     lines : ibis.Table
         Accepted lines: ``customer_id, timestamp, amount``, the event date ``date``, the mapped optional
         columns, and ``line_number``.
     events : ibis.Table
         Purchases: one row per customer and day with ``amount`` (netted), ``lines``, ``orders``, ``refunded``
-        (positive) and the totals of optional columns. A coarser ``params.event_grain`` merges them as of a
-        cutoff (:func:`guanxi.features.rfm.purchases_until`), so that no later day of the period is seen.
+        (positive) and the totals of optional columns. A coarser ``params.event_grain`` is applied as of a
+        cutoff (:func:`guanxi.features.rfm.purchases_until`), so that no later day of the period is used.
     rejected : ibis.Table
-        Rejected lines as they were in the source, with ``rule`` and ``line_number`` (among the readable
-        lines, from 1); a line that no table could hold has its ``line_text`` and its number in the file.
+        Rejected lines as in the source, with ``rule`` and ``line_number`` (among the readable lines, from
+        1); a line that could not be parsed has ``line_text`` and its number in the file.
     lines_read, lines_accepted : int
     rejected_by_rule : dict of str to int
-        Adds up with ``lines_accepted`` to ``lines_read``.
+        Sums to ``lines_read - lines_accepted``.
     repeated_lines : int
         Lines that equal an earlier one in all compared columns, whether kept or dropped.
     customers_without_purchase : int
-        Customers that appear in the source but have no accepted line.
+        Customers in the source without an accepted line.
     first_day, last_day : date
-        Span of the accepted lines.
+        Of the accepted lines.
     """
 
     source: str
@@ -70,7 +69,7 @@ class TransactionLog:
     last_day: date
 
     def close(self) -> None:
-        """Release the engine."""
+        """Close the engine."""
         self.connection.disconnect()
 
 
@@ -82,20 +81,20 @@ def read_transactions(
     Parameters
     ----------
     source : str or pandas.DataFrame
-        See :func:`guanxi.data.sources.source.read_source`; a DataFrame is taken as a table of that content.
+        See :func:`guanxi.data.sources.source.read_source`.
     params : DataParams, optional
         Columns and policies; defaults as in ``params.yaml``.
     memory : str, optional
-        What the engine may take: see :func:`guanxi.data.engine._connect`.
+        Memory limit of the engine, such as ``1GB``.
 
     Raises
     ------
     SourceError
-        If the source or one of its mapped columns does not exist, or the source changes meanwhile.
+        If the source or a mapped column does not exist, or the source changes during reading.
     DataError
-        If no line is left.
+        If no line is accepted.
     OutputError
-        If there is no room for the engine's tables.
+        If the engine runs out of space.
 
     Examples
     --------
@@ -107,10 +106,10 @@ def read_transactions(
     try:
         if params.timestamp_format:
             _check_timestamp_format(connection, params.timestamp_format)
-        # Counts, comparisons and sums in a fixed order do not depend on the number of threads.
+        # Counts, comparisons and ordered sums do not depend on the number of threads.
         with explain_no_space(), _all_cores(connection):
             table = _read(connection, source, params)
-            # Each step becomes a table: the engine would compute a shared step anew at every use.
+            # Each step becomes a table, or the engine would recompute shared steps at every use.
             parsed = connection.create_table("parsed", canonical_columns(table, params))
             judged = connection.create_table("judged", rules._apply_rules(parsed, params))
             connection.drop_table("parsed")
@@ -123,7 +122,7 @@ def read_transactions(
 def _read(connection: Any, source: str | pd.DataFrame, params: DataParams) -> SourceTable:
     table = read_source(connection, source, params)
     if table.table.count().execute() == 0 and table.unreadable.count().execute() == 0:
-        raise DataError(f"{table.name}: the source has columns but no line: nothing to learn from")
+        raise DataError(f"{table.name}: the source has columns but no lines: nothing to learn from")
     return table
 
 
@@ -140,12 +139,12 @@ def _summarise(connection: Any, source: SourceTable, judged: Any, params: DataPa
     n_accepted = int(facts["accepted"].iloc[0])
     if n_accepted == 0:
         raise DataError(
-            _nothing_left(source.name, rejected_by_rule, lambda rule: rules._advice(rule, source, params))
+            _all_rejected(source.name, rejected_by_rule, lambda rule: rules._advice(rule, source, params))
         )
     everyone = judged.filter(judged.customer_id.notnull()).customer_id.nunique().execute()
     repeated = judged.filter(judged.repeated).count().execute()
     customers = int(facts["customers"].iloc[0])
-    # Intermediate tables go before the next large step, which needs the memory.
+    # Drop intermediate tables before the next large step, which needs the memory.
     connection.drop_table("judged")
     connection.drop_table("source")
     return TransactionLog(
@@ -169,10 +168,10 @@ def _summarise(connection: Any, source: SourceTable, judged: Any, params: DataPa
 def _rejected_lines(
     connection: Any, source: SourceTable, judged: Any, name: str
 ) -> tuple[Any, dict[str, int]]:
-    """Join the broken rules to the source's own columns; one named like ours gets an underscore.
+    """Create the engine table ``name`` of the rejected lines, and count them by rule.
 
-    ``judged`` has ``line_number`` and ``rule`` (null: accepted). The engine's table ``name`` is made and
-    returned, with how many lines broke each rule.
+    It has the broken rules (``rule`` of ``judged``, null: accepted) and the source's columns, which get an
+    underscore if their name is taken.
     """
     broken = judged.filter(judged.rule.notnull()).select("line_number", "rule")
     names = free_names(source.columns, {"line_number", "rule", "line_text"})
@@ -192,8 +191,8 @@ def _rejected_lines(
 
 
 def _merge_days(connection: Any, lines: Any) -> Any:
-    """Make the purchases, sorted by customer and day."""
-    # Two numbers have one sum, whatever their order: most days need no sorting of their lines.
+    """Create the purchases, sorted by customer and day."""
+    # The sum of two numbers does not depend on their order, so most days need no sorting of their lines.
     days = connection.create_table("days", _events_of(lines, _plain_sum))
     short, long = days.filter(days.lines <= 2), days.filter(days.lines > 2)
     if long.count().execute():
@@ -206,10 +205,10 @@ def _merge_days(connection: Any, lines: Any) -> Any:
 
 
 def _merge_long_days(connection: Any, lines: Any) -> Any:
-    """Make the purchases of more than two lines, of as many customers at a time as fit into memory."""
+    """Create the purchases of more than two lines, in chunks of customers that fit into memory."""
     n_lines = int(lines.count().execute())
     chunks = CustomerChunks(
-        connection, lines, lambda customers: max(1, _LINES_AT_ONCE * customers // n_lines)
+        connection, lines, lambda customers: max(1, _LINES_PER_CHUNK * customers // n_lines)
     )
     query = ChunkQuery(chunks, {"lines": lines}, _events_of)
     days = connection.create_table("long_days", schema=_events_of(lines).schema())
@@ -221,7 +220,7 @@ def _merge_long_days(connection: Any, lines: Any) -> Any:
 
 
 def ordered_sum(column: Any) -> Any:
-    """Sum in order of size, so that neither the order of lines nor the number of threads changes the sum."""
+    """Sum in ascending order, so that the result does not depend on line order or number of threads."""
     return column.collect().sort().sums()
 
 
@@ -230,7 +229,7 @@ def _plain_sum(column: Any) -> Any:
 
 
 def _events_of(lines: Any, total: Callable[[Any], Any] = ordered_sum) -> Any:
-    """Merge the accepted lines of one customer in one day into one purchase; ``total`` sums a column."""
+    """Merge the accepted lines of each customer and day into one purchase; ``total`` sums a column."""
     totals = {
         "amount": _clean_sum(lines.amount, total),
         "lines": lines.count(),
@@ -244,22 +243,22 @@ def _events_of(lines: Any, total: Callable[[Any], Any] = ordered_sum) -> Any:
 
 
 def _clean_sum(amount: Any, total: Callable[[Any], Any]) -> Any:
-    """Sum amounts; a net that is zero but for rounding becomes zero."""
+    """Sum amounts; a net amount that is zero up to rounding becomes zero."""
     net = total(amount)
     return ibis.ifelse(net.abs() <= rules.ROUNDING * amount.abs().sum(), 0.0, net)
 
 
-def _nothing_left(source: str, rejected_by_rule: dict[str, int], advice: Callable[[str], str]) -> str:
-    """Say why no line of a source was accepted, and what to do about the rule that rejected most."""
+def _all_rejected(source: str, rejected_by_rule: dict[str, int], advice: Callable[[str], str]) -> str:
+    """Explain why all lines were rejected, with advice on the most frequent rule."""
     counts = ", ".join(f"{rule} {n:,}" for rule, n in sorted(rejected_by_rule.items(), key=lambda kv: -kv[1]))
     worst = max(rejected_by_rule, key=lambda rule: rejected_by_rule[rule])
     return f"{source}: all {sum(rejected_by_rule.values()):,} lines were rejected ({counts}): {advice(worst)}"
 
 
 def data_digest(log: TransactionLog) -> str:
-    """Digest of all accepted lines, in any order; equal lines count as often as they occur.
+    """Digest of all accepted lines, in any order; repeated lines count.
 
-    The engine's own hash takes a fiftieth of the time of MD5, which was a tenth of a scoring job.
+    The engine's hash is 50 times as fast as MD5, which took a tenth of a scoring job.
     """
     names = log.lines.drop("line_number").columns
     total = log.connection.raw_sql(

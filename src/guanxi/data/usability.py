@@ -1,4 +1,4 @@
-"""What in a source is usable, and what it lacks."""
+"""Assessment of what a source can support, and what it lacks."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ MINIMUM_REPEATERS = 10
 
 @dataclass(frozen=True)
 class Usability:
-    """A source's usability report.
+    """Usability report of a source.
 
     Attributes
     ----------
@@ -27,9 +27,9 @@ class Usability:
     rejected : list of (rule, lines, share)
         Share of all lines read.
     warnings : list of str
-        What is missing or odd, each with what to do.
+        Problems, each with what to do.
     usable : bool
-        Whether there is enough to train for the asked horizon.
+        Whether the data suffice to train for the requested horizon.
     numbers : dict
         The same facts as numbers, for MLflow.
     """
@@ -50,7 +50,7 @@ def assess(log: TransactionLog, as_of: date, horizon_days: int) -> Usability:
     as_of : date
         The last day that may be used.
     horizon_days : int
-        The window asked about.
+        Length of the window to predict.
     """
     past = log.events.filter(log.events.date <= as_of)
     by_customer = past.group_by("customer_id").agg(purchases=past.count())
@@ -103,15 +103,14 @@ def assess(log: TransactionLog, as_of: date, horizon_days: int) -> Usability:
 
 
 def _missing_history(log: TransactionLog, as_of: date, horizon_days: int) -> str | None:
-    """Say what the history lacks for a held-out window of the horizon; None if it is long enough."""
+    """Explain why the history is too short to hold out a window of the horizon; None if it is not."""
     if as_of < log.first_day:
-        return f"--as-of {as_of} lies before the first purchase on {log.first_day}: choose a later day"
+        return f"--as-of {as_of} is before the first purchase on {log.first_day}: choose a later day"
     history = (as_of - log.first_day).days + 1
     if history < 2 * horizon_days:
         return (
-            f"the history has {history:,} days up to {as_of}, a horizon of {horizon_days:,} days needs "
-            f"at least {2 * horizon_days:,} (as long again before it): "
-            f"use --horizon {max(1, history // 2)} or less, "
+            f"the history has {history:,} days up to {as_of}, but a horizon of {horizon_days:,} days needs "
+            f"at least {2 * horizon_days:,} (twice as many): use --horizon {max(1, history // 2)} or less, "
             f"or {2 * horizon_days - history:,} more days of data"
         )
     return None
@@ -121,18 +120,18 @@ def _too_few(repeaters: int, customers: int, as_of: date) -> str | None:
     if repeaters >= MINIMUM_REPEATERS:
         return None
     return (
-        f"only {repeaters} of {customers:,} customers had bought again by {as_of}, at least "
-        f"{MINIMUM_REPEATERS} are needed to learn a rhythm: use a longer history"
+        f"only {repeaters} of {customers:,} customers had bought again by {as_of}, but at least "
+        f"{MINIMUM_REPEATERS} are needed to fit a model: use a longer history"
     )
 
 
 def check_history(log: TransactionLog, as_of: date, horizon_days: int) -> date:
-    """Give the twin's cutoff, ``as_of - horizon``.
+    """Return the cutoff ``as_of - horizon`` of the twin, the model evaluated on a holdout window.
 
     Raises
     ------
     HistoryError
-        If the history cannot hold out a window of the horizon.
+        If the history is too short to hold out a window of the horizon.
     """
     problem = _missing_history(log, as_of, horizon_days)
     if problem:
@@ -152,18 +151,18 @@ def _warnings(
     if as_of > log.last_day:
         warnings.append(
             f"the data ends on {log.last_day}, {(as_of - log.last_day).days:,} days before {as_of}: "
-            "everybody seems to be silent since; use --as-of with the last day the data covers"
+            "every customer seems inactive since then; set --as-of to the last day the data covers"
         )
     if log.repeated_lines and log.params.duplicates == "keep":
         warnings.append(
             f"{log.repeated_lines:,} lines repeat an earlier one in every column and are kept: "
             "if they are copies, set data.duplicates=drop "
-            "(and data.duplicates_ignore=[…] for columns that only number the file)"
+            "(and data.duplicates_ignore=[…] for columns that only number the lines)"
         )
     if 2 * horizon_days <= history <= _WINDOWS_WANTED * horizon_days:
         warnings.append(
-            f"the history holds {history / horizon_days:.1f} horizons: "
+            f"the history covers {history / horizon_days:.1f} horizons: "
             "the churn model learns from shorter windows; "
-            f"with --horizon {max(1, (history - 1) // _WINDOWS_WANTED)} or less it learns from whole ones"
+            f"with --horizon {max(1, (history - 1) // _WINDOWS_WANTED)} or less it learns from full ones"
         )
     return warnings

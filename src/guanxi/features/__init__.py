@@ -1,1 +1,1 @@
-"""What a customer's past looks like as of a cutoff; nothing after the cutoff is read."""
+"""Customer features as of a cutoff; no data after the cutoff are used."""

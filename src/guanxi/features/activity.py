@@ -1,7 +1,7 @@
-"""What happened in each month or quarter: buyers, acquired customers, contacts, answers.
+"""Activity by month or quarter: buyers, acquired customers, contacts, NPS answers.
 
-All are ibis expressions on rows up to the cutoff, one row per period in which anything happened; ``period``
-is its first day.
+All are ibis expressions on rows up to the cutoff, with one row per period that has any; ``period`` is its
+first day.
 """
 
 from __future__ import annotations
@@ -26,17 +26,17 @@ def buyers_by_period(events: Any, cutoff: date, unit: PeriodUnit, event_grain: s
     events : ibis.Table
         Of a :class:`guanxi.data.transactions.TransactionLog`.
     cutoff : date
-        The last day that belongs to the past; no later row is read.
+        The last day used.
     unit : {"M", "Q"}
         Calendar months or quarters.
     event_grain : {"D", "W", "M"}
-        Period within which purchases merge into one; a week belongs to the month of its Monday.
+        Period within which purchases are merged; a week belongs to the month of its Monday.
 
     Returns
     -------
     ibis.Table
-        ``period``; ``buyers``; of them ``new`` (first purchase) and ``retained`` (bought in the period before
-        too); ``second`` (customers whose second purchase fell into the period); ``purchases, revenue``.
+        ``period``; ``buyers``, of whom ``new`` (first purchase) and ``retained`` (also bought in the previous
+        period); ``second`` (customers whose second purchase was in the period); ``purchases, revenue``.
     """
     past = purchases_until(events, cutoff, event_grain)
     place = ibis.row_number().over(group_by="customer_id", order_by="date")
@@ -61,17 +61,17 @@ def buyers_by_period(events: Any, cutoff: date, unit: PeriodUnit, event_grain: s
 
 
 def acquired_by_period(customers: Any, cutoff: date, unit: PeriodUnit) -> Any:
-    """Count the acquired customers of each period, and what they cost.
+    """Count the customers acquired in each period, with their mean acquisition cost.
 
     Parameters
     ----------
     customers : ibis.Table
-        Canonical, with ``acquired_on``, and perhaps ``acquisition_cost``.
+        Canonical, with ``acquired_on`` and optionally ``acquisition_cost``.
 
     Returns
     -------
     ibis.Table
-        ``period, acquired, acquisition_cost`` (mean of those known).
+        ``period, acquired, acquisition_cost`` (mean of the known costs).
     """
     day = customers.acquired_on.cast("date")
     past = customers.mutate(period=day.truncate(unit)).filter(day <= ibis.literal(cutoff))
@@ -83,22 +83,22 @@ def acquired_by_period(customers: Any, cutoff: date, unit: PeriodUnit) -> Any:
 def contacts_by_period(
     interactions: Any, lines: Any, cutoff: date, unit: PeriodUnit, conversion_days: int
 ) -> Any:
-    """Count the outbound contacts of each period, those answered, and those followed by a purchase.
+    """Count the outbound contacts of each period, the responses and the conversions.
 
     Parameters
     ----------
     interactions : ibis.Table
-        Canonical, with ``direction``, and perhaps ``responded``; in the same engine as the lines.
+        Canonical, with ``direction`` and optionally ``responded``; in the same engine as the lines.
     lines : ibis.Table
         Of a :class:`guanxi.data.transactions.TransactionLog`.
     conversion_days : int
-        A purchase follows a contact if it is later, by at most so many days.
+        A contact converts if a purchase follows within this many days.
 
     Returns
     -------
     ibis.Table
-        ``period, contacts, responses`` and, of the contacts whose days to convert end by the cutoff,
-        ``observed`` (how many) and ``converted``.
+        ``period, contacts, responses``; ``observed`` (contacts whose conversion window ends by the cutoff),
+        of which ``converted``.
     """
     sent = interactions.filter(interactions.direction == "outbound")
     sent = sent.filter(sent.timestamp.date() <= ibis.literal(cutoff))
@@ -112,7 +112,7 @@ def contacts_by_period(
         contact=ibis.literal(0),
     )
     moments = contacts.union(purchases)
-    # At one moment purchases stand before contacts, so that only later ones follow.
+    # Sort simultaneous purchases before contacts, so that only later purchases follow a contact.
     following = ibis.window(
         group_by="customer_id", order_by=[moments.timestamp, moments.contact], preceding=0, following=None
     )
@@ -134,12 +134,12 @@ def contacts_by_period(
 
 
 def promoters_by_period(surveys: Any, cutoff: date, unit: PeriodUnit) -> Any:
-    """Count promoters, passives and detractors by each customer's last NPS answer in each period.
+    """Count promoters, passives and detractors by each customer's latest NPS answer in each period.
 
     Parameters
     ----------
     surveys : ibis.Table
-        Canonical; a scale other than 0 to 10 stands in ``scale_low, scale_high``.
+        Canonical; ``scale_low, scale_high`` give a scale other than 0 to 10.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""Behaviour of every customer as of a cutoff: rhythm, trend, spend, breadth, season.
+"""Behaviour of customers as of a cutoff: purchase gaps, trend, spend, breadth, season.
 
 All are ibis expressions on rows up to the cutoff; unknown values are null.
 """
@@ -11,7 +11,7 @@ from typing import Any
 
 import ibis
 
-from guanxi.features.rfm import _period_start, purchases_until, rfm_expression
+from guanxi.features.rfm import _as_floats, _period_start, purchases_until, rfm_expression
 
 WINDOWS = (30, 90, 180, 365)
 SEASON_DAYS = 365
@@ -21,18 +21,18 @@ HALF_LIVES = (30, 90)
 def feature_expression(
     events: Any, lines: Any, cutoff: date, horizon_days: int, event_grain: str = "D"
 ) -> Any:
-    """Every feature of every customer known at the cutoff.
+    """All features of all customers with a purchase up to the cutoff.
 
     Parameters
     ----------
     events, lines : ibis.Table
         Of a :class:`guanxi.data.transactions.TransactionLog`.
     cutoff : date
-        The last day that belongs to the past; no later row is read.
+        The last day used.
     horizon_days : int
-        Length of the window asked about, in days: sets which part of last year is the same season.
+        Length of the prediction window, which determines the same season of last year.
     event_grain : {"D", "W", "M"}
-        Period within which purchases merge into one.
+        Period within which purchases are merged.
 
     Returns
     -------
@@ -108,14 +108,14 @@ def _trailing(dated: Any) -> dict[str, Any]:
 
 
 def _season(dated: Any, horizon_days: int) -> dict[str, Any]:
-    """Purchases in last year's stretch of the calendar that the horizon covers next."""
+    """Purchases in the same calendar window as the horizon, one year earlier."""
     in_season = (dated.age < SEASON_DAYS) & (dated.age >= SEASON_DAYS - horizon_days)
     known = dated.age.max() >= SEASON_DAYS - 1
     return {"purchases_last_season": ibis.ifelse(known, in_season.sum(), ibis.null("int64"))}
 
 
 def _breadth(lines: Any, column: str) -> Any:
-    """Count distinct values, and measure their concentration (Herfindahl index, 1: always the same)."""
+    """Count distinct values and measure their concentration (Herfindahl index; 1: always the same)."""
     counted = lines.filter(lines[column].notnull()).group_by("customer_id", column).agg(n=ibis._.count())
     breadth = counted.group_by("customer_id").agg(
         **{
@@ -128,18 +128,16 @@ def _breadth(lines: Any, column: str) -> Any:
 
 
 def _relative(table: Any) -> Any:
-    """Add what compares a customer with their own past, and make every feature a float."""
-    silence = table.T - table.recency
+    """Add features relative to the customer's own past, and convert all features to float."""
+    inactive = table.T - table.recency
     usual = ibis.coalesce(table.gap_median, table.gap_mean)
     table = table.mutate(
-        days_since_last=silence,
-        silence_ratio=silence / usual.nullif(0),
+        days_since_last=inactive,
+        silence_ratio=inactive / usual.nullif(0),
         gap_trend=table.gap_last / usual.nullif(0),
         gap_variation=table.gap_spread / table.gap_mean.nullif(0),
         amount_trend=table.amount_last / table.amount_mean.nullif(0),
         purchases_trend_90=table.purchases_90 - table.purchases_before_90,
         spend_trend_90=table.spend_90 - table.spend_before_90,
     )
-    return table.mutate(
-        **{name: table[name].cast("float64") for name in table.columns if name != "customer_id"}
-    )
+    return _as_floats(table)

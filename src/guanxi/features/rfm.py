@@ -1,4 +1,4 @@
-"""Recency, frequency and monetary value as of a cutoff."""
+"""Recency, frequency and monetary value (RFM) as of a cutoff."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ COLUMNS = ("frequency", "recency", "T", "monetary_value")
 
 
 def purchases_until(events: Any, cutoff: date, event_grain: str = "D") -> Any:
-    """Purchases up to and including the cutoff day, those of one customer in one period merged.
+    """Purchases up to and including the cutoff, merged by customer and period.
 
     Parameters
     ----------
     events : ibis.Table
         One row per customer and day: ``customer_id, date, amount`` and any totals.
     cutoff : date
-        The last day that belongs to the past. Of the period it lies in, only the days up to it are merged.
+        The last day used, also within its period.
     event_grain : {"D", "W", "M"}
         The period: a day, a week from Monday, or a calendar month.
 
     Returns
     -------
     ibis.Table
-        The columns of ``events``; ``date`` is the first day of the period, every other column a sum.
+        The columns of ``events``; ``date`` is the first day of the period, the other columns are sums.
     """
     past = events.filter(events.date <= ibis.literal(cutoff))
     if event_grain == "D":
@@ -44,8 +44,15 @@ def purchases_until(events: Any, cutoff: date, event_grain: str = "D") -> Any:
     return merged.rename(date="period")
 
 
+def _as_floats(table: Any) -> Any:
+    """Cast all columns but ``customer_id`` to float64."""
+    return table.mutate(
+        **{name: table[name].cast("float64") for name in table.columns if name != "customer_id"}
+    )
+
+
 def _period_start(day: date, event_grain: str) -> date:
-    """First day of the event period that a day lies in.
+    """First day of the event period that contains ``day``.
 
     Examples
     --------
@@ -58,24 +65,24 @@ def _period_start(day: date, event_grain: str) -> date:
 
 
 def rfm_expression(events: Any, cutoff: date, event_grain: str = "D") -> Any:
-    """RFM of every customer with a purchase up to and including the cutoff day.
+    """RFM of all customers with a purchase up to and including the cutoff.
 
     Parameters
     ----------
     events : ibis.Table
         Purchases, one row per customer and day: ``customer_id, date, amount``.
     cutoff : date
-        The last day that belongs to the past.
+        The last day used.
     event_grain : {"D", "W", "M"}
-        Period within which purchases merge into one. Times are then counted from the first day of a period to
-        the first day of another, the cutoff's own period included.
+        Period within which purchases are merged. Times are measured between the first days of periods,
+        including that of the cutoff.
 
     Returns
     -------
     ibis.Table
         ``customer_id``; ``frequency`` (repeat purchases); ``recency`` (days from first to last purchase);
         ``T`` (days from first purchase to cutoff); ``monetary_value`` (mean amount of the repeat purchases,
-        0 where there are none).
+        0 if there are none).
 
     References
     ----------
@@ -104,10 +111,10 @@ def rfm_expression(events: Any, cutoff: date, event_grain: str = "D") -> Any:
 
 
 def with_log_gaps(table: pd.DataFrame, log: TransactionLog, cutoff: date) -> pd.DataFrame:
-    """Add ``log_gap_sum`` to a table of all customers known at the cutoff; 0 without repeat purchases.
+    """Add ``log_gap_sum``, a measure of regularity, to a table of all customers known at the cutoff.
 
-    The sum of the logarithms of the days between successive purchases tells how regular the gaps are:
-    BTYDplus calls it ``litt`` (Platzer & Reutterer 2016, Marketing Science 35(5)).
+    It is the sum of the logarithms of the days between successive purchases (0 without repeat purchases),
+    called ``litt`` in BTYDplus (Platzer & Reutterer 2016, Marketing Science 35(5)).
     """
     past = purchases_until(log.events, cutoff, log.params.event_grain)
     before = past.date.lag().over(group_by="customer_id", order_by="date")
@@ -124,30 +131,30 @@ def rfm(
     time_unit: str = "D",
     params: DataParams | None = None,
 ) -> pd.DataFrame:
-    """Summarise transactions to one row per customer, as BTYD models take it.
+    """Summarise transactions to one row per customer, for BTYD models.
 
     Parameters
     ----------
     transactions : pandas.DataFrame or str
         ``customer_id, timestamp, amount``, or a source as on the command line.
     cutoff : date or str, optional
-        The last day that belongs to the past; default: the last day of the data.
+        The last day used; default: the last day of the data.
     time_unit : {"D", "W", "M", "Y"}
-        Unit of ``recency`` and ``T``. Purchases of one *day* merge whatever the unit: the period within
-        which they merge is ``params.event_grain``.
+        Unit of ``recency`` and ``T``. It does not affect the period within which purchases are merged,
+        ``params.event_grain``.
     params : DataParams, optional
         Columns and policies.
 
     Returns
     -------
     pandas.DataFrame
-        ``customer_id, frequency, recency, T, monetary_value, log_gap_sum``, in the order of ``customer_id``.
-        ``log_gap_sum``: sum of the logarithms of the gaps between purchases, which the CNBD-k models use.
+        ``customer_id, frequency, recency, T, monetary_value`` and ``log_gap_sum`` (sum of the logarithms of
+        the gaps between purchases, for the CNBD-k models), sorted by ``customer_id``.
 
     Raises
     ------
     HistoryError
-        If nothing was bought up to the cutoff.
+        If there is no purchase up to the cutoff.
     SourceError, DataError
         If the transactions cannot be read.
 

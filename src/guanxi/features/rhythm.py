@@ -1,4 +1,4 @@
-"""How the latest purchases of a customer compare with the rhythm before: for the stage of a relationship."""
+"""Recent purchases compared with the earlier purchase pattern, for the stage of a relationship."""
 
 from __future__ import annotations
 
@@ -9,27 +9,27 @@ import pandas as pd
 
 from guanxi.data.engine import execute_in_order
 from guanxi.data.transactions import TransactionLog
-from guanxi.features.rfm import _period_start, purchases_until
+from guanxi.features.rfm import _as_floats, _period_start, purchases_until
 
 
 def rhythm_at(log: TransactionLog, cutoff: date, window_days: int) -> pd.DataFrame:
-    """Rhythm of every customer known at the cutoff.
+    """Purchase pattern of all customers with a purchase up to the cutoff.
 
     Parameters
     ----------
     log : TransactionLog
     cutoff : date
-        The last day that belongs to the past; no later row is read.
+        The last day used.
     window_days : int
-        Length of the latest stretch, and of the one before it.
+        Length of the recent window, and of the earlier one before it.
 
     Returns
     -------
     pandas.DataFrame
-        In the order of ``customer_id``: ``purchases_recent, purchases_earlier`` (counts in the last
-        ``window_days`` and in as many before); ``gap_longest`` (days between two purchases); ``gap_usual``
-        (median of the other gaps); ``days_since_return`` (from the purchase that ended the longest gap to the
-        cutoff). All float; null where there are too few gaps.
+        Sorted by ``customer_id``: ``purchases_recent, purchases_earlier`` (counts in the two windows);
+        ``gap_longest`` (days between two purchases); ``gap_usual`` (median of the other gaps);
+        ``days_since_return`` (from the purchase that ended the longest gap to the cutoff). All are floats;
+        null if there are too few gaps.
 
     Examples
     --------
@@ -45,7 +45,7 @@ def rhythm_at(log: TransactionLog, cutoff: date, window_days: int) -> pd.DataFra
         age=ibis.literal(_period_start(cutoff, grain)).delta(past.date, unit="day"),
         gap=past.date.delta(past.date.lag().over(window), unit="day"),
     )
-    # The first purchase has no gap and comes last.
+    # The first purchase has no gap and is sorted last.
     size = dated.gap.fill_null(-1)
     order = ibis.window(group_by="customer_id", order_by=[size.desc(), dated.date.desc()])
     ranked = dated.mutate(longest=ibis.row_number().over(order) == 0)
@@ -56,7 +56,4 @@ def rhythm_at(log: TransactionLog, cutoff: date, window_days: int) -> pd.DataFra
         gap_usual=ranked.gap.median(where=~ranked.longest),
         days_since_return=ranked.age.min(where=ranked.longest & ranked.gap.notnull()),
     )
-    table = table.mutate(
-        **{name: table[name].cast("float64") for name in table.columns if name != "customer_id"}
-    )
-    return execute_in_order(log.connection, table.order_by("customer_id"))
+    return execute_in_order(log.connection, _as_floats(table).order_by("customer_id"))

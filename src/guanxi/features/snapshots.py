@@ -1,4 +1,4 @@
-"""Snapshots: features as of a cutoff, with what happened in the window after it."""
+"""Snapshots: features as of a cutoff, with the outcomes in the window after it."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ _EVENTS_AT_ONCE, _FEWEST_AT_ONCE = 2_000_000, 5_000
 
 @dataclass(frozen=True)
 class SnapshotPlan:
-    """Cutoffs from which a model trained on one day may learn, and the length of their label windows.
+    """Cutoffs of the training data and the length of their label windows.
 
-    The label window of every training cutoff ends before the validation cutoff's begins, and that of the
-    validation cutoff on the training day, so that nothing after the training day is used.
+    The label windows of the training cutoffs end before that of the validation cutoff begins, which ends on
+    the training day. No data after the training day are used.
     """
 
     training: tuple[date, ...]
@@ -42,25 +42,24 @@ class SnapshotPlan:
 def plan_snapshots(
     first_day: date, training_day: date, horizon_days: int, spacing_days: int | None = None
 ) -> SnapshotPlan | None:
-    """Choose snapshot cutoffs for a model trained with the data up to ``training_day``.
+    """Choose the snapshot cutoffs of a model trained on the data up to ``training_day``.
 
-    One window each is kept for validation labels, training labels and history (the earliest training
-    cutoff has half a window of it); where the history is shorter than three horizons, the windows shrink
-    to a third of it.
+    Validation labels, training labels and history each get one window (half a window of history at the
+    earliest training cutoff). With less than three horizons of data, the windows shrink to a third of it.
 
     Parameters
     ----------
     first_day, training_day : date
-        The span of what may be used.
+        First and last day of the data to use.
     horizon_days : int
-        Length of the window that will be predicted, in days.
+        Length of the prediction window.
     spacing_days : int, optional
-        Days between training cutoffs; default: half a window, or more where that would give over nine.
+        Days between training cutoffs; default: half a window, or more to have at most nine cutoffs.
 
     Returns
     -------
     SnapshotPlan or None
-        None where not even windows of a week, or of a shorter horizon, fit.
+        None if the windows would be shorter than a week and the horizon.
 
     Examples
     --------
@@ -82,16 +81,16 @@ def plan_snapshots(
 
 
 def features_at(log: TransactionLog, cutoff: date, horizon_days: int) -> pd.DataFrame:
-    """Features of every customer known at the cutoff, in the order of ``customer_id``."""
+    """Features of all customers known at the cutoff, sorted by ``customer_id``."""
     grain = log.params.event_grain
     expression = feature_expression(log.events, log.lines, cutoff, horizon_days, grain)
     return execute_in_order(log.connection, expression.order_by("customer_id"))
 
 
 class FeatureChunks:
-    """Features of every customer known at the cutoff, chunk by chunk in the order of ``customer_id``.
+    """Features of all customers known at the cutoff, in chunks sorted by ``customer_id``.
 
-    The numbers are those of :func:`features_at`; the boundaries depend on the data alone.
+    The values are those of :func:`features_at`; the bounds depend only on the data.
 
     Parameters
     ----------
@@ -99,12 +98,12 @@ class FeatureChunks:
     cutoff : date
     horizon_days : int
     customers : int
-        Most customers in a chunk; fewer where they have so many purchases that these would fill the memory.
+        Maximum number of customers in a chunk; chunks are smaller if customers have many purchases.
 
     Attributes
     ----------
     bounds : list of int
-        Chunk i holds the customers from place ``bounds[i]`` to before ``bounds[i + 1]``.
+        Chunk i has the customers at positions ``bounds[i]`` to ``bounds[i + 1] - 1``.
     id_type : pyarrow.DataType
         Type of ``customer_id``.
     """
@@ -129,7 +128,7 @@ class FeatureChunks:
         self.id_type = _plain(_engine_type(log))
 
     def __getitem__(self, number: int) -> pd.DataFrame:
-        """Make the features of one chunk."""
+        """Compute the features of one chunk."""
         with explain_no_space():
             table = self._query.execute(number)
         ids = table.column("customer_id").cast(self.id_type)
@@ -137,15 +136,15 @@ class FeatureChunks:
         return features
 
     def ahead(self, numbers: Sequence[int]) -> Iterator[pd.DataFrame]:
-        """Give the features of these chunks, each made while the caller works on the one before."""
-        with ThreadPoolExecutor(max_workers=1) as maker:
-            following = [maker.submit(self.__getitem__, number) for number in numbers[:1]]
+        """Yield the features of chunks, each computed while the caller processes the previous one."""
+        with ThreadPoolExecutor(max_workers=1) as executor:
+            following = [executor.submit(self.__getitem__, number) for number in numbers[:1]]
             for number in [*numbers[1:], None]:
                 if not following:
                     return
                 features = following.pop().result()
                 if number is not None:
-                    following.append(maker.submit(self.__getitem__, number))
+                    following.append(executor.submit(self.__getitem__, number))
                 yield features
 
 
@@ -155,12 +154,12 @@ def _engine_type(log: TransactionLog) -> Any:
 
 
 def _plain(kind: Any) -> Any:
-    """Give the type of the values of a dictionary-encoded column, as pandas categories arrive."""
+    """Return the value type of a dictionary-encoded column, such as a pandas categorical."""
     return kind.value_type if pa.types.is_dictionary(kind) else kind
 
 
 def snapshot(log: TransactionLog, cutoff: date, window_days: int) -> pd.DataFrame:
-    """Features at the cutoff with the outcomes of the following window.
+    """Features at the cutoff with the outcomes in the window after it.
 
     Returns
     -------
@@ -182,12 +181,12 @@ def snapshot(log: TransactionLog, cutoff: date, window_days: int) -> pd.DataFram
 
 
 def outcome_expression(events: Any, cutoff: date, window_days: int, event_grain: str = "D") -> Any:
-    """Count and sum the purchases of each customer in the ``window_days`` after the cutoff day.
+    """Count and sum each customer's purchases in the ``window_days`` after the cutoff.
 
     Returns
     -------
     ibis.Table
-        ``customer_id, purchases, spend`` of those who bought; purchases of one period count once.
+        ``customer_id, purchases, spend`` of those who bought; purchases within one period count once.
     """
     window = purchases_until(
         events.filter(events.date > ibis.literal(cutoff)), add_days(cutoff, window_days), event_grain

@@ -13,7 +13,7 @@ from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 
 from guanxi.data.engine import SPILL_PREFIX
-from guanxi.data.sources.source import redact
+from guanxi.data.sources.source_table import redact
 from guanxi.errors import GuanxiError
 from guanxi.jobs.promote import EXPORT_FOLDER
 from guanxi.jobs.reporter import Reporter

@@ -1,4 +1,4 @@
-"""The parameters of a run as frozen objects, from ``params.yaml`` and the command line."""
+"""Parameters of a run as frozen objects, from ``params.yaml`` and the command line."""
 
 from guanxi.params._data import (
     OPTIONAL_COLUMNS,

@@ -1,4 +1,4 @@
-"""The parameters of the data: transactions and the tables beside them."""
+"""Parameters of the data: transactions and relation tables."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from guanxi.params._section import Section
 
 REQUIRED_COLUMNS = ("customer_id", "timestamp", "amount")
 OPTIONAL_COLUMNS = ("order_id", "quantity", "unit_price", "category", "channel", "margin")
-# Of each relation table: the columns it must have, and those it may have.
+# Required and optional columns of each relation table.
 RELATION_COLUMNS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "customers": (
         ("customer_id",),
@@ -30,7 +30,7 @@ RELATION_COLUMNS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
 
 
 class DataParams(Section):
-    """How a source becomes canonical transactions."""
+    """How a source is converted to canonical transactions."""
 
     columns: dict[str, str] = Field(default_factory=dict)
     refunds: Literal["net", "drop", "reject"] = "net"
@@ -47,7 +47,7 @@ class DataParams(Section):
         known = (*REQUIRED_COLUMNS, *OPTIONAL_COLUMNS)
         for name in columns:
             if name not in known:
-                raise ValueError(f"{name!r} is no canonical column: choose from {', '.join(known)}")
+                raise ValueError(f"{name!r} is not a canonical column: choose from {', '.join(known)}")
         return columns
 
     @field_validator("timezone")
@@ -56,12 +56,12 @@ class DataParams(Section):
         try:
             ZoneInfo(timezone)
         except (KeyError, ValueError, OSError):
-            raise ValueError(f"{timezone!r} is no IANA time zone such as UTC or Europe/London") from None
+            raise ValueError(f"{timezone!r} is not an IANA time zone such as UTC or Europe/London") from None
         return timezone
 
 
 class RelationParams(Section):
-    """Where a relation table is, and how it becomes canonical."""
+    """Source of a relation table, and how it is converted to canonical form."""
 
     source: str | None = None
     columns: dict[str, str] = Field(default_factory=dict)
@@ -72,7 +72,7 @@ class RelationParams(Section):
     @field_validator("constants", mode="before")
     @classmethod
     def _as_text(cls, constants: Any) -> Any:
-        """Take numbers, dates, true and false as YAML reads them for the text they stand for."""
+        """Convert YAML numbers, dates and booleans to text."""
         if not isinstance(constants, dict):
             return constants
         plain = (bool, int, float, date)
@@ -80,7 +80,7 @@ class RelationParams(Section):
 
 
 class RelationsParams(Section):
-    """Tables beside the transactions, all optional."""
+    """Relation tables, all optional."""
 
     customers: RelationParams = RelationParams()
     interactions: RelationParams = RelationParams()
@@ -96,7 +96,7 @@ class RelationsParams(Section):
         for name in (*relation.columns, *relation.constants):
             if name not in (*required, *optional):
                 known = ", ".join((*required, *optional))
-                raise ValueError(f"{name!r} is no column of {info.field_name}: choose from {known}")
+                raise ValueError(f"{name!r} is not a column of {info.field_name}: choose from {known}")
         both = sorted(relation.columns.keys() & relation.constants.keys())
         if both:
             raise ValueError(f"{both[0]!r} has both a column and a constant: keep one")

@@ -1,4 +1,4 @@
-"""The parameters of the models: how they are fitted, kept, promoted and watched."""
+"""Parameters of the models: fitting, storage, promotion and monitoring."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _LIFETIMES_MODELS = ("bg_nbd", "mbg_nbd", "pareto_nbd")
 
 
 class LifetimeValueParams(Section):
-    """Purchases, spend and their discounted product."""
+    """Purchases, spend and discounted lifetime value."""
 
     model: Literal["bg_nbd", "mbg_nbd", "bg_cnbd", "mbg_cnbd", "pareto_nbd", "ggom_nbd", "nbd", "auto"] = (
         "bg_nbd"
@@ -31,7 +31,7 @@ class LifetimeValueParams(Section):
 
 
 class LightGBMParams(Section):
-    """The LightGBM settings that may be changed, under the names of its scikit-learn interface."""
+    """LightGBM settings, with the names of its scikit-learn interface."""
 
     n_estimators: int = Field(1000, ge=1)
     early_stopping_rounds: int = Field(30, ge=1)
@@ -49,10 +49,10 @@ class LightGBMParams(Section):
 
 
 class TuningParams(Section):
-    """Budget of the search for better settings of the trees, in each of the two fits of a training.
+    """Budget of the hyperparameter search in each of the two fits of a training.
 
-    The search ends with whichever is used up first; with ``seconds`` and 0 trials, with the seconds. Seconds
-    do not give the same settings again: how many are tried depends on the machine.
+    The search ends at the first limit reached; 0 trials with ``seconds`` means no limit on trials. A limit in
+    seconds is not reproducible, since the number of trials depends on the machine.
     """
 
     trials: int = Field(0, ge=0)
@@ -68,13 +68,13 @@ class ChurnParams(Section):
 
 
 class DriversParams(Section):
-    """How many drivers stand in each row of the prediction table."""
+    """Number of drivers in each row of the prediction table."""
 
     top: int = Field(3, ge=0, le=20)
 
 
 class MonitorParams(Section):
-    """Limits above which a model is to be watched or trained again: conventions, not laws."""
+    """Limits above which a model should be watched or retrained; they are conventions."""
 
     psi_watch: float = Field(0.1, gt=0)
     psi_retrain: float = Field(0.25, gt=0)
@@ -88,7 +88,7 @@ class MonitorParams(Section):
 
 
 class MLflowParams(Section):
-    """Where runs and models are kept; without an address, ``mlruns/`` in the working folder."""
+    """Where runs and models are stored; default: ``mlruns/`` in the working folder."""
 
     tracking_uri: str | None = None
     experiment: str = "guanxi"
@@ -98,12 +98,12 @@ class MLflowParams(Section):
     @classmethod
     def _not_empty(cls, address: str | None) -> str | None:
         if address is not None and not address.strip():
-            raise ValueError("it is empty: leave it out, or set the variable that it comes from")
+            raise ValueError("it is empty: leave it out, or set the variable it comes from")
         return address
 
 
 class PromotionParams(Section):
-    """What a candidate must show to become champion; changes are shares of the champion's number."""
+    """Criteria for promoting a candidate; changes are relative to the champion."""
 
     compare: bool = True
     log_loss_increase: float = Field(0.02, ge=0)

@@ -1,7 +1,7 @@
-"""``params.yaml`` and what the command line sets, read into parameters: the only reader of YAML.
+"""Parameters read from ``params.yaml`` and the command line; the only reader of YAML.
 
 Order of precedence: command-line flags, ``--set`` overrides, the file, the defaults. Unknown and
-duplicate keys fail.
+duplicate keys are errors.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def load_params(
     Parameters
     ----------
     path : Path, optional
-        A YAML file. Without one, ``params.yaml`` in the working folder if it is there.
+        A YAML file; default: ``params.yaml`` in the working folder if it exists.
     overrides : iterable of str
         ``dotted.key=value``; lists and maps as JSON.
     flags : mapping, optional
@@ -43,7 +43,7 @@ def load_params(
     Raises
     ------
     ParamsError
-        If the file is missing or no YAML map, or a key is unknown, given twice, or of a wrong value.
+        If the file is missing or not a YAML map, or a key is unknown, duplicated or has an invalid value.
 
     Examples
     --------
@@ -54,7 +54,7 @@ def load_params(
     for override in overrides:
         key, separator, text = override.partition("=")
         if not separator or not key.strip():
-            raise ParamsError(f"--set {override!r} is not key=value: write for example --set horizon_days=30")
+            raise ParamsError(f"--set {override!r} is not key=value: write, say, --set horizon_days=30")
         _put(tree, key.strip(), _value(key, text))
     return _resolve(tree, flags or {})
 
@@ -65,7 +65,7 @@ def override(params: Params, flags: Mapping[str, Any]) -> Params:
     Raises
     ------
     ParamsError
-        If a key is unknown or a value is not valid.
+        If a key is unknown or a value is invalid.
 
     Examples
     --------
@@ -81,7 +81,7 @@ def parse_columns(text: str) -> dict[str, str]:
     Raises
     ------
     ParamsError
-        If a part is not ``name=column``, or a name stands twice.
+        If a part is not ``name=column``, or a name appears twice.
 
     Examples
     --------
@@ -124,7 +124,7 @@ def _read(path: Path | None) -> dict[str, Any]:
     if tree is None:
         return {}
     if not isinstance(tree, dict):
-        raise ParamsError(f"{path} holds no map of keys to values: see the commented params.yaml")
+        raise ParamsError(f"{path} is not a map of keys to values: see the commented params.yaml")
     return tree
 
 
@@ -150,21 +150,21 @@ def _value(key: str, text: str) -> Any:
         try:
             return json.loads(text)
         except json.JSONDecodeError as error:
-            raise ParamsError(f"--set {key}: {text!r} is not JSON ({error.msg})") from None
+            raise ParamsError(f"--set {key}: {text!r} is not valid JSON ({error.msg})") from None
     return text
 
 
 def _where(error: yaml.YAMLError) -> str:
-    """Say in one line what the parser met, and where."""
+    """Describe a YAML error and its position in one line."""
     if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark:
         return f"line {error.problem_mark.line + 1}: {error.problem}"
     return " ".join(str(error).split())
 
 
 def _explain(error: ValidationError) -> str:
-    """Put pydantic's first complaint, and the number of others, in one line.
+    """Describe the first of pydantic's errors, and the number of others, in one line.
 
-    A key that is unknown comes first: it may be why another one is missing.
+    Unknown keys come first, since a misspelt key may be why another is missing.
     """
     first = min(error.errors(), key=lambda each: each["type"] != "extra_forbidden")
     parts = first["loc"] if first["type"] != "invalid_key" else tuple(map(str, first["loc"]))
@@ -181,12 +181,12 @@ def _explain(error: ValidationError) -> str:
 
 
 def _dotted(path: Iterable[str | int]) -> str:
-    """Write where a value stands; places in a list are counted from 1."""
+    """Format the path of a value; list positions start at 1."""
     return ".".join(f"#{part + 1}" if isinstance(part, int) else part for part in path).replace(".#", " #")
 
 
 class _UniqueKeyLoader(yaml.SafeLoader):
-    """A safe loader that refuses a key given twice."""
+    """A safe loader that refuses duplicate keys."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
         self.flatten_mapping(node)
@@ -194,5 +194,5 @@ class _UniqueKeyLoader(yaml.SafeLoader):
         for key, (given, _) in zip(keys, node.value, strict=True):
             if keys.count(key) > 1:
                 line = given.start_mark.line + 1
-                raise yaml.YAMLError(f"line {line}: key {key!r} stands twice: keep one")
+                raise yaml.YAMLError(f"line {line}: key {key!r} appears twice: keep one")
         return super().construct_mapping(node, deep)

@@ -43,7 +43,7 @@ class Params(Section):
     @field_validator("as_of", mode="before")
     @classmethod
     def _plain_date(cls, as_of: Any) -> Any:
-        """Take only a date: numbers would be read as seconds since 1970."""
+        """Accept only dates; numbers would be read as seconds since 1970."""
         if as_of is None or (isinstance(as_of, date) and not isinstance(as_of, datetime)):
             return as_of
         try:
@@ -52,7 +52,7 @@ class Params(Section):
             raise ValueError("write a date as YYYY-MM-DD") from None
 
     def to_yaml(self) -> str:
-        """Write every key with its resolved value.
+        """Format all keys with their resolved values.
 
         Examples
         --------
@@ -62,7 +62,7 @@ class Params(Section):
         return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
 
     def flat(self) -> dict[str, Any]:
-        """Every key as ``section.key``, for MLflow."""
+        """All values by ``section.key``, for MLflow."""
         return dict(_flatten(self.model_dump(mode="json")))
 
 

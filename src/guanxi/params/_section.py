@@ -1,4 +1,4 @@
-"""What all sections of the parameters have in common."""
+"""Base of all sections of the parameters."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from pydantic import BaseModel, ConfigDict, model_validator
 
 
 class Section(BaseModel):
-    """Base of all sections: frozen, unknown keys forbidden."""
+    """A frozen section in which unknown keys are errors."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     @model_validator(mode="before")
     @classmethod
     def _empty_sections(cls, values: Any) -> Any:
-        """Take a section without keys, which YAML reads as null, for one with its defaults."""
+        """Use the defaults for a section without keys, which YAML reads as null."""
         if not isinstance(values, dict):
             return values
         sections = {name for name, field in cls.model_fields.items() if isinstance(field.default, Section)}
@@ -25,10 +25,10 @@ class Section(BaseModel):
 
     @classmethod
     def section_at(cls, path: Iterable[str]) -> type[Section]:
-        """Give the section that stands below this one at a path of keys."""
+        """Return the section at a path of keys below this one."""
         section: type[Section] = cls
         for key in path:
-            # A key of a map of sections has no field of its own.
+            # Keys of a map of sections are not fields.
             if key in section.model_fields:
                 kind = section.model_fields[key].annotation
                 kinds = (kind, *get_args(kind))
@@ -37,6 +37,6 @@ class Section(BaseModel):
 
     @classmethod
     def did_you_mean(cls, key: str) -> str:
-        """Name the known key that is nearest to an unknown one, or all of them where none is near."""
+        """Suggest the known key most similar to an unknown one, or list all if none is similar."""
         close = difflib.get_close_matches(key, cls.model_fields, n=1)
         return f"did you mean {close[0]}?" if close else f"known here: {', '.join(cls.model_fields)}"

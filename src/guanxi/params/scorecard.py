@@ -23,7 +23,7 @@ from guanxi.params._section import Section
 
 
 def _written_as(form: str) -> WrapValidator:
-    """Say in one sentence how a value is written, whichever of its forms it fails."""
+    """Replace pydantic's errors for the forms of a value by one sentence."""
 
     def check(value: Any, handler: ValidatorFunctionWrapHandler) -> Any:
         try:
@@ -36,15 +36,15 @@ def _written_as(form: str) -> WrapValidator:
 
 def _no_truth_value(value: Any) -> Any:
     if isinstance(value, bool):
-        raise ValueError("write a number such as 0.8")  # noqa: TRY004 - pydantic's way to refuse
+        raise ValueError("write a number such as 0.8")  # noqa: TRY004 - pydantic needs a ValueError
     return value
 
 
 Number = Annotated[float, BeforeValidator(_no_truth_value)]
-# Branches are keys of a map, indicators stand in a list; lists may hold maps, a key may be an indicator too.
+# Maps have branches as keys, lists have indicators; lists may contain maps, and a key may be an indicator.
 Branches = TypeAliasType("Branches", "str | list[Branches] | dict[str, Branches | None]")
 Tree = Annotated[Branches, _written_as("a list of indicators, or a map of branches")]
-# A ratio such as 3 or "1/3"; of fuzzy judgements [lower, modal, upper] too.
+# A ratio such as 3 or "1/3", or [lower, modal, upper] for fuzzy judgements.
 Comparison = StrictInt | StrictFloat | StrictStr | list[StrictInt | StrictFloat | StrictStr]
 BranchJudgements = Annotated[
     dict[str, dict[str, Comparison]] | list[list[Comparison]],
@@ -52,14 +52,14 @@ BranchJudgements = Annotated[
 ]
 Scalar = StrictBool | StrictInt | StrictFloat | StrictStr | datetime | date | None
 Criterion = Annotated[
-    Scalar | list[Scalar], _written_as('a value, a list of values, or comparisons in text such as "> 0.5"')
+    Scalar | list[Scalar], _written_as('a value, a list of values, or comparisons as text such as "> 0.5"')
 ]
 
 
 class WeightsParams(Section):
-    """How indicators are weighed: by judgement, by data, or both.
+    """How indicators are weighted: by judgement, by data, or both.
 
-    Names of branches and indicators are checked by :mod:`guanxi.scorecard.weights`.
+    Names of branches and indicators are validated by :mod:`guanxi.scorecard.weights`.
     """
 
     method: Literal[
@@ -86,12 +86,12 @@ class WeightsParams(Section):
             raise ValueError(f"method {self.method} needs scorecard.weights.{taken}")
         for name in ("judgements", "points", "rounds"):
             if name != taken and getattr(self, name):
-                raise ValueError(f"method {self.method} takes {taken}, not {name}: leave one out")
+                raise ValueError(f"method {self.method} takes {taken}, not {name}: leave out {name}")
         return self
 
 
 class TierParams(Section):
-    """How customers are sorted into high, middle and low."""
+    """How customers are classified as high, middle or low."""
 
     method: Literal["percentile", "pareto", "natural_breaks"] = "percentile"
     high: float | None = Field(None, gt=0, lt=1)
@@ -99,13 +99,13 @@ class TierParams(Section):
 
 
 class ExportParams(Section):
-    """Columns of the scorecard and what a customer system calls them; none: the system's usual ones."""
+    """Scorecard columns and their names in a CRM system; default: the usual ones of the system."""
 
     fields: dict[str, str] | None = None
 
 
 class IndicatorTarget(Section):
-    """What the mean or median of an indicator is to be, and from where on it is time to act."""
+    """Target and warning level for the mean or median of an indicator."""
 
     target: Number
     warning: Number | None = None
@@ -113,7 +113,7 @@ class IndicatorTarget(Section):
 
 
 class ReferenceValue(Section):
-    """An indicator's mean of an industry, of a competitor or one's own, taken as exact."""
+    """A benchmark mean of an indicator (industry, competitor or own), treated as exact."""
 
     value: Number
     source: Annotated[str, BeforeValidator(lambda given: "" if given is None else str(given))] = ""
@@ -138,10 +138,10 @@ class ScorecardParams(Section):
 
 
 class PlaybookRule(Section):
-    """What to do about a customer of whom the condition ``when`` holds.
+    """An action for the customers who meet the condition ``when``.
 
-    ``when`` maps columns to a value, a list of values, or comparisons in text such as ``"> 0.5"``: see
-    :mod:`guanxi.segments._conditions`. ``cost`` is for one customer, in the unit of the amounts.
+    ``when`` maps columns to a value, a list of values, or comparisons as text such as ``"> 0.5"``: see
+    :mod:`guanxi.segments._conditions`. ``cost`` is per customer, in the currency of the amounts.
     """
 
     when: dict[str, Criterion]

@@ -12,7 +12,7 @@ from typing import Any
 import pandas as pd
 
 from guanxi.data.sinks import files
-from guanxi.data.sources.source import first_line, redact
+from guanxi.data.sources.source_table import first_line, redact
 from guanxi.errors import OutputError, ParamsError, RegistryError
 from guanxi.registry.store import _import_mlflow, _quiet_warnings
 from guanxi.served.model import AnyServedModel, ServedLabelModel, ServedModel, from_json

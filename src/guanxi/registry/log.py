@@ -12,7 +12,7 @@ from typing import Any
 import pandas as pd
 
 from guanxi import __version__
-from guanxi.data.sources.source import redact
+from guanxi.data.sources.source_table import redact
 from guanxi.params import Params
 from guanxi.pipeline.fit import FittedModels, fit_notes
 from guanxi.pipeline.tuning import TUNED, choice

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from guanxi.data.sinks import files
-from guanxi.data.sources.source import first_line, redact
+from guanxi.data.sources.source_table import first_line, redact
 from guanxi.errors import OutputError, RegistryError
 from guanxi.params import MLflowParams
 from guanxi.registry.local_store import ARTIFACTS, _heal_moved, _locked, _write_ahead, database_file

@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from guanxi.data.attribute_values import number_or_text, why_useless
+from guanxi.data.attribute_values import IS_DATE, number_or_text, why_useless
 
 Floats = NDArray[np.float64]
 
@@ -84,7 +84,7 @@ def readable_attributes(customers: pd.DataFrame) -> tuple[pd.DataFrame, dict[str
     for name in sorted(set(customers.columns) - {"customer_id"}):
         values = customers[name].reset_index(drop=True)
         if pd.api.types.is_datetime64_any_dtype(values.dtype):
-            left_out[name] = "is a date: give it as a number, such as days until today"
+            left_out[name] = IS_DATE
             continue
         read = number_or_text(values.astype(object) if pd.api.types.is_bool_dtype(values.dtype) else values)
         unknown = float(read.isna().mean())

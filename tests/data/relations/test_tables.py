@@ -200,7 +200,7 @@ class TestCustomers:
         found = lines.table.execute()
         assert list(found) == ["customer_id", "CONTRACT_", "line_number_", "rule", "vip"]
         assert found["vip"].tolist() == ["true", "false"]
-        assert lines.left_out == {"born": "is a date: give it as a number, such as days until today"}
+        assert lines.left_out == {"born": "is a date: convert it to a number, such as days before today"}
 
     def test_the_first_acceptable_line_of_a_customer_is_kept(self) -> None:
         table = frame(("a", -1), ("a", 2), ("a", 3), ("b", 4), columns="customer_id acquisition_cost")
@@ -335,11 +335,11 @@ class TestSources:
         relations = read_relations(Params(), tables={"tickets": frame(columns="customer_id opened")})
         assert relations.lines["tickets"].lines_read == 0
         assert relations.warnings == (
-            "tickets: the table of tickets has columns but no line: all it tells is unknown",
+            "tickets: the table of tickets has columns but no lines: all its measures are unknown",
         )
 
     def test_an_unknown_relation(self) -> None:
-        with pytest.raises(DataError, match="'visits' is no relation table: choose from customers, "):
+        with pytest.raises(DataError, match="'visits' is not a relation table: choose from customers, "):
             read_relations(Params(), tables={"visits": "x.csv"})
 
     @pytest.mark.parametrize(
@@ -373,7 +373,10 @@ class TestSources:
                 {"timestamp": "31/12/2023"},
                 r"look like '31/12/2023': use --set 'relations.costs.timestamp_format=%d",
             ),
-            ({"kind": "gift"}, r"\(unknown_kind 1\): kind is none of serve, retain: check relations.costs$"),
+            (
+                {"kind": "gift"},
+                r"\(unknown_kind 1\): kind is not one of serve, retain: check relations.costs$",
+            ),
         ],
     )
     def test_all_lines_rejected_says_why_and_what_to_do(self, change: dict[str, str], message: str) -> None:
@@ -385,7 +388,7 @@ class TestSources:
 
     def test_a_format_that_is_none(self) -> None:
         table = pd.DataFrame([{"customer_id": "a"} | GOOD["costs"]])
-        with pytest.raises(ParamsError, match=r"relations.costs.timestamp_format '%Q' is no format"):
+        with pytest.raises(ParamsError, match=r"relations.costs.timestamp_format '%Q' is not valid"):
             read("costs", table, timestamp_format="%Q")
 
     @pytest.mark.parametrize(
@@ -393,9 +396,9 @@ class TestSources:
         [
             (
                 'relations.surveys.columns={"scor": "A"}',
-                "'scor' is no column of surveys: choose from customer_id, ",
+                "'scor' is not a column of surveys: choose from customer_id, ",
             ),
-            ('relations.surveys.constants={"what": "A"}', "'what' is no column of surveys"),
+            ('relations.surveys.constants={"what": "A"}', "'what' is not a column of surveys"),
             (
                 'relations.surveys={"columns": {"score": "A"}, "constants": {"score": 1}}',
                 "a column and a constant",
@@ -472,4 +475,4 @@ def test_guanxi_validate_tells_of_them(command: Callable[..., Any], tmp_path: Pa
         in ended.out
     )
     assert "  surveys: score_off_scale             1   50.0%" in ended.out
-    assert "surveys: 50.0% of the lines (1, first: line 2) were rejected because the score lies" in ended.out
+    assert "surveys: 50.0% of the lines (1, first: line 2) were rejected because the score is" in ended.out

@@ -58,7 +58,7 @@ def test_a_failure_in_the_middle_leaves_the_earlier_file(tmp_path: Path, failure
     with pytest.raises(expected) as caught:
         files.write_atomically(path, write)
     if isinstance(failure, OSError):
-        assert str(caught.value) == f"cannot write {path}: the disk is full: make room, and run it again"
+        assert str(caught.value) == f"cannot write {path}: the disk is full: free some space and run again"
     assert path.read_text() == "earlier"
     assert list(tmp_path.iterdir()) == [path]
 

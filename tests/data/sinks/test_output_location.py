@@ -79,10 +79,10 @@ def test_a_folder_of_other_things_stays(tmp_path: Path) -> None:
     folder.mkdir()
     parse_output_location(folder).check()
     (folder / "thesis.txt").write_text("x")
-    with pytest.raises(OutputError, match=r"holds 'thesis.txt', which is no part of a table"):
+    with pytest.raises(OutputError, match=r"contains 'thesis.txt', which is not part of a table"):
         parse_output_location(folder).check()
     (folder / "_manifest.json").write_text("{}")
-    with pytest.raises(OutputError, match=r"holds 'thesis.txt', which is no part of a table"):
+    with pytest.raises(OutputError, match=r"contains 'thesis.txt', which is not part of a table"):
         parse_output_location(folder).check()
     (folder / "thesis.txt").rename(folder / "part-00000.parquet")
     parse_output_location(folder).check()
@@ -111,10 +111,10 @@ def test_a_folder_is_put_back_after_a_kill_between_two_renames(tmp_path: Path) -
     [
         ("scores.xlsx", r"end the name in \.parquet or \.csv"),
         ("a.parquet.gz", r"end the name in \.parquet or \.csv"),
-        ("s3://bucket/scores.parquet", "write to files, or to duckdb"),
+        ("s3://bucket/scores.parquet", "write to files, to duckdb"),
         ("ftp://me:secret@host/x", r"ftp://me:\*\*\*@host/x: write to files"),
-        (".", "name a folder of its own"),
-        ("/", "name a folder of its own"),
+        (".", "name a separate folder"),
+        ("/", "name a separate folder"),
     ],
 )
 def test_outputs_that_are_none(output: str, message: str) -> None:
@@ -123,7 +123,7 @@ def test_outputs_that_are_none(output: str, message: str) -> None:
 
 
 def test_a_database_without_a_table() -> None:
-    with pytest.raises(SourceError, match="name the table behind the address"):
+    with pytest.raises(SourceError, match="add the table to the address"):
         parse_output_location("duckdb://shop.db")
 
 

@@ -171,7 +171,7 @@ def test_nobody(tmp_path: Path) -> None:
 def test_more_than_a_sheet_holds(tmp_path: Path) -> None:
     long = pd.DataFrame({"score": np.zeros(1_048_576)})
     with pytest.raises(
-        OutputError, match=r"1,048,576 rows and 1 columns are more .* write \.parquet or \.csv"
+        OutputError, match=r"1,048,576 rows and 1 columns are too many .* write \.parquet or \.csv"
     ):
         write_spreadsheet([Sheet("S", long, {"score": Column("Score", "score")})], tmp_path / "scores.xlsx")
     assert not list(tmp_path.iterdir())

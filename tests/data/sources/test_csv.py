@@ -122,13 +122,13 @@ def test_all_lines_in_another_encoding_name_the_way_out(read_lines: Reader) -> N
 )
 def test_a_header_in_another_encoding(read_lines: Reader, content: bytes) -> None:
     with pytest.raises(
-        SourceError, match="first line is not text in encoding utf-8: name the file's encoding"
+        SourceError, match="first line is not text in encoding utf-8: set the file's encoding"
     ):
         read_lines(content)
 
 
 def test_unknown_encoding(read_lines: Reader) -> None:
-    with pytest.raises(SourceError, match=r"data.encoding 'klingon' is unknown: use utf-8, latin-1"):
+    with pytest.raises(SourceError, match=r"data.encoding 'klingon' is unknown: .* utf-8, latin-1"):
         read_lines(GOOD, encoding="klingon")
 
 
@@ -148,8 +148,8 @@ def test_a_gzip_file_cut_short_is_refused_whole(read_lines: Reader) -> None:
     [
         (b"", "the first line is empty: it must name the columns"),
         (b"\n\n", "the first line is empty: it must name the columns"),
-        (b"a,b,a\n1,2,3\n", "it names the column 'a' twice, capitals aside: rename one"),
-        (b"a,A\n1,2\n", "it names the column 'A' and 'a' twice, capitals aside: rename one"),
+        (b"a,b,a\n1,2,3\n", "duplicate column name, ignoring case: 'a': rename one"),
+        (b"a,A\n1,2\n", "duplicate column name, ignoring case: 'A' and 'a': rename one"),
         (b"a,b,\n1,2,3\n", "column 3 of the header has no name: give it one"),
         (b"customer_id\n1\n2\n", "no column 'timestamp' for timestamp; it has customer_id: map it with"),
     ],
@@ -162,7 +162,7 @@ def test_headers_that_cannot_be_used(read_lines: Reader, content: bytes, message
 
 @pytest.mark.parametrize("end", ["\n", ""])
 def test_header_only(read_lines: Reader, end: str) -> None:
-    with pytest.raises(DataError, match="has columns but no line: nothing to learn from"):
+    with pytest.raises(DataError, match="has columns but no lines: nothing to learn from"):
         read_lines((HEADER.strip() + end).encode())
 
 

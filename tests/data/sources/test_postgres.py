@@ -83,7 +83,7 @@ def test_tables_are_read(server: str) -> None:
 
 
 def test_a_missing_table_lists_those_there_are(server: str) -> None:
-    with pytest.raises(SourceError, match=r"no table 'sale': the tables there are sales$"):
+    with pytest.raises(SourceError, match=r"no table 'sale': choose from sales$"):
         read_transactions(f"postgres://postgres@{server}/postgres::sale")
 
 
@@ -200,8 +200,8 @@ def test_two_writers_from_two_folders_do_not_mix(server: str, written: Any) -> N
     parse_output_location(output).put(parts, MANIFEST)
     first = parse_output_location(output)
     with first._opened() as database, database.con.transaction():
-        first._take(database)
-        with pytest.raises(OutputError, match="another guanxi predict writes it now"):
+        first._lock(database)
+        with pytest.raises(OutputError, match="another guanxi predict is writing it"):
             parse_output_location(output).put(parts, MANIFEST)
     parse_output_location(output).put(parts, MANIFEST)
     with _database(server) as connection:

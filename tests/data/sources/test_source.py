@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from guanxi.data import datasets
-from guanxi.data.sources.source import redact
+from guanxi.data.sources.source_table import redact
 from guanxi.data.transactions import read_transactions
 from guanxi.errors import DataError, SourceError
 from guanxi.params import DataParams
@@ -94,7 +94,7 @@ class TestParquet:
 
     def test_a_name_twice(self, tmp_path: Path) -> None:
         pq.write_table(TABLE.append_column("Amount", pa.array([5.0, 6.0])), tmp_path / "a.parquet")
-        with pytest.raises(SourceError, match="names the column 'Amount' and 'amount' twice"):
+        with pytest.raises(SourceError, match="duplicate column name, ignoring case: 'Amount' and 'amount'"):
             read_transactions(str(tmp_path))
 
 
@@ -121,9 +121,9 @@ class TestDuckDB:
     @pytest.mark.parametrize(
         ("table", "message"),
         [
-            ("sale", "no table 'sale': the tables there are large, sales$"),
-            ("archive.new", "no table 'archive.new': the tables there are old$"),
-            ("nowhere.old", "no table 'nowhere.old': the tables there are none$"),
+            ("sale", "no table 'sale': choose from large, sales$"),
+            ("archive.new", "no table 'archive.new': choose from old$"),
+            ("nowhere.old", "no table 'nowhere.old': choose from none$"),
         ],
     )
     def test_a_missing_table_lists_those_there_are(self, database: Path, table: str, message: str) -> None:
@@ -138,12 +138,12 @@ class TestDuckDB:
     def test_a_file_of_another_kind(self, tmp_path: Path) -> None:
         (tmp_path / "a.db").write_text("customer_id,timestamp,amount\n" * 1000)
         with pytest.raises(
-            SourceError, match=r"a.db: cannot be opened: it must be a DuckDB file that nobody writes to"
+            SourceError, match=r"a.db: cannot be opened: it must be a DuckDB file that is not in use"
         ):
             read_transactions(f"duckdb://{tmp_path}/a.db::sales")
 
     def test_an_address_without_a_table(self, database: Path) -> None:
-        with pytest.raises(SourceError, match="name the table behind the address, as in duckdb://…::sales"):
+        with pytest.raises(SourceError, match="add the table to the address, as in duckdb://…::sales"):
             read_transactions(f"duckdb://{database}")
 
     def test_a_file_that_another_process_writes(self, database: Path) -> None:
@@ -156,7 +156,7 @@ class TestDuckDB:
         ) as writer:
             assert writer.stdout is not None
             writer.stdout.readline()
-            with pytest.raises(SourceError, match=r"a DuckDB file that nobody writes to .*lock"):
+            with pytest.raises(SourceError, match=r"a DuckDB file that is not in use .*lock"):
                 read_transactions(f"duckdb://{database}::sales")
             writer.communicate()
         assert read_transactions(f"duckdb://{database}::sales").lines_accepted == 1
@@ -170,7 +170,7 @@ class TestFinding:
             read_transactions("cdnwo")
 
     def test_a_folder_without_parquet(self, tmp_path: Path) -> None:
-        with pytest.raises(SourceError, match=r"the folder holds no \.parquet file"):
+        with pytest.raises(SourceError, match=r"the folder contains no \.parquet file"):
             read_transactions(str(tmp_path))
 
     def test_mixed_or_unknown_kinds(self, tmp_path: Path) -> None:
@@ -198,9 +198,12 @@ class TestDataFrames:
     @pytest.mark.parametrize(
         ("frame", "message"),
         [
-            (FRAME.assign(Amount=1), "names the column 'Amount' and 'amount' twice"),
-            (pd.concat([FRAME, FRAME], axis=1), "'amount' and 'customer_id' and 'timestamp' twice"),
-            (FRAME.assign(guanxi_row=1), "a name kept for the line's number: rename it"),
+            (FRAME.assign(Amount=1), "duplicate column name, ignoring case: 'Amount' and 'amount'"),
+            (
+                pd.concat([FRAME, FRAME], axis=1),
+                "duplicate column name, ignoring case: 'amount' and 'customer_id' and 'timestamp'",
+            ),
+            (FRAME.assign(guanxi_row=1), "is reserved for the line number: rename it"),
             (FRAME.assign(z=[1j, 2j]), "a column cannot be read: "),
             (
                 FRAME.set_index("customer_id"),

@@ -132,14 +132,14 @@ class TestRefused:
         return call
 
     def test_times_as_text_or_numbers(self, read: Any) -> None:
-        with pytest.raises(SourceError, match=r"'timestamp' holds times as string.*store them as timestamps"):
+        with pytest.raises(SourceError, match=r"'timestamp' has times of type string.*store them as times"):
             read(["2010-01-01", "2010-01-02"])
-        with pytest.raises(SourceError, match="holds times as bigint"):
+        with pytest.raises(SourceError, match="has times of type bigint"):
             read([20100101, 20100102])
 
     def test_nanoseconds(self, read: Any) -> None:
         days = pd.Series(pd.to_datetime(["2010-01-01", "2010-01-02"])).astype("datetime64[ns]")
-        with pytest.raises(SourceError, match=r"'timestamp' holds times in nanoseconds.*microseconds"):
+        with pytest.raises(SourceError, match=r"'timestamp' has times in nanoseconds.*microseconds"):
             read(days)
 
     def test_nothing_left_says_why(self, read: Any) -> None:

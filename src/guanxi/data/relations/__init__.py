@@ -1,1 +1,1 @@
-"""The tables beside the transactions, and their rules."""
+"""Relation tables in addition to the transactions, and their rules."""

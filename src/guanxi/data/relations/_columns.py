@@ -19,7 +19,7 @@ NUMBERS = (
     *("amount", "credit_limit", "overdue_days", "defaults"),
 )
 BOOLEANS = ("responded", "complaint")
-# Columns whose words are fixed; capitals and blanks around them do not count.
+# Columns with a fixed vocabulary, ignoring case and surrounding blanks.
 WORDS = {
     ("interactions", "direction"): ("inbound", "outbound"),
     ("surveys", "instrument"): ("csat", "nps", "ces", "servqual"),
@@ -31,7 +31,7 @@ UNREADABLE = "unreadable_"
 
 
 def map_columns(relation: str, source: SourceTable, params: RelationParams) -> dict[str, Any]:
-    """Give each canonical column its values: a constant, the mapped column, or the one of its own name."""
+    """Map each canonical column to a constant, the given column, or the column of the same name."""
     required, optional = RELATION_COLUMNS[relation]
     values: dict[str, Any] = {}
     for name in (*required, *optional):
@@ -53,16 +53,15 @@ def map_columns(relation: str, source: SourceTable, params: RelationParams) -> d
 def canonical_relation(
     relation: str, source: SourceTable, params: RelationParams, data: DataParams, id_type: Any
 ) -> Any:
-    """Map and cast a relation's columns; what cannot be cast becomes null.
+    """Map and cast a relation's columns; values that cannot be cast become null.
 
-    Beside ``line_number`` and the mapped canonical columns stand ``unreadable_…`` for each that can fail
-    (whether the source held something there that is not of its kind) and ``repeated`` (whether an earlier
-    line equals it). ``data`` holds the time zone and format of the relation's times.
+    The result also has ``line_number``, ``unreadable_…`` for each column (whether a value could not be cast)
+    and ``repeated`` (whether an earlier line equals it). ``data`` gives the time zone and time format.
     """
     columns: dict[str, Any] = {"line_number": source.table[ROW]}
     for name, value in map_columns(relation, source, params).items():
         given = present(value)
-        # A constant is written in params.yaml, where dates have one form.
+        # Constants come from params.yaml, where dates are in ISO format.
         plain = data.model_copy(update={"timestamp_format": None}) if name in params.constants else data
         cast = _cast(relation, name, given, plain, id_type)
         columns[name] = cast
@@ -90,11 +89,11 @@ def _cast(relation: str, name: str, given: Any, data: DataParams, id_type: Any) 
 
 
 def _identifier(given: Any, id_type: Any) -> Any:
-    """Write identifiers as the transactions do; a whole number as text has no point."""
+    """Cast identifiers to the type of the transactions; whole numbers become text without a decimal point."""
     kind = given.type()
     if not id_type.is_string():
         cast = given.try_cast(id_type)
-        # The engine would round 12.5 to the customer 12.
+        # The engine would round 12.5 to customer 12.
         fits = given.try_cast("float64") == cast.try_cast("float64") if id_type.is_integer() else True
         return ibis.ifelse(fits, cast, ibis.null(id_type))
     if kind.is_floating() or kind.is_decimal():

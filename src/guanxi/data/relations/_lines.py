@@ -1,4 +1,4 @@
-"""The lines of one relation table under its rules, and beside them every rejected one."""
+"""Accepted and rejected lines of one relation table."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from guanxi.data.relations import rules as relation_rules
 from guanxi.data.relations._columns import TIMES, UNREADABLE, canonical_relation
 from guanxi.data.sources.source import read_source
 from guanxi.data.sources.source_table import ROW, SourceTable, free_names
-from guanxi.data.transactions import TransactionLog, _nothing_left, _rejected_lines
+from guanxi.data.transactions import TransactionLog, _all_rejected, _rejected_lines
 from guanxi.errors import DataError
 from guanxi.params import RELATION_COLUMNS, DataParams, RelationParams
 
@@ -26,28 +26,23 @@ _OURS = ("line_number", "rule", "repeated")
 
 @dataclass(frozen=True)
 class RelationLines:
-    """One relation table under the rules.
+    """Accepted and rejected lines of a relation table, with their counts.
 
     Attributes
     ----------
     source : str
-        Where it came from, without passwords.
+        As given, without passwords.
     table : ibis.Table
-        Accepted lines: the mapped canonical columns; of surveys the ends of every line's scale; of customers
-        every other column as an attribute (number or text), with an underscore where its name is taken.
-    rejected : ibis.Table
-        Rejected lines as those of :class:`guanxi.data.transactions.TransactionLog`.
-    lines_read, lines_accepted : int
-    rejected_by_rule : dict of str to int
-        Adds up with ``lines_accepted`` to ``lines_read``.
-    repeated_lines : int
-        Lines that equal an earlier one, whether kept or dropped.
+        Accepted lines: the canonical columns; for surveys, the limits of each line's scale; for customers,
+        every other column as an attribute (number or text), with an underscore if its name is taken.
+    rejected, lines_read, lines_accepted, rejected_by_rule, repeated_lines
+        As in :class:`guanxi.data.transactions.TransactionLog`.
     customers : int
-        In accepted lines.
+        Customers in accepted lines.
     customers_known : int or None
-        Those of them with a transaction; None without transactions.
+        Those with a transaction; None without transactions.
     left_out : dict of str to str
-        Columns of customers that are no attribute, and why.
+        Columns of the customer table that are not attributes, and why.
     """
 
     source: str
@@ -63,10 +58,10 @@ class RelationLines:
 
 
 class RelationReader:
-    """Reads one relation into the engine.
+    """Reads one relation table into the engine.
 
-    What the relation's own parameters leave open is read from ``data``. Identifiers take the form of those of
-    ``log``, whose engine ``connection`` then is; without it they become text.
+    ``data`` supplies what ``params`` leaves open. Identifiers get the type of those in ``log``, which must
+    use the same ``connection``; without it they become text.
     """
 
     def __init__(
@@ -83,7 +78,7 @@ class RelationReader:
         self.section, self.name = f"relations.{relation}", f"relation_{relation}"
 
     def read(self, given: str | pd.DataFrame) -> RelationLines:
-        """Read a source under the relation's rules."""
+        """Read a source and apply the relation's rules."""
         if self.params.timestamp_format:
             _check_timestamp_format(self.connection, self.params.timestamp_format, self.section)
         with explain_no_space(), self._source(given) as source:
@@ -98,8 +93,8 @@ class RelationReader:
 
     @contextmanager
     def _source(self, given: str | pd.DataFrame) -> Iterator[SourceTable]:
-        """Read the source, and drop the intermediate tables in the end."""
-        # The transactions leave a table "unreadable" behind, an earlier reading the relation's own.
+        """Read the source, and drop the intermediate tables at the end."""
+        # The transactions leave the table "unreadable", an earlier reading the relation's own tables.
         for name in ("unreadable", self.name, f"{self.name}_rejected"):
             self.connection.drop_table(name, force=True)
         try:
@@ -122,7 +117,7 @@ class RelationReader:
         table = self.connection.create_table(self.name, accepted)
         n_accepted = int(table.count().execute())
         if by_rule and not n_accepted:
-            raise DataError(_nothing_left(f"{self.section}: {source.name}", by_rule, self._advice(source)))
+            raise DataError(_all_rejected(f"{self.section}: {source.name}", by_rule, self._advice(source)))
         ids = table.select("customer_id").distinct()
         known = ids.semi_join(self.log.lines, "customer_id").count().execute() if self.log else None
         return RelationLines(

@@ -1,4 +1,4 @@
-"""The rules a line of a relation table must keep; the first one broken names the rejection."""
+"""Rules for the lines of relation tables; a line is rejected by the first rule it breaks."""
 
 from __future__ import annotations
 
@@ -21,21 +21,21 @@ _CUSTOMER_RULES = {"customer_id": "customer"}
 
 _DESCRIPTIONS = {
     "customer_twice": "an earlier line has the same customer",
-    "refers_to_self": "the customer is said to have referred themselves",
-    "referral_loop": "customers are said to have referred one another in a circle",
+    "refers_to_self": "the customer is given as their own referrer",
+    "referral_loop": "customers are given as referrers of one another in a circle",
     "empty_scale": "scale_low is not below scale_high",
-    "score_off_scale": "the score lies outside its scale",
-    "expectation_off_scale": "the expectation lies outside the score's scale",
+    "score_off_scale": "the score is outside its scale",
+    "expectation_off_scale": "the expectation is outside the score's scale",
     "missing_dimension": "a SERVQUAL answer has no dimension",
-    "unparsable_customer": "the customer is no identifier of the transactions' kind",
-    "unparsable_referred_by": "referred_by is no identifier of the transactions' kind",
-    "satisfaction_off_scale": "the satisfaction does not lie from 1 to 5",
+    "unparsable_customer": "the customer is not an identifier of the same type as in the transactions",
+    "unparsable_referred_by": "referred_by is not an identifier of the same type as in the transactions",
+    "satisfaction_off_scale": "the satisfaction is not between 1 and 5",
     "closed_before_opened": "the ticket was closed on a day before it was opened",
 }
 
 
 def _with_scales(parsed: Any) -> Any:
-    """Fill in the scale ends that surveys leave open, from the usual scale of the instrument."""
+    """Fill in missing scale limits with those usual for the instrument."""
     ends = {}
     for place, name in enumerate(("scale_low", "scale_high")):
         usual = ibis.cases(
@@ -47,10 +47,10 @@ def _with_scales(parsed: Any) -> Any:
 
 
 def _apply_rules(parsed: Any, relation: str, duplicates: str) -> Any:
-    """Add ``rule`` (null: accepted) to the parsed lines of a relation; surveys have their scales already."""
+    """Add ``rule`` (null: accepted) to the parsed lines of a relation; surveys need their scale limits."""
     cases: list[tuple[Any, str]] = []
     for name in (name for names in RELATION_COLUMNS[relation] for name in names):
-        # Other instruments may have dimensions of their own.
+        # Instruments other than SERVQUAL may have other dimensions.
         if UNREADABLE + name in parsed.columns and name != "dimension":
             cases += _column_rules(parsed, relation, name)
     cases += _RULES.get(relation, lambda parsed: [])(parsed)
@@ -98,7 +98,7 @@ def _ticket_rules(parsed: Any) -> list[tuple[Any, str]]:
     if "satisfaction" in parsed.columns:
         cases.append((~parsed.satisfaction.between(*SATISFACTION), "satisfaction_off_scale"))
     if "closed" in parsed.columns:
-        # By days: a day without an hour would lie before every hour of the same day.
+        # Compare dates: a date without a time counts as midnight.
         cases.append((parsed.closed.date() < parsed.opened.date(), "closed_before_opened"))
     return cases
 
@@ -107,14 +107,14 @@ _RULES = {"customers": _customer_rules, "surveys": _survey_rules, "tickets": _ti
 
 
 def _reject_second_lines(judged: Any) -> Any:
-    """Reject every acceptable line of a customer but the first."""
+    """Reject all otherwise accepted lines of a customer except the first."""
     same = ibis.window(group_by=[judged.customer_id, judged.rule.isnull()], order_by=judged.line_number)
     later = judged.rule.isnull() & (ibis.row_number().over(same) > 0)
     return judged.mutate(rule=ibis.ifelse(later, "customer_twice", judged.rule))
 
 
 def _reject_loops(connection: Any, judged: Any) -> Any:
-    """Reject the lines of customers who referred one another in a circle."""
+    """Reject the lines of customers on a referral loop."""
     referred = judged.filter(judged.rule.isnull() & judged.referred_by.notnull())
     looped = _customers_on_loops(referred.select("customer_id", "referred_by").execute())
     if looped.empty:
@@ -125,7 +125,7 @@ def _reject_loops(connection: Any, judged: Any) -> Any:
 
 
 def _customers_on_loops(referrals: pd.DataFrame) -> pd.Series[Any]:
-    """Find the customers on a referral loop; whoever was only referred by one of them is not on it.
+    """Find the customers on a referral loop; those merely referred by one of them are not on it.
 
     Examples
     --------
@@ -138,28 +138,28 @@ def _customers_on_loops(referrals: pd.DataFrame) -> pd.Series[Any]:
 
 
 def _on_loops(jump: NDArray[np.intp]) -> NDArray[np.intp]:
-    """Give the positions on loops, where ``jump`` leads from each position to the next, or is -1.
+    """Find the positions on cycles of the map ``jump`` from each position to the next (-1: none).
 
-    After every round a jump is twice as long. Once it leads to as many places as one of half its length, it
-    only permutes them: they are the loops.
+    Each round squares the map. Once its image no longer shrinks, the map permutes its image, which consists
+    of the cycles.
     """
-    places = _led_to(jump)
+    image = _image(jump)
     while True:
         jump = np.where(jump >= 0, jump[jump], -1)
-        further = _led_to(jump)
-        if len(further) == len(places):
-            return further
-        places = further
+        smaller = _image(jump)
+        if len(smaller) == len(image):
+            return smaller
+        image = smaller
 
 
-def _led_to(jump: NDArray[np.intp]) -> NDArray[np.intp]:
+def _image(jump: NDArray[np.intp]) -> NDArray[np.intp]:
     reached = np.zeros(len(jump), dtype=bool)
     reached[jump[jump >= 0]] = True
     return np.flatnonzero(reached)
 
 
 def describe(rule: str) -> str:
-    """Say what a rule means.
+    """Describe a line that breaks a rule.
 
     Examples
     --------
@@ -175,16 +175,16 @@ def describe(rule: str) -> str:
     words = next((", ".join(words) for (_, column), words in WORDS.items() if column == name), "")
     endings = {
         "missing": "is not given",
-        "future": "lies in the future",
+        "future": "is in the future",
         "negative": "is negative",
-        "unknown": f"is none of {words}",
+        "unknown": f"is not one of {words}",
     }
     return f"{name} {endings[what]}"
 
 
 def _kind(name: str) -> str:
     if name in NUMBERS:
-        return "is no number"
+        return "is not a number"
     if name in BOOLEANS:
         return "is neither true nor false"
     return "cannot be read as a time"

@@ -1,4 +1,4 @@
-"""Tables beside the transactions: customers, interactions, surveys, tickets, costs, credit."""
+"""Relation tables: customers, interactions, surveys, tickets, costs, credit."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ _FEW_KNOWN = 0.5
 
 @dataclass(frozen=True)
 class Relations:
-    """All relation tables, as read together.
+    """Relation tables in one engine.
 
     Attributes
     ----------
     lines : dict of str to RelationLines
-        By the relation's name; one that was not given is not there.
+        By relation; those not given are absent.
     warnings : tuple of str
-        What is odd, each with what to do.
+        Problems, each with what to do.
     """
 
     connection: Any = field(repr=False)
@@ -35,7 +35,7 @@ class Relations:
     warnings: tuple[str, ...]
 
     def table(self, relation: str) -> Any:
-        """Give the accepted lines of a relation, None where it was not given."""
+        """Return the accepted lines of a relation, or None if it was not given."""
         return self.lines[relation].table if relation in self.lines else None
 
     @property
@@ -44,7 +44,7 @@ class Relations:
         return tuple(name for name in RELATION_COLUMNS if name not in self.lines)
 
     def close(self) -> None:
-        """Release the engine, and with it that of the transactions they were read beside."""
+        """Close the engine, which is also that of the transactions, if any."""
         self.connection.disconnect()
 
 
@@ -54,17 +54,16 @@ def read_relations(
     *,
     tables: Mapping[str, str | pd.DataFrame] | None = None,
 ) -> Relations:
-    """Read the relation tables that the parameters name.
+    """Read the relation tables given by the parameters.
 
     Parameters
     ----------
     params : Params
         Its sections ``relations`` and ``data``.
     log : TransactionLog, optional
-        The transactions they belong to: the tables go into the same engine, their customers are written as in
-        the log, and those without a transaction are counted. Without it identifiers become text.
+        The transactions, whose engine and type of identifier are used. Without it identifiers become text.
     tables : mapping of str to str or pandas.DataFrame, optional
-        Other sources than those of the parameters, by relation.
+        Sources by relation that replace those of the parameters.
 
     Raises
     ------
@@ -73,9 +72,9 @@ def read_relations(
     DataError
         If all lines of a relation were rejected.
     ParamsError
-        If a format of times is none.
+        If a time format is invalid.
     OutputError
-        If there is no room for the engine's tables.
+        If the engine runs out of space.
 
     Examples
     --------
@@ -88,7 +87,7 @@ def read_relations(
     unknown = (tables or {}).keys() - RELATION_COLUMNS.keys()
     if unknown:
         known = ", ".join(RELATION_COLUMNS)
-        raise DataError(f"{min(unknown)!r} is no relation table: choose from {known}")
+        raise DataError(f"{min(unknown)!r} is not a relation table: choose from {known}")
     connection = log.connection if log else _connect(params.data.timezone)
     lines, warnings = {}, []
     try:
@@ -118,11 +117,11 @@ def _warnings(relation: str, lines: RelationLines, data: DataParams) -> list[str
         if n
     ]
     if not lines.lines_read:
-        warnings.append(f"{relation}: {lines.source} has columns but no line: all it tells is unknown")
+        warnings.append(f"{relation}: {lines.source} has columns but no lines: all its measures are unknown")
     if lines.customers_known is not None and lines.customers_known < _FEW_KNOWN * lines.customers:
         warnings.append(
             f"{relation}: only {lines.customers_known:,} of its {lines.customers:,} customers have a "
-            "transaction: check that customer_id is written alike in both"
+            "transaction: check that customer_id is written the same way in both"
         )
     if lines.repeated_lines and data.duplicates == "keep" and relation != "customers":
         warnings.append(

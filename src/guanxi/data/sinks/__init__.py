@@ -1,1 +1,1 @@
-"""Where results go: files, folders, databases, workbooks; whole or not at all."""
+"""Destinations of results: files, folders, databases and workbooks."""

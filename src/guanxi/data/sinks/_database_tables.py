@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 
-from guanxi.data.sinks import files as whole_files
+from guanxi.data.sinks import files as atomic_files
 from guanxi.data.sources._csv import escape_glob, literal
 from guanxi.data.sources._databases import (
     connect_postgres,
@@ -29,12 +29,12 @@ from guanxi.data.sources._databases import (
 from guanxi.data.sources.source_table import first_line, redact
 from guanxi.errors import OutputError, SourceError
 
-_ROWS_AT_ONCE = 20_000
+_ROWS_PER_BATCH = 20_000
 _CSV = "FORMAT csv, NULL ''"
 
 
 class DuckDBLocation:
-    """A table of a DuckDB file, which is made if it is not there, and ``TABLE_manifest`` beside it."""
+    """A table of a DuckDB file, created if missing, and ``TABLE_manifest``."""
 
     def __init__(self, output: str) -> None:
         _, address, self._table = split_address(output)
@@ -44,7 +44,7 @@ class DuckDBLocation:
 
     def check(self) -> None:
         """See :class:`guanxi.data.sinks.output_location.OutputLocation`."""
-        whole_files.check_output(self._path)
+        atomic_files.check_output(self._path)
         if self._path.exists():
             with self._opened():
                 pass
@@ -70,7 +70,7 @@ class DuckDBLocation:
 
     @contextmanager
     def _opened(self) -> Iterator[Any]:
-        """Open the file for writing; without a commit nothing changes."""
+        """Open the file for writing; nothing changes without a commit."""
         try:
             connection = ibis.duckdb.connect(self._path, threads=1, memory_limit="1GB")
             try:
@@ -82,7 +82,7 @@ class DuckDBLocation:
 
 
 class PostgresLocation:
-    """A table of a PostgreSQL database, which keeps its rights and views, with ``TABLE_manifest``."""
+    """A table of a PostgreSQL database, whose privileges and views are kept, and ``TABLE_manifest``."""
 
     def __init__(self, output: str) -> None:
         _, self._address, self._table = split_address(output)
@@ -92,7 +92,7 @@ class PostgresLocation:
 
     def check(self) -> None:
         """See :class:`guanxi.data.sinks.output_location.OutputLocation`."""
-        whole_files.check_output(self.work_folder)
+        atomic_files.check_output(self.work_folder)
         with self._opened() as database, database.con.transaction(force_rollback=True):
             for table in (self._table, f"{self._table}_manifest"):
                 if _columns(database, table) is None:
@@ -101,19 +101,19 @@ class PostgresLocation:
     def put(self, parts: Sequence[Path], manifest: Mapping[str, Any]) -> None:
         """See :class:`guanxi.data.sinks.output_location.OutputLocation`."""
         with self._opened() as database, database.con.transaction():
-            self._take(database)
+            self._lock(database)
             _fill(database, self._table, pq.read_schema(parts[0]), map(pq.read_table, parts))
             row = _row(manifest)
             _fill(database, f"{self._table}_manifest", row.schema, [row])
 
-    def _take(self, database: Any) -> None:
-        """Keep writers on other machines from the table until the transaction ends."""
+    def _lock(self, database: Any) -> None:
+        """Lock the table against other writers until the transaction ends."""
         key = int.from_bytes(hashlib.sha256(self._table.encode()).digest()[:8], "big", signed=True)
-        (taken,) = database.con.execute("SELECT pg_try_advisory_xact_lock(%s)", (key,)).fetchone()
-        if not taken:
+        (locked,) = database.con.execute("SELECT pg_try_advisory_xact_lock(%s)", (key,)).fetchone()
+        if not locked:
             raise OutputError(
-                f"{self.name}: another guanxi predict writes it now: "
-                "wait for its end, or choose another output"
+                f"{self.name}: another guanxi predict is writing it: "
+                "wait until it has finished, or choose another output"
             )
 
     @contextmanager
@@ -134,10 +134,7 @@ class PostgresLocation:
 
 
 def _fill(database: Any, table: str, schema: Any, tables: Any) -> None:
-    """Replace the rows of a table; a table with other columns is created anew.
-
-    Whoever reads it meanwhile sees the earlier rows.
-    """
+    """Replace the rows of a table, or all of it if its columns differ; readers still see the old rows."""
     known = _columns(database, table)
     if known == _types(ibis.Schema.from_pyarrow(schema)):
         database.con.execute(f"DELETE FROM {_quoted(table)}")
@@ -152,7 +149,7 @@ def _fill(database: Any, table: str, schema: Any, tables: Any) -> None:
     ):
         options = pa_csv.WriteOptions(include_header=False, quoting_style="all_valid")
         for rows in tables:
-            for batch in rows.to_batches(max_chunksize=_ROWS_AT_ONCE):
+            for batch in rows.to_batches(max_chunksize=_ROWS_PER_BATCH):
                 text = io.BytesIO()
                 pa_csv.write_csv(batch, text, options)
                 copy.write(text.getvalue())
@@ -164,7 +161,7 @@ def _create(database: Any, table: str, schema: Any) -> None:
 
 
 def _columns(database: Any, table: str) -> list[tuple[str, Any]] | None:
-    """Names and types of a table's columns; None where there is no such table."""
+    """Names and types of a table's columns; None if there is no such table."""
     place, _, name = table.rpartition(".")
     if name not in database.list_tables(database=place or None):
         return None
@@ -176,7 +173,7 @@ def _types(schema: Any) -> list[tuple[str, Any]]:
 
 
 def _row(manifest: Mapping[str, Any]) -> Any:
-    """Write a manifest as one row; mappings become JSON."""
+    """Convert a manifest to one row; mappings become JSON."""
     flat = {
         name: json.dumps(value, ensure_ascii=False) if isinstance(value, dict) else value
         for name, value in manifest.items()

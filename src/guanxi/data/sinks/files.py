@@ -1,4 +1,4 @@
-"""Results written whole or not at all."""
+"""Files written completely or not at all."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ TABLE_ENDINGS = (".parquet", ".csv")
 
 
 def check_output(path: Path) -> None:
-    """Fail before the work starts if its result could not be written; nothing is created yet.
+    """Fail early if a file could not be written; nothing is created.
 
     Raises
     ------
     OutputError
-        If the folder cannot be made or written, or ``path`` is a folder.
+        If the folder cannot be created or written, or ``path`` is a folder.
     """
     folder = path.parent
     while not folder.exists() and folder != folder.parent:
@@ -40,18 +40,18 @@ def check_output(path: Path) -> None:
 
 
 def _check_table_name(path: Path) -> None:
-    """Fail if the ending of a table's file name is not that of a known format."""
+    """Fail if the extension is not that of a known table format."""
     if path.suffix.lower() not in TABLE_ENDINGS:
-        raise ParamsError(f"{path}: end the name in .parquet or .csv, which says the format")
+        raise ParamsError(f"{path}: end the name in .parquet or .csv to choose the format")
 
 
 def write_table(table: pd.DataFrame, path: Path) -> None:
-    """Write a table to Parquet or CSV, by the ending of its name.
+    """Write a table to Parquet or CSV, depending on the extension.
 
     Raises
     ------
     OutputError
-        If it cannot be written; an earlier file of that name stays.
+        If it cannot be written; an earlier file is kept.
     """
     _check_table_name(path)
     if path.suffix.lower() == ".parquet":
@@ -61,7 +61,7 @@ def write_table(table: pd.DataFrame, path: Path) -> None:
 
 
 def write_engine_table(connection: Any, table: Any, path: Path) -> None:
-    """Write an engine's table to Parquet without bringing it into memory."""
+    """Write an engine table to Parquet without loading it into memory."""
     write_atomically(path, lambda temporary: connection.to_parquet(table, str(temporary)))
 
 
@@ -71,19 +71,19 @@ def write_text(text: str, path: Path) -> None:
 
 
 def write_atomically(path: Path, write: Callable[[Path], object], temporary: Path | None = None) -> None:
-    """Let ``write`` fill a temporary file, which gets the name once it is complete and on disk.
+    """Let ``write`` fill a temporary file, which is renamed to ``path`` once it is complete and on disk.
 
     Parameters
     ----------
     path : Path
     write : callable of Path
     temporary : Path, optional
-        Where the file is until then, on the same disk; default: beside it.
+        On the same disk; default: in the same folder.
 
     Raises
     ------
     OutputError
-        If it cannot be written; an earlier file of that name stays.
+        If it cannot be written; an earlier file is kept.
     """
     check_output(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -96,7 +96,7 @@ def write_atomically(path: Path, write: Callable[[Path], object], temporary: Pat
     except (OSError, duckdb.Error, pa.ArrowException) as error:
         reason = getattr(error, "strerror", None) or first_line(error)
         if "No space left" in reason:
-            reason = "the disk is full: make room, and run it again"
+            reason = "the disk is full: free some space and run again"
         raise OutputError(f"cannot write {path}: {reason}") from error
     finally:
         temporary.unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""Where a table of many parts goes: one file, a folder of Parquet files, or a table of a database."""
+"""Destination of a table written in parts: a file, a folder of Parquet files, or a database table."""
 
 from __future__ import annotations
 
@@ -24,39 +24,39 @@ _OWN = re.compile(r"part-[\w.-]+\.parquet|_\w+(\.json)?|\..+\.crc")
 
 
 class OutputLocation(Protocol):
-    """A place for a table.
+    """A destination for a table.
 
     Attributes
     ----------
     name : str
         As given, without passwords.
     work_folder : Path
-        Where its parts wait until all are done: on the same disk, if it has one.
+        Folder of the parts until all are complete; on the same disk if the destination has one.
     """
 
     name: str
     work_folder: Path
 
     def check(self) -> None:
-        """Fail before the work starts if the table could not be written; nothing is created yet."""
+        """Fail early if the table could not be written; nothing is created."""
 
     def put(self, parts: Sequence[Path], manifest: Mapping[str, Any]) -> None:
-        """Make the table of its parts, Parquet files of one schema in order: whole, or not at all.
+        """Write the table from its parts, ordered Parquet files of one schema: completely or not at all.
 
         Raises
         ------
         OutputError
-            If it cannot be written; an earlier table stays.
+            If it cannot be written; an earlier table is kept.
         """
 
 
 def parse_output_location(output: str | Path) -> OutputLocation:
-    """Read what ``--output`` of a table says.
+    """Parse the ``--output`` of a table.
 
     Parameters
     ----------
     output : str or Path
-        ``FILE.parquet`` or ``FILE.csv``; a name without ending, or with ``/`` behind it, for a folder of
+        ``FILE.parquet`` or ``FILE.csv``; a name without extension, or ending in ``/``, for a folder of
         Parquet files; or ``duckdb://FILE::TABLE`` or ``postgres://HOST/DATABASE::TABLE``.
 
     Raises
@@ -73,20 +73,20 @@ def parse_output_location(output: str | Path) -> OutputLocation:
         return DuckDBLocation(text) if text.startswith("duckdb") else PostgresLocation(text)
     if "://" in text:
         raise ParamsError(
-            f"{redact(text)}: write to files, or to duckdb://FILE::TABLE or postgres://…::TABLE"
+            f"{redact(text)}: write to files, to duckdb://FILE::TABLE or to postgres://…::TABLE"
         )
     path = Path(text).expanduser()
     if text.endswith(("/", os.sep)) or not path.suffix:
         return FolderLocation(path)
     if path.suffix.lower() not in files.TABLE_ENDINGS:
         raise ParamsError(
-            f"{text}: end the name in .parquet or .csv, which says the format, or in / for a folder"
+            f"{text}: end the name in .parquet or .csv to choose the format, or in / for a folder"
         )
     return FileLocation(path)
 
 
 class FileLocation:
-    """One Parquet or CSV file, with ``FILE.manifest.json`` beside it."""
+    """One Parquet or CSV file, with ``FILE.manifest.json`` next to it."""
 
     def __init__(self, path: Path) -> None:
         self.path, self.name = path, str(path)
@@ -99,7 +99,7 @@ class FileLocation:
         files.check_output(self.manifest)
 
     def put(self, parts: Sequence[Path], manifest: Mapping[str, Any]) -> None:
-        """See :class:`OutputLocation`. The manifest comes last: it always belongs to the file."""
+        """See :class:`OutputLocation`. The manifest is written last, so it always matches the file."""
         join = _join_csv if self.path.suffix.lower() == ".csv" else _join_parquet
 
         def write(temporary: Path) -> None:
@@ -111,24 +111,24 @@ class FileLocation:
 
 
 class FolderLocation:
-    """A folder of Parquet files ``part-00000.parquet``, … with ``_manifest.json`` among them."""
+    """A folder of Parquet files ``part-00000.parquet``, … and ``_manifest.json``."""
 
     def __init__(self, path: Path) -> None:
         if not path.name:
-            raise ParamsError(f"{path}: name a folder of its own for the table, as in scores/")
+            raise ParamsError(f"{path}: name a separate folder for the table, as in scores/")
         self.path, self.name = path, f"{path}/"
         self.work_folder = path.with_name(f".{path.name}.partial")
         self._old = path.with_name(f".{path.name}.old")
 
     def check(self) -> None:
-        """See :class:`OutputLocation`. A folder with anything else in it is not given up for a table."""
+        """See :class:`OutputLocation`. A folder with any other content is refused."""
         if self.path.exists() and not self.path.is_dir():
             raise OutputError(f"{self.path} is a file: choose another name with -o")
         _check_only_parts(self.path)
         files.check_output(self.work_folder / FOLDER_MANIFEST)
 
     def put(self, parts: Sequence[Path], manifest: Mapping[str, Any]) -> None:
-        """See :class:`OutputLocation`. The parts' own folder becomes the table's."""
+        """See :class:`OutputLocation`. The folder of the parts is renamed."""
         self._put_back()
         kept = [part.name for part in parts]
         files.write_text(_manifest_text(manifest), self.work_folder / FOLDER_MANIFEST)
@@ -145,24 +145,24 @@ class FolderLocation:
         shutil.rmtree(self._old, ignore_errors=True)
 
     def _put_back(self) -> None:
-        """Repair the state left by a job that was killed between its two renames."""
+        """Restore the earlier table after a job that was killed between its two renames."""
         if self._old.is_dir() and not self.path.exists():
             self._old.rename(self.path)
 
 
 def _check_only_parts(folder: Path) -> None:
-    """Refuse to replace a folder that holds anything but an earlier table."""
+    """Refuse to replace a folder that contains anything but an earlier table."""
     names = sorted(path.name for path in folder.iterdir()) if folder.is_dir() else []
     other = [name for name in names if not _OWN.fullmatch(name)]
     if other or (names and FOLDER_MANIFEST not in names):
         raise OutputError(
-            f"{folder} holds {(other or names)[0]!r}, which is no part of a table of guanxi predict: "
+            f"{folder} contains {(other or names)[0]!r}, which is not part of a table of guanxi predict: "
             "choose another folder with -o"
         )
 
 
 def _manifest_text(manifest: Mapping[str, Any]) -> str:
-    """Write a manifest as a file holds it."""
+    """Format a manifest as JSON."""
     return json.dumps(manifest, indent=1, ensure_ascii=False) + "\n"
 
 

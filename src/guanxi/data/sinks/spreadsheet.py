@@ -1,7 +1,7 @@
-"""Texts for the cells of spreadsheets, and tables as an Excel workbook that is ready to read.
+"""Tables as a formatted Excel workbook, and safe texts for the cells of spreadsheets.
 
-No text is taken for a formula or ends in half a letter.
-XlsxWriter writes row by row in constant memory, so that a sheet may be as long as Excel allows.
+No text is run as a formula or cut within a character. XlsxWriter writes row by row in constant memory, so a
+sheet may be as long as Excel allows.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ from guanxi.errors import DataError, OutputError
 
 Kind = Literal["text", "count", "number", "score", "points", "percent", "money", "date"]
 
-MOST_ROWS = 1_048_576  # Excel's own limits of a sheet: the heading is a row too
+MOST_ROWS = 1_048_576  # Excel's limits per sheet; the heading counts as a row
 MOST_COLUMNS = 16_384
 LONGEST_TEXT = 32_767
-# What a spreadsheet may take for the beginning of a formula, the last four for East Asian input; tabs and
-# line ends since some programs strip them before they look (OWASP, "CSV Injection").
+# Characters that may start a formula, the last four with East Asian input; tabs and line ends because some
+# programs strip them first (OWASP, "CSV Injection").
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 _JOINER = "\u200d"
 
@@ -39,29 +39,29 @@ _FORMATS: dict[Kind, str] = {
     "money": "#,##0.00",
     "date": "yyyy-mm-dd",
 }
-_DAY_ZERO = 693_594  # ordinal of 1899-12-30, from which Excel counts days
-_FIRST_SAFE_DAY = 61  # 1900-03-01: before it Excel counts a 29 February that never was
+_DAY_ZERO = 693_594  # ordinal of 1899-12-30, day 0 of Excel
+_FIRST_SAFE_DAY = 61  # 1900-03-01: Excel counts a 29 February 1900, which did not exist
 _HEADING_COLOUR = "#12343B"
 _LOW, _MIDDLE, _HIGH = "#F6D5C0", "#FFFFFF", "#A9D6CF"
 _BLOCK = 10_000
-_SAMPLE = 200  # rows looked at for the width of a column
+_SAMPLE = 200  # rows that determine the width of a column
 _NARROWEST, _WIDEST = 9, 48
 
 
 @dataclass(frozen=True)
 class Column:
-    """How a column looks.
+    """Format of a column.
 
     Attributes
     ----------
     heading : str
     kind : str
-        ``score`` has one decimal, ``points`` two, ``percent`` takes shares of 1; ``text`` is never counted or
-        run, whatever it holds.
+        ``score`` has one decimal, ``points`` two, ``percent`` takes proportions; ``text`` is never converted
+        to a number or run as a formula.
     scale : bool
         Whether the cells are coloured from low to high.
     fills : mapping of str to str
-        Colour of the cells that hold a text, such as ``{"high": "#A9D6CF"}``.
+        Colour of the cells with a given text, such as ``{"high": "#A9D6CF"}``.
     """
 
     heading: str
@@ -77,12 +77,12 @@ class Sheet:
     Attributes
     ----------
     name : str
-        At most 31 letters, none of ``[]:*?/\``.
+        At most 31 characters, none of ``[]:*?/\``.
     table : pandas.DataFrame
     columns : mapping of str to Column
-        The columns of the table that are written, in order.
+        The columns to write, in order.
     notes : sequence of str
-        Sentences below the table, one a row.
+        Sentences below the table, one per row.
     """
 
     name: str
@@ -92,15 +92,15 @@ class Sheet:
 
 
 def write_spreadsheet(sheets: Sequence[Sheet], path: Path) -> None:
-    """Write sheets as an Excel workbook: whole, or not at all.
+    """Write sheets as an Excel workbook: completely or not at all.
 
-    The heading stays in sight and has a filter. Missing values are empty cells. Texts are texts, also those
-    that look like formulas, numbers or links; what is longer than a cell of Excel holds ends in ``…``.
+    The heading is frozen and has a filter. Missing values are empty cells. Texts that look like formulas,
+    numbers or links remain texts; those too long for an Excel cell end in ``…``.
 
     Raises
     ------
     OutputError
-        If a table is larger than a sheet, or the file cannot be written; an earlier file of that name stays.
+        If a table exceeds a sheet, or the file cannot be written; an earlier file of that name is kept.
     DataError
         If a number is infinite.
     """
@@ -113,8 +113,8 @@ def _check(sheet: Sheet, path: Path) -> None:
     rows = 1 + len(sheet.table) + (1 + len(sheet.notes) if sheet.notes else 0)
     if rows > MOST_ROWS or len(sheet.columns) > MOST_COLUMNS:
         raise OutputError(
-            f"{path}: {len(sheet.table):,} rows and {len(sheet.columns):,} columns are more than a sheet of "
-            f"Excel holds ({MOST_ROWS:,} and {MOST_COLUMNS:,}, the heading included): write .parquet or .csv"
+            f"{path}: {len(sheet.table):,} rows and {len(sheet.columns):,} columns are too many for an Excel "
+            f"sheet ({MOST_ROWS:,} and {MOST_COLUMNS:,}, including the heading): write .parquet or .csv"
         )
     for name, column in sheet.columns.items():
         if column.kind in ("text", "date"):
@@ -122,8 +122,8 @@ def _check(sheet: Sheet, path: Path) -> None:
         infinite = pd.to_numeric(sheet.table[name]).abs() == float("inf")
         if infinite.any():
             raise DataError(
-                f"{path}: {name} is infinite in {int(infinite.sum()):,} rows, which Excel cannot hold: "
-                "mend the column, or write .parquet"
+                f"{path}: {name} is infinite in {int(infinite.sum()):,} rows, which Excel cannot store: "
+                "correct the column, or write .parquet"
             )
 
 
@@ -131,9 +131,9 @@ def _write(sheets: Sequence[Sheet], path: Path) -> None:
     import xlsxwriter
     from xlsxwriter.exceptions import FileCreateError
 
-    # The rows wait beside the file: the system's temporary folder is often small and in memory.
-    with TemporaryDirectory(dir=path.parent, prefix=f"{path.name}.") as waiting:
-        workbook = xlsxwriter.Workbook(str(path), {"constant_memory": True, "tmpdir": waiting})
+    # Not in the system's temporary folder, which is often small and in memory.
+    with TemporaryDirectory(dir=path.parent, prefix=f"{path.name}.") as folder:
+        workbook = xlsxwriter.Workbook(str(path), {"constant_memory": True, "tmpdir": folder})
         workbook.use_zip64()
         try:
             for sheet in sheets:
@@ -142,7 +142,7 @@ def _write(sheets: Sequence[Sheet], path: Path) -> None:
         except FileCreateError as error:
             raise OSError(*error.args[0].args) from error
         finally:
-            # A workbook that could not be closed keeps the files of its rows open.
+            # A workbook that could not be closed leaves the files of its rows open.
             for page in workbook.worksheets():
                 page.row_data_fh.close()
 
@@ -172,7 +172,7 @@ def _write_sheet(workbook: Any, sheet: Sheet) -> None:
 
 
 def _rows(sheet: Sheet) -> Iterator[tuple[Any, ...]]:
-    """Rows as plain values, None where missing: a block at a time, to save memory."""
+    """Yield rows of plain values, None where missing; in blocks, to save memory."""
     for start in range(0, len(sheet.table), _BLOCK):
         block = sheet.table.iloc[start : start + _BLOCK]
         columns = []
@@ -183,12 +183,12 @@ def _rows(sheet: Sheet) -> Iterator[tuple[Any, ...]]:
 
 
 def _writer(workbook: Any, page: Any, kind: Kind, place: int, look: Any) -> Callable[[int, Any], object]:
-    # Excel would run such a text as a formula once somebody edits its cell; the quote prefix keeps it text.
-    marked = workbook.add_format({"num_format": _FORMATS["text"], "quote_prefix": True})
+    # Without the quote prefix Excel would run such a text as a formula once its cell is edited.
+    quoted = workbook.add_format({"num_format": _FORMATS["text"], "quote_prefix": True})
 
     def write_text(row: int, value: Any) -> None:
         text = cut(str(value), LONGEST_TEXT)
-        page.write_string(row, place, text, marked if text.startswith(FORMULA_STARTS) else look)
+        page.write_string(row, place, text, quoted if text.startswith(FORMULA_STARTS) else look)
 
     def write_date(row: int, value: Any) -> None:
         days = value.toordinal() - _DAY_ZERO
@@ -215,23 +215,23 @@ def _colour(workbook: Any, page: Any, column: Column, cells: tuple[int, int, int
 
 
 def _width(values: pd.Series[Any], column: Column) -> int:
-    """Width that shows the heading's longest word and the first rows, in characters."""
-    longest = max((_letters(word) for word in column.heading.split()), default=0) + 3  # the filter's button
+    """Width in characters that fits the longest word of the heading and the first rows."""
+    longest = max((_text_width(word) for word in column.heading.split()), default=0) + 3  # the filter button
     if column.kind == "text":
-        shown = (_letters(str(value)) for value in islice(values.dropna(), _SAMPLE))
+        shown = (_text_width(str(value)) for value in islice(values.dropna(), _SAMPLE))
         longest = max(longest, max(shown, default=0) + 1)
     elif column.kind in ("money", "count", "date"):
         longest = max(longest, 13)
     return min(max(longest, _NARROWEST), _WIDEST)
 
 
-def _letters(text: str) -> int:
-    """Length of a text on screen: Chinese characters are twice as wide."""
+def _text_width(text: str) -> int:
+    """Display width of a text; Chinese characters count twice."""
     return sum(2 if unicodedata.east_asian_width(letter) in "WF" else 1 for letter in text)
 
 
 def neutralise(text: str) -> str:
-    """Put an apostrophe before a text that a spreadsheet would run as a formula.
+    """Prefix an apostrophe to a text that a spreadsheet would run as a formula.
 
     References
     ----------
@@ -246,10 +246,10 @@ def neutralise(text: str) -> str:
 
 
 def cut(text: str, units: int) -> str:
-    """Cut a text to at most ``units`` UTF-16 units, so that it ends in ``…`` and in no half of a letter.
+    """Truncate a text to at most ``units`` UTF-16 code units, ending in ``…`` and never within a character.
 
-    Excel and the customer systems count in these units or in characters, of which there are never more. An
-    accent, a variant or a joined sign stays with its letter, or both go.
+    Excel and CRM systems count code units, or characters, of which there are never more. Combining marks
+    and joined characters are kept or dropped with their base character.
 
     Examples
     --------

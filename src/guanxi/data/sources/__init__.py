@@ -1,1 +1,1 @@
-"""Where data come from: data sets, files, databases."""
+"""Sources of data: datasets, files and databases."""

@@ -1,4 +1,4 @@
-"""CSV files read as text, with every line that does not fit its header kept apart."""
+"""CSV files read as text; lines that do not fit the header are kept separately."""
 
 from __future__ import annotations
 
@@ -35,13 +35,12 @@ _RULES = {
 
 
 def read(connection: Any, paths: list[Path], encoding: str) -> tuple[Any, Any]:
-    """Read CSV files of one header into the engine's tables ``source`` and ``unreadable``.
+    """Read CSV files with the same header into the engine tables ``source`` and ``unreadable``.
 
-    The header is read here and handed over, so that a ragged line cannot mislead a sniffer.
-
-    The files may be gzip-compressed, whatever their ending, and in any encoding that Python knows. The first
-    table holds the readable lines as text with their number ``guanxi_row`` from 1, the second of the others
-    ``line_number`` (in its file), ``rule`` and ``line_text`` (up to 10,000 characters).
+    The header is parsed here, because a ragged line could mislead the engine's sniffer. Files may be
+    gzip-compressed, whatever their extension, and in any encoding known to Python. ``source`` has the
+    readable lines as text and their number ``guanxi_row`` from 1; ``unreadable`` has ``line_number`` (in the
+    file), ``rule`` and ``line_text`` (up to 10,000 characters) of the others.
     """
     with tempfile.TemporaryDirectory() as folder:
         plain = [plain_text(path, encoding, Path(folder) / f"{i}.csv") for i, path in enumerate(paths)]
@@ -50,14 +49,14 @@ def read(connection: Any, paths: list[Path], encoding: str) -> tuple[Any, Any]:
             if _header(text, path, encoding) != (delimiter, header):
                 raise SourceError(f"{path}: its header differs from that of {paths[0]}: read them one by one")
         _load(connection, plain, paths, delimiter, header)
-        if _swallowed(connection):
-            mended = [Path(folder) / f"{i}-mended.csv" for i in range(len(plain))]
+        if _may_hide_lines(connection):
+            repaired = [Path(folder) / f"{i}-repaired.csv" for i in range(len(plain))]
             left_out = [
                 line
-                for text, copy in zip(plain, mended, strict=True)
-                for line in mend_quotes(text, copy, delimiter, len(header))
+                for text, copy in zip(plain, repaired, strict=True)
+                for line in repair_quotes(text, copy, delimiter, len(header))
             ]
-            _load(connection, mended, paths, delimiter, header)
+            _load(connection, repaired, paths, delimiter, header)
             _add_unreadable(connection, left_out)
     return connection.table("source"), connection.table("unreadable")
 
@@ -98,8 +97,8 @@ def _load(connection: Any, files: list[Path], paths: list[Path], delimiter: str,
     )
 
 
-def _swallowed(connection: Any) -> bool:
-    """Whether a refused record may have taken the lines after it along."""
+def _may_hide_lines(connection: Any) -> bool:
+    """Whether a refused record may include lines that follow it."""
     suspects = connection.raw_sql(
         "SELECT count(*) FROM unreadable "
         "WHERE rule IN ('unbalanced_quote', 'line_too_long') OR contains(line_text, chr(10))"
@@ -113,19 +112,19 @@ def _add_unreadable(connection: Any, lines: list[tuple[int, str]]) -> None:
 
 
 def _header(text: Path, path: Path, encoding: str) -> tuple[str, list[str]]:
-    """Find the most frequent delimiter of the first line, and the column names."""
+    """Return the most frequent delimiter of the first line, and the column names."""
     record = _first_record(text)
     delimiter = max(_DELIMITERS, key=_QUOTED.sub("", record).count)
     try:
         header = [name.strip() for name in next(csv.reader([record], delimiter=delimiter), [])]
     except csv.Error as error:
-        raise SourceError(f"{path}: its first line is no CSV header ({error})") from None
+        raise SourceError(f"{path}: the first line is not a CSV header ({error})") from None
     if not any(header):
         raise SourceError(f"{path}: the first line is empty: it must name the columns")
     if any(letter == "\0" or "\ud800" <= letter <= "\udfff" for name in header for letter in name):
         raise SourceError(
-            f"{path}: its first line is not text in encoding {encoding}: "
-            "name the file's encoding, as in --set data.encoding=latin-1 or utf-16"
+            f"{path}: the first line is not text in encoding {encoding}: "
+            "set the file's encoding, as in --set data.encoding=latin-1 or utf-16"
         )
     if "" in header:
         raise SourceError(f"{path}: column {header.index('') + 1} of the header has no name: give it one")
@@ -134,7 +133,7 @@ def _header(text: Path, path: Path, encoding: str) -> tuple[str, list[str]]:
 
 
 def _first_record(text: Path) -> str:
-    """Give the first line, with the following ones while a quotation mark is open."""
+    """Return the first line, and those that follow while a quotation mark is open."""
     with text.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
         record = file.readline()
         while record.count('"') % 2 and len(record) < _LONGEST_HEADER and (line := file.readline()):
@@ -143,20 +142,20 @@ def _first_record(text: Path) -> str:
 
 
 def plain_text(path: Path, encoding: str, copy: Path) -> Path:
-    """Give a file that the engine can read: the file itself, or ``copy`` with its text as UTF-8.
+    """Return a file that the engine can read: the file itself, or ``copy`` converted to UTF-8.
 
-    Bytes that the encoding does not know stay as they are, so that only their line is refused later.
+    Bytes that cannot be decoded are kept, so that only their line is rejected later.
     """
     try:
         codec = codecs.lookup(encoding)
     except LookupError:
         raise SourceError(
-            f"data.encoding {encoding!r} is unknown: use utf-8, latin-1, cp1252, gb18030 or the like"
+            f"data.encoding {encoding!r} is unknown: use, for example, utf-8, latin-1, cp1252 or gb18030"
         ) from None
     try:
         with path.open("rb") as file:
             compressed = file.read(2) == _GZIP
-        if not compressed and codec.name in ("utf-8", "ascii") and not _mixed_line_ends(path):
+        if not compressed and codec.name in ("utf-8", "ascii") and not _mixed_line_endings(path):
             return path
         with (
             _decoded(path, encoding, compressed) as text,
@@ -168,19 +167,19 @@ def plain_text(path: Path, encoding: str, copy: Path) -> Path:
     except UnicodeError as error:
         raise SourceError(
             f"{path}: not text in encoding {encoding} ({error}): "
-            "name its encoding, as in --set data.encoding=latin-1"
+            "set its encoding, as in --set data.encoding=latin-1"
         ) from None
     except OSError as error:
         raise SourceError(f"{path}: cannot be read: {error.strerror or error}") from None
     return copy
 
 
-def mend_quotes(path: Path, copy: Path, delimiter: str, fields: int) -> list[tuple[int, str]]:
-    """Copy a file without the lines whose open quotation mark swallows the lines after it.
+def repair_quotes(path: Path, copy: Path, delimiter: str, fields: int) -> list[tuple[int, str]]:
+    """Copy a file without the lines whose quotation mark is never closed.
 
-    A line with an open quotation mark stays where it makes, with the following lines, a record of as many
-    fields as the header; otherwise an empty line takes its place, and the lines after it stand on their own.
-    The lines left out are returned, each as its number from 1 and its text.
+    A line with an open quotation mark is kept if it forms, with the following lines, a record with as many
+    fields as the header; otherwise it is replaced by an empty line. The omitted lines are returned, each as
+    its number from 1 and its text.
     """
     left_out = []
     with (
@@ -209,15 +208,15 @@ def _decoded(path: Path, encoding: str, compressed: bool) -> IO[str]:
     return path.open(encoding=name, errors="surrogateescape")
 
 
-def _mixed_line_ends(path: Path) -> bool:
-    """Whether a file has line ends of several kinds, which the engine takes for damage."""
-    both = returns = feeds = 0
+def _mixed_line_endings(path: Path) -> bool:
+    """Whether a file mixes line endings, which the engine rejects."""
+    pairs = returns = feeds = 0
     with path.open("rb") as file:
         while block := file.read(_BLOCK):
-            both += block.count(b"\r\n")
+            pairs += block.count(b"\r\n")
             returns += block.count(b"\r")
             feeds += block.count(b"\n")
-    return sum((both > 0, returns > both, feeds > both)) > 1
+    return sum((pairs > 0, returns > pairs, feeds > pairs)) > 1
 
 
 def _until_closed(lines: Iterator[str]) -> list[str]:
@@ -238,12 +237,12 @@ def _is_record(lines: list[str], delimiter: str, fields: int | None = None) -> b
 
 
 def escape_glob(path: Path) -> str:
-    """Keep the engine from taking characters of a file's name for wildcards."""
+    """Escape wildcard characters in a file name."""
     return "".join(f"[{letter}]" if letter in "*?[" else letter for letter in str(path))
 
 
 def literal(value: Any) -> str:
-    """Write a value as the engine's SQL."""
+    """Format a value as an SQL literal."""
     if isinstance(value, bool | int):
         return str(value).lower()
     if isinstance(value, list):

@@ -1,4 +1,4 @@
-"""Tables in a DuckDB file or a PostgreSQL server, opened to be read only."""
+"""Tables in a DuckDB file or on a PostgreSQL server, opened read-only."""
 
 from __future__ import annotations
 
@@ -17,10 +17,9 @@ SCHEMES = ("duckdb://", "postgres://", "postgresql://")
 
 
 def read_database(connection: Any, source: str) -> SourceTable:
-    """Copy a table of a database into the engine; the database is only read.
+    """Copy ``duckdb://FILE::TABLE`` or ``postgres://HOST/DATABASE::TABLE`` into the engine.
 
-    It is named ``duckdb://FILE::TABLE`` or ``postgres://HOST/DATABASE::TABLE``; ``TABLE`` may be
-    ``SCHEMA.TABLE``.
+    ``TABLE`` may be ``SCHEMA.TABLE``.
     """
     scheme, address, table_name = split_address(source)
     if scheme == "duckdb":
@@ -39,7 +38,7 @@ def split_address(address: str) -> tuple[str, str, str]:
     scheme, _, rest = address.partition("://")
     place, separator, table_name = rest.rpartition("::")
     if not (separator and place and table_name):
-        raise SourceError(f"{redact(address)}: name the table behind the address, as in {scheme}://…::sales")
+        raise SourceError(f"{redact(address)}: add the table to the address, as in {scheme}://…::sales")
     return scheme, place, table_name
 
 
@@ -51,7 +50,7 @@ def _read_duckdb(connection: Any, source: str, address: str, table_name: str) ->
         connection.raw_sql(f"ATTACH {literal(str(path))} AS given (READ_ONLY)")
     except Exception as error:
         raise SourceError(
-            f"{path}: cannot be opened: it must be a DuckDB file that nobody writes to ({first_line(error)})"
+            f"{path}: cannot be opened: it must be a DuckDB file that is not in use ({first_line(error)})"
         ) from error
     try:
         schema, _, name = table_name.rpartition(".")
@@ -84,7 +83,7 @@ def _read_postgres(connection: Any, shown: str, address: str, table_name: str) -
 
 
 def connect_postgres(shown: str, address: str) -> Any:
-    """Open a PostgreSQL database through ibis; no password stands in the message of an error."""
+    """Open a PostgreSQL database through ibis; error messages do not show the password."""
     password = postgres_password(address)
     try:
         return ibis.connect(f"postgres://{address}")
@@ -93,7 +92,7 @@ def connect_postgres(shown: str, address: str) -> Any:
 
 
 def postgres_password(address: str) -> str:
-    """Give the password in an address, empty if there is none."""
+    """Return the password in an address, or an empty string."""
     try:
         parts = urlsplit(f"postgres://{address}")
         _ = parts.port
@@ -106,16 +105,16 @@ def postgres_password(address: str) -> str:
 
 
 def identifier(name: str) -> str:
-    """Quote a name for SQL."""
+    """Quote an SQL identifier."""
     return '"' + name.replace('"', '""') + '"'
 
 
 def hide(password: str, text: str) -> str:
-    """Leave a password out of a text."""
+    """Mask a password in a text."""
     return redact(text.replace(password, "***") if password else text)
 
 
 def _check_table(shown: str, table_name: str, name: str, known: list[str]) -> None:
     if name not in known:
-        there = ", ".join(sorted(known)) or "none"
-        raise SourceError(f"{shown}: no table {table_name!r}: the tables there are {there}")
+        tables = ", ".join(sorted(known)) or "none"
+        raise SourceError(f"{shown}: no table {table_name!r}: choose from {tables}")

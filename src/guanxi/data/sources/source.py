@@ -1,4 +1,4 @@
-"""Sources: a dataset name, a CSV or Parquet path or glob, or a table in a database."""
+"""Sources: datasets, CSV or Parquet files, and database tables."""
 
 from __future__ import annotations
 
@@ -13,11 +13,9 @@ import pyarrow.parquet as pq
 
 from guanxi.data import datasets
 from guanxi.data.sources import _csv, _databases
-from guanxi.data.sources.source_table import SourceTable, _check_names, _load, _read_frame, first_line, redact
+from guanxi.data.sources.source_table import SourceTable, _check_names, _load, _read_frame, first_line
 from guanxi.errors import SourceError
 from guanxi.params import DataParams
-
-__all__ = ["SourceTable", "first_line", "read_source", "redact"]
 
 _CSV_ENDINGS = tuple(ending + packed for ending in (".csv", ".tsv", ".txt") for packed in ("", ".gz"))
 
@@ -30,12 +28,12 @@ def read_source(
     Parameters
     ----------
     connection : ibis backend
-        From :func:`guanxi.data.engine.connect`.
+        The engine.
     source : str or pandas.DataFrame
         ``cdnow`` or ``cdnow-sample``, a path or glob of CSV or Parquet files, a folder of Parquet files,
         or ``duckdb://FILE::TABLE`` or ``postgres://HOST/DATABASE::TABLE``.
     frame_name : str
-        What messages call a DataFrame.
+        Name of a DataFrame in messages.
 
     Raises
     ------
@@ -73,7 +71,7 @@ def _read_files(connection: Any, source: str, paths: list[Path], params: DataPar
 
 
 def _state(paths: list[Path]) -> dict[Path, tuple[int, ...] | None]:
-    """Give what changes when a file is written to, replaced or removed."""
+    """Return file properties that change when a file is modified, replaced or removed."""
     state: dict[Path, tuple[int, ...] | None] = {}
     for path in paths:
         try:
@@ -86,23 +84,23 @@ def _state(paths: list[Path]) -> dict[Path, tuple[int, ...] | None]:
 
 
 def _check_unchanged(source: str, before: dict[Path, tuple[int, ...] | None]) -> None:
-    """Refuse what may be half of an older and half of a newer state."""
+    """Fail if files changed, so that the data may mix an old and a new version."""
     now = _state(_find_files(source))
     changed = sorted(path for path in before.keys() | now.keys() if before.get(path) != now.get(path))
     if changed:
         more = f" and {len(changed) - 1} more" if len(changed) > 1 else ""
         raise SourceError(
-            f"{source}: {changed[0]}{more} changed while it was read: run again once nobody writes to it"
+            f"{source}: {changed[0]}{more} changed while it was read: run again when it is complete"
         )
 
 
 def _find_files(source: str) -> list[Path]:
-    """Find the files behind a path, a glob or a folder of Parquet, in the order of their names."""
+    """Find the files of a path, glob or Parquet folder, sorted by name."""
     path = Path(source).expanduser()
     if path.is_dir():
         paths = sorted(path.rglob("*.parquet"))
         if not paths:
-            raise SourceError(f"{source}: the folder holds no .parquet file")
+            raise SourceError(f"{source}: the folder contains no .parquet file")
         return paths
     if path.is_file():
         return [path]
@@ -117,12 +115,12 @@ def _find_files(source: str) -> list[Path]:
 
 
 def _are_parquet(paths: list[Path]) -> bool:
-    """Whether all names end like those of Parquet files."""
+    """Whether all files have a Parquet extension."""
     return all(path.suffix.lower() in (".parquet", ".pq") for path in paths)
 
 
 def _common_schema(source: str, paths: list[Path]) -> pa.Schema:
-    """Give the schema of Parquet files that must all have the same."""
+    """Return the schema of Parquet files, which must be the same for all."""
     try:
         schemas = [pq.read_schema(path).remove_metadata() for path in paths]
     except (OSError, pa.ArrowException) as error:

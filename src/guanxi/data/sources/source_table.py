@@ -1,4 +1,4 @@
-"""A source as one table of the engine, whatever it was read from."""
+"""A source as a table of the engine."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ _PASSWORD = re.compile(
 
 @dataclass(frozen=True)
 class SourceTable:
-    """A source as it was read: one engine table, and the lines no table could hold.
+    """A source as an engine table, and the lines that could not be parsed.
 
     Attributes
     ----------
     name : str
-        The source as given, without passwords.
+        As given, without passwords.
     table : ibis.Table
-        Every readable line with its source columns and ``guanxi_row``, its number from 1.
+        The readable lines with the source columns and ``guanxi_row``, the line's number from 1.
     unreadable : ibis.Table
-        ``line_number, rule, line_text`` of lines that the reader refused.
+        ``line_number, rule, line_text`` of the other lines.
     """
 
     name: str
@@ -39,13 +39,13 @@ class SourceTable:
 
     @property
     def columns(self) -> list[str]:
-        """The source's own columns."""
+        """The columns of the source."""
         return [name for name in self.table.columns if name != ROW]
 
 
 def _read_frame(connection: Any, name: str, frame: pd.DataFrame) -> SourceTable:
     """Copy a DataFrame into the engine."""
-    # The engine can read a copy, but not a reversed view, of a column of objects.
+    # The engine can read a copy of an object column, but not a reversed view.
     frame = frame.reset_index(drop=True).copy().set_axis([str(column) for column in frame.columns], axis=1)
     _check_names(name, list(frame.columns))
     try:
@@ -64,8 +64,8 @@ def _load_rows(connection: Any, name: str, rows: Any) -> SourceTable:
 
 
 def _load(connection: Any, name: str, relation: str) -> SourceTable:
-    """Copy what follows ``FROM`` into the engine, its lines numbered in order."""
-    # A bare row_number() streams; with the frame that ibis writes the engine would sort the table.
+    """Copy the relation after ``FROM`` into the engine and number its lines."""
+    # A bare row_number() streams; with the window frame that ibis adds, the engine would sort the table.
     with explain_no_space():
         connection.raw_sql(f"CREATE TABLE source AS SELECT *, row_number() OVER () AS {ROW} FROM {relation}")
     schema = ibis.schema({"line_number": "int64", "rule": "string", "line_text": "string"})
@@ -73,18 +73,18 @@ def _load(connection: Any, name: str, relation: str) -> SourceTable:
 
 
 def _check_names(source: str, columns: list[str]) -> None:
-    """Refuse columns of the same name (the engine ignores case), or of a reserved name."""
+    """Refuse duplicate column names (the engine ignores case) and the reserved name."""
     lower = [name.lower() for name in columns]
     twice = sorted({name for name in columns if lower.count(name.lower()) > 1})
     if twice:
         names = " and ".join(map(repr, twice))
-        raise SourceError(f"{source}: it names the column {names} twice, capitals aside: rename one")
+        raise SourceError(f"{source}: duplicate column name, ignoring case: {names}: rename one")
     if ROW in lower:
-        raise SourceError(f"{source}: it has a column {ROW!r}, a name kept for the line's number: rename it")
+        raise SourceError(f"{source}: the column name {ROW!r} is reserved for the line number: rename it")
 
 
 def free_names(columns: list[str], kept: set[str]) -> dict[str, str]:
-    """Give each column its name, with an underscore where the name is reserved, ignoring case.
+    """Map each column to its name, with an underscore if that is reserved, ignoring case.
 
     Examples
     --------
@@ -103,7 +103,7 @@ def free_names(columns: list[str], kept: set[str]) -> dict[str, str]:
 
 
 def redact(text: str) -> str:
-    """Hide the password of every address in a text.
+    """Mask the passwords of all addresses in a text.
 
     Examples
     --------
@@ -114,6 +114,6 @@ def redact(text: str) -> str:
 
 
 def first_line(error: BaseException) -> str:
-    """Shorten another library's message to its first line that says something."""
+    """Return the first non-blank line of an error message, or the name of the error's class."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return lines[0] if lines else type(error).__name__

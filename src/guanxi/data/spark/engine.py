@@ -1,6 +1,6 @@
-"""Spark as the engine, for data that outgrow one machine: its session, and ibis on it.
+"""Spark as the engine for data too large for one machine: its session, and ibis on it.
 
-All that Spark needs other than DuckDB stands here; rules and features are the same expressions on both.
+Differences from DuckDB are handled here; rules and features are the same expressions on both.
 """
 
 from __future__ import annotations
@@ -27,36 +27,35 @@ from guanxi.data.sources.source_table import first_line
 from guanxi.errors import EngineError
 
 _JAVA = 17
-# Any of these means that the user has configured Spark: then this module sets nothing.
+# If any of these is set, the user has configured Spark, and this module sets nothing.
 _CONFIGURED = ("PYSPARK_GATEWAY_PORT", "PYSPARK_SUBMIT_ARGS", "SPARK_CONF_DIR", "SPARK_HOME")
 _ONE_MACHINE = {
     "spark.driver.bindAddress": "127.0.0.1",
     "spark.driver.host": "127.0.0.1",
-    # Spark's default of 200 partitions costs seconds per step; too few would not fit into memory.
+    # Spark's default of 200 partitions costs seconds per step; too few partitions would not fit into memory.
     "spark.sql.shuffle.partitions": "32",
     "spark.ui.enabled": "false",
 }
-# Enough rows at a time for the model to be fast, few enough for memory.
-_ROWS_A_BATCH = 50_000
+_ROWS_PER_BATCH = 50_000  # large enough for speed, small enough for memory
 
 
 class _Compiler(PySparkCompiler):  # type: ignore[misc]
-    """Translations for Spark that ibis 12 lacks, and Spark's name of a function."""
+    """Translations to Spark SQL that ibis 12 lacks."""
 
     def visit_DateDelta(self, op: Any, *, left: Any, right: Any, part: Any) -> Any:  # noqa: N802
         """Count the days between two dates."""
         return self.f.datediff(left, right)
 
     def visit_IsInf(self, op: Any, *, arg: Any) -> Any:  # noqa: N802
-        """Compare in SQL: ibis 12 compares the expressions in Python, and finds nothing infinite."""
+        """Compare in SQL; ibis 12 compares the expressions in Python, which is never true."""
         return sg.or_(arg.eq(self.POS_INF), arg.eq(self.NEG_INF))
 
-    # ibis takes not-a-number for null on Spark; the rules tell them apart.
+    # ibis treats NaN as null on Spark; the rules distinguish them.
     visit_IsNull = SQLGlotCompiler.visit_IsNull  # noqa: N815
     visit_NotNull = SQLGlotCompiler.visit_NotNull  # noqa: N815
 
     def __sql_name__(self, op: Any) -> str:
-        """Name Spark's 64-bit hash: with 32 bits many lines of a large log would collide."""
+        """Use Spark's 64-bit hash; with 32 bits many lines of a large log would collide."""
         name: str = super().__sql_name__(op)
         return "xxhash64" if name == "hash" else name
 
@@ -67,9 +66,9 @@ class SparkEngine:
     Parameters
     ----------
     session : pyspark.sql.SparkSession
-        A session of its own, whose settings nobody else uses.
+        Not shared, since its settings are changed.
     timezone : str
-        The data's time zone, in which days begin.
+        Time zone of the data.
     """
 
     def __init__(self, session: Any, timezone: str) -> None:
@@ -80,48 +79,48 @@ class SparkEngine:
         # ibis has set the time zone to UTC.
         session.conf.set("spark.sql.session.timeZone", timezone)
         session.conf.set("spark.sql.timestampType", "TIMESTAMP_NTZ")
-        session.conf.set("spark.sql.execution.arrow.maxRecordsPerBatch", str(_ROWS_A_BATCH))
+        session.conf.set("spark.sql.execution.arrow.maxRecordsPerBatch", str(_ROWS_PER_BATCH))
 
     def frame(self, expression: Any) -> Any:
-        """Turn an ibis table expression into a Spark DataFrame, which is not computed yet."""
+        """Convert an ibis table expression to a lazy Spark DataFrame."""
         return self.session.sql(self._ibis.compile(expression))
 
     def rows(self, expression: Any) -> pd.DataFrame:
-        """Collect a table of a few rows."""
+        """Collect a small table."""
         frame = self.frame(expression)
         return pd.DataFrame(map(tuple, frame.collect()), columns=frame.columns)
 
     def table(self, name: str, frame: Any) -> Any:
-        """Name a Spark DataFrame and give it as an ibis table."""
+        """Register a Spark DataFrame under a name and return it as an ibis table."""
         frame.createOrReplaceTempView(name)
         return self._ibis.table(name)
 
     def keep(self, name: str, expression: Any) -> Any:
-        """Name a step that several others use: once computed, the workers keep it in memory and on disk."""
+        """Register a step that several others use; the workers cache it in memory and on disk."""
         self._kept.append(self.frame(expression).persist())
         return self.table(name, self._kept[-1])
 
     def release(self) -> None:
-        """Let the workers forget what they keep."""
+        """Release the cached steps."""
         for frame in self._kept:
             frame.unpersist()
 
 
 def check_spark() -> None:
-    """Fail before the work starts if Spark cannot start.
+    """Fail early if Spark cannot start.
 
     Raises
     ------
     EngineError
-        If PySpark or its Java is missing, or Spark Connect is asked for.
+        If PySpark or Java is missing, or Spark Connect is requested.
     """
     _session_class()
     from pyspark.sql.utils import is_remote
 
     if is_remote() or "SPARK_REMOTE" in os.environ:
         raise EngineError(
-            "--engine spark does not work through Spark Connect: unset SPARK_REMOTE, and name the cluster as "
-            "in PYSPARK_SUBMIT_ARGS='--master spark://HOST:7077 pyspark-shell'"
+            "--engine spark does not work through Spark Connect: unset SPARK_REMOTE, and name the cluster "
+            "with PYSPARK_SUBMIT_ARGS='--master spark://HOST:7077 pyspark-shell'"
         )
     # Under spark-submit Java runs already.
     if "PYSPARK_GATEWAY_PORT" not in os.environ:
@@ -130,10 +129,10 @@ def check_spark() -> None:
 
 @contextmanager
 def open_spark(timezone: str = "UTC") -> Iterator[SparkEngine]:
-    """Use the running Spark session if there is one, else start Spark, and stop it in the end.
+    """Use the active Spark session if there is one, else start Spark and stop it at the end.
 
-    Where nothing says otherwise (``spark-submit``, ``PYSPARK_SUBMIT_ARGS``, ``SPARK_CONF_DIR``,
-    ``SPARK_HOME``) Spark runs on all cores of this machine.
+    Unless configured otherwise (``spark-submit``, ``PYSPARK_SUBMIT_ARGS``, ``SPARK_CONF_DIR``,
+    ``SPARK_HOME``), Spark runs on all cores of this machine.
 
     Raises
     ------
@@ -167,12 +166,12 @@ def _session_class() -> Any:
 
 
 def _start(folder: Path) -> Any:
-    """Start Spark; what it and Java print goes to a file, which is quoted if the start fails."""
+    """Start Spark; its output and that of Java go to a file, which is quoted if the start fails."""
     from pyspark import SparkConf, SparkContext
     from pyspark.java_gateway import launch_gateway
 
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
-    # No table is kept, but Spark insists on a place for them, by default the working folder.
+    # No table is saved, but Spark creates a folder for them, by default in the working folder.
     conf = SparkConf(loadDefaults=False).setAppName("guanxi")
     conf.set("spark.sql.warehouse.dir", str(folder / "warehouse"))
     at_launch = SparkConf(loadDefaults=False).setAll(conf.getAll())
@@ -181,7 +180,7 @@ def _start(folder: Path) -> Any:
     printed = folder / "spark.log"
     with printed.open("wb") as log:
         try:
-            # A Java that an earlier session of this process has left is used again.
+            # Reuse the Java process of an earlier session, if any.
             launched = {"stdout": log, "stderr": log}
             gateway = SparkContext._gateway or launch_gateway(at_launch, launched)  # type: ignore[no-untyped-call]
             return _session_class()(SparkContext(conf=conf, gateway=gateway))
@@ -192,12 +191,12 @@ def _start(folder: Path) -> Any:
 
 
 def _check_java() -> None:
-    """Fail where there is no Java that Spark runs on."""
-    advice = f"install Java {_JAVA} (such as openjdk-{_JAVA}-jre-headless) and let JAVA_HOME name its folder"
+    """Fail unless there is a Java on which Spark runs."""
+    advice = f"install Java {_JAVA} (such as openjdk-{_JAVA}-jre-headless) and set JAVA_HOME to its folder"
     home = os.environ.get("JAVA_HOME")
     program = str(Path(home, "bin", "java")) if home else shutil.which("java")
     if program is None:
-        raise EngineError(f"--engine spark needs Java {_JAVA}, and there is none: {advice}")
+        raise EngineError(f"--engine spark needs Java {_JAVA}, which was not found: {advice}")
     try:
         done = subprocess.run([program, "-version"], capture_output=True, text=True, check=False, timeout=60)
     except OSError as error:
@@ -213,7 +212,7 @@ def _check_java() -> None:
 
 @contextmanager
 def _quiet_when_stopped() -> Iterator[None]:
-    """Suppress the traceback that Py4J logs when the user stops the job."""
+    """Suppress the traceback that Py4J logs when the job is interrupted."""
     root = logging.getLogger()
 
     def not_of_py4j(record: logging.LogRecord) -> bool:
@@ -228,7 +227,7 @@ def _quiet_when_stopped() -> Iterator[None]:
 
 @contextmanager
 def _errors_of_spark() -> Iterator[None]:
-    """Say Spark's errors in one line."""
+    """Convert Spark's errors to one line."""
     from py4j.protocol import Py4JError
     from pyspark.errors import PySparkException
 
@@ -239,7 +238,7 @@ def _errors_of_spark() -> Iterator[None]:
 
 
 def _reason(error: BaseException) -> str:
-    """Find what went wrong: the last line of a worker's traceback, else the error that Spark names."""
+    """Extract the cause: the last line of a worker's traceback, else Spark's own error."""
     texts = [str(error)]
     cause = getattr(error, "java_exception", None) or getattr(error, "_origin", None)
     while cause is not None:

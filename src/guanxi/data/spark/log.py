@@ -1,4 +1,4 @@
-"""The transaction log on Spark: Parquet under the same rules as on DuckDB."""
+"""The transaction log on Spark: Parquet, with the same rules as on DuckDB."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from guanxi.data.sources import _databases
 from guanxi.data.sources.source import _are_parquet, _common_schema, _find_files
 from guanxi.data.sources.source_table import ROW, SourceTable, _check_names, redact
 from guanxi.data.spark.engine import SparkEngine
-from guanxi.data.transactions import _events_of, _nothing_left
+from guanxi.data.transactions import _all_rejected, _events_of
 from guanxi.errors import DataError, ParamsError, SourceError
 from guanxi.params import DataParams
 
@@ -26,19 +26,7 @@ _ROW = f"named_struct('file', _metadata.file_path, 'row', _metadata.row_index) A
 
 @dataclass(frozen=True)
 class SparkLog:
-    """A source under the rules, its lines with Spark's workers: see :class:`.transactions.TransactionLog`.
-
-    Attributes
-    ----------
-    source : str
-    params : DataParams
-    engine : SparkEngine
-    lines, events : ibis.Table
-    lines_read, lines_accepted : int
-    rejected_by_rule : dict of str to int
-    customers_without_purchase : int
-    first_day, last_day : date
-    """
+    """Accepted lines of a source on Spark; attributes as in :class:`.transactions.TransactionLog`."""
 
     source: str
     params: DataParams
@@ -54,20 +42,20 @@ class SparkLog:
 
 
 def check_source(source: str, params: DataParams) -> None:
-    """Fail before Spark starts if it cannot read the source.
+    """Fail early if Spark cannot read the source.
 
     Raises
     ------
     SourceError
-        If it is no Parquet.
+        If it is not Parquet.
     ParamsError
-        If times are to be parsed from text.
+        If ``timestamp_format`` is set, which is for times as text.
     """
     named = source in datasets.NAMES or source.startswith(_databases.SCHEMES)
-    if named or not (_elsewhere(source) or _are_parquet(_find_files(source))):
+    if named or not (_has_scheme(source) or _are_parquet(_find_files(source))):
         raise SourceError(
-            f"{redact(source)}: --engine spark reads Parquet only, a folder, file or glob, here or at an "
-            "address such as hdfs://… or s3a://…: write it as Parquet, or leave --engine out"
+            f"{redact(source)}: --engine spark reads Parquet only, a folder, file or glob, local or at an "
+            "address such as hdfs://… or s3a://…: write the data as Parquet, or leave --engine out"
         )
     if params.timestamp_format:
         raise ParamsError(
@@ -77,22 +65,22 @@ def check_source(source: str, params: DataParams) -> None:
 
 
 def read_transactions(engine: SparkEngine, source: str, params: DataParams) -> SparkLog:
-    """Read Parquet into canonical transactions; only counts come to this process.
+    """Read Parquet into canonical transactions; only counts are collected.
 
     Parameters
     ----------
     engine : SparkEngine
     source : str
-        A path, glob or folder that every worker sees, or an address of a file system that Spark knows.
+        A path, glob or folder visible to all workers, or an address of a file system known to Spark.
     params : DataParams
         Columns and policies.
 
     Raises
     ------
     SourceError
-        If the source or one of its mapped columns does not exist, or holds its times as text.
+        If the source or a mapped column does not exist, or times are text.
     DataError
-        If no line is left.
+        If no line is accepted.
     """
     table = _read(engine, source, params)
     columns = canonical_columns(table, params)
@@ -103,8 +91,8 @@ def read_transactions(engine: SparkEngine, source: str, params: DataParams) -> S
     rejected = {str(rule): int(by_rule.loc[rule, "lines"]) for rule in sorted(by_rule.index.dropna())}
     if not by_rule.index.isna().any():
         if by_rule.empty:
-            raise DataError(f"{table.name}: the source has columns but no line: nothing to learn from")
-        raise DataError(_nothing_left(table.name, rejected, lambda rule: rules._advice(rule, table, params)))
+            raise DataError(f"{table.name}: the source has columns but no lines: nothing to learn from")
+        raise DataError(_all_rejected(table.name, rejected, lambda rule: rules._advice(rule, table, params)))
     accepted = by_rule[by_rule.index.isna()].iloc[0]
     everyone = judged.filter(judged.customer_id.notnull()).agg(n=judged.customer_id.nunique())
     lines = engine.table("lines", engine.frame(judged.filter(judged.rule.isnull()).drop("rule")))
@@ -124,7 +112,7 @@ def read_transactions(engine: SparkEngine, source: str, params: DataParams) -> S
 
 
 def _by_rule(engine: SparkEngine, judged: Any) -> pd.DataFrame:
-    """Lines, customers and days of each rule; the accepted lines have none."""
+    """Lines, customers and dates by rule (missing for accepted lines)."""
     facts = judged.group_by("rule").agg(
         lines=ibis._.count(),
         customers=ibis._.customer_id.nunique(),
@@ -136,21 +124,21 @@ def _by_rule(engine: SparkEngine, judged: Any) -> pd.DataFrame:
 
 def _read(engine: SparkEngine, source: str, params: DataParams) -> SourceTable:
     reader = engine.session.read
-    if _elsewhere(source):
+    if _has_scheme(source):
         frame = reader.parquet(source)
         _check_names(redact(source), frame.columns)
     else:
         paths = _find_files(source)
         _check_units(source, _common_schema(source, paths))
         if Path(source).expanduser().is_dir():
-            # Spark finds columns in the names of the folders below this one (year=2011).
+            # Spark reads columns from the names of subfolders (year=2011).
             reader = reader.option("basePath", f"file://{Path(source).expanduser().resolve()}")
         frame = reader.parquet(*map(_pattern, paths))
     kinds = dict(frame.dtypes)
     column = params.columns.get("timestamp", "timestamp")
     if kinds.get(column, "date") not in ("timestamp", "timestamp_ntz", "date"):
         raise SourceError(
-            f"{redact(source)}: {column!r} holds times as {kinds[column]}, which --engine spark does not "
+            f"{redact(source)}: {column!r} has times of type {kinds[column]}, which --engine spark does not "
             "read: store them as timestamps, or leave --engine out"
         )
     frame = frame.selectExpr("*", _ROW)
@@ -163,16 +151,16 @@ def _check_units(source: str, schema: pa.Schema) -> None:
     for each in schema:
         if pa.types.is_timestamp(each.type) and each.type.unit == "ns":
             raise SourceError(
-                f"{source}: {each.name!r} holds times in nanoseconds, which Spark cannot read: "
+                f"{source}: {each.name!r} has times in nanoseconds, which Spark cannot read: "
                 "write them in microseconds, or leave --engine out"
             )
 
 
-def _elsewhere(source: str) -> bool:
+def _has_scheme(source: str) -> bool:
     return "://" in source
 
 
 def _pattern(path: Path) -> str:
-    """Write the path of a local file as the pattern that Spark expects."""
+    """Convert the path of a local file to a pattern for Spark."""
     escaped = "".join(f"\\{sign}" if sign in r"\*?[]{}" else sign for sign in str(path.resolve()))
     return f"file://{escaped}"

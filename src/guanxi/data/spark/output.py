@@ -1,4 +1,4 @@
-"""Folders of Parquet that Spark's workers write, whole or not at all."""
+"""Parquet folders written by Spark's workers, completely or not at all."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from guanxi.errors import OutputError, ParamsError
 
 
 def check_folder(output: str) -> None:
-    """Fail before the work starts if the folder could not be written.
+    """Fail early if the folder could not be written.
 
     Raises
     ------
     ParamsError
-        If a file or a database table is named.
+        If the output is a file or a database table.
     OutputError
-        If the place cannot be written, or holds something other than an earlier result.
+        If it cannot be written, or contains anything but an earlier result.
     """
     if "::" in output or output.lower().endswith((".parquet", ".csv")):
-        raise ParamsError(f"{output}: --engine spark writes a folder of Parquet: name one without an ending")
+        raise ParamsError(f"{output}: --engine spark writes a Parquet folder: name one, without an extension")
     if "://" in output:
         return
     folder = Path(output)
@@ -34,13 +34,13 @@ def check_folder(output: str) -> None:
 
 
 class FolderWriter:
-    """A folder of Parquet that gets its name once it is complete, manifest included.
+    """A Parquet folder that is renamed once it is complete, including the manifest.
 
     Parameters
     ----------
     engine : SparkEngine
     output : str
-        A path that every worker sees, or an address of a file system that Spark knows.
+        A path visible to all workers, or an address of a file system known to Spark.
     """
 
     def __init__(self, engine: SparkEngine, output: str) -> None:
@@ -49,54 +49,54 @@ class FolderWriter:
         address = output if "://" in output else f"file://{Path(output).absolute()}"
         self._path = self._hadoop.Path(address)
         self._files = self._path.getFileSystem(engine.session._jsc.hadoopConfiguration())
-        self._hidden, self._old = self._beside("spark.partial"), self._beside("old")
+        self._hidden, self._old = self._sibling("spark.partial"), self._sibling("old")
         self._files.delete(self._hidden, True)  # of a job that was killed
         self._put_back()
 
     def write(self, frame: Any) -> int:
-        """Let the workers compute and write all rows; return their number."""
+        """Compute and write all rows on the workers; return their number."""
         address = str(self._hidden)
-        # The folder's new name says that it is complete: Spark's own marker is not needed.
+        # The final name marks the folder as complete, so Spark's marker is not needed.
         frame.write.option("mapreduce.fileoutputcommitter.marksuccessfuljobs", "false").parquet(address)
         return int(self._engine.session.read.parquet(address).count())
 
     def finish(self, manifest: dict[str, Any]) -> None:
-        """Write the manifest and give the folder its name; an earlier result stays until then.
+        """Write the manifest and rename the folder; an earlier result is kept until then.
 
         Raises
         ------
         OutputError
-            If the folder cannot be put in its place.
+            If the folder cannot be renamed.
         """
         file = self._files.create(self._hadoop.Path(self._hidden, FOLDER_MANIFEST))
         file.write(bytearray(_manifest_text(manifest).encode()))
         file.close()
         if self._files.getScheme() == "file":
-            _settle(Path(self._hidden.toUri().getPath()))
+            _sync_files(Path(self._hidden.toUri().getPath()))
         self._files.delete(self._old, True)
         if self._files.exists(self._path):
             self._files.rename(self._path, self._old)
-        # Renamed to an existing folder, it would be moved into that folder.
+        # A rename to an existing folder would move it into that folder.
         if self._files.exists(self._path) or not self._files.rename(self._hidden, self._path):
             self._put_back()
-            raise OutputError(f"cannot write {self._path}: its place was taken meanwhile")
+            raise OutputError(f"cannot write {self._path}: it was created by another process meanwhile")
         self._files.delete(self._old, True)
 
     def discard(self) -> None:
-        """Delete what is not complete."""
+        """Delete the incomplete folder."""
         self._files.delete(self._hidden, True)
 
     def _put_back(self) -> None:
-        """Repair the state left by a job that was killed between its two renames."""
+        """Restore the earlier result after a job that was killed between its two renames."""
         if self._files.exists(self._old) and not self._files.exists(self._path):
             self._files.rename(self._old, self._path)
 
-    def _beside(self, role: str) -> Any:
+    def _sibling(self, role: str) -> Any:
         return self._hadoop.Path(self._path.getParent(), f".{self._path.getName()}.{role}")
 
 
-def _settle(folder: Path) -> None:
-    """Sync the files to disk, and delete the checksums that Hadoop writes beside them."""
+def _sync_files(folder: Path) -> None:
+    """Sync the files to disk, and delete Hadoop's checksum files."""
     for path in folder.iterdir():
         if path.suffix == ".crc":
             path.unlink()

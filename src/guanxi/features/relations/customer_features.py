@@ -1,6 +1,6 @@
-"""What the relation tables tell of every customer as of a cutoff: contacts, answers, tickets, costs, credit.
+"""Customer features from the relation tables as of a cutoff: contacts, answers, tickets, costs, credit.
 
-All are ibis expressions on rows up to the cutoff; what a table does not tell is null.
+All are ibis expressions on rows up to the cutoff; unknown values are null.
 """
 
 from __future__ import annotations
@@ -23,61 +23,60 @@ _TIMES = {"customers": "acquired_on", "tickets": "opened"}
 
 
 def relation_features(relations: Relations, cutoff: date) -> pd.DataFrame:
-    """Features of every customer who appears in a relation table up to the cutoff.
+    """Features of all customers who appear in a relation table up to the cutoff.
 
     Parameters
     ----------
     relations : Relations
     cutoff : date
-        The last day that belongs to the past; no later row is read. Of customers acquired later nothing is
-        known; a ticket closed later is open, and its satisfaction unknown. Attributes and referrals have no
-        time of their own.
+        The last day used. Customers acquired later are left out; a ticket closed later is open, and its
+        satisfaction unknown. Attributes and referrals have no date.
 
     Returns
     -------
     pandas.DataFrame
-        In the order of ``customer_id``; without any relation no row. The columns are
+        Sorted by ``customer_id``; empty without relations. The columns are
 
         - ``customer_id``;
         - ``acquired_days`` (since ``acquired_on``), ``acquisition_channel, acquisition_cost, referred_by,
           contract``;
         - ``interactions`` (count), ``days_since_interaction``, ``interaction_channels`` (count),
-          ``channel_mix`` (0: one channel; 1: all channels in use alike; Shannon's entropy over that of all),
-          ``contacts_outbound``, ``responses`` (of these; what is not told is none, unless nothing is told);
-        - sums of answers between the ends of their scales (0 to 1) and how many: ``csat_sum, csat_answers,
-          ces_sum, ces_answers``; ``nps_score`` (the latest, 0 to 10; of several at once the lowest),
-          ``nps_answers``; ``servqual_…_gap``, mean of (perception - expectation) / scale;
-        - ``satisfaction_earlier, satisfaction_recent``: means of all answers (0 to 1), those of tickets
-          included, older than and within the last 365 days;
+          ``channel_mix`` (Shannon entropy over its maximum; 0: one channel, 1: all channels equally),
+          ``contacts_outbound``, ``responses`` (to these; missing values count as 0 unless all are missing);
+        - sums and numbers of answers, rescaled from 0 to 1: ``csat_sum, csat_answers, ces_sum, ces_answers``;
+          ``nps_score`` (the latest, 0 to 10; the lowest of simultaneous ones), ``nps_answers``;
+          ``servqual_…_gap``, mean of (perception - expectation) / scale;
+        - ``satisfaction_earlier, satisfaction_recent``: means of all answers (0 to 1), including those of
+          tickets, from before and within the last 365 days;
         - ``tickets, complaints, complaints_closed``, ``complaint_days`` (mean days until closed),
           ``ticket_satisfaction_sum`` (0 to 1), ``ticket_satisfaction_answers``;
         - ``cost_to_serve, cost_to_retain``; ``credit_limit, overdue_days, defaults`` (each the latest known,
-          of several at once the greatest);
-        - the attributes, with an underscore where their name is one of these.
+          the greatest of simultaneous ones);
+        - the attributes, with an underscore if their name is one of these: numbers if all values are numeric,
+          else text.
 
-        Every number is a float, an attribute a number where every value reads as one, else text; a table that
-        does not know a customer, or was not given, leaves null.
+        Numbers are floats. Values are null if a table does not include the customer or was not given.
 
     Raises
     ------
     OutputError
-        If there is no room for the engine's tables.
+        If the engine runs out of space.
     """
     names = ["customer_id", *(name for names in COLUMNS.values() for name in names)]
     if not relations.lines:
         return pd.DataFrame(
             {name: pd.Series(dtype="object" if name in WORDS else "float64") for name in names}
         )
-    expression = _all_measures(_seen(relations, cutoff), cutoff).order_by("customer_id")
+    expression = _all_measures(_rows_until(relations, cutoff), cutoff).order_by("customer_id")
     with explain_no_space():
         table = execute_in_order(relations.connection, expression)
     attributes = {str(name): number_or_text(table[name]) for name in table.columns if name not in names}
     return table.assign(**attributes)
 
 
-def _all_measures(seen: dict[str, Any], cutoff: date) -> Any:
-    parts = {name: MEASURES[name](table, cutoff) for name, table in seen.items()}
-    given = [_answers(name, seen[name]) for name in ("surveys", "tickets") if name in seen]
+def _all_measures(rows: dict[str, Any], cutoff: date) -> Any:
+    parts = {name: MEASURES[name](table, cutoff) for name, table in rows.items()}
+    given = [_answers(name, rows[name]) for name in ("surveys", "tickets") if name in rows]
     given = [table for table in given if table is not None]
     if given:
         parts["answers"] = _satisfaction(_union(given), cutoff)
@@ -91,24 +90,24 @@ def _union(tables: list[Any]) -> Any:
     return functools.reduce(lambda one, other: one.union(other), tables)
 
 
-def _seen(relations: Relations, cutoff: date) -> dict[str, Any]:
-    """Keep the rows of each relation that were there by the end of the cutoff day."""
+def _rows_until(relations: Relations, cutoff: date) -> dict[str, Any]:
+    """Keep the rows of each relation up to the end of the cutoff day."""
     end = ibis.literal(add_days(cutoff, 1)).cast("timestamp")
-    seen = {}
+    rows = {}
     for name, lines in relations.lines.items():
         table, time = lines.table, _TIMES.get(name, "timestamp")
         if name == "customers":
             known = table.acquired_on.isnull() | (table.acquired_on < end) if time in table.columns else True
-            seen[name] = table.filter(known)
+            rows[name] = table.filter(known)
         else:
-            seen[name] = table.filter(table[time] < end)
-    if "tickets" in seen and "closed" in seen["tickets"].columns:
-        seen["tickets"] = _as_open(seen["tickets"], end)
-    return seen
+            rows[name] = table.filter(table[time] < end)
+    if "tickets" in rows and "closed" in rows["tickets"].columns:
+        rows["tickets"] = _reopened(rows["tickets"], end)
+    return rows
 
 
-def _as_open(tickets: Any, end: Any) -> Any:
-    """Undo what happened to a ticket after the cutoff."""
+def _reopened(tickets: Any, end: Any) -> Any:
+    """Treat tickets closed after the cutoff as open."""
     later = tickets.closed >= end
     hidden = {"closed": ibis.ifelse(later, ibis.null("timestamp"), tickets.closed)}
     if "satisfaction" in tickets.columns:
@@ -117,7 +116,7 @@ def _as_open(tickets: Any, end: Any) -> Any:
 
 
 def _complete(table: Any) -> Any:
-    """Put the columns in order, add those that no table has, and make numbers floats."""
+    """Order the columns, add missing ones, and convert numbers to float."""
     known = [name for names in COLUMNS.values() for name in names]
     columns = {"customer_id": table.customer_id}
     for name in known:

@@ -1,4 +1,4 @@
-"""What every customer brought up to a cutoff: revenue, margin, dependence on categories, steadiness.
+"""Customer totals up to a cutoff: revenue, margin, concentration on categories, variation of spend.
 
 All are ibis expressions on rows up to the cutoff; unknown values are null.
 """
@@ -13,46 +13,42 @@ import pandas as pd
 
 from guanxi.data.engine import execute_in_order
 from guanxi.data.transactions import TransactionLog, ordered_sum
-from guanxi.features.rfm import _period_start, purchases_until
+from guanxi.features.rfm import _as_floats, _period_start, purchases_until
 
 YEAR_DAYS = 365
-STEADINESS_DAYS = 90
-_FEWEST_STRETCHES, _FEWEST_PURCHASES = 4, 3
+INTERVAL_DAYS = 90
+_FEWEST_INTERVALS, _FEWEST_PURCHASES = 4, 3
 
 
 def totals_at(log: TransactionLog, cutoff: date) -> pd.DataFrame:
-    """Totals of every customer known at the cutoff.
+    """Totals of all customers with a purchase up to the cutoff.
 
     Parameters
     ----------
     log : TransactionLog
     cutoff : date
-        The last day that belongs to the past; no later row is read.
+        The last day used.
 
     Returns
     -------
     pandas.DataFrame
-        In the order of ``customer_id``, as floats: ``purchases``; ``revenue, revenue_year`` (net of refunds;
-        to date, and of the last 365 days); ``margin, margin_year`` (where the log has a margin);
-        ``refund_share`` (refunds to what was paid); ``categories`` (distinct) and ``category_concentration``
-        (Herfindahl index of what was paid by category, 1: always the same; both where the log has a
-        category); ``spend_variation`` (sample standard deviation of the spend of the whole 90-day stretches
-        before the cutoff over its mean; null with fewer than 4 stretches or 3 purchases).
+        Sorted by ``customer_id``, as floats: ``purchases``; ``revenue, revenue_year`` (net of refunds; total,
+        and in the last 365 days); ``margin, margin_year`` (if the log has margins); ``refund_share`` (refunds
+        over gross spend); ``categories`` (number) and ``category_concentration`` (Herfindahl index of gross
+        spend; 1: one category; both if the log has categories); ``spend_variation`` (sample coefficient of
+        variation of the spend in complete 90-day intervals before the cutoff; null with fewer than 4
+        intervals or 3 purchases).
     """
     lines, grain = log.lines, log.params.event_grain
     past = purchases_until(log.events, cutoff, grain)
     end = ibis.literal(_period_start(cutoff, grain))
     dated = past.mutate(age=end.delta(past.date, unit="day"))
     table = dated.group_by("customer_id").agg(**_sums(dated))
-    table = table.left_join(_steadiness(dated), "customer_id").drop("customer_id_right")
+    table = table.left_join(_spend_variation(dated), "customer_id").drop("customer_id_right")
     if "category" in lines.columns:
         past_lines = lines.filter(lines.date <= ibis.literal(cutoff))
-        table = table.left_join(_dependence(past_lines), "customer_id").drop("customer_id_right")
-    table = table.select(
-        "customer_id",
-        **{name: table[name].cast("float64") for name in table.columns if name != "customer_id"},
-    )
-    return execute_in_order(log.connection, table.order_by("customer_id"))
+        table = table.left_join(_concentration(past_lines), "customer_id").drop("customer_id_right")
+    return execute_in_order(log.connection, _as_floats(table).order_by("customer_id"))
 
 
 def _sums(dated: Any) -> dict[str, Any]:
@@ -73,25 +69,25 @@ def _sums(dated: Any) -> dict[str, Any]:
     return sums
 
 
-def _steadiness(dated: Any) -> Any:
-    """Measure how the spend of equal stretches of time varies, those without a purchase being 0."""
+def _spend_variation(dated: Any) -> Any:
+    """Coefficient of variation of the spend in equal intervals, 0 in those without a purchase."""
     history = dated.group_by("customer_id").agg(
-        stretches=(dated.age.max() + 1) // STEADINESS_DAYS, purchases=dated.count()
+        intervals=(dated.age.max() + 1) // INTERVAL_DAYS, purchases=dated.count()
     )
-    within = dated.mutate(stretch=dated.age // STEADINESS_DAYS).inner_join(history, "customer_id")
-    enough = (within.stretches >= _FEWEST_STRETCHES) & (within.purchases >= _FEWEST_PURCHASES)
-    whole = within.filter(enough & (within.stretch < within.stretches))
-    spends = whole.group_by("customer_id", "stretches", "stretch").agg(spend=whole.amount.sum())
-    moments = spends.group_by("customer_id", "stretches").agg(
+    within = dated.mutate(interval=dated.age // INTERVAL_DAYS).inner_join(history, "customer_id")
+    enough = (within.intervals >= _FEWEST_INTERVALS) & (within.purchases >= _FEWEST_PURCHASES)
+    whole = within.filter(enough & (within.interval < within.intervals))
+    spends = whole.group_by("customer_id", "intervals", "interval").agg(spend=whole.amount.sum())
+    moments = spends.group_by("customer_id", "intervals").agg(
         total=spends.spend.sum(), squares=(spends.spend * spends.spend).sum()
     )
-    mean = moments.total / moments.stretches
+    mean = moments.total / moments.intervals
     # Clipped because the difference of equal spends may round below zero.
-    variance = (moments.squares - moments.total * mean).clip(lower=0) / (moments.stretches - 1)
+    variance = (moments.squares - moments.total * mean).clip(lower=0) / (moments.intervals - 1)
     return moments.select("customer_id", spend_variation=variance.sqrt() / mean.nullif(0))
 
 
-def _dependence(lines: Any) -> Any:
+def _concentration(lines: Any) -> Any:
     paid = lines.filter(lines.category.notnull() & (lines.amount >= 0))
     spends = paid.group_by("customer_id", "category").agg(spend=ordered_sum(paid.amount))
     total = ordered_sum(spends.spend)

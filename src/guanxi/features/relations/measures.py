@@ -1,4 +1,4 @@
-"""What one relation table tells of every customer, from rows up to a cutoff."""
+"""Customer measures from each relation table, for rows up to a cutoff."""
 
 from __future__ import annotations
 
@@ -128,7 +128,7 @@ def _credit(table: Any, cutoff: date) -> Any:
 
 
 def _answers(relation: str, table: Any) -> Any:
-    """Day and score (0 to 1) of every answer; None if the relation has no answers."""
+    """Date and score (0 to 1) of all answers; None if the relation has none."""
     if relation == "surveys":
         unit = _unit(table.score, table.scale_low, table.scale_high)
         return table.select("customer_id", day=table.timestamp.date(), unit=unit)
@@ -140,7 +140,7 @@ def _answers(relation: str, table: Any) -> Any:
 
 
 def _satisfaction(answers: Any, cutoff: date) -> Any:
-    """Means of a customer's answers of the last year, and of those before it."""
+    """Mean of each customer's answers in the last year, and of those before it."""
     recent = ibis.literal(cutoff).delta(answers.day, unit="day") < RECENT_DAYS
     return answers.group_by("customer_id").agg(
         satisfaction_earlier=_mean(ibis.ifelse(recent, ibis.null("float64"), answers.unit)),
@@ -171,6 +171,6 @@ def _mean(values: Any) -> Any:
 
 
 def _latest(values: Any, time: Any) -> Any:
-    """Give the latest value present; of several at one time the greatest."""
+    """Return the latest non-null value, the greatest of simultaneous ones."""
     dated = ibis.struct({"time": time, "value": values})
     return ibis.ifelse(values.notnull(), dated, ibis.null(dated.type())).max()["value"]
