@@ -164,7 +164,7 @@ class TestWhatCannotBeMeasured:
             ([1.0], {}, "there is no model to measure"),
             ([], {"m": []}, "there is no customer to measure"),
             ([1.0, 0.0], {"m": [0.5]}, r"actual has shape \(2,\), predicted \(1,\)"),
-            ([1.0, 0.0], {"m": [0.5, np.nan]}, "predicted holds a value that is no finite number"),
+            ([1.0, 0.0], {"m": [0.5, np.nan]}, "predicted contains a value that is not finite"),
         ],
     )
     def test_bad_input(self, actual, predictions, message):

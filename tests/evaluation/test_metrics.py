@@ -253,8 +253,8 @@ class TestBadInput:
             ([], [], "there is no customer to measure"),
             ([1.0, 0.0], [1.0], r"actual has shape \(2,\), predicted \(1,\)"),
             ([[1.0]], [[1.0]], r"actual has shape \(1, 1\)"),
-            ([1.0, math.nan], [1.0, 0.0], "actual holds a value that is no finite number"),
-            ([1.0, 0.0], [1.0, math.inf], "predicted holds a value that is no finite number"),
+            ([1.0, math.nan], [1.0, 0.0], "actual contains a value that is not finite"),
+            ([1.0, 0.0], [1.0, math.inf], "predicted contains a value that is not finite"),
         ],
     )
     def test_arrays(self, name, actual, predicted, message):

@@ -166,15 +166,15 @@ class TestVerdict:
         high = _assess_bias(measure(0.25, 0.2, 0.3), totals, 0.1)  # 80 % came of what was forecast
         assert (high[0].verdict, high[0].text) == (
             Verdict.watch,
-            "the total of purchases was forecast 25% too high (-20% came, beside the forecast, "
-            "within the -30% to +40% that earlier windows let expect)",
+            "the total of purchases was forecast 25% too high (actual -20% relative to the forecast, "
+            "within the -30% to +40% expected from earlier windows)",
         )
         low = _assess_bias(measure(-0.5, -0.6, -0.4), totals, 0.1)  # twice as many came
         assert low[0].verdict is Verdict.retrain
-        assert "50% too low (+100% came" in low[0].text
+        assert "50% too low (actual +100%" in low[0].text
         assert _assess_bias(measure(0.25, 0.2, 0.3), None, 0.1)[0].verdict is Verdict.watch
         assert _assess_bias(measure(None, None, None), totals, 0.1)[0].text == (
-            "nobody bought in the window that was forecast"
+            "no customer bought in the forecast window"
         )
 
     def test_without_measures_of_training_nothing_is_judged(self):
@@ -196,7 +196,7 @@ class TestVerdict:
         )
         unseen = row | {"name": "channel", "example": "kiosk"}
         assert (
-            "of the lines have a channel that it had not seen, such as 'kiosk'"
+            "of the lines have a channel not seen in training, such as 'kiosk'"
             in assess_shares([unseen], LIMITS)[0].text
         )
         assert assess_shares([row | {"share": 0.05}], LIMITS) == []
