@@ -28,17 +28,10 @@ def baseline_forecasts(
     or only the last. If the earlier window and the horizon differ in length, probabilities are rescaled as in
     a Poisson process: P(no purchase) to the power ``horizon_days / window_days``.
 
-    Parameters
-    ----------
-    past : pandas.DataFrame or None
-        An earlier snapshot with its outcomes (:func:`guanxi.features.snapshots.snapshot`), whose window of
-        ``window_days`` ends no later than the cutoff. Without it, or if all or none of its customers churned,
-        the two methods fitted to it are omitted.
-    now : pandas.DataFrame
-        Features at the cutoff.
-    last : pandas.DataFrame
-        ``customer_id, purchases, spend`` of customers who bought in the ``horizon_days`` up to the cutoff.
-    window_days, horizon_days : int
+    ``past`` is an earlier snapshot with outcomes (:func:`guanxi.features.snapshots.snapshot`), whose window
+    of ``window_days`` ends no later than the cutoff. Without it, or if all or none of its customers churned,
+    the two methods fitted to it are omitted. ``now`` has the features at the cutoff, ``last`` the
+    ``customer_id, purchases, spend`` of customers who bought in the ``horizon_days`` up to it.
 
     Examples
     --------
@@ -48,14 +41,10 @@ def baseline_forecasts(
     >>> {name: float(forecast["spend"].iloc[0]) for name, forecast in found.items()}
     {'naive (own past rate)': 50.0, 'naive (last window repeated)': 30.0}
     """
-    found = {
-        PAST_RATE: own_past_rate(now, horizon_days),
-        LAST_WINDOW: last_window_repeated(now, last),
-    }
+    found = {PAST_RATE: own_past_rate(now, horizon_days), LAST_WINDOW: last_window_repeated(now, last)}
     if past is not None and past["churned"].nunique() == 2:
-        exponent = horizon_days / window_days
-        for name, forecast in ((SILENCE, silence_rule(past, now)), (RFM_LOGISTIC, rfm_logistic(past, now))):
-            found[name] = forecast**exponent
+        for name, method in ((SILENCE, silence_rule), (RFM_LOGISTIC, rfm_logistic)):
+            found[name] = method(past, now) ** (horizon_days / window_days)
     return found
 
 

@@ -87,21 +87,11 @@ def bootstrap(
 
     The result does not depend on the order of the customers. Resamples have at most 50,000 rows. For larger
     bases their spread about the full-sample value is scaled by the square root of the ratio of sizes (Bickel,
-    Götze & van Zwet 1997, Resampling fewer than n observations, Statistica Sinica 7).
+    Götze & van Zwet 1997, Resampling fewer than n observations, Statistica Sinica 7). With 200 draws the ends
+    of a 90 % interval are accurate to about a tenth of its width.
 
-    Parameters
-    ----------
-    actual : array, shape (n,)
-        Observed outcomes.
-    predictions : mapping of model to array, shape (n,)
-    metrics : mapping of name to Metric
-    seed, draws : int
-        With 200 draws the ends of a 90 % interval are accurate to about a tenth of its width.
-
-    Raises
-    ------
-    DataError
-        If there is no model, no customer, or the arrays differ in length.
+    ``actual`` and the predictions of each model have shape (n,). No model, no customer or arrays of different
+    length are a DataError.
 
     Examples
     --------

@@ -87,28 +87,10 @@ def _grade_forecast(
 ) -> Grade | None:
     """Grade predictions of a holdout window by the rule in the module docstring.
 
-    Parameters
-    ----------
-    target : {"churn", "purchases", "spend"}
-    actual, own : array, shape (n,)
-        Outcomes (label with 1 for churned, purchases or spend) and predictions, one per customer.
-    baselines : mapping of name to array, shape (n,)
-        Naive forecasts (:func:`guanxi.evaluation._baselines.baseline_forecasts`).
-    seed : int
-        Seed of the bootstrap.
-    language : {"en", "zh"}
-        Language of the rule and the warning.
-
-    Returns
-    -------
-    Grade or None
-        None if the window is not informative: fewer than 30 customers bought (for churn: or fewer than 30 did
-        not), or all outcomes are equal.
-
-    Raises
-    ------
-    DataError
-        If there is no baseline, or the arrays differ in length.
+    ``actual`` (label with 1 for churned, purchases or spend), ``own`` (predictions) and the naive forecasts
+    in ``baselines`` have shape (n,). The grade is None if the window is not informative: fewer than 30
+    customers bought (for churn: or fewer than 30 did not), or all outcomes are equal. A missing baseline or
+    arrays of different length raise a DataError.
 
     Examples
     --------

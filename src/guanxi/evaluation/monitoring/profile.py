@@ -87,12 +87,9 @@ def transaction_profile(
 
 
 def label_profile(fitted: FittedLabels, seed: int) -> dict[str, Any]:
-    """Profile a training on labels. Attributes are undated, so ``usual`` is 0.
+    """Profile a training on labels: as :func:`transaction_profile`, without ``lines, categories, totals``.
 
-    Returns
-    -------
-    dict
-        As :func:`transaction_profile`, without ``lines, categories, totals``.
+    Attributes are undated, so ``usual`` is 0.
     """
     text = fitted.model.text_features
     features = {
