@@ -122,7 +122,7 @@ class TestDifferences:
 
     def test_an_unknown_reference_is_an_error(self, churn):
         found = bootstrap(*churn, MAE, seed=1, draws=2)
-        with pytest.raises(DataError, match="model 'naive' was not measured: use one of true, blurred"):
+        with pytest.raises(DataError, match="model 'naive' was not evaluated: use one of true, blurred"):
             found.gain("mae", "true", "naive")
 
 
@@ -144,7 +144,7 @@ class TestRandomness:
         np.testing.assert_allclose(again.draws[:, ::-1], first.draws, rtol=1e-9)
 
 
-class TestWhatCannotBeMeasured:
+class TestUndefined:
     def test_samples_of_one_class_are_left_out(self):
         # With one churner of five, a third of the resamples contain none.
         churned, probability = [1, 0, 0, 0, 0], [0.9, 0.2, 0.3, 0.4, 0.5]
@@ -161,8 +161,8 @@ class TestWhatCannotBeMeasured:
     @pytest.mark.parametrize(
         ("actual", "predictions", "message"),
         [
-            ([1.0], {}, "there is no model to measure"),
-            ([], {"m": []}, "there is no customer to measure"),
+            ([1.0], {}, "there is no model to evaluate"),
+            ([], {"m": []}, "there are no customers to evaluate"),
             ([1.0, 0.0], {"m": [0.5]}, r"actual has shape \(2,\), predicted \(1,\)"),
             ([1.0, 0.0], {"m": [0.5, np.nan]}, "predicted contains a value that is not finite"),
         ],

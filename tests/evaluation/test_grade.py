@@ -120,7 +120,7 @@ class TestLevels:
         assert found.letter == "B"
 
 
-class TestWords:
+class TestTexts:
     @pytest.mark.parametrize("target", TARGETS)
     def test_rules_explain_every_letter(self, window, target):
         actual, signal, scale = window[target]
@@ -142,7 +142,7 @@ class TestWords:
         assert "naive" not in found.warning
 
 
-class TestWhatCannotBeGraded:
+class TestWithoutGrade:
     @pytest.mark.parametrize("few", [0, FEWEST - 1])
     def test_too_few_customers_give_no_grade(self, few):
         actual = np.r_[np.ones(few), np.zeros(500)]

@@ -67,7 +67,7 @@ class TestAgainstScikitLearn:
         np.testing.assert_allclose(metrics.spearman(actual, predicted), theirs, atol=1e-9)
 
 
-class TestLaws:
+class TestProperties:
     @settings(max_examples=40, deadline=None)
     @given(counts.filter(lambda y: y.sum() > 0))
     def test_the_truth_is_the_best_forecast(self, actual):
@@ -250,7 +250,7 @@ class TestBadInput:
     @pytest.mark.parametrize(
         ("actual", "predicted", "message"),
         [
-            ([], [], "there is no customer to measure"),
+            ([], [], "there are no customers to evaluate"),
             ([1.0, 0.0], [1.0], r"actual has shape \(2,\), predicted \(1,\)"),
             ([[1.0]], [[1.0]], r"actual has shape \(1, 1\)"),
             ([1.0, math.nan], [1.0, 0.0], "actual contains a value that is not finite"),

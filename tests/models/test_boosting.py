@@ -49,7 +49,7 @@ class TestSeed:
         assert one != two
 
 
-class TestAtOnce:
+class TestParallel:
     def growers(self, *seeds, rounds=20, rows=2000):
         return [partial(grow, binary(rows, 0), "binary", SETTINGS, rounds, seed) for seed in seeds]
 

@@ -97,7 +97,7 @@ def leavers(params):
     log.close()
 
 
-class TestSomethingToFind:
+class TestSimulatedEffect:
     def test_an_effect_unknown_to_the_value_model_is_found(self, leavers):
         twin, log, after = leavers
         assert twin.corrections["churn"].chosen != ALONE
@@ -189,7 +189,7 @@ class TestWindows:
         assert all(later - window >= day for later, day in pairwise(folds))
 
 
-class TestWithoutEnough:
+class TestTooFewData:
     def test_fifty_customers(self, quick_params):
         generator = np.random.default_rng(3)
         rows = [

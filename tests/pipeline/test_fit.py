@@ -121,7 +121,7 @@ class TestDrivers:
         np.testing.assert_allclose(own, theirs.values, atol=1e-6)
 
 
-class TestWithoutEnough:
+class TestTooFewData:
     """A source to which the models cannot be fitted is an error that names what is missing."""
 
     @staticmethod

@@ -103,7 +103,7 @@ def test_shares_of_a_category_count_the_customers_without_one():
     assert plan.typical == (0.5, 0.25)
 
 
-class TestGiveAways:
+class TestLeaks:
     LABEL = np.repeat([0.0, 1.0], 200)
 
     @pytest.mark.parametrize(

@@ -118,7 +118,7 @@ class TestChoice:
 
     def test_the_given_settings_are_kept_if_they_are_best(self):
         trials = pd.DataFrame({"loss": [0.95, 0.96], "gain": [0.0, -0.01], "error": [0.0, 0.001]})
-        assert choice(trials) == (0, "the given settings: better than 1 others")
+        assert choice(trials) == (0, "the given settings: none of 1 other trials was better")
 
 
 @pytest.mark.slow

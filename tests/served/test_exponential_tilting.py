@@ -118,7 +118,7 @@ def test_a_greater_mean_makes_many_purchases_likelier():
     assert (np.diff(beyond, axis=0) >= -1e-12).all()
 
 
-class TestAtTheLimits:
+class TestBoundaries:
     @pytest.mark.parametrize("none", [0.0, 0.3, 1.0])
     def test_a_mean_of_one_purchase_each_is_one_purchase(self, none):
         (moved,) = tilted(COUNTS, negative_binomial(0.5, 0.6)[None], np.array([none]), np.array([1.0 - none]))

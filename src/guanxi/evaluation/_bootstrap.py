@@ -71,7 +71,7 @@ class Bootstrap:
 
     def _place(self, model: str) -> int:
         if model not in self.models:
-            raise DataError(f"model {model!r} was not measured: use one of {', '.join(self.models)}")
+            raise DataError(f"model {model!r} was not evaluated: use one of {', '.join(self.models)}")
         return self.models.index(model)
 
 
@@ -103,7 +103,7 @@ def bootstrap(
     (0.25, True)
     """
     if not predictions:
-        raise DataError("there is no model to measure: give at least one model's predictions")
+        raise DataError("there is no model to evaluate: give at least one model's predictions")
     observed = np.asarray(actual, dtype=np.float64)
     forecasts = {name: np.asarray(forecast, dtype=np.float64) for name, forecast in predictions.items()}
     values = np.array(
@@ -115,7 +115,7 @@ def bootstrap(
     n, m = len(observed), min(len(observed), _MOST_ROWS)
     generator = np.random.default_rng(seed)
     samples = np.empty((draws, *values.shape))
-    with threadpool_limits(1):  # one thread is faster: these operations are too small to share
+    with threadpool_limits(1):  # one thread is faster on operations this small
         for sample in samples:
             rows = generator.integers(0, n, m)
             for measured, column in zip(sample, columns, strict=True):

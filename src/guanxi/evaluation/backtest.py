@@ -109,7 +109,7 @@ def backtest(
         measured.append(_tables(fitted, holdout) | {"portfolio": totals.assign(cutoff=cutoff)})
     if not measured:
         reason = next(iter(skipped.values()), _too_short(log, as_of, days))
-        raise HistoryError(f"no cutoff could be measured: {reason}")
+        raise HistoryError(f"no cutoff could be evaluated: {reason}")
     tables = {name: pd.concat([each[name] for each in measured], ignore_index=True) for name in measured[0]}
     return Backtest(**tables, skipped=skipped)
 

@@ -252,7 +252,7 @@ def _pair(actual: ArrayLike, predicted: ArrayLike) -> tuple[Floats, Floats]:
             f"actual has shape {pair[0].shape}, predicted {pair[1].shape}: give each one value per customer"
         )
     if not pair[0].size:
-        raise DataError("there is no customer to measure: give at least one")
+        raise DataError("there are no customers to evaluate: give at least one")
     for name, values in zip(("actual", "predicted"), pair, strict=True):
         if not np.isfinite(values).all():
             raise DataError(f"{name} contains a value that is not finite: pass finite values only")

@@ -238,7 +238,7 @@ class TrainingWindows:
         names = [name for name, used in zip(_LOGARITHMS, varies, strict=True) if used]
         logs = logs[:, varies]
         mean, scale = logs.mean(axis=0), logs.std(axis=0)
-        with threadpool_limits(1):  # one thread is faster: these operations are too small to share
+        with threadpool_limits(1):  # one thread is faster on operations this small
             fitted = _regressor(self.target).fit(
                 (logs - mean) / scale, window.outcome, sample_weight=window.weight
             )

@@ -96,15 +96,15 @@ def choice(trials: pd.DataFrame) -> tuple[int, str]:
     Examples
     --------
     >>> choice(pd.DataFrame({"loss": [0.9, 0.89], "gain": [0.0, 0.01], "error": [0.0, 0.02]}))
-    (0, 'the given settings: the best of 1 others gained 0.0100 +- 0.0200')
+    (0, 'the given settings: the best of 1 other trials gained 0.0100 +- 0.0200')
     """
-    best = int(np.argmin(trials["loss"]))
+    best, others = int(np.argmin(trials["loss"])), len(trials) - 1
     if best == 0:
-        return 0, f"the given settings: better than {len(trials) - 1} others"
+        return 0, f"the given settings: none of {others} other trials was better"
     gain, error = float(trials["gain"].iloc[best]), float(trials["error"].iloc[best])
     if gain > _CLEAR_GAIN * error:
-        return best, f"the settings of trial {best} of {len(trials) - 1}: gain {gain:.4f} +- {error:.4f}"
-    return 0, f"the given settings: the best of {len(trials) - 1} others gained {gain:.4f} +- {error:.4f}"
+        return best, f"the settings of trial {best} of {others}: gain {gain:.4f} +- {error:.4f}"
+    return 0, f"the given settings: the best of {others} other trials gained {gain:.4f} +- {error:.4f}"
 
 
 @dataclass(frozen=True)
