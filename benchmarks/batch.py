@@ -1,11 +1,10 @@
-"""Batch scoring of a simulated customer base: `guanxi predict` against what one would write without it.
+"""Batch scoring of a simulated customer base: `guanxi predict` against a straightforward script.
 
 python benchmarks/batch.py [customers] [customers of the large base]
 
-Both score the same transactions with the same fitted models, each in a process of its own, imports and
-reading included; the straightforward script is benchmarks/straightforward.py. Where both give a number it
-must be the same. guanxi gives intervals, dates and texts too. The large base is scored by guanxi alone, for
-its memory.
+Both score the same transactions with the same fitted models, in separate processes, imports and reading
+included. The script is benchmarks/straightforward.py. Numbers that both produce must agree; guanxi also
+produces intervals, dates and texts. The large base is scored by guanxi alone, to measure its memory.
 """
 
 from __future__ import annotations
@@ -27,7 +26,7 @@ from guanxi.simulation import simulate_transactions
 
 HERE = Path(__file__).parent
 RESULTS = HERE / "results" / "batch.json"
-MODEL = {"k": 2, "r": 0.6, "alpha": 25.0, "a": 0.8, "b": 2.5}  # regular buyers: there is something to correct
+MODEL = {"k": 2, "r": 0.6, "alpha": 25.0, "a": 0.8, "b": 2.5}  # regular buyers, so the corrections matter
 SPEND = {"p": 6.0, "q": 4.0, "v": 15.0}
 TRAINED_ON, AT_ONCE, DRIVERS = 50_000, 1_000_000, 3
 SAME = [
@@ -43,7 +42,7 @@ def main() -> None:
         simulate(folder / "base.parquet", customers)
         simulate(folder / "training.parquet", TRAINED_ON)
         guanxi(folder, "train", "training.parquet")
-        # Of the two models of a training, the twin was fitted earlier.
+        # Training fits two models; the twin has the earlier cutoff.
         model = max((folder / "mlruns").rglob("model.json"), key=fitted_at).parent
         rows = []
         for drivers in (0, DRIVERS):
@@ -66,7 +65,7 @@ def fitted_at(document: Path) -> str:
 
 
 def simulate(path: Path, customers: int) -> None:
-    """Write the transactions of many customers, some at a time."""
+    """Write the transactions of many customers, in batches."""
     writer = None
     for first in range(0, customers, AT_ONCE):
         n = min(AT_ONCE, customers - first)
@@ -92,7 +91,7 @@ def guanxi(folder: Path, *arguments: str) -> None:
 def measured(
     name: str, drivers: int, customers: int, command: list[object], folder: Path
 ) -> dict[str, object]:
-    """Seconds, customers a second, and peak memory of one process and those it starts."""
+    """Seconds, customers per second, and peak memory of a process and its children."""
     begin = time.perf_counter()
     process = subprocess.Popen([str(part) for part in command], cwd=folder)
     peak, status = 0, 0
@@ -117,7 +116,7 @@ def measured(
 
 
 def memory_of(process: int) -> int:
-    """Bytes in memory of a process and those it has started, shared pages counted once."""
+    """Bytes in memory of a process and its children, shared pages counted once."""
     try:
         started = Path(f"/proc/{process}/task/{process}/children").read_text().split()
         lines = Path(f"/proc/{process}/smaps_rollup").read_text().splitlines()
@@ -128,7 +127,7 @@ def memory_of(process: int) -> int:
 
 
 def compare(folder: Path) -> None:
-    """Stop unless both gave the same numbers."""
+    """Check that both outputs agree."""
     script, own = (
         pd.read_parquet(folder / name, columns=["customer_id", *SAME]).sort_values("customer_id")
         for name in ("script.parquet", "scores.parquet")

@@ -1,10 +1,10 @@
-"""Compare the results of two checkouts of guanxi, file by file, and give the largest difference of a number.
+"""Compare the output files of two checkouts of guanxi: the largest numerical difference per file.
 
 Usage: python benchmarks/compare_checkouts.py BEFORE AFTER [FOLDER]
 
-Both checkouts run with this interpreter: ``guanxi run`` on CDNOW and on Online Retail II (where the shared
-data are), ``guanxi run`` and ``guanxi scorecard`` on a simulated company. With FOLDER the results stay there,
-and a checkout whose results are there already does not run again.
+Both checkouts run with this interpreter: ``guanxi run`` on CDNOW and on Online Retail II (if the shared data
+are present), ``guanxi run`` and ``guanxi scorecard`` on a simulated company. With FOLDER the results are kept
+there, and a checkout with existing results is not run again.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ RETAIL_OPTIONS = [
 SIMULATE = "from guanxi.simulation import simulate_company as s; import sys; from pathlib import Path; "
 SIMULATE += "s(2000, seed=7).write(Path(sys.argv[1]))"
 SCORECARD = ["scorecard", "transactions.csv", "-o", "card", "--history", "2"]
-# What differs from run to run of one and the same checkout: identifiers of runs, days and times of writing.
+# Text that differs between runs of the same checkout: run identifiers, times of writing, durations.
 FLEETING = re.compile(
     r"\b[0-9a-f]{32}\b|\bm-[0-9a-f]{32}\b|\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d[\d.+:Z]*|\d+\.\d s\b"
 )
@@ -41,7 +41,7 @@ RENAMED = {"said": "basis"}
 
 
 def guanxi(checkout: Path, folder: Path, *arguments: str) -> None:
-    """Run a command of a checkout in a folder and keep what it said."""
+    """Run a command of a checkout in a folder and save its output."""
     environment = os.environ | {"PYTHONPATH": str(checkout / "src"), "PYTHONHASHSEED": "0"}
     done = subprocess.run(
         [sys.executable, "-m", "guanxi", *arguments],
@@ -51,8 +51,8 @@ def guanxi(checkout: Path, folder: Path, *arguments: str) -> None:
         text=True,
         check=False,
     )
-    said = f"exit {done.returncode}\n{done.stdout}\n{done.stderr}"
-    (folder / f"{arguments[0]}.txt").write_text(said.replace(str(folder), "FOLDER"), encoding="utf-8")
+    output = f"exit {done.returncode}\n{done.stdout}\n{done.stderr}"
+    (folder / f"{arguments[0]}.txt").write_text(output.replace(str(folder), "FOLDER"), encoding="utf-8")
 
 
 def simulate(checkout: Path, folder: Path) -> None:
@@ -62,7 +62,7 @@ def simulate(checkout: Path, folder: Path) -> None:
 
 
 def produce(checkout: Path, folder: Path) -> None:
-    """Run everything that is compared."""
+    """Run all commands to be compared."""
     for name in ("cdnow", "retail", "company"):
         (folder / name).mkdir(parents=True, exist_ok=True)
     guanxi(checkout, folder / "cdnow", "run")
@@ -74,7 +74,7 @@ def produce(checkout: Path, folder: Path) -> None:
 
 
 def written(folder: Path) -> dict[str, Path]:
-    """Give the files that a reader looks at, by their place."""
+    """Find the output files, by relative path."""
     found = [path for path in folder.rglob("*") if path.is_file()]
     places = {path.relative_to(folder).as_posix(): path for path in found}
     return {
@@ -85,7 +85,7 @@ def written(folder: Path) -> dict[str, Path]:
 
 
 def difference(before: Any, after: Any) -> float:
-    """Give the largest difference of two values; infinite where they are not of one kind."""
+    """Compute the largest difference of two values; infinite if they differ in kind."""
     if isinstance(before, dict) and isinstance(after, dict):
         before = {key if key in after else RENAMED.get(key, key): value for key, value in before.items()}
         if before.keys() != after.keys():
@@ -119,7 +119,7 @@ def table_difference(before: pd.DataFrame, after: pd.DataFrame) -> float:
 
 
 def file_difference(before: Path, after: Path) -> float:
-    """Give the largest difference of two files."""
+    """Compute the largest difference of two files."""
     if before.suffix == ".parquet":
         return table_difference(pd.read_parquet(before), pd.read_parquet(after))
     if before.suffix == ".json":

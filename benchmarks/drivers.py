@@ -2,8 +2,8 @@
 
 python benchmarks/drivers.py [customers]
 
-Each runs in a process of its own, on the same trees and rows, one after the other. Model loading and the
-making of the tables count; imports do not.
+Each runs in a separate process, one after the other, on the same trees and rows. Loading the model and
+building the tables are timed; imports are not.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ TOP = 5
 
 
 def customers(n: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Three categorical and 27 numeric features with interactions, 5 % missing, and who left."""
+    """Three categorical and 27 numeric features with interactions, 5 % missing, and a churn label."""
     random = np.random.default_rng(seed)
     X = random.normal(size=(n, FEATURES))
     X[:, CATEGORICAL] = random.integers(0, [4, 12, 40], (n, 3))
@@ -50,7 +50,7 @@ def grow(leaves: int, trees: int, seed: int = 0) -> str:
 
 
 def explain(engine: str, folder: Path) -> None:
-    """Explain all rows in this process, and say how long it took and how much memory."""
+    """Explain all rows in this process, and print time and memory."""
     text, X = (folder / "trees.txt").read_text(), np.load(folder / "rows.npy")
     if engine == "shap.TreeExplainer":
         from shap import TreeExplainer
@@ -93,7 +93,7 @@ def compare(n: int, text: str) -> tuple[dict[str, dict[str, float]], dict[str, f
 
 
 def crossing(texts: list[str]) -> dict[str, float]:
-    """Rows from which making and using the tables is faster than LightGBM's own TreeSHAP."""
+    """Number of rows above which building and using the tables is faster than LightGBM's TreeSHAP."""
     X, _ = customers(20_000, seed=2)
     boosters = [lightgbm.Booster(model_str=text) for text in texts]
     start = time.perf_counter()

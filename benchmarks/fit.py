@@ -2,7 +2,7 @@
 
 python benchmarks/fit.py [customers]
 
-Ten times as many customers are fitted too, by guanxi alone, and clvkit joins in where it is installed.
+guanxi also fits ten times as many customers. clvkit is included if installed.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def customer_base(n: int) -> pd.DataFrame:
 
 
 def seconds(work: Callable[[], Any], repeats: int = 1) -> tuple[float, Any]:
-    """Median time of the work, and what it returned."""
+    """Median time of a function, and its result."""
     taken = []
     for _ in range(repeats):
         start = time.perf_counter()
@@ -52,7 +52,7 @@ def seconds(work: Callable[[], Any], repeats: int = 1) -> tuple[float, Any]:
 
 
 def row(taken: float, params: dict[str, float], rfm: pd.DataFrame) -> dict[str, float]:
-    """One likelihood judges all."""
+    """Time, log-likelihood (by guanxi, for all libraries) and parameters."""
     value = BG_NBD.log_likelihood(params, *(rfm[name] for name in HISTORY)).sum()
     return {"seconds": taken, "log_likelihood": float(value), **params}
 
@@ -84,7 +84,7 @@ def clvkit_fit(rfm: pd.DataFrame) -> dict[str, float]:
 
 
 def ten_times(n: int, one: float) -> dict[str, float]:
-    """Ten times as many customers: how much of the time is compression, how much the search."""
+    """Fit ten times as many customers, and split the time into compression and the rest."""
     rfm = customer_base(10 * n)
     columns = tuple(rfm[name].to_numpy() for name in HISTORY)
     compression, _ = seconds(lambda: count_rows(columns), 3)
@@ -128,7 +128,7 @@ def main() -> None:
     n = int(sys.argv[1]) if len(sys.argv) > 1 else 1_000_000
     rfm = customer_base(n)
     with warnings.catch_warnings(), np.errstate(all="ignore"):
-        # lifetimes is archived: it overflows on its way, and its import sets an old pandas option.
+        # lifetimes is archived: its search overflows, and its import sets a deprecated pandas option.
         warnings.simplefilter("ignore")
         rows, model, fitter = fits(rfm)
         predicted = predictions(rfm, model, fitter)

@@ -1,8 +1,8 @@
-"""Figures of the house: how much there is to read, what looks public, how far a newcomer must walk.
+"""Size metrics of the code: lines, public names, import closures.
 
 Usage: python benchmarks/house.py
 
-Everything is read from the syntax of ``src`` of the checkout that this file stands in; nothing is imported.
+All metrics come from parsing ``src`` of this checkout; nothing is imported.
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ BG_NBD = ("guanxi.models.purchase_models",)
 
 @dataclass(frozen=True)
 class Figure:
-    """A figure of the house, and the bar it is held against, if any."""
+    """A metric, and its bar, if any."""
 
     name: str
     value: float
     bar: float | None = None
-    below: bool = False  # the bar itself is not reached
+    below: bool = False  # the value must be strictly below the bar
 
     @property
     def reached(self) -> bool | None:
@@ -52,7 +52,7 @@ class Figure:
 
 @cache
 def modules() -> dict[str, Path]:
-    """Files by the names of their modules; a package is its ``__init__``."""
+    """Files by module name; a package maps to its ``__init__``."""
     paths = sorted((SOURCE / "guanxi").rglob("*.py"))
     parts = {path: path.relative_to(SOURCE).with_suffix("").parts for path in paths}
     return {".".join(names[:-1] if names[-1] == "__init__" else names): path for path, names in parts.items()}
@@ -68,13 +68,13 @@ def count_lines(path: Path) -> int:
 
 
 def function_lengths() -> list[int]:
-    """Lines of every function and method from ``def`` to its end, in order."""
+    """Line counts of all functions and methods, sorted."""
     nodes = (node for module in modules() for node in ast.walk(tree(module)))
     return sorted(node.end_lineno - node.lineno + 1 for node in nodes if isinstance(node, FUNCTIONS))
 
 
 def public_names() -> list[str]:
-    """Functions and classes at the top of modules; no part of the path, nor the name, begins with ``_``."""
+    """Module-level functions and classes with no leading ``_`` in the name or any part of the path."""
     return [
         f"{module}.{node.name}"
         for module in modules()
@@ -85,12 +85,12 @@ def public_names() -> list[str]:
 
 
 def base_names() -> Counter[str]:
-    """How many files bear each name; ``_`` before it does not count."""
+    """Number of files per name, ignoring a leading ``_``."""
     return Counter(path.stem.lstrip("_") for path in modules().values() if path.stem != "__init__")
 
 
 def imported(module: str) -> set[str]:
-    """Modules of guanxi that a module imports, wherever in it: at the top, in functions, for types only."""
+    """Modules of guanxi imported anywhere in a module, including in functions and for types only."""
     found: set[str] = set()
     for node in ast.walk(tree(module)):
         if isinstance(node, ast.Import):
@@ -103,7 +103,7 @@ def imported(module: str) -> set[str]:
 
 
 def absolute(module: str, node: ast.ImportFrom) -> str:
-    """Name of the module that ``from ... import`` stands before, without leading dots."""
+    """Absolute name of the module of a ``from ... import``."""
     if not node.level:
         return node.module or ""
     package = module.split(".")
@@ -114,7 +114,7 @@ def absolute(module: str, node: ast.ImportFrom) -> str:
 
 
 def closure(roots: Iterable[str]) -> set[str]:
-    """Modules reached by imports; a package counts where it is named itself."""
+    """Modules reached by imports; a package counts only if imported by name."""
     seen: set[str] = set()
     ahead = list(roots)
     while ahead:
@@ -126,7 +126,7 @@ def closure(roots: Iterable[str]) -> set[str]:
 
 
 def figures() -> Iterator[Figure]:
-    """All figures, each with its bar."""
+    """All metrics, each with its bar."""
     lines = [count_lines(path) for path in modules().values()]
     texts = [path for path in (SOURCE / "guanxi").rglob("*") if path.suffix in TEXTS]
     yield Figure("lines of Python", sum(lines), 39_154)
@@ -146,7 +146,7 @@ def figures() -> Iterator[Figure]:
 
 
 def main() -> None:
-    """Print the figures, and which names stand more than twice."""
+    """Print the metrics, and the file names that occur more than twice."""
     found = list(figures())
     print("\n".join(figure.text for figure in found))
     several = {name: count for name, count in base_names().most_common() if count > 1}

@@ -32,7 +32,7 @@ COLUMNS = ("frequency", "recency", "T", "monetary_value")
 
 
 def customer_base(n: int) -> pd.DataFrame:
-    """Histories in whole days, ages up to two years, every customer with an own mean amount."""
+    """Histories in whole days, ages up to two years, with a different mean amount per customer."""
     age = np.ceil(np.random.default_rng(0).uniform(0.0, 730.0, n))
     rfm = simulate_bg_nbd(TRUTH, n=n, T=age, seed=1, spend_params=SPEND)
     return rfm.assign(recency=np.ceil(rfm["recency"]))[list(COLUMNS)]

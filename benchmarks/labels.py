@@ -1,7 +1,7 @@
-"""Churn by labels of one's own on real attribute tables, in 5 folds: one recipe for every table.
+"""Churn from labels on real attribute tables, by 5-fold cross-validation with the same settings for each.
 
 Usage: python benchmarks/labels.py
-Read from $GUANXI_SHARED_DATA or ../shared/data; a table that is not there is left out.
+Tables are read from $GUANXI_SHARED_DATA or ../shared/data; missing ones are skipped.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ ROOT = Path(__file__).parent.parent
 SHARED = Path(os.environ.get("GUANXI_SHARED_DATA", ROOT.parent / "shared" / "data"))
 METRICS = ["auc", "log_loss", "brier", "ece"]
 BAR = 0.90  # AUC on the telco customers
-# Written down after the outcome, or computed from it.
+# Recorded after the outcome, or computed from it.
 LEAKS = [
     *("Satisfaction Score", "Customer Status", "Churn Label", "Churn Score", "CLTV"),
     *("Churn Category", "Churn Reason"),
@@ -31,7 +31,7 @@ LEAKS = [
 
 
 def telco() -> pd.DataFrame:
-    """Four tables of the same customers side by side, without the columns that leak."""
+    """Four joined tables of the same customers, without leaking columns."""
     folder, found = SHARED / "telco_satisfaction", pd.DataFrame()
     for name in ("demographics", "location", "services", "status"):
         table = pd.read_parquet(folder / f"telco_{name}.parquet").set_index("Customer ID")
@@ -40,13 +40,13 @@ def telco() -> pd.DataFrame:
 
 
 def hillstrom() -> pd.DataFrame:
-    """Visits after a campaign, without what was bought in them."""
+    """Visits after a campaign, without the purchases made in them."""
     table = pd.read_parquet(SHARED / "hillstrom.parquet").drop(columns=["conversion", "spend"])
     return table.reset_index(names="customer")
 
 
 def business(name: str, *after: str) -> Callable[[], pd.DataFrame]:
-    """Give 500 business customers, without the columns that are known only afterwards."""
+    """Return a reader of 500 business customers, without the columns known only afterwards."""
 
     def read() -> pd.DataFrame:
         return pd.read_parquet(SHARED / "smcrm" / f"{name}.parquet").drop(columns=list(after))
@@ -86,7 +86,7 @@ def measure(name: str) -> dict[str, float]:
 
 
 def main() -> None:
-    """Measure every table that is there."""
+    """Evaluate every available table."""
     found = {}
     for name in TABLES:
         try:

@@ -1,11 +1,11 @@
-"""How fast the champion answers over HTTP, as ``mlflow models serve`` serves it.
+"""Latency of the champion over HTTP, served by ``mlflow models serve``.
 
 python benchmarks/online.py
 
-Trains the default model on the bundled CDNOW data in an empty folder, starts the server on a free port of
-this machine and asks it: one customer at a time, 10,000 at once, four clients at once. Each client keeps its
-connection. ``dataframe_split`` and ``inputs`` are two forms of the same request (docs/serving.md): the former
-MLflow converts in pandas, column by column, before the model is asked.
+Trains the default model on the bundled CDNOW data in an empty folder, starts the server on a free local port
+and sends requests: one customer at a time, 10,000 at once, and four concurrent clients. Each client keeps its
+connection. ``dataframe_split`` and ``inputs`` are two forms of the same request (docs/serving.md); MLflow
+converts the former in pandas, column by column, before calling the model.
 """
 
 from __future__ import annotations
@@ -91,7 +91,7 @@ def request(rows: pd.DataFrame, form: str, drivers: int) -> bytes:
 
 
 def bodies(rows: pd.DataFrame, form: str, drivers: int) -> list[bytes]:
-    """Bodies of one customer each, spread over the base."""
+    """Request bodies of one customer each, evenly spaced in the base."""
     places = np.linspace(0, len(rows) - 1, 50).astype(int)
     return [request(rows.iloc[[place]], form, drivers) for place in places]
 
@@ -143,27 +143,27 @@ def answer(connection: http.client.HTTPConnection, body: bytes) -> None:
 
 @contextlib.contextmanager
 def server(folder: Path) -> Iterator[int]:
-    """Serve the champion of a folder's store; gives the port once it answers."""
+    """Serve the champion of a folder's store, and yield the port once it responds."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     program = str(Path(sys.executable).with_name("mlflow"))
-    asks = ["models", "serve", "-m", MODEL, "--env-manager", "local", "-h", "127.0.0.1", "-p", str(port)]
-    surroundings = {
+    arguments = ["models", "serve", "-m", MODEL, "--env-manager", "local", "-h", "127.0.0.1", "-p", str(port)]
+    environment = {
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",  # mlflow calls uvicorn
         "MLFLOW_DISABLE_TELEMETRY": "true",
     }
-    with open(folder / "server.log", "w+") as said:
+    with open(folder / "server.log", "w+") as output:
         process = subprocess.Popen(
-            [program, *asks],
+            [program, *arguments],
             cwd=folder,
-            env=os.environ | surroundings,
-            stdout=said,
-            stderr=said,
+            env=os.environ | environment,
+            stdout=output,
+            stderr=output,
             start_new_session=True,
         )
         try:
-            wait(process, port, Path(said.name))
+            wait(process, port, Path(output.name))
             yield port
         finally:
             with contextlib.suppress(ProcessLookupError):
@@ -171,10 +171,10 @@ def server(folder: Path) -> Iterator[int]:
             process.wait(timeout=30)
 
 
-def wait(process: subprocess.Popen[bytes], port: int, said: Path) -> None:
+def wait(process: subprocess.Popen[bytes], port: int, output: Path) -> None:
     while True:
         if process.poll() is not None:
-            raise SystemExit(f"the server ended: {said.read_text()[-2000:]}")
+            raise SystemExit(f"the server ended: {output.read_text()[-2000:]}")
         with contextlib.suppress(OSError):
             connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
             connection.request("GET", "/ping")

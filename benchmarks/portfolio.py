@@ -2,11 +2,11 @@
 
 python benchmarks/portfolio.py
 
-Sets: Online Retail II and completejourney (from $GUANXI_SHARED_DATA or ../shared/data, left out where
-absent), CDNOW, and simulated customers with and without seasons.
+Data sets: Online Retail II and completejourney (from $GUANXI_SHARED_DATA or ../shared/data, skipped if
+missing), CDNOW, and simulated customers with and without seasons.
 
-The prior of the base's error was chosen on totals whose windows end before the two cutoffs named below, and
-on the other sets. That segments keep an error of their own was seen on all windows.
+The prior of the base's error was chosen on windows that end before the two named cutoffs below, and on the
+other sets. The persistence of segment-specific errors was observed on all windows.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ PARETO = {"r": 0.5, "alpha": 30.0, "s": 0.6, "beta": 120.0}
 
 
 def sets() -> Iterator[tuple[str, TransactionLog]]:
-    """Every set that is there."""
+    """Every available data set."""
     given: dict[str, tuple[Any, dict[str, Any]]] = {"CDNOW": ("cdnow", {})}
     if RETAIL.exists():
         rules = {"columns": RETAIL_COLUMNS, "duplicates": "drop", "duplicates_ignore": ["sheet"]}
@@ -92,7 +92,7 @@ def sets() -> Iterator[tuple[str, TransactionLog]]:
 
 
 def simulated(model: str, params: dict[str, float], n: int, seed: int, busy: np.ndarray) -> pd.DataFrame:
-    """Two years of customers for whom time goes the faster the busier the day."""
+    """Two years of customers, with operational time that runs faster on busier days."""
     age = np.random.default_rng(seed).uniform(0.0, SIMULATED_DAYS - 1.0, n)
     table = simulate_transactions(model, params, {"p": 4.0, "q": 4.0, "v": 20.0}, n, age, seed)
     end = pd.Timestamp("2025-01-01")
@@ -106,7 +106,7 @@ def simulated(model: str, params: dict[str, float], n: int, seed: int, busy: np.
 
 
 def forecaster(log: TransactionLog) -> Any:
-    """As the package's own, keeping the fits of each cutoff."""
+    """Forecaster like the package's, with the fits of each cutoff cached."""
 
     @cache
     def fitted(cutoff: date) -> tuple[pd.DataFrame, Any, Any, Any]:
@@ -122,13 +122,13 @@ def forecaster(log: TransactionLog) -> Any:
 
 
 def intervals_at(log: TransactionLog, forecast: Any, as_of: date, horizon: int) -> pd.DataFrame:
-    """Intervals of all customers and of segments, with what happened."""
+    """Intervals of all customers and of segments, with actual totals."""
     customers, forecasts = forecast(as_of, horizon)
     windows = rolling_errors(log, as_of, horizon, forecast)
     actual = customer_outcomes(log, as_of, horizon, customers)
     silent = customers["T"] - customers["recency"]
     schemes = usual_segments(customers, forecasts)
-    # Segments that the windows know nothing of.
+    # Segments that are not in the earlier windows.
     schemes["silent for"] = np.ceil(silent.rank(pct=True) * 3).astype(int).astype(str)
     tables = []
     for scheme, names in schemes.items():
@@ -145,7 +145,7 @@ def intervals_at(log: TransactionLog, forecast: Any, as_of: date, horizon: int) 
 
 
 def rolling(name: str, log: TransactionLog) -> pd.DataFrame:
-    """Every cutoff and horizon whose outcome is known."""
+    """Intervals at every cutoff and horizon with known outcomes."""
     forecast, tables = forecaster(log), []
     last = date(2017, 12, 31) if name == "completejourney" else log.last_day
     for step in range(1, (last - log.first_day).days // STEP_DAYS):
@@ -161,7 +161,7 @@ def rolling(name: str, log: TransactionLog) -> pd.DataFrame:
 
 
 def scored(table: pd.DataFrame) -> pd.DataFrame:
-    """Coverage and interval score, relative to the forecast, beside those of the constant interval."""
+    """Coverage and interval score relative to the forecast, also for the constant interval."""
     table = table[table["expected"] > 0].copy()
     unit = table["expected"]
     ends = {
@@ -177,7 +177,7 @@ def scored(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def summary(table: pd.DataFrame, by: list[str]) -> pd.DataFrame:
-    """Means of the scores."""
+    """Mean scores by group."""
     names = ["coverage", "constant_coverage", "score", "constant_score"]
     grouped = table.groupby(by, sort=False)
     return grouped[names].mean().assign(intervals=grouped.size()).round(3)

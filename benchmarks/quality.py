@@ -1,8 +1,8 @@
-"""Held-out quality on real data, beside published anchors: one recipe for every set, no setting of its own.
+"""Holdout performance on real data against published reference values, with the same settings for every set.
 
-Usage: python benchmarks/quality.py
-Online Retail II and completejourney are read from $GUANXI_SHARED_DATA or ../shared/data, and left out where
-absent. Choices were made on earlier windows; those measured here are looked at.
+Usage: python benchmarks/quality.py Online Retail II and completejourney are read from $GUANXI_SHARED_DATA or
+../shared/data, and skipped if missing. Modelling choices were made on earlier windows; the windows here serve
+for evaluation only.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ SETS = {
         "cutoff": date(2011, 6, 9),
         "horizon_days": 182,
         "data": {"columns": RETAIL_COLUMNS, "duplicates": "drop", "duplicates_ignore": ["sheet"]},
-        # lifetimes BG/NBD + Gamma-Gamma, measured under the same rules.
+        # lifetimes BG/NBD + Gamma-Gamma, evaluated under the same rules.
         "anchors": {
             ("purchases", "mae"): 1.039,
             ("spend", "mae"): 565,
@@ -93,12 +93,12 @@ SETS = {
         "bars": {},
     },
 }
-# How far the blend may lie behind its best component: ranks by so much, losses by this share.
+# Tolerated lag of the blend behind its best component: absolute for ranks, relative for losses.
 RANKS, LOSSES = {"auc": 0.004, "spearman": 0.004}, {"log_loss": 0.01, "poisson_deviance": 0.01, "mae": 0.01}
 
 
 def measure(name: str) -> pd.DataFrame:
-    """Fit at the cutoff, score the window after it, and put anchors and bars beside."""
+    """Fit at the cutoff, evaluate on the window after it, and compare with anchors and bars."""
     task = SETS[name]
     params = load_params(flags={"horizon_days": task["horizon_days"], "data": task["data"]})
     log = read_transactions(task["source"], params.data)
@@ -123,20 +123,20 @@ def measure(name: str) -> pd.DataFrame:
         value = holdout.value(target, metric)
         kept = (low is None or value >= low) and (high is None or value <= high)
         print(f"{'reached' if kept else 'MISSED '}  {target} {metric}: {value:.4f} ({_bar(low, high)})")
-    for said in behind(holdout):
-        print(f"behind a component  {said}")
+    for line in behind(holdout):
+        print(f"behind a component  {line}")
     whole = totals[totals["segment"].isna()]
     for row in whole.to_dict("records"):
         print(
-            f"total {row['target']}: {row['lower']:,.0f} to {row['upper']:,.0f}, came {row['actual']:,.0f}; "
-            f"{row['basis']}"
+            f"total {row['target']}: {row['lower']:,.0f} to {row['upper']:,.0f}, "
+            f"actual {row['actual']:,.0f}; {row['basis']}"
         )
     return holdout.metrics.assign(set=name)
 
 
 def behind(holdout: Holdout) -> list[str]:
-    """Metrics by which guanxi lies further behind its best component than it may."""
-    said = []
+    """Metrics in which guanxi lags behind its best component by more than the tolerance."""
+    lines = []
     for target in ("churn", "purchases", "spend"):
         for metric in (*RANKS, *LOSSES):
             own = holdout.value(target, metric)
@@ -146,8 +146,8 @@ def behind(holdout: Holdout) -> list[str]:
                 continue
             lag = max(others) - own if metric in RANKS else own / min(others) - 1.0
             if lag > (RANKS | LOSSES)[metric]:
-                said.append(f"{target} {metric}: {own:.4f}, components {others}")
-    return said
+                lines.append(f"{target} {metric}: {own:.4f}, components {others}")
+    return lines
 
 
 def _bar(low: float | None, high: float | None) -> str:
@@ -157,7 +157,7 @@ def _bar(low: float | None, high: float | None) -> str:
 
 
 def main() -> None:
-    """Measure every set that is there."""
+    """Evaluate every available set."""
     sets = [name for name, task in SETS.items() if task["source"] == "cdnow" or Path(task["source"]).exists()]
     results = pd.concat([measure(name) for name in sets])
     path = ROOT / "benchmarks" / "results" / "quality.json"

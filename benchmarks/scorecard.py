@@ -1,8 +1,8 @@
-"""Seconds and peak memory of scoring simulated customers, each method in a process of its own.
+"""Seconds and peak memory of scoring simulated customers, each method in a separate process.
 
-Usage: python benchmarks/scorecard.py [customers] [indicators]
-The process reads the indicators from a Parquet file, scores them and writes nothing; imports, reading and the
-table itself are part of the memory, imports and reading not of the seconds of scoring.
+Usage: python benchmarks/scorecard.py [customers] [indicators] Each process reads the indicators from a
+Parquet file and scores them, writing nothing. Memory includes imports and the table; the time covers scoring
+only.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ import pandas as pd
 
 RESULTS = Path(__file__).parent / "results" / "scorecard.json"
 MOST_SECONDS, MOST_GIB = 60.0, 2.0
-# A normalisation, a method and a rule for tiers each.
+# Normalisation, method and tier rule of each run.
 RUNS = [
     ("quantile", "weighted_sum", "percentile"),
     ("min_max", "weighted_sum", "natural_breaks"),
@@ -32,7 +32,7 @@ DIMENSIONS = ("value", "loyalty", "satisfaction", "interaction", "risk", "advoca
 
 
 def simulate(path: Path, customers: int, indicators: int) -> None:
-    """Write indicators as they come: skewed amounts, answers of few, counts that are mostly 0."""
+    """Write realistic indicators: skewed amounts, sparse survey answers, counts that are mostly 0."""
     rng = np.random.default_rng(1)
     table = pd.DataFrame({"customer_id": np.arange(customers)})
     for place in range(indicators):
@@ -46,7 +46,7 @@ def simulate(path: Path, customers: int, indicators: int) -> None:
 
 
 def score(path: Path, normalisation: str, method: str, tiers: str) -> None:
-    """Score the file and print what it took."""
+    """Score the file and print time and memory."""
     from guanxi.scorecard.scoring._scores import score_table
     from guanxi.scorecard.scoring._tiers import TierRule
 

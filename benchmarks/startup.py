@@ -1,7 +1,7 @@
-"""How long a fresh process takes to import guanxi, to help, and to fit a small customer base.
+"""Startup time: import guanxi, show the help, and fit a small customer base in a fresh process.
 
-Best of five processes each, in seconds. The fit of the CDNOW sample stands beside the mere import of the
-libraries it needs: small data shall not pay for what makes large data fast.
+Best of five processes each, in seconds. The fit of the CDNOW sample is compared with the import of its
+libraries alone: optimisations for large data must not slow down small data.
 """
 
 from __future__ import annotations

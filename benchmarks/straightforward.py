@@ -1,10 +1,10 @@
-"""What one would write without guanxi, with the same fitted models: pandas, lifetimes, LightGBM and shap.
+"""A straightforward script with the same fitted models, in pandas, lifetimes, LightGBM and shap.
 
 python benchmarks/straightforward.py TRANSACTIONS.parquet MODEL_FOLDER OUTPUT.parquet DRIVERS
 
-MODEL_FOLDER holds a served model's ``model.json`` and ``trees/``. Vectorised throughout; lifetimes gives the
-value, ``Booster.predict`` what the trees say, ``shap.TreeExplainer`` the drivers. It checks nothing, and
-has no intervals, no dates of the next purchase and no texts.
+MODEL_FOLDER holds a served model's ``model.json`` and ``trees/``. The script is vectorised throughout.
+lifetimes computes the value, ``Booster.predict`` the tree scores, ``shap.TreeExplainer`` the drivers. There
+are no input checks, intervals, dates of the next purchase or texts.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ def value(transactions: pd.DataFrame, model: dict, cutoff: pd.Timestamp) -> pd.D
 def features(
     transactions: pd.DataFrame, table: pd.DataFrame, model: dict, cutoff: pd.Timestamp
 ) -> pd.DataFrame:
-    """Behaviour of each customer, by pandas."""
+    """Behavioural features of each customer, in pandas."""
     dated = transactions.assign(date=transactions["timestamp"].dt.normalize())
     events = dated.groupby(["customer_id", "date"]).agg(amount=("amount", "sum"), lines=("amount", "size"))
     events = events.reset_index()
@@ -112,7 +112,7 @@ def features(
 
 
 def correct(table: pd.DataFrame, rows: pd.DataFrame, model: dict, boosters: dict) -> None:
-    """Replace what lifetimes says by what value model, trees and regression say together."""
+    """Combine the lifetimes predictions with the trees and the regression."""
     p = model["transactions"]["fitted"]["bg_nbd"]["params"]
     quiet = (p["alpha"] + table["T"]) / (p["alpha"] + table["T"] + model["horizon_days"])
     silent = 1.0 - table["probability_alive"] * (1.0 - quiet ** (p["r"] + table["frequency"]))
@@ -125,13 +125,13 @@ def correct(table: pd.DataFrame, rows: pd.DataFrame, model: dict, boosters: dict
     for target, base in bases.items():
         correction = model["corrections"][target]
         own = [booster for name, booster in boosters.items() if name.startswith(target)]
-        said = [booster.predict(rows[correction["features"]], raw_score=True) for booster in own]
+        scores = [booster.predict(rows[correction["features"]], raw_score=True) for booster in own]
         if correction["regression"]:
             linear = correction["regression"]
             logs = np.log1p(rows[linear["features"]].fillna(0.0).clip(lower=0.0))
             standard = (logs - np.array(linear["mean"])) / np.array(linear["scale"])
-            said.append(standard @ np.array(linear["coefficients"]) + linear["intercept"])
-        step = sum(weight * each for weight, each in zip(correction["weights"], said, strict=True))
+            scores.append(standard @ np.array(linear["coefficients"]) + linear["intercept"])
+        step = sum(weight * each for weight, each in zip(correction["weights"], scores, strict=True))
         corrected = correction["slope"] * (base * (1.0 - correction["replaced"]) + step) + correction["level"]
         if target == "churn":
             table["churn_probability"] = 1.0 / (1.0 + np.exp(-corrected))
@@ -145,7 +145,7 @@ def correct(table: pd.DataFrame, rows: pd.DataFrame, model: dict, boosters: dict
 def explain(
     table: pd.DataFrame, rows: pd.DataFrame, model: dict, booster: lightgbm.Booster, top: int
 ) -> None:
-    """Name the features that move churn most."""
+    """Add the features with the largest effects on churn."""
     import shap
 
     used = rows[model["corrections"]["churn"]["features"]]

@@ -1,4 +1,4 @@
-"""A rolling-origin backtest: every cutoff, model and metric, with nothing after the cutoff."""
+"""Rolling-origin backtest: every cutoff, model and metric, without data after the cutoff."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def test_every_cutoff_and_model_is_measured(found):
 
 
 @pytest.mark.slow
-def test_a_cutoff_is_what_a_holdout_there_says(found, sample_log, params):
+def test_a_cutoff_equals_a_holdout_evaluation_there(found, sample_log, params):
     fitted = fit_models(sample_log, CUTOFFS[0], params)
     holdout = evaluate_holdout(sample_log, fitted, HORIZON, seed=params.seed)
     rows = found.metrics[(found.metrics["cutoff"] == CUTOFFS[0]) & (found.metrics["model"] == GUANXI)]
@@ -63,7 +63,7 @@ def test_the_lead_over_a_model_is_the_difference_of_the_metrics(found):
         assert row["gain"] == pytest.approx(lead)
 
 
-def test_totals_of_segments_add_up_to_what_came(found):
+def test_actual_totals_of_segments_add_up(found):
     table = found.portfolio
     for (_, target), rows in table.groupby(["cutoff", "target"]):
         whole = rows[rows["segment"].isna()].iloc[0]
@@ -88,19 +88,19 @@ def test_cutoffs_do_not_overlap_and_keep_a_horizon_of_history():
     ("cutoff", "said"),
     [(date(1998, 4, 2), "end on 1998-07-01, after the last day"), (date(1996, 5, 1), "not after the first")],
 )
-def test_a_cutoff_outside_the_data_is_refused(sample_log, params, cutoff, said):
+def test_a_cutoff_outside_the_data_is_an_error(sample_log, params, cutoff, said):
     with pytest.raises(ParamsError, match=said):
         backtest(sample_log, sample_log.last_day, params, [cutoff])
 
 
-def test_a_history_too_short_is_refused(sample_log, quick_params):
+def test_too_short_a_history_is_an_error(sample_log, quick_params):
     long = override(quick_params, {"horizon_days": 400})
     with pytest.raises(HistoryError, match="less than two horizons of 400: use --horizon 272 or shorter"):
         backtest(sample_log, sample_log.last_day, long)
 
 
 @pytest.mark.slow
-def test_nothing_after_the_cutoff_is_learnt(sample_log, params, found):
+def test_no_data_after_the_cutoff_are_used(sample_log, params, found):
     from guanxi.data.datasets import load_cdnow_sample
     from guanxi.data.transactions import read_transactions
 

@@ -1,4 +1,4 @@
-"""The naive forecasts on customers computed by hand, and on CDNOW."""
+"""Naive forecasts, against values computed by hand and on CDNOW."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def customers(silence, churned=None, T=100.0) -> pd.DataFrame:
 
 @pytest.fixture(scope="module")
 def cdnow(sample_log):
-    """An earlier snapshot, the features now, the last window, and what happened."""
+    """An earlier snapshot, the current features, the last window, and the outcomes."""
     back = add_days(CUTOFF, -HORIZON)
     return (
         snapshot(sample_log, back, HORIZON),
@@ -44,7 +44,7 @@ def test_own_past_rate_by_hand():
     )
     naive = own_past_rate(features, horizon_days=50)
     assert list(naive.index) == [7, 8, 9]
-    # Four repeats in 100 days are two in 50, of 25 each.
+    # Four repeats in 100 days give two in 50, at 25 each.
     assert naive["purchases"].tolist() == [2.0, 0.0, 0.0]
     assert naive["spend"].tolist() == [50.0, 0.0, 0.0]
     assert naive["churn_probability"].tolist() == pytest.approx([math.exp(-2), 0.99, 0.99])
@@ -70,7 +70,7 @@ class TestSilence:
     def test_by_hand(self):
         past = customers([40, 10, 50, 20, 60, 30, 35], [1, 0, 0, 0, 1, 0, 1])
         rule = _baselines.silence_rule(past, customers([5, 39, 40, 90], T=300.0))
-        # Cut at 35 days, none of three below churned and three of four above: .5 / 4 and 3.5 / 5.
+        # Cut at 35 days: none of three below and three of four above churned, so .5 / 4 and 3.5 / 5.
         assert rule["churn_probability"].tolist() == pytest.approx([0.125, 0.7, 0.7, 0.7])
 
     @settings(max_examples=60, deadline=None)
@@ -96,10 +96,10 @@ class TestForecasts:
             assert forecast.index.equals(now.index)
             assert forecast["churn_probability"].between(0, 1, inclusive="neither").all()
             assert ("purchases" in forecast) == (name in (PAST_RATE, LAST_WINDOW))
-        # The last window's totals are those of the log itself: who bought is known at the cutoff.
+        # The last window's totals equal those of the log: all buyers are known at the cutoff.
         assert found[LAST_WINDOW]["purchases"].sum() == last["purchases"].sum()
         assert found[LAST_WINDOW]["spend"].sum() == pytest.approx(last["spend"].sum())
-        # The regression sees what the rule sees, and more; both learnt the level from the window before.
+        # The regression uses more information than the rule; both take the level from the earlier window.
         scores = {
             name: auc(after["churned"], forecast["churn_probability"]) for name, forecast in found.items()
         }
@@ -114,12 +114,12 @@ class TestForecasts:
             LAST_WINDOW,
         )
 
-    def test_an_earlier_window_of_one_class_teaches_nothing(self, cdnow):
+    def test_an_earlier_window_of_one_class_is_not_used(self, cdnow):
         past, now, last, _ = cdnow
         found = _baselines.baseline_forecasts(past.assign(churned=1.0), now, last, HORIZON, HORIZON)
         assert tuple(found) == (PAST_RATE, LAST_WINDOW)
 
-    def test_a_window_of_half_the_length_counts_twice(self, cdnow):
+    def test_probabilities_are_squared_for_a_window_of_half_the_length(self, cdnow):
         past, now, last, _ = cdnow
         same = _baselines.baseline_forecasts(past, now, last, HORIZON, HORIZON)
         half = _baselines.baseline_forecasts(past, now, last, HORIZON, 2 * HORIZON)

@@ -1,4 +1,4 @@
-"""Bootstrap intervals: against known sampling errors, their laws, and bad input."""
+"""Bootstrap intervals: known sampling errors, properties, and bad input."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ MAE = {"mae": AMOUNTS["mae"]}
 
 @pytest.fixture(scope="module")
 def churn():
-    """Labels drawn with known probabilities, and a worse forecast of them."""
+    """Labels drawn with known probabilities, and a noisier forecast."""
     generator = np.random.default_rng(4)
     log_odds = generator.normal(size=3_000)
     churned = generator.random(3_000) < 1 / (1 + np.exp(-log_odds))
@@ -39,7 +39,7 @@ class TestIntervals:
         errors = normal_errors(2_000)
         row = bootstrap(np.zeros(2_000), {"m": errors}, MAE, seed=1, draws=2_000).intervals().iloc[0]
         spread = np.abs(errors).std() / math.sqrt(2_000)
-        # The 95 % quantile of the normal; 2,000 draws give each end within a twentieth of it.
+        # Normal 95 % quantile; with 2,000 draws each end is accurate to a twentieth.
         np.testing.assert_allclose(
             [row["lower"], row["upper"]],
             row["value"] + np.array([-1, 1]) * 1.645 * spread,
@@ -61,7 +61,7 @@ class TestIntervals:
         for row in table.itertuples():
             assert row.value == PROBABILITIES[row.metric](churned, predictions[row.model])
 
-    def test_a_sample_of_a_large_base_is_as_sure_as_the_base(self, monkeypatch):
+    def test_subsampling_a_large_base_keeps_the_spread(self, monkeypatch):
         actual, predicted = np.zeros(20_000), normal_errors(20_000)
         monkeypatch.setattr(module, "_MOST_ROWS", 1_000)
         row = bootstrap(actual, {"m": predicted}, MAE, seed=1, draws=2_000).intervals().iloc[0]
@@ -72,8 +72,8 @@ class TestIntervals:
             atol=0.15 * spread,
         )
 
-    def test_intervals_hold_the_truth_as_often_as_they_say(self):
-        # Errors drawn 200 times anew; the binomial's 1 in 1,000 quantiles about .9.
+    def test_intervals_have_their_nominal_coverage(self):
+        # 200 independent samples; bounds are binomial quantiles at .001 about .9.
         held = 0
         for seed in range(200):
             errors = np.random.default_rng(seed).normal(size=300)
@@ -83,7 +83,7 @@ class TestIntervals:
 
 
 def gains(found, reference):
-    """Lead of every other model over one, a row for each metric."""
+    """Lead of every other model over one, one row per metric."""
     return pd.DataFrame(
         {"model": model, "metric": metric} | found.gain(metric, model, reference)
         for model in found.models
@@ -93,7 +93,7 @@ def gains(found, reference):
 
 
 class TestDifferences:
-    def test_pairs_are_surer_than_models(self, churn):
+    def test_paired_differences_have_narrower_intervals(self, churn):
         found = bootstrap(*churn, PROBABILITIES, seed=1)
         alone = found.intervals().set_index(["model", "metric"])
         paired = gains(found, "blurred").set_index("metric")
@@ -108,21 +108,21 @@ class TestDifferences:
         table = gains(bootstrap(churned, same, PROBABILITIES, seed=1, draws=50), "one")
         assert (table[["gain", "lower", "upper"]] == 0).all(axis=None)
 
-    def test_turned_round_the_signs_turn(self, churn):
+    def test_swapping_the_models_swaps_the_signs(self, churn):
         found = bootstrap(*churn, PROBABILITIES, seed=1)
         one, other = gains(found, "true"), gains(found, "blurred")
         np.testing.assert_allclose(one["gain"], -other["gain"])
         np.testing.assert_allclose(one["lower"], -other["upper"])
 
-    def test_nearer_zero_is_a_gain_of_bias(self):
+    def test_a_bias_nearer_zero_is_a_gain(self):
         actual = np.tile([0.0, 2.0], 200)
         found = bootstrap(actual, {"low": actual * 0.9, "high": actual * 1.3}, COUNTS, seed=1, draws=50)
         bias = gains(found, "high").set_index("metric").loc["bias"]
         assert bias[["gain", "lower", "upper"]].tolist() == pytest.approx([0.2] * 3)
 
-    def test_an_unknown_reference_is_refused(self, churn):
+    def test_an_unknown_reference_is_an_error(self, churn):
         found = bootstrap(*churn, MAE, seed=1, draws=2)
-        with pytest.raises(DataError, match="model 'naive' was not measured: use one of true, blurred"):
+        with pytest.raises(DataError, match="model 'naive' was not evaluated: use one of true, blurred"):
             found.gain("mae", "true", "naive")
 
 
@@ -144,9 +144,9 @@ class TestRandomness:
         np.testing.assert_allclose(again.draws[:, ::-1], first.draws, rtol=1e-9)
 
 
-class TestWhatCannotBeMeasured:
+class TestUndefined:
     def test_samples_of_one_class_are_left_out(self):
-        # One churner of five is in none of a third of the samples.
+        # With one churner of five, a third of the resamples contain none.
         churned, probability = [1, 0, 0, 0, 0], [0.9, 0.2, 0.3, 0.4, 0.5]
         found = bootstrap(churned, {"m": probability}, PROBABILITIES, seed=1, draws=100)
         assert 10 < np.isnan(found.draws).any(axis=(1, 2)).sum() < 60
@@ -161,10 +161,10 @@ class TestWhatCannotBeMeasured:
     @pytest.mark.parametrize(
         ("actual", "predictions", "message"),
         [
-            ([1.0], {}, "there is no model to measure"),
-            ([], {"m": []}, "there is no customer to measure"),
+            ([1.0], {}, "there is no model to evaluate"),
+            ([], {"m": []}, "there are no customers to evaluate"),
             ([1.0, 0.0], {"m": [0.5]}, r"actual has shape \(2,\), predicted \(1,\)"),
-            ([1.0, 0.0], {"m": [0.5, np.nan]}, "predicted holds a value that is no finite number"),
+            ([1.0, 0.0], {"m": [0.5, np.nan]}, "predicted contains a value that is not finite"),
         ],
     )
     def test_bad_input(self, actual, predictions, message):

@@ -1,4 +1,4 @@
-"""What a candidate must show: each number of the gate, its limit, and which side of it passes."""
+"""Promotion gate: each check, its limit, and the direction in which it fails."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def predictions(churn=(0.8, 0.6, 0.3, 0.2), purchases=(0.2, 0.4, 1.5, 1.0), spen
             "churn_probability": churn,
             "expected_purchases": purchases,
             "expected_spend": spend,
-            # Half of the amount is margin.
+            # The margin is half of the amount.
             "clv": value / 2,
             "clv_lower": 0.0,
             "clv_upper": value,
@@ -60,7 +60,7 @@ def test_each_limit_is_its_own_parameter():
     assert not gate.failures(gate.compare_errors(WINDOW, worse, predictions(), generous, "version 1"))
 
 
-def test_coverage_is_of_the_spend_behind_the_value():
+def test_coverage_refers_to_undiscounted_spend():
     # Undiscounted spend before margin reaches 2 * clv_upper: 4, 8, 30, 20 for 0, 0, 30, 10.
     (check,) = gate.check_coverage(WINDOW, predictions(), 0.9, PARAMS)
     assert (check.value, check.passed) == (1.0, True)
@@ -69,20 +69,20 @@ def test_coverage_is_of_the_spend_behind_the_value():
     assert check.change == pytest.approx(0.4)
 
 
-def test_without_a_champion_the_share_of_churners_is_the_measure():
+def test_without_a_champion_the_share_of_churners_is_the_reference():
     (good,) = gate.compare_with_constant(WINDOW, predictions(), PARAMS)
     (bad,) = gate.compare_with_constant(WINDOW, predictions(churn=(0.4, 0.4, 0.6, 0.6)), PARAMS)
     assert good.reference == bad.reference == pytest.approx(math.log(2))
     assert (good.passed, bad.passed) == (True, False)
 
 
-def test_a_window_of_one_class_tells_nothing():
-    with pytest.raises(DataError, match="everyone churned in the window"):
+def test_a_window_of_one_class_is_an_error():
+    with pytest.raises(DataError, match="every customer churned in the window"):
         gate.compare_with_constant(WINDOW.assign(churned=1.0), predictions(), PARAMS)
 
 
 @pytest.mark.parametrize(("factor", "passes"), [(0.7, False), (0.8, True), (1.2, True), (1.3, False)])
-def test_means_may_change_both_ways_within_the_limit(factor, passes):
+def test_means_may_change_in_both_directions_within_the_limit(factor, passes):
     other = predictions()
     own = other.assign(clv=other["clv"] * factor)
     checks = gate.compare_means(own, other, PARAMS, "version 1")
@@ -90,8 +90,8 @@ def test_means_may_change_both_ways_within_the_limit(factor, passes):
     assert not gate.compare_means(own, other, PromotionParams(mean_change=None), "version 1")
 
 
-def test_a_number_that_is_none_does_not_pass():
+def test_nan_does_not_pass():
     check = gate.Check("mean of clv", math.nan, 1.0, "version 1", math.nan, 0.25, "mean_change", True)
     assert not check.passed
-    with pytest.raises(DataError, match="no finite number"):
+    with pytest.raises(DataError, match="not finite"):
         gate.compare_errors(WINDOW, predictions(churn=(math.nan,) * 4), predictions(), PARAMS, "version 1")

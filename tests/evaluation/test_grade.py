@@ -1,4 +1,4 @@
-"""Grades: their rule, what may not move them, and what they say."""
+"""Grades: the rule, invariances, and the wording."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ TARGETS = ("churn", "purchases", "spend")
 
 
 def seen(signal, noise, seed):
-    """The signal through noise."""
+    """The signal with added noise."""
     return signal + np.random.default_rng(seed).normal(scale=noise, size=len(signal))
 
 
@@ -25,7 +25,7 @@ def probability(log_odds):
 
 @pytest.fixture(scope="module")
 def window():
-    """What 2,000 customers did, and the signal that it came from, on the scale of each target."""
+    """Outcomes of 2,000 customers and the underlying signal, on the scale of each target."""
     generator = np.random.default_rng(2)
     signal = generator.normal(size=2_000)
     purchases = generator.poisson(np.exp(signal)).astype(float)
@@ -38,7 +38,7 @@ def window():
 
 @pytest.mark.parametrize("target", TARGETS)
 class TestLetters:
-    def test_what_is_clearly_better_has_an_a(self, window, target):
+    def test_clearly_better_is_an_a(self, window, target):
         actual, signal, scale = window[target]
         found = _grade_forecast(
             target, actual, scale(signal), {PAST_RATE: scale(seen(signal, 2.0, 1))}, seed=1
@@ -47,13 +47,13 @@ class TestLetters:
         assert 0 < found.lower < found.difference < found.upper
         assert found.warning is None
 
-    def test_the_same_as_a_baseline_has_a_b(self, window, target):
+    def test_equal_to_a_baseline_is_a_b(self, window, target):
         actual, signal, scale = window[target]
         found = _grade_forecast(target, actual, scale(signal), {PAST_RATE: scale(signal)}, seed=1)
         assert (found.letter, found.difference, found.lower, found.upper) == ("B", 0, 0, 0)
         assert found.warning is None
 
-    def test_what_is_clearly_worse_has_a_c_and_a_warning(self, window, target):
+    def test_clearly_worse_is_a_c_with_a_warning(self, window, target):
         actual, signal, scale = window[target]
         found = _grade_forecast(
             target, actual, scale(seen(signal, 2.0, 1)), {PAST_RATE: scale(signal)}, seed=1
@@ -85,7 +85,7 @@ class TestLetters:
 class TestLevels:
     @settings(max_examples=15, deadline=None)
     @given(factor=st.floats(0.01, 100))
-    def test_levels_of_values_move_nothing(self, window, factor):
+    def test_the_level_of_values_does_not_matter(self, window, factor):
         actual, signal, scale = window["spend"]
         own, rivals = scale(seen(signal, 0.8, 1)), {PAST_RATE: scale(seen(signal, 1.0, 2))}
         fair, moved = (
@@ -96,7 +96,7 @@ class TestLevels:
 
     @settings(max_examples=15, deadline=None)
     @given(shift=st.floats(-4, 4))
-    def test_no_level_of_probabilities_is_a_gain(self, window, shift):
+    def test_shifting_probabilities_gains_nothing(self, window, shift):
         actual, signal, scale = window["churn"]
         log_odds = seen(signal, 1.0, 1)
         found = _grade_forecast(
@@ -104,14 +104,14 @@ class TestLevels:
         )
         assert (found.letter, found.difference) == ("B", 0)
 
-    def test_false_probabilities_cost_the_a(self, window):
+    def test_wrong_probabilities_prevent_an_a(self, window):
         actual, signal, scale = window["churn"]
         rivals = {PAST_RATE: scale(seen(signal, 2.0, 1) / 2)}
         assert _grade_forecast("churn", actual, scale(signal), rivals, seed=1).letter == "A"
         assert _grade_forecast("churn", actual, scale(signal + 4), rivals, seed=1).letter == "B"
 
-    def test_the_best_tenth_alone_makes_no_a(self, window):
-        # The best fifth is told in its true order, all others the wrong way round.
+    def test_finding_the_best_tenth_alone_is_not_an_a(self, window):
+        # The best fifth is in its true order, all others are reversed.
         actual, signal, _ = window["spend"]
         fair = np.where(signal > np.quantile(signal, 0.8), signal, -10 - signal)
         rivals = {PAST_RATE: seen(signal, 0.5, 1)}
@@ -120,9 +120,9 @@ class TestLevels:
         assert found.letter == "B"
 
 
-class TestWords:
+class TestTexts:
     @pytest.mark.parametrize("target", TARGETS)
-    def test_rules_tell_every_letter(self, window, target):
+    def test_rules_explain_every_letter(self, window, target):
         actual, signal, scale = window[target]
         rivals = {PAST_RATE: scale(seen(signal, 1.0, 2))}
         english, chinese = (
@@ -142,22 +142,22 @@ class TestWords:
         assert "naive" not in found.warning
 
 
-class TestWhatCannotBeGraded:
+class TestWithoutGrade:
     @pytest.mark.parametrize("few", [0, FEWEST - 1])
-    def test_too_few_to_tell(self, few):
+    def test_too_few_customers_give_no_grade(self, few):
         actual = np.r_[np.ones(few), np.zeros(500)]
         forecast = np.linspace(0.1, 0.9, len(actual))
         for target in TARGETS:
             assert _grade_forecast(target, actual, forecast, {PAST_RATE: forecast}, seed=1) is None
         assert _grade_forecast("churn", 1 - actual, forecast, {PAST_RATE: forecast}, seed=1) is None
 
-    def test_just_enough(self):
+    def test_just_enough_customers(self):
         actual = np.r_[np.ones(FEWEST), np.zeros(500)]
         forecast = np.linspace(0.1, 0.9, len(actual))
         for target in TARGETS:
             assert _grade_forecast(target, actual, forecast, {PAST_RATE: forecast}, seed=1).letter == "B"
 
-    def test_all_brought_the_same(self):
+    def test_equal_outcomes_give_no_grade(self):
         forecast = np.linspace(0.1, 0.9, 100)
         assert (
             _grade_forecast("purchases", np.full(100, 2.0), forecast, {PAST_RATE: forecast}, seed=1) is None

@@ -1,4 +1,4 @@
-"""A twin measured on the window after its day."""
+"""Evaluation of a twin on the window after its cutoff."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def holdout(sample_log, twin):
 
 @pytest.fixture(scope="module")
 def days() -> pd.DataFrame:
-    """Customer-days of the sample, counted without the package's engine."""
+    """Customer-days of the sample, counted independently of the package."""
     from guanxi.data.datasets import load_cdnow_sample
 
     lines = load_cdnow_sample()
@@ -58,11 +58,11 @@ def test_every_forecast_is_measured(holdout):
         for model in models[target]:
             for metric in functions:
                 known = not np.isnan(holdout.value(target, metric, model))
-                # Spearman ranks everybody: a forecast that is the same for all has no ranks.
+                # Spearman is undefined for a constant forecast.
                 assert known, (target, metric, model)
 
 
-def test_a_metric_that_was_not_measured_is_no_number(holdout):
+def test_a_metric_that_was_not_evaluated_is_nan(holdout):
     assert np.isnan(holdout.value("churn", "mae"))
     assert np.isnan(holdout.value("churn", "auc", "another model"))
 
@@ -70,7 +70,7 @@ def test_a_metric_that_was_not_measured_is_no_number(holdout):
 def test_own_metrics_have_intervals_around_them(holdout):
     own = holdout.metrics[(holdout.metrics["model"] == GUANXI) & holdout.metrics["lower"].notna()]
     assert set(own["target"]) == {"purchases", "spend", "churn"}
-    # Resampling adds some calibration error: its interval need not hold the value.
+    # Resampling inflates the calibration error: its interval need not contain the value.
     own = own[own["metric"] != "ece"]
     assert (own["lower"] <= own["value"]).all()
     assert (own["value"] <= own["upper"]).all()
@@ -96,7 +96,7 @@ def test_thorough_measures_the_lead_over_every_other_model(sample_log, twin, hol
 
 
 @pytest.mark.slow
-def test_the_seed_moves_only_the_intervals(sample_log, twin, holdout):
+def test_the_seed_changes_only_the_intervals(sample_log, twin, holdout):
     other = evaluate_holdout(sample_log, twin, 60, seed=7)
     same = ["target", "model", "metric", "value"]
     pd.testing.assert_frame_equal(other.metrics[same], holdout.metrics[same])
@@ -144,6 +144,6 @@ def test_tracking_counts_repeat_purchases_up_to_each_day(holdout, days, twin):
         assert row.actual == (repeats <= row.date.date()).sum()
     assert holdout.tracking["actual"].is_monotonic_increasing
     assert holdout.tracking["expected"].is_monotonic_increasing
-    # The purchase model was fitted to these counts: at the twin's day they agree within a tenth.
+    # The purchase model was fitted to these counts, so they agree within a tenth at the cutoff.
     at_twin = holdout.tracking[holdout.tracking["date"] <= pd.Timestamp(twin.as_of)].iloc[-1]
     assert at_twin["expected"] == pytest.approx(at_twin["actual"], rel=0.1)

@@ -1,4 +1,4 @@
-"""Metrics: laws, values computed by hand, and scikit-learn where it has the metric."""
+"""Metrics: properties, values computed by hand, and comparison with scikit-learn."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ class TestAgainstScikitLearn:
         np.testing.assert_allclose(metrics.spearman(actual, predicted), theirs, atol=1e-9)
 
 
-class TestLaws:
+class TestProperties:
     @settings(max_examples=40, deadline=None)
     @given(counts.filter(lambda y: y.sum() > 0))
     def test_the_truth_is_the_best_forecast(self, actual):
@@ -88,8 +88,8 @@ class TestLaws:
 
     @settings(max_examples=40, deadline=None)
     @given(counts.filter(lambda y: np.ptp(y) > 0), tied, st.integers(0, 2**32))
-    def test_ties_give_what_random_orders_give_on_average(self, actual, predicted, seed):
-        # Each tie broken both ways by the same noise; the Gini is linear in the ranks, so this is exact.
+    def test_ties_equal_the_average_over_random_orders(self, actual, predicted, seed):
+        # Ties are broken in both directions by the same noise; exact, as the Gini is linear in the ranks.
         noise = np.random.default_rng(seed).permutation(30) * 1e-6
         broken = [metrics.normalised_gini(actual, predicted + sign * noise) for sign in (-1, 1)]
         assert metrics.normalised_gini(actual, predicted) == pytest.approx(np.mean(broken), abs=1e-9)
@@ -102,7 +102,7 @@ class TestLaws:
 
     @settings(max_examples=40, deadline=None)
     @given(labels, tied, st.floats(0.01, 1))
-    def test_lift_and_capture_tell_the_same(self, actual, probability, k):
+    def test_lift_and_capture_agree(self, actual, probability, k):
         contacted = max(1, math.floor(30 * k + 1e-9))
         capture, lift = (
             metric(actual, probability, k) for metric in (metrics.capture_at_k, metrics.lift_at_k)
@@ -112,7 +112,7 @@ class TestLaws:
 
     @settings(max_examples=40, deadline=None)
     @given(labels, tied)
-    def test_whoever_is_contacted_in_full_gives_all(self, actual, probability):
+    def test_contacting_all_customers_captures_everything(self, actual, probability):
         assert metrics.capture_at_k(actual, probability, k=1.0) == pytest.approx(1)
         captured = [metrics.capture_at_k(actual, probability, k=k / 30) for k in range(1, 31)]
         assert (np.diff(captured) >= -1e-9).all()
@@ -147,7 +147,7 @@ class TestLaws:
 
     @settings(max_examples=40, deadline=None)
     @given(counts, positive)
-    def test_order_metrics_see_only_the_order(self, actual, predicted):
+    def test_ranking_metrics_depend_only_on_the_order(self, actual, predicted):
         predicted = np.round(predicted)
         other = 4 * predicted + 1
         for name in ORDER_ONLY:
@@ -156,8 +156,8 @@ class TestLaws:
 
     @settings(max_examples=40, deadline=None)
     @given(labels, probabilities)
-    def test_turning_the_order_round_turns_the_auc_round(self, actual, probability):
-        # The negative keeps apart what 1 - probability would round to one number.
+    def test_reversing_the_order_reverses_the_auc(self, actual, probability):
+        # Negation keeps values distinct that 1 - probability would round to ties.
         assert metrics.auc(actual, -probability) == pytest.approx(1 - metrics.auc(actual, probability))
 
     @settings(max_examples=40, deadline=None)
@@ -179,8 +179,8 @@ class TestByHand:
         predicted = np.r_[9.0, 1.0, 8.0, np.zeros(17)]
         assert metrics.top_decile_capture(actual, predicted) == pytest.approx(130 / 150)
 
-    def test_the_last_place_of_the_tenth_is_shared_among_equals(self):
-        # Two places: the first is taken, three equals (30, 60, 0) share the second.
+    def test_the_last_place_of_the_tenth_is_shared_among_ties(self):
+        # Two places: the first is taken, three ties (30, 60, 0) share the second.
         actual = np.r_[100.0, 30.0, 60.0, 0.0, np.zeros(16)]
         predicted = np.r_[9.0, 5.0, 5.0, 5.0, np.zeros(16)]
         assert metrics.top_decile_capture(actual, predicted) == pytest.approx((100 + 90 / 3) / 160)
@@ -188,34 +188,34 @@ class TestByHand:
         assert metrics.lift_at_k(actual, predicted) == pytest.approx(10 * (100 + 90 / 3) / 190)
 
     def test_gini(self):
-        # Against ranks -1, 0, 1 the totals 0, 10, 90 give 90 in their own order; in this one 10.
+        # With ranks -1, 0, 1 the values 0, 10, 90 give 90 in actual order and 10 in this one.
         assert metrics.normalised_gini([0, 10, 90], [1, 3, 2]) == pytest.approx(10 / 90)
         assert metrics.normalised_gini([0, 10, 90], [3, 2, 1]) == pytest.approx(-1)
         assert metrics.normalised_gini([0, 10, 90], [7, 7, 7]) == 0
 
     def test_average_precision(self):
-        # Churners at places 1 and 3: precisions 1 and 2/3. With the last three equal: 1 and 2/4.
+        # Churners at ranks 1 and 3: precisions 1 and 2/3. With the last three tied: 1 and 2/4.
         assert metrics.average_precision([1, 0, 1, 0], [0.9, 0.8, 0.7, 0.1]) == pytest.approx((1 + 2 / 3) / 2)
         assert metrics.average_precision([1, 0, 1, 0], [0.9, 0.5, 0.5, 0.5]) == pytest.approx((1 + 2 / 4) / 2)
 
     def test_calibration_error_of_equal_probabilities(self):
-        # Twenty rows at .3, ten of them churn: in each bin half, in whatever order they stand.
+        # Twenty rows at .3, ten of them churn: half in each bin, whatever their order.
         for actual in (np.tile([1.0, 0.0], 10), np.repeat([1.0, 0.0], 10)):
             assert metrics.expected_calibration_error(actual, np.full(20, 0.3)) == pytest.approx(0.2)
 
-    def test_bins_of_what_does_not_divide(self):
+    def test_bins_of_a_count_that_does_not_divide_evenly(self):
         curve = metrics.reliability_curve(np.tile([0.0, 1.0], 6)[:11], np.linspace(0, 1, 11))
         assert curve["customers"].tolist() == [2] + [1] * 9
         assert curve["predicted"].tolist() == pytest.approx([0.05, *np.linspace(0.2, 1, 9)])
         assert curve["observed"].tolist() == [0.5, 0, 1, 0, 1, 0, 1, 0, 1, 0]
 
     def test_all_zero_nearly_ties_a_model_in_absolute_error(self):
-        # Nine of ten buy nothing, one ten times: the mean forecast is worse than 0 for everyone.
+        # Nine of ten buy nothing, one buys ten times: a forecast of the mean is worse than 0 for all.
         actual = np.r_[np.zeros(9), 10.0]
         assert metrics.mean_absolute_error(actual, np.zeros(10)) == 1.0
         assert metrics.mean_absolute_error(actual, np.ones(10)) == pytest.approx(1.8)
 
-    def test_what_cannot_be_measured_is_nan(self):
+    def test_undefined_metrics_are_nan(self):
         assert math.isnan(metrics.auc([1, 1], [0.2, 0.3]))
         assert math.isnan(metrics.average_precision([0, 0], [0.2, 0.3]))
         assert math.isnan(metrics.bias([0, 0], [1, 1]))
@@ -250,11 +250,11 @@ class TestBadInput:
     @pytest.mark.parametrize(
         ("actual", "predicted", "message"),
         [
-            ([], [], "there is no customer to measure"),
+            ([], [], "there are no customers to evaluate"),
             ([1.0, 0.0], [1.0], r"actual has shape \(2,\), predicted \(1,\)"),
             ([[1.0]], [[1.0]], r"actual has shape \(1, 1\)"),
-            ([1.0, math.nan], [1.0, 0.0], "actual holds a value that is no finite number"),
-            ([1.0, 0.0], [1.0, math.inf], "predicted holds a value that is no finite number"),
+            ([1.0, math.nan], [1.0, 0.0], "actual contains a value that is not finite"),
+            ([1.0, 0.0], [1.0, math.inf], "predicted contains a value that is not finite"),
         ],
     )
     def test_arrays(self, name, actual, predicted, message):

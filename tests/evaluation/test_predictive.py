@@ -1,4 +1,4 @@
-"""Predictive distributions: laws, values by hand, and BG/NBD on real data."""
+"""Predictive distributions: properties, values by hand, and BG/NBD on real data."""
 
 from __future__ import annotations
 
@@ -39,12 +39,12 @@ def counts():
 
 
 class TestRandomisedPit:
-    def test_right_distributions_are_uniform(self, counts):
+    def test_correct_distributions_have_a_uniform_pit(self, counts):
         pit = _predictive.randomised_pit(*counts, seed=1)
-        # Kolmogorov's 1 in 1,000 quantile.
+        # Kolmogorov's quantile at .001.
         assert _predictive.ks_distance(pit) < 1.95 / np.sqrt(len(pit))
 
-    def test_wrong_distributions_are_not(self, counts):
+    def test_wrong_distributions_do_not(self, counts):
         actual, probabilities, ids = counts
         shifted = np.column_stack([np.zeros(len(ids)), probabilities[:, :-1]])
         assert _predictive.ks_distance(_predictive.randomised_pit(actual, shifted, ids, seed=1)) > 0.1
@@ -60,7 +60,7 @@ class TestRandomisedPit:
         other = _predictive.randomised_pit(actual, probabilities, ids, seed=4)
         assert (other != pit).mean() > 0.99
 
-    def test_counts_beyond_the_last_column_share_what_is_left(self):
+    def test_counts_beyond_the_last_column_share_the_remaining_mass(self):
         pit = _predictive.randomised_pit([2, 7], [[0.5, 0.3]] * 2, ["a", "b"], seed=1)
         assert ((pit > 0.8) & (pit < 1.0)).all()
 
@@ -83,7 +83,7 @@ def test_coverage_and_width_by_hand():
 
 class TestIntervalScore:
     def test_by_hand(self):
-        # Widths 2, 2 and 4; one outcome lies 4 above its interval, which costs 2 / .2 for each unit.
+        # Widths 2, 2 and 4; one outcome lies 4 above its interval, at a penalty of 2 / .2 per unit.
         assert _predictive.interval_score([1, 2, 9], [0, 1, 1], [2, 3, 5], level=0.8) == pytest.approx(
             (2 + 2 + 4 + 10 * 4) / 3
         )
@@ -121,7 +121,7 @@ def held_out(source, data, cutoff, horizon):
         ),
     ],
 )
-def test_bg_nbd_tells_the_whole_distribution_of_held_out_purchases(source, data, cutoff, horizon):
+def test_bg_nbd_fits_the_distribution_of_held_out_purchases(source, data, cutoff, horizon):
     """A plain simulation of BG/NBD measured .022 on CDNOW and .020 on Online Retail II, covering 95, 97 %."""
     table = held_out(source, data, cutoff, horizon)
     purchases, spend = BetaGeoNBD().fit(table), GammaGamma().fit(table)
@@ -137,7 +137,7 @@ def test_bg_nbd_tells_the_whole_distribution_of_held_out_purchases(source, data,
     for what in ("purchases", "spend"):
         lower, upper = ends[f"{what}_lower"], ends[f"{what}_upper"]
         assert _predictive.coverage(table[what], lower, upper) >= 0.88
-        # One interval for all customers, with their own quantiles, must be worse.
+        # A common interval from the marginal quantiles must be worse.
         common = [np.full(len(table), np.quantile(table[what], level)) for level in (0.05, 0.95)]
         scores = [
             _predictive.interval_score(table[what], *each, level=0.9) for each in ((lower, upper), common)

@@ -1,4 +1,4 @@
-"""What is kept of a held-out window."""
+"""The pseudonymised holdout window."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class TestHeldOutCustomers:
         }
     )
 
-    def test_rows_of_one_customer_stay_together_and_no_name_is_kept(self):
+    def test_columns_are_joined_by_customer_and_ids_are_dropped(self):
         kept = held_out_customers(self.FEATURES, self.OUTCOMES, "digest")
         assert kept.loc[kept["frequency"] == 2.0, ["purchases", "spend"]].to_numpy().tolist() == [[2, 2.5]]
         assert kept["customer_hash"].str.fullmatch("[0-9a-f]{16}").all()
@@ -30,7 +30,7 @@ class TestHeldOutCustomers:
         one, other = (held_out_customers(self.FEATURES, self.OUTCOMES, key) for key in "xy")
         assert not set(one["customer_hash"]) & set(other["customer_hash"])
 
-    def test_a_sample_is_the_same_for_any_order(self, monkeypatch):
+    def test_the_sample_does_not_depend_on_the_order(self, monkeypatch):
         monkeypatch.setattr(realised_performance, "_MOST_CUSTOMERS", 2)
         one = held_out_customers(self.FEATURES, self.OUTCOMES, "key")
         other = held_out_customers(self.FEATURES.iloc[::-1], self.OUTCOMES, "key")

@@ -22,9 +22,9 @@ from guanxi.simulation import simulate_bg_bb
 
 NAMES = ("alpha", "beta", "gamma", "delta")
 TRUTH = {"alpha": 1.2, "beta": 0.75, "gamma": 0.66, "delta": 2.78}
-# As the BTYD walkthrough prints them; its search stops a little short of the maximum.
+# As printed in the BTYD walkthrough, whose search stops slightly short of the maximum.
 DONATIONS = {"alpha": 1.203528, "beta": 0.749726, "gamma": 0.656781, "delta": 2.783796}
-SMALLEST = 1e-300  # below, numbers lose digits
+SMALLEST = 1e-300  # rounding errors dominate below
 SHARED = Path(os.environ.get("GUANXI_SHARED_DATA", Path(__file__).parents[2].parent / "shared" / "data"))
 
 
@@ -104,7 +104,7 @@ def test_expected_counts_in_sample_lifetimes_tests(donors):
     assert [round(float(count), 1) for count in counts] == [3454.9, 1253.1]
 
 
-# --- against other ways to compute the same ---------------------------------------------------------------
+# --- against independent computations ---------------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")
@@ -114,7 +114,7 @@ def some():
 
 @pytest.mark.parametrize("seed", range(4))
 def test_lifetimes_at_random_points(lifetimes, seed):
-    # It adds 1e-15 to a factor of the likelihood: histories have to be short for that not to show.
+    # lifetimes adds 1e-15 to a factor of the likelihood, which only short histories do not reveal.
     short = simulate_bg_bb(TRUTH, n=60, T=np.random.default_rng(seed).integers(1, 8, 60), seed=seed)
     params = dict(zip(NAMES, np.exp(np.random.default_rng(seed).uniform(-1.5, 1.5, 4)), strict=True))
     fitter = lifetimes.BetaGeoBetaBinomFitter()
@@ -169,12 +169,12 @@ def test_chunks_change_nothing(simulated, monkeypatch):
     np.testing.assert_allclose(_bg_bb.purchase_probability(TRUTH, *columns, 2, 9), counts, rtol=1e-13)
 
 
-# --- laws ------------------------------------------------------------------------------------------------
+# --- properties ------------------------------------------------------------------------------------------
 
 
 @st.composite
 def points(draw):
-    """Parameters over eight decades and a few histories."""
+    """Parameters over eight orders of magnitude, and a few histories."""
     exponents = draw(st.lists(st.floats(-4.0, 4.0), min_size=4, max_size=4))
     params = dict(zip(NAMES, (10.0**exponent for exponent in exponents), strict=True))
     T = draw(st.lists(st.integers(0, 300), min_size=1, max_size=5))
@@ -200,14 +200,14 @@ def test_expected_purchases_rise_with_the_horizon_from_0(point):
     params, (x, t_x, T) = point
     values = [_bg_bb.expected_purchases(params, x, t_x, T, horizon) for horizon in (0, 1, 7, 50)]
     assert (values[0] == 0).all()
-    # The sums may differ in their last digit.
+    # The sums may differ in the last digit.
     assert all((later >= earlier * (1 - 1e-14)).all() for earlier, later in pairwise(values))
     assert (values[-1] <= 50 * (1 + 1e-12)).all()
 
 
 @settings(deadline=None, max_examples=60)
 @given(point=points(), horizon=st.integers(0, 40))
-@example(  # nobody here can be dead, and a purchase is all but sure
+@example(  # no customer can be dead here, and a purchase is almost certain
     point=(
         {"alpha": 1000.0, "beta": 10.0, "gamma": 1.0, "delta": 10_000.0},
         [np.array([221]), np.array([227]), np.array([227])],
@@ -231,7 +231,7 @@ def test_the_distribution_sums_to_1_and_has_the_expected_purchases_as_mean(point
 def test_residual_transactions_are_the_limit_of_their_sums(point, rate):
     params, (x, t_x, T) = point
     endless = _bg_bb.discounted_purchases(params, x, t_x, T, rate)
-    many = int(40 / np.log1p(rate)) + 1  # what comes later is discounted by e^-40
+    many = int(40 / np.log1p(rate)) + 1  # later terms are discounted by e^-40
     np.testing.assert_allclose(
         _bg_bb.discounted_purchases(params, x, t_x, T, rate, many), endless, rtol=1e-9, atol=SMALLEST
     )
@@ -279,7 +279,7 @@ def test_simulated_truth_is_recovered(fitted):
     assert fitted.fit_report_["warnings"] == []
 
 
-def test_simulated_customers_are_as_alive_and_active_as_predicted(simulated):
+def test_predictions_are_calibrated_for_simulated_customers(simulated):
     alive = _bg_bb.probability_alive(TRUTH, *_columns(simulated))
     dropout = simulated["dropout_probability"]
     assert alive.mean() == pytest.approx((simulated["alive"] * (1 - dropout)).mean(), abs=0.02)
@@ -343,14 +343,14 @@ def test_scikit_learn_conventions(fitted, simulated):
         ({"frequency": [0, 6]}, "'recency' is above 0 though frequency is 0"),
     ],
 )
-def test_impossible_histories_are_refused(wrong, message):
+def test_impossible_histories_are_errors(wrong, message):
     rfm = pd.DataFrame({"frequency": [3, 6], "recency": [4, 6], "T": [6, 6]}).assign(**wrong)
     with pytest.raises(DataError, match=message):
         BetaGeoBetaBinomial().fit(rfm)
 
 
 @pytest.mark.parametrize("number", [-1, 2.5, np.nan, np.inf, "3", [3], 2_000_000])
-def test_unusable_counts_are_refused(fitted, simulated, number):
+def test_invalid_counts_are_errors(fitted, simulated, number):
     for name, use in {
         "horizon": lambda: fitted.expected_purchases(simulated, number),
         "later": lambda: fitted.probability_alive(simulated, later=number),
@@ -361,7 +361,7 @@ def test_unusable_counts_are_refused(fitted, simulated, number):
 
 
 @pytest.mark.parametrize("rate", [-0.1, 0.0, np.nan, np.inf, "1"])
-def test_unusable_discount_rates_are_refused(fitted, simulated, rate):
+def test_invalid_discount_rates_are_errors(fitted, simulated, rate):
     with pytest.raises(ParamsError, match="discount_rate is"):
         fitted.discounted_expected_residual_transactions(simulated, rate)
 
@@ -373,13 +373,13 @@ def test_without_discount_the_residual_transactions_are_the_expected_purchases(f
     )
 
 
-def test_no_transactions_are_nothing_to_learn_from():
+def test_no_transactions_are_an_error():
     rfm = pd.DataFrame({"frequency": [0, 0], "recency": [0, 0], "T": [6, 8]})
     with pytest.raises(FitError, match="no transactions: nothing to learn"):
         BetaGeoBetaBinomial().fit(rfm)
 
 
-def test_without_visible_dropout_none_is_expected_and_the_report_says_so():
+def test_without_dropout_in_the_data_the_report_notes_it():
     rfm = pd.DataFrame({"frequency": [3, 6, 1, 2], "recency": [6, 6, 6, 6], "T": [6, 6, 6, 6]})
     with pytest.warns(FitWarning, match="no dropout is expected"):
         model = BetaGeoBetaBinomial().fit(rfm)
@@ -390,7 +390,7 @@ def test_without_visible_dropout_none_is_expected_and_the_report_says_so():
     assert model.expected_purchases_new(100) == pytest.approx(100 * share, rel=1e-6)
 
 
-def test_one_history_is_fitted_and_the_report_says_that_customers_do_not_differ():
+def test_identical_histories_are_fitted_and_the_report_notes_it():
     rfm = pd.DataFrame({"frequency": [2] * 40, "recency": [3] * 40, "T": [6] * 40})
     model = BetaGeoBetaBinomial().fit(rfm)
     assert {"alpha", "gamma"} <= set(model.fit_report_["at_limit"])
@@ -405,7 +405,7 @@ def test_one_history_is_fitted_and_the_report_says_that_customers_do_not_differ(
     longest=st.sampled_from([1, 6, 60, 600]),
     seed=st.integers(0, 10_000),
 )
-def test_small_bases_end_in_finite_predictions_or_an_error_of_ours(exponents, n, longest, seed):
+def test_small_bases_give_finite_predictions_or_a_guanxi_error(exponents, n, longest, seed):
     params = dict(zip(NAMES, (10.0**exponent for exponent in exponents), strict=True))
     T = np.random.default_rng(seed).integers(0, longest + 1, n)
     rfm = simulate_bg_bb(params, n=n, T=T, seed=seed)

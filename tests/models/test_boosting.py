@@ -1,4 +1,4 @@
-"""Trees as they are grown: the same again, from where the offset says, and on few rows too."""
+"""Growing of trees: reproducibility, offset, early stopping, and few rows."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ SETTINGS = {
 
 
 def table(n: int, seed: int, features: int = 6) -> tuple[np.ndarray, np.ndarray]:
-    """Features and log odds, or the logarithm of a mean, that the first two of them make."""
+    """Features, and log odds or log means that depend on the first two."""
     X = np.random.default_rng(seed).normal(size=(n, features))
     return X, 0.8 * X[:, 0] + np.where(X[:, 1] > 0, 0.7, -0.7)
 
@@ -49,7 +49,7 @@ class TestSeed:
         assert one != two
 
 
-class TestAtOnce:
+class TestParallel:
     def growers(self, *seeds, rounds=20, rows=2000):
         return [partial(grow, binary(rows, 0), "binary", SETTINGS, rounds, seed) for seed in seeds]
 
@@ -74,7 +74,7 @@ class TestAtOnce:
 
 
 class TestOffset:
-    def test_knowing_everything_leaves_next_to_nothing_to_learn(self):
+    def test_a_perfect_offset_leaves_almost_nothing_to_learn(self):
         X, score = table(4000, 1)
         y = binary(4000, 1).y
         grown = {
@@ -99,7 +99,7 @@ class TestOffset:
             *([np.exp(log_mean)] if objective == "poisson" else [4000])
         )
         y = y.astype(float) * (1.0 if objective == "poisson" else np.exp(log_mean))
-        # An offset that is low by log 3 everywhere: the trees add it.
+        # The offset is too low by log 3 everywhere, which the trees must add.
         said = grow(Rows(X, y, log_mean - np.log(3.0)), objective, SETTINGS, 100, 0).predict(
             X, raw_score=True
         )
@@ -107,7 +107,7 @@ class TestOffset:
 
 
 class TestStopping:
-    def test_stops_where_the_later_rows_learn_nothing_more(self):
+    def test_stops_when_the_later_rows_no_longer_improve(self):
         rows, later = binary(3000, 6), binary(3000, 7)
         grown = grow(rows, "binary", SETTINGS, 1000, 0, later=later)
         assert 1 <= grown.best_iteration < 500
@@ -117,7 +117,7 @@ class TestStopping:
         ]
         assert losses[1] <= min(losses)
 
-    def test_later_rows_that_say_the_opposite_stop_at_once(self):
+    def test_contradicting_later_rows_stop_at_once(self):
         rows, later = binary(3000, 6), binary(3000, 7)
         opposite = Rows(later.X, 1.0 - later.y)
         assert grow(rows, "binary", SETTINGS, 1000, 0, later=opposite).best_iteration <= 2
@@ -131,7 +131,7 @@ class TestStopping:
 
 
 def test_few_rows_still_have_leaves():
-    """300 rows a leaf are asked for: of 100 rows a twentieth is enough."""
+    """300 rows per leaf are requested; with 100 rows a twentieth suffices."""
     rows = binary(100, 10)
     grown = grow(rows, "binary", SETTINGS, 30, 0)
     assert np.std(grown.predict(rows.X, raw_score=True)) > 0.1
@@ -141,8 +141,8 @@ def test_few_rows_still_have_leaves():
     assert not np.array_equal(grown.predict(rows.X), fewest.predict(rows.X))
 
 
-def test_a_weight_counts_as_so_many_rows():
-    """A constant is learnt: weights 3 and 1 give the mean of three and one."""
+def test_a_weight_counts_as_that_many_rows():
+    """For a constant, weights 3 and 1 give the mean of three rows and one."""
     X = np.zeros((400, 2))
     y = np.repeat([1.0, 0.0], 200)
     weight = np.where(y > 0, 3.0, 1.0)

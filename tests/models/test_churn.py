@@ -11,7 +11,7 @@ from guanxi.served.corrections import probability
 
 
 @parametrize_with_checks([ChurnClassifier()])
-# The checks try inputs that LightGBM and scikit-learn warn about, and one needs an environment variable.
+# The checks use inputs that raise warnings in LightGBM and scikit-learn; one needs an environment variable.
 @pytest.mark.filterwarnings("ignore")
 def test_keeps_the_contract_of_scikit_learn(estimator, check):
     check(estimator)
@@ -19,7 +19,7 @@ def test_keeps_the_contract_of_scikit_learn(estimator, check):
 
 @pytest.fixture(scope="module")
 def rows():
-    """Log odds are a known prior plus an effect of the first feature; a tenth of it is missing."""
+    """Log odds are a known prior plus an effect of the first feature, a tenth of which is missing."""
     random = np.random.default_rng(0)
     X = random.normal(size=(8000, 4))
     prior = random.normal(size=8000)
@@ -48,7 +48,7 @@ def test_learns_what_the_offset_misses(rows):
     assert log_loss(later_y, with_trees) < log_loss(later_y, alone) - 0.05
 
 
-def test_stops_where_the_later_rows_stop_gaining(rows):
+def test_stops_when_the_later_rows_no_longer_improve(rows):
     (X, y, prior), later = halves(rows)
     random = np.random.default_rng(1)
     noise = random.permutation(y)
@@ -61,7 +61,7 @@ def test_stops_where_the_later_rows_stop_gaining(rows):
     assert stopped.n_rounds_ > 0
 
 
-def test_an_imbalance_stands_in_the_probabilities():
+def test_probabilities_reflect_an_imbalance():
     random = np.random.default_rng(2)
     X = random.normal(size=(20_000, 2))
     y = random.random(20_000) < 0.03
@@ -126,7 +126,7 @@ def test_categories_are_split_as_sets_not_by_order():
 def test_a_leaf_holds_at_most_a_twentieth_of_few_rows():
     X = np.linspace(0, 1, 100).reshape(-1, 1)
     model = ChurnClassifier(n_estimators=100, learning_rate=0.2, reg_lambda=0).fit(X, X[:, 0] > 0.5)
-    # 300 rows a leaf, as asked for, would leave one leaf and a score of one half.
+    # The requested 300 rows per leaf would leave a single leaf and a score of one half.
     assert model.score(X, X[:, 0] > 0.5) > 0.95
 
 
@@ -134,12 +134,12 @@ def test_a_leaf_holds_at_most_a_twentieth_of_few_rows():
     ("y", "message"),
     [([0] * 50, "1 class"), ([0, 1, 2, 3, 4] * 10, "5 classes"), ([1.5] * 25 + [2.5] * 25, "label type")],
 )
-def test_wants_two_classes(y, message):
+def test_one_class_is_an_error(y, message):
     with pytest.raises(ValueError, match=message):
         ChurnClassifier().fit(np.arange(50.0).reshape(-1, 1), y)
 
 
-def test_an_offset_has_one_number_a_row(rows):
+def test_an_offset_has_one_number_per_row(rows):
     X, y, prior = rows
     with pytest.raises(ValueError, match=r"offset has shape \(3,\)"):
         ChurnClassifier().fit(X, y, offset=prior[:3])

@@ -1,4 +1,4 @@
-"""Static covariates: truth recovered, ridge, refusals, units."""
+"""Static covariates: parameter recovery, ridge penalty, errors, units."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from guanxi import simulation
 from guanxi.errors import DataError, ParamsError
 from guanxi.models.purchase_models import transaction_model
 
-N = 4000  # of each of the two groups
+N = 4000  # per group
 TRUTHS = {
     "bg_nbd": ({"r": 0.6, "alpha": 5.0, "a": 0.8, "b": 2.5}, {"alpha": 0.7, "a": -0.6, "b": 0.4}),
     "mbg_nbd": ({"r": 0.6, "alpha": 5.0, "a": 0.8, "b": 2.5}, {"alpha": 0.7, "a": -0.6, "b": 0.4}),
@@ -26,7 +26,7 @@ def group_truth(name, group):
 
 @pytest.fixture(scope="module")
 def bases():
-    """Two groups of each model, in whole weeks, with a column that means nothing beside."""
+    """Two groups for each model, in whole weeks, with an irrelevant additional column."""
     made = {}
     for name in TRUTHS:
         simulate = getattr(simulation, f"simulate_{name}")
@@ -146,7 +146,7 @@ def test_unit_and_origin_of_a_covariate_change_no_prediction(fitted, bases, name
     )
 
 
-def test_a_column_that_means_nothing_gets_little(bases):
+def test_an_irrelevant_column_has_a_small_coefficient(bases):
     model = transaction_model("bg_nbd").set_params(covariates=["group", "noise"]).fit(bases["bg_nbd"])
     plain, coefficients = TRUTHS["bg_nbd"]
     named = [f"{symbol}:{column}" for symbol in coefficients for column in ("group", "noise")]
@@ -172,7 +172,7 @@ def test_json_round_trip_keeps_covariates(bases, fitted):
     )
 
 
-def test_covariates_may_be_a_table_of_their_own(bases, fitted):
+def test_covariates_may_be_a_separate_table(bases, fitted):
     rfm, plain = bases["bg_nbd"], bases["bg_nbd"].drop(columns=["group", "noise"])
     table = rfm[["group"]].sample(frac=1.0, random_state=0)
     model = transaction_model("bg_nbd").set_params(covariates=table).fit(plain)
@@ -184,7 +184,7 @@ def test_covariates_may_be_a_table_of_their_own(bases, fitted):
     np.testing.assert_allclose(again.expected_purchases(rfm[:: N // 20], 26.0), wanted, rtol=1e-9)
 
 
-def test_tables_of_covariates_that_do_not_fit_are_refused(bases):
+def test_mismatched_tables_of_covariates_are_errors(bases):
     plain = bases["bg_nbd"].drop(columns=["group", "noise"])
     table = bases["bg_nbd"][["group"]]
     model = transaction_model("bg_nbd")
@@ -194,7 +194,7 @@ def test_tables_of_covariates_that_do_not_fit_are_refused(bases):
         model.set_params(covariates=pd.concat([table, table[:1]])).fit(plain)
 
 
-def test_unusable_arguments_are_refused(bases):
+def test_invalid_arguments_are_errors(bases):
     rfm = bases["bg_nbd"]
     with pytest.raises(ParamsError, match="covariates is 'group': give a list of names, or a table"):
         transaction_model("bg_nbd").set_params(covariates="group").fit(rfm)
@@ -203,14 +203,14 @@ def test_unusable_arguments_are_refused(bases):
 
 
 @every_model
-def test_a_constant_covariate_is_refused(bases, name):
+def test_a_constant_covariate_is_an_error(bases, name):
     rfm = bases[name].assign(group=3.0)
     with pytest.raises(DataError, match="covariate 'group' is 3 for every customer: leave it out"):
         transaction_model(name).set_params(covariates=["group"]).fit(rfm)
 
 
 @every_model
-def test_missing_covariates_are_refused_at_fit_and_prediction(fitted, bases, name):
+def test_missing_covariates_are_errors_at_fit_and_prediction(fitted, bases, name):
     rfm = bases[name][:5]
     unfitted = transaction_model(name).set_params(covariates=["group"])
     for change, message in (
@@ -232,7 +232,7 @@ def test_missing_covariates_are_refused_at_fit_and_prediction(fitted, bases, nam
 
 
 @every_model
-def test_a_new_customer_has_covariates_too(fitted, name):
+def test_new_customers_need_covariates(fitted, name):
     with pytest.raises(ParamsError, match="a new customer has covariates"):
         fitted[name].expected_purchases_new(26.0)
     new = pd.DataFrame({"frequency": 0.0, "recency": 0.0, "T": 0.0, "group": [0.0, 1.0]})
@@ -241,7 +241,7 @@ def test_a_new_customer_has_covariates_too(fitted, name):
 
 
 @every_model
-def test_a_table_of_its_own_goes_before_columns_of_the_same_name(fitted, bases, name):
+def test_a_separate_table_takes_precedence_over_columns_of_the_same_name(fitted, bases, name):
     rfm = bases[name]
     stale = rfm.assign(group=0.5 * np.arange(len(rfm)))
     model = transaction_model(name).set_params(covariates=rfm[["group"]]).fit(stale)
@@ -259,19 +259,19 @@ def test_a_table_of_its_own_goes_before_columns_of_the_same_name(fitted, bases, 
         ("group", "covariates is 'group': give a list of names, or a table"),
     ],
 )
-def test_names_that_are_no_covariates(bases, covariates, message):
+def test_invalid_names_of_covariates_are_errors(bases, covariates, message):
     with pytest.raises(ParamsError, match=message):
         transaction_model("bg_nbd").set_params(covariates=covariates).fit(bases["bg_nbd"])
 
 
 @pytest.mark.parametrize("penalty", [-1.0, "1", None, np.nan])
-def test_a_penalty_is_a_number_of_at_least_0(bases, penalty):
+def test_a_penalty_is_a_non_negative_number(bases, penalty):
     with pytest.raises(ParamsError, match=r"penalty is .*: give a number of at least 0"):
         transaction_model("bg_nbd").set_params(covariates=["group"], penalty=penalty).fit(bases["bg_nbd"])
 
 
 @every_model
-def test_customers_far_from_all_that_was_seen_get_finite_predictions(fitted, bases, name):
+def test_extreme_covariates_give_finite_predictions(fitted, bases, name):
     far = pd.concat([bases[name].head(20).assign(group=value) for value in (-1e6, -5000.0, 5000.0, 1e6)])
     model = fitted[name]
     for values in (
@@ -283,13 +283,13 @@ def test_customers_far_from_all_that_was_seen_get_finite_predictions(fitted, bas
         assert np.isfinite(values).all()
 
 
-def test_what_a_fit_with_covariates_found_is_said(bases):
+def test_the_fit_report_covers_covariates(bases):
     few = bases["bg_nbd"].groupby("group").head(12)
     model = transaction_model("bg_nbd").set_params(covariates=["group"]).fit(few)
     assert any("customers bought again, fewer than 30" in said for said in model.fit_report_["warnings"])
 
 
-def test_truth_values_are_covariates_too(bases):
+def test_boolean_covariates(bases):
     rfm = bases["bg_nbd"].assign(group=lambda table: table["group"] == 1.0)
     model = transaction_model("bg_nbd").set_params(covariates=["group"]).fit(rfm)
     other = transaction_model("bg_nbd").set_params(covariates=["group"]).fit(bases["bg_nbd"])

@@ -8,13 +8,13 @@ from guanxi.errors import DataError
 from guanxi.models import BetaGeoNBD, GammaGamma
 from guanxi.models.purchase_models import TRANSACTION_MODELS
 
-# Too few customers for any of them to be fitted quietly.
+# Too few customers to fit without warnings.
 pytestmark = pytest.mark.filterwarnings("ignore::guanxi.errors.FitWarning")
 
 
 @pytest.fixture(params=TRANSACTION_MODELS.values(), ids=list(TRANSACTION_MODELS))
 def refusal(request):
-    """The message with which a model refuses a table."""
+    """The message of the error that a model raises for a table."""
 
     def message(rfm, **fit):
         with pytest.raises(DataError) as caught:
@@ -56,11 +56,11 @@ def test_missing_column_is_named(refusal, small_rfm):
     )
 
 
-def test_empty_table_is_refused(refusal, small_rfm):
+def test_empty_table_is_an_error(refusal, small_rfm):
     assert "has no rows" in refusal(small_rfm[:0])
 
 
-def test_anything_but_a_table_is_refused(refusal, small_rfm):
+def test_anything_but_a_table_is_an_error(refusal, small_rfm):
     assert "is a ndarray: give a pandas DataFrame" in refusal(small_rfm.to_numpy())
 
 
@@ -75,11 +75,11 @@ def test_anything_but_a_table_is_refused(refusal, small_rfm):
         ([0, 0, 0, 0, 0], "sample_weight is 0 in all rows"),
     ],
 )
-def test_unusable_weights_are_refused(refusal, small_rfm, weight, message):
+def test_invalid_weights_are_errors(refusal, small_rfm, weight, message):
     assert message in refusal(small_rfm, sample_weight=weight)
 
 
-def test_rows_of_weight_zero_are_as_if_absent(small_rfm):
+def test_rows_of_weight_zero_have_no_effect(small_rfm):
     weighted = BetaGeoNBD().fit(small_rfm, sample_weight=[1, 1, 1, 1, 0])
     assert weighted.params_ == pytest.approx(BetaGeoNBD().fit(small_rfm[:4]).params_)
 
@@ -95,7 +95,7 @@ def test_missing_values_of_nullable_columns_are_named(refusal, small_rfm):
     assert "'T' is missing or infinite in 1 of 5 rows (first: 13)" in refusal(nullable)
 
 
-def test_predictions_refuse_as_fits_do(every_fitted, small_rfm):
+def test_predictions_check_tables_as_fits_do(every_fitted, small_rfm):
     wrong = small_rfm.assign(frequency=[0, 1.5, 2, 3, 4])
     for model in every_fitted:
         for predict in (
@@ -122,7 +122,7 @@ def test_predictions_refuse_as_fits_do(every_fitted, small_rfm):
         ),
     ],
 )
-def test_unusable_gap_sums_are_refused_by_the_models_that_read_them(small_rfm, gaps, message):
+def test_invalid_gap_sums_are_errors_in_models_that_use_them(small_rfm, gaps, message):
     rfm = small_rfm.assign(log_gap_sum=gaps)
     for name in ("bg_cnbd", "mbg_cnbd"):
         with pytest.raises(DataError) as caught:
@@ -131,14 +131,14 @@ def test_unusable_gap_sums_are_refused_by_the_models_that_read_them(small_rfm, g
     BetaGeoNBD().fit(rfm)
 
 
-def test_purchases_at_one_moment_have_no_regularity(small_rfm):
+def test_simultaneous_purchases_have_no_regularity(small_rfm):
     rfm = small_rfm.assign(recency=0.0)
     for name in ("bg_cnbd", "mbg_cnbd"):
         with pytest.raises(DataError, match="regular gaps need purchases at different times"):
             TRANSACTION_MODELS[name]().fit(rfm)
 
 
-def test_negative_amounts_are_refused(small_rfm):
+def test_negative_amounts_are_errors(small_rfm):
     with pytest.raises(DataError, match=r"'monetary_value' is negative in 1 of 5 rows \(first: 15\)"):
         GammaGamma().fit(small_rfm.assign(monetary_value=[0.0, 1.0, 2.0, 3.0, -4.0]))
 

@@ -1,4 +1,4 @@
-"""What a fit finds and says where the data do not hold what its model looks for."""
+"""Fallbacks and reports of fits to data that do not identify the model."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ WITH_DROPOUT = ["bg_nbd", "mbg_nbd", "pareto_nbd"]
 
 @contextmanager
 def falls_back(*said):
-    """The fit warns once, with all of this in the warning."""
+    """Assert a single warning that contains all the texts."""
     with pytest.warns(FitWarning) as caught:
         yield
     assert len(caught) == 1
@@ -53,7 +53,7 @@ def never_leaving():
 
 @pytest.fixture(scope="module")
 def weekly_buyers():
-    """Purchases every 7 days and a day or so, until some stop."""
+    """Purchases about every 7 days, until some customers stop."""
     generator = np.random.default_rng(2)
     T = generator.uniform(100.0, 300.0, 150)
     stop = generator.geometric(0.05, 150)
@@ -83,14 +83,14 @@ def test_weekly_buyers_are_fitted_with_regular_gaps(weekly_buyers, name):
         model = transaction_model(name).fit(weekly_buyers)
     assert model.fit_report_["model"] == ("bg_cnbd" if name == "bg_nbd" else "mbg_cnbd")
     assert model.params_["k"] >= 4
-    # Every 7 days until they stop: at most 4 more in 4 weeks, next to none of who missed three.
+    # Every 7 days until dropout: at most 4 more in 4 weeks, almost none after three missed weeks.
     active = table([10.0, 10.0], [70.0, 70.0], [72.0, 95.0])
     still, missing = model.expected_purchases(active, 28.0)
     assert 2.5 < still < 4.5
     assert missing < 0.5
 
 
-def test_no_k_beyond_the_search_is_said_to_be_at_its_edge(weekly_buyers):
+def test_k_at_the_edge_of_the_search_is_reported(weekly_buyers):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FitWarning)
         model = BetaGeoCNBD().fit(weekly_buyers)
@@ -100,7 +100,7 @@ def test_no_k_beyond_the_search_is_said_to_be_at_its_edge(weekly_buyers):
 
 
 @pytest.mark.parametrize("name", WITH_DROPOUT)
-def test_nbd_stands_in_where_nobody_leaves(never_leaving, name):
+def test_nbd_is_the_fallback_without_dropout(never_leaving, name):
     with falls_back(f"{name}: no sign that customers drop out, using nbd instead"):
         model = transaction_model(name).fit(never_leaving)
     nbd = NBD().fit(never_leaving)
@@ -109,13 +109,13 @@ def test_nbd_stands_in_where_nobody_leaves(never_leaving, name):
     assert (model.probability_alive(never_leaving) == 1.0).all()
 
 
-def test_nbd_stands_in_for_regular_models_too(never_leaving):
+def test_nbd_is_the_fallback_of_regular_models_too(never_leaving):
     with falls_back("bg_cnbd: no sign that customers drop out, using nbd instead"):
         model = BetaGeoCNBD().fit(never_leaving)
     assert (model.probability_alive(never_leaving) == 1.0).all()
 
 
-def test_ggom_falls_back_to_pareto_where_leaving_does_not_become_likelier():
+def test_ggom_falls_back_to_pareto_without_a_rising_dropout_rate():
     truth = {"r": 0.5, "alpha": 5.0, "s": 0.8, "beta": 12.0}
     rfm = simulate_pareto_nbd(truth, n=1500, T=60.0, seed=2).round(0)
     pareto = ParetoNBD().fit(rfm)
@@ -126,7 +126,7 @@ def test_ggom_falls_back_to_pareto_where_leaving_does_not_become_likelier():
     assert model.fit_report_["fallback"] == said
 
 
-def test_reasons_of_several_fallbacks_are_all_told(never_leaving):
+def test_reasons_of_all_fallbacks_are_reported(never_leaving):
     with falls_back(
         "ggom_nbd: the dropout rate does not",
         "; pareto_nbd: no sign that customers drop out, using nbd instead",
@@ -137,7 +137,7 @@ def test_reasons_of_several_fallbacks_are_all_told(never_leaving):
 
 @pytest.mark.parametrize("name", EVERY)
 @pytest.mark.filterwarnings("ignore::guanxi.errors.FitWarning")
-def test_few_repeaters_are_said(name):
+def test_few_repeaters_are_reported(name):
     rfm = simulate_bg_nbd({"r": 0.5, "alpha": 5.0, "a": 0.8, "b": 2.5}, n=30, T=40.0, seed=3)
     repeaters = int((rfm["frequency"] > 0).sum())
     assert 5 < repeaters < 30
@@ -155,7 +155,7 @@ def test_weights_count_as_repeaters():
 @pytest.mark.parametrize(
     ("model", "simulate"), [(BetaGeoNBD, simulate_bg_nbd), (ModifiedBetaGeoNBD, simulate_mbg_nbd)]
 )
-def test_a_u_shaped_dropout_is_said(model, simulate):
+def test_a_u_shaped_dropout_is_reported(model, simulate):
     truth = {"r": 2.0, "alpha": 4.0, "a": 0.15, "b": 0.3}
     rfm = simulate(truth, n=3000, T=60.0, seed=1)
     fitted = model().fit(rfm)
@@ -166,7 +166,7 @@ def test_a_u_shaped_dropout_is_said(model, simulate):
 
 @pytest.mark.parametrize("name", EVERY)
 @pytest.mark.filterwarnings("ignore::guanxi.errors.FitWarning")
-def test_one_customer_is_fitted_with_what_can_be_said(name):
+def test_one_customer_is_fitted_with_warnings(name):
     rfm = table([5.0], [30.0], [38.0])
     model = transaction_model(name).fit(rfm)
     report = model.fit_report_
@@ -195,8 +195,8 @@ def test_parameters_not_identified_have_infinite_errors():
 
 @pytest.mark.parametrize("name", WITH_DROPOUT)
 @pytest.mark.filterwarnings("ignore::guanxi.errors.FitWarning")
-def test_a_parameter_at_the_edge_of_the_search_is_named(name):
-    """Everybody bought at the same pace to the end."""
+def test_a_parameter_at_the_edge_of_the_search_is_reported(name):
+    """All customers bought at the same rate until the end."""
     T = np.linspace(40.0, 60.0, 60)
     model = transaction_model(name).fit(table(np.round(T / 10.0), T * 0.98, T))
     named = model.fit_report_["at_limit"]
@@ -208,7 +208,7 @@ def test_a_parameter_at_the_edge_of_the_search_is_named(name):
 
 
 @pytest.mark.parametrize("name", EVERY)
-def test_nothing_to_learn_from_is_an_error(name):
+def test_no_information_is_an_error(name):
     with pytest.raises(FitError, match="no repeat purchases: nothing to learn"):
         transaction_model(name).fit(table([0.0, 0.0], [0.0, 0.0], [10.0, 20.0]))
     with pytest.raises(FitError, match="T is 0 for every customer"):
@@ -225,7 +225,7 @@ def test_sound_data_raise_no_warning(cdnow_sample):
 
 
 @pytest.mark.filterwarnings("ignore::guanxi.errors.FitWarning")
-def test_customers_who_do_not_differ_are_told_on_large_data_too():
+def test_homogeneous_customers_are_reported_on_large_data_too():
     alike = {"r": 1e7, "alpha": 2e8, "a": 1e6, "b": 9e6}
     T = np.random.default_rng(3).uniform(50.0, 100.0, 60_000)
     rfm = simulate_bg_nbd(alike, n=60_000, T=T, seed=3)
@@ -233,7 +233,7 @@ def test_customers_who_do_not_differ_are_told_on_large_data_too():
         assert "purchase rates" in " ".join(BetaGeoNBD().fit(rows).fit_report_["warnings"])
 
 
-def test_log_gaps_in_another_unit_are_refused():
+def test_log_gaps_in_another_unit_are_an_error():
     rfm = simulate_bg_nbd({"r": 0.8, "alpha": 5.0, "a": 0.8, "b": 2.5}, n=300, T=60.0, seed=1)
     other = rfm.assign(recency=rfm["recency"] / 4, T=rfm["T"] / 4)
     with pytest.raises(DataError, match="column 'log_gap_sum' is more than recency allows"):

@@ -1,4 +1,4 @@
-"""Small random customer bases, degenerate on purpose: an error of ours, or predictions that can be used."""
+"""Small random, deliberately degenerate customer bases: a guanxi error, or valid predictions."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ LARGEST, LARGEST_OF_QUICK = 300, 60
 
 
 def random_base(seed, largest=LARGEST):
-    """A base of 1 to 300 customers; many are like no real one."""
+    """A base of 1 to 300 customers, often unrealistic."""
     generator = np.random.default_rng(seed)
     n = int(np.exp(generator.uniform(0.0, np.log(largest))))
     T = random_ages(generator, n)
@@ -62,7 +62,7 @@ def random_frequencies(generator, kind, T):
 
 
 def random_shares(generator, n):
-    """Of T at which the last purchase was."""
+    """Recency as a share of T."""
     shares = (generator.random(n), np.ones(n), np.zeros(n), 1.0 - generator.random(n) ** 8, np.full(n, 0.5))
     return shares[generator.integers(5)]
 
@@ -130,18 +130,18 @@ def check(name, seed, largest=LARGEST):
 
 
 @pytest.mark.parametrize("seed", range(QUICK))
-def test_few_random_bases_end_well(seed):
+def test_a_few_random_bases(seed):
     check(MODELS[seed % len(MODELS)], seed, LARGEST_OF_QUICK)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", MODELS)
-def test_a_thousand_random_bases_end_well(name):
+def test_a_thousand_random_bases(name):
     for seed in range(QUICK + MODELS.index(name), QUICK + BASES, len(MODELS)):
         check(name, seed)
 
 
-def test_the_bases_hold_what_is_degenerate():
+def test_the_bases_include_degenerate_cases():
     bases = [random_base(seed) for seed in range(400)]
     assert min(map(len, bases)) == 1
     assert max(map(len, bases)) > 0.9 * LARGEST

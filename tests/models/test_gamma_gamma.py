@@ -21,7 +21,7 @@ from guanxi.models.gamma_gamma import _frequency_spend_correlation
 from guanxi.served.spend import GAMMA_GAMMA, LOG_NORMAL
 from guanxi.simulation import simulate_bg_nbd
 
-# Fallbacks and dependence are warned of; what is said is tested by the report.
+# Fallbacks and dependence raise warnings; their text is tested through the report.
 pytestmark = pytest.mark.filterwarnings("ignore::guanxi.errors.FitWarning")
 
 TRUTH = {"p": 6.0, "q": 4.0, "v": 15.0}
@@ -78,7 +78,7 @@ def test_scikit_learn_conventions(fitted, simulated):
         GammaGamma().expected_spend(simulated)
 
 
-def test_usual_amounts_are_gamma_gamma_without_a_word(fitted):
+def test_usual_amounts_are_fitted_without_warnings(fitted):
     assert fitted.process_ is GAMMA_GAMMA
     assert fitted.fit_report_["model"] == "gamma_gamma"
     assert fitted.fit_report_["fallback"] is None
@@ -90,7 +90,7 @@ def test_usual_amounts_are_gamma_gamma_without_a_word(fitted):
 
 
 def _spread(p, q, v, n=400, frequency=None, seed=8):
-    """Mean amounts of n customers, as Gamma-Gamma draws them."""
+    """Mean amounts of n customers, drawn from Gamma-Gamma."""
     generator = np.random.default_rng(seed)
     x = generator.integers(1, 6, n) if frequency is None else np.full(n, frequency)
     return pd.DataFrame(
@@ -109,7 +109,7 @@ def _spread(p, q, v, n=400, frequency=None, seed=8):
     ],
     ids=["one customer", "constant", "q <= 1", "q > 1e3", "mean"],
 )
-def test_what_gamma_gamma_cannot_carry_falls_back_to_the_own_mean(rfm, reason):
+def test_unsuitable_amounts_fall_back_to_the_own_mean(rfm, reason):
     model = GammaGamma().fit(rfm)
     assert reason in model.fit_report_["fallback"]
     assert model.process_ is LOG_NORMAL
@@ -123,7 +123,7 @@ def test_what_gamma_gamma_cannot_carry_falls_back_to_the_own_mean(rfm, reason):
     assert 0.8 * spent < rfm["frequency"] @ model.expected_spend(rfm) < 1.001 * spent
 
 
-def test_a_fallback_is_warned_of():
+def test_a_fallback_raises_a_warning():
     with pytest.warns(FitWarning, match="all mean amounts are equal"):
         GammaGamma().fit(_amounts(5.0, 5.0, 5.0))
 
@@ -141,7 +141,7 @@ def test_no_convergence_falls_back(monkeypatch, simulated):
 
 
 @pytest.mark.parametrize("rfm", [_amounts(9.99), _amounts(9.99, 9.99, 9.99)], ids=["one", "constant"])
-def test_constant_amounts_are_expected_of_everyone(rfm):
+def test_constant_amounts_are_predicted_for_all_customers(rfm):
     model = GammaGamma().fit(rfm)
     newcomer = pd.DataFrame({"frequency": [0], "monetary_value": [0.0]})
     assert model.expected_spend(newcomer)[0] == pytest.approx(9.99)
@@ -151,7 +151,7 @@ def test_constant_amounts_are_expected_of_everyone(rfm):
 
 class TestIndependence:
     def test_cdnow_correlation(self, cdnow_sample):
-        """Fader & Hardie, note 025, print a correlation of 0.11."""
+        """Fader & Hardie, note 025, report a correlation of 0.11."""
         report = GammaGamma().fit(cdnow_sample).fit_report_
         assert round(report["frequency_spend_correlation"]["pearson"], 2) == 0.11
         assert report["warnings"] == []
@@ -172,15 +172,16 @@ class TestIndependence:
             (-0.8, "less per purchase .* few purchases is understated, that of frequent ones overstated"),
         ],
     )
-    def test_dependence_is_said_with_what_it_does(self, power, said):
+    def test_dependence_is_reported_with_its_effect(self, power, said):
         rfm = _spread(6.0, 8.0, 15.0)
         rfm["monetary_value"] *= rfm["frequency"] ** power
         with pytest.warns(FitWarning, match=said):
             model = GammaGamma().fit(rfm)
         assert re.search(said, model.fit_report_["warnings"][0])
 
-    def test_what_the_warning_says_is_so(self):
-        # Amounts grow with the purchase rate: newcomers' true mean is below, frequent customers' above.
+    def test_the_reported_effect_is_correct(self):
+        # Amounts grow with the purchase rate: the true mean is lower for newcomers, higher for frequent
+        # buyers.
         generator = np.random.default_rng(5)
         rate = generator.gamma(1.0, 2.0, 40_000)
         x = generator.poisson(rate)
@@ -193,7 +194,7 @@ class TestIndependence:
         assert expected[x == 0].mean() > 1.05 * truth[x == 0].mean()
         assert expected[x >= 4].mean() < 0.99 * truth[x >= 4].mean()
 
-    def test_few_customers_prove_nothing(self):
+    def test_few_customers_raise_no_warning(self):
         x, m = np.array([1, 2, 3, 4, 5, 6, 7]), np.array([10.0, 12.0, 19.0, 15.0, 28.0, 22.0, 27.0])
         report = GammaGamma().fit(pd.DataFrame({"frequency": x, "monetary_value": m})).fit_report_
         assert report["frequency_spend_correlation"]["spearman"] > 0.8
@@ -207,7 +208,7 @@ class TestIndependence:
 @pytest.mark.parametrize(
     "rfm", [_amounts(0.0, 0.0), _amounts(5.0).assign(frequency=0)], ids=["zero", "one-time"]
 )
-def test_nothing_to_learn_from_is_said(rfm):
+def test_no_information_is_an_error(rfm):
     with pytest.raises(
         FitError, match=r"no repeat purchase has an amount above 0: nothing to learn spend from"
     ):
@@ -222,7 +223,7 @@ def test_nothing_to_learn_from_is_said(rfm):
         max_size=15,
     )
 )
-def test_small_bases_end_in_finite_predictions_or_an_error_of_ours(rows):
+def test_small_bases_give_finite_predictions_or_a_guanxi_error(rows):
     rfm = pd.DataFrame(rows, columns=["frequency", "monetary_value"])
     try:
         model = GammaGamma().fit(rfm)

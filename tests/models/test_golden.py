@@ -41,7 +41,7 @@ def spend(cdnow_sample):
 
 @pytest.fixture(scope="module")
 def walkthrough_customer():
-    """x = 26, t_x = 30.857, T = 31 in the BTYD walkthrough: the last purchase after 216 of 217 days."""
+    """x = 26, t_x = 30.857, T = 31 in the BTYD walkthrough: last purchase after 216 of 217 days."""
     return pd.DataFrame({"frequency": [26], "recency": [216 / 7], "T": [31.0]})
 
 
@@ -137,7 +137,7 @@ def test_pareto_nbd_parameters_fader_hardie_2005(pareto_nbd):
 
 
 def test_pareto_nbd_parameters_clvtools_tests(pareto_nbd, cdnow_sample):
-    """CLVTools stopped early here too: its log-likelihood lacks 5e-6 of ours, its parameters 2e-4."""
+    """CLVTools stopped early here too: its log-likelihood is 5e-6 lower, its parameters differ by 2e-4."""
     assert pareto_nbd.params_ == pytest.approx(CLVTOOLS_PARETO_NBD, rel=3e-4)
     theirs = log_likelihood_at(PARETO_NBD, CLVTOOLS_PARETO_NBD, cdnow_sample)
     assert round(theirs, 3) == -9594.976
@@ -148,7 +148,7 @@ def test_pareto_nbd_standard_errors_clvtools_tests(pareto_nbd):
     published = {"r": 0.0476, "alpha": 0.8427, "s": 0.1873, "beta": 6.2105}
     errors = pareto_nbd.standard_errors_
     assert [round(errors[name], 4) for name in ("r", "alpha", "s")] == [0.0476, 0.8427, 0.1873]
-    # Theirs come of a numerical Hessian at the point where they stopped.
+    # Theirs come from a numerical Hessian at the point where the search stopped.
     assert errors == pytest.approx(published, rel=1e-3)
 
 

@@ -60,12 +60,12 @@ def test_no_horizon_has_no_value(models, cdnow_sample):
 
 
 @pytest.mark.parametrize("rate", [-1.0, np.nan, np.inf])
-def test_unusable_rate_is_refused(models, cdnow_sample, rate):
+def test_invalid_rate_is_an_error(models, cdnow_sample, rate):
     with pytest.raises(ParamsError, match="annual_discount_rate is"):
         customer_lifetime_value(*models, cdnow_sample, 52.0, annual_discount_rate=rate)
 
 
-def test_unusable_unit_and_horizon_are_refused(models, cdnow_sample):
+def test_invalid_unit_and_horizon_are_errors(models, cdnow_sample):
     with pytest.raises(ParamsError, match="time_unit 'H' is unknown"):
         customer_lifetime_value(*models, cdnow_sample, 52.0, time_unit="H")
     with pytest.raises(DataError, match="horizon is"):

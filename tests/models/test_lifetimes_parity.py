@@ -1,4 +1,4 @@
-"""lifetimes, the archived reference: its predictions on CDNOW, its engine, and the ways to it and back."""
+"""Parity with lifetimes, the archived reference: predictions on CDNOW, its engine, and conversion."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ MODELS = {
     "ModifiedBetaGeoFitter": ModifiedBetaGeoNBD,
     "ParetoNBDFitter": ParetoNBD,
 }
-# lifetimes takes the logarithm of a hypergeometric function that overflows, then mends it.
+# lifetimes takes the logarithm of a hypergeometric function that overflows, and then corrects it.
 pytestmark = [
     pytest.mark.filterwarnings("ignore:divide by zero encountered:RuntimeWarning:lifetimes"),
     pytest.mark.filterwarnings("ignore:invalid value encountered:RuntimeWarning:lifetimes"),
@@ -142,7 +142,7 @@ def test_lifetimes_engine_takes_weights(cdnow_sample):
     assert by_weight.params_ == pytest.approx(by_rows.params_, rel=1e-3)
 
 
-# --- the ways between --------------------------------------------------------------------------------------
+# --- conversion --------------------------------------------------------------------------------------------
 
 
 def test_to_lifetimes_and_back_keeps_the_parameters(both, cdnow_sample):
@@ -162,7 +162,7 @@ def test_to_lifetimes_and_back_keeps_the_parameters(both, cdnow_sample):
     assert again.fit_report_["engine"] == "lifetimes"
 
 
-def test_a_fitter_fitted_by_lifetimes_is_taken(lifetimes, cdnow_sample, fitted):
+def test_a_fitter_fitted_by_lifetimes_is_accepted(lifetimes, cdnow_sample, fitted):
     fitter = lifetimes.BetaGeoFitter().fit(*history(cdnow_sample))
     model = BetaGeoNBD.from_lifetimes(fitter)
     assert model.params_ == pytest.approx(fitted["BetaGeoFitter"].params_, rel=1e-3)
@@ -170,7 +170,7 @@ def test_a_fitter_fitted_by_lifetimes_is_taken(lifetimes, cdnow_sample, fitted):
     np.testing.assert_allclose(model.probability_alive(cdnow_sample), theirs, rtol=1e-8)
 
 
-def test_fitters_of_other_models_are_refused(lifetimes, fitted):
+def test_fitters_of_other_models_are_errors(lifetimes, fitted):
     with pytest.raises(ParamsError, match="the fitter is a ParetoNBDFitter: bg_nbd takes a BetaGeoFitter"):
         BetaGeoNBD.from_lifetimes(fitted["ParetoNBDFitter"].to_lifetimes())
     with pytest.raises(ParamsError, match="the BetaGeoFitter is not fitted: fit it first"):
@@ -179,7 +179,7 @@ def test_fitters_of_other_models_are_refused(lifetimes, fitted):
         BetaGeoCNBD.from_lifetimes(lifetimes.BetaGeoFitter())
 
 
-def test_models_that_lifetimes_lacks_are_refused(cdnow_sample):
+def test_models_that_lifetimes_lacks_are_errors(cdnow_sample):
     with pytest.raises(ParamsError, match="lifetimes has no model bg_cnbd with k, r, alpha, a, b"):
         BetaGeoCNBD(k=2).fit(cdnow_sample).to_lifetimes()
     with_z = cdnow_sample.assign(z=np.arange(len(cdnow_sample)) % 3)

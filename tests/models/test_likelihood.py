@@ -40,7 +40,7 @@ def log_gap_sum(random_histories):
 
 def point(name, seed, coefficients=0):
     names = [each for each in PROCESSES[name].parameters if each != "k"]
-    # Times are of the order of 10: rates and speeds of its inverse.
+    # Times are of order 10, so rates are of order 1/10.
     centre = {"alpha": np.log(8.0), "beta": np.log(8.0), "b": np.log(2.0), "s": -0.5}
     if name == "ggom_nbd":
         centre |= {"b": np.log(0.05), "beta": 0.0}
@@ -138,7 +138,7 @@ def test_likelihood_with_gap_sums_and_its_derivatives(name, k, random_histories,
         np.testing.assert_array_equal(by_rows, without)
 
 
-def test_gaps_known_and_gaps_unknown_but_for_their_sum_agree_for_one_gap(random_histories):
+def test_known_gaps_and_their_sum_agree_for_a_single_gap(random_histories):
     """A single gap is the recency."""
     process, (_, _, T) = PROCESSES["bg_cnbd"], random_histories
     recency = T / 3.0
@@ -150,7 +150,7 @@ def test_gaps_known_and_gaps_unknown_but_for_their_sum_agree_for_one_gap(random_
     )
 
 
-def test_more_rows_than_one_pass_are_summed_up(random_histories, weight):
+def test_several_chunks_are_added_up(random_histories, weight):
     repeats = 30  # 1,200 rows
     many = [np.tile(column, repeats) for column in (*random_histories, weight)]
     theta = point("pareto_nbd", 2)
@@ -170,10 +170,10 @@ def test_more_rows_than_one_pass_are_summed_up(random_histories, weight):
 @pytest.mark.parametrize("seed", range(6))
 def test_log_likelihood_is_that_of_lifetimes(name, fitter, seed, lifetimes, random_histories, weight):
     theta = point(name, seed)
-    pareto = name == "pareto_nbd"  # lifetimes takes its parameters themselves, and gives a sum
+    pareto = name == "pareto_nbd"  # lifetimes takes untransformed parameters and returns a sum
     given = np.exp(theta) if pareto else theta
     with warnings.catch_warnings(), np.errstate(all="ignore"):
-        warnings.simplefilter("ignore")  # lifetimes overflows on its way
+        warnings.simplefilter("ignore")  # intermediate results overflow in lifetimes
         theirs = getattr(lifetimes, fitter)._negative_log_likelihood(given, *random_histories, weight, 0.0)
     value, _, _ = RowwiseLikelihood(PROCESSES[name], *random_histories, weight)(theta)
     assert value / (weight.mean() if pareto else weight.sum()) == pytest.approx(-theirs, rel=1e-9)

@@ -1,8 +1,8 @@
-"""Simulated truth lies in the intervals as often as they promise: 200 sets of 3,000 customers a model.
+"""Coverage of confidence intervals in simulations: 200 sets of 3,000 customers per model.
 
-Where all parameters are well identified the intervals are those of the information, on the log scale. Where
-they are not, the likelihood itself judges: the profile likelihood of each parameter (weakly identified
-BG/NBD), and the joint likelihood ratio of all (GGom/NBD).
+If all parameters are well identified, Wald intervals on the log scale are used. If
+not, likelihood ratios are: the profile likelihood of each parameter (weakly identified
+BG/NBD), or the joint likelihood ratio (GGom/NBD).
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def log_truth(truth):
 
 
 @pytest.mark.parametrize("name", TRUTHS)
-def test_intervals_of_the_information_cover_the_truth(name):
+def test_wald_intervals_cover_the_truth(name):
     truth, covered = TRUTHS[name], []
     for seed in range(SETS):
         fit = fit_process(PROCESSES[name], simulated(name, truth, seed), k=truth.get("k", 1))
@@ -63,7 +63,7 @@ def test_intervals_of_the_information_cover_the_truth(name):
 
 
 def profile(likelihood, at, value):
-    """The likelihood of the other parameters, with one held."""
+    """Log-likelihood of the other parameters, with one fixed."""
     free = np.arange(4) != at
 
     def held(others):
@@ -74,7 +74,7 @@ def profile(likelihood, at, value):
 
 
 def test_profile_likelihoods_cover_a_weakly_identified_truth():
-    """Of 1,000 purchases 5 are the last: the information is singular in one set of eight."""
+    """Only 5 of 1,000 purchases are the last: the information is singular in one set of eight."""
     truth = {"r": 0.8, "alpha": 5.0, "a": 0.05, "b": 10.0}
     point, covered = log_truth(truth), []
     for seed in range(SETS):
@@ -91,7 +91,7 @@ def test_profile_likelihoods_cover_a_weakly_identified_truth():
 
 
 def test_joint_likelihood_ratio_of_ggom_nbd_covers_the_truth():
-    """Fewer sets, since a fit takes seconds: their number covered lies where 95 % of a binomial would."""
+    """Fewer sets, since a fit takes seconds; the number covered must be plausible for a coverage of 95 %."""
     truth = {"r": 0.8, "alpha": 5.0, "b": 0.05, "s": 0.8, "beta": 3.0}
     point, inside = log_truth(truth), 0
     for seed in range(SETS_OF_GGOM):

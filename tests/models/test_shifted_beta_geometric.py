@@ -19,10 +19,10 @@ from guanxi.models.shifted_beta_geometric import ShiftedBetaGeometric
 from guanxi.simulation import simulate_shifted_beta_geometric
 
 TRUTH = {"alpha": 0.7, "beta": 1.9}
-# Percent of 1,000 customers left after each of twelve years, Fader & Hardie 2007; seven are fitted.
+# Percent of 1,000 customers remaining after each of twelve years, Fader & Hardie 2007; seven are fitted.
 HIGH_END = [100.0, 86.9, 74.3, 65.3, 59.3, 55.1, 51.7, 49.1, 46.8, 44.5, 42.7, 40.9, 39.4]
 REGULAR = [100.0, 63.1, 46.8, 38.2, 32.6, 28.9, 26.2, 24.1, 22.3, 20.7, 19.4, 18.3, 17.3]
-# Five years of cohorts, each of 10,000, Fader & Hardie 2010 by way of jdmaturen/shifted_beta_geometric_py.
+# Five yearly cohorts of 10,000 each, Fader & Hardie 2010, from jdmaturen/shifted_beta_geometric_py.
 COHORTS = [10_000, 8000, 6480, 5307, 4391]
 
 
@@ -95,7 +95,7 @@ def test_several_cohorts_jdmaturen_tests():
     assert model.fit_report_["customers"] == 40_000
 
 
-# --- against other ways to compute the same ---------------------------------------------------------------
+# --- against independent computations ---------------------------------------------------------------------
 
 
 def test_survival_equals_the_beta_functions_of_the_paper():
@@ -113,7 +113,7 @@ def test_residual_lifetime_equals_the_hypergeometric_function_of_the_paper(fitte
     np.testing.assert_allclose(values, expected, rtol=1e-10)
 
 
-def test_the_likelihood_is_that_of_the_paper(fitted, simulated):
+def test_the_likelihood_equals_that_of_the_paper(fitted, simulated):
     a, b = fitted.params_.values()
     t, churned = simulated["duration"].to_numpy(), simulated["churned"].to_numpy()
     each = np.where(churned == 1, betaln(a + 1, b + t - 1), betaln(a, b + t)) - betaln(a, b)
@@ -151,14 +151,14 @@ def test_the_order_of_a_table_does_not_matter():
     assert ShiftedBetaGeometric().fit_retention(shuffled).params_ == pytest.approx(expected, rel=1e-12)
 
 
-def test_a_cohort_first_seen_later_counts_from_there():
+def test_a_left_truncated_cohort_counts_from_its_first_period():
     early, late = _table(HIGH_END, 4), _table(HIGH_END, 8).iloc[3:]
     both = pd.concat([early.assign(cohort="early"), late.assign(cohort="late")])
     expected = ShiftedBetaGeometric().fit_retention(_table(HIGH_END)).params_
     assert ShiftedBetaGeometric().fit_retention(both).params_ == pytest.approx(expected, rel=1e-10)
 
 
-# --- laws ------------------------------------------------------------------------------------------------
+# --- properties ------------------------------------------------------------------------------------------
 
 params_strategy = st.builds(
     lambda a, b: {"alpha": 10.0**a, "beta": 10.0**b}, st.floats(-5.0, 5.0), st.floats(-5.0, 5.0)
@@ -175,7 +175,7 @@ def test_survival_falls_from_1_and_retention_rises(params):
     assert ((rates >= 0) & (rates <= 1) & (np.diff(rates, prepend=0.0) >= 0)).all()
     np.testing.assert_allclose(
         survival[1:], np.cumprod(rates), rtol=1e-11, atol=1e-300
-    )  # digits are lost below
+    )  # rounding errors dominate below
     one = formulas.renewal_probability(params, np.arange(199), 1)
     np.testing.assert_allclose(one, rates, rtol=1e-10)
 
@@ -184,7 +184,7 @@ def test_survival_falls_from_1_and_retention_rises(params):
 @given(params=params_strategy, rate=st.floats(0.01, 5.0), made=st.integers(0, 5000))
 def test_residual_lifetime_is_the_limit_of_its_sums(params, rate, made):
     endless = formulas.discounted_renewals(params, [made], rate)
-    many = int(40 / np.log1p(rate)) + 1  # what comes later is discounted by e^-40
+    many = int(40 / np.log1p(rate)) + 1  # later terms are discounted by e^-40
     np.testing.assert_allclose(formulas.discounted_renewals(params, [made], rate, many), endless, rtol=1e-9)
 
 
@@ -193,7 +193,7 @@ def test_residual_lifetime_is_the_limit_of_its_sums(params, rate, made):
 def test_residual_periods_rise_with_the_horizon_from_0(params, made):
     values = [formulas.discounted_renewals(params, [made], 0.0, horizon)[0] for horizon in (0, 1, 7, 50)]
     assert values[0] == 0.0
-    # The sums may differ in their last digit.
+    # The sums may differ in the last digit.
     assert all(later >= earlier * (1 - 1e-14) for earlier, later in pairwise(values))
     assert values[-1] <= 50 * (1 + 1e-12)
 
@@ -213,7 +213,7 @@ def test_simulated_truth_is_recovered(fitted):
 def test_weights_equal_repetition(simulated):
     columns = ["duration", "churned"]
     grouped = simulated.groupby(columns).size().reset_index(name="count")
-    grouped.loc[len(grouped)] = [50, 1, 0]  # stands for nobody
+    grouped.loc[len(grouped)] = [50, 1, 0]  # weight zero
     by_weight = ShiftedBetaGeometric().fit(grouped, sample_weight=grouped["count"])
     by_rows = ShiftedBetaGeometric().fit(simulated)
     assert by_weight.params_ == pytest.approx(by_rows.params_, rel=1e-10)
@@ -240,7 +240,7 @@ def test_scikit_learn_conventions(fitted):
         ({"churned": ["yes", "no"]}, "column 'churned' holds"),
     ],
 )
-def test_impossible_durations_are_refused(wrong, message):
+def test_impossible_durations_are_errors(wrong, message):
     durations = pd.DataFrame({"duration": [1, 2], "churned": [1, 0]}).assign(**wrong)
     with pytest.raises(DataError, match=message):
         ShiftedBetaGeometric().fit(durations)
@@ -257,14 +257,14 @@ def test_impossible_durations_are_refused(wrong, message):
         ({"cohort": ["a", "a", None]}, "'cohort' is missing in 1 of 3 rows"),
     ],
 )
-def test_impossible_tables_are_refused(wrong, message):
+def test_impossible_tables_are_errors(wrong, message):
     table = pd.DataFrame({"period": [0, 1, 2], "survivors": [100, 60, 40]}).assign(**wrong)
     with pytest.raises(DataError, match=message):
         ShiftedBetaGeometric().fit_retention(table)
 
 
 @pytest.mark.parametrize("numbers", [[-1], [0.5], [np.nan], ["3"], [], [[1, 2]], [2_000_000]])
-def test_unusable_counts_are_refused(fitted, numbers):
+def test_invalid_counts_are_errors(fitted, numbers):
     for use in (
         fitted.survival,
         fitted.retention_rate,
@@ -277,12 +277,12 @@ def test_unusable_counts_are_refused(fitted, numbers):
 
 
 @pytest.mark.parametrize("rate", [-0.1, 0.0, np.nan, np.inf, "1"])
-def test_unusable_discount_rates_are_refused(fitted, rate):
+def test_invalid_discount_rates_are_errors(fitted, rate):
     with pytest.raises(ParamsError, match="discount_rate_per_period is"):
         fitted.discounted_expected_residual_lifetime([1], rate)
 
 
-def test_one_sided_data_are_nothing_to_learn_from():
+def test_all_or_no_churn_is_an_error():
     with pytest.raises(FitError, match="no customer churned"):
         ShiftedBetaGeometric().fit(pd.DataFrame({"duration": [1, 4], "churned": [0, 0]}))
     with pytest.raises(FitError, match="no customer renewed"):
@@ -300,7 +300,7 @@ def test_one_renewal_opportunity_falls_back_to_one_churn_probability():
     assert all(np.isfinite(values).all() for values in _predictions(model))
 
 
-def test_constant_churn_is_fitted_and_the_report_says_so():
+def test_constant_churn_is_fitted_and_the_report_notes_it():
     table = pd.DataFrame({"period": range(6), "survivors": 1000 * 0.8 ** np.arange(6)})
     model = ShiftedBetaGeometric().fit_retention(table)
     np.testing.assert_allclose(model.survival([1, 5, 10]), 0.8 ** np.array([1, 5, 10]), rtol=1e-3)
@@ -315,7 +315,7 @@ def test_constant_churn_is_fitted_and_the_report_says_so():
     exponents=st.tuples(st.floats(-3.0, 3.0), st.floats(-3.0, 3.0)),
     seed=st.integers(0, 10_000),
 )
-def test_small_bases_end_in_finite_predictions_or_an_error_of_ours(n, longest, exponents, seed):
+def test_small_bases_give_finite_predictions_or_a_guanxi_error(n, longest, exponents, seed):
     params = {"alpha": 10.0 ** exponents[0], "beta": 10.0 ** exponents[1]}
     durations = simulate_shifted_beta_geometric(params, n, longest, seed)
     try:

@@ -1,4 +1,4 @@
-"""What holds for every estimator of repeat purchases: conventions, weights, units, JSON, predictions."""
+"""Properties of all estimators of repeat purchases: conventions, weights, units, JSON, predictions."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ TRUTHS = {
     "ggom_nbd": {"r": 0.8, "alpha": 3.0, "b": 0.1, "s": 0.8, "beta": 5.0},
     "nbd": {"r": 0.5, "alpha": 5.0},
 }
-TIMES = {"alpha": 1, "beta": 1}  # parameters with the unit of time
+TIMES = {"alpha": 1, "beta": 1}  # parameters in units of time
 TIMES_OF_GGOM = {"alpha": 1, "b": -1}
 
 every_model = pytest.mark.parametrize("name", TRUTHS)
@@ -34,12 +34,12 @@ every_model = pytest.mark.parametrize("name", TRUTHS)
 
 @pytest.fixture(scope="module")
 def simulated():
-    """A base of each model in whole weeks: T spread, so that every parameter tells."""
+    """A base for each model in whole weeks, with varying T to identify every parameter."""
     T = np.random.default_rng(3).integers(30, 90, 1200).astype(float)
     bases = {}
     for name, truth in TRUTHS.items():
         rfm = getattr(simulation, f"simulate_{name}")(truth, n=len(T), T=T, seed=3)
-        if "k" not in truth:  # whole weeks would make gaps look more regular than they are
+        if "k" not in truth:  # rounding to weeks would make gaps look too regular
             rfm["recency"] = np.ceil(rfm["recency"])
         bases[name] = rfm[["frequency", "recency", "T"]]
     return bases
@@ -143,7 +143,7 @@ def test_time_unit_shifts_the_log_likelihood_and_changes_no_prediction(cases, na
     expected = {
         parameter: value * 7.0 ** powers.get(parameter, 0) for parameter, value in weeks.params_.items()
     }
-    assert days.params_ == pytest.approx(expected, rel=1e-3)  # where the search stopped
+    assert days.params_ == pytest.approx(expected, rel=1e-3)  # tolerance of the search
     shift = rfm["frequency"].sum() * np.log(7.0)
     assert days.log_likelihood_ == pytest.approx(weeks.log_likelihood_ - shift, abs=1e-5)
     np.testing.assert_allclose(
@@ -164,7 +164,7 @@ def test_standard_errors_are_the_roots_of_a_symmetric_covariance(cases, name):
 
 
 @every_model
-def test_nothing_likelier_is_near(cases, name):
+def test_the_fit_is_a_local_maximum(cases, name):
     model, rfm = cases(name)
     columns = [rfm[column].to_numpy(dtype=float) for column in ("frequency", "recency", "T")]
     here = model.process_.log_likelihood(model.params_, *columns).sum()
@@ -228,7 +228,7 @@ def test_json_keeps_a_fallback_and_infinite_errors(small_rfm):
         {"log_likelihood": "high"},
     ],
 )
-def test_json_of_something_else_is_refused(cases, change):
+def test_json_of_something_else_is_an_error(cases, change):
     model, _ = cases("bg_nbd")
     wrong = json.dumps(json.loads(model.to_json()) | change)
     with pytest.raises(ParamsError, match="JSON"):
@@ -236,7 +236,7 @@ def test_json_of_something_else_is_refused(cases, change):
 
 
 @pytest.mark.parametrize("text", ["", "no JSON", "[]", "3", "null", '{"estimator": "BetaGeoNBD"}'])
-def test_text_that_is_no_model_is_refused(text):
+def test_text_that_is_not_a_model_is_an_error(text):
     with pytest.raises(ParamsError, match="this is not the JSON of a fitted BetaGeoNBD"):
         BetaGeoNBD.from_json(text)
 
@@ -262,7 +262,7 @@ def test_scikit_learn_conventions(cases, name):
             call()
 
 
-def test_arguments_are_stored_as_given():
+def test_arguments_are_stored_unchanged():
     names = ["age"]
     model = ParetoNBD(covariates=names, penalty=2.0)
     assert model.covariates is names
@@ -271,7 +271,7 @@ def test_arguments_are_stored_as_given():
 
 
 @every_model
-def test_the_table_given_is_left_alone(cases, name):
+def test_the_input_table_is_not_modified(cases, name):
     _, rfm = cases(name)
     rfm = rfm[:400].copy()
     before = rfm.copy()
@@ -282,7 +282,7 @@ def test_the_table_given_is_left_alone(cases, name):
 
 
 @every_model
-def test_fit_report_says_what_was_found(cases, name):
+def test_fit_report_describes_the_fit(cases, name):
     model, rfm = cases(name)
     assert model.fit_report_ == model.fit_report_ | {
         "model": name,
@@ -299,11 +299,11 @@ def test_fit_report_says_what_was_found(cases, name):
     assert {"iterations", "starts"} <= set(model.fit_report_)
 
 
-# --- unusable requests -------------------------------------------------------------------------------------
+# --- invalid arguments -------------------------------------------------------------------------------------
 
 
 @every_model
-def test_nothing_to_learn_from_is_said(small_rfm, name):
+def test_no_information_is_an_error(small_rfm, name):
     model = transaction_model(name)
     with pytest.raises(FitError, match="no repeat purchases: nothing to learn a purchase rate from"):
         model.fit(small_rfm.assign(frequency=0, recency=0.0))
@@ -311,19 +311,19 @@ def test_nothing_to_learn_from_is_said(small_rfm, name):
         model.fit(small_rfm.assign(recency=0.0, T=0.0))
 
 
-def test_unknown_engine_is_refused(small_rfm):
+def test_unknown_engine_is_an_error(small_rfm):
     with pytest.raises(ParamsError, match="engine 'excel' is unknown"):
         BetaGeoNBD(engine="excel").fit(small_rfm)
 
 
 @pytest.mark.parametrize("k", [0, -1, 1.5, np.nan])
-def test_unusable_regularity_is_refused(small_rfm, k):
+def test_invalid_regularity_is_an_error(small_rfm, k):
     with pytest.raises(ParamsError, match=r"k is .*: give a whole number of at least 1"):
         BetaGeoCNBD(k=k).fit(small_rfm)
 
 
 @pytest.mark.parametrize("horizon", [-1.0, np.nan, np.inf, "39", [39.0]])
-def test_unusable_horizon_is_refused(cases, horizon):
+def test_invalid_horizon_is_an_error(cases, horizon):
     model, rfm = cases("pareto_nbd")
     with pytest.raises(DataError, match="horizon is"):
         model.expected_purchases(rfm, horizon)
@@ -332,35 +332,35 @@ def test_unusable_horizon_is_refused(cases, horizon):
 
 
 @pytest.mark.parametrize("horizon", [-1.0, np.nan, np.inf, [1.0, -1.0]])
-def test_unusable_horizon_of_a_new_customer_is_refused(cases, horizon):
+def test_invalid_horizon_of_a_new_customer_is_an_error(cases, horizon):
     model, _ = cases("bg_nbd")
     with pytest.raises(DataError, match="horizon is"):
         model.expected_purchases_new(horizon)
 
 
 @pytest.mark.parametrize("n", [-1, 0.5, "2", [1, 2], np.nan])
-def test_unusable_count_is_refused(cases, n):
+def test_invalid_count_is_an_error(cases, n):
     model, rfm = cases("bg_nbd")
     with pytest.raises(DataError, match=r"n is .*: give a whole number of at least 0"):
         model.purchase_probability(rfm, n, 39.0)
 
 
 @pytest.mark.parametrize("q", [-0.1, 1.0, np.nan])
-def test_unusable_quantile_is_refused(cases, q):
+def test_invalid_quantile_is_an_error(cases, q):
     model, rfm = cases("bg_nbd")
     with pytest.raises(DataError, match="probability of at least 0 and below 1"):
         model.next_purchase_quantile(rfm, q)
 
 
 @pytest.mark.parametrize(("rate", "horizon"), [(-0.1, np.inf), (np.nan, 9.0), (np.inf, 9.0), (0.0, np.inf)])
-def test_unusable_discount_rate_is_refused(cases, rate, horizon):
+def test_invalid_discount_rate_is_an_error(cases, rate, horizon):
     model, rfm = cases("bg_nbd")
     with pytest.raises(ParamsError, match="discount_rate is"):
         model.discounted_expected_residual_transactions(rfm, rate, horizon)
 
 
 @pytest.mark.parametrize("horizon", [-1.0, np.nan, -np.inf])
-def test_unusable_discount_horizon_is_refused(cases, horizon):
+def test_invalid_discount_horizon_is_an_error(cases, horizon):
     model, rfm = cases("bg_nbd")
     with pytest.raises(DataError, match="horizon is"):
         model.discounted_expected_residual_transactions(rfm, 0.01, horizon)

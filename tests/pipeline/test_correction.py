@@ -1,4 +1,4 @@
-"""How far trees are believed: what is simulated is found, what is not there is left alone, nothing leaks."""
+"""Corrections: a simulated effect is found, none is found without one, and nothing leaks."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ TARGET_NAMES = [target.name for target in MODELLED_OUTCOMES]
 
 @pytest.fixture(scope="module")
 def params(quick_params):
-    """Windows of 90 days, each snapshot a window apart."""
+    """Windows of 90 days, with one snapshot per window."""
     return override(quick_params, {"horizon_days": 90, "churn.snapshot_spacing_days": 90})
 
 
@@ -39,7 +39,7 @@ def log_of(rows) -> object:
 
 @pytest.fixture(scope="module", params=[1, 2])
 def pure(request):
-    """A log of customers who do what BG/NBD and Gamma-Gamma say, and nothing else."""
+    """A log of customers who follow BG/NBD and Gamma-Gamma exactly."""
     ages = np.random.default_rng(request.param).uniform(200.0, 720.0, 1200)
     lines = simulate_transactions(
         "bg_nbd",
@@ -55,7 +55,7 @@ def pure(request):
 
 
 def losses(fitted, log, name: str | None = None) -> dict[str, float]:
-    """Mean loss of each target in the 90 days after the training day; of one contender, or of what serves."""
+    """Mean loss of each target in the 90 days after the cutoff, of a contender or of the served model."""
     rows = snapshot(log, fitted.as_of, 90)
     scorer = fitted.contender(name) if name else fitted.scorer
     means = {}
@@ -67,7 +67,7 @@ def losses(fitted, log, name: str | None = None) -> dict[str, float]:
     return means
 
 
-def test_trees_are_left_out_or_harm_next_to_nothing_where_there_is_nothing_to_find(pure, params):
+def test_trees_are_dropped_or_nearly_harmless_without_an_effect(pure, params):
     twin = fit_models(pure, LAST_DAY - timedelta(days=90), params)
     served, alone = losses(twin, pure), losses(twin, pure, ALONE)
     for name, fitted in twin.corrections.items():
@@ -75,7 +75,7 @@ def test_trees_are_left_out_or_harm_next_to_nothing_where_there_is_nothing_to_fi
 
 
 def picky(seed: int, customers: int = 1200, days: int = 700) -> list[tuple[str, pd.Timestamp, float]]:
-    """Customers who mostly leave after a cheap purchase: no buy-till-you-die model sees amounts."""
+    """Customers who mostly leave after a cheap purchase, which no buy-till-you-die model can detect."""
     generator = np.random.default_rng(seed)
     rows = []
     for customer in range(customers):
@@ -90,15 +90,15 @@ def picky(seed: int, customers: int = 1200, days: int = 700) -> list[tuple[str, 
 
 @pytest.fixture(scope="module")
 def leavers(params):
-    """A twin of picky customers, their log, and what they did after its day."""
+    """A twin of picky customers, their log, and their outcomes after the cutoff."""
     log = log_of(picky(0))
     twin = fit_models(log, log.last_day - timedelta(days=90), params)
     yield twin, log, snapshot(log, twin.as_of, 90)
     log.close()
 
 
-class TestSomethingToFind:
-    def test_what_the_value_model_cannot_see_is_found(self, leavers):
+class TestSimulatedEffect:
+    def test_an_effect_unknown_to_the_value_model_is_found(self, leavers):
         twin, log, after = leavers
         assert twin.corrections["churn"].chosen != ALONE
         own, alone = (
@@ -108,7 +108,7 @@ class TestSomethingToFind:
         assert own > alone + 0.03
         assert losses(twin, log)["churn"] < 0.97 * losses(twin, log, ALONE)["churn"]
 
-    def test_and_named(self, leavers):
+    def test_its_driver_is_named(self, leavers):
         twin, _, _ = leavers
         effects = twin.scorer.churn_contributions(twin.features, 90)
         learnt = effects.drop(columns=["base", "purchase_pattern"])
@@ -123,7 +123,7 @@ class TestSomethingToFind:
             inside = (ends[f"{name}_lower"] <= after[name]) & (after[name] <= ends[f"{name}_upper"] + 1e-9)
             assert inside.mean() > 0.85, name
 
-    def test_losses_are_of_windows_that_ended_by_the_training_day(self, leavers):
+    def test_losses_are_from_windows_that_end_by_the_training_day(self, leavers):
         twin, _, _ = leavers
         for fitted in twin.corrections.values():
             assert set(fitted.losses["model"]) == set(CONTENDERS)
@@ -134,7 +134,7 @@ class TestSomethingToFind:
 
 class TestLevel:
     @pytest.mark.parametrize("name", CONTENDERS)
-    def test_is_put_back_to_the_value_models_on_the_training_day(self, served, name):
+    def test_is_set_to_the_value_models_on_the_training_day(self, served, name):
         scorer, rows = served.contender(name), served.features
         for target in MODELLED_OUTCOMES:
             fitted = served.corrections[target.name]
@@ -150,7 +150,7 @@ class TestLevel:
 
     @settings(deadline=None)
     @given(st.lists(st.floats(-3.0, 3.0), max_size=12))
-    def test_shift_lies_between_nothing_and_the_windows_mean(self, levels):
+    def test_shift_lies_between_zero_and_the_mean_of_the_windows(self, levels):
         shift = _level_shift(levels)
         if len(levels) < 3:
             assert shift == 0.0
@@ -163,7 +163,7 @@ class TestLevel:
 
     @settings(deadline=None)
     @given(st.floats(-3.0, 3.0), st.integers(3, 9))
-    def test_windows_that_agree_are_believed(self, level, count):
+    def test_windows_that_agree_are_not_shrunk(self, level, count):
         assert _level_shift([level] * count) == pytest.approx(level, abs=1e-9)
 
 
@@ -174,7 +174,7 @@ class TestWindows:
         horizon=st.integers(1, 400),
         spacing=st.one_of(st.none(), st.integers(1, 400)),
     )
-    def test_what_is_learnt_from_ended_before_what_it_is_tried_on(self, history, horizon, spacing):
+    def test_training_windows_end_before_the_test_window(self, history, horizon, spacing):
         plan = plan_snapshots(date(2020, 1, 1), date(2020, 1, 1) + timedelta(days=history), horizon, spacing)
         if plan is None:
             return
@@ -189,7 +189,7 @@ class TestWindows:
         assert all(later - window >= day for later, day in pairwise(folds))
 
 
-class TestWithoutEnough:
+class TestTooFewData:
     def test_fifty_customers(self, quick_params):
         generator = np.random.default_rng(3)
         rows = [
@@ -210,7 +210,7 @@ class TestWithoutEnough:
         numbers = table[["expected_purchases", "expected_spend", "clv", "clv_upper", "churn_probability"]]
         assert np.isfinite(numbers).all(axis=None)
 
-    def test_everybody_behaves_alike_in_every_window(self, quick_params):
+    def test_constant_outcomes_in_every_window(self, quick_params):
         generator = np.random.default_rng(4)
         rows = [
             (
@@ -225,13 +225,13 @@ class TestWithoutEnough:
         fitted = fit_models(log, log.last_day, quick_params)
         churn = fitted.corrections["churn"]
         assert (churn.chosen, churn.texts) == (ALONE, [])
-        assert "all customers behaved alike" in churn.reason
+        assert "all customers had the same outcome" in churn.reason
         expected = probability(fitted.scorer.base("churn", fitted.features, 60))
         np.testing.assert_array_equal(fitted.scorer.score(fitted.features)["churn_probability"], expected)
         log.close()
 
     def test_one_outcome_in_the_held_out_window(self, params):
-        """Everybody comes back: there is no AUC, and nothing breaks."""
+        """All customers return: the AUC is undefined, and nothing fails."""
         rows = [row for row in picky(5, customers=150) if row[1] < pd.Timestamp("2024-09-15")]
         names = sorted({row[0] for row in rows})
         rows += [(name, pd.Timestamp("2024-12-20"), 10.0 + place) for place, name in enumerate(names)]
@@ -251,12 +251,12 @@ class TestWithoutEnough:
         log.close()
         assert fitted.corrections["spend"].chosen == ALONE
         np.testing.assert_allclose(table["expected_spend"], 7.5, rtol=1e-3)
-        # Amounts that are all equal leave the purchases alone to chance.
+        # With equal amounts only the purchases are random.
         assert (table["clv_lower"] <= table["clv_upper"]).all()
         assert np.isfinite(table[["clv", "clv_lower", "clv_upper"]]).all(axis=None)
 
 
-def test_every_target_says_why(served):
+def test_every_target_has_a_reason(served):
     assert list(served.corrections) == TARGET_NAMES
     for fitted in served.corrections.values():
         assert fitted.chosen in CONTENDERS

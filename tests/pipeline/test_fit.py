@@ -1,4 +1,4 @@
-"""Everything fitted at one day: nothing later is seen, and the same seed gives the same model."""
+"""Model fitting at a cutoff: no later data are used, and the same seed gives the same model."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from guanxi.served.model import to_json
 
 
 def text(fitted) -> str:
-    """All that was learnt, chosen or not."""
+    """All fitted models as text, chosen or not."""
     return json.dumps(
         [
             to_json(fitted.model),
@@ -52,7 +52,7 @@ def twin(sample_log, twin_day, quick_params):
 
 
 class TestTwin:
-    def test_never_sees_the_held_out_window(self, twin, twin_day, quick_params):
+    def test_does_not_use_the_holdout_window(self, twin, twin_day, quick_params):
         lines = datasets.load("cdnow-sample")
         later = lines["timestamp"].dt.date > twin_day
         changed = lines[~later | (np.arange(len(lines)) % 3 > 0)].copy()
@@ -66,7 +66,7 @@ class TestTwin:
         assert text(other) == text(twin)
         pd.testing.assert_frame_equal(other.features, twin.features)
 
-    def test_label_windows_end_by_its_day(self, twin, twin_day):
+    def test_label_windows_end_by_its_cutoff(self, twin, twin_day):
         plan = twin.plan
         assert plan.validation + timedelta(days=plan.window_days) <= twin_day
         assert max(plan.training) + timedelta(days=plan.window_days) <= plan.validation
@@ -121,8 +121,8 @@ class TestDrivers:
         np.testing.assert_allclose(own, theirs.values, atol=1e-6)
 
 
-class TestWithoutEnough:
-    """A source that cannot carry the models is refused with what is missing."""
+class TestTooFewData:
+    """A source to which the models cannot be fitted is an error that names what is missing."""
 
     @staticmethod
     def log(customers: int, amounts) -> object:
@@ -150,7 +150,7 @@ class TestWithoutEnough:
         spend = fitted.scorer.score(fitted.features)["expected_spend"]
         np.testing.assert_allclose(spend, 7.5, rtol=1e-3)
 
-    def test_nobody_yet(self, sample_log, quick_params):
+    def test_no_customers_yet(self, sample_log, quick_params):
         with pytest.raises(HistoryError, match="no customer had bought by"):
             fit_models(sample_log, sample_log.first_day - timedelta(days=1), quick_params)
 
@@ -173,7 +173,7 @@ class TestLevel:
         shift = CHURN.level(log_odds, np.ones(50), 0.6)
         assert probability(log_odds + shift).mean() == pytest.approx(0.6)
 
-    def test_is_nothing_where_no_level_would_do(self):
+    def test_is_zero_if_no_level_exists(self):
         log_odds = np.linspace(-3, 4, 50)
         for mean in (0.0, 1.0):
             assert CHURN.level(log_odds, np.ones(50), mean) == 0.0
@@ -192,11 +192,11 @@ class TestReference:
         for horizon in (7, 60, 365):
             mean = alone.base("churn", served.features, horizon).mean()
             base = alone.churn_contributions(served.features.head(3), horizon)["base"]
-            # 200 customers stand for all: off by less than the least effect that the page shows.
+            # 200 reference customers represent all: the error is below the smallest effect displayed.
             np.testing.assert_allclose(base, mean, atol=0.05)
 
 
-def test_trees_without_a_clear_gain_are_left_out(sample_log, quick_params, served, monkeypatch):
+def test_trees_without_a_clear_gain_are_dropped(sample_log, quick_params, served, monkeypatch):
     monkeypatch.setattr("guanxi.pipeline.correction._CLEAR_GAIN", 100.0)
     alone = fit_models(sample_log, served.as_of, quick_params)
     assert alone.trees == {}
@@ -204,7 +204,7 @@ def test_trees_without_a_clear_gain_are_left_out(sample_log, quick_params, serve
         correction = alone.corrections[target.name]
         assert correction.chosen == ALONE
         assert "no clear gain" in correction.reason
-        # Fewer than three windows tell nothing of the level.
+        # The level is not estimated from fewer than three windows.
         assert correction.model.level == 0.0
     scores = alone.scorer.score(alone.features, drivers=2)
     prior = probability(alone.scorer.base("churn", alone.features, 60))

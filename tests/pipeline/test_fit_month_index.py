@@ -1,4 +1,4 @@
-"""Seasons: found where they are, not where they are not, and put into every forecast."""
+"""Month index: seasons are detected only if present, and enter every forecast."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ HIGH = 0.4
 
 
 def shop(amplitude: float) -> pd.DataFrame:
-    """Customers for whom time goes the faster the busier the day: a sine of one year."""
+    """Customers whose operational time runs faster on busier days: a sine with a period of one year."""
     day = np.arange(DAYS)
     busy = 1.0 + amplitude * np.sin(day * 2 * np.pi / 365)
     age = np.random.default_rng(1).uniform(0.0, DAYS - 1.0, 1200)
@@ -59,12 +59,12 @@ def test_the_index_follows_the_season(fitted):
     index = np.array(fitted.model.month_index)
     lengths = [31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31]
     assert np.average(index, weights=lengths) == pytest.approx(1.0, abs=1e-3)
-    # The sine begins with the year, so spring is high and autumn low.
+    # The sine starts on 1 January, so spring is high and autumn low.
     assert index[2:4].mean() > 1.2
     assert index[8:10].mean() < 0.8
 
 
-def test_a_season_brings_the_total_nearer(seasonal, fitted):
+def test_a_season_improves_the_total(seasonal, fitted):
     came = outcomes(seasonal, fitted.as_of, HORIZON).merge(fitted.features[["customer_id"]])
     actual = came["purchases"].sum()
     flat = Scorer(replace(fitted.model, month_index=None), fitted.trees)
@@ -93,14 +93,14 @@ def test_effects_still_add_up_to_the_probability_shown(fitted):
     np.testing.assert_allclose(1.0 / (1.0 + np.exp(-log_odds)), shown, atol=1e-9)
 
 
-def test_less_than_two_years_know_no_season(seasonal, fitted):
+def test_less_than_two_years_give_no_season(seasonal, fitted):
     early = FIRST + timedelta(days=700)
     ages = fitted.features["T"].to_numpy()
     assert fit_month_index(seasonal, early.date(), ages, fitted.scorer.purchases) is None
     assert fit_month_index(seasonal, fitted.as_of, ages, fitted.scorer.purchases) is not None
 
 
-def test_years_that_agree_are_a_season_and_a_trend_is_none():
+def test_a_season_repeats_between_years_and_a_trend_is_not_one():
     rng = np.random.default_rng(3)
     season, noise = np.tile(np.sin(np.arange(12) * np.pi / 6), 3), 0.05 * rng.standard_normal(36)
     trend = -0.3 * np.arange(36) / 12
@@ -110,13 +110,13 @@ def test_years_that_agree_are_a_season_and_a_trend_is_none():
     assert _month_effects(np.concatenate([season[:12], -season[:12]])) is None
 
 
-def test_noise_is_seldom_a_season():
+def test_noise_is_rarely_taken_for_a_season():
     rng = np.random.default_rng(5)
     seen = [_month_effects(0.1 * rng.standard_normal(24)) is not None for _ in range(400)]
     assert 0.02 < np.mean(seen) < 0.08
 
 
-def test_calendar_days_undo_business_days():
+def test_calendar_days_invert_business_days():
     index = [0.5, 0.7, 0.9, 1.0, 1.1, 1.2, 1.3, 1.4, 1.2, 1.0, 0.9, 0.8]
     for days in (1, 17, 200, 731):
         passed = business_days(index, "2024-02-20", days)

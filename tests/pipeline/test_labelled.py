@@ -1,4 +1,4 @@
-"""Learning from labels: no fold sees itself, the order of the source changes nothing, give-aways are told."""
+"""Churn from labels: folds do not leak, the order of the source does not matter, leaks are reported."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def test_every_customer_is_held_out_once_with_equal_shares(fitted):
     assert set(shares["count"]) == {120}
 
 
-def test_it_learns(fitted):
+def test_it_beats_chance(fitted):
     from sklearn.metrics import roc_auc_score
 
     held_out = fitted.held_out
@@ -62,7 +62,7 @@ def test_the_order_of_the_source_changes_nothing(fitted):
     pd.testing.assert_frame_equal(other.held_out, fitted.held_out)
 
 
-def test_noise_stays_noise_where_customers_are_not_seen():
+def test_noise_stays_noise_for_held_out_customers():
     random = np.random.default_rng(2)
     noise = pd.DataFrame(
         {
@@ -94,7 +94,7 @@ def test_the_document_holds_what_scoring_needs(fitted):
     assert len(fitted.trees["churn"]) == 3
 
 
-def test_columns_left_out_are_told(fitted):
+def test_dropped_columns_are_reported(fitted):
     assert fitted.model.warnings == ("column 'same' is left out: it is '1' for everyone",)
 
 
@@ -103,7 +103,7 @@ def test_shares_of_a_category_count_the_customers_without_one():
     assert plan.typical == (0.5, 0.25)
 
 
-class TestGiveAways:
+class TestLeaks:
     LABEL = np.repeat([0.0, 1.0], 200)
 
     @pytest.mark.parametrize(
@@ -118,11 +118,11 @@ class TestGiveAways:
         ],
         ids=["higher", "lower", "known", "missing", "a reason given", "several reasons"],
     )
-    def test_what_tells_the_label_alone_is_named(self, values):
+    def test_a_leaking_attribute_is_named(self, values):
         attributes = pd.DataFrame({"reason": values})
         (warning,) = _give_aways(attributes, self.LABEL)
-        assert warning.startswith("column 'reason' alone tells who churned (AUC 1.000)")
+        assert warning.startswith("column 'reason' alone identifies who churned (AUC 1.000)")
 
-    def test_a_rare_category_does_not_tell_itself(self):
+    def test_a_rare_category_does_not_leak(self):
         town = np.array([f"t{i // 2}" for i in np.random.default_rng(3).permutation(400)], dtype=object)
         assert _give_aways(pd.DataFrame({"town": town, "number": np.arange(400.0) % 7}), self.LABEL) == []

@@ -1,4 +1,4 @@
-"""Purchase models chosen on earlier windows only."""
+"""Choice of purchase models on earlier windows only."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def test_windows_are_earlier_and_do_not_overlap(automatic, day):
 
 
 @pytest.mark.slow
-def test_nothing_after_the_training_day_is_looked_at(automatic, day, quick_params):
+def test_no_data_after_the_training_day_are_used(automatic, day, quick_params):
     lines = datasets.load("cdnow-sample")
     log = read_transactions(lines[lines["timestamp"].dt.date <= day])
     again = fit_models(log, day, override(quick_params, {"clv.model": "auto"}))
@@ -101,7 +101,7 @@ def test_without_an_earlier_window_the_usual_model_serves(sample_log):
         for name in sorted(set(TRANSACTION_MODELS) - {"bg_nbd"})
     ],
 )
-def test_every_model_serves_a_run(name, sample_log, day, quick_params):
+def test_every_model_can_be_served(name, sample_log, day, quick_params):
     fitted = fit_models(sample_log, day, override(quick_params, {"clv.model": name}))
     holdout = evaluate_holdout(sample_log, fitted, 60)
     served = fitted.choice.counts[0]

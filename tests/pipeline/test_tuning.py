@@ -1,4 +1,4 @@
-"""Tuning: reproducible, on earlier windows only, and believed only where it is clearly better."""
+"""Tuning: reproducible, on earlier windows only, and accepted only if clearly better."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from guanxi.pipeline.correction import ALONE, BLEND
 from guanxi.pipeline.fit import fit_models
 from guanxi.pipeline.tuning import TUNED, _spent, choice
 
-# Trees that learn the past by heart: nearly anything is better.
+# Trees that overfit: nearly any other settings are better.
 POOR = {
     "learning_rate": 0.7,
     "num_leaves": 31,
@@ -61,13 +61,13 @@ def tuned(sample_log, day, params):
 
 
 class TestTrials:
-    def test_there_are_as_many_as_asked_for_and_the_given_settings(self, tuned):
+    def test_the_requested_number_plus_the_given_settings(self, tuned):
         assert list(tuned.tuning["trial"]) == list(range(TRIALS + 1))
         assert dict(tuned.tuning.loc[0, list(POOR)]) == POOR
         assert (tuned.tuning["seconds"] > 0).all()
 
-    def test_the_first_is_what_the_contenders_are_compared_on(self, sample_log, params):
-        # Two windows are compared, and without time for others the given settings serve.
+    def test_the_first_trial_matches_the_comparison_of_contenders(self, sample_log, params):
+        # Two windows are compared; without time for further trials the given settings are kept.
         two = {"churn.snapshot_spacing_days": 200, "churn.tuning.seconds": 1e-9}
         fitted = fit_models(sample_log, sample_log.last_day, override(params, two))
         assert list(fitted.tuning["chosen"]) == [True]
@@ -102,7 +102,7 @@ class TestChoice:
         assert tuned.tuning.loc[chosen, "gain"] > tuned.tuning.loc[chosen, "error"]
 
     @pytest.mark.slow
-    def test_chosen_settings_given_by_hand_learn_the_same(self, sample_log, day, params, tuned):
+    def test_chosen_settings_given_explicitly_give_the_same_model(self, sample_log, day, params, tuned):
         row = tuned.tuning[tuned.tuning["chosen"]].to_dict("records")[0]
         by_hand = given({name: row[name] for name in TUNED}) | {"churn.tuning.trials": 0}
         again = fit_models(sample_log, day, override(params, by_hand))
@@ -116,9 +116,9 @@ class TestChoice:
         assert choice(trials)[0] == 0
         assert choice(trials.assign(error=[0, 0.02, 0.0049]))[0] == 2
 
-    def test_the_given_settings_stay_where_they_are_the_best(self):
+    def test_the_given_settings_are_kept_if_they_are_best(self):
         trials = pd.DataFrame({"loss": [0.95, 0.96], "gain": [0.0, -0.01], "error": [0.0, 0.001]})
-        assert choice(trials) == (0, "the given settings: better than 1 others")
+        assert choice(trials) == (0, "the given settings: none of 1 other trials was better")
 
 
 @pytest.mark.slow
@@ -128,18 +128,18 @@ class TestSeed:
         pd.testing.assert_frame_equal(untimed(again), untimed(tuned), check_exact=True)
         assert learnt(again) == learnt(tuned)
 
-    def test_other_seed_tries_others(self, sample_log, day, params, tuned):
+    def test_another_seed_tries_other_settings(self, sample_log, day, params, tuned):
         other = fit_models(sample_log, day, override(params, {"seed": 5}))
         assert not set(other.tuning["learning_rate"][1:]) & set(tuned.tuning["learning_rate"][1:])
 
-    def test_more_trials_begin_with_the_same(self, sample_log, day, params, tuned):
+    def test_more_trials_start_with_the_same_ones(self, sample_log, day, params, tuned):
         fewer = fit_models(sample_log, day, override(params, {"churn.tuning.trials": TRIALS - 1}))
         expected = untimed(tuned).drop(columns="chosen")[:TRIALS]
         pd.testing.assert_frame_equal(untimed(fewer).drop(columns="chosen"), expected, check_exact=True)
 
 
 @pytest.mark.slow
-def test_nothing_after_the_training_day_is_looked_at(day, params, tuned):
+def test_no_data_after_the_training_day_are_used(day, params, tuned):
     lines = datasets.load("cdnow-sample")
     later = lines["timestamp"].dt.date > day
     changed = lines[~later | (np.arange(len(lines)) % 2 > 0)].copy()
@@ -166,7 +166,7 @@ class TestBudget:
             (3, 10.0, 2, 9.9, False),
         ],
     )
-    def test_ends_with_whichever_is_used_up_first(self, trials, seconds, tried, passed, spent):
+    def test_ends_at_the_first_limit_reached(self, trials, seconds, tried, passed, spent):
         assert _spent(TuningParams(trials=trials, seconds=seconds), tried, passed) is spent
 
     def test_history_without_an_earlier_window_is_not_tuned(self, sample_log, params):
@@ -175,7 +175,7 @@ class TestBudget:
         assert fitted.tuning is None
 
     @pytest.mark.parametrize("wrong", ["trials=-1", "trials=2.5", "seconds=0", "minutes=1"])
-    def test_wrong_budgets_are_refused(self, wrong):
+    def test_invalid_budgets_are_errors(self, wrong):
         with pytest.raises(ParamsError, match=rf"churn\.tuning\.{wrong.partition('=')[0]}"):
             load_params(overrides=[f"churn.tuning.{wrong}"])
 

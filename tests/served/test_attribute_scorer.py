@@ -1,4 +1,4 @@
-"""Scores from attributes: the trees' own numbers, effects that add up, words."""
+"""Scores from attributes: agreement with the trees, additive effects, texts."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def test_an_unseen_category_counts_as_missing(scorer, rows):
 
 
 @pytest.mark.parametrize("language", ["en", "zh"])
-def test_words(scorer, served, language):
+def test_texts(scorer, served, language):
     rows = pd.DataFrame({"months, in all": [2.0, np.nan], "plan": ["gold", "plus"], "noise": [0.0, 0.0]})
     spoken = LabelScorer(replace(served, language=language), {"churn": scorer._trees._texts})
     table = spoken.score(rows, drivers=3)
@@ -96,7 +96,7 @@ def test_more_drivers_than_attributes_are_empty(scorer, rows):
     assert list(scorer.score(rows.head(3), drivers=0)) == ["churn_probability"]
 
 
-def test_what_cannot_be_scored_is_refused(scorer, rows):
+def test_invalid_input_is_an_error(scorer, rows):
     few = rows.head(3)
     with pytest.raises(InputError, match="the table lacks plan"):
         scorer.score(few.drop(columns="plan"))

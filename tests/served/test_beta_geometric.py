@@ -1,4 +1,4 @@
-"""The expectation that the papers write as a hypergeometric function, against independent evaluations."""
+"""The expectation given as a hypergeometric function in the papers, against independent evaluations."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def _one(shape, a, b, ratio, evaluate=expected_purchases_alive, **regularity):
 
 
 def _by_counting(shape, a, b, ratio, k=1, hidden=0):
-    """Sum over j of P(more than j purchases would come) P(still there after j): every term positive."""
+    """Sum over j of P(more than j purchases without dropout) P(alive after j); every term is positive."""
     mean = shape * ratio
     j = np.arange(int(60 + mean + 60 * np.sqrt(mean * (1 + ratio)) + 60 * ratio))
     survival = np.exp(gammaln(b + j) - gammaln(b) - gammaln(a + b + j) + gammaln(a + b))
@@ -71,7 +71,7 @@ def test_series_equals_quadrature(r, x, a, b, ratio):
 def test_regular_gaps_equal_the_sum_over_counts(shape, a, b, ratio, k, data):
     hidden = data.draw(st.integers(0, k - 1))
     value = _one(shape, a, b, ratio, regularity=k, hidden=hidden)
-    # The sum over the roots of unity cancels to rounding: small values are exact to 1e-12 of a purchase.
+    # Cancellation in the sum over the roots of unity limits small values to an accuracy of 1e-12 purchases.
     assert value == pytest.approx(_by_counting(shape, a, b, ratio, k, hidden), rel=1e-8, abs=1e-12)
 
 
@@ -110,7 +110,7 @@ def test_a_equal_to_one_is_no_singularity(a):
 )
 def test_extremes_are_finite_and_between_their_bounds(shape, a, b, ratio):
     value = _one(shape, a, b, ratio)
-    first = 1 - (1 + ratio) ** -shape  # P(at least one purchase would come)
+    first = 1 - (1 + ratio) ** -shape  # P(at least one purchase without dropout)
     assert first * 0.999999 <= value <= shape * ratio * 1.000001
 
 

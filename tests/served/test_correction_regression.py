@@ -1,4 +1,4 @@
-"""The regression of a correction: its contributions add up, and unusual features do not break it."""
+"""The regression on logarithms: additive contributions, and robustness to unusual features."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def test_parts_add_up_and_are_finite(table):
 
 @settings(deadline=None)
 @given(table=arrays(np.float64, (3, 2), elements=values))
-def test_missing_and_negative_ones_count_as_nothing(table):
+def test_missing_and_negative_values_count_as_zero(table):
     logs = logarithms(pd.DataFrame(table, columns=["a", "b"]), ["a", "b"])
     none = np.isnan(table) | (table <= 0.0)
     assert (logs[none] == 0.0).all()
@@ -47,7 +47,7 @@ def test_missing_and_negative_ones_count_as_nothing(table):
 
 @settings(deadline=None)
 @given(lower=st.floats(0.0, 1e9), higher=st.floats(0.0, 1e9))
-def test_a_feature_pulls_to_the_side_of_its_coefficient(lower, higher):
+def test_the_effect_of_a_feature_has_the_sign_of_its_coefficient(lower, higher):
     lower, higher = sorted((lower, higher))
     for name, sign in (("frequency", -1.0), ("T", 1.0), ("monetary_value", 0.0)):
         rows = pd.DataFrame({"frequency": 2.0, "T": 50.0, "monetary_value": 9.0}, index=[0, 1])
@@ -64,7 +64,7 @@ def test_order_of_columns_further_ones_and_dtypes_change_nothing():
     np.testing.assert_array_equal(Regression(FITTED).predict(others[others.columns[::-1]]), expected)
 
 
-def test_a_feature_that_is_not_there_is_named():
+def test_a_missing_feature_is_named():
     with pytest.raises(KeyError, match="monetary_value"):
         Regression(FITTED).predict(pd.DataFrame({"frequency": [1.0], "T": [30.0]}))
 

@@ -1,4 +1,4 @@
-"""What is added to the value models: the formula itself, its parts, and its course over the horizon."""
+"""Corrections of the value models: the formula, its parts, and its dependence on the horizon."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ class TestProbability:
 
 
 class TestFormula:
-    def test_is_the_sum_of_its_members_from_the_base_they_learnt_from(self, rows, texts):
+    def test_is_the_weighted_sum_of_its_members_added_to_the_base(self, rows, texts):
         base, learnt = (np.random.default_rng(seed).normal(size=500) for seed in (2, 3))
         correction = Correction(model(), texts)
         matrix = rows[FEATURES].to_numpy()
@@ -77,7 +77,7 @@ class TestFormula:
         corrected = correction.apply(base, correction.step(rows, learnt))
         np.testing.assert_allclose(corrected, 1.25 * (base + step) - 0.4, rtol=1e-12)
 
-    def test_what_replaces_the_base_altogether_is_the_members_own_score(self, rows, texts):
+    def test_members_that_fully_replace_the_base_give_their_own_score(self, rows, texts):
         only = Correction(
             model(weights=(1.0,), regression=None, replaced=1.0, slope=1.0, level=0.0), texts[:1]
         )
@@ -85,7 +85,7 @@ class TestFormula:
         own = Trees(texts[:1]).predict(rows[FEATURES].to_numpy())
         np.testing.assert_allclose(only.apply(base, only.step(rows, base)), own, rtol=1e-12, atol=1e-12)
 
-    def test_nothing_learnt_adds_nothing(self, rows):
+    def test_an_empty_correction_adds_nothing(self, rows):
         nothing = Correction(
             model(features=(), regression=None, weights=(), replaced=0.0, slope=1.0, level=0.0), []
         )
@@ -117,7 +117,7 @@ class TestContributions:
         members = correction.step(rows, learnt) + 0.5 * learnt
         np.testing.assert_allclose(parts.sum(axis=1), members, rtol=1e-10, atol=1e-12)
 
-    def test_a_feature_of_two_members_has_both_parts(self, rows, texts):
+    def test_contributions_of_a_shared_feature_are_added(self, rows, texts):
         parts = Correction(model(), texts).contributions(rows)
         first, second = (Trees([text]).contributions(rows[FEATURES].to_numpy()) for text in texts)
         linear = Regression(REGRESSION).contributions(rows)
@@ -125,7 +125,7 @@ class TestContributions:
         np.testing.assert_allclose(parts[:, 2], expected, rtol=1e-10, atol=1e-14)
         np.testing.assert_allclose(parts[:, 3], 0.3 * linear[:, 1], rtol=1e-12, atol=1e-14)
 
-    def test_the_last_is_the_same_for_everybody(self, rows, texts):
+    def test_the_last_contribution_is_constant(self, rows, texts):
         assert np.ptp(Correction(model(), texts).contributions(rows)[:, -1]) < 1e-12
 
 
@@ -141,24 +141,24 @@ class TestTables:
         some = correction.step(rows.iloc[40:10:-3], base[:10])
         np.testing.assert_array_equal(some, correction.step(rows, base)[40:10:-3])
 
-    def test_a_feature_that_is_not_there_is_named(self, rows, texts):
+    def test_a_missing_feature_is_named(self, rows, texts):
         with pytest.raises(KeyError, match="second"):
             Correction(model(), texts).step(rows.drop(columns="second"), np.zeros(500))
 
-    def test_a_weight_without_a_member_is_refused(self, texts):
+    def test_a_weight_without_a_member_is_an_error(self, texts):
         with pytest.raises(ValueError, match="zip"):
             Correction(model(), texts[:1])
 
 
 @pytest.fixture(scope="module", params=[ALONE, CORRECTED, TREES_ALONE, BLEND])
 def contender(request, served) -> Scorer:
-    """A scorer of real trees, whichever of them are chosen on this data."""
+    """A scorer with fitted trees, whether or not they are chosen on these data."""
     return served.contender(request.param)
 
 
 class TestScorer:
-    def test_nobody_buys_less_often_than_at_all(self, contender, served):
-        """At the trained horizon, shorter and much longer, at every day."""
+    def test_expected_purchases_are_at_least_the_probability_of_buying(self, contender, served):
+        """At the trained horizon, a shorter and a much longer one, for every day."""
         for horizon in (1, 7, 60, 61, 400, 3000):
             said = contender.forecast(served.features, horizon)
             assert (said["expected_purchases"] >= 1.0 - said["churn_probability"]).all()
@@ -206,7 +206,7 @@ class TestScorer:
         mean = chances @ np.arange(most + 1.0)
         np.testing.assert_allclose(chances.sum(axis=1), 1.0, atol=1e-6)
         if contender.model.corrections["churn"].model == ALONE:
-            # The value model's own counts are averaged over its parameters: they differ for a few customers.
+            # The value model averages counts over parameter points, so they differ for a few customers.
             assert np.abs(chances[:, 0] - said["churn_probability"]).max() < 0.01
             assert mean.sum() == pytest.approx(said["expected_purchases"].sum(), rel=0.01)
         else:
@@ -229,7 +229,7 @@ class TestScorer:
         some = contender.score(served.features.iloc[order], drivers=2)
         pd.testing.assert_frame_equal(some, whole.iloc[order], rtol=1e-12)
 
-    def test_features_are_those_that_are_needed_and_no_others(self, contender, served):
+    def test_only_the_required_features_are_listed(self, contender, served):
         needed = served.features[contender.features]
         assert set(RFM) <= set(needed.columns)
         few, all_of_them = (contender.score(table.head(20)) for table in (needed, served.features))
@@ -240,7 +240,7 @@ class TestScorer:
                 contender.score(needed.drop(columns=learnt[0]).head(20))
 
 
-def test_spend_shown_scales_its_interval(served):
+def test_corrected_spend_scales_its_interval(served):
     alone = served.contender(ALONE)
     corrections = alone.model.corrections
     doubled = corrections | {"spend": replace(corrections["spend"], level=float(np.log(2.0)))}

@@ -1,4 +1,4 @@
-"""Drivers in plain words, with the customer's own numbers."""
+"""Driver texts with the customer's numbers."""
 
 from datetime import date
 
@@ -70,12 +70,12 @@ def say(driver, language="en", **changes):
         ("shoe_size", "shoe size: 43"),
     ],
 )
-def test_says_each_driver(driver, text):
+def test_text_of_each_driver(driver, text):
     assert say(driver) == text
 
 
 @pytest.mark.parametrize("language", ["en", "zh"])
-def test_many_rows_say_what_each_says_alone(language):
+def test_texts_of_a_row_do_not_depend_on_other_rows(language):
     random = np.random.default_rng(3)
     rows = 600
     others = [0.0, 1.0, 9.96, 10.5, 123456.5, np.nan]
@@ -88,13 +88,13 @@ def test_many_rows_say_what_each_says_alone(language):
     assert _driver_texts(table.head(0), drivers[:0], language).tolist() == []
 
 
-def test_nothing_is_minus_nothing():
+def test_there_is_no_negative_zero():
     table = pd.DataFrame([CUSTOMER | {"margin_share": share} for share in (-0.0, 0.0)])
     texts = _driver_texts(table, np.array(["margin"] * 2, dtype=object), "en")
     assert set(texts) == {"a margin of 0 % on 7 purchases"}
 
 
-def test_says_what_is_not_known():
+def test_missing_values_are_stated():
     once = {"frequency": 0.0, "recency": 0.0, "gap_median": np.nan, "gap_last": np.nan}
     assert say("purchase_pattern", **once) == "bought only once, 800 days ago"
     assert say("rhythm", **once) == "no second purchase in 800 days"
@@ -109,7 +109,7 @@ def test_says_what_is_not_known():
     )
 
 
-def test_says_what_there_is_to_compare_with():
+def test_states_the_reference_of_comparisons():
     assert say("recent_purchases", T=80.0) == "3 purchases in 90 days, not yet a customer before"
     assert say("yearly_spend", T=364.0) == "spent 2,000 in 365 days, not yet a customer before"
     assert say("yearly_spend", T=365.0) == "spent 2,000 in 365 days, was 400 in the 365 before"
@@ -128,7 +128,7 @@ def test_says_what_there_is_to_compare_with():
         *("weekend", "margin", "category_breadth", "channel_breadth"),
     ],
 )
-def test_speaks_chinese(driver, once):
+def test_chinese_texts(driver, once):
     changes = {"frequency": 0.0, "recency": 0.0, "T": 40.0, "refund_share": 0.0} if once else {}
     text = say(driver, "zh", **changes)
     assert any("\u4e00" <= letter <= "\u9fff" for letter in text)
@@ -152,11 +152,11 @@ def test_speaks_chinese(driver, once):
         ("recency_of_visit", "recency_of_visit"),
     ],
 )
-def test_features_that_say_the_same_are_one_driver(feature, driver):
+def test_related_features_form_one_driver(feature, driver):
     assert driver_of(feature) == driver
 
 
-def test_every_feature_belongs_to_a_driver_with_a_sentence():
+def test_every_feature_belongs_to_a_driver_with_a_text():
     line = ("a", "2021-01-01", 1.0, 1.0, 0.5, "tea", "web")
     columns = ["customer_id", "timestamp", "amount", "quantity", "margin", "category", "channel"]
     log = read_transactions(pd.DataFrame([line], columns=columns), DataParams())

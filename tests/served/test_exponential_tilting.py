@@ -1,4 +1,4 @@
-"""Counts moved to another probability of none and another mean: what was asked for, and no more."""
+"""Tilting of count distributions to a given probability of zero and a given mean."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ COUNTS = np.arange(73.0)
 
 
 def negative_binomial(shape: float, success: float, counts=COUNTS) -> np.ndarray:
-    """Chances of the counts, the rest beyond the last given to all alike."""
+    """Truncated and renormalised probabilities of the counts."""
     chances = nbinom.pmf(counts, shape, success)
     return chances / chances.sum()
 
@@ -26,7 +26,7 @@ def mean_of(chances, counts=COUNTS) -> np.ndarray:
 
 @pytest.fixture(scope="module")
 def rows():
-    """Distributions of many customers, and what is asked of each."""
+    """Count distributions of many customers, and the target of each."""
     generator = np.random.default_rng(8)
     shapes, successes = generator.uniform(0.05, 5.0, 300), generator.uniform(0.3, 0.95, 300)
     chances = np.array([negative_binomial(*each) for each in zip(shapes, successes, strict=True)])
@@ -35,7 +35,7 @@ def rows():
 
 
 def test_two_numbers_by_hand():
-    # 1 and 2 share .6 and add up to .87 purchases.
+    # Counts 1 and 2 have total probability .6 and mean contribution .87.
     chances = np.array([[0.5, 0.3, 0.2], [0.1, 0.6, 0.3]])
     moved = tilted(np.arange(3.0), chances, np.array([0.4, 0.4]), np.array([0.87, 0.87]))
     np.testing.assert_allclose(moved, [[0.4, 0.33, 0.27]] * 2, rtol=1e-8)
@@ -48,9 +48,9 @@ def test_two_numbers_by_hand():
     none=st.floats(0.0, 1.0),
     reach=st.floats(0.0, 1.0),
 )
-def test_probability_of_none_and_mean_are_those_asked_for(shape, success, none, reach):
+def test_probability_of_zero_and_mean_are_as_requested(shape, success, none, reach):
     chances = negative_binomial(shape, success)
-    # Between a single purchase and what the given distribution has, and half as much more.
+    # From a single purchase to one and a half times the mean of the given distribution.
     own = mean_of(chances) / (1.0 - chances[0])
     mean = (1.0 - none) * (1.0 + reach * (1.5 * own - 1.0)) if own > 1.0 else 1.0 - none
     mean = min(mean, (1.0 - none) * (1.0 + 0.7 * success**-1))
@@ -62,13 +62,13 @@ def test_probability_of_none_and_mean_are_those_asked_for(shape, success, none, 
     assert mean_of(moved) == pytest.approx(mean, rel=1e-8, abs=1e-12)
 
 
-def test_its_own_numbers_change_nothing(rows):
+def test_its_own_probability_and_mean_change_nothing(rows):
     chances, _, _ = rows
     moved = tilted(COUNTS, chances, chances[:, 0], mean_of(chances))
     np.testing.assert_allclose(moved, chances, rtol=1e-6, atol=1e-12)
 
 
-def test_another_probability_of_none_alone_leaves_the_buyers_as_they_were(rows):
+def test_changing_only_the_probability_of_zero_keeps_the_distribution_of_buyers(rows):
     chances, none, _ = rows
     known = chances[:, 0] < 1.0
     chances, none = chances[known], none[known]
@@ -93,16 +93,16 @@ def test_order_duplicates_and_neighbours_change_nothing(rows):
     direction=st.tuples(st.floats(-1.0, 1.0), st.floats(-1.0, 1.0)),
     success=st.floats(0.5, 0.9),
 )
-def test_no_other_with_the_same_two_numbers_is_nearer(chances, direction, success):
-    """Csiszar (1975): the tilted one is the I-projection."""
+def test_no_distribution_with_the_same_constraints_is_closer(chances, direction, success):
+    """Csiszar (1975): the tilted distribution is the I-projection."""
     counts = np.arange(5.0)
-    # Falling chances of many purchases, so that every mean between 1 and 2 is reached.
+    # Decreasing tail probabilities, so that every mean between 1 and 2 is attainable.
     given_ = np.array(chances) * success ** (8.0 * counts)
     given_ /= given_.sum()
     (moved,) = tilted(counts, given_[None], np.array([0.3]), np.array([0.7 * 1.2]))
     if mean_of(moved, counts) != pytest.approx(0.84, rel=1e-6):
-        return  # not reached, as documented
-    # Both moves keep the probability of none, the sum and the mean.
+        return  # not attainable, as documented
+    # Both perturbations keep the probability of zero, the sum and the mean.
     move = direction[0] * np.array([0, 1, -2, 1, 0]) + direction[1] * np.array([0, 0, 1, -2, 1])
     for step in (1e-3, 1e-2):
         other = moved + step * move * moved[1:].min()
@@ -118,7 +118,7 @@ def test_a_greater_mean_makes_many_purchases_likelier():
     assert (np.diff(beyond, axis=0) >= -1e-12).all()
 
 
-class TestAtTheLimits:
+class TestBoundaries:
     @pytest.mark.parametrize("none", [0.0, 0.3, 1.0])
     def test_a_mean_of_one_purchase_each_is_one_purchase(self, none):
         (moved,) = tilted(COUNTS, negative_binomial(0.5, 0.6)[None], np.array([none]), np.array([1.0 - none]))
@@ -130,13 +130,13 @@ class TestAtTheLimits:
         assert mean_of(moved) == pytest.approx(0.7, rel=1e-8)
 
     @pytest.mark.parametrize("mean", [10.0, 1e3, 1e300, np.inf])
-    def test_a_mean_out_of_reach_keeps_the_chances_falling(self, mean):
+    def test_an_unattainable_mean_keeps_the_tail_decreasing(self, mean):
         (moved,) = tilted(COUNTS, negative_binomial(0.5, 0.6)[None], np.array([0.3]), np.array([mean]))
         assert moved.sum() == pytest.approx(1.0, abs=1e-12)
         assert moved[-1] < moved[-2] < moved[1]
         assert np.isfinite(moved).all()
 
-    def test_nobody_who_could_buy_still_buys_as_often_as_asked(self):
+    def test_a_distribution_concentrated_at_zero_still_reaches_the_mean(self):
         nothing = np.zeros((1, 9))
         nothing[0, 0] = 1.0
         (moved,) = tilted(np.arange(9.0), nothing, np.array([0.5]), np.array([0.5]))
@@ -147,7 +147,7 @@ class TestAtTheLimits:
         moved = tilted(np.arange(3.0), np.empty((0, 3)), np.empty(0), np.empty(0))
         assert moved.shape == (0, 3)
 
-    def test_chances_of_a_thousand_purchases_do_not_overflow(self):
+    def test_probabilities_of_a_thousand_purchases_do_not_overflow(self):
         counts = np.arange(1025.0)
         chances = negative_binomial(5.0, 0.01, counts)
         for mean in (1.0, 300.0, 600.0):

@@ -1,4 +1,4 @@
-"""What a scorer refuses, and that one customer alone gets what a thousand together get."""
+"""Input checks of a scorer, and independence of a score from the other rows."""
 
 from __future__ import annotations
 
@@ -27,24 +27,24 @@ SYMBOLS = {"k": 2, "r": 0.55, "alpha": 70.0, "a": 0.48, "b": 2.1, "s": 0.6, "bet
 
 @pytest.fixture(scope="module")
 def scorer(served):
-    """Without trees: nothing but the histories is needed."""
+    """A scorer without trees, which needs the histories only."""
     return served.contender("value model alone")
 
 
 @pytest.mark.parametrize(("change", "said"), WRONG)
-def test_wrong_histories_are_refused_with_their_rows(scorer, change, said):
+def test_invalid_histories_are_errors_that_name_the_rows(scorer, change, said):
     rows = pd.DataFrame([GOOD, GOOD | change, GOOD], index=["Ann", "Bob", "Cy"])
     with pytest.raises(InputError) as caught:
         scorer.score(rows)
     assert str(caught.value) == f"column {said} in 1 of 3 rows (first: Bob): correct or drop them"
 
 
-def test_customers_at_the_edge_are_not_refused(scorer):
+def test_boundary_cases_are_accepted(scorer):
     edge = [{"frequency": 0.0, "recency": 0.0, "T": 0.0, "monetary_value": 0.0}, {**GOOD, "recency": 38.0}]
     assert scorer.score(pd.DataFrame(edge))["clv"].notna().all()
 
 
-def test_no_rows_and_missing_columns_are_refused(scorer):
+def test_no_rows_and_missing_columns_are_errors(scorer):
     with pytest.raises(InputError, match="no rows: give at least one"):
         scorer.score(pd.DataFrame([GOOD]).head(0))
     with pytest.raises(InputError, match="lacks T, monetary_value: give every column"):
@@ -61,13 +61,13 @@ def test_no_rows_and_missing_columns_are_refused(scorer):
         *({"as_of": day} for day in ("", "yesterday", "2024-02-30", f"{LAST_YEAR + 1}-01-01")),
     ],
 )
-def test_parameters_out_of_range_are_refused_by_name(scorer, given):
+def test_parameters_out_of_range_are_errors_that_name_them(scorer, given):
     ((name, value),) = given.items()
     with pytest.raises(InputError, match=f"^{name} is {value!r}: give "):
         scorer.score(pd.DataFrame([GOOD]), **given)
 
 
-def test_limits_are_those_of_the_parameters():
+def test_limits_of_the_parameters_are_accepted():
     load_params(None, [f"horizon_days={MOST_HORIZON_DAYS}", f"drivers.top={MOST_DRIVERS}"], {})
     for wrong in (f"horizon_days={MOST_HORIZON_DAYS + 1}", f"drivers.top={MOST_DRIVERS + 1}"):
         with pytest.raises(Exception, match="less than or equal"):
@@ -75,7 +75,7 @@ def test_limits_are_those_of_the_parameters():
 
 
 @pytest.mark.parametrize("name", PROCESSES)
-def test_a_row_alone_gets_the_same_bits_as_among_many(name):
+def test_a_single_row_gets_bitwise_the_same_scores_as_among_many(name):
     process = PROCESSES[name]
     params = {symbol: SYMBOLS[symbol] for symbol in process.parameters}
     covariance = 0.02 * np.eye(len([symbol for symbol in params if symbol != "k"]))

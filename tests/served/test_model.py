@@ -1,4 +1,4 @@
-"""The served model's document: what is written is read again, and nothing else is."""
+"""The served model's document: round trip, and rejection of other documents."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ LABELS = ServedLabelModel(
 
 
 @pytest.mark.parametrize("model", [TRANSACTIONS, replace(TRANSACTIONS, month_index=None), LABELS])
-def test_what_is_written_is_read_again(model):
+def test_round_trip(model):
     document = json.loads(json.dumps(to_json(model), allow_nan=False))
     assert (document["format"], document["task"]) == (FORMAT, model.task)
     assert from_json(document) == model
@@ -75,18 +75,18 @@ def test_what_is_written_is_read_again(model):
         ({"task": "weather"}, "model.json is of the task 'weather', which this version of guanxi does not"),
     ],
 )
-def test_a_document_of_another_kind_is_refused(changed, said):
+def test_a_document_of_another_kind_is_an_error(changed, said):
     with pytest.raises(ValueError, match=said):
         from_json(to_json(TRANSACTIONS) | changed)
 
 
 @pytest.mark.parametrize("model", [TRANSACTIONS, LABELS])
-def test_it_cannot_be_changed(model):
+def test_it_is_immutable(model):
     with pytest.raises(FrozenInstanceError):
         model.language = "en"
 
 
-def test_features_are_numbers_but_for_categories():
+def test_features_are_numeric_except_categories():
     assert LABELS.text_features == ("plan",)
     assert LABELS.categories == {"months": None, "plan": ["a", "b"]}
     assert TRANSACTIONS.text_features == ()

@@ -25,7 +25,7 @@ def test_distinct_rows_rebuild_the_table(rows):
 
 
 @given(rows=tables)
-def test_counts_are_those_of_a_plain_count(rows):
+def test_counts_equal_a_plain_count(rows):
     columns, counts = count_rows(_columns(rows))
     assert dict(zip(zip(*columns, strict=True), counts, strict=True)) == {
         row: rows.count(row) for row in set(rows)
@@ -40,7 +40,7 @@ def test_weights_of_one_are_counts(rows):
     np.testing.assert_array_equal(columns, weighted_columns)
 
 
-def test_keys_too_large_for_one_number_are_sorted_by_column():
+def test_keys_too_large_for_an_integer_are_sorted_by_column():
     generator = np.random.default_rng(0)
     columns = tuple(generator.integers(0, 2**31 - 1, 50).astype(float) for _ in range(3))
     doubled = tuple(np.tile(column, 2) for column in columns)

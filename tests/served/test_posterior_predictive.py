@@ -1,4 +1,4 @@
-"""Intervals without draws, against draws, root finding and their own laws."""
+"""Analytic intervals, against simulation, root finding and general properties."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def rows():
 
 
 def drawn_bg_nbd(generator, x, t_x, T, draws):
-    """Purchases by the story of Fader, Hardie & Lee (2005), given the history."""
+    """Purchases simulated from the process of Fader, Hardie & Lee (2005), given the history."""
     alive = generator.random(draws) < BG_NBD.probability_alive(BG, x, t_x, T)
     rate = generator.gamma(BG["r"] + x, 1.0 / (BG["alpha"] + T), draws)
     dropout = generator.beta(BG["a"], BG["b"] + x, draws)
@@ -45,7 +45,7 @@ def drawn_bg_nbd(generator, x, t_x, T, draws):
 
 
 def drawn_pareto_nbd(generator, x, t_x, T, draws):
-    """Purchases by the story of Schmittlein, Morrison & Colombo (1987), given the history."""
+    """Purchases simulated from the process of Schmittlein, Morrison & Colombo (1987), given the history."""
     alive = generator.random(draws) < PARETO_NBD.probability_alive(PARETO, x, t_x, T)
     rate = generator.gamma(PARETO["r"] + x, 1.0 / (PARETO["alpha"] + T), draws)
     remaining = generator.exponential(1.0 / generator.gamma(PARETO["s"], 1.0 / (PARETO["beta"] + T), draws))
@@ -53,7 +53,7 @@ def drawn_pareto_nbd(generator, x, t_x, T, draws):
 
 
 def drawn_total(generator, purchases, x, mean):
-    """Total spend by the story of Fader & Hardie, note 025."""
+    """Total spend simulated from the process of Fader & Hardie, note 025."""
     rate = generator.gamma(SPEND["q"] + SPEND["p"] * x, 1.0 / (SPEND["v"] + x * mean), len(purchases))
     return np.where(purchases > 0, generator.gamma(np.maximum(SPEND["p"] * purchases, 1e-9)) / rate, 0.0)
 
@@ -113,7 +113,7 @@ def test_spend_ends_agree_with_root_finding(spend, x):
 
 
 def test_log_normal_total_of_a_known_number_of_purchases():
-    # NBD with next to no spread buys at one rate; the horizon makes that 0.693 purchases: none with 1/2.
+    # NBD with negligible heterogeneity; the horizon gives 0.693 expected purchases, so P(none) is 1/2.
     certain = {"r": 1e7, "alpha": 1e7}
     ends = interval(
         [(NBD, certain, None)], (LOG_NORMAL, LOG_NORMAL_SPEND, None), 0, 0, 0, 0.0, np.log(2), level=0.5
@@ -163,7 +163,7 @@ def test_unit_of_time_and_of_amounts(rows):
 
 
 @pytest.mark.parametrize("spend", BOTH_SPENDS, ids=["gamma_gamma", "log_normal"])
-def test_nothing_happens_in_no_time(rows, spend):
+def test_a_zero_horizon_has_no_purchases(rows, spend):
     for process, params in ((BG_NBD, BG), (PARETO_NBD, PARETO), (NBD, {"r": 0.5, "alpha": 30.0})):
         for values in interval([(process, params, None)], spend, *rows, 0.0).values():
             assert (values == 0).all()
@@ -188,16 +188,16 @@ class TestUncertainParameters:
         np.testing.assert_allclose(deviations.mean(axis=0), 0.0, atol=1e-12)
         np.testing.assert_allclose(deviations.T @ deviations / len(points), covariance, atol=1e-12)
 
-    def test_unidentified_directions_are_cut(self):
+    def test_unidentified_directions_are_truncated(self):
         points = parameter_points({"a": 1.0, "b": 1.0}, np.diag([1e6, 0.01]))
         largest = max(abs(np.log(value)) for point in points for value in point.values())
         assert largest == pytest.approx(0.5 * np.sqrt(2))
 
     @pytest.mark.parametrize("nothing", [None, np.full((4, 4), np.inf), np.eye(4) * 0.009**2])
-    def test_known_and_unknowable_parameters_are_one_point(self, nothing):
+    def test_known_and_unidentified_parameters_are_one_point(self, nothing):
         assert parameter_points(BG, nothing) == [BG]
 
-    def test_regularity_is_no_uncertain_parameter(self):
+    def test_regularity_is_not_an_uncertain_parameter(self):
         points = parameter_points({"k": 2, **BG}, np.eye(4) * 0.04)
         assert len(points) == 8
         assert {point["k"] for point in points} == {2}
@@ -229,7 +229,7 @@ class TestUncertainParameters:
 def test_hundreds_and_thousands_of_purchases(spend):
     x, T = np.array([500.0, 3000.0, 20_000.0]), np.array([700.0, 1000.0, 2000.0])
     ends = interval([(NBD, {"r": 0.5, "alpha": 30.0}, None)], spend, x, T - 0.5, T, 20.0, HORIZON)
-    # The posterior rate is Gamma(r + x, alpha + T), so that counts are nearly normal.
+    # The posterior rate is Gamma(r + x, alpha + T), so counts are nearly normal.
     mean = (0.5 + x) / (30.0 + T) * HORIZON
     deviation = np.sqrt(mean + mean**2 / (0.5 + x))
     for end, sign in (("lower", -1), ("upper", 1)):
@@ -269,7 +269,7 @@ def test_parameters_at_their_limits_give_finite_ends(process, params, spend, sma
         assert (values >= 0).all()
 
 
-def test_next_to_nothing_lies_between_amounts_that_are_all_equal():
+def test_almost_no_mass_lies_between_multiples_of_a_constant_amount():
     constant = {"mean": 1.0, "level": 1.0, "between_variance": 0.0, "within_variance": 0.0}
     ends = interval([(BG_NBD, BG, None)], (LOG_NORMAL, constant, None), 12, 0.0, 1.0, 1.0, 1.0)
     assert _count_probabilities([(BG_NBD, BG, None)], 12, 0.0, 1.0, 1.0, 1).sum() == pytest.approx(
@@ -286,7 +286,7 @@ def test_next_to_nothing_lies_between_amounts_that_are_all_equal():
     mean=st.floats(0.01, 1e5),
     horizon=st.floats(0.1, 1000.0),
 )
-def test_constant_amounts_cost_what_the_purchases_cost(x, age, since, mean, horizon):
+def test_constant_amounts_make_spend_proportional_to_purchases(x, age, since, mean, horizon):
     history = (x, age * since if x else 0.0, age)
     constant = {"mean": mean, "level": mean, "between_variance": 0.0, "within_variance": 0.0}
     ends = interval([(BG_NBD, BG, None)], (LOG_NORMAL, constant, None), *history, mean, horizon)
@@ -295,7 +295,7 @@ def test_constant_amounts_cost_what_the_purchases_cost(x, age, since, mean, hori
 
 
 class TestAdjusted:
-    """Counts moved to a probability of none and a mean that are known better."""
+    """Count distributions adjusted to a given probability of zero and a given mean."""
 
     MODELS = ((BG_NBD, BG, None),)
     SPEND = (GAMMA_GAMMA, SPEND, None)
@@ -314,7 +314,7 @@ class TestAdjusted:
             np.testing.assert_array_equal(moved[f"purchases_{end}"], plain[f"purchases_{end}"])
             np.testing.assert_allclose(moved[f"spend_{end}"], plain[f"spend_{end}"], rtol=1e-4)
 
-    def test_counts_have_the_probability_of_none_and_the_mean_asked_for(self, rows):
+    def test_counts_have_the_requested_probability_of_zero_and_mean(self, rows):
         none, mean = self.own(rows)
         each = np.maximum(mean / (1.0 - none) * np.random.default_rng(3).uniform(0.6, 1.4, 400), 1.0)
         none = np.clip(none + np.random.default_rng(2).uniform(-0.2, 0.2, 400), 0.001, 0.999)
@@ -328,8 +328,8 @@ class TestAdjusted:
         np.testing.assert_allclose(chances.sum(axis=1), 1.0, atol=1e-6)
         np.testing.assert_allclose(chances @ np.arange(901.0), mean[few], rtol=1e-4)
 
-    def test_rounding_errors_of_impossible_counts_keep_no_mean_from_being_reached(self):
-        """Far beyond a rare buyer's purchases the chances are nothing but rounding, and no longer fall."""
+    def test_rounding_errors_in_the_tail_do_not_prevent_the_mean(self):
+        """Far in the tail of a rare buyer's counts, probabilities are rounding errors and do not decrease."""
         bg = {"r": 0.2, "alpha": 20.0, "a": 0.5, "b": 2.0}
         uncertain = [(BG_NBD, bg, np.eye(4) * 0.01)]
         none, mean = np.array([0.9]), np.array([0.15])
@@ -362,7 +362,7 @@ class TestAdjusted:
         for name in NAMES:
             np.testing.assert_allclose(shuffled[name], ends[name][order], rtol=1e-12)
 
-    def test_nobody_buys_where_none_is_certain(self, rows):
+    def test_no_purchases_if_zero_is_certain(self, rows):
         adjusted = (np.ones(400), np.zeros(400))
         for values in interval(self.MODELS, self.SPEND, *rows, HORIZON, adjusted=adjusted).values():
             assert (values == 0).all()

@@ -1,4 +1,4 @@
-"""Laws that hold for every model of repeat purchases, at random parameters and histories."""
+"""Properties of every model of repeat purchases, at random parameters and histories."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ CDNOW = {
     "s": 0.61,
     "beta": 11.67,
 }
-TIMES = {"alpha": 1, "beta": 1}  # parameters with the unit of time
+TIMES = {"alpha": 1, "beta": 1}  # parameters in units of time
 TIMES_OF_GGOM = {"alpha": 1, "b": -1}
 
 every_process = pytest.mark.parametrize("process", PROCESSES.values(), ids=list(PROCESSES))
@@ -62,7 +62,7 @@ def histories(draw):
 @every_process
 @law
 @given(data=st.data(), history=histories())
-def test_probability_alive_is_a_probability_and_falls_in_silence(process, data, history):
+def test_probability_alive_is_a_probability_and_falls_without_purchases(process, data, history):
     params = data.draw(params_of(process))
     x, t_x, T = history
     longer = np.arange(5.0) * 10.0
@@ -170,7 +170,8 @@ def test_next_purchase_quantile_inverts_the_waiting_time(process, data, history,
 )
 def test_discounted_purchases_lie_between_sums_over_many_short_periods(process, data, history, rate, horizon):
     params = data.draw(params_of(process))
-    ends = np.linspace(0.0, 1.0, 51) ** 2 * horizon  # short periods first: there purchases come fast
+    # shorter periods first, where purchases are more frequent
+    ends = np.linspace(0.0, 1.0, 51) ** 2 * horizon
     made = np.diff(process.expected_purchases(params, *history, ends))
     most, least = (made @ np.exp(-rate * times) for times in (ends[:-1], ends[1:]))
     value = process.discounted_purchases(params, *history, rate, horizon)[0]
@@ -178,13 +179,13 @@ def test_discounted_purchases_lie_between_sums_over_many_short_periods(process, 
 
 
 @every_process
-def test_discounted_purchases_of_a_long_horizon_tend_to_those_of_an_endless_one(process):
+def test_discounted_purchases_of_a_long_horizon_approach_those_of_an_infinite_one(process):
     params, rate = cdnow_like(process), 1e-3
     rows = np.array([(0.0, 0.0, 30.0), (4.0, 20.0, 30.0), (26.0, 30.857, 31.0)]).T
     endless = process.discounted_purchases(params, *rows, rate)
     by_horizon = [process.discounted_purchases(params, *rows, rate, times / rate) for times in (2, 8, 40)]
     assert (np.diff(by_horizon, axis=0) > 0).all()
-    # Two quadratures of their own: for gaps as regular as k = 12, 2e-6 and 9e-6 off a fine sum.
+    # Two different quadratures; at k = 12 their errors against a fine sum are 2e-6 and 9e-6.
     assert by_horizon[-1] == pytest.approx(endless, rel=2e-5)
     assert process.discounted_purchases(params, *rows, 0.0, 52.0) == pytest.approx(
         process.expected_purchases(params, *rows, 52.0)
@@ -199,16 +200,16 @@ def test_dert_of_pareto_nbd_is_the_closed_form_of_fader_hardie_lee_2005(data, ra
     x, _, T = history = data.draw(histories())
     r, alpha, s, beta = (params[name] for name in process.parameters)
     z = rate * (beta + T)
-    # The likelihood in the denominator of their equation (4) makes P(alive) of the powers before Psi.
+    # With the likelihood in the denominator of their equation (4), the factors of Psi become P(alive).
     purchases = process.probability_alive(params, *history) * (r + x) / (alpha + T) / rate
     value = process.discounted_purchases(params, *history, rate)
     lasting, _ = quad(lambda t: np.exp(-t) * (1 + t / z) ** -s, 0, np.inf, epsabs=0, epsrel=1e-10)
     assert value == pytest.approx(purchases * lasting, rel=1e-8)
-    if z < 5 and s < 2:  # SciPy's Psi is 6e-7 off the integral at z = 12
+    if z < 5 and s < 2:  # SciPy's Psi has an error of 6e-7 against the integral at z = 12
         assert value == pytest.approx(purchases * z**s * hyperu(s, s, z), rel=1e-8)
 
 
-# --- one model at its limit is another ---------------------------------------------------------------------
+# --- limiting cases ----------------------------------------------------------------------------------------
 
 LIMITS = {
     "bg_nbd to nbd": ("bg_nbd", {"a": 1e-60, "b": 1.0}, "nbd", {}),
@@ -231,11 +232,11 @@ LIMITS = {
 @given(
     r=SPANS["r"],
     alpha=SPANS["alpha"],
-    # However rare dropout is, it explains a long enough silence best.
+    # Even rare dropout is the best explanation of a sufficiently long silence.
     history=histories().filter(lambda history: history[1] > history[2] / 4 or history[0] == 0),
     horizon=st.floats(0.1, 100.0),
 )
-def test_at_its_limit_a_model_is_another(name, own, limit_name, limit_own, r, alpha, history, horizon):
+def test_a_limiting_case_equals_another_model(name, own, limit_name, limit_own, r, alpha, history, horizon):
     process, limit = PROCESSES[name], PROCESSES[limit_name]
     params, limit_params = {"r": r, "alpha": alpha, **own}, {"r": r, "alpha": alpha, **limit_own}
     for formula, times in {
@@ -271,7 +272,7 @@ EXTREME_PARAMS = {
 @every_process
 @pytest.mark.parametrize("change", EXTREME_PARAMS.values(), ids=list(EXTREME_PARAMS))
 def test_extremes_are_finite(process, change):
-    if process.name == "ggom_nbd":  # its b is a speed, beta has no unit
+    if process.name == "ggom_nbd":  # its b is a rate, beta is dimensionless
         change = {
             **change,
             "b": np.clip(change.get("b", 0.02), 1e-3, 1.0),

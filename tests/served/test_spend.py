@@ -1,4 +1,4 @@
-"""Laws of Gamma-Gamma, of its derivatives, and of the log-normal spend that stands in for it."""
+"""Properties of Gamma-Gamma, its derivatives, and the log-normal spend model used as fallback."""
 
 from __future__ import annotations
 
@@ -103,7 +103,8 @@ class TestFitOfLogNormalSpend:
     def test_truth_is_recovered(self):
         x, m, truth = log_normal_customers(20_000, 0.5, 0.4)
         params = fit_log_normal(x, m, np.ones(len(x)))
-        # The variance of a mean of log-normal amounts is a little less than within / x: hence the tenth.
+        # The variance of a mean of log-normal amounts is slightly below within / x, hence the tolerance of a
+        # tenth.
         assert params["between_variance"] == pytest.approx(0.5, rel=0.1)
         assert params["within_variance"] == pytest.approx(0.4, rel=0.1)
         assert params["mean"] == pytest.approx(np.exp(3.25), rel=0.03)
@@ -112,12 +113,12 @@ class TestFitOfLogNormalSpend:
         assert x @ expected == pytest.approx(x @ truth, rel=0.01)
         assert np.abs(expected - truth).mean() < 0.85 * np.abs(m - truth).mean()
 
-    def test_customers_who_are_all_alike(self):
+    def test_homogeneous_customers(self):
         x, m, truth = log_normal_customers(5000, 0.0, 0.5)
         expected = LOG_NORMAL.expected_spend(fit_log_normal(x, m, np.ones(len(x))), x, m)
         assert np.abs(expected - truth).mean() < 0.15 * np.abs(m - truth).mean()
 
-    def test_amounts_that_never_change(self):
+    def test_constant_amounts_per_customer(self):
         x, m, _ = log_normal_customers(5000, 0.5, 0.0)
         expected = LOG_NORMAL.expected_spend(fit_log_normal(x, m, np.ones(len(x))), x, m)
         assert np.abs(np.log(expected / m)).mean() < 0.02
@@ -135,7 +136,7 @@ class TestFitOfLogNormalSpend:
         x, m, weight = (np.array(column, dtype=float) for column in zip(*rows, strict=True))
         params = fit_log_normal(x, m, weight)
         expected = LOG_NORMAL.expected_spend(params, x, m)
-        kept = m > 1e-3 * params["mean"] * (1 + 1e-9)  # below, an amount counts as a thousandth of the mean
+        kept = m > 1e-3 * params["mean"] * (1 + 1e-9)  # smaller amounts count as a thousandth of the mean
         if kept.all():
             assert (weight * x) @ expected <= (weight * x) @ m * (1 + 1e-6)
         assert min(m) * (1 - 1e-9) <= params["level"] <= max(m) * (1 + 1e-9)

@@ -1,4 +1,4 @@
-"""What trees say and why, against the definition of the Shapley value and LightGBM's own TreeSHAP."""
+"""Tree scores and SHAP values, against the definition of the Shapley value and LightGBM's TreeSHAP."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def grown(seed=0, trees=25, rows=1500, missing=0.1, **settings_):
 
 
 def odd_rows(seed=99):
-    """Rows as no training set has them: unseen, negative and broken categories, infinities, tiny numbers."""
+    """Unusual rows: unseen, negative and fractional categories, infinities, tiny numbers."""
     X, _ = customers(400, seed)
     X[:8, 0] = [77, -1, 2.7, -0.4, 1e20, np.inf, -np.inf, 39]
     X[8:16, 2] = [np.inf, -np.inf, 0.0, -0.0, 1e-36, -1e-36, 1e300, -1e300]
@@ -76,12 +76,12 @@ def test_tables_agree_with_lightgbm(settings_):
     agrees(grown(**settings_), odd_rows())
 
 
-def test_trees_that_never_saw_a_missing_value_take_it_as_lightgbm_does():
+def test_missing_values_unseen_in_training_are_treated_as_in_lightgbm():
     agrees(grown(num_leaves=15, missing=0.0), odd_rows())
 
 
 def test_leaves_below_many_features(monkeypatch):
-    """Long thin trees, so that no table holds a leaf's patterns."""
+    """Deep, narrow trees, whose leaves have too many patterns for a table."""
     booster = grown(num_leaves=60, rows=6000, trees=10, min_data_in_leaf=1, min_sum_hessian_in_leaf=0)
     agrees(booster, odd_rows())
     monkeypatch.setattr(_shap, "_GROUP_BITS", 3)
@@ -106,7 +106,7 @@ def test_any_trees_agree_with_lightgbm(seed, leaves, fraction):
 
 
 def conditional_mean(node, row, known):
-    """Mean of the leaves that a row may reach when only some of its features are known."""
+    """Mean of the leaves that a row may reach given only some of its features."""
     if "split_feature" not in node:
         return node["leaf_value"]
     left, right = node["left_child"], node["right_child"]
@@ -143,7 +143,7 @@ def boosters():
 
 
 @pytest.mark.parametrize("rows", [1, 50, 2000, 40_000])
-def test_what_trees_say_is_the_mean_of_the_boosters(boosters, rows):
+def test_scores_are_the_mean_of_the_boosters(boosters, rows):
     X, _ = customers(rows, 7)
     trees = Trees([booster.model_to_string() for booster in boosters])
     assert trees.predict(X) == pytest.approx(
@@ -160,7 +160,7 @@ def test_what_trees_say_is_the_mean_of_the_boosters(boosters, rows):
     )
 
 
-def test_a_row_is_explained_alike_among_few_and_many(boosters):
+def test_contributions_do_not_depend_on_the_number_of_rows(boosters):
     X, _ = customers(20_000, 8)
     trees = Trees([booster.model_to_string() for booster in boosters])
     many = trees.contributions(X)
@@ -187,7 +187,7 @@ def test_no_rows(boosters):
     ],
     ids=str,
 )
-def test_tables_of_small_trees_give_the_sums_of_lightgbm_to_the_last_bit(settings_):
+def test_tables_of_small_trees_equal_lightgbm_bitwise(settings_):
     booster, X = grown(**settings_), odd_rows()
     roots = [tree["tree_structure"] for tree in booster.dump_model()["tree_info"]]
     assert are_small(roots)
@@ -195,7 +195,7 @@ def test_tables_of_small_trees_give_the_sums_of_lightgbm_to_the_last_bit(setting
 
 
 @pytest.mark.parametrize("leaves", [5, 31])
-def test_few_and_many_rows_get_the_same_scores(leaves):
+def test_scores_do_not_depend_on_the_number_of_rows(leaves):
     trees = Trees([grown(seed, num_leaves=leaves).model_to_string() for seed in (0, 1)])
     X = np.tile(odd_rows(), (6, 1))
     np.testing.assert_array_equal(trees.predict(X)[:400], trees.predict(X[:400]))

@@ -1,1 +1,1 @@
-"""How good predictions were, once what happened is known."""
+"""Evaluation of predictions against observed outcomes."""

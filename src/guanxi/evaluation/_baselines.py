@@ -1,4 +1,4 @@
-"""The naive forecasts that a model must beat: what a shop could say with a pocket calculator."""
+"""Naive forecasts that a model must beat."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ SILENCE = "naive (silent for w days)"
 RFM_LOGISTIC = "naive (RFM logistic)"
 BASELINES = (PAST_RATE, LAST_WINDOW, SILENCE, RFM_LOGISTIC)
 _RFM = ("frequency", "recency", "T", "monetary_value")
-_CERTAIN = 0.01  # forecasts of counts know no certainty: a count of 0 would make churn certain
+_CERTAIN = 0.01  # bounds the churn probability: a forecast of 0 purchases would make churn certain
 
 
 def baseline_forecasts(
@@ -24,21 +24,14 @@ def baseline_forecasts(
 ) -> dict[str, pd.DataFrame]:
     """Make every naive forecast that the history allows, by name, in the order of ``BASELINES``.
 
-    Each is a table with a row for each row of ``now``: ``purchases, spend, churn_probability``, or the last
-    alone. Where the earlier window and the horizon differ in length, what was learnt on the first is carried
-    over as for a Poisson process: P(no purchase) to the power ``horizon_days / window_days``.
+    Each is a table with one row per row of ``now`` and the columns ``purchases, spend, churn_probability``,
+    or only the last. If the earlier window and the horizon differ in length, probabilities are rescaled as in
+    a Poisson process: P(no purchase) to the power ``horizon_days / window_days``.
 
-    Parameters
-    ----------
-    past : pandas.DataFrame or None
-        An earlier snapshot with its outcomes (:func:`guanxi.features.snapshots.snapshot`), whose window of
-        ``window_days`` ends no later than the cutoff. The two methods that learn from it are absent without
-        it, and where all or none of its customers churned.
-    now : pandas.DataFrame
-        Features at the cutoff.
-    last : pandas.DataFrame
-        ``customer_id, purchases, spend`` of those who bought in the ``horizon_days`` up to the cutoff.
-    window_days, horizon_days : int
+    ``past`` is an earlier snapshot with outcomes (:func:`guanxi.features.snapshots.snapshot`), whose window
+    of ``window_days`` ends no later than the cutoff. Without it, or if all or none of its customers churned,
+    the two methods fitted to it are omitted. ``now`` has the features at the cutoff, ``last`` the
+    ``customer_id, purchases, spend`` of customers who bought in the ``horizon_days`` up to it.
 
     Examples
     --------
@@ -48,21 +41,17 @@ def baseline_forecasts(
     >>> {name: float(forecast["spend"].iloc[0]) for name, forecast in found.items()}
     {'naive (own past rate)': 50.0, 'naive (last window repeated)': 30.0}
     """
-    found = {
-        PAST_RATE: own_past_rate(now, horizon_days),
-        LAST_WINDOW: last_window_repeated(now, last),
-    }
+    found = {PAST_RATE: own_past_rate(now, horizon_days), LAST_WINDOW: last_window_repeated(now, last)}
     if past is not None and past["churned"].nunique() == 2:
-        exponent = horizon_days / window_days
-        for name, learnt in ((SILENCE, silence_rule(past, now)), (RFM_LOGISTIC, rfm_logistic(past, now))):
-            found[name] = learnt**exponent
+        for name, method in ((SILENCE, silence_rule), (RFM_LOGISTIC, rfm_logistic)):
+            found[name] = method(past, now) ** (horizon_days / window_days)
     return found
 
 
 def own_past_rate(features: pd.DataFrame, horizon_days: int) -> pd.DataFrame:
-    """Everyone goes on as before: own past purchase rate and mean amount, for the horizon.
+    """Extrapolate each customer's past purchase rate and mean amount over the horizon.
 
-    The rate is repeat purchases over the days since the first purchase (none of either: 0).
+    The rate is the number of repeat purchases per day since the first purchase (0 without either).
     """
     days = features["T"].to_numpy()
     rate = np.divide(features["frequency"].to_numpy(), days, out=np.zeros(len(days)), where=days > 0)
@@ -71,17 +60,17 @@ def own_past_rate(features: pd.DataFrame, horizon_days: int) -> pd.DataFrame:
 
 
 def last_window_repeated(features: pd.DataFrame, last: pd.DataFrame) -> pd.DataFrame:
-    """Everyone does in the horizon what they did in as many days before it, first purchases included."""
+    """Repeat the purchases and spend of the window of equal length before the cutoff, first ones included."""
     found = last.set_index("customer_id")[["purchases", "spend"]].reindex(features["customer_id"])
     purchases, spend = found.fillna(0.0).to_numpy(dtype=np.float64).T
     return _with_churn(features.index, purchases, spend)
 
 
 def silence_rule(past: pd.DataFrame, now: pd.DataFrame) -> pd.DataFrame:
-    """Best rule of the kind "who has not bought in the last w days churns": w from an earlier window.
+    """Predict churn by whether the last purchase is at least w days old, w estimated on an earlier window.
 
-    The w is the one whose two groups have the lowest log loss there, and each group's probability is its
-    observed share of churners (half a churner and half a stayer added, so that none is certain).
+    The chosen w gives its two groups the lowest log loss. Each group's probability is its observed share of
+    churners, with half a churner and half a stayer added so that neither is certain.
 
     Examples
     --------
@@ -93,7 +82,7 @@ def silence_rule(past: pd.DataFrame, now: pd.DataFrame) -> pd.DataFrame:
     silence = (past["T"] - past["recency"]).to_numpy()
     order = np.argsort(silence, kind="stable")
     ordered, churned = silence[order], past["churned"].to_numpy()[order]
-    # The first rows of each length of silence, where a rule may cut; cutting at 0 leaves one group of all.
+    # Candidate cuts: the first row of each distinct silence. A cut at row 0 puts everyone in one group.
     cuts = np.flatnonzero(np.append(True, ordered[1:] > ordered[:-1]))
     churners = np.append(0.0, np.cumsum(churned))
     below, above = churners[cuts], churners[-1] - churners[cuts]
@@ -105,10 +94,10 @@ def silence_rule(past: pd.DataFrame, now: pd.DataFrame) -> pd.DataFrame:
 
 
 def rfm_logistic(past: pd.DataFrame, now: pd.DataFrame) -> pd.DataFrame:
-    """Logistic regression of churn on the logarithms of the RFM quantities, from an earlier window.
+    """Predict churn by a logistic regression on the log RFM quantities, fitted to an earlier window.
 
-    ``log1p`` of frequency, days since the last purchase, T and monetary value, standardised; scikit-learn's
-    default ridge.
+    ``log1p`` of frequency, days since the last purchase, T and monetary value, standardised, with
+    scikit-learn's default ridge penalty.
     """
     from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import make_pipeline
@@ -120,7 +109,7 @@ def rfm_logistic(past: pd.DataFrame, now: pd.DataFrame) -> pd.DataFrame:
 
 
 def _with_churn(index: pd.Index[Any], purchases: Floats, spend: Floats) -> pd.DataFrame:
-    """Add the probability of no purchase in a Poisson process, kept within 1 and 99 %."""
+    """Add the probability of no purchase in a Poisson process, clipped to 1 to 99 %."""
     churn = np.clip(np.exp(-purchases), _CERTAIN, 1.0 - _CERTAIN)
     return pd.DataFrame({"purchases": purchases, "spend": spend, "churn_probability": churn}, index=index)
 

@@ -1,4 +1,4 @@
-"""How sure a metric is, and a difference between two models: customers drawn again with replacement."""
+"""Bootstrap intervals of metrics and of differences between models, by resampling customers."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ Floats = NDArray[np.float64]
 
 DRAWS = 200
 LEVEL = 0.9
-_MOST_ROWS = 50_000  # of one draw: more would tell no more than the scaling below does, and take longer
+_MOST_ROWS = 50_000  # per resample: beyond this the spread is scaled instead, which is faster
 
 
 @dataclass(frozen=True)
 class Bootstrap:
-    """Metrics of several models on all customers, and on samples that all models share.
+    """Metrics of several models on all customers and on resamples common to all models.
 
     Attributes
     ----------
@@ -32,8 +32,8 @@ class Bootstrap:
     values : array, shape (n_models, n_metrics)
         On all customers.
     draws : array, shape (n_draws, n_models, n_metrics)
-        On each sample, spread about ``values`` as samples of all customers would be; NaN where a sample
-        could not be measured (one class only).
+        On each resample, with the spread of resamples of full size; NaN where the metric is undefined
+        (one class only).
     """
 
     models: tuple[str, ...]
@@ -42,11 +42,11 @@ class Bootstrap:
     draws: Floats
 
     def intervals(self, *, level: float = LEVEL) -> pd.DataFrame:
-        """Percentile interval of each metric: ``model, metric, value, lower, upper``; NaN if not measured.
+        """Percentile interval of each metric: ``model, metric, value, lower, upper``; NaN if undefined.
 
-        Efron & Tibshirani (1993), An Introduction to the Bootstrap, chapter 13. It concerns these customers
-        only: another window may differ by more. Sampling adds noise to gaps that cannot be negative (ECE), so
-        that their intervals lie high.
+        Efron & Tibshirani (1993), An Introduction to the Bootstrap, chapter 13. The intervals cover sampling
+        of customers only; another window may differ by more. Resampling inflates the calibration error (ECE),
+        so its interval is biased upwards.
         """
         lower, upper = _ends(self.draws, level)
         rows = [
@@ -59,8 +59,8 @@ class Bootstrap:
     def gain(self, metric: str, model: str, reference: str, *, level: float = LEVEL) -> dict[str, float]:
         """How much better a model is than the reference: ``gain``, with its interval ``lower, upper``.
 
-        Above 0 the model is better, whatever the direction of the metric (for a bias: by how much it is
-        nearer to 0). Both are measured on the same samples, so that what they share cancels.
+        Positive if the model is better, whatever the direction of the metric (for a bias: the reduction of
+        its absolute value). Both are evaluated on the same resamples, so common variation cancels.
         """
         i, r = (self._place(name) for name in (model, reference))
         j = list(self.metrics).index(metric)
@@ -71,7 +71,7 @@ class Bootstrap:
 
     def _place(self, model: str) -> int:
         if model not in self.models:
-            raise DataError(f"model {model!r} was not measured: use one of {', '.join(self.models)}")
+            raise DataError(f"model {model!r} was not evaluated: use one of {', '.join(self.models)}")
         return self.models.index(model)
 
 
@@ -83,25 +83,15 @@ def bootstrap(
     seed: int,
     draws: int = DRAWS,
 ) -> Bootstrap:
-    """Measure models on all customers and on samples of them, drawn with replacement.
+    """Evaluate models on all customers and on bootstrap resamples.
 
-    The order of the customers changes nothing. Of more than 50,000 customers, 50,000 are drawn, and the
-    spread about the value of all is scaled by the root of the ratio (Bickel, Götze & van Zwet 1997,
-    Resampling fewer than n observations, Statistica Sinica 7).
+    The result does not depend on the order of the customers. Resamples have at most 50,000 rows. For larger
+    bases their spread about the full-sample value is scaled by the square root of the ratio of sizes (Bickel,
+    Götze & van Zwet 1997, Resampling fewer than n observations, Statistica Sinica 7). With 200 draws the ends
+    of a 90 % interval are accurate to about a tenth of its width.
 
-    Parameters
-    ----------
-    actual : array, shape (n,)
-        What happened.
-    predictions : mapping of model to array, shape (n,)
-    metrics : mapping of name to Metric
-    seed, draws : int
-        200 samples give the ends of a 90 % interval within about a tenth of its width.
-
-    Raises
-    ------
-    DataError
-        If there is no model, no customer, or an array does not fit the others.
+    ``actual`` and the predictions of each model have shape (n,). No model, no customer or arrays of different
+    length are a DataError.
 
     Examples
     --------
@@ -113,29 +103,29 @@ def bootstrap(
     (0.25, True)
     """
     if not predictions:
-        raise DataError("there is no model to measure: give at least one model's predictions")
-    happened = np.asarray(actual, dtype=np.float64)
+        raise DataError("there is no model to evaluate: give at least one model's predictions")
+    observed = np.asarray(actual, dtype=np.float64)
     forecasts = {name: np.asarray(forecast, dtype=np.float64) for name, forecast in predictions.items()}
     values = np.array(
-        [[metric(happened, forecast) for metric in metrics.values()] for forecast in forecasts.values()]
+        [[metric(observed, forecast) for metric in metrics.values()] for forecast in forecasts.values()]
     )
-    # Customers alike in all columns are the same to every metric, so this order is of the data alone.
-    order = np.lexsort([forecasts[name] for name in sorted(forecasts)] + [happened])
-    columns = [_Column(happened[order], forecast[order]) for forecast in forecasts.values()]
-    n, m = len(happened), min(len(happened), _MOST_ROWS)
+    # Sorting by all columns makes the resamples independent of the input order.
+    order = np.lexsort([forecasts[name] for name in sorted(forecasts)] + [observed])
+    columns = [_Column(observed[order], forecast[order]) for forecast in forecasts.values()]
+    n, m = len(observed), min(len(observed), _MOST_ROWS)
     generator = np.random.default_rng(seed)
     samples = np.empty((draws, *values.shape))
-    with threadpool_limits(1):  # threads that wait for each other take longer than one alone
+    with threadpool_limits(1):  # one thread is faster on operations this small
         for sample in samples:
             rows = generator.integers(0, n, m)
             for measured, column in zip(sample, columns, strict=True):
-                drawn = column.of(rows)
+                drawn = column.sample(rows)
                 measured[:] = [metric(*drawn) for metric in metrics.values()]
     return Bootstrap(tuple(forecasts), dict(metrics), values, values + math.sqrt(m / n) * (samples - values))
 
 
 class _Column:
-    """One model's rows in the order of its predictions: a sample of them is in order too, cheap to rank."""
+    """One model's rows sorted by prediction, so that resamples come sorted and are cheap to rank."""
 
     def __init__(self, actual: Floats, predicted: Floats) -> None:
         order = np.argsort(predicted, kind="stable")
@@ -143,13 +133,13 @@ class _Column:
         self._place = np.empty_like(order)
         self._place[order] = np.arange(len(order))
 
-    def of(self, rows: NDArray[np.int64]) -> tuple[Floats, Floats]:
+    def sample(self, rows: NDArray[np.int64]) -> tuple[Floats, Floats]:
         places = np.sort(self._place[rows])
         return self._actual[places], self._predicted[places]
 
 
 def _ends(draws: Floats, level: float) -> tuple[Floats, Floats]:
-    """Quantiles over the first axis, of the draws that were measured."""
+    """Quantiles over the first axis, ignoring NaN draws."""
     if not 0.0 < level < 1.0:
         raise DataError(f"the level of an interval is {level!r}: give a number between 0 and 1")
     tail = (1.0 - level) / 2.0

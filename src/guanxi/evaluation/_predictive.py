@@ -1,4 +1,4 @@
-"""How good predictive distributions and intervals were, each with its functional, domain and direction."""
+"""Metrics of predictive distributions and intervals, each with its functional, domain and direction."""
 
 from __future__ import annotations
 
@@ -10,16 +10,17 @@ from guanxi.pipeline.fit import FittedModels
 
 Floats = NDArray[np.float64]
 
-_PIT_ROWS = 10_000  # rows whose distributions are held at once
+_PIT_ROWS = 10_000  # batch size: limits memory for the distributions
 _PIT_SEED = 0
 _KEY_DIGITS = 16
 _MANTISSA = 53
 
 
 def measure_distributions(twin: FittedModels, table: pd.DataFrame) -> pd.DataFrame:
-    """Measure a twin's predictive distributions, and intervals cut from them: ``target, metric, value``.
+    """Evaluate a twin's predictive distributions and their intervals: ``target, metric, value``.
 
-    ``table``: ``customer_id, horizon_days, purchases, spend`` of the window, in the order of the features.
+    ``table``: ``customer_id, horizon_days, purchases, spend`` of the holdout window, in the order of the
+    features.
     """
     horizon, level = int(table["horizon_days"].iloc[0]), twin.model.lifetime_value.interval
     ends = twin.scorer.interval(twin.features, horizon, level)
@@ -43,12 +44,12 @@ def _pit(twin: FittedModels, table: pd.DataFrame, rows: slice, horizon_days: int
 
 
 def randomised_pit(actual: ArrayLike, probabilities: ArrayLike, customer_id: ArrayLike, seed: int) -> Floats:
-    """Randomised probability integral transform of counts: uniform where the distributions are right.
+    """Randomised probability integral transform of counts: uniform if the distributions are correct.
 
-    Czado, Gneiting & Held (2009), Predictive Model Assessment for Count Data, Biometrics 65(4):
-    F(n - 1) + u P(n) for the count n that came, u uniform. Each u is a hash of the seed and the customer's
-    id, so that the order of the rows changes nothing. ``probabilities``, shape (n, most + 1), are those of
-    0 ... most; what is left of 1 belongs to greater counts.
+    Czado, Gneiting & Held (2009), Predictive Model Assessment for Count Data, Biometrics 65(4): F(n - 1) + u
+    P(n) for the observed count n, with u uniform. Each u is a hash of the seed and the customer's id, so it
+    does not depend on the order of the rows. ``probabilities``, shape (n, most + 1), are those of 0 ... most;
+    the remaining mass belongs to larger counts.
 
     Examples
     --------
@@ -65,9 +66,9 @@ def randomised_pit(actual: ArrayLike, probabilities: ArrayLike, customer_id: Arr
 
 
 def ks_distance(pit: ArrayLike) -> float:
-    """Greatest distance of the empirical distribution from the uniform one on (0, 1).
+    """Kolmogorov-Smirnov distance between the empirical distribution and the uniform one on (0, 1).
 
-    Kolmogorov-Smirnov's statistic: the whole distribution's; 0 to 1, lower is better.
+    Evaluates the whole distribution; 0 to 1, lower is better.
 
     Examples
     --------
@@ -80,9 +81,9 @@ def ks_distance(pit: ArrayLike) -> float:
 
 
 def coverage(actual: ArrayLike, lower: ArrayLike, upper: ArrayLike) -> float:
-    """Share of outcomes within their interval, ends included; 0 to 1, nearest its level is best.
+    """Share of outcomes within their interval, ends included; 0 to 1, best at the nominal level.
 
-    Intervals of counts hold more than their level: read it together with :func:`mean_width` and
+    Intervals of counts cover more than their nominal level: read together with :func:`mean_width` and
     :func:`ks_distance`.
 
     Examples
@@ -106,7 +107,7 @@ def mean_width(lower: ArrayLike, upper: ArrayLike) -> float:
 
 
 def interval_score(actual: ArrayLike, lower: ArrayLike, upper: ArrayLike, level: float) -> float:
-    """Mean width, plus 2 / (1 - level) times how far outcomes lie outside their interval.
+    """Mean width plus 2 / (1 - level) times the mean distance of outcomes outside their interval.
 
     Gneiting & Raftery (2007), Strictly Proper Scoring Rules, Prediction, and Estimation, Journal of the
     American Statistical Association 102(477), section 6.2: the score of the quantiles at (1 - level) / 2 and
@@ -123,7 +124,7 @@ def interval_score(actual: ArrayLike, lower: ArrayLike, upper: ArrayLike, level:
 
 
 def _uniform(customer_id: ArrayLike, seed: int) -> Floats:
-    """Numbers in (0, 1) that depend on the seed and the id alone."""
+    """Pseudo-random numbers in (0, 1), functions of the seed and the id only."""
     key = f"{seed % 10**_KEY_DIGITS:0{_KEY_DIGITS}d}"
     text = pd.Series(customer_id).astype(str).to_numpy(dtype=object)
     bits = pd.util.hash_array(text, hash_key=key, categorize=False) >> np.uint64(64 - _MANTISSA)

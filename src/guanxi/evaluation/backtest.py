@@ -1,4 +1,4 @@
-"""Rolling origin: everything fitted again at each of several cutoffs, and measured on the window after it."""
+"""Rolling-origin backtest: refit at each of several cutoffs and evaluate on the window that follows."""
 
 from __future__ import annotations
 
@@ -22,23 +22,23 @@ _OF_GRADES = ("baseline", "metric", "difference", "lower", "upper")
 
 @dataclass(frozen=True)
 class Backtest:
-    """How good forecasts were at several cutoffs.
+    """Evaluation of the forecasts at several cutoffs.
 
     Attributes
     ----------
     metrics : pandas.DataFrame
-        ``cutoff, target, model, metric, value, lower, upper``: a row for every cutoff, model and metric.
+        ``cutoff, target, model, metric, value, lower, upper``: one row per cutoff, model and metric.
     differences : pandas.DataFrame
         ``cutoff, target, model, reference, metric, gain, lower, upper``: guanxi's lead over each other model.
     choices : pandas.DataFrame
-        ``cutoff, target, chosen, reason``: what was believed at each cutoff, and why.
+        ``cutoff, target, chosen, reason``: the contender chosen at each cutoff, and why.
     grades : pandas.DataFrame
         ``cutoff, target, grade, baseline, metric, difference, lower, upper``.
     portfolio : pandas.DataFrame
         ``cutoff, target, segment, customers, expected, lower, upper, windows, window_days, basis, actual``:
-        totals of all customers (segment None) and of segments, with intervals and what came.
+        totals of all customers (segment None) and of segments, with intervals and actual totals.
     skipped : dict
-        Cutoffs that could not be fitted, and why.
+        Cutoffs at which fitting failed, and why.
     """
 
     metrics: pd.DataFrame
@@ -50,7 +50,7 @@ class Backtest:
 
 
 def _rolling_cutoffs(first_day: date, as_of: date, horizon_days: int) -> list[date]:
-    """Cutoffs whose windows do not overlap, the latest first, each with a horizon of history at least.
+    """Cutoffs with non-overlapping windows, latest first, each after at least one horizon of history.
 
     Examples
     --------
@@ -62,7 +62,7 @@ def _rolling_cutoffs(first_day: date, as_of: date, horizon_days: int) -> list[da
 
 
 def _check_cutoffs(cutoffs: Sequence[date], first_day: date, as_of: date, horizon_days: int) -> None:
-    """Refuse cutoffs before the data, or whose window ends after what is known, by a ParamsError."""
+    """Raise a ParamsError for a cutoff before the data or whose window ends after the last day."""
     for cutoff in cutoffs:
         end = add_days(cutoff, horizon_days)
         if end > as_of:
@@ -81,16 +81,16 @@ def backtest(
     cutoffs: Sequence[date] = (),
     on_step: Callable[[str], None] = lambda _: None,
 ) -> Backtest:
-    """Fit and measure at each cutoff, with nothing after it.
+    """Fit at each cutoff with no later data, and evaluate on the window after it.
 
-    No day after ``as_of`` is read; the cutoffs are by default :func:`_rolling_cutoffs`.
+    No day after ``as_of`` is read. By default the cutoffs are :func:`_rolling_cutoffs`.
 
     Raises
     ------
     ParamsError
-        If a cutoff does not fit the data.
+        If a cutoff lies outside the data.
     HistoryError
-        If nothing could be fitted at any of them.
+        If no cutoff could be fitted.
     """
     days = params.horizon_days
     chosen = sorted(set(cutoffs), reverse=True) or _rolling_cutoffs(log.first_day, as_of, days)
@@ -109,7 +109,7 @@ def backtest(
         measured.append(_tables(fitted, holdout) | {"portfolio": totals.assign(cutoff=cutoff)})
     if not measured:
         reason = next(iter(skipped.values()), _too_short(log, as_of, days))
-        raise HistoryError(f"no cutoff could be measured: {reason}")
+        raise HistoryError(f"no cutoff could be evaluated: {reason}")
     tables = {name: pd.concat([each[name] for each in measured], ignore_index=True) for name in measured[0]}
     return Backtest(**tables, skipped=skipped)
 

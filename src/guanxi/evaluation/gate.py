@@ -1,4 +1,4 @@
-"""Whether a candidate may replace the champion: both twins on one window that neither has seen."""
+"""Promotion gate: compare the twins of candidate and champion on a window that neither was fitted to."""
 
 from __future__ import annotations
 
@@ -30,17 +30,17 @@ _MEANS = ("expected_purchases", "clv", "churn_probability")
 
 @dataclass(frozen=True)
 class Check:
-    """One number of a candidate, and how far it may be from what it is compared with.
+    """One metric of a candidate, its reference and the limit on the change.
 
     Attributes
     ----------
     name, than : str
-        What was measured, and whose number the reference is.
+        Name of the metric, and of the reference.
     value, reference : float
     change : float
-        Relative change from the reference; for a coverage the shortfall, in share of customers.
+        Relative change from the reference; for a coverage the shortfall, as a share of customers.
     limit : float
-        The greatest change that passes; of both signs where ``both_ways``.
+        The largest change that passes, in absolute value if ``both_ways``.
     key : str
         The parameter that sets the limit.
     """
@@ -56,12 +56,12 @@ class Check:
 
     @property
     def passed(self) -> bool:
-        """Whether the change is within its limit; a change that is no number is not."""
+        """Whether the change is within its limit; NaN is not."""
         return bool((abs(self.change) if self.both_ways else self.change) <= self.limit)
 
     @property
     def text(self) -> str:
-        """One line with all numbers.
+        """One-line summary.
 
         Examples
         --------
@@ -78,10 +78,10 @@ class Check:
 def compare_errors(
     window: pd.DataFrame, candidate: pd.DataFrame, champion: pd.DataFrame, params: PromotionParams, than: str
 ) -> list[Check]:
-    """Hold a candidate's predictions of a window against the champion's, called ``than``.
+    """Compare a candidate's errors on a window with the champion's, named ``than``.
 
-    ``window`` has the outcomes, from :func:`.held_out_customers`; the other tables are the two twins', row by
-    row. A prediction that is no finite number is a DataError.
+    ``window`` has the outcomes, from :func:`.held_out_customers`; the other tables are the two twins'
+    predictions, row by row. A prediction that is not finite raises a DataError.
     """
     tables = [
         each.assign(expected_spend_total=each["expected_purchases"] * each["expected_spend"])
@@ -97,9 +97,9 @@ def compare_errors(
 def check_coverage(
     window: pd.DataFrame, candidate: pd.DataFrame, level: float, params: PromotionParams
 ) -> list[Check]:
-    """See whether the intervals of customers' spend, made for a probability, hold as many as they should."""
+    """Compare the coverage of the customers' spend intervals with their nominal level."""
     undiscounted = candidate["expected_purchases"] * candidate["expected_spend"]
-    # The interval of value is that of spend times margin and mean discount: taken back here.
+    # Undo margin and mean discount: the value interval is the spend interval times both.
     factor = np.where(candidate["clv"] > 0, undiscounted / candidate["clv"].where(candidate["clv"] > 0), 1.0)
     held = coverage(window["spend"], candidate["clv_lower"] * factor, candidate["clv_upper"] * factor)
     name, limit = "coverage of the intervals of spend", params.coverage_shortfall
@@ -109,11 +109,11 @@ def check_coverage(
 def compare_with_constant(
     window: pd.DataFrame, candidate: pd.DataFrame, params: PromotionParams
 ) -> list[Check]:
-    """Hold a candidate without a champion against everyone given the share of churners."""
+    """Compare a candidate, in the absence of a champion, with a constant forecast: the share of churners."""
     churned = window["churned"]
     if churned.nunique() < 2:
-        whom = "everyone" if churned.iloc[0] else "nobody"
-        raise DataError(f"{whom} churned in the window, which tells nothing about who does")
+        whom = "every customer" if churned.iloc[0] else "no customer"
+        raise DataError(f"{whom} churned in the window, so the churn forecast cannot be evaluated")
     own = log_loss(churned, candidate["churn_probability"])
     share = log_loss(churned, np.full(len(churned), churned.mean()))
     name, key = "log loss of churn", "log_loss_increase"
@@ -124,7 +124,7 @@ def compare_with_constant(
 def compare_means(
     candidate: pd.DataFrame, champion: pd.DataFrame, params: PromotionParams, than: str
 ) -> list[Check]:
-    """See how far the mean predictions of two served models are from each other on the same customers."""
+    """Compare the mean predictions of two served models for the same customers."""
     if params.mean_change is None:
         return []
     checks = []
@@ -138,12 +138,12 @@ def compare_means(
 
 
 def failures(checks: Sequence[Check]) -> list[str]:
-    """Say each check that was not passed."""
+    """Describe each failed check."""
     return [check.text for check in checks if not check.passed]
 
 
 def _relative(value: float, reference: float) -> float:
-    """Change from the reference, as a share of it; 0 for equal ones, even of nothing."""
+    """Relative change from the reference; 0 if both are equal, even if both are 0."""
     if value == reference:
         return 0.0
     return value / reference - 1.0 if reference else float("inf")

@@ -1,21 +1,21 @@
-"""A grade for each target: how predictions compare with the best naive method where it counts.
+"""A grade for each target: a comparison of the predictions with the best naive method.
 
 ==========  ======================  ===================
-target      found by (clearly)      not worse by
+target      deciding metric         guarding metric
 ==========  ======================  ===================
 churn       ``auc``                 ``log_loss``
 purchases   ``top_decile_capture``  ``normalised_gini``
 spend       ``top_decile_capture``  ``normalised_gini``
 ==========  ======================  ===================
 
-A: the first metric is clearly better than that of the naive method which has the best (the 90 % paired
-bootstrap interval of the difference lies above 0), and the second is not clearly worse than that of the naive
-method which has the best of it. C: the first is clearly worse (the interval lies below 0). B: all between.
+A: the deciding metric is clearly better than the best naive method's (the 90 % paired bootstrap interval of
+the difference lies above 0), and the guarding metric is not clearly worse than the best naive method's. C:
+the deciding metric is clearly worse (the interval lies below 0). B: everything else.
 
-But for the log loss, which may only cost an A, the metrics see nothing but the order of the customers: a
-forecast whose level is off, or was moved on purpose, gains nothing. One metric decides, so that there are not
-several chances for one A; the second keeps from it who finds the best tenth and loses the rest, or who ranks
-well with false probabilities.
+Apart from the log loss, which can only prevent an A, the metrics depend on the ranking of the customers
+alone, so shifting the level of a forecast gains nothing. Only one metric decides, which avoids several
+chances for an A. The guarding metric withholds an A if the best tenth is found but the rest is ranked badly,
+or if the ranking is good but the probabilities are wrong.
 """
 
 from __future__ import annotations
@@ -47,22 +47,22 @@ _METRICS: dict[OutcomeName, tuple[str, str]] = {
 
 @dataclass(frozen=True)
 class Grade:
-    """How predictions of one target compare with the best naive method.
+    """Grade of the predictions of one target.
 
     Attributes
     ----------
     target : {"churn", "purchases", "spend"}
     letter : {"A", "B", "C"}
     rule : str
-        What the letters of this target mean, in one sentence.
+        Meaning of the letters for this target, in one sentence.
     baseline : str
         The naive method with the best ``metric``.
     metric : str
-        What decides.
+        The deciding metric.
     difference, lower, upper : float
-        How much better (below 0: worse) the predictions are by it, with a 90 % interval.
+        Lead over the baseline by this metric (negative: worse), with a 90 % interval.
     warning : str or None
-        For wherever the predictions are shown; grade C only.
+        To be shown with the predictions; grade C only.
     """
 
     target: OutcomeName
@@ -85,30 +85,12 @@ def _grade_forecast(
     *,
     language: Language = "en",
 ) -> Grade | None:
-    """Grade predictions of a window that the models had not seen; the rule stands at the top of this file.
+    """Grade predictions of a holdout window by the rule in the module docstring.
 
-    Parameters
-    ----------
-    target : {"churn", "purchases", "spend"}
-    actual, own : array, shape (n,)
-        What happened: label (1: churned), purchases or spend, a row per customer; and what was predicted.
-    baselines : mapping of name to array, shape (n,)
-        Those of the naive methods (:func:`guanxi.evaluation._baselines.baseline_forecasts`).
-    seed : int
-        Of the bootstrap.
-    language : {"en", "zh"}
-        Of the rule and the warning.
-
-    Returns
-    -------
-    Grade or None
-        None where the window cannot tell: fewer than 30 customers bought, for churn also fewer than 30 did
-        not, or all brought the same.
-
-    Raises
-    ------
-    DataError
-        If there is no baseline, or an array does not fit the others.
+    ``actual`` (label with 1 for churned, purchases or spend), ``own`` (predictions) and the naive forecasts
+    in ``baselines`` have shape (n,). The grade is None if the window is not informative: fewer than 30
+    customers bought (for churn: or fewer than 30 did not), or all outcomes are equal. A missing baseline or
+    arrays of different length raise a DataError.
 
     Examples
     --------
@@ -119,14 +101,14 @@ def _grade_forecast(
     """
     if not baselines:
         raise DataError(f"{target} cannot be graded without a baseline: give at least one")
-    happened = np.asarray(actual, dtype=np.float64)
+    observed = np.asarray(actual, dtype=np.float64)
     decides, guards = _METRICS[target]
     metrics = {name: (PROBABILITIES if target == "churn" else COUNTS)[name] for name in _METRICS[target]}
-    if _too_few(target, happened) or math.isnan(metrics[guards](happened, own)):
+    if _too_few(target, observed) or math.isnan(metrics[guards](observed, own)):
         return None
-    best = {name: _best(metric, happened, baselines) for name, metric in metrics.items()}
+    best = {name: _best(metric, observed, baselines) for name, metric in metrics.items()}
     models = {_OWN: own} | {name: baselines[name] for name in best.values()}
-    sampled = bootstrap(happened, models, metrics, seed=seed)
+    sampled = bootstrap(observed, models, metrics, seed=seed)
     gains = {name: sampled.gain(name, _OWN, best[name]) for name in metrics}
     letter = _letter(gains[decides], gains[guards])
     return Grade(
@@ -159,21 +141,20 @@ def _best(metric: Metric, actual: ArrayLike, baselines: Mapping[str, ArrayLike])
 
 
 def _rule(target: OutcomeName, language: Language) -> str:
-    said = texts("guanxi.evaluation", language)["grade"]
-    rule: str = said["churn_rule" if target == "churn" else "value_rule"]
-    return rule.format(what=said["targets"][target]["what"])
+    wording = texts("guanxi.evaluation", language)["grade"]
+    rule: str = wording["churn_rule" if target == "churn" else "value_rule"]
+    return rule.format(what=wording["targets"][target]["what"])
 
 
 def _warning(
     target: OutcomeName, baseline: str, metric: str, gain: Mapping[str, float], language: Language
 ) -> str:
-    said = texts("guanxi.evaluation", language)["grade"]
-    warning: str = said["warning"]
+    wording = texts("guanxi.evaluation", language)["grade"]
+    warning: str = wording["warning"]
     return warning.format(
-        what=said["targets"][target]["what"],
-        found=said["targets"][target]["found"],
-        baseline=said["baselines"].get(baseline, baseline),
-        metric=said["metrics"][metric],
+        **wording["targets"][target],
+        baseline=wording["baselines"].get(baseline, baseline),
+        metric=wording["metrics"][metric],
         difference=-gain["gain"],
         low=-gain["upper"],
         high=-gain["lower"],

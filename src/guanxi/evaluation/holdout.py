@@ -1,4 +1,4 @@
-"""A twin model measured on the window it has not seen."""
+"""Evaluation of a twin model on its holdout window."""
 
 from __future__ import annotations
 
@@ -37,26 +37,26 @@ _TRACKING_DAYS = 7
 
 @dataclass(frozen=True)
 class Holdout:
-    """What a twin predicted for a window it had not seen, and what happened.
+    """Predictions of a twin for its holdout window, and the outcomes.
 
     Attributes
     ----------
     cutoff, end : date
-        The window: after the day ``cutoff``, up to and including ``end``.
+        The window: from the day after ``cutoff`` to ``end`` inclusive.
     table : pandas.DataFrame
         One row per customer known at the cutoff: ``customer_id, frequency, recency, T, monetary_value,
         probability_alive, expected_purchases, expected_spend, expected_spend_total, clv_lower, clv_upper,
         churn_probability`` and the outcomes ``purchases, spend, churned``.
     metrics : pandas.DataFrame
-        ``target, model, metric, value, lower, upper``: of guanxi, its components and the naive forecasts; the
-        ends are of a 90 % bootstrap interval over customers.
+        ``target, model, metric, value, lower, upper``: guanxi, its components and the naive forecasts, with
+        90 % bootstrap intervals over customers.
     differences : pandas.DataFrame
-        ``target, model, reference, metric, gain, lower, upper``: how much better guanxi is than each other
-        model; above 0 is better. Empty, unless asked for.
+        ``target, model, reference, metric, gain, lower, upper``: guanxi's lead over each other model,
+        positive if guanxi is better. Empty unless requested.
     grades : dict
-        Target to its :class:`.Grade`, or None where the window cannot tell.
+        Target to its :class:`.Grade`, or None if the window is not informative.
     tracking : pandas.DataFrame
-        ``date, actual, expected``: cumulative repeat purchases of these customers, week by week.
+        ``date, actual, expected``: weekly cumulative repeat purchases of these customers.
     """
 
     cutoff: date
@@ -68,18 +68,18 @@ class Holdout:
     tracking: pd.DataFrame
 
     def value(self, target: str, metric: str, model: str = GUANXI) -> float:
-        """One metric of one model; NaN where it was not measured."""
+        """One metric of one model; NaN if not evaluated."""
         m = self.metrics
         found = m.loc[(m.target == target) & (m.metric == metric) & (m.model == model), "value"]
         return float(found.iloc[0]) if len(found) else float("nan")
 
     @property
     def warnings(self) -> list[str]:
-        """What must be said wherever the predictions are shown."""
+        """Warnings to be shown with the predictions."""
         return [each.warning for each in self.grades.values() if each and each.warning]
 
     def best_baseline(self, target: OutcomeName, metric: str) -> str:
-        """Name the naive forecast that is best by a metric."""
+        """Name of the best naive forecast by a metric."""
         measured = {name: self.value(target, metric, name) for name in BASELINES}
         known = {name: value for name, value in measured.items() if not np.isnan(value)}
         better = _OUTCOMES[target][2][metric]
@@ -95,7 +95,7 @@ def evaluate_holdout(
     language: Language = "en",
     thorough: bool = False,
 ) -> Holdout:
-    """Score the twin's customers and compare with the ``horizon_days`` after its day.
+    """Score the twin's customers and compare with the outcomes of the ``horizon_days`` after its cutoff.
 
     Parameters
     ----------
@@ -103,11 +103,11 @@ def evaluate_holdout(
     twin : FittedModels
     horizon_days : int
     seed : int
-        Of the bootstrap.
+        Seed of the bootstrap.
     language : {"en", "zh"}
-        Of the grades' words.
+        Language of the grades.
     thorough : bool
-        Whether all models get intervals, and guanxi's lead over each of them, not guanxi alone.
+        Whether to bootstrap every model and guanxi's lead over each, not only guanxi.
     """
     scores = twin.scorer.score(twin.features, horizon_days=horizon_days, drivers=0)
     scored = scores.assign(customer_id=twin.features["customer_id"])
@@ -128,14 +128,14 @@ def evaluate_holdout(
 
 
 def _forecasts(scores: Any) -> pd.DataFrame:
-    """Purchases, total spend and churn probability as the naive forecasts name them."""
+    """Purchases, total spend and churn probability under the column names of the naive forecasts."""
     purchases, churn = scores["expected_purchases"], scores["churn_probability"]
     spend = purchases * scores["expected_spend"]
     return pd.DataFrame({"purchases": purchases, "spend": spend, "churn_probability": churn})
 
 
 def _components(twin: FittedModels, horizon_days: int) -> dict[str, pd.DataFrame]:
-    """Forecasts of what the blend is made of."""
+    """Forecasts of the components of the blend."""
     known = [name for name in COMPONENTS if any(name in each.options for each in twin.corrections.values())]
     forecasts = {name: twin.contender(name).forecast(twin.features, horizon_days) for name in known}
     return {name: _forecasts(each).set_index(twin.features.index) for name, each in forecasts.items()}
@@ -190,7 +190,7 @@ def _grades(
 
 
 def _track(log: TransactionLog, twin: FittedModels, end: date) -> pd.DataFrame:
-    """Cumulative repeat purchases of the twin's customers, as counted and as expected of newcomers."""
+    """Cumulative repeat purchases of the twin's customers: actual, and expected from first purchase."""
     events = purchases_until(log.events, end, log.params.event_grain)
     firsts = events.group_by("customer_id").agg(first=events.date.min())
     repeats = events.inner_join(firsts, "customer_id")

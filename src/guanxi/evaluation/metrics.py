@@ -1,7 +1,7 @@
 """Metrics of counts, amounts and probabilities, each with its functional, domain and direction.
 
-Equal predictions have no order: metrics of the order give what a random order of them would give on average,
-so that the order of the rows changes nothing. All take one-dimensional arrays, or raise a ``DataError``.
+Ranking metrics average over random orders of tied predictions, so the order of the rows does not matter. All
+take one-dimensional arrays, or raise a ``DataError``.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ DECILE = 0.1
 
 @dataclass(frozen=True)
 class Metric:
-    """A metric, and which values of it are better: lower ones, higher ones, or those nearer zero.
+    """A metric and its direction: better if lower, higher, or nearer zero.
 
     Examples
     --------
@@ -39,11 +39,11 @@ class Metric:
     better: Direction
 
     def __call__(self, actual: ArrayLike, predicted: ArrayLike) -> float:
-        """Measure the predictions."""
+        """Evaluate the predictions."""
         return self.function(actual, predicted)
 
     def gain(self, value: Number, reference: Number) -> Number:
-        """How much better ``value`` is than ``reference``: above 0 is better, below 0 worse."""
+        """How much better ``value`` is than ``reference``: positive is better, negative worse."""
         if self.better == "zero":
             return abs(reference) - abs(value)
         return value - reference if self.better == "higher" else reference - value
@@ -53,7 +53,7 @@ def mean_absolute_error(actual: ArrayLike, predicted: ArrayLike) -> float:
     """Mean of |predicted - actual|: the median's metric; any numbers; from 0, lower is better.
 
     It rewards forecasts of the median, and most customers buy nothing: on CDNOW (273 days after 1997-09-30)
-    a forecast of 0 for everyone nearly ties BG/NBD (.837, .819). Read it together with :func:`bias`.
+    a forecast of 0 for everyone is almost as good as BG/NBD (.837, .819). Read together with :func:`bias`.
     """
     actual, predicted = _pair(actual, predicted)
     return float(np.abs(predicted - actual).mean())
@@ -68,7 +68,7 @@ def root_mean_squared_error(actual: ArrayLike, predicted: ArrayLike) -> float:
 def bias(actual: ArrayLike, predicted: ArrayLike) -> float:
     """Relative error of the total, ``sum(predicted) / sum(actual) - 1``; from -1, nearer 0 is better.
 
-    The mean's metric, for counts and amounts; NaN where the actual total is 0.
+    The mean's metric, for counts and amounts; NaN if the actual total is 0.
     """
     actual, predicted = _pair(actual, predicted)
     total = actual.sum()
@@ -78,7 +78,7 @@ def bias(actual: ArrayLike, predicted: ArrayLike) -> float:
 def poisson_deviance(actual: ArrayLike, predicted: ArrayLike) -> float:
     """Mean Poisson deviance of counts: the mean's metric; from 0, lower is better.
 
-    Predictions below 1e-12 count as 1e-12.
+    Predictions are at least 1e-12.
     """
     return float(losses.poisson_deviance(*_pair(actual, predicted)).mean())
 
@@ -86,7 +86,7 @@ def poisson_deviance(actual: ArrayLike, predicted: ArrayLike) -> float:
 def spearman(actual: ArrayLike, predicted: ArrayLike) -> float:
     """Rank correlation with mid-ranks for ties: order only; any numbers; -1 to 1, higher is better.
 
-    NaN where either side is constant.
+    NaN if either side is constant.
     """
     actual, predicted = _pair(actual, predicted)
     x, y = (_mid_ranks(values) - (len(values) + 1) / 2 for values in (actual, predicted))
@@ -95,10 +95,10 @@ def spearman(actual: ArrayLike, predicted: ArrayLike) -> float:
 
 
 def normalised_gini(actual: ArrayLike, predicted: ArrayLike) -> float:
-    """Gini index of the actual totals in predicted order, over that in their own: -1 to 1, higher is better.
+    """Gini index of the actual values in predicted order over that in actual order; -1 to 1, higher better.
 
-    Order only, and what each customer brought weighs: 0 is a random order, 1 the true one; for counts and
-    amounts from 0. Of a label it is ``2 AUC - 1``. NaN where all customers brought the same.
+    Ranking only, with customers weighted by their actual value: 0 is a random order, 1 the true one. For
+    non-negative counts and amounts; for a label it is ``2 AUC - 1``. NaN if all values are equal.
 
     Examples
     --------
@@ -112,9 +112,9 @@ def normalised_gini(actual: ArrayLike, predicted: ArrayLike) -> float:
 
 
 def top_decile_capture(actual: ArrayLike, predicted: ArrayLike) -> float:
-    """Share of the actual total of the truly best tenth that the predicted best tenth brought.
+    """Actual total of the predicted top tenth over that of the actual top tenth.
 
-    Order only; for counts and amounts from 0; 0 to 1, higher is better. NaN where the total is 0.
+    Ranking only; for non-negative counts and amounts; 0 to 1, higher is better. NaN if the total is 0.
 
     Examples
     --------
@@ -128,11 +128,11 @@ def top_decile_capture(actual: ArrayLike, predicted: ArrayLike) -> float:
 
 
 def capture_at_k(actual: ArrayLike, predicted: ArrayLike, k: float = DECILE) -> float:
-    """Share of all that was to be found (churners, purchases, spend) among those ranked first.
+    """Share of the actual total (churners, purchases, spend) among the top-ranked customers.
 
-    Order only; for labels, counts and amounts from 0; 0 to 1, higher is better, ``k`` is chance. NaN where
-    there was nothing to be found. ``k``, above 0 and up to 1, is the share of the customers who are
-    contacted, those with the highest predictions first.
+    Ranking only; for labels and non-negative counts and amounts; 0 to 1, higher is better, ``k`` by chance.
+    NaN if the total is 0. ``k``, above 0 and up to 1, is the share of customers contacted, those with the
+    highest predictions.
 
     Examples
     --------
@@ -145,9 +145,9 @@ def capture_at_k(actual: ArrayLike, predicted: ArrayLike, k: float = DECILE) -> 
 
 
 def lift_at_k(actual: ArrayLike, predicted: ArrayLike, k: float = DECILE) -> float:
-    """How many times the average those ranked first hold: 1 is chance, from 0, higher is better.
+    """Mean of the top-ranked customers over the overall mean: from 0, 1 by chance, higher is better.
 
-    Order only; for labels, counts and amounts from 0; at most 1 / mean for labels; ``k`` as in
+    Ranking only; for labels (at most 1 / mean) and non-negative counts and amounts; ``k`` as in
     :func:`capture_at_k`.
 
     Examples
@@ -160,10 +160,10 @@ def lift_at_k(actual: ArrayLike, predicted: ArrayLike, k: float = DECILE) -> flo
 
 
 def auc(actual: ArrayLike, probability: ArrayLike) -> float:
-    """Area under the ROC curve of a label: order only; 0 to 1, .5 is chance, higher is better.
+    """Area under the ROC curve of a label: ranking only; 0 to 1, .5 by chance, higher is better.
 
-    The chance that a random churner ranks above a random stayer, ties counted half (Mann and Whitney's U
-    over the number of pairs). NaN where there is one class only.
+    The probability that a random churner ranks above a random stayer, ties counting half (the Mann-Whitney U
+    over the number of pairs). NaN with only one class.
     """
     actual, probability = _pair(actual, probability)
     positive = actual == 1.0
@@ -175,10 +175,9 @@ def auc(actual: ArrayLike, probability: ArrayLike) -> float:
 
 
 def average_precision(actual: ArrayLike, probability: ArrayLike) -> float:
-    """Area under the precision-recall curve of a label, in steps: order only; 0 to 1, higher is better.
+    """Area under the stepwise precision-recall curve of a label: ranking only; 0 to 1, higher is better.
 
-    The mean precision over the churners, each at their own threshold; the share of churners is chance. NaN
-    where nobody churned.
+    The mean precision at the churners' thresholds; by chance the share of churners. NaN without churners.
     """
     actual, probability = _pair(actual, probability)
     order = np.argsort(probability, kind="stable")[::-1]
@@ -191,7 +190,7 @@ def average_precision(actual: ArrayLike, probability: ArrayLike) -> float:
 def log_loss(actual: ArrayLike, probability: ArrayLike) -> float:
     """Mean negative log-likelihood of a label: the probability's metric; from 0, lower is better.
 
-    Probabilities are kept within 1e-15 and 1 - 1e-15.
+    Probabilities are clipped to 1e-15 and 1 - 1e-15.
     """
     return float(losses.log_loss(*_pair(actual, probability)).mean())
 
@@ -205,18 +204,17 @@ def brier(actual: ArrayLike, probability: ArrayLike) -> float:
 def expected_calibration_error(actual: ArrayLike, probability: ArrayLike) -> float:
     """Mean gap between predicted and observed share over ten equal-count bins; 0 to 1, lower is better.
 
-    The probability's metric, but blind to who is who within a bin: a constant at the right level scores
-    near 0.
+    The probability's metric, but blind to the ranking: a constant at the right level scores near 0.
     """
     predicted, observed, customers = _bins(*_pair(actual, probability))
     return float(customers @ np.abs(predicted - observed)) / float(customers.sum())
 
 
 def reliability_curve(actual: ArrayLike, probability: ArrayLike) -> pd.DataFrame:
-    """Predicted and observed share in ten bins of equal count, from the lowest probability up.
+    """Predicted and observed share in ten equal-count bins, in increasing order of probability.
 
-    Rows of equal probability that stand in several bins bring the same observed share to each. Fewer rows
-    than bins: a bin each. The columns ``predicted, observed`` are means, ``customers`` are counted.
+    Tied probabilities that span several bins contribute the same observed share to each. With fewer rows than
+    bins, each row is a bin. The columns ``predicted, observed`` are means, ``customers`` counts.
 
     Examples
     --------
@@ -254,21 +252,21 @@ def _pair(actual: ArrayLike, predicted: ArrayLike) -> tuple[Floats, Floats]:
             f"actual has shape {pair[0].shape}, predicted {pair[1].shape}: give each one value per customer"
         )
     if not pair[0].size:
-        raise DataError("there is no customer to measure: give at least one")
+        raise DataError("there are no customers to evaluate: give at least one")
     for name, values in zip(("actual", "predicted"), pair, strict=True):
         if not np.isfinite(values).all():
-            raise DataError(f"{name} holds a value that is no finite number: measure known values only")
+            raise DataError(f"{name} contains a value that is not finite: pass finite values only")
     return pair
 
 
 def _starts(ordered: Floats) -> NDArray[np.intp]:
-    """Where each group of equal values starts."""
+    """Start of each run of equal values."""
     return np.flatnonzero(np.append(True, ordered[1:] != ordered[:-1]))
 
 
 def _mid_ranks(values: Floats) -> Floats:
-    """Ranks from 1; equal values share their mean rank."""
-    # The stable sort takes linear time on what is in order already, as the bootstrap gives it.
+    """Ranks from 1; ties share their mean rank."""
+    # The stable sort takes linear time on sorted input, which the bootstrap passes.
     order = np.argsort(values, kind="stable")
     bounds = np.append(_starts(values[order]), len(values))
     ranks = np.empty(len(values))
@@ -277,14 +275,14 @@ def _mid_ranks(values: Floats) -> Floats:
 
 
 def _contacted(customers: int, share: float) -> int:
-    """Whole customers in the share, at least one."""
+    """Count the customers in the share, rounded down, at least one."""
     if not 0.0 < share <= 1.0:
         raise DataError(f"the share of customers contacted is {share!r}: give a number above 0 and up to 1")
     return max(1, math.floor(customers * share + 1e-9))
 
 
 def _total_of_top(actual: Floats, predicted: Floats, k: int) -> float:
-    """Actual total of the k highest predictions; those equal to the last of them share its places."""
+    """Actual total of the k highest predictions; ties at the boundary share the remaining places."""
     last = np.partition(predicted, len(predicted) - k)[len(predicted) - k]
     above, equal = predicted > last, predicted == last
     places = k - int(above.sum())
@@ -299,7 +297,7 @@ def _bins(actual: Floats, probability: Floats) -> tuple[Floats, Floats, Floats]:
     sizes = np.diff(np.append(starts, len(ordered)))
     shares = np.repeat(np.add.reduceat(actual[order], starts) / sizes, sizes)
     bins = min(BINS, len(ordered))
-    # The first bins hold one row more where the count does not divide, as numpy.array_split has it.
+    # If the count does not divide evenly, the first bins hold one more row, as in numpy.array_split.
     customers = np.full(bins, len(ordered) // bins) + (np.arange(bins) < len(ordered) % bins)
     edges = np.cumsum(customers) - customers
     counts = customers.astype(np.float64)

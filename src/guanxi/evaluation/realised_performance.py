@@ -1,4 +1,4 @@
-"""Predictions measured against what happened, alike in training and when a model is monitored."""
+"""Evaluation of predictions against outcomes, shared by training and monitoring."""
 
 from __future__ import annotations
 
@@ -34,15 +34,15 @@ _MEASURED = {
 
 
 def outcomes(log: TransactionLog, cutoff: date, days: int) -> pd.DataFrame:
-    """Give ``customer_id, purchases, spend`` of those who bought in the ``days`` after the cutoff day."""
+    """Return ``customer_id, purchases, spend`` of customers who bought in the ``days`` after the cutoff."""
     found: pd.DataFrame = outcome_expression(log.events, cutoff, days, log.params.event_grain).execute()
     return found
 
 
 def with_outcomes(predicted: pd.DataFrame, happened: pd.DataFrame) -> pd.DataFrame:
-    """Add what happened (from :func:`outcomes`) to a table of predictions, in its order.
+    """Add outcomes (from :func:`outcomes`) to a table of predictions, keeping its order.
 
-    Added are ``expected_spend_total`` and the outcomes ``purchases, spend, churned`` (1.0: no purchase).
+    Adds ``expected_spend_total`` and the outcomes ``purchases, spend, churned`` (1.0: no purchase).
     """
     table = predicted.assign(
         expected_spend_total=predicted["expected_purchases"] * predicted["expected_spend"]
@@ -52,12 +52,12 @@ def with_outcomes(predicted: pd.DataFrame, happened: pd.DataFrame) -> pd.DataFra
 
 
 def held_out_customers(features: pd.DataFrame, outcomes: pd.DataFrame, key: str) -> pd.DataFrame:
-    """Give what is kept of a held-out window, to measure later models on it.
+    """Pseudonymise a holdout window, so that later models can be evaluated on it.
 
-    Of the twin's features and the outcomes ``purchases, spend, churned``, both with ``customer_id``: a
-    ``customer_hash``, the features and the outcomes of at most 100,000 customers, in the order of the hashes,
-    so that those left out are a random sample. The ``key`` goes into the hashes: two logs' hashes of one
-    customer differ. They are pseudonyms: who has the log can find the customers again.
+    Joins the twin's features and the outcomes ``purchases, spend, churned`` by ``customer_id`` and replaces
+    the id by a ``customer_hash``. At most 100,000 customers are kept, the first in order of the hashes, which
+    is a random sample. The hashes include the ``key``, so those of two logs differ. They are pseudonyms:
+    anyone with the log can identify the customers again.
 
     Examples
     --------
@@ -74,17 +74,17 @@ def held_out_customers(features: pd.DataFrame, outcomes: pd.DataFrame, key: str)
 
 
 def measure(table: pd.DataFrame, seed: int) -> list[dict[str, Any]]:
-    """Measure what a table predicts of churn, purchases and spend, as far as it has them.
+    """Evaluate the predictions of churn, purchases and spend that a table holds.
 
-    The table has a row per customer: ``churned`` with ``churn_probability``, ``purchases`` with
-    ``expected_purchases``, ``spend`` with ``expected_spend_total``. Each measure has ``target, metric, value,
-    lower, upper``: 90 % bootstrap intervals over customers; None where nothing could be measured.
+    The table has one row per customer: ``churned`` with ``churn_probability``, ``purchases`` with
+    ``expected_purchases``, ``spend`` with ``expected_spend_total``. Each result has ``target, metric, value,
+    lower, upper`` with a 90 % bootstrap interval over customers; None if undefined.
     """
     rows: list[dict[str, Any]] = []
-    for target, (happened, predicted, functions) in _MEASURED.items():
-        if happened not in table or predicted not in table:
+    for target, (actual, predicted, functions) in _MEASURED.items():
+        if actual not in table or predicted not in table:
             continue
-        found = bootstrap(table[happened], {target: table[predicted]}, functions, seed=seed).intervals()
+        found = bootstrap(table[actual], {target: table[predicted]}, functions, seed=seed).intervals()
         for metric, *numbers in found[["metric", *_NUMBERS]].itertuples(index=False):
             known = [None if math.isnan(number) else float(number) for number in numbers]
             rows.append({"target": target, "metric": metric} | dict(zip(_NUMBERS, known, strict=True)))

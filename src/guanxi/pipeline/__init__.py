@@ -1,1 +1,1 @@
-"""Everything fitted at one cutoff: training and backtest both call it."""
+"""Model fitting at one cutoff, shared by training and backtest."""

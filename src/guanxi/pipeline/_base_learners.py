@@ -1,4 +1,4 @@
-"""What can be learnt beside a value model from earlier snapshots: outcomes, trees and a regression."""
+"""Base learners that complement a value model: trees and a regression fitted to earlier snapshots."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ _LOGARITHMS = (
     *("frequency", "days_since_last", "T", "monetary_value", "amount_last", "amount_mean", "lines_last"),
     *("purchases_decayed_30", "purchases_decayed_90"),
 )
-_TRIAL_ROWS, _MOST_ROWS = 30_000, 200_000  # more customers than that tell next to nothing new
-_RIDGE = 1e-4  # on standardised columns; some of them nearly repeat others
+_TRIAL_ROWS, _MOST_ROWS = 30_000, 200_000  # more rows hardly improve the fit
+_RIDGE = 1e-4  # on standardised columns, some of them nearly collinear
 _MOST_ITERATIONS = 2000
 _COLUMNS = {"binary": "churned", "poisson": "purchases", "gamma": "spend"}
 _LEVEL_LIMIT = 10.0
@@ -38,9 +38,9 @@ _LEVEL_LIMIT = 10.0
 
 @dataclass(frozen=True)
 class ModelledOutcome:
-    """A target with LightGBM's objective for it.
+    """A target and its LightGBM objective.
 
-    Scores are log odds (``binary``) or logarithms of a mean (``poisson``, ``gamma``).
+    Scores are log odds (``binary``) or log means (``poisson``, ``gamma``).
     """
 
     name: str
@@ -49,45 +49,41 @@ class ModelledOutcome:
     loss_name: str
 
     def concerned(self, snapshot: pd.DataFrame) -> pd.DataFrame:
-        """Take the customers whom the target concerns: of amounts those who bought, for nothing too."""
+        """Rows to which the target applies: for amounts, customers who bought, free purchases included."""
         return snapshot[snapshot["purchases"] > 0] if self.objective == "gamma" else snapshot
 
     def weights(self, rows: pd.DataFrame) -> Floats:
-        """Weight of each row, shape (n,): amounts weigh as often as they were paid."""
+        """Weight of each row, shape (n,): for amounts, the number of purchases."""
         if self.objective == "gamma":
             return rows["purchases"].to_numpy(dtype=np.float64)
         return np.ones(len(rows))
 
-    def total(self, rows: pd.DataFrame) -> float:
-        """Total of the outcome over rows."""
-        return float(rows[_COLUMNS[self.objective]].sum())
-
     def rows(self, snapshot: pd.DataFrame) -> pd.DataFrame:
-        """Rows that have the outcome: amounts are known of those who bought for more than nothing."""
+        """Rows with an outcome: for amounts, customers with positive spend."""
         if self.objective != "gamma":
             return snapshot
         return snapshot[(snapshot["purchases"] > 0) & (snapshot["spend"] > 0)]
 
     def outcome(self, rows: pd.DataFrame) -> tuple[Floats, Floats]:
-        """Outcome of each row and its weight, arrays of shape (n,)."""
+        """Outcome and weight of each row, arrays of shape (n,)."""
         total, weight = rows[_COLUMNS[self.objective]].to_numpy(dtype=np.float64), self.weights(rows)
         return (total / weight if self.objective == "gamma" else total), weight
 
     def mean(self, score: Floats) -> Floats:
-        """Mean that a score stands for."""
+        """Mean outcome at a score."""
         return probability(score) if self.objective == "binary" else np.exp(np.minimum(score, 700.0))
 
     def losses(self, outcome: Floats, score: Floats) -> Floats:
-        """Loss of each row: log loss, or Poisson or gamma deviance."""
+        """Loss of each row: log loss, Poisson deviance or gamma deviance."""
         if self.objective == "binary":
             return logistic_loss(outcome, score)
         deviance = poisson_deviance if self.objective == "poisson" else gamma_deviance
         return deviance(outcome, self.mean(score))
 
     def level(self, score: Floats, weight: Floats, mean: float) -> float:
-        """Give what must be added to all scores for their weighted mean to be a given one.
+        """Find the constant that, added to all scores, gives a weighted mean outcome of ``mean``.
 
-        0 where nothing would do, as for a mean probability of 0 or 1.
+        0 if there is none, as for a mean probability of 0 or 1.
         """
         if self.objective != "binary":
             own = float(np.average(self.mean(score), weights=weight))
@@ -110,19 +106,18 @@ MODELLED_OUTCOMES = (CHURN, PURCHASES, SPEND)
 
 @dataclass(frozen=True)
 class Window:
-    """One snapshot as a target sees it: rows with an outcome, and the value model's scores.
+    """One snapshot for one target: rows with an outcome, and the value model's scores.
 
     Attributes
     ----------
     rows : pandas.DataFrame
     outcome, weight : array, shape (n,)
     score : array, shape (n,)
-        The value model's.
+        Scores of the value model.
     centre : float
-        What must be added to the scores for their mean to be the mean outcome.
-    miss : float
-        What must be added to the value model's scores of all whom the target concerns, for their mean to be
-        the one that came.
+        Constant that shifts the scores to the mean outcome.
+    level_error : float
+        The same constant for all customers to whom the target applies.
     """
 
     rows: pd.DataFrame
@@ -130,7 +125,7 @@ class Window:
     weight: Floats
     score: Floats
     centre: float
-    miss: float
+    level_error: float
 
     @property
     def mean(self) -> float:
@@ -139,13 +134,13 @@ class Window:
 
     @property
     def centred(self) -> Floats:
-        """Scores of the value model moved to the mean that came."""
+        """Scores of the value model, shifted to the mean outcome."""
         return self.score + self.centre
 
 
 @dataclass(frozen=True)
 class TrainingWindows:
-    """The snapshots known on a training day, for one target."""
+    """The snapshots available on a training day, for one target."""
 
     target: ModelledOutcome
     plan: SnapshotPlan
@@ -156,30 +151,30 @@ class TrainingWindows:
     _known: dict[date, Window] = field(default_factory=dict)
 
     def window(self, day: date) -> Window:
-        """Snapshot of a day."""
+        """Window after a day."""
         if day not in self._known:
-            everybody = self.snapshots(day)
-            rows = self.target.rows(everybody)
+            snapshot = self.snapshots(day)
+            rows = self.target.rows(snapshot)
             outcome, weight = self.target.outcome(rows)
+            score, level_error, centre = np.empty(0), 0.0, 0.0
             if len(rows):
-                score, miss = self._score(rows, day), self._miss(everybody, day)
+                score, level_error = self._score(rows, day), self._level_error(snapshot, day)
                 centre = self.target.level(score, weight, float(np.average(outcome, weights=weight)))
-            else:
-                score, miss, centre = np.empty(0), 0.0, 0.0
-            self._known[day] = Window(rows, outcome, weight, score, centre, miss)
+            self._known[day] = Window(rows, outcome, weight, score, centre, level_error)
         return self._known[day]
 
     def _score(self, rows: pd.DataFrame, day: date) -> Floats:
         return self.base(self.target.name, rows, day, self.plan.window_days)
 
-    def _miss(self, everybody: pd.DataFrame, day: date) -> float:
-        """How far the value model's level lay from what came: of amounts, those of nothing included."""
-        rows = self.target.concerned(everybody)
+    def _level_error(self, snapshot: pd.DataFrame, day: date) -> float:
+        """Error of the value model's level, free purchases included."""
+        rows = self.target.concerned(snapshot)
         weight = self.target.weights(rows)
-        return self.target.level(self._score(rows, day), weight, self.target.total(rows) / weight.sum())
+        total = float(rows[_COLUMNS[self.target.objective]].sum())
+        return self.target.level(self._score(rows, day), weight, total / weight.sum())
 
     def varying(self, days: Sequence[date]) -> list[str]:
-        """Features that are not the same for everybody."""
+        """Features that are not constant."""
         tables = [self.window(day).rows for day in days]
         names = [name for name in tables[0].columns if name not in ("customer_id", *OUTCOMES)]
         ends = [(table[names].min(), table[names].max()) for table in tables]
@@ -188,7 +183,7 @@ class TrainingWindows:
         return [name for name in names if least[name] < most[name]]
 
     def boosting_rows(self, days: Sequence[date], features: list[str], most: int, *, offset: bool) -> Rows:
-        """Rows of several days for LightGBM: at most so many, each with the same chance."""
+        """Rows of several days for LightGBM: a random sample of at most ``most``."""
         windows = [self.window(day) for day in days]
         ends = np.cumsum([0, *(len(each.rows) for each in windows)])
         chosen = np.arange(ends[-1])
@@ -206,25 +201,25 @@ class TrainingWindows:
     def grow(
         self, rounds: Mapping[str, int], days: Sequence[date], features: list[str], later: date | None = None
     ) -> dict[str, Any]:
-        """Grow trees from the value model's scores, from nothing, or both; stop early on a later day.
+        """Grow trees with the value model's scores as offset, without offset, or both.
 
-        ``rounds`` are the most trees of each.
+        ``rounds`` is the maximum number of trees of each; boosting stops early on a ``later`` day if given.
         """
         most = _MOST_ROWS if later is None else _TRIAL_ROWS
         growers, size = [], 0
         for member, trees in rounds.items():
             rows = partial(self.boosting_rows, features=features, most=most, offset=member == CORRECTING)
             stop = None if later is None else rows([later])
-            learnt = rows(days)
-            given = (learnt, self.target.objective, self.settings, trees, self.seed)
+            training = rows(days)
+            given = (training, self.target.objective, self.settings, trees, self.seed)
             growers.append(partial(grow, *given, later=stop))
-            size = len(learnt.y)
+            size = len(training.y)
         return dict(zip(rounds, grow_in_parallel(growers, size), strict=True))
 
     def try_on(
         self, later: date, members: Sequence[str], days: Sequence[date], features: list[str]
     ) -> dict[str, tuple[Floats, int]]:
-        """Grow trees on some days, stopped early on a later one: its scores by them, and their number."""
+        """Grow trees on earlier days with early stopping on a later one; return its scores and the rounds."""
         most = dict.fromkeys(members, int(self.settings["n_estimators"]))
         window, found = self.window(later), {}
         matrix = _matrix(window.rows[features])
@@ -235,14 +230,14 @@ class TrainingWindows:
         return found
 
     def regress(self, day: date) -> RegressionModel:
-        """Fit the regression on one day."""
+        """Fit the regression to one window."""
         window = self.window(day)
         logs = logarithms(window.rows, _LOGARITHMS)
         varies = np.ptp(logs, axis=0) > 0
         names = [name for name, used in zip(_LOGARITHMS, varies, strict=True) if used]
         logs = logs[:, varies]
         mean, scale = logs.mean(axis=0), logs.std(axis=0)
-        with threadpool_limits(1):  # threads that wait for each other take longer than one alone
+        with threadpool_limits(1):  # one thread is faster on operations this small
             fitted = _regressor(self.target).fit(
                 (logs - mean) / scale, window.outcome, sample_weight=window.weight
             )
@@ -254,8 +249,8 @@ class TrainingWindows:
             intercept=float(np.ravel(fitted.intercept_)[0]),
         )
 
-    def regressed(self, model: RegressionModel, day: date) -> Floats:
-        """Score a day's rows with a fitted regression."""
+    def predict_regression(self, model: RegressionModel, day: date) -> Floats:
+        """Score a window's rows with a fitted regression."""
         return Regression(model).predict(self.window(day).rows)
 
 

@@ -1,4 +1,4 @@
-"""How busy each calendar month is, beside what the purchase model expects: learnt from two years or more."""
+"""Month index: seasonal factors relative to the purchase model, estimated from at least two years."""
 
 from __future__ import annotations
 
@@ -20,28 +20,16 @@ _LEVEL = 0.05
 def fit_month_index(
     log: TransactionLog, as_of: date, ages: Floats, purchases: PurchaseMixture
 ) -> tuple[float, ...] | None:
-    """How busy a day of each calendar month is, in units of the mean day.
+    """Purchase intensity per day of each calendar month, relative to the mean day.
 
-    Repeat purchases of each whole month are compared with those that the purchase model expects of the
-    customers there then. The logarithms of the ratios are explained by a straight trend and the months, whose
-    effects are shrunk by what the two leave (empirical Bayes: Efron & Morris 1975, Data analysis using
-    Stein's estimator, Journal of the American Statistical Association 70).
+    The repeat purchases of each whole month are divided by those that the purchase model expects of the
+    customers known then. The log ratios are regressed on a linear trend and month effects, which are shrunk
+    according to the residual variance (empirical Bayes: Efron & Morris 1975, Data analysis using Stein's
+    estimator, Journal of the American Statistical Association 70).
 
-    Parameters
-    ----------
-    log : TransactionLog
-        No row after ``as_of`` is read.
-    as_of : date
-    ages : array, shape (n,)
-        Days from each customer's first purchase to ``as_of``.
-    purchases : PurchaseMixture
-        Fitted up to ``as_of``.
-
-    Returns
-    -------
-    tuple of 12 floats, or None
-        January to December. None where the history holds less than two years of whole months, a month without
-        purchases, or no season that years agree on.
+    No row after ``as_of`` is read, up to which ``purchases`` was fitted; ``ages``, shape (n,), are the days
+    from each customer's first purchase to ``as_of``. Returns 12 numbers, January to December, or None if the
+    history has less than two years of whole months, a month without purchases, or no significant season.
     """
     ends = _month_ends(log.first_day, as_of)
     years = (len(ends) - 1) // _MONTHS
@@ -56,16 +44,16 @@ def fit_month_index(
         return None
     months = ends[1 : _MONTHS + 1].month.to_numpy()
     lengths = ends[1 : _MONTHS + 1].day.to_numpy()
-    busy = np.exp(effects)
-    busy /= np.average(busy, weights=lengths)
-    return tuple(float(busy[months == month][0]) for month in range(1, _MONTHS + 1))
+    index = np.exp(effects)
+    index /= np.average(index, weights=lengths)
+    return tuple(float(index[months == month][0]) for month in range(1, _MONTHS + 1))
 
 
 def _month_effects(ratios: Floats) -> Floats | None:
-    """Effects of the twelve months, the first of the series first, beside a straight trend; shrunk.
+    """Shrunken effects of the twelve months, in the order of the series, adjusted for a linear trend.
 
-    Without the trend a shop that grows or fades would seem to have a season, and one that points the wrong
-    way at the turn of the year. None where an F test does not see the months.
+    Without the trend, growth or decline would appear as a season, with a jump at the turn of the year. None
+    if an F test finds the month effects not significant.
     """
     from scipy.stats import f as f_distribution
 
@@ -73,16 +61,16 @@ def _month_effects(ratios: Floats) -> Floats | None:
     months = np.tile(np.eye(_MONTHS), (count // _MONTHS, 1))
     trend = (np.arange(count) - (count - 1) / 2.0)[:, None] / _MONTHS
     design = np.hstack([months, trend])
-    straight = np.hstack([np.ones((count, 1)), trend])
-    fitted, rest = (_least_squares(each, ratios) for each in (design, straight))
+    trend_only = np.hstack([np.ones((count, 1)), trend])
+    full, reduced = (_least_squares(each, ratios) for each in (design, trend_only))
     free = count - design.shape[1]
-    residual, without = (float(((ratios - each) ** 2).sum()) for _, each in (fitted, rest))
+    residual, reduced_residual = (float(((ratios - each) ** 2).sum()) for _, each in (full, reduced))
     noise = residual / free
-    seen = (without - residual) / (_MONTHS - 1)
-    if noise > 0 and f_distribution.sf(seen / noise, _MONTHS - 1, free) > _LEVEL:
+    signal = (reduced_residual - residual) / (_MONTHS - 1)
+    if noise > 0 and f_distribution.sf(signal / noise, _MONTHS - 1, free) > _LEVEL:
         return None
-    effects = fitted[0][:_MONTHS] - fitted[0][:_MONTHS].mean()
-    return np.asarray(effects * max(0.0, 1.0 - noise / seen)) if seen > 0 else None
+    effects = full[0][:_MONTHS] - full[0][:_MONTHS].mean()
+    return np.asarray(effects * max(0.0, 1.0 - noise / signal)) if signal > 0 else None
 
 
 def _least_squares(design: Floats, ratios: Floats) -> tuple[Floats, Floats]:
@@ -92,7 +80,7 @@ def _least_squares(design: Floats, ratios: Floats) -> tuple[Floats, Floats]:
 
 
 def _month_ends(first_day: date, as_of: date) -> pd.DatetimeIndex:
-    """Last days of the months between which whole months lie."""
+    """Month ends that delimit the whole months of the history."""
     before = pd.Timestamp(first_day) - pd.Timedelta(days=1)
     return pd.date_range(before, pd.Timestamp(as_of), freq="ME")
 

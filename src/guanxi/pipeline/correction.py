@@ -1,10 +1,10 @@
-"""How far trees and regressions are believed over the value models: tried on windows before the training day.
+"""Corrections of the value models by trees and regressions, chosen on windows before the training day.
 
-For each target four contenders compete: the value model alone; trees that correct it (grown from its score as
-offset); trees alone; and a blend, the mean of the correcting trees and a second opinion that learnt from
-nothing. For churn and purchases that is a regression on the latest window, for the amount of a purchase
-trees. All are compared at the window's own level, since a season that moves everybody tells nothing about who
-leaves.
+Four contenders are compared for each target: the value model alone; trees that correct it (with its score as
+offset); trees alone; and a blend, the mean of the correcting trees and a second model fitted without offset.
+For churn and purchases that is a regression on the latest window, for the amount of a purchase trees. All are
+recalibrated to the observed mean of the window, since a seasonal change of the level says nothing about which
+customers leave.
 """
 
 from __future__ import annotations
@@ -49,21 +49,21 @@ WORST = 1e6
 
 @dataclass(frozen=True)
 class FittedCorrection:
-    """What was learnt for one target.
+    """The fitted contenders for one target, and the choice.
 
     Attributes
     ----------
     chosen : str
         One of :data:`CONTENDERS`.
     options : dict
-        Each contender's model and its boosters' texts; :data:`ALONE` only, where nothing could be learnt.
+        Each contender's model and its boosters' texts; only :data:`ALONE` if no correction could be fitted.
     losses : pandas.DataFrame
-        ``cutoff, target, model, loss`` on the windows they were compared on.
+        ``cutoff, target, model, loss`` on the windows of the comparison.
     levels : tuple of float
-        How far the value model lay from what happened in the windows before, the latest first, in log odds
-        or logarithms.
+        Error of the value model's level in the earlier windows, latest first, as a difference of log odds or
+        logarithms.
     rounds : int
-        Trees that correct, as early stopping chose.
+        Number of correcting trees, chosen by early stopping.
     reason : str
     """
 
@@ -95,24 +95,12 @@ def _fit_correction(
     settings: Mapping[str, Any],
     seed: int,
 ) -> FittedCorrection:
-    """Grow trees for one target and choose how far they are believed.
+    """Fit the contenders for one target and choose between them.
 
-    Parameters
-    ----------
-    target : ModelledOutcome
-    plan : SnapshotPlan or None
-        None: there is no earlier window, and the value model stays alone.
-    snapshots : callable
-        Features and outcomes at one of the plan's days.
-    base : callable
-        The value model's score of a target, for rows of a day and a window after it. One set of parameters,
-        those of the training day, serves for all snapshots.
-    now : pandas.DataFrame
-        Features on the training day: they set the level.
-    horizon_days : int
-        What will be predicted.
-    settings, seed
-        Of the trees, as in ``churn.lightgbm``.
+    Without a plan there is no earlier window, and the value model is used alone. ``snapshots`` returns
+    features and outcomes at one of the plan's days. ``base`` returns the value model's score of a target for
+    the rows of a day and a window after it, always with the parameters of the training day. ``now`` has the
+    features on the training day, which determine the level; ``settings`` are as in ``churn.lightgbm``.
     """
     if plan is None:
         return _alone(target, "the history holds no earlier window to learn from")
@@ -125,13 +113,13 @@ def _fit_correction(
 
 def _learn(windows: TrainingWindows, now: pd.DataFrame, horizon_days: int) -> FittedCorrection:
     target, plan = windows.target, windows.plan
-    folds = [_try(windows, day) for day in _fold_days(plan)]
+    folds = [_evaluate(windows, day) for day in _fold_days(plan)]
     chosen, reason = _choose(target, folds)
     slope = _slope(target, folds, chosen)
-    levels = tuple(windows.window(day).miss for day in _apart(plan))
+    levels = tuple(windows.window(day).level_error for day in _disjoint_days(plan))
     shift = _level_shift(levels)
     options = {}
-    for name, (model, texts) in _learn_finally(windows, folds[0]).items():
+    for name, (model, texts) in _refit(windows, folds[0]).items():
         model = replace(model, slope=slope if name == chosen else 1.0)
         level = _level(windows, model, texts, now, horizon_days, shift)
         options[name] = replace(model, level=level), texts
@@ -149,10 +137,9 @@ def _learn(windows: TrainingWindows, now: pd.DataFrame, horizon_days: int) -> Fi
 
 @dataclass(frozen=True)
 class _Fold:
-    """Contenders on one window after those they learnt from, all at the level that came.
+    """Contenders on one window after their training windows, all recalibrated to its observed mean.
 
-    Boosting was stopped on this window, which flatters the trees a little: one reason why a gain must be
-    clear.
+    Early stopping used this window, which slightly favours the trees: one reason to require a clear gain.
     """
 
     day: date
@@ -171,8 +158,8 @@ class _Fold:
         )
 
 
-def _apart(plan: SnapshotPlan) -> list[date]:
-    """Snapshot days whose windows do not overlap, the latest first."""
+def _disjoint_days(plan: SnapshotPlan) -> list[date]:
+    """Snapshot days with non-overlapping windows, latest first."""
     days = [plan.validation]
     for day in sorted(plan.training, reverse=True):
         if (days[-1] - day).days >= plan.window_days:
@@ -181,49 +168,46 @@ def _apart(plan: SnapshotPlan) -> list[date]:
 
 
 def _fold_days(plan: SnapshotPlan) -> list[date]:
-    """Days to be tried on, the latest first, each with a training day a window earlier."""
-    return [day for day in _apart(plan) if _earlier_days(plan, day)][:_FOLDS]
+    """Days of the comparison, latest first, each with a training day at least one window earlier."""
+    return [day for day in _disjoint_days(plan) if _earlier_days(plan, day)][:_FOLDS]
 
 
 def _earlier_days(plan: SnapshotPlan, day: date) -> list[date]:
-    """Training days whose windows end by a day."""
+    """Training days whose windows end no later than a day."""
     return [other for other in plan.training if (day - other).days >= plan.window_days]
 
 
 def _usable(windows: TrainingWindows) -> TrainingWindows:
-    """Leave out training days that teach nothing: few customers, or all alike.
+    """Drop training days with too few customers or constant outcomes.
 
-    Raises
-    ------
-    FitError
-        If no training day is left, or the validation day is such a day.
+    A FitError if no training day is left, or the validation day is affected.
     """
     plan = windows.plan
-    poor = {day: reason for day in (*plan.training, plan.validation) if (reason := _poor(windows, day))}
-    training = tuple(day for day in plan.training if day not in poor)
-    if plan.validation in poor or not training:
-        raise FitError(poor.get(plan.validation) or next(iter(poor.values())))
+    dropped = {day: reason for day in (*plan.training, plan.validation) if (reason := _defect(windows, day))}
+    training = tuple(day for day in plan.training if day not in dropped)
+    if plan.validation in dropped or not training:
+        raise FitError(dropped.get(plan.validation) or next(iter(dropped.values())))
     return replace(windows, plan=replace(plan, training=training))
 
 
-def _poor(windows: TrainingWindows, day: date) -> str | None:
+def _defect(windows: TrainingWindows, day: date) -> str | None:
     window = windows.window(day)
     if len(window.rows) < _MINIMUM_ROWS:
         return f"only {len(window.rows)} customers to learn from in the window after {day}"
     if window.outcome.min() == window.outcome.max():
-        return f"in the window after {day} all customers behaved alike"
+        return f"all customers had the same outcome in the window after {day}"
     return None
 
 
-def _try(windows: TrainingWindows, day: date) -> _Fold:
-    """Learn from the windows that ended by a day, and forecast the one after it."""
+def _evaluate(windows: TrainingWindows, day: date) -> _Fold:
+    """Fit to the windows that ended by a day, and forecast the one after it."""
     target, window, earlier = windows.target, windows.window(day), _earlier_days(windows.plan, day)
     features = windows.varying(earlier)
     grown = windows.try_on(day, (CORRECTING, TREES), earlier, features)
     by_member = {member: score for member, (score, _) in grown.items()}
     second = SECOND_OPINION[target.name]
     if second == REGRESSION:
-        by_member[REGRESSION] = windows.regressed(windows.regress(max(earlier)), day)
+        by_member[REGRESSION] = windows.predict_regression(windows.regress(max(earlier)), day)
     scores = {
         ALONE: window.centred,
         CORRECTED: by_member[CORRECTING],
@@ -233,7 +217,7 @@ def _try(windows: TrainingWindows, day: date) -> _Fold:
     levelled = {
         name: score + target.level(score, window.weight, window.mean) for name, score in scores.items()
     }
-    # Scores that overflow are as bad as can be.
+    # Scores that overflow get the worst possible loss.
     losses = {
         name: np.nan_to_num(target.losses(window.outcome, score), nan=WORST, posinf=WORST)
         for name, score in levelled.items()
@@ -243,10 +227,10 @@ def _try(windows: TrainingWindows, day: date) -> _Fold:
 
 
 def _choose(target: ModelledOutcome, folds: list[_Fold]) -> tuple[str, str]:
-    """Take the blend, or whatever is better than it by more than two standard errors.
+    """Choose the blend, unless another contender is better by more than two standard errors.
 
-    Of contenders that are equal but for noise the blend is the least extreme. What gains less than two
-    standard errors over the value model alone is left out; where two windows agree, less than one.
+    The blend is the least extreme of contenders that do not differ significantly. The value model alone is
+    kept unless the gain exceeds two standard errors, or one with two windows.
     """
     weight = np.concatenate([fold.window.weight for fold in folds])
     losses = {name: np.concatenate([fold.losses[name] for fold in folds]) for name in CONTENDERS}
@@ -256,7 +240,7 @@ def _choose(target: ModelledOutcome, folds: list[_Fold]) -> tuple[str, str]:
     chosen = best if gain > _CLEAR_LEAD * error else BLEND
     gain, error = _paired(losses[ALONE] - losses[chosen], weight)
     if gain <= _CLEAR_GAIN / len(folds) * error:
-        return ALONE, f"{target.value_model} alone: no clear gain by trees ({gain:.4f} +- {error:.4f})"
+        return ALONE, f"{target.value_model} alone: no clear gain from trees ({gain:.4f} +- {error:.4f})"
     others = ", ".join(f"{name} {means[name]:.4f}" for name in CONTENDERS if name != chosen)
     loss = f"{target.loss_name} {means[chosen]:.4f}"
     return chosen, f"{chosen}: {loss} ({others}; gain {gain:.4f} +- {error:.4f})"
@@ -269,7 +253,7 @@ def _paired(difference: Floats, weight: Floats) -> tuple[float, float]:
 
 
 def _slope(target: ModelledOutcome, folds: list[_Fold], chosen: str) -> float:
-    """Slope of the scores learnt on the earlier windows, if it lowers the loss of the latest clearly."""
+    """Calibration slope fitted to the earlier windows; 1 unless it clearly lowers the loss of the latest."""
     if target.objective != "binary" or len(folds) < 2:
         return 1.0
     from scipy.optimize import minimize_scalar
@@ -288,8 +272,8 @@ def _slope(target: ModelledOutcome, folds: list[_Fold], chosen: str) -> float:
     return float(found.x) if clear else 1.0
 
 
-def _learn_finally(windows: TrainingWindows, latest: _Fold) -> dict[str, tuple[CorrectionModel, list[str]]]:
-    """Learn once more from all snapshots, in as many rounds as were right; each contender's model."""
+def _refit(windows: TrainingWindows, latest: _Fold) -> dict[str, tuple[CorrectionModel, list[str]]]:
+    """Refit each contender to all snapshots, with the number of rounds chosen on the latest fold."""
     plan, second = windows.plan, SECOND_OPINION[windows.target.name]
     days = (*plan.training, plan.validation)
     boosters = windows.grow(latest.rounds, days, latest.features)
@@ -318,10 +302,10 @@ def _learn_finally(windows: TrainingWindows, latest: _Fold) -> dict[str, tuple[C
 
 
 def _level_shift(levels: Sequence[float]) -> float:
-    """How far the value model's level is off as a rule: the windows' mean, shrunk by their spread.
+    """Systematic error of the value model's level: the mean over windows, shrunk towards 0.
 
-    Positive-part shrinkage (James & Stein 1961), from what lies beyond two standard errors; fewer than three
-    windows tell nothing: most misses are a season's, and the next window has another.
+    Positive-part shrinkage (James & Stein 1961) beyond two standard errors; 0 with fewer than three windows.
+    Most errors of the level are seasonal, and the next window has another season.
     """
     if len(levels) < _MINIMUM_LEVELS:
         return 0.0
@@ -338,23 +322,23 @@ def _level(
     horizon_days: int,
     shift: float,
 ) -> float:
-    """Level that gives the customers of the training day the value model's mean, moved by ``shift``."""
+    """Level at which the training day's customers have the value model's mean, shifted by ``shift``."""
     target, day = windows.target, add_days(windows.plan.validation, windows.plan.window_days)
     base = windows.base(target.name, now, day, horizon_days)
     if model.model == ALONE and model.slope == 1.0:
         return shift
     correction = Correction(model, texts)
-    learnt = windows.base(target.name, now, day, windows.plan.window_days)
-    score = correction.apply(base, correction.step(now, learnt))
+    in_window = windows.base(target.name, now, day, windows.plan.window_days)
+    score = correction.apply(base, correction.step(now, in_window))
     weight = np.ones(len(now))
-    if target.name == "spend":  # the total is what counts, so frequent buyers count more
+    if target.name == "spend":  # weighted by purchases, to preserve the total
         weight = np.exp(windows.base("purchases", now, day, horizon_days))
     mean = float(np.average(target.mean(base + shift), weights=weight))
     return target.level(score, weight, mean)
 
 
 def _alone(target: ModelledOutcome, reason: str) -> FittedCorrection:
-    """Leave the value model alone, and say why."""
+    """Use the value model without correction, for a given reason."""
     losses = pd.DataFrame(columns=["cutoff", "target", "model", "loss"])
     reason = f"{target.value_model} alone: {reason}"
     return FittedCorrection(ALONE, {ALONE: (CorrectionModel(ALONE), [])}, losses, (), 0, reason)

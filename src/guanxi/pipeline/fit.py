@@ -1,4 +1,4 @@
-"""Fit value models and their corrections with the data up to one day."""
+"""Fit value models and their corrections to the data up to a cutoff."""
 
 from __future__ import annotations
 
@@ -46,28 +46,28 @@ OnStep = Callable[[str], None]
 
 @dataclass(frozen=True)
 class FittedModels:
-    """All that was learnt from the data up to ``as_of``.
+    """All models fitted to the data up to ``as_of``.
 
     Attributes
     ----------
     as_of : date
-        The last day that was used.
+        Last day used.
     transactions : dict
-        Models of repeat purchases by the name under which they serve.
+        Purchase models by the name under which they are served.
     choice : Choice
-        Which of them serves for what, and why.
+        Which of them forecasts counts and churn, and why.
     spend : GammaGamma
     corrections : dict
-        Target (``churn``, ``purchases``, ``spend``) to what the trees add to it, and why.
+        Target (``churn``, ``purchases``, ``spend``) to its :class:`.FittedCorrection`.
     plan : SnapshotPlan or None
-        The snapshots the trees were grown on.
+        Snapshots to which the trees were fitted.
     model : ServedModel
     trees : dict
-        Target to the trees in LightGBM's text format; targets without trees are absent.
+        Target to its trees in LightGBM's text format; targets without trees are absent.
     features : pandas.DataFrame
         The feature table as of ``as_of``.
     tuning : pandas.DataFrame or None
-        Settings of the trees that were tried, see :func:`.tuning._tune`; None: the given ones serve untried.
+        Trials of tree settings, see :func:`.tuning._tune`; None without tuning.
     """
 
     as_of: date
@@ -83,22 +83,22 @@ class FittedModels:
 
     @property
     def window_days(self) -> int:
-        """The window that features are made for: the trees' own, else the horizon."""
+        """Window length of the features: that of the trees, else the horizon."""
         return self.model.limits.window_days
 
     @property
     def fit_notes(self) -> list[str]:
-        """Fallbacks and warnings of the value models, for whoever reads their numbers."""
+        """Fallbacks and warnings of the value models."""
         reports = [model.fit_report_ for model in (*self.transactions.values(), self.spend)]
-        return [said for report in reports for said in (report["fallback"], *report["warnings"]) if said]
+        return [note for report in reports for note in (report["fallback"], *report["warnings"]) if note]
 
     @property
     def scorer(self) -> Scorer:
-        """What turns feature tables into predictions."""
+        """Scorer of feature tables."""
         return Scorer(self.model, self.trees)
 
     def contender(self, name: str) -> Scorer:
-        """Score as if one contender of :mod:`.correction` had been chosen for every target that has it."""
+        """Scorer with one contender of :mod:`.correction` for every target that has it."""
         options = {
             target: fitted.options.get(name, fitted.options[ALONE])
             for target, fitted in self.corrections.items()
@@ -111,18 +111,18 @@ class FittedModels:
 def fit_models(
     log: TransactionLog, as_of: date, params: Params, on_step: OnStep = lambda _: None
 ) -> FittedModels:
-    """Fit everything with the data up to and including ``as_of``.
+    """Fit all models to the data up to and including ``as_of``.
 
     Raises
     ------
     HistoryError
-        If nobody had bought by then.
+        If there is no customer by then.
     DataError
         If too few customers bought again, or all amounts are equal.
     """
     plan = plan_snapshots(log.first_day, as_of, params.horizon_days, params.churn.snapshot_spacing_days)
     window = plan.window_days if plan else params.horizon_days
-    # The trees must meet the features they learnt from, also where their window is shorter.
+    # Use the window length of the trees, even if it is shorter than the horizon.
     features = features_at(log, as_of, window)
     _check_fittable(features, as_of, params.clv)
     snapshots = cache(lambda day: snapshot(log, day, window))
@@ -140,11 +140,11 @@ def fit_models(
 
     prior = base("churn", features, as_of, params.horizon_days)
     drivers = replace(model.drivers, reference=_reference(features, prior))
-    learning = [each for each in MODELLED_OUTCOMES if each.name != "spend" or params.clv.spend != "mean"]
-    settings, tuning = _tune(learning, plan, snapshots, base, params.churn, params.seed, on_step)
+    corrected = [each for each in MODELLED_OUTCOMES if each.name != "spend" or params.clv.spend != "mean"]
+    settings, tuning = _tune(corrected, plan, snapshots, base, params.churn, params.seed, on_step)
     corrections = {}
     for target in MODELLED_OUTCOMES:
-        if target not in learning:
+        if target not in corrected:
             corrections[target.name] = _alone(target, "clv.spend is mean")
             continue
         on_step(f"corrections by trees: {target.name}")
@@ -169,25 +169,20 @@ def fit_models(
 
 
 def fit_notes(served: FittedModels, twin: FittedModels | None) -> list[str]:
-    """Tell what the fits found, and where the twin that was measured is another model than the served one."""
-    said = list(served.fit_notes)
+    """List notes on the fits, and on differences between the served model and the evaluated twin."""
+    notes = list(served.fit_notes)
     if twin is None:
-        return said
-    said += [f"twin: {note}" for note in twin.fit_notes if note not in said]
+        return notes
+    notes += [f"twin: {note}" for note in twin.fit_notes if note not in notes]
     for target in ("counts", "churn"):
-        own, measured = (" + ".join(getattr(fitted.choice, target)) for fitted in (served, twin))
-        if own != measured:
-            said.append(f"{target}: what was measured is {measured}, what serves is {own}")
-    return said
+        own, evaluated = (" + ".join(getattr(fitted.choice, target)) for fitted in (served, twin))
+        if own != evaluated:
+            notes.append(f"{target}: the evaluated twin uses {evaluated}, the served model {own}")
+    return notes
 
 
 def _check_fittable(features: pd.DataFrame, as_of: date, params: LifetimeValueParams) -> None:
-    """Refuse a customer base that value models cannot learn from, saying what is missing.
-
-    Raises
-    ------
-    HistoryError, DataError
-    """
+    """Raise a HistoryError or DataError for a customer base to which value models cannot be fitted."""
     if features.empty:
         raise HistoryError(
             f"no customer had bought by {as_of}: choose a later --as-of or a shorter --horizon"
@@ -196,13 +191,13 @@ def _check_fittable(features: pd.DataFrame, as_of: date, params: LifetimeValuePa
     if repeaters < MINIMUM_REPEATERS:
         raise DataError(
             f"only {repeaters} of {len(features):,} customers had bought again by {as_of}, at least "
-            f"{MINIMUM_REPEATERS} are needed to learn a rhythm: use a longer history or a shorter --horizon"
+            f"{MINIMUM_REPEATERS} are needed to fit a model: use a longer history or a shorter --horizon"
         )
     amounts = features.loc[features["frequency"] > 0, "monetary_value"]
     if params.spend == "gamma_gamma" and np.ptp(amounts) <= 1e-9 * amounts.max():
         raise DataError(
-            f"every repeat purchase amounts to {amounts.iloc[0]:g}, so customers' spend cannot be told "
-            "apart: map amount to the column of prices, or expect the mean of everyone with "
+            f"every repeat purchase amounts to {amounts.iloc[0]:g}, so spend does not vary between "
+            "customers: map amount to the column of prices, or use one mean for all customers with "
             "--set clv.spend=mean"
         )
 
@@ -221,25 +216,25 @@ def _choose(
 def _fit_transactions(
     log: TransactionLog, as_of: date, features: pd.DataFrame, choice: Choice, params: Params
 ) -> tuple[dict[str, TransactionModel], Choice]:
-    """Fit the chosen models; where another one stands in for one of them, it serves under its own name."""
+    """Fit the chosen models. A fallback is served under its own name."""
     rows = with_log_gaps(features, log, as_of) if set(choice.names) & set(CNBD_MODELS) else features
     fitted = {name: fit_quietly(transaction_model(name, params.clv.engine), rows) for name in choice.names}
     serving = {name: model.process_.name for name, model in fitted.items()}
-    # Names may repeat: where two fell back to one, the mean that was compared counts it twice too.
+    # Names may repeat: if two models fall back to the same one, their mean counts it twice.
     counts, churn = (tuple(serving[name] for name in names) for names in (choice.counts, choice.churn))
-    # A model asked for goes before one that stands in under the same name.
+    # A requested model takes precedence over a fallback of the same name.
     own_last = sorted(fitted.items(), key=lambda pair: serving[pair[0]] == pair[0])
     return {serving[name]: model for name, model in own_last}, replace(choice, counts=counts, churn=churn)
 
 
 def _fit_spend(features: pd.DataFrame, params: Params) -> GammaGamma:
-    """Fit Gamma-Gamma, or let it fall back to one mean amount for everyone where that is asked for."""
+    """Fit Gamma-Gamma, or a common mean amount if ``clv.spend`` is ``mean``."""
     if params.clv.spend == "gamma_gamma":
         return fit_quietly(GammaGamma(), features)
     repeaters = features["frequency"] > 0
     mean = np.average(features["monetary_value"][repeaters], weights=features["frequency"][repeaters])
     equal = fit_quietly(GammaGamma(), features.assign(monetary_value=np.where(repeaters, mean, 0.0)))
-    equal.fit_report_ |= {"fallback": None, "warnings": []}  # one mean for all was asked for
+    equal.fit_report_ |= {"fallback": None, "warnings": []}  # a common mean was requested
     return equal
 
 
@@ -252,7 +247,7 @@ def _value_models(
     choice: Choice,
     spend: GammaGamma,
 ) -> ServedModel:
-    """Give the served model as far as the value models go: without seasons and corrections."""
+    """Assemble the served model from the value models, without seasons and corrections."""
     history_days = int(features["T"].max()) + 1
     return ServedModel(
         as_of=as_of.isoformat(),
@@ -278,14 +273,14 @@ def _value_models(
 
 
 def _estimates(model: Any) -> tuple[dict[str, float], Matrix | None]:
-    """Parameters and the covariance of their logarithms; None where the data do not tell them apart."""
+    """Parameters and the covariance of their logarithms; None if they are not identified."""
     covariance = model.log_covariance_.to_numpy()
     known = bool(np.isfinite(covariance).all())
     return model.params_, _rows(covariance) if known else None
 
 
 def _reference(features: pd.DataFrame, prior: NDArray[np.float64]) -> Matrix:
-    """Histories that stand for the average customer: evenly spread over the ranks of the prior log odds."""
+    """Select reference histories for the average customer, evenly spaced by rank of the prior log odds."""
     count = min(_REFERENCE_ROWS, len(features))
     ranks = ((np.arange(count) + 0.5) * len(features) / count).astype(int)
     rows = features[["frequency", "recency", "T"]].to_numpy(dtype=np.float64)

@@ -1,4 +1,4 @@
-"""Churn learnt from a label column and customers' attributes, without a transaction log."""
+"""Churn models fitted to a label column and customer attributes, without a transaction log."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ SUSPICIOUS_AUC = 0.99
 
 @dataclass(frozen=True)
 class FittedLabels:
-    """A churn model learnt from labels, and what it says of customers it has not seen.
+    """A churn model fitted to labels, and its cross-validated predictions.
 
     Attributes
     ----------
@@ -31,9 +31,9 @@ class FittedLabels:
     trees : dict of str to list of str
         The boosters in LightGBM's text format, one per seed.
     features : pandas.DataFrame
-        The attributes it was trained on.
+        The training attributes.
     held_out : pandas.DataFrame
-        ``customer_id, fold, churned, churn_probability``: of each customer, the probability by a model fitted
+        ``customer_id, fold, churned, churn_probability``: each customer's probability from a model fitted
         without the customer's fold.
     """
 
@@ -44,7 +44,7 @@ class FittedLabels:
 
     @property
     def scorer(self) -> LabelScorer:
-        """What turns attributes into predictions."""
+        """Scorer of attribute tables."""
         return LabelScorer(self.model, self.trees)
 
 
@@ -55,11 +55,11 @@ def fit_labels(
     id_column: str = "customer_id",
     on_step: Callable[[str], None] = lambda _: None,
 ) -> FittedLabels:
-    """Measure by cross-validation, and fit the served model on all customers.
+    """Evaluate by cross-validation, and fit the served model to all customers.
 
-    The customers are put in the order of their identifiers first, so that the source's order changes nothing.
-    Each fold holds the same share of churners; boosting stops on a random share of the training part only
-    (:class:`guanxi.models.ChurnClassifier`), and categories are listed from the training part only.
+    Customers are sorted by identifier, so the order of the source does not matter. Folds are stratified.
+    Early stopping (:class:`guanxi.models.ChurnClassifier`) and the lists of categories use the training part
+    only.
 
     Parameters
     ----------
@@ -68,7 +68,7 @@ def fit_labels(
     params : Params
         ``churn.lightgbm``, ``seed``, ``drivers.top`` and ``language``.
     id_column : str
-        Name of the identifier, under which the served model looks for it.
+        Name of the identifier column in tables to be scored.
     """
     order = np.argsort(customers.ids.astype(str).to_numpy(), kind="stable")
     attributes = customers.attributes.iloc[order].reset_index(drop=True)
@@ -97,7 +97,7 @@ def fit_labels(
 
 
 def describe(attributes: pd.DataFrame) -> tuple[Attribute, ...]:
-    """Describe attributes: categories in the order of their names, and what is typical."""
+    """Describe attributes: sorted categories with their shares, or the median of a number."""
     return tuple(_describe(str(name), values) for name, values in attributes.items())
 
 
@@ -109,10 +109,10 @@ def _describe(name: str, values: pd.Series[Any]) -> Attribute:
 
 
 def _give_aways(attributes: pd.DataFrame, label: NDArray[np.float64], seed: int = 0) -> list[str]:
-    """Warn of attributes that alone tell churn almost perfectly: they may have been written down after it."""
+    """Warn of attributes that alone predict churn almost perfectly, perhaps recorded after the outcome."""
     found = {str(name): _auc_alone(values, label, seed) for name, values in attributes.items()}
     return [
-        f"column {name!r} alone tells who churned (AUC {value:.3f}): if it was written down after the "
+        f"column {name!r} alone identifies who churned (AUC {value:.3f}): if it was recorded after the "
         "outcome, leave it out"
         for name, value in found.items()
         if value > SUSPICIOUS_AUC
@@ -157,7 +157,7 @@ def _folds(label: NDArray[np.float64], seed: int) -> NDArray[np.intp]:
 
 
 def _auc_alone(values: pd.Series[Any], label: NDArray[np.float64], seed: int) -> float:
-    """AUC of one attribute: a number by its order, a category by its share of churners elsewhere."""
+    """AUC of one attribute: of a number itself, or of a category's share of churners in other folds."""
     from sklearn.metrics import roc_auc_score
 
     if not pd.api.types.is_numeric_dtype(values.dtype):
@@ -169,7 +169,7 @@ def _auc_alone(values: pd.Series[Any], label: NDArray[np.float64], seed: int) ->
 
 
 def _shares_elsewhere(values: pd.Series[Any], label: NDArray[np.float64], seed: int) -> NDArray[np.float64]:
-    """Share of churners in the same category in the other folds: in its own, a rare one would tell itself."""
+    """Share of churners in the same category in the other folds, so that rare categories do not leak."""
     codes = pd.factorize(values, use_na_sentinel=False)[0]
     folds, shares = _folds(label, seed), np.empty(len(label))
     for fold in range(FOLDS):

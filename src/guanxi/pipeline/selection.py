@@ -1,4 +1,4 @@
-"""Which purchase model to believe: tried on earlier windows, for counts and for churn apart."""
+"""Choice of the purchase models on earlier windows, separately for counts and churn."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ _TARGETS = {"counts": "Poisson deviance", "churn": "log loss"}
 
 @dataclass(frozen=True)
 class Choice:
-    """The models whose mean is taken, and why.
+    """The models to be averaged, and why.
 
     Attributes
     ----------
     counts, churn : tuple of str
         Names of models as in ``clv.model``.
     losses : pandas.DataFrame or None
-        ``cutoff, target, model, loss`` on earlier windows; means of models as ``a + b``.
+        ``cutoff, target, model, loss`` on earlier windows; means of models are named ``a + b``.
     reason : str
     """
 
@@ -50,21 +50,21 @@ class Choice:
 
     @property
     def names(self) -> list[str]:
-        """All models needed, each once."""
+        """All models needed, without repeats."""
         return list(dict.fromkeys([*self.counts, *self.churn]))
 
 
 def _only(name: str, reason: str) -> Choice:
-    """One model for everything."""
+    """Choose one model for both targets."""
     return Choice((name,), (name,), None, reason)
 
 
 def _choose_models(plan: SnapshotPlan | None, first_day: date, snapshots: Snapshots) -> Choice:
-    """Fit every model at earlier cutoffs and compare their forecasts of the windows that followed.
+    """Fit every model at earlier cutoffs and compare their forecasts of the windows that follow.
 
-    Each model, the mean of each two and the mean of all compete; of equals the first wins. In-sample
-    likelihood would be a poor judge: it rewards what a model says of the past. Windows do not overlap; at
-    most three are tried. ``snapshots`` gives features (with ``log_gap_sum``) and outcomes at a cutoff.
+    Candidates are each model, the mean of each pair and the mean of all; ties go to the first. They are
+    compared out of sample, on at most three non-overlapping windows. ``snapshots`` returns features (with
+    ``log_gap_sum``) and outcomes at a cutoff.
     """
     if plan is None:
         return _only(USUAL, f"the history holds no earlier window to compare models on: {USUAL}")
@@ -75,14 +75,14 @@ def _choose_models(plan: SnapshotPlan | None, first_day: date, snapshots: Snapsh
     tried = losses.groupby(["target", "model"], sort=False)["loss"].agg(["mean", "count"])
     tried = tried[tried["count"] == tried["count"].max()]["mean"]
     best = {target: str(tried[target].idxmin()) for target in _TARGETS}
-    said = [_said(target, tried[target].sort_values(), best[target]) for target in _TARGETS]
+    reasons = [_reason(target, tried[target], best[target]) for target in _TARGETS]
     windows = f"on {losses['cutoff'].nunique()} earlier windows of {days} days"
     counts, churn = (tuple(best[target].split(" + ")) for target in _TARGETS)
-    return Choice(counts, churn, losses, f"{'; '.join(said)}; {windows}")
+    return Choice(counts, churn, losses, f"{'; '.join(reasons)}; {windows}")
 
 
 def fit_quietly(model: Model, rfm: pd.DataFrame) -> Model:
-    """Fit; what the fit found is told by ``fit_report_``."""
+    """Fit without warnings, which remain available in ``fit_report_``."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FitWarning)
         model.fit(rfm)
@@ -90,7 +90,7 @@ def fit_quietly(model: Model, rfm: pd.DataFrame) -> Model:
 
 
 def _cutoffs(plan: SnapshotPlan, first_day: date) -> list[date]:
-    """List ends of history before windows that do not overlap, each with a window's length of history."""
+    """List cutoffs of non-overlapping windows, each after at least a window's length of history."""
     cutoffs = [add_days(plan.validation, -plan.window_days * i) for i in range(_WINDOWS)]
     kept = [day for day in cutoffs if (day - first_day).days >= plan.window_days]
     return kept or [plan.validation]
@@ -113,7 +113,7 @@ def _losses(cutoff: date, rows: pd.DataFrame, window_days: int) -> pd.DataFrame:
 
 
 def _forecasts(rows: pd.DataFrame, window: float) -> dict[str, tuple[Floats, Floats]]:
-    """Forecast purchases and the probability of none by every model, or by what stands in for it."""
+    """Forecast purchases and the probability of none by every model or its fallback."""
     forecasts = {}
     for name in TRANSACTION_MODELS:
         if name in CNBD_MODELS and (rows.loc[rows["frequency"] > 0, "recency"] <= 0).any():
@@ -132,7 +132,7 @@ def _contenders(names: Sequence[str]) -> list[tuple[str, ...]]:
     return [*((name,) for name in names), *combinations(names, 2), *every]
 
 
-def _said(target: str, ranked: pd.Series, best: str) -> str:
+def _reason(target: str, losses: pd.Series, best: str) -> str:
     name = best if " + " not in best else f"the mean of {best}"
-    usual = f", {USUAL} {ranked[USUAL]:.4f}" if USUAL in ranked.index and best != USUAL else ""
-    return f"{target} by {name} ({_TARGETS[target]} {ranked[best]:.4f}{usual})"
+    usual = f", {USUAL} {losses[USUAL]:.4f}" if USUAL in losses.index and best != USUAL else ""
+    return f"{target} by {name} ({_TARGETS[target]} {losses[best]:.4f}{usual})"

@@ -1,8 +1,8 @@
-"""Settings of the trees searched for with Optuna, on windows before the training day only.
+"""Tuning of the tree settings with Optuna, on windows before the training day only.
 
-What is lowered is the loss of the blend on the windows that :mod:`.correction` chooses on, relative to the
-value model alone and averaged over the targets. The best settings replace the given ones only where they are
-better by more than two standard errors: the lowest of many losses is low by luck too.
+The objective is the loss of the blend on the windows used by :mod:`.correction`, relative to the value model
+alone and averaged over the targets. The best settings replace the given ones only if they are better by more
+than two standard errors, since the lowest of many losses is biased downwards.
 """
 
 from __future__ import annotations
@@ -53,32 +53,24 @@ def _tune(
     seed: int,
     on_step: Callable[[str], None] = lambda _: None,
 ) -> tuple[dict[str, Any], pd.DataFrame | None]:
-    """Look for better settings of the trees than the given ones.
+    """Search for better tree settings than the given ones, common to all targets.
 
-    One set of settings serves all targets. A number of trials gives the same settings for the same seed, a
-    number of seconds does not: a busy machine tries fewer. Other parameters are as for
-    :func:`.correction.fit_correction`.
+    With a number of trials the result is reproducible given the seed; with a number of seconds it depends on
+    the load of the machine. Other parameters are as for :func:`.correction._fit_correction`. Settings are
+    proposed by the tree-structured Parzen estimator (Bergstra et al. 2011, Algorithms for hyper-parameter
+    optimization, NeurIPS 24).
 
-    Returns
-    -------
-    settings : dict
-        As in ``churn.lightgbm``.
-    trials : pandas.DataFrame or None
-        One row per trial, number 0 with the given settings: ``trial``, the settings, a column per target and
-        their mean ``loss`` (share of the value model's), ``gain`` over trial 0 and its standard ``error``,
-        ``seconds`` and which one is ``chosen``. None where nothing was asked for or can be learnt.
-
-    References
-    ----------
-    Bergstra, J. et al. (2011), Algorithms for hyper-parameter optimization, NeurIPS 24 (the tree-structured
-    Parzen estimator, which proposes the settings).
+    Returns the settings as in ``churn.lightgbm``, and a table with one row per trial, number 0 with the given
+    settings: ``trial``, the settings, a column per target and their mean ``loss`` (share of the value
+    model's), ``gain`` over trial 0 and its standard ``error``, ``seconds`` and ``chosen``. The table is None
+    if tuning is off or impossible.
     """
     given, budget = churn.lightgbm.model_dump(), churn.tuning
     if plan is None or (budget.trials == 0 and budget.seconds is None):
         return given, None
     objectives = []
     for target in targets:
-        with suppress(FitError):  # a target that no window teaches has no trees to tune
+        with suppress(FitError):  # a target without a usable window has no trees to tune
             windows = _usable(TrainingWindows(target, plan, snapshots, base, given, seed))
             objectives.append(_Objective.of(windows))
     if not objectives:
@@ -99,27 +91,27 @@ def _tune(
 
 
 def choice(trials: pd.DataFrame) -> tuple[int, str]:
-    """Choose the best trial, or number 0 where its gain is within two standard errors; say why.
+    """Choose the best trial, or number 0 if the gain is within two standard errors; return the reason too.
 
     Examples
     --------
     >>> choice(pd.DataFrame({"loss": [0.9, 0.89], "gain": [0.0, 0.01], "error": [0.0, 0.02]}))
-    (0, 'the given settings: the best of 1 others gained 0.0100 +- 0.0200')
+    (0, 'the given settings: the best of 1 other trials gained 0.0100 +- 0.0200')
     """
-    best = int(np.argmin(trials["loss"]))
+    best, others = int(np.argmin(trials["loss"])), len(trials) - 1
     if best == 0:
-        return 0, f"the given settings: better than {len(trials) - 1} others"
+        return 0, f"the given settings: none of {others} other trials was better"
     gain, error = float(trials["gain"].iloc[best]), float(trials["error"].iloc[best])
     if gain > _CLEAR_GAIN * error:
-        return best, f"the settings of trial {best} of {len(trials) - 1}: gain {gain:.4f} +- {error:.4f}"
-    return 0, f"the given settings: the best of {len(trials) - 1} others gained {gain:.4f} +- {error:.4f}"
+        return best, f"the settings of trial {best} of {others}: gain {gain:.4f} +- {error:.4f}"
+    return 0, f"the given settings: the best of {others} other trials gained {gain:.4f} +- {error:.4f}"
 
 
 @dataclass(frozen=True)
 class _Objective:
-    """The blend of one target on windows it has not seen, and what no setting changes of it.
+    """Loss of the blend for one target on held-out windows, with the parts that no setting changes.
 
-    Growing all contenders, as :mod:`.correction` does, takes 2.8 times as long.
+    Fitting all contenders, as in :mod:`.correction`, takes 2.8 times as long.
     """
 
     windows: TrainingWindows
@@ -131,7 +123,7 @@ class _Objective:
 
     @classmethod
     def of(cls, windows: TrainingWindows) -> _Objective:
-        """Take the windows that the contenders are compared on."""
+        """Prepare the windows on which the contenders are compared."""
         days, target = _fold_days(windows.plan), windows.target
         earlier = {day: _earlier_days(windows.plan, day) for day in days}
         tried = [windows.window(day) for day in days]
@@ -139,16 +131,18 @@ class _Objective:
         alone = np.concatenate([target.losses(window.outcome, window.centred) for window in tried])
         regressed = {}
         if SECOND_OPINION[target.name] == REGRESSION:
-            regressed = {day: windows.regressed(windows.regress(max(earlier[day])), day) for day in days}
+            regressed = {
+                day: windows.predict_regression(windows.regress(max(earlier[day])), day) for day in days
+            }
         features = {day: windows.varying(earlier[day]) for day in days}
         return cls(windows, days, features, regressed, weight, float(np.average(alone, weights=weight)))
 
     def losses(self, settings: Mapping[str, Any]) -> Floats:
-        """Each row's loss with these settings, as a share of the value model's mean loss."""
+        """Loss of each row with these settings, as a share of the value model's mean loss."""
         windows = replace(self.windows, settings=settings)
         try:
             losses = np.concatenate([self._losses(windows, day) for day in self.days])
-        except FitError:  # as bad as can be
+        except FitError:  # the worst possible loss
             losses = np.full(len(self.weight), WORST)
         return np.asarray(np.nan_to_num(losses, nan=WORST, posinf=WORST) / self.alone)
 
@@ -170,10 +164,10 @@ def _row(
     first: Sequence[Floats],
     seconds: float,
 ) -> dict[str, Any]:
-    """Sum up one trial.
+    """Summarise one trial.
 
-    The mean of the targets' standard errors is never less than that of their mean, however the targets go
-    together.
+    The mean of the targets' standard errors is an upper bound on the standard error of the mean, whatever the
+    correlation between targets.
     """
     tried = list(zip(objectives, losses, first, strict=True))
     means = [float(np.average(each, weights=objective.weight)) for objective, each, _ in tried]
@@ -191,7 +185,7 @@ def _row(
 
 
 def _spent(budget: TuningParams, tried: int, seconds: float) -> bool:
-    """Tell whether either limit is reached; 0 trials limit nothing where there are seconds."""
+    """Whether either limit is reached; 0 trials set no limit if a number of seconds is given."""
     by_trials = tried >= budget.trials and (budget.trials > 0 or budget.seconds is None)
     return by_trials or (budget.seconds is not None and seconds >= budget.seconds)
 
@@ -211,8 +205,8 @@ def _space() -> dict[str, Any]:
 def _study(seed: int) -> Any:
     import optuna
 
-    spoken = optuna.logging.get_verbosity()
-    optuna.logging.set_verbosity(optuna.logging.WARNING)  # it tells of every new study
+    verbosity = optuna.logging.get_verbosity()
+    optuna.logging.set_verbosity(optuna.logging.WARNING)  # suppress the message on each new study
     study = optuna.create_study(sampler=optuna.samplers.TPESampler(seed=seed))
-    optuna.logging.set_verbosity(spoken)
+    optuna.logging.set_verbosity(verbosity)
     return study

@@ -1,4 +1,4 @@
-"""The population stability index: hand-computed, its laws, and what chance makes of it."""
+"""The population stability index: values by hand, properties, and its sampling distribution."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class TestIndex:
         assert population_stability_index([500, 500], [0, 100]) == pytest.approx(expected, abs=1e-12)
 
     @given(COUNTS)
-    def test_the_same_table_has_none(self, counts):
+    def test_identical_tables_have_index_zero(self, counts):
         assert population_stability_index(counts, counts) == 0.0
 
     @given(
@@ -44,7 +44,7 @@ class TestIndex:
             lambda k: st.tuples(*[st.lists(st.integers(0, 99), min_size=k, max_size=k)] * 2)
         )
     )
-    def test_symmetric_and_never_below_zero(self, pair):
+    def test_symmetric_and_non_negative(self, pair):
         one, other = ([*counts[:-1], counts[-1] + 1] for counts in pair)
         index = population_stability_index(one, other)
         assert index >= 0.0
@@ -71,7 +71,7 @@ class TestChance:
         assert drawn.mean() == pytest.approx(mean, rel=0.05)
         assert (drawn > most).mean() == pytest.approx(0.05, abs=0.012)
 
-    def test_one_bin_tells_nothing(self):
+    def test_one_bin_has_index_zero(self):
         assert by_chance([10, 0], [5, 0], 0.01) == (0.0, 0.0)
 
 
@@ -107,7 +107,7 @@ class TestBins:
         new = pd.Series(["c0", rare, "new", None], dtype=object)
         assert count_category(new, found["categories"], seen) == [1, *[0] * 19, 1, 1, 1]
 
-    def test_values_seen_once_tell_how_many_are_unseen(self):
+    def test_values_seen_once_predict_the_unseen(self):
         random = np.random.default_rng(0)
         cities = random.dirichlet(np.full(800, 0.3))
         trained, new = (pd.Series(random.choice(800, n, p=cities).astype(str)) for n in (2000, 2000))
@@ -117,6 +117,6 @@ class TestBins:
         index = population_stability_index(found["counts"], counts)
         assert index < by_chance(found["counts"], counts, 0.01)[1]
 
-    def test_means_that_have_no_ratio(self):
+    def test_means_without_a_ratio(self):
         assert log_ratio(4.0, 2.0) == pytest.approx(math.log(2.0))
         assert [log_ratio(*pair) for pair in [(None, 1.0), (0.0, 1.0), (-1.0, 1.0)]] == [0.0] * 3

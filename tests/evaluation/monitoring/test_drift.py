@@ -1,4 +1,4 @@
-"""No alarm where nothing changed, an alarm where it did, and verdicts with their reasons."""
+"""No alarm without a change, an alarm with one, and verdicts with their reasons."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def customers(n: int, seed: int) -> pd.DataFrame:
 
 
 def scores(rows: pd.DataFrame) -> pd.DataFrame:
-    """What a model with the true parameters says of the next 90 days."""
+    """Predictions of the true model for the next 90 days."""
     model = PurchaseMixture([(PROCESSES["bg_nbd"], PARAMS)])
     x, recency, age, mean = (rows[name].to_numpy() for name in FEATURES)
     purchases = model.expected_purchases(x, recency, age, 90.0)
@@ -67,14 +67,14 @@ def judged(profile, rows):
 
 class TestCompare:
     @pytest.mark.parametrize("n", [150, 1500])
-    def test_fresh_draws_of_the_same_process_seldom_give_an_alarm(self, profile, n):
+    def test_new_samples_of_the_same_process_rarely_raise_an_alarm(self, profile, n):
         verdicts = [worst_verdict(judged(profile, customers(n, seed))) for seed in range(1, 31)]
         assert (
             sum(verdict > Verdict.ok for verdict in verdicts) <= 3
         )  # 1 % for the indices, 1 % for the means
         assert Verdict.retrain not in verdicts
 
-    def test_small_samples_would_alarm_by_the_plain_limit(self, profile):
+    def test_small_samples_exceed_the_plain_limit_by_chance(self, profile):
         plain = [
             compare_with_profile(profile, rows, scores(rows))
             for rows in (customers(150, seed) for seed in range(1, 21))
@@ -108,13 +108,13 @@ class TestCompare:
         later = rows.assign(T=rows["T"] + 90 * stopped)
         assert worst_verdict(judged(profile, later)) is Verdict.retrain
 
-    def test_features_alone_are_watched_at_most(self, profile):
+    def test_features_alone_give_at_most_watch(self, profile):
         rows = customers(1000, seed=1)
         moved = rows.assign(recency=rows["recency"] * 0.2)
         reasons = assess_drift(compare_with_profile(profile, moved, scores(rows)), LIMITS)
         assert [reason.verdict for reason in reasons] == [Verdict.watch]
 
-    def test_what_the_calendar_moves_is_no_drift(self):
+    def test_the_usual_change_over_time_is_not_drift(self):
         random = np.random.default_rng(0)
         ages = random.normal(600, 150, 5000)
         now, before = (pd.DataFrame({"T": ages + by}) for by in (60.0, 0.0))
@@ -148,36 +148,36 @@ def measure(value, lower, upper):
 
 
 class TestVerdict:
-    def test_a_fall_of_the_auc_is_judged_against_both_intervals(self):
+    def test_a_fall_of_the_auc_is_compared_with_both_intervals(self):
         then = measure(0.80, 0.78, 0.82)
         assert _assess_ranking(measure(0.74, 0.72, 0.76), then, 0.03)[0].verdict is Verdict.retrain
         assert (
             _assess_ranking(measure(0.76, 0.72, 0.80), then, 0.03) == []
-        )  # within what the two samples leave open
+        )  # within the sampling error of both
         assert (
             _assess_ranking(measure(0.785, 0.784, 0.786), measure(0.8, 0.799, 0.801), 0.03) == []
-        )  # clear but small
+        )  # significant but small
         assert _assess_ranking(measure(0.9, 0.89, 0.91), then, 0.03) == []
         assert _assess_ranking(measure(None, None, None), then, 0.03) == []
 
-    def test_the_total_is_judged_against_what_was_to_be_expected(self):
+    def test_the_total_is_compared_with_its_expected_range(self):
         totals = {"lower": -0.3, "upper": 0.4}
         assert _assess_bias(measure(0.05, -0.02, 0.12), totals, 0.1) == []
-        high = _assess_bias(measure(0.25, 0.2, 0.3), totals, 0.1)  # 80 % came of what was forecast
+        high = _assess_bias(measure(0.25, 0.2, 0.3), totals, 0.1)  # the actual total is 80 % of the forecast
         assert (high[0].verdict, high[0].text) == (
             Verdict.watch,
-            "the total of purchases was forecast 25% too high (-20% came, beside the forecast, "
-            "within the -30% to +40% that earlier windows let expect)",
+            "the total of purchases was forecast 25% too high (actual -20% relative to the forecast, "
+            "within the -30% to +40% expected from earlier windows)",
         )
-        low = _assess_bias(measure(-0.5, -0.6, -0.4), totals, 0.1)  # twice as many came
+        low = _assess_bias(measure(-0.5, -0.6, -0.4), totals, 0.1)  # the actual total is twice the forecast
         assert low[0].verdict is Verdict.retrain
-        assert "50% too low (+100% came" in low[0].text
+        assert "50% too low (actual +100%" in low[0].text
         assert _assess_bias(measure(0.25, 0.2, 0.3), None, 0.1)[0].verdict is Verdict.watch
         assert _assess_bias(measure(None, None, None), totals, 0.1)[0].text == (
-            "nobody bought in the window that was forecast"
+            "no customer bought in the forecast window"
         )
 
-    def test_without_measures_of_training_nothing_is_judged(self):
+    def test_without_training_measures_there_is_no_reason(self):
         assert assess_realised_performance([{"target": "churn"}], [], None, LIMITS) == []
 
     def test_shares_must_rise_clearly(self):
@@ -196,14 +196,14 @@ class TestVerdict:
         )
         unseen = row | {"name": "channel", "example": "kiosk"}
         assert (
-            "of the lines have a channel that it had not seen, such as 'kiosk'"
+            "of the lines have a channel not seen in training, such as 'kiosk'"
             in assess_shares([unseen], LIMITS)[0].text
         )
         assert assess_shares([row | {"share": 0.05}], LIMITS) == []
         assert assess_shares([row | {"share": 0.1, "of": 10}], LIMITS) == []
         assert _clear_rise(0.0, 10, 0.0, 10) is False
 
-    def test_the_gravest_reason_decides_and_stands_first(self):
+    def test_the_most_severe_reason_decides_and_comes_first(self):
         reasons = [
             *_assess_bias(measure(0.25, 0.2, 0.3), None, 0.1),
             *_assess_ranking(measure(0.7, 0.69, 0.71), measure(0.8, 0.79, 0.81), 0.03),

@@ -1,4 +1,4 @@
-"""Intervals of totals: closed forms, calibration under the prior, laws, no leak, and CDNOW."""
+"""Intervals of totals: closed forms, calibration under the prior, properties, no leakage, and CDNOW."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ from guanxi.served.purchases.beta_geometric_process import BG_NBD
 from guanxi.served.purchases.lifetime_process import NBD
 from guanxi.served.spend import GAMMA_GAMMA, LOG_NORMAL
 
-SURE = 1e-9  # relative variance of next to no noise
+SURE = 1e-9  # negligible relative variance
 ERRORS = st.lists(st.floats(-0.8, 0.8), min_size=1, max_size=8)
 
 
 def forecasts(n=4, expected=250.0, noise=SURE, models=1.0):
-    """n equal customers; another model expects ``models`` times as much."""
+    """n identical customers; an alternative model expects ``models`` times as much."""
     mean = np.full(n, expected)
     variance = noise * expected**2 * n
     table = pd.DataFrame({"expected_purchases": mean, "variance_purchases": np.full(n, variance)})
@@ -46,7 +46,7 @@ def forecasts(n=4, expected=250.0, noise=SURE, models=1.0):
 
 
 def windows(errors, days=90, noise=0.0, segments=(None,)):
-    """Windows whose log errors are given; each segment's beside the base's: ``segments`` are (name, own)."""
+    """Windows with given log errors; ``segments`` are pairs of a name and an error relative to the base."""
     rows = [
         (date(2020, 1, 1 + i), days, target, name, 5, 100.0, 100.0 * np.exp(error + own), noise)
         for i, error in enumerate(errors)
@@ -57,7 +57,7 @@ def windows(errors, days=90, noise=0.0, segments=(None,)):
 
 
 def spend_ends(table, level=0.9, horizon=90, made=None):
-    """Ends of total spend as log ratios to the forecast (those of purchases are whole)."""
+    """Ends of total spend as log ratios to the forecast (those of purchases are rounded)."""
     ends = _portfolio_intervals(made or forecasts(), table, horizon, level).set_index("target").loc["spend"]
     return np.log(np.array([ends["lower"], ends["upper"]]) / ends["expected"])
 
@@ -72,7 +72,7 @@ class TestPurchaseVariance:
         variance = purchase_variance([(NBD, {"r": r, "alpha": alpha})], [x], [40.0], [50.0], horizon)
         assert variance[0] == pytest.approx(shape * ratio * (1.0 + ratio), rel=2e-3)
 
-    def test_bg_nbd_against_drawn_customers(self):
+    def test_bg_nbd_against_simulated_customers(self):
         params, generator = {"r": 0.6, "alpha": 20.0, "a": 0.8, "b": 3.0}, np.random.default_rng(1)
         n, horizon = 200_000, 60.0
         alive = generator.random(n) < BG_NBD.probability_alive(params, 4, 50.0, 60.0)[0]
@@ -81,7 +81,7 @@ class TestPurchaseVariance:
         variance = purchase_variance([(BG_NBD, params)], [4], [50.0], [60.0], horizon)[0]
         assert variance == pytest.approx(counts.var(), rel=0.02)
 
-    def test_rows_are_spread_back(self):
+    def test_distinct_rows_are_expanded(self):
         x, T = np.array([3.0, 0.0, 3.0]), np.array([90.0, 40.0, 90.0])
         variance = purchase_variance([(NBD, {"r": 0.5, "alpha": 9.0})], x, x * 20, T, 30.0)
         assert variance[0] == variance[2] != variance[1]
@@ -89,7 +89,7 @@ class TestPurchaseVariance:
 
 class TestSpendVariance:
     @pytest.mark.parametrize("x", [0, 5])
-    def test_gamma_gamma_against_drawn_customers(self, x):
+    def test_gamma_gamma_against_simulated_customers(self, x):
         p, q, v, own = 4.0, 6.0, 60.0, 25.0
         generator = np.random.default_rng(2)
         counts = generator.negative_binomial(2.0, 0.4, 400_000)
@@ -100,7 +100,7 @@ class TestSpendVariance:
         )
         assert variance[0] == pytest.approx(total.var(), rel=0.03)
 
-    def test_log_normal_against_drawn_customers(self):
+    def test_log_normal_against_simulated_customers(self):
         params = {"mean": 20.0, "level": 18.0, "between_variance": 0.3, "within_variance": 0.2}
         generator = np.random.default_rng(3)
         own = LOG_NORMAL.expected_spend(params, [2], [30.0])[0]
@@ -116,12 +116,12 @@ class TestSpendVariance:
 
 
 class TestIntervals:
-    def test_without_windows_the_prior_is_student(self):
+    def test_without_windows_the_prior_is_student_t(self):
         assert spend_ends(windows([])) == pytest.approx([-0.2558, 0.2558], abs=1e-3)  # .12 t(4)
 
     @given(errors=ERRORS, level=st.sampled_from([0.5, 0.8, 0.9, 0.95]))
     @settings(max_examples=30, deadline=None)
-    def test_with_windows_the_posterior_is_student(self, errors, level):
+    def test_with_windows_the_posterior_is_student_t(self, errors, level):
         freedom = 4 + len(errors)
         scale = np.sqrt((4 * 0.12**2 + np.square(errors).sum()) / freedom)
         reach = student.ppf((1 + level) / 2, freedom) * scale
@@ -140,16 +140,16 @@ class TestIntervals:
         assert np.ptp(spend_ends(none, made=made)) > 1.2 * np.ptp(spend_ends(none))
         assert np.ptp(spend_ends(short, made=made)) > 1.2 * np.ptp(spend_ends(short))
 
-    def test_noise_of_a_window_is_not_taken_for_error(self):
+    def test_noise_of_a_window_is_not_mistaken_for_error(self):
         errors = [0.2, -0.2, 0.2, -0.2, 0.2, -0.2]
         assert np.ptp(spend_ends(windows(errors, noise=0.04))) < 0.8 * np.ptp(spend_ends(windows(errors)))
 
-    def test_a_window_drowned_in_noise_does_not_count(self):
+    def test_a_window_dominated_by_noise_does_not_count(self):
         drowned = windows([2.0, -2.0], noise=0.5)
         assert spend_ends(drowned) == pytest.approx(spend_ends(windows([])))
         assert _portfolio_intervals(forecasts(), drowned, 90).loc[0, "windows"] == 0
 
-    def test_parameters_widen(self):
+    def test_parameter_uncertainty_widens_the_interval(self):
         made = forecasts()
         moved = [each * made.table["expected_spend"].to_numpy() for each in np.exp([[0.3], [-0.3]])]
         uncertain = CustomerForecasts(made.table, {"purchases": [], "spend": [np.array(moved)]}, made.models)
@@ -166,7 +166,7 @@ class TestIntervals:
             inside.append(low <= error <= high)
         assert np.mean(inside) == pytest.approx(0.9, abs=norm.ppf(0.9995) * np.sqrt(0.09 / 300))
 
-    def test_segments_stray_on_their_own(self):
+    def test_segments_have_a_specific_error(self):
         segments = pd.Series(["a", "a", "b", "b"])
         near = windows([0.1, -0.1, 0.1], segments=(None, ("x", 0.01), ("y", -0.01)))
         far = windows([0.1, -0.1, 0.1], segments=(None, ("x", 0.4), ("y", -0.4)))
@@ -178,26 +178,26 @@ class TestIntervals:
         assert (widths[1].iloc[1:] > 1.5 * widths[0].iloc[1:]).all()
         assert widths[0].iloc[0] == pytest.approx(widths[1].iloc[0])
 
-    def test_a_segment_known_from_the_windows_goes_where_it_went(self):
+    def test_a_segment_is_shifted_by_its_past_error(self):
         table = windows([0.1, -0.1, 0.1], segments=(None, ("a", -0.3), ("b", 0.05)))
         ends = _portfolio_intervals(forecasts(), table, 90, segments=pd.Series(["a", "a", "c", "c"]))
         known, new = (ends.set_index(["target", "segment"]).loc[("spend", name)] for name in ("a", "c"))
         middle = np.sqrt(known["lower"] * known["upper"]) / known["expected"]
-        # Half of the own variance comes anew, so three windows bear 3 / (3 + 1) of the weight.
+        # Half of the segment variance is redrawn per window, so three windows have weight 3 / (3 + 1).
         assert np.log(middle) == pytest.approx(-0.3 * 3 / 4, abs=1e-3)
         assert np.sqrt(new["lower"] * new["upper"]) == pytest.approx(new["expected"], rel=1e-3)
-        assert known["basis"].endswith("; -20% beside all customers there, and so here")
+        assert known["basis"].endswith("; shifted by -20%, its past error relative to all customers")
 
-    def test_few_purchases_may_be_none(self):
+    def test_few_expected_purchases_may_be_zero(self):
         ends = _portfolio_intervals(forecasts(n=2, expected=0.6, noise=0.9), windows([0.1] * 3), 90).iloc[0]
         assert ends["lower"] == 0
         assert ends["upper"] >= 3
 
-    def test_nobody_expected(self):
+    def test_zero_expected(self):
         ends = _portfolio_intervals(forecasts(expected=0.0), windows([0.1]), 90)
         assert (ends[["lower", "upper"]] == 0.0).all(axis=None)
 
-    def test_what_it_rests_on_is_said(self):
+    def test_the_basis_is_reported(self):
         said = {
             "full": _portfolio_intervals(forecasts(), windows([0.1, 0.2]), 90).loc[0],
             "short": _portfolio_intervals(forecasts(models=1.1), windows([0.1], days=30), 120).loc[0],
@@ -209,11 +209,12 @@ class TestIntervals:
             "rests on 1 earlier window of 30 days, none of the full 120: errors scaled by 2.00, "
             "the spread between models (6.7%) added"
         )
-        assert said["none"]["basis"].startswith("rests on no earlier window: a usual error of 12% is assumed")
+        basis = said["none"]["basis"]
+        assert basis.startswith("rests on no earlier window: a typical error of 12% is assumed")
 
     @given(errors=ERRORS, level=st.floats(0.2, 0.9))
     @settings(max_examples=15, deadline=None)
-    def test_a_higher_level_holds_a_lower_and_order_changes_nothing(self, errors, level):
+    def test_intervals_are_nested_and_independent_of_order(self, errors, level):
         table = windows(errors)
         low, high = spend_ends(table, level), spend_ends(table, level + 0.05)
         assert high[0] < low[0] < low[1] < high[1]
@@ -273,7 +274,7 @@ class TestWindows:
         assert parts.to_numpy() == pytest.approx(whole.set_index("cutoff").loc[parts.index, parts.columns])
 
     def test_cdnow_after_september_1997_is_inside(self):
-        # Process noise alone: 16,477 to 17,228 purchases at 90 %; 19,684 were made.
+        # Noise alone gives 16,477 to 17,228 purchases at 90 %; the actual total is 19,684.
         log, as_of = read_transactions("cdnow"), date(1997, 9, 30)
         forecaster = btyd_forecaster(log)
         customers, made = forecaster(as_of, 273)

@@ -1,1 +1,1 @@
-"""Whether a model still fits what comes in: drift, profiles, and the verdict."""
+"""Monitoring of a served model: training profiles, drift, and the verdict."""

@@ -1,8 +1,7 @@
-"""Columns in bins, and how far two samples of one lie apart: the population stability index.
+"""Binning of columns, and the population stability index of two samples of a column.
 
-Bins of a number are cut at the nine deciles of the training table, equal ones merged; bins of a category are
-its 20 most common values, other values that training saw, and those it did not. What is missing is a bin of
-its own in both.
+Numbers are binned at the nine deciles of the training table, with ties merged. Categories are binned into the
+20 most common values, other values seen in training, and unseen values. Missing values have a separate bin.
 """
 
 from __future__ import annotations
@@ -22,15 +21,15 @@ Counts = Sequence[int]
 _QUANTILES = np.arange(1, 10) / 10
 _COMMON_CATEGORIES = 20
 _HALF = 0.5
-UNSEEN = -2  # place among the counts of a category
+UNSEEN = -2  # index among the counts of a category
 _MOMENTS = ("mean", "deviation")
 
 
 def describe_number(values: ArrayLike) -> dict[str, Any]:
-    """Cut a number into bins and count them; NaN is missing.
+    """Bin a number and count the values per bin; NaN is missing.
 
-    Gives ``edges`` (a bin holds its upper edge), ``counts`` (one more than edges, then the missing), and
-    ``mean, deviation`` (None where all are missing).
+    Returns ``edges`` (a bin includes its upper edge), ``counts`` (one more than edges, then the missing), and
+    ``mean, deviation`` (None if all are missing).
 
     Examples
     --------
@@ -43,13 +42,13 @@ def describe_number(values: ArrayLike) -> dict[str, Any]:
     edges: list[float] = []
     if known.size:
         edges = sorted({float(edge) for edge in np.quantile(known, _QUANTILES, method="inverted_cdf")})
-        if edges[0] == known.min():  # so that values below all of training's have a bin of their own
+        if edges[0] == known.min():  # a separate bin for values below the training minimum
             edges.insert(0, float(np.nextafter(edges[0], -math.inf)))
     return {"edges": edges, "counts": count_number(given, edges), **moments(known)}
 
 
 def moments(values: ArrayLike) -> dict[str, float | None]:
-    """Mean and standard deviation of the values that are known."""
+    """Mean and standard deviation of the non-missing values."""
     given = np.asarray(values, dtype=np.float64)
     known = given[~np.isnan(given)]
     if not known.size:
@@ -58,14 +57,14 @@ def moments(values: ArrayLike) -> dict[str, float | None]:
 
 
 def log_ratio(mean: float | None, mean_then: float | None) -> float:
-    """Logarithm of the ratio of two means; 0 where one of them is not above 0 or not known."""
+    """Logarithm of the ratio of two means; 0 unless both are known and positive."""
     if not (mean and mean_then and mean > 0 and mean_then > 0):
         return 0.0
     return math.log(mean / mean_then)
 
 
 def count_number(values: ArrayLike, edges: Sequence[float]) -> list[int]:
-    """Count the values in each bin, and the missing ones."""
+    """Count the values in each bin, then the missing ones."""
     given = np.asarray(values, dtype=np.float64)
     missing = np.isnan(given)
     places = np.searchsorted(edges, given[~missing], side="left")
@@ -75,8 +74,8 @@ def count_number(values: ArrayLike, edges: Sequence[float]) -> list[int]:
 def describe_category(values: pd.Series[Any]) -> dict[str, Any]:
     """Count the most common values of a category: ``categories, counts`` (others, unseen, missing follow).
 
-    Customers whose value stands once are counted as unseen: as many of the same kind will have a value that
-    training did not see (Good 1953, The population frequencies of species, Biometrika 40).
+    Values that occur once are counted as unseen: they estimate how many new customers will have a value not
+    seen in training (Good 1953, The population frequencies of species, Biometrika 40).
 
     Examples
     --------
@@ -91,7 +90,7 @@ def describe_category(values: pd.Series[Any]) -> dict[str, Any]:
 
 
 def count_category(values: pd.Series[Any], common: Sequence[str], seen: Sequence[str]) -> list[int]:
-    """Count the common values one by one, then other values seen in training, unseen and missing ones."""
+    """Count each common value, then other values seen in training, unseen values and missing ones."""
     counts = values.value_counts()
     each = [int(counts.get(name, 0)) for name in common]
     known = int(counts[counts.index.isin(list(seen))].sum())
@@ -99,7 +98,7 @@ def count_category(values: pd.Series[Any], common: Sequence[str], seen: Sequence
 
 
 def count_like(values: pd.Series[Any], described: Mapping[str, Any], seen: Sequence[str] | None) -> list[int]:
-    """Count values in the bins of a described column; ``seen``: a category's values in training."""
+    """Count values in the bins of a described column; ``seen``: the training values of a category."""
     if seen is None:
         return count_number(values, described["edges"])
     return count_category(values, described["categories"], seen)
@@ -108,9 +107,8 @@ def count_like(values: pd.Series[Any], described: Mapping[str, Any], seen: Seque
 def population_stability_index(expected: Counts, actual: Counts) -> float:
     """Sum ``(p - q) ln(p / q)`` over the bins' shares: the population stability index; from 0, symmetric.
 
-    A share below half a customer of the smaller sample counts as half a customer of it, in both samples, so
-    that an empty bin is far off but not infinitely so. ``expected`` and ``actual`` count the customers in the
-    same bins of two samples, neither of them empty.
+    Shares are at least half a customer of the smaller sample, in both samples, so an empty bin contributes a
+    finite amount. ``expected`` and ``actual`` count the customers of two non-empty samples in the same bins.
 
     References
     ----------
@@ -129,11 +127,10 @@ def population_stability_index(expected: Counts, actual: Counts) -> float:
 
 
 def by_chance(expected: Counts, actual: Counts, probability: float) -> tuple[float, float]:
-    """Mean of the population stability index of two samples of one population, and a quantile of it.
+    """Mean and upper quantile of the population stability index of two samples of one population.
 
-    The second number is exceeded with the given probability. The index is about ``1 / n + 1 / m`` times a
-    chi-squared number with one degree of freedom less than there are bins; bins that are empty in both
-    samples do not count.
+    The quantile is exceeded with the given probability. The index is approximately ``1 / n + 1 / m`` times a
+    chi-squared variable with one degree of freedom fewer than bins; bins empty in both samples do not count.
 
     References
     ----------

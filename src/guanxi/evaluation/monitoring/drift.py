@@ -1,7 +1,7 @@
-"""How far customers, scores and source lie from what a model was trained on.
+"""Drift of customers, scores and source relative to the training data.
 
 Shares of rejected lines and of unseen categories are dicts: ``name`` (``rejected``, or a column with
-categories), ``share``, ``of`` (how many there are), ``who`` (what these are), ``share_then, of_then`` (in
+categories), ``share``, ``of`` (the denominator), ``who`` (what it counts), ``share_then, of_then`` (in
 training), ``example`` (an unseen category, or None).
 """
 
@@ -27,8 +27,8 @@ from guanxi.evaluation.monitoring._bins import (
 from guanxi.evaluation.monitoring.profile import _other_values
 
 REJECTED = "rejected"
-_FALSE_ALARM = 0.01  # over all columns together, and over all means
-_FASTER = 1.25  # training saw one horizon only: the next ones may move by a quarter more
+_FALSE_ALARM = 0.01  # family-wise, over all columns and over all means
+_FASTER = 1.25  # tolerance: training shows the usual change over a single horizon only
 
 
 def compare_with_profile(
@@ -41,28 +41,29 @@ def compare_with_profile(
 ) -> pd.DataFrame:
     """Compare features and scores with a training profile, column by column.
 
-    What the calendar moves within a horizon, as training saw it, is allowed for: a steady movement makes a
-    mean grow with its length and the index with the square of it. Off by chance is allowed for too: an index
-    is ``clear`` above what chance exceeds with a probability of 1 % over all columns; means alike.
+    The usual change within a horizon, as observed in training, is subtracted: under a steady trend the log
+    mean changes in proportion to the elapsed time and the index in proportion to its square. Sampling
+    variation is subtracted too: an index is ``clear`` if chance exceeds it with probability below 1 % over
+    all columns; means are treated alike.
 
     Parameters
     ----------
     profile : mapping
         From :mod:`.profile`.
     features, scores : pandas.DataFrame
-        Of the new customers, with the columns of the profile.
+        Tables of the new customers, with the columns of the profile.
     horizons : float
-        Horizons from the training day to the new one; less than one allows for one. A movement by a quarter
-        faster than training saw is allowed for as well.
+        Horizons from the training day to the new one, at least one. A trend a quarter faster than in training
+        is allowed for.
     seen : mapping of str to list of str or None, optional
-        Of categories, the values in training.
+        Training values of each category.
 
     Returns
     -------
     pandas.DataFrame
-        ``kind`` (feature, score), ``name``, ``psi``, ``by_chance`` (its mean without drift), ``usual`` (what
-        the calendar moves), ``drift`` (the rest, from 0), ``clear``, ``mean_then, mean`` (NaN for
-        categories), ``mean_drift`` (relative change of the mean beyond the usual; 0 where it is not clear).
+        ``kind`` (feature, score), ``name``, ``psi``, ``by_chance`` (its mean without drift), ``usual`` (usual
+        change), ``drift`` (the rest, at least 0), ``clear``, ``mean_then, mean`` (NaN for categories),
+        ``mean_drift`` (relative change of the mean beyond the usual; 0 if not clear).
     """
     seen = seen or {}
     allowed = _FASTER * max(1.0, horizons)
@@ -94,9 +95,9 @@ def compare_with_profile(
 
 
 def _clear_rise(share: float, of: int, share_then: float, of_then: int) -> bool:
-    """Whether a share lies above an earlier one by more than chance would with a probability of 1 %.
+    """Whether a share is significantly above an earlier one, at the 1 % level.
 
-    Binomial, with the earlier share by the rule of succession, so that none so far is not none for ever.
+    Binomial test, with the earlier share from the rule of succession, so that it is never 0.
     """
     earlier = (share_then * of_then + 1.0) / (of_then + 2.0)
     found = round(share * of)
@@ -106,11 +107,10 @@ def _clear_rise(share: float, of: int, share_then: float, of_then: int) -> bool:
 def line_shares(
     log: TransactionLog, profile: Mapping[str, Any], trained: date, day: date, horizons: float
 ) -> list[dict[str, Any]]:
-    """Measure rejected lines, and lines since training with a category or channel that it had not seen.
+    """Shares of rejected lines, and of lines since training with a category or channel not seen in training.
 
     ``profile`` is from :func:`.profile.transaction_profile`; ``trained`` and ``day`` are the last day of
-    training and the last that is looked at. New categories add up, so that several ``horizons`` between the
-    two allow for so many times the usual share.
+    training and of the new data. New categories accumulate, so the usual share is multiplied by ``horizons``.
     """
     then = profile["lines"]
     rejected = log.lines_read - log.lines_accepted
@@ -128,9 +128,9 @@ def line_shares(
 def unseen_shares(
     attributes: pd.DataFrame, known: Mapping[str, list[str] | None], profile: Mapping[str, Any]
 ) -> list[dict[str, Any]]:
-    """Measure customers with a category that training had not seen.
+    """Shares of customers with a category not seen in training.
 
-    ``known``: each attribute's categories in training, None for a number; ``profile`` is from
+    ``known``: each attribute's training categories, None for a number; ``profile`` is from
     :func:`.profile.label_profile`.
     """
     rows = []
@@ -158,15 +158,15 @@ def _means(column: Mapping[str, Any], values: Any, allowed: float, errors: float
         return dict.fromkeys(("mean_then", "mean", "mean_drift"))
     now, then = moments(values), column
     means = {"mean_then": then["mean"], "mean": now["mean"]}
-    if bool(now["mean"]) != bool(then["mean"]):  # all nothing, or no more: no ratio tells how far
+    if bool(now["mean"]) != bool(then["mean"]):  # one of the means is 0: the ratio is undefined
         return means | {"mean_drift": math.inf}
     ratio = abs(log_ratio(now["mean"], then["mean"])) - allowed * column["usual_ratio"]
-    # Of skewed scores a small sample's low mean comes with a low deviation: the larger of the two serves.
+    # For skewed scores a small sample's low mean comes with a low deviation: take the larger of the two.
     deviation = max(_relative_deviation(now), _relative_deviation(then))
     error = deviation * math.sqrt(1.0 / len(values) + 1.0 / sum(then["counts"]))
     return means | {"mean_drift": math.expm1(ratio) if ratio > errors * error else 0.0}
 
 
 def _relative_deviation(described: Mapping[str, Any]) -> float:
-    """Give the coefficient of variation, 0 where there is no mean to divide by."""
+    """Coefficient of variation; 0 if the mean is 0 or missing."""
     return float(described["deviation"] / abs(described["mean"])) if described["mean"] else 0.0

@@ -1,9 +1,9 @@
-"""The training profile: what a model's training data looked like, kept with the model in under 100 kB.
+"""The training profile: a summary of a model's training data, stored with the model in under 100 kB.
 
-It holds counts, deciles and measures of all customers together, and no customer. Values of category and
-channel, which can be anything, are kept as hashes. What moved within training from the twin's day to the
-served model's, a horizon later, is kept as ``usual``: a base that grows older, or a shop that grows, moves by
-itself, and no such movement is a reason for alarm.
+It holds counts, deciles and metrics of all customers together, no data on individual customers. Values of
+category and channel, which are free text, are stored as hashes. The change from the twin's cutoff to the
+served model's, a horizon later, is stored as ``usual``: an ageing customer base or a growing shop changes
+without any fault of the model, which is no reason for an alarm.
 """
 
 from __future__ import annotations
@@ -53,27 +53,26 @@ def transaction_profile(
     log : TransactionLog
     served, twin : FittedModels
     holdout : Holdout
-        The twin's, whose measures later ones are compared with.
+        The twin's: the reference for later evaluations.
     totals : pandas.DataFrame
-        From :func:`guanxi.evaluation.portfolio.totals.forecast_totals`: how far totals may stray.
+        Forecast totals with intervals, from :func:`guanxi.evaluation.portfolio.totals.forecast_totals`.
     seed : int
-        Of the bootstrap.
+        Seed of the bootstrap.
 
     Returns
     -------
     dict
         ``task, customers``; ``lines`` (``read, rejected``); ``features`` and ``scores`` (each column's bins
-        as :func:`.bins.describe_number` gives them, its ``usual`` index, and the ``usual_ratio`` of its
-        means, as a logarithm without sign); ``categories`` (each column's hashed ``values``, and the
-        ``usual`` share of the ``lines`` of a horizon that has others); ``held_out``
-        (:func:`.realised_performance.measure`); ``totals`` (relative ends of the interval of the total
-        purchases).
+        as in :func:`.bins.describe_number`, its ``usual`` index, and ``usual_ratio``, the absolute log ratio
+        of its means); ``categories`` (each column's hashed ``values``, and the ``usual`` share of the
+        ``lines`` of a horizon with other values); ``held_out`` (:func:`.realised_performance.measure`);
+        ``totals`` (relative ends of the interval of the total purchases).
     """
     scorer = served.scorer
     earlier = twin.features
-    if twin.window_days != served.window_days:  # the same features, not others of the same name
+    if twin.window_days != served.window_days:  # same definition of the features at both cutoffs
         earlier = features_at(log, twin.as_of, served.window_days)
-    # Both in the season of the served model's day: a season that moves everybody is no drift.
+    # Both in the season of the served model's cutoff: a seasonal change common to all is not drift.
     now, before = (scorer.score(each, drivers=0) for each in (served.features, earlier))
     return {
         "task": served.model.task,
@@ -88,20 +87,17 @@ def transaction_profile(
 
 
 def label_profile(fitted: FittedLabels, seed: int) -> dict[str, Any]:
-    """Profile a training on labels; attributes know no days, so that nothing is ``usual``.
+    """Profile a training on labels: as :func:`transaction_profile`, without ``lines, categories, totals``.
 
-    Returns
-    -------
-    dict
-        As :func:`transaction_profile`, without ``lines, categories, totals``.
+    Attributes are undated, so ``usual`` is 0.
     """
     text = fitted.model.text_features
     features = {
         str(name): describe_category(values) if name in text else describe_number(values)
         for name, values in fitted.features.items()
     }
-    # Few trees give few different scores, so that the bins must be of the served model's own; the mean is of
-    # customers not seen, since trees are surer of those they grew on.
+    # Few trees give few distinct scores, so the bins come from the served model. The mean comes from held-out
+    # customers, since trees are overconfident on their training data.
     own = fitted.scorer.score(fitted.features, drivers=0)["churn_probability"]
     scores = {"churn_probability": describe_number(own) | moments(fitted.held_out["churn_probability"])}
     described = {"features": features, "scores": scores}
@@ -119,9 +115,9 @@ def label_profile(fitted: FittedLabels, seed: int) -> dict[str, Any]:
 def _other_values(
     log: TransactionLog, column: str, known: Collection[str], after: date, until: date
 ) -> tuple[int, int, str | None]:
-    """Count lines of days after one day, up to another, whose value is none of the known ones (hashed).
+    """Count lines after one day, up to another, whose hashed value is not among the known ones.
 
-    Gives these lines, all lines with a value, and the most common of the other values.
+    Returns the number of these lines, the number with any value, and the most common other value.
     """
     day = log.lines.date
     counts = _value_counts(log, column, day > ibis.literal(after), day <= ibis.literal(until))
@@ -130,20 +126,20 @@ def _other_values(
 
 
 def _hashed(values: Iterable[Any]) -> list[str]:
-    """Hash values: as short as all, and what they say stays out of the profile."""
+    """Hash values, to keep them short and their content out of the profile."""
     return [hashlib.blake2b(str(value).encode(), digest_size=_HASH_BYTES).hexdigest() for value in values]
 
 
 def _describe(now: pd.DataFrame, before: pd.DataFrame, names: Iterable[str]) -> dict[str, dict[str, Any]]:
-    """Describe columns as they are now, with how far they moved since before beyond what chance moves."""
+    """Describe the current columns, with their change since ``before`` beyond sampling variation."""
     columns = {}
     for name in names:
         column = describe_number(now[name])
         counts = count_number(before[name], column["edges"])
-        moved = population_stability_index(counts, column["counts"])
+        index = population_stability_index(counts, column["counts"])
         chance, _ = by_chance(counts, column["counts"], 0.5)
         ratio = log_ratio(column["mean"], moments(before[name])["mean"])
-        columns[name] = column | {"usual": max(0.0, moved - chance), "usual_ratio": abs(ratio)}
+        columns[name] = column | {"usual": max(0.0, index - chance), "usual_ratio": abs(ratio)}
     return columns
 
 
@@ -152,9 +148,9 @@ def _categories(log: TransactionLog, as_of: date, twin_day: date) -> dict[str, d
     for column in _CATEGORY_COLUMNS:
         if column not in log.lines.columns:
             continue
-        earlier, all_of_them = (_most_common(log, column, day) for day in (twin_day, as_of))
+        earlier, values = (_most_common(log, column, day) for day in (twin_day, as_of))
         other, lines, _ = _other_values(log, column, earlier, twin_day, as_of)
-        columns[column] = {"values": all_of_them, "usual": other / lines if lines else 0.0, "lines": lines}
+        columns[column] = {"values": values, "usual": other / lines if lines else 0.0, "lines": lines}
     return columns
 
 
@@ -163,7 +159,7 @@ def _most_common(log: TransactionLog, column: str, day: date) -> list[str]:
 
 
 def _value_counts(log: TransactionLog, column: str, *conditions: Any) -> pd.Series[Any]:
-    """Lines of each value, most common first, equally common ones in the order of their names."""
+    """Count the lines per value, most common first, ties in alphabetical order."""
     lines = log.lines.filter(*conditions).drop_null(column)
     counted = lines.group_by(value=lines[column]).agg(n=lines.count())
     table: pd.DataFrame = counted.order_by(ibis.desc("n"), "value").execute()
@@ -171,7 +167,7 @@ def _value_counts(log: TransactionLog, column: str, *conditions: Any) -> pd.Seri
 
 
 def _relative(totals: pd.DataFrame) -> Mapping[str, float] | None:
-    """Relative ends of the interval of all customers' purchases."""
+    """Relate the interval of all customers' purchases to the forecast."""
     row = totals[(totals["target"] == "purchases") & totals["segment"].isna()].iloc[0]
     if not row["expected"] > 0:
         return None

@@ -1,8 +1,8 @@
-"""From measures to a verdict: a model is fit for use, to be watched, or to be trained again.
+"""Verdict on a monitored model: ok, watch or retrain.
 
-The limits are conventions (``monitor`` in ``params.yaml``), not laws. Features alone give at most ``watch``:
-customers who moved need not make a model wrong, nor need scores of another shape with the same mean. Scores
-whose mean moved, a fallen AUC, or a total that strays further than was to be expected give ``retrain``.
+The limits are conventions (``monitor`` in ``params.yaml``). Features alone give at most ``watch``: a changed
+customer base need not invalidate a model, nor need a change in the shape of the scores at the same mean. A
+changed mean score, a fall of the AUC, or a total outside its expected range give ``retrain``.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ Measures = Mapping[tuple[str, str], Mapping[str, Any]]
 
 
 class Verdict(IntEnum):
-    """Verdicts in the order of their weight."""
+    """Verdicts by increasing severity."""
 
     ok = 0
     watch = 1
@@ -31,24 +31,24 @@ class Verdict(IntEnum):
 
 @dataclass(frozen=True)
 class Reason:
-    """One line that says why."""
+    """A one-line reason for a verdict."""
 
     verdict: Verdict
     text: str
 
 
 def worst_verdict(reasons: Iterable[Reason]) -> Verdict:
-    """Give the gravest verdict; ``ok`` if there is no reason."""
+    """Return the most severe verdict; ``ok`` if there is no reason."""
     return max((reason.verdict for reason in reasons), default=Verdict.ok)
 
 
 def sort_reasons(reasons: Iterable[Reason]) -> list[Reason]:
-    """Put the gravest reasons first."""
+    """Sort reasons by decreasing severity."""
     return sorted(reasons, key=lambda reason: -reason.verdict)
 
 
 def assess_drift(drift: pd.DataFrame, limits: MonitorParams) -> list[Reason]:
-    """Assess the comparison of :func:`.drift.compare_with_profile`: scores one by one, features together."""
+    """Assess the result of :func:`.drift.compare_with_profile`: each score, and the features together."""
     rows: list[dict[Any, Any]] = drift[drift["kind"] == "score"].to_dict("records")
     reasons = [reason for row in rows if (reason := _assess_score(row, limits)).verdict > Verdict.ok]
     far = drift[drift["clear"] & (drift["drift"] >= limits.psi_watch)]
@@ -91,45 +91,45 @@ def assess_shares(shares: Iterable[Mapping[str, Any]], limits: MonitorParams) ->
         what = (
             "of all lines were rejected: look at the source with guanxi validate"
             if rejected
-            else f"of the {row['who']} have a {row['name']} that it had not seen, such as {row['example']!r}"
+            else f"of the {row['who']} have a {row['name']} not seen in training, such as {row['example']!r}"
         )
         reasons.append(Reason(Verdict.watch, f"{row['share']:.1%} {what} (usual: {row['share_then']:.1%})"))
     return reasons
 
 
 def _assess_bias(bias: Mapping[str, Any], totals: Mapping[str, float] | None, limit: float) -> list[Reason]:
-    """Assess the bias of the total purchases: predicted over actual total, less 1, with its interval.
+    """Assess the bias of the total purchases: predicted over actual total minus 1, with its interval.
 
-    ``totals``: how far, relative to the forecast, the actual total may lie by what training saw; None: not
-    known. ``limit``: the nearest end of the interval that is still no bias.
+    ``totals``: interval of the actual total relative to the forecast, as estimated in training, or None.
+    ``limit``: the interval must lie beyond this bias, in either direction, to count.
     """
     value = bias["value"]
     if value is None:
-        return [Reason(Verdict.retrain, "nobody bought in the window that was forecast")]
+        return [Reason(Verdict.retrain, "no customer bought in the forecast window")]
     if bias["lower"] <= limit and bias["upper"] >= -limit:
         return []
     text = f"the total of purchases was forecast {abs(value):.0%} too {'high' if value > 0 else 'low'}"
     if totals is None:
         return [Reason(Verdict.watch, text)]
-    came = 1.0 / (1.0 + value) - 1.0 if value > -1.0 else math.inf
-    within = totals["lower"] <= came <= totals["upper"]
-    seen = (
-        f"{came:+.0%} came, beside the forecast, {'within' if within else 'outside of'} the "
-        f"{totals['lower']:+.0%} to {totals['upper']:+.0%} that earlier windows let expect"
+    error = 1.0 / (1.0 + value) - 1.0 if value > -1.0 else math.inf
+    within = totals["lower"] <= error <= totals["upper"]
+    comparison = (
+        f"actual {error:+.0%} relative to the forecast, {'within' if within else 'outside'} the "
+        f"{totals['lower']:+.0%} to {totals['upper']:+.0%} expected from earlier windows"
     )
-    return [Reason(Verdict.watch if within else Verdict.retrain, f"{text} ({seen})")]
+    return [Reason(Verdict.watch if within else Verdict.retrain, f"{text} ({comparison})")]
 
 
 def _assess_ranking(now: Mapping[str, Any], then: Mapping[str, Any], limit: float) -> list[Reason]:
-    """Tell a fall of the AUC of churn beyond both intervals."""
+    """Report a significant fall of the AUC of churn."""
     if not _clearly_above(then, now, limit):
         return []
-    text = f"churners are found less well: AUC {_with_interval(now)}, in training {_with_interval(then)}"
+    text = f"churners are ranked less well: AUC {_with_interval(now)}, in training {_with_interval(then)}"
     return [Reason(Verdict.retrain, text)]
 
 
 def _assess_calibration(now: Mapping[str, Any], then: Mapping[str, Any], limit: float) -> list[Reason]:
-    """Tell a rise of the calibration error of churn beyond both intervals."""
+    """Report a significant rise of the calibration error of churn."""
     if not _clearly_above(now, then, limit):
         return []
     text = "churn probabilities are less well calibrated: error "
@@ -142,7 +142,7 @@ def assess_realised_performance(
     totals: Mapping[str, float] | None,
     limits: MonitorParams,
 ) -> list[Reason]:
-    """Assess measures of realised performance against those of training; without these, nothing."""
+    """Compare realised performance with that of training; no reasons if the latter is missing."""
     if not then:
         return []
     new, old = index_measures(now), index_measures(then)
@@ -155,7 +155,7 @@ def assess_realised_performance(
 
 
 def index_measures(rows: Sequence[Mapping[str, Any]]) -> Measures:
-    """Find measures by target and metric."""
+    """Index measures by target and metric."""
     return {(row["target"], row["metric"]): row for row in rows}
 
 
@@ -164,7 +164,7 @@ def _with_interval(measure: Mapping[str, Any]) -> str:
 
 
 def _clearly_above(high: Mapping[str, Any], low: Mapping[str, Any], limit: float) -> bool:
-    """Whether one measure lies above another by the limit at least, and beyond both intervals."""
+    """Whether one measure exceeds another by at least the limit and by more than their sampling error."""
     if high["value"] is None or low["value"] is None or high["value"] - low["value"] < limit:
         return False
     noise = math.hypot(high["value"] - high["lower"], low["upper"] - low["value"])

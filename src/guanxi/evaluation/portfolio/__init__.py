@@ -1,1 +1,1 @@
-"""Totals over all customers or a segment, with intervals."""
+"""Forecast totals of all customers and of segments, with intervals."""

@@ -44,18 +44,18 @@ _FREQUENCY_NAMES = ("0", "1", "2 to 3", "4 and more")
 
 @dataclass(frozen=True)
 class CustomerForecasts:
-    """What each customer is expected to do within a horizon, how far each may stray, and how all may.
+    """Expected purchases and spend of each customer within a horizon, with their uncertainty.
 
     Attributes
     ----------
     table : DataFrame, n rows
         ``expected_purchases, variance_purchases, expected_spend, variance_spend``: mean and variance of each
-        customer's purchases and total spend, with the parameters taken as known.
+        customer's purchases and total spend, given the parameters.
     parameters : dict of str to sequence of arrays, shape (points, n)
-        For each target, expectations under other parameters that the data leave possible; arrays are
-        independent of one another, the points of one array equally likely.
+        For each target, expectations at points that represent the parameter uncertainty. The arrays are
+        independent of one another; the points of an array are equally likely.
     models : dict of str to array, shape (m, n)
-        For each target, expectations by other models.
+        For each target, expectations under alternative models.
     """
 
     table: pd.DataFrame
@@ -63,9 +63,9 @@ class CustomerForecasts:
     models: Mapping[str, Floats]
 
     def with_expected(self, purchases: ArrayLike, spend: ArrayLike) -> CustomerForecasts:
-        """Correct the expectations, each shape (n,), and scale everything else with them.
+        """Replace the expectations, each of shape (n,), and rescale the uncertainty accordingly.
 
-        The Poisson part of the variance of purchases grows as the expectation, the rest as its square.
+        The Poisson part of the variance of purchases scales with the expectation, the rest with its square.
         """
         table = self.table.copy()
         ratios = {}
@@ -87,7 +87,7 @@ class CustomerForecasts:
         )
 
     def totals(self, target: str, rows: Any = slice(None)) -> Total:
-        """Add up chosen customers."""
+        """Total of the selected customers."""
         expected = self.table[f"expected_{target}"].to_numpy()[rows]
         total = max(float(expected.sum()), 1e-100)
         ratios = [each[:, rows].sum(axis=1) / total for each in self.parameters[target]]
@@ -108,7 +108,7 @@ Segmentations = Callable[[pd.DataFrame, CustomerForecasts], pd.DataFrame]
 
 @dataclass(frozen=True)
 class Total:
-    """A forecast total; ``noise`` is a relative variance, ``parameters`` and ``models`` those of its log."""
+    """A forecast total; ``noise`` is its relative variance, ``parameters`` and ``models`` log variances."""
 
     customers: int
     expected: float
@@ -124,10 +124,10 @@ def btyd_forecasts(
     horizon: float,
     others: Sequence[TransactionModel] = (),
 ) -> CustomerForecasts:
-    """Forecast every customer's purchases and total spend by the mean of fitted models.
+    """Forecast each customer's purchases and total spend by the mean of fitted models.
 
-    ``rfm`` has ``frequency, recency, T, monetary_value``; ``others`` only tell how far models differ; the
-    horizon is in the unit of T.
+    ``rfm`` has ``frequency, recency, T, monetary_value``; ``others`` only contribute to the spread between
+    models; the horizon is in the unit of T.
 
     Examples
     --------
@@ -157,22 +157,22 @@ def btyd_forecasts(
         },
         index=rfm.index,
     )
-    moved = [
+    varied = [
         expected + (_at_points(model, x, t_x, T, horizon) - centre) / len(models)
         for model, centre in zip(models, own, strict=True)
     ]
     points = parameter_points(spend.params_, spend.log_covariance_)
     amounts = np.array([spend.process_.expected_spend(point, x, m) for point in points])
-    beside = each if len(models) > 1 else each[1:]
+    alternatives = each if len(models) > 1 else each[1:]
     return CustomerForecasts(
         table,
-        {"purchases": moved, "spend": [*(purchases * amount for purchases in moved), expected * amounts]},
-        {"purchases": beside, "spend": beside * amount},
+        {"purchases": varied, "spend": [*(purchases * amount for purchases in varied), expected * amounts]},
+        {"purchases": alternatives, "spend": alternatives * amount},
     )
 
 
 def _at_points(model: TransactionModel, x: Floats, t_x: Floats, T: Floats, horizon: float) -> Floats:
-    """Evaluate expected purchases at the parameters that the data leave possible, shape (points, n)."""
+    """Compute expected purchases at points representing the parameter uncertainty, shape (points, n)."""
     points = parameter_points(model.params_, model.log_covariance_)
     return np.array([model.process_.expected_purchases(point, x, t_x, T, horizon) for point in points])
 
@@ -253,10 +253,9 @@ def spend_variance(
 
 
 def window_cutoffs(first_day: date, as_of: date, horizon_days: int) -> tuple[int, list[date]]:
-    """Length and cutoffs of the windows before ``as_of``, none overlapping, with as much history each.
+    """Length and cutoffs of non-overlapping windows before ``as_of``, each after at least as much history.
 
-    Where the history does not hold one window of the horizon's length after as much history, windows are a
-    third of it.
+    If the history is shorter than two horizons, the window length is at most a third of the history.
 
     Examples
     --------
@@ -277,28 +276,17 @@ def rolling_errors(
     forecaster: Forecaster | None = None,
     segmentations: Segmentations | None = None,
 ) -> pd.DataFrame:
-    """Forecast and actual totals at earlier windows that do not overlap, each fitted at its own cutoff.
+    """Forecast and actual totals of earlier, non-overlapping windows, with a separate fit at each cutoff.
 
-    Parameters
-    ----------
-    log : TransactionLog
-    as_of : date
-        No later day is read.
-    horizon_days : int
-        Windows are as long where the history holds one, else shorter: :func:`window_cutoffs`.
-    forecaster : callable, optional
-        ``forecaster(cutoff, days)`` gives the customers known at the cutoff (``customer_id`` and RFM) and
-        their forecasts, learnt from nothing after the cutoff. Default: :func:`btyd_forecaster`.
-    segmentations : callable, optional
-        ``segmentations(customers, forecasts)`` gives segment names, a column for each segmentation; no name
-        stands in two of them. Default: :func:`usual_segments`.
+    No day after ``as_of`` is read. The windows have the length of the horizon if the history permits, else
+    they are shorter (:func:`window_cutoffs`). ``forecaster(cutoff, days)`` returns the customers known at the
+    cutoff (``customer_id`` and RFM) and their forecasts, using no data after it (default:
+    :func:`btyd_forecaster`). ``segmentations(customers, forecasts)`` returns one column of segment names per
+    segmentation, with names unique across segmentations (default: :func:`usual_segments`).
 
-    Returns
-    -------
-    DataFrame
-        ``cutoff, window_days, target, segment`` (None: all customers)``, customers, forecast, actual, noise``
-        (relative variance of the forecast by chance and by parameters); windows at which nothing could be
-        fitted are left out.
+    Returns ``cutoff, window_days, target, segment`` (None: all customers)``, customers, forecast, actual,
+    noise`` (relative variance of the forecast due to chance and parameters). Windows whose fit failed are
+    omitted.
     """
     forecaster = forecaster or btyd_forecaster(log)
     days, cutoffs = window_cutoffs(log.first_day, as_of, horizon_days)
@@ -332,14 +320,14 @@ def _compared(forecasts: CustomerForecasts, target: str, which: Any, actual: Flo
 
 
 def customer_outcomes(log: TransactionLog, cutoff: date, days: int, customers: pd.DataFrame) -> pd.DataFrame:
-    """``purchases, spend`` of each customer in the days after the cutoff, in the order of ``customers``."""
+    """Each customer's ``purchases, spend`` in the days after the cutoff, in the order of ``customers``."""
     found = outcomes(log, cutoff, days)
     joined = customers[["customer_id"]].merge(found, on="customer_id", how="left", validate="one_to_one")
     return joined[list(TARGETS)].fillna(0.0).astype(np.float64)
 
 
 def rows_of(segments: pd.Series | None) -> dict[Any, Any]:
-    """Rows of all customers, under None, and of each segment, under its name."""
+    """Row indices of each segment by name, and of all customers under None."""
     rows: dict[Any, Any] = {None: slice(None)}
     if segments is None:
         return rows
@@ -348,7 +336,7 @@ def rows_of(segments: pd.Series | None) -> dict[Any, Any]:
 
 
 def usual_segments(customers: pd.DataFrame, forecasts: CustomerForecasts) -> pd.DataFrame:
-    """Group customers by frequency, and in thirds by age and by expected purchases: a column for each."""
+    """Segment customers by frequency, and into thirds by age and expected purchases; one column each."""
     expected = forecasts.table["expected_purchases"].set_axis(customers.index)
     frequency = pd.cut(customers["frequency"], _FREQUENCY_EDGES, labels=list(_FREQUENCY_NAMES))
     return pd.DataFrame(
@@ -367,18 +355,18 @@ def _thirds(values: pd.Series) -> pd.Series:
 def btyd_forecaster(
     log: TransactionLog, models: Sequence[str] = USUAL, others: Sequence[str] = OTHERS
 ) -> Forecaster:
-    """Make a forecaster that fits purchase models and Gamma-Gamma with the data up to each cutoff.
+    """Return a forecaster that fits purchase models and Gamma-Gamma to the data up to each cutoff.
 
-    Its forecast is the mean of ``models``, named as in ``clv.model``; ``others`` only tell how far models
-    differ.
+    It forecasts the mean of ``models``, named as in ``clv.model``; ``others`` only contribute to the spread
+    between models.
     """
 
     def forecast(cutoff: date, days: int) -> tuple[pd.DataFrame, CustomerForecasts]:
         expression = rfm_expression(log.events, cutoff, log.params.event_grain)
         rfm = execute_in_order(log.connection, expression.order_by("customer_id"))
-        fitted, beside = (
+        own, alternatives = (
             [fit_quietly(transaction_model(name), rfm) for name in names] for names in (models, others)
         )
-        return rfm, btyd_forecasts(rfm, fitted, fit_quietly(GammaGamma(), rfm), days, beside)
+        return rfm, btyd_forecasts(rfm, own, fit_quietly(GammaGamma(), rfm), days, alternatives)
 
     return forecast

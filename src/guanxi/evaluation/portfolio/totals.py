@@ -1,21 +1,22 @@
-"""Intervals of what a whole customer base, or a segment of it, will buy and spend.
+"""Prediction intervals of total purchases and spend of a customer base or segment.
 
-The total over many customers hardly strays by chance: that noise alone is far too sure. What goes wrong is
-common to all of them: a season, a campaign, a model that does not fit. How much, only earlier windows tell,
-so the total is taken as ``forecast x exp(error) x noise``:
+Individual variation largely averages out over many customers, so intervals based on it alone are far too
+narrow. The dominant errors are common to all customers: season, campaigns, model misfit. Their size is
+estimated from earlier windows. The total is modelled as ``forecast x exp(error) x noise``:
 
-- ``noise`` is gamma distributed with mean 1 and the relative variance of the sum of the customers' own
-  predictive distributions;
-- ``error`` is normal with mean 0. Its variance is that between windows, for a segment with a part of its own,
-  beside that of the parameters. Where no earlier window had the full length, that between models is added.
+- ``noise`` is gamma distributed with mean 1 and the relative variance of the sum of the customers' predictive
+  distributions;
+- ``error`` is normal with mean 0. Its variance is the sum of the variance between windows, the parameter
+  uncertainty and, for a segment, a segment-specific part. If no earlier window had the full length, the
+  variance between models is added.
 
-The standard deviation between windows is not known: it is averaged over its posterior given the log ratios
-of actual to forecast at earlier, non-overlapping windows, from a prior that counts like four windows with an
-error of 12 % (scaled inverse chi-squared). Two near hits so do not make a forecast sure, and twenty do. A
-shorter window counts with its error scaled by the root of the ratio of the horizons. The error's mean stays
-0: shifting by the mean of earlier errors made intervals worse wherever business is seasonal. What a segment
-errs beside the whole base lasts, as the model does not fit it: there the earlier windows' mean is taken,
-shrunk.
+The unknown standard deviation between windows is integrated over its posterior given the log ratios of actual
+to forecast in earlier, non-overlapping windows. The prior is scaled inverse chi-squared, worth four windows
+with an error of 12 %, so two close forecasts do not make the interval narrow, but twenty do. The errors of
+shorter windows are scaled by the square root of the ratio of the horizons. The mean of the error stays 0:
+correcting by the mean of earlier errors made intervals worse for seasonal businesses. A segment's error
+relative to the whole base persists, since it reflects model misfit: it is corrected by the shrunken mean of
+earlier windows.
 """
 
 from __future__ import annotations
@@ -50,16 +51,16 @@ from guanxi.pipeline.selection import fit_quietly
 Floats = NDArray[np.float64]
 
 PRIOR_ERROR, PRIOR_WINDOWS = 0.12, 4.0
-PRIOR_OWN_ERROR = 0.10  # of a segment, beside what it shares with the base
-_LARGEST_NOISE = 0.1  # a window's total with more relative variance says nothing of errors
+PRIOR_OWN_ERROR = 0.10  # of a segment relative to the base
+_LARGEST_NOISE = 0.1  # totals with a larger relative variance are uninformative about the error
 _DEVIATIONS = np.exp(np.linspace(np.log(0.005), np.log(3.0), 64))
-_TOLD_SHIFT = 0.01
+_SMALLEST_SHIFT_SHOWN = 0.01
 _STEP = 0.005
-_LOGS = np.arange(-800, 801) * _STEP  # log errors beyond a factor of e^4 are none
+_LOGS = np.arange(-800, 801) * _STEP  # grid of log errors, up to a factor of e^4
 
 
-class Own(NamedTuple):
-    """What is known of a segment's own log error beside that of all customers."""
+class SegmentError(NamedTuple):
+    """Posterior of a segment's log error relative to that of all customers."""
 
     shift: float
     variance: float
@@ -74,31 +75,12 @@ def _portfolio_intervals(
 ) -> pd.DataFrame:
     """Central intervals of total purchases and spend, of all customers and of each segment.
 
-    Parameters
-    ----------
-    forecasts : CustomerForecasts
-    windows : DataFrame
-        Errors at earlier windows, from :func:`.forecasts.rolling_errors`. How far segments stray on their own
-        is pooled over all segments there; one of the same name tells besides where that segment strays to.
-    horizon_days : int
-        The horizon of the forecasts.
-    level : float
-        Probability inside; the rest is halved between the two ends.
-    segments : Series, n rows, optional
-        A segment's name for each customer, in the order of ``forecasts.table``; missing: in none.
-
-    Returns
-    -------
-    DataFrame
-        ``target, segment`` (None: all customers)``, customers, expected, lower, upper, windows`` (how many
-        non-overlapping windows it rests on)``, window_days, basis``. Ends of purchases are whole numbers.
-
-    Raises
-    ------
-    ParamsError
-        If the level is not between 0 and 1.
-    DataError
-        If there is not one segment for each customer.
+    ``windows`` are the errors in earlier windows, from :func:`._forecasts.rolling_errors`: the variance of
+    segment-specific errors is pooled over all segments, the mean comes from the segment of the same name.
+    ``segments`` names each customer's segment in the order of ``forecasts.table``; missing: none. Returns
+    ``target, segment`` (None: all customers)``, customers, expected, lower, upper, windows`` (number of
+    earlier windows used)``, window_days, basis``; ends of purchases are whole numbers. A level outside (0, 1)
+    is a ParamsError, segments of another length than the customers a DataError.
 
     Examples
     --------
@@ -119,13 +101,13 @@ def _portfolio_intervals(
         )
     rows, table = rows_of(segments), []
     for target in TARGETS:
-        known = _telling(windows[windows["target"] == target])
-        base, own_of = _between_windows(known, horizon_days)
+        known = _informative(windows[windows["target"] == target])
+        base, segment_error = _between_windows(known, horizon_days)
         facts = _facts(known)
         for name, which in rows.items():
             total = forecasts.totals(target, which)
             extra = total.parameters + (0.0 if facts["window_days"] == horizon_days else total.models)
-            own = own_of(name)
+            own = segment_error(name)
             lower, upper = _ends(total, _error(base, extra + own.variance), level) * np.exp(own.shift)
             if target == "purchases":
                 lower, upper = np.floor(lower), np.ceil(upper)
@@ -136,14 +118,16 @@ def _portfolio_intervals(
     return pd.DataFrame(table)
 
 
-def _telling(windows: pd.DataFrame) -> pd.DataFrame:
-    """Leave out totals so small that chance drowns the error."""
-    nobody = (windows["forecast"] <= 0) | (windows["actual"] <= 0)
-    return windows[~nobody & (windows["noise"] <= _LARGEST_NOISE)]
+def _informative(windows: pd.DataFrame) -> pd.DataFrame:
+    """Drop totals so small that noise dominates the error."""
+    empty = (windows["forecast"] <= 0) | (windows["actual"] <= 0)
+    return windows[~empty & (windows["noise"] <= _LARGEST_NOISE)]
 
 
-def _between_windows(windows: pd.DataFrame, horizon_days: int) -> tuple[Floats, Callable[[Any], Own]]:
-    """Probabilities of the standard deviations ``_DEVIATIONS`` of the base, and each segment's own error."""
+def _between_windows(
+    windows: pd.DataFrame, horizon_days: int
+) -> tuple[Floats, Callable[[Any], SegmentError]]:
+    """Posterior weights of the base's standard deviations ``_DEVIATIONS``, and the error of each segment."""
     log_ratio = np.log(windows["actual"].to_numpy(np.float64) / windows["forecast"].to_numpy(np.float64))
     windows = windows.assign(error=log_ratio, ratio=horizon_days / windows["window_days"].astype(np.float64))
     whole = windows[windows["segment"].isna()]
@@ -153,20 +137,20 @@ def _between_windows(windows: pd.DataFrame, horizon_days: int) -> tuple[Floats, 
     parts["error"] -= parts["error_of_base"]
     variance = float(_posterior(parts, PRIOR_OWN_ERROR) @ _DEVIATIONS**2)
 
-    def own(segment: Any) -> Own:
-        """Find the normal posterior: half of the variance comes anew at each window."""
+    def segment_error(segment: Any) -> SegmentError:
+        """Compute the normal posterior: half of the variance persists, half is redrawn in each window."""
         if segment is None:
-            return Own(0.0, 0.0)
+            return SegmentError(0.0, 0.0)
         known = parts[parts["segment"] == segment]
         precision = 1.0 / (0.5 * variance / known["ratio"] + known["noise"])
         remaining = 1.0 / (1.0 / (0.5 * variance) + precision.sum())
-        return Own(float(precision @ known["error"]) * remaining, 0.5 * variance + remaining)
+        return SegmentError(float(precision @ known["error"]) * remaining, 0.5 * variance + remaining)
 
-    return _posterior(whole, PRIOR_ERROR), own
+    return _posterior(whole, PRIOR_ERROR), segment_error
 
 
 def _posterior(windows: pd.DataFrame, prior_error: float) -> Floats:
-    """Weights of the standard deviations given log errors, each of variance deviation^2 / ratio + noise."""
+    """Posterior weights of the standard deviations; log errors have variance deviation^2 / ratio + noise."""
     error, noise, ratio = (windows[name].to_numpy(np.float64) for name in ("error", "noise", "ratio"))
     variance = _DEVIATIONS[:, None] ** 2 / ratio + noise
     log_weight = -0.5 * (np.log(variance) + error**2 / variance).sum(axis=1)
@@ -176,14 +160,14 @@ def _posterior(windows: pd.DataFrame, prior_error: float) -> Floats:
 
 
 def _error(weights: Floats, extra: float) -> Floats:
-    """Probabilities of the log errors ``_LOGS``: normal, averaged over the standard deviations."""
+    """Probabilities of the log errors ``_LOGS``: a normal mixture over the standard deviations."""
     variance = _DEVIATIONS[:, None] ** 2 + extra
     density = weights @ (np.exp(-0.5 * _LOGS**2 / variance) / np.sqrt(variance))
     return np.asarray(density / density.sum())
 
 
 def _ends(total: Total, error: Floats, level: float) -> Floats:
-    """Quantiles of expected x exp(error) x gamma noise: the two logarithms added up on a grid."""
+    """Quantiles of expected x exp(error) x gamma noise, by convolution of the logarithms on a grid."""
     shape = 1.0 / max(total.noise, _STEP**2)
     noise = np.diff(gammainc(shape, shape * np.exp(_LOGS + _STEP / 2.0)), prepend=0.0)
     reached = np.cumsum(np.convolve(error, noise))
@@ -202,13 +186,13 @@ def _basis(facts: dict[str, int], horizon_days: int, models: float, shift: float
     count, days = facts["windows"], facts["window_days"]
     spread = f"the spread between models ({np.sqrt(models):.1%}) added"
     if not count:
-        return f"rests on no earlier window: a usual error of {PRIOR_ERROR:.0%} is assumed, {spread}"
+        return f"rests on no earlier window: a typical error of {PRIOR_ERROR:.0%} is assumed, {spread}"
     rests = f"rests on {count} earlier window{'s' if count > 1 else ''} of {days} days"
     if days != horizon_days:
         scaled = np.sqrt(horizon_days / days)
         rests = f"{rests}, none of the full {horizon_days}: errors scaled by {scaled:.2f}, {spread}"
-    moved = f"; {np.expm1(shift):+.0%} beside all customers there, and so here"
-    return rests + (moved if abs(shift) >= _TOLD_SHIFT else "")
+    shifted = f"; shifted by {np.expm1(shift):+.0%}, its past error relative to all customers"
+    return rests + (shifted if abs(shift) >= _SMALLEST_SHIFT_SHOWN else "")
 
 
 def forecast_totals(
@@ -218,10 +202,10 @@ def forecast_totals(
     level: float = 0.9,
     outcomes: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
-    """Total purchases and spend of all customers and of usual segments within the horizon.
+    """Total purchases and spend of all customers and of the usual segments within the horizon.
 
-    How far totals stray is learnt from the value models alone, fitted again at earlier windows: what trees
-    add moves customers against one another, not their total.
+    The errors of totals are estimated from the value models alone, refitted at earlier cutoffs: the tree
+    corrections change the ranking of customers, not their total.
 
     Parameters
     ----------
@@ -230,14 +214,14 @@ def forecast_totals(
     fitted : FittedModels
     horizon_days : int
     level : float
-        Probability inside the intervals.
+        Coverage probability of the intervals.
     outcomes : pandas.DataFrame, optional
-        What came: ``purchases, spend`` in the order of ``fitted.features``.
+        Actual ``purchases, spend`` in the order of ``fitted.features``.
 
     Returns
     -------
     pandas.DataFrame
-        As :func:`_portfolio_intervals`, and ``actual`` where outcomes are given.
+        As :func:`_portfolio_intervals`, with ``actual`` if outcomes are given.
     """
     used = list(dict.fromkeys(fitted.choice.counts))
     windows = rolling_errors(log, fitted.as_of, horizon_days, btyd_forecaster(log, used, ()))
@@ -257,17 +241,17 @@ def forecast_totals(
 
 
 def _actual(ends: pd.DataFrame, names: pd.Series, outcomes: pd.DataFrame) -> list[float]:
-    """Give what came of each row of intervals."""
-    came: dict[Any, Any] = outcomes.groupby(names.to_numpy())[list(TARGETS)].sum().to_dict()
-    everybody = outcomes[list(TARGETS)].sum().to_dict()
+    """Actual totals for each row of intervals."""
+    by_segment: dict[Any, Any] = outcomes.groupby(names.to_numpy())[list(TARGETS)].sum().to_dict()
+    overall = outcomes[list(TARGETS)].sum().to_dict()
     return [
-        float(everybody[target] if pd.isna(segment) else came[target][segment])
+        float(overall[target] if pd.isna(segment) else by_segment[target][segment])
         for target, segment in zip(ends["target"], ends["segment"], strict=True)
     ]
 
 
 def _fit_others(rfm: pd.DataFrame, used: list[str]) -> list[TransactionModel]:
-    """Fit the models that tell how far models differ, as far as they can be fitted."""
+    """Fit the alternative models that measure the spread between models, skipping failed fits."""
     fitted = []
     for name in OTHERS:
         with suppress(FitError):
