@@ -12,7 +12,7 @@ import pytest
 
 import guanxi
 from guanxi.errors import ParamsError, PromotionError
-from guanxi.jobs._predict_spark import predict_spark
+from guanxi.jobs.predict_spark import predict_spark
 from guanxi.jobs.promote import promote
 from guanxi.jobs.rollback import rollback
 from guanxi.jobs.train_labels import _cross_validated_metrics, summary_text, train_labels

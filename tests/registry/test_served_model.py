@@ -128,7 +128,7 @@ class TestFolder:
         )
         folder = resources.files("guanxi.served")
         files = {path.relative_to(folder).with_suffix("").as_posix(): path for path in folder.rglob("*.py")}
-        assert {"scorer", "corrections", "regression", "trees/ensemble", "purchases/__init__"} <= set(files)
+        assert {"scorer", "corrections", "regression", "trees/_ensemble", "purchases/__init__"} <= set(files)
         assert set(sources) == {name.replace("/", ".") for name in files}
         for name, path in files.items():
             assert sources[name.replace("/", ".")] == path.read_text(encoding="utf-8"), name

@@ -19,8 +19,7 @@ from guanxi.jobs.promote import EXPORT_FOLDER
 from guanxi.jobs.reporter import Reporter
 from guanxi.params import MLflowParams, Params, load_params
 from guanxi.registry.health import Finding, database_findings, model_findings
-from guanxi.registry.local_store import database_file
-from guanxi.registry.store import answering, open_store, store_uri
+from guanxi.registry.store import answering, database_file, open_store, store_uri
 
 _STORE_FOLDER = "mlruns"
 _LEFTOVERS = (".*.partial", ".*.tmp", ".*.lock", ".*.old")

@@ -19,8 +19,7 @@ from guanxi.features.snapshots import CUSTOMERS_AT_ONCE, FeatureChunks
 from guanxi.jobs._opened_log import source_name
 from guanxi.jobs._parts import PartFolder, only_writer
 from guanxi.jobs._predict_labels import labelled_scoring
-from guanxi.jobs._scoring import Manifest, Scoring, as_arrow, side_by_side
-from guanxi.jobs._scoring_process import scorers
+from guanxi.jobs._scoring import Manifest, Scoring, as_arrow, scorers, side_by_side
 from guanxi.jobs.reporter import Reporter
 from guanxi.params import Params, load_params, override
 from guanxi.registry.loaded_model import (

@@ -15,8 +15,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from guanxi.errors import RegistryError
-from guanxi.registry.local_store import _locked
-from guanxi.registry.store import Store
+from guanxi.registry.store import Store, _locked
 
 CANDIDATE, CHAMPION, PREVIOUS = "candidate", "champion", "previous"
 REFUSED, ROLLED_BACK, RETIRED, SUPERSEDED = "refused", "rolled back", "retired", "superseded"

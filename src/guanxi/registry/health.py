@@ -15,9 +15,8 @@ from guanxi.data.sinks import files
 from guanxi.errors import GuanxiError
 from guanxi.registry.aliases import CHAMPION, read_aliases
 from guanxi.registry.label_log import label_store
-from guanxi.registry.local_store import LOCK, _stale_addresses
 from guanxi.registry.registration import SMOKE_TEST, load_tested
-from guanxi.registry.store import Store
+from guanxi.registry.store import LOCK, Store, _stale_addresses
 
 Level = Literal["ok", "note", "wrong"]
 _LEAST_FREE = 500 * 1024**2

@@ -59,6 +59,7 @@ def predict_spark(
 
     Examples
     --------
+    >>> from guanxi.jobs.predict_spark import predict_spark
     >>> predict_spark("sales/", "scores", drivers=3).rows  # doctest: +SKIP
     5873
     """
