@@ -128,8 +128,8 @@ def measure(name: str) -> pd.DataFrame:
     whole = totals[totals["segment"].isna()]
     for row in whole.to_dict("records"):
         print(
-            f"total {row['target']}: {row['lower']:,.0f} to {row['upper']:,.0f}, came {row['actual']:,.0f}; "
-            f"{row['basis']}"
+            f"total {row['target']}: {row['lower']:,.0f} to {row['upper']:,.0f}, "
+            f"actual {row['actual']:,.0f}; {row['basis']}"
         )
     return holdout.metrics.assign(set=name)
 

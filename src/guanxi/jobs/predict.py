@@ -32,7 +32,7 @@ from guanxi.registry.loaded_model import (
 from guanxi.registry.store import open_store
 
 _ENGINE_MEMORY = "1GB"
-# What decides what stands in a part: a job that is taken up must have the same.
+# What determines the contents of a part: a resumed job must have the same values.
 _DECISIVE = (
     "guanxi", "model_version", "model_id", "source_digest", "as_of", "horizon_days", "drivers", "chunks",
 )  # fmt: skip
@@ -56,7 +56,7 @@ def predict(
     source : str or pandas.DataFrame
         As on the command line, or a table of transactions.
     output : path, optional
-        Where to write the table too, as in :func:`predict_to`.
+        Where to write the table as well, as in :func:`predict_to`.
     model : str, optional
         MLflow address of a model; default: the champion, ``models:/guanxi@champion``.
     params : Params, optional
@@ -105,28 +105,28 @@ def predict_to(
     resume: bool = False,
     reporter: Reporter | None = None,
 ) -> Manifest:
-    """Score every customer known at ``as_of`` into a table, so many at a time.
+    """Score every customer known at ``as_of`` in parts, and write the prediction table.
 
-    The memory it takes does not grow with the number of customers. Until all are scored, their parts wait in
-    a hidden folder beside the output; then the table is there at once, whole.
+    Memory use does not grow with the number of customers. Finished parts are kept in a hidden folder next to
+    the output; the table appears once it is complete.
 
     Parameters
     ----------
     source : str or pandas.DataFrame
         As on the command line, or a table of transactions.
     output : path or str
-        ``FILE.parquet`` or ``FILE.csv``; a name without ending, or with ``/`` behind it, for a folder of
-        Parquet files; ``duckdb://FILE::TABLE`` or ``postgres://HOST/DATABASE::TABLE``. Its manifest stands
-        beside it: ``FILE.parquet.manifest.json``, ``_manifest.json`` in the folder, or ``TABLE_manifest``.
+        ``FILE.parquet`` or ``FILE.csv``; a name without an extension, or ending in ``/``, for a folder of
+        Parquet files; ``duckdb://FILE::TABLE`` or ``postgres://HOST/DATABASE::TABLE``. Its manifest is next
+        to it: ``FILE.parquet.manifest.json``, ``_manifest.json`` in the folder, or ``TABLE_manifest``.
     model, params, as_of, horizon_days, drivers : optional
         As in :func:`predict`.
     resume : bool
-        Go on with a job that was interrupted: parts it had done are not scored again.
+        Resume an interrupted job: finished parts are not scored again.
 
     Raises
     ------
     ParamsError
-        Also if the interrupted job was another one.
+        Also if the interrupted job had other settings.
     SourceError, DataError, HistoryError, RegistryError
     OutputError
         If the table cannot be written, or another process is writing it; an earlier one stays.
@@ -142,7 +142,7 @@ def predict_to(
 
 
 class _Job:
-    """One scoring job: what was asked for."""
+    """A scoring job and its settings."""
 
     def __init__(
         self,
@@ -162,7 +162,7 @@ class _Job:
         self._horizon_days, self._drivers = horizon_days, drivers
 
     def load(self) -> LoadedModel:
-        """Load the model, and say what must be said of it."""
+        """Load the model and show its warnings."""
         loaded = _load_checked(self._model, self.params, self.reporter)
         self.reporter.say(f"   version {loaded.version}, trained on {loaded.source}")
         for warning in loaded.warnings:
@@ -176,7 +176,7 @@ class _Job:
     def write(
         self, location: OutputLocation, *, resume: bool, each: Callable[[pd.DataFrame], object] | None = None
     ) -> Manifest:
-        """Score into a location; ``each`` is handed the tables as they come."""
+        """Score into a location; call ``each`` with each table."""
         started, begin = datetime.now(UTC), time.monotonic()
         location.check()
         loaded = self.load()
@@ -232,12 +232,12 @@ class _Job:
                     each(table)
 
     def _leave(self, folder: PartFolder) -> None:
-        """Keep the parts that are done, and say so."""
+        """Keep and report the finished parts."""
         if not folder.done:
             folder.remove()
             return
         self.reporter.say(
-            f"   {folder.done:,} of {len(folder.parts):,} parts are done and kept: go on with --resume"
+            f"   {folder.done:,} of {len(folder.parts):,} parts are done and kept: continue with --resume"
         )
 
 
@@ -250,7 +250,7 @@ def _scoring(
     drivers: int | None,
     reporter: Reporter,
 ) -> Scoring:
-    """Read a source of customers that a model is to score."""
+    """Read the customers that a model is to score."""
     raise NotImplementedError(loaded.served.task)
 
 
@@ -277,7 +277,7 @@ def _(
 
 
 def _load_checked(model: str | None, params: Params, reporter: Reporter) -> LoadedModel:
-    """Load a model, by default the champion, that was trained under the rules the data will be read under."""
+    """Load a model, by default the champion; refuse one trained under other data rules."""
     uri = model or f"models:/{params.mlflow.registered_model}@champion"
     with reporter.step(f"load {source_name(uri)}"):
         if uri.startswith(STORE_SCHEMES):
@@ -288,7 +288,7 @@ def _load_checked(model: str | None, params: Params, reporter: Reporter) -> Load
 
 
 def _check_data_rules(loaded: LoadedModel, params: Params) -> None:
-    """Refuse to read data under other rules than the model's: its features would mean something else."""
+    """Refuse data rules other than the model's, since its features would not be comparable."""
     for name, trained in loaded.data_rules.items():
         asked = getattr(params.data, name)
         if asked != trained:
@@ -305,12 +305,12 @@ def _score_customers(
     horizon_days: int | None = None,
     drivers: int | None = None,
 ) -> pd.DataFrame:
-    """Give the prediction table of every customer known at ``as_of``, in the order of ``customer_id``.
+    """Return the prediction table of every customer known at ``as_of``, ordered by ``customer_id``.
 
     Raises
     ------
     HistoryError
-        If nobody had bought by then.
+        If no customer had bought by then.
     """
     return _transaction_scoring(log, loaded, as_of, horizon_days, drivers).whole()
 
@@ -323,12 +323,12 @@ def _transaction_scoring(
     drivers: int | None = None,
     customers_at_once: int = CUSTOMERS_AT_ONCE,
 ) -> Scoring:
-    """Cut the customers known at ``as_of`` into chunks, in the order of ``customer_id``.
+    """Split the customers known at ``as_of`` into chunks, ordered by ``customer_id``.
 
     Raises
     ------
     HistoryError
-        If nobody had bought by then.
+        If no customer had bought by then.
     """
     with explain_no_space():
         features = FeatureChunks(log, as_of, loaded.window_days, customers_at_once)

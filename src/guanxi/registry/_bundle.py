@@ -44,13 +44,13 @@ def log_bundle(
     ----------
     fitted : FittedModels or FittedLabels
     folder : Path
-        An empty folder for the files on their way.
+        An empty folder for temporary files.
     source : str
-        What it was trained on, without passwords.
+        The training data, without passwords.
     name : str
-        Of the logged model: a run can hold several.
+        Name of the logged model; a run can hold several.
     profile : mapping, optional
-        The training profile, which ``guanxi monitor`` compares with: :mod:`.monitoring.profile`.
+        The training profile used by ``guanxi monitor``: :mod:`.monitoring.profile`.
 
     Returns
     -------
@@ -104,12 +104,12 @@ def _literals(texts: Mapping[str, str]) -> str:
 
 
 def example_rows(fitted: Fitted) -> pd.DataFrame:
-    """Give a few real feature rows, without the customers' names."""
+    """Return a few real feature rows, without customer identifiers."""
     return fitted.features[fitted.scorer.features].head(_EXAMPLE_ROWS).reset_index(drop=True)
 
 
 def example_numbers(fitted: Fitted) -> dict[str, list[float | None]]:
-    """Give the numbers that the model predicts for its example rows, column by column."""
+    """Return the numeric predictions for the example rows, by column."""
     numbers = fitted.scorer.score(example_rows(fitted)).select_dtypes("number")
     return {
         str(name): [None if np.isnan(value) else float(value) for value in column]

@@ -113,7 +113,7 @@ def open_store(params: MLflowParams, *, create: bool = True) -> Store:
         raise RegistryError(f"cannot write the MLflow store {redact(uri)}: {error.strerror}") from error
     except Exception as error:
         reason = _reason(error)
-        advice = "check --tracking-uri and that it runs" if params.tracking_uri else "guanxi doctor says more"
+        advice = "check --tracking-uri and that it runs" if params.tracking_uri else "see guanxi doctor"
         raise RegistryError(f"MLflow store {redact(uri)} cannot be opened: {advice} ({reason})") from error
     return Store(uri, experiment_id, params.registered_model, client)
 
@@ -173,7 +173,7 @@ def answering(store: Store) -> Iterator[None]:
     except (MlflowException, requests.RequestException) as error:
         reason = _reason(error)
         raise RegistryError(
-            f"MLflow store {store.shown_uri} did not do what was asked of it: {reason}; see that it runs "
+            f"MLflow store {store.shown_uri} did not complete the request: {reason}; check that it runs "
             "(guanxi doctor) and try again"
         ) from error
 
