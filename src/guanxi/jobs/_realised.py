@@ -63,17 +63,8 @@ def measure_realised_performance(
 ) -> RealisedPerformance:
     """Measure a prediction table, or else the model's predictions as of one horizon ago.
 
-    Parameters
-    ----------
-    log : TransactionLog
-    loaded : LoadedTransactionModel
-    profile : mapping
-        The model's training profile.
-    day : date
-        The last day whose outcomes are known.
-    predictions : str, optional
-        A table that ``guanxi predict`` wrote.
-    params : Params
+    ``profile`` is the model's training profile, ``day`` the last day whose outcomes are known, and
+    ``predictions`` a table that ``guanxi predict`` wrote.
     """
     known_until = min(day, log.last_day)
     if predictions is not None:

@@ -191,14 +191,9 @@ def _is_text(name: str) -> bool:
 
 
 class ScoringProcess:
-    """A process that scores one feature table after another with one model.
+    """A process that scores feature tables with the model in a folder.
 
-    Parameters
-    ----------
-    folder : pathlib.Path
-        The model's files.
-    settings : mapping
-        ``as_of, horizon_days, drivers``, None meaning as trained.
+    Settings: ``as_of, horizon_days, drivers``, None meaning as trained.
     """
 
     def __init__(self, folder: Path, settings: Mapping[str, Any]) -> None:

@@ -25,6 +25,7 @@ from guanxi.report import story
 from guanxi.report.story import Story
 from guanxi.report.waterfall import waterfall
 
+_Source = str | pd.DataFrame
 _LONGEST_NAME = 100
 _DOTS_PER_INCH = 144
 
@@ -105,11 +106,7 @@ def picture_path(customer_id: str) -> Path:
 
 @singledispatch
 def _explain(
-    loaded: LoadedModel,
-    customer_id: str,
-    source: str | pd.DataFrame,
-    params: Params,
-    horizon_days: int | None,
+    loaded: LoadedModel, customer_id: str, source: _Source, params: Params, horizon_days: int | None
 ) -> Story:
     """Read one customer and explain the model's prediction."""
     raise NotImplementedError(loaded.served.task)
@@ -119,7 +116,7 @@ def _explain(
 def _(
     loaded: LoadedTransactionModel,
     customer_id: str,
-    source: str | pd.DataFrame,
+    source: _Source,
     params: Params,
     horizon_days: int | None,
 ) -> Story:
@@ -155,11 +152,7 @@ def _(
 
 @_explain.register
 def _(
-    loaded: LoadedLabelModel,
-    customer_id: str,
-    source: str | pd.DataFrame,
-    params: Params,
-    horizon_days: int | None,
+    loaded: LoadedLabelModel, customer_id: str, source: _Source, params: Params, horizon_days: int | None
 ) -> Story:
     loaded.check_no_days(as_of=params.as_of, horizon=horizon_days)
     customers = read_attributes(source, loaded.served.id, loaded.served.categories, params.data)

@@ -82,7 +82,7 @@ def predict(
     """
     job = _Job(source, model, params, as_of, horizon_days, drivers, reporter)
     if output is None:
-        scoring = job.scoring(job.load())
+        scoring = _scoring(job.load(), job)
         try:
             with job.reporter.step("score") as step:
                 return scoring.whole(step)
@@ -158,8 +158,8 @@ class _Job:
         given = {"as_of": as_of, "horizon_days": horizon_days, "drivers.top": drivers}
         self.params = override(base, given)
         self.reporter = reporter or Reporter()
-        self._source, self._model = source, model
-        self._horizon_days, self._drivers = horizon_days, drivers
+        self.source, self.horizon_days, self.drivers = source, horizon_days, drivers
+        self._model = model
 
     def load(self) -> LoadedModel:
         """Load the model and show its warnings."""
@@ -169,10 +169,6 @@ class _Job:
             self.reporter.warn(warning)
         return loaded
 
-    def scoring(self, loaded: LoadedModel) -> Scoring:
-        """Read the source."""
-        return _scoring(loaded, self._source, self.params, self._horizon_days, self._drivers, self.reporter)
-
     def write(
         self, location: OutputLocation, *, resume: bool, each: Callable[[pd.DataFrame], object] | None = None
     ) -> Manifest:
@@ -181,7 +177,7 @@ class _Job:
         location.check()
         loaded = self.load()
         with only_writer(location):
-            scoring = self.scoring(loaded)
+            scoring = _scoring(loaded, self)
             facts = {
                 "guanxi": __version__,
                 "model_version": loaded.version,
@@ -242,35 +238,23 @@ class _Job:
 
 
 @singledispatch
-def _scoring(
-    loaded: LoadedModel,
-    source: str | pd.DataFrame,
-    params: Params,
-    horizon_days: int | None,
-    drivers: int | None,
-    reporter: Reporter,
-) -> Scoring:
+def _scoring(loaded: LoadedModel, job: _Job) -> Scoring:
     """Read the customers that a model is to score."""
     raise NotImplementedError(loaded.served.task)
 
 
-_scoring.register(LoadedLabelModel, labelled_scoring)
+@_scoring.register
+def _(loaded: LoadedLabelModel, job: _Job) -> Scoring:
+    return labelled_scoring(loaded, job.source, job.params, job.horizon_days, job.drivers, job.reporter)
 
 
 @_scoring.register
-def _(
-    loaded: LoadedTransactionModel,
-    source: str | pd.DataFrame,
-    params: Params,
-    horizon_days: int | None,
-    drivers: int | None,
-    reporter: Reporter,
-) -> Scoring:
-    with reporter.step(f"read {source_name(source)}"):
-        log = read_transactions(source, params.data, memory=_ENGINE_MEMORY)
+def _(loaded: LoadedTransactionModel, job: _Job) -> Scoring:
+    with job.reporter.step(f"read {source_name(job.source)}"):
+        log = read_transactions(job.source, job.params.data, memory=_ENGINE_MEMORY)
         try:
-            as_of = params.as_of or log.last_day
-            return _transaction_scoring(log, loaded, as_of, horizon_days, drivers, CUSTOMERS_AT_ONCE)
+            as_of = job.params.as_of or log.last_day
+            return _transaction_scoring(log, loaded, as_of, job.horizon_days, job.drivers, CUSTOMERS_AT_ONCE)
         except BaseException:
             log.close()
             raise

@@ -34,7 +34,7 @@ def of_training(training: Training, judgement: Judgement | None = None) -> str:
         f"spend {_number(holdout.value('spend', 'bias'), '+.1%')}",
         "  grade A: clearly better than every naive forecast, B: as good, C: worse",
         *(f"  warning: {warning}" for warning in holdout.warnings),
-        *_chosen(training),
+        *([f"  chosen: {training.served.choice.reason}"] if training.params.clv.model == "auto" else []),
         *(f"  note: {note}" for note in training.fit_notes),
         "",
         f"Model {training.store.registered_model} version {training.version} is "
@@ -108,11 +108,6 @@ def _graded(holdout: Holdout, target: OutcomeName) -> str:
         for metric, name, form in _SHOWN[target]
     ]
     return f"  {target:<10} grade {grade.letter if grade else '-'}  {', '.join(shown)}"
-
-
-def _chosen(training: Training) -> list[str]:
-    automatic = training.params.clv.model == "auto"
-    return [f"  chosen: {training.served.choice.reason}"] if automatic else []
 
 
 def _model(training: Training) -> str:

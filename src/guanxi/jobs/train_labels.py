@@ -121,15 +121,7 @@ def train_labels(
 def _cross_validated_metrics(held_out: pd.DataFrame) -> pd.DataFrame:
     """Measure each fold by the model not fitted to it, and by the churn rate of the other folds.
 
-    Parameters
-    ----------
-    held_out : pandas.DataFrame
-        ``fold, churned, churn_probability``.
-
-    Returns
-    -------
-    pandas.DataFrame
-        As in :class:`LabelTraining`.
+    ``held_out`` has ``fold, churned, churn_probability``; the table is that of :class:`LabelTraining`.
 
     Examples
     --------

@@ -35,11 +35,8 @@ def database_findings(database: Path) -> Iterator[Finding]:
     """Check a local store's database before it is opened."""
     folder = database.parent
     if not database.exists():
-        yield Finding(
-            "wrong",
-            "store",
-            f"no store in {folder}: run guanxi train in this folder, or give its address with --tracking-uri",
-        )
+        advice = "run guanxi train in this folder, or give its address with --tracking-uri"
+        yield Finding("wrong", "store", f"no store in {folder}: {advice}")
         return
     yield _writable(database)
     yield _lock(folder / LOCK)

@@ -99,23 +99,10 @@ def _log_run(
     details: Callable[[Any], None],
     resolved: Mapping[str, Any] | None = None,
 ) -> tuple[str, str]:
-    """Log the record and the model of a training on any task.
+    """Log the record and the model of a training; return the run's identifier and the model's address.
 
-    Parameters
-    ----------
-    store : Store
-    fitted : FittedModels or FittedLabels
-    record : TrainingRecord
-    tags : mapping
-    details : callable of the mlflow module
-        Logs what is specific to the task; called while the run is active.
-    resolved : mapping, optional
-        Parameters determined by the data.
-
-    Returns
-    -------
-    tuple of str
-        The run's identifier and the address of the logged model.
+    ``details`` is called with the mlflow module while the run is active, to log what is specific to the task;
+    ``resolved`` holds parameters determined by the data.
     """
     mlflow = _import_mlflow()
     all_tags = {"guanxi.version": __version__, **tags, **_git_tags()}

@@ -112,9 +112,9 @@ def open_store(params: MLflowParams, *, create: bool = True) -> Store:
     except OSError as error:
         raise RegistryError(f"cannot write the MLflow store {redact(uri)}: {error.strerror}") from error
     except Exception as error:
-        reason = _reason(error)
         advice = "check --tracking-uri and that it runs" if params.tracking_uri else "see guanxi doctor"
-        raise RegistryError(f"MLflow store {redact(uri)} cannot be opened: {advice} ({reason})") from error
+        text = f"MLflow store {redact(uri)} cannot be opened: {advice} ({_reason(error)})"
+        raise RegistryError(text) from error
     return Store(uri, experiment_id, params.registered_model, client)
 
 
@@ -234,16 +234,14 @@ def _connected(uri: str) -> Iterator[Any]:
 @contextmanager
 def _answer_at_once() -> Iterator[None]:
     """Allow a server ten seconds to answer instead of the minutes that MLflow allows for uploads."""
-    before = {name: os.environ.get(name) for name in _AT_ONCE}
+    before = {name: os.environ[name] for name in _AT_ONCE if name in os.environ}
     os.environ.update(_AT_ONCE)
     try:
         yield
     finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
+        for name in _AT_ONCE:
+            del os.environ[name]
+        os.environ.update(before)
 
 
 def _experiment(client: Any, name: str, uri: str) -> str:
@@ -305,10 +303,7 @@ def _locked(uri: str) -> Iterator[None]:
 
 
 def _write_ahead(database: Path) -> None:
-    """Turn on SQLite's write-ahead log, so that readers do not block the writer; the file keeps the setting.
-
-    Has no effect if the file system does not support it or another process is reading.
-    """
+    """Let SQLite write ahead, where the file system allows it: readers then do not block the writer."""
     with closing(sqlite3.connect(database)) as connection, suppress(sqlite3.OperationalError):
         connection.execute("PRAGMA journal_mode = WAL")
 

@@ -175,14 +175,7 @@ def lift(holdout: pd.DataFrame, language: Language = "en") -> Figure:
 
 
 def _value_concentration(predictions: pd.DataFrame, language: Language = "en") -> Figure:
-    """Share of expected value held by the most valuable customers.
-
-    Parameters
-    ----------
-    predictions
-        One row per customer: `clv`.
-    language
-        Language of the texts.
+    """Share of expected value (`clv`) held by the most valuable customers.
 
     Examples
     --------

@@ -23,29 +23,17 @@ if TYPE_CHECKING:
 
 _COLUMNS: dict[str, tuple[str, ...]] = {
     "predictions": (
-        "customer_id",
-        "recency",
-        "T",
-        "expected_purchases",
-        "clv",
-        "clv_lower",
-        "clv_upper",
-        "churn_probability",
-        "next_purchase_date",
+        "customer_id", "recency", "T", "expected_purchases", "clv", "clv_lower", "clv_upper",
+        "churn_probability", "next_purchase_date",
     ),
     "holdout": (
-        "frequency",
-        "expected_purchases",
-        "purchases",
-        "expected_spend_total",
-        "spend",
-        "churn_probability",
+        "frequency", "expected_purchases", "purchases", "expected_spend_total", "spend", "churn_probability",
         "churned",
     ),
     "rejected": ("rule", "lines", "share"),
     "metrics": ("target", "model", "metric", "value"),
     "tracking": ("date", "actual", "expected"),
-}
+}  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -84,17 +84,8 @@ def nothing(drawing: Canvas) -> Figure:
     """Finish a figure that has no data with a message."""
     axes = drawing.axes
     axes.set(xticks=[], yticks=[])
-    axes.text(
-        0.5,
-        0.5,
-        drawing.words["nothing"],
-        transform=axes.transAxes,
-        ha="center",
-        va="center",
-        color=MUTED,
-        fontsize=12,
-        fontfamily=_fonts(),
-    )
+    centre: dict[str, Any] = {"transform": axes.transAxes, "ha": "center", "va": "center"}
+    axes.text(0.5, 0.5, drawing.words["nothing"], color=MUTED, fontsize=12, fontfamily=_fonts(), **centre)
     return drawing.figure
 
 

@@ -19,12 +19,8 @@ EXPECTED: dict[str, Any] = {"color": style.TEAL, "linewidth": 2.0, "linestyle": 
 
 _SIZE = (6.2, 4.1)
 _UNITS = {"D": "day", "W": "week", "M": "month", "Y": "year"}
-_SHADES = (
-    "#f3efe4",
-    "#8fc7bb",
-    style.TEAL,
-    "#0b2f3a",
-)  # darker is more; readable in grey and by the colour-blind
+# Darker is more; readable in grey and by the colour-blind.
+_SHADES = ("#f3efe4", "#8fc7bb", style.TEAL, "#0b2f3a")
 _IMPOSSIBLE = "#d5d5d5"
 
 
