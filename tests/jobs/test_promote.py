@@ -144,7 +144,7 @@ class TestRefused:
             (
                 r'("history_days": \d+,\s+"window_days": )60',
                 r"\g<1>59",
-                "features for windows of 59 days are not there",
+                "no features for windows of 59 days",
             ),
             ('"horizon_days": 60', '"horizon_days": 45', "its horizon is 60 days, that of version 1 is 45"),
         ],
