@@ -140,7 +140,7 @@ class TestResume:
         ],
     )
     def test_another_job_is_refused(self, interrupted, given, named):
-        with pytest.raises(ParamsError, match=f"had {named}: give what it was started with"):
+        with pytest.raises(ParamsError, match=f"had {named}: repeat its options"):
             predict_to("cdnow-sample", interrupted, resume=True, **given)
         assert len(list(interrupted.parent.glob(".*/part-*"))) == 2
 
