@@ -127,7 +127,7 @@ def test_a_model_of_another_kind_is_refused(tmp_path, fresh):
         "        return model_input\n"
         "mlflow.models.set_model(Other())\n"
     )
-    with loaded_model.quiet_warnings():
+    with loaded_model._quiet_warnings():
         mlflow.pyfunc.save_model(str(tmp_path / "other"), python_model=str(code), pip_requirements=["mlflow"])
     with pytest.raises(RegistryError, match="is not a guanxi model"):
         loaded_model.load_model(str(tmp_path / "other"))
