@@ -90,7 +90,7 @@ def test_two_promotions_at_once(copied, tmp_path):
     codes = [process.returncode for process in both]
     assert 0 in codes
     for code, (out, err) in zip(codes, said, strict=True):
-        assert code == 0 or "moved meanwhile" in err, (out, err)
+        assert code == 0 or "moved in the meantime" in err, (out, err)
     assert read_aliases(copied) == {"candidate": "2", "champion": "2", "previous": "1"}
 
 

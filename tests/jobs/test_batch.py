@@ -140,7 +140,7 @@ class TestResume:
         ],
     )
     def test_another_job_is_refused(self, interrupted, given, named):
-        with pytest.raises(ParamsError, match=f"had {named}: give what it was started with"):
+        with pytest.raises(ParamsError, match=f"had {named}: repeat its options"):
             predict_to("cdnow-sample", interrupted, resume=True, **given)
         assert len(list(interrupted.parent.glob(".*/part-*"))) == 2
 
@@ -157,11 +157,11 @@ class TestResume:
         arguments = ("predict", "cdnow-sample", "-o", str(interrupted))
         ended = command(*arguments, folder=first_run.folder)
         assert ended.code == 0
-        assert "the 2 parts of an interrupted job are thrown away" in ended.err
+        assert "discarding the 2 parts of an interrupted job" in ended.err
         same(pd.read_parquet(interrupted), first_run.predictions)
         again = command(*arguments, "--resume", folder=first_run.folder)
         assert again.code == 0
-        assert "nothing to resume: from the beginning" in again.err
+        assert "nothing to resume: starting from the beginning" in again.err
 
     def test_a_damaged_part_is_scored_again(self, interrupted, first_run):
         part = interrupted.parent / ".scores.parquet.partial" / "part-00001.parquet"
@@ -215,7 +215,7 @@ def test_ctrl_c_says_how_to_go_on(here, first_run, tmp_path):
     process.send_signal(signal.SIGINT)
     err = process.communicate(timeout=60)[1]
     assert process.returncode == 130
-    assert "parts are done and kept: go on with --resume" in err
+    assert "parts are done and kept: continue with --resume" in err
     assert err.rstrip().endswith("guanxi: stopped")
 
 

@@ -32,7 +32,7 @@ def test_all_well(copied, lines):
     assert code == 0, found
     assert found["guanxi@champion"] == ["ok: version 1 loads and passes its smoke test"]
     assert found["guanxi@candidate"] == ["ok: version 2 loads and passes its smoke test"]
-    assert found["database"] == ["ok: whole; write-ahead log"]
+    assert found["database"] == ["ok: intact; write-ahead log"]
     assert found["packages"][0].startswith("ok: ")
 
 

@@ -104,7 +104,7 @@ class TestCommand:
         ended = command("explain", "0006", "cdnow-sample", folder=first_run.folder)
         assert ended.code == 0, ended.err
         assert ended.out.startswith("Customer 0006 (model version 1)\n\nWho, as of 1998-06-30\n")
-        assert "Why (▲ speaks for leaving, ▼ for staying; log odds, percentage points)\n  ▼" in ended.out
+        assert "Why (▲ points to leaving, ▼ to staying; log odds, percentage points)\n  ▼" in ended.out
         assert ended.out.endswith("\nexplain-0006.png\n")
         picture = first_run.folder / "explain-0006.png"
         assert picture.read_bytes().startswith(PNG)
@@ -198,6 +198,6 @@ class TestLabels:
         picture = tmp_path / "picture.png"
         with pytest.raises(DataError, match="'C17' among its 300 customers: similar are 'c017' and "):
             explain("C17", customers(), picture, model=LABELS)
-        with pytest.raises(ParamsError, match="knows no days: leave --as-of and --horizon out"):
+        with pytest.raises(ParamsError, match="has no dates: leave --as-of and --horizon out"):
             explain("c017", customers(), picture, model=LABELS, as_of="2024-01-01", horizon_days=30)
         assert not picture.exists()

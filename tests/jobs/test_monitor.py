@@ -282,7 +282,7 @@ class TestLabels:
         )
 
     def test_days_and_predictions_are_refused(self, monitor):
-        with pytest.raises(ParamsError, match="knows no days: leave --as-of out"):
+        with pytest.raises(ParamsError, match="has no dates: leave --as-of out"):
             monitor(customers(300, 1), as_of=DAY)
-        with pytest.raises(ParamsError, match="knows no days: leave --predictions out"):
+        with pytest.raises(ParamsError, match="has no dates: leave --predictions out"):
             monitor(customers(300, 1), predictions="scores.csv")

@@ -16,7 +16,7 @@ import pytest
 import guanxi
 from guanxi.data import datasets
 from guanxi.errors import EngineError, GuanxiError, HistoryError, OutputError, ParamsError, RegistryError
-from guanxi.jobs._predict_spark import predict_spark
+from guanxi.jobs.predict_spark import predict_spark
 from guanxi.params import load_params
 
 # PySpark 4.0 leaves the sockets open through which rows came here.

@@ -49,7 +49,7 @@ class TestPassing:
         description = copied.client.get_model_version("guanxi", "2").description
         assert "Promoted to champion, in place of version 1" in description
 
-        assert "is champion already" in command("promote").out
+        assert "is already champion" in command("promote").out
 
         ended = command("rollback")
         assert ended.code == 0, ended.err
@@ -130,7 +130,7 @@ class TestRefused:
     def test_a_champion_from_before_twins_were_kept(self, copied):
         run_id = copied.client.get_model_version("guanxi", "1").run_id
         copied.client.delete_tag(run_id, "guanxi.twin")
-        with pytest.raises(PromotionError, match="version 1 was trained without keeping its twin"):
+        with pytest.raises(PromotionError, match="version 1 was trained without storing its twin"):
             promote(Params())
 
     @pytest.mark.parametrize(
@@ -144,9 +144,9 @@ class TestRefused:
             (
                 r'("history_days": \d+,\s+"window_days": )60',
                 r"\g<1>59",
-                "features for windows of 59 days are not there",
+                "no features for windows of 59 days",
             ),
-            ('"horizon_days": 60', '"horizon_days": 45', "it looks 60 days ahead, version 1 45"),
+            ('"horizon_days": 60', '"horizon_days": 45', "its horizon is 60 days, that of version 1 is 45"),
         ],
     )
     def test_models_that_answer_different_questions(self, copied, old, new, said):
@@ -162,7 +162,7 @@ class TestRefused:
         model = json.loads(document.read_text("utf-8"))
         model["corrections"]["churn"]["level"] += 0.001
         document.write_text(json.dumps(model), "utf-8")
-        with pytest.raises(RegistryError, match=r"fails its smoke test: .* is not what it was"):
+        with pytest.raises(RegistryError, match=r"fails its smoke test: .* differs from its values"):
             promote(Params())
         assert names(copied)["champion"] == "1"
 
@@ -203,7 +203,7 @@ class TestMissing:
         ended = command("promote")
         assert ended.code == 0, ended.err
         assert "the share of churners" in ended.err
-        assert "Version 2 of guanxi is champion, the first." in ended.out
+        assert "Version 2 of guanxi is the first champion." in ended.out
         assert names(copied) == {"candidate": "2", "champion": "2"}
 
 
@@ -214,7 +214,7 @@ class TestAtOnce:
         after = names(copied)
         for late in (aliases.make_champion, aliases.roll_back):
             with pytest.raises(
-                RegistryError, match=r"champion and previous .* moved meanwhile .*version 2\)"
+                RegistryError, match=r"champion and previous .* moved in the meantime .*version 2\)"
             ):
                 late(copied, "3", seen)
         assert names(copied) == after

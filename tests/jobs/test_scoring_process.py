@@ -7,9 +7,8 @@ import pytest
 
 from guanxi.errors import EngineError
 from guanxi.features.snapshots import features_at
-from guanxi.jobs import _scoring_process
-from guanxi.jobs._scoring import side_by_side
-from guanxi.jobs._scoring_process import ScoringProcess, scored, scorers
+from guanxi.jobs import _scoring
+from guanxi.jobs._scoring import ScoringProcess, scored, scorers, side_by_side
 from guanxi.registry.loaded_model import load_model
 
 SETTINGS = {"as_of": "1998-06-30", "horizon_days": None, "drivers": 2}
@@ -28,8 +27,8 @@ def features(sample_log, loaded):
 
 
 def test_another_process_gives_the_same_table(loaded, features, monkeypatch):
-    monkeypatch.setattr(_scoring_process, "_CUSTOMERS_EACH", 1000)
-    monkeypatch.setattr(_scoring_process.os, "cpu_count", lambda: 2)
+    monkeypatch.setattr(_scoring, "_CUSTOMERS_EACH", 1000)
+    monkeypatch.setattr(_scoring.os, "cpu_count", lambda: 2)
     pieces = [features.iloc[first : first + 500] for first in range(0, len(features), 500)]
     with scorers(loaded, SETTINGS, len(features)) as at_work:
         assert len(at_work) == 2

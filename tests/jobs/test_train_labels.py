@@ -12,7 +12,7 @@ import pytest
 
 import guanxi
 from guanxi.errors import ParamsError, PromotionError
-from guanxi.jobs._predict_spark import predict_spark
+from guanxi.jobs.predict_spark import predict_spark
 from guanxi.jobs.promote import promote
 from guanxi.jobs.rollback import rollback
 from guanxi.jobs.train_labels import _cross_validated_metrics, summary_text, train_labels
@@ -207,13 +207,13 @@ class TestPredict:
         customers().assign(plan="decade").to_csv(trained.folder / "unseen.csv", index=False)
         ended = command("predict", "unseen.csv", "-o", "s.csv", "--model", MODEL, folder=trained.folder)
         assert ended.code == 0
-        assert "'plan': 'decade' and the like were not seen in training, 400 rows" in ended.err
+        assert "'plan': 400 rows with values not seen in training, such as 'decade'" in ended.err
         assert "400 customers scored: s.csv" in ended.out
 
     def test_days_and_horizons_are_refused(self, trained, predict):
-        with pytest.raises(ParamsError, match="knows no horizon: leave --horizon out"):
+        with pytest.raises(ParamsError, match="has no horizon: leave --horizon out"):
             predict(customers(), horizon_days=30)
-        with pytest.raises(ParamsError, match="knows no days: leave --as-of out"):
+        with pytest.raises(ParamsError, match="has no dates: leave --as-of out"):
             predict(customers(), as_of="2024-01-01")
 
 

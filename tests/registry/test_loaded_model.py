@@ -65,7 +65,7 @@ def test_a_version_that_fails_its_test_is_withdrawn(fresh, with_trees, where):
     change(where, document)
     worse = from_json(document)
     version = registration.register(fresh.store, fresh.run_id, fresh.model_uri, {})
-    with pytest.raises(RegistryError, match="gives other numbers from the registry"):
+    with pytest.raises(RegistryError, match="gives other predictions from the registry"):
         registration.make_candidate(fresh.store, version, dataclasses.replace(with_trees, model=worse))
     numbers = [str(found.version) for found in fresh.store.client.search_model_versions("name = 'guanxi'")]
     assert version not in numbers
@@ -127,9 +127,9 @@ def test_a_model_of_another_kind_is_refused(tmp_path, fresh):
         "        return model_input\n"
         "mlflow.models.set_model(Other())\n"
     )
-    with loaded_model.quiet_warnings():
+    with loaded_model._quiet_warnings():
         mlflow.pyfunc.save_model(str(tmp_path / "other"), python_model=str(code), pip_requirements=["mlflow"])
-    with pytest.raises(RegistryError, match="is no guanxi model"):
+    with pytest.raises(RegistryError, match="is not a guanxi model"):
         loaded_model.load_model(str(tmp_path / "other"))
 
 

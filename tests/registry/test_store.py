@@ -14,9 +14,8 @@ import pytest
 from guanxi.params import MLflowParams, Params
 from guanxi.registry import loaded_model
 from guanxi.registry.aliases import read_aliases
-from guanxi.registry.local_store import database_file
 from guanxi.registry.log import TrainingRecord, _log_dataset
-from guanxi.registry.store import _import_mlflow, open_store, store_uri
+from guanxi.registry.store import _import_mlflow, database_file, open_store, store_uri
 
 
 @pytest.mark.parametrize(
@@ -45,8 +44,8 @@ def journal(database: Path) -> str:
 
 
 def test_readers_do_not_wait_for_a_writer(store):
-    assert journal(store.folder / "mlflow.db") == "wal"
-    with closing(sqlite3.connect(store.folder / "mlflow.db")) as writer:
+    assert journal(database_file(store.uri)) == "wal"
+    with closing(sqlite3.connect(database_file(store.uri))) as writer:
         writer.execute("BEGIN IMMEDIATE")
         writer.execute("UPDATE experiments SET name = name")
         assert read_aliases(store)["champion"] == "1"

@@ -168,7 +168,7 @@ def test_calibration_draws_means_by_frequency_with_an_open_last_group(
 
 def test_calibration_refuses_purchases_of_other_rows(model, customers, holdout_purchases):
     for wrong in (holdout_purchases[:-1], holdout_purchases[::-1], 3.0):
-        with pytest.raises(DataError, match="holdout_purchases are not in the rows of rfm"):
+        with pytest.raises(DataError, match="holdout_purchases do not match the rows of rfm"):
             plots.plot_calibration_by_frequency(model, customers, wrong, WEEKS)
     one = customers[customers["frequency"] == 0].iloc[:1]
     axes = rendered(plots.plot_calibration_by_frequency(model, one, [0], WEEKS))
@@ -284,7 +284,7 @@ def test_history_of_a_customer_is_probability_alive_as_known_then(draw, model):
 
 @pytest.mark.parametrize("times", [[], [1.0], [0.0, 5.0, 3.0], [0.0, 40.0], [0.0, np.nan], [[0.0]]])
 def test_times_that_are_no_history_are_refused(model, times):
-    with pytest.raises(DataError, match="purchase_times are no times from 0"):
+    with pytest.raises(DataError, match="purchase_times must increase from 0"):
         plots.plot_probability_alive_history(model, times, WEEKS)
 
 

@@ -84,7 +84,7 @@ def predict(
     if engine is Engine.spark:
         if resume:
             raise typer.BadParameter("--engine spark cannot resume: leave --resume out")
-        from guanxi.jobs._predict_spark import predict_spark
+        from guanxi.jobs.predict_spark import predict_spark
 
         manifest = predict_spark(source, output, **given)
     else:

@@ -1,1 +1,1 @@
-"""One file per command: what the command line and ``guanxi.train``, ``guanxi.predict`` call."""
+"""One file per command, called by the command line and by ``guanxi.train``, ``guanxi.predict`` and so on."""

@@ -1,4 +1,4 @@
-"""The gate between candidate and champion: what a version must show, and what is done with the answer."""
+"""The gate between candidate and champion: the checks of a version, and the decision."""
 
 from __future__ import annotations
 
@@ -28,15 +28,15 @@ _ALONE = "to judge it without the champion: --set promotion.compare=false"
 
 @dataclass(frozen=True)
 class Judgement:
-    """What the gate says of a version.
+    """The gate's verdict on a version.
 
     Attributes
     ----------
     version : str
     champion : str or None
-        Who was champion.
+        The champion at the time.
     measured : str
-        On what, in one line.
+        What was compared on which data, in one line.
     checks : list of Check
     reasons : list of str
         Why it may not become champion; empty if it may.
@@ -55,7 +55,7 @@ class Judgement:
 
     @property
     def text(self) -> str:
-        """What was measured, a line for each check."""
+        """What was measured, and a line for each check."""
         lines = [f"  {'passed' if each.passed else 'FAILED'}  {each.text}" for each in self.checks]
         return "\n".join([self.measured, *lines])
 
@@ -63,7 +63,7 @@ class Judgement:
 def evaluate_candidate(
     store: Store, version: str, champion: str | None, params: PromotionParams, reporter: Reporter
 ) -> Judgement:
-    """Test a version as the registry has it, and hold it against the champion.
+    """Test a version as loaded from the registry, and compare it with the champion.
 
     Raises
     ------
@@ -85,12 +85,12 @@ def evaluate_candidate(
 
 
 def decide(store: Store, judgement: Judgement, seen: Mapping[str, str]) -> None:
-    """Move the aliases for a version that passed; leave them for one that did not. Both are written down.
+    """Move the aliases if the version passed, and record the decision in either case.
 
     Raises
     ------
     RegistryError
-        If the aliases are not as they were ``seen``.
+        If the aliases have changed since they were ``seen``.
     """
     version, reasons = judgement.version, "; ".join(judgement.reasons)
     if judgement.passed:
@@ -106,7 +106,7 @@ def decide(store: Store, judgement: Judgement, seen: Mapping[str, str]) -> None:
 def _measure(
     candidate: LoadedModel, store: Store, champion: str | None, params: PromotionParams
 ) -> tuple[str, list[Check]]:
-    """Measure a candidate, against the champion if there is one to compare with: on what, and the checks."""
+    """Measure a candidate, against the champion if given; return a description of the data and the checks."""
     raise NotImplementedError(candidate.served.task)
 
 
@@ -122,11 +122,11 @@ def _(
 def _judge_against(
     store: Store, candidate: LoadedTransactionModel, champion: str, params: PromotionParams
 ) -> tuple[str, list[Check]]:
-    """Compare both twins on the later of their windows, and what the served models say of its customers."""
+    """Compare the twins on the later of their windows, and the served models on its customers."""
     twins = load_twin(store, candidate.version), load_twin(store, champion)
     own, other = twins
     _check_alike(own, other)
-    # Both learnt from days up to the later twin's day, at most: neither has seen the window after it.
+    # Neither twin was fitted to data after the later one's cutoff, so neither has seen this window.
     later = own if own.as_of >= other.as_of else other
     served = candidate, load_model(f"models:/{store.registered_model}/{champion}").of_transactions()
     tables = [_score(each, later) for each in (own.model, other.model, *served)]
@@ -137,7 +137,7 @@ def _judge_against(
         *gate.compare_means(tables[2], tables[3], params, than),
     ]
     days = f"twins fitted up to {own.as_of} and {other.as_of}"
-    return f"Compared with {than} on {_said(later, window)}; {days}:", checks
+    return f"Compared with {than} on {_describe(later, window)}; {days}:", checks
 
 
 def _judge_alone(store: Store, version: str, params: PromotionParams) -> tuple[str, list[Check]]:
@@ -147,14 +147,14 @@ def _judge_alone(store: Store, version: str, params: PromotionParams) -> tuple[s
         *gate.compare_with_constant(window, table, params),
         *gate.check_coverage(window, table, twin.interval, params),
     ]
-    return f"Measured on {_said(twin, window)}; its twin was fitted up to {twin.as_of}:", checks
+    return f"Measured on {_describe(twin, window)}; its twin was fitted up to {twin.as_of}:", checks
 
 
 @_measure.register
 def _(
     candidate: LoadedLabelModel, store: Store, champion: str | None, params: PromotionParams
 ) -> tuple[str, list[Check]]:
-    # The cross-validated log losses are compared, each as a share of that of the share of churners.
+    # Cross-validated log losses, each relative to that of predicting the churn rate for everyone.
     version = candidate.version
     own, name, key = log_loss_of(store, version), "log loss of churn in cross-validation", "log_loss_increase"
     limit = params.log_loss_increase
@@ -164,7 +164,9 @@ def _(
     _check_one_label(store, version, champion)
     other = log_loss_of(store, champion)
     check = Check(name, own, other, f"version {champion}", own / other - 1.0, limit, key)
-    return "Compared in cross-validation, each on its own customers, in shares of a constant's:", [check]
+    return "Compared in cross-validation, each on its own customers, relative to a constant forecast:", [
+        check
+    ]
 
 
 def _check_one_label(store: Store, version: str, champion: str) -> None:
@@ -175,10 +177,10 @@ def _check_one_label(store: Store, version: str, champion: str) -> None:
 
 
 def _check_alike(own: Twin, other: Twin) -> None:
-    """Refuse to compare models that answer different questions."""
+    """Refuse to compare models with different horizons or data rules."""
     days = own.model.horizon_days, other.model.horizon_days
     if days[0] != days[1]:
-        raise RegistryError(f"it looks {days[0]} days ahead, version {other.version} {days[1]}")
+        raise RegistryError(f"its horizon is {days[0]} days, that of version {other.version} is {days[1]}")
     for name, value in own.model.data_rules.items():
         before = other.model.data_rules[name]
         if before != value:
@@ -188,7 +190,7 @@ def _check_alike(own: Twin, other: Twin) -> None:
 
 
 def _score(model: LoadedTransactionModel, later: Twin) -> pd.DataFrame:
-    """Score the held-out customers on the window's day, over its horizon."""
+    """Score the held-out customers as of the window's cutoff, over its horizon."""
     customers = later.held_out(model.window_days)
     return model.predict(
         customers,
@@ -199,6 +201,6 @@ def _score(model: LoadedTransactionModel, later: Twin) -> pd.DataFrame:
     )
 
 
-def _said(twin: Twin, window: pd.DataFrame) -> str:
+def _describe(twin: Twin, window: pd.DataFrame) -> str:
     first, last = add_days(twin.as_of, 1), add_days(twin.as_of, twin.model.horizon_days)
     return f"{first} to {last} ({len(window):,} customers)"

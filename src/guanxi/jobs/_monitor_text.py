@@ -24,7 +24,7 @@ _MEASURES = {
 
 
 def summary_text(found: Monitoring) -> str:
-    """Say what moved, how predictions fared, and the verdict with its reasons."""
+    """Report drift, realised performance, and the verdict with its reasons."""
     facts = found.facts
     day = f" up to {facts['as_of']}" if facts["as_of"] else ""
     trained = f" up to {facts['trained_until']}" if facts["trained_until"] else ""
@@ -64,7 +64,7 @@ def _drift(drift: pd.DataFrame) -> list[str]:
 def _shares(rows: list[dict[str, Any]]) -> list[str]:
     return [
         f"  {row['who']} "
-        + ("rejected" if row["name"] == REJECTED else f"with a {row['name']} that it had not seen")
+        + ("rejected" if row["name"] == REJECTED else f"with a {row['name']} not seen in training")
         + f": {row['share']:.1%} (usual {row['share_then']:.1%})"
         for row in rows
         if row["name"] == REJECTED or row["share"]

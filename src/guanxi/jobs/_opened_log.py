@@ -1,4 +1,4 @@
-"""A source read into a transaction log, with what in it is usable."""
+"""A source read into a transaction log, with its usability report."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class OpenedLog:
     ----------
     log : TransactionLog
     as_of : date
-        The last day that is used: that of the parameters, else the last day of the data.
+        The last day used: that of the parameters, else the last day of the data.
     usability : Usability
     """
 
@@ -32,7 +32,7 @@ class OpenedLog:
 
 
 def open_log(source: str | pd.DataFrame, params: Params, reporter: Reporter) -> OpenedLog:
-    """Read a source, and see what in it is usable."""
+    """Read a source and assess its usability."""
     with reporter.step(f"read {source_name(source)}"):
         log = read_transactions(source, params.data)
         as_of = params.as_of or log.last_day
@@ -41,5 +41,5 @@ def open_log(source: str | pd.DataFrame, params: Params, reporter: Reporter) -> 
 
 
 def source_name(source: str | pd.DataFrame) -> str:
-    """Give an address without its password; a DataFrame is the table."""
+    """Return an address without its password; ``the table`` for a DataFrame."""
     return "the table" if isinstance(source, pd.DataFrame) else redact(source)

@@ -1,4 +1,4 @@
-"""Finished parts of a job that wait for the others, so that an interrupted job can go on."""
+"""Finished parts of a job, kept so that an interrupted job can be resumed."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ _PLAN = "_plan.json"
 
 @contextmanager
 def only_writer(location: OutputLocation) -> Iterator[None]:
-    """Keep other processes from the location.
+    """Lock the location against other processes.
 
     Raises
     ------
     OutputError
-        If one is at it.
+        If another process is writing to it.
     """
     path = location.work_folder.with_suffix(".lock")
     made = _make_folder(path.parent)
@@ -53,20 +53,20 @@ def only_writer(location: OutputLocation) -> Iterator[None]:
 
 
 def _make_folder(folder: Path) -> list[Path]:
-    """Make a folder; give what was made, the deepest first."""
+    """Create a folder; return the folders created, the deepest first."""
     made = [each for each in (folder, *folder.parents) if not each.exists()]
     folder.mkdir(parents=True, exist_ok=True)
     return made
 
 
 class PartFolder:
-    """The parts of a table on their way to their location, and the plan they were made by.
+    """The parts of a table before they are moved to its location, and the plan that they follow.
 
     Parameters
     ----------
     location : OutputLocation
     plan : mapping
-        All that decides what stands in the parts, JSON values.
+        All that determines the contents of the parts, JSON values.
     sizes : sequence of int
         Rows of each part.
     """
@@ -76,22 +76,22 @@ class PartFolder:
         self._plan, self._sizes = dict(plan), sizes
 
     def open(self, reporter: Reporter, *, resume: bool) -> list[int]:
-        """Take up the parts of an interrupted job, or throw them away; give the numbers of those to do.
+        """Resume the parts of an interrupted job, or discard them; return the numbers of those to do.
 
         Raises
         ------
         ParamsError
-            If they were made by another plan.
+            If they were made with another plan.
         """
         found = len(list(self.path.glob("part-*.parquet")))
         if resume:
             if found:
                 self._check_plan()
             else:
-                reporter.say("   nothing to resume: from the beginning")
+                reporter.say("   nothing to resume: starting from the beginning")
         elif found:
             reporter.say(
-                f"   the {found:,} parts of an interrupted job are thrown away: --resume would have gone on"
+                f"   discarding the {found:,} parts of an interrupted job: --resume would have continued it"
             )
         if not (resume and found):
             shutil.rmtree(self.path, ignore_errors=True)
@@ -112,11 +112,11 @@ class PartFolder:
 
     @property
     def done(self) -> int:
-        """How many parts are there."""
+        """Number of finished parts."""
         return sum(map(self._is_done, range(len(self._sizes))))
 
     def remove(self) -> None:
-        """Give up the parts."""
+        """Delete the parts."""
         shutil.rmtree(self.path, ignore_errors=True)
 
     def _part(self, number: int) -> Path:
@@ -137,5 +137,5 @@ class PartFolder:
             if earlier.get(name) != value:
                 raise ParamsError(
                     f"the interrupted job in {self.path} had {name} {earlier.get(name)!r}, not {value!r}: "
-                    "give what it was started with, or begin anew without --resume"
+                    "repeat its options, or start again without --resume"
                 )

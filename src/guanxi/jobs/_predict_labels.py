@@ -28,21 +28,21 @@ def labelled_scoring(
     drivers: int | None,
     reporter: Reporter,
 ) -> Scoring:
-    """Read customers to be given ``customer_id, churn_probability``, the drivers and ``model_version``.
+    """Read the customers to score; columns: ``customer_id, churn_probability``, drivers, ``model_version``.
 
-    They keep the order of the source. A category that training has not seen counts as missing, and is told;
-    columns that the model does not know are ignored.
+    Customers keep the order of the source. A category not seen in training counts as missing and is reported;
+    columns that the model does not use are ignored.
 
     Raises
     ------
     ParamsError
-        If a day or a horizon was asked for: such a model has none.
+        If a day or a horizon is given: such a model has none.
     SourceError, DataError
         As :func:`guanxi.data.attributes.read_attributes`.
     """
     if horizon_days is not None:
         raise ParamsError(
-            f"model {source_name(loaded.uri)} was trained on labels and knows no horizon: leave --horizon out"
+            f"model {source_name(loaded.uri)} was trained on labels and has no horizon: leave --horizon out"
         )
     loaded.check_no_days(as_of=params.as_of)
     with reporter.step(f"read {source_name(source)}"):
@@ -69,13 +69,13 @@ def labelled_scoring(
         "rejected_by_rule": {},
         "customers_without_purchase": None,
     }
-    # The digest is that of a training, whatever the order; parts follow the order.
+    # The digest does not depend on the order of the customers, but the parts do.
     order = str(pd.util.hash_pandas_object(customers.ids.reset_index(drop=True)).sum())
     return Scoring(facts, bounds, pa.Array.from_pandas(customers.ids).type, score, {"order": order})
 
 
 def _unseen(customers: AttributeTable, loaded: LoadedLabelModel) -> list[str]:
-    """Tell of categories that training has not seen."""
+    """Describe categories not seen in training."""
     notes = []
     for name, categories in loaded.served.categories.items():
         if categories is None:
@@ -84,6 +84,6 @@ def _unseen(customers: AttributeTable, loaded: LoadedLabelModel) -> list[str]:
         new = values[~values.isin(categories)]
         if len(new):
             notes.append(
-                f"{name!r}: {new.iloc[0]!r} and the like were not seen in training, {len(new):,} rows"
+                f"{name!r}: {len(new):,} rows with values not seen in training, such as {new.iloc[0]!r}"
             )
     return notes

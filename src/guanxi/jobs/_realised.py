@@ -1,4 +1,4 @@
-"""Earlier predictions, read or made again, against what happened since."""
+"""Earlier predictions, read from a table or made again, against the outcomes since."""
 
 from __future__ import annotations
 
@@ -24,23 +24,23 @@ _CHAMPION = "the model"
 
 @dataclass(frozen=True)
 class RealisedPerformance:
-    """Predictions of one day against what happened in the horizon after it.
+    """Predictions of one day against the outcomes within their horizon.
 
     Attributes
     ----------
     source : str
-        Where the predictions come from: a table, or the model itself, scoring again.
+        Origin of the predictions: a table, or the model itself, scoring again.
     as_of, until : date
         The day of the predictions, and the last of their horizon.
     customers : int
     absent : int
-        Predicted customers of whom the source knows nothing; they count as not having bought.
+        Predicted customers who are not in the source; they count as not having bought.
     measures : list of dict
         :func:`guanxi.evaluation.realised_performance.measure`; empty while the horizon has not passed.
     then : list of dict
-        The same of the held-out window of training; empty where the two cannot be compared.
+        The same for the holdout window of training; empty if the two are not comparable.
     note : str
-        What must be known of all this, or empty.
+        Caveats, or empty.
     """
 
     source: str
@@ -61,19 +61,10 @@ def measure_realised_performance(
     predictions: str | None,
     params: Params,
 ) -> RealisedPerformance:
-    """Measure a prediction table, or else what the model says of the day a horizon ago.
+    """Measure a prediction table, or else the model's predictions as of one horizon ago.
 
-    Parameters
-    ----------
-    log : TransactionLog
-    loaded : LoadedTransactionModel
-    profile : mapping
-        The model's.
-    day : date
-        The last day that counts as known.
-    predictions : str, optional
-        A table that ``guanxi predict`` wrote.
-    params : Params
+    ``profile`` is the model's training profile, ``day`` the last day whose outcomes are known, and
+    ``predictions`` a table that ``guanxi predict`` wrote.
     """
     known_until = min(day, log.last_day)
     if predictions is not None:
@@ -108,7 +99,7 @@ def _measured(
     if 2 * absent > len(made.table):
         raise DataError(
             f"{made.source}: {absent:,} of its {len(made.table):,} customers had not bought by {made.as_of} "
-            f"in {log.source}: give the source that they were predicted from, with what came since"
+            f"in {log.source}: give the source they were predicted from, with later transactions"
         )
     happened = outcomes(log, made.as_of, made.horizon_days).astype({"customer_id": str})
     notes = [f"{absent:,} of them are not in the source and count as lost"] if absent else []
@@ -120,7 +111,7 @@ def _measured(
         )
     elif made.as_of < parse_date(loaded.as_of, what="the model's as_of"):
         comparable = False
-        notes.append(f"made of days that the model was trained on (up to {loaded.as_of}): shown, not judged")
+        notes.append(f"made for days that the model was trained on (up to {loaded.as_of}): shown, not judged")
     return RealisedPerformance(
         source=made.source,
         as_of=made.as_of,
@@ -135,6 +126,6 @@ def _measured(
 
 def _not_yet(as_of: date, until: date, known_until: date) -> str:
     return (
-        f"what was predicted on {as_of} can be measured once the source reaches {until} "
+        f"the predictions of {as_of} can be measured once the source reaches {until} "
         f"({(until - known_until).days:,} more days)"
     )

@@ -1,4 +1,4 @@
-"""``guanxi backtest``: how good forecasts would have been, at several days of the past."""
+"""``guanxi backtest``: accuracy of the forecasts at several past cutoffs."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _SHOWN = {
 
 @dataclass(frozen=True)
 class BacktestResult:
-    """Where a backtest left its tables, and what they hold."""
+    """A backtest, and the folder of its tables."""
 
     backtest: Backtest
     folder: Path | None
@@ -45,7 +45,7 @@ def backtest(
     cutoffs: Sequence[date | str] = (),
     reporter: Reporter | None = None,
 ) -> BacktestResult:
-    """Fit and measure at several cutoffs, each with nothing after it.
+    """Fit and measure at several cutoffs, each time with the data up to the cutoff only.
 
     Parameters
     ----------
@@ -90,14 +90,14 @@ def backtest(
 
 
 def summary_text(result: BacktestResult) -> str:
-    """Say how good guanxi and the others were at each cutoff."""
+    """Report the accuracy of guanxi and the other models at each cutoff."""
     found, lines = result.backtest, [""]
     for target, names in _SHOWN.items():
         lines += [f"{target}, {result.horizon_days} days ahead", _table(found, target, names), ""]
     whole = found.portfolio[found.portfolio["segment"].isna()]
     lines += [
         f"all customers' {row['target']} after {row['cutoff']}: {row['lower']:,.0f} to {row['upper']:,.0f}, "
-        f"came {row['actual']:,.0f}; {row['basis']}"
+        f"actual {row['actual']:,.0f}; {row['basis']}"
         for row in whole.to_dict("records")
     ]
     lines += [f"left out: cutoff {day}: {reason}" for day, reason in found.skipped.items()]

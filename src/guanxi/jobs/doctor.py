@@ -1,4 +1,4 @@
-"""``guanxi doctor``: what is wrong with the environment or the store, and what to do."""
+"""``guanxi doctor``: problems of the environment and the store, with advice."""
 
 from __future__ import annotations
 
@@ -19,15 +19,14 @@ from guanxi.jobs.promote import EXPORT_FOLDER
 from guanxi.jobs.reporter import Reporter
 from guanxi.params import MLflowParams, Params, load_params
 from guanxi.registry.health import Finding, database_findings, model_findings
-from guanxi.registry.local_store import database_file
-from guanxi.registry.store import answering, open_store, store_uri
+from guanxi.registry.store import answering, database_file, open_store, store_uri
 
 _STORE_FOLDER = "mlruns"
 _LEFTOVERS = (".*.partial", ".*.tmp", ".*.lock", ".*.old")
 
 
 def doctor(params: Params | None = None, *, reporter: Reporter | None = None) -> list[Finding]:
-    """Look at Python, packages, the store, its models and what interrupted work left behind.
+    """Check Python, packages, the store, its models and the leftovers of interrupted jobs.
 
     Parameters
     ----------
@@ -51,11 +50,11 @@ def doctor(params: Params | None = None, *, reporter: Reporter | None = None) ->
 
 
 def findings_text(findings: list[Finding]) -> str:
-    """Write a line for each finding, and how many are wrong."""
+    """Write a line for each finding, and the number of problems."""
     width = max(len(each.subject) for each in findings)
     wrong = sum(each.level == "wrong" for each in findings)
     lines = [f"{each.level:<5}  {each.subject:<{width}}  {each.text}" for each in findings]
-    return "\n".join([*lines, "", "All well." if not wrong else f"{wrong} wrong: see above what to do."])
+    return "\n".join([*lines, "", "All well." if not wrong else f"{wrong} wrong: see above for advice."])
 
 
 def _environment() -> Iterator[Finding]:
@@ -70,11 +69,11 @@ def _environment() -> Iterator[Finding]:
         yield Finding("ok", "python", python)
     else:
         yield Finding(
-            "wrong", "python", f"{python}, guanxi needs {wanted}: make an environment with such a one"
+            "wrong", "python", f"{python}, guanxi needs {wanted}: make an environment with that version"
         )
     needed = [each for each in required if each.marker is None or each.marker.evaluate({"extra": ""})]
     wrong = [finding for each in needed if (finding := _package(each))]
-    yield from wrong or [Finding("ok", "packages", f"{len(needed)} as guanxi {about['Version']} needs them")]
+    yield from wrong or [Finding("ok", "packages", f"{len(needed)} as guanxi {about['Version']} requires")]
 
 
 def _package(needed: Requirement) -> Finding | None:
@@ -90,7 +89,7 @@ def _package(needed: Requirement) -> Finding | None:
 
 def _java() -> Finding:
     found = shutil.which("java")
-    return Finding("note", "java", found or "there is none: only Spark needs it (Java 17)")
+    return Finding("note", "java", found or "not found: only Spark needs it (Java 17)")
 
 
 def _store(params: MLflowParams) -> list[Finding]:
@@ -111,7 +110,7 @@ def _store(params: MLflowParams) -> list[Finding]:
 
 
 def _leftovers(folder: Path) -> Iterator[Finding]:
-    """Name what a killed process left in the working folder."""
+    """Find what killed processes left in the working folder."""
     old, new = (EXPORT_FOLDER.with_name(f".{EXPORT_FOLDER.name}.{role}") for role in ("old", "new"))
     if (folder / old).exists() and not (folder / EXPORT_FOLDER).exists():
         yield Finding("wrong", "export", f"interrupted: rename {old} to {EXPORT_FOLDER}")
@@ -130,5 +129,5 @@ def _leftover(path: Path) -> Finding:
     if path.suffix == ".old" and not whole.exists():
         return Finding("wrong", "leftover", f"{path}: an earlier table, interrupted: rename it to {whole}")
     if (path / "_plan.json").exists():
-        return Finding("note", "leftover", f"{path}: guanxi predict --resume goes on with it, or delete it")
-    return Finding("note", "leftover", f"{path}: it may be deleted if nothing runs")
+        return Finding("note", "leftover", f"{path}: continue with guanxi predict --resume, or delete it")
+    return Finding("note", "leftover", f"{path}: it may be deleted if no job is running")

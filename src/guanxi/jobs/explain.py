@@ -25,6 +25,7 @@ from guanxi.report import story
 from guanxi.report.story import Story
 from guanxi.report.waterfall import waterfall
 
+_Source = str | pd.DataFrame
 _LONGEST_NAME = 100
 _DOTS_PER_INCH = 144
 
@@ -42,12 +43,12 @@ def explain(
 ) -> Story:
     """Explain one customer's prediction and draw it.
 
-    Only the rows of this customer are turned into features, which are the same as among all.
+    Features are computed from this customer's rows only; they are the same as in a full run.
 
     Parameters
     ----------
     customer_id : str
-        As the prediction table writes it.
+        As in the prediction table.
     source : str or pandas.DataFrame
         Transactions, or attributes for a model trained on labels; as on the command line.
     output : path, optional
@@ -58,7 +59,7 @@ def explain(
     Raises
     ------
     ParamsError
-        If the picture's name does not end in ``.png``, or a day or horizon is asked of a model trained on
+        If the picture's name does not end in ``.png``, or a day or horizon is given for a model trained on
         labels.
     DataError
         If there is no such customer; similar ones are named.
@@ -82,17 +83,17 @@ def explain(
     for warning in loaded.warnings:
         reporter.warn(warning)
     with reporter.step(f"read {source_name(source)}"):
-        told = _tell(loaded, customer_id, source, resolved, horizon_days)
+        found = _explain(loaded, customer_id, source, resolved, horizon_days)
     with reporter.step(f"draw {picture}"):
-        figure = waterfall(told.effects, told.texts, told.base, story.title(told), told.language)
+        figure = waterfall(found.effects, found.texts, found.base, story.title(found), found.language)
         files.write_atomically(
             picture, lambda temporary: figure.savefig(temporary, format="png", dpi=_DOTS_PER_INCH)
         )
-    return told
+    return found
 
 
 def picture_path(customer_id: str) -> Path:
-    """Name the picture of a customer, in the working folder; what a file name may not hold becomes ``-``.
+    """Name the picture of a customer; characters that file names do not allow become ``-``.
 
     Examples
     --------
@@ -104,22 +105,18 @@ def picture_path(customer_id: str) -> Path:
 
 
 @singledispatch
-def _tell(
-    loaded: LoadedModel,
-    customer_id: str,
-    source: str | pd.DataFrame,
-    params: Params,
-    horizon_days: int | None,
+def _explain(
+    loaded: LoadedModel, customer_id: str, source: _Source, params: Params, horizon_days: int | None
 ) -> Story:
-    """Read one customer and tell what a model says of them."""
+    """Read one customer and explain the model's prediction."""
     raise NotImplementedError(loaded.served.task)
 
 
-@_tell.register
+@_explain.register
 def _(
     loaded: LoadedTransactionModel,
     customer_id: str,
-    source: str | pd.DataFrame,
+    source: _Source,
     params: Params,
     horizon_days: int | None,
 ) -> Story:
@@ -153,13 +150,9 @@ def _(
     )
 
 
-@_tell.register
+@_explain.register
 def _(
-    loaded: LoadedLabelModel,
-    customer_id: str,
-    source: str | pd.DataFrame,
-    params: Params,
-    horizon_days: int | None,
+    loaded: LoadedLabelModel, customer_id: str, source: _Source, params: Params, horizon_days: int | None
 ) -> Story:
     loaded.check_no_days(as_of=params.as_of, horizon=horizon_days)
     customers = read_attributes(source, loaded.served.id, loaded.served.categories, params.data)
@@ -181,7 +174,7 @@ def _story(
     slope: float = 1.0,
     level: float = 0.0,
 ) -> Story:
-    """Bring effects to the scale of the shown probability; the first of them is the average customer."""
+    """Scale the effects to the log odds of the shown probability; the first one is the average customer's."""
     row = scores.assign(model_version=loaded.version).iloc[0]
     ranks = range(1, len(effects))
     return Story(

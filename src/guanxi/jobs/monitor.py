@@ -1,4 +1,4 @@
-"""``guanxi monitor``: say whether a model still fits what comes in."""
+"""``guanxi monitor``: check whether a model still fits new data."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ EXIT_CODES = {Verdict.ok: 0, Verdict.watch: 3, Verdict.retrain: 4}
 
 @dataclass(frozen=True)
 class Monitoring:
-    """What a new source says of a model.
+    """Result of monitoring a model with a new source.
 
     Attributes
     ----------
@@ -55,7 +55,7 @@ class Monitoring:
     shares : list of dict
         Of rejected lines and unseen categories: :mod:`guanxi.evaluation.monitoring.drift`.
     realised : RealisedPerformance or None
-        Predictions against what happened; None for a model trained on labels.
+        Predictions against outcomes; None for a model trained on labels.
     facts : dict
         ``model, model_version, trained_on, trained_until, horizon_days, source, as_of, customers,
         customers_then``.
@@ -73,7 +73,7 @@ class Monitoring:
 
     @property
     def exit_code(self) -> int:
-        """What the command ends with: 0 ok, 3 watch, 4 retrain."""
+        """Exit code of the command: 0 ok, 3 watch, 4 retrain."""
         return EXIT_CODES[self.verdict]
 
 
@@ -87,21 +87,21 @@ def monitor(
     as_of: date | str | None = None,
     reporter: Reporter | None = None,
 ) -> Monitoring:
-    """Compare a new source with what a model was trained on, and old predictions with what happened.
+    """Compare a new source with a model's training data, and earlier predictions with outcomes.
 
     Parameters
     ----------
     source : str or pandas.DataFrame
-        The whole log up to now, or the customers of a model trained on labels; no training data is needed.
+        The whole log up to now, or customers for a model trained on labels; no training data are needed.
     output : path, optional
-        Where to write the report as JSON too.
+        Where to write the report as JSON.
     model : str, optional
         MLflow address of a model; default: the champion, ``models:/guanxi@champion``.
     predictions : str, optional
-        A table that :func:`guanxi.predict` wrote. Default: the model scores the day a horizon ago again, if
-        that is no day it was trained on.
+        A table that :func:`guanxi.predict` wrote. Default: the model scores again as of one horizon ago,
+        unless it was trained on that day.
     params : Params, optional
-        Its ``monitor`` holds the limits. Default: ``params.yaml`` in the working folder, if any.
+        Its ``monitor`` section sets the limits. Default: ``params.yaml`` in the working folder, if any.
     as_of : date or str, optional
         Default: the last day of the data; no later row is read.
 
@@ -143,7 +143,7 @@ def _compare(
     params: Params,
     reporter: Reporter,
 ) -> Monitoring:
-    """Read a source and compare it with what a model was trained on."""
+    """Read a source and compare it with a model's training data."""
     raise NotImplementedError(loaded.served.task)
 
 
@@ -168,7 +168,7 @@ def _(
                 raise HistoryError(
                     f"{log.source}: nobody had bought by {day}, the data begins on {log.first_day}"
                 )
-            # In the season of the training day: a season that moves everybody is no drift.
+            # Scored as of the training day, so that seasonality does not count as drift.
             scores = loaded.predict(features, drivers=0)
             drift = compare_with_profile(profile, features, scores, horizons=horizons)
             shares = line_shares(log, profile, trained, day, horizons)
@@ -221,7 +221,7 @@ def _facts(loaded: LoadedModel, profile: Mapping[str, Any], source: str, custome
 
 
 def _metrics(found: Monitoring) -> dict[str, float | None]:
-    """Name the measures as MLflow shows them."""
+    """Return the measures by their names in MLflow."""
     drift = found.drift.to_dict("records")
     scores = [row for row in drift if row["kind"] == "score"]
     measures = found.realised.measures if found.realised else []

@@ -19,8 +19,7 @@ from guanxi.features.snapshots import CUSTOMERS_AT_ONCE, FeatureChunks
 from guanxi.jobs._opened_log import source_name
 from guanxi.jobs._parts import PartFolder, only_writer
 from guanxi.jobs._predict_labels import labelled_scoring
-from guanxi.jobs._scoring import Manifest, Scoring, as_arrow, side_by_side
-from guanxi.jobs._scoring_process import scorers
+from guanxi.jobs._scoring import Manifest, Scoring, as_arrow, scorers, side_by_side
 from guanxi.jobs.reporter import Reporter
 from guanxi.params import Params, load_params, override
 from guanxi.registry.loaded_model import (
@@ -33,7 +32,7 @@ from guanxi.registry.loaded_model import (
 from guanxi.registry.store import open_store
 
 _ENGINE_MEMORY = "1GB"
-# What decides what stands in a part: a job that is taken up must have the same.
+# What determines the contents of a part: a resumed job must have the same values.
 _DECISIVE = (
     "guanxi", "model_version", "model_id", "source_digest", "as_of", "horizon_days", "drivers", "chunks",
 )  # fmt: skip
@@ -57,7 +56,7 @@ def predict(
     source : str or pandas.DataFrame
         As on the command line, or a table of transactions.
     output : path, optional
-        Where to write the table too, as in :func:`predict_to`.
+        Where to write the table as well, as in :func:`predict_to`.
     model : str, optional
         MLflow address of a model; default: the champion, ``models:/guanxi@champion``.
     params : Params, optional
@@ -83,7 +82,7 @@ def predict(
     """
     job = _Job(source, model, params, as_of, horizon_days, drivers, reporter)
     if output is None:
-        scoring = job.scoring(job.load())
+        scoring = _scoring(job.load(), job)
         try:
             with job.reporter.step("score") as step:
                 return scoring.whole(step)
@@ -106,28 +105,28 @@ def predict_to(
     resume: bool = False,
     reporter: Reporter | None = None,
 ) -> Manifest:
-    """Score every customer known at ``as_of`` into a table, so many at a time.
+    """Score every customer known at ``as_of`` in parts, and write the prediction table.
 
-    The memory it takes does not grow with the number of customers. Until all are scored, their parts wait in
-    a hidden folder beside the output; then the table is there at once, whole.
+    Memory use does not grow with the number of customers. Finished parts are kept in a hidden folder next to
+    the output; the table appears once it is complete.
 
     Parameters
     ----------
     source : str or pandas.DataFrame
         As on the command line, or a table of transactions.
     output : path or str
-        ``FILE.parquet`` or ``FILE.csv``; a name without ending, or with ``/`` behind it, for a folder of
-        Parquet files; ``duckdb://FILE::TABLE`` or ``postgres://HOST/DATABASE::TABLE``. Its manifest stands
-        beside it: ``FILE.parquet.manifest.json``, ``_manifest.json`` in the folder, or ``TABLE_manifest``.
+        ``FILE.parquet`` or ``FILE.csv``; a name without an extension, or ending in ``/``, for a folder of
+        Parquet files; ``duckdb://FILE::TABLE`` or ``postgres://HOST/DATABASE::TABLE``. Its manifest is next
+        to it: ``FILE.parquet.manifest.json``, ``_manifest.json`` in the folder, or ``TABLE_manifest``.
     model, params, as_of, horizon_days, drivers : optional
         As in :func:`predict`.
     resume : bool
-        Go on with a job that was interrupted: parts it had done are not scored again.
+        Resume an interrupted job: finished parts are not scored again.
 
     Raises
     ------
     ParamsError
-        Also if the interrupted job was another one.
+        Also if the interrupted job had other settings.
     SourceError, DataError, HistoryError, RegistryError
     OutputError
         If the table cannot be written, or another process is writing it; an earlier one stays.
@@ -143,7 +142,7 @@ def predict_to(
 
 
 class _Job:
-    """One scoring job: what was asked for."""
+    """A scoring job and its settings."""
 
     def __init__(
         self,
@@ -159,30 +158,26 @@ class _Job:
         given = {"as_of": as_of, "horizon_days": horizon_days, "drivers.top": drivers}
         self.params = override(base, given)
         self.reporter = reporter or Reporter()
-        self._source, self._model = source, model
-        self._horizon_days, self._drivers = horizon_days, drivers
+        self.source, self.horizon_days, self.drivers = source, horizon_days, drivers
+        self._model = model
 
     def load(self) -> LoadedModel:
-        """Load the model, and say what must be said of it."""
+        """Load the model and show its warnings."""
         loaded = _load_checked(self._model, self.params, self.reporter)
         self.reporter.say(f"   version {loaded.version}, trained on {loaded.source}")
         for warning in loaded.warnings:
             self.reporter.warn(warning)
         return loaded
 
-    def scoring(self, loaded: LoadedModel) -> Scoring:
-        """Read the source."""
-        return _scoring(loaded, self._source, self.params, self._horizon_days, self._drivers, self.reporter)
-
     def write(
         self, location: OutputLocation, *, resume: bool, each: Callable[[pd.DataFrame], object] | None = None
     ) -> Manifest:
-        """Score into a location; ``each`` is handed the tables as they come."""
+        """Score into a location; call ``each`` with each table."""
         started, begin = datetime.now(UTC), time.monotonic()
         location.check()
         loaded = self.load()
         with only_writer(location):
-            scoring = self.scoring(loaded)
+            scoring = _scoring(loaded, self)
             facts = {
                 "guanxi": __version__,
                 "model_version": loaded.version,
@@ -233,52 +228,40 @@ class _Job:
                     each(table)
 
     def _leave(self, folder: PartFolder) -> None:
-        """Keep the parts that are done, and say so."""
+        """Keep and report the finished parts."""
         if not folder.done:
             folder.remove()
             return
         self.reporter.say(
-            f"   {folder.done:,} of {len(folder.parts):,} parts are done and kept: go on with --resume"
+            f"   {folder.done:,} of {len(folder.parts):,} parts are done and kept: continue with --resume"
         )
 
 
 @singledispatch
-def _scoring(
-    loaded: LoadedModel,
-    source: str | pd.DataFrame,
-    params: Params,
-    horizon_days: int | None,
-    drivers: int | None,
-    reporter: Reporter,
-) -> Scoring:
-    """Read a source of customers that a model is to score."""
+def _scoring(loaded: LoadedModel, job: _Job) -> Scoring:
+    """Read the customers that a model is to score."""
     raise NotImplementedError(loaded.served.task)
 
 
-_scoring.register(LoadedLabelModel, labelled_scoring)
+@_scoring.register
+def _(loaded: LoadedLabelModel, job: _Job) -> Scoring:
+    return labelled_scoring(loaded, job.source, job.params, job.horizon_days, job.drivers, job.reporter)
 
 
 @_scoring.register
-def _(
-    loaded: LoadedTransactionModel,
-    source: str | pd.DataFrame,
-    params: Params,
-    horizon_days: int | None,
-    drivers: int | None,
-    reporter: Reporter,
-) -> Scoring:
-    with reporter.step(f"read {source_name(source)}"):
-        log = read_transactions(source, params.data, memory=_ENGINE_MEMORY)
+def _(loaded: LoadedTransactionModel, job: _Job) -> Scoring:
+    with job.reporter.step(f"read {source_name(job.source)}"):
+        log = read_transactions(job.source, job.params.data, memory=_ENGINE_MEMORY)
         try:
-            as_of = params.as_of or log.last_day
-            return _transaction_scoring(log, loaded, as_of, horizon_days, drivers, CUSTOMERS_AT_ONCE)
+            as_of = job.params.as_of or log.last_day
+            return _transaction_scoring(log, loaded, as_of, job.horizon_days, job.drivers, CUSTOMERS_AT_ONCE)
         except BaseException:
             log.close()
             raise
 
 
 def _load_checked(model: str | None, params: Params, reporter: Reporter) -> LoadedModel:
-    """Load a model, by default the champion, that was trained under the rules the data will be read under."""
+    """Load a model, by default the champion; refuse one trained under other data rules."""
     uri = model or f"models:/{params.mlflow.registered_model}@champion"
     with reporter.step(f"load {source_name(uri)}"):
         if uri.startswith(STORE_SCHEMES):
@@ -289,7 +272,7 @@ def _load_checked(model: str | None, params: Params, reporter: Reporter) -> Load
 
 
 def _check_data_rules(loaded: LoadedModel, params: Params) -> None:
-    """Refuse to read data under other rules than the model's: its features would mean something else."""
+    """Refuse data rules other than the model's, since its features would not be comparable."""
     for name, trained in loaded.data_rules.items():
         asked = getattr(params.data, name)
         if asked != trained:
@@ -306,12 +289,12 @@ def _score_customers(
     horizon_days: int | None = None,
     drivers: int | None = None,
 ) -> pd.DataFrame:
-    """Give the prediction table of every customer known at ``as_of``, in the order of ``customer_id``.
+    """Return the prediction table of every customer known at ``as_of``, ordered by ``customer_id``.
 
     Raises
     ------
     HistoryError
-        If nobody had bought by then.
+        If no customer had bought by then.
     """
     return _transaction_scoring(log, loaded, as_of, horizon_days, drivers).whole()
 
@@ -324,12 +307,12 @@ def _transaction_scoring(
     drivers: int | None = None,
     customers_at_once: int = CUSTOMERS_AT_ONCE,
 ) -> Scoring:
-    """Cut the customers known at ``as_of`` into chunks, in the order of ``customer_id``.
+    """Split the customers known at ``as_of`` into chunks, ordered by ``customer_id``.
 
     Raises
     ------
     HistoryError
-        If nobody had bought by then.
+        If no customer had bought by then.
     """
     with explain_no_space():
         features = FeatureChunks(log, as_of, loaded.window_days, customers_at_once)

@@ -21,7 +21,7 @@ _SCHEME = "models:/"
 
 @dataclass(frozen=True)
 class Promotion:
-    """How a promotion ended.
+    """Result of a promotion.
 
     Attributes
     ----------
@@ -32,7 +32,7 @@ class Promotion:
     previous : str or None
         The version it replaced; None for the first champion.
     judgement : Judgement or None
-        None where the version was champion already.
+        None if the version was already champion.
     """
 
     model: str
@@ -46,8 +46,8 @@ def promote(
 ) -> Promotion:
     """Make the candidate champion if it passes the gate.
 
-    It is loaded from the registry and tested there; its twin and the champion's are compared on the later of
-    the windows they were measured on, which neither has seen. Limits: ``promotion`` in ``params.yaml``.
+    It is loaded from the registry and tested. Its twin and the champion's are compared on the later of their
+    holdout windows, which neither has seen. Limits: ``promotion`` in ``params.yaml``.
 
     Parameters
     ----------
@@ -60,9 +60,9 @@ def promote(
     Raises
     ------
     PromotionError
-        If it does not pass; the message names every limit that was not kept. All aliases stay.
+        If it does not pass; the message names every limit exceeded. All aliases stay.
     RegistryError
-        If there is no such version, it fails its smoke test, or somebody else moved the aliases meanwhile.
+        If there is no such version, it fails its smoke test, or the aliases were moved meanwhile.
 
     Examples
     --------
@@ -101,12 +101,12 @@ def promote(
 
 
 def _refresh_export(store: Store, version: str) -> None:
-    """Bring the champion's folder, where an earlier run left one of this registered model, up to date.
+    """Update the champion's folder if an earlier run exported this registered model.
 
     Raises
     ------
     OutputError
-        If it cannot be written; the aliases have moved by then.
+        If it cannot be written; the aliases have already moved.
     """
     if registry.exported_name(EXPORT_FOLDER) != store.registered_model:
         return
@@ -114,17 +114,17 @@ def _refresh_export(store: Store, version: str) -> None:
         registry.export(f"{_SCHEME}{store.registered_model}/{version}", EXPORT_FOLDER)
     except OutputError as error:
         raise OutputError(
-            f"version {version} is champion now, but {EXPORT_FOLDER} still holds the one before: {error}"
+            f"version {version} is champion now, but {EXPORT_FOLDER} still holds the previous one: {error}"
         ) from error
 
 
 def summary_text(promotion: Promotion) -> str:
-    """Say who is champion now, and how to go back."""
+    """Report the new champion and how to go back."""
     name, version = promotion.model, promotion.version
     if promotion.judgement is None:
-        return f"Version {version} of {name} is champion already: nothing to do."
+        return f"Version {version} of {name} is already champion: nothing to do."
     if promotion.previous is None:
-        return f"Version {version} of {name} is champion, the first."
+        return f"Version {version} of {name} is the first champion."
     return (
         f"Version {version} of {name} is champion; version {promotion.previous}, the champion until now, is "
         f"previous: guanxi rollback --name {name} goes back to it."
@@ -132,7 +132,7 @@ def summary_text(promotion: Promotion) -> str:
 
 
 def _parse(model: str | None, name: str) -> tuple[str, str]:
-    """Take ``models:/NAME/VERSION`` or ``models:/NAME@ALIAS`` apart."""
+    """Parse ``models:/NAME/VERSION`` or ``models:/NAME@ALIAS``."""
     if model is None:
         return name, f"@{CANDIDATE}"
     given = model.removeprefix(_SCHEME)
@@ -140,7 +140,7 @@ def _parse(model: str | None, name: str) -> tuple[str, str]:
     if not at:
         name, _, alias = given.partition("/")
     if not model.startswith(_SCHEME) or not name or not alias or not (at or alias.isdecimal()):
-        raise ParamsError(f"--model {model!r} is no registered version: write models:/guanxi/3")
+        raise ParamsError(f"--model {model!r} is not a registered version: write models:/guanxi/3")
     return name, at + alias
 
 

@@ -1,4 +1,4 @@
-"""What a person at a terminal sees while a job runs."""
+"""Progress of a job, as shown on a terminal."""
 
 from __future__ import annotations
 
@@ -10,24 +10,24 @@ from typing import Any
 
 
 class Reporter:
-    """Silent progress: what the Python API uses."""
+    """Silent progress, used by the Python API."""
 
     @contextmanager
     def step(self, title: str) -> Iterator[Reporter]:
-        """Show that a step is under way."""
+        """Show that a step is running."""
         yield self
 
     def detail(self, text: str) -> None:
-        """Say what the current step does now."""
+        """Show what the current step is doing."""
 
     def count(self, done: int, total: int, unit: str) -> None:
-        """Say how much of the current step is done; the first call starts the clock."""
+        """Show how much of the current step is done; the first call starts the clock."""
 
     def say(self, text: str) -> None:
         """Print a line that stays."""
 
     def warn(self, text: str) -> None:
-        """Say what a reader of the result must know."""
+        """Warn about the result."""
         warnings.warn(text, stacklevel=3)
 
 
@@ -65,12 +65,12 @@ class ConsoleReporter(Reporter):
         self._console.print(f"{self._title} [dim]{time.perf_counter() - begin:.1f} s[/dim]")
 
     def detail(self, text: str) -> None:
-        """Show beside the spinner what is being done."""
+        """Show next to the spinner what is being done."""
         if self._status is not None:
             self._status.update(f"{self._title}: {self._escape(text)}")
 
     def count(self, done: int, total: int, unit: str) -> None:
-        """Show count, rate and time left beside the spinner; where there is none, a line now and then."""
+        """Show count, rate and time left next to the spinner; without one, print a line now and then."""
         now = time.monotonic()
         if self._counted_from is None:
             self._counted_from, self._printed_at = (now, done), now
@@ -91,7 +91,7 @@ class ConsoleReporter(Reporter):
 
 
 def _count_text(done: int, total: int, unit: str, of_these: int, seconds: float) -> str:
-    """Say how much is done, how fast, and how long the rest takes.
+    """Describe how much is done, how fast, and the time left.
 
     Examples
     --------

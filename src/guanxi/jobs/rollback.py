@@ -1,4 +1,4 @@
-"""``guanxi rollback``: back to the champion before."""
+"""``guanxi rollback``: return to the previous champion."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from guanxi.registry.store import answering, open_store
 
 @dataclass(frozen=True)
 class Rollback:
-    """How a rollback ended.
+    """Result of a rollback.
 
     Attributes
     ----------
@@ -45,13 +45,13 @@ def rollback(
     params : Params, optional
         Default: ``params.yaml`` in the working folder, if any.
     name : str, optional
-        Of the registered model, as in ``guanxi-labels``; default: ``mlflow.registered_model``.
+        Name of the registered model, such as ``guanxi-labels``; default: ``mlflow.registered_model``.
     reporter : Reporter, optional
 
     Raises
     ------
     RegistryError
-        If there is none before, it does not load any more, or somebody else moved the aliases meanwhile.
+        If there is no previous champion, it no longer loads, or the aliases were moved meanwhile.
 
     Examples
     --------
@@ -75,11 +75,11 @@ def rollback(
 
 
 def summary_text(done: Rollback) -> str:
-    """Say who is champion again."""
+    """Report the champion and the next possible rollback."""
     further = (
         f"guanxi rollback --name {done.model} once more goes back to version {done.previous}"
         if done.previous
-        else "there is none before it"
+        else "there is no earlier one"
     )
     return (
         f"Version {done.version} of {done.model} is champion again, version {done.instead} is rolled back; "

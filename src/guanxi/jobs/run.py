@@ -35,9 +35,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class RunResult:
-    """Where a run left its results.
+    """Results of a run.
 
-    ``judgement`` is what the gate said of the new version; None where it is the first and champion by that.
+    ``judgement`` is the gate's verdict on the new version; None for the first version, which is champion.
     """
 
     training: Training
@@ -75,7 +75,7 @@ def run(source: str, params: Params, folder: Path, reporter: Reporter) -> RunRes
         loaded = registry.load_model(uri).of_transactions()
         predictions = _score_customers(log, loaded, training.as_of)
     inputs = _scorecard_inputs(log, relations, loaded, params)
-    inputs = dataclasses.replace(inputs, score=lambda _: predictions)  # they were made already
+    inputs = dataclasses.replace(inputs, score=lambda _: predictions)  # scored above
     scored = score_day(inputs, training.as_of, reporter)
     results = reporter.step("write the results, the page and the champion's folder")
     with results, answering(training.store):
@@ -91,7 +91,7 @@ def run(source: str, params: Params, folder: Path, reporter: Reporter) -> RunRes
 
 
 def _through_the_gate(training: Training, reporter: Reporter) -> tuple[Training, Judgement | None]:
-    """Let a version that is not the first become champion if it is no worse than the one there is."""
+    """Promote a version that is not the first if it passes the gate."""
     if training.is_champion:
         return training, None
     store, version = training.store, training.version
@@ -103,7 +103,7 @@ def _through_the_gate(training: Training, reporter: Reporter) -> tuple[Training,
             )
             decide(store, judgement, seen)
         except RegistryError as error:
-            # The results are worth having whoever is champion.
+            # The results are useful even without a promotion.
             seen = read_aliases(store)
             judgement = Judgement(version, seen.get(CHAMPION), "nothing was decided", [], [str(error)])
     if judgement.passed:
@@ -133,7 +133,7 @@ def _metrics(training: Training) -> dict[str, Any]:
 
 
 def _grades(training: Training) -> list[str]:
-    """Say the grades, and what their letters mean."""
+    """Describe the grades and their letters."""
     from guanxi.report.words import words
 
     grades = [each for each in training.holdout.grades.values() if each is not None]
@@ -145,7 +145,7 @@ def _grades(training: Training) -> list[str]:
 
 
 def _totals(training: Training) -> list[tuple[str, str]]:
-    """Give total and interval of all customers, with what the interval rests on."""
+    """Return total and interval of all customers, with the basis of the interval."""
     whole = training.totals[training.totals["segment"].isna()].to_dict("records")
     return [
         (

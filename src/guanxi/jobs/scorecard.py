@@ -36,20 +36,20 @@ def scorecard(
     model: str | None = None,
     history: int = 0,
 ) -> ScorecardResult:
-    """Score every customer's relationship; write and log what was found.
+    """Score every customer's relationship; write and log the results.
 
     Parameters
     ----------
     source : str or pandas.DataFrame
         Transactions; the relation tables are named by ``params.relations``.
     folder : pathlib.Path
-        Where ``scorecard.parquet`` and the rest goes.
+        Where ``scorecard.parquet`` and the other files go.
     params : Params
     reporter : Reporter
     model : str, optional
         Default: the champion.
     history : int
-        Earlier days to compare with, each a horizon of the model before the next.
+        Number of earlier days to compare with, one horizon of the model apart.
 
     Raises
     ------
@@ -58,10 +58,10 @@ def scorecard(
     check_folder(folder)
     check_parameters(params)
     loaded = _load_checked(model, params, reporter).of_transactions(
-        " and knows no value: name one trained on transactions, as in --model models:/guanxi@champion"
+        " and predicts no value: name one trained on transactions, as in --model models:/guanxi@champion"
     )
     name = source_name(source)
-    with reporter.step(f"read {name} and the tables beside it"):
+    with reporter.step(f"read {name} and the relation tables"):
         log = read_transactions(source, params.data)
         relations = read_relations(params, log)
     try:
@@ -84,7 +84,7 @@ def scorecard(
 def _scorecard_inputs(
     log: TransactionLog, relations: Relations, loaded: LoadedTransactionModel, params: Params
 ) -> ScorecardInputs:
-    """Put together what a scorecard is worked out from; the model scores each day that is asked for."""
+    """Collect the inputs of a scorecard; the model scores each requested day."""
     return ScorecardInputs(
         log,
         relations,
@@ -96,7 +96,7 @@ def _scorecard_inputs(
 
 
 def summary_text(found: ScorecardResult, folder: Path) -> str:
-    """Tell tiers, weights, what is worth knowing, and where the results are."""
+    """Report tiers, weights, notes, and where the results are."""
     customers = found.customers
     mean = customers["score"].mean()
     lines = [f"{len(customers):,} customers as of {found.as_of}: mean score {mean:.1f}", ""]
@@ -112,12 +112,12 @@ def summary_text(found: ScorecardResult, folder: Path) -> str:
             )
     lines += ["", *_weights(found), *_stability(found), *_moves(found), *_targets(found)]
     if found.notes:
-        lines += ["", "To know:", *(f"  - {note}" for note in found.notes)]
+        lines += ["", "Notes:", *(f"  - {note}" for note in found.notes)]
     return "\n".join([*lines, "", f"Results: {folder}/scorecard.parquet, .csv, .html and more"])
 
 
 def alarms(found: ScorecardResult, on: str) -> list[str]:
-    """Name the indicators at their warning, or of nobody known; with ``target`` those that miss it too."""
+    """Name the indicators at their warning level or without data; with ``target`` also those that miss it."""
     verdicts = ("warning", "unknown", *(("missed",) if on == "target" else ()))
     return [str(name) for name in found.targets.loc[found.targets["verdict"].isin(verdicts), "indicator"]]
 
@@ -137,7 +137,7 @@ def _stability(found: ScorecardResult) -> list[str]:
     kept = pd.Series(stability.kept).dropna()
     return [
         f"Stability: in {stability.draws:,} draws of the weights {(kept >= 0.9).mean():.0%} of customers "
-        f"keep their tier nine times of ten or more; on average {kept.mean():.0%}"
+        f"keep their tier in at least nine of ten; on average {kept.mean():.0%}"
     ]
 
 
@@ -152,6 +152,6 @@ def _targets(found: ScorecardResult) -> list[str]:
     return [
         f"Target {row['indicator']}: {row['value']:.4g} against {row['target']:.4g}, {row['verdict']}"
         if row["known"]
-        else f"Target {row['indicator']}: known of nobody"
+        else f"Target {row['indicator']}: no data"
         for row in found.targets.to_dict("records")
     ]

@@ -1,4 +1,4 @@
-"""The closing words of a job."""
+"""Closing summaries of a training and a run."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _SHOWN: dict[OutcomeName, tuple[tuple[str, str, str], ...]] = {
 
 
 def of_training(training: Training, judgement: Judgement | None = None) -> str:
-    """Say how good the model was on the window it had not seen, and where it stands."""
+    """Report accuracy on the holdout window, and the model's place in the registry."""
     holdout = training.holdout
     lines = [
         f"\nMeasured on {add_days(holdout.cutoff, 1)} to {holdout.end} ({training.horizon_days} days, "
@@ -34,7 +34,7 @@ def of_training(training: Training, judgement: Judgement | None = None) -> str:
         f"spend {_number(holdout.value('spend', 'bias'), '+.1%')}",
         "  grade A: clearly better than every naive forecast, B: as good, C: worse",
         *(f"  warning: {warning}" for warning in holdout.warnings),
-        *_chosen(training),
+        *([f"  chosen: {training.served.choice.reason}"] if training.params.clv.model == "auto" else []),
         *(f"  note: {note}" for note in training.fit_notes),
         "",
         f"Model {training.store.registered_model} version {training.version} is "
@@ -45,7 +45,7 @@ def of_training(training: Training, judgement: Judgement | None = None) -> str:
 
 
 def of_run(result: RunResult) -> str:
-    """Add where the results are and what to type next."""
+    """Report a training, its results, and the next commands."""
     training, table, folder = result.training, result.predictions, result.folder
     total, likely = float(table["clv"].sum()), int((table["churn_probability"] > 0.5).sum())
     unexplained = training.usability.numbers["customers_without_purchase"]
@@ -71,7 +71,7 @@ def of_run(result: RunResult) -> str:
 def _files(result: RunResult) -> list[str]:
     files = {
         str(result.folder / "predictions.parquet"): "one row per customer",
-        str(result.folder / "report.html"): "the page to look at",
+        str(result.folder / "report.html"): "the report page",
         str(result.folder / "metrics.json"): "the numbers above, and more",
         str(result.folder / "rejected.parquet"): "lines that were not used, and why",
         f"{result.export}/": "the champion as an MLflow model folder",
@@ -108,11 +108,6 @@ def _graded(holdout: Holdout, target: OutcomeName) -> str:
         for metric, name, form in _SHOWN[target]
     ]
     return f"  {target:<10} grade {grade.letter if grade else '-'}  {', '.join(shown)}"
-
-
-def _chosen(training: Training) -> list[str]:
-    automatic = training.params.clv.model == "auto"
-    return [f"  chosen: {training.served.choice.reason}"] if automatic else []
 
 
 def _model(training: Training) -> str:

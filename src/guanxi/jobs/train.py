@@ -31,14 +31,14 @@ from guanxi.registry.twins import champion_windows
 
 @dataclass(frozen=True)
 class Training:
-    """What a training produced.
+    """Result of a training.
 
     Attributes
     ----------
     version : str
         Version in the registry, alias ``candidate``.
     is_champion : bool
-        Whether this version is champion now: the first that passes its test becomes so.
+        Whether this version is champion; the first one that passes its test is.
     champion : str
         The version that is champion.
     run_id : str
@@ -46,13 +46,13 @@ class Training:
     as_of : date
     horizon_days : int
     holdout : Holdout
-        The twin, fitted a horizon earlier, against what happened since.
+        The twin, fitted one horizon earlier, against the outcomes since.
     served : FittedModels
     usability : Usability
     fit_notes : list of str
-        What the fits found that one must know, such as a model that stands in for another.
+        Notes on the fits, such as a model that replaces another.
     totals : pandas.DataFrame
-        What all customers and segments will buy and spend: :func:`.totals.forecast_totals`.
+        Forecast purchases and spend of all customers and of segments: :func:`.totals.forecast_totals`.
     params : Params
     """
 
@@ -82,8 +82,8 @@ def train(
 ) -> Training:
     """Train on a source and register the model as candidate.
 
-    Everything is fitted twice: the twin at ``as_of - horizon_days``, measured on the window it has not
-    seen, and the served model at ``as_of``.
+    Everything is fitted twice: the twin at ``as_of - horizon_days``, measured on the holdout window, and the
+    served model at ``as_of``.
 
     Parameters
     ----------
@@ -99,9 +99,9 @@ def train(
     Raises
     ------
     ParamsError, SourceError, DataError, HistoryError
-        If a parameter is not valid, or the data cannot be read or cannot carry the horizon.
+        If a parameter is not valid, or the data cannot be read or are too short for the horizon.
     RegistryError
-        If the MLflow store does not take the model.
+        If the MLflow store does not accept the model.
 
     Examples
     --------
@@ -118,18 +118,18 @@ def train(
 
 
 def _train_log(opened: OpenedLog, params: Params, reporter: Reporter) -> Training:
-    """Train on a transaction log that is open, and stays so."""
+    """Train on an open transaction log, and leave it open."""
     log, as_of, usability = opened.log, opened.as_of, opened.usability
     twin_day = check_history(log, as_of, params.horizon_days)
     with reporter.step("look at the MLflow store"):
         check_store(params.mlflow)
     with reporter.step(
-        f"fit the twin with the data up to {twin_day}, and measure it on what followed"
+        f"fit the twin to the data up to {twin_day}, and measure it on the days after"
     ) as step:
         twin = fit_models(log, twin_day, params, step.detail)
         step.detail("evaluation")
         holdout = evaluate_holdout(log, twin, params.horizon_days, seed=params.seed, language=params.language)
-    with reporter.step(f"fit the served model with the data up to {as_of}") as step:
+    with reporter.step(f"fit the served model to the data up to {as_of}") as step:
         served = fit_models(log, as_of, params, step.detail)
         step.detail("totals")
         totals = forecast_totals(log, served, params.horizon_days, params.clv.interval)
@@ -187,9 +187,9 @@ def _held_out(
     of_champion: set[int],
     digest: str,
 ) -> dict[int, pd.DataFrame]:
-    """Give the held-out customers with features for the windows of the models that will be compared on them.
+    """Return the held-out customers with features for each window of the models to be compared.
 
-    Windows are shorter where the history is, so the champion's can differ from this version's.
+    A short history shortens the window, so the champion's can differ from this version's.
     """
     tables = {
         days: twin.features if days == twin.window_days else features_at(log, twin.as_of, days)

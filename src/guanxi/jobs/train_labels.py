@@ -28,19 +28,19 @@ _OF_PROBABILITIES = ("log_loss", "brier")
 
 @dataclass(frozen=True)
 class LabelTraining:
-    """What a training on labels produced.
+    """Result of a training on labels.
 
     Attributes
     ----------
     version : str
         Version in the registry, alias ``candidate``.
     is_champion : bool
-        Whether this version is champion now: the first that passes its test becomes so.
+        Whether this version is champion; the first one that passes its test is.
     run_id : str
         Its MLflow run.
     metrics : pandas.DataFrame
-        ``target, model, metric, value, standard_deviation`` of the cross-validation: means over the folds and
-        their spread; ``ece`` over all folds together, for a single fold's bins are too small.
+        ``target, model, metric, value, standard_deviation`` of the cross-validation: mean and spread over the
+        folds; ``ece`` is pooled over all folds, since the bins of a single fold are too small.
     fitted : FittedLabels
     params : Params
     store : Store
@@ -55,7 +55,7 @@ class LabelTraining:
     store: Store = field(repr=False)
 
     def value(self, metric: str, model: str = _MODEL) -> float:
-        """One number of the metrics."""
+        """Value of one metric."""
         rows = self.metrics
         found = rows[(rows["metric"] == metric) & (rows["model"] == model)]
         return float(found["value"].iloc[0])
@@ -71,16 +71,16 @@ def train_labels(
 ) -> LabelTraining:
     """Learn churn from customers whose outcome is known, and register the model as candidate.
 
-    The registered model is ``mlflow.registered_model`` with ``-labels`` after it.
+    The registered model is ``mlflow.registered_model`` with the suffix ``-labels``.
 
     Parameters
     ----------
     source : str or pandas.DataFrame
         One row per customer: CSV, Parquet or a database table as on the command line, or a DataFrame.
     label : str
-        The column that says who churned (1, true or yes), or ``COLUMN=VALUE`` with the value that is churn.
+        The column of the label (1, true or yes: churned), or ``COLUMN=VALUE`` with the value for churn.
     id_column : str
-        The column that identifies a customer. All others are attributes: numbers, or categories.
+        The column that identifies customers. All others are attributes: numbers, or categories.
     params : Params, optional
         Default: ``params.yaml`` in the working folder, if any.
 
@@ -89,7 +89,7 @@ def train_labels(
     SourceError, DataError
         As :func:`guanxi.data.attributes.read_labelled`.
     RegistryError
-        If the MLflow store does not take the model.
+        If the MLflow store does not accept the model.
 
     Examples
     --------
@@ -119,17 +119,9 @@ def train_labels(
 
 
 def _cross_validated_metrics(held_out: pd.DataFrame) -> pd.DataFrame:
-    """Measure each fold by the model that has not seen it, beside the training part's share of churners.
+    """Measure each fold by the model not fitted to it, and by the churn rate of the other folds.
 
-    Parameters
-    ----------
-    held_out : pandas.DataFrame
-        ``fold, churned, churn_probability``.
-
-    Returns
-    -------
-    pandas.DataFrame
-        As in :class:`LabelTraining`.
+    ``held_out`` has ``fold, churned, churn_probability``; the table is that of :class:`LabelTraining`.
 
     Examples
     --------
@@ -155,15 +147,15 @@ def _cross_validated_metrics(held_out: pd.DataFrame) -> pd.DataFrame:
 
 
 def summary_text(training: LabelTraining) -> str:
-    """Say how good the model was on customers it had not seen, and where it stands."""
+    """Report cross-validated accuracy, and the model's place in the registry."""
     held_out, name = training.fitted.held_out, training.store.registered_model
     spread = training.metrics.set_index(["model", "metric"])["standard_deviation"][_MODEL, "auc"]
     alias = "champion" if training.is_champion else "candidate"
     identifier = training.fitted.model.id
     return "\n".join(
         [
-            f"\nMeasured on customers not seen, in {FOLDS} folds ({len(held_out):,} customers, "
-            f"{held_out['churned'].mean():.1%} churned; everyone given that share in brackets):",
+            f"\nMeasured in {FOLDS}-fold cross-validation ({len(held_out):,} customers, "
+            f"{held_out['churned'].mean():.1%} churned; a constant forecast of that share in brackets):",
             f"  churn      AUC {training.value('auc'):.3f} +- {spread:.3f}, "
             f"log loss {training.value('log_loss'):.3f} ({training.value('log_loss', _CONSTANT):.3f}), "
             f"calibration error {training.value('ece'):.3f}",

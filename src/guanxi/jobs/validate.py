@@ -1,4 +1,4 @@
-"""``guanxi validate``: what in this data is usable."""
+"""``guanxi validate``: usability of the data."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from guanxi.params import Params
 
 
 def validate(source: str | pd.DataFrame, params: Params, reporter: Reporter) -> Usability:
-    """Judge a source, and the relation tables that the parameters name, without fitting anything."""
+    """Assess a source, and the relation tables named by the parameters, without fitting."""
     opened = open_log(source, params, reporter)
     usability = opened.usability
     try:
@@ -28,7 +28,7 @@ def validate(source: str | pd.DataFrame, params: Params, reporter: Reporter) -> 
 
 
 def _with_relations(usability: Usability, relations: Relations) -> Usability:
-    """Add what stands in the relation tables."""
+    """Add the counts of the relation tables."""
     facts, rejected = [], []
     for name, lines in relations.lines.items():
         accepted = f"{lines.lines_accepted:,} of {lines.lines_read:,} lines accepted"
@@ -56,6 +56,6 @@ def usability_text(usability: Usability) -> str:
         wide = max(len(rule) for rule, _, _ in usability.rejected)
         lines += [f"  {rule:<{wide}}  {n:>12,}  {share:>6.1%}" for rule, n, share in usability.rejected]
     if usability.warnings:
-        lines.append("\nTo know:")
+        lines.append("\nNotes:")
         lines += [f"  - {warning}" for warning in usability.warnings]
     return "\n".join(lines)

@@ -1,1 +1,1 @@
-"""The MLflow door: store, bundle, log, register, load."""
+"""Access to MLflow: store, bundle, log, register and load models."""

@@ -1,10 +1,16 @@
-"""The served model: one code file, a JSON document and the trees' texts, with its signature."""
+"""The served model: one code file, a JSON document and the trees' texts, with its signature.
+
+The code file embeds the source of :mod:`guanxi.served` and imports it under a name unique to the version.
+MLflow finds code that it copies (``code_paths``) or pickles by module name, so two versions loaded in one
+process would share the code of one of them.
+"""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from importlib import metadata, resources
+from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +20,6 @@ import pandas as pd
 from guanxi import __version__
 from guanxi.pipeline.fit import FittedModels
 from guanxi.pipeline.labelled import FittedLabels
-from guanxi.registry import _embedding
 from guanxi.registry.store import _import_mlflow, _quiet_warnings
 from guanxi.served.model import to_json
 
@@ -39,13 +44,13 @@ def log_bundle(
     ----------
     fitted : FittedModels or FittedLabels
     folder : Path
-        An empty folder for the files on their way.
+        An empty folder for temporary files.
     source : str
-        What it was trained on, without passwords.
+        The training data, without passwords.
     name : str
-        Of the logged model: a run can hold several.
+        Name of the logged model; a run can hold several.
     profile : mapping, optional
-        The training profile, which ``guanxi monitor`` compares with: :mod:`.monitoring.profile`.
+        The training profile used by ``guanxi monitor``: :mod:`.monitoring.profile`.
 
     Returns
     -------
@@ -75,25 +80,36 @@ def log_bundle(
 def served_code() -> str:
     """Text of the served code file."""
     template = resources.files("guanxi.registry").joinpath("templates", "served.py.txt")
+    served = resources.files("guanxi.served")
+    texts = {file.name: file.read_text("utf-8") for file in served.iterdir() if file.name.endswith(".toml")}
     return template.read_text(encoding="utf-8").format(
         version=__version__,
         lightgbm=f"lightgbm=={metadata.version('lightgbm')}",
-        sources=_literals(_embedding.embedded_modules()),
-        texts=_literals(_embedding.embedded_texts()),
+        sources=_literals(dict(_modules(served))),
+        texts=_literals(texts),
     )
 
 
+def _modules(folder: Traversable, prefix: str = "") -> Iterator[tuple[str, str]]:
+    """Yield each module's name relative to ``folder``, and its source; a package's ends in ``.__init__``."""
+    for entry in folder.iterdir():
+        if entry.joinpath("__init__.py").is_file():
+            yield from _modules(entry, f"{prefix}{entry.name}.")
+        elif entry.name.endswith(".py"):
+            yield prefix + entry.name.removesuffix(".py"), entry.read_text(encoding="utf-8")
+
+
 def _literals(texts: Mapping[str, str]) -> str:
-    return "\n".join(f"    {name!r}: r'''{text}''',\n" for name, text in texts.items())
+    return "\n".join(f"    {name!r}: r'''{text}''',\n" for name, text in sorted(texts.items()))
 
 
 def example_rows(fitted: Fitted) -> pd.DataFrame:
-    """Give a few real feature rows, without the customers' names."""
+    """Return a few real feature rows, without customer identifiers."""
     return fitted.features[fitted.scorer.features].head(_EXAMPLE_ROWS).reset_index(drop=True)
 
 
 def example_numbers(fitted: Fitted) -> dict[str, list[float | None]]:
-    """Give the numbers that the model predicts for its example rows, column by column."""
+    """Return the numeric predictions for the example rows, by column."""
     numbers = fitted.scorer.score(example_rows(fitted)).select_dtypes("number")
     return {
         str(name): [None if np.isnan(value) else float(value) for value in column]

@@ -1,12 +1,11 @@
-"""The aliases of a registered model: who is candidate, champion and previous, and how that changes.
+"""The aliases of a registered model: candidate, champion and previous, and the moves between them.
 
-``candidate``: the version trained last that passed its smoke test; it stays so when it becomes champion.
-``champion``: what ``guanxi predict`` uses. ``previous``: what the champion replaced. Each version that became
-champion keeps in a tag which one it replaced, so that several steps back are possible.
+``candidate``: the latest version that passed its smoke test; it keeps the alias as champion.
+``champion``: the version that ``guanxi predict`` uses. ``previous``: the version that the champion replaced.
+A tag on each champion names the version it replaced, so that several rollbacks in a row are possible.
 
-Each alias is moved by one request of its own, in an order in which every state between two of them is valid:
-``previous`` first. A process that is killed between them leaves ``previous`` on the champion itself, which
-:func:`roll_back` puts right from the tag.
+Each alias takes a separate request. ``previous`` is moved first, so that every intermediate state is valid. A
+process killed in between leaves ``previous`` on the champion itself; :func:`roll_back` then uses the tag.
 """
 
 from __future__ import annotations
@@ -15,8 +14,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from guanxi.errors import RegistryError
-from guanxi.registry.local_store import _locked
-from guanxi.registry.store import Store
+from guanxi.registry.store import Store, _locked
 
 CANDIDATE, CHAMPION, PREVIOUS = "candidate", "champion", "previous"
 REFUSED, ROLLED_BACK, RETIRED, SUPERSEDED = "refused", "rolled back", "retired", "superseded"
@@ -26,7 +24,7 @@ _LONGEST_REASON = 2000
 
 
 def read_aliases(store: Store) -> dict[str, str]:
-    """Alias to version, as one request tells them; empty where there is no such registered model."""
+    """Return alias to version, from one request; empty if there is no such registered model."""
     from mlflow.exceptions import MlflowException
 
     try:
@@ -39,16 +37,16 @@ def read_aliases(store: Store) -> dict[str, str]:
 
 
 def _appoint(store: Store, version: str) -> str:
-    """Make a tested version candidate and, where there is no champion, champion; return the champion."""
+    """Make a tested version candidate and, if there is no champion yet, champion; return the champion."""
     with _locked(store.uri):
         before = read_aliases(store)
         old = before.get(CANDIDATE)
         if old is not None and status(store, old) == CANDIDATE:
-            set_status(store, old, SUPERSEDED, f"version {version} is candidate since")
+            set_status(store, old, SUPERSEDED, f"replaced as candidate by version {version}")
         _set_new(store, CANDIDATE, version)
         if CHAMPION not in before:
             _set_new(store, CHAMPION, version)
-        # A server has no lock to hold: what stands there now counts.
+        # A server cannot be locked: read again which version became champion.
         champion = read_aliases(store)[CHAMPION]
         first = champion == version
         set_status(store, version, CHAMPION if first else CANDIDATE, "the first" if first else "")
@@ -63,12 +61,12 @@ def make_champion(store: Store, version: str, seen: Mapping[str, str]) -> None:
     store : Store
     version : str
     seen : mapping
-        The aliases that the decision rests on.
+        The aliases at the time of the decision.
 
     Raises
     ------
     RegistryError
-        If the champion is another one by now, or became another one at the same moment.
+        If the champion has changed since then, or changes at the same moment.
     """
     with _locked(store.uri):
         _check_unchanged(store, seen)
@@ -109,7 +107,7 @@ def predecessor(store: Store, seen: Mapping[str, str]) -> str:
 
 
 def roll_back(store: Store, version: str, seen: Mapping[str, str]) -> str | None:
-    """Make a version champion again and ``previous`` what that one had replaced; return the latter.
+    """Make a version champion again, and the version it had replaced ``previous``; return the latter.
 
     Raises
     ------
@@ -121,7 +119,7 @@ def roll_back(store: Store, version: str, seen: Mapping[str, str]) -> str | None
         set_status(store, seen[CHAMPION], ROLLED_BACK, f"back to version {version}")
         _set(store, CHAMPION, version)
         before = _replaced_by(store, version)
-        if before == seen[CHAMPION]:  # it had replaced the one that is rolled back now: no way on from here
+        if before == seen[CHAMPION]:  # it had replaced the version being rolled back
             before = None
         if before is not None:
             _set(store, PREVIOUS, before)
@@ -134,18 +132,18 @@ def roll_back(store: Store, version: str, seen: Mapping[str, str]) -> str | None
 
 
 def _replaced_by(store: Store, version: str) -> str | None:
-    """Version that a champion replaced, if it is still there."""
+    """Version that a champion replaced, if it still exists."""
     before = tags(store, version).get(REPLACED, "none")
     return None if before == "none" or not _exists(store, before) else before
 
 
 def status(store: Store, version: str) -> str:
-    """Read what a version is now: an alias it has, or why it has none."""
+    """Status of a version: its alias, or why it has none."""
     return tags(store, version).get(STATUS, "")
 
 
 def set_status(store: Store, version: str, value: str, reason: str = "") -> None:
-    """Tag a version with what it is now, and why."""
+    """Tag a version with its status and the reason."""
     _tag(store, version, STATUS, value)
     _tag(store, version, REASON, reason[:_LONGEST_REASON])
 
@@ -173,25 +171,25 @@ def _check_unchanged(store: Store, seen: Mapping[str, str]) -> None:
     changed = [alias for alias in (CHAMPION, PREVIOUS) if now.get(alias) != seen.get(alias)]
     if changed:
         raise RegistryError(
-            f"{' and '.join(changed)} of model {store.registered_model} moved meanwhile (champion is now "
-            f"version {now.get(CHAMPION, 'none')}): somebody else promoted or rolled back; nothing was "
-            "changed here, look and try again"
+            f"{' and '.join(changed)} of model {store.registered_model} moved in the meantime (champion is "
+            f"now version {now.get(CHAMPION, 'none')}): someone else promoted or rolled back; nothing was "
+            "changed, check and try again"
         )
 
 
 def _check_won(store: Store, version: str) -> None:
-    """See that nobody moved the champion at the same moment: a server has no lock to hold."""
+    """Check that no other process moved the champion at the same moment: a server cannot be locked."""
     now = read_aliases(store).get(CHAMPION)
     if now != version:
         set_status(store, version, SUPERSEDED, f"version {now} was made champion at the same moment")
         raise RegistryError(
-            f"version {version} of model {store.registered_model} was made champion, and at the same moment "
-            f"somebody else made it version {now}: that one stays; look and try again"
+            f"version {version} of model {store.registered_model} was made champion at the same moment "
+            f"as version {now}, which stays champion: check and try again"
         )
 
 
 def _set_new(store: Store, alias: str, version: str) -> None:
-    """Set an alias that somebody else may be making at the same moment."""
+    """Set an alias that another process may be creating at the same moment."""
     from mlflow.exceptions import MlflowException
 
     try:

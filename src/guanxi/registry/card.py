@@ -1,4 +1,4 @@
-"""The model card: what a version was made of and how good it was, as its description in the registry."""
+"""The model card: data, parameters and accuracy of a version, as its description in the registry."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from guanxi.pipeline.labelled import FOLDS, FittedLabels
 from guanxi.registry.log import TrainingRecord
 from guanxi.registry.store import Store
 
-# What the registry's tables hold in a description; the decision comes after the rest.
+# Length limits of a description in the registry's database; the decision comes last.
 _LONGEST, _LONGEST_LIMITS, _LONGEST_DECISION = 5000, 1200, 1500
 _DECISION = "\n## Decision\n"
 _MODEL = "guanxi"
@@ -42,7 +42,7 @@ def training_card(
     record : TrainingRecord
     served : FittedModels
     twin_day : date
-        The last day of the twin that was measured.
+        The last day that the evaluated twin was fitted on.
     limits : sequence of str
         Warnings and findings.
     """
@@ -99,7 +99,7 @@ def write_card(store: Store, version: str, card: str) -> None:
 
 
 def add_decision(store: Store, version: str, decision: str) -> None:
-    """Write under a version's card what was decided of it last; an earlier decision gives way."""
+    """Append the latest decision to a version's card; it replaces an earlier one."""
     found = store.client.get_model_version(store.registered_model, version).description or ""
     card = found.partition(_DECISION)[0].rstrip("\n")
     write_card(store, version, (card + "\n" + _DECISION + decision[:_LONGEST_DECISION])[:_LONGEST])
@@ -135,12 +135,12 @@ def _with_interval(row: Any) -> str:
     return value if pd.isna(row["lower"]) else f"{value} ({row['lower']:.4g} to {row['upper']:.4g})"
 
 
-def _limits(said: Sequence[str]) -> list[str]:
-    """List what whoever uses the model must know; what does not fit is counted."""
+def _limits(warnings: Sequence[str]) -> list[str]:
+    """List the warnings to users of the model; count those that do not fit."""
     kept: list[str] = []
-    for text in said:
+    for text in warnings:
         if sum(map(len, kept)) + len(text) > _LONGEST_LIMITS:
-            kept.append(f"and {len(said) - len(kept)} more, in the run's tags")
+            kept.append(f"and {len(warnings) - len(kept)} more, in the run's tags")
             break
         kept.append(text)
     return ["", "## Limits", *(f"- {text}" for text in kept)] if kept else []

@@ -1,4 +1,4 @@
-"""What is wrong with a store, found without changing it (but for the healing that every opening does)."""
+"""Problems of a store, found without changing it except for the repairs made whenever it is opened."""
 
 from __future__ import annotations
 
@@ -15,9 +15,8 @@ from guanxi.data.sinks import files
 from guanxi.errors import GuanxiError
 from guanxi.registry.aliases import CHAMPION, read_aliases
 from guanxi.registry.label_log import label_store
-from guanxi.registry.local_store import LOCK, _stale_addresses
 from guanxi.registry.registration import SMOKE_TEST, load_tested
-from guanxi.registry.store import Store
+from guanxi.registry.store import LOCK, Store, _stale_addresses
 
 Level = Literal["ok", "note", "wrong"]
 _LEAST_FREE = 500 * 1024**2
@@ -25,7 +24,7 @@ _LEAST_FREE = 500 * 1024**2
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that was looked at: ``ok``, a ``note``, or ``wrong`` with what to do about it."""
+    """Result of one check: ``ok``, a ``note``, or ``wrong`` with advice."""
 
     level: Level
     subject: str
@@ -33,15 +32,11 @@ class Finding:
 
 
 def database_findings(database: Path) -> Iterator[Finding]:
-    """Look at a local store's database before it is opened."""
+    """Check a local store's database before it is opened."""
     folder = database.parent
     if not database.exists():
-        yield Finding(
-            "wrong",
-            "store",
-            f"there is none in {folder}: run guanxi train in this folder, or say where it is with "
-            "--tracking-uri",
-        )
+        advice = "run guanxi train in this folder, or give its address with --tracking-uri"
+        yield Finding("wrong", "store", f"no store in {folder}: {advice}")
         return
     yield _writable(database)
     yield _lock(folder / LOCK)
@@ -49,13 +44,11 @@ def database_findings(database: Path) -> Iterator[Finding]:
         with closing(sqlite3.connect(f"{database.as_uri()}?mode=ro", uri=True)) as connection:
             yield from _inside(connection, database)
     except sqlite3.Error as error:
-        yield Finding(
-            "wrong", "database", f"{database} cannot be read ({error}): bring it back from a backup"
-        )
+        yield Finding("wrong", "database", f"{database} cannot be read ({error}): restore it from a backup")
 
 
 def model_findings(store: Store) -> Iterator[Finding]:
-    """Look at the versions behind the aliases, of the model of transactions and of that of labels."""
+    """Check the versions with aliases, of the transaction model and of the label model."""
     for each in (store, label_store(store)):
         aliases = read_aliases(each)
         if not aliases and each is not store:
@@ -76,14 +69,12 @@ def _writable(database: Path) -> Finding:
         with database.open("ab"):
             pass
     except (GuanxiError, OSError) as error:
-        return Finding(
-            "wrong", "store", f"{database} cannot be written ({error}): give yourself the right to"
-        )
+        return Finding("wrong", "store", f"{database} cannot be written ({error}): get write permission")
     free = shutil.disk_usage(database.parent).free
-    said = f"{database}, {free / 1024**3:,.1f} GiB free"
+    shown = f"{database}, {free / 1024**3:,.1f} GiB free"
     if free < _LEAST_FREE:
-        return Finding("wrong", "store", f"{said}: make room, a training needs some ten MiB")
-    return Finding("ok", "store", said)
+        return Finding("wrong", "store", f"{shown}: free some space, a training needs about ten MiB")
+    return Finding("ok", "store", shown)
 
 
 def _lock(path: Path) -> Finding:
@@ -93,7 +84,7 @@ def _lock(path: Path) -> Finding:
         with FileLock(path, timeout=2):
             return Finding("ok", "lock", "free")
     except Timeout:
-        return Finding("note", "lock", "another process opens the store or moves an alias just now")
+        return Finding("note", "lock", "another process is opening the store or moving an alias")
     except OSError as error:
         return Finding("wrong", "lock", f"{path} cannot be written ({error.strerror})")
 
@@ -104,19 +95,20 @@ def _inside(connection: sqlite3.Connection, database: Path) -> Iterator[Finding]
         yield Finding(
             "wrong",
             "database",
-            f"damaged ({'; '.join(found)[:200]}): bring it back from a backup, or save what can be read with "
+            f"damaged ({'; '.join(found)[:200]}): restore it from a backup, or save what can be read with "
             f"sqlite3 {database} .recover",
         )
         return
     mode = connection.execute("PRAGMA journal_mode").fetchone()[0]
     if mode == "wal":
-        yield Finding("ok", "database", "whole; write-ahead log")
+        yield Finding("ok", "database", "intact; write-ahead log")
     else:
         yield Finding(
-            "note", "database", f"whole; journal {mode}: the next training turns the write-ahead log on"
+            "note", "database", f"intact; journal {mode}: the next training turns the write-ahead log on"
         )
     for old in _stale_addresses(connection, database.parent):
-        yield Finding("note", "artifacts", f"the store was moved here from {old}: opening it put that right")
+        text = f"the store was moved here from {old}: opening it corrects its addresses"
+        yield Finding("note", "artifacts", text)
 
 
 def _tested(store: Store, alias: str, version: str) -> Finding:
@@ -136,7 +128,7 @@ def _interrupted_versions(store: Store) -> Iterator[Finding]:
             yield Finding(
                 "note",
                 store.registered_model,
-                f"version {found.version} was registered and never tested: its training is under way or was "
+                f"version {found.version} was registered and never tested: its training is running or was "
                 "killed; nothing uses it",
             )
 
@@ -149,5 +141,5 @@ def _interrupted_runs(store: Store) -> Iterator[Finding]:
             "note",
             "runs",
             f"{len(found)} marked as running, the first since {first:%Y-%m-%d %H:%M} UTC: if no training is "
-            f"under way they were killed, and mlflow runs delete --run-id {found[0].info.run_id} removes one",
+            f"running, they were killed; mlflow runs delete --run-id {found[0].info.run_id} removes one",
         )

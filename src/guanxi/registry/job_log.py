@@ -1,4 +1,4 @@
-"""One MLflow run of a job that trains nothing: a monitoring, or a scorecard."""
+"""MLflow runs of jobs that train nothing: monitoring and scorecard."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ _LONGEST_NAME = 200
 def log_monitoring(
     store: Store, tags: Mapping[str, str], metrics: Mapping[str, float | None], report: Mapping[str, Any]
 ) -> str:
-    """Log measures, tags and the report (``monitor.json``) as a run of its own; return its identifier.
+    """Log measures, tags and the report (``monitor.json``) as a separate run; return its identifier.
 
-    Measures that are None are left out; signs that MLflow does not take in names become ``_``.
+    Measures that are None are omitted; characters that MLflow does not allow in names become ``_``.
     """
     named = {_NOT_IN_NAMES.sub("_", name)[:_LONGEST_NAME]: value for name, value in metrics.items()}
     with _run(store, "monitor", tags, named) as (mlflow, run_id):
@@ -36,19 +36,19 @@ def log_scorecard(
     page: str,
     figures: Mapping[str, Callable[[], Any]],
 ) -> str:
-    """Log a scorecard as a run of its own; return its identifier.
+    """Log a scorecard as a separate run; return its identifier.
 
     Parameters
     ----------
     store : Store
     tags, params, metrics : mapping
-        Metrics that are None are left out.
+        Metrics that are None are omitted.
     documents : mapping of str to mapping
         File name to JSON content.
     page : str
         ``scorecard.html``.
     figures : mapping of str to callable
-        File name to what draws the matplotlib figure.
+        File name to a function that draws the matplotlib figure.
     """
     with _run(store, "scorecard", tags, metrics) as (mlflow, run_id):
         mlflow.log_params(dict(params))
@@ -64,7 +64,7 @@ def log_scorecard(
 def _run(
     store: Store, name: str, tags: Mapping[str, str], metrics: Mapping[str, float | None]
 ) -> Iterator[tuple[Any, str]]:
-    """Open a run with its tags and metrics; give the mlflow module and the run's identifier."""
+    """Open a run with its tags and metrics; yield the mlflow module and the run's identifier."""
     mlflow = _import_mlflow()
     all_tags = {"guanxi.version": __version__, **{f"guanxi.{tag}": value for tag, value in tags.items()}}
     with (

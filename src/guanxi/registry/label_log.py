@@ -1,4 +1,4 @@
-"""One MLflow run of a training on labels."""
+"""The MLflow run of a training on labels."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ _SUFFIX = "-labels"
 
 
 def label_store(store: Store) -> Store:
-    """Give the store with the registered model for labels, which has a champion of its own.
+    """Return the store with the registered model for labels, which has a separate champion.
 
-    Its name is that of the value model with ``-labels`` after it: ``guanxi-labels``.
+    Its name is that of the value model with the suffix ``-labels``.
     """
     return dataclasses.replace(store, registered_model=store.registered_model + _SUFFIX)
 
@@ -33,12 +33,12 @@ def log_label_training(store: Store, fitted: FittedLabels, record: TrainingRecor
 
 
 def log_loss_of(store: Store, version: str) -> float:
-    """Cross-validated log loss of a version, as a share of that of everyone given the share of churners.
+    """Cross-validated log loss of a version, relative to that of predicting the churn rate for everyone.
 
     Raises
     ------
     RegistryError
-        If the run that trained it has not kept them.
+        If its training run did not log both losses.
     """
     run_id = store.client.get_model_version(store.registered_model, version).run_id
     metrics = store.client.get_run(run_id).data.metrics

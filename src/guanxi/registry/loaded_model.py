@@ -1,4 +1,4 @@
-"""Registered models: load, and copy to a folder."""
+"""Load registered models, and copy them to a folder."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from guanxi.errors import OutputError, ParamsError, RegistryError
 from guanxi.registry.store import _import_mlflow, _quiet_warnings
 from guanxi.served.model import AnyServedModel, ServedLabelModel, ServedModel, from_json
 
-# Addresses that mean something in a store only; others name a folder.
+# Addresses that need a store; any other names a folder.
 STORE_SCHEMES = ("models:/", "runs:/", "mlflow-artifacts:/")
 _GONE = ("No such artifact", "No such file", "Failed to download")
 
@@ -29,18 +29,18 @@ class LoadedModel:
     Attributes
     ----------
     uri : str
-        What was asked for.
+        The address given.
     version : str
-        Version in the registry, or the model's identifier where it comes from elsewhere.
+        Version in the registry, or the model's identifier if it has none.
     folder : pathlib.Path
-        Where its files are on this machine.
+        Local folder with its files.
     pyfunc : mlflow.pyfunc.PyFuncModel
     served : ServedModel or ServedLabelModel
-        What it has learnt, from its document.
+        The fitted model, read from its JSON document.
     features : list of str
-        Feature columns it takes.
+        Its feature columns.
     source : str
-        What it was trained on.
+        The training data.
     """
 
     uri: str
@@ -53,31 +53,31 @@ class LoadedModel:
 
     @property
     def as_of(self) -> str:
-        """The last day it was trained on, ISO; empty for a model that knows no days."""
+        """Last day of the training data, ISO; empty for a model without dates."""
         return ""
 
     @property
     def horizon_days(self) -> int:
-        """The horizon it was trained for; 0 for a model that knows no days."""
+        """The horizon it was trained for; 0 for a model without dates."""
         return 0
 
     @property
     def data_rules(self) -> dict[str, str]:
-        """The rules its transactions were read under."""
+        """The data rules used in training."""
         return {}
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """What must be said wherever its predictions are shown, such as a grade C."""
+        """Warnings to show with its predictions, such as a grade C."""
         return ()
 
     def of_transactions(self, advice: str = "") -> LoadedTransactionModel:
-        """Give the model itself if it was trained on transactions.
+        """Return the model if it was trained on transactions.
 
         Raises
         ------
         ParamsError
-            If it was not; it ends with the advice.
+            If it was not; the message ends with the advice.
         """
         raise ParamsError(f"model {redact(self.uri)} was trained on {self.served.task}{advice}")
 
@@ -88,7 +88,7 @@ class LoadedModel:
         Raises
         ------
         RegistryError
-            If the model was trained by a version that kept none.
+            If the model was trained by a version that stored none.
         """
         path = getattr(self.pyfunc.unwrap_python_model(), "profile", None)
         if path is None:
@@ -129,7 +129,7 @@ class LoadedModel:
         missing = sorted(set(self.features) - set(columns), key=self.features.index)
         if missing:
             raise RegistryError(
-                f"model {redact(self.uri)} needs features that this data does not give "
+                f"model {redact(self.uri)} needs features that this data does not provide "
                 f"({', '.join(missing[:3])}; it was trained on {self.source}): map the columns it was "
                 "trained with, or name another model, as in --model models:/guanxi@candidate"
             )
@@ -143,7 +143,7 @@ class LoadedTransactionModel(LoadedModel):
 
     @property
     def as_of(self) -> str:
-        """The last day it was trained on, ISO."""
+        """Last day of the training data, ISO."""
         return self.served.as_of
 
     @property
@@ -153,21 +153,21 @@ class LoadedTransactionModel(LoadedModel):
 
     @property
     def window_days(self) -> int:
-        """The window its features were made for: the horizon, or less where the history was short."""
+        """Feature window in days: the horizon, or less if the history was short."""
         return self.served.limits.window_days
 
     @property
     def data_rules(self) -> dict[str, str]:
-        """The rules its data was read under: ``refunds, duplicates, event_grain, timezone``."""
+        """The data rules used in training: ``refunds, duplicates, event_grain, timezone``."""
         return asdict(self.served.data)
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """What must be said wherever its predictions are shown, such as a grade C."""
+        """Warnings to show with its predictions, such as a grade C."""
         return self.served.warnings
 
     def of_transactions(self, advice: str = "") -> LoadedTransactionModel:
-        """Give the model itself."""
+        """Return the model."""
         return self
 
 
@@ -178,7 +178,7 @@ class LoadedLabelModel(LoadedModel):
     served: ServedLabelModel
 
     def check_no_days(self, **options: Any) -> None:
-        """Refuse options of the command line, by name, that only a model which knows days could follow.
+        """Refuse command-line options that only apply to a model with dates.
 
         Raises
         ------
@@ -188,7 +188,7 @@ class LoadedLabelModel(LoadedModel):
         given = [f"--{name.replace('_', '-')}" for name, value in options.items() if value is not None]
         if given:
             raise ParamsError(
-                f"model {redact(self.uri)} was trained on labels and knows no days: "
+                f"model {redact(self.uri)} was trained on labels and has no dates: "
                 f"leave {' and '.join(given)} out"
             )
 
@@ -212,7 +212,7 @@ def load_model(uri: str) -> LoadedModel:
     mlflow = _import_mlflow()
     try:
         with _quiet_warnings():
-            # The alias may move while a model loads: it is asked once.
+            # Resolve the alias once, since it may move while the model loads.
             version = _version(mlflow, uri)
             name, alias, _ = uri.partition("@")
             exact = f"{name}/{version}" if alias and version else uri
@@ -223,7 +223,7 @@ def load_model(uri: str) -> LoadedModel:
     metadata = pyfunc.metadata
     written = metadata.metadata or {}
     if "guanxi_version" not in written:
-        raise RegistryError(f"{redact(uri)} is no guanxi model: train one with guanxi train")
+        raise RegistryError(f"{redact(uri)} is not a guanxi model: train one with guanxi train")
     served = _read_served(uri, folder)
     return _LOADED[served.task](
         uri=uri,
@@ -245,12 +245,12 @@ def _read_served(uri: str, folder: Path) -> AnyServedModel:
 
 
 def check_export(folder: Path) -> None:
-    """Fail before the work where a model folder could not be written after it.
+    """Check before a job that the model folder can be written after it.
 
     Raises
     ------
     OutputError
-        If the place cannot be written, or a file stands there.
+        If the folder cannot be written, or is a file.
     """
     if folder.is_file():
         raise OutputError(f"{folder} is a file: move it away, the champion's folder goes there")
@@ -312,10 +312,10 @@ def _reason(error: Exception, uri: str) -> str:
     if "://" not in uri and not uri.startswith(STORE_SCHEMES) and not Path(uri).exists():
         return "there is no such folder; a registered model is written models:/guanxi@champion"
     if uri.startswith(STORE_SCHEMES) and any(sign in text for sign in _GONE):
-        return f"its files are gone from the store ({text}): bring them back, or use another version"
+        return f"its files are gone from the store ({text}): restore them, or use another version"
     if "alias" in text and "not found" in text:
         return (
-            f"{text}; guanxi doctor lists the aliases there are: train a model with guanxi run or "
+            f"{text}; guanxi doctor lists the existing aliases: train a model with guanxi run or "
             "guanxi train, or name a version as in models:/guanxi/1"
         )
     if "not found" in text.lower() or "RESOURCE_DOES_NOT_EXIST" in text:

@@ -1,4 +1,4 @@
-"""One MLflow run of a training, with a child run for each model."""
+"""The MLflow run of a training, with a child run for each model."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _ENDINGS = {
 
 @dataclass(frozen=True)
 class TrainingRecord:
-    """What a training leaves behind in MLflow, beside the model.
+    """What a training logs in MLflow in addition to the model.
 
     Attributes
     ----------
@@ -43,20 +43,20 @@ class TrainingRecord:
     source : str
         Without passwords.
     data_digest : str
-        Of all accepted lines, whatever their order.
+        Of all accepted lines, independent of their order.
     facts : dict
         Usability report.
     metrics : pandas.DataFrame or None
         ``target, model, metric, value`` on the held-out window.
     figures : mapping of str to callable
-        File name, to what draws the matplotlib figure.
+        File name to a function that draws the matplotlib figure.
     totals : pandas.DataFrame or None
-        What all customers and segments will buy and spend.
+        Forecast purchases and spend of all customers and of segments.
     held_out : mapping of int to pandas.DataFrame
-        Window in days that features are made for, to features and outcomes of the held-out customers, from
+        Feature window in days, to features and outcomes of the held-out customers, from
         :func:`.held_out_customers`.
     profile : mapping or None
-        What later data is compared with: :mod:`guanxi.evaluation.monitoring.profile`.
+        Reference for later monitoring: :mod:`guanxi.evaluation.monitoring.profile`.
     """
 
     params: Params
@@ -99,23 +99,10 @@ def _log_run(
     details: Callable[[Any], None],
     resolved: Mapping[str, Any] | None = None,
 ) -> tuple[str, str]:
-    """Log what trainings of all tasks leave behind, and the model.
+    """Log the record and the model of a training; return the run's identifier and the model's address.
 
-    Parameters
-    ----------
-    store : Store
-    fitted : FittedModels or FittedLabels
-    record : TrainingRecord
-    tags : mapping
-    details : callable of the mlflow module
-        Logs what the task alone has, while the run is active.
-    resolved : mapping, optional
-        Parameters that the data decided.
-
-    Returns
-    -------
-    tuple of str
-        The run's identifier and the address of the logged model.
+    ``details`` is called with the mlflow module while the run is active, to log what is specific to the task;
+    ``resolved`` holds parameters determined by the data.
     """
     mlflow = _import_mlflow()
     all_tags = {"guanxi.version": __version__, **tags, **_git_tags()}
@@ -151,7 +138,7 @@ def _log_children(mlflow: Any, store: Store, served: FittedModels, record: Train
 
 
 def _log_twin(mlflow: Any, twin: FittedModels | None, record: TrainingRecord) -> None:
-    """Keep the twin with its own code, and its window, so that later versions can be compared with it."""
+    """Log the twin with its code, and its window, so that later versions can be compared with it."""
     with tempfile.TemporaryDirectory() as folder:
         if twin is not None:
             info = log_bundle(twin, Path(folder), record.source, TWIN)
@@ -164,7 +151,7 @@ def _log_twin(mlflow: Any, twin: FittedModels | None, record: TrainingRecord) ->
 
 
 def _log_tuning(mlflow: Any, store: Store, served: FittedModels, twin: FittedModels | None) -> None:
-    """Log the trials of the served model as runs of their own, and those of its twin as a table only."""
+    """Log the trials of the served model as child runs, and those of its twin as a table only."""
     if twin is not None and twin.tuning is not None:
         mlflow.log_text(twin.tuning.to_csv(index=False), "tuning/twin_trials.csv")
     if served.tuning is None:
@@ -205,7 +192,7 @@ def _children(
 
 
 def _flat_params(record: TrainingRecord) -> dict[str, Any]:
-    """Parameters as MLflow shows them: the tracking address can hold a password."""
+    """Return the parameters by name, without passwords such as in the tracking address."""
     values = record.params.flat() | {"source": record.source}
     return {name: redact(value) if isinstance(value, str) else value for name, value in values.items()}
 
@@ -217,7 +204,7 @@ def _metric_values(table: pd.DataFrame) -> dict[str, float]:
 
 
 def _log_dataset(features: pd.DataFrame, record: TrainingRecord) -> None:
-    """Log the training data by our own digest: MLflow's would cover the first 10,000 rows only."""
+    """Log the training data with our digest, since MLflow's covers only the first 10,000 rows."""
     from mlflow.data.code_dataset_source import CodeDatasetSource
     from mlflow.data.pandas_dataset import PandasDataset
     from mlflow.exceptions import MlflowException
@@ -229,7 +216,7 @@ def _log_dataset(features: pd.DataFrame, record: TrainingRecord) -> None:
         try:
             mlflow.log_input(data, context="training")
         except MlflowException:
-            # Of runs that are the first with the same data at the same time, the store refuses all but one.
+            # If several runs log the same new data at once, the store refuses all but one.
             if not left:
                 raise
         else:
@@ -250,7 +237,7 @@ def _tags(served: FittedModels, twin: FittedModels | None) -> dict[str, str]:
 
 
 def _git_tags() -> dict[str, str]:
-    """Name the commit of the working folder, and whether it holds changes; nothing outside of git."""
+    """Return tags with the commit of the working folder and whether it has changes; none outside git."""
     commit = _git("rev-parse", "HEAD")
     if not commit:
         return {}
@@ -267,7 +254,7 @@ def _git(*arguments: str) -> str:
 
 
 def _plain(report: Mapping[str, Any]) -> dict[str, Any]:
-    """Turn a report's values into what JSON holds."""
+    """Convert a report's values to JSON types."""
     return {
         name: value if isinstance(value, str | int | float | bool | None) else str(value)
         for name, value in report.items()

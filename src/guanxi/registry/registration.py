@@ -1,4 +1,4 @@
-"""Logged models on their way into the registry: register, test from there, alias."""
+"""Registration of logged models: register, test as loaded from the registry, set aliases."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def _make_registered_model(store: Store) -> None:
 def make_candidate(store: Store, version: str, fitted: Fitted) -> str:
     """Give a version that passes the smoke test the alias ``candidate``; withdraw one that does not.
 
-    Where there is no champion it becomes champion too. Returns the version that is champion.
+    If there is no champion yet, it becomes champion too. Returns the champion's version.
 
     Raises
     ------
@@ -65,12 +65,12 @@ def make_candidate(store: Store, version: str, fitted: Fitted) -> str:
 
 
 def _smoke_test(store: Store, version: str, fitted: Fitted) -> None:
-    """Load a version from the registry and compare its numbers with the package's.
+    """Load a version from the registry and compare its predictions with the package's.
 
     Raises
     ------
     RegistryError
-        If it does not load or gives other numbers.
+        If it does not load, or its predictions differ.
     """
     loaded = load_model(f"models:/{store.registered_model}/{version}")
     example = example_rows(fitted)
@@ -78,25 +78,25 @@ def _smoke_test(store: Store, version: str, fitted: Fitted) -> None:
     numeric = own.select_dtypes("number").columns
     if not np.allclose(served[numeric], own[numeric], rtol=1e-9, atol=0, equal_nan=True):
         raise RegistryError(
-            f"version {version} gives other numbers from the registry than before: "
+            f"version {version} gives other predictions from the registry than before: "
             "it was withdrawn, train again"
         )
     store.client.set_model_version_tag(store.registered_model, version, SMOKE_TEST, "passed")
 
 
 def load_tested(store: Store, version: str) -> LoadedModel:
-    """Load a version and compare what it says of its stored example with what it said when it was trained.
+    """Load a version and compare its predictions for its stored example with those made in training.
 
     Raises
     ------
     RegistryError
-        If it does not load, or gives other numbers, or such as cannot be.
+        If it does not load, or its predictions differ or are impossible.
     """
     uri = f"models:/{store.registered_model}/{version}"
     loaded = load_model(uri)
     example = loaded.pyfunc.input_example
     if example is None:
-        raise RegistryError(f"{uri} holds no example to test it with: train again")
+        raise RegistryError(f"{uri} has no example to test it with: train again")
     try:
         scores = loaded.predict(example)
     except RegistryError:
@@ -105,12 +105,12 @@ def load_tested(store: Store, version: str) -> LoadedModel:
         raise RegistryError(f"{uri} cannot score its own example: {str(error)[:200]}") from error
     found = _impossible(scores) or _different(scores, loaded)
     if found:
-        raise RegistryError(f"{uri} fails its smoke test: {found}; train again, or guanxi doctor says more")
+        raise RegistryError(f"{uri} fails its smoke test: {found}; train again, or see guanxi doctor")
     return loaded
 
 
 def _impossible(scores: pd.DataFrame) -> str:
-    """Name the first column with a number that cannot be."""
+    """Describe the first column with an impossible value, if any."""
     for name, (least, most) in _RANGES.items():
         if name in scores and not scores[name].between(least, most).all():
             return f"{name} is not within {least:g} to {most:g}"
@@ -120,9 +120,9 @@ def _impossible(scores: pd.DataFrame) -> str:
 
 
 def _different(scores: pd.DataFrame, loaded: LoadedModel) -> str:
-    """Name the first column that is not as stored."""
+    """Describe the first column that differs from the stored predictions, if any."""
     stored = json.loads((loaded.folder / "artifacts" / f"{EXAMPLE}.json").read_text(encoding="utf-8"))
     for name, before in pd.DataFrame(stored).astype(float).items():
         if name not in scores or not np.allclose(scores[name], before, rtol=1e-9, atol=1e-12, equal_nan=True):
-            return f"{name} is not what it was when the model was trained"
+            return f"{name} differs from its values in training"
     return ""

@@ -1,4 +1,4 @@
-"""Scoring with a registered model where the rows are: in Spark's workers."""
+"""Scoring with a registered model in Spark's workers."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ Batches = Iterator[pa.RecordBatch]
 
 
 def score(frame: Any, loaded: LoadedModel, **params: Any) -> Any:
-    """Score a Spark DataFrame of features; no row passes through this process.
+    """Score a Spark DataFrame of features in its workers; no row passes through this process.
 
     Parameters
     ----------
     frame : pyspark.sql.DataFrame
         ``customer_id`` and the model's features.
     loaded : LoadedModel
-        The model; its files go to the workers, which need what its ``requirements.txt`` names and pyarrow.
+        The model; its files are sent to the workers, which need its ``requirements.txt`` and pyarrow.
     params
         As in the model's signature, None meaning as trained.
 
@@ -60,10 +60,9 @@ def _packed(loaded: LoadedModel) -> bytes:
 def _scoring_function(
     archive: bytes, params: dict[str, Any], version: str, schema: pa.Schema
 ) -> Callable[[Batches], Batches]:
-    """Make the function that each worker runs over its part of the rows.
+    """Return the function that each worker applies to its part of the rows.
 
-    It is sent as it is and imports nothing of guanxi, which the workers need not have. Each worker process
-    loads the model once.
+    It imports nothing of guanxi, which the workers need not have. Each worker process loads the model once.
     """
 
     def load() -> Any:
@@ -74,7 +73,7 @@ def _scoring_function(
         import types
         import warnings
 
-        # A module of this name lives as long as the worker process, over all the parts it is given.
+        # This module keeps the models for the lifetime of the worker process.
         models = vars(sys.modules.setdefault("_guanxi_on_spark", types.ModuleType("_guanxi_on_spark")))
         digest = hashlib.sha256(archive).hexdigest()
         if digest not in models:
@@ -103,7 +102,7 @@ def _scoring_function(
 
 
 def _output_schema(loaded: LoadedModel, params: dict[str, Any]) -> pa.Schema:
-    """Find the columns of the model's answer, by asking it about one row."""
+    """Find the columns of the model's output by scoring one row."""
     row = pd.DataFrame(0.0, index=[0], columns=loaded.features)
     table = loaded.predict(row, **params)
     return pa.schema([(name, _kind(name, table[name])) for name in table.columns])

@@ -1,20 +1,23 @@
-"""The MLflow store: where it is, and how it is opened."""
+"""The MLflow store: where it is and how it is opened. A local store is a SQLite database without a server."""
 
 from __future__ import annotations
 
 import logging
 import os
+import sqlite3
+import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from filelock import FileLock
 
 from guanxi.data.sinks import files
 from guanxi.data.sources.source_table import first_line, redact
 from guanxi.errors import OutputError, RegistryError
 from guanxi.params import MLflowParams
-from guanxi.registry.local_store import ARTIFACTS, _heal_moved, _locked, _write_ahead, database_file
 
 _FOLDER, _DATABASE = "mlruns", "mlflow.db"
 _ENVIRONMENT = {
@@ -31,6 +34,17 @@ _UNREACHABLE = {
     "timed out": "no answer in time",
 }
 _DATABASE_SCHEMES = ("sqlite", "postgresql", "mysql", "mssql")
+ARTIFACTS = "artifacts"
+LOCK = ".lock"
+# For PostgreSQL's advisory lock: any number, the same in all processes of guanxi.
+_ADVISORY_LOCK = 7_209_361
+_ADDRESSES = (
+    ("experiments", "artifact_location"),
+    ("runs", "artifact_uri"),
+    ("logged_models", "artifact_location"),
+    ("model_versions", "source"),
+    ("model_versions", "storage_location"),
+)
 
 
 @dataclass(frozen=True)
@@ -40,9 +54,7 @@ class Store:
     Attributes
     ----------
     uri : str
-        Tracking and registry address, with its password if it has one.
-    folder : Path or None
-        The local folder, where it is one.
+        Tracking and registry address, including any password.
     experiment_id : str
     registered_model : str
         Name of the registered model.
@@ -50,7 +62,6 @@ class Store:
     """
 
     uri: str
-    folder: Path | None
     experiment_id: str
     registered_model: str
     client: Any
@@ -62,10 +73,10 @@ class Store:
 
 
 def _import_mlflow() -> Any:
-    """Import MLflow with telemetry, progress bars and chatter off; what the user set himself stays."""
+    """Import MLflow without telemetry, progress bars and log messages; keep the user's own settings."""
     for name, value in _ENVIRONMENT.items():
         os.environ.setdefault(name, value)
-    # The run that `mlflow run` began is not continued: trainings are runs of their own.
+    # Each training is a separate run: do not continue the one that `mlflow run` started.
     os.environ.pop("MLFLOW_RUN_ID", None)
     with _quiet_warnings():
         import mlflow
@@ -77,7 +88,7 @@ def _import_mlflow() -> Any:
 
 
 def open_store(params: MLflowParams, *, create: bool = True) -> Store:
-    """Open the store, and make it on first use unless ``create`` is false.
+    """Open the store; create it on first use unless ``create`` is false.
 
     Raises
     ------
@@ -101,15 +112,14 @@ def open_store(params: MLflowParams, *, create: bool = True) -> Store:
     except OSError as error:
         raise RegistryError(f"cannot write the MLflow store {redact(uri)}: {error.strerror}") from error
     except Exception as error:
-        reason = _reason(error)
-        advice = "check --tracking-uri and that it runs" if params.tracking_uri else "guanxi doctor says more"
-        raise RegistryError(f"MLflow store {redact(uri)} cannot be opened: {advice} ({reason})") from error
-    folder = None if database is None else database.parent
-    return Store(uri, folder, experiment_id, params.registered_model, client)
+        advice = "check --tracking-uri and that it runs" if params.tracking_uri else "see guanxi doctor"
+        text = f"MLflow store {redact(uri)} cannot be opened: {advice} ({_reason(error)})"
+        raise RegistryError(text) from error
+    return Store(uri, experiment_id, params.registered_model, client)
 
 
 def store_uri(params: MLflowParams) -> str:
-    """Give the address of the store, absolute where it is a local one."""
+    """Return the address of the store; that of a local store is absolute."""
     database, given = _database(params), params.tracking_uri
     if given is None:
         return f"sqlite:///{database}"
@@ -126,7 +136,7 @@ def _database(params: MLflowParams) -> Path | None:
 
 
 def check_store(params: MLflowParams) -> None:
-    """Fail before the work where the store could not be used after it; no folder is made yet.
+    """Check before a job that its results can be stored; create no folder yet.
 
     Raises
     ------
@@ -149,7 +159,7 @@ def check_store(params: MLflowParams) -> None:
 
 @contextmanager
 def answering(store: Store) -> Iterator[None]:
-    """Say in one line that a store which was opened does not answer any more, or refuses.
+    """Turn a failed request to an open store into a one-line error.
 
     Raises
     ------
@@ -163,22 +173,20 @@ def answering(store: Store) -> Iterator[None]:
     except (MlflowException, requests.RequestException) as error:
         reason = _reason(error)
         raise RegistryError(
-            f"MLflow store {store.shown_uri} did not do what was asked of it: {reason}; see that it runs "
+            f"MLflow store {store.shown_uri} did not complete the request: {reason}; check that it runs "
             "(guanxi doctor) and try again"
         ) from error
 
 
 def _reason(error: Exception) -> str:
-    """Say why a store does not answer; of a lost connection without the layers it went through."""
+    """Give the reason for a failure; for a lost connection, without the chain of exceptions."""
     text = redact(first_line(error))
-    return next((said for sign, said in _UNREACHABLE.items() if sign in text), text[:300])
+    return next((reason for sign, reason in _UNREACHABLE.items() if sign in text), text[:300])
 
 
 @contextmanager
 def _quiet_warnings() -> Iterator[None]:
-    """Keep MLflow's advice about its own interfaces from the user."""
-    import warnings
-
+    """Hide MLflow's warnings about its own interfaces."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", module=r"mlflow\..*")
         yield
@@ -199,31 +207,41 @@ def _check_folder(database: Path, create: bool) -> None:
 
 
 def _check_database(uri: str) -> None:
-    """Try a database once: MLflow would try for an hour, with ever longer pauses."""
-    if uri.partition("://")[0].partition("+")[0] not in _DATABASE_SCHEMES:
-        return
+    """Connect to a database once, since MLflow would retry for an hour."""
+    if _is_database(uri):
+        import sqlalchemy
+
+        with _connected(uri) as connection:
+            sqlalchemy.inspect(connection).get_table_names()
+
+
+def _is_database(uri: str) -> bool:
+    return uri.partition("://")[0].partition("+")[0] in _DATABASE_SCHEMES
+
+
+@contextmanager
+def _connected(uri: str) -> Iterator[Any]:
     import sqlalchemy
 
     engine = sqlalchemy.create_engine(uri)
     try:
-        sqlalchemy.inspect(engine).get_table_names()
+        with engine.connect() as connection:
+            yield connection
     finally:
         engine.dispose()
 
 
 @contextmanager
 def _answer_at_once() -> Iterator[None]:
-    """Give a server ten seconds to answer, not the minutes that MLflow waits for a long upload."""
-    before = {name: os.environ.get(name) for name in _AT_ONCE}
+    """Allow a server ten seconds to answer instead of the minutes that MLflow allows for uploads."""
+    before = {name: os.environ[name] for name in _AT_ONCE if name in os.environ}
     os.environ.update(_AT_ONCE)
     try:
         yield
     finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
+        for name in _AT_ONCE:
+            del os.environ[name]
+        os.environ.update(before)
 
 
 def _experiment(client: Any, name: str, uri: str) -> str:
@@ -241,9 +259,71 @@ def _experiment(client: Any, name: str, uri: str) -> str:
 
 
 def _artifacts(uri: str) -> str | None:
-    """Where a new experiment keeps its files: beside a local database; a server decides for itself."""
-    if uri.partition("://")[0].partition("+")[0] not in _DATABASE_SCHEMES:
+    """Return where a new experiment keeps its files: next to a local database; None lets a server decide."""
+    if not _is_database(uri):
         return None
     database = database_file(uri)
     folder = Path.cwd() / _FOLDER if database is None else database.parent
     return (folder / ARTIFACTS).as_uri()
+
+
+def database_file(uri: str) -> Path | None:
+    """Return the absolute path of the file in a SQLite address; None for any other address.
+
+    Examples
+    --------
+    >>> database_file("sqlite:////srv/mlruns/mlflow.db").as_posix()
+    '/srv/mlruns/mlflow.db'
+    >>> database_file("http://127.0.0.1:5000") is None
+    True
+    """
+    scheme, separator, path = uri.partition(":///")
+    if not separator or scheme.partition("+")[0] != "sqlite":
+        return None
+    name = path.partition("?")[0]
+    return Path.cwd() / name if name and name != ":memory:" else None
+
+
+@contextmanager
+def _locked(uri: str) -> Iterator[None]:
+    """Let one process at a time create tables or move aliases.
+
+    Uses a lock file next to a SQLite database, and PostgreSQL's advisory lock; there is none for a server.
+    """
+    database = database_file(uri)
+    with ExitStack() as stack:
+        if database is not None:
+            database.parent.mkdir(parents=True, exist_ok=True)
+            stack.enter_context(FileLock(database.parent / LOCK))
+        elif uri.startswith("postgresql"):
+            # The lock is released with the connection, also if the process is killed.
+            connection = stack.enter_context(_connected(uri))
+            connection.exec_driver_sql(f"SELECT pg_advisory_lock({_ADVISORY_LOCK})")
+        yield
+
+
+def _write_ahead(database: Path) -> None:
+    """Let SQLite write ahead, where the file system allows it: readers then do not block the writer."""
+    with closing(sqlite3.connect(database)) as connection, suppress(sqlite3.OperationalError):
+        connection.execute("PRAGMA journal_mode = WAL")
+
+
+def _heal_moved(database: Path) -> None:
+    """Update the artifact addresses of a local store whose folder was moved or copied: they are absolute."""
+    folder = database.parent
+    now = (folder / ARTIFACTS).as_uri()
+    with closing(sqlite3.connect(database)) as connection, connection:
+        for old in _stale_addresses(connection, folder):
+            for table, column in _ADDRESSES:
+                moved = f"{column} = ? || substr({column}, ?) WHERE substr({column}, 1, ?) = ?"
+                connection.execute(f"UPDATE {table} SET {moved}", (now, len(old) + 1, len(old), old))
+
+
+def _stale_addresses(connection: sqlite3.Connection, folder: Path) -> list[str]:
+    """List the artifact addresses of experiments from before the store was moved here."""
+    known = {row[0] for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    if not {table for table, _ in _ADDRESSES} <= known:
+        return []
+    rows = connection.execute("SELECT DISTINCT artifact_location FROM experiments").fetchall()
+    now, ending = (folder / ARTIFACTS).as_uri(), (Path("/") / folder.name / ARTIFACTS).as_uri()[7:]
+    return [str(old) for (old,) in rows if str(old).endswith(ending) and old != now]

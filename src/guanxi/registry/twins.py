@@ -1,4 +1,4 @@
-"""What a version left behind to be judged by: its twin, and the window that the twin has not seen."""
+"""Evaluation data of a version: its twin, and the holdout window that the twin has not seen."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from guanxi.registry.store import Store, _quiet_warnings
 
 TWIN = "twin"
 TWIN_TAG, TWIN_DAY_TAG = "guanxi.twin", "guanxi.twin_as_of"
-# Windows of the features that the served model and its twin take, in days.
+# Feature windows of the served model and its twin, in days.
 WINDOW_TAGS = ("guanxi.window_days", "guanxi.twin_window_days")
 
 
@@ -28,10 +28,10 @@ class Twin:
     Attributes
     ----------
     version : str
-        The version that it is the twin of.
+        Version of the served model.
     model : LoadedTransactionModel
     as_of : date
-        The last day it learnt from.
+        The last day of its training data.
     """
 
     version: str
@@ -42,7 +42,7 @@ class Twin:
 
     @property
     def interval(self) -> float:
-        """The probability its intervals were made to hold."""
+        """Nominal coverage of its intervals."""
         return self.model.served.lifetime_value.interval
 
     def held_out(self, window_days: int) -> pd.DataFrame:
@@ -51,12 +51,12 @@ class Twin:
         Parameters
         ----------
         window_days : int
-            The window that the features are made for.
+            The feature window.
 
         Raises
         ------
         RegistryError
-            If they were not kept for this window, or are gone.
+            If they were not stored for this window, or are gone.
         """
         try:
             with tempfile.TemporaryDirectory() as folder, _quiet_warnings():
@@ -67,8 +67,8 @@ class Twin:
         except Exception as error:
             reason = redact(first_line(error))[:200]
             raise RegistryError(
-                f"features for windows of {window_days} days are not there of the customers on which "
-                f"version {self.version} was measured ({reason})"
+                f"the held-out customers of version {self.version} have no features for windows of "
+                f"{window_days} days ({reason})"
             ) from error
 
 
@@ -82,18 +82,18 @@ def load_twin(store: Store, version: str) -> Twin:
     """
     run_id, tags = _run(store, version)
     if TWIN_TAG not in tags:
-        raise RegistryError(f"version {version} was trained without keeping its twin")
+        raise RegistryError(f"version {version} was trained without storing its twin")
     model = load_model(tags[TWIN_TAG]).of_transactions()
     return Twin(version, model, date.fromisoformat(tags[TWIN_DAY_TAG]), store, run_id)
 
 
 def _held_out_file(window_days: int) -> str:
-    """Name the artifact with features for windows of so many days."""
+    """Path of the artifact with the features for a window."""
     return f"holdout/customers-{window_days}.parquet"
 
 
 def champion_windows(store: Store) -> set[int]:
-    """Windows of the features that the champion and its twin take; none without a champion."""
+    """Feature windows of the champion and its twin; empty without a champion."""
     champion = read_aliases(store).get(CHAMPION)
     if champion is None:
         return set()

@@ -1,4 +1,4 @@
-"""Tables to figures, to one HTML page and to a workbook."""
+"""Figures and one HTML page, made from tables."""
 
 from guanxi.report.page import PageSection, RunReport, render
 

@@ -1,4 +1,4 @@
-"""The sections of the page, ready for the template: plain text and numbers, nothing escaped yet."""
+"""The sections of the page for the template: plain text and numbers, not yet escaped."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from datetime import date
 
 _DRIVERS = 3
-_DECIDING = ("auc", "top_decile_capture")  # what the grades look at
-_TELLING_EFFECT = 0.05  # log odds; less would move no decision
+_DECIDING = ("auc", "top_decile_capture")  # the metrics behind the grades
+_LEAST_EFFECT = 0.05  # log odds; smaller effects are not shown
 _TOPS = (0.01, 0.05, 0.1, 0.2, 0.5)
 
 
@@ -58,7 +58,7 @@ def value_shares(predictions: pd.DataFrame) -> list[dict[str, str]]:
 
 
 def customers(predictions: pd.DataFrame, by: str, count: int, language: Language) -> list[dict[str, Any]]:
-    """Pick the `count` customers with the highest `clv` or `value_at_risk`, each with drivers in words."""
+    """List the `count` customers with the highest `clv` or `value_at_risk`, each with drivers in words."""
     table = predictions.assign(value_at_risk=predictions["clv"] * predictions["churn_probability"])
     top = table.nlargest(count, by)
     decimals = decimals_for(float(top["clv_upper"].max())) if len(top) else 0
@@ -89,7 +89,7 @@ def _drivers(row: dict[Any, Any], language: Language) -> list[dict[str, str]]:
     for place in range(1, _DRIVERS + 1):
         text = row.get(f"driver_{place}_text")
         effect = row.get(f"driver_{place}_effect", np.nan)
-        if isinstance(text, str) and text and abs(effect) >= _TELLING_EFFECT:
+        if isinstance(text, str) and text and abs(effect) >= _LEAST_EFFECT:
             raises = effect > 0
             drivers.append(
                 {
@@ -117,12 +117,12 @@ def reliability(holdout: pd.DataFrame) -> list[dict[str, str]]:
 def metric_tables(metrics: pd.DataFrame, language: Language) -> list[dict[str, Any]]:
     """One table per target: a row per metric, a column per model, the best of each row marked.
 
-    Of several naive forecasts the one that is best by the target's first metric has a column.
+    Of several naive forecasts, only the best by the target's deciding metric has a column.
     """
     t = words(language)
     tables = []
     for target, rows in metrics.groupby("target", sort=False):
-        # pivot_table would average a value given twice in silence; this fails.
+        # pivot_table would silently average duplicates; this fails.
         wide = rows.set_index(["metric", "model"])["value"].unstack(sort=False)  # noqa: PD010
         others = _without_weaker_naive(wide)
         models = sorted(others, key=lambda model: model != "guanxi")
@@ -137,7 +137,7 @@ def metric_tables(metrics: pd.DataFrame, language: Language) -> list[dict[str, A
 
 
 def _without_weaker_naive(wide: pd.DataFrame) -> list[Any]:
-    """Models in their order, of the naive ones only the best by the metric that decides the grade."""
+    """Models in their order, but only the best naive one by the metric that decides the grade."""
     naive = [model for model in wide.columns if str(model).startswith("naive")]
     if len(naive) < 2:
         return list(wide.columns)
@@ -169,7 +169,7 @@ def _metric_row(metric: str, values: pd.Series, language: Language) -> dict[str,
 
 
 def rejected(table: pd.DataFrame, language: Language) -> list[dict[str, str]]:
-    """Lines not used, by rule, most first; a rule that is not ours keeps its name."""
+    """Lines not used, by rule, most frequent first; an unknown rule keeps its name."""
     described = rule_descriptions(language)
     return [
         {

@@ -1,4 +1,4 @@
-"""The numbers behind the page: tables of any length become a few figures, groups and curves."""
+"""Summaries for the page: totals, groups and curves from tables of any length."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Gains:
 
 
 def headline(predictions: pd.DataFrame) -> Headline:
-    """Sum the prediction table up; a customer is likely to leave above a churn probability of 0.5.
+    """Total the prediction table; a customer is likely to leave above a churn probability of 0.5.
 
     Examples
     --------
@@ -66,7 +66,7 @@ def gains(score: ArrayLike, outcome: ArrayLike) -> Gains | None:
     """Cumulative share of the outcome against the share of customers, highest score first.
 
     Customers of equal score share their outcome evenly, so that their order does not matter. Rows
-    without score or outcome are left out. None when the outcome adds up to nothing.
+    without score or outcome are left out. None if the outcome sums to zero.
 
     Examples
     --------
@@ -118,7 +118,7 @@ def _wilson_interval(share: pd.Series, size: pd.Series) -> tuple[pd.Series, pd.S
     z2 = _NORMAL_975**2
     centre = (share + z2 / (2 * size)) / (1 + z2 / size)
     half = _NORMAL_975 * np.sqrt(share * (1 - share) / size + z2 / (4 * size**2)) / (1 + z2 / size)
-    # Rounding can carry a bound past the share itself, where the interval ends exactly on it (0 and 1).
+    # Rounding can carry a bound past the share itself where the two are equal (at 0 and 1).
     return np.minimum(centre - half, share), np.maximum(centre + half, share)
 
 
@@ -128,7 +128,7 @@ def calibration_gap(table: pd.DataFrame) -> float:
 
 
 def purchases_by_frequency(holdout: pd.DataFrame, last: int = 7) -> pd.DataFrame:
-    """Mean purchases per customer in the held-out window by past repeat purchases, `last` and more as one.
+    """Mean purchases per customer in the held-out window by past repeat purchases, `last` and above as one.
 
     Returns
     -------
@@ -143,5 +143,5 @@ def purchases_by_frequency(holdout: pd.DataFrame, last: int = 7) -> pd.DataFrame
 
 
 def relative_difference(expected: float, actual: float) -> float:
-    """How much more was expected than happened, as a share of what happened; NaN when nothing happened."""
+    """Difference of expected and actual as a share of actual; NaN if actual is 0."""
     return (expected - actual) / actual if actual > 0 else float("nan")

@@ -19,17 +19,17 @@ if TYPE_CHECKING:
 
     from guanxi.served.texts import Language
 
-_SHARES = np.linspace(0, 1, 401)  # a million customers are drawn with as many points as the eye can use
+_SHARES = np.linspace(0, 1, 401)  # points of a curve, whatever the number of customers
 _DRIVERS = 12
 _SWARM_CUSTOMERS = 1000
 _SWARM_BINS = 80
 _ROW_HEIGHT = 0.38
-_WIDEST_EFFECT = 6.0  # log odds: further out a probability is 0 or 1 to the eye
-_COLOURS = ("#2a6fbb", "#c9c5d3", "#c2410c")  # low, middle, high; apart for colour-blind readers too
+_WIDEST_EFFECT = 6.0  # log odds; beyond, probabilities are close to 0 or 1
+_COLOURS = ("#2a6fbb", "#c9c5d3", "#c2410c")  # low, middle, high; for colour-blind readers too
 
 
 class Explanation(Protocol):
-    """What is read of a ``shap.Explanation``: effects (customers x drivers), drivers' values and names."""
+    """Parts used of a ``shap.Explanation``: effects (customers x drivers), drivers' values and names."""
 
     values: Any
     data: Any
@@ -44,7 +44,7 @@ def calibration(holdout: pd.DataFrame, language: Language = "en") -> Figure:
     holdout
         One row per customer: `churn_probability` (0 to 1) and `churned` (true or false).
     language
-        Words of the figure; English where no Chinese font is installed.
+        Language of the texts; English if no Chinese font is installed.
 
     Examples
     --------
@@ -82,7 +82,7 @@ def purchases_by_frequency(holdout: pd.DataFrame, language: Language = "en") -> 
     holdout
         One row per customer: `frequency`, `purchases`, `expected_purchases`.
     language
-        Words of the figure.
+        Language of the texts.
 
     Examples
     --------
@@ -123,9 +123,9 @@ def tracking(tracking: pd.DataFrame, cutoff: date | None, language: Language = "
     tracking
         `date`, `actual`, `expected` (cumulative counts), by rising date.
     cutoff
-        Last day the model has seen, drawn as a line; None draws none.
+        Last day of the calibration period, drawn as a line; None for no line.
     language
-        Words of the figure.
+        Language of the texts.
     """
     drawing = style.canvas("tracking", language)
     if tracking.empty:
@@ -151,10 +151,10 @@ def lift(holdout: pd.DataFrame, language: Language = "en") -> Figure:
     Parameters
     ----------
     holdout
-        One row per customer: `churn_probability`, `churned`, `expected_spend_total`, `spend`. An outcome
-        that never happened has no curve.
+        One row per customer: `churn_probability`, `churned`, `expected_spend_total`, `spend`. An outcome that
+        never occurs has no curve.
     language
-        Words of the figure.
+        Language of the texts.
     """
     drawing = style.canvas("lift", language)
     leavers = _summaries.gains(holdout["churn_probability"], holdout["churned"])
@@ -175,14 +175,7 @@ def lift(holdout: pd.DataFrame, language: Language = "en") -> Figure:
 
 
 def _value_concentration(predictions: pd.DataFrame, language: Language = "en") -> Figure:
-    """Share of expected value held by the most valuable customers.
-
-    Parameters
-    ----------
-    predictions
-        One row per customer: `clv`.
-    language
-        Words of the figure.
+    """Share of expected value (`clv`) held by the most valuable customers.
 
     Examples
     --------
@@ -224,9 +217,9 @@ def _strongest_drivers(explanation: Explanation, count: int = _DRIVERS) -> list[
 def shap_summary(explanation: Explanation, language: Language = "en") -> Figure:
     """Effect of the strongest drivers on churn, one dot per customer, coloured by the driver's value.
 
-    shap's own beeswarm draws through pyplot's current figure and sets its size, so it is drawn here.
+    shap's beeswarm uses pyplot's current figure and sets its size, so the plot is drawn here.
 
-    At most 1,000 customers are drawn, evenly picked from those given. Values that have no order (text,
+    At most 1,000 customers are drawn, picked at even steps. Values that have no order (text,
     missing) are grey. Effects beyond 6 log odds are drawn at 6.
 
     Parameters
@@ -234,7 +227,7 @@ def shap_summary(explanation: Explanation, language: Language = "en") -> Figure:
     explanation
         A ``shap.Explanation`` of churn in log odds, values of shape (customers, drivers).
     language
-        Words of the figure.
+        Language of the texts.
     """
     drawing = style.canvas("shap", language)
     effects = _effects(explanation)
@@ -247,7 +240,7 @@ def shap_summary(explanation: Explanation, language: Language = "en") -> Figure:
     for row, column in enumerate(columns):
         effect = np.clip(effects[rows, column], -_WIDEST_EFFECT, _WIDEST_EFFECT)
         shades = _shades(data.iloc[rows, column])
-        # Thousands of dots as vectors would weigh megabytes: they become one picture inside the SVG.
+        # Thousands of vector dots would take megabytes: they are rasterised inside the SVG.
         axes.scatter(effect, row + _spread(effect), c=shades, s=9, linewidths=0, rasterized=True)
     axes.axvline(0, color=style.MUTED, linewidth=1)
     style.data_labels(axes, [str(explanation.feature_names[column]) for column in columns])
@@ -263,7 +256,7 @@ def _effects(explanation: Explanation) -> NDArray[np.float64]:
 
 
 def _spread(effect: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Offsets that lay crowded dots side by side: wide where many customers have the same effect."""
+    """Offsets that separate overlapping dots, wider where many customers have the same effect."""
     span = np.ptp(effect)
     bins = np.floor((effect - effect.min()) / span * (_SWARM_BINS - 1)) if span > 0 else np.zeros(effect.size)
     place = pd.Series(bins).groupby(bins).cumcount().to_numpy()

@@ -1,4 +1,4 @@
-"""The page of a run: one self-contained HTML file that loads nothing and runs nothing."""
+"""The page of a run: one self-contained HTML file without scripts or external resources."""
 
 from __future__ import annotations
 
@@ -23,34 +23,22 @@ if TYPE_CHECKING:
 
 _COLUMNS: dict[str, tuple[str, ...]] = {
     "predictions": (
-        "customer_id",
-        "recency",
-        "T",
-        "expected_purchases",
-        "clv",
-        "clv_lower",
-        "clv_upper",
-        "churn_probability",
-        "next_purchase_date",
+        "customer_id", "recency", "T", "expected_purchases", "clv", "clv_lower", "clv_upper",
+        "churn_probability", "next_purchase_date",
     ),
     "holdout": (
-        "frequency",
-        "expected_purchases",
-        "purchases",
-        "expected_spend_total",
-        "spend",
-        "churn_probability",
+        "frequency", "expected_purchases", "purchases", "expected_spend_total", "spend", "churn_probability",
         "churned",
     ),
     "rejected": ("rule", "lines", "share"),
     "metrics": ("target", "model", "metric", "value"),
     "tracking": ("date", "actual", "expected"),
-}
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
 class PageSection:
-    """A section of the page that was written elsewhere: its ``id``, heading and HTML, all of it escaped."""
+    """A section rendered elsewhere: its ``id``, heading and HTML, already escaped."""
 
     anchor: str
     heading: str
@@ -59,29 +47,29 @@ class PageSection:
 
 @dataclass(frozen=True)
 class RunReport:
-    """What a run has to show.
+    """Contents of the page.
 
     Attributes
     ----------
     source, as_of, horizon_days, model_version, generated_by
-        Where the data is from, the cutoff of the predictions, how many days they look ahead, the model
-        that made them and the program that made the page.
+        Source of the data, cutoff and horizon of the predictions, version of the model, and the program that
+        wrote the page.
     language
-        Words of the page: ``en`` or ``zh``.
+        Language of the page: ``en`` or ``zh``.
     data_facts
-        Label and value of what is known about the data (lines read, customers, span).
+        Label and value of facts about the data (lines read, customers, span).
     rejected
         `rule, lines, share` (of the lines read) of the lines not used.
     warnings
-        Sentences on the data that a reader should know.
+        Warnings about the data, in sentences.
     predictions
-        The prediction table, one row per customer; with `driver_<k>_text` and `driver_<k>_effect` where
-        drivers were asked for.
+        The prediction table, one row per customer; with `driver_<k>_text` and `driver_<k>_effect` if drivers
+        were requested.
     holdout
         One row per customer known at the earlier cutoff: `frequency, expected_purchases, purchases,
-        expected_spend_total, spend, churn_probability, churned`; None without a held-out window.
+        expected_spend_total, spend, churn_probability, churned`; None without a holdout window.
     holdout_window
-        First and last day held out.
+        First and last day of the holdout window.
     metrics
         `target, model, metric, value`; the model named ``guanxi`` is shown first.
     tracking
@@ -89,7 +77,7 @@ class RunReport:
     explanation
         A ``shap.Explanation`` of churn for a sample of customers.
     sections
-        What other parts of guanxi have to show, after the customers at risk.
+        Sections rendered elsewhere, shown after the customers at risk.
     """
 
     source: str
@@ -111,10 +99,10 @@ class RunReport:
 
 
 def render(content: RunReport) -> str:
-    """Write the page of a run.
+    """Render the page of a run.
 
-    Everything that comes from the data is escaped; figures are images inside the page, and its content
-    security policy forbids scripts and anything from outside.
+    All text from the data is escaped; figures are embedded images, and the content security policy forbids
+    scripts and external resources.
 
     Returns
     -------
@@ -167,7 +155,7 @@ def _check_columns(content: RunReport) -> None:
 
 
 def environment(*packages: str) -> Environment:
-    """Make the engine of the templates: those of the packages named, and of this one."""
+    """Return the Jinja environment with the templates of the packages named and of this one."""
     from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 
     return Environment(

@@ -1,4 +1,4 @@
-"""The figures of the page, each with title, sentence and a description for those who cannot see it."""
+"""The figures of the page, each with title, caption and alternative text."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ if TYPE_CHECKING:
 
     from guanxi.report.figures import Explanation
 
-_ZERO_MARGIN = 0.0005  # differences that would be written as 0.0 %
+_ZERO_MARGIN = 0.0005  # smaller differences would be shown as 0.0 %
 
 
 @dataclass(frozen=True)
 class Picture:
-    """A figure as an image inside the page, with its words."""
+    """A figure embedded as an image, with its texts."""
 
     uri: str
     title: str
@@ -36,7 +36,7 @@ class Picture:
 
 
 def picture(figure: Figure, plot: str, caption: str, t: dict[str, str]) -> Picture:
-    """Put a figure in an address of its own: as an image its SVG can neither run nor load anything."""
+    """Embed a figure as a data address: in an image, SVG can neither run nor load anything."""
     uri = "data:image/svg+xml;base64," + b64encode(style._svg(figure).encode()).decode()
     title = t[plot]
     alt = t["chart"].format(title=title, x=t[f"x_{plot}"], y=t[f"y_{plot}"])
@@ -44,7 +44,7 @@ def picture(figure: Figure, plot: str, caption: str, t: dict[str, str]) -> Pictu
 
 
 def _value(predictions: pd.DataFrame, language: Language) -> Picture:
-    """How concentrated the expected value is."""
+    """Draw the concentration of the expected value."""
     t = words(language)
     curve = _summaries.concentration(predictions)
     caption = t["nothing"]
@@ -58,7 +58,7 @@ def _value(predictions: pd.DataFrame, language: Language) -> Picture:
 def _held_out(
     holdout: pd.DataFrame, first_day: date, tracking: pd.DataFrame, language: Language
 ) -> list[Picture]:
-    """Predictions against what happened in the window held out from `first_day` on."""
+    """Predictions against outcomes in the holdout window that begins on `first_day`."""
     return [
         _calibration(holdout, language),
         _by_frequency(holdout, language),
@@ -134,7 +134,7 @@ def _lift(holdout: pd.DataFrame, language: Language) -> Picture:
 
 
 def _shap(explanation: Explanation | None, language: Language) -> Picture | None:
-    """Draw what moves churn probability; None where nothing was explained."""
+    """Draw the drivers of churn probability; None without an explanation."""
     if explanation is None:
         return None
     t = words(language)

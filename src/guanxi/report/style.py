@@ -1,6 +1,6 @@
-"""How figures look: one canvas, one palette, fonts that hold every character drawn.
+"""Style of the figures: canvas, palette, and fonts that have every character drawn.
 
-Everything is set on the figure itself; no pyplot, no lasting change of matplotlib's settings.
+Everything is set on the figure itself, without pyplot or lasting changes to matplotlib's settings.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ GRID = "#e6e3dc"
 TEAL = "#0f766e"
 RUST = "#b45309"
 
-_LATIN_FONT = "DejaVu Sans"  # matplotlib brings it: the same picture on every machine
+_LATIN_FONT = "DejaVu Sans"  # comes with matplotlib: the same on every machine
 _CHINESE_FONTS = (
     "Noto Sans CJK SC", "Noto Sans CJK JP", "Noto Sans SC", "Source Han Sans SC", "Source Han Sans CN",
     "WenQuanYi Micro Hei", "WenQuanYi Zen Hei", "PingFang SC", "Heiti SC", "Microsoft YaHei",
@@ -39,7 +39,7 @@ _LONGEST_LABEL = 30
 
 
 class Canvas(NamedTuple):
-    """An empty figure with one pair of axes, and the words to label it with."""
+    """An empty figure with one pair of axes, and the texts of its labels."""
 
     figure: Figure
     axes: Axes
@@ -60,7 +60,7 @@ def canvas(plot: str, language: Language, texts: Callable[[Language], dict[str, 
 
 
 def _plain(axes: Axes, **ticks: Any) -> None:
-    """Keep only the sides of the frame that carry the scales."""
+    """Hide the top and right of the frame, and style ticks and grid."""
     axes.spines[["top", "right"]].set_visible(False)
     axes.spines[["left", "bottom"]].set_color(MUTED)
     axes.tick_params(colors=MUTED, labelcolor=INK, labelsize=10, **ticks)
@@ -69,50 +69,41 @@ def _plain(axes: Axes, **ticks: Any) -> None:
 
 
 def _legend(axes: Axes, location: Literal["upper left", "lower right"]) -> None:
-    """Name the drawn lines, without a box."""
+    """Draw a legend without a frame."""
     axes.legend(loc=location, frameon=False, labelcolor=INK, prop={"family": list(_fonts()), "size": 10})
 
 
 def note(axes: Axes, text: str, at: tuple[float, float], offset: tuple[float, float]) -> None:
-    """Write a word beside a data point, `offset` points away from it."""
+    """Annotate a data point, with the text `offset` points away."""
     axes.annotate(
         text, at, xytext=offset, textcoords="offset points", color=INK, fontsize=9.5, fontfamily=_fonts()
     )
 
 
 def nothing(drawing: Canvas) -> Figure:
-    """Finish a figure that has no data to show with a sentence that says so."""
+    """Finish a figure that has no data with a message."""
     axes = drawing.axes
     axes.set(xticks=[], yticks=[])
-    axes.text(
-        0.5,
-        0.5,
-        drawing.words["nothing"],
-        transform=axes.transAxes,
-        ha="center",
-        va="center",
-        color=MUTED,
-        fontsize=12,
-        fontfamily=_fonts(),
-    )
+    centre: dict[str, Any] = {"transform": axes.transAxes, "ha": "center", "va": "center"}
+    axes.text(0.5, 0.5, drawing.words["nothing"], color=MUTED, fontsize=12, fontfamily=_fonts(), **centre)
     return drawing.figure
 
 
 def _percent_axis(axes: Axes) -> None:
-    """Let both axes run over shares, written in per cent."""
+    """Scale both axes from 0 to 1, labelled in per cent."""
     ticks = [0.0, 0.2, 0.4, 0.6, 0.8, 1.0]
     axes.set(xlim=(-0.01, 1.01), ylim=(-0.01, 1.03), xticks=ticks, yticks=ticks)
     _percent_scale(axes.xaxis, axes.yaxis)
 
 
 def _percent_scale(*scales: Axis) -> None:
-    """Write the shares along a side in per cent."""
+    """Label shares in per cent."""
     for scale in scales:
         scale.set_major_formatter(lambda share, _: f"{share * 100:.0f}")
 
 
 def _date_axis(axes: Axes) -> None:
-    """Few dates along the bottom, in full."""
+    """Label the x axis with a few full dates."""
     from matplotlib.dates import AutoDateLocator, DateFormatter
 
     axes.xaxis.set_major_locator(AutoDateLocator(minticks=3, maxticks=6))  # type: ignore[no-untyped-call]
@@ -121,7 +112,7 @@ def _date_axis(axes: Axes) -> None:
 
 
 def _mark_day(axes: Axes, day: date, text: str) -> None:
-    """Draw a line at a day, with a word at its foot."""
+    """Draw a vertical line at a day, labelled at its foot."""
     from matplotlib.dates import date2num
 
     at = float(date2num(day))  # type: ignore[no-untyped-call]
@@ -137,14 +128,14 @@ def _thousands() -> FuncFormatter:
 
 
 def data_labels(axes: Axes, labels: list[str]) -> None:
-    """Label the rows of the y axis with names from the data, drawn as they are and never as formulas."""
+    """Label the rows of the y axis with names from the data, never parsed as formulas."""
     axes.set_yticks(range(len(labels)), [drawable(label) for label in labels])
     for label in axes.get_yticklabels():
         label.set_parse_math(False)
 
 
 def _label_colour_key(key: Colorbar, ends: list[str], label: str) -> None:
-    """Name the two ends of a colour key and what it stands for."""
+    """Label a colour key and its two ends."""
     key.ax.set_yticklabels(ends, fontfamily=_fonts())
     key.ax.tick_params(length=0, labelcolor=INK, labelsize=9.5)
     key.set_label(label, color=INK, fontsize=9.5, fontfamily=_fonts(), labelpad=-12)
@@ -152,7 +143,7 @@ def _label_colour_key(key: Colorbar, ends: list[str], label: str) -> None:
 
 
 def drawable(name: str) -> str:
-    r"""Shorten a name from the data to what fits and what the fonts can draw; the rest becomes ``?``.
+    r"""Shorten a name from the data; characters that no font has become ``?``.
 
     Examples
     --------
@@ -175,7 +166,7 @@ def _has_glyph(letter: str) -> bool:
 
 @cache
 def _fonts() -> tuple[str, ...]:
-    """Latin first, then the first Chinese font this machine has, if any."""
+    """Latin first, then the first Chinese font installed, if any."""
     from matplotlib.font_manager import fontManager
 
     installed = {font.name for font in fontManager.ttflist}
@@ -183,14 +174,11 @@ def _fonts() -> tuple[str, ...]:
 
 
 def _svg(figure: Figure) -> str:
-    """Write a figure as SVG, letters as shapes (sharp, the same everywhere) and without a date.
-
-    The same figure gives the same text: nothing random or of this moment is in it.
-    """
+    """Return a figure as SVG, with letters as paths and no date: the same figure gives the same text."""
     from matplotlib import rc_context
 
     target = StringIO()
-    # matplotlib takes these two from its settings only; they are put back at once.
+    # matplotlib reads these two from its settings only; they are restored at once.
     with rc_context({"svg.fonttype": "path", "svg.hashsalt": "guanxi"}):
         figure.savefig(target, format="svg", dpi=144, metadata={"Date": None, "Creator": None})
     return target.getvalue()

@@ -1,4 +1,4 @@
-"""One customer's story: from the average customer's log odds of churn, driver by driver, to their own."""
+"""Waterfall of one customer's churn: from the average log odds, driver by driver, to the customer's."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ if TYPE_CHECKING:
     from guanxi.served.texts import Language
 
 _NAMED = 9
-_LETTERS = {"en": 30, "zh": 20}  # of one line; Chinese ones are twice as wide
+_LETTERS = {"en": 30, "zh": 20}  # per line; Chinese characters are twice as wide
 _LINES = 3
-# What is worth a tick, most telling first: those that would crowd one before them are left out.
+# Candidate ticks by priority: one too close to an earlier one is left out.
 _PROBABILITIES = (
     0.5, 0.25, 0.75, 0.1, 0.9, 0.01, 0.99, 0.05, 0.95, 0.4, 0.6, 0.3, 0.7, 0.2, 0.8, 0.001, 0.999,
 )  # fmt: skip
@@ -43,21 +43,21 @@ def waterfall(
     title: str,
     language: Language = "en",
 ) -> Figure:
-    """Draw what moves one customer's churn, strongest driver first.
+    """Draw the drivers of one customer's churn, strongest first.
 
     Parameters
     ----------
     effects
-        Effect of each driver on the log odds of churn, by the driver's name. Those without effect are left
-        out; beyond ten drivers the weakest are summed.
+        Effect of each driver on the log odds of churn, by the driver's name. Those without effect are
+        omitted; beyond ten drivers the weakest are summed.
     texts
-        What to say of each driver; where there is nothing, its name stands.
+        Text of each driver; without one, its name is shown.
     base
         Log odds of the average customer; with the effects it adds up to this customer's.
     title
-        Such as the customer's name; each line is cut where it gets too long.
+        Such as the customer's name; lines that are too long are shortened.
     language
-        Words of the figure, and of the texts; English and the drivers' names where no Chinese font is
+        Language of the figure and of the texts; English and the drivers' names where no Chinese font is
         installed.
 
     Examples
@@ -90,7 +90,7 @@ def waterfall(
 
 
 def _strongest(effects: pd.Series[float]) -> tuple[pd.Series[float], pd.Series[float]]:
-    """Part effects into those worth naming, strongest first, and those to be summed; none of them is 0.
+    """Split the non-zero effects into those named, strongest first, and those summed.
 
     Examples
     --------
@@ -100,7 +100,7 @@ def _strongest(effects: pd.Series[float]) -> tuple[pd.Series[float], pd.Series[f
     """
     moving = effects[effects != 0.0]
     ordered = moving.iloc[np.argsort(-np.abs(moving.to_numpy()), kind="stable")]
-    # One driver left over is named: it takes no more room than the sum of one.
+    # A single remaining driver is named, since its sum would take as much room.
     named = _NAMED if len(ordered) > _NAMED + 1 else len(ordered)
     return ordered.iloc[:named], ordered.iloc[named:]
 
@@ -136,13 +136,13 @@ def _draw(axes: Axes, steps: list[_Step], base: float, log_odds: float) -> None:
     axes.plot([log_odds] * 2, [last - 1, last], color=style.MUTED, linewidth=0.8, zorder=0)
     axes.plot([base, log_odds], [0, last], "o", color=style.INK, markersize=7)
     ends = [base, log_odds, *(step.end for step in steps)]
-    # Room for the numbers beside the bars, and something to see where all stays at one place.
+    # Room for the numbers next to the bars, and a minimum width if there are no effects.
     room = max(0.14 * (max(ends) - min(ends)), 0.1)
     axes.set_xlim(min(ends) - room, max(ends) + room)
 
 
 def _probability_scale(axes: Axes, label: str, fonts: list[str]) -> None:
-    """Add an axis above with the probabilities that the log odds stand for."""
+    """Add an upper axis with the probabilities of the log odds."""
     low, high = axes.get_xlim()
     above = axes.secondary_xaxis("top")
     ticks: list[float] = []

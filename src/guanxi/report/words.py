@@ -1,4 +1,4 @@
-"""The words of the page and of the figures, in English and Chinese: ``en.toml`` and ``zh.toml``."""
+"""Texts of the page and of the figures, in English and Chinese: ``en.toml`` and ``zh.toml``."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from guanxi.served.texts import Language, texts
 
 Direction = Literal["lower", "higher", "zero", "level"]
 
-# Which values of a metric are better; one without an entry is better the lower it is.
+# The better direction of a metric; without an entry, lower is better.
 _DIRECTIONS: dict[str, Direction] = {
     "coverage": "level",
     "bias": "zero",
@@ -31,7 +31,7 @@ class Measure(NamedTuple):
 
 
 def words(language: Language) -> dict[str, str]:
-    """All words of the page in one language, by key.
+    """All texts of the page in one language, by key.
 
     Examples
     --------
@@ -48,7 +48,7 @@ def _glossary(language: Language) -> list[tuple[str, str]]:
 
 
 def _measure(metric: str, language: Language) -> Measure | None:
-    """Describe a metric in words; None for one this page does not know.
+    """Describe a metric in words; None for an unknown one.
 
     Examples
     --------
@@ -60,7 +60,7 @@ def _measure(metric: str, language: Language) -> Measure | None:
 
 
 def _model_in_words(model: str, language: Language) -> str:
-    """Name of a model that was measured; one that is not known keeps its name.
+    """Name of a model in one language; an unknown one keeps its name.
 
     Examples
     --------

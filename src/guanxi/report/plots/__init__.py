@@ -1,7 +1,7 @@
 """The standard plots of the buy-till-you-die literature, of any fitted purchase model.
 
-Each function draws on ``axes``, or on a figure of its own (``axes.figure``), and returns the axes; settings
-of matplotlib and figures of others are left alone. ``time_unit`` is the model's unit of time.
+Each function draws on ``axes``, or on a new figure (``axes.figure``), and returns the axes. It changes
+neither matplotlib's settings nor other figures. ``time_unit`` is the model's unit of time.
 """
 
 from guanxi.report.plots._by_history import (

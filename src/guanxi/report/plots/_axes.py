@@ -1,4 +1,4 @@
-"""How the plots of models look: axes in the style of the report's figures, heat maps, marks and units."""
+"""Style of the plots of models: axes as in the report's figures, heat maps, legends and units."""
 
 from __future__ import annotations
 
@@ -19,17 +19,13 @@ EXPECTED: dict[str, Any] = {"color": style.TEAL, "linewidth": 2.0, "linestyle": 
 
 _SIZE = (6.2, 4.1)
 _UNITS = {"D": "day", "W": "week", "M": "month", "Y": "year"}
-_SHADES = (
-    "#f3efe4",
-    "#8fc7bb",
-    style.TEAL,
-    "#0b2f3a",
-)  # dark is much: reads in grey and for the colour-blind
+# Darker is more; readable in grey and by the colour-blind.
+_SHADES = ("#f3efe4", "#8fc7bb", style.TEAL, "#0b2f3a")
 _IMPOSSIBLE = "#d5d5d5"
 
 
 def unit_name(time_unit: str, count: float = 2.0) -> str:
-    """Name a time unit, in the plural but for a count of 1.
+    """Name a time unit, in the plural except for a count of 1.
 
     Raises
     ------
@@ -66,7 +62,7 @@ def heat_map(axes: Axes, cells: pd.DataFrame, label: str, highest: float | None 
     axes.grid(visible=False)
     values = np.ma.masked_invalid(cells.to_numpy())
     if highest is None:
-        highest = float(values.max()) or 1.0  # a table of zeros has a scale too
+        highest = float(values.max()) or 1.0  # a table of zeros needs a scale too
     edges = _edges(cells.columns), _edges(cells.index)
     mesh = axes.pcolormesh(*edges, values, cmap=shades, vmin=0.0, vmax=highest, rasterized=True)
     key = axes.figure.colorbar(mesh, ax=axes, pad=0.02)
@@ -76,16 +72,16 @@ def heat_map(axes: Axes, cells: pd.DataFrame, label: str, highest: float | None 
 
 
 def _edges(centres: pd.Index) -> NDArray[np.float64]:
-    """Borders of evenly spaced cells, one more than there are; a single cell has a width of 1."""
+    """Edges of evenly spaced cells; a single cell has a width of 1."""
     at = centres.to_numpy(dtype=np.float64)
     half = (at[1] - at[0]) / 2 if at.size > 1 else 0.5
     return np.append(at - half, at[-1] + half)
 
 
 def cell_numbers(axes: Axes, cells: pd.DataFrame) -> None:
-    """Write each value into its cell, light on dark ones."""
+    """Write each value into its cell, in white on dark cells."""
     values = cells.to_numpy()
-    dark = 0.55 * np.nanmax(values)  # both inks read equally well there
+    dark = 0.55 * np.nanmax(values)  # both colours are equally legible there
     for row, column in zip(*np.nonzero(np.isfinite(values)), strict=True):
         value = values[row, column]
         colour = "white" if value > dark else style.INK
@@ -94,7 +90,7 @@ def cell_numbers(axes: Axes, cells: pd.DataFrame) -> None:
 
 
 def legend_above(axes: Axes) -> None:
-    """Name the drawn lines above the axes, where no data can be."""
+    """Draw the legend above the axes, clear of the data."""
     axes.legend(
         loc="lower right",
         bbox_to_anchor=(1.0, 1.0),

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
 
-_OPEN_GROUP = 7  # calibration frequencies from here on are one group
+_OPEN_GROUP = 7  # frequencies from here on form one group
 
 
 def plot_frequency_recency_matrix(
@@ -56,7 +56,7 @@ def plot_frequency_recency_matrix(
     Raises
     ------
     DataError
-        If T, the horizon or a largest value cannot be used.
+        If T, the horizon or a largest value is invalid.
 
     Examples
     --------
@@ -128,12 +128,12 @@ def plot_calibration_by_frequency(
     Raises
     ------
     DataError
-        If the purchases are not those of the rows.
+        If the purchases do not match the rows.
     """
     purchases = np.asarray(holdout_purchases, dtype=np.float64)
     other_rows = isinstance(holdout_purchases, pd.Series) and not rfm.index.equals(holdout_purchases.index)
     if purchases.shape != (len(rfm),) or other_rows:
-        raise DataError("holdout_purchases are not in the rows of rfm: give one for each row, in that order")
+        raise DataError("holdout_purchases do not match the rows of rfm: give one per row, in the same order")
     expected = model.expected_purchases(rfm, horizon)
     table = _summaries.purchases_by_frequency(
         pd.DataFrame({"frequency": rfm["frequency"], "purchases": purchases, "expected_purchases": expected}),
@@ -163,14 +163,14 @@ def plot_probability_alive_history(
     time_unit: str = "D",
     axes: Axes | None = None,
 ) -> Axes:
-    """P(alive) of one customer as it stood at every time up to T, purchases marked.
+    """P(alive) of one customer at every time up to T, with purchases marked.
 
     Parameters
     ----------
     model : estimator
         Fitted purchase model.
     purchase_times : array, shape (purchases,)
-        Rising, from 0 (the first purchase), in the unit of T.
+        Increasing from 0 (the first purchase), in the unit of T.
     T : float
         Time from first purchase to now.
     time_unit : {"D", "W", "M", "Y"}
@@ -181,7 +181,7 @@ def plot_probability_alive_history(
     Raises
     ------
     DataError
-        If the times are not rising from 0 to T at most.
+        If the times do not increase from 0 to at most T.
 
     Examples
     --------

@@ -38,10 +38,10 @@ def plot_cumulative_tracking(
     Parameters
     ----------
     tracking : DataFrame
-        ``date, actual, expected``: cumulative counts by rising date, as :func:`repeat_purchase_tracking` or
-        the evaluation of a held-out window gives them.
+        ``date, actual, expected``: cumulative counts by date, from :func:`repeat_purchase_tracking` or the
+        evaluation of a holdout window.
     cutoff : date or str, optional
-        The last day the model has seen, marked.
+        The last day of the calibration period, marked.
     axes : Axes, optional
         Where to draw.
 
@@ -104,8 +104,8 @@ def plot_repeat_timing(
 ) -> Axes:
     """Share of customers with a second purchase, by time since the first, actual and expected.
 
-    The actual share is Kaplan and Meier's (1958), since customers have been known for different times; the
-    expected one is 1 - P(X(t) = 0) of a new customer.
+    The actual share is the Kaplan-Meier estimate (1958), since customers are censored at different times; the
+    expected share is 1 - P(X(t) = 0) of a new customer.
 
     Parameters
     ----------
@@ -114,7 +114,7 @@ def plot_repeat_timing(
     transactions : DataFrame
         ``customer_id, timestamp``; purchases of one day count as one.
     cutoff : date or str
-        The last day looked at.
+        The last day observed.
     time_unit : {"D", "W", "M", "Y"}
         The model's unit of time.
     axes : Axes, optional

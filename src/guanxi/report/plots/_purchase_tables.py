@@ -1,4 +1,4 @@
-"""The numbers behind the plots: histories, waits and cohorts from purchases."""
+"""Tables for the plots: histories, waiting times and cohorts from purchases."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _POINTS = 60
 
 
 class PurchaseModel(Protocol):
-    """What is asked of a fitted purchase model; ``rfm`` has ``frequency, recency, T``."""
+    """The methods needed of a fitted purchase model; ``rfm`` has ``frequency, recency, T``."""
 
     def probability_alive(self, rfm: pd.DataFrame) -> Floats:
         """P(alive at T), shape (n,)."""
@@ -37,7 +37,7 @@ class PurchaseModel(Protocol):
 
 
 class Waits(NamedTuple):
-    """Times from the first to the second purchase: of those who made one, and up to now of the others."""
+    """Times from the first to the second purchase, and the censored times of customers without one."""
 
     repeated: Floats
     waiting: Floats
@@ -51,14 +51,14 @@ class Cohorts(NamedTuple):
 
 
 def history_grid(T: float, max_frequency: int, max_recency: float | None) -> pd.DataFrame:
-    """Histories of every frequency up to the largest at evenly spaced recencies, recency by recency.
+    """Histories of every frequency up to the largest, at evenly spaced recencies.
 
     Without a repeat purchase the recency is 0, so other recencies of frequency 0 are left out.
 
     Raises
     ------
     DataError
-        If T is not above 0, the largest frequency is below 1 or the largest recency not within T.
+        If T is not positive, the largest frequency is below 1, or the largest recency is not within T.
     """
     longest = T if max_recency is None else max_recency
     if not (np.isfinite(T) and T > 0):
@@ -75,19 +75,19 @@ def history_grid(T: float, max_frequency: int, max_recency: float | None) -> pd.
 
 
 def history_so_far(purchase_times: ArrayLike, T: float) -> pd.DataFrame:
-    """One customer's ``frequency, recency, T`` as they stood at many ages up to T.
+    """One customer's ``frequency, recency, T`` at many ages up to T.
 
-    At a purchase there are two rows: just before it, and with it.
+    There are two rows at each purchase: before it and after it.
 
     Raises
     ------
     DataError
-        If the times are not rising from 0, the first purchase, to T at most.
+        If the times do not increase from 0, the first purchase, to at most T.
     """
     times = np.asarray(purchase_times, dtype=np.float64)
     rising = times.ndim == 1 and times.size > 0 and times[0] == 0 and bool((np.diff(times) > 0).all())
     if not (rising and np.isfinite(T) and times[-1] <= T):
-        raise DataError("purchase_times are no times from 0, the first purchase, rising up to T: sort them")
+        raise DataError("purchase_times must increase from 0, the first purchase, to at most T: sort them")
     ends = np.append(times[1:], T)
     ages = np.linspace(times, ends, _POINTS, axis=1)
     return pd.DataFrame(
@@ -102,7 +102,7 @@ def history_so_far(purchase_times: ArrayLike, T: float) -> pd.DataFrame:
 def repeat_purchase_tracking(
     model: PurchaseModel, transactions: pd.DataFrame, cutoff: date | str, time_unit: str = "D"
 ) -> pd.DataFrame:
-    """Cumulative repeat purchases of the customers known at the cutoff, counted and expected, week by week.
+    """Weekly cumulative repeat purchases of the customers known at the cutoff, actual and expected.
 
     Parameters
     ----------
@@ -111,14 +111,15 @@ def repeat_purchase_tracking(
     transactions : DataFrame
         ``customer_id, timestamp``; purchases of one day count as one.
     cutoff : date or str
-        The last day the model has seen.
+        The last day of the calibration period.
     time_unit : {"D", "W", "M", "Y"}
         The model's unit of time.
 
     Returns
     -------
     DataFrame
-        ``date, actual, expected``; what is expected of newcomers at their first purchase, added up.
+        ``date, actual, expected``; the expected counts are those of new customers at their first purchase,
+        summed.
 
     Raises
     ------
@@ -146,7 +147,7 @@ def repeat_purchase_tracking(
 
 
 def first_repeat_waits(transactions: pd.DataFrame, cutoff: date | str, time_unit: str = "D") -> Waits:
-    """Time from the first to the second purchase day of each customer, as known at the cutoff.
+    """Time from the first to the second purchase day of each customer, observed up to the cutoff.
 
     Raises
     ------
@@ -173,13 +174,13 @@ def cohort_retention(transactions: pd.DataFrame) -> Cohorts:
     Returns
     -------
     Cohorts
-        By month, but for the last; shares of 1, missing where the data end before. The last month of the
-        data may be an unfinished one.
+        By month, except the last; shares of 1, missing where the data end earlier. The last month of the data
+        may be incomplete.
 
     Raises
     ------
     DataError
-        If there are no purchases, or none in a month after another.
+        If there are no purchases, or all are in one month.
     """
     purchases = purchase_days(transactions)
     months = purchases["day"].dt.to_period("M")

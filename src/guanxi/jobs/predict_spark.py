@@ -1,4 +1,4 @@
-"""``guanxi predict --engine spark``: score every known customer where one machine is outgrown."""
+"""``guanxi predict --engine spark``: score every known customer on a cluster."""
 
 from __future__ import annotations
 
@@ -43,15 +43,14 @@ def predict_spark(
     source : str
         A path, glob or folder of Parquet, or an address of a file system that Spark knows.
     output : str
-        A folder, of which the workers write the parts; an earlier result there is replaced once this one is
-        complete.
+        A folder whose parts the workers write; an earlier result is replaced once this one is complete.
     model, params, as_of, horizon_days, drivers
         As in :func:`guanxi.predict`.
 
     Returns
     -------
     Manifest
-        It stands in the folder too, as ``_manifest.json``.
+        Also written to the folder, as ``_manifest.json``.
 
     Raises
     ------
@@ -59,6 +58,7 @@ def predict_spark(
 
     Examples
     --------
+    >>> from guanxi.jobs.predict_spark import predict_spark
     >>> predict_spark("sales/", "scores", drivers=3).rows  # doctest: +SKIP
     5873
     """
