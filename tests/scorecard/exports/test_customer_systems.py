@@ -123,7 +123,7 @@ def test_no_text_is_a_formula_and_no_number_is_touched(start: str, tmp_path: Pat
     done = export_customers(table, tmp_path / "out", "hubspot")
     rows = read(tmp_path / "out" / "contacts-001.csv")
     assert [list(row.values()) for row in rows] == [["a", f"'{start}1+1", "-5"], [f"'{start}b", "a=b", "1"]]
-    assert "before them, which the system has to know too: 1" in done.warnings[0]
+    assert "with an apostrophe, which the identifiers in the system need too: 1" in done.warnings[0]
 
 
 @given(st.text(max_size=40), st.integers(2, 30))
@@ -168,7 +168,9 @@ def test_more_columns_than_a_system_takes(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("customer", ["x" * 256, "a|b"])
 def test_an_identifier_is_never_changed(customer: str, tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"Zoho CRM takes no identifier .*; customers with one: 1, the first"):
+    with pytest.raises(
+        DataError, match=r"Zoho CRM accepts no identifier .*; customers with one: 1, the first"
+    ):
         export_customers(TABLE.assign(customer_id=["a", customer, "c"]), tmp_path / "out", "zoho")
     assert not list(tmp_path.iterdir())
 

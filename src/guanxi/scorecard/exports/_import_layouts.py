@@ -1,7 +1,7 @@
-"""What the imports of customer systems take: columns, limits and ways of writing.
+"""Import layouts of customer systems: columns, limits and formats.
 
-A limit that depends on the edition is that of the smallest one that documents it. Where a system documents
-none, the strictest of the others stands in. ``docs/exports.md`` gives the source of each.
+Limits that depend on the edition are those of the smallest edition that documents them. If a system documents
+none, the strictest of the other systems applies. ``docs/exports.md`` gives the sources.
 """
 
 from __future__ import annotations
@@ -14,26 +14,26 @@ MEGABYTE = 1_000_000
 
 @dataclass(frozen=True)
 class Layout:
-    """How one customer system wants its import files.
+    """Import file format of a customer system.
 
     Attributes
     ----------
     title : str
         Name of the system.
     fields : mapping of str to str
-        Column of the scorecard -> heading, as proposed; the first names the customer.
+        Column of the scorecard -> default heading; the first is the customer.
     rows, columns, size : int
-        At most so many records, columns and bytes a file.
+        Limits of records, columns and bytes per file.
     text_length : int
-        At most so many characters a text; counted in UTF-16 units, which is never too few.
+        Limit of characters per text, counted in UTF-16 code units.
     byte_order_mark : bool
-        Whether the UTF-8 of the file is announced, as Excel wants it.
+        Whether the file starts with a UTF-8 byte order mark, for Excel.
     date_format : str
-        As ``strftime`` takes it.
+        Format for ``strftime``.
     true, false : str
-        Words for a ticked and an empty box.
+        Values of a checkbox.
     forbidden : str
-        Characters that no text may hold.
+        Characters not allowed in texts.
     """
 
     title: str

@@ -1,4 +1,4 @@
-"""The catalogue of indicators, and what is said of a name that is not in it."""
+"""The catalogue of indicators, and the error for unknown names."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ CATALOGUE: dict[str, Indicator] = {
 
 
 def refuse_unknown(names: Iterable[Any], known: Iterable[str], where: str, what: str) -> None:
-    """Refuse a name that is not known, and offer the nearest.
+    """Refuse an unknown name, and suggest the closest known one.
 
     Parameters
     ----------
     names : iterable
-        As written.
+        Names as written by the user.
     known : iterable of str
     where, what : str
-        The part of the parameters that holds the names, and what they name.
+        The key of the parameters that contains the names, and the kind of thing they name.
 
     Raises
     ------

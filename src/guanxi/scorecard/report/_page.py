@@ -1,4 +1,4 @@
-"""A scorecard as HTML: its section of a page, and its own page with the tables behind it."""
+"""A scorecard as HTML: a section for another page, and a full page with all tables."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _PACKAGE = "guanxi.scorecard.report"
 
 
 def render_section(content: ScorecardReport) -> PageSection:
-    """Write the section of a scorecard for another page.
+    """Render the section of a scorecard for another page.
 
     Raises
     ------
@@ -37,7 +37,7 @@ def render_scorecard(
     model_version: str,
     generated_by: str,
 ) -> str:
-    """Write the page of a scorecard: a whole HTML document without scripts, to be written as UTF-8.
+    """Render the page of a scorecard: a complete HTML document without scripts, to be saved as UTF-8.
 
     Raises
     ------
@@ -55,7 +55,7 @@ def _render(template: str, content: ScorecardReport, **shown: Any) -> str:
 
 
 def section_content(content: ScorecardReport) -> dict[str, Any]:
-    """Gather what the template of the section shows.
+    """Collect the values for the template of the section.
 
     Raises
     ------
@@ -87,7 +87,7 @@ def section_content(content: ScorecardReport) -> dict[str, Any]:
 
 
 def _tier_rows(content: ScorecardReport) -> list[dict[str, str]]:
-    """Sum the tiers up for a table."""
+    """Summarise the tiers for a table."""
     t = content.words
     return [
         {
@@ -104,7 +104,7 @@ def _tier_rows(content: ScorecardReport) -> list[dict[str, str]]:
 
 
 def weight_rows(content: ScorecardReport) -> list[dict[str, Any]]:
-    """Weights by dimension, the heaviest first, and within it by indicator."""
+    """Rows of the table of weights, by dimension and indicator in descending order."""
     return [
         {
             "indicator": content.label(row["indicator"]),
