@@ -64,7 +64,7 @@ def test_conditions_by_hand(when, found):
         ({"teir": "high"}, "playbook rule 2: column 'teir' is unknown: did you mean tier?"),
         (
             {"zzz": 1},
-            "playbook rule 2: column 'zzz' is unknown: known are customer_id, tier, churn_probability",
+            "playbook rule 2: column 'zzz' is unknown: known here: customer_id, tier, churn_probability",
         ),
         ({"clv": "=> 5"}, "playbook rule 2: operator '=>' of clv is unknown: did you mean >=?"),
         ({"clv": "≥ 5"}, "playbook rule 2: operator '≥' of clv is unknown: did you mean >=?"),

@@ -165,11 +165,10 @@ def _attributes(day: DayTables, taken: Any) -> pd.DataFrame:
     """Columns of the customers table, renamed where the name is taken."""
     features = day.relation_features
     names = [*COLUMNS["customers"], *own_attributes(features)]
-    told = features[["customer_id", *names]]
-    told = told.rename(
-        columns={name: f"{name}_" for name in names if name in CATALOGUE or name in set(taken)}
-    )
-    return told.dropna(axis="columns", how="all") if len(told) else features[["customer_id"]]
+    if features.empty:
+        return features[["customer_id"]]
+    renamed = {name: f"{name}_" for name in names if name in CATALOGUE or name in set(taken)}
+    return features[["customer_id", *names]].rename(columns=renamed).dropna(axis="columns", how="all")
 
 
 def own_attributes(features: pd.DataFrame) -> list[str]:
@@ -189,9 +188,11 @@ def group_attributes(day: DayTables) -> pd.DataFrame | None:
 
     Returns ``customer_id`` and these columns, in the order of the predictions.
     """
-    told = day.predictions[["customer_id"]].merge(_attributes(day, ()), "left", "customer_id")
-    told = told.drop(columns=["acquired_days", "acquisition_cost", "referred_by"], errors="ignore")
-    if len(told.columns) == 1:
+    attributes = day.predictions[["customer_id"]].merge(_attributes(day, ()), "left", "customer_id")
+    attributes = attributes.drop(
+        columns=["acquired_days", "acquisition_cost", "referred_by"], errors="ignore"
+    )
+    if len(attributes.columns) == 1:
         return None
     numbers = day.indicators[[*_BEHAVIOUR_AND_ATTITUDE]].dropna(axis="columns", how="all")
-    return pd.concat([told, numbers.reset_index(drop=True)], axis=1)
+    return pd.concat([attributes, numbers.reset_index(drop=True)], axis=1)

@@ -58,10 +58,7 @@ class History:
 def earlier_days(inputs: ScorecardInputs, as_of: date, periods: int) -> list[date]:
     """Return ``periods`` earlier days, spaced one horizon apart.
 
-    Raises
-    ------
-    HistoryError
-        If the data does not reach back far enough.
+    Raises HistoryError if the data does not reach back far enough.
     """
     log, horizon_days = inputs.log, inputs.horizon_days
     days = [add_days(as_of, -horizon_days * back) for back in range(periods, 0, -1)]

@@ -106,12 +106,7 @@ class ScorecardResult(ScoredDay):
 
 
 def check_parameters(params: Params) -> None:
-    """Check the scorecard parameters before any data is read.
-
-    Raises
-    ------
-    ParamsError
-    """
+    """Check the scorecard parameters before any data is read (ParamsError)."""
     judgement_weights(params.scorecard.weights, scorecard_tree(params.scorecard.tree))
     refuse_targets(params.scorecard.targets, "scorecard.targets")
     refuse_unknown(params.scorecard.benchmarks, CATALOGUE, "scorecard.benchmarks", "indicator")
@@ -121,9 +116,9 @@ def check_parameters(params: Params) -> None:
 def score_day(inputs: ScorecardInputs, as_of: date, reporter: Reporter) -> ScoredDay:
     """Score the customers of a day and divide them into segments."""
     params = inputs.params
-    with reporter.step(f"work out the indicators as of {as_of}"):
+    with reporter.step(f"compute the indicators as of {as_of}"):
         tables = day_tables(inputs, as_of)
-    with reporter.step("weigh, score and divide into segments"):
+    with reporter.step("weight, score and segment the customers"):
         scored = relationship(tables.indicators, params.scorecard, seed=params.seed, language=params.language)
         segmentation = _segmentation(tables, params)
         customers = customer_table(inputs, tables, scored, segmentation)
@@ -152,13 +147,15 @@ def build_scorecard(inputs: ScorecardInputs, reporter: Reporter, *, history: int
     if as_of < log.first_day:
         raise HistoryError(f"{log.source}: nobody had bought by {as_of}, the data begins on {log.first_day}")
     if as_of > log.last_day:
-        reporter.warn(f"the data ends on {log.last_day}: everybody looks silent from there to {as_of}")
+        reporter.warn(
+            f"the data ends on {log.last_day}: all customers appear inactive from then until {as_of}"
+        )
     days = earlier_days(inputs, as_of, history)
     day = score_day(inputs, as_of, reporter)
     scored, customers, indicators = day.relationship, day.customers, day.tables.indicators
     past = None
     if days:
-        with reporter.step(f"score {len(days)} earlier days by the same measure"):
+        with reporter.step(f"score {len(days)} earlier days on the same scale"):
             past = look_back(inputs, scored, days, as_of)
     elasticities, why_not = _elasticities(inputs, as_of, reporter)
     earlier = past.indicators[past.days[-2]] if past else None
@@ -189,7 +186,7 @@ def _elasticities(inputs: ScorecardInputs, as_of: date, reporter: Reporter) -> t
     cutoff = add_days(as_of, -inputs.horizon_days)
     if not inputs.relations.lines or cutoff < inputs.log.first_day:
         return pd.DataFrame(), ""
-    with reporter.step(f"relate what was known on {cutoff} to what came since"):
+    with reporter.step(f"relate drivers as of {cutoff} to later outcomes"):
         return measure_elasticities(inputs.log, inputs.relations, cutoff, inputs.horizon_days)
 
 

@@ -7,7 +7,6 @@ every test.
 
 from __future__ import annotations
 
-import difflib
 import operator
 import re
 from collections.abc import Callable, Iterable, Mapping
@@ -19,7 +18,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from guanxi.data.attribute_values import to_text
-from guanxi.errors import ParamsError
+from guanxi.errors import ParamsError, did_you_mean
 from guanxi.params.scorecard import Criterion, Scalar
 
 Booleans = NDArray[np.bool_]
@@ -73,26 +72,17 @@ class Condition:
         return " and ".join(map(str, self.tests)) or "everyone"
 
     def check(self, columns: Iterable[str]) -> None:
-        """Refuse unknown columns.
-
-        Raises
-        ------
-        ParamsError
-        """
+        """Refuse unknown columns (ParamsError)."""
         known = list(columns)
         for test in self.tests:
             if test.column not in known:
-                close = difflib.get_close_matches(test.column, known, n=1)
-                hint = f"did you mean {close[0]}?" if close else f"known are {', '.join(known)}"
+                hint = did_you_mean(test.column, known)
                 raise ParamsError(f"{self.where}: column {test.column!r} is unknown: {hint}")
 
     def holds(self, table: pd.DataFrame) -> Booleans:
         """Evaluate the condition for each row, shape (n,).
 
-        Raises
-        ------
-        ParamsError
-            If a column is unknown, or is text in a numeric comparison.
+        Raises ParamsError if a column is unknown, or is text in a numeric comparison.
         """
         self.check(table.columns)
         result = np.ones(len(table), dtype=bool)

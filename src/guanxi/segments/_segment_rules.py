@@ -107,7 +107,7 @@ def _when(
             words[name] = [f"== {category}" if category[0] in SIGNS else category]
         else:
             words.setdefault(name, []).append(f"!= {category}")
-    parts = {name: list(said) for name, said in words.items()}
+    parts = {name: list(tests) for name, tests in words.items()}
     for (name, sign), threshold_text in sorted(bounds.items(), reverse=True):
         parts.setdefault(name, []).append(f"{sign} {threshold_text}")
     return {name: " and ".join(parts[name]) for name in sorted(parts)}

@@ -108,13 +108,7 @@ def _stage_measures(customers: pd.DataFrame, window_days: int) -> pd.DataFrame:
     """Compute the variables in the conditions of the stages.
 
     The usual gap is the customer's own; with fewer than two gaps, the median over all customers (a single gap
-    counts as usual there); the window if no customer bought twice.
-
-    Parameters
-    ----------
-    customers : pandas.DataFrame
-        As in :func:`lifecycle_stages`.
-    window_days : int
+    counts as usual there); the window if no customer bought twice. Parameters as in :func:`lifecycle_stages`.
 
     Returns
     -------

@@ -36,17 +36,8 @@ NAMES: dict[str, dict[str, str]] = {
 def _axis_cut_points(scores: pd.DataFrame) -> dict[str, float]:
     """Cut each axis into halves as equal as ties allow.
 
-    Reuse the cut points to compare other customers or periods.
-
-    Parameters
-    ----------
-    scores : pandas.DataFrame
-        One column for each axis present; NaN is unknown.
-
-    Returns
-    -------
-    dict of str to float
-        Cut point of each axis with at least two distinct scores; scores above it are high.
+    ``scores`` has one column for each axis present; NaN is unknown. Returns the cut point of each axis with
+    at least two distinct scores; scores above it are high. Reuse them to compare other customers or periods.
 
     Examples
     --------

@@ -14,10 +14,7 @@ from guanxi.segments._conditions import Condition, parse_condition
 def playbook_conditions(playbook: Sequence[PlaybookRule]) -> list[Condition]:
     """Parse the conditions of the rules, so that mistakes are reported before any computation.
 
-    Raises
-    ------
-    ParamsError
-        If a condition cannot be parsed; the message names the rule by its number, from 1.
+    Raises ParamsError if a condition cannot be parsed; the message names the rule by its number, from 1.
     """
     return [parse_condition(rule.when, f"playbook rule {place}") for place, rule in enumerate(playbook, 1)]
 

@@ -13,14 +13,13 @@ excluding that effect.
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Collection, Sequence
 from itertools import compress
 
 import numpy as np
 import pandas as pd
 
-from guanxi.errors import DataError, ParamsError
+from guanxi.errors import DataError, ParamsError, did_you_mean
 from guanxi.scorecard.elasticities._design import Floats, logarithms
 from guanxi.scorecard.elasticities._model import Measure, OutcomeModel
 
@@ -121,10 +120,7 @@ def _check_names(
 ) -> None:
     for name in names:
         if name not in known:
-            near = difflib.get_close_matches(name, [str(other) for other in known], n=1)
-            raise ParamsError(
-                f"no indicator is called {name}" + (f": did you mean {near[0]}?" if near else "")
-            )
+            raise ParamsError(f"no indicator is called {name}: {did_you_mean(name, known)}")
         if list(names).count(name) > 1:
             raise ParamsError(f"{name} is given twice: as a driver or as a control, once")
         if name in outcomes:

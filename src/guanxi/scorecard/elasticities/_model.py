@@ -54,13 +54,7 @@ class Measure(NamedTuple):
     logarithmic: bool
 
     def of(self, rows: NDArray[np.bool_]) -> Driver:
-        """Select customers.
-
-        Raises
-        ------
-        FitError
-            If they do not vary, or only by measurement error.
-        """
+        """Select customers; FitError if they do not vary, or only by measurement error."""
         seen, variance, remark = self.seen[rows], None, ""
         if self.answers is not None:
             variance = noise_variance(*(column[rows] for column in self.answers))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 import shutil
 from collections import Counter
@@ -16,7 +15,7 @@ import pandas as pd
 from guanxi.data.sinks.files import write_atomically
 from guanxi.data.sinks.output_location import FOLDER_MANIFEST, FolderLocation
 from guanxi.data.sinks.spreadsheet import neutralise
-from guanxi.errors import OutputError, ParamsError
+from guanxi.errors import OutputError, ParamsError, did_you_mean
 from guanxi.scorecard.exports._import_cells import CUSTOMER, Changes, check_identifiers, csv_line, csv_lines
 from guanxi.scorecard.exports._import_layouts import LAYOUTS, Layout
 
@@ -44,12 +43,7 @@ class Export:
 
 
 def layout_of(system: str) -> Layout:
-    """Look up a customer system by its name in params.yaml.
-
-    Raises
-    ------
-    ParamsError
-        If it is unknown.
+    """Look up a customer system by its name in params.yaml; ParamsError if it is unknown.
 
     Examples
     --------
@@ -58,9 +52,7 @@ def layout_of(system: str) -> Layout:
     """
     if system in LAYOUTS:
         return LAYOUTS[system]
-    close = difflib.get_close_matches(system, LAYOUTS, n=1)
-    hint = f": did you mean {close[0]!r}?" if close else f": known are {', '.join(LAYOUTS)}"
-    raise ParamsError(f"exports.{system}: not a known customer system{hint}")
+    raise ParamsError(f"exports.{system}: not a known customer system: {did_you_mean(system, LAYOUTS)}")
 
 
 def export_customers(
@@ -141,8 +133,7 @@ def _headings(
     where = f"exports.{system}.fields"
     for name, heading in headings.items():
         if name not in table:
-            close = difflib.get_close_matches(name, [str(known) for known in table.columns], n=1)
-            hint = f"did you mean {close[0]!r}?" if close else "name one of its columns"
+            hint = did_you_mean(name, table.columns, "name one of its columns")
             raise ParamsError(f"{where}.{name}: the scorecard has no such column: {hint}")
         if not _is_heading(heading, layout):
             none_of = f" and without {layout.forbidden}" if layout.forbidden else ""

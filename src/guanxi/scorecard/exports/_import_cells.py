@@ -31,16 +31,16 @@ class Changes:
 
     def sentences(self, layout: Layout) -> Iterator[str]:
         """Yield one sentence for each column and change."""
-        told = f"{layout.title}: texts of {{name}} {{what}}: {{count:,}}"
+        template = f"{layout.title}: texts of {{name}} {{what}}: {{count:,}}"
         for name, count in (+self.cut).items():
-            yield told.format(name=name, what=f"cut to {layout.text_length:,} characters", count=count)
+            yield template.format(name=name, what=f"cut to {layout.text_length:,} characters", count=count)
         for name, count in (+self.replaced).items():
             what = f"with a blank in place of one of {layout.forbidden}"
-            yield told.format(name=name, what=what, count=count)
+            yield template.format(name=name, what=what, count=count)
         for name, count in (+self.neutralised).items():
             what = "that look like formulas, prefixed with an apostrophe"
             what += ", which the identifiers in the system need too" if name == CUSTOMER else ""
-            yield told.format(name=name, what=what, count=count)
+            yield template.format(name=name, what=what, count=count)
 
 
 def csv_line(values: Sequence[str]) -> bytes:
@@ -53,13 +53,7 @@ def csv_line(values: Sequence[str]) -> bytes:
 def csv_lines(
     table: pd.DataFrame, columns: Sequence[str], layout: Layout, changes: Changes
 ) -> Iterator[bytes]:
-    """Yield the lines of a table, in batches, and count changes.
-
-    Raises
-    ------
-    DataError
-        If a number is infinite.
-    """
+    """Yield the lines of a table, in batches, and count changes; DataError if a number is infinite."""
     for start in range(0, len(table), _BLOCK):
         block = table.iloc[start : start + _BLOCK]
         cells = [_cells(name, block[name], layout, changes) for name in columns]

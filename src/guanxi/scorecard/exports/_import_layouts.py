@@ -67,33 +67,19 @@ LAYOUTS: dict[str, Layout] = {
             "客户编号", "关系评分", "关系等级", "客户层级", "流失概率", "预期价值", "预计下次购买日期",
             "主要原因",
         ),
-        rows=25_000,
-        columns=90,
-        size=20 * MEGABYTE,
-        byte_order_mark=True,
-        true="是",
-        false="否",
+        rows=25_000, columns=90, size=20 * MEGABYTE, byte_order_mark=True, true="是", false="否",
     ),
-    "hubspot": Layout(
-        "HubSpot", _ENGLISH, rows=500_000, columns=999, size=20 * MEGABYTE, text_length=65_536
-    ),
+    "hubspot": Layout("HubSpot", _ENGLISH, rows=500_000, columns=999, size=20 * MEGABYTE, text_length=65_536),
     "salesforce": Layout(
         title="Salesforce",
         fields=_fields(
             "Customer_Id__c", "Guanxi_Score__c", "Guanxi_Grade__c", "Guanxi_Tier__c", "Churn_Probability__c",
             "Expected_Value__c", "Next_Purchase_Date__c", "Main_Driver__c",
         ),
-        rows=50_000,
-        columns=90,
-        size=100 * MEGABYTE,
+        rows=50_000, columns=90, size=100 * MEGABYTE,
     ),
     "zoho": Layout(
-        "Zoho CRM",
-        _ENGLISH,
-        rows=25_000,
-        columns=200,
-        size=25 * MEGABYTE,
-        date_format="%m/%d/%Y",
+        "Zoho CRM", _ENGLISH, rows=25_000, columns=200, size=25 * MEGABYTE, date_format="%m/%d/%Y",
         forbidden='"|<>',
     ),
 }  # fmt: skip

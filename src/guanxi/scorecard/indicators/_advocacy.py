@@ -131,14 +131,14 @@ INDICATORS = (
     Indicator(
         "referrals", "advocacy", {"en": "Referrals made", "zh": "推荐人数"},
         "number of customers with this customer as referred_by",
-        "customers", True, ("customers",), "0: nobody named this customer",
+        "customers", True, ("customers",), "0: no referral named this customer",
         "Schmitt, Skiera & Van den Bulte 2011, J. Marketing 75(1)",
     ),
     Indicator(
         "referral_value", "advocacy", {"en": "Referral value", "zh": "推荐价值"},
         "credited clv of referred customers along the referral chain: the direct referrer gets a share, "
         "the next half of it, and so on; the shares add up to 1",
-        "money", True, ("customers", "predictions"), "0: nobody named this customer",
+        "money", True, ("customers", "predictions"), "0: no referral named this customer",
         "Kumar, Petersen & Leone 2010, J. Marketing 74(5)",
     ),
     Indicator(

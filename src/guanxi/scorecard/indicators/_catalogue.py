@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from guanxi.errors import ParamsError
+from guanxi.errors import ParamsError, did_you_mean
 from guanxi.scorecard.indicators import _advocacy, _interaction, _loyalty, _risk, _satisfaction, _value
 from guanxi.scorecard.indicators._definition import Indicator, Language
 
@@ -48,8 +47,5 @@ def refuse_unknown(names: Iterable[Any], known: Iterable[str], where: str, what:
     """
     known = list(known)
     for name in names:
-        if name in known:
-            continue
-        close = difflib.get_close_matches(str(name), known, n=1)
-        hint = f"did you mean {close[0]}?" if close else f"known are {', '.join(known)}"
-        raise ParamsError(f"{where}: no {what} {name!r}: {hint}")
+        if name not in known:
+            raise ParamsError(f"{where}: no {what} {name!r}: {did_you_mean(name, known)}")

@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
-from guanxi.errors import DataError
 from guanxi.params import Params
+from guanxi.report.page import check_columns
 from guanxi.scorecard._history import History
 from guanxi.scorecard._result import ScoredDay
 from guanxi.scorecard.indicators import CATALOGUE, DIMENSIONS
@@ -108,18 +108,8 @@ class ScorecardReport:
         )
 
     def check(self) -> None:
-        """Check that the tables have their columns.
-
-        Raises
-        ------
-        DataError
-        """
-        for name, columns in _COLUMNS.items():
-            table = getattr(self, name)
-            missing = [column for column in columns if column not in table]
-            if missing:
-                has = list(table.columns)
-                raise DataError(f"scorecard: {name} lacks the column {missing[0]!r}; it has {has}")
+        """Check that the tables have their columns; DataError if not."""
+        check_columns(self, _COLUMNS, "scorecard")
 
     def ordered_weights(self) -> pd.DataFrame:
         """Sort weights by dimension weight, then by indicator weight, in descending order."""
@@ -163,14 +153,14 @@ def weighing_method(params: Params) -> str:
     weights, words = params.scorecard.weights, page_words(params.language)
     if weights.accepted:
         return words["method_accepted"]
-    nobody = weights.method not in ("direct", "delphi") and not weights.judgements
-    unjudged = "usual" if scorecard_tree(params.scorecard.tree) == scorecard_tree(None) else "alike"
-    said = words[f"method_{unjudged if nobody else weights.method}"]
+    given = weights.judgements or weights.method in ("direct", "delphi")
+    default = "usual" if scorecard_tree(params.scorecard.tree) == scorecard_tree(None) else "alike"
+    judged = words[f"method_{weights.method if given else default}"]
     if weights.data is None:
-        return said
+        return judged
     if weights.share == 0.0 and weights.combine != "least_squares":
         return words[f"method_{weights.data}"]
-    return f"{said} + {words[f'method_{weights.data}']} ({words[f'method_{weights.combine}']})"
+    return f"{judged} + {words[f'method_{weights.data}']} ({words[f'method_{weights.combine}']})"
 
 
 def _weights_table(found: Relationship, params: Params) -> pd.DataFrame:

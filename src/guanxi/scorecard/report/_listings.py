@@ -183,11 +183,11 @@ def _texts(name: str, values: pd.Series[Any], listing: Listing, content: Scoreca
             return MISSING
         if isinstance(value, bool | np.bool_):
             return t["yes"] if value else t["no"]
-        told = str(value)
+        word = str(value)
         if name == "drivers":
-            return ", ".join(t.get(f"driver_{each}", each.replace("_", " ")) for each in told.split(", "))
+            return ", ".join(t.get(f"driver_{each}", each.replace("_", " ")) for each in word.split(", "))
         if name in _OWN_WORDS:
-            return t.get(f"said_{told}", told)
-        return content.label(told) if name in listing.named else told
+            return t.get(f"said_{word}", word)
+        return content.label(word) if name in listing.named else word
 
     return [text(value) for value in values]

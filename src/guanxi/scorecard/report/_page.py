@@ -17,13 +17,7 @@ _PACKAGE = "guanxi.scorecard.report"
 
 
 def render_section(content: ScorecardReport) -> PageSection:
-    """Render the section of a scorecard for another page.
-
-    Raises
-    ------
-    DataError
-        If a table lacks a column.
-    """
+    """Render the section of a scorecard for another page; DataError if a table lacks a column."""
     html = _render("scorecard.html", content)
     return PageSection("scorecard", content.words["scorecard"], html)
 
@@ -39,10 +33,7 @@ def render_scorecard(
 ) -> str:
     """Render the page of a scorecard: a complete HTML document without scripts, to be saved as UTF-8.
 
-    Raises
-    ------
-    DataError
-        If a table lacks a column.
+    Raises DataError if a table lacks a column.
     """
     page = {"source": source, "as_of": as_of, "model_version": model_version, "generated_by": generated_by}
     tables = [shown_table(each, content) for each in listings if len(each.table)]
@@ -55,13 +46,7 @@ def _render(template: str, content: ScorecardReport, **shown: Any) -> str:
 
 
 def section_content(content: ScorecardReport) -> dict[str, Any]:
-    """Collect the values for the template of the section.
-
-    Raises
-    ------
-    DataError
-        If a table lacks a column.
-    """
+    """Collect the values for the template of the section; DataError if a table lacks a column."""
     content.check()
     t = content.words
     known = content.table["score"].notna()

@@ -34,12 +34,7 @@ _OWN_TABLE = re.compile(
 
 
 def check_folder(folder: Path) -> None:
-    """Check that the results can be written.
-
-    Raises
-    ------
-    OutputError
-    """
+    """Check that the results can be written; OutputError if not."""
     for path in (folder / "scorecard.parquet", folder / "tables" / "programme.csv"):
         files.check_output(path)
 

@@ -48,15 +48,15 @@ def by_tier(table: pd.DataFrame) -> pd.DataFrame:
     groups = table.assign(
         clv=table.get("clv", np.nan), churn_probability=table.get("churn_probability", np.nan)
     ).groupby(tiers, observed=True)
-    told = groups.agg(
+    summary = groups.agg(
         customers=("tier", "size"), score=("score", "mean"), churn=("churn_probability", "mean")
     )
-    told["value"] = groups["clv"].sum(min_count=1)
-    total = float(told["value"].sum())
-    told["value_share"] = told["value"] / total if total > 0 else np.nan
-    told["share"] = told["customers"] / len(table) if len(table) else np.nan
-    order = [*tiers_of(table), *([NO_TIER] if NO_TIER in told.index else [])]
-    return told.loc[order, ["customers", "share", "score", "value", "value_share", "churn"]]
+    summary["value"] = groups["clv"].sum(min_count=1)
+    total = float(summary["value"].sum())
+    summary["value_share"] = summary["value"] / total if total > 0 else np.nan
+    summary["share"] = summary["customers"] / len(table) if len(table) else np.nan
+    order = [*tiers_of(table), *([NO_TIER] if NO_TIER in summary.index else [])]
+    return summary.loc[order, ["customers", "share", "score", "value", "value_share", "churn"]]
 
 
 def dimension_means(table: pd.DataFrame, dimensions: Sequence[str]) -> pd.DataFrame:

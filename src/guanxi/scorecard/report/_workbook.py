@@ -30,12 +30,7 @@ def scorecard_sheets(content: ScorecardReport) -> list[Sheet]:
     """Prepare sheets for :func:`guanxi.data.sinks.spreadsheet.write_spreadsheet`.
 
     Every column of the table is written in its order, with headings in the language; tiers and grades are not
-    translated, so that they match other tables.
-
-    Raises
-    ------
-    DataError
-        If a table lacks a column.
+    translated, so that they match other tables. Raises DataError if a table lacks a column.
     """
     content.check()
     t = content.words
@@ -48,8 +43,8 @@ def scorecard_sheets(content: ScorecardReport) -> list[Sheet]:
     headings = {"indicator": Column(t["indicator"]), "dimension": Column(t["dimension"])}
     headings |= {"weight": Column(t["weight"], "percent")}
     headings |= {method: Column(method, "percent") for method in content.methods}
-    told = (content.method_text(), content.consistency_text(), content.stability_text(), *content.notes)
-    notes = list(filter(None, told))
+    texts = (content.method_text(), content.consistency_text(), content.stability_text(), *content.notes)
+    notes = list(filter(None, texts))
     return [
         Sheet(t["sheet_scorecard"], content.table, columns),
         Sheet(t["sheet_weights"], named, headings, notes),

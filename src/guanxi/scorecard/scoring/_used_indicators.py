@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import pandas as pd
 
-from guanxi.errors import DataError, ParamsError
+from guanxi.errors import DataError, ParamsError, did_you_mean
 from guanxi.scorecard.scoring._normalisation import Floats, Normalisation, finite_column
 from guanxi.scorecard.weights._objective import CUSTOMER
 
@@ -43,8 +42,7 @@ def check_weights(
         raise ParamsError("no weights are given; give at least one indicator a weight")
     for name, weight in weights.items():
         if name not in higher_is_better:
-            close = difflib.get_close_matches(name, list(higher_is_better), n=1)
-            hint = f"did you mean {close[0]}?" if close else "see the catalogue of indicators"
+            hint = did_you_mean(name, higher_is_better, "see the catalogue of indicators")
             raise ParamsError(f"weights: {name} is not an indicator; {hint}")
         if not (math.isfinite(weight) and weight >= 0):
             raise ParamsError(f"weights: {name} has {weight}, but a weight must be a number of at least 0")

@@ -73,12 +73,7 @@ def roll_up(
 
 
 def check_groups(customers: pd.DataFrame, by: Sequence[str]) -> None:
-    """Refuse columns that do not exist or have too many different values.
-
-    Raises
-    ------
-    ParamsError
-    """
+    """Refuse columns that do not exist or have too many different values (ParamsError)."""
     refuse_unknown(by, list(map(str, customers.columns)), "scorecard.by", "column")
     for name in by:
         groups = customers[name].nunique()

@@ -200,20 +200,20 @@ def revisions(matrix: Floats) -> tuple[list[Revision], float]:
     >>> revisions(np.array([[1, 2, 1 / 6], [1 / 2, 1, 3], [6, 1 / 3, 1]]))
     ([Revision(row=0, column=2, judged=0.16666666666666666, proposed=6.0)], 0.0)
     """
-    mended, found = matrix, list[Revision]()
+    current, found = matrix, list[Revision]()
     open_pairs = {(i, j) for i in range(len(matrix)) for j in range(i + 1, len(matrix))}
-    now = priorities(mended)
+    now = priorities(current)
     while open_pairs and now.consistency_ratio > CONSISTENT:
-        deviation = np.abs(np.log(mended * now.weights / now.weights[:, None]))
+        deviation = np.abs(np.log(current * now.weights / now.weights[:, None]))
         largest = max(deviation[pair] for pair in open_pairs)
         # With three items all judgements deviate equally.
-        alike = sorted(pair for pair in open_pairs if deviation[pair] > largest - _EQUAL)
-        revised = [_revised(mended, pair) for pair in alike]
+        tied = sorted(pair for pair in open_pairs if deviation[pair] > largest - _EQUAL)
+        revised = [_revised(current, pair) for pair in tied]
         best = _first_least([priorities(matrix).consistency_ratio for matrix in revised])
-        mended, pair = revised[best], alike[best]
+        current, pair = revised[best], tied[best]
         open_pairs.remove(pair)
-        found.append(Revision(*pair, float(matrix[pair]), float(mended[pair])))
-        now = priorities(mended)
+        found.append(Revision(*pair, float(matrix[pair]), float(current[pair])))
+        now = priorities(current)
     return [revision for revision in found if revision.proposed != revision.judged], now.consistency_ratio
 
 
@@ -250,12 +250,10 @@ def require_consistent(matrix: Floats, names: Sequence[str], where: str) -> None
         for r in found[:_MOST_LISTED]
     )
     more = f" (and {len(found) - _MOST_LISTED} more)" if len(found) > _MOST_LISTED else ""
-    mend = (
-        f"would bring it to {after:.2f}"
-        if after <= CONSISTENT
-        else "is where to begin judging all pairs anew"
-    )
+    remedy = f"revisions that would bring it to {after:.2f}"
+    if after > CONSISTENT:
+        remedy = "judge all pairs again, beginning with"
     raise ParamsError(
         f"{where}: the judgements contradict each other, consistency ratio {ratio:.2f}, "
-        f"at most {CONSISTENT}; most out of line, and what {mend}: {listed}{more}"
+        f"at most {CONSISTENT}; {remedy}: {listed}{more}"
     )

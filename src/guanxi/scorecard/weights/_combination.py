@@ -49,10 +49,7 @@ def linear(
 ) -> dict[str, float]:
     """Mean of judged and data weights: ``share * subjective + (1 - share) * objective``.
 
-    Raises
-    ------
-    DataError
-        If the share is not between 0 and 1, or weights are invalid as in :func:`direct`.
+    Raises DataError if the share is not between 0 and 1, or weights are invalid as in :func:`direct`.
 
     Examples
     --------

@@ -11,8 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.stats import chi2, rankdata
 
-from guanxi.errors import ParamsError
-from guanxi.scorecard.weights._tree import hint
+from guanxi.errors import ParamsError, did_you_mean
 
 Floats = NDArray[np.float64]
 Verdict = Literal["converged", "stable", "open"]
@@ -96,7 +95,7 @@ def _ratings(rated: Any, items: Sequence[str], where: str) -> list[float]:
         raise ParamsError(f"{where} = {rated!r}: write a map of items to ratings")
     for item in rated:
         if item not in items:
-            raise ParamsError(f"{where}: {item!r} is not rated here: {hint(str(item), items)}")
+            raise ParamsError(f"{where}: {item!r} is not rated here: {did_you_mean(str(item), items)}")
     for item in items:
         value = rated.get(item)
         if isinstance(value, bool) or not isinstance(value, int | float) or not 0.0 <= value < np.inf:

@@ -108,20 +108,9 @@ def principal_component_weights(normalised: pd.DataFrame, *, components: int | N
 def factor_analysis_weights(normalised: pd.DataFrame, *, factors: int | None = None) -> FactorWeights:
     """Weight indicators by their communality in a maximum likelihood factor analysis.
 
-    Like :func:`principal_component_weights`, but unique variance is excluded.
-
-    Parameters
-    ----------
-    normalised : pandas.DataFrame
-        Indicators, NaN is unknown.
-    factors : int, optional
-        Default: the number of eigenvalues above 1, at least one and at most the number identified by the
-        correlations: ``(p - m)**2 >= p + m`` for m factors of p indicators.
-
-    Returns
-    -------
-    FactorWeights
-        With ``kmo, communality`` in the table. Constant and all-unknown indicators have weight 0.
+    Like :func:`principal_component_weights`, with the same input and table, but unique variance is excluded.
+    By default the number of factors is that of eigenvalues above 1, at least one and at most the number
+    identified by the correlations: ``(p - m)**2 >= p + m`` for m factors of p indicators.
 
     Raises
     ------

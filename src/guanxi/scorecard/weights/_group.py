@@ -16,10 +16,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from guanxi.errors import ParamsError
+from guanxi.errors import ParamsError, did_you_mean
 from guanxi.scorecard.weights import _ahp
 from guanxi.scorecard.weights._pairwise import parse_fuzzy_matrix, parse_matrix
-from guanxi.scorecard.weights._tree import Node, global_weights, hint
+from guanxi.scorecard.weights._tree import Node, global_weights
 from guanxi.scorecard.weights._uncertainty import judgement_factors
 
 Floats = NDArray[np.float64]
@@ -53,7 +53,7 @@ def parse_judgements(
     for node in document:
         if node not in compared:
             raise ParamsError(
-                f"{where}.{node} is not a branch with items to compare: {hint(str(node), compared)}"
+                f"{where}.{node} is not a branch with items to compare: {did_you_mean(str(node), compared)}"
             )
     found = {}
     for node, names in compared.items():
@@ -197,7 +197,7 @@ def hierarchy_weights(
     given = dict.fromkeys(experts, 1.0) if expert_weights is None else expert_weights
     for expert in given:
         if expert not in experts:
-            raise ParamsError(f"{where}: {expert!r} gave no judgements: {hint(str(expert), experts)}")
+            raise ParamsError(f"{where}: {expert!r} gave no judgements: {did_you_mean(str(expert), experts)}")
     for expert in experts:
         if not 0.0 < given.get(expert, 0.0) < np.inf:
             raise ParamsError(f"{where}.{expert} = {given.get(expert)}: give each expert a number above 0")

@@ -87,7 +87,7 @@ def entropy_weights(normalised: pd.DataFrame) -> DataWeights:
     Parameters
     ----------
     normalised : pandas.DataFrame
-        Indicators from 0 to 1, higher the better; NaN is unknown.
+        Indicators from 0 to 1, higher is better; NaN is unknown.
 
     Returns
     -------
@@ -127,23 +127,8 @@ def critic_weights(normalised: pd.DataFrame) -> DataWeights:
     Criteria importance through intercriteria correlation: the information of indicator j is
     ``deviation_j * sum_k(1 - correlation_jk)``, and weights are information divided by its sum. Constant
     indicators do not contribute to the conflict of the others. If all varying indicators correlate perfectly,
-    weights follow the deviations alone, and a note is added.
-
-    Parameters
-    ----------
-    normalised : pandas.DataFrame
-        Indicators from 0 to 1, higher the better; NaN is unknown.
-
-    Returns
-    -------
-    DataWeights
-        With ``deviation, conflict, information`` in the table. Constant and all-unknown indicators have
-        weight 0.
-
-    Raises
-    ------
-    DataError
-        If there is no customer, a value outside 0 to 1, or no varying indicator.
+    weights follow the deviations alone, and a note is added. Input and errors are as in
+    :func:`entropy_weights`; the table has ``deviation, conflict, information``.
 
     References
     ----------

@@ -14,8 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from guanxi.errors import ParamsError
-from guanxi.scorecard.weights._tree import hint
+from guanxi.errors import ParamsError, did_you_mean
 
 Floats = NDArray[np.float64]
 Cell = Callable[[Any, str], Floats]
@@ -129,7 +128,7 @@ def _row(below: Any, row: Any, where: str) -> Mapping[Any, Any]:
 
 def _place(name: Any, names: Sequence[str], where: str) -> int:
     if name not in names:
-        raise ParamsError(f"{where}: {name!r} is not compared here: {hint(str(name), names)}")
+        raise ParamsError(f"{where}: {name!r} is not compared here: {did_you_mean(str(name), names)}")
     return list(names).index(name)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
@@ -11,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from guanxi.errors import ParamsError
+from guanxi.errors import ParamsError, did_you_mean
 
 Floats = NDArray[np.float64]
 
@@ -100,7 +99,9 @@ def _children(document: Any, known: Collection[str], where: str) -> tuple[Node, 
 
 def _child(name: str, below: Any, known: Collection[str], where: str) -> Node:
     if below is None and name not in known:
-        raise ParamsError(f"{where}.{name} has no indicator below it and is not one: {hint(name, known)}")
+        raise ParamsError(
+            f"{where}.{name} has no indicator below it and is not one: {did_you_mean(name, known)}"
+        )
     if below is None:
         return Node(name)
     if name in known:
@@ -110,14 +111,8 @@ def _child(name: str, below: Any, known: Collection[str], where: str) -> Node:
 
 def _indicator(name: str, known: Collection[str], where: str) -> Node:
     if name not in known:
-        raise ParamsError(f"{where}: indicator {name!r} is unknown: {hint(name, known)}")
+        raise ParamsError(f"{where}: indicator {name!r} is unknown: {did_you_mean(name, known)}")
     return Node(name)
-
-
-def hint(name: str, known: Collection[str]) -> str:
-    """Suggest the closest known name, otherwise list all."""
-    close = difflib.get_close_matches(name, known, n=1)
-    return f"did you mean {close[0]}?" if close else f"known here: {', '.join(known)}"
 
 
 def dimensions(tree: Node) -> dict[str, str]:

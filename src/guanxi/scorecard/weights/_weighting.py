@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from guanxi.errors import DataError, ParamsError
+from guanxi.errors import DataError, ParamsError, did_you_mean
 from guanxi.params.scorecard import WeightsParams
 from guanxi.scorecard.indicators import CATALOGUE
 from guanxi.scorecard.scoring._used_indicators import note_on_absent
@@ -25,7 +25,7 @@ from guanxi.scorecard.weights._group import (
     parse_judgements,
 )
 from guanxi.scorecard.weights._objective import DataWeights, critic_weights, entropy_weights
-from guanxi.scorecard.weights._tree import Node, dimensions, hint, parse_tree
+from guanxi.scorecard.weights._tree import Node, dimensions, parse_tree
 from guanxi.scorecard.weights._uncertainty import draw_weights
 
 Floats = NDArray[np.float64]
@@ -107,10 +107,7 @@ class Weighting:
 def scorecard_tree(document: object) -> Node:
     """Parse the tree of the parameters; without one, return the default tree.
 
-    Raises
-    ------
-    ParamsError
-        If it is not a tree, or contains an unknown indicator.
+    Raises ParamsError if it is not a tree, or contains an unknown indicator.
     """
     usual = {branch: list(names) for branch, names in USUAL_TREE.items()}
     return parse_tree(usual if document is None else document, list(CATALOGUE), "scorecard.tree")
@@ -171,7 +168,9 @@ def _leaf_weights(
     """Normalised weights of some leaves, from weights given for leaves of the tree."""
     for name in given:
         if name not in tree.leaves:
-            raise ParamsError(f"{where}: {name!r} is not an indicator of the tree: {hint(name, tree.leaves)}")
+            raise ParamsError(
+                f"{where}: {name!r} is not an indicator of the tree: {did_you_mean(name, tree.leaves)}"
+            )
     try:
         return _combination.direct({name: given.get(name, 0.0) for name in leaves})
     except DataError as error:
@@ -181,10 +180,7 @@ def _leaf_weights(
 def judgement_weights(params: WeightsParams, tree: Node) -> JudgementWeights:
     """Weight all indicators of a tree by judgement.
 
-    Raises
-    ------
-    ParamsError
-        If judgements, points or ratings are invalid.
+    Raises ParamsError if judgements, points or ratings are invalid.
     """
     if params.method == "direct":
         points = _leaf_weights(params.points, tree, tree.leaves, f"{_WHERE}.points")
