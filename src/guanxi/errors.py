@@ -4,6 +4,11 @@ Each message is one line that states what is wrong, where, and what to do. ``exi
 command line: 2 for usage and data, 1 for failures.
 """
 
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
 
 class GuanxiError(Exception):
     """Base of all errors raised by guanxi."""
@@ -55,3 +60,14 @@ class PromotionError(GuanxiError):
 
 class FitWarning(UserWarning):
     """Another model is used because the data do not support the requested one."""
+
+
+def did_you_mean(name: object, known: Iterable[object], otherwise: str = "") -> str:
+    """Suggest the known name closest to a misspelt one, else ``otherwise``, by default all known names.
+
+    >>> did_you_mean("csatt", ["csat", "ces"])
+    'did you mean csat?'
+    """
+    names = [str(each) for each in known]
+    close = difflib.get_close_matches(str(name), names, n=1)
+    return f"did you mean {close[0]}?" if close else otherwise or f"known here: {', '.join(names)}"

@@ -482,4 +482,4 @@ class TestRefused:
     def test_an_unknown_column_to_export_writes_nothing_at_all(self, refused, first_run):
         fields = 'scorecard.exports={"zoho": {}, "hubspot": {"fields": {"scor": "Score"}}}'
         error = refused("cdnow-sample", fields, folder=first_run.folder)
-        assert "exports.hubspot.fields.scor: the scorecard has no such column: did you mean 'score'?" in error
+        assert "exports.hubspot.fields.scor: the scorecard has no such column: did you mean score?" in error

@@ -95,7 +95,7 @@ def test_noise_is_called_what_it_is():
     table = pd.DataFrame(noise, columns=list("abcdef")).assign(customer_id=range(400))
     found = find_segments(table)
     assert "no substantial structure" in found.reason
-    assert "of no number from 2 to 8 do all groups come again" in found.reason
+    assert "no number from 2 to 8 has only groups that recur" in found.reason
     assert found.numbers["least_stability"].max() < STABLE
 
 
@@ -119,7 +119,7 @@ def test_columns_that_say_nothing_are_left_out_with_the_reason():
         "since": "is a date: convert it to a number, such as days before today",
     }
     assert found.segments["customers"].tolist() == [30, 30]
-    assert found.reason == "2 groups, the one number tried (least stability 1.00); silhouette 1.00"
+    assert found.reason == "2 groups, the only number tried (least stability 1.00); silhouette 1.00"
 
 
 @pytest.mark.parametrize(

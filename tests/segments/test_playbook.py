@@ -64,22 +64,22 @@ def test_conditions_by_hand(when, found):
         ({"teir": "high"}, "playbook rule 2: column 'teir' is unknown: did you mean tier?"),
         (
             {"zzz": 1},
-            "playbook rule 2: column 'zzz' is unknown: there are customer_id, tier, churn_probability",
+            "playbook rule 2: column 'zzz' is unknown: known here: customer_id, tier, churn_probability",
         ),
         ({"clv": "=> 5"}, "playbook rule 2: operator '=>' of clv is unknown: did you mean >=?"),
         ({"clv": "≥ 5"}, "playbook rule 2: operator '≥' of clv is unknown: did you mean >=?"),
         ({"clv": "= 5"}, "playbook rule 2: operator '=' of clv is unknown: did you mean ==?"),
-        ({"clv": "!! 5"}, "playbook rule 2: operator '!!' of clv is unknown: there are < <= > >= == !="),
-        ({"clv": "> much"}, "playbook rule 2: clv > much, and 'much' is no number"),
-        ({"clv": ">"}, "playbook rule 2: clv: nothing stands after >: write a value, as in > 0.5"),
-        ({"clv": "much"}, "playbook rule 2: clv == much: clv holds numbers, and 'much' is no number"),
-        ({"tier": "> 1"}, "playbook rule 2: tier > 1: tier holds no numbers, so nothing is above or below"),
+        ({"clv": "!! 5"}, "playbook rule 2: operator '!!' of clv is unknown: known are < <= > >= == !="),
+        ({"clv": "> much"}, "playbook rule 2: clv > much, and 'much' is not a number"),
+        ({"clv": ">"}, "playbook rule 2: clv: no value after >: write one, as in > 0.5"),
+        ({"clv": "much"}, "playbook rule 2: clv == much: clv is numeric, and 'much' is not a number"),
+        ({"tier": "> 1"}, "playbook rule 2: tier > 1: tier is not numeric, so it cannot be compared by size"),
         (
             {"tier": None},
             "playbook rule 2: tier has no value to compare with: write one, or leave the line out",
         ),
         ({"tier": ""}, "playbook rule 2: tier has no value to compare with"),
-        ({"tier": []}, "playbook rule 2: tier has an empty list: name the values that it may have"),
+        ({"tier": []}, "playbook rule 2: tier has an empty list: give the allowed values"),
     ],
 )
 def test_rules_that_cannot_be_used(when, message):
@@ -165,8 +165,8 @@ def test_rules_that_nobody_gets_the_action_of_are_told():
     conditions = [{"tier": "high"}, {"clv": "> 1000"}, {"tier": ["high", "middle"]}, {"clv": ">= 50"}]
     rules = [PlaybookRule(when=when, action=f"do {place}") for place, when in enumerate(conditions, 1)]
     assert idle_rules(CUSTOMERS, rules) == [
-        "playbook rule 2 (do 2) fits nobody",
-        "playbook rule 4 (do 4): earlier rules take all whom it fits",
+        "playbook rule 2 (do 2) matches no customer",
+        "playbook rule 4 (do 4): covered by earlier rules",
     ]
     actions = recommend_actions(CUSTOMERS, rules)["action"].dropna()
     assert set(actions) == {"do 1", "do 3"}

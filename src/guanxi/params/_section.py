@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable
 from typing import Any, get_args
 
 from pydantic import BaseModel, ConfigDict, model_validator
+
+from guanxi.errors import did_you_mean
 
 
 class Section(BaseModel):
@@ -38,5 +39,4 @@ class Section(BaseModel):
     @classmethod
     def did_you_mean(cls, key: str) -> str:
         """Suggest the known key most similar to an unknown one, or list all if none is similar."""
-        close = difflib.get_close_matches(key, cls.model_fields, n=1)
-        return f"did you mean {close[0]}?" if close else f"known here: {', '.join(cls.model_fields)}"
+        return did_you_mean(key, cls.model_fields)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -114,7 +114,7 @@ def render(content: RunReport) -> str:
     DataError
         If a table lacks a column.
     """
-    _check_columns(content)
+    check_columns(content, _COLUMNS, "report")
     language = content.language
     page = {
         "t": words(language),
@@ -146,12 +146,19 @@ def _trust(content: RunReport) -> dict[str, Any] | None:
     }
 
 
-def _check_columns(content: RunReport) -> None:
-    for name, columns in _COLUMNS.items():
+def check_columns(content: object, columns: Mapping[str, Sequence[str]], where: str) -> None:
+    """Check that the tables of a page, attributes of ``content``, have the columns given by table name.
+
+    Raises
+    ------
+    DataError
+        If a table lacks a column.
+    """
+    for name, needed in columns.items():
         table = getattr(content, name)
-        missing = [column for column in columns if table is not None and column not in table]
+        missing = [column for column in needed if table is not None and column not in table]
         if missing:
-            raise DataError(f"report: {name} lacks the column {missing[0]!r}; it has {list(table.columns)}")
+            raise DataError(f"{where}: {name} lacks the column {missing[0]!r}; it has {list(table.columns)}")
 
 
 def environment(*packages: str) -> Environment:

@@ -1,6 +1,6 @@
-"""The relationship scorecard: every customer's relationship in one score, with weights and reasons.
+"""The relationship scorecard: one score for each customer relationship, with weights and reasons.
 
-This is the door of the wing: all that ``jobs`` use of it.
+This package exports everything that ``jobs`` use.
 """
 
 from guanxi.scorecard._day_tables import ScorecardInputs

@@ -1,4 +1,4 @@
-"""What a scorecard is made of, as of one day: predictions, indicators, segments."""
+"""The tables of a scorecard as of one day: predictions, indicators, segments."""
 
 from __future__ import annotations
 
@@ -36,30 +36,30 @@ _BEHAVIOUR_AND_ATTITUDE = (
 
 
 class Reporter(Protocol):
-    """What shows a person that work goes on."""
+    """Reports progress to the user."""
 
     def step(self, title: str) -> AbstractContextManager[Any]:
         """Show that a step is under way."""
 
     def say(self, text: str) -> None:
-        """Print a line that stays."""
+        """Print a permanent line."""
 
     def warn(self, text: str) -> None:
-        """Say what whoever reads the result must know."""
+        """Show a warning about the result."""
 
 
 @dataclass(frozen=True)
 class ScorecardInputs:
-    """What scorecards are worked out from.
+    """Inputs of a scorecard.
 
     Attributes
     ----------
     log : TransactionLog
     relations : Relations
     score : callable
-        Gives the prediction table as of a day.
+        Returns the prediction table as of a day.
     horizon_days, window_days : int
-        Of the model: how far it looks ahead, and what is recent to it.
+        Of the model: its prediction horizon, and the length of the recent past.
     params : Params
     """
 
@@ -73,7 +73,7 @@ class ScorecardInputs:
 
 @dataclass(frozen=True)
 class DayTables:
-    """Tables of one day, a row per customer, in the same order but for the relation features.
+    """Tables of one day, one row per customer; all but ``relation_features`` in the same order.
 
     Attributes
     ----------
@@ -83,10 +83,10 @@ class DayTables:
     indicators : pandas.DataFrame
         ``customer_id`` and every indicator of the catalogue.
     relation_features : pandas.DataFrame
-        As of the day; customers without purchase too.
+        As of the day, including customers without a purchase.
     totals : pandas.DataFrame
     notes : list of str
-        What is absent.
+        Absent inputs.
     """
 
     as_of: date
@@ -98,14 +98,14 @@ class DayTables:
 
 
 def day_tables(inputs: ScorecardInputs, as_of: date) -> DayTables:
-    """Predict and work out every indicator as of a day.
+    """Compute the predictions and every indicator as of a day.
 
     Raises
     ------
     HistoryError
-        If nobody had bought by then.
+        If no customer had bought by then.
     DataError
-        If the relation tables contradict themselves.
+        If the relation tables are contradictory.
     """
     predictions, totals = inputs.score(as_of), totals_at(inputs.log, as_of)
     features = _referred_by_then(relation_features(inputs.relations, as_of), predictions)
@@ -115,7 +115,7 @@ def day_tables(inputs: ScorecardInputs, as_of: date) -> DayTables:
 
 
 def _referred_by_then(features: pd.DataFrame, predictions: pd.DataFrame) -> pd.DataFrame:
-    """Forget referrals without a day: who had neither been acquired nor bought may have come later."""
+    """Drop undated referrals: customers neither acquired nor buying by then may have come later."""
     later = features["acquired_days"].isna() & ~features["customer_id"].isin(predictions["customer_id"])
     return features.assign(referred_by=features["referred_by"].mask(later))
 
@@ -123,9 +123,10 @@ def _referred_by_then(features: pd.DataFrame, predictions: pd.DataFrame) -> pd.D
 def customer_table(
     inputs: ScorecardInputs, day: DayTables, scored: Relationship, groups: Segmentation | None = None
 ) -> pd.DataFrame:
-    """Put score, reasons, predictions, segments and action of every customer side by side.
+    """Join score, reasons, predictions, segments and action of every customer.
 
-    ``scored`` has its tables in the order of the predictions; ``groups`` were found in the attributes.
+    The tables of ``scored`` are in the order of the predictions; ``groups`` are the segments found in the
+    attributes.
     """
     card = scored.card.table
     if scored.stability is not None:
@@ -161,36 +162,37 @@ def _without_id(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def _attributes(day: DayTables, taken: Any) -> pd.DataFrame:
-    """Take what the customers table tells, under names that are free."""
+    """Columns of the customers table, renamed where the name is taken."""
     features = day.relation_features
     names = [*COLUMNS["customers"], *own_attributes(features)]
-    told = features[["customer_id", *names]]
-    told = told.rename(
-        columns={name: f"{name}_" for name in names if name in CATALOGUE or name in set(taken)}
-    )
-    return told.dropna(axis="columns", how="all") if len(told) else features[["customer_id"]]
+    if features.empty:
+        return features[["customer_id"]]
+    renamed = {name: f"{name}_" for name in names if name in CATALOGUE or name in set(taken)}
+    return features[["customer_id", *names]].rename(columns=renamed).dropna(axis="columns", how="all")
 
 
 def own_attributes(features: pd.DataFrame) -> list[str]:
-    """Name the attributes of the customers table that have no meaning of their own here."""
+    """Names of the user's own columns of the customers table."""
     worked_out = {name for names in COLUMNS.values() for name in names}
     return [str(name) for name in features.columns if name not in worked_out and name != "customer_id"]
 
 
 def _indicator_columns(day: DayTables, table: pd.DataFrame) -> pd.DataFrame:
-    """Take the indicators that anybody has and that do not stand in the table under their own name."""
+    """Select indicators known for at least one customer that are not yet in the table."""
     known = day.indicators.drop(columns="customer_id").dropna(axis="columns", how="all")
     return known[[name for name in known.columns if name not in table.columns]].reset_index(drop=True)
 
 
 def group_attributes(day: DayTables) -> pd.DataFrame | None:
-    """Attributes, behaviour and attitudes to find segments in; None where no attribute is known.
+    """Attributes, behaviour and attitudes to find segments in; None if no attribute is known.
 
-    ``customer_id`` and the columns, in the order of the predictions.
+    Returns ``customer_id`` and these columns, in the order of the predictions.
     """
-    told = day.predictions[["customer_id"]].merge(_attributes(day, ()), "left", "customer_id")
-    told = told.drop(columns=["acquired_days", "acquisition_cost", "referred_by"], errors="ignore")
-    if len(told.columns) == 1:
+    attributes = day.predictions[["customer_id"]].merge(_attributes(day, ()), "left", "customer_id")
+    attributes = attributes.drop(
+        columns=["acquired_days", "acquisition_cost", "referred_by"], errors="ignore"
+    )
+    if len(attributes.columns) == 1:
         return None
     numbers = day.indicators[[*_BEHAVIOUR_AND_ATTITUDE]].dropna(axis="columns", how="all")
-    return pd.concat([told, numbers.reset_index(drop=True)], axis=1)
+    return pd.concat([attributes, numbers.reset_index(drop=True)], axis=1)

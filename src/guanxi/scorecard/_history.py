@@ -1,4 +1,4 @@
-"""Earlier scorecards by today's measure: who moved between tiers, and which weights drift."""
+"""Earlier days scored with today's scale and weights: tier migration and drift of the weights."""
 
 from __future__ import annotations
 
@@ -22,22 +22,22 @@ from guanxi.scorecard.weights._weighting import BY_DATA
 
 @dataclass(frozen=True)
 class History:
-    """Scorecards of earlier days beside the present one.
+    """Scorecards of earlier days, compared with the present one.
 
     Attributes
     ----------
     days : list of datetime.date
-        From the earliest to the present one.
+        From the earliest to the present day.
     indicators : dict of datetime.date to pandas.DataFrame
         Of the earlier days.
     migrations : dict of tuple of datetime.date to Migration
         From each day to the next.
     agreement : pandas.DataFrame
-        Kendall's tau between the scores of each two days.
+        Kendall's tau between the scores of each pair of days.
     drift : pandas.DataFrame or None
-        Of the data's weights since the day before; None where weights are by judgement alone.
+        Drift of the data weights since the previous day; None if all weights are judged.
     proposal : Proposal or None
-        The weights in use with those that clearly drifted brought up to date, and what that would do.
+        The current weights with those that clearly drifted updated, and the effect of adopting them.
     notes : tuple of str
     """
 
@@ -51,17 +51,14 @@ class History:
 
     @property
     def latest(self) -> Migration:
-        """From the day before to the present one."""
+        """Migration from the previous day to the present one."""
         return self.migrations[self.days[-2], self.days[-1]]
 
 
 def earlier_days(inputs: ScorecardInputs, as_of: date, periods: int) -> list[date]:
-    """Give so many earlier days, each a horizon before the next.
+    """Return ``periods`` earlier days, spaced one horizon apart.
 
-    Raises
-    ------
-    HistoryError
-        If the data does not reach back so far.
+    Raises HistoryError if the data does not reach back far enough.
     """
     log, horizon_days = inputs.log, inputs.horizon_days
     days = [add_days(as_of, -horizon_days * back) for back in range(periods, 0, -1)]
@@ -78,7 +75,7 @@ def earlier_days(inputs: ScorecardInputs, as_of: date, periods: int) -> list[dat
 def look_back(inputs: ScorecardInputs, present: Relationship, days: list[date], as_of: date) -> History:
     """Score the customers of :func:`earlier_days`.
 
-    The model is the present one: earlier features see no later day, but the model's parameters do.
+    The present model is used: features of an earlier day use no later data, but the model's parameters do.
     """
     indicators = {day: day_tables(inputs, day).indicators for day in days}
     tables = {day: score_other_day(each, present).table for day, each in indicators.items()}
@@ -101,7 +98,7 @@ def look_back(inputs: ScorecardInputs, present: Relationship, days: list[date], 
 
 def _drift(before: pd.DataFrame, present: Relationship, params: Params) -> tuple[pd.DataFrame, Proposal]:
     tiers = params.scorecard.tiers
-    # By value the tiers would not move with the weights.
+    # Tiers by value do not depend on the weights.
     rule = TierRule("percentile" if tiers.method == "pareto" else tiers.method)
     if tiers.method == "percentile":
         rule = TierRule("percentile", tiers.high, tiers.middle)

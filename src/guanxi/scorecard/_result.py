@@ -1,4 +1,4 @@
-"""A scorecard: the customers of a day scored, and all that is worked out from them."""
+"""A scorecard: the scores of one day and all tables computed from them."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class ScoredDay:
     customers : pandas.DataFrame
         One row per customer: scores, reasons, predictions, segments, action, points, indicators.
     notes : list of str
-        What is absent, constant or renormalised; rules of the playbook that nobody gets the action of.
+        Indicators that are absent, constant or renormalised; playbook rules that never apply.
     """
 
     tables: DayTables = field(repr=False)
@@ -61,24 +61,24 @@ class ScoredDay:
 
 @dataclass(frozen=True)
 class ScorecardResult(ScoredDay):
-    """A scored day, and all that is worked out from it.
+    """A scored day and the tables computed from it.
 
     Attributes
     ----------
     segments : dict of str to pandas.DataFrame
-        By what customers are divided: size, value, churn, drivers and action of each part.
+        By segmentation: size, value, churn, drivers and action of each segment.
     actions : pandas.DataFrame
-        Of the playbook: customers, cost, value at risk.
+        By playbook action: customers, cost, value at risk.
     roll_ups : dict of str to RollUp
-        By attribute: means and shares of tiers with intervals.
+        By attribute: means and tier shares with intervals.
     own_weights : dict of str to pandas.DataFrame
-        By attribute, where weights come from data: what each group's own weights would change.
+        By attribute, for data weights: what group-specific weights would change.
     targets, benchmarks, elasticities, agreement : pandas.DataFrame
     programme : pandas.DataFrame
-        By month, or by quarter where customers usually buy less often: see
+        By month, or by quarter if the median gap between purchases is longer than a month: see
         :func:`guanxi.scorecard.indicators._programme.programme_table`.
     rejected : dict of str to pandas.DataFrame
-        By relation table: its rejected lines, each with the rule it broke.
+        By relation table: the rejected lines, each with the rule it broke.
     history : History or None
     """
 
@@ -101,17 +101,12 @@ class ScorecardResult(ScoredDay):
 
     @property
     def group_rules(self) -> pd.DataFrame:
-        """Segments found in the attributes, with their rules; empty without any."""
+        """Segments found in the attributes, with their rules; empty if there are none."""
         return self.segmentation.segments if self.segmentation else pd.DataFrame()
 
 
 def check_parameters(params: Params) -> None:
-    """Refuse what is mistaken in the parameters of a scorecard before anything is read.
-
-    Raises
-    ------
-    ParamsError
-    """
+    """Check the scorecard parameters before any data is read (ParamsError)."""
     judgement_weights(params.scorecard.weights, scorecard_tree(params.scorecard.tree))
     refuse_targets(params.scorecard.targets, "scorecard.targets")
     refuse_unknown(params.scorecard.benchmarks, CATALOGUE, "scorecard.benchmarks", "indicator")
@@ -121,9 +116,9 @@ def check_parameters(params: Params) -> None:
 def score_day(inputs: ScorecardInputs, as_of: date, reporter: Reporter) -> ScoredDay:
     """Score the customers of a day and divide them into segments."""
     params = inputs.params
-    with reporter.step(f"work out the indicators as of {as_of}"):
+    with reporter.step(f"compute the indicators as of {as_of}"):
         tables = day_tables(inputs, as_of)
-    with reporter.step("weigh, score and divide into segments"):
+    with reporter.step("weight, score and segment the customers"):
         scored = relationship(tables.indicators, params.scorecard, seed=params.seed, language=params.language)
         segmentation = _segmentation(tables, params)
         customers = customer_table(inputs, tables, scored, segmentation)
@@ -133,15 +128,15 @@ def score_day(inputs: ScorecardInputs, as_of: date, reporter: Reporter) -> Score
 
 
 def build_scorecard(inputs: ScorecardInputs, reporter: Reporter, *, history: int = 0) -> ScorecardResult:
-    """Work out a scorecard without writing anything.
+    """Compute a scorecard without writing anything.
 
     Parameters
     ----------
     inputs : ScorecardInputs
-        It is as of ``params.as_of``, by default the last day of the log.
+        The scorecard is as of ``params.as_of``, by default the last day of the log.
     reporter : Reporter
     history : int
-        Earlier days to compare with, each a horizon of the model before the next.
+        Number of earlier days to compare with, spaced one model horizon apart.
 
     Raises
     ------
@@ -152,25 +147,27 @@ def build_scorecard(inputs: ScorecardInputs, reporter: Reporter, *, history: int
     if as_of < log.first_day:
         raise HistoryError(f"{log.source}: nobody had bought by {as_of}, the data begins on {log.first_day}")
     if as_of > log.last_day:
-        reporter.warn(f"the data ends on {log.last_day}: everybody looks silent from there to {as_of}")
+        reporter.warn(
+            f"the data ends on {log.last_day}: all customers appear inactive from then until {as_of}"
+        )
     days = earlier_days(inputs, as_of, history)
     day = score_day(inputs, as_of, reporter)
     scored, customers, indicators = day.relationship, day.customers, day.tables.indicators
     past = None
     if days:
-        with reporter.step(f"score {len(days)} earlier days by the same measure"):
+        with reporter.step(f"score {len(days)} earlier days on the same scale"):
             past = look_back(inputs, scored, days, as_of)
     elasticities, why_not = _elasticities(inputs, as_of, reporter)
     earlier = past.indicators[past.days[-2]] if past else None
-    # The weights of judgements are the same for every group.
-    weighed_apart = options.by if options.weights.data else ()
+    # Judgement weights are the same for every group.
+    weighted_by_group = options.by if options.weights.data else ()
     notes = [*day.notes, *(past.notes if past else ()), *filter(None, [why_not])]
     return ScorecardResult(
         **(vars(day) | {"notes": notes}),
         segments=_segments(customers, day.tables),
         actions=summarise_actions(customers) if inputs.params.playbook else pd.DataFrame(),
         roll_ups={name: roll_up(customers, name) for name in options.by},
-        own_weights={name: own_weights(customers[name], scored, options) for name in weighed_apart},
+        own_weights={name: own_weights(customers[name], scored, options) for name in weighted_by_group},
         targets=check_targets(indicators, options.targets, earlier),
         benchmarks=compare_with_references(indicators, options.benchmarks),
         elasticities=elasticities,
@@ -189,7 +186,7 @@ def _elasticities(inputs: ScorecardInputs, as_of: date, reporter: Reporter) -> t
     cutoff = add_days(as_of, -inputs.horizon_days)
     if not inputs.relations.lines or cutoff < inputs.log.first_day:
         return pd.DataFrame(), ""
-    with reporter.step(f"relate what was known on {cutoff} to what came since"):
+    with reporter.step(f"relate drivers as of {cutoff} to later outcomes"):
         return measure_elasticities(inputs.log, inputs.relations, cutoff, inputs.horizon_days)
 
 
@@ -211,7 +208,7 @@ def _with_column(table: Any, column: str) -> Any:
 
 
 def _segments(customers: pd.DataFrame, day: DayTables) -> dict[str, pd.DataFrame]:
-    """Sum up each division; prospects, who have neither score nor value, are counted."""
+    """Summarise each segmentation; prospects, who have no score and no value, are only counted."""
     found = {
         name: summarise_segments(customers, name)
         for name in SEGMENTATIONS
@@ -225,7 +222,7 @@ def _segments(customers: pd.DataFrame, day: DayTables) -> dict[str, pd.DataFrame
 
 
 def _segmentation(day: DayTables, params: Params) -> Segmentation | None:
-    """Segments in the attributes of the customers table, with behaviour and attitude; None without any."""
+    """Find segments in attributes, behaviour and attitudes; None if there are none."""
     attributes = group_attributes(day)
     if attributes is None:
         return None
@@ -234,7 +231,7 @@ def _segmentation(day: DayTables, params: Params) -> Segmentation | None:
     except DataError:
         if params.scorecard.groups is not None:
             raise
-        return None  # too few customers, or nothing that tells them apart
+        return None  # too few customers, or no attribute that distinguishes them
 
 
 def _agreement(scored: Relationship, past: History | None) -> pd.DataFrame:

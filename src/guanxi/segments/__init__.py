@@ -1,1 +1,1 @@
-"""Segments of customers: cells, stages, groups, and what to do about each."""
+"""Customer segments: RFM cells, lifecycle stages, clusters and recommended actions."""

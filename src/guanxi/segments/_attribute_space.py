@@ -1,9 +1,9 @@
-"""Attributes of mixed types as coordinates in which distances mean something.
+"""Embedding of mixed attributes in a space with meaningful distances.
 
-A number is its distance from the median in spreads (1 for the standard deviation of a normal distribution),
-through the inverse hyperbolic sine: linear near the median, logarithmic far off, so that a few giants do not
-make up a group by themselves, whatever the unit. Two different categories lie 1 apart. What is unknown lies
-at the median, or in the middle of all categories: it pulls nowhere.
+A number is centred at the median, divided by a robust spread (1 for the standard deviation of a normal
+distribution) and transformed by the inverse hyperbolic sine: linear near the median, logarithmic in the
+tails, so that a few outliers do not form a group, whatever the unit. Two different categories are 1 apart.
+Unknown values are placed at the median, or in the centre of all categories, and are neutral.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from guanxi.data.attribute_values import IS_DATE, number_or_text, why_useless
 Floats = NDArray[np.float64]
 
 _NORMAL_QUARTILES = 1.349  # interquartile range of a standard normal distribution
-_NORMAL_DEVIATION = 0.798  # its mean absolute deviation
+_NORMAL_DEVIATION = 0.798  # mean absolute deviation of a standard normal distribution
 _CATEGORY = 0.5**0.5
 _MOST_CATEGORIES = 10
 _RAREST = 0.01
@@ -30,21 +30,21 @@ _MOST_UNKNOWN = 0.5
 
 @dataclass(frozen=True)
 class AttributeSpace:
-    """How attributes become coordinates.
+    """Transformation of attributes to coordinates.
 
     Attributes
     ----------
     numbers : mapping of str to (float, float)
-        Median and spread of each number.
+        Median and spread of each numeric attribute.
     categories : mapping of str to sequence of str
-        Categories with a coordinate of their own; all others share one.
+        Categories with a separate coordinate; all others share one.
     """
 
     numbers: Mapping[str, tuple[float, float]]
     categories: Mapping[str, Sequence[str]]
 
     def coordinates(self, attributes: pd.DataFrame) -> Floats:
-        """Place customers, shape (n, coordinates).
+        """Compute coordinates of customers, shape (n, coordinates).
 
         Parameters
         ----------
@@ -64,15 +64,14 @@ class AttributeSpace:
 
 
 def readable_attributes(customers: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, str]]:
-    """Read every column but ``customer_id`` as numbers or text, by name, without those that say too little.
+    """Convert all columns except ``customer_id`` to numbers or text, and drop uninformative ones.
 
     Returns
     -------
     attributes : pandas.DataFrame
-        float64 (NaN is unknown) or text (None is unknown); the index counts the rows.
+        float64 (NaN is unknown) or text (None is unknown), sorted by name; the index counts the rows.
     left_out : dict of str to str
-        Columns that are no attribute, and why: dates, the same for everyone, unknown for more than half, text
-        that names customers.
+        Columns dropped, and why: dates, constant, unknown for more than half, text that identifies customers.
 
     Examples
     --------
@@ -99,10 +98,10 @@ def readable_attributes(customers: pd.DataFrame) -> tuple[pd.DataFrame, dict[str
 
 
 def learn_space(attributes: pd.DataFrame) -> AttributeSpace:
-    """Learn medians, spreads and categories.
+    """Estimate medians, spreads and categories.
 
-    Categories of less than 1 % of customers, and all but the ten commonest, share a coordinate. The spread is
-    the interquartile range, or the mean absolute deviation where that is 0.
+    Categories with less than 1 % of customers, and all but the ten most common, share a coordinate. The
+    spread is based on the interquartile range, or on the mean absolute deviation if that is 0.
 
     Parameters
     ----------
@@ -126,6 +125,6 @@ def _median_and_spread(known: pd.Series[Any]) -> tuple[float, float]:
     lower, median, upper = np.quantile(known, [0.25, 0.5, 0.75])
     spread = (upper - lower) / _NORMAL_QUARTILES
     if spread == 0.0:
-        # Sorted, so that the order of the rows does not change the last digits.
+        # Sorted, so that the last digits do not depend on the order of the rows.
         spread = float(np.sort(np.abs(known - median)).mean()) / _NORMAL_DEVIATION
     return float(median), float(spread)

@@ -1,4 +1,4 @@
-"""Groups of points, and whether the same groups come again on bootstrap samples."""
+"""Clustering of points, and stability of the clusters under the bootstrap."""
 
 from __future__ import annotations
 
@@ -15,24 +15,24 @@ Method = Literal["k_means", "gaussian_mixture"]
 
 DRAWS = 20
 _STARTS = 2
-_LEAST_VARIANCE = 0.05  # of a mixture's groups: columns of few values would else become spikes
+_LEAST_VARIANCE = 0.05  # of mixture components: few distinct values would otherwise give spikes
 
 
 @dataclass(frozen=True)
 class Trial:
-    """One number of groups tried.
+    """Results for one number of groups.
 
     Attributes
     ----------
     number : int
     silhouette : float
-        From -1 to 1: how much nearer points are to their own group than to the next.
+        From -1 to 1: how much closer points are to their own group than to the next.
     agreement : float
-        Mean adjusted Rand index between these groups and those of the bootstrap samples, 1 at most.
+        Mean adjusted Rand index between these groups and those of the bootstrap samples, at most 1.
     least_stability : float
-        Of the groups' mean Jaccard similarities (:func:`jaccard_similarities`) the lowest.
+        Lowest mean Jaccard similarity of a group (:func:`jaccard_similarities`).
     drawn : list of array, each of shape (n,)
-        The points' groups by each bootstrap sample.
+        Groups of the points according to each bootstrap sample.
     """
 
     number: int
@@ -43,7 +43,7 @@ class Trial:
 
 
 def fit_groups(points: Floats, number: int, method: Method, seed: int) -> Any:
-    """Fit groups to points of shape (n, coordinates); the result has ``predict``."""
+    """Fit a clustering to points of shape (n, coordinates); the result has ``predict``."""
     from sklearn.cluster import KMeans
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.mixture import GaussianMixture
@@ -55,14 +55,14 @@ def fit_groups(points: Floats, number: int, method: Method, seed: int) -> Any:
             number, covariance_type="diag", reg_covar=_LEAST_VARIANCE, n_init=_STARTS, random_state=seed
         )
     with warnings.catch_warnings():
-        # A bootstrap sample may hold fewer different points, and groups that overlap are found slowly:
-        # both show in the agreement.
+        # A bootstrap sample may have fewer distinct points, and overlapping groups converge slowly: both
+        # lower the agreement.
         warnings.simplefilter("ignore", ConvergenceWarning)
         return model.fit(points)
 
 
 def try_number(points: Floats, number: int, method: Method, seed: int) -> Trial:
-    """Fit a number of groups to the points and to bootstrap samples of them."""
+    """Fit a number of groups to the points and to bootstrap samples."""
     from sklearn.metrics import adjusted_rand_score
 
     model = fit_groups(points, number, method, seed)
@@ -82,7 +82,7 @@ def try_number(points: Floats, number: int, method: Method, seed: int) -> Trial:
 
 
 def silhouette(points: Floats, groups: Groups) -> float:
-    """Mean silhouette; -1 where one group holds all points, or each its own.
+    """Mean silhouette; -1 if all points are in one group, or each in its own.
 
     References
     ----------
@@ -96,9 +96,9 @@ def silhouette(points: Floats, groups: Groups) -> float:
 
 
 def jaccard_similarities(groups: Groups, drawn: list[Groups], number: int) -> Floats:
-    """Mean over the draws of each group's similarity with the group that is most similar, shape (number,).
+    """Mean Jaccard similarity of each group with its most similar group of each draw, shape (number,).
 
-    Similarity is the share of the points in either group that are in both; NaN for a group without points.
+    The similarity is the size of the intersection over that of the union; NaN for a group without points.
 
     Examples
     --------

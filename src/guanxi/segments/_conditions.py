@@ -1,13 +1,12 @@
-"""Conditions on a customer, written as a map from column to test: no expression is ever evaluated.
+"""Conditions on a customer, written as a map from column to test; no code is evaluated.
 
-A test is a value (``tier: high``), a list of values of which one must be there (``tier: [high, middle]``), or
-comparisons in text (``"> 0.5"``, ``">= 2 and < 5"``, ``"!= web"``). A condition holds where every test does;
-what is unknown of a customer passes no test.
+A test is a value (``tier: high``), a list of alternatives (``tier: [high, middle]``), or comparisons as text
+(``"> 0.5"``, ``">= 2 and < 5"``, ``"!= web"``). A condition holds if every test does; unknown values fail
+every test.
 """
 
 from __future__ import annotations
 
-import difflib
 import operator
 import re
 from collections.abc import Callable, Iterable, Mapping
@@ -19,7 +18,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from guanxi.data.attribute_values import to_text
-from guanxi.errors import ParamsError
+from guanxi.errors import ParamsError, did_you_mean
 from guanxi.params.scorecard import Criterion, Scalar
 
 Booleans = NDArray[np.bool_]
@@ -39,14 +38,14 @@ _AND = re.compile(rf"\s+and\s+(?=[{SIGNS}])")
 
 @dataclass(frozen=True)
 class Comparison:
-    """An operator between a column and a value, or several of which one must be there."""
+    """Comparison of a column with a value, or with several alternatives."""
 
     column: str
     operator: str
     words: tuple[str, ...]
 
     def __str__(self) -> str:
-        """Write the test as it is read."""
+        """Format the test for display."""
         if len(self.words) == 1:
             return f"{self.column} {self.operator} {self.words[0]}"
         return f"{self.column} in ({', '.join(self.words)})"
@@ -69,30 +68,21 @@ class Condition:
     where: str
 
     def __str__(self) -> str:
-        """Write the condition as it is read; one without tests holds for everyone."""
+        """Format the condition for display; a condition without tests holds for everyone."""
         return " and ".join(map(str, self.tests)) or "everyone"
 
     def check(self, columns: Iterable[str]) -> None:
-        """Refuse a column that a table does not have.
-
-        Raises
-        ------
-        ParamsError
-        """
+        """Refuse unknown columns (ParamsError)."""
         known = list(columns)
         for test in self.tests:
             if test.column not in known:
-                close = difflib.get_close_matches(test.column, known, n=1)
-                hint = f"did you mean {close[0]}?" if close else f"there are {', '.join(known)}"
+                hint = did_you_mean(test.column, known)
                 raise ParamsError(f"{self.where}: column {test.column!r} is unknown: {hint}")
 
     def holds(self, table: pd.DataFrame) -> Booleans:
-        """Say of each row whether every test holds, shape (n,).
+        """Evaluate the condition for each row, shape (n,).
 
-        Raises
-        ------
-        ParamsError
-            If a column is unknown, or text where numbers are compared.
+        Raises ParamsError if a column is unknown, or is text in a numeric comparison.
         """
         self.check(table.columns)
         result = np.ones(len(table), dtype=bool)
@@ -106,15 +96,15 @@ class Condition:
             return self._compare_numbers(test, values.to_numpy(dtype=np.float64, na_value=np.nan))
         if test.operator in _ORDERS:
             raise ParamsError(
-                f"{self.where}: {test}: {test.column} holds no numbers, so nothing is above or below: "
-                "name its values, alone or in a list"
+                f"{self.where}: {test}: {test.column} is not numeric, so it cannot be compared by size: "
+                "give a value or a list of values"
             )
         text = to_text(values.astype(object))
         found = text.isin(test.words) if test.operator == "==" else ~text.isin(test.words)
         return (found & text.notna()).to_numpy(dtype=bool)
 
     def _compare_numbers(self, test: Comparison, values: NDArray[np.float64]) -> Booleans:
-        wanted = [_number(word, f"{self.where}: {test}: {test.column} holds numbers") for word in test.words]
+        wanted = [_number(word, f"{self.where}: {test}: {test.column} is numeric") for word in test.words]
         if test.operator in _ORDERS:
             return np.asarray(_ORDERS[test.operator](values, wanted[0]), dtype=bool)
         found = np.isin(values, wanted)
@@ -122,19 +112,19 @@ class Condition:
 
 
 def parse_condition(when: Mapping[str, Criterion], where: str) -> Condition:
-    """Read a condition from a map of column to test.
+    """Parse a condition from a map of column to test.
 
     Parameters
     ----------
     when : mapping
-        Column to value, list of values, or text of comparisons.
+        Column -> value, list of values, or comparisons as text.
     where : str
-        Names it in errors, as in "playbook rule 2".
+        Name of the condition in errors, such as "playbook rule 2".
 
     Raises
     ------
     ParamsError
-        If an operator is unknown, a value is missing, or what is compared by size is no number.
+        If an operator is unknown, a value is missing, or a value compared by size is not a number.
     """
     tests = (test for column, given in when.items() for test in _tests(column, given, where))
     return Condition(tuple(tests), where)
@@ -143,7 +133,7 @@ def parse_condition(when: Mapping[str, Criterion], where: str) -> Condition:
 def _tests(column: str, given: Criterion, where: str) -> list[Comparison]:
     if isinstance(given, list):
         if not given:
-            raise ParamsError(f"{where}: {column} has an empty list: name the values that it may have")
+            raise ParamsError(f"{where}: {column} has an empty list: give the allowed values")
         return [Comparison(column, "==", tuple(_word(value, column, where) for value in given))]
     text = _word(given, column, where)
     if text[0] not in SIGNS:
@@ -154,10 +144,10 @@ def _tests(column: str, given: Criterion, where: str) -> list[Comparison]:
 def _comparison(column: str, text: str, where: str) -> Comparison:
     sign, value = _COMPARISON.match(text).groups()  # type: ignore[union-attr]
     if sign not in OPERATORS:
-        hint = f"did you mean {_MEANT[sign]}?" if sign in _MEANT else f"there are {' '.join(OPERATORS)}"
+        hint = f"did you mean {_MEANT[sign]}?" if sign in _MEANT else f"known are {' '.join(OPERATORS)}"
         raise ParamsError(f"{where}: operator {sign!r} of {column} is unknown: {hint}")
     if not value.strip():
-        raise ParamsError(f"{where}: {column}: nothing stands after {sign}: write a value, as in {sign} 0.5")
+        raise ParamsError(f"{where}: {column}: no value after {sign}: write one, as in {sign} 0.5")
     if sign in _ORDERS:
         _number(value, f"{where}: {column} {text}")
     return Comparison(column, sign, (value.strip(),))
@@ -174,4 +164,4 @@ def _number(word: str, what: str) -> float:
     try:
         return float({"true": "1", "false": "0"}.get(word, word))
     except ValueError:
-        raise ParamsError(f"{what}, and {word!r} is no number") from None
+        raise ParamsError(f"{what}, and {word!r} is not a number") from None

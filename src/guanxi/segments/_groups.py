@@ -1,4 +1,4 @@
-"""Cut points that divide customers into groups of equal size, where many customers may share a value."""
+"""Cut points for groups of equal size, in the presence of ties."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ Floats = NDArray[np.float64]
 
 
 def cut_points(values: ArrayLike, groups: int) -> Floats:
-    """Divide known values into groups as equal in size as customers of the same value allow.
+    """Divide known values into groups as equal in size as ties allow.
 
-    From below, each group takes the values that bring it nearest to an equal share of those who are left;
-    every group holds a value at least. Where fewer values than groups differ, each value is a group.
+    From below, each group takes the values that bring it closest to an equal share of the remaining
+    customers, and at least one value. With fewer distinct values than groups, each value is a group.
 
     Parameters
     ----------
     values : array, shape (n,)
-        NaN is unknown and counts nowhere.
+        NaN is unknown and ignored.
     groups : int
 
     Returns
     -------
     array, shape (at most groups - 1,)
-        The largest value of each group but the last.
+        The largest value of each group except the last.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""A rule of at most three steps for each segment, by a shallow tree, and how well it finds the segment."""
+"""Rules of at most three conditions for each segment, from a shallow tree, with their quality."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ _SMALLEST_LEAF = 0.01  # of the segment
 
 
 def segment_rule(attributes: pd.DataFrame, space: AttributeSpace, member: Booleans) -> dict[str, str]:
-    """Find the conditions of at most three steps that tell a segment's customers best from all others.
+    """Find the rule of at most three conditions that best separates a segment from all other customers.
 
-    Of the nodes of a tree of depth 3 that separates the two, the one with the highest F1 score is taken, the
-    shortest of equal ones. Thresholds have the fewest digits that divide these customers alike.
+    The rule is the node with the highest F1 score in a classification tree of depth 3; ties go to the
+    shortest rule. Thresholds are rounded to the fewest digits that split these customers in the same way.
 
     Parameters
     ----------
@@ -34,7 +34,7 @@ def segment_rule(attributes: pd.DataFrame, space: AttributeSpace, member: Boolea
     Returns
     -------
     dict of str to str
-        A condition as :func:`guanxi.segments._conditions.parse_condition` takes it.
+        A condition for :func:`guanxi.segments._conditions.parse_condition`.
 
     Examples
     --------
@@ -50,7 +50,7 @@ def segment_rule(attributes: pd.DataFrame, space: AttributeSpace, member: Boolea
     tree = DecisionTreeClassifier(
         max_depth=DEPTH, class_weight="balanced", min_samples_leaf=smallest, random_state=0
     ).fit(columns, member)
-    # Without the root, which holds everyone; measured as written, for what is unknown passes no test.
+    # Without the root, which holds for everyone; evaluated as written, since unknown values fail every test.
     paths = [_path(tree.tree_, node) for node in range(1, tree.tree_.node_count)]
     rules = [_when(path, steps, columns) for path in sorted(paths, key=len)]
     return max(rules, key=lambda rule: _f1(parse_condition(rule, "rule"), attributes, member))
@@ -62,14 +62,14 @@ def _f1(condition: Condition, attributes: pd.DataFrame, member: Booleans) -> flo
 
 
 def rule_quality(condition: Condition, attributes: pd.DataFrame, member: Booleans) -> tuple[float, float]:
-    """Precision and recall of a rule: share of those found who belong, share of those who belong found."""
+    """Precision and recall of a rule for the members of a segment."""
     found = condition.holds(attributes)
     hits = float((found & member).sum())
     return (hits / float(found.sum()) if found.any() else np.nan), hits / float(member.sum())
 
 
 def _questions(attributes: pd.DataFrame, space: AttributeSpace) -> tuple[list[tuple[str, str | None]], Any]:
-    """Numbers as they are, unknown ones at the median, and a column of 0 and 1 for each category."""
+    """Tree features: numbers, with the median for unknown ones, and dummy columns for categories."""
     steps: list[tuple[str, str | None]] = []
     columns = []
     for name, (median, _) in space.numbers.items():
@@ -83,7 +83,7 @@ def _questions(attributes: pd.DataFrame, space: AttributeSpace) -> tuple[list[tu
 
 
 def _path(tree: Any, node: int) -> list[tuple[int, bool, float]]:
-    """Columns, sides (above or not) and thresholds from the root to a node."""
+    """Columns, directions (above or not) and thresholds from the root to a node."""
     parents = {int(child): (at, False) for at, child in enumerate(tree.children_left) if child >= 0}
     parents |= {int(child): (at, True) for at, child in enumerate(tree.children_right) if child >= 0}
     steps = []
@@ -96,7 +96,7 @@ def _path(tree: Any, node: int) -> list[tuple[int, bool, float]]:
 def _when(
     path: Sequence[tuple[int, bool, float]], questions: Sequence[tuple[str, str | None]], columns: Any
 ) -> dict[str, str]:
-    """Write a path as a condition, the latest bound of a number and all that is known of a category."""
+    """Convert a path to a condition: the tightest bounds of numbers and all tests of categories."""
     bounds: dict[tuple[str, str], str] = {}
     words: dict[str, list[str]] = {}
     for column, above, threshold in path:
@@ -107,14 +107,14 @@ def _when(
             words[name] = [f"== {category}" if category[0] in SIGNS else category]
         else:
             words.setdefault(name, []).append(f"!= {category}")
-    parts = {name: list(said) for name, said in words.items()}
+    parts = {name: list(tests) for name, tests in words.items()}
     for (name, sign), threshold_text in sorted(bounds.items(), reverse=True):
         parts.setdefault(name, []).append(f"{sign} {threshold_text}")
     return {name: " and ".join(parts[name]) for name in sorted(parts)}
 
 
 def _short(threshold: float, values: NDArray[np.float64]) -> str:
-    """Write the fewest digits that divide the values as the threshold does."""
+    """Round the threshold to the fewest digits that split the values in the same way."""
     below = int((values <= threshold).sum())
     texts = (f"{threshold:.{digits}g}" for digits in range(1, 17))
     text = next((text for text in texts if int((values <= float(text)).sum()) == below), repr(threshold))

@@ -1,8 +1,8 @@
-"""Segments found in the data: groups of customers alike in their attributes, how stable, and by what rule.
+"""Segments found in the data: clusters of similar customers, their stability and rules.
 
-The number of groups is that of the best silhouette among those of which every group comes again on bootstrap
-samples. A group's stability is the mean Jaccard similarity with its most similar group of each sample: .75
-and more is stable, below .5 dissolved (Hennig, C. 2007, Computational Statistics & Data Analysis 52(1)).
+The number of groups has the best silhouette among those for which every group is stable under the bootstrap.
+A group's stability is the mean Jaccard similarity with its most similar group of each sample: .75 or more is
+stable, below .5 dissolved (Hennig, C. 2007, Computational Statistics & Data Analysis 52(1)).
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from guanxi.segments._segment_rules import rule_quality, segment_rule
 
 NUMBERS = range(2, 9)
 STABLE = 0.75
-STRUCTURE = 0.25  # silhouette up to here: no substantial structure (Kaufman & Rousseeuw 1990)
+STRUCTURE = 0.25  # no substantial structure up to this silhouette (Kaufman & Rousseeuw 1990)
 _FITTED, _TRIED = 50_000, 2_000
 _AT_ONCE = 100_000
 _FEWEST = 50
@@ -41,7 +41,7 @@ _FEWEST = 50
 
 @dataclass(frozen=True)
 class Segmentation:
-    """What was found.
+    """Result of a segmentation.
 
     Attributes
     ----------
@@ -51,14 +51,14 @@ class Segmentation:
         ``segment, customers`` (count), ``share, stability`` (mean Jaccard similarity), ``rule, precision,
         recall`` (of the rule).
     numbers : pandas.DataFrame
-        Of each number of groups tried ``groups, silhouette, agreement`` (mean adjusted Rand index),
-        ``least_stability`` (of its groups).
+        For each number of groups tried ``groups, silhouette, agreement`` (mean adjusted Rand index),
+        ``least_stability`` (minimum over its groups).
     rules : dict of int to dict
-        The rule of each segment as the playbook takes it.
+        Rule of each segment, in the format of the playbook.
     left_out : dict of str to str
         Columns not used, and why.
     reason : str
-        Why so many groups, and what to think of them.
+        Reason for the number of groups, and an assessment.
     """
 
     customers: pd.DataFrame = field(repr=False)
@@ -72,19 +72,19 @@ class Segmentation:
 def find_segments(
     customers: pd.DataFrame, *, method: Method = "k_means", groups: int | None = None, seed: int = 0
 ) -> Segmentation:
-    """Divide customers into groups alike in their attributes.
+    """Cluster customers by their attributes.
 
-    Fitted to 50,000 customers drawn by the seed, with the number of groups and the stability from 2,000; then
-    everyone is assigned. The order of rows and columns changes nothing.
+    The groups are fitted to a random sample of 50,000 customers, their number and stability to 2,000; then
+    all customers are assigned. The result does not depend on the order of rows and columns.
 
     Parameters
     ----------
     customers : pandas.DataFrame
-        ``customer_id`` and attributes: numbers, text, true and false, with gaps.
+        ``customer_id`` and attributes: numbers, text, booleans, possibly missing.
     method : {"k_means", "gaussian_mixture"}
-        The mixture's groups may differ in spread.
+        Groups of the mixture may differ in spread.
     groups : int, optional
-        How many, from 2; default: as silhouette and stability say, up to 8.
+        Number of groups, at least 2; default: chosen by silhouette and stability, at most 8.
     seed : int
 
     Raises
@@ -92,7 +92,7 @@ def find_segments(
     ParamsError
         If the method is unknown.
     DataError
-        If there are fewer than 50 customers, fewer different ones than groups, or no attribute.
+        If there are fewer than 50 customers, fewer distinct ones than groups, or no attribute.
 
     Examples
     --------
@@ -100,13 +100,13 @@ def find_segments(
     >>> find_segments(customers, groups=2).segments[["customers", "rule"]].to_dict("records")
     [{'customers': 40, 'rule': 'age <= 40'}, {'customers': 20, 'rule': 'age > 40'}]
     """
-    import sklearn.cluster  # noqa: F401  before the threads that it starts are limited
+    import sklearn.cluster  # noqa: F401  before its threads are limited
 
     if method not in get_args(Method):
         raise ParamsError(f"segments: method {method!r} is unknown: use {' or '.join(get_args(Method))}")
     attributes, left_out = readable_attributes(customers)
     _check(attributes, left_out)
-    # Equal rows are interchangeable: what follows depends on the rows, not on their order.
+    # Equal rows are interchangeable, so that the result does not depend on the order of the rows.
     order = np.argsort(pd.util.hash_pandas_object(attributes, index=False).to_numpy())
     attributes = attributes.iloc[order].reset_index(drop=True)
     space = learn_space(attributes)
@@ -114,7 +114,7 @@ def find_segments(
     rng = np.random.default_rng(seed)
     drawn = rng.permutation(len(points))[:_FITTED]
     trial = points[drawn[:_TRIED]]
-    with threadpool_limits(1):  # sums of several threads differ in their last digits
+    with threadpool_limits(1):  # multithreaded sums differ in their last digits
         trials = [try_number(trial, number, method, seed) for number in _numbers(trial, groups)]
         chosen, reason = _choose(trials)
         model = fit_groups(points[drawn], chosen.number, method, seed)
@@ -137,10 +137,10 @@ def find_segments(
 def _check(attributes: pd.DataFrame, left_out: dict[str, str]) -> None:
     if attributes.empty:
         reasons = "; ".join(f"{name!r} {why}" for name, why in left_out.items()) or "there is none"
-        raise DataError(f"segments: no attribute is left to tell customers apart by: {reasons}")
+        raise DataError(f"segments: no attribute is left to distinguish customers: {reasons}")
     if len(attributes) < _FEWEST:
         raise DataError(
-            f"segments: {len(attributes)} customers are too few to find groups in: give {_FEWEST} or more, "
+            f"segments: {len(attributes)} customers are too few to find groups: give {_FEWEST} or more, "
             "or use the RFM cells"
         )
 
@@ -156,25 +156,25 @@ def _numbers(points: Floats, groups: int | None) -> list[int]:
 
 
 def _choose(trials: Sequence[Trial]) -> tuple[Trial, str]:
-    """Take the best silhouette among the stable numbers of groups, the most stable where none is."""
+    """Choose the best silhouette among stable numbers of groups, otherwise the most stable number."""
     if len(trials) == 1:
         (only,) = trials
         return (
             only,
-            f"{only.number} groups, the one number tried (least stability {only.least_stability:.2f})",
+            f"{only.number} groups, the only number tried (least stability {only.least_stability:.2f})",
         )
     stable = [trial for trial in trials if trial.least_stability >= STABLE]
     if not stable:
         best = max(trials, key=lambda trial: trial.least_stability)
         return best, (
-            f"{best.number} groups: of no number from {trials[0].number} to {trials[-1].number} do all "
-            f"groups come again on bootstrap samples (stability {STABLE} or more); of this one they do most "
-            f"({best.least_stability:.2f})"
+            f"{best.number} groups: no number from {trials[0].number} to {trials[-1].number} has only "
+            f"groups that recur on bootstrap samples (stability {STABLE} or more); this one is the most "
+            f"stable ({best.least_stability:.2f})"
         )
     best = max(stable, key=lambda trial: trial.silhouette)
     return best, (
         f"{best.number} groups: the best silhouette of the {len(stable)} numbers, out of {len(trials)} "
-        f"tried, of which every group comes again on bootstrap samples (least stability "
+        f"tried, for which every group recurs on bootstrap samples (least stability "
         f"{best.least_stability:.2f})"
     )
 
@@ -182,7 +182,7 @@ def _choose(trials: Sequence[Trial]) -> tuple[Trial, str]:
 def _structure(width: float) -> str:
     if width <= STRUCTURE:
         return (
-            f"silhouette {width:.2f}: no substantial structure, the segments cut what has no gaps "
+            f"silhouette {width:.2f}: no substantial structure, the segments divide a continuum "
             "(Kaufman & Rousseeuw 1990)"
         )
     return f"silhouette {width:.2f}"
@@ -194,7 +194,7 @@ def _assign(model: Any, points: Floats) -> Groups:
 
 
 def _largest_first(labels: Groups, number: int) -> tuple[Groups, NDArray[np.int64]]:
-    """Give the groups new numbers, the largest 0; of equal ones that whose first customer comes first."""
+    """Renumber the groups by decreasing size from 0; ties in the order of their first customer."""
     sizes = np.bincount(labels, minlength=number)
     first = np.full(number, len(labels))
     np.minimum.at(first, labels, np.arange(len(labels)))

@@ -1,4 +1,4 @@
-"""The stage of each relationship, by rules that are tried in order: every customer is in exactly one."""
+"""Lifecycle stages, assigned by rules in order: every customer is in exactly one."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from guanxi.segments._conditions import parse_condition
 
 @dataclass(frozen=True)
 class Stage:
-    """A stage, and the conditions of which one must hold.
+    """A stage and its alternative conditions.
 
     The conditions are on ``probability_alive``, ``churn_probability`` and the columns of
-    :func:`_stage_measures`; the words are shown beside them in docs/segments.md.
+    :func:`_stage_measures`; docs/segments.md describes them in words.
     """
 
     name: str
@@ -63,16 +63,16 @@ STAGES: tuple[Stage, ...] = (
 
 
 def lifecycle_stages(customers: pd.DataFrame, window_days: int) -> pd.DataFrame:
-    """Give each customer the first of ``STAGES`` of which a condition holds.
+    """Assign each customer the first of ``STAGES`` with a true condition.
 
     Parameters
     ----------
     customers : pandas.DataFrame
         ``customer_id``; of the prediction table ``frequency, recency, T, probability_alive,
-        churn_probability``; of :func:`guanxi.features.rhythm.rhythm_at` the other columns. A customer without
-        ``frequency`` has not bought.
+        churn_probability``; the other columns from :func:`guanxi.features.rhythm.rhythm_at`. A customer
+        without ``frequency`` has not bought.
     window_days : int
-        Length of the recent past, in days: that of the rhythm.
+        Length of the recent past in days, as in the rhythm.
 
     Returns
     -------
@@ -105,24 +105,18 @@ def lifecycle_stages(customers: pd.DataFrame, window_days: int) -> pd.DataFrame:
 
 
 def _stage_measures(customers: pd.DataFrame, window_days: int) -> pd.DataFrame:
-    """Work out what the conditions of the stages are about.
+    """Compute the variables in the conditions of the stages.
 
-    The usual gap is the customer's own; with fewer than two gaps the median over all customers (of one gap
-    that gap), and the window where nobody bought twice.
-
-    Parameters
-    ----------
-    customers : pandas.DataFrame
-        As in :func:`lifecycle_stages`.
-    window_days : int
+    The usual gap is the customer's own; with fewer than two gaps, the median over all customers (a single gap
+    counts as usual there); the window if no customer bought twice. Parameters as in :func:`lifecycle_stages`.
 
     Returns
     -------
     pandas.DataFrame
         ``probability_alive, churn_probability, purchases_recent`` as given; ``purchases`` (to date);
-        ``purchases_change, purchases_ratio`` (recent less, or over, earlier); ``tenure_windows,
+        ``purchases_change, purchases_ratio`` (recent minus earlier, recent over earlier); ``tenure_windows,
         silence_windows, break_windows, return_windows`` (time since the first purchase, since the last,
-        longest gap, and time since it ended, in windows); ``silence_gaps, break_gaps`` (silence and longest
+        longest gap, and time since its end, in windows); ``silence_gaps, break_gaps`` (silence and longest
         gap in usual gaps).
     """
     silence = customers["T"] - customers["recency"]

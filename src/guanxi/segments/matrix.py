@@ -1,4 +1,4 @@
-"""Value, loyalty and satisfaction, each high or low: eight cells, four where satisfaction is unknown.
+"""Matrix of value, loyalty and satisfaction, each high or low: eight cells, four without satisfaction.
 
 Loyalty and satisfaction are the quadrants of Jones, T. O. and Sasser, W. E. (1995), Why satisfied customers
 defect, Harvard Business Review 73(6); value and loyalty those of Reinartz, W. and Kumar, V. (2002), The
@@ -16,7 +16,7 @@ from guanxi.segments._groups import cut_points
 
 AXES = ("value", "loyalty", "satisfaction")
 
-# High or low value and loyalty, and high, low or unknown satisfaction.
+# Keys: value and loyalty (high or low), satisfaction (high, low or unknown).
 NAMES: dict[str, dict[str, str]] = {
     "high_high_high": {"en": "Valuable loyalists", "zh": "高价值忠诚者"},
     "high_high_low": {"en": "Valuable hostages", "zh": "高价值被困者"},
@@ -34,19 +34,10 @@ NAMES: dict[str, dict[str, str]] = {
 
 
 def _axis_cut_points(scores: pd.DataFrame) -> dict[str, float]:
-    """Cut each axis where it divides customers into halves as equal as equal scores allow.
+    """Cut each axis into halves as equal as ties allow.
 
-    Keep them to place other customers, or the same ones in another period, by the same measure.
-
-    Parameters
-    ----------
-    scores : pandas.DataFrame
-        A column for each axis that is there; NaN is unknown.
-
-    Returns
-    -------
-    dict of str to float
-        Of every axis with two scores or more that differ; above it is high.
+    ``scores`` has one column for each axis present; NaN is unknown. Returns the cut point of each axis with
+    at least two distinct scores; scores above it are high. Reuse them to compare other customers or periods.
 
     Examples
     --------
@@ -64,9 +55,9 @@ def relationship_matrix(scores: pd.DataFrame, cuts: Mapping[str, float] | None =
     ----------
     scores : pandas.DataFrame
         ``customer_id`` and the scores of the dimensions ``value, loyalty, satisfaction``; a column may be
-        absent, NaN is unknown.
+        missing, NaN is unknown.
     cuts : mapping of str to float, optional
-        A score above it is high; default: :func:`_axis_cut_points`. An axis without one is unknown.
+        Scores above are high; default: :func:`_axis_cut_points`. An axis without a cut point is unknown.
 
     Returns
     -------

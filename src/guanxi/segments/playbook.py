@@ -1,4 +1,4 @@
-"""The playbook: rules from what is known of a customer to what to do, of which the first that fits wins."""
+"""The playbook: rules that assign an action to each customer; the first matching rule applies."""
 
 from __future__ import annotations
 
@@ -12,35 +12,32 @@ from guanxi.segments._conditions import Condition, parse_condition
 
 
 def playbook_conditions(playbook: Sequence[PlaybookRule]) -> list[Condition]:
-    """Read the conditions of the rules, so that a mistake is told before anything is worked out.
+    """Parse the conditions of the rules, so that mistakes are reported before any computation.
 
-    Raises
-    ------
-    ParamsError
-        If a condition cannot be read; it names the rule by its number, from 1.
+    Raises ParamsError if a condition cannot be parsed; the message names the rule by its number, from 1.
     """
     return [parse_condition(rule.when, f"playbook rule {place}") for place, rule in enumerate(playbook, 1)]
 
 
 def recommend_actions(customers: pd.DataFrame, playbook: Sequence[PlaybookRule]) -> pd.DataFrame:
-    """Give each customer the action of the first rule that fits.
+    """Assign each customer the action of the first matching rule.
 
     Parameters
     ----------
     customers : pandas.DataFrame
-        ``customer_id`` and whatever columns the rules name.
+        ``customer_id`` and the columns used in the rules.
     playbook : sequence of PlaybookRule
 
     Returns
     -------
     pandas.DataFrame
-        ``customer_id, action, action_channel, action_cost``, in the order given; no action, no channel and a
-        cost of 0 where no rule fits.
+        ``customer_id, action, action_channel, action_cost``, in the order given; without a matching rule,
+        action and channel are missing and the cost is 0.
 
     Raises
     ------
     ParamsError
-        If a rule names a column or operator that is unknown, or compares text by size.
+        If a rule uses an unknown column or operator, or compares text by size.
 
     Examples
     --------
@@ -66,27 +63,27 @@ def recommend_actions(customers: pd.DataFrame, playbook: Sequence[PlaybookRule])
 
 
 def idle_rules(customers: pd.DataFrame, playbook: Sequence[PlaybookRule]) -> list[str]:
-    """Say which rules nobody gets the action of, and why; customers as in :func:`recommend_actions`.
+    """List rules that never apply, and why; customers as in :func:`recommend_actions`.
 
     Examples
     --------
     >>> rules = [PlaybookRule(when={"tier": name}, action="call") for name in ("high", "hihg", "high")]
     >>> idle_rules(pd.DataFrame({"tier": ["high", "low"]}), rules)
-    ['playbook rule 2 (call) fits nobody', 'playbook rule 3 (call): earlier rules take all whom it fits']
+    ['playbook rule 2 (call) matches no customer', 'playbook rule 3 (call): covered by earlier rules']
     """
     notes, taken = [], np.zeros(len(customers), dtype=bool)
     for place, (rule, condition) in enumerate(zip(playbook, playbook_conditions(playbook), strict=True), 1):
         fits = np.asarray(condition.holds(customers), dtype=bool)
         if not fits.any():
-            notes.append(f"playbook rule {place} ({rule.action}) fits nobody")
+            notes.append(f"playbook rule {place} ({rule.action}) matches no customer")
         elif not (fits & ~taken).any():
-            notes.append(f"playbook rule {place} ({rule.action}): earlier rules take all whom it fits")
+            notes.append(f"playbook rule {place} ({rule.action}): covered by earlier rules")
         taken |= fits
     return notes
 
 
 def summarise_actions(customers: pd.DataFrame) -> pd.DataFrame:
-    """Count, cost and value at risk of each action.
+    """Summarise customers, cost and value at risk of each action.
 
     Parameters
     ----------
@@ -97,8 +94,8 @@ def summarise_actions(customers: pd.DataFrame) -> pd.DataFrame:
     -------
     pandas.DataFrame
         ``action, action_channel, customers`` (count), ``cost`` (sum), ``value_at_risk`` (sum of the churn
-        probability times the CLV, where both are known), the highest first; without customers who have no
-        action.
+        probability times the CLV, where both are known), in descending order of value at risk; customers
+        without an action are left out.
     """
     known = customers.assign(value_at_risk=customers["clv"] * customers["churn_probability"])
     groups = known.groupby(["action", "action_channel"], dropna=False)

@@ -1,8 +1,8 @@
-"""RFM cells: recency, frequency and money in five scores each, and what the field calls them.
+"""RFM cells: recency, frequency and monetary value in five scores each, with the usual segment names.
 
-Hughes, A. M. (1994), Strategic Database Marketing, divides customers into fifths of each; the eleven names
-and their ranges of recency against the mean of frequency and money are Putler's ("RFM analysis for successful
-customer segmentation", putler.com). These ranges overlap: ``GRID`` is one choice within them.
+Hughes, A. M. (1994), Strategic Database Marketing, divides customers into quintiles of each. The eleven names
+and their ranges of recency and the mean of frequency and money are Putler's ("RFM analysis for successful
+customer segmentation", putler.com). These ranges overlap; ``GRID`` is one consistent choice.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ NAMES: dict[str, dict[str, str]] = {
     "lost": {"en": "Lost", "zh": "已流失客户"},
 }
 
-# Recency score to the names for a mean score of frequency and money of 1, 2, 3, 4, 5.
+# By recency score: segments for mean scores of frequency and money of 1, 2, 3, 4, 5.
 GRID: dict[int, tuple[str, ...]] = {
     5: ("new", "potential_loyalists", "loyal", "champions", "champions"),
     4: ("promising", "potential_loyalists", "loyal", "champions", "champions"),
@@ -41,11 +41,10 @@ GRID: dict[int, tuple[str, ...]] = {
 
 
 def rfm_cells(customers: pd.DataFrame) -> pd.DataFrame:
-    """Score recency, frequency and money from 1 to 5, and name the cell.
+    """Score recency, frequency and monetary value from 1 to 5, and name the segment.
 
-    Scores are fifths (:func:`guanxi.segments._groups.cut_points`): customers of the same value have
-    the same score, and where fewer than five values differ, these are spread from 1 to 5. A half in the mean
-    of frequency and money goes down.
+    Scores are quintiles (:func:`guanxi.segments._groups.cut_points`): ties have the same score, and fewer
+    than five distinct values are spread over 1 to 5. The mean of frequency and money is rounded half down.
 
     Parameters
     ----------
@@ -57,7 +56,7 @@ def rfm_cells(customers: pd.DataFrame) -> pd.DataFrame:
     -------
     pandas.DataFrame
         ``customer_id, recency_score, frequency_score, monetary_score`` (1 to 5, 5 is best), ``rfm_cell``
-        (as in "555") and ``rfm_segment`` (a key of ``NAMES``), in the order given; missing where a score is.
+        (such as "555") and ``rfm_segment`` (a key of ``NAMES``), in the order given; missing if a score is.
 
     Examples
     --------

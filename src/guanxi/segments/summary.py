@@ -1,4 +1,4 @@
-"""What each segment is worth, how many leave, why, and what the playbook proposes for it."""
+"""Summary of segments: value, churn, drivers and recommended action."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ TIERS = ("high", "middle", "low")
 
 
 def summarise_segments(customers: pd.DataFrame, by: str) -> pd.DataFrame:
-    """Describe the segments that a column divides customers into.
+    """Describe the segments in a column.
 
     Parameters
     ----------
     customers : pandas.DataFrame
-        The column ``by``; ``clv, churn_probability`` and, if they are there, ``driver_1, tier, action``.
+        The column ``by``; ``clv, churn_probability`` and, if present, ``driver_1, tier, action``.
     by : str
-        Such as ``lifecycle_stage`` or ``rfm_segment``; customers where it is missing are left out.
+        For instance ``lifecycle_stage`` or ``rfm_segment``; customers with a missing value are left out.
 
     Returns
     -------
     pandas.DataFrame
         ``by``; ``customers`` (count), ``share`` (of all), ``clv_sum, clv_mean, clv_share`` (of all),
-        ``churn_mean``; with drivers ``drivers`` (the commonest of ``driver_1``, most common first, at most
-        three); with tiers ``tier_high, tier_middle, tier_low`` (shares of the segment); with actions
-        ``action`` (the commonest, missing where most have none). The segment of the highest value first.
+        ``churn_mean``; with drivers ``drivers`` (at most three values of ``driver_1``, most common first);
+        with tiers ``tier_high, tier_middle, tier_low`` (shares of the segment); with actions ``action`` (the
+        most common one, missing if most have none). In descending order of value.
 
     Examples
     --------
@@ -63,7 +63,7 @@ def _commonest_action(names: pd.Series[Any]) -> Any:
 
 
 def _by_count(names: pd.Series[Any]) -> list[Any]:
-    """Values, the most common first; equally common ones in the order of their names, none before all."""
+    """Values in descending order of frequency; ties in alphabetical order, missing first."""
     counts = names.value_counts(dropna=False)
     order = sorted(counts.index, key=lambda name: (-counts[name], "" if pd.isna(name) else str(name)))
     return [None if pd.isna(name) else name for name in order]

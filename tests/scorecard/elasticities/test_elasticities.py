@@ -257,11 +257,11 @@ def test_every_row_says_that_it_is_no_cause(found):
 @pytest.mark.parametrize(
     ("name", "value", "note"),
     [
-        ("csat", 0.5, "csat is the same for all customers who have it, or nobody has it"),
-        ("csat", np.nan, "csat is the same for all customers who have it, or nobody has it"),
-        ("csat", [0.2] * 10 + [0.3] * 5 + [np.nan] * 1985, "too few customers: 20 at least for 2 columns"),
-        ("spend", 0.0, "spend is the same for all these customers, or has no mean above 0"),
-        ("spend", 1.0, "spend is the same for all these customers, or has no mean above 0"),
+        ("csat", 0.5, "csat is constant or unknown for all customers"),
+        ("csat", np.nan, "csat is constant or unknown for all customers"),
+        ("csat", [0.2] * 10 + [0.3] * 5 + [np.nan] * 1985, "too few customers: at least 20 for 2 columns"),
+        ("spend", 0.0, "spend is constant for these customers, or its mean is not above 0"),
+        ("spend", 1.0, "spend is constant for these customers, or its mean is not above 0"),
     ],
 )
 def test_no_number_where_the_data_cannot_tell_and_the_reason(customers, name, value, note):
@@ -279,7 +279,7 @@ def test_noise_for_the_most_part_gives_no_number(customers):
     noise = generator.normal(0.0, 1.5, len(twice))
     answers = twice[["customer_id"]].assign(driver="csat", value=twice["csat"] + noise)
     found = elasticities(table, outcomes, ["csat", "visits"], answers=answers)
-    assert "csat is noise for the most part (reliability 0.0" in row_of(found, "spend", "csat")["note"]
+    assert "csat is mostly measurement error (reliability 0.0" in row_of(found, "spend", "csat")["note"]
     assert np.isfinite(row_of(found, "spend", "visits")["estimate"])
     # Answers to nearly the same question, half of them noise, cannot be told apart.
     pairs = [
@@ -291,14 +291,14 @@ def test_noise_for_the_most_part_gives_no_number(customers):
     found = elasticities(table, outcomes, ["csat", "ces"], answers=pd.concat(pairs))
     together = found[found["adjusted_for"] == TOGETHER]
     assert together["estimate"].isna().all()
-    assert together["note"].str.contains("tell apart").all()
+    assert together["note"].str.contains("mostly measurement error").all()
 
 
 def test_where_nobody_answered_twice_the_noise_stays_and_it_is_said(customers):
     table, outcomes = customers
     answers = table[["customer_id"]].assign(driver="csat", value=table["csat"])
     row = row_of(elasticities(table, outcomes, ["csat"], answers=answers), "spend", "csat")
-    assert "nobody has answered twice, so that the noise is left in" in row["note"]
+    assert "no customer has answered twice: measurement error not removed" in row["note"]
     same = row_of(elasticities(table, outcomes, ["csat"]), "spend", "csat")
     assert row["estimate"] == pytest.approx(same["estimate"])
 
@@ -312,13 +312,13 @@ def test_where_nobody_answered_twice_the_noise_stays_and_it_is_said(customers):
         (["csat"], [], {"level": 90}, ParamsError, "level is 90: give a probability"),
         (["country"], [], {}, DataError, "drivers and outcomes are numbers"),
         (["below"], [], {"logarithmic": ["below"]}, DataError, "below has values below 0"),
-        (["csat", "again"], [], {}, DataError, "driver csat says the same as again, .* leave one out"),
+        (["csat", "again"], [], {}, DataError, "driver csat is collinear with again, .* leave one out"),
         (
             ["csat"],
             ["again"],
             {},
             DataError,
-            "driver csat says the same as the controls",
+            "driver csat is collinear with the controls",
         ),
         (["endless"], [], {}, DataError, "endless is infinite for customer 0"),
     ],
@@ -332,7 +332,7 @@ def test_what_cannot_be_asked_is_refused(customers, drivers, controls, options, 
 
 def test_tables_that_do_not_fit_are_refused(customers):
     table, outcomes = customers
-    with pytest.raises(DataError, match="customer 0 comes twice in the indicators"):
+    with pytest.raises(DataError, match="customer 0 appears twice in the indicators"):
         elasticities(pd.concat([table, table]), outcomes, ["csat"])
     with pytest.raises(DataError, match="no customer has both"):
         elasticities(table.assign(customer_id=table["customer_id"] + 5000), outcomes, ["csat"])

@@ -173,11 +173,11 @@ def test_what_is_absent_is_said(table):
     }
 
 
-def test_what_is_known_of_nobody_is_said():
+def test_what_is_unknown_for_all_is_said():
     _, notes = indicator_table(PREDICTIONS, TOTALS, RELATIONS, margin_rate=0.5)
-    assert notes[0] == "the log has no margin: 0.5 of the revenue stands for it"
-    (known_of_nobody,) = notes[1:]
-    assert known_of_nobody.startswith("known of nobody: potential_value, servqual_reliability,")
+    assert notes[0] == "the log has no margin: 0.5 of revenue is used instead"
+    (unknown_for_all,) = notes[1:]
+    assert unknown_for_all.startswith("unknown for all customers: potential_value, servqual_reliability,")
 
 
 @pytest.mark.parametrize("relation", COLUMNS)
@@ -208,7 +208,7 @@ def test_order_of_rows_and_columns_changes_nothing(order, others, columns):
 def test_tables_of_other_customers_are_told():
     strange = RELATIONS.assign(customer_id=[1, 2, 3])
     _, notes = indicator_table(PREDICTIONS, TOTALS, strange)
-    assert notes[1].startswith("no customer of the predictions stands in the relations: check")
+    assert notes[1].startswith("no customer of the predictions is in the relations: check")
 
 
 def test_everything_missing_or_constant_is_no_error():
@@ -227,8 +227,8 @@ def test_everything_missing_or_constant_is_no_error():
         ({"predictions": PREDICTIONS.drop(columns="customer_id")}, "no column customer_id"),
         ({"predictions": PREDICTIONS.assign(customer_id=["a", "a", "b"])}, "customer 'a' twice"),
         ({"relations": RELATIONS.assign(customer_id=["a", None, "x"])}, "1 rows without customer_id"),
-        ({"totals": TOTALS.assign(revenue=[1.0, math.inf, 0.0])}, "revenue holds an infinite"),
-        ({"relations": RELATIONS.assign(nps_score=["9", "x", "1"])}, "nps_score holds text"),
+        ({"totals": TOTALS.assign(revenue=[1.0, math.inf, 0.0])}, "revenue contains an infinite"),
+        ({"relations": RELATIONS.assign(nps_score=["9", "x", "1"])}, "nps_score contains text"),
         ({"relations": RELATIONS.assign(share_of_wallet=[40.0, NAN, NAN])}, "between 0 and 1"),
         ({"relations": RELATIONS.assign(referred_by=["b", "a", None])}, "loop: .* was referred by"),
     ],
@@ -308,4 +308,4 @@ def test_predictions_of_a_real_run(first_run, sample_log):
     shares = ["repeat_rate", "rhythm_kept", "retention_probability", "probability_alive"]
     assert table[shares].min().min() >= 0
     assert table[shares].max().max() <= 1
-    assert notes[0] == "the log has no margin: 1 of the revenue stands for it"
+    assert notes[0] == "the log has no margin: 1 of revenue is used instead"

@@ -186,7 +186,7 @@ class TestFigures:
     def test_the_smallest_contributions_are_summed(self):
         points = pd.DataFrame([np.arange(1.0, 13.0)], columns=[f"i{k}" for k in range(1, 13)], index=["C-1"])
         axes = _figures.contributions(points, {}).axes[0]
-        assert [label.get_text() for label in axes.get_yticklabels()][-2:] == ["i5", "other 4 indicators"]
+        assert [label.get_text() for label in axes.get_yticklabels()][-2:] == ["i5", "4 other indicators"]
         assert sum(bar.get_width() for bar in axes.patches) == pytest.approx(78.0)
 
     def test_tiers_of_other_names(self):
@@ -263,7 +263,7 @@ class TestPage:
         assert "Value 0.031; Risk 0.000." in text
         assert content.notes[0] in text
         assert "75\u00a0% of customers keep it in at least 90\u00a0% of them" in text
-        assert "92\u00a0% of those scored both times stayed in their tier, 3\u00a0% rose and 5" in text
+        assert "both times, 92\u00a0% stayed in their tier, 3\u00a0% rose and 5" in text
         assert len(page.alts) == 1 + 4
         assert all(page.alts)
         assert not re.search(r"\bnan\b", text, re.IGNORECASE)
@@ -299,7 +299,7 @@ class TestPage:
         assert told["tiers"] == []
         assert [item.caption for item in told["pictures"]] == [
             *["nothing to show"] * 3,
-            "Nobody was scored both times.",
+            "No customer was scored both times.",
         ]
 
     def test_hostile_names_are_text(self, light, content):
@@ -334,7 +334,7 @@ class TestWorkbook:
             why_1="future value: +8.1", driver_1_text="late", next_purchase_date=None
         )
         for language, telling in (
-            ("en", ["Customer", "Future value, points", "Value score", "Why 1", "Churn driver 1", "Rank"]),
+            ("en", ["Customer", "Future value, points", "Value score", "Reason 1", "Churn driver 1", "Rank"]),
             ("zh", ["客户", "Future value（点数）", "价值得分", "原因 1", "流失因素 1", "排名"]),
         ):
             cards, weights = scorecard_sheets(replace(content, table=table, language=language))
@@ -372,9 +372,10 @@ class TestTables:
         ).assign(elasticity_lower=1.25, elasticity_upper=np.nan)
         listing = Listing("elasticities", table, named=("driver",), interval="estimate", shares=("estimate",))
         text = self.page(content, listing)
-        assert {"What goes with value and churn", "−12.3\u00a0%", "−20.0\u00a0% to 10.0\u00a0%"} <= set(text)
+        assert "Associations with value and churn" in text
+        assert {"−12.3\u00a0%", "−20.0\u00a0% to 10.0\u00a0%"} <= set(text)
         assert "1.500" in text
-        assert not {"1.250", "Lower end", "lower", "elasticity lower"} & set(text)
+        assert not {"1.250", "Lower limit", "lower", "elasticity lower"} & set(text)
 
     def test_values_of_ours_have_words_and_those_of_others_stay(self, content):
         table = pd.DataFrame({"country": ["reached"], "verdict": ["reached"], "drivers": ["rhythm, T_2"]})

@@ -75,9 +75,9 @@ class TestMigration:
         assert found.moved == 0
 
     def test_bad_input_is_refused(self):
-        with pytest.raises(DataError, match="customer a stands twice"):
+        with pytest.raises(DataError, match="customer a appears twice"):
             migration(pd.concat([tiers(a="high")] * 2), tiers(a="high"), TIERS)
-        with pytest.raises(DataError, match="tier gold is none of high, middle, low"):
+        with pytest.raises(DataError, match="tier gold is not one of high, middle, low"):
             migration(tiers(a="high"), tiers(a="gold"), TIERS)
 
 
@@ -148,11 +148,11 @@ class TestDrift:
 
     def test_bad_input_is_refused(self):
         one = period(20, seed=1)
-        with pytest.raises(DataError, match=r"the two periods have other indicators \(e\)"):
+        with pytest.raises(DataError, match=r"the two periods have different indicators \(e\)"):
             weight_drift(one, one.drop(columns="e"), critic_weights, seed=1)
-        with pytest.raises(DataError, match="too few customers to tell drift from noise"):
+        with pytest.raises(DataError, match="too few customers to distinguish drift from noise"):
             weight_drift(one.head(2), one.head(2), critic_weights, seed=1)
-        with pytest.raises(DataError, match="customer 0 stands twice"):
+        with pytest.raises(DataError, match="customer 0 appears twice"):
             weight_drift(one, pd.concat([one, one]), critic_weights, seed=1)
         with pytest.raises(DataError, match=r"level of an interval is 1.5"):
             weight_drift(one, one, critic_weights, seed=1, level=1.5)

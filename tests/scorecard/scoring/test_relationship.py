@@ -169,7 +169,7 @@ def test_reasons_are_in_the_language_asked_for(indicators):
 
 def test_nothing_known_of_anybody(indicators):
     nothing = indicators[["customer_id"]].assign(**dict.fromkeys(CATALOGUE, np.nan))
-    with pytest.raises(DataError, match="no indicator with weight is known of any customer: give the tables"):
+    with pytest.raises(DataError, match="no indicator with a weight is known for any customer: give"):
         scored(nothing)
 
 

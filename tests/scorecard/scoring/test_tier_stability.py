@@ -213,7 +213,7 @@ class TestStability:
 
     def test_bad_input_is_refused(self):
         table, drawn = customers(10), draw_weights(EVEN, seed=1, draws=5)
-        with pytest.raises(DataError, match=r"weights drawn have the shape \(5, 3\): give rows of 4 weights"):
+        with pytest.raises(DataError, match=r"the drawn weights have shape \(5, 3\): give rows of 4 weights"):
             tier_stability(table, EVEN, by_quantiles, drawn[:, :3])
         with pytest.raises(DataError, match="no customer has a known indicator"):
             tier_stability(table * np.nan, EVEN, by_quantiles, drawn)

@@ -140,7 +140,7 @@ def test_too_few_values_have_no_interval(statistic):
     ("document", "message"),
     [
         ({"csatt": {"target": 1}}, r"^scorecard.targets: no indicator 'csatt': did you mean csat\?$"),
-        ({"zzz": {"target": 1}}, "scorecard.targets: no indicator 'zzz': known are revenue, "),
+        ({"zzz": {"target": 1}}, "scorecard.targets: no indicator 'zzz': known here: revenue, "),
         ({"csat": {"targt": 1}}, r"parameter scorecard.targets.csat.targt is unknown: did you mean target\?"),
         ({"csat": {"warning": 1}}, "scorecard.targets.csat.target is missing"),
         ({"csat": {"target": "high"}}, "targets.csat.target = 'high' is not valid: .* valid number"),
@@ -148,8 +148,8 @@ def test_too_few_values_have_no_interval(statistic):
         ({"csat": {"target": math.nan}}, "targets.csat.target = nan is not valid: .* finite number"),
         ({"csat": 0.8}, "targets.csat = 0.8 is not valid: keys with values belong below it"),
         ([1], r"targets = \[1\] is not valid: write a map"),
-        ({"csat": {"target": 0.8, "warning": 0.9}}, "warning 0.9 is better than the target 0.8, for higher"),
-        ({"complaints": {"target": 2, "warning": 1}}, "warning 1 is better than the target 2, for lower"),
+        ({"csat": {"target": 0.8, "warning": 0.9}}, "warning 0.9 is better than the target 0.8, since"),
+        ({"complaints": {"target": 2, "warning": 1}}, "warning 1 is better than the target 2, since lower"),
         ({"csat": {"target": 0.8, "statistic": "mode"}}, "statistic = 'mode' is not valid"),
     ],
 )

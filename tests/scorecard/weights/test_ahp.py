@@ -155,15 +155,15 @@ class TestRevisions:
 
     def test_refusal_names_judgements_and_what_would_mend_them(self, published):
         message = (
-            "goal: the judgements contradict each other, consistency ratio 0.17, at most 0.1; most out of "
-            "line, and what would bring it to 0.08: neighbourhood against condition 1/2 instead of 6"
+            "goal: the judgements contradict each other, consistency ratio 0.17, at most 0.1; revisions "
+            "that would bring it to 0.08: neighbourhood against condition 1/2 instead of 6"
         )
         with pytest.raises(ParamsError, match=f"^{re.escape(message)}$"):
             require_consistent(published["house"], HOUSE, "goal")
 
     def test_refusal_where_no_single_revisions_mend(self):
         judged = extremes(1, 0, 0, 1, 0, 0, 1, 1, 1, 0, 0, 1, 0, 0, 0)
-        with pytest.raises(ParamsError, match=r"where to begin judging all pairs anew: .* \(and 8 more\)$"):
+        with pytest.raises(ParamsError, match=r"judge all pairs again, beginning with: .* \(and 8 more\)$"):
             require_consistent(judged, list("abcdef"), "goal")
 
     @pytest.mark.parametrize(

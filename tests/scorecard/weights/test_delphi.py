@@ -71,7 +71,7 @@ class TestVerdict:
     def test_stable_once_they_no_longer_move(self):
         verdict, reason = rounds(APART, APART).verdict()
         assert verdict == "stable"
-        assert reason.endswith("no change of 0.05 or more since the round before")
+        assert reason.endswith("no change of 0.05 or more since the previous round")
         assert rounds(NEARER, APART, APART).verdict()[0] == "stable"
 
     def test_agreement_that_may_be_chance_has_not_converged(self):
@@ -84,7 +84,7 @@ class TestVerdict:
     def test_nobody_ranks(self):
         verdict, reason = rounds([(1, 1, 1, 1), (2, 2, 2, 2)], [(1, 1, 1, 1), (2, 2, 2, 2)]).verdict()
         assert verdict == "stable"
-        assert "nobody ranks the items" in reason
+        assert "no expert ranks the items" in reason
 
 
 class TestTables:
@@ -147,5 +147,5 @@ def test_refuses_in_one_line(document, message):
 
 
 def test_refuses_a_single_item():
-    with pytest.raises(ParamsError, match="there is nothing to rate against x"):
+    with pytest.raises(ParamsError, match="x cannot be rated alone"):
         parse_rounds([], ["x"])

@@ -180,7 +180,7 @@ class TestLaws:
         assert sum(found.weights.values()) == pytest.approx(1.0)
 
     def test_too_many_factors_are_refused(self, method):
-        with pytest.raises(DataError, match=r"12 (components|factors) of 7 indicators that vary: ask for 1"):
+        with pytest.raises(DataError, match=r"12 (components|factors) of 7 varying indicators: ask for 1"):
             method(self.factors(7), **{"components" if method is METHODS[0] else "factors": 12})
 
     def test_too_few_indicators_are_refused(self, method):

@@ -55,9 +55,9 @@ class TestOneExpert:
             ({"mood": None}, "weights.judgements.mood = None: write a map"),
             (
                 {"moood": {}},
-                "weights.judgements.moood is no branch with things to compare: did you mean mood?",
+                "weights.judgements.moood is not a branch with items to compare: did you mean mood?",
             ),
-            ({"loyalty": {}}, "weights.judgements.loyalty is no branch with things to compare"),
+            ({"loyalty": {}}, "weights.judgements.loyalty is not a branch with items to compare"),
             (
                 {"goal": {"value": {"loyalty": 9, "mood": "1/9"}, "loyalty": {"mood": 9}}},
                 "goal: the judgements",
@@ -135,7 +135,7 @@ class TestGroup:
     def test_refuses_nobody_and_an_expert_called_group(self):
         with pytest.raises(ParamsError, match="there is no expert"):
             hierarchy_weights(TREE, {})
-        with pytest.raises(ParamsError, match="group is what the experts together are called"):
+        with pytest.raises(ParamsError, match="group is the name of all experts together"):
             hierarchy_weights(TREE, {"group": judged(ANN)})
 
 

@@ -154,7 +154,7 @@ class TestUnknown:
         table = pd.DataFrame({"a": [0.1, 0.5, 0.8, *[np.nan] * 3], "b": [*[np.nan] * 3, 0.3, 0.9, 0.4]})
         found = critic_weights(table)
         assert found.notes == (
-            "1 pair of indicators has too few customers known in both, or all alike: taken as uncorrelated",
+            "1 pair of indicators has too few customers known in both, or constant: taken as uncorrelated",
         )
         assert sum(found.weights.values()) == pytest.approx(1.0)
 
@@ -180,10 +180,10 @@ class TestBadInput:
         ("table", "message"),
         [
             ({"a": [0.5, 0.5], "b": [np.nan, np.nan]}, "no indicator varies between customers"),
-            ({"a": [0.5, 1.2]}, "indicator a runs from 0.5 to 1.2: normalise it to 0 to 1 first"),
-            ({"a": [-0.1, 0.2]}, "indicator a runs from -0.1 to 0.2: normalise"),
-            ({"a": [0.1, np.inf]}, "indicator a runs from 0.1 to inf: normalise"),
-            ({"a": ["low", "high"]}, "indicator a is no column of numbers"),
+            ({"a": [0.5, 1.2]}, "indicator a ranges from 0.5 to 1.2: normalise it to 0 to 1 first"),
+            ({"a": [-0.1, 0.2]}, "indicator a ranges from -0.1 to 0.2: normalise"),
+            ({"a": [0.1, np.inf]}, "indicator a ranges from 0.1 to inf: normalise"),
+            ({"a": ["low", "high"]}, "indicator a is not numeric"),
             ({"a": []}, "there is nothing to weigh"),
             ({"customer_id": [1, 2]}, "there is nothing to weigh"),
         ],

@@ -53,7 +53,7 @@ class TestCrisp:
                 "price against service is judged 3, but service against price 3: make the latter 1/3",
             ),
             ("[[1, 3, 5], [0.33, 1, 2], [~, ~, 1]]", "service against price 1/3.03: make the latter 1/3"),
-            ("{price: {price: 2}}", "price against price is judged 2: against itself it is 1"),
+            ("{price: {price: 2}}", "price against price is judged 2: an item against itself is 1"),
             ("{price: {service: 0}}", "price against service is judged 0: Saaty's scale goes from 1/9"),
             ("{price: {service: 12}}", "price against service is judged 12: Saaty's scale goes"),
             ("{price: {service: 1/12}}", "price against service is judged 1/12: Saaty's scale"),
@@ -81,7 +81,7 @@ class TestCrisp:
             parse_matrix({}, "abcd", "x")
 
     def test_refuses_more_than_the_random_index_knows(self):
-        with pytest.raises(ParamsError, match="compares 16 things, more than 15: group them into branches"):
+        with pytest.raises(ParamsError, match="compares 16 items, more than 15: group them into branches"):
             parse_matrix({}, [f"c{i}" for i in range(16)], "x")
 
 
@@ -111,7 +111,7 @@ class TestFuzzy:
             ("{price: {service: [2, 3]}}", r"is judged \[2, 3\]: write \[lower, modal, upper\]"),
             ("{price: {service: [2, 3, 12]}}", "is judged 12: Saaty's scale"),
             ("{price: {service: [2, 3, x]}}", "is judged 'x': write a number"),
-            ("{price: {price: [1/2, 1, 2]}}", "against itself it is 1, or left out"),
+            ("{price: {price: [1/2, 1, 2]}}", "an item against itself is 1, or left out"),
             ("{price: {service: [2, 3, 4]}, service: {price: [1/4, 1/3, 1]}}", "make the latter 1/4 1/3 1/2"),
         ],
     )

@@ -45,14 +45,14 @@ class TestParse:
         [
             ("{value: [revenu]}", "weights.tree.value: indicator 'revenu' is unknown: did you mean revenue?"),
             ("[zzz]", "known here: revenue, margin, csat, repeat_rate"),
-            ("{value: [revenue, csat], mood: [csat]}", "indicator csat stands twice"),
-            ("{a: {b: [revenue]}, c: {b: [csat]}}", "branch b stands twice"),
+            ("{value: [revenue, csat], mood: [csat]}", "indicator csat appears twice"),
+            ("{a: {b: [revenue]}, c: {b: [csat]}}", "branch b appears twice"),
             ("{goal: [csat]}", "goal is the name of the whole tree"),
-            ("{csat: [revenue]}", "weights.tree.csat: a branch cannot bear the name of an indicator"),
-            ("{value: }", "weights.tree.value has no indicator below it and is none"),
-            ("{value: []}", r"weights.tree.value = \[\] is no tree"),
-            ("5", "weights.tree = 5 is no tree: write a list of indicators"),
-            ("", "weights.tree = None is no tree"),
+            ("{csat: [revenue]}", "weights.tree.csat: a branch cannot have the name of an indicator"),
+            ("{value: }", "weights.tree.value has no indicator below it and is not one"),
+            ("{value: []}", r"weights.tree.value = \[\] is not a tree"),
+            ("5", "weights.tree = 5 is not a tree: write a list of indicators"),
+            ("", "weights.tree = None is not a tree"),
         ],
     )
     def test_refuses_in_one_line(self, text, message):

@@ -212,11 +212,11 @@ def test_an_indicator_that_is_the_same_for_all_counts_nothing_by_data(normalised
 def test_nothing_known(normalised):
     nothing = normalised.assign(**dict.fromkeys(LEAVES, np.nan))
     with pytest.raises(
-        DataError, match=r"no indicator with weight is known of any customer: give the tables"
+        DataError, match=r"no indicator with a weight is known for any customer: give the tables"
     ):
         weighed(nothing)
     # Points for what nobody has are no weights either.
-    with pytest.raises(DataError, match="no indicator with weight is known"):
+    with pytest.raises(DataError, match="no indicator with a weight is known"):
         weighed(normalised.assign(csat=np.nan), method="direct", points={"csat": 1})
 
 
@@ -227,10 +227,10 @@ def test_nothing_known(normalised):
             {"value": ["futur_value"]},
             r"scorecard\.tree\.value: indicator 'futur_value' is unknown.*future_value\?",
         ),
-        ({"value": ["profit"], "more": ["profit"]}, r"scorecard\.tree: indicator profit stands twice"),
-        ({"value": []}, r"scorecard\.tree\.value = \[\] is no tree"),
-        ({"csat": ["ces"]}, r"scorecard\.tree\.csat: a branch cannot bear the name of an indicator"),
-        (7, r"scorecard\.tree = 7 is no tree"),
+        ({"value": ["profit"], "more": ["profit"]}, r"scorecard\.tree: indicator profit appears twice"),
+        ({"value": []}, r"scorecard\.tree\.value = \[\] is not a tree"),
+        ({"csat": ["ces"]}, r"scorecard\.tree\.csat: a branch cannot have the name of an indicator"),
+        (7, r"scorecard\.tree = 7 is not a tree"),
     ],
 )
 def test_refused_trees(tree, said):

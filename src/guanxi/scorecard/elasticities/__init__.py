@@ -1,1 +1,1 @@
-"""How value and churn vary with the indicators."""
+"""Association of value and churn with the indicators."""

@@ -1,4 +1,4 @@
-"""Controls as columns of a regression, and what of them or of the drivers cannot be told apart."""
+"""Design columns for controls, and checks for collinear controls and drivers."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from guanxi.errors import DataError
 Floats = NDArray[np.float64]
 
 _FEWEST_OF_A_KIND = 30
-_DETERMINED = 1e-6  # share of the variance that nothing else explains
+_DETERMINED = 1e-6  # share of the variance unexplained by other columns
 
 
 def standardised(values: Floats) -> Floats:
-    """Mean 0 and spread 1; a constant column becomes 0."""
+    """Standardise to mean 0 and standard deviation 1; a constant column becomes 0."""
     centred = values - values.mean(axis=0)
     spread = centred.std(axis=0)
-    # Rounding leaves a trace of spread in a constant column.
+    # Rounding leaves some variance in a constant column.
     constant = spread <= 1e-12 * np.abs(values).max(axis=0, initial=0.0)
     return np.asarray(np.where(constant, 0.0, centred / np.where(constant, 1.0, spread)))
 
@@ -28,16 +28,16 @@ def standardised(values: Floats) -> Floats:
 def logarithms(values: Floats, name: str) -> Floats:
     """``log(1 + x)``; DataError if a value is below 0."""
     if np.nanmin(values, initial=0.0) < 0.0:
-        raise DataError(f"{name} has values below 0, which have no logarithm: take it as it is")
+        raise DataError(f"{name} has values below 0, which have no logarithm: use it untransformed")
     return np.asarray(np.log1p(values))
 
 
 def control_columns(controls: pd.DataFrame, logarithmic: Collection[str]) -> Floats:
-    """Turn controls into independent columns of mean 0, shape (n, columns).
+    """Convert controls to linearly independent columns of mean 0, shape (n, columns).
 
-    Numbers: as they are, or their logarithms; where missing the mean, with a column that says so. Anything
-    else: a column for each value that at least 30 customers have, but for the most frequent one. Columns that
-    the others determine are left out.
+    Numbers are used as they are or as logarithms, with missing values imputed by the mean and a missingness
+    indicator. Other types get a dummy column for each value of at least 30 customers, except the most
+    frequent one. Collinear columns are dropped.
     """
     columns: list[Floats] = []
     for name in controls.columns:
@@ -47,12 +47,12 @@ def control_columns(controls: pd.DataFrame, logarithmic: Collection[str]) -> Flo
             columns += _numbers(logarithms(values, name) if name in logarithmic else values)
         else:
             columns += _kinds(controls[name])
-    # The column of zeros stands in where there are no controls; like all that says nothing, it is left out.
+    # The column of zeros allows for no controls; it is dropped like any uninformative column.
     return _independent(standardised(np.column_stack([*columns, np.zeros(len(controls))])))
 
 
 def check_distinct(drivers: Floats, names: Sequence[str], controls: Floats) -> None:
-    """Refuse drivers (standardised, shape (n, k)) that the others and the controls determine."""
+    """Refuse drivers (standardised, shape (n, k)) collinear with the other drivers and the controls."""
     columns = np.hstack([drivers, controls])
     moments = columns.T @ columns
     for number, name in enumerate(names):
@@ -66,8 +66,8 @@ def check_distinct(drivers: Floats, names: Sequence[str], controls: Floats) -> N
         ]
         rest = "the controls" if len(names) == 1 else "the other drivers and the controls together"
         raise DataError(
-            f"driver {name} says the same as {' and '.join(by) or rest}, so that their parts cannot be told "
-            "apart: leave one out"
+            f"driver {name} is collinear with {' and '.join(by) or rest}, so effects cannot be separated: "
+            "leave one out"
         )
 
 
@@ -95,7 +95,7 @@ def _independent(columns: Floats) -> Floats:
 
 
 def _unexplained_share(moments: Floats, number: int, others: list[int]) -> float:
-    """Share of the variance of a column (0 of a column of zeros) that the others do not explain."""
+    """Share of the variance of a column not explained by the others; 0 for a column of zeros."""
     if not moments[number, number]:
         return 0.0
     shared = moments[others, number]

@@ -1,26 +1,25 @@
-"""What moves value: by how much customers with more of a driver spend more, or leave less, afterwards.
+"""Association of drivers with later spend and churn.
 
-The numbers are associations and no causes: who is more satisfied may differ in what nobody has measured.
+The estimates are associations, not causal effects: more satisfied customers may differ in unmeasured ways.
 
-What to hold equal. A control should come *before* the driver: attributes, contract, how and when a customer
-was acquired. Recency and frequency come after it (the engaged buy more often *because* they are engaged);
-held equal they take away the very path that is asked about, and open others (bad controls: Angrist & Pischke
-2009, Mostly Harmless Econometrics, section 3.2.3; Cinelli, Forney & Pearl 2022, A Crash Course in Good and
-Bad Controls). With them the question is another: what does the driver tell beyond the purchases? For the same
-reason each driver is looked at alone, which counts what it does through the others (service makes
-satisfaction), and together with them, which does not.
+Choice of controls. A control should precede the driver: attributes, contract, acquisition. Recency and
+frequency are consequences of it (engaged customers buy more often *because* they are engaged). Controlling
+for them blocks the path of interest and opens others (bad controls: Angrist & Pischke 2009, Mostly Harmless
+Econometrics, section 3.2.3; Cinelli, Forney & Pearl 2022, A Crash Course in Good and Bad Controls); it
+answers a different question: what does the driver add to the purchases? For the same reason each driver is
+estimated alone, including its effect through the others (service raises satisfaction), and jointly with them,
+excluding that effect.
 """
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Collection, Sequence
 from itertools import compress
 
 import numpy as np
 import pandas as pd
 
-from guanxi.errors import DataError, ParamsError
+from guanxi.errors import DataError, ParamsError, did_you_mean
 from guanxi.scorecard.elasticities._design import Floats, logarithms
 from guanxi.scorecard.elasticities._model import Measure, OutcomeModel
 
@@ -37,51 +36,52 @@ def elasticities(
     logarithmic: Collection[str] = (),
     level: float = 0.9,
 ) -> pd.DataFrame:
-    """Tell how outcomes differ between customers with more and with less of each driver.
+    """Estimate how outcomes vary with each driver.
 
-    A linear regression of each outcome, as a share of its mean, on drivers and controls: whatever curve is
-    behind it, also of an outcome that is 0 or 1 or mostly 0, its slopes are weighted means of the curve's
-    (Yitzhaki 1996, On Using Linear Regressions in Welfare Economics, Journal of Business & Economic
-    Statistics 14(4)). Intervals are by the sandwich covariance (White 1980, Econometrica 48(4)). Of drivers
-    that are answers the noise is taken out as far as customers have answered more than once (see
-    :mod:`.errors_in_variables`): the numbers are about what they would answer on average if asked without
-    end. With the noise left in they would be too near 0.
+    Linear regression of each outcome, as a share of its mean, on drivers and controls. Whatever the true
+    regression function, also for binary or zero-inflated outcomes, the slopes are weighted averages of its
+    slopes (Yitzhaki 1996, On Using Linear Regressions in Welfare Economics, Journal of Business & Economic
+    Statistics 14(4)). Intervals use the sandwich covariance (White 1980, Econometrica 48(4)). For survey
+    answers, measurement error is corrected as far as customers have answered more than once (see
+    :mod:`.errors_in_variables`): estimates refer to a customer's long-run mean answer. Without the correction
+    they would be biased towards 0.
 
     Parameters
     ----------
     indicators : DataFrame
-        ``customer_id``, drivers and controls, as of a cutoff. Not those that a model makes of the purchases
-        (P(alive), churn probability): they foretell the outcome by construction.
+        ``customer_id``, drivers and controls, as of a cutoff. Do not use model predictions (P(alive), churn
+        probability): they predict the outcome by construction.
     outcomes : DataFrame
-        ``customer_id`` and what happened *after* that cutoff, such as ``spend, churned``; means above 0.
+        ``customer_id`` and outcomes *after* that cutoff, such as ``spend, churned``; means must be above 0.
     drivers : sequence of str
-        Customers for whom one is unknown are left out of the rows that use it.
+        Customers with an unknown driver are left out of the rows that use it.
     controls : sequence of str
-        Numbers, or values of any kind; unknown is a value of its own.
+        Numeric or categorical; unknown is a separate category.
     answers : DataFrame, optional
-        ``customer_id, driver, value``, a row per answer, as
-        :func:`.own_data.survey_answers` lists them. Such a driver is the mean answer, whatever ``indicators``
-        say: theirs may be shrunk, or the last answer. The noise of different drivers is taken as independent.
+        ``customer_id, driver, value``, one row per answer, from :func:`.own_data.survey_answers`. Such a
+        driver is the mean answer; the values in ``indicators``, which may be shrunk or the last answer, are
+        ignored. Measurement errors of different drivers are assumed independent.
     logarithmic : collection of str
-        Drivers and controls that enter as ``log(1 + x)``: counts, amounts.
+        Drivers and controls transformed by ``log(1 + x)``: counts, amounts.
     level : float
-        Probability of the intervals.
+        Confidence level.
 
     Returns
     -------
     DataFrame
         ``outcome, driver, adjusted_for``; ``estimate, lower, upper``: change of the outcome, as a share of
-        its mean, for one standard deviation more of the driver (.14: 14 % more), which ``unit`` names;
-        ``elasticity, elasticity_lower, elasticity_upper``: per cent of the outcome for one per cent of the
-        driver, at the means (NaN where it goes below 0); ``reliability``: share of the driver's variance that
-        is no noise; ``n``; ``note``. Where the data cannot tell, NaN and a note that says why.
+        its mean, per standard deviation of the driver (.14: 14 % more), stated in ``unit``; ``elasticity,
+        elasticity_lower, elasticity_upper``: per cent change of the outcome per one per cent of the driver,
+        at the means (NaN if the driver has negative values); ``reliability``: share of the driver's variance
+        that is not measurement error; ``n``; ``note``. If an effect cannot be estimated, NaN and the reason
+        in ``note``.
 
     Raises
     ------
     ParamsError
         If a column is unknown, named twice, or cannot be used as asked.
     DataError
-        If customers come twice, none has both sides, a value is infinite, or drivers say the same.
+        If customers are not unique, none has both sides, a value is infinite, or drivers are collinear.
 
     Examples
     --------
@@ -120,10 +120,7 @@ def _check_names(
 ) -> None:
     for name in names:
         if name not in known:
-            near = difflib.get_close_matches(name, [str(other) for other in known], n=1)
-            raise ParamsError(
-                f"no indicator is called {name}" + (f": did you mean {near[0]}?" if near else "")
-            )
+            raise ParamsError(f"no indicator is called {name}: {did_you_mean(name, known)}")
         if list(names).count(name) > 1:
             raise ParamsError(f"{name} is given twice: as a driver or as a control, once")
         if name in outcomes:
@@ -137,7 +134,7 @@ def _joined(indicators: pd.DataFrame, outcomes: pd.DataFrame) -> pd.DataFrame:
     for what, table in (("indicators", indicators), ("outcomes", outcomes)):
         twice = table.loc[table["customer_id"].duplicated(), "customer_id"]
         if len(twice):
-            raise DataError(f"customer {twice.iloc[0]} comes twice in the {what}: one row per customer")
+            raise DataError(f"customer {twice.iloc[0]} appears twice in the {what}: give one row each")
     table = outcomes.merge(indicators, on="customer_id")
     if table.empty:
         raise DataError("no customer has both indicators and outcomes: are they of the same customers?")

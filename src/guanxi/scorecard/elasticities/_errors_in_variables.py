@@ -1,9 +1,9 @@
-"""Linear regression where some of what explains the outcome is measured with noise.
+"""Linear regression with measurement error in some explanatory variables.
 
-Noise in an explaining variable pulls its slope towards 0, and its share of the explanation over to whatever
-goes along with it. Where the variance of the noise is known, the moments of the variables without noise are
-known too, and the regression on these follows, whatever their distribution is and whoever has more noise than
-others (Fuller 1987, Measurement Error Models, section 3.1).
+Measurement error attenuates the slope of a variable and shifts part of its effect to correlated variables. If
+the error variance is known, so are the moments of the error-free variables and hence the regression on them,
+whatever their distribution and even if the error variance differs between customers (Fuller 1987, Measurement
+Error Models, section 3.1).
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ class LinearFit:
     ----------
     coefficients : array, shape (p,)
     influence : array, shape (n, p)
-        What each row adds to the error of the coefficients: they are off by its mean. The sandwich covariance
-        is ``influence.T @ influence / n**2``.
+        Influence function of each row; its mean approximates the error of the coefficients. The sandwich
+        covariance is ``influence.T @ influence / n**2``.
     """
 
     coefficients: Floats
@@ -38,20 +38,20 @@ class LinearFit:
 
 
 def fit_linear(design: Floats, error_variance: Floats, outcome: Floats) -> LinearFit:
-    """Fit ``E[outcome] = x @ coefficients``, x seen with noise.
+    """Fit ``E[outcome] = x @ coefficients`` with x observed with error.
 
     Parameters
     ----------
     design : array, shape (n, p)
-        What is seen of x, linearly independent columns.
+        Observed x, with linearly independent columns.
     error_variance : array, shape (n, p)
-        Variance of the noise, which is independent between columns and of the outcome; 0: seen as it is.
+        Variance of the error, independent between columns and of the outcome; 0: observed without error.
     outcome : array, shape (n,)
 
     Raises
     ------
     FitError
-        If less than a tenth of the variance of some mixture of the columns is no noise.
+        If some linear combination of the columns has a reliability below 0.1.
 
     Examples
     --------
@@ -66,7 +66,7 @@ def fit_linear(design: Floats, error_variance: Floats, outcome: Floats) -> Linea
     reliability = float(eigh(true, seen, eigvals_only=True, subset_by_index=[0, 0])[0])
     if reliability < _LEAST_RELIABILITY:
         raise FitError(
-            "what the drivers tell apart from one another and from the controls is noise for the most part "
+            "the variation of the drivers given one another and the controls is mostly measurement error "
             f"(reliability {max(reliability, 0.0):.2f})"
         )
     inverse: Floats = np.asarray(np.linalg.inv(true), dtype=np.float64)
@@ -77,14 +77,13 @@ def fit_linear(design: Floats, error_variance: Floats, outcome: Floats) -> Linea
 
 
 def noise_variance(number: Floats, spread: Floats) -> Floats | None:
-    """Variance of the noise in each customer's mean answer, so that the mean over customers is unbiased.
+    """Estimate the error variance of each customer's mean answer, unbiased on average over customers.
 
-    Noise is what a customer's answers differ by among themselves (one-way analysis of variance; Searle,
-    Casella & McCulloch 1992, Variance Components, section 3.5), independent between answers. Each customer
-    stands for itself, since who stays longer has answered more often and may answer otherwise; those with the
-    fewest repeated answers stand for those with one, too. So a single customer's number says little, but
-    the spread of these numbers tells how well their mean is known. None where nobody has answered twice: one
-    answer does not show how much of it is noise.
+    Error is the variation between a customer's answers (one-way analysis of variance; Searle, Casella &
+    McCulloch 1992, Variance Components, section 3.5), independent between answers. Variances are not pooled,
+    since long-standing customers have answered more often and may answer differently; customers with the
+    fewest repeated answers also represent those with one. A single customer's value is imprecise, but the
+    spread of these values shows the precision of their mean. None if no customer has answered twice.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""One linear model of an outcome: the slope of each driver, per standard deviation and per cent."""
+"""A linear model of an outcome: the effect of each driver per standard deviation and per cent."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ _COLUMNS = (
 _NUMBERS = ("estimate", "lower", "upper", "elasticity", "elasticity_lower", "elasticity_upper", "reliability")
 _FEWEST_PER_COLUMN = 10
 _LEAST_RELIABILITY = 0.1
-_NOISE_LEFT = "nobody has answered twice, so that the noise is left in and the estimate too near 0"
+_NOISE_LEFT = "no customer has answered twice: measurement error not removed, estimate biased towards 0"
 
 
 class Driver(NamedTuple):
-    """What is seen of a driver (NaN: nothing), and the variance of the noise in it; arrays of shape (n,)."""
+    """Observed values of a driver (NaN: unknown) and their error variance; arrays of shape (n,)."""
 
     name: str
     seen: Floats
@@ -36,17 +36,17 @@ class Driver(NamedTuple):
 
     @property
     def step(self) -> float:
-        """Standard deviation between customers, without the noise."""
+        """Standard deviation between customers, without measurement error."""
         return math.sqrt(self.reliability * float(self.seen.var()))
 
     @property
     def reliability(self) -> float:
-        """Share of the variance that is no noise."""
+        """Share of the variance that is not measurement error."""
         return 1.0 - float(self.variance.mean()) / float(self.seen.var())
 
 
 class Measure(NamedTuple):
-    """A driver as it comes, of all customers; ``answers``: how many, and their variance, or None."""
+    """Raw values of a driver for all customers; ``answers``: their number and variance, or None."""
 
     name: str
     seen: Floats
@@ -54,30 +54,24 @@ class Measure(NamedTuple):
     logarithmic: bool
 
     def of(self, rows: NDArray[np.bool_]) -> Driver:
-        """Pick some customers.
-
-        Raises
-        ------
-        FitError
-            If they do not differ, or by noise only.
-        """
+        """Select customers; FitError if they do not vary, or only by measurement error."""
         seen, variance, remark = self.seen[rows], None, ""
         if self.answers is not None:
             variance = noise_variance(*(column[rows] for column in self.answers))
-            remark = "noise taken out" if variance is not None else _NOISE_LEFT
+            remark = "measurement error removed" if variance is not None else _NOISE_LEFT
         driver = Driver(
             self.name, seen, np.zeros(len(seen)) if variance is None else variance, self.logarithmic, remark
         )
         if not seen.size or seen.var() <= 1e-24 * (seen**2).mean():
-            raise FitError(f"{self.name} is the same for all customers who have it, or nobody has it")
+            raise FitError(f"{self.name} is constant or unknown for all customers")
         if driver.reliability < _LEAST_RELIABILITY:
             share = max(driver.reliability, 0.0)
-            raise FitError(f"{self.name} is noise for the most part (reliability {share:.2f})")
+            raise FitError(f"{self.name} is mostly measurement error (reliability {share:.2f})")
         return driver
 
 
 class OutcomeModel(NamedTuple):
-    """An outcome, shape (n,), and what it is adjusted for."""
+    """An outcome, shape (n,), and its controls."""
 
     outcome: str
     after: Floats
@@ -86,7 +80,7 @@ class OutcomeModel(NamedTuple):
     level: float
 
     def rows(self, measures: Sequence[Measure], adjusted_for: str) -> list[dict[str, Any]]:
-        """One row for each driver; NaN and the reason where the data cannot tell."""
+        """One row for each driver; NaN and the reason if the effect cannot be estimated."""
         known = np.isfinite(self.after) & np.isfinite([measure.seen for measure in measures]).all(axis=0)
         shared = {"outcome": self.outcome, "adjusted_for": adjusted_for, "n": int(known.sum())}
         try:
@@ -101,12 +95,12 @@ class OutcomeModel(NamedTuple):
     def _effects_of(self, drivers: Sequence[Driver], known: NDArray[np.bool_]) -> list[dict[str, Any]]:
         after = self.after[known]
         if after.max() == after.min() or after.mean() <= 0.0:
-            raise FitError(f"{self.outcome} is the same for all these customers, or has no mean above 0")
+            raise FitError(f"{self.outcome} is constant for these customers, or its mean is not above 0")
         controls = control_columns(self.controls[known], self.logarithmic)
         columns = 1 + len(drivers) + controls.shape[1]
         needed = _FEWEST_PER_COLUMN * columns
         if len(after) < needed:
-            raise FitError(f"too few customers: {needed} at least for {columns} columns")
+            raise FitError(f"too few customers: at least {needed} for {columns} columns")
         slopes, influences = _slopes(drivers, controls, after / after.mean())
         width = float(ndtri((1.0 + self.level) / 2.0)) / math.sqrt(len(after) - columns)
         left_out = len(known) - len(after)
@@ -117,7 +111,7 @@ class OutcomeModel(NamedTuple):
 
 
 def _slopes(drivers: Sequence[Driver], controls: Floats, relative: Floats) -> tuple[Floats, Floats]:
-    """Slope of each driver, shape (k,), and the influences on it, shape (n, k)."""
+    """Slope of each driver, shape (k,), and its influence function, shape (n, k)."""
     spread = np.array([driver.seen.std() for driver in drivers])
     seen = standardised(np.column_stack([driver.seen for driver in drivers]))
     check_distinct(seen, [driver.name for driver in drivers], controls)
@@ -127,17 +121,17 @@ def _slopes(drivers: Sequence[Driver], controls: Floats, relative: Floats) -> tu
         np.hstack([seen, controls, one]), np.hstack([variance, np.zeros_like(controls), 0.0 * one]), relative
     )
     slopes = fit.coefficients[: len(drivers)] / spread
-    # The mean outcome, by which all is divided, is an estimate too.
+    # The mean outcome in the denominator is an estimate too.
     return slopes, fit.influence[:, : len(drivers)] / spread - slopes * (relative - 1.0)[:, None]
 
 
 def _effects(driver: Driver, slope: float, influence: Floats, width: float) -> dict[str, Any]:
-    """Give a slope per standard deviation and per cent, with the errors of these yardsticks counted in."""
+    """Effect per standard deviation and per cent, including the error of these scale factors."""
     seen, step = driver.seen, driver.step
     step_influence = ((seen - seen.mean()) ** 2 - driver.variance - step**2) / (2.0 * step)
     estimate = slope * step
     error = width * _norm(step * influence + slope * step_influence)
-    # A per cent of x moves log(1 + x) by x / (1 + x) hundredths.
+    # One per cent of x changes log(1 + x) by x / (1 + x) hundredths.
     moved = -np.expm1(-seen) if driver.logarithmic else seen
     elasticity = slope * float(moved.mean()) if seen.min() >= 0.0 else math.nan
     elasticity_error = width * _norm(float(moved.mean()) * influence + slope * (moved - moved.mean()))
@@ -146,7 +140,7 @@ def _effects(driver: Driver, slope: float, influence: Floats, width: float) -> d
         "estimate": estimate,
         "lower": estimate - error,
         "upper": estimate + error,
-        "unit": f"of the mean, for a standard deviation ({step:.3g}) more of {scale}",
+        "unit": f"of the mean, per standard deviation ({step:.3g}) of {scale}",
         "elasticity": elasticity,
         "elasticity_lower": elasticity - elasticity_error,
         "elasticity_upper": elasticity + elasticity_error,
@@ -161,5 +155,5 @@ def _norm(influence: Floats) -> float:
 def _note(driver: Driver, left_out: int) -> str:
     parts = ["association, not cause", driver.remark]
     if left_out:
-        parts.append(f"{left_out:,} customers for whom a driver or the outcome is unknown left out")
+        parts.append(f"{left_out:,} customers with an unknown driver or outcome left out")
     return "; ".join(filter(None, parts))

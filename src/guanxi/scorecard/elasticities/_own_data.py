@@ -1,4 +1,4 @@
-"""What goes with value and churn, in the customers' own data: a horizon ago against what came since."""
+"""Associations with value and churn in the user's data: drivers one horizon ago, outcomes since then."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from guanxi.features.snapshots import outcome_expression
 from guanxi.scorecard._day_tables import own_attributes
 from guanxi.scorecard.elasticities._elasticities import elasticities
 
-# Satisfaction, loyalty and service quality as answered; how often one was in touch. Effort (CES) is asked of
-# few, and says little beside them that is no noise.
+# Survey answers on satisfaction, loyalty and service quality; number of contacts. Effort (CES) is asked of
+# few customers, and given the others it is mostly measurement error.
 _SURVEYED, _BEHAVIOUR = ("csat", "nps_score", "servqual_gap"), ("interactions",)
 _FEWEST = 200
 _DRIVERS = {"csat": "csat", "nps": "nps_score", "ces": "ces", "servqual": "servqual_gap"}  # by instrument
@@ -28,16 +28,16 @@ _DRIVERS = {"csat": "csat", "nps": "nps_score", "ces": "ces", "servqual": "servq
 def measure_elasticities(
     log: TransactionLog, relations: Relations, cutoff: date, horizon_days: int
 ) -> tuple[pd.DataFrame, str]:
-    """Relate answers and contacts up to the cutoff to spend and churn in the days after it.
+    """Relate answers and contacts up to the cutoff to spend and churn in the following window.
 
-    Controls are what was there before: attributes, contract, acquisition, age of the relationship.
+    Controls precede the drivers: attributes, contract, acquisition, age of the relationship.
 
     Returns
     -------
     table : pandas.DataFrame
-        Of :func:`.elasticities.elasticities`; empty where there are no answers or contacts.
+        From :func:`.elasticities.elasticities`; empty without answers or contacts.
     note : str
-        Why it is empty; else empty.
+        Why the table is empty; otherwise empty.
     """
     features = relation_features(relations, cutoff)
     customers = _customers(log, cutoff).merge(features, "left", "customer_id")
@@ -47,7 +47,7 @@ def measure_elasticities(
     if not drivers:
         return (
             pd.DataFrame(),
-            f"elasticities: no answers or contacts of {_FEWEST} customers or more that differ",
+            f"elasticities: no varying answers or contacts of at least {_FEWEST} customers",
         )
     clashing = {*_SURVEYED, *_BEHAVIOUR, "spend", "churned"}
     known = ["acquired_days", "acquisition_channel", "contract", *own_attributes(features)]
@@ -91,7 +91,7 @@ def _customers(log: TransactionLog, cutoff: date) -> pd.DataFrame:
 
 
 def _contacts(customers: pd.DataFrame, relations: Relations) -> pd.Series[float]:
-    """Contacts of each customer: none of one who stands in no line, where there is a table of them."""
+    """Contacts of each customer; 0 for customers without one, if the table exists."""
     counts = customers["interactions"].astype("float64")
     return counts.fillna(0.0) if relations.table("interactions") is not None else counts
 
@@ -114,10 +114,10 @@ def _outcomes(
 
 
 def survey_answers(surveys: pd.DataFrame, cutoff: date) -> pd.DataFrame:
-    """List every answer up to and including the cutoff day, named as the indicator that it measures.
+    """List every answer up to and including the cutoff day, with the indicator it measures.
 
-    Surveys hold ``customer_id, timestamp, instrument, score``, where known ``scale_low, scale_high``, and for
-    SERVQUAL ``expectation``; the dimensions that a customer rates at one moment are one answer. Gives
+    Surveys have ``customer_id, timestamp, instrument, score``, if known ``scale_low, scale_high``, and for
+    SERVQUAL ``expectation``; dimensions rated by a customer at the same time are one answer. Returns
     ``customer_id, driver, value``: ``csat, ces`` (0 to 1), ``nps_score`` (0 to 10), ``servqual_gap`` (share
     of the scale).
 

@@ -1,1 +1,1 @@
-"""Scores as import files for customer systems."""
+"""Export of scores as import files for CRM systems."""

@@ -1,8 +1,7 @@
-"""Scores as CSV files for the imports of customer systems, within the limits each of them sets."""
+"""Export of scores as CSV files for CRM systems, within the import limits of each."""
 
 from __future__ import annotations
 
-import difflib
 import re
 import shutil
 from collections import Counter
@@ -16,7 +15,7 @@ import pandas as pd
 from guanxi.data.sinks.files import write_atomically
 from guanxi.data.sinks.output_location import FOLDER_MANIFEST, FolderLocation
 from guanxi.data.sinks.spreadsheet import neutralise
-from guanxi.errors import OutputError, ParamsError
+from guanxi.errors import OutputError, ParamsError, did_you_mean
 from guanxi.scorecard.exports._import_cells import CUSTOMER, Changes, check_identifiers, csv_line, csv_lines
 from guanxi.scorecard.exports._import_layouts import LAYOUTS, Layout
 
@@ -25,7 +24,7 @@ _OWN = re.compile(rf"contacts-\d{{3,}}\.csv|{re.escape(FOLDER_MANIFEST)}")
 
 @dataclass(frozen=True)
 class Export:
-    """What was written for a customer system.
+    """Files written for a customer system.
 
     Attributes
     ----------
@@ -34,7 +33,7 @@ class Export:
     files : mapping of str to int
         Customers in each file, in order.
     warnings : tuple of str
-        Sentences on what had to be changed to keep to the limits.
+        One sentence for each change needed to meet the limits.
     """
 
     system: str
@@ -44,12 +43,7 @@ class Export:
 
 
 def layout_of(system: str) -> Layout:
-    """Look a customer system up by its name in params.yaml.
-
-    Raises
-    ------
-    ParamsError
-        If it is not known.
+    """Look up a customer system by its name in params.yaml; ParamsError if it is unknown.
 
     Examples
     --------
@@ -58,29 +52,27 @@ def layout_of(system: str) -> Layout:
     """
     if system in LAYOUTS:
         return LAYOUTS[system]
-    close = difflib.get_close_matches(system, LAYOUTS, n=1)
-    hint = f": did you mean {close[0]!r}?" if close else f": there are {', '.join(LAYOUTS)}"
-    raise ParamsError(f"exports.{system}: not a known customer system{hint}")
+    raise ParamsError(f"exports.{system}: not a known customer system: {did_you_mean(system, LAYOUTS)}")
 
 
 def export_customers(
     table: pd.DataFrame, folder: Path, system: str, fields: Mapping[str, str] | None = None
 ) -> Export:
-    """Write one customer system's import files: all of them, or none.
+    """Write the import files of one customer system, all or none.
 
-    The folder holds ``contacts-001.csv``, … and ``_manifest.json`` and replaces that of an earlier export.
-    Texts that a spreadsheet would run get an apostrophe, texts that are too long end in ``…``, numbers have a
-    decimal point and at most four decimals, what is unknown is an empty cell.
+    The folder contains ``contacts-001.csv``, … and ``_manifest.json`` and replaces an earlier export. Texts
+    that a spreadsheet would evaluate are prefixed with an apostrophe, long texts are truncated with ``…``,
+    numbers have a decimal point and at most four decimals, unknown values are empty.
 
     Parameters
     ----------
     table : pandas.DataFrame
-        One row per customer: ``customer_id`` and what is to be exported.
+        One row per customer: ``customer_id`` and the columns to export.
     folder : pathlib.Path
     system : {"fxiaoke", "hubspot", "salesforce", "zoho"}
     fields : mapping of str to str, optional
-        Column -> heading, in order; the customer comes first also where it is not named. Default: those of
-        the layout that the table has.
+        Column -> heading, in order; the customer always comes first. Default: the fields of the layout
+        present in the table.
 
     Returns
     -------
@@ -89,15 +81,15 @@ def export_customers(
     Raises
     ------
     ParamsError
-        If the system or a column is unknown, or the headings are none.
+        If the system or a column is unknown, or a heading is invalid.
     DataError
-        If a customer's identifier would have to be changed or a number is infinite.
+        If a customer identifier would be changed or a number is infinite.
     OutputError
-        If the folder cannot be written or holds other files; an earlier export stays.
+        If the folder cannot be written or contains other files; an earlier export is kept.
     """
     headings = check_export(table, folder, system, fields)
     layout, target = layout_of(system), FolderLocation(folder)
-    # What a run left that was killed.
+    # Left over from an interrupted run.
     shutil.rmtree(target.work_folder, ignore_errors=True)
     changes = Changes()
     try:
@@ -114,7 +106,7 @@ def export_customers(
 def check_export(
     table: pd.DataFrame, folder: Path, system: str, fields: Mapping[str, str] | None = None
 ) -> dict[str, str]:
-    """Fail where :func:`export_customers` would, but for infinite numbers and the disk; write nothing.
+    """Run the checks of :func:`export_customers`, except for infinite numbers and disk errors; write nothing.
 
     Returns
     -------
@@ -141,14 +133,13 @@ def _headings(
     where = f"exports.{system}.fields"
     for name, heading in headings.items():
         if name not in table:
-            close = difflib.get_close_matches(name, [str(known) for known in table.columns], n=1)
-            hint = f"did you mean {close[0]!r}?" if close else "name one of its columns"
+            hint = did_you_mean(name, table.columns, "name one of its columns")
             raise ParamsError(f"{where}.{name}: the scorecard has no such column: {hint}")
         if not _is_heading(heading, layout):
-            none_of = f" and none of {layout.forbidden} in it" if layout.forbidden else ""
+            none_of = f" and without {layout.forbidden}" if layout.forbidden else ""
             raise ParamsError(
                 f"{where}.{name}: {heading!r} is no heading: write it on one line, without blanks around it, "
-                f"none of = + - @ before it{none_of}"
+                f"without = + - @ at the start{none_of}"
             )
     [(heading, times)] = Counter(headings.values()).most_common(1)
     if times > 1:
@@ -186,7 +177,7 @@ def _write_files(
 
 
 def _numbered(lines: Iterable[bytes], layout: Layout, heading: int) -> Iterator[tuple[int, bytes]]:
-    """Tell for each line the number of its file, from 1: as few files as the limits allow."""
+    """Yield each line with its file number, from 1: as few files as the limits allow."""
     number, rows, size = 1, 0, heading
     for line in lines:
         if rows == layout.rows or size + len(line) > layout.size:

@@ -1,4 +1,4 @@
-"""The cells of an import file: what a customer system takes of a value, and what had to be changed for it."""
+"""Cells of an import file: formatting of values, and the changes needed."""
 
 from __future__ import annotations
 
@@ -23,28 +23,28 @@ _BLOCK = 10_000
 
 @dataclass
 class Changes:
-    """How many texts of each column were changed, by what was done to them."""
+    """Number of texts changed, by column and kind of change."""
 
     cut: Counter[str] = field(default_factory=Counter)
     replaced: Counter[str] = field(default_factory=Counter)
     neutralised: Counter[str] = field(default_factory=Counter)
 
     def sentences(self, layout: Layout) -> Iterator[str]:
-        """Tell them, one sentence for each column and change."""
-        told = f"{layout.title}: texts of {{name}} {{what}}: {{count:,}}"
+        """Yield one sentence for each column and change."""
+        template = f"{layout.title}: texts of {{name}} {{what}}: {{count:,}}"
         for name, count in (+self.cut).items():
-            yield told.format(name=name, what=f"cut to {layout.text_length:,} characters", count=count)
+            yield template.format(name=name, what=f"cut to {layout.text_length:,} characters", count=count)
         for name, count in (+self.replaced).items():
             what = f"with a blank in place of one of {layout.forbidden}"
-            yield told.format(name=name, what=what, count=count)
+            yield template.format(name=name, what=what, count=count)
         for name, count in (+self.neutralised).items():
-            what = "that look like formulas and got an apostrophe before them"
-            what += ", which the system has to know too" if name == CUSTOMER else ""
-            yield told.format(name=name, what=what, count=count)
+            what = "that look like formulas, prefixed with an apostrophe"
+            what += ", which the identifiers in the system need too" if name == CUSTOMER else ""
+            yield template.format(name=name, what=what, count=count)
 
 
 def csv_line(values: Sequence[str]) -> bytes:
-    """Write a line of a CSV file (RFC 4180) in UTF-8."""
+    """Format a line of a CSV file (RFC 4180) in UTF-8."""
     text = io.StringIO(newline="")
     csv.writer(text).writerow(values)
     return text.getvalue().encode()
@@ -53,13 +53,7 @@ def csv_line(values: Sequence[str]) -> bytes:
 def csv_lines(
     table: pd.DataFrame, columns: Sequence[str], layout: Layout, changes: Changes
 ) -> Iterator[bytes]:
-    """Write the lines of a table, a block at a time, and count what had to be changed.
-
-    Raises
-    ------
-    DataError
-        If a number is infinite.
-    """
+    """Yield the lines of a table, in batches, and count changes; DataError if a number is infinite."""
     for start in range(0, len(table), _BLOCK):
         block = table.iloc[start : start + _BLOCK]
         cells = [_cells(name, block[name], layout, changes) for name in columns]
@@ -67,7 +61,7 @@ def csv_lines(
 
 
 def check_identifiers(customers: pd.Series[Any], layout: Layout) -> None:
-    """Refuse an identifier that can only be written cut or changed: it would find another customer, or none.
+    """Refuse identifiers that would be truncated or changed: they would match another customer, or none.
 
     Raises
     ------
@@ -79,9 +73,9 @@ def check_identifiers(customers: pd.Series[Any], layout: Layout) -> None:
     if spoilt:
         none_of = f" or with one of {layout.forbidden}" if forbidden else ""
         raise DataError(
-            f"{layout.title} takes no identifier of more than {layout.text_length:,} characters{none_of}; "
-            f"customers with one: {len(spoilt):,}, the first {cut(spoilt[0], 40)!r}: "
-            "leave them out, or give customers other identifiers"
+            f"{layout.title} accepts no identifier of more than {layout.text_length:,} characters{none_of}; "
+            f"customers with one: {len(spoilt):,}, the first {cut(spoilt[0], 40)!r}:  "
+            "leave them out or change their identifiers"
         )
 
 
@@ -126,5 +120,5 @@ def _text_writer(name: str, layout: Layout, changes: Changes) -> Callable[[Any],
 
 def _number(name: str, value: float) -> str:
     if value in (float("inf"), float("-inf")):
-        raise DataError(f"{name} is infinite for a customer, which no customer system takes: mend the column")
+        raise DataError(f"{name} is infinite for a customer, which no system accepts: correct the column")
     return f"{value:z.{_DECIMALS}f}".rstrip("0").rstrip(".")

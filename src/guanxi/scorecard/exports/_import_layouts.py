@@ -1,7 +1,7 @@
-"""What the imports of customer systems take: columns, limits and ways of writing.
+"""Import layouts of customer systems: columns, limits and formats.
 
-A limit that depends on the edition is that of the smallest one that documents it. Where a system documents
-none, the strictest of the others stands in. ``docs/exports.md`` gives the source of each.
+Limits that depend on the edition are those of the smallest edition that documents them. If a system documents
+none, the strictest of the other systems applies. ``docs/exports.md`` gives the sources.
 """
 
 from __future__ import annotations
@@ -14,26 +14,26 @@ MEGABYTE = 1_000_000
 
 @dataclass(frozen=True)
 class Layout:
-    """How one customer system wants its import files.
+    """Import file format of a customer system.
 
     Attributes
     ----------
     title : str
         Name of the system.
     fields : mapping of str to str
-        Column of the scorecard -> heading, as proposed; the first names the customer.
+        Column of the scorecard -> default heading; the first is the customer.
     rows, columns, size : int
-        At most so many records, columns and bytes a file.
+        Limits of records, columns and bytes per file.
     text_length : int
-        At most so many characters a text; counted in UTF-16 units, which is never too few.
+        Limit of characters per text, counted in UTF-16 code units.
     byte_order_mark : bool
-        Whether the UTF-8 of the file is announced, as Excel wants it.
+        Whether the file starts with a UTF-8 byte order mark, for Excel.
     date_format : str
-        As ``strftime`` takes it.
+        Format for ``strftime``.
     true, false : str
-        Words for a ticked and an empty box.
+        Values of a checkbox.
     forbidden : str
-        Characters that no text may hold.
+        Characters not allowed in texts.
     """
 
     title: str
@@ -67,33 +67,19 @@ LAYOUTS: dict[str, Layout] = {
             "客户编号", "关系评分", "关系等级", "客户层级", "流失概率", "预期价值", "预计下次购买日期",
             "主要原因",
         ),
-        rows=25_000,
-        columns=90,
-        size=20 * MEGABYTE,
-        byte_order_mark=True,
-        true="是",
-        false="否",
+        rows=25_000, columns=90, size=20 * MEGABYTE, byte_order_mark=True, true="是", false="否",
     ),
-    "hubspot": Layout(
-        "HubSpot", _ENGLISH, rows=500_000, columns=999, size=20 * MEGABYTE, text_length=65_536
-    ),
+    "hubspot": Layout("HubSpot", _ENGLISH, rows=500_000, columns=999, size=20 * MEGABYTE, text_length=65_536),
     "salesforce": Layout(
         title="Salesforce",
         fields=_fields(
             "Customer_Id__c", "Guanxi_Score__c", "Guanxi_Grade__c", "Guanxi_Tier__c", "Churn_Probability__c",
             "Expected_Value__c", "Next_Purchase_Date__c", "Main_Driver__c",
         ),
-        rows=50_000,
-        columns=90,
-        size=100 * MEGABYTE,
+        rows=50_000, columns=90, size=100 * MEGABYTE,
     ),
     "zoho": Layout(
-        "Zoho CRM",
-        _ENGLISH,
-        rows=25_000,
-        columns=200,
-        size=25 * MEGABYTE,
-        date_format="%m/%d/%Y",
+        "Zoho CRM", _ENGLISH, rows=25_000, columns=200, size=25 * MEGABYTE, date_format="%m/%d/%Y",
         forbidden='"|<>',
     ),
 }  # fmt: skip

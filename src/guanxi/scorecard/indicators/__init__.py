@@ -1,4 +1,4 @@
-"""Indicators of a relationship: the catalogue and how each is worked out."""
+"""Indicators of customer relationships: the catalogue and their computation."""
 
 from guanxi.scorecard.indicators._catalogue import CATALOGUE, DIMENSIONS, refuse_unknown
 from guanxi.scorecard.indicators._definition import Indicator

@@ -1,4 +1,4 @@
-"""Advocacy: whom and what the customer brings."""
+"""Advocacy: referrals and recommendations."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _NOBODY = -1
 
 
 def advocacy(inputs: Inputs) -> dict[str, Series[float]]:
-    """Work out the indicators of advocacy."""
+    """Compute the indicators of advocacy."""
     unknown = inputs.prediction("clv") * np.nan
     made, credited = unknown, unknown
     if "referred_by" in inputs.relations.columns and inputs.relations["referred_by"].notna().any():
@@ -36,7 +36,7 @@ def advocacy(inputs: Inputs) -> dict[str, Series[float]]:
 
 
 def promoter_class(nps_score: Series[float]) -> Series[float]:
-    """Class of an answer to the NPS question: 1 promoter (9, 10), 0 passive, -1 detractor (0 to 6).
+    """Classify answers to the NPS question: 1 promoter (9, 10), 0 passive, -1 detractor (0 to 6).
 
     The mean of the classes times 100 is the net promoter score.
     """
@@ -45,30 +45,30 @@ def promoter_class(nps_score: Series[float]) -> Series[float]:
 
 
 def credit_referrals(referred_by: pd.Series[Any], clv: pd.Series[float]) -> pd.DataFrame:
-    """Credit each referred customer's value to those who stand above them in the chain of referrals.
+    """Credit each referred customer's value to the referrers in the chain of referrals.
 
-    A customer ``d`` referrals below the first of the chain has ``d`` people to thank. The direct referrer is
-    credited with a share of the customer's value, the referrer's referrer with half of that, and so on; the
-    shares add up to 1, so that all credits add up to the value of all referred customers. A chain ends at
-    whoever was referred by nobody, or by somebody unknown.
+    A customer ``d`` steps below the start of a chain has ``d`` referrers. The direct referrer is credited
+    with a share of the customer's value, that referrer's referrer with half of it, and so on. The shares add
+    up to 1, so that the credits add up to the value of all referred customers. A chain starts with a customer
+    who was not referred, or was referred by someone unknown.
 
     Parameters
     ----------
     referred_by : pandas.Series
-        Who referred each customer, missing for nobody; its index is ``customer_id``.
+        Referrer of each customer, missing if there was none; the index is ``customer_id``.
     clv : pandas.Series
-        Value by ``customer_id``; customers without one count as 0. Customers who are in neither are unknown.
+        Value by ``customer_id``; 0 for customers without one. Customers in neither series are unknown.
 
     Returns
     -------
     pandas.DataFrame
-        By ``customer_id``, everybody of either series: ``referrals`` (customers referred directly) and
+        By ``customer_id``, for all customers of either series: ``referrals`` (direct referrals) and
         ``referral_value`` (credit).
 
     Raises
     ------
     DataError
-        If referrals go round in a loop.
+        If referrals form a cycle.
 
     References
     ----------
@@ -89,7 +89,7 @@ def credit_referrals(referred_by: pd.Series[Any], clv: pd.Series[float]) -> pd.D
     for depth, here in _deepest_first(_depths(referrer, everyone)):
         shares = (1.0 - UPWARD_SHARE**depth) / (1.0 - UPWARD_SHARE)
         passed_on = value[here] / shares + UPWARD_SHARE * credit[here]
-        # Added in the order of size, so that the order of the customers changes nothing.
+        # Added in order of size, so that the result does not depend on the order of the customers.
         by_size = np.argsort(passed_on, kind="stable")
         np.add.at(credit, referrer[here[by_size]], passed_on[by_size])
     made = np.bincount(referrer[referrer >= 0], minlength=len(everyone)).astype(np.float64)
@@ -97,7 +97,7 @@ def credit_referrals(referred_by: pd.Series[Any], clv: pd.Series[float]) -> pd.D
 
 
 def _depths(referrer: NDArray[np.int64], everyone: pd.Index[Any]) -> NDArray[np.int64]:
-    """Count the people above each, by steps of doubling length."""
+    """Count the referrers above each customer, by pointer doubling."""
     above = referrer.copy()
     depths = (above >= 0).astype(np.int64)
     for _ in range(len(referrer).bit_length()):
@@ -105,7 +105,7 @@ def _depths(referrer: NDArray[np.int64], everyone: pd.Index[Any]) -> NDArray[np.
         depths[climbing] += depths[above[climbing]]
         above[climbing] = above[above[climbing]]
     if (above >= 0).any():
-        raise DataError(f"referrals go round in a loop: {_loop(referrer, int(above.max()), everyone)}")
+        raise DataError(f"referrals form a loop: {_loop(referrer, int(above.max()), everyone)}")
     return depths
 
 
@@ -117,28 +117,28 @@ def _deepest_first(depths: NDArray[np.int64]) -> Iterator[tuple[int, NDArray[np.
 
 
 def _loop(referrer: NDArray[np.int64], start: int, everyone: pd.Index[Any]) -> str:
-    """Name the customers of the loop that ``start`` is in."""
+    """Describe the loop that contains ``start``."""
     members = [start]
     while (following := int(referrer[members[-1]])) != start:
         members.append(following)
     named = [str(everyone[i]) for i in members[:_NAMED_AT_MOST]]
     chain = [*named, "…"] if len(members) > _NAMED_AT_MOST else named
-    told = " was referred by ".join([*chain, named[0]])
-    return f"{told} ({len(members):,} in all): correct referred_by of one of them"
+    loop = " was referred by ".join([*chain, named[0]])
+    return f"{loop} ({len(members):,} in all): correct referred_by of one of them"
 
 
 INDICATORS = (
     Indicator(
         "referrals", "advocacy", {"en": "Referrals made", "zh": "推荐人数"},
-        "number of customers whose referred_by is this customer",
-        "customers", True, ("customers",), "0: nobody named this customer",
+        "number of customers with this customer as referred_by",
+        "customers", True, ("customers",), "0: no referral named this customer",
         "Schmitt, Skiera & Van den Bulte 2011, J. Marketing 75(1)",
     ),
     Indicator(
         "referral_value", "advocacy", {"en": "Referral value", "zh": "推荐价值"},
-        "clv of the customers brought, through the chain: of each one's clv the direct referrer gets a "
-        "share, the next half of that, and so on, all shares adding up to 1",
-        "money", True, ("customers", "predictions"), "0: nobody named this customer",
+        "credited clv of referred customers along the referral chain: the direct referrer gets a share, "
+        "the next half of it, and so on; the shares add up to 1",
+        "money", True, ("customers", "predictions"), "0: no referral named this customer",
         "Kumar, Petersen & Leone 2010, J. Marketing 74(5)",
     ),
     Indicator(

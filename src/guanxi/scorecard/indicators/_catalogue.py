@@ -1,12 +1,11 @@
-"""The catalogue of indicators, and what is said of a name that is not in it."""
+"""The catalogue of indicators, and the error for unknown names."""
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from guanxi.errors import ParamsError
+from guanxi.errors import ParamsError, did_you_mean
 from guanxi.scorecard.indicators import _advocacy, _interaction, _loyalty, _risk, _satisfaction, _value
 from guanxi.scorecard.indicators._definition import Indicator, Language
 
@@ -26,15 +25,15 @@ CATALOGUE: dict[str, Indicator] = {
 
 
 def refuse_unknown(names: Iterable[Any], known: Iterable[str], where: str, what: str) -> None:
-    """Refuse a name that is not known, and offer the nearest.
+    """Refuse an unknown name, and suggest the closest known one.
 
     Parameters
     ----------
     names : iterable
-        As written.
+        Names as written by the user.
     known : iterable of str
     where, what : str
-        The part of the parameters that holds the names, and what they name.
+        The key of the parameters that contains the names, and the kind of thing they name.
 
     Raises
     ------
@@ -48,8 +47,5 @@ def refuse_unknown(names: Iterable[Any], known: Iterable[str], where: str, what:
     """
     known = list(known)
     for name in names:
-        if name in known:
-            continue
-        close = difflib.get_close_matches(str(name), known, n=1)
-        hint = f"did you mean {close[0]}?" if close else f"known are {', '.join(known)}"
-        raise ParamsError(f"{where}: no {what} {name!r}: {hint}")
+        if name not in known:
+            raise ParamsError(f"{where}: no {what} {name!r}: {did_you_mean(name, known)}")

@@ -1,4 +1,4 @@
-"""What an indicator is, and what it is worked out from."""
+"""Definition of an indicator, and the input tables."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ class Indicator:
     unit : str
     higher_is_better : bool
     sources : tuple of str
-        What it needs, all of them: ``predictions``, ``transactions`` (the totals), or a relation table. One
-        written ``surveys or tickets`` is met by either.
+        All sources required: ``predictions``, ``transactions`` (the totals), or a relation table;
+        ``surveys or tickets`` requires either of the two.
     missing : str
-        What a missing value means, or by what it is filled.
+        Meaning of a missing value, or the value imputed.
     reference : str
-        Who defined or used it; ``plain counting`` where there is nothing to cite.
+        Source of the definition or an application; ``plain counting`` if there is nothing to cite.
     """
 
     name: str
@@ -52,28 +52,28 @@ class Indicator:
 
 
 class Inputs:
-    """The tables that indicators are worked out from, each brought to the customers of the predictions.
+    """Input tables of the indicators, aligned with the customers of the predictions.
 
     Parameters
     ----------
     predictions : pandas.DataFrame
-        The prediction table; columns that it lacks are unknown.
+        The prediction table; missing columns are unknown.
     totals : pandas.DataFrame, optional
         From :func:`guanxi.features.relations.customer_totals.totals_at`.
     relations : pandas.DataFrame, optional
-        Relation features, one row per customer who appears.
+        Relation features, one row per customer who appears in them.
 
     Attributes
     ----------
     customers : pandas.Index
         ``customer_id`` of the predictions, in their order.
     relations : pandas.DataFrame
-        The relation features by ``customer_id``, with the customers that no prediction has.
+        The relation features by ``customer_id``, including customers without a prediction.
 
     Raises
     ------
     DataError
-        If a table has no ``customer_id``, a missing one, or one twice, or there is no customer.
+        If ``customer_id`` is absent, missing or not unique, or there is no customer.
     """
 
     def __init__(
@@ -81,7 +81,7 @@ class Inputs:
     ) -> None:
         own = _by_customer(predictions, "the predictions")
         if own.empty:
-            raise DataError("the predictions have no row: there is no customer to look at")
+            raise DataError("the predictions have no rows: there are no customers")
         self.customers = own.index
         self.relations = pd.DataFrame() if relations is None else _by_customer(relations, "the relations")
         self._relation_rows = self.relations.index.get_indexer(self.customers)
@@ -90,25 +90,25 @@ class Inputs:
         self._total_rows = self._totals.index.get_indexer(self.customers)
 
     def prediction(self, name: str) -> Series[float]:
-        """Give a column of the predictions, NaN where it is absent."""
+        """Return a column of the predictions, NaN if absent."""
         return _numbers(self._predictions, name, np.arange(len(self.customers)), self.customers)
 
     def total(self, name: str) -> Series[float]:
-        """Give a column of the totals, NaN where it is absent."""
+        """Return a column of the totals, NaN if absent."""
         return _numbers(self._totals, name, self._total_rows, self.customers)
 
     def relation(self, name: str) -> Series[float]:
-        """Give a number of the relation features, NaN where it is absent."""
+        """Return a numeric relation feature, NaN if absent."""
         return _numbers(self.relations, name, self._relation_rows, self.customers)
 
     def count(self, table: str, name: str) -> Series[float]:
-        """Give a number whose missing value means none: 0 where the table tells it of others."""
+        """Return a count: missing values are 0 if the feature is known for other customers."""
         number = self.relation(name)
-        told = name in self.relations.columns and self.relations[name].notna().any()
-        return number.fillna(0.0) if told and self.has(table) else number
+        known = name in self.relations.columns and self.relations[name].notna().any()
+        return number.fillna(0.0) if known and self.has(table) else number
 
     def unmatched_tables(self) -> Iterator[str]:
-        """Name the tables in which no customer of the predictions stands."""
+        """Yield the tables without any customer of the predictions."""
         for name, table, rows in (
             ("totals", self._totals, self._total_rows),
             ("relations", self.relations, self._relation_rows),
@@ -117,7 +117,7 @@ class Inputs:
                 yield name
 
     def has(self, source: str) -> bool:
-        """Whether a source exists: a relation table does if it says anything of anybody."""
+        """Whether a source exists; a relation table does if it has any known value."""
         if " or " in source:
             return any(self.has(each) for each in source.split(" or "))
         if source == "predictions":
@@ -132,7 +132,7 @@ class Inputs:
 
     @property
     def attributes(self) -> pd.DataFrame:
-        """The customers' attributes, with acquisition channel and contract, in the order of the customers."""
+        """Customer attributes with acquisition channel and contract, in the order of the customers."""
         names = [
             name
             for name in self.relations.columns
@@ -154,7 +154,7 @@ def _by_customer(table: pd.DataFrame, what: str) -> pd.DataFrame:
         raise DataError(f"{what} have {ids.isna().sum():,} rows without customer_id: leave them out")
     if ids.duplicated().any():
         twice = ids[ids.duplicated()].iloc[0]
-        raise DataError(f"{what} name customer {twice!r} twice: give one row per customer")
+        raise DataError(f"{what} list customer {twice!r} twice: give one row per customer")
     return table.set_index("customer_id")
 
 
@@ -164,9 +164,9 @@ def _numbers(table: pd.DataFrame, name: str, rows: Any, customers: pd.Index[Any]
         try:
             column = table[name].to_numpy(dtype=np.float64, na_value=np.nan)
         except (TypeError, ValueError):
-            raise DataError(f"column {name} holds text or dates: indicators take numbers") from None
+            raise DataError(f"column {name} contains text or dates: indicators need numbers") from None
         if np.isinf(column).any():
-            raise DataError(f"column {name} holds an infinite number: correct it, or leave it empty")
+            raise DataError(f"column {name} contains an infinite number: correct it or leave it empty")
         found = rows >= 0
         values[found] = column[rows[found]]
     return pd.Series(values, index=customers, name=name)

@@ -1,4 +1,4 @@
-"""Interaction: how customer and business are in touch."""
+"""Interaction: contacts between customer and business."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from guanxi.scorecard.indicators._definition import Indicator, Inputs, Series
 
 
 def interaction(inputs: Inputs) -> dict[str, Series[float]]:
-    """Work out the indicators of interaction."""
+    """Compute the indicators of interaction."""
     sent = inputs.relation("contacts_outbound")
     return {
         "interaction_recency_days": inputs.relation("days_since_interaction"),
@@ -46,7 +46,7 @@ INDICATORS = (
     ),
     Indicator(
         "channel_mix", "interaction", {"en": "Cross-channel mix", "zh": "跨渠道均衡度"},
-        "entropy of the channels of the interactions over its greatest: 1 is all alike",
+        "entropy of the channels of the interactions over its maximum: 1 is equal use of all channels",
         "0–1", True, _TABLE, "no interaction on record",
         "entropy: Shannon 1948, Bell System Technical Journal 27(3)",
     ),

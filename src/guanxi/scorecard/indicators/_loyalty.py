@@ -1,4 +1,4 @@
-"""Loyalty: whether the customer comes back, and will."""
+"""Loyalty: past and expected repeat purchases."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from guanxi.scorecard.indicators._definition import Indicator, Inputs, Series
 
 
 def loyalty(inputs: Inputs) -> dict[str, Series[float]]:
-    """Work out the indicators of loyalty."""
+    """Compute the indicators of loyalty."""
     frequency, age = inputs.prediction("frequency"), inputs.prediction("T")
     alive = inputs.prediction("probability_alive")
     return {
         "repeat_rate": frequency / (frequency + 1.0),
         "tenure_days": inputs.relation("acquired_days").fillna(age),
-        # BG/NBD takes everyone for alive who has bought once: that is no knowledge.
+        # BG/NBD assumes that every customer with one purchase is alive: treat as unknown.
         "probability_alive": alive.mask((frequency == 0) & (alive == 1.0)),
         "retention_probability": 1.0 - inputs.prediction("churn_probability"),
         "rhythm_kept": rhythm_kept(frequency, inputs.prediction("recency"), age),
@@ -20,21 +20,20 @@ def loyalty(inputs: Inputs) -> dict[str, Series[float]]:
 
 
 def rhythm_kept(frequency: Series[float], recency: Series[float], T: Series[float]) -> Series[float]:
-    """Probability of a gap as long as the silence, judged by the customer's own earlier gaps.
+    """Predictive probability of a gap longer than the current silence, given the customer's own gaps.
 
-    With exponential gaps and a scale-invariant prior on their rate, ``n`` gaps that add up to ``s`` days
-    leave the next one longer than ``x`` with probability ``(s / (s + x)) ** n``: the rhythm of few gaps is
-    taken less seriously than that of many.
+    With exponential gaps and a scale-invariant prior on their rate, the gap after ``n`` gaps with sum ``s``
+    days exceeds ``x`` days with probability ``(s / (s + x)) ** n``: the more gaps, the stronger the evidence.
 
     Parameters
     ----------
     frequency, recency, T : pandas.Series, shape (n,)
-        Gaps; their sum, and the days from first purchase to cutoff.
+        Number of gaps; their sum; days from first purchase to cutoff.
 
     Returns
     -------
     pandas.Series, shape (n,)
-        1: bought today; 0.5: one earlier gap, and silent for as long; NaN without a repeat purchase.
+        1: bought today; 0.5: one gap, and silent for as long; NaN without a repeat purchase.
 
     References
     ----------
@@ -54,13 +53,13 @@ def rhythm_kept(frequency: Series[float], recency: Series[float], T: Series[floa
 INDICATORS = (
     Indicator(
         "repeat_rate", "loyalty", {"en": "Repeat rate", "zh": "复购率"},
-        "frequency / (frequency + 1): share of the purchases that were repeats",
+        "frequency / (frequency + 1): share of repeat purchases",
         "0–1", True, ("predictions",), "unknown",
         "Bendle, Farris, Pfeifer & Reibstein 2016, Marketing Metrics, 3rd ed.",
     ),
     Indicator(
         "tenure_days", "loyalty", {"en": "Tenure", "zh": "关系时长"},
-        "days from acquired_on to the cutoff; without it T",
+        "days from acquired_on to the cutoff; T if acquired_on is missing",
         "days", True, ("predictions",), "unknown",
         "Reinartz & Kumar 2003, J. Marketing 67(1)",
     ),
@@ -72,14 +71,14 @@ INDICATORS = (
     ),
     Indicator(
         "retention_probability", "loyalty", {"en": "Retention probability", "zh": "留存概率"},
-        "1 − churn_probability: a purchase within the horizon",
+        "1 − churn_probability: probability of a purchase within the horizon",
         "0–1", True, ("predictions",), "unknown",
         "Neslin, Gupta, Kamakura, Lu & Mason 2006, J. Marketing Research 43(2)",
     ),
     Indicator(
         "rhythm_kept", "loyalty", {"en": "Own rhythm kept", "zh": "购买节奏保持度"},
-        "(recency / T) ^ frequency: chance of so long a silence, by the customer's own gaps",
-        "0–1", True, ("predictions",), "no repeat purchase: there is no rhythm yet",
+        "(recency / T) ^ frequency: probability of a gap that long, given the customer's own gaps",
+        "0–1", True, ("predictions",), "no repeat purchase, so no rhythm yet",
         "predictive distribution of exponential gaps: Geisser 1993, Predictive Inference",
     ),
 )  # fmt: skip

@@ -1,4 +1,4 @@
-"""What the best tenth of look-alikes are worth: a quantile model on attributes."""
+"""Potential value: conditional 90 % quantile of CLV given attributes."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _SETTINGS = {
     "alpha": QUANTILE,
     "learning_rate": 0.1,
     "num_leaves": 8,
-    # Of fewer look-alikes the best tenth would be one or two customers.
+    # With fewer similar customers the top tenth would be one or two.
     "min_child_samples": 50,
     "min_data_per_group": 50,
     "reg_lambda": 0.0,
@@ -29,22 +29,22 @@ _SETTINGS = {
 
 
 def potential_clv(attributes: pd.DataFrame, clv: pd.Series[float]) -> Series[float]:
-    """90 % quantile of the CLV of customers with like attributes.
+    """Estimate the 90 % quantile of CLV among customers with similar attributes.
 
-    Trees for the conditional quantile, cross-fitted: the customers are divided into five parts by their id,
-    and each part is predicted by trees that learnt from the others, so that nobody predicts themselves.
+    Boosted trees for the conditional quantile, cross-fitted: customers are divided into five folds by id, and
+    each fold is predicted by trees fitted to the other folds.
 
     Parameters
     ----------
     attributes : pandas.DataFrame
-        By ``customer_id``: numbers and categories.
+        By ``customer_id``: numeric and categorical.
     clv : pandas.Series
         By ``customer_id``, in the same order.
 
     Returns
     -------
     pandas.Series
-        NaN where no attribute or no CLV is known, and for all with fewer than 200 customers who have both.
+        NaN where no attribute or no CLV is known; all NaN with fewer than 200 customers who have both.
 
     References
     ----------
@@ -57,7 +57,7 @@ def potential_clv(attributes: pd.DataFrame, clv: pd.Series[float]) -> Series[flo
     if len(known) < FEWEST_CUSTOMERS:
         return pd.Series(potential, index=clv.index)
     keys = pd.util.hash_array(clv.index.astype(str).to_numpy(dtype=object))[known]
-    # In an order of their own, so that the order of the rows changes nothing.
+    # Sorted by key, so that the result does not depend on the order of the rows.
     ordered = known[np.argsort(keys, kind="stable")]
     part = np.sort(keys, kind="stable") % _FOLDS
     y = clv.to_numpy(dtype=np.float64)
@@ -69,7 +69,7 @@ def potential_clv(attributes: pd.DataFrame, clv: pd.Series[float]) -> Series[flo
 
 
 def _matrix(attributes: pd.DataFrame) -> tuple[NDArray[np.float64], list[int]]:
-    """Turn attributes from which something can be learnt into numbers; say which are categories."""
+    """Encode informative attributes as numbers; also return the indices of categorical columns."""
     columns: list[NDArray[np.float64]] = []
     categorical: list[int] = []
     for name in sorted(attributes.columns):

@@ -1,4 +1,4 @@
-"""Indicators of the whole programme, month by month or quarter by quarter."""
+"""Indicators of the whole customer base, by month or quarter."""
 
 from __future__ import annotations
 
@@ -33,37 +33,37 @@ def programme_table(
     surveys: Any = None,
     conversion_days: int = CONVERSION_DAYS,
 ) -> pd.DataFrame:
-    """Retention, churn, repeat rate and, where their tables exist, acquisition, response, conversion and NPS.
+    """Compute retention, churn and repeat rate; given their tables, acquisition, response, conversion, NPS.
 
     Parameters
     ----------
     log : TransactionLog
     cutoff : date
-        The last day that belongs to the past; no later row is read.
+        The last day used; no later row is read.
     unit : {"M", "Q"}
-        Calendar months or quarters: take the one in which a usual customer buys.
+        Calendar months or quarters: choose the one closer to the usual time between purchases.
     customers, interactions, surveys : ibis.Table, optional
         Canonical relation tables in the log's engine.
     conversion_days : int
-        A contact converts if a purchase follows within so many days.
+        A contact converts if a purchase follows within this number of days.
 
     Returns
     -------
     pandas.DataFrame
         One row per period from the first purchase to the cutoff: ``period`` (first day), ``end`` (last day),
-        ``complete`` (whether the cutoff lies behind it); ``buyers``, of them ``new, retained`` (bought in the
-        period before too) and ``reactivated`` (bought, but not in the period before); ``purchases, revenue``;
-        ``retention_rate`` (retained / buyers of the period before) with its 90 % interval ``_lower, _upper``,
-        and ``churn_rate`` (1 - retention); ``repeat_rate`` (of all who bought up to the end, those who bought
-        more than once). With customers ``acquired, acquisition_cost`` (mean of those known); with
-        interactions ``contacts, response_rate, observed`` (contacts old enough to have converted) and
-        ``conversion_rate``, both rates with intervals; with surveys ``nps, nps_lower, nps_upper,
-        nps_answers``. Rates of nothing are NaN.
+        ``complete`` (whether it ends by the cutoff); ``buyers``, of whom ``new, retained`` (also bought in
+        the previous period) and ``reactivated`` (bought earlier, but not in the previous period);
+        ``purchases, revenue``; ``retention_rate`` (retained / buyers of the previous period) with its 90 %
+        interval ``_lower, _upper``, and ``churn_rate`` (1 - retention); ``repeat_rate`` (share of all buyers
+        to date with more than one purchase). With customers ``acquired, acquisition_cost`` (mean of the known
+        ones); with interactions ``contacts, response_rate, observed`` (contacts old enough to have converted)
+        and ``conversion_rate``, both rates with intervals; with surveys ``nps, nps_lower, nps_upper,
+        nps_answers``. Rates with denominator 0 are NaN.
 
     Raises
     ------
     HistoryError
-        If nothing was bought up to the cutoff.
+        If there is no purchase up to the cutoff.
 
     References
     ----------

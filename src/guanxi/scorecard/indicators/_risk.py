@@ -1,4 +1,4 @@
-"""Risk: what may be lost."""
+"""Risk: value at risk, refunds, volatility and credit."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from guanxi.scorecard.indicators._definition import Indicator, Inputs, Series
 
 
 def risk(inputs: Inputs) -> dict[str, Series[float]]:
-    """Work out the indicators of risk."""
+    """Compute the indicators of risk."""
     return {
         "value_at_risk": inputs.prediction("churn_probability") * inputs.prediction("clv"),
         "refund_share": inputs.total("refund_share"),
@@ -26,14 +26,14 @@ INDICATORS = (
     ),
     Indicator(
         "refund_share", "risk", {"en": "Share refunded", "zh": "退款占比"},
-        "refunds / what was paid",
+        "refunds / amount paid",
         "0–1", False, ("transactions",), "nothing was paid",
         "Petersen & Kumar 2009, J. Marketing 73(3)",
     ),
     Indicator(
         "spend_volatility", "risk", {"en": "Volatility of spend", "zh": "消费波动"},
-        "standard deviation / mean of the spend of the whole 90-day stretches before the cutoff",
-        "ratio", False, ("transactions",), "fewer than four stretches or three purchases",
+        "coefficient of variation of spend in complete 90-day periods before the cutoff",
+        "ratio", False, ("transactions",), "fewer than four periods or three purchases",
         "Tarasi, Bolton, Hutt & Walker 2011, J. Marketing 75(3)",
     ),
     Indicator(

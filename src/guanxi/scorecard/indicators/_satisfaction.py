@@ -1,4 +1,4 @@
-"""Satisfaction: what customers say of the business."""
+"""Satisfaction: survey answers, tickets and complaints."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ import pandas as pd
 
 from guanxi.scorecard.indicators._definition import Indicator, Inputs, Language, Series
 
-# A single question's reliability as measured by Wanous, Reichers & Hudy 1997, J. Applied Psychology 82(2).
+# Reliability of a single question according to Wanous, Reichers & Hudy 1997, J. Applied Psychology 82(2).
 _SINGLE_ANSWER_RELIABILITY = 0.7
 _FEWEST_CUSTOMERS = 100
 SERVQUAL = ("tangibles", "reliability", "responsiveness", "assurance", "empathy")
 
 
 def satisfaction(inputs: Inputs) -> dict[str, Series[float]]:
-    """Work out the indicators of satisfaction."""
+    """Compute the indicators of satisfaction."""
     gaps = {f"servqual_{name}": inputs.relation(f"servqual_{name}_gap") for name in SERVQUAL}
     complaints = inputs.count("tickets", "complaints")
     return {
@@ -38,10 +38,10 @@ def _both(inputs: Inputs, first: str, second: str) -> Series[float]:
 
 
 def shrunken_mean(sums: Series[float], answers: Series[float]) -> Series[float]:
-    """Mean of each customer's answers, shrunk towards the mean of all by how little it rests on.
+    """Shrink each customer's mean answer towards the common mean, the more the fewer the answers.
 
-    ``(sum + k * mean) / (answers + k)``: the credibility estimator, with the weight ``k`` of the common mean
-    from :func:`prior_answers` and the common mean weighted by credibility.
+    The credibility estimator ``(sum + k * mean) / (answers + k)``, with ``k`` from :func:`prior_answers` and
+    the common mean weighted by credibility.
 
     Parameters
     ----------
@@ -51,7 +51,7 @@ def shrunken_mean(sums: Series[float], answers: Series[float]) -> Series[float]:
     Returns
     -------
     pandas.Series, shape (n,)
-        Between own mean and common mean; NaN without an answer.
+        Between the customer's mean and the common mean; NaN without an answer.
 
     References
     ----------
@@ -78,12 +78,11 @@ def shrunken_mean(sums: Series[float], answers: Series[float]) -> Series[float]:
 
 
 def prior_answers(means: Series[float], answers: Series[float]) -> float:
-    """How many answers the common mean is worth: the variance within customers over that between them.
+    """Weight of the common mean in answers: variance within customers over variance between them.
 
-    The squared distance of a mean of ``n`` answers from the common mean is expected to be
-    ``between + within / n``: both follow by least squares on ``1 / n``. Where fewer than 100 customers have
-    one answer, or fewer than 100 several, these are too uncertain, and a single answer's usual
-    reliability of .7 decides: 3/7.
+    The expected squared distance of a mean of ``n`` answers from the common mean is ``between + within / n``;
+    both are estimated by least squares on ``1 / n``. With fewer than 100 customers with one answer, or with
+    several, the estimates are too uncertain, and the usual reliability of a single answer, .7, is used: 3/7.
 
     Parameters
     ----------
@@ -92,7 +91,7 @@ def prior_answers(means: Series[float], answers: Series[float]) -> float:
     Returns
     -------
     float
-        0: own means are exact; infinite: customers do not differ beyond chance.
+        0: customers' means are exact; infinite: customers do not differ beyond chance.
     """
     known = answers > 0
     own, n = means[known].to_numpy(), answers[known].to_numpy()
@@ -105,7 +104,7 @@ def prior_answers(means: Series[float], answers: Series[float]) -> float:
     return float(max(within, 0.0) / between)
 
 
-_SHRUNKEN = "each 0–1, shrunk towards all customers' mean by (sum + k × mean) / (answers + k)"
+_SHRUNKEN = "each 0–1, shrunk towards the mean of all customers: (sum + k × mean) / (answers + k)"
 _CREDIBILITY = "shrinkage: Bühlmann & Gisler 2005, A Course in Credibility Theory, ch. 3"
 _PARASURAMAN = "Parasuraman, Zeithaml & Berry 1988, J. Retailing 64(1)"
 _NO_ANSWER = "the customer did not answer"
@@ -113,7 +112,7 @@ _NO_ANSWER = "the customer did not answer"
 
 def _servqual(name: str, english: str, chinese: str) -> Indicator:
     labels: dict[Language, str] = {"en": f"SERVQUAL {english}", "zh": f"SERVQUAL {chinese}"}
-    formula = f"mean of (perception − expectation) / range of the scale, of {name}"
+    formula = f"mean of (perception − expectation) / range of the scale, for {name}"
     return Indicator(
         f"servqual_{name}", "satisfaction", labels, formula,
         "−1–1", True, ("surveys",), _NO_ANSWER, _PARASURAMAN,
@@ -139,7 +138,7 @@ INDICATORS = (
     ),
     Indicator(
         "servqual_gap", "satisfaction", {"en": "SERVQUAL gap", "zh": "SERVQUAL差距"},
-        "mean of the gaps of the dimensions that were answered",
+        "mean gap of the dimensions answered",
         "−1–1", True, ("surveys",), _NO_ANSWER, _PARASURAMAN,
     ),
     _servqual("tangibles", "tangibles", "有形性"),
@@ -161,8 +160,8 @@ INDICATORS = (
     ),
     Indicator(
         "satisfaction_trend", "satisfaction", {"en": "Trend of satisfaction", "zh": "满意度趋势"},
-        "mean of the answers of the last 365 days − mean of the earlier ones, each 0–1",
-        "−1–1", True, ("surveys or tickets",), "no answer in one of the two times",
+        "mean of the answers in the last 365 days − mean of earlier answers, each 0–1",
+        "−1–1", True, ("surveys or tickets",), "no answer in one of the two periods",
         "Bolton 1998, Marketing Science 17(1)",
     ),
 )  # fmt: skip

@@ -1,4 +1,4 @@
-"""The indicator table: every indicator of every customer, and what is not known."""
+"""The indicator table: every indicator of every customer, with notes on unknown ones."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def indicator_table(
     *,
     margin_rate: float = 1.0,
 ) -> tuple[pd.DataFrame, list[str]]:
-    """Work out every indicator of :data:`.CATALOGUE` for every customer of the predictions.
+    """Compute every indicator of :data:`.CATALOGUE` for every customer of the predictions.
 
     Parameters
     ----------
@@ -32,9 +32,9 @@ def indicator_table(
     totals : pandas.DataFrame, optional
         From :func:`guanxi.features.relations.customer_totals.totals_at`, as of the same day.
     relations : pandas.DataFrame, optional
-        Relation features of the same day: one row per customer who appears.
+        Relation features of the same day: one row per customer who appears in them.
     margin_rate : float
-        Share of an amount that is earned (``clv.margin``), where the log has no margin of its own.
+        Margin as a share of revenue (``clv.margin``), used if the log has no margin.
 
     Returns
     -------
@@ -42,13 +42,13 @@ def indicator_table(
         ``customer_id`` and one float64 column per indicator, in the order of the catalogue; rows in the order
         of the predictions; NaN is unknown.
     notes : list of str
-        What is absent, and what it leaves unknown.
+        Absent sources, and the indicators unknown for that reason.
 
     Raises
     ------
     DataError
-        If a table names a customer twice or not at all, a number is infinite or no number, referrals go round
-        in a loop, or a share of wallet is no share.
+        If ``customer_id`` is missing or not unique, a value is infinite or not a number, referrals form a
+        loop, or a share of wallet is outside 0 to 1.
 
     Examples
     --------
@@ -74,9 +74,9 @@ def indicator_table(
 
 def _notes(inputs: Inputs, table: pd.DataFrame, margin_rate: float) -> Iterable[str]:
     if inputs.total("revenue").notna().any() and inputs.total("margin").isna().all():
-        yield f"the log has no margin: {margin_rate:g} of the revenue stands for it"
+        yield f"the log has no margin: {margin_rate:g} of revenue is used instead"
     for name in inputs.unmatched_tables():
-        yield f"no customer of the predictions stands in the {name}: check that customer_id means the same"
+        yield f"no customer of the predictions is in the {name}: check that customer_id means the same"
     unknown = [CATALOGUE[name] for name in table.columns[table.isna().all()]]
     absent: dict[str, list[str]] = {}
     for indicator in unknown:
@@ -86,7 +86,7 @@ def _notes(inputs: Inputs, table: pd.DataFrame, margin_rate: float) -> Iterable[
     for source, names in absent.items():
         yield f"no {source}: {', '.join(names)} unknown"
     if without_reason:
-        yield f"known of nobody: {', '.join(without_reason)}"
+        yield f"unknown for all customers: {', '.join(without_reason)}"
 
 
 def _absent_source(inputs: Inputs, indicator: Indicator) -> str:

@@ -1,4 +1,4 @@
-"""Value: what the customer brought, brings and may bring."""
+"""Value: past, current and future value of the customer."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _METRICS = "Bendle, Farris, Pfeifer & Reibstein 2016, Marketing Metrics, 3rd ed.
 
 
 def value(inputs: Inputs, margin_rate: float) -> dict[str, Series[float]]:
-    """Work out the indicators of value; ``margin_rate`` is the share of an amount that is earned."""
+    """Compute the indicators of value; ``margin_rate`` is the margin as a share of revenue."""
     revenue, clv = inputs.total("revenue"), inputs.prediction("clv")
     margin = _earned(inputs, "margin", "revenue", margin_rate)
     acquisition_cost = inputs.relation("acquisition_cost")
@@ -39,7 +39,7 @@ def value(inputs: Inputs, margin_rate: float) -> dict[str, Series[float]]:
 
 
 def _earned(inputs: Inputs, margin: str, revenue: str, margin_rate: float) -> Series[float]:
-    """Take the log's own margin where it has one for anybody, else the rate of the revenue."""
+    """Margin from the log if it is known for any customer, otherwise revenue times the rate."""
     own = inputs.total(margin)
     return own if own.notna().any() else inputs.total(revenue) * margin_rate
 
@@ -54,7 +54,7 @@ def _share_of_wallet(inputs: Inputs) -> Series[float]:
     share = inputs.relation("share_of_wallet")
     if ((share < 0) | (share > 1)).any():
         raise DataError(
-            f"share_of_wallet of the customers table goes from {share.min():g} to {share.max():g}: "
+            f"share_of_wallet of the customers table ranges from {share.min():g} to {share.max():g}: "
             "give it as a share between 0 and 1"
         )
     return share
@@ -68,14 +68,14 @@ INDICATORS = (
     ),
     Indicator(
         "margin", "value", {"en": "Margin to date", "zh": "累计毛利"},
-        "sum of the log's margin; without that column revenue × clv.margin",
-        "money", True, ("transactions",), "the log gives no margin of this customer",
+        "sum of the margin in the log; without that column revenue × clv.margin",
+        "money", True, ("transactions",), "the log has no margin for this customer",
         "Gupta & Lehmann 2005, Managing Customers as Investments",
     ),
     Indicator(
         "current_value", "value", {"en": "Current value", "zh": "当前价值"},
         "margin of the 365 days up to the cutoff",
-        "money", True, ("transactions",), "the log gives no margin of this customer",
+        "money", True, ("transactions",), "the log has no margin for this customer",
         "Verhoef & Donkers 2001, Decision Support Systems 32(2)",
     ),
     Indicator(
@@ -85,24 +85,24 @@ INDICATORS = (
     ),
     Indicator(
         "potential_value", "value", {"en": "Potential value", "zh": "潜在价值"},
-        "max(0, 90 % quantile of the clv of customers with like attributes − clv); the quantile by trees "
-        "that have not seen the customer",
+        "max(0, 90 % quantile of the clv of customers with similar attributes − clv), by cross-fitted "
+        "quantile trees",
         "money", True, ("predictions", "customers"), "no attribute is known, or fewer than 200 customers",
         "Verhoef & Donkers 2001; Perlich, Rosset, Lawrence & Zadrozny 2007, KDD",
     ),
     Indicator(
         "purchase_frequency", "value", {"en": "Repeat purchases a year", "zh": "年均复购次数"},
-        "frequency / max(1, T / 365): in the first year, those so far",
+        "frequency / max(1, T / 365): in the first year, repeat purchases so far",
         "purchases a year", True, ("predictions",), _UNKNOWN, "Bult & Wansbeek 1995, Marketing Science 14(4)",
     ),
     Indicator(
         "average_order", "value", {"en": "Average order", "zh": "客单价"},
-        "revenue / purchases, those of one day counting once",
+        "revenue / purchases; purchases on the same day count once",
         "money", True, ("transactions",), _UNKNOWN, _METRICS,
     ),
     Indicator(
         "category_concentration", "value", {"en": "Dependence on few categories", "zh": "品类集中度"},
-        "Σ (share of a category in what was paid)²: 1 is one category only",
+        "Σ (share of a category in the amount paid)²: 1 is a single category",
         "0–1", False, ("transactions",), "no category is known, or nothing was paid",
         "Herfindahl–Hirschman index: Hirschman 1964, American Economic Review 54(5)",
     ),
@@ -114,14 +114,14 @@ INDICATORS = (
     ),
     Indicator(
         "share_of_wallet", "value", {"en": "Share of wallet", "zh": "钱包份额"},
-        "attribute share_of_wallet of the customers table: own share of what the customer spends on "
-        "the category",
+        "attribute share_of_wallet of the customers table: share of the customer's category spend that "
+        "goes to the business",
         "0–1", True, ("customers",), _UNKNOWN, "Cooil, Keiningham, Aksoy & Hsu 2007, J. Marketing 71(1)",
     ),
     Indicator(
         "profit", "value", {"en": "Profit after cost to serve", "zh": "服务成本后利润"},
         "margin − cost_to_serve − cost_to_retain",
-        "money", True, ("transactions", "costs"), "no cost on record is 0; without margin unknown",
+        "money", True, ("transactions", "costs"), "costs not on record are 0; unknown without margin",
         "Niraj, Gupta & Narasimhan 2001, J. Marketing 65(3)",
     ),
     Indicator(
@@ -132,7 +132,7 @@ INDICATORS = (
     ),
     Indicator(
         "payback_days", "value", {"en": "Payback time", "zh": "回本天数"},
-        "acquisition_cost / (margin / max(T, 365)), at most 3,650; that too without any margin",
+        "acquisition_cost / (margin / max(T, 365)), at most 3,650; 3,650 if the margin is not above 0",
         "days", False, ("transactions", "predictions", "customers"), "no acquisition cost or margin is known",
         _METRICS,
     ),

@@ -1,1 +1,1 @@
-"""A scorecard's section of a page, its own page, its workbook and its files."""
+"""Output of a scorecard: page section, page, workbook and files."""

@@ -1,4 +1,4 @@
-"""What a scorecard has to show, on the page and in the workbook."""
+"""Content of a scorecard for the page and the workbook."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
-from guanxi.errors import DataError
 from guanxi.params import Params
+from guanxi.report.page import check_columns
 from guanxi.scorecard._history import History
 from guanxi.scorecard._result import ScoredDay
 from guanxi.scorecard.indicators import CATALOGUE, DIMENSIONS
@@ -22,37 +22,37 @@ from guanxi.segments import matrix, rfm_cells
 from guanxi.segments.lifecycle import STAGES
 from guanxi.served.texts import Language, number, percent
 
-_SURE = 0.9  # of the draws; who keeps the tier in so many is sure of it
+_SURE = 0.9  # share of draws in which a customer with a stable tier keeps it
 _COLUMNS = {"table": ("customer_id", "score", "tier"), "weights": ("indicator", "dimension", "weight")}
 
 
 @dataclass(frozen=True)
 class ScorecardReport:
-    """What a scorecard has to show.
+    """Content of a scorecard.
 
     Attributes
     ----------
     table : pandas.DataFrame
-        One row per customer: ``customer_id, score`` (0 to 100)``, tier``; where they are known
+        One row per customer: ``customer_id, score`` (0 to 100)``, tier``; if known
         ``<dimension>_score, <indicator>_points, clv, churn_probability``.
     weights : pandas.DataFrame
-        ``indicator, dimension, weight`` (global, adding up to 1) and, of each method that was combined, a
-        column with its own weights, headed as it is to be shown.
+        ``indicator, dimension, weight`` (global, adding up to 1) and, for each combined method, a column with
+        its weights and the displayed heading as its name.
     method : str
-        How the weights were found, in words of the page's language.
+        Description of the weighting, in the language of the page.
     consistency : mapping of str to float
-        Consistency ratio of each branch that was judged by pairs; empty where none was.
+        Consistency ratio of each branch with pairwise judgements; empty without any.
     notes : sequence of str
-        What was absent, constant or renormalised, a sentence each.
+        One sentence each on absent, constant or renormalised indicators.
     labels : mapping of str to str
-        Names of indicators and dimensions in the page's language; those without keep their own.
+        Labels of indicators and dimensions in the language of the page; default: their names.
     language : {"en", "zh"}
     migration : pandas.DataFrame, optional
-        Customers by tier before (rows) and now (columns), with ``came`` and ``left`` for who has no other.
+        Customers by earlier tier (rows) and current tier (columns), with ``came`` and ``left``.
     kept : array of float, optional
-        Share of the draws of the weights in which each customer keeps the tier; NaN without a tier.
+        Share of weight draws in which each customer keeps the tier; NaN without a tier.
     draws : int
-        How many draws there were.
+        Number of draws.
     """
 
     table: pd.DataFrame = field(repr=False)
@@ -68,25 +68,25 @@ class ScorecardReport:
 
     @cached_property
     def words(self) -> dict[str, str]:
-        """The words of the page."""
+        """Texts of the page."""
         return page_words(self.language)
 
     @property
     def methods(self) -> list[str]:
-        """Methods whose weights were combined."""
+        """Names of the combined methods."""
         return [str(name) for name in self.weights.columns if name not in _COLUMNS["weights"]]
 
     def label(self, name: object) -> str:
-        """Name an indicator or dimension: as given, else in the page's words, else by its own name."""
+        """Label of an indicator or dimension: as given, from the texts of the page, or its name."""
         name = str(name)
         return self.labels.get(name) or self.words.get(f"dimension_{name}") or name.replace("_", " ")
 
     def method_text(self) -> str:
-        """Say how the weights were found; nothing where that is unknown."""
+        """Sentence on the weighting; empty if unknown."""
         return self.words["weights_note"].format(method=self.method) if self.method else ""
 
     def consistency_text(self) -> str:
-        """Give the consistency of the judgements; nothing where there were none."""
+        """Sentence on the consistency of the judgements; empty without judgements."""
         if not self.consistency:
             return ""
         ratios = "; ".join(
@@ -95,7 +95,7 @@ class ScorecardReport:
         return self.words["consistency_text"].format(ratios=ratios)
 
     def stability_text(self) -> str:
-        """Say how surely customers keep their tier when weights vary; nothing where that was not tried."""
+        """Sentence on the stability of the tiers under random weights; empty if not assessed."""
         shares = np.asarray([] if self.kept is None else self.kept, dtype=float)
         shares = shares[~np.isnan(shares)]
         if not len(shares):
@@ -108,21 +108,11 @@ class ScorecardReport:
         )
 
     def check(self) -> None:
-        """Fail where a table lacks a column.
-
-        Raises
-        ------
-        DataError
-        """
-        for name, columns in _COLUMNS.items():
-            table = getattr(self, name)
-            missing = [column for column in columns if column not in table]
-            if missing:
-                has = list(table.columns)
-                raise DataError(f"scorecard: {name} lacks the column {missing[0]!r}; it has {has}")
+        """Check that the tables have their columns; DataError if not."""
+        check_columns(self, _COLUMNS, "scorecard")
 
     def ordered_weights(self) -> pd.DataFrame:
-        """Weights with the heaviest dimension first, and within it the heaviest indicator."""
+        """Sort weights by dimension weight, then by indicator weight, in descending order."""
         heaviest = self.weights.groupby("dimension")["weight"].transform("sum")
         keys = pd.DataFrame(
             {"of": -heaviest, "by": self.weights["dimension"], "own": -self.weights["weight"]}
@@ -131,7 +121,7 @@ class ScorecardReport:
 
 
 def report_content(scored: ScoredDay, params: Params, history: History | None = None) -> ScorecardReport:
-    """Gather what page and workbook show."""
+    """Collect the content of page and workbook."""
     found = scored.relationship
     consistency: dict[str, float] = {}
     if found.weighting.consistency is not None:
@@ -152,29 +142,29 @@ def report_content(scored: ScoredDay, params: Params, history: History | None = 
 
 
 def _labels(language: Language) -> dict[str, str]:
-    """Names of indicators, dimensions and segments in a language."""
+    """Labels of indicators, dimensions and segments in a language."""
     tables = (rfm_cells.NAMES, matrix.NAMES, {each.name: each.label for each in STAGES}, DIMENSIONS)
     named = {name: each.label[language] for name, each in CATALOGUE.items()}
     return named | {name: label[language] for table in tables for name, label in table.items()}
 
 
 def weighing_method(params: Params) -> str:
-    """Say how the weights were found."""
+    """Describe the weighting method."""
     weights, words = params.scorecard.weights, page_words(params.language)
     if weights.accepted:
         return words["method_accepted"]
-    nobody = weights.method not in ("direct", "delphi") and not weights.judgements
-    unjudged = "usual" if scorecard_tree(params.scorecard.tree) == scorecard_tree(None) else "alike"
-    said = words[f"method_{unjudged if nobody else weights.method}"]
+    given = weights.judgements or weights.method in ("direct", "delphi")
+    default = "usual" if scorecard_tree(params.scorecard.tree) == scorecard_tree(None) else "alike"
+    judged = words[f"method_{weights.method if given else default}"]
     if weights.data is None:
-        return said
+        return judged
     if weights.share == 0.0 and weights.combine != "least_squares":
         return words[f"method_{weights.data}"]
-    return f"{said} + {words[f'method_{weights.data}']} ({words[f'method_{weights.combine}']})"
+    return f"{judged} + {words[f'method_{weights.data}']} ({words[f'method_{weights.combine}']})"
 
 
 def _weights_table(found: Relationship, params: Params) -> pd.DataFrame:
-    """Weight of each indicator, and of each side where two were combined."""
+    """Weight of each indicator, in total and for each combined method."""
     weighing = found.weighting
     table = pd.DataFrame(
         {

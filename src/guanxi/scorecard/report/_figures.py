@@ -1,4 +1,4 @@
-"""The figures of a scorecard: what the tiers are like, what makes the score, who moved, value and churn."""
+"""Figures of a scorecard: tier profiles, contributions to the score, tier migration, value and churn."""
 
 from __future__ import annotations
 
@@ -24,24 +24,24 @@ if TYPE_CHECKING:
 
 _BETWEEN = "#8794a1"
 _RINGS = (25, 50, 75, 100)
-_NAMED_RINGS = (25, 50, 75)  # the outermost would lie under a name
+_NAMED_RINGS = (25, 50, 75)  # a label on the outermost would overlap the names
 _BARS = 8
-_DARK = 0.85  # shares from here on are written in white
+_DARK = 0.85  # shares from here on are printed in white
 _LARGEST_DOT, _SMALLEST_DOT = 260.0, 6.0
 
 
 def radar(means: pd.DataFrame, labels: Mapping[str, str], language: Language = "en") -> Figure:
-    """Mean score in each dimension by tier; as bars where there are fewer than three dimensions.
+    """Plot mean scores by dimension and tier; as bars for fewer than three dimensions.
 
     Parameters
     ----------
     means
-        A row a tier, the best first; a column a dimension; scores from 0 to 100. The unknown
-        is drawn at 0.
+        One row per tier, best first; one column per dimension; scores from 0 to 100. Unknown scores are
+        drawn at 0.
     labels
-        Name of each dimension in the language.
+        Label of each dimension.
     language
-        Words of the figure; English and the dimensions' own names where no Chinese font is installed.
+        Language of the texts; without a Chinese font, English and the names of the dimensions are used.
 
     Examples
     --------
@@ -71,14 +71,14 @@ def radar(means: pd.DataFrame, labels: Mapping[str, str], language: Language = "
 
 
 def contributions(points: pd.DataFrame, labels: Mapping[str, str], language: Language = "en") -> Figure:
-    """Points of the score by indicator, of each tier or of one customer; the smallest are summed.
+    """Plot points of the score by indicator, for each tier or one customer; the smallest are summed.
 
     Parameters
     ----------
     points
-        A row a tier, the best first, or one row; a column an indicator.
+        One row per tier, best first, or a single row; one column per indicator.
     labels
-        Name of each indicator in the language.
+        Label of each indicator.
     language
         Words of the figure.
 
@@ -92,7 +92,7 @@ def contributions(points: pd.DataFrame, labels: Mapping[str, str], language: Lan
     if points.empty or not points.notna().any(axis=None):
         return style.nothing(drawing)
     order = points.max().sort_values(ascending=False, kind="stable").index
-    # One indicator left over is named: it takes no more room than the sum of one.
+    # A single remaining indicator is shown by name, since a sum would take the same space.
     named = order if len(order) <= _BARS + 1 else order[:_BARS]
     names = _labels(named, labels, drawing, language)
     shown = points[named]
@@ -105,12 +105,12 @@ def contributions(points: pd.DataFrame, labels: Mapping[str, str], language: Lan
 
 
 def migration(matrix: pd.DataFrame, language: Language = "en") -> Figure:
-    """Count customers by tier before and now, shaded by share of the tier before.
+    """Plot customers by earlier and current tier, shaded by share of the earlier tier.
 
     Parameters
     ----------
     matrix
-        A row a tier before and a column a tier now, counts; ``came`` and ``left`` for who has no other tier.
+        Counts: one row per earlier tier, one column per current tier, with ``came`` and ``left``.
     language
         Words of the figure.
     """
@@ -134,16 +134,16 @@ def migration(matrix: pd.DataFrame, language: Language = "en") -> Figure:
 
 
 def quadrant(cells: Quadrants | None, tiers: Sequence[str], language: Language = "en") -> Figure:
-    """Draw expected value against churn probability, coloured by tier.
+    """Plot expected value against churn probability, coloured by tier.
 
-    Customers are gathered in cells, so that a million take as many dots as a few hundred.
+    Customers are binned, so that the number of dots does not grow with the number of customers.
 
     Parameters
     ----------
     cells
-        As :func:`guanxi.scorecard.report._summaries.quadrants` gives them.
+        From :func:`guanxi.scorecard.report._summaries.quadrants`.
     tiers
-        The best first.
+        Tiers, best first.
     language
         Words of the figure.
     """
@@ -157,7 +157,7 @@ def quadrant(cells: Quadrants | None, tiers: Sequence[str], language: Language =
     for tier, colour in colours.items():
         of = (table["tier"] == tier).to_numpy()
         if of.any():
-            # Hundreds of dots as vectors would weigh more than the rest of the page.
+            # Hundreds of vector dots would be larger than the rest of the page.
             axes.scatter(
                 table["churn"][of] * 100,
                 table["value"][of],
@@ -182,7 +182,7 @@ def quadrant(cells: Quadrants | None, tiers: Sequence[str], language: Language =
 def _labels(
     names: Iterable[object], labels: Mapping[str, str], drawing: style.Canvas, language: Language
 ) -> list[str]:
-    """Names to be drawn: the data's own where the words of the language cannot be."""
+    """Labels to draw: the names in the data if the font lacks the language."""
     drawable = drawing.words["lang"].startswith(language)
     return [style.drawable(labels.get(str(name), str(name)) if drawable else str(name)) for name in names]
 
@@ -194,7 +194,7 @@ def _tier(name: object, drawing: style.Canvas) -> str:
 
 
 def _colours(count: int) -> list[str]:
-    """Colours from the best tier to the poorest."""
+    """Colours from the best tier to the worst."""
     if count < 2:
         return [style.TEAL][:count]
     from matplotlib.colors import LinearSegmentedColormap, to_hex
@@ -214,7 +214,7 @@ def _closed(values: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _web(axes: Axes, angles: NDArray[np.float64], names: Sequence[str]) -> None:
-    """Draw the rings and spokes of a radar and write the dimensions around it."""
+    """Draw rings, spokes and dimension labels of a radar chart."""
     fonts = axes.xaxis.label.get_fontfamily()
     for ring in _RINGS:
         axes.plot(
@@ -242,7 +242,7 @@ def _web(axes: Axes, angles: NDArray[np.float64], names: Sequence[str]) -> None:
 
 
 def _bars(drawing: style.Canvas, values: pd.DataFrame, names: Sequence[str]) -> None:
-    """Draw a group of horizontal bars for each column, one for each row."""
+    """Draw grouped horizontal bars: a group per column, a bar per row."""
     axes, count = drawing.axes, len(values)
     height = 0.8 / count
     for place, (tier, row) in enumerate(values.iterrows()):
@@ -273,7 +273,7 @@ def _money_axis(axes: Axes, low: float, high: float) -> None:
 
 
 def _tier_legend(drawing: style.Canvas) -> None:
-    """Name the tiers beside the figure, where no dot can hide behind them."""
+    """Place the legend of the tiers outside the axes, where it covers no dots."""
     from matplotlib.collections import PathCollection
 
     axes = drawing.axes
@@ -289,5 +289,5 @@ def _tier_legend(drawing: style.Canvas) -> None:
         ncols=len(names),
     )
     for handle in legend.legend_handles:
-        if isinstance(handle, PathCollection):  # dots, of the size of the first one drawn
+        if isinstance(handle, PathCollection):  # dots; the size is otherwise that of the first one drawn
             handle.set_sizes([40.0])

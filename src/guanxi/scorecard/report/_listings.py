@@ -1,4 +1,4 @@
-"""The tables behind a scorecard, as its page shows them."""
+"""Tables of a scorecard as displayed on its page."""
 
 from __future__ import annotations
 
@@ -18,31 +18,31 @@ _SHARES = (
     "share", "clv_share", "churn_mean", "attainment", "reaching", "tier_high", "tier_middle", "tier_low",
     "precision", "recall", "response_rate", "conversion_rate", "retention_rate", "churn_rate", "repeat_rate",
 )  # fmt: skip
-# Columns of our own words; what stands in others is the customers' or the user's.
+# Columns with our own terms, which are translated; other columns hold the user's texts.
 _OWN_WORDS = ("verdict", "trend", "statistic", "outcome", "adjusted_for", "first", "second")
 _MOST_ROWS = 60
 
 
 @dataclass(frozen=True)
 class Listing:
-    """A table of the page.
+    """A table on the page.
 
     Attributes
     ----------
     title : str
-        The key of a word of the page.
+        Key of a text of the page.
     table : pandas.DataFrame
-        The ends of an interval, ``x_lower`` and ``x_upper``, are written below ``x``.
+        Interval limits ``x_lower`` and ``x_upper`` are shown below ``x``.
     note : str
-        A key too, or text as it is.
+        Also a key, or literal text.
     of : str
-        What the customers are divided by, for the title.
+        The grouping attribute, for the title.
     named : sequence of str
-        Columns that hold names of indicators, dimensions or segments.
+        Columns with names of indicators, dimensions or segments.
     interval : str
-        The column that the ends ``lower`` and ``upper`` belong to.
+        The column whose interval limits are ``lower`` and ``upper``.
     shares : sequence of str
-        Further columns that are shares of 1.
+        Further columns that are proportions.
     """
 
     title: str
@@ -55,7 +55,7 @@ class Listing:
 
 
 def listings(found: ScorecardResult, content: ScorecardReport) -> list[Listing]:
-    """Give the tables of the page, those that are there; what it leaves out stands in the files."""
+    """Return the tables for the page, as far as available; complete tables are in the files."""
     indicator = ("indicator",)
     targets = _without(found.targets, "known", "gap")
     benchmarks = _without(found.benchmarks, "known", "lower", "upper")
@@ -101,29 +101,29 @@ def _of_drift(history: History | None, content: ScorecardReport) -> list[Listing
 
 
 def _without(table: pd.DataFrame, *names: str) -> pd.DataFrame:
-    """Leave out columns, and those that nothing stands in."""
+    """Drop the named columns and all empty ones."""
     return table.drop(columns=list(names), errors="ignore").dropna(axis="columns", how="all")
 
 
 def _named(by: str, found: ScorecardResult) -> tuple[str, ...]:
-    """Segments have names in both languages, the values of attributes have not."""
+    """Columns to translate: segments have names in both languages, attribute values do not."""
     return ("group",) if by in found.segments else ()
 
 
 def _periods(programme: pd.DataFrame) -> pd.DataFrame:
-    """Take what fits on the page, the newest period first; churn is the rest of retention."""
+    """Select the columns for the page, most recent period first."""
     counts = ("retained", "reactivated", "purchases", "acquired", "contacts", "observed", "nps_answers")
     return _without(programme, "end", "churn_rate", *counts).iloc[::-1]
 
 
 def _scores(means: pd.DataFrame) -> pd.DataFrame:
-    """Scores of a roll-up, a row per group."""
+    """Scores of a roll-up, one row per group."""
     scores = means[means["measure"] == "score"]
     return scores.drop(columns=["measure", "known"]).reset_index(drop=True)
 
 
 def shown_table(listing: Listing, content: ScorecardReport) -> dict[str, Any]:
-    """Write the cells of a listing for the template."""
+    """Format the cells of a listing for the template."""
     t, table = content.words, listing.table.head(_MOST_ROWS)
     ends = {name: _ends(name, listing) for name in map(str, table.columns)}
     hidden = {end for pair in ends.values() for end in pair}
@@ -140,7 +140,7 @@ def shown_table(listing: Listing, content: ScorecardReport) -> dict[str, Any]:
 
 
 def _ends(name: str, listing: Listing) -> tuple[str, ...]:
-    """Name the columns that hold the ends of a column's interval; none without."""
+    """Columns with the interval limits of a column; empty without an interval."""
     pair = ("lower", "upper") if name == listing.interval else (f"{name}_lower", f"{name}_upper")
     return pair if set(pair) <= set(listing.table.columns) else ()
 
@@ -183,11 +183,11 @@ def _texts(name: str, values: pd.Series[Any], listing: Listing, content: Scoreca
             return MISSING
         if isinstance(value, bool | np.bool_):
             return t["yes"] if value else t["no"]
-        told = str(value)
+        word = str(value)
         if name == "drivers":
-            return ", ".join(t.get(f"driver_{each}", each.replace("_", " ")) for each in told.split(", "))
+            return ", ".join(t.get(f"driver_{each}", each.replace("_", " ")) for each in word.split(", "))
         if name in _OWN_WORDS:
-            return t.get(f"said_{told}", told)
-        return content.label(told) if name in listing.named else told
+            return t.get(f"said_{word}", word)
+        return content.label(word) if name in listing.named else word
 
     return [text(value) for value in values]

@@ -1,4 +1,4 @@
-"""A scorecard as HTML: its section of a page, and its own page with the tables behind it."""
+"""A scorecard as HTML: a section for another page, and a full page with all tables."""
 
 from __future__ import annotations
 
@@ -17,13 +17,7 @@ _PACKAGE = "guanxi.scorecard.report"
 
 
 def render_section(content: ScorecardReport) -> PageSection:
-    """Write the section of a scorecard for another page.
-
-    Raises
-    ------
-    DataError
-        If a table lacks a column.
-    """
+    """Render the section of a scorecard for another page; DataError if a table lacks a column."""
     html = _render("scorecard.html", content)
     return PageSection("scorecard", content.words["scorecard"], html)
 
@@ -37,12 +31,9 @@ def render_scorecard(
     model_version: str,
     generated_by: str,
 ) -> str:
-    """Write the page of a scorecard: a whole HTML document without scripts, to be written as UTF-8.
+    """Render the page of a scorecard: a complete HTML document without scripts, to be saved as UTF-8.
 
-    Raises
-    ------
-    DataError
-        If a table lacks a column.
+    Raises DataError if a table lacks a column.
     """
     page = {"source": source, "as_of": as_of, "model_version": model_version, "generated_by": generated_by}
     tables = [shown_table(each, content) for each in listings if len(each.table)]
@@ -55,13 +46,7 @@ def _render(template: str, content: ScorecardReport, **shown: Any) -> str:
 
 
 def section_content(content: ScorecardReport) -> dict[str, Any]:
-    """Gather what the template of the section shows.
-
-    Raises
-    ------
-    DataError
-        If a table lacks a column.
-    """
+    """Collect the values for the template of the section; DataError if a table lacks a column."""
     content.check()
     t = content.words
     known = content.table["score"].notna()
@@ -87,7 +72,7 @@ def section_content(content: ScorecardReport) -> dict[str, Any]:
 
 
 def _tier_rows(content: ScorecardReport) -> list[dict[str, str]]:
-    """Sum the tiers up for a table."""
+    """Summarise the tiers for a table."""
     t = content.words
     return [
         {
@@ -104,7 +89,7 @@ def _tier_rows(content: ScorecardReport) -> list[dict[str, str]]:
 
 
 def weight_rows(content: ScorecardReport) -> list[dict[str, Any]]:
-    """Weights by dimension, the heaviest first, and within it by indicator."""
+    """Rows of the table of weights, by dimension and indicator in descending order."""
     return [
         {
             "indicator": content.label(row["indicator"]),

@@ -1,4 +1,4 @@
-"""The words of a scorecard's page: those of every page, and its own (``en.toml`` and ``zh.toml``)."""
+"""Texts of a scorecard's page: the common ones, and its own (``en.toml`` and ``zh.toml``)."""
 
 from __future__ import annotations
 
@@ -7,5 +7,5 @@ from guanxi.served.texts import Language, texts
 
 
 def page_words(language: Language) -> dict[str, str]:
-    """All words of a scorecard's page in one language, by key."""
+    """Texts of a scorecard's page in one language, by key."""
     return words(language) | texts("guanxi.scorecard.report", language)

@@ -1,4 +1,4 @@
-"""The figures of a scorecard, each with its title, its sentence and its description for who cannot see it."""
+"""Figures of a scorecard with title, sentence and alternative text."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def drawings(content: ScorecardReport) -> dict[str, Callable[[], Figure]]:
-    """Name what there is to show and what draws it: value and churn and moves where they are known."""
+    """Available figures by name with their plot functions; value, churn and migration only if known."""
     table, language, moved = content.table, content.language, content.migration
     drawn: dict[str, Callable[[], Figure]] = {
         "radar": lambda: _figures.radar(_means(content), _named(content, "dimension"), language),
@@ -34,7 +34,7 @@ def drawings(content: ScorecardReport) -> dict[str, Callable[[], Figure]]:
 
 
 def pictures(content: ScorecardReport) -> list[Picture]:
-    """Draw what there is to show, and put it in a sentence."""
+    """Draw the available figures and describe each in a sentence."""
     t = content.words
     captions = {
         "radar": lambda: _widest_gap(content, _means(content), "radar_text", "dimension"),

@@ -1,4 +1,4 @@
-"""The folder of a scorecard's results."""
+"""Output folder of a scorecard."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ from guanxi.scorecard.report._page import render_scorecard
 from guanxi.scorecard.report._workbook import scorecard_sheets
 from guanxi.scorecard.scoring._relationship import Relationship
 
-# A workbook of more takes minutes (96,000: four, and 100 MB), and nobody reads it row by row.
+# A larger workbook takes minutes (96,000 customers: four, and 100 MB) and is not read row by row.
 _MOST_IN_A_WORKBOOK = 25_000
-# Names of the files of :func:`_tables`.
+# File names of :func:`_tables`.
 _OWN_TABLE = re.compile(
     r"(segments|roll_up|own_weights|migration|rejected)_.+|programme|targets|benchmarks|elasticities|agreement|actions"
     r"|group_rules|weight_drift|weights_proposed|stability"
@@ -34,12 +34,7 @@ _OWN_TABLE = re.compile(
 
 
 def check_folder(folder: Path) -> None:
-    """Fail where the results could not be written.
-
-    Raises
-    ------
-    OutputError
-    """
+    """Check that the results can be written; OutputError if not."""
     for path in (folder / "scorecard.parquet", folder / "tables" / "programme.csv"):
         files.check_output(path)
 
@@ -53,7 +48,7 @@ def write_results(
     source: str,
     model_version: str,
 ) -> str:
-    """Write all results, and return the page; nothing is written before all of them are known to be right.
+    """Write all results and return the page; nothing is written before all of them have been checked.
 
     Parameters
     ----------
@@ -62,7 +57,7 @@ def write_results(
     params : Params
     reporter : Reporter
     source, model_version : str
-        As the page names them.
+        As shown on the page.
 
     Raises
     ------
@@ -102,7 +97,7 @@ def write_results(
 
 
 def _remove_earlier(folder: Path, params: Params) -> None:
-    """Remove what an earlier scorecard wrote and this one may not: nobody could tell it from new results."""
+    """Remove optional files of an earlier scorecard, so that they cannot be mistaken for new results."""
     for path in (folder / "scorecard.xlsx", *(folder / "tables").glob("*.csv")):
         if path.name == "scorecard.xlsx" or _OWN_TABLE.fullmatch(path.stem):
             path.unlink(missing_ok=True)
@@ -112,7 +107,7 @@ def _remove_earlier(folder: Path, params: Params) -> None:
 
 
 def _tables(found: ScorecardResult) -> dict[str, pd.DataFrame]:
-    """File names and tables of all that is not a customer's."""
+    """All tables except the customer table, by file name."""
     named = {
         "programme": found.programme,
         "targets": found.targets,
@@ -146,7 +141,7 @@ def _tables(found: ScorecardResult) -> dict[str, pd.DataFrame]:
 
 
 def documents(found: Relationship, params: Params) -> dict[str, dict[str, Any]]:
-    """Weights, consistency, scale and cuts, as JSON."""
+    """Weights, consistency, scale and cut points, for JSON."""
     weighing, card = found.weighting, found.card
     weights: dict[str, Any] = {
         "method": weighing_method(params),

@@ -1,4 +1,4 @@
-"""What is recorded of a scorecard in the log of experiments."""
+"""Record of a scorecard for experiment tracking."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from guanxi.scorecard.report._result_files import documents
 
 @dataclass(frozen=True)
 class RunRecord:
-    """Settings, metrics (None: unknown), and by file name documents and what draws each figure."""
+    """Settings, metrics (None: unknown), and by file name documents and plot functions."""
 
     settings: Mapping[str, Any]
     metrics: Mapping[str, float | None]
@@ -26,7 +26,7 @@ class RunRecord:
 
 
 def run_record(found: ScorecardResult, params: Params) -> RunRecord:
-    """Gather what is recorded of a scorecard."""
+    """Collect the record of a scorecard."""
     options = params.scorecard
     settings = {
         "weights.method": options.weights.method,

@@ -1,4 +1,4 @@
-"""The numbers behind the pictures of a scorecard: a million customers become means, counts and cells."""
+"""Summary statistics for the figures of a scorecard: means, counts and binned customers."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ import pandas as pd
 
 NO_TIER = ""
 _ACROSS, _UP = 32, 24
-_DECADES = 4  # of value drawn; below, values only differ in how little they are
+_DECADES = 4  # range of the value axis; smaller values are negligible
 
 
 def tiers_of(table: pd.DataFrame) -> list[str]:
-    """Tiers by falling mean score.
+    """Tiers in descending order of mean score.
 
     Examples
     --------
@@ -26,18 +26,18 @@ def tiers_of(table: pd.DataFrame) -> list[str]:
 
 
 def by_tier(table: pd.DataFrame) -> pd.DataFrame:
-    """Sum each tier up: customers, share, mean score and, where known, expected value and churn.
+    """Summarise each tier: customers, share, mean score and, if known, expected value and churn.
 
     Parameters
     ----------
     table : pandas.DataFrame
-        ``tier`` and ``score``, and where they are known ``clv`` and ``churn_probability``.
+        ``tier`` and ``score``, and if known ``clv`` and ``churn_probability``.
 
     Returns
     -------
     pandas.DataFrame
-        A row a tier, the best first, then ``""`` for customers without one: ``customers``, ``share`` (of 1),
-        ``score``, ``value`` and ``value_share`` (of 1), ``churn``; NaN where unknown.
+        One row per tier, best first, then ``""`` for customers without a tier: ``customers, share``
+        (proportion)``, score, value, value_share`` (proportion)``, churn``; NaN if unknown.
 
     Examples
     --------
@@ -48,15 +48,15 @@ def by_tier(table: pd.DataFrame) -> pd.DataFrame:
     groups = table.assign(
         clv=table.get("clv", np.nan), churn_probability=table.get("churn_probability", np.nan)
     ).groupby(tiers, observed=True)
-    told = groups.agg(
+    summary = groups.agg(
         customers=("tier", "size"), score=("score", "mean"), churn=("churn_probability", "mean")
     )
-    told["value"] = groups["clv"].sum(min_count=1)
-    total = float(told["value"].sum())
-    told["value_share"] = told["value"] / total if total > 0 else np.nan
-    told["share"] = told["customers"] / len(table) if len(table) else np.nan
-    order = [*tiers_of(table), *([NO_TIER] if NO_TIER in told.index else [])]
-    return told.loc[order, ["customers", "share", "score", "value", "value_share", "churn"]]
+    summary["value"] = groups["clv"].sum(min_count=1)
+    total = float(summary["value"].sum())
+    summary["value_share"] = summary["value"] / total if total > 0 else np.nan
+    summary["share"] = summary["customers"] / len(table) if len(table) else np.nan
+    order = [*tiers_of(table), *([NO_TIER] if NO_TIER in summary.index else [])]
+    return summary.loc[order, ["customers", "share", "score", "value", "value_share", "churn"]]
 
 
 def dimension_means(table: pd.DataFrame, dimensions: Sequence[str]) -> pd.DataFrame:
@@ -65,7 +65,7 @@ def dimension_means(table: pd.DataFrame, dimensions: Sequence[str]) -> pd.DataFr
 
 
 def mean_points(table: pd.DataFrame, indicators: Sequence[str]) -> pd.DataFrame:
-    """Mean points of each indicator (columns) by tier (rows, best first); an unknown indicator gives none."""
+    """Mean points of each indicator (columns) by tier (rows, best first); 0 for an unknown indicator."""
     return _means(table, indicators, "_points", fill=0.0)
 
 
@@ -78,7 +78,7 @@ def _means(table: pd.DataFrame, names: Sequence[str], ending: str, fill: float |
 
 
 def furthest_apart(means: pd.DataFrame) -> str | None:
-    """Find the column in which the tiers (rows) differ most; None where there is nothing to compare.
+    """Find the column in which the tiers (rows) differ most; None if there is nothing to compare.
 
     Examples
     --------
@@ -91,7 +91,7 @@ def furthest_apart(means: pd.DataFrame) -> str | None:
 
 @dataclass(frozen=True)
 class Moves:
-    """Of the customers scored both times, how many stayed, rose and fell (counts)."""
+    """Numbers of customers scored both times who stayed, rose and fell."""
 
     stayed: float
     up: float
@@ -99,14 +99,14 @@ class Moves:
 
 
 def moves(migration: pd.DataFrame, tiers: Sequence[str]) -> Moves:
-    """Count who stayed and who moved.
+    """Count customers who stayed and who moved.
 
     Parameters
     ----------
     migration : pandas.DataFrame
-        Customers by tier before (rows) and now (columns); other rows and columns are who came and left.
+        Customers by earlier tier (rows) and current tier (columns); other rows and columns are ignored.
     tiers : sequence of str
-        The best first.
+        Tiers, best first.
 
     Examples
     --------
@@ -125,11 +125,11 @@ class Quadrants:
     Attributes
     ----------
     cells : pandas.DataFrame
-        ``churn`` (0 to 1) and ``value`` (centre of the cell), ``customers`` and their commonest ``tier``.
+        ``churn`` (0 to 1) and ``value`` (centre of the cell), ``customers`` and their most common ``tier``.
     median : float
-        Of the expected value.
+        Median of the expected value.
     leaving : int
-        Customers of more than the median value and more than 50 % churn.
+        Customers above the median value with a churn probability above 50 %.
     leaving_share : float
         Their share of the expected value.
     """
@@ -141,9 +141,9 @@ class Quadrants:
 
 
 def quadrants(table: pd.DataFrame) -> Quadrants | None:
-    """Gather customers into cells of churn and logarithm of value; None without any of value.
+    """Bin customers by churn and log value; None if no value is positive.
 
-    Values below a ten-thousandth of the largest, nothing and losses stand at that.
+    Values below 1/10,000 of the largest, including zero and negative values, are raised to that limit.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""A scorecard as the sheets of a workbook: one of customers, one of weights and notes."""
+"""A scorecard as a workbook: one sheet of customers, one of weights and notes."""
 
 from __future__ import annotations
 
@@ -27,15 +27,10 @@ _WHY, _DRIVER = re.compile(r"why_(\d+)"), re.compile(r"driver_(\d+)_text")
 
 
 def scorecard_sheets(content: ScorecardReport) -> list[Sheet]:
-    """Lay a scorecard out for :func:`guanxi.data.sinks.spreadsheet.write_spreadsheet`.
+    """Prepare sheets for :func:`guanxi.data.sinks.spreadsheet.write_spreadsheet`.
 
-    Every column of the table is written, in its order; the words are those of the language, tiers and grades
-    stay as they are, so that they can be looked up in other tables.
-
-    Raises
-    ------
-    DataError
-        If a table lacks a column.
+    Every column of the table is written in its order, with headings in the language; tiers and grades are not
+    translated, so that they match other tables. Raises DataError if a table lacks a column.
     """
     content.check()
     t = content.words
@@ -48,8 +43,8 @@ def scorecard_sheets(content: ScorecardReport) -> list[Sheet]:
     headings = {"indicator": Column(t["indicator"]), "dimension": Column(t["dimension"])}
     headings |= {"weight": Column(t["weight"], "percent")}
     headings |= {method: Column(method, "percent") for method in content.methods}
-    told = (content.method_text(), content.consistency_text(), content.stability_text(), *content.notes)
-    notes = list(filter(None, told))
+    texts = (content.method_text(), content.consistency_text(), content.stability_text(), *content.notes)
+    notes = list(filter(None, texts))
     return [
         Sheet(t["sheet_scorecard"], content.table, columns),
         Sheet(t["sheet_weights"], named, headings, notes),
@@ -66,7 +61,7 @@ def _column(name: str, content: ScorecardReport) -> Column:
 
 
 def _of_dimension(name: str, content: ScorecardReport) -> bool:
-    """Tell a dimension's score from others that are called so, such as the answer to the NPS question."""
+    """Whether a column is a dimension score, unlike for instance ``nps_score``."""
     return name.endswith("_score") and name.removesuffix("_score") in set(content.weights["dimension"])
 
 

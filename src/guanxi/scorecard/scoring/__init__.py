@@ -1,1 +1,1 @@
-"""Scores of customers from indicators and weights, and why."""
+"""Customer scores from indicators and weights, with reasons."""

@@ -1,4 +1,4 @@
-"""Scores of many customers, some at a time, and the indicators that move each of them most."""
+"""Scores of many customers, in batches, and the indicators with the largest effect on each score."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from guanxi.scorecard.scoring._used_indicators import UsedIndicators
 
 Places = NDArray[np.intp]
 
-_TENTHS = 1000  # 100 points, the most that one indicator can move
+_TENTHS = 1000  # 100 points, the largest possible effect of one indicator
 _STEPS = 2 * _TENTHS + 1
 
 
@@ -35,13 +35,13 @@ class CustomerScores:
     score : array, shape (n,)
     dimensions : array, shape (n_dimensions, n)
     points : array, shape (m, n)
-        NaN where an indicator is unknown.
+        Points of each indicator; NaN where it is unknown.
     memberships : array, shape (n_grades, n)
-        No rows but for fuzzy.
+        Empty unless the method is fuzzy.
     known_weight : array, shape (n,)
     weights : array, shape (m,)
     mean_levels : array, shape (m,)
-        Points divided by the customer's weight, the mean of those who have the indicator.
+        Mean of points over the customer's weight, among customers with the indicator.
     """
 
     score: Floats
@@ -53,7 +53,7 @@ class CustomerScores:
     mean_levels: Floats
 
     def reasons(self, labels: Sequence[str], most: int) -> list[Words]:
-        """Say what moves each customer most from the mean: ``most`` arrays, shape (n,), the largest first."""
+        """Largest differences from the mean customer: ``most`` arrays, shape (n,), in descending order."""
         places = [
             _reason_places(relative_points(self.points[:, rows].T, self.weights, self.mean_levels), most)
             for rows in _blocks(len(self.score))
@@ -64,7 +64,7 @@ class CustomerScores:
 def score_customers(
     used: UsedIndicators, scale: Normalisation, method: ScoringMethod, groups: Groups
 ) -> CustomerScores:
-    """Score customers, 20,000 at a time; ``groups`` are the indicators of each dimension."""
+    """Score customers in batches of 20,000; ``groups`` are the indicators of each dimension."""
     names, n, m = list(used.columns), len(next(iter(used.columns.values()))), len(used.columns)
     n_grades = len(method.cut_points() or ())
     weights = np.asarray(list(used.weights.values()))
@@ -97,19 +97,19 @@ def score_customers(
 
 
 def relative_points(points: Floats, weights: Floats, mean_levels: Floats) -> Floats:
-    """Points above or below what the mean customer gets from each indicator, shape (n, m); NaN where unknown.
+    """Points of each indicator relative to the mean customer, shape (n, m); NaN where unknown.
 
-    They add up to the score less what the mean customer would score on the indicators known of this one;
-    where all are known of everybody that is the mean score.
+    They add up to the score minus the mean customer's score on the indicators known for this customer. If
+    every indicator is known for everyone, that is the mean score.
 
     Parameters
     ----------
     points : array, shape (n, m)
         Points of each indicator; NaN is unknown.
     weights : array, shape (m,)
-        Adding up to 1.
+        Must add up to 1.
     mean_levels : array, shape (m,)
-        Of :class:`CustomerScores`.
+        As in :class:`CustomerScores`.
 
     Examples
     --------
@@ -125,7 +125,7 @@ def _blocks(n: int) -> Iterator[slice]:
 
 
 def _reason_places(relative: Floats, most: int) -> Places:
-    """Give indicator and tenths of a point as one number, the largest first; -1: under a twentieth."""
+    """Encode indicator and tenths of a point as one number, largest first; -1 below 0.05 points."""
     known = np.nan_to_num(relative, nan=0.0).round(DECIMALS)
     order = np.argsort(-np.abs(known), axis=1, kind="stable")[:, :most]
     moved = np.rint(np.take_along_axis(known, order, axis=1) * 10.0).astype(np.intp)
@@ -133,7 +133,7 @@ def _reason_places(relative: Floats, most: int) -> Places:
 
 
 def _reason_words(places: Places, labels: Sequence[str]) -> list[Words]:
-    """Say each reason, such as ``complaints -3.2``.
+    """Format each reason, such as ``complaints -3.2``.
 
     >>> relative = np.array([[24.0, -3.21], [0.01, 7.0]])
     >>> first, second = _reason_words(_reason_places(relative, 2), ["revenue", "complaints"])

@@ -1,4 +1,4 @@
-"""How a scorecard moves: customers between tiers, weights between periods, and what new weights would do."""
+"""Changes over time: tier migration, drift of the weights, and the effect of new weights."""
 
 from __future__ import annotations
 
@@ -23,20 +23,20 @@ Floats = NDArray[np.float64]
 DRAWS = 200
 LEVEL = 0.95
 CAME, LEFT, UNKNOWN = "came", "left", "unknown"
-_MOST_CUSTOMERS = 10_000  # of one draw: more would take longer and tell no more than the scaling does
+_MOST_CUSTOMERS = 10_000  # per draw: more would take longer without adding precision
 
 
 @dataclass(frozen=True)
 class Migration:
-    """Where the customers of each tier are later.
+    """Transitions of customers between tiers.
 
     Attributes
     ----------
     counts : pandas.DataFrame
-        A row per tier before and ``came`` (no customer then), a column per tier after and ``left`` (customer
-        no more); ``unknown`` where some have no tier.
+        One row per earlier tier and ``came`` (not yet a customer), one column per later tier and ``left`` (no
+        longer a customer); ``unknown`` if some have no tier.
     shares : pandas.DataFrame
-        Each row of the counts divided by its sum; NaN for a row of nobody.
+        Each row of the counts divided by its sum; NaN for an empty row.
     """
 
     counts: pd.DataFrame
@@ -44,7 +44,7 @@ class Migration:
 
     @property
     def moved(self) -> int:
-        """Customers there both times, in another tier than before; unknown counts as a tier."""
+        """Customers present both times whose tier changed; unknown counts as a tier."""
         both = self.counts.drop(index=CAME, columns=LEFT)
         tiers = both.index.intersection(both.columns)
         return int(both.to_numpy().sum() - np.trace(both.loc[tiers, tiers].to_numpy()))
@@ -52,7 +52,7 @@ class Migration:
 
 @dataclass(frozen=True)
 class Proposal:
-    """New weights, and what they would change for today's customers.
+    """Proposed weights and their effect on today's customers.
 
     Attributes
     ----------
@@ -60,11 +60,11 @@ class Proposal:
     table : pandas.DataFrame
         ``indicator, current, proposed, change, clear``.
     migration : Migration
-        From the tiers by the current weights to those by the proposed.
+        From the tiers under the current weights to those under the proposed ones.
     customers : int
         Customers with a score.
     spearman : float
-        Rank correlation of the scores by current and by proposed weights; NaN where all scores are the same.
+        Rank correlation of the scores under current and proposed weights; NaN if all scores are equal.
     """
 
     weights: dict[str, float]
@@ -77,8 +77,8 @@ class Proposal:
 def migration(before: pd.DataFrame, after: pd.DataFrame, tiers: Sequence[Any]) -> Migration:
     """Count customers by their tier before and after.
 
-    Both tables hold ``customer_id, tier``, one row per customer; a missing tier is unknown. ``tiers`` are in
-    the order to show. DataError if a customer stands twice, or a tier is none of these.
+    Both tables have ``customer_id, tier``, one row per customer; a missing tier is unknown. ``tiers`` are in
+    display order. Raises DataError if a customer appears twice or a tier is not in ``tiers``.
 
     Examples
     --------
@@ -107,16 +107,16 @@ def weight_drift(
     draws: int = DRAWS,
     level: float = LEVEL,
 ) -> pd.DataFrame:
-    """Tell how data-driven weights moved between two periods, and by how much chance alone moves them.
+    """Estimate the change of data weights between two periods, with bootstrap intervals.
 
-    Customers are drawn again with replacement, each with the rows of both periods, since most are customers
-    in both; the interval is ``change -+ z * standard error`` of these draws. ``z`` is that of all indicators
-    together: without any drift, no indicator is called clear with a probability of at least ``level``. Of
-    more than 10,000 customers, 10,000 are drawn, and the error is scaled by the root of the ratio (Bickel,
-    Götze & van Zwet 1997, Resampling fewer than n observations, Statistica Sinica 7).
+    Customers are resampled with replacement, each with the rows of both periods, since most are customers in
+    both. The interval is ``change -+ z * standard error``, simultaneous for all indicators: without drift, no
+    indicator is flagged as clear with probability at least ``level``. With more than 10,000 customers, 10,000
+    are drawn and the error is scaled by the square root of the ratio (Bickel, Götze & van Zwet 1997,
+    Resampling fewer than n observations, Statistica Sinica 7).
 
-    Both tables must be normalised alike, by what was fitted on one of them: quantiles of each period's own
-    would hide a shift of all customers.
+    Both tables must be normalised on the same scale, fitted to one of them: period-specific quantiles would
+    hide a shift of all customers.
 
     Parameters
     ----------
@@ -132,23 +132,23 @@ def weight_drift(
     Returns
     -------
     pandas.DataFrame
-        ``indicator, before, after, change, lower, upper``, and ``clear``: 0 lies outside of the interval.
+        ``indicator, before, after, change, lower, upper``, and ``clear``: the interval excludes 0.
 
     Raises
     ------
     DataError
-        If the tables have other indicators, a customer stands twice, weights cannot be worked out from them,
-        or not from most samples.
+        If the tables have different indicators, a customer appears twice, or the weights cannot be computed
+        from the tables or from most samples.
 
     References
     ----------
-    Efron, B. & Tibshirani, R. (1993), An Introduction to the Bootstrap, chapter 13; Bonferroni's inequality
-    for the indicators together.
+    Efron, B. & Tibshirani, R. (1993), An Introduction to the Bootstrap, chapter 13. Bonferroni's inequality
+    gives the simultaneous level.
     """
     names = indicator_names(before)
     if sorted(names) != sorted(indicator_names(after)):
         other = ", ".join(sorted(set(names) ^ set(indicator_names(after))))
-        raise DataError(f"the two periods have other indicators ({other}): leave these out of both")
+        raise DataError(f"the two periods have different indicators ({other}): leave these out of both")
     if not 0.0 < level < 1.0:
         raise DataError(f"the level of an interval is {level!r}: give a number between 0 and 1")
     then, now = (np.array([weigh(table).weights[name] for name in names]) for table in (before, after))
@@ -177,10 +177,10 @@ def propose_weights(
     tiers: Sequence[Any],
     method: ScoringMethod | None = None,
 ) -> Proposal:
-    """Propose new weights where the data moved clearly, and show what taking them would do.
+    """Propose new weights for indicators with a clear drift, and show the effect of adopting them.
 
-    Indicators with a clear drift take the weight recomputed on today's data, by the same recipe as the
-    current one (with the same judgements); all others share the rest in their current proportions.
+    Indicators with a clear drift get the weight recomputed on today's data by the same method and judgements
+    as the current one; the others share the rest in their current proportions.
 
     Parameters
     ----------
@@ -188,18 +188,18 @@ def propose_weights(
         ``customer_id`` and today's normalised indicators.
     current, recomputed : mapping of str to float
     drift : pandas.DataFrame
-        Of :func:`weight_drift`.
+        From :func:`weight_drift`.
     tier : callable
-        ``tier(scores)``, which names one of ``tiers`` for each score without NaN.
+        ``tier(scores)`` returns one of ``tiers`` for each score; scores have no NaN.
     tiers : sequence
-        In the order to show.
+        In display order.
     method : ScoringMethod, optional
         Default: the weighted sum.
 
     Raises
     ------
     DataError
-        If weights are refused, or have no column, or nobody has a score.
+        If weights are invalid or have no column, or no customer has a score.
 
     Examples
     --------
@@ -220,7 +220,7 @@ def propose_weights(
     scores = {name: score(normalised, each) for name, each in (("now", current), ("new", proposed))}
     scored = ~np.isnan(scores["now"]) & ~np.isnan(scores["new"])
     if not scored.any():
-        raise DataError("no customer has a known indicator with weight: there are no tiers to compare")
+        raise DataError("no customer has a known indicator with a weight: there are no tiers to compare")
     before, after = (
         pd.DataFrame({CUSTOMER: normalised[CUSTOMER].to_numpy()[scored], "tier": tier(found[scored])})
         for found in scores.values()
@@ -257,7 +257,7 @@ def _standard_error(
     seed: int,
     draws: int,
 ) -> Floats:
-    """Of the change of each weight, over samples of the customers of either period."""
+    """Bootstrap standard error of the change of each weight, over the customers of either period."""
     sides = [_customers(table) for table in (before, after)]
     customers = sides[0].union(sides[1])
     places = [side.get_indexer(customers) for side in sides]
@@ -272,11 +272,11 @@ def _standard_error(
                 weigh(table.iloc[side]).weights for table, side in zip((before, after), drawn, strict=True)
             )
         except DataError:
-            continue  # a sample of few customers may hold no indicator that varies
+            continue  # in a small sample all indicators may be constant
         change[:] = [now[name] - then[name] for name in names]
     measured = changes[~np.isnan(changes).any(axis=1)]
     if len(measured) <= draws / 2:
-        raise DataError("too few customers to tell drift from noise: compare larger tables")
+        raise DataError("too few customers to distinguish drift from noise: compare larger tables")
     return np.asarray(measured.std(axis=0, ddof=1) * math.sqrt(m / len(customers)))
 
 
@@ -284,7 +284,7 @@ def _customers(table: pd.DataFrame) -> pd.Index[Any]:
     customers: pd.Index[Any] = pd.Index(table[CUSTOMER])
     if customers.has_duplicates:
         twice = customers[customers.duplicated()][0]
-        raise DataError(f"customer {twice} stands twice in a table: give one row per customer")
+        raise DataError(f"customer {twice} appears twice in a table: give one row per customer")
     return customers
 
 
@@ -293,5 +293,5 @@ def _tiers_by_customer(table: pd.DataFrame, tiers: Sequence[Any]) -> pd.Series[s
     unknown = set(found.dropna().unique()) - set(tiers)
     if unknown:
         first = min(map(str, unknown))
-        raise DataError(f"tier {first} is none of {', '.join(map(str, tiers))}: name all tiers")
+        raise DataError(f"tier {first} is not one of {', '.join(map(str, tiers))}: name all tiers")
     return found.where(found.notna(), UNKNOWN)

@@ -1,24 +1,25 @@
-"""Fuzzy comprehensive evaluation: how far a customer belongs to each grade, indicator by indicator.
+"""Fuzzy comprehensive evaluation: degrees of membership in each grade, indicator by indicator.
 
-Each normalised indicator gives a membership in every grade; an operator composes the memberships of a
-dimension's indicators with their weights, and then those of the dimensions (second level); the result, which
-adds up to 1, becomes one score.
+Each normalised indicator has a membership in every grade. An operator combines weights and memberships, first
+over the indicators of a dimension, then over the dimensions (second level). The resulting memberships add up
+to 1 and are defuzzified to one score.
 
 ====================  ==========  =====================================================================
-operator              literature  what it does with weights and memberships
+operator              literature  combination of weights and memberships
 ====================  ==========  =====================================================================
-``weighted_average``  M(·,⊕)      adds products: uses all of them
-``product_or``        M(·,∨)      keeps the largest product: one indicator decides each grade, the others
-                                  are lost ("main factor stands out")
-``and_bounded_sum``   M(∧,⊕)      adds the smaller of weight and membership, up to 1: with many small
-                                  weights memberships are cut to these and lost
-``and_or``            M(∧,∨)      keeps the largest of these: loses the most ("main factor decides")
+``weighted_average``  M(·,⊕)      sum of products: uses all of them
+``product_or``        M(·,∨)      largest product: one indicator determines each grade, the others are
+                                  ignored ("main factor prominent")
+``and_bounded_sum``   M(∧,⊕)      sum of min(weight, membership), at most 1: many small weights truncate
+                                  the memberships
+``and_or``            M(∧,∨)      largest min(weight, membership): loses the most information ("main
+                                  factor decisive")
 ====================  ==========  =====================================================================
 
-Only the weighted average with the weighted score promises that a better value never lowers the score. With
-triangles it is then the weighted sum, but for values beyond the best and the worst grade; what it adds are
-the memberships. Every other choice can fall as a value gets better: the membership that grew may be lost
-or cut, and the one that shrank may have been the better of those that decide.
+Only the weighted average with the weighted score is monotone: a better value never lowers the score. With
+triangular memberships that score equals the weighted sum, except for values beyond the best and the worst
+grade; the memberships are additional information. All other choices can give a lower score for a better
+value, because the operator ignores or truncates memberships.
 
 References
 ----------
@@ -52,7 +53,7 @@ Floats = NDArray[np.float64]
 Operator = Literal["weighted_average", "product_or", "and_bounded_sum", "and_or"]
 Defuzzification = Literal["weighted", "maximum"]
 
-# The middles of four equal parts of the scale.
+# Midpoints of four equal parts of the scale.
 FUZZY_GRADES: Mapping[str, float] = {"excellent": 87.5, "good": 62.5, "fair": 37.5, "poor": 12.5}
 _DECIMALS = 12
 
@@ -61,22 +62,22 @@ _DECIMALS = 12
 class FuzzyEvaluation(ScoringMethod):
     """Fuzzy comprehensive evaluation on two levels: indicators within a dimension, then the dimensions.
 
-    With the weighted average and the weighted score the points of an indicator are its own; else they are
-    these in proportion, an allocation.
+    With the weighted average and the weighted score, points are the exact contributions of the indicators.
+    With other choices the score is allocated in proportion to these.
 
     Attributes
     ----------
     grades : mapping of str to float
-        Score that stands for each grade, 0 to 100, best first. A normalised value at that score is wholly of
-        the grade; one better than the best or worse than the worst too.
+        Score of each grade, 0 to 100, best first. A normalised value at that score has membership 1 in the
+        grade; so have values beyond the best and the worst grade.
     plateau : float
-        Share of the way between two grades in which a value still belongs wholly to one: 0 gives triangles,
-        up to 1 (not with it) trapezoids.
+        Share of the interval between two grades with membership 1 in one of them, below 1: 0 gives
+        triangular, larger values trapezoidal membership functions.
     operator : {"weighted_average", "product_or", "and_bounded_sum", "and_or"}
-        As at the top of this file.
+        See the module docstring.
     defuzzification : {"weighted", "maximum"}
-        Mean of the grades' scores with the memberships as weights, or the score of the grade with the largest
-        membership (of equals the better).
+        Mean of the grade scores weighted by membership, or the score of the grade with the largest membership
+        (the better grade if tied).
     """
 
     name = "fuzzy"
@@ -89,7 +90,7 @@ class FuzzyEvaluation(ScoringMethod):
         scores = list(self.grades.values())
         if len(scores) < 2 or scores[0] > 100 or scores[-1] < 0 or any(b >= a for a, b in pairwise(scores)):
             raise ParamsError(
-                f"fuzzy grades must be two or more with scores that fall within 100 and 0, "
+                f"fuzzy grades must be two or more with scores that fall between 100 and 0, "
                 f"not {', '.join(f'{name} {score:g}' for name, score in self.grades.items())}"
             )
         if not 0 <= self.plateau < 1:
@@ -107,7 +108,7 @@ class FuzzyEvaluation(ScoringMethod):
         return np.asarray(list(self.grades.values()), dtype=np.float64)
 
     def cut_points(self) -> dict[str, float]:
-        """Least score of each grade: half way to the next worse one, 0 for the worst."""
+        """Lower bound of each grade: halfway to the next worse one, 0 for the worst."""
         middles = (self.scores[:-1] + self.scores[1:]) / 2.0
         return dict(zip(self.grades, [*middles.tolist(), 0.0], strict=True))
 
@@ -130,7 +131,7 @@ class FuzzyEvaluation(ScoringMethod):
         rising = self.scores[::-1]
         # Place on a scale where each grade is a whole number, 0 the worst.
         place = np.interp(100.0 * np.asarray(values, dtype=np.float64), rising, np.arange(rising.size))
-        # How far it has passed from each grade to the next better one.
+        # Progress from each grade to the next better one.
         borders = np.arange(rising.size - 1) + 0.5
         passed = np.clip((place[:, None] - borders) / (1.0 - self.plateau) + 0.5, 0.0, 1.0)
         return np.diff(passed[:, ::-1], axis=1, prepend=0.0, append=1.0)
@@ -150,12 +151,12 @@ class FuzzyEvaluation(ScoringMethod):
         return Evaluation(score, points, self.defuzzify(of_groups), found)
 
     def score_sets(self, table: pd.DataFrame, weights: Numbers) -> Numbers:
-        """Score under many sets of weights: the weighted sum of what each indicator alone would give.
+        """Score under many sets of weights: the weighted sum of the scores of single indicators.
 
         Raises
         ------
         ParamsError
-            If the choices are others than weighted average and weighted score, of which alone this is true.
+            Unless the operator is the weighted average and the defuzzification the weighted score.
         """
         if (self.operator, self.defuzzification) != ("weighted_average", "weighted"):
             raise ParamsError("fuzzy scores under many weights need the weighted average and weighted score")
@@ -165,10 +166,10 @@ class FuzzyEvaluation(ScoringMethod):
 
 
 def compose(weights: ArrayLike, memberships: ArrayLike, operator: Operator) -> Floats:
-    """Compose the memberships of several factors into one: B = A ∘ R.
+    """Combine the memberships of several factors: B = A ∘ R.
 
     A are weights, shape (..., m), each row adding up to 1; R are memberships, shape (..., m, n_grades). B,
-    shape (..., n_grades), is not brought to a sum of 1. The operators are at the top of this file.
+    shape (..., n_grades), is not normalised to sum to 1. See the module docstring for the operators.
 
     Examples
     --------

@@ -1,16 +1,16 @@
-"""Indicators of any unit brought to one scale: 0 (worst) to 1 (best).
+"""Normalisation of indicators to one scale: 0 (worst) to 1 (best).
 
 ============  ========================================================================================
-method        what a value becomes
+method        normalised value
 ============  ========================================================================================
-``quantile``  the share of the reference customers whom it beats, half of its equals counted (mid-rank)
-``min_max``   its place between the 1 % and the 99 % quantile; beyond them 0 or 1
-``target``    1 at or beyond a target, 0 at or beyond a floor on the worse side, linear between
-``vector``    its place between the worst and the best (for TOPSIS, which weighs the distances: ``spread``)
+``quantile``  mid-rank: the share of reference customers with a worse value, ties counting one half
+``min_max``   position between the 1 % and the 99 % quantile; 0 or 1 beyond them
+``target``    1 at or beyond a target, 0 at or beyond a floor on the worse side, linear in between
+``vector``    position between the worst and the best (for TOPSIS, which weights distances: ``spread``)
 ============  ========================================================================================
 
-All are curves of straight pieces, fitted on one table (the reference) and applied to any: other periods and
-groups then stand on the same scale. A curve never falls as a value gets better. Missing values stay so.
+All are piecewise linear curves, fitted on one table (the reference) and applicable to any, so that other
+periods and groups share the scale. A better value never has a lower level. Missing values stay missing.
 """
 
 from __future__ import annotations
@@ -36,14 +36,14 @@ _MIDDLE = 0.5
 
 @dataclass(frozen=True)
 class ScaleTarget:
-    """What an indicator should reach, in its own unit.
+    """Target of an indicator, in its own unit.
 
     Attributes
     ----------
     value : float
-        Reached or passed: 1.
+        Level 1 at or beyond it.
     floor : float, optional
-        At or beyond it on the worse side: 0. Default: the 1 % quantile of the reference table (99 % where
+        Level 0 at or beyond it on the worse side. Default: the 1 % quantile of the reference table (99 % if
         lower is better).
     """
 
@@ -60,11 +60,11 @@ class Curve:
     knots : tuple of float
         Values in the indicator's own unit, increasing.
     levels : tuple of float
-        Their places between 0 and 1, linear between knots.
+        Normalised values of the knots, 0 to 1; linear in between.
     higher_is_better : bool
-        Whether values above the last knot are 1 and those below the first 0, or the other way round.
+        If true, values above the last knot are 1 and those below the first 0; otherwise the reverse.
     spread : float
-        ``vector`` only: the distance of worst and best after division by the Euclidean norm; else 1.
+        ``vector`` only: distance between worst and best after division by the Euclidean norm; otherwise 1.
     """
 
     knots: tuple[float, ...]
@@ -74,15 +74,15 @@ class Curve:
 
     @property
     def constant(self) -> bool:
-        """Whether all reference customers had one value."""
+        """Whether all reference customers had the same value."""
         return self.levels == (_MIDDLE,)
 
     def apply(self, values: ArrayLike) -> Floats:
-        """Bring values to the scale: 0 (worst) to 1 (best), shape (n,); NaN stays NaN."""
+        """Normalise values to 0 (worst) to 1 (best), shape (n,); NaN stays NaN."""
         below, above = (0.0, 1.0) if self.higher_is_better else (1.0, 0.0)
         given = np.asarray(values, dtype=np.float64)
         found = np.interp(given, self.knots, self.levels, left=below, right=above)
-        return np.where(np.isnan(given), math.nan, found)  # of one knot, interp makes a level of NaN
+        return np.where(np.isnan(given), math.nan, found)  # with a single knot, interp turns NaN into a level
 
 
 @dataclass(frozen=True)
@@ -92,9 +92,9 @@ class Normalisation:
     Attributes
     ----------
     method : str
-        As at the top of this file.
+        See the module docstring.
     curves : mapping of str to Curve
-        An indicator that no reference customer had is left out.
+        Indicators unknown for all reference customers are omitted.
 
     Examples
     --------
@@ -122,17 +122,17 @@ class Normalisation:
         Parameters
         ----------
         reference : pandas.DataFrame
-            A column per indicator, a row per customer; NaN is missing.
+            One column per indicator, one row per customer; NaN is missing.
         higher_is_better : mapping of str to bool
             The indicators to fit, with their direction.
         method : {"quantile", "min_max", "target", "vector"}
         targets : mapping of str to ScaleTarget
-            For ``target``: one for every indicator.
+            For the method ``target``: one for each indicator.
 
         Raises
         ------
         ParamsError
-            If the method is not known, or a target is missing or on the wrong side of its floor.
+            If the method is unknown, or a target is missing or on the wrong side of its floor.
         DataError
             If a value is infinite or not a number.
         """
@@ -150,7 +150,7 @@ class Normalisation:
         return cls(method, curves)
 
     def document(self) -> dict[str, Any]:
-        """Give the fitted numbers as plain lists and maps, for JSON."""
+        """Return the fitted numbers as plain lists and dicts, for JSON."""
         return {
             "method": self.method,
             "curves": {name: asdict(curve) for name, curve in self.curves.items()},
@@ -158,7 +158,7 @@ class Normalisation:
 
     @classmethod
     def from_document(cls, document: Mapping[str, Any]) -> Self:
-        """Read what :meth:`document` gave."""
+        """Restore from :meth:`document`."""
         curves = {
             name: Curve(**each | {ends: tuple(each[ends]) for ends in ("knots", "levels")})
             for name, each in document["curves"].items()
@@ -167,7 +167,7 @@ class Normalisation:
 
 
 def finite_column(table: pd.DataFrame, name: str) -> Floats:
-    """Give an indicator's values, shape (n,); refuse what is infinite or not a number."""
+    """Values of an indicator, shape (n,); DataError if one is infinite or not a number."""
     try:
         values = table[name].to_numpy(dtype=np.float64, na_value=math.nan)
     except (TypeError, ValueError) as error:
@@ -178,7 +178,7 @@ def finite_column(table: pd.DataFrame, name: str) -> Floats:
         who = f"customer {table['customer_id'].iloc[row]}" if "customer_id" in table else f"row {row}"
         raise DataError(
             f"indicator {name} is infinite for {who} ({int(infinite.sum())} in all): "
-            f"write what is unknown as missing"
+            f"leave unknown values missing"
         )
     return values
 
@@ -211,12 +211,12 @@ def _curve(values: Floats, higher: bool, method: NormalisationMethod, target: Sc
     if method == "quantile":
         return _mid_ranks(values, higher)
     if method == "vector":
-        # Scaled first: the square of a large number would overflow.
+        # Scaled first, since the square of a large number would overflow.
         largest = max(abs(low), abs(high))
         norm = largest * float(np.sqrt(np.square(values / largest).sum()))
         return _line(low, high, higher, (high - low) / norm)
     first, last = (float(end) for end in np.quantile(values, _ENDS))
-    if first == last:  # a rare event: nearly all have one value
+    if first == last:  # a rare event: nearly all values are the same
         first, last = low, high
     return _line(first, last, higher)
 
@@ -229,13 +229,13 @@ def _to_target(values: Floats, higher: bool, target: ScaleTarget) -> Curve:
     floor = target.floor
     if floor is None:
         floor = float(np.quantile(values, _ENDS[0] if higher else _ENDS[1]))
-        if (floor >= target.value) == higher:  # nearly everyone has reached it: nothing to be linear between
+        if (floor >= target.value) == higher:  # nearly everyone has reached it: no interval to interpolate
             return Curve((target.value,), (1.0,), higher)
     return _line(min(floor, target.value), max(floor, target.value), higher)
 
 
 def _mid_ranks(values: Floats, higher: bool) -> Curve:
-    """Mid-ranks, exact at the knots; with over 1,000 distinct values these stand a thousandth apart."""
+    """Mid-ranks, exact at the knots; with over 1,000 distinct values knots are 0.001 apart."""
     distinct, counts = np.unique(values, return_counts=True)
     places = (np.cumsum(counts) - counts / 2.0) / values.size
     if distinct.size > _MOST_KNOTS:

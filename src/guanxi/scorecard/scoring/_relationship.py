@@ -1,4 +1,4 @@
-"""The relationship scorecard of one day: indicators, weights, scores, and how sure the tiers are."""
+"""The relationship scorecard of one day: indicators, weights, scores, stability of the tiers."""
 
 from __future__ import annotations
 
@@ -30,15 +30,15 @@ class Relationship:
     Attributes
     ----------
     indicators : pandas.DataFrame
-        ``customer_id`` and every indicator, in its own unit.
+        ``customer_id`` and the indicators, each in its own unit.
     normalised : pandas.DataFrame
-        ``customer_id`` and the indicators of the tree, from 0 to 1, higher the better.
+        ``customer_id`` and the indicators of the tree, 0 to 1, higher is better.
     weighting : Weighting
     card : Scorecard
     stability : Stability or None
-        None where no weights were drawn, or tiers do not follow the score.
+        None if no weights were drawn, or tiers are not based on the score.
     notes : tuple of str
-        Of indicators, weights, scores and stability.
+        Notes on indicators, weights, scores and stability.
     """
 
     indicators: pd.DataFrame = field(repr=False)
@@ -61,7 +61,7 @@ def relationship(
     params : ScorecardParams
     seed : int
     language : {"en", "zh"}
-        Of the reasons.
+        Language of the reasons.
 
     Raises
     ------
@@ -87,7 +87,7 @@ def relationship(
     )
     stability, notes = None, [*card.notes, *weighting.notes]
     if rule.on != "score":
-        notes.append("stability: tiers follow the value, so no weights were drawn to see who keeps the tier")
+        notes.append("stability: not assessed, since tiers are based on value")
     elif params.draws:
         stability = tier_stability(
             normalised,
@@ -100,7 +100,7 @@ def relationship(
 
 
 def score_other_day(indicators: pd.DataFrame, present: Relationship) -> Scorecard:
-    """Score the customers of another day by the scale, weights and cuts of the present one."""
+    """Score the customers of another day with the scale, weights and cut points of the present one."""
     card = present.card
     return _score(
         indicators,
@@ -117,15 +117,15 @@ def _score(indicators: pd.DataFrame, weighting: Weighting, **options: Any) -> Sc
 
 
 def normalise(indicators: pd.DataFrame, scale: Normalisation) -> pd.DataFrame:
-    """Bring indicators to 0 to 1, higher the better."""
+    """Normalise indicators to 0 to 1, higher is better."""
     columns = {name: curve.apply(indicators[name]) for name, curve in scale.curves.items()}
     return pd.DataFrame({"customer_id": indicators["customer_id"].array, **columns}, copy=False)
 
 
 def methods_agreement(present: Relationship) -> pd.DataFrame:
-    """Kendall's tau between the scores that the three methods give with the same weights and scale.
+    """Kendall's tau between the scores of the three methods with the same weights and scale.
 
-    Of more than 20,000 customers, so many are compared, evenly spaced by their score.
+    At most 20,000 customers are compared, evenly spaced by score.
     """
     card = present.card
     by_score = card.table["score"].argsort(kind="stable").to_numpy()
@@ -141,9 +141,9 @@ def methods_agreement(present: Relationship) -> pd.DataFrame:
 
 
 def own_weights(groups: pd.Series[Any], present: Relationship, params: ScorecardParams) -> pd.DataFrame:
-    """Show what weights of its own would change for each group; its scale stays that of all customers.
+    """Compare each group's scores under its own weights, on the common scale.
 
-    Groups of which the data cannot tell weights are left out. Gives the table of
+    Groups whose data do not determine weights are left out. Returns the table of
     :func:`guanxi.scorecard.targets._roll_up.compare_group_weights`.
     """
     own: dict[Any, Mapping[str, float]] = {}

@@ -1,13 +1,13 @@
-"""The scorecard: for every customer a score from 0 to 100, in total and by dimension, and why.
+"""The scorecard: each customer's score from 0 to 100, in total and by dimension, with reasons.
 
-A better value of one indicator never lowers the customer's score, whether the scale is kept
-(:class:`.normalisation.Normalisation`) or fitted anew, by weighted sum, TOPSIS, and fuzzy evaluation with
-weighted average and weighted score. There is one exception: TOPSIS on ``vector`` fitted anew where values are
-negative, since the better value then changes what its indicator weighs. The other choices of fuzzy evaluation
-do not promise it.
+The score is monotone with the weighted sum, TOPSIS, and fuzzy evaluation by weighted average and weighted
+score: a better value of one indicator never lowers it, whether the scale
+(:class:`.normalisation.Normalisation`) is kept or refitted. The exception is TOPSIS on a refitted ``vector``
+scale with negative values, where the better value changes the weight of its indicator. Other choices of fuzzy
+evaluation are not monotone.
 
-What is unknown of a customer is left out and the weights of the rest are raised to add up to 1, customer by
-customer; ``known_weight`` says how much was known. An indicator that nobody has counts as weight 0.
+Indicators unknown for a customer are left out and the other weights rescaled to add up to 1, customer by
+customer; ``known_weight`` is the weight that was known. An indicator unknown for all has weight 0.
 """
 
 from __future__ import annotations
@@ -47,24 +47,24 @@ _MUCH = 0.01
 
 @dataclass(frozen=True)
 class Scorecard:
-    """Scores of all customers, and what they rest on.
+    """Scores of all customers, with weights, scale and tiers.
 
     Attributes
     ----------
     table : pandas.DataFrame
-        A row per customer, in the order given: ``customer_id, score`` (0 to 100), ``<dimension>_score`` (the
-        same method on the dimension's indicators alone), ``grade, rank`` (1 is best, equals share the better
-        rank)``, tier, known_weight, <indicator>_points`` (add up to the score), ``why_1`` … (indicators that
-        move the customer most from the mean, in points), and for fuzzy ``<grade>_membership``.
+        One row per customer, in the order given: ``customer_id, score`` (0 to 100), ``<dimension>_score``
+        (the same method on the dimension's indicators alone), ``grade, rank`` (1 is best, ties share the
+        better rank)``, tier, known_weight, <indicator>_points`` (adding up to the score), ``why_1`` … (the
+        largest differences from the mean customer, in points), and for fuzzy ``<grade>_membership``.
     method : ScoringMethod
     weights : dict of str to float
-        The weights used: above 0, adding up to 1 over the indicators that anybody has.
+        The weights used: above 0, adding up to 1 over the indicators known for some customer.
     mean_levels : dict of str to float
-        What the mean customer has of each indicator, 0 to 100.
+        Level of the mean customer on each indicator, 0 to 100.
     normalisation : Normalisation
     tiers : TierCuts
     notes : tuple of str
-        What was left out, raised or is constant, a sentence each.
+        One sentence each on indicators left out, rescaled or constant.
     """
 
     table: pd.DataFrame
@@ -76,7 +76,7 @@ class Scorecard:
     notes: tuple[str, ...]
 
     def relative_points(self) -> pd.DataFrame:
-        """Points above or below the mean customer: ``customer_id`` and a column per indicator."""
+        """Points relative to the mean customer: ``customer_id`` and one column per indicator."""
         points = self.table[[f"{name}_points" for name in self.weights]].to_numpy()
         weights, levels = (np.asarray(list(each.values())) for each in (self.weights, self.mean_levels))
         found = pd.DataFrame(relative_points(points, weights, levels), columns=list(self.weights))
@@ -103,34 +103,34 @@ def score_table(
     Parameters
     ----------
     indicators : pandas.DataFrame
-        ``customer_id`` (unique) and a column per indicator, in its own unit; NaN is unknown.
+        ``customer_id`` (unique) and one column per indicator, in its own unit; NaN is unknown.
     weights : mapping of str to float
-        Global weight of each indicator: at least 0, adding up to 1. One without a column counts as absent.
+        Global weight of each indicator: at least 0, adding up to 1. An indicator without a column is absent.
     dimensions : mapping of str to str
         The dimension of each weighted indicator.
     higher_is_better : mapping of str to bool
-        Direction of each known indicator, from the catalogue.
+        Direction of each indicator, from the catalogue.
     normalisation : str or Normalisation
-        A method to fit on this table, or a scale fitted on another (period, market) to keep.
+        A method to fit on this table, or a scale fitted on another period or market.
     method : {"weighted_sum", "topsis", "fuzzy"} or ScoringMethod
-        A method by its name, or one with choices of its own, such as a :class:`.FuzzyEvaluation`.
+        A method by name, or a configured one, such as a :class:`.FuzzyEvaluation`.
     tiers : TierRule or TierCuts, optional
-        A rule to fit on these scores (default: percentile, 20 % and 30 %), or cuts to keep.
+        A rule to fit on these scores (default: percentile, 20 % and 30 %), or fixed cut points.
     grades : mapping of str to float
-        Least score of each grade; fuzzy has its own grades, cut half way between their scores.
+        Lower bound of each grade; fuzzy has its own grades, with bounds halfway between their scores.
     targets : mapping of str to ScaleTarget, optional
-        For the normalisation ``target``: one for each indicator with a weight.
+        For the normalisation ``target``: one for each weighted indicator.
     labels : mapping of str to str, optional
-        What the reasons call an indicator; default its name.
+        Label of each indicator in the reasons; default: its name.
     reasons : int
-        How many reasons a customer gets.
+        Number of reasons per customer.
 
     Raises
     ------
     ParamsError
-        If the weights, a method, target, grade or share is not as described.
+        If a weight, method, target, grade or share is invalid.
     DataError
-        If customers are not unique, a value is infinite, or nothing with a weight is known.
+        If customers are not unique, a value is infinite, or no weighted indicator is known.
 
     Examples
     --------
@@ -212,7 +212,7 @@ def _fit_cuts(rule: TierRule, score: Floats, indicators: pd.DataFrame) -> TierCu
 
 
 def _notes_on_tiers(tiers: TierRule | TierCuts | None, assigned: Words) -> list[str]:
-    """Say where equal scores gave the high tier more customers than were asked for."""
+    """Note if ties made the high tier larger than requested."""
     rule = TierRule() if tiers is None else tiers
     if not isinstance(rule, TierRule) or rule.method != "percentile":
         return []
@@ -221,7 +221,7 @@ def _notes_on_tiers(tiers: TierRule | TierCuts | None, assigned: Words) -> list[
     if high - max(1.0, share * n) <= _MUCH * n:
         return []
     return [
-        f"Equal scores put {high / n:.0%} of customers in the high tier, where {share:.0%} were asked for."
+        f"Equal scores put {high / n:.0%} of customers in the high tier, more than the {share:.0%} requested."
     ]
 
 

@@ -1,9 +1,9 @@
-"""Scoring methods: how normalised indicators and weights become a score from 0 to 100.
+"""Scoring methods: combine normalised indicators and weights into a score from 0 to 100.
 
-A method evaluates customers who each have weights of their own (:meth:`ScoringMethod.evaluate`, for the
-scorecard), and scores them under one set of weights (:meth:`ScoringMethod.score`) or many at once
-(:meth:`ScoringMethod.score_sets`). There the weights of what is known of a customer count in proportion; a
-customer of whom nothing with weight is known has no score.
+A method evaluates customers with customer-specific weights (:meth:`ScoringMethod.evaluate`, for the
+scorecard), and scores them under one set of weights (:meth:`ScoringMethod.score`) or many
+(:meth:`ScoringMethod.score_sets`). The latter two rescale the weights of the known indicators; a customer
+without a known weighted indicator has no score.
 
 References
 ----------
@@ -27,40 +27,40 @@ from guanxi.scorecard.scoring._normalisation import Normalisation
 from guanxi.scorecard.weights._combination import direct
 
 Floats = NDArray[np.float64]
-Numbers = NDArray[Any]  # of single or double precision
+Numbers = NDArray[Any]  # single or double precision
 Groups = Mapping[str, Sequence[int]]
 ScoreMethod = Literal["weighted_sum", "topsis", "fuzzy"]
 
 ROWS_AT_ONCE = 20_000
-# Sums in another order differ in the last digits, and equals must stay equal.
+# Sums in a different order differ in the last digits, but ties must stay ties.
 DECIMALS = 9
 _MIDDLE = 50.0
 
 
 class Evaluation(NamedTuple):
-    """What a method finds of n customers."""
+    """Scores of n customers."""
 
     score: Floats  # (n,)
-    points: Floats  # (n, m): of each indicator; they add up to the score
+    points: Floats  # (n, m): points of each indicator, adding up to the score
     dimensions: Floats  # (n, n_dimensions): score of each dimension alone
-    memberships: Floats  # (n, n_grades): in each grade; no columns but for fuzzy
+    memberships: Floats  # (n, n_grades); empty unless the method is fuzzy
 
 
 class ScoringMethod(ABC):
-    """How normalised indicators and weights become a score."""
+    """A way of combining normalised indicators and weights into a score."""
 
     name: ClassVar[ScoreMethod]
 
     def on(self, scale: Normalisation) -> ScoringMethod:
-        """Give the method for indicators on a scale; ParamsError if it cannot use that scale."""
+        """Adapt the method to a scale; ParamsError if it cannot use that scale."""
         if scale.method == "vector":
             raise ParamsError(
-                f"normalisation vector is for the method topsis; with {self.name} choose quantile"
+                f"normalisation vector requires the method topsis; with {self.name} choose quantile"
             )
         return self
 
     def cut_points(self) -> dict[str, float] | None:
-        """Least score of each grade, best first, where the method has grades of its own."""
+        """Lower bound of each grade, best first, if the method defines grades."""
         return None
 
     @abstractmethod
@@ -76,12 +76,12 @@ class ScoringMethod(ABC):
         names : sequence of str
             The indicators, in the order of the columns.
         groups : mapping of str to sequence of int
-            The columns of each dimension; every column stands in one.
+            The columns of each dimension; every column belongs to one.
         """
 
     @abstractmethod
     def score_sets(self, table: pd.DataFrame, weights: Numbers) -> Numbers:
-        """Scores under many sets of weights, 0 to 100, in the weights' precision.
+        """Scores under many sets of weights, 0 to 100, in the precision of the weights.
 
         Parameters
         ----------
@@ -100,18 +100,18 @@ class ScoringMethod(ABC):
         Parameters
         ----------
         normalised : pandas.DataFrame
-            Indicators from 0 to 1, higher the better; NaN is unknown. Other columns are left aside.
+            Indicators from 0 to 1, higher is better; NaN is unknown. Other columns are ignored.
         weights : mapping of str to float
 
         Returns
         -------
         array, shape (n,)
-            NaN where no indicator with weight is known.
+            NaN where no weighted indicator is known.
 
         Raises
         ------
         DataError
-            If a weight is negative, or its indicator no column.
+            If a weight is negative, or its indicator has no column.
 
         Examples
         --------
@@ -125,19 +125,19 @@ class ScoringMethod(ABC):
         for start in range(0, len(found), ROWS_AT_ONCE):
             rows = slice(start, start + ROWS_AT_ONCE)
             found[rows] = self.score_sets(normalised.iloc[rows][list(used)], column)[:, 0]
-        # A matrix product gives equals other last bits.
+        # A matrix product would break ties in the last bits.
         return found.round(DECIMALS)
 
 
 class OneLevelMethod(ScoringMethod):
-    """A method that knows no dimensions: the score of one is that of its indicators alone."""
+    """A method without levels: a dimension's score is that of its indicators alone."""
 
     @abstractmethod
     def contributions(self, values: Floats, weights: Floats, names: Sequence[str]) -> tuple[Floats, Floats]:
-        """Score, shape (n,), and points of each indicator, which add up to it, shape (n, m)."""
+        """Score, shape (n,), and the points of each indicator that add up to it, shape (n, m)."""
 
     def evaluate(self, values: Floats, weights: Floats, names: Sequence[str], groups: Groups) -> Evaluation:
-        """Evaluate the indicators of each dimension alone, and all together."""
+        """Evaluate all indicators together, and those of each dimension alone."""
         alone = [
             self.contributions(values[:, columns], shares(weights[:, columns]), [names[i] for i in columns])[
                 0
@@ -149,7 +149,7 @@ class OneLevelMethod(ScoringMethod):
 
 
 class WeightedSum(OneLevelMethod):
-    """Simple additive weighting: what each indicator brings is its weight times its place on the scale.
+    """Simple additive weighting: each indicator contributes its weight times its normalised value.
 
     Examples
     --------
@@ -172,16 +172,16 @@ class WeightedSum(OneLevelMethod):
 
 @dataclass(frozen=True)
 class Topsis(OneLevelMethod):
-    """TOPSIS: how close a customer is to the best on every indicator, and how far from the worst.
+    """TOPSIS: relative closeness to the ideal customer, best on every indicator.
 
-    On the normalisation ``vector`` this is the method as published (division by the Euclidean norm); on
-    another the ideals are 1 and 0 on its scale. Points are an allocation by squared distance from the worst,
-    since closeness itself is no sum. Where no indicator tells customers apart the closeness is 50.
+    With the normalisation ``vector`` this is the published method (division by the Euclidean norm); with any
+    other the ideals are 1 and 0. Closeness is not additive, so points allocate it by squared distance from
+    the worst. If all indicators are constant the closeness is 50.
 
     Attributes
     ----------
     spreads : mapping of str to float
-        Distance of worst and best on each indicator, before weighting; 1 for one that is not named.
+        Distance between worst and best on each indicator, before weighting; 1 for indicators not listed.
 
     Examples
     --------
@@ -198,7 +198,7 @@ class Topsis(OneLevelMethod):
     spreads: Mapping[str, float] = field(default_factory=dict)
 
     def on(self, scale: Normalisation) -> Topsis:
-        """Take over how far worst and best of each indicator lie apart."""
+        """Take the distances between worst and best from the scale."""
         return Topsis({name: curve.spread for name, curve in scale.curves.items()})
 
     def contributions(self, values: Floats, weights: Floats, names: Sequence[str]) -> tuple[Floats, Floats]:
@@ -215,7 +215,7 @@ class Topsis(OneLevelMethod):
 
     def score_sets(self, table: pd.DataFrame, weights: Numbers) -> Numbers:
         """Score under many sets of weights."""
-        # Squares of small weights need double precision. Closeness is a ratio: weights need not add up to 1.
+        # Squares of small weights need double precision. Closeness is a ratio, so weights need not sum to 1.
         reach = np.square(weights * self._spread(list(table.columns))[:, None])
         values = table.to_numpy(dtype=np.float64)
         unknown = np.isnan(values)
@@ -236,7 +236,7 @@ def _closeness(far: Floats, near: Floats) -> Floats:
 
 
 def weighted_averages(values: Numbers, weights: Numbers) -> Numbers:
-    """Average what is known, shape (n, m), under each set of weights, shape (m, n_sets); times 100."""
+    """Weighted means times 100 of the known values, shape (n, m), under weights, shape (m, n_sets)."""
     unknown = np.isnan(values)
     sums = np.where(unknown, 0, values) @ (100 * weights)
     if not unknown.any():
@@ -246,16 +246,16 @@ def weighted_averages(values: Numbers, weights: Numbers) -> Numbers:
 
 
 def used_weights(normalised: pd.DataFrame, weights: Mapping[str, float]) -> dict[str, float]:
-    """Shares of the indicators with weight; DataError if one is negative, or its indicator no column."""
+    """Normalised positive weights; DataError if one is negative or its indicator has no column."""
     used = {name: share for name, share in direct(weights).items() if share > 0}
     missing = [name for name in used if name not in normalised.columns]
     if missing:
-        raise DataError(f"no column for the weight of {', '.join(missing)}: give the indicator or no weight")
+        raise DataError(f"no column for the weight of {', '.join(missing)}: add it or drop the weight")
     return used
 
 
 def shares(parts: Floats) -> Floats:
-    """Bring each row (last axis) to a sum of 1; a row of zeros stays.
+    """Normalise each row (last axis) to sum to 1; a row of zeros is unchanged.
 
     Examples
     --------
@@ -267,10 +267,10 @@ def shares(parts: Floats) -> Floats:
 
 
 def row_weights(weights: Floats, known: NDArray[np.bool_]) -> tuple[Floats, Floats]:
-    """Raise weights, shape (m,), over the indicators known of each customer, shape (n, m).
+    """Rescale weights, shape (m,), over the indicators known for each customer, shape (n, m).
 
-    Returns each customer's weights, shape (n, m), which add up to 1 (all 0 where nothing is known), and the
-    weight that was known, shape (n,).
+    Returns the weights, shape (n, m), each row adding up to 1 (all 0 if nothing is known), and the known
+    weight, shape (n,).
     """
     own = np.where(known, weights, 0.0)
     return shares(own), own.sum(axis=1).round(DECIMALS)

@@ -1,4 +1,4 @@
-"""How far tiers rest on the exact weights: weights drawn again and again, and how often a customer stays."""
+"""Sensitivity of tiers to the weights: how often customers keep their tier under random weights."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ Singles = NDArray[np.float32]
 Tier = Callable[[Floats], Any]
 
 _SURE = 0.9
-_SAMPLE = 20_000  # customers whose scores set the cut points of a draw, where there are more
-_CELLS = 4_000_000  # scores at a time: 16 MB of single precision stay near the processor
+_SAMPLE = 20_000  # at most so many customers determine the cut points of a draw
+_CELLS = 4_000_000  # scores per batch: 16 MB in single precision fit the cache
 
 
 @dataclass(frozen=True)
 class Stability:
-    """How often customers keep their tier when the weights are drawn again.
+    """Share of weight draws in which customers keep their tier.
 
     Attributes
     ----------
     tiers : array, shape (n,)
-        With the weights as they are, as the tier rule names them; None for a customer without a score.
+        Tiers under the given weights, as named by the tier rule; None for a customer without a score.
     kept : array, shape (n,)
-        Share of draws in which the customer stays in this tier; NaN without a score.
+        Share of draws in which the customer is in the same tier; NaN without a score.
     draws : int
     """
 
@@ -47,7 +47,7 @@ class Stability:
         -------
         pandas.DataFrame
             ``tier`` (``all`` last), ``customers, kept`` (mean share of draws), ``sure`` (share of customers
-            who stay in at least nine draws of ten).
+            who keep their tier in at least 90 % of the draws).
         """
         scored = pd.DataFrame({"tier": self.tiers, "kept": self.kept}).dropna(subset="kept")
         groups = [*scored.groupby("tier", sort=True), ("all", scored)]
@@ -72,24 +72,23 @@ def tier_stability(
     method: ScoringMethod | None = None,
     sample: int = _SAMPLE,
 ) -> Stability:
-    """Share of weight draws in which each customer keeps the tier.
+    """Compute the share of weight draws in which each customer keeps the tier.
 
-    Each draw has cut points of its own: the tier rule sorts customers by their scores under these weights. Of
-    more customers than ``sample``, so many are sorted, evenly spaced by their score, and all others fall
-    between the cut points found: with 20,000 of 100,000, one customer's share is off by about .01 at most.
+    The tier rule is applied to the scores of each draw. With more customers than ``sample``, the cut points
+    are found on a sample evenly spaced by score: with 20,000 of 100,000 customers the error of a customer's
+    share is about .01 at most.
 
     Parameters
     ----------
     normalised : pandas.DataFrame
-        Indicators from 0 to 1, higher the better; NaN is unknown. Other columns are left aside.
+        Indicators from 0 to 1, higher is better; NaN is unknown. Other columns are ignored.
     weights : mapping of str to float
-        As they are.
+        The given weights.
     tier : callable
-        ``tier(scores) -> array`` of names or, faster, of integer codes, for scores without NaN; a higher
-        score must never have a lower tier.
+        ``tier(scores) -> array`` of names or, faster, integer codes; monotone, for scores without NaN.
     drawn : array, shape (n_draws, n_indicators)
-        Other weights, in the order of ``weights``: as from :func:`.uncertainty.draw_weights`, of several
-        experts, or of bootstrap samples.
+        Weights in the order of ``weights``, for instance from :func:`.uncertainty.draw_weights`, several
+        experts, or bootstrap samples.
     method : ScoringMethod, optional
         Default: the weighted sum.
     sample : int
@@ -101,7 +100,7 @@ def tier_stability(
     Raises
     ------
     DataError
-        If nobody has a score, the draws do not fit the weights, or tiers do not follow the scores.
+        If no customer has a score, the draws do not match the weights, or tiers are not monotone.
 
     References
     ----------
@@ -120,13 +119,13 @@ def tier_stability(
     names, method = list(used_weights(normalised, weights)), method or WeightedSum()
     drawn = np.asarray(drawn, dtype=np.float64)
     if drawn.ndim != 2 or drawn.shape[1] != len(weights) or not len(drawn):
-        raise DataError(f"weights drawn have the shape {drawn.shape}: give rows of {len(weights)} weights")
+        raise DataError(f"the drawn weights have shape {drawn.shape}: give rows of {len(weights)} weights")
     columns = [list(weights).index(name) for name in names]
     transposed = np.ascontiguousarray(drawn[:, columns].T, dtype=np.float32)
     scores = method.score(normalised, weights)
     scored = np.flatnonzero(~np.isnan(scores))
     if not len(scored):
-        raise DataError("no customer has a known indicator with weight: there are no tiers")
+        raise DataError("no customer has a known indicator with a weight: there are no tiers")
     codes = np.full(len(scores), -1)
     codes[scored], tiers = pd.factorize(tier(scores[scored]))
     by_score = scored[np.argsort(scores[scored], kind="stable")]
@@ -146,10 +145,10 @@ def tier_stability(
 
 
 def rank_agreement(scores: Mapping[str, pd.Series[float]]) -> pd.DataFrame:
-    """Kendall's tau-b between the rankings of each two methods, or periods.
+    """Kendall's tau-b between the rankings of each pair of methods or periods.
 
-    Scores are indexed by customer; those who have a score in both are compared. Gives ``first, second,
-    customers, tau``: 1 for the same order, -1 for the reverse; NaN where all scores of one are the same.
+    Scores are indexed by customer; customers with both scores are compared. Returns ``first, second,
+    customers, tau``: 1 for the same order, -1 for the reverse; NaN if one side has all scores equal.
 
     References
     ----------
@@ -172,7 +171,7 @@ def rank_agreement(scores: Mapping[str, pd.Series[float]]) -> pd.DataFrame:
 
 
 def _cut_points(scores: Singles, tier: Tier) -> dict[Any, tuple[Singles, Singles]]:
-    """Give for each tier the lowest score within and the lowest above it, in each draw."""
+    """For each tier, the lowest score in it and the lowest above it, in each draw."""
     ends: dict[Any, tuple[Singles, Singles]] = {}
     for draw, column in enumerate(scores.T):
         known = np.ascontiguousarray(column[~np.isnan(column)])
@@ -189,7 +188,7 @@ def _cut_points(scores: Singles, tier: Tier) -> dict[Any, tuple[Singles, Singles
 
 
 def _between(largest: np.float32, smallest: np.float32) -> np.float32:
-    """Cut halfway between two tiers, so that a score's rounding moves nobody; ties belong to the upper."""
+    """Cut halfway between two tiers, robust to rounding; ties belong to the upper tier."""
     if largest > smallest:
         raise DataError("tiers do not follow the scores: a higher score must never have a lower tier")
     middle = largest + (smallest - largest) / np.float32(2.0)

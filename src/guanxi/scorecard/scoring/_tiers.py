@@ -1,15 +1,15 @@
-"""Customers in three tiers (high, middle, low) and grades by written cut points.
+"""Assignment of customers to three tiers (high, middle, low), and to grades by given cut points.
 
 ==================  ====================================================================================
 method              high · middle · low
 ==================  ====================================================================================
-``percentile``      the best 20 % by score · the next 30 % · the others
-``pareto``          the fewest customers who hold 80 % of the value · who hold the next 15 % · the others
-``natural_breaks``  three classes of the score, as alike within as can be
+``percentile``      the top 20 % by score · the next 30 % · the rest
+``pareto``          the fewest customers with 80 % of the value · with the next 15 % · the rest
+``natural_breaks``  three classes of the score with least variance within
 ==================  ====================================================================================
 
-All end in two numbers, the least score (or value) of the high and of the middle tier: equals stay together,
-and customers of another period or group can be sorted by the same cuts.
+Each method yields two cut points, the least score (or value) of the high and of the middle tier. Ties stay
+together, and the cuts can be applied to customers of another period or group.
 
 References
 ----------
@@ -48,16 +48,16 @@ _BINS = 2000
 
 @dataclass(frozen=True)
 class TierRule:
-    """How customers are sorted into tiers.
+    """How customers are assigned to tiers.
 
     Attributes
     ----------
     method : {"percentile", "pareto", "natural_breaks"}
     high, middle : float, optional
-        ``percentile``: share of customers in the tier (default 0.2 and 0.3); ``pareto``: share of value held
+        ``percentile``: share of customers in the tier (default 0.2 and 0.3); ``pareto``: share of the value
         (default 0.8 and 0.15).
     value : str
-        ``pareto``: the indicator whose sum is shared out.
+        ``pareto``: the indicator that measures value.
     """
 
     method: TierMethod = "percentile"
@@ -67,11 +67,11 @@ class TierRule:
 
     @property
     def on(self) -> str:
-        """What is cut: ``score``, or for ``pareto`` the indicator."""
+        """Variable that is cut: ``score``, or the indicator for ``pareto``."""
         return self.value if self.method == "pareto" else "score"
 
     def shares(self) -> tuple[float, float]:
-        """Shares of the high and the middle tier; ParamsError if they are no shares."""
+        """Shares of the high and the middle tier; ParamsError if invalid."""
         if self.method not in get_args(TierMethod):
             known = ", ".join(get_args(TierMethod))
             raise ParamsError(f"tiers: {self.method!r} is not known: choose one of {known}")
@@ -90,14 +90,14 @@ class TierRule:
 
 @dataclass(frozen=True)
 class TierCuts:
-    """The least number of the high and of the middle tier.
+    """Lower bounds of the high and the middle tier.
 
     Attributes
     ----------
     on : str
         ``score``, or the indicator that is cut.
     high, middle : float or None
-        None: nobody is in the high tier (all had one score).
+        None: the high tier is empty (all scores were equal).
     """
 
     method: TierMethod
@@ -106,7 +106,7 @@ class TierCuts:
     middle: float
 
     def assign(self, numbers: ArrayLike) -> Words:
-        """Sort customers into tiers, shape (n,); an unknown number has none.
+        """Assign customers to tiers, shape (n,); missing where the number is unknown.
 
         Examples
         --------
@@ -120,26 +120,26 @@ class TierCuts:
         return take_words(TIERS, codes)
 
     def document(self) -> dict[str, Any]:
-        """Give the cuts as plain numbers, for JSON."""
+        """Return the cuts as plain numbers, for JSON."""
         return asdict(self)
 
     @classmethod
     def from_document(cls, document: Mapping[str, Any]) -> Self:
-        """Read what :meth:`document` gave."""
+        """Restore from :meth:`document`."""
         return cls(**document)
 
 
 def fit_tiers(numbers: ArrayLike, rule: TierRule) -> TierCuts:
-    """Find the cuts between tiers.
+    """Find the cut points between tiers.
 
-    Numbers are scores, or for ``pareto`` values; NaN does not count, nor does a value below 0.
+    Numbers are scores, or values for ``pareto``; NaN and negative values are ignored.
 
     Raises
     ------
     ParamsError
-        If the rule's shares are no shares.
+        If the shares of the rule are invalid.
     DataError
-        If no number is known, or for ``pareto`` none is above 0.
+        If no number is known, or none is above 0 for ``pareto``.
 
     Examples
     --------
@@ -150,7 +150,7 @@ def fit_tiers(numbers: ArrayLike, rule: TierRule) -> TierCuts:
     given = np.asarray(numbers, dtype=np.float64)
     falling = np.sort(given[~np.isnan(given)])[::-1]
     if not falling.size:
-        raise DataError("no customer has a score to sort into tiers: no indicator with a weight is known")
+        raise DataError("no customer has a score to assign a tier: no indicator with a weight is known")
     if rule.method == "natural_breaks":
         high, middle = natural_breaks(falling[::-1])
         return TierCuts(rule.method, rule.on, high, middle)
@@ -159,17 +159,15 @@ def fit_tiers(numbers: ArrayLike, rule: TierRule) -> TierCuts:
         return TierCuts(rule.method, rule.on, *(float(falling[place - 1]) for place in last))
     held = np.cumsum(np.maximum(falling, 0.0))
     if held[-1] <= 0:
-        raise DataError(
-            f"tiers pareto: no customer has a {rule.value} above 0 to share out; choose percentile"
-        )
+        raise DataError(f"tiers pareto: no customer has a {rule.value} above 0; choose percentile")
     last = [int(np.searchsorted(held, (share - _ROUNDING) * held[-1])) for share in np.cumsum(shares)]
     return TierCuts(rule.method, rule.on, *(float(falling[place]) for place in last))
 
 
 def assign_grades(scores: ArrayLike, grades: Mapping[str, float] = GRADES) -> Words:
-    """Give each score, 0 to 100, the best grade whose cut point it reaches; an unknown score has none.
+    """Assign each score, 0 to 100, the best grade whose cut point it reaches; missing if unknown.
 
-    ``grades`` holds the least score of each grade, best first; ParamsError if they do not fall to 0.
+    ``grades`` maps each grade to its lower bound, best first; ParamsError if the bounds do not fall to 0.
 
     Examples
     --------
@@ -189,16 +187,16 @@ def assign_grades(scores: ArrayLike, grades: Mapping[str, float] = GRADES) -> Wo
 
 
 def take_words(words: Sequence[str], places: NDArray[np.integer[Any]]) -> Words:
-    """Give the word at each place, shape (n,); a place of -1 is missing."""
+    """Words at the given positions, shape (n,); missing at position -1."""
     return pd.array([*words, None], dtype="str").take(places)
 
 
 def natural_breaks(rising: Floats) -> tuple[float | None, float]:
-    """Divide numbers into three classes with the least sum of squares within.
+    """Divide numbers into three classes with the least within-class sum of squares.
 
-    Exact with up to 2,000 distinct numbers; with more the breaks lie at the edges of 2,000 bins of equal
-    width. ``rising``, shape (n,), is sorted and has no NaN. Gives the least number of the upper and of the
-    middle class. Two distinct numbers leave the middle class empty, one leaves only it: then the first is
+    Exact for up to 2,000 distinct numbers; for more, breaks are at the edges of 2,000 bins of equal width.
+    ``rising``, shape (n,), is sorted without NaN. Returns the lower bounds of the upper and the middle class.
+    With two distinct numbers the middle class is empty; with one it is the only class and the first bound is
     None.
 
     Examples
@@ -214,7 +212,7 @@ def natural_breaks(rising: Floats) -> tuple[float | None, float]:
     )
 
     def within(start: int | Places, end: int | Places) -> Floats:
-        """Sum of squares of the bins from start up to, not with, end."""
+        """Sum of squares of the bins from start (inclusive) to end (exclusive)."""
         sums = first[end] - first[start]
         return np.asarray(second[end] - second[start] - sums * sums / (total[end] - total[start]))
 
@@ -229,7 +227,7 @@ def natural_breaks(rising: Floats) -> tuple[float | None, float]:
 
 
 def _bins(rising: Floats) -> tuple[Floats, Floats, Floats]:
-    """Least value, count and (centred) mean of each distinct value, or of 2,000 bins of equal width."""
+    """Minimum, count and (centred) mean of each distinct value, or of 2,000 bins of equal width."""
     centre = float(rising.mean())
     distinct, counts = np.unique(rising, return_counts=True)
     if distinct.size <= _BINS:

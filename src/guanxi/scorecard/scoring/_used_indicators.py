@@ -1,15 +1,14 @@
-"""What a scorecard is made of, checked: which indicators count, with which weights, and what to say."""
+"""Checks of indicators and weights: which indicators are used, and notes on the others."""
 
 from __future__ import annotations
 
-import difflib
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import pandas as pd
 
-from guanxi.errors import DataError, ParamsError
+from guanxi.errors import DataError, ParamsError, did_you_mean
 from guanxi.scorecard.scoring._normalisation import Floats, Normalisation, finite_column
 from guanxi.scorecard.weights._objective import CUSTOMER
 
@@ -18,16 +17,16 @@ _TOLERANCE = 1e-6
 
 @dataclass(frozen=True)
 class UsedIndicators:
-    """The indicators that count.
+    """The indicators used.
 
     Attributes
     ----------
     weights : dict of str to float
-        Above 0, adding up to 1 over the indicators that anybody has.
+        Above 0, adding up to 1 over the indicators known for some customer.
     columns : dict of str to array, shape (n,)
         Their values; NaN is missing.
     absent : dict of str to float
-        Weight of the indicators that nobody has, which went to the others.
+        Weight of the indicators unknown for all, reallocated to the others.
     """
 
     weights: dict[str, float]
@@ -38,14 +37,13 @@ class UsedIndicators:
 def check_weights(
     weights: Mapping[str, float], dimensions: Mapping[str, str], higher_is_better: Mapping[str, bool]
 ) -> None:
-    """Refuse weights that are negative, do not add up to 1, or name what is not an indicator."""
+    """Refuse weights that are negative, do not add up to 1, or name an unknown indicator."""
     if not weights:
         raise ParamsError("no weights are given; give at least one indicator a weight")
     for name, weight in weights.items():
         if name not in higher_is_better:
-            close = difflib.get_close_matches(name, list(higher_is_better), n=1)
-            hint = f"did you mean {close[0]}?" if close else "see the catalogue of indicators"
-            raise ParamsError(f"weights: {name} is no indicator; {hint}")
+            hint = did_you_mean(name, higher_is_better, "see the catalogue of indicators")
+            raise ParamsError(f"weights: {name} is not an indicator; {hint}")
         if not (math.isfinite(weight) and weight >= 0):
             raise ParamsError(f"weights: {name} has {weight}, but a weight must be a number of at least 0")
         if name not in dimensions:
@@ -68,16 +66,16 @@ def check_customers(indicators: pd.DataFrame) -> None:
     if not customers.is_unique:
         twice = customers[customers.duplicated()].iloc[0]
         raise DataError(
-            f"customer {twice} stands in the table of indicators more than once; keep one row each"
+            f"customer {twice} appears more than once in the table of indicators; keep one row each"
         )
 
 
 def select_indicators(
     indicators: pd.DataFrame, weights: Mapping[str, float], normalisation: Normalisation
 ) -> UsedIndicators:
-    """Leave out what nobody has or nothing was fitted for, and share its weight among the others.
+    """Leave out indicators without values or without a scale, and reallocate their weight.
 
-    Raises DataError if nothing is left, or a value is infinite or not a number.
+    Raises DataError if no indicator is left, or a value is infinite or not a number.
     """
     columns, absent = {}, {}
     for name, weight in weights.items():
@@ -93,25 +91,25 @@ def select_indicators(
     if not columns:
         raise DataError(
             f"no customer has any indicator with a weight ({', '.join(absent)}): "
-            f"add a table that holds one, or weigh others"
+            f"add a table with one, or weight others"
         )
     return UsedIndicators({name: weights[name] / total for name in columns}, columns, absent)
 
 
 def notes_on(found: UsedIndicators, normalisation: Normalisation, known_weight: Floats) -> list[str]:
-    """Say what is absent, constant or partly known, a sentence each."""
+    """Sentences on indicators that are absent, constant or partly known."""
     notes = []
     if found.absent:
         notes.append(note_on_absent(found.absent))
     constant = [name for name in found.columns if normalisation.curves[name].constant]
     if constant:
         have = "has" if len(constant) == 1 else "have"
-        notes.append(f"{_listed(constant)} {have} one value for all who have any: it counts as 0.5 for each.")
+        notes.append(f"{_listed(constant)} {have} the same value for all with one: it counts as 0.5.")
     n, partly = len(known_weight), (known_weight > 0) & (known_weight < 1 - _TOLERANCE)
     if partly.any():
         notes.append(
-            f"{int(partly.sum()):,} of {n:,} customers lack some indicator: their score rests on the others, "
-            f"whose weights were raised (known weight {known_weight[partly].min():.2f} at least, see "
+            f"{int(partly.sum()):,} of {n:,} customers lack some indicator: their score uses the others, "
+            f"whose weights were raised (known weight at least {known_weight[partly].min():.2f}, see "
             f"known_weight)."
         )
     unknown = int((known_weight == 0).sum())
@@ -121,7 +119,7 @@ def notes_on(found: UsedIndicators, normalisation: Normalisation, known_weight: 
 
 
 def note_on_absent(absent: Mapping[str, float]) -> str:
-    """Say which indicators nobody has, and what became of their weights."""
+    """Sentence on the indicators unknown for all, whose weight was reallocated."""
     lost = math.fsum(absent.values())
     return (
         f"No customer has {_listed(absent)}: weight 0 instead of {lost:.3g} in all, the other weights were "

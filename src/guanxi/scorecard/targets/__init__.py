@@ -1,1 +1,1 @@
-"""Indicators against targets and reference values, by group."""
+"""Comparison of indicators with targets and reference values, and by group."""

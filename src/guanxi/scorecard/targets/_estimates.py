@@ -1,4 +1,4 @@
-"""Means and shares with what sampling makes of them: everything that is said of a group of customers."""
+"""Means, medians and shares of groups of customers, with confidence intervals."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ LEVEL = 0.9
 def mean_interval(
     mean: ArrayLike, deviation: ArrayLike, count: ArrayLike, level: float = LEVEL
 ) -> tuple[Floats, Floats]:
-    """Student's t interval of a mean.
+    """Compute Student's t interval for a mean.
 
     Parameters
     ----------
     mean, deviation, count : array-like, shape (n,)
         Mean, sample standard deviation and size of each sample.
     level : float
-        Probability within the interval.
+        Confidence level.
 
     Returns
     -------
     lower, upper : numpy.ndarray, shape (n,)
-        NaN for samples below two.
+        NaN for samples of fewer than two.
 
     Examples
     --------
@@ -44,21 +44,21 @@ def mean_interval(
 
 
 def share_interval(hits: ArrayLike, count: ArrayLike, level: float = LEVEL) -> tuple[Floats, Floats]:
-    """Wilson's score interval of a share.
+    """Compute Wilson's score interval for a proportion.
 
     Wilson, E. B. (1927), Probable inference, the law of succession, and statistical inference, JASA 22(158).
 
     Parameters
     ----------
     hits, count : array-like, shape (n,)
-        How many of how many.
+        Number of successes and of trials.
     level : float
-        Probability within the interval.
+        Confidence level.
 
     Returns
     -------
     lower, upper : numpy.ndarray, shape (n,)
-        NaN of nothing.
+        NaN without trials.
 
     Examples
     --------
@@ -77,17 +77,18 @@ def share_interval(hits: ArrayLike, count: ArrayLike, level: float = LEVEL) -> t
 def net_promoter_score(
     promoters: ArrayLike, passives: ArrayLike, detractors: ArrayLike, level: float = LEVEL
 ) -> tuple[Floats, Floats, Floats]:
-    """Net promoter score with Rocks' adjusted Wald interval.
+    """Compute the net promoter score with Rocks' adjusted Wald interval.
 
-    The score is 100 (promoters - detractors) / answers. The interval is that of the mean of 1, 0 and -1 with
-    three more answers: 3/4 promoters, 3/2 passives and 3/4 detractors; it exists where all answers are equal.
+    The score is 100 (promoters - detractors) / answers. The interval is that for the mean of 1, 0 and -1
+    after adding three answers: 3/4 promoters, 3/2 passives and 3/4 detractors. It is defined even if all
+    answers agree.
 
     Parameters
     ----------
     promoters, passives, detractors : array-like, shape (n,)
         Counts: answers of 9 and 10, 7 and 8, 0 to 6.
     level : float
-        Probability within the interval.
+        Confidence level.
 
     Returns
     -------
@@ -118,14 +119,14 @@ def net_promoter_score(
 
 @dataclass(frozen=True)
 class Sample:
-    """A mean or median, and how sure it is.
+    """A mean or median with its uncertainty.
 
     Attributes
     ----------
     known : int
-        Values that it rests on.
+        Number of known values.
     value, lower, upper, error : float
-        The statistic, its interval and its standard error; NaN where there are too few values.
+        The statistic, its confidence interval and standard error; NaN with too few values.
     """
 
     known: int
@@ -136,11 +137,11 @@ class Sample:
 
 
 def sample_of(values: pd.Series[float], statistic: Literal["mean", "median"], level: float = LEVEL) -> Sample:
-    """Estimate the mean or the median of values, missing ones left out.
+    """Estimate the mean or the median of the known values.
 
-    The mean with Student's t interval; the median with the order statistics that hold it at least so often,
-    and a standard error from their distance: Bonett, D. G. and Price, R. M. (2002), Statistical inference for
-    a linear function of medians, Psychological Methods 7(3).
+    The mean has Student's t interval. The median has a conservative interval of order statistics, whose width
+    gives the standard error: Bonett, D. G. and Price, R. M. (2002), Statistical inference for a linear
+    function of medians, Psychological Methods 7(3).
 
     Examples
     --------

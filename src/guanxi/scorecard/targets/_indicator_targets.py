@@ -1,4 +1,4 @@
-"""Targets of indicators: how far they are reached, where it is going, and early warnings."""
+"""Targets of indicators: attainment, trend and early warnings."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ Statistic = Literal["mean", "median"]
 
 
 def refuse_targets(targets: Mapping[str, IndicatorTarget], where: str = "targets") -> None:
-    """Refuse targets of what is no indicator, and warnings that are better than their target.
+    """Refuse targets for unknown indicators, and warnings that are better than the target.
 
     Parameters
     ----------
     targets : mapping of str to IndicatorTarget
         By indicator.
     where : str
-        The key that holds them, for messages.
+        Key of the targets in messages.
 
     Raises
     ------
@@ -37,7 +37,7 @@ def refuse_targets(targets: Mapping[str, IndicatorTarget], where: str = "targets
             better = "higher" if CATALOGUE[name].higher_is_better else "lower"
             raise ParamsError(
                 f"{where}.{name}: the warning {each.warning:g} is better than the target {each.target:g}, "
-                f"for {better} is better: give a worse one"
+                f"since {better} is better: give a worse one"
             )
 
 
@@ -56,20 +56,20 @@ def check_targets(
     targets : mapping of str to IndicatorTarget
         By indicator, in its unit.
     earlier : pandas.DataFrame, optional
-        The indicator table of an earlier day.
+        The indicator table of an earlier day, for the trend.
     level : float
-        Probability within the intervals.
+        Confidence level.
 
     Returns
     -------
     pandas.DataFrame
         One row per target: ``indicator, statistic, target, warning``; ``known`` (customers); ``value, lower,
-        upper`` (see :func:`.sample_of`); ``gap`` (how much better than the target, negative: worse);
-        ``attainment`` (value / target, of lower-is-better target / value; NaN unless both are above 0);
-        ``reaching`` (share of the known customers at the target or better); ``verdict``: ``reached``,
+        upper`` (see :func:`.sample_of`); ``gap`` (difference from the target, positive if better);
+        ``attainment`` (value / target, or target / value if lower is better; NaN unless both are above 0);
+        ``reaching`` (share of known customers at the target or better); ``verdict``: ``reached``,
         ``missed``, ``warning`` (at the warning or worse) or ``unknown``; ``earlier, change, change_lower,
         change_upper`` (in the indicator's unit) and ``trend``: ``better``, ``worse``, ``steady`` (the
-        interval holds 0) or ``unknown``. A customer who stands in both tables counts as one.
+        interval contains 0) or ``unknown``. The change accounts for customers in both tables.
     """
     rows = [_check(table, name, target, earlier, level) for name, target in targets.items()]
     return pd.DataFrame(rows, columns=_COLUMNS)
@@ -163,7 +163,7 @@ def _direction(name: str, change: float, reach: float) -> str:
 
 
 def _shared_variance(values: pd.Series[float], before: pd.Series[float]) -> float:
-    """Covariance of the two means, by the customers whom both hold."""
+    """Covariance of the two means, from the customers in both tables."""
     both = pd.concat([values.rename("now"), before.rename("then")], axis=1, join="inner")
     if len(both) < 2:
         return 0.0

@@ -1,4 +1,4 @@
-"""Indicators beside reference values: of an industry, of a competitor, or one's own."""
+"""Comparison of indicators with reference values: an industry's, a competitor's or earlier ones."""
 
 from __future__ import annotations
 
@@ -29,15 +29,15 @@ def compare_with_references(
     references : mapping of str to ReferenceValue
         By indicator, in its unit.
     level : float
-        Probability within the intervals.
+        Confidence level.
 
     Returns
     -------
     pandas.DataFrame
         One row per reference value: ``indicator, benchmark, source``; ``known`` (customers); ``value, lower,
-        upper`` (mean and Student's t interval); ``gap, gap_lower, gap_upper`` (how much better than the
-        reference, negative: worse); ``verdict``: ``better``, ``worse``, ``level`` (the interval holds
-        the reference) or ``unknown`` (fewer than two customers).
+        upper`` (mean and Student's t interval); ``gap, gap_lower, gap_upper`` (difference from the reference,
+        positive if better); ``verdict``: ``better``, ``worse``, ``level`` (the interval contains the
+        reference) or ``unknown`` (fewer than two customers).
     """
     rows = [_compare(table[name], name, each, level) for name, each in references.items()]
     return pd.DataFrame(rows, columns=_COLUMNS)

@@ -20,14 +20,15 @@ Score = Callable[[pd.DataFrame, Mapping[str, float]], Any]
 
 @dataclass(frozen=True)
 class RollUp:
-    """What groups of customers are like.
+    """Description of groups of customers.
 
     Attributes
     ----------
     means : pandas.DataFrame
-        One row per group and measure: ``group`` (missing: of no group)``, measure, customers, known`` (those
-        of whom the measure is known)``, mean, lower, upper`` (Student's t)``, difference`` (from the mean of
-        all customers)``, small`` (fewer than 30 known: skewed amounts then vary more than the interval says).
+        One row per group and measure: ``group`` (missing for customers without one)``, measure, customers,
+        known`` (customers with a known measure)``, mean, lower, upper`` (Student's t)``, difference`` (from
+        the mean of all customers)``, small`` (fewer than 30 known: for skewed amounts the interval is then
+        too narrow).
     tiers : pandas.DataFrame
         One row per group and tier: ``group, tier, customers, share, lower, upper`` (Wilson)``, small``.
     """
@@ -39,23 +40,23 @@ class RollUp:
 def roll_up(
     scorecard: pd.DataFrame, by: str, measures: Sequence[str] | None = None, level: float = LEVEL
 ) -> RollUp:
-    """Describe the customers of each group, all scored with the same weights and so comparable.
+    """Describe the customers of each group; all are scored with the same weights and so comparable.
 
     Parameters
     ----------
     scorecard : pandas.DataFrame
-        ``score``, the scores of the dimensions, ``tier``, any indicators, and the column ``by``.
+        ``score``, dimension scores, ``tier``, any indicators, and the column ``by``.
     by : str
-        The column that names each customer's group; customers without one are a group of their own.
+        The column with each customer's group; customers without one form a separate group.
     measures : sequence of str, optional
-        Columns of numbers; default: all scores and indicators that are there.
+        Numeric columns; default: all scores and indicators present.
     level : float
-        Probability within the intervals.
+        Confidence level.
 
     Raises
     ------
     ParamsError
-        If there is no such column.
+        If a column does not exist.
 
     Examples
     --------
@@ -72,12 +73,7 @@ def roll_up(
 
 
 def check_groups(customers: pd.DataFrame, by: Sequence[str]) -> None:
-    """Refuse columns that are not there, or divide customers into more groups than anybody reads.
-
-    Raises
-    ------
-    ParamsError
-    """
+    """Refuse columns that do not exist or have too many different values (ParamsError)."""
     refuse_unknown(by, list(map(str, customers.columns)), "scorecard.by", "column")
     for name in by:
         groups = customers[name].nunique()
@@ -123,29 +119,29 @@ def compare_group_weights(
     score: Score,
     level: float = LEVEL,
 ) -> pd.DataFrame:
-    """Score each group with weights of its own too, and show what that changes.
+    """Compare scores under common weights and under the weights of each group's own data.
 
     Parameters
     ----------
     normalised : pandas.DataFrame
-        What ``score`` takes, one row per customer.
+        Input of ``score``, one row per customer.
     groups : pandas.Series
-        Each row's group, in the same order; customers without one are left out.
+        Group of each row, in the same order; customers without one are left out.
     weights : mapping of str to float
-        Those that all groups share.
+        The common weights.
     weights_of : callable
-        Gives a group's own weights.
+        Returns the weights of one group.
     score : callable
-        Scores rows with weights, as the scorecard does.
+        Scores rows under given weights, as the scorecard does.
     level : float
-        Probability within the intervals.
+        Confidence level.
 
     Returns
     -------
     pandas.DataFrame
         One row per group: ``group, customers, common, own`` (mean scores)``, difference, lower, upper`` (own
-        less common, Student's t interval of the customers' differences)``, small``. Only ``common`` can be
-        compared between groups.
+        minus common, with Student's t interval of the paired differences)``, small``. Only ``common`` is
+        comparable between groups.
     """
     rows = []
     for group, places in groups.groupby(groups, observed=True).indices.items():

@@ -1,1 +1,1 @@
-"""Weights of indicators: by judgement, by data, and both."""
+"""Indicator weights from judgements, from data, or from both."""

@@ -1,12 +1,12 @@
-"""Analytic hierarchy process: weights from a reciprocal matrix, and whether its judgements agree.
+"""Analytic hierarchy process: weights from a reciprocal matrix, and consistency of its judgements.
 
 Saaty (1980), The Analytic Hierarchy Process; Saaty (1990), How to make a decision, European Journal of
 Operational Research 48, 9-26.
 
-For fuzzy judgements, triangular numbers instead of points on Saaty's scale, use Buckley's geometric mean.
-Chang's extent analysis is here since many studies report it. It measures how possible it is that a thing
-outweighs all others, which is no weight, and can give 0 to what was judged to matter (Wang, Luo & Hua 2008,
-On the extent analysis method for fuzzy AHP, European Journal of Operational Research 186).
+For fuzzy judgements (triangular numbers instead of points on Saaty's scale) use Buckley's geometric mean.
+Chang's extent analysis is included because many studies report it. It measures the degree of possibility that
+an item outweighs all others, which is not a weight, and can assign 0 to items judged relevant (Wang, Luo &
+Hua 2008, On the extent analysis method for fuzzy AHP, European Journal of Operational Research 186).
 """
 
 from __future__ import annotations
@@ -26,26 +26,26 @@ Method = Literal["eigenvector", "geometric_mean", "fuzzy_geometric_mean", "fuzzy
 
 CONSISTENT = 0.1
 _MOST_LISTED = 5
-_EQUAL = 1e-9  # what differs by less is equal but for rounding
-# Mean consistency index of random matrices of 1, 2, ... rows (Saaty 1980, table 1.4).
+_EQUAL = 1e-9  # smaller differences are rounding errors
+# Mean consistency index of random matrices of order 1, 2, ... (Saaty 1980, table 1.4).
 RANDOM_INDEX = (0.0, 0.0, 0.58, 0.90, 1.12, 1.24, 1.32, 1.41, 1.45, 1.49, 1.51, 1.48, 1.56, 1.57, 1.59)
 _SCALE = np.array([1 / k for k in range(9, 1, -1)] + [float(k) for k in range(1, 10)])
 
 
 @dataclass(frozen=True)
 class Priorities:
-    """Weights of the things compared, and how far the judgements agree.
+    """Weights of the items compared, and the consistency of the judgements.
 
     Attributes
     ----------
     weights : array, shape (n,)
-        They sum to 1.
+        Sum to 1.
     lambda_max : float
-        The largest eigenvalue: n when the judgements agree entirely, else more.
+        The largest eigenvalue: n if the judgements are fully consistent, larger otherwise.
     consistency_index : float
         (lambda_max - n) / (n - 1).
     consistency_ratio : float
-        The index over that of random judgements; Saaty accepts up to 0.1. 0 for fewer than three things.
+        The index divided by that of random judgements; Saaty accepts up to 0.1. 0 for fewer than three items.
     """
 
     weights: Floats
@@ -55,14 +55,14 @@ class Priorities:
 
 
 def priorities(matrix: Floats, method: Method = "eigenvector") -> Priorities:
-    """Derive priorities from judgements, however inconsistent they are.
+    """Derive priorities from judgements, consistent or not.
 
     Parameters
     ----------
     matrix : array, shape (n, n)
         Positive and reciprocal, n up to 15.
     method : {"eigenvector", "geometric_mean"}
-        Both give the same where judgements agree, and for up to three things.
+        Identical for consistent judgements, and for up to three items.
 
     Examples
     --------
@@ -78,15 +78,15 @@ def priorities(matrix: Floats, method: Method = "eigenvector") -> Priorities:
 
 
 def eigenvector_weights(matrices: Floats) -> Floats:
-    """Saaty's principal right eigenvectors, shape (..., n), of matrices of shape (..., n, n)."""
+    """Principal right eigenvectors (Saaty), shape (..., n), of matrices of shape (..., n, n)."""
     return _principal(matrices)[1]
 
 
 def geometric_mean_weights(matrices: Floats) -> Floats:
     """Row geometric means, shape (..., n), of matrices of shape (..., n, n).
 
-    They minimise the squared logarithms of judgement over ratio of weights (Crawford & Williams 1985, Journal
-    of Mathematical Psychology 29).
+    They minimise the squared log differences between judgements and ratios of weights (Crawford & Williams
+    1985, Journal of Mathematical Psychology 29).
     """
     means = np.exp(np.log(matrices).mean(axis=-1))
     weights: Floats = means / means.sum(axis=-1, keepdims=True)
@@ -96,8 +96,8 @@ def geometric_mean_weights(matrices: Floats) -> Floats:
 def fuzzy_weights(matrices: Floats) -> Floats:
     """Triangular weights by the fuzzy geometric mean of each row.
 
-    Buckley (1985), Fuzzy hierarchical analysis, Fuzzy Sets and Systems 17, 233-247; with triangles
-    multiplied and divided end by end.
+    Buckley (1985), Fuzzy hierarchical analysis, Fuzzy Sets and Systems 17, 233-247; triangles are multiplied
+    and divided endpoint by endpoint.
 
     Parameters
     ----------
@@ -121,9 +121,9 @@ def fuzzy_weights(matrices: Floats) -> Floats:
 
 
 def fuzzy_geometric_mean_weights(matrices: Floats) -> Floats:
-    """Weights by Buckley's geometric mean, shape (..., n): centroids of :func:`fuzzy_weights`, brought to 1.
+    """Weights by Buckley's geometric mean, shape (..., n): normalised centroids of :func:`fuzzy_weights`.
 
-    Above 0; of crisp judgements (three equal numbers) the row geometric mean.
+    Always positive; for crisp judgements (three equal numbers) they equal the row geometric mean.
     """
     centroids = fuzzy_weights(matrices).mean(axis=-1)
     weights: Floats = centroids / centroids.sum(axis=-1, keepdims=True)
@@ -131,15 +131,15 @@ def fuzzy_geometric_mean_weights(matrices: Floats) -> Floats:
 
 
 def extent_analysis_weights(matrices: Floats) -> Floats:
-    """Weights by Chang's extent analysis, shape (..., n), which **can be 0** for things judged to matter.
+    """Weights by Chang's extent analysis, shape (..., n), which **can be 0** for items judged relevant.
 
     Chang (1996), Applications of the extent analysis method on fuzzy AHP, European Journal of Operational
-    Research 95, 649-655. Of crisp judgements the largest takes all.
+    Research 95, 649-655. For crisp judgements the largest item gets all the weight.
     """
     rows = matrices.sum(axis=-2)
     extents = rows / rows.sum(axis=-2, keepdims=True)[..., ::-1]
     lower, modal, upper = (extents[..., k] for k in range(3))
-    # How possible it is that i is at least j: the height where i's falling side meets j's rising side.
+    # Degree of possibility that i >= j: the height where i's right side intersects j's left side.
     ahead = upper[..., :, None] - lower[..., None, :]
     slopes = (upper - modal)[..., :, None] + (modal - lower)[..., None, :]
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -159,7 +159,7 @@ WEIGHTS: Mapping[Method, Callable[[Floats], Floats]] = {
 
 
 def _principal(matrices: Floats) -> tuple[Floats, Floats]:
-    """Largest eigenvalue, and its eigenvector with the sum 1: by Perron it is real and positive."""
+    """Largest eigenvalue and its eigenvector with sum 1, real and positive by Perron's theorem."""
     values, vectors = np.linalg.eig(matrices)
     largest = values.real.argmax(axis=-1)[..., None]
     vector = np.abs(np.take_along_axis(vectors, largest[..., None, :], axis=-1)[..., 0])
@@ -168,7 +168,7 @@ def _principal(matrices: Floats) -> tuple[Floats, Floats]:
 
 
 class Revision(NamedTuple):
-    """A judgement to think over: row and column of the matrix, its value, and one that fits the others."""
+    """A judgement to reconsider: row and column, its value, and a value consistent with the others."""
 
     row: int
     column: int
@@ -177,13 +177,13 @@ class Revision(NamedTuple):
 
 
 def revisions(matrix: Floats) -> tuple[list[Revision], float]:
-    """Find judgements whose revision makes a matrix consistent, the most inconsistent first.
+    """Find judgements whose revision makes a matrix consistent, most inconsistent first.
 
-    At each step the judgement that deviates most from the ratio of its weights (Saaty 1980) is replaced with
-    the value of Saaty's scale nearest to the ratio of the weights without that judgement (Harker 1987,
-    Alternative modes of questioning in the analytic hierarchy process, Mathematical Modelling 9, 353-360),
-    until the consistency ratio is at most 0.1 or every judgement has been looked at. Of judgements that
-    deviate alike, the one whose revision helps most is replaced, and of these the first.
+    At each step the judgement with the largest deviation from the ratio of its weights (Saaty 1980) is
+    replaced by the value of Saaty's scale nearest to the ratio of the weights without that judgement (Harker
+    1987, Alternative modes of questioning in the analytic hierarchy process, Mathematical Modelling 9,
+    353-360), until the consistency ratio is at most 0.1 or all judgements have been examined. Ties go to the
+    judgement whose revision reduces the ratio most, then to the first.
 
     Parameters
     ----------
@@ -193,32 +193,32 @@ def revisions(matrix: Floats) -> tuple[list[Revision], float]:
     -------
     revisions : list of Revision
     consistency_ratio : float
-        What it would be after all of them.
+        The ratio after all revisions.
 
     Examples
     --------
     >>> revisions(np.array([[1, 2, 1 / 6], [1 / 2, 1, 3], [6, 1 / 3, 1]]))
     ([Revision(row=0, column=2, judged=0.16666666666666666, proposed=6.0)], 0.0)
     """
-    mended, found = matrix, list[Revision]()
+    current, found = matrix, list[Revision]()
     open_pairs = {(i, j) for i in range(len(matrix)) for j in range(i + 1, len(matrix))}
-    now = priorities(mended)
+    now = priorities(current)
     while open_pairs and now.consistency_ratio > CONSISTENT:
-        deviation = np.abs(np.log(mended * now.weights / now.weights[:, None]))
+        deviation = np.abs(np.log(current * now.weights / now.weights[:, None]))
         largest = max(deviation[pair] for pair in open_pairs)
-        # Of three things all judgements deviate alike.
-        alike = sorted(pair for pair in open_pairs if deviation[pair] > largest - _EQUAL)
-        revised = [_revised(mended, pair) for pair in alike]
+        # With three items all judgements deviate equally.
+        tied = sorted(pair for pair in open_pairs if deviation[pair] > largest - _EQUAL)
+        revised = [_revised(current, pair) for pair in tied]
         best = _first_least([priorities(matrix).consistency_ratio for matrix in revised])
-        mended, pair = revised[best], alike[best]
+        current, pair = revised[best], tied[best]
         open_pairs.remove(pair)
-        found.append(Revision(*pair, float(matrix[pair]), float(mended[pair])))
-        now = priorities(mended)
+        found.append(Revision(*pair, float(matrix[pair]), float(current[pair])))
+        now = priorities(current)
     return [revision for revision in found if revision.proposed != revision.judged], now.consistency_ratio
 
 
 def _revised(matrix: Floats, pair: tuple[int, int]) -> Floats:
-    """Replace a judgement with what the others say: weights from Harker's matrix of a missing pair."""
+    """Replace a judgement by the value implied by the others (Harker's matrix with a missing pair)."""
     i, j = pair
     revised = matrix.copy()
     revised[i, j] = revised[j, i] = 0.0
@@ -231,15 +231,15 @@ def _revised(matrix: Floats, pair: tuple[int, int]) -> Floats:
 
 
 def _first_least(values: ArrayLike) -> int:
-    """Place of the least value, of equals the first: rounding, which differs by machine, decides nothing."""
+    """Position of the least value; near-ties go to the first, so that rounding has no influence."""
     given = np.asarray(values)
     return int((given <= given.min() + _EQUAL).argmax())
 
 
 def require_consistent(matrix: Floats, names: Sequence[str], where: str) -> None:
-    """Refuse judgements with a consistency ratio above 0.1, and say which values would mend them.
+    """Refuse judgements with a consistency ratio above 0.1, and suggest consistent values.
 
-    ``names`` are the things compared, ``where`` is what the message calls the matrix, shape (n, n).
+    ``names`` are the items compared; ``where`` names the matrix, shape (n, n), in the message.
     """
     ratio = priorities(matrix).consistency_ratio
     if ratio <= CONSISTENT:
@@ -250,12 +250,10 @@ def require_consistent(matrix: Floats, names: Sequence[str], where: str) -> None
         for r in found[:_MOST_LISTED]
     )
     more = f" (and {len(found) - _MOST_LISTED} more)" if len(found) > _MOST_LISTED else ""
-    mend = (
-        f"would bring it to {after:.2f}"
-        if after <= CONSISTENT
-        else "is where to begin judging all pairs anew"
-    )
+    remedy = f"revisions that would bring it to {after:.2f}"
+    if after > CONSISTENT:
+        remedy = "judge all pairs again, beginning with"
     raise ParamsError(
         f"{where}: the judgements contradict each other, consistency ratio {ratio:.2f}, "
-        f"at most {CONSISTENT}; most out of line, and what {mend}: {listed}{more}"
+        f"at most {CONSISTENT}; {remedy}: {listed}{more}"
     )

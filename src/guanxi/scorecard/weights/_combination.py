@@ -1,7 +1,7 @@
-"""Weights by judgement and weights by data brought together, and weights given as numbers.
+"""Combination of judged weights and data weights, and weights given as numbers.
 
-Weights map indicators to numbers from 0 whose sum is 1. An indicator that one side does not name has weight
-0 on that side.
+Weights map indicators to nonnegative numbers with sum 1. An indicator missing from one side has weight 0
+there.
 """
 
 from __future__ import annotations
@@ -18,17 +18,17 @@ Floats = NDArray[np.float64]
 
 
 def direct(given: Mapping[str, float]) -> dict[str, float]:
-    """Divide given weights by their sum.
+    """Normalise given weights to sum to 1.
 
     Parameters
     ----------
     given : mapping of str to float
-        Points, percentages or shares, from 0; one above 0 at least.
+        Points, percentages or shares: nonnegative, at least one positive.
 
     Raises
     ------
     DataError
-        If a weight is negative or no finite number, or none is above 0.
+        If a weight is negative or not finite, or none is above 0.
 
     Examples
     --------
@@ -37,10 +37,10 @@ def direct(given: Mapping[str, float]) -> dict[str, float]:
     """
     for name, weight in given.items():
         if not (isinstance(weight, (int, float)) and math.isfinite(weight)) or weight < 0:
-            raise DataError(f"the weight of {name} is {weight!r}: give a number from 0")
+            raise DataError(f"the weight of {name} is {weight!r}: give a number of 0 or more")
     total = math.fsum(given.values())
     if not total > 0:
-        raise DataError("no weight is above 0: give one at least")
+        raise DataError("no weight is above 0: give at least one")
     return {name: weight / total for name, weight in given.items()}
 
 
@@ -49,10 +49,7 @@ def linear(
 ) -> dict[str, float]:
     """Mean of judged and data weights: ``share * subjective + (1 - share) * objective``.
 
-    Raises
-    ------
-    DataError
-        If the share is not within 0 and 1, or weights are refused as by :func:`direct`.
+    Raises DataError if the share is not between 0 and 1, or weights are invalid as in :func:`direct`.
 
     Examples
     --------
@@ -66,18 +63,17 @@ def linear(
 def multiplicative(
     subjective: Mapping[str, float], objective: Mapping[str, float], *, share: float = 0.5
 ) -> dict[str, float]:
-    """Geometric mean of judged and data weights, divided by its sum.
+    """Geometric mean of judged and data weights, normalised to sum to 1.
 
-    Weights are proportional to ``subjective**share * objective**(1 - share)``: of all weights, those with the
-    least relative entropy ``share * D(w, subjective) + (1 - share) * D(w, objective)``. An indicator with
-    weight 0 on either side gets 0: either side can veto it. The plain product of Hwang & Yoon (1981,
-    section 3.3) is the same without the exponents; it makes large weights larger still, so that equal weights
-    on both sides would not come back.
+    Weights are proportional to ``subjective**share * objective**(1 - share)``. They minimise the relative
+    entropy ``share * D(w, subjective) + (1 - share) * D(w, objective)``. Weight 0 on either side gives 0:
+    each side can veto an indicator. The plain product of Hwang & Yoon (1981, section 3.3) has no exponents;
+    it exaggerates large weights, so that combining identical weights does not return them.
 
     Raises
     ------
     DataError
-        If the share is 0 or 1, no indicator has weight on both sides, or as for :func:`linear`.
+        If the share is 0 or 1, no indicator has positive weight on both sides, or as in :func:`linear`.
 
     References
     ----------
@@ -92,15 +88,15 @@ def multiplicative(
     """
     names, judged, measured = _aligned(subjective, objective, share)
     if share in (0.0, 1.0):
-        raise DataError(f"the share of judged weights is {share:g}: take one side alone, or a share between")
+        raise DataError(f"the share of judged weights is {share:g}: use one side alone, or a share between")
     product = judged**share * measured ** (1.0 - share)
     if not product.any():
-        raise DataError("no indicator has weight by judgement and by data: combine them linearly instead")
+        raise DataError("no indicator has weight both by judgement and by data: combine linearly instead")
     return _named(names, product / product.sum())
 
 
 def least_squares(subjective: Mapping[str, float], objective: Mapping[str, float]) -> dict[str, float]:
-    """Compromise of judged and data weights: :func:`linear` by :func:`least_squares_share`.
+    """Compromise of judged and data weights: :func:`linear` with :func:`least_squares_share`.
 
     Examples
     --------
@@ -112,14 +108,14 @@ def least_squares(subjective: Mapping[str, float], objective: Mapping[str, float
 
 
 def least_squares_share(subjective: Mapping[str, float], objective: Mapping[str, float]) -> float:
-    """Share of the judged weights in the game-theoretic least-squares compromise.
+    """Share of judged weights in the game-theoretic least-squares compromise.
 
-    Either side ``w_i`` chooses its factor ``a_i`` so that ``|a_1 w_1 + a_2 w_2 - w_i|**2`` is least. Where
-    both have chosen, ``w_i . (a_1 w_1 + a_2 w_2) = w_i . w_i``, so that ``a_1`` is to ``a_2`` as
+    Each side ``w_i`` chooses its factor ``a_i`` to minimise ``|a_1 w_1 + a_2 w_2 - w_i|**2``. In equilibrium
+    ``w_i . (a_1 w_1 + a_2 w_2) = w_i . w_i``, so ``a_1 / a_2`` is the ratio of
     ``|w_2|**2 (|w_1|**2 - w_1 . w_2)`` to ``|w_1|**2 (|w_2|**2 - w_1 . w_2)``. The side with the more unequal
-    weights gets the larger share; equal weights for all indicators say nothing and get none. A factor below
-    0 is set to 0 (papers take its absolute value): no choice of that side alone would then be better. Where
-    both sides are the same, either has 0.5.
+    weights gets the larger share; uniform weights carry no information and get none. A negative factor is set
+    to 0, the best response of that side (the papers take its absolute value). If both sides are equal, each
+    has 0.5.
 
     References
     ----------
@@ -138,7 +134,7 @@ def least_squares_share(subjective: Mapping[str, float], objective: Mapping[str,
         float(a @ b) for a, b in ((judged, judged), (measured, measured), (judged, measured))
     )
     first, second = max(other * (one - overlap), 0.0), max(one * (other - overlap), 0.0)
-    # The two differences add up to the squared distance, so that both are 0 only where the sides agree.
+    # The two differences add up to the squared distance: both are 0 only if the sides agree.
     return first / (first + second) if first + second > 0 else 0.5
 
 

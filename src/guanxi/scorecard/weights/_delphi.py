@@ -1,4 +1,4 @@
-"""Delphi: a panel rates indicators in rounds until it agrees, and the last round gives the weights."""
+"""Delphi: a panel rates indicators in rounds until consensus; the last round gives the weights."""
 
 from __future__ import annotations
 
@@ -11,21 +11,20 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.stats import chi2, rankdata
 
-from guanxi.errors import ParamsError
-from guanxi.scorecard.weights._tree import hint
+from guanxi.errors import ParamsError, did_you_mean
 
 Floats = NDArray[np.float64]
 Verdict = Literal["converged", "stable", "open"]
 
 # Strong agreement (Schmidt 1997, table 2), and a good degree of consensus (English & Keran 1976).
 STRONG, SPREAD, SIGNIFICANT = 0.7, 0.5, 0.05
-# The least change from round to round that is worth another one: a convention.
+# The smallest change between rounds that justifies another round: a convention.
 CHANGE = 0.05
-_DECIMALS = 9  # what differs beyond them is equal but for rounding
+_DECIMALS = 9  # smaller differences are rounding errors
 
 
 class Concordance(NamedTuple):
-    """Kendall's W, and the test that experts do not rank at random."""
+    """Kendall's W, and the test against random rankings."""
 
     w: float
     chi_square: float
@@ -36,10 +35,10 @@ class Concordance(NamedTuple):
 def concordance(ratings: Floats) -> Concordance:
     """Kendall's coefficient of concordance, corrected for ties.
 
-    Kendall & Babington Smith (1939), The problem of m rankings, Annals of Mathematical Statistics 10; the
-    chi-square test is cautious where experts are few (Legendre 2005, Species associations: the Kendall
-    coefficient of concordance revisited, JABES 10). ``ratings`` has the shape (n_experts, n_items). W runs
-    from 0 (no agreement) to 1 (the same order by all); NaN where no expert tells any items apart.
+    Kendall & Babington Smith (1939), The problem of m rankings, Annals of Mathematical Statistics 10. The
+    chi-square test is conservative for few experts (Legendre 2005, Species associations: the Kendall
+    coefficient of concordance revisited, JABES 10). ``ratings`` has shape (n_experts, n_items). W ranges
+    from 0 (no agreement) to 1 (identical order); NaN if every expert rates all items equally.
 
     Examples
     --------
@@ -58,17 +57,17 @@ def concordance(ratings: Floats) -> Concordance:
 
 
 def parse_rounds(document: Any, items: Sequence[str], where: str = "rounds") -> list[pd.DataFrame]:
-    """Read the rounds as YAML gives them: a list of maps from each expert to the expert's ratings.
+    """Parse the rounds from YAML: a list of maps from expert to ratings.
 
-    Ratings are numbers of 0 or more, higher for what matters more. The panel may change between rounds.
-    ``where`` is what messages call the document. Gives a table a round: a row for each expert, a column for
-    each item.
+    Ratings are numbers of 0 or more, higher for more important items. The panel may change between rounds.
+    ``where`` names the document in messages. Returns one table per round: a row for each expert, a column
+    for each item.
 
     Raises
     ------
     ParamsError
-        If an item is unknown or not rated, a rating is no number of 0 or more, an expert rates everything 0,
-        or a round has fewer than two experts.
+        If an item is unknown or not rated, a rating is not a number of 0 or more, an expert rates everything
+        0, or a round has fewer than two experts.
 
     Examples
     --------
@@ -78,9 +77,7 @@ def parse_rounds(document: Any, items: Sequence[str], where: str = "rounds") -> 
     bob     6.0   9.0]
     """
     if len(items) < 2:
-        raise ParamsError(
-            f"{where}: there is nothing to rate against {', '.join(items)}: name two items or more"
-        )
+        raise ParamsError(f"{where}: {', '.join(items)} cannot be rated alone: name two items or more")
     if not isinstance(document, list | tuple) or not document:
         raise ParamsError(f"{where} = {document!r}: write a list of rounds, each a map of experts")
     return [_round(panel, items, f"{where}[{i}]") for i, panel in enumerate(document, 1)]
@@ -98,7 +95,7 @@ def _ratings(rated: Any, items: Sequence[str], where: str) -> list[float]:
         raise ParamsError(f"{where} = {rated!r}: write a map of items to ratings")
     for item in rated:
         if item not in items:
-            raise ParamsError(f"{where}: {item!r} is not rated here: {hint(str(item), items)}")
+            raise ParamsError(f"{where}: {item!r} is not rated here: {did_you_mean(str(item), items)}")
     for item in items:
         value = rated.get(item)
         if isinstance(value, bool) or not isinstance(value, int | float) or not 0.0 <= value < np.inf:
@@ -110,19 +107,19 @@ def _ratings(rated: Any, items: Sequence[str], where: str) -> list[float]:
 
 @dataclass(frozen=True)
 class Delphi:
-    """What the rounds of a panel show.
+    """Results of the rounds of a panel.
 
     Attributes
     ----------
     rounds : sequence of pandas.DataFrame
-        As :func:`parse_rounds` gives them.
+        As returned by :func:`parse_rounds`.
     """
 
     rounds: Sequence[pd.DataFrame]
 
     @property
     def weights(self) -> dict[str, float]:
-        """Mean rating of each item in the last round over the sum of the means."""
+        """Mean rating of each item in the last round, normalised to sum to 1."""
         means = self.rounds[-1].mean()
         return {str(item): float(weight) for item, weight in (means / means.sum()).items()}
 
@@ -137,8 +134,8 @@ class Delphi:
     def spread(self) -> pd.DataFrame:
         """Mean rating and coefficient of variation of each item in each round.
 
-        ``round, item, mean, coefficient_of_variation`` (standard deviation with n - 1 over the mean; 0 where
-        all rate 0).
+        ``round, item, mean, coefficient_of_variation`` (sample standard deviation over the mean; 0 if all
+        ratings are 0).
         """
         tables = []
         for i, ratings in enumerate(self.rounds, 1):
@@ -147,23 +144,22 @@ class Delphi:
         return pd.concat(tables, ignore_index=True)[["round", "item", "mean", "coefficient_of_variation"]]
 
     def verdict(self) -> tuple[Verdict, str]:
-        """Tell whether another round is needed.
+        """Determine whether another round is needed.
 
         *converged*: in the last round W is at least 0.7 (strong agreement: Schmidt 1997, Managing Delphi
-        surveys using nonparametric statistical techniques, Decision Sciences 28, 763-774) and not by chance
+        surveys using nonparametric statistical techniques, Decision Sciences 28, 763-774) and significant
         (p < 0.05), and no coefficient of variation is above 0.5 (a good degree of consensus: English & Keran
         1976, The prediction of air travel and aircraft technology to the year 2000 using the Delphi method,
-        Transportation Research 10, 1-8). *stable*: not so, but neither W nor any coefficient changed by 0.05
-        or more since the round before: more rounds would not help (stability is what ends a Delphi: Dajani,
-        Sincoff & Talley 1979, Technological Forecasting and Social Change 13, 83-90; the 0.05 is ours).
-        *open*: another round may bring agreement.
-        Gives the verdict and the reason.
+        Transportation Research 10, 1-8). *stable*: not converged, but neither W nor any coefficient changed
+        by 0.05 or more since the previous round, so more rounds would not help (stability as the stopping
+        criterion: Dajani, Sincoff & Talley 1979, Technological Forecasting and Social Change 13, 83-90; the
+        0.05 is our choice). *open*: another round may bring agreement. Returns the verdict and the reason.
         """
         w = [concordance(ratings.to_numpy()) for ratings in self.rounds[-2:]]
         spread = [_variation(ratings) for ratings in self.rounds[-2:]]
         widest = float(spread[-1].max())
         agreed = (
-            f"W = {w[-1].w:.2f} (p = {w[-1].p_value:.3f})" if w[-1].w >= 0.0 else "nobody ranks the items"
+            f"W = {w[-1].w:.2f} (p = {w[-1].p_value:.3f})" if w[-1].w >= 0.0 else "no expert ranks the items"
         )
         reason = (
             f"round {len(self.rounds)}: {agreed}, largest coefficient of variation {widest:.2f} "
@@ -172,11 +168,11 @@ class Delphi:
         if w[-1].w >= STRONG and w[-1].p_value < SIGNIFICANT and widest <= SPREAD:
             return "converged", reason
         if len(w) > 1 and np.nanmax([abs(w[1].w - w[0].w), *(spread[1] - spread[0]).abs()]) < CHANGE:
-            return "stable", f"{reason}; no change of {CHANGE} or more since the round before"
+            return "stable", f"{reason}; no change of {CHANGE} or more since the previous round"
         return "open", reason
 
     def draw(self, count: int, *, seed: int) -> Floats:
-        """Draw weights, shape (count, n_items), from the last round's panel, drawn with replacement."""
+        """Bootstrap weights, shape (count, n_items), from the panel of the last round."""
         ratings = self.rounds[-1].to_numpy()
         rows = np.random.default_rng(seed).integers(0, len(ratings), size=(count, len(ratings)))
         means = ratings[rows].mean(axis=1)

@@ -1,7 +1,7 @@
-"""Weights from what indicators have in common: principal components and factor analysis.
+"""Weights from common variance: principal components and factor analysis.
 
-Both work on the correlations alone (see :func:`.objective.measure`), so that unknown values cost no customer
-and a million customers no more than their correlations.
+Both use only the pairwise correlations (see :func:`.objective.measure`): no customer is dropped for unknown
+values, and memory does not depend on the number of customers.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from guanxi.scorecard.weights._objective import DataWeights, Moments, measure
 
 Floats = NDArray[np.float64]
 
-_LEAST_EIGENVALUE = 1e-3  # below it, partial correlations are of rounding errors and of single customers
-_EQUAL = 1e-9  # what differs by less is equal but for rounding
-_LEAST_ALONE = 0.005  # share of an indicator's variance that no factor holds, at least
+_LEAST_EIGENVALUE = 1e-3  # below it, partial correlations reflect rounding and single customers
+_EQUAL = 1e-9  # smaller differences are rounding errors
+_LEAST_ALONE = 0.005  # least uniqueness: share of an indicator's variance not explained by factors
 _SEARCH = {"maxiter": 10_000, "maxfun": 100_000, "ftol": 1e-12, "gtol": 1e-8}
 _SWEEPS = 1_000
 _STEADY = 1e-8
@@ -30,20 +30,20 @@ _STEADY = 1e-8
 
 @dataclass(frozen=True)
 class FactorWeights(DataWeights):
-    """Weights from loadings, and whether the correlations carry them.
+    """Weights from loadings, with diagnostics of the correlations.
 
     Attributes
     ----------
     loadings : pandas.DataFrame
         One row per indicator that varies, one column per factor (``factor_1`` ...), rotated by varimax.
     explained : pandas.DataFrame
-        ``factor, variance`` (sum of its squared loadings), ``share`` (of all indicators' variance).
+        ``factor, variance`` (sum of its squared loadings), ``share`` (of the total variance).
     eigenvalues : array, shape (n_indicators,)
         Of the correlation matrix, largest first; their sum is the number of indicators that vary.
     kmo : float
-        Sampling adequacy of Kaiser, Meyer and Olkin over all indicators, 0 to 1; NaN if nothing correlates.
+        Kaiser-Meyer-Olkin measure of sampling adequacy, overall, 0 to 1; NaN if nothing correlates.
     bartlett : dict of str to float
-        Test of sphericity, that is of no correlation at all: ``chi_squared, degrees_of_freedom, p_value``.
+        Test of sphericity (no correlation at all): ``chi_squared, degrees_of_freedom, p_value``.
     """
 
     loadings: pd.DataFrame
@@ -54,25 +54,25 @@ class FactorWeights(DataWeights):
 
 
 def principal_component_weights(normalised: pd.DataFrame, *, components: int | None = None) -> FactorWeights:
-    """Weigh indicators by how much of them the leading principal components hold.
+    """Weight indicators by their communality on the leading principal components.
 
-    With squared loadings scaled to sum 1 within each component, and components weighed by the variance they
-    explain, the weight of indicator i is ``sum_f (l_if**2 / V_f) * (V_f / sum(V))``: its communality, divided
-    by the sum of communalities. The OECD handbook keeps the largest term of each sum only; the whole sum
-    does not depend on the rotation, and does not jump where two loadings are near equal.
+    With squared loadings scaled to sum to 1 within each component, and components weighted by the variance
+    they explain, the weight of indicator i is ``sum_f (l_if**2 / V_f) * (V_f / sum(V))``: its communality
+    divided by the sum of communalities. The OECD handbook keeps only the largest term of each sum; the full
+    sum is invariant to rotation and does not jump when two loadings are nearly equal.
 
-    Correlation, not merit, makes weight here: indicators that go together weigh more, and a loading counts
-    the same whatever its sign. If the smallest eigenvalue is below 0.001 (one indicator follows from others,
-    or pairwise correlations contradict each other), the correlations are shrunk towards none until it is
-    0.001, which is said.
+    The weights reflect correlation, not importance: correlated indicators get more weight, and the sign of a
+    loading is irrelevant. If the smallest eigenvalue is below 0.001 (an indicator is a linear combination of
+    others, or pairwise correlations are incompatible), the correlations are shrunk towards 0 until it is
+    0.001, and a note is added.
 
     Parameters
     ----------
     normalised : pandas.DataFrame
         Indicators, NaN is unknown.
     components : int, optional
-        Default: as many as have an eigenvalue above 1 (Kaiser 1960, The application of electronic computers
-        to factor analysis), at least one.
+        Default: the number of eigenvalues above 1 (Kaiser 1960, The application of electronic computers to
+        factor analysis), at least one.
 
     Returns
     -------
@@ -106,33 +106,22 @@ def principal_component_weights(normalised: pd.DataFrame, *, components: int | N
 
 
 def factor_analysis_weights(normalised: pd.DataFrame, *, factors: int | None = None) -> FactorWeights:
-    """Weigh indicators by how much of them common factors hold, by maximum likelihood.
+    """Weight indicators by their communality in a maximum likelihood factor analysis.
 
-    As :func:`principal_component_weights`, but what an indicator has alone counts for nothing.
-
-    Parameters
-    ----------
-    normalised : pandas.DataFrame
-        Indicators, NaN is unknown.
-    factors : int, optional
-        Default: as many as have an eigenvalue above 1, at least one, and no more than the correlations can
-        tell apart: ``(p - m)**2 >= p + m`` for m factors of p indicators.
-
-    Returns
-    -------
-    FactorWeights
-        With ``kmo, communality`` in the table. Constant and all-unknown indicators have weight 0.
+    Like :func:`principal_component_weights`, with the same input and table, but unique variance is excluded.
+    By default the number of factors is that of eigenvalues above 1, at least one and at most the number
+    identified by the correlations: ``(p - m)**2 >= p + m`` for m factors of p indicators.
 
     Raises
     ------
     DataError
-        If fewer than three indicators vary, or their correlations cannot tell so many factors apart.
+        If fewer than three indicators vary, or so many factors are not identified.
     FitError
-        If the likelihood finds no maximum.
+        If the likelihood maximisation does not converge.
 
     References
     ----------
-    Lawley, D. N. & Maxwell, A. E. (1971), Factor Analysis as a Statistical Method. Weights: as
+    Lawley, D. N. & Maxwell, A. E. (1971), Factor Analysis as a Statistical Method. For the weights see
     :func:`principal_component_weights`.
     """
     moments = measure(normalised)
@@ -147,10 +136,10 @@ def factor_analysis_weights(normalised: pd.DataFrame, *, factors: int | None = N
 
 
 def sampling_adequacy(correlation: Floats) -> tuple[float, Floats]:
-    """Kaiser-Meyer-Olkin measure over all variables, and of each.
+    """Kaiser-Meyer-Olkin measure of sampling adequacy, overall and for each variable.
 
-    Squared correlations over these plus squared partial correlations, off the diagonal: near 1 where
-    variables share factors, below 0.5 where factors make no sense. NaN where nothing correlates. The
+    Sum of squared off-diagonal correlations, divided by that sum plus the sum of squared partial
+    correlations: near 1 for common factors, below 0.5 unacceptable. NaN if nothing correlates. The
     correlations, shape (p, p), must be invertible.
 
     Kaiser, H. F. & Rice, J. (1974), Little jiffy, mark IV, Educational and Psychological Measurement 34.
@@ -171,10 +160,10 @@ def sampling_adequacy(correlation: Floats) -> tuple[float, Floats]:
 
 
 def sphericity(correlation: Floats, customers: float) -> dict[str, float]:
-    """Bartlett's test that no two variables correlate.
+    """Bartlett's test of sphericity: no two variables correlate.
 
-    ``-(n - 1 - (2 p + 5) / 6) ln det R`` is about chi-squared with ``p (p - 1) / 2`` degrees of freedom; n is
-    the number of customers behind the correlations, shape (p, p), which must be invertible.
+    ``-(n - 1 - (2 p + 5) / 6) ln det R`` is approximately chi-squared with ``p (p - 1) / 2`` degrees of
+    freedom; n is the number of customers. The correlations, shape (p, p), must be invertible.
 
     Bartlett, M. S. (1951), The effect of standardization on a chi-squared approximation in factor analysis,
     Biometrika 38.
@@ -199,8 +188,8 @@ def sphericity(correlation: Floats, customers: float) -> dict[str, float]:
 def varimax(loadings: Floats) -> Floats:
     """Rotate loadings, shape (p, m), so that each variable loads highly on few factors.
 
-    Rows are scaled to length 1 meanwhile. The factor with the largest variance comes first, and each column
-    has a positive sum.
+    Rows are normalised to length 1 for the rotation. The factor with the largest variance comes first, and
+    each column has a positive sum.
 
     Kaiser, H. F. (1958), The varimax criterion for analytic rotation in factor analysis, Psychometrika 23.
 
@@ -229,7 +218,7 @@ def varimax(loadings: Floats) -> Floats:
 
 
 def _best_angle(first: Floats, second: Floats) -> float:
-    """Find the angle by which two columns have to turn for the largest varimax criterion (Kaiser 1958)."""
+    """Rotation angle of two columns that maximises the varimax criterion (Kaiser 1958)."""
     u, v = first**2 - second**2, 2.0 * first * second
     p = len(u)
     numerator = 2.0 * (u @ v - u.sum() * v.sum() / p)
@@ -238,7 +227,7 @@ def _best_angle(first: Floats, second: Floats) -> float:
 
 
 def _invertible(moments: Moments, fewest: int, method: str) -> tuple[Floats, tuple[str, ...]]:
-    """Give correlations whose smallest eigenvalue is at least 0.001, and the notes."""
+    """Correlations, shrunk if needed to a smallest eigenvalue of 0.001, and the notes."""
     names = moments.names
     if len(names) < fewest:
         few = f"{len(names)} indicator{'s vary' if len(names) > 1 else ' varies'}"
@@ -248,8 +237,8 @@ def _invertible(moments: Moments, fewest: int, method: str) -> tuple[Floats, tup
         return moments.correlation, moments.notes
     ridge = (_LEAST_EIGENVALUE - least) / (1.0 - _LEAST_EIGENVALUE)
     note = (
-        f"the correlations are singular (smallest eigenvalue {least:.2g}: an indicator follows from "
-        f"others, or too few customers are known in both of a pair): {ridge:.2g} was added to each variance"
+        f"the correlations are singular (smallest eigenvalue {least:.2g}: an indicator is determined by "
+        f"others, or a pair has too few customers in common): {ridge:.2g} was added to each variance"
     )
     eye = np.eye(len(names))
     return (moments.correlation + ridge * eye) / (1.0 + ridge), (*moments.notes, note)
@@ -259,15 +248,15 @@ def _factor_count(requested: int | None, eigenvalues: Floats, *, most: int, what
     if requested is None:
         return min(max(int((eigenvalues > 1.0 + _EQUAL).sum()), 1), most)
     if not 1 <= requested <= most:
-        raise DataError(f"{requested} {what} of {len(eigenvalues)} indicators that vary: ask for 1 to {most}")
+        raise DataError(f"{requested} {what} of {len(eigenvalues)} varying indicators: ask for 1 to {most}")
     return requested
 
 
 def _maximum_likelihood_loadings(correlation: Floats, factors: int) -> Floats:
-    """Find the unrotated loadings with the largest likelihood (Jöreskog 1967, Psychometrika 32)."""
+    """Unrotated maximum likelihood loadings (Jöreskog 1967, Psychometrika 32)."""
 
     def split(logarithms: Floats) -> tuple[Floats, Floats, Floats]:
-        root = np.exp(logarithms / 2.0)  # of the variance that each indicator has alone
+        root = np.exp(logarithms / 2.0)  # of the unique variances
         values, vectors = np.linalg.eigh(correlation / np.outer(root, root))
         leading = vectors[:, -factors:] * np.sqrt(np.maximum(values[-factors:] - 1.0, 0.0))
         return root, values[:-factors], root[:, None] * leading
@@ -283,8 +272,8 @@ def _maximum_likelihood_loadings(correlation: Floats, factors: int) -> Floats:
     found = minimize(loss, start, jac=True, method="L-BFGS-B", bounds=bounds, options=_SEARCH)
     if not found.success:
         raise FitError(
-            f"{factors} factors of {len(correlation)} indicators found no maximum of the likelihood "
-            f"({found.message}): ask for fewer factors, or take principal components"
+            f"the likelihood of {factors} factors of {len(correlation)} indicators has no maximum "
+            f"({found.message}): ask for fewer factors, or use principal components"
         )
     return split(found.x)[2]
 
@@ -292,7 +281,7 @@ def _maximum_likelihood_loadings(correlation: Floats, factors: int) -> Floats:
 def _factor_weights(
     method: str, moments: Moments, correlation: Floats, unrotated: Floats, notes: tuple[str, ...]
 ) -> FactorWeights:
-    """Weights from loadings, and all that was measured on the way."""
+    """Weights from loadings, with the diagnostics."""
     names, p = list(moments.names), len(moments.names)
     loadings = varimax(unrotated)
     variance = (loadings**2).sum(axis=0)

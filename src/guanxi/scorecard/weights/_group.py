@@ -1,10 +1,9 @@
-"""The judgements of one or several experts on all nodes of a tree become global weights.
+"""Global weights from the judgements of one or several experts on all nodes of a tree.
 
-Experts' judgements are aggregated by their geometric mean, which alone keeps the group's matrix reciprocal
-(Aczél & Saaty 1983, Procedures for synthesizing ratio judgements, Journal of Mathematical Psychology 27,
-93-102). Where each expert is consistent, so is the group (Grošelj & Zadnik Stirn 2012, Acceptable
-consistency of aggregated comparison matrices in analytic hierarchy process, European Journal of Operational
-Research 223, 417-420).
+Judgements are aggregated by the geometric mean, the only mean that keeps the group matrix reciprocal (Aczél &
+Saaty 1983, Procedures for synthesizing ratio judgements, Journal of Mathematical Psychology 27, 93-102). If
+each expert is consistent, so is the group (Grošelj & Zadnik Stirn 2012, Acceptable consistency of aggregated
+comparison matrices in analytic hierarchy process, European Journal of Operational Research 223, 417-420).
 """
 
 from __future__ import annotations
@@ -17,10 +16,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from guanxi.errors import ParamsError
+from guanxi.errors import ParamsError, did_you_mean
 from guanxi.scorecard.weights import _ahp
 from guanxi.scorecard.weights._pairwise import parse_fuzzy_matrix, parse_matrix
-from guanxi.scorecard.weights._tree import Node, global_weights, hint
+from guanxi.scorecard.weights._tree import Node, global_weights
 from guanxi.scorecard.weights._uncertainty import judgement_factors
 
 Floats = NDArray[np.float64]
@@ -33,20 +32,20 @@ _MEASURES = ("lambda_max", "consistency_index", "consistency_ratio")
 def parse_judgements(
     tree: Node, document: Any, where: str = "judgements", *, fuzzy: bool = False
 ) -> dict[str, Floats]:
-    """Read one expert's judgements on every node of a tree, and refuse those that contradict each other.
+    """Parse one expert's judgements on every node of a tree, and refuse inconsistent ones.
 
-    The document gives for each node with two or more children what :func:`.parse_matrix` reads, or where
-    fuzzy :func:`.parse_fuzzy_matrix`; the root is ``goal``. ``where`` is what messages call the document.
+    The document maps each node with two or more children to a document for :func:`.parse_matrix` (fuzzy:
+    :func:`.parse_fuzzy_matrix`); the root is ``goal``. ``where`` names the document in messages.
 
     Returns
     -------
-    dict of node to array, shape (n, n), or (n, n, 3) where fuzzy
+    dict of node to array, shape (n, n), or (n, n, 3) if fuzzy
 
     Raises
     ------
     ParamsError
-        If a node lacks its judgements or is none of the tree's, a judgement is not valid, or the consistency
-        ratio of a node (where fuzzy, of the modal values: Buckley 1985) is above 0.1.
+        If a node lacks judgements or is not in the tree, a judgement is invalid, or the consistency ratio of
+        a node (fuzzy: of the modal values, Buckley 1985) is above 0.1.
     """
     if not isinstance(document, Mapping):
         raise ParamsError(f"{where} = {document!r}: write a map from each branch to its judgements")
@@ -54,7 +53,7 @@ def parse_judgements(
     for node in document:
         if node not in compared:
             raise ParamsError(
-                f"{where}.{node} is no branch with things to compare: {hint(str(node), compared)}"
+                f"{where}.{node} is not a branch with items to compare: {did_you_mean(str(node), compared)}"
             )
     found = {}
     for node, names in compared.items():
@@ -67,7 +66,7 @@ def parse_judgements(
 
 
 def aggregate(matrices: Floats, shares: Floats) -> Floats:
-    """Aggregate experts' matrices, shape (n_experts, ...): the weighted geometric mean of each judgement.
+    """Aggregate experts' matrices, shape (n_experts, ...), by weighted geometric means.
 
     Examples
     --------
@@ -81,7 +80,7 @@ def aggregate(matrices: Floats, shares: Floats) -> Floats:
 
 @dataclass(frozen=True)
 class HierarchyWeights:
-    """Weights of a tree's indicators by judgement.
+    """Judged weights of the indicators of a tree.
 
     Attributes
     ----------
@@ -89,7 +88,7 @@ class HierarchyWeights:
     method : str
     experts : mapping of expert to judgements
     shares : array, shape (n_experts,)
-        How much each expert counts; sum 1.
+        Weight of each expert; sum 1.
     """
 
     tree: Node
@@ -99,7 +98,7 @@ class HierarchyWeights:
 
     @property
     def local(self) -> dict[str, dict[str, float]]:
-        """Weights of each node's children among themselves."""
+        """Local weights of the children of each node."""
         return {
             node: dict(zip(names, _ahp.WEIGHTS[self.method](self._group(node)).tolist(), strict=True))
             for node, names in self.tree.compared.items()
@@ -112,10 +111,10 @@ class HierarchyWeights:
         return dict(zip(self.tree.leaves, global_weights(self.tree, local).tolist(), strict=True))
 
     def consistency(self) -> pd.DataFrame:
-        """Tell how far judgements agree, on every node, of every expert and of the group.
+        """Consistency of the judgements on each node, by expert and for the group.
 
-        ``node, expert, lambda_max, consistency_index, consistency_ratio``; of fuzzy judgements the modal
-        values'. The group's rows (``group``) are left out where there is one expert.
+        ``node, expert, lambda_max, consistency_index, consistency_ratio``; for fuzzy judgements, of the modal
+        values. With a single expert there are no rows for the group (``group``).
         """
         rows = []
         for node in self.tree.compared:
@@ -128,12 +127,12 @@ class HierarchyWeights:
         return pd.DataFrame(rows, columns=["node", "expert", *_MEASURES])
 
     def draw(self, count: int, *, seed: int) -> Floats:
-        """Draw weight vectors within their uncertainty.
+        """Draw weight vectors that reflect their uncertainty.
 
-        Each draw asks the panel again: as many experts are drawn with replacement, and each judgement is
-        moved within its own uncertainty (:func:`.judgement_factors`). So one expert's weights spread by how
-        inconsistent the expert is, or by the coarseness of the scale, and a panel's by its disagreement too.
-        Gives an array of shape (count, n_indicators), in the order of :attr:`weights`.
+        Each draw resamples the experts with replacement and perturbs each judgement within its uncertainty
+        (:func:`.judgement_factors`). The spread of one expert's weights reflects inconsistency or the
+        coarseness of the scale; that of a panel reflects disagreement as well. Returns an array of shape
+        (count, n_indicators), in the order of :attr:`weights`.
         """
         generator = np.random.default_rng(seed)
         n = len(self.experts)
@@ -162,24 +161,24 @@ def hierarchy_weights(
     expert_weights: Mapping[str, float] | None = None,
     where: str = "expert_weights",
 ) -> HierarchyWeights:
-    """Weigh a tree's indicators by the judgements of one expert or a group.
+    """Weight the indicators of a tree by the judgements of one expert or a group.
 
     Parameters
     ----------
     tree : Node
     experts : mapping of expert to judgements
-        As :func:`parse_judgements` gives them: fuzzy ones for the fuzzy methods, crisp ones for the others.
+        From :func:`parse_judgements`: fuzzy for the fuzzy methods, crisp for the others.
     method : {"eigenvector", "geometric_mean", "fuzzy_geometric_mean", "fuzzy_extent_analysis"}
-        As in :mod:`.ahp`; the last can give weights of 0.
+        See :mod:`.ahp`; the last can give weights of 0.
     expert_weights : mapping of expert to number, optional
-        How much each counts; all alike without it.
+        Weight of each expert; equal by default.
     where : str
-        How messages call the expert weights.
+        Name of the expert weights in messages.
 
     Raises
     ------
     ParamsError
-        If there is no expert, or the expert weights are not one number above 0 for each.
+        If there is no expert, or not exactly one positive weight for each.
 
     Examples
     --------
@@ -194,11 +193,11 @@ def hierarchy_weights(
     if not experts:
         raise ParamsError("there is no expert: give at least one expert's judgements")
     if GROUP in experts:
-        raise ParamsError(f"{GROUP} is what the experts together are called: give the expert another name")
+        raise ParamsError(f"{GROUP} is the name of all experts together: give the expert another name")
     given = dict.fromkeys(experts, 1.0) if expert_weights is None else expert_weights
     for expert in given:
         if expert not in experts:
-            raise ParamsError(f"{where}: {expert!r} gave no judgements: {hint(str(expert), experts)}")
+            raise ParamsError(f"{where}: {expert!r} gave no judgements: {did_you_mean(str(expert), experts)}")
     for expert in experts:
         if not 0.0 < given.get(expert, 0.0) < np.inf:
             raise ParamsError(f"{where}.{expert} = {given.get(expert)}: give each expert a number above 0")

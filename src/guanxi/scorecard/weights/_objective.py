@@ -1,8 +1,8 @@
-"""Weights that the data give: entropy and CRITIC, from normalised indicators with unknown values.
+"""Data weights: entropy and CRITIC, from normalised indicators with unknown values.
 
-A table has one row per customer and one column per indicator, from 0 to 1 and higher the better; a column
-``customer_id`` is left aside. NaN is unknown: columns are measured on the customers known in them, pairs of
-columns on those known in both, so that nothing is filled in and nobody is left out.
+A table has one row per customer and one column per indicator, from 0 to 1, higher is better; a column
+``customer_id`` is ignored. NaN is unknown: statistics of a column use its known values, those of a pair the
+customers known in both, so that no value is imputed and no customer dropped.
 """
 
 from __future__ import annotations
@@ -20,24 +20,24 @@ from guanxi.errors import DataError
 Floats = NDArray[np.float64]
 
 CUSTOMER = "customer_id"
-_BLOCK = 65_536  # rows at a time, so that a million customers need no second table
+_BLOCK = 65_536  # rows per batch, so that a million customers need no second table
 _ROUNDING = 1e-9
 _FEWEST = 3  # two customers always correlate perfectly
 
 
 @dataclass(frozen=True)
 class DataWeights:
-    """Weights, and the measures they were worked out from.
+    """Weights, and the statistics they are derived from.
 
     Attributes
     ----------
     method : str
     weights : dict of str to float
-        One for each indicator, from 0; their sum is 1.
+        One nonnegative weight per indicator; their sum is 1.
     table : pandas.DataFrame
-        ``indicator, weight, known`` (share of customers) and the measures of the method.
+        ``indicator, weight, known`` (share of customers) and the statistics of the method.
     notes : tuple of str
-        What was left out or done otherwise, one sentence each.
+        One sentence for each indicator left out and each deviation from the method.
     """
 
     method: str
@@ -48,19 +48,19 @@ class DataWeights:
 
 @dataclass(frozen=True)
 class Moments:
-    """Deviations and correlations of the indicators that vary.
+    """Standard deviations and correlations of the indicators that vary.
 
     Attributes
     ----------
     names : tuple of str
-        Indicators that are neither constant nor unknown for all.
+        Indicators that are neither constant nor entirely unknown.
     known : dict of str to float
-        Share of customers known, for each indicator, the constant ones too.
+        Share of customers known, for all indicators including constant ones.
     deviation : array, shape (n_names,)
-        Standard deviation over the customers known (divided by their number).
+        Population standard deviation over the known customers.
     correlation : array, shape (n_names, n_names)
-        Pearson's, over the customers known in both; 0 for pairs that fewer than three know, or that are
-        constant over these.
+        Pearson correlation over the customers known in both; 0 for pairs with fewer than three customers, or
+        constant over them.
     pairs : array, shape (n_names, n_names)
         Customers known in both.
     notes : tuple of str
@@ -75,19 +75,19 @@ class Moments:
 
 
 def entropy_weights(normalised: pd.DataFrame) -> DataWeights:
-    """Weigh indicators by how unevenly they are spread over customers.
+    """Weight indicators by how unevenly they are distributed over customers.
 
-    With shares ``p = x / sum(x)`` of the ``n`` customers known, the divergence of an indicator is
+    With shares ``p = x / sum(x)`` of the ``n`` known customers, the divergence of an indicator is
     ``d = ln n + sum(p ln p)``, and weights are divergences divided by their sum. Without unknown values this
-    is the usual ``(1 - e) / sum(1 - e)`` of the entropies ``e = -sum(p ln p) / ln n``; with them, the usual
-    form would raise an indicator for being known of fewer customers, and this one does not.
+    is the usual ``(1 - e) / sum(1 - e)`` with entropies ``e = -sum(p ln p) / ln n``. With unknown values the
+    usual form would increase the weight of indicators known for fewer customers; this one does not.
 
-    An indicator that is 0 for most, such as referrals, gets much weight; a quantile normalisation tempers it.
+    Indicators that are mostly 0, such as referrals, get large weights; quantile normalisation reduces them.
 
     Parameters
     ----------
     normalised : pandas.DataFrame
-        Indicators from 0 to 1, higher the better; NaN is unknown.
+        Indicators from 0 to 1, higher is better; NaN is unknown.
 
     Returns
     -------
@@ -97,7 +97,7 @@ def entropy_weights(normalised: pd.DataFrame) -> DataWeights:
     Raises
     ------
     DataError
-        If there is no customer, a value outside of 0 to 1, or no indicator that varies.
+        If there is no customer, a value outside 0 to 1, or no varying indicator.
 
     References
     ----------
@@ -115,35 +115,20 @@ def entropy_weights(normalised: pd.DataFrame) -> DataWeights:
     for name in varying:
         column = _column(normalised, name)
         column = column[~np.isnan(column)]
-        # Each term is at least 0, so that nothing cancels where the spread is nearly even.
+        # Each term is at least 0, so that nothing cancels for nearly uniform shares.
         divergence[name] = float(kl_div(column / column.sum(), 1.0 / len(column)).sum())
         entropy[name] = 1.0 - divergence[name] / np.log(len(column))
     return _data_weights("entropy", known, {"entropy": entropy, "divergence": divergence}, notes)
 
 
 def critic_weights(normalised: pd.DataFrame) -> DataWeights:
-    """Weigh indicators by their spread and by how much they disagree with the others (CRITIC).
+    """Weight indicators by their spread and their conflict with the others (CRITIC).
 
-    CRITIC is short for criteria importance through intercriteria correlation. The information of indicator j
-    is ``deviation_j * sum_k(1 - correlation_jk)``, and weights are information divided by its sum. Constant
-    indicators add nothing to the conflict of the others. If all that vary correlate perfectly, the
-    deviations alone decide, which is said.
-
-    Parameters
-    ----------
-    normalised : pandas.DataFrame
-        Indicators from 0 to 1, higher the better; NaN is unknown.
-
-    Returns
-    -------
-    DataWeights
-        With ``deviation, conflict, information`` in the table. Constant and all-unknown indicators have
-        weight 0.
-
-    Raises
-    ------
-    DataError
-        If there is no customer, a value outside of 0 to 1, or no indicator that varies.
+    Criteria importance through intercriteria correlation: the information of indicator j is
+    ``deviation_j * sum_k(1 - correlation_jk)``, and weights are information divided by its sum. Constant
+    indicators do not contribute to the conflict of the others. If all varying indicators correlate perfectly,
+    weights follow the deviations alone, and a note is added. Input and errors are as in
+    :func:`entropy_weights`; the table has ``deviation, conflict, information``.
 
     References
     ----------
@@ -171,9 +156,9 @@ def critic_weights(normalised: pd.DataFrame) -> DataWeights:
 
 
 def measure(normalised: pd.DataFrame) -> Moments:
-    """Deviations and correlations of the indicators that vary, a block of customers at a time.
+    """Compute deviations and correlations of the indicators that vary, in batches.
 
-    Raises DataError if there is no customer, a value outside of 0 to 1, or no indicator that varies.
+    Raises DataError if there is no customer, a value outside 0 to 1, or no varying indicator.
     """
     shares, names, notes = _varying_indicators(normalised)
     centre = np.array([np.nanmean(_column(normalised, name)) for name in names])
@@ -184,7 +169,7 @@ def measure(normalised: pd.DataFrame) -> Moments:
         values -= centre
         values[unknown] = 0.0
         counts += known.T @ known
-        sums += values.T @ known  # of the row's indicator, where the column's is known too
+        sums += values.T @ known  # of the row's indicator where the column's is known
         squares += (values**2).T @ known
         products += values.T @ values
     n = np.maximum(counts, 1.0)
@@ -199,30 +184,30 @@ def measure(normalised: pd.DataFrame) -> Moments:
         pairs = "pair of indicators has" if unmeasured == 1 else "pairs of indicators have"
         notes = (
             *notes,
-            f"{unmeasured} {pairs} too few customers known in both, or all alike: taken as uncorrelated",
+            f"{unmeasured} {pairs} too few customers known in both, or constant: taken as uncorrelated",
         )
     deviation = np.sqrt(np.maximum(np.diag(variance), 0.0))
     return Moments(tuple(names), shares, deviation, correlation, counts, notes)
 
 
 def indicator_names(table: pd.DataFrame) -> list[str]:
-    """Columns of a table that are indicators: all but ``customer_id``."""
+    """Columns of a table that are indicators: all except ``customer_id``."""
     return [str(name) for name in table.columns if name != CUSTOMER]
 
 
 def blocks(table: pd.DataFrame, names: list[str], rows: int = _BLOCK) -> Iterator[Floats]:
-    """Give copies of the indicators of so many customers at a time, each of shape (at most rows, n_names)."""
+    """Yield copies of the indicators in batches of shape (at most rows, n_names)."""
     for start in range(0, len(table), rows):
         yield table.iloc[start : start + rows][names].to_numpy(dtype=np.float64, copy=True)
 
 
 def _varying_indicators(normalised: pd.DataFrame) -> tuple[dict[str, float], list[str], tuple[str, ...]]:
-    """Share of customers known in each indicator, the indicators that vary, and what to say of the others."""
+    """Share of customers known for each indicator, the varying indicators, and notes on the others."""
     names = indicator_names(normalised)
     if not names or not len(normalised):
-        raise DataError("there is nothing to weigh: give a table with a customer and an indicator at least")
+        raise DataError("there is nothing to weight: give a table with a customer and an indicator")
     if len(set(names)) < len(names):
-        raise DataError("two indicators have the same name: name each column once")
+        raise DataError("two indicators have the same name: give each column its own")
     known, varying, notes = {}, [], []
     for name in names:
         column = _column(normalised, name)
@@ -233,13 +218,13 @@ def _varying_indicators(normalised: pd.DataFrame) -> tuple[dict[str, float], lis
             continue
         low, high = values.min(), values.max()
         if low < 0.0 or high > 1.0 + _ROUNDING:
-            raise DataError(f"indicator {name} runs from {low:g} to {high:g}: normalise it to 0 to 1 first")
+            raise DataError(f"indicator {name} ranges from {low:g} to {high:g}: normalise it to 0 to 1 first")
         if high - low > _ROUNDING:
             varying.append(name)
         else:
             notes.append(f"{name} is the same for all customers: weight 0")
     if not varying:
-        raise DataError("no indicator varies between customers: data give no weights, judge them instead")
+        raise DataError("no indicator varies between customers: use judged weights instead of data weights")
     return known, varying, tuple(notes)
 
 
@@ -247,13 +232,13 @@ def _column(table: pd.DataFrame, name: str) -> Floats:
     try:
         return np.asarray(table[name].to_numpy(dtype=np.float64))
     except (TypeError, ValueError):
-        raise DataError(f"indicator {name} is no column of numbers: normalise it to 0 to 1 first") from None
+        raise DataError(f"indicator {name} is not numeric: normalise it to 0 to 1 first") from None
 
 
 def _data_weights(
     method: str, known: dict[str, float], measures: dict[str, dict[str, float]], notes: tuple[str, ...]
 ) -> DataWeights:
-    """Divide the last measure by its sum; indicators without it have weight 0."""
+    """Normalise the last statistic to sum to 1; indicators without it have weight 0."""
     last = list(measures.values())[-1]
     total = sum(last.values())
     weights = {name: last.get(name, 0.0) / total for name in known}

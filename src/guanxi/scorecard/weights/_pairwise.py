@@ -1,7 +1,7 @@
-"""Pairwise judgements on Saaty's scale, as YAML gives them: read, checked and completed.
+"""Pairwise judgements on Saaty's scale from YAML: parsing, validation and completion.
 
-The scale: 1 equal, 3 moderate, 5 strong, 7 very strong, 9 extreme importance of the one over the other, even
-numbers between, reciprocals for the other way round (Saaty 1980, The Analytic Hierarchy Process).
+The scale: 1 equal, 3 moderate, 5 strong, 7 very strong, 9 extreme importance of one item over another, even
+numbers in between, reciprocals for the reverse comparison (Saaty 1980, The Analytic Hierarchy Process).
 """
 
 from __future__ import annotations
@@ -14,8 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from guanxi.errors import ParamsError
-from guanxi.scorecard.weights._tree import hint
+from guanxi.errors import ParamsError, did_you_mean
 
 Floats = NDArray[np.float64]
 Cell = Callable[[Any, str], Floats]
@@ -26,20 +25,20 @@ _ROUNDING = 1e-6
 
 
 def parse_matrix(document: Any, names: Sequence[str], where: str) -> Floats:
-    """Read the judgements of one node: a map of maps with each pair once, or a full matrix.
+    """Parse the judgements of one node: a map of maps with each pair once, or a full matrix.
 
-    ``{price: {service: 3}}`` says that price is three times as important as service. In a matrix the rows and
-    columns are in the order of ``names``, and what is null in one half is filled from the other.
+    ``{price: {service: 3}}`` means that price is three times as important as service. In a matrix the rows
+    and columns are in the order of ``names``, and null cells in one half are filled from the other.
 
-    Judgements are numbers, or fractions as text: ``1/3``. ``names`` are the node's children, ``where`` is
-    what messages call the document; its last part is the node. The matrix, shape (n, n), is positive and
+    Judgements are numbers, or fractions as text: ``1/3``. ``names`` are the children of the node; ``where``
+    names the document in messages and ends with the node. The matrix, shape (n, n), is positive and
     reciprocal: ``matrix[j, i] == 1 / matrix[i, j]``.
 
     Raises
     ------
     ParamsError
         If a pair is missing, the matrix is not square or not reciprocal, a name is unknown, or a judgement is
-        no number between 1/9 and 9.
+        not a number between 1/9 and 9.
 
     Examples
     --------
@@ -51,18 +50,18 @@ def parse_matrix(document: Any, names: Sequence[str], where: str) -> Floats:
 
 
 def parse_fuzzy_matrix(document: Any, names: Sequence[str], where: str) -> Floats:
-    """Read fuzzy judgements: as :func:`parse_matrix`, each a triangle ``[lower, modal, upper]`` or a number.
+    """Parse fuzzy judgements: as :func:`parse_matrix`, with triangles ``[lower, modal, upper]`` or numbers.
 
-    A number becomes the triangle of one step either way on Saaty's scale, 3 for instance (2, 3, 4); the ends
-    1 and 9 stay crisp (the scale of Kilic, Zaim & Delen 2014, Decision Support Systems 66, table 1). In the
-    matrix, shape (n, n, 3), ``matrix[j, i]`` is the reciprocal triangle (1 / upper, 1 / modal, 1 / lower) of
-    ``matrix[i, j]``. A triangle that does not rise is refused.
+    A number is converted to a triangle of one step on either side on Saaty's scale, for instance 3 to (2, 3,
+    4); the ends 1 and 9 remain crisp (the scale of Kilic, Zaim & Delen 2014, Decision Support Systems 66,
+    table 1). In the matrix, shape (n, n, 3), ``matrix[j, i]`` is the reciprocal triangle (1 / upper, 1 /
+    modal, 1 / lower) of ``matrix[i, j]``. Decreasing triangles are refused.
     """
     return _complete(document, names, where, _triangle)
 
 
 def as_text(value: float) -> str:
-    """Write a judgement as people do: below 1 as a fraction.
+    """Format a judgement, as a fraction if below 1.
 
     Examples
     --------
@@ -73,10 +72,10 @@ def as_text(value: float) -> str:
 
 
 def _complete(document: Any, names: Sequence[str], where: str, cell: Cell) -> Floats:
-    """Put the cells given into a matrix, fill each half from the other, and check that they agree."""
+    """Build the matrix from the given cells, fill each half from the other, and check consistency."""
     if len(names) > MOST_CHILDREN:
         raise ParamsError(
-            f"{where} compares {len(names)} things, more than {MOST_CHILDREN}: group them into branches"
+            f"{where} compares {len(names)} items, more than {MOST_CHILDREN}: group them into branches"
         )
     given = {
         (i, j): cell(value, _pair(where, names[i], names[j]))
@@ -129,7 +128,7 @@ def _row(below: Any, row: Any, where: str) -> Mapping[Any, Any]:
 
 def _place(name: Any, names: Sequence[str], where: str) -> int:
     if name not in names:
-        raise ParamsError(f"{where}: {name!r} is not compared here: {hint(str(name), names)}")
+        raise ParamsError(f"{where}: {name!r} is not compared here: {did_you_mean(str(name), names)}")
     return list(names).index(name)
 
 
@@ -157,7 +156,7 @@ def _triangle(value: Any, at: str) -> Floats:
 
 
 def fuzzified(judgement: float) -> Floats:
-    """Triangle of one step either way on Saaty's scale; 1 and 9 stay crisp.
+    """Triangle of one step on either side on Saaty's scale; 1 and 9 remain crisp.
 
     Examples
     --------
@@ -181,7 +180,7 @@ def _not_reciprocal(
     row, column = names[pair[0]], names[pair[1]]
     there, back = (" ".join(map(as_text, value)) for value in values)
     if row == column:
-        return f"{_pair(where, row, column)} is judged {there}: against itself it is 1, or left out"
+        return f"{_pair(where, row, column)} is judged {there}: an item against itself is 1, or left out"
     needed = " ".join(map(as_text, 1.0 / values[0][::-1]))
     return (
         f"{_pair(where, row, column)} is judged {there}, but {column} against {row} {back}: "

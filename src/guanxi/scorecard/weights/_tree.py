@@ -1,8 +1,7 @@
-"""The tree of a scorecard: the goal at the root, branches as deep as one likes, indicators as leaves."""
+"""The tree of a scorecard: goal at the root, branches of any depth, indicators as leaves."""
 
 from __future__ import annotations
 
-import difflib
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
@@ -11,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from guanxi.errors import ParamsError
+from guanxi.errors import ParamsError, did_you_mean
 
 Floats = NDArray[np.float64]
 
@@ -34,19 +33,19 @@ class Node:
     children: tuple[Node, ...] = ()
 
     def walk(self) -> Iterator[Node]:
-        """Give this node and all below it, each before its children."""
+        """Yield this node and all its descendants in preorder."""
         yield self
         for child in self.children:
             yield from child.walk()
 
     @property
     def leaves(self) -> tuple[str, ...]:
-        """Names of the indicators below, in the order written."""
+        """Names of the indicators below, in document order."""
         return tuple(node.name for node in self.walk() if not node.children)
 
     @property
     def compared(self) -> dict[str, tuple[str, ...]]:
-        """Each node with two or more children, and their names: what experts compare."""
+        """Nodes with two or more children, and their names: the comparisons of the experts."""
         return {
             node.name: tuple(child.name for child in node.children)
             for node in self.walk()
@@ -55,17 +54,17 @@ class Node:
 
 
 def parse_tree(document: Any, known: Collection[str], where: str = "tree") -> Node:
-    """Read a tree as YAML gives it: branches are keys of a map, indicators stand in a list.
+    """Parse a tree from YAML: branches are keys of a map, indicators items of a list.
 
-    A key with nothing below it is an indicator too, and a list may hold maps, so that branches and indicators
-    can stand side by side. The root is called ``goal``. ``known`` are the indicators there are, ``where`` is
-    what messages call the document, for instance the key of ``params.yaml`` it stands under.
+    A key with an empty value is an indicator too, and a list may contain maps, so that branches and
+    indicators can be siblings. The root is called ``goal``. ``known`` are the valid indicators; ``where``
+    names the document in messages, for instance by its key in ``params.yaml``.
 
     Raises
     ------
     ParamsError
-        If an indicator is unknown or stands twice, a branch is empty or bears a name twice, or the document
-        is neither map nor list.
+        If an indicator is unknown or appears twice, a branch is empty or its name is used twice, or the
+        document is neither map nor list.
 
     Examples
     --------
@@ -83,7 +82,7 @@ def parse_tree(document: Any, known: Collection[str], where: str = "tree") -> No
     if twice:
         kind = "indicator" if twice[0] in known else "branch"
         raise ParamsError(
-            f"{where}: {kind} {twice[0]} stands twice: keep one, or weights would count it twice"
+            f"{where}: {kind} {twice[0]} appears twice: keep one, or weights would count it twice"
         )
     return root
 
@@ -95,41 +94,37 @@ def _children(document: Any, known: Collection[str], where: str) -> tuple[Node, 
         return tuple(_child(str(name), below, known, where) for name, below in document.items())
     if isinstance(document, list | tuple) and document:
         return tuple(child for entry in document for child in _children(entry, known, where))
-    raise ParamsError(f"{where} = {document!r} is no tree: write a list of indicators, or a map of branches")
+    raise ParamsError(f"{where} = {document!r} is not a tree: write a list of indicators or branches")
 
 
 def _child(name: str, below: Any, known: Collection[str], where: str) -> Node:
     if below is None and name not in known:
-        raise ParamsError(f"{where}.{name} has no indicator below it and is none: {hint(name, known)}")
+        raise ParamsError(
+            f"{where}.{name} has no indicator below it and is not one: {did_you_mean(name, known)}"
+        )
     if below is None:
         return Node(name)
     if name in known:
-        raise ParamsError(f"{where}.{name}: a branch cannot bear the name of an indicator: rename the branch")
+        raise ParamsError(f"{where}.{name}: a branch cannot have the name of an indicator: rename the branch")
     return Node(name, _children(below, known, f"{where}.{name}"))
 
 
 def _indicator(name: str, known: Collection[str], where: str) -> Node:
     if name not in known:
-        raise ParamsError(f"{where}: indicator {name!r} is unknown: {hint(name, known)}")
+        raise ParamsError(f"{where}: indicator {name!r} is unknown: {did_you_mean(name, known)}")
     return Node(name)
 
 
-def hint(name: str, known: Collection[str]) -> str:
-    """Say what a misspelt name may have meant, or else what there is."""
-    close = difflib.get_close_matches(name, known, n=1)
-    return f"did you mean {close[0]}?" if close else f"known here: {', '.join(known)}"
-
-
 def dimensions(tree: Node) -> dict[str, str]:
-    """Map each indicator to its top-level branch; one that hangs on the root is its own."""
+    """Map each indicator to its top-level branch; an indicator directly below the root is its own."""
     return {leaf: top.name for top in tree.children for leaf in top.leaves}
 
 
 def global_weights(tree: Node, local: Mapping[str, Floats]) -> Floats:
-    """Multiply local weights down the tree.
+    """Compute global weights as products of local weights along the tree.
 
-    ``local`` holds for each node of ``tree.compared`` the weights of its children, shape (..., n_children),
-    each row with the sum 1. So have the global ones, shape (..., n_leaves), in the order of ``tree.leaves``.
+    ``local`` maps each node of ``tree.compared`` to the weights of its children, shape (..., n_children). The
+    global weights, shape (..., n_leaves), are in the order of ``tree.leaves``. Rows sum to 1 in both.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""How uncertain weights are, and a pairwise judgement: by its scale, and by how it agrees with the others."""
+"""Uncertainty of weights, and of pairwise judgements from their scale and inconsistency."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Floats = NDArray[np.float64]
 
 DRAWS = 1_000
 CONCENTRATION = 500.0
-_TRIANGLE = np.sqrt(6.0)  # half the base of a symmetrical triangle over its standard deviation
+_TRIANGLE = np.sqrt(6.0)  # half the base of a symmetric triangle over its standard deviation
 
 
 def draw_weights(
@@ -24,10 +24,10 @@ def draw_weights(
     draws: int = DRAWS,
     concentration: float = CONCENTRATION,
 ) -> Floats:
-    """Draw weights about given ones, from a Dirichlet distribution with these as means.
+    """Draw weights from a Dirichlet distribution with the given weights as means.
 
     A weight w has the standard deviation ``sqrt(w (1 - w) / (concentration + 1))``: with the default of 500,
-    a weight of .04 (one of 25 alike) varies by .009, and one of .2 by .018. Zero weights stay zero.
+    it is .009 for a weight of .04 (one of 25 equal ones) and .018 for .2. Zero weights stay zero.
 
     Returns
     -------
@@ -54,14 +54,14 @@ def draw_weights(
 
 
 def judgement_factors(matrix: Floats, count: int, generator: np.random.Generator) -> Floats:
-    """Draw by how much each judgement could have been another, as factors that keep the matrix reciprocal.
+    """Draw random perturbations of each judgement, as factors that keep the matrix reciprocal.
 
-    A fuzzy judgement is drawn from its own triangle, and the factor is what was drawn over the modal value.
-    A crisp one is log-normal about itself. Its standard deviation is that of the logarithms of judgements
-    over ratios of weights (the residuals of Crawford & Williams 1985), and at least that of a triangle of one
-    step either way on Saaty's scale: an expert who never contradicts oneself still cannot say 3.4.
+    A fuzzy judgement is drawn from its triangle; the factor is the draw over the modal value. A crisp
+    judgement is log-normal. Its standard deviation is that of the log ratios of judgements to ratios of
+    weights (the residuals of Crawford & Williams 1985), and at least that of a triangle of one step on either
+    side on Saaty's scale: even a fully consistent expert cannot express 3.4.
 
-    ``matrix`` has the shape (n, n), or (n, n, 3) where fuzzy; the factors have (count, n, n).
+    ``matrix`` has shape (n, n), or (n, n, 3) if fuzzy; the factors have shape (count, n, n).
     """
     n = len(matrix)
     rows, columns = np.triu_indices(n, 1)
@@ -78,7 +78,7 @@ def judgement_factors(matrix: Floats, count: int, generator: np.random.Generator
 
 
 def _within_triangles(triangles: Floats, count: int, generator: np.random.Generator) -> Floats:
-    """Logarithms of draws over modal values, by the inverse of the distribution: crisp ones stay."""
+    """Log ratios of draws to modal values, by inverse transform sampling; 0 for crisp judgements."""
     lower, modal, upper = triangles.T
     base = upper - lower
     u = generator.random((count, len(triangles)))
@@ -89,7 +89,7 @@ def _within_triangles(triangles: Floats, count: int, generator: np.random.Genera
 
 
 def _residual(matrix: Floats) -> float:
-    """How judgements spread about the weights that fit them best, in logarithms: 0 where they all agree."""
+    """Residual standard deviation of the log judgements; 0 if they are consistent."""
     n = len(matrix)
     freedom = (n - 1) * (n - 2) / 2
     if freedom == 0:
@@ -101,12 +101,12 @@ def _residual(matrix: Floats) -> float:
 
 
 def _step(judged: Floats) -> Floats:
-    """How a judgement spreads within one step of the scale 1/3, 1/2, 1, 2, 3, ..., in logarithms."""
+    """Deviation of log judgements within one step of the scale 1/3, 1/2, 1, 2, 3, ..."""
     place = np.maximum(judged, 1.0 / judged) - 1.0
     spread: Floats = np.log(_value(place + 1.0) / _value(place - 1.0)) / 2.0 / _TRIANGLE
     return spread
 
 
 def _value(place: Floats) -> Floats:
-    """Judgement at a place of the scale, on which 1 is place 0 and 1/2 place -1."""
+    """Judgement at a position of the scale; 1 is at position 0 and 1/2 at -1."""
     return np.where(place < 0.0, 1.0 / (1.0 - np.minimum(place, 0.0)), 1.0 + place)

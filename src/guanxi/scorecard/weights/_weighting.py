@@ -1,4 +1,4 @@
-"""Weights as the parameters ask for them: by judgement, by data, or both, over what is known."""
+"""Weights according to the parameters: by judgement, by data, or both, over the known indicators."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from guanxi.errors import DataError, ParamsError
+from guanxi.errors import DataError, ParamsError, did_you_mean
 from guanxi.params.scorecard import WeightsParams
 from guanxi.scorecard.indicators import CATALOGUE
 from guanxi.scorecard.scoring._used_indicators import note_on_absent
@@ -25,13 +25,12 @@ from guanxi.scorecard.weights._group import (
     parse_judgements,
 )
 from guanxi.scorecard.weights._objective import DataWeights, critic_weights, entropy_weights
-from guanxi.scorecard.weights._tree import Node, dimensions, hint, parse_tree
+from guanxi.scorecard.weights._tree import Node, dimensions, parse_tree
 from guanxi.scorecard.weights._uncertainty import draw_weights
 
 Floats = NDArray[np.float64]
 
-# What the branches rest on where the parameters name no tree. Value at risk is left out: it is high where the
-# value is, and would take back what the value gives.
+# The default tree. Value at risk is left out: it is high for valuable customers and would offset their value.
 USUAL_TREE: Mapping[str, tuple[str, ...]] = {
     "value": ("future_value", "current_value", "profit", "purchase_frequency", "average_order"),
     "loyalty": ("retention_probability", "probability_alive", "rhythm_kept", "repeat_rate", "tenure_days"),
@@ -43,8 +42,8 @@ USUAL_TREE: Mapping[str, tuple[str, ...]] = {
     "risk": ("refund_share", "spend_volatility", "overdue_days", "defaults"),
     "advocacy": ("referrals", "referral_value", "promoter"),
 }
-# How the branches of the usual tree compare where nobody judged them: value and loyalty, which every purchase
-# shows, are moderately more important (3 on Saaty's scale) than what acts through them and is known of some.
+# Default judgements on the branches of that tree: value and loyalty, seen in every purchase, are moderately
+# more important (3 on Saaty's scale) than the others, which act through them and are only partly known.
 USUAL_IMPORTANCE: Mapping[str, float] = {"value": 3.0, "loyalty": 3.0}
 BY_DATA: Mapping[str, Callable[[pd.DataFrame], DataWeights]] = {
     "entropy": entropy_weights,
@@ -56,10 +55,10 @@ _WHERE = "scorecard.weights"
 
 
 class JudgementWeights(NamedTuple):
-    """Weights of all indicators of a tree by judgement, whether anybody has them or not.
+    """Judged weights of all indicators of a tree, known or not.
 
-    ``draw(n, seed)`` gives n other weights within the uncertainty of these. ``consistency`` is that of
-    pairwise judgements: see :meth:`.group.HierarchyWeights.consistency`.
+    ``draw(n, seed)`` draws n weight vectors within their uncertainty. For ``consistency`` of pairwise
+    judgements see :meth:`.group.HierarchyWeights.consistency`.
     """
 
     weights: dict[str, float]
@@ -76,17 +75,17 @@ class Weighting:
     ----------
     tree : Node
     weights : dict of str to float
-        Of each known indicator of the tree, in use; they add up to 1.
+        The weights in use, for each known indicator of the tree; they add up to 1.
     computed : dict of str to float
-        What judgements and data say today: the same, unless accepted weights are in use.
+        Weights from today's judgements and data: the same, unless accepted weights are in use.
     judged : dict of str to float
-        By judgement alone, over the same indicators.
+        From judgements alone, over the same indicators.
     data : DataWeights or None
-        By data alone.
+        From data alone.
     consistency : pandas.DataFrame or None
-        Of pairwise judgements: see :meth:`.group.HierarchyWeights.consistency`.
+        For pairwise judgements: see :meth:`.group.HierarchyWeights.consistency`.
     drawn : array, shape (n_draws, n_indicators)
-        Other weights within the uncertainty of these, in their order.
+        Random weights within their uncertainty, in the order of ``weights``.
     notes : tuple of str
     """
 
@@ -106,12 +105,9 @@ class Weighting:
 
 
 def scorecard_tree(document: object) -> Node:
-    """Read the tree of the parameters, by default the usual one.
+    """Parse the tree of the parameters; without one, return the default tree.
 
-    Raises
-    ------
-    ParamsError
-        If it is not a tree, or names an unknown indicator.
+    Raises ParamsError if it is not a tree, or contains an unknown indicator.
     """
     usual = {branch: list(names) for branch, names in USUAL_TREE.items()}
     return parse_tree(usual if document is None else document, list(CATALOGUE), "scorecard.tree")
@@ -120,32 +116,32 @@ def scorecard_tree(document: object) -> Node:
 def weight_indicators(
     params: WeightsParams, tree: Node, normalised: pd.DataFrame, *, draws: int = 0, seed: int = 0
 ) -> Weighting:
-    """Weigh the indicators of a tree.
+    """Weight the indicators of a tree.
 
-    Indicators that nobody has lose their weight to all others in proportion.
+    The weight of indicators unknown for all is reallocated to the others in proportion.
 
     Parameters
     ----------
     params : WeightsParams
     tree : Node
     normalised : pandas.DataFrame
-        Indicators from 0 to 1, higher the better; NaN is unknown.
+        Indicators from 0 to 1, higher is better; NaN is unknown.
     draws, seed : int
-        How many other weights to draw.
+        Number of weight vectors to draw, and the seed.
 
     Raises
     ------
     ParamsError
-        If judgements, points or ratings are not valid: the message says where.
+        If judgements, points or ratings are invalid; the message states where.
     DataError
-        If no indicator of the tree is known, or the data tell nothing of their weights.
+        If no indicator of the tree is known, or the data do not determine weights.
     """
     everyone, consistency, draw, notes = judgement_weights(params, tree)
     known = [name for name in tree.leaves if name in normalised and normalised[name].notna().any()]
     if not any(everyone[name] > 0 for name in known):
         raise DataError(
-            "no indicator with weight is known of any customer: "
-            "give the tables under relations, or weigh other indicators in scorecard.tree"
+            "no indicator with a weight is known for any customer: "
+            "give the tables under relations, or weight other indicators in scorecard.tree"
         )
     absent = {name: weight for name, weight in everyone.items() if name not in known and weight > 0}
     notes = (*notes, note_on_absent(absent)) if absent else notes
@@ -169,10 +165,12 @@ def weight_indicators(
 def _leaf_weights(
     given: Mapping[str, float], tree: Node, leaves: Iterable[str], where: str
 ) -> dict[str, float]:
-    """Shares of some leaves by weights given for leaves of the tree."""
+    """Normalised weights of some leaves, from weights given for leaves of the tree."""
     for name in given:
         if name not in tree.leaves:
-            raise ParamsError(f"{where}: {name!r} is no indicator of the tree: {hint(name, tree.leaves)}")
+            raise ParamsError(
+                f"{where}: {name!r} is not an indicator of the tree: {did_you_mean(name, tree.leaves)}"
+            )
     try:
         return _combination.direct({name: given.get(name, 0.0) for name in leaves})
     except DataError as error:
@@ -180,12 +178,9 @@ def _leaf_weights(
 
 
 def judgement_weights(params: WeightsParams, tree: Node) -> JudgementWeights:
-    """Weigh all indicators of a tree by judgement.
+    """Weight all indicators of a tree by judgement.
 
-    Raises
-    ------
-    ParamsError
-        If judgements, points or ratings are not valid.
+    Raises ParamsError if judgements, points or ratings are invalid.
     """
     if params.method == "direct":
         points = _leaf_weights(params.points, tree, tree.leaves, f"{_WHERE}.points")
@@ -221,7 +216,7 @@ def judgement_weights(params: WeightsParams, tree: Node) -> JudgementWeights:
 
 
 def _with_usual(document: Mapping[str, object], tree: Node) -> dict[str, object]:
-    """Let the parts of a branch that was not judged count alike, the branches of the usual tree as usual."""
+    """Complete unjudged branches: equal parts, or the default judgements for the default tree."""
     importance = USUAL_IMPORTANCE if tree == scorecard_tree(None) else {}
     usual = {
         branch: [[importance.get(one, 1.0) / importance.get(other, 1.0) for other in names] for one in names]
@@ -234,7 +229,7 @@ def _with_usual(document: Mapping[str, object], tree: Node) -> dict[str, object]
 def _with_group_judgements(
     found: HierarchyWeights, judgements: Mapping[str, Mapping[str, object]]
 ) -> HierarchyWeights:
-    """Leave each branch to those who judged it: an expert who did not gets their joint judgements."""
+    """Complete each expert's unjudged branches with the joint judgements of the others."""
     experts = {expert: dict(judged) for expert, judged in found.experts.items()}
     shares = dict(zip(experts, found.shares.tolist(), strict=True))
     for branch in found.tree.compared:
@@ -261,7 +256,7 @@ def _combined(
 
 
 def _combined_draws(params: WeightsParams, drawn: Floats, measured: Mapping[str, float], seed: int) -> Floats:
-    """Combine each draw of the judged weights with one of the data's."""
+    """Combine each draw of the judged weights with one of the data weights."""
     if not len(drawn):
         return drawn
     names = list(measured)
