@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import importlib.util
 import inspect
 import re
@@ -87,3 +88,17 @@ def test_files_and_functions_stay_readable_and_file_names_apart():
     figures = [each for each in house.figures() if any(name in each.name for name in lasting)]
     assert len(figures) == len(lasting)
     assert not [each.text for each in figures if not each.reached]
+
+
+def test_private_names_stay_in_their_room():
+    """A module or name with a leading underscore is imported in its own top-level package only."""
+    crossing = []
+    for path in SOURCE.rglob("*.py"):
+        room = path.relative_to(SOURCE).parts[0]
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("guanxi."):
+                parts = [*node.module.split(".")[1:], *(alias.name for alias in node.names)]
+                private = any(part.startswith("_") and not part.startswith("__") for part in parts)
+                if private and parts[0] != room:
+                    crossing.append(f"{path.relative_to(SOURCE)}:{node.lineno}")
+    assert not crossing

@@ -66,12 +66,18 @@ def test_every_key_is_used(room, whole_code):
     made = {tuple(each) for each in re.findall(r'f"(\w*)\{[^{}"]+\}(\w*)"', here) if any(each)}
 
     words = set(re.findall(r"\w+", whole_code))
+    told = [text for _, text in leaves(texts(package_of(room), "en"))]
+    placeholders = {name for text in told for name, _ in filled_in(text)}
 
     def made_by_code(name: str) -> bool:
         return name in words or f'"{name}"' in whole_code
 
     def used(key: str) -> bool:
-        if key.isdecimal() or any(each in whole_code for each in (f'"{key}"', f"'{key}'", f" t.{key}")):
+        if (
+            key.isdecimal()
+            or key in placeholders
+            or any(each in whole_code for each in (f'"{key}"', f"'{key}'", f" t.{key}"))
+        ):
             return True
         return any(
             key.startswith(before)

@@ -11,6 +11,7 @@ import pytest
 
 from guanxi.segments._conditions import parse_condition
 from guanxi.segments.lifecycle import STAGES, lifecycle_stages
+from guanxi.served.texts import texts
 
 DOCS = Path(__file__).parents[2] / "docs" / "segments.md"
 WINDOW = 90
@@ -97,12 +98,13 @@ def test_only_prospects():
 
 def test_the_page_shows_the_stages_and_their_conditions():
     rows = re.findall(r"^\| (\d?) ?\| ?(.*?) ?\| `(.*?)` \|", DOCS.read_text(encoding="utf-8"), re.MULTILINE)
+    labels = texts("guanxi.segments", "zh")["lifecycle_stages"]
     shown: dict[str, list[str]] = {}
     for place, stage, condition in rows:
         if place:
             shown[stage] = []
         shown[list(shown)[-1]].append(condition)
     assert shown == {
-        f"{each.name} {each.label['zh']}": [str(parse_condition(when, "")) for when in each.any_of]
+        f"{each.name} {labels[each.name]}": [str(parse_condition(when, "")) for when in each.any_of]
         for each in STAGES
     }

@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from guanxi.segments.matrix import AXES, NAMES, _axis_cut_points, relationship_matrix
+from guanxi.segments.matrix import AXES, CELLS, _axis_cut_points, relationship_matrix
+from guanxi.served.texts import texts
 
 DOCS = Path(__file__).parents[2] / "docs" / "segments.md"
 
@@ -17,7 +18,7 @@ def test_eight_cells_by_hand():
     levels = list(product((90.0, 10.0), repeat=3))
     scores = pd.DataFrame(levels, columns=AXES).assign(customer_id=range(8))
     cells = relationship_matrix(scores, dict.fromkeys(AXES, 50.0))
-    assert cells["matrix_cell"].tolist() == list(NAMES)[:8]
+    assert cells["matrix_cell"].tolist() == list(CELLS[:8])
     assert cells["value_level"].tolist() == ["high"] * 4 + ["low"] * 4
 
 
@@ -25,7 +26,7 @@ def test_without_satisfaction_value_and_loyalty_name_the_cell():
     scores = pd.DataFrame(list(product((90.0, 10.0), repeat=2)), columns=AXES[:2]).assign(
         customer_id=range(4)
     )
-    assert relationship_matrix(scores)["matrix_cell"].tolist() == list(NAMES)[8:]
+    assert relationship_matrix(scores)["matrix_cell"].tolist() == list(CELLS[8:])
 
 
 def test_what_is_unknown_of_one_customer():
@@ -67,7 +68,8 @@ def test_permuted_customers_have_permuted_cells():
 
 def test_the_page_shows_every_name():
     page = DOCS.read_text(encoding="utf-8")
-    assert all(f" {label['en']} {label['zh']} " in page for label in NAMES.values())
-    assert set(NAMES) == {
+    english, chinese = (texts("guanxi.segments", language)["matrix_cells"] for language in ("en", "zh"))
+    assert all(f" {english[cell]} {chinese[cell]} " in page for cell in CELLS)
+    assert set(CELLS) == {
         "_".join(levels) for levels in product(("high", "low"), ("high", "low"), ("high", "low", "unknown"))
     }

@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from guanxi.segments._groups import cut_points
-from guanxi.segments.rfm_cells import GRID, NAMES, rfm_cells
+from guanxi.segments.rfm_cells import GRID, rfm_cells
+from guanxi.served.texts import texts
 
 DOCS = Path(__file__).parents[2] / "docs" / "segments.md"
 # Putler's ranges of recency, and of the mean of frequency and money; 0 there is nobody's score.
@@ -50,7 +51,11 @@ def test_the_grid_lies_within_the_published_ranges_and_uses_every_name():
             lowest, highest, least, most = PUBLISHED[name]
             assert lowest <= recency <= highest, (recency, worth, name)
             assert least <= worth <= most, (recency, worth, name)
-    assert {name for row in GRID.values() for name in row} == set(PUBLISHED) == set(NAMES)
+    assert (
+        {name for row in GRID.values() for name in row}
+        == set(PUBLISHED)
+        == set(texts("guanxi.segments", "en")["rfm_segments"])
+    )
 
 
 def test_the_page_shows_the_grid():

@@ -70,8 +70,8 @@ def monitor(
     params: Params,
 ) -> None:
     """Check whether a model still fits the data: exit code 0 ok, 3 watch, 4 retrain."""
-    from guanxi.jobs._monitor_text import summary_text
     from guanxi.jobs.monitor import monitor as job
+    from guanxi.jobs.monitor import summary_text
     from guanxi.jobs.reporter import ConsoleReporter
 
     found = job(

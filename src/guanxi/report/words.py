@@ -35,7 +35,7 @@ def words(language: Language) -> dict[str, str]:
 
     Examples
     --------
-    >>> words("en")["_glossary"]
+    >>> words("en")["glossary"]
     'How to read this'
     """
     page: dict[str, str] = texts("guanxi.report", language)["page"]

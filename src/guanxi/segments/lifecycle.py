@@ -20,16 +20,14 @@ class Stage:
     """
 
     name: str
-    label: Mapping[str, str]
     any_of: tuple[Mapping[str, str], ...]
 
 
 STAGES: tuple[Stage, ...] = (
-    Stage("prospect", {"en": "Prospect", "zh": "潜在客户"}, ({"purchases": "== 0"},)),
-    Stage("new", {"en": "New", "zh": "新客户"}, ({"tenure_windows": "< 1"},)),
+    Stage("prospect", ({"purchases": "== 0"},)),
+    Stage("new", ({"tenure_windows": "< 1"},)),
     Stage(
         "lost",
-        {"en": "Lost", "zh": "已流失"},
         (
             {"probability_alive": "< 0.2"},
             {"churn_probability": ">= 0.9", "silence_gaps": ">= 3", "silence_windows": ">= 1"},
@@ -37,12 +35,10 @@ STAGES: tuple[Stage, ...] = (
     ),
     Stage(
         "won_back",
-        {"en": "Won back", "zh": "已赢回"},
         ({"return_windows": "< 1", "break_gaps": ">= 3", "break_windows": ">= 1"},),
     ),
     Stage(
         "declining",
-        {"en": "Declining", "zh": "衰退期"},
         (
             {"probability_alive": "< 0.5"},
             {"purchases": "== 1"},
@@ -52,13 +48,12 @@ STAGES: tuple[Stage, ...] = (
     ),
     Stage(
         "growing",
-        {"en": "Growing", "zh": "成长期"},
         (
             {"tenure_windows": "< 2", "purchases_recent": ">= 1"},
             {"purchases_change": ">= 2", "purchases_ratio": ">= 1.5"},
         ),
     ),
-    Stage("mature", {"en": "Mature", "zh": "成熟期"}, ({},)),
+    Stage("mature", ({},)),
 )
 
 

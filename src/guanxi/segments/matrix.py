@@ -16,21 +16,21 @@ from guanxi.segments._groups import cut_points
 
 AXES = ("value", "loyalty", "satisfaction")
 
-# Keys: value and loyalty (high or low), satisfaction (high, low or unknown).
-NAMES: dict[str, dict[str, str]] = {
-    "high_high_high": {"en": "Valuable loyalists", "zh": "高价值忠诚者"},
-    "high_high_low": {"en": "Valuable hostages", "zh": "高价值被困者"},
-    "high_low_high": {"en": "Valuable mercenaries", "zh": "高价值游离者"},
-    "high_low_low": {"en": "Valuable defectors", "zh": "高价值背离者"},
-    "low_high_high": {"en": "Modest loyalists", "zh": "低价值忠诚者"},
-    "low_high_low": {"en": "Modest hostages", "zh": "低价值被困者"},
-    "low_low_high": {"en": "Modest mercenaries", "zh": "低价值游离者"},
-    "low_low_low": {"en": "Modest defectors", "zh": "低价值背离者"},
-    "high_high_unknown": {"en": "True friends", "zh": "真正的朋友"},
-    "high_low_unknown": {"en": "Butterflies", "zh": "蝴蝶型客户"},
-    "low_high_unknown": {"en": "Barnacles", "zh": "附着型客户"},
-    "low_low_unknown": {"en": "Strangers", "zh": "陌生人"},
-}
+# Value and loyalty (high or low), satisfaction (high, low or unknown).
+CELLS = (
+    "high_high_high",
+    "high_high_low",
+    "high_low_high",
+    "high_low_low",
+    "low_high_high",
+    "low_high_low",
+    "low_low_high",
+    "low_low_low",
+    "high_high_unknown",
+    "high_low_unknown",
+    "low_high_unknown",
+    "low_low_unknown",
+)
 
 
 def _axis_cut_points(scores: pd.DataFrame) -> dict[str, float]:
@@ -63,7 +63,7 @@ def relationship_matrix(scores: pd.DataFrame, cuts: Mapping[str, float] | None =
     -------
     pandas.DataFrame
         ``customer_id``; ``value_level, loyalty_level, satisfaction_level`` (high, low or unknown);
-        ``matrix_cell`` (a key of ``NAMES``, missing where value or loyalty is unknown), in the order given.
+        ``matrix_cell`` (one of ``CELLS``, missing where value or loyalty is unknown), in the order given.
 
     Examples
     --------
@@ -76,7 +76,7 @@ def relationship_matrix(scores: pd.DataFrame, cuts: Mapping[str, float] | None =
     cell = levels["value"] + "_" + levels["loyalty"] + "_" + levels["satisfaction"]
     table = pd.DataFrame({f"{name}_level": level for name, level in levels.items()}, index=scores.index)
     table.insert(0, "customer_id", scores["customer_id"])
-    table["matrix_cell"] = cell.where(cell.isin(list(NAMES)), None)
+    table["matrix_cell"] = cell.where(cell.isin(CELLS), None)
     return table
 
 

@@ -16,20 +16,6 @@ from guanxi.segments._groups import cut_points
 SCORES = 5
 MEASURES = ("recency", "frequency", "monetary")
 
-NAMES: dict[str, dict[str, str]] = {
-    "champions": {"en": "Champions", "zh": "冠军客户"},
-    "loyal": {"en": "Loyal", "zh": "忠诚客户"},
-    "potential_loyalists": {"en": "Potential loyalists", "zh": "潜在忠诚客户"},
-    "new": {"en": "New", "zh": "新客户"},
-    "promising": {"en": "Promising", "zh": "有希望的客户"},
-    "needing_attention": {"en": "Needing attention", "zh": "需要关注的客户"},
-    "about_to_sleep": {"en": "About to sleep", "zh": "即将沉睡的客户"},
-    "at_risk": {"en": "At risk", "zh": "有流失风险的客户"},
-    "cannot_lose": {"en": "Cannot lose them", "zh": "不能失去的客户"},
-    "hibernating": {"en": "Hibernating", "zh": "休眠客户"},
-    "lost": {"en": "Lost", "zh": "已流失客户"},
-}
-
 # By recency score: segments for mean scores of frequency and money of 1, 2, 3, 4, 5.
 GRID: dict[int, tuple[str, ...]] = {
     5: ("new", "potential_loyalists", "loyal", "champions", "champions"),
@@ -56,7 +42,7 @@ def rfm_cells(customers: pd.DataFrame) -> pd.DataFrame:
     -------
     pandas.DataFrame
         ``customer_id, recency_score, frequency_score, monetary_score`` (1 to 5, 5 is best), ``rfm_cell``
-        (such as "555") and ``rfm_segment`` (a key of ``NAMES``), in the order given; missing if a score is.
+        (such as "555") and ``rfm_segment`` (as in ``GRID``), in the order given; missing if a score is.
 
     Examples
     --------

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, ClassVar, Literal
 
-#: Version of the document; raised whenever a field is renamed, moved or changes its meaning.
+#: Version of the document; raised whenever a field is added, removed, renamed, moved or changes its meaning.
 FORMAT = 1
 
 Matrix = tuple[tuple[float, ...], ...]
@@ -319,7 +319,7 @@ def from_json(document: Mapping[str, Any]) -> AnyServedModel:
     Raises
     ------
     ValueError
-        If the format is not :data:`FORMAT`, or the task is unknown.
+        If the format is not :data:`FORMAT`, the task is unknown, or the fields are not those of the format.
     """
     fields = dict(document)
     version, task = fields.pop("format", None), fields.pop("task", None)
@@ -327,7 +327,10 @@ def from_json(document: Mapping[str, Any]) -> AnyServedModel:
         raise ValueError(f"model.json is of format {version}, and this version of guanxi reads {FORMAT}")
     if task not in _TASKS:
         raise ValueError(f"model.json is of the task {task!r}, which this version of guanxi does not know")
-    return _TASKS[task].read(_frozen(fields))
+    try:
+        return _TASKS[task].read(_frozen(fields))
+    except (KeyError, TypeError) as error:
+        raise ValueError(f"model.json does not have the fields of format {FORMAT}: {error}") from error
 
 
 def _correction(document: Mapping[str, Any]) -> CorrectionModel:

@@ -15,7 +15,9 @@ from guanxi.errors import DataError
 from guanxi.features.relations.customer_totals import totals_at
 from guanxi.features.relations.measures import COLUMNS
 from guanxi.scorecard.indicators import CATALOGUE, DIMENSIONS, Indicator, indicator_table
+from guanxi.served.texts import texts
 
+LABELS = {language: texts("guanxi.scorecard.indicators", language) for language in ("en", "zh")}
 NAN = math.nan
 PREDICTIONS = pd.DataFrame(
     {
@@ -243,7 +245,7 @@ def test_the_catalogue_is_complete():
     for name, indicator in CATALOGUE.items():
         assert name == indicator.name
         assert indicator.dimension in DIMENSIONS
-        assert all(indicator.label[language] for language in ("en", "zh"))
+        assert all(indicator.name in labels["indicators"] for labels in LABELS.values())
         assert indicator.formula
         assert indicator.unit
         assert indicator.missing
@@ -269,13 +271,14 @@ def _section(dimension: str, language: str) -> str:
         "|---|---|---|---|---|---|---|---|",
         *(_row(each, language) for each in CATALOGUE.values() if each.dimension == dimension),
     ]
-    return f"## {DIMENSIONS[dimension][language]}\n\n" + "\n".join(rows)
+    return f"## {LABELS[language]['dimensions'][dimension]}\n\n" + "\n".join(rows)
 
 
 def _row(indicator: Indicator, language: str) -> str:
     better = "higher" if indicator.higher_is_better else "lower"
     cells = (
-        f"`{indicator.name}`", indicator.label[language], indicator.formula, indicator.unit, better,
+        f"`{indicator.name}`", LABELS[language]["indicators"][indicator.name],
+        indicator.formula, indicator.unit, better,
         ", ".join(indicator.sources), indicator.missing, indicator.reference,
     )  # fmt: skip
     return f"| {' | '.join(cells)} |"

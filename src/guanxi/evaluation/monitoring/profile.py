@@ -63,7 +63,7 @@ def transaction_profile(
     -------
     dict
         ``task, customers``; ``lines`` (``read, rejected``); ``features`` and ``scores`` (each column's bins
-        as in :func:`.bins.describe_number`, its ``usual`` index, and ``usual_ratio``, the absolute log ratio
+        as in :func:`._bins.describe_number`, its ``usual`` index, and ``usual_ratio``, the absolute log ratio
         of its means); ``categories`` (each column's hashed ``values``, and the ``usual`` share of the
         ``lines`` of a horizon with other values); ``held_out`` (:func:`.realised_performance.measure`);
         ``totals`` (relative ends of the interval of the total purchases).

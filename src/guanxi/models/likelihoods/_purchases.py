@@ -15,7 +15,7 @@ from scipy.special import betaln, digamma, gammaln, logsumexp, polygamma, xlogy
 
 from guanxi.models._maximum_likelihood import by_log_params
 from guanxi.served.purchases.beta_geometric_process import BetaGeometricProcess, gap_terms
-from guanxi.served.purchases.lifetime_process import NBD, PARETO_NBD, LifetimeProcess
+from guanxi.served.purchases.lifetime_process import GGOM_NBD, NBD, PARETO_NBD, LifetimeProcess
 from guanxi.served.purchases.process import Floats, Params, PurchaseProcess
 
 # Rows per pass, so that the derivatives of all parts, or the rows of BG/NBD, fit the processor's cache.
@@ -300,8 +300,10 @@ def _leaving(process: LifetimeProcess, params: dict[str, Floats], n: Floats, t_x
     curves = {(0, 1): -1.0 / rate, (1, 1): n / rate**2}
     if process is PARETO_NBD:
         _pareto(own, moments, gone, slopes, curves)
-    else:
+    elif process is GGOM_NBD:
         _gamma_gompertz(own, moments, gone, process, slopes, curves)
+    else:
+        raise NotImplementedError(f"derivatives of {process.name}: add them to {__name__}")
     return _log_sum(parts, slopes, curves)
 
 

@@ -43,7 +43,7 @@ def elasticities(
     slopes (Yitzhaki 1996, On Using Linear Regressions in Welfare Economics, Journal of Business & Economic
     Statistics 14(4)). Intervals use the sandwich covariance (White 1980, Econometrica 48(4)). For survey
     answers, measurement error is corrected as far as customers have answered more than once (see
-    :mod:`.errors_in_variables`): estimates refer to a customer's long-run mean answer. Without the correction
+    :mod:`._errors_in_variables`): estimates refer to a customer's long-run mean answer. Without the correction
     they would be biased towards 0.
 
     Parameters
@@ -58,7 +58,7 @@ def elasticities(
     controls : sequence of str
         Numeric or categorical; unknown is a separate category.
     answers : DataFrame, optional
-        ``customer_id, driver, value``, one row per answer, from :func:`.own_data.survey_answers`. Such a
+        ``customer_id, driver, value``, one row per answer, from :func:`._own_data.survey_answers`. Such a
         driver is the mean answer; the values in ``indicators``, which may be shrunk or the last answer, are
         ignored. Measurement errors of different drivers are assumed independent.
     logarithmic : collection of str

@@ -35,7 +35,7 @@ def measure_elasticities(
     Returns
     -------
     table : pandas.DataFrame
-        From :func:`.elasticities.elasticities`; empty without answers or contacts.
+        From :func:`._elasticities.elasticities`; empty without answers or contacts.
     note : str
         Why the table is empty; otherwise empty.
     """

@@ -129,20 +129,20 @@ def _loop(referrer: NDArray[np.int64], start: int, everyone: pd.Index[Any]) -> s
 
 INDICATORS = (
     Indicator(
-        "referrals", "advocacy", {"en": "Referrals made", "zh": "推荐人数"},
+        "referrals", "advocacy",
         "number of customers with this customer as referred_by",
         "customers", True, ("customers",), "0: no referral named this customer",
         "Schmitt, Skiera & Van den Bulte 2011, J. Marketing 75(1)",
     ),
     Indicator(
-        "referral_value", "advocacy", {"en": "Referral value", "zh": "推荐价值"},
+        "referral_value", "advocacy",
         "credited clv of referred customers along the referral chain: the direct referrer gets a share, "
         "the next half of it, and so on; the shares add up to 1",
         "money", True, ("customers", "predictions"), "0: no referral named this customer",
         "Kumar, Petersen & Leone 2010, J. Marketing 74(5)",
     ),
     Indicator(
-        "promoter", "advocacy", {"en": "Promoter, passive, detractor", "zh": "推荐者/中立者/贬损者"},
+        "promoter", "advocacy",
         "1 if nps_score ≥ 9, −1 if ≤ 6, else 0",
         "−1, 0, 1", True, ("surveys",), "the customer did not answer",
         "Reichheld 2003, Harvard Business Review 81(12)",

@@ -2,21 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any
 
 from guanxi.errors import ParamsError, did_you_mean
 from guanxi.scorecard.indicators import _advocacy, _interaction, _loyalty, _risk, _satisfaction, _value
-from guanxi.scorecard.indicators._definition import Indicator, Language
+from guanxi.scorecard.indicators._definition import Indicator
 
-DIMENSIONS: Mapping[str, Mapping[Language, str]] = {
-    "value": {"en": "Value", "zh": "价值"},
-    "loyalty": {"en": "Loyalty", "zh": "忠诚"},
-    "satisfaction": {"en": "Satisfaction", "zh": "满意"},
-    "interaction": {"en": "Interaction", "zh": "互动"},
-    "risk": {"en": "Risk", "zh": "风险"},
-    "advocacy": {"en": "Advocacy", "zh": "推荐"},
-}
+DIMENSIONS = ("value", "loyalty", "satisfaction", "interaction", "risk", "advocacy")
 CATALOGUE: dict[str, Indicator] = {
     indicator.name: indicator
     for dimension in (_value, _loyalty, _satisfaction, _interaction, _risk, _advocacy)

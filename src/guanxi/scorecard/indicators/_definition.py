@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -12,7 +12,6 @@ import pandas as pd
 from guanxi.errors import DataError
 from guanxi.features.relations.measures import COLUMNS
 
-Language = Literal["en", "zh"]
 Series = pd.Series  # of float64, one value per customer, in the order of the predictions
 
 
@@ -26,7 +25,6 @@ class Indicator:
         Its column in the indicator table.
     dimension : str
         ``value``, ``loyalty``, ``satisfaction``, ``interaction``, ``risk`` or ``advocacy``.
-    label : mapping of {"en", "zh"} to str
     formula : str
         In the columns of the prediction table, the totals and the relation features.
     unit : str
@@ -42,7 +40,6 @@ class Indicator:
 
     name: str
     dimension: str
-    label: Mapping[Language, str]
     formula: str
     unit: str
     higher_is_better: bool

@@ -21,31 +21,30 @@ _TABLE = ("interactions",)
 INDICATORS = (
     Indicator(
         "interaction_recency_days", "interaction",
-        {"en": "Days since last interaction", "zh": "距上次互动天数"},
         "days_since_interaction",
         "days", False, _TABLE, "no interaction on record",
         "Venkatesan & Kumar 2004, J. Marketing 68(4)",
     ),
     Indicator(
-        "interactions", "interaction", {"en": "Interactions", "zh": "互动次数"},
+        "interactions", "interaction",
         "number of interactions up to the cutoff",
         "interactions", True, _TABLE, "0: no interaction on record",
         "Venkatesan & Kumar 2004, J. Marketing 68(4)",
     ),
     Indicator(
-        "channel_breadth", "interaction", {"en": "Channels used", "zh": "使用渠道数"},
+        "channel_breadth", "interaction",
         "number of distinct channels of the interactions",
         "channels", True, _TABLE, "0: no interaction on record",
         "Kumar & Venkatesan 2005, J. Interactive Marketing 19(2)",
     ),
     Indicator(
-        "response_rate", "interaction", {"en": "Response rate", "zh": "响应率"},
+        "response_rate", "interaction",
         "responses / contacts_outbound",
         "0–1", True, _TABLE, "the business never contacted the customer",
         "Bult & Wansbeek 1995, Marketing Science 14(4)",
     ),
     Indicator(
-        "channel_mix", "interaction", {"en": "Cross-channel mix", "zh": "跨渠道均衡度"},
+        "channel_mix", "interaction",
         "entropy of the channels of the interactions over its maximum: 1 is equal use of all channels",
         "0–1", True, _TABLE, "no interaction on record",
         "entropy: Shannon 1948, Bell System Technical Journal 27(3)",

@@ -19,30 +19,30 @@ def risk(inputs: Inputs) -> dict[str, Series[float]]:
 _CREDIT = "Thomas 2000, International J. of Forecasting 16(2)"
 INDICATORS = (
     Indicator(
-        "value_at_risk", "risk", {"en": "Value at risk", "zh": "风险价值"},
+        "value_at_risk", "risk",
         "churn_probability × clv",
         "money", False, ("predictions",), "unknown",
         "Ryals & Knox 2005, European J. of Marketing 39(5/6)",
     ),
     Indicator(
-        "refund_share", "risk", {"en": "Share refunded", "zh": "退款占比"},
+        "refund_share", "risk",
         "refunds / amount paid",
         "0–1", False, ("transactions",), "nothing was paid",
         "Petersen & Kumar 2009, J. Marketing 73(3)",
     ),
     Indicator(
-        "spend_volatility", "risk", {"en": "Volatility of spend", "zh": "消费波动"},
+        "spend_volatility", "risk",
         "coefficient of variation of spend in complete 90-day periods before the cutoff",
         "ratio", False, ("transactions",), "fewer than four periods or three purchases",
         "Tarasi, Bolton, Hutt & Walker 2011, J. Marketing 75(3)",
     ),
     Indicator(
-        "overdue_days", "risk", {"en": "Days overdue", "zh": "逾期天数"},
+        "overdue_days", "risk",
         "overdue_days, as last reported",
         "days", False, ("credit",), "no credit on record", _CREDIT,
     ),
     Indicator(
-        "defaults", "risk", {"en": "Defaults", "zh": "违约次数"},
+        "defaults", "risk",
         "defaults, as last reported",
         "defaults", False, ("credit",), "no credit on record", _CREDIT,
     ),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from guanxi.scorecard.indicators._definition import Indicator, Inputs, Language, Series
+from guanxi.scorecard.indicators._definition import Indicator, Inputs, Series
 
 # Reliability of a single question according to Wanous, Reichers & Hudy 1997, J. Applied Psychology 82(2).
 _SINGLE_ANSWER_RELIABILITY = 0.7
@@ -110,56 +110,51 @@ _PARASURAMAN = "Parasuraman, Zeithaml & Berry 1988, J. Retailing 64(1)"
 _NO_ANSWER = "the customer did not answer"
 
 
-def _servqual(name: str, english: str, chinese: str) -> Indicator:
-    labels: dict[Language, str] = {"en": f"SERVQUAL {english}", "zh": f"SERVQUAL {chinese}"}
+def _servqual(name: str) -> Indicator:
     formula = f"mean of (perception − expectation) / range of the scale, for {name}"
     return Indicator(
-        f"servqual_{name}", "satisfaction", labels, formula,
+        f"servqual_{name}", "satisfaction", formula,
         "−1–1", True, ("surveys",), _NO_ANSWER, _PARASURAMAN,
     )  # fmt: skip
 
 
 INDICATORS = (
     Indicator(
-        "csat", "satisfaction", {"en": "Satisfaction (CSAT)", "zh": "满意度（CSAT）"},
+        "csat", "satisfaction",
         f"answers to CSAT surveys and ratings of tickets, {_SHRUNKEN}",
         "0–1", True, ("surveys or tickets",), _NO_ANSWER, _CREDIBILITY,
     ),
     Indicator(
-        "nps_score", "satisfaction", {"en": "Would recommend (0–10)", "zh": "推荐意愿（0–10）"},
+        "nps_score", "satisfaction",
         "last answer to the NPS question",
         "0–10", True, ("surveys",), _NO_ANSWER, "Reichheld 2003, Harvard Business Review 81(12)",
     ),
     Indicator(
-        "ces", "satisfaction", {"en": "Ease (CES)", "zh": "省力度（CES）"},
+        "ces", "satisfaction",
         f"answers to CES surveys, higher meaning easier, {_SHRUNKEN}",
         "0–1", True, ("surveys",), _NO_ANSWER,
         f"Dixon, Freeman & Toman 2010, Harvard Business Review 88(7/8); {_CREDIBILITY}",
     ),
     Indicator(
-        "servqual_gap", "satisfaction", {"en": "SERVQUAL gap", "zh": "SERVQUAL差距"},
+        "servqual_gap", "satisfaction",
         "mean gap of the dimensions answered",
         "−1–1", True, ("surveys",), _NO_ANSWER, _PARASURAMAN,
     ),
-    _servqual("tangibles", "tangibles", "有形性"),
-    _servqual("reliability", "reliability", "可靠性"),
-    _servqual("responsiveness", "responsiveness", "响应性"),
-    _servqual("assurance", "assurance", "保证性"),
-    _servqual("empathy", "empathy", "移情性"),
+    *map(_servqual, SERVQUAL),
     Indicator(
-        "complaints", "satisfaction", {"en": "Complaints", "zh": "投诉次数"},
+        "complaints", "satisfaction",
         "number of tickets that are complaints",
         "complaints", False, ("tickets",), "0: no ticket on record",
         "Fornell & Wernerfelt 1987, J. Marketing Research 24(4)",
     ),
     Indicator(
-        "complaint_resolution", "satisfaction", {"en": "Complaints resolved", "zh": "投诉解决率"},
+        "complaint_resolution", "satisfaction",
         "complaints_closed / complaints",
         "0–1", True, ("tickets",), "the customer did not complain",
         "Tax, Brown & Chandrashekaran 1998, J. Marketing 62(2)",
     ),
     Indicator(
-        "satisfaction_trend", "satisfaction", {"en": "Trend of satisfaction", "zh": "满意度趋势"},
+        "satisfaction_trend", "satisfaction",
         "mean of the answers in the last 365 days − mean of earlier answers, each 0–1",
         "−1–1", True, ("surveys or tickets",), "no answer in one of the two periods",
         "Bolton 1998, Marketing Science 17(1)",

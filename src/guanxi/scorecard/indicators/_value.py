@@ -62,76 +62,76 @@ def _share_of_wallet(inputs: Inputs) -> Series[float]:
 
 INDICATORS = (
     Indicator(
-        "revenue", "value", {"en": "Revenue to date", "zh": "累计收入"},
+        "revenue", "value",
         "sum of the amounts up to the cutoff, net of refunds",
         "money", True, ("transactions",), _UNKNOWN, "plain counting",
     ),
     Indicator(
-        "margin", "value", {"en": "Margin to date", "zh": "累计毛利"},
+        "margin", "value",
         "sum of the margin in the log; without that column revenue × clv.margin",
         "money", True, ("transactions",), "the log has no margin for this customer",
         "Gupta & Lehmann 2005, Managing Customers as Investments",
     ),
     Indicator(
-        "current_value", "value", {"en": "Current value", "zh": "当前价值"},
+        "current_value", "value",
         "margin of the 365 days up to the cutoff",
         "money", True, ("transactions",), "the log has no margin for this customer",
         "Verhoef & Donkers 2001, Decision Support Systems 32(2)",
     ),
     Indicator(
-        "future_value", "value", {"en": "Future value (CLV)", "zh": "未来价值（CLV）"},
+        "future_value", "value",
         "clv: discounted margin expected within the horizon",
         "money", True, ("predictions",), _UNKNOWN, "Fader, Hardie & Lee 2005, J. Marketing Research 42(4)",
     ),
     Indicator(
-        "potential_value", "value", {"en": "Potential value", "zh": "潜在价值"},
+        "potential_value", "value",
         "max(0, 90 % quantile of the clv of customers with similar attributes − clv), by cross-fitted "
         "quantile trees",
         "money", True, ("predictions", "customers"), "no attribute is known, or fewer than 200 customers",
         "Verhoef & Donkers 2001; Perlich, Rosset, Lawrence & Zadrozny 2007, KDD",
     ),
     Indicator(
-        "purchase_frequency", "value", {"en": "Repeat purchases a year", "zh": "年均复购次数"},
+        "purchase_frequency", "value",
         "frequency / max(1, T / 365): in the first year, repeat purchases so far",
         "purchases a year", True, ("predictions",), _UNKNOWN, "Bult & Wansbeek 1995, Marketing Science 14(4)",
     ),
     Indicator(
-        "average_order", "value", {"en": "Average order", "zh": "客单价"},
+        "average_order", "value",
         "revenue / purchases; purchases on the same day count once",
         "money", True, ("transactions",), _UNKNOWN, _METRICS,
     ),
     Indicator(
-        "category_concentration", "value", {"en": "Dependence on few categories", "zh": "品类集中度"},
+        "category_concentration", "value",
         "Σ (share of a category in the amount paid)²: 1 is a single category",
         "0–1", False, ("transactions",), "no category is known, or nothing was paid",
         "Herfindahl–Hirschman index: Hirschman 1964, American Economic Review 54(5)",
     ),
     Indicator(
-        "category_breadth", "value", {"en": "Categories bought", "zh": "购买品类数"},
+        "category_breadth", "value",
         "number of distinct categories bought",
         "categories", True, ("transactions",), "no category is known",
         "Kumar, George & Pancras 2008, J. Retailing 84(1)",
     ),
     Indicator(
-        "share_of_wallet", "value", {"en": "Share of wallet", "zh": "钱包份额"},
+        "share_of_wallet", "value",
         "attribute share_of_wallet of the customers table: share of the customer's category spend that "
         "goes to the business",
         "0–1", True, ("customers",), _UNKNOWN, "Cooil, Keiningham, Aksoy & Hsu 2007, J. Marketing 71(1)",
     ),
     Indicator(
-        "profit", "value", {"en": "Profit after cost to serve", "zh": "服务成本后利润"},
+        "profit", "value",
         "margin − cost_to_serve − cost_to_retain",
         "money", True, ("transactions", "costs"), "costs not on record are 0; unknown without margin",
         "Niraj, Gupta & Narasimhan 2001, J. Marketing 65(3)",
     ),
     Indicator(
-        "clv_to_acquisition_cost", "value", {"en": "CLV to acquisition cost", "zh": "CLV与获客成本之比"},
+        "clv_to_acquisition_cost", "value",
         "clv / acquisition_cost",
         "ratio", True, ("predictions", "customers"), "no acquisition cost is known, or it is 0",
         "Blattberg & Deighton 1996, Harvard Business Review 74(4)",
     ),
     Indicator(
-        "payback_days", "value", {"en": "Payback time", "zh": "回本天数"},
+        "payback_days", "value",
         "acquisition_cost / (margin / max(T, 365)), at most 3,650; 3,650 if the margin is not above 0",
         "days", False, ("transactions", "predictions", "customers"), "no acquisition cost or margin is known",
         _METRICS,

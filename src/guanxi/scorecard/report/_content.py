@@ -14,14 +14,12 @@ from guanxi.params import Params
 from guanxi.report.page import check_columns
 from guanxi.scorecard._history import History
 from guanxi.scorecard._result import ScoredDay
-from guanxi.scorecard.indicators import CATALOGUE, DIMENSIONS
 from guanxi.scorecard.report._page_words import page_words
 from guanxi.scorecard.scoring._relationship import Relationship
 from guanxi.scorecard.weights._weighting import scorecard_tree
-from guanxi.segments import matrix, rfm_cells
-from guanxi.segments.lifecycle import STAGES
-from guanxi.served.texts import Language, number, percent
+from guanxi.served.texts import Language, number, percent, texts
 
+_SEGMENTATIONS = ("rfm_segments", "matrix_cells", "lifecycle_stages")
 _SURE = 0.9  # share of draws in which a customer with a stable tier keeps it
 _COLUMNS = {"table": ("customer_id", "score", "tier"), "weights": ("indicator", "dimension", "weight")}
 
@@ -143,9 +141,9 @@ def report_content(scored: ScoredDay, params: Params, history: History | None = 
 
 def _labels(language: Language) -> dict[str, str]:
     """Labels of indicators, dimensions and segments in a language."""
-    tables = (rfm_cells.NAMES, matrix.NAMES, {each.name: each.label for each in STAGES}, DIMENSIONS)
-    named = {name: each.label[language] for name, each in CATALOGUE.items()}
-    return named | {name: label[language] for table in tables for name, label in table.items()}
+    segments, named = texts("guanxi.segments", language), texts("guanxi.scorecard.indicators", language)
+    tables = (named["indicators"], *(segments[name] for name in _SEGMENTATIONS), named["dimensions"])
+    return {name: label for table in tables for name, label in table.items()}
 
 
 def weighing_method(params: Params) -> str:

@@ -18,6 +18,7 @@ from guanxi.scorecard.scoring._tier_stability import Stability, rank_agreement, 
 from guanxi.scorecard.scoring._tiers import TierRule, fit_tiers
 from guanxi.scorecard.targets._roll_up import compare_group_weights
 from guanxi.scorecard.weights._weighting import Weighting, scorecard_tree, weight_indicators
+from guanxi.served.texts import texts
 
 _COMPARED = 20_000
 HIGHER_IS_BETTER: Mapping[str, bool] = {name: each.higher_is_better for name, each in CATALOGUE.items()}
@@ -66,7 +67,7 @@ def relationship(
     Raises
     ------
     ParamsError, DataError
-        As :func:`.weighting.weight_indicators` and :func:`.scores.score_table`.
+        As :func:`._weighting.weight_indicators` and :func:`._scores.score_table`.
     """
     tree = scorecard_tree(params.tree)
     directions = {name: HIGHER_IS_BETTER[name] for name in tree.leaves}
@@ -83,7 +84,7 @@ def relationship(
         normalisation=scale,
         method=params.method,
         tiers=rule,
-        labels={name: each.label["zh" if language == "zh" else "en"] for name, each in CATALOGUE.items()},
+        labels=texts("guanxi.scorecard.indicators", "zh" if language == "zh" else "en")["indicators"],
     )
     stability, notes = None, [*card.notes, *weighting.notes]
     if rule.on != "score":

@@ -2,7 +2,7 @@
 
 The score is monotone with the weighted sum, TOPSIS, and fuzzy evaluation by weighted average and weighted
 score: a better value of one indicator never lowers it, whether the scale
-(:class:`.normalisation.Normalisation`) is kept or refitted. The exception is TOPSIS on a refitted ``vector``
+(:class:`._normalisation.Normalisation`) is kept or refitted. The exception is TOPSIS on a refitted ``vector``
 scale with negative values, where the better value changes the weight of its indicator. Other choices of fuzzy
 evaluation are not monotone.
 

@@ -87,7 +87,7 @@ def tier_stability(
     tier : callable
         ``tier(scores) -> array`` of names or, faster, integer codes; monotone, for scores without NaN.
     drawn : array, shape (n_draws, n_indicators)
-        Weights in the order of ``weights``, for instance from :func:`.uncertainty.draw_weights`, several
+        Weights in the order of ``weights``, for instance from :func:`._uncertainty.draw_weights`, several
         experts, or bootstrap samples.
     method : ScoringMethod, optional
         Default: the weighted sum.

@@ -1,6 +1,6 @@
 """Weights from common variance: principal components and factor analysis.
 
-Both use only the pairwise correlations (see :func:`.objective.measure`): no customer is dropped for unknown
+Both use only the pairwise correlations (see :func:`._objective.measure`): no customer is dropped for unknown
 values, and memory does not depend on the number of customers.
 """
 

@@ -169,7 +169,7 @@ def hierarchy_weights(
     experts : mapping of expert to judgements
         From :func:`parse_judgements`: fuzzy for the fuzzy methods, crisp for the others.
     method : {"eigenvector", "geometric_mean", "fuzzy_geometric_mean", "fuzzy_extent_analysis"}
-        See :mod:`.ahp`; the last can give weights of 0.
+        See :mod:`._ahp`; the last can give weights of 0.
     expert_weights : mapping of expert to number, optional
         Weight of each expert; equal by default.
     where : str

@@ -58,7 +58,7 @@ class JudgementWeights(NamedTuple):
     """Judged weights of all indicators of a tree, known or not.
 
     ``draw(n, seed)`` draws n weight vectors within their uncertainty. For ``consistency`` of pairwise
-    judgements see :meth:`.group.HierarchyWeights.consistency`.
+    judgements see :meth:`._group.HierarchyWeights.consistency`.
     """
 
     weights: dict[str, float]
@@ -83,7 +83,7 @@ class Weighting:
     data : DataWeights or None
         From data alone.
     consistency : pandas.DataFrame or None
-        For pairwise judgements: see :meth:`.group.HierarchyWeights.consistency`.
+        For pairwise judgements: see :meth:`._group.HierarchyWeights.consistency`.
     drawn : array, shape (n_draws, n_indicators)
         Random weights within their uncertainty, in the order of ``weights``.
     notes : tuple of str
