@@ -24,6 +24,11 @@ MODULES = (
     "guanxi.params",
     "guanxi.errors",
 )
+FURTHER = {
+    "guanxi.data.transactions": ("read_transactions",),
+    "guanxi.features.snapshots": ("features_at",),
+    "guanxi.jobs.predict_spark": ("predict_spark",),
+}
 INTRODUCTION = """# Reference
 
 These names are public; everything else in the package may change without notice. `help(name)` shows
@@ -62,6 +67,12 @@ def reference_page() -> str:
         module = load(name)
         rows = [f"| `{each}` | {summary(getattr(module, each))} |" for each in public_names(module)]
         parts.append("\n".join([f"## {name}", "", summary(module), "", "| name | |", "|---|---|", *rows, ""]))
+    rows = [
+        f"| `{name}.{each}` | {summary(getattr(load(name), each))} |"
+        for name, names in FURTHER.items()
+        for each in names
+    ]
+    parts.append("\n".join(["## Further functions", "", "| name | |", "|---|---|", *rows, ""]))
     return "\n".join(parts)
 
 

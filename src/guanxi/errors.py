@@ -7,7 +7,24 @@ command line: 2 for usage and data, 1 for failures.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+__all__ = [
+    "DataError",
+    "EngineError",
+    "FitError",
+    "FitWarning",
+    "GuanxiError",
+    "HistoryError",
+    "OutputError",
+    "ParamsError",
+    "PromotionError",
+    "RegistryError",
+    "SourceError",
+]
 
 
 class GuanxiError(Exception):

@@ -74,7 +74,7 @@ def test_tags_name_versions_days_and_the_commit(store, parent):
     assert tags["guanxi.as_of"] == "1998-06-30"
     assert tags["guanxi.twin_as_of"] == "1998-05-01"
     assert tags["guanxi.purchase_models"] == "clv.model is bg_nbd"
-    assert tags["guanxi.findings"] == "none"
+    assert tags["guanxi.fit_notes"] == "none"
     # The run worked in a folder outside any repository.
     assert "mlflow.source.git.commit" not in tags
 

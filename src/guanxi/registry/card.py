@@ -44,7 +44,7 @@ def training_card(
     twin_day : date
         The last day that the evaluated twin was fitted on.
     limits : sequence of str
-        Warnings and findings.
+        Warnings and fit notes.
     """
     facts, model = record.facts, served.model
     rules = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in asdict(model.data).items())

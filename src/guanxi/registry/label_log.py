@@ -25,7 +25,7 @@ def log_label_training(store: Store, fitted: FittedLabels, record: TrainingRecor
     """Log a training on labels; return the run's identifier and the address of the logged model."""
     tags = {
         "guanxi.task": fitted.model.task,
-        "guanxi.findings": "; ".join(fitted.model.warnings)[:5000] or "none",
+        "guanxi.fit_notes": "; ".join(fitted.model.warnings)[:5000] or "none",
     }
     return _log_run(
         store, fitted, record, tags, lambda mlflow: mlflow.log_dict(dict(record.facts), "attributes.json")

@@ -231,7 +231,7 @@ def _tags(served: FittedModels, twin: FittedModels | None) -> dict[str, str]:
         "guanxi.purchase_models": served.choice.reason,
         **{f"guanxi.correction.{name}": each.reason for name, each in served.corrections.items()},
         "guanxi.tuning": "none" if served.tuning is None else choice(served.tuning)[1],
-        "guanxi.findings": "; ".join(fit_notes(served, twin)) or "none",
+        "guanxi.fit_notes": "; ".join(fit_notes(served, twin)) or "none",
     }
     return tags | dict(zip(WINDOW_TAGS, windows, strict=False))
 

@@ -42,9 +42,9 @@ def elasticities(
     regression function, also for binary or zero-inflated outcomes, the slopes are weighted averages of its
     slopes (Yitzhaki 1996, On Using Linear Regressions in Welfare Economics, Journal of Business & Economic
     Statistics 14(4)). Intervals use the sandwich covariance (White 1980, Econometrica 48(4)). For survey
-    answers, measurement error is corrected as far as customers have answered more than once (see
-    :mod:`._errors_in_variables`): estimates refer to a customer's long-run mean answer. Without the correction
-    they would be biased towards 0.
+    answers, measurement error is corrected as far as customers have answered more than once
+    (:mod:`._errors_in_variables`): estimates refer to a customer's long-run mean answer. Without the
+    correction they would be biased towards 0.
 
     Parameters
     ----------
