@@ -1,4 +1,4 @@
-"""Customers to score in chunks, the processes that score them, and the manifest of the result.
+"""Scoring of customers in chunks, the worker processes, and the manifest of the result.
 
 Large tables are scored in several processes, since Python's lock keeps the threads of one process from using
 a second core. A process reads feature tables and returns prediction tables as Arrow streams over its standard

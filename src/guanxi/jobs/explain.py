@@ -1,4 +1,4 @@
-"""``guanxi explain``: one customer's story, and its picture."""
+"""``guanxi explain``: the explanation of one customer's prediction, with a waterfall plot."""
 
 from __future__ import annotations
 

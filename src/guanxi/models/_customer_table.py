@@ -1,4 +1,4 @@
-"""Checked columns of customer tables, and distinct histories with their weights, for the fits.
+"""Validation of customer tables, and distinct histories with their weights, for fitting.
 
 Every DataError names the column, the number of invalid rows and the first of them.
 """

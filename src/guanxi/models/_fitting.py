@@ -1,6 +1,6 @@
-"""The fit of a purchase process, its warnings, and fallbacks to simpler models.
+"""Fitting of purchase processes, with warnings and fallbacks to simpler models.
 
-A likelihood that increases up to the limits of the parameters means that the data do not support a part of
+A likelihood that is maximised at the boundary of the parameter space means that the data do not support a part of
 the model. In each such case either a model without that part is used (a fallback), or the fit has a warning.
 """
 

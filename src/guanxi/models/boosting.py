@@ -1,4 +1,4 @@
-"""LightGBM for all trees of guanxi: deterministic, with offsets, averaged over several seeds."""
+"""LightGBM for all boosted trees in guanxi: deterministic, with offsets, averaged over several seeds."""
 
 from __future__ import annotations
 

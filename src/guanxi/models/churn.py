@@ -1,4 +1,4 @@
-"""The churn classifier: LightGBM on top of given log odds."""
+"""The churn classifier: LightGBM with given log odds as offset."""
 
 from __future__ import annotations
 

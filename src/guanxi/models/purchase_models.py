@@ -5,10 +5,11 @@ To add a model:
 1. Write its process, the formulas of the predictions, in :mod:`guanxi.served.purchases`; add it to
    ``PROCESSES`` there.
 2. Write the derivatives of its likelihood in :mod:`guanxi.models.likelihoods._purchases` and its starting
-   values in :mod:`guanxi.models._fitting`.
-3. Write its class here; add it to ``TRANSACTION_MODELS``, and its name to :mod:`guanxi.params._models`.
+   values in :mod:`guanxi.models._fitting`. Write its class here; add it to ``TRANSACTION_MODELS``, to
+   ``guanxi.models.__init__``, and its name to :mod:`guanxi.params._models`.
+3. Write its simulator in :mod:`guanxi.simulation._purchase_histories`: the tests of all models use it.
 
-The tests of all models (``every_model``, ``PROCESSES``) need only its true parameters.
+CONTRIBUTING.md lists the tests and documents that follow.
 """
 
 from __future__ import annotations

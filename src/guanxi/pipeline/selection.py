@@ -1,4 +1,4 @@
-"""Choice of the purchase models on earlier windows, separately for counts and churn."""
+"""Selection of the purchase models using earlier windows, separately for counts and churn."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""MLflow runs of jobs that train nothing: monitoring and scorecard."""
+"""MLflow runs of jobs that do not train a model: monitoring and scorecard."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Code carried by every registered model: copied whole, it imports nothing else of guanxi."""
+"""Code carried by every registered model: copied verbatim, it imports nothing else from guanxi."""

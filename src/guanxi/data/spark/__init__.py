@@ -1,1 +1,1 @@
-"""Spark as the engine, for data that outgrow one machine."""
+"""Spark as the engine, for data that do not fit on one machine."""

@@ -1,1 +1,1 @@
-"""Likelihoods and other formulas for the fits alone."""
+"""Likelihoods and other formulas used only in fitting."""
