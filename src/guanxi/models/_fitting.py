@@ -1,7 +1,8 @@
 """Fitting of purchase processes, with warnings and fallbacks to simpler models.
 
 A likelihood that is maximised at the boundary of the parameter space means that the data do not support a
-part of the model. In each such case either a model without that part is used (a fallback), or the fit has a warning.
+part of the model. In each such case either a model without that part is used (a fallback), or the fit has a
+warning.
 """
 
 from __future__ import annotations
