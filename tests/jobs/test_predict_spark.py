@@ -297,8 +297,8 @@ def test_workers_need_no_guanxi(shop, store, sample_log, tmp_path):
     from guanxi.registry.loaded_model import load_model
 
     loaded = load_model("models:/guanxi@champion")
-    function = spark.scoring_function(
-        spark.packed(loaded), {"drivers": 3}, loaded.version, spark.output_schema(loaded, {"drivers": 3})
+    function = spark._scoring_function(
+        spark._packed(loaded), {"drivers": 3}, loaded.version, spark._output_schema(loaded, {"drivers": 3})
     )
     (tmp_path / "function").write_bytes(cloudpickle.dumps(function))
     features = features_at(sample_log, sample_log.last_day, loaded.window_days)

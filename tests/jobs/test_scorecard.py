@@ -406,7 +406,7 @@ class TestOfTransactionsAlone:
         assert "no surveys" in ended.out
         weights = json.loads((folder / "weights.json").read_text("utf-8"))
         assert weights["weights"] == {"future_value": 0.5, "average_order": 0.5}
-        assert "alike" in weights["method"]
+        assert "equal weights" in weights["method"]
         assert "satisfaction_score" not in table
         assert not (folder / "tables" / "weights_proposed.csv").exists()
         assert (folder / "tables" / "notes of my own.csv").read_text() == "mine"
