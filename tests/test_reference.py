@@ -28,6 +28,7 @@ FURTHER = {
     "guanxi.data.transactions": ("read_transactions",),
     "guanxi.features.snapshots": ("features_at",),
     "guanxi.jobs.predict_spark": ("predict_spark",),
+    "guanxi.report.figures": ("calibration", "shap_summary", "value_concentration"),
 }
 INTRODUCTION = """# Reference
 

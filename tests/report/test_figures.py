@@ -64,7 +64,7 @@ def test_plots_of_the_held_out_window_draw_anything(plot, rows, language):
 
 @pytest.mark.parametrize("values", [[], [0.0, 0.0], [3.0], [2.0] * 50, [np.nan, 1.0]])
 def test_value_concentration_draws_anything(values):
-    drawn(figures._value_concentration(pd.DataFrame({"clv": values}, dtype=float)))
+    drawn(figures.value_concentration(pd.DataFrame({"clv": values}, dtype=float)))
 
 
 @pytest.mark.parametrize("rows", [0, 1, 3])
@@ -95,7 +95,7 @@ def test_plots_of_real_shape_state_their_units(holdout, predictions, tracking, e
         figures.purchases_by_frequency(holdout),
         figures.tracking(tracking, date(1997, 9, 30)),
         figures.lift(holdout),
-        figures._value_concentration(predictions),
+        figures.value_concentration(predictions),
         figures.shap_summary(explanation),
     ]
     for figure in plots:
@@ -163,7 +163,7 @@ def test_figures_can_be_saved_as_png(tmp_path, holdout):
 
 def test_chinese_needs_a_font(monkeypatch):
     monkeypatch.setattr(style, "_fonts", lambda: ("DejaVu Sans",))
-    figure = figures._value_concentration(pd.DataFrame({"clv": [1.0, 2.0]}), "zh")
+    figure = figures.value_concentration(pd.DataFrame({"clv": [1.0, 2.0]}), "zh")
     assert figure.axes[0].get_ylabel() == "share of expected value [%]"
     drawn(figure)
 

@@ -174,12 +174,12 @@ def lift(holdout: pd.DataFrame, language: Language = "en") -> Figure:
     return drawing.figure
 
 
-def _value_concentration(predictions: pd.DataFrame, language: Language = "en") -> Figure:
+def value_concentration(predictions: pd.DataFrame, language: Language = "en") -> Figure:
     """Share of expected value (`clv`) held by the most valuable customers.
 
     Examples
     --------
-    >>> _value_concentration(pd.DataFrame({"clv": [5.0, 1.0]})).axes[0].get_ylabel()
+    >>> value_concentration(pd.DataFrame({"clv": [5.0, 1.0]})).axes[0].get_ylabel()
     'share of expected value [%]'
     """
     drawing = style.canvas("concentration", language)

@@ -51,7 +51,7 @@ def _value(predictions: pd.DataFrame, language: Language) -> Picture:
     if curve is not None:
         top10, top20 = percent(curve.held_by(0.1)), percent(curve.held_by(0.2))
         caption = t["concentration_text"].format(top10=top10, top20=top20)
-    figure = figures._value_concentration(predictions, language)
+    figure = figures.value_concentration(predictions, language)
     return picture(figure, "concentration", caption, t)
 
 
