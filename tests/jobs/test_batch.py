@@ -315,7 +315,9 @@ def test_a_source_that_changes_while_it_is_read(here, monkeypatch):
     }
     for name, change in changes.items():
         monkeypatch.setattr(source, "_read_parquet", meanwhile(change))
-        with pytest.raises(SourceError, match=rf"{name} changed while it was read: run again when it is complete"):
+        with pytest.raises(
+            SourceError, match=rf"{name} changed while it was read: run again when it is complete"
+        ):
             predict_to(str(folder), here / "scores.parquet")
     assert names(here) == ["log"]
 
