@@ -250,7 +250,7 @@ class TestCommand:
         ("change", "message"),
         [
             ({"customer": "c1"}, "customer 'c1' appears twice: keep one row per customer"),
-            ({"months": "long"}, "column 'months' holds 'long'"),
+            ({"months": "long"}, "column 'months' contains 'long'"),
         ],
     )
     def test_bad_customers_end_in_one_line(self, trained, command, change, message):
