@@ -179,7 +179,7 @@ def subprocess_modules() -> set[str]:
     program = (
         "import sys, pandas as pd; from guanxi.report import figures, style;"
         "before = 'matplotlib' in sys.modules;"
-        "style.svg(figures.value_concentration(pd.DataFrame({'clv': [1.0, 2.0]})));"
+        "style._svg(figures.value_concentration(pd.DataFrame({'clv': [1.0, 2.0]})));"
         "assert not before, 'matplotlib is imported before it is used'; print(*sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)

@@ -17,6 +17,7 @@ from guanxi.scorecard.scoring._relationship import (
     score_other_day,
 )
 from guanxi.scorecard.weights._weighting import USUAL_TREE
+from guanxi.served.texts import texts
 
 NAMES = [name for names in USUAL_TREE.values() for name in names]
 SURVEYED = ["csat", "nps_score", "ces", "servqual_gap", "satisfaction_trend", "promoter"]
@@ -163,7 +164,8 @@ def test_scores_of_groups_are_those_of_the_scorecard(indicators, method):
 
 def test_reasons_are_in_the_language_asked_for(indicators):
     table = relationship(indicators, ScorecardParams(draws=0), language="zh").card.table
-    labels = {CATALOGUE[name].label["zh"] for name in NAMES}
+    chinese = texts("guanxi.scorecard.indicators", "zh")["indicators"]
+    labels = {chinese[name] for name in NAMES}
     assert set(table["why_1"].str.rsplit(" ", n=1).str[0]) <= labels
 
 
