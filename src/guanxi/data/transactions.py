@@ -15,6 +15,7 @@ from guanxi.data import rules
 from guanxi.data._columns import canonical_columns
 from guanxi.data.chunks import ChunkQuery, CustomerChunks
 from guanxi.data.engine import _all_cores, _check_timestamp_format, _connect, explain_no_space
+from guanxi.data.findings import DataFinding
 from guanxi.data.sources.source import read_source
 from guanxi.data.sources.source_table import ROW, SourceTable, free_names
 from guanxi.errors import DataError
@@ -51,6 +52,8 @@ class TransactionLog:
         Customers in the source without an accepted line.
     first_day, last_day : date
         Of the accepted lines.
+    findings : tuple of DataFinding
+        What was noticed while the source was read: detected formats and implausible values.
     """
 
     source: str
@@ -67,6 +70,7 @@ class TransactionLog:
     customers_without_purchase: int
     first_day: date
     last_day: date
+    findings: tuple[DataFinding, ...] = ()
 
     def close(self) -> None:
         """Close the engine."""
@@ -162,6 +166,7 @@ def _summarise(connection: Any, source: SourceTable, judged: Any, params: DataPa
         customers_without_purchase=int(everyone) - customers,
         first_day=pd.Timestamp(facts["first"].iloc[0]).date(),
         last_day=pd.Timestamp(facts["last"].iloc[0]).date(),
+        findings=source.findings,
     )
 
 

@@ -12,6 +12,7 @@ from guanxi.params._section import Section
 
 REQUIRED_COLUMNS = ("customer_id", "timestamp", "amount")
 OPTIONAL_COLUMNS = ("order_id", "quantity", "unit_price", "category", "channel", "margin")
+MISSING_WORDS = ("null", "none", "nan", "nat", "n/a", "na", "#n/a", "-", "guest")
 # Required and optional columns of each relation table.
 RELATION_COLUMNS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "customers": (
@@ -40,6 +41,13 @@ class DataParams(Section):
     timezone: str = "UTC"
     timestamp_format: str | None = None
     encoding: str = "utf-8"
+    decimal: Literal[".", ","] | None = None
+    thousands: Literal["", ",", ".", " ", "'"] | None = None
+    missing: tuple[str, ...] = MISSING_WORDS
+    max_amount: float = Field(1e12, gt=0, allow_inf_nan=False)
+    sheet: str | None = None
+    skip_lines: int | None = Field(None, ge=0)
+    header: bool = True
 
     @field_validator("columns")
     @classmethod

@@ -11,6 +11,7 @@ import ibis
 import pandas as pd
 
 from guanxi.data.engine import explain_no_space
+from guanxi.data.findings import DataFinding
 from guanxi.errors import SourceError
 
 ROW = "guanxi_row"
@@ -31,11 +32,14 @@ class SourceTable:
         The readable lines with the source columns and ``guanxi_row``, the line's number from 1.
     unreadable : ibis.Table
         ``line_number, rule, line_text`` of the other lines.
+    findings : tuple of DataFinding
+        What was noticed while the file was read, such as lines above the header.
     """
 
     name: str
     table: Any
     unreadable: Any
+    findings: tuple[DataFinding, ...] = ()
 
     @property
     def columns(self) -> list[str]:
