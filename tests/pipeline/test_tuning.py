@@ -16,6 +16,7 @@ from guanxi.params import MLflowParams, TuningParams, load_params, override
 from guanxi.pipeline.correction import ALONE, BLEND
 from guanxi.pipeline.fit import fit_models
 from guanxi.pipeline.tuning import TUNED, _spent, choice
+from guanxi.served.model import to_json
 
 # Trees that overfit: nearly any other settings are better.
 POOR = {
@@ -34,7 +35,7 @@ def given(settings) -> dict[str, object]:
 
 
 def learnt(fitted) -> str:
-    return json.dumps([fitted.model, fitted.trees], sort_keys=True)
+    return json.dumps([to_json(fitted.model), fitted.trees], sort_keys=True)
 
 
 def untimed(fitted) -> pd.DataFrame:
