@@ -169,14 +169,15 @@ class TestFinding:
         ):
             read_transactions("cdnwo")
 
-    def test_a_folder_without_parquet(self, tmp_path: Path) -> None:
-        with pytest.raises(SourceError, match=r"the folder contains no \.parquet file"):
+    def test_a_folder_without_data(self, tmp_path: Path) -> None:
+        (tmp_path / "_manifest.json").write_text("{}")
+        with pytest.raises(SourceError, match=r"the folder contains no file of data"):
             read_transactions(str(tmp_path))
 
     def test_mixed_or_unknown_kinds(self, tmp_path: Path) -> None:
         (tmp_path / "a.csv").write_text("x\n")
         pq.write_table(TABLE, tmp_path / "a.parquet")
-        with pytest.raises(SourceError, match=r"neither all CSV .* nor all .parquet: rename them"):
+        with pytest.raises(SourceError, match=r"a.csv is CSV, but .*a.parquet is Parquet: read files of one"):
             read_transactions(str(tmp_path / "a.*"))
 
 

@@ -9,7 +9,7 @@ from urllib.parse import unquote, urlsplit
 import duckdb
 import ibis
 
-from guanxi.data.sources._csv import literal
+from guanxi.data.sources._csv import identifier, literal
 from guanxi.data.sources.source_table import SourceTable, _check_names, _load, _load_rows, first_line, redact
 from guanxi.errors import SourceError
 
@@ -102,11 +102,6 @@ def postgres_password(address: str) -> str:
             "the postgres address cannot be read: write postgres://USER:PASSWORD@HOST:PORT/DATABASE::TABLE, "
             "and in the password %40 for @, %3A for :, %2F for /, %23 for #, %3F for ?"
         ) from None
-
-
-def identifier(name: str) -> str:
-    """Quote an SQL identifier."""
-    return '"' + name.replace('"', '""') + '"'
 
 
 def hide(password: str, text: str) -> str:

@@ -1,23 +1,26 @@
-"""Sources: datasets, CSV or Parquet files, and database tables."""
+"""Sources: datasets, files and database tables."""
 
 from __future__ import annotations
 
 import glob
+import tempfile
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import pandas as pd
-import pyarrow as pa
-import pyarrow.parquet as pq
 
 from guanxi.data import datasets
-from guanxi.data.sources import _csv, _databases
-from guanxi.data.sources.source_table import SourceTable, _check_names, _load, _read_frame, first_line
+from guanxi.data.sources import _arrow, _csv, _databases, _json, _workbooks
+from guanxi.data.sources._unpacking import unpack
+from guanxi.data.sources.source_table import SourceTable, _read_frame
 from guanxi.errors import SourceError
 from guanxi.params import DataParams
 
-_CSV_ENDINGS = tuple(ending + packed for ending in (".csv", ".tsv", ".txt") for packed in ("", ".gz"))
+# Of files that are read from a folder.
+_ENDINGS = (
+    *(".parquet", ".pq", ".arrow", ".feather", ".ipc", ".xlsx", ".xlsm", ".xls", ".ods"),
+    *(".csv", ".tsv", ".txt", ".json", ".jsonl", ".ndjson", ".gz", ".bz2", ".xz", ".zst", ".zip"),
+)
 
 
 def read_source(
@@ -30,8 +33,9 @@ def read_source(
     connection : ibis backend
         The engine.
     source : str or pandas.DataFrame
-        ``cdnow`` or ``cdnow-sample``, a path or glob of CSV or Parquet files, a folder of Parquet files,
-        or ``duckdb://FILE::TABLE`` or ``postgres://HOST/DATABASE::TABLE``.
+        ``cdnow`` or ``cdnow-sample``; a path, glob or folder of files of one kind (delimited text, Parquet,
+        a workbook, JSON, Arrow), each also compressed; or ``duckdb://FILE::TABLE`` or
+        ``postgres://HOST/DATABASE::TABLE``.
     frame_name : str
         Name of a DataFrame in messages.
 
@@ -59,15 +63,31 @@ def read_source(
 
 
 def _read_files(connection: Any, source: str, paths: list[Path], params: DataParams) -> SourceTable:
-    if all(path.name.lower().endswith(_CSV_ENDINGS) for path in paths):
-        table, unreadable = _csv.read(connection, paths, params.encoding)
-        return SourceTable(source, table, unreadable)
-    if _are_parquet(paths):
-        return _read_parquet(connection, source, paths)
-    raise SourceError(
-        f"{source}: its files are neither all CSV (.csv, .tsv, .txt, also with .gz) nor all .parquet: "
-        "rename them, or read them one by one"
-    )
+    # Copies of the data are kept in the engine's folder, which is deleted with the connection.
+    place = connection.con.execute("SELECT current_setting('temp_directory')").fetchone()[0]
+    with tempfile.TemporaryDirectory(dir=place) as name:
+        folder = Path(name)
+        files = []
+        for number, path in enumerate(paths):
+            (folder / str(number)).mkdir()
+            files.append(unpack(path, folder / str(number)))
+        first = files[0]
+        other = next((file for file in files if file.kind != first.kind), first)
+        if other is not first:
+            raise SourceError(
+                f"{source}: {first.given} is {first.kind}, but {other.given} is {other.kind}: "
+                "read files of one kind together"
+            )
+        match first.kind:
+            case "Parquet":
+                return _arrow.read_parquet(connection, source, files)
+            case "Arrow":
+                return _arrow.read_arrow(connection, source, files)
+            case "workbook":
+                return _workbooks.read(connection, source, files, params)
+            case "JSON":
+                return _json.read(connection, source, files, folder, params)
+        return _csv.read(connection, source, files, folder, params)
 
 
 def _state(paths: list[Path]) -> dict[Path, tuple[int, ...] | None]:
@@ -95,12 +115,16 @@ def _check_unchanged(source: str, before: dict[Path, tuple[int, ...] | None]) ->
 
 
 def _find_files(source: str) -> list[Path]:
-    """Find the files of a path, glob or Parquet folder, sorted by name."""
+    """Find the files of a path, glob or folder, sorted by name."""
     path = Path(source).expanduser()
     if path.is_dir():
-        paths = sorted(path.rglob("*.parquet"))
+        paths = sorted(
+            file
+            for file in path.rglob("*")
+            if file.name.lower().endswith(_ENDINGS) and not file.name.startswith(("_", ".")) and file.is_file()
+        )
         if not paths:
-            raise SourceError(f"{source}: the folder contains no .parquet file")
+            raise SourceError(f"{source}: the folder contains no file of data (such as .csv or .parquet)")
         return paths
     if path.is_file():
         return [path]
@@ -112,30 +136,3 @@ def _find_files(source: str) -> list[Path]:
             "or give duckdb://FILE::TABLE or postgres://HOST/DATABASE::TABLE"
         )
     return paths
-
-
-def _are_parquet(paths: list[Path]) -> bool:
-    """Whether all files have a Parquet extension."""
-    return all(path.suffix.lower() in (".parquet", ".pq") for path in paths)
-
-
-def _common_schema(source: str, paths: list[Path]) -> pa.Schema:
-    """Return the schema of Parquet files, which must be the same for all."""
-    try:
-        schemas = [pq.read_schema(path).remove_metadata() for path in paths]
-    except (OSError, pa.ArrowException) as error:
-        raise SourceError(f"{source}: not readable as Parquet: {first_line(error)}") from error
-    for path, schema in zip(paths, schemas, strict=True):
-        if schema != schemas[0]:
-            raise SourceError(f"{path}: its columns differ from those of {paths[0]}: read them one by one")
-    _check_names(source, schemas[0].names)
-    return schemas[0]
-
-
-def _read_parquet(connection: Any, source: str, paths: list[Path]) -> SourceTable:
-    _common_schema(source, paths)
-    files = _csv.literal([_csv.escape_glob(path) for path in paths])
-    try:
-        return _load(connection, source, f"read_parquet({files})")
-    except duckdb.Error as error:
-        raise SourceError(f"{source}: not readable as Parquet: {first_line(error)}") from error

@@ -13,8 +13,8 @@ import pyarrow as pa
 
 from guanxi.data import datasets, rules
 from guanxi.data._columns import canonical_columns
-from guanxi.data.sources import _databases
-from guanxi.data.sources.source import _are_parquet, _common_schema, _find_files
+from guanxi.data.sources import _arrow, _databases
+from guanxi.data.sources.source import _find_files
 from guanxi.data.sources.source_table import ROW, SourceTable, _check_names, redact
 from guanxi.data.spark.engine import SparkEngine
 from guanxi.data.transactions import _all_rejected, _events_of
@@ -52,7 +52,7 @@ def check_source(source: str, params: DataParams) -> None:
         If ``timestamp_format`` is set, which is for times as text.
     """
     named = source in datasets.NAMES or source.startswith(_databases.SCHEMES)
-    if named or not (_has_scheme(source) or _are_parquet(_find_files(source))):
+    if named or not (_has_scheme(source) or _arrow.are_parquet(_find_files(source))):
         raise SourceError(
             f"{redact(source)}: --engine spark reads Parquet only, a folder, file or glob, local or at an "
             "address such as hdfs://… or s3a://…: write the data as Parquet, or leave --engine out"
@@ -129,7 +129,7 @@ def _read(engine: SparkEngine, source: str, params: DataParams) -> SourceTable:
         _check_names(redact(source), frame.columns)
     else:
         paths = _find_files(source)
-        _check_units(source, _common_schema(source, paths))
+        _check_units(source, _arrow.common_schema(source, paths))
         if Path(source).expanduser().is_dir():
             # Spark reads columns from the names of subfolders (year=2011).
             reader = reader.option("basePath", f"file://{Path(source).expanduser().resolve()}")

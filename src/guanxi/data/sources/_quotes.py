@@ -1,0 +1,60 @@
+"""Lines with quotation marks that are never closed, or escaped by a backslash."""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Iterator
+from itertools import chain, islice
+from pathlib import Path
+
+_LONGEST_RECORD = 1000  # lines
+_ESCAPED = re.compile(r"\\(.)", re.DOTALL)
+
+
+def repair_quotes(path: Path, copy: Path, delimiter: str, fields: int) -> list[tuple[int, str]]:
+    """Copy a file without the lines whose quotation mark is never closed.
+
+    A line with an open quotation mark is kept if it forms, with the following lines, a record with as many
+    fields as the header; otherwise it is replaced by an empty line. Quotation marks after a backslash are
+    doubled where only that makes a record. The omitted lines are returned, each as its number from 1 and its
+    text.
+    """
+    left_out = []
+    with (
+        path.open(encoding="utf-8", errors="surrogateescape") as source,
+        copy.open("w", encoding="utf-8", errors="surrogateescape", newline="\n") as out,
+    ):
+        lines: Iterator[str] = source
+        number = 0
+        while line := next(lines, ""):
+            record = [line]
+            if '\\"' in line and not _is_record(record, delimiter, fields):
+                doubled = [_ESCAPED.sub(lambda match: '""' if match[1] == '"' else match[0], line)]
+                record = doubled if _is_record(doubled, delimiter, fields) else record
+            if record[0].count('"') % 2 and not _is_record(record, delimiter):
+                record += _until_closed(lines)
+                if not _is_record(record, delimiter, fields):
+                    left_out.append((number + 1, line.rstrip("\n").encode("utf-8", "replace").decode()))
+                    lines = chain(record[1:], lines)
+                    record = ["\n"]
+            out.writelines(record)
+            number += len(record)
+    return left_out
+
+
+def _until_closed(lines: Iterator[str]) -> list[str]:
+    following = []
+    for line in islice(lines, _LONGEST_RECORD):
+        following.append(line)
+        if line.count('"') % 2:
+            break
+    return following
+
+
+def _is_record(lines: list[str], delimiter: str, fields: int | None = None) -> bool:
+    try:
+        rows = list(csv.reader(lines, delimiter=delimiter, strict=True))
+    except csv.Error:
+        return False
+    return len(rows) == 1 and fields in (None, len(rows[0]))
