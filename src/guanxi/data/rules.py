@@ -97,6 +97,11 @@ def _advice(rule: str, source: SourceTable, params: DataParams) -> str:
         return _timestamp_advice(source, params.columns.get("timestamp", "timestamp"), "data")
     if rule.startswith("refund"):
         return "amounts are negative: check the sign of the amount column, or data.refunds"
+    proposal = next(
+        (found.setting for found in source.findings if found.name == rule and found.setting), None
+    )
+    if proposal:
+        return f"set what fits them: --set {proposal}"
     return _ADVICE.get(rule, "correct these lines in the source")
 
 

@@ -7,6 +7,7 @@ duplicate keys are errors.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Hashable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from pydantic import ValidationError
 from guanxi.errors import ParamsError
 from guanxi.params._run import Params
 
+_NEXT_COLUMN = re.compile(r",(?=\s*(?:,|\w*\s*=|$))")
 _FORMS = {
     "model_type": "keys with values belong below it",
     "dict_type": 'write a map, as in {"amount": "Price"}',
@@ -89,7 +91,8 @@ def parse_columns(text: str) -> dict[str, str]:
     {'customer_id': 'CustomerID', 'amount': 'Quantity*Price'}
     """
     columns: dict[str, str] = {}
-    for part in text.split(","):
+    # The names of source columns may have commas.
+    for part in _NEXT_COLUMN.split(text):
         name, separator, column = (piece.strip() for piece in part.partition("="))
         if not (name and separator and column):
             raise ParamsError(f"--columns part {part!r} is not name=column, as in customer_id=CustomerID")

@@ -117,7 +117,10 @@ def test_all_lines_in_another_encoding_name_the_way_out(read_lines: Reader) -> N
 
 @pytest.mark.parametrize(
     "content",
-    ["customer_id,timestamp,montänt\n1,2020-01-01,5\n".encode("latin-1"), (HEADER + GOOD).encode("utf-16-le")],
+    [
+        "customer_id,timestamp,montänt\n1,2020-01-01,5\n".encode("latin-1"),
+        (HEADER + GOOD).encode("utf-16-le"),
+    ],
     ids=["latin-1", "utf-16"],
 )
 def test_a_header_in_another_encoding(read_lines: Reader, content: bytes) -> None:

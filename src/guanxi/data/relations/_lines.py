@@ -75,7 +75,7 @@ class RelationReader:
         own = {"timestamp_format": params.timestamp_format, "encoding": params.encoding}
         self.connection, self.relation, self.params, self.log = connection, relation, params, log
         # The layout of the transactions' file is not that of this table.
-        layout = {"columns": {}, "sheet": None, "skip_lines": None, "header": True}
+        layout: dict[str, Any] = {"columns": {}, "sheet": None, "skip_lines": None, "header": True}
         given = {key: value for key, value in own.items() if value is not None}
         self.data = data.model_copy(update=layout | given)
         self.section, self.name = f"relations.{relation}", f"relation_{relation}"

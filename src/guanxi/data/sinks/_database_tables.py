@@ -18,14 +18,13 @@ import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 
 from guanxi.data.sinks import files as atomic_files
-from guanxi.data.sources._csv import escape_glob, literal
 from guanxi.data.sources._databases import (
     connect_postgres,
     hide,
-    identifier,
     postgres_password,
     split_address,
 )
+from guanxi.data.sources._sql import escape_glob, identifier, literal
 from guanxi.data.sources.source_table import first_line, redact
 from guanxi.errors import OutputError, SourceError
 

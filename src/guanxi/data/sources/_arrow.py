@@ -10,7 +10,7 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from guanxi.data.sources._csv import escape_glob, literal
+from guanxi.data.sources._sql import escape_glob, literal
 from guanxi.data.sources._unpacking import DataFile
 from guanxi.data.sources.source_table import SourceTable, _check_names, _load, _load_rows, first_line
 from guanxi.errors import SourceError
@@ -49,7 +49,7 @@ def read_parquet(connection: Any, source: str, files: list[DataFile]) -> SourceT
 
 
 def read_arrow(connection: Any, source: str, files: list[DataFile]) -> SourceTable:
-    """Read Arrow files, streams or Feather files of the same columns into the engine."""
+    """Read Arrow files (Feather) or streams of the same columns into the engine."""
     try:
         tables = [_open(file.plain) for file in files]
         schemas = [schema.remove_metadata() for schema, _ in tables]
@@ -61,15 +61,10 @@ def read_arrow(connection: Any, source: str, files: list[DataFile]) -> SourceTab
 
 
 def _open(path: Path) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:
-    with path.open("rb") as file:
-        start = file.read(6)
-    if start.startswith(b"FEA1"):
-        import pyarrow.feather
-
-        table = pyarrow.feather.read_table(path)
-        return table.schema, iter(table.to_batches())
     mapped = pa.memory_map(str(path))
-    if start == b"ARROW1":
+    framed = mapped.read(6) == b"ARROW1"
+    mapped.seek(0)
+    if framed:
         opened = pa.ipc.open_file(mapped)
         return opened.schema, map(opened.get_batch, range(opened.num_record_batches))
     stream = pa.ipc.open_stream(mapped)

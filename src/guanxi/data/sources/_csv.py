@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import codecs
 from pathlib import Path
 from typing import Any
 
 from guanxi.data.engine import explain_no_space
 from guanxi.data.findings import DataFinding
-from guanxi.data.sources._decoding import plain_text, propose_encoding
+from guanxi.data.sources._decoding import marked_encoding, plain_text, propose_encoding
 from guanxi.data.sources._dialect import Dialect, detect, standard_copy
 from guanxi.data.sources._quotes import repair_quotes
+from guanxi.data.sources._sql import escape_glob, identifier, literal
 from guanxi.data.sources._unpacking import DataFile
 from guanxi.data.sources.source_table import ROW, SourceTable, create_unreadable
 from guanxi.errors import OutputError, SourceError
@@ -49,7 +51,8 @@ def read(
         if not dialect.simple:
             text = standard_copy(text, folder / f"{number}-standard.csv", dialect)
         _load(connection, file.given, text, folder / f"{number}-repaired.csv", dialect)
-        findings |= dict.fromkeys(dialect.findings + _encoding_finding(connection, file, params.encoding))
+        found = _mark_finding(file, params.encoding), _encoding_finding(connection, file, params.encoding)
+        findings |= dict.fromkeys((*dialect.findings, *filter(None, found)))
     return SourceTable(source, connection.table("source"), connection.table("unreadable"), tuple(findings))
 
 
@@ -109,7 +112,7 @@ def _insert(connection: Any, given: Path, text: Path, dialect: Dialect, before: 
         "CREATE TEMP TABLE refused AS "
         "SELECT line::BIGINT AS line_number, "
         f"CASE min(error_type)::VARCHAR {rules} ELSE 'unreadable_line' END AS rule, "
-        "first(csv_line) AS line_text "
+        "ltrim(first(csv_line), chr(10) || chr(13)) AS line_text "
         "FROM reject_errors GROUP BY line ORDER BY line"
     )
 
@@ -123,41 +126,27 @@ def _may_hide_lines(connection: Any) -> bool:
     return bool(suspects.fetchone()[0])
 
 
-def _encoding_finding(connection: Any, file: DataFile, encoding: str) -> tuple[DataFinding, ...]:
+def _mark_finding(file: DataFile, encoding: str) -> DataFinding | None:
+    """Return what is said of a byte order mark that names another encoding than the one set."""
+    name = marked_encoding(file.plain)
+    if name is None or codecs.lookup(name).name.startswith(codecs.lookup(encoding).name):
+        return None
+    return DataFinding("encoding", f"{file.given}: read as {name}, as its byte order mark says")
+
+
+def _encoding_finding(connection: Any, file: DataFile, encoding: str) -> DataFinding | None:
+    """Return what is said of lines that do not fit the encoding, and the one that they may have."""
     lines = connection.raw_sql(
         "SELECT line_text FROM refused WHERE rule = 'invalid_encoding' ORDER BY line_number"
     ).fetchall()
     if not lines:
-        return ()
+        return None
     proposal = propose_encoding(file.plain)
     fits = f"; they may be {proposal}" if proposal else ""
-    return (
-        DataFinding(
-            "invalid_encoding",
-            f"{file.given}: {len(lines):,} lines are not text in encoding {encoding}{fits}",
-            lines=len(lines),
-            examples=tuple(str(text) for (text,) in lines[:3]),
-            setting=f"data.encoding={proposal}" if proposal else None,
-        ),
+    return DataFinding(
+        "invalid_encoding",
+        f"{file.given}: lines that are not text in encoding {encoding}: {len(lines):,}{fits}",
+        lines=len(lines),
+        examples=tuple(str(text) for (text,) in lines[:3]),
+        setting=f"data.encoding={proposal}" if proposal else None,
     )
-
-
-def identifier(name: str) -> str:
-    """Quote an SQL identifier."""
-    return '"' + name.replace('"', '""') + '"'
-
-
-def escape_glob(path: Path) -> str:
-    """Escape wildcard characters in a file name."""
-    return "".join(f"[{letter}]" if letter in "*?[" else letter for letter in str(path))
-
-
-def literal(value: Any) -> str:
-    """Format a value as an SQL literal."""
-    if isinstance(value, bool | int):
-        return str(value).lower()
-    if isinstance(value, list):
-        return "[" + ", ".join(literal(item) for item in value) + "]"
-    if isinstance(value, dict):
-        return "{" + ", ".join(f"{literal(k)}: {literal(v)}" for k, v in value.items()) + "}"
-    return "'" + str(value).replace("'", "''") + "'"

@@ -9,7 +9,7 @@ from urllib.parse import unquote, urlsplit
 import duckdb
 import ibis
 
-from guanxi.data.sources._csv import identifier, literal
+from guanxi.data.sources._sql import identifier, literal
 from guanxi.data.sources.source_table import SourceTable, _check_names, _load, _load_rows, first_line, redact
 from guanxi.errors import SourceError
 

@@ -25,7 +25,18 @@ _JAPANESE = re.compile("[\u3040-\u30ff\u4e00-\u9fff]")
 _SIGNS = "€–’°£§"
 # One byte per letter first; of those that fit equally well, the first is proposed.
 _SINGLE_BYTE = ("cp1252", "cp1250", "cp1254", "cp850")
-_OTHERS = ["gb18030", "shift_jis", "big5", "euc_kr", "cp1251", "koi8_r", "cp866", "cp1253", "cp1255", "cp1256"]
+_OTHERS = [
+    "gb18030",
+    "shift_jis",
+    "big5",
+    "euc_kr",
+    "cp1251",
+    "koi8_r",
+    "cp866",
+    "cp1253",
+    "cp1255",
+    "cp1256",
+]
 
 
 def marked_encoding(path: Path) -> str | None:
@@ -66,15 +77,17 @@ def _advice(path: Path) -> str:
 
 
 def propose_encoding(path: Path) -> str | None:
-    """Propose an encoding for text that is not UTF-8; None if none fits.
+    """Propose an encoding for text that is not UTF-8; None if none fits, or it is no text.
 
     Without a byte order mark several encodings can fit, so a proposal is never used by itself.
     """
     with path.open("rb") as file:
         head = file.read(_SAMPLE)
         zeros = [head[first::2].count(0) for first in (0, 1)]
-        if sum(zeros) > len(head) / 8:
+        if max(zeros) > len(head) / 8 > 8 * min(zeros):
             return "utf-16-le" if zeros[1] > zeros[0] else "utf-16-be"
+        if any(zeros):
+            return None
         sample = b""
         file.seek(0)
         while len(sample) < _SAMPLE and (block := file.read(_BLOCK)):
@@ -112,7 +125,9 @@ def _propose_multi_byte(sample: bytes) -> str | None:
     best = matches.best()
     if best is None:
         return None
-    equal = {match.encoding for match in matches if (match.chaos, match.coherence) == (best.chaos, best.coherence)}
+    equal = {
+        match.encoding for match in matches if (match.chaos, match.coherence) == (best.chaos, best.coherence)
+    }
     return next(name for name in _OTHERS if name in equal)
 
 

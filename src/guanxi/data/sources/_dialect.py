@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -87,7 +86,8 @@ def _first_records(text: Path, single: int) -> list[str]:
         complete = not file.read(1)
     if len(lines) > 1 and (not complete or not lines[-1]):
         lines.pop()
-    records, at = [], 0
+    records: list[str] = []
+    at = 0
     while at < len(lines) and len(records) < _RECORDS + single:
         end = at + 1
         if lines[at].count('"') % 2 and at >= single:

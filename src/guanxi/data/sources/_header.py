@@ -73,7 +73,7 @@ def column_names(
     if not _wanted(params) & set(names) and _looks_like_data(names):
         raise SourceError(
             f"{source}: the first line ({', '.join(names)[:80]}) looks like data, not like names of columns: "
-            "number the columns with --set data.header=false, as in --columns customer_id=1,timestamp=2,amount=3"
+            "number them with --set data.header=false --columns customer_id=1,timestamp=2,amount=3"
         )
     names += [""] * _blank_fields(names, body, width)
     while len(names) > width > 1 and not names[-1] and all(len(other) == width for other in body):
@@ -88,7 +88,7 @@ def check_width(source: str, names: Sequence[str], body: Rows, header: int) -> N
     widths = {len(row) for row in body if any(row)}
     if len(names) > 1 and widths and min(widths) > len(names):
         raise SourceError(
-            f"{source}: the lines have {usual_width(body)} fields, but the header names {len(names)} columns: "
+            f"{source}: the lines have {usual_width(body)} fields, but the header has {len(names)}: "
             f"correct the header, or number the columns with --set data.skip_lines={header + 1} "
             "--set data.header=false"
         )
@@ -152,9 +152,13 @@ def skipped_finding(source: str, rows: Rows, header: int, params: DataParams) ->
     above = [" ".join(filter(None, row)) for row in rows[:header] if any(row)]
     if not above or params.skip_lines is not None:
         return ()
-    text = f"{source}: the header is line {header + 1}; {len(above)} lines above it are not read"
+    text = f"{source}: the header is line {header + 1}; lines above it, not read: {len(above)}"
     return (
         DataFinding(
-            "lines_above_header", text, len(above), examples=tuple(above[:3]), setting=f"data.skip_lines={header}"
+            "lines_above_header",
+            text,
+            len(above),
+            examples=tuple(above[:3]),
+            setting=f"data.skip_lines={header}",
         ),
     )

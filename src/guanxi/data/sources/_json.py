@@ -39,7 +39,9 @@ def read(
         kinds.add(record)
     schema = kinds.schema()
     if not schema.names:
-        raise SourceError(f"{source}: no object with keys: write one JSON object per line, or an array of them")
+        raise SourceError(
+            f"{source}: no object with keys: write one JSON object per line, or an array of them"
+        )
     table = load_records(connection, source, schema, records)
     if unreadable:
         connection.con.executemany("INSERT INTO unreadable VALUES (?, 'unreadable_line', ?)", unreadable)

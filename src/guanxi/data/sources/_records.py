@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Iterator
-from datetime import date
+from datetime import date, datetime, time
 from itertools import islice
 from typing import Any
 
@@ -16,6 +16,7 @@ Record = dict[str, Any]
 
 _WHOLE = 2.0**53  # a float up to this is exact
 _ROWS = 50_000
+_TIME = "timestamp[us]"
 
 
 class ColumnKinds:
@@ -33,10 +34,7 @@ class ColumnKinds:
 
     def schema(self) -> pa.Schema:
         """Return the types; a column with values of several kinds is text."""
-        types = {name: kinds - ({"int64"} if "double" in kinds else set()) for name, kinds in self._kinds.items()}
-        return pa.schema(
-            [(name, kinds.pop() if len(kinds) == 1 else "string") for name, kinds in types.items()]
-        )
+        return pa.schema([(name, _type(kinds)) for name, kinds in self._kinds.items()])
 
 
 def load_records(
@@ -49,16 +47,23 @@ def load_records(
 
 
 def _batches(schema: pa.Schema, records: Iterable[Record]) -> Iterator[pa.RecordBatch]:
-    as_type = {"string": as_text, "double": float, "int64": int, "bool": bool}
     remaining = iter(records)
     while rows := list(islice(remaining, _ROWS)):
         arrays = []
         for field in schema:
-            convert = as_type.get(str(field.type), lambda value: value)
+            convert = _CONVERSIONS[str(field.type)]
             column = [row.get(field.name) for row in rows]
             values = [None if value is None or value == "" else convert(value) for value in column]
             arrays.append(pa.array(values, field.type))
         yield pa.record_batch(arrays, schema=schema)
+
+
+def _type(kinds: set[str]) -> pa.DataType:
+    if kinds == {"int64", "double"}:
+        return pa.float64()
+    if kinds == {_TIME}:
+        return pa.timestamp("us")
+    return pa.type_for_alias(next(iter(kinds)) if len(kinds) == 1 else "string")
 
 
 def _kind(value: Any) -> str:
@@ -68,7 +73,11 @@ def _kind(value: Any) -> str:
         return "int64" if -(2**63) <= value < 2**63 else "string"
     if isinstance(value, float):
         return "int64" if value.is_integer() and abs(value) <= _WHOLE else "double"
-    return "timestamp[us]" if isinstance(value, date) else "string"
+    return _TIME if isinstance(value, date) else "string"
+
+
+def _as_time(value: date) -> datetime:
+    return value if isinstance(value, datetime) else datetime.combine(value, time())
 
 
 def as_text(value: Any) -> str:
@@ -78,3 +87,12 @@ def as_text(value: Any) -> str:
     if isinstance(value, float) and value.is_integer() and abs(value) <= _WHOLE:
         value = int(value)
     return str(value)
+
+
+_CONVERSIONS: dict[str, Callable[[Any], Any]] = {
+    "string": as_text,
+    "double": float,
+    "int64": int,
+    "bool": bool,
+    _TIME: _as_time,
+}

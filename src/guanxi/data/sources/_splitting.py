@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import functools
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -82,7 +82,9 @@ def _delimited(delimiter: str, records: Sequence[str]) -> Division:
         return Division(",", _drawn, False, "the table is drawn with vertical bars and dashes")
     first = _csv(delimiter, next(filter(str.strip, records), ""))
     if first and all(len(cell) > 1 and cell[0] == cell[-1] == "'" for cell in first):
-        return Division(delimiter, functools.partial(_csv, delimiter, quotechar="'"), False, "fields stand in '…'")
+        return Division(
+            delimiter, functools.partial(_csv, delimiter, quotechar="'"), False, "fields stand in '…'"
+        )
     spaced = sum(bool(_SPACED_QUOTE.search(record)) for record in records)
     if spaced > len(records) / 2:
         split = functools.partial(_csv, delimiter, skipinitialspace=True)
@@ -117,13 +119,17 @@ def _fixed_width(ruler: str) -> Division:
     starts = [match.start() for match in re.finditer("-+", ruler)]
 
     def split(line: str) -> list[str]:
+        if any(line[start - 1 : start].strip() for start in starts[1:]):
+            return [line]  # text across columns, such as the number of rows below the table
         return [line[start:end].strip() for start, end in pairwise([*starts, None])]
 
     return Division(",", split, False, "the columns have fixed widths")
 
 
 def _words(line: str) -> list[str]:
-    return [word[1:-1] if word[0] == word[-1] == '"' and len(word) > 1 else word for word in _WORDS.findall(line)]
+    return [
+        word[1:-1] if word[0] == word[-1] == '"' and len(word) > 1 else word for word in _WORDS.findall(line)
+    ]
 
 
 def _wide_blanks(line: str) -> list[str]:

@@ -24,13 +24,13 @@ _KINDS = {
     b"PAR1": "Parquet",
     b"ARROW1": "Arrow",
     b"\xff\xff\xff\xff": "Arrow",  # a stream without the file's frame
-    b"FEA1": "Arrow",
     b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1": "workbook",  # .xls
     _ZIP: "workbook",  # other archives are unpacked
 }
 _OTHERS = {
     b"SQLite format 3\0": "a SQLite database: export the table as CSV",
     b"%PDF": "a PDF document: export the table as CSV",
+    b"FEA1": "a Feather file of version 1: write it as version 2 or Parquet",
     b"7z\xbc\xaf\x27\x1c": "a 7z archive: unpack it",
     b"Rar!": "a RAR archive: unpack it",
 }
@@ -62,7 +62,7 @@ def unpack(given: Path, folder: Path) -> DataFile:
             head = _head(plain)
             opened = _opener(given, plain, head)
             if opened is None:
-                return DataFile(given, plain, _kind(given, head))
+                return DataFile(given, plain, _kind(given, plain, head))
             if layer < _MOST_LAYERS:
                 plain = folder / str(layer)
                 with opened() as packed, plain.open("wb") as out:
@@ -106,7 +106,9 @@ def _open_member(given: Path, path: Path) -> IO[bytes]:
     ]  # fmt: skip
     if len(members) != 1:
         names = ", ".join(repr(member.filename)[1:-1] for member in members[:10]) or "none"
-        raise SourceError(f"{given}: the archive holds {len(members)} files ({names}): unpack it and give one")
+        raise SourceError(
+            f"{given}: the archive holds {len(members)} files ({names}): unpack it and give one"
+        )
     try:
         return archive.open(members[0])
     except (RuntimeError, NotImplementedError) as error:
@@ -121,7 +123,7 @@ def _is_workbook(path: Path) -> bool:
     return any(name.startswith("xl/workbook") for name in names)
 
 
-def _kind(given: Path, head: bytes) -> str:
+def _kind(given: Path, plain: Path, head: bytes) -> str:
     for start, what in _OTHERS.items():
         if head.startswith(start):
             raise SourceError(f"{given}: is {what}")
@@ -133,6 +135,6 @@ def _kind(given: Path, head: bytes) -> str:
             "open it in a spreadsheet program and save it as .xlsx or CSV"
         )
     known = next((kind for start, kind in _KINDS.items() if head.startswith(start)), None)
-    if known is None and given.suffix.lower() in (".parquet", ".pq"):
+    if known is None and plain.suffix.lower() in (".parquet", ".pq"):
         return "Parquet"
     return known or ("JSON" if _JSON.match(head) else "CSV")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from typing import Any
 
 from guanxi.data.findings import DataFinding
 from guanxi.data.sources._header import column_names, find_header, skipped_finding
@@ -38,20 +39,24 @@ def read(connection: Any, source: str, files: list[DataFile], params: DataParams
 
 def _sheet(file: DataFile, params: DataParams) -> tuple[str, list[list[Any]], tuple[DataFinding, ...]]:
     """Return the name and cells of the sheet that is set, else of the one with the most lines."""
-    from python_calamine import CalamineError, PasswordError, load_workbook
+    from python_calamine import CalamineError, PasswordError, SheetTypeEnum, load_workbook
 
     try:
         book = load_workbook(file.plain)
-        if params.sheet is not None and params.sheet not in book.sheet_names:
-            known = ", ".join(book.sheet_names)
-            raise SourceError(f"{file.given}: no sheet {params.sheet!r}: set data.sheet to one of {known}")
-        names = book.sheet_names if params.sheet is None else [params.sheet]
+        known = [sheet.name for sheet in book.sheets_metadata if sheet.typ == SheetTypeEnum.WorkSheet]
+        if params.sheet is not None and params.sheet not in known:
+            raise SourceError(
+                f"{file.given}: no sheet {params.sheet!r}: set data.sheet to one of {', '.join(known)}"
+            )
+        names = known if params.sheet is None else [params.sheet]
         sheets = {name: book.get_sheet_by_name(name).to_python(skip_empty_area=False) for name in names}
     except PasswordError:
         raise SourceError(f"{file.given}: is protected by a password: save it without one") from None
     except (CalamineError, OSError) as error:
         reason = " ".join(str(error).split())
-        raise SourceError(f"{file.given}: not readable as a workbook ({reason}): save it again as .xlsx") from None
+        raise SourceError(
+            f"{file.given}: not readable as a workbook ({reason}): save it again as .xlsx"
+        ) from None
     chosen = max(sheets, key=lambda name: len(sheets[name]))
     others = [f"{name} ({len(cells):,})" for name, cells in sheets.items() if cells and name != chosen]
     if not others:
@@ -83,7 +88,9 @@ def _table(
     ]
     records = [{name: row[at] for at, name in filled} for row in rows]
     used = [name for _, name in filled]
-    findings = tuple(found for found in findings if found.name != "unnamed_columns" or set(found.examples) & set(used))
+    findings = tuple(
+        found for found in findings if found.name != "unnamed_columns" or set(found.examples) & set(used)
+    )
     return records, used, skipped_finding(shown, sample, header, params) + findings
 
 

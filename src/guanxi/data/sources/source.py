@@ -121,7 +121,9 @@ def _find_files(source: str) -> list[Path]:
         paths = sorted(
             file
             for file in path.rglob("*")
-            if file.name.lower().endswith(_ENDINGS) and not file.name.startswith(("_", ".")) and file.is_file()
+            if file.name.lower().endswith(_ENDINGS)
+            and not file.name.startswith(("_", "."))
+            and file.is_file()
         )
         if not paths:
             raise SourceError(f"{source}: the folder contains no file of data (such as .csv or .parquet)")
