@@ -27,7 +27,6 @@ _SIGNS = "€–’°£§"
 _SINGLE_BYTE = ("cp1252", "cp1250", "cp1254", "cp850")
 _OTHERS = [
     "gb18030",
-    "shift_jis",
     "big5",
     "euc_kr",
     "cp1251",
