@@ -31,7 +31,7 @@ class FailOn(StrEnum):
 
 
 _SOURCE_HELP = (
-    "A dataset (cdnow, cdnow-sample), a path or glob of CSV or Parquet, "
+    "A dataset (cdnow, cdnow-sample), a file, glob or folder (CSV, workbook, JSON, Parquet, Arrow), "
     "or a table as duckdb://FILE::TABLE or postgres://HOST/DATABASE::TABLE."
 )
 Source = Annotated[str, typer.Argument(help=_SOURCE_HELP)]
