@@ -92,6 +92,11 @@ def test_the_header_is_the_line_that_names_the_mapped_columns(read: Read) -> Non
     assert "lines_above_header" in findings
 
 
+def test_a_header_of_which_most_lines_do_not_fit_stays_the_header(read: Read) -> None:
+    columns, rows, refused, _ = read("id,city,plan\na,Paris,gold,x\nb,Rome,silver,y\nc,Oslo,gold\n")
+    assert (columns, rows, len(refused)) == (["id", "city", "plan"], [("c", "Oslo", "gold")], 2)
+
+
 def test_a_header_that_begins_with_a_hash(read: Read) -> None:
     assert read("#" + HEADER + LINES)[:2] == (["#customer_id", "timestamp", "amount"], ROWS)
 
@@ -132,6 +137,8 @@ WORDS = "customer_id  timestamp   amount\n1            2020-01-01  5\n2         
 R = '"customer_id" "timestamp" "amount"\n"1" 2020-01-01 5\n"2" 2020-01-02 6\n'
 SPACED = '"customer_id", "timestamp", "amount"\n"1", "2020-01-01", "5"\n"2", "2020-01-02", "6"\n'
 SINGLE = "'customer_id','timestamp','amount'\n'1','2020-01-01','5'\n'2','2020-01-02','6'\n"
+WRAPPED = "".join(f'"{line}"\n' for line in (HEADER + LINES).splitlines())
+UNFRAMED = "customer_id | timestamp | amount\n--- | --- | ---\n1 | 2020-01-01 | 5\n2 | 2020-01-02 | 6\n"
 RULED = HEADER + "-----------,---------,------\n" + LINES + "\n(2 rows affected)\n"
 
 
@@ -141,13 +148,26 @@ RULED = HEADER + "-----------,---------,------\n" + LINES + "\n(2 rows affected)
         (PSQL, (5, "ragged_line", "(2 rows)")),
         (MYSQL, (7, "ragged_line", "2 rows in set (0.00 sec)")),
         (MARKDOWN, None),
+        (UNFRAMED, None),
         (WORDS, None),
         (R, None),
         (SPACED, None),
         (SINGLE, None),
+        (WRAPPED, None),
         (RULED, (6, "ragged_line", "(2 rows affected)")),
     ],
-    ids=["psql", "mysql", "markdown", "words", "R", "blank before quotes", "single quotes", "SSMS to CSV"],
+    ids=[
+        "psql",
+        "mysql",
+        "markdown",
+        "unframed",
+        "words",
+        "R",
+        "blank before quotes",
+        "single quotes",
+        "quoted lines",
+        "SSMS to CSV",
+    ],
 )
 def test_tables_drawn_for_people(read: Read, text: str, footer: Any) -> None:
     columns, rows, refused, findings = read(text)

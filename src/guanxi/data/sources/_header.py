@@ -27,22 +27,16 @@ def usual_width(rows: Rows) -> int:
 def find_header(rows: Rows, params: DataParams) -> int:
     """Find the row that names the columns or, without a header, the first row of data.
 
-    It is the first row with all columns that are mapped; else the first that has as many fields as most
-    rows, more than half of them filled, and does not look like data.
+    It is the first row with all columns that are mapped; else the first that fills more than half of the
+    columns and does not look like data.
     """
     if params.skip_lines is not None:
         return params.skip_lines
-    wanted = _wanted(params)
-    width = usual_width(rows)
-    fitting = [
-        number
-        for number, row in enumerate(rows)
-        if len(row) == width or (len(row) > 1 and _differ_by_blanks(row, rows, width))
-    ]
-    full = [number for number in fitting if 2 * sum(map(bool, rows[number])) > width]
+    width = _filled_width(rows)
+    full = [number for number, row in enumerate(rows) if 2 * sum(map(bool, row)) > width]
     if not params.header:
-        return (full or fitting or [0])[0]
-    named = [number for number, row in enumerate(rows) if wanted <= set(row)]
+        return next((number for number in full if len(rows[number]) == usual_width(rows)), 0)
+    named = [number for number, row in enumerate(rows) if _wanted(params) <= set(row)]
     plain = [number for number in full if not _looks_like_data(rows[number])]
     # A line of comment may have as many fields as the header.
     uncommented = [number for number in plain if not rows[number][0].startswith("#")]
@@ -50,11 +44,10 @@ def find_header(rows: Rows, params: DataParams) -> int:
     return (named or uncommented or plain or [first])[0]
 
 
-def _differ_by_blanks(row: Sequence[str], rows: Rows, width: int) -> bool:
-    """Whether a row only lacks the blank fields at the end of the usual rows, or has more of them."""
-    if len(row) > width:
-        return not any(row[width:])
-    return not any(any(other[len(row) :]) for other in rows if len(other) == width)
+def _filled_width(rows: Rows) -> int:
+    """Return the width of the usual rows without the columns at their end that are always blank."""
+    usual = [row for row in rows if len(row) == usual_width(rows)]
+    return max((at for row in usual for at, cell in enumerate(row, 1) if cell), default=1)
 
 
 def column_names(

@@ -52,6 +52,8 @@ def best(records: Sequence[str], params: DataParams) -> Division:
     if ruler:
         return _fixed_width(ruler)
     divisions = [_delimited(delimiter, records) for delimiter in _DELIMITERS]
+    if all(record.startswith('"') for record in records if record):
+        divisions += [_wrapped(delimiter) for delimiter in _DELIMITERS]
     found = max(divisions, key=lambda division: _fit(division, records))
     blanks = [division for division in _BLANK_SEPARATED if _separates(division, records, params)]
     return max([found, *blanks[:1]], key=lambda division: _fit(division, records))
@@ -100,11 +102,21 @@ def _csv(delimiter: str, record: str, **options: object) -> list[str]:
         return [record]
 
 
+def _wrapped(delimiter: str) -> Division:
+    """Divide lines each of which stands in quotation marks as a whole."""
+
+    def split(line: str) -> list[str]:
+        whole = _csv(delimiter, line)
+        return _csv(delimiter, whole[0]) if len(whole) == 1 else whole
+
+    return Division(delimiter, split, False, "each line stands in quotation marks")
+
+
 def _is_drawn(records: Sequence[str]) -> bool:
     """Whether lines begin and end with a bar, or the line below the header is a rule, as in psql."""
     filled = [record.strip() for record in records if record.strip()]
     framed = sum(record[0] in "|+" and record[-1] in "|+" for record in filled)
-    ruled = any(_RULE.fullmatch(record) and "+" in record for record in filled[:5])
+    ruled = any(_RULE.fullmatch(record) and set(record) & set("+|") for record in filled[:5])
     return ruled or framed >= _MOST * len(filled)
 
 
