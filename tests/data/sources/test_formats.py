@@ -87,7 +87,7 @@ def read(path: Path, content: bytes, **params: Any) -> TransactionLog:
     return read_transactions(str(path), DataParams(**params))
 
 
-@pytest.mark.parametrize("name", ["log.csv", "log.xlsx", "log.dat", "LOG"])
+@pytest.mark.parametrize("name", ["log.csv", "log.xlsx", "log.parquet", "LOG"])
 @pytest.mark.parametrize("kind", CONTENTS)
 def test_the_same_table(tmp_path: Path, kind: str, name: str) -> None:
     log = read(tmp_path / name, CONTENTS[kind])

@@ -259,6 +259,12 @@ class TestNames:
         assert parse_columns(given) == {"customer_id": "Name, full", "amount": "Price, net*Pieces"}
 
 
+def test_lines_and_quotation_marks_within_fields(read: Read) -> None:
+    lines = "".join(f'{i},"two\nlines, ""quoted""",2020-01-01,5\n' for i in range(300))
+    rows, refused = read("customer_id,note,timestamp,amount\n" + lines)[1:3]
+    assert (len(rows), rows[299], refused) == (300, ("299", 'two\nlines, "quoted"', "2020-01-01", "5"), [])
+
+
 def test_quotation_marks_after_a_backslash(read: Read) -> None:
     text = HEADER.strip() + ',note\n1,2020-01-01,5,"say \\"hi\\" now"\n2,2020-01-01,5,"5\\" pipe, long"\n'
     rows, refused = read(text + '3,2020-01-02,6,"a ""b"" c\\d"\n')[1:3]

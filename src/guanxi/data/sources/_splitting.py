@@ -16,7 +16,6 @@ _DELIMITERS = ",;\t|^~\x01"
 _DELIMITER_LINE = re.compile(r'"?sep=(.)"?\s*', re.IGNORECASE)
 _RULE = re.compile(r"(?=.*[-=]{2})[-=+|:,;\s]+")
 _SPANS = re.compile(r"-+( +-+)+\s*")
-_SPACED_QUOTE = re.compile(r'[,;|] +"')
 _BLANKS = re.compile(r"\s{2,}|\t")
 # A time stays with its date.
 _WORDS = re.compile(r'"[^"]*"|\S+(?: \d{1,2}:\d\d\S*(?: [AaPp]\.?[Mm]\.?(?=\s|$))?)?')
@@ -87,11 +86,12 @@ def _delimited(delimiter: str, records: Sequence[str]) -> Division:
         return Division(
             delimiter, functools.partial(_csv, delimiter, quotechar="'"), False, "fields stand in '…'"
         )
-    spaced = sum(bool(_SPACED_QUOTE.search(record)) for record in records)
-    if spaced > len(records) / 2:
-        split = functools.partial(_csv, delimiter, skipinitialspace=True)
-        return Division(delimiter, split, False, "blanks stand before quotation marks")
-    return Division(delimiter, functools.partial(_csv, delimiter))
+    usual = Division(delimiter, functools.partial(_csv, delimiter))
+    spaced = sum(any(field.startswith(' "') for field in usual.fields(record)) for record in records)
+    if spaced <= len(records) / 2:
+        return usual
+    split = functools.partial(_csv, delimiter, skipinitialspace=True)
+    return Division(delimiter, split, False, "blanks stand before quotation marks")
 
 
 def _csv(delimiter: str, record: str, **options: object) -> list[str]:

@@ -135,6 +135,9 @@ def _kind(given: Path, plain: Path, head: bytes) -> str:
             "open it in a spreadsheet program and save it as .xlsx or CSV"
         )
     known = next((kind for start, kind in _KINDS.items() if head.startswith(start)), None)
-    if known is None and plain.suffix.lower() in (".parquet", ".pq"):
+    if known:
+        return known
+    # Text of several lines is no damaged Parquet.
+    if plain.suffix.lower() in (".parquet", ".pq") and not (b"\n" in head and b"\0" not in head):
         return "Parquet"
-    return known or ("JSON" if _JSON.match(head) else "CSV")
+    return "JSON" if _JSON.match(head) else "CSV"
