@@ -1,4 +1,4 @@
-"""The format of the times of a source, found out from all its values, or every reading where there are several."""
+"""How the times of a source are written, found out from all its values; several readings are refused."""
 
 from __future__ import annotations
 
@@ -14,20 +14,49 @@ from typing import Any
 import ibis
 import pandas as pd
 
-from guanxi.data._times import EXCEL, FIRST_TIME, UNITS, as_text, day_of, digits_of, has_clock, is_written, parse
+from guanxi.data._times import (
+    EXCEL,
+    FIRST_TIME,
+    UNITS,
+    as_text,
+    day_of,
+    digits_of,
+    has_clock,
+    is_written,
+    parse,
+    parse_day,
+)
 from guanxi.data.findings import DataFinding
 from guanxi.errors import DataError
 from guanxi.params import DataParams
 
+_ISO = ("%Y-%m-%d", "%Y/%m/%d")  # read without a format
 _JUNK = 0.05  # largest share of times that no format reads with which a format is still chosen
 _SHAPES = 200
+_TEXTS, _READ = "guanxi_times", "guanxi_times_read"  # engine tables
 _FIRST_COUNTED = datetime(1990, 1, 1)  # earlier numbers of seconds, days or years are something else
 _COUNTED = (*UNITS, EXCEL, "%Y")
-_LENGTHS = {"seconds": (9, 10), "milliseconds": (12, 13), "microseconds": (15, 16), "nanoseconds": (18, 19), EXCEL: (5,)}
+_LENGTHS = {
+    "seconds": (9, 10),
+    "milliseconds": (12, 13),
+    "microseconds": (15, 16),
+    "nanoseconds": (18, 19),
+    EXCEL: (5,),
+}
 
 _NUMERIC = ("d m Y", "m d Y", "Y m d", "Y d m", "d m y", "m d y", "y m d")
 _NAMED = ("d b Y", "b d Y", "Y b d", "d b y", "b d y", "y b d", "b Y", "b y")
-_SENTENCES = ("b d, Y", "d. b Y", "d b, Y", "b d, y", "a, d b Y", "a d b Y", "a, b d, Y", "a b d Y", "a, d. b Y")
+_SENTENCES = (
+    "b d, Y",
+    "d. b Y",
+    "d b, Y",
+    "b d, y",
+    "a, d b Y",
+    "a d b Y",
+    "a, b d, Y",
+    "a b d Y",
+    "a, d. b Y",
+)
 _MONTHS = ("Y m", "m Y")
 
 
@@ -83,7 +112,8 @@ def time_advice(column: Any, params: DataParams, section: str) -> str:
         example = readings.example(best)
         if not best:
             old = " (before 1900)" if re.match(r"[01]\d{3}-\d\d-\d\d", example) else ""
-            return f"the times look like {example!r}{old}: give their format with --set {section}.timestamp_format=…"
+            fix = f"give their format with --set {section}.timestamp_format=…"
+            return f"the times look like {example!r}{old}: {fix}"
         options = " or ".join(_setting(form, section) for form in readings.different(best))
         others = int(texts.lines.sum().execute()) - readings.lines
         rest = f" ({others:,} other times are written differently: write all in one way)" if others else ""
@@ -92,7 +122,7 @@ def time_advice(column: Any, params: DataParams, section: str) -> str:
 
 @contextmanager
 def _distinct(columns: list[Any], given: str | None) -> Iterator[Any]:
-    """Collect the distinct values of columns in the engine table ``written_times``, with their lines.
+    """Collect the distinct values of columns in an engine table, with their lines.
 
     Only their days, unless the given format has a time of day.
     """
@@ -102,14 +132,17 @@ def _distinct(columns: list[Any], given: str | None) -> Iterator[Any]:
     counted = table.filter(table.text.notnull()).group_by(text=text).agg(lines=ibis._.count())
     connection = columns[0].get_backend()
     try:
-        yield connection.create_table("written_times", counted, overwrite=True)
+        yield connection.create_table(_TEXTS, counted, overwrite=True)
     finally:
-        connection.drop_table("written_times", force=True)
+        for name in (_TEXTS, _READ):
+            connection.drop_table(name, force=True)
 
 
 def _read(text: Any, form: str | None, params: DataParams) -> Any:
     """Parse text by a format, for which numbers that count must be plausible."""
-    time = parse(text, params.model_copy(update={"timestamp_format": form}))
+    dated = form is not None and form not in _LENGTHS and not has_clock(form)
+    resolved = params.model_copy(update={"timestamp_format": form})
+    time = parse_day(text, str(form)) if dated else parse(text, resolved)
     first = _FIRST_COUNTED if form in _COUNTED else FIRST_TIME
     last = datetime.now(UTC).replace(tzinfo=None) + timedelta(days=366)
     plausible = time >= ibis.literal(first)
@@ -126,9 +159,8 @@ class _Readings:
         all_read = not _read(texts.text, self.given, params).isnull().any().execute()
         others = [] if all_read else [None, *_candidates(texts)]
         self.forms = [self.given, *(form for form in others if form != self.given)]
-        self.table = texts.mutate(
-            **{f"time_{i}": _read(texts.text, form, params) for i, form in enumerate(self.forms)}
-        )
+        read = {f"time_{i}": _read(texts.text, form, params) for i, form in enumerate(self.forms)}
+        self.table = texts.get_backend().create_table(_READ, texts.mutate(**read), overwrite=True)
         times = [self.table[f"time_{i}"] for i in range(len(self.forms))]
         self.read = functools.reduce(operator.or_, (time.notnull() for time in times))
         counts = {f"by_{i}": _lines(self.table, time.notnull()) for i, time in enumerate(times)}
@@ -143,12 +175,12 @@ class _Readings:
         return self.table[f"time_{self.forms.index(form)}"]
 
     def fitting(self) -> list[str | None]:
-        """The formats that read all times that any reads; the given one if there is none."""
+        """Return the formats that read all times that any reads; the given one if there is none."""
         most = int(self.counts["any"])
         return [form for form in self.forms if self._by(form) == most > 0] or [self.given]
 
     def best(self) -> list[str | None]:
-        """The formats that read most times, and at least half of them."""
+        """Return the formats that read most times, and at least half of them."""
         most = max(map(self._by, self.forms))
         return [form for form in self.forms if self._by(form) == most] if 2 * most >= self.lines > 0 else []
 
@@ -164,7 +196,7 @@ class _Readings:
         return (self._time(one) != self._time(other)).fill_null(False)
 
     def example(self, forms: list[str | None], unread_by: list[str | None] | None = None) -> str:
-        """The most frequent text that the formats read differently, if any, else that one reads, else any."""
+        """Return the most frequent text that all formats read differently, else one that is read."""
         apart = [self._differ(one, other) for one, other in itertools.combinations(forms, 2)]
         unread = [self._time(form).isnull() for form in unread_by or []]
         first = functools.reduce(operator.and_, [*apart, *unread, self.read if forms else ibis.literal(True)])
@@ -184,7 +216,8 @@ class _Readings:
         shown = self.different(fitting)
         unread = self.lines - self._by(fitting[0])
         if unread > _JUNK * self.lines:
-            what = f"{unread:,} of {self.lines:,} times cannot be read, such as {self.example([], fitting[:1])!r}; of the others "
+            bad = self.example([], fitting[:1])
+            what = f"{unread:,} of {self.lines:,} times cannot be read, such as {bad!r}; of the others "
         elif any("%y" in form for form in shown if form):
             what = "the year has two digits: "
         elif len(shown) > 1:
@@ -202,15 +235,19 @@ class _Readings:
         options = " or ".join(_setting(form, section) for form in self.different(fitting))
         example = self.example(fitting[:1], unread_by=[self.given])
         raise DataError(
-            f"{names}: {section}.timestamp_format={self.given} does not read {missed:,} of {self.lines:,} times, "
-            f"such as {example!r}: use {options}"
+            f"{names}: {section}.timestamp_format={self.given} does not read {missed:,} of {self.lines:,} "
+            f"times, such as {example!r}: use {options}"
         )
 
     def finding(self, names: str, form: str | None, section: str) -> DataFinding:
         """Say which format was found."""
         example = self.example([form])
         words = {**{unit: f"{unit} since 1970" for unit in UNITS}, EXCEL: "days of a spreadsheet"}
-        start = ", the first day of its period" if form and not re.search("%d", form) and form not in words else ""
+        start = (
+            ", the first day of its period"
+            if form and not re.search("%d", form) and form not in words
+            else ""
+        )
         day = self.explain([form], section).split(" with ")[0]
         return DataFinding(
             name="timestamp_format",
@@ -222,7 +259,7 @@ class _Readings:
 
 
 def _lines(table: Any, where: Any) -> Any:
-    return ibis.ifelse(where, table.lines, 0).sum()
+    return ibis.ifelse(where, table.lines, 0).sum().fill_null(0)
 
 
 def _setting(form: str | None, section: str) -> str:
@@ -230,13 +267,13 @@ def _setting(form: str | None, section: str) -> str:
 
 
 def _candidates(texts: Any) -> list[str]:
-    """The formats whose order of digits, words and signs is that of some text."""
+    """Return the formats whose order of digits, words and signs is that of some text."""
     text = day_of(texts.text)
     words = text.re_replace("[0-9]+", "9").re_replace("[A-Za-z]+", "a")
     shape = ibis.ifelse(text.re_search("^[0-9]+$"), text.re_replace("[0-9]", "9"), words)
     found = texts.group_by(shape=shape).agg(lines=ibis._.lines.sum())
     shapes = set(found.order_by(found.lines.desc(), found.shape).limit(_SHAPES).execute()["shape"])
-    return [form for form in _FORMATS if _shapes(form) & shapes]
+    return [form for form in _FORMATS if form not in _ISO and _shapes(form) & shapes]
 
 
 def _shapes(form: str) -> set[str]:

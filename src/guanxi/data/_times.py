@@ -69,7 +69,7 @@ def read_time(column: Any, params: DataParams) -> Any:
 def is_written(column: Any) -> bool:
     """Whether times of a column need a format: text and numbers."""
     kind = column.type()
-    return bool(kind.is_string() or kind.is_numeric() and not kind.is_boolean())
+    return bool(kind.is_string() or (kind.is_numeric() and not kind.is_boolean()))
 
 
 def as_text(column: Any) -> Any:
@@ -93,7 +93,7 @@ def has_clock(form: str) -> bool:
 
 
 def digits_of(form: str) -> int:
-    """The number of digits of a format without separators; 0 if it has some."""
+    """Count the digits of a format without separators; 0 if it has some."""
     return sum(_WIDTHS[letter] for letter in form[1::2]) if re.fullmatch("(?:%[YymdHMS])+", form) else 0
 
 
@@ -104,22 +104,32 @@ def parse(text: Any, params: DataParams) -> Any:
         return _iso(text, params.timezone)
     if form == EXCEL or form in UNITS:
         return _from_number(text, form)
+    if not has_clock(form):
+        clock = text.re_extract(_TIME_OF_DAY, 0)
+        dated = parse_day(text, form).strftime("%Y-%m-%d") + clock
+        return ibis.ifelse(clock == "", parse_day(text, form), _iso(dated, params.timezone))
     if "%z" in form.lower():
         text = ibis.ifelse(text.re_search(_NO_OFFSET), ibis.null("string"), text)
         return _try_parse_aware(text, form).cast("timestamp")
-    if width := digits_of(form):
-        text = ibis.ifelse(text.length() == width, text, ibis.null("string"))
-    if has_clock(form):
-        return _try_parse_naive(text, form)
-    day = _try_parse_naive(day_of(text), form)
-    clock = text.re_extract(_TIME_OF_DAY, 0)
-    return ibis.ifelse(clock == "", day, _iso(day.strftime("%Y-%m-%d") + clock, params.timezone))
+    return _strict(text, form)
+
+
+def parse_day(text: Any, form: str) -> Any:
+    """Parse the date in front of a time of day."""
+    return _strict(day_of(text), form)
+
+
+def _strict(text: Any, form: str) -> Any:
+    """Parse text without what the engine would read beyond a format: words such as epoch, missing digits."""
+    width = digits_of(form)
+    fits = text.length() == width if width else text.re_search("[0-9]")
+    return _try_parse_naive(ibis.ifelse(fits, text, ibis.null("string")), form)
 
 
 def _iso(text: Any, timezone: str) -> Any:
     """Parse ISO 8601 with four-digit years, also with ``/`` and a clock of twelve hours.
 
-    The engine's own cast would read words such as epoch, years of two digits and offsets of 99 hours. Times
+    The engine's own cast would read words, years of two digits and offsets of 99 hours. Times
     without an offset do not need the time zone database, which takes ten times as long.
     """
     aware = f"timestamp('{timezone}')"
