@@ -24,10 +24,12 @@ _OFFSET = r"[+-](?:0\d|1[0-4])(?::?[0-5]\d)?"
 _NO_OFFSET = r"[+-](?:1[5-9]|[2-9]\d)(?::?\d{2})?$"  # such as +99:00
 _NAIVE = rf"^\s*{_DAY}(?:[T\s]+\d{{1,2}}:\d{{2}}(?::\d{{2}}(?:\.\d+)?)?)?\s*$"
 _AWARE = rf"^{_DAY}[T ]\d{{2}}:\d{{2}}:\d{{2}}(?:\.\d+)?(?:Z|{_OFFSET})$"
-_ANY = (
-    rf"^\s*({_DAY})(?:T|,|{_BLANK})+({_CLOCK}){_BLANK}*(?:([AaPp])\.?{_BLANK}?[Mm]\.?)?"
-    rf"{_BLANK}*(Z|UTC|GMT|(?:UTC|GMT)?{_OFFSET})?(?:{_BLANK}*\([^()]*\))?{_BLANK}*$"
-)
+_START = rf"^\s*({_DAY})(?:T|,|{_BLANK})+({_CLOCK}){_BLANK}*"
+_END = rf"(?:{_BLANK}*\([^()]*\))?$"  # a browser adds the name of the zone
+_LOOSE = rf"{_START}$"
+_HALF_DAY = rf"{_START}([AaPp])\.?{_BLANK}?[Mm]\.?$"
+_IN_UTC = rf"{_START}(?:Z|UTC|GMT){_END}"
+_SHIFTED = rf"{_START}(?:UTC|GMT)?({_OFFSET}){_END}"
 _TIME_OF_DAY = rf"(?:T|,|{_BLANK})+\d{{1,2}}:\d{{2}}.*$"
 
 
@@ -133,18 +135,22 @@ def _iso(text: Any, timezone: str) -> Any:
     without an offset do not need the time zone database, which takes ten times as long.
     """
     aware = f"timestamp('{timezone}')"
-    day, clock, half, zone = (text.re_extract(_ANY, group) for group in range(1, 5))
-    time = (day + " " + clock.replace(",", ".")).try_cast("timestamp")
-    half, hour = half.lower(), time.hour()
-    later = ibis.cases(((half == "a") & (hour == 12), -12), ((half == "p") & (hour < 12), 12), else_=0)
-    time = ibis.ifelse((half != "") & (hour > 12), ibis.null("timestamp"), time + later.as_interval("h"))
-    offset = zone.re_replace("UTC|GMT|Z", "")
-    offset = ibis.ifelse(offset == "", "+00", offset)
-    converted = (time.cast("string") + offset).try_cast(aware).cast("timestamp")
+
+    def local(pattern: str) -> Any:
+        return text.re_replace(pattern, r"\1 \2").replace(",", ".").try_cast("timestamp")
+
+    def converted(pattern: str, offset: Any) -> Any:
+        return (local(pattern).cast("string") + offset).try_cast(aware).cast("timestamp")
+
+    half = text.re_replace(_HALF_DAY, r"\1 \2 \3M").replace("/", "-")
+    half_day = (_try_parse_naive(half, f"%Y-%m-%d %I:%M{seconds} %p") for seconds in ("", ":%S"))
     return ibis.cases(
         (text.re_search(_NAIVE), text.try_cast("timestamp")),
         (text.re_search(_AWARE), text.try_cast(aware).cast("timestamp")),
-        (text.re_search(_ANY), ibis.ifelse(zone == "", time, converted)),
+        (text.re_search(_LOOSE), local(_LOOSE)),
+        (text.re_search(_HALF_DAY), ibis.coalesce(*half_day)),
+        (text.re_search(_IN_UTC), converted(_IN_UTC, "+00")),
+        (text.re_search(_SHIFTED), converted(_SHIFTED, text.re_replace(_SHIFTED, r"\3"))),
         else_=ibis.null("timestamp"),
     )
 
