@@ -64,7 +64,8 @@ def resolve_relation(
         if name not in params.constants
     }
     times, numbers = (dict(mapped[name] for name in names if name in mapped) for names in (TIMES, NUMBERS))
-    return find_formats(source.name, times, numbers, data, f"relations.{relation}")
+    section = f"relations.{relation}"
+    return find_formats(f"{section}: {source.name}", times, numbers, data, section)
 
 
 def canonical_relation(
