@@ -43,10 +43,9 @@ def read_number(column: Any, params: DataParams) -> Any:
 
 def _convert(text: Any, decimal: str, thousands: str) -> Any:
     """Convert text written exactly in a convention; null if it is not."""
-    plain = text.replace(thousands, "").replace(decimal, ".") if thousands else text.replace(decimal, ".")
-    return ibis.ifelse(text.re_search(_pattern(decimal, thousands)), plain, ibis.null("string")).try_cast(
-        "float64"
-    )
+    number = text.re_extract(_pattern(decimal, thousands), 1)
+    number = number.replace(thousands, "") if thousands else number
+    return number.replace(decimal, ".").try_cast("float64")
 
 
 def _pattern(decimal: str, thousands: str) -> str:
@@ -58,7 +57,7 @@ def _pattern(decimal: str, thousands: str) -> str:
     if thousands == ",":  # lakhs and crores
         whole += "|[1-9][0-9]?(?:,[0-9]{2})+,[0-9]{3}"
     number = rf"(?:(?:{whole})(?:{point}[0-9]*)?|{point}[0-9]+)(?:e[-+]?[0-9]+)?"
-    return rf"(?i)^\s*[-+]?(?:{number}|inf|infinity|nan)\s*$"
+    return rf"(?i)^\s*([-+]?(?:{number}|inf|infinity|nan))\s*$"
 
 
 def _cleaned(text: Any) -> Any:
