@@ -69,12 +69,12 @@ class TestSource:
         table = transactions().assign(amount="free")
         assert re.search(r"all 200 lines were rejected", fails("run", csv(table)))
 
-    def test_day_first_dates(self, fails, csv):
+    def test_days_that_may_be_months(self, fails, csv):
         table = transactions()
-        table["timestamp"] = table["timestamp"].dt.strftime("%d/%m/%Y")
+        table["timestamp"] = table["timestamp"].dt.strftime("%m/%m/%Y").where(table.index > 0, "03/04/2023")
         error = fails("validate", csv(table))
-        assert "timestamp_format" in error
-        assert "%d/%m/%Y" in error
+        assert "2023-04-03 with --set 'data.timestamp_format=%d/%m/%Y'" in error
+        assert "2023-03-04 with --set 'data.timestamp_format=%m/%d/%Y'" in error
 
     def test_day_first_dates_with_their_format(self, command, csv):
         table = transactions()

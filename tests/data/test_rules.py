@@ -27,7 +27,7 @@ dirty_row = st.tuples(
     ),
     st.one_of(
         st.sampled_from(["0.1", "0.2", "-0.3", "0", "1.5", "-1.5", "-2", "1e3", " 5 "]),
-        st.sampled_from(["", None, "x", "1,234.5", "inf", "-inf", "nan"]),
+        st.sampled_from(["", None, "x", "1,23.5", "inf", "-inf", "nan"]),
     ),
     st.sampled_from(["", "x"]),
 )
@@ -57,7 +57,7 @@ def broken_rule(row: tuple[Any, ...], repeated: bool, params: DataParams) -> str
         return "unparsable_timestamp"
     if blank(amount):
         return "missing_amount"
-    if amount in ("x", "1,234.5"):
+    if amount in ("x", "1,23.5"):
         return "unparsable_amount"
     if amount in ("inf", "-inf", "nan"):
         return "non_finite_amount"
@@ -192,8 +192,8 @@ def test_all_columns_ignored_leaves_the_first_line() -> None:
         ),
         ((1, "2020-01-01", None), "missing_amount 1.*: map amount to a complete column of numbers"),
         (
-            (1, "2020-01-01", "1,234.5"),
-            "unparsable_amount 1.*plain numbers such as 1234.5, without separators",
+            (1, "2020-01-01", "1,23.5"),
+            "unparsable_amount 1.*amount has numbers like '1,23.5': map it to a column of plain numbers",
         ),
         ((1, "2020-01-01", "inf"), "non_finite_amount 1.*: map amount"),
         ((1, "2020-01-01", -1.0), "refund_beyond_purchase 1.*: amounts are negative: check the sign"),

@@ -8,23 +8,46 @@ from typing import Any
 
 import ibis
 
+from guanxi.data._number_formats import resolve_numbers
+from guanxi.data._numbers import read_number
+from guanxi.data._time_formats import resolve_times
+from guanxi.data._times import read_time
+from guanxi.data.findings import DataFinding
 from guanxi.data.sources.source_table import ROW, SourceTable
 from guanxi.errors import SourceError
 from guanxi.params import OPTIONAL_COLUMNS, REQUIRED_COLUMNS, DataParams
 
 _NUMBERS = ("amount", "quantity", "unit_price", "margin")
 _TEXTS = ("order_id", "category", "channel")
-_OFFSET = r"[A-Za-z]\s*$|:.*[+-][0-9:]+\s*$"
 
 
-@ibis.udf.scalar.builtin(name="try_strptime", signature=(("string", "string"), "timestamp('UTC')"))
-def _try_parse_aware(text, timestamp_format):  # type: ignore[no-untyped-def]
-    """Parse text with a UTC offset; null if it does not match."""
+def resolve_formats(source: SourceTable, params: DataParams) -> tuple[DataParams, tuple[DataFinding, ...]]:
+    """Find how times and numbers of the mapped columns are written: see :func:`find_formats`."""
+    mapping = _mapping(source, params)
+    parts = {part for name in _NUMBERS for part in mapping.get(name, ())}
+    times, numbers = (
+        {name: present(source.table[name]) for name in names}
+        for names in (mapping["timestamp"], sorted(parts))
+    )
+    return find_formats(source.name, times, numbers, params)
 
 
-@ibis.udf.scalar.builtin(name="try_strptime", signature=(("string", "string"), "timestamp"))
-def _try_parse_naive(text, timestamp_format):  # type: ignore[no-untyped-def]
-    """Parse text without a UTC offset; null if it does not match."""
+def find_formats(
+    where: str, times: dict[str, Any], numbers: dict[str, Any], params: DataParams, section: str = "data"
+) -> tuple[DataParams, tuple[DataFinding, ...]]:
+    """Set the formats that ``params`` leaves open, and say so.
+
+    ``times`` and ``numbers`` hold columns by name; ``section`` is where ``timestamp_format`` stands.
+
+    Raises
+    ------
+    DataError
+        If there are several readings, or the given formats do not fit.
+    """
+    timestamp_format, found = resolve_times(where, times, params, section)
+    resolved = params.model_copy(update={"timestamp_format": timestamp_format})
+    resolved, others = resolve_numbers(where, numbers, resolved)
+    return resolved, (*found, *others)
 
 
 def canonical_columns(source: SourceTable, params: DataParams) -> Any:
@@ -42,7 +65,7 @@ def canonical_columns(source: SourceTable, params: DataParams) -> Any:
     columns["given_timestamp"] = timestamp.notnull()
     for name in _NUMBERS:
         if name in mapping:
-            columns[name] = _product(table, mapping[name])
+            columns[name] = _product(table, mapping[name], params)
     columns["given_amount"] = functools.reduce(
         operator.and_, (present(table[part]).notnull() for part in mapping["amount"])
     )
@@ -114,25 +137,5 @@ def present(column: Any) -> Any:
     return column
 
 
-def read_time(column: Any, params: DataParams) -> Any:
-    """Cast to a naive timestamp in the data's time zone, which is that of the engine's session."""
-    kind = column.type()
-    if kind.is_timestamp() or kind.is_date():
-        return column.cast("timestamp")
-    if kind.is_numeric() and not kind.is_integer():
-        column = column.try_cast("int64")  # a column with gaps holds 19970101 as 19970101.0
-    if params.timestamp_format:
-        parse = _try_parse_aware if "%z" in params.timestamp_format.lower() else _try_parse_naive
-        return parse(column.cast("string"), params.timestamp_format).cast("timestamp")
-    if kind.is_string():
-        # The engine would read words such as infinity and epoch as times.
-        dated = ibis.ifelse(column.strip()[0].between("0", "9"), column, ibis.null("string"))
-        aware = dated.try_cast(f"timestamp('{params.timezone}')").cast("timestamp")
-        # Times without an offset do not need the time zone database, which takes ten times as long.
-        return ibis.ifelse(dated.re_search(_OFFSET), aware, dated.try_cast("timestamp"))
-    return ibis.null("timestamp")
-
-
-def _product(table: Any, parts: list[str]) -> Any:
-    factors = [present(table[part]).try_cast("float64") for part in parts]
-    return functools.reduce(operator.mul, factors)
+def _product(table: Any, parts: list[str], params: DataParams) -> Any:
+    return functools.reduce(operator.mul, (read_number(present(table[part]), params) for part in parts))

@@ -7,23 +7,20 @@ from typing import Any
 
 import ibis
 
+from guanxi.data._columns import _mapping, present
+from guanxi.data._number_formats import number_advice
+from guanxi.data._time_formats import time_advice
+from guanxi.data._times import FIRST_TIME
 from guanxi.data.sources.source_table import SourceTable
 from guanxi.params import DataParams
 from guanxi.served.texts import Language, texts
 
 ROUNDING = 1e-9
-FIRST_TIME = datetime(1, 1, 1)
-_FORMATS = (
-    "%d/%m/%Y", "%m/%d/%Y", "%d.%m.%Y", "%d-%m-%Y", "%m-%d-%Y", "%Y%m%d", "%d/%m/%y", "%m/%d/%y", "%d %b %Y",
-)  # fmt: skip
-_TIMES = ("", " %H:%M", " %H:%M:%S", " %I:%M %p", "T%H:%M:%S")
-
 _ADVICE = {
     "missing_customer": "map customer_id to the column that names the customer",
     "missing_timestamp": "map timestamp to the column that holds the time",
     "future_timestamp": "these times are in the future: check data.timestamp_format",
     "missing_amount": "map amount to a complete column of numbers, as in --columns amount=Quantity*Price",
-    "unparsable_amount": "map amount to a column of plain numbers such as 1234.5, without separators",
     "non_finite_amount": "map amount to a column of plain numbers, as in --columns amount=Quantity*Price",
     "invalid_encoding": "set the file's encoding, as in --set data.encoding=latin-1",
 }
@@ -94,7 +91,13 @@ def _reject_negative_days(judged: Any) -> Any:
 def _advice(rule: str, source: SourceTable, params: DataParams) -> str:
     """Advise on a rule that rejected many lines."""
     if rule == "unparsable_timestamp":
-        return _timestamp_advice(source, params.columns.get("timestamp", "timestamp"), "data")
+        return time_advice(
+            present(source.table[params.columns.get("timestamp", "timestamp")]), params, "data"
+        )
+    if rule == "unparsable_amount":
+        return number_advice(
+            {part: present(source.table[part]) for part in _mapping(source, params)["amount"]}, params
+        )
     if rule.startswith("refund"):
         return "amounts are negative: check the sign of the amount column, or data.refunds"
     proposal = next(
@@ -103,22 +106,3 @@ def _advice(rule: str, source: SourceTable, params: DataParams) -> str:
     if proposal:
         return f"set what fits them: --set {proposal}"
     return _ADVICE.get(rule, "correct these lines in the source")
-
-
-def _timestamp_advice(source: SourceTable, times: str, section: str) -> str:
-    """Suggest formats that parse a sample of a time column, as a parameter of ``section``."""
-    column = source.table[times].cast("string")
-    sample = column.name("text").as_table().filter(column.notnull()).distinct().limit(1000).execute()["text"]
-    values = [str(value).strip() for value in sample]
-    fitting = [form + time for form in _FORMATS for time in _TIMES if _all_read(values, form + time)]
-    if not fitting:
-        return f"the times look like {values[0]!r}: give their format with --set {section}.timestamp_format=…"
-    options = " or ".join(f"--set '{section}.timestamp_format={form}'" for form in fitting)
-    return f"the times look like {values[0]!r}: use {options}"
-
-
-def _all_read(values: list[str], form: str) -> bool:
-    try:
-        return bool([datetime.strptime(value, form) for value in values])
-    except ValueError:
-        return False

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Any
 
@@ -12,7 +12,7 @@ import ibis
 import pandas as pd
 
 from guanxi.data import rules
-from guanxi.data._columns import canonical_columns
+from guanxi.data._columns import canonical_columns, resolve_formats
 from guanxi.data.chunks import ChunkQuery, CustomerChunks
 from guanxi.data.engine import _all_cores, _check_timestamp_format, _connect, explain_no_space
 from guanxi.data.findings import DataFinding
@@ -33,6 +33,7 @@ class TransactionLog:
     source : str
         As given, without passwords.
     params : DataParams
+        With the formats of times and numbers that were found.
     lines : ibis.Table
         Accepted lines: ``customer_id, timestamp, amount``, the event date ``date``, the mapped optional
         columns, and ``line_number``.
@@ -113,6 +114,8 @@ def read_transactions(
         # Counts, comparisons and ordered sums do not depend on the number of threads.
         with explain_no_space(), _all_cores(connection):
             table = _read(connection, source, params)
+            params, found = resolve_formats(table, params)
+            table = replace(table, findings=(*table.findings, *found))
             # Each step becomes a table, or the engine would recompute shared steps at every use.
             parsed = connection.create_table("parsed", canonical_columns(table, params))
             judged = connection.create_table("judged", rules._apply_rules(parsed, params))

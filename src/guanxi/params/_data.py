@@ -58,6 +58,13 @@ class DataParams(Section):
                 raise ValueError(f"{name!r} is not a canonical column: choose from {', '.join(known)}")
         return columns
 
+    @field_validator("thousands")
+    @classmethod
+    def _not_the_decimal(cls, thousands: str | None, info: ValidationInfo) -> str | None:
+        if thousands and thousands == info.data.get("decimal"):
+            raise ValueError("it is also data.decimal: choose another, or null")
+        return thousands
+
     @field_validator("timezone")
     @classmethod
     def _known_timezone(cls, timezone: str) -> str:

@@ -33,7 +33,7 @@ BROKEN: dict[str, list[tuple[dict[str, Any], str]]] = {
     "customers": [
         ({"acquired_on": "2999-01-01"}, "future_acquired_on"),
         ({"acquired_on": "x"}, "unparsable_acquired_on"),
-        ({"acquisition_cost": "1,5"}, "unparsable_acquisition_cost"),
+        ({"acquisition_cost": "much"}, "unparsable_acquisition_cost"),
         ({"acquisition_cost": "-1"}, "negative_acquisition_cost"),
         ({"customer_id": "self", "referred_by": "self"}, "refers_to_self"),
         ({"customer_id": "good"}, "customer_twice"),
@@ -370,8 +370,8 @@ class TestSources:
         ("change", "message"),
         [
             (
-                {"timestamp": "31/12/2023"},
-                r"look like '31/12/2023': use --set 'relations.costs.timestamp_format=%d",
+                {"timestamp": "31/12"},
+                r"look like '31/12': give their format with --set relations.costs.timestamp_format=",
             ),
             (
                 {"kind": "gift"},
@@ -384,6 +384,21 @@ class TestSources:
         with pytest.raises(
             DataError, match=r"^relations.costs: the table of costs: all 1 lines .*" + message
         ):
+            read("costs", table)
+
+    def test_writings_are_found_as_in_transactions(self) -> None:
+        rows = [("a", "31.12.2023", "serve", "1.234,50 €"), ("b", "01.02.2024", "serve", "7")]
+        lines = read("costs", frame(*rows, columns="customer_id timestamp kind amount"))
+        costs = lines.table.order_by("customer_id").execute()
+        assert costs["timestamp"].tolist() == [pd.Timestamp("2023-12-31"), pd.Timestamp("2024-02-01")]
+        assert costs["amount"].tolist() == [1234.5, 7]
+        settings = [finding.setting for finding in lines.findings]
+        assert settings == ["relations.costs.timestamp_format=%d.%m.%Y", "data.decimal=,"]
+
+    def test_two_readings_of_a_time_name_the_relation_s_own_setting(self) -> None:
+        table = pd.DataFrame([{"customer_id": "a"} | GOOD["costs"] | {"timestamp": "03/04/2023"}])
+        match = r"^relations.costs: the table of costs: timestamp: .*'relations.costs.timestamp_format=%d/%m"
+        with pytest.raises(DataError, match=match):
             read("costs", table)
 
     def test_a_format_that_is_none(self) -> None:

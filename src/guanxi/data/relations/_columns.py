@@ -6,8 +6,10 @@ from typing import Any
 
 import ibis
 
-from guanxi.data._columns import present, read_time, repeated
-from guanxi.data.rules import FIRST_TIME
+from guanxi.data._columns import find_formats, present, repeated
+from guanxi.data._numbers import read_number
+from guanxi.data._times import read_time
+from guanxi.data.findings import DataFinding
 from guanxi.data.sources.source_table import ROW, SourceTable
 from guanxi.errors import SourceError
 from guanxi.params import RELATION_COLUMNS, DataParams, RelationParams
@@ -28,6 +30,8 @@ WORDS = {
 }
 _TRUE, _FALSE = ("true", "t", "yes", "y", "1"), ("false", "f", "no", "n", "0")
 UNREADABLE = "unreadable_"
+# Constants come from params.yaml, where dates are in ISO format and numbers have a decimal point.
+_PLAIN = {"timestamp_format": None, "decimal": None}
 
 
 def map_columns(relation: str, source: SourceTable, params: RelationParams) -> dict[str, Any]:
@@ -50,6 +54,20 @@ def map_columns(relation: str, source: SourceTable, params: RelationParams) -> d
     return values
 
 
+def resolve_relation(
+    relation: str, source: SourceTable, params: RelationParams, data: DataParams
+) -> tuple[DataParams, tuple[DataFinding, ...]]:
+    """Find how times and numbers are written: see :func:`guanxi.data._columns.find_formats`."""
+    mapped = {
+        name: (params.columns.get(name, name), present(value))
+        for name, value in map_columns(relation, source, params).items()
+        if name not in params.constants
+    }
+    times, numbers = (dict(mapped[name] for name in names if name in mapped) for names in (TIMES, NUMBERS))
+    section = f"relations.{relation}"
+    return find_formats(f"{section}: {source.name}", times, numbers, data, section)
+
+
 def canonical_relation(
     relation: str, source: SourceTable, params: RelationParams, data: DataParams, id_type: Any
 ) -> Any:
@@ -61,8 +79,7 @@ def canonical_relation(
     columns: dict[str, Any] = {"line_number": source.table[ROW]}
     for name, value in map_columns(relation, source, params).items():
         given = present(value)
-        # Constants come from params.yaml, where dates are in ISO format.
-        plain = data.model_copy(update={"timestamp_format": None}) if name in params.constants else data
+        plain = data.model_copy(update=_PLAIN) if name in params.constants else data
         cast = _cast(relation, name, given, plain, id_type)
         columns[name] = cast
         columns[UNREADABLE + name] = given.notnull() & cast.isnull()
@@ -74,10 +91,9 @@ def _cast(relation: str, name: str, given: Any, data: DataParams, id_type: Any) 
     if name in IDS:
         return _identifier(given, id_type)
     if name in TIMES:
-        time = read_time(given, data)
-        return ibis.ifelse(time < ibis.literal(FIRST_TIME), ibis.null("timestamp"), time)
+        return read_time(given, data)
     if name in NUMBERS:
-        number = given.try_cast("float64")
+        number = read_number(given, data)
         return ibis.ifelse(number.isnan() | number.isinf(), ibis.null("float64"), number)
     if name in BOOLEANS:
         return _boolean(given)

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import ibis.expr.datatypes as dt
 import pandas as pd
 
-from guanxi.data import rules
+from guanxi.data._columns import present
+from guanxi.data._time_formats import time_advice
 from guanxi.data.attributes import _readable_columns
 from guanxi.data.engine import _check_timestamp_format, explain_no_space
+from guanxi.data.findings import DataFinding
 from guanxi.data.relations import rules as relation_rules
-from guanxi.data.relations._columns import TIMES, UNREADABLE, canonical_relation
+from guanxi.data.relations._columns import TIMES, UNREADABLE, canonical_relation, resolve_relation
 from guanxi.data.sources.source import read_source
 from guanxi.data.sources.source_table import ROW, SourceTable, free_names
 from guanxi.data.transactions import TransactionLog, _all_rejected, _rejected_lines
@@ -43,6 +45,8 @@ class RelationLines:
         Those with a transaction; None without transactions.
     left_out : dict of str to str
         Columns of the customer table that are not attributes, and why.
+    findings : tuple of DataFinding
+        As in :class:`guanxi.data.transactions.TransactionLog`.
     """
 
     source: str
@@ -55,6 +59,7 @@ class RelationLines:
     customers: int
     customers_known: int | None
     left_out: dict[str, str]
+    findings: tuple[DataFinding, ...] = ()
 
 
 class RelationReader:
@@ -85,6 +90,8 @@ class RelationReader:
         if self.params.timestamp_format:
             _check_timestamp_format(self.connection, self.params.timestamp_format, self.section)
         with explain_no_space(), self._source(given) as source:
+            self.data, found = resolve_relation(self.relation, source, self.params, self.data)
+            source = replace(source, findings=(*source.findings, *found))
             id_type = self.log.lines.customer_id.type() if self.log else dt.string
             parsed = canonical_relation(self.relation, source, self.params, self.data, id_type)
             if self.relation == "surveys":
@@ -134,6 +141,7 @@ class RelationReader:
             customers=int(ids.count().execute()),
             customers_known=None if known is None else int(known),
             left_out=left_out,
+            findings=source.findings,
         )
 
     def _accepted(self, source: SourceTable, judged: Any) -> tuple[Any, dict[str, str]]:
@@ -157,7 +165,7 @@ class RelationReader:
             time = rule.removeprefix("unparsable_")
             column = self.params.columns.get(time, time)
             if time in TIMES and column in source.columns:
-                return rules._timestamp_advice(source, column, self.section)
+                return time_advice(present(source.table[column]), self.data, self.section)
             return f"{relation_rules.describe(rule)}: check {self.section}"
 
         return advise

@@ -116,6 +116,7 @@ def _warnings(relation: str, lines: RelationLines, data: DataParams) -> list[str
         for rule, n in lines.rejected_by_rule.items()
         if n
     ]
+    warnings += [f"{relation}: {finding.text} (--set {finding.setting})" for finding in lines.findings]
     if not lines.lines_read:
         warnings.append(f"{relation}: {lines.source} has columns but no lines: all its measures are unknown")
     if lines.customers_known is not None and lines.customers_known < _FEW_KNOWN * lines.customers:
