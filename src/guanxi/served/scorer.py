@@ -30,6 +30,7 @@ from .input_checks import (
 from .intervals import posterior_predictive
 from .model import LifetimeValue, ServedModel
 from .numerics import distinct_rows
+from .ordering import falling
 from .purchases.process import discounted
 from .purchases.registry import PROCESSES, PurchaseMixture
 from .spend import SPEND_PROCESSES
@@ -345,7 +346,7 @@ class Scorer:
     def _driver_columns(self, features: Features, effects: Mapping[str, Floats], top: int) -> dict[str, Any]:
         names = np.array([name for name in effects if name != "base"], dtype=object)
         values = np.column_stack([effects[name] for name in names])
-        order = np.argsort(-np.abs(values), axis=1, kind="stable")
+        order = falling(np.abs(values))
         rows = np.arange(len(features))
         columns: dict[str, Any] = {}
         for rank in range(1, top + 1):
