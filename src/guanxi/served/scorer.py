@@ -267,7 +267,8 @@ class Scorer:
             year=_DAYS_PER_YEAR,
         )
         ends = self._interval(features, forecast, self._days(horizon, as_of), value.interval)
-        # Scale the interval of undiscounted spend by margin and mean discount.
+        # Scale the interval of undiscounted spend by margin and mean discount, and extend it to the mean,
+        # which lies beyond the quantiles of a distribution with nearly all its probability at 0.
         undiscounted = forecast["expected_purchases"] * forecast["expected_spend"]
         factor = np.divide(clv, undiscounted, out=np.ones_like(clv), where=clv > 0)
         return {
@@ -275,8 +276,8 @@ class Scorer:
             "expected_purchases": forecast["expected_purchases"],
             "expected_spend": forecast["expected_spend"],
             "clv": clv,
-            "clv_lower": ends["spend_lower"] * factor,
-            "clv_upper": ends["spend_upper"] * factor,
+            "clv_lower": np.minimum(ends["spend_lower"] * factor, clv),
+            "clv_upper": np.maximum(ends["spend_upper"] * factor, clv),
             "churn_probability": forecast["churn_probability"],
         }
 
