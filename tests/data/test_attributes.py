@@ -117,6 +117,21 @@ class TestKinds:
         assert found["plan"].tolist()[:4] == ["Basic", "Plus", None, None]
         assert found["flag"].tolist()[:4] == ["true", "false", None, "true"]
 
+    @pytest.mark.parametrize("infinite", ["inf", "-Infinity", "1e999"])
+    def test_infinite_cells_do_not_turn_numbers_into_text(self, infinite):
+        table = customers(age=[infinite, *map(str, range(1, ROWS))])
+        assert labelled(table).attributes["age"].tolist()[1:] == list(range(1, ROWS))
+        assert np.isnan(labelled(table).attributes["age"][0])
+        read = read_attributes(table, "id", {"age": None}).attributes["age"]
+        assert np.isnan(read[0])
+        assert read[1] == 1.0
+
+    @pytest.mark.parametrize("written", ["${}.30", "1,{}.50 €", "{} %", "￥1.2{}", "({}.00)"])
+    def test_numbers_written_as_text_are_told(self, written):
+        texts = [written.format(100 + i) for i in range(ROWS)]
+        said = labelled(customers(price=texts)).left_out["price"]
+        assert said == f"looks like numbers ({texts[0]!r}): write them plainly, as in 1234.50"
+
     def test_none_is_a_category(self):
         assert labelled(customers(offer=["None", "A"] * (ROWS // 2))).attributes["offer"][0] == "None"
 

@@ -20,6 +20,7 @@ from guanxi.pipeline.correction import BLEND
 from guanxi.registry._bundle import log_bundle
 from guanxi.registry.loaded_model import export
 from guanxi.registry.store import _import_mlflow, open_store
+from guanxi.report.story import text
 
 LABELS = "models:/guanxi-labels@champion"
 PNG = b"\x89PNG\r\n"
@@ -142,13 +143,20 @@ class TestCommand:
 @pytest.mark.parametrize(
     ("customer_id", "name"),
     [
-        ("../../etc/passwd", "explain-..-..-etc-passwd.png"),
-        ("客户 7", "explain-客户-7.png"),
-        ("a" * 300, f"explain-{'a' * 100}.png"),
+        ("../../etc/passwd", "explain-..-..-etc-passwd-3754d6cb.png"),
+        ("客户 7", "explain-客户-7-86e3d18f.png"),
+        ("a" * 300, f"explain-{'a' * 150}-9835fa6b.png"),
     ],
 )
 def test_pictures_stay_in_the_working_folder(customer_id, name):
     assert str(picture_path(customer_id)) == name
+
+
+def test_no_two_customers_share_a_picture():
+    ids = ["A-7", "A/7", "A 7", "A?7", "客" * 200, "客" * 201, "客" * 50]
+    names = [picture_path(customer_id).name for customer_id in ids]
+    assert len(set(names)) == len(ids)
+    assert max(len(name.encode()) for name in names) < 255
 
 
 def customers(n: int = 300) -> pd.DataFrame:
@@ -201,3 +209,27 @@ class TestLabels:
         with pytest.raises(ParamsError, match="has no dates: leave --as-of and --horizon out"):
             explain("c017", customers(), picture, model=LABELS, as_of="2024-01-01", horizon_days=30)
         assert not picture.exists()
+
+    def test_of_many_attributes_the_weaker_are_summed(self, monkeypatch, tmp_path):
+        monkeypatch.chdir(tmp_path)
+        random = np.random.default_rng(1)
+        wide = pd.DataFrame(random.normal(size=(200, 34)), columns=[f"x{i}" for i in range(34)])
+        left = (wide.sum(axis=1) + random.normal(size=200) > 0).astype(int)
+        table = wide.assign(customer=[f"c{i}" for i in range(200)], left=left)
+        small = load_params(
+            None, ["churn.lightgbm.n_estimators=60", "churn.lightgbm.min_child_samples=5"], {}
+        )
+        train_labels(table, label="left", id_column="customer", params=small)
+        story = explain("c7", table, tmp_path / "picture.png", model=LABELS)
+        assert len(story.effects) == 34
+        assert len(story.texts) == 20
+        assert_adds_up(story)
+        assert "other 24 drivers" in text(story)
+
+
+def test_a_source_given_as_the_customer_is_noticed(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "sales.csv").write_text("customer_id\nC7\n")
+    for source in ("sales.csv", "cdnow", "duckdb://base.db::sales"):
+        with pytest.raises(ParamsError, match=f"give the customer first, as in guanxi explain C7 {source}$"):
+            explain(source, "C7")

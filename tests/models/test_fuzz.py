@@ -150,3 +150,27 @@ def test_the_bases_include_degenerate_cases():
     assert any((rfm["frequency"] > 1000).any() for rfm in bases)
     assert any((rfm["recency"] == rfm["T"]).all() for rfm in bases)
     assert any((rfm["frequency"] == 3).all() for rfm in bases)
+
+
+@pytest.mark.parametrize("scale", [1e-98, 1e-50, 1e50, 1e98])
+@pytest.mark.parametrize("outlier", [1.0, 1e-30, 1e30])
+def test_amounts_at_the_edges_of_floats_are_fitted(scale, outlier):
+    random = np.random.default_rng(1)
+    amount = np.minimum(random.gamma(6.0, 3.0, 300) * scale, 1e99)
+    amount[3] = min(amount[3] * outlier, 1e99)
+    rfm = pd.DataFrame({"frequency": random.integers(1, 10, 300), "monetary_value": amount})
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FitWarning)
+        model = GammaGamma().fit(rfm)
+    expected = model.expected_spend(rfm)
+    assert np.isfinite(expected).all()
+    assert (expected >= 0).all()
+
+
+def test_amounts_beyond_any_business_are_refused():
+    rfm = pd.DataFrame({"frequency": [2.0, 3.0], "monetary_value": [1e-200, 1e-310]})
+    with pytest.raises(GuanxiError, match="no repeat purchase has an amount above 0"):
+        GammaGamma().fit(rfm)
+    rfm = pd.DataFrame({"frequency": [2.0, 3.0], "monetary_value": [1.0, 1e274]})
+    with pytest.raises(GuanxiError, match=r"'monetary_value' is above 1e\+100 in 1 of 2 rows \(first: 1\)"):
+        GammaGamma().fit(rfm)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from guanxi.params import load_params
-from guanxi.served.input_checks import LAST_YEAR, MOST_DRIVERS, MOST_HORIZON_DAYS, InputError
+from guanxi.served.input_checks import LARGEST, LAST_YEAR, MOST_DRIVERS, MOST_HORIZON_DAYS, InputError
 from guanxi.served.intervals import posterior_predictive
 from guanxi.served.purchases.registry import PROCESSES
 from guanxi.served.spend import GAMMA_GAMMA
@@ -21,6 +23,9 @@ WRONG = [
     ({"T": np.nan}, "'T' is missing"),
     ({"monetary_value": -0.01}, "'monetary_value' is negative"),
     ({"monetary_value": np.inf}, "'monetary_value' is infinite"),
+    ({"monetary_value": 1e308}, "'monetary_value' is above 1e+100"),
+    ({"frequency": 1e10}, "'frequency' is above 1e+09"),
+    ({"T": 1e300}, "'T' is above 1e+12"),
 ]
 SYMBOLS = {"k": 2, "r": 0.55, "alpha": 70.0, "a": 0.48, "b": 2.1, "s": 0.6, "beta": 80.0}
 
@@ -42,6 +47,54 @@ def test_invalid_histories_are_errors_that_name_the_rows(scorer, change, said):
 def test_boundary_cases_are_accepted(scorer):
     edge = [{"frequency": 0.0, "recency": 0.0, "T": 0.0, "monetary_value": 0.0}, {**GOOD, "recency": 38.0}]
     assert scorer.score(pd.DataFrame(edge))["clv"].notna().all()
+
+
+def edges(seed):
+    """Histories at the edges of what is accepted."""
+    random = np.random.default_rng(seed)
+    tiny_or_huge = [0.0, 5e-324, 1e-300, 1e-9, 1.0, 3650.0, 1e6]
+    n = 40
+    frequency = random.choice([0.0, 1.0, 2.0, 365.0, 3650.0, 32957.0, 1e6, LARGEST["frequency"]], n)
+    T = random.choice([*tiny_or_huge, LARGEST["T"]], n)
+    recency = np.where(frequency > 0, T * random.choice([0.0, 0.5, 1.0], n), 0.0)
+    amount = random.choice([*tiny_or_huge, 1e50, LARGEST["monetary_value"]], n)
+    columns = {"frequency": frequency, "recency": recency, "T": T, "monetary_value": amount}
+    return pd.DataFrame(columns)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_histories_at_the_edges_get_coherent_numbers_in_bounded_memory(scorer, seed):
+    tracemalloc.start()
+    table = scorer.score(edges(seed), drivers=0)
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert most < 300e6
+    numbers = table.drop(columns=["as_of", "next_purchase_date"]).astype(float)
+    assert np.isfinite(numbers).all(axis=None)
+    assert (numbers >= 0).all(axis=None)
+    assert (table["expected_purchases"] >= 1.0 - table["churn_probability"]).all()
+    assert (table["clv_lower"] <= table["clv"]).all()
+    assert (table["clv"] <= table["clv_upper"]).all()
+
+
+@pytest.mark.parametrize("name", PROCESSES)
+def test_expectations_are_never_below_the_probability_of_buying(name):
+    process, random = PROCESSES[name], np.random.default_rng(1)
+    n = 2000
+    params = {
+        symbol: SYMBOLS[symbol] * np.exp(random.normal(size=n))
+        for symbol in process.parameters
+        if symbol != "k"
+    }
+    params |= {"k": 3} if name.endswith("cnbd") else {}
+    T = np.exp(random.uniform(-5.0, 15.0, n))
+    x = np.floor(np.exp(random.uniform(-1.0, 15.0, n)))
+    t_x = np.where(x > 0, T * random.random(n) ** 0.3, 0.0)
+    horizon = np.exp(random.uniform(-5.0, 8.0, n))
+    expected = process.expected_purchases_alive(params, x, t_x, T, horizon)
+    some = np.exp(process.log_no_purchase_alive(params, x, t_x, T, horizon)[1])
+    assert (expected >= 0.0).all()
+    assert (some <= expected * (1.0 + 1e-6) + 1e-15).all()
 
 
 def test_no_rows_and_missing_columns_are_errors(scorer):

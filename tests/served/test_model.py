@@ -80,6 +80,18 @@ def test_a_document_of_another_kind_is_an_error(changed, said):
         from_json(to_json(TRANSACTIONS) | changed)
 
 
+@pytest.mark.parametrize("number", [float("nan"), float("inf")])
+def test_numbers_that_are_not_finite_are_neither_written_nor_read(number):
+    damaged = json.loads(json.dumps(to_json(TRANSACTIONS)))
+    damaged["purchases"]["fitted"]["bg_nbd"]["params"]["r"] = number
+    with pytest.raises(
+        ValueError, match=f"purchases.fitted.bg_nbd.params.r is {number}: the model is damaged"
+    ):
+        from_json(damaged)
+    with pytest.raises(ValueError, match=f"lifetime_value.margin is {number}"):
+        to_json(replace(TRANSACTIONS, lifetime_value=LifetimeValue(0.1, number, 0.9)))
+
+
 @pytest.mark.parametrize("model", [TRANSACTIONS, LABELS])
 def test_it_is_immutable(model):
     with pytest.raises(FrozenInstanceError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from itertools import pairwise
 
 import numpy as np
@@ -10,12 +11,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import brentq
 from scipy.special import betainc, betaincc, expit
-from scipy.stats import norm
+from scipy.stats import nbinom, norm
 
+from guanxi.served.intervals import _spend_table, posterior_predictive
 from guanxi.served.intervals.posterior_predictive import NAMES, _count_probabilities, interval
 from guanxi.served.numerics import parameter_points
 from guanxi.served.purchases.beta_geometric_process import BG_CNBD, BG_NBD, MBG_NBD
 from guanxi.served.purchases.lifetime_process import GGOM_NBD, NBD, PARETO_NBD
+from guanxi.served.purchases.registry import PROCESSES
 from guanxi.served.spend import GAMMA_GAMMA, LOG_NORMAL
 
 BG = {"r": 0.25, "alpha": 31.0, "a": 0.8, "b": 2.5}
@@ -379,3 +382,67 @@ class TestAdjusted:
             assert (end["purchases_lower"] < factor * own).all()
             assert (end["purchases_upper"] > factor * own).all()
             assert (end["purchases_upper"] - end["purchases_lower"] < 0.35 * own).all()
+
+
+FAR = [(1e4, 3649.0, 3650.0), (1e6, 3649.0, 3650.0), (1e6, 1.0, 2.0), (1e8, 900.0, 1e3), (50.0, 0.5, 1.0)]
+
+
+@pytest.mark.parametrize("history", FAR)
+def test_ends_of_very_frequent_buyers_against_the_exact_distribution(history):
+    """NBD: purchases are negative binomial; given them the total is beta prime."""
+    nbd = {"r": 0.5, "alpha": 30.0}
+    ends = interval([(NBD, nbd, None)], (GAMMA_GAMMA, SPEND, None), *history, 22.0, HORIZON)
+    shape, rate = nbd["r"] + history[0], nbd["alpha"] + history[2]
+    purchases = nbinom(shape, rate / (rate + HORIZON))
+    levels = purchases.cdf(np.array([ends["purchases_lower"][0], ends["purchases_upper"][0]]))
+    for end, level in (("lower", 0.05), ("upper", 0.95)):
+        assert ends[f"purchases_{end}"][0] == pytest.approx(purchases.ppf(level), rel=1e-3, abs=1)
+    assert levels == pytest.approx([0.05, 0.95], abs=0.02)
+    draws = np.random.default_rng(1)
+    total = drawn_total(
+        draws, nbinom.rvs(shape, rate / (rate + HORIZON), size=200_000, random_state=draws), history[0], 22.0
+    )
+    inside = (total >= ends["spend_lower"][0]) & (total <= ends["spend_upper"][0])
+    assert inside.mean() == pytest.approx(0.9, abs=0.005)
+
+
+@pytest.mark.parametrize("spend", BOTH_SPENDS, ids=["gamma_gamma", "log_normal"])
+def test_bisection_finds_the_quantiles_of_the_table(rows, spend, monkeypatch):
+    x, _, T, mean = rows
+    history = (x[:40] + 30.0, T[:40] - 1.0, T[:40], 20.0 + mean[:40], 3.0 * HORIZON)
+    table = interval([(PARETO_NBD, PARETO, None)], spend, *history)
+    monkeypatch.setattr(_spend_table, "_MOST_ENTRIES", 0)
+    posterior_predictive._kept_table.cache_clear()
+    found = interval([(PARETO_NBD, PARETO, None)], spend, *history)
+    posterior_predictive._kept_table.cache_clear()
+    for name in NAMES:
+        np.testing.assert_allclose(found[name], table[name], rtol=1e-4)
+
+
+@pytest.mark.parametrize("name", PROCESSES)
+def test_memory_and_time_of_extreme_rows_are_bounded(name):
+    params = {"k": 2} if name.endswith("cnbd") else {}
+    params |= {"r": 0.5, "alpha": 30.0}
+    params |= {"s": 0.6, "beta": 80.0} if "pareto" in name or "ggom" in name else {}
+    params |= {"b": 1e-3} if "ggom" in name else {"a": 0.8, "b": 2.5}
+    params = {key: params[key] for key in PROCESSES[name].parameters}
+    width = len(params) - ("k" in params)
+    x = np.array([3650.0, 1e4, 1e5, 1e6, 1e6, 2e9])
+    T = np.array([3650.0, 3650.0, 3650.0, 3650.0, 1.0, 1e6])
+    tracemalloc.start()
+    ends = interval(
+        [(PROCESSES[name], params, np.eye(width) * 0.01)],
+        (GAMMA_GAMMA, SPEND, np.eye(3) * 0.01),
+        x,
+        T,
+        T,
+        np.array([1.0, 1e-9, 1e9, 1e12, 1.0, 1e4]),
+        3650.0,
+    )
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert most < 250e6
+    for name in NAMES:
+        assert np.isfinite(ends[name]).all()
+        assert (ends[name] >= 0).all()
+    assert (ends["spend_upper"] >= ends["spend_lower"]).all()

@@ -12,6 +12,8 @@ from guanxi.errors import DataError
 MISSING = ("", "na", "n/a", "nan", "null")
 _ISO_DATE = r"\d{4}-\d{2}-\d{2}([ T].*)?"
 IS_DATE = "is a date: convert it to a number, such as days before today"
+# Digits with signs of currency, grouping or percent around and between them.
+_WRITTEN_NUMBER = r"[^\w,.]{0,3}\d[\d\s,.'’]*[^\w,.]{0,3}"
 _CUSTOMERS_PER_CATEGORY = 2
 MINIMUM_OF_EACH = 10  # customers with each value of a label
 _LABELS = ({"0": 0.0, "1": 1.0}, {"false": 0.0, "true": 1.0}, {"no": 0.0, "yes": 1.0})
@@ -62,8 +64,8 @@ def number_or_text(values: pd.Series[Any]) -> pd.Series[Any]:
 
 
 def _all_numbers(text: pd.Series[Any]) -> bool:
-    """Whether all non-missing values are numeric."""
-    return bool((_to_number(text).notna() | text.isna()).all())
+    """Whether all non-missing values are numeric; infinite ones are, too."""
+    return bool((pd.to_numeric(text, errors="coerce").notna() | text.isna()).all())
 
 
 def why_useless(values: pd.Series[Any]) -> str | None:
@@ -73,6 +75,8 @@ def why_useless(values: pd.Series[Any]) -> str | None:
     --------
     >>> why_useless(pd.Series(["2024-01-31", "2024-02-29"], dtype=object))
     'is a date: convert it to a number, such as days before today'
+    >>> why_useless(pd.Series(["$12.30", "$1,430.00"], dtype=object))
+    "looks like numbers ('$12.30'): write them plainly, as in 1234.50"
     """
     present = values.dropna()
     if present.empty:
@@ -85,6 +89,8 @@ def why_useless(values: pd.Series[Any]) -> str | None:
     if present.str.fullmatch(_ISO_DATE).all():
         return IS_DATE
     if distinct * _CUSTOMERS_PER_CATEGORY > len(present):
+        if present.str.fullmatch(_WRITTEN_NUMBER).all():
+            return f"looks like numbers ({present.iloc[0]!r}): write them plainly, as in 1234.50"
         return (
             "identifies customers rather than describing them "
             f"({distinct:,} distinct values for {len(present):,} customers)"

@@ -225,7 +225,7 @@ def _identifiers(name: str, rows: Mapping[str, pd.Series[Any]], id_column: str) 
 def _as_number(name: str, values: pd.Series[Any], ids: pd.Series[Any], column: str) -> pd.Series[float]:
     text = to_text(values)
     number = _to_number(text)
-    other = number.isna() & text.notna()
+    other = pd.to_numeric(text, errors="coerce").isna() & text.notna()
     if other.any():
         raise DataError(
             f"{name}: column {column!r} contains {text[other].iloc[0]!r} (customer {ids[other].iloc[0]}), "

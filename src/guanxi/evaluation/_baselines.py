@@ -8,6 +8,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
+from guanxi.served.ordering import first_lowest
+
 Floats = NDArray[np.float64]
 
 PAST_RATE = "naive (own past rate)"
@@ -87,7 +89,7 @@ def silence_rule(past: pd.DataFrame, now: pd.DataFrame) -> pd.DataFrame:
     churners = np.append(0.0, np.cumsum(churned))
     below, above = churners[cuts], churners[-1] - churners[cuts]
     loss = _group_loss(below, cuts) + _group_loss(above, len(ordered) - cuts)
-    best = int(np.argmin(loss))
+    best = first_lowest(loss)
     shares = _share(below[best], cuts[best]), _share(above[best], len(ordered) - cuts[best])
     silent = (now["T"] - now["recency"]).to_numpy() >= ordered[cuts[best]]
     return pd.DataFrame({"churn_probability": np.where(silent, shares[1], shares[0])}, index=now.index)

@@ -13,6 +13,7 @@ from threadpoolctl import threadpool_limits
 
 from guanxi.errors import DataError
 from guanxi.evaluation.metrics import Metric
+from guanxi.served.ordering import ranks
 
 Floats = NDArray[np.float64]
 
@@ -110,7 +111,7 @@ def bootstrap(
         [[metric(observed, forecast) for metric in metrics.values()] for forecast in forecasts.values()]
     )
     # Sorting by all columns makes the resamples independent of the input order.
-    order = np.lexsort([forecasts[name] for name in sorted(forecasts)] + [observed])
+    order = np.lexsort([ranks(forecasts[name]) for name in sorted(forecasts)] + [observed])
     columns = [_Column(observed[order], forecast[order]) for forecast in forecasts.values()]
     n, m = len(observed), min(len(observed), _MOST_ROWS)
     generator = np.random.default_rng(seed)

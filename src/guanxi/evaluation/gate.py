@@ -13,6 +13,7 @@ from guanxi.errors import DataError
 from guanxi.evaluation._predictive import coverage
 from guanxi.evaluation.metrics import log_loss, mean_absolute_error
 from guanxi.params import PromotionParams
+from guanxi.served.ordering import ROUNDING
 
 _ERRORS: tuple[tuple[str, str, Callable[[ArrayLike, ArrayLike], float], str, str], ...] = (
     ("log loss of churn", "log_loss_increase", log_loss, "churned", "churn_probability"),
@@ -57,7 +58,7 @@ class Check:
     @property
     def passed(self) -> bool:
         """Whether the change is within its limit; NaN is not."""
-        return bool((abs(self.change) if self.both_ways else self.change) <= self.limit)
+        return bool((abs(self.change) if self.both_ways else self.change) <= self.limit + ROUNDING)
 
     @property
     def text(self) -> str:

@@ -31,6 +31,7 @@ from numpy.typing import ArrayLike
 from guanxi.errors import DataError
 from guanxi.evaluation._bootstrap import bootstrap
 from guanxi.evaluation.metrics import COUNTS, PROBABILITIES, Metric
+from guanxi.served.ordering import first_highest, first_lowest
 from guanxi.served.texts import Language, texts
 
 OutcomeName = Literal["churn", "purchases", "spend"]
@@ -137,7 +138,8 @@ def _too_few(target: OutcomeName, actual: np.ndarray) -> bool:
 
 def _best(metric: Metric, actual: ArrayLike, baselines: Mapping[str, ArrayLike]) -> str:
     values = {name: metric(actual, forecast) for name, forecast in baselines.items()}
-    return max(values, key=lambda name: values[name] if metric.better == "higher" else -values[name])
+    best = first_highest if metric.better == "higher" else first_lowest
+    return list(values)[best(values.values())]
 
 
 def _rule(target: OutcomeName, language: Language) -> str:

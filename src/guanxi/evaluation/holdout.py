@@ -22,6 +22,7 @@ from guanxi.features.snapshots import snapshot
 from guanxi.periods import add_days
 from guanxi.pipeline.correction import ALONE, TREES_ALONE
 from guanxi.pipeline.fit import FittedModels
+from guanxi.served.ordering import first_highest
 from guanxi.served.texts import Language
 
 GUANXI = "guanxi"
@@ -83,7 +84,7 @@ class Holdout:
         measured = {name: self.value(target, metric, name) for name in BASELINES}
         known = {name: value for name, value in measured.items() if not np.isnan(value)}
         better = _OUTCOMES[target][2][metric]
-        return max(known, key=lambda name: better.gain(known[name], 0.0))
+        return list(known)[first_highest(better.gain(value, 0.0) for value in known.values())]
 
 
 def evaluate_holdout(

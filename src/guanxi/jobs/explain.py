@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from datetime import date
 from functools import singledispatch
@@ -13,6 +14,7 @@ import pandas as pd
 from guanxi.data.attributes import read_attributes
 from guanxi.data.one_customer import only_customer, similar_customers
 from guanxi.data.sinks import files
+from guanxi.data.sources.source import is_source
 from guanxi.data.transactions import TransactionLog, read_transactions
 from guanxi.errors import DataError, HistoryError, ParamsError
 from guanxi.features.snapshots import features_at
@@ -24,9 +26,10 @@ from guanxi.registry.loaded_model import LoadedLabelModel, LoadedModel, LoadedTr
 from guanxi.report import story
 from guanxi.report.story import Story
 from guanxi.report.waterfall import waterfall
+from guanxi.served.input_checks import MOST_DRIVERS
 
 _Source = str | pd.DataFrame
-_LONGEST_NAME = 100
+_LONGEST_NAME = 150  # bytes
 _DOTS_PER_INCH = 144
 
 
@@ -75,6 +78,7 @@ def explain(
     base = params if params is not None else load_params()
     resolved = override(base, {"as_of": as_of, "horizon_days": horizon_days})
     reporter = reporter or Reporter()
+    _check_order(customer_id, source)
     picture = picture_path(customer_id) if output is None else Path(output)
     if picture.suffix.lower() != ".png":
         raise ParamsError(f"{picture}: end the name in .png, which is the picture's format")
@@ -93,15 +97,29 @@ def explain(
 
 
 def picture_path(customer_id: str) -> Path:
-    """Name the picture of a customer; characters that file names do not allow become ``-``.
+    """Name the picture of a customer.
+
+    Characters that file names do not allow become ``-``; then, or if it is cut, the name ends with a digest,
+    so that no two customers share it.
 
     Examples
     --------
-    >>> picture_path("A/7 #1").name
-    'explain-A-7-1.png'
+    >>> picture_path("A-7").name, picture_path("A/7").name
+    ('explain-A-7.png', 'explain-A-7-2e35802b.png')
     """
-    plain = re.sub(r"[^\w.]+", "-", customer_id)[:_LONGEST_NAME]
+    plain = re.sub(r"[^\w.]+", "-", customer_id).encode()[:_LONGEST_NAME].decode(errors="ignore")
+    if plain != customer_id:
+        plain += "-" + hashlib.sha256(customer_id.encode(errors="surrogatepass")).hexdigest()[:8]
     return Path(f"explain-{plain}.png")
+
+
+def _check_order(customer_id: str, source: _Source) -> None:
+    """Refuse a source given as the customer."""
+    if isinstance(source, str) and is_source(customer_id) and not is_source(source):
+        raise ParamsError(
+            f"{customer_id} is a source, not a customer, and {source} is not a source: give the customer "
+            f"first, as in guanxi explain {source} {customer_id}"
+        )
 
 
 @singledispatch
@@ -138,7 +156,7 @@ def _(
         )
     scorer, day = loaded.scorer, as_of.isoformat()
     effects = scorer.driver_effects(features, horizon_days or loaded.horizon_days, day).iloc[0]
-    scores = loaded.predict(features, as_of=day, horizon_days=horizon_days, drivers=len(effects) - 1)
+    scores = loaded.predict(features, as_of=day, horizon_days=horizon_days, drivers=_most_drivers(effects))
     return _story(
         customer_id,
         loaded,
@@ -160,7 +178,12 @@ def _(
     if attributes.empty:
         raise _unknown(customer_id, customers.source, customers.ids)
     effects = loaded.scorer.driver_effects(attributes).iloc[0]
-    return _story(customer_id, loaded, loaded.predict(attributes, drivers=len(effects) - 1), effects)
+    return _story(customer_id, loaded, loaded.predict(attributes, drivers=_most_drivers(effects)), effects)
+
+
+def _most_drivers(effects: pd.Series[float]) -> int:
+    """Drivers to describe; the weaker ones are shown as a sum."""
+    return min(len(effects) - 1, MOST_DRIVERS)
 
 
 def _story(
@@ -176,7 +199,7 @@ def _story(
 ) -> Story:
     """Scale the effects to the log odds of the shown probability; the first one is the average customer's."""
     row = scores.assign(model_version=loaded.version).iloc[0]
-    ranks = range(1, len(effects))
+    ranks = range(1, _most_drivers(effects) + 1)
     return Story(
         customer_id=customer_id,
         scores=row,

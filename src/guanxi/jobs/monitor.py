@@ -39,6 +39,7 @@ from guanxi.periods import parse_date
 from guanxi.registry.job_log import log_monitoring
 from guanxi.registry.loaded_model import LoadedLabelModel, LoadedModel, LoadedTransactionModel
 from guanxi.registry.store import check_store, open_store
+from guanxi.served.ordering import falling
 
 _FEATURES_SHOWN = 5
 _MEASURES = {
@@ -287,7 +288,9 @@ def summary_text(found: Monitoring) -> str:
 
 def _drift(drift: pd.DataFrame) -> list[str]:
     scores = drift[drift["kind"] == "score"]
-    features = drift[drift["kind"] == "feature"].sort_values(["drift", "psi"], ascending=False)
+    features = drift[drift["kind"] == "feature"]
+    for name in ("psi", "drift"):
+        features = features.iloc[falling(features[name])]
     shown = pd.concat([scores, features.head(_FEATURES_SHOWN)])
     width = max(len(name) for name in shown["name"])
     lines = [

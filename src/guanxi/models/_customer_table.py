@@ -14,7 +14,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from guanxi.errors import DataError, FitError
-from guanxi.served.input_checks import describe_rows
+from guanxi.served.input_checks import LARGEST, describe_rows
 from guanxi.served.numerics import count_rows
 
 Floats = NDArray[np.float64]
@@ -261,6 +261,8 @@ def numeric_column(rfm: Any, name: str, *, signed: bool = False) -> Floats:
     refuse_rows(rfm, name, ~np.isfinite(values), "is missing or infinite")
     if not signed:
         refuse_rows(rfm, name, values < 0, "is negative")
+    if name in LARGEST:
+        refuse_rows(rfm, name, values > LARGEST[name], f"is above {LARGEST[name]:g}")
     return values
 
 

@@ -20,6 +20,7 @@ from guanxi.served.spend import GAMMA_GAMMA, LOG_NORMAL, SPEND_PROCESSES
 
 Floats = NDArray[np.float64]
 
+_LEAST = 1e-100  # smaller amounts count as 0: their squares leave the range of floats
 _LARGEST_Q = 1e3  # customers' mean amounts then have a coefficient of variation of 3 %
 _LARGEST_MEAN = 2.0  # times the observed mean
 # Correlations of frequency and mean amount beyond both of these give a warning.
@@ -94,7 +95,7 @@ class GammaGamma(ParametricModel):
         (frequency, monetary_value), weight = count_rows(
             spend_columns(rfm), weight_column(sample_weight, rfm)
         )
-        used = (frequency > 0) & (monetary_value > 0) & (weight > 0)
+        used = (frequency > 0) & (monetary_value > _LEAST) & (weight > 0)
         if not used.any():
             raise FitError(
                 "no repeat purchase has an amount above 0: nothing to learn spend from; give more history"

@@ -33,6 +33,7 @@ from guanxi.pipeline._base_learners import (
 )
 from guanxi.served.corrections import Correction
 from guanxi.served.model import CorrectionModel
+from guanxi.served.ordering import ROUNDING, first_lowest
 
 Floats = NDArray[np.float64]
 
@@ -235,10 +236,10 @@ def _choose(target: ModelledOutcome, folds: list[_Fold]) -> tuple[str, str]:
     weight = np.concatenate([fold.window.weight for fold in folds])
     losses = {name: np.concatenate([fold.losses[name] for fold in folds]) for name in CONTENDERS}
     means = {name: float(np.average(loss, weights=weight)) for name, loss in losses.items()}
-    best = min(CONTENDERS, key=lambda name: means[name])
-    gain, error = _paired(losses[BLEND] - losses[best], weight)
+    best = CONTENDERS[first_lowest(means[name] for name in CONTENDERS)]
+    gain, error = _paired(losses[BLEND], losses[best], weight)
     chosen = best if gain > _CLEAR_LEAD * error else BLEND
-    gain, error = _paired(losses[ALONE] - losses[chosen], weight)
+    gain, error = _paired(losses[ALONE], losses[chosen], weight)
     if gain <= _CLEAR_GAIN / len(folds) * error:
         return ALONE, f"{target.value_model} alone: no clear gain from trees ({gain:.4f} +- {error:.4f})"
     others = ", ".join(f"{name} {means[name]:.4f}" for name in CONTENDERS if name != chosen)
@@ -246,8 +247,9 @@ def _choose(target: ModelledOutcome, folds: list[_Fold]) -> tuple[str, str]:
     return chosen, f"{chosen}: {loss} ({others}; gain {gain:.4f} +- {error:.4f})"
 
 
-def _paired(difference: Floats, weight: Floats) -> tuple[float, float]:
-    """Weighted mean and its standard error."""
+def _paired(worse: Floats, better: Floats, weight: Floats) -> tuple[float, float]:
+    """Weighted mean of the differences and its standard error; differences by rounding are none."""
+    difference = np.where(np.isclose(worse, better, rtol=ROUNDING, atol=0.0), 0.0, worse - better)
     mean = float(np.average(difference, weights=weight))
     return mean, float(np.sqrt(np.sum((weight * (difference - mean)) ** 2)) / weight.sum())
 

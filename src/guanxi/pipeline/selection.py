@@ -20,6 +20,7 @@ from guanxi.models.losses import log_loss, poisson_deviance
 from guanxi.models.purchase_models import CNBD_MODELS, TRANSACTION_MODELS, transaction_model
 from guanxi.models.transaction_model import TransactionModel
 from guanxi.periods import add_days
+from guanxi.served.ordering import first_lowest
 
 Floats = NDArray[np.float64]
 Model = TypeVar("Model", TransactionModel, GammaGamma)
@@ -74,7 +75,7 @@ def _choose_models(plan: SnapshotPlan | None, first_day: date, snapshots: Snapsh
         return _only(USUAL, f"no model could be fitted at an earlier cutoff: {USUAL}")
     tried = losses.groupby(["target", "model"], sort=False)["loss"].agg(["mean", "count"])
     tried = tried[tried["count"] == tried["count"].max()]["mean"]
-    best = {target: str(tried[target].idxmin()) for target in _TARGETS}
+    best = {target: str(tried[target].index[first_lowest(tried[target])]) for target in _TARGETS}
     reasons = [_reason(target, tried[target], best[target]) for target in _TARGETS]
     windows = f"on {losses['cutoff'].nunique()} earlier windows of {days} days"
     counts, churn = (tuple(best[target].split(" + ")) for target in _TARGETS)

@@ -38,6 +38,7 @@ from guanxi.pipeline.correction import (
     _paired,
     _usable,
 )
+from guanxi.served.ordering import first_lowest
 
 Floats = NDArray[np.float64]
 TUNED = ("learning_rate", "num_leaves", "min_child_samples", "colsample_bytree", "reg_lambda")
@@ -98,7 +99,7 @@ def choice(trials: pd.DataFrame) -> tuple[int, str]:
     >>> choice(pd.DataFrame({"loss": [0.9, 0.89], "gain": [0.0, 0.01], "error": [0.0, 0.02]}))
     (0, 'the given settings: the best of 1 other trials gained 0.0100 +- 0.0200')
     """
-    best, others = int(np.argmin(trials["loss"])), len(trials) - 1
+    best, others = first_lowest(trials["loss"]), len(trials) - 1
     if best == 0:
         return 0, f"the given settings: none of {others} other trials was better"
     gain, error = float(trials["gain"].iloc[best]), float(trials["error"].iloc[best])
@@ -171,7 +172,7 @@ def _row(
     """
     tried = list(zip(objectives, losses, first, strict=True))
     means = [float(np.average(each, weights=objective.weight)) for objective, each, _ in tried]
-    gains = [_paired(before - each, objective.weight) for objective, each, before in tried]
+    gains = [_paired(before, each, objective.weight) for objective, each, before in tried]
     gain, error = np.mean(gains, axis=0)
     names = [objective.windows.target.name for objective in objectives]
     return {

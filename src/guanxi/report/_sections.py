@@ -11,6 +11,7 @@ import pandas as pd
 from guanxi.data.rules import rule_descriptions
 from guanxi.report import _summaries
 from guanxi.report.words import _measure, _model_in_words, words
+from guanxi.served.ordering import falling, first_highest
 from guanxi.served.texts import MISSING, Language, decimals_for, number, percent
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ def value_shares(predictions: pd.DataFrame) -> list[dict[str, str]]:
 def customers(predictions: pd.DataFrame, by: str, count: int, language: Language) -> list[dict[str, Any]]:
     """List the `count` customers with the highest `clv` or `value_at_risk`, each with drivers in words."""
     table = predictions.assign(value_at_risk=predictions["clv"] * predictions["churn_probability"])
-    top = table.nlargest(count, by)
+    top = table.iloc[falling(table[by])[:count]]
     decimals = decimals_for(float(top["clv_upper"].max())) if len(top) else 0
     return [_customer(row, min(decimals, 2), language) for row in top.to_dict("records")]
 
@@ -144,7 +145,8 @@ def _without_weaker_naive(wide: pd.DataFrame) -> list[Any]:
     decides = next((name for name in _DECIDING if name in wide.index), wide.index[0])
     described = _measure(str(decides), "en")
     sign = 1.0 if described is not None and described.direction == "higher" else -1.0
-    best = (sign * wide.loc[decides, naive].abs()).fillna(-np.inf).idxmax()
+    leads = sign * wide.loc[decides, naive].abs()
+    best = naive[first_highest(leads.fillna(-np.inf).to_numpy())]
     return [model for model in wide.columns if model not in naive or model == best]
 
 

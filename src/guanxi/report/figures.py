@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from guanxi.report import _summaries, style
+from guanxi.served.ordering import falling
 from guanxi.served.texts import number
 
 if TYPE_CHECKING:
@@ -210,7 +211,7 @@ def _draw_gains(axes: Axes, curve: _summaries.Gains, colour: str, label: str | N
 def _strongest_drivers(explanation: Explanation, count: int = _DRIVERS) -> list[int]:
     """Columns of the drivers with the largest mean absolute effect above zero, strongest first."""
     strength = np.abs(_effects(explanation)).mean(axis=0)
-    order = np.argsort(-strength, kind="stable")[:count]
+    order = falling(strength)[:count]
     return [int(column) for column in order if strength[column] > 0]
 
 

@@ -10,6 +10,7 @@ import pandas as pd
 from scipy.special import expit
 
 from guanxi.report import style
+from guanxi.served.ordering import falling
 from guanxi.served.texts import number, percent
 
 if TYPE_CHECKING:
@@ -99,7 +100,7 @@ def _strongest(effects: pd.Series[float]) -> tuple[pd.Series[float], pd.Series[f
     (['rhythm', 'loyalty'], 0)
     """
     moving = effects[effects != 0.0]
-    ordered = moving.iloc[np.argsort(-np.abs(moving.to_numpy()), kind="stable")]
+    ordered = moving.iloc[falling(np.abs(moving.to_numpy()))]
     # A single remaining driver is named, since its sum would take as much room.
     named = _NAMED if len(ordered) > _NAMED + 1 else len(ordered)
     return ordered.iloc[:named], ordered.iloc[named:]

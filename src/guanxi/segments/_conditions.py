@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from guanxi.data.attribute_values import to_text
 from guanxi.errors import ParamsError, did_you_mean
 from guanxi.params.scorecard import Criterion, Scalar
+from guanxi.served.ordering import ROUNDING
 
 Booleans = NDArray[np.bool_]
 
@@ -105,9 +106,11 @@ class Condition:
 
     def _compare_numbers(self, test: Comparison, values: NDArray[np.float64]) -> Booleans:
         wanted = [_number(word, f"{self.where}: {test}: {test.column} is numeric") for word in test.words]
+        equal = np.asarray(np.isclose(values[:, None], wanted, rtol=ROUNDING, atol=0.0).any(axis=1))
         if test.operator in _ORDERS:
-            return np.asarray(_ORDERS[test.operator](values, wanted[0]), dtype=bool)
-        found = np.isin(values, wanted)
+            beyond = np.asarray(_ORDERS[test.operator](values, wanted[0]), dtype=bool)
+            return np.where(equal, "=" in test.operator, beyond)
+        found = equal
         return found if test.operator == "==" else ~found & ~np.isnan(values)
 
 

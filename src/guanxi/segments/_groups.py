@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from guanxi.served.ordering import ranks
+
 Floats = NDArray[np.float64]
 
 
@@ -31,7 +33,9 @@ def cut_points(values: ArrayLike, groups: int) -> Floats:
     [0.0, 1.0]
     """
     given = np.asarray(values, dtype=np.float64)
-    distinct, counts = np.unique(given[~np.isnan(given)], return_counts=True)
+    known = np.sort(given[~np.isnan(given)])
+    counts = np.bincount(ranks(known))
+    distinct = known[np.cumsum(counts) - 1]
     if len(distinct) <= groups:
         return distinct[:-1]
     until = np.cumsum(counts)

@@ -30,6 +30,7 @@ from guanxi.segments._cluster_stability import (
 )
 from guanxi.segments._conditions import parse_condition
 from guanxi.segments._segment_rules import rule_quality, segment_rule
+from guanxi.served.ordering import ROUNDING, first_highest
 
 NUMBERS = range(2, 9)
 STABLE = 0.75
@@ -163,15 +164,15 @@ def _choose(trials: Sequence[Trial]) -> tuple[Trial, str]:
             only,
             f"{only.number} groups, the only number tried (least stability {only.least_stability:.2f})",
         )
-    stable = [trial for trial in trials if trial.least_stability >= STABLE]
+    stable = [trial for trial in trials if trial.least_stability >= STABLE - ROUNDING]
     if not stable:
-        best = max(trials, key=lambda trial: trial.least_stability)
+        best = trials[first_highest(trial.least_stability for trial in trials)]
         return best, (
             f"{best.number} groups: no number from {trials[0].number} to {trials[-1].number} has only "
             f"groups that recur on bootstrap samples (stability {STABLE} or more); this one is the most "
             f"stable ({best.least_stability:.2f})"
         )
-    best = max(stable, key=lambda trial: trial.silhouette)
+    best = stable[first_highest(trial.silhouette for trial in stable)]
     return best, (
         f"{best.number} groups: the best silhouette of the {len(stable)} numbers, out of {len(trials)} "
         f"tried, for which every group recurs on bootstrap samples (least stability "

@@ -9,6 +9,7 @@ import pandas as pd
 
 from guanxi.params.scorecard import PlaybookRule
 from guanxi.segments._conditions import Condition, parse_condition
+from guanxi.served.ordering import falling
 
 
 def playbook_conditions(playbook: Sequence[PlaybookRule]) -> list[Condition]:
@@ -102,7 +103,5 @@ def summarise_actions(customers: pd.DataFrame) -> pd.DataFrame:
     table = groups.agg(
         customers=("action", "size"), cost=("action_cost", "sum"), value_at_risk=("value_at_risk", "sum")
     ).reset_index()
-    table = table[table["action"].notna()]
-    return table.sort_values(
-        ["value_at_risk", "action", "action_channel"], ascending=[False, True, True], ignore_index=True
-    )
+    table = table[table["action"].notna()].sort_values(["action", "action_channel"])
+    return table.iloc[falling(table["value_at_risk"])].reset_index(drop=True)

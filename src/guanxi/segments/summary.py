@@ -6,6 +6,8 @@ from typing import Any
 
 import pandas as pd
 
+from guanxi.served.ordering import falling
+
 _DRIVERS = 3
 TIERS = ("high", "middle", "low")
 
@@ -51,7 +53,8 @@ def summarise_segments(customers: pd.DataFrame, by: str) -> pd.DataFrame:
             table[f"tier_{tier}"] = (customers["tier"] == tier).groupby(customers[by]).mean()
     if "action" in customers:
         table["action"] = groups["action"].agg(_commonest_action)
-    return table.reset_index().sort_values(["clv_sum", by], ascending=[False, True], ignore_index=True)
+    table = table.reset_index()  # in the order of the segments' names
+    return table.iloc[falling(table["clv_sum"])].reset_index(drop=True)
 
 
 def _commonest_drivers(names: pd.Series[Any]) -> str:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from .corrections import probability
 from .input_checks import _check_finite, _check_table, _checked_drivers
 from .model import Attribute, ServedLabelModel
+from .ordering import falling
 from .texts import _five_digits, texts
 from .trees._ensemble import Trees
 
@@ -93,7 +94,7 @@ class LabelScorer:
 
     def _drivers(self, coded: Floats, top: int) -> dict[str, Any]:
         effects = self._trees.contributions(coded)[:, :-1]
-        order = np.argsort(-np.abs(effects), axis=1, kind="stable")
+        order = falling(np.abs(effects))
         columns: dict[str, Any] = {}
         for rank in range(top):
             names, texts = (np.full(len(coded), None, dtype=object) for _ in range(2))

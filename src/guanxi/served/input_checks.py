@@ -15,6 +15,8 @@ Floats = NDArray[np.float64]
 MOST_DRIVERS = 20
 MOST_HORIZON_DAYS = 3650
 LAST_YEAR = 2250  # the end of the longest horizon is still a pandas date
+#: Largest numbers of a history: beyond any business, and without overflow.
+LARGEST = {"frequency": 1e9, "recency": 1e12, "T": 1e12, "monetary_value": 1e100}
 _SHOWN = 3
 
 
@@ -105,6 +107,9 @@ def _check_histories(
     columns = {"frequency": frequency, "recency": recency, "T": T, "monetary_value": monetary_value}
     rules = [(name, np.isnan(values), "is missing") for name, values in columns.items()]
     rules += [(name, values < 0, "is negative") for name, values in columns.items()]
+    rules += [
+        (name, values > LARGEST[name], f"is above {LARGEST[name]:g}") for name, values in columns.items()
+    ]
     rules += [
         ("frequency", frequency != np.floor(frequency), "is not a whole number"),
         ("recency", recency > T, "is greater than T"),

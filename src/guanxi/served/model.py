@@ -5,6 +5,7 @@ Training builds a model and completes it by :func:`dataclasses.replace`.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, ClassVar, Literal
@@ -309,8 +310,10 @@ _TASKS: dict[str, type[AnyServedModel]] = {each.task: each for each in (ServedMo
 
 
 def to_json(model: AnyServedModel) -> dict[str, Any]:
-    """Convert a model to JSON values."""
-    return {"format": FORMAT, "task": model.task, **asdict(model)}
+    """Convert a model to JSON values; a number that is not finite raises a ValueError."""
+    fields = asdict(model)
+    _check_finite(fields, "model.json")
+    return {"format": FORMAT, "task": model.task, **fields}
 
 
 def from_json(document: Mapping[str, Any]) -> AnyServedModel:
@@ -319,7 +322,8 @@ def from_json(document: Mapping[str, Any]) -> AnyServedModel:
     Raises
     ------
     ValueError
-        If the format is not :data:`FORMAT`, the task is unknown, or the fields are not those of the format.
+        If the format is not :data:`FORMAT`, the task is unknown, the fields are not those of the format, or a
+        number is not finite.
     """
     fields = dict(document)
     version, task = fields.pop("format", None), fields.pop("task", None)
@@ -327,6 +331,7 @@ def from_json(document: Mapping[str, Any]) -> AnyServedModel:
         raise ValueError(f"model.json is of format {version}, and this version of guanxi reads {FORMAT}")
     if task not in _TASKS:
         raise ValueError(f"model.json is of the task {task!r}, which this version of guanxi does not know")
+    _check_finite(fields, "model.json")
     try:
         return _TASKS[task].read(_frozen(fields))
     except (KeyError, TypeError) as error:
@@ -336,6 +341,16 @@ def from_json(document: Mapping[str, Any]) -> AnyServedModel:
 def _correction(document: Mapping[str, Any]) -> CorrectionModel:
     regression = document["regression"] and RegressionModel(**document["regression"])
     return CorrectionModel(**{**document, "regression": regression})
+
+
+def _check_finite(value: Any, where: str) -> None:
+    """Refuse NaN and infinity, with which every prediction would be NaN."""
+    if isinstance(value, Mapping | list | tuple):
+        items = value.items() if isinstance(value, Mapping) else enumerate(value)
+        for name, each in items:
+            _check_finite(each, f"{where}: {name}" if where == "model.json" else f"{where}.{name}")
+    elif isinstance(value, float) and not math.isfinite(value):
+        raise ValueError(f"{where} is {value}: the model is damaged")
 
 
 def _frozen(value: Any) -> Any:

@@ -30,6 +30,7 @@ from .input_checks import (
 from .intervals import posterior_predictive
 from .model import LifetimeValue, ServedModel
 from .numerics import distinct_rows
+from .ordering import falling
 from .purchases.process import discounted
 from .purchases.registry import PROCESSES, PurchaseMixture
 from .spend import SPEND_PROCESSES
@@ -266,7 +267,8 @@ class Scorer:
             year=_DAYS_PER_YEAR,
         )
         ends = self._interval(features, forecast, self._days(horizon, as_of), value.interval)
-        # Scale the interval of undiscounted spend by margin and mean discount.
+        # Scale the interval of undiscounted spend by margin and mean discount, and extend it to the mean,
+        # which lies beyond the quantiles of a distribution with nearly all its probability at 0.
         undiscounted = forecast["expected_purchases"] * forecast["expected_spend"]
         factor = np.divide(clv, undiscounted, out=np.ones_like(clv), where=clv > 0)
         return {
@@ -274,8 +276,8 @@ class Scorer:
             "expected_purchases": forecast["expected_purchases"],
             "expected_spend": forecast["expected_spend"],
             "clv": clv,
-            "clv_lower": ends["spend_lower"] * factor,
-            "clv_upper": ends["spend_upper"] * factor,
+            "clv_lower": np.minimum(ends["spend_lower"] * factor, clv),
+            "clv_upper": np.maximum(ends["spend_upper"] * factor, clv),
             "churn_probability": forecast["churn_probability"],
         }
 
@@ -345,7 +347,7 @@ class Scorer:
     def _driver_columns(self, features: Features, effects: Mapping[str, Floats], top: int) -> dict[str, Any]:
         names = np.array([name for name in effects if name != "base"], dtype=object)
         values = np.column_stack([effects[name] for name in names])
-        order = np.argsort(-np.abs(values), axis=1, kind="stable")
+        order = falling(np.abs(values))
         rows = np.arange(len(features))
         columns: dict[str, Any] = {}
         for rank in range(1, top + 1):

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import betaln, digamma, expit, log_expit, polygamma
+from scipy.special import betainc, betaincc, betaln, digamma, expit, log_expit, ndtr, polygamma
 
 from .purchases.process import broadcast_floats
 
@@ -59,6 +59,10 @@ class SpendProcess:
         self, params: Params, purchases: Floats, x: float, y: Floats
     ) -> tuple[Floats, Floats]:
         """Density of log(total / scale) and its slope at every y, shape (len(purchases), len(y))."""
+        raise NotImplementedError
+
+    def log_total_distribution(self, params: Params, purchases: Floats, x: float, y: float) -> Floats:
+        """P(log(total / scale) <= y) for numbers of purchases, shape (n,)."""
         raise NotImplementedError
 
 
@@ -125,6 +129,11 @@ class _GammaGamma(SpendProcess):
         density = np.exp(a * log_expit(y) + b * log_expit(-y) - betaln(a, b))
         return density, density * (a * expit(-y) - b * expit(y))
 
+    def log_total_distribution(self, params: Params, purchases: Floats, x: float, y: float) -> Floats:
+        """Return the beta distribution function of total / (total + scale)."""
+        a, b = params["p"] * purchases, params["q"] + params["p"] * x
+        return np.asarray(betainc(a, b, expit(y)) if y < 0 else betaincc(b, a, expit(-y)))
+
 
 class _LogNormal(SpendProcess):
     """Log-normal spend: the customer's own mean amount, shrunk on the log scale.
@@ -177,6 +186,11 @@ class _LogNormal(SpendProcess):
         distance = (y - mean) / variance
         density = np.exp(-0.5 * distance**2 * variance) / np.sqrt(2.0 * np.pi * variance)
         return density, -distance * density
+
+    def log_total_distribution(self, params: Params, purchases: Floats, x: float, y: float) -> Floats:
+        """Return the normal distribution function."""
+        mean, variance = self._log_total(params, purchases, x)
+        return np.asarray(ndtr((y - mean) / np.sqrt(variance)))
 
     def _log_total(self, params: Params, purchases: Floats, x: float) -> tuple[Floats, Floats]:
         """Mean and variance of log(total / expected amount); the mean of total / expected amount is n."""

@@ -62,6 +62,22 @@ def read_source(
     return table
 
 
+def is_source(source: str) -> bool:
+    """Whether there is such a dataset, file or folder, or it is the address of a database.
+
+    Examples
+    --------
+    >>> is_source("cdnow"), is_source("C-0042")
+    (True, False)
+    """
+    return (
+        source in datasets.NAMES
+        or source.startswith(_databases.SCHEMES)
+        or Path(source).expanduser().exists()
+        or bool(glob.glob(source, recursive=True))
+    )
+
+
 def _read_files(connection: Any, source: str, paths: list[Path], params: DataParams) -> SourceTable:
     # Copies of the data are kept in the engine's folder, which is deleted with the connection.
     place = connection.con.execute("SELECT current_setting('temp_directory')").fetchone()[0]

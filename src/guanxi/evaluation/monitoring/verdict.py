@@ -17,6 +17,7 @@ import pandas as pd
 
 from guanxi.evaluation.monitoring.drift import REJECTED, _clear_rise
 from guanxi.params import MonitorParams
+from guanxi.served.ordering import falling
 
 Measures = Mapping[tuple[str, str], Mapping[str, Any]]
 
@@ -52,7 +53,8 @@ def assess_drift(drift: pd.DataFrame, limits: MonitorParams) -> list[Reason]:
     rows: list[dict[Any, Any]] = drift[drift["kind"] == "score"].to_dict("records")
     reasons = [reason for row in rows if (reason := _assess_score(row, limits)).verdict > Verdict.ok]
     far = drift[drift["clear"] & (drift["drift"] >= limits.psi_watch)]
-    features = far[far["kind"] == "feature"].sort_values("drift", ascending=False)
+    features = far[far["kind"] == "feature"]
+    features = features.iloc[falling(features["drift"])]
     if len(features):
         named = ", ".join(
             f"{name} by {by:.2f}" for name, by in features[["name", "drift"]].head(3).itertuples(index=False)

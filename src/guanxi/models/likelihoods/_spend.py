@@ -8,6 +8,7 @@ from scipy.optimize import brentq
 from scipy.special import betaln, digamma, logsumexp, polygamma
 
 from guanxi.models._maximum_likelihood import by_log_params
+from guanxi.served.ordering import first_highest
 from guanxi.served.spend import own_weight
 
 Floats = NDArray[np.float64]
@@ -92,7 +93,7 @@ def fit_log_normal(frequency: Floats, monetary_value: Floats, weight: Floats) ->
     total, best = 0.0, 0.5
     if np.ptp(log_amount) > 1e-9:
         found = [_merit(share, frequency, log_amount, weight) for share in _SHARES]
-        place = int(np.argmax([merit for merit, _ in found]))
+        place = first_highest(merit for merit, _ in found)
         total, best = found[place][1], float(_SHARES[place])
     between, within = total * best, total * (1.0 - best)
     precision = weight / (best + (1.0 - best) / frequency)

@@ -10,6 +10,7 @@ import pandas as pd
 from guanxi.report import style
 from guanxi.scorecard.report._page_words import page_words
 from guanxi.scorecard.report._summaries import NO_TIER, Quadrants
+from guanxi.served.ordering import falling
 from guanxi.served.texts import number, percent
 
 if TYPE_CHECKING:
@@ -91,7 +92,7 @@ def contributions(points: pd.DataFrame, labels: Mapping[str, str], language: Lan
     drawing = style.canvas("contributions", language, page_words)
     if points.empty or not points.notna().any(axis=None):
         return style.nothing(drawing)
-    order = points.max().sort_values(ascending=False, kind="stable").index
+    order = points.columns[falling(points.max())]
     # A single remaining indicator is shown by name, since a sum would take the same space.
     named = order if len(order) <= _BARS + 1 else order[:_BARS]
     names = _labels(named, labels, drawing, language)

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from guanxi.served.ordering import falling, first_highest
+
 NO_TIER = ""
 _ACROSS, _UP = 32, 24
 _DECADES = 4  # range of the value axis; smaller values are negligible
@@ -22,7 +24,7 @@ def tiers_of(table: pd.DataFrame) -> list[str]:
     ['high', 'low']
     """
     means = table.groupby("tier", observed=True)["score"].mean()
-    return [str(tier) for tier in means.sort_values(ascending=False, kind="stable").index]
+    return [str(tier) for tier in means.index[falling(means)]]
 
 
 def by_tier(table: pd.DataFrame) -> pd.DataFrame:
@@ -86,7 +88,7 @@ def furthest_apart(means: pd.DataFrame) -> str | None:
     'value'
     """
     spread = (means.max() - means.min()).dropna()
-    return str(spread.idxmax()) if len(means) > 1 and spread.gt(0).any() else None
+    return str(spread.index[first_highest(spread)]) if len(means) > 1 and spread.gt(0).any() else None
 
 
 @dataclass(frozen=True)

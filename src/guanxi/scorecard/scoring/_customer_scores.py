@@ -19,6 +19,7 @@ from guanxi.scorecard.scoring._scoring_methods import (
 )
 from guanxi.scorecard.scoring._tiers import Words, take_words
 from guanxi.scorecard.scoring._used_indicators import UsedIndicators
+from guanxi.served.ordering import falling
 
 Places = NDArray[np.intp]
 
@@ -127,7 +128,7 @@ def _blocks(n: int) -> Iterator[slice]:
 def _reason_places(relative: Floats, most: int) -> Places:
     """Encode indicator and tenths of a point as one number, largest first; -1 below 0.05 points."""
     known = np.nan_to_num(relative, nan=0.0).round(DECIMALS)
-    order = np.argsort(-np.abs(known), axis=1, kind="stable")[:, :most]
+    order = falling(np.abs(known))[:, :most]
     moved = np.rint(np.take_along_axis(known, order, axis=1) * 10.0).astype(np.intp)
     return np.where(moved == 0, -1, order * _STEPS + moved + _TENTHS)
 

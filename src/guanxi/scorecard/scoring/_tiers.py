@@ -33,6 +33,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from guanxi.errors import DataError, ParamsError
+from guanxi.served.ordering import ROUNDING, first_lowest
 
 Floats = NDArray[np.float64]
 Places = NDArray[np.int64]
@@ -42,7 +43,6 @@ TierMethod = Literal["percentile", "pareto", "natural_breaks"]
 TIERS = ("high", "middle", "low")
 GRADES: Mapping[str, float] = {"A": 80.0, "B": 60.0, "C": 40.0, "D": 20.0, "E": 0.0}
 _SHARES: Mapping[TierMethod, tuple[float, float]] = {"percentile": (0.2, 0.3), "pareto": (0.8, 0.15)}
-_ROUNDING = 1e-9
 _BINS = 2000
 
 
@@ -115,7 +115,7 @@ class TierCuts:
         """
         given = np.asarray(numbers, dtype=np.float64)
         high = math.inf if self.high is None else self.high
-        codes = 2 - (given >= self.middle).astype(np.int8) - (given >= high).astype(np.int8)
+        codes = 2 - _reach(given, self.middle).astype(np.int8) - _reach(given, high).astype(np.int8)
         codes[np.isnan(given)] = -1
         return take_words(TIERS, codes)
 
@@ -155,12 +155,12 @@ def fit_tiers(numbers: ArrayLike, rule: TierRule) -> TierCuts:
         high, middle = natural_breaks(falling[::-1])
         return TierCuts(rule.method, rule.on, high, middle)
     if rule.method == "percentile":
-        last = [max(1, math.floor(falling.size * share + _ROUNDING)) for share in np.cumsum(shares)]
+        last = [max(1, math.floor(falling.size * share + ROUNDING)) for share in np.cumsum(shares)]
         return TierCuts(rule.method, rule.on, *(float(falling[place - 1]) for place in last))
     held = np.cumsum(np.maximum(falling, 0.0))
     if held[-1] <= 0:
         raise DataError(f"tiers pareto: no customer has a {rule.value} above 0; choose percentile")
-    last = [int(np.searchsorted(held, (share - _ROUNDING) * held[-1])) for share in np.cumsum(shares)]
+    last = [int(np.searchsorted(held, (share - ROUNDING) * held[-1])) for share in np.cumsum(shares)]
     return TierCuts(rule.method, rule.on, *(float(falling[place]) for place in last))
 
 
@@ -184,6 +184,11 @@ def assign_grades(scores: ArrayLike, grades: Mapping[str, float] = GRADES) -> Wo
     codes = (given[:, None] < np.asarray(cuts[:-1])).sum(axis=1, dtype=np.int64)
     codes[np.isnan(given)] = -1
     return take_words(list(grades), codes)
+
+
+def _reach(numbers: Floats, cut: float) -> NDArray[np.bool_]:
+    """Whether numbers are at least the cut, up to rounding."""
+    return np.asarray((numbers >= cut) | np.isclose(numbers, cut, rtol=ROUNDING, atol=0.0))
 
 
 def take_words(words: Sequence[str], places: NDArray[np.integer[Any]]) -> Words:
@@ -220,8 +225,8 @@ def natural_breaks(rising: Floats) -> tuple[float | None, float]:
     for third in range(2, least.size):
         starts = np.arange(1, third)
         sums = within(0, starts) + within(starts, third) + within(third, least.size)
-        place = int(sums.argmin())
-        if sums[place] < least_sum:
+        place = first_lowest(sums)
+        if sums[place] < least_sum - ROUNDING * second[-1]:
             least_sum, best = float(sums[place]), (third, int(starts[place]))
     return float(least[best[0]]), float(least[best[1]])
 

@@ -16,17 +16,17 @@ from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from guanxi.errors import ParamsError
 from guanxi.scorecard.weights._pairwise import as_text
+from guanxi.served.ordering import ROUNDING, first_lowest, ranks
 
 Floats = NDArray[np.float64]
 Method = Literal["eigenvector", "geometric_mean", "fuzzy_geometric_mean", "fuzzy_extent_analysis"]
 
 CONSISTENT = 0.1
 _MOST_LISTED = 5
-_EQUAL = 1e-9  # smaller differences are rounding errors
 # Mean consistency index of random matrices of order 1, 2, ... (Saaty 1980, table 1.4).
 RANDOM_INDEX = (0.0, 0.0, 0.58, 0.90, 1.12, 1.24, 1.32, 1.41, 1.45, 1.49, 1.51, 1.48, 1.56, 1.57, 1.59)
 _SCALE = np.array([1 / k for k in range(9, 1, -1)] + [float(k) for k in range(1, 10)])
@@ -203,18 +203,20 @@ def revisions(matrix: Floats) -> tuple[list[Revision], float]:
     current, found = matrix, list[Revision]()
     open_pairs = {(i, j) for i in range(len(matrix)) for j in range(i + 1, len(matrix))}
     now = priorities(current)
-    while open_pairs and now.consistency_ratio > CONSISTENT:
+    while open_pairs and not _consistent(now):
         deviation = np.abs(np.log(current * now.weights / now.weights[:, None]))
-        largest = max(deviation[pair] for pair in open_pairs)
+        pairs = sorted(open_pairs)
+        place = ranks([deviation[pair] for pair in pairs])
         # With three items all judgements deviate equally.
-        tied = sorted(pair for pair in open_pairs if deviation[pair] > largest - _EQUAL)
+        tied = [pair for pair, its in zip(pairs, place, strict=True) if its == place.max()]
         revised = [_revised(current, pair) for pair in tied]
-        best = _first_least([priorities(matrix).consistency_ratio for matrix in revised])
+        best = first_lowest(priorities(matrix).lambda_max for matrix in revised)
         current, pair = revised[best], tied[best]
         open_pairs.remove(pair)
         found.append(Revision(*pair, float(matrix[pair]), float(current[pair])))
         now = priorities(current)
-    return [revision for revision in found if revision.proposed != revision.judged], now.consistency_ratio
+    changed = [each for each in found if not np.isclose(each.proposed, each.judged, rtol=ROUNDING, atol=0.0)]
+    return changed, now.consistency_ratio
 
 
 def _revised(matrix: Floats, pair: tuple[int, int]) -> Floats:
@@ -224,16 +226,14 @@ def _revised(matrix: Floats, pair: tuple[int, int]) -> Floats:
     revised[i, j] = revised[j, i] = 0.0
     revised[i, i] = revised[j, j] = 2.0
     _, weights = _principal(revised)
-    proposed = _SCALE[_first_least(np.abs(np.log(_SCALE * weights[j] / weights[i])))]
+    proposed = _SCALE[first_lowest(np.abs(np.log(_SCALE * weights[j] / weights[i])))]
     revised[i, i] = revised[j, j] = 1.0
     revised[i, j], revised[j, i] = proposed, 1.0 / proposed
     return revised
 
 
-def _first_least(values: ArrayLike) -> int:
-    """Position of the least value; near-ties go to the first, so that rounding has no influence."""
-    given = np.asarray(values)
-    return int((given <= given.min() + _EQUAL).argmax())
+def _consistent(found: Priorities) -> bool:
+    return found.consistency_ratio <= CONSISTENT + ROUNDING
 
 
 def require_consistent(matrix: Floats, names: Sequence[str], where: str) -> None:
@@ -241,8 +241,8 @@ def require_consistent(matrix: Floats, names: Sequence[str], where: str) -> None
 
     ``names`` are the items compared; ``where`` names the matrix, shape (n, n), in the message.
     """
-    ratio = priorities(matrix).consistency_ratio
-    if ratio <= CONSISTENT:
+    judged = priorities(matrix)
+    if _consistent(judged):
         return
     found, after = revisions(matrix)
     listed = "; ".join(
@@ -251,9 +251,9 @@ def require_consistent(matrix: Floats, names: Sequence[str], where: str) -> None
     )
     more = f" (and {len(found) - _MOST_LISTED} more)" if len(found) > _MOST_LISTED else ""
     remedy = f"revisions that would bring it to {after:.2f}"
-    if after > CONSISTENT:
+    if after > CONSISTENT + ROUNDING:
         remedy = "judge all pairs again, beginning with"
     raise ParamsError(
-        f"{where}: the judgements contradict each other, consistency ratio {ratio:.2f}, "
+        f"{where}: the judgements contradict each other, consistency ratio {judged.consistency_ratio:.2f}, "
         f"at most {CONSISTENT}; {remedy}: {listed}{more}"
     )

@@ -17,6 +17,7 @@ from scipy.special import chdtrc
 
 from guanxi.errors import DataError, FitError
 from guanxi.scorecard.weights._objective import DataWeights, Moments, measure
+from guanxi.served.ordering import falling
 
 Floats = NDArray[np.float64]
 
@@ -26,6 +27,7 @@ _LEAST_ALONE = 0.005  # least uniqueness: share of an indicator's variance not e
 _SEARCH = {"maxiter": 10_000, "maxfun": 100_000, "ftol": 1e-12, "gtol": 1e-8}
 _SWEEPS = 1_000
 _STEADY = 1e-8
+_FLAT = 1e-6  # gradient of the mean log-likelihood at its maximum
 
 
 @dataclass(frozen=True)
@@ -214,7 +216,7 @@ def varimax(loadings: Floats) -> Floats:
             break
     rotated *= length
     rotated *= np.where(rotated.sum(axis=0) < 0, -1.0, 1.0)
-    return np.asarray(rotated[:, np.argsort(-(rotated**2).sum(axis=0), kind="stable")])
+    return np.asarray(rotated[:, falling((rotated**2).sum(axis=0))])
 
 
 def _best_angle(first: Floats, second: Floats) -> float:
@@ -270,7 +272,9 @@ def _maximum_likelihood_loadings(correlation: Floats, factors: int) -> Floats:
     start = np.log((1.0 - factors / (2.0 * len(correlation))) / np.diag(np.linalg.inv(correlation)))
     bounds = [(np.log(_LEAST_ALONE), 0.0)] * len(correlation)
     found = minimize(loss, start, jac=True, method="L-BFGS-B", bounds=bounds, options=_SEARCH)
-    if not found.success:
+    # Rounding may end the search at the maximum before its own criteria hold.
+    uphill = np.abs(np.clip(found.x - found.jac, *np.transpose(bounds)) - found.x).max()
+    if not found.success and uphill > _FLAT:
         raise FitError(
             f"the likelihood of {factors} factors of {len(correlation)} indicators has no maximum "
             f"({found.message}): ask for fewer factors, or use principal components"

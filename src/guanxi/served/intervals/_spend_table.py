@@ -7,7 +7,9 @@ product of P(N = n) with the table, interpolated by cubics with the exact values
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +22,8 @@ _FINEST = 1e-3  # no finer step is needed within the spread
 # the count itself: the ends move by less than 1e-3, usually by 1e-4 where amounts vary.
 _GROUPS_PER_DEVIATION, _GROUPS_PER_SPREAD, _NARROWEST = 8.0, 4.0, 2e-3
 _HALVINGS = 24
+_MOST_ENTRIES = 2**21  # 16 MB; beyond, quantiles are found by bisection
+_NEGLIGIBLE, _BISECTIONS = 1e-15, 40
 
 
 class SpendTable:
@@ -53,7 +57,16 @@ class SpendTable:
         ranges = [process.log_total_range(params, purchases, frequency) for params in points]
         lower = np.min([low + shift for (low, _, _), shift in zip(ranges, shifts, strict=True)], axis=0)
         upper = np.max([high + shift for (_, high, _), shift in zip(ranges, shifts, strict=True)], axis=0)
+        self._ends = lower, upper
+        self._below = [
+            partial(_below, process, params, frequency, shift)
+            for params, shift in zip(points, shifts, strict=True)
+        ]
+        self._purchases = purchases
         self.grid, empty = _grid(lower, upper, np.min([spread for _, _, spread in ranges], axis=0))
+        if len(purchases) * len(self.grid) > _MOST_ENTRIES:
+            self.distribution = None
+            return
         self.density, slope = np.zeros((2, len(purchases), len(self.grid)))
         for params, shift in zip(points, shifts, strict=True):
             one = process.log_total_density(params, purchases, frequency, self.grid - shift)
@@ -75,6 +88,9 @@ class SpendTable:
         array, shape (len(levels), n)
         """
         none, some = probabilities[:, 0], np.add.reduceat(probabilities[:, 1:], self._starts, axis=1)
+        if self.distribution is None:
+            found = [[self._root(*row, level) for row in zip(none, some, strict=True)] for level in levels]
+            return np.array(found)
         reached = none[:, None] + some @ self.distribution
         density = np.ascontiguousarray(self.density.T)
         result = np.full((len(levels), len(none)), -np.inf)
@@ -88,6 +104,29 @@ class SpendTable:
             share = _cubic_root(low, high, first, last, level)
             result[i, rows] = self.grid[before] + share * width
         return result
+
+    def _root(self, none: float, some: Floats, level: float) -> float:
+        """Quantile of one row by bisection, without a table."""
+        if none >= level:
+            return -math.inf
+        lower, upper = self._ends
+        likely = some > _NEGLIGIBLE
+        low, high = float(lower[likely].min()), float(upper[likely].max())
+        for _ in range(_BISECTIONS):
+            middle = (low + high) / 2.0
+            reached = none + some[upper <= middle].sum()
+            open_counts = likely & (lower < middle) & (middle < upper)
+            if open_counts.any():
+                shares = [below(self._purchases[open_counts], middle) for below in self._below]
+                reached += some[open_counts] @ np.mean(shares, axis=0)
+            low, high = (middle, high) if reached < level else (low, middle)
+        return high
+
+
+def _below(
+    process: SpendProcess, params: Params, frequency: float, shift: float, purchases: Floats, y: float
+) -> Floats:
+    return process.log_total_distribution(params, purchases, frequency, y - shift)
 
 
 def _shifts(process: SpendProcess, points: Sequence[Params], frequency: float) -> list[float]:

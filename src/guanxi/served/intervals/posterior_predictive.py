@@ -7,6 +7,7 @@ computed on its own, so that order, chunks, duplicates and engines change nothin
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 
@@ -31,7 +32,9 @@ _LEFT_OUT = 1e-6
 _ENTRIES = 2**21  # probabilities in memory at once
 _FEW_ROWS = 100
 _MOST_KEPT = _MOST[2] + 1  # counts in a table that is kept: 0.25 MB
-_DOUBLINGS, _NODES = 20, 48  # for the few rows with more than 1,024 purchases
+# For the few rows with more than 1,024 purchases: panels per doubling below the likely counts, panels within
+# them, nodes of a panel, and reach in deviations. Ends are within 1e-3 of the exact ones.
+_COARSE, _FINE, _NODES, _REACH = 4, 256, 8, 8.0
 
 
 def interval(
@@ -228,29 +231,50 @@ def _count_distributions(
             incomplete.append(rows[~complete])
             yield rows[complete], counts, probabilities[complete]
         going_on = np.concatenate(incomplete)
-    for rows in _chunks(going_on, _ENTRIES // (_MOST[-1] + _DOUBLINGS * _NODES)):
+    for rows in _chunks(going_on, 1):
         chosen = tuple(column[rows] for column in histories)
-        counts, beyond = _tail(members, chosen[:3], horizon)
+        counts, beyond = _tail(members, chosen, horizon)
         probabilities = _mixture(members, chosen, horizon, _MOST[-1])
-        beyond *= ((1.0 - probabilities.sum(axis=1)) / beyond.sum(axis=1))[:, None]
+        beyond *= (1.0 - probabilities.sum()) / beyond.sum()
         counts = np.concatenate([np.arange(_MOST[-1] + 1.0), counts])
-        yield rows, counts, _adjust(counts, np.column_stack([probabilities, beyond]), chosen[3:])
+        yield rows, counts, _adjust(counts, np.append(probabilities[0], beyond)[None, :], chosen[3:])
 
 
-def _tail(members: Members, histories: tuple[Floats, ...], horizon: float) -> tuple[Floats, Floats]:
-    """Purchase counts beyond the last of _MOST, and quadrature weights over their logarithm."""
-    y, w = _gauss_legendre(_DOUBLINGS, _NODES)
-    reach = _DOUBLINGS * np.log(2.0)
-    counts = (_MOST[-1] + 0.5) * np.exp(y * reach)
-    x, t_x, T = (column[:, None] for column in histories)
-    shape = (len(x), len(counts))
-    density = np.zeros(shape)
-    x, t_x, T, n = (np.broadcast_to(column, shape).ravel() for column in (x, t_x, T, counts))
+def _tail(members: Members, history: tuple[Floats, ...], horizon: float) -> tuple[Floats, Floats]:
+    """Purchase counts of one customer beyond the last of _MOST, and quadrature weights over their logarithm.
+
+    Below the counts of customers who stay, which may be many, all counts are due to early dropout and their
+    probabilities are smooth.
+    """
+    x, t_x, T, *adjusted = history
+    everyone = [point for points in members for point in points]
+    mean, deviation = np.array([_staying(params, x[0], T[0], horizon) for _, params in everyone]).T
+    if adjusted:
+        mean = np.append(mean, adjusted[1] / np.maximum(1.0 - adjusted[0], 1e-300))
+        deviation = np.append(deviation, deviation.max())
+    first = np.log(_MOST[-1] + 0.5)
+    low = max(float((np.log(mean) - _REACH * deviation).min()), first)
+    high = max(float((np.log(mean) + _REACH * deviation).max()), low + deviation.max())
+    panels = max(1, math.ceil(_COARSE * (low - first) / np.log(2.0)))
+    nodes = [_nodes(first, low, panels), _nodes(low, high, _FINE)]
+    log_counts, weight = np.concatenate(nodes, axis=1)
+    counts, density = np.exp(log_counts), np.zeros(len(log_counts))
     for points in members:
         for process, params in points:
-            probability = process.purchase_probability(params, x, t_x, T, n, horizon)
-            density += probability.reshape(shape) / len(points)
-    return counts, density * (counts * w) + 1e-300
+            density += process.purchase_probability(params, x, t_x, T, counts, horizon) / len(points)
+    return counts, density * counts * weight + 1e-300
+
+
+def _staying(params: Params, x: float, T: float, horizon: float) -> tuple[float, float]:
+    """Return the mean purchases of a customer who does not leave, and their relative deviation."""
+    shape = params["r"] + params.get("k", 1) * x
+    events = shape / (params["alpha"] + T) * horizon
+    return events / params.get("k", 1), math.sqrt(1.0 / shape + 1.0 / events)
+
+
+def _nodes(low: float, high: float, panels: int) -> tuple[Floats, Floats]:
+    y, w = _gauss_legendre(panels, _NODES)
+    return low + (high - low) * y, (high - low) * w
 
 
 def _chunks(rows: NDArray[np.int64], size: int) -> Iterator[NDArray[np.int64]]:

@@ -64,7 +64,7 @@ def expected_purchases_alive(
     result[slow] = _in_chunks(
         partial(_quadrature, given), _QUADRATURE_CHUNK, *(column[slow] for column in columns)
     )
-    return result
+    return np.maximum(result, 0.0)  # rounding may leave less than 0
 
 
 def _in_chunks(evaluate: Callable[..., Floats], chunk: int, *columns: Floats) -> Floats:
@@ -157,4 +157,4 @@ def _given_dropout_erlang(
         z = ratio / (1.0 + ratio)
         terms = (survival ** (i - 1) * betainc(i * k - hidden, shape, z) for i in range(1, _FEW_TERMS))
         total = np.where(few, sum(terms), total)
-    return np.where(ratio > 0.0, np.maximum(total, 0.0), 0.0)  # rounding may leave less than 0
+    return np.where(ratio > 0.0, total, 0.0)
