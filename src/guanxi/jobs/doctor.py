@@ -18,13 +18,16 @@ from guanxi.errors import GuanxiError
 from guanxi.jobs.promote import EXPORT_FOLDER
 from guanxi.jobs.reporter import Reporter
 from guanxi.params import MLflowParams, Params, load_params
+from guanxi.registry._local_store import database_file
 from guanxi.registry.health import Finding, database_findings, model_findings
-from guanxi.registry.store import answering, database_file, open_store, store_uri
+from guanxi.registry.other_mlflow import leave_mlflow_alone
+from guanxi.registry.store import answering, open_store, store_uri
 
 _STORE_FOLDER = "mlruns"
 _LEFTOVERS = (".*.partial", ".*.tmp", ".*.lock", ".*.old")
 
 
+@leave_mlflow_alone()
 def doctor(params: Params | None = None, *, reporter: Reporter | None = None) -> list[Finding]:
     """Check Python, packages, the store, its models and the leftovers of interrupted jobs.
 
@@ -99,7 +102,7 @@ def _store(params: MLflowParams) -> list[Finding]:
     if any(each.level == "wrong" for each in found):
         return found
     try:
-        store = open_store(params, create=False)
+        store = open_store(params, create=False, write=False)
         if database is None:
             found.append(Finding("ok", "store", f"{redact(uri)} answers"))
         with answering(store):

@@ -9,6 +9,7 @@ from guanxi.jobs.promote import _refresh_export
 from guanxi.jobs.reporter import Reporter
 from guanxi.params import Params, load_params
 from guanxi.registry.aliases import CHAMPION, predecessor, read_aliases, roll_back
+from guanxi.registry.other_mlflow import leave_mlflow_alone
 from guanxi.registry.registration import load_tested
 from guanxi.registry.store import answering, open_store
 
@@ -35,6 +36,7 @@ class Rollback:
     previous: str | None
 
 
+@leave_mlflow_alone()
 def rollback(
     params: Params | None = None, *, name: str | None = None, reporter: Reporter | None = None
 ) -> Rollback:
