@@ -12,7 +12,7 @@ from guanxi.jobs._gate import Judgement, decide, evaluate_candidate
 from guanxi.jobs.reporter import Reporter
 from guanxi.params import Params, load_params
 from guanxi.registry import loaded_model as registry
-from guanxi.registry.aliases import CANDIDATE, CHAMPION, ROLLED_BACK, read_aliases, status
+from guanxi.registry.aliases import CANDIDATE, CHAMPION, ROLLED_BACK, read_aliases, settle, status
 from guanxi.registry.other_mlflow import leave_mlflow_alone
 from guanxi.registry.store import Store, answering, open_store
 
@@ -81,6 +81,8 @@ def promote(
         seen = read_aliases(store)
         version = _version(store, wanted, seen)
         if seen.get(CHAMPION) == version:
+            settle(store)  # an earlier promotion may have been killed after it moved the champion
+            _refresh_export(store, version)
             return Promotion(name, version, None, None)
         if model is None and status(store, version) == ROLLED_BACK:
             raise PromotionError(

@@ -66,9 +66,7 @@ def check_database(database: Path) -> None:
     RegistryError
     """
     if is_read_only(database):
-        raise RegistryError(
-            f"MLflow store {database} can only be read: get write permission, or give another"
-        )
+        raise RegistryError(f"MLflow store {database} can only be read: get write permission")
     try:
         with closing(sqlite3.connect(database)) as connection:
             found = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
@@ -89,14 +87,12 @@ def check_folder(folder: Path) -> None:
         files.check_output(folder / "any")
     except OutputError as error:
         reason = str(error).partition(";")[0]
-        raise RegistryError(
-            f"MLflow store: {reason}; get write permission, or give --tracking-uri"
-        ) from error
+        raise RegistryError(f"MLflow store: {reason}; check --tracking-uri") from error
     there = next(each for each in (folder, *folder.parents) if each.exists())
     free = shutil.disk_usage(there).free
     if free < LEAST_FREE:
         raise RegistryError(
-            f"MLflow store: {free / 1024**2:.0f} MiB are free in {there}, a training needs about ten: free some"
+            f"MLflow store: only {free / 1024**2:.0f} MiB are free in {there}: free some space"
         )
 
 

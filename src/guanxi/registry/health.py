@@ -13,9 +13,9 @@ from typing import Literal
 
 from guanxi.errors import GuanxiError
 from guanxi.registry import _local_store as local
-from guanxi.registry.aliases import CHAMPION, read_aliases
+from guanxi.registry.aliases import CHAMPION, SMOKE_TEST, read_aliases
 from guanxi.registry.label_log import label_store
-from guanxi.registry.registration import SMOKE_TEST, load_tested
+from guanxi.registry.registration import load_tested
 from guanxi.registry.run_log import running
 from guanxi.registry.store import ADDRESS_VARIABLE, Store, deleted_experiment
 

@@ -203,7 +203,8 @@ _LOADED: dict[str, type[LoadedModel]] = {
 def load_model(uri: str, store: Store | None = None) -> LoadedModel:
     """Load a model by its MLflow address, such as ``models:/guanxi@champion`` or a folder.
 
-    Without a store, an address in a registry is looked up in MLflow's current one. Loading runs the model's code: load only from registries you trust.
+    Without a store, an address in a registry is looked up in MLflow's current one. Loading runs the model's
+    code: load only from registries you trust.
 
     Raises
     ------
@@ -256,7 +257,7 @@ def check_export(folder: Path) -> None:
 
 
 def export(store: Store, version: str, folder: Path) -> None:
-    """Copy a version of the registered model to a folder that MLflow loads; an earlier copy stays until it is complete.
+    """Copy a registered version to a folder that MLflow loads; an earlier copy stays until it is complete.
 
     Raises
     ------
@@ -305,7 +306,7 @@ def _found(uri: str, store: Store | None) -> tuple[str, str]:
         return "", uri
     client = store.client if store else _import_mlflow().MlflowClient()
     # An alias is resolved once, since it may move while the model loads.
-    *name, version = get_model_name_and_version(client, uri)
+    *name, version = get_model_name_and_version(client, uri)  # type: ignore[no-untyped-call]
     if not name:
         return "", str(client.get_logged_model(version).artifact_location)
     return str(version), str(client.get_model_version_download_uri(*name, version))

@@ -172,7 +172,7 @@ def _log_tuning(store: Store, parent: str, served: FittedModels, twin: FittedMod
         name, tags = f"tuning {row['trial']}", {"guanxi.tuning.chosen": str(row["chosen"]).lower()}
         with open_run(store, tags, name, parent) as run_id:
             params = {setting: row[setting] for setting in TUNED}
-            log_values(store, run_id, params, {metric: row[metric] for metric in measured})
+            log_values(store, run_id, params, {str(metric): row[metric] for metric in measured})
 
 
 def _children(

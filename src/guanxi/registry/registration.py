@@ -10,11 +10,10 @@ import pandas as pd
 
 from guanxi.errors import RegistryError
 from guanxi.registry._bundle import EXAMPLE, Fitted, example_rows
-from guanxi.registry.aliases import _appoint
+from guanxi.registry.aliases import SMOKE_TEST, _appoint
 from guanxi.registry.loaded_model import LoadedModel, load_model
 from guanxi.registry.store import Store
 
-SMOKE_TEST = "guanxi.smoke_test"
 _RANGES = {
     "churn_probability": (0.0, 1.0),
     "probability_alive": (0.0, 1.0),

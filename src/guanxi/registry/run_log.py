@@ -66,7 +66,7 @@ def log_values(
 
 
 def running(store: Store) -> list[Any]:
-    """Runs of the experiment that are marked as running."""
+    """List the runs of the experiment that are marked as running."""
     if not store.experiment_id:
         return []
     return list(store.client.search_runs([store.experiment_id], "attributes.status = 'RUNNING'"))
@@ -93,7 +93,7 @@ def _host() -> str:
 
 
 def _active_run(store: Store) -> str | None:
-    """The user's active run if this store has it."""
+    """Return the user's active run if this store has it."""
     from mlflow.exceptions import MlflowException
 
     active = sys.modules["mlflow"].active_run()

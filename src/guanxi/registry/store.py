@@ -284,7 +284,7 @@ def _answer_at_once() -> Iterator[None]:
 
 
 def _experiment(client: Any, name: str, uri: str, create: bool) -> str:
-    """Identifier of the experiment; empty if there is none and none is to be created."""
+    """Return the experiment's identifier; empty if there is none and none is to be created."""
     from mlflow.exceptions import MlflowException
 
     found = client.get_experiment_by_name(name)
@@ -306,8 +306,8 @@ def deleted_experiment(uri: str, name: str, experiment_id: str) -> str:
     """Say how to go on after somebody deleted the experiment."""
     restore = f"mlflow experiments restore --experiment-id {experiment_id}"
     return (
-        f"experiment {name} was deleted in the MLflow store: restore it with {ADDRESS_VARIABLE}={redact(uri)} "
-        f"{restore}, or name another with --set mlflow.experiment=NAME"
+        f"experiment {name} was deleted in the MLflow store: restore it with "
+        f"{ADDRESS_VARIABLE}={redact(uri)} {restore}, or name another with --set mlflow.experiment=NAME"
     )
 
 
