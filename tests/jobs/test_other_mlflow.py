@@ -123,6 +123,8 @@ def test_every_public_function_leaves_mlflow_as_it_was(theirs, copied, name):
     client = theirs.mlflow.MlflowClient()
     found = [run.info.run_id for run in client.search_runs([theirs.experiment_id])]
     assert found == [theirs.run_id]
+    assert not client.get_run(theirs.run_id).data.params
+    assert not client.search_logged_models([theirs.experiment_id])
     assert client.get_run(theirs.run_id).info.status == "RUNNING"
     with theirs.mlflow.start_run(nested=True) as after:
         assert after.info.experiment_id == theirs.experiment_id

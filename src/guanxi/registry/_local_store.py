@@ -20,6 +20,7 @@ from guanxi.errors import OutputError, RegistryError
 ARTIFACTS = "artifacts"
 LOCK = ".lock"
 LEAST_FREE = 50 * 1024**2
+_READ_ONLY = "sqlite+pysqlite:///"
 _SILENT_SECONDS, _LONGEST_SECONDS = 5, 600
 _ADDRESSES = (
     ("experiments", "artifact_location"),
@@ -55,7 +56,14 @@ def is_read_only(database: Path) -> bool:
 def read_only_address(database: Path) -> str:
     """Address under which SQLite writes nothing, not even the index of a write-ahead log."""
     logged = database.with_name(f"{database.name}-wal").exists()
-    return f"sqlite:///file:{quote(str(database))}?mode=ro{'' if logged else '&immutable=1'}&uri=true"
+    # With the driver named, MLflow does not take "file:" for a folder that it has to make.
+    return f"{_READ_ONLY}file:{quote(str(database))}?mode=ro{'' if logged else '&immutable=1'}&uri=true"
+
+
+def connect_to_read(database: Path) -> sqlite3.Connection:
+    """Connect to a database without writing to it."""
+    address = read_only_address(database) if is_read_only(database) else f"{database.as_uri()}?mode=ro"
+    return sqlite3.connect(address.removeprefix(_READ_ONLY), uri=True)
 
 
 def check_database(database: Path) -> None:

@@ -43,9 +43,8 @@ def database_findings(database: Path) -> Iterator[Finding]:
     yield _space(database, "can only be read: predictions work, trainings do not; " if read_only else "")
     if not read_only:
         yield _lock(folder / local.LOCK)
-    address = local.read_only_address(database) if read_only else f"sqlite:///{database.as_uri()}?mode=ro"
     try:
-        with closing(sqlite3.connect(address.removeprefix("sqlite:///"), uri=True)) as connection:
+        with closing(local.connect_to_read(database)) as connection:
             yield from _inside(connection, database)
     except sqlite3.Error as error:
         yield Finding("wrong", "database", f"{database} cannot be read ({error}): restore it from a backup")

@@ -83,7 +83,10 @@ def close_killed_runs(store: Store) -> None:
         store.client.set_terminated(run_id, "KILLED")
     if killed:
         logging.getLogger("guanxi").warning(
-            "%d MLflow runs of killed processes were still marked as running: marked as killed", len(killed)
+            "%s still marked as running: marked as killed",
+            "1 MLflow run of a killed process was"
+            if len(killed) == 1
+            else f"{len(killed)} MLflow runs of killed processes were",
         )
 
 

@@ -109,7 +109,7 @@ def open_store(params: MLflowParams, *, create: bool = True, write: bool = True)
         If the address does not answer, the folder cannot be written, the experiment was deleted, or there is
         no store to open.
     """
-    uri, database = store_uri(params), _database(params)
+    uri, database = store_uri(params), local_database(params)
     if database is not None:
         _check_folder(database, create)
         if local.is_read_only(database):
@@ -159,7 +159,7 @@ def _given(params: MLflowParams) -> str | None:
 
 def store_uri(params: MLflowParams) -> str:
     """Return the address of the store; that of a local store is absolute."""
-    database, given = _database(params), _given(params)
+    database, given = local_database(params), _given(params)
     if given is None:
         return f"sqlite:///{database}"
     if database is None:
@@ -168,7 +168,8 @@ def store_uri(params: MLflowParams) -> str:
     return f"{scheme}:///{database}{''.join(path.partition('?')[1:])}"
 
 
-def _database(params: MLflowParams) -> Path | None:
+def local_database(params: MLflowParams) -> Path | None:
+    """Return the file of a local store, which need not exist; None for a server."""
     given = _given(params)
     return Path.cwd() / _FOLDER / _DATABASE if given is None else local.database_file(given)
 
@@ -181,7 +182,7 @@ def check_store(params: MLflowParams) -> None:
     RegistryError
         As :func:`open_store`; also if the database is damaged, or its disk is full.
     """
-    database = _database(params)
+    database = local_database(params)
     if database is not None and not database.exists():
         _check_folder(database, create=True)
         local.check_folder(database.parent)
