@@ -42,6 +42,12 @@ original_resolve, socket.getaddrinfo = socket.getaddrinfo, resolve
 """
 
 
+def pytest_configure() -> None:
+    """Keep the tests out of the store that the environment may name."""
+    for name in os.environ.keys() - outside().keys():
+        del os.environ[name]
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with the notebooks: they take longest, and the other cores have the rest to do meanwhile."""
     items.sort(key=lambda item: item.path.name != "test_notebooks.py")

@@ -62,7 +62,7 @@ def check_trainings(store, outputs: list[str]) -> None:
     champions = [each.version for each in versions if each.tags["guanxi.status"] == "champion"]
     assert [str(each) for each in champions] == [read_aliases(store)["champion"]]
     assert sum("as the first, champion" in out for out in outputs) == 1
-    assert load_model("models:/guanxi@champion").version == read_aliases(store)["champion"]
+    assert load_model("models:/guanxi@champion", store).version == read_aliases(store)["champion"]
 
 
 def test_twelve_trainings_on_one_fresh_store(tmp_path, monkeypatch):
@@ -113,7 +113,7 @@ def test_promotions_killed_at_any_moment(copy_store, versions, tmp_path, monkeyp
         found = read_aliases(store)
         left.append((found["champion"], found.get("previous")))
         assert left[-1] in {("1", None), ("1", "1"), ("2", "1")}
-        assert load_model("models:/guanxi@champion").version == found["champion"]
+        assert load_model("models:/guanxi@champion", store).version == found["champion"]
         ended([start(folder, "promote")])
         assert read_aliases(store) == {"candidate": "2", "champion": "2", "previous": "1"}
     print(f"champion and previous when killed: {sorted(left, key=str)}")

@@ -52,9 +52,9 @@ def test_a_moved_store_is_told_and_healed(copy_store, versions, lines, tmp_path)
 
 
 def test_files_that_are_gone_and_work_that_was_interrupted(copied, lines, tmp_path):
-    served = copied.client.get_model_version("guanxi", "2").source.removeprefix("models:/")
-    shutil.rmtree(copied.client.get_logged_model(served).artifact_location.removeprefix("file://"))
-    copied.client.create_model_version("guanxi", f"models:/{served}")
+    served = copied.client.get_model_version("guanxi", "2").source
+    shutil.rmtree(served.removeprefix("file://"))
+    copied.client.create_model_version("guanxi", served)
     copied.client.create_run(copied.experiment_id)
     (tmp_path / "models" / ".guanxi.old").mkdir(parents=True)
     (tmp_path / ".scores.parquet.partial").mkdir()

@@ -19,7 +19,9 @@ from guanxi.params import load_params
 from guanxi.pipeline.correction import BLEND
 from guanxi.registry._bundle import log_bundle
 from guanxi.registry.loaded_model import export
-from guanxi.registry.store import _import_mlflow, open_store
+from guanxi.registry.registration import register
+from guanxi.registry.run_log import open_run
+from guanxi.registry.store import open_store
 from guanxi.report.story import text
 
 LABELS = "models:/guanxi-labels@champion"
@@ -44,11 +46,11 @@ def blended(served, tmp_path_factory):
     changed = dataclasses.replace(served, model=model, trees=served.trees | {"churn": texts})
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(work)
-        open_store(load_params(None, [], {}).mlflow)
+        store = open_store(load_params(None, [], {}).mlflow)
         (work / "files").mkdir()
-        with _import_mlflow().start_run():
-            uri = log_bundle(changed, work / "files", "cdnow-sample").model_uri
-        export(uri, work / "model")
+        with open_run(store, {}) as run_id:
+            uri = log_bundle(store, run_id, changed, work / "files", "cdnow-sample")
+        export(store, register(store, run_id, uri, {}), work / "model")
     return str(work / "model")
 
 

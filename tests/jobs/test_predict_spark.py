@@ -222,7 +222,9 @@ class TestInARunningSession:
         with pytest.raises(OutputError, match="is a file"):
             predict()
 
-    def test_mlflow_scores_features_with_its_own_function(self, spark_session, shop, source, store):
+    def test_mlflow_scores_features_with_its_own_function(
+        self, spark_session, shop, source, store, monkeypatch
+    ):
         """The recipe of docs/spark.md for those who have features already."""
         import mlflow
 
@@ -231,9 +233,10 @@ class TestInARunningSession:
         from guanxi.registry.loaded_model import load_model
 
         log = read_transactions(str(source))
-        loaded = load_model("models:/guanxi@champion")
+        loaded = load_model("models:/guanxi@champion", store)
         features = features_at(log, log.last_day, loaded.window_days)
         frame = spark_session.createDataFrame(features[["customer_id", *loaded.features]])
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", store.uri)
         result = "struct<probability_alive: double, clv: double, churn_probability: double, driver_1: string>"
         function = mlflow.pyfunc.spark_udf(
             spark_session, "models:/guanxi@champion", result_type=result, env_manager="local"
@@ -296,7 +299,7 @@ def test_workers_need_no_guanxi(shop, store, sample_log, tmp_path):
     from guanxi.registry import spark
     from guanxi.registry.loaded_model import load_model
 
-    loaded = load_model("models:/guanxi@champion")
+    loaded = load_model("models:/guanxi@champion", store)
     function = spark._scoring_function(
         spark._packed(loaded), {"drivers": 3}, loaded.version, spark._output_schema(loaded, {"drivers": 3})
     )

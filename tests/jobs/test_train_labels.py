@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -79,6 +80,11 @@ def predict(trained, monkeypatch):
     return lambda source, **given: guanxi.predict(source, model=MODEL, params=trained.params, **given)
 
 
+def model_of(version) -> str:
+    """Address of the logged model behind a version: its files are in models/ID/artifacts."""
+    return f"models:/{Path(version.source).parent.name}"
+
+
 class TestPromotion:
     """By cross-validated log losses: there is no window."""
 
@@ -89,7 +95,7 @@ class TestPromotion:
         monkeypatch.chdir(tmp_path)
         store = label_store(open_store(trained.params.mlflow))
         first = store.client.get_model_version("guanxi-labels", "1")
-        registration.register(store, first.run_id, first.source, {LABEL: first.tags[LABEL]})
+        registration.register(store, first.run_id, model_of(first), {LABEL: first.tags[LABEL]})
         _appoint(store, "2")
         return store
 
@@ -104,7 +110,7 @@ class TestPromotion:
         for name, value in (("churn_log_loss", 0.6), ("churn_log_loss_share", 0.65)):
             again.client.log_metric(run.info.run_id, name, value)
         first = again.client.get_model_version("guanxi-labels", "1")
-        registration.register(again, run.info.run_id, first.source, {LABEL: first.tags[LABEL]})
+        registration.register(again, run.info.run_id, model_of(first), {LABEL: first.tags[LABEL]})
         _appoint(again, "3")
         with pytest.raises(PromotionError, match=r"in cross-validation 0\.9231, version 1 "):
             promote(trained.params, model=MODEL)
@@ -112,7 +118,7 @@ class TestPromotion:
 
     def test_one_of_another_label_is_refused(self, again, trained):
         first = again.client.get_model_version("guanxi-labels", "1")
-        registration.register(again, first.run_id, first.source, {LABEL: "easier"})
+        registration.register(again, first.run_id, model_of(first), {LABEL: "easier"})
         _appoint(again, "3")
         with pytest.raises(PromotionError, match="its label is easier, that of version 1 is left"):
             promote(trained.params, model=MODEL)

@@ -43,6 +43,10 @@ def fresh(tmp_path_factory, with_trees, quick_params):
     return SimpleNamespace(store=store, run_id=run_id, model_uri=model_uri, folder=folder)
 
 
+def version_of(fresh) -> str:
+    return registration.register(fresh.store, fresh.run_id, fresh.model_uri, {})
+
+
 def test_registering_moves_no_alias(fresh):
     version = registration.register(fresh.store, fresh.run_id, fresh.model_uri, {})
     assert fresh.store.client.get_model_version("guanxi", version).aliases == []
@@ -74,7 +78,7 @@ def test_a_version_that_fails_its_test_is_withdrawn(fresh, with_trees, where):
 
 def test_trees_and_regressions_give_the_same_numbers_from_the_registry(fresh, with_trees):
     version = registration.register(fresh.store, fresh.run_id, fresh.model_uri, {})
-    loaded = loaded_model.load_model(f"models:/guanxi/{version}")
+    loaded = loaded_model.load_model(f"models:/guanxi/{version}", fresh.store)
     rows = with_trees.features.head(300)
     needed = rows[with_trees.scorer.features]
     for given in ({}, {"horizon_days": 200, "drivers": 5}, {"as_of": "1998-12-31", "drivers": 0}):
@@ -134,7 +138,7 @@ def test_a_model_of_another_kind_is_refused(tmp_path, fresh):
 
 
 def test_a_model_whose_document_is_of_another_format_is_refused(fresh, tmp_path):
-    loaded_model.export(fresh.model_uri, tmp_path / "model")
+    loaded_model.export(fresh.store, version_of(fresh), tmp_path / "model")
     file = tmp_path / "model" / "artifacts" / "model.json"
     file.write_text(file.read_text("utf-8").replace(f'"format": {FORMAT}', '"format": 99'), "utf-8")
     with pytest.raises(RegistryError, match=r"model\.json is of format 99, and this version of guanxi reads"):
@@ -145,9 +149,9 @@ class TestExport:
     def test_replaces_the_folder_and_leaves_nothing_beside_it(self, fresh, tmp_path):
         folder = tmp_path / "models" / "guanxi"
         for _ in range(2):
-            loaded_model.export(fresh.model_uri, folder)
+            loaded_model.export(fresh.store, version_of(fresh), folder)
             (folder / "stale").touch()
-        loaded_model.export(fresh.model_uri, folder)
+        loaded_model.export(fresh.store, version_of(fresh), folder)
         assert not (folder / "stale").exists()
         assert (folder / "MLmodel").exists()
         assert [path.name for path in folder.parent.iterdir()] == ["guanxi"]
@@ -156,14 +160,14 @@ class TestExport:
         import mlflow
 
         folder = tmp_path / "guanxi"
-        loaded_model.export(fresh.model_uri, folder)
+        loaded_model.export(fresh.store, version_of(fresh), folder)
 
-        def full(**_: object) -> None:
+        def full(*_: object, **__: object) -> None:
             raise OSError(28, "No space left on device")
 
         monkeypatch.setattr(mlflow.artifacts, "download_artifacts", full)
         with pytest.raises(OutputError, match="No space left"):
-            loaded_model.export(fresh.model_uri, folder)
+            loaded_model.export(fresh.store, version_of(fresh), folder)
         assert (folder / "MLmodel").exists()
         assert [path.name for path in tmp_path.iterdir()] == ["guanxi"]
 
@@ -182,7 +186,7 @@ def test_a_moved_store_opens(copy_store, first_run, tmp_path, monkeypatch):
     version = read_aliases(moved)["champion"]
     place = moved.client.get_model_version_download_uri("guanxi", version)
     assert place.startswith((tmp_path / "mlruns" / "artifacts").as_uri())
-    assert loaded_model.load_model("models:/guanxi@champion").version == version
+    assert loaded_model.load_model("models:/guanxi@champion", moved).version == version
     assert locations(database) == before
 
 
@@ -192,14 +196,13 @@ def test_a_model_is_loaded_as_the_version_its_alias_had_at_first(first_run, stor
 
     download = mlflow.artifacts.download_artifacts
 
-    def slowly(artifact_uri):
-        assert artifact_uri == "models:/guanxi/1"
-        return download(artifact_uri=artifact_uri)
+    def slowly(*given, **more):
+        store.client.delete_registered_model_alias("guanxi", "asked")
+        return download(*given, **more)
 
     monkeypatch.setattr(mlflow.artifacts, "download_artifacts", slowly)
     store.client.set_registered_model_alias("guanxi", "asked", "1")
-    assert loaded_model.load_model("models:/guanxi@asked").version == "1"
-    store.client.delete_registered_model_alias("guanxi", "asked")
+    assert loaded_model.load_model("models:/guanxi@asked", store).version == "1"
 
 
 def test_an_exported_folder_names_its_registered_model(first_run, tmp_path):

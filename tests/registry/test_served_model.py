@@ -146,7 +146,7 @@ class TestServer:
 
         from guanxi.registry.loaded_model import load_model
 
-        model = load_model("models:/guanxi@champion").pyfunc
+        model = load_model("models:/guanxi@champion", store).pyfunc
 
         def ask(rows: pd.DataFrame, **params):
             values = rows.astype(object).where(rows.notna(), None)

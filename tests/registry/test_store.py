@@ -13,9 +13,11 @@ import pytest
 
 from guanxi.params import MLflowParams, Params
 from guanxi.registry import loaded_model
+from guanxi.registry._local_store import database_file
 from guanxi.registry.aliases import read_aliases
 from guanxi.registry.log import TrainingRecord, _log_dataset
-from guanxi.registry.store import _import_mlflow, database_file, open_store, store_uri
+from guanxi.registry.run_log import open_run
+from guanxi.registry.store import open_store, store_uri
 
 
 @pytest.mark.parametrize(
@@ -55,15 +57,15 @@ def test_readers_do_not_wait_for_a_writer(store):
 def test_runs_that_are_first_with_the_same_data_at_once_all_keep_it(tmp_path, monkeypatch):
     """MLflow looks whether a dataset is there, then adds it: of eight at once it refused five."""
     monkeypatch.chdir(tmp_path)
-    store, mlflow = open_store(MLflowParams()), _import_mlflow()
+    store = open_store(MLflowParams())
     record = TrainingRecord(Params(), "shop.csv", "digest", {}, None, {})
     together = Barrier(8)
 
     def log(_):
-        with mlflow.start_run(experiment_id=store.experiment_id) as run:
+        with open_run(store, {}) as run_id:
             together.wait()
-            _log_dataset(pd.DataFrame({"T": [1.0]}), record)
-        return store.client.get_run(run.info.run_id).inputs.dataset_inputs
+            _log_dataset(store, run_id, pd.DataFrame({"T": [1.0]}), record)
+        return store.client.get_run(run_id).inputs.dataset_inputs
 
     with ThreadPoolExecutor(8) as pool:
         logged = list(pool.map(log, range(8)))
@@ -88,5 +90,5 @@ def test_a_file_elsewhere_keeps_its_artifacts_beside_it_and_may_be_moved(
     assert opened.uri == f"sqlite:///{tmp_path}/shared/mlruns/mlflow.db"
     where = opened.client.get_model_version_download_uri("guanxi", "1")
     assert where.startswith((tmp_path / "shared" / "mlruns" / "artifacts").as_uri())
-    assert loaded_model.load_model("models:/guanxi@champion").version == "1"
+    assert loaded_model.load_model("models:/guanxi@champion", opened).version == "1"
     assert [path.name for path in tmp_path.iterdir()] == ["shared"]

@@ -128,7 +128,7 @@ def _judge_against(
     _check_alike(own, other)
     # Neither twin was fitted to data after the later one's cutoff, so neither has seen this window.
     later = own if own.as_of >= other.as_of else other
-    served = candidate, load_model(f"models:/{store.registered_model}/{champion}").of_transactions()
+    served = candidate, load_model(f"models:/{store.registered_model}/{champion}", store).of_transactions()
     tables = [_score(each, later) for each in (own.model, other.model, *served)]
     window, than = later.held_out(later.model.window_days), f"version {champion}"
     checks = [

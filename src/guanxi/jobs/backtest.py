@@ -17,6 +17,7 @@ from guanxi.jobs._opened_log import open_log
 from guanxi.jobs.reporter import Reporter
 from guanxi.params import Params, load_params, override
 from guanxi.periods import parse_date
+from guanxi.registry.other_mlflow import leave_mlflow_alone
 
 TABLES = ("metrics", "differences", "choices", "grades", "portfolio")
 _SHOWN = {
@@ -35,6 +36,7 @@ class BacktestResult:
     horizon_days: int
 
 
+@leave_mlflow_alone()
 def backtest(
     source: str | pd.DataFrame,
     folder: str | Path | None = None,

@@ -19,12 +19,14 @@ from guanxi.jobs.promote import EXPORT_FOLDER
 from guanxi.jobs.reporter import Reporter
 from guanxi.params import MLflowParams, Params, load_params
 from guanxi.registry.health import Finding, database_findings, model_findings
-from guanxi.registry.store import answering, database_file, open_store, store_uri
+from guanxi.registry.other_mlflow import leave_mlflow_alone
+from guanxi.registry.store import answering, local_database, open_store, store_uri
 
 _STORE_FOLDER = "mlruns"
 _LEFTOVERS = (".*.partial", ".*.tmp", ".*.lock", ".*.old")
 
 
+@leave_mlflow_alone()
 def doctor(params: Params | None = None, *, reporter: Reporter | None = None) -> list[Finding]:
     """Check Python, packages, the store, its models and the leftovers of interrupted jobs.
 
@@ -93,15 +95,14 @@ def _java() -> Finding:
 
 
 def _store(params: MLflowParams) -> list[Finding]:
-    uri = store_uri(params)
-    database = database_file(uri)
+    database = local_database(params)
     found = [] if database is None else list(database_findings(database))
     if any(each.level == "wrong" for each in found):
         return found
     try:
-        store = open_store(params, create=False)
+        store = open_store(params, create=False, write=False)
         if database is None:
-            found.append(Finding("ok", "store", f"{redact(uri)} answers"))
+            found.append(Finding("ok", "store", f"{redact(store_uri(params))} answers"))
         with answering(store):
             found += model_findings(store)
     except GuanxiError as error:

@@ -23,6 +23,7 @@ from guanxi.jobs.predict import _load_checked
 from guanxi.jobs.reporter import Reporter
 from guanxi.params import Params, load_params, override
 from guanxi.registry.loaded_model import LoadedLabelModel, LoadedModel, LoadedTransactionModel
+from guanxi.registry.other_mlflow import leave_mlflow_alone
 from guanxi.report import story
 from guanxi.report.story import Story
 from guanxi.report.waterfall import waterfall
@@ -33,6 +34,7 @@ _LONGEST_NAME = 150  # bytes
 _DOTS_PER_INCH = 144
 
 
+@leave_mlflow_alone()
 def explain(
     customer_id: str,
     source: str | pd.DataFrame,

@@ -38,6 +38,7 @@ from guanxi.params import Params, load_params, override
 from guanxi.periods import parse_date
 from guanxi.registry.job_log import log_monitoring
 from guanxi.registry.loaded_model import LoadedLabelModel, LoadedModel, LoadedTransactionModel
+from guanxi.registry.other_mlflow import leave_mlflow_alone
 from guanxi.registry.store import check_store, open_store
 from guanxi.served.ordering import falling
 
@@ -89,6 +90,7 @@ class Monitoring:
         return EXIT_CODES[self.verdict]
 
 
+@leave_mlflow_alone()
 def monitor(
     source: str | pd.DataFrame,
     output: str | Path | None = None,

@@ -29,6 +29,7 @@ from guanxi.registry.loaded_model import (
     LoadedTransactionModel,
     load_model,
 )
+from guanxi.registry.other_mlflow import leave_mlflow_alone
 from guanxi.registry.store import open_store
 
 _ENGINE_MEMORY = "1GB"
@@ -38,6 +39,7 @@ _DECISIVE = (
 )  # fmt: skip
 
 
+@leave_mlflow_alone()
 def predict(
     source: str | pd.DataFrame,
     output: str | Path | None = None,
@@ -93,6 +95,7 @@ def predict(
     return pd.concat(tables, ignore_index=True)
 
 
+@leave_mlflow_alone()
 def predict_to(
     source: str | pd.DataFrame,
     output: str | Path,
@@ -264,9 +267,9 @@ def _load_checked(model: str | None, params: Params, reporter: Reporter) -> Load
     """Load a model, by default the champion; refuse one trained under other data rules."""
     uri = model or f"models:/{params.mlflow.registered_model}@champion"
     with reporter.step(f"load {source_name(uri)}"):
-        if uri.startswith(STORE_SCHEMES):
-            open_store(params.mlflow, create=False)
-        loaded = load_model(uri)
+        stored = uri.startswith(STORE_SCHEMES)
+        store = open_store(params.mlflow, create=False, write=False) if stored else None
+        loaded = load_model(uri, store)
         _check_data_rules(loaded, params)
     return loaded
 

@@ -22,9 +22,11 @@ from guanxi.jobs.predict import _load_checked
 from guanxi.jobs.reporter import Reporter
 from guanxi.params import Params, load_params, override
 from guanxi.registry.loaded_model import LoadedTransactionModel
+from guanxi.registry.other_mlflow import leave_mlflow_alone
 from guanxi.registry.spark import score
 
 
+@leave_mlflow_alone()
 def predict_spark(
     source: str,
     output: str,

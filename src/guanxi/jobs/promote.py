@@ -12,7 +12,8 @@ from guanxi.jobs._gate import Judgement, decide, evaluate_candidate
 from guanxi.jobs.reporter import Reporter
 from guanxi.params import Params, load_params
 from guanxi.registry import loaded_model as registry
-from guanxi.registry.aliases import CANDIDATE, CHAMPION, ROLLED_BACK, read_aliases, status
+from guanxi.registry.aliases import CANDIDATE, CHAMPION, ROLLED_BACK, read_aliases, settle, status
+from guanxi.registry.other_mlflow import leave_mlflow_alone
 from guanxi.registry.store import Store, answering, open_store
 
 EXPORT_FOLDER = Path("models") / "guanxi"
@@ -41,6 +42,7 @@ class Promotion:
     judgement: Judgement | None
 
 
+@leave_mlflow_alone()
 def promote(
     params: Params | None = None, *, model: str | None = None, reporter: Reporter | None = None
 ) -> Promotion:
@@ -79,6 +81,8 @@ def promote(
         seen = read_aliases(store)
         version = _version(store, wanted, seen)
         if seen.get(CHAMPION) == version:
+            settle(store)  # an earlier promotion may have been killed after it moved the champion
+            _refresh_export(store, version)
             return Promotion(name, version, None, None)
         if model is None and status(store, version) == ROLLED_BACK:
             raise PromotionError(
@@ -111,7 +115,7 @@ def _refresh_export(store: Store, version: str) -> None:
     if registry.exported_name(EXPORT_FOLDER) != store.registered_model:
         return
     try:
-        registry.export(f"{_SCHEME}{store.registered_model}/{version}", EXPORT_FOLDER)
+        registry.export(store, version, EXPORT_FOLDER)
     except OutputError as error:
         raise OutputError(
             f"version {version} is champion now, but {EXPORT_FOLDER} still holds the previous one: {error}"

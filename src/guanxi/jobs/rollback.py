@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from guanxi.jobs.promote import _refresh_export
 from guanxi.jobs.reporter import Reporter
 from guanxi.params import Params, load_params
-from guanxi.registry.aliases import CHAMPION, predecessor, read_aliases, roll_back
+from guanxi.registry.aliases import predecessor, read_aliases, roll_back
+from guanxi.registry.other_mlflow import leave_mlflow_alone
 from guanxi.registry.registration import load_tested
 from guanxi.registry.store import answering, open_store
 
@@ -35,6 +36,7 @@ class Rollback:
     previous: str | None
 
 
+@leave_mlflow_alone()
 def rollback(
     params: Params | None = None, *, name: str | None = None, reporter: Reporter | None = None
 ) -> Rollback:
@@ -69,9 +71,9 @@ def rollback(
         version = predecessor(store, seen)
         with reporter.step(f"test version {version}"):
             load_tested(store, version)
-        previous = roll_back(store, version, seen)
+        instead, previous = roll_back(store, version, seen)
     _refresh_export(store, version)
-    return Rollback(store.registered_model, version, seen[CHAMPION], previous)
+    return Rollback(store.registered_model, version, instead, previous)
 
 
 def summary_text(done: Rollback) -> str:

@@ -26,6 +26,7 @@ from guanxi.params import Params
 from guanxi.registry import loaded_model as registry
 from guanxi.registry.aliases import CHAMPION, read_aliases
 from guanxi.registry.log import log_page
+from guanxi.registry.other_mlflow import leave_mlflow_alone
 from guanxi.registry.store import answering
 from guanxi.scorecard import check_parameters, render_section, report_content, score_day
 
@@ -47,6 +48,7 @@ class RunResult:
     judgement: Judgement | None
 
 
+@leave_mlflow_alone()
 def run(source: str, params: Params, folder: Path, reporter: Reporter) -> RunResult:
     """Validate, train, register, promote, predict and report.
 
@@ -72,7 +74,7 @@ def run(source: str, params: Params, folder: Path, reporter: Reporter) -> RunRes
     training, judgement = _through_the_gate(training, reporter)
     with reporter.step("score every customer with the registered model"):
         uri = f"models:/{training.store.registered_model}/{training.version}"
-        loaded = registry.load_model(uri).of_transactions()
+        loaded = registry.load_model(uri, training.store).of_transactions()
         predictions = _score_customers(log, loaded, training.as_of)
     inputs = _scorecard_inputs(log, relations, loaded, params)
     inputs = dataclasses.replace(inputs, score=lambda _: predictions)  # scored above
@@ -85,7 +87,7 @@ def run(source: str, params: Params, folder: Path, reporter: Reporter) -> RunRes
         files.write_text(json.dumps(_metrics(training), indent=1) + "\n", folder / "metrics.json")
         files.write_text(page, folder / "report.html")
         log_page(training.store, training.run_id, page)
-        registry.export(f"models:/{training.store.registered_model}/{training.champion}", EXPORT_FOLDER)
+        registry.export(training.store, training.champion, EXPORT_FOLDER)
     log.close()
     return RunResult(training, predictions, folder, EXPORT_FOLDER, judgement)
 

@@ -14,6 +14,7 @@ from guanxi.jobs.reporter import Reporter
 from guanxi.params import Params
 from guanxi.registry.job_log import log_scorecard
 from guanxi.registry.loaded_model import LoadedTransactionModel
+from guanxi.registry.other_mlflow import leave_mlflow_alone
 from guanxi.registry.store import answering, open_store
 from guanxi.scorecard import (
     ScorecardInputs,
@@ -27,6 +28,7 @@ from guanxi.scorecard import (
 from guanxi.segments.summary import TIERS
 
 
+@leave_mlflow_alone()
 def scorecard(
     source: str | pd.DataFrame,
     folder: Path,

@@ -25,6 +25,7 @@ from guanxi.pipeline.fit import FittedModels, fit_models, fit_notes
 from guanxi.registry import registration
 from guanxi.registry.card import training_card, write_card
 from guanxi.registry.log import TrainingRecord, log_training
+from guanxi.registry.other_mlflow import leave_mlflow_alone
 from guanxi.registry.store import Store, answering, check_store, open_store
 from guanxi.registry.twins import champion_windows
 
@@ -72,6 +73,7 @@ class Training:
     explanation: Any = field(repr=False)
 
 
+@leave_mlflow_alone()
 def train(
     source: str | pd.DataFrame,
     *,

@@ -20,6 +20,7 @@ from guanxi.registry import registration
 from guanxi.registry.card import label_card, write_card
 from guanxi.registry.label_log import LABEL, label_store, log_label_training
 from guanxi.registry.log import TrainingRecord
+from guanxi.registry.other_mlflow import leave_mlflow_alone
 from guanxi.registry.store import Store, answering, check_store, open_store
 
 _MODEL, _CONSTANT = "guanxi", "share of churners"
@@ -61,6 +62,7 @@ class LabelTraining:
         return float(found["value"].iloc[0])
 
 
+@leave_mlflow_alone()
 def train_labels(
     source: str | pd.DataFrame,
     *,

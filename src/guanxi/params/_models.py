@@ -87,6 +87,9 @@ class MonitorParams(Section):
     bias: float = Field(0.1, gt=0)
 
 
+_LONGEST_NAME = 200
+
+
 class MLflowParams(Section):
     """Where runs and models are stored; default: ``mlruns/`` in the working folder."""
 
@@ -100,6 +103,28 @@ class MLflowParams(Section):
         if address is not None and not address.strip():
             raise ValueError("it is empty: leave it out, or set the variable it comes from")
         return address
+
+    @field_validator("experiment")
+    @classmethod
+    def _experiment_name(cls, name: str) -> str:
+        if not name.strip() or len(name) > _LONGEST_NAME or not name.isprintable():
+            raise ValueError(f"write a name of at most {_LONGEST_NAME} printable characters")
+        return name
+
+    @field_validator("registered_model")
+    @classmethod
+    def _model_name(cls, name: str) -> str:
+        """Accept what MLflow does, and what an address such as ``models:/NAME@champion`` can hold."""
+        if (
+            not name.strip()
+            or len(name) > _LONGEST_NAME
+            or not name.isprintable()
+            or set(name) & set("/:@?#'\"")
+        ):
+            raise ValueError(
+                f"write a name of at most {_LONGEST_NAME} characters without / : @ ? # and quotes"
+            )
+        return name
 
 
 class PromotionParams(Section):

@@ -8,7 +8,9 @@ process would share the code of one of them.
 from __future__ import annotations
 
 import json
+import tempfile
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from importlib import metadata, resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
@@ -20,7 +22,7 @@ import pandas as pd
 from guanxi import __version__
 from guanxi.pipeline.fit import FittedModels
 from guanxi.pipeline.labelled import FittedLabels
-from guanxi.registry.store import _import_mlflow, _quiet_warnings
+from guanxi.registry.store import Store, _import_mlflow, _quiet_warnings
 from guanxi.served.model import to_json
 
 _REQUIREMENTS = ("mlflow", "numpy", "pandas", "scipy")
@@ -32,16 +34,20 @@ Fitted = FittedModels | FittedLabels
 
 
 def log_bundle(
+    store: Store,
+    run_id: str,
     fitted: Fitted,
     folder: Path,
     source: str,
     name: str = "model",
     profile: Mapping[str, Any] | None = None,
-) -> Any:
-    """Log the served model to the active MLflow run.
+) -> str:
+    """Log the served model to a run; return its address.
 
     Parameters
     ----------
+    store : Store
+    run_id : str
     fitted : FittedModels or FittedLabels
     folder : Path
         An empty folder for temporary files.
@@ -51,12 +57,9 @@ def log_bundle(
         Name of the logged model; a run can hold several.
     profile : mapping, optional
         The training profile used by ``guanxi monitor``: :mod:`.monitoring.profile`.
-
-    Returns
-    -------
-    mlflow.models.model.ModelInfo
     """
-    mlflow = _import_mlflow()
+    from mlflow.models import Model
+
     artifacts = {"model": _write(folder / "model.json", json.dumps(to_json(fitted.model), indent=1))}
     if fitted.trees:
         artifacts["trees"] = _write_trees(folder / "trees", fitted.trees)
@@ -65,9 +68,10 @@ def log_bundle(
     code = _write(folder / "guanxi_model.py", served_code())
     example = example_rows(fitted)
     artifacts[EXAMPLE] = _write(folder / f"{EXAMPLE}.json", json.dumps(example_numbers(fitted), indent=1))
-    with _quiet_warnings():
-        return mlflow.pyfunc.log_model(
-            name=name,
+    with _logged_model(store, run_id, name) as (model_id, uploaded), _quiet_warnings():
+        _import_mlflow().pyfunc.save_model(
+            uploaded,
+            mlflow_model=Model(run_id=run_id, model_id=model_id, model_uuid=model_id),
             python_model=code,
             artifacts=artifacts,
             signature=signature(fitted),
@@ -75,6 +79,33 @@ def log_bundle(
             pip_requirements=requirements(fitted),
             metadata={"guanxi_version": __version__, "source": source, **fitted.model.about},
         )
+    return f"models:/{model_id}"
+
+
+@contextmanager
+def _logged_model(store: Store, run_id: str, name: str) -> Iterator[tuple[str, str]]:
+    """Create a model of a run, with the run's values; yield its identifier and the folder to upload.
+
+    ``mlflow.pyfunc.log_model`` does the same for the address and the run of MLflow's global state.
+    """
+    from mlflow.entities import LoggedModelOutput, Metric
+
+    client, values = store.client, store.client.get_run(run_id).data
+    model_id = client.create_logged_model(store.experiment_id, name, run_id, params=values.params).model_id
+    logged = [each for key in values.metrics for each in client.get_metric_history(run_id, key)]
+    measured = [Metric(each.key, each.value, each.timestamp, 0, model_id=model_id) for each in logged]
+    try:
+        client.log_outputs(run_id, [LoggedModelOutput(model_id, 0)])
+        client.log_batch(run_id, measured)
+        with tempfile.TemporaryDirectory() as folder:
+            uploaded = Path(folder, "model")
+            yield model_id, str(uploaded)
+            client.log_model_artifacts(model_id, str(uploaded))
+    except BaseException:
+        with suppress(Exception):  # the first error is the one to tell
+            client.finalize_logged_model(model_id, "FAILED")
+        raise
+    client.finalize_logged_model(model_id, "READY")
 
 
 def served_code() -> str:

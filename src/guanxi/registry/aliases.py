@@ -4,8 +4,10 @@
 ``champion``: the version that ``guanxi predict`` uses. ``previous``: the version that the champion replaced.
 A tag on each champion names the version it replaced, so that several rollbacks in a row are possible.
 
-Each alias takes a separate request. ``previous`` is moved first, so that every intermediate state is valid. A
-process killed in between leaves ``previous`` on the champion itself; :func:`roll_back` then uses the tag.
+Each alias takes a separate request. In a promotion ``previous`` is moved first: a process killed in between
+leaves it on the champion itself, and :func:`predecessor` then uses the tag. A rollback is written to the
+registered model before its moves, so that the next one finishes it. The status of a version follows from the
+aliases: :func:`settle`.
 """
 
 from __future__ import annotations
@@ -19,38 +21,85 @@ from guanxi.registry.store import Store, _locked
 CANDIDATE, CHAMPION, PREVIOUS = "candidate", "champion", "previous"
 REFUSED, ROLLED_BACK, RETIRED, SUPERSEDED = "refused", "rolled back", "retired", "superseded"
 STATUS, REASON, REPLACED = "guanxi.status", "guanxi.status_reason", "guanxi.replaced"
+# Tag of the registered model: the versions of an unfinished rollback, as in "2 to 1".
+_UNFINISHED = "guanxi.rollback"
+SMOKE_TEST = "guanxi.smoke_test"
 ABSENT = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")
 _LONGEST_REASON = 2000
 
 
 def read_aliases(store: Store) -> dict[str, str]:
     """Return alias to version, from one request; empty if there is no such registered model."""
+    found = _registered(store)
+    return {alias: str(version) for alias, version in found.aliases.items()} if found else {}
+
+
+def _registered(store: Store) -> Any:
     from mlflow.exceptions import MlflowException
 
     try:
-        found = store.client.get_registered_model(store.registered_model)
+        return store.client.get_registered_model(store.registered_model)
     except MlflowException as error:
         if error.error_code not in ABSENT:
             raise
-        return {}
-    return {alias: str(version) for alias, version in found.aliases.items()}
+        return None
 
 
 def _appoint(store: Store, version: str) -> str:
     """Make a tested version candidate and, if there is no champion yet, champion; return the champion."""
     with _locked(store.uri):
-        before = read_aliases(store)
-        old = before.get(CANDIDATE)
-        if old is not None and status(store, old) == CANDIDATE:
-            set_status(store, old, SUPERSEDED, f"replaced as candidate by version {version}")
         _set_new(store, CANDIDATE, version)
-        if CHAMPION not in before:
-            _set_new(store, CHAMPION, version)
-        # A server cannot be locked: read again which version became champion.
-        champion = read_aliases(store)[CHAMPION]
-        first = champion == version
-        set_status(store, version, CHAMPION if first else CANDIDATE, "the first" if first else "")
-        return champion
+        if CHAMPION not in read_aliases(store):
+            # A server cannot be locked: of versions that are first at the same moment, all name the lowest.
+            _set_new(store, CHAMPION, str(min(map(int, [*_not_appointed(store), version]))))
+        set_status(store, version, CANDIDATE)
+        return settle(store)[CHAMPION]
+
+
+def _not_appointed(store: Store) -> list[str]:
+    """List the versions that passed their smoke test and have no status yet."""
+    return [
+        str(each.version)
+        for each in _versions(store)
+        if each.tags.get(SMOKE_TEST) == "passed" and STATUS not in each.tags
+    ]
+
+
+def settle(store: Store) -> dict[str, str]:
+    """Bring the status of all versions in line with the aliases, which are returned.
+
+    They may have been moved by a process that was killed, or be moving: a server cannot be locked.
+    """
+    aliases = read_aliases(store)
+    while True:
+        for each in _versions(store):
+            now = each.tags.get(STATUS, "")
+            status, reason = _status(str(each.version), now, aliases)
+            if status != now:
+                set_status(store, str(each.version), status, reason)
+        before, aliases = aliases, read_aliases(store)
+        if aliases == before:
+            return aliases
+
+
+def _status(version: str, now: str, aliases: Mapping[str, str]) -> tuple[str, str]:
+    """Status of a version by the aliases, and the reason if it changes."""
+    if version == aliases.get(CHAMPION):
+        return CHAMPION, "" if PREVIOUS in aliases else "the first"
+    if version == aliases.get(PREVIOUS):
+        return PREVIOUS, f"replaced by version {aliases[CHAMPION]}"
+    if now == PREVIOUS:
+        return RETIRED, ""
+    candidate = aliases.get(CANDIDATE)
+    if now == CHAMPION and version == candidate:
+        return CANDIDATE, ""
+    if now in (CHAMPION, CANDIDATE) and version != candidate:
+        return SUPERSEDED, f"replaced as {now} by version {aliases.get(now, 'none')}"
+    return now, ""
+
+
+def _versions(store: Store) -> list[Any]:
+    return list(store.client.search_model_versions(f"name = '{store.registered_model}'"))
 
 
 def make_champion(store: Store, version: str, seen: Mapping[str, str]) -> None:
@@ -71,16 +120,12 @@ def make_champion(store: Store, version: str, seen: Mapping[str, str]) -> None:
     with _locked(store.uri):
         _check_unchanged(store, seen)
         old = seen.get(CHAMPION)
+        _note_rollback(store, "")  # one that nobody finished
         _tag(store, version, REPLACED, old or "none")
         if old is not None:
             _set(store, PREVIOUS, old)
         _set(store, CHAMPION, version)
-        retired = seen.get(PREVIOUS)
-        if retired is not None and retired not in (version, old):
-            set_status(store, retired, RETIRED)
-        if old is not None:
-            set_status(store, old, PREVIOUS, f"replaced by version {version}")
-        set_status(store, version, CHAMPION)
+        settle(store)
     _check_won(store, version)
 
 
@@ -95,6 +140,9 @@ def predecessor(store: Store, seen: Mapping[str, str]) -> str:
     name, champion = store.registered_model, seen.get(CHAMPION)
     if champion is None:
         raise RegistryError(f"model {name} has no champion: run guanxi train or guanxi promote first")
+    unfinished = _unfinished(store)
+    if champion in unfinished:
+        return unfinished[1]
     previous = seen.get(PREVIOUS)
     if previous is None or previous == champion:
         previous = _replaced_by(store, champion)
@@ -106,8 +154,11 @@ def predecessor(store: Store, seen: Mapping[str, str]) -> str:
     return previous
 
 
-def roll_back(store: Store, version: str, seen: Mapping[str, str]) -> str | None:
-    """Make a version champion again, and the version it had replaced ``previous``; return the latter.
+def roll_back(store: Store, version: str, seen: Mapping[str, str]) -> tuple[str, str | None]:
+    """Make a version champion again, and the version it had replaced ``previous``.
+
+    Returns the version that was champion, and the one that is ``previous``. Finishes a rollback that was
+    interrupted.
 
     Raises
     ------
@@ -116,19 +167,33 @@ def roll_back(store: Store, version: str, seen: Mapping[str, str]) -> str | None
     """
     with _locked(store.uri):
         _check_unchanged(store, seen)
-        set_status(store, seen[CHAMPION], ROLLED_BACK, f"back to version {version}")
+        unfinished = _unfinished(store)
+        instead = unfinished[0] if seen[CHAMPION] in unfinished else seen[CHAMPION]
+        _note_rollback(store, f"{instead} to {version}")
+        set_status(store, instead, ROLLED_BACK, f"back to version {version}")
         _set(store, CHAMPION, version)
         before = _replaced_by(store, version)
-        if before == seen[CHAMPION]:  # it had replaced the version being rolled back
+        if before == instead:  # it had replaced the version being rolled back
             before = None
         if before is not None:
             _set(store, PREVIOUS, before)
-            set_status(store, before, PREVIOUS, f"replaced by version {version}")
         elif PREVIOUS in seen:
             store.client.delete_registered_model_alias(store.registered_model, PREVIOUS)
-        set_status(store, version, CHAMPION, f"rolled back from version {seen[CHAMPION]}")
+        set_status(store, version, CHAMPION, f"rolled back from version {instead}")
+        settle(store)
+        _note_rollback(store, "")
     _check_won(store, version)
-    return before
+    return instead, before
+
+
+def _unfinished(store: Store) -> list[str]:
+    """Return the champion and its successor of a rollback that was interrupted; else nothing."""
+    note = _registered(store).tags.get(_UNFINISHED, "")
+    return note.split(" to ") if note else []
+
+
+def _note_rollback(store: Store, note: str) -> None:
+    store.client.set_registered_model_tag(store.registered_model, _UNFINISHED, note)
 
 
 def _replaced_by(store: Store, version: str) -> str | None:

@@ -11,12 +11,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
-from guanxi.data.sinks import files
 from guanxi.errors import GuanxiError
-from guanxi.registry.aliases import CHAMPION, read_aliases
+from guanxi.registry import _local_store as local
+from guanxi.registry.aliases import CHAMPION, SMOKE_TEST, read_aliases
 from guanxi.registry.label_log import label_store
-from guanxi.registry.registration import SMOKE_TEST, load_tested
-from guanxi.registry.store import LOCK, Store, _stale_addresses
+from guanxi.registry.registration import load_tested
+from guanxi.registry.run_log import running
+from guanxi.registry.store import ADDRESS_VARIABLE, Store, deleted_experiment
 
 Level = Literal["ok", "note", "wrong"]
 _LEAST_FREE = 500 * 1024**2
@@ -38,10 +39,12 @@ def database_findings(database: Path) -> Iterator[Finding]:
         advice = "run guanxi train in this folder, or give its address with --tracking-uri"
         yield Finding("wrong", "store", f"no store in {folder}: {advice}")
         return
-    yield _writable(database)
-    yield _lock(folder / LOCK)
+    read_only = local.is_read_only(database)
+    yield _space(database, "can only be read: predictions work, trainings do not; " if read_only else "")
+    if not read_only:
+        yield _lock(folder / local.LOCK)
     try:
-        with closing(sqlite3.connect(f"{database.as_uri()}?mode=ro", uri=True)) as connection:
+        with closing(local.connect_to_read(database)) as connection:
             yield from _inside(connection, database)
     except sqlite3.Error as error:
         yield Finding("wrong", "database", f"{database} cannot be read ({error}): restore it from a backup")
@@ -60,21 +63,16 @@ def model_findings(store: Store) -> Iterator[Finding]:
         for alias, version in sorted(aliases.items()):
             yield _tested(each, alias, version)
         yield from _interrupted_versions(each)
+    yield from _experiment(store)
     yield from _interrupted_runs(store)
 
 
-def _writable(database: Path) -> Finding:
-    try:
-        files.check_output(database)
-        with database.open("ab"):
-            pass
-    except (GuanxiError, OSError) as error:
-        return Finding("wrong", "store", f"{database} cannot be written ({error}): get write permission")
+def _space(database: Path, note: str) -> Finding:
     free = shutil.disk_usage(database.parent).free
-    shown = f"{database}, {free / 1024**3:,.1f} GiB free"
-    if free < _LEAST_FREE:
+    shown = f"{database}, {note}{free / 1024**3:,.1f} GiB free"
+    if free < _LEAST_FREE and not note:
         return Finding("wrong", "store", f"{shown}: free some space, a training needs about ten MiB")
-    return Finding("ok", "store", shown)
+    return Finding("note" if note else "ok", "store", shown)
 
 
 def _lock(path: Path) -> Finding:
@@ -84,7 +82,8 @@ def _lock(path: Path) -> Finding:
         with FileLock(path, timeout=2):
             return Finding("ok", "lock", "free")
     except Timeout:
-        return Finding("note", "lock", "another process is opening the store or moving an alias")
+        text = f"{local.holder(path)} is opening the store or moving an alias"
+        return Finding("note", "lock", text)
     except OSError as error:
         return Finding("wrong", "lock", f"{path} cannot be written ({error.strerror})")
 
@@ -106,7 +105,7 @@ def _inside(connection: sqlite3.Connection, database: Path) -> Iterator[Finding]
         yield Finding(
             "note", "database", f"intact; journal {mode}: the next training turns the write-ahead log on"
         )
-    for old in _stale_addresses(connection, database.parent):
+    for old in local.stale_addresses(connection, database.parent):
         text = f"the store was moved here from {old}: opening it corrects its addresses"
         yield Finding("note", "artifacts", text)
 
@@ -133,13 +132,33 @@ def _interrupted_versions(store: Store) -> Iterator[Finding]:
             )
 
 
+def _experiment(store: Store) -> Iterator[Finding]:
+    if not store.experiment_id:
+        return
+    found = store.client.get_experiment(store.experiment_id)
+    if found.lifecycle_stage == "deleted":
+        text = deleted_experiment(store.uri, found.name, found.experiment_id)
+        yield Finding("wrong", "experiment", text)
+        return
+    folder = local.local_folder(found.artifact_location)
+    database = local.database_file(store.uri)
+    if folder is None or (database is not None and local.is_read_only(database)):
+        return
+    try:
+        local.check_folder(folder)
+    except GuanxiError as error:
+        yield Finding("wrong", "artifacts", str(error))
+
+
 def _interrupted_runs(store: Store) -> Iterator[Finding]:
-    found = store.client.search_runs([store.experiment_id], "attributes.status = 'RUNNING'")
+    """Those of this machine's killed processes were closed when the store was opened."""
+    found = running(store)
     if found:
         first = datetime.fromtimestamp(min(run.info.start_time for run in found) / 1000, UTC)
         yield Finding(
             "note",
             "runs",
             f"{len(found)} marked as running, the first since {first:%Y-%m-%d %H:%M} UTC: if no training is "
-            f"running, they were killed; mlflow runs delete --run-id {found[0].info.run_id} removes one",
+            f"running, they were killed; {ADDRESS_VARIABLE}={store.shown_uri} mlflow runs delete --run-id "
+            f"{found[0].info.run_id} removes one",
         )

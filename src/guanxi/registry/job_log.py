@@ -7,8 +7,9 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from guanxi import __version__
-from guanxi.registry.store import Store, _import_mlflow, _quiet_warnings
+from guanxi.registry.log import log_figures
+from guanxi.registry.run_log import log_values, open_run
+from guanxi.registry.store import Store, _quiet_warnings
 
 _NOT_IN_NAMES = re.compile(r"[^\w.\- ]")
 _LONGEST_NAME = 200
@@ -22,8 +23,8 @@ def log_monitoring(
     Measures that are None are omitted; characters that MLflow does not allow in names become ``_``.
     """
     named = {_NOT_IN_NAMES.sub("_", name)[:_LONGEST_NAME]: value for name, value in metrics.items()}
-    with _run(store, "monitor", tags, named) as (mlflow, run_id):
-        mlflow.log_dict(dict(report), "monitor.json")
+    with _run(store, "monitor", tags, {}, named) as run_id:
+        store.client.log_dict(run_id, dict(report), "monitor.json")
     return run_id
 
 
@@ -50,26 +51,24 @@ def log_scorecard(
     figures : mapping of str to callable
         File name to a function that draws the matplotlib figure.
     """
-    with _run(store, "scorecard", tags, metrics) as (mlflow, run_id):
-        mlflow.log_params(dict(params))
+    with _run(store, "scorecard", tags, params, metrics) as run_id:
         for name, document in documents.items():
-            mlflow.log_dict(dict(document), name)
-        mlflow.log_text(page, "scorecard.html")
-        for name, draw in figures.items():
-            mlflow.log_figure(draw(), name)
+            store.client.log_dict(run_id, dict(document), name)
+        store.client.log_text(run_id, page, "scorecard.html")
+        log_figures(store, run_id, figures)
     return run_id
 
 
 @contextmanager
 def _run(
-    store: Store, name: str, tags: Mapping[str, str], metrics: Mapping[str, float | None]
-) -> Iterator[tuple[Any, str]]:
-    """Open a run with its tags and metrics; yield the mlflow module and the run's identifier."""
-    mlflow = _import_mlflow()
-    all_tags = {"guanxi.version": __version__, **{f"guanxi.{tag}": value for tag, value in tags.items()}}
-    with (
-        _quiet_warnings(),
-        mlflow.start_run(run_name=name, experiment_id=store.experiment_id, tags=all_tags) as run,
-    ):
-        mlflow.log_metrics({metric: value for metric, value in metrics.items() if value is not None})
-        yield mlflow, str(run.info.run_id)
+    store: Store,
+    name: str,
+    tags: Mapping[str, str],
+    params: Mapping[str, Any],
+    metrics: Mapping[str, float | None],
+) -> Iterator[str]:
+    """Open a run with its tags, parameters and metrics; yield its identifier."""
+    named = {f"guanxi.{tag}": value for tag, value in tags.items()}
+    with _quiet_warnings(), open_run(store, named, name) as run_id:
+        log_values(store, run_id, params, metrics)
+        yield run_id

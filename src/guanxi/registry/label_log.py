@@ -28,7 +28,11 @@ def log_label_training(store: Store, fitted: FittedLabels, record: TrainingRecor
         "guanxi.fit_notes": "; ".join(fitted.model.warnings)[:5000] or "none",
     }
     return _log_run(
-        store, fitted, record, tags, lambda mlflow: mlflow.log_dict(dict(record.facts), "attributes.json")
+        store,
+        fitted,
+        record,
+        tags,
+        lambda run_id: store.client.log_dict(run_id, dict(record.facts), "attributes.json"),
     )
 
 

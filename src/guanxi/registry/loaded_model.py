@@ -14,11 +14,12 @@ import pandas as pd
 from guanxi.data.sinks import files
 from guanxi.data.sources.source_table import first_line, redact
 from guanxi.errors import OutputError, ParamsError, RegistryError
-from guanxi.registry.store import _import_mlflow, _quiet_warnings
+from guanxi.registry.store import Store, _import_mlflow, _quiet_warnings
 from guanxi.served.model import AnyServedModel, ServedLabelModel, ServedModel, from_json
 
 # Addresses that need a store; any other names a folder.
 STORE_SCHEMES = ("models:/", "runs:/", "mlflow-artifacts:/")
+_EXPORTED = "registered_model_meta"
 _GONE = ("No such artifact", "No such file", "Failed to download")
 
 
@@ -199,10 +200,11 @@ _LOADED: dict[str, type[LoadedModel]] = {
 }
 
 
-def load_model(uri: str) -> LoadedModel:
+def load_model(uri: str, store: Store | None = None) -> LoadedModel:
     """Load a model by its MLflow address, such as ``models:/guanxi@champion`` or a folder.
 
-    Loading runs the model's code: load only from registries you trust.
+    Without a store, an address in a registry is looked up in MLflow's current one. Loading runs the model's
+    code: load only from registries you trust.
 
     Raises
     ------
@@ -212,11 +214,8 @@ def load_model(uri: str) -> LoadedModel:
     mlflow = _import_mlflow()
     try:
         with _quiet_warnings():
-            # Resolve the alias once, since it may move while the model loads.
-            version = _version(mlflow, uri)
-            name, alias, _ = uri.partition("@")
-            exact = f"{name}/{version}" if alias and version else uri
-            folder = Path(mlflow.artifacts.download_artifacts(artifact_uri=exact))
+            version, location = _found(uri, store)
+            folder = Path(_download(location, store))
             pyfunc = mlflow.pyfunc.load_model(str(folder), suppress_warnings=True)
     except Exception as error:
         raise RegistryError(f"cannot load model {redact(uri)}: {_reason(error, uri)}") from error
@@ -257,21 +256,24 @@ def check_export(folder: Path) -> None:
     files.check_output(_beside(folder, "new"))
 
 
-def export(uri: str, folder: Path) -> None:
-    """Copy a registered model to a folder that MLflow loads; an earlier copy stays until it is complete.
+def export(store: Store, version: str, folder: Path) -> None:
+    """Copy a registered version to a folder that MLflow loads; an earlier copy stays until it is complete.
 
     Raises
     ------
     OutputError
         If the folder cannot be written.
     """
-    mlflow = _import_mlflow()
+    name = store.registered_model
     new, old = _beside(folder, "new"), _beside(folder, "old")
     try:
         shutil.rmtree(new, ignore_errors=True)
         new.mkdir(parents=True)
         with _quiet_warnings():
-            mlflow.artifacts.download_artifacts(artifact_uri=uri, dst_path=str(new))
+            location = store.client.get_model_version_download_uri(name, version)
+            _download(f"{location.rstrip('/')}/", store, new)
+        about = f"model_name: {name}\nmodel_version: '{version}'\n"
+        (new / _EXPORTED).write_text(about, encoding="utf-8")
         if folder.exists():
             shutil.rmtree(old, ignore_errors=True)
             folder.rename(old)
@@ -285,7 +287,7 @@ def export(uri: str, folder: Path) -> None:
 
 def exported_name(folder: Path) -> str | None:
     """Name of the registered model that an exported folder was copied from; None if there is none."""
-    path, key = folder / "registered_model_meta", "model_name: "
+    path, key = folder / _EXPORTED, "model_name: "
     if not path.is_file():
         return None
     lines = path.read_text(encoding="utf-8").splitlines()
@@ -296,15 +298,28 @@ def _beside(folder: Path, role: str) -> Path:
     return folder.with_name(f".{folder.name}.{role}")
 
 
-def _version(mlflow: Any, uri: str) -> str:
-    """Version number behind a registry address; empty for anything else."""
+def _found(uri: str, store: Store | None) -> tuple[str, str]:
+    """Version number behind a registry address, empty for anything else, and where its files are."""
+    from mlflow.store.artifact.utils.models import get_model_name_and_version
+
     if not uri.startswith("models:/"):
-        return ""
-    name = uri.removeprefix("models:/")
-    client = mlflow.MlflowClient()
-    if "@" in name:
-        return str(client.get_model_version_by_alias(*name.split("@", 1)).version)
-    return name.split("/", 1)[1] if "/" in name else ""
+        return "", uri
+    client = store.client if store else _import_mlflow().MlflowClient()
+    # An alias is resolved once, since it may move while the model loads.
+    *name, version = get_model_name_and_version(client, uri)  # type: ignore[no-untyped-call]
+    if not name:
+        return "", str(client.get_logged_model(version).artifact_location)
+    return str(version), str(client.get_model_version_download_uri(*name, version))
+
+
+def _download(location: str, store: Store | None, folder: Path | None = None) -> str:
+    """Download files from where they are, by default into a temporary folder if they are not local."""
+    uri = store.uri if store else None
+    return str(
+        _import_mlflow().artifacts.download_artifacts(
+            location, dst_path=folder and str(folder), tracking_uri=uri, registry_uri=uri
+        )
+    )
 
 
 def _reason(error: Exception, uri: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import subprocess
 import tempfile
 from collections.abc import Callable, Mapping
@@ -11,13 +12,13 @@ from typing import Any
 
 import pandas as pd
 
-from guanxi import __version__
-from guanxi.data.sources.source_table import redact
+from guanxi.data.sources.source_table import first_line, redact
 from guanxi.params import Params
 from guanxi.pipeline.fit import FittedModels, fit_notes
 from guanxi.pipeline.tuning import TUNED, choice
 from guanxi.registry._bundle import Fitted, log_bundle
-from guanxi.registry.store import Store, _import_mlflow, _quiet_warnings
+from guanxi.registry.run_log import log_values, open_run
+from guanxi.registry.store import Store, _quiet_warnings
 from guanxi.registry.twins import TWIN, TWIN_DAY_TAG, TWIN_TAG, WINDOW_TAGS, _held_out_file
 
 _ATTEMPTS = 3
@@ -75,17 +76,18 @@ def log_training(
 ) -> tuple[str, str]:
     """Log a training; return the run's identifier and the address of the logged model."""
 
-    def details(mlflow: Any) -> None:
-        mlflow.log_dict(dict(record.facts), "usability.json")
+    def details(run_id: str) -> None:
+        client = store.client
+        client.log_dict(run_id, dict(record.facts), "usability.json")
         if served.choice.losses is not None:
-            mlflow.log_text(served.choice.losses.to_csv(index=False), "selection/losses.csv")
+            client.log_text(run_id, served.choice.losses.to_csv(index=False), "selection/losses.csv")
         losses = pd.concat([each.losses for each in served.corrections.values()], ignore_index=True)
-        mlflow.log_text(losses.to_csv(index=False), "corrections/losses.csv")
+        client.log_text(run_id, losses.to_csv(index=False), "corrections/losses.csv")
         if record.totals is not None:
-            mlflow.log_text(record.totals.to_csv(index=False), "totals.csv")
-        _log_children(mlflow, store, served, record)
-        _log_tuning(mlflow, store, served, twin)
-        _log_twin(mlflow, twin, record)
+            client.log_text(run_id, record.totals.to_csv(index=False), "totals.csv")
+        _log_children(store, run_id, served, record)
+        _log_tuning(store, run_id, served, twin)
+        _log_twin(store, run_id, twin, record)
 
     resolved = {"as_of": served.as_of.isoformat()}
     return _log_run(store, served, record, _tags(served, twin), details, resolved)
@@ -96,29 +98,38 @@ def _log_run(
     fitted: Fitted,
     record: TrainingRecord,
     tags: Mapping[str, str],
-    details: Callable[[Any], None],
+    details: Callable[[str], None],
     resolved: Mapping[str, Any] | None = None,
 ) -> tuple[str, str]:
     """Log the record and the model of a training; return the run's identifier and the model's address.
 
-    ``details`` is called with the mlflow module while the run is active, to log what is specific to the task;
+    ``details`` is called with the run's identifier while it is open, to log what is specific to the task;
     ``resolved`` holds parameters determined by the data.
     """
-    mlflow = _import_mlflow()
-    all_tags = {"guanxi.version": __version__, **tags, **_git_tags()}
-    with _quiet_warnings(), mlflow.start_run(experiment_id=store.experiment_id, tags=all_tags) as run:
-        mlflow.log_params(_flat_params(record) | dict(resolved or {}))
-        mlflow.log_text(redact(record.params.to_yaml()), "params.yaml")
-        _log_dataset(fitted.features, record)
+    client = store.client
+    with _quiet_warnings(), open_run(store, {**tags, **_git_tags()}) as run_id:
+        metrics = {} if record.metrics is None else _metric_values(record.metrics)
+        log_values(store, run_id, _flat_params(record) | dict(resolved or {}), metrics)
+        client.log_text(run_id, redact(record.params.to_yaml()), "params.yaml")
+        _log_dataset(store, run_id, fitted.features, record)
         if record.metrics is not None:
-            mlflow.log_metrics(_metric_values(record.metrics))
-            mlflow.log_text(record.metrics.to_csv(index=False), "holdout/metrics.csv")
-        for name, draw in record.figures.items():
-            mlflow.log_figure(draw(), f"figures/{name}.png")
-        details(mlflow)
+            client.log_text(run_id, record.metrics.to_csv(index=False), "holdout/metrics.csv")
+        log_figures(store, run_id, {f"figures/{name}.png": draw for name, draw in record.figures.items()})
+        details(run_id)
         with tempfile.TemporaryDirectory() as folder:
-            info = log_bundle(fitted, Path(folder), record.source, profile=record.profile)
-    return str(run.info.run_id), str(info.model_uri)
+            model_uri = log_bundle(store, run_id, fitted, Path(folder), record.source, profile=record.profile)
+    return run_id, model_uri
+
+
+def log_figures(store: Store, run_id: str, figures: Mapping[str, Callable[[], Any]]) -> None:
+    """Draw and log figures, by file name; one that cannot be drawn is left out with a warning."""
+    for name, draw in figures.items():
+        try:
+            figure = draw()
+        except Exception as error:
+            logging.getLogger("guanxi").warning("%s was not drawn: %s", name, first_line(error))
+        else:
+            store.client.log_figure(run_id, figure, name)
 
 
 def log_page(store: Store, run_id: str, html: str) -> None:
@@ -126,43 +137,42 @@ def log_page(store: Store, run_id: str, html: str) -> None:
     store.client.log_text(run_id, html, "report.html")
 
 
-def _log_children(mlflow: Any, store: Store, served: FittedModels, record: TrainingRecord) -> None:
+def _log_children(store: Store, parent: str, served: FittedModels, record: TrainingRecord) -> None:
     for name, target, params, metrics, report in _children(served):
         tags = {"guanxi.model": name, "guanxi.fitted_model": str(report.get("model", name))}
-        with mlflow.start_run(run_name=name, nested=True, experiment_id=store.experiment_id, tags=tags):
-            mlflow.log_params(params)
-            mlflow.log_metrics(metrics)
-            mlflow.log_dict(report, "fit_report.json")
-            if record.metrics is not None:
-                mlflow.log_metrics(_metric_values(record.metrics[record.metrics["target"] == target]))
+        if record.metrics is not None:
+            metrics = metrics | _metric_values(record.metrics[record.metrics["target"] == target])
+        with open_run(store, tags, name, parent) as run_id:
+            log_values(store, run_id, params, metrics)
+            store.client.log_dict(run_id, report, "fit_report.json")
 
 
-def _log_twin(mlflow: Any, twin: FittedModels | None, record: TrainingRecord) -> None:
+def _log_twin(store: Store, run_id: str, twin: FittedModels | None, record: TrainingRecord) -> None:
     """Log the twin with its code, and its window, so that later versions can be compared with it."""
     with tempfile.TemporaryDirectory() as folder:
         if twin is not None:
-            info = log_bundle(twin, Path(folder), record.source, TWIN)
-            mlflow.set_tag(TWIN_TAG, info.model_uri)
+            uri = log_bundle(store, run_id, twin, Path(folder), record.source, TWIN)
+            store.client.set_tag(run_id, TWIN_TAG, uri)
         for days, customers in record.held_out.items():
             path = Path(folder, _held_out_file(days))
             path.parent.mkdir(exist_ok=True)
             customers.to_parquet(path, index=False)
-            mlflow.log_artifact(str(path), path.parent.name)
+            store.client.log_artifact(run_id, str(path), path.parent.name)
 
 
-def _log_tuning(mlflow: Any, store: Store, served: FittedModels, twin: FittedModels | None) -> None:
+def _log_tuning(store: Store, parent: str, served: FittedModels, twin: FittedModels | None) -> None:
     """Log the trials of the served model as child runs, and those of its twin as a table only."""
     if twin is not None and twin.tuning is not None:
-        mlflow.log_text(twin.tuning.to_csv(index=False), "tuning/twin_trials.csv")
+        store.client.log_text(parent, twin.tuning.to_csv(index=False), "tuning/twin_trials.csv")
     if served.tuning is None:
         return
-    mlflow.log_text(served.tuning.to_csv(index=False), "tuning/trials.csv")
+    store.client.log_text(parent, served.tuning.to_csv(index=False), "tuning/trials.csv")
     measured = [name for name in served.tuning if name not in (*TUNED, "trial", "chosen")]
     for row in served.tuning.to_dict("records"):
         name, tags = f"tuning {row['trial']}", {"guanxi.tuning.chosen": str(row["chosen"]).lower()}
-        with mlflow.start_run(run_name=name, nested=True, experiment_id=store.experiment_id, tags=tags):
-            mlflow.log_params({setting: row[setting] for setting in TUNED})
-            mlflow.log_metrics({metric: float(row[metric]) for metric in measured})
+        with open_run(store, tags, name, parent) as run_id:
+            params = {setting: row[setting] for setting in TUNED}
+            log_values(store, run_id, params, {str(metric): row[metric] for metric in measured})
 
 
 def _children(
@@ -203,18 +213,19 @@ def _metric_values(table: pd.DataFrame) -> dict[str, float]:
     return {f"{row['target']}_{row['metric']}{_ENDINGS[row['model']]}": float(row["value"]) for row in rows}
 
 
-def _log_dataset(features: pd.DataFrame, record: TrainingRecord) -> None:
+def _log_dataset(store: Store, run_id: str, features: pd.DataFrame, record: TrainingRecord) -> None:
     """Log the training data with our digest, since MLflow's covers only the first 10,000 rows."""
     from mlflow.data.code_dataset_source import CodeDatasetSource
     from mlflow.data.pandas_dataset import PandasDataset
+    from mlflow.entities import DatasetInput, InputTag
     from mlflow.exceptions import MlflowException
 
     source = CodeDatasetSource(tags={"source": record.source})
     data = PandasDataset(features, source, name=record.source[-100:], digest=record.data_digest)
-    mlflow = _import_mlflow()
+    given = DatasetInput(data._to_mlflow_entity(), [InputTag("mlflow.data.context", "training")])
     for left in reversed(range(_ATTEMPTS)):
         try:
-            mlflow.log_input(data, context="training")
+            store.client.log_inputs(run_id, [given])
         except MlflowException:
             # If several runs log the same new data at once, the store refuses all but one.
             if not left:

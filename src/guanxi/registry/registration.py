@@ -10,11 +10,10 @@ import pandas as pd
 
 from guanxi.errors import RegistryError
 from guanxi.registry._bundle import EXAMPLE, Fitted, example_rows
-from guanxi.registry.aliases import _appoint
+from guanxi.registry.aliases import SMOKE_TEST, _appoint
 from guanxi.registry.loaded_model import LoadedModel, load_model
 from guanxi.registry.store import Store
 
-SMOKE_TEST = "guanxi.smoke_test"
 _RANGES = {
     "churn_probability": (0.0, 1.0),
     "probability_alive": (0.0, 1.0),
@@ -28,10 +27,11 @@ _RANGES = {
 
 def register(store: Store, run_id: str, model_uri: str, tags: dict[str, str]) -> str:
     """Register a logged model as a new version, without an alias yet; return the version."""
-    name = store.registered_model
+    name, model_id = store.registered_model, model_uri.removeprefix("models:/")
     _make_registered_model(store)
-    model_id = model_uri.removeprefix("models:/")
-    return str(store.client.create_model_version(name, model_uri, run_id, tags, model_id=model_id).version)
+    # MLflow would look the model's address up in the store of its global state, not in this one.
+    source = store.client.get_logged_model(model_id).artifact_location
+    return str(store.client.create_model_version(name, source, run_id, tags, model_id=model_id).version)
 
 
 def _make_registered_model(store: Store) -> None:
@@ -72,7 +72,7 @@ def _smoke_test(store: Store, version: str, fitted: Fitted) -> None:
     RegistryError
         If it does not load, or its predictions differ.
     """
-    loaded = load_model(f"models:/{store.registered_model}/{version}")
+    loaded = load_model(f"models:/{store.registered_model}/{version}", store)
     example = example_rows(fitted)
     served, own = loaded.predict(example), fitted.scorer.score(example)
     numeric = own.select_dtypes("number").columns
@@ -93,7 +93,7 @@ def load_tested(store: Store, version: str) -> LoadedModel:
         If it does not load, or its predictions differ or are impossible.
     """
     uri = f"models:/{store.registered_model}/{version}"
-    loaded = load_model(uri)
+    loaded = load_model(uri, store)
     example = loaded.pyfunc.input_example
     if example is None:
         raise RegistryError(f"{uri} has no example to test it with: train again")

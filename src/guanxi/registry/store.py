@@ -4,29 +4,31 @@ from __future__ import annotations
 
 import logging
 import os
-import sqlite3
 import warnings
 from collections.abc import Iterator
-from contextlib import ExitStack, closing, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock
-
-from guanxi.data.sinks import files
 from guanxi.data.sources.source_table import first_line, redact
-from guanxi.errors import OutputError, RegistryError
+from guanxi.errors import RegistryError
 from guanxi.params import MLflowParams
+from guanxi.registry import _local_store as local
+from guanxi.registry.run_log import close_killed_runs
 
+ADDRESS_VARIABLE = "MLFLOW_TRACKING_URI"
 _FOLDER, _DATABASE = "mlruns", "mlflow.db"
+_NO_TELEMETRY = {"MLFLOW_DISABLE_TELEMETRY": "true", "DO_NOT_TRACK": "true"}
 _ENVIRONMENT = {
-    "MLFLOW_DISABLE_TELEMETRY": "true",
-    "DO_NOT_TRACK": "true",
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
     "GIT_PYTHON_REFRESH": "quiet",
 }
+_LOGGERS = ("mlflow", "alembic")
+# What was set for MLflow, and the log levels before: see _restore_settings.
+_set_by_us: list[str] = []
+_levels: dict[str, int] = {}
 _AT_ONCE = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0", "MLFLOW_HTTP_REQUEST_TIMEOUT": "10"}
 _UNREACHABLE = {
     "Connection refused": "connection refused",
@@ -34,17 +36,8 @@ _UNREACHABLE = {
     "timed out": "no answer in time",
 }
 _DATABASE_SCHEMES = ("sqlite", "postgresql", "mysql", "mssql")
-ARTIFACTS = "artifacts"
-LOCK = ".lock"
 # For PostgreSQL's advisory lock: any number, the same in all processes of guanxi.
 _ADVISORY_LOCK = 7_209_361
-_ADDRESSES = (
-    ("experiments", "artifact_location"),
-    ("runs", "artifact_uri"),
-    ("logged_models", "artifact_location"),
-    ("model_versions", "source"),
-    ("model_versions", "storage_location"),
-)
 
 
 @dataclass(frozen=True)
@@ -74,53 +67,99 @@ class Store:
 
 def _import_mlflow() -> Any:
     """Import MLflow without telemetry, progress bars and log messages; keep the user's own settings."""
-    for name, value in _ENVIRONMENT.items():
+    for name, value in _NO_TELEMETRY.items():
         os.environ.setdefault(name, value)
-    # Each training is a separate run: do not continue the one that `mlflow run` started.
-    os.environ.pop("MLFLOW_RUN_ID", None)
+    for name in _ENVIRONMENT.keys() - os.environ.keys():
+        os.environ[name] = _ENVIRONMENT[name]
+        _set_by_us.append(name)
     with _quiet_warnings():
         import mlflow
         import mlflow.pyfunc
 
-    for name in ("mlflow", "alembic"):
-        logging.getLogger(name).setLevel(logging.ERROR)
+    for name in _LOGGERS:
+        logger = logging.getLogger(name)
+        _levels.setdefault(name, logger.level)
+        logger.setLevel(logging.ERROR)
     return mlflow
 
 
-def open_store(params: MLflowParams, *, create: bool = True) -> Store:
-    """Open the store; create it on first use unless ``create`` is false.
+def _restore_settings() -> None:
+    """Undo what :func:`_import_mlflow` set, except that telemetry stays off."""
+    while _set_by_us:
+        os.environ.pop(_set_by_us.pop(), None)
+    while _levels:
+        name, level = _levels.popitem()
+        logging.getLogger(name).setLevel(level)
+
+
+def open_store(params: MLflowParams, *, create: bool = True, write: bool = True) -> Store:
+    """Open the store.
+
+    Parameters
+    ----------
+    params : MLflowParams
+    create : bool
+        Create the store and its experiment on first use.
+    write : bool
+        Whether it must be writable. A local store that is not is opened without changing anything.
 
     Raises
     ------
     RegistryError
-        If the address does not answer, the folder cannot be written, or there is no store to open.
+        If the address does not answer, the folder cannot be written, the experiment was deleted, or there is
+        no store to open.
     """
-    uri, database = store_uri(params), _database(params)
+    uri, database = store_uri(params), local_database(params)
     if database is not None:
         _check_folder(database, create)
+        if local.is_read_only(database):
+            if write:
+                local.check_database(database)
+            return _open_read_only(params, uri, database)
     mlflow = _import_mlflow()
     try:
         with _locked(uri), _answer_at_once():
             if database is not None:
-                _write_ahead(database)
-                _heal_moved(database)
+                local.write_ahead(database)
+                local.heal_moved(database)
             _check_database(uri)
-            mlflow.set_tracking_uri(uri)
-            mlflow.set_registry_uri(uri)
-            client = mlflow.MlflowClient()
-            experiment_id = _experiment(client, params.experiment, uri)
+            client = mlflow.MlflowClient(uri, uri)
+            experiment_id = _experiment(client, params.experiment, uri, create)
+            store = Store(uri, experiment_id, params.registered_model, client)
+            close_killed_runs(store)
+    except RegistryError:
+        raise
     except OSError as error:
         raise RegistryError(f"cannot write the MLflow store {redact(uri)}: {error.strerror}") from error
     except Exception as error:
-        advice = "check --tracking-uri and that it runs" if params.tracking_uri else "see guanxi doctor"
-        text = f"MLflow store {redact(uri)} cannot be opened: {advice} ({_reason(error)})"
-        raise RegistryError(text) from error
-    return Store(uri, experiment_id, params.registered_model, client)
+        raise RegistryError(f"{_cannot_open(params, uri)} ({_reason(error)})") from error
+    return store
+
+
+def _open_read_only(params: MLflowParams, uri: str, database: Path) -> Store:
+    try:
+        address = local.read_only_address(database)
+        client = _import_mlflow().MlflowClient(address, address)
+        found = _experiment(client, params.experiment, uri, create=False)
+    except Exception as error:
+        raise RegistryError(f"{_cannot_open(params, uri)} ({_reason(error)})") from error
+    return Store(uri, found, params.registered_model, client)
+
+
+def _cannot_open(params: MLflowParams, uri: str) -> str:
+    given = "--tracking-uri" if params.tracking_uri else ADDRESS_VARIABLE
+    advice = f"check {given} and that it runs" if _given(params) else "see guanxi doctor"
+    return f"MLflow store {redact(uri)} cannot be opened: {advice}"
+
+
+def _given(params: MLflowParams) -> str | None:
+    """Return the address from the parameters, else from the environment as MLflow reads it."""
+    return params.tracking_uri or os.environ.get(ADDRESS_VARIABLE) or None
 
 
 def store_uri(params: MLflowParams) -> str:
     """Return the address of the store; that of a local store is absolute."""
-    database, given = _database(params), params.tracking_uri
+    database, given = local_database(params), _given(params)
     if given is None:
         return f"sqlite:///{database}"
     if database is None:
@@ -129,10 +168,10 @@ def store_uri(params: MLflowParams) -> str:
     return f"{scheme}:///{database}{''.join(path.partition('?')[1:])}"
 
 
-def _database(params: MLflowParams) -> Path | None:
-    if params.tracking_uri is None:
-        return Path.cwd() / _FOLDER / _DATABASE
-    return database_file(params.tracking_uri)
+def local_database(params: MLflowParams) -> Path | None:
+    """Return the file of a local store, which need not exist; None for a server."""
+    given = _given(params)
+    return Path.cwd() / _FOLDER / _DATABASE if given is None else local.database_file(given)
 
 
 def check_store(params: MLflowParams) -> None:
@@ -140,21 +179,22 @@ def check_store(params: MLflowParams) -> None:
 
     Raises
     ------
-    RegistryError, OutputError
-        As :func:`open_store`.
+    RegistryError
+        As :func:`open_store`; also if the database is damaged, or its disk is full.
     """
-    database = _database(params)
-    if database is None:
-        open_store(params)
+    database = local_database(params)
+    if database is not None and not database.exists():
+        _check_folder(database, create=True)
+        local.check_folder(database.parent)
         return
-    _check_folder(database, create=True)
-    try:
-        files.check_output(database)
-    except OutputError as error:
-        reason = str(error).partition(";")[0]
-        raise RegistryError(
-            f"MLflow store {redact(store_uri(params))} cannot be opened: check --tracking-uri ({reason})"
-        ) from error
+    if database is not None:
+        local.check_database(database)
+    store = open_store(params)
+    with answering(store):
+        location = store.client.get_experiment(store.experiment_id).artifact_location
+    folder = local.local_folder(location)
+    if folder is not None:
+        local.check_folder(folder)
 
 
 @contextmanager
@@ -244,44 +284,41 @@ def _answer_at_once() -> Iterator[None]:
         os.environ.update(before)
 
 
-def _experiment(client: Any, name: str, uri: str) -> str:
+def _experiment(client: Any, name: str, uri: str, create: bool) -> str:
+    """Return the experiment's identifier; empty if there is none and none is to be created."""
     from mlflow.exceptions import MlflowException
 
     found = client.get_experiment_by_name(name)
-    if found is not None:
-        return str(found.experiment_id)
-    try:
-        return str(client.create_experiment(name, artifact_location=_artifacts(uri)))
-    except MlflowException as error:
-        if error.error_code != "RESOURCE_ALREADY_EXISTS":
-            raise
-        return str(client.get_experiment_by_name(name).experiment_id)
+    if found is None and create:
+        try:
+            return str(client.create_experiment(name, artifact_location=_artifacts(uri)))
+        except MlflowException as error:
+            if error.error_code != "RESOURCE_ALREADY_EXISTS":
+                raise
+            found = client.get_experiment_by_name(name)
+    if found is None:
+        return ""
+    if create and found.lifecycle_stage == "deleted":
+        raise RegistryError(deleted_experiment(uri, name, found.experiment_id))
+    return str(found.experiment_id)
+
+
+def deleted_experiment(uri: str, name: str, experiment_id: str) -> str:
+    """Say how to go on after somebody deleted the experiment."""
+    restore = f"mlflow experiments restore --experiment-id {experiment_id}"
+    return (
+        f"experiment {name} was deleted in the MLflow store: restore it with "
+        f"{ADDRESS_VARIABLE}={redact(uri)} {restore}, or name another with --set mlflow.experiment=NAME"
+    )
 
 
 def _artifacts(uri: str) -> str | None:
     """Return where a new experiment keeps its files: next to a local database; None lets a server decide."""
     if not _is_database(uri):
         return None
-    database = database_file(uri)
+    database = local.database_file(uri)
     folder = Path.cwd() / _FOLDER if database is None else database.parent
-    return (folder / ARTIFACTS).as_uri()
-
-
-def database_file(uri: str) -> Path | None:
-    """Return the absolute path of the file in a SQLite address; None for any other address.
-
-    Examples
-    --------
-    >>> database_file("sqlite:////srv/mlruns/mlflow.db").as_posix()
-    '/srv/mlruns/mlflow.db'
-    >>> database_file("http://127.0.0.1:5000") is None
-    True
-    """
-    scheme, separator, path = uri.partition(":///")
-    if not separator or scheme.partition("+")[0] != "sqlite":
-        return None
-    name = path.partition("?")[0]
-    return Path.cwd() / name if name and name != ":memory:" else None
+    return (folder / local.ARTIFACTS).as_uri()
 
 
 @contextmanager
@@ -290,40 +327,12 @@ def _locked(uri: str) -> Iterator[None]:
 
     Uses a lock file next to a SQLite database, and PostgreSQL's advisory lock; there is none for a server.
     """
-    database = database_file(uri)
+    database = local.database_file(uri)
     with ExitStack() as stack:
         if database is not None:
-            database.parent.mkdir(parents=True, exist_ok=True)
-            stack.enter_context(FileLock(database.parent / LOCK))
+            stack.enter_context(local.locked(database.parent / local.LOCK))
         elif uri.startswith("postgresql"):
             # The lock is released with the connection, also if the process is killed.
             connection = stack.enter_context(_connected(uri))
             connection.exec_driver_sql(f"SELECT pg_advisory_lock({_ADVISORY_LOCK})")
         yield
-
-
-def _write_ahead(database: Path) -> None:
-    """Let SQLite write ahead, where the file system allows it: readers then do not block the writer."""
-    with closing(sqlite3.connect(database)) as connection, suppress(sqlite3.OperationalError):
-        connection.execute("PRAGMA journal_mode = WAL")
-
-
-def _heal_moved(database: Path) -> None:
-    """Update the artifact addresses of a local store whose folder was moved or copied: they are absolute."""
-    folder = database.parent
-    now = (folder / ARTIFACTS).as_uri()
-    with closing(sqlite3.connect(database)) as connection, connection:
-        for old in _stale_addresses(connection, folder):
-            for table, column in _ADDRESSES:
-                moved = f"{column} = ? || substr({column}, ?) WHERE substr({column}, 1, ?) = ?"
-                connection.execute(f"UPDATE {table} SET {moved}", (now, len(old) + 1, len(old), old))
-
-
-def _stale_addresses(connection: sqlite3.Connection, folder: Path) -> list[str]:
-    """List the artifact addresses of experiments from before the store was moved here."""
-    known = {row[0] for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
-    if not {table for table, _ in _ADDRESSES} <= known:
-        return []
-    rows = connection.execute("SELECT DISTINCT artifact_location FROM experiments").fetchall()
-    now, ending = (folder / ARTIFACTS).as_uri(), (Path("/") / folder.name / ARTIFACTS).as_uri()[7:]
-    return [str(old) for (old,) in rows if str(old).endswith(ending) and old != now]

@@ -83,7 +83,7 @@ def load_twin(store: Store, version: str) -> Twin:
     run_id, tags = _run(store, version)
     if TWIN_TAG not in tags:
         raise RegistryError(f"version {version} was trained without storing its twin")
-    model = load_model(tags[TWIN_TAG]).of_transactions()
+    model = load_model(tags[TWIN_TAG], store).of_transactions()
     return Twin(version, model, date.fromisoformat(tags[TWIN_DAY_TAG]), store, run_id)
 
 

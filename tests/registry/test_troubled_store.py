@@ -1,0 +1,205 @@
+"""Stores that are locked, read-only, damaged, moved, or in which somebody deleted or killed something."""
+
+from __future__ import annotations
+
+import ctypes
+import logging
+import os
+import shutil
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing
+
+import pytest
+
+from guanxi.data.processes import identity
+from guanxi.errors import ParamsError, RegistryError
+from guanxi.params import MLflowParams, load_params
+from guanxi.registry import _local_store, run_log
+from guanxi.registry.loaded_model import load_model
+from guanxi.registry.store import check_store, open_store
+
+PR_CAPBSET_DROP, CAP_DAC_OVERRIDE = 24, 1
+HOLD = """
+import sys
+from pathlib import Path
+from guanxi.registry._local_store import locked
+with locked(Path(sys.argv[1])):
+    print("held", flush=True)
+    input()
+"""
+PREDICT = """
+import os
+assert not os.access("mlruns", os.W_OK), "root may still write here"
+import guanxi
+from guanxi.jobs.doctor import doctor
+print(len(guanxi.predict("cdnow-sample")))
+print(*(f"{each.level} {each.subject} {each.text}" for each in doctor()), sep="\\n")
+try:
+    guanxi.train("cdnow-sample", horizon_days=60)
+except guanxi.errors.RegistryError as error:
+    print(error)
+"""
+
+
+@pytest.fixture
+def here(copy_store, first_run, tmp_path, monkeypatch):
+    """A copy of the first run's store, in the working folder."""
+    copy_store(first_run.folder, tmp_path)
+    monkeypatch.chdir(tmp_path)
+    return open_store(MLflowParams(), create=False)
+
+
+def test_a_deleted_experiment_is_refused_before_any_fit(here):
+    here.client.delete_experiment(here.experiment_id)
+    with pytest.raises(RegistryError, match="experiment guanxi was deleted") as error:
+        check_store(MLflowParams())
+    address, command = str(error.value).partition("MLFLOW_TRACKING_URI=")[2].split(" ", 1)
+    advised = [sys.executable, "-m", *command.partition(", or")[0].split()]
+    subprocess.run(
+        advised, env=os.environ | {"MLFLOW_TRACKING_URI": address}, check=True, capture_output=True
+    )
+    check_store(MLflowParams())
+
+
+def test_an_experiment_deleted_meanwhile_does_not_keep_models_from_predicting(here):
+    here.client.delete_experiment(here.experiment_id)
+    store = open_store(MLflowParams(), create=False)
+    assert load_model("models:/guanxi@champion", store).version == "1"
+
+
+@pytest.mark.parametrize("key", ["experiment", "registered_model"])
+@pytest.mark.parametrize("name", ["", " ", "a" * 600, "two\nlines"])
+def test_names_that_mlflow_would_refuse(key, name):
+    with pytest.raises(ParamsError, match=rf"parameter mlflow\.{key} = .* is not valid: write a name of"):
+        load_params(None, [], {f"mlflow.{key}": name})
+
+
+@pytest.mark.parametrize("name", ["a/b", "a:b", "a@b", "it's"])
+def test_model_names_that_no_address_can_hold(name):
+    with pytest.raises(ParamsError, match="without / : @"):
+        load_params(None, [], {"mlflow.registered_model": name})
+
+
+def test_a_damaged_database_is_refused_before_any_fit(here, tmp_path):
+    database = tmp_path / "mlruns" / "mlflow.db"
+    with closing(sqlite3.connect(database)) as connection:
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    content = bytearray(database.read_bytes())
+    content[8192:200_000] = b"\x7f" * (200_000 - 8192)
+    database.write_bytes(content)
+    with pytest.raises(RegistryError, match=r"mlflow\.db is damaged .*: see guanxi doctor"):
+        check_store(MLflowParams())
+
+
+def test_a_full_disk_is_refused_before_any_fit(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(_local_store, "LEAST_FREE", 1024**5)
+    with pytest.raises(RegistryError, match=r"only .* MiB are free"):
+        check_store(MLflowParams())
+    assert list(tmp_path.iterdir()) == []
+
+
+def obey_permissions() -> None:
+    """Give up the right of root to write everywhere; other users have none to give up."""
+    ctypes.CDLL(None).prctl(PR_CAPBSET_DROP, CAP_DAC_OVERRIDE)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="rights are given up the way Linux does")
+def test_a_store_that_can_only_be_read_predicts_and_does_not_train(here, tmp_path):
+    store = tmp_path / "mlruns"
+    with closing(sqlite3.connect(store / "mlflow.db")) as connection:
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    for left in store.glob("mlflow.db-*"):
+        left.unlink()
+    before = sorted(tmp_path.rglob("*"))
+    for path in (store, *store.rglob("*")):
+        path.chmod(path.stat().st_mode & 0o555)
+    try:
+        done = subprocess.run(
+            [sys.executable, "-B", "-c", PREDICT],
+            capture_output=True,
+            text=True,
+            check=False,
+            preexec_fn=obey_permissions,
+        )
+    finally:
+        for path in (store, *store.rglob("*")):
+            path.chmod(path.stat().st_mode | 0o200)
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.splitlines()
+    assert lines[0] == "2357"
+    assert any("can only be read: predictions work, trainings do not" in line for line in lines)
+    assert not any(line.startswith("wrong") for line in lines), lines
+    assert lines[-1].endswith("mlflow.db can only be read: get write permission")
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_the_holder_of_a_lock_is_named(tmp_path, monkeypatch, caplog):
+    path = tmp_path / "mlruns" / ".lock"
+    monkeypatch.setattr(_local_store, "_SILENT_SECONDS", 0.2)
+    monkeypatch.setattr(_local_store, "_LONGEST_SECONDS", 0.4)
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    with subprocess.Popen([sys.executable, "-c", HOLD, str(path)], **pipes) as process:
+        assert process.stdout.readline() == "held\n"
+        with (
+            caplog.at_level(logging.WARNING),
+            pytest.raises(RegistryError, match=f"held for .* by process {process.pid}: "),
+            _local_store.locked(path),
+        ):
+            pass
+        assert f"waiting for {path}, which process {process.pid} holds" in caplog.text
+        process.kill()
+    with _local_store.locked(path):
+        assert _local_store.holder(path) == f"process {os.getpid()}"
+
+
+def test_runs_of_killed_processes_are_closed_and_those_of_others_left(here, caplog):
+    def started(process: str, host: str) -> str:
+        tags = {"guanxi.process": process, "guanxi.host": host}
+        return here.client.create_run(here.experiment_id, tags=tags).info.run_id
+
+    own = run_log._host()
+    dead, alive = started("1-1", own), started(identity(), own)
+    elsewhere, unknown = started("1-1", "0@elsewhere"), here.client.create_run(here.experiment_id).info.run_id
+    with caplog.at_level(logging.WARNING):
+        open_store(MLflowParams(), create=False)
+    status = {each: here.client.get_run(each).info.status for each in (dead, alive, elsewhere, unknown)}
+    assert status == {dead: "KILLED", alive: "RUNNING", elsewhere: "RUNNING", unknown: "RUNNING"}
+    assert "1 MLflow run of a killed process" in caplog.text
+
+
+def test_a_training_names_its_process(store):
+    run_id = store.client.get_model_version("guanxi", "1").run_id
+    tags = store.client.get_run(run_id).data.tags
+    assert tags["guanxi.host"] == run_log._host()
+    assert tags["guanxi.process"].split("-")[0].isdecimal()
+
+
+def test_an_experiment_of_somebody_else_keeps_its_address(here, tmp_path):
+    theirs = (tmp_path / "other" / "mlruns" / "artifacts").as_uri()
+    other = here.client.create_experiment("theirs", artifact_location=theirs)
+    run_id = here.client.create_run(other).info.run_id
+    here.client.log_text(run_id, "text", "file.txt")
+    again = open_store(MLflowParams(), create=False)
+    assert again.client.get_experiment(other).artifact_location == theirs
+    assert again.client.list_artifacts(run_id)[0].path == "file.txt"
+    shutil.rmtree(tmp_path / "other")
+    again = open_store(MLflowParams(), create=False)
+    assert again.client.get_experiment(other).artifact_location == theirs
+
+
+def test_a_figure_that_fails_is_left_out(here, caplog):
+    import matplotlib.figure
+
+    def broken() -> None:
+        raise ValueError("max() arg is an empty sequence")
+
+    with run_log.open_run(here, {}) as run_id:
+        figures = {"a.png": broken, "b.png": matplotlib.figure.Figure}
+        from guanxi.registry.log import log_figures
+
+        log_figures(here, run_id, figures)
+    assert [each.path for each in here.client.list_artifacts(run_id)] == ["b.png"]
+    assert "a.png was not drawn: max() arg is an empty sequence" in caplog.text
