@@ -222,7 +222,7 @@ def test_ctrl_c_says_how_to_go_on(here, first_run, tmp_path):
 def test_two_at_once_on_one_output(here):
     with (
         FileLock(here / ".scores.parquet.lock"),
-        pytest.raises(OutputError, match=r"scores\.parquet: another guanxi predict writes it now"),
+        pytest.raises(OutputError, match=r"scores\.parquet: another guanxi command writes it now"),
     ):
         predict_to("cdnow-sample", here / "scores.parquet")
 

@@ -176,7 +176,7 @@ class _Job:
         started, begin = datetime.now(UTC), time.monotonic()
         location.check()
         loaded = self.load()
-        with only_writer(location):
+        with only_writer(location.name, location.work_folder.with_suffix(".lock")):
             scoring = _scoring(loaded, self)
             facts = {
                 "guanxi": __version__,

@@ -197,7 +197,7 @@ def test_nothing_of_an_earlier_export_is_left(tmp_path: Path, monkeypatch: pytes
 
 def test_a_folder_with_other_files_is_not_given_up(tmp_path: Path) -> None:
     (tmp_path / "thesis.docx").write_text("years of work")
-    with pytest.raises(OutputError, match=r"holds 'thesis\.docx'"):
+    with pytest.raises(OutputError, match=r"contains 'thesis\.docx'"):
         export_customers(TABLE, tmp_path, "zoho")
     with pytest.raises(OutputError, match="is a file"):
         export_customers(TABLE, tmp_path / "thesis.docx", "zoho")
