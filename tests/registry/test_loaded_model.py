@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import sqlite3
-from contextlib import closing
+from contextlib import closing, suppress
 from types import SimpleNamespace
 
 import numpy as np
@@ -146,11 +146,33 @@ class TestExport:
         folder = tmp_path / "models" / "guanxi"
         for _ in range(2):
             loaded_model.export(fresh.model_uri, folder)
-            (folder / "stale").touch()
+            (folder / "artifacts" / "trees" / "stale-0.txt").touch()
         loaded_model.export(fresh.model_uri, folder)
-        assert not (folder / "stale").exists()
+        assert not list(folder.rglob("stale*"))
         assert (folder / "MLmodel").exists()
         assert [path.name for path in folder.parent.iterdir()] == ["guanxi"]
+
+    @pytest.mark.parametrize("place", ["guanxi", ".guanxi.old"])
+    @pytest.mark.parametrize("name", ["notes.txt", "artifacts/trees/notes.md", "MLmodel"])
+    def test_what_is_not_of_an_exported_model_stays(self, fresh, tmp_path, place, name):
+        folder = tmp_path / "guanxi"
+        foreign = tmp_path / place / name
+        loaded_model.export(fresh.model_uri, tmp_path / place)
+        foreign.write_text("mine")
+        with pytest.raises(OutputError, match=r"did not write|not of guanxi"):
+            loaded_model.export(fresh.model_uri, folder)
+        assert foreign.read_text() == "mine"
+
+    @pytest.mark.parametrize("place", ["guanxi", ".guanxi.old", ".guanxi.new"])
+    def test_a_link_is_not_followed(self, fresh, tmp_path, place):
+        precious = tmp_path / "precious"
+        loaded_model.export(fresh.model_uri, precious)
+        before = sorted(precious.rglob("*"))
+        (tmp_path / place).symlink_to(precious)
+        with suppress(OutputError):
+            loaded_model.export(fresh.model_uri, tmp_path / "guanxi")
+        assert (tmp_path / place).is_symlink()
+        assert sorted(precious.rglob("*")) == before
 
     def test_failure_leaves_the_old_folder(self, fresh, tmp_path, monkeypatch):
         import mlflow

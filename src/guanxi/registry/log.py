@@ -12,7 +12,7 @@ from typing import Any
 import pandas as pd
 
 from guanxi import __version__
-from guanxi.data.sources.source_table import redact
+from guanxi.data.sources.redaction import redact
 from guanxi.params import Params
 from guanxi.pipeline.fit import FittedModels, fit_notes
 from guanxi.pipeline.tuning import TUNED, choice
@@ -241,13 +241,20 @@ def _git_tags() -> dict[str, str]:
     commit = _git("rev-parse", "HEAD")
     if not commit:
         return {}
-    dirty = str(bool(_git("status", "--porcelain"))).lower()
+    # `git status` runs the filters that a repository names.
+    filters = _git("config", "--local", "--includes", "--get-regexp", r"^filter\.")
+    changes = "" if filters else _git("status", "--porcelain", "--ignore-submodules=all")
+    dirty = "unknown" if filters else str(bool(changes)).lower()
     return {"mlflow.source.git.commit": commit, "guanxi.git_dirty": dirty}
 
 
 def _git(*arguments: str) -> str:
     try:
-        done = subprocess.run(["git", *arguments], capture_output=True, text=True, timeout=10, check=False)
+        # A repository of somebody else may name programs to run: none of them.
+        quiet = ("-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null", "--no-optional-locks")
+        done = subprocess.run(
+            ["git", *quiet, *arguments], capture_output=True, text=True, timeout=10, check=False
+        )
     except (OSError, subprocess.TimeoutExpired):
         return ""
     return done.stdout.strip() if done.returncode == 0 else ""

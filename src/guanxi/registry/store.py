@@ -15,7 +15,8 @@ from typing import Any
 from filelock import FileLock
 
 from guanxi.data.sinks import files
-from guanxi.data.sources.source_table import first_line, redact
+from guanxi.data.sources.redaction import redact
+from guanxi.data.sources.source_table import first_line
 from guanxi.errors import OutputError, RegistryError
 from guanxi.params import MLflowParams
 

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from guanxi.data.sources.source_table import first_line, redact
+from guanxi.data.sources.redaction import redact
+from guanxi.data.sources.source_table import first_line
 from guanxi.errors import RegistryError
 from guanxi.registry.aliases import CHAMPION, read_aliases
 from guanxi.registry.loaded_model import LoadedTransactionModel, load_model

@@ -25,7 +25,8 @@ from guanxi.data.sources._databases import (
     split_address,
 )
 from guanxi.data.sources._sql import escape_glob, identifier, literal
-from guanxi.data.sources.source_table import first_line, redact
+from guanxi.data.sources.redaction import redact
+from guanxi.data.sources.source_table import first_line
 from guanxi.errors import OutputError, SourceError
 
 _ROWS_PER_BATCH = 20_000

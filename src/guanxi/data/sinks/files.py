@@ -12,6 +12,7 @@ import duckdb
 import pandas as pd
 import pyarrow as pa
 
+from guanxi.data.sinks.formulas import neutralise_texts
 from guanxi.data.sinks.own_files import check_no_link
 from guanxi.data.sources.source_table import first_line
 from guanxi.data.temporary import remove_abandoned, temporary_folder
@@ -49,7 +50,7 @@ def _check_table_name(path: Path) -> None:
 
 
 def write_table(table: pd.DataFrame, path: Path) -> None:
-    """Write a table to Parquet or CSV, depending on the extension.
+    """Write a table to Parquet or CSV, depending on the extension; in CSV no text is a formula.
 
     Raises
     ------
@@ -60,7 +61,7 @@ def write_table(table: pd.DataFrame, path: Path) -> None:
     if path.suffix.lower() == ".parquet":
         write_atomically(path, lambda temporary: table.to_parquet(temporary, index=False))
     else:
-        write_atomically(path, lambda temporary: table.to_csv(temporary, index=False))
+        write_atomically(path, lambda temporary: neutralise_texts(table).to_csv(temporary, index=False))
 
 
 def write_engine_table(

@@ -12,8 +12,8 @@ from pathlib import Path
 import pandas as pd
 
 from guanxi.data.sinks.files import write_atomically
+from guanxi.data.sinks.formulas import neutralise
 from guanxi.data.sinks.output_location import FOLDER_MANIFEST, FolderLocation, check_folder
-from guanxi.data.sinks.spreadsheet import neutralise
 from guanxi.data.temporary import temporary_folder
 from guanxi.errors import ParamsError, did_you_mean
 from guanxi.scorecard.exports._import_cells import CUSTOMER, Changes, check_identifiers, csv_line, csv_lines
