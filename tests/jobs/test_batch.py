@@ -241,7 +241,7 @@ def test_the_source_is_not_replaced(here):
         write = lines.to_csv if name.endswith("csv") else lines.to_parquet
         write(here / name, index=False)
         before = (here / name).read_bytes()
-        with pytest.raises(OutputError, match="is the source itself"):
+        with pytest.raises(OutputError, match="is the source and would be replaced"):
             predict_to(str(here / name), here / name)
         assert (here / name).read_bytes() == before
 

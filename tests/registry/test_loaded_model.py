@@ -15,6 +15,7 @@ from guanxi.errors import OutputError, RegistryError
 from guanxi.params import MLflowParams
 from guanxi.pipeline.correction import BLEND
 from guanxi.registry import loaded_model, registration
+from guanxi.registry._bundle import _digests
 from guanxi.registry.aliases import read_aliases
 from guanxi.registry.log import TrainingRecord, log_training
 from guanxi.registry.store import open_store
@@ -137,6 +138,10 @@ def test_a_model_whose_document_is_of_another_format_is_refused(fresh, tmp_path)
     loaded_model.export(fresh.model_uri, tmp_path / "model")
     file = tmp_path / "model" / "artifacts" / "model.json"
     file.write_text(file.read_text("utf-8").replace(f'"format": {FORMAT}', '"format": 99'), "utf-8")
+    digests = file.with_name("digests.json")
+    digests.unlink()
+    now = json.dumps(_digests(file.parent))
+    digests.write_text(now, "utf-8")
     with pytest.raises(RegistryError, match=r"model\.json is of format 99, and this version of guanxi reads"):
         loaded_model.load_model(str(tmp_path / "model"))
 

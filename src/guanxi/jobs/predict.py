@@ -266,11 +266,9 @@ def _check_not_the_source(source: str | pd.DataFrame, location: OutputLocation) 
     if isinstance(source, pd.DataFrame):
         return
     output = getattr(location, "path", None)
-    files = isinstance(output, Path) and output.exists() and Path(source).exists()
-    if (files and output.samefile(source)) or source_name(source) == location.name:
-        raise OutputError(
-            f"{location.name} is the source itself: choose another output, it would be replaced"
-        )
+    same_file = output and output.exists() and Path(source).exists() and output.samefile(source)
+    if same_file or source_name(source) == location.name:
+        raise OutputError(f"{location.name} is the source and would be replaced: choose another output")
 
 
 def _load_checked(model: str | None, params: Params, reporter: Reporter) -> LoadedModel:

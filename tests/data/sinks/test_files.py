@@ -121,7 +121,7 @@ def test_no_text_of_a_csv_file_is_run_as_a_formula(tmp_path: Path, write: str) -
         "-5",
         "+49",
         "-1e5",
-        "plain",
+        "x",
         None,
     ]
     table = pd.DataFrame({"customer_id": texts, "=heading": range(12), "value": [-1.5] * 12})
@@ -136,7 +136,7 @@ def test_no_text_of_a_csv_file_is_run_as_a_formula(tmp_path: Path, write: str) -
     assert list(back.columns) == ["customer_id", "'=heading", "value"]
     assert back["value"].tolist() == [-1.5] * 12
     ids = back["customer_id"].tolist()
-    assert ids[7:11] == ["-5", "+49", "-1e5", "plain"]
+    assert ids[7:11] == ["-5", "+49", "-1e5", "x"]
     assert ids[:7] == [f"'{text}" for text in texts[:7]]
     files.write_table(table, tmp_path / "t.parquet")
     assert pd.read_parquet(tmp_path / "t.parquet")["customer_id"].tolist()[:11] == texts[:11]

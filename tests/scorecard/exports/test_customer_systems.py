@@ -16,7 +16,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from guanxi.data.sinks.spreadsheet import FORMULA_STARTS, cut, neutralise
+from guanxi.data.sinks.formulas import FORMULA_STARTS, neutralise
+from guanxi.data.sinks.spreadsheet import cut
 from guanxi.errors import DataError, OutputError, ParamsError
 from guanxi.scorecard.exports import _customer_systems
 from guanxi.scorecard.exports._customer_systems import export_customers, layout_of
