@@ -116,7 +116,7 @@ def test_no_text_of_a_csv_file_is_run_as_a_formula(tmp_path: Path, write: str) -
         "-2-2",
         "@SUM(A1)",
         "\tx",
-        "\r=x",
+        "-x",
         "＝1",
         "-5",
         "+49",
