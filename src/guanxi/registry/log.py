@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import subprocess
-import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,6 +12,7 @@ import pandas as pd
 
 from guanxi import __version__
 from guanxi.data.sources.redaction import redact
+from guanxi.data.temporary import temporary_folder
 from guanxi.params import Params
 from guanxi.pipeline.fit import FittedModels, fit_notes
 from guanxi.pipeline.tuning import TUNED, choice
@@ -116,8 +116,8 @@ def _log_run(
         for name, draw in record.figures.items():
             mlflow.log_figure(draw(), f"figures/{name}.png")
         details(mlflow)
-        with tempfile.TemporaryDirectory() as folder:
-            info = log_bundle(fitted, Path(folder), record.source, profile=record.profile)
+        with temporary_folder() as folder:
+            info = log_bundle(fitted, folder, record.source, profile=record.profile)
     return str(run.info.run_id), str(info.model_uri)
 
 
@@ -139,9 +139,9 @@ def _log_children(mlflow: Any, store: Store, served: FittedModels, record: Train
 
 def _log_twin(mlflow: Any, twin: FittedModels | None, record: TrainingRecord) -> None:
     """Log the twin with its code, and its window, so that later versions can be compared with it."""
-    with tempfile.TemporaryDirectory() as folder:
+    with temporary_folder() as folder:
         if twin is not None:
-            info = log_bundle(twin, Path(folder), record.source, TWIN)
+            info = log_bundle(twin, folder, record.source, TWIN)
             mlflow.set_tag(TWIN_TAG, info.model_uri)
         for days, customers in record.held_out.items():
             path = Path(folder, _held_out_file(days))
