@@ -62,7 +62,7 @@ class Twin:
         try:
             with temporary_folder() as folder, _quiet_warnings():
                 path = self._store.client.download_artifacts(
-                    self._run_id, _held_out_file(window_days), folder
+                    self._run_id, _held_out_file(window_days), str(folder)
                 )
                 return pd.read_parquet(Path(path))
         except Exception as error:
