@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
+import time
 from pathlib import Path
 from typing import Any
 
@@ -244,3 +245,47 @@ class TestColumnsShorthand:
     def test_refuses_a_name_twice(self) -> None:
         with pytest.raises(ParamsError, match="--columns names 'amount' twice: keep one"):
             parse_columns("amount=a,amount=b")
+
+
+BOMB = "a0: &a0 [x, x, x, x, x, x, x, x, x]\n" + "".join(
+    f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 9)}]\n" for i in range(1, 10)
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (BOMB, "with its aliases written out it has more than 100,000 values"),
+        (
+            "a: &a {x: 1}\n" + "".join(f"b{i}: &b{i} {{<<: [*a, *a]}}\n" for i in range(9)),
+            "key 'x' appears twice",
+        ),
+        ("seed: &a [*a]", "nested too deeply, or refers to itself"),
+        ("seed: " + "[" * 20_000, "nested too deeply"),
+        ("seed: " + "9" * 10_000, "Exceeds the limit"),
+        ("seed: 2020-99-99", "is not valid YAML: month must be in 1..12"),
+        ("seed: " + "x" * 2_000_000, "is larger than 1,000,000 bytes"),
+        ("{[a]: 1}", "unhashable key"),
+        ("\n".join(f"k{i}: 1" for i in range(30_000)), r"k0 is unknown.*\(and 29999 more\)"),
+        ("seed: " + "x" * 50_000, "parameter seed"),
+        ("seed: &a 7\nhorizon_days: *a", ""),
+    ],
+    ids=range(11),
+)
+def test_a_hostile_file_ends_soon_and_in_a_short_line(tmp_path: Path, text: str, message: str) -> None:
+    path, begin = written(tmp_path, text), time.perf_counter()
+    if not message:
+        assert load_params(path).horizon_days == 7
+        return
+    with pytest.raises(ParamsError, match=message) as caught:
+        load_params(path)
+    assert len(str(caught.value)) < 600
+    assert "\n" not in str(caught.value)
+    assert time.perf_counter() - begin < 20
+
+
+def test_a_hostile_override_ends_in_a_short_line() -> None:
+    for value in ("[" * 50_000, "[" + "9" * 10_000 + "]", "{" * 9 + "x" * 50_000):
+        with pytest.raises(ParamsError, match=r"is not valid JSON") as caught:
+            load_params(None, [f"scorecard.by={value}"])
+        assert len(str(caught.value)) < 400

@@ -163,9 +163,17 @@ class TestResume:
         assert again.code == 0
         assert "nothing to resume: starting from the beginning" in again.err
 
-    def test_a_damaged_part_is_scored_again(self, interrupted, first_run):
+    @pytest.mark.parametrize("damage", ["cut", "flipped", "replaced"])
+    def test_a_damaged_part_is_scored_again(self, interrupted, first_run, damage):
         part = interrupted.parent / ".scores.parquet.partial" / "part-00001.parquet"
-        part.write_bytes(part.read_bytes()[:-50])
+        content = bytearray(part.read_bytes())
+        if damage == "cut":
+            content = content[:-50]
+        elif damage == "flipped":
+            content[len(content) // 3] ^= 1
+        else:  # by another part with as many rows
+            content = bytearray(part.with_name("part-00000.parquet").read_bytes())
+        part.write_bytes(content)
         assert predict_to("cdnow-sample", interrupted, resume=True).resumed_chunks == 1
         same(pd.read_parquet(interrupted), first_run.predictions)
 
@@ -222,9 +230,20 @@ def test_ctrl_c_says_how_to_go_on(here, first_run, tmp_path):
 def test_two_at_once_on_one_output(here):
     with (
         FileLock(here / ".scores.parquet.lock"),
-        pytest.raises(OutputError, match=r"scores\.parquet: another guanxi predict writes it now"),
+        pytest.raises(OutputError, match=r"scores\.parquet: another guanxi command writes it now"),
     ):
         predict_to("cdnow-sample", here / "scores.parquet")
+
+
+def test_the_source_is_not_replaced(here):
+    for name in ("log.csv", "log.parquet"):
+        lines = guanxi.datasets.load_cdnow_sample()
+        write = lines.to_csv if name.endswith("csv") else lines.to_parquet
+        write(here / name, index=False)
+        before = (here / name).read_bytes()
+        with pytest.raises(OutputError, match="is the source and would be replaced"):
+            predict_to(str(here / name), here / name)
+        assert (here / name).read_bytes() == before
 
 
 class TestDatabase:

@@ -99,7 +99,7 @@ class TestRefused:
             ("sales [a]", "scores.parquet", "writes a Parquet folder: name one, without an extension"),
             ("sales [a]", "duckdb://a.db::scores", "writes a Parquet folder: name one, without an extension"),
             ("sales [a]", "lines.csv/scores", "it is a file"),
-            ("sales [a]", "sales [a]", "contains 'part 0.parquet', which is not part of a table"),
+            ("sales [a]", "sales [a]", "contains 'part 0.parquet', which guanxi did not write"),
         ],
     )
     def test_sources_and_outputs(self, source, given, output, message, monkeypatch):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import sqlite3
-from contextlib import closing
+from contextlib import closing, suppress
 from types import SimpleNamespace
 
 import numpy as np
@@ -15,6 +15,7 @@ from guanxi.errors import OutputError, RegistryError
 from guanxi.params import MLflowParams
 from guanxi.pipeline.correction import BLEND
 from guanxi.registry import loaded_model, registration
+from guanxi.registry._bundle import _digests
 from guanxi.registry.aliases import read_aliases
 from guanxi.registry.log import TrainingRecord, log_training
 from guanxi.registry.store import open_store
@@ -141,6 +142,10 @@ def test_a_model_whose_document_is_of_another_format_is_refused(fresh, tmp_path)
     loaded_model.export(fresh.store, version_of(fresh), tmp_path / "model")
     file = tmp_path / "model" / "artifacts" / "model.json"
     file.write_text(file.read_text("utf-8").replace(f'"format": {FORMAT}', '"format": 99'), "utf-8")
+    digests = file.with_name("digests.json")
+    digests.unlink()
+    now = json.dumps(_digests(file.parent))
+    digests.write_text(now, "utf-8")
     with pytest.raises(RegistryError, match=r"model\.json is of format 99, and this version of guanxi reads"):
         loaded_model.load_model(str(tmp_path / "model"))
 
@@ -150,11 +155,33 @@ class TestExport:
         folder = tmp_path / "models" / "guanxi"
         for _ in range(2):
             loaded_model.export(fresh.store, version_of(fresh), folder)
-            (folder / "stale").touch()
+            (folder / "artifacts" / "trees" / "stale-0.txt").touch()
         loaded_model.export(fresh.store, version_of(fresh), folder)
-        assert not (folder / "stale").exists()
+        assert not list(folder.rglob("stale*"))
         assert (folder / "MLmodel").exists()
         assert [path.name for path in folder.parent.iterdir()] == ["guanxi"]
+
+    @pytest.mark.parametrize("place", ["guanxi", ".guanxi.old"])
+    @pytest.mark.parametrize("name", ["notes.txt", "artifacts/trees/notes.md", "MLmodel"])
+    def test_what_is_not_of_an_exported_model_stays(self, fresh, tmp_path, place, name):
+        folder = tmp_path / "guanxi"
+        foreign = tmp_path / place / name
+        loaded_model.export(fresh.model_uri, tmp_path / place)
+        foreign.write_text("mine")
+        with pytest.raises(OutputError, match=r"did not write|not of guanxi"):
+            loaded_model.export(fresh.model_uri, folder)
+        assert foreign.read_text() == "mine"
+
+    @pytest.mark.parametrize("place", ["guanxi", ".guanxi.old", ".guanxi.new"])
+    def test_a_link_is_not_followed(self, fresh, tmp_path, place):
+        precious = tmp_path / "precious"
+        loaded_model.export(fresh.model_uri, precious)
+        before = sorted(precious.rglob("*"))
+        (tmp_path / place).symlink_to(precious)
+        with suppress(OutputError):
+            loaded_model.export(fresh.model_uri, tmp_path / "guanxi")
+        assert (tmp_path / place).is_symlink()
+        assert sorted(precious.rglob("*")) == before
 
     def test_failure_leaves_the_old_folder(self, fresh, tmp_path, monkeypatch):
         import mlflow

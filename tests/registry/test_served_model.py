@@ -94,7 +94,7 @@ class TestFolder:
         folder = first_run.folder / "models" / "guanxi"
         assert sorted(path.name for path in folder.rglob("*.py")) == ["guanxi_model.py"]
         held = sorted(path.name for path in (folder / "artifacts").iterdir())
-        assert held == ["example_predictions.json", "model.json", "profile.json", "trees"]
+        assert held == ["digests.json", "example_predictions.json", "model.json", "profile.json", "trees"]
 
     def test_holds_the_boosters_of_each_target_as_they_were_grown(self, first_run, served):
         folder = first_run.folder / "models" / "guanxi" / "artifacts" / "trees"

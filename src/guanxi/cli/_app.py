@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
 import typer
 
+from guanxi.cli._endings import echo
 from guanxi.cli._options import FLAGS, Debug
 
 if TYPE_CHECKING:
@@ -32,10 +33,10 @@ def _root(
     if version:
         from guanxi import __version__
 
-        typer.echo(f"guanxi {__version__}")
+        echo(f"guanxi {__version__}")
         raise typer.Exit
     if context.invoked_subcommand is None:
-        typer.echo(context.get_help())
+        echo(context.get_help())
 
 
 def command(*flags: str, epilog: str) -> Callable[[Callable[..., None]], Callable[..., None]]:

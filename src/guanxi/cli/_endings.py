@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import sys
 from typing import NoReturn
 
 import typer
 
 STOPPED = 130
+_LONGEST_ERROR = 2_000
 
 
 def explain_error(error: Exception) -> tuple[str, int]:
@@ -32,14 +34,29 @@ def explain_error(error: Exception) -> tuple[str, int]:
 
 def fail(message: str, code: int) -> NoReturn:
     """Print one line to standard error and exit."""
-    typer.echo("guanxi: " + " ".join(without_passwords(message).split()), err=True)
+    line = " ".join(message.split())
+    echo(f"guanxi: {line if len(line) <= _LONGEST_ERROR else line[:_LONGEST_ERROR] + '…'}", err=True)
     sys.exit(code)
 
 
-def without_passwords(text: str) -> str:
-    """Mask passwords; the code for it is only imported if the text has an address."""
-    if "://" not in text:
+def echo(text: str, *, err: bool = False) -> None:
+    """Print a text without passwords and control characters."""
+    from guanxi.jobs.reporter import printable
+
+    typer.echo(printable(_without_passwords(text)), err=err)
+
+
+def replace_unprintable() -> None:
+    """Escape what the terminal's encoding lacks, instead of failing."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def _without_passwords(text: str) -> str:
+    """Mask passwords; the code for it is only imported if the text may have one."""
+    if not any(sign in text for sign in ("://", "=", "%3")):
         return text
-    from guanxi.data.sources.source_table import redact
+    from guanxi.data.sources.redaction import redact
 
     return redact(text)

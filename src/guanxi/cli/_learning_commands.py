@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from guanxi.cli._app import command
+from guanxi.cli._endings import echo
 from guanxi.cli._options import OptionalSource, OutputFolder, Source, Task
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ def run(source: OptionalSource = "cdnow", output: OutputFolder = Path("output"),
     from guanxi.jobs.reporter import ConsoleReporter
     from guanxi.jobs.run import run as job
 
-    typer.echo(summary.of_run(job(source, params, output, ConsoleReporter())))
+    echo(summary.of_run(job(source, params, output, ConsoleReporter())))
 
 
 @command("horizon", "as_of", "columns", epilog="Example: guanxi validate sales.csv --horizon 90")
@@ -39,7 +40,7 @@ def validate(source: Source, params: Params) -> None:
     from guanxi.jobs.validate import validate as job
 
     usability = job(source, params, ConsoleReporter())
-    typer.echo(usability_text(usability))
+    echo(usability_text(usability))
     if not usability.usable:
         raise HistoryError(
             f"not enough data for a horizon of {params.horizon_days:,} days: see the report above"
@@ -83,7 +84,7 @@ def train(
     from guanxi.jobs.reporter import ConsoleReporter
     from guanxi.jobs.train import train as job
 
-    typer.echo(summary.of_training(job(source, params=params, reporter=ConsoleReporter())))
+    echo(summary.of_training(job(source, params=params, reporter=ConsoleReporter())))
 
 
 def _train_labels(
@@ -102,7 +103,7 @@ def _train_labels(
     training = train_labels(
         source, label=label, id_column=id_column, params=params, reporter=ConsoleReporter()
     )
-    typer.echo(summary_text(training))
+    echo(summary_text(training))
 
 
 @command(
@@ -129,4 +130,4 @@ def backtest(
     from guanxi.jobs.reporter import ConsoleReporter
 
     result = job(source, output, params=params, cutoffs=cutoff or (), reporter=ConsoleReporter())
-    typer.echo(summary_text(result))
+    echo(summary_text(result))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from guanxi.cli._app import command
+from guanxi.cli._endings import echo
 from guanxi.cli._options import Model, Source
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ def promote(
     from guanxi.jobs.promote import summary_text
     from guanxi.jobs.reporter import ConsoleReporter
 
-    typer.echo(summary_text(job(params, model=model, reporter=ConsoleReporter())))
+    echo(summary_text(job(params, model=model, reporter=ConsoleReporter())))
 
 
 @command("tracking_uri", epilog="Example: guanxi rollback --tracking-uri http://127.0.0.1:5000")
@@ -43,7 +44,7 @@ def rollback(
     from guanxi.jobs.rollback import rollback as job
     from guanxi.jobs.rollback import summary_text
 
-    typer.echo(summary_text(job(params, name=name, reporter=ConsoleReporter())))
+    echo(summary_text(job(params, name=name, reporter=ConsoleReporter())))
 
 
 @command(
@@ -77,7 +78,7 @@ def monitor(
     found = job(
         source, output, model=model, predictions=predictions, params=params, reporter=ConsoleReporter()
     )
-    typer.echo(summary_text(found))
+    echo(summary_text(found))
     raise typer.Exit(found.exit_code)
 
 
@@ -89,6 +90,6 @@ def doctor(params: Params) -> None:
     from guanxi.jobs.reporter import ConsoleReporter
 
     findings = job(params, reporter=ConsoleReporter())
-    typer.echo(findings_text(findings))
+    echo(findings_text(findings))
     if any(each.level == "wrong" for each in findings):
         raise typer.Exit(1)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import signal
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from guanxi.cli._app import app, command, resolve
-from guanxi.cli._endings import without_passwords
+from guanxi.cli._endings import echo
 from guanxi.cli._options import (
     AsOf,
     Columns,
@@ -71,8 +70,6 @@ def predict(
     from guanxi.jobs.predict import predict_to
     from guanxi.jobs.reporter import ConsoleReporter
 
-    # Schedulers stop a job with SIGTERM: treat it like Ctrl-C, to remove temporary files.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
     resolved = resolve(params, overrides, columns, as_of=as_of, tracking_uri=tracking_uri)
     given: dict[str, Any] = {
         "model": model,
@@ -90,7 +87,7 @@ def predict(
     else:
         manifest = predict_to(source, output, resume=resume, **given)
     day = f" as of {manifest.as_of}" if manifest.as_of else ""
-    typer.echo(without_passwords(f"{manifest.rows:,} customers scored{day}: {output}"))
+    echo(f"{manifest.rows:,} customers scored{day}: {output}")
 
 
 @command(
@@ -121,10 +118,10 @@ def scorecard(
     if fail_on is not None and not params.scorecard.targets:
         raise typer.BadParameter("it needs scorecard.targets: set them", param_hint="--fail-on")
     found = job(source, output, params, ConsoleReporter(), model=model, history=history)
-    typer.echo(summary_text(found, output))
+    echo(summary_text(found, output))
     failing = alarms(found, fail_on.value) if fail_on is not None else []
     if failing:
-        typer.echo(f"guanxi: needs attention: {', '.join(failing)}", err=True)
+        echo(f"guanxi: needs attention: {', '.join(failing)}", err=True)
         raise typer.Exit(3)
 
 
@@ -164,4 +161,4 @@ def explain(
         horizon_days=horizon,
         reporter=ConsoleReporter(),
     )
-    typer.echo(f"{text(story)}\n\n{picture}")
+    echo(f"{text(story)}\n\n{picture}")

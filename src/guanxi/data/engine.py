@@ -14,9 +14,9 @@ import duckdb
 import ibis
 import pandas as pd
 
+from guanxi.data.temporary import make_folder
 from guanxi.errors import OutputError, ParamsError
 
-SPILL_PREFIX = "guanxi-engine-"
 _MOST_THREADS = 4  # each needs a share of the memory
 
 
@@ -41,7 +41,7 @@ def _connect(timezone: str = "UTC", memory: str | None = None) -> Any:
     """
     connection = ibis.duckdb.connect()
     # By default the engine would spill to the working folder and leave the files there.
-    folder = tempfile.mkdtemp(prefix=SPILL_PREFIX)
+    folder = str(make_folder())
     weakref.finalize(connection, shutil.rmtree, folder, ignore_errors=True)
     connection.con.execute("SET temp_directory = $folder", {"folder": folder})
     if memory:

@@ -7,7 +7,7 @@ from datetime import date
 
 import pandas as pd
 
-from guanxi.data.sources.source_table import redact
+from guanxi.data.sources.redaction import redact
 from guanxi.data.transactions import TransactionLog, read_transactions
 from guanxi.data.usability import Usability, assess
 from guanxi.jobs.reporter import Reporter

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
-import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -15,30 +15,32 @@ from filelock import FileLock, Timeout
 
 from guanxi.data.sinks import files
 from guanxi.data.sinks.output_location import OutputLocation
+from guanxi.data.sinks.own_files import PARTS, PLAN, check_no_link, remove_own
 from guanxi.errors import OutputError, ParamsError
 from guanxi.jobs.reporter import Reporter
 
-_PLAN = "_plan.json"
+_DIGESTS = "_digests.txt"
 
 
 @contextmanager
-def only_writer(location: OutputLocation) -> Iterator[None]:
-    """Lock the location against other processes.
+def only_writer(name: str, path: Path) -> Iterator[None]:
+    """Lock a place against other processes, with an empty file that exists meanwhile.
 
     Raises
     ------
     OutputError
         If another process is writing to it.
     """
-    path = location.work_folder.with_suffix(".lock")
+    check_no_link(path)
+    if path.exists() and (not path.is_file() or path.stat().st_size):
+        raise OutputError(f"{path} is in the way and not of guanxi: move it away, or choose another output")
     made = _make_folder(path.parent)
     lock = FileLock(path)
     try:
         lock.acquire(timeout=0)
     except Timeout:
         raise OutputError(
-            f"{location.name}: another guanxi predict writes it now: "
-            "wait for its end, or choose another output"
+            f"{name}: another guanxi command writes it now: wait for its end, or choose another output"
         ) from None
     except OSError as error:
         raise OutputError(f"cannot write {path}: {error.strerror}") from error
@@ -74,6 +76,7 @@ class PartFolder:
     def __init__(self, location: OutputLocation, plan: Mapping[str, Any], sizes: Sequence[int]) -> None:
         self.path = location.work_folder
         self._plan, self._sizes = dict(plan), sizes
+        self._digests: dict[str, str] = {}
 
     def open(self, reporter: Reporter, *, resume: bool) -> list[int]:
         """Resume the parts of an interrupted job, or discard them; return the numbers of those to do.
@@ -94,8 +97,9 @@ class PartFolder:
                 f"   discarding the {found:,} parts of an interrupted job: --resume would have continued it"
             )
         if not (resume and found):
-            shutil.rmtree(self.path, ignore_errors=True)
-            files.write_text(json.dumps(self._plan, indent=1) + "\n", self.path / _PLAN)
+            self.remove()
+            files.write_text(json.dumps(self._plan, indent=1) + "\n", self.path / PLAN)
+        self._digests = self._read_digests()
         left = [number for number in range(len(self._sizes)) if not self._is_done(number)]
         if resume and found:
             reporter.say(f"   {len(self._sizes) - len(left):,} of {len(self._sizes):,} parts are done")
@@ -103,7 +107,11 @@ class PartFolder:
 
     def write(self, number: int, table: Any) -> None:
         """Write a part, whole or not at all."""
-        files.write_atomically(self._part(number), lambda temporary: pq.write_table(table, temporary))
+        path = self._part(number)
+        files.write_atomically(path, lambda temporary: pq.write_table(table, temporary))
+        self._digests[path.name] = _digest(path)
+        with (self.path / _DIGESTS).open("a", encoding="utf-8") as file:
+            file.write(f"{path.name} {self._digests[path.name]}\n")
 
     @property
     def parts(self) -> list[Path]:
@@ -117,20 +125,31 @@ class PartFolder:
 
     def remove(self) -> None:
         """Delete the parts."""
-        shutil.rmtree(self.path, ignore_errors=True)
+        remove_own(self.path, PARTS)
 
     def _part(self, number: int) -> Path:
         return self.path / f"part-{number:05d}.parquet"
 
     def _is_done(self, number: int) -> bool:
+        path = self._part(number)
         try:
-            return bool(pq.read_metadata(self._part(number)).num_rows == self._sizes[number])
+            return bool(pq.read_metadata(path).num_rows == self._sizes[number]) and self._digests.get(
+                path.name
+            ) == _digest(path)
         except (OSError, pa.ArrowException):
             return False
 
+    def _read_digests(self) -> dict[str, str]:
+        """Read the digest of each finished part; a line that was cut off matches none."""
+        try:
+            lines = (self.path / _DIGESTS).read_text(encoding="utf-8", errors="replace").splitlines()
+        except OSError:
+            return {}
+        return dict(line.split(" ", 1) for line in lines if " " in line)
+
     def _check_plan(self) -> None:
         try:
-            earlier = json.loads((self.path / _PLAN).read_text(encoding="utf-8"))
+            earlier = json.loads((self.path / PLAN).read_text(encoding="utf-8"))
         except (OSError, ValueError):
             earlier = {}
         for name, value in self._plan.items():
@@ -139,3 +158,8 @@ class PartFolder:
                     f"the interrupted job in {self.path} had {name} {earlier.get(name)!r}, not {value!r}: "
                     "repeat its options, or start again without --resume"
                 )
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -10,10 +10,12 @@ from pathlib import Path
 import pandas as pd
 
 from guanxi.data.sinks import files
+from guanxi.data.sinks.file_sets import LOCK, replaced_together
 from guanxi.evaluation.backtest import Backtest
 from guanxi.evaluation.backtest import backtest as roll
 from guanxi.evaluation.holdout import GUANXI
 from guanxi.jobs._opened_log import open_log
+from guanxi.jobs._parts import only_writer
 from guanxi.jobs.reporter import Reporter
 from guanxi.params import Params, load_params, override
 from guanxi.periods import parse_date
@@ -85,9 +87,10 @@ def backtest(
         found = roll(opened.log, opened.as_of, resolved, days, step.detail)
     opened.log.close()
     if path is not None:
-        with reporter.step(f"write {path}"):
+        writing = reporter.step(f"write {path}")
+        with writing, only_writer(str(path), path / LOCK), replaced_together(path) as new:
             for name in TABLES:
-                files.write_table(getattr(found, name), path / f"{name}.parquet")
+                files.write_table(getattr(found, name), new / f"{name}.parquet")
     return BacktestResult(found, path, resolved.horizon_days)
 
 

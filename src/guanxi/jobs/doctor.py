@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import platform
 import shutil
-import tempfile
 from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
@@ -12,8 +11,8 @@ from pathlib import Path
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 
-from guanxi.data.engine import SPILL_PREFIX
-from guanxi.data.sources.source_table import redact
+from guanxi.data.sinks.file_sets import WAITING, is_unfinished
+from guanxi.data.sources.redaction import redact
 from guanxi.errors import GuanxiError
 from guanxi.jobs.promote import EXPORT_FOLDER
 from guanxi.jobs.reporter import Reporter
@@ -23,7 +22,7 @@ from guanxi.registry.other_mlflow import leave_mlflow_alone
 from guanxi.registry.store import answering, local_database, open_store, store_uri
 
 _STORE_FOLDER = "mlruns"
-_LEFTOVERS = (".*.partial", ".*.tmp", ".*.lock", ".*.old")
+_LEFTOVERS = (".*.partial", ".guanxi-*-*", ".*.lock", ".*.old")
 
 
 @leave_mlflow_alone()
@@ -112,17 +111,21 @@ def _store(params: MLflowParams) -> list[Finding]:
 
 def _leftovers(folder: Path) -> Iterator[Finding]:
     """Find what killed processes left in the working folder."""
-    old, new = (EXPORT_FOLDER.with_name(f".{EXPORT_FOLDER.name}.{role}") for role in ("old", "new"))
+    old = EXPORT_FOLDER.with_name(f".{EXPORT_FOLDER.name}.old")
     if (folder / old).exists() and not (folder / EXPORT_FOLDER).exists():
         yield Finding("wrong", "export", f"interrupted: rename {old} to {EXPORT_FOLDER}")
-    elif (folder / old).exists() or (folder / new).exists():
-        yield Finding("note", "export", f"interrupted earlier: {old} and {new} may be deleted")
+    elif (folder / old).exists():
+        yield Finding("note", "export", f"interrupted earlier: {old} may be deleted")
+    for place in (folder, *sorted(path for path in folder.glob("[!.]*") if path.is_dir())):
+        if is_unfinished(place):
+            text = (
+                f"{place}: old and new files are mixed: repeat the command, or move {place / WAITING}/* there"
+            )
+            yield Finding("wrong", "results", text)
     for pattern in _LEFTOVERS:
         for path in sorted([*folder.glob(pattern), *folder.glob(f"[!.]*/{pattern}")]):
             if path.parent.name not in (_STORE_FOLDER, EXPORT_FOLDER.parent.name):
                 yield _leftover(path)
-    for path in sorted(Path(tempfile.gettempdir()).glob(f"{SPILL_PREFIX}*")):
-        yield _leftover(path)
 
 
 def _leftover(path: Path) -> Finding:

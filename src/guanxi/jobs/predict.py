@@ -14,7 +14,7 @@ from guanxi import __version__
 from guanxi.data.engine import explain_no_space
 from guanxi.data.sinks.output_location import OutputLocation, parse_output_location
 from guanxi.data.transactions import TransactionLog, data_digest, read_transactions
-from guanxi.errors import HistoryError, ParamsError
+from guanxi.errors import HistoryError, OutputError, ParamsError
 from guanxi.features.snapshots import CUSTOMERS_AT_ONCE, FeatureChunks
 from guanxi.jobs._opened_log import source_name
 from guanxi.jobs._parts import PartFolder, only_writer
@@ -178,8 +178,9 @@ class _Job:
         """Score into a location; call ``each`` with each table."""
         started, begin = datetime.now(UTC), time.monotonic()
         location.check()
+        _check_not_the_source(self.source, location)
         loaded = self.load()
-        with only_writer(location):
+        with only_writer(location.name, location.work_folder.with_suffix(".lock")):
             scoring = _scoring(loaded, self)
             facts = {
                 "guanxi": __version__,
@@ -261,6 +262,16 @@ def _(loaded: LoadedTransactionModel, job: _Job) -> Scoring:
         except BaseException:
             log.close()
             raise
+
+
+def _check_not_the_source(source: str | pd.DataFrame, location: OutputLocation) -> None:
+    """Refuse to replace the transactions by their predictions."""
+    if isinstance(source, pd.DataFrame):
+        return
+    output = getattr(location, "path", None)
+    same_file = output and output.exists() and Path(source).exists() and output.samefile(source)
+    if same_file or source_name(source) == location.name:
+        raise OutputError(f"{location.name} is the source and would be replaced: choose another output")
 
 
 def _load_checked(model: str | None, params: Params, reporter: Reporter) -> LoadedModel:

@@ -74,7 +74,8 @@ def predict_spark(
     loaded = _load(model, resolved, reporter)
     with ExitStack() as stack:
         if "://" not in output:
-            stack.enter_context(only_writer(FolderLocation(Path(output))))
+            place = FolderLocation(Path(output))
+            stack.enter_context(only_writer(place.name, place.work_folder.with_suffix(".lock")))
         with reporter.step("start Spark"):
             engine = stack.enter_context(open_spark(resolved.data.timezone))
         with reporter.step(f"read {source_name(source)}"):

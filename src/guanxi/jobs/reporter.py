@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 import warnings
 from collections.abc import Iterator
@@ -32,6 +33,8 @@ class Reporter:
 
 
 _SECONDS_BETWEEN_LINES = 30.0
+# All but tabs and line feeds.
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 
 
 class ConsoleReporter(Reporter):
@@ -54,7 +57,7 @@ class ConsoleReporter(Reporter):
         """Show a step with its number, and its duration once it is done."""
         begin = time.perf_counter()
         self._number += 1
-        self._title = f"{self._number}. {self._escape(title)}"
+        self._title = f"{self._number}. {self._escape(printable(title))}"
         self._counted_from = None
         with self._console.status(self._title) as status:
             self._status = status
@@ -67,7 +70,7 @@ class ConsoleReporter(Reporter):
     def detail(self, text: str) -> None:
         """Show next to the spinner what is being done."""
         if self._status is not None:
-            self._status.update(f"{self._title}: {self._escape(text)}")
+            self._status.update(f"{self._title}: {self._escape(printable(text))}")
 
     def count(self, done: int, total: int, unit: str) -> None:
         """Show count, rate and time left next to the spinner; without one, print a line now and then."""
@@ -83,11 +86,22 @@ class ConsoleReporter(Reporter):
 
     def say(self, text: str) -> None:
         """Print a line as it is, without markup."""
-        self._console.print(text, markup=False)
+        self._console.print(printable(text), markup=False)
 
     def warn(self, text: str) -> None:
         """Print a warning that stays."""
         self.say(f"   warning: {text}")
+
+
+def printable(text: str) -> str:
+    r"""Escape characters that would control the terminal, or turn the direction of the text around them.
+
+    Examples
+    --------
+    >>> printable("amount\x1b[2J")
+    'amount\\x1b[2J'
+    """
+    return _CONTROL.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
 
 
 def _count_text(done: int, total: int, unit: str, of_these: int, seconds: float) -> str:

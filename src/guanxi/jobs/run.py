@@ -13,9 +13,11 @@ import pandas as pd
 from guanxi import __version__
 from guanxi.data.relations.tables import read_relations
 from guanxi.data.sinks import files
+from guanxi.data.sinks.file_sets import LOCK, finish, replaced_together
 from guanxi.errors import RegistryError
 from guanxi.jobs._gate import Judgement, decide, evaluate_candidate
 from guanxi.jobs._opened_log import open_log
+from guanxi.jobs._parts import only_writer
 from guanxi.jobs.predict import _score_customers
 from guanxi.jobs.promote import EXPORT_FOLDER
 from guanxi.jobs.reporter import Reporter
@@ -32,6 +34,8 @@ from guanxi.scorecard import check_parameters, render_section, report_content, s
 
 if TYPE_CHECKING:
     from guanxi.report import PageSection
+
+_FILES = ("predictions.parquet", "rejected.parquet", "metrics.json", "report.html")
 
 
 @dataclass(frozen=True)
@@ -58,12 +62,26 @@ def run(source: str, params: Params, folder: Path, reporter: Reporter) -> RunRes
         As on the command line.
     params : Params
     folder : Path
-        Where ``predictions.parquet``, ``rejected.parquet``, ``metrics.json`` and ``report.html`` go.
+        Where ``predictions.parquet``, ``rejected.parquet``, ``metrics.json`` and ``report.html`` go, all or
+        none.
     reporter : Reporter
+
+    Raises
+    ------
+    OutputError
+        If the folder cannot be written, or another command is writing it.
     """
-    files.check_output(folder / "predictions.parquet")
+    for name in _FILES:
+        files.check_output(folder / name)
     registry.check_export(EXPORT_FOLDER)
     check_parameters(params)
+    with only_writer(str(folder), folder / LOCK):
+        if finish(folder):
+            reporter.say(f"   {folder}: put the results of an interrupted run in their places")
+        return _run(source, params, folder, reporter)
+
+
+def _run(source: str, params: Params, folder: Path, reporter: Reporter) -> RunResult:
     opened = open_log(source, params, reporter)
     reporter.say(usability_text(opened.usability))
     log = opened.log
@@ -82,10 +100,12 @@ def run(source: str, params: Params, folder: Path, reporter: Reporter) -> RunRes
     results = reporter.step("write the results, the page and the champion's folder")
     with results, answering(training.store):
         page = _page(training, predictions, render_section(report_content(scored, params)))
-        files.write_table(predictions, folder / "predictions.parquet")
-        files.write_engine_table(log.connection, log.rejected, folder / "rejected.parquet")
-        files.write_text(json.dumps(_metrics(training), indent=1) + "\n", folder / "metrics.json")
-        files.write_text(page, folder / "report.html")
+        with replaced_together(folder) as new:
+            files.write_table(predictions, new / "predictions.parquet")
+            about = {"model_version": training.version}
+            files.write_engine_table(log.connection, log.rejected, new / "rejected.parquet", about)
+            files.write_text(json.dumps(_metrics(training), indent=1) + "\n", new / "metrics.json")
+            files.write_text(page, new / "report.html")
         log_page(training.store, training.run_id, page)
         registry.export(training.store, training.champion, EXPORT_FOLDER)
     log.close()

@@ -7,8 +7,10 @@ from pathlib import Path
 import pandas as pd
 
 from guanxi.data.relations.tables import Relations, read_relations
+from guanxi.data.sinks.file_sets import LOCK
 from guanxi.data.transactions import TransactionLog, read_transactions
 from guanxi.jobs._opened_log import source_name
+from guanxi.jobs._parts import only_writer
 from guanxi.jobs.predict import _load_checked, _score_customers
 from guanxi.jobs.reporter import Reporter
 from guanxi.params import Params
@@ -72,7 +74,8 @@ def scorecard(
         found = build_scorecard(_scorecard_inputs(log, relations, loaded, params), reporter, history=history)
     finally:
         log.close()
-    page = write_results(folder, found, params, reporter, source=name, model_version=loaded.version)
+    with only_writer(str(folder), folder / LOCK):
+        page = write_results(folder, found, params, reporter, source=name, model_version=loaded.version)
     with reporter.step("log the scorecard"):
         tags = {"model_version": loaded.version, "source": name, "as_of": found.as_of.isoformat()}
         record, store = run_record(found, params), open_store(params.mlflow)

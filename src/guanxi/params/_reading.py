@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from collections.abc import Hashable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,9 @@ from guanxi.errors import ParamsError
 from guanxi.params._run import Params
 
 _NEXT_COLUMN = re.compile(r",(?=\s*(?:,|\w*\s*=|$))")
+_MOST_BYTES = 1_000_000
+_MOST_VALUES = 100_000
+_LONGEST_SHOWN = 120
 _FORMS = {
     "model_type": "keys with values belong below it",
     "dict_type": 'write a map, as in {"amount": "Price"}',
@@ -118,17 +122,27 @@ def _read(path: Path | None) -> dict[str, Any]:
         if not path.is_file():
             return {}
     try:
-        tree = yaml.load(path.read_text(encoding="utf-8"), Loader=_UniqueKeyLoader)
+        tree = yaml.load(_text(path), Loader=_UniqueKeyLoader)
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
         raise ParamsError(f"cannot read {path}: {reason}") from None
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError) as error:  # ValueError: a date or number that is none
         raise ParamsError(f"{path} is not valid YAML: {_where(error)}") from None
+    except RecursionError:
+        raise ParamsError(f"{path} is nested too deeply, or refers to itself: see params.yaml") from None
     if tree is None:
         return {}
     if not isinstance(tree, dict):
         raise ParamsError(f"{path} is not a map of keys to values: see the commented params.yaml")
     return tree
+
+
+def _text(path: Path) -> str:
+    with path.open("rb") as file:
+        content = file.read(_MOST_BYTES + 1)
+    if len(content) > _MOST_BYTES:
+        raise ParamsError(f"{path} is larger than {_MOST_BYTES:,} bytes: it is no params.yaml")
+    return content.decode("utf-8")
 
 
 def _put(tree: dict[str, Any], dotted: str, value: Any) -> None:
@@ -152,16 +166,23 @@ def _value(key: str, text: str) -> Any:
     if text[:1] in ("[", "{"):
         try:
             return json.loads(text)
-        except json.JSONDecodeError as error:
-            raise ParamsError(f"--set {key}: {text!r} is not valid JSON ({error.msg})") from None
+        except (ValueError, RecursionError) as error:
+            reason = getattr(error, "msg", "nested too deeply, or a number too long")
+            raise ParamsError(f"--set {key}: {_short(text)} is not valid JSON ({reason})") from None
     return text
 
 
-def _where(error: yaml.YAMLError) -> str:
+def _where(error: Exception) -> str:
     """Describe a YAML error and its position in one line."""
     if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark:
         return f"line {error.problem_mark.line + 1}: {error.problem}"
-    return " ".join(str(error).split())
+    return " ".join(str(error).split())[:_LONGEST_SHOWN]
+
+
+def _short(value: object) -> str:
+    """Show a value that may be of any size."""
+    shown = repr(value)
+    return shown if len(shown) <= _LONGEST_SHOWN else f"{shown[:_LONGEST_SHOWN]}…"
 
 
 def _explain(error: ValidationError) -> str:
@@ -180,7 +201,7 @@ def _explain(error: ValidationError) -> str:
     if first["type"] == "missing":
         return f"parameter {dotted} is missing{more}"
     message = _FORMS.get(first["type"]) or first["msg"].removeprefix("Value error, ")
-    return f"parameter {dotted} = {first['input']!r} is not valid: {message}{more}"
+    return f"parameter {dotted} = {_short(first['input'])} is not valid: {message}{more}"
 
 
 def _dotted(path: Iterable[str | int]) -> str:
@@ -189,13 +210,30 @@ def _dotted(path: Iterable[str | int]) -> str:
 
 
 class _UniqueKeyLoader(yaml.SafeLoader):
-    """A safe loader that refuses duplicate keys."""
+    """A safe loader that refuses duplicate keys, and aliases that multiply the document."""
+
+    def get_single_node(self) -> yaml.Node | None:
+        node = super().get_single_node()
+        if node is not None and _size(node, {}) > _MOST_VALUES:
+            raise yaml.YAMLError(f"with its aliases written out it has more than {_MOST_VALUES:,} values")
+        return node
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
         self.flatten_mapping(node)
         keys = [self.construct_object(key, deep=True) for key, _ in node.value]
+        times = Counter(key for key in keys if isinstance(key, Hashable))  # others are refused below
         for key, (given, _) in zip(keys, node.value, strict=True):
-            if keys.count(key) > 1:
+            if isinstance(key, Hashable) and times[key] > 1:
                 line = given.start_mark.line + 1
-                raise yaml.YAMLError(f"line {line}: key {key!r} appears twice: keep one")
+                raise yaml.YAMLError(f"line {line}: key {_short(key)} appears twice: keep one")
         return super().construct_mapping(node, deep)
+
+
+def _size(node: yaml.Node, known: dict[int, int]) -> int:
+    """Count the values of a document with its aliases written out."""
+    if id(node) not in known:
+        below = [] if isinstance(node, yaml.ScalarNode) else node.value
+        if isinstance(node, yaml.MappingNode):
+            below = [each for pair in below for each in pair]
+        known[id(node)] = 1 + sum(_size(each, known) for each in below)
+    return known[id(node)]

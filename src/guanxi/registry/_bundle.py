@@ -7,6 +7,7 @@ process would share the code of one of them.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -29,6 +30,7 @@ _REQUIREMENTS = ("mlflow", "numpy", "pandas", "scipy")
 _EXAMPLE_ROWS = 5
 _KINDS = {int: "long", float: "double", str: "string"}
 EXAMPLE = "example_predictions"
+DIGESTS = "digests"
 
 Fitted = FittedModels | FittedLabels
 
@@ -65,9 +67,10 @@ def log_bundle(
         artifacts["trees"] = _write_trees(folder / "trees", fitted.trees)
     if profile is not None:
         artifacts["profile"] = _write(folder / "profile.json", json.dumps(profile))
+    artifacts[EXAMPLE] = _write(folder / f"{EXAMPLE}.json", json.dumps(example_numbers(fitted), indent=1))
+    artifacts[DIGESTS] = _write(folder / f"{DIGESTS}.json", json.dumps(_digests(folder), indent=1))
     code = _write(folder / "guanxi_model.py", served_code())
     example = example_rows(fitted)
-    artifacts[EXAMPLE] = _write(folder / f"{EXAMPLE}.json", json.dumps(example_numbers(fitted), indent=1))
     with _logged_model(store, run_id, name) as (model_id, uploaded), _quiet_warnings():
         _import_mlflow().pyfunc.save_model(
             uploaded,
@@ -176,6 +179,14 @@ def _write_trees(folder: Path, trees: Mapping[str, Sequence[str]]) -> str:
         for seed, text in enumerate(texts):
             _write(folder / f"{name}-{seed}.txt", text)
     return str(folder)
+
+
+def _digests(folder: Path) -> dict[str, str]:
+    """Return the SHA-256 of each file in a folder, which the served code checks before it reads any."""
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    return {
+        path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest() for path in files
+    }
 
 
 def _write(path: Path, text: str) -> str:

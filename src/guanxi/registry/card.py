@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from guanxi import __version__
-from guanxi.data.sources.source_table import redact
+from guanxi.data.sources.redaction import redact
 from guanxi.periods import add_days
 from guanxi.pipeline.fit import FittedModels
 from guanxi.pipeline.labelled import FOLDS, FittedLabels

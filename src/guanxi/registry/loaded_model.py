@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import shutil
+import re
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -12,14 +12,22 @@ from typing import Any
 import pandas as pd
 
 from guanxi.data.sinks import files
-from guanxi.data.sources.source_table import first_line, redact
+from guanxi.data.sinks.own_files import check_only_own, remove_own
+from guanxi.data.sources.redaction import redact
+from guanxi.data.sources.source_table import first_line
+from guanxi.data.temporary import remove_abandoned, temporary_folder
 from guanxi.errors import OutputError, ParamsError, RegistryError
+from guanxi.registry._sanity import impossible
 from guanxi.registry.store import Store, _import_mlflow, _quiet_warnings
 from guanxi.served.model import AnyServedModel, ServedLabelModel, ServedModel, from_json
 
 # Addresses that need a store; any other names a folder.
 STORE_SCHEMES = ("models:/", "runs:/", "mlflow-artifacts:/")
-_EXPORTED = "registered_model_meta"
+_META = "registered_model_meta"
+_EXPORTED = re.compile(
+    rf"MLmodel|guanxi_model\.py|(requirements|conda|python_env)\.\w+|{_META}"
+    r"|(serving_)?input_example\.json|artifacts/\w+\.json|artifacts/trees/[^/]+\.txt|(.+/)?__pycache__/[^/]+"
+)
 _GONE = ("No such artifact", "No such file", "Failed to download")
 
 
@@ -111,13 +119,18 @@ class LoadedModel:
         Raises
         ------
         RegistryError
-            If the table lacks a feature the model was trained with.
+            If the table lacks a feature the model was trained with, or a prediction is missing or impossible.
         """
         self.check_features(features.columns)
         given = {name: value for name, value in params.items() if value is not None}
         numbers = [name for name in self.features if name not in self.served.text_features]
         typed = features[self.features].astype(dict.fromkeys(numbers, "float64"))
         table: pd.DataFrame = self.pyfunc.predict(typed, params=given)
+        found = impossible(table)
+        if found:
+            raise RegistryError(
+                f"model {redact(self.uri)} predicts what cannot be: {found}; train again, or name another one"
+            )
         return table
 
     def check_features(self, columns: Iterable[str]) -> None:
@@ -249,11 +262,16 @@ def check_export(folder: Path) -> None:
     Raises
     ------
     OutputError
-        If the folder cannot be written, or is a file.
+        If the folder cannot be written, is a file or a link, or contains anything but an exported model.
     """
     if folder.is_file():
         raise OutputError(f"{folder} is a file: move it away, the champion's folder goes there")
-    files.check_output(_beside(folder, "new"))
+    files.check_output(folder / "MLmodel")
+    for each in (folder, _earlier(folder)):
+        check_only_own(each, _EXPORTED)
+        described = each / "MLmodel"
+        if described.exists() and "guanxi_version" not in described.read_text("utf-8", errors="replace"):
+            raise OutputError(f"{each} holds a model that is not of guanxi: move it away")
 
 
 def export(store: Store, version: str, folder: Path) -> None:
@@ -265,37 +283,38 @@ def export(store: Store, version: str, folder: Path) -> None:
         If the folder cannot be written.
     """
     name = store.registered_model
-    new, old = _beside(folder, "new"), _beside(folder, "old")
+    check_export(folder)
     try:
-        shutil.rmtree(new, ignore_errors=True)
-        new.mkdir(parents=True)
-        with _quiet_warnings():
-            location = store.client.get_model_version_download_uri(name, version)
-            _download(f"{location.rstrip('/')}/", store, new)
-        about = f"model_name: {name}\nmodel_version: '{version}'\n"
-        (new / _EXPORTED).write_text(about, encoding="utf-8")
-        if folder.exists():
-            shutil.rmtree(old, ignore_errors=True)
-            folder.rename(old)
-        new.rename(folder)
-        shutil.rmtree(old, ignore_errors=True)
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        remove_abandoned(folder.parent)
+        with temporary_folder(folder.parent) as staged:
+            new = staged / folder.name
+            new.mkdir()
+            with _quiet_warnings():
+                location = store.client.get_model_version_download_uri(name, version)
+                _download(f"{location.rstrip('/')}/", store, new)
+            about = f"model_name: {name}\nmodel_version: '{version}'\n"
+            (new / _META).write_text(about, encoding="utf-8")
+            remove_own(_earlier(folder), _EXPORTED)
+            if folder.exists():
+                folder.rename(_earlier(folder))
+            new.rename(folder)
+        remove_own(_earlier(folder), _EXPORTED)
     except OSError as error:
         raise OutputError(f"cannot export the model to {folder}: {error.strerror or error}") from error
-    finally:
-        shutil.rmtree(new, ignore_errors=True)
 
 
 def exported_name(folder: Path) -> str | None:
     """Name of the registered model that an exported folder was copied from; None if there is none."""
-    path, key = folder / _EXPORTED, "model_name: "
+    path, key = folder / _META, "model_name: "
     if not path.is_file():
         return None
     lines = path.read_text(encoding="utf-8").splitlines()
     return next((line.removeprefix(key).strip("'\" ") for line in lines if line.startswith(key)), None)
 
 
-def _beside(folder: Path, role: str) -> Path:
-    return folder.with_name(f".{folder.name}.{role}")
+def _earlier(folder: Path) -> Path:
+    return folder.with_name(f".{folder.name}.old")
 
 
 def _found(uri: str, store: Store | None) -> tuple[str, str]:
@@ -324,6 +343,8 @@ def _download(location: str, store: Store | None, folder: Path | None = None) ->
 
 def _reason(error: Exception, uri: str) -> str:
     text = redact(first_line(error))[:300].rstrip(".")
+    if "is damaged" in text:
+        return f"{text}; restore it from a backup, or name another version, as in models:/guanxi/1"
     if "://" not in uri and not uri.startswith(STORE_SCHEMES) and not Path(uri).exists():
         return "there is no such folder; a registered model is written models:/guanxi@champion"
     if uri.startswith(STORE_SCHEMES) and any(sign in text for sign in _GONE):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import subprocess
-import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,7 +11,9 @@ from typing import Any
 
 import pandas as pd
 
-from guanxi.data.sources.source_table import first_line, redact
+from guanxi.data.sources.redaction import redact
+from guanxi.data.sources.source_table import first_line
+from guanxi.data.temporary import temporary_folder
 from guanxi.params import Params
 from guanxi.pipeline.fit import FittedModels, fit_notes
 from guanxi.pipeline.tuning import TUNED, choice
@@ -116,8 +117,8 @@ def _log_run(
             client.log_text(run_id, record.metrics.to_csv(index=False), "holdout/metrics.csv")
         log_figures(store, run_id, {f"figures/{name}.png": draw for name, draw in record.figures.items()})
         details(run_id)
-        with tempfile.TemporaryDirectory() as folder:
-            model_uri = log_bundle(store, run_id, fitted, Path(folder), record.source, profile=record.profile)
+        with temporary_folder() as folder:
+            model_uri = log_bundle(store, run_id, fitted, folder, record.source, profile=record.profile)
     return run_id, model_uri
 
 
@@ -149,9 +150,9 @@ def _log_children(store: Store, parent: str, served: FittedModels, record: Train
 
 def _log_twin(store: Store, run_id: str, twin: FittedModels | None, record: TrainingRecord) -> None:
     """Log the twin with its code, and its window, so that later versions can be compared with it."""
-    with tempfile.TemporaryDirectory() as folder:
+    with temporary_folder() as folder:
         if twin is not None:
-            uri = log_bundle(store, run_id, twin, Path(folder), record.source, TWIN)
+            uri = log_bundle(store, run_id, twin, folder, record.source, TWIN)
             store.client.set_tag(run_id, TWIN_TAG, uri)
         for days, customers in record.held_out.items():
             path = Path(folder, _held_out_file(days))
@@ -252,13 +253,20 @@ def _git_tags() -> dict[str, str]:
     commit = _git("rev-parse", "HEAD")
     if not commit:
         return {}
-    dirty = str(bool(_git("status", "--porcelain"))).lower()
+    # `git status` runs the filters that a repository names.
+    filters = _git("config", "--local", "--includes", "--get-regexp", r"^filter\.")
+    changes = "" if filters else _git("status", "--porcelain", "--ignore-submodules=all")
+    dirty = "unknown" if filters else str(bool(changes)).lower()
     return {"mlflow.source.git.commit": commit, "guanxi.git_dirty": dirty}
 
 
 def _git(*arguments: str) -> str:
     try:
-        done = subprocess.run(["git", *arguments], capture_output=True, text=True, timeout=10, check=False)
+        # A repository of somebody else may name programs to run: none of them.
+        quiet = ("-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null", "--no-optional-locks")
+        done = subprocess.run(
+            ["git", *quiet, *arguments], capture_output=True, text=True, timeout=10, check=False
+        )
     except (OSError, subprocess.TimeoutExpired):
         return ""
     return done.stdout.strip() if done.returncode == 0 else ""

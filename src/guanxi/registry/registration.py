@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 
 import numpy as np
 import pandas as pd
@@ -13,16 +12,6 @@ from guanxi.registry._bundle import EXAMPLE, Fitted, example_rows
 from guanxi.registry.aliases import SMOKE_TEST, _appoint
 from guanxi.registry.loaded_model import LoadedModel, load_model
 from guanxi.registry.store import Store
-
-_RANGES = {
-    "churn_probability": (0.0, 1.0),
-    "probability_alive": (0.0, 1.0),
-    "expected_purchases": (0.0, math.inf),
-    "expected_spend": (0.0, math.inf),
-    "clv": (0.0, math.inf),
-    "clv_lower": (0.0, math.inf),
-    "clv_upper": (0.0, math.inf),
-}
 
 
 def register(store: Store, run_id: str, model_uri: str, tags: dict[str, str]) -> str:
@@ -103,20 +92,10 @@ def load_tested(store: Store, version: str) -> LoadedModel:
         raise
     except Exception as error:
         raise RegistryError(f"{uri} cannot score its own example: {str(error)[:200]}") from error
-    found = _impossible(scores) or _different(scores, loaded)
+    found = _different(scores, loaded)
     if found:
         raise RegistryError(f"{uri} fails its smoke test: {found}; train again, or see guanxi doctor")
     return loaded
-
-
-def _impossible(scores: pd.DataFrame) -> str:
-    """Describe the first column with an impossible value, if any."""
-    for name, (least, most) in _RANGES.items():
-        if name in scores and not scores[name].between(least, most).all():
-            return f"{name} is not within {least:g} to {most:g}"
-        if name in scores and not np.isfinite(scores[name]).all():
-            return f"{name} is not finite"
-    return ""
 
 
 def _different(scores: pd.DataFrame, loaded: LoadedModel) -> str:

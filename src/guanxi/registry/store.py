@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from guanxi.data.sources.source_table import first_line, redact
+from guanxi.data.sources.redaction import redact
+from guanxi.data.sources.source_table import first_line
 from guanxi.errors import RegistryError
 from guanxi.params import MLflowParams
 from guanxi.registry import _local_store as local

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import tempfile
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 
 import pandas as pd
 
-from guanxi.data.sources.source_table import first_line, redact
+from guanxi.data.sources.redaction import redact
+from guanxi.data.sources.source_table import first_line
+from guanxi.data.temporary import temporary_folder
 from guanxi.errors import RegistryError
 from guanxi.registry.aliases import CHAMPION, read_aliases
 from guanxi.registry.loaded_model import LoadedTransactionModel, load_model
@@ -59,9 +60,9 @@ class Twin:
             If they were not stored for this window, or are gone.
         """
         try:
-            with tempfile.TemporaryDirectory() as folder, _quiet_warnings():
+            with temporary_folder() as folder, _quiet_warnings():
                 path = self._store.client.download_artifacts(
-                    self._run_id, _held_out_file(window_days), folder
+                    self._run_id, _held_out_file(window_days), str(folder)
                 )
                 return pd.read_parquet(Path(path))
         except Exception as error:

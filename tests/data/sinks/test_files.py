@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from guanxi.data.sinks import files
+from guanxi.data.sinks.output_location import parse_output_location
 from guanxi.data.transactions import read_transactions
 from guanxi.errors import OutputError, ParamsError
 
@@ -105,3 +106,37 @@ def test_rejected_lines_go_from_the_engine_to_parquet(tmp_path: Path) -> None:
     files.write_engine_table(log.connection, log.rejected, tmp_path / "it's.parquet")
     assert pd.read_parquet(tmp_path / "it's.parquet")["rule"].tolist() == ["missing_customer"]
     assert [file.name for file in tmp_path.iterdir()] == ["it's.parquet"]
+
+
+@pytest.mark.parametrize("write", ["table", "parts"])
+def test_no_text_of_a_csv_file_is_run_as_a_formula(tmp_path: Path, write: str) -> None:
+    texts = [
+        "=HYPERLINK(1)",
+        "+1+1",
+        "-2-2",
+        "@SUM(A1)",
+        "\tx",
+        "-x",
+        "＝1",
+        "-5",
+        "+49",
+        "-1e5",
+        "x",
+        None,
+    ]
+    table = pd.DataFrame({"customer_id": texts, "=heading": range(12), "value": [-1.5] * 12})
+    if write == "table":
+        files.write_table(table, tmp_path / "t.csv")
+    else:
+        location = parse_output_location(tmp_path / "t.csv")
+        location.work_folder.mkdir()
+        table.to_parquet(location.work_folder / "part-0.parquet", index=False)
+        location.put([location.work_folder / "part-0.parquet"], {"guanxi": "1"})
+    back = pd.read_csv(tmp_path / "t.csv", dtype={"customer_id": "str"})
+    assert list(back.columns) == ["customer_id", "'=heading", "value"]
+    assert back["value"].tolist() == [-1.5] * 12
+    ids = back["customer_id"].tolist()
+    assert ids[7:11] == ["-5", "+49", "-1e5", "x"]
+    assert ids[:7] == [f"'{text}" for text in texts[:7]]
+    files.write_table(table, tmp_path / "t.parquet")
+    assert pd.read_parquet(tmp_path / "t.parquet")["customer_id"].tolist()[:11] == texts[:11]

@@ -79,10 +79,10 @@ def test_a_folder_of_other_things_stays(tmp_path: Path) -> None:
     folder.mkdir()
     parse_output_location(folder).check()
     (folder / "thesis.txt").write_text("x")
-    with pytest.raises(OutputError, match=r"contains 'thesis.txt', which is not part of a table"):
+    with pytest.raises(OutputError, match=r"contains 'thesis.txt', which guanxi did not write"):
         parse_output_location(folder).check()
-    (folder / "_manifest.json").write_text("{}")
-    with pytest.raises(OutputError, match=r"contains 'thesis.txt', which is not part of a table"):
+    (folder / "_manifest.json").write_text(json.dumps(MANIFEST))
+    with pytest.raises(OutputError, match=r"contains 'thesis.txt', which guanxi did not write"):
         parse_output_location(folder).check()
     (folder / "thesis.txt").rename(folder / "part-00000.parquet")
     parse_output_location(folder).check()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import subprocess
 import sys
+import time
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from guanxi.data import datasets
-from guanxi.data.sources.source_table import redact
+from guanxi.data.sources.redaction import redact
 from guanxi.data.transactions import read_transactions
 from guanxi.errors import DataError, SourceError
 from guanxi.params import DataParams
@@ -146,6 +147,31 @@ class TestDuckDB:
         with pytest.raises(SourceError, match="add the table to the address, as in duckdb://…::sales"):
             read_transactions(f"duckdb://{database}")
 
+    @pytest.mark.parametrize(
+        "query",
+        [
+            "FROM read_csv('{folder}/other.csv')",
+            "SELECT content AS customer_id FROM read_text('{folder}/other.csv')",
+            "FROM '{folder}/other.csv'",
+            "SELECT file AS customer_id FROM glob('{folder}/*')",
+        ],
+    )
+    def test_a_view_reads_nothing_outside_its_file(self, tmp_path: Path, query: str) -> None:
+        (tmp_path / "other.csv").write_text("customer_id,timestamp,amount\nsecret,2020-01-01,1\n")
+        with duckdb.connect(str(tmp_path / "given.db")) as connection:
+            connection.execute(
+                "CREATE TABLE t AS SELECT 'a' AS customer_id, DATE '2020-01-01' AS timestamp, 1 AS amount"
+            )
+            connection.execute("CREATE VIEW fine AS FROM t")
+            connection.execute(f"CREATE VIEW prying AS {query.format(folder=tmp_path)}")
+        with pytest.raises(SourceError) as caught:
+            read_transactions(f"duckdb://{tmp_path}/given.db::prying")
+        assert "\n" not in str(caught.value)
+        assert "secret" not in str(caught.value)
+        log = read_transactions(f"duckdb://{tmp_path}/given.db::fine")
+        assert log.lines_accepted == 1
+        log.close()
+
     def test_a_file_that_another_process_writes(self, database: Path) -> None:
         program = (
             f"import duckdb, sys; held = duckdb.connect({str(database)!r}); "
@@ -235,10 +261,60 @@ class TestDataFrames:
         ("https://user:secret@mlflow.example", "https://user:***@mlflow.example"),
         ("postgres://host:5432/db::sales", "postgres://host:5432/db::sales"),
         ("a plain text", "a plain text"),
+        # tokens in the place of the user
+        ("https://ghp_Tok3n@host/path", "https://***@host/path"),
+        ("postgres://me@host/db::sales", "postgres://me@host/db::sales"),
+        # names of secrets
+        (
+            "postgres://host/db?user=me&passwd=x1&pwd=x2::t",
+            "postgres://host/db?user=me&passwd=***&pwd=***::t",
+        ),
+        ("Driver=x;UID=me;Pwd=s3cret;Server=h", "Driver=x;UID=me;Pwd=***;Server=h"),
+        ("host=h password='my word' user=me", "host=h password=*** user=me"),
+        ("https://h/x?access_token=abc&sig=a%2Bb&day=1", "https://h/x?access_token=***&sig=***&day=1"),
+        ("api_key=abc, api-key=abc, client_secret=abc", "api_key=***, api-key=***, client_secret=***"),
+        (
+            "sslpassword=abc AccountKey=abc== SharedAccessKey=a",
+            "sslpassword=*** AccountKey=*** SharedAccessKey=***",
+        ),
+        # passwords that should have been encoded
+        ("postgres://me:p@ss@host/db::t", "postgres://me:***@host/db::t"),
+        ("postgres://me:12/34@host/db::t", "postgres://me:***@host/db::t"),
+        ("postgres://me:my pass word@host/db::t", "postgres://me:***@host/db::t"),
+        ('postgres://me:qu"ote@host/db', "postgres://me:***@host/db"),
+        ("postgres://:secret@host/db", "postgres://:***@host/db"),
+        ("postgres://me:p%40ss@host/db", "postgres://me:***@host/db"),
+        (
+            "next=postgres%3A%2F%2Fme%3As3cret%40host%2Fdb&x=1",
+            "next=postgres%3A%2F%2Fme%3A***%40host%2Fdb&x=1",
+        ),
+        ("url=db%3Fpassword%3Ds3cret%26x%3D1", "url=db%3Fpassword%3D***%26x%3D1"),
+        (
+            "a postgres://u:one@h/x and postgres://v:two@h/y",
+            "a postgres://u:***@h/x and postgres://v:***@h/y",
+        ),
+        ("https://me:pa/ss@host/x", "https://me:***@host/x"),
+        # and what is none
+        ("http://host:5000/a?mail=b@c.com", "http://host:5000/a?mail=b@c.com"),
+        ("http://127.0.0.1:5000: write to admin@shop.com", "http://127.0.0.1:5000: write to admin@shop.com"),
+        ("models:/guanxi@champion of http://host:80", "models:/guanxi@champion of http://host:80"),
+        ("postgres://me:secret@host/db: ask a@b.com", "postgres://me:***@host/db: ask a@b.com"),
+        ("postgres://host:5432/db: ask a@b.com", "postgres://host:5432/db: ask a@b.com"),
+        ("postgres://host:5432/db::sales ask a@b.com", "postgres://host:5432/db::sales ask a@b.com"),
+        ("sqlite:////srv/a@b/mlflow.db", "sqlite:////srv/a@b/mlflow.db"),
+        ("compass=north, tokens=5, signal=1, passport=7", "compass=north, tokens=5, signal=1, passport=7"),
+        ("--columns customer_id=token, amount=Total", "--columns customer_id=token, amount=Total"),
     ],
 )
 def test_passwords_are_hidden(text: str, shown: str) -> None:
     assert redact(text) == shown
+
+
+def test_hiding_passwords_takes_no_time() -> None:
+    begin = time.perf_counter()
+    for text in ("://a:" * 4_000, "postgres://me:" + "x" * 50_000, "password=" * 5_000, "%3A%2F%2F" * 3_000):
+        redact(text)
+    assert time.perf_counter() - begin < 5
 
 
 @pytest.mark.parametrize(

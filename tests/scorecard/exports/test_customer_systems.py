@@ -16,7 +16,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from guanxi.data.sinks.spreadsheet import FORMULA_STARTS, cut, neutralise
+from guanxi.data.sinks.formulas import FORMULA_STARTS, neutralise
+from guanxi.data.sinks.spreadsheet import cut
 from guanxi.errors import DataError, OutputError, ParamsError
 from guanxi.scorecard.exports import _customer_systems
 from guanxi.scorecard.exports._customer_systems import export_customers, layout_of
@@ -197,7 +198,7 @@ def test_nothing_of_an_earlier_export_is_left(tmp_path: Path, monkeypatch: pytes
 
 def test_a_folder_with_other_files_is_not_given_up(tmp_path: Path) -> None:
     (tmp_path / "thesis.docx").write_text("years of work")
-    with pytest.raises(OutputError, match=r"holds 'thesis\.docx'"):
+    with pytest.raises(OutputError, match=r"contains 'thesis\.docx'"):
         export_customers(TABLE, tmp_path, "zoho")
     with pytest.raises(OutputError, match="is a file"):
         export_customers(TABLE, tmp_path / "thesis.docx", "zoho")

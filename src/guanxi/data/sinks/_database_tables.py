@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,6 +17,7 @@ import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 
 from guanxi.data.sinks import files as atomic_files
+from guanxi.data.sinks.own_files import PARTS, PLAN, check_only_own, file_name
 from guanxi.data.sources._databases import (
     connect_postgres,
     hide,
@@ -25,7 +25,8 @@ from guanxi.data.sources._databases import (
     split_address,
 )
 from guanxi.data.sources._sql import escape_glob, identifier, literal
-from guanxi.data.sources.source_table import first_line, redact
+from guanxi.data.sources.redaction import redact
+from guanxi.data.sources.source_table import first_line
 from guanxi.errors import OutputError, SourceError
 
 _ROWS_PER_BATCH = 20_000
@@ -39,11 +40,12 @@ class DuckDBLocation:
         _, address, self._table = split_address(output)
         self._path = Path(address).expanduser()
         self.name = output
-        self.work_folder = self._path.with_name(f".{self._path.name}.{_file_name(self._table)}.partial")
+        self.work_folder = self._path.with_name(f".{self._path.name}.{file_name(self._table)}.partial")
 
     def check(self) -> None:
         """See :class:`guanxi.data.sinks.output_location.OutputLocation`."""
         atomic_files.check_output(self._path)
+        check_only_own(self.work_folder, PARTS, PLAN)
         if self._path.exists():
             with self._opened():
                 pass
@@ -87,11 +89,12 @@ class PostgresLocation:
         _, self._address, self._table = split_address(output)
         self.name = redact(output)
         own = hashlib.sha256(self.name.encode()).hexdigest()[:8]
-        self.work_folder = Path(f".{_file_name(self._table)}-{own}.partial").absolute()
+        self.work_folder = Path(f".{file_name(self._table)}-{own}.partial").absolute()
 
     def check(self) -> None:
         """See :class:`guanxi.data.sinks.output_location.OutputLocation`."""
-        atomic_files.check_output(self.work_folder)
+        atomic_files.check_output(self.work_folder / PLAN)
+        check_only_own(self.work_folder, PARTS, PLAN)
         with self._opened() as database, database.con.transaction(force_rollback=True):
             for table in (self._table, f"{self._table}_manifest"):
                 if _columns(database, table) is None:
@@ -187,7 +190,3 @@ def _row(manifest: Mapping[str, Any]) -> Any:
 def _quoted(table: str) -> str:
     schema, _, name = table.rpartition(".")
     return f"{identifier(schema)}.{identifier(name)}" if schema else identifier(name)
-
-
-def _file_name(table: str) -> str:
-    return re.sub(r"[^\w.]+", "-", table)

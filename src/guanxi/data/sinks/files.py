@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,10 @@ import duckdb
 import pandas as pd
 import pyarrow as pa
 
+from guanxi.data.sinks.formulas import neutralise_texts
+from guanxi.data.sinks.own_files import check_no_link
 from guanxi.data.sources.source_table import first_line
+from guanxi.data.temporary import remove_abandoned, temporary_folder
 from guanxi.errors import OutputError, ParamsError
 
 TABLE_ENDINGS = (".parquet", ".csv")
@@ -24,8 +27,9 @@ def check_output(path: Path) -> None:
     Raises
     ------
     OutputError
-        If the folder cannot be created or written, or ``path`` is a folder.
+        If the folder cannot be created or written, or ``path`` is a folder or a symbolic link.
     """
+    check_no_link(path)
     folder = path.parent
     while not folder.exists() and folder != folder.parent:
         folder = folder.parent
@@ -46,7 +50,7 @@ def _check_table_name(path: Path) -> None:
 
 
 def write_table(table: pd.DataFrame, path: Path) -> None:
-    """Write a table to Parquet or CSV, depending on the extension.
+    """Write a table to Parquet or CSV, depending on the extension; in CSV no text is a formula.
 
     Raises
     ------
@@ -57,12 +61,15 @@ def write_table(table: pd.DataFrame, path: Path) -> None:
     if path.suffix.lower() == ".parquet":
         write_atomically(path, lambda temporary: table.to_parquet(temporary, index=False))
     else:
-        write_atomically(path, lambda temporary: table.to_csv(temporary, index=False))
+        write_atomically(path, lambda temporary: neutralise_texts(table).to_csv(temporary, index=False))
 
 
-def write_engine_table(connection: Any, table: Any, path: Path) -> None:
-    """Write an engine table to Parquet without loading it into memory."""
-    write_atomically(path, lambda temporary: connection.to_parquet(table, str(temporary)))
+def write_engine_table(
+    connection: Any, table: Any, path: Path, metadata: Mapping[str, str] | None = None
+) -> None:
+    """Write an engine table to Parquet without loading it into memory; ``metadata`` goes into its footer."""
+    more = {"kv_metadata": dict(metadata)} if metadata else {}
+    write_atomically(path, lambda temporary: connection.to_parquet(table, str(temporary), **more))
 
 
 def write_text(text: str, path: Path) -> None:
@@ -70,15 +77,8 @@ def write_text(text: str, path: Path) -> None:
     write_atomically(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))
 
 
-def write_atomically(path: Path, write: Callable[[Path], object], temporary: Path | None = None) -> None:
+def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
     """Let ``write`` fill a temporary file, which is renamed to ``path`` once it is complete and on disk.
-
-    Parameters
-    ----------
-    path : Path
-    write : callable of Path
-    temporary : Path, optional
-        On the same disk; default: in the same folder.
 
     Raises
     ------
@@ -87,16 +87,16 @@ def write_atomically(path: Path, write: Callable[[Path], object], temporary: Pat
     """
     check_output(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = temporary or path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    remove_abandoned(path.parent)
     try:
-        write(temporary)
-        with temporary.open("rb") as file:
-            os.fsync(file.fileno())
-        temporary.replace(path)
+        with temporary_folder(path.parent) as folder:
+            temporary = folder / path.name
+            write(temporary)
+            with temporary.open("rb") as file:
+                os.fsync(file.fileno())
+            temporary.replace(path)
     except (OSError, duckdb.Error, pa.ArrowException) as error:
         reason = getattr(error, "strerror", None) or first_line(error)
         if "No space left" in reason:
             reason = "the disk is full: free some space and run again"
         raise OutputError(f"cannot write {path}: {reason}") from error
-    finally:
-        temporary.unlink(missing_ok=True)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
@@ -15,12 +14,13 @@ import pyarrow.parquet as pq
 
 from guanxi.data.sinks import files
 from guanxi.data.sinks._database_tables import DuckDBLocation, PostgresLocation
+from guanxi.data.sinks.formulas import neutralise_texts
+from guanxi.data.sinks.own_files import PARTS, PLAN, check_only_own, is_ours, remove_own
 from guanxi.data.sources._databases import SCHEMES
-from guanxi.data.sources.source_table import redact
+from guanxi.data.sources.redaction import redact
 from guanxi.errors import OutputError, ParamsError
 
 FOLDER_MANIFEST = "_manifest.json"
-_OWN = re.compile(r"part-[\w.-]+\.parquet|_\w+(\.json)?|\..+\.crc")
 
 
 class OutputLocation(Protocol):
@@ -31,7 +31,8 @@ class OutputLocation(Protocol):
     name : str
         As given, without passwords.
     work_folder : Path
-        Folder of the parts until all are complete; on the same disk if the destination has one.
+        Folder of the parts and their plan until all are complete; on the same disk if the destination
+        has one.
     """
 
     name: str
@@ -97,6 +98,11 @@ class FileLocation:
         """See :class:`OutputLocation`."""
         files.check_output(self.path)
         files.check_output(self.manifest)
+        if self.manifest.exists() and not is_ours(self.manifest):
+            raise OutputError(
+                f"{self.manifest} is not of guanxi: move it away, or choose another name with -o"
+            )
+        check_only_own(self.work_folder, PARTS, PLAN)
 
     def put(self, parts: Sequence[Path], manifest: Mapping[str, Any]) -> None:
         """See :class:`OutputLocation`. The manifest is written last, so it always matches the file."""
@@ -106,26 +112,32 @@ class FileLocation:
             join(parts, temporary)
             self.manifest.unlink(missing_ok=True)
 
-        files.write_atomically(self.path, write, self.work_folder / "whole")
+        files.write_atomically(self.path, write)
         files.write_text(_manifest_text(manifest), self.manifest)
 
 
 class FolderLocation:
-    """A folder of Parquet files ``part-00000.parquet``, … and ``_manifest.json``."""
+    """A folder of files, such as ``part-00000.parquet``, … and ``_manifest.json``.
 
-    def __init__(self, path: Path) -> None:
+    Parameters
+    ----------
+    path : Path
+    own : re.Pattern, optional
+        Matches the names of its files; default: Parquet files of Spark or guanxi.
+    """
+
+    def __init__(self, path: Path, own: re.Pattern[str] = PARTS) -> None:
         if not path.name:
             raise ParamsError(f"{path}: name a separate folder for the table, as in scores/")
         self.path, self.name = path, f"{path}/"
         self.work_folder = path.with_name(f".{path.name}.partial")
-        self._old = path.with_name(f".{path.name}.old")
+        self._old, self._own = path.with_name(f".{path.name}.old"), own
 
     def check(self) -> None:
         """See :class:`OutputLocation`. A folder with any other content is refused."""
-        if self.path.exists() and not self.path.is_dir():
-            raise OutputError(f"{self.path} is a file: choose another name with -o")
-        _check_only_parts(self.path)
-        files.check_output(self.work_folder / FOLDER_MANIFEST)
+        check_folder(self.path, self._own)
+        check_only_own(self.work_folder, PARTS, PLAN)
+        files.check_output(self.work_folder / PLAN)
 
     def put(self, parts: Sequence[Path], manifest: Mapping[str, Any]) -> None:
         """See :class:`OutputLocation`. The folder of the parts is renamed."""
@@ -133,16 +145,15 @@ class FolderLocation:
         kept = [part.name for part in parts]
         files.write_text(_manifest_text(manifest), self.work_folder / FOLDER_MANIFEST)
         try:
-            shutil.rmtree(self._old, ignore_errors=True)
+            remove_own(self._old, self._own)
             if self.path.exists():
                 self.path.rename(self._old)
             self.work_folder.rename(self.path)
         except OSError as error:
             self._put_back()
             raise OutputError(f"cannot write {self.path}: {error.strerror}") from error
-        for other in {*self.path.iterdir()} - {self.path / name for name in (*kept, FOLDER_MANIFEST)}:
-            other.unlink()
-        shutil.rmtree(self._old, ignore_errors=True)
+        remove_own(self.path, self._own, kept=(*kept, FOLDER_MANIFEST))
+        remove_own(self._old, self._own)
 
     def _put_back(self) -> None:
         """Restore the earlier table after a job that was killed between its two renames."""
@@ -150,15 +161,17 @@ class FolderLocation:
             self._old.rename(self.path)
 
 
-def _check_only_parts(folder: Path) -> None:
-    """Refuse to replace a folder that contains anything but an earlier table."""
-    names = sorted(path.name for path in folder.iterdir()) if folder.is_dir() else []
-    other = [name for name in names if not _OWN.fullmatch(name)]
-    if other or (names and FOLDER_MANIFEST not in names):
-        raise OutputError(
-            f"{folder} contains {(other or names)[0]!r}, which is not part of a table of guanxi predict: "
-            "choose another folder with -o"
-        )
+def check_folder(path: Path, own: re.Pattern[str] = PARTS) -> None:
+    """Refuse to replace a folder, or to use what was left beside it, with anything but an earlier table.
+
+    Raises
+    ------
+    OutputError
+    """
+    if path.exists() and not path.is_dir():
+        raise OutputError(f"{path} is a file: choose another name with -o")
+    for folder in (path, path.with_name(f".{path.name}.old")):
+        check_only_own(folder, own, FOLDER_MANIFEST)
 
 
 def _manifest_text(manifest: Mapping[str, Any]) -> str:
@@ -176,4 +189,4 @@ def _join_csv(parts: Sequence[Path], path: Path) -> None:
     with path.open("w", encoding="utf-8", newline="") as file:
         for part in parts:
             table: pa.Table = pq.read_table(part)
-            table.to_pandas().to_csv(file, index=False, header=part == parts[0])
+            neutralise_texts(table.to_pandas()).to_csv(file, index=False, header=part == parts[0])

@@ -1,4 +1,4 @@
-"""Tables as a formatted Excel workbook, and safe texts for the cells of spreadsheets.
+"""Tables as a formatted Excel workbook.
 
 No text is run as a formula or cut within a character. XlsxWriter writes row by row in constant memory, so a
 sheet may be as long as Excel allows.
@@ -17,6 +17,7 @@ from typing import Any, Literal
 import pandas as pd
 
 from guanxi.data.sinks.files import write_atomically
+from guanxi.data.sinks.formulas import FORMULA_STARTS
 from guanxi.errors import DataError, OutputError
 
 Kind = Literal["text", "count", "number", "score", "points", "percent", "money", "date"]
@@ -24,9 +25,6 @@ Kind = Literal["text", "count", "number", "score", "points", "percent", "money",
 MOST_ROWS = 1_048_576  # Excel's limits per sheet; the heading counts as a row
 MOST_COLUMNS = 16_384
 LONGEST_TEXT = 32_767
-# Characters that may start a formula, the last four with East Asian input; tabs and line ends because some
-# programs strip them first (OWASP, "CSV Injection").
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 _JOINER = "\u200d"
 
 _FORMATS: dict[Kind, str] = {
@@ -228,21 +226,6 @@ def _width(values: pd.Series[Any], column: Column) -> int:
 def _text_width(text: str) -> int:
     """Display width of a text; Chinese characters count twice."""
     return sum(2 if unicodedata.east_asian_width(letter) in "WF" else 1 for letter in text)
-
-
-def neutralise(text: str) -> str:
-    """Prefix an apostrophe to a text that a spreadsheet would run as a formula.
-
-    References
-    ----------
-    OWASP, "CSV Injection", https://owasp.org/www-community/attacks/CSV_Injection
-
-    Examples
-    --------
-    >>> neutralise("=1+1"), neutralise("a=1")
-    ("'=1+1", 'a=1')
-    """
-    return f"'{text}" if text.startswith(FORMULA_STARTS) else text
 
 
 def cut(text: str, units: int) -> str:

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import quote, quote_plus, unquote, urlsplit
 
 import duckdb
 import ibis
 
+from guanxi.data.engine import _connect
 from guanxi.data.sources._sql import identifier, literal
-from guanxi.data.sources.source_table import SourceTable, _check_names, _load, _load_rows, first_line, redact
+from guanxi.data.sources.redaction import redact
+from guanxi.data.sources.source_table import SourceTable, _check_names, _load_rows, first_line
 from guanxi.errors import SourceError
 
 SCHEMES = ("duckdb://", "postgres://", "postgresql://")
+_ROWS_AT_ONCE = 100_000
 
 
 def read_database(connection: Any, source: str) -> SourceTable:
@@ -46,22 +49,29 @@ def _read_duckdb(connection: Any, source: str, address: str, table_name: str) ->
     path = Path(address).expanduser()
     if not path.is_file():
         raise SourceError(f"{path}: no such DuckDB file: check the path")
+    zone = connection.con.execute("SELECT current_setting('TimeZone')").fetchone()[0]
+    reader = _connect(zone)
     try:
-        connection.raw_sql(f"ATTACH {literal(str(path))} AS given (READ_ONLY)")
+        reader.raw_sql(f"ATTACH {literal(str(path))} AS given (READ_ONLY)")
     except Exception as error:
+        reader.disconnect()
         raise SourceError(
             f"{path}: cannot be opened: it must be a DuckDB file that is not in use ({first_line(error)})"
         ) from error
     try:
+        # A view in the file may name any file or address, or a variable of this process.
+        reader.raw_sql("SET enable_external_access = false")
+        reader.raw_sql("SET python_enable_replacements = false")
         schema, _, name = table_name.rpartition(".")
-        known = connection.list_tables(database=("given", schema or "main"))
-        _check_table(source, table_name, name, known)
-        _check_names(source, connection.table(name, database=("given", schema or "main")).columns)
-        return _load(connection, source, f"given.{identifier(schema or 'main')}.{identifier(name)}")
+        place = ("given", schema or "main")
+        _check_table(source, table_name, name, reader.list_tables(database=place))
+        _check_names(source, reader.table(name, database=place).columns)
+        rows = reader.con.execute(f"FROM given.{identifier(schema or 'main')}.{identifier(name)}")
+        return _load_rows(connection, source, rows.fetch_record_batch(_ROWS_AT_ONCE))
     except duckdb.Error as error:
         raise SourceError(f"{source}: cannot be read: {first_line(error)}") from error
     finally:
-        connection.raw_sql("DETACH given")
+        reader.disconnect()
 
 
 def _read_postgres(connection: Any, shown: str, address: str, table_name: str) -> SourceTable:
@@ -71,7 +81,7 @@ def _read_postgres(connection: Any, shown: str, address: str, table_name: str) -
         _check_table(shown, table_name, name, database.list_tables(database=schema or None))
         given = database.table(name, database=schema or None)
         _check_names(shown, list(given.columns))
-        return _load_rows(connection, shown, given.to_pyarrow_batches(chunk_size=100_000))
+        return _load_rows(connection, shown, given.to_pyarrow_batches(chunk_size=_ROWS_AT_ONCE))
     except SourceError:
         raise
     except Exception as error:
@@ -105,8 +115,10 @@ def postgres_password(address: str) -> str:
 
 
 def hide(password: str, text: str) -> str:
-    """Mask a password in a text."""
-    return redact(text.replace(password, "***") if password else text)
+    """Mask a password in a text, as it is or encoded."""
+    for form in (password, quote(password, safe=""), quote_plus(password)):
+        text = text.replace(form, "***") if form else text
+    return redact(text)
 
 
 def _check_table(shown: str, table_name: str, name: str, known: list[str]) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,12 +11,12 @@ import pandas as pd
 
 from guanxi.data.engine import explain_no_space
 from guanxi.data.findings import DataFinding
+from guanxi.data.sources.redaction import redact
 from guanxi.errors import SourceError
 
+__all__ = ["ROW", "SourceTable", "first_line", "free_names", "redact"]
+
 ROW = "guanxi_row"
-_PASSWORD = re.compile(
-    r"(?P<before>://[^:/@\s]*:)(?:(?!://).)*(?=@)|(?P<key>(?i:password|token|secret|api_?key)=).*?(?=&|::|\s|$)"
-)
 
 
 @dataclass(frozen=True)
@@ -109,17 +108,6 @@ def free_names(columns: list[str], kept: set[str]) -> dict[str, str]:
             name += "_"
         names[column] = name
     return names
-
-
-def redact(text: str) -> str:
-    """Mask the passwords of all addresses in a text.
-
-    Examples
-    --------
-    >>> redact("postgres://me:secret@host/db::sales")
-    'postgres://me:***@host/db::sales'
-    """
-    return _PASSWORD.sub(lambda match: f"{match['before'] or match['key']}***", text)
 
 
 def first_line(error: BaseException) -> str:

@@ -11,7 +11,6 @@ import re
 import shutil
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -24,6 +23,7 @@ from ibis.backends.sql.compilers.base import SQLGlotCompiler
 from ibis.backends.sql.compilers.pyspark import PySparkCompiler
 
 from guanxi.data.sources.source_table import first_line
+from guanxi.data.temporary import temporary_folder
 from guanxi.errors import EngineError
 
 _JAVA = 17
@@ -145,10 +145,7 @@ def open_spark(timezone: str = "UTC") -> Iterator[SparkEngine]:
         if running is not None:
             session = running.newSession()
         else:
-            folder = stack.enter_context(
-                tempfile.TemporaryDirectory(prefix="guanxi-spark-", ignore_cleanup_errors=True)
-            )
-            session = _start(Path(folder))
+            session = _start(stack.enter_context(temporary_folder()))
             stack.callback(session.stop)
         engine = SparkEngine(session, timezone)
         stack.callback(engine.release)

@@ -14,8 +14,9 @@ import pyarrow as pa
 from guanxi.data import datasets, rules
 from guanxi.data._columns import canonical_columns
 from guanxi.data.sources import _arrow, _databases
+from guanxi.data.sources.redaction import redact
 from guanxi.data.sources.source import _find_files
-from guanxi.data.sources.source_table import ROW, SourceTable, _check_names, redact
+from guanxi.data.sources.source_table import ROW, SourceTable, _check_names
 from guanxi.data.spark.engine import SparkEngine
 from guanxi.data.transactions import _all_rejected, _events_of
 from guanxi.errors import DataError, ParamsError, SourceError

@@ -6,8 +6,9 @@ import os
 from pathlib import Path
 from typing import Any
 
-from guanxi.data.sinks import files
-from guanxi.data.sinks.output_location import FOLDER_MANIFEST, _check_only_parts, _manifest_text
+from guanxi.data.sinks import files, output_location
+from guanxi.data.sinks.output_location import FOLDER_MANIFEST, _manifest_text
+from guanxi.data.sinks.own_files import check_no_link
 from guanxi.data.spark.engine import SparkEngine
 from guanxi.errors import OutputError, ParamsError
 
@@ -27,10 +28,9 @@ def check_folder(output: str) -> None:
     if "://" in output:
         return
     folder = Path(output)
-    if folder.is_file():
-        raise OutputError(f"{folder} is a file: name a folder with -o")
     files.check_output(folder.absolute().parent / f".{folder.name}")
-    _check_only_parts(folder)
+    check_no_link(folder.with_name(f".{folder.name}.spark.partial"))
+    output_location.check_folder(folder)
 
 
 class FolderWriter:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,13 +12,14 @@ from pathlib import Path
 import pandas as pd
 
 from guanxi.data.sinks.files import write_atomically
-from guanxi.data.sinks.output_location import FOLDER_MANIFEST, FolderLocation
-from guanxi.data.sinks.spreadsheet import neutralise
-from guanxi.errors import OutputError, ParamsError, did_you_mean
+from guanxi.data.sinks.formulas import neutralise
+from guanxi.data.sinks.output_location import FOLDER_MANIFEST, FolderLocation, check_folder
+from guanxi.data.temporary import temporary_folder
+from guanxi.errors import ParamsError, did_you_mean
 from guanxi.scorecard.exports._import_cells import CUSTOMER, Changes, check_identifiers, csv_line, csv_lines
 from guanxi.scorecard.exports._import_layouts import LAYOUTS, Layout
 
-_OWN = re.compile(rf"contacts-\d{{3,}}\.csv|{re.escape(FOLDER_MANIFEST)}")
+OWN_EXPORT = re.compile(rf"contacts-\d{{3,}}\.csv|{re.escape(FOLDER_MANIFEST)}")
 
 
 @dataclass(frozen=True)
@@ -88,18 +88,16 @@ def export_customers(
         If the folder cannot be written or contains other files; an earlier export is kept.
     """
     headings = check_export(table, folder, system, fields)
-    layout, target = layout_of(system), FolderLocation(folder)
-    # Left over from an interrupted run.
-    shutil.rmtree(target.work_folder, ignore_errors=True)
+    layout, target = layout_of(system), FolderLocation(folder, OWN_EXPORT)
     changes = Changes()
-    try:
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with temporary_folder(folder.parent) as staged:
+        target.work_folder = staged / folder.name
         lines = csv_lines(table, list(headings), layout, changes)
         files = _write_files(lines, list(headings.values()), layout, target.work_folder)
         warnings = tuple(changes.sentences(layout))
         manifest = {"system": system, "fields": headings, "files": files, "warnings": warnings}
         target.put([target.work_folder / name for name in files], manifest)
-    finally:
-        shutil.rmtree(target.work_folder, ignore_errors=True)
     return Export(system, folder, files, warnings)
 
 
@@ -120,7 +118,7 @@ def check_export(
     layout = layout_of(system)
     headings = _headings(table, layout, system, fields)
     check_identifiers(table[CUSTOMER], layout)
-    _check_folder(folder)
+    check_folder(folder, OWN_EXPORT)
     return headings
 
 
@@ -152,17 +150,6 @@ def _headings(
 def _is_heading(heading: str, layout: Layout) -> bool:
     plain = bool(heading) and heading == heading.strip() and heading.isprintable()
     return plain and neutralise(heading) == heading and not set(heading) & set(layout.forbidden)
-
-
-def _check_folder(folder: Path) -> None:
-    if folder.exists() and not folder.is_dir():
-        raise OutputError(f"{folder} is a file: name a folder for the export")
-    names = sorted(path.name for path in folder.iterdir()) if folder.is_dir() else []
-    other = [name for name in names if not _OWN.fullmatch(name)]
-    if other:
-        raise OutputError(
-            f"{folder} holds {other[0]!r}, which is no part of an export: choose another folder"
-        )
 
 
 def _write_files(

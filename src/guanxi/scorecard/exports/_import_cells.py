@@ -12,7 +12,8 @@ from typing import Any
 
 import pandas as pd
 
-from guanxi.data.sinks.spreadsheet import cut, neutralise
+from guanxi.data.sinks.formulas import neutralise
+from guanxi.data.sinks.spreadsheet import cut
 from guanxi.errors import DataError
 from guanxi.scorecard.exports._import_layouts import Layout
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +12,13 @@ import pandas as pd
 
 from guanxi import __version__
 from guanxi.data.sinks import files
+from guanxi.data.sinks.file_sets import replaced_together
+from guanxi.data.sinks.own_files import file_name, remove_own
 from guanxi.data.sinks.spreadsheet import write_spreadsheet
 from guanxi.params import Params
 from guanxi.scorecard._day_tables import Reporter
 from guanxi.scorecard._result import ScorecardResult
-from guanxi.scorecard.exports._customer_systems import check_export, export_customers
+from guanxi.scorecard.exports._customer_systems import OWN_EXPORT, check_export, export_customers
 from guanxi.scorecard.exports._import_layouts import LAYOUTS
 from guanxi.scorecard.report._content import report_content, weighing_method
 from guanxi.scorecard.report._listings import listings
@@ -77,18 +79,20 @@ def write_results(
         sheets = scorecard_sheets(content)
         for system, export in exports.items():
             check_export(customers, folder / "exports" / system, system, export.fields)
-        _remove_earlier(folder, params)
-        files.write_table(customers, folder / "scorecard.parquet")
-        files.write_table(customers, folder / "scorecard.csv")
-        if len(customers) <= _MOST_IN_A_WORKBOOK:
-            write_spreadsheet(sheets, folder / "scorecard.xlsx")
-        else:
-            reporter.say(f"   more than {_MOST_IN_A_WORKBOOK:,} customers: no scorecard.xlsx")
-        for name, document in documents(found.relationship, params).items():
-            files.write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n", folder / name)
-        for name, table in _tables(found).items():
-            files.write_table(table, folder / "tables" / f"{name}.csv")
-        files.write_text(html, folder / "scorecard.html")
+        with replaced_together(folder) as new:
+            files.write_table(customers, new / "scorecard.parquet")
+            files.write_table(customers, new / "scorecard.csv")
+            if len(customers) <= _MOST_IN_A_WORKBOOK:
+                write_spreadsheet(sheets, new / "scorecard.xlsx")
+            else:
+                reporter.say(f"   more than {_MOST_IN_A_WORKBOOK:,} customers: no scorecard.xlsx")
+            for name, document in documents(found.relationship, params).items():
+                files.write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n", new / name)
+            for name, table in _tables(found).items():
+                files.write_table(table, new / "tables" / f"{name}.csv")
+            files.write_text(html, new / "scorecard.html")
+            written = {path.relative_to(new) for path in new.rglob("*")}
+        _remove_earlier(folder, written, params)
         for system, export in exports.items():
             done = export_customers(customers, folder / "exports" / system, system, export.fields)
             for warning in done.warnings:
@@ -96,14 +100,15 @@ def write_results(
     return html
 
 
-def _remove_earlier(folder: Path, params: Params) -> None:
+def _remove_earlier(folder: Path, written: Collection[Path], params: Params) -> None:
     """Remove optional files of an earlier scorecard, so that they cannot be mistaken for new results."""
     for path in (folder / "scorecard.xlsx", *(folder / "tables").glob("*.csv")):
-        if path.name == "scorecard.xlsx" or _OWN_TABLE.fullmatch(path.stem):
+        own = path.name == "scorecard.xlsx" or _OWN_TABLE.fullmatch(path.stem)
+        if own and path.relative_to(folder) not in written:
             path.unlink(missing_ok=True)
     for manifest in (folder / "exports").glob("*/_manifest.json"):
         if manifest.parent.name in LAYOUTS and manifest.parent.name not in params.scorecard.exports:
-            shutil.rmtree(manifest.parent)
+            remove_own(manifest.parent, OWN_EXPORT)
 
 
 def _tables(found: ScorecardResult) -> dict[str, pd.DataFrame]:
@@ -137,7 +142,7 @@ def _tables(found: ScorecardResult) -> dict[str, pd.DataFrame]:
                 "weights_proposed": history.proposal.table,
                 "migration_proposed": moved,
             }
-    return {name: table for name, table in named.items() if len(table)}
+    return {file_name(name): table for name, table in named.items() if len(table)}
 
 
 def documents(found: Relationship, params: Params) -> dict[str, dict[str, Any]]:

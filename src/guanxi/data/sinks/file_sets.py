@@ -1,0 +1,91 @@
+"""Several files of a folder that are replaced together."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from guanxi import __version__
+from guanxi.data.sinks.files import check_output, write_text
+from guanxi.data.sinks.own_files import check_no_link, is_ours
+from guanxi.data.temporary import remove_abandoned, temporary_folder
+from guanxi.errors import OutputError
+
+WAITING = ".guanxi-files"
+LOCK = f"{WAITING}.lock"
+_MARKER = "_set.json"
+
+
+@contextmanager
+def replaced_together(folder: Path) -> Iterator[Path]:
+    """Give an empty folder for new files, which replace those of the same names in ``folder`` afterwards.
+
+    If the block fails, the earlier files stay. Once all new files are complete, they count: a process killed
+    while it moves them leaves the rest in a hidden folder, and the next one moves them.
+
+    Raises
+    ------
+    OutputError
+        If the files cannot be replaced; none is.
+
+    Examples
+    --------
+    >>> with replaced_together(Path("output")) as new:  # doctest: +SKIP
+    ...     write_text("{}", new / "metrics.json")
+    """
+    check_output(folder / WAITING / _MARKER)
+    folder.mkdir(parents=True, exist_ok=True)
+    remove_abandoned(folder)
+    finish(folder)
+    with temporary_folder(folder) as staged:
+        new = staged / "new"
+        new.mkdir()
+        yield new
+        for path in _files(new):
+            check_output(folder / path.relative_to(new))
+        write_text(json.dumps({"guanxi": __version__}), new / _MARKER)
+        _move(new, folder / WAITING)
+    finish(folder)
+
+
+def is_unfinished(folder: Path) -> bool:
+    """Whether complete files wait in a folder for :func:`finish`, since their process was killed."""
+    return is_ours(folder / WAITING / _MARKER)
+
+
+def finish(folder: Path) -> bool:
+    """Move the files that a killed process had completed to their places; return whether there were any.
+
+    Raises
+    ------
+    OutputError
+        If one cannot be moved.
+    """
+    waiting = folder / WAITING
+    check_no_link(waiting)
+    if not is_unfinished(folder):
+        return False
+    for path in _files(waiting):
+        if path.name != _MARKER:
+            target = folder / path.relative_to(waiting)
+            check_output(target)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            _move(path, target)
+    (waiting / _MARKER).unlink()
+    for path in (*sorted(waiting.rglob("*"), reverse=True), waiting):
+        with suppress(OSError):
+            path.rmdir()
+    return True
+
+
+def _files(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.rglob("*") if path.is_file() and not path.is_symlink())
+
+
+def _move(path: Path, target: Path) -> None:
+    try:
+        path.replace(target)
+    except OSError as error:
+        raise OutputError(f"cannot write {target}: {error.strerror}") from error
