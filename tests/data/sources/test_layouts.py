@@ -201,7 +201,9 @@ class TestWithoutHeader:
         columns, rows, refused, _ = read(self.RAW, header=False)
         assert (columns, rows[2], refused) == (list("1234"), ("00002", "19970112", "5", "77.00"), [])
 
-    @pytest.mark.parametrize("text", [LINES, RAW, "C1;01.02.2020;5,50\n" * 2, "1,2\n3,4\n"])
+    @pytest.mark.parametrize(
+        "text", [LINES, RAW, "C1;01.02.2020;5,50\n" * 2, "1,2\n3,4\n", "a,30-Mar-21,Bonn,12’912\n"]
+    )
     def test_data_in_place_of_names(self, read: Read, text: str) -> None:
         with pytest.raises(SourceError, match=r"looks like data, not like names .* --set data.header=false"):
             read(text)
@@ -267,8 +269,9 @@ def test_lines_and_quotation_marks_within_fields(read: Read) -> None:
 
 def test_quotation_marks_after_a_backslash(read: Read) -> None:
     text = HEADER.strip() + ',note\n1,2020-01-01,5,"say \\"hi\\" now"\n2,2020-01-01,5,"5\\" pipe, long"\n'
-    rows, refused = read(text + '3,2020-01-02,6,"a ""b"" c\\d"\n')[1:3]
-    assert [row[3] for row in rows] == ['say "hi" now', '5" pipe, long', 'a "b" c\\d']
+    text += '3,2020-01-02,6,"a ""b"" c\\d"\n4,2020-01-02,6,"two\nlines, \\"quoted\\""\n'
+    rows, refused = read(text)[1:3]
+    assert [row[3] for row in rows] == ['say "hi" now', '5" pipe, long', 'a "b" c\\d', 'two\nlines, "quoted"']
     assert refused == []
 
 

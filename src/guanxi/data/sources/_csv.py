@@ -10,7 +10,7 @@ from guanxi.data.engine import explain_no_space
 from guanxi.data.findings import DataFinding
 from guanxi.data.sources._decoding import marked_encoding, plain_text, propose_encoding
 from guanxi.data.sources._dialect import Dialect, detect, standard_copy
-from guanxi.data.sources._quotes import repair_quotes
+from guanxi.data.sources._quotes import double_quotes, escapes_quotes, repair_quotes
 from guanxi.data.sources._sql import escape_glob, identifier, literal
 from guanxi.data.sources._unpacking import DataFile
 from guanxi.data.sources.source_table import ROW, SourceTable, create_unreadable
@@ -40,6 +40,8 @@ def read(
     findings: dict[DataFinding, None] = {}
     for number, file in enumerate(files):
         text = plain_text(file.given, file.plain, params.encoding, folder / f"{number}.csv")
+        if escapes_quotes(text):
+            text = double_quotes(text, folder / f"{number}-doubled.csv")
         dialect = detect(file.given, text, params)
         if not names:
             names = dialect.names

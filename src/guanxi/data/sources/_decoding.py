@@ -20,8 +20,10 @@ _MARKS = {
 }
 _FOREIGN = re.compile(rb"[^\r\n]*[\x80-\xff][^\r\n]*")
 _HIGH = re.compile(rb"[A-Za-z]?[\x80-\xff]+[A-Za-z]?")
+# A sign between digits separates thousands in any language.
+_THOUSANDS = re.compile(rb"(?<=\d)(?:\x810\x842|[\x80-\xff][\x80-\xff@-~]?)(?=\d)")
 _WESTERN = re.compile(rb"[\x80-\xff]|[A-Za-z][\x80-\xff]{1,2}[A-Za-z]?|[\x80-\xff]{1,2}[A-Za-z]")
-_JAPANESE = re.compile("[\u3040-\u30ff\u4e00-\u9fff]")
+_JAPANESE = re.compile("[\u3040-\u30ff\u4e00-\u9fff￥’]")
 _SIGNS = "€–’°£§"
 # One byte per letter first; of those that fit equally well, the first is proposed.
 _SINGLE_BYTE = ("cp1252", "cp1250", "cp1254", "cp850")
@@ -91,14 +93,20 @@ def propose_encoding(path: Path) -> str | None:
         file.seek(0)
         while len(sample) < _SAMPLE and (block := file.read(_BLOCK)):
             sample += b"\n".join(_FOREIGN.findall(block))[:_SAMPLE]
-    words = _HIGH.findall(sample)
+    plain = _without_thousands(sample)
+    words = _HIGH.findall(plain)
     if not words:
         return None
     if _is_shift_jis(sample):
         return "shift_jis"
     if 2 * sum(bool(_WESTERN.fullmatch(word)) for word in words) > len(words):
-        return max(_SINGLE_BYTE, key=lambda name: _letters(sample, name))
+        return max(_SINGLE_BYTE, key=lambda name: _letters(plain, name))
     return _propose_multi_byte(sample)
+
+
+def _without_thousands(sample: bytes) -> bytes:
+    words = _THOUSANDS.sub(b"", sample)
+    return words if _HIGH.search(words) else sample
 
 
 def _is_shift_jis(sample: bytes) -> bool:

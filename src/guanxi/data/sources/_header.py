@@ -12,8 +12,11 @@ from guanxi.data.sources.source_table import _check_names
 from guanxi.errors import SourceError
 from guanxi.params import REQUIRED_COLUMNS, DataParams
 
-_NUMBER = re.compile(r"[^\w\s]{0,2}\d[\d.,' ]*[^\w\s]?")
-_DATE = re.compile(r"\d{1,4}([-/.])\d{1,2}\1\d{1,4}([ T].*)?|(19|20)\d{6}|\d{4}年.*")
+_NUMBER = re.compile(r"[^\w\s]{0,2}\s?\d[\d.,'’\s]*\s?[^\w\s]{0,2}")
+_DATE = re.compile(
+    r"\d{1,4}([-/.])\d{1,2}\1\d{1,4}([ T].*)?|(19|20)\d{6}|\d{4}年.*"
+    r"|\d{1,2}[- .][^\W\d]{3,9}\.?[- ]\d{2,4}( .*)?|([^\W\d]{3}, )?[^\W\d]{3,9} \d{1,2}, \d{4}.*"
+)
 
 Rows = Sequence[Sequence[str]]
 
@@ -63,7 +66,9 @@ def column_names(
     names = [_printable(name) for name in row]
     if not any(names):
         raise SourceError(f"{source}: the first line is empty: it must name the columns")
-    if not _wanted(params) & set(names) and _looks_like_data(names):
+    wanted = _wanted(params)
+    numbered = all(name.isdigit() for name in wanted)
+    if not wanted & set(names) and (numbered or _looks_like_data(names)):
         raise SourceError(
             f"{source}: the first line ({', '.join(names)[:80]}) looks like data, not like names of columns: "
             "number them with --set data.header=false --columns customer_id=1,timestamp=2,amount=3"
@@ -106,11 +111,12 @@ def _printable(name: str) -> str:
 
 
 def _looks_like_data(row: Sequence[str]) -> bool:
+    """Whether cells are numbers with separators, a date beside a number, or nothing but both."""
     cells = [cell.strip() for cell in row if cell.strip()]
-    dates = [bool(_DATE.fullmatch(cell)) for cell in cells]
-    numbers = [bool(_NUMBER.fullmatch(cell)) for cell in cells]
-    others = [number and not day for number, day in zip(numbers, dates, strict=True)]
-    return (any(dates) and any(others)) or all(map(max, dates, numbers))
+    dates = [cell for cell in cells if _DATE.fullmatch(cell)]
+    numbers = [cell for cell in cells if _NUMBER.fullmatch(cell) and cell not in dates]
+    separated = [number for number in numbers if not number.isdigit()]
+    return bool(separated or (dates and numbers)) or len(dates) + len(numbers) == len(cells)
 
 
 def _unique(names: Sequence[str]) -> list[str]:

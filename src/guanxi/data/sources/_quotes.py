@@ -9,16 +9,35 @@ from itertools import chain, islice
 from pathlib import Path
 
 _LONGEST_RECORD = 1000  # lines
-_ESCAPED = re.compile(r"\\(.)", re.DOTALL)
+_BLOCK = 1 << 22
+_ESCAPED = re.compile(r'\\(["\\])')
+# In a file that doubles quotation marks, one after a backslash ends its field.
+_PROOF = re.compile(rb'\\"[^",;|\t\r\n]')
+
+
+def escapes_quotes(path: Path) -> bool:
+    """Whether quotation marks within fields stand after a backslash, as MySQL writes them."""
+    with path.open("rb") as file:
+        return any(_PROOF.search(block) for block in iter(lambda: file.read(_BLOCK), b""))
+
+
+def double_quotes(path: Path, copy: Path) -> Path:
+    """Copy a file with doubled quotation marks in place of those after a backslash."""
+    with (
+        path.open(encoding="utf-8-sig", errors="surrogateescape") as source,
+        copy.open("w", encoding="utf-8", errors="surrogateescape", newline="\n") as out,
+    ):
+        for line in source:
+            out.write(_ESCAPED.sub(lambda match: '""' if match[1] == '"' else "\\", line))
+    return copy
 
 
 def repair_quotes(path: Path, copy: Path, delimiter: str, fields: int) -> list[tuple[int, str]]:
     """Copy a file without the lines whose quotation mark is never closed.
 
     A line with an open quotation mark is kept if it forms, with the following lines, a record with as many
-    fields as the header; otherwise it is replaced by an empty line. Quotation marks after a backslash are
-    doubled where only that makes a record. The omitted lines are returned, each as its number from 1 and its
-    text.
+    fields as the header; otherwise it is replaced by an empty line. The omitted lines are returned, each as
+    its number from 1 and its text.
     """
     left_out = []
     with (
@@ -29,10 +48,7 @@ def repair_quotes(path: Path, copy: Path, delimiter: str, fields: int) -> list[t
         number = 0
         while line := next(lines, ""):
             record = [line]
-            if '\\"' in line and not _is_record(record, delimiter, fields):
-                doubled = [_ESCAPED.sub(lambda match: '""' if match[1] == '"' else match[0], line)]
-                record = doubled if _is_record(doubled, delimiter, fields) else record
-            if record[0].count('"') % 2 and not _is_record(record, delimiter):
+            if line.count('"') % 2 and not _is_record(record, delimiter):
                 record += _until_closed(lines)
                 if not _is_record(record, delimiter, fields):
                     left_out.append((number + 1, line.rstrip("\n").encode("utf-8", "replace").decode()))
