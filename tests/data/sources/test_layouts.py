@@ -270,8 +270,15 @@ def test_lines_and_quotation_marks_within_fields(read: Read) -> None:
 def test_quotation_marks_after_a_backslash(read: Read) -> None:
     text = HEADER.strip() + ',note\n1,2020-01-01,5,"say \\"hi\\" now"\n2,2020-01-01,5,"5\\" pipe, long"\n'
     text += '3,2020-01-02,6,"a ""b"" c\\d"\n4,2020-01-02,6,"two\nlines, \\"quoted\\""\n'
+    text += '5,2020-01-02,6,a \\"big\\" one\n'
     rows, refused = read(text)[1:3]
-    assert [row[3] for row in rows] == ['say "hi" now', '5" pipe, long', 'a "b" c\\d', 'two\nlines, "quoted"']
+    assert [row[3] for row in rows] == [
+        'say "hi" now',
+        '5" pipe, long',
+        'a "b" c\\d',
+        'two\nlines, "quoted"',
+        'a "big" one',
+    ]
     assert refused == []
 
 

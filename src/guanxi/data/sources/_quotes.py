@@ -10,7 +10,7 @@ from pathlib import Path
 
 _LONGEST_RECORD = 1000  # lines
 _BLOCK = 1 << 22
-_ESCAPED = re.compile(r'\\(["\\])')
+_MARK = re.compile(r'\\["\\]|"')
 # In a file that doubles quotation marks, one after a backslash ends its field.
 _PROOF = re.compile(rb'\\"[^",;|\t\r\n]')
 
@@ -22,13 +22,20 @@ def escapes_quotes(path: Path) -> bool:
 
 
 def double_quotes(path: Path, copy: Path) -> Path:
-    """Copy a file with doubled quotation marks in place of those after a backslash."""
+    """Copy a file with doubled quotation marks in place of those after a backslash in a quoted field."""
+    quoted = False
+
+    def standard(match: re.Match[str]) -> str:
+        nonlocal quoted
+        if match[0] == '"':
+            quoted = not quoted
+        return {'\\"': '""' if quoted else '"', "\\\\": "\\"}.get(match[0], '"')
+
     with (
         path.open(encoding="utf-8-sig", errors="surrogateescape") as source,
         copy.open("w", encoding="utf-8", errors="surrogateescape", newline="\n") as out,
     ):
-        for line in source:
-            out.write(_ESCAPED.sub(lambda match: '""' if match[1] == '"' else "\\", line))
+        out.writelines(_MARK.sub(standard, line) for line in source)
     return copy
 
 
