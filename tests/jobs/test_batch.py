@@ -318,7 +318,7 @@ def test_a_source_that_changes_while_it_is_read(here, monkeypatch):
         rows.to_parquet(folder / f"{name}.parquet", index=False)
     from guanxi.data.sources import source
 
-    read = source._read_parquet
+    read = source._read_files
 
     def meanwhile(change):
         def slowly(*given):
@@ -333,7 +333,7 @@ def test_a_source_that_changes_while_it_is_read(here, monkeypatch):
         "c.parquet": lambda: lines.to_parquet(folder / "c.parquet", index=False),
     }
     for name, change in changes.items():
-        monkeypatch.setattr(source, "_read_parquet", meanwhile(change))
+        monkeypatch.setattr(source, "_read_files", meanwhile(change))
         with pytest.raises(
             SourceError, match=rf"{name} changed while it was read: run again when it is complete"
         ):

@@ -16,6 +16,7 @@ from guanxi.jobs.reporter import Reporter
 from guanxi.jobs.rollback import rollback
 from guanxi.params import Params, PromotionParams
 from guanxi.registry import aliases
+from guanxi.registry._bundle import _digests
 from guanxi.registry.aliases import read_aliases, status, tags
 from guanxi.registry.loaded_model import export
 
@@ -37,6 +38,15 @@ def twin_of(store, version: str) -> Path:
 
 def names(store) -> dict[str, str]:
     return read_aliases(store)
+
+
+def rewrite(document: Path, text: str) -> None:
+    """Change a model as if it had been logged so, with the digest of its document."""
+    digests = document.with_name("digests.json")
+    document.write_text(text, "utf-8")
+    digests.unlink()
+    found = json.dumps(_digests(document.parent))
+    digests.write_text(found, "utf-8")
 
 
 class TestPassing:
@@ -92,9 +102,9 @@ class TestPassing:
         promote(Params())
         assert not Path("models").exists()
         export(copied, "1", Path("models/guanxi"))
-        Path("models/guanxi/stale").touch()
+        Path("models/guanxi/artifacts/stale.json").touch()
         rollback()
-        assert not Path("models/guanxi/stale").exists()
+        assert not Path("models/guanxi/artifacts/stale.json").exists()
         assert Path("models/guanxi/MLmodel").exists()
 
 
@@ -154,7 +164,7 @@ class TestRefused:
         document = twin_of(copied, "1") / "artifacts" / "model.json"
         text, changes = re.subn(old, new, document.read_text("utf-8"))
         assert changes == 1
-        document.write_text(text, "utf-8")
+        rewrite(document, text)
         with pytest.raises(PromotionError, match=re.escape(said)):
             promote(Params())
 
@@ -162,7 +172,7 @@ class TestRefused:
         document = served_of(copied, "2") / "artifacts" / "model.json"
         model = json.loads(document.read_text("utf-8"))
         model["corrections"]["churn"]["level"] += 0.001
-        document.write_text(json.dumps(model), "utf-8")
+        rewrite(document, json.dumps(model))
         with pytest.raises(RegistryError, match=r"fails its smoke test: .* differs from its values"):
             promote(Params())
         assert names(copied)["champion"] == "1"

@@ -57,9 +57,7 @@ def test_killed_at_random_moments(tmp_path):
         command = (RUN, RUN, RUN, ("promote",), ("rollback",))[killed % 5]
         with start(tmp_path, *command, *(QUICK if command is RUN else ())) as process:
             if command is RUN and killed % 2:
-                while process.poll() is None and not any(
-                    step in process.stderr.readline() for step in AT_THE_END
-                ):
+                while process.poll() is None and not AT_THE_END.search(process.stderr.readline()):
                     pass
                 wait = moments.uniform(0, 3)
             else:
