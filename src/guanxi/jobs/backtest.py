@@ -13,7 +13,7 @@ from guanxi.data.sinks import files
 from guanxi.evaluation.backtest import Backtest
 from guanxi.evaluation.backtest import backtest as roll
 from guanxi.evaluation.holdout import GUANXI
-from guanxi.jobs._opened_log import open_log
+from guanxi.jobs._opened_log import open_log, show_findings
 from guanxi.jobs.reporter import Reporter
 from guanxi.params import Params, load_params, override
 from guanxi.periods import parse_date
@@ -79,6 +79,7 @@ def backtest(
     if path is not None:
         files.check_output(path / "metrics.parquet")
     opened = open_log(source, resolved, reporter)
+    show_findings(opened.log, reporter)
     with reporter.step("fit and measure at each cutoff") as step:
         found = roll(opened.log, opened.as_of, resolved, days, step.detail)
     opened.log.close()

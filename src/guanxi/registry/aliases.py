@@ -36,20 +36,23 @@ def read_aliases(store: Store) -> dict[str, str]:
     return {alias: str(version) for alias, version in found.aliases.items()}
 
 
-def _appoint(store: Store, version: str) -> str:
-    """Make a tested version candidate and, if there is no champion yet, champion; return the champion."""
+def _appoint(store: Store, version: str, doubts: str = "") -> str | None:
+    """Make a tested version candidate and, if there are neither champion nor doubts, champion.
+
+    Returns the champion, if any.
+    """
     with _locked(store.uri):
         before = read_aliases(store)
         old = before.get(CANDIDATE)
         if old is not None and status(store, old) == CANDIDATE:
             set_status(store, old, SUPERSEDED, f"replaced as candidate by version {version}")
         _set_new(store, CANDIDATE, version)
-        if CHAMPION not in before:
+        if CHAMPION not in before and not doubts:
             _set_new(store, CHAMPION, version)
         # A server cannot be locked: read again which version became champion.
-        champion = read_aliases(store)[CHAMPION]
+        champion = read_aliases(store).get(CHAMPION)
         first = champion == version
-        set_status(store, version, CHAMPION if first else CANDIDATE, "the first" if first else "")
+        set_status(store, version, CHAMPION if first else CANDIDATE, "the first" if first else doubts)
         return champion
 
 
