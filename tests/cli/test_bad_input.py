@@ -90,6 +90,31 @@ class TestSource:
         assert re.search(r"lines read +201\b", ended.out)
         assert re.search(r"rejected +1\b", ended.out)
 
+    def test_many_unreadable_lines_end_with_2_after_the_report(self, command, csv):
+        table = transactions().astype({"amount": object})
+        table.loc[:19, "amount"] = "free"
+        ended = command("validate", csv(table), "--horizon", "30")
+        assert ended.code == 2
+        assert "10.0% of the lines could not be read; 10.0% of the lines (20)" in ended.error
+        assert re.search(r"lines read +200\b", ended.out)
+
+    @pytest.mark.parametrize("job", ["train", "run", "backtest"])
+    def test_mostly_unreadable_lines_are_refused(self, fails, csv, job):
+        table = transactions().astype({"amount": object})
+        table.loc[:149, "amount"] = "free"
+        output = ("-o", "out") if job != "train" else ()
+        error = fails(job, csv(table), "--horizon", "30", *output)
+        assert "75.0% of the lines could not be read" in error
+
+    def test_predict_refuses_them_too(self, command, csv, tmp_path, first_run, copy_store):
+        table = transactions().astype({"amount": object})
+        table.loc[:149, "amount"] = "free"
+        copy_store(first_run.folder, tmp_path)
+        ended = command("predict", csv(table), "-o", "scores.parquet")
+        assert ended.code == 2
+        assert "75.0% of the lines could not be read" in ended.error
+        assert not (tmp_path / "scores.parquet").exists()
+
     @pytest.mark.parametrize("address", ["postgres://me:secret@127.0.0.1:9/db::sales"])
     def test_password_is_never_shown(self, fails, command, address, tmp_path):
         error = fails("run", address)

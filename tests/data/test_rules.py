@@ -55,11 +55,11 @@ def broken_rule(row: tuple[Any, ...], repeated: bool, params: DataParams) -> str
         return "future_timestamp"
     if time[:10] not in DAYS:
         return "unparsable_timestamp"
-    if blank(amount):
+    if blank(amount) or amount == "nan":
         return "missing_amount"
     if amount in ("x", "1,23.5"):
         return "unparsable_amount"
-    if amount in ("inf", "-inf", "nan"):
+    if amount in ("inf", "-inf"):
         return "non_finite_amount"
     if repeated and params.duplicates == "drop":
         return "duplicate_line"

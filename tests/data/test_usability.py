@@ -56,7 +56,7 @@ def test_too_few_who_bought_again_are_not_enough(log: Any) -> None:
     assert "only 1 of 2 customers had bought again by 2020-03-31, but at least 10" in report.warnings[0]
     assert report.rejected == [("missing_customer", 1, 1 / 7), ("refund_beyond_purchase", 1, 1 / 7)]
     assert any(
-        "14.3% of the lines (1) were rejected because no customer is given" in text
+        "14.3% of the lines (1) and 39.1% of the value were rejected because no customer is given" in text
         for text in report.warnings
     )
     assert any("1 lines repeat an earlier one" in text for text in report.warnings)

@@ -23,6 +23,12 @@ def probability(log_odds):
     return 1 / (1 + np.exp(-log_odds))
 
 
+def grade(target, actual, own, rivals, **given):
+    """Grade a forecast whose total is right, so that the ranking decides."""
+    level = 1.0 if target == "churn" else np.sum(actual) / np.sum(own)
+    return _grade_forecast(target, actual, level * np.asarray(own), rivals, **given)
+
+
 @pytest.fixture(scope="module")
 def window():
     """Outcomes of 2,000 customers and the underlying signal, on the scale of each target."""
@@ -40,24 +46,20 @@ def window():
 class TestLetters:
     def test_clearly_better_is_an_a(self, window, target):
         actual, signal, scale = window[target]
-        found = _grade_forecast(
-            target, actual, scale(signal), {PAST_RATE: scale(seen(signal, 2.0, 1))}, seed=1
-        )
+        found = grade(target, actual, scale(signal), {PAST_RATE: scale(seen(signal, 2.0, 1))}, seed=1)
         assert found.letter == "A"
         assert 0 < found.lower < found.difference < found.upper
         assert found.warning is None
 
     def test_equal_to_a_baseline_is_a_b(self, window, target):
         actual, signal, scale = window[target]
-        found = _grade_forecast(target, actual, scale(signal), {PAST_RATE: scale(signal)}, seed=1)
+        found = grade(target, actual, scale(signal), {PAST_RATE: scale(signal)}, seed=1)
         assert (found.letter, found.difference, found.lower, found.upper) == ("B", 0, 0, 0)
         assert found.warning is None
 
     def test_clearly_worse_is_a_c_with_a_warning(self, window, target):
         actual, signal, scale = window[target]
-        found = _grade_forecast(
-            target, actual, scale(seen(signal, 2.0, 1)), {PAST_RATE: scale(signal)}, seed=1
-        )
+        found = grade(target, actual, scale(seen(signal, 2.0, 1)), {PAST_RATE: scale(signal)}, seed=1)
         assert found.letter == "C"
         assert found.lower < found.difference < found.upper < 0
         assert "grade C" in found.warning
@@ -68,31 +70,44 @@ class TestLetters:
         actual, signal, scale = window[target]
         methods = {PAST_RATE: scale(seen(signal, 3.0, 1)), RFM_LOGISTIC: scale(seen(signal, 0.1, 2))}
         own = scale(seen(signal, 1.5, 3))
-        alone = _grade_forecast(target, actual, own, {PAST_RATE: methods[PAST_RATE]}, seed=1)
-        both = _grade_forecast(target, actual, own, methods, seed=1)
+        alone = grade(target, actual, own, {PAST_RATE: methods[PAST_RATE]}, seed=1)
+        both = grade(target, actual, own, methods, seed=1)
         assert (alone.letter, alone.baseline) == ("A", PAST_RATE)
         assert (both.letter, both.baseline) == ("C", RFM_LOGISTIC)
 
     def test_same_seed_same_grade(self, window, target):
         actual, signal, scale = window[target]
         rivals = {PAST_RATE: scale(seen(signal, 0.5, 1))}
-        first, again = (
-            _grade_forecast(target, actual, scale(seen(signal, 0.4, 2)), rivals, seed=4) for _ in range(2)
-        )
+        first, again = (grade(target, actual, scale(seen(signal, 0.4, 2)), rivals, seed=4) for _ in range(2))
         assert first == again
 
 
 class TestLevels:
     @settings(max_examples=15, deadline=None)
-    @given(factor=st.floats(0.01, 100))
+    @given(factor=st.floats(1 / 1.49, 1.49))
     def test_the_level_of_values_does_not_matter(self, window, factor):
         actual, signal, scale = window["spend"]
         own, rivals = scale(seen(signal, 0.8, 1)), {PAST_RATE: scale(seen(signal, 1.0, 2))}
-        fair, moved = (
-            _grade_forecast("spend", actual, level * own, rivals, seed=1) for level in (1.0, factor)
-        )
+        fair = grade("spend", actual, own, rivals, seed=1)
+        moved = _grade_forecast("spend", actual, factor * actual.sum() / own.sum() * own, rivals, seed=1)
         assert fair.letter == moved.letter
         assert moved.difference == pytest.approx(fair.difference)
+        assert not moved.biased
+
+    @pytest.mark.parametrize("target", ["purchases", "spend"])
+    @pytest.mark.parametrize("factor", [0.5, 192.65])
+    def test_but_a_total_far_off_is_a_c_however_good_the_ranking(self, window, target, factor):
+        actual, signal, scale = window[target]
+        own, rivals = scale(signal), {PAST_RATE: scale(seen(signal, 2.0, 1))}
+        assert grade(target, actual, own, rivals, seed=1).letter == "A"
+        own = factor * actual.sum() / own.sum() * own
+        english, chinese = (
+            _grade_forecast(target, actual, own, rivals, seed=1, language=language)
+            for language in ("en", "zh")
+        )
+        assert (english.letter, english.biased, english.lower > 0) == ("C", True, True)
+        assert f"({factor - 1:+,.0%})" in english.warning
+        assert f"{factor - 1:+,.0%}" in chinese.warning
 
     @settings(max_examples=15, deadline=None)
     @given(shift=st.floats(-4, 4))
@@ -115,7 +130,7 @@ class TestLevels:
         actual, signal, _ = window["spend"]
         fair = np.where(signal > np.quantile(signal, 0.8), signal, -10 - signal)
         rivals = {PAST_RATE: seen(signal, 0.5, 1)}
-        found = _grade_forecast("spend", actual, fair, rivals, seed=1)
+        found = grade("spend", actual, np.exp(fair), rivals, seed=1)
         assert found.lower > 0
         assert found.letter == "B"
 
@@ -155,7 +170,7 @@ class TestWithoutGrade:
         actual = np.r_[np.ones(FEWEST), np.zeros(500)]
         forecast = np.linspace(0.1, 0.9, len(actual))
         for target in TARGETS:
-            assert _grade_forecast(target, actual, forecast, {PAST_RATE: forecast}, seed=1).letter == "B"
+            assert grade(target, actual, forecast, {PAST_RATE: forecast}, seed=1).letter == "B"
 
     def test_equal_outcomes_give_no_grade(self):
         forecast = np.linspace(0.1, 0.9, 100)

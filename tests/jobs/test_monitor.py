@@ -135,7 +135,8 @@ class TestDrift:
     def test_half_of_the_lines_cannot_be_read(self, monitor):
         lines = sample().astype({"amount": object})
         broken = lines.sample(frac=1.0, random_state=0).assign(amount="n/a")
-        found = monitor(pd.concat([lines, broken]), as_of="1998-02-28")
+        with pytest.warns(UserWarning, match=r"50.0% of the lines .* rejected because no amount is given"):
+            found = monitor(pd.concat([lines, broken]), as_of="1998-02-28")
         assert found.verdict is Verdict.watch
         assert "of all lines were rejected: look at the source" in found.reasons[0].text
 

@@ -34,7 +34,7 @@ def run(source: OptionalSource = "cdnow", output: OutputFolder = Path("output"),
 @command("horizon", "as_of", "columns", epilog="Example: guanxi validate sales.csv --horizon 90")
 def validate(source: Source, params: Params) -> None:
     """Report what is usable in a source, what is rejected and why."""
-    from guanxi.errors import HistoryError
+    from guanxi.errors import DataError, HistoryError
     from guanxi.jobs.reporter import ConsoleReporter
     from guanxi.jobs.validate import usability_text
     from guanxi.jobs.validate import validate as job
@@ -45,6 +45,8 @@ def validate(source: Source, params: Params) -> None:
         raise HistoryError(
             f"not enough data for a horizon of {params.horizon_days:,} days: see the report above"
         )
+    if usability.unreadable:
+        raise DataError(usability.unreadable)
 
 
 @command(

@@ -8,6 +8,8 @@ from typing import Any
 
 import ibis
 
+from guanxi.data._column_proposals import columns_option, propose_columns
+from guanxi.data._identifiers import identifier, present
 from guanxi.data._number_formats import resolve_numbers
 from guanxi.data._numbers import read_number
 from guanxi.data._time_formats import resolve_times
@@ -17,16 +19,16 @@ from guanxi.data.sources.source_table import ROW, SourceTable
 from guanxi.errors import SourceError
 from guanxi.params import OPTIONAL_COLUMNS, REQUIRED_COLUMNS, DataParams
 
-_NUMBERS = ("amount", "quantity", "unit_price", "margin")
+NUMBERS = ("amount", "quantity", "unit_price", "margin")
 _TEXTS = ("order_id", "category", "channel")
 
 
 def resolve_formats(source: SourceTable, params: DataParams) -> tuple[DataParams, tuple[DataFinding, ...]]:
     """Find how times and numbers of the mapped columns are written: see :func:`find_formats`."""
     mapping = _mapping(source, params)
-    parts = {part for name in _NUMBERS for part in mapping.get(name, ())}
+    parts = {part for name in NUMBERS for part in mapping.get(name, ())}
     times, numbers = (
-        {name: present(source.table[name]) for name in names}
+        {name: present(source.table[name], params.missing) for name in names}
         for names in (mapping["timestamp"], sorted(parts))
     )
     return find_formats(source.name, times, numbers, params)
@@ -59,15 +61,17 @@ def canonical_columns(source: SourceTable, params: DataParams) -> Any:
     table = source.table
     mapping = _mapping(source, params)
     columns: dict[str, Any] = {"line_number": table[ROW]}
-    customer_id, timestamp = (present(table[mapping[name][0]]) for name in ("customer_id", "timestamp"))
-    columns["customer_id"] = customer_id
+    customer_id, timestamp = (
+        present(table[mapping[name][0]], params.missing) for name in ("customer_id", "timestamp")
+    )
+    columns["customer_id"] = identifier(customer_id)
     columns["timestamp"] = read_time(timestamp, params)
     columns["given_timestamp"] = timestamp.notnull()
-    for name in _NUMBERS:
+    for name in NUMBERS:
         if name in mapping:
             columns[name] = _product(table, mapping[name], params)
     columns["given_amount"] = functools.reduce(
-        operator.and_, (present(table[part]).notnull() for part in mapping["amount"])
+        operator.and_, (present(table[part], params.missing).notnull() for part in mapping["amount"])
     )
     for name in _TEXTS:
         if name in mapping:
@@ -79,18 +83,21 @@ def canonical_columns(source: SourceTable, params: DataParams) -> Any:
 
 def _mapping(source: SourceTable, params: DataParams) -> dict[str, list[str]]:
     """Map each canonical column to its source columns: those given, else the one of the same name."""
-    mapping = {}
+    mapping, unknown = {}, []
     for name in (*REQUIRED_COLUMNS, *OPTIONAL_COLUMNS):
         column = params.columns.get(name, name)
-        parts = _parts(column, source.columns) if name in _NUMBERS else [column]
+        parts = _parts(column, source.columns) if name in NUMBERS else [column]
         missing = [part for part in parts if part not in source.columns]
         if not missing:
             mapping[name] = parts
         elif name in REQUIRED_COLUMNS or name in params.columns:
-            raise SourceError(
-                f"{source.name}: no column {missing[0]!r} for {name}; it has {', '.join(source.columns)}: "
-                f"map it with --columns {name}=NAME"
-            )
+            unknown.append(f"no column {missing[0]!r} for {name}")
+    if unknown:
+        known = {name: "*".join(parts) for name, parts in mapping.items()}
+        option = columns_option(propose_columns(source, known))
+        raise SourceError(
+            f"{source.name}: {', '.join(unknown)}; it has {', '.join(source.columns)}: map it with {option}"
+        )
     for column in params.duplicates_ignore:
         if column not in source.columns:
             raise SourceError(
@@ -126,16 +133,6 @@ def _parts(column: str, available: list[str]) -> list[str]:
     return [column] if column in available else [part.strip() for part in column.split("*")]
 
 
-def present(column: Any) -> Any:
-    """Replace blank text and NaN by null."""
-    if column.type().is_string():
-        # Blank text sorts before "!", so few values need stripping, which is slow.
-        stripped = ibis.ifelse(column.strip() == "", ibis.null("string"), column)
-        return ibis.ifelse(column < "!", stripped, column)
-    if column.type().is_floating():
-        return ibis.ifelse(column.isnan(), ibis.null(column.type()), column)
-    return column
-
-
 def _product(table: Any, parts: list[str], params: DataParams) -> Any:
-    return functools.reduce(operator.mul, (read_number(present(table[part]), params) for part in parts))
+    factors = (read_number(present(table[part], params.missing), params) for part in parts)
+    return functools.reduce(operator.mul, factors)

@@ -194,14 +194,16 @@ class _Written:
 
 def _shapes(column: Any) -> Any:
     """Count lines by shape, which decides under which conventions a number can be read."""
-    digits = column.translate("012345678", "9" * 9)
-    leading = ibis.ifelse(column.re_search("^[^0-9]*0"), "0", "")
+    table = column.name("text").as_table()
+    text = table.text
+    digits = text.translate("012345678", "9" * 9)
+    leading = ibis.ifelse(text.re_search("^[^0-9]*0"), "0", "")
     shape = ibis.cases(
-        (column.re_search("^-?[0-9]+$"), "9"),
-        (column.re_search(r"^-?[0-9]+\.(?:[0-9]{1,2}|[0-9]{4,})$"), "9.99"),
+        (text.re_search("^-?[0-9]+$"), "9"),
+        (text.re_search(r"^-?[0-9]+\.(?:[0-9]{1,2}|[0-9]{4,})$"), "9.99"),
         else_=leading + digits,
     )
-    table = column.name("text").as_table().mutate(shape=shape)
+    table = table.mutate(shape=shape)
     table = table.filter(table.text.notnull())
     return table.group_by("shape").agg(example=table.text.min(), lines=table.count()).drop("shape")
 

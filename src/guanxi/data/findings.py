@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass
 
 
@@ -31,3 +32,17 @@ class DataFinding:
     value: float | None = None
     examples: tuple[str, ...] = ()
     setting: str | None = None
+
+    def __str__(self) -> str:
+        """Write the finding as one line, with examples and the setting.
+
+        Examples
+        --------
+        >>> print(DataFinding("decimal_comma", "amounts were read with a comma", 3, setting="data.decimal=,"))
+        amounts were read with a comma (--set data.decimal=,)
+        """
+        shown = f" ({'; '.join(self.examples)})" if self.examples else ""
+        setting = shlex.quote(self.setting.removeprefix("--set ")) if self.setting else ""
+        setting = f" (--set {setting})" if setting and setting not in self.text else ""
+        # Examples are as in the source, where line breaks and terminal escapes may stand.
+        return "".join(c if c.isprintable() else repr(c)[1:-1] for c in self.text + shown + setting)

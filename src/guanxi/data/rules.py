@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import functools
+import operator
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import ibis
 
-from guanxi.data._columns import _mapping, present
+from guanxi.data._columns import NUMBERS, _mapping
+from guanxi.data._identifiers import present
 from guanxi.data._number_formats import number_advice
+from guanxi.data._stand_ins import StandIns
 from guanxi.data._time_formats import time_advice
 from guanxi.data._times import FIRST_TIME
 from guanxi.data.sources.source_table import SourceTable
@@ -16,13 +21,35 @@ from guanxi.params import DataParams
 from guanxi.served.texts import Language, texts
 
 ROUNDING = 1e-9
+# Lines that could not be read, as against those without a customer or left out on purpose.
+UNREADABLE = frozenset(
+    (
+        *("missing_timestamp", "unparsable_timestamp", "future_timestamp"),
+        *("missing_amount", "unparsable_amount", "non_finite_amount", "amount_too_large"),
+        *("ragged_line", "unbalanced_quote", "invalid_encoding", "line_too_long", "unreadable_line"),
+    )
+)
+# Rules for lines whose amount is not one to be added up.
+WITHOUT_VALUE = frozenset(("unparsable_amount", "missing_amount", "non_finite_amount", "amount_too_large"))
+
 _ADVICE = {
-    "missing_customer": "map customer_id to the column that names the customer",
+    "missing_customer": "map customer_id to the column that names the customer, if there is one that does",
+    "total_line": "if these are customers, change the words: --set 'data.totals=[]'",
     "missing_timestamp": "map timestamp to the column that holds the time",
-    "future_timestamp": "these times are in the future: check data.timestamp_format",
+    "future_timestamp": "these times are in the future: check data.timestamp_format, or correct the source",
+    "sentinel_date": "if these are real days, say so: --set data.first_day=1900-01-01",
+    "outside_period": "to keep them, change data.first_day or data.last_day",
     "missing_amount": "map amount to a complete column of numbers, as in --columns amount=Quantity*Price",
     "non_finite_amount": "map amount to a column of plain numbers, as in --columns amount=Quantity*Price",
+    "amount_too_large": "correct them, or allow larger numbers with --set data.max_amount=1e15",
+    "duplicate_line": "to keep repeated lines: --set data.duplicates=keep",
+    "refund_dropped": "to subtract refunds within the customer's day: --set data.refunds=net",
+    "refund_without_policy": "to subtract refunds within the customer's day: --set data.refunds=net",
+    "refund_beyond_purchase": "amounts are negative: check the sign of the amount column if these are many; "
+    "to leave refunds out: --set data.refunds=drop",
     "invalid_encoding": "set the file's encoding, as in --set data.encoding=latin-1",
+    "ragged_line": "a field may contain the delimiter: quote it in the source",
+    "unbalanced_quote": "double each quotation mark within a field, and close each field",
 }
 
 
@@ -43,17 +70,27 @@ def _last_time() -> datetime:
     return datetime.now(UTC).replace(tzinfo=None) + timedelta(days=1)
 
 
-def _apply_rules(parsed: Any, params: DataParams) -> Any:
+def _apply_rules(parsed: Any, params: DataParams, stand_ins: StandIns) -> Any:
     """Add ``date`` and ``rule`` (null: accepted) to lines with canonical columns."""
+    if stand_ins.customers:
+        given = parsed.customer_id
+        unknown = given.cast("string").isin(stand_ins.customers)
+        parsed = parsed.mutate(customer_id=ibis.ifelse(unknown, ibis.null(given.type()), given))
     amount = parsed.amount
+    numbers = [parsed[name] for name in NUMBERS if name in parsed.columns]
+    words = [word + end for word in params.totals for end in ("", ":", ".")]
     cases: list[tuple[Any, str]] = [
         (parsed.customer_id.isnull(), "missing_customer"),
+        (parsed.customer_id.cast("string").lower().isin(words), "total_line"),
         (~parsed.given_timestamp, "missing_timestamp"),
         (parsed.timestamp.isnull() | (parsed.timestamp < ibis.literal(FIRST_TIME)), "unparsable_timestamp"),
         (parsed.timestamp > ibis.literal(_last_time()), "future_timestamp"),
+        (parsed.timestamp.date().isin(list(stand_ins.days)), "sentinel_date"),
+        (_outside(parsed.timestamp.date(), params), "outside_period"),
         (~parsed.given_amount, "missing_amount"),
         (amount.isnull(), "unparsable_amount"),
-        (amount.isnan() | amount.isinf(), "non_finite_amount"),
+        (_any(number.isnan() | number.isinf() for number in numbers), "non_finite_amount"),
+        (_any(number.abs() > params.max_amount for number in numbers), "amount_too_large"),
     ]
     if params.duplicates == "drop":
         cases.append((parsed.repeated, "duplicate_line"))
@@ -66,6 +103,16 @@ def _apply_rules(parsed: Any, params: DataParams) -> Any:
         rule=ibis.cases(*cases, else_=ibis.null("string")),
     ).drop("given_timestamp", "given_amount")
     return _reject_negative_days(judged) if params.refunds == "net" else judged
+
+
+def _any(conditions: Iterable[Any]) -> Any:
+    return functools.reduce(operator.or_, conditions)
+
+
+def _outside(day: Any, params: DataParams) -> Any:
+    """Whether a day is before the first or after the last one wanted, if any."""
+    early = day < ibis.literal(params.first_day) if params.first_day else ibis.literal(False)
+    return early | (day > ibis.literal(params.last_day)) if params.last_day else early
 
 
 def _reject_negative_days(judged: Any) -> Any:
@@ -91,18 +138,17 @@ def _reject_negative_days(judged: Any) -> Any:
 def _advice(rule: str, source: SourceTable, params: DataParams) -> str:
     """Advise on a rule that rejected many lines."""
     if rule == "unparsable_timestamp":
-        return time_advice(
-            present(source.table[params.columns.get("timestamp", "timestamp")]), params, "data"
-        )
+        times = present(source.table[_mapping(source, params)["timestamp"][0]], params.missing)
+        return time_advice(times, params, "data")
     if rule == "unparsable_amount":
-        return number_advice(
-            {part: present(source.table[part]) for part in _mapping(source, params)["amount"]}, params
-        )
-    if rule.startswith("refund"):
-        return "amounts are negative: check the sign of the amount column, or data.refunds"
-    proposal = next(
-        (found.setting for found in source.findings if found.name == rule and found.setting), None
-    )
+        parts = _mapping(source, params)["amount"]
+        return number_advice({part: present(source.table[part], params.missing) for part in parts}, params)
+    proposal = _proposal(rule, source)
     if proposal:
         return f"set what fits them: --set {proposal}"
     return _ADVICE.get(rule, "correct these lines in the source")
+
+
+def _proposal(rule: str, source: SourceTable) -> str | None:
+    """Return the setting that reading the file proposed for its unreadable lines, if any."""
+    return next((found.setting for found in source.findings if found.name == rule and found.setting), None)

@@ -13,9 +13,12 @@ import pandas as pd
 
 from guanxi.data import rules
 from guanxi.data._columns import canonical_columns, resolve_formats
+from guanxi.data._rejections import rejections
+from guanxi.data._stand_ins import find_stand_ins
 from guanxi.data.chunks import ChunkQuery, CustomerChunks
 from guanxi.data.engine import _all_cores, _check_timestamp_format, _connect, explain_no_space
 from guanxi.data.findings import DataFinding
+from guanxi.data.plausibility import examine
 from guanxi.data.sources.source import read_source
 from guanxi.data.sources.source_table import ROW, SourceTable, free_names
 from guanxi.errors import DataError
@@ -53,8 +56,11 @@ class TransactionLog:
         Customers in the source without an accepted line.
     first_day, last_day : date
         Of the accepted lines.
+    value : float
+        Sum of their absolute amounts.
     findings : tuple of DataFinding
-        What was noticed while the source was read: detected formats and implausible values.
+        What was noticed while the source was read: detected formats, rules that rejected lines (each with
+        advice), and implausible values.
     """
 
     source: str
@@ -71,6 +77,7 @@ class TransactionLog:
     customers_without_purchase: int
     first_day: date
     last_day: date
+    value: float
     findings: tuple[DataFinding, ...] = ()
 
     def close(self) -> None:
@@ -118,9 +125,13 @@ def read_transactions(
             table = replace(table, findings=(*table.findings, *found))
             # Each step becomes a table, or the engine would recompute shared steps at every use.
             parsed = connection.create_table("parsed", canonical_columns(table, params))
-            judged = connection.create_table("judged", rules._apply_rules(parsed, params))
+            stand_ins = find_stand_ins(parsed, params, lambda small: small.execute())
+            judged = connection.create_table("judged", rules._apply_rules(parsed, params, stand_ins))
             connection.drop_table("parsed")
-            return _summarise(connection, table, judged, params)
+            log = _summarise(connection, table, judged, params)
+            # What reading the file proposed for unreadable lines stands in their rule's finding.
+            noticed = [each for each in table.findings if each.name not in log.rejected_by_rule]
+            return replace(log, findings=(*noticed, *stand_ins.findings, *log.findings))
     except BaseException:
         connection.disconnect()
         raise
@@ -142,6 +153,7 @@ def _summarise(connection: Any, source: SourceTable, judged: Any, params: DataPa
         customers=lines.customer_id.nunique(),
         first=lines.timestamp.min().date(),
         last=lines.timestamp.max().date(),
+        value=lines.amount.abs().sum(),
     ).execute()
     n_accepted = int(facts["accepted"].iloc[0])
     if n_accepted == 0:
@@ -151,6 +163,7 @@ def _summarise(connection: Any, source: SourceTable, judged: Any, params: DataPa
     everyone = judged.filter(judged.customer_id.notnull()).customer_id.nunique().execute()
     repeated = judged.filter(judged.repeated).count().execute()
     customers = int(facts["customers"].iloc[0])
+    found = rejections(source, judged, rejected, rejected_by_rule, n_accepted, params)
     # Drop intermediate tables before the next large step, which needs the memory.
     connection.drop_table("judged")
     connection.drop_table("source")
@@ -169,7 +182,8 @@ def _summarise(connection: Any, source: SourceTable, judged: Any, params: DataPa
         customers_without_purchase=int(everyone) - customers,
         first_day=pd.Timestamp(facts["first"].iloc[0]).date(),
         last_day=pd.Timestamp(facts["last"].iloc[0]).date(),
-        findings=source.findings,
+        value=float(facts["value"].iloc[0]),
+        findings=(*found, *examine(lines, params)),
     )
 
 

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import date
 from typing import Any
 
 from guanxi.data import rules
 from guanxi.data.transactions import TransactionLog
-from guanxi.errors import HistoryError
+from guanxi.errors import DataError, HistoryError
 from guanxi.periods import add_days
 
-_MANY = 0.05
+_MANY_UNREADABLE = 0.05
+_MOST_UNREADABLE = 0.5
 _WINDOWS_WANTED = 4
 MINIMUM_REPEATERS = 10
 
@@ -32,6 +33,8 @@ class Usability:
         Whether the data suffice to train for the requested horizon.
     numbers : dict
         The same facts as numbers, for MLflow.
+    unreadable : str or None
+        Why the source should be read in another way first, if many lines could not be read.
     """
 
     facts: list[tuple[str, str]]
@@ -39,6 +42,7 @@ class Usability:
     warnings: list[str]
     usable: bool
     numbers: dict[str, Any] = field(repr=False)
+    unreadable: str | None = None
 
 
 def assess(log: TransactionLog, as_of: date, horizon_days: int) -> Usability:
@@ -79,6 +83,7 @@ def assess(log: TransactionLog, as_of: date, horizon_days: int) -> Usability:
         "history_days": history,
         "horizon_days": horizon_days,
         "rejected_by_rule": log.rejected_by_rule,
+        "findings": [asdict(finding) for finding in log.findings],
     }
     facts = [
         ("source", log.source),
@@ -98,8 +103,35 @@ def assess(log: TransactionLog, as_of: date, horizon_days: int) -> Usability:
     rejected = [(rule, n, n / log.lines_read) for rule, n in log.rejected_by_rule.items()]
     rejected.sort(key=lambda item: -item[1])
     short = _missing_history(log, as_of, horizon_days) or _too_few(repeaters, customers, as_of)
-    warnings = [*([short] if short else []), *_warnings(log, rejected, as_of, horizon_days)]
-    return Usability(facts, rejected, warnings, usable=short is None, numbers=numbers)
+    warnings = [*([short] if short else []), *_warnings(log, as_of, horizon_days)]
+    return Usability(facts, rejected, warnings, short is None, numbers, _unreadable(log, _MANY_UNREADABLE))
+
+
+def check_readable(log: TransactionLog) -> None:
+    """Refuse a log most of whose lines could not be read: what was read is hardly what was meant.
+
+    Raises
+    ------
+    DataError
+    """
+    problem = _unreadable(log, _MOST_UNREADABLE)
+    if problem:
+        raise DataError(f"{log.source}: {problem}")
+
+
+def _unreadable(log: TransactionLog, limit: float) -> str | None:
+    """Explain that more than a share of the lines, or of the value, could not be read; else None.
+
+    Lines without a customer and lines left out on purpose do not count.
+    """
+    failed = [each for each in log.findings if each.name in rules.UNREADABLE & log.rejected_by_rule.keys()]
+    lines = sum(each.lines for each in failed) / log.lines_read
+    lost = sum(each.value or 0.0 for each in failed)
+    value = lost / (lost + log.value) if lost else 0.0
+    if max(lines, value) <= limit:
+        return None
+    of_value = f" and {value:.1%} of the value" if value else ""
+    return f"{lines:.1%} of the lines{of_value} could not be read; {failed[0]}"
 
 
 def _missing_history(log: TransactionLog, as_of: date, horizon_days: int) -> str | None:
@@ -139,15 +171,9 @@ def check_history(log: TransactionLog, as_of: date, horizon_days: int) -> date:
     return add_days(as_of, -horizon_days)
 
 
-def _warnings(
-    log: TransactionLog, rejected: list[tuple[str, int, float]], as_of: date, horizon_days: int
-) -> list[str]:
+def _warnings(log: TransactionLog, as_of: date, horizon_days: int) -> list[str]:
     history = (as_of - log.first_day).days + 1
-    warnings = [
-        f"{share:.1%} of the lines ({n:,}) were rejected because {rules.rule_descriptions()[rule]}"
-        for rule, n, share in rejected
-        if share > _MANY
-    ]
+    warnings = [str(finding) for finding in log.findings]
     if as_of > log.last_day:
         warnings.append(
             f"the data ends on {log.last_day}, {(as_of - log.last_day).days:,} days before {as_of}: "

@@ -13,7 +13,8 @@ the difference lies above 0), and the guarding metric is not clearly worse than 
 the deciding metric is clearly worse (the interval lies below 0). B: everything else.
 
 Apart from the log loss, which can only prevent an A, the metrics depend on the ranking of the customers
-alone, so shifting the level of a forecast gains nothing. Only one metric decides, which avoids several
+alone, so shifting the level of a forecast gains nothing; but a total of purchases or spend that is off by
+more than a factor of 1.5 is a C, however good the ranking. Only one metric decides, which avoids several
 chances for an A. The guarding metric withholds an A if the best tenth is found but the rest is ranked badly,
 or if the ranking is good but the probabilities are wrong.
 """
@@ -38,6 +39,7 @@ OutcomeName = Literal["churn", "purchases", "spend"]
 Letter = Literal["A", "B", "C"]
 
 FEWEST = 30
+WORST_TOTAL = 1.5
 _OWN = "own"
 _METRICS: dict[OutcomeName, tuple[str, str]] = {
     "churn": ("auc", "log_loss"),
@@ -64,6 +66,8 @@ class Grade:
         Lead over the baseline by this metric (negative: worse), with a 90 % interval.
     warning : str or None
         To be shown with the predictions; grade C only.
+    biased : bool
+        Whether the total is off by more than a grade above C allows.
     """
 
     target: OutcomeName
@@ -75,6 +79,7 @@ class Grade:
     lower: float
     upper: float
     warning: str | None
+    biased: bool = False
 
 
 def _grade_forecast(
@@ -111,7 +116,13 @@ def _grade_forecast(
     models = {_OWN: own} | {name: baselines[name] for name in best.values()}
     sampled = bootstrap(observed, models, metrics, seed=seed)
     gains = {name: sampled.gain(name, _OWN, best[name]) for name in metrics}
-    letter = _letter(gains[decides], gains[guards])
+    biased = target != "churn" and _is_biased(observed, np.asarray(own, dtype=np.float64))
+    letter = "C" if biased else _letter(gains[decides], gains[guards])
+    warning = None
+    if biased:
+        warning = _total_warning(target, observed.sum(), float(np.sum(own)), language)
+    elif letter == "C":
+        warning = _warning(target, best[decides], decides, gains[decides], language)
     return Grade(
         target=target,
         letter=letter,
@@ -121,7 +132,8 @@ def _grade_forecast(
         difference=gains[decides]["gain"],
         lower=gains[decides]["lower"],
         upper=gains[decides]["upper"],
-        warning=_warning(target, best[decides], decides, gains[decides], language) if letter == "C" else None,
+        warning=warning,
+        biased=biased,
     )
 
 
@@ -129,6 +141,10 @@ def _letter(decides: Mapping[str, float], guards: Mapping[str, float]) -> Letter
     if decides["upper"] < 0:
         return "C"
     return "A" if decides["lower"] > 0 and guards["upper"] >= 0 else "B"
+
+
+def _is_biased(actual: np.ndarray, forecast: np.ndarray) -> bool:
+    return not actual.sum() / WORST_TOTAL <= forecast.sum() <= actual.sum() * WORST_TOTAL
 
 
 def _too_few(target: OutcomeName, actual: np.ndarray) -> bool:
@@ -146,6 +162,14 @@ def _rule(target: OutcomeName, language: Language) -> str:
     wording = texts("guanxi.evaluation", language)["grade"]
     rule: str = wording["churn_rule" if target == "churn" else "value_rule"]
     return rule.format(what=wording["targets"][target]["what"])
+
+
+def _total_warning(target: OutcomeName, actual: float, forecast: float, language: Language) -> str:
+    wording = texts("guanxi.evaluation", language)["grade"]
+    warning: str = wording["total_warning"]
+    return warning.format(
+        what=wording["targets"][target]["what"], actual=actual, forecast=forecast, bias=forecast / actual - 1
+    )
 
 
 def _warning(

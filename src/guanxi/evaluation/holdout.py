@@ -79,6 +79,11 @@ class Holdout:
         """Warnings to be shown with the predictions."""
         return [each.warning for each in self.grades.values() if each and each.warning]
 
+    @property
+    def biased(self) -> list[str]:
+        """Warnings of totals so far off that the model should not be used without a look."""
+        return [each.warning for each in self.grades.values() if each and each.biased and each.warning]
+
     def best_baseline(self, target: OutcomeName, metric: str) -> str:
         """Name of the best naive forecast by a metric."""
         measured = {name: self.value(target, metric, name) for name in BASELINES}

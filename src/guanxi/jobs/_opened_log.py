@@ -9,7 +9,7 @@ import pandas as pd
 
 from guanxi.data.sources.redaction import redact
 from guanxi.data.transactions import TransactionLog, read_transactions
-from guanxi.data.usability import Usability, assess
+from guanxi.data.usability import Usability, assess, check_readable
 from guanxi.jobs.reporter import Reporter
 from guanxi.params import Params
 
@@ -38,6 +38,18 @@ def open_log(source: str | pd.DataFrame, params: Params, reporter: Reporter) -> 
         as_of = params.as_of or log.last_day
         usability = assess(log, as_of, params.horizon_days)
     return OpenedLog(log, as_of, usability)
+
+
+def show_findings(log: TransactionLog, reporter: Reporter) -> None:
+    """Warn of what was found in a source, and refuse it if most of its lines could not be read.
+
+    Raises
+    ------
+    DataError
+    """
+    for finding in log.findings:
+        reporter.warn(str(finding))
+    check_readable(log)
 
 
 def source_name(source: str | pd.DataFrame) -> str:

@@ -14,7 +14,7 @@ from guanxi.data.sinks.file_sets import LOCK, replaced_together
 from guanxi.evaluation.backtest import Backtest
 from guanxi.evaluation.backtest import backtest as roll
 from guanxi.evaluation.holdout import GUANXI
-from guanxi.jobs._opened_log import open_log
+from guanxi.jobs._opened_log import open_log, show_findings
 from guanxi.jobs._parts import only_writer
 from guanxi.jobs.reporter import Reporter
 from guanxi.params import Params, load_params, override
@@ -83,6 +83,7 @@ def backtest(
     if path is not None:
         files.check_output(path / "metrics.parquet")
     opened = open_log(source, resolved, reporter)
+    show_findings(opened.log, reporter)
     with reporter.step("fit and measure at each cutoff") as step:
         found = roll(opened.log, opened.as_of, resolved, days, step.detail)
     opened.log.close()

@@ -172,6 +172,8 @@ def _(
 ) -> Monitoring:
     with reporter.step(f"read {source_name(source)}"):
         log = read_transactions(source, params.data)
+    for finding in log.findings:
+        reporter.warn(str(finding))
     try:
         day = params.as_of or log.last_day
         trained = parse_date(loaded.as_of, what="the model's as_of")

@@ -16,7 +16,7 @@ from guanxi.data.sinks.output_location import OutputLocation, parse_output_locat
 from guanxi.data.transactions import TransactionLog, data_digest, read_transactions
 from guanxi.errors import HistoryError, OutputError, ParamsError
 from guanxi.features.snapshots import CUSTOMERS_AT_ONCE, FeatureChunks
-from guanxi.jobs._opened_log import source_name
+from guanxi.jobs._opened_log import show_findings, source_name
 from guanxi.jobs._parts import PartFolder, only_writer
 from guanxi.jobs._predict_labels import labelled_scoring
 from guanxi.jobs._scoring import Manifest, Scoring, as_arrow, scorers, side_by_side
@@ -257,6 +257,7 @@ def _(loaded: LoadedTransactionModel, job: _Job) -> Scoring:
     with job.reporter.step(f"read {source_name(job.source)}"):
         log = read_transactions(job.source, job.params.data, memory=_ENGINE_MEMORY)
         try:
+            show_findings(log, job.reporter)
             as_of = job.params.as_of or log.last_day
             return _transaction_scoring(log, loaded, as_of, job.horizon_days, job.drivers, CUSTOMERS_AT_ONCE)
         except BaseException:

@@ -14,6 +14,7 @@ from guanxi import __version__
 from guanxi.data.relations.tables import read_relations
 from guanxi.data.sinks import files
 from guanxi.data.sinks.file_sets import LOCK, finish, replaced_together
+from guanxi.data.usability import check_readable
 from guanxi.errors import RegistryError
 from guanxi.jobs._gate import Judgement, decide, evaluate_candidate
 from guanxi.jobs._opened_log import open_log
@@ -84,6 +85,7 @@ def run(source: str, params: Params, folder: Path, reporter: Reporter) -> RunRes
 def _run(source: str, params: Params, folder: Path, reporter: Reporter) -> RunResult:
     opened = open_log(source, params, reporter)
     reporter.say(usability_text(opened.usability))
+    check_readable(opened.log)
     log = opened.log
     relations = read_relations(params, log)
     for warning in relations.warnings:
@@ -107,13 +109,14 @@ def _run(source: str, params: Params, folder: Path, reporter: Reporter) -> RunRe
             files.write_text(json.dumps(_metrics(training), indent=1) + "\n", new / "metrics.json")
             files.write_text(page, new / "report.html")
         log_page(training.store, training.run_id, page)
-        registry.export(training.store, training.champion, EXPORT_FOLDER)
+        if training.champion is not None:
+            registry.export(training.store, training.champion, EXPORT_FOLDER)
     log.close()
     return RunResult(training, predictions, folder, EXPORT_FOLDER, judgement)
 
 
 def _through_the_gate(training: Training, reporter: Reporter) -> tuple[Training, Judgement | None]:
-    """Promote a version that is not the first if it passes the gate."""
+    """Promote a version that is not champion, as the first is, if it passes the gate."""
     if training.is_champion:
         return training, None
     store, version = training.store, training.version
@@ -123,6 +126,8 @@ def _through_the_gate(training: Training, reporter: Reporter) -> tuple[Training,
             judgement = evaluate_candidate(
                 store, version, seen.get(CHAMPION), training.params.promotion, step
             )
+            reasons = dict.fromkeys([*judgement.reasons, *training.holdout.biased])
+            judgement = dataclasses.replace(judgement, reasons=list(reasons))
             decide(store, judgement, seen)
         except RegistryError as error:
             # The results are useful even without a promotion.
@@ -130,7 +135,7 @@ def _through_the_gate(training: Training, reporter: Reporter) -> tuple[Training,
             judgement = Judgement(version, seen.get(CHAMPION), "nothing was decided", [], [str(error)])
     if judgement.passed:
         return dataclasses.replace(training, is_champion=True, champion=version), judgement
-    return dataclasses.replace(training, champion=seen[CHAMPION]), judgement
+    return dataclasses.replace(training, champion=seen.get(CHAMPION)), judgement
 
 
 def _metrics(training: Training) -> dict[str, Any]:

@@ -9,7 +9,7 @@ import pandas as pd
 from guanxi.data.relations.tables import Relations, read_relations
 from guanxi.data.sinks.file_sets import LOCK
 from guanxi.data.transactions import TransactionLog, read_transactions
-from guanxi.jobs._opened_log import source_name
+from guanxi.jobs._opened_log import show_findings, source_name
 from guanxi.jobs._parts import only_writer
 from guanxi.jobs.predict import _load_checked, _score_customers
 from guanxi.jobs.reporter import Reporter
@@ -69,6 +69,7 @@ def scorecard(
         log = read_transactions(source, params.data)
         relations = read_relations(params, log)
     try:
+        show_findings(log, reporter)
         for warning in relations.warnings:
             reporter.warn(warning)
         found = build_scorecard(_scorecard_inputs(log, relations, loaded, params), reporter, history=history)

@@ -74,8 +74,9 @@ def _files(result: RunResult) -> list[str]:
         str(result.folder / "report.html"): "the report page",
         str(result.folder / "metrics.json"): "the numbers above, and more",
         str(result.folder / "rejected.parquet"): "lines that were not used, and why",
-        f"{result.export}/": "the champion as an MLflow model folder",
     }
+    if result.training.champion is not None:
+        files[f"{result.export}/"] = "the champion as an MLflow model folder"
     width = max(map(len, files))
     return [f"  {name:<{width}}  {what}" for name, what in files.items()]
 
@@ -129,6 +130,11 @@ def _standing(training: Training, judgement: Judgement | None) -> str:
         return "candidate and, as the first, champion"
     name = training.store.registered_model
     stays = f"candidate; version {training.champion} stays champion"
+    if training.champion is None:
+        return (
+            "candidate; there is no champion yet, because its totals are far off (see the warnings): correct "
+            f"the data and train again, or score with this one by --model models:/{name}@candidate"
+        )
     if judgement is None:
         return f"{stays} until guanxi promote: score with this one by --model models:/{name}@candidate"
     why = "; ".join(judgement.reasons)

@@ -17,7 +17,7 @@ from guanxi.evaluation.monitoring.profile import transaction_profile
 from guanxi.evaluation.portfolio.totals import forecast_totals
 from guanxi.evaluation.realised_performance import held_out_customers
 from guanxi.features.snapshots import features_at
-from guanxi.jobs._opened_log import OpenedLog, open_log
+from guanxi.jobs._opened_log import OpenedLog, open_log, show_findings
 from guanxi.jobs.reporter import Reporter
 from guanxi.models.drivers import explain_churn
 from guanxi.params import Params, load_params, override
@@ -39,9 +39,10 @@ class Training:
     version : str
         Version in the registry, alias ``candidate``.
     is_champion : bool
-        Whether this version is champion; the first one that passes its test is.
-    champion : str
-        The version that is champion.
+        Whether this version is champion; the first one that passes its test is, unless its
+        totals are far off.
+    champion : str or None
+        The version that is champion; None if there is none.
     run_id : str
         Its MLflow run.
     as_of : date
@@ -59,7 +60,7 @@ class Training:
 
     version: str
     is_champion: bool
-    champion: str
+    champion: str | None
     run_id: str
     as_of: date
     horizon_days: int
@@ -114,6 +115,7 @@ def train(
     resolved = override(base, {"horizon_days": horizon_days, "as_of": as_of})
     reporter = reporter or Reporter()
     opened = open_log(source, resolved, reporter)
+    show_findings(opened.log, reporter)
     training = _train_log(opened, resolved, reporter)
     opened.log.close()
     return training
@@ -162,7 +164,7 @@ def _train_log(opened: OpenedLog, params: Params, reporter: Reporter) -> Trainin
         limits = [*holdout.warnings, *fit_notes(served, twin), *usability.warnings]
         write_card(store, version, training_card(record, served, twin_day, limits))
         step.detail("smoke test")
-        champion = registration.make_candidate(store, version, served)
+        champion = registration.make_candidate(store, version, served, holdout.biased)
     return Training(
         version=version,
         is_champion=champion == version,

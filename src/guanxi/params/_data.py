@@ -8,11 +8,18 @@ from zoneinfo import ZoneInfo
 
 from pydantic import Field, ValidationInfo, field_validator
 
+from guanxi.errors import ParamsError
 from guanxi.params._section import Section
+from guanxi.periods import parse_date
 
 REQUIRED_COLUMNS = ("customer_id", "timestamp", "amount")
 OPTIONAL_COLUMNS = ("order_id", "quantity", "unit_price", "category", "channel", "margin")
 MISSING_WORDS = ("null", "none", "nan", "nat", "n/a", "na", "#n/a", "-", "guest")
+TOTAL_WORDS = (
+    *("total", "totals", "grand total", "subtotal", "sub total", "sum", "summe", "gesamt", "gesamtsumme"),
+    *("gesamtergebnis", "zwischensumme", "total general", "total général", "somme", "suma", "totale"),
+    *("合计", "总计", "小计", "合計", "総計"),
+)
 # Required and optional columns of each relation table.
 RELATION_COLUMNS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "customers": (
@@ -44,7 +51,11 @@ class DataParams(Section):
     decimal: Literal[".", ","] | None = None
     thousands: Literal["", ",", ".", " ", "'"] | None = None
     missing: tuple[str, ...] = MISSING_WORDS
-    max_amount: float = Field(1e12, gt=0, allow_inf_nan=False)
+    guests: tuple[str, ...] | None = None
+    totals: tuple[str, ...] = TOTAL_WORDS
+    max_amount: float = Field(1e12, gt=0, le=1e15, allow_inf_nan=False)
+    first_day: date | None = None
+    last_day: date | None = None
     sheet: str | None = None
     skip_lines: int | None = Field(None, ge=0)
     header: bool = True
@@ -64,6 +75,26 @@ class DataParams(Section):
         if thousands and thousands == info.data.get("decimal"):
             raise ValueError("it is also data.decimal: choose another, or null")
         return thousands
+
+    @field_validator("guests", mode="before")
+    @classmethod
+    def _guests_as_text(cls, guests: Any) -> Any:
+        """Convert identifiers that YAML reads as numbers to text."""
+        return [str(each) for each in guests] if isinstance(guests, list | tuple) else guests
+
+    @field_validator("first_day", "last_day", mode="before")
+    @classmethod
+    def _plain_date(cls, day: Any, info: ValidationInfo) -> Any:
+        """Accept only dates; numbers would be read as seconds since 1970."""
+        try:
+            return None if day is None else parse_date(str(day), what=str(info.field_name))
+        except ParamsError:
+            raise ValueError("write a date as YYYY-MM-DD") from None
+
+    @field_validator("missing", "totals")
+    @classmethod
+    def _plain_words(cls, words: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(word.strip().lower() for word in words)
 
     @field_validator("timezone")
     @classmethod

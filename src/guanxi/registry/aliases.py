@@ -45,15 +45,18 @@ def _registered(store: Store) -> Any:
         return None
 
 
-def _appoint(store: Store, version: str) -> str:
-    """Make a tested version candidate and, if there is no champion yet, champion; return the champion."""
+def _appoint(store: Store, version: str, doubts: str = "") -> str | None:
+    """Make a tested version candidate and, if there are neither champion nor doubts, champion.
+
+    Returns the champion, if any.
+    """
     with _locked(store.uri):
         _set_new(store, CANDIDATE, version)
-        if CHAMPION not in read_aliases(store):
+        if not doubts and CHAMPION not in read_aliases(store):
             # A server cannot be locked: of versions that are first at the same moment, all name the lowest.
             _set_new(store, CHAMPION, str(min(map(int, [*_not_appointed(store), version]))))
-        set_status(store, version, CANDIDATE)
-        return settle(store)[CHAMPION]
+        set_status(store, version, CANDIDATE, doubts)
+        return settle(store).get(CHAMPION)
 
 
 def _not_appointed(store: Store) -> list[str]:

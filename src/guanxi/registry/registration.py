@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
@@ -33,10 +34,11 @@ def _make_registered_model(store: Store) -> None:
             raise
 
 
-def make_candidate(store: Store, version: str, fitted: Fitted) -> str:
+def make_candidate(store: Store, version: str, fitted: Fitted, doubts: Sequence[str] = ()) -> str | None:
     """Give a version that passes the smoke test the alias ``candidate``; withdraw one that does not.
 
-    If there is no champion yet, it becomes champion too. Returns the champion's version.
+    If there is no champion yet and no ``doubts``, it becomes champion too. Returns the champion's version, or
+    None if there is none.
 
     Raises
     ------
@@ -50,7 +52,7 @@ def make_candidate(store: Store, version: str, fitted: Fitted) -> str:
         store.client.delete_model_version(store.registered_model, version)
         store.client.set_terminated(run_id, "FAILED")
         raise
-    return _appoint(store, version)
+    return _appoint(store, version, "; ".join(doubts))
 
 
 def _smoke_test(store: Store, version: str, fitted: Fitted) -> None:

@@ -55,7 +55,7 @@ BROKEN: dict[str, list[tuple[dict[str, Any], str]]] = {
         ({"score": None}, "missing_score"),
         ({"score": "good"}, "unparsable_score"),
         ({"score": "inf"}, "unparsable_score"),
-        ({"score": "nan"}, "unparsable_score"),
+        ({"score": "nan"}, "missing_score"),
         ({"score": "6"}, "score_off_scale"),
         ({"instrument": "ces", "score": "0"}, "score_off_scale"),
         ({"instrument": "nps", "score": "11"}, "score_off_scale"),

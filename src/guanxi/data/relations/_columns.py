@@ -6,7 +6,8 @@ from typing import Any
 
 import ibis
 
-from guanxi.data._columns import find_formats, present, repeated
+from guanxi.data._columns import find_formats, repeated
+from guanxi.data._identifiers import identifier_as, present
 from guanxi.data._numbers import read_number
 from guanxi.data._times import read_time
 from guanxi.data.findings import DataFinding
@@ -59,7 +60,7 @@ def resolve_relation(
 ) -> tuple[DataParams, tuple[DataFinding, ...]]:
     """Find how times and numbers are written: see :func:`guanxi.data._columns.find_formats`."""
     mapped = {
-        name: (params.columns.get(name, name), present(value))
+        name: (params.columns.get(name, name), _present(name, value, data))
         for name, value in map_columns(relation, source, params).items()
         if name not in params.constants
     }
@@ -78,7 +79,7 @@ def canonical_relation(
     """
     columns: dict[str, Any] = {"line_number": source.table[ROW]}
     for name, value in map_columns(relation, source, params).items():
-        given = present(value)
+        given = _present(name, value, data)
         plain = data.model_copy(update=_PLAIN) if name in params.constants else data
         cast = _cast(relation, name, given, plain, id_type)
         columns[name] = cast
@@ -87,9 +88,14 @@ def canonical_relation(
     return source.table.select(**columns)
 
 
+def _present(name: str, value: Any, data: DataParams) -> Any:
+    """Replace blank text and, in a column that is not text, words for a missing value by null."""
+    return present(value, data.missing if name in (*IDS, *TIMES, *NUMBERS) else ())
+
+
 def _cast(relation: str, name: str, given: Any, data: DataParams, id_type: Any) -> Any:
     if name in IDS:
-        return _identifier(given, id_type)
+        return identifier_as(given, id_type)
     if name in TIMES:
         return read_time(given, data)
     if name in NUMBERS:
@@ -102,20 +108,6 @@ def _cast(relation: str, name: str, given: Any, data: DataParams, id_type: Any) 
         return text
     word = text.strip().lower()
     return ibis.ifelse(word.isin(WORDS[relation, name]), word, ibis.null("string"))
-
-
-def _identifier(given: Any, id_type: Any) -> Any:
-    """Cast identifiers to the type of the transactions; whole numbers become text without a decimal point."""
-    kind = given.type()
-    if not id_type.is_string():
-        cast = given.try_cast(id_type)
-        # The engine would round 12.5 to customer 12.
-        fits = given.try_cast("float64") == cast.try_cast("float64") if id_type.is_integer() else True
-        return ibis.ifelse(fits, cast, ibis.null(id_type))
-    if kind.is_floating() or kind.is_decimal():
-        whole = given.try_cast("int64")
-        return ibis.ifelse(whole.cast("float64") == given, whole.cast("string"), given.cast("string"))
-    return given.cast("string")
 
 
 def _boolean(given: Any) -> Any:

@@ -10,7 +10,7 @@ from typing import Any
 import ibis.expr.datatypes as dt
 import pandas as pd
 
-from guanxi.data._columns import present
+from guanxi.data._identifiers import present
 from guanxi.data._time_formats import time_advice
 from guanxi.data.attributes import _readable_columns
 from guanxi.data.engine import _check_timestamp_format, explain_no_space
@@ -165,7 +165,7 @@ class RelationReader:
             time = rule.removeprefix("unparsable_")
             column = self.params.columns.get(time, time)
             if time in TIMES and column in source.columns:
-                return time_advice(present(source.table[column]), self.data, self.section)
+                return time_advice(present(source.table[column], self.data.missing), self.data, self.section)
             return f"{relation_rules.describe(rule)}: check {self.section}"
 
         return advise

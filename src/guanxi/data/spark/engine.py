@@ -55,9 +55,9 @@ class _Compiler(PySparkCompiler):  # type: ignore[misc]
     visit_NotNull = SQLGlotCompiler.visit_NotNull  # noqa: N815
 
     def __sql_name__(self, op: Any) -> str:
-        """Use Spark's 64-bit hash; with 32 bits many lines of a large log would collide."""
+        """Use Spark's name of a function; its 64-bit hash, as with 32 bits many lines would collide."""
         name: str = super().__sql_name__(op)
-        return "xxhash64" if name == "hash" else name
+        return {"hash": "xxhash64", "trim": "btrim"}.get(name, name)
 
 
 class SparkEngine:

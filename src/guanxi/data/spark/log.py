@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from guanxi.data import datasets, rules
 from guanxi.data._columns import canonical_columns
+from guanxi.data._stand_ins import find_stand_ins
 from guanxi.data.sources import _arrow, _databases
 from guanxi.data.sources.redaction import redact
 from guanxi.data.sources.source import _find_files
@@ -87,7 +88,8 @@ def read_transactions(engine: SparkEngine, source: str, params: DataParams) -> S
     columns = canonical_columns(table, params)
     unused = ("line_number",) if params.duplicates == "drop" else ("line_number", "repeated")
     parsed = engine.keep("parsed", columns.drop(*unused))
-    judged = engine.keep("judged", rules._apply_rules(parsed, params))
+    stand_ins = find_stand_ins(parsed, params, engine.rows)
+    judged = engine.keep("judged", rules._apply_rules(parsed, params, stand_ins))
     by_rule = _by_rule(engine, judged)
     rejected = {str(rule): int(by_rule.loc[rule, "lines"]) for rule in sorted(by_rule.index.dropna())}
     if not by_rule.index.isna().any():

@@ -1,0 +1,127 @@
+"""Proposals of which column is which, for messages: by the names that programs use, else by content."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from guanxi.data.sources.source_table import SourceTable
+from guanxi.params import REQUIRED_COLUMNS
+
+# Names without case, blanks and signs, likeliest first: English, German, Spanish, French, Chinese, Japanese.
+_NAMES = {
+    "customer_id": """
+        customerid custid customernumber customerno custno customercode customeruniqueid customer cust
+        clientid userid buyerid memberid memberno shopperid contactid accountid cardnumber cardno client
+        user buyer member billingemail customeremail useremail email emailaddress kundennummer kundennr
+        kundenid kunde debitor idcliente clienteid codigocliente rutcliente cliente rut idclient
+        codeclient numeroclient 客户编号 客户id 客户号 客户 会员编号 会员id 会员号 会员 用户id 用户编号
+        用户 买家 顾客编号 顾客 顧客番号 顧客 customername fullname payer account id name
+    """,
+    "timestamp": """
+        timestamp invoicedate orderdate orderdatetime purchasedate orderpurchasetimestamp transactiondate
+        transdate trandate saledate salesdate paidat createdat createdutc created createddate datecreated
+        bookingdate postingdate datetime date time day belegdatum rechnungsdatum bestelldatum
+        auftragsdatum kaufdatum buchungsdatum buchungstag datum zeitpunkt zeit fechafactura fechapedido
+        fechacompra fechaemision fechaventa fecha datecommande datefacture dateachat 下单时间 订单日期
+        订单时间 交易日期 交易时间 购买日期 付款时间 创建时间 日期 时间 注文日 購入日 month monat mes
+        mois 月份 year jahr
+    """,
+    "amount": """
+        amount totalamount orderamount transactionamount tranamount amountpaid paymentvalue ordertotal
+        totalprice linetotal grandtotal total salesamount sales revenue turnover netamount netsales
+        ordervalue value spend spent paid gross net subtotal betrag gesamtbetrag rechnungsbetrag
+        nettobetrag nettowert umsatz wert summe importe monto venta ventas montant montantttc montantht
+        chiffredaffaires 实付金额 订单金额 付款金额 交易金额 消费金额 总金额 金额 销售额 金額 売上
+    """,
+    "quantity": """
+        quantity qty units menge anzahl stück stueck cantidad quantité quantite qte 数量 件数
+    """,
+    "price": """
+        unitprice price itemprice einzelpreis stückpreis preis preciounitario precio prixunitaire prix
+        单价 价格
+    """,
+}
+_LEAST_PART = 4
+_WHOLE = ("name", "paid", "time", "user")  # as a part of a name they say too little
+_SAMPLE = 1000
+_DATE = re.compile(r"\s*\d{1,4}([-/.年])\d{1,2}(\1|月)\d{1,4}")
+_NUMBER = re.compile(r"\s*[-+(]?\s*\D{0,3}\s*\d[\d.,' ]*\D{0,4}$")
+_MOST = 0.9
+
+
+def propose_columns(source: SourceTable, given: Mapping[str, str]) -> dict[str, str]:
+    """Propose a column for each required one that ``given`` does not map to an existing column.
+
+    A proposal may be a product, as in ``Quantity*Price``; those that cannot be guessed are left out.
+    """
+    free = [name for name in source.columns if name not in given.values()]
+    found = dict(given)
+    for name in REQUIRED_COLUMNS:
+        if name not in found and (column := _named(_NAMES[name], free)) is not None:
+            found[name] = column
+            free.remove(column)
+    if "amount" not in found:
+        factors = [_named(_NAMES[name], free) for name in ("quantity", "price")]
+        if None not in factors:
+            found["amount"] = "*".join(map(str, factors))
+            free = [name for name in free if name not in factors]
+    left = [name for name in ("timestamp", "amount", "customer_id") if name not in found]
+    return found | (_by_content(source, left, free) if left else {})
+
+
+def columns_option(columns: Mapping[str, str]) -> str:
+    """Write the option that maps the required columns, with NAME for those unknown.
+
+    Examples
+    --------
+    >>> columns_option({"customer_id": "Kunde", "timestamp": "timestamp", "amount": "Menge*Preis"})
+    "--columns 'customer_id=Kunde,amount=Menge*Preis'"
+    """
+    known = dict.fromkeys(REQUIRED_COLUMNS, "NAME") | dict(columns)
+    parts = [f"{name}={column}" for name, column in known.items() if name != column]
+    return f"--columns {shlex.quote(','.join(parts))}"
+
+
+def _named(names: str, columns: Iterable[str]) -> str | None:
+    """Return the column with the likeliest of some names, or else with one of them as a part of its own."""
+    plain = {column: re.sub(r"[\W_]+", "", column).lower() for column in columns}
+    for name in names.split():
+        for column, written in plain.items():
+            if written == name:
+                return column
+    for name in names.split():
+        for column, written in plain.items():
+            if name in written and name not in _WHOLE and (len(name) >= _LEAST_PART or not name.isascii()):
+                return column
+    return None
+
+
+def _by_content(source: SourceTable, wanted: list[str], columns: list[str]) -> dict[str, str]:
+    """Propose columns by what they hold, where only one column comes into question."""
+    if not columns:
+        return {}
+    sample = source.table.select(columns).limit(_SAMPLE).execute()
+    found: dict[str, str] = {}
+    for name in wanted:
+        fitting = [each for each in columns if each not in found.values() and _may_be(name, sample[each])]
+        if len(fitting) == 1:
+            found[name] = fitting[0]
+    return found
+
+
+def _may_be(name: str, values: Any) -> bool:
+    text = values.dropna().astype(str)
+    if not len(text):
+        return False
+    dates = text.str.match(_DATE).mean()
+    if name == "timestamp":
+        return bool(dates > _MOST)
+    if name == "amount":
+        return bool(text.str.fullmatch(_NUMBER).mean() > _MOST > dates and text.str.contains(r"[.,]\d").any())
+    repeats = len(text) - text.nunique()
+    return bool(
+        dates < 1 - _MOST and repeats and text.nunique() > 1 and not text.str.contains(r"\d[.,]\d").all()
+    )

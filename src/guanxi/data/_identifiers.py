@@ -1,0 +1,69 @@
+"""Identifiers of customers, written the same way in every table, and words for a missing value."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import ibis
+
+# What spreadsheets and web pages leave around a value: blanks of any kind and width, byte order marks.
+_BLANKS = " \t\n\r\v\f\u00a0\u1680\u202f\u205f\u3000\ufeff" + "".join(map(chr, range(0x2000, 0x200C)))
+_BLANKS_AROUND = 4
+_WHOLE = r"^-?[0-9]+\.0+$"
+
+
+@ibis.udf.scalar.builtin(name="hex", signature=(("binary",), "string"))
+def _hex(value):  # type: ignore[no-untyped-def]
+    """Write bytes as hexadecimal digits."""
+
+
+@ibis.udf.scalar.builtin(name="trim", signature=(("string", "string"), "string"))
+def _trim(text, blanks):  # type: ignore[no-untyped-def]
+    """Remove the given characters at both ends."""
+
+
+def present(column: Any, missing: Sequence[str] = ()) -> Any:
+    """Replace blank text, the words ``missing`` (in lower case) and NaN by null."""
+    if column.type().is_string():
+        # Trimming is slow, and other texts are too long or do not begin with a blank.
+        longest = max((len(word) + _BLANKS_AROUND for word in missing), default=0)
+        suspect = (column.length() <= longest) | (column < "!") | (column > "~")
+        word = _trim(column, _BLANKS).lower()
+        return ibis.ifelse(suspect & word.isin(["", *missing]), ibis.null("string"), column)
+    if column.type().is_floating():
+        return ibis.ifelse(column.isnan(), ibis.null(column.type()), column)
+    return column
+
+
+def identifier(given: Any) -> Any:
+    """Write identifiers that are :func:`present` in one way, whatever the type of their column.
+
+    Integers and UUIDs stay. A column of whole numbers becomes integers, since a column with gaps holds them
+    as floats. Text is trimmed and loses ``.0``, so that ``1.0`` and ``1`` are one customer. Bytes become
+    hexadecimal digits.
+    """
+    kind = given.type()
+    if kind.is_integer() or kind.is_uuid():
+        return given
+    if kind.is_binary():
+        return _hex(given)
+    if kind.is_floating() or kind.is_decimal():
+        whole = given.try_cast("int64")
+        broken = given.notnull() & ~(whole.cast(kind) == given).fill_null(False)
+        if not broken.any().execute():
+            return whole
+    text = _trim(given.cast("string"), _BLANKS)
+    return ibis.ifelse(text.endswith("0") & text.re_search(_WHOLE), text.re_replace(r"\.0+$", ""), text)
+
+
+def identifier_as(given: Any, id_type: Any) -> Any:
+    """Write identifiers as :func:`identifier` in the type of another table's; null where they do not fit."""
+    own = identifier(given)
+    if own.type() == id_type:
+        return own
+    text = own.cast("string")
+    if id_type.is_integer():
+        # The engine would round 12.5 to customer 12.
+        text = ibis.ifelse(text.re_search(r"^[+-]?[0-9]+$"), text, ibis.null("string"))
+    return text.try_cast(id_type)

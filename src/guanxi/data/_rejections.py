@@ -1,0 +1,85 @@
+"""The rejected lines of a log as findings: one for each rule, weighed by lines and by value, with advice."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from guanxi.data import rules
+from guanxi.data._columns import _mapping
+from guanxi.data.findings import DataFinding
+from guanxi.data.plausibility import SHOWN, rounded
+from guanxi.data.sources.source_table import SourceTable, free_names
+from guanxi.params import DataParams
+
+_SHOWN_COLUMNS = {
+    **dict.fromkeys(
+        ("unparsable_timestamp", "future_timestamp", "sentinel_date", "outside_period"), "timestamp"
+    ),
+    **dict.fromkeys(("unparsable_amount", "non_finite_amount", "amount_too_large"), "amount"),
+    "total_line": "customer_id",
+}
+_LONGEST_EXAMPLE = 60
+
+
+def rejections(
+    source: SourceTable, judged: Any, rejected: Any, lines: dict[str, int], accepted: int, params: DataParams
+) -> tuple[DataFinding, ...]:
+    """Describe each rule that rejected lines, the most frequent first.
+
+    Parameters
+    ----------
+    source : SourceTable
+    judged, rejected : ibis.Table
+        The lines with canonical columns and ``rule``, and the rejected ones as in the source.
+    lines : dict of str to int
+        Rejected lines by rule.
+    accepted : int
+        Accepted lines.
+    params : DataParams
+    """
+    if not lines:
+        return ()
+    values = _values(judged, params)
+    read, total = accepted + sum(lines.values()), sum(values.values())
+    described = rules.rule_descriptions()
+    found = []
+    for rule, count in sorted(lines.items(), key=lambda item: (-item[1], item[0])):
+        value = values.get(rule)
+        of_value = f" and {value / total:.1%} of the value" if value is not None and total else ""
+        why = described.get(rule, rule)
+        found.append(
+            DataFinding(
+                rule,
+                f"{count / read:.1%} of the lines ({count:,}){of_value} were rejected because {why}: "
+                f"{rules._advice(rule, source, params)}",
+                lines=count,
+                value=None if value is None else rounded(value),
+                examples=_examples(source, rejected, rule, params),
+                setting=rules._proposal(rule, source),
+            )
+        )
+    return tuple(found)
+
+
+def _values(judged: Any, params: DataParams) -> dict[str | None, float]:
+    """Add up the absolute amounts that are known, by rule; those of accepted lines under None."""
+    size = judged.amount.abs()
+    known = judged.filter(size <= params.max_amount)
+    sums = known.group_by("rule").agg(value=known.amount.abs().sum()).execute()
+    values = {rule if isinstance(rule, str) else None: float(value) for rule, value in sums.to_numpy()}
+    return {rule: value for rule, value in values.items() if rule not in rules.WITHOUT_VALUE}
+
+
+def _examples(source: SourceTable, rejected: Any, rule: str, params: DataParams) -> tuple[str, ...]:
+    lines = rejected.filter(rejected.rule == rule).order_by("line_number").limit(SHOWN)
+    if rule not in _SHOWN_COLUMNS:
+        shown = lines.select("line_number", text=lines.line_text).execute()
+    else:
+        names = free_names(source.columns, {"line_number", "rule", "line_text"})
+        column = names[_mapping(source, params)[_SHOWN_COLUMNS[rule]][0]]
+        shown = lines.select("line_number", text=lines[column].cast("string")).execute()
+    texts = [text[:_LONGEST_EXAMPLE] if isinstance(text, str) else "" for text in shown["text"]]
+    return tuple(
+        f"line {number:,}{text and ': '}{text}"
+        for number, text in zip(shown["line_number"], texts, strict=True)
+    )

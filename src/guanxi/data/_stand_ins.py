@@ -1,0 +1,74 @@
+"""Customers and days that stand for unknown ones, recognised by their place among the others."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Any
+
+import ibis
+import pandas as pd
+
+from guanxi.data.findings import DataFinding
+from guanxi.params import DataParams
+
+_GUESTS = ("0", "-1")
+_TIMES_THE_BUSIEST = 3
+_FEWEST_LINES = 20
+# The first days of Excel, of classic Mac OS and of Unix, west of Greenwich too.
+_FIRST_DAYS = (date(1900, 1, 1), date(1904, 1, 1), date(1969, 12, 31), date(1970, 1, 1))
+_ALONE = timedelta(days=366)
+
+
+@dataclass(frozen=True)
+class StandIns:
+    """Identifiers, as text, and days whose lines have no known customer or time."""
+
+    customers: tuple[str, ...] = ()
+    days: tuple[date, ...] = ()
+    findings: tuple[DataFinding, ...] = ()
+
+
+def find_stand_ins(parsed: Any, params: DataParams, rows: Callable[[Any], pd.DataFrame]) -> StandIns:
+    """Find the stand-ins among lines with canonical columns; ``rows`` collects a small table."""
+    days = _first_days(parsed, rows) if params.first_day is None else ()
+    if params.guests is not None:
+        return StandIns(params.guests, days)
+    guests = _guests(parsed, rows)
+    return StandIns(tuple(guests), days, tuple(_as_finding(*guest) for guest in guests.items()))
+
+
+def _guests(parsed: Any, rows: Callable[[Any], pd.DataFrame]) -> dict[str, int]:
+    """Return 0 and -1, with their lines, where they have many more than any other customer."""
+    name = parsed.customer_id.cast("string")
+    if not rows(parsed.filter(name.isin(_GUESTS)).agg(n=ibis._.count()))["n"].iloc[0]:
+        return {}
+    lines = parsed.filter(name.notnull()).group_by(name=name).agg(lines=ibis._.count())
+    guest = ibis.ifelse(lines.name.isin(_GUESTS), lines.name, "")
+    most = rows(lines.group_by(guest=guest).agg(lines=lines.lines.max())).set_index("guest")["lines"]
+    limit = max(_TIMES_THE_BUSIEST * most.get("", 0), _FEWEST_LINES - 1)
+    return {name: int(most[name]) for name in _GUESTS if most.get(name, 0) > limit}
+
+
+def _as_finding(customer: str, lines: int) -> DataFinding:
+    return DataFinding(
+        "guest_customer",
+        f"customer {customer} has {lines:,} lines, over {_TIMES_THE_BUSIEST} times as many as any other: it "
+        "was taken for everyone unknown, and its lines were rejected; to keep it: --set 'data.guests=[]'",
+        lines=lines,
+        examples=(customer,),
+        setting="data.guests=[]",
+    )
+
+
+def _first_days(parsed: Any, rows: Callable[[Any], pd.DataFrame]) -> tuple[date, ...]:
+    """Return the days from which calendars of computers begin, where no other line is within a year."""
+    day = parsed.timestamp.date()
+    if not rows(parsed.filter(day.isin(_FIRST_DAYS)).agg(n=ibis._.count()))["n"].iloc[0]:
+        return ()
+    near = parsed.filter(day < ibis.literal(_FIRST_DAYS[-1] + _ALONE))
+    days = {pd.Timestamp(each).date() for each in rows(near.select(day=day).distinct())["day"].dropna()}
+    others = days.difference(_FIRST_DAYS)
+    alone = {each for each in days if not any(abs(other - each) < _ALONE for other in others)}
+    return tuple(each for each in _FIRST_DAYS if each in alone)

@@ -1,0 +1,206 @@
+"""Plausibility of accepted lines: what is far out of line is named, with the setting that acts on it.
+
+Nothing is changed here. Bounds are robust, from quartiles, so that what they are to find cannot move them.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import shlex
+from collections.abc import Iterator
+from datetime import date, timedelta
+from typing import Any
+
+import ibis
+import pandas as pd
+
+from guanxi.data.findings import DataFinding
+from guanxi.params import DataParams
+
+SHOWN = 3
+_IQRS = 5.0  # quartile ranges, on the scale of logarithms, beyond which an amount is far out
+_LEAST_IQR = math.log(2.0)
+_LEAST_SHARE_OF_VALUE = 0.01
+_FAR = timedelta(days=3650)  # a day further away than this, and than three quartile ranges, is far out
+_DAY_IQRS = 3
+_DOMINANT_SHARE = 0.05
+_DOMINANT_TIMES = 10  # times the ninth decile of the customers
+_FEWEST_CUSTOMERS = 20
+_FEWEST_DAYS = 6
+
+
+def examine(lines: Any, params: DataParams) -> tuple[DataFinding, ...]:
+    """Examine accepted lines.
+
+    Parameters
+    ----------
+    lines : ibis.Table
+        As :attr:`.transactions.TransactionLog.lines`.
+    params : DataParams
+    """
+    days = lines.group_by("date").agg(lines=lines.count(), value=lines.amount.abs().sum())
+    days = days.order_by("date").execute()
+    days["date"] = pd.to_datetime(days["date"]).dt.date
+    bound = _largest_plausible(lines)
+    return (
+        *_amounts_far_out(lines, bound, days["value"].sum()),
+        *_days_far_out(days),
+        *_periods(days, params),
+        *_dominant_customers(lines.filter(lines.amount.abs() <= bound), params),
+        *_ids_in_two_cases(lines),
+    )
+
+
+def rounded(value: float) -> float:
+    """Round to twelve digits: sums by several threads differ in the last bits."""
+    return float(f"{value:.12g}")
+
+
+def _largest_plausible(lines: Any) -> float:
+    """Return the bound above which an amount, positive or negative, is far out."""
+    some = lines.filter(lines.amount != 0)
+    size = some.amount.abs()
+    quartiles = some.agg(low=size.quantile(0.25), high=size.quantile(0.75)).execute().astype(float).iloc[0]
+    if not quartiles["low"] > 0:  # all amounts are zero
+        return math.inf
+    spread = max(math.log(quartiles["high"] / quartiles["low"]), _LEAST_IQR)
+    return float(quartiles["high"] * math.exp(min(_IQRS * spread, 100.0)))
+
+
+def _amounts_far_out(lines: Any, bound: float, total: float) -> Iterator[DataFinding]:
+    size = lines.amount.abs()
+    far, inside = lines.filter(size > bound), lines.filter(size <= bound)
+    found = far.agg(lines=far.count(), value=far.amount.abs().sum()).execute().iloc[0]
+    if not found["lines"] or found["value"] < _LEAST_SHARE_OF_VALUE * total:
+        return
+    largest = float(inside.amount.abs().max().execute())
+    top = far.order_by(far.amount.abs().desc(), far.line_number).limit(SHOWN).execute()
+    setting = f"data.max_amount={_limit_above(largest, bound):.15g}"
+    yield DataFinding(
+        "amount_far_out",
+        f"{_lines(found['lines'])} with an amount far above all others (up to {largest:,.15g}) hold "
+        f"{found['value'] / total:.1%} of the value and were kept: if they are errors, reject them with "
+        f"--set {setting}",
+        lines=int(found["lines"]),
+        value=rounded(found["value"]),
+        examples=tuple(
+            f"line {number:,}: {amount:,.15g}"
+            for number, amount in zip(top["line_number"], top["amount"], strict=True)
+        ),
+        setting=setting,
+    )
+
+
+def _limit_above(inside: float, bound: float) -> float:
+    """Return a round number from the largest plausible amount to the bound, if there is one."""
+    step = 10.0 ** (math.floor(math.log10(inside)) - 1)
+    limit = math.ceil(inside / step) * step
+    return limit if limit <= bound else inside
+
+
+def _days_far_out(days: pd.DataFrame) -> Iterator[DataFinding]:
+    counts = days["lines"].cumsum() / days["lines"].sum()
+    early, late = (days["date"].iloc[int((counts < share).sum())] for share in (0.25, 0.75))
+    far = max(_FAR, _DAY_IQRS * (late - early))
+    before, after = days[early - days["date"] > far], days[days["date"] - late > far]
+    inner = days.drop(index=[*before.index, *after.index])["date"]
+    for name, found, key, limit, where in (
+        ("days_far_before", before, "first_day", inner.iloc[0], "before"),
+        ("days_far_after", after, "last_day", inner.iloc[-1], "after"),
+    ):
+        if len(found):
+            yield DataFinding(
+                name,
+                f"{_lines(found['lines'].sum())} on {_days(found['date'])} lie years {where} nearly all "
+                f"others ({inner.iloc[0]} to {inner.iloc[-1]}) and were kept: if they are errors, reject "
+                f"them with --set data.{key}={limit}",
+                lines=int(found["lines"].sum()),
+                value=rounded(found["value"].sum()),
+                examples=tuple(map(str, found["date"].head(SHOWN))),
+                setting=f"data.{key}={limit}",
+            )
+
+
+def _periods(days: pd.DataFrame, params: DataParams) -> Iterator[DataFinding]:
+    """Say that a log has one day per month or year: purchases within the period are one."""
+    months = {(day.year, day.month) for day in days["date"]}
+    if len(days) < _FEWEST_DAYS or len(days) > len(months) or params.event_grain == "M":
+        return
+    yearly = len({day.year for day in days["date"]}) == len(days)
+    # The beta-geometric/beta-binomial model, which counts in periods, belongs here once it can be chosen.
+    yield DataFinding(
+        "yearly_log" if yearly else "monthly_log",
+        f"the log has one day per {'year' if yearly else 'month'} ({_days(days['date'])}): the true days are "
+        "unknown, and models that count in days may overstate totals; count in months with "
+        "--set data.event_grain=M",
+        lines=int(days["lines"].sum()),
+        value=rounded(days["value"].sum()),
+        examples=tuple(map(str, days["date"].head(SHOWN))),
+        setting="data.event_grain=M",
+    )
+
+
+def _dominant_customers(lines: Any, params: DataParams) -> Iterator[DataFinding]:
+    customers = lines.group_by("customer_id").agg(lines=lines.count(), value=lines.amount.abs().sum())
+    facts = (
+        customers.agg(
+            n=customers.count(),
+            lines=customers.lines.sum(),
+            value=customers.value.sum(),
+            usual_lines=customers.lines.quantile(0.9),
+            usual_value=customers.value.quantile(0.9),
+        )
+        .execute()
+        .iloc[0]
+    )
+    if facts["n"] < _FEWEST_CUSTOMERS:
+        return
+    outlying = [
+        (customers[name] >= _DOMINANT_SHARE * float(facts[name]))
+        & (customers[name] > _DOMINANT_TIMES * float(facts[f"usual_{name}"]))
+        for name in ("lines", "value")
+    ]
+    found = customers.filter(outlying[0] | outlying[1]).order_by(ibis.desc("lines"), "customer_id").execute()
+    ids = [*(params.guests or ()), *map(str, found["customer_id"])]
+    setting = f"data.guests={json.dumps(ids, ensure_ascii=False)}"
+    for row in found.itertuples():
+        yield DataFinding(
+            "dominant_customer",
+            f"customer {str(row.customer_id)!r} alone has {row.lines / facts['lines']:.1%} of the lines and "
+            f"{row.value / (facts['value'] or 1.0):.1%} of the value: if this is not one customer but "
+            f"everyone unknown, leave it out with --set {shlex.quote(setting)}",
+            lines=int(row.lines),
+            value=rounded(row.value),
+            examples=(str(row.customer_id),),
+            setting=setting,
+        )
+
+
+def _ids_in_two_cases(lines: Any) -> Iterator[DataFinding]:
+    if not lines.customer_id.type().is_string():
+        return
+    written = lines.group_by("customer_id").agg(lines=lines.count(), value=lines.amount.abs().sum())
+    alike = written.group_by(key=written.customer_id.lower()).agg(
+        ways=ibis._.count(), one=written.customer_id.min(), other=written.customer_id.max(),
+        lines=written.lines.sum(), value=written.value.sum(),
+    )  # fmt: skip
+    found = alike.filter(alike.ways > 1).order_by(ibis.desc("lines"), "key").execute()
+    if len(found):
+        yield DataFinding(
+            "ids_in_two_cases",
+            f"{len(found):,} identifiers are written both in capitals and in small letters, and were kept as "
+            "different customers: if they are the same, write them alike in the source",
+            lines=int(found["lines"].sum()),
+            value=rounded(found["value"].sum()),
+            examples=tuple(f"{row.one} and {row.other}" for row in found.head(SHOWN).itertuples()),
+        )
+
+
+def _lines(count: int) -> str:
+    return "1 line" if count == 1 else f"{int(count):,} lines"
+
+
+def _days(days: pd.Series[Any]) -> str:
+    first: date = days.iloc[0]
+    return str(first) if len(days) == 1 else f"{len(days):,} days from {first} to {days.iloc[-1]}"
