@@ -161,12 +161,16 @@ def test_several_currencies_are_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["5%", "5k", "5M", "--5", "(5", "-5-", "1$2", "12.-", "1.2.3", "1,2,3", "5 kg", "12:30"]
+    "text", ["5%", "1_000", "5k", "5M", "--5", "(5", "-5-", "1$2", "12.-", "1.2.3", "1,2,3", "5 kg", "12:30"]
 )
 def test_what_is_no_number_is_rejected_by_name(text: str) -> None:
     log = read(["$2.50", text])
     assert amounts_of(log) == [2.5]
     assert log.rejected_by_rule == {"unparsable_amount": 1}
+
+
+def test_a_plain_number_has_no_underscore() -> None:
+    assert read(["2.50", "1_000"]).rejected_by_rule == {"unparsable_amount": 1}
 
 
 def test_numbers_beyond_floats_are_not_finite() -> None:

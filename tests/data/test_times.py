@@ -228,6 +228,13 @@ def test_all_times_rejected_names_what_they_look_like() -> None:
     assert sorted(settings_in(caught.value)) == ["%d/%m/%Y", "%m/%d/%Y"]
     with pytest.raises(DataError, match=r"look like '0001-01-01' \(before 1900\)"):
         read(["0001-01-01"])
+    for day, own in (
+        ("2020-01-01", {}),
+        ("31.12.2020", {}),
+        ("31.12.2020", {"timestamp_format": "%d.%m.%Y"}),
+    ):
+        with pytest.raises(DataError, match=rf"look like '{day} 10:00 PST' \(write zones as offsets"):
+            read([f"{day} 10:00 PST"], **own)
 
 
 @settings(max_examples=40, deadline=None)

@@ -35,8 +35,10 @@ _WIDE, _PLAIN = "０１２３４５６７８９．，－−–（）＋￥＄’
 
 def read_number(column: Any, params: DataParams) -> Any:
     """Cast to float64; text by ``params.decimal`` and ``params.thousands``, if they are known."""
-    if not column.type().is_string() or params.decimal is None:
+    if not column.type().is_string():
         return column.try_cast("float64")
+    if params.decimal is None:  # the engine would read 1_000
+        return ibis.ifelse(column.contains("_"), ibis.null("string"), column).try_cast("float64")
     convention = params.decimal, params.thousands or ""
     return ibis.coalesce(_convert(column, *convention), _convert(_cleaned(column), *convention))
 

@@ -89,7 +89,7 @@ def resolve_times(
     if not written:
         return given, ()
     names = f"{where}: {' and '.join(written)}"
-    with _distinct(list(written.values()), given) as texts:
+    with _distinct(list(written.values()), whole=given is not None and has_clock(given)) as texts:
         readings = _Readings(texts, params)
         fitting = readings.fitting()
         if given in fitting:
@@ -105,15 +105,21 @@ def time_advice(column: Any, params: DataParams, section: str) -> str:
     """Advise on the times that ``params.timestamp_format`` does not read."""
     if not is_written(column):
         return "times before 1900 or of another type than date and time: correct them in the source"
-    with _distinct([column], params.timestamp_format) as texts:
-        unread = texts.filter(_read(texts.text, params.timestamp_format, params).isnull())
-        readings = _Readings(unread, params)
+    with _distinct([column], whole=True) as texts:
+        time = parse(texts.text, params)
+        unread = texts.filter(time.isnull() | (time < ibis.literal(FIRST_TIME)))
+        readings = _Readings(unread, params, whole=True)
         best = readings.best()
         example = readings.example(best)
         if not best:
             old = " (before 1900)" if re.match(r"[01]\d{3}-\d\d-\d\d", example) else ""
+            zone = (
+                " (write zones as offsets, such as +0200)"
+                if re.search(r":\d\d.*[A-Za-z]{3}", example)
+                else ""
+            )
             fix = f"give their format with --set {section}.timestamp_format=…"
-            return f"the times look like {example!r}{old}: {fix}"
+            return f"the times look like {example!r}{old}{zone}: {fix}"
         options = " or ".join(_setting(form, section) for form in readings.different(best))
         others = int(texts.lines.sum().execute()) - readings.lines
         rest = f" ({others:,} other times are written differently: write all in one way)" if others else ""
@@ -121,14 +127,11 @@ def time_advice(column: Any, params: DataParams, section: str) -> str:
 
 
 @contextmanager
-def _distinct(columns: list[Any], given: str | None) -> Iterator[Any]:
-    """Collect the distinct values of columns in an engine table, with their lines.
-
-    Only their days, unless the given format has a time of day.
-    """
+def _distinct(columns: list[Any], *, whole: bool) -> Iterator[Any]:
+    """Collect the distinct values of columns (or only their days) in an engine table, with their lines."""
     texts = [as_text(column).strip().name("text").as_table() for column in columns]
     table = functools.reduce(lambda one, other: one.union(other), texts)
-    text = table.text if given and has_clock(given) else day_of(table.text)
+    text = table.text if whole else day_of(table.text)
     counted = table.filter(table.text.notnull()).group_by(text=text).agg(lines=ibis._.count())
     connection = columns[0].get_backend()
     try:
@@ -138,9 +141,9 @@ def _distinct(columns: list[Any], given: str | None) -> Iterator[Any]:
             connection.drop_table(name, force=True)
 
 
-def _read(text: Any, form: str | None, params: DataParams) -> Any:
-    """Parse text by a format, for which numbers that count must be plausible."""
-    dated = form is not None and form not in _LENGTHS and not has_clock(form)
+def _read(text: Any, form: str | None, params: DataParams, whole: bool) -> Any:
+    """Parse text (or only its day) by a format, for which numbers that count must be plausible."""
+    dated = not whole and form is not None and form not in _LENGTHS and not has_clock(form)
     resolved = params.model_copy(update={"timestamp_format": form})
     time = parse_day(text, str(form)) if dated else parse(text, resolved)
     first = _FIRST_COUNTED if form in _COUNTED else FIRST_TIME
@@ -154,12 +157,12 @@ def _read(text: Any, form: str | None, params: DataParams) -> Any:
 class _Readings:
     """What the formats make of distinct texts (``text, lines``)."""
 
-    def __init__(self, texts: Any, params: DataParams) -> None:
+    def __init__(self, texts: Any, params: DataParams, *, whole: bool = False) -> None:
         self.given = params.timestamp_format
-        all_read = not _read(texts.text, self.given, params).isnull().any().execute()
+        all_read = not _read(texts.text, self.given, params, whole).isnull().any().execute()
         others = [] if all_read else [None, *_candidates(texts)]
         self.forms = [self.given, *(form for form in others if form != self.given)]
-        read = {f"time_{i}": _read(texts.text, form, params) for i, form in enumerate(self.forms)}
+        read = {f"time_{i}": _read(texts.text, form, params, whole) for i, form in enumerate(self.forms)}
         self.table = texts.get_backend().create_table(_READ, texts.mutate(**read), overwrite=True)
         times = [self.table[f"time_{i}"] for i in range(len(self.forms))]
         self.read = functools.reduce(operator.or_, (time.notnull() for time in times))
@@ -182,7 +185,7 @@ class _Readings:
     def best(self) -> list[str | None]:
         """Return the formats that read most times, and at least half of them."""
         most = max(map(self._by, self.forms))
-        return [form for form in self.forms if self._by(form) == most] if 2 * most >= self.lines > 0 else []
+        return [form for form in self.forms if self._by(form) == most] if 2 * most >= self.lines else []
 
     def different(self, forms: list[str | None]) -> list[str | None]:
         """Leave out formats that read all times as an earlier one does."""
