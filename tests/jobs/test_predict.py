@@ -29,6 +29,12 @@ def predict(first_run, monkeypatch):
     return guanxi.predict
 
 
+def test_customers_unlike_those_of_the_training_are_told(predict, lines):
+    dearer = lines.assign(amount=lines["amount"] * 5.0)
+    with pytest.warns(UserWarning, match=r"differ from those of cdnow-sample .* features drifted"):
+        predict(dearer)
+
+
 class TestDayAndHorizon:
     def test_earlier_day_reads_no_later_row(self, predict, lines):
         day = date(1997, 3, 1)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from guanxi.registry.store import _ADDRESSES
+from guanxi.registry._local_store import _ADDRESSES
 
 
 @pytest.fixture

@@ -49,7 +49,10 @@ Columns = Annotated[
         "--columns", metavar="NAME=COLUMN,…", help="customer_id=ID,timestamp=Date,amount=Quantity*Price"
     ),
 ]
-TrackingUri = Annotated[str | None, typer.Option("--tracking-uri", help="MLflow address; default: ./mlruns.")]
+TrackingUri = Annotated[
+    str | None,
+    typer.Option("--tracking-uri", help="MLflow address; default: MLFLOW_TRACKING_URI, else ./mlruns."),
+]
 Horizon = Annotated[int | None, typer.Option("--horizon", metavar="DAYS", help="Number of days to predict.")]
 AsOf = Annotated[
     str | None,

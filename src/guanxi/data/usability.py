@@ -138,6 +138,11 @@ def _missing_history(log: TransactionLog, as_of: date, horizon_days: int) -> str
     """Explain why the history is too short to hold out a window of the horizon; None if it is not."""
     if as_of < log.first_day:
         return f"--as-of {as_of} is before the first purchase on {log.first_day}: choose a later day"
+    if (as_of - log.last_day).days >= horizon_days:
+        return (
+            f"the data end on {log.last_day}, a horizon of {horizon_days:,} days or more before --as-of "
+            f"{as_of}: nothing is left to hold out; choose an earlier day"
+        )
     history = (as_of - log.first_day).days + 1
     if history < 2 * horizon_days:
         return (

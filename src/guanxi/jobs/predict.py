@@ -16,6 +16,7 @@ from guanxi.data.sinks.output_location import OutputLocation, parse_output_locat
 from guanxi.data.transactions import TransactionLog, data_digest, read_transactions
 from guanxi.errors import HistoryError, OutputError, ParamsError
 from guanxi.features.snapshots import CUSTOMERS_AT_ONCE, FeatureChunks
+from guanxi.jobs._drift import FeatureSample
 from guanxi.jobs._opened_log import show_findings, source_name
 from guanxi.jobs._parts import PartFolder, only_writer
 from guanxi.jobs._predict_labels import labelled_scoring
@@ -259,7 +260,9 @@ def _(loaded: LoadedTransactionModel, job: _Job) -> Scoring:
         try:
             show_findings(log, job.reporter)
             as_of = job.params.as_of or log.last_day
-            return _transaction_scoring(log, loaded, as_of, job.horizon_days, job.drivers, CUSTOMERS_AT_ONCE)
+            return _transaction_scoring(
+                log, loaded, as_of, job.horizon_days, job.drivers, CUSTOMERS_AT_ONCE, job
+            )
         except BaseException:
             log.close()
             raise
@@ -321,8 +324,11 @@ def _transaction_scoring(
     horizon_days: int | None = None,
     drivers: int | None = None,
     customers_at_once: int = CUSTOMERS_AT_ONCE,
+    job: _Job | None = None,
 ) -> Scoring:
     """Split the customers known at ``as_of`` into chunks, ordered by ``customer_id``.
+
+    The user of a ``job`` is warned if they differ from the customers of the training.
 
     Raises
     ------
@@ -338,9 +344,12 @@ def _transaction_scoring(
 
     def score(numbers: Sequence[int]) -> Iterator[pd.DataFrame]:
         customers = sum(features.bounds[number + 1] - features.bounds[number] for number in numbers)
+        sample = FeatureSample(features.bounds[-1])
         with scorers(loaded, settings, customers) as at_work:
-            for table in side_by_side(at_work, features.ahead(numbers)):
+            for table in side_by_side(at_work, map(sample.take, features.ahead(numbers))):
                 yield table.assign(model_version=loaded.version)
+        if job is not None:
+            sample.warn(loaded, as_of, job.params.monitor, job.reporter)
 
     facts = {
         "source": log.source,

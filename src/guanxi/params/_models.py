@@ -91,7 +91,7 @@ _LONGEST_NAME = 200
 
 
 class MLflowParams(Section):
-    """Where runs and models are stored; default: ``mlruns/`` in the working folder."""
+    """Where runs and models are stored; default: ``MLFLOW_TRACKING_URI``, else ``mlruns/`` here."""
 
     tracking_uri: str | None = None
     experiment: str = "guanxi"

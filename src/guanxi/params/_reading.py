@@ -1,6 +1,7 @@
 """Parameters read from ``params.yaml`` and the command line; the only reader of YAML.
 
-Order of precedence: command-line flags, ``--set`` overrides, the file, the defaults. Unknown and
+Order of precedence: command-line flags, ``--set`` overrides, the file, for the address of MLflow the
+environment variable ``MLFLOW_TRACKING_URI``, the defaults. Unknown and
 duplicate keys are errors.
 """
 

@@ -95,7 +95,9 @@ def check_folder(folder: Path) -> None:
         files.check_output(folder / "any")
     except OutputError as error:
         reason = str(error).partition(";")[0]
-        raise RegistryError(f"MLflow store: {reason}; check --tracking-uri") from error
+        raise RegistryError(
+            f"MLflow store {folder} cannot be opened: check --tracking-uri ({reason})"
+        ) from error
     there = next(each for each in (folder, *folder.parents) if each.exists())
     free = shutil.disk_usage(there).free
     if free < LEAST_FREE:
