@@ -58,7 +58,7 @@ def early(tmp_path_factory):
         params = load_params(None, given, {})
         training = guanxi.train(sample(), params=params, as_of=DAY)
         predictions = predict(sample(), "scores.csv", as_of=DAY)
-        export("models:/guanxi/1", folder / "exported")
+        export(training.store, "1", folder / "exported")
     sample().to_parquet(folder / "lines.parquet")
     return SimpleNamespace(folder=folder, training=training, predictions=predictions)
 

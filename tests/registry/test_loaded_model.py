@@ -166,20 +166,20 @@ class TestExport:
     def test_what_is_not_of_an_exported_model_stays(self, fresh, tmp_path, place, name):
         folder = tmp_path / "guanxi"
         foreign = tmp_path / place / name
-        loaded_model.export(fresh.model_uri, tmp_path / place)
+        loaded_model.export(fresh.store, version_of(fresh), tmp_path / place)
         foreign.write_text("mine")
         with pytest.raises(OutputError, match=r"did not write|not of guanxi"):
-            loaded_model.export(fresh.model_uri, folder)
+            loaded_model.export(fresh.store, version_of(fresh), folder)
         assert foreign.read_text() == "mine"
 
     @pytest.mark.parametrize("place", ["guanxi", ".guanxi.old", ".guanxi.new"])
     def test_a_link_is_not_followed(self, fresh, tmp_path, place):
         precious = tmp_path / "precious"
-        loaded_model.export(fresh.model_uri, precious)
+        loaded_model.export(fresh.store, version_of(fresh), precious)
         before = sorted(precious.rglob("*"))
         (tmp_path / place).symlink_to(precious)
         with suppress(OutputError):
-            loaded_model.export(fresh.model_uri, tmp_path / "guanxi")
+            loaded_model.export(fresh.store, version_of(fresh), tmp_path / "guanxi")
         assert (tmp_path / place).is_symlink()
         assert sorted(precious.rglob("*")) == before
 
