@@ -107,6 +107,8 @@ def time_advice(column: Any, params: DataParams, section: str) -> str:
         return "times before 1900 or of another type than date and time: correct them in the source"
     with _distinct([column], params.timestamp_format) as texts:
         unread = texts.filter(_read(texts.text, params.timestamp_format, params).isnull())
+        if not unread.count().execute():
+            return "their time of day cannot be read: correct it in the source"
         readings = _Readings(unread, params)
         best = readings.best()
         example = readings.example(best)

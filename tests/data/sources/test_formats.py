@@ -133,7 +133,7 @@ def test_the_same_table(tmp_path: Path, kind: str, name: str) -> None:
         (arrow(False)[:-60], "not readable as Arrow: "),
         (b'[{"a": 1},', "not readable as JSON: "),
         (b'[{"a": 1}, 2]', "the JSON array must hold objects, one for each line"),
-        (b'{"orders": [\n{"a": 1}\n]}', "no column 'customer_id' for customer_id; it has a"),
+        (b'{"orders": [\n{"a": 1}\n]}', "no column 'customer_id' for customer_id, .*; it has a"),
     ],
 )
 def test_files_that_cannot_be_read_say_what_they_are(tmp_path: Path, content: bytes, message: str) -> None:
@@ -161,7 +161,8 @@ class TestWorkbooks:
         rows = [["Sales of 2020"], [], ["", *NAMES], ["", 1, DAYS[0], 5], [], ["", 2, DAYS[1], 6.5]]
         log = read(tmp_path / "a.xlsx", workbook(Sales=rows))
         assert log.lines_accepted == 2
-        assert [found.setting for found in log.findings] == ["data.skip_lines=2"]
+        noticed = [found for found in log.findings if found.name not in log.rejected_by_rule]
+        assert [found.setting for found in noticed] == ["data.skip_lines=2"]
 
     def test_cells_keep_their_types_and_mixed_columns_are_text(self, tmp_path: Path) -> None:
         rows = [[*NAMES, "note"], [12345, DAYS[0], 0.1, 1], ["0012", DAYS[1], 1234.567, "x"]]
