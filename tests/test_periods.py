@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import datetime as dt
+from typing import Any
 
+import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -50,11 +53,29 @@ def test_days_beyond_the_calendar(day: dt.date, days: int) -> None:
         add_days(day, days)
 
 
-def test_dates_are_read() -> None:
-    assert parse_date("2020-02-29", what="--as-of") == dt.date(2020, 2, 29)
+@pytest.mark.parametrize(
+    "value",
+    [
+        *("2020-02-29", " 2020-02-29 23:59 ", "2020-02-29T23:59:59.999Z", 20200229),
+        *(dt.date(2020, 2, 29), dt.datetime(2020, 2, 29, 23, 59), pd.Period("2020-02-29", "D")),
+        *(pd.Timestamp("2020-02-29"), pd.Timestamp("2020-02-29 23:59:59.999999999", tz="Asia/Tokyo")),
+        *(np.datetime64("2020-02-29"), np.datetime64("2020-02-29T23", "ns")),
+    ],
+    ids=repr,
+)
+def test_dates_are_read(value: Any) -> None:
+    """The whole day belongs to the past, whatever the time."""
+    assert type(found := parse_date(value, what="--as-of")) is dt.date
+    assert found == dt.date(2020, 2, 29)
 
 
-@pytest.mark.parametrize("text", ["2021-02-29", "1/2/2020", "", "today", "2020-01-01 10:00"])
+@pytest.mark.parametrize("value", [pd.NaT, np.datetime64("NaT"), None, True, 5, 1.5, ["2020-02-29"], b"x"])
+def test_values_that_are_no_dates(value: Any) -> None:
+    with pytest.raises(ParamsError, match=r"^--as-of .* is not a date: write it as YYYY-MM-DD$"):
+        parse_date(value, what="--as-of")
+
+
+@pytest.mark.parametrize("text", ["2021-02-29", "1/2/2020", "", "today", "2020-01", "2020-01-01 25:00"])
 def test_texts_that_are_no_dates(text: str) -> None:
     with pytest.raises(ParamsError, match=f"--as-of '{text}' is not a date: write it as YYYY-MM-DD"):
         parse_date(text, what="--as-of")

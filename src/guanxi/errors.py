@@ -32,6 +32,10 @@ class GuanxiError(Exception):
 
     exit_code = 1
 
+    def __str__(self) -> str:
+        """Return the message as one line, even if it quotes a value of several."""
+        return " ".join(super().__str__().splitlines())
+
 
 class ParamsError(GuanxiError):
     """A parameter is unknown, duplicated, of the wrong type or out of range."""

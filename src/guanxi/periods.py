@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Literal, get_args
 
 from guanxi.errors import ParamsError
@@ -27,7 +27,7 @@ def days_per_unit(time_unit: str) -> float:
     >>> days_per_unit("W")
     7.0
     """
-    if time_unit not in _DAYS_PER_UNIT:
+    if not isinstance(time_unit, str) or time_unit not in _DAYS_PER_UNIT:
         known = ", ".join(get_args(TimeUnit))
         raise ParamsError(f"time_unit {time_unit!r} is unknown: use one of {known}")
     return _DAYS_PER_UNIT[time_unit]
@@ -65,15 +65,21 @@ def add_days(day: date, days: int) -> date:
         ) from None
 
 
-def parse_date(text: str, *, what: str) -> date:
-    """Parse an ISO date (``YYYY-MM-DD``); ``what`` names the option in the error.
+def parse_date(value: object, *, what: str) -> date:
+    """Convert a date, a time or an ISO text to its day; ``what`` names the option in the error.
 
     Raises
     ------
     ParamsError
-        If the text is not such a date.
+        If it is not such a value.
+
+    Examples
+    --------
+    >>> parse_date("1997-09-30 18:00", what="cutoff")
+    datetime.date(1997, 9, 30)
     """
+    # The text of a date is ISO in the standard library, NumPy and pandas; that of a missing one is not.
     try:
-        return date.fromisoformat(text)
+        return datetime.fromisoformat(str(value).strip()).date()
     except ValueError:
-        raise ParamsError(f"{what} {text!r} is not a date: write it as YYYY-MM-DD") from None
+        raise ParamsError(f"{what} {value!r} is not a date: write it as YYYY-MM-DD") from None

@@ -157,8 +157,9 @@ def test_the_default_cutoff_is_the_last_day_of_the_data() -> None:
     ("cutoff", "message"),
     [
         ("29.2.2020", "cutoff '29.2.2020' is not a date: write it as YYYY-MM-DD"),
-        (np.datetime64("2020-02-29"), "is not a date: give a datetime.date or YYYY-MM-DD"),
-        (20200229, "cutoff 20200229 is not a date"),
+        (np.datetime64("NaT"), "NaT.* is not a date: write it as YYYY-MM-DD"),
+        (pd.NaT, "cutoff NaT is not a date"),
+        (1_583_000_000, "cutoff 1583000000 is not a date"),
     ],
 )
 def test_cutoffs_that_are_none(cutoff: Any, message: str) -> None:

@@ -44,6 +44,7 @@ _NAMES = {
         单价 价格
     """,
 }
+_PROPOSED = (*REQUIRED_COLUMNS, "amount")
 _LEAST_PART = 4
 _WHOLE = ("name", "paid", "time", "user")  # as a part of a name they say too little
 _SAMPLE = 1000
@@ -53,13 +54,13 @@ _MOST = 0.9
 
 
 def propose_columns(source: SourceTable, given: Mapping[str, str]) -> dict[str, str]:
-    """Propose a column for each required one that ``given`` does not map to an existing column.
+    """Propose a column for each required one, and for the amount, that ``given`` does not map to an existing column.
 
     A proposal may be a product, as in ``Quantity*Price``; those that cannot be guessed are left out.
     """
     free = [name for name in source.columns if name not in given.values()]
     found = dict(given)
-    for name in REQUIRED_COLUMNS:
+    for name in _PROPOSED:
         if name not in found and (column := _named(_NAMES[name], free)) is not None:
             found[name] = column
             free.remove(column)
@@ -73,14 +74,14 @@ def propose_columns(source: SourceTable, given: Mapping[str, str]) -> dict[str, 
 
 
 def columns_option(columns: Mapping[str, str]) -> str:
-    """Write the option that maps the required columns, with NAME for those unknown.
+    """Write the option that maps the required columns and the amount, with NAME for those unknown.
 
     Examples
     --------
     >>> columns_option({"customer_id": "Kunde", "timestamp": "timestamp", "amount": "Menge*Preis"})
     "--columns 'customer_id=Kunde,amount=Menge*Preis'"
     """
-    known = dict.fromkeys(REQUIRED_COLUMNS, "NAME") | dict(columns)
+    known = dict.fromkeys(_PROPOSED, "NAME") | dict(columns)
     parts = [f"{name}={column}" for name, column in known.items() if name != column]
     return f"--columns {shlex.quote(','.join(parts))}"
 

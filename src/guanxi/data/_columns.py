@@ -56,7 +56,8 @@ def canonical_columns(source: SourceTable, params: DataParams) -> Any:
     """Map and cast a source's columns; values that cannot be cast become null.
 
     The result also has ``given_timestamp`` and ``given_amount`` (whether the source had a value) and
-    ``repeated`` (whether an earlier line equals it in all compared columns).
+    ``repeated`` (whether an earlier line equals it in all compared columns). Without a column of amounts,
+    ``amount`` and ``given_amount`` are null.
     """
     table = source.table
     mapping = _mapping(source, params)
@@ -70,9 +71,12 @@ def canonical_columns(source: SourceTable, params: DataParams) -> Any:
     for name in NUMBERS:
         if name in mapping:
             columns[name] = _product(table, mapping[name], params)
-    columns["given_amount"] = functools.reduce(
-        operator.and_, (present(table[part], params.missing).notnull() for part in mapping["amount"])
-    )
+    if "amount" in mapping:
+        columns["given_amount"] = functools.reduce(
+            operator.and_, (present(table[part], params.missing).notnull() for part in mapping["amount"])
+        )
+    else:
+        columns |= {"amount": ibis.null("float64"), "given_amount": ibis.null("boolean")}
     for name in _TEXTS:
         if name in mapping:
             columns[name] = present(table[mapping[name][0]]).cast("string")

@@ -26,9 +26,9 @@ from guanxi.data.attribute_values import (
     why_useless,
 )
 from guanxi.data.engine import _connect
-from guanxi.data.sources.source import read_source
+from guanxi.data.sources.source import Source, read_source
 from guanxi.data.sources.source_table import ROW, SourceTable
-from guanxi.errors import DataError, SourceError
+from guanxi.errors import DataError, ParamsError, SourceError
 from guanxi.params import DataParams
 
 _SHOWN = 5
@@ -61,13 +61,13 @@ class AttributeTable:
 
 
 def read_labelled(
-    source: str | pd.DataFrame, id_column: str, label: str, params: DataParams | None = None
+    source: Source, id_column: str, label: str, params: DataParams | None = None
 ) -> AttributeTable:
     """Read customers whose outcome is known.
 
     Parameters
     ----------
-    source : str or pandas.DataFrame
+    source : str, path or table
         See :func:`guanxi.data.sources.source.read_source`.
     id_column : str
     label : str
@@ -90,6 +90,9 @@ def read_labelled(
     >>> read_labelled(customers, "id", "left").label.sum()
     np.float64(10.0)
     """
+    for argument, given in (("id_column", id_column), ("label", label)):
+        if not isinstance(given, str):
+            raise ParamsError(f"{argument} is {given!r}: give the name of a column")
     name, rows, left_out = _read(source, id_column, params)
     column, churn = _split_label(label, list(rows))
     if column not in rows or column == id_column:
@@ -108,7 +111,7 @@ def read_labelled(
 
 
 def read_attributes(
-    source: str | pd.DataFrame,
+    source: Source,
     id_column: str,
     attributes: Mapping[str, list[str] | None],
     params: DataParams | None = None,
@@ -117,7 +120,7 @@ def read_attributes(
 
     Parameters
     ----------
-    source : str or pandas.DataFrame
+    source : str, path or table
     id_column : str
     attributes : mapping of str to list of str or None
         The categories seen in training, or None for a number, by name.
@@ -157,7 +160,7 @@ def attribute_digest(customers: AttributeTable) -> str:
 
 
 def _read(
-    source: str | pd.DataFrame, id_column: str, params: DataParams | None
+    source: Source, id_column: str, params: DataParams | None
 ) -> tuple[str, dict[str, pd.Series[Any]], dict[str, str]]:
     """Read the name, the identifiers and usable columns, and why other columns are unusable."""
     params = params or DataParams()

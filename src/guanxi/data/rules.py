@@ -71,7 +71,10 @@ def _last_time() -> datetime:
 
 
 def _apply_rules(parsed: Any, params: DataParams, stand_ins: StandIns) -> Any:
-    """Add ``date`` and ``rule`` (null: accepted) to lines with canonical columns."""
+    """Add ``date`` and ``rule`` (null: accepted) to lines with canonical columns.
+
+    Comparisons with null are null, so lines of a source without amounts break no rule of amounts.
+    """
     if stand_ins.customers:
         given = parsed.customer_id
         unknown = given.cast("string").isin(stand_ins.customers)
@@ -88,7 +91,7 @@ def _apply_rules(parsed: Any, params: DataParams, stand_ins: StandIns) -> Any:
         (parsed.timestamp.date().isin(list(stand_ins.days)), "sentinel_date"),
         (_outside(parsed.timestamp.date(), params), "outside_period"),
         (~parsed.given_amount, "missing_amount"),
-        (amount.isnull(), "unparsable_amount"),
+        (parsed.given_amount & amount.isnull(), "unparsable_amount"),
         (_any(number.isnan() | number.isinf() for number in numbers), "non_finite_amount"),
         (_any(number.abs() > params.max_amount for number in numbers), "amount_too_large"),
     ]

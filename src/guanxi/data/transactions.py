@@ -12,6 +12,7 @@ import ibis
 import pandas as pd
 
 from guanxi.data import rules
+from guanxi.data._column_proposals import propose_columns
 from guanxi.data._columns import canonical_columns, resolve_formats
 from guanxi.data._rejections import rejections
 from guanxi.data._stand_ins import find_stand_ins
@@ -19,10 +20,10 @@ from guanxi.data.chunks import ChunkQuery, CustomerChunks
 from guanxi.data.engine import _all_cores, _check_timestamp_format, _connect, explain_no_space
 from guanxi.data.findings import DataFinding
 from guanxi.data.plausibility import examine
-from guanxi.data.sources.source import read_source
+from guanxi.data.sources.source import Source, read_source
 from guanxi.data.sources.source_table import ROW, SourceTable, free_names
-from guanxi.errors import DataError
-from guanxi.params import DataParams
+from guanxi.errors import DataError, ParamsError
+from guanxi.params import REQUIRED_COLUMNS, DataParams
 
 _LINES_PER_CHUNK = 1_000_000
 
@@ -39,7 +40,7 @@ class TransactionLog:
         With the formats of times and numbers that were found.
     lines : ibis.Table
         Accepted lines: ``customer_id, timestamp, amount``, the event date ``date``, the mapped optional
-        columns, and ``line_number``.
+        columns, and ``line_number``. ``amount`` is null in all lines if the source has none.
     events : ibis.Table
         Purchases: one row per customer and day with ``amount`` (netted), ``lines``, ``orders``, ``refunded``
         (positive) and the totals of optional columns. A coarser ``params.event_grain`` is applied as of a
@@ -52,6 +53,8 @@ class TransactionLog:
         Sums to ``lines_read - lines_accepted``.
     repeated_lines : int
         Lines that equal an earlier one in all compared columns, whether kept or dropped.
+    has_amounts : bool
+        Without, everything about spend is unknown.
     customers_without_purchase : int
         Customers in the source without an accepted line.
     first_day, last_day : date
@@ -73,6 +76,7 @@ class TransactionLog:
     lines_accepted: int
     rejected_by_rule: dict[str, int]
     repeated_lines: int
+    has_amounts: bool
     customers: int
     customers_without_purchase: int
     first_day: date
@@ -86,13 +90,13 @@ class TransactionLog:
 
 
 def read_transactions(
-    source: str | pd.DataFrame, params: DataParams | None = None, *, memory: str | None = None
+    source: Source, params: DataParams | None = None, *, memory: str | None = None
 ) -> TransactionLog:
     """Read a source into canonical transactions.
 
     Parameters
     ----------
-    source : str or pandas.DataFrame
+    source : str, path or table
         See :func:`guanxi.data.sources.source.read_source`.
     params : DataParams, optional
         Columns and policies; defaults as in ``params.yaml``.
@@ -113,7 +117,9 @@ def read_transactions(
     >>> read_transactions("cdnow-sample").customers
     2357
     """
-    params = params or DataParams()
+    params = DataParams() if params is None else params
+    if not isinstance(params, DataParams):
+        raise ParamsError(f"params is a {type(params).__name__}: give a guanxi.params.DataParams")
     connection = _connect(params.timezone, memory)
     try:
         if params.timestamp_format:
@@ -137,7 +143,7 @@ def read_transactions(
         raise
 
 
-def _read(connection: Any, source: str | pd.DataFrame, params: DataParams) -> SourceTable:
+def _read(connection: Any, source: Source, params: DataParams) -> SourceTable:
     table = read_source(connection, source, params)
     if table.table.count().execute() == 0 and table.unreadable.count().execute() == 0:
         raise DataError(f"{table.name}: the source has columns but no lines: nothing to learn from")
@@ -162,8 +168,10 @@ def _summarise(connection: Any, source: SourceTable, judged: Any, params: DataPa
         )
     everyone = judged.filter(judged.customer_id.notnull()).customer_id.nunique().execute()
     repeated = judged.filter(judged.repeated).count().execute()
-    customers = int(facts["customers"].iloc[0])
+    customers, has_amounts = int(facts["customers"].iloc[0]), bool(facts["value"].notna().iloc[0])
     found = rejections(source, judged, rejected, rejected_by_rule, n_accepted, params)
+    if not has_amounts:
+        found = (*found, _without_amounts(source, params))
     # Drop intermediate tables before the next large step, which needs the memory.
     connection.drop_table("judged")
     connection.drop_table("source")
@@ -178,12 +186,23 @@ def _summarise(connection: Any, source: SourceTable, judged: Any, params: DataPa
         lines_accepted=n_accepted,
         rejected_by_rule=rejected_by_rule,
         repeated_lines=int(repeated),
+        has_amounts=has_amounts,
         customers=customers,
         customers_without_purchase=int(everyone) - customers,
         first_day=pd.Timestamp(facts["first"].iloc[0]).date(),
         last_day=pd.Timestamp(facts["last"].iloc[0]).date(),
         value=float(facts["value"].iloc[0]),
         findings=(*found, *examine(lines, params)),
+    )
+
+
+def _without_amounts(source: SourceTable, params: DataParams) -> DataFinding:
+    mapped = {name: params.columns.get(name, name) for name in REQUIRED_COLUMNS}
+    column = propose_columns(source, mapped).get("amount", "NAME")
+    return DataFinding(
+        "no_amounts",
+        "no column is mapped to amount: purchases and churn are forecast, everything about spend is left out",
+        setting=f"data.columns.amount={column}",
     )
 
 

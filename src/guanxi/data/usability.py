@@ -64,7 +64,7 @@ def assess(log: TransactionLog, as_of: date, horizon_days: int) -> Usability:
         purchases=by_customer.purchases.sum(),
     ).execute()
     customers, repeaters, purchases = (int(row[name].fillna(0).iloc[0]) for name in row.columns)
-    spend = float(past.amount.sum().execute() or 0.0)
+    spend = float(past.amount.sum().execute() or 0.0) if log.has_amounts else None
     history = (as_of - log.first_day).days + 1
     later = int(log.lines.filter(log.lines.date > as_of).count().execute())
     share = repeaters / customers if customers else 0.0
@@ -97,7 +97,7 @@ def assess(log: TransactionLog, as_of: date, horizon_days: int) -> Usability:
         ("customers without an accepted purchase", f"{log.customers_without_purchase:,}"),
         ("bought more than once", f"{repeaters:,} ({share:.1%})"),
         ("purchases (customer-days)", f"{purchases:,}"),
-        ("spend", f"{spend:,.2f}"),
+        ("spend", "unknown: the data have no amounts" if spend is None else f"{spend:,.2f}"),
         ("lines that repeat an earlier one", f"{log.repeated_lines:,} ({log.params.duplicates})"),
     ]
     rejected = [(rule, n, n / log.lines_read) for rule, n in log.rejected_by_rule.items()]

@@ -127,4 +127,5 @@ def _group_loss(churners: Floats, customers: NDArray[np.intp]) -> Floats:
 
 def _logarithms(table: pd.DataFrame) -> Floats:
     frequency, recency, T, value = (table[name].to_numpy(dtype=np.float64) for name in _RFM)
-    return np.asarray(np.log1p(np.column_stack([frequency, T - recency, T, value])))
+    columns = np.column_stack([frequency, T - recency, T, value])
+    return np.asarray(np.log1p(columns[:, ~np.isnan(columns).all(axis=0)]))  # unknown: amounts

@@ -27,7 +27,7 @@ def measure_distributions(twin: FittedModels, table: pd.DataFrame) -> pd.DataFra
     starts = range(0, len(table), _PIT_ROWS)
     pit = np.concatenate([_pit(twin, table, slice(start, start + _PIT_ROWS), horizon) for start in starts])
     rows = [("purchases", "pit_ks", ks_distance(pit))]
-    for target in ("purchases", "spend"):
+    for target in ("purchases", "spend") if twin.spend else ("purchases",):
         actual, lower, upper = table[target], ends[f"{target}_lower"], ends[f"{target}_upper"]
         rows += [
             (target, "coverage", coverage(actual, lower, upper)),

@@ -88,8 +88,13 @@ def compare_errors(
         each.assign(expected_spend_total=each["expected_purchases"] * each["expected_spend"])
         for each in (candidate, champion)
     ]
+    has_spend = [_has_spend(each) for each in (candidate, champion)]
+    if has_spend == [False, True]:
+        raise DataError("it forecasts no spend, since its data have no amounts, and the champion does")
     checks = []
     for name, key, error, outcome, prediction in _ERRORS:
+        if outcome == "spend" and not all(has_spend):
+            continue
         own, other = (error(window[outcome], table[prediction]) for table in tables)
         checks.append(Check(name, own, other, than, _relative(own, other), getattr(params, key), key))
     return checks
@@ -99,6 +104,8 @@ def check_coverage(
     window: pd.DataFrame, candidate: pd.DataFrame, level: float, params: PromotionParams
 ) -> list[Check]:
     """Compare the coverage of the customers' spend intervals with their nominal level."""
+    if not _has_spend(candidate):
+        return []
     undiscounted = candidate["expected_purchases"] * candidate["expected_spend"]
     # Undo margin and mean discount: the value interval is the spend interval times both.
     factor = np.where(candidate["clv"] > 0, undiscounted / candidate["clv"].where(candidate["clv"] > 0), 1.0)
@@ -130,6 +137,8 @@ def compare_means(
         return []
     checks = []
     for name in _MEANS:
+        if name == "clv" and not (_has_spend(candidate) and _has_spend(champion)):
+            continue
         own, other, limit = candidate[name].mean(), champion[name].mean(), params.mean_change
         change = _relative(own, other)
         checks.append(
@@ -141,6 +150,11 @@ def compare_means(
 def failures(checks: Sequence[Check]) -> list[str]:
     """Describe each failed check."""
     return [check.text for check in checks if not check.passed]
+
+
+def _has_spend(predictions: pd.DataFrame) -> bool:
+    """Whether the model was trained on amounts; without, everything about spend is missing."""
+    return not predictions["expected_spend"].isna().all()
 
 
 def _relative(value: float, reference: float) -> float:

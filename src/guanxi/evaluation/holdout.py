@@ -55,7 +55,8 @@ class Holdout:
         ``target, model, reference, metric, gain, lower, upper``: guanxi's lead over each other model,
         positive if guanxi is better. Empty unless requested.
     grades : dict
-        Target to its :class:`.Grade`, or None if the window is not informative.
+        Target to its :class:`.Grade`, or None if the window is not informative. Without amounts there is no
+        spend, here and in the tables.
     tracking : pandas.DataFrame
         ``date, actual, expected``: weekly cumulative repeat purchases of these customers.
     """
@@ -140,6 +141,13 @@ def _forecasts(scores: Any) -> pd.DataFrame:
     return pd.DataFrame({"purchases": purchases, "spend": spend, "churn_probability": churn})
 
 
+def _known_outcomes(
+    forecasts: pd.DataFrame,
+) -> dict[OutcomeName, tuple[str, str, dict[str, metrics.Metric]]]:
+    """Outcomes that are forecast: without amounts, all but the spend."""
+    return {name: each for name, each in _OUTCOMES.items() if not forecasts[each[1]].isna().all()}
+
+
 def _components(twin: FittedModels, horizon_days: int) -> dict[str, pd.DataFrame]:
     """Forecasts of the components of the blend."""
     known = [name for name in COMPONENTS if any(name in each.options for each in twin.corrections.values())]
@@ -158,7 +166,7 @@ def _compare(
     table: pd.DataFrame, models: dict[str, pd.DataFrame], seed: int, thorough: bool
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     measured, differences = [], []
-    for target, (outcome, column, functions) in _OUTCOMES.items():
+    for target, (outcome, column, functions) in _known_outcomes(models[GUANXI]).items():
         actual = table[outcome].to_numpy()
         predictions = {name: each[column].to_numpy() for name, each in models.items() if column in each}
         chosen = predictions if thorough else {GUANXI: predictions[GUANXI]}
@@ -189,7 +197,7 @@ def _grades(
     table: pd.DataFrame, own: pd.DataFrame, naive: dict[str, pd.DataFrame], seed: int, language: Language
 ) -> dict[str, Grade | None]:
     grades: dict[str, Grade | None] = {}
-    for target, (outcome, column, _) in _OUTCOMES.items():
+    for target, (outcome, column, _) in _known_outcomes(own).items():
         known = {name: each[column].to_numpy() for name, each in naive.items() if column in each}
         grades[target] = _grade_forecast(target, table[outcome], own[column], known, seed, language=language)
     return grades

@@ -47,7 +47,8 @@ def with_outcomes(predicted: pd.DataFrame, happened: pd.DataFrame) -> pd.DataFra
     table = predicted.assign(
         expected_spend_total=predicted["expected_purchases"] * predicted["expected_spend"]
     ).merge(happened, on="customer_id", how="left")
-    table = table.fillna({"purchases": 0.0, "spend": 0.0})
+    absent = table["purchases"].isna()
+    table = table.assign(purchases=table["purchases"].fillna(0.0), spend=table["spend"].mask(absent, 0.0))
     return table.assign(churned=(table["purchases"] == 0).astype(float))
 
 
@@ -83,6 +84,8 @@ def measure(table: pd.DataFrame, seed: int) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = []
     for target, (actual, predicted, functions) in _MEASURED.items():
         if actual not in table or predicted not in table:
+            continue
+        if table[actual].isna().any() or table[predicted].isna().all():  # spend without amounts
             continue
         found = bootstrap(table[actual], {target: table[predicted]}, functions, seed=seed).intervals()
         for metric, *numbers in found[["metric", *_NUMBERS]].itertuples(index=False):

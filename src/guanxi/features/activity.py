@@ -104,7 +104,7 @@ def contacts_by_period(
     sent = sent.filter(sent.timestamp.date() <= ibis.literal(cutoff))
     responded = sent.responded if "responded" in sent.columns else ibis.null("boolean")
     contacts = sent.select("customer_id", "timestamp", responded=responded, contact=ibis.literal(1))
-    bought = lines.filter((lines.date <= ibis.literal(cutoff)) & (lines.amount >= 0))
+    bought = lines.filter((lines.date <= ibis.literal(cutoff)) & (lines.amount >= 0).fill_null(True))
     purchases = bought.select(
         "customer_id",
         timestamp=bought.timestamp.cast(contacts.timestamp.type()),

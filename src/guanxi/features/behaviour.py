@@ -96,14 +96,15 @@ def _spend(dated: Any) -> dict[str, Any]:
 
 
 def _trailing(dated: Any) -> dict[str, Any]:
-    measures = {}
+    measures, known = {}, dated.amount.count() > 0
     for days in WINDOWS:
         recent = dated.age < days
         before = (dated.age >= days) & (dated.age < 2 * days)
         measures[f"purchases_{days}"] = recent.sum()
         measures[f"purchases_before_{days}"] = before.sum()
-        measures[f"spend_{days}"] = dated.amount.sum(where=recent).fill_null(0)
-        measures[f"spend_before_{days}"] = dated.amount.sum(where=before).fill_null(0)
+        for name, when in ((f"spend_{days}", recent), (f"spend_before_{days}", before)):
+            spend = dated.amount.sum(where=when).fill_null(0)
+            measures[name] = ibis.ifelse(known, spend, ibis.null("float64"))
     return measures
 
 

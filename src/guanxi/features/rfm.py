@@ -11,8 +11,9 @@ import ibis
 import pandas as pd
 
 from guanxi.data.engine import execute_in_order
+from guanxi.data.sources.source import Source
 from guanxi.data.transactions import TransactionLog, read_transactions
-from guanxi.errors import HistoryError, ParamsError
+from guanxi.errors import HistoryError
 from guanxi.params import DataParams
 from guanxi.periods import add_days, days_per_unit, parse_date
 
@@ -82,7 +83,7 @@ def rfm_expression(events: Any, cutoff: date, event_grain: str = "D") -> Any:
     ibis.Table
         ``customer_id``; ``frequency`` (repeat purchases); ``recency`` (days from first to last purchase);
         ``T`` (days from first purchase to cutoff); ``monetary_value`` (mean amount of the repeat purchases,
-        0 if there are none).
+        0 if there are none; null if amounts are unknown).
 
     References
     ----------
@@ -100,13 +101,14 @@ def rfm_expression(events: Any, cutoff: date, event_grain: str = "D") -> Any:
     frequency = customers.purchases - 1
     repeat_spend = customers.total - customers.first_amount
     end = ibis.literal(_period_start(cutoff, event_grain))
+    # Clipped because a sum and a difference of non-negative amounts may round below zero.
+    mean = ibis.ifelse(frequency > 0, (repeat_spend / frequency.nullif(0)).clip(lower=0), 0.0)
     return customers.select(
         "customer_id",
         frequency=frequency.cast("float64"),
         recency=customers.last.delta(customers.first, unit="day").cast("float64"),
         T=end.delta(customers.first, unit="day").cast("float64"),
-        # Clipped because a sum and a difference of non-negative amounts may round below zero.
-        monetary_value=ibis.ifelse(frequency > 0, (repeat_spend / frequency.nullif(0)).clip(lower=0), 0.0),
+        monetary_value=ibis.ifelse(customers.total.isnull(), ibis.null("float64"), mean),
     )
 
 
@@ -125,7 +127,7 @@ def with_log_gaps(table: pd.DataFrame, log: TransactionLog, cutoff: date) -> pd.
 
 
 def rfm(
-    transactions: pd.DataFrame | str,
+    transactions: Source,
     *,
     cutoff: date | datetime | str | None = None,
     time_unit: str = "D",
@@ -135,7 +137,7 @@ def rfm(
 
     Parameters
     ----------
-    transactions : pandas.DataFrame or str
+    transactions : str, path or table
         ``customer_id, timestamp, amount``, or a source as on the command line.
     cutoff : date or str, optional
         The last day used; default: the last day of the data.
@@ -166,7 +168,7 @@ def rfm(
     unit = days_per_unit(time_unit)
     log = read_transactions(transactions, params)
     try:
-        day = log.last_day if cutoff is None else _as_date(cutoff)
+        day = log.last_day if cutoff is None else parse_date(cutoff, what="cutoff")
         expression = rfm_expression(log.events, day, log.params.event_grain)
         table = with_log_gaps(execute_in_order(log.connection, expression.order_by("customer_id")), log, day)
         if log.rejected_by_rule:
@@ -181,11 +183,3 @@ def rfm(
     table[["recency", "T"]] /= unit
     table["log_gap_sum"] -= table["frequency"] * math.log(unit)
     return table
-
-
-def _as_date(cutoff: date | datetime | str) -> date:
-    if isinstance(cutoff, str):
-        return parse_date(cutoff, what="cutoff")
-    if not isinstance(cutoff, date):
-        raise ParamsError(f"cutoff {cutoff!r} is not a date: give a datetime.date or YYYY-MM-DD")
-    return cutoff.date() if isinstance(cutoff, datetime) else cutoff

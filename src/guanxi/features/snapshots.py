@@ -174,7 +174,7 @@ def snapshot(log: TransactionLog, cutoff: date, window_days: int) -> pd.DataFram
     purchases = joined.purchases.fill_null(0).cast("float64")
     labelled = joined.mutate(
         purchases=purchases,
-        spend=joined.spend.fill_null(0.0),
+        spend=ibis.ifelse(joined.purchases.isnull(), 0.0, joined.spend),
         churned=(purchases == 0).cast("float64"),
     )
     return execute_in_order(log.connection, labelled.order_by("customer_id"))

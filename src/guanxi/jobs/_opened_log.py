@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date
-
-import pandas as pd
+from pathlib import Path
 
 from guanxi.data.sources.redaction import redact
+from guanxi.data.sources.source import Source
 from guanxi.data.transactions import TransactionLog, read_transactions
 from guanxi.data.usability import Usability, assess, check_readable
 from guanxi.jobs.reporter import Reporter
@@ -31,7 +31,7 @@ class OpenedLog:
     usability: Usability
 
 
-def open_log(source: str | pd.DataFrame, params: Params, reporter: Reporter) -> OpenedLog:
+def open_log(source: Source, params: Params, reporter: Reporter) -> OpenedLog:
     """Read a source and assess its usability."""
     with reporter.step(f"read {source_name(source)}"):
         log = read_transactions(source, params.data)
@@ -52,6 +52,6 @@ def show_findings(log: TransactionLog, reporter: Reporter) -> None:
     check_readable(log)
 
 
-def source_name(source: str | pd.DataFrame) -> str:
-    """Return an address without its password; ``the table`` for a DataFrame."""
-    return "the table" if isinstance(source, pd.DataFrame) else redact(source)
+def source_name(source: Source) -> str:
+    """Return an address without its password; ``the table`` for a table."""
+    return redact(str(source)) if isinstance(source, str | Path) else "the table"

@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from guanxi.data.attributes import AttributeTable, attribute_digest, read_attributes
 from guanxi.data.chunks import even_bounds
+from guanxi.data.sources.source import Source
 from guanxi.errors import ParamsError
 from guanxi.jobs._opened_log import source_name
 from guanxi.jobs._scoring import Scoring
@@ -22,7 +23,7 @@ _CUSTOMERS_AT_ONCE = 50_000
 
 def labelled_scoring(
     loaded: LoadedLabelModel,
-    source: str | pd.DataFrame,
+    source: Source,
     params: Params,
     horizon_days: int | None,
     drivers: int | None,

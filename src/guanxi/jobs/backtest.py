@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
-import pandas as pd
-
 from guanxi.data.sinks import files
 from guanxi.data.sinks.file_sets import LOCK, replaced_together
+from guanxi.data.sources.source import Source
 from guanxi.evaluation.backtest import Backtest
 from guanxi.evaluation.backtest import backtest as roll
 from guanxi.evaluation.holdout import GUANXI
@@ -40,20 +39,20 @@ class BacktestResult:
 
 @leave_mlflow_alone()
 def backtest(
-    source: str | pd.DataFrame,
+    source: Source,
     folder: str | Path | None = None,
     *,
     params: Params | None = None,
     horizon_days: int | None = None,
     as_of: date | str | None = None,
-    cutoffs: Sequence[date | str] = (),
+    cutoffs: Iterable[date | str] | date | str = (),
     reporter: Reporter | None = None,
 ) -> BacktestResult:
     """Fit and measure at several cutoffs, each time with the data up to the cutoff only.
 
     Parameters
     ----------
-    source : str or pandas.DataFrame
+    source : str, path or table
         As on the command line, or a table of transactions.
     folder : path, optional
         Where ``metrics.parquet`` (``cutoff, target, model, metric, value, lower, upper``),
@@ -63,7 +62,7 @@ def backtest(
     horizon_days : int, optional
     as_of : date or str, optional
         Default: the last day of the data; no later day is read.
-    cutoffs : sequence of date or str
+    cutoffs : iterable of date or str, or a single one
         Default: up to five whose windows do not overlap.
 
     Raises
@@ -76,10 +75,12 @@ def backtest(
     >>> result = guanxi.backtest("cdnow-sample", horizon_days=90)  # doctest: +SKIP
     >>> result.backtest.metrics.query("metric == 'auc'")  # doctest: +SKIP
     """
-    resolved = override(params or load_params(), {"horizon_days": horizon_days, "as_of": as_of})
+    base = params if params is not None else load_params()
+    resolved = override(base, {"horizon_days": horizon_days, "as_of": as_of})
     reporter = reporter or Reporter()
-    days = [parse_date(day, what="cutoff") if isinstance(day, str) else day for day in cutoffs]
-    path = None if folder is None else Path(folder)
+    several = cutoffs if isinstance(cutoffs, Iterable) and not isinstance(cutoffs, str) else [cutoffs]
+    days = [parse_date(day, what="cutoff") for day in several]
+    path = None if folder is None else files.output_path(folder)
     if path is not None:
         files.check_output(path / "metrics.parquet")
     opened = open_log(source, resolved, reporter)

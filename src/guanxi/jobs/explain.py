@@ -14,7 +14,7 @@ import pandas as pd
 from guanxi.data.attributes import read_attributes
 from guanxi.data.one_customer import only_customer, similar_customers
 from guanxi.data.sinks import files
-from guanxi.data.sources.source import is_source
+from guanxi.data.sources.source import Source, is_source
 from guanxi.data.transactions import TransactionLog, read_transactions
 from guanxi.errors import DataError, HistoryError, ParamsError
 from guanxi.features.snapshots import features_at
@@ -29,7 +29,6 @@ from guanxi.report.story import Story
 from guanxi.report.waterfall import waterfall
 from guanxi.served.input_checks import MOST_DRIVERS
 
-_Source = str | pd.DataFrame
 _LONGEST_NAME = 150  # bytes
 _DOTS_PER_INCH = 144
 
@@ -37,7 +36,7 @@ _DOTS_PER_INCH = 144
 @leave_mlflow_alone()
 def explain(
     customer_id: str,
-    source: str | pd.DataFrame,
+    source: Source,
     output: str | Path | None = None,
     *,
     model: str | None = None,
@@ -54,7 +53,7 @@ def explain(
     ----------
     customer_id : str
         As in the prediction table.
-    source : str or pandas.DataFrame
+    source : str, path or table
         Transactions, or attributes for a model trained on labels; as on the command line.
     output : path, optional
         The picture, a ``.png`` file; default: :func:`picture_path`.
@@ -79,9 +78,10 @@ def explain(
     """
     base = params if params is not None else load_params()
     resolved = override(base, {"as_of": as_of, "horizon_days": horizon_days})
+    horizon_days = None if horizon_days is None else resolved.horizon_days
     reporter = reporter or Reporter()
     _check_order(customer_id, source)
-    picture = picture_path(customer_id) if output is None else Path(output)
+    picture = picture_path(customer_id) if output is None else files.output_path(output)
     if picture.suffix.lower() != ".png":
         raise ParamsError(f"{picture}: end the name in .png, which is the picture's format")
     files.check_output(picture)
@@ -115,7 +115,7 @@ def picture_path(customer_id: str) -> Path:
     return Path(f"explain-{plain}.png")
 
 
-def _check_order(customer_id: str, source: _Source) -> None:
+def _check_order(customer_id: str, source: Source) -> None:
     """Refuse a source given as the customer."""
     if isinstance(source, str) and is_source(customer_id) and not is_source(source):
         raise ParamsError(
@@ -126,7 +126,7 @@ def _check_order(customer_id: str, source: _Source) -> None:
 
 @singledispatch
 def _explain(
-    loaded: LoadedModel, customer_id: str, source: _Source, params: Params, horizon_days: int | None
+    loaded: LoadedModel, customer_id: str, source: Source, params: Params, horizon_days: int | None
 ) -> Story:
     """Read one customer and explain the model's prediction."""
     raise NotImplementedError(loaded.served.task)
@@ -136,7 +136,7 @@ def _explain(
 def _(
     loaded: LoadedTransactionModel,
     customer_id: str,
-    source: _Source,
+    source: Source,
     params: Params,
     horizon_days: int | None,
 ) -> Story:
@@ -172,7 +172,7 @@ def _(
 
 @_explain.register
 def _(
-    loaded: LoadedLabelModel, customer_id: str, source: _Source, params: Params, horizon_days: int | None
+    loaded: LoadedLabelModel, customer_id: str, source: Source, params: Params, horizon_days: int | None
 ) -> Story:
     loaded.check_no_days(as_of=params.as_of, horizon=horizon_days)
     customers = read_attributes(source, loaded.served.id, loaded.served.categories, params.data)

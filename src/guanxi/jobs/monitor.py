@@ -16,6 +16,7 @@ import pandas as pd
 
 from guanxi.data.attributes import read_attributes
 from guanxi.data.sinks import files
+from guanxi.data.sources.source import Source
 from guanxi.data.transactions import read_transactions
 from guanxi.errors import HistoryError
 from guanxi.evaluation.monitoring.drift import REJECTED, compare_with_profile, line_shares, unseen_shares
@@ -92,7 +93,7 @@ class Monitoring:
 
 @leave_mlflow_alone()
 def monitor(
-    source: str | pd.DataFrame,
+    source: Source,
     output: str | Path | None = None,
     *,
     model: str | None = None,
@@ -105,7 +106,7 @@ def monitor(
 
     Parameters
     ----------
-    source : str or pandas.DataFrame
+    source : str, path or table
         The whole log up to now, or customers for a model trained on labels; no training data are needed.
     output : path, optional
         Where to write the report as JSON.
@@ -131,8 +132,9 @@ def monitor(
     """
     params = override(params if params is not None else load_params(), {"as_of": as_of})
     reporter = reporter or Reporter()
-    if output is not None:
-        files.check_output(Path(output))
+    path = None if output is None else files.output_path(output)
+    if path is not None:
+        files.check_output(path)
     loaded = _load_checked(model, params, reporter)
     profile = loaded.profile
     check_store(params.mlflow)
@@ -143,15 +145,15 @@ def monitor(
         run_id = log_monitoring(
             open_store(params.mlflow), tags | {"verdict": found.verdict.name}, _metrics(found), report
         )
-        if output is not None:
-            files.write_text(json.dumps(report, indent=1, ensure_ascii=False) + "\n", Path(output))
+        if path is not None:
+            files.write_text(json.dumps(report, indent=1, ensure_ascii=False) + "\n", path)
     return replace(found, run_id=run_id)
 
 
 @singledispatch
 def _compare(
     loaded: LoadedModel,
-    source: str | pd.DataFrame,
+    source: Source,
     profile: Mapping[str, Any],
     predictions: str | None,
     params: Params,
@@ -164,7 +166,7 @@ def _compare(
 @_compare.register
 def _(
     loaded: LoadedTransactionModel,
-    source: str | pd.DataFrame,
+    source: Source,
     profile: Mapping[str, Any],
     predictions: str | None,
     params: Params,
@@ -204,7 +206,7 @@ def _(
 @_compare.register
 def _(
     loaded: LoadedLabelModel,
-    source: str | pd.DataFrame,
+    source: Source,
     profile: Mapping[str, Any],
     predictions: str | None,
     params: Params,

@@ -13,6 +13,7 @@ import pandas as pd
 from guanxi import __version__
 from guanxi.data.engine import explain_no_space
 from guanxi.data.sinks.output_location import OutputLocation, parse_output_location
+from guanxi.data.sources.source import Source
 from guanxi.data.transactions import TransactionLog, data_digest, read_transactions
 from guanxi.errors import HistoryError, OutputError, ParamsError
 from guanxi.features.snapshots import CUSTOMERS_AT_ONCE, FeatureChunks
@@ -42,7 +43,7 @@ _DECISIVE = (
 
 @leave_mlflow_alone()
 def predict(
-    source: str | pd.DataFrame,
+    source: Source,
     output: str | Path | None = None,
     *,
     model: str | None = None,
@@ -56,7 +57,7 @@ def predict(
 
     Parameters
     ----------
-    source : str or pandas.DataFrame
+    source : str, path or table
         As on the command line, or a table of transactions.
     output : path, optional
         Where to write the table as well, as in :func:`predict_to`.
@@ -98,7 +99,7 @@ def predict(
 
 @leave_mlflow_alone()
 def predict_to(
-    source: str | pd.DataFrame,
+    source: Source,
     output: str | Path,
     *,
     model: str | None = None,
@@ -116,7 +117,7 @@ def predict_to(
 
     Parameters
     ----------
-    source : str or pandas.DataFrame
+    source : str, path or table
         As on the command line, or a table of transactions.
     output : path or str
         ``FILE.parquet`` or ``FILE.csv``; a name without an extension, or ending in ``/``, for a folder of
@@ -150,7 +151,7 @@ class _Job:
 
     def __init__(
         self,
-        source: str | pd.DataFrame,
+        source: Source,
         model: str | None,
         params: Params | None,
         as_of: date | str | None,
@@ -162,7 +163,10 @@ class _Job:
         given = {"as_of": as_of, "horizon_days": horizon_days, "drivers.top": drivers}
         self.params = override(base, given)
         self.reporter = reporter or Reporter()
-        self.source, self.horizon_days, self.drivers = source, horizon_days, drivers
+        self.source = source
+        # What is not given is as the model was trained, not as the parameters say.
+        self.horizon_days = None if horizon_days is None else self.params.horizon_days
+        self.drivers = None if drivers is None else self.params.drivers.top
         self._model = model
 
     def load(self) -> LoadedModel:
@@ -268,9 +272,9 @@ def _(loaded: LoadedTransactionModel, job: _Job) -> Scoring:
             raise
 
 
-def _check_not_the_source(source: str | pd.DataFrame, location: OutputLocation) -> None:
+def _check_not_the_source(source: Source, location: OutputLocation) -> None:
     """Refuse to replace the transactions by their predictions."""
-    if isinstance(source, pd.DataFrame):
+    if not isinstance(source, str | Path):
         return
     output = getattr(location, "path", None)
     same_file = output and output.exists() and Path(source).exists() and output.samefile(source)
@@ -280,7 +284,7 @@ def _check_not_the_source(source: str | pd.DataFrame, location: OutputLocation) 
 
 def _load_checked(model: str | None, params: Params, reporter: Reporter) -> LoadedModel:
     """Load a model, by default the champion; refuse one trained under other data rules."""
-    uri = model or f"models:/{params.mlflow.registered_model}@champion"
+    uri = str(model) if model is not None else f"models:/{params.mlflow.registered_model}@champion"
     with reporter.step(f"load {source_name(uri)}"):
         stored = uri.startswith(STORE_SCHEMES)
         store = open_store(params.mlflow, create=False, write=False) if stored else None

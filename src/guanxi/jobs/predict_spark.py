@@ -67,6 +67,8 @@ def predict_spark(
     started, begin = datetime.now(UTC), time.perf_counter()
     base = params if params is not None else load_params()
     resolved = override(base, {"as_of": as_of, "horizon_days": horizon_days, "drivers.top": drivers})
+    horizon_days = None if horizon_days is None else resolved.horizon_days
+    drivers = None if drivers is None else resolved.drivers.top
     reporter = reporter or Reporter()
     check_spark()
     check_source(source, resolved.data)

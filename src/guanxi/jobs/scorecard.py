@@ -8,6 +8,7 @@ import pandas as pd
 
 from guanxi.data.relations.tables import Relations, read_relations
 from guanxi.data.sinks.file_sets import LOCK
+from guanxi.data.sources.source import Source
 from guanxi.data.transactions import TransactionLog, read_transactions
 from guanxi.jobs._opened_log import show_findings, source_name
 from guanxi.jobs._parts import only_writer
@@ -32,7 +33,7 @@ from guanxi.segments.summary import TIERS
 
 @leave_mlflow_alone()
 def scorecard(
-    source: str | pd.DataFrame,
+    source: Source,
     folder: Path,
     params: Params,
     reporter: Reporter,
@@ -44,7 +45,7 @@ def scorecard(
 
     Parameters
     ----------
-    source : str or pandas.DataFrame
+    source : str, path or table
         Transactions; the relation tables are named by ``params.relations``.
     folder : pathlib.Path
         Where ``scorecard.parquet`` and the other files go.

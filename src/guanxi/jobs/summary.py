@@ -29,7 +29,7 @@ def of_training(training: Training, judgement: Judgement | None = None) -> str:
     lines = [
         f"\nMeasured on {add_days(holdout.cutoff, 1)} to {holdout.end} ({training.horizon_days} days, "
         f"{len(holdout.table):,} customers; the best naive forecast in brackets):",
-        *(_graded(holdout, target) for target in _SHOWN),
+        *(_graded(holdout, target) for target in _SHOWN if target in holdout.grades),
         f"  bias of the total: purchases {_number(holdout.value('purchases', 'bias'), '+.1%')}, "
         f"spend {_number(holdout.value('spend', 'bias'), '+.1%')}",
         "  grade A: clearly better than every naive forecast, B: as good, C: worse",
@@ -47,15 +47,15 @@ def of_training(training: Training, judgement: Judgement | None = None) -> str:
 def of_run(result: RunResult) -> str:
     """Report a training, its results, and the next commands."""
     training, table, folder = result.training, result.predictions, result.folder
-    total, likely = float(table["clv"].sum()), int((table["churn_probability"] > 0.5).sum())
+    total, likely = float(table["clv"].sum(min_count=1)), int((table["churn_probability"] > 0.5).sum())
     unexplained = training.usability.numbers["customers_without_purchase"]
     left_out = f" ({unexplained:,} without an accepted purchase left out)" if unexplained else ""
     return "\n".join(
         [
             of_training(training, result.judgement),
             "",
-            f"{len(table):,} customers scored{left_out}: worth {total:,.0f} over the next "
-            f"{training.horizon_days} days, {likely:,} more likely to stay away than to buy.",
+            f"{len(table):,} customers scored{left_out}: worth {_number(total, ',.0f')} over the "
+            f"next {training.horizon_days} days, {likely:,} more likely to stay away than to buy.",
             *_totals(training),
             *_files(result),
             "",

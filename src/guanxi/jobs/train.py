@@ -10,6 +10,7 @@ from typing import Any
 
 import pandas as pd
 
+from guanxi.data.sources.source import Source
 from guanxi.data.transactions import TransactionLog, data_digest
 from guanxi.data.usability import Usability, check_history
 from guanxi.evaluation.holdout import Holdout, evaluate_holdout
@@ -76,7 +77,7 @@ class Training:
 
 @leave_mlflow_alone()
 def train(
-    source: str | pd.DataFrame,
+    source: Source,
     *,
     params: Params | None = None,
     horizon_days: int | None = None,
@@ -90,7 +91,7 @@ def train(
 
     Parameters
     ----------
-    source : str or pandas.DataFrame
+    source : str, path or table
         As on the command line, or a table of transactions.
     params : Params, optional
         From :func:`guanxi.params.load_params`; default: ``params.yaml`` in the working folder, if any.

@@ -9,12 +9,13 @@ from typing import Any
 import pandas as pd
 
 from guanxi.data.attributes import AttributeTable, attribute_digest, read_labelled
+from guanxi.data.sources.source import Source
 from guanxi.errors import ParamsError
 from guanxi.evaluation.metrics import PROBABILITIES
 from guanxi.evaluation.monitoring.profile import label_profile
 from guanxi.jobs._opened_log import source_name
 from guanxi.jobs.reporter import Reporter
-from guanxi.params import Params, load_params
+from guanxi.params import Params, load_params, override
 from guanxi.pipeline.labelled import FOLDS, FittedLabels, fit_labels
 from guanxi.registry import registration
 from guanxi.registry.card import label_card, write_card
@@ -64,7 +65,7 @@ class LabelTraining:
 
 @leave_mlflow_alone()
 def train_labels(
-    source: str | pd.DataFrame,
+    source: Source,
     *,
     label: str,
     id_column: str,
@@ -77,7 +78,7 @@ def train_labels(
 
     Parameters
     ----------
-    source : str or pandas.DataFrame
+    source : str, path or table
         One row per customer: CSV, Parquet or a database table as on the command line, or a DataFrame.
     label : str
         The column of the label (1, true or yes: churned), or ``COLUMN=VALUE`` with the value for churn.
@@ -98,7 +99,7 @@ def train_labels(
     >>> from guanxi.jobs.train_labels import train_labels
     >>> train_labels("telco.csv", label="Churn", id_column="customerID").value("auc")  # doctest: +SKIP
     """
-    params = params if params is not None else load_params()
+    params = override(params if params is not None else load_params(), {})
     reporter = reporter or Reporter()
     if params.churn.tuning.trials or params.churn.tuning.seconds:
         raise ParamsError("--task churn does not tune the trees: leave churn.tuning out")

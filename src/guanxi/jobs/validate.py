@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import pandas as pd
-
 from guanxi.data.relations.tables import Relations, read_relations
+from guanxi.data.sources.source import Source
 from guanxi.data.usability import Usability
 from guanxi.jobs._opened_log import open_log
 from guanxi.jobs.reporter import Reporter
 from guanxi.params import Params
 
 
-def validate(source: str | pd.DataFrame, params: Params, reporter: Reporter) -> Usability:
+def validate(source: Source, params: Params, reporter: Reporter) -> Usability:
     """Assess a source, and the relation tables named by the parameters, without fitting."""
     opened = open_log(source, params, reporter)
     usability = opened.usability

@@ -5,6 +5,7 @@ Every DataError names the column, the number of invalid rows and the first of th
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -223,6 +224,19 @@ def log_gap_column(rfm: pd.DataFrame) -> Floats:
     return column
 
 
+def is_number(value: object) -> bool:
+    """Whether a value is a finite number, not a truth value.
+
+    Examples
+    --------
+    >>> is_number(np.float32(2)), is_number("2"), is_number(np.nan), is_number(True)
+    (True, False, False, False)
+    """
+    if isinstance(value, bool) or not isinstance(value, int | float | np.integer | np.floating):
+        return False
+    return bool(-sys.float_info.max <= value <= sys.float_info.max)
+
+
 def checked_horizon(horizon: float, name: str = "horizon") -> float:
     """Check the horizon and return it as a float.
 
@@ -236,7 +250,7 @@ def checked_horizon(horizon: float, name: str = "horizon") -> float:
     >>> checked_horizon(182)
     182.0
     """
-    if not np.isscalar(horizon) or isinstance(horizon, str) or not np.isfinite(horizon) or horizon < 0:
+    if not is_number(horizon) or horizon < 0:
         raise DataError(f"{name} is {horizon!r}: give a finite number of at least 0, in the unit of T")
     return float(horizon)
 

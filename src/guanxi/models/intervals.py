@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from guanxi.errors import ParamsError
-from guanxi.models._customer_table import checked_horizon, history_columns, spend_columns
+from guanxi.models._customer_table import checked_horizon, history_columns, is_number, spend_columns
 from guanxi.models.gamma_gamma import GammaGamma
 from guanxi.models.transaction_model import TransactionModel
 from guanxi.served.intervals import posterior_predictive
@@ -58,10 +58,12 @@ def prediction_intervals(
     >>> bool((ends["purchases_lower"] <= ends["purchases_upper"]).all())
     True
     """
-    if not 0.0 < level < 1.0:
+    if not is_number(level) or not 0.0 < level < 1.0:
         raise ParamsError(f"level is {level!r}: give a probability between 0 and 1, like 0.9")
     if not isinstance(transactions_model, TransactionModel) or transactions_model._covariate_names():
         raise ParamsError("intervals need a continuous-time model without covariates, such as BetaGeoNBD()")
+    if not isinstance(spend_model, GammaGamma):
+        raise ParamsError(f"spend_model is a {type(spend_model).__name__}: give a fitted GammaGamma()")
     frequency, recency, T = history_columns(rfm)
     ends = posterior_predictive.interval(
         [(transactions_model.process_, transactions_model.params_, transactions_model.log_covariance_)],

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from guanxi.errors import DataError, ParamsError
-from guanxi.models._customer_table import checked_horizon, history_columns
+from guanxi.models._customer_table import checked_horizon, history_columns, is_number
 from guanxi.models.transaction_model import TransactionModel
 from guanxi.periods import DAYS_PER_YEAR, days_per_unit, discount_period
 from guanxi.served.numerics import distinct_rows
@@ -86,6 +86,7 @@ def customer_lifetime_value(
     (2000,)
     """
     rate = _checked_rate(annual_discount_rate)
+    _check_models(transactions_model, spend_model)
     histories, inverse = _distinct_histories(transactions_model, rfm)
     return discounted(
         lambda until: transactions_model.expected_purchases(histories, until)[inverse],
@@ -145,7 +146,11 @@ def customer_equity(
     >>> equity > customer_equity(purchases, amounts, rfm, 0.1, horizon=52.0, time_unit="W") > 0
     True
     """
-    if _checked_rate(annual_discount_rate) <= 0.0 and np.isinf(horizon):
+    _check_models(transactions_model, spend_model)
+    if not is_number(horizon) and not (isinstance(horizon, float) and horizon == np.inf):
+        raise DataError(f"horizon is {horizon!r}: give a number of at least 0, in the unit of T")
+    annual_discount_rate = _checked_rate(annual_discount_rate)
+    if annual_discount_rate <= 0.0 and horizon == np.inf:
         raise ParamsError(
             "annual_discount_rate is not above 0 with an infinite horizon: give a rate above 0, or a horizon"
         )
@@ -153,8 +158,17 @@ def customer_equity(
         raise ParamsError(f"annual_discount_rate is {annual_discount_rate!r}: give a number of at least 0")
     rate = float(np.log1p(annual_discount_rate)) * days_per_unit(time_unit) / DAYS_PER_YEAR
     histories, inverse = _distinct_histories(transactions_model, rfm)
-    purchases = transactions_model.discounted_expected_residual_transactions(histories, rate, horizon)
+    purchases = transactions_model.discounted_expected_residual_transactions(histories, rate, float(horizon))
     return float((purchases[inverse] * spend_model.expected_spend(rfm) * _checked_margin(margin, rfm)).sum())
+
+
+def _check_models(transactions_model: Any, spend_model: Any) -> None:
+    for name, model, method, usual in (
+        ("transactions_model", transactions_model, "expected_purchases", "BetaGeoNBD"),
+        ("spend_model", spend_model, "expected_spend", "GammaGamma"),
+    ):
+        if not hasattr(model, method):
+            raise ParamsError(f"{name} is a {type(model).__name__}: give a fitted model such as {usual}()")
 
 
 def _distinct_histories(model: PurchaseModel, rfm: pd.DataFrame) -> tuple[pd.DataFrame, NDArray[np.int64]]:
@@ -166,15 +180,18 @@ def _distinct_histories(model: PurchaseModel, rfm: pd.DataFrame) -> tuple[pd.Dat
 
 
 def _checked_margin(margin: ArrayLike, rfm: pd.DataFrame) -> Floats:
-    share = np.asarray(margin, dtype=np.float64)
+    try:
+        share = np.asarray(margin, dtype=np.float64)
+    except (TypeError, ValueError, OverflowError):
+        share = np.array(np.nan)
     if share.shape not in ((), (len(rfm),)) or not np.isfinite(share).all():
-        raise DataError(f"margin has shape {share.shape}: give one finite number, or one for each customer")
+        raise DataError(f"margin is {margin!r:.60}: give one finite number, or one for each customer")
     return share
 
 
 def _checked_rate(annual_discount_rate: float) -> float:
-    if not np.isfinite(annual_discount_rate) or annual_discount_rate <= -1.0:
+    if not is_number(annual_discount_rate) or annual_discount_rate <= -1.0:
         raise ParamsError(
             f"annual_discount_rate is {annual_discount_rate!r}: give a finite number above -1, like 0.1"
         )
-    return annual_discount_rate
+    return float(annual_discount_rate)

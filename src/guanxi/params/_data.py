@@ -12,8 +12,8 @@ from guanxi.errors import ParamsError
 from guanxi.params._section import Section
 from guanxi.periods import parse_date
 
-REQUIRED_COLUMNS = ("customer_id", "timestamp", "amount")
-OPTIONAL_COLUMNS = ("order_id", "quantity", "unit_price", "category", "channel", "margin")
+REQUIRED_COLUMNS = ("customer_id", "timestamp")
+OPTIONAL_COLUMNS = ("amount", "order_id", "quantity", "unit_price", "category", "channel", "margin")
 MISSING_WORDS = ("null", "none", "nan", "nat", "n/a", "na", "#n/a", "-", "guest")
 TOTAL_WORDS = (
     *("total", "totals", "grand total", "subtotal", "sub total", "sum", "summe", "gesamt", "gesamtsumme"),

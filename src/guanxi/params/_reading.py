@@ -32,7 +32,7 @@ _FORMS = {
 
 
 def load_params(
-    path: Path | None = None,
+    path: str | Path | None = None,
     overrides: Iterable[str] = (),
     flags: Mapping[str, Any] | None = None,
 ) -> Params:
@@ -40,7 +40,7 @@ def load_params(
 
     Parameters
     ----------
-    path : Path, optional
+    path : str or Path, optional
         A YAML file; default: ``params.yaml`` in the working folder if it exists.
     overrides : iterable of str
         ``dotted.key=value``; lists and maps as JSON.
@@ -58,8 +58,10 @@ def load_params(
     30
     """
     tree: dict[str, Any] = _read(path)
+    if isinstance(overrides, str) or not isinstance(overrides, Iterable):
+        raise ParamsError(f"overrides is {overrides!r}: give a list, as in ['horizon_days=30']")
     for override in overrides:
-        key, separator, text = override.partition("=")
+        key, separator, text = str(override).partition("=")
         if not separator or not key.strip():
             raise ParamsError(f"--set {override!r} is not key=value: write, say, --set horizon_days=30")
         _put(tree, key.strip(), _value(key, text))
@@ -72,13 +74,17 @@ def override(params: Params, flags: Mapping[str, Any]) -> Params:
     Raises
     ------
     ParamsError
-        If a key is unknown or a value is invalid.
+        If ``params`` are of another type, a key is unknown or a value is invalid.
 
     Examples
     --------
     >>> override(Params(), {"horizon_days": 30, "drivers.top": None}).horizon_days
     30
     """
+    if not isinstance(params, Params):
+        raise ParamsError(
+            f"params is a {type(params).__name__}: give what guanxi.params.load_params() returns"
+        )
     return _resolve(params.model_dump(), flags)
 
 
@@ -117,11 +123,12 @@ def _resolve(tree: dict[str, Any], flags: Mapping[str, Any]) -> Params:
         raise ParamsError(_explain(error)) from None
 
 
-def _read(path: Path | None) -> dict[str, Any]:
-    if path is None:
-        path = Path("params.yaml")
-        if not path.is_file():
-            return {}
+def _read(given: str | Path | None) -> dict[str, Any]:
+    if not isinstance(given, str | Path | None):
+        raise ParamsError(f"the parameters {given!r} are not a path: give the name of a YAML file")
+    path = Path(given or "params.yaml")
+    if given is None and not path.is_file():
+        return {}
     try:
         tree = yaml.load(_text(path), Loader=_UniqueKeyLoader)
     except (OSError, UnicodeDecodeError) as error:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import date, datetime
+from datetime import date
 from typing import Any, Literal
 
 import yaml
 from pydantic import Field, field_validator
 
+from guanxi.errors import ParamsError
 from guanxi.params._data import DataParams, RelationsParams
 from guanxi.params._models import (
     ChurnParams,
@@ -20,6 +21,7 @@ from guanxi.params._models import (
 )
 from guanxi.params._section import Section
 from guanxi.params.scorecard import PlaybookRule, ScorecardParams
+from guanxi.periods import parse_date
 
 
 class Params(Section):
@@ -43,12 +45,10 @@ class Params(Section):
     @field_validator("as_of", mode="before")
     @classmethod
     def _plain_date(cls, as_of: Any) -> Any:
-        """Accept only dates; numbers would be read as seconds since 1970."""
-        if as_of is None or (isinstance(as_of, date) and not isinstance(as_of, datetime)):
-            return as_of
+        """Accept dates of any type; numbers would be read as seconds since 1970."""
         try:
-            return date.fromisoformat(str(as_of))
-        except ValueError:
+            return None if as_of is None else parse_date(as_of, what="as_of")
+        except ParamsError:
             raise ValueError("write a date as YYYY-MM-DD") from None
 
     def to_yaml(self) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, get_args
 
-from pydantic import BaseModel, ConfigDict, model_validator
+from pydantic import BaseModel, ConfigDict, ValidationInfo, field_validator, model_validator
 
 from guanxi.errors import did_you_mean
 
@@ -23,6 +23,15 @@ class Section(BaseModel):
             return values
         sections = {name for name, field in cls.model_fields.items() if isinstance(field.default, Section)}
         return {key: value for key, value in values.items() if value is not None or key not in sections}
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _no_truth_value(cls, value: Any, info: ValidationInfo) -> Any:
+        """Refuse a truth value, also of NumPy, for a number: pydantic would read 0 or 1."""
+        annotation = cls.model_fields[str(info.field_name)].annotation
+        if type(value).__name__ == "bool" and {annotation, *get_args(annotation)} & {int, float}:
+            raise ValueError("write a number")
+        return value
 
     @classmethod
     def section_at(cls, path: Iterable[str]) -> type[Section]:

@@ -20,7 +20,7 @@ from guanxi.features.snapshots import SnapshotPlan, features_at, plan_snapshots,
 from guanxi.models import GammaGamma
 from guanxi.models.purchase_models import CNBD_MODELS, transaction_model
 from guanxi.models.transaction_model import TransactionModel
-from guanxi.params import LifetimeValueParams, Params
+from guanxi.params import Params
 from guanxi.pipeline._base_learners import MODELLED_OUTCOMES
 from guanxi.pipeline._fit_month_index import fit_month_index
 from guanxi.pipeline.correction import ALONE, FittedCorrection, _alone, _fit_correction
@@ -39,6 +39,7 @@ from guanxi.served.model import (
     SpendModel,
 )
 from guanxi.served.scorer import Scorer
+from guanxi.served.spend import UNKNOWN
 
 _REFERENCE_ROWS = 200
 OnStep = Callable[[str], None]
@@ -56,7 +57,8 @@ class FittedModels:
         Purchase models by the name under which they are served.
     choice : Choice
         Which of them forecasts counts and churn, and why.
-    spend : GammaGamma
+    spend : GammaGamma or None
+        None without amounts.
     corrections : dict
         Target (``churn``, ``purchases``, ``spend``) to its :class:`.FittedCorrection`.
     plan : SnapshotPlan or None
@@ -89,7 +91,8 @@ class FittedModels:
     @property
     def fit_notes(self) -> list[str]:
         """Fallbacks and warnings of the value models."""
-        reports = [model.fit_report_ for model in (*self.transactions.values(), self.spend)]
+        models = (*self.transactions.values(), *([self.spend] if self.spend else []))
+        reports = [model.fit_report_ for model in models]
         return [note for report in reports for note in (report["fallback"], *report["warnings"]) if note]
 
     @property
@@ -124,12 +127,12 @@ def fit_models(
     window = plan.window_days if plan else params.horizon_days
     # Use the window length of the trees, even if it is shorter than the horizon.
     features = features_at(log, as_of, window)
-    _check_fittable(features, as_of, params.clv)
+    _check_fittable(features, as_of, params.clv.spend if log.has_amounts else None)
     snapshots = cache(lambda day: snapshot(log, day, window))
     on_step("purchases and spend")
     choice = _choose(log, plan, params, snapshots)
     transactions, choice = _fit_transactions(log, as_of, features, choice, params)
-    spend = _fit_spend(features, params)
+    spend = _fit_spend(features, params) if log.has_amounts else None
     model = _value_models(as_of, params, features, window, transactions, choice, spend)
     ages, purchases = features["T"].to_numpy(), Scorer(model, {}).purchases
     model = replace(model, month_index=fit_month_index(log, as_of, ages, purchases))
@@ -140,12 +143,14 @@ def fit_models(
 
     prior = base("churn", features, as_of, params.horizon_days)
     drivers = replace(model.drivers, reference=_reference(features, prior))
-    corrected = [each for each in MODELLED_OUTCOMES if each.name != "spend" or params.clv.spend != "mean"]
+    without = "clv.spend is mean" if log.has_amounts else "the data have no amounts"
+    has_spend = log.has_amounts and params.clv.spend != "mean"
+    corrected = [each for each in MODELLED_OUTCOMES if each.name != "spend" or has_spend]
     settings, tuning = _tune(corrected, plan, snapshots, base, params.churn, params.seed, on_step)
     corrections = {}
     for target in MODELLED_OUTCOMES:
         if target not in corrected:
-            corrections[target.name] = _alone(target, "clv.spend is mean")
+            corrections[target.name] = _alone(target, without)
             continue
         on_step(f"corrections by trees: {target.name}")
         corrections[target.name] = _fit_correction(
@@ -181,7 +186,7 @@ def fit_notes(served: FittedModels, twin: FittedModels | None) -> list[str]:
     return notes
 
 
-def _check_fittable(features: pd.DataFrame, as_of: date, params: LifetimeValueParams) -> None:
+def _check_fittable(features: pd.DataFrame, as_of: date, spend: str | None) -> None:
     """Raise a HistoryError or DataError for a customer base to which value models cannot be fitted."""
     if features.empty:
         raise HistoryError(
@@ -194,7 +199,7 @@ def _check_fittable(features: pd.DataFrame, as_of: date, params: LifetimeValuePa
             f"{MINIMUM_REPEATERS} are needed to fit a model: use a longer history or a shorter --horizon"
         )
     amounts = features.loc[features["frequency"] > 0, "monetary_value"]
-    if params.spend == "gamma_gamma" and np.ptp(amounts) <= 1e-9 * amounts.max():
+    if spend == "gamma_gamma" and np.ptp(amounts) <= 1e-9 * amounts.max():
         raise DataError(
             f"every repeat purchase amounts to {amounts.iloc[0]:g}, so spend does not vary between "
             "customers: map amount to the column of prices, or use one mean for all customers with "
@@ -245,7 +250,7 @@ def _value_models(
     window_days: int,
     transactions: dict[str, TransactionModel],
     choice: Choice,
-    spend: GammaGamma,
+    spend: GammaGamma | None,
 ) -> ServedModel:
     """Assemble the served model from the value models, without seasons and corrections."""
     history_days = int(features["T"].max()) + 1
@@ -259,7 +264,7 @@ def _value_models(
             choice.counts,
             choice.churn,
         ),
-        spend=SpendModel(spend.process_.name, *_estimates(spend)),
+        spend=_served_spend(spend),
         lifetime_value=LifetimeValue(params.clv.annual_discount_rate, params.clv.margin, params.clv.interval),
         drivers=Drivers(params.drivers.top),
         limits=Limits(
@@ -270,6 +275,12 @@ def _value_models(
             longest_measurable_horizon_days=history_days // 2,
         ),
     )
+
+
+def _served_spend(spend: GammaGamma | None) -> SpendModel:
+    if spend is None:
+        return SpendModel(UNKNOWN.name, {}, None)
+    return SpendModel(spend.process_.name, *_estimates(spend))
 
 
 def _estimates(model: Any) -> tuple[dict[str, float], Matrix | None]:

@@ -187,7 +187,7 @@ def _children(
     ]
     value = [
         (name, target, model.params_, {"log_likelihood": model.log_likelihood_}, _plain(model.fit_report_))
-        for name, target, model in [*models, ("spend", "spend", served.spend)]
+        for name, target, model in [*models, *([("spend", "spend", served.spend)] if served.spend else [])]
     ]
     correction = served.corrections["churn"]
     return [

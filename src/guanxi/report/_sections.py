@@ -59,8 +59,12 @@ def value_shares(predictions: pd.DataFrame) -> list[dict[str, str]]:
 
 
 def customers(predictions: pd.DataFrame, by: str, count: int, language: Language) -> list[dict[str, Any]]:
-    """List the `count` customers with the highest `clv` or `value_at_risk`, each with drivers in words."""
+    """List the `count` customers with the highest `clv` or `value_at_risk`, each with drivers in words.
+
+    Customers of unknown value are not listed.
+    """
     table = predictions.assign(value_at_risk=predictions["clv"] * predictions["churn_probability"])
+    table = table.dropna(subset=by)
     top = table.iloc[falling(table[by])[:count]]
     decimals = decimals_for(float(top["clv_upper"].max())) if len(top) else 0
     return [_customer(row, min(decimals, 2), language) for row in top.to_dict("records")]

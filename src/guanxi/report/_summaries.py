@@ -48,8 +48,9 @@ def headline(predictions: pd.DataFrame) -> Headline:
     >>> headline(table).value_at_risk
     12.0
     """
-    value = float(predictions["clv"].sum())
-    at_risk = float((predictions["clv"] * predictions["churn_probability"]).sum())
+    # Not 0 where no value is known.
+    value = float(predictions["clv"].sum(min_count=1))
+    at_risk = float((predictions["clv"] * predictions["churn_probability"]).sum(min_count=1))
     leavers = int((predictions["churn_probability"] > LEAVING).sum())
     customers = len(predictions)
     return Headline(

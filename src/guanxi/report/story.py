@@ -111,7 +111,7 @@ def _who(scores: pd.Series[Any], purchases: pd.DataFrame, t: Mapping[str, str]) 
         t["story_who"].format(as_of=scores["as_of"]),
         "  " + t["story_since"].format(since=_day(purchases["date"].min())),
         "  " + t["story_purchases"].format(purchases=count, last=_day(last), ago=ago),
-        "  " + t["story_spend"].format(spend=number(purchases["amount"].sum(), 2)),
+        "  " + t["story_spend"].format(spend=number(purchases["amount"].sum(min_count=1), 2)),
     ]
 
 

@@ -44,6 +44,7 @@ def summarise_segments(customers: pd.DataFrame, by: str) -> pd.DataFrame:
         clv_mean=("clv", "mean"),
         churn_mean=("churn_probability", "mean"),
     )
+    table["clv_sum"] = groups["clv"].sum(min_count=1)  # not 0 where no value is known
     table.insert(1, "share", table["customers"] / len(customers))
     table.insert(4, "clv_share", table["clv_sum"] / customers["clv"].sum())
     if "driver_1" in customers:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any
 
@@ -100,11 +100,17 @@ def _check_finite(labels: pd.Index[Any], names: Sequence[str], values: Floats) -
         raise InputError(describe_rows(labels, names[place], infinite[:, place], "is infinite"))
 
 
-def _check_histories(
-    labels: pd.Index[Any], frequency: Floats, recency: Floats, T: Floats, monetary_value: Floats
-) -> None:
-    """Reject impossible histories, by the rules of :mod:`guanxi.models._customer_table`."""
-    columns = {"frequency": frequency, "recency": recency, "T": T, "monetary_value": monetary_value}
+def _check_histories(labels: pd.Index[Any], columns: Mapping[str, Floats]) -> None:
+    """Reject impossible histories, by the rules of :mod:`guanxi.models._customer_table`.
+
+    ``columns`` are ``frequency, recency, T``, and ``monetary_value`` if the model forecasts spend.
+    """
+    frequency, recency, T = (columns[name] for name in ("frequency", "recency", "T"))
+    if np.isnan(columns.get("monetary_value", np.zeros(1))).all():
+        raise InputError(
+            "monetary_value is missing in every row, but the model was trained on amounts: give amounts, "
+            "as in --columns amount=NAME, or train a model on data without"
+        )
     rules = [(name, np.isnan(values), "is missing") for name, values in columns.items()]
     rules += [(name, values < 0, "is negative") for name, values in columns.items()]
     rules += [

@@ -42,6 +42,11 @@ class SpendModel:
     params: Mapping[str, float]
     log_covariance: Matrix | None
 
+    @property
+    def known(self) -> bool:
+        """Whether the log had amounts; without, everything about spend is missing."""
+        return self.model != "unknown"
+
 
 @dataclass(frozen=True)
 class RegressionModel:
@@ -191,6 +196,12 @@ class ServedModel:
         }
 
     @property
+    def left_empty(self) -> tuple[str, ...]:
+        """Columns of the predictions that are missing for every customer: those of spend without amounts."""
+        of_spend = ("monetary_value", "expected_spend", "clv", "clv_lower", "clv_upper")
+        return () if self.spend.known else of_spend
+
+    @property
     def about(self) -> dict[str, Any]:
         """Facts needed before the model is loaded."""
         return {
@@ -262,6 +273,7 @@ class ServedLabelModel:
     """
 
     task: ClassVar[str] = "labels"
+    left_empty: ClassVar[tuple[str, ...]] = ()
 
     id: str
     attributes: tuple[Attribute, ...]

@@ -65,7 +65,8 @@ class Scorer:
             for names in (model.purchases.counts, model.purchases.churn)
         )
         corrected = [name for each in self._corrections.values() for name in each.features]
-        self._names = list(dict.fromkeys([*RFM, *corrected]))
+        self._history = RFM if model.spend.known else RFM[:3]
+        self._names = list(dict.fromkeys([*self._history, *corrected]))
         self._usual_pattern = lru_cache(maxsize=_PATTERNS_KEPT)(self._mean_pattern)
 
     @property
@@ -132,12 +133,15 @@ class Scorer:
         return pd.DataFrame(columns, index=features.index)
 
     def _checked(self, features: pd.DataFrame) -> FeatureMatrix:
-        """Columns of the model, checked for impossible values."""
+        """Columns of the model, checked for impossible values; NaN for amounts that it does not know."""
         _check_table(features, self._names)
         values = _float_columns(features, self._names)
         _check_finite(features.index, self._names, values)
-        _check_histories(features.index, *values[:, : len(RFM)].T)
-        return FeatureMatrix(self._names, values)
+        _check_histories(features.index, dict(zip(self._history, values.T, strict=False)))
+        if self.model.spend.known:
+            return FeatureMatrix(self._names, values)
+        unknown = np.full(len(values), np.nan)
+        return FeatureMatrix([*self._names, RFM[3]], np.column_stack([values, unknown]))
 
     def base(self, target: str, features: Features, horizon_days: float, as_of: str | None = None) -> Floats:
         """Prediction of the value models alone, shape (n,).
@@ -235,8 +239,10 @@ class Scorer:
         return {name: end * factor if name.startswith("spend") else end for name, end in ends.items()}
 
     def _expected_spend(self, features: Features) -> Floats:
-        (x, mean), inverse = distinct_rows(_columns(features, ("frequency", "monetary_value")))
         spend = self.model.spend
+        if not spend.known:
+            return np.full(len(features), np.nan)
+        (x, mean), inverse = distinct_rows(_columns(features, ("frequency", "monetary_value")))
         return np.asarray(SPEND_PROCESSES[spend.model].expected_spend(spend.params, x, mean)[inverse])
 
     def _value_columns(

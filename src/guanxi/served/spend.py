@@ -151,7 +151,7 @@ class _LogNormal(SpendProcess):
     """
 
     name = "log_normal"
-    parameters = ("mean", "level", "between_variance", "within_variance")
+    parameters: tuple[str, ...] = ("mean", "level", "between_variance", "within_variance")
 
     def expected_spend(self, params: Params, x: ArrayLike, m: ArrayLike) -> Floats:
         """E[mean amount of a customer's purchases | history]: m^w level^(1 - w); the mean without repeats.
@@ -200,9 +200,26 @@ class _LogNormal(SpendProcess):
         return np.log(purchases) - variance / 2.0, variance
 
 
-GAMMA_GAMMA = _GammaGamma()
-LOG_NORMAL = _LogNormal()
-SPEND_PROCESSES: dict[str, SpendProcess] = {process.name: process for process in (GAMMA_GAMMA, LOG_NORMAL)}
+class _Unknown(_LogNormal):
+    """Spend of a log without amounts: no amount is expected, and a total counts the purchases."""
+
+    name = "unknown"
+    parameters = ()
+
+    def expected_spend(self, params: Params, x: ArrayLike, m: ArrayLike) -> Floats:
+        """NaN for every customer."""
+        return np.full(broadcast_floats(x, m)[0].shape, np.nan)
+
+    def scale(self, params: Params, x: ArrayLike, m: ArrayLike) -> Floats:
+        """One for every customer."""
+        return np.ones(broadcast_floats(x, m)[0].shape)
+
+    def _log_total(self, params: Params, purchases: Floats, x: float) -> tuple[Floats, Floats]:
+        return np.log(purchases), np.full(purchases.shape, _LEAST_VARIANCE)
+
+
+GAMMA_GAMMA, LOG_NORMAL, UNKNOWN = _GammaGamma(), _LogNormal(), _Unknown()
+SPEND_PROCESSES: dict[str, SpendProcess] = {each.name: each for each in (GAMMA_GAMMA, LOG_NORMAL, UNKNOWN)}
 
 
 def own_weight(between: float, within: float, x: Floats) -> Floats:

@@ -231,7 +231,6 @@ class TestDataFrames:
                 "duplicate column name, ignoring case: 'amount' and 'customer_id' and 'timestamp'",
             ),
             (FRAME.assign(guanxi_row=1), "is reserved for the line number: rename it"),
-            (FRAME.assign(z=[1j, 2j]), "a column cannot be read: "),
             (
                 FRAME.set_index("customer_id"),
                 "no column 'customer_id' for customer_id; it has timestamp, amount",

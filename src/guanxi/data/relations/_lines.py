@@ -8,7 +8,6 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import ibis.expr.datatypes as dt
-import pandas as pd
 
 from guanxi.data._identifiers import present
 from guanxi.data._time_formats import time_advice
@@ -17,7 +16,7 @@ from guanxi.data.engine import _check_timestamp_format, explain_no_space
 from guanxi.data.findings import DataFinding
 from guanxi.data.relations import rules as relation_rules
 from guanxi.data.relations._columns import TIMES, UNREADABLE, canonical_relation, resolve_relation
-from guanxi.data.sources.source import read_source
+from guanxi.data.sources.source import Source, read_source
 from guanxi.data.sources.source_table import ROW, SourceTable, free_names
 from guanxi.data.transactions import TransactionLog, _all_rejected, _rejected_lines
 from guanxi.errors import DataError
@@ -85,7 +84,7 @@ class RelationReader:
         self.data = data.model_copy(update=layout | given)
         self.section, self.name = f"relations.{relation}", f"relation_{relation}"
 
-    def read(self, given: str | pd.DataFrame) -> RelationLines:
+    def read(self, given: Source) -> RelationLines:
         """Read a source and apply the relation's rules."""
         if self.params.timestamp_format:
             _check_timestamp_format(self.connection, self.params.timestamp_format, self.section)
@@ -102,7 +101,7 @@ class RelationReader:
             return self._summarise(source, judged)
 
     @contextmanager
-    def _source(self, given: str | pd.DataFrame) -> Iterator[SourceTable]:
+    def _source(self, given: Source) -> Iterator[SourceTable]:
         """Read the source, and drop the intermediate tables at the end."""
         # The transactions leave the table "unreadable", an earlier reading the relation's own tables.
         for name in ("unreadable", self.name, f"{self.name}_rejected"):

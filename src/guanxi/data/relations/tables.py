@@ -6,11 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-import pandas as pd
-
 from guanxi.data.engine import _connect
 from guanxi.data.relations import rules
 from guanxi.data.relations._lines import RelationLines, RelationReader
+from guanxi.data.sources.source import Source
 from guanxi.data.transactions import TransactionLog
 from guanxi.errors import DataError, SourceError
 from guanxi.params import RELATION_COLUMNS, DataParams, Params, RelationParams
@@ -52,7 +51,7 @@ def read_relations(
     params: Params,
     log: TransactionLog | None = None,
     *,
-    tables: Mapping[str, str | pd.DataFrame] | None = None,
+    tables: Mapping[str, Source] | None = None,
 ) -> Relations:
     """Read the relation tables given by the parameters.
 
@@ -62,7 +61,7 @@ def read_relations(
         Its sections ``relations`` and ``data``.
     log : TransactionLog, optional
         The transactions, whose engine and type of identifier are used. Without it identifiers become text.
-    tables : mapping of str to str or pandas.DataFrame, optional
+    tables : mapping of str to source, optional
         Sources by relation that replace those of the parameters.
 
     Raises

@@ -21,6 +21,19 @@ from guanxi.errors import OutputError, ParamsError
 TABLE_ENDINGS = (".parquet", ".csv")
 
 
+def output_path(given: str | Path) -> Path:
+    """Convert the place of an output to a path.
+
+    Raises
+    ------
+    ParamsError
+        If it is neither text nor a path.
+    """
+    if not isinstance(given, str | Path):
+        raise ParamsError(f"the output {given!r} is not a path: give the name of a file or folder")
+    return Path(given)
+
+
 def check_output(path: Path) -> None:
     """Fail early if a file could not be written; nothing is created.
 

@@ -69,7 +69,7 @@ def parse_output_location(output: str | Path) -> OutputLocation:
     >>> type(parse_output_location("scores.csv")).__name__, type(parse_output_location("scores/")).__name__
     ('FileLocation', 'FolderLocation')
     """
-    text = str(output)
+    text = output if isinstance(output, str) else str(files.output_path(output))
     if text.startswith(SCHEMES):
         return DuckDBLocation(text) if text.startswith("duckdb") else PostgresLocation(text)
     if "://" in text:

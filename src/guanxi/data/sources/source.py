@@ -7,14 +7,15 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-
 from guanxi.data import datasets
 from guanxi.data.sources import _arrow, _csv, _databases, _json, _workbooks
+from guanxi.data.sources._frames import read_frame
 from guanxi.data.sources._unpacking import unpack
-from guanxi.data.sources.source_table import SourceTable, _read_frame
+from guanxi.data.sources.source_table import SourceTable
 from guanxi.errors import SourceError
 from guanxi.params import DataParams
+
+Source = str | Path | Any  # an address, a path, or a table of pandas, polars, Arrow, DuckDB and the like
 
 # Of files that are read from a folder.
 _ENDINGS = (
@@ -24,7 +25,7 @@ _ENDINGS = (
 
 
 def read_source(
-    connection: Any, source: str | pd.DataFrame, params: DataParams, frame_name: str = "DataFrame"
+    connection: Any, source: Source, params: DataParams, frame_name: str = "DataFrame"
 ) -> SourceTable:
     """Read a source into the engine.
 
@@ -32,23 +33,23 @@ def read_source(
     ----------
     connection : ibis backend
         The engine.
-    source : str or pandas.DataFrame
+    source : str, path or table
         ``cdnow`` or ``cdnow-sample``; a path, glob or folder of files of one kind (delimited text, Parquet,
         a workbook, JSON, Arrow), each also compressed; or ``duckdb://FILE::TABLE`` or
-        ``postgres://HOST/DATABASE::TABLE``.
+        ``postgres://HOST/DATABASE::TABLE``; or a table, see :func:`._frames.read_frame`.
     frame_name : str
-        Name of a DataFrame in messages.
+        Name of a table in messages.
 
     Raises
     ------
     SourceError
         If there is no such source, or it cannot be read.
     """
-    if isinstance(source, pd.DataFrame):
-        return _read_frame(connection, frame_name, source)
+    if not isinstance(source, str | Path):
+        return read_frame(connection, frame_name, source)
     source = str(source)
     if source in datasets.NAMES:
-        return _read_frame(connection, source, datasets.load(source))
+        return read_frame(connection, source, datasets.load(source))
     if source.startswith(_databases.SCHEMES):
         return _databases.read_database(connection, source)
     paths = _find_files(source)

@@ -5,9 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-import duckdb
 import ibis
-import pandas as pd
 
 from guanxi.data.engine import explain_no_space
 from guanxi.data.findings import DataFinding
@@ -46,19 +44,8 @@ class SourceTable:
         return [name for name in self.table.columns if name != ROW]
 
 
-def _read_frame(connection: Any, name: str, frame: pd.DataFrame) -> SourceTable:
-    """Copy a DataFrame into the engine."""
-    # The engine can read a copy of an object column, but not a reversed view.
-    frame = frame.reset_index(drop=True).copy().set_axis([str(column) for column in frame.columns], axis=1)
-    _check_names(name, list(frame.columns))
-    try:
-        return _load_rows(connection, name, frame)
-    except duckdb.Error as error:
-        raise SourceError(f"{name}: a column cannot be read: {first_line(error)}") from error
-
-
 def _load_rows(connection: Any, name: str, rows: Any) -> SourceTable:
-    """Copy a DataFrame or a reader of Arrow batches into the engine."""
+    """Copy an Arrow table or a reader of Arrow batches into the engine."""
     connection.con.register("incoming", rows)
     try:
         return _load(connection, name, "incoming")

@@ -62,6 +62,11 @@ class CustomerForecasts:
     parameters: Mapping[str, Sequence[Floats]]
     models: Mapping[str, Floats]
 
+    @property
+    def targets(self) -> list[str]:
+        """What is forecast: purchases, and spend if there are amounts."""
+        return [name for name in TARGETS if not self.table[f"expected_{name}"].isna().all()]
+
     def with_expected(self, purchases: ArrayLike, spend: ArrayLike) -> CustomerForecasts:
         """Replace the expectations, each of shape (n,), and rescale the uncertainty accordingly.
 
@@ -120,14 +125,14 @@ class Total:
 def btyd_forecasts(
     rfm: pd.DataFrame,
     models: Sequence[TransactionModel],
-    spend: GammaGamma,
+    spend: GammaGamma | None,
     horizon: float,
     others: Sequence[TransactionModel] = (),
 ) -> CustomerForecasts:
     """Forecast each customer's purchases and total spend by the mean of fitted models.
 
     ``rfm`` has ``frequency, recency, T, monetary_value``; ``others`` only contribute to the spread between
-    models; the horizon is in the unit of T.
+    models; the horizon is in the unit of T. Without a model of spend, spend is NaN.
 
     Examples
     --------
@@ -144,16 +149,24 @@ def btyd_forecasts(
         rfm[name].to_numpy(np.float64) for name in ("frequency", "recency", "T", "monetary_value")
     )
     each = np.array([model.expected_purchases(rfm, horizon) for model in (*models, *others)])
-    own, amount = each[: len(models)], spend.process_.expected_spend(spend.params_, x, m)
+    own = each[: len(models)]
     expected = own.mean(axis=0)
     members = [(model.process_, model.params_) for model in models]
     variance = purchase_variance(members, x, t_x, T, horizon)
+    amount = spread = np.full(len(x), np.nan)
+    amounts = amount[None]
+    if spend is not None:
+        process, params = spend.process_, spend.params_
+        amount = process.expected_spend(params, x, m)
+        points = parameter_points(params, spend.log_covariance_)
+        amounts = np.array([process.expected_spend(point, x, m) for point in points])
+        spread = spend_variance(process, params, x, m, expected, variance)
     table = pd.DataFrame(
         {
             "expected_purchases": expected,
             "variance_purchases": variance,
             "expected_spend": expected * amount,
-            "variance_spend": spend_variance(spend.process_, spend.params_, x, m, expected, variance),
+            "variance_spend": spread,
         },
         index=rfm.index,
     )
@@ -161,8 +174,6 @@ def btyd_forecasts(
         expected + (_at_points(model, x, t_x, T, horizon) - centre) / len(models)
         for model, centre in zip(models, own, strict=True)
     ]
-    points = parameter_points(spend.params_, spend.log_covariance_)
-    amounts = np.array([spend.process_.expected_spend(point, x, m) for point in points])
     alternatives = each if len(models) > 1 else each[1:]
     return CustomerForecasts(
         table,
@@ -303,7 +314,7 @@ def rolling_errors(
         rows += [
             {"cutoff": cutoff, "window_days": days, "target": target, "segment": name}
             | _compared(forecasts, target, which, actual[target].to_numpy())
-            for target in TARGETS
+            for target in forecasts.targets
             for name, which in parts.items()
         ]
     return pd.DataFrame(rows, columns=list(COLUMNS))
@@ -367,6 +378,7 @@ def btyd_forecaster(
         own, alternatives = (
             [fit_quietly(transaction_model(name), rfm) for name in names] for names in (models, others)
         )
-        return rfm, btyd_forecasts(rfm, own, fit_quietly(GammaGamma(), rfm), days, alternatives)
+        spend = fit_quietly(GammaGamma(), rfm) if log.has_amounts else None
+        return rfm, btyd_forecasts(rfm, own, spend, days, alternatives)
 
     return forecast

@@ -100,7 +100,7 @@ def _portfolio_intervals(
             f"segments has {len(segments):,} rows for {len(forecasts.table):,} customers: give one for each"
         )
     rows, table = rows_of(segments), []
-    for target in TARGETS:
+    for target in forecasts.targets:
         known = _informative(windows[windows["target"] == target])
         base, segment_error = _between_windows(known, horizon_days)
         facts = _facts(known)

@@ -57,16 +57,18 @@ def _sums(dated: Any) -> dict[str, Any]:
     sums = {
         "purchases": dated.count(),
         "revenue": amount.sum(),
-        "revenue_year": amount.sum(where=last_year).fill_null(0.0),
+        "revenue_year": _known_sum(amount, last_year),
         "refund_share": dated.refunded.sum() / (amount.sum() + dated.refunded.sum()).nullif(0),
     }
     if "margin" in dated.columns:
-        known = dated.margin.count() > 0
         sums["margin"] = dated.margin.sum()
-        sums["margin_year"] = ibis.ifelse(
-            known, dated.margin.sum(where=last_year).fill_null(0.0), ibis.null("float64")
-        )
+        sums["margin_year"] = _known_sum(dated.margin, last_year)
     return sums
+
+
+def _known_sum(column: Any, where: Any) -> Any:
+    """Sum of the selected rows, 0 without one; null if no row of the customer has a value."""
+    return ibis.ifelse(column.count() > 0, column.sum(where=where).fill_null(0.0), ibis.null("float64"))
 
 
 def _spend_variation(dated: Any) -> Any:
@@ -88,7 +90,7 @@ def _spend_variation(dated: Any) -> Any:
 
 
 def _concentration(lines: Any) -> Any:
-    paid = lines.filter(lines.category.notnull() & (lines.amount >= 0))
+    paid = lines.filter(lines.category.notnull() & (lines.amount >= 0).fill_null(True))
     spends = paid.group_by("customer_id", "category").agg(spend=ordered_sum(paid.amount))
     total = ordered_sum(spends.spend)
     return spends.group_by("customer_id").agg(

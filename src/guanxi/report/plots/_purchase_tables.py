@@ -222,5 +222,5 @@ def purchase_days(transactions: pd.DataFrame) -> pd.DataFrame:
 
 
 def as_timestamp(cutoff: date | str) -> pd.Timestamp:
-    """Midnight of a day given as a date or as YYYY-MM-DD."""
-    return pd.Timestamp(parse_date(cutoff, what="cutoff") if isinstance(cutoff, str) else cutoff)
+    """Midnight of a day."""
+    return pd.Timestamp(parse_date(cutoff, what="cutoff"))

@@ -1,0 +1,159 @@
+"""A wrong argument of a public function ends in one line of guanxi's own; a right one may be of any type."""
+
+from __future__ import annotations
+
+import datetime as dt
+import inspect
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import guanxi
+from guanxi.data.transactions import read_transactions
+from guanxi.errors import GuanxiError, ParamsError
+from guanxi.models import BetaGeoNBD, GammaGamma, prediction_intervals
+from guanxi.params import Params, load_params, override
+
+DAY = dt.date(1997, 9, 30)
+FORMS_OF_A_DAY = [
+    *("1997-09-30", "1997-09-30 23:59", DAY, dt.datetime(1997, 9, 30, 23, 59)),
+    *(pd.Timestamp("1997-09-30 12:00"), np.datetime64("1997-09-30"), np.datetime64("1997-09-30T12", "ns")),
+]
+WRONG: tuple[Any, ...] = (
+    *(None, 5, -1, 1.5, float("nan"), float("inf"), 10**40, True, "nonsense", "", b"x", object(), int),
+    *([], {}, {1}, pd.NaT, np.datetime64("NaT"), pd.DataFrame(), np.array([1.0])),
+)
+OF_VALUE = (
+    *("transactions_model", "spend_model", "rfm", "horizon", "annual_discount_rate", "margin", "time_unit"),
+)
+TINY = pd.DataFrame({"customer_id": ["a"], "timestamp": ["2020-01-01"], "amount": [1.0]})
+
+
+@pytest.fixture(scope="module")
+def rfm() -> pd.DataFrame:
+    return guanxi.rfm("cdnow-sample", cutoff=DAY)
+
+
+@pytest.fixture(scope="module")
+def good(rfm: pd.DataFrame) -> dict[str, Any]:
+    return {
+        "source": TINY,
+        "transactions": TINY,
+        "transactions_model": BetaGeoNBD().fit(rfm),
+        "spend_model": GammaGamma().fit(rfm),
+        "rfm": rfm,
+        "horizon": 30.0,
+        "annual_discount_rate": 0.1,
+        "label": "label",
+        "id_column": "customer_id",
+    }
+
+
+FUNCTIONS: dict[Callable[..., Any], tuple[str, ...]] = {
+    guanxi.rfm: ("transactions", "cutoff", "time_unit", "params"),
+    guanxi.train: ("source", "params", "horizon_days", "as_of"),
+    guanxi.backtest: ("source", "folder", "params", "horizon_days", "as_of", "cutoffs"),
+    guanxi.predict: ("output", "model", "params", "as_of", "horizon_days", "drivers"),
+    guanxi.monitor: ("output", "model", "params", "as_of"),
+    guanxi.train_labels: ("source", "label", "id_column", "params"),
+    guanxi.customer_lifetime_value: (
+        *(
+            "transactions_model",
+            "spend_model",
+            "rfm",
+            "horizon",
+            "annual_discount_rate",
+            "margin",
+            "time_unit",
+        ),
+    ),
+    guanxi.customer_equity: (
+        *(
+            "transactions_model",
+            "spend_model",
+            "rfm",
+            "horizon",
+            "annual_discount_rate",
+            "margin",
+            "time_unit",
+        ),
+    ),
+    prediction_intervals: ("transactions_model", "spend_model", "rfm", "horizon", "level"),
+    read_transactions: ("source", "params"),
+    load_params: ("path", "overrides"),
+    override: ("params",),
+}
+
+
+@pytest.mark.parametrize(
+    ("function", "name"), [(function, name) for function, names in FUNCTIONS.items() for name in names]
+)
+@pytest.mark.filterwarnings("ignore")
+def test_wrong_arguments(
+    function: Callable[..., Any],
+    name: str,
+    good: dict[str, Any],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    parameters = inspect.signature(function).parameters.values()
+    given = {each.name: good.get(each.name, {}) for each in parameters if each.default is each.empty}
+    for value in WRONG:
+        found = None
+        try:
+            function(**given | {name: value})
+        except Exception as error:
+            found = error
+        assert found is None or isinstance(found, GuanxiError), (name, value, found)
+        assert "\n" not in str(found)
+
+
+@pytest.mark.parametrize("day", FORMS_OF_A_DAY, ids=repr)
+def test_a_day_of_any_type(day: Any, rfm: pd.DataFrame) -> None:
+    """The whole day belongs to the past."""
+    pd.testing.assert_frame_equal(guanxi.rfm("cdnow-sample", cutoff=day), rfm)
+    assert override(Params(), {"as_of": day}).as_of == DAY
+
+
+@pytest.mark.parametrize("days", [30, 30.0, np.int64(30), np.float32(30), "30"])
+def test_whole_days_of_any_type(days: Any) -> None:
+    found = override(Params(), {"horizon_days": days}).horizon_days
+    assert (type(found), found) == (int, 30)
+
+
+@pytest.mark.parametrize("days", [30.5, True, np.True_, float("nan"), "30.5", 0, [30]])
+def test_what_is_not_a_number_of_days(days: Any) -> None:
+    with pytest.raises(ParamsError, match=r"^parameter horizon_days = .* is not valid: "):
+        override(Params(), {"horizon_days": days})
+
+
+@pytest.mark.parametrize("rate", [10**400, "0.1", True, float("nan"), None])
+def test_what_is_not_a_rate(rate: Any, good: dict[str, Any]) -> None:
+    models = good["transactions_model"], good["spend_model"], good["rfm"]
+    with pytest.raises(ParamsError, match=r"^annual_discount_rate is .*: give a finite number above -1"):
+        guanxi.customer_lifetime_value(*models, 30.0, annual_discount_rate=rate)
+
+
+@pytest.mark.parametrize(
+    "cutoffs", [[DAY], {DAY}, DAY, "1997-09-30", pd.DatetimeIndex([DAY]), np.array([DAY], "M8")]
+)
+def test_cutoffs_of_any_type(cutoffs: Any) -> None:
+    with pytest.raises(ParamsError, match="the 3650 days after cutoff 1997-09-30 end on"):
+        guanxi.backtest("cdnow-sample", horizon_days=3650, cutoffs=cutoffs)
+
+
+def test_parameters_from_a_path_or_its_text(tmp_path: Path) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text("seed: 4\n")
+    assert load_params(path).seed == load_params(str(path)).seed == 4
+
+
+def test_a_source_by_its_path(tmp_path: Path) -> None:
+    path = tmp_path / "sales.csv"
+    path.write_text("customer_id,timestamp,amount\n1,2020-01-01,5\n")
+    assert read_transactions(path).lines_accepted == read_transactions(str(path)).lines_accepted == 1
