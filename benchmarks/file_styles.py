@@ -137,7 +137,8 @@ class Export:
             except GuanxiError:
                 return False
         if key == "data.timestamp_format":
-            return all(meant == read_as(text, value) for text, meant in self.times.items())
+            counted = "%" not in value and all(text.replace(".", "").isdigit() for text in self.times)
+            return counted or all(meant == read_as(text, value) for text, meant in self.times.items())
         if key == "data.encoding":
             return self.format.split()[0] not in TABLES and same_bytes(self.text(), self.encoding, value)
         thousands_true = value == ("," if thousands == "indian" else thousands)

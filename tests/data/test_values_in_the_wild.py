@@ -133,9 +133,9 @@ def test_what_is_no_time_is_rejected_with_advice(time: str, tmp_path: Path, open
 
 
 AMBIGUOUS = {
-    "12.500 beside 950": (["12.500", "950"], {"data.thousands=.": 12500.0, "data.decimal=.": 12.5}),
-    "1,234 beside 99": (["1,234", "99"], {"data.thousands=,": 1234.0, "data.decimal=,": 1.234}),
-    "1,234 alone": (["1,234"], {"data.thousands=,": 1234.0, "data.decimal=,": 1.234}),
+    "12.500 beside 950": (["12.500", "950"], {"data.decimal=,": 12500.0, "data.decimal=.": 12.5}),
+    "1,234 beside 99": (["1,234", "99"], {"data.decimal=.": 1234.0, "data.decimal=,": 1.234}),
+    "1,234 alone": (["1,234"], {"data.decimal=.": 1234.0, "data.decimal=,": 1.234}),
 }
 
 
