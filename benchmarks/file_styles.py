@@ -232,12 +232,14 @@ def same_bytes(text: str, encoding: str, other: str) -> bool:
 
 
 def read_as(text: str, style: str) -> datetime | None:
-    """Read a time as written under an offered format."""
-    try:
-        found = datetime.strptime(text, style.replace("%-", "%"))
-    except ValueError:
-        return None
-    return found.astimezone(UTC).replace(tzinfo=None) if found.tzinfo else found
+    """Read a time as written under an offered format; a format of days leaves the clock to guanxi."""
+    for clock in ["", *(" " + clock for clock in CLOCKS)]:
+        try:
+            found = datetime.strptime(text, (style + clock).replace("%-", "%"))
+        except ValueError:
+            continue
+        return found.astimezone(UTC).replace(tzinfo=None) if found.tzinfo else found
+    return None
 
 
 def drawn(header: list[str], lines: list[list[str]], kind: str) -> list[str]:
@@ -369,7 +371,10 @@ def _write_cells(draw: random.Random, export: Export, style: str) -> None:
     ]  # fmt: skip
     product = _chance(draw, 0.15) and not table
     if product:
-        export.quantities = [draw.randint(1, 5) for _ in export.rows]
+        bought = [draw.randint(1, 5) for _ in export.rows]
+        export.quantities = [  # of a refund: as many as were bought
+            bought[place - (amount < 0)] for place, (_, _, amount) in enumerate(export.rows)
+        ]
         export.dirt.append("quantity*price")
     export.times = {time_text(time, style): time for _, time, _ in export.rows}
     floats = (
