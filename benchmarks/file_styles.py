@@ -79,7 +79,17 @@ NAMES = [
 ]
 MISSING = ["", "NULL", "nan", "N/A", "None", "-", "GUEST", "null", "#N/A"]
 TOTALS = ["Grand Total", "Total", "Summe", "合计", "TOTAL"]
-NOTES = ["", "gift", 'a "big" one', "two\nlines", "a, b; c\td|e", "it's", "ok"]
+NOTES = [
+    "",
+    "gift",
+    'two\nlines, "quoted"',
+    'he said, "hi"',
+    'a "big" one',
+    "two\nlines",
+    "a, b; c\td|e",
+    "it's",
+    "ok",
+]
 TITLES = [
     ["Sales report"],
     ["Sales report", ""],
