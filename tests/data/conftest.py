@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable
 from contextlib import closing
@@ -37,11 +38,15 @@ class Opened:
     table: Counter[tuple[str, str, float]]
     rejected: dict[str, int]
     read: int
+    warnings: list[str]
     said: str
 
     @property
-    def rules_without_advice(self) -> list[str]:
-        return [rule for rule, lines in self.rejected.items() if lines and rule not in self.said]
+    def advised(self) -> bool:
+        """Whether every rule that rejected lines has its advice."""
+        return sum(bool(re.search("rejected because .+: ", line)) for line in self.warnings) == len(
+            self.rejected
+        )
 
 
 @pytest.fixture
@@ -56,9 +61,10 @@ def open_file() -> Callable[..., Opened]:
             times = lines["timestamp"].dt.strftime("%Y-%m-%d %H:%M:%S")
             rows = zip(lines["customer_id"].astype(str), times, lines["amount"].astype(float), strict=True)
             warnings = assess(log, log.last_day, params.horizon_days).warnings
-            said = [*warnings, *(f"{each.text} --set {each.setting}" for each in log.findings)]
+            findings = [f"{each.text} --set {each.setting}" for each in log.findings]
             assert log.lines_read == log.lines_accepted + sum(log.rejected_by_rule.values())
-            return Opened(Counter(rows), dict(log.rejected_by_rule), log.lines_read, _bare("\n".join(said)))
+            said = _bare("\n".join([*warnings, *findings]))
+            return Opened(Counter(rows), dict(log.rejected_by_rule), log.lines_read, warnings, said)
 
     return read
 

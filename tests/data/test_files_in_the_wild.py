@@ -315,7 +315,7 @@ def test_read_at_once(export: Export, tmp_path: Path, open_file: Callable[..., A
     found = open_file(export.write(tmp_path), export.columns, *export.settings)
     assert found.table == export.truth()
     assert dict(export.rejected).items() <= found.rejected.items()
-    assert not found.rules_without_advice
+    assert found.advised
     assert [setting for setting in export.said if setting not in found.said] == []
 
 
