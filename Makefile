@@ -40,6 +40,7 @@ types: $(INSTALLED)  ## Check types
 bench: $(INSTALLED)  ## Measure speed and quality; tables on the screen, JSON in benchmarks/results/
 	$(BIN)/python benchmarks/house.py
 	$(BIN)/python benchmarks/startup.py
+	$(BIN)/python benchmarks/files.py
 	$(BIN)/python benchmarks/run.py
 	$(BIN)/python benchmarks/fit.py
 	$(BIN)/python benchmarks/intervals.py
