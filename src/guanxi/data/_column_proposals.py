@@ -54,7 +54,7 @@ _MOST = 0.9
 
 
 def propose_columns(source: SourceTable, given: Mapping[str, str]) -> dict[str, str]:
-    """Propose a column for each required one, and for the amount, that ``given`` does not map to an existing column.
+    """Propose a column for each required one, and the amount, that ``given`` does not map to one there is.
 
     A proposal may be a product, as in ``Quantity*Price``; those that cannot be guessed are left out.
     """
