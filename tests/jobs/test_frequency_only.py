@@ -44,7 +44,7 @@ class TestReading:
         for table in (log.lines, log.events):
             assert table.amount.count().execute() == 0
         assert [(each.name, each.setting) for each in log.findings] == [
-            ("no_amounts", "--columns amount=NAME")
+            ("no_amounts", "data.columns.amount=NAME")
         ]
         assert ("spend", "unknown: the data have no amounts") in assess(log, log.last_day, 60).facts
         assert assess(log, log.last_day, 60).numbers["spend"] is None
@@ -69,6 +69,18 @@ class TestReading:
     def test_a_likely_column_is_proposed(self) -> None:
         log = read_transactions(visits().assign(total=12.5))
         assert [each.setting for each in log.findings] == ["data.columns.amount=total"]
+
+    def test_findings_do_without_a_value(self) -> None:
+        dirty = pd.concat([visits(), pd.DataFrame({"customer_id": ["x"] * 900, "timestamp": "1997-05-01"})])
+        dirty = dirty.astype({"timestamp": "str"}).assign(
+            customer_id=dirty["customer_id"].replace("0004", None)
+        )
+        log = read_transactions(dirty)
+        found = {each.name: each for each in log.findings}
+        assert {"missing_customer", "dominant_customer", "no_amounts"} <= found.keys()
+        assert found["dominant_customer"].value is None
+        assert not [str(each) for each in log.findings if "nan" in str(each) or "of the value" in str(each)]
+        json.dumps(assess(log, log.last_day, 60).numbers, allow_nan=False)
 
     def test_a_column_that_is_named_must_exist(self) -> None:
         with pytest.raises(SourceError, match="no column 'total' for amount"):

@@ -48,7 +48,8 @@ def examine(lines: Any, params: DataParams) -> tuple[DataFinding, ...]:
         *_amounts_far_out(lines, bound, days["value"].sum()),
         *_days_far_out(days),
         *_periods(days, params),
-        *_dominant_customers(lines.filter(lines.amount.abs() <= bound), params),
+        # All lines of data without amounts, where the comparison is null.
+        *_dominant_customers(lines.filter((lines.amount.abs() <= bound).fill_null(True)), params),
         *_ids_in_two_cases(lines),
     )
 
@@ -162,18 +163,21 @@ def _dominant_customers(lines: Any, params: DataParams) -> Iterator[DataFinding]
         (customers[name] >= _DOMINANT_SHARE * float(facts[name]))
         & (customers[name] > _DOMINANT_TIMES * float(facts[f"usual_{name}"]))
         for name in ("lines", "value")
+        if pd.notna(facts[name])
     ]
-    found = customers.filter(outlying[0] | outlying[1]).order_by(ibis.desc("lines"), "customer_id").execute()
+    found = customers.filter(ibis.or_(*outlying)).order_by(ibis.desc("lines"), "customer_id").execute()
     ids = [*(params.guests or ()), *map(str, found["customer_id"])]
     setting = f"data.guests={json.dumps(ids, ensure_ascii=False)}"
     for row in found.itertuples():
+        share = row.value / (facts["value"] or 1.0)
+        of_value = "" if pd.isna(share) else f" and {share:.1%} of the value"
         yield DataFinding(
             "dominant_customer",
-            f"customer {str(row.customer_id)!r} alone has {row.lines / facts['lines']:.1%} of the lines and "
-            f"{row.value / (facts['value'] or 1.0):.1%} of the value: if this is not one customer but "
+            f"customer {str(row.customer_id)!r} alone has {row.lines / facts['lines']:.1%} of the lines"
+            f"{of_value}: if this is not one customer but "
             f"everyone unknown, leave it out with --set {shlex.quote(setting)}",
             lines=int(row.lines),
-            value=rounded(row.value),
+            value=None if pd.isna(share) else rounded(row.value),
             examples=(str(row.customer_id),),
             setting=setting,
         )
