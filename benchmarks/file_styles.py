@@ -143,7 +143,8 @@ class Export:
         decimal, thousands = self.numbers
         if key == "data.columns":
             try:
-                return parse_columns(value) == self.columns
+                offered = parse_columns(value)  # NAME is left to the user
+                return all(column in ("NAME", self.columns[name]) for name, column in offered.items())
             except GuanxiError:
                 return False
         if key == "data.timestamp_format":

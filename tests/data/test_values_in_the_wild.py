@@ -60,7 +60,9 @@ def test_days_in_the_future_are_rejected_with_advice(day: str, tmp_path: Path, o
 
 @pytest.mark.parametrize("amount", ["9999999", "1e9"])
 def test_an_amount_far_beyond_all_others_is_named(amount: str, tmp_path: Path, open_file: OPEN) -> None:
-    assert "data.max_amount" in open_file(write(tmp_path, f"C001,2020-06-07,{amount}"), "").said
+    ordinary = [(customer, day, 10 + number % 30 * 2.5) for number, (customer, day, _) in enumerate(GOOD)]
+    path = write(tmp_path, f"C001,2020-06-07,{amount}", lines=ordinary)
+    assert "data.max_amount" in open_file(path, "").said
 
 
 @pytest.mark.parametrize("amount", ["1e308", "1e160", "1e400", "inf", "-1e308"])
@@ -92,14 +94,6 @@ def test_ids_are_trimmed(written: str, tmp_path: Path, open_file: OPEN) -> None:
 def test_ids_that_look_like_numbers_stay_as_they_are(written: str, tmp_path: Path, open_file: OPEN) -> None:
     found = open_file(write(tmp_path, f"{written},2020-06-07,5.0"), "")
     assert (written, "2020-06-07 00:00:00", 5.0) in found.table
-
-
-def test_codes_with_a_point_are_no_floats(tmp_path: Path, open_file: OPEN) -> None:
-    lines = [
-        (f"{int(customer[1:]) // 2}.{int(customer[1:]) % 2}", day, amount) for customer, day, amount in GOOD
-    ]
-    found = open_file(write(tmp_path, lines=lines), "")
-    assert {customer for customer, *_ in found.table} == {customer for customer, *_ in lines}
 
 
 @pytest.mark.parametrize("missing", ["NULL", "N/A", "-", "nan", ""])
