@@ -45,17 +45,17 @@ def examine(lines: Any, params: DataParams) -> tuple[DataFinding, ...]:
     days["date"] = pd.to_datetime(days["date"]).dt.date
     bound = _largest_plausible(lines)
     return (
-        *_amounts_far_out(lines, bound, days["value"].sum()),
+        *_amounts_far_out(lines, bound, days["value"].sum(min_count=1)),
         *_days_far_out(days),
         *_periods(days, params),
-        *_dominant_customers(lines.filter(lines.amount.abs() <= bound), params),
+        *_dominant_customers(lines.filter(~(lines.amount.abs() > bound).fill_null(False)), params),
         *_ids_in_two_cases(lines),
     )
 
 
-def rounded(value: float) -> float:
-    """Round to twelve digits: sums by several threads differ in the last bits."""
-    return float(f"{value:.12g}")
+def rounded(value: float) -> float | None:
+    """Round to twelve digits: sums by several threads differ in the last bits; None if unknown."""
+    return None if math.isnan(value) else float(f"{value:.12g}")
 
 
 def _largest_plausible(lines: Any) -> float:
@@ -118,7 +118,7 @@ def _days_far_out(days: pd.DataFrame) -> Iterator[DataFinding]:
                 f"others ({inner.iloc[0]} to {inner.iloc[-1]}) and were kept: if they are errors, reject "
                 f"them with --set data.{key}={limit}",
                 lines=int(found["lines"].sum()),
-                value=rounded(found["value"].sum()),
+                value=rounded(found["value"].sum(min_count=1)),
                 examples=tuple(map(str, found["date"].head(SHOWN))),
                 setting=f"data.{key}={limit}",
             )
@@ -137,7 +137,7 @@ def _periods(days: pd.DataFrame, params: DataParams) -> Iterator[DataFinding]:
         "unknown, and models that count in days may overstate totals; count in months with "
         "--set data.event_grain=M",
         lines=int(days["lines"].sum()),
-        value=rounded(days["value"].sum()),
+        value=rounded(days["value"].sum(min_count=1)),
         examples=tuple(map(str, days["date"].head(SHOWN))),
         setting="data.event_grain=M",
     )
@@ -167,11 +167,12 @@ def _dominant_customers(lines: Any, params: DataParams) -> Iterator[DataFinding]
     ids = [*(params.guests or ()), *map(str, found["customer_id"])]
     setting = f"data.guests={json.dumps(ids, ensure_ascii=False)}"
     for row in found.itertuples():
+        of_value = f" and {row.value / facts['value']:.1%} of the value" if facts["value"] > 0 else ""
         yield DataFinding(
             "dominant_customer",
-            f"customer {str(row.customer_id)!r} alone has {row.lines / facts['lines']:.1%} of the lines and "
-            f"{row.value / (facts['value'] or 1.0):.1%} of the value: if this is not one customer but "
-            f"everyone unknown, leave it out with --set {shlex.quote(setting)}",
+            f"customer {str(row.customer_id)!r} alone has {row.lines / facts['lines']:.1%} of the lines"
+            f"{of_value}: if this is not one customer but everyone unknown, leave it out with "
+            f"--set {shlex.quote(setting)}",
             lines=int(row.lines),
             value=rounded(row.value),
             examples=(str(row.customer_id),),
@@ -194,7 +195,7 @@ def _ids_in_two_cases(lines: Any) -> Iterator[DataFinding]:
             f"{len(found):,} identifiers are written both in capitals and in small letters, and were kept as "
             "different customers: if they are the same, write them alike in the source",
             lines=int(found["lines"].sum()),
-            value=rounded(found["value"].sum()),
+            value=rounded(found["value"].sum(min_count=1)),
             examples=tuple(f"{row.one} and {row.other}" for row in found.head(SHOWN).itertuples()),
         )
 
