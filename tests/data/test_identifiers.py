@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from guanxi.data.one_customer import only_customer
 from guanxi.data.relations.tables import read_relations
 from guanxi.data.transactions import read_transactions
 from guanxi.params import DataParams, Params
@@ -166,4 +167,15 @@ def test_a_fraction_is_no_customer_of_a_log_with_whole_numbers() -> None:
     )
     lines = read_relations(Params(), log, tables={"costs": costs}).lines["costs"]
     assert lines.rejected_by_rule == {"unparsable_customer": 1}
+    log.close()
+
+
+@pytest.mark.parametrize(
+    ("ids", "asked"), [(["C1 ", "C2"], "C1 "), (["1.0", "2.0"], "1.0"), ([1.0, 2.0], "1.0"), ([1, 2], " 1")]
+)
+def test_a_customer_is_found_as_written_in_the_source(ids: Any, asked: str) -> None:
+    log = read_transactions(
+        pd.DataFrame({"customer_id": ids, "timestamp": ["2020-01-01"] * 2, "amount": [1.0, 2.0]})
+    )
+    assert only_customer(log, asked).events.execute()["amount"].tolist() == [1.0]
     log.close()

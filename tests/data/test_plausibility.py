@@ -181,6 +181,16 @@ class TestCustomers:
         mended = read(table, **as_set(found))
         assert mended.rejected_by_rule == {"missing_customer": found.lines}
 
+    def test_without_amounts_there_is_no_value(self) -> None:
+        table = shop(1200).drop(columns="amount")
+        table.loc[:500, "customer_id"] = "walk-in"
+        table.loc[600, ["customer_id", "timestamp"]] = ["c7", "1955-01-01"]
+        table.loc[601, "timestamp"] = "soon"
+        found = named(read(table))
+        assert {"dominant_customer", "ids_in_two_cases", "days_far_before"} < set(found)
+        assert [each.value for each in found.values()] == [None] * len(found)
+        assert not any("value" in each.text for each in found.values())
+
     def test_identifiers_that_differ_in_case_only(self) -> None:
         table = shop()
         table.loc[0, "customer_id"] = "c7"

@@ -8,6 +8,7 @@ from typing import Any
 import ibis
 import pandas as pd
 
+from guanxi.data._identifiers import identifier
 from guanxi.data.engine import _connect
 from guanxi.data.transactions import TransactionLog
 
@@ -19,10 +20,11 @@ def only_customer(log: TransactionLog, customer_id: str) -> TransactionLog:
     ----------
     log : TransactionLog
     customer_id : str
-        As text, whatever the type in the source.
+        As text, whatever the type in the source, and written as there or as in the prediction table.
     """
+    wanted = identifier(ibis.literal(customer_id))
     own = {
-        name: table.filter(table.customer_id.cast("string") == customer_id)
+        name: table.filter(table.customer_id.cast("string") == wanted)
         for name, table in (("lines", log.lines), ("events", log.events))
     }
     return replace(log, **own)

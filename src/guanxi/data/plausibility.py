@@ -45,7 +45,7 @@ def examine(lines: Any, params: DataParams) -> tuple[DataFinding, ...]:
     days["date"] = pd.to_datetime(days["date"]).dt.date
     bound = _largest_plausible(lines)
     return (
-        *_amounts_far_out(lines, bound, days["value"].sum()),
+        *_amounts_far_out(lines, bound, days["value"].sum(min_count=1)),
         *_days_far_out(days),
         *_periods(days, params),
         # All lines of data without amounts, where the comparison is null.
@@ -54,9 +54,9 @@ def examine(lines: Any, params: DataParams) -> tuple[DataFinding, ...]:
     )
 
 
-def rounded(value: float) -> float:
-    """Round to twelve digits: sums by several threads differ in the last bits."""
-    return float(f"{value:.12g}")
+def rounded(value: float) -> float | None:
+    """Round to twelve digits: sums by several threads differ in the last bits; None if unknown."""
+    return None if math.isnan(value) else float(f"{value:.12g}")
 
 
 def _largest_plausible(lines: Any) -> float:
@@ -119,7 +119,7 @@ def _days_far_out(days: pd.DataFrame) -> Iterator[DataFinding]:
                 f"others ({inner.iloc[0]} to {inner.iloc[-1]}) and were kept: if they are errors, reject "
                 f"them with --set data.{key}={limit}",
                 lines=int(found["lines"].sum()),
-                value=rounded(found["value"].sum()),
+                value=rounded(found["value"].sum(min_count=1)),
                 examples=tuple(map(str, found["date"].head(SHOWN))),
                 setting=f"data.{key}={limit}",
             )
@@ -138,7 +138,7 @@ def _periods(days: pd.DataFrame, params: DataParams) -> Iterator[DataFinding]:
         "unknown, and models that count in days may overstate totals; count in months with "
         "--set data.event_grain=M",
         lines=int(days["lines"].sum()),
-        value=rounded(days["value"].sum()),
+        value=rounded(days["value"].sum(min_count=1)),
         examples=tuple(map(str, days["date"].head(SHOWN))),
         setting="data.event_grain=M",
     )
@@ -198,7 +198,7 @@ def _ids_in_two_cases(lines: Any) -> Iterator[DataFinding]:
             f"{len(found):,} identifiers are written both in capitals and in small letters, and were kept as "
             "different customers: if they are the same, write them alike in the source",
             lines=int(found["lines"].sum()),
-            value=rounded(found["value"].sum()),
+            value=rounded(found["value"].sum(min_count=1)),
             examples=tuple(f"{row.one} and {row.other}" for row in found.head(SHOWN).itertuples()),
         )
 

@@ -7,6 +7,7 @@ from datetime import date
 
 import pandas as pd
 
+from guanxi.data._identifiers import identifier
 from guanxi.data.engine import _connect
 from guanxi.data.sources.source import read_source
 from guanxi.errors import DataError, SourceError
@@ -66,7 +67,8 @@ def read_predictions(source: str, params: DataParams) -> Predictions:
             )
         table = found.table
         numbers = {name: table[name].try_cast("float64") for name in _NUMBERS}
-        texts = {name: table[name].cast("string") for name in ("customer_id", *_SAME_FOR_ALL)}
+        texts = {name: table[name].cast("string") for name in _SAME_FOR_ALL}
+        texts["customer_id"] = identifier(table.customer_id).cast("string")
         rows: pd.DataFrame = table.select(**texts, **numbers).execute()
     finally:
         connection.disconnect()
