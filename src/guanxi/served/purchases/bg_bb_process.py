@@ -178,7 +178,7 @@ class _BgBb(PurchaseProcess):
     def next_purchase_quantile(
         self, params: Params, x: ArrayLike, t_x: ArrayLike, T: ArrayLike, q: ArrayLike
     ) -> Floats:
-        """As in :class:`.PurchaseProcess`: whole periods; infinite beyond 2^50 of them."""
+        """As in :class:`.PurchaseProcess`: whole periods, at most 2^50 of them."""
         x, t_x, T, q = broadcast_floats(x, t_x, T, q)
         a, b, _, _ = self._given_alive(params, x, t_x, T)
         low, high = np.full(len(a), -1.0), np.full(len(a), 2.0**_DOUBLINGS)
@@ -187,7 +187,7 @@ class _BgBb(PurchaseProcess):
             # Rounding must not decide.
             reached = betaln(a, b + middle) - betaln(a, b) <= np.log1p(-q) + 1e-12
             low, high = np.where(reached, low, middle), np.where(reached, middle, high)
-        return np.where(high < 2.0**_DOUBLINGS, high * params["period"], np.inf)
+        return np.asarray(high * params["period"])
 
     def discounted_purchases(
         self, params: Params, x: ArrayLike, t_x: ArrayLike, T: ArrayLike, rate: float, horizon: float = np.inf
