@@ -99,7 +99,7 @@ class BetaGeoBetaBinomial(ParametricModel):
         """
         columns, weight = count_rows(_opportunities(rfm), weight_column(sample_weight, rfm))
         kept = weight > 0
-        fit = fit_opportunities(tuple(column[kept] for column in columns), weight[kept])
+        fit = _fit_opportunities(tuple(column[kept] for column in columns), weight[kept])
         repeaters = float(weight[columns[0] > 0].sum())
         report = {
             "customers": float(weight.sum()),
@@ -201,11 +201,11 @@ class PurchasesByPeriod(TransactionModel):
 
     def _fit_histories(self, histories: Histories) -> Fit:
         rows = BG_BB.opportunities({"period": self.period}, *histories.columns[:3])
-        fit = fit_opportunities(*count_rows(rows, histories.weight))
+        fit = _fit_opportunities(*count_rows(rows, histories.weight))
         return replace(fit, params={**fit.params, "period": float(self.period)})
 
 
-def fit_opportunities(histories: Columns, weight: Floats) -> Fit:
+def _fit_opportunities(histories: Columns, weight: Floats) -> Fit:
     """Fit BG/BB to distinct histories in whole opportunities.
 
     Raises

@@ -14,12 +14,13 @@ from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import betaln, logsumexp
+from scipy.special import betaln
 
 from .process import Floats, Params, PurchaseProcess, broadcast_floats
 
 Integers = NDArray[np.int64]
 
+_MOST = 1e6  # opportunities of a history: each is a term of a sum
 _ENTRIES = 2**18  # numbers in a table at once
 _ENDLESS = 45.0  # exp(-45) is left out of an infinite discounted sum
 _DOUBLINGS = 50
@@ -53,7 +54,7 @@ class _BgBb(PurchaseProcess):
         [[2.0], [2.0], [3.0]]
         """
         bought, *times = broadcast_floats(x, t_x, T)
-        last, now = (np.round(time / params["period"]) for time in times)
+        last, now = (np.minimum(np.round(time / params["period"]), _MOST) for time in times)
         return np.minimum(bought, last), last, now
 
     def log_likelihood(self, params: Params, x: ArrayLike, t_x: ArrayLike, T: ArrayLike) -> Floats:
@@ -78,14 +79,13 @@ class _BgBb(PurchaseProcess):
         def log_odds(rows: slice) -> Floats:
             # P(lived m opportunities, then dropped out) over P(lived all T), for m = T - 1 ... t_x.
             silent = (T - t_x)[rows]
-            m = T[rows, None] - 1.0 - np.arange(silent.max())
-            last = t_x[rows, None]
-            known, m = m >= last, np.maximum(m, last)
+            m = np.maximum(T[rows, None] - 1.0 - np.arange(silent.max()), t_x[rows, None])
             a, b, g, d = (column[rows, None] for column in (alpha + x, beta, gamma, delta))
             passed = np.cumsum(np.log1p(a / (b + (m - x[rows, None]))) + np.log1p(g / (d + m)), axis=1)
-            terms = np.where(known, passed - np.log1p((d + m) / g), -np.inf)
             never = np.full((len(silent), 1), -np.inf)
-            return np.asarray(logsumexp(np.hstack([never, terms]), axis=1))
+            terms = np.hstack([never, passed - np.log1p((d + m) / g)])
+            # Added one after the other, so that no row depends on the width of the others.
+            return _at(np.logaddexp.accumulate(terms, axis=1), silent)
 
         return _by_chunks(log_odds, T - t_x)
 
