@@ -157,13 +157,15 @@ class TestTimes:
         assert named(log)["future_timestamp"].examples == ("line 8: 9999-12-31",)
 
     @pytest.mark.parametrize(
-        ("freq", "name"), [("MS", "monthly_log"), ("ME", "monthly_log"), ("YS", "yearly_log")]
+        ("freq", "name", "grain"),
+        [("MS", "monthly_log", "M"), ("ME", "monthly_log", "M"), ("YS", "yearly_log", "Y")],
     )
-    def test_logs_by_month_and_year_are_said(self, freq: str, name: str) -> None:
+    def test_logs_by_month_and_year_are_said(self, freq: str, name: str, grain: str) -> None:
         days = pd.date_range("1999-01-01", periods=20, freq=freq).strftime("%Y-%m-%d")
         table = shop().assign(timestamp=np.resize(days, 600))
         found = named(read(table))[name]
-        assert found.setting == "data.event_grain=M"
+        assert found.setting == f"data.event_grain={grain}"
+        assert f"--set data.event_grain={grain} --set clv.model=bg_bb" in found.text
         assert name not in named(read(table, **as_set(found)))
 
 

@@ -36,7 +36,7 @@ policies = st.builds(
     refunds=st.sampled_from(["net", "drop", "reject"]),
     duplicates=st.sampled_from(["keep", "drop"]),
     duplicates_ignore=st.sampled_from([(), ("note",)]),
-    event_grain=st.sampled_from(["D", "W", "M"]),
+    event_grain=st.sampled_from(["D", "W", "M", "Y"]),
 )
 
 

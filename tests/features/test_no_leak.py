@@ -53,7 +53,7 @@ policies = st.builds(
     DataParams,
     refunds=st.sampled_from(["net", "drop", "reject"]),
     duplicates=st.sampled_from(["keep", "drop"]),
-    event_grain=st.sampled_from(["D", "W", "M"]),
+    event_grain=st.sampled_from(["D", "W", "M", "Y"]),
 )
 columns = st.sampled_from([COLUMNS, REQUIRED])
 

@@ -18,6 +18,9 @@ from sklearn.exceptions import NotFittedError
 from guanxi.errors import DataError, FitError, FitWarning, GuanxiError, ParamsError
 from guanxi.models.beta_geo_beta_binomial import BetaGeoBetaBinomial
 from guanxi.models.likelihoods import _bg_bb
+from guanxi.models.likelihoods._bg_bb import BgBbLikelihood
+from guanxi.served.purchases import bg_bb_process
+from guanxi.served.purchases.bg_bb_process import BG_BB
 from guanxi.simulation import simulate_bg_bb
 
 NAMES = ("alpha", "beta", "gamma", "delta")
@@ -56,6 +59,11 @@ def _columns(rfm):
     return [rfm[name].to_numpy(dtype=float) for name in ("frequency", "recency", "T")]
 
 
+def per(params):
+    """Times in opportunities."""
+    return {**params, "period": 1.0}
+
+
 def _predictions(model, rfm):
     yield model.probability_alive(rfm)
     yield model.probability_alive(rfm, later=4)
@@ -77,14 +85,14 @@ def test_parameters_fader_hardie_shang_2010(donors, donations):
 
 
 def test_log_likelihood_is_no_worse_than_at_the_btyd_walkthrough(donors, donations):
-    theirs = donations["weights"].to_numpy() @ _bg_bb.log_likelihood(DONATIONS, *_columns(donations))
+    theirs = donations["weights"].to_numpy() @ BG_BB.log_likelihood(per(DONATIONS), *_columns(donations))
     assert theirs == pytest.approx(-33225.58, abs=5e-3)
     assert donors.log_likelihood_ >= theirs
     assert donors.params_ == pytest.approx(DONATIONS, rel=2e-4)
 
 
 def test_ten_periods_btyd_walkthrough():
-    values = _bg_bb.expected_purchases(DONATIONS, [0, 4, 0], [0, 5, 0], [6, 6, 0], 10)
+    values = BG_BB.expected_purchases(per(DONATIONS), [0, 4, 0], [0, 5, 0], [6, 6, 0], 10)
     assert values == pytest.approx([0.1302169, 3.627858, 3.179805], rel=1e-6)
 
 
@@ -121,11 +129,11 @@ def test_lifetimes_at_random_points(lifetimes, seed):
     fitter.params_ = pd.Series(params)
     x, t_x, T = (column.astype(int) for column in _columns(short))
     log_likelihood = fitter._loglikelihood(list(params.values()), x, t_x, T)
-    np.testing.assert_allclose(_bg_bb.log_likelihood(params, x, t_x, T), log_likelihood, rtol=1e-8)
+    np.testing.assert_allclose(BG_BB.log_likelihood(per(params), x, t_x, T), log_likelihood, rtol=1e-8)
     alive = fitter.conditional_probability_alive(4, x, t_x, T)
-    np.testing.assert_allclose(_bg_bb.probability_alive(params, x, t_x, T, later=3), alive, rtol=1e-7)
+    np.testing.assert_allclose(BG_BB.probability_alive(per(params), x, t_x, T, later=4), alive, rtol=1e-7)
     expected = fitter.conditional_expected_number_of_purchases_up_to_time(9, x, t_x, T)
-    np.testing.assert_allclose(_bg_bb.expected_purchases(params, x, t_x, T, 9), expected, rtol=1e-7)
+    np.testing.assert_allclose(BG_BB.expected_purchases(per(params), x, t_x, T, 9), expected, rtol=1e-7)
 
 
 @pytest.mark.parametrize("rate", [0.01, 0.1, 1.5])
@@ -133,7 +141,7 @@ def test_residual_transactions_equal_equation_14_with_its_hypergeometric_functio
     x, t_x, T = _columns(some)
     alpha, beta, gamma, delta = TRUTH.values()
     log = betaln(alpha + x + 1, beta + T - x) - betaln(alpha, beta)
-    log += betaln(gamma, delta + T + 1) - betaln(gamma, delta) - _bg_bb.log_likelihood(TRUTH, x, t_x, T)
+    log += betaln(gamma, delta + T + 1) - betaln(gamma, delta) - BG_BB.log_likelihood(per(TRUTH), x, t_x, T)
     expected = np.exp(log) / (1 + rate) * hyp2f1(1, delta + T + 1, gamma + delta + T + 1, 1 / (1 + rate))
     np.testing.assert_allclose(_bg_bb.discounted_purchases(TRUTH, x, t_x, T, rate), expected, rtol=1e-9)
 
@@ -145,11 +153,11 @@ def test_residual_transactions_equal_equation_14_with_its_hypergeometric_functio
 )
 def test_gradient_and_hessian_equal_finite_differences(log_params, seed):
     rfm = simulate_bg_bb(TRUTH, n=12, T=np.random.default_rng(seed).integers(0, 40, 12), seed=seed)
-    likelihood = _bg_bb.BgBbLikelihood(*_columns(rfm), np.linspace(0.5, 2.0, 12))
+    likelihood = BgBbLikelihood(*_columns(rfm), np.linspace(0.5, 2.0, 12))
     at = np.array(log_params)
     value, gradient, hessian = likelihood(at)
     params = dict(zip(NAMES, np.exp(at), strict=True))
-    by_row = _bg_bb.log_likelihood(params, *_columns(rfm))
+    by_row = BG_BB.log_likelihood(per(params), *_columns(rfm))
     assert value == pytest.approx(np.linspace(0.5, 2.0, 12) @ by_row, rel=1e-12)
     steps = 1e-4 * np.eye(4)
     slope = [(likelihood(at + step)[0] - likelihood(at - step)[0]) / 2e-4 for step in steps]
@@ -160,13 +168,14 @@ def test_gradient_and_hessian_equal_finite_differences(log_params, seed):
 
 def test_chunks_change_nothing(simulated, monkeypatch):
     columns, at = _columns(simulated), np.log(list(TRUTH.values()))
-    whole = _bg_bb.BgBbLikelihood(*columns, np.ones(len(simulated)))(at)
-    counts = _bg_bb.purchase_probability(TRUTH, *columns, 2, 9)
+    whole = BgBbLikelihood(*columns, np.ones(len(simulated)))(at)
+    counts = BG_BB.purchase_probability(per(TRUTH), *columns, 2, 9)
     monkeypatch.setattr(_bg_bb, "_CHUNK", 100)
-    cut = _bg_bb.BgBbLikelihood(*columns, np.ones(len(simulated)))(at)
+    monkeypatch.setattr(bg_bb_process, "_ENTRIES", 100)
+    cut = BgBbLikelihood(*columns, np.ones(len(simulated)))(at)
     for one, other in zip(whole, cut, strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-10)
-    np.testing.assert_allclose(_bg_bb.purchase_probability(TRUTH, *columns, 2, 9), counts, rtol=1e-13)
+    np.testing.assert_allclose(BG_BB.purchase_probability(per(TRUTH), *columns, 2, 9), counts, rtol=1e-13)
 
 
 # --- properties ------------------------------------------------------------------------------------------
@@ -186,11 +195,11 @@ def points(draw):
 @given(point=points())
 def test_probabilities_lie_between_0_and_1_and_fall_with_time(point):
     params, (x, t_x, T) = point
-    alive = [_bg_bb.probability_alive(params, x, t_x, T, later=later) for later in (0, 1, 7)]
-    none = [_bg_bb.probability_no_purchase(params, x, t_x, T, horizon) for horizon in (0, 1, 7)]
+    alive = [BG_BB.probability_alive(per(params), x, t_x, T, later=later + 1) for later in (0, 1, 7)]
+    none = [BG_BB.probability_no_purchase(per(params), x, t_x, T, horizon) for horizon in (0, 1, 7)]
     for earlier, later in zip([*alive[:-1], *none[:-1]], [*alive[1:], *none[1:]], strict=True):
         assert ((later >= 0) & (later <= earlier + 1e-12) & (earlier <= 1 + 1e-12)).all()
-    silent = _bg_bb.probability_alive(params, x, t_x, T + 1)
+    silent = BG_BB.probability_alive(per(params), x, t_x, T + 1, later=1)
     assert (silent <= alive[0] * (1 + 1e-9) + SMALLEST).all()
 
 
@@ -198,7 +207,7 @@ def test_probabilities_lie_between_0_and_1_and_fall_with_time(point):
 @given(point=points())
 def test_expected_purchases_rise_with_the_horizon_from_0(point):
     params, (x, t_x, T) = point
-    values = [_bg_bb.expected_purchases(params, x, t_x, T, horizon) for horizon in (0, 1, 7, 50)]
+    values = [BG_BB.expected_purchases(per(params), x, t_x, T, horizon) for horizon in (0, 1, 7, 50)]
     assert (values[0] == 0).all()
     # The sums may differ in the last digit.
     assert all((later >= earlier * (1 - 1e-14)).all() for earlier, later in pairwise(values))
@@ -216,14 +225,15 @@ def test_expected_purchases_rise_with_the_horizon_from_0(point):
 )
 def test_the_distribution_sums_to_1_and_has_the_expected_purchases_as_mean(point, horizon):
     params, (x, t_x, T) = point
-    each = np.array([_bg_bb.purchase_probability(params, x, t_x, T, n, horizon) for n in range(horizon + 1)])
+    counts = np.arange(horizon + 1)
+    each = np.array([BG_BB.purchase_probability(per(params), x, t_x, T, n, horizon) for n in counts])
     assert ((each >= 0) & (each <= 1 + 1e-12)).all()
     np.testing.assert_allclose(each.sum(axis=0), 1.0, rtol=1e-9)
-    mean = _bg_bb.expected_purchases(params, x, t_x, T, horizon)
-    np.testing.assert_allclose(np.arange(horizon + 1) @ each, mean, rtol=1e-9, atol=SMALLEST)
-    none = _bg_bb.probability_no_purchase(params, x, t_x, T, horizon)
+    mean = BG_BB.expected_purchases(per(params), x, t_x, T, horizon)
+    np.testing.assert_allclose(counts @ each, mean, rtol=1e-9, atol=SMALLEST)
+    none = BG_BB.probability_no_purchase(per(params), x, t_x, T, horizon)
     np.testing.assert_allclose(each[0], none, rtol=1e-9)
-    assert (_bg_bb.purchase_probability(params, x, t_x, T, horizon + 1, horizon) == 0).all()
+    assert (BG_BB.purchase_probability(per(params), x, t_x, T, horizon + 1, horizon) == 0).all()
 
 
 @settings(deadline=None, max_examples=40)
@@ -239,11 +249,11 @@ def test_residual_transactions_are_the_limit_of_their_sums(point, rate):
 
 def test_histories_of_all_customers_have_total_probability_1():
     n = 7
-    total = np.exp(_bg_bb.log_likelihood(TRUTH, 0, 0, n)[0])
+    total = np.exp(BG_BB.log_likelihood(per(TRUTH), 0, 0, n)[0])
     for t_x in range(1, n + 1):
         x = np.arange(1, t_x + 1)
         ways = np.array([float(_choose(t_x - 1, k - 1)) for k in x])
-        total += ways @ np.exp(_bg_bb.log_likelihood(TRUTH, x, t_x, n))
+        total += ways @ np.exp(BG_BB.log_likelihood(per(TRUTH), x, t_x, n))
     assert total == pytest.approx(1.0, rel=1e-13)
 
 
@@ -258,10 +268,10 @@ def _choose(n, k):
 def test_long_histories_and_singular_parameters_stay_finite(gamma, history):
     params = {**TRUTH, "gamma": gamma}
     values = [
-        _bg_bb.log_likelihood(params, *history),
-        _bg_bb.probability_alive(params, *history, later=10_000),
-        _bg_bb.expected_purchases(params, *history, 10_000),
-        _bg_bb.purchase_probability(params, *history, 500, 10_000),
+        BG_BB.log_likelihood(per(params), *history),
+        BG_BB.probability_alive(per(params), *history, later=10_001),
+        BG_BB.expected_purchases(per(params), *history, 10_000),
+        BG_BB.purchase_probability(per(params), *history, 500, 10_000),
         _bg_bb.discounted_purchases(params, *history, 1e-5),
     ]
     assert np.isfinite(values).all()
@@ -280,10 +290,10 @@ def test_simulated_truth_is_recovered(fitted):
 
 
 def test_predictions_are_calibrated_for_simulated_customers(simulated):
-    alive = _bg_bb.probability_alive(TRUTH, *_columns(simulated))
+    alive = BG_BB.probability_alive(per(TRUTH), *_columns(simulated), later=1)
     dropout = simulated["dropout_probability"]
     assert alive.mean() == pytest.approx((simulated["alive"] * (1 - dropout)).mean(), abs=0.02)
-    expected = [_bg_bb.expected_purchases(TRUTH, 0, 0, 0, T)[0] for T in simulated["T"]]
+    expected = [BG_BB.expected_purchases(per(TRUTH), 0, 0, 0, T)[0] for T in simulated["T"]]
     assert simulated["frequency"].mean() == pytest.approx(np.mean(expected), rel=0.05)
 
 
@@ -300,17 +310,17 @@ def test_weights_equal_repetition(donations):
 def test_predictions_equal_the_formulas_row_by_row(fitted, some):
     columns, params = _columns(some), fitted.params_
     expected = [
-        _bg_bb.probability_alive(params, *columns),
-        _bg_bb.probability_alive(params, *columns, later=4),
-        _bg_bb.expected_purchases(params, *columns, 13),
-        _bg_bb.purchase_probability(params, *columns, 2, 13),
-        _bg_bb.probability_no_purchase(params, *columns, 13),
+        BG_BB.probability_alive(per(params), *columns, later=1),
+        BG_BB.probability_alive(per(params), *columns, later=5),
+        BG_BB.expected_purchases(per(params), *columns, 13),
+        BG_BB.purchase_probability(per(params), *columns, 2, 13),
+        BG_BB.probability_no_purchase(per(params), *columns, 13),
         _bg_bb.discounted_purchases(params, *columns, 0.1),
         _bg_bb.discounted_purchases(params, *columns, 0.1, 13),
     ]
     for values, wanted in zip(_predictions(fitted, some), expected, strict=True):
         np.testing.assert_allclose(values, wanted, rtol=1e-12)
-    assert fitted.expected_purchases_new(13) == _bg_bb.expected_purchases(params, 0, 0, 0, 13)[0]
+    assert fitted.expected_purchases_new(13) == BG_BB.expected_purchases(per(params), 0, 0, 0, 13)[0]
 
 
 def test_covariance_is_symmetric_and_labelled(fitted):

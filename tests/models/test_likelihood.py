@@ -20,6 +20,7 @@ COVARIATES = {
 EVERY = [
     (name, k)
     for name, process in PROCESSES.items()
+    if name != "bg_bb"  # test_bg_bb.py: it has its own
     for k in ((1, 2, 3) if "k" in process.parameters else (1,))
 ]
 every_process = pytest.mark.parametrize(("name", "k"), EVERY)

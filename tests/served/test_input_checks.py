@@ -11,6 +11,7 @@ import pytest
 from guanxi.params import load_params
 from guanxi.served.input_checks import LARGEST, LAST_YEAR, MOST_DRIVERS, MOST_HORIZON_DAYS, InputError
 from guanxi.served.intervals import posterior_predictive
+from guanxi.served.numerics import FIXED
 from guanxi.served.purchases.registry import PROCESSES
 from guanxi.served.spend import GAMMA_GAMMA
 
@@ -28,6 +29,7 @@ WRONG = [
     ({"T": 1e300}, "'T' is above 1e+12"),
 ]
 SYMBOLS = {"k": 2, "r": 0.55, "alpha": 70.0, "a": 0.48, "b": 2.1, "s": 0.6, "beta": 80.0}
+SYMBOLS |= {"gamma": 0.66, "delta": 2.78, "period": 30.0}
 
 
 @pytest.fixture(scope="module")
@@ -131,7 +133,7 @@ def test_limits_of_the_parameters_are_accepted():
 def test_a_single_row_gets_bitwise_the_same_scores_as_among_many(name):
     process = PROCESSES[name]
     params = {symbol: SYMBOLS[symbol] for symbol in process.parameters}
-    covariance = 0.02 * np.eye(len([symbol for symbol in params if symbol != "k"]))
+    covariance = 0.02 * np.eye(len([symbol for symbol in params if symbol not in FIXED]))
     random = np.random.default_rng(0)
     T = random.integers(1, 500, 300).astype(float)
     x = random.poisson(2.0, 300).astype(float)

@@ -425,8 +425,9 @@ def test_memory_and_time_of_extreme_rows_are_bounded(name):
     params |= {"r": 0.5, "alpha": 30.0}
     params |= {"s": 0.6, "beta": 80.0} if "pareto" in name or "ggom" in name else {}
     params |= {"b": 1e-3} if "ggom" in name else {"a": 0.8, "b": 2.5}
+    params |= {"beta": 0.7, "gamma": 0.7, "delta": 2.8, "period": 30.0} if name == "bg_bb" else {}
     params = {key: params[key] for key in PROCESSES[name].parameters}
-    width = len(params) - ("k" in params)
+    width = len(params) - ("k" in params) - ("period" in params)
     x = np.array([3650.0, 1e4, 1e5, 1e6, 1e6, 2e9])
     T = np.array([3650.0, 3650.0, 3650.0, 3650.0, 1.0, 1e6])
     tracemalloc.start()

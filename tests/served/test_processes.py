@@ -20,6 +20,9 @@ SPANS = {
     "b": st.floats(0.1, 10),
     "s": st.floats(0.05, 5),
     "beta": st.floats(0.5, 100),
+    "gamma": st.floats(0.05, 5),
+    "delta": st.floats(0.1, 10),
+    "period": st.sampled_from([1.0, 7.0, 365 / 12]),
 }
 SPANS_OF_GGOM = {**SPANS, "b": st.floats(1e-3, 0.3), "beta": st.floats(0.05, 100)}
 CDNOW = {
@@ -30,6 +33,9 @@ CDNOW = {
     "b": 2.43,
     "s": 0.61,
     "beta": 11.67,
+    "gamma": 0.66,
+    "delta": 2.78,
+    "period": 7.0,
 }
 TIMES = {"alpha": 1, "beta": 1}  # parameters in units of time
 TIMES_OF_GGOM = {"alpha": 1, "b": -1}
@@ -37,6 +43,9 @@ TIMES_OF_GGOM = {"alpha": 1, "b": -1}
 every_process = pytest.mark.parametrize("process", PROCESSES.values(), ids=list(PROCESSES))
 with_dropout = pytest.mark.parametrize(
     "process", [each for name, each in PROCESSES.items() if name != "nbd"], ids=lambda each: each.name
+)
+in_continuous_time = pytest.mark.parametrize(
+    "process", [each for name, each in PROCESSES.items() if name != "bg_bb"], ids=lambda each: each.name
 )
 law = settings(deadline=None, max_examples=30)
 heavy_law = settings(deadline=None, max_examples=12)
@@ -89,7 +98,9 @@ def test_expected_purchases_rise_from_zero_with_the_horizon(process, data, histo
 @heavy_law
 @given(data=st.data(), x=st.integers(0, 10), horizon=st.floats(0.5, 20))
 def test_distribution_sums_to_one_with_the_expected_purchases_as_mean(process, data, x, horizon):
-    params = data.draw(params_of(process).filter(lambda params: params["alpha"] > 5 and params["r"] < 3))
+    params = data.draw(
+        params_of(process).filter(lambda params: params["alpha"] > 5 and params.get("r", 0) < 3)
+    )
     history = [np.array([value]) for value in (float(x), 30.0 if x else 0.0, 40.0)]
     distribution = process.count_distribution(params, *history, horizon, 200)[0]
     n = np.arange(201.0)
@@ -100,7 +111,7 @@ def test_distribution_sums_to_one_with_the_expected_purchases_as_mean(process, d
     np.testing.assert_allclose(distribution, one_by_one, rtol=1e-7, atol=1e-11)
 
 
-@every_process
+@in_continuous_time
 @law
 @given(data=st.data(), history=histories(), horizon=st.floats(0.1, 500))
 def test_no_purchase_is_a_ratio_of_likelihoods(process, data, history, horizon):
@@ -123,7 +134,7 @@ def test_log_odds_are_the_logit_of_no_purchase(process, data, history, horizon):
     assert 1 / (1 + np.exp(-log_odds)) == pytest.approx(probability, rel=1e-8)
 
 
-@every_process
+@in_continuous_time
 @law
 @given(data=st.data(), history=histories(), factor=st.sampled_from([1 / 7, 7.0, 365.0]))
 def test_time_unit_shifts_the_log_likelihood_only(process, data, history, factor):
@@ -147,7 +158,7 @@ def test_time_unit_shifts_the_log_likelihood_only(process, data, history, factor
     assert wait == pytest.approx(factor * process.next_purchase_quantile(params, *history, 0.5), rel=1e-7)
 
 
-@every_process
+@in_continuous_time
 @law
 @given(data=st.data(), history=histories(), q=st.floats(0.01, 0.9))
 def test_next_purchase_quantile_inverts_the_waiting_time(process, data, history, q):
@@ -207,6 +218,63 @@ def test_dert_of_pareto_nbd_is_the_closed_form_of_fader_hardie_lee_2005(data, ra
     assert value == pytest.approx(purchases * lasting, rel=1e-8)
     if z < 5 and s < 2:  # SciPy's Psi has an error of 6e-7 against the integral at z = 12
         assert value == pytest.approx(purchases * z**s * hyperu(s, s, z), rel=1e-8)
+
+
+# --- whole periods -----------------------------------------------------------------------------------------
+
+
+@st.composite
+def opportunities(draw):
+    T = draw(st.integers(0, 200))
+    t_x = draw(st.integers(0, T))
+    return float(draw(st.integers(min(t_x, 1), t_x))), float(t_x), float(T)
+
+
+@law
+@given(data=st.data(), history=opportunities(), horizon=st.integers(1, 60))
+def test_bg_bb_is_the_ratio_of_likelihoods_in_whole_periods_of_any_unit(data, history, horizon):
+    process = PROCESSES["bg_bb"]
+    params = data.draw(params_of(process))
+    period, in_opportunities = params["period"], {**params, "period": 1.0}
+    x, t_x, T = history
+    days = x, t_x * period, T * period
+    longer = process.log_likelihood(params, x, days[1], days[2] + horizon * period)
+    ratio = np.exp(longer - process.log_likelihood(params, *days))
+    none = process.probability_no_purchase(params, *days, horizon * period)
+    assert none == pytest.approx(ratio, rel=1e-8)
+    for formula in ("expected_purchases", "probability_no_purchase", "probability_alive"):
+        method = getattr(process, formula)
+        same = method(in_opportunities, *history, horizon)
+        assert method(params, *days, horizon * period) == pytest.approx(same, rel=1e-9)
+        ends = [method(in_opportunities, *history, end)[0] for end in (horizon, horizon + 1)]
+        between = method(in_opportunities, *history, horizon + 0.25)
+        assert between == pytest.approx(0.75 * ends[0] + 0.25 * ends[1], rel=1e-9)
+
+
+@law
+@given(data=st.data(), history=opportunities(), q=st.floats(0.01, 0.7))
+def test_bg_bb_waits_for_whole_periods(data, history, q):
+    process = PROCESSES["bg_bb"]
+    params = data.draw(params_of(process))
+    x, t_x, T = history
+    days = x, t_x * params["period"], T * params["period"]
+    wait = process.next_purchase_quantile(params, *days, q)[0] / params["period"]
+    assert wait == pytest.approx(round(wait))
+    staying = {**params, "gamma": 1e-60, "period": 1.0}
+    if wait <= 10_000:
+        none = [np.exp(process.log_no_purchase_alive(staying, *history, j)[0][0]) for j in (wait - 1, wait)]
+        assert none[1] <= 1 - q + 1e-9
+        assert none[0] > 1 - q - 1e-9
+
+
+def test_bg_bb_counts_no_more_than_one_purchase_in_each_period():
+    process, params = PROCESSES["bg_bb"], cdnow_like(PROCESSES["bg_bb"])
+    days = [np.array(column) for column in ([9.0, 2.0, 1.0], [15.0, 13.0, 3.0], [30.0, 29.0, 3.0])]
+    whole = [np.array(column) for column in ([2.0, 2.0, 0.0], [14.0, 14.0, 0.0], [28.0, 28.0, 0.0])]
+    np.testing.assert_array_equal(
+        process.expected_purchases(params, *days, 70.0), process.expected_purchases(params, *whole, 70.0)
+    )
+    assert process.most_purchases(params, 71.0) == 11
 
 
 # --- limiting cases ----------------------------------------------------------------------------------------

@@ -128,19 +128,20 @@ def _days_far_out(days: pd.DataFrame) -> Iterator[DataFinding]:
 def _periods(days: pd.DataFrame, params: DataParams) -> Iterator[DataFinding]:
     """Say that a log has one day per month or year: purchases within the period are one."""
     months = {(day.year, day.month) for day in days["date"]}
-    if len(days) < _FEWEST_DAYS or len(days) > len(months) or params.event_grain == "M":
-        return
     yearly = len({day.year for day in days["date"]}) == len(days)
-    # The beta-geometric/beta-binomial model, which counts in periods, belongs here once it can be chosen.
+    grain = "Y" if yearly else "M"
+    if len(days) < _FEWEST_DAYS or len(days) > len(months) or params.event_grain == grain:
+        return
+    period = "year" if yearly else "month"
     yield DataFinding(
-        "yearly_log" if yearly else "monthly_log",
-        f"the log has one day per {'year' if yearly else 'month'} ({_days(days['date'])}): the true days are "
-        "unknown, and models that count in days may overstate totals; count in months with "
-        "--set data.event_grain=M",
+        f"{period}ly_log",
+        f"the log has one day per {period} ({_days(days['date'])}): the true days are unknown, and models "
+        f"that count in days may overstate totals; count in {period}s with "
+        f"--set data.event_grain={grain} --set clv.model=bg_bb",
         lines=int(days["lines"].sum()),
         value=rounded(days["value"].sum(min_count=1)),
         examples=tuple(map(str, days["date"].head(SHOWN))),
-        setting="data.event_grain=M",
+        setting=f"data.event_grain={grain}",
     )
 
 

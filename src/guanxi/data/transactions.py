@@ -153,12 +153,12 @@ def _read(connection: Any, source: Source, params: DataParams) -> SourceTable:
 def _summarise(connection: Any, source: SourceTable, judged: Any, params: DataParams) -> TransactionLog:
     rejected, rejected_by_rule = _rejected_lines(connection, source, judged, "rejected")
     accepted = judged.filter(judged.rule.isnull()).drop("rule", "repeated")
-    lines = connection.create_table("lines", accepted)
+    lines = connection.create_table("lines", _from_first_days(accepted, params.event_grain))
     facts = lines.agg(
         accepted=lines.count(),
         customers=lines.customer_id.nunique(),
-        first=lines.timestamp.min().date(),
-        last=lines.timestamp.max().date(),
+        first=lines.date.min(),
+        last=lines.date.max(),
         value=lines.amount.abs().sum(),
     ).execute()
     n_accepted = int(facts["accepted"].iloc[0])
@@ -204,6 +204,19 @@ def _without_amounts(source: SourceTable, params: DataParams) -> DataFinding:
         "no column is mapped to amount: purchases and churn are forecast, everything about spend is left out",
         setting=f"data.columns.amount={column}",
     )
+
+
+def _from_first_days(lines: Any, event_grain: str) -> Any:
+    """Date the lines from the first day of their period if all are of the last one, as in yearly totals.
+
+    Cutoffs are whole horizons of days before the last day. In leap years they would fall behind the last day
+    of a period, and the next one would seem to be over without a purchase.
+    """
+    following = lines.date + ibis.interval(days=1)
+    ends = (following.truncate(event_grain) == following).all()
+    if event_grain == "D" or not lines.agg(ends=ends).execute()["ends"].iloc[0]:
+        return lines
+    return lines.mutate(date=lines.date.truncate(event_grain))
 
 
 def _rejected_lines(

@@ -29,7 +29,7 @@ def buyers_by_period(events: Any, cutoff: date, unit: PeriodUnit, event_grain: s
         The last day used.
     unit : {"M", "Q"}
         Calendar months or quarters.
-    event_grain : {"D", "W", "M"}
+    event_grain : {"D", "W", "M", "Y"}
         Period within which purchases are merged; a week belongs to the month of its Monday.
 
     Returns

@@ -31,7 +31,7 @@ def feature_expression(
         The last day used.
     horizon_days : int
         Length of the prediction window, which determines the same season of last year.
-    event_grain : {"D", "W", "M"}
+    event_grain : {"D", "W", "M", "Y"}
         Period within which purchases are merged.
 
     Returns

@@ -29,8 +29,8 @@ def purchases_until(events: Any, cutoff: date, event_grain: str = "D") -> Any:
         One row per customer and day: ``customer_id, date, amount`` and any totals.
     cutoff : date
         The last day used, also within its period.
-    event_grain : {"D", "W", "M"}
-        The period: a day, a week from Monday, or a calendar month.
+    event_grain : {"D", "W", "M", "Y"}
+        The period: a day, a week from Monday, a calendar month or year.
 
     Returns
     -------
@@ -62,7 +62,9 @@ def _period_start(day: date, event_grain: str) -> date:
     """
     if event_grain == "W":
         return add_days(day, -day.weekday())
-    return day.replace(day=1) if event_grain == "M" else day
+    if event_grain == "M":
+        return day.replace(day=1)
+    return day.replace(month=1, day=1) if event_grain == "Y" else day
 
 
 def rfm_expression(events: Any, cutoff: date, event_grain: str = "D") -> Any:
@@ -74,7 +76,7 @@ def rfm_expression(events: Any, cutoff: date, event_grain: str = "D") -> Any:
         Purchases, one row per customer and day: ``customer_id, date, amount``.
     cutoff : date
         The last day used.
-    event_grain : {"D", "W", "M"}
+    event_grain : {"D", "W", "M", "Y"}
         Period within which purchases are merged. Times are measured between the first days of periods,
         including that of the cutoff.
 

@@ -18,6 +18,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from guanxi.errors import ParamsError
 from guanxi.models import _lifetimes_engine
+from guanxi.served.numerics import FIXED
 
 Floats = NDArray[np.float64]
 Objective = Callable[[Floats], tuple[float, Floats, Floats]]
@@ -182,7 +183,7 @@ class ParametricModel(BaseEstimator):  # type: ignore[misc]
     def _set_params(self, name: str, params: Mapping[str, float], log_covariance: Floats | None) -> None:
         """Set the parameters, and the covariance of their logarithms; None: unknown."""
         self.params_ = dict(params)
-        free = {symbol: value for symbol, value in params.items() if symbol != "k"}
+        free = {symbol: value for symbol, value in params.items() if symbol not in FIXED}
         unknown = pd.DataFrame(np.inf, index=list(free), columns=list(free))
         if log_covariance is None or not np.isfinite(log_covariance).all():
             self.log_covariance_ = self.covariance_ = unknown

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Self
 
 import numpy as np
@@ -12,13 +13,22 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.utils.validation import check_is_fitted
 
 from guanxi.errors import DataError, FitError, FitWarning, ParamsError
-from guanxi.models._customer_table import checked_horizon, history_columns, refuse_rows, weight_column
+from guanxi.models._customer_table import (
+    Histories,
+    checked_horizon,
+    history_columns,
+    refuse_rows,
+    weight_column,
+)
+from guanxi.models._fitting import Fit
 from guanxi.models._maximum_likelihood import Optimum, ParametricModel, is_identified, maximize_from
 from guanxi.models.likelihoods import _bg_bb
-from guanxi.served.numerics import count_rows, distinct_rows
+from guanxi.models.likelihoods._bg_bb import BgBbLikelihood
+from guanxi.models.transaction_model import TransactionModel
+from guanxi.served.numerics import Columns, count_rows, distinct_rows
+from guanxi.served.purchases.bg_bb_process import BG_BB
 
 Floats = NDArray[np.float64]
-Histories = tuple[Floats, Floats, Floats]
 
 _NAMES = ("alpha", "beta", "gamma", "delta")
 _FEW = 30
@@ -89,30 +99,19 @@ class BetaGeoBetaBinomial(ParametricModel):
         """
         columns, weight = count_rows(_opportunities(rfm), weight_column(sample_weight, rfm))
         kept = weight > 0
-        frequency, recency, T = (column[kept] for column in columns)
-        weight = weight[kept]
-        if not frequency.any():
-            raise FitError("no transactions: nothing to learn their probability from; give a longer history")
-        histories = frequency, recency, T
-        optimum, starts = maximize_from(_bg_bb.BgBbLikelihood(*histories, weight), _starts(histories, weight))
-        if not optimum.converged:
-            raise FitError("BG/BB did not converge: check the histories for outliers, or give more customers")
-        fallback = None
-        if (recency == T).all():
-            fallback = "all customers transacted at the last opportunity: no dropout is expected"
-        repeaters = float(weight[frequency > 0].sum())
+        fit = _fit_opportunities(tuple(column[kept] for column in columns), weight[kept])
+        repeaters = float(weight[columns[0] > 0].sum())
         report = {
             "customers": float(weight.sum()),
             "repeat_customers": repeaters,
-            "distinct_histories": len(weight),
-            **optimum.report(_NAMES, starts),
-            "warnings": _warnings(optimum, repeaters),
-            "fallback": fallback,
+            "distinct_histories": int(kept.sum()),
+            **fit.report,
+            "warnings": fit.warnings,
+            "fallback": fit.fallback,
         }
-        params = optimum.params(_NAMES)
-        self._set_fit(self._name, params, optimum.hessian, optimum.value, optimum.converged, report)
-        if fallback is not None:
-            warnings.warn(fallback, FitWarning, stacklevel=2)
+        self._set_fit(self._name, fit.params, fit.hessian, fit.log_likelihood, fit.converged, report)
+        if fit.fallback is not None:
+            warnings.warn(fit.fallback, FitWarning, stacklevel=2)
         return self
 
     def probability_alive(self, rfm: pd.DataFrame, later: int = 0) -> Floats:
@@ -126,27 +125,27 @@ class BetaGeoBetaBinomial(ParametricModel):
         later : int
             A whole number of opportunities of at least 0.
         """
-        return self._predict(rfm, _bg_bb.probability_alive, _whole("later", later))
+        return self._predict(rfm, BG_BB.probability_alive, _whole("later", later) + 1)
 
     def expected_purchases(self, rfm: pd.DataFrame, horizon: int) -> Floats:
         """E[transactions at the next ``horizon`` opportunities | history], shape (n,)."""
-        return self._predict(rfm, _bg_bb.expected_purchases, _whole("horizon", horizon))
+        return self._predict(rfm, BG_BB.expected_purchases, _whole("horizon", horizon))
 
     def expected_purchases_new(self, horizon: int) -> float:
         """E[transactions at the first ``horizon`` opportunities] of a customer with no history yet."""
         check_is_fitted(self)
-        return float(_bg_bb.expected_purchases(self.params_, 0, 0, 0, _whole("horizon", horizon))[0])
+        return float(BG_BB.expected_purchases_new(self._in_opportunities(), _whole("horizon", horizon))[0])
 
     def purchase_probability(self, rfm: pd.DataFrame, n: int, horizon: int) -> Floats:
         """P(exactly n transactions at the next ``horizon`` opportunities | history), shape (n,).
 
         A customer with no history yet is frequency 0, recency 0, T 0.
         """
-        return self._predict(rfm, _bg_bb.purchase_probability, _whole("n", n), _whole("horizon", horizon))
+        return self._predict(rfm, BG_BB.purchase_probability, _whole("n", n), _whole("horizon", horizon))
 
     def probability_no_purchase(self, rfm: pd.DataFrame, horizon: int) -> Floats:
         """P(no transaction at the next ``horizon`` opportunities | history), shape (n,): churn by BTYD."""
-        return self._predict(rfm, _bg_bb.probability_no_purchase, _whole("horizon", horizon))
+        return self._predict(rfm, BG_BB.probability_no_purchase, _whole("horizon", horizon))
 
     def discounted_expected_residual_transactions(
         self, rfm: pd.DataFrame, discount_rate: float, horizon: int | None = None
@@ -171,10 +170,71 @@ class BetaGeoBetaBinomial(ParametricModel):
         """Evaluate a formula once per distinct history and expand the result to all rows."""
         check_is_fitted(self)
         (frequency, recency, T), inverse = distinct_rows(_opportunities(rfm))
-        return formula(self.params_, frequency, recency, T, *arguments)[inverse]
+        return formula(self._in_opportunities(), frequency, recency, T, *arguments)[inverse]
+
+    def _in_opportunities(self) -> dict[str, float]:
+        return {**self.params_, "period": 1.0}
 
 
-def _opportunities(rfm: pd.DataFrame) -> Histories:
+class PurchasesByPeriod(TransactionModel):
+    """BG/BB with the interface and the time unit of the models in continuous time.
+
+    Parameters
+    ----------
+    period : float
+        Length of an opportunity, in the unit of the customer table.
+
+    Examples
+    --------
+    >>> from guanxi.simulation import simulate_bg_bb
+    >>> truth = {"alpha": 1.2, "beta": 0.75, "gamma": 0.66, "delta": 2.78}
+    >>> rfm = simulate_bg_bb(truth, n=2000, T=8, seed=1)
+    >>> rfm[["recency", "T"]] *= 365
+    >>> PurchasesByPeriod(365.0).fit(rfm).expected_purchases(rfm, horizon=730.0).shape
+    (2000,)
+    """
+
+    _process = BG_BB
+
+    def __init__(self, period: float = 1.0) -> None:
+        self.period = period
+
+    def _fit_histories(self, histories: Histories) -> Fit:
+        rows = BG_BB.opportunities({"period": self.period}, *histories.columns[:3])
+        fit = _fit_opportunities(*count_rows(rows, histories.weight))
+        return replace(fit, params={**fit.params, "period": float(self.period)})
+
+
+def _fit_opportunities(histories: Columns, weight: Floats) -> Fit:
+    """Fit BG/BB to distinct histories in whole opportunities.
+
+    Raises
+    ------
+    FitError
+        If no customer transacted, or the search does not converge.
+    """
+    frequency, recency, T = histories
+    if not frequency.any():
+        raise FitError("no transactions: nothing to learn their probability from; give a longer history")
+    optimum, starts = maximize_from(BgBbLikelihood(frequency, recency, T, weight), _starts(histories, weight))
+    if not optimum.converged:
+        raise FitError("BG/BB did not converge: check the histories for outliers, or give more customers")
+    fallback = None
+    if (recency == T).all():
+        fallback = "all customers transacted at the last opportunity: no dropout is expected"
+    return Fit(
+        BG_BB,
+        optimum.params(_NAMES),
+        optimum.value,
+        optimum.hessian,
+        optimum.converged,
+        optimum.report(_NAMES, starts),
+        fallback,
+        _warnings(optimum, float(weight[frequency > 0].sum())),
+    )
+
+
+def _opportunities(rfm: pd.DataFrame) -> Columns:
     frequency, recency, T = history_columns(rfm)
     refuse_rows(rfm, "T", np.floor(T) != T, "is not a whole number of opportunities")
     refuse_rows(rfm, "T", T > _MOST_OPPORTUNITIES, f"is above {_MOST_OPPORTUNITIES:,} opportunities")
@@ -203,7 +263,7 @@ def _checked_rate(rate: float, *, endless: bool) -> float:
     return float(rate)
 
 
-def _starts(histories: Histories, weight: Floats) -> list[Floats]:
+def _starts(histories: Columns, weight: Floats) -> list[Floats]:
     """Choose starting values: the share of opportunities used and a typical dropout, then others around."""
     frequency, _, T = histories
     share = float(np.clip(weight @ frequency / (weight @ T), 0.02, 0.98))

@@ -17,6 +17,7 @@ from __future__ import annotations
 from guanxi.errors import DataError, ParamsError
 from guanxi.models._customer_table import Histories
 from guanxi.models._fitting import Fit, fit_process, fit_regularity
+from guanxi.models.beta_geo_beta_binomial import PurchasesByPeriod
 from guanxi.models.transaction_model import CovariateModel, TransactionModel
 from guanxi.served.purchases import beta_geometric_process, lifetime_process
 
@@ -211,13 +212,15 @@ TRANSACTION_MODELS: dict[str, type[TransactionModel]] = {
 CNBD_MODELS = tuple(name for name, model in TRANSACTION_MODELS.items() if model._log_gaps)
 
 
-def transaction_model(name: str, engine: str = "guanxi") -> TransactionModel:
-    """Make an unfitted model by name.
+def transaction_model(name: str, engine: str = "guanxi", period: float = 1.0) -> TransactionModel:
+    """Make an unfitted model by name, as in ``clv.model``; ``period`` is that of BG/BB.
 
     Examples
     --------
     >>> transaction_model("pareto_nbd")
     ParetoNBD()
     """
+    if name == PurchasesByPeriod._process.name:
+        return PurchasesByPeriod(period)
     model = TRANSACTION_MODELS[name]()
     return model if engine == "guanxi" else model.set_params(engine=engine)

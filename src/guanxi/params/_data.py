@@ -44,7 +44,7 @@ class DataParams(Section):
     refunds: Literal["net", "drop", "reject"] = "net"
     duplicates: Literal["keep", "drop"] = "keep"
     duplicates_ignore: tuple[str, ...] = ()
-    event_grain: Literal["D", "W", "M"] = "D"
+    event_grain: Literal["D", "W", "M", "Y"] = "D"
     timezone: str = "UTC"
     timestamp_format: str | None = None
     encoding: str = "utf-8"

@@ -14,9 +14,9 @@ _LIFETIMES_MODELS = ("bg_nbd", "mbg_nbd", "pareto_nbd")
 class LifetimeValueParams(Section):
     """Purchases, spend and discounted lifetime value."""
 
-    model: Literal["bg_nbd", "mbg_nbd", "bg_cnbd", "mbg_cnbd", "pareto_nbd", "ggom_nbd", "nbd", "auto"] = (
-        "bg_nbd"
-    )
+    model: Literal[
+        "bg_nbd", "mbg_nbd", "bg_cnbd", "mbg_cnbd", "pareto_nbd", "ggom_nbd", "nbd", "bg_bb", "auto"
+    ] = "bg_nbd"
     engine: Literal["guanxi", "lifetimes"] = "guanxi"
     spend: Literal["gamma_gamma", "mean"] = "gamma_gamma"
     annual_discount_rate: float = Field(0.1, ge=0, lt=10)

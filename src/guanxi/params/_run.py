@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+<<<<<<< HEAD
 from datetime import date
 from typing import Any, Literal
+=======
+from datetime import date, datetime
+from typing import Any, Literal, Self
+>>>>>>> 70e6ec4 (BG/BB as clv.model for logs by week, month or year)
 
 import yaml
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from guanxi.errors import ParamsError
 from guanxi.params._data import DataParams, RelationsParams
@@ -50,6 +55,12 @@ class Params(Section):
             return None if as_of is None else parse_date(as_of, what="as_of")
         except ParamsError:
             raise ValueError("write a date as YYYY-MM-DD") from None
+
+    @model_validator(mode="after")
+    def _periods_of_the_model(self) -> Self:
+        if self.clv.model == "bg_bb" and self.data.event_grain == "D":
+            raise ValueError("clv.model=bg_bb counts whole periods: set data.event_grain=W, M or Y")
+        return self
 
     def to_yaml(self) -> str:
         """Format all keys with their resolved values.

@@ -20,7 +20,12 @@ from guanxi.features.snapshots import SnapshotPlan, features_at, plan_snapshots,
 from guanxi.models import GammaGamma
 from guanxi.models.purchase_models import CNBD_MODELS, transaction_model
 from guanxi.models.transaction_model import TransactionModel
+<<<<<<< HEAD
 from guanxi.params import Params
+=======
+from guanxi.params import LifetimeValueParams, Params
+from guanxi.periods import days_per_unit
+>>>>>>> 70e6ec4 (BG/BB as clv.model for logs by week, month or year)
 from guanxi.pipeline._base_learners import MODELLED_OUTCOMES
 from guanxi.pipeline._fit_month_index import fit_month_index
 from guanxi.pipeline.correction import ALONE, FittedCorrection, _alone, _fit_correction
@@ -223,7 +228,10 @@ def _fit_transactions(
 ) -> tuple[dict[str, TransactionModel], Choice]:
     """Fit the chosen models. A fallback is served under its own name."""
     rows = with_log_gaps(features, log, as_of) if set(choice.names) & set(CNBD_MODELS) else features
-    fitted = {name: fit_quietly(transaction_model(name, params.clv.engine), rows) for name in choice.names}
+    period = days_per_unit(params.data.event_grain)
+    fitted = {
+        name: fit_quietly(transaction_model(name, params.clv.engine, period), rows) for name in choice.names
+    }
     serving = {name: model.process_.name for name, model in fitted.items()}
     # Names may repeat: if two models fall back to the same one, their mean counts it twice.
     counts, churn = (tuple(serving[name] for name in names) for names in (choice.counts, choice.churn))

@@ -14,6 +14,9 @@ Integers = NDArray[np.int64]
 Columns = tuple[Floats, ...]
 Params = Mapping[str, Any]
 
+#: Parameters that are no estimates: the regularity of gaps, and the length of a period.
+FIXED = ("k", "period")
+
 _LARGEST_WHOLE = 2**31
 _LARGEST_KEY = 2**63
 _STEP = 0.15
@@ -120,7 +123,7 @@ def parameter_points(params: Params, log_covariance: ArrayLike | None) -> list[P
     ----------
     params : mapping
     log_covariance : array, shape (d, d), or None
-        Covariance of the log-parameters in the order of ``params``, without the integer k. Deviations along
+        Covariance of the log-parameters in the order of ``params``, without :data:`FIXED`. Deviations along
         its axes are capped at 0.5, a factor of e in four dimensions, where the normal approximation fails.
         The parameters are taken as known if it is None or not finite, or if every standard error is below
         0.01. At 0.01, correlated as on CDNOW, the points move the upper end of spend by 0.02 % of the
@@ -138,7 +141,7 @@ def parameter_points(params: Params, log_covariance: ArrayLike | None) -> list[P
     matrix = np.asarray(log_covariance, dtype=np.float64)
     if not np.isfinite(matrix).all() or (np.diag(matrix) < _SMALLEST_ERROR**2).all():
         return [params]
-    names = [name for name in params if name != "k"]
+    names = [name for name in params if name not in FIXED]
     variances, axes = np.linalg.eigh(matrix)
     deviations = np.clip(np.sqrt(np.maximum(variances, 0.0)), 0.0, _LARGEST_DEVIATION)
     steps = (np.sqrt(len(names)) * deviations * axes).T

@@ -18,59 +18,17 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import gammaln
 
 from guanxi.models._maximum_likelihood import by_log_params
+from guanxi.served.purchases.bg_bb_process import BG_BB
 
-from ._shifted_beta_geometric import discounted_renewals, log_survival_table
+from ._shifted_beta_geometric import discounted_renewals
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 Params = Mapping[str, float]
 
 _CHUNK = 2**17  # terms per pass, to fit the processor's cache
-
-
-def log_likelihood(params: Params, x: ArrayLike, t_x: ArrayLike, T: ArrayLike) -> Floats:
-    """Log-likelihood of each history: the finite sum of the paper, in log space.
-
-    Examples
-    --------
-    >>> params = {"alpha": 1.2, "beta": 0.75, "gamma": 0.66, "delta": 2.78}
-    >>> log_likelihood(params, [0, 3, 3000], [0, 4, 3999], [6, 6, 4000]).round(3).tolist()
-    [-1.163, -5.061, -2258.093]
-    """
-    x, t_x, T = _whole(x, t_x, T)
-    result = np.empty(len(x))
-    for rows, lives, largest, terms in _summands(params, x, t_x, T):
-        result[rows] = largest + np.log(np.add.reduceat(terms, lives.starts))
-    return result
-
-
-def probability_alive(params: Params, x: ArrayLike, t_x: ArrayLike, T: ArrayLike, later: int = 0) -> Floats:
-    """P(alive at opportunity T + 1 + later | history): equation (11) of the paper for later = 0.
-
-    Examples
-    --------
-    >>> donations = {"alpha": 1.203528, "beta": 0.749726, "gamma": 0.656781, "delta": 2.783796}
-    >>> probability_alive(donations, [0, 2, 6], [0, 4, 6], 6).round(2)
-    array([0.11, 0.59, 0.93])
-    """
-    x, t_x, T = _whole(x, t_x, T)
-    survival = log_survival_table(_dropout(params), int(T.max()) + 1 + later)
-    return np.asarray(_alive_and_dead(params, x, t_x, T)[0] * np.exp(survival[T + 1 + later] - survival[T]))
-
-
-def expected_purchases(params: Params, x: ArrayLike, t_x: ArrayLike, T: ArrayLike, horizon: int) -> Floats:
-    """E[transactions at opportunities T + 1 ... T + horizon | history]: equation (13), also at gamma = 1.
-
-    Examples
-    --------
-    >>> donations = {"alpha": 1.203528, "beta": 0.749726, "gamma": 0.656781, "delta": 2.783796}
-    >>> expected_purchases(donations, [0, 4], [0, 5], 6, 10).round(4)
-    array([0.1302, 3.6279])
-    """
-    return discounted_purchases(params, x, t_x, T, 0.0, horizon)
 
 
 def discounted_purchases(
@@ -100,61 +58,17 @@ def discounted_purchases(
     >>> discounted_purchases(params, [3], [4], [6], 0.1).round(4)
     array([1.6214])
     """
-    x, t_x, T = _whole(x, t_x, T)
+    params = {**params, "period": 1.0}
+    alive = BG_BB.probability_alive(params, x, t_x, T)
+    if horizon is not None:
+        log_discount = -np.log1p(discount_rate)
+        return alive * BG_BB.weighted_purchases_alive(
+            params, x, t_x, T, horizon, lambda j: np.exp(log_discount * j)
+        )
+    x, T = _whole(x, T)
     transacts = (params["alpha"] + x) / (params["alpha"] + params["beta"] + T)
-    lives = discounted_renewals(_dropout(params), T, discount_rate, horizon)
-    return _alive_and_dead(params, x, t_x, T)[0] * transacts * lives
-
-
-def purchase_probability(
-    params: Params, x: ArrayLike, t_x: ArrayLike, T: ArrayLike, n: int, horizon: int
-) -> Floats:
-    """P(exactly n transactions at opportunities T + 1 ... T + horizon | history).
-
-    Given alive it is equation (7) of the paper, for a new customer, with the posterior parameters.
-
-    Examples
-    --------
-    >>> donations = {"alpha": 1.203528, "beta": 0.749726, "gamma": 0.656781, "delta": 2.783796}
-    >>> (11104 * purchase_probability(donations, 0, 0, 0, 6, 6)).round(1)
-    array([1253.1])
-    """
-    x, t_x, T = _whole(x, t_x, T)
-    alive, dead = _alive_and_dead(params, x, t_x, T)
-    result = dead * (n == 0)
-    if n > horizon:
-        return np.asarray(result)
-    logs = _running_logs(params, int(T.max()) + horizon)
-    lived = np.arange(n, horizon + 1)
-    ways = gammaln(lived + 1.0) - gammaln(n + 1.0) - gammaln(lived - n + 1.0)
-    for rows in _chunks(np.full(len(x), len(lived))):
-        start, idle = T[rows, None], (T - x)[rows, None]
-        terms = ways + (logs.transact[x + n] - logs.transact[x])[rows, None]
-        terms += logs.idle[idle + lived - n] - logs.idle[idle]
-        terms += logs.both[start] - logs.both[start + lived]
-        terms += logs.survive[start + lived] - logs.survive[start]
-        dropped = lived < horizon
-        terms += logs.die[start] - logs.die[start + lived + dropped] + dropped * np.log(params["gamma"])
-        result[rows] += alive[rows] * np.exp(terms).sum(axis=1)
-    return np.asarray(result)
-
-
-def probability_no_purchase(
-    params: Params, x: ArrayLike, t_x: ArrayLike, T: ArrayLike, horizon: int
-) -> Floats:
-    """P(no transaction at opportunities T + 1 ... T + horizon | history).
-
-    It is L(x, t_x, T + horizon) / L(x, t_x, T).
-
-    Examples
-    --------
-    >>> params = {"alpha": 1.2, "beta": 0.75, "gamma": 0.66, "delta": 2.78}
-    >>> probability_no_purchase(params, [3], [4], [6], 2).round(4)
-    array([0.6775])
-    """
-    x, t_x, T = _whole(x, t_x, T)
-    longer = log_likelihood(params, x, t_x, T + horizon)
-    return np.asarray(np.exp(longer - log_likelihood(params, x, t_x, T)))
+    dropout = {"alpha": params["gamma"], "beta": params["delta"]}
+    return alive * transacts * discounted_renewals(dropout, T, discount_rate)
 
 
 class BgBbLikelihood:
@@ -286,33 +200,6 @@ def _add_derivatives(
     hessian[1, 1] -= weighted @ idle[lived - all_x]
     hessian[2, 2] -= weighted @ lives.dropped / params[2] ** 2
     hessian[3, 3] -= weighted @ survive[lived]
-
-
-def _summands(
-    params: Params, x: Integers, t_x: Integers, T: Integers
-) -> Iterator[tuple[slice, _Lives, Floats, Floats]]:
-    """Yield rows, lives, the log of each row's largest summand, and all summands relative to it."""
-    logs = _running_logs(params, int(T.max()))
-    for rows in _chunks(T - t_x + 1):
-        lives = _lives(t_x[rows], T[rows])
-        terms = _log_terms(params, logs, x[rows], lives)
-        largest = np.maximum.reduceat(terms, lives.starts)
-        yield rows, lives, largest, np.exp(terms - largest[lives.row])
-
-
-def _alive_and_dead(params: Params, x: Integers, t_x: Integers, T: Integers) -> tuple[Floats, Floats]:
-    """P(alive at opportunity T | history) and P(dead by then), each without subtraction from 1."""
-    alive, dead = np.empty((2, len(x)))
-    for rows, lives, _, terms in _summands(params, x, t_x, T):
-        gone = np.add.reduceat(terms * lives.dropped, lives.starts)
-        here = np.add.reduceat(terms * (1 - lives.dropped), lives.starts)
-        alive[rows], dead[rows] = here / (here + gone), gone / (here + gone)
-    return alive, dead
-
-
-def _dropout(params: Params) -> Params:
-    """Parameters of the lifetime as a shifted beta-geometric distribution."""
-    return {"alpha": params["gamma"], "beta": params["delta"]}
 
 
 def _chunks(counts: Integers) -> Iterator[slice]:

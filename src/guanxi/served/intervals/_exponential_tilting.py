@@ -14,7 +14,9 @@ _SHARE_OF_FALL = 0.8
 _ROUNDING = 1e-12  # share of P(any purchase) below which a probability may be rounding error
 
 
-def tilted(counts: Floats, probabilities: Floats, none: Floats, mean: Floats) -> Floats:
+def tilted(
+    counts: Floats, probabilities: Floats, none: Floats, mean: Floats, *, bounded: bool = False
+) -> Floats:
     """Nearest distributions of counts with a given probability of 0 and a given mean.
 
     They minimise the Kullback-Leibler divergence: the probabilities of 1, 2, … are multiplied by a factor to
@@ -32,6 +34,8 @@ def tilted(counts: Floats, probabilities: Floats, none: Floats, mean: Floats) ->
     mean : array, shape (n,)
         Required mean, at least ``1 - none``. It is not reached where the probabilities of large counts would
         no longer decrease.
+    bounded : bool
+        Greater counts are impossible; otherwise they were left out.
 
     Returns
     -------
@@ -45,10 +49,14 @@ def tilted(counts: Floats, probabilities: Floats, none: Floats, mean: Floats) ->
     """
     counts = counts[1:]
     # Where no count above 0 has any probability, all get the same.
-    log_some, fall = _log_chances(np.maximum(probabilities[:, 1:], 1e-300), counts)
+    some = np.maximum(probabilities[:, 1:], 1e-300)
     target = np.clip(mean / np.maximum(1.0 - none, 1e-300), 1.0, counts[-1])
-    # The probabilities of large counts must keep decreasing.
-    highest = np.clip(_SHARE_OF_FALL * fall, 0.0, _WIDEST)
+    if bounded:
+        log_some, highest = np.log(some), np.full(len(some), _WIDEST)
+    else:
+        log_some, fall = _log_chances(some, counts)
+        # The probabilities of large counts must keep decreasing.
+        highest = np.clip(_SHARE_OF_FALL * fall, 0.0, _WIDEST)
     log_factor = _log_factor(log_some, counts, target, highest)
     return np.column_stack([none, (1.0 - none)[:, None] * _weights(log_some, counts, log_factor)])
 

@@ -14,7 +14,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..numerics import _gauss_legendre, distinct_rows, parameter_points
+from ..numerics import FIXED, _gauss_legendre, distinct_rows, parameter_points
 from ..purchases.process import Floats, Params, PurchaseProcess, broadcast_floats
 from ..spend import SpendProcess
 from ._exponential_tilting import tilted
@@ -197,14 +197,17 @@ def _distributions(
     if rows > _FEW_ROWS:
         return (process.count_distribution(params, x, t_x, T, horizon, most) for process, params in points)
     process, first = points[0]
-    every = {name: np.repeat([params[name] for _, params in points], rows) for name in first if name != "k"}
+    free = [name for name in first if name not in FIXED]
+    every = {name: np.repeat([params[name] for _, params in points], rows) for name in free}
     x, t_x, T = (np.tile(column, len(points)) for column in (x, t_x, T))
     found = process.count_distribution({**first, **every}, x, t_x, T, horizon, most)
     return found.reshape(len(points), rows, most + 1)
 
 
-def _adjust(counts: Floats, probabilities: Floats, adjusted: tuple[Floats, ...]) -> Floats:
-    return tilted(counts, probabilities, *adjusted) if adjusted else probabilities
+def _adjust(
+    counts: Floats, probabilities: Floats, adjusted: tuple[Floats, ...], bounded: bool = False
+) -> Floats:
+    return tilted(counts, probabilities, *adjusted, bounded=bounded) if adjusted else probabilities
 
 
 def _is_complete(probabilities: Floats, adjusted: tuple[Floats, ...]) -> NDArray[np.bool_]:
@@ -219,15 +222,19 @@ def _count_distributions(
 ) -> Iterator[tuple[NDArray[np.int64], Floats, Floats]]:
     """Yield rows, purchase counts and their probabilities, with as many counts as each row needs."""
     going_on = np.arange(len(histories[0]))
-    for most in _MOST:
+    possible = max(
+        process.most_purchases(params, horizon) for points in members for process, params in points
+    )
+    bounded = np.isfinite(possible)
+    for most in (int(possible),) if bounded else _MOST:
         if not len(going_on):
             return
         incomplete = []
         for rows in _chunks(going_on, _ENTRIES // (most + 1)):
             chosen = tuple(column[rows] for column in histories)
             counts = np.arange(most + 1.0)
-            probabilities = _adjust(counts, _mixture(members, chosen, horizon, most), chosen[3:])
-            complete = _is_complete(probabilities, chosen[3:])
+            probabilities = _adjust(counts, _mixture(members, chosen, horizon, most), chosen[3:], bounded)
+            complete = bounded | _is_complete(probabilities, chosen[3:])
             incomplete.append(rows[~complete])
             yield rows[complete], counts, probabilities[complete]
         going_on = np.concatenate(incomplete)

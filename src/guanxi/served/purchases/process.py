@@ -84,6 +84,10 @@ class PurchaseProcess:
         """Quantile of the time from T to the next purchase, given no dropout before it."""
         raise NotImplementedError
 
+    def most_purchases(self, params: Params, horizon: float) -> float:
+        """Largest possible number of purchases within the horizon; by default there is no limit."""
+        return np.inf
+
     # --- derived -----------------------------------------------------------------------------------------
 
     def probability_alive(

@@ -8,11 +8,13 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from .beta_geometric_process import BG_CNBD, BG_NBD, MBG_CNBD, MBG_NBD
+from .bg_bb_process import BG_BB
 from .lifetime_process import GGOM_NBD, NBD, PARETO_NBD
 from .process import Floats, Params, PurchaseProcess
 
 PROCESSES: dict[str, PurchaseProcess] = {
-    process.name: process for process in (NBD, BG_NBD, MBG_NBD, BG_CNBD, MBG_CNBD, PARETO_NBD, GGOM_NBD)
+    process.name: process
+    for process in (NBD, BG_NBD, MBG_NBD, BG_CNBD, MBG_CNBD, PARETO_NBD, GGOM_NBD, BG_BB)
 }
 
 
@@ -26,7 +28,8 @@ class PurchaseMixture:
     Examples
     --------
     >>> from .beta_geometric_process import BG_NBD
-    >>> from .lifetime_process import NBD
+    >>> from .bg_bb_process import BG_BB
+    from .lifetime_process import NBD
     >>> members = [(BG_NBD, {"r": 0.25, "alpha": 4.0, "a": 0.8, "b": 2.5}), (NBD, {"r": 0.4, "alpha": 12.0})]
     >>> PurchaseMixture(members).expected_purchases([2], [30], [38], 39).round(3)
     array([1.571])
