@@ -3,13 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-<<<<<<< HEAD
 from datetime import date
-from typing import Any, Literal
-=======
-from datetime import date, datetime
 from typing import Any, Literal, Self
->>>>>>> 70e6ec4 (BG/BB as clv.model for logs by week, month or year)
 
 import yaml
 from pydantic import Field, field_validator, model_validator

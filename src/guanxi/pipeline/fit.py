@@ -20,12 +20,8 @@ from guanxi.features.snapshots import SnapshotPlan, features_at, plan_snapshots,
 from guanxi.models import GammaGamma
 from guanxi.models.purchase_models import CNBD_MODELS, transaction_model
 from guanxi.models.transaction_model import TransactionModel
-<<<<<<< HEAD
 from guanxi.params import Params
-=======
-from guanxi.params import LifetimeValueParams, Params
 from guanxi.periods import days_per_unit
->>>>>>> 70e6ec4 (BG/BB as clv.model for logs by week, month or year)
 from guanxi.pipeline._base_learners import MODELLED_OUTCOMES
 from guanxi.pipeline._fit_month_index import fit_month_index
 from guanxi.pipeline.correction import ALONE, FittedCorrection, _alone, _fit_correction
