@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import operator
+from collections.abc import Callable
 from typing import Any
 
 import ibis
@@ -21,6 +22,8 @@ from guanxi.params import OPTIONAL_COLUMNS, REQUIRED_COLUMNS, DataParams
 
 NUMBERS = ("amount", "quantity", "unit_price", "margin")
 _TEXTS = ("order_id", "category", "channel")
+GIVEN = "given_"
+Keep = Callable[[Any], Any]
 
 
 def resolve_formats(source: SourceTable, params: DataParams) -> tuple[DataParams, tuple[DataFinding, ...]]:
@@ -52,37 +55,47 @@ def find_formats(
     return resolved, (*found, *others)
 
 
-def canonical_columns(source: SourceTable, params: DataParams) -> Any:
+def canonical_columns(source: SourceTable, params: DataParams, keep: Keep) -> Any:
     """Map and cast a source's columns; values that cannot be cast become null.
+
+    ``keep`` makes a step a table or view: the casts repeat what they cast, so it must be plain columns.
 
     The result also has ``given_timestamp`` and ``given_amount`` (whether the source had a value) and
     ``repeated`` (whether an earlier line equals it in all compared columns). Without a column of amounts,
     ``amount`` and ``given_amount`` are null.
     """
-    table = source.table
     mapping = _mapping(source, params)
-    columns: dict[str, Any] = {"line_number": table[ROW]}
-    customer_id, timestamp = (
-        present(table[mapping[name][0]], params.missing) for name in ("customer_id", "timestamp")
-    )
-    columns["customer_id"] = identifier(customer_id)
-    columns["timestamp"] = read_time(timestamp, params)
-    columns["given_timestamp"] = timestamp.notnull()
+    given = keep(_given_columns(source, mapping, params))
+    parts = {name: [given[GIVEN + part] for part in mapping[name]] for name in mapping}
+    (customer_id,), (timestamp,) = parts["customer_id"], parts["timestamp"]
+    columns = {
+        "line_number": given.line_number,
+        "customer_id": identifier(customer_id),
+        "timestamp": read_time(timestamp, params),
+        "given_timestamp": timestamp.notnull(),
+    }
     for name in NUMBERS:
-        if name in mapping:
-            columns[name] = _product(table, mapping[name], params)
-    if "amount" in mapping:
-        columns["given_amount"] = functools.reduce(
-            operator.and_, (present(table[part], params.missing).notnull() for part in mapping["amount"])
-        )
+        if name in parts:
+            factors = (read_number(part, params) for part in parts[name])
+            columns[name] = functools.reduce(operator.mul, factors)
+    if "amount" in parts:
+        known = (part.notnull() for part in parts["amount"])
+        columns["given_amount"] = functools.reduce(operator.and_, known)
     else:
         columns |= {"amount": ibis.null("float64"), "given_amount": ibis.null("boolean")}
-    for name in _TEXTS:
-        if name in mapping:
-            columns[name] = present(table[mapping[name][0]]).cast("string")
+    columns |= {name: parts[name][0].cast("string") for name in _TEXTS if name in parts}
+    return given.select(**columns, repeated=given.repeated)
+
+
+def _given_columns(source: SourceTable, mapping: dict[str, list[str]], params: DataParams) -> Any:
+    """Select the mapped columns, what is missing as null; words for it count except in columns of text."""
+    table = source.table
+    texts = {part for name in _TEXTS for part in mapping.get(name, ())}
+    others = {part for name, parts in mapping.items() if name not in _TEXTS for part in parts}
+    columns = {GIVEN + part: present(table[part]) for part in texts}
+    columns |= {GIVEN + part: present(table[part], params.missing) for part in others}
     compared = [name for name in source.columns if name not in params.duplicates_ignore]
-    columns["repeated"] = repeated(table, compared)
-    return table.select(**columns)
+    return table.select(line_number=table[ROW], repeated=repeated(table, compared), **columns)
 
 
 def _mapping(source: SourceTable, params: DataParams) -> dict[str, list[str]]:
@@ -135,8 +148,3 @@ def _hash(values: Any) -> Any:
 def _parts(column: str, available: list[str]) -> list[str]:
     """Split ``A*B`` into its factors, unless a column has that name."""
     return [column] if column in available else [part.strip() for part in column.split("*")]
-
-
-def _product(table: Any, parts: list[str], params: DataParams) -> Any:
-    factors = (read_number(present(table[part], params.missing), params) for part in parts)
-    return functools.reduce(operator.mul, factors)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -130,7 +131,9 @@ def read_transactions(
             params, found = resolve_formats(table, params)
             table = replace(table, findings=(*table.findings, *found))
             # Each step becomes a table, or the engine would recompute shared steps at every use.
-            parsed = connection.create_table("parsed", canonical_columns(table, params))
+            keep = functools.partial(connection.create_table, "given")
+            parsed = connection.create_table("parsed", canonical_columns(table, params, keep))
+            connection.drop_table("given")
             stand_ins = find_stand_ins(parsed, params, lambda small: small.execute())
             judged = connection.create_table("judged", rules._apply_rules(parsed, params, stand_ins))
             connection.drop_table("parsed")

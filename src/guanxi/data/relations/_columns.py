@@ -6,7 +6,7 @@ from typing import Any
 
 import ibis
 
-from guanxi.data._columns import find_formats, repeated
+from guanxi.data._columns import GIVEN, Keep, find_formats, repeated
 from guanxi.data._identifiers import identifier_as, present
 from guanxi.data._numbers import read_number
 from guanxi.data._times import read_time
@@ -70,22 +70,26 @@ def resolve_relation(
 
 
 def canonical_relation(
-    relation: str, source: SourceTable, params: RelationParams, data: DataParams, id_type: Any
+    relation: str, source: SourceTable, params: RelationParams, data: DataParams, id_type: Any, keep: Keep
 ) -> Any:
     """Map and cast a relation's columns; values that cannot be cast become null.
 
     The result also has ``line_number``, ``unreadable_…`` for each column (whether a value could not be cast)
-    and ``repeated`` (whether an earlier line equals it). ``data`` gives the time zone and time format.
+    and ``repeated`` (whether an earlier line equals it). ``data`` gives the time zone and time format;
+    ``keep`` is as in :func:`guanxi.data._columns.canonical_columns`.
     """
-    columns: dict[str, Any] = {"line_number": source.table[ROW]}
-    for name, value in map_columns(relation, source, params).items():
-        given = _present(name, value, data)
+    mapped = map_columns(relation, source, params)
+    values = {GIVEN + name: _present(name, value, data) for name, value in mapped.items()}
+    line_number, again = source.table[ROW], repeated(source.table, source.columns)
+    step = keep(source.table.select(line_number=line_number, repeated=again, **values))
+    columns: dict[str, Any] = {"line_number": step.line_number}
+    for name in mapped:
+        given = step[GIVEN + name]
         plain = data.model_copy(update=_PLAIN) if name in params.constants else data
         cast = _cast(relation, name, given, plain, id_type)
         columns[name] = cast
         columns[UNREADABLE + name] = given.notnull() & cast.isnull()
-    columns["repeated"] = repeated(source.table, source.columns)
-    return source.table.select(**columns)
+    return step.select(**columns, repeated=step.repeated)
 
 
 def _present(name: str, value: Any, data: DataParams) -> Any:

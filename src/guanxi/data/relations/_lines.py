@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -92,10 +93,12 @@ class RelationReader:
             self.data, found = resolve_relation(self.relation, source, self.params, self.data)
             source = replace(source, findings=(*source.findings, *found))
             id_type = self.log.lines.customer_id.type() if self.log else dt.string
-            parsed = canonical_relation(self.relation, source, self.params, self.data, id_type)
+            keep = functools.partial(self.connection.create_table, "given")
+            parsed = canonical_relation(self.relation, source, self.params, self.data, id_type, keep)
             if self.relation == "surveys":
                 parsed = relation_rules._with_scales(parsed)
             parsed = self.connection.create_table("parsed", parsed)
+            self.connection.drop_table("given")
             judged = self.connection.create_table("judged", self._apply_rules(parsed))
             self.connection.drop_table("parsed")
             return self._summarise(source, judged)
@@ -109,7 +112,7 @@ class RelationReader:
         try:
             yield read_source(self.connection, given, self.data, f"the table of {self.relation}")
         finally:
-            for name in ("source", "unreadable", "parsed", "judged", "looped"):
+            for name in ("source", "unreadable", "given", "parsed", "judged", "looped"):
                 self.connection.drop_table(name, force=True)
 
     def _apply_rules(self, parsed: Any) -> Any:

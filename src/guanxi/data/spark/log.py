@@ -85,7 +85,7 @@ def read_transactions(engine: SparkEngine, source: str, params: DataParams) -> S
         If no line is accepted.
     """
     table = _read(engine, source, params)
-    columns = canonical_columns(table, params)
+    columns = canonical_columns(table, params, lambda step: engine.table("given", engine.frame(step)))
     unused = ("line_number",) if params.duplicates == "drop" else ("line_number", "repeated")
     parsed = engine.keep("parsed", columns.drop(*unused))
     stand_ins = find_stand_ins(parsed, params, engine.rows)
