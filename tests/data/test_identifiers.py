@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -53,7 +54,7 @@ def test_blanks_around_an_identifier_make_no_other_customer(written: list[str]) 
         ([Decimal("1.50"), Decimal(2)], ["1.50", "2"]),
         (pd.array([2**64 - 1, 2**64 - 2], dtype="uint64"), [2**64 - 2, 2**64 - 1]),
         ([Decimal(2**64), Decimal(2**64 + 1)], [str(2**64), str(2**64 + 1)]),
-        ([b"\xff\x00", b"a"], ["61", "FF00"]),
+        ([b"\xff\x00", b"a"], ["a", "ff00"]),
     ],
 )
 def test_numbers_keep_their_identity_and_lose_their_point(ids: Any, expected: list[Any]) -> None:
@@ -143,7 +144,7 @@ def test_totals_can_be_customers(read_lines: Reader) -> None:
         (["1.0", "2.0"], [1, 2]),
         ([1.0, 2.0], ["1", "2.0"]),
         ([1, 2], [1.0, 2.0]),
-        ([b"a", b"b"], ["61", "62"]),
+        ([b"a", b"\xff"], ["a", "ff"]),
     ],
     ids=["blanks", "text to integers", "floats to text", "integers to floats", "bytes"],
 )

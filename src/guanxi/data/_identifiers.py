@@ -47,7 +47,7 @@ def identifier(given: Any) -> Any:
     if kind.is_integer() or kind.is_uuid():
         return given
     if kind.is_binary():
-        return _hex(given)
+        return _hex(given).lower()
     if kind.is_floating() or kind.is_decimal():
         whole = given.try_cast("int64")
         broken = given.notnull() & ~(whole.cast(kind) == given).fill_null(False)
