@@ -16,7 +16,7 @@ from guanxi.data.transactions import read_transactions
 from guanxi.data.usability import assess
 from guanxi.errors import RegistryError, SourceError
 from guanxi.features.snapshots import features_at
-from guanxi.params import DataParams
+from guanxi.params import DataParams, parse_columns
 
 OF_SPEND = ["monetary_value", "expected_spend", "clv", "clv_lower", "clv_upper"]
 QUICK = ("--horizon", "60", "--set", "churn.snapshot_spacing_days=400")
@@ -66,9 +66,11 @@ class TestReading:
         assert missing >= {"monetary_value", "amount_mean", "spend_30", "spend_before_365", "refund_share"}
         assert not [name for name in missing if "purchases" in name or "gap" in name]
 
-    def test_a_likely_column_is_proposed(self) -> None:
-        log = read_transactions(visits().assign(total=12.5))
-        assert [each.setting for each in log.findings] == ["data.columns.amount=total"]
+    def test_a_likely_column_is_proposed_and_not_passed_over_in_silence(self) -> None:
+        table = visits().assign(total=12.5)
+        with pytest.raises(SourceError, match=r"with --columns amount=total, or .* --columns amount=$"):
+            read_transactions(table)
+        assert not read_transactions(table, DataParams(columns=parse_columns("amount="))).has_amounts
 
     def test_findings_do_without_a_value(self) -> None:
         dirty = pd.concat([visits(), pd.DataFrame({"customer_id": ["x"] * 900, "timestamp": "1997-05-01"})])

@@ -103,14 +103,23 @@ def _mapping(source: SourceTable, params: DataParams) -> dict[str, list[str]]:
     mapping, unknown = {}, []
     for name in (*REQUIRED_COLUMNS, *OPTIONAL_COLUMNS):
         column = params.columns.get(name, name)
+        if name == "amount" and not column:
+            continue
         parts = _parts(column, source.columns) if name in NUMBERS else [column]
         missing = [part for part in parts if part not in source.columns]
         if not missing:
             mapping[name] = parts
         elif name in REQUIRED_COLUMNS or name in params.columns:
             unknown.append(f"no column {missing[0]!r} for {name}")
+    known = {name: "*".join(parts) for name, parts in mapping.items()}
+    if "amount" not in mapping and "amount" not in params.columns and not unknown:
+        proposed = propose_columns(source, known)
+        if "amount" in proposed:
+            raise SourceError(
+                f"{source.name}: no column 'amount'; it has {', '.join(source.columns)}: map it with "
+                f"{columns_option(proposed)}, or leave amounts out with --columns amount="
+            )
     if unknown:
-        known = {name: "*".join(parts) for name, parts in mapping.items()}
         option = columns_option(propose_columns(source, known))
         raise SourceError(
             f"{source.name}: {', '.join(unknown)}; it has {', '.join(source.columns)}: map it with {option}"

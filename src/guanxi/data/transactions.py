@@ -13,7 +13,6 @@ import ibis
 import pandas as pd
 
 from guanxi.data import rules
-from guanxi.data._column_proposals import propose_columns
 from guanxi.data._columns import canonical_columns, resolve_formats
 from guanxi.data._rejections import rejections
 from guanxi.data._stand_ins import find_stand_ins
@@ -24,9 +23,14 @@ from guanxi.data.plausibility import examine
 from guanxi.data.sources.source import Source, read_source
 from guanxi.data.sources.source_table import ROW, SourceTable, free_names
 from guanxi.errors import DataError, ParamsError
-from guanxi.params import REQUIRED_COLUMNS, DataParams
+from guanxi.params import DataParams
 
 _LINES_PER_CHUNK = 1_000_000
+_WITHOUT_AMOUNTS = DataFinding(
+    "no_amounts",
+    "no column is mapped to amount: purchases and churn are forecast, everything about spend is left out",
+    setting="data.columns.amount=NAME",
+)
 
 
 @dataclass(frozen=True)
@@ -174,7 +178,7 @@ def _summarise(connection: Any, source: SourceTable, judged: Any, params: DataPa
     customers, has_amounts = int(facts["customers"].iloc[0]), bool(facts["value"].notna().iloc[0])
     found = rejections(source, judged, rejected, rejected_by_rule, n_accepted, params)
     if not has_amounts:
-        found = (*found, _without_amounts(source, params))
+        found = (*found, _WITHOUT_AMOUNTS)
     # Drop intermediate tables before the next large step, which needs the memory.
     connection.drop_table("judged")
     connection.drop_table("source")
@@ -196,16 +200,6 @@ def _summarise(connection: Any, source: SourceTable, judged: Any, params: DataPa
         last_day=pd.Timestamp(facts["last"].iloc[0]).date(),
         value=float(facts["value"].iloc[0]),
         findings=(*found, *examine(lines, params)),
-    )
-
-
-def _without_amounts(source: SourceTable, params: DataParams) -> DataFinding:
-    mapped = {name: params.columns.get(name, name) for name in REQUIRED_COLUMNS}
-    column = propose_columns(source, mapped).get("amount", "NAME")
-    return DataFinding(
-        "no_amounts",
-        "no column is mapped to amount: purchases and churn are forecast, everything about spend is left out",
-        setting=f"data.columns.amount={column}",
     )
 
 

@@ -91,6 +91,8 @@ def override(params: Params, flags: Mapping[str, Any]) -> Params:
 def parse_columns(text: str) -> dict[str, str]:
     """Read the ``--columns`` shorthand ``canonical=Source,canonical=A*B``.
 
+    ``amount=`` is for a log without amounts.
+
     Raises
     ------
     ParamsError
@@ -105,7 +107,7 @@ def parse_columns(text: str) -> dict[str, str]:
     # The names of source columns may have commas.
     for part in _NEXT_COLUMN.split(text):
         name, separator, column = (piece.strip() for piece in part.partition("="))
-        if not (name and separator and column):
+        if not (name and separator and (column or name == "amount")):
             raise ParamsError(f"--columns part {part!r} is not name=column, as in customer_id=CustomerID")
         if name in columns:
             raise ParamsError(f"--columns names {name!r} twice: keep one")

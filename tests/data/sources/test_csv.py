@@ -154,7 +154,7 @@ def test_a_gzip_file_cut_short_is_refused_whole(read_lines: Reader) -> None:
         (b"amount,b,amount\nx,2,3\n", "it has amount_column_1, b, amount_column_3: map it"),
         (b"amount,Amount\nx,2\n", "it has amount_column_1, Amount_column_2: map it"),
         (b"a,b,\nx,2,3\n", "it has a, b, column_3: map it"),
-        (b"customer_id\n1\n2\n", "no column 'timestamp' for timestamp, .*; it has customer_id: map it with"),
+        (b"customer_id\n1\n2\n", "no column 'timestamp' for timestamp; it has customer_id: map it with"),
     ],
     ids=["empty", "blank", "twice", "twice but for capitals", "no name", "single column"],
 )
