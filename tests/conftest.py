@@ -127,7 +127,9 @@ def command(
 
     def call(*arguments: str, folder: Path = tmp_path) -> Ended:
         from guanxi import cli
+        from guanxi.data.temporary import remove_abandoned
 
+        remove_abandoned()  # other tests kill commands, and the next command would say what it removed
         monkeypatch.chdir(folder)
         monkeypatch.setattr(sys, "argv", ["guanxi", *arguments])
         capsys.readouterr()
