@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from guanxi.data._time_formats import resolve_times
@@ -266,6 +266,8 @@ def test_all_times_rejected_names_what_they_look_like() -> None:
     ),
 )
 def test_a_day_is_never_read_as_another(engine: Any, days: list[dt.date], form: str) -> None:
+    # Year first is ISO 8601, unless a value contradicts it.
+    assume(form != "%Y-%d-%m" or any(day.day > 12 for day in days))
     table = engine.create_table(
         "written", pd.DataFrame({"day": days, "text": [day.strftime(form) for day in days]}), overwrite=True
     )
