@@ -88,22 +88,26 @@ def lines_of(*customers: tuple[str, int]) -> str:
     )
 
 
+OTHERS = [(str(i), 2 + i) for i in range(1, 11)]
+
+
 class TestGuests:
     def test_a_zero_with_far_more_lines_than_anyone_is_nobody(self, read_lines: Reader) -> None:
-        log = read_lines(lines_of(("0", 40), ("1", 9), ("2", 12)))
+        log = read_lines(lines_of(("0", 40), *OTHERS))
         assert log.rejected_by_rule == {"missing_customer": 40}
-        assert log.customers == 2
+        assert log.customers == 10
         found = {finding.name: finding for finding in log.findings}["guest_customer"]
         assert (found.lines, found.examples, found.setting) == (40, ("0",), "data.guests=[]")
 
     @pytest.mark.parametrize(
         ("lines", "params"),
         [
-            (lines_of(("0", 40), ("1", 9), ("2", 12)), {"guests": ()}),
-            (lines_of(("0", 30), ("1", 12)), {}),
-            (lines_of(("0", 5), ("1", 1)), {}),
+            (lines_of(("0", 40), *OTHERS), {"guests": ()}),
+            (lines_of(("0", 36), *OTHERS), {}),
+            (lines_of(("0", 19), *((str(i), 1) for i in range(1, 11))), {}),
+            (lines_of(("0", 40), *OTHERS[:9]), {}),
         ],
-        ids=["kept by the setting", "not three times the busiest", "few lines"],
+        ids=["kept by the setting", "not three times the busiest", "few lines", "few others"],
     )
     def test_otherwise_it_is_a_customer(self, read_lines: Reader, lines: str, params: dict[str, Any]) -> None:
         log = read_lines(lines, **params)

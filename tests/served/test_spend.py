@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy.integrate import quad
 
 from guanxi.models.likelihoods._spend import GammaGammaLikelihood, fit_log_normal
-from guanxi.served.spend import GAMMA_GAMMA, LOG_NORMAL, SPEND_PROCESSES
+from guanxi.served.spend import GAMMA_GAMMA, LOG_NORMAL, SPEND_PROCESSES, UNKNOWN
 
 NAMES = ("p", "q", "v")
 params = st.fixed_dictionaries({"p": st.floats(0.1, 50), "q": st.floats(1.01, 50), "v": st.floats(0.1, 500)})
@@ -58,7 +58,7 @@ EXAMPLES = [(GAMMA_GAMMA, {"p": 6.25, "q": 3.74, "v": 15.44}), (LOG_NORMAL, LOG_
 
 
 def test_processes_are_known_by_name():
-    assert SPEND_PROCESSES == {"gamma_gamma": GAMMA_GAMMA, "log_normal": LOG_NORMAL}
+    assert SPEND_PROCESSES == {"gamma_gamma": GAMMA_GAMMA, "log_normal": LOG_NORMAL, "unknown": UNKNOWN}
 
 
 @pytest.mark.parametrize(("process", "params"), EXAMPLES)

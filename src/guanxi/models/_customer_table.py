@@ -243,15 +243,15 @@ def checked_horizon(horizon: float, name: str = "horizon") -> float:
     Raises
     ------
     DataError
-        If it is not a finite number of at least 0.
+        If it is not a number from 0 to 1e12.
 
     Examples
     --------
     >>> checked_horizon(182)
     182.0
     """
-    if not is_number(horizon) or horizon < 0:
-        raise DataError(f"{name} is {horizon!r}: give a finite number of at least 0, in the unit of T")
+    if not is_number(horizon) or not 0 <= horizon <= LARGEST["T"]:
+        raise DataError(f"{name} is {horizon!r}: give a number from 0 to {LARGEST['T']:g}, in the unit of T")
     return float(horizon)
 
 
