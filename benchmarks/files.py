@@ -49,6 +49,8 @@ def offers(message: str) -> list[tuple[str, str]]:
         elif match["bare"] is not None:
             sign = key in ("data.decimal", "data.thousands")
             value = match["bare"][:1] if sign else match["bare"].rstrip(".,;:)")
+        if match["option"] == "columns" and match["quoted"] is None:
+            value = f"{key}={value}"
         found.append(("data.columns", value) if match["option"] == "columns" else (key, value))
     return found
 

@@ -16,7 +16,9 @@ from guanxi.params import DataParams
 _GUESTS = ("0", "-1")
 _TIMES_THE_BUSIEST = 3
 _FEWEST_LINES = 20
+# Where customers are numbered from 0, fewer others do not show what is usual.
 _FEWEST_OTHERS = 10
+_FIRST_NUMBERS = tuple(map(str, range(1, 10)))
 # The first days of Excel, of classic Mac OS and of Unix, west of Greenwich too.
 _FIRST_DAYS = (date(1900, 1, 1), date(1904, 1, 1), date(1969, 12, 31), date(1970, 1, 1))
 _ALONE = timedelta(days=366)
@@ -47,12 +49,13 @@ def _guests(parsed: Any, rows: Callable[[Any], pd.DataFrame]) -> dict[str, int]:
         return {}
     lines = parsed.filter(name.notnull()).group_by(name=name).agg(lines=ibis._.count())
     guest = ibis.ifelse(lines.name.isin(_GUESTS), lines.name, "")
-    groups = lines.group_by(guest=guest).agg(most=lines.lines.max(), customers=lines.count())
+    numbered = lines.name.isin(_FIRST_NUMBERS).any()
+    groups = lines.group_by(guest=guest).agg(most=lines.lines.max(), others=lines.count(), numbered=numbered)
     found = rows(groups).set_index("guest")
-    most, others = found["most"], found["customers"].get("", 0)
-    if others < _FEWEST_OTHERS:
+    if "" not in found.index or (found["numbered"][""] and found["others"][""] < _FEWEST_OTHERS):
         return {}
-    limit = max(_TIMES_THE_BUSIEST * most.get("", 0), _FEWEST_LINES - 1)
+    most = found["most"]
+    limit = max(_TIMES_THE_BUSIEST * most[""], _FEWEST_LINES - 1)
     return {name: int(most[name]) for name in _GUESTS if most.get(name, 0) > limit}
 
 
