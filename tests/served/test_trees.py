@@ -100,6 +100,7 @@ def test_trees_without_a_split_have_only_a_mean():
 
 @settings(max_examples=15, deadline=None)
 @example(seed=8914, leaves=27, fraction=0.375)  # infinity at a threshold of infinity
+@example(seed=2164, leaves=7, fraction=0.3125)  # a leaf of exactly 0, which LightGBM writes without a point
 @given(seed=st.integers(0, 10_000), leaves=st.integers(2, 40), fraction=st.floats(0.2, 1.0))
 def test_any_trees_agree_with_lightgbm(seed, leaves, fraction):
     agrees(grown(seed, trees=4, rows=400, num_leaves=leaves, feature_fraction=fraction), odd_rows(seed + 1))

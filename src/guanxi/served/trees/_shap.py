@@ -78,7 +78,7 @@ class TreeShap:
         if bits <= _GROUP_BITS or (not tree_nodes.is_split(node) and bits <= _TABLE_BITS):
             yield _Group(node, path, self._coders)
         elif not tree_nodes.is_split(node):
-            yield _DeepLeaf(node["leaf_value"], path)
+            yield _DeepLeaf(float(node["leaf_value"]), path)
         else:
             left = self._coders[node["split_feature"]].goes_left(node)
             yield from self._grouped(node["left_child"], path.left(node, left))
@@ -156,7 +156,7 @@ def _leaves(node: Node, patterns: Iterator[Bools], path: _Path) -> Iterator[tupl
         yield from _leaves(node["left_child"], patterns, path.left(node, left))
         yield from _leaves(node["right_child"], patterns, path.right(node, left))
     else:
-        yield node["leaf_value"], path
+        yield float(node["leaf_value"]), path
 
 
 def _leaf_effects(
