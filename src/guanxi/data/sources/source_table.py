@@ -9,10 +9,7 @@ import ibis
 
 from guanxi.data.engine import explain_no_space
 from guanxi.data.findings import DataFinding
-from guanxi.data.sources.redaction import redact
 from guanxi.errors import SourceError
-
-__all__ = ["ROW", "SourceTable", "first_line", "free_names", "redact"]
 
 ROW = "guanxi_row"
 
