@@ -188,7 +188,7 @@ class TestLines:
     def test_a_ragged_line_is_a_customer_lost(self, tmp_path):
         (tmp_path / "t.csv").write_text(customers().to_csv(index=False) + "c99,no,3,4\n")
         with pytest.raises(
-            SourceError, match=r"1 lines do not fit the header \(first: line 26, ragged_line\)"
+            SourceError, match=r"lines that cannot be read: 1 \(first: line 26, ragged_line\)"
         ):
             read_labelled(str(tmp_path / "t.csv"), "id", "left", DataParams())
 

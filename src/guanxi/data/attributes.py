@@ -182,9 +182,10 @@ def _check_lines(found: SourceTable) -> None:
     unreadable = found.unreadable.order_by("line_number").limit(1).execute()
     if len(unreadable):
         line = unreadable.iloc[0]
+        advice = found.advice.get(line["rule"], "correct them, since each is a customer")
         raise SourceError(
-            f"{found.name}: {found.unreadable.count().execute():,} lines do not fit the header "
-            f"(first: line {line['line_number']}, {line['rule']}): correct them, since each is a customer"
+            f"{found.name}: lines that cannot be read: {found.unreadable.count().execute():,} "
+            f"(first: line {line['line_number']}, {line['rule']}): {advice}"
         )
     if found.table.count().execute() == 0:
         raise DataError(f"{found.name}: the source has columns but no lines: nothing to learn from or score")

@@ -146,10 +146,7 @@ def _advice(rule: str, source: SourceTable, params: DataParams) -> str:
     if rule == "unparsable_amount":
         parts = _mapping(source, params)["amount"]
         return number_advice({part: present(source.table[part], params.missing) for part in parts}, params)
-    proposal = _proposal(rule, source)
-    if proposal:
-        return f"set what fits them: --set {proposal}"
-    return _ADVICE.get(rule, "correct these lines in the source")
+    return source.advice.get(rule) or _ADVICE.get(rule, "correct these lines in the source")
 
 
 def _proposal(rule: str, source: SourceTable) -> str | None:
