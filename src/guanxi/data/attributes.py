@@ -15,12 +15,17 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from guanxi.data._identifiers import identifier, present
+from guanxi.data._number_formats import find_numbers
+from guanxi.data._numbers import read_number
 from guanxi.data.attribute_values import (
     IS_DATE,
+    MISSING,
     _all_numbers,
     _read_label,
     _split_label,
     _to_number,
+    may_be_written_numbers,
     number_or_text,
     to_text,
     why_useless,
@@ -43,7 +48,7 @@ class AttributeTable:
     source : str
         As given, without passwords.
     ids : pandas.Series
-        Unchanged (text from CSV), unique.
+        Unique, and written as in transactions: text has no blanks around it, whole numbers no ``.0``.
     attributes : pandas.DataFrame
         Numbers are float64 columns, categories text; NaN and None are missing.
     label : pandas.Series or None
@@ -74,7 +79,7 @@ def read_labelled(
         A column with two values: 0 and 1, false and true, or no and yes, ignoring case, of which the second
         is churn; for other values, ``COLUMN=VALUE`` gives the one that means churn.
     params : DataParams, optional
-        Encoding and time zone.
+        Encoding, time zone, and how numbers are written.
 
     Raises
     ------
@@ -172,10 +177,29 @@ def _read(
             known = ", ".join(found.columns)
             raise SourceError(f"{found.name}: no column {id_column!r} for the identifier; it has {known}")
         columns, others = _readable_columns(found, id_column)
-        rows: pd.DataFrame = found.table.order_by(ROW).select(**columns).execute()
+        columns[id_column] = identifier(found.table[id_column])
+        table = found.table.order_by(ROW)
+        rows: pd.DataFrame = table.select(**columns).execute()
+        written = _written_numbers(found, rows, id_column, params)
+        if written:
+            rows = table.select(**columns | written).execute()
     finally:
         connection.disconnect()
     return found.name, {str(name): values for name, values in rows.items()}, others
+
+
+def _written_numbers(
+    found: SourceTable, rows: pd.DataFrame, id_column: str, params: DataParams
+) -> dict[str, Any]:
+    """Read the text columns of numbers, if some are written with signs of currency or thousands."""
+    schema = found.table.schema()
+    texts = [name for name in rows if name != id_column and schema[name].is_string()]
+    if not any(map(may_be_written_numbers, (rows[name] for name in texts))):
+        return {}
+    shaped = [name for name in texts if may_be_written_numbers(rows[name]) or _all_numbers(to_text(rows[name]))]
+    present_texts = {name: present(found.table[name], MISSING) for name in shaped}
+    resolved, numbers = find_numbers(found.name, present_texts, params)
+    return {name: read_number(present_texts[name], resolved) for name in numbers}
 
 
 def _check_lines(found: SourceTable) -> None:

@@ -69,6 +69,14 @@ class DataParams(Section):
                 raise ValueError(f"{name!r} is not a canonical column: choose from {', '.join(known)}")
         return columns
 
+    @field_validator("thousands", mode="before")
+    @classmethod
+    def _usual_sign(cls, thousands: Any) -> Any:
+        """Accept the blanks and apostrophes that separate thousands, of any width."""
+        if not isinstance(thousands, str) or not thousands:
+            return thousands
+        return thousands.translate(str.maketrans("’´‘", "'''")) if thousands.strip() else " "
+
     @field_validator("thousands")
     @classmethod
     def _not_the_decimal(cls, thousands: str | None, info: ValidationInfo) -> str | None:
