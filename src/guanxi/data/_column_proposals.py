@@ -48,7 +48,7 @@ _PROPOSED = (*REQUIRED_COLUMNS, "amount")
 _LEAST_PART = 4
 _WHOLE = ("name", "paid", "time", "user")  # as a part of a name they say too little
 _SAMPLE = 1000
-_DATE = re.compile(r"\s*\d{1,4}([-/.年])\d{1,2}(\1|月)\d{1,4}")
+_DATE = re.compile(r"\s*\d{1,4}(?:([-/.年])\d{1,2}(\1|月)|[-/. ]?[^\W\d]{3,9}\.?,?[-/. ]?)\d{1,4}")
 _NUMBER = re.compile(r"\s*[-+(]?\s*\D{0,3}\s*\d[\d.,' ]*\D{0,4}$")
 _MOST = 0.9
 

@@ -24,8 +24,9 @@ def _trim(text, blanks):  # type: ignore[no-untyped-def]
 
 
 def present(column: Any, missing: Sequence[str] = ()) -> Any:
-    """Replace blank text, the words ``missing`` (in lower case) and NaN by null."""
+    """Replace blank text, the words ``missing`` (in lower case) and NaN by null; text loses its guards."""
     if column.type().is_string():
+        column = _without_guards(column)
         # Trimming is slow, and other texts are too long or do not begin with a blank.
         longest = max((len(word) + _BLANKS_AROUND for word in missing), default=0)
         suspect = (column.length() <= longest) | (column < "!") | (column > "~")
@@ -34,6 +35,12 @@ def present(column: Any, missing: Sequence[str] = ()) -> Any:
     if column.type().is_floating():
         return ibis.ifelse(column.isnan(), ibis.null(column.type()), column)
     return column
+
+
+def _without_guards(text: Any) -> Any:
+    """Remove the signs with which programs keep spreadsheets from reading numbers: ``="123"``, a back-tick."""
+    guarded = text.startswith('="') | text.startswith("`")
+    return ibis.ifelse(guarded, text.re_replace(r'^(?:="(.*)"|`(.*))$', r"\1\2"), text)
 
 
 def identifier(given: Any) -> Any:

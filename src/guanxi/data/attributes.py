@@ -196,7 +196,9 @@ def _written_numbers(
     texts = [name for name in rows if name != id_column and schema[name].is_string()]
     if not any(map(may_be_written_numbers, (rows[name] for name in texts))):
         return {}
-    shaped = [name for name in texts if may_be_written_numbers(rows[name]) or _all_numbers(to_text(rows[name]))]
+    shaped = [
+        name for name in texts if may_be_written_numbers(rows[name]) or _all_numbers(to_text(rows[name]))
+    ]
     present_texts = {name: present(found.table[name], MISSING) for name in shaped}
     resolved, numbers = find_numbers(found.name, present_texts, params)
     return {name: read_number(present_texts[name], resolved) for name in numbers}

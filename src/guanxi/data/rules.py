@@ -36,7 +36,8 @@ _ADVICE = {
     "missing_customer": "map customer_id to the column that names the customer, if there is one that does",
     "total_line": "if these are customers, change the words: --set 'data.totals=[]'",
     "missing_timestamp": "map timestamp to the column that holds the time",
-    "future_timestamp": "these times are in the future: check data.timestamp_format, or correct the source",
+    "future_timestamp": "these times are in the future: check data.timestamp_format, or correct the source "
+    "(years of the Buddhist calendar are 543 ahead)",
     "sentinel_date": "if these are real days, say so: --set data.first_day=1900-01-01",
     "outside_period": "to keep them, change data.first_day or data.last_day",
     "missing_amount": "map amount to a complete column of numbers, as in --columns amount=Quantity*Price",

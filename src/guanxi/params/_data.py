@@ -14,7 +14,7 @@ from guanxi.periods import parse_date
 
 REQUIRED_COLUMNS = ("customer_id", "timestamp")
 OPTIONAL_COLUMNS = ("amount", "order_id", "quantity", "unit_price", "category", "channel", "margin")
-MISSING_WORDS = ("null", "none", "nan", "nat", "n/a", "na", "#n/a", "\\n", "-", "guest")
+MISSING_WORDS = ("null", "none", "nan", "nat", "n/a", "na", "#n/a", "\\n", "-", ".", "guest")
 TOTAL_WORDS = (
     *("total", "totals", "grand total", "subtotal", "sub total", "sum", "summe", "gesamt", "gesamtsumme"),
     *("gesamtergebnis", "zwischensumme", "total general", "total général", "somme", "suma", "totale"),

@@ -89,8 +89,9 @@ def canonical_relation(
     """Map and cast a relation's columns; values that cannot be cast become null.
 
     The result also has ``line_number``, ``unreadable_…`` for each column (whether a value could not be cast)
-    and ``repeated`` (whether an earlier line equals it). ``data`` gives the time zone and time format, ``known``
-    the identifiers of the transactions, None if there are none; ``keep`` is as in :func:`guanxi.data._columns.canonical_columns`.
+    and ``repeated`` (whether an earlier line equals it). ``data`` gives the time zone and time format,
+    ``known`` the identifiers of the transactions, None if there are none; ``keep`` is as in
+    :func:`guanxi.data._columns.canonical_columns`.
     """
     mapped = map_columns(relation, source, params)
     values = {GIVEN + name: _present(name, value, data) for name, value in mapped.items()}

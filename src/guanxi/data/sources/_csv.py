@@ -9,8 +9,8 @@ from typing import Any
 from guanxi.data.engine import explain_no_space
 from guanxi.data.findings import DataFinding
 from guanxi.data.sources._decoding import marked_encoding, plain_text, propose
-from guanxi.data.sources._encodings import EncodingProposal, encoding_advice
 from guanxi.data.sources._dialect import Dialect, detect, standard_copy
+from guanxi.data.sources._encodings import EncodingProposal, encoding_advice
 from guanxi.data.sources._quotes import double_quotes, escapes_quotes, repair_quotes
 from guanxi.data.sources._sql import escape_glob, identifier, literal
 from guanxi.data.sources._unpacking import DataFile

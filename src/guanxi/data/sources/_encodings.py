@@ -57,7 +57,7 @@ class EncodingProposal:
 
 
 def propose_encodings(words: Sequence[bytes]) -> list[EncodingProposal]:
-    """Propose encodings for words with bytes beyond ASCII, best first; none if nothing like words comes out.
+    r"""Propose encodings for words with bytes beyond ASCII, best first; none if nothing like words comes out.
 
     Examples
     --------
@@ -117,7 +117,7 @@ def _sign(sign: str, before: str, after: str) -> float:
     if sign in _QUOTATION:
         return float(not (before.isalpha() and after.isalpha()))
     if sign in _BESIDE_NUMBERS:
-        return float(not before.isalpha() and not after.isalpha() or sign == "°")
+        return float((not before.isalpha() and not after.isalpha()) or sign == "°")
     if sign in _BEHIND_WORDS:
         return float(not after.isalnum())
     full_width = "\u3000" <= sign <= "\u303f" or "\uff00" <= sign <= "\uff60"
