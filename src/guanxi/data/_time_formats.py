@@ -66,20 +66,16 @@ def _written(orders: tuple[str, ...], signs: str) -> list[str]:
     return [re.sub("[dmYyba]", r"%\g<0>", form).replace("_", "") for form in spaced]
 
 
-_ENGLISH = set(
-    re.findall("...", "janfebmaraprmayjunjulaugsepoctnovdecmontuewedthufrisatsun")  # months and weekdays
+_ENGLISH = re.compile(
+    "jan(uary)?|feb(ruary)?|mar(ch)?|apr(il)?|may|june?|july?|aug(ust)?|sept?(ember)?|oct(ober)?|nov(ember)?"
+    "|dec(ember)?|(mon|tues?|wed(nes)?|thu(rs)?|fri|sat(ur)?|sun)(day)?",
+    re.IGNORECASE,
 )
 _WITH_NAMES = [*_written(_NAMED, " -/."), *_written(_SENTENCES, " ")]
 _LONG_NAMES = [form.replace("%b", "%B").replace("%a", "%A") for form in _WITH_NAMES]
 _OTHERS = (
-    "%d%b%Y",
-    "%d%b%y",
-    "%d%b%Y:%H:%M:%S",
-    "%Y年%m月%d日",
-    "%Y年%m月",
-    "%Y%m%d%H%M",
-    "%Y%m%d%H%M%S",
-    "%Y%m",
+    *("%d%b%Y", "%d%b%y", "%d%b%Y:%H:%M:%S"),  # SAS and Stata
+    *("%Y年%m月%d日", "%Y年%m月", "%Y%m%d%H%M", "%Y%m%d%H%M%S", "%Y%m"),
     *_COUNTED,
 )
 _FORMATS = [*_written(_NUMERIC, "/.- _"), *_WITH_NAMES, *_LONG_NAMES, *_written(_MONTHS, "-/."), *_OTHERS]
@@ -136,8 +132,8 @@ def _remedy(example: str, section: str) -> str:
     """Say what to do about a time that no known format reads; some no format can."""
     if re.search(r":\d\d.*[A-Za-z]{3}", example):
         return ": write zones as offsets, such as +0200, or leave them out, in the source"
-    words = {word[:3].lower() for word in re.findall(r"[^\W\d_]{3,}", example)}
-    if re.search(r"\d-?[WQ]\d", example) or (words and not words & _ENGLISH):
+    words = re.findall(r"[^\W\d_]{3,}", example)
+    if re.search(r"\d-?[WQ]\d", example) or not all(map(_ENGLISH.fullmatch, words)):
         return (
             ": weeks, quarters and names of months in other languages than English are not read: write days "
             "as 2021-12-31 in the source"

@@ -193,13 +193,12 @@ def _written_numbers(
 ) -> dict[str, Any]:
     """Read the text columns of numbers, if some are written with signs of currency or thousands."""
     schema = found.table.schema()
-    texts = [name for name in rows if name != id_column and schema[name].is_string()]
-    if not any(map(may_be_written_numbers, (rows[name] for name in texts))):
+    texts = [str(name) for name in rows if name != id_column and schema[name].is_string()]
+    signed = [name for name in texts if may_be_written_numbers(rows[name])]
+    if not signed:
         return {}
-    shaped = [
-        name for name in texts if may_be_written_numbers(rows[name]) or _all_numbers(to_text(rows[name]))
-    ]
-    present_texts = {name: present(found.table[name], MISSING) for name in shaped}
+    plain = [name for name in texts if _all_numbers(to_text(rows[name]))]
+    present_texts = {name: present(found.table[name], MISSING) for name in (*signed, *plain)}
     resolved, numbers = find_numbers(found.name, present_texts, params)
     return {name: read_number(present_texts[name], resolved) for name in numbers}
 

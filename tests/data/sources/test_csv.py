@@ -127,7 +127,7 @@ def test_all_lines_in_another_encoding_name_the_way_out(read_lines: Reader) -> N
 )
 def test_a_header_in_another_encoding(read_lines: Reader, content: bytes) -> None:
     with pytest.raises(
-        SourceError, match="first line is not text in encoding utf-8: use --set data.encoding="
+        SourceError, match=r"first line is not text in encoding utf-8: use --set data\.encoding="
     ):
         read_lines(content)
 
