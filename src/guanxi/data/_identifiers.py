@@ -40,7 +40,7 @@ def present(column: Any, missing: Sequence[str] = ()) -> Any:
 def _without_guards(text: Any) -> Any:
     """Remove signs with which programs keep spreadsheets from reading numbers: ``="123"``, a back-tick."""
     guarded = text.startswith('="') | text.startswith("`")
-    return ibis.ifelse(guarded, text.re_replace(r'^(?:="(.*)"|`(.*))$', r"\1\2"), text)
+    return ibis.ifelse(guarded, text.re_replace(r'^(?:="(.*)"\s*|`(.*))$', r"\1\2"), text)
 
 
 def identifier(given: Any) -> Any:
