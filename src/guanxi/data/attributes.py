@@ -207,7 +207,7 @@ def _check_lines(found: SourceTable) -> None:
     unreadable = found.unreadable.order_by("line_number").limit(1).execute()
     if len(unreadable):
         line = unreadable.iloc[0]
-        advice = found.advice.get(line["rule"], "correct them, since each is a customer")
+        advice = found.advice.get(line["rule"]) or "correct them, since each is a customer"
         raise SourceError(
             f"{found.name}: lines that cannot be read: {found.unreadable.count().execute():,} "
             f"(first: line {line['line_number']}, {line['rule']}): {advice}"

@@ -48,7 +48,8 @@ _ADVICE = {
     "refund_without_policy": "to subtract refunds within the customer's day: --set data.refunds=net",
     "refund_beyond_purchase": "amounts are negative: check the sign of the amount column if these are many; "
     "to leave refunds out: --set data.refunds=drop",
-    "invalid_encoding": "set the file's encoding, as in --set data.encoding=latin-1",
+    "invalid_encoding": "correct these lines in the source, or set the encoding of the whole file, "
+    "data.encoding",
     "ragged_line": "a field may contain the delimiter: quote it in the source",
     "unbalanced_quote": "double each quotation mark within a field, and close each field",
 }

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
 from guanxi.data.sources._encodings import EncodingProposal, propose_encodings
+from guanxi.data.transactions import TransactionLog
+
+HEADER = "customer_id,timestamp,amount\n"
 
 
 @pytest.mark.parametrize(
@@ -41,6 +46,19 @@ def test_the_right_one_is_among_those_offered_with_what_it_reads(words: list[str
 
 def test_encodings_that_read_alike_are_offered_once() -> None:
     assert propose_encodings(["Köln".encode("cp1252")]) == [EncodingProposal("cp1252", "Köln")]
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "gb18030"])
+def test_a_damaged_line_does_not_speak_against_the_encoding_of_the_others(
+    encoding: str, read_lines: Callable[..., TransactionLog]
+) -> None:
+    lines = HEADER + "".join(f"客户{name},2020-01-01,5\n" for name in "甲乙丙丁戊己庚辛")
+    log = read_lines(lines.encode(encoding) + b"J\xff\xffrg,2020-01-01,5\n", encoding=encoding)
+    (found,) = log.findings
+    assert (found.name, found.setting) == ("invalid_encoding", None)
+    assert found.text.endswith(
+        "correct these lines in the source, or set the encoding of the whole file, data.encoding"
+    )
 
 
 def test_bytes_that_are_no_words_get_no_proposal() -> None:

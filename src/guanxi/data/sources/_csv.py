@@ -10,7 +10,7 @@ from guanxi.data.engine import explain_no_space
 from guanxi.data.findings import DataFinding
 from guanxi.data.sources._decoding import marked_encoding, plain_text, propose
 from guanxi.data.sources._dialect import Dialect, detect, standard_copy
-from guanxi.data.sources._encodings import EncodingProposal, encoding_advice
+from guanxi.data.sources._encodings import encoding_advice
 from guanxi.data.sources._quotes import double_quotes, escapes_quotes, repair_quotes
 from guanxi.data.sources._sql import escape_glob, identifier, literal
 from guanxi.data.sources._unpacking import DataFile
@@ -55,10 +55,9 @@ def read(
         if not dialect.simple:
             text = standard_copy(text, folder / f"{number}-standard.csv", dialect)
         _load(connection, file.given, text, folder / f"{number}-repaired.csv", dialect)
-        proposals = _other_encodings(connection, file)
-        if proposals:
-            advice.setdefault("invalid_encoding", encoding_advice(proposals))
-        found = _mark_finding(file, params.encoding), _encoding_finding(connection, file, proposals)
+        encoding, fix = _encoding_finding(connection, file, params.encoding)
+        advice["invalid_encoding"] = advice.get("invalid_encoding") or fix
+        found = _mark_finding(file, params.encoding), encoding
         findings |= dict.fromkeys((*dialect.findings, *filter(None, found)))
     tables = connection.table("source"), connection.table("unreadable")
     return SourceTable(source, *tables, tuple(findings), advice)
@@ -142,30 +141,22 @@ def _mark_finding(file: DataFile, encoding: str) -> DataFinding | None:
     return DataFinding("encoding", f"{file.given}: read as {name}, as its byte order mark says")
 
 
-def _lines_of_other_encodings(connection: Any) -> list[str]:
-    found = connection.raw_sql(
+def _encoding_finding(connection: Any, file: DataFile, encoding: str) -> tuple[DataFinding | None, str]:
+    """Return what is said of lines that do not fit the encoding, and the advice on those they may have."""
+    lines = connection.raw_sql(
         "SELECT line_text FROM refused WHERE rule = 'invalid_encoding' ORDER BY line_number"
-    )
-    return [str(text) for (text,) in found.fetchall()]
-
-
-def _other_encodings(connection: Any, file: DataFile) -> list[EncodingProposal]:
-    """Propose encodings if some lines do not fit the one that is set."""
-    return propose(file.plain) if _lines_of_other_encodings(connection) else []
-
-
-def _encoding_finding(
-    connection: Any, file: DataFile, proposals: list[EncodingProposal]
-) -> DataFinding | None:
-    """Return what is said of lines that do not fit the encoding, and those that they may have."""
-    lines = _lines_of_other_encodings(connection)
+    ).fetchall()
     if not lines:
-        return None
-    fix = f": {encoding_advice(proposals)}" if proposals else ""
-    return DataFinding(
+        return None, ""
+    proposals = propose(file.plain)
+    if proposals and codecs.lookup(proposals[0].encoding) == codecs.lookup(encoding):
+        proposals = []  # few lines are damaged
+    fix = encoding_advice(proposals)
+    finding = DataFinding(
         "invalid_encoding",
-        f"{file.given}: lines in another encoding than the one set: {len(lines):,}{fix}",
+        f"{file.given}: lines that are not text in encoding {encoding}: {len(lines):,}{fix and ': '}{fix}",
         lines=len(lines),
-        examples=tuple(lines[:3]),
+        examples=tuple(str(text) for (text,) in lines[:3]),
         setting=f"data.encoding={proposals[0].encoding}" if proposals else None,
     )
+    return finding, fix

@@ -61,7 +61,7 @@ def _advice(path: Path) -> str:
 
 
 def propose(path: Path) -> list[EncodingProposal]:
-    """Propose encodings for text that is not UTF-8, likeliest first; none if it is no text."""
+    """Propose encodings for text, likeliest first; none if it is no text, or nearly all of it is UTF-8."""
     with path.open("rb") as file:
         head = file.read(_SAMPLE)
         zeros = [head[first::2].count(0) for first in (0, 1)]
@@ -75,7 +75,16 @@ def propose(path: Path) -> list[EncodingProposal]:
         while len(words) < _WORDS and (block := file.read(_BLOCK)):
             for word in _FOREIGN_WORD.findall(block):
                 words.setdefault(re.sub(rb"\d+", b"9", word), word)
-    return propose_encodings(list(words.values())[:_WORDS])
+    foreign = list(words.values())[:_WORDS]
+    return [] if 2 * sum(map(_is_utf_8, foreign)) > len(foreign) else propose_encodings(foreign)
+
+
+def _is_utf_8(word: bytes) -> bool:
+    try:
+        word.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _mixed_line_endings(path: Path) -> bool:
