@@ -131,7 +131,7 @@ def time_advice(column: Any, params: DataParams, section: str) -> str:
 def _remedy(example: str, section: str) -> str:
     """Say what to do about a time that no known format reads; some no format can."""
     if not re.search("[0-9]", example):
-        return ": correct these lines in the source"
+        return ": map timestamp to the column that holds the time, or correct these lines in the source"
     if re.search(r":\d\d.*[A-Za-z]{3}", example):
         return ": write zones as offsets, such as +0200, or leave them out, in the source"
     words = re.findall(r"[^\W\d_]{3,}", example)
