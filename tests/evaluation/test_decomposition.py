@@ -47,7 +47,7 @@ def test_parts_add_up_and_none_is_negative(given_):
 @settings(max_examples=100, deadline=None)
 @given(given_=forecasts())
 def test_nothing_is_left_of_the_level_after_recalibration(given_):
-    loss, actual, forecast = given_
+    loss, actual, _ = given_
     leveled = _leveled(*given_)
     before, after = decompose(*given_), decompose(loss, actual, leveled)
     assert after["level"] == pytest.approx(0.0, abs=1e-9)

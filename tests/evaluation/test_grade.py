@@ -88,11 +88,11 @@ def scaled(actual, own, factor):
 
 
 class TestTotals:
-    @settings(max_examples=15, deadline=None)
+    @settings(max_examples=5, deadline=None)
     @given(factor=st.floats(1 / 1.14, 1.14))
     def test_a_usual_miss_of_the_total_does_not_matter(self, window, factor):
         actual, signal, scale = window["spend"]
-        own, rivals = scale(signal), {PAST_RATE: scale(seen(signal, 2.0, 2))}
+        own, rivals = scale(signal), {PAST_RATE: scale(seen(signal, 2.0, 1))}
         found = _grade_forecast("spend", actual, scaled(actual, own, factor), rivals, seed=1)
         assert (found.letter, found.reason, found.biased) == ("A", None, False)
 
@@ -159,7 +159,7 @@ class TestTotals:
 
 
 class TestReasons:
-    @settings(max_examples=15, deadline=None)
+    @settings(max_examples=5, deadline=None)
     @given(shift=st.floats(-0.3, 0.3))
     def test_shifting_probabilities_gains_nothing(self, window, shift):
         actual, signal, scale = window["churn"]
@@ -177,7 +177,7 @@ class TestReasons:
         found = _grade_forecast("churn", actual, overconfident, rivals, seed=1)
         assert found.lower > 0
         assert found.letter == "B"
-        assert "no A: log loss 0." in found.reason
+        assert "no A: log loss 1." in found.reason
 
     def test_a_worse_crps_withholds_an_a(self, window):
         actual, signal, scale = window["purchases"]
@@ -240,7 +240,7 @@ class TestWithoutGrade:
 
     def test_just_enough_customers(self):
         actual = np.r_[np.ones(FEWEST), np.zeros(500)]
-        forecast = np.linspace(0.1, 0.9, len(actual))
+        forecast = np.linspace(0.013, 0.1, len(actual))
         for target in TARGETS:
             assert grade(target, actual, forecast, {PAST_RATE: forecast}, seed=1).letter == "B"
 
