@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy.special import expit, logit
 
-from guanxi.evaluation.decomposition import PARTS, _leveled, decompose, decompositions
+from guanxi.evaluation.decomposition import PARTS, _leveled, decompose
 from guanxi.evaluation.metrics import log_loss, poisson_deviance, tweedie_deviance
 
 MEASURES = {
@@ -112,9 +112,3 @@ def test_equal_outcomes_are_all_level():
     parts = decompose("log_loss", [0, 0, 0], [0.2, 0.4, 0.4])
     assert parts["level"] == pytest.approx(log_loss([0, 0, 0], [0.2, 0.4, 0.4]))
     assert [round(parts[name], 9) for name in PARTS[1:]] == [0.0, 0.0, 0.0]
-
-
-def test_metrics_are_named_after_the_loss():
-    table = decompositions("log_loss", [0, 1, 1], {"one": [0.2, 0.6, 0.7], "two": [0.5, 0.5, 0.5]})
-    assert set(table["metric"]) == {f"log_loss_{part}" for part in PARTS}
-    assert len(table) == 2 * len(PARTS)

@@ -24,11 +24,10 @@ are both too large, by about the same.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Literal
 
 import numpy as np
-import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from guanxi.models import losses
@@ -57,27 +56,12 @@ def decompose(loss: LossName, actual: ArrayLike, predicted: ArrayLike) -> dict[s
     --------
     >>> parts = decompose("poisson_deviance", [0, 0, 1, 3], [0.5, 0.5, 2.0, 2.0])
     >>> {name: round(part, 3) for name, part in parts.items()}
-    {'level': 0.054, 'shape': 0.112, 'discrimination': 1.386, 'uncertainty': 2.249}
+    {'level': 0.054, 'shape': 0.446, 'discrimination': 1.386, 'uncertainty': 1.648}
     """
     y, forecast = (np.asarray(each, dtype=np.float64) for each in (actual, predicted))
-    mean = {
-        "own": forecast,
-        "leveled": _leveled(loss, y, forecast),
-        "isotonic": _isotonic(y, forecast),
-        "mean": np.full(len(y), y.mean()),
-    }
-    own, leveled, isotonic, constant = (float(_LOSSES[loss](y, each).mean()) for each in mean.values())
+    means = (forecast, _leveled(loss, y, forecast), _isotonic(y, forecast), np.full(len(y), y.mean()))
+    own, leveled, isotonic, constant = (float(_LOSSES[loss](y, each).mean()) for each in means)
     return dict(zip(PARTS, (own - leveled, leveled - isotonic, constant - isotonic, constant), strict=True))
-
-
-def decompositions(loss: LossName, actual: ArrayLike, predictions: Mapping[str, ArrayLike]) -> pd.DataFrame:
-    """Decompose the loss of several models: ``model, metric, value``, metrics such as ``log_loss_level``."""
-    rows = [
-        {"model": name, "metric": f"{loss}_{part}", "value": value}
-        for name, predicted in predictions.items()
-        for part, value in decompose(loss, actual, predicted).items()
-    ]
-    return pd.DataFrame(rows)
 
 
 def _leveled(loss: LossName, actual: Floats, forecast: Floats) -> Floats:

@@ -17,7 +17,7 @@ from guanxi.evaluation._baselines import BASELINES, baseline_forecasts
 from guanxi.evaluation._bootstrap import bootstrap
 from guanxi.evaluation._crps import customer_crps
 from guanxi.evaluation._predictive import measure_distributions
-from guanxi.evaluation.decomposition import LossName, decompositions
+from guanxi.evaluation.decomposition import LossName, decompose
 from guanxi.evaluation.grade import Grade, OutcomeName, _grade_forecast
 from guanxi.evaluation.realised_performance import outcomes, with_outcomes
 from guanxi.features.rfm import purchases_until
@@ -246,14 +246,14 @@ def _measure(
 
 
 def _decompositions(table: pd.DataFrame, models: dict[str, pd.DataFrame]) -> pd.DataFrame:
-    """Parts of the loss of each target."""
-    known = _known_outcomes(models[GUANXI]).items()
-    return pd.concat(
-        decompositions(
-            _LOSSES[target], table[outcome], {name: each[column] for name, each in models.items()}
-        ).assign(target=target)
-        for target, (outcome, column, _) in known
-    )
+    """Parts of the loss of each target, as metrics such as ``log_loss_level``."""
+    rows = [
+        {"target": target, "model": name, "metric": f"{_LOSSES[target]}_{part}", "value": value}
+        for target, (outcome, column, _) in _known_outcomes(models[GUANXI]).items()
+        for name, each in models.items()
+        for part, value in decompose(_LOSSES[target], table[outcome], each[column]).items()
+    ]
+    return pd.DataFrame(rows)
 
 
 def _deciles(table: pd.DataFrame, own: pd.DataFrame) -> pd.DataFrame:

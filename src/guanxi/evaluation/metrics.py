@@ -91,7 +91,7 @@ def tweedie_deviance(actual: ArrayLike, predicted: ArrayLike) -> float:
     return float(losses.tweedie_deviance(*_pair(actual, predicted)).mean())
 
 
-def mean_score(actual: ArrayLike, scores: ArrayLike) -> float:
+def _mean_score(actual: ArrayLike, scores: ArrayLike) -> float:
     """Mean of scores that were computed customer by customer, such as the CRPS; lower is better."""
     return float(_pair(actual, scores)[1].mean())
 
@@ -275,7 +275,7 @@ AMOUNTS = {
 }
 COUNTS = {**AMOUNTS, "poisson_deviance": Metric(poisson_deviance, "lower")}
 SPEND = {**AMOUNTS, "tweedie_deviance": Metric(tweedie_deviance, "lower")}
-SCORES = {"crps": Metric(mean_score, "lower")}
+SCORES = {"crps": Metric(_mean_score, "lower")}
 PROBABILITIES = {
     "auc": Metric(auc, "higher"),
     "average_precision": Metric(average_precision, "higher"),
