@@ -17,7 +17,7 @@ from guanxi.periods import add_days
 from guanxi.pipeline.fit import FittedModels, fit_models
 
 MOST_CUTOFFS = 5
-_OF_GRADES = ("baseline", "metric", "difference", "lower", "upper")
+_OF_GRADES = ("baseline", "metric", "difference", "lower", "upper", "reason")
 
 
 @dataclass(frozen=True)
@@ -27,13 +27,16 @@ class Backtest:
     Attributes
     ----------
     metrics : pandas.DataFrame
-        ``cutoff, target, model, metric, value, lower, upper``: one row per cutoff, model and metric.
+        ``cutoff, target, model, metric, value, lower, upper``: one row per cutoff, model and metric. The
+        losses of guanxi and its components are decomposed, as in ``log_loss_level``: :mod:`.decomposition`.
     differences : pandas.DataFrame
         ``cutoff, target, model, reference, metric, gain, lower, upper``: guanxi's lead over each other model.
     choices : pandas.DataFrame
         ``cutoff, target, chosen, reason``: the contender chosen at each cutoff, and why.
     grades : pandas.DataFrame
-        ``cutoff, target, grade, baseline, metric, difference, lower, upper``.
+        ``cutoff, target, grade, baseline, metric, difference, lower, upper, reason``.
+    deciles : pandas.DataFrame
+        ``cutoff, target, decile, customers, forecast, actual, ratio``: totals by decile of the forecast.
     portfolio : pandas.DataFrame
         ``cutoff, target, segment, customers, expected, lower, upper, windows, window_days, basis, actual``:
         totals of all customers (segment None) and of segments, with intervals and actual totals.
@@ -45,6 +48,7 @@ class Backtest:
     differences: pd.DataFrame
     choices: pd.DataFrame
     grades: pd.DataFrame
+    deciles: pd.DataFrame
     portfolio: pd.DataFrame
     skipped: dict[date, str]
 
@@ -133,5 +137,5 @@ def _tables(fitted: FittedModels, holdout: Holdout) -> dict[str, pd.DataFrame]:
         if each is not None
     ]
     tables = {"metrics": holdout.metrics, "differences": holdout.differences}
-    tables |= {"choices": pd.DataFrame(choices), "grades": pd.DataFrame(grades)}
+    tables |= {"choices": pd.DataFrame(choices), "grades": pd.DataFrame(grades), "deciles": holdout.deciles}
     return {name: table.assign(cutoff=holdout.cutoff) for name, table in tables.items()}

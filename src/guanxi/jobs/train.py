@@ -166,7 +166,7 @@ def _train_log(opened: OpenedLog, params: Params, reporter: Reporter) -> Trainin
         run_id, model_uri = log_training(store, served, twin, record)
         tags = {"guanxi.as_of": as_of.isoformat(), "guanxi.horizon_days": str(params.horizon_days)}
         version = registration.register(store, run_id, model_uri, tags)
-        limits = [*holdout.warnings, *fit_notes(served, twin), *usability.warnings]
+        limits = [*holdout.warnings, *holdout.reasons, *fit_notes(served, twin), *usability.warnings]
         write_card(store, version, training_card(record, served, twin_day, limits))
         step.detail("smoke test")
         champion = registration.make_candidate(store, version, served, holdout.biased)

@@ -11,6 +11,7 @@ import pandas as pd
 
 from guanxi import __version__
 from guanxi.data.sources.redaction import redact
+from guanxi.evaluation.grade import letters_in_words
 from guanxi.periods import add_days
 from guanxi.pipeline.fit import FittedModels
 from guanxi.pipeline.labelled import FOLDS, FittedLabels
@@ -23,8 +24,8 @@ _DECISION = "\n## Decision\n"
 _MODEL = "guanxi"
 _SHOWN = {
     "churn": ("auc", "log_loss", "ece"),
-    "purchases": ("mae", "bias", "coverage"),
-    "spend": ("mae", "bias", "coverage"),
+    "purchases": ("mae", "crps", "bias", "coverage"),
+    "spend": ("mae", "crps", "bias", "coverage"),
 }
 _KEYS = ("horizon_days", "seed", "language", "clv.", "churn.snapshot", "churn.tuning", "drivers.")
 
@@ -63,6 +64,7 @@ def training_card(
             f"By a twin fitted up to {twin_day}, which had not seen these days; 90 % bootstrap intervals.",
             "",
             *_table(record.metrics, model.grades),
+            f"Grades: {letters_in_words('en')}.",
             *_limits(["One window was measured: others can differ by more than the intervals.", *limits]),
             *_parameters(record),
         ]

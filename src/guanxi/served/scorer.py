@@ -28,6 +28,7 @@ from .input_checks import (
     _float_columns,
 )
 from .intervals import posterior_predictive
+from .intervals.predictive_distributions import PredictiveDistributions
 from .model import LifetimeValue, ServedModel
 from .numerics import distinct_rows
 from .ordering import falling
@@ -201,6 +202,13 @@ class Scorer:
         days = self._days(horizon_days, as_of)
         return self._interval(features, self.forecast(features, horizon_days, as_of), days, level)
 
+    def distributions(
+        self, features: Features, horizon_days: float, as_of: str | None = None
+    ) -> PredictiveDistributions:
+        """Distributions of purchases and undiscounted spend, those of :meth:`interval`."""
+        days, forecast = self._days(horizon_days, as_of), self.forecast(features, horizon_days, as_of)
+        return self._distributions(features, forecast, days)
+
     def _days(self, days: float, as_of: str | None) -> float:
         """Convert the next days to business time."""
         return business_days(self.model.intensity, as_of or self.model.as_of, days)
@@ -223,21 +231,20 @@ class Scorer:
     def _interval(
         self, features: Features, forecast: Mapping[str, Floats], days: float, level: float
     ) -> dict[str, Floats]:
-        x, t_x, T, mean = _columns(features, RFM)
-        spend = self.model.spend
-        ends = posterior_predictive.interval(
-            self._members(self.model.purchases.counts),
-            (SPEND_PROCESSES[spend.model], spend.params, spend.log_covariance),
-            x,
-            t_x,
-            T,
-            mean,
-            days,
-            level=level,
+        return self._distributions(features, forecast, days).interval(level)
+
+    def _distributions(
+        self, features: Features, forecast: Mapping[str, Floats], days: float
+    ) -> PredictiveDistributions:
+        spend, (x, t_x, T, mean) = self.model.spend, _columns(features, RFM)
+        return PredictiveDistributions(
+            transactions=self._members(self.model.purchases.counts),
+            spend=(SPEND_PROCESSES[spend.model], spend.params, spend.log_covariance),
             adjusted=self._adjusted(forecast),
+            histories=(x, t_x, T, mean),
+            factor=forecast["expected_spend"] / np.maximum(self._expected_spend(features), _LEAST),
+            horizon=days,
         )
-        factor = forecast["expected_spend"] / np.maximum(self._expected_spend(features), _LEAST)
-        return {name: end * factor if name.startswith("spend") else end for name, end in ends.items()}
 
     def _expected_spend(self, features: Features) -> Floats:
         spend = self.model.spend
