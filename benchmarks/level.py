@@ -1,11 +1,11 @@
-"""Totals at every cutoff and horizon of many logs: the value model alone against the level learnt from refits.
+"""Totals at many cutoffs and horizons of many logs: the value model alone, and with the level of refits.
 
 Usage: python benchmarks/level.py [NAME ...]
 
-Public logs (from $GUANXI_SHARED_DATA or ../shared/data, skipped if missing) and simulated ones: with and without
-season, shocks, decline, growth, price changes; a charity over eleven years, a grocer's panel, food delivery,
-business customers. The priors were chosen on the simulated logs and on windows of the public ones that end
-before the windows on which the other benchmarks report: those that begin earlier are marked "development".
+Public logs (from $GUANXI_SHARED_DATA or ../shared/data, skipped if missing) and simulated ones: with and
+without season, shocks, decline, growth, price changes; a charity over eleven years, a grocer's panel, food
+delivery, business customers. The priors were chosen on simulated logs and on windows of the public ones that
+end before the windows on which the other benchmarks report, the windows of "development".
 """
 
 from __future__ import annotations

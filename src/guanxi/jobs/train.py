@@ -167,7 +167,7 @@ def _train_log(opened: OpenedLog, params: Params, reporter: Reporter) -> Trainin
         tags = {"guanxi.as_of": as_of.isoformat(), "guanxi.horizon_days": str(params.horizon_days)}
         version = registration.register(store, run_id, model_uri, tags)
         limits = [*holdout.warnings, *holdout.reasons, *fit_notes(served, twin), *usability.warnings]
-        write_card(store, version, training_card(record, served, twin_day, limits))
+        write_card(store, version, training_card(record, served, (holdout.cutoff, holdout.end), limits))
         step.detail("smoke test")
         champion = registration.make_candidate(store, version, served, holdout.biased)
     return Training(

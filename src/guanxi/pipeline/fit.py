@@ -184,6 +184,8 @@ def fit_models(
 def fit_notes(served: FittedModels, twin: FittedModels | None) -> list[str]:
     """List notes on the fits, and on differences between the served model and the evaluated twin."""
     notes = list(served.fit_notes)
+    if served.level is not None:
+        notes.append(served.level.describe(served.model.horizon_days))
     if twin is None:
         return notes
     notes += [f"twin: {note}" for note in twin.fit_notes if note not in notes]

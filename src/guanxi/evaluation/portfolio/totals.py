@@ -13,8 +13,8 @@ The error of all customers is that of the structural model of the level (:mod:`g
 which the forecast has been moved to its mean already. That of a segment relative to all customers persists,
 since it reflects model misfit: it is corrected by the shrunken mean of earlier windows, and its standard
 deviation between windows is integrated over its posterior. The prior is scaled inverse chi-squared, worth
-four windows with an error of 10 %. The errors of shorter windows are scaled by the square root of the ratio of
-the horizons.
+four windows with an error of 10 %. The errors of shorter windows are scaled by the square root of the ratio
+of the horizons.
 """
 
 from __future__ import annotations

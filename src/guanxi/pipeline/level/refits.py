@@ -82,7 +82,7 @@ class Refits:
 
 
 def refit_models(log: TransactionLog, as_of: date, models: Sequence[ModelOf], *, with_spend: bool) -> Refits:
-    """Fit the value models at earlier cutoffs to the data up to each, and count what followed until ``as_of``.
+    """Fit the value models at earlier cutoffs, and count what followed each until ``as_of``.
 
     At most 5,000 customers are used, the same at all cutoffs.
 
@@ -119,7 +119,7 @@ def refit_models(log: TransactionLog, as_of: date, models: Sequence[ModelOf], *,
 
 
 def _chosen(ends: NDArray[np.int64], last: int) -> NDArray[np.int64]:
-    """Steps at whose end to refit, evenly spaced."""
+    """Choose the steps at whose end to refit, evenly spaced."""
     allowed = np.flatnonzero((ends >= _EARLIEST_SHARE * last) & (ends < last))[1:]
     if len(allowed) <= _REFITS:
         return np.asarray(allowed)

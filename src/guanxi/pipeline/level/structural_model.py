@@ -1,14 +1,14 @@
 """Structural time-series model of the ratio of actual to expected purchases.
 
-The history is cut into steps of equal length. A value model fitted at the end of step c expects E_ck purchases
-in a later step k, and A_ck were made. Then
+The history is cut into steps of equal length. A value model fitted at the end of step c expects E_ck
+purchases in a later step k, and A_ck were made. Then
 
-    log(A_ck / E_ck) = m_k - M_c + trend * lead + bias + u_c + v_c * lead / history_c + noise,
+    log(A_ck / E_ck) = m_k - M_c + trend * lead + bias + u_c + v_c * lead / history_c + n_k + noise,
 
 where m is the logarithm of the intensity of purchases: a season (periodic Gaussian process over the year),
 a random walk, and a shock in each step. M_c is what a model fitted at c has taken for normal: a mean of m
 over the steps up to c, partly weighted by their purchases, partly by recency as well. u_c and v_c are errors
-of the single fit; a fit to a short history extrapolates badly.
+of the single fit; a fit to a short history extrapolates badly. n_k is the chance in the count of the step.
 
 Given the scales of these parts everything is linear and Gaussian. The scales are integrated over their prior
 by a fixed low-discrepancy sample, weighted by the marginal likelihood.
@@ -174,7 +174,8 @@ def _points(scales: Scales) -> list[_Point]:
 class _System:
     """The linear Gaussian model of one history: all that does not depend on the sampled scales.
 
-    Unknowns, in this order: m in each step; trend; bias; u and v of each refit, then of the served model.
+    Unknowns, in this order: m in each step; trend; bias; u of each refit and of the served model; v likewise;
+    n in each step of the history.
     """
 
     def __init__(
@@ -207,13 +208,13 @@ class _System:
         self._noise = _SAME_STEP**2 + 0.5 / (count + 1.0)
         seen = np.bincount(self._step, minlength=self._steps)
         total = np.bincount(self._step, weights=count, minlength=self._steps)
-        # A step that no refit has seen has no noise of counting that could be learnt from.
-        self._counting = np.where(
-            seen > 0, self._scales.dispersion / (total / np.maximum(seen, 1) + 0.5), 0.0
-        )
-        self._own = self._loadings(self._refit, (ahead + 0.5) * self._step_years, years)
+        count_of_step = total / np.maximum(seen, 1)
+        self._counting = (self._scales.dispersion / (count_of_step + 0.5))[: self._history]
+        own = self._loadings(self._refit, (ahead + 0.5) * self._step_years, years)
+        self._own = np.hstack([own, np.eye(self._steps)[self._step, : self._history]])
         served = np.full(self._future, len(refits))
-        self._own_future = self._loadings(served, (np.arange(self._future) + 0.5) * self._step_years, years)
+        own = self._loadings(served, (np.arange(self._future) + 0.5) * self._step_years, years)
+        self._own_future = np.hstack([own, np.zeros((self._future, self._history))])
 
     def _loadings(self, fit: NDArray[Any], lead: NDArray[Any], years: NDArray[Any]) -> Floats:
         """Give the loadings of trend, bias, u and v, shape (rows, 2 + 2 fits)."""
@@ -261,8 +262,8 @@ class _System:
         scales, steps, fits = self._scales, self._steps, len(self._ends)
         covariance = np.zeros((steps + self._own.shape[1],) * 2)
         season = point.season**2 * np.exp(-2.0 * self._swing / point.smoothness**2)
-        shocks = np.diag(point.shock**2 + self._counting)
+        shocks = point.shock**2 * np.eye(steps)
         covariance[:steps, :steps] = season + point.walk**2 * self._walked + shocks
-        own = [point.trend**2, scales.bias**2, *self._fit_variance, *([scales.extrapolation**2] * fits)]
-        np.fill_diagonal(covariance[steps:, steps:], own)
+        fitted = [point.trend**2, scales.bias**2, *self._fit_variance, *([scales.extrapolation**2] * fits)]
+        np.fill_diagonal(covariance[steps:, steps:], [*fitted, *self._counting])
         return covariance
