@@ -119,13 +119,13 @@ class TestLevel:
 
     def test_without_season_or_trend_it_is_left_nearly_as_it_is(self):
         level = level_of(shop(), date(2024, 2, 15))
-        assert all(abs(level.error(days).mean) < 0.06 for days in (28, 90, 364))
+        assert all(abs(level.error(days).mean) < 0.1 for days in (28, 90, 364))
         assert np.sqrt(level.error(364).variance) < 0.15
 
     def test_prices_that_rise_raise_the_amounts(self):
         level = level_of(shop(price=0.3), date(2024, 2, 15), with_spend=True)
         assert level.error(364, "amounts").mean > 0.1
-        assert abs(level.error(364).mean) < 0.06
+        assert abs(level.error(364).mean) < 0.1
 
     def test_below_a_year_the_amounts_are_left_as_they_are(self):
         level = level_of(shop(price=0.3), date(2021, 10, 15), with_spend=True)

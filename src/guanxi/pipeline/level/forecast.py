@@ -23,7 +23,7 @@ from guanxi.served.purchases.registry import PurchaseMixture
 Floats = NDArray[np.float64]
 
 _YEAR_DAYS = 364  # whole steps of 7 and of 28 days
-_AHEAD_YEARS = 2
+_AHEAD_YEARS, _MOST_STEPS = 2, 104  # beyond, the season of the last year repeats
 _HISTORIES = 5_000
 _SLOWEST = 0.02
 _CURVE = 1.5  # how far beyond the last step the expectation is followed, relative to all steps
@@ -141,7 +141,7 @@ class PortfolioLevel:
 def fit_level(refits: Refits, horizon_days: int) -> PortfolioLevel:
     """Learn the level from the refits, for the ``horizon_days`` and at least two years ahead."""
     step = refits.step_days
-    future = -(-max(horizon_days, _AHEAD_YEARS * _YEAR_DAYS) // step)
+    future = min(-(-max(horizon_days, _AHEAD_YEARS * _YEAR_DAYS) // step), _MOST_STEPS)
     given = refits.purchases, future, step
     purchases = fit_structural_model([_of_purchases(each) for each in refits.refits], *given, OF_PURCHASES)
     ratios = [_of_amounts(each) for each in refits.refits]
