@@ -166,6 +166,34 @@ def test_overrides_that_cannot_be_used(given: str, message: str) -> None:
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        (
+            ["clv.model=bg_bb"],
+            "the parameters are not valid: clv.model=bg_bb counts whole periods: set data.event_grain=W, M or Y",
+        ),
+        (
+            ["clv.model=bg_bb", "data.event_grain=D"],
+            "the parameters are not valid: clv.model=bg_bb counts whole periods: set data.event_grain=W, M or Y",
+        ),
+        (
+            ["clv.model=nbd", "clv.engine=lifetimes"],
+            "parameter clv is not valid: lifetimes fits bg_nbd, mbg_nbd, pareto_nbd only, not nbd",
+        ),
+    ],
+)
+def test_values_that_contradict_each_other(given: list[str], message: str) -> None:
+    with pytest.raises(ParamsError, match=f"^{re.escape(message)}$"):
+        load_params(overrides=given)
+
+
+@pytest.mark.parametrize("grain", ["W", "M", "Y"])
+def test_whole_periods_take_every_coarser_grain(grain: str) -> None:
+    params = load_params(overrides=["clv.model=bg_bb", f"data.event_grain={grain}"])
+    assert (params.clv.model, params.data.event_grain) == ("bg_bb", grain)
+
+
 def test_several_faults_are_counted() -> None:
     with pytest.raises(ParamsError, match=r"\(and 1 more\)$"):
         load_params(overrides=["horizont=3", "sed=2"])

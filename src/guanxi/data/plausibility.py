@@ -133,11 +133,12 @@ def _periods(days: pd.DataFrame, params: DataParams) -> Iterator[DataFinding]:
     if len(days) < _FEWEST_DAYS or len(days) > len(months) or params.event_grain == grain:
         return
     period = "year" if yearly else "month"
+    horizon = " --set horizon_days=365" if yearly else ""  # the usual one holds no whole year
     yield DataFinding(
         f"{period}ly_log",
         f"the log has one day per {period} ({_days(days['date'])}): the true days are unknown, and models "
         f"that count in days may overstate totals; count in {period}s with "
-        f"--set data.event_grain={grain} --set clv.model=bg_bb",
+        f"--set data.event_grain={grain} --set clv.model=bg_bb{horizon}",
         lines=int(days["lines"].sum()),
         value=rounded(days["value"].sum(min_count=1)),
         examples=tuple(map(str, days["date"].head(SHOWN))),
