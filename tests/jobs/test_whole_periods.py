@@ -153,7 +153,9 @@ class TestTraining:
     @pytest.mark.parametrize(("grain", "days", "least"), [("Y", 90, 365), ("M", 29, 30), ("W", 6, 7)])
     def test_a_part_of_a_period_is_refused(self, grain: str, days: int, least: int) -> None:
         params = load_params(overrides=[f"data.event_grain={grain}", "clv.model=bg_bb"])
-        message = f"horizon_days={days} is shorter than a period .*event_grain={grain}: use --horizon {least} "
+        message = (
+            f"horizon_days={days} is shorter than a period .*event_grain={grain}: use --horizon {least} "
+        )
         with warnings.catch_warnings(), pytest.raises(ParamsError, match=message):
             warnings.simplefilter("ignore", UserWarning)
             guanxi.train(simulated("YS", 9, 4, 100, 1), params=params, horizon_days=days)

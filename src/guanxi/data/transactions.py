@@ -178,14 +178,14 @@ def _summarise(connection: Any, source: SourceTable, judged: Any, params: DataPa
     everyone = judged.filter(judged.customer_id.notnull()).customer_id.nunique().execute()
     repeated = judged.filter(judged.repeated).count().execute()
     customers, has_amounts = int(facts["customers"].iloc[0]), bool(facts["value"].notna().iloc[0])
-    found = [*rejections(source, judged, rejected, rejected_by_rule, n_accepted, params)]
+    found = rejections(source, judged, rejected, rejected_by_rule, n_accepted, params)
     if not has_amounts:
-        found.append(_WITHOUT_AMOUNTS)
-    if dated is not accepted:
-        found.append(_dated_from_first_days(params.event_grain, n_accepted, facts["last"].iloc[0]))
+        found = (*found, _WITHOUT_AMOUNTS)
     # Drop intermediate tables before the next large step, which needs the memory.
     connection.drop_table("judged")
     connection.drop_table("source")
+    if dated is not accepted:
+        found = (*found, _dated_from_first_days(params.event_grain, n_accepted, facts["last"].iloc[0]))
     return TransactionLog(
         source=source.name,
         params=params,
