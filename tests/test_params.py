@@ -14,6 +14,7 @@ import yaml
 from guanxi.errors import ParamsError
 from guanxi.params import Params, load_params, override, parse_columns
 
+WHOLE_PERIODS = "clv.model=bg_bb counts whole periods: set data.event_grain=W, M or Y"
 COMMENTED = Path(__file__).resolve().parents[1] / "params.yaml"
 
 
@@ -169,14 +170,8 @@ def test_overrides_that_cannot_be_used(given: str, message: str) -> None:
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        (
-            ["clv.model=bg_bb"],
-            "the parameters are not valid: clv.model=bg_bb counts whole periods: set data.event_grain=W, M or Y",
-        ),
-        (
-            ["clv.model=bg_bb", "data.event_grain=D"],
-            "the parameters are not valid: clv.model=bg_bb counts whole periods: set data.event_grain=W, M or Y",
-        ),
+        (["clv.model=bg_bb"], f"the parameters are not valid: {WHOLE_PERIODS}"),
+        (["clv.model=bg_bb", "data.event_grain=D"], f"the parameters are not valid: {WHOLE_PERIODS}"),
         (
             ["clv.model=nbd", "clv.engine=lifetimes"],
             "parameter clv is not valid: lifetimes fits bg_nbd, mbg_nbd, pareto_nbd only, not nbd",

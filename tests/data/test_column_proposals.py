@@ -53,7 +53,8 @@ def proposal(message: str) -> dict[str, str]:
         ("Customer's No|Day|Net amount", "Customer's No|Day|Net amount"),
         ("Customer|date_of_birth|Order date of sale|value", "Customer|Order date of sale|value"),
         ("Member|Order date|Total Items|Tax amount|Order sum", "Member|Order date|NAME"),
-        ("Client|Order date|Discount amount|Total tax|Amount (incl. VAT)", "Client|Order date|Amount (incl. VAT)"),
+        ("Client|Order date|Discount amount|Total tax|Amount (incl. VAT)",
+         "Client|Order date|Amount (incl. VAT)"),
         ("Client|Order date|Order quantity|Unit price", "Client|Order date|Order quantity*Unit price"),
     ],
 )  # fmt: skip

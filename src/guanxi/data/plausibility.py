@@ -140,8 +140,8 @@ def _periods(days: pd.DataFrame, params: DataParams) -> Iterator[DataFinding]:
     horizon = " --set horizon_days=365" if yearly else ""  # the usual one holds no whole year
     yield DataFinding(
         f"{period}ly_log",
-        f"the log has at most one day per {period} ({_days(days['date'])}): the true days are unknown, and models "
-        f"that count in days may overstate totals; count in {period}s with "
+        f"the log has at most one day per {period} ({_days(days['date'])}): the true days are unknown, and "
+        f"models that count in days may overstate totals; count in {period}s with "
         f"--set data.event_grain={grain} --set clv.model=bg_bb{horizon}",
         lines=lines,
         value=rounded(days["value"].sum(min_count=1)),
