@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -98,13 +99,15 @@ class TestFirstDays:
         assert log.last_day.isoformat() == "2003-12-31"
         assert "dated_from_first_days" not in [each.name for each in log.findings]
 
+    def year_before_the_end(self, lines: pd.DataFrame) -> pd.DataFrame:
+        cutoff = self.read(lines, "Y").last_day - timedelta(days=365)
+        return guanxi.rfm(lines, cutoff=cutoff, params=DataParams(event_grain="Y"))
+
     def test_leap_years_leave_no_period_without_purchases(self) -> None:
         """365 days before the end of 2004 is its first day, when its purchases are to come."""
         lines = simulated("YE", 10, 4, 200, 1)
         first = lines.assign(timestamp=lines["timestamp"].dt.to_period("Y").dt.start_time)
-        params = DataParams(event_grain="Y")
-        cutoff = read_transactions(lines, params).last_day.replace(year=2003)
-        by_ends, by_starts = (guanxi.rfm(each, cutoff=cutoff, params=params) for each in (lines, first))
+        by_ends, by_starts = (self.year_before_the_end(each) for each in (lines, first))
         pd.testing.assert_frame_equal(by_ends, by_starts)
         assert (by_ends["recency"] == by_ends["T"]).any()
 
