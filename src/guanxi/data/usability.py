@@ -141,8 +141,8 @@ def _missing_history(log: TransactionLog, as_of: date, horizon_days: int) -> str
     history = (as_of - log.first_day).days + 1
     if (as_of - log.last_day).days >= min(horizon_days, history // 2):
         return (
-            f"the data end on {log.last_day}, so long before --as-of {as_of} that nothing is left to hold out: "
-            "choose an earlier day"
+            f"the data end on {log.last_day}, so long before --as-of {as_of} that nothing "
+            "is left to hold out: choose an earlier day"
         )
     if history // 2 < min(horizon_days, _SHORTEST_WINDOW_DAYS):
         return (
