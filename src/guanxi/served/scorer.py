@@ -200,6 +200,10 @@ class Scorer:
         days = self._days(horizon_days, as_of)
         return self._interval(features, self.forecast(features, horizon_days, as_of), days, level)
 
+    def business_days(self, days: float, as_of: str) -> float:
+        """Length of the ``days`` after ``as_of`` in the time of :attr:`purchases`."""
+        return self._days(days, as_of)
+
     def _days(self, days: float, as_of: str | None) -> float:
         """Convert the next days to business time."""
         return business_days(self.model.month_index, as_of or self.model.as_of, days)
