@@ -2,14 +2,16 @@
 
 What the purchase model expects of a new customer is multiplied by the ratio of actual to expected repeat
 purchases of the customers acquired so far; likewise the amounts of the first order and of a repeat purchase.
-The ratios of groups are partially pooled: :func:`.pooling.pool_ratios`.
+The ratios of months follow a level that moves, since the first months of a log are full of old customers;
+those of channels and attributes, relative to their months, are pooled: see :mod:`.pooling`.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -18,7 +20,7 @@ from scipy.special import ndtri
 
 from guanxi.features.acquisition import MONTH, OVERALL
 from guanxi.periods import add_days
-from guanxi.pipeline.pooling import PooledRatios, pool_ratios
+from guanxi.pipeline.pooling import Estimate, follow_ratios, pool_ratios
 from guanxi.served.model import ServedModel
 from guanxi.served.numerics import parameter_points
 from guanxi.served.purchases.process import discounted
@@ -31,6 +33,7 @@ Floats = NDArray[np.float64]
 _OF_CUSTOMERS = ("customer_id", "frequency", "T", "first_day", "first_amount", "repeat_amount")
 _OF_AMOUNTS = ["first_order", "expected_spend", "clv", "repeat_clv", "clv_lower", "clv_upper"]
 _DISCOUNT_PERIOD_DAYS, _DAYS_PER_YEAR = 30.0, 365.0
+_TINY = 1e-300
 
 
 def new_customer_values(
@@ -63,88 +66,65 @@ def new_customer_values(
     """
     new = _NewCustomer(model, customers, add_days(as_of, 1), horizon_days)
     measures = new.measures(customers)
-    months = _Grouping(measures, customers["first_day"].dt.strftime("%Y-%m"))
-    overall = [_Estimate(np.array([each.new_mean]), np.array([each.new_variance])) for each in months.ratios]
-    by_month = [_Estimate(each.mean, each.variance) for each in months.ratios]
+    months = _Months(customers["first_day"], add_days(as_of, 1))
+    own, following = zip(*(months.ratios(measure) for measure in measures), strict=True)
     tables = [
-        new.table(OVERALL, [OVERALL], [len(customers)], overall),
-        new.table(MONTH, months.levels, months.customers, by_month),
+        new.table(OVERALL, [OVERALL], [len(customers)], following),
+        new.table(MONTH, months.labels, months.customers, own),
     ]
+    relative = [measure.given(month.mean[months.group]) for measure, month in zip(measures, own, strict=True)]
     for name in customers.columns.drop(list(_OF_CUSTOMERS)):
         if customers[name].notna().any():
-            further = _Grouping(measures, customers[name])
-            tables.append(
-                new.table(str(name), further.levels, further.customers, further.in_months_like(months))
-            )
+            group, levels = pd.factorize(customers[name], sort=True)
+            count = np.bincount(group[group >= 0], minlength=len(levels))
+            pooled = [pool_ratios(*measure.totals(group, len(levels))) for measure in relative]
+            ratios = [each.times(month) for each, month in zip(pooled, following, strict=True)]
+            tables.append(new.table(str(name), levels, count, ratios))
     return pd.concat(tables, ignore_index=True)
-
-
-class _Estimate(NamedTuple):
-    """Mean and variance of a quantity of each group, shape (groups,)."""
-
-    mean: Floats
-    variance: Floats
-
-    def times(self, other: _Estimate) -> _Estimate:
-        """Product with an independent quantity."""
-        mean = self.mean * other.mean
-        squares = (self.mean**2 + self.variance) * (other.mean**2 + other.variance)
-        return _Estimate(mean, squares - mean**2)
-
-    def scaled(self, factor: float) -> _Estimate:
-        return _Estimate(self.mean * factor, self.variance * factor**2)
-
-    def varied(self, relative_variance: float) -> _Estimate:
-        """Product with an independent factor around 1."""
-        return self.times(_Estimate(np.ones(1), np.array([relative_variance])))
 
 
 @dataclass(frozen=True)
 class _Measure:
     """What customers did and what was expected of them, arrays of shape (n,).
 
-    A customer's variance is ``least x expected + c x expected^2``, with least 1 for a number of purchases
-    (negative binomial) and 0 for an amount, and c estimated by moments.
+    A customer's variance is ``least x mean + c x mean^2``, with least 1 for a number of purchases (negative
+    binomial) and 0 for an amount, and c estimated by moments.
     """
 
     actual: Floats
     expected: Floats
     least: float
 
-    def pooled(self, group: NDArray[np.int64], groups: int) -> PooledRatios:
-        """Ratios of the groups; customers of group -1 are left out."""
+    def given(self, ratio: Floats) -> _Measure:
+        """Multiply what was expected of each customer."""
+        return replace(self, expected=self.expected * ratio)
+
+    def totals(self, group: NDArray[np.int64], groups: int) -> tuple[Floats, Floats, Floats]:
+        """Actual, expected and dispersion of the groups; customers of group -1 are left out."""
         known = group >= 0
-
-        def total(column: Floats) -> Floats:
-            return np.asarray(np.bincount(group[known], column[known], groups), dtype=np.float64)
-
-        expected, squares = total(self.expected), total(self.expected**2)
-        mean_square = np.divide(squares, expected, out=np.zeros(groups), where=expected > 0)
-        return pool_ratios(total(self.actual), expected, self.least + self._excess * mean_square)
-
-    @property
-    def _excess(self) -> float:
-        """The factor c, for a ratio of 1."""
-        actual, expected = self.actual.sum(), self.expected.sum()
-        if actual <= 0 or expected <= 0:
-            return 0.0
-        ratio = actual / expected
-        residual = (self.actual - ratio * self.expected) ** 2 / ratio - self.least * self.expected
-        return max(0.0, float(residual.sum() / (self.expected**2).sum()))
+        group, actual, expected = group[known], self.actual[known], self.expected[known]
+        done, due, squares = (
+            np.bincount(group, column, groups).astype(np.float64)
+            for column in (actual, expected, expected**2)
+        )
+        mean = _ratio(done, due)[group] * expected
+        excess = ((actual - mean) ** 2 - self.least * mean).sum() / max((mean**2).sum(), _TINY)
+        overall = float(done.sum()) / max(float(due.sum()), _TINY)
+        return done, due, self.least + max(0.0, float(excess)) * overall * _ratio(squares, due)
 
 
-class _Grouping:
-    """The pooled ratios of each measure by group."""
+class _Months:
+    """The months in which customers were acquired, up to that of the next customer."""
 
-    def __init__(self, measures: list[_Measure], labels: pd.Series[Any]) -> None:
-        group, self.levels = pd.factorize(labels, sort=True)
-        self.customers = np.bincount(group[group >= 0], minlength=len(self.levels))
-        self.ratios = [measure.pooled(group, len(self.levels)) for measure in measures]
+    def __init__(self, first_day: pd.Series[Any], next_day: date) -> None:
+        self.group, self.labels = pd.factorize(first_day.dt.strftime("%Y-%m"), sort=True)
+        self.customers = np.bincount(self.group)
+        ends = pd.PeriodIndex([*self.labels, f"{next_day:%Y-%m}"], freq="M")
+        self._time = ends.year.to_numpy() * 12.0 + ends.month.to_numpy()
 
-    def in_months_like(self, months: _Grouping) -> list[_Estimate]:
-        """Add the variation between months to the ratios."""
-        pairs = zip(self.ratios, months.ratios, strict=True)
-        return [_Estimate(own.mean, own.variance).varied(month.between) for own, month in pairs]
+    def ratios(self, measure: _Measure) -> tuple[Estimate, Estimate]:
+        """Estimate the ratio of each month, and of the next one."""
+        return follow_ratios(*measure.totals(self.group, len(self.labels)), self._time)
 
 
 class _NewCustomer:
@@ -178,12 +158,12 @@ class _NewCustomer:
             _Measure(repeats, frequency * self._spend, 0.0),
         ]
 
-    def table(self, group_by: str, groups: Any, customers: Any, ratios: list[_Estimate]) -> pd.DataFrame:
+    def table(self, group_by: str, groups: Any, customers: Any, ratios: Sequence[Estimate]) -> pd.DataFrame:
         """Rows of one grouping, from its ratios in the order of the measures."""
         terms = self._model.lifetime_value
         purchases, worth = self._repeat_purchases(self._scorer.purchases)
         first, repeats, spend = ratios
-        uncertain = repeats.varied(self._parameter_variance)
+        uncertain = repeats.times(Estimate(np.ones(1), np.array([self._parameter_variance])))
         repeat_value = uncertain.times(spend).scaled(worth * self._spend * terms.margin)
         first_value = first.scaled(self._first * terms.margin)
         clv = first_value.mean + repeat_value.mean
@@ -245,6 +225,11 @@ class _NewCustomer:
         purchases = Scorer(model, {}).purchases
         so_far = float(self._count @ purchases.expected_purchases_new(self._ages))
         return float(np.log(self._repeat_purchases(purchases)[1] / so_far)) if so_far > 0 else 0.0
+
+
+def _ratio(actual: Floats, expected: Floats) -> Floats:
+    """Ratio, 0 where nothing is expected."""
+    return np.divide(actual, expected, out=np.zeros(len(actual)), where=expected > 0)
 
 
 def _ends(mean: Floats, variance: Floats, level: float) -> tuple[Floats, Floats]:

@@ -1,96 +1,140 @@
-"""Partial pooling of groups' ratios of actual to expected totals, by linear credibility."""
+"""Partial pooling of groups' ratios of actual to expected totals: linear Bayes rules with an unknown spread.
+
+A group's actual total has the mean ``ratio x expected`` and the variance ``dispersion x ratio x expected``.
+For gamma-Poisson the rule is exact, otherwise the best linear one (Bühlmann & Straub 1970, Glaubwürdigkeit
+für Schadensätze, Mitteilungen der Vereinigung schweizerischer Versicherungsmathematiker 70). Unknown spreads
+are integrated over their posterior on a grid, with scaled inverse chi-squared priors.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 
-_PRIOR_DEVIATION, _PRIOR_GROUPS = 0.15, 4.0
-_DEVIATIONS = np.exp(np.linspace(np.log(0.005), np.log(3.0), 64))
-_TINY = 1e-12
+# Relative spread assumed beforehand, and the number of groups that this counts for.
+_PRIOR_SPREAD, _PRIOR_GROUPS, _PRIOR_STEPS = 0.15, 4.0, 2.0
+_SPREADS = np.exp(np.linspace(np.log(0.01), np.log(2.0), 16))
+_UNKNOWN, _TINY = 1e2, 1e-12  # relative variance without evidence; in place of 0
 
 
-@dataclass(frozen=True)
-class PooledRatios:
-    """Posterior of the groups' ratios and of a group not seen yet.
-
-    Attributes
-    ----------
-    mean, variance : array, shape (groups,)
-        Of each group's own ratio.
-    new_mean, new_variance : float
-        Of the ratio of a group not seen yet: the mean of the groups, with the spread between them.
-    between : float
-        Variance between groups, relative to the square of their mean.
-    """
+class Estimate(NamedTuple):
+    """Mean and variance of a quantity of each group, shape (groups,)."""
 
     mean: Floats
     variance: Floats
-    new_mean: float
-    new_variance: float
-    between: float
+
+    def times(self, other: Estimate) -> Estimate:
+        """Multiply by an independent quantity."""
+        mean = self.mean * other.mean
+        squares = (self.mean**2 + self.variance) * (other.mean**2 + other.variance)
+        return Estimate(mean, squares - mean**2)
+
+    def scaled(self, factor: float) -> Estimate:
+        """Multiply by a number."""
+        return Estimate(self.mean * factor, self.variance * factor**2)
 
 
-def pool_ratios(actual: Floats, expected: Floats, dispersion: Floats) -> PooledRatios:
-    """Shrink each group's ratio of actual to expected towards the mean of the groups.
-
-    A group's actual total has the mean ``ratio x expected`` and the variance ``dispersion x ratio x
-    expected``; its ratio varies between groups around their mean. The credibility of its own ratio is
-    ``between / (between + noise)``: exact for gamma-Poisson, the best linear rule otherwise (Bühlmann &
-    Straub 1970, Glaubwürdigkeit für Schadensätze, Mitteilungen der Vereinigung schweizerischer
-    Versicherungsmathematiker 70). The unknown spread between groups is integrated over its posterior, with a
-    scaled inverse chi-squared prior worth four groups with a relative spread of 15 %.
+def pool_ratios(actual: Floats, expected: Floats, dispersion: Floats) -> Estimate:
+    """Shrink each group's ratio towards the mean of the groups.
 
     Parameters
     ----------
     actual, expected, dispersion : array, shape (groups,)
-        Not negative; a group of which nothing is expected yet has the ratio of a new group.
+        Not negative. A group of which nothing is expected gets the mean of the others.
 
     Examples
     --------
-    >>> pooled = pool_ratios(np.array([50.0, 120.0]), np.array([100.0, 100.0]), np.array([1.0, 1.0]))
-    >>> pooled.mean.round(2), round(pooled.new_mean, 2)
-    (array([0.52, 1.17]), 0.85)
+    >>> pool_ratios(np.array([50.0, 120.0]), np.array([100.0, 100.0]), np.array([1.0, 1.0])).mean.round(2)
+    array([0.54, 1.16])
     """
-    everyone = expected.sum()
-    overall = float(actual.sum() / everyone) if everyone > 0 else 1.0
-    ratio = np.divide(actual, expected, out=np.full(len(actual), overall), where=expected > 0)
-    precision = expected / (np.maximum(dispersion, _TINY) * max(overall, _TINY))
-    spread = (max(overall, _TINY) * _DEVIATIONS[:, None]) ** 2  # rows: deviations between groups
-    weight = precision / (1.0 + precision * spread)
-    total = weight.sum(axis=1, keepdims=True)
-    mean = np.divide(weight @ ratio[:, None], total, out=np.full(total.shape, overall), where=total > 0)
-    mean_variance = np.divide(1.0, total, out=spread.copy(), where=total > 0)
-    posterior = _posterior(ratio - mean, precision, spread, mean_variance)
-    own = weight * spread  # credibility
-    averages = own * ratio + (1.0 - own) * mean
-    variances = (1.0 - own) * spread + (1.0 - own) ** 2 * mean_variance
-    group_mean, group_variance = _mixture(posterior, averages, variances)
-    new_mean, new_variance = _mixture(posterior, mean, spread + mean_variance)
-    return PooledRatios(
-        mean=group_mean,
-        variance=group_variance,
-        new_mean=float(new_mean[0]),
-        new_variance=float(new_variance[0]),
-        between=float(posterior @ _DEVIATIONS**2),
+    same = np.eye(len(actual))
+    candidates = ((_log_prior(spread, _PRIOR_GROUPS), spread**2 * same) for spread in _SPREADS)
+    return _posterior(actual, expected, dispersion, candidates)
+
+
+def follow_ratios(
+    actual: Floats, expected: Floats, dispersion: Floats, time: Floats
+) -> tuple[Estimate, Estimate]:
+    """Estimate each group's ratio, and that of the next group, where groups follow one another in time.
+
+    A group's ratio varies around a level, which moves from one time to the next as a random walk.
+
+    Parameters
+    ----------
+    actual, expected, dispersion : array, shape (groups,)
+        As in :func:`pool_ratios`.
+    time : array, shape (groups + 1,)
+        Of the groups in ascending order, and of the next one.
+
+    Returns
+    -------
+    own : Estimate, shape (groups,)
+    following : Estimate, shape (1,)
+
+    Examples
+    --------
+    >>> actual, expected = np.array([900.0, 600.0, 610.0, 590.0]), np.full(4, 1000.0)
+    >>> own, following = follow_ratios(actual, expected, np.ones(4), np.arange(5.0))
+    >>> own.mean.round(2), following.mean.round(2)
+    (array([0.9 , 0.6 , 0.61, 0.59]), array([0.61]))
+    """
+    since = np.asarray(time - time[0], dtype=np.float64)
+    same, walk = np.eye(len(since)), np.minimum.outer(since, since)
+    candidates = (
+        (
+            _log_prior(spread, _PRIOR_GROUPS) + _log_prior(step, _PRIOR_STEPS),
+            spread**2 * same + step**2 * walk,
+        )
+        for spread in _SPREADS
+        for step in _SPREADS
     )
+    mean, variance = _posterior(actual, expected, dispersion, candidates)
+    return Estimate(mean[:-1], variance[:-1]), Estimate(mean[-1:], variance[-1:])
 
 
-def _posterior(distance: Floats, precision: Floats, spread: Floats, mean_variance: Floats) -> Floats:
-    """Posterior weights of the deviations: restricted likelihood of the ratios, times the prior."""
-    weight = precision / (1.0 + precision * spread)
-    log_weight = -0.5 * (np.log1p(precision * spread) + weight * distance**2).sum(axis=1)
-    log_weight += 0.5 * np.log(mean_variance[:, 0])
-    log_weight -= _PRIOR_GROUPS * (np.log(_DEVIATIONS) + 0.5 * (_PRIOR_DEVIATION / _DEVIATIONS) ** 2)
-    posterior = np.exp(log_weight - log_weight.max())
-    return np.asarray(posterior / posterior.sum())
+def _log_prior(spread: float, groups: float) -> float:
+    """Log density of the logarithm of a spread."""
+    return -groups * float(np.log(spread) + 0.5 * (_PRIOR_SPREAD / spread) ** 2)
 
 
-def _mixture(weights: Floats, means: Floats, variances: Floats) -> tuple[Floats, Floats]:
-    """Mean and variance of a mixture of the rows."""
-    mean = weights @ means
-    return mean, weights @ (variances + (means - mean) ** 2)
+def _posterior(
+    actual: Floats, expected: Floats, dispersion: Floats, candidates: Iterable[tuple[float, Floats]]
+) -> Estimate:
+    """Average the candidates, each the logarithm of a prior and a covariance of the relative ratios.
+
+    A covariance may have more groups than are observed, at its end.
+    """
+    everyone = float(expected.sum())
+    overall = max(float(actual.sum()) / everyone, _TINY) if everyone > 0 else 1.0
+    known = expected > 0
+    ratio = np.divide(actual, expected * overall, out=np.ones(len(actual)), where=known)
+    least = np.maximum(dispersion, _TINY)
+    noise = np.divide(least, expected * overall, out=np.full(len(actual), _UNKNOWN), where=known)
+    found = [(prior, *_given(ratio, noise, covariance)) for prior, covariance in candidates]
+    log_weight = np.array([prior + likelihood for prior, likelihood, _, _ in found])
+    weight = np.exp(log_weight - log_weight.max())
+    weight /= weight.sum()
+    means, variances = (np.array([each[place] for each in found]) for place in (2, 3))
+    mean = weight @ means
+    return Estimate(mean, weight @ (variances + (means - mean) ** 2)).scaled(overall)
+
+
+def _given(ratio: Floats, noise: Floats, covariance: Floats) -> tuple[float, Floats, Floats]:
+    """Log likelihood, means and variances of the groups, where the covariance is known but not the mean."""
+    observed = len(ratio)
+    precision = np.linalg.inv(covariance[:observed, :observed] + np.diag(noise))
+    row_sums = precision.sum(axis=1)
+    total = row_sums.sum()
+    mean = row_sums @ ratio / total
+    distance = ratio - mean
+    _, log_determinant = np.linalg.slogdet(precision)
+    likelihood = 0.5 * float(log_determinant - np.log(total) - distance @ precision @ distance)
+    gain = covariance[:, :observed] @ precision
+    rest = 1.0 - gain.sum(axis=1)  # weight of the common mean
+    variance = np.diag(covariance) - (gain * covariance[:, :observed]).sum(axis=1) + rest**2 / total
+    return likelihood, mean + gain @ distance, np.maximum(variance, 0.0)
