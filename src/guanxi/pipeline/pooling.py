@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 
-# Relative spread assumed beforehand, and the number of groups that this counts for.
-_PRIOR_SPREAD, _PRIOR_GROUPS, _PRIOR_STEPS = 0.15, 4.0, 2.0
+# Relative spreads between groups and from one time to the next that are assumed beforehand, worth four groups.
+_PRIOR_SPREAD, _PRIOR_STEP, _PRIOR_WORTH = 0.15, 0.20, 4.0
 _SPREADS = np.exp(np.linspace(np.log(0.01), np.log(2.0), 16))
 _UNKNOWN, _TINY = 1e2, 1e-12  # relative variance without evidence; in place of 0
 
@@ -53,7 +53,7 @@ def pool_ratios(actual: Floats, expected: Floats, dispersion: Floats) -> Estimat
     array([0.54, 1.16])
     """
     same = np.eye(len(actual))
-    candidates = ((_log_prior(spread, _PRIOR_GROUPS), spread**2 * same) for spread in _SPREADS)
+    candidates = ((_log_prior(spread, _PRIOR_SPREAD), spread**2 * same) for spread in _SPREADS)
     return _posterior(actual, expected, dispersion, candidates)
 
 
@@ -87,7 +87,7 @@ def follow_ratios(
     same, walk = np.eye(len(since)), np.minimum.outer(since, since)
     candidates = (
         (
-            _log_prior(spread, _PRIOR_GROUPS) + _log_prior(step, _PRIOR_STEPS),
+            _log_prior(spread, _PRIOR_SPREAD) + _log_prior(step, _PRIOR_STEP),
             spread**2 * same + step**2 * walk,
         )
         for spread in _SPREADS
@@ -97,9 +97,9 @@ def follow_ratios(
     return Estimate(mean[:-1], variance[:-1]), Estimate(mean[-1:], variance[-1:])
 
 
-def _log_prior(spread: float, groups: float) -> float:
+def _log_prior(spread: float, assumed: float) -> float:
     """Log density of the logarithm of a spread."""
-    return -groups * float(np.log(spread) + 0.5 * (_PRIOR_SPREAD / spread) ** 2)
+    return -_PRIOR_WORTH * float(np.log(spread) + 0.5 * (assumed / spread) ** 2)
 
 
 def _posterior(
@@ -135,6 +135,8 @@ def _given(ratio: Floats, noise: Floats, covariance: Floats) -> tuple[float, Flo
     _, log_determinant = np.linalg.slogdet(precision)
     likelihood = 0.5 * float(log_determinant - np.log(total) - distance @ precision @ distance)
     gain = covariance[:, :observed] @ precision
-    rest = 1.0 - gain.sum(axis=1)  # weight of the common mean
-    variance = np.diag(covariance) - (gain * covariance[:, :observed]).sum(axis=1) + rest**2 / total
-    return likelihood, mean + gain @ distance, np.maximum(variance, 0.0)
+    estimate = np.maximum(mean + gain @ distance, 0.0)
+    variance = np.diag(covariance) - (gain * covariance[:, :observed]).sum(axis=1)
+    # As for gamma-Poisson, the variance is proportional to the estimate.
+    variance = np.maximum(variance, 0.0) * (estimate / mean if mean > 0 else 1.0)
+    return likelihood, estimate, variance + (1.0 - gain.sum(axis=1)) ** 2 / total
