@@ -190,7 +190,7 @@ class TestSimulatedMonths:
 
     def test_the_interval_covers_the_mean_value_of_the_next_month(self, model: ServedModel) -> None:
         """Where purchases, first orders and later amounts all vary between months."""
-        inside = []
+        inside, error, width = [], [], []
         for seed in range(60):
             generator = np.random.default_rng(seed)
             quality, first, later = generator.gamma(1 / 0.2**2, 0.2**2, (3, 13))
@@ -201,7 +201,11 @@ class TestSimulatedMonths:
             row = all_of(new_customer_values(model, customers, AS_OF, 360))
             truth = 20.0 * first[-1] + expected(quality[-1], 360.0) * MEAN_SPEND * later[-1]
             inside.append(row["clv_lower"] <= truth <= row["clv_upper"])
-        assert 0.83 <= np.mean(inside) <= 0.97
+            error.append(np.log(truth / row["clv"]))
+            width.append(np.log(row["clv_upper"] / row["clv_lower"]))
+        assert np.mean(inside) >= 0.85
+        # It allows for a level that moves, which here stands still: wider than need be, but not by half.
+        assert np.mean(width) <= 1.5 * 2 * 1.645 * np.std(error)
 
     def test_old_customers_in_the_first_month_of_the_log_do_not_count(self, model: ServedModel) -> None:
         """A log that begins in the middle of the business: its first month is full of regulars."""

@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 
-# Relative spreads between groups and from one time to the next that are assumed beforehand, worth four groups.
-_PRIOR_SPREAD, _PRIOR_STEP, _PRIOR_WORTH = 0.15, 0.20, 4.0
-_SPREADS = np.exp(np.linspace(np.log(0.01), np.log(2.0), 16))
+# Relative spread assumed beforehand, and what this is worth: groups, and steps from one time to the next.
+_PRIOR_SPREAD, _PRIOR_GROUPS, _PRIOR_STEPS = 0.15, 4.0, 2.0
+_SPREADS = np.exp(np.linspace(np.log(0.01), np.log(0.7), 14))
 _UNKNOWN, _TINY = 1e2, 1e-12  # relative variance without evidence; in place of 0
 
 
@@ -53,7 +53,7 @@ def pool_ratios(actual: Floats, expected: Floats, dispersion: Floats) -> Estimat
     array([0.54, 1.16])
     """
     same = np.eye(len(actual))
-    candidates = ((_log_prior(spread, _PRIOR_SPREAD), spread**2 * same) for spread in _SPREADS)
+    candidates = ((_log_prior(spread, _PRIOR_GROUPS), spread**2 * same) for spread in _SPREADS)
     return _posterior(actual, expected, dispersion, candidates)
 
 
@@ -87,7 +87,7 @@ def follow_ratios(
     same, walk = np.eye(len(since)), np.minimum.outer(since, since)
     candidates = (
         (
-            _log_prior(spread, _PRIOR_SPREAD) + _log_prior(step, _PRIOR_STEP),
+            _log_prior(spread, _PRIOR_GROUPS) + _log_prior(step, _PRIOR_STEPS),
             spread**2 * same + step**2 * walk,
         )
         for spread in _SPREADS
@@ -97,9 +97,9 @@ def follow_ratios(
     return Estimate(mean[:-1], variance[:-1]), Estimate(mean[-1:], variance[-1:])
 
 
-def _log_prior(spread: float, assumed: float) -> float:
+def _log_prior(spread: float, worth: float) -> float:
     """Log density of the logarithm of a spread."""
-    return -_PRIOR_WORTH * float(np.log(spread) + 0.5 * (assumed / spread) ** 2)
+    return -worth * float(np.log(spread) + 0.5 * (_PRIOR_SPREAD / spread) ** 2)
 
 
 def _posterior(
