@@ -82,9 +82,7 @@ def predict(trained, monkeypatch):
 
 def test_labels_tell_nothing_of_new_customers(trained, monkeypatch):
     monkeypatch.chdir(trained.folder)
-    with pytest.raises(
-        ParamsError, match=r"was trained on labels, which tell nothing of new customers: name"
-    ):
+    with pytest.raises(ParamsError, match="labels, which tell nothing of new customers: name"):
         guanxi.predict_new(customers(), model=MODEL, params=trained.params)
 
 
