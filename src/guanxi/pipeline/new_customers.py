@@ -131,7 +131,9 @@ class _NewCustomer:
     """What the models expect of a new customer, and the table of its products with the ratios."""
 
     def __init__(self, model: ServedModel, customers: pd.DataFrame, day: date, horizon_days: int) -> None:
-        self._model, self._scorer = model, Scorer(model, {})
+        # Corrections are learnt from customers with a history.
+        self._model = replace(model, corrections={})
+        self._scorer = Scorer(self._model, {})
         self._day, self._horizon = day.isoformat(), horizon_days
         spend = model.spend
         self._knows_amounts = spend.known and bool(customers["first_amount"].notna().any())
