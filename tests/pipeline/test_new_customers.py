@@ -165,6 +165,13 @@ class TestIdentities:
         assert row["expected_purchases"] == pytest.approx(expected(1.0, 90.0))
         assert row["expected_spend"] == pytest.approx(MEAN_SPEND)
 
+    def test_the_season_counts_from_the_day_after(self, model: ServedModel) -> None:
+        """In a January twice as busy as its neighbours, 30 days of it and the first of February."""
+        customers = acquired(1, np.ones(1), np.array([5])).assign(T=0.0, first_day=pd.Timestamp(AS_OF))
+        seasonal = replace(model, month_index=(2.0, *[1.0] * 11))
+        row = all_of(new_customer_values(seasonal, customers, AS_OF, 31))
+        assert row["expected_purchases"] == pytest.approx(expected(1.0, 61.0))
+
 
 class TestSimulatedMonths:
     """Months whose customers buy more or less often than the average."""
