@@ -74,6 +74,10 @@ class Scorer:
         """Purchase model, or mean of several, of the expected purchases."""
         return self._counts
 
+    def business_days(self, days: float, as_of: str) -> float:
+        """Length of the ``days`` after ``as_of`` in the time of :attr:`purchases`."""
+        return self._days(days, as_of)
+
     @property
     def features(self) -> list[str]:
         """Feature columns that a table must have."""
@@ -199,10 +203,6 @@ class Scorer:
         """Central intervals of purchases and undiscounted spend: :func:`.posterior_predictive.interval`."""
         days = self._days(horizon_days, as_of)
         return self._interval(features, self.forecast(features, horizon_days, as_of), days, level)
-
-    def business_days(self, days: float, as_of: str) -> float:
-        """Length of the ``days`` after ``as_of`` in the time of :attr:`purchases`."""
-        return self._days(days, as_of)
 
     def _days(self, days: float, as_of: str | None) -> float:
         """Convert the next days to business time."""
