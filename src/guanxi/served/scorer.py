@@ -75,6 +75,10 @@ class Scorer:
         """Purchase model, or mean of several, of the expected purchases."""
         return self._counts
 
+    def business_days(self, days: float, as_of: str) -> float:
+        """Length of the ``days`` after ``as_of`` in the time of :attr:`purchases`."""
+        return self._days(days, as_of)
+
     @property
     def features(self) -> list[str]:
         """Feature columns that a table must have."""
