@@ -39,8 +39,13 @@ def present(column: Any, missing: Sequence[str] = ()) -> Any:
 
 def _without_guards(text: Any) -> Any:
     """Remove signs with which programs keep spreadsheets from reading numbers: ``="123"``, a back-tick."""
-    guarded = text.startswith('="') | text.startswith("`")
-    return ibis.ifelse(guarded, text.re_replace(r'^(?:="(.*)"\s*|`(.*))$', r"\1\2"), text)
+    # Groups in a replacement are written otherwise on Spark.
+    formula = text.startswith('="') & text.re_search(r'^=".*"\s*$')
+    return ibis.cases(
+        (formula, text.re_replace(r'^="|"\s*$', "")),
+        (text.startswith("`"), text.substr(1)),
+        else_=text,
+    )
 
 
 def identifier(given: Any) -> Any:
