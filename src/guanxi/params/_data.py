@@ -18,7 +18,7 @@ MISSING_WORDS = ("null", "none", "nan", "nat", "n/a", "na", "#n/a", "\\n", "-", 
 TOTAL_WORDS = (
     *("total", "totals", "grand total", "subtotal", "sub total", "sum", "summe", "gesamt", "gesamtsumme"),
     *("gesamtergebnis", "zwischensumme", "total general", "total général", "somme", "suma", "totale"),
-    *("合计", "总计", "小计", "合計", "総計"),
+    *("ergebnis", "totaal", "total geral", "合计", "总计", "小计", "汇总", "合計", "総計", "小計", "集計"),
 )
 # Required and optional columns of each relation table.
 RELATION_COLUMNS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
