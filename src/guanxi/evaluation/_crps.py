@@ -88,7 +88,8 @@ def _spend_crps(
         same = np.flatnonzero(frequency == x)
         table = found.spend_table(float(x), counts)
         if table.distribution is None:
-            result[same] = discrete_crps(counts * amount[same[0]], probabilities[same], actual[same])
+            mean = amount[same]
+            result[same] = mean * discrete_crps(counts, probabilities[same], actual[same] / mean)
             continue
         totals = _Totals(table)
         for part in _parts(same, _ENTRIES // (4 * len(totals.squared))):
