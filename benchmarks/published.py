@@ -205,7 +205,7 @@ def measure(name: str, split: Split, earlier: bool) -> pd.DataFrame:
         rows["guanxi, days"] = row(fitted.scorer, fitted, days, actual, held_days, one_time, 1.0)
     alone = fitted.contender(ALONE)
     rows[ALONE] = row(alone, fitted, days, actual, held_days, one_time, per_day)
-    rows["nothing"] = measures(nothing, actual, one_time)
+    rows["nothing"] = measures(nothing, actual, one_time) | {"CRPS": float(held_days["purchases"].mean())}
     print(f"fitted up to {cutoff}, held out {days} days; {per_day:.4f} transactions per purchase day")
     return pd.DataFrame(rows if earlier else rows | split.cells).T
 
