@@ -15,6 +15,7 @@ from guanxi.evaluation.backtest import _rolling_cutoffs, backtest
 from guanxi.evaluation.holdout import GUANXI, evaluate_holdout
 from guanxi.jobs.backtest import BacktestResult, summary_text
 from guanxi.params import override
+from guanxi.periods import add_days
 from guanxi.pipeline.correction import ALONE, TREES_ALONE
 from guanxi.pipeline.fit import fit_models
 
@@ -116,10 +117,18 @@ def test_a_cutoff_outside_the_data_is_an_error(sample_log, params, cutoff, said)
         backtest(sample_log, sample_log.last_day, params, [cutoff])
 
 
-def test_too_short_a_history_is_an_error(sample_log, quick_params):
+def test_a_long_horizon_is_measured_on_half_of_the_history(sample_log, quick_params):
     long = override(quick_params, {"horizon_days": 400})
-    with pytest.raises(HistoryError, match="less than two horizons of 400: use --horizon 272 or shorter"):
-        backtest(sample_log, sample_log.last_day, long)
+    found = backtest(sample_log, sample_log.last_day, long)
+    assert found.window_days == (sample_log.last_day - sample_log.first_day).days // 2
+    assert found.metrics["cutoff"].unique().tolist() == [add_days(sample_log.last_day, -found.window_days)]
+    assert set(found.grades["grade"]) <= {"B", "C"}
+    assert found.grades["reason"].dropna().str.contains("measured on 272 days, the horizon is 400").any()
+
+
+def test_too_short_a_history_is_an_error(sample_log, quick_params):
+    with pytest.raises(HistoryError, match="no cutoff could be evaluated"):
+        backtest(sample_log, add_days(sample_log.first_day, 1), quick_params)
 
 
 @pytest.mark.slow

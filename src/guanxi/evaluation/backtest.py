@@ -12,7 +12,7 @@ from guanxi.data.transactions import TransactionLog
 from guanxi.errors import DataError, FitError, HistoryError, ParamsError
 from guanxi.evaluation.holdout import Holdout, evaluate_holdout
 from guanxi.evaluation.portfolio.totals import forecast_totals
-from guanxi.params import Params
+from guanxi.params import Params, override
 from guanxi.periods import add_days
 from guanxi.pipeline.fit import FittedModels, fit_models
 
@@ -40,6 +40,8 @@ class Backtest:
     portfolio : pandas.DataFrame
         ``cutoff, target, segment, customers, expected, lower, upper, windows, window_days, basis, actual``:
         totals of all customers (segment None) and of segments, with intervals and actual totals.
+    window_days : int
+        Length of the windows.
     skipped : dict
         Cutoffs at which fitting failed, and why.
     """
@@ -50,6 +52,7 @@ class Backtest:
     grades: pd.DataFrame
     deciles: pd.DataFrame
     portfolio: pd.DataFrame
+    window_days: int
     skipped: dict[date, str]
 
 
@@ -87,7 +90,8 @@ def backtest(
 ) -> Backtest:
     """Fit at each cutoff with no later data, and evaluate on the window after it.
 
-    No day after ``as_of`` is read. By default the cutoffs are :func:`_rolling_cutoffs`.
+    No day after ``as_of`` is read. By default the cutoffs are :func:`_rolling_cutoffs`, and the windows half
+    of a history that is shorter than two horizons.
 
     Raises
     ------
@@ -96,7 +100,9 @@ def backtest(
     HistoryError
         If no cutoff could be fitted.
     """
-    days = params.horizon_days
+    asked = params.horizon_days
+    days = asked if cutoffs else min(asked, max(1, (as_of - log.first_day).days // 2))
+    params = override(params, {"horizon_days": days})
     chosen = sorted(set(cutoffs), reverse=True) or _rolling_cutoffs(log.first_day, as_of, days)
     _check_cutoffs(chosen, log.first_day, as_of, days)
     measured: list[dict[str, pd.DataFrame]] = []
@@ -108,21 +114,21 @@ def backtest(
         except (DataError, FitError) as error:
             skipped[cutoff] = str(error)
             continue
-        holdout = evaluate_holdout(log, fitted, days, seed=params.seed, thorough=True)
+        holdout = evaluate_holdout(log, fitted, days, seed=params.seed, thorough=True, forecast_days=asked)
         totals = forecast_totals(log, fitted, days, params.clv.interval, holdout.table)
         measured.append(_tables(fitted, holdout) | {"portfolio": totals.assign(cutoff=cutoff)})
     if not measured:
         reason = next(iter(skipped.values()), _too_short(log, as_of, days))
         raise HistoryError(f"no cutoff could be evaluated: {reason}")
     tables = {name: pd.concat([each[name] for each in measured], ignore_index=True) for name in measured[0]}
-    return Backtest(**tables, skipped=skipped)
+    return Backtest(**tables, window_days=days, skipped=skipped)
 
 
 def _too_short(log: TransactionLog, as_of: date, horizon_days: int) -> str:
     history = (as_of - log.first_day).days
     return (
-        f"{log.source} holds {history:,} days, less than two horizons of {horizon_days:,}: "
-        f"use --horizon {max(1, history // 2)} or shorter"
+        f"{log.source} holds {history:,} days, too few to hold out a window of {horizon_days:,}: "
+        "give more data"
     )
 
 

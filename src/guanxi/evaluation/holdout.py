@@ -18,7 +18,7 @@ from guanxi.evaluation._bootstrap import bootstrap
 from guanxi.evaluation._crps import customer_crps
 from guanxi.evaluation._predictive import measure_distributions
 from guanxi.evaluation.decomposition import LossName, decompose
-from guanxi.evaluation.grade import Grade, OutcomeName, _grade_forecast
+from guanxi.evaluation.grade import Grade, OutcomeName, _grade_forecast, shorter_window
 from guanxi.evaluation.realised_performance import outcomes, with_outcomes
 from guanxi.features.rfm import purchases_until
 from guanxi.features.snapshots import snapshot
@@ -120,7 +120,7 @@ def evaluate_holdout(
     seed: int = 0,
     language: Language = "en",
     thorough: bool = False,
-    cap: str | None = None,
+    forecast_days: int | None = None,
 ) -> Holdout:
     """Score the twin's customers and compare with the outcomes of the ``horizon_days`` after its cutoff.
 
@@ -136,8 +136,8 @@ def evaluate_holdout(
     thorough : bool
         Whether to bootstrap every model and guanxi's lead over each, not only guanxi, and to decompose the
         losses of guanxi and its components.
-    cap : str, optional
-        Why no grade may be better than B, such as a window shorter than the horizon.
+    forecast_days : int, optional
+        Horizon that is asked for; if it is longer than the window, no grade is better than B.
     """
     scores = twin.scorer.score(twin.features, horizon_days=horizon_days, drivers=0)
     scored = scores.assign(customer_id=twin.features["customer_id"])
@@ -149,6 +149,8 @@ def evaluate_holdout(
     crps = {name: customer_crps(each, twin.features, horizon_days, table) for name, each in scorers.items()}
     measured, differences = _compare(table, own | naive, crps, seed, thorough)
     distributions = measure_distributions(twin, table).assign(model=GUANXI)
+    longer = forecast_days is not None and forecast_days > horizon_days
+    cap = shorter_window(horizon_days, forecast_days or 0, language) if longer else None
     parts = [_decompositions(table, own)] if thorough else []
     return Holdout(
         cutoff=twin.as_of,

@@ -113,9 +113,12 @@ def summary_text(result: BacktestResult) -> str:
     """Report the accuracy of guanxi and the other models at each cutoff."""
     found, lines = result.backtest, [""]
     for target, names in _SHOWN.items():
-        lines += [f"{target}, {result.horizon_days} days ahead", _table(found, target, names), ""]
+        lines += [f"{target}, {found.window_days} days ahead", _table(found, target, names), ""]
     lines += [_PARTS_NOTE, _parts(found), "", _DECILES_NOTE, _deciles(found), ""]
     lines += [f"{row['cutoff']}  {row['reason']}" for row in _with_reason(found)]
+    if found.window_days < result.horizon_days:
+        short = f"the history is shorter than two horizons of {result.horizon_days:,} days"
+        lines.append(f"measured on {found.window_days:,} days: {short}, so no grade is better than B")
     whole = found.portfolio[found.portfolio["segment"].isna()]
     lines += [
         f"all customers' {row['target']} after {row['cutoff']}: {row['lower']:,.0f} to {row['upper']:,.0f}, "

@@ -33,7 +33,7 @@ _KEYS = ("horizon_days", "seed", "language", "clv.", "churn.snapshot", "churn.tu
 def training_card(
     record: TrainingRecord,
     served: FittedModels,
-    twin_day: date,
+    holdout: tuple[date, date],
     limits: Sequence[str],
 ) -> str:
     """Write the card of a model of transactions.
@@ -42,14 +42,14 @@ def training_card(
     ----------
     record : TrainingRecord
     served : FittedModels
-    twin_day : date
-        The last day that the evaluated twin was fitted on.
+    holdout : (date, date)
+        The last day that the evaluated twin was fitted on, and the last of the window measured.
     limits : sequence of str
         Warnings and fit notes.
     """
     facts, model = record.facts, served.model
     rules = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in asdict(model.data).items())
-    end = add_days(twin_day, model.horizon_days)
+    twin_day, end = holdout
     return "\n".join(
         [
             *_head(record, f"{facts['customers']:,} customers, {facts['lines_accepted']:,} of "),
