@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy.special import expit, logit
@@ -36,6 +36,7 @@ def forecasts(draw):
 
 @settings(max_examples=150, deadline=None)
 @given(given_=forecasts())
+@example(given_=("log_loss", np.zeros(3), np.array([0.5, 0.999, 0.999])))
 def test_parts_add_up_and_none_is_negative(given_):
     loss, actual, forecast = given_
     parts = _decompose(*given_)

@@ -89,4 +89,5 @@ def _isotonic(actual: Floats, forecast: Floats) -> Floats:
     """Best increasing function of the forecast: the same one for every loss of a mean."""
     from sklearn.isotonic import IsotonicRegression
 
-    return np.asarray(IsotonicRegression().fit_transform(forecast, actual))
+    # Ties are merged at their mean, which rounding may put inside the range of the forecasts.
+    return np.asarray(IsotonicRegression(out_of_bounds="clip").fit_transform(forecast, actual))

@@ -70,8 +70,8 @@ class Holdout:
     tracking : pandas.DataFrame
         ``date, actual, expected``: weekly cumulative repeat purchases of these customers.
     deciles : pandas.DataFrame
-        ``target, decile, customers, forecast, actual, ratio``: totals by decile of the forecast, of purchases and
-        spend.
+        ``target, decile, customers, forecast, actual, ratio``: totals of purchases and spend by decile of
+        the forecast.
     """
 
     cutoff: date
