@@ -65,6 +65,8 @@ def promote(
         If it does not pass; the message names every limit exceeded. All aliases stay.
     RegistryError
         If there is no such version, it fails its smoke test, or the aliases were moved meanwhile.
+    OutputError
+        If the champion's folder, ``models/guanxi``, holds files of others or cannot be written.
 
     Examples
     --------
@@ -77,6 +79,7 @@ def promote(
     name, wanted = _parse(model, params.mlflow.registered_model)
     with reporter.step("look at the MLflow store"):
         store = dataclasses.replace(open_store(params.mlflow, create=False), registered_model=name)
+    _check_export(store)
     with answering(store):
         seen = read_aliases(store)
         version = _version(store, wanted, seen)
@@ -104,6 +107,22 @@ def promote(
     return Promotion(name, version, judgement.champion, judgement)
 
 
+def _is_exported(store: Store) -> bool:
+    """Whether the champion's folder was exported from this registered model by an earlier run."""
+    return registry.exported_name(EXPORT_FOLDER) == store.registered_model
+
+
+def _check_export(store: Store) -> None:
+    """Check the champion's folder before an alias moves, if it is to follow.
+
+    Raises
+    ------
+    OutputError
+    """
+    if _is_exported(store):
+        registry.check_export(EXPORT_FOLDER)
+
+
 def _refresh_export(store: Store, version: str) -> None:
     """Update the champion's folder if an earlier run exported this registered model.
 
@@ -112,7 +131,7 @@ def _refresh_export(store: Store, version: str) -> None:
     OutputError
         If it cannot be written; the aliases have already moved.
     """
-    if registry.exported_name(EXPORT_FOLDER) != store.registered_model:
+    if not _is_exported(store):
         return
     try:
         registry.export(store, version, EXPORT_FOLDER)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from dataclasses import dataclass
 
-from guanxi.jobs.promote import _refresh_export
+from guanxi.jobs.promote import _check_export, _refresh_export
 from guanxi.jobs.reporter import Reporter
 from guanxi.params import Params, load_params
 from guanxi.registry.aliases import predecessor, read_aliases, roll_back
@@ -54,6 +54,8 @@ def rollback(
     ------
     RegistryError
         If there is no previous champion, it no longer loads, or the aliases were moved meanwhile.
+    OutputError
+        If the champion's folder, ``models/guanxi``, holds files of others or cannot be written.
 
     Examples
     --------
@@ -66,6 +68,7 @@ def rollback(
     with reporter.step("look at the MLflow store"):
         store = open_store(params.mlflow, create=False)
         store = dataclasses.replace(store, registered_model=name or store.registered_model)
+    _check_export(store)
     with answering(store):
         seen = read_aliases(store)
         version = predecessor(store, seen)
