@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from guanxi.data import rules
@@ -39,7 +41,22 @@ def rejections(
     """
     if not lines:
         return ()
-    values = _values(judged, params)
+    found = without_examples(source, lines, _values(judged, params), accepted, params)
+    return tuple(replace(each, examples=_examples(source, rejected, each.name, params)) for each in found)
+
+
+def without_examples(
+    source: SourceTable,
+    lines: dict[str, int],
+    values: Mapping[str | None, float],
+    accepted: int,
+    params: DataParams,
+) -> tuple[DataFinding, ...]:
+    """Describe each rule that rejected lines as :func:`rejections` does, from counts and values alone.
+
+    ``values`` are the absolute amounts that are known, by rule; those of accepted lines under None.
+    """
+    values = {rule: value for rule, value in values.items() if rule not in rules.WITHOUT_VALUE}
     read, total = accepted + sum(lines.values()), sum(values.values())
     described = rules.rule_descriptions()
     found = []
@@ -54,7 +71,6 @@ def rejections(
                 f"{rules._advice(rule, source, params)}",
                 lines=count,
                 value=None if value is None else rounded(value),
-                examples=_examples(source, rejected, rule, params),
                 setting=rules._proposal(rule, source),
             )
         )
@@ -66,8 +82,7 @@ def _values(judged: Any, params: DataParams) -> dict[str | None, float]:
     size = judged.amount.abs()
     known = judged.filter(size <= params.max_amount)
     sums = known.group_by("rule").agg(value=known.amount.abs().sum()).execute()
-    values = {rule if isinstance(rule, str) else None: float(value) for rule, value in sums.to_numpy()}
-    return {rule: value for rule, value in values.items() if rule not in rules.WITHOUT_VALUE}
+    return {rule if isinstance(rule, str) else None: float(value) for rule, value in sums.to_numpy()}
 
 
 def _examples(source: SourceTable, rejected: Any, rule: str, params: DataParams) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import math
 import shlex
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import date, timedelta
 from typing import Any
 
@@ -18,6 +18,7 @@ import pandas as pd
 from guanxi.data.findings import DataFinding
 from guanxi.params import DataParams
 
+Rows = Callable[[Any], pd.DataFrame]
 SHOWN = 3
 _IQRS = 5.0  # quartile ranges, on the scale of logarithms, beyond which an amount is far out
 _LEAST_IQR = math.log(2.0)
@@ -31,7 +32,7 @@ _FEWEST_CUSTOMERS = 20
 _FEWEST_DAYS = 6
 
 
-def examine(lines: Any, params: DataParams) -> tuple[DataFinding, ...]:
+def examine(lines: Any, params: DataParams, rows: Rows) -> tuple[DataFinding, ...]:
     """Examine accepted lines.
 
     Parameters
@@ -39,18 +40,20 @@ def examine(lines: Any, params: DataParams) -> tuple[DataFinding, ...]:
     lines : ibis.Table
         As :attr:`.transactions.TransactionLog.lines`.
     params : DataParams
+    rows : callable
+        Collects a small table from the engine.
     """
     days = lines.group_by("date").agg(lines=lines.count(), value=lines.amount.abs().sum())
-    days = days.order_by("date").execute()
+    days = rows(days.order_by("date"))
     days["date"] = pd.to_datetime(days["date"]).dt.date
-    bound = _largest_plausible(lines)
+    bound = _largest_plausible(lines, rows)
     return (
-        *_amounts_far_out(lines, bound, days["value"].sum(min_count=1)),
+        *_amounts_far_out(lines, bound, days["value"].sum(min_count=1), rows),
         *_days_far_out(days),
         *_periods(days, params),
         # All lines of data without amounts, where the comparison is null.
-        *_dominant_customers(lines.filter((lines.amount.abs() <= bound).fill_null(True)), params),
-        *_ids_in_two_cases(lines),
+        *_dominant_customers(lines.filter((lines.amount.abs() <= bound).fill_null(True)), params, rows),
+        *_ids_in_two_cases(lines, rows),
     )
 
 
@@ -59,26 +62,26 @@ def rounded(value: float) -> float | None:
     return None if math.isnan(value) else float(f"{value:.12g}")
 
 
-def _largest_plausible(lines: Any) -> float:
+def _largest_plausible(lines: Any, rows: Rows) -> float:
     """Return the bound above which an amount, positive or negative, is far out."""
     some = lines.filter(lines.amount != 0)
     size = some.amount.abs()
     facts = some.agg(n=some.count(), low=size.quantile(0.25), high=size.quantile(0.75))
-    quartiles = facts.execute().iloc[0].astype(float)
+    quartiles = rows(facts).iloc[0].astype(float)
     if quartiles["n"] < _FEWEST_AMOUNTS:
         return math.inf
     spread = max(math.log(quartiles["high"] / quartiles["low"]), _LEAST_IQR)
     return float(quartiles["high"] * math.exp(min(_IQRS * spread, 100.0)))
 
 
-def _amounts_far_out(lines: Any, bound: float, total: float) -> Iterator[DataFinding]:
+def _amounts_far_out(lines: Any, bound: float, total: float, rows: Rows) -> Iterator[DataFinding]:
     size = lines.amount.abs()
     far, inside = lines.filter(size > bound), lines.filter(size <= bound)
-    found = far.agg(lines=far.count(), value=far.amount.abs().sum()).execute().iloc[0]
+    found = rows(far.agg(lines=far.count(), value=far.amount.abs().sum())).iloc[0]
     if not found["lines"] or found["value"] < _LEAST_SHARE_OF_VALUE * total:
         return
-    largest = float(inside.amount.abs().max().execute())
-    top = far.order_by(far.amount.abs().desc(), far.line_number).limit(SHOWN).execute()
+    largest = float(rows(inside.agg(largest=inside.amount.abs().max()))["largest"].iloc[0])
+    top = rows(far.order_by(far.amount.abs().desc(), far.line_number).limit(SHOWN))
     setting = f"data.max_amount={_limit_above(largest, bound):.15g}"
     yield DataFinding(
         "amount_far_out",
@@ -88,7 +91,8 @@ def _amounts_far_out(lines: Any, bound: float, total: float) -> Iterator[DataFin
         lines=int(found["lines"]),
         value=rounded(found["value"]),
         examples=tuple(
-            f"line {number:,}: {amount:,.15g}"
+            # Spark numbers no lines.
+            f"line {number:,}: {amount:,.15g}" if isinstance(number, int) else f"{amount:,.15g}"
             for number, amount in zip(top["line_number"], top["amount"], strict=True)
         ),
         setting=setting,
@@ -145,9 +149,9 @@ def _periods(days: pd.DataFrame, params: DataParams) -> Iterator[DataFinding]:
     )
 
 
-def _dominant_customers(lines: Any, params: DataParams) -> Iterator[DataFinding]:
+def _dominant_customers(lines: Any, params: DataParams, rows: Rows) -> Iterator[DataFinding]:
     customers = lines.group_by("customer_id").agg(lines=lines.count(), value=lines.amount.abs().sum())
-    facts = (
+    facts = rows(
         customers.agg(
             n=customers.count(),
             lines=customers.lines.sum(),
@@ -155,9 +159,7 @@ def _dominant_customers(lines: Any, params: DataParams) -> Iterator[DataFinding]
             usual_lines=customers.lines.quantile(0.9),
             usual_value=customers.value.quantile(0.9),
         )
-        .execute()
-        .iloc[0]
-    )
+    ).iloc[0]
     if facts["n"] < _FEWEST_CUSTOMERS:
         return
     outlying = [
@@ -166,7 +168,7 @@ def _dominant_customers(lines: Any, params: DataParams) -> Iterator[DataFinding]
         for name in ("lines", "value")
         if pd.notna(facts[name])
     ]
-    found = customers.filter(ibis.or_(*outlying)).order_by(ibis.desc("lines"), "customer_id").execute()
+    found = rows(customers.filter(ibis.or_(*outlying)).order_by(ibis.desc("lines"), "customer_id"))
     ids = [*(params.guests or ()), *map(str, found["customer_id"])]
     setting = f"data.guests={json.dumps(ids, ensure_ascii=False)}"
     for row in found.itertuples():
@@ -184,7 +186,7 @@ def _dominant_customers(lines: Any, params: DataParams) -> Iterator[DataFinding]
         )
 
 
-def _ids_in_two_cases(lines: Any) -> Iterator[DataFinding]:
+def _ids_in_two_cases(lines: Any, rows: Rows) -> Iterator[DataFinding]:
     if not lines.customer_id.type().is_string():
         return
     written = lines.group_by("customer_id").agg(lines=lines.count(), value=lines.amount.abs().sum())
@@ -192,7 +194,7 @@ def _ids_in_two_cases(lines: Any) -> Iterator[DataFinding]:
         ways=ibis._.count(), one=written.customer_id.min(), other=written.customer_id.max(),
         lines=written.lines.sum(), value=written.value.sum(),
     )  # fmt: skip
-    found = alike.filter(alike.ways > 1).order_by(ibis.desc("lines"), "key").execute()
+    found = rows(alike.filter(alike.ways > 1).order_by(ibis.desc("lines"), "key"))
     if len(found):
         yield DataFinding(
             "ids_in_two_cases",

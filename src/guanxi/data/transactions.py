@@ -26,7 +26,7 @@ from guanxi.errors import DataError, ParamsError
 from guanxi.params import DataParams
 
 _LINES_PER_CHUNK = 1_000_000
-_WITHOUT_AMOUNTS = DataFinding(
+WITHOUT_AMOUNTS = DataFinding(
     "no_amounts",
     "no column is mapped to amount: purchases and churn are forecast, everything about spend is left out",
     setting="data.columns.amount=NAME",
@@ -138,7 +138,7 @@ def read_transactions(
             keep = functools.partial(connection.create_table, "given")
             parsed = connection.create_table("parsed", canonical_columns(table, params, keep))
             connection.drop_table("given")
-            stand_ins = find_stand_ins(parsed, params, lambda small: small.execute())
+            stand_ins = find_stand_ins(parsed, params, _rows)
             judged = connection.create_table("judged", rules._apply_rules(parsed, params, stand_ins))
             connection.drop_table("parsed")
             log = _summarise(connection, table, judged, params)
@@ -148,6 +148,11 @@ def read_transactions(
     except BaseException:
         connection.disconnect()
         raise
+
+
+def _rows(small: Any) -> pd.DataFrame:
+    table: pd.DataFrame = small.execute()
+    return table
 
 
 def _read(connection: Any, source: Source, params: DataParams) -> SourceTable:
@@ -178,7 +183,7 @@ def _summarise(connection: Any, source: SourceTable, judged: Any, params: DataPa
     customers, has_amounts = int(facts["customers"].iloc[0]), bool(facts["value"].notna().iloc[0])
     found = rejections(source, judged, rejected, rejected_by_rule, n_accepted, params)
     if not has_amounts:
-        found = (*found, _WITHOUT_AMOUNTS)
+        found = (*found, WITHOUT_AMOUNTS)
     # Drop intermediate tables before the next large step, which needs the memory.
     connection.drop_table("judged")
     connection.drop_table("source")
@@ -199,7 +204,7 @@ def _summarise(connection: Any, source: SourceTable, judged: Any, params: DataPa
         first_day=pd.Timestamp(facts["first"].iloc[0]).date(),
         last_day=pd.Timestamp(facts["last"].iloc[0]).date(),
         value=float(facts["value"].iloc[0]),
-        findings=(*found, *examine(lines, params)),
+        findings=(*found, *examine(lines, params, _rows)),
     )
 
 

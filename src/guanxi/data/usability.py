@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
 from datetime import date
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from guanxi.data import rules
 from guanxi.data.transactions import TransactionLog
 from guanxi.errors import DataError, HistoryError
 from guanxi.periods import add_days
+
+if TYPE_CHECKING:
+    from guanxi.data.spark.log import SparkLog
 
 _MANY_UNREADABLE = 0.05
 _MOST_UNREADABLE = 0.5
@@ -107,7 +110,7 @@ def assess(log: TransactionLog, as_of: date, horizon_days: int) -> Usability:
     return Usability(facts, rejected, warnings, short is None, numbers, _unreadable(log, _MANY_UNREADABLE))
 
 
-def check_readable(log: TransactionLog) -> None:
+def check_readable(log: TransactionLog | SparkLog) -> None:
     """Refuse a log most of whose lines could not be read: what was read is hardly what was meant.
 
     Raises
@@ -119,7 +122,7 @@ def check_readable(log: TransactionLog) -> None:
         raise DataError(f"{log.source}: {problem}")
 
 
-def _unreadable(log: TransactionLog, limit: float) -> str | None:
+def _unreadable(log: TransactionLog | SparkLog, limit: float) -> str | None:
     """Explain that more than a share of the lines, or of the value, could not be read; else None.
 
     Lines without a customer and lines left out on purpose do not count.

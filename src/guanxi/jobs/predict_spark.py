@@ -15,7 +15,7 @@ from guanxi.data.spark.log import SparkLog, check_source, read_transactions
 from guanxi.data.spark.output import FolderWriter, check_folder
 from guanxi.errors import HistoryError
 from guanxi.features.behaviour import feature_expression
-from guanxi.jobs._opened_log import source_name
+from guanxi.jobs._opened_log import show_findings, source_name
 from guanxi.jobs._parts import only_writer
 from guanxi.jobs._scoring import Manifest
 from guanxi.jobs.predict import _load_checked
@@ -82,6 +82,7 @@ def predict_spark(
             engine = stack.enter_context(open_spark(resolved.data.timezone))
         with reporter.step(f"read {source_name(source)}"):
             log = read_transactions(engine, source, resolved.data)
+        show_findings(log, reporter)
         with reporter.step(f"score and write {output}"):
             day = resolved.as_of or log.last_day
             scores = _scores(log, loaded, day, horizon_days, drivers)
@@ -119,6 +120,7 @@ def _scores(
         raise HistoryError(f"{log.source}: nobody had bought by {as_of}, the data begins on {log.first_day}")
     grain = log.params.event_grain
     features = feature_expression(log.events, log.lines, as_of, loaded.window_days, grain)
+    loaded.check_features(set(features.columns) - (set() if log.has_amounts else {"monetary_value"}))
     frame = log.engine.frame(features)
     return score(frame, loaded, as_of=as_of.isoformat(), horizon_days=horizon_days, drivers=drivers)
 
