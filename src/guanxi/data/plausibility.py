@@ -18,7 +18,7 @@ import pandas as pd
 from guanxi.data.findings import DataFinding
 from guanxi.params import DataParams
 
-Rows = Callable[[Any], pd.DataFrame]
+Rows = Callable[[Any], Any]  # from an expression to a pandas.DataFrame
 SHOWN = 3
 _IQRS = 5.0  # quartile ranges, on the scale of logarithms, beyond which an amount is far out
 _LEAST_IQR = math.log(2.0)
@@ -81,7 +81,12 @@ def _amounts_far_out(lines: Any, bound: float, total: float, rows: Rows) -> Iter
     if not found["lines"] or found["value"] < _LEAST_SHARE_OF_VALUE * total:
         return
     largest = float(rows(inside.agg(largest=inside.amount.abs().max()))["largest"].iloc[0])
-    top = rows(far.order_by(far.amount.abs().desc(), far.line_number).limit(SHOWN))
+    # Spark numbers no lines.
+    key, place = (
+        ("line_number", "line {:,}") if "line_number" in far.columns else ("customer_id", "customer {}")
+    )
+    order = [ibis.desc(far.amount.abs()), key]
+    top = rows(far.order_by(order).select("amount", order=far[key]).limit(SHOWN))
     setting = f"data.max_amount={_limit_above(largest, bound):.15g}"
     yield DataFinding(
         "amount_far_out",
@@ -90,11 +95,7 @@ def _amounts_far_out(lines: Any, bound: float, total: float, rows: Rows) -> Iter
         f"--set {setting}",
         lines=int(found["lines"]),
         value=rounded(found["value"]),
-        examples=tuple(
-            # Spark numbers no lines.
-            f"line {number:,}: {amount:,.15g}" if isinstance(number, int) else f"{amount:,.15g}"
-            for number, amount in zip(top["line_number"], top["amount"], strict=True)
-        ),
+        examples=tuple(f"{place.format(row.order)}: {row.amount:,.15g}" for row in top.itertuples()),
         setting=setting,
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
@@ -106,9 +107,8 @@ def read_transactions(engine: SparkEngine, source: str, params: DataParams) -> S
     everyone = judged.filter(judged.customer_id.notnull()).agg(n=judged.customer_id.nunique())
     lines = engine.table("lines", engine.frame(judged.filter(judged.rule.isnull()).drop("rule")))
     n_accepted, has_amounts = int(accepted["lines"]), bool(pd.notna(accepted["value"]))
-    values = {
-        None if pd.isna(rule) else str(rule): value for rule, value in by_rule["value"].dropna().items()
-    }
+    values = {rule if isinstance(rule, str) else None: float(v) for rule, v in by_rule["value"].items()}
+    values = {rule: value for rule, value in values.items() if not math.isnan(value)}
     return SparkLog(
         source=table.name,
         params=params,
