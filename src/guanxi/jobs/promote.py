@@ -97,14 +97,22 @@ def promote(
         reporter.say(judgement.text)
         decide(store, judgement, seen)
         if not judgement.passed:
-            stays = (
-                f"version {judgement.champion} stays champion" if judgement.champion else "no champion yet"
-            )
-            raise PromotionError(
-                f"version {version} of {name} is not promoted, {stays}: {'; '.join(judgement.reasons)}"
-            )
+            raise PromotionError(_refusal(name, judgement))
     _refresh_export(store, version)
     return Promotion(name, version, judgement.champion, judgement)
+
+
+def _refusal(name: str, judgement: Judgement) -> str:
+    """Say why a version is not promoted; for the first, how it can be used on purpose."""
+    version, champion = judgement.version, judgement.champion
+    stays = f"version {champion} stays champion" if champion else "no champion yet"
+    refused = f"version {version} of {name} is not promoted, {stays}: {'; '.join(judgement.reasons)}"
+    if champion:
+        return refused
+    return (
+        f"{refused}; to use it all the same, name it, as in guanxi predict --model models:/{name}/{version}, "
+        "or give it the alias champion in mlflow ui"
+    )
 
 
 def _is_exported(store: Store) -> bool:

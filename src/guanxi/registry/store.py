@@ -79,7 +79,7 @@ def _import_mlflow() -> Any:
     for name in _LOGGERS:
         logger = logging.getLogger(name)
         _levels.setdefault(name, logger.level)
-        logger.setLevel(logging.ERROR)
+        logger.setLevel(logging.CRITICAL)  # errors are raised, and told in one line
     return mlflow
 
 
