@@ -8,7 +8,7 @@ from typing import Any
 
 from guanxi.data import rules
 from guanxi.data._columns import _mapping
-from guanxi.data.findings import DataFinding
+from guanxi.data.findings import DataFinding, told
 from guanxi.data.plausibility import SHOWN, rounded
 from guanxi.data.sources.source_table import SourceTable, free_names
 from guanxi.params import DataParams
@@ -58,17 +58,21 @@ def without_examples(
     """
     values = {rule: value for rule, value in values.items() if rule not in rules.WITHOUT_VALUE}
     read, total = accepted + sum(lines.values()), sum(values.values())
-    described = rules.rule_descriptions()
     found = []
     for rule, count in sorted(lines.items(), key=lambda item: (-item[1], item[0])):
         value = values.get(rule)
-        of_value = f" and {value / total:.1%} of the value" if value is not None and total else ""
-        why = described.get(rule, rule)
+        known = value is not None and total > 0
         found.append(
-            DataFinding(
+            told(
                 rule,
-                f"{count / read:.1%} of the lines ({count:,}){of_value} were rejected because {why}: "
-                f"{rules._advice(rule, source, params)}",
+                "rejected_with_value" if known else "rejected",
+                facts={
+                    "share": f"{count / read:.1%}",
+                    "count": f"{count:,}",
+                    **({"of_value": f"{value / total:.1%}"} if value is not None and known else {}),
+                    "why": rules._why(rule),
+                    "advice": rules._advice(rule, source, params),
+                },
                 lines=count,
                 value=None if value is None else rounded(value),
                 setting=rules._proposal(rule, source),

@@ -9,13 +9,13 @@ import json
 import math
 import shlex
 from collections.abc import Callable, Iterator
-from datetime import date, timedelta
+from datetime import timedelta
 from typing import Any
 
 import ibis
 import pandas as pd
 
-from guanxi.data.findings import DataFinding
+from guanxi.data.findings import DataFinding, Phrase, counted, told
 from guanxi.params import DataParams
 
 Rows = Callable[[Any], Any]  # from an expression to a pandas.DataFrame
@@ -88,11 +88,14 @@ def _amounts_far_out(lines: Any, bound: float, total: float, rows: Rows) -> Iter
     order = [ibis.desc(far.amount.abs()), key]
     top = rows(far.order_by(order).select("amount", order=far[key]).limit(SHOWN))
     setting = f"data.max_amount={_limit_above(largest, bound):.15g}"
-    yield DataFinding(
+    yield told(
         "amount_far_out",
-        f"{_lines(found['lines'])} with an amount far above all others (up to {largest:,.15g}) hold "
-        f"{found['value'] / total:.1%} of the value and were kept: if they are errors, reject them with "
-        f"--set {setting}",
+        facts={
+            "lines": counted("lines", int(found["lines"])),
+            "largest": f"{largest:,.15g}",
+            "share": f"{found['value'] / total:.1%}",
+            "setting": setting,
+        },
         lines=int(found["lines"]),
         value=rounded(found["value"]),
         examples=tuple(f"{place.format(row.order)}: {row.amount:,.15g}" for row in top.itertuples()),
@@ -113,16 +116,20 @@ def _days_far_out(days: pd.DataFrame) -> Iterator[DataFinding]:
     far = max(_FAR, _DAY_IQRS * (late - early))
     before, after = days[early - days["date"] > far], days[days["date"] - late > far]
     inner = days.drop(index=[*before.index, *after.index])["date"]
-    for name, found, key, limit, where in (
-        ("days_far_before", before, "first_day", inner.iloc[0], "before"),
-        ("days_far_after", after, "last_day", inner.iloc[-1], "after"),
+    for name, found, key, limit in (
+        ("days_far_before", before, "first_day", inner.iloc[0]),
+        ("days_far_after", after, "last_day", inner.iloc[-1]),
     ):
         if len(found):
-            yield DataFinding(
+            yield told(
                 name,
-                f"{_lines(found['lines'].sum())} on {_days(found['date'])} lie years {where} nearly all "
-                f"others ({inner.iloc[0]} to {inner.iloc[-1]}) and were kept: if they are errors, reject "
-                f"them with --set data.{key}={limit}",
+                facts={
+                    "lines": counted("lines", int(found["lines"].sum())),
+                    "days": _days(found["date"]),
+                    "first": str(inner.iloc[0]),
+                    "last": str(inner.iloc[-1]),
+                    "limit": str(limit),
+                },
                 lines=int(found["lines"].sum()),
                 value=rounded(found["value"].sum(min_count=1)),
                 examples=tuple(map(str, found["date"].head(SHOWN))),
@@ -137,12 +144,9 @@ def _periods(days: pd.DataFrame, params: DataParams) -> Iterator[DataFinding]:
     grain = "Y" if yearly else "M"
     if len(days) < _FEWEST_DAYS or len(days) > len(months) or params.event_grain == grain:
         return
-    period = "year" if yearly else "month"
-    yield DataFinding(
-        f"{period}ly_log",
-        f"the log has one day per {period} ({_days(days['date'])}): the true days are unknown, and models "
-        f"that count in days may overstate totals; count in {period}s with "
-        f"--set data.event_grain={grain} --set clv.model=bg_bb",
+    yield told(
+        "yearly_log" if yearly else "monthly_log",
+        facts={"days": _days(days["date"])},
         lines=int(days["lines"].sum()),
         value=rounded(days["value"].sum(min_count=1)),
         examples=tuple(map(str, days["date"].head(SHOWN))),
@@ -174,14 +178,18 @@ def _dominant_customers(lines: Any, params: DataParams, rows: Rows) -> Iterator[
     setting = f"data.guests={json.dumps(ids, ensure_ascii=False)}"
     for row in found.itertuples():
         share = row.value / (facts["value"] or 1.0)
-        of_value = "" if pd.isna(share) else f" and {share:.1%} of the value"
-        yield DataFinding(
+        known = not pd.isna(share)
+        yield told(
             "dominant_customer",
-            f"customer {str(row.customer_id)!r} alone has {row.lines / facts['lines']:.1%} of the lines"
-            f"{of_value}: if this is not one customer but "
-            f"everyone unknown, leave it out with --set {shlex.quote(setting)}",
+            "dominant_customer" if known else "dominant_customer_without_value",
+            facts={
+                "customer": repr(str(row.customer_id)),
+                "of_lines": f"{row.lines / facts['lines']:.1%}",
+                **({"of_value": f"{share:.1%}"} if known else {}),
+                "setting": shlex.quote(setting),
+            },
             lines=int(row.lines),
-            value=None if pd.isna(share) else rounded(row.value),
+            value=rounded(row.value) if known else None,
             examples=(str(row.customer_id),),
             setting=setting,
         )
@@ -197,20 +205,15 @@ def _ids_in_two_cases(lines: Any, rows: Rows) -> Iterator[DataFinding]:
     )  # fmt: skip
     found = rows(alike.filter(alike.ways > 1).order_by(ibis.desc("lines"), "key"))
     if len(found):
-        yield DataFinding(
+        yield told(
             "ids_in_two_cases",
-            f"{len(found):,} identifiers are written both in capitals and in small letters, and were kept as "
-            "different customers: if they are the same, write them alike in the source",
+            facts={"count": f"{len(found):,}"},
             lines=int(found["lines"].sum()),
             value=rounded(found["value"].sum(min_count=1)),
             examples=tuple(f"{row.one} and {row.other}" for row in found.head(SHOWN).itertuples()),
         )
 
 
-def _lines(count: int) -> str:
-    return "1 line" if count == 1 else f"{int(count):,} lines"
-
-
-def _days(days: pd.Series[Any]) -> str:
-    first: date = days.iloc[0]
-    return str(first) if len(days) == 1 else f"{len(days):,} days from {first} to {days.iloc[-1]}"
+def _days(days: pd.Series[Any]) -> Phrase:
+    facts = {"first": str(days.iloc[0]), "last": str(days.iloc[-1]), "count": f"{len(days):,}"}
+    return Phrase("phrases", "one_day" if len(days) == 1 else "days", tuple(facts.items()))

@@ -18,7 +18,7 @@ from guanxi.data._rejections import rejections
 from guanxi.data._stand_ins import find_stand_ins
 from guanxi.data.chunks import ChunkQuery, CustomerChunks
 from guanxi.data.engine import _all_cores, _check_timestamp_format, _connect, explain_no_space
-from guanxi.data.findings import DataFinding
+from guanxi.data.findings import DataFinding, told
 from guanxi.data.plausibility import examine
 from guanxi.data.sources.source import Source, read_source
 from guanxi.data.sources.source_table import ROW, SourceTable, free_names
@@ -26,11 +26,7 @@ from guanxi.errors import DataError, ParamsError
 from guanxi.params import DataParams
 
 _LINES_PER_CHUNK = 1_000_000
-WITHOUT_AMOUNTS = DataFinding(
-    "no_amounts",
-    "no column is mapped to amount: purchases and churn are forecast, everything about spend is left out",
-    setting="data.columns.amount=NAME",
-)
+WITHOUT_AMOUNTS = told("no_amounts", setting="data.columns.amount=NAME")
 
 
 @dataclass(frozen=True)
@@ -176,7 +172,9 @@ def _summarise(connection: Any, source: SourceTable, judged: Any, params: DataPa
     n_accepted = int(facts["accepted"].iloc[0])
     if n_accepted == 0:
         raise DataError(
-            _all_rejected(source.name, rejected_by_rule, lambda rule: rules._advice(rule, source, params))
+            _all_rejected(
+                source.name, rejected_by_rule, lambda rule: str(rules._advice(rule, source, params))
+            )
         )
     everyone = judged.filter(judged.customer_id.notnull()).customer_id.nunique().execute()
     repeated = judged.filter(judged.repeated).count().execute()

@@ -102,7 +102,9 @@ def read_transactions(engine: SparkEngine, source: str, params: DataParams) -> S
     if not by_rule.index.isna().any():
         if by_rule.empty:
             raise DataError(f"{table.name}: the source has columns but no lines: nothing to learn from")
-        raise DataError(_all_rejected(table.name, rejected, lambda rule: rules._advice(rule, table, params)))
+        raise DataError(
+            _all_rejected(table.name, rejected, lambda rule: str(rules._advice(rule, table, params)))
+        )
     accepted = by_rule[by_rule.index.isna()].iloc[0]
     everyone = judged.filter(judged.customer_id.notnull()).agg(n=judged.customer_id.nunique())
     lines = engine.table("lines", engine.frame(judged.filter(judged.rule.isnull()).drop("rule")))
