@@ -35,7 +35,7 @@ _DOTS_PER_INCH = 144
 
 @leave_mlflow_alone()
 def explain(
-    customer_id: str,
+    customer_id: str | int,
     source: Source,
     output: str | Path | None = None,
     *,
@@ -51,7 +51,7 @@ def explain(
 
     Parameters
     ----------
-    customer_id : str
+    customer_id : str or int
         As in the prediction table.
     source : str, path or table
         Transactions, or attributes for a model trained on labels; as on the command line.
@@ -80,6 +80,9 @@ def explain(
     resolved = override(base, {"as_of": as_of, "horizon_days": horizon_days})
     horizon_days = None if horizon_days is None else resolved.horizon_days
     reporter = reporter or Reporter()
+    if not isinstance(customer_id, str | int):
+        raise ParamsError(f"the customer {customer_id!r} is not an identifier: give text as in the source")
+    customer_id = str(customer_id)
     _check_order(customer_id, source)
     picture = picture_path(customer_id) if output is None else files.output_path(output)
     if picture.suffix.lower() != ".png":

@@ -10,7 +10,7 @@ from pathlib import Path
 from guanxi.errors import OutputError, ParamsError, PromotionError, RegistryError
 from guanxi.jobs._gate import Judgement, decide, evaluate_candidate
 from guanxi.jobs.reporter import Reporter
-from guanxi.params import Params, load_params
+from guanxi.params import Params, load_params, override
 from guanxi.registry import loaded_model as registry
 from guanxi.registry.aliases import CANDIDATE, CHAMPION, ROLLED_BACK, read_aliases, settle, status
 from guanxi.registry.other_mlflow import leave_mlflow_alone
@@ -74,7 +74,7 @@ def promote(
     >>> promote(model="models:/guanxi/3").previous  # doctest: +SKIP
     '2'
     """
-    params = params or load_params()
+    params = override(load_params() if params is None else params, {})
     reporter = reporter or Reporter()
     name, wanted = _parse(model, params.mlflow.registered_model)
     with reporter.step("look at the MLflow store"):
@@ -166,6 +166,7 @@ def _parse(model: str | None, name: str) -> tuple[str, str]:
     """Parse ``models:/NAME/VERSION`` or ``models:/NAME@ALIAS``."""
     if model is None:
         return name, f"@{CANDIDATE}"
+    model = str(model)
     given = model.removeprefix(_SCHEME)
     name, at, alias = given.partition("@")
     if not at:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from guanxi.jobs.promote import _check_export, _refresh_export
 from guanxi.jobs.reporter import Reporter
-from guanxi.params import Params, load_params
+from guanxi.params import Params, load_params, override
 from guanxi.registry.aliases import predecessor, read_aliases, roll_back
 from guanxi.registry.other_mlflow import leave_mlflow_alone
 from guanxi.registry.registration import load_tested
@@ -63,7 +63,7 @@ def rollback(
     >>> rollback().version  # doctest: +SKIP
     '1'
     """
-    params = params or load_params()
+    params = override(load_params() if params is None else params, {})
     reporter = reporter or Reporter()
     with reporter.step("look at the MLflow store"):
         store = open_store(params.mlflow, create=False)
