@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
 from guanxi.data import rules
 from guanxi.data._columns import _mapping
-from guanxi.data.findings import DataFinding, told
+from guanxi.data.findings import DataFinding, Phrase, told
 from guanxi.data.plausibility import SHOWN, rounded
 from guanxi.data.sources.source_table import SourceTable, free_names
 from guanxi.params import DataParams
@@ -41,7 +41,9 @@ def rejections(
     """
     if not lines:
         return ()
-    found = without_examples(source, lines, _values(judged, params), accepted, params)
+    found = without_examples(
+        source, lines, _values(judged, params), accepted, lambda rule: rules._advice(rule, source, params)
+    )
     return tuple(replace(each, examples=_examples(source, rejected, each.name, params)) for each in found)
 
 
@@ -50,11 +52,12 @@ def without_examples(
     lines: dict[str, int],
     values: Mapping[str | None, float],
     accepted: int,
-    params: DataParams,
+    advise: Callable[[str], Phrase],
 ) -> tuple[DataFinding, ...]:
     """Describe each rule that rejected lines as :func:`rejections` does, from counts and values alone.
 
-    ``values`` are the absolute amounts that are known, by rule; those of accepted lines under None.
+    ``values`` are the absolute amounts that are known, by rule; those of accepted lines under None. ``advise``
+    gives the advice on a rule.
     """
     values = {rule: value for rule, value in values.items() if rule not in rules.WITHOUT_VALUE}
     read, total = accepted + sum(lines.values()), sum(values.values())
@@ -71,7 +74,7 @@ def without_examples(
                     "count": f"{count:,}",
                     **({"of_value": f"{value / total:.1%}"} if value is not None and known else {}),
                     "why": rules._why(rule),
-                    "advice": rules._advice(rule, source, params),
+                    "advice": advise(rule),
                 },
                 lines=count,
                 value=None if value is None else rounded(value),
