@@ -56,8 +56,7 @@ def without_examples(
 ) -> tuple[DataFinding, ...]:
     """Describe each rule that rejected lines as :func:`rejections` does, from counts and values alone.
 
-    ``values`` are the absolute amounts that are known, by rule; those of accepted lines under None. ``advise``
-    gives the advice on a rule.
+    ``values`` are the absolute amounts that are known, by rule; those of accepted lines under None.
     """
     values = {rule: value for rule, value in values.items() if rule not in rules.WITHOUT_VALUE}
     read, total = accepted + sum(lines.values()), sum(values.values())

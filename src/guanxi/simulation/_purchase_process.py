@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from numbers import Integral, Real
+from numbers import Real
 from typing import NamedTuple
 
 import numpy as np
@@ -124,10 +124,10 @@ def start(seed: int, n: int) -> np.random.Generator:
     ------
     ParamsError
     """
-    given: tuple[tuple[str, object, int | None], ...] = (("seed", seed, None), ("n", n, _MOST_CUSTOMERS))
-    for name, value, most in given:
-        if isinstance(value, bool) or not isinstance(value, Integral) or value < 0 or value > (most or value):
-            to = f" to {most:,}" if most else ""
+    for name, value in (("seed", seed), ("n", n)):
+        whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
+        if not whole or value < 0 or (name == "n" and value > _MOST_CUSTOMERS):
+            to = f" to {_MOST_CUSTOMERS:,}" if name == "n" else ""
             raise ParamsError(f"{name} is {value!r}: give a whole number from 0{to}")
     return np.random.default_rng(int(seed))
 
