@@ -107,8 +107,8 @@ def read_transactions(engine: SparkEngine, source: str, params: DataParams) -> S
     everyone = judged.filter(judged.customer_id.notnull()).agg(n=judged.customer_id.nunique())
     lines = engine.table("lines", engine.frame(judged.filter(judged.rule.isnull()).drop("rule")))
     n_accepted, has_amounts = int(accepted["lines"]), bool(pd.notna(accepted["value"]))
-    values = {rule if isinstance(rule, str) else None: float(v) for rule, v in by_rule["value"].items()}
-    values = {rule: value for rule, value in values.items() if not math.isnan(value)}
+    known = by_rule["value"].dropna()
+    values = {rule if isinstance(rule, str) else None: float(value) for rule, value in known.items()}
     return SparkLog(
         source=table.name,
         params=params,
