@@ -224,7 +224,8 @@ def _from_first_days(lines: Any, event_grain: str) -> Any:
 
 
 def _dated_from_first_days(event_grain: str, lines: int, last: date) -> DataFinding:
-    facts = {"period": Phrase("phrases", _PERIODS[event_grain]), "last": f"{last:%Y-%m-%d}"}
+    period = Phrase("phrases", _PERIODS[event_grain])
+    facts: dict[str, str | Phrase] = {"period": period, "last": f"{last:%Y-%m-%d}"}
     return told("dated_from_first_days", facts=facts, lines=lines)
 
 
