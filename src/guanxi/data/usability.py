@@ -203,8 +203,8 @@ def _noticed(log: TransactionLog, as_of: date, horizon_days: int) -> list[DataFi
             told("repeated_lines", facts={"count": f"{log.repeated_lines:,}"}, lines=log.repeated_lines)
         )
     if history < 2 * horizon_days:
-        days = {"history": f"{history:,}", "horizon": f"{horizon_days:,}", "held_out": f"{history // 2:,}"}
-        noticed.append(told("short_history", facts=days))
+        facts = {"history": f"{history:,}", "horizon": f"{horizon_days:,}", "held_out": f"{history // 2:,}"}
+        noticed.append(told("short_history", facts=facts))
     elif history <= _WINDOWS_WANTED * horizon_days:
         most = str(max(1, (history - 1) // _WINDOWS_WANTED))
         noticed.append(
