@@ -10,7 +10,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, ClassVar, Literal
 
-#: Version of the document; raised whenever a field is added, removed, renamed, moved or changes its meaning.
+#: Version of the document; raised whenever a field is removed, renamed, moved, changes its meaning, or is added
+#: without a default that leaves earlier models as they were.
 FORMAT = 1
 
 Matrix = tuple[tuple[float, ...], ...]
@@ -46,6 +47,23 @@ class SpendModel:
     def known(self) -> bool:
         """Whether the log had amounts; without, everything about spend is missing."""
         return self.model != "unknown"
+
+
+@dataclass(frozen=True)
+class MarginModel:
+    """Margin as a share of spend, of a log with margins: see :func:`.spend.margin_rate`.
+
+    Attributes
+    ----------
+    mean : float
+        Margin of all customers over their spend.
+    between_variance, within_variance : float
+        Of the shares of customers, and of single purchases of one customer.
+    """
+
+    mean: float
+    between_variance: float
+    within_variance: float
 
 
 @dataclass(frozen=True)
@@ -91,7 +109,10 @@ class CorrectionModel:
 
 @dataclass(frozen=True)
 class LifetimeValue:
-    """Defaults of the customer lifetime value: annual discount rate, margin, coverage of the interval."""
+    """Defaults of the customer lifetime value: annual discount rate, margin, coverage of the interval.
+
+    The margin is a share of spend, for logs without margins.
+    """
 
     annual_discount_rate: float
     margin: float
@@ -164,6 +185,8 @@ class ServedModel:
         To be shown with all predictions.
     grades : mapping of str to str or None
         Letter grades of ``churn``, ``purchases`` and ``spend`` on the holdout window.
+    margin : MarginModel or None
+        None if the log had no margins: ``lifetime_value.margin`` holds for all customers.
     """
 
     task: ClassVar[str] = "transactions"
@@ -183,6 +206,7 @@ class ServedModel:
     features: Mapping[str, str] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
     grades: Mapping[str, str | None] = field(default_factory=dict)
+    margin: MarginModel | None = None
 
     @property
     def defaults(self) -> dict[str, int | float | str]:
@@ -198,7 +222,7 @@ class ServedModel:
     @property
     def left_empty(self) -> tuple[str, ...]:
         """Columns of the predictions that are missing for every customer: those of spend without amounts."""
-        of_spend = ("monetary_value", "expected_spend", "clv", "clv_lower", "clv_upper")
+        of_spend = ("monetary_value", "expected_spend", "clv", "clv_lower", "clv_upper", "value_at_risk")
         return () if self.spend.known else of_spend
 
     @property
@@ -217,6 +241,7 @@ class ServedModel:
         """Read the fields of a document."""
         purchases, corrections = document["purchases"], document["corrections"]
         fitted = {name: FittedProcess(**each) for name, each in purchases["fitted"].items()}
+        margin = document.get("margin")
         return cls(
             **{
                 **document,
@@ -227,6 +252,7 @@ class ServedModel:
                 "drivers": Drivers(**document["drivers"]),
                 "limits": Limits(**document["limits"]),
                 "corrections": {name: _correction(each) for name, each in corrections.items()},
+                "margin": margin and MarginModel(**margin),
             }
         )
 

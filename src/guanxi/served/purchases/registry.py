@@ -28,8 +28,7 @@ class PurchaseMixture:
     Examples
     --------
     >>> from .beta_geometric_process import BG_NBD
-    >>> from .bg_bb_process import BG_BB
-    from .lifetime_process import NBD
+    >>> from .lifetime_process import NBD
     >>> members = [(BG_NBD, {"r": 0.25, "alpha": 4.0, "a": 0.8, "b": 2.5}), (NBD, {"r": 0.4, "alpha": 12.0})]
     >>> PurchaseMixture(members).expected_purchases([2], [30], [38], 39).round(3)
     array([1.571])
@@ -45,6 +44,16 @@ class PurchaseMixture:
     def expected_purchases(self, x: ArrayLike, t_x: ArrayLike, T: ArrayLike, horizon: ArrayLike) -> Floats:
         """E[purchases in (T, T + horizon] | history]."""
         return self._mean("expected_purchases", x, t_x, T, horizon)
+
+    def expected_purchases_kept(
+        self, x: ArrayLike, t_x: ArrayLike, T: ArrayLike, horizon: ArrayLike
+    ) -> tuple[Floats, Floats]:
+        """E[purchases | history] if no customer left before T + horizon: of those alive at T, and the rest."""
+        parts = [
+            process.expected_purchases_kept(params, x, t_x, T, horizon) for process, params in self._members
+        ]
+        staying, returning = (np.asarray(sum(part) / len(parts)) for part in zip(*parts, strict=True))
+        return staying, returning
 
     def expected_purchases_new(self, horizon: ArrayLike) -> Floats:
         """E[repeat purchases of a new customer within the horizon of the first]."""
