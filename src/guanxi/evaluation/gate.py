@@ -107,9 +107,12 @@ def check_coverage(
     if not _has_spend(candidate):
         return []
     undiscounted = candidate["expected_purchases"] * candidate["expected_spend"]
-    # Undo margin and mean discount: the value interval is the spend interval times both.
-    factor = np.where(candidate["clv"] > 0, undiscounted / candidate["clv"].where(candidate["clv"] > 0), 1.0)
-    held = coverage(window["spend"], candidate["clv_lower"] * factor, candidate["clv_upper"] * factor)
+    # Undo margin and mean discount: the value interval is the spend interval times both. A negative margin
+    # turned the ends around.
+    known = candidate["clv"] != 0
+    factor = np.where(known, undiscounted / candidate["clv"].where(known), 1.0)
+    ends = np.sort([candidate["clv_lower"] * factor, candidate["clv_upper"] * factor], axis=0)
+    held = coverage(window["spend"], *ends)
     name, limit = "coverage of the intervals of spend", params.coverage_shortfall
     return [Check(name, held, level, "asked for", level - held, limit, "coverage_shortfall")]
 

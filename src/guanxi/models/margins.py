@@ -40,7 +40,8 @@ def fit_margins(features: pd.DataFrame) -> MarginModel | None:
 
     Examples
     --------
-    >>> features = pd.DataFrame({"frequency": [3.0, 3.0], "amount_mean": [9.0, 1.0], "margin_share": [0.5, 0.4]})
+    >>> features = pd.DataFrame({"frequency": [3.0, 3.0], "amount_mean": [9.0, 1.0]})
+    >>> features["margin_share"] = [0.5, 0.4]
     >>> round(fit_margins(features).mean, 2)
     0.49
     """

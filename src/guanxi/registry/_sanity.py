@@ -12,9 +12,12 @@ _RANGES = {
     "probability_alive": (0.0, 1.0),
     "expected_purchases": (0.0, math.inf),
     "expected_spend": (0.0, math.inf),
-    "clv": (0.0, math.inf),
-    "clv_lower": (0.0, math.inf),
-    "clv_upper": (0.0, math.inf),
+    # Purchases may be expected to lose money.
+    "margin_rate": (-1.0, 1.0),
+    "clv": (-math.inf, math.inf),
+    "clv_lower": (-math.inf, math.inf),
+    "clv_upper": (-math.inf, math.inf),
+    "value_at_risk": (0.0, math.inf),
 }
 
 

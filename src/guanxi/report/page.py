@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 _COLUMNS: dict[str, tuple[str, ...]] = {
     "predictions": (
-        "customer_id", "recency", "T", "expected_purchases", "clv", "clv_lower", "clv_upper",
+        "customer_id", "recency", "T", "expected_purchases", "clv", "clv_lower", "clv_upper", "value_at_risk",
         "churn_probability", "next_purchase_date",
     ),
     "holdout": (

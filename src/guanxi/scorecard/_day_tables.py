@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any, Protocol
 
+import numpy as np
 import pandas as pd
 
 from guanxi.data.relations.tables import Relations
@@ -26,8 +27,9 @@ from guanxi.segments.playbook import recommend_actions
 from guanxi.segments.rfm_cells import rfm_cells
 
 _OF_THE_PREDICTIONS = (
-    "as_of", "frequency", "recency", "T", "probability_alive", "expected_purchases", "clv", "clv_lower",
-    "clv_upper", "churn_probability", "next_purchase_date",
+    "as_of", "horizon_days", "model_version", "frequency", "recency", "T", "monetary_value",
+    "probability_alive", "expected_purchases", "expected_spend", "clv", "clv_lower", "clv_upper",
+    "value_at_risk", "churn_probability", "next_purchase_date",
 )  # fmt: skip
 _OF_ACTIONS = ("action", "action_channel", "action_cost")
 _BEHAVIOUR_AND_ATTITUDE = (
@@ -60,6 +62,8 @@ class ScorecardInputs:
         Returns the prediction table as of a day.
     horizon_days, window_days : int
         Of the model: its prediction horizon, and the length of the recent past.
+    margin_rate : float
+        Of the model: margin as a share of revenue where the log has none.
     params : Params
     """
 
@@ -68,6 +72,7 @@ class ScorecardInputs:
     score: Callable[[date], pd.DataFrame]
     horizon_days: int
     window_days: int
+    margin_rate: float
     params: Params
 
 
@@ -107,11 +112,16 @@ def day_tables(inputs: ScorecardInputs, as_of: date) -> DayTables:
     DataError
         If the relation tables are contradictory.
     """
-    predictions, totals = inputs.score(as_of), totals_at(inputs.log, as_of)
+    predictions, totals = _complete(inputs.score(as_of)), totals_at(inputs.log, as_of)
     features = _referred_by_then(relation_features(inputs.relations, as_of), predictions)
-    known, margin = features if len(features) else None, inputs.params.clv.margin
-    indicators, notes = indicator_table(predictions, totals, known, margin_rate=margin)
+    known = features if len(features) else None
+    indicators, notes = indicator_table(predictions, totals, known, margin_rate=inputs.margin_rate)
     return DayTables(as_of, predictions, indicators, features, totals, notes)
+
+
+def _complete(predictions: pd.DataFrame) -> pd.DataFrame:
+    """Add the value at risk as unknown to what a model of an earlier version predicted."""
+    return predictions if "value_at_risk" in predictions else predictions.assign(value_at_risk=np.nan)
 
 
 def _referred_by_then(features: pd.DataFrame, predictions: pd.DataFrame) -> pd.DataFrame:
@@ -139,7 +149,7 @@ def customer_table(
     revenue = day.totals[["customer_id", "revenue"]]
     behaviour = predictions.merge(rhythm, "left", "customer_id").merge(revenue, "left", "customer_id")
     points = [name for name in card.columns if name.endswith("_points")]
-    drivers = [name for name in predictions.columns if name.startswith("driver_")]
+    drivers = [name for name in predictions.columns if name.startswith("driver_") or name == "margin_rate"]
     parts = [
         card.drop(columns=points),
         predictions[[*_OF_THE_PREDICTIONS, *drivers]],

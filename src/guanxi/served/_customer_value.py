@@ -22,7 +22,7 @@ _DAYS_PER_YEAR = 365.0
 def purchases_if_kept(
     correction: Correction, expected: Floats, alone: Floats, staying: Floats, returning: Floats
 ) -> Floats:
-    """Expected purchases if no customer left before the end of the horizon, shape (n,).
+    """Correct the purchases expected if no customer left before the end of the horizon, shape (n,).
 
     Customers alive have the correction of their expected purchases. What those who left would buy is far from
     anything that the trees have seen: it has slope and level only.

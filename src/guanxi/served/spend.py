@@ -224,7 +224,7 @@ SPEND_PROCESSES: dict[str, SpendProcess] = {each.name: each for each in (GAMMA_G
 
 
 def margin_rate(model: MarginModel, purchases: ArrayLike, share: ArrayLike) -> Floats:
-    """Expected margin of a customer's purchases as a share of their amount, shape (n,).
+    """Estimate the margin of a customer's future purchases as a share of their amount, shape (n,).
 
     The customer's own share, weighted by their purchases and shrunk towards that of all customers; between -1
     and 1. It is below 0 where purchases are expected to lose money.

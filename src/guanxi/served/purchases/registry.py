@@ -48,7 +48,7 @@ class PurchaseMixture:
     def expected_purchases_kept(
         self, x: ArrayLike, t_x: ArrayLike, T: ArrayLike, horizon: ArrayLike
     ) -> tuple[Floats, Floats]:
-        """E[purchases | history] if no customer left before T + horizon: of those alive at T, and the rest."""
+        """As in :class:`.PurchaseProcess`: of customers alive at T, and of the others."""
         parts = [
             process.expected_purchases_kept(params, x, t_x, T, horizon) for process, params in self._members
         ]
