@@ -17,6 +17,7 @@ from guanxi.served.model import (
     LabelLimits,
     LifetimeValue,
     Limits,
+    MarginModel,
     PurchaseModels,
     RegressionModel,
     ServedLabelModel,
@@ -60,7 +61,15 @@ LABELS = ServedLabelModel(
 )
 
 
-@pytest.mark.parametrize("model", [TRANSACTIONS, replace(TRANSACTIONS, month_index=None), LABELS])
+@pytest.mark.parametrize(
+    "model",
+    [
+        TRANSACTIONS,
+        replace(TRANSACTIONS, month_index=None),
+        replace(TRANSACTIONS, margin=MarginModel(0.4, 0.01, 0.03)),
+        LABELS,
+    ],
+)
 def test_round_trip(model):
     document = json.loads(json.dumps(to_json(model), allow_nan=False))
     assert (document["format"], document["task"]) == (FORMAT, model.task)
@@ -78,6 +87,12 @@ def test_round_trip(model):
 def test_a_document_of_another_kind_is_an_error(changed, said):
     with pytest.raises(ValueError, match=said):
         from_json(to_json(TRANSACTIONS) | changed)
+
+
+def test_a_document_from_before_margins_has_none():
+    document = to_json(TRANSACTIONS)
+    del document["margin"]
+    assert from_json(document) == TRANSACTIONS
 
 
 @pytest.mark.parametrize("number", [float("nan"), float("inf")])

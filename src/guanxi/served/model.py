@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, ClassVar, Literal
 
-#: Version of the document; raised whenever a field is removed, renamed, moved or changes its meaning, and for a
-#: new field unless its default leaves earlier models as they were.
+#: Version of the document; raised whenever a field is removed, renamed, moved or changes its meaning, and for
+#: a new field unless its default leaves earlier models as they were.
 FORMAT = 1
 
 Matrix = tuple[tuple[float, ...], ...]

@@ -119,7 +119,7 @@ class BetaGeometricProcess(PurchaseProcess):
         --------
         >>> params = {"r": 0.24, "alpha": 4.4, "a": 0.79, "b": 2.43}
         >>> BG_NBD.expected_purchases_kept(params, [5], [10], [38], 39)
-        (array([0.08627084]), array([13.9285246]))
+        (array([0.13300955]), array([13.80002742]))
         """
         x, t_x, T, horizon = broadcast_floats(x, t_x, T, horizon)
         k, r, alpha, _, _ = _unpack(params)
@@ -129,10 +129,12 @@ class BetaGeometricProcess(PurchaseProcess):
             for j, log_weight, shape in self._hidden(params, x, t_x, T)
         )
         shape, rate = broadcast_floats(r + k * x, alpha + t_x)
-        until, unseen = (
-            _beta_geometric.renewals(shape, time / rate, k) for time in (T - t_x + horizon, T - t_x)
-        )
-        return expit(-dropped) * staying, expit(dropped) * (until - unseen)
+        returning = _beta_geometric.renewals(shape, horizon / rate)
+        if k > 1:  # the purchases do not come at a constant rate
+            ends = (T - t_x + horizon) / rate, (T - t_x) / rate
+            until, unseen = (_beta_geometric.renewals(shape, end, k) for end in ends)
+            returning = np.maximum(until - unseen, 0.0)
+        return expit(-dropped) * staying, expit(dropped) * returning
 
     def log_no_purchase_alive(
         self, params: Params, x: ArrayLike, t_x: ArrayLike, T: ArrayLike, horizon: ArrayLike

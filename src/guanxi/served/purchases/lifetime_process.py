@@ -99,7 +99,7 @@ class LifetimeProcess(PurchaseProcess):
         --------
         >>> params = {"r": 0.55, "alpha": 10.6, "s": 0.61, "beta": 11.7}
         >>> PARETO_NBD.expected_purchases_kept(params, [5], [10], [38], 39)
-        (array([0.27829166]), array([10.31361424]))
+        (array([0.22984657]), array([8.58717407]))
         """
         x, t_x, T, horizon = broadcast_floats(x, t_x, T, horizon)
         rate = (params["r"] + x) / (params["alpha"] + T)
