@@ -212,7 +212,7 @@ class TestDivisions:
         assert actions["customers"].to_dict() == pd.Series(expected[expected != ""]).value_counts().to_dict()
         assert actions["cost"].to_dict() == {name: actions["customers"][name] * cost
                                              for name, cost in {"Call": 5, "Letter": 2}.items()}  # fmt: skip
-        at_risk = (table["churn_probability"] * table["clv"]).groupby(table["action"]).sum()
+        at_risk = table["value_at_risk"].groupby(table["action"]).sum()
         np.testing.assert_allclose(actions["value_at_risk"], at_risk[actions.index])
 
     @pytest.mark.parametrize("name", ["lifecycle_stage", "rfm_segment", "matrix_cell", "group"])
