@@ -135,12 +135,16 @@ def compare_with_constant(
 def compare_means(
     candidate: pd.DataFrame, champion: pd.DataFrame, params: PromotionParams, than: str
 ) -> list[Check]:
-    """Compare the mean predictions of two served models for the same customers."""
+    """Compare the mean predictions of two served models for the same customers.
+
+    Values are compared if both are in the same unit: of margins of the log, or of a share of spend.
+    """
     if params.mean_change is None:
         return []
     checks = []
     for name in _MEANS:
-        if name == "clv" and not (_has_spend(candidate) and _has_spend(champion)):
+        same_unit = ("margin_rate" in candidate) == ("margin_rate" in champion)
+        if name == "clv" and not (same_unit and _has_spend(candidate) and _has_spend(champion)):
             continue
         own, other, limit = candidate[name].mean(), champion[name].mean(), params.mean_change
         change = _relative(own, other)
