@@ -10,6 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from guanxi.data.transactions import read_transactions
+from guanxi.features.snapshots import features_at
+from guanxi.models import GammaGamma, ParetoNBD
+from guanxi.models.margins import fit_margins
 from guanxi.served.model import (
     CorrectionModel,
     DataRules,
@@ -24,6 +28,8 @@ from guanxi.served.model import (
 )
 from guanxi.served.purchases.registry import PROCESSES, PurchaseMixture
 from guanxi.served.scorer import Scorer
+from guanxi.simulation import simulate_company
+from guanxi.simulation.company._events import NET_OF_REFUNDS
 
 HORIZON, CUSTOMERS = 60.0, 60_000
 PARAMS = {
@@ -217,3 +223,49 @@ def test_margins_of_the_log_replace_the_rate():
     losing = rate < 0.0
     assert losing.any()
     assert (scores["value_at_risk"][losing] == 0.0).all()
+
+
+# --- the simulated company ---------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def company():
+    """A company with its true rates, and its scores for the next 90 days by Pareto/NBD and its margins."""
+    company, days = simulate_company(customers=8000, seed=1), 90
+    log = read_transactions(company.transactions)
+    try:
+        features = features_at(log, company.as_of, days)
+    finally:
+        log.close()
+    purchases, spend = ParetoNBD().fit(features), GammaGamma().fit(features)
+    model = replace(
+        MODEL,
+        as_of=company.as_of.isoformat(),
+        purchases=PurchaseModels(
+            {"pareto_nbd": FittedProcess(purchases.params_, None)}, ("pareto_nbd",), ("pareto_nbd",)
+        ),
+        spend=SpendModel(spend.process_.name, spend.params_, None),
+        margin=fit_margins(features),
+    )
+    scores = Scorer(model, {}).score(features, horizon_days=days, annual_discount_rate=0.0)
+    return company, days, scores.assign(customer_id=features["customer_id"])
+
+
+def test_future_value_is_the_margin_that_comes(company):
+    company, days, scores = company
+    came = company.realised(company.as_of, days)
+    assert scores["clv"].sum() == pytest.approx(came["margin"].sum(), rel=0.1)
+    assert (scores["expected_purchases"] * scores["expected_spend"]).sum() == pytest.approx(
+        came["spend"].sum(), rel=0.1
+    )
+
+
+def test_value_at_risk_is_the_margin_that_churn_takes_from_the_company(company):
+    company, days, scores = company
+    with_churn = company.expected(company.as_of, days).set_index("customer_id")
+    true = company.truth.set_index("customer_id").loc[scores["customer_id"]]
+    margin = with_churn["margin"].sum() / with_churn["spend"].sum()
+    spend = true["spend_level"] * NET_OF_REFUNDS
+    without = (true["purchase_rate"] * days * spend).sum() * margin
+    lost = without - with_churn.loc[scores["customer_id"], "margin"].sum()
+    assert scores["value_at_risk"].sum() == pytest.approx(lost, rel=0.05)

@@ -92,16 +92,17 @@ def summarise_indicators(indicators: pd.DataFrame, horizon_days: int) -> pd.Data
     days = {"horizon": horizon_days, "last_year": YEAR_DAYS}
     rows = [
         {
-            "indicator": name,
-            "dimension": CATALOGUE[name].dimension,
-            "unit": CATALOGUE[name].unit,
-            "period": CATALOGUE[name].period,
-            "period_days": days.get(CATALOGUE[name].period),
-            "higher_is_better": CATALOGUE[name].higher_is_better,
-            "customers": int(values.count()),
-            "mean": float(values.mean()),
+            "indicator": each.name,
+            "dimension": each.dimension,
+            "unit": each.unit,
+            "period": each.period,
+            "period_days": days.get(each.period),
+            "higher_is_better": each.higher_is_better,
+            "customers": int(known[each.name].count()),
+            "mean": float(known[each.name].mean()),
         }
-        for name, values in known.items()
+        for each in CATALOGUE.values()
+        if each.name in known
     ]
     return pd.DataFrame(rows).astype({"period_days": "Int64"})
 
