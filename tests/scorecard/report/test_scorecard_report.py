@@ -229,7 +229,13 @@ class Text(HTMLParser):
 def light():
     """A run without the figures that take time."""
     predictions = scores(40).assign(
-        recency=10, T=100, expected_purchases=1.0, clv_lower=0.0, clv_upper=50.0, next_purchase_date=pd.NaT
+        recency=10,
+        T=100,
+        probability_alive=0.9,
+        expected_purchases=1.0,
+        clv_lower=0.0,
+        clv_upper=50.0,
+        next_purchase_date=pd.NaT,
     )
     return RunReport(
         source="s.csv",
