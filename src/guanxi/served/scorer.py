@@ -248,11 +248,11 @@ class Scorer:
         self, features: Features, horizon: int, value: LifetimeValue, as_of: str | None
     ) -> dict[str, Floats]:
         (x, t_x, T), inverse = distinct_rows(_columns(features, RFM[:3]))
-        forecast = self.forecast(features, horizon, as_of)
+        forecast, until = self.forecast(features, horizon, as_of), self._counts.purchases_until(x, t_x, T)
 
         @cache
         def alone(days: float) -> Floats:
-            return self._counts.expected_purchases(x, t_x, T, self._days(days, as_of))[inverse]
+            return until(self._days(days, as_of))[inverse]
 
         whole = alone(float(horizon))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -43,7 +43,20 @@ class PurchaseMixture:
 
     def expected_purchases(self, x: ArrayLike, t_x: ArrayLike, T: ArrayLike, horizon: ArrayLike) -> Floats:
         """E[purchases in (T, T + horizon] | history]."""
-        return self._mean("expected_purchases", x, t_x, T, horizon)
+        return self.purchases_until(x, t_x, T)(horizon)
+
+    def purchases_until(self, x: ArrayLike, t_x: ArrayLike, T: ArrayLike) -> Callable[[ArrayLike], Floats]:
+        """Return the expected purchases as a function of the horizon; P(alive) is found only once."""
+        alive = [process.probability_alive(params, x, t_x, T) for process, params in self._members]
+
+        def expected(horizon: ArrayLike) -> Floats:
+            each = (
+                probability * process.expected_purchases_alive(params, x, t_x, T, horizon)
+                for probability, (process, params) in zip(alive, self._members, strict=True)
+            )
+            return np.asarray(sum(each) / len(alive))
+
+        return expected
 
     def expected_purchases_kept(
         self, x: ArrayLike, t_x: ArrayLike, T: ArrayLike, horizon: ArrayLike
