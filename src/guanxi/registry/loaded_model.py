@@ -129,7 +129,8 @@ class LoadedModel:
         numbers = [name for name in self.features if name not in self.served.text_features]
         typed = features[self.features].astype(dict.fromkeys(numbers, "float64"))
         table: pd.DataFrame = self.pyfunc.predict(typed, params=given)
-        found = impossible(table.drop(columns=[*self.served.left_empty]))
+        # A model of an earlier version may lack a column that is left empty now.
+        found = impossible(table.drop(columns=[*self.served.left_empty], errors="ignore"))
         if found:
             raise RegistryError(
                 f"model {redact(self.uri)} predicts what cannot be: {found}; train again, or name another one"
