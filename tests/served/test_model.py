@@ -14,6 +14,7 @@ from guanxi.served.model import (
     DataRules,
     Drivers,
     FittedProcess,
+    IntensityIndex,
     LabelLimits,
     LifetimeValue,
     Limits,
@@ -46,7 +47,7 @@ TRANSACTIONS = ServedModel(
         "churn": CorrectionModel("blend", ("T",), REGRESSION, (0.5, 0.5), 60, 0.5, 1.25, -0.4),
         "spend": CorrectionModel("value model alone"),
     },
-    month_index=(1.0,) * 12,
+    intensity=IntensityIndex("2024-01-01", 28, (1.0, 1.2), (1.0, 0.9)),
     features={"T": "age"},
     warnings=("look out",),
     grades={"churn": "A", "spend": None},
@@ -65,7 +66,7 @@ LABELS = ServedLabelModel(
     "model",
     [
         TRANSACTIONS,
-        replace(TRANSACTIONS, month_index=None),
+        replace(TRANSACTIONS, intensity=None),
         replace(TRANSACTIONS, margin=MarginModel(0.4, 0.01, 0.03)),
         LABELS,
     ],
@@ -87,12 +88,6 @@ def test_round_trip(model):
 def test_a_document_of_another_kind_is_an_error(changed, said):
     with pytest.raises(ValueError, match=said):
         from_json(to_json(TRANSACTIONS) | changed)
-
-
-def test_a_document_from_before_margins_has_none():
-    document = to_json(TRANSACTIONS)
-    del document["margin"]
-    assert from_json(document) == TRANSACTIONS
 
 
 @pytest.mark.parametrize("number", [float("nan"), float("inf")])

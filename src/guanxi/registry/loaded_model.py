@@ -129,8 +129,7 @@ class LoadedModel:
         numbers = [name for name in self.features if name not in self.served.text_features]
         typed = features[self.features].astype(dict.fromkeys(numbers, "float64"))
         table: pd.DataFrame = self.pyfunc.predict(typed, params=given)
-        # A model of an earlier version may lack a column that is left empty now.
-        found = impossible(table.drop(columns=[*self.served.left_empty], errors="ignore"))
+        found = impossible(table.drop(columns=[*self.served.left_empty]))
         if found:
             raise RegistryError(
                 f"model {redact(self.uri)} predicts what cannot be: {found}; train again, or name another one"

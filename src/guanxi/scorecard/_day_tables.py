@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any, Protocol
 
-import numpy as np
 import pandas as pd
 
 from guanxi.data.relations.tables import Relations
@@ -112,16 +111,11 @@ def day_tables(inputs: ScorecardInputs, as_of: date) -> DayTables:
     DataError
         If the relation tables are contradictory.
     """
-    predictions, totals = _complete(inputs.score(as_of)), totals_at(inputs.log, as_of)
+    predictions, totals = inputs.score(as_of), totals_at(inputs.log, as_of)
     features = _referred_by_then(relation_features(inputs.relations, as_of), predictions)
     known = features if len(features) else None
     indicators, notes = indicator_table(predictions, totals, known, margin_rate=inputs.margin_rate)
     return DayTables(as_of, predictions, indicators, features, totals, notes)
-
-
-def _complete(predictions: pd.DataFrame) -> pd.DataFrame:
-    """Add the value at risk as unknown to what a model of an earlier version predicted."""
-    return predictions if "value_at_risk" in predictions else predictions.assign(value_at_risk=np.nan)
 
 
 def _referred_by_then(features: pd.DataFrame, predictions: pd.DataFrame) -> pd.DataFrame:

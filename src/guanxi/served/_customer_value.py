@@ -14,9 +14,27 @@ from .purchases.process import discounted
 
 Floats = NDArray[np.float64]
 
-LEAST, TINY = 1e-300, 1e-200
+LEAST, _TINY = 1e-300, 1e-200
 _DISCOUNT_PERIOD_DAYS = 30.0
 _DAYS_PER_YEAR = 365.0
+
+
+def purchase_curve(
+    expected: Floats, alone: Callable[[float], Floats], horizon: float
+) -> Callable[[float], Floats]:
+    """Return the expected purchases within any part of the horizon.
+
+    They follow the curve ``alone`` of the purchase model to the corrected ``expected``, shape (n,).
+    """
+    whole = alone(horizon)
+
+    def within(days: float) -> Floats:
+        # Where the purchase model all but excludes a purchase, its curve is undetermined: use a line.
+        straight = np.full(len(whole), days / horizon)
+        share = np.divide(alone(days), whole, out=straight, where=whole > _TINY)
+        return np.asarray(expected * share)
+
+    return within
 
 
 def purchases_if_kept(
@@ -36,7 +54,7 @@ def purchases_if_kept(
     staying, returning : array, shape (n,)
         From :meth:`.PurchaseMixture.expected_purchases_kept`.
     """
-    ratio = np.divide(staying, alone, out=np.ones_like(alone), where=alone > TINY)
+    ratio = np.divide(staying, alone, out=np.ones_like(alone), where=alone > _TINY)
     back = np.exp(correction.apply(np.log(np.maximum(returning, LEAST)), np.zeros_like(returning)))
     return expected * np.maximum(ratio, 1.0) + back
 

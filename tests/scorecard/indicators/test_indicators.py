@@ -14,7 +14,6 @@ from hypothesis import strategies as st
 from guanxi.errors import DataError
 from guanxi.features.relations.customer_totals import totals_at
 from guanxi.features.relations.measures import COLUMNS
-from guanxi.scorecard._day_tables import _complete
 from guanxi.scorecard.indicators import (
     CATALOGUE,
     DIMENSIONS,
@@ -166,15 +165,6 @@ def test_the_margin_of_the_log_goes_before_the_rate():
 def test_a_model_without_the_margins_of_the_log_is_told():
     _, notes = indicator_table(PREDICTIONS, TOTALS.assign(margin=[NAN, 4.0, 60.0]), margin_rate=0.5)
     assert notes[0].startswith("the model was trained without margins: its values are 0.5 of revenue")
-
-
-def test_a_model_of_an_earlier_version_has_no_value_at_risk():
-    predictions = _complete(PREDICTIONS.drop(columns="value_at_risk"))
-    assert predictions["value_at_risk"].isna().all()
-    assert _complete(PREDICTIONS) is PREDICTIONS
-    table, notes = indicator_table(predictions, TOTALS, RELATIONS)
-    assert table["value_at_risk"].isna().all()
-    assert any("value_at_risk" in note for note in notes if note.startswith("unknown for all"))
 
 
 def test_summary_gives_unit_and_period_of_every_known_indicator(table):
