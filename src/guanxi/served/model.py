@@ -5,10 +5,11 @@ Training builds a model and completes it by :func:`dataclasses.replace`.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, ClassVar, Literal
+
+from ._json_values import check_finite, frozen
 
 #: Version of the document; raised whenever a field is added, removed, renamed, moved or changes its meaning.
 FORMAT = 2
@@ -108,10 +109,7 @@ class CorrectionModel:
 
 @dataclass(frozen=True)
 class LifetimeValue:
-    """Defaults of the customer lifetime value: annual discount rate, margin, coverage of the interval.
-
-    The margin is a share of spend, for logs without margins.
-    """
+    """Annual discount rate, margin (share of spend, for logs without margins), coverage of the interval."""
 
     annual_discount_rate: float
     margin: float
@@ -261,7 +259,6 @@ class ServedModel:
         """Read the fields of a document."""
         purchases, corrections = document["purchases"], document["corrections"]
         fitted = {name: FittedProcess(**each) for name, each in purchases["fitted"].items()}
-        margin = document["margin"]
         return cls(
             **{
                 **document,
@@ -272,7 +269,7 @@ class ServedModel:
                 "drivers": Drivers(**document["drivers"]),
                 "limits": Limits(**document["limits"]),
                 "corrections": {name: _correction(each) for name, each in corrections.items()},
-                "margin": margin and MarginModel(**margin),
+                "margin": document["margin"] and MarginModel(**document["margin"]),
                 "intensity": document["intensity"] and IntensityIndex(**document["intensity"]),
             }
         )
@@ -371,7 +368,7 @@ _TASKS: dict[str, type[AnyServedModel]] = {each.task: each for each in (ServedMo
 def to_json(model: AnyServedModel) -> dict[str, Any]:
     """Convert a model to JSON values; a number that is not finite raises a ValueError."""
     fields = asdict(model)
-    _check_finite(fields, "model.json")
+    check_finite(fields, "model.json")
     return {"format": FORMAT, "task": model.task, **fields}
 
 
@@ -390,9 +387,9 @@ def from_json(document: Mapping[str, Any]) -> AnyServedModel:
         raise ValueError(f"model.json is of format {version}, and this version of guanxi reads {FORMAT}")
     if task not in _TASKS:
         raise ValueError(f"model.json is of the task {task!r}, which this version of guanxi does not know")
-    _check_finite(fields, "model.json")
+    check_finite(fields, "model.json")
     try:
-        return _TASKS[task].read(_frozen(fields))
+        return _TASKS[task].read(frozen(fields))
     except (KeyError, TypeError) as error:
         raise ValueError(f"model.json does not have the fields of format {FORMAT}: {error}") from error
 
@@ -400,20 +397,3 @@ def from_json(document: Mapping[str, Any]) -> AnyServedModel:
 def _correction(document: Mapping[str, Any]) -> CorrectionModel:
     regression = document["regression"] and RegressionModel(**document["regression"])
     return CorrectionModel(**{**document, "regression": regression})
-
-
-def _check_finite(value: Any, where: str) -> None:
-    """Refuse NaN and infinity, with which every prediction would be NaN."""
-    if isinstance(value, Mapping | list | tuple):
-        items = value.items() if isinstance(value, Mapping) else enumerate(value)
-        for name, each in items:
-            _check_finite(each, f"{where}: {name}" if where == "model.json" else f"{where}.{name}")
-    elif isinstance(value, float) and not math.isfinite(value):
-        raise ValueError(f"{where} is {value}: the model is damaged")
-
-
-def _frozen(value: Any) -> Any:
-    """Turn nested lists into tuples."""
-    if isinstance(value, Mapping):
-        return {name: _frozen(each) for name, each in value.items()}
-    return tuple(map(_frozen, value)) if isinstance(value, list) else value
