@@ -19,7 +19,7 @@ LEAVING = 0.5
 class Headline:
     """Totals over all customers; amounts in the currency of the data, shares of 1.
 
-    The value at risk is a share of what the customers would be worth if none left.
+    The value at risk is a share of what the customers would be worth if everybody had stayed and stays.
     """
 
     customers: int
