@@ -8,7 +8,7 @@ import ibis
 
 from guanxi.data import rules
 from guanxi.data._columns import _mapping
-from guanxi.data.findings import DataFinding
+from guanxi.data.findings import DataFinding, share_of
 from guanxi.data.plausibility import SHOWN, rounded
 from guanxi.data.sources.source_table import SourceTable, free_names
 from guanxi.params import DataParams
@@ -47,12 +47,12 @@ def rejections(
     found = []
     for rule, count in sorted(lines.items(), key=lambda item: (-item[1], item[0])):
         value = values.get(rule)
-        of_value = f" and {value / total:.1%} of the value" if value is not None and total else ""
+        of_value = f" and {share_of(value, total)} of the value" if value is not None and total else ""
         why = described.get(rule, rule)
         found.append(
             DataFinding(
                 rule,
-                f"{count / read:.1%} of the lines ({count:,}){of_value} were rejected because {why}: "
+                f"{share_of(count, read)} of the lines ({count:,}){of_value} were rejected because {why}: "
                 f"{rules._advice(rule, source, params)}",
                 lines=count,
                 value=None if value is None else rounded(value),

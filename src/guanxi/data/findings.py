@@ -46,3 +46,15 @@ class DataFinding:
         setting = f" (--set {setting})" if setting and setting not in self.text else ""
         # Examples are as in the source, where line breaks and terminal escapes may stand.
         return "".join(c if c.isprintable() else repr(c)[1:-1] for c in self.text + shown + setting)
+
+
+def share_of(part: float, whole: float) -> str:
+    """Write a share of a whole, of which a small part is still some.
+
+    Examples
+    --------
+    >>> share_of(1, 8), share_of(1, 5000), share_of(0, 8)
+    ('12.5%', 'less than 0.1%', '0.0%')
+    """
+    share = part / whole
+    return "less than 0.1%" if 0 < share < 0.0005 else f"{share:.1%}"

@@ -52,6 +52,7 @@ def examine(lines: Any, params: DataParams) -> tuple[DataFinding, ...]:
         # All lines of data without amounts, where the comparison is null.
         *_dominant_customers(lines.filter((lines.amount.abs() <= bound).fill_null(True)), params),
         *_ids_in_two_cases(lines),
+        *_shortened_ids(lines),
     )
 
 
@@ -216,3 +217,21 @@ def _lines(count: int) -> str:
 def _days(days: pd.Series[Any]) -> str:
     first: date = days.iloc[0]
     return str(first) if len(days) == 1 else f"{len(days):,} days from {first} to {days.iloc[-1]}"
+
+
+def _shortened_ids(lines: Any) -> Iterator[DataFinding]:
+    """Name identifiers that a spreadsheet shortened, as in 1.23457E+11."""
+    if not lines.customer_id.type().is_string():
+        return
+    short = lines.filter(lines.customer_id.re_search(r"^[0-9](?:[.,][0-9]+)?[Ee]\+[0-9]{2,}$"))
+    found = short.agg(lines=short.count(), customers=short.customer_id.nunique()).execute().iloc[0]
+    if not found["lines"]:
+        return
+    examples = short.customer_id.as_table().distinct().order_by("customer_id").limit(SHOWN).execute()
+    yield DataFinding(
+        "shortened_ids",
+        f"{_lines(found['lines'])} of {found['customers']:,} customers have an identifier that a spreadsheet "
+        "shortened, so that several customers may share it: export that column as text",
+        lines=int(found["lines"]),
+        examples=tuple(examples["customer_id"]),
+    )

@@ -36,7 +36,8 @@ _ADVICE = {
     "missing_customer": "map customer_id to the column that names the customer, if there is one that does",
     "total_line": "if these are customers, change the words: --set 'data.totals=[]'",
     "missing_timestamp": "map timestamp to the column that holds the time",
-    "future_timestamp": "these times are in the future: check data.timestamp_format, or correct the source",
+    "future_timestamp": "these times are in the future: check data.timestamp_format, or correct the source "
+    "(years of the Buddhist calendar are 543 ahead)",
     "sentinel_date": "if these are real days, say so: --set data.first_day=1900-01-01",
     "outside_period": "to keep them, change data.first_day or data.last_day",
     "missing_amount": "map amount to a complete column of numbers, as in --columns amount=Quantity*Price",
@@ -47,7 +48,8 @@ _ADVICE = {
     "refund_without_policy": "to subtract refunds within the customer's day: --set data.refunds=net",
     "refund_beyond_purchase": "amounts are negative: check the sign of the amount column if these are many; "
     "to leave refunds out: --set data.refunds=drop",
-    "invalid_encoding": "set the file's encoding, as in --set data.encoding=latin-1",
+    "invalid_encoding": "correct these lines in the source, or set the encoding of the whole file, "
+    "data.encoding",
     "ragged_line": "a field may contain the delimiter: quote it in the source",
     "unbalanced_quote": "double each quotation mark within a field, and close each field",
 }
@@ -81,10 +83,9 @@ def _apply_rules(parsed: Any, params: DataParams, stand_ins: StandIns) -> Any:
         parsed = parsed.mutate(customer_id=ibis.ifelse(unknown, ibis.null(given.type()), given))
     amount = parsed.amount
     numbers = [parsed[name] for name in NUMBERS if name in parsed.columns]
-    words = [word + end for word in params.totals for end in ("", ":", ".")]
     cases: list[tuple[Any, str]] = [
         (parsed.customer_id.isnull(), "missing_customer"),
-        (parsed.customer_id.cast("string").lower().isin(words), "total_line"),
+        (_is_total(parsed.customer_id.cast("string"), params, stand_ins), "total_line"),
         (~parsed.given_timestamp, "missing_timestamp"),
         (parsed.timestamp.isnull() | (parsed.timestamp < ibis.literal(FIRST_TIME)), "unparsable_timestamp"),
         (parsed.timestamp > ibis.literal(_last_time()), "future_timestamp"),
@@ -106,6 +107,11 @@ def _apply_rules(parsed: Any, params: DataParams, stand_ins: StandIns) -> Any:
         rule=ibis.cases(*cases, else_=ibis.null("string")),
     ).drop("given_timestamp", "given_amount")
     return _reject_negative_days(judged) if params.refunds == "net" else judged
+
+
+def _is_total(name: Any, params: DataParams, stand_ins: StandIns) -> Any:
+    word = name.lower().isin([word + end for word in params.totals for end in ("", ":", ".")])
+    return word | name.isin(stand_ins.totals) if stand_ins.totals else word
 
 
 def _any(conditions: Iterable[Any]) -> Any:
@@ -146,10 +152,7 @@ def _advice(rule: str, source: SourceTable, params: DataParams) -> str:
     if rule == "unparsable_amount":
         parts = _mapping(source, params)["amount"]
         return number_advice({part: present(source.table[part], params.missing) for part in parts}, params)
-    proposal = _proposal(rule, source)
-    if proposal:
-        return f"set what fits them: --set {proposal}"
-    return _ADVICE.get(rule, "correct these lines in the source")
+    return source.advice.get(rule) or _ADVICE.get(rule, "correct these lines in the source")
 
 
 def _proposal(rule: str, source: SourceTable) -> str | None:
