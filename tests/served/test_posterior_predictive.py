@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import tracemalloc
 from itertools import pairwise
 
@@ -464,3 +465,22 @@ def test_correlated_parameters_of_spend_leave_the_scale_where_it_is(deviation):
         for point in parameter_points(amounts, covariance)
     ]
     assert np.mean(reached) == pytest.approx(0.98, abs=1e-4)
+
+
+@pytest.mark.parametrize("spend", BOTH_SPENDS, ids=["gamma_gamma", "log_normal"])
+def test_daily_buyers_over_ten_years_take_little_time(spend):
+    """Once .6 s a row; the limit is a quarter of that, in time of the processor."""
+    x = 3650.0 - np.arange(20.0) * 7.0
+    T = np.full(20, 3650.0)
+    begin = time.process_time()
+    ends = interval(
+        [(BG_NBD, {"r": 0.25, "alpha": 4.5, "a": 0.8, "b": 2.5}, None)],
+        spend,
+        x,
+        T - 1.0,
+        T,
+        27.0 + x % 5,
+        365.0,
+    )
+    assert time.process_time() - begin < 20 * 0.15
+    assert (ends["purchases_upper"] >= ends["purchases_lower"]).all()
