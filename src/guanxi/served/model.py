@@ -51,15 +51,7 @@ class SpendModel:
 
 @dataclass(frozen=True)
 class MarginModel:
-    """Margin as a share of spend, of a log with margins: see :func:`.spend.margin_rate`.
-
-    Attributes
-    ----------
-    mean : float
-        Margin of all customers over their spend.
-    between_variance, within_variance : float
-        Of the shares of customers, and of single purchases of one customer.
-    """
+    """Margin as a share of spend, and its variances between customers and within: :func:`.spend.margin_rate`."""
 
     mean: float
     between_variance: float
