@@ -51,7 +51,7 @@ class SpendModel:
 
 @dataclass(frozen=True)
 class MarginModel:
-    """Margin as a share of spend, and its variances between customers and within: :func:`.spend.margin_rate`."""
+    """Margin as a share of spend; variances between customers and within: :func:`.spend.margin_rate`."""
 
     mean: float
     between_variance: float
