@@ -77,6 +77,7 @@ def decisions(shake) -> dict[str, object]:
             "clv": shake(np.full(12, 0.1)),
             "clv_lower": 0.0,
             "clv_upper": 1.0,
+            "value_at_risk": shake(np.full(12, 0.1)),
             "churn_probability": shake(np.full(12, 0.3)),
             "expected_purchases": 1.0,
             "next_purchase_date": None,

@@ -69,6 +69,23 @@ def test_coverage_refers_to_undiscounted_spend():
     assert check.change == pytest.approx(0.4)
 
 
+def test_coverage_of_purchases_that_lose_money():
+    losing = predictions().assign(clv=lambda table: -table["clv"], clv_upper=0.0)
+    losing["clv_lower"] = 2 * losing["clv"]
+    (check,) = gate.check_coverage(WINDOW, losing, 0.9, PARAMS)
+    assert check.value == 1.0
+    (check,) = gate.check_coverage(WINDOW.assign(spend=[0, 0, 30.1, 20.1]), losing, 0.9, PARAMS)
+    assert check.value == 0.5
+
+
+def test_values_of_margins_are_not_compared_with_values_of_spend():
+    of_margins = predictions().assign(margin_rate=0.1, clv=lambda table: table["clv"] / 5)
+    names = [check.name for check in gate.compare_means(of_margins, predictions(), PARAMS, "version 1")]
+    assert names == ["mean of expected_purchases", "mean of churn_probability"]
+    checks = gate.compare_means(of_margins, of_margins, PARAMS, "version 1")
+    assert [check.change for check in checks] == [0.0, 0.0, 0.0]
+
+
 def test_without_a_champion_the_share_of_churners_is_the_reference():
     (good,) = gate.compare_with_constant(WINDOW, predictions(), PARAMS)
     (bad,) = gate.compare_with_constant(WINDOW, predictions(churn=(0.4, 0.4, 0.6, 0.6)), PARAMS)

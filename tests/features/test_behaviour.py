@@ -145,6 +145,12 @@ def test_the_season_of_the_horizon_is_counted_a_year_before() -> None:
     assert table["purchases_last_season"].tolist() == [2.0]
 
 
+def test_the_margin_share_is_that_of_purchases_with_a_known_margin() -> None:
+    lines = LINES.assign(margin=LINES["margin"].where(LINES["order_id"] != "o5"))
+    table = features_at(read_transactions(lines), CUTOFF, 90).set_index("customer_id")
+    assert table.loc["many", "margin_share"] == pytest.approx((4 + 10 + 5 - 5 + 0) / 50)
+
+
 def test_optional_columns_are_optional() -> None:
     table = features_at(read_transactions(LINES[["customer_id", "timestamp", "amount"]]), CUTOFF, 90)
     absent = {name for name in MANY if name.startswith(("category", "channel", "quantity", "margin"))}

@@ -18,7 +18,7 @@ from guanxi.errors import RegistryError, SourceError
 from guanxi.features.snapshots import features_at
 from guanxi.params import DataParams, parse_columns
 
-OF_SPEND = ["monetary_value", "expected_spend", "clv", "clv_lower", "clv_upper"]
+OF_SPEND = ["monetary_value", "expected_spend", "clv", "clv_lower", "clv_upper", "value_at_risk"]
 WITHOUT = "no column is mapped to amount"
 QUICK = ("--horizon", "60", "--set", "churn.snapshot_spacing_days=400")
 

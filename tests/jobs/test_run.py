@@ -17,7 +17,7 @@ RFM = ["frequency", "recency", "T", "monetary_value"]
 COLUMNS = [
     *("customer_id", "as_of", "horizon_days", *RFM),
     *("probability_alive", "expected_purchases", "expected_spend", "clv", "clv_lower", "clv_upper"),
-    *("churn_probability", "next_purchase_date"),
+    *("value_at_risk", "churn_probability", "next_purchase_date"),
     *(f"driver_{k}{part}" for k in (1, 2, 3) for part in ("", "_effect", "_text")),
     "model_version",
 ]
@@ -82,6 +82,10 @@ class TestPredictions:
 
     def test_nobody_buys_less_often_than_at_all(self, predictions):
         assert (predictions["expected_purchases"] >= 1 - predictions["churn_probability"]).all()
+
+    def test_some_value_is_at_risk_and_none_below_zero(self, predictions):
+        assert (predictions["value_at_risk"] >= 0).all()
+        assert predictions["value_at_risk"].sum() > 0
 
     def test_interval_holds_the_value(self, predictions):
         assert (predictions["clv_lower"] <= predictions["clv"]).all()

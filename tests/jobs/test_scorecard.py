@@ -202,6 +202,28 @@ class TestTable:
             pd.testing.assert_series_equal(card[name], scored.customers[name], rtol=1e-9, check_dtype=False)
 
 
+class TestMoney:
+    def test_future_value_is_margin_of_the_horizon(self, scored):
+        table, company = scored.customers, scored.company
+        came = company.realised(company.as_of, HORIZON)
+        assert table["clv"].sum() == pytest.approx(came["margin"].sum(), rel=0.1)
+        assert (table["horizon_days"] == HORIZON).all()
+        assert table["margin_rate"].between(0.2, 0.65).all()
+        assert {"monetary_value", "expected_spend", "model_version"} <= set(table.columns)
+
+    def test_every_indicator_has_its_unit_and_period(self, scored):
+        listed = scored.table("indicators").set_index("indicator")
+        assert (
+            listed.loc[["future_value", "value_at_risk", "referral_value"], "unit"].tolist() == ["margin"] * 3
+        )
+        assert listed.loc[["future_value", "current_value"], "period_days"].tolist() == [HORIZON, 365]
+        known = [name for name in CATALOGUE if name in scored.customers]
+        assert set(listed.index) >= set(known)
+        page = (scored.folder / "card" / "scorecard.html").read_text(encoding="utf-8")
+        assert f"next {HORIZON} days" in page
+        assert "last 365 days" in page
+
+
 class TestDivisions:
     def test_actions_follow_the_first_rule_that_fits(self, scored):
         table = scored.customers
@@ -212,7 +234,7 @@ class TestDivisions:
         assert actions["customers"].to_dict() == pd.Series(expected[expected != ""]).value_counts().to_dict()
         assert actions["cost"].to_dict() == {name: actions["customers"][name] * cost
                                              for name, cost in {"Call": 5, "Letter": 2}.items()}  # fmt: skip
-        at_risk = (table["churn_probability"] * table["clv"]).groupby(table["action"]).sum()
+        at_risk = table["value_at_risk"].groupby(table["action"]).sum()
         np.testing.assert_allclose(actions["value_at_risk"], at_risk[actions.index])
 
     @pytest.mark.parametrize("name", ["lifecycle_stage", "rfm_segment", "matrix_cell", "group"])

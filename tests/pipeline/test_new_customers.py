@@ -18,7 +18,7 @@ from guanxi.periods import add_days
 from guanxi.pipeline.fit import _value_models
 from guanxi.pipeline.new_customers import new_customer_values
 from guanxi.pipeline.selection import _only
-from guanxi.served.model import FittedProcess, IntensityIndex, ServedModel, SpendModel
+from guanxi.served.model import FittedProcess, IntensityIndex, MarginModel, ServedModel, SpendModel
 from guanxi.served.purchases.beta_geometric_process import BG_NBD
 from guanxi.simulation import simulate_bg_nbd
 
@@ -120,6 +120,14 @@ class TestIdentities:
         )
         assert (table["clv_lower"] < table["clv"]).all()
         assert (table["clv_upper"] > table["clv"]).all()
+
+    def test_margins_of_the_log_replace_the_rate(self, fitted: ServedModel, sample: pd.DataFrame) -> None:
+        half = replace(fitted, lifetime_value=replace(fitted.lifetime_value, margin=0.5))
+        of_margins = replace(half, margin=MarginModel(0.2, 0.01, 0.03))
+        one, other = (
+            all_of(new_customer_values(each, sample, date(1998, 6, 30), 90)) for each in (half, of_margins)
+        )
+        assert other["clv"] == pytest.approx(0.4 * one["clv"])
 
     def test_the_first_order_is_not_discounted(self, fitted: ServedModel, sample: pd.DataFrame) -> None:
         found = {}

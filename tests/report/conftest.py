@@ -98,6 +98,7 @@ def predictions(transactions: pd.DataFrame) -> pd.DataFrame:
         clv=value,
         clv_lower=(value - spread).clip(lower=0),
         clv_upper=value + spread,
+        value_at_risk=table["churn_probability"] * table["expected_spend"],
         next_purchase_date=AS_OF + pd.to_timedelta((table["T"] / (table["frequency"] + 1)).round(), unit="D"),
         driver_1="days_since_last",
         driver_1_effect=np.where(since > 2 * rhythm, 0.8, -0.9),

@@ -18,15 +18,18 @@ outcomes = st.lists(st.tuples(st.floats(0, 1), st.booleans()), min_size=1, max_s
 
 def test_headline_by_hand():
     table = pd.DataFrame({"clv": [100.0, 50.0, 50.0], "churn_probability": [0.5, 0.51, 0.1]})
+    table["value_at_risk"] = [20.0, 25.0, 5.0]
     totals = _summaries.headline(table)
     assert (totals.customers, totals.value, totals.leavers) == (3, 200.0, 1)
-    assert totals.value_at_risk == pytest.approx(50 + 25.5 + 5)
-    assert totals.value_at_risk_share == pytest.approx(0.4025)
+    assert totals.value_at_risk == pytest.approx(50.0)
+    assert totals.value_at_risk_share == pytest.approx(0.2)
     assert totals.leaver_share == pytest.approx(1 / 3)
 
 
 def test_headline_of_nobody_has_no_shares():
-    totals = _summaries.headline(pd.DataFrame({"clv": [], "churn_probability": []}, dtype=float))
+    totals = _summaries.headline(
+        pd.DataFrame(columns=["clv", "churn_probability", "value_at_risk"], dtype=float)
+    )
     assert totals.customers == 0
     assert np.isnan(totals.leaver_share)
     assert np.isnan(totals.value_at_risk_share)

@@ -22,6 +22,7 @@ CUSTOMERS = pd.DataFrame(
         "tier": ["high", "high", "middle", "low", None],
         "churn_probability": [0.9, 0.5, 0.6, np.nan, 0.2],
         "clv": [100.0, 50.0, 10.0, 1.0, 20.0],
+        "value_at_risk": [90.0, 25.0, 6.0, np.nan, 4.0],
         "contract": [True, False, True, True, False],
         "year": pd.array([2019, 2020, 2021, None, 2020], dtype="Int64"),
         "answer": ["> 5 years", "bed and breakfast", "bed", "NA", "5"],

@@ -18,6 +18,7 @@ from guanxi.served.model import (
     LabelLimits,
     LifetimeValue,
     Limits,
+    MarginModel,
     PurchaseModels,
     RegressionModel,
     ServedLabelModel,
@@ -61,7 +62,15 @@ LABELS = ServedLabelModel(
 )
 
 
-@pytest.mark.parametrize("model", [TRANSACTIONS, replace(TRANSACTIONS, intensity=None), LABELS])
+@pytest.mark.parametrize(
+    "model",
+    [
+        TRANSACTIONS,
+        replace(TRANSACTIONS, intensity=None),
+        replace(TRANSACTIONS, margin=MarginModel(0.4, 0.01, 0.03)),
+        LABELS,
+    ],
+)
 def test_round_trip(model):
     document = json.loads(json.dumps(to_json(model), allow_nan=False))
     assert (document["format"], document["task"]) == (FORMAT, model.task)

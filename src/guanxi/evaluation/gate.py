@@ -107,9 +107,12 @@ def check_coverage(
     if not _has_spend(candidate):
         return []
     undiscounted = candidate["expected_purchases"] * candidate["expected_spend"]
-    # Undo margin and mean discount: the value interval is the spend interval times both.
-    factor = np.where(candidate["clv"] > 0, undiscounted / candidate["clv"].where(candidate["clv"] > 0), 1.0)
-    held = coverage(window["spend"], candidate["clv_lower"] * factor, candidate["clv_upper"] * factor)
+    # Undo margin and mean discount: the value interval is the spend interval times both. A negative margin
+    # turned the ends around.
+    known = candidate["clv"] != 0
+    factor = np.where(known, undiscounted / candidate["clv"].where(known), 1.0)
+    ends = np.sort([candidate["clv_lower"] * factor, candidate["clv_upper"] * factor], axis=0)
+    held = coverage(window["spend"], *ends)
     name, limit = "coverage of the intervals of spend", params.coverage_shortfall
     return [Check(name, held, level, "asked for", level - held, limit, "coverage_shortfall")]
 
@@ -132,12 +135,16 @@ def compare_with_constant(
 def compare_means(
     candidate: pd.DataFrame, champion: pd.DataFrame, params: PromotionParams, than: str
 ) -> list[Check]:
-    """Compare the mean predictions of two served models for the same customers."""
+    """Compare the mean predictions of two served models for the same customers.
+
+    Values are compared if both are in the same unit: of margins of the log, or of a share of spend.
+    """
     if params.mean_change is None:
         return []
     checks = []
     for name in _MEANS:
-        if name == "clv" and not (_has_spend(candidate) and _has_spend(champion)):
+        same_unit = ("margin_rate" in candidate) == ("margin_rate" in champion)
+        if name == "clv" and not (same_unit and _has_spend(candidate) and _has_spend(champion)):
             continue
         own, other, limit = candidate[name].mean(), champion[name].mean(), params.mean_change
         change = _relative(own, other)

@@ -91,7 +91,7 @@ def _spend(dated: Any) -> dict[str, Any]:
         measures["quantity_mean"] = dated.quantity.mean()
         measures["quantity_last"] = dated.quantity.argmax(dated.date)
     if "margin" in dated.columns:
-        measures["margin_share"] = dated.margin.sum() / amount.sum().nullif(0)
+        measures["margin_share"] = dated.margin.sum() / amount.sum(where=dated.margin.notnull()).nullif(0)
     return measures
 
 

@@ -98,6 +98,7 @@ def _scorecard_inputs(
         lambda day: _score_customers(log, loaded, day, drivers=params.drivers.top),
         loaded.horizon_days,
         loaded.window_days,
+        loaded.served.lifetime_value.margin,
         params,
     )
 

@@ -18,6 +18,7 @@ from guanxi.errors import DataError, HistoryError, ParamsError
 from guanxi.features.rfm import with_log_gaps
 from guanxi.features.snapshots import SnapshotPlan, features_at, plan_snapshots, snapshot
 from guanxi.models import GammaGamma
+from guanxi.models.margins import fit_margins
 from guanxi.models.purchase_models import CNBD_MODELS, transaction_model
 from guanxi.models.transaction_model import TransactionModel
 from guanxi.params import Params
@@ -300,6 +301,7 @@ def _value_models(
             window_days=window_days,
             longest_measurable_horizon_days=history_days // 2,
         ),
+        margin=fit_margins(features) if spend and "margin_share" in features else None,
     )
 
 

@@ -162,12 +162,13 @@ class _NewCustomer:
 
     def table(self, group_by: str, groups: Any, customers: Any, ratios: Sequence[Estimate]) -> pd.DataFrame:
         """Rows of one grouping, from its ratios in the order of the measures."""
-        terms = self._model.lifetime_value
+        terms, margins = self._model.lifetime_value, self._model.margin
+        margin = margins.mean if margins else terms.margin
         purchases, worth = self._repeat_purchases(self._scorer.purchases)
         first, repeats, spend = ratios
         uncertain = repeats.times(Estimate(np.ones(1), np.array([self._parameter_variance])))
-        repeat_value = uncertain.times(spend).scaled(worth * self._spend * terms.margin)
-        first_value = first.scaled(self._first * terms.margin)
+        repeat_value = uncertain.times(spend).scaled(worth * self._spend * margin)
+        first_value = first.scaled(self._first * margin)
         clv = first_value.mean + repeat_value.mean
         lower, upper = _ends(clv, first_value.variance + repeat_value.variance, terms.interval)
         table = pd.DataFrame(

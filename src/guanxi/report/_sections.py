@@ -37,7 +37,7 @@ def tiles(predictions: pd.DataFrame, as_of: date, days: int, language: Language)
     t = words(language)
     totals = _summaries.headline(predictions)
     leavers_note = t["leavers_note"].format(share=percent(totals.leaver_share), days=days)
-    at_risk_note = t["value_at_risk_note"].format(share=percent(totals.value_at_risk_share))
+    at_risk_note = t["value_at_risk_note"].format(share=percent(totals.value_at_risk_share), days=days)
     return [
         Tile(t["customers"], number(totals.customers), t["customers_note"].format(as_of=as_of)),
         Tile(t["total_value"], number(totals.value), t["total_value_note"].format(days=days)),
@@ -63,8 +63,7 @@ def customers(predictions: pd.DataFrame, by: str, count: int, language: Language
 
     Customers of unknown value are not listed.
     """
-    table = predictions.assign(value_at_risk=predictions["clv"] * predictions["churn_probability"])
-    table = table.dropna(subset=by)
+    table = predictions.dropna(subset=by)
     top = table.iloc[falling(table[by])[:count]]
     decimals = decimals_for(float(top["clv_upper"].max())) if len(top) else 0
     return [_customer(row, min(decimals, 2), language) for row in top.to_dict("records")]

@@ -17,7 +17,10 @@ LEAVING = 0.5
 
 @dataclass(frozen=True)
 class Headline:
-    """Totals over all customers; amounts in the currency of the data, shares of 1."""
+    """Totals over all customers; amounts in the currency of the data, shares of 1.
+
+    The value at risk is a share of what the customers would be worth if everybody had stayed and stays.
+    """
 
     customers: int
     value: float
@@ -44,13 +47,15 @@ def headline(predictions: pd.DataFrame) -> Headline:
 
     Examples
     --------
-    >>> table = pd.DataFrame({"clv": [10.0, 30.0], "churn_probability": [0.9, 0.1]})
-    >>> headline(table).value_at_risk
-    12.0
+    >>> table = pd.DataFrame({"clv": [1.0, 5.0], "churn_probability": [0.9, 0.1]})
+    >>> table["value_at_risk"] = [3.0, 1.0]
+    >>> headline(table).value_at_risk_share
+    0.4
     """
     # Not 0 where no value is known.
     value = float(predictions["clv"].sum(min_count=1))
-    at_risk = float((predictions["clv"] * predictions["churn_probability"]).sum(min_count=1))
+    at_risk = float(predictions["value_at_risk"].sum(min_count=1))
+    if_kept = value + at_risk
     leavers = int((predictions["churn_probability"] > LEAVING).sum())
     customers = len(predictions)
     return Headline(
@@ -59,7 +64,7 @@ def headline(predictions: pd.DataFrame) -> Headline:
         leavers=leavers,
         leaver_share=leavers / customers if customers else float("nan"),
         value_at_risk=at_risk,
-        value_at_risk_share=at_risk / value if value > 0 else float("nan"),
+        value_at_risk_share=at_risk / if_kept if if_kept > 0 else float("nan"),
     )
 
 

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
 _COLUMNS: dict[str, tuple[str, ...]] = {
     "predictions": (
-        "customer_id", "recency", "T", "expected_purchases", "clv", "clv_lower", "clv_upper",
-        "churn_probability", "next_purchase_date",
+        "customer_id", "recency", "T", "expected_purchases", "clv", "clv_lower", "clv_upper", "value_at_risk",
+        "probability_alive", "churn_probability", "next_purchase_date",
     ),
     "holdout": (
         "frequency", "expected_purchases", "purchases", "expected_spend_total", "spend", "churn_probability",
@@ -125,13 +125,18 @@ def render(content: RunReport) -> str:
         "value": pictures._value(content.predictions, language),
         "value_shares": _sections.value_shares(content.predictions),
         "top_customers": _sections.customers(content.predictions, "clv", 20, language),
-        "at_risk": _sections.customers(content.predictions, "value_at_risk", 10, language),
+        "at_risk": _sections.customers(_still_active(content.predictions), "value_at_risk", 10, language),
         "trust": _trust(content),
         "shap": pictures._shap(content.explanation, language),
         "metric_tables": _sections.metric_tables(content.metrics, language),
         "rejected": _sections.rejected(content.rejected, language),
     }
     return environment().get_template("page.html").render(page)
+
+
+def _still_active(predictions: pd.DataFrame) -> pd.DataFrame:
+    """Select customers who are more likely active than not: those who left cannot be kept any more."""
+    return predictions[predictions["probability_alive"] > 0.5]
 
 
 def _trust(content: RunReport) -> dict[str, Any] | None:

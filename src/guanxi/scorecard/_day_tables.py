@@ -26,8 +26,9 @@ from guanxi.segments.playbook import recommend_actions
 from guanxi.segments.rfm_cells import rfm_cells
 
 _OF_THE_PREDICTIONS = (
-    "as_of", "frequency", "recency", "T", "probability_alive", "expected_purchases", "clv", "clv_lower",
-    "clv_upper", "churn_probability", "next_purchase_date",
+    "as_of", "horizon_days", "model_version", "frequency", "recency", "T", "monetary_value",
+    "probability_alive", "expected_purchases", "expected_spend", "clv", "clv_lower", "clv_upper",
+    "value_at_risk", "churn_probability", "next_purchase_date",
 )  # fmt: skip
 _OF_ACTIONS = ("action", "action_channel", "action_cost")
 _BEHAVIOUR_AND_ATTITUDE = (
@@ -60,6 +61,8 @@ class ScorecardInputs:
         Returns the prediction table as of a day.
     horizon_days, window_days : int
         Of the model: its prediction horizon, and the length of the recent past.
+    margin_rate : float
+        Of the model: margin as a share of revenue where the log has none.
     params : Params
     """
 
@@ -68,6 +71,7 @@ class ScorecardInputs:
     score: Callable[[date], pd.DataFrame]
     horizon_days: int
     window_days: int
+    margin_rate: float
     params: Params
 
 
@@ -109,8 +113,8 @@ def day_tables(inputs: ScorecardInputs, as_of: date) -> DayTables:
     """
     predictions, totals = inputs.score(as_of), totals_at(inputs.log, as_of)
     features = _referred_by_then(relation_features(inputs.relations, as_of), predictions)
-    known, margin = features if len(features) else None, inputs.params.clv.margin
-    indicators, notes = indicator_table(predictions, totals, known, margin_rate=margin)
+    known = features if len(features) else None
+    indicators, notes = indicator_table(predictions, totals, known, margin_rate=inputs.margin_rate)
     return DayTables(as_of, predictions, indicators, features, totals, notes)
 
 
@@ -139,7 +143,7 @@ def customer_table(
     revenue = day.totals[["customer_id", "revenue"]]
     behaviour = predictions.merge(rhythm, "left", "customer_id").merge(revenue, "left", "customer_id")
     points = [name for name in card.columns if name.endswith("_points")]
-    drivers = [name for name in predictions.columns if name.startswith("driver_")]
+    drivers = [name for name in predictions.columns if name.startswith("driver_") or name == "margin_rate"]
     parts = [
         card.drop(columns=points),
         predictions[[*_OF_THE_PREDICTIONS, *drivers]],

@@ -89,17 +89,15 @@ def summarise_actions(customers: pd.DataFrame) -> pd.DataFrame:
     Parameters
     ----------
     customers : pandas.DataFrame
-        ``action, action_channel, action_cost``; ``clv, churn_probability`` of the prediction table.
+        ``action, action_channel, action_cost``; ``value_at_risk`` of the prediction table.
 
     Returns
     -------
     pandas.DataFrame
-        ``action, action_channel, customers`` (count), ``cost`` (sum), ``value_at_risk`` (sum of the churn
-        probability times the CLV, where both are known), in descending order of value at risk; customers
-        without an action are left out.
+        ``action, action_channel, customers`` (count), ``cost`` (sum), ``value_at_risk`` (sum where it
+        is known), in descending order of value at risk; customers without an action are left out.
     """
-    known = customers.assign(value_at_risk=customers["clv"] * customers["churn_probability"])
-    groups = known.groupby(["action", "action_channel"], dropna=False)
+    groups = customers.groupby(["action", "action_channel"], dropna=False)
     table = groups.agg(
         customers=("action", "size"), cost=("action_cost", "sum"), value_at_risk=("value_at_risk", "sum")
     ).reset_index()

@@ -5,10 +5,11 @@ Training builds a model and completes it by :func:`dataclasses.replace`.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, ClassVar, Literal
+
+from ._json_values import check_finite, frozen
 
 #: Version of the document; raised whenever a field is added, removed, renamed, moved or changes its meaning.
 FORMAT = 2
@@ -46,6 +47,15 @@ class SpendModel:
     def known(self) -> bool:
         """Whether the log had amounts; without, everything about spend is missing."""
         return self.model != "unknown"
+
+
+@dataclass(frozen=True)
+class MarginModel:
+    """Margin as a share of spend; variances between customers and within: :func:`.spend.margin_rate`."""
+
+    mean: float
+    between_variance: float
+    within_variance: float
 
 
 @dataclass(frozen=True)
@@ -96,7 +106,7 @@ class CorrectionModel:
 
 @dataclass(frozen=True)
 class LifetimeValue:
-    """Defaults of the customer lifetime value: annual discount rate, margin, coverage of the interval."""
+    """Annual discount rate, margin (share of spend, for logs without margins), coverage of the interval."""
 
     annual_discount_rate: float
     margin: float
@@ -190,6 +200,8 @@ class ServedModel:
         To be shown with all predictions.
     grades : mapping of str to str or None
         Letter grades of ``churn``, ``purchases`` and ``spend`` on the holdout window.
+    margin : MarginModel or None
+        None if the log had no margins: ``lifetime_value.margin`` holds for all customers.
     """
 
     task: ClassVar[str] = "transactions"
@@ -209,6 +221,7 @@ class ServedModel:
     features: Mapping[str, str] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
     grades: Mapping[str, str | None] = field(default_factory=dict)
+    margin: MarginModel | None = None
 
     @property
     def defaults(self) -> dict[str, int | float | str]:
@@ -224,7 +237,7 @@ class ServedModel:
     @property
     def left_empty(self) -> tuple[str, ...]:
         """Columns of the predictions that are missing for every customer: those of spend without amounts."""
-        of_spend = ("monetary_value", "expected_spend", "clv", "clv_lower", "clv_upper")
+        of_spend = ("monetary_value", "expected_spend", "clv", "clv_lower", "clv_upper", "value_at_risk")
         return () if self.spend.known else of_spend
 
     @property
@@ -253,6 +266,7 @@ class ServedModel:
                 "drivers": Drivers(**document["drivers"]),
                 "limits": Limits(**document["limits"]),
                 "corrections": {name: _correction(each) for name, each in corrections.items()},
+                "margin": document["margin"] and MarginModel(**document["margin"]),
                 "intensity": document["intensity"] and IntensityIndex(**document["intensity"]),
             }
         )
@@ -351,7 +365,7 @@ _TASKS: dict[str, type[AnyServedModel]] = {each.task: each for each in (ServedMo
 def to_json(model: AnyServedModel) -> dict[str, Any]:
     """Convert a model to JSON values; a number that is not finite raises a ValueError."""
     fields = asdict(model)
-    _check_finite(fields, "model.json")
+    check_finite(fields, "model.json")
     return {"format": FORMAT, "task": model.task, **fields}
 
 
@@ -370,9 +384,9 @@ def from_json(document: Mapping[str, Any]) -> AnyServedModel:
         raise ValueError(f"model.json is of format {version}, and this version of guanxi reads {FORMAT}")
     if task not in _TASKS:
         raise ValueError(f"model.json is of the task {task!r}, which this version of guanxi does not know")
-    _check_finite(fields, "model.json")
+    check_finite(fields, "model.json")
     try:
-        return _TASKS[task].read(_frozen(fields))
+        return _TASKS[task].read(frozen(fields))
     except (KeyError, TypeError) as error:
         raise ValueError(f"model.json does not have the fields of format {FORMAT}: {error}") from error
 
@@ -380,20 +394,3 @@ def from_json(document: Mapping[str, Any]) -> AnyServedModel:
 def _correction(document: Mapping[str, Any]) -> CorrectionModel:
     regression = document["regression"] and RegressionModel(**document["regression"])
     return CorrectionModel(**{**document, "regression": regression})
-
-
-def _check_finite(value: Any, where: str) -> None:
-    """Refuse NaN and infinity, with which every prediction would be NaN."""
-    if isinstance(value, Mapping | list | tuple):
-        items = value.items() if isinstance(value, Mapping) else enumerate(value)
-        for name, each in items:
-            _check_finite(each, f"{where}: {name}" if where == "model.json" else f"{where}.{name}")
-    elif isinstance(value, float) and not math.isfinite(value):
-        raise ValueError(f"{where} is {value}: the model is damaged")
-
-
-def _frozen(value: Any) -> Any:
-    """Turn nested lists into tuples."""
-    if isinstance(value, Mapping):
-        return {name: _frozen(each) for name, each in value.items()}
-    return tuple(map(_frozen, value)) if isinstance(value, list) else value

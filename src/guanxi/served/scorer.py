@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from . import driver_texts
 from ._business_time import amount_factor, business_days, calendar_days
+from ._customer_value import LEAST, purchase_curve, purchases_if_kept, value_columns
 from .corrections import Correction, probability
 from .input_checks import (
     FeatureMatrix,
@@ -32,17 +33,14 @@ from .intervals.predictive_distributions import PredictiveDistributions
 from .model import LifetimeValue, ServedModel
 from .numerics import distinct_rows
 from .ordering import falling
-from .purchases.process import discounted
 from .purchases.registry import PROCESSES, PurchaseMixture
-from .spend import SPEND_PROCESSES
+from .spend import SPEND_PROCESSES, margin_rate
 
 Floats = NDArray[np.float64]
 
 RFM = ("frequency", "recency", "T", "monetary_value")
+MARGIN_SHARE = "margin_share"
 PRIOR = "purchase_pattern"
-_DISCOUNT_PERIOD_DAYS = 30.0
-_DAYS_PER_YEAR = 365.0
-_LEAST, _TINY = 1e-300, 1e-200
 _PATTERNS_KEPT = 64
 
 
@@ -67,7 +65,8 @@ class Scorer:
         )
         corrected = [name for each in self._corrections.values() for name in each.features]
         self._history = RFM if model.spend.known else RFM[:3]
-        self._names = list(dict.fromkeys([*self._history, *corrected]))
+        margin = [MARGIN_SHARE] if model.margin else []
+        self._names = list(dict.fromkeys([*self._history, *corrected, *margin]))
         self._usual_pattern = lru_cache(maxsize=_PATTERNS_KEPT)(self._mean_pattern)
 
     @property
@@ -158,12 +157,12 @@ class Scorer:
         days = self._days(horizon_days, as_of)
         if target == "spend":
             factor = amount_factor(self.model.intensity, as_of or self.model.as_of, horizon_days)
-            return np.log(np.maximum(factor * self._expected_spend(features), _LEAST))
+            return np.log(np.maximum(factor * self._expected_spend(features), LEAST))
         (x, t_x, T), inverse = distinct_rows(_columns(features, RFM[:3]))
         if target == "churn":
             return self._churn.log_odds_no_purchase(x, t_x, T, days)[inverse]
         expected = self._counts.expected_purchases(x, t_x, T, days)[inverse]
-        return np.log(np.maximum(expected, _LEAST))
+        return np.log(np.maximum(expected, LEAST))
 
     def corrected(
         self, target: str, features: Features, horizon_days: float, as_of: str | None = None
@@ -246,7 +245,7 @@ class Scorer:
             spend=(SPEND_PROCESSES[spend.model], spend.params, spend.log_covariance),
             adjusted=self._adjusted(forecast),
             histories=(x, t_x, T, mean),
-            factor=forecast["expected_spend"] / np.maximum(self._expected_spend(features), _LEAST),
+            factor=forecast["expected_spend"] / np.maximum(self._expected_spend(features), LEAST),
             horizon=days,
         )
 
@@ -261,43 +260,45 @@ class Scorer:
         self, features: Features, horizon: int, value: LifetimeValue, as_of: str | None
     ) -> dict[str, Floats]:
         (x, t_x, T), inverse = distinct_rows(_columns(features, RFM[:3]))
-        forecast = self.forecast(features, horizon, as_of)
+        forecast, until = self.forecast(features, horizon, as_of), self._counts.purchases_until(x, t_x, T)
 
         @cache
         def alone(days: float) -> Floats:
-            return self._counts.expected_purchases(x, t_x, T, self._days(days, as_of))[inverse]
+            return until(self._days(days, as_of))[inverse]
 
-        whole = alone(float(horizon))
-
-        def purchases(days: float) -> Floats:
-            # Where the purchase model all but excludes a purchase, its curve is undetermined: use a line.
-            straight = np.full(len(whole), days / horizon)
-            share = np.divide(alone(days), whole, out=straight, where=whole > _TINY)
-            return np.asarray(forecast["expected_purchases"] * share)
-
-        clv = discounted(
-            purchases,
-            forecast["expected_spend"],
-            float(horizon),
-            annual_discount_rate=value.annual_discount_rate,
-            margin=value.margin,
-            period=_DISCOUNT_PERIOD_DAYS,
-            year=_DAYS_PER_YEAR,
+        business = self._days(horizon, as_of)
+        kept = purchases_if_kept(
+            self._corrections["purchases"],
+            forecast["expected_purchases"],
+            alone(float(horizon)),
+            *(part[inverse] for part in self._counts.expected_purchases_kept(x, t_x, T, business)),
         )
-        ends = self._interval(features, forecast, self._days(horizon, as_of), value.interval)
-        # Scale the interval of undiscounted spend by margin and mean discount, and extend it to the mean,
-        # which lies beyond the quantiles of a distribution with nearly all its probability at 0.
-        undiscounted = forecast["expected_purchases"] * forecast["expected_spend"]
-        factor = np.divide(clv, undiscounted, out=np.ones_like(clv), where=clv > 0)
+        rate = self._margin_rate(features, value)
+        money = value_columns(
+            purchase_curve(forecast["expected_purchases"], alone, float(horizon)),
+            # Without dropout the purchases are spread evenly over business time.
+            lambda days: kept * (self._days(days, as_of) / business),
+            forecast,
+            rate,
+            self._interval(features, forecast, business, value.interval),
+            horizon,
+            value,
+        )
         return {
             "probability_alive": self._counts.probability_alive(x, t_x, T)[inverse],
             "expected_purchases": forecast["expected_purchases"],
             "expected_spend": forecast["expected_spend"],
-            "clv": clv,
-            "clv_lower": np.minimum(ends["spend_lower"] * factor, clv),
-            "clv_upper": np.maximum(ends["spend_upper"] * factor, clv),
+            **({"margin_rate": rate} if self.model.margin else {}),
+            **money,
             "churn_probability": forecast["churn_probability"],
         }
+
+    def _margin_rate(self, features: Features, value: LifetimeValue) -> Floats:
+        """Margin as a share of spend, shape (n,)."""
+        if self.model.margin is None:
+            return np.full(len(features), value.margin)
+        frequency, share = _columns(features, (RFM[0], MARGIN_SHARE))
+        return margin_rate(self.model.margin, frequency + 1.0, share)
 
     def churn_contributions(
         self, features: pd.DataFrame, horizon_days: float, as_of: str | None = None

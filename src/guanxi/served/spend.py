@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import betainc, betaincc, betaln, digamma, expit, log_expit, ndtr, polygamma
 
+from .model import MarginModel
 from .purchases.process import broadcast_floats
 
 Floats = NDArray[np.float64]
@@ -220,6 +221,40 @@ class _Unknown(_LogNormal):
 
 GAMMA_GAMMA, LOG_NORMAL, UNKNOWN = _GammaGamma(), _LogNormal(), _Unknown()
 SPEND_PROCESSES: dict[str, SpendProcess] = {each.name: each for each in (GAMMA_GAMMA, LOG_NORMAL, UNKNOWN)}
+
+
+def margin_rate(model: MarginModel, purchases: ArrayLike, share: ArrayLike) -> Floats:
+    """Estimate the margin of a customer's future purchases as a share of their amount, shape (n,).
+
+    The customer's own share, weighted by their purchases and shrunk towards that of all customers; between -1
+    and 1. It is below 0 where purchases are expected to lose money.
+
+    Parameters
+    ----------
+    model : MarginModel
+    purchases : array, shape (n,)
+        Past purchases, the first included.
+    share : array, shape (n,)
+        Margin of these purchases over their amount; a missing one is unknown.
+
+    References
+    ----------
+    Bühlmann, H. and Gisler, A. (2005), A Course in Credibility Theory, chapter 3.
+
+    Examples
+    --------
+    >>> margin_rate(MarginModel(0.4, 0.01, 0.04), [1, 12, 3], [0.2, 0.2, np.nan]).round(3)
+    array([0.36, 0.25, 0.4 ])
+    """
+    purchases, share = broadcast_floats(purchases, share)
+    known = np.isfinite(share)
+    weight = np.where(known, own_weight(model.between_variance, model.within_variance, purchases), 0.0)
+    return weight * bounded_share(np.where(known, share, 0.0)) + (1.0 - weight) * model.mean
+
+
+def bounded_share(share: ArrayLike) -> Floats:
+    """Limit shares of margin to -1 to 1: tiny amounts give any ratio."""
+    return np.clip(np.asarray(share, dtype=np.float64), -1.0, 1.0)
 
 
 def own_weight(between: float, within: float, x: Floats) -> Floats:

@@ -43,9 +43,10 @@ def scores(rows: pd.DataFrame) -> pd.DataFrame:
     purchases = model.expected_purchases(x, recency, age, 90.0)
     amount = SPEND_PROCESSES["gamma_gamma"].expected_spend(SPEND, x, mean)
     churn = probability(model.log_odds_no_purchase(x, recency, age, 90.0))
-    return pd.DataFrame(
-        {"churn_probability": churn, "expected_purchases": purchases, "clv": purchases * amount}
-    )
+    kept = sum(model.expected_purchases_kept(x, recency, age, 90.0))
+    at_risk = (kept - purchases) * amount
+    columns = {"churn_probability": churn, "expected_purchases": purchases, "clv": purchases * amount}
+    return pd.DataFrame(columns | {"value_at_risk": at_risk})
 
 
 def profile_of(features: pd.DataFrame, scored: pd.DataFrame) -> dict:

@@ -14,7 +14,13 @@ from hypothesis import strategies as st
 from guanxi.errors import DataError
 from guanxi.features.relations.customer_totals import totals_at
 from guanxi.features.relations.measures import COLUMNS
-from guanxi.scorecard.indicators import CATALOGUE, DIMENSIONS, Indicator, indicator_table
+from guanxi.scorecard.indicators import (
+    CATALOGUE,
+    DIMENSIONS,
+    Indicator,
+    indicator_table,
+    summarise_indicators,
+)
 from guanxi.served.texts import texts
 
 LABELS = {language: texts("guanxi.scorecard.indicators", language) for language in ("en", "zh")}
@@ -28,6 +34,7 @@ PREDICTIONS = pd.DataFrame(
         "probability_alive": [0.9, 0.5, 0.8],
         "churn_probability": [0.25, 0.5, 0.75],
         "clv": [100.0, 40.0, 10.0],
+        "value_at_risk": [5.0, 30.0, 40.0],
     }
 )
 TOTALS = pd.DataFrame(
@@ -118,7 +125,7 @@ BY_HAND = {
     "channel_breadth": [2.0, 0.0, 0.0],
     "response_rate": [0.5, NAN, NAN],
     "channel_mix": [1.0, NAN, NAN],
-    "value_at_risk": [25.0, 20.0, 7.5],
+    "value_at_risk": [5.0, 30.0, 40.0],
     "refund_share": [0.1, 0.2, NAN],
     "spend_volatility": [0.5, NAN, NAN],
     "overdue_days": [10.0, NAN, NAN],
@@ -147,11 +154,34 @@ def test_indicator_by_hand(table, name):
 
 def test_the_margin_of_the_log_goes_before_the_rate():
     totals = TOTALS.assign(margin=[NAN, 4.0, 60.0], margin_year=[NAN, 4.0, 20.0])
-    table, notes = indicator_table(PREDICTIONS, totals, RELATIONS, margin_rate=0.5)
+    predictions = PREDICTIONS.assign(margin_rate=[0.3, 0.2, 0.3])
+    table, notes = indicator_table(predictions, totals, RELATIONS, margin_rate=0.5)
     assert table["margin"].tolist() == pytest.approx([60.0, 4.0, NAN], nan_ok=True)
     assert table["current_value"].tolist() == pytest.approx([20.0, 4.0, NAN], nan_ok=True)
     assert table["profit"].tolist() == pytest.approx([25.0, 4.0, NAN], nan_ok=True)
     assert not [note for note in notes if "margin" in note]
+
+
+def test_a_model_without_the_margins_of_the_log_is_told():
+    _, notes = indicator_table(PREDICTIONS, TOTALS.assign(margin=[NAN, 4.0, 60.0]), margin_rate=0.5)
+    assert notes[0].startswith("the model was trained without margins: its values are 0.5 of revenue")
+
+
+def test_summary_gives_unit_and_period_of_every_known_indicator(table):
+    summary = summarise_indicators(table, 90).set_index("indicator")
+    assert list(summary.index) == [name for name in CATALOGUE if table[name].notna().any()]
+    assert summary.loc[["future_value", "value_at_risk"], "period_days"].tolist() == [90, 90]
+    assert summary.loc["current_value", ["unit", "period", "period_days"]].tolist() == [
+        "margin",
+        "last_year",
+        365,
+    ]
+    assert summary.loc["revenue", ["unit", "customers", "mean"]].tolist() == [
+        "revenue",
+        3,
+        pytest.approx(220 / 3),
+    ]
+    assert summary["period_days"].isna().sum() == (~summary["period"].isin(["horizon", "last_year"])).sum()
 
 
 @pytest.mark.parametrize(("margin", "days"), [(73.0, 50.0), (0.001, 3650.0), (0.0, 3650.0), (-5.0, 3650.0)])
@@ -217,7 +247,7 @@ def test_everything_missing_or_constant_is_no_error():
     missing = RELATIONS.assign(**{name: NAN for name in RELATIONS.columns if name != "customer_id"})
     table, notes = indicator_table(PREDICTIONS, TOTALS, missing)
     assert any(note.startswith("no surveys: ") for note in notes)
-    same = PREDICTIONS.assign(clv=1.0, churn_probability=0.5)
+    same = PREDICTIONS.assign(clv=1.0, value_at_risk=0.5)
     assert indicator_table(same)[0]["value_at_risk"].tolist() == [0.5] * 3
     assert table["revenue"].notna().all()
 
@@ -247,7 +277,8 @@ def test_the_catalogue_is_complete():
         assert indicator.dimension in DIMENSIONS
         assert all(indicator.name in labels["indicators"] for labels in LABELS.values())
         assert indicator.formula
-        assert indicator.unit
+        assert all(indicator.unit in labels["units"] for labels in LABELS.values())
+        assert all(indicator.period in labels["periods"] for labels in LABELS.values())
         assert indicator.missing
         assert indicator.reference
         parts = {part for source in indicator.sources for part in source.split(" or ")}
@@ -267,8 +298,8 @@ def catalogue_markdown(language: str = "en") -> str:
 
 def _section(dimension: str, language: str) -> str:
     rows = [
-        "| name | | formula | unit | better | from | missing means | reference |",
-        "|---|---|---|---|---|---|---|---|",
+        "| name | | formula | unit | period | better | from | missing means | reference |",
+        "|---|---|---|---|---|---|---|---|---|",
         *(_row(each, language) for each in CATALOGUE.values() if each.dimension == dimension),
     ]
     return f"## {LABELS[language]['dimensions'][dimension]}\n\n" + "\n".join(rows)
@@ -278,7 +309,8 @@ def _row(indicator: Indicator, language: str) -> str:
     better = "higher" if indicator.higher_is_better else "lower"
     cells = (
         f"`{indicator.name}`", LABELS[language]["indicators"][indicator.name],
-        indicator.formula, indicator.unit, better,
+        indicator.formula, LABELS[language]["units"][indicator.unit],
+        LABELS[language]["periods"][indicator.period].format(days="horizon_days"), better,
         ", ".join(indicator.sources), indicator.missing, indicator.reference,
     )  # fmt: skip
     return f"| {' | '.join(cells)} |"

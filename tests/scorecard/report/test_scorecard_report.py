@@ -68,6 +68,8 @@ def scores(customers: int, seed: int = 0) -> pd.DataFrame:
     table["tier"] = np.where(table["rank"] <= 0.2 * customers, "high", np.where(liking > 0, "middle", "low"))
     table["known_weight"] = 1.0
     table["clv"] = np.exp(2 + liking + random.normal(size=customers)) - 1
+    table["value_at_risk"] = table["clv"] / 3
+    table["horizon_days"] = 90
     table["churn_probability"] = 1 / (1 + np.exp(liking + random.normal(size=customers)))
     return table
 
@@ -227,7 +229,13 @@ class Text(HTMLParser):
 def light():
     """A run without the figures that take time."""
     predictions = scores(40).assign(
-        recency=10, T=100, expected_purchases=1.0, clv_lower=0.0, clv_upper=50.0, next_purchase_date=pd.NaT
+        recency=10,
+        T=100,
+        probability_alive=0.9,
+        expected_purchases=1.0,
+        clv_lower=0.0,
+        clv_upper=50.0,
+        next_purchase_date=pd.NaT,
     )
     return RunReport(
         source="s.csv",
@@ -275,9 +283,20 @@ class TestPage:
         assert rows[0] == {
             "indicator": "promoter",
             "dimension": "Advocacy",
+            "unit": "−1, 0, 1",
+            "period": "to date",
             "weight": "15.2\u00a0%",
             "own": ["9.1\u00a0%", "3.0\u00a0%"],
         }
+
+    def test_value_of_a_year_and_value_of_the_horizon_say_so(self, content):
+        assert content.period("current_value") == "last 365 days"
+        assert content.period("future_value") == "next 90 days"
+        assert content.unit("current_value") == content.unit("future_value") == "money, margin"
+        chinese = replace(content, language="zh")
+        assert chinese.heading("future_value", "未来价值") == "未来价值（未来 90 天）"
+        assert content.heading("revenue", "Revenue to date") == "Revenue to date"
+        assert replace(content, table=content.table.drop(columns="horizon_days")).period("future_value") == ""
 
     def test_little_to_show_in_chinese(self, light):
         table = pd.DataFrame({"customer_id": ["a", "b"], "score": [np.nan, 50.0], "tier": [None, "low"]})
@@ -335,7 +354,9 @@ class TestWorkbook:
         )
         for language, telling in (
             ("en", ["Customer", "Future value, points", "Value score", "Reason 1", "Churn driver 1", "Rank"]),
+            ("en", ["Expected value, next 90 days", "Value at risk, next 90 days"]),
             ("zh", ["客户", "Future value（点数）", "价值得分", "原因 1", "流失因素 1", "排名"]),
+            ("zh", ["预期价值（未来 90 天）", "风险价值（未来 90 天）"]),
         ):
             cards, weights = scorecard_sheets(replace(content, table=table, language=language))
             headings = [column.heading for column in cards.columns.values()]

@@ -32,7 +32,7 @@ from guanxi.features.snapshots import features_at
 from guanxi.pipeline.fit import FittedModels
 from guanxi.pipeline.labelled import FittedLabels
 
-SCORES = ("churn_probability", "expected_purchases", "clv")
+SCORES = ("churn_probability", "expected_purchases", "clv", "value_at_risk")
 _CATEGORY_COLUMNS = ("category", "channel")
 _MOST_VALUES = 2_000
 _HASH_BYTES = 4

@@ -2,6 +2,13 @@
 
 from guanxi.scorecard.indicators._catalogue import CATALOGUE, DIMENSIONS, refuse_unknown
 from guanxi.scorecard.indicators._definition import Indicator
-from guanxi.scorecard.indicators._table import indicator_table
+from guanxi.scorecard.indicators._table import indicator_table, summarise_indicators
 
-__all__ = ["CATALOGUE", "DIMENSIONS", "Indicator", "indicator_table", "refuse_unknown"]
+__all__ = [
+    "CATALOGUE",
+    "DIMENSIONS",
+    "Indicator",
+    "indicator_table",
+    "refuse_unknown",
+    "summarise_indicators",
+]

@@ -131,20 +131,20 @@ INDICATORS = (
     Indicator(
         "referrals", "advocacy",
         "number of customers with this customer as referred_by",
-        "customers", True, ("customers",), "0: no referral named this customer",
+        "customers", "to_date", True, ("customers",), "0: no referral named this customer",
         "Schmitt, Skiera & Van den Bulte 2011, J. Marketing 75(1)",
     ),
     Indicator(
         "referral_value", "advocacy",
         "credited clv of referred customers along the referral chain: the direct referrer gets a share, "
         "the next half of it, and so on; the shares add up to 1",
-        "money", True, ("customers", "predictions"), "0: no referral named this customer",
+        "margin", "horizon", True, ("customers", "predictions"), "0: no referral named this customer",
         "Kumar, Petersen & Leone 2010, J. Marketing 74(5)",
     ),
     Indicator(
         "promoter", "advocacy",
         "1 if nps_score ≥ 9, −1 if ≤ 6, else 0",
-        "−1, 0, 1", True, ("surveys",), "the customer did not answer",
+        "−1, 0, 1", "to_date", True, ("surveys",), "the customer did not answer",
         "Reichheld 2003, Harvard Business Review 81(12)",
     ),
 )  # fmt: skip

@@ -28,6 +28,10 @@ class Indicator:
     formula : str
         In the columns of the prediction table, the totals and the relation features.
     unit : str
+        A key of the texts of ``units``; ``revenue`` and ``margin`` are in the currency of the data.
+    period : str
+        ``to_date``, ``last_year`` (the 365 days up to the cutoff), ``at_cutoff`` or ``horizon`` (the days
+        predicted).
     higher_is_better : bool
     sources : tuple of str
         All sources required: ``predictions``, ``transactions`` (the totals), or a relation table;
@@ -42,6 +46,7 @@ class Indicator:
     dimension: str
     formula: str
     unit: str
+    period: str
     higher_is_better: bool
     sources: tuple[str, ...]
     missing: str

@@ -54,31 +54,31 @@ INDICATORS = (
     Indicator(
         "repeat_rate", "loyalty",
         "frequency / (frequency + 1): share of repeat purchases",
-        "0–1", True, ("predictions",), "unknown",
+        "0–1", "to_date", True, ("predictions",), "unknown",
         "Bendle, Farris, Pfeifer & Reibstein 2016, Marketing Metrics, 3rd ed.",
     ),
     Indicator(
         "tenure_days", "loyalty",
         "days from acquired_on to the cutoff; T if acquired_on is missing",
-        "days", True, ("predictions",), "unknown",
+        "days", "at_cutoff", True, ("predictions",), "unknown",
         "Reinartz & Kumar 2003, J. Marketing 67(1)",
     ),
     Indicator(
         "probability_alive", "loyalty",
         "P(alive at the cutoff) of the purchase model",
-        "0–1", True, ("predictions",), "unknown",
+        "0–1", "at_cutoff", True, ("predictions",), "unknown",
         "Schmittlein, Morrison & Colombo 1987, Management Science 33(1)",
     ),
     Indicator(
         "retention_probability", "loyalty",
         "1 − churn_probability: probability of a purchase within the horizon",
-        "0–1", True, ("predictions",), "unknown",
+        "0–1", "horizon", True, ("predictions",), "unknown",
         "Neslin, Gupta, Kamakura, Lu & Mason 2006, J. Marketing Research 43(2)",
     ),
     Indicator(
         "rhythm_kept", "loyalty",
         "(recency / T) ^ frequency: probability of a gap that long, given the customer's own gaps",
-        "0–1", True, ("predictions",), "no repeat purchase, so no rhythm yet",
+        "0–1", "at_cutoff", True, ("predictions",), "no repeat purchase, so no rhythm yet",
         "predictive distribution of exponential gaps: Geisser 1993, Predictive Inference",
     ),
 )  # fmt: skip

@@ -114,7 +114,7 @@ def _servqual(name: str) -> Indicator:
     formula = f"mean of (perception − expectation) / range of the scale, for {name}"
     return Indicator(
         f"servqual_{name}", "satisfaction", formula,
-        "−1–1", True, ("surveys",), _NO_ANSWER, _PARASURAMAN,
+        "−1–1", "to_date", True, ("surveys",), _NO_ANSWER, _PARASURAMAN,
     )  # fmt: skip
 
 
@@ -122,41 +122,41 @@ INDICATORS = (
     Indicator(
         "csat", "satisfaction",
         f"answers to CSAT surveys and ratings of tickets, {_SHRUNKEN}",
-        "0–1", True, ("surveys or tickets",), _NO_ANSWER, _CREDIBILITY,
+        "0–1", "to_date", True, ("surveys or tickets",), _NO_ANSWER, _CREDIBILITY,
     ),
     Indicator(
         "nps_score", "satisfaction",
         "last answer to the NPS question",
-        "0–10", True, ("surveys",), _NO_ANSWER, "Reichheld 2003, Harvard Business Review 81(12)",
+        "0–10", "to_date", True, ("surveys",), _NO_ANSWER, "Reichheld 2003, Harvard Business Review 81(12)",
     ),
     Indicator(
         "ces", "satisfaction",
         f"answers to CES surveys, higher meaning easier, {_SHRUNKEN}",
-        "0–1", True, ("surveys",), _NO_ANSWER,
+        "0–1", "to_date", True, ("surveys",), _NO_ANSWER,
         f"Dixon, Freeman & Toman 2010, Harvard Business Review 88(7/8); {_CREDIBILITY}",
     ),
     Indicator(
         "servqual_gap", "satisfaction",
         "mean gap of the dimensions answered",
-        "−1–1", True, ("surveys",), _NO_ANSWER, _PARASURAMAN,
+        "−1–1", "to_date", True, ("surveys",), _NO_ANSWER, _PARASURAMAN,
     ),
     *map(_servqual, SERVQUAL),
     Indicator(
         "complaints", "satisfaction",
         "number of tickets that are complaints",
-        "complaints", False, ("tickets",), "0: no ticket on record",
+        "complaints", "to_date", False, ("tickets",), "0: no ticket on record",
         "Fornell & Wernerfelt 1987, J. Marketing Research 24(4)",
     ),
     Indicator(
         "complaint_resolution", "satisfaction",
         "complaints_closed / complaints",
-        "0–1", True, ("tickets",), "the customer did not complain",
+        "0–1", "to_date", True, ("tickets",), "the customer did not complain",
         "Tax, Brown & Chandrashekaran 1998, J. Marketing 62(2)",
     ),
     Indicator(
         "satisfaction_trend", "satisfaction",
         "mean of the answers in the last 365 days − mean of earlier answers, each 0–1",
-        "−1–1", True, ("surveys or tickets",), "no answer in one of the two periods",
+        "−1–1", "last_year", True, ("surveys or tickets",), "no answer in one of the two periods",
         "Bolton 1998, Marketing Science 17(1)",
     ),
 )  # fmt: skip

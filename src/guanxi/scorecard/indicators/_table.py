@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 import pandas as pd
 
+from guanxi.features.relations.customer_totals import YEAR_DAYS
 from guanxi.scorecard.indicators._advocacy import advocacy
 from guanxi.scorecard.indicators._catalogue import CATALOGUE
 from guanxi.scorecard.indicators._definition import Indicator, Inputs
@@ -34,7 +35,7 @@ def indicator_table(
     relations : pandas.DataFrame, optional
         Relation features of the same day: one row per customer who appears in them.
     margin_rate : float
-        Margin as a share of revenue (``clv.margin``), used if the log has no margin.
+        Margin as a share of revenue of the model (``clv.margin``), used if the log has no margin.
 
     Returns
     -------
@@ -52,7 +53,7 @@ def indicator_table(
 
     Examples
     --------
-    >>> scores = pd.DataFrame({"customer_id": ["a"], "clv": [80.0], "churn_probability": [0.25]})
+    >>> scores = pd.DataFrame({"customer_id": ["a"], "clv": [80.0], "value_at_risk": [20.0]})
     >>> table, notes = indicator_table(scores)
     >>> table[["future_value", "value_at_risk"]].to_dict("list")
     {'future_value': [80.0], 'value_at_risk': [20.0]}
@@ -72,9 +73,48 @@ def indicator_table(
     return table.reset_index(), list(_notes(inputs, table, margin_rate))
 
 
+def summarise_indicators(indicators: pd.DataFrame, horizon_days: int) -> pd.DataFrame:
+    """Describe the indicators known for at least one customer: unit, period, number known, mean.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``indicator, dimension, unit, period`` (as in :class:`.Indicator`)``, period_days`` (missing: no fixed
+        length)``, higher_is_better, customers`` (with a known value)``, mean``.
+
+    Examples
+    --------
+    >>> table, _ = indicator_table(pd.DataFrame({"customer_id": ["a"], "clv": [80.0]}))
+    >>> summarise_indicators(table, 90)[["indicator", "unit", "period_days"]].values.tolist()
+    [['future_value', 'margin', 90]]
+    """
+    known = indicators[list(CATALOGUE)].dropna(axis="columns", how="all")
+    days = {"horizon": horizon_days, "last_year": YEAR_DAYS}
+    rows = [
+        {
+            "indicator": each.name,
+            "dimension": each.dimension,
+            "unit": each.unit,
+            "period": each.period,
+            "period_days": days.get(each.period),
+            "higher_is_better": each.higher_is_better,
+            "customers": int(known[each.name].count()),
+            "mean": float(known[each.name].mean()),
+        }
+        for each in CATALOGUE.values()
+        if each.name in known
+    ]
+    return pd.DataFrame(rows).astype({"period_days": "Int64"})
+
+
 def _notes(inputs: Inputs, table: pd.DataFrame, margin_rate: float) -> Iterable[str]:
     if inputs.total("revenue").notna().any() and inputs.total("margin").isna().all():
         yield f"the log has no margin: {margin_rate:g} of revenue is used instead"
+    if inputs.total("margin").notna().any() and inputs.prediction("margin_rate").isna().all():
+        yield (
+            f"the model was trained without margins: its values are {margin_rate:g} of revenue, those to "
+            "date are the log's margins; train it again with the margins"
+        )
     for name in inputs.unmatched_tables():
         yield f"no customer of the predictions is in the {name}: check that customer_id means the same"
     unknown = [CATALOGUE[name] for name in table.columns[table.isna().all()]]

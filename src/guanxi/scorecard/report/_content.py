@@ -14,12 +14,17 @@ from guanxi.params import Params
 from guanxi.report.page import check_columns
 from guanxi.scorecard._history import History
 from guanxi.scorecard._result import ScoredDay
+from guanxi.scorecard.indicators import CATALOGUE
 from guanxi.scorecard.report._page_words import page_words
 from guanxi.scorecard.scoring._relationship import Relationship
 from guanxi.scorecard.weights._weighting import scorecard_tree
 from guanxi.served.texts import Language, number, percent, texts
 
 _SEGMENTATIONS = ("rfm_segments", "matrix_cells", "lifecycle_stages")
+_PREDICTED = (
+    "clv", "clv_lower", "clv_upper", "clv_sum", "clv_mean", "churn_probability", "churn_mean",
+    "expected_purchases",
+)  # fmt: skip
 _SURE = 0.9  # share of draws in which a customer with a stable tier keeps it
 _COLUMNS = {"table": ("customer_id", "score", "tier"), "weights": ("indicator", "dimension", "weight")}
 
@@ -78,6 +83,28 @@ class ScorecardReport:
         """Label of an indicator or dimension: as given, from the texts of the page, or its name."""
         name = str(name)
         return self.labels.get(name) or self.words.get(f"dimension_{name}") or name.replace("_", " ")
+
+    def unit(self, name: str) -> str:
+        """Name the unit of an indicator; empty if unknown."""
+        units = texts("guanxi.scorecard.indicators", self.language)["units"]
+        return units[CATALOGUE[name].unit] if name in CATALOGUE else ""
+
+    def period(self, name: str) -> str:
+        """Name the period of an indicator or of a predicted column; empty if unknown."""
+        key = CATALOGUE[name].period if name in CATALOGUE else "horizon" if name in _PREDICTED else ""
+        days = next(iter(self.table.get("horizon_days", ())), None)
+        if not key or (key == "horizon" and days is None):
+            return ""
+        periods = texts("guanxi.scorecard.indicators", self.language)["periods"]
+        return str(periods[key].format(days=days))
+
+    def heading(self, name: str, label: str) -> str:
+        """Label of a column, with its period if that is limited."""
+        limited = name in _PREDICTED or (
+            name in CATALOGUE and CATALOGUE[name].period in ("horizon", "last_year")
+        )
+        period = self.period(name) if limited else ""
+        return self.words["label_when"].format(label=label, period=period) if period else label
 
     def method_text(self) -> str:
         """Sentence on the weighting; empty if unknown."""

@@ -159,7 +159,7 @@ def _column(name: str, ends: tuple[str, ...], listing: Listing, content: Scoreca
         ]
     heading = t.get(f"listing_{name}") or t.get(f"column_{name}") or content.label(name)
     return {
-        "heading": heading,
+        "heading": content.heading(name, heading),
         "kind": "n" if numeric else "day" if name == "period" else "",
         "cells": list(zip(texts, below, strict=True)),
     }

@@ -94,6 +94,8 @@ def weight_rows(content: ScorecardReport) -> list[dict[str, Any]]:
         {
             "indicator": content.label(row["indicator"]),
             "dimension": content.label(row["dimension"]),
+            "unit": content.unit(row["indicator"]),
+            "period": content.period(row["indicator"]),
             "weight": percent(row["weight"], 1),
             "own": [percent(row[name], 1) for name in content.methods],
         }

@@ -20,6 +20,7 @@ from guanxi.scorecard._day_tables import Reporter
 from guanxi.scorecard._result import ScorecardResult
 from guanxi.scorecard.exports._customer_systems import OWN_EXPORT, check_export, export_customers
 from guanxi.scorecard.exports._import_layouts import LAYOUTS
+from guanxi.scorecard.indicators import summarise_indicators
 from guanxi.scorecard.report._content import report_content, weighing_method
 from guanxi.scorecard.report._listings import listings
 from guanxi.scorecard.report._page import render_scorecard
@@ -30,7 +31,7 @@ from guanxi.scorecard.scoring._relationship import Relationship
 _MOST_IN_A_WORKBOOK = 25_000
 # File names of :func:`_tables`.
 _OWN_TABLE = re.compile(
-    r"(segments|roll_up|own_weights|migration|rejected)_.+|programme|targets|benchmarks|elasticities|agreement|actions"
+    r"(segments|roll_up|own_weights|migration|rejected)_.+|programme|targets|benchmarks|elasticities|agreement|actions|indicators"
     r"|group_rules|weight_drift|weights_proposed|stability"
 )
 
@@ -113,7 +114,11 @@ def _remove_earlier(folder: Path, written: Collection[Path], params: Params) -> 
 
 def _tables(found: ScorecardResult) -> dict[str, pd.DataFrame]:
     """All tables except the customer table, by file name."""
+    tables = found.tables
     named = {
+        "indicators": summarise_indicators(
+            tables.indicators, int(tables.predictions["horizon_days"].iloc[0])
+        ),
         "programme": found.programme,
         "targets": found.targets,
         "benchmarks": found.benchmarks,

@@ -22,6 +22,10 @@ _KINDS: dict[str, Kind] = {
     "clv": "money",
     "clv_lower": "money",
     "clv_upper": "money",
+    "value_at_risk": "money",
+    "monetary_value": "money",
+    "expected_spend": "money",
+    "horizon_days": "count",
 }
 _WHY, _DRIVER = re.compile(r"why_(\d+)"), re.compile(r"driver_(\d+)_text")
 
@@ -39,8 +43,11 @@ def scorecard_sheets(content: ScorecardReport) -> list[Sheet]:
     named = weights.assign(
         indicator=[content.label(name) for name in weights["indicator"]],
         dimension=[content.label(name) for name in weights["dimension"]],
+        unit=[content.unit(name) for name in weights["indicator"]],
+        period=[content.period(name) for name in weights["indicator"]],
     )
     headings = {"indicator": Column(t["indicator"]), "dimension": Column(t["dimension"])}
+    headings |= {"unit": Column(t["unit"]), "period": Column(t["when"])}
     headings |= {"weight": Column(t["weight"], "percent")}
     headings |= {method: Column(method, "percent") for method in content.methods}
     texts = (content.method_text(), content.consistency_text(), content.stability_text(), *content.notes)
@@ -68,7 +75,7 @@ def _of_dimension(name: str, content: ScorecardReport) -> bool:
 def _heading(name: str, content: ScorecardReport) -> str:
     t = content.words
     if f"column_{name}" in t:
-        return t[f"column_{name}"]
+        return content.heading(name, t[f"column_{name}"])
     if name.endswith("_points"):
         return t["column_points"].format(name=content.label(name.removesuffix("_points")))
     if _of_dimension(name, content):
@@ -77,7 +84,7 @@ def _heading(name: str, content: ScorecardReport) -> str:
     for pattern, key in ((_WHY, "column_why"), (_DRIVER, "column_driver_text")):
         if found := pattern.fullmatch(name):
             return t[key].format(place=found[1])
-    return content.label(name)
+    return content.heading(name, content.label(name))
 
 
 def _kind(name: str, content: ScorecardReport) -> Kind:

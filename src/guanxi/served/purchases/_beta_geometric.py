@@ -67,6 +67,14 @@ def expected_purchases_alive(
     return np.maximum(result, 0.0)  # rounding may leave less than 0
 
 
+def renewals(shape: Floats, ratio: Floats, regularity: int = 1, hidden: int = 0) -> Floats:
+    """E[purchases within a horizon] without dropout; arguments as in :func:`expected_purchases_alive`."""
+    if regularity == 1:
+        return np.asarray(shape * ratio)
+    never = np.full((len(shape), 1), _LEAST_LOG), np.zeros((len(shape), 1))
+    return _given_dropout_erlang(regularity, hidden, *never, shape[:, None], ratio[:, None])[:, 0]
+
+
 def _in_chunks(evaluate: Callable[..., Floats], chunk: int, *columns: Floats) -> Floats:
     result = np.empty(len(columns[0]))
     for start in range(0, len(result), chunk):

@@ -20,7 +20,7 @@ from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import betainc, betaincinv, betaln, gammaln, log_expit, logsumexp, xlogy
+from scipy.special import betainc, betaincinv, betaln, expit, gammaln, log_expit, logsumexp, xlogy
 
 from ..numerics import distinct_rows
 from . import _beta_geometric
@@ -109,6 +109,32 @@ class BetaGeometricProcess(PurchaseProcess):
         """E[purchases | alive]: equation (10) of Fader, Hardie & Lee over P(alive), also at a = 1."""
         x, t_x, T, horizon = broadcast_floats(x, t_x, T, horizon)
         return self._expected(params, x, t_x, T, horizon, more_dropout=0.0)
+
+    def expected_purchases_kept(
+        self, params: Params, x: ArrayLike, t_x: ArrayLike, T: ArrayLike, horizon: ArrayLike
+    ) -> tuple[Floats, Floats]:
+        """Those who left are taken to have bought on, unseen, since their last purchase.
+
+        Examples
+        --------
+        >>> params = {"r": 0.24, "alpha": 4.4, "a": 0.79, "b": 2.43}
+        >>> BG_NBD.expected_purchases_kept(params, [5], [10], [38], 39)
+        (array([0.13300955]), array([13.80002742]))
+        """
+        x, t_x, T, horizon = broadcast_floats(x, t_x, T, horizon)
+        k, r, alpha, _, _ = _unpack(params)
+        dropped = self.log_odds_dropped(params, x, t_x, T)
+        staying = sum(
+            np.exp(log_weight) * _beta_geometric.renewals(shape, horizon / (alpha + T), k, j)
+            for j, log_weight, shape in self._hidden(params, x, t_x, T)
+        )
+        shape, rate = broadcast_floats(r + k * x, alpha + t_x)
+        returning = _beta_geometric.renewals(shape, horizon / rate)
+        if k > 1:  # the purchases do not come at a constant rate
+            ends = (T - t_x + horizon) / rate, (T - t_x) / rate
+            until, unseen = (_beta_geometric.renewals(shape, end, k) for end in ends)
+            returning = np.maximum(until - unseen, 0.0)
+        return expit(-dropped) * staying, expit(dropped) * returning
 
     def log_no_purchase_alive(
         self, params: Params, x: ArrayLike, t_x: ArrayLike, T: ArrayLike, horizon: ArrayLike

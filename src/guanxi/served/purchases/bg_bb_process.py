@@ -100,6 +100,16 @@ class _BgBb(PurchaseProcess):
     ) -> Floats:
         return self.weighted_purchases_alive(params, x, t_x, T, horizon, np.ones_like)
 
+    def expected_purchases_kept(
+        self, params: Params, x: ArrayLike, t_x: ArrayLike, T: ArrayLike, horizon: ArrayLike
+    ) -> tuple[Floats, Floats]:
+        """Posterior mean probability of a purchase times the opportunities within the horizon."""
+        x, t_x, T, horizon = broadcast_floats(x, t_x, T, horizon)
+        a, b, _, _ = self._given_alive(params, x, t_x, T)
+        staying, returning = self._kept_at_rate(a / (a + b), "alpha", params, x, t_x, T)
+        opportunities = horizon / params["period"]
+        return staying * opportunities, returning * opportunities
+
     def weighted_purchases_alive(
         self,
         params: Params,

@@ -90,6 +90,22 @@ class LifetimeProcess(PurchaseProcess):
         x, _, T, horizon = broadcast_floats(x, t_x, T, horizon)
         return np.asarray((params["r"] + x) / (params["alpha"] + T) * self._time_alive(params, T, horizon))
 
+    def expected_purchases_kept(
+        self, params: Params, x: ArrayLike, t_x: ArrayLike, T: ArrayLike, horizon: ArrayLike
+    ) -> tuple[Floats, Floats]:
+        """Posterior mean purchase rate times the horizon.
+
+        Examples
+        --------
+        >>> params = {"r": 0.55, "alpha": 10.6, "s": 0.61, "beta": 11.7}
+        >>> PARETO_NBD.expected_purchases_kept(params, [5], [10], [38], 39)
+        (array([0.22984657]), array([8.58717407]))
+        """
+        x, t_x, T, horizon = broadcast_floats(x, t_x, T, horizon)
+        rate = (params["r"] + x) / (params["alpha"] + T)
+        staying, returning = self._kept_at_rate(rate, "r", params, x, t_x, T)
+        return staying * horizon, returning * horizon
+
     def log_no_purchase_alive(
         self, params: Params, x: ArrayLike, t_x: ArrayLike, T: ArrayLike, horizon: ArrayLike
     ) -> tuple[Floats, Floats]:

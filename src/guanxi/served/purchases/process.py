@@ -84,6 +84,19 @@ class PurchaseProcess:
         """Quantile of the time from T to the next purchase, given no dropout before it."""
         raise NotImplementedError
 
+    def expected_purchases_kept(
+        self, params: Params, x: ArrayLike, t_x: ArrayLike, T: ArrayLike, horizon: ArrayLike
+    ) -> tuple[Floats, Floats]:
+        """E[purchases in (T, T + horizon] | history] if no customer left before T + horizon.
+
+        Returns
+        -------
+        staying, returning : array, shape (n,)
+            The sum of both is the expectation: the part of customers alive at T, and of those who left by T
+            and would have stayed.
+        """
+        raise NotImplementedError
+
     def most_purchases(self, params: Params, horizon: float) -> float:
         """Largest possible number of purchases within the horizon; by default there is no limit."""
         return np.inf
@@ -176,6 +189,20 @@ class PurchaseProcess:
                 weights = weights * horizon * rate * np.exp(-rate * times)
                 total = total + sum(w * until(t) for t, w in zip(times, weights, strict=True))
         return np.asarray(self.probability_alive(params, x, t_x, T) * total)
+
+    def _kept_at_rate(
+        self, rate: Floats, shape: str, params: Params, x: ArrayLike, t_x: ArrayLike, T: ArrayLike
+    ) -> tuple[Floats, Floats]:
+        """Split the posterior mean rate of purchases into the parts of customers alive and dropped at T.
+
+        ``rate`` is the posterior mean given alive. One more in the ``shape`` of the rate's prior multiplies
+        the prior density by the rate, so the ratio of the likelihoods gives the mean given the history.
+        """
+        more = {**params, shape: params[shape] + 1.0}
+        dropped, weighted = (self.log_odds_dropped(each, x, t_x, T) for each in (params, more))
+        staying = rate * expit(-dropped)
+        everyone = rate * np.exp(np.logaddexp(0.0, weighted) - np.logaddexp(0.0, dropped))
+        return staying, np.maximum(everyone - staying, 0.0)
 
     def log_no_purchase(
         self, params: Params, x: ArrayLike, t_x: ArrayLike, T: ArrayLike, horizon: ArrayLike

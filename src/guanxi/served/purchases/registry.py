@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -28,8 +28,7 @@ class PurchaseMixture:
     Examples
     --------
     >>> from .beta_geometric_process import BG_NBD
-    >>> from .bg_bb_process import BG_BB
-    from .lifetime_process import NBD
+    >>> from .lifetime_process import NBD
     >>> members = [(BG_NBD, {"r": 0.25, "alpha": 4.0, "a": 0.8, "b": 2.5}), (NBD, {"r": 0.4, "alpha": 12.0})]
     >>> PurchaseMixture(members).expected_purchases([2], [30], [38], 39).round(3)
     array([1.571])
@@ -44,7 +43,30 @@ class PurchaseMixture:
 
     def expected_purchases(self, x: ArrayLike, t_x: ArrayLike, T: ArrayLike, horizon: ArrayLike) -> Floats:
         """E[purchases in (T, T + horizon] | history]."""
-        return self._mean("expected_purchases", x, t_x, T, horizon)
+        return self.purchases_until(x, t_x, T)(horizon)
+
+    def purchases_until(self, x: ArrayLike, t_x: ArrayLike, T: ArrayLike) -> Callable[[ArrayLike], Floats]:
+        """Return the expected purchases as a function of the horizon; P(alive) is found only once."""
+        alive = [process.probability_alive(params, x, t_x, T) for process, params in self._members]
+
+        def expected(horizon: ArrayLike) -> Floats:
+            each = (
+                probability * process.expected_purchases_alive(params, x, t_x, T, horizon)
+                for probability, (process, params) in zip(alive, self._members, strict=True)
+            )
+            return np.asarray(sum(each) / len(alive))
+
+        return expected
+
+    def expected_purchases_kept(
+        self, x: ArrayLike, t_x: ArrayLike, T: ArrayLike, horizon: ArrayLike
+    ) -> tuple[Floats, Floats]:
+        """As in :class:`.PurchaseProcess`: of customers alive at T, and of the others."""
+        parts = [
+            process.expected_purchases_kept(params, x, t_x, T, horizon) for process, params in self._members
+        ]
+        staying, returning = (np.asarray(sum(part) / len(parts)) for part in zip(*parts, strict=True))
+        return staying, returning
 
     def expected_purchases_new(self, horizon: ArrayLike) -> Floats:
         """E[repeat purchases of a new customer within the horizon of the first]."""
