@@ -18,7 +18,7 @@ from guanxi.data.sources.source import Source, is_source
 from guanxi.data.transactions import TransactionLog, read_transactions
 from guanxi.errors import DataError, HistoryError, ParamsError
 from guanxi.features.snapshots import features_at
-from guanxi.jobs._opened_log import show_findings, source_name
+from guanxi.jobs._opened_log import last_day_used, show_findings, source_name
 from guanxi.jobs.predict import _load_checked
 from guanxi.jobs.reporter import Reporter
 from guanxi.params import Params, load_params, override
@@ -152,7 +152,7 @@ def _(
     log = read_transactions(source, params.data)
     try:
         show_findings(log, reporter)
-        as_of = params.as_of or log.last_day
+        as_of = last_day_used(log, params, reporter)
         own = only_customer(log, customer_id)
         purchases = own.events.select("date", "amount").execute()
         if purchases.empty:

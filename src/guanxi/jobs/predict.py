@@ -18,7 +18,7 @@ from guanxi.data.transactions import TransactionLog, data_digest, read_transacti
 from guanxi.errors import HistoryError, OutputError, ParamsError
 from guanxi.features.snapshots import CUSTOMERS_AT_ONCE, FeatureChunks
 from guanxi.jobs._drift import FeatureSample
-from guanxi.jobs._opened_log import show_findings, source_name
+from guanxi.jobs._opened_log import last_day_used, show_findings, source_name
 from guanxi.jobs._parts import PartFolder, only_writer
 from guanxi.jobs._predict_labels import labelled_scoring
 from guanxi.jobs._scoring import Manifest, Scoring, as_arrow, scorers, side_by_side
@@ -263,7 +263,7 @@ def _(loaded: LoadedTransactionModel, job: _Job) -> Scoring:
         log = read_transactions(job.source, job.params.data, memory=_ENGINE_MEMORY)
         try:
             show_findings(log, job.reporter)
-            as_of = job.params.as_of or log.last_day
+            as_of = last_day_used(log, job.params, job.reporter)
             return _transaction_scoring(
                 log, loaded, as_of, job.horizon_days, job.drivers, CUSTOMERS_AT_ONCE, job
             )

@@ -15,7 +15,7 @@ from guanxi.data.spark.log import SparkLog, check_source, read_transactions
 from guanxi.data.spark.output import FolderWriter, check_folder
 from guanxi.errors import HistoryError, ParamsError
 from guanxi.features.behaviour import feature_expression
-from guanxi.jobs._opened_log import show_findings, source_name
+from guanxi.jobs._opened_log import last_day_used, show_findings, source_name
 from guanxi.jobs._parts import only_writer
 from guanxi.jobs._scoring import Manifest
 from guanxi.jobs.predict import _load_checked
@@ -85,7 +85,7 @@ def predict_spark(
             log = read_transactions(engine, source, resolved.data)
         show_findings(log, reporter)
         with reporter.step(f"score and write {output}"):
-            day = resolved.as_of or log.last_day
+            day = last_day_used(log, resolved, reporter)
             scores = _scores(log, loaded, day, horizon_days, drivers)
             folder = FolderWriter(engine, output)
             stack.callback(folder.discard)
