@@ -120,7 +120,6 @@ class TestSameProcess:
         assert drift.loc["T", "drift"] == 0.0
         assert found.verdict is Verdict.ok
 
-
     def test_a_log_that_ended_long_before(self, monitor, tmp_path):
         told = "the data ends on 1998-06-30, 550 days before 2000-01-01"
         with pytest.warns(UserWarning, match=told):
