@@ -24,13 +24,8 @@ from guanxi.jobs._predict_labels import labelled_scoring
 from guanxi.jobs._scoring import Manifest, Scoring, as_arrow, scorers, side_by_side
 from guanxi.jobs.reporter import Reporter
 from guanxi.params import Params, load_params, override
-from guanxi.registry.loaded_model import (
-    STORE_SCHEMES,
-    LoadedLabelModel,
-    LoadedModel,
-    LoadedTransactionModel,
-    load_model,
-)
+from guanxi.registry.load_errors import STORE_SCHEMES
+from guanxi.registry.loaded_model import LoadedLabelModel, LoadedModel, LoadedTransactionModel, load_model
 from guanxi.registry.other_mlflow import leave_mlflow_alone
 from guanxi.registry.store import open_store
 
