@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
 from guanxi.data.sinks import files
-from guanxi.data.sinks.file_sets import LOCK, replaced_together
+from guanxi.data.sinks.file_sets import LOCK, check_replaceable, replaced_together
 from guanxi.data.sources.source import Source
 from guanxi.evaluation.backtest import Backtest
 from guanxi.evaluation.backtest import backtest as roll
@@ -21,6 +22,7 @@ from guanxi.periods import parse_date
 from guanxi.registry.other_mlflow import leave_mlflow_alone
 
 TABLES = ("metrics", "differences", "choices", "grades", "portfolio")
+_OWN = re.compile(rf"({'|'.join(TABLES)})\.parquet")
 _SHOWN = {
     "churn": {"auc": "AUC", "log_loss": "log loss", "ece": "ECE"},
     "purchases": {"poisson_deviance": "deviance", "mae": "MAE", "bias": "bias"},
@@ -83,6 +85,7 @@ def backtest(
     path = None if folder is None else files.output_path(folder)
     if path is not None:
         files.check_output(path / "metrics.parquet")
+        check_replaceable(path, _OWN, "metrics.parquet", ("cutoff", "target", "model", "metric", "value"))
     opened = open_log(source, resolved, reporter)
     show_findings(opened.log, reporter)
     with reporter.step("fit and measure at each cutoff") as step:

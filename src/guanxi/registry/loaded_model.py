@@ -16,8 +16,8 @@ from guanxi.data.sinks.own_files import check_only_own, remove_own
 from guanxi.data.sources.redaction import redact
 from guanxi.data.temporary import remove_abandoned, temporary_folder
 from guanxi.errors import OutputError, ParamsError, RegistryError
-from guanxi.registry.load_errors import check_description, why_not_found, why_not_loaded
 from guanxi.registry._sanity import impossible
+from guanxi.registry.load_errors import check_description, why_not_found, why_not_loaded
 from guanxi.registry.store import Store, _import_mlflow, _quiet_warnings
 from guanxi.served.model import AnyServedModel, ServedLabelModel, ServedModel, from_json
 
