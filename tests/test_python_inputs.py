@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import inspect
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -211,3 +212,10 @@ def test_a_source_by_its_path(tmp_path: Path) -> None:
     path = tmp_path / "sales.csv"
     path.write_text("customer_id,timestamp,amount\n1,2020-01-01,5\n")
     assert read_transactions(path).lines_accepted == read_transactions(str(path)).lines_accepted == 1
+
+
+def test_no_warning_of_a_library_reaches_the_caller() -> None:
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        guanxi.rfm(TINY)
+    assert [str(each.message) for each in caught] == []

@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
+import warnings
 from datetime import date
 
 import numpy as np
@@ -33,6 +34,13 @@ def test_customers_unlike_those_of_the_training_are_told(predict, lines):
     dearer = lines.assign(amount=lines["amount"] * 5.0)
     with pytest.warns(UserWarning, match=r"differ from those of cdnow-sample .* features drifted"):
         predict(dearer)
+
+
+def test_no_warning_of_a_library_reaches_the_caller(predict):
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        predict("cdnow-sample")
+    assert [str(each.message) for each in caught] == []
 
 
 class TestDayAndHorizon:

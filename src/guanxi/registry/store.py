@@ -76,6 +76,8 @@ def _import_mlflow() -> Any:
         import mlflow
         import mlflow.pyfunc
 
+    # mlflow 3.17 asks SQLAlchemy 2.1 for a loader strategy that it will drop; the filter is added once only.
+    warnings.filterwarnings("ignore", category=DeprecationWarning, module=r"mlflow\.store\.")
     for name in _LOGGERS:
         logger = logging.getLogger(name)
         _levels.setdefault(name, logger.level)
