@@ -14,6 +14,7 @@ import pandas as pd
 import pytest
 
 import guanxi
+from guanxi import simulation
 from guanxi.data.transactions import read_transactions
 from guanxi.errors import GuanxiError, ParamsError
 from guanxi.features.snapshots import features_at
@@ -38,6 +39,7 @@ WRONG: tuple[Any, ...] = (
 OF_VALUE = (
     *("transactions_model", "spend_model", "rfm", "horizon", "annual_discount_rate", "margin", "time_unit"),
 )
+BG, SPEND = {"r": 0.25, "alpha": 4.5, "a": 0.8, "b": 2.5}, {"p": 6.0, "q": 4.0, "v": 15.0}
 TINY = pd.DataFrame({"customer_id": ["a"], "timestamp": ["2020-01-01"], "amount": [1.0]})
 
 
@@ -146,6 +148,21 @@ def test_wrong_arguments(
 def test_wrong_arguments_of_a_model(method: str, name: str, good: dict[str, Any]) -> None:
     model = good["transactions_model"] if method != "fit" else BetaGeoNBD()
     check_wrong_arguments(getattr(model, method), name, good | {"rfm": good["rfm"].head(20)})
+
+
+SIMULATIONS: dict[Callable[..., Any], dict[str, Any]] = {
+    simulation.simulate_bg_nbd: {"params": BG},
+    simulation.simulate_transactions: {"model": "bg_nbd", "params": BG, "spend_params": SPEND},
+    simulation.simulate_bg_bb: {"params": {"alpha": 1.2, "beta": 0.75, "gamma": 0.66, "delta": 2.78}},
+    simulation.simulate_shifted_beta_geometric: {"params": {"alpha": 0.7, "beta": 1.2}, "periods": 7},
+}
+
+
+@pytest.mark.parametrize("function", SIMULATIONS, ids=lambda each: each.__name__)
+def test_wrong_arguments_of_a_simulation(function: Callable[..., Any]) -> None:
+    given = {"n": 3, "T": 30, "seed": 1, **SIMULATIONS[function]}
+    for name in inspect.signature(function).parameters:
+        check_wrong_arguments(function, name, given)
 
 
 @pytest.mark.parametrize("name", ["rfm"])

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
+import ibis
+
 from guanxi.data import rules
 from guanxi.data._columns import _mapping
-from guanxi.data.findings import DataFinding, told
+from guanxi.data.findings import DataFinding, Phrase, told
 from guanxi.data.plausibility import SHOWN, rounded
 from guanxi.data.sources.source_table import SourceTable, free_names
 from guanxi.params import DataParams
@@ -41,7 +43,9 @@ def rejections(
     """
     if not lines:
         return ()
-    found = without_examples(source, lines, _values(judged, params), accepted, params)
+    found = without_examples(
+        source, lines, _values(judged, params), accepted, lambda rule: rules._advice(rule, source, params)
+    )
     return tuple(replace(each, examples=_examples(source, rejected, each.name, params)) for each in found)
 
 
@@ -50,7 +54,7 @@ def without_examples(
     lines: dict[str, int],
     values: Mapping[str | None, float],
     accepted: int,
-    params: DataParams,
+    advise: Callable[[str], Phrase],
 ) -> tuple[DataFinding, ...]:
     """Describe each rule that rejected lines as :func:`rejections` does, from counts and values alone.
 
@@ -71,7 +75,7 @@ def without_examples(
                     "count": f"{count:,}",
                     **({"of_value": f"{value / total:.1%}"} if value is not None and known else {}),
                     "why": rules._why(rule),
-                    "advice": rules._advice(rule, source, params),
+                    "advice": advise(rule),
                 },
                 lines=count,
                 value=None if value is None else rounded(value),
@@ -95,8 +99,9 @@ def _examples(source: SourceTable, rejected: Any, rule: str, params: DataParams)
         shown = lines.select("line_number", text=lines.line_text).execute()
     else:
         names = free_names(source.columns, {"line_number", "rule", "line_text"})
-        column = names[_mapping(source, params)[_SHOWN_COLUMNS[rule]][0]]
-        shown = lines.select("line_number", text=lines[column].cast("string")).execute()
+        columns = [lines[names[each]] for each in _mapping(source, params)[_SHOWN_COLUMNS[rule]]]
+        factors = [column.cast("string").fill_null("") for column in columns]
+        shown = lines.select("line_number", text=ibis.literal(" * ").join(factors)).execute()
     texts = [text[:_LONGEST_EXAMPLE] if isinstance(text, str) else "" for text in shown["text"]]
     return tuple(
         f"line {number:,}{text and ': '}{text}"

@@ -30,6 +30,7 @@ _DOMINANT_SHARE = 0.05
 _DOMINANT_TIMES = 10  # times the ninth decile of the customers
 _FEWEST_CUSTOMERS = 20
 _FEWEST_DAYS = 6
+_LINES_OF_A_PERIOD = 3  # on each day, or the log is only short
 
 
 def examine(lines: Any, params: DataParams, rows: Rows) -> tuple[DataFinding, ...]:
@@ -142,12 +143,15 @@ def _periods(days: pd.DataFrame, params: DataParams) -> Iterator[DataFinding]:
     months = {(day.year, day.month) for day in days["date"]}
     yearly = len({day.year for day in days["date"]}) == len(days)
     grain = "Y" if yearly else "M"
-    if len(days) < _FEWEST_DAYS or len(days) > len(months) or params.event_grain == grain:
+    lines = int(days["lines"].sum())
+    if len(days) > len(months) or params.event_grain == grain:
         return
+    if len(days) < _FEWEST_DAYS or lines < _LINES_OF_A_PERIOD * len(days):
+        return  # few purchases far apart
     yield told(
         "yearly_log" if yearly else "monthly_log",
         facts={"days": _days(days["date"])},
-        lines=int(days["lines"].sum()),
+        lines=lines,
         value=rounded(days["value"].sum(min_count=1)),
         examples=tuple(map(str, days["date"].head(SHOWN))),
         setting=f"data.event_grain={grain}",

@@ -136,6 +136,15 @@ def _advice(rule: str, source: SourceTable, params: DataParams) -> Phrase:
     proposal = _proposal(rule, source)
     if proposal:
         return Phrase("advice", "proposed", (("proposal", proposal),))
+    return plain_advice(rule)
+
+
+def plain_advice(rule: str) -> Phrase:
+    """Advise on a rule without looking at the lines, which may be on other machines."""
+    if rule == "unparsable_amount":
+        return Phrase("advice", "non_finite_amount")
+    if rule == "unparsable_timestamp":
+        return Phrase("advice", "otherwise")
     return Phrase("advice", rule if rule in texts("guanxi.data", "en")["advice"] else "otherwise")
 
 

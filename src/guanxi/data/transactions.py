@@ -18,7 +18,7 @@ from guanxi.data._rejections import rejections
 from guanxi.data._stand_ins import find_stand_ins
 from guanxi.data.chunks import ChunkQuery, CustomerChunks
 from guanxi.data.engine import _all_cores, _check_timestamp_format, _connect, explain_no_space
-from guanxi.data.findings import DataFinding, told
+from guanxi.data.findings import DataFinding, Phrase, told
 from guanxi.data.plausibility import examine
 from guanxi.data.sources.source import Source, read_source
 from guanxi.data.sources.source_table import ROW, SourceTable, free_names
@@ -27,6 +27,7 @@ from guanxi.params import DataParams
 
 _LINES_PER_CHUNK = 1_000_000
 WITHOUT_AMOUNTS = told("no_amounts", setting="data.columns.amount=NAME")
+_PERIODS = {"W": "week", "M": "month", "Y": "year"}
 
 
 @dataclass(frozen=True)
@@ -161,7 +162,8 @@ def _read(connection: Any, source: Source, params: DataParams) -> SourceTable:
 def _summarise(connection: Any, source: SourceTable, judged: Any, params: DataParams) -> TransactionLog:
     rejected, rejected_by_rule = _rejected_lines(connection, source, judged, "rejected")
     accepted = judged.filter(judged.rule.isnull()).drop("rule", "repeated")
-    lines = connection.create_table("lines", _from_first_days(accepted, params.event_grain))
+    dated = _from_first_days(accepted, params.event_grain)
+    lines = connection.create_table("lines", dated)
     facts = lines.agg(
         accepted=lines.count(),
         customers=lines.customer_id.nunique(),
@@ -185,6 +187,8 @@ def _summarise(connection: Any, source: SourceTable, judged: Any, params: DataPa
     # Drop intermediate tables before the next large step, which needs the memory.
     connection.drop_table("judged")
     connection.drop_table("source")
+    if dated is not accepted:
+        found = (*found, _dated_from_first_days(params.event_grain, n_accepted, facts["last"].iloc[0]))
     return TransactionLog(
         source=source.name,
         params=params,
@@ -217,6 +221,12 @@ def _from_first_days(lines: Any, event_grain: str) -> Any:
     if event_grain == "D" or not lines.agg(ends=ends).execute()["ends"].iloc[0]:
         return lines
     return lines.mutate(date=lines.date.truncate(event_grain))
+
+
+def _dated_from_first_days(event_grain: str, lines: int, last: date) -> DataFinding:
+    period = Phrase("phrases", _PERIODS[event_grain])
+    facts: dict[str, str | Phrase] = {"period": period, "last": f"{last:%Y-%m-%d}"}
+    return told("dated_from_first_days", facts=facts, lines=lines)
 
 
 def _rejected_lines(

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from guanxi.data.transactions import TransactionLog
 from guanxi.data.usability import MINIMUM_REPEATERS
-from guanxi.errors import DataError, HistoryError
+from guanxi.errors import DataError, HistoryError, ParamsError
 from guanxi.features.rfm import with_log_gaps
 from guanxi.features.snapshots import SnapshotPlan, features_at, plan_snapshots, snapshot
 from guanxi.models import GammaGamma
@@ -119,11 +119,14 @@ def fit_models(
 
     Raises
     ------
+    ParamsError
+        If the horizon is shorter than a period of BG/BB.
     HistoryError
         If there is no customer by then.
     DataError
         If too few customers bought again, or all amounts are equal.
     """
+    _check_horizon(params)
     plan = plan_snapshots(log.first_day, as_of, params.horizon_days, params.churn.snapshot_spacing_days)
     window = plan.window_days if plan else params.horizon_days
     # Use the window length of the trees, even if it is shorter than the horizon.
@@ -185,6 +188,16 @@ def fit_notes(served: FittedModels, twin: FittedModels | None) -> list[str]:
         if own != evaluated:
             notes.append(f"{target}: the evaluated twin uses {evaluated}, the served model {own}")
     return notes
+
+
+def _check_horizon(params: Params) -> None:
+    """Refuse a part of a period: all purchases of the period fall on one day, within the window or not."""
+    grain, least = params.data.event_grain, int(days_per_unit(params.data.event_grain))
+    if params.clv.model == "bg_bb" and params.horizon_days < least:
+        raise ParamsError(
+            f"horizon_days={params.horizon_days} is shorter than a period of clv.model=bg_bb with "
+            f"data.event_grain={grain}: use --horizon {least} or longer"
+        )
 
 
 def _check_fittable(features: pd.DataFrame, as_of: date, spend: str | None) -> None:

@@ -81,8 +81,9 @@ def same_findings(got: tuple[DataFinding, ...], expected: tuple[DataFinding, ...
     """All but examples, which name lines, and the last digits of values."""
     assert [each.name for each in got] == [each.name for each in expected]
     for one, other in zip(got, expected, strict=True):
-        assert (one.text, one.lines, one.setting) == (other.text, other.lines, other.setting)
-        assert one.value == pytest.approx(other.value, rel=1e-9)
+        assert (one.lines, one.setting) == (other.lines, other.setting)
+        assert one.text == other.text or one.name == "unparsable_amount"  # Spark shows no reading of them
+        assert one.value == (None if other.value is None else pytest.approx(other.value, rel=1e-9))
 
 
 @pytest.mark.parametrize(

@@ -102,15 +102,13 @@ def read_transactions(engine: SparkEngine, source: str, params: DataParams) -> S
     if not by_rule.index.isna().any():
         if by_rule.empty:
             raise DataError(f"{table.name}: the source has columns but no lines: nothing to learn from")
-        raise DataError(
-            _all_rejected(table.name, rejected, lambda rule: str(rules._advice(rule, table, params)))
-        )
+        raise DataError(_all_rejected(table.name, rejected, lambda rule: str(rules.plain_advice(rule))))
     accepted = by_rule[by_rule.index.isna()].iloc[0]
     everyone = judged.filter(judged.customer_id.notnull()).agg(n=judged.customer_id.nunique())
     lines = engine.table("lines", engine.frame(judged.filter(judged.rule.isnull()).drop("rule")))
     n_accepted, has_amounts = int(accepted["lines"]), bool(pd.notna(accepted["value"]))
-    values = {rule if isinstance(rule, str) else None: float(v) for rule, v in by_rule["value"].items()}
-    values = {rule: value for rule, value in values.items() if not math.isnan(value)}
+    known = by_rule["value"].dropna()
+    values = {rule if isinstance(rule, str) else None: float(value) for rule, value in known.items()}
     return SparkLog(
         source=table.name,
         params=params,
@@ -124,10 +122,10 @@ def read_transactions(engine: SparkEngine, source: str, params: DataParams) -> S
         customers_without_purchase=int(engine.rows(everyone)["n"].iloc[0] - accepted["customers"]),
         first_day=pd.Timestamp(accepted["first"]).date(),
         last_day=pd.Timestamp(accepted["last"]).date(),
-        value=float(accepted["value"]),
+        value=float(accepted["value"]) if has_amounts else math.nan,
         findings=(
             *stand_ins.findings,
-            *without_examples(table, rejected, values, n_accepted, params),
+            *without_examples(table, rejected, values, n_accepted, rules.plain_advice),
             *(() if has_amounts else (WITHOUT_AMOUNTS,)),
             *examine(lines, params, engine.rows),
         ),
