@@ -18,6 +18,7 @@ from guanxi.jobs._opened_log import open_log, show_findings
 from guanxi.jobs._parts import only_writer
 from guanxi.jobs.reporter import Reporter
 from guanxi.params import Params, load_params, override
+from guanxi.params.python_advice import advises_in_python
 from guanxi.periods import parse_date
 from guanxi.registry.other_mlflow import leave_mlflow_alone
 
@@ -39,6 +40,7 @@ class BacktestResult:
     horizon_days: int
 
 
+@advises_in_python()
 @leave_mlflow_alone()
 def backtest(
     source: Source,

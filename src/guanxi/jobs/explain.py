@@ -22,6 +22,7 @@ from guanxi.jobs._opened_log import last_day_used, show_findings, source_name
 from guanxi.jobs.predict import _load_checked
 from guanxi.jobs.reporter import Reporter
 from guanxi.params import Params, load_params, override
+from guanxi.params.python_advice import advises_in_python
 from guanxi.registry.loaded_model import LoadedLabelModel, LoadedModel, LoadedTransactionModel
 from guanxi.registry.other_mlflow import leave_mlflow_alone
 from guanxi.report import story
@@ -33,6 +34,7 @@ _LONGEST_NAME = 150  # bytes
 _DOTS_PER_INCH = 144
 
 
+@advises_in_python()
 @leave_mlflow_alone()
 def explain(
     customer_id: str | int,

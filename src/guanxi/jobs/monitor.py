@@ -37,6 +37,7 @@ from guanxi.jobs._realised import RealisedPerformance, measure_realised_performa
 from guanxi.jobs.predict import _load_checked
 from guanxi.jobs.reporter import Reporter
 from guanxi.params import Params, load_params, override
+from guanxi.params.python_advice import advises_in_python
 from guanxi.periods import parse_date
 from guanxi.registry.job_log import log_monitoring
 from guanxi.registry.loaded_model import LoadedLabelModel, LoadedModel, LoadedTransactionModel
@@ -92,6 +93,7 @@ class Monitoring:
         return EXIT_CODES[self.verdict]
 
 
+@advises_in_python()
 @leave_mlflow_alone()
 def monitor(
     source: Source,

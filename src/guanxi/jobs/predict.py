@@ -24,6 +24,7 @@ from guanxi.jobs._predict_labels import labelled_scoring
 from guanxi.jobs._scoring import Manifest, Scoring, as_arrow, scorers, side_by_side
 from guanxi.jobs.reporter import Reporter
 from guanxi.params import Params, load_params, override
+from guanxi.params.python_advice import advises_in_python
 from guanxi.registry.load_errors import STORE_SCHEMES
 from guanxi.registry.loaded_model import LoadedLabelModel, LoadedModel, LoadedTransactionModel, load_model
 from guanxi.registry.other_mlflow import leave_mlflow_alone
@@ -36,6 +37,7 @@ _DECISIVE = (
 )  # fmt: skip
 
 
+@advises_in_python()
 @leave_mlflow_alone()
 def predict(
     source: Source,
@@ -92,6 +94,7 @@ def predict(
     return pd.concat(tables, ignore_index=True)
 
 
+@advises_in_python()
 @leave_mlflow_alone()
 def predict_to(
     source: Source,

@@ -21,11 +21,13 @@ from guanxi.jobs._scoring import Manifest
 from guanxi.jobs.predict import _load_checked
 from guanxi.jobs.reporter import Reporter
 from guanxi.params import Params, load_params, override
+from guanxi.params.python_advice import advises_in_python
 from guanxi.registry.loaded_model import LoadedTransactionModel
 from guanxi.registry.other_mlflow import leave_mlflow_alone
 from guanxi.registry.spark import score
 
 
+@advises_in_python()
 @leave_mlflow_alone()
 def predict_spark(
     source: str | Path,

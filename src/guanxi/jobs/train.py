@@ -22,6 +22,7 @@ from guanxi.jobs._opened_log import OpenedLog, open_log, show_findings
 from guanxi.jobs.reporter import Reporter
 from guanxi.models.drivers import explain_churn
 from guanxi.params import Params, load_params, override
+from guanxi.params.python_advice import advises_in_python
 from guanxi.pipeline.fit import FittedModels, fit_models, fit_notes
 from guanxi.registry import registration
 from guanxi.registry.card import training_card, write_card
@@ -75,6 +76,7 @@ class Training:
     explanation: Any = field(repr=False)
 
 
+@advises_in_python()
 @leave_mlflow_alone()
 def train(
     source: Source,
