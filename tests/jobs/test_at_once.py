@@ -25,15 +25,19 @@ QUICK = (
     "churn.lightgbm.n_estimators=20",
 )
 KILLS = 12
-# On a local store all moves take milliseconds, too few to be hit by chance: each request takes longer here.
-SECONDS_OF_A_REQUEST = 0.05
+# Each request tells that it begins and takes longer than on a local store, where all moves take milliseconds:
+# the moment of a kill is one of the moves on every machine, however busy.
+REQUESTS, SECONDS_OF_A_REQUEST = 8, 0.05
 PROMOTE_SLOWLY = f"""
-import sys, time
+import itertools, sys, time
 from mlflow import MlflowClient
 from guanxi import cli
 
+numbers = itertools.count(1)
+
 def slowly(request):
     def send(*given, **more):
+        print("request", next(numbers), file=sys.stderr, flush=True)
         time.sleep({SECONDS_OF_A_REQUEST})
         return request(*given, **more)
     return send
@@ -126,11 +130,11 @@ def test_promotions_killed_at_any_moment(copy_store, versions, tmp_path, monkeyp
         store = open_store(MLflowParams())
         store.client.set_registered_model_alias("guanxi", "candidate", "2")
         with start_program(folder, sys.executable, "-c", PROMOTE_SLOWLY) as process:
-            # Most of the time goes into imports: the moves come right after the comparison is told.
-            while process.poll() is None and "compare" not in process.stderr.readline():
+            last = f"request {moments.randint(1, REQUESTS)}\n"
+            while process.poll() is None and process.stderr.readline() != last:
                 pass
             try:
-                process.wait(moments.uniform(0, 6 * SECONDS_OF_A_REQUEST))
+                process.wait(moments.uniform(0, 2 * SECONDS_OF_A_REQUEST))
             except subprocess.TimeoutExpired:
                 process.kill()
         found = read_aliases(store)
