@@ -65,6 +65,12 @@ CITIES = {
     "gb18030": ["上海", "北京市", "广州"],
     "shift_jis": ["東京", "大阪", "名古屋"],
     "cp1251": ["Москва", "Казань", "Самара"],
+    "koi8_r": ["Москва", "Казань", "Самара"],
+    "cp1250": ["Łódź", "Kraków", "Poznań"],
+    "cp1254": ["İstanbul", "Şişli", "Beyoğlu"],
+    "mac_roman": ["Zürich", "Málaga", "Oslo"],
+    "big5": ["台北", "高雄市", "香港"],
+    "euc_kr": ["서울", "부산", "인천"],
 }
 NAMES = [
     ("CustomerID", "InvoiceDate", "Total"),
@@ -85,6 +91,7 @@ NOTES = [
     'two\nlines, "quoted"',
     'he said, "hi"',
     'a "big" one',
+    '"big" one',
     "two\nlines",
     "a, b; c\td|e",
     "it's",
@@ -392,6 +399,8 @@ def _write_cells(draw: random.Random, export: Export, style: str) -> None:
         not table and all(row[0].isdigit() and row[0][0] != "0" for row in export.rows) and _chance(draw, 0.5)
     )
     export.dirt += ["ids that are floats"] * floats
+    guard = '="%s"' if _chance(draw, 0.05) and not table else "%s"
+    export.dirt += ["ids as formulas"] * (guard != "%s")
     pad = " " if _chance(draw, 0.1) and not table else ""
     export.dirt += ["ids with blanks"] * bool(pad)
     export.header = [
@@ -408,7 +417,7 @@ def _write_cells(draw: random.Random, export: Export, style: str) -> None:
     )
     for number, (customer, time, amount) in enumerate(export.rows):
         note = "" if table else draw.choice(NOTES)
-        written = customer + ".0" * floats + pad * (number % 3)
+        written = guard % (customer + ".0" * floats) + pad * (number % 3)
         cells = [
             f"N{number}",
             written,

@@ -96,6 +96,12 @@ class TestIdentifiers:
         ):
             read_labelled(customers(), "customer", "left")
 
+    def test_identifiers_are_written_as_in_transactions(self):
+        found = labelled(customers(id=[f" {i}.0 " for i in range(ROWS)]))
+        assert found.ids.tolist() == [str(i) for i in range(ROWS)]
+        with pytest.raises(DataError, match="id '1' appears twice"):
+            labelled(customers(id=["1", "1.0", *(f"{i}" for i in range(2, ROWS))]))
+
     def test_numbers_pass_unchanged(self):
         found = labelled(customers(id=range(7, ROWS + 7)))
         assert found.ids.tolist() == list(range(7, ROWS + 7))
@@ -126,11 +132,52 @@ class TestKinds:
         assert np.isnan(read[0])
         assert read[1] == 1.0
 
-    @pytest.mark.parametrize("written", ["${}.30", "1,{}.50 €", "{} %", "￥1.2{}", "({}.00)"])
-    def test_numbers_written_as_text_are_told(self, written):
-        texts = [written.format(100 + i) for i in range(ROWS)]
-        said = labelled(customers(price=texts)).left_out["price"]
-        assert said == f"looks like numbers ({texts[0]!r}): write them plainly, as in 1234.50"
+    @pytest.mark.parametrize(
+        ("written", "value"),
+        [
+            ("${}.30", 100.3),
+            ("1,{}.50 €", 1100.5),
+            ("1.{},50 €", 1100.5),
+            ("￥1.2{}", 1.21),
+            ("({}.00)", -100.0),
+            ("1'{}.25", 1100.25),
+        ],
+    )
+    def test_numbers_are_read_as_amounts_are(self, written, value, tmp_path):
+        table = customers(price=[written.format(100 + i) for i in range(ROWS)])
+        table.to_csv(tmp_path / "t.csv", index=False)
+        for source in (table, str(tmp_path / "t.csv")):
+            found = labelled(source).attributes["price"]
+            assert (found.dtype, found[0]) == (np.float64, value)
+            trained = read_attributes(source, "id", {"price": None}).attributes["price"]
+            assert trained.tolist() == found.tolist()
+
+    def test_one_number_tells_how_all_are_written(self):
+        table = customers(price=["1.234,56 €"] * 12 + ["7,00 €"] * 12, income=["12.500", "950"] * 12)
+        assert labelled(table).attributes["income"].tolist()[:2] == [12500.0, 950.0]
+
+    def test_each_attribute_may_have_its_currency(self):
+        table = customers(here=[f"{i}.5 €" for i in range(ROWS)], there=[f"${i}.5" for i in range(ROWS)])
+        assert labelled(table).attributes[["here", "there"]].iloc[3].tolist() == [3.5, 3.5]
+        with pytest.raises(DataError, match="amounts are in several currencies"):
+            labelled(customers(both=["1.5 €", "$2.5"] * 12))
+
+    def test_numbers_with_two_readings_are_refused(self):
+        texts = [f"$12.{500 + i}" for i in range(ROWS)]
+        with pytest.raises(DataError, match=r"is 12\.5 with --set data\.decimal=\. or 12500 with"):
+            labelled(customers(price=texts))
+        found = read_labelled(customers(price=texts), "id", "left", DataParams(decimal=","))
+        assert found.attributes["price"][0] == 12500.0
+
+    def test_percentages_are_told(self):
+        said = labelled(customers(rate=[f"{i} %" for i in range(ROWS)])).left_out["rate"]
+        assert said == "looks like numbers ('0 %'): write them plainly, as in 1234.50"
+
+    @pytest.mark.parametrize("texts", [["1,2", "1,2,3"], ["12a", "13"], ["2020-01-01", "2020-01-02"]])
+    def test_what_is_no_number_stays_text(self, texts):
+        kept = labelled(customers(other=texts * 12, price=["$1.50", "$2.50"] * 12))
+        assert "other" in kept.left_out or kept.attributes["other"].tolist()[:2] == texts
+        assert kept.attributes["price"][0] == 1.5
 
     def test_none_is_a_category(self):
         assert labelled(customers(offer=["None", "A"] * (ROWS // 2))).attributes["offer"][0] == "None"
@@ -185,10 +232,15 @@ class TestLines:
         with pytest.raises(DataError, match="has columns but no line"):
             read_labelled(str(tmp_path / "t.csv"), "id", "left")
 
+    def test_lines_in_another_encoding_get_its_proposals(self, tmp_path):
+        (tmp_path / "t.csv").write_bytes(customers(plan=["Größe", "x"] * 12).to_csv().encode("cp1252"))
+        with pytest.raises(SourceError, match=r"cannot be read: 12 .*--set data\.encoding=cp1252 "):
+            read_labelled(str(tmp_path / "t.csv"), "id", "left")
+
     def test_a_ragged_line_is_a_customer_lost(self, tmp_path):
         (tmp_path / "t.csv").write_text(customers().to_csv(index=False) + "c99,no,3,4\n")
         with pytest.raises(
-            SourceError, match=r"1 lines do not fit the header \(first: line 26, ragged_line\)"
+            SourceError, match=r"lines that cannot be read: 1 \(first: line 26, ragged_line\)"
         ):
             read_labelled(str(tmp_path / "t.csv"), "id", "left", DataParams())
 

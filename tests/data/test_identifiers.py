@@ -47,6 +47,8 @@ def test_blanks_around_an_identifier_make_no_other_customer(written: list[str]) 
         (["1.0", "1", "1.00", "2.0"], ["1", "2"]),
         (["1.5", "1.10", "v1.0", "1.0.0", ".0"], [".0", "1.0.0", "1.10", "1.5", "v1.0"]),
         (["0012.0", "0012"], ["0012"]),
+        (["1", "1.0", "1.1", "2.0"], ["1", "1.0", "1.1", "2.0"]),
+        (['="12"', "`13", '="14', "=15"], ["12", "13", '="14', "=15"]),
         ([1.0, 2.0, np.nan], [1, 2]),
         ([1.0, 2.5], ["1", "2.5"]),
         ([Decimal("1.00"), Decimal(2)], [1, 2]),
@@ -148,8 +150,18 @@ def test_totals_can_be_customers(read_lines: Reader) -> None:
         ([1.0, 2.0], ["1", "2.0"]),
         ([1, 2], [1.0, 2.0]),
         ([b"a", b"\xff"], ["a", "ff"]),
+        (["1.0", "1.1"], ["1.0", "1.1"]),
+        (["1.0", "1.1"], ["1.0 ", " 1.1"]),
     ],
-    ids=["blanks", "text to integers", "floats to text", "integers to floats", "bytes"],
+    ids=[
+        "blanks",
+        "text to integers",
+        "floats to text",
+        "integers to floats",
+        "bytes",
+        "codes",
+        "blank codes",
+    ],
 )
 def test_relation_tables_write_identifiers_the_same_way(in_log: Any, in_table: Any) -> None:
     table = pd.DataFrame(
@@ -159,6 +171,16 @@ def test_relation_tables_write_identifiers_the_same_way(in_log: Any, in_table: A
     costs = pd.DataFrame({"customer_id": in_table, "timestamp": "2020-01-01", "kind": "serve", "amount": 1.0})
     lines = read_relations(Params(), log, tables={"costs": costs}).lines["costs"]
     assert (lines.customers, lines.customers_known) == (2, 2)
+    log.close()
+
+
+def test_codes_of_which_a_table_has_only_those_with_a_0_are_still_codes() -> None:
+    log = read_transactions(
+        pd.DataFrame({"customer_id": ["1.0", "1.1", "1"], "timestamp": ["2020-01-01"] * 3, "amount": 1.0})
+    )
+    costs = pd.DataFrame({"customer_id": ["1.0"], "timestamp": "2020-01-01", "kind": "serve", "amount": 1.0})
+    lines = read_relations(Params(), log, tables={"costs": costs}).lines["costs"]
+    assert lines.table.execute()["customer_id"].tolist() == ["1.0"]
     log.close()
 
 
@@ -175,7 +197,14 @@ def test_a_fraction_is_no_customer_of_a_log_with_whole_numbers() -> None:
 
 
 @pytest.mark.parametrize(
-    ("ids", "asked"), [(["C1 ", "C2"], "C1 "), (["1.0", "2.0"], "1.0"), ([1.0, 2.0], "1.0"), ([1, 2], " 1")]
+    ("ids", "asked"),
+    [
+        (["C1 ", "C2"], "C1 "),
+        (["1.0", "2.0"], "1.0"),
+        ([1.0, 2.0], "1.0"),
+        ([1, 2], " 1"),
+        (["1.0", "1.1"], "1.0"),
+    ],
 )
 def test_a_customer_is_found_as_written_in_the_source(ids: Any, asked: str) -> None:
     log = read_transactions(

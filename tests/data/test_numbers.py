@@ -147,6 +147,13 @@ def test_given_signs_that_do_not_fit(amounts: list[str], given: dict[str, str], 
         read(amounts, **given)
 
 
+@pytest.mark.parametrize("sign", [" ", "\u00a0", "\u202f", "’", "'"])
+def test_a_blank_and_any_apostrophe_can_separate_thousands(sign: str) -> None:
+    expected = "'" if sign.strip() else " "
+    assert load_params(overrides=[f"data.thousands={sign}"]).data.thousands == expected
+    assert load_params(overrides=["data.thousands="]).data.thousands == ""
+
+
 def test_the_decimal_sign_cannot_separate_thousands() -> None:
     with pytest.raises(ParamsError, match=r"data.thousands = ',' is not valid: it is also data.decimal"):
         load_params(overrides=["data.decimal=,", "data.thousands=,"])

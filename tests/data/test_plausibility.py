@@ -205,8 +205,21 @@ class TestCustomers:
         found = named(read(table))["ids_in_two_cases"]
         assert found.examples == ("C7 and c7",)
 
+    def test_identifiers_that_a_spreadsheet_shortened(self) -> None:
+        table = shop()
+        table.loc[[0, 5, 9], "customer_id"] = ["1.23457E+11", "1.23457E+11", "9E+15"]
+        found = named(read(table))["shortened_ids"]
+        assert (found.lines, found.examples) == (3, ("1.23457E+11", "9E+15"))
+        assert "3 lines of 2 customers" in found.text
+        assert "shortened_ids" not in named(read(shop()))
+
 
 class TestAdvice:
+    def test_few_of_many_lines_are_still_some(self) -> None:
+        table = shop(3000)
+        table.loc[0, "customer_id"] = None
+        assert "less than 0.1% of the lines (1) and " in named(read(table))["missing_customer"].text
+
     def test_one_line_for_each_rule_by_lines_and_value(self) -> None:
         table = shop(100).astype({"amount": object})
         table.loc[0, "customer_id"] = None

@@ -188,7 +188,7 @@ def test_all_columns_ignored_leaves_the_first_line() -> None:
         ),
         (
             (1, "soon", 1.0),
-            "unparsable_timestamp 1.*look like 'soon': give their format with --set data.timestamp_format=",
+            "unparsable_timestamp 1.*look like 'soon': map timestamp to the column that holds the time",
         ),
         ((1, "2020-01-01", None), "missing_amount 1.*: map amount to a complete column of numbers"),
         (

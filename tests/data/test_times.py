@@ -233,7 +233,7 @@ def test_all_times_rejected_names_what_they_look_like() -> None:
         ("31.12.2020", {}),
         ("31.12.2020", {"timestamp_format": "%d.%m.%Y"}),
     ):
-        with pytest.raises(DataError, match=rf"look like '{day} 10:00 PST' \(write zones as offsets"):
+        with pytest.raises(DataError, match=rf"look like '{day} 10:00 PST': write zones as offsets"):
             read([f"{day} 10:00 PST"], **own)
 
 

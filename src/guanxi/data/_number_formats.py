@@ -75,6 +75,29 @@ def resolve_numbers(
     return params.model_copy(update={"decimal": decimal, "thousands": thousands}), written.findings(chosen)
 
 
+def find_numbers(where: str, texts: dict[str, Any], params: DataParams) -> tuple[DataParams, list[str]]:
+    """Find which text columns (by name) hold nothing but numbers, and their decimal and thousands signs.
+
+    Unlike amounts, the columns are not added up, so each may have its own currency.
+
+    Raises
+    ------
+    DataError
+        As :func:`resolve_numbers`.
+    """
+    written = _Written(where, texts, params)
+    names = written.columns_read(written.reads.any(axis=1))
+    if not names:
+        return params, []
+    for name in names:
+        _Written(where, {name: texts[name]}, params).check_currencies()
+    written = _Written(where, {name: texts[name] for name in names}, params)
+    chosen = written.choose() or (".", "")
+    read = written.reads[:, _CONVENTIONS.index(chosen)]
+    resolved = params.model_copy(update={"decimal": chosen[0], "thousands": chosen[1]})
+    return resolved, written.columns_read(read)
+
+
 def number_advice(columns: dict[str, Any], params: DataParams) -> str:
     """Advise on the numbers that are not read."""
     texts = {name: column for name, column in columns.items() if column.type().is_string()}
@@ -108,6 +131,11 @@ class _Written:
         self.reads = ~np.isnan(self.values)
         self.allowed = [i for i, convention in enumerate(_CONVENTIONS) if _allows(params, convention)]
 
+    def columns_read(self, read: Any) -> list[str]:
+        """Return the columns of which all shapes are read."""
+        whole = pd.Series(read).groupby(self.shapes["column"]).all()
+        return [str(name) for name in whole.index[whole]]
+
     def choose(self) -> tuple[str, str] | None:
         """Choose the convention that reads all numbers that any reads; None if they are plain numbers."""
         readable = self.reads.any(axis=1)
@@ -138,7 +166,9 @@ class _Written:
         example, column = missed.iloc[0][["example", "column"]]
         given = self.params.decimal is not None or self.params.thousands is not None
         if not given:
-            other = shapes[reads[:, best]].iloc[0]
+            ways = reads[~reads[:, best]][0]
+            only = reads[:, best] & ~reads[:, ways].any(axis=1)
+            other = shapes[only if only.any() else reads[:, best]].iloc[0]
             decimals = " or ".join(map(_setting, _SIGNS))
             raise DataError(
                 f"{self.where}: numbers are written in two ways, {other['example']!r} in {other['column']} "

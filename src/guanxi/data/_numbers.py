@@ -68,5 +68,6 @@ def _cleaned(text: Any) -> Any:
     text = text.re_replace(rf"(?i)(?: ?{CURRENCY})+ ?([-)]?)$", r"\1")
     text = text.re_replace(rf"(?i)^([-+(]?) ?(?:{CURRENCY} ?)+", r"\1")
     # A minus after a decimal sign, as in 12.-, stands for no cents.
+    text = text.re_replace(r"^([^-]*[0-9][.,])-+$", r"\1")
     text = text.re_replace(r"^\( ?(.*[^ ]) ?\)$", r"-\1").re_replace(r"^([^-]*[0-9]) ?-$", r"-\1")
     return text.re_replace("^([-+]) ", r"\1")

@@ -10,7 +10,7 @@ import ibis
 
 from guanxi.data import rules
 from guanxi.data._columns import _mapping
-from guanxi.data.findings import DataFinding, Phrase, told
+from guanxi.data.findings import DataFinding, Phrase, share_of, told
 from guanxi.data.plausibility import SHOWN, rounded
 from guanxi.data.sources.source_table import SourceTable, free_names
 from guanxi.params import DataParams
@@ -71,9 +71,9 @@ def without_examples(
                 rule,
                 "rejected_with_value" if known else "rejected",
                 facts={
-                    "share": f"{count / read:.1%}",
+                    "share": share_of(count, read),
                     "count": f"{count:,}",
-                    **({"of_value": f"{value / total:.1%}"} if value is not None and known else {}),
+                    **({"of_value": share_of(value, total)} if value is not None and known else {}),
                     "why": rules._why(rule),
                     "advice": advise(rule),
                 },

@@ -1,4 +1,4 @@
-"""Customers and days that stand for unknown ones, recognised by their place among the others."""
+"""Customers that stand for unknown ones or for totals, and days that do, told by their place among the others."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any
 import ibis
 import pandas as pd
 
+from guanxi.data._totals import find_totals
 from guanxi.data.findings import DataFinding, told
 from guanxi.params import DataParams
 
@@ -26,20 +27,22 @@ _ALONE = timedelta(days=366)
 
 @dataclass(frozen=True)
 class StandIns:
-    """Identifiers, as text, and days whose lines have no known customer or time."""
+    """Identifiers, as text, and days whose lines have no known customer or time, and ``totals`` of others."""
 
     customers: tuple[str, ...] = ()
     days: tuple[date, ...] = ()
+    totals: tuple[str, ...] = ()
     findings: tuple[DataFinding, ...] = ()
 
 
 def find_stand_ins(parsed: Any, params: DataParams, rows: Callable[[Any], pd.DataFrame]) -> StandIns:
     """Find the stand-ins among lines with canonical columns; ``rows`` collects a small table."""
     days = _first_days(parsed, rows) if params.first_day is None else ()
+    totals = find_totals(parsed, params, rows)
     if params.guests is not None:
-        return StandIns(params.guests, days)
+        return StandIns(params.guests, days, totals)
     guests = _guests(parsed, rows)
-    return StandIns(tuple(guests), days, tuple(_as_finding(*guest) for guest in guests.items()))
+    return StandIns(tuple(guests), days, totals, tuple(_as_finding(*guest) for guest in guests.items()))
 
 
 def _guests(parsed: Any, rows: Callable[[Any], pd.DataFrame]) -> dict[str, int]:

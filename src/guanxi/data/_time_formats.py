@@ -66,9 +66,18 @@ def _written(orders: tuple[str, ...], signs: str) -> list[str]:
     return [re.sub("[dmYyba]", r"%\g<0>", form).replace("_", "") for form in spaced]
 
 
+_ENGLISH = re.compile(
+    "jan(uary)?|feb(ruary)?|mar(ch)?|apr(il)?|may|june?|july?|aug(ust)?|sept?(ember)?|oct(ober)?|nov(ember)?"
+    "|dec(ember)?|(mon|tues?|wed(nes)?|thu(rs)?|fri|sat(ur)?|sun)(day)?",
+    re.IGNORECASE,
+)
 _WITH_NAMES = [*_written(_NAMED, " -/."), *_written(_SENTENCES, " ")]
 _LONG_NAMES = [form.replace("%b", "%B").replace("%a", "%A") for form in _WITH_NAMES]
-_OTHERS = ("%Y年%m月%d日", "%Y年%m月", "%Y%m%d%H%M", "%Y%m%d%H%M%S", "%Y%m", *_COUNTED)
+_OTHERS = (
+    *("%d%b%Y", "%d%b%y", "%d%b%Y:%H:%M:%S"),  # SAS and Stata
+    *("%Y年%m月%d日", "%Y年%m月", "%Y%m%d%H%M", "%Y%m%d%H%M%S", "%Y%m"),
+    *_COUNTED,
+)
 _FORMATS = [*_written(_NUMERIC, "/.- _"), *_WITH_NAMES, *_LONG_NAMES, *_written(_MONTHS, "-/."), *_OTHERS]
 
 
@@ -112,18 +121,27 @@ def time_advice(column: Any, params: DataParams, section: str) -> str:
         best = readings.best()
         example = readings.example(best)
         if not best:
-            old = " (before 1900)" if re.match(r"[01]\d{3}-\d\d-\d\d", example) else ""
-            zone = (
-                " (write zones as offsets, such as +0200)"
-                if re.search(r":\d\d.*[A-Za-z]{3}", example)
-                else ""
-            )
-            fix = f"give their format with --set {section}.timestamp_format=…"
-            return f"the times look like {example!r}{old}{zone}: {fix}"
+            return f"the times look like {example!r}{_remedy(example, section)}"
         options = " or ".join(_setting(form, section) for form in readings.different(best))
         others = int(texts.lines.sum().execute()) - readings.lines
         rest = f" ({others:,} other times are written differently: write all in one way)" if others else ""
         return f"the times look like {example!r}: use {options}{rest}"
+
+
+def _remedy(example: str, section: str) -> str:
+    """Say what to do about a time that no known format reads; some no format can."""
+    if not re.search("[0-9]", example):
+        return ": map timestamp to the column that holds the time, or correct these lines in the source"
+    if re.search(r":\d\d.*[A-Za-z]{3}", example):
+        return ": write zones as offsets, such as +0200, or leave them out, in the source"
+    words = re.findall(r"[^\W\d_]{3,}", example)
+    if re.search(r"\d-?[WQ]\d", example) or not all(map(_ENGLISH.fullmatch, words)):
+        return (
+            ": weeks, quarters and names of months in other languages than English are not read: write days "
+            "as 2021-12-31 in the source"
+        )
+    old = " (before 1900)" if re.match(r"[01]\d{3}-\d\d-\d\d", example) else ""
+    return f"{old}: give their format with --set {section}.timestamp_format=…"
 
 
 @contextmanager
@@ -221,6 +239,12 @@ class _Readings:
         """Refuse to choose between formats that differ, two-digit years, and times that are not all read."""
         shown = self.different(fitting)
         unread = self.lines - self._by(fitting[0])
+        if 2 * unread > self.lines:
+            bad = self.example([], fitting[:1])
+            raise DataError(
+                f"{names}: {unread:,} of {self.lines:,} times cannot be read, such as {bad!r}"
+                f"{_remedy(bad, section)}"
+            )
         if unread > _JUNK * self.lines:
             bad = self.example([], fitting[:1])
             what = f"{unread:,} of {self.lines:,} times cannot be read, such as {bad!r}; of the others "

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from guanxi.data._numbers import CURRENCY
 from guanxi.errors import DataError
 
 MISSING = ("", "na", "n/a", "nan", "null")
@@ -14,6 +15,7 @@ _ISO_DATE = r"\d{4}-\d{2}-\d{2}([ T].*)?"
 IS_DATE = "is a date: convert it to a number, such as days before today"
 # Digits with signs of currency, grouping or percent around and between them.
 _WRITTEN_NUMBER = r"[^\w,.]{0,3}\d[\d\s,.'’]*[^\w,.]{0,3}"
+_DIGITS_AND_SIGNS = rf"(?i)(?:{CURRENCY}|[^\w%])*\d(?:{CURRENCY}|[^\w%]|\d)*"
 _CUSTOMERS_PER_CATEGORY = 2
 MINIMUM_OF_EACH = 10  # customers with each value of a label
 _LABELS = ({"0": 0.0, "1": 1.0}, {"false": 0.0, "true": 1.0}, {"no": 0.0, "yes": 1.0})
@@ -63,6 +65,18 @@ def number_or_text(values: pd.Series[Any]) -> pd.Series[Any]:
     return _to_number(text) if _all_numbers(text) else text
 
 
+def may_be_written_numbers(values: pd.Series[Any]) -> bool:
+    """Whether all values have digits, signs and currencies only, and some are not plain numbers.
+
+    Examples
+    --------
+    >>> may_be_written_numbers(pd.Series(["$12.30", "1,430"])), may_be_written_numbers(pd.Series(["1", "2"]))
+    (True, False)
+    """
+    text = to_text(values)
+    return not _all_numbers(text) and bool(text.dropna().str.fullmatch(_DIGITS_AND_SIGNS).all())
+
+
 def _all_numbers(text: pd.Series[Any]) -> bool:
     """Whether all non-missing values are numeric; infinite ones are, too."""
     return bool((pd.to_numeric(text, errors="coerce").notna() | text.isna()).all())
@@ -75,8 +89,8 @@ def why_useless(values: pd.Series[Any]) -> str | None:
     --------
     >>> why_useless(pd.Series(["2024-01-31", "2024-02-29"], dtype=object))
     'is a date: convert it to a number, such as days before today'
-    >>> why_useless(pd.Series(["$12.30", "$1,430.00"], dtype=object))
-    "looks like numbers ('$12.30'): write them plainly, as in 1234.50"
+    >>> why_useless(pd.Series(["12.3 %", "14.0 %"], dtype=object))
+    "looks like numbers ('12.3 %'): write them plainly, as in 1234.50"
     """
     present = values.dropna()
     if present.empty:

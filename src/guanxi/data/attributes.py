@@ -15,12 +15,17 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from guanxi.data._identifiers import identifier, present
+from guanxi.data._number_formats import find_numbers
+from guanxi.data._numbers import read_number
 from guanxi.data.attribute_values import (
     IS_DATE,
+    MISSING,
     _all_numbers,
     _read_label,
     _split_label,
     _to_number,
+    may_be_written_numbers,
     number_or_text,
     to_text,
     why_useless,
@@ -43,7 +48,7 @@ class AttributeTable:
     source : str
         As given, without passwords.
     ids : pandas.Series
-        Unchanged (text from CSV), unique.
+        Unique, and written as in transactions: text has no blanks around it, whole numbers no ``.0``.
     attributes : pandas.DataFrame
         Numbers are float64 columns, categories text; NaN and None are missing.
     label : pandas.Series or None
@@ -74,7 +79,7 @@ def read_labelled(
         A column with two values: 0 and 1, false and true, or no and yes, ignoring case, of which the second
         is churn; for other values, ``COLUMN=VALUE`` gives the one that means churn.
     params : DataParams, optional
-        Encoding and time zone.
+        Encoding, time zone, and how numbers are written.
 
     Raises
     ------
@@ -172,19 +177,40 @@ def _read(
             known = ", ".join(found.columns)
             raise SourceError(f"{found.name}: no column {id_column!r} for the identifier; it has {known}")
         columns, others = _readable_columns(found, id_column)
-        rows: pd.DataFrame = found.table.order_by(ROW).select(**columns).execute()
+        columns[id_column] = identifier(found.table[id_column])
+        table = found.table.order_by(ROW)
+        rows: pd.DataFrame = table.select(**columns).execute()
+        written = _written_numbers(found, rows, id_column, params)
+        if written:
+            rows = table.select(**columns | written).execute()
     finally:
         connection.disconnect()
     return found.name, {str(name): values for name, values in rows.items()}, others
+
+
+def _written_numbers(
+    found: SourceTable, rows: pd.DataFrame, id_column: str, params: DataParams
+) -> dict[str, Any]:
+    """Read the text columns of numbers, if some are written with signs of currency or thousands."""
+    schema = found.table.schema()
+    texts = [str(name) for name in rows if name != id_column and schema[name].is_string()]
+    signed = [name for name in texts if may_be_written_numbers(rows[name])]
+    if not signed:
+        return {}
+    plain = [name for name in texts if _all_numbers(to_text(rows[name]))]
+    present_texts = {name: present(found.table[name], MISSING) for name in (*signed, *plain)}
+    resolved, numbers = find_numbers(found.name, present_texts, params)
+    return {name: read_number(present_texts[name], resolved) for name in numbers}
 
 
 def _check_lines(found: SourceTable) -> None:
     unreadable = found.unreadable.order_by("line_number").limit(1).execute()
     if len(unreadable):
         line = unreadable.iloc[0]
+        advice = found.advice.get(line["rule"]) or "correct them, since each is a customer"
         raise SourceError(
-            f"{found.name}: {found.unreadable.count().execute():,} lines do not fit the header "
-            f"(first: line {line['line_number']}, {line['rule']}): correct them, since each is a customer"
+            f"{found.name}: lines that cannot be read: {found.unreadable.count().execute():,} "
+            f"(first: line {line['line_number']}, {line['rule']}): {advice}"
         )
     if found.table.count().execute() == 0:
         raise DataError(f"{found.name}: the source has columns but no lines: nothing to learn from or score")

@@ -136,3 +136,17 @@ def counted(what: str, count: int) -> Phrase:
     ('1 line', '1,200 行')
     """
     return Phrase("phrases", f"one_{what}" if count == 1 else what, (("count", f"{count:,}"),))
+
+
+def share_of(part: float, whole: float) -> str | Phrase:
+    """Write a share of a whole, of which a small part is still some.
+
+    Examples
+    --------
+    >>> share_of(1, 8), share_of(0, 8)
+    ('12.5%', '0.0%')
+    >>> share_of(1, 5000).in_words("en")
+    'less than 0.1%'
+    """
+    share = part / whole
+    return Phrase("phrases", "less_than", (("share", "0.1%"),)) if 0 < share < 0.0005 else f"{share:.1%}"

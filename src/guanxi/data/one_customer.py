@@ -8,7 +8,7 @@ from typing import Any
 import ibis
 import pandas as pd
 
-from guanxi.data._identifiers import identifier
+from guanxi.data._identifiers import identifier_like
 from guanxi.data.engine import _connect
 from guanxi.data.transactions import TransactionLog
 
@@ -22,7 +22,8 @@ def only_customer(log: TransactionLog, customer_id: str) -> TransactionLog:
     customer_id : str
         As text, whatever the type in the source, and written as there or as in the prediction table.
     """
-    wanted = identifier(ibis.literal(customer_id))
+    given = ibis.literal(customer_id)
+    wanted = identifier_like(given, log.lines.customer_id).cast("string")
     own = {
         name: table.filter(table.customer_id.cast("string") == wanted)
         for name, table in (("lines", log.lines), ("events", log.events))

@@ -55,6 +55,7 @@ def examine(lines: Any, params: DataParams, rows: Rows) -> tuple[DataFinding, ..
         # All lines of data without amounts, where the comparison is null.
         *_dominant_customers(lines.filter((lines.amount.abs() <= bound).fill_null(True)), params, rows),
         *_ids_in_two_cases(lines, rows),
+        *_shortened_ids(lines),
     )
 
 
@@ -221,3 +222,21 @@ def _ids_in_two_cases(lines: Any, rows: Rows) -> Iterator[DataFinding]:
 def _days(days: pd.Series[Any]) -> Phrase:
     facts = {"first": str(days.iloc[0]), "last": str(days.iloc[-1]), "count": f"{len(days):,}"}
     return Phrase("phrases", "one_day" if len(days) == 1 else "days", tuple(facts.items()))
+
+
+def _shortened_ids(lines: Any) -> Iterator[DataFinding]:
+    """Name identifiers that a spreadsheet shortened, as in 1.23457E+11."""
+    if not lines.customer_id.type().is_string():
+        return
+    short = lines.filter(lines.customer_id.re_search(r"^[0-9](?:[.,][0-9]+)?[Ee]\+[0-9]{2,}$"))
+    found = short.agg(lines=short.count(), customers=short.customer_id.nunique()).execute().iloc[0]
+    if not found["lines"]:
+        return
+    examples = short.customer_id.as_table().distinct().order_by("customer_id").limit(SHOWN).execute()
+    yield DataFinding(
+        "shortened_ids",
+        f"{int(found['lines']):,} lines of {found['customers']:,} customers have an identifier that a "
+        "spreadsheet shortened, so that several customers may share it: export that column as text",
+        lines=int(found["lines"]),
+        examples=tuple(examples["customer_id"]),
+    )

@@ -67,10 +67,9 @@ def _apply_rules(parsed: Any, params: DataParams, stand_ins: StandIns) -> Any:
         parsed = parsed.mutate(customer_id=ibis.ifelse(unknown, ibis.null(given.type()), given))
     amount = parsed.amount
     numbers = [parsed[name] for name in NUMBERS if name in parsed.columns]
-    words = [word + end for word in params.totals for end in ("", ":", ".")]
     cases: list[tuple[Any, str]] = [
         (parsed.customer_id.isnull(), "missing_customer"),
-        (parsed.customer_id.cast("string").lower().isin(words), "total_line"),
+        (_is_total(parsed.customer_id.cast("string"), params, stand_ins), "total_line"),
         (~parsed.given_timestamp, "missing_timestamp"),
         (parsed.timestamp.isnull() | (parsed.timestamp < ibis.literal(FIRST_TIME)), "unparsable_timestamp"),
         (parsed.timestamp > ibis.literal(_last_time()), "future_timestamp"),
@@ -92,6 +91,11 @@ def _apply_rules(parsed: Any, params: DataParams, stand_ins: StandIns) -> Any:
         rule=ibis.cases(*cases, else_=ibis.null("string")),
     ).drop("given_timestamp", "given_amount")
     return _reject_negative_days(judged) if params.refunds == "net" else judged
+
+
+def _is_total(name: Any, params: DataParams, stand_ins: StandIns) -> Any:
+    word = name.lower().isin([word + end for word in params.totals for end in ("", ":", ".")])
+    return word | name.isin(stand_ins.totals) if stand_ins.totals else word
 
 
 def _any(conditions: Iterable[Any]) -> Any:
@@ -133,9 +137,8 @@ def _advice(rule: str, source: SourceTable, params: DataParams) -> Phrase:
         parts = _mapping(source, params)["amount"]
         shown = number_advice({part: present(source.table[part], params.missing) for part in parts}, params)
         return Phrase("advice", rule, (("shown", shown),))
-    proposal = _proposal(rule, source)
-    if proposal:
-        return Phrase("advice", "proposed", (("proposal", proposal),))
+    if rule in source.advice:
+        return Phrase("advice", "shown", (("shown", source.advice[rule]),))
     return plain_advice(rule)
 
 

@@ -148,13 +148,13 @@ def _unreadable(log: TransactionLog | SparkLog, limit: float) -> str | None:
     Lines without a customer and lines left out on purpose do not count.
     """
     failed = [each for each in log.findings if each.name in rules.UNREADABLE & log.rejected_by_rule.keys()]
-    lines = sum(each.lines for each in failed) / log.lines_read
+    lines = sum(each.lines for each in failed)
     lost = sum(each.value or 0.0 for each in failed)
     value = lost / (lost + log.value) if lost else 0.0
-    if max(lines, value) <= limit:
+    if max(lines / log.lines_read, value) <= limit:
         return None
-    of_value = f" and {value:.1%} of the value" if value else ""
-    return f"{lines:.1%} of the lines{of_value} could not be read; {failed[0]}"
+    of_value = f" and {value:.1%} of the value" if value >= 0.0005 else ""
+    return f"{lines / log.lines_read:.1%} of the lines{of_value} could not be read; {failed[0]}"
 
 
 def _missing_history(log: TransactionLog, as_of: date, horizon_days: int) -> str | None:

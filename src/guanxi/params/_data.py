@@ -14,11 +14,11 @@ from guanxi.periods import parse_date
 
 REQUIRED_COLUMNS = ("customer_id", "timestamp")
 OPTIONAL_COLUMNS = ("amount", "order_id", "quantity", "unit_price", "category", "channel", "margin")
-MISSING_WORDS = ("null", "none", "nan", "nat", "n/a", "na", "#n/a", "\\n", "-", "guest")
+MISSING_WORDS = ("null", "none", "nan", "nat", "n/a", "na", "#n/a", "\\n", "-", ".", "guest")
 TOTAL_WORDS = (
     *("total", "totals", "grand total", "subtotal", "sub total", "sum", "summe", "gesamt", "gesamtsumme"),
     *("gesamtergebnis", "zwischensumme", "total general", "total général", "somme", "suma", "totale"),
-    *("合计", "总计", "小计", "合計", "総計"),
+    *("ergebnis", "totaal", "total geral", "合计", "总计", "小计", "汇总", "合計", "総計", "小計", "集計"),
 )
 # Required and optional columns of each relation table.
 RELATION_COLUMNS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
@@ -68,6 +68,14 @@ class DataParams(Section):
             if name not in known:
                 raise ValueError(f"{name!r} is not a canonical column: choose from {', '.join(known)}")
         return columns
+
+    @field_validator("thousands", mode="before")
+    @classmethod
+    def _usual_sign(cls, thousands: Any) -> Any:
+        """Accept the blanks and apostrophes that separate thousands, of any width."""
+        if not isinstance(thousands, str) or not thousands:
+            return thousands
+        return thousands.translate(str.maketrans("’´‘", "'''")) if thousands.strip() else " "
 
     @field_validator("thousands")
     @classmethod

@@ -172,7 +172,7 @@ def _put(tree: dict[str, Any], dotted: str, value: Any) -> None:
 
 
 def _value(key: str, text: str) -> Any:
-    text = text.strip()
+    text = text.strip() or text[:1]  # a blank can be a value: data.thousands
     if text == "null":
         return None
     if text[:1] in ("[", "{"):

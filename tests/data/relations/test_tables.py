@@ -393,7 +393,26 @@ class TestSources:
         assert costs["timestamp"].tolist() == [pd.Timestamp("2023-12-31"), pd.Timestamp("2024-02-01")]
         assert costs["amount"].tolist() == [1234.5, 7]
         settings = [finding.setting for finding in lines.findings]
-        assert settings == ["relations.costs.timestamp_format=%d.%m.%Y", "data.decimal=,"]
+        assert settings == ["relations.costs.timestamp_format=%d.%m.%Y", None]
+
+    @pytest.mark.parametrize(
+        ("amounts", "decimal", "expected"),
+        [
+            (["1,234.50", "7.25"], ",", [1234.5, 7.25]),
+            (["1.234,50", "7,25"], ".", [1234.5, 7.25]),
+            (["12.500", "950"], ",", [12500.0, 950.0]),
+            (["12.500", "950"], ".", [12.5, 950.0]),
+        ],
+    )
+    def test_its_own_numbers_decide_before_the_setting_of_transactions(
+        self, amounts: list[str], decimal: str, expected: list[float]
+    ) -> None:
+        rows = [(str(i), DAY, "serve", amount) for i, amount in enumerate(amounts)]
+        table = frame(*rows, columns="customer_id timestamp kind amount")
+        params = Params.model_validate({"data": {"decimal": decimal}})
+        lines = read_relations(params, tables={"costs": table}).lines["costs"]
+        found = lines.table.order_by("customer_id").execute()
+        assert found["amount"].tolist() == expected
 
     def test_two_readings_of_a_time_name_the_relation_s_own_setting(self) -> None:
         table = pd.DataFrame([{"customer_id": "a"} | GOOD["costs"] | {"timestamp": "03/04/2023"}])

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import ibis
 
 from guanxi.data._columns import GIVEN, Keep, find_formats, repeated
-from guanxi.data._identifiers import identifier_as, present
+from guanxi.data._identifiers import identifier, identifier_like, present
+from guanxi.data._number_formats import resolve_numbers
 from guanxi.data._numbers import read_number
 from guanxi.data._times import read_time
 from guanxi.data.findings import DataFinding
 from guanxi.data.sources.source_table import ROW, SourceTable
-from guanxi.errors import SourceError
+from guanxi.errors import DataError, SourceError
 from guanxi.params import RELATION_COLUMNS, DataParams, RelationParams
 
 IDS = ("customer_id", "referred_by")
@@ -32,7 +34,8 @@ WORDS = {
 _TRUE, _FALSE = ("true", "t", "yes", "y", "1"), ("false", "f", "no", "n", "0")
 UNREADABLE = "unreadable_"
 # Constants come from params.yaml, where dates are in ISO format and numbers have a decimal point.
-_PLAIN = {"timestamp_format": None, "decimal": None}
+_PLAIN_NUMBERS = {"decimal": None, "thousands": None}
+_PLAIN = {"timestamp_format": None, **_PLAIN_NUMBERS}
 
 
 def map_columns(relation: str, source: SourceTable, params: RelationParams) -> dict[str, Any]:
@@ -58,7 +61,11 @@ def map_columns(relation: str, source: SourceTable, params: RelationParams) -> d
 def resolve_relation(
     relation: str, source: SourceTable, params: RelationParams, data: DataParams
 ) -> tuple[DataParams, tuple[DataFinding, ...]]:
-    """Find how times and numbers are written: see :func:`guanxi.data._columns.find_formats`."""
+    """Find how times and numbers are written: see :func:`guanxi.data._columns.find_formats`.
+
+    The signs of the transactions' numbers, in ``data``, need not be those of this table: they decide only
+    where its own numbers could be read in two ways.
+    """
     mapped = {
         name: (params.columns.get(name, name), _present(name, value, data))
         for name, value in map_columns(relation, source, params).items()
@@ -66,17 +73,25 @@ def resolve_relation(
     }
     times, numbers = (dict(mapped[name] for name in names if name in mapped) for names in (TIMES, NUMBERS))
     section = f"relations.{relation}"
-    return find_formats(f"{section}: {source.name}", times, numbers, data, section)
+    where = f"{section}: {source.name}"
+    dated, found = find_formats(where, times, {}, data, section)
+    try:
+        resolved, others = resolve_numbers(where, numbers, dated.model_copy(update=_PLAIN_NUMBERS))
+    except DataError:
+        resolved, others = resolve_numbers(where, numbers, dated)
+    # data.decimal is about the transactions first, so none is proposed.
+    return resolved, (*found, *(replace(each, setting=None) for each in others))
 
 
 def canonical_relation(
-    relation: str, source: SourceTable, params: RelationParams, data: DataParams, id_type: Any, keep: Keep
+    relation: str, source: SourceTable, params: RelationParams, data: DataParams, known: Any, keep: Keep
 ) -> Any:
     """Map and cast a relation's columns; values that cannot be cast become null.
 
     The result also has ``line_number``, ``unreadable_…`` for each column (whether a value could not be cast)
-    and ``repeated`` (whether an earlier line equals it). ``data`` gives the time zone and time format;
-    ``keep`` is as in :func:`guanxi.data._columns.canonical_columns`.
+    and ``repeated`` (whether an earlier line equals it). ``data`` gives the time zone and time format,
+    ``known`` the identifiers of the transactions, None if there are none; ``keep`` is as in
+    :func:`guanxi.data._columns.canonical_columns`.
     """
     mapped = map_columns(relation, source, params)
     values = {GIVEN + name: _present(name, value, data) for name, value in mapped.items()}
@@ -86,7 +101,7 @@ def canonical_relation(
     for name in mapped:
         given = step[GIVEN + name]
         plain = data.model_copy(update=_PLAIN) if name in params.constants else data
-        cast = _cast(relation, name, given, plain, id_type)
+        cast = _cast(relation, name, given, plain, known)
         columns[name] = cast
         columns[UNREADABLE + name] = given.notnull() & cast.isnull()
     return step.select(**columns, repeated=step.repeated)
@@ -97,9 +112,9 @@ def _present(name: str, value: Any, data: DataParams) -> Any:
     return present(value, data.missing if name in (*IDS, *TIMES, *NUMBERS) else ())
 
 
-def _cast(relation: str, name: str, given: Any, data: DataParams, id_type: Any) -> Any:
+def _cast(relation: str, name: str, given: Any, data: DataParams, known: Any) -> Any:
     if name in IDS:
-        return identifier_as(given, id_type)
+        return identifier(given).cast("string") if known is None else identifier_like(given, known)
     if name in TIMES:
         return read_time(given, data)
     if name in NUMBERS:

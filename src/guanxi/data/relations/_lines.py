@@ -8,8 +8,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-import ibis.expr.datatypes as dt
-
 from guanxi.data._identifiers import present
 from guanxi.data._time_formats import time_advice
 from guanxi.data.attributes import _readable_columns
@@ -92,9 +90,9 @@ class RelationReader:
         with explain_no_space(), self._source(given) as source:
             self.data, found = resolve_relation(self.relation, source, self.params, self.data)
             source = replace(source, findings=(*source.findings, *found))
-            id_type = self.log.lines.customer_id.type() if self.log else dt.string
+            known = self.log.lines.customer_id if self.log else None
             keep = functools.partial(self.connection.create_table, "given")
-            parsed = canonical_relation(self.relation, source, self.params, self.data, id_type, keep)
+            parsed = canonical_relation(self.relation, source, self.params, self.data, known, keep)
             if self.relation == "surveys":
                 parsed = relation_rules._with_scales(parsed)
             parsed = self.connection.create_table("parsed", parsed)

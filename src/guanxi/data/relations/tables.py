@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from guanxi.data.engine import _connect
+from guanxi.data.findings import share_of
 from guanxi.data.relations import rules
 from guanxi.data.relations._lines import RelationLines, RelationReader
 from guanxi.data.sources.source import Source
@@ -110,12 +111,12 @@ def _warnings(relation: str, lines: RelationLines, data: DataParams) -> list[str
     firsts = lines.rejected.group_by("rule").agg(first=lines.rejected.line_number.min()).execute()
     first = dict(zip(firsts["rule"], firsts["first"], strict=True))
     warnings = [
-        f"{relation}: {n / lines.lines_read:.1%} of the lines ({n:,}, first: line {first[rule]:,}) were "
+        f"{relation}: {share_of(n, lines.lines_read)} of the lines ({n:,}, first: line {first[rule]:,}) were "
         f"rejected because {rules.describe(rule)}"
         for rule, n in lines.rejected_by_rule.items()
         if n
     ]
-    warnings += [f"{relation}: {finding.text} (--set {finding.setting})" for finding in lines.findings]
+    warnings += [f"{relation}: {finding}" for finding in lines.findings]
     if not lines.lines_read:
         warnings.append(f"{relation}: {lines.source} has columns but no lines: all its measures are unknown")
     if lines.customers_known is not None and lines.customers_known < _FEW_KNOWN * lines.customers:

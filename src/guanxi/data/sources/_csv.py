@@ -8,8 +8,9 @@ from typing import Any
 
 from guanxi.data.engine import explain_no_space
 from guanxi.data.findings import DataFinding
-from guanxi.data.sources._decoding import marked_encoding, plain_text, propose_encoding
+from guanxi.data.sources._decoding import marked_encoding, plain_text, propose
 from guanxi.data.sources._dialect import Dialect, detect, standard_copy
+from guanxi.data.sources._encodings import encoding_advice
 from guanxi.data.sources._quotes import double_quotes, escapes_quotes, repair_quotes
 from guanxi.data.sources._sql import escape_glob, identifier, literal
 from guanxi.data.sources._unpacking import DataFile
@@ -38,6 +39,7 @@ def read(
     """
     names: list[str] = []
     findings: dict[DataFinding, None] = {}
+    advice: dict[str, str] = {}
     for number, file in enumerate(files):
         text = plain_text(file.given, file.plain, params.encoding, folder / f"{number}.csv")
         if escapes_quotes(text):
@@ -53,9 +55,12 @@ def read(
         if not dialect.simple:
             text = standard_copy(text, folder / f"{number}-standard.csv", dialect)
         _load(connection, file.given, text, folder / f"{number}-repaired.csv", dialect)
-        found = _mark_finding(file, params.encoding), _encoding_finding(connection, file, params.encoding)
+        encoding, fix = _encoding_finding(connection, file, params.encoding)
+        advice["invalid_encoding"] = advice.get("invalid_encoding") or fix
+        found = _mark_finding(file, params.encoding), encoding
         findings |= dict.fromkeys((*dialect.findings, *filter(None, found)))
-    return SourceTable(source, connection.table("source"), connection.table("unreadable"), tuple(findings))
+    tables = connection.table("source"), connection.table("unreadable")
+    return SourceTable(source, *tables, tuple(findings), advice)
 
 
 def _create_tables(connection: Any, names: list[str]) -> None:
@@ -136,19 +141,22 @@ def _mark_finding(file: DataFile, encoding: str) -> DataFinding | None:
     return DataFinding("encoding", f"{file.given}: read as {name}, as its byte order mark says")
 
 
-def _encoding_finding(connection: Any, file: DataFile, encoding: str) -> DataFinding | None:
-    """Return what is said of lines that do not fit the encoding, and the one that they may have."""
+def _encoding_finding(connection: Any, file: DataFile, encoding: str) -> tuple[DataFinding | None, str]:
+    """Return what is said of lines that do not fit the encoding, and the advice on those they may have."""
     lines = connection.raw_sql(
         "SELECT line_text FROM refused WHERE rule = 'invalid_encoding' ORDER BY line_number"
     ).fetchall()
     if not lines:
-        return None
-    proposal = propose_encoding(file.plain)
-    fits = f"; they may be {proposal}" if proposal else ""
-    return DataFinding(
+        return None, ""
+    proposals = propose(file.plain)
+    if proposals and codecs.lookup(proposals[0].encoding) == codecs.lookup(encoding):
+        proposals = []  # few lines are damaged
+    fix = encoding_advice(proposals)
+    finding = DataFinding(
         "invalid_encoding",
-        f"{file.given}: lines that are not text in encoding {encoding}: {len(lines):,}{fits}",
+        f"{file.given}: lines that are not text in encoding {encoding}: {len(lines):,}{fix and ': '}{fix}",
         lines=len(lines),
         examples=tuple(str(text) for (text,) in lines[:3]),
-        setting=f"data.encoding={proposal}" if proposal else None,
+        setting=f"data.encoding={proposals[0].encoding}" if proposals else None,
     )
+    return finding, fix

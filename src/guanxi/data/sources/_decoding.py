@@ -7,10 +7,12 @@ import re
 import shutil
 from pathlib import Path
 
+from guanxi.data.sources._encodings import EncodingProposal, encoding_advice, propose_encodings
 from guanxi.errors import SourceError
 
 _BLOCK = 1 << 22
 _SAMPLE = 1 << 16
+_SHOWN = 40
 _MARKS = {
     codecs.BOM_UTF8: "utf-8-sig",
     codecs.BOM_UTF32_LE: "utf-32",  # before the mark of UTF-16, which is its beginning
@@ -18,26 +20,9 @@ _MARKS = {
     codecs.BOM_UTF16_LE: "utf-16",
     codecs.BOM_UTF16_BE: "utf-16",
 }
-_FOREIGN = re.compile(rb"[^\r\n]*[\x80-\xff][^\r\n]*")
-_HIGH = re.compile(rb"[A-Za-z]?[\x80-\xff]+[A-Za-z]?")
-# A sign between digits separates thousands in any language.
-_THOUSANDS = re.compile(rb"(?<=\d)(?:\x810\x842|[\x80-\xff][\x80-\xff@-~]?)(?=\d)")
-_WESTERN = re.compile(rb"[\x80-\xff]|[A-Za-z][\x80-\xff]{1,2}[A-Za-z]?|[\x80-\xff]{1,2}[A-Za-z]")
-_JAPANESE = re.compile("[\u3040-\u30ff\u4e00-\u9fff￥’]")
-_SIGNS = "€–’°£§"
-# One byte per letter first; of those that fit equally well, the first is proposed.
-_SINGLE_BYTE = ("cp1252", "cp1250", "cp1254", "cp850")
-_OTHERS = [
-    "gb18030",
-    "big5",
-    "euc_kr",
-    "cp1251",
-    "koi8_r",
-    "cp866",
-    "cp1253",
-    "cp1255",
-    "cp1256",
-]
+# Characters of several bytes may end in any other sign of ASCII, such as a bar.
+_FOREIGN_WORD = re.compile(rb'[^\x00-\x20",;]*[\x80-\xff][^\x00-\x20",;]*')
+_WORDS = 500
 
 
 def marked_encoding(path: Path) -> str | None:
@@ -67,75 +52,39 @@ def plain_text(given: Path, path: Path, encoding: str, copy: Path) -> Path:
         ):
             shutil.copyfileobj(text, out, _BLOCK)
     except UnicodeError as error:
-        raise SourceError(
-            f"{given}: not text in encoding {encoding} ({error}): set its encoding, as in {_advice(path)}"
-        ) from None
+        raise SourceError(f"{given}: not text in encoding {encoding} ({error}): {_advice(path)}") from None
     return copy
 
 
 def _advice(path: Path) -> str:
-    return f"--set data.encoding={propose_encoding(path) or 'latin-1'}"
+    return encoding_advice(propose(path)) or "use, for example, --set data.encoding=latin-1"
 
 
-def propose_encoding(path: Path) -> str | None:
-    """Propose an encoding for text that is not UTF-8; None if none fits, or it is no text.
-
-    Without a byte order mark several encodings can fit, so a proposal is never used by itself.
-    """
+def propose(path: Path) -> list[EncodingProposal]:
+    """Propose encodings for text, likeliest first; none if it is no text, or nearly all of it is UTF-8."""
     with path.open("rb") as file:
         head = file.read(_SAMPLE)
         zeros = [head[first::2].count(0) for first in (0, 1)]
         if max(zeros) > len(head) / 8 > 8 * min(zeros):
-            return "utf-16-le" if zeros[1] > zeros[0] else "utf-16-be"
+            encoding = "utf-16-le" if zeros[1] > zeros[0] else "utf-16-be"
+            return [EncodingProposal(encoding, head.decode(encoding, "replace").split("\n")[0][:_SHOWN])]
         if any(zeros):
-            return None
-        sample = b""
+            return []
+        words: dict[bytes, bytes] = {}  # by what they are without their digits
         file.seek(0)
-        while len(sample) < _SAMPLE and (block := file.read(_BLOCK)):
-            sample += b"\n".join(_FOREIGN.findall(block))[:_SAMPLE]
-    plain = _without_thousands(sample)
-    words = _HIGH.findall(plain)
-    if not words:
-        return None
-    if _is_shift_jis(sample):
-        return "shift_jis"
-    if 2 * sum(bool(_WESTERN.fullmatch(word)) for word in words) > len(words):
-        return max(_SINGLE_BYTE, key=lambda name: _letters(plain, name))
-    return _propose_multi_byte(sample)
+        while len(words) < _WORDS and (block := file.read(_BLOCK)):
+            for word in _FOREIGN_WORD.findall(block):
+                words.setdefault(re.sub(rb"\d+", b"9", word), word)
+    foreign = list(words.values())[:_WORDS]
+    return [] if 2 * sum(map(_is_utf_8, foreign)) > len(foreign) else propose_encodings(foreign)
 
 
-def _without_thousands(sample: bytes) -> bytes:
-    words = _THOUSANDS.sub(b"", sample)
-    return words if _HIGH.search(words) else sample
-
-
-def _is_shift_jis(sample: bytes) -> bool:
-    """Whether text is Japanese, whose characters may end in a byte that is an ASCII letter."""
+def _is_utf_8(word: bytes) -> bool:
     try:
-        foreign = [letter for letter in sample.decode("shift_jis") if letter > "\x7f"]
+        word.decode()
     except UnicodeDecodeError:
         return False
-    low = sum(b"\x80" < sample[at : at + 1] < b"\xa0" for at in range(len(sample)))
-    return low > len(foreign) / 2 and len(_JAPANESE.findall("".join(foreign))) > 0.9 * len(foreign)
-
-
-def _letters(sample: bytes, encoding: str) -> float:
-    """Return the share of letters and usual signs among the characters beyond ASCII."""
-    foreign = [letter for letter in sample.decode(encoding, "replace") if letter > "\x7f"]
-    return sum(letter.isalpha() or letter in _SIGNS for letter in foreign) / len(foreign)
-
-
-def _propose_multi_byte(sample: bytes) -> str | None:
-    from charset_normalizer import from_bytes
-
-    matches = from_bytes(sample, cp_isolation=_OTHERS)
-    best = matches.best()
-    if best is None:
-        return None
-    equal = {
-        match.encoding for match in matches if (match.chaos, match.coherence) == (best.chaos, best.coherence)
-    }
-    return next(name for name in _OTHERS if name in equal)
+    return True
 
 
 def _mixed_line_endings(path: Path) -> bool:

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from guanxi.data.findings import DataFinding
 from guanxi.data.sources import _splitting
-from guanxi.data.sources._decoding import propose_encoding
+from guanxi.data.sources._decoding import propose
+from guanxi.data.sources._encodings import encoding_advice
 from guanxi.data.sources._header import check_width, column_names, find_header, skipped_finding
 from guanxi.data.sources._splitting import Division
 from guanxi.errors import SourceError
@@ -100,12 +101,7 @@ def _first_records(text: Path, single: int) -> list[str]:
 
 def _check_text(given: Path, text: Path, header: str, encoding: str) -> None:
     if any(letter == "\0" or "\ud800" <= letter <= "\udfff" for letter in header):
-        proposal = propose_encoding(text)
-        advice = (
-            f"set the file's encoding, as in --set data.encoding={proposal}"
-            if proposal
-            else "give a table as text, a workbook or Parquet"
-        )
+        advice = encoding_advice(propose(text)) or "give a table as text, a workbook or Parquet"
         raise SourceError(f"{given}: the first line is not text in encoding {encoding}: {advice}")
 
 

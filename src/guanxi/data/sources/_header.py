@@ -7,15 +7,21 @@ import unicodedata
 from collections import Counter
 from collections.abc import Sequence
 
+from guanxi.data._numbers import CURRENCY
 from guanxi.data.findings import DataFinding
 from guanxi.data.sources.source_table import _check_names
 from guanxi.errors import SourceError
 from guanxi.params import REQUIRED_COLUMNS, DataParams
 
-_NUMBER = re.compile(r"[^\w\s]{0,2}\s?\d[\d.,'’\s]*\s?[^\w\s]{0,2}")
+_NUMBER = re.compile(
+    rf"(?:{CURRENCY}\s?)?[^\w\s]{{0,2}}\s?\d[\d.,'’\s]*(?:\s?{CURRENCY}|\s?[^\w\s]{{0,2}})", re.IGNORECASE
+)
+_NAME = r"[^\W\d]{3,9}"
 _DATE = re.compile(
-    r"\d{1,4}([-/.])\d{1,2}\1\d{1,4}([ T].*)?|(19|20)\d{6}|\d{4}年.*"
-    r"|\d{1,2}[- .][^\W\d]{3,9}\.?[- ]\d{2,4}( .*)?|([^\W\d]{3}, )?[^\W\d]{3,9} \d{1,2}, \d{4}.*"
+    r"\d{1,4}([-/.])\d{1,2}\1\d{1,4}([ T].*)?|\d{4}年.*|(19|20)\d\d[-/.]\d\d|\d\d[-/.](19|20)\d\d"
+    r"|(19|20)\d{6}(\d{4}|\d{6})?|1\d{9}(\d{3}){0,3}"  # without separators, and counts since 1970
+    rf"|({_NAME}\.?,? )?\d{{1,2}}\.?[-/ .]?{_NAME}\.?[-/ .,]{{0,2}}\d{{2,4}}( .*)?"
+    rf"|({_NAME},? )?{_NAME} \d{{1,2}},? \d{{4}}.*"
 )
 
 Rows = Sequence[Sequence[str]]

@@ -14,6 +14,7 @@ from guanxi.data.sources.source_table import SourceTable
 from guanxi.errors import SourceError
 from guanxi.params import DataParams
 
+_WRAPPINGS = ("$oid", "$date", "$numberDecimal", "$numberDouble", "$numberInt", "$numberLong")
 Note = Callable[[int, str], None]
 
 
@@ -66,7 +67,7 @@ def _records(given: Path, text: Path, note: Note) -> Iterator[Record]:
 
 def _array(given: Path, text: str) -> list[Record]:
     try:
-        array = json.loads(text)
+        array = json.loads(text, object_hook=_unwrapped)
     except (ValueError, RecursionError) as error:
         raise SourceError(f"{given}: not readable as JSON: {error}") from None
     if not all(isinstance(record, dict) for record in array):
@@ -74,10 +75,18 @@ def _array(given: Path, text: str) -> list[Record]:
     return list(array)
 
 
+def _unwrapped(value: dict[str, Any]) -> Any:
+    """Return the value that MongoDB wraps in its type, as in ``{"$date": "2020-01-31T12:00:00Z"}``."""
+    if len(value) == 1:
+        ((name, inner),) = value.items()
+        return inner if name in _WRAPPINGS else value
+    return value
+
+
 def _parsed(line: str) -> Any:
     """Parse a line; None if it is not JSON in valid text."""
     try:
         line.encode()
-        return json.loads(line)
+        return json.loads(line, object_hook=_unwrapped)
     except (ValueError, RecursionError):
         return None

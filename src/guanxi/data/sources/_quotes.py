@@ -10,7 +10,9 @@ from pathlib import Path
 
 _LONGEST_RECORD = 1000  # lines
 _BLOCK = 1 << 22
-_MARK = re.compile(r'\\["\\]|"')
+_ESCAPE = re.compile(r'\\(["\\])')
+# A field without quotation marks around it may begin with one after a backslash.
+_MARK = re.compile(r'(?P<field>(?:^|(?<=[,;|\t]))\\"(?:\\.|[^,;|\t\r\n"\\])*)|\\["\\]|"')
 # In a file that doubles quotation marks, one after a backslash ends its field.
 _PROOF = re.compile(rb'\\"[^",;|\t\r\n]')
 
@@ -29,7 +31,10 @@ def double_quotes(path: Path, copy: Path) -> Path:
         nonlocal quoted
         if match[0] == '"':
             quoted = not quoted
-        return {'\\"': '""' if quoted else '"', "\\\\": "\\"}.get(match[0], '"')
+            return '"'
+        if quoted:
+            return _ESCAPE.sub(_doubled, match[0])
+        return f'"{_ESCAPE.sub(_doubled, match[0])}"' if match["field"] else match[0][1]
 
     with (
         path.open(encoding="utf-8-sig", errors="surrogateescape") as source,
@@ -37,6 +42,10 @@ def double_quotes(path: Path, copy: Path) -> Path:
     ):
         out.writelines(_MARK.sub(standard, line) for line in source)
     return copy
+
+
+def _doubled(escape: re.Match[str]) -> str:
+    return '""' if escape[1] == '"' else "\\"
 
 
 def repair_quotes(path: Path, copy: Path, delimiter: str, fields: int) -> list[tuple[int, str]]:

@@ -72,7 +72,8 @@ def _separates(division: Division, records: Sequence[str], params: DataParams) -
     header = find_header(rows, params)
     return (
         header < len(rows)
-        and len(rows[header]) == width > 1
+        and len(rows[header]) in (width, width - 1)  # R writes no name above the numbers of the rows
+        and len(rows[header]) > 1
         and sum(len(row) == width for row in filled) >= _MOST * len(filled)
         and not any(delimiter in records[header] for delimiter in _DELIMITERS[not params.header :])
     )

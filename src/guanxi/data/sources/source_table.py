@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import ibis
@@ -28,12 +28,15 @@ class SourceTable:
         ``line_number, rule, line_text`` of the other lines.
     findings : tuple of DataFinding
         What was noticed while the file was read, such as lines above the header.
+    advice : dict of str to str
+        What to do about the unreadable lines of a rule, where reading the file told.
     """
 
     name: str
     table: Any
     unreadable: Any
     findings: tuple[DataFinding, ...] = ()
+    advice: dict[str, str] = field(default_factory=dict)
 
     @property
     def columns(self) -> list[str]:
