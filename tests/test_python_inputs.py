@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import inspect
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from guanxi.jobs.explain import explain
 from guanxi.jobs.predict import predict_to
 from guanxi.jobs.predict_spark import predict_spark
 from guanxi.jobs.promote import promote
+from guanxi.jobs.reporter import Reporter
 from guanxi.jobs.rollback import rollback
 from guanxi.models import BetaGeoNBD, GammaGamma, prediction_intervals
 from guanxi.params import Params, load_params, override, parse_columns
@@ -228,3 +230,42 @@ def test_a_source_by_its_path(tmp_path: Path) -> None:
     path = tmp_path / "sales.csv"
     path.write_text("customer_id,timestamp,amount\n1,2020-01-01,5\n")
     assert read_transactions(path).lines_accepted == read_transactions(str(path)).lines_accepted == 1
+
+
+def test_no_warning_of_a_library_reaches_the_caller() -> None:
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        guanxi.rfm(TINY)
+    assert [str(each.message) for each in caught] == []
+
+
+@pytest.mark.parametrize(
+    ("table", "settings"),
+    [
+        (
+            TINY.rename(columns={"customer_id": "CustomerID", "amount": "Total Price"}),
+            ["data.columns.customer_id=CustomerID", "data.columns.amount=Total Price"],
+        ),
+        (TINY.assign(amount=[-5.0]), ["data.refunds=drop"]),
+        (TINY.assign(timestamp=["01/02/2020"]), ["data.timestamp_format=%d/%m/%Y"]),
+        (TINY.assign(amount=["1,500"]), ["data.decimal=."]),
+    ],
+)
+def test_advice_is_for_python(table: pd.DataFrame, settings: list[str]) -> None:
+    """Not the options of the command alone; what it says can be done."""
+    params = f"params=guanxi.params.load_params(overrides={settings})"
+    for function in (guanxi.rfm, guanxi.train, guanxi.backtest):
+        with pytest.raises(GuanxiError) as refused:
+            function(table)
+        section = ".data" if function is guanxi.rfm else ""
+        assert str(refused.value).endswith(f"; in Python, such settings are {params}{section}")
+    load_params(overrides=settings)
+
+
+def test_advice_to_the_command_line_is_as_it_was() -> None:
+    with pytest.raises(GuanxiError) as refused:
+        guanxi.train(TINY.rename(columns={"amount": "Total"}), reporter=Reporter())
+    assert "--columns amount=Total" in str(refused.value)
+    assert "in Python" not in str(refused.value)
+    with pytest.warns(UserWarning, match=r"--set data\.x=1\); in Python, .*overrides=\['data.x=1'\]\)$"):
+        Reporter().warn("something (--set data.x=1)")

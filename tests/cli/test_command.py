@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from typer.main import get_command
 
 import guanxi
 from guanxi import cli
@@ -35,6 +36,23 @@ def test_help_of_every_command_has_an_example(command, name):
     assert ended.code == 0
     assert re.search(rf"Examples?: guanxi {name} ", ended.out)
     assert "--debug" in ended.out
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_options_are_those_of_the_readme(name):
+    options = {option for each in get_command(cli.app).commands[name].params for option in each.opts}
+    reads = name not in ("promote", "rollback", "doctor")
+    assert {"--params", "--set", "--debug"} <= options
+    assert ({"--columns", "--as-of"} <= options) is reads
+    assert ("--horizon" in options) is (reads and name not in ("monitor", "scorecard"))
+    assert ("--tracking-uri" in options) is (name not in ("validate", "backtest"))
+    said = " ".join((Path(__file__).parents[2] / "README.md").read_text("utf-8").split())
+    assert (
+        "All commands take `--params FILE`, `--set KEY=VALUE` and `--debug`; those that read a source "
+        "`--columns NAME=COLUMN,…` and `--as-of DATE` (the last day that may be used), and all of these but "
+        "`monitor` and `scorecard` `--horizon DAYS`; all but `validate` and `backtest`, which need no MLflow "
+        "store, `--tracking-uri ADDRESS`."
+    ) in said
 
 
 def test_without_arguments_the_help_is_shown(command):

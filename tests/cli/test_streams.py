@@ -115,6 +115,25 @@ def test_a_closed_pipe_is_no_error(here, arguments):
     assert not left(here)
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no device that is always full")
+@pytest.mark.parametrize("arguments", [["validate", "sales.csv"], ["--help"], ["validate", "--help"]])
+def test_a_full_disk_behind_the_output_ends_in_one_line(here, arguments):
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "guanxi", *arguments],
+            cwd=here,
+            env=os.environ | {"TMPDIR": str(here / "tmp")},
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert done.returncode == 1
+    told = "guanxi: cannot write the output: No space left on device; free some space, or send it elsewhere"
+    assert done.stderr.splitlines()[-1] == told
+    assert not left(here)
+
+
 @pytest.mark.parametrize(
     "environment",
     [{"PYTHONIOENCODING": "ascii"}, {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}],

@@ -101,6 +101,10 @@ class TestTransactions:
             explain(late, "cdnow-sample", tmp_path / "picture.png", as_of="1997-01-02")
         assert not (tmp_path / "picture.png").exists()
 
+    def test_a_day_after_the_end_of_the_data(self, here, tmp_path):
+        with pytest.warns(UserWarning, match="the data ends on 1998-06-30, 31 days before 1998-07-31"):
+            explain("0001", "cdnow-sample", tmp_path / "picture.png", as_of="1998-07-31")
+
 
 class TestCommand:
     def test_tells_and_draws(self, command, first_run):

@@ -15,6 +15,7 @@ from guanxi.data import datasets
 from guanxi.errors import DataError, ParamsError, RegistryError
 from guanxi.evaluation.metrics import auc, bias
 from guanxi.evaluation.monitoring.verdict import Verdict
+from guanxi.jobs.monitor import summary_text
 from guanxi.jobs.train_labels import train_labels
 from guanxi.params import load_params
 from guanxi.registry.loaded_model import export
@@ -118,6 +119,14 @@ class TestSameProcess:
         assert drift.loc["T", "psi"] > 1.0
         assert drift.loc["T", "drift"] == 0.0
         assert found.verdict is Verdict.ok
+
+    def test_a_log_that_ended_long_before(self, monitor, tmp_path):
+        told = "the data ends on 1998-06-30, 550 days before 2000-01-01"
+        with pytest.warns(UserWarning, match=told):
+            found = monitor(sample(), tmp_path / "report.json", as_of="2000-01-01")
+        assert any(told in reason.text for reason in found.reasons)
+        assert told in summary_text(found)
+        assert told in (tmp_path / "report.json").read_text("utf-8")
 
 
 class TestDrift:

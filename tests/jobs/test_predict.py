@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
+import warnings
 from datetime import date
 
 import numpy as np
@@ -35,6 +36,13 @@ def test_customers_unlike_those_of_the_training_are_told(predict, lines):
         predict(dearer)
 
 
+def test_no_warning_of_a_library_reaches_the_caller(predict):
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        predict("cdnow-sample")
+    assert [str(each.message) for each in caught] == []
+
+
 class TestDayAndHorizon:
     def test_earlier_day_reads_no_later_row(self, predict, lines):
         day = date(1997, 3, 1)
@@ -47,7 +55,9 @@ class TestDayAndHorizon:
         assert set(early["as_of"]) == {day}
 
     def test_later_day_makes_everyone_older(self, predict, lines, first_run):
-        later, now = predict(lines, as_of="1998-12-31"), first_run.predictions
+        with pytest.warns(UserWarning, match="the data ends on 1998-06-30, 184 days before 1998-12-31"):
+            later = predict(lines, as_of="1998-12-31")
+        now = first_run.predictions
         np.testing.assert_array_equal(later["T"], now["T"] + 184)
         assert (later["probability_alive"] <= now["probability_alive"] + 1e-12).all()
 
@@ -75,7 +85,8 @@ class TestOrder:
 
     def test_scoring_some_customers_gives_their_rows(self, predict, lines, first_run):
         some = sorted(lines["customer_id"].unique())[::7]
-        part = predict(lines[lines["customer_id"].isin(some)], as_of="1998-06-30")
+        with pytest.warns(UserWarning, match="the data ends on 1998-06-27, 3 days before 1998-06-30"):
+            part = predict(lines[lines["customer_id"].isin(some)], as_of="1998-06-30")
         whole = first_run.predictions.set_index("customer_id").loc[some].reset_index()
         pd.testing.assert_frame_equal(part, whole, rtol=1e-12)
 

@@ -430,6 +430,8 @@ class TestOfTransactionsAlone:
         left = tmp_path / "card" / "tables"
         left.mkdir(parents=True)
         (left / "weights_proposed.csv").write_text("old")
+        known = dict.fromkeys(("method", "weights", "computed", "judged"))
+        (tmp_path / "card" / "weights.json").write_text(json.dumps(known))
         (left / "notes of my own.csv").write_text("mine")
         ended = command(
             "scorecard", "cdnow-sample", "-o", str(tmp_path / "card"), "--set", "scorecard.draws=50",

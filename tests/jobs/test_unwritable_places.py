@@ -134,3 +134,24 @@ def test_a_disk_that_is_full_at_a_run_keeps_the_earlier_results(
     again = console_script(tmp_path, "run", "cdnow-sample", *QUICK)
     assert again.code == 0, again.err
     assert json.loads((tmp_path / "output" / "metrics.json").read_text())["model_version"] != "1"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "name"),
+    [
+        (("run", "cdnow-sample"), "predictions.parquet"),
+        (("run", "cdnow-sample"), "metrics.json"),
+        (("backtest", "cdnow-sample"), "grades.parquet"),
+        (("scorecard", "cdnow-sample"), "scorecard.csv"),
+        (("scorecard", "cdnow-sample"), "tables/segments_mine.csv"),
+    ],
+)
+def test_files_of_others_are_refused_before_the_work_begins(command, tmp_path, arguments, name):
+    mine = tmp_path / "results" / name
+    mine.parent.mkdir(parents=True)
+    mine.write_text("mine")
+    ended = command(*arguments, "-o", "results")
+    assert ended.code == 1
+    assert f"guanxi: results/{name} would be replaced" in ended.error
+    assert mine.read_text() == "mine"
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == [mine]

@@ -20,6 +20,7 @@ from guanxi.data.sinks.output_location import parse_output_location
 from guanxi.errors import OutputError, ParamsError, RegistryError
 from guanxi.params import MLflowParams, load_params
 from guanxi.registry import _local_store, run_log
+from guanxi.registry.health import database_findings
 from guanxi.registry.loaded_model import load_model
 from guanxi.registry.store import _locked, check_store, open_store
 
@@ -94,6 +95,43 @@ def test_a_damaged_database_is_refused_before_any_fit(here, tmp_path):
     database.write_bytes(content)
     with pytest.raises(RegistryError, match=r"mlflow\.db is damaged .*: see guanxi doctor"):
         check_store(MLflowParams())
+
+
+def emptied(database):
+    database.write_bytes(b"")
+
+
+def without_tables(database):
+    database.unlink()
+    with closing(sqlite3.connect(database)) as connection:
+        connection.execute("CREATE TABLE gone (it INTEGER)")
+        connection.execute("DROP TABLE gone")
+    assert database.stat().st_size
+
+
+@pytest.mark.parametrize(
+    ("lose", "what"), [(emptied, "empty"), (without_tables, "empty"), (os.unlink, "gone")]
+)
+def test_a_database_that_was_lost_is_not_begun_anew_beside_its_models(
+    copy_store, first_run, tmp_path, monkeypatch, lose, what
+):
+    copy_store(first_run.folder, tmp_path)
+    monkeypatch.chdir(tmp_path)
+    database = tmp_path / "mlruns" / "mlflow.db"
+    for left in database.parent.glob("mlflow.db-*"):
+        left.unlink()
+    lose(database)
+    before = database.exists() and database.read_bytes()
+    told = (
+        rf"mlflow\.db is {what}, though models of it lie in .*artifacts: restore the database from a backup"
+    )
+    for ask in (check_store, open_store, lambda params: open_store(params, create=False, write=False)):
+        with pytest.raises(RegistryError, match=told):
+            ask(MLflowParams())
+    [finding] = database_findings(database)
+    assert finding.level == "wrong"
+    assert "restore the database from a backup" in finding.text
+    assert (database.exists() and database.read_bytes()) == before
 
 
 def test_a_full_disk_is_refused_before_any_fit(tmp_path, monkeypatch):

@@ -12,6 +12,8 @@ import matplotlib as mpl
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.dates import date2num, num2date
+from matplotlib.figure import Figure
 
 from guanxi.report import figures, style
 from guanxi.report.figures import _strongest_drivers
@@ -71,6 +73,16 @@ def test_value_concentration_draws_anything(values):
 @pytest.mark.parametrize("cutoff", [None, date(2011, 1, 2)])
 def test_tracking_draws_anything(rows, cutoff):
     drawn(figures.tracking(TRACKING.head(rows), cutoff))
+
+
+@pytest.mark.parametrize("first", ["2022-01-01", "2023-02-27"])
+def test_a_few_dates_are_marked_whatever_the_length_of_the_log(first):
+    axes = Figure().add_subplot()
+    style._date_axis(axes)
+    begin = float(date2num(np.datetime64(first)))
+    for days in (*np.arange(0.5, 8, 0.1), *range(8, 1300), *range(1300, 20_000, 50)):
+        ticks = axes.xaxis.get_major_locator().tick_values(*num2date([begin, begin + days]))
+        assert 2 <= len(ticks) <= 9, days
 
 
 @pytest.mark.parametrize(

@@ -28,6 +28,8 @@ def explain_error(error: Exception) -> tuple[str, int]:
         command = context.command_path if context else "guanxi"
         text = usage().strip()
         return f"{text if text.endswith(('.', '?')) else text + '.'} See {command} --help", 2
+    if isinstance(error, OSError) and error.strerror and error.filename is None:
+        return f"cannot write the output: {error.strerror}; free some space, or send it elsewhere", 1
     reason = " ".join(str(error).split())[:500] or "no message"
     return f"unexpected {type(error).__name__}: {reason} (run again with --debug for the traceback)", 1
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
+import warnings
 import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -39,6 +40,8 @@ def _connect(timezone: str = "UTC", memory: str | None = None) -> Any:
     ParamsError
         If the engine does not know the time zone.
     """
+    # ibis 12 asks for an option that pandas 4 removes; the same filter is added once only.
+    warnings.filterwarnings("ignore", category=DeprecationWarning, module=r"ibis\.formats\.pandas")
     connection = ibis.duckdb.connect()
     # By default the engine would spill to the working folder and leave the files there.
     folder = str(make_folder())

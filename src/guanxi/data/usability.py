@@ -122,6 +122,14 @@ def assess(log: TransactionLog, as_of: date, horizon_days: int) -> Usability:
     return Usability(facts, rejected, warnings, short is None, numbers, unreadable, tuple(noticed))
 
 
+def day_after_the_data(log: TransactionLog | SparkLog, as_of: date) -> DataFinding | None:
+    """Tell that a day lies after the end of a log, where every customer seems inactive; else None."""
+    if as_of <= log.last_day:
+        return None
+    days = f"{(as_of - log.last_day).days:,}"
+    return told("day_after_the_data", facts={"last": str(log.last_day), "days": days, "as_of": str(as_of)})
+
+
 def check_readable(log: TransactionLog | SparkLog) -> None:
     """Refuse a log most of whose lines could not be read: what was read is hardly what was meant.
 
@@ -193,11 +201,8 @@ def holdout_days(log: TransactionLog, as_of: date, horizon_days: int) -> int:
 def _noticed(log: TransactionLog, as_of: date, horizon_days: int) -> list[DataFinding]:
     history = (as_of - log.first_day).days + 1
     noticed = [*log.findings]
-    if as_of > log.last_day:
-        days = f"{(as_of - log.last_day).days:,}"
-        noticed.append(
-            told("day_after_the_data", facts={"last": str(log.last_day), "days": days, "as_of": str(as_of)})
-        )
+    if (later := day_after_the_data(log, as_of)) is not None:
+        noticed.append(later)
     if log.repeated_lines and log.params.duplicates == "keep":
         noticed.append(
             told("repeated_lines", facts={"count": f"{log.repeated_lines:,}"}, lines=log.repeated_lines)

@@ -15,6 +15,7 @@ from guanxi.data.sources.source import Source
 from guanxi.data.transactions import TransactionLog, read_transactions
 from guanxi.errors import HistoryError
 from guanxi.params import DataParams
+from guanxi.params.python_advice import advises_in_python
 from guanxi.periods import add_days, days_per_unit, parse_date
 
 COLUMNS = ("frequency", "recency", "T", "monetary_value")
@@ -128,6 +129,7 @@ def with_log_gaps(table: pd.DataFrame, log: TransactionLog, cutoff: date) -> pd.
     return table.merge(sums, on="customer_id", how="left", validate="one_to_one")
 
 
+@advises_in_python(".data")
 def rfm(
     transactions: Source,
     *,

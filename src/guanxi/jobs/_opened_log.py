@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from guanxi.data.sources.redaction import redact
 from guanxi.data.sources.source import Source
 from guanxi.data.transactions import TransactionLog, read_transactions
-from guanxi.data.usability import Usability, assess, check_readable
+from guanxi.data.usability import Usability, assess, check_readable, day_after_the_data
 from guanxi.jobs.reporter import Reporter
 from guanxi.params import Params
 
@@ -54,6 +54,15 @@ def show_findings(log: TransactionLog | SparkLog, reporter: Reporter) -> None:
     for finding in log.findings:
         reporter.warn(str(finding))
     check_readable(log)
+
+
+def last_day_used(log: TransactionLog | SparkLog, params: Params, reporter: Reporter) -> date:
+    """Return the day of the parameters, else the last day of the data; warn if it is after their end."""
+    day = params.as_of or log.last_day
+    later = day_after_the_data(log, day)
+    if later is not None:
+        reporter.warn(str(later))
+    return day
 
 
 def source_name(source: Source) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Hashable, Iterable
 from dataclasses import dataclass
 from datetime import date
@@ -11,7 +12,7 @@ from typing import Any
 import pandas as pd
 
 from guanxi.data.sinks import files
-from guanxi.data.sinks.file_sets import LOCK, replaced_together
+from guanxi.data.sinks.file_sets import LOCK, check_replaceable, replaced_together
 from guanxi.data.sources.source import Source
 from guanxi.evaluation.backtest import Backtest
 from guanxi.evaluation.backtest import backtest as roll
@@ -21,10 +22,12 @@ from guanxi.jobs._opened_log import open_log, show_findings
 from guanxi.jobs._parts import only_writer
 from guanxi.jobs.reporter import Reporter
 from guanxi.params import Params, load_params, override
+from guanxi.params.python_advice import advises_in_python
 from guanxi.periods import parse_date
 from guanxi.registry.other_mlflow import leave_mlflow_alone
 
 TABLES = ("metrics", "differences", "choices", "grades", "deciles", "portfolio")
+_OWN = re.compile(rf"({'|'.join(TABLES)})\.parquet")
 _SHOWN = {
     "churn": {"auc": "AUC", "log_loss": "log loss", "ece": "ECE"},
     "purchases": {"poisson_deviance": "deviance", "crps": "CRPS", "mae": "MAE", "bias": "bias"},
@@ -49,6 +52,7 @@ class BacktestResult:
     horizon_days: int
 
 
+@advises_in_python()
 @leave_mlflow_alone()
 def backtest(
     source: Source,
@@ -96,6 +100,7 @@ def backtest(
     path = None if folder is None else files.output_path(folder)
     if path is not None:
         files.check_output(path / "metrics.parquet")
+        check_replaceable(path, _OWN, "metrics.parquet", ("cutoff", "target", "model", "metric", "value"))
     opened = open_log(source, resolved, reporter)
     show_findings(opened.log, reporter)
     with reporter.step("fit and measure at each cutoff") as step:

@@ -18,10 +18,11 @@ from guanxi.data.sources.source import Source, is_source
 from guanxi.data.transactions import TransactionLog, read_transactions
 from guanxi.errors import DataError, HistoryError, ParamsError
 from guanxi.features.snapshots import features_at
-from guanxi.jobs._opened_log import show_findings, source_name
+from guanxi.jobs._opened_log import last_day_used, show_findings, source_name
 from guanxi.jobs.predict import _load_checked
 from guanxi.jobs.reporter import Reporter
 from guanxi.params import Params, load_params, override
+from guanxi.params.python_advice import advises_in_python
 from guanxi.registry.loaded_model import LoadedLabelModel, LoadedModel, LoadedTransactionModel
 from guanxi.registry.other_mlflow import leave_mlflow_alone
 from guanxi.report import story
@@ -33,6 +34,7 @@ _LONGEST_NAME = 150  # bytes
 _DOTS_PER_INCH = 144
 
 
+@advises_in_python()
 @leave_mlflow_alone()
 def explain(
     customer_id: str | int,
@@ -152,7 +154,7 @@ def _(
     log = read_transactions(source, params.data)
     try:
         show_findings(log, reporter)
-        as_of = params.as_of or log.last_day
+        as_of = last_day_used(log, params, reporter)
         own = only_customer(log, customer_id)
         purchases = own.events.select("date", "amount").execute()
         if purchases.empty:

@@ -18,6 +18,7 @@ from guanxi.data.attributes import read_attributes
 from guanxi.data.sinks import files
 from guanxi.data.sources.source import Source
 from guanxi.data.transactions import read_transactions
+from guanxi.data.usability import day_after_the_data
 from guanxi.errors import HistoryError
 from guanxi.evaluation.monitoring.drift import REJECTED, compare_with_profile, line_shares, unseen_shares
 from guanxi.evaluation.monitoring.verdict import (
@@ -31,11 +32,12 @@ from guanxi.evaluation.monitoring.verdict import (
     worst_verdict,
 )
 from guanxi.features.snapshots import features_at
-from guanxi.jobs._opened_log import source_name
+from guanxi.jobs._opened_log import last_day_used, source_name
 from guanxi.jobs._realised import RealisedPerformance, measure_realised_performance
 from guanxi.jobs.predict import _load_checked
 from guanxi.jobs.reporter import Reporter
 from guanxi.params import Params, load_params, override
+from guanxi.params.python_advice import advises_in_python
 from guanxi.periods import parse_date
 from guanxi.registry.job_log import log_monitoring
 from guanxi.registry.loaded_model import LoadedLabelModel, LoadedModel, LoadedTransactionModel
@@ -91,6 +93,7 @@ class Monitoring:
         return EXIT_CODES[self.verdict]
 
 
+@advises_in_python()
 @leave_mlflow_alone()
 def monitor(
     source: Source,
@@ -177,7 +180,7 @@ def _(
     for finding in log.findings:
         reporter.warn(str(finding))
     try:
-        day = params.as_of or log.last_day
+        day = last_day_used(log, params, reporter)
         trained = parse_date(loaded.as_of, what="the model's as_of")
         horizons = abs((day - trained).days) / loaded.horizon_days
         with reporter.step("score and compare with the training profile"):
@@ -194,7 +197,9 @@ def _(
             realised = measure_realised_performance(log, loaded, profile, day, predictions, params)
     finally:
         log.close()
+    later = day_after_the_data(log, day)
     reasons = [
+        *([] if later is None else [Reason(Verdict.watch, str(later))]),
         *assess_realised_performance(realised.measures, realised.then, profile["totals"], params.monitor),
         *assess_drift(drift, params.monitor),
         *assess_shares(shares, params.monitor),

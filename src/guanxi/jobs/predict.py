@@ -18,19 +18,15 @@ from guanxi.data.transactions import TransactionLog, data_digest, read_transacti
 from guanxi.errors import HistoryError, OutputError, ParamsError
 from guanxi.features.snapshots import CUSTOMERS_AT_ONCE, FeatureChunks
 from guanxi.jobs._drift import FeatureSample
-from guanxi.jobs._opened_log import show_findings, source_name
+from guanxi.jobs._opened_log import last_day_used, show_findings, source_name
 from guanxi.jobs._parts import PartFolder, only_writer
 from guanxi.jobs._predict_labels import labelled_scoring
 from guanxi.jobs._scoring import Manifest, Scoring, as_arrow, scorers, side_by_side
 from guanxi.jobs.reporter import Reporter
 from guanxi.params import Params, load_params, override
-from guanxi.registry.loaded_model import (
-    STORE_SCHEMES,
-    LoadedLabelModel,
-    LoadedModel,
-    LoadedTransactionModel,
-    load_model,
-)
+from guanxi.params.python_advice import advises_in_python
+from guanxi.registry.load_errors import STORE_SCHEMES
+from guanxi.registry.loaded_model import LoadedLabelModel, LoadedModel, LoadedTransactionModel, load_model
 from guanxi.registry.other_mlflow import leave_mlflow_alone
 from guanxi.registry.store import open_store
 
@@ -41,6 +37,7 @@ _DECISIVE = (
 )  # fmt: skip
 
 
+@advises_in_python()
 @leave_mlflow_alone()
 def predict(
     source: Source,
@@ -97,6 +94,7 @@ def predict(
     return pd.concat(tables, ignore_index=True)
 
 
+@advises_in_python()
 @leave_mlflow_alone()
 def predict_to(
     source: Source,
@@ -263,7 +261,7 @@ def _(loaded: LoadedTransactionModel, job: _Job) -> Scoring:
         log = read_transactions(job.source, job.params.data, memory=_ENGINE_MEMORY)
         try:
             show_findings(log, job.reporter)
-            as_of = job.params.as_of or log.last_day
+            as_of = last_day_used(log, job.params, job.reporter)
             return _transaction_scoring(
                 log, loaded, as_of, job.horizon_days, job.drivers, CUSTOMERS_AT_ONCE, job
             )

@@ -15,17 +15,19 @@ from guanxi.data.spark.log import SparkLog, check_source, read_transactions
 from guanxi.data.spark.output import FolderWriter, check_folder
 from guanxi.errors import HistoryError, ParamsError
 from guanxi.features.behaviour import feature_expression
-from guanxi.jobs._opened_log import show_findings, source_name
+from guanxi.jobs._opened_log import last_day_used, show_findings, source_name
 from guanxi.jobs._parts import only_writer
 from guanxi.jobs._scoring import Manifest
 from guanxi.jobs.predict import _load_checked
 from guanxi.jobs.reporter import Reporter
 from guanxi.params import Params, load_params, override
+from guanxi.params.python_advice import advises_in_python
 from guanxi.registry.loaded_model import LoadedTransactionModel
 from guanxi.registry.other_mlflow import leave_mlflow_alone
 from guanxi.registry.spark import score
 
 
+@advises_in_python()
 @leave_mlflow_alone()
 def predict_spark(
     source: str | Path,
@@ -85,7 +87,7 @@ def predict_spark(
             log = read_transactions(engine, source, resolved.data)
         show_findings(log, reporter)
         with reporter.step(f"score and write {output}"):
-            day = resolved.as_of or log.last_day
+            day = last_day_used(log, resolved, reporter)
             scores = _scores(log, loaded, day, horizon_days, drivers)
             folder = FolderWriter(engine, output)
             stack.callback(folder.discard)

@@ -29,7 +29,9 @@ class Reporter:
 
     def warn(self, text: str) -> None:
         """Warn about the result."""
-        warnings.warn(text, stacklevel=3)
+        from guanxi.params.python_advice import in_python
+
+        warnings.warn(in_python(text), stacklevel=3)
 
 
 _SECONDS_BETWEEN_LINES = 30.0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,7 +14,7 @@ import pandas as pd
 from guanxi import __version__
 from guanxi.data.relations.tables import read_relations
 from guanxi.data.sinks import files
-from guanxi.data.sinks.file_sets import LOCK, finish, replaced_together
+from guanxi.data.sinks.file_sets import LOCK, check_replaceable, finish, replaced_together
 from guanxi.data.usability import check_readable
 from guanxi.errors import RegistryError
 from guanxi.evaluation.grade import letters_in_words
@@ -71,10 +72,12 @@ def run(source: str, params: Params, folder: Path, reporter: Reporter) -> RunRes
     Raises
     ------
     OutputError
-        If the folder cannot be written, or another command is writing it.
+        If the folder cannot be written, another command is writing it, or files there are not of a run.
     """
     for name in _FILES:
         files.check_output(folder / name)
+    own = re.compile("|".join(map(re.escape, _FILES)))
+    check_replaceable(folder, own, "metrics.json", ("holdout", "grades", "totals"))
     registry.check_export(EXPORT_FOLDER)
     check_parameters(params)
     with only_writer(str(folder), folder / LOCK):

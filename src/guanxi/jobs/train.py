@@ -22,6 +22,7 @@ from guanxi.jobs._opened_log import OpenedLog, open_log, show_findings
 from guanxi.jobs.reporter import Reporter
 from guanxi.models.drivers import explain_churn
 from guanxi.params import Params, load_params, override
+from guanxi.params.python_advice import advises_in_python
 from guanxi.periods import add_days
 from guanxi.pipeline.fit import FittedModels, fit_models, fit_notes
 from guanxi.registry import registration
@@ -76,6 +77,7 @@ class Training:
     explanation: Any = field(repr=False)
 
 
+@advises_in_python()
 @leave_mlflow_alone()
 def train(
     source: Source,

@@ -16,6 +16,7 @@ from guanxi.evaluation.monitoring.profile import label_profile
 from guanxi.jobs._opened_log import source_name
 from guanxi.jobs.reporter import Reporter
 from guanxi.params import Params, load_params, override
+from guanxi.params.python_advice import advises_in_python
 from guanxi.pipeline.labelled import FOLDS, FittedLabels, fit_labels
 from guanxi.registry import registration
 from guanxi.registry.card import label_card, write_card
@@ -63,6 +64,7 @@ class LabelTraining:
         return float(found["value"].iloc[0])
 
 
+@advises_in_python()
 @leave_mlflow_alone()
 def train_labels(
     source: Source,

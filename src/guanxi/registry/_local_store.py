@@ -86,6 +86,28 @@ def check_database(database: Path) -> None:
         raise RegistryError(f"MLflow store {database} is damaged ({found}): see guanxi doctor")
 
 
+def check_not_emptied(database: Path) -> None:
+    """Refuse a store whose models are there while its database is gone or empty.
+
+    Raises
+    ------
+    RegistryError
+    """
+    what = "gone"
+    if database.exists():
+        try:
+            with closing(connect_to_read(database)) as connection:
+                tables = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+        except sqlite3.Error:  # told by who opens it
+            return
+        what = "" if tables else "empty"
+    if what and any((database.parent / ARTIFACTS).glob("models/*/artifacts/MLmodel")):
+        raise RegistryError(
+            f"MLflow store {database} is {what}, though models of it lie in {database.parent / ARTIFACTS}: "
+            "restore the database from a backup, or move that folder away to begin anew"
+        )
+
+
 def check_folder(folder: Path) -> None:
     """Check that a folder, which need not exist yet, can be written and has space.
 

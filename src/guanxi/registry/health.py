@@ -35,6 +35,11 @@ class Finding:
 def database_findings(database: Path) -> Iterator[Finding]:
     """Check a local store's database before it is opened."""
     folder = database.parent
+    try:
+        local.check_not_emptied(database)
+    except GuanxiError as error:
+        yield Finding("wrong", "database", str(error))
+        return
     if not database.exists():
         advice = "run guanxi train in this folder, or give its address with --tracking-uri"
         yield Finding("wrong", "store", f"no store in {folder}: {advice}")

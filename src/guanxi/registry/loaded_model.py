@@ -14,21 +14,18 @@ import pandas as pd
 from guanxi.data.sinks import files
 from guanxi.data.sinks.own_files import check_only_own, remove_own
 from guanxi.data.sources.redaction import redact
-from guanxi.data.sources.source_table import first_line
 from guanxi.data.temporary import remove_abandoned, temporary_folder
 from guanxi.errors import OutputError, ParamsError, RegistryError
 from guanxi.registry._sanity import impossible
+from guanxi.registry.load_errors import check_description, why_not_found, why_not_loaded
 from guanxi.registry.store import Store, _import_mlflow, _quiet_warnings
 from guanxi.served.model import AnyServedModel, ServedLabelModel, ServedModel, from_json
 
-# Addresses that need a store; any other names a folder.
-STORE_SCHEMES = ("models:/", "runs:/", "mlflow-artifacts:/")
 _META = "registered_model_meta"
 _EXPORTED = re.compile(
     rf"MLmodel|guanxi_model\.py|(requirements|conda|python_env)\.\w+|{_META}"
     r"|(serving_)?input_example\.json|artifacts/\w+\.json|artifacts/trees/[^/]+\.txt|(.+/)?__pycache__/[^/]+"
 )
-_GONE = ("No such artifact", "No such file", "Failed to download")
 
 
 @dataclass(frozen=True)
@@ -227,27 +224,29 @@ def load_model(uri: str, store: Store | None = None) -> LoadedModel:
     RegistryError
         If there is no such model, or it is not one of guanxi's.
     """
-    mlflow = _import_mlflow()
     try:
         with _quiet_warnings():
             version, location = _found(uri, store)
             folder = Path(_download(location, store))
-            pyfunc = mlflow.pyfunc.load_model(str(folder), suppress_warnings=True)
     except Exception as error:
-        raise RegistryError(f"cannot load model {redact(uri)}: {_reason(error, uri)}") from error
-    metadata = pyfunc.metadata
-    written = metadata.metadata or {}
-    if "guanxi_version" not in written:
-        raise RegistryError(f"{redact(uri)} is not a guanxi model: train one with guanxi train")
+        raise RegistryError(f"cannot load model {redact(uri)}: {why_not_found(error, uri)}") from error
+    check_description(uri, folder)
+    try:
+        with _quiet_warnings():
+            pyfunc = _import_mlflow().pyfunc.load_model(str(folder), suppress_warnings=True)
+            features = list(pyfunc.metadata.get_input_schema().input_names())
+            source = str(pyfunc.metadata.metadata["source"])
+    except Exception as error:
+        raise RegistryError(f"cannot load model {redact(uri)}: {why_not_loaded(error)}") from error
     served = _read_served(uri, folder)
     return _LOADED[served.task](
         uri=uri,
-        version=version or metadata.model_uuid,
+        version=version or pyfunc.metadata.model_uuid,
         folder=folder,
         pyfunc=pyfunc,
         served=served,
-        features=list(metadata.get_input_schema().input_names()),
-        source=str(written["source"]),
+        features=features,
+        source=source,
     )
 
 
@@ -342,21 +341,3 @@ def _download(location: str, store: Store | None, folder: Path | None = None) ->
             location, dst_path=folder and str(folder), tracking_uri=uri, registry_uri=uri
         )
     )
-
-
-def _reason(error: Exception, uri: str) -> str:
-    text = redact(first_line(error))[:300].rstrip(".")
-    if "is damaged" in text:
-        return f"{text}; restore it from a backup, or name another version, as in models:/guanxi/1"
-    if "://" not in uri and not uri.startswith(STORE_SCHEMES) and not Path(uri).exists():
-        return "there is no such folder; a registered model is written models:/guanxi@champion"
-    if uri.startswith(STORE_SCHEMES) and any(sign in text for sign in _GONE):
-        return f"its files are gone from the store ({text}): restore them, or use another version"
-    if "alias" in text and "not found" in text:
-        return (
-            f"{text}; guanxi doctor lists the existing aliases: train a model with guanxi run or "
-            "guanxi train, or name a version as in models:/guanxi/1"
-        )
-    if "not found" in text.lower() or "RESOURCE_DOES_NOT_EXIST" in text:
-        return f"{text}; check the name with mlflow ui, or train it with guanxi train"
-    return f"{text}; name a registered model as in models:/guanxi@champion, or a model folder"

@@ -76,6 +76,8 @@ def _import_mlflow() -> Any:
         import mlflow
         import mlflow.pyfunc
 
+    # mlflow 3.17 asks SQLAlchemy 2.1 for a loader strategy that it will drop; the filter is added once only.
+    warnings.filterwarnings("ignore", category=DeprecationWarning, module=r"mlflow\.store\.")
     for name in _LOGGERS:
         logger = logging.getLogger(name)
         _levels.setdefault(name, logger.level)
@@ -111,6 +113,7 @@ def open_store(params: MLflowParams, *, create: bool = True, write: bool = True)
     """
     uri, database = store_uri(params), local_database(params)
     if database is not None:
+        local.check_not_emptied(database)
         _check_folder(database, create)
         if local.is_read_only(database):
             if write:
@@ -183,6 +186,8 @@ def check_store(params: MLflowParams) -> None:
         As :func:`open_store`; also if the database is damaged, or its disk is full.
     """
     database = local_database(params)
+    if database is not None:
+        local.check_not_emptied(database)
     if database is not None and not database.exists():
         _check_folder(database, create=True)
         local.check_folder(database.parent)

@@ -104,9 +104,13 @@ def _percent_scale(*scales: Axis) -> None:
 
 def _date_axis(axes: Axes) -> None:
     """Label the x axis with a few full dates."""
-    from matplotlib.dates import AutoDateLocator, DateFormatter
+    from matplotlib.dates import HOURLY, MONTHLY, AutoDateLocator, DateFormatter
 
-    axes.xaxis.set_major_locator(AutoDateLocator(minticks=3, maxticks=6))  # type: ignore[no-untyped-call]
+    locator = AutoDateLocator(minticks=3, maxticks=6)  # type: ignore[no-untyped-call]
+    # Its own intervals leave gaps, as from 30 months to 3 years, where it warns and draws too many dates.
+    locator.intervald[MONTHLY] = [1, 2, 3, 4, 6, 12]
+    locator.intervald[HOURLY] = [1, 2, 3, 4, 6, 12, 24]
+    axes.xaxis.set_major_locator(locator)
     axes.xaxis.set_major_formatter(DateFormatter("%Y-%m-%d"))  # type: ignore[no-untyped-call]
     axes.tick_params(axis="x", labelsize=9)
 

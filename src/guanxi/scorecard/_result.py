@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 
+from guanxi.data.usability import day_after_the_data
 from guanxi.errors import DataError, HistoryError
 from guanxi.params import Params
 from guanxi.periods import add_days
@@ -146,10 +147,9 @@ def build_scorecard(inputs: ScorecardInputs, reporter: Reporter, *, history: int
     as_of = inputs.params.as_of or log.last_day
     if as_of < log.first_day:
         raise HistoryError(f"{log.source}: nobody had bought by {as_of}, the data begins on {log.first_day}")
-    if as_of > log.last_day:
-        reporter.warn(
-            f"the data ends on {log.last_day}: all customers appear inactive from then until {as_of}"
-        )
+    later = day_after_the_data(log, as_of)
+    if later is not None:
+        reporter.warn(str(later))
     days = earlier_days(inputs, as_of, history)
     day = score_day(inputs, as_of, reporter)
     scored, customers, indicators = day.relationship, day.customers, day.tables.indicators

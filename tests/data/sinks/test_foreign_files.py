@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from contextlib import suppress
 from pathlib import Path
 
@@ -11,8 +12,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from guanxi.data.sinks import files
-from guanxi.data.sinks.file_sets import WAITING, finish, is_unfinished, replaced_together
+from guanxi.data.sinks import file_sets, files
+from guanxi.data.sinks.file_sets import WAITING, check_replaceable, finish, is_unfinished, replaced_together
 from guanxi.data.sinks.output_location import OutputLocation, parse_output_location
 from guanxi.data.sinks.own_files import file_name
 from guanxi.errors import OutputError
@@ -163,6 +164,43 @@ def test_names_made_of_any_text_are_file_names_of_their_own():
         assert len(name.encode()) < 220
     for plain in ("region", "sales_2020.v2", "地区"):
         assert file_name(plain) == plain
+
+
+OWN = re.compile(r"a\.(csv|json|parquet)|tables/c_.+\.csv")
+
+
+class TestEarlierResults:
+    """A set replaces an earlier one, and nothing else that has its names."""
+
+    @pytest.mark.parametrize("name", ["a.csv", "a.json", "a.parquet", "tables/c_mine.csv"])
+    @pytest.mark.parametrize("beside", [None, "garb", "[]", '{"weights": 1}'])
+    def test_files_of_others(self, tmp_path, name, beside):
+        (tmp_path / "tables").mkdir()
+        (tmp_path / name).write_text("mine")
+        if beside and name != "a.json":
+            (tmp_path / "a.json").write_text(beside)
+        for proof in ("a.json", "a.parquet"):
+            with pytest.raises(OutputError, match=f"would be replaced, and no {proof} beside it shows"):
+                check_replaceable(tmp_path, OWN, proof, ("weights", "method"))
+
+    def test_an_earlier_result_and_files_with_other_names(self, tmp_path):
+        check_replaceable(tmp_path / "new", OWN, "a.json", ("weights", "method"))
+        (tmp_path / "tables").mkdir()
+        (tmp_path / "tables" / "mine.csv").write_text("mine")
+        check_replaceable(tmp_path, OWN, "a.json", ("weights", "method"))
+        (tmp_path / "a.csv").write_text("ours")
+        (tmp_path / "a.json").write_text('{"weights": 1, "method": "ahp", "more": 2}')
+        pd.DataFrame({"weights": [1], "method": ["ahp"]}).to_parquet(tmp_path / "a.parquet")
+        for proof in ("a.json", "a.parquet"):
+            check_replaceable(tmp_path, OWN, proof, ("weights", "method"))
+
+    def test_a_set_that_waits_to_be_finished_is_ours(self, tmp_path, monkeypatch):
+        with monkeypatch.context() as patch:
+            patch.setattr(file_sets, "finish", lambda folder: False)
+            with replaced_together(tmp_path) as new:
+                files.write_text("new", new / "a.csv")
+        (tmp_path / "a.csv").write_text("moved already")
+        check_replaceable(tmp_path, OWN, "a.json", ("weights",))
 
 
 class TestSets:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import datetime as dt
+import sqlite3
 import subprocess
 import sys
 import time
+from contextlib import closing
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -142,6 +144,12 @@ class TestDuckDB:
             SourceError, match=r"a.db: cannot be opened: it must be a DuckDB file that is not in use"
         ):
             read_transactions(f"duckdb://{tmp_path}/a.db::sales")
+
+    def test_a_sqlite_database_is_none(self, tmp_path: Path) -> None:
+        with closing(sqlite3.connect(tmp_path / "mlflow.db")) as connection:
+            connection.execute("CREATE TABLE runs (customer_id INTEGER)")
+        with pytest.raises(SourceError, match=r"mlflow.db: a SQLite database, not a DuckDB file: write the"):
+            read_transactions(f"duckdb://{tmp_path}/mlflow.db::runs")
 
     def test_an_address_without_a_table(self, database: Path) -> None:
         with pytest.raises(SourceError, match="add the table to the address, as in duckdb://…::sales"):

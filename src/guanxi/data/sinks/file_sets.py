@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+import re
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from guanxi import __version__
 from guanxi.data.sinks.files import check_output, write_text
@@ -48,6 +52,43 @@ def replaced_together(folder: Path) -> Iterator[Path]:
         write_text(json.dumps({"guanxi": __version__}), new / _MARKER)
         _move(new, folder / WAITING)
     finish(folder)
+
+
+def check_replaceable(folder: Path, own: re.Pattern[str], proof: str, fields: Collection[str]) -> None:
+    """Refuse a folder with files of our names, unless an earlier result of ours is there.
+
+    Parameters
+    ----------
+    folder : Path
+    own : re.Pattern
+        Matches the names of the files that would be replaced or removed, relative to the folder.
+    proof : str
+        A JSON or Parquet file of each earlier result.
+    fields : collection of str
+        Its keys or columns, by which it is known.
+
+    Raises
+    ------
+    OutputError
+    """
+    found = sorted(path for path in (*folder.glob("*"), *folder.glob("*/*")) if not path.is_dir())
+    taken = [path for path in found if own.fullmatch(path.relative_to(folder).as_posix())]
+    if taken and not is_unfinished(folder) and not _fields(folder / proof).issuperset(fields):
+        raise OutputError(
+            f"{taken[0]} would be replaced, and no {proof} beside it shows that guanxi wrote it: "
+            "move it away, or choose another folder with -o"
+        )
+
+
+def _fields(path: Path) -> set[str]:
+    """Return the keys of a JSON document or the columns of a Parquet file; none if it is neither."""
+    try:
+        if path.suffix == ".parquet":
+            return set(pq.read_schema(path).names)
+        document = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError, pa.ArrowException):
+        return set()
+    return set(document) if isinstance(document, dict) else set()
 
 
 def is_unfinished(folder: Path) -> bool:

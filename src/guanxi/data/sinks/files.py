@@ -14,12 +14,12 @@ import pyarrow as pa
 
 from guanxi.data.sinks.formulas import neutralise_texts
 from guanxi.data.sinks.own_files import check_no_link
+from guanxi.data.sources._databases import is_sqlite
 from guanxi.data.sources.source_table import first_line
 from guanxi.data.temporary import remove_abandoned, temporary_folder
 from guanxi.errors import OutputError, ParamsError
 
 TABLE_ENDINGS = (".parquet", ".csv")
-_SQLITE = b"SQLite format 3\0"
 
 
 def output_path(given: str | Path) -> Path:
@@ -61,12 +61,7 @@ def check_output(path: Path) -> None:
 
 def _check_no_store(path: Path) -> None:
     """Refuse to replace a SQLite database, by whatever path it is reached: no output of ours is one."""
-    try:
-        with path.open("rb") as file:
-            is_sqlite = file.read(len(_SQLITE)) == _SQLITE
-    except OSError:
-        return
-    if is_sqlite:
+    if is_sqlite(path):
         raise OutputError(
             f"{path} is a SQLite database, such as an MLflow store: choose another place with -o"
         )

@@ -17,6 +17,7 @@ from guanxi.errors import SourceError
 
 SCHEMES = ("duckdb://", "postgres://", "postgresql://")
 _ROWS_AT_ONCE = 100_000
+_SQLITE = b"SQLite format 3\0"
 
 
 def read_database(connection: Any, source: str) -> SourceTable:
@@ -49,6 +50,8 @@ def _read_duckdb(connection: Any, source: str, address: str, table_name: str) ->
     path = Path(address).expanduser()
     if not path.is_file():
         raise SourceError(f"{path}: no such DuckDB file: check the path")
+    if is_sqlite(path):
+        raise SourceError(f"{path}: a SQLite database, not a DuckDB file: write the table to CSV or Parquet")
     zone = connection.con.execute("SELECT current_setting('TimeZone')").fetchone()[0]
     reader = _connect(zone)
     try:
@@ -72,6 +75,17 @@ def _read_duckdb(connection: Any, source: str, address: str, table_name: str) ->
         raise SourceError(f"{source}: cannot be read: {first_line(error)}") from error
     finally:
         reader.disconnect()
+
+
+def is_sqlite(path: Path) -> bool:
+    """Whether a file is a SQLite database, as MLflow stores are; False if it cannot be read."""
+    try:
+        if not path.is_file():  # opening a pipe would wait for its writer
+            return False
+        with path.open("rb") as file:
+            return file.read(len(_SQLITE)) == _SQLITE
+    except OSError:
+        return False
 
 
 def _read_postgres(connection: Any, shown: str, address: str, table_name: str) -> SourceTable:

@@ -12,7 +12,7 @@ import pandas as pd
 
 from guanxi import __version__
 from guanxi.data.sinks import files
-from guanxi.data.sinks.file_sets import replaced_together
+from guanxi.data.sinks.file_sets import check_replaceable, replaced_together
 from guanxi.data.sinks.own_files import file_name, remove_own
 from guanxi.data.sinks.spreadsheet import write_spreadsheet
 from guanxi.params import Params
@@ -34,12 +34,16 @@ _OWN_TABLE = re.compile(
     r"(segments|roll_up|own_weights|migration|rejected)_.+|programme|targets|benchmarks|elasticities|agreement|actions|indicators"
     r"|group_rules|weight_drift|weights_proposed|stability"
 )
+_OWN = re.compile(
+    rf"scorecard\.(parquet|csv|xlsx|html)|(weights|scale)\.json|tables/({_OWN_TABLE.pattern})\.csv"
+)
 
 
 def check_folder(folder: Path) -> None:
-    """Check that the results can be written; OutputError if not."""
+    """Check that the results can be written and replace an earlier scorecard only; OutputError if not."""
     for path in (folder / "scorecard.parquet", folder / "tables" / "programme.csv"):
         files.check_output(path)
+    check_replaceable(folder, _OWN, "weights.json", ("method", "weights", "computed", "judged"))
 
 
 def write_results(
