@@ -117,7 +117,7 @@ class TestEdge:
 
     def never_leaving(self) -> pd.DataFrame:
         """Histories without dropout: BG/NBD's fit ends at the edge, and NBD stands in."""
-        return simulate_nbd({"r": 1.0, "alpha": 10.0}, n=800, T=60.0, seed=3)
+        return simulate_nbd({"r": 1.0, "alpha": 10.0}, n=800, T=300.0, seed=3)
 
     def test_a_fallback_is_at_the_edge(self):
         assert is_at_edge(fit_quietly(transaction_model("bg_nbd"), self.never_leaving()))
