@@ -2,9 +2,9 @@
 
 python benchmarks/models.py [NAME ...]
 
-Each log of ``logs.py`` (or those whose name contains a NAME) is cut into windows of a quarter and of an eighth
-of its history. Each model is fitted at a window's start to at most 3,000 customers; the choice is made on the
-windows before. Printed: Poisson deviance and log loss at the window's level, in percent of BG/NBD's, and the
+Each log of ``logs.py`` (or each whose name contains NAME) is cut into windows of a quarter and an eighth of
+its history. Each model is fitted at a window's start to at most 3,000 customers; the choice is made on the
+windows before. Printed: Poisson deviance and log loss at the window's level, in percent above BG/NBD's, the
 bias of the total, and processor seconds of a fit and a forecast.
 """
 

@@ -66,11 +66,10 @@ def measure(log: TransactionLog, cutoff: date, horizon: int) -> dict[str, object
     for name, label in ((GUANXI, "guanxi"), (ALONE, "value model"), (RFM_LOGISTIC, "RFM logistic")):
         for metric in ("auc", "log_loss"):
             found[f"{label}: {metric}"] = holdout.value("churn", metric, name)
-    features = twin.features
-    regressed = twin.contender(REGRESSED).forecast(features, horizon)["churn_probability"]
+    regressed = twin.contender(REGRESSED).forecast(twin.features, horizon)["churn_probability"]
     churned = holdout.table["churned"].to_numpy(float)
     found["regression: auc"] = auc(churned, regressed)
-    found["regression: log_loss"] = float(log_loss(churned, regressed).mean())
+    found["regression: log_loss"] = log_loss(churned, regressed)
     return found
 
 
