@@ -46,6 +46,7 @@ SECOND_WEIGHT = 0.5
 _FOLDS = 2
 _CLEAR_GAIN, _CLEAR_LEAD, _CLEAR_LEVEL = 2.0, 2.0, 2.0  # standard errors
 _HALF_TRUSTED_ROWS = 3000
+_WEIGHT_WITHOUT_TREES = {"churn": 2.0 / 3.0, "purchases": 0.5}  # of the regression
 _MINIMUM_LEVELS = 3
 _MINIMUM_ROWS = 50
 WORST = 1e6
@@ -231,16 +232,22 @@ def _evaluate(windows: TrainingWindows, day: date) -> _Fold:
 def _blend(windows: TrainingWindows, day: date, corrected: Floats, second: Floats) -> Floats:
     """Score of the blend on the window after a day."""
     centred = windows.window(day).centred
-    share = _tree_share(windows, _earlier_days(windows.plan, day))
-    return (1.0 - SECOND_WEIGHT) * (centred + share * (corrected - centred)) + SECOND_WEIGHT * second
+    trees, weight = _blend_weights(windows, _earlier_days(windows.plan, day))
+    return (1.0 - weight) * centred + trees * (corrected - centred) + weight * second
 
 
-def _tree_share(windows: TrainingWindows, days: Sequence[date]) -> float:
-    """Share of the trees' correction that the blend keeps, by the rows of the days they are grown on."""
-    if SECOND_OPINION[windows.target.name] != REGRESSION:
-        return 1.0
+def _blend_weights(windows: TrainingWindows, days: Sequence[date]) -> tuple[float, float]:
+    """Weights of the correcting trees and of the second member, by the rows of the days the trees are grown on.
+
+    The fewer the rows, the less of the trees' correction is kept, and for churn the more of the regression.
+    """
+    name = windows.target.name
+    if SECOND_OPINION[name] != REGRESSION:
+        return 1.0 - SECOND_WEIGHT, SECOND_WEIGHT
     rows = sum(len(windows.window(day).rows) for day in days)
-    return rows / (rows + _HALF_TRUSTED_ROWS)
+    trusted = rows / (rows + _HALF_TRUSTED_ROWS)
+    second = SECOND_WEIGHT + (1.0 - trusted) * (_WEIGHT_WITHOUT_TREES[name] - SECOND_WEIGHT)
+    return (1.0 - second) * trusted, second
 
 
 def _choose(target: ModelledOutcome, folds: list[_Fold]) -> tuple[str, str]:
@@ -307,7 +314,7 @@ def _refit(windows: TrainingWindows, latest: _Fold) -> dict[str, tuple[Correctio
         CORRECTED: {CORRECTING: 1.0},
         TREES_ALONE: {TREES: 1.0},
         REGRESSED: {REGRESSION: 1.0},
-        BLEND: {CORRECTING: (1.0 - SECOND_WEIGHT) * _tree_share(windows, days), second: SECOND_WEIGHT},
+        BLEND: dict(zip((CORRECTING, second), _blend_weights(windows, days), strict=True)),
     }
     if regression is None:
         del members[REGRESSED]
