@@ -98,7 +98,7 @@ def test_a_season_that_moves_all_alike_changes_no_choice(regular, regular_log):
 
 
 def test_the_order_of_the_rows_changes_nothing(regular, regular_log):
-    choice, plan, rows = regular
+    choice, plan, _ = regular
     shuffled = regular_log.events.execute().sample(frac=1.0, random_state=2)
     log = read_transactions(shuffled.rename(columns={"date": "timestamp"}))
 

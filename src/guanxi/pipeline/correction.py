@@ -237,7 +237,7 @@ def _blend(windows: TrainingWindows, day: date, corrected: Floats, second: Float
 
 
 def _blend_weights(windows: TrainingWindows, days: Sequence[date]) -> tuple[float, float]:
-    """Weights of the correcting trees and of the second member, by the rows of the days the trees are grown on.
+    """Weights of the correcting trees and of the second member, by the rows of the days they are grown on.
 
     The fewer the rows, the less of the trees' correction is kept, and for churn the more of the regression.
     """
