@@ -14,6 +14,7 @@ import yaml
 from guanxi.errors import ParamsError
 from guanxi.params import Params, load_params, override, parse_columns
 
+WHOLE_PERIODS = "clv.model=bg_bb counts whole periods: set data.event_grain=W, M or Y"
 COMMENTED = Path(__file__).resolve().parents[1] / "params.yaml"
 
 
@@ -164,6 +165,28 @@ def test_overrides_that_cannot_be_used(given: str, message: str) -> None:
     with pytest.raises(ParamsError, match=re.escape(message)) as caught:
         load_params(overrides=[given])
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        (["clv.model=bg_bb"], f"the parameters are not valid: {WHOLE_PERIODS}"),
+        (["clv.model=bg_bb", "data.event_grain=D"], f"the parameters are not valid: {WHOLE_PERIODS}"),
+        (
+            ["clv.model=nbd", "clv.engine=lifetimes"],
+            "parameter clv is not valid: lifetimes fits bg_nbd, mbg_nbd, pareto_nbd only, not nbd",
+        ),
+    ],
+)
+def test_values_that_contradict_each_other(given: list[str], message: str) -> None:
+    with pytest.raises(ParamsError, match=f"^{re.escape(message)}$"):
+        load_params(overrides=given)
+
+
+@pytest.mark.parametrize("grain", ["W", "M", "Y"])
+def test_whole_periods_take_every_coarser_grain(grain: str) -> None:
+    params = load_params(overrides=["clv.model=bg_bb", f"data.event_grain={grain}"])
+    assert (params.clv.model, params.data.event_grain) == ("bg_bb", grain)
 
 
 def test_several_faults_are_counted() -> None:

@@ -51,6 +51,11 @@ def proposal(message: str) -> dict[str, str]:
          "customer_unique_id|order_purchase_timestamp|payment_value"),
         ("Order ID|Order Date|Customer ID|Customer Name|Sales|Profit", "Customer ID|Order Date|Sales"),
         ("Customer's No|Day|Net amount", "Customer's No|Day|Net amount"),
+        ("Customer|date_of_birth|Order date of sale|value", "Customer|Order date of sale|value"),
+        ("Member|Order date|Total Items|Tax amount|Order sum", "Member|Order date|NAME"),
+        ("Client|Order date|Discount amount|Total tax|Amount (incl. VAT)",
+         "Client|Order date|Amount (incl. VAT)"),
+        ("Client|Order date|Order quantity|Unit price", "Client|Order date|Order quantity*Unit price"),
     ],
 )  # fmt: skip
 def test_exports_of_many_programs(columns: str, expected: str) -> None:

@@ -166,7 +166,13 @@ class TestTimes:
         found = named(read(table))[name]
         assert found.setting == f"data.event_grain={grain}"
         assert f"--set data.event_grain={grain} --set clv.model=bg_bb" in found.text
+        assert ("--set horizon_days=365" in found.text) == (grain == "Y")
         assert name not in named(read(table, **as_set(found)))
+
+    def test_a_short_log_is_not_called_monthly(self) -> None:
+        days = pd.date_range("2021-01-10", periods=8, freq="37D").strftime("%Y-%m-%d")
+        for lines, names in ((16, set()), (24, {"monthly_log"})):
+            assert set(named(read(shop(lines).assign(timestamp=np.resize(days, lines))))) == names
 
 
 class TestCustomers:
@@ -215,6 +221,13 @@ class TestAdvice:
         for finding in log.findings:
             assert str(finding) in report.warnings
         assert [each["name"] for each in report.numbers["findings"]] == list(findings)
+
+    def test_examples_of_products_show_all_factors(self) -> None:
+        table = shop().rename(columns={"amount": "price"}).assign(quantity="2")
+        table["price"] = table["price"].astype(str)
+        table.loc[1, "price"] = "soon"
+        log = read(table, columns={"amount": "quantity*price"})
+        assert named(log)["unparsable_amount"].examples == ("line 2: 2 * soon",)
 
     dirt = st.tuples(
         st.sampled_from(["a", "b", "0", "", "NULL", "Total", "c "]),

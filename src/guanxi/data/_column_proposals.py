@@ -47,6 +47,13 @@ _NAMES = {
 _PROPOSED = (*REQUIRED_COLUMNS, "amount")
 _LEAST_PART = 4
 _WHOLE = ("name", "paid", "time", "user")  # as a part of a name they say too little
+# Names that say something else, though a part of them or their content may fit.
+_NOT = {
+    "timestamp": re.compile("birth|geburt|nacimiento|naissance|生日|出生"),
+    "amount": re.compile(
+        "^(total)?(tax|vat|steuer|mwst|discount|rabatt|shipping|versand|refund)|refunded|items|quantity|qty|menge|anzahl"
+    ),
+}
 _SAMPLE = 1000
 _DATE = re.compile(r"\s*\d{1,4}([-/.年])\d{1,2}(\1|月)\d{1,4}")
 _NUMBER = re.compile(r"\s*[-+(]?\s*\D{0,3}\s*\d[\d.,' ]*\D{0,4}$")
@@ -61,7 +68,7 @@ def propose_columns(source: SourceTable, given: Mapping[str, str]) -> dict[str, 
     free = [name for name in source.columns if name not in given.values()]
     found = dict(given)
     for name in _PROPOSED:
-        if name not in found and (column := _named(_NAMES[name], free)) is not None:
+        if name not in found and (column := _named(_NAMES[name], _possible(name, free))) is not None:
             found[name] = column
             free.remove(column)
     if "amount" not in found:
@@ -88,7 +95,7 @@ def columns_option(columns: Mapping[str, str]) -> str:
 
 def _named(names: str, columns: Iterable[str]) -> str | None:
     """Return the column with the likeliest of some names, or else with one of them as a part of its own."""
-    plain = {column: re.sub(r"[\W_]+", "", column).lower() for column in columns}
+    plain = {column: _plain(column) for column in columns}
     for name in names.split():
         for column, written in plain.items():
             if written == name:
@@ -100,6 +107,14 @@ def _named(names: str, columns: Iterable[str]) -> str | None:
     return None
 
 
+def _plain(column: str) -> str:
+    return re.sub(r"[\W_]+", "", column).lower()
+
+
+def _possible(name: str, columns: Iterable[str]) -> list[str]:
+    return [each for each in columns if name not in _NOT or not _NOT[name].search(_plain(each))]
+
+
 def _by_content(source: SourceTable, wanted: list[str], columns: list[str]) -> dict[str, str]:
     """Propose columns by what they hold, where only one column comes into question."""
     if not columns:
@@ -107,7 +122,8 @@ def _by_content(source: SourceTable, wanted: list[str], columns: list[str]) -> d
     sample = source.table.select(columns).limit(_SAMPLE).execute()
     found: dict[str, str] = {}
     for name in wanted:
-        fitting = [each for each in columns if each not in found.values() and _may_be(name, sample[each])]
+        others = [each for each in _possible(name, columns) if each not in found.values()]
+        fitting = [each for each in others if _may_be(name, sample[each])]
         if len(fitting) == 1:
             found[name] = fitting[0]
     return found

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import ibis
+
 from guanxi.data import rules
 from guanxi.data._columns import _mapping
 from guanxi.data.findings import DataFinding
@@ -76,8 +78,9 @@ def _examples(source: SourceTable, rejected: Any, rule: str, params: DataParams)
         shown = lines.select("line_number", text=lines.line_text).execute()
     else:
         names = free_names(source.columns, {"line_number", "rule", "line_text"})
-        column = names[_mapping(source, params)[_SHOWN_COLUMNS[rule]][0]]
-        shown = lines.select("line_number", text=lines[column].cast("string")).execute()
+        columns = [lines[names[each]] for each in _mapping(source, params)[_SHOWN_COLUMNS[rule]]]
+        factors = [column.cast("string").fill_null("") for column in columns]
+        shown = lines.select("line_number", text=ibis.literal(" * ").join(factors)).execute()
     texts = [text[:_LONGEST_EXAMPLE] if isinstance(text, str) else "" for text in shown["text"]]
     return tuple(
         f"line {number:,}{text and ': '}{text}"

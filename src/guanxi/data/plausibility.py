@@ -29,6 +29,7 @@ _DOMINANT_SHARE = 0.05
 _DOMINANT_TIMES = 10  # times the ninth decile of the customers
 _FEWEST_CUSTOMERS = 20
 _FEWEST_DAYS = 6
+_LINES_OF_A_PERIOD = 3  # on each day, or the log is only short
 
 
 def examine(lines: Any, params: DataParams) -> tuple[DataFinding, ...]:
@@ -130,15 +131,19 @@ def _periods(days: pd.DataFrame, params: DataParams) -> Iterator[DataFinding]:
     months = {(day.year, day.month) for day in days["date"]}
     yearly = len({day.year for day in days["date"]}) == len(days)
     grain = "Y" if yearly else "M"
-    if len(days) < _FEWEST_DAYS or len(days) > len(months) or params.event_grain == grain:
+    lines = int(days["lines"].sum())
+    if len(days) > len(months) or params.event_grain == grain:
         return
+    if len(days) < _FEWEST_DAYS or lines < _LINES_OF_A_PERIOD * len(days):
+        return  # few purchases far apart
     period = "year" if yearly else "month"
+    horizon = " --set horizon_days=365" if yearly else ""  # the usual one holds no whole year
     yield DataFinding(
         f"{period}ly_log",
-        f"the log has one day per {period} ({_days(days['date'])}): the true days are unknown, and models "
-        f"that count in days may overstate totals; count in {period}s with "
-        f"--set data.event_grain={grain} --set clv.model=bg_bb",
-        lines=int(days["lines"].sum()),
+        f"the log has at most one day per {period} ({_days(days['date'])}): the true days are unknown, and "
+        f"models that count in days may overstate totals; count in {period}s with "
+        f"--set data.event_grain={grain} --set clv.model=bg_bb{horizon}",
+        lines=lines,
         value=rounded(days["value"].sum(min_count=1)),
         examples=tuple(map(str, days["date"].head(SHOWN))),
         setting=f"data.event_grain={grain}",

@@ -31,6 +31,7 @@ _WITHOUT_AMOUNTS = DataFinding(
     "no column is mapped to amount: purchases and churn are forecast, everything about spend is left out",
     setting="data.columns.amount=NAME",
 )
+_PERIODS = {"W": "week", "M": "month", "Y": "year"}
 
 
 @dataclass(frozen=True)
@@ -160,7 +161,8 @@ def _read(connection: Any, source: Source, params: DataParams) -> SourceTable:
 def _summarise(connection: Any, source: SourceTable, judged: Any, params: DataParams) -> TransactionLog:
     rejected, rejected_by_rule = _rejected_lines(connection, source, judged, "rejected")
     accepted = judged.filter(judged.rule.isnull()).drop("rule", "repeated")
-    lines = connection.create_table("lines", _from_first_days(accepted, params.event_grain))
+    dated = _from_first_days(accepted, params.event_grain)
+    lines = connection.create_table("lines", dated)
     facts = lines.agg(
         accepted=lines.count(),
         customers=lines.customer_id.nunique(),
@@ -182,6 +184,8 @@ def _summarise(connection: Any, source: SourceTable, judged: Any, params: DataPa
     # Drop intermediate tables before the next large step, which needs the memory.
     connection.drop_table("judged")
     connection.drop_table("source")
+    if dated is not accepted:
+        found = (*found, _dated_from_first_days(params.event_grain, n_accepted, facts["last"].iloc[0]))
     return TransactionLog(
         source=source.name,
         params=params,
@@ -214,6 +218,16 @@ def _from_first_days(lines: Any, event_grain: str) -> Any:
     if event_grain == "D" or not lines.agg(ends=ends).execute()["ends"].iloc[0]:
         return lines
     return lines.mutate(date=lines.date.truncate(event_grain))
+
+
+def _dated_from_first_days(event_grain: str, lines: int, last: date) -> DataFinding:
+    period = _PERIODS[event_grain]
+    return DataFinding(
+        "dated_from_first_days",
+        f"all lines are of the last day of a {period} and were dated from its first: {last:%Y-%m-%d} stands "
+        f"for the {period} that begins on it",
+        lines=lines,
+    )
 
 
 def _rejected_lines(

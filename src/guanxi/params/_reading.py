@@ -211,6 +211,8 @@ def _explain(error: ValidationError) -> str:
     if first["type"] == "missing":
         return f"parameter {dotted} is missing{more}"
     message = _FORMS.get(first["type"]) or first["msg"].removeprefix("Value error, ")
+    if first["type"] == "value_error" and isinstance(first["input"], dict):  # keys that contradict each other
+        return f"{f'parameter {dotted} is' if dotted else 'the parameters are'} not valid: {message}{more}"
     return f"parameter {dotted} = {_short(first['input'])} is not valid: {message}{more}"
 
 

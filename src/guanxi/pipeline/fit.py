@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
 from datetime import date
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from guanxi.data.transactions import TransactionLog
 from guanxi.data.usability import MINIMUM_REPEATERS
-from guanxi.errors import DataError, HistoryError
+from guanxi.errors import DataError, HistoryError, ParamsError
 from guanxi.features.rfm import with_log_gaps
 from guanxi.features.snapshots import SnapshotPlan, features_at, plan_snapshots, snapshot
 from guanxi.models import GammaGamma
@@ -23,8 +23,9 @@ from guanxi.models.transaction_model import TransactionModel
 from guanxi.params import Params
 from guanxi.periods import days_per_unit
 from guanxi.pipeline._base_learners import MODELLED_OUTCOMES, Base
-from guanxi.pipeline._fit_month_index import fit_month_index
 from guanxi.pipeline.correction import ALONE, FittedCorrection, _alone, _fit_correction
+from guanxi.pipeline.level.forecast import PortfolioLevel, fit_level
+from guanxi.pipeline.level.refits import refit_models
 from guanxi.pipeline.selection import (
     CANDIDATES,
     USUAL,
@@ -51,6 +52,7 @@ from guanxi.served.scorer import Scorer
 from guanxi.served.spend import UNKNOWN
 
 _REFERENCE_ROWS = 200
+_GRAINS_WITH_LEVEL = ("D", "W")
 OnStep = Callable[[str], None]
 
 
@@ -77,6 +79,8 @@ class FittedModels:
         Target to its trees in LightGBM's text format; targets without trees are absent.
     features : pandas.DataFrame
         The feature table as of ``as_of``.
+    level : PortfolioLevel or None
+        Errors of totals learnt from earlier cutoffs; None if purchases are merged by month or year.
     tuning : pandas.DataFrame or None
         Trials of tree settings, see :func:`.tuning._tune`; None without tuning.
     """
@@ -90,6 +94,7 @@ class FittedModels:
     model: ServedModel
     trees: dict[str, list[str]]
     features: pd.DataFrame
+    level: PortfolioLevel | None = None
     tuning: pd.DataFrame | None = None
 
     @property
@@ -127,11 +132,14 @@ def fit_models(
 
     Raises
     ------
+    ParamsError
+        If the horizon is shorter than a period of BG/BB.
     HistoryError
         If there is no customer by then.
     DataError
         If too few customers bought again, or all amounts are equal.
     """
+    _check_horizon(params)
     plan = plan_snapshots(log.first_day, as_of, params.horizon_days, params.churn.snapshot_spacing_days)
     window = plan.window_days if plan else params.horizon_days
     # Use the window length of the trees, even if it is shorter than the horizon.
@@ -143,8 +151,9 @@ def fit_models(
     transactions, choice = _fit_transactions(log, as_of, features, choice, params)
     spend = _fit_spend(features, params) if log.has_amounts else None
     model = _value_models(as_of, params, features, window, transactions, choice, spend)
-    ages, purchases = features["T"].to_numpy(), Scorer(model, {}).purchases
-    model = replace(model, month_index=fit_month_index(log, as_of, ages, purchases))
+    on_step("level")
+    level = _fit_level(log, as_of, choice, params)
+    flat, model = Scorer(model, {}), _at_level(model, level, features)
     base = _remembered_base(Scorer(model, {}))
     prior = base("churn", features, as_of, params.horizon_days)
     drivers = replace(model.drivers, reference=_reference(features, prior))
@@ -159,7 +168,7 @@ def fit_models(
             continue
         on_step(f"corrections by trees: {target.name}")
         corrections[target.name] = _fit_correction(
-            target, plan, snapshots, base, features, params.horizon_days, settings, params.seed
+            target, plan, snapshots, base, flat.base, features, params.horizon_days, settings, params.seed
         )
     trees = {name: fitted.texts for name, fitted in corrections.items() if fitted.texts}
     chosen = {name: fitted.model for name, fitted in corrections.items()}
@@ -174,6 +183,7 @@ def fit_models(
         model=replace(model, features={name: driver_of(name) for name in Scorer(model, trees).features}),
         trees=trees,
         features=features,
+        level=level,
         tuning=tuning,
     )
 
@@ -194,6 +204,8 @@ def _remembered_base(value_models: Scorer) -> Base:
 def fit_notes(served: FittedModels, twin: FittedModels | None) -> list[str]:
     """List notes on the fits, and on differences between the served model and the evaluated twin."""
     notes = list(served.fit_notes)
+    if served.level is not None:
+        notes.append(served.level.describe(served.model.horizon_days))
     if twin is None:
         return notes
     notes += [f"twin: {note}" for note in twin.fit_notes if note not in notes]
@@ -202,6 +214,16 @@ def fit_notes(served: FittedModels, twin: FittedModels | None) -> list[str]:
         if own != evaluated:
             notes.append(f"{target}: the evaluated twin uses {evaluated}, the served model {own}")
     return notes
+
+
+def _check_horizon(params: Params) -> None:
+    """Refuse a part of a period: all purchases of the period fall on one day, within the window or not."""
+    grain, least = params.data.event_grain, int(days_per_unit(params.data.event_grain))
+    if params.clv.model == "bg_bb" and params.horizon_days < least:
+        raise ParamsError(
+            f"horizon_days={params.horizon_days} is shorter than a period of clv.model=bg_bb with "
+            f"data.event_grain={grain}: use --horizon {least} or longer"
+        )
 
 
 def _check_fittable(features: pd.DataFrame, as_of: date, spend: str | None) -> None:
@@ -312,6 +334,25 @@ def _value_models(
             longest_measurable_horizon_days=history_days // 2,
         ),
     )
+
+
+def _fit_level(log: TransactionLog, as_of: date, choice: Choice, params: Params) -> PortfolioLevel | None:
+    """Learn the level of the totals from refits; periods longer than its steps have none."""
+    grain = params.data.event_grain
+    if grain not in _GRAINS_WITH_LEVEL:
+        return None
+    period = days_per_unit(grain)
+    models = [partial(transaction_model, name, "guanxi", period) for name in dict.fromkeys(choice.counts)]
+    with_spend = log.has_amounts and params.clv.spend != "mean"
+    return fit_level(refit_models(log, as_of, models, with_spend=with_spend), params.horizon_days)
+
+
+def _at_level(model: ServedModel, level: PortfolioLevel | None, features: pd.DataFrame) -> ServedModel:
+    """Add the intensity of purchases that the level expects."""
+    if level is None:
+        return model
+    x, t_x, T = (features[name].to_numpy(dtype=np.float64) for name in ("frequency", "recency", "T"))
+    return replace(model, intensity=level.intensity(Scorer(model, {}).purchases, (x, t_x, T)))
 
 
 def _served_spend(spend: GammaGamma | None) -> SpendModel:
