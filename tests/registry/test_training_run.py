@@ -48,9 +48,7 @@ def test_children_hold_the_estimates(children):
     assert purchases.metrics["log_likelihood"] < 0
     assert children["churn"].data.metrics["rounds"] >= 1
     assert "churn_auc" in children["churn"].data.metrics
-    assert {"purchases_mae", "purchases_pit_ks", "purchases_coverage"} <= set(
-        purchases.metrics
-    )
+    assert {"purchases_mae", "purchases_pit_ks", "purchases_coverage"} <= set(purchases.metrics)
 
 
 def test_metrics_of_the_model_stand_beside_those_of_the_naive_forecast(parent):
