@@ -40,15 +40,15 @@ def test_parameters_are_flat_and_resolved(parent):
 
 
 def test_children_hold_the_estimates(children):
-    assert {"r", "alpha", "a", "b"} <= set(children["transactions"].data.params)
+    purchases = children["transactions bg_nbd"].data
+    assert {"r", "alpha", "a", "b"} <= set(purchases.params)
     assert {"p", "q", "v"} <= set(children["spend"].data.params)
-    assert children["transactions"].data.tags["guanxi.fitted_model"] == "bg_nbd"
-    assert children["transactions"].data.metrics["log_likelihood"] < 0
+    assert purchases.tags["guanxi.fitted_model"] == "bg_nbd"
+    assert children["transactions mbg_nbd"].data.tags["guanxi.fitted_model"] == "mbg_nbd"
+    assert purchases.metrics["log_likelihood"] < 0
     assert children["churn"].data.metrics["rounds"] >= 1
     assert "churn_auc" in children["churn"].data.metrics
-    assert {"purchases_mae", "purchases_pit_ks", "purchases_coverage"} <= set(
-        children["transactions"].data.metrics
-    )
+    assert {"purchases_mae", "purchases_pit_ks", "purchases_coverage"} <= set(purchases.metrics)
 
 
 def test_metrics_of_the_model_stand_beside_those_of_the_naive_forecast(parent):
@@ -73,7 +73,7 @@ def test_tags_name_versions_days_and_the_commit(store, parent):
     tags = parent.data.tags
     assert tags["guanxi.as_of"] == "1998-06-30"
     assert tags["guanxi.twin_as_of"] == "1998-05-01"
-    assert tags["guanxi.purchase_models"] == "clv.model is bg_nbd"
+    assert tags["guanxi.purchase_models"].startswith("counts by the mean of bg_nbd + mbg_nbd")
     assert tags["guanxi.fit_notes"] == "none"
     # The run worked in a folder outside any repository.
     assert "mlflow.source.git.commit" not in tags

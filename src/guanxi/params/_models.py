@@ -16,7 +16,7 @@ class LifetimeValueParams(Section):
 
     model: Literal[
         "bg_nbd", "mbg_nbd", "bg_cnbd", "mbg_cnbd", "pareto_nbd", "ggom_nbd", "nbd", "bg_bb", "auto"
-    ] = "bg_nbd"
+    ] = "auto"
     engine: Literal["guanxi", "lifetimes"] = "guanxi"
     spend: Literal["gamma_gamma", "mean"] = "gamma_gamma"
     annual_discount_rate: float = Field(0.1, ge=0, lt=10)
@@ -25,7 +25,7 @@ class LifetimeValueParams(Section):
 
     @model_validator(mode="after")
     def _model_of_the_engine(self) -> Self:
-        if self.engine == "lifetimes" and self.model not in _LIFETIMES_MODELS:
+        if self.engine == "lifetimes" and self.model not in (*_LIFETIMES_MODELS, "auto"):
             raise ValueError(f"lifetimes fits {', '.join(_LIFETIMES_MODELS)} only, not {self.model}")
         return self
 

@@ -30,9 +30,11 @@ _LOGARITHMS = (
     *("purchases_decayed_30", "purchases_decayed_90"),
 )
 _TRIAL_ROWS, _MOST_ROWS = 30_000, 200_000  # more rows hardly improve the fit
-_RIDGE = 1e-4  # on standardised columns, some of them nearly collinear
 # Times the largest logarithm of a feature in training, up to which the regression is extrapolated.
 _FURTHEST = 2.0
+# On standardised columns, some of them nearly collinear. For churn it is a prior of standard deviation .3 for
+# each coefficient, which yields to thousands of rows.
+_RIDGE, _CHURN_PENALTY = 1e-4, 10.0
 _MOST_ITERATIONS = 2000
 _COLUMNS = {"binary": "churned", "poisson": "purchases", "gamma": "spend"}
 _LEVEL_LIMIT = 10.0
@@ -251,6 +253,6 @@ def _regressor(target: ModelledOutcome) -> Any:
     from sklearn.linear_model import GammaRegressor, LogisticRegression, PoissonRegressor
 
     if target.objective == "binary":
-        return LogisticRegression(max_iter=_MOST_ITERATIONS)
+        return LogisticRegression(C=1.0 / _CHURN_PENALTY, max_iter=_MOST_ITERATIONS)
     regressor = PoissonRegressor if target.objective == "poisson" else GammaRegressor
     return regressor(alpha=_RIDGE, max_iter=_MOST_ITERATIONS)

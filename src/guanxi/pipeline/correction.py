@@ -1,10 +1,11 @@
 """Corrections of the value models by trees and regressions, chosen on windows before the training day.
 
-Four contenders are compared for each target: the value model alone; trees that correct it (with its score as
-offset); trees alone; and a blend, the mean of the correcting trees and a second model fitted without offset.
-For churn and purchases that is a regression on the latest window, for the amount of a purchase trees. All are
-recalibrated to the observed mean of the window, since a seasonal change of the level says nothing about which
-customers leave.
+Contenders are compared for each target: the value model alone; trees that correct it (with its score as
+offset); trees alone; for churn and purchases a regression on the latest window; and a blend, the mean of the
+correcting trees and a second model fitted without offset: that regression, or trees for the amount of a
+purchase. With few rows the blend is the mean of value model and regression: the correction by trees is shrunk
+by the number of rows they are grown on. All are recalibrated to the observed mean of the window, since a
+seasonal change of the level says nothing about which customers leave.
 """
 
 from __future__ import annotations
@@ -39,11 +40,14 @@ Floats = NDArray[np.float64]
 Flat = Callable[[str, pd.DataFrame, float], Floats]
 
 ALONE, CORRECTED, TREES_ALONE, BLEND = "value model alone", "corrected by trees", "trees alone", "blend"
-CONTENDERS = (ALONE, CORRECTED, TREES_ALONE, BLEND)
+REGRESSED = "regression alone"
+CONTENDERS = (ALONE, CORRECTED, TREES_ALONE, REGRESSED, BLEND)
 SECOND_OPINION = {"churn": REGRESSION, "purchases": REGRESSION, "spend": TREES}
 SECOND_WEIGHT = 0.5
 _FOLDS = 2
 _CLEAR_GAIN, _CLEAR_LEAD, _CLEAR_LEVEL = 2.0, 2.0, 2.0  # standard errors
+_HALF_TRUSTED_ROWS = 3000
+_WEIGHT_WITHOUT_TREES = {"churn": 2.0 / 3.0, "purchases": 0.5}  # of the regression
 _MINIMUM_LEVELS = 3
 _MINIMUM_ROWS = 50
 _LENGTH_STEPS, _LONGEST = 6, 20.0
@@ -59,7 +63,8 @@ class FittedCorrection:
     chosen : str
         One of :data:`CONTENDERS`.
     options : dict
-        Each contender's model and its boosters' texts; only :data:`ALONE` if no correction could be fitted.
+        Each contender's model and its boosters' texts; only :data:`ALONE` if no correction could be fitted,
+        and no :data:`REGRESSED` for spend.
     losses : pandas.DataFrame
         ``cutoff, target, model, loss`` on the windows of the comparison.
     levels : tuple of float
@@ -211,15 +216,12 @@ def _evaluate(windows: TrainingWindows, day: date) -> _Fold:
     features = windows.varying(earlier)
     grown = windows.try_on(day, (CORRECTING, TREES), earlier, features)
     by_member = {member: score for member, (score, _) in grown.items()}
-    second = SECOND_OPINION[target.name]
-    if second == REGRESSION:
-        by_member[REGRESSION] = windows.predict_regression(windows.regress(max(earlier)), day)
-    scores = {
-        ALONE: window.centred,
-        CORRECTED: by_member[CORRECTING],
-        TREES_ALONE: by_member[TREES],
-        BLEND: (1.0 - SECOND_WEIGHT) * by_member[CORRECTING] + SECOND_WEIGHT * by_member[second],
-    }
+    scores = {ALONE: window.centred, CORRECTED: by_member[CORRECTING], TREES_ALONE: by_member[TREES]}
+    second = by_member[TREES]
+    if SECOND_OPINION[target.name] == REGRESSION:
+        second = windows.predict_regression(windows.regress(max(earlier)), day)
+        scores[REGRESSED] = second
+    scores[BLEND] = _blend(windows, day, by_member[CORRECTING], second)
     levelled = {
         name: score + target.level(score, window.weight, window.mean) for name, score in scores.items()
     }
@@ -232,22 +234,48 @@ def _evaluate(windows: TrainingWindows, day: date) -> _Fold:
     return _Fold(day, window, levelled, losses, features, rounds)
 
 
+def _blend(windows: TrainingWindows, day: date, corrected: Floats, second: Floats) -> Floats:
+    """Score of the blend on the window after a day."""
+    centred = windows.window(day).centred
+    trees, weight = _blend_weights(windows, _earlier_days(windows.plan, day))
+    return (1.0 - weight) * centred + trees * (corrected - centred) + weight * second
+
+
+def _blend_weights(windows: TrainingWindows, days: Sequence[date]) -> tuple[float, float]:
+    """Weights of the correcting trees and of the second member, by the rows of the days they are grown on.
+
+    The fewer the rows, the less of the trees' correction is kept, and for churn the more of the regression.
+    """
+    name = windows.target.name
+    if SECOND_OPINION[name] != REGRESSION:
+        return 1.0 - SECOND_WEIGHT, SECOND_WEIGHT
+    rows = sum(len(windows.window(day).rows) for day in days)
+    trusted = rows / (rows + _HALF_TRUSTED_ROWS)
+    second = SECOND_WEIGHT + (1.0 - trusted) * (_WEIGHT_WITHOUT_TREES[name] - SECOND_WEIGHT)
+    return (1.0 - second) * trusted, second
+
+
 def _choose(target: ModelledOutcome, folds: list[_Fold]) -> tuple[str, str]:
     """Choose the blend, unless another contender is better by more than two standard errors.
 
-    The blend is the least extreme of contenders that do not differ significantly. The value model alone is
-    kept unless the gain exceeds two standard errors, or one with two windows.
+    The blend is the least extreme of contenders that do not differ significantly. Where trees are its second
+    opinion, the value model alone is kept unless the gain exceeds two standard errors, or one with two
+    windows.
     """
     weight = np.concatenate([fold.window.weight for fold in folds])
-    losses = {name: np.concatenate([fold.losses[name] for fold in folds]) for name in CONTENDERS}
+    names = [name for name in CONTENDERS if name in folds[0].losses]
+    losses = {name: np.concatenate([fold.losses[name] for fold in folds]) for name in names}
     means = {name: float(np.average(loss, weights=weight)) for name, loss in losses.items()}
-    best = CONTENDERS[first_lowest(means[name] for name in CONTENDERS)]
+    best = names[first_lowest(means[name] for name in names)]
     gain, error = _paired(losses[BLEND], losses[best], weight)
     chosen = best if gain > _CLEAR_LEAD * error else BLEND
+    if chosen == ALONE:
+        return ALONE, f"{target.value_model} alone: better than the blend ({gain:.4f} +- {error:.4f})"
     gain, error = _paired(losses[ALONE], losses[chosen], weight)
-    if gain <= _CLEAR_GAIN / len(folds) * error:
+    careful = SECOND_OPINION[target.name] != REGRESSION
+    if careful and gain <= _CLEAR_GAIN / len(folds) * error:
         return ALONE, f"{target.value_model} alone: no clear gain from trees ({gain:.4f} +- {error:.4f})"
-    others = ", ".join(f"{name} {means[name]:.4f}" for name in CONTENDERS if name != chosen)
+    others = ", ".join(f"{name} {means[name]:.4f}" for name in names if name != chosen)
     loss = f"{target.loss_name} {means[chosen]:.4f}"
     return chosen, f"{chosen}: {loss} ({others}; gain {gain:.4f} +- {error:.4f})"
 
@@ -290,13 +318,16 @@ def _refit(windows: TrainingWindows, latest: _Fold) -> dict[str, tuple[Correctio
         ALONE: {},
         CORRECTED: {CORRECTING: 1.0},
         TREES_ALONE: {TREES: 1.0},
-        BLEND: {CORRECTING: 1.0 - SECOND_WEIGHT, second: SECOND_WEIGHT},
+        REGRESSED: {REGRESSION: 1.0},
+        BLEND: dict(zip((CORRECTING, second), _blend_weights(windows, days), strict=True)),
     }
+    if regression is None:
+        del members[REGRESSED]
     return {
         name: (
             CorrectionModel(
                 name,
-                features=tuple(latest.features) if used else (),
+                features=tuple(latest.features) if set(used) - {REGRESSION} else (),
                 regression=regression if REGRESSION in used else None,
                 weights=tuple(used.values()),
                 window_days=plan.window_days,

@@ -23,11 +23,19 @@ from guanxi.models.purchase_models import CNBD_MODELS, transaction_model
 from guanxi.models.transaction_model import TransactionModel
 from guanxi.params import Params
 from guanxi.periods import days_per_unit
-from guanxi.pipeline._base_learners import MODELLED_OUTCOMES
+from guanxi.pipeline._base_learners import MODELLED_OUTCOMES, Base
 from guanxi.pipeline.correction import ALONE, FittedCorrection, _alone, _fit_correction
 from guanxi.pipeline.level.forecast import PortfolioLevel, fit_level
 from guanxi.pipeline.level.refits import refit_models
-from guanxi.pipeline.selection import Choice, _choose_models, _only, fit_quietly
+from guanxi.pipeline.selection import (
+    CANDIDATES,
+    USUAL,
+    Choice,
+    _choose_models,
+    _only,
+    _with_one_inside,
+    fit_quietly,
+)
 from guanxi.pipeline.tuning import _tune
 from guanxi.served.driver_texts import driver_of
 from guanxi.served.model import (
@@ -147,11 +155,7 @@ def fit_models(
     on_step("level")
     level = _fit_level(log, as_of, choice, params)
     flat, model = Scorer(model, {}), _at_level(model, level, features)
-    value_models = Scorer(model, {})
-
-    def base(target: str, rows: pd.DataFrame, day: date, days: int) -> NDArray[np.float64]:
-        return value_models.base(target, rows, days, day.isoformat())
-
+    base = _remembered_base(Scorer(model, {}))
     prior = base("churn", features, as_of, params.horizon_days)
     drivers = replace(model.drivers, reference=_reference(features, prior))
     without = "clv.spend is mean" if log.has_amounts else "the data have no amounts"
@@ -183,6 +187,19 @@ def fit_models(
         level=level,
         tuning=tuning,
     )
+
+
+def _remembered_base(value_models: Scorer) -> Base:
+    """Score tables by the value models, each table once for a target, day and window."""
+    known: dict[tuple[str, int, date, int], tuple[pd.DataFrame, NDArray[np.float64]]] = {}
+
+    def base(target: str, rows: pd.DataFrame, day: date, days: int) -> NDArray[np.float64]:
+        key = target, id(rows), day, days
+        if key not in known:  # the table is kept, so that no other gets its id
+            known[key] = rows, value_models.base(target, rows, days, day.isoformat())
+        return known[key][1]
+
+    return base
 
 
 def fit_notes(served: FittedModels, twin: FittedModels | None) -> list[str]:
@@ -238,19 +255,35 @@ def _choose(
     snapshots: Callable[[date], pd.DataFrame],
 ) -> Choice:
     if params.clv.model != "auto":
-        return _only(params.clv.model, f"clv.model is {params.clv.model}")
-    return _choose_models(plan, log.first_day, lambda day: with_log_gaps(snapshots(day), log, day))
+        return _only([params.clv.model], f"clv.model is {params.clv.model}")
+    return _choose_models(
+        plan,
+        log.first_day,
+        lambda day: with_log_gaps(snapshots(day), log, day),
+        params.seed,
+        _candidates(params),
+    )
+
+
+def _candidates(params: Params) -> tuple[str, ...]:
+    """Models that ``auto`` compares: lifetimes knows no regular gaps."""
+    return USUAL if params.clv.engine == "lifetimes" else CANDIDATES
 
 
 def _fit_transactions(
     log: TransactionLog, as_of: date, features: pd.DataFrame, choice: Choice, params: Params
 ) -> tuple[dict[str, TransactionModel], Choice]:
     """Fit the chosen models. A fallback is served under its own name."""
-    rows = with_log_gaps(features, log, as_of) if set(choice.names) & set(CNBD_MODELS) else features
     period = days_per_unit(params.data.event_grain)
-    fitted = {
-        name: fit_quietly(transaction_model(name, params.clv.engine, period), rows) for name in choice.names
-    }
+
+    def fit(name: str) -> TransactionModel:
+        rows = with_log_gaps(features, log, as_of) if name in CNBD_MODELS else features
+        return fit_quietly(transaction_model(name, params.clv.engine, period), rows)
+
+    fitted = {name: fit(name) for name in choice.names}
+    if params.clv.model == "auto":
+        choice = _with_one_inside(choice, fitted, fit, _candidates(params))
+        fitted = {name: fitted[name] for name in choice.names}
     serving = {name: model.process_.name for name, model in fitted.items()}
     # Names may repeat: if two models fall back to the same one, their mean counts it twice.
     counts, churn = (tuple(serving[name] for name in names) for names in (choice.counts, choice.churn))

@@ -31,8 +31,8 @@ from guanxi.pipeline._base_learners import (
 )
 from guanxi.pipeline.correction import (
     SECOND_OPINION,
-    SECOND_WEIGHT,
     WORST,
+    _blend,
     _earlier_days,
     _fold_days,
     _paired,
@@ -151,7 +151,7 @@ class _Objective:
         target, window, second = windows.target, windows.window(day), SECOND_OPINION[windows.target.name]
         corrected = self._grown(windows, CORRECTING, day)
         other = self.regressed[day] if second == REGRESSION else self._grown(windows, second, day)
-        score = (1.0 - SECOND_WEIGHT) * corrected + SECOND_WEIGHT * other
+        score = _blend(windows, day, corrected, other)
         return target.losses(window.outcome, score + target.level(score, window.weight, window.mean))
 
     def _grown(self, windows: TrainingWindows, member: str, day: date) -> Floats:

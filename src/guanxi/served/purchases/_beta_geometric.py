@@ -149,7 +149,6 @@ def _given_dropout_erlang(
     too small for that (cancellation), a few terms of the sum suffice.
     """
     survival = np.exp(log_survival)
-    few = survival < _FEW
     root = np.exp(log_survival / k)  # of 1 - p
     total = np.zeros(1)
     for turn in range(k // 2 + 1):  # the other roots are the conjugates of these
@@ -161,8 +160,13 @@ def _given_dropout_erlang(
         missing = -np.expm1(-shape * np.log1p(ratio * rest))
         total = total + pair * ((1.0 + u * missing / rest) * np.exp(2j * np.pi * turn * hidden / k)).real
     total = root**hidden * (total / k - (hidden == 0)) / np.maximum(survival, _FEW)
+    survival = np.broadcast_to(survival, total.shape)
+    few = survival < _FEW
     if few.any():
-        z = ratio / (1.0 + ratio)
-        terms = (survival ** (i - 1) * betainc(i * k - hidden, shape, z) for i in range(1, _FEW_TERMS))
-        total = np.where(few, sum(terms), total)
+        z, small = ratio / (1.0 + ratio), survival[few]
+        rows = np.nonzero(few)[0]
+        terms = np.zeros(len(small))
+        for i in range(_FEW_TERMS - 1, 0, -1):  # Horner's scheme
+            terms = terms * small + betainc(i * k - hidden, shape, z)[rows, 0]
+        total[few] = terms
     return np.where(ratio > 0.0, total, 0.0)
