@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import unicodedata
 from dataclasses import dataclass
 
 
@@ -45,7 +46,14 @@ class DataFinding:
         setting = shlex.quote(self.setting.removeprefix("--set ")) if self.setting else ""
         setting = f" (--set {setting})" if setting and setting not in self.text else ""
         # Examples are as in the source, where line breaks and terminal escapes may stand.
-        return "".join(c if c.isprintable() else repr(c)[1:-1] for c in self.text + shown + setting)
+        return "".join(map(_plain, self.text + shown + setting))
+
+
+def _plain(character: str) -> str:
+    """Write blanks of any width as one, and what is not printable as its escape."""
+    if unicodedata.category(character) == "Zs":
+        return " "
+    return character if character.isprintable() else repr(character)[1:-1]
 
 
 def share_of(part: float, whole: float) -> str:

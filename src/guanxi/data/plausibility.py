@@ -84,7 +84,7 @@ def _amounts_far_out(lines: Any, bound: float, total: float) -> Iterator[DataFin
     setting = f"data.max_amount={_limit_above(largest, bound):.15g}"
     yield DataFinding(
         "amount_far_out",
-        f"{_lines(found['lines'])} with an amount far above all others (up to {largest:,.15g}) hold "
+        f"{count_of_lines(found['lines'])} with an amount far above all others (up to {largest:,.15g}) hold "
         f"{found['value'] / total:.1%} of the value and were kept: if they are errors, reject them with "
         f"--set {setting}",
         lines=int(found["lines"]),
@@ -117,7 +117,7 @@ def _days_far_out(days: pd.DataFrame) -> Iterator[DataFinding]:
         if len(found):
             yield DataFinding(
                 name,
-                f"{_lines(found['lines'].sum())} on {_days(found['date'])} lie years {where} nearly all "
+                f"{count_of_lines(found['lines'].sum())} on {_days(found['date'])} lie years {where} nearly all "
                 f"others ({inner.iloc[0]} to {inner.iloc[-1]}) and were kept: if they are errors, reject "
                 f"them with --set data.{key}={limit}",
                 lines=int(found["lines"].sum()),
@@ -175,17 +175,20 @@ def _dominant_customers(lines: Any, params: DataParams) -> Iterator[DataFinding]
     found = customers.filter(ibis.or_(*outlying)).order_by(ibis.desc("lines"), "customer_id").execute()
     ids = [*(params.guests or ()), *map(str, found["customer_id"])]
     setting = f"data.guests={json.dumps(ids, ensure_ascii=False)}"
-    for row in found.itertuples():
-        share = row.value / (facts["value"] or 1.0)
+    if len(found):
+        value = found["value"].sum(min_count=1)
+        share = value / (facts["value"] or 1.0)
         of_value = "" if pd.isna(share) else f" and {share:.1%} of the value"
+        who = f"customer {found['customer_id'].iloc[0]!s:.60} alone has"
+        if len(found) > 1:
+            who = f"{len(found)} customers, each with an outlying share, have"
         yield DataFinding(
             "dominant_customer",
-            f"customer {str(row.customer_id)!r} alone has {row.lines / facts['lines']:.1%} of the lines"
-            f"{of_value}: if this is not one customer but "
-            f"everyone unknown, leave it out with --set {shlex.quote(setting)}",
-            lines=int(row.lines),
-            value=None if pd.isna(share) else rounded(row.value),
-            examples=(str(row.customer_id),),
+            f"{who} {found['lines'].sum() / facts['lines']:.1%} of the lines{of_value}: if they stand for "
+            f"everyone unknown, leave them out with --set {shlex.quote(setting)}",
+            lines=int(found["lines"].sum()),
+            value=rounded(value),
+            examples=tuple(map(str, found["customer_id"].head(SHOWN))),
             setting=setting,
         )
 
@@ -210,7 +213,8 @@ def _ids_in_two_cases(lines: Any) -> Iterator[DataFinding]:
         )
 
 
-def _lines(count: int) -> str:
+def count_of_lines(count: int) -> str:
+    """Write a number of lines."""
     return "1 line" if count == 1 else f"{int(count):,} lines"
 
 
@@ -230,7 +234,7 @@ def _shortened_ids(lines: Any) -> Iterator[DataFinding]:
     examples = short.customer_id.as_table().distinct().order_by("customer_id").limit(SHOWN).execute()
     yield DataFinding(
         "shortened_ids",
-        f"{_lines(found['lines'])} of {found['customers']:,} customers have an identifier that a spreadsheet "
+        f"{count_of_lines(found['lines'])} of {found['customers']:,} customers have an identifier that a spreadsheet "
         "shortened, so that several customers may share it: export that column as text",
         lines=int(found["lines"]),
         examples=tuple(examples["customer_id"]),
