@@ -45,8 +45,10 @@ bench: $(INSTALLED)  ## Measure speed and quality; tables on the screen, JSON in
 	$(BIN)/python benchmarks/fit.py
 	$(BIN)/python benchmarks/intervals.py
 	$(BIN)/python benchmarks/quality.py
+	$(BIN)/python benchmarks/published.py
 	$(BIN)/python benchmarks/labels.py
 	$(BIN)/python benchmarks/portfolio.py
+	$(BIN)/python benchmarks/new_customers.py
 	$(BIN)/python benchmarks/drivers.py
 	$(BIN)/python benchmarks/online.py
 	$(BIN)/python benchmarks/batch.py

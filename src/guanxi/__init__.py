@@ -13,6 +13,7 @@ _PUBLIC = {
     "customer_equity": "guanxi.models.lifetime_value",
     "train": "guanxi.jobs.train",
     "predict": "guanxi.jobs.predict",
+    "predict_new": "guanxi.jobs.predict_new",
     "backtest": "guanxi.jobs.backtest",
     "monitor": "guanxi.jobs.monitor",
     "train_labels": "guanxi.jobs.train_labels",

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from guanxi.data.transactions import read_transactions
-from guanxi.data.usability import assess, check_history
+from guanxi.data.usability import assess, holdout_days
 from guanxi.errors import HistoryError
 from guanxi.params import DataParams
 
@@ -63,15 +63,18 @@ def test_too_few_who_bought_again_are_not_enough(log: Any) -> None:
     assert any("3.0 horizons" in text and "--horizon 22 or less" in text for text in report.warnings)
 
 
-def test_too_short_a_history_says_what_is_missing(log: Any) -> None:
-    report = assess(log, dt.date(2020, 3, 31), 60)
-    assert not report.usable
-    assert (
-        "needs at least 120 (twice as many): use --horizon 45 or less, or 29 more days" in report.warnings[0]
-    )
-    with pytest.raises(HistoryError, match="DataFrame: the history has 91 days up to 2020-03-31"):
-        check_history(log, dt.date(2020, 3, 31), 60)
-    assert check_history(log, dt.date(2020, 3, 31), 45) == dt.date(2020, 2, 15)
+def test_half_of_a_short_history_is_held_out_and_that_is_said(log: Any) -> None:
+    assert holdout_days(log, dt.date(2020, 3, 31), 60) == 45
+    assert holdout_days(log, dt.date(2020, 3, 31), 45) == 45
+    assert holdout_days(log, dt.date(2020, 3, 31), 30) == 30
+    text = "the history of 91 days is shorter than two horizons of 60: the forecast is measured on 45 days"
+    assert any(text in each for each in assess(log, dt.date(2020, 3, 31), 60).warnings)
+
+
+def test_a_history_of_days_is_refused(log: Any) -> None:
+    assert not assess(log, dt.date(2020, 1, 10), 60).usable
+    with pytest.raises(HistoryError, match="DataFrame: the history has 10 days up to 2020-01-10, too few"):
+        holdout_days(log, dt.date(2020, 1, 10), 60)
 
 
 def test_a_day_before_the_first_purchase(log: Any) -> None:

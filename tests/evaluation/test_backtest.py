@@ -13,11 +13,14 @@ from guanxi.errors import HistoryError, ParamsError
 from guanxi.evaluation._baselines import LAST_WINDOW, PAST_RATE, RFM_LOGISTIC, SILENCE
 from guanxi.evaluation.backtest import _rolling_cutoffs, backtest
 from guanxi.evaluation.holdout import GUANXI, evaluate_holdout
+from guanxi.jobs.backtest import BacktestResult, summary_text
 from guanxi.params import override
+from guanxi.periods import add_days
 from guanxi.pipeline.correction import ALONE, TREES_ALONE
 from guanxi.pipeline.fit import fit_models
 
 HORIZON = 90
+LOSSES = {"churn": "log_loss", "purchases": "poisson_deviance", "spend": "tweedie_deviance"}
 CUTOFFS = [date(1998, 4, 1)]
 
 
@@ -41,6 +44,27 @@ def test_every_cutoff_and_model_is_measured(found):
     measured = table.dropna(subset="lower")
     assert (measured["lower"] <= measured["upper"]).all()
     assert set(found.portfolio["target"]) == {"purchases", "spend"}
+
+
+def test_losses_are_decomposed_and_totals_given_by_decile(found):
+    table = found.metrics
+    for target, loss in LOSSES.items():
+        for model in (GUANXI, ALONE, TREES_ALONE):
+            rows = table[(table["target"] == target) & (table["model"] == model)]
+            value = rows.set_index("metric")["value"]
+            parts = [value[f"{loss}_{part}"] for part in ("level", "shape", "discrimination", "uncertainty")]
+            assert parts[0] + parts[1] - parts[2] + parts[3] == pytest.approx(value[loss])
+    assert set(found.deciles["cutoff"]) == set(CUTOFFS)
+    assert set(found.deciles["target"]) == {"purchases", "spend"}
+
+
+def test_the_summary_shows_parts_deciles_and_reasons(found):
+    text = summary_text(BacktestResult(found, None, HORIZON))
+    assert "loss = level + shape - discrimination + uncertainty" in text
+    assert "CRPS" in text
+    assert "forecast over actual total, by tenth" in text
+    for reason in found.grades["reason"].dropna():
+        assert f"1998-04-01  {reason}" in text
 
 
 @pytest.mark.slow
@@ -93,10 +117,18 @@ def test_a_cutoff_outside_the_data_is_an_error(sample_log, params, cutoff, said)
         backtest(sample_log, sample_log.last_day, params, [cutoff])
 
 
-def test_too_short_a_history_is_an_error(sample_log, quick_params):
+def test_a_long_horizon_is_measured_on_half_of_the_history(sample_log, quick_params):
     long = override(quick_params, {"horizon_days": 400})
-    with pytest.raises(HistoryError, match="less than two horizons of 400: use --horizon 272 or shorter"):
-        backtest(sample_log, sample_log.last_day, long)
+    found = backtest(sample_log, sample_log.last_day, long)
+    assert found.window_days == (sample_log.last_day - sample_log.first_day).days // 2
+    assert found.metrics["cutoff"].unique().tolist() == [add_days(sample_log.last_day, -found.window_days)]
+    assert set(found.grades["grade"]) <= {"B", "C"}
+    assert found.grades["reason"].dropna().str.contains("measured on 272 days, the horizon is 400").any()
+
+
+def test_too_short_a_history_is_an_error(sample_log, quick_params):
+    with pytest.raises(HistoryError, match="no cutoff could be evaluated"):
+        backtest(sample_log, add_days(sample_log.first_day, 1), quick_params)
 
 
 @pytest.mark.slow

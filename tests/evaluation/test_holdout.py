@@ -10,7 +10,7 @@ import pytest
 
 from guanxi.evaluation._baselines import BASELINES, LAST_WINDOW, PAST_RATE
 from guanxi.evaluation.holdout import COMPONENTS, GUANXI, evaluate_holdout
-from guanxi.evaluation.metrics import AMOUNTS, COUNTS, PROBABILITIES
+from guanxi.evaluation.metrics import COUNTS, PROBABILITIES, SPEND
 from guanxi.pipeline.correction import ALONE
 from guanxi.pipeline.fit import fit_models
 
@@ -54,7 +54,7 @@ def test_every_forecast_is_measured(holdout):
         "churn": {GUANXI, *COMPONENTS, *BASELINES},
     }
     assert not holdout.metrics.duplicated(["target", "model", "metric"]).any()
-    for target, functions in (("purchases", COUNTS), ("spend", AMOUNTS), ("churn", PROBABILITIES)):
+    for target, functions in (("purchases", COUNTS), ("spend", SPEND), ("churn", PROBABILITIES)):
         for model in models[target]:
             for metric in functions:
                 known = not np.isnan(holdout.value(target, metric, model))
@@ -129,6 +129,35 @@ def test_intervals_and_distributions_are_measured(holdout, twin):
         assert holdout.value(target, "mean_width") == pytest.approx(width)
         assert holdout.value(target, "interval_score") >= width
     assert 0 < holdout.value("purchases", "pit_ks") < 0.05
+
+
+def test_crps_of_distributions_is_below_their_absolute_error_and_equals_it_for_naive_forecasts(holdout):
+    own = holdout.metrics[(holdout.metrics["model"] == GUANXI) & (holdout.metrics["metric"] == "crps")]
+    assert set(own["target"]) == {"purchases", "spend"}
+    assert (own["lower"] < own["upper"]).all()
+    for target in ("purchases", "spend"):
+        for model in (GUANXI, *COMPONENTS):
+            assert 0 < holdout.value(target, "crps", model) < holdout.value(target, "mae", model)
+        for model in (PAST_RATE, LAST_WINDOW):
+            assert holdout.value(target, "crps", model) == holdout.value(target, "mae", model)
+
+
+def test_totals_by_decile_add_up(holdout):
+    for target, forecast in (("purchases", "expected_purchases"), ("spend", "expected_spend_total")):
+        deciles = holdout.deciles[holdout.deciles["target"] == target]
+        assert deciles["decile"].tolist() == list(range(1, 11))
+        assert deciles["customers"].sum() == len(holdout.table)
+        assert deciles["forecast"].sum() == pytest.approx(holdout.table[forecast].sum())
+        assert deciles["actual"].sum() == pytest.approx(holdout.table[target].sum())
+        assert deciles["forecast"].is_monotonic_increasing
+
+
+def test_a_reason_given_caps_every_grade(sample_log, twin, holdout):
+    capped = evaluate_holdout(sample_log, twin, 60, cap="the window is short")
+    for target, found in capped.grades.items():
+        before = holdout.grades[target]
+        assert found.letter == {"A": "B"}.get(before.letter, before.letter)
+        assert found.letter == "C" or found.reason.endswith("the window is short")
 
 
 def test_mean_absolute_error_is_that_of_the_table(holdout):

@@ -129,6 +129,14 @@ class TestAfterwards:
         assert known[OF_SPEND].isna().all(axis=None)
         pd.testing.assert_frame_equal(scored, known)
 
+    def test_new_customers(self, here: Path) -> None:
+        with pytest.warns(UserWarning, match=WITHOUT):
+            table = guanxi.predict_new("visits.csv")
+        assert (
+            table[["first_order", "expected_spend", "clv", "repeat_clv", "clv_upper"]].isna().all(axis=None)
+        )
+        assert table["expected_purchases"].between(0.0, 1.0, inclusive="neither").all()
+
     def test_explain(self, here: Path) -> None:
         from guanxi.jobs.explain import explain
 

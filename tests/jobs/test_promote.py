@@ -145,23 +145,30 @@ class TestRefused:
             promote(Params())
 
     @pytest.mark.parametrize(
-        ("old", "new", "said"),
+        ("of", "old", "new", "said"),
         [
             (
+                served_of,
                 '"refunds": "net"',
                 '"refunds": "drop"',
                 "read with data.refunds=net, version 1's with drop",
             ),
             (
+                twin_of,
                 r'("history_days": \d+,\s+"window_days": )60',
                 r"\g<1>59",
                 "no features for windows of 59 days",
             ),
-            ('"horizon_days": 60', '"horizon_days": 45', "its horizon is 60 days, that of version 1 is 45"),
+            (
+                served_of,
+                '"horizon_days": 60',
+                '"horizon_days": 45',
+                "its horizon is 60 days, that of version 1 is 45",
+            ),
         ],
     )
-    def test_models_that_answer_different_questions(self, copied, old, new, said):
-        document = twin_of(copied, "1") / "artifacts" / "model.json"
+    def test_models_that_answer_different_questions(self, copied, of, old, new, said):
+        document = of(copied, "1") / "artifacts" / "model.json"
         text, changes = re.subn(old, new, document.read_text("utf-8"))
         assert changes == 1
         rewrite(document, text)

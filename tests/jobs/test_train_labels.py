@@ -80,6 +80,12 @@ def predict(trained, monkeypatch):
     return lambda source, **given: guanxi.predict(source, model=MODEL, params=trained.params, **given)
 
 
+def test_labels_tell_nothing_of_new_customers(trained, monkeypatch):
+    monkeypatch.chdir(trained.folder)
+    with pytest.raises(ParamsError, match="labels, which tell nothing of new customers: name"):
+        guanxi.predict_new(customers(), model=MODEL, params=trained.params)
+
+
 def model_of(version) -> str:
     """Address of the logged model behind a version: its files are in models/ID/artifacts."""
     return f"models:/{Path(version.source).parent.name}"

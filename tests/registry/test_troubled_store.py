@@ -208,9 +208,9 @@ def test_a_figure_that_fails_is_left_out(here, caplog):
 def test_a_day_long_after_the_data_is_refused_before_any_fit(sample_log):
     from datetime import date
 
-    from guanxi.data.usability import check_history
+    from guanxi.data.usability import holdout_days
     from guanxi.errors import HistoryError
 
-    assert check_history(sample_log, date(1998, 8, 28), 60) == date(1998, 6, 29)
-    with pytest.raises(HistoryError, match="the data end on 1998-06-30, a horizon of 60 days or more before"):
-        check_history(sample_log, date(1998, 8, 29), 60)
+    assert holdout_days(sample_log, date(1998, 8, 28), 60) == 60
+    with pytest.raises(HistoryError, match="the data end on 1998-06-30, so long before --as-of 1998-08-29"):
+        holdout_days(sample_log, date(1998, 8, 29), 60)

@@ -14,6 +14,7 @@ from guanxi.served.model import (
     DataRules,
     Drivers,
     FittedProcess,
+    IntensityIndex,
     LabelLimits,
     LifetimeValue,
     Limits,
@@ -45,7 +46,7 @@ TRANSACTIONS = ServedModel(
         "churn": CorrectionModel("blend", ("T",), REGRESSION, (0.5, 0.5), 60, 0.5, 1.25, -0.4),
         "spend": CorrectionModel("value model alone"),
     },
-    month_index=(1.0,) * 12,
+    intensity=IntensityIndex("2024-01-01", 28, (1.0, 1.2), (1.0, 0.9)),
     features={"T": "age"},
     warnings=("look out",),
     grades={"churn": "A", "spend": None},
@@ -60,7 +61,7 @@ LABELS = ServedLabelModel(
 )
 
 
-@pytest.mark.parametrize("model", [TRANSACTIONS, replace(TRANSACTIONS, month_index=None), LABELS])
+@pytest.mark.parametrize("model", [TRANSACTIONS, replace(TRANSACTIONS, intensity=None), LABELS])
 def test_round_trip(model):
     document = json.loads(json.dumps(to_json(model), allow_nan=False))
     assert (document["format"], document["task"]) == (FORMAT, model.task)

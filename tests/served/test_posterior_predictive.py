@@ -13,7 +13,7 @@ from scipy.optimize import brentq
 from scipy.special import betainc, betaincc, expit
 from scipy.stats import nbinom, norm
 
-from guanxi.served.intervals import _spend_table, posterior_predictive
+from guanxi.served.intervals import posterior_predictive, spend_table
 from guanxi.served.intervals.posterior_predictive import NAMES, _count_probabilities, interval
 from guanxi.served.numerics import parameter_points
 from guanxi.served.purchases.beta_geometric_process import BG_CNBD, BG_NBD, MBG_NBD
@@ -411,7 +411,7 @@ def test_bisection_finds_the_quantiles_of_the_table(rows, spend, monkeypatch):
     x, _, T, mean = rows
     history = (x[:40] + 30.0, T[:40] - 1.0, T[:40], 20.0 + mean[:40], 3.0 * HORIZON)
     table = interval([(PARETO_NBD, PARETO, None)], spend, *history)
-    monkeypatch.setattr(_spend_table, "_MOST_ENTRIES", 0)
+    monkeypatch.setattr(spend_table, "_MOST_ENTRIES", 0)
     posterior_predictive._kept_table.cache_clear()
     found = interval([(PARETO_NBD, PARETO, None)], spend, *history)
     posterior_predictive._kept_table.cache_clear()

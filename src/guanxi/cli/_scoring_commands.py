@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 @app.command(
     epilog="Examples: guanxi predict sales.csv -o scores.parquet --as-of 2011-12-09 --drivers 5; "
-    "guanxi predict sales.csv -o duckdb://shop.db::scores"
+    "guanxi predict sales.csv -o duckdb://shop.db::scores; guanxi predict sales.csv -o new.csv --new"
 )
 def predict(
     source: Source,
@@ -60,6 +60,10 @@ def predict(
     resume: Annotated[
         bool, typer.Option("--resume", help="Resume an interrupted job for this output.")
     ] = False,
+    new: Annotated[
+        bool,
+        typer.Option("--new", help="Value of a customer who buys for the first time tomorrow, by group."),
+    ] = False,
     columns: Columns = None,
     params: ParamsFile = None,
     overrides: Overrides = None,
@@ -75,9 +79,14 @@ def predict(
         "model": model,
         "params": resolved,
         "horizon_days": horizon,
-        "drivers": drivers,
         "reporter": ConsoleReporter(),
     }
+    if new:
+        if resume or drivers is not None or engine is Engine.spark:
+            raise typer.BadParameter("--new goes without --engine spark, --drivers and --resume")
+        _predict_new(source, output, given)
+        return
+    given["drivers"] = drivers
     if engine is Engine.spark:
         if resume:
             raise typer.BadParameter("--engine spark cannot resume: leave --resume out")
@@ -88,6 +97,12 @@ def predict(
         manifest = predict_to(source, output, resume=resume, **given)
     day = f" as of {manifest.as_of}" if manifest.as_of else ""
     echo(f"{manifest.rows:,} customers scored{day}: {output}")
+
+
+def _predict_new(source: str, output: str, given: dict[str, Any]) -> None:
+    from guanxi.jobs.predict_new import predict_new, summary_text
+
+    echo(f"{summary_text(predict_new(source, output, **given))}: {output}")
 
 
 @command(

@@ -39,8 +39,13 @@ def present(column: Any, missing: Sequence[str] = ()) -> Any:
 
 def _without_guards(text: Any) -> Any:
     """Remove signs with which programs keep spreadsheets from reading numbers: ``="123"``, a back-tick."""
-    guarded = text.startswith('="') | text.startswith("`")
-    return ibis.ifelse(guarded, text.re_replace(r'^(?:="(.*)"\s*|`(.*))$', r"\1\2"), text)
+    # Groups in a replacement are written otherwise on Spark.
+    formula = text.startswith('="') & text.re_search(r'^=".*"\s*$')
+    return ibis.cases(
+        (formula, text.re_replace(r'^="|"\s*$', "")),
+        (text.startswith("`"), text.substr(1)),
+        else_=text,
+    )
 
 
 def identifier(given: Any) -> Any:
@@ -62,7 +67,7 @@ def identifier(given: Any) -> Any:
             return whole
         return without_point(given.cast("string"))
     text = trimmed(given)
-    return text if has_codes(text) else without_point(text)
+    return _unless_codes(text, text)
 
 
 def trimmed(given: Any) -> Any:
@@ -70,10 +75,13 @@ def trimmed(given: Any) -> Any:
     return _trim(given.cast("string"), _BLANKS)
 
 
-def has_codes(text: Any) -> bool:
-    """Whether some identifiers are numbers with another fraction than 0, so that 1.0 is not 1."""
-    codes = text.contains(".") & text.re_search(_WITH_POINT) & ~text.re_search(_WHOLE)
-    return bool(codes.any().execute())
+def _unless_codes(text: Any, others: Any) -> Any:
+    """Leave out the fraction of whole numbers, unless others have another fraction than 0 and 1.0 is not 1.
+
+    ``others`` is a column of text; the engine decides within the query, as Spark should run no other.
+    """
+    codes = others.contains(".") & others.re_search(_WITH_POINT) & ~others.re_search(_WHOLE)
+    return ibis.ifelse(codes.any().as_scalar(), text, without_point(text))
 
 
 def without_point(text: Any) -> Any:
@@ -85,8 +93,8 @@ def identifier_like(given: Any, others: Any) -> Any:
     """Write identifiers as :func:`identifier` wrote those of another table; null where they do not fit."""
     kind = others.type()
     if given.type().is_string():
-        codes = kind.is_string() and has_codes(others)
-        own = trimmed(given) if codes else without_point(trimmed(given))
+        text = trimmed(given)
+        own = _unless_codes(text, others) if kind.is_string() else without_point(text)
     else:
         own = identifier(given)
     if own.type() == kind:

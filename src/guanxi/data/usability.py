@@ -10,11 +10,11 @@ from guanxi.data import rules
 from guanxi.data.findings import share_of
 from guanxi.data.transactions import TransactionLog
 from guanxi.errors import DataError, HistoryError
-from guanxi.periods import add_days
 
 _MANY_UNREADABLE = 0.05
 _MOST_UNREADABLE = 0.5
 _WINDOWS_WANTED = 4
+_SHORTEST_WINDOW_DAYS = 7
 MINIMUM_REPEATERS = 10
 
 
@@ -136,20 +136,19 @@ def _unreadable(log: TransactionLog, limit: float) -> str | None:
 
 
 def _missing_history(log: TransactionLog, as_of: date, horizon_days: int) -> str | None:
-    """Explain why the history is too short to hold out a window of the horizon; None if it is not."""
+    """Explain why the history is too short to hold out a window; None if it is not."""
     if as_of < log.first_day:
         return f"--as-of {as_of} is before the first purchase on {log.first_day}: choose a later day"
-    if (as_of - log.last_day).days >= horizon_days:
-        return (
-            f"the data end on {log.last_day}, a horizon of {horizon_days:,} days or more before --as-of "
-            f"{as_of}: nothing is left to hold out; choose an earlier day"
-        )
     history = (as_of - log.first_day).days + 1
-    if history < 2 * horizon_days:
+    if (as_of - log.last_day).days >= min(horizon_days, history // 2):
         return (
-            f"the history has {history:,} days up to {as_of}, but a horizon of {horizon_days:,} days needs "
-            f"at least {2 * horizon_days:,} (twice as many): use --horizon {max(1, history // 2)} or less, "
-            f"or {2 * horizon_days - history:,} more days of data"
+            f"the data end on {log.last_day}, so long before --as-of {as_of} that nothing "
+            "is left to hold out: choose an earlier day"
+        )
+    if history // 2 < min(horizon_days, _SHORTEST_WINDOW_DAYS):
+        return (
+            f"the history has {history:,} days up to {as_of}, too few to hold out a window of "
+            f"{min(horizon_days, _SHORTEST_WINDOW_DAYS)} days: give more data"
         )
     return None
 
@@ -163,18 +162,18 @@ def _too_few(repeaters: int, customers: int, as_of: date) -> str | None:
     )
 
 
-def check_history(log: TransactionLog, as_of: date, horizon_days: int) -> date:
-    """Return the cutoff ``as_of - horizon`` of the twin, the model evaluated on a holdout window.
+def holdout_days(log: TransactionLog, as_of: date, horizon_days: int) -> int:
+    """Length of the window that is held out: the horizon, or half of a history shorter than two horizons.
 
     Raises
     ------
     HistoryError
-        If the history is too short to hold out a window of the horizon.
+        If nothing can be held out.
     """
     problem = _missing_history(log, as_of, horizon_days)
     if problem:
         raise HistoryError(f"{log.source}: {problem}")
-    return add_days(as_of, -horizon_days)
+    return min(horizon_days, ((as_of - log.first_day).days + 1) // 2)
 
 
 def _warnings(log: TransactionLog, as_of: date, horizon_days: int) -> list[str]:
@@ -191,7 +190,12 @@ def _warnings(log: TransactionLog, as_of: date, horizon_days: int) -> list[str]:
             "if they are copies, set data.duplicates=drop "
             "(and data.duplicates_ignore=[…] for columns that only number the lines)"
         )
-    if 2 * horizon_days <= history <= _WINDOWS_WANTED * horizon_days:
+    if history < 2 * horizon_days:
+        warnings.append(
+            f"the history of {history:,} days is shorter than two horizons of {horizon_days:,}: the forecast "
+            f"is measured on {history // 2:,} days, and no grade is better than B"
+        )
+    elif history <= _WINDOWS_WANTED * horizon_days:
         warnings.append(
             f"the history covers {history / horizon_days:.1f} horizons: "
             "the churn model learns from shorter windows; "

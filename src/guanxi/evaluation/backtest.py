@@ -12,12 +12,12 @@ from guanxi.data.transactions import TransactionLog
 from guanxi.errors import DataError, FitError, HistoryError, ParamsError
 from guanxi.evaluation.holdout import Holdout, evaluate_holdout
 from guanxi.evaluation.portfolio.totals import forecast_totals
-from guanxi.params import Params
+from guanxi.params import Params, override
 from guanxi.periods import add_days
 from guanxi.pipeline.fit import FittedModels, fit_models
 
 MOST_CUTOFFS = 5
-_OF_GRADES = ("baseline", "metric", "difference", "lower", "upper")
+_OF_GRADES = ("baseline", "metric", "difference", "lower", "upper", "reason")
 
 
 @dataclass(frozen=True)
@@ -27,16 +27,21 @@ class Backtest:
     Attributes
     ----------
     metrics : pandas.DataFrame
-        ``cutoff, target, model, metric, value, lower, upper``: one row per cutoff, model and metric.
+        ``cutoff, target, model, metric, value, lower, upper``: one row per cutoff, model and metric. The
+        losses of guanxi and its components are decomposed, as in ``log_loss_level``: :mod:`.decomposition`.
     differences : pandas.DataFrame
         ``cutoff, target, model, reference, metric, gain, lower, upper``: guanxi's lead over each other model.
     choices : pandas.DataFrame
         ``cutoff, target, chosen, reason``: the contender chosen at each cutoff, and why.
     grades : pandas.DataFrame
-        ``cutoff, target, grade, baseline, metric, difference, lower, upper``.
+        ``cutoff, target, grade, baseline, metric, difference, lower, upper, reason``.
+    deciles : pandas.DataFrame
+        ``cutoff, target, decile, customers, forecast, actual, ratio``: totals by decile of the forecast.
     portfolio : pandas.DataFrame
         ``cutoff, target, segment, customers, expected, lower, upper, windows, window_days, basis, actual``:
         totals of all customers (segment None) and of segments, with intervals and actual totals.
+    window_days : int
+        Length of the windows.
     skipped : dict
         Cutoffs at which fitting failed, and why.
     """
@@ -45,7 +50,9 @@ class Backtest:
     differences: pd.DataFrame
     choices: pd.DataFrame
     grades: pd.DataFrame
+    deciles: pd.DataFrame
     portfolio: pd.DataFrame
+    window_days: int
     skipped: dict[date, str]
 
 
@@ -83,7 +90,8 @@ def backtest(
 ) -> Backtest:
     """Fit at each cutoff with no later data, and evaluate on the window after it.
 
-    No day after ``as_of`` is read. By default the cutoffs are :func:`_rolling_cutoffs`.
+    No day after ``as_of`` is read. By default the cutoffs are :func:`_rolling_cutoffs`, and the windows half
+    of a history that is shorter than two horizons.
 
     Raises
     ------
@@ -92,7 +100,9 @@ def backtest(
     HistoryError
         If no cutoff could be fitted.
     """
-    days = params.horizon_days
+    asked = params.horizon_days
+    days = asked if cutoffs else min(asked, max(1, (as_of - log.first_day).days // 2))
+    params = override(params, {"horizon_days": days})
     chosen = sorted(set(cutoffs), reverse=True) or _rolling_cutoffs(log.first_day, as_of, days)
     _check_cutoffs(chosen, log.first_day, as_of, days)
     measured: list[dict[str, pd.DataFrame]] = []
@@ -104,21 +114,21 @@ def backtest(
         except (DataError, FitError) as error:
             skipped[cutoff] = str(error)
             continue
-        holdout = evaluate_holdout(log, fitted, days, seed=params.seed, thorough=True)
+        holdout = evaluate_holdout(log, fitted, days, seed=params.seed, thorough=True, forecast_days=asked)
         totals = forecast_totals(log, fitted, days, params.clv.interval, holdout.table)
         measured.append(_tables(fitted, holdout) | {"portfolio": totals.assign(cutoff=cutoff)})
     if not measured:
         reason = next(iter(skipped.values()), _too_short(log, as_of, days))
         raise HistoryError(f"no cutoff could be evaluated: {reason}")
     tables = {name: pd.concat([each[name] for each in measured], ignore_index=True) for name in measured[0]}
-    return Backtest(**tables, skipped=skipped)
+    return Backtest(**tables, window_days=days, skipped=skipped)
 
 
 def _too_short(log: TransactionLog, as_of: date, horizon_days: int) -> str:
     history = (as_of - log.first_day).days
     return (
-        f"{log.source} holds {history:,} days, less than two horizons of {horizon_days:,}: "
-        f"use --horizon {max(1, history // 2)} or shorter"
+        f"{log.source} holds {history:,} days, too few to hold out a window of {horizon_days:,}: "
+        "give more data"
     )
 
 
@@ -133,5 +143,5 @@ def _tables(fitted: FittedModels, holdout: Holdout) -> dict[str, pd.DataFrame]:
         if each is not None
     ]
     tables = {"metrics": holdout.metrics, "differences": holdout.differences}
-    tables |= {"choices": pd.DataFrame(choices), "grades": pd.DataFrame(grades)}
+    tables |= {"choices": pd.DataFrame(choices), "grades": pd.DataFrame(grades), "deciles": holdout.deciles}
     return {name: table.assign(cutoff=holdout.cutoff) for name, table in tables.items()}

@@ -9,13 +9,16 @@ from typing import Any
 import ibis
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from guanxi.data.transactions import TransactionLog
 from guanxi.evaluation import metrics
 from guanxi.evaluation._baselines import BASELINES, baseline_forecasts
 from guanxi.evaluation._bootstrap import bootstrap
+from guanxi.evaluation._crps import customer_crps
 from guanxi.evaluation._predictive import measure_distributions
-from guanxi.evaluation.grade import Grade, OutcomeName, _grade_forecast
+from guanxi.evaluation.decomposition import LossName, decompose
+from guanxi.evaluation.grade import Grade, OutcomeName, _grade_forecast, shorter_window
 from guanxi.evaluation.realised_performance import outcomes, with_outcomes
 from guanxi.features.rfm import purchases_until
 from guanxi.features.snapshots import snapshot
@@ -23,6 +26,7 @@ from guanxi.periods import add_days
 from guanxi.pipeline.correction import ALONE, TREES_ALONE
 from guanxi.pipeline.fit import FittedModels
 from guanxi.served.ordering import first_highest
+from guanxi.served.scorer import Scorer
 from guanxi.served.texts import Language
 
 GUANXI = "guanxi"
@@ -30,8 +34,13 @@ COMPONENTS = (ALONE, TREES_ALONE)
 # Outcome: its column among the outcomes and among the forecasts, and its metrics.
 _OUTCOMES: dict[OutcomeName, tuple[str, str, dict[str, metrics.Metric]]] = {
     "purchases": ("purchases", "purchases", metrics.COUNTS),
-    "spend": ("spend", "spend", metrics.AMOUNTS),
+    "spend": ("spend", "spend", metrics.SPEND),
     "churn": ("churned", "churn_probability", metrics.PROBABILITIES),
+}
+_LOSSES: dict[OutcomeName, LossName] = {
+    "purchases": "poisson_deviance",
+    "spend": "tweedie_deviance",
+    "churn": "log_loss",
 }
 _TRACKING_DAYS = 7
 
@@ -50,7 +59,8 @@ class Holdout:
         churn_probability`` and the outcomes ``purchases, spend, churned``.
     metrics : pandas.DataFrame
         ``target, model, metric, value, lower, upper``: guanxi, its components and the naive forecasts, with
-        90 % bootstrap intervals over customers.
+        90 % bootstrap intervals over customers. The CRPS of a naive forecast, which is one number, is its
+        mean absolute error. If requested, with the parts of the losses: :mod:`.decomposition`.
     differences : pandas.DataFrame
         ``target, model, reference, metric, gain, lower, upper``: guanxi's lead over each other model,
         positive if guanxi is better. Empty unless requested.
@@ -59,6 +69,9 @@ class Holdout:
         spend, here and in the tables.
     tracking : pandas.DataFrame
         ``date, actual, expected``: weekly cumulative repeat purchases of these customers.
+    deciles : pandas.DataFrame
+        ``target, decile, customers, forecast, actual, ratio``: :func:`.totals_by_decile` of purchases and
+        spend.
     """
 
     cutoff: date
@@ -68,6 +81,7 @@ class Holdout:
     differences: pd.DataFrame
     grades: dict[str, Grade | None]
     tracking: pd.DataFrame
+    deciles: pd.DataFrame
 
     def value(self, target: str, metric: str, model: str = GUANXI) -> float:
         """One metric of one model; NaN if not evaluated."""
@@ -79,6 +93,11 @@ class Holdout:
     def warnings(self) -> list[str]:
         """Warnings to be shown with the predictions."""
         return [each.warning for each in self.grades.values() if each and each.warning]
+
+    @property
+    def reasons(self) -> list[str]:
+        """Why the grades B are no A."""
+        return [each.reason for each in self.grades.values() if each and each.reason]
 
     @property
     def biased(self) -> list[str]:
@@ -101,6 +120,7 @@ def evaluate_holdout(
     seed: int = 0,
     language: Language = "en",
     thorough: bool = False,
+    forecast_days: int | None = None,
 ) -> Holdout:
     """Score the twin's customers and compare with the outcomes of the ``horizon_days`` after its cutoff.
 
@@ -114,23 +134,33 @@ def evaluate_holdout(
     language : {"en", "zh"}
         Language of the grades.
     thorough : bool
-        Whether to bootstrap every model and guanxi's lead over each, not only guanxi.
+        Whether to bootstrap every model and guanxi's lead over each, not only guanxi, and to decompose the
+        losses of guanxi and its components.
+    forecast_days : int, optional
+        Horizon that is asked for; if it is longer than the window, no grade is better than B.
     """
     scores = twin.scorer.score(twin.features, horizon_days=horizon_days, drivers=0)
     scored = scores.assign(customer_id=twin.features["customer_id"])
     table = with_outcomes(scored, outcomes(log, twin.as_of, horizon_days))
-    models = {GUANXI: _forecasts(scores)} | _components(twin, horizon_days)
+    own = {GUANXI: _forecasts(scores)}
+    scorers = {GUANXI: twin.scorer} | _components(twin)
+    own |= {name: _component(each, twin, horizon_days) for name, each in scorers.items() if name != GUANXI}
     naive = _naive(log, twin, horizon_days)
-    distributions = measure_distributions(twin, table)
-    measured, differences = _compare(table, models | naive, seed, thorough)
+    crps = {name: customer_crps(each, twin.features, horizon_days, table) for name, each in scorers.items()}
+    measured, differences = _compare(table, own | naive, crps, seed, thorough)
+    distributions = measure_distributions(twin, table).assign(model=GUANXI)
+    longer = forecast_days is not None and forecast_days > horizon_days
+    cap = shorter_window(horizon_days, forecast_days or 0, language) if longer else None
+    parts = [_decompositions(table, own)] if thorough else []
     return Holdout(
         cutoff=twin.as_of,
         end=add_days(twin.as_of, horizon_days),
         table=table.drop(columns=["as_of", "horizon_days", "next_purchase_date"]),
-        metrics=pd.concat([measured, distributions.assign(model=GUANXI)], ignore_index=True),
+        metrics=pd.concat([measured, distributions, *parts], ignore_index=True),
         differences=differences,
-        grades=_grades(table, models[GUANXI], naive, seed, language),
+        grades=_grades(table, own[GUANXI], naive, crps[GUANXI], seed, language, cap),
         tracking=_track(log, twin, add_days(twin.as_of, horizon_days)),
+        deciles=_deciles(table, own[GUANXI]),
     )
 
 
@@ -148,11 +178,14 @@ def _known_outcomes(
     return {name: each for name, each in _OUTCOMES.items() if not forecasts[each[1]].isna().all()}
 
 
-def _components(twin: FittedModels, horizon_days: int) -> dict[str, pd.DataFrame]:
-    """Forecasts of the components of the blend."""
+def _components(twin: FittedModels) -> dict[str, Scorer]:
+    """Scorers of the components of the blend."""
     known = [name for name in COMPONENTS if any(name in each.options for each in twin.corrections.values())]
-    forecasts = {name: twin.contender(name).forecast(twin.features, horizon_days) for name in known}
-    return {name: _forecasts(each).set_index(twin.features.index) for name, each in forecasts.items()}
+    return {name: twin.contender(name) for name in known}
+
+
+def _component(scorer: Scorer, twin: FittedModels, horizon_days: int) -> pd.DataFrame:
+    return _forecasts(scorer.forecast(twin.features, horizon_days)).set_index(twin.features.index)
 
 
 def _naive(log: TransactionLog, twin: FittedModels, horizon_days: int) -> dict[str, pd.DataFrame]:
@@ -163,43 +196,90 @@ def _naive(log: TransactionLog, twin: FittedModels, horizon_days: int) -> dict[s
 
 
 def _compare(
-    table: pd.DataFrame, models: dict[str, pd.DataFrame], seed: int, thorough: bool
+    table: pd.DataFrame,
+    models: dict[str, pd.DataFrame],
+    crps: dict[str, dict[str, NDArray[np.float64]]],
+    seed: int,
+    thorough: bool,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    measured, differences = [], []
+    """Measure every model, and the leads of guanxi if ``thorough``."""
+    found = []
     for target, (outcome, column, functions) in _known_outcomes(models[GUANXI]).items():
         actual = table[outcome].to_numpy()
         predictions = {name: each[column].to_numpy() for name, each in models.items() if column in each}
-        chosen = predictions if thorough else {GUANXI: predictions[GUANXI]}
-        sampled = bootstrap(actual, chosen, functions, seed=seed)
-        others = [
-            {"model": name, "metric": metric, "value": function(actual, predictions[name])}
-            for name in predictions
-            if name not in chosen
-            for metric, function in functions.items()
-        ]
-        leads = [
-            sampled.gain(metric, GUANXI, name) | {"reference": name, "metric": metric}
-            for name in chosen
-            if name != GUANXI
-            for metric in functions
-        ]
-        measured += [sampled.intervals().assign(target=target), pd.DataFrame(others).assign(target=target)]
-        differences.append(pd.DataFrame(leads).assign(target=target, model=GUANXI))
+        found.append(_measure(target, actual, predictions, functions, seed, thorough))
+        if target != "churn":
+            scores = {
+                name: crps[name][target] if name in crps else np.abs(predicted - actual)
+                for name, predicted in predictions.items()
+            }
+            found.append(_measure(target, actual, scores, metrics.SCORES, seed, thorough))
+    measured, differences = (pd.concat(tables, ignore_index=True) for tables in zip(*found, strict=True))
     columns = ["target", "model", "metric", "value", "lower", "upper"]
     gains = ["target", "model", "reference", "metric", "gain", "lower", "upper"]
-    return (
-        pd.concat(measured, ignore_index=True).reindex(columns=columns),
-        pd.concat(differences, ignore_index=True).reindex(columns=gains),
-    )
+    return measured.reindex(columns=columns), differences.reindex(columns=gains)
+
+
+def _measure(
+    target: str,
+    actual: NDArray[np.float64],
+    predictions: dict[str, NDArray[np.float64]],
+    functions: dict[str, metrics.Metric],
+    seed: int,
+    thorough: bool,
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Metrics of all models, and the leads of guanxi over those that are bootstrapped."""
+    chosen = predictions if thorough else {GUANXI: predictions[GUANXI]}
+    sampled = bootstrap(actual, chosen, functions, seed=seed)
+    others = [
+        {"model": name, "metric": metric, "value": function(actual, predictions[name])}
+        for name in predictions
+        if name not in chosen
+        for metric, function in functions.items()
+    ]
+    leads = [
+        sampled.gain(metric, GUANXI, name) | {"reference": name, "metric": metric}
+        for name in chosen
+        if name != GUANXI
+        for metric in functions
+    ]
+    measured = pd.concat([sampled.intervals(), pd.DataFrame(others)], ignore_index=True)
+    return measured.assign(target=target), pd.DataFrame(leads).assign(target=target, model=GUANXI)
+
+
+def _decompositions(table: pd.DataFrame, models: dict[str, pd.DataFrame]) -> pd.DataFrame:
+    """Parts of the loss of each target, as metrics such as ``log_loss_level``."""
+    rows = [
+        {"target": target, "model": name, "metric": f"{_LOSSES[target]}_{part}", "value": value}
+        for target, (outcome, column, _) in _known_outcomes(models[GUANXI]).items()
+        for name, each in models.items()
+        for part, value in decompose(_LOSSES[target], table[outcome], each[column]).items()
+    ]
+    return pd.DataFrame(rows)
+
+
+def _deciles(table: pd.DataFrame, own: pd.DataFrame) -> pd.DataFrame:
+    targets = [target for target in _known_outcomes(own) if target != "churn"]
+    found = [metrics.totals_by_decile(table[target], own[target]).assign(target=target) for target in targets]
+    return pd.concat(found, ignore_index=True)
 
 
 def _grades(
-    table: pd.DataFrame, own: pd.DataFrame, naive: dict[str, pd.DataFrame], seed: int, language: Language
+    table: pd.DataFrame,
+    own: pd.DataFrame,
+    naive: dict[str, pd.DataFrame],
+    crps: dict[str, NDArray[np.float64]],
+    seed: int,
+    language: Language,
+    cap: str | None,
 ) -> dict[str, Grade | None]:
     grades: dict[str, Grade | None] = {}
     for target, (outcome, column, _) in _known_outcomes(own).items():
         known = {name: each[column].to_numpy() for name, each in naive.items() if column in each}
-        grades[target] = _grade_forecast(target, table[outcome], own[column], known, seed, language=language)
+        scores = crps.get(target)
+        grades[target] = _grade_forecast(
+            target, table[outcome], own[column], known, seed, crps=scores, cap=cap, language=language
+        )
     return grades
 
 

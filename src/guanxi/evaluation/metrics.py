@@ -83,6 +83,19 @@ def poisson_deviance(actual: ArrayLike, predicted: ArrayLike) -> float:
     return float(losses.poisson_deviance(*_pair(actual, predicted)).mean())
 
 
+def tweedie_deviance(actual: ArrayLike, predicted: ArrayLike) -> float:
+    """Mean Tweedie deviance (power 1.5) of amounts of 0 or more: the mean's metric; from 0, lower is better.
+
+    In the square root of the currency; predictions are at least 1e-12.
+    """
+    return float(losses.tweedie_deviance(*_pair(actual, predicted)).mean())
+
+
+def _mean_score(actual: ArrayLike, scores: ArrayLike) -> float:
+    """Mean of scores that were computed customer by customer, such as the CRPS; lower is better."""
+    return float(_pair(actual, scores)[1].mean())
+
+
 def spearman(actual: ArrayLike, predicted: ArrayLike) -> float:
     """Rank correlation with mid-ranks for ties: order only; any numbers; -1 to 1, higher is better.
 
@@ -225,6 +238,33 @@ def reliability_curve(actual: ArrayLike, probability: ArrayLike) -> pd.DataFrame
     return pd.DataFrame({"predicted": predicted, "observed": observed, "customers": customers.astype(int)})
 
 
+def totals_by_decile(actual: ArrayLike, predicted: ArrayLike) -> pd.DataFrame:
+    """Forecast and actual totals of ten equal-count groups of customers, in increasing order of forecast.
+
+    The columns are ``decile`` from 1, ``customers, forecast, actual`` (sums) and ``ratio``, forecast over
+    actual: near 1 in every group if the level is right for small and great customers alike, infinite or NaN
+    where the actual total is 0. Ties as in :func:`reliability_curve`.
+
+    Examples
+    --------
+    >>> totals_by_decile([0, 4], [1, 2]).to_dict("list")["ratio"]
+    [inf, 0.5]
+    """
+    predicted, observed, customers = _bins(*_pair(actual, predicted))
+    forecast, found = predicted * customers, observed * customers
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ratio = forecast / found
+    return pd.DataFrame(
+        {
+            "decile": np.arange(1, len(customers) + 1),
+            "customers": customers.astype(int),
+            "forecast": forecast,
+            "actual": found,
+            "ratio": ratio,
+        }
+    )
+
+
 AMOUNTS = {
     "mae": Metric(mean_absolute_error, "lower"),
     "rmse": Metric(root_mean_squared_error, "lower"),
@@ -234,6 +274,8 @@ AMOUNTS = {
     "top_decile_capture": Metric(top_decile_capture, "higher"),
 }
 COUNTS = {**AMOUNTS, "poisson_deviance": Metric(poisson_deviance, "lower")}
+SPEND = {**AMOUNTS, "tweedie_deviance": Metric(tweedie_deviance, "lower")}
+SCORES = {"crps": Metric(_mean_score, "lower")}
 PROBABILITIES = {
     "auc": Metric(auc, "higher"),
     "average_precision": Metric(average_precision, "higher"),

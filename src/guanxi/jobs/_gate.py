@@ -125,10 +125,10 @@ def _judge_against(
     """Compare the twins on the later of their windows, and the served models on its customers."""
     twins = load_twin(store, candidate.version), load_twin(store, champion)
     own, other = twins
-    _check_alike(own, other)
     # Neither twin was fitted to data after the later one's cutoff, so neither has seen this window.
     later = own if own.as_of >= other.as_of else other
     served = candidate, load_model(f"models:/{store.registered_model}/{champion}", store).of_transactions()
+    _check_alike(*served)
     tables = [_score(each, later) for each in (own.model, other.model, *served)]
     window, than = later.held_out(later.model.window_days), f"version {champion}"
     checks = [
@@ -176,13 +176,13 @@ def _check_one_label(store: Store, version: str, champion: str) -> None:
         raise RegistryError(f"its label is {own}, that of version {champion} is {other}")
 
 
-def _check_alike(own: Twin, other: Twin) -> None:
+def _check_alike(own: LoadedTransactionModel, other: LoadedTransactionModel) -> None:
     """Refuse to compare models with different horizons or data rules."""
-    days = own.model.horizon_days, other.model.horizon_days
+    days = own.horizon_days, other.horizon_days
     if days[0] != days[1]:
         raise RegistryError(f"its horizon is {days[0]} days, that of version {other.version} is {days[1]}")
-    for name, value in own.model.data_rules.items():
-        before = other.model.data_rules[name]
+    for name, value in own.data_rules.items():
+        before = other.data_rules[name]
         if before != value:
             raise RegistryError(
                 f"its data was read with data.{name}={value}, version {other.version}'s with {before}"

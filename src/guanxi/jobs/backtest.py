@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
+from typing import Any
+
+import pandas as pd
 
 from guanxi.data.sinks import files
 from guanxi.data.sinks.file_sets import LOCK, replaced_together
 from guanxi.data.sources.source import Source
 from guanxi.evaluation.backtest import Backtest
 from guanxi.evaluation.backtest import backtest as roll
+from guanxi.evaluation.decomposition import PARTS
 from guanxi.evaluation.holdout import GUANXI
 from guanxi.jobs._opened_log import open_log, show_findings
 from guanxi.jobs._parts import only_writer
@@ -20,12 +24,20 @@ from guanxi.params import Params, load_params, override
 from guanxi.periods import parse_date
 from guanxi.registry.other_mlflow import leave_mlflow_alone
 
-TABLES = ("metrics", "differences", "choices", "grades", "portfolio")
+TABLES = ("metrics", "differences", "choices", "grades", "deciles", "portfolio")
 _SHOWN = {
     "churn": {"auc": "AUC", "log_loss": "log loss", "ece": "ECE"},
-    "purchases": {"poisson_deviance": "deviance", "mae": "MAE", "bias": "bias"},
-    "spend": {"mae": "MAE", "spearman": "Spearman", "top_decile_capture": "capture"},
+    "purchases": {"poisson_deviance": "deviance", "crps": "CRPS", "mae": "MAE", "bias": "bias"},
+    "spend": {"crps": "CRPS", "mae": "MAE", "spearman": "Spearman", "top_decile_capture": "capture"},
 }
+
+
+_LOSSES = {"churn": "log_loss", "purchases": "poisson_deviance", "spend": "tweedie_deviance"}
+_PARTS_NOTE = (
+    "what guanxi's losses are made of: loss = level + shape - discrimination + uncertainty\n"
+    "(level: all too high or low; shape: some too high, others too low; discrimination: worth of the ranking)"
+)
+_DECILES_NOTE = "forecast over actual total, by tenth of customers in order of the forecast (10: the highest)"
 
 
 @dataclass(frozen=True)
@@ -56,7 +68,8 @@ def backtest(
         As on the command line, or a table of transactions.
     folder : path, optional
         Where ``metrics.parquet`` (``cutoff, target, model, metric, value, lower, upper``),
-        ``differences.parquet``, ``choices.parquet``, ``grades.parquet`` and ``portfolio.parquet`` go.
+        ``differences.parquet``, ``choices.parquet``, ``grades.parquet``, ``deciles.parquet`` and
+        ``portfolio.parquet`` go.
     params : Params, optional
         Default: ``params.yaml`` in the working folder, if any.
     horizon_days : int, optional
@@ -100,7 +113,12 @@ def summary_text(result: BacktestResult) -> str:
     """Report the accuracy of guanxi and the other models at each cutoff."""
     found, lines = result.backtest, [""]
     for target, names in _SHOWN.items():
-        lines += [f"{target}, {result.horizon_days} days ahead", _table(found, target, names), ""]
+        lines += [f"{target}, {found.window_days} days ahead", _table(found, target, names), ""]
+    lines += [_PARTS_NOTE, _parts(found), "", _DECILES_NOTE, _deciles(found), ""]
+    lines += [f"{row['cutoff']}  {row['reason']}" for row in _with_reason(found)]
+    if found.window_days < result.horizon_days:
+        short = f"the history is shorter than two horizons of {result.horizon_days:,} days"
+        lines.append(f"measured on {found.window_days:,} days: {short}, so no grade is better than B")
     whole = found.portfolio[found.portfolio["segment"].isna()]
     lines += [
         f"all customers' {row['target']} after {row['cutoff']}: {row['lower']:,.0f} to {row['upper']:,.0f}, "
@@ -120,3 +138,24 @@ def _table(found: Backtest, target: str, names: dict[str, str]) -> str:
     letters = found.grades[found.grades["target"] == target].set_index("cutoff")["grade"]
     grade = [letters.get(cutoff, "") if model == GUANXI else "" for cutoff, model in table.index]
     return table.assign(grade=grade).round(4).to_string(na_rep="")
+
+
+def _parts(found: Backtest) -> str:
+    """Decomposition of guanxi's loss of each target at each cutoff."""
+    own = found.metrics[found.metrics["model"] == GUANXI]
+    wide = own.set_index(["target", "cutoff", "metric"])["value"].unstack(sort=False)  # noqa: PD010
+    tables = [
+        wide.loc[[target], [loss, *(f"{loss}_{part}" for part in PARTS)]].set_axis(["loss", *PARTS], axis=1)
+        for target, loss in _LOSSES.items()
+        if target in wide.index
+    ]
+    return pd.concat(tables).round(4).to_string()
+
+
+def _deciles(found: Backtest) -> str:
+    wide = found.deciles.set_index(["target", "cutoff", "decile"])["ratio"].unstack(sort=False)  # noqa: PD010
+    return wide.rename_axis(columns=None).round(2).to_string()
+
+
+def _with_reason(found: Backtest) -> list[dict[Hashable, Any]]:
+    return found.grades.dropna(subset="reason").to_dict("records")

@@ -16,6 +16,7 @@ from guanxi.data.sinks import files
 from guanxi.data.sinks.file_sets import LOCK, finish, replaced_together
 from guanxi.data.usability import check_readable
 from guanxi.errors import RegistryError
+from guanxi.evaluation.grade import letters_in_words
 from guanxi.jobs._gate import Judgement, decide, evaluate_candidate
 from guanxi.jobs._opened_log import open_log
 from guanxi.jobs._parts import only_writer
@@ -153,6 +154,7 @@ def _metrics(training: Training) -> dict[str, Any]:
         },
         "data": training.usability.numbers,
         "grades": {name: each and each.letter for name, each in training.holdout.grades.items()},
+        "grade_reasons": {name: each and each.reason for name, each in training.holdout.grades.items()},
         "totals": training.totals.astype(object).where(training.totals.notna(), None).to_dict("records"),
         "corrections": {name: each.reason for name, each in training.served.corrections.items()},
         "model_version": training.version,
@@ -160,7 +162,7 @@ def _metrics(training: Training) -> dict[str, Any]:
 
 
 def _grades(training: Training) -> list[str]:
-    """Describe the grades and their letters."""
+    """Describe the grades and their letters, and why a B is no A."""
     from guanxi.report.words import words
 
     grades = [each for each in training.holdout.grades.values() if each is not None]
@@ -168,7 +170,8 @@ def _grades(training: Training) -> list[str]:
         return []
     named = words(training.params.language)
     letters = ", ".join(f"{named.get(str(each.target), str(each.target))} {each.letter}" for each in grades)
-    return [named["grades"].format(grades=letters)]
+    meaning = letters_in_words(training.params.language)
+    return [named["grades"].format(grades=letters, meaning=meaning), *training.holdout.reasons]
 
 
 def _totals(training: Training) -> list[tuple[str, str]]:

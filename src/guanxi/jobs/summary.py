@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import shlex
 
-from guanxi.evaluation.grade import OutcomeName
+from guanxi.evaluation.grade import OutcomeName, letters_in_words
 from guanxi.evaluation.holdout import Holdout
 from guanxi.jobs._gate import Judgement
 from guanxi.jobs.run import RunResult
@@ -32,7 +32,8 @@ def of_training(training: Training, judgement: Judgement | None = None) -> str:
         *(_graded(holdout, target) for target in _SHOWN if target in holdout.grades),
         f"  bias of the total: purchases {_number(holdout.value('purchases', 'bias'), '+.1%')}, "
         f"spend {_number(holdout.value('spend', 'bias'), '+.1%')}",
-        "  grade A: clearly better than every naive forecast, B: as good, C: worse",
+        f"  grade {letters_in_words('en')}",
+        *(f"  {reason}" for reason in holdout.reasons),
         *(f"  warning: {warning}" for warning in holdout.warnings),
         *([f"  chosen: {training.served.choice.reason}"] if training.params.clv.model == "auto" else []),
         *(f"  note: {note}" for note in training.fit_notes),

@@ -12,7 +12,7 @@ import pandas as pd
 
 from guanxi.data.sources.source import Source
 from guanxi.data.transactions import TransactionLog, data_digest
-from guanxi.data.usability import Usability, check_history
+from guanxi.data.usability import Usability, holdout_days
 from guanxi.evaluation.holdout import Holdout, evaluate_holdout
 from guanxi.evaluation.monitoring.profile import transaction_profile
 from guanxi.evaluation.portfolio.totals import forecast_totals
@@ -22,6 +22,7 @@ from guanxi.jobs._opened_log import OpenedLog, open_log, show_findings
 from guanxi.jobs.reporter import Reporter
 from guanxi.models.drivers import explain_churn
 from guanxi.params import Params, load_params, override
+from guanxi.periods import add_days
 from guanxi.pipeline.fit import FittedModels, fit_models, fit_notes
 from guanxi.registry import registration
 from guanxi.registry.card import training_card, write_card
@@ -125,15 +126,18 @@ def train(
 def _train_log(opened: OpenedLog, params: Params, reporter: Reporter) -> Training:
     """Train on an open transaction log, and leave it open."""
     log, as_of, usability = opened.log, opened.as_of, opened.usability
-    twin_day = check_history(log, as_of, params.horizon_days)
+    days = holdout_days(log, as_of, params.horizon_days)
+    twin_day = add_days(as_of, -days)
     with reporter.step("look at the MLflow store"):
         check_store(params.mlflow)
     with reporter.step(
         f"fit the twin to the data up to {twin_day}, and measure it on the days after"
     ) as step:
-        twin = fit_models(log, twin_day, params, step.detail)
+        twin = fit_models(log, twin_day, override(params, {"horizon_days": days}), step.detail)
         step.detail("evaluation")
-        holdout = evaluate_holdout(log, twin, params.horizon_days, seed=params.seed, language=params.language)
+        holdout = evaluate_holdout(
+            log, twin, days, forecast_days=params.horizon_days, seed=params.seed, language=params.language
+        )
     with reporter.step(f"fit the served model to the data up to {as_of}") as step:
         served = fit_models(log, as_of, params, step.detail)
         step.detail("totals")
@@ -162,8 +166,8 @@ def _train_log(opened: OpenedLog, params: Params, reporter: Reporter) -> Trainin
         run_id, model_uri = log_training(store, served, twin, record)
         tags = {"guanxi.as_of": as_of.isoformat(), "guanxi.horizon_days": str(params.horizon_days)}
         version = registration.register(store, run_id, model_uri, tags)
-        limits = [*holdout.warnings, *fit_notes(served, twin), *usability.warnings]
-        write_card(store, version, training_card(record, served, twin_day, limits))
+        limits = [*holdout.warnings, *holdout.reasons, *fit_notes(served, twin), *usability.warnings]
+        write_card(store, version, training_card(record, served, (holdout.cutoff, holdout.end), limits))
         step.detail("smoke test")
         champion = registration.make_candidate(store, version, served, holdout.biased)
     return Training(

@@ -53,3 +53,18 @@ def gamma_deviance(amount: Floats, mean: Floats) -> Floats:
     """
     mean = np.maximum(mean, _LEAST_MEAN)
     return np.asarray(2.0 * (np.log(mean / amount) + amount / mean - 1.0))
+
+
+def tweedie_deviance(amount: Floats, mean: Floats) -> Floats:
+    """Tweedie deviance of power 1.5, of amounts of 0 or more; means below 1e-12 count as 1e-12.
+
+    The deviance of a random number of gamma-distributed amounts (Jorgensen 1987, Exponential Dispersion
+    Models, Journal of the Royal Statistical Society B 49(2)), in the square root of the currency.
+
+    Examples
+    --------
+    >>> tweedie_deviance(np.array([0.0, 4.0]), np.array([1.0, 4.0]))
+    array([4., 0.])
+    """
+    root = np.sqrt(np.maximum(mean, _LEAST_MEAN))
+    return np.asarray(4.0 * (np.sqrt(amount) - root) ** 2 / root)

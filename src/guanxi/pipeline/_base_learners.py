@@ -48,10 +48,6 @@ class ModelledOutcome:
     value_model: str
     loss_name: str
 
-    def concerned(self, snapshot: pd.DataFrame) -> pd.DataFrame:
-        """Rows to which the target applies: for amounts, customers who bought, free purchases included."""
-        return snapshot[snapshot["purchases"] > 0] if self.objective == "gamma" else snapshot
-
     def weights(self, rows: pd.DataFrame) -> Floats:
         """Weight of each row, shape (n,): for amounts, the number of purchases."""
         if self.objective == "gamma":
@@ -116,8 +112,6 @@ class Window:
         Scores of the value model.
     centre : float
         Constant that shifts the scores to the mean outcome.
-    level_error : float
-        The same constant for all customers to whom the target applies.
     """
 
     rows: pd.DataFrame
@@ -125,7 +119,6 @@ class Window:
     weight: Floats
     score: Floats
     centre: float
-    level_error: float
 
     @property
     def mean(self) -> float:
@@ -156,22 +149,15 @@ class TrainingWindows:
             snapshot = self.snapshots(day)
             rows = self.target.rows(snapshot)
             outcome, weight = self.target.outcome(rows)
-            score, level_error, centre = np.empty(0), 0.0, 0.0
+            score, centre = np.empty(0), 0.0
             if len(rows):
-                score, level_error = self._score(rows, day), self._level_error(snapshot, day)
+                score = self._score(rows, day)
                 centre = self.target.level(score, weight, float(np.average(outcome, weights=weight)))
-            self._known[day] = Window(rows, outcome, weight, score, centre, level_error)
+            self._known[day] = Window(rows, outcome, weight, score, centre)
         return self._known[day]
 
     def _score(self, rows: pd.DataFrame, day: date) -> Floats:
         return self.base(self.target.name, rows, day, self.plan.window_days)
-
-    def _level_error(self, snapshot: pd.DataFrame, day: date) -> float:
-        """Error of the value model's level, free purchases included."""
-        rows = self.target.concerned(snapshot)
-        weight = self.target.weights(rows)
-        total = float(rows[_COLUMNS[self.target.objective]].sum())
-        return self.target.level(self._score(rows, day), weight, total / weight.sum())
 
     def varying(self, days: Sequence[date]) -> list[str]:
         """Features that are not constant."""

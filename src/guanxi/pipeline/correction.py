@@ -9,7 +9,7 @@ customers leave.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
@@ -36,6 +36,7 @@ from guanxi.served.model import CorrectionModel
 from guanxi.served.ordering import ROUNDING, first_lowest
 
 Floats = NDArray[np.float64]
+Flat = Callable[[str, pd.DataFrame, float], Floats]
 
 ALONE, CORRECTED, TREES_ALONE, BLEND = "value model alone", "corrected by trees", "trees alone", "blend"
 CONTENDERS = (ALONE, CORRECTED, TREES_ALONE, BLEND)
@@ -45,6 +46,7 @@ _FOLDS = 2
 _CLEAR_GAIN, _CLEAR_LEAD, _CLEAR_LEVEL = 2.0, 2.0, 2.0  # standard errors
 _MINIMUM_LEVELS = 3
 _MINIMUM_ROWS = 50
+_LENGTH_STEPS, _LONGEST = 6, 20.0
 WORST = 1e6
 
 
@@ -61,8 +63,8 @@ class FittedCorrection:
     losses : pandas.DataFrame
         ``cutoff, target, model, loss`` on the windows of the comparison.
     levels : tuple of float
-        Error of the value model's level in the earlier windows, latest first, as a difference of log odds or
-        logarithms.
+        Errors of the value model's churn in earlier windows, latest first, where its purchases are right in
+        total, as differences of log odds; empty for the other targets.
     rounds : int
         Number of correcting trees, chosen by early stopping.
     reason : str
@@ -91,6 +93,7 @@ def _fit_correction(
     plan: SnapshotPlan | None,
     snapshots: Snapshots,
     base: Base,
+    flat: Flat,
     now: pd.DataFrame,
     horizon_days: int,
     settings: Mapping[str, Any],
@@ -100,24 +103,26 @@ def _fit_correction(
 
     Without a plan there is no earlier window, and the value model is used alone. ``snapshots`` returns
     features and outcomes at one of the plan's days. ``base`` returns the value model's score of a target for
-    the rows of a day and a window after it, always with the parameters of the training day. ``now`` has the
-    features on the training day, which determine the level; ``settings`` are as in ``churn.lightgbm``.
+    the rows of a day and a window after it, always with the parameters of the training day; ``flat`` that for
+    a window in business time. ``now`` has the features on the training day, which determine the level;
+    ``settings`` are as in ``churn.lightgbm``.
     """
     if plan is None:
         return _alone(target, "the history holds no earlier window to learn from")
     windows = TrainingWindows(target, plan, snapshots, base, settings, seed)
     try:
-        return _learn(_usable(windows), now, horizon_days)
+        return _learn(_usable(windows), flat, now, horizon_days)
     except FitError as error:
         return _alone(target, str(error))
 
 
-def _learn(windows: TrainingWindows, now: pd.DataFrame, horizon_days: int) -> FittedCorrection:
+def _learn(windows: TrainingWindows, flat: Flat, now: pd.DataFrame, horizon_days: int) -> FittedCorrection:
     target, plan = windows.target, windows.plan
     folds = [_evaluate(windows, day) for day in _fold_days(plan)]
     chosen, reason = _choose(target, folds)
     slope = _slope(target, folds, chosen)
-    levels = tuple(windows.window(day).level_error for day in _disjoint_days(plan))
+    days = _disjoint_days(plan) if target.name == "churn" else []
+    levels = tuple(_shape_error(windows, flat, day) for day in days)
     shift = _level_shift(levels)
     options = {}
     for name, (model, texts) in _refit(windows, folds[0]).items():
@@ -303,11 +308,24 @@ def _refit(windows: TrainingWindows, latest: _Fold) -> dict[str, tuple[Correctio
     }
 
 
+def _shape_error(windows: TrainingWindows, flat: Flat, day: date) -> float:
+    """Error of churn in a window whose length in business time makes the total of purchases right.
+
+    What remains is no matter of the season: it is how the purchases spread over the customers.
+    """
+    snapshot, days = windows.snapshots(day), float(windows.plan.window_days)
+    bought, length = float(snapshot["purchases"].sum()), days
+    for _ in range(_LENGTH_STEPS if bought > 0 else 0):
+        expected = float(np.exp(flat("purchases", snapshot, length)).sum())
+        length = float(np.clip(length * bought / expected, days / _LONGEST, days * _LONGEST))
+    score = flat("churn", snapshot, length)
+    return windows.target.level(score, np.ones(len(snapshot)), float(snapshot["churned"].mean()))
+
+
 def _level_shift(levels: Sequence[float]) -> float:
-    """Systematic error of the value model's level: the mean over windows, shrunk towards 0.
+    """Systematic error of the value model's churn: the mean over windows, shrunk towards 0.
 
     Positive-part shrinkage (James & Stein 1961) beyond two standard errors; 0 with fewer than three windows.
-    Most errors of the level are seasonal, and the next window has another season.
     """
     if len(levels) < _MINIMUM_LEVELS:
         return 0.0

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
 from datetime import date
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 import numpy as np
@@ -23,8 +23,9 @@ from guanxi.models.transaction_model import TransactionModel
 from guanxi.params import Params
 from guanxi.periods import days_per_unit
 from guanxi.pipeline._base_learners import MODELLED_OUTCOMES
-from guanxi.pipeline._fit_month_index import fit_month_index
 from guanxi.pipeline.correction import ALONE, FittedCorrection, _alone, _fit_correction
+from guanxi.pipeline.level.forecast import PortfolioLevel, fit_level
+from guanxi.pipeline.level.refits import refit_models
 from guanxi.pipeline.selection import Choice, _choose_models, _only, fit_quietly
 from guanxi.pipeline.tuning import _tune
 from guanxi.served.driver_texts import driver_of
@@ -43,6 +44,7 @@ from guanxi.served.scorer import Scorer
 from guanxi.served.spend import UNKNOWN
 
 _REFERENCE_ROWS = 200
+_GRAINS_WITH_LEVEL = ("D", "W")
 OnStep = Callable[[str], None]
 
 
@@ -69,6 +71,8 @@ class FittedModels:
         Target to its trees in LightGBM's text format; targets without trees are absent.
     features : pandas.DataFrame
         The feature table as of ``as_of``.
+    level : PortfolioLevel or None
+        Errors of totals learnt from earlier cutoffs; None if purchases are merged by month or year.
     tuning : pandas.DataFrame or None
         Trials of tree settings, see :func:`.tuning._tune`; None without tuning.
     """
@@ -82,6 +86,7 @@ class FittedModels:
     model: ServedModel
     trees: dict[str, list[str]]
     features: pd.DataFrame
+    level: PortfolioLevel | None = None
     tuning: pd.DataFrame | None = None
 
     @property
@@ -138,8 +143,9 @@ def fit_models(
     transactions, choice = _fit_transactions(log, as_of, features, choice, params)
     spend = _fit_spend(features, params) if log.has_amounts else None
     model = _value_models(as_of, params, features, window, transactions, choice, spend)
-    ages, purchases = features["T"].to_numpy(), Scorer(model, {}).purchases
-    model = replace(model, month_index=fit_month_index(log, as_of, ages, purchases))
+    on_step("level")
+    level = _fit_level(log, as_of, choice, params)
+    flat, model = Scorer(model, {}), _at_level(model, level, features)
     value_models = Scorer(model, {})
 
     def base(target: str, rows: pd.DataFrame, day: date, days: int) -> NDArray[np.float64]:
@@ -158,7 +164,7 @@ def fit_models(
             continue
         on_step(f"corrections by trees: {target.name}")
         corrections[target.name] = _fit_correction(
-            target, plan, snapshots, base, features, params.horizon_days, settings, params.seed
+            target, plan, snapshots, base, flat.base, features, params.horizon_days, settings, params.seed
         )
     trees = {name: fitted.texts for name, fitted in corrections.items() if fitted.texts}
     chosen = {name: fitted.model for name, fitted in corrections.items()}
@@ -173,6 +179,7 @@ def fit_models(
         model=replace(model, features={name: driver_of(name) for name in Scorer(model, trees).features}),
         trees=trees,
         features=features,
+        level=level,
         tuning=tuning,
     )
 
@@ -180,6 +187,8 @@ def fit_models(
 def fit_notes(served: FittedModels, twin: FittedModels | None) -> list[str]:
     """List notes on the fits, and on differences between the served model and the evaluated twin."""
     notes = list(served.fit_notes)
+    if served.level is not None:
+        notes.append(served.level.describe(served.model.horizon_days))
     if twin is None:
         return notes
     notes += [f"twin: {note}" for note in twin.fit_notes if note not in notes]
@@ -292,6 +301,25 @@ def _value_models(
             longest_measurable_horizon_days=history_days // 2,
         ),
     )
+
+
+def _fit_level(log: TransactionLog, as_of: date, choice: Choice, params: Params) -> PortfolioLevel | None:
+    """Learn the level of the totals from refits; periods longer than its steps have none."""
+    grain = params.data.event_grain
+    if grain not in _GRAINS_WITH_LEVEL:
+        return None
+    period = days_per_unit(grain)
+    models = [partial(transaction_model, name, "guanxi", period) for name in dict.fromkeys(choice.counts)]
+    with_spend = log.has_amounts and params.clv.spend != "mean"
+    return fit_level(refit_models(log, as_of, models, with_spend=with_spend), params.horizon_days)
+
+
+def _at_level(model: ServedModel, level: PortfolioLevel | None, features: pd.DataFrame) -> ServedModel:
+    """Add the intensity of purchases that the level expects."""
+    if level is None:
+        return model
+    x, t_x, T = (features[name].to_numpy(dtype=np.float64) for name in ("frequency", "recency", "T"))
+    return replace(model, intensity=level.intensity(Scorer(model, {}).purchases, (x, t_x, T)))
 
 
 def _served_spend(spend: GammaGamma | None) -> SpendModel:

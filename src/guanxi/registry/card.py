@@ -11,6 +11,7 @@ import pandas as pd
 
 from guanxi import __version__
 from guanxi.data.sources.redaction import redact
+from guanxi.evaluation.grade import letters_in_words
 from guanxi.periods import add_days
 from guanxi.pipeline.fit import FittedModels
 from guanxi.pipeline.labelled import FOLDS, FittedLabels
@@ -23,8 +24,8 @@ _DECISION = "\n## Decision\n"
 _MODEL = "guanxi"
 _SHOWN = {
     "churn": ("auc", "log_loss", "ece"),
-    "purchases": ("mae", "bias", "coverage"),
-    "spend": ("mae", "bias", "coverage"),
+    "purchases": ("mae", "crps", "bias", "coverage"),
+    "spend": ("mae", "crps", "bias", "coverage"),
 }
 _KEYS = ("horizon_days", "seed", "language", "clv.", "churn.snapshot", "churn.tuning", "drivers.")
 
@@ -32,7 +33,7 @@ _KEYS = ("horizon_days", "seed", "language", "clv.", "churn.snapshot", "churn.tu
 def training_card(
     record: TrainingRecord,
     served: FittedModels,
-    twin_day: date,
+    holdout: tuple[date, date],
     limits: Sequence[str],
 ) -> str:
     """Write the card of a model of transactions.
@@ -41,14 +42,14 @@ def training_card(
     ----------
     record : TrainingRecord
     served : FittedModels
-    twin_day : date
-        The last day that the evaluated twin was fitted on.
+    holdout : (date, date)
+        The last day that the evaluated twin was fitted on, and the last of the window measured.
     limits : sequence of str
         Warnings and fit notes.
     """
     facts, model = record.facts, served.model
     rules = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in asdict(model.data).items())
-    end = add_days(twin_day, model.horizon_days)
+    twin_day, end = holdout
     return "\n".join(
         [
             *_head(record, f"{facts['customers']:,} customers, {facts['lines_accepted']:,} of "),
@@ -63,6 +64,7 @@ def training_card(
             f"By a twin fitted up to {twin_day}, which had not seen these days; 90 % bootstrap intervals.",
             "",
             *_table(record.metrics, model.grades),
+            f"Grades: {letters_in_words('en')}.",
             *_limits(["One window was measured: others can differ by more than the intervals.", *limits]),
             *_parameters(record),
         ]

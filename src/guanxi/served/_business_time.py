@@ -1,21 +1,25 @@
-"""Business time: a day counts for more than one in the high season and for less in the low season."""
+"""Business time: a day counts for more than one when customers buy more than usual, else for less."""
 
 from __future__ import annotations
-
-from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
+from .model import IntensityIndex
 
-def business_days(month_index: Sequence[float] | None, day: str | pd.Timestamp, days: float) -> float:
+Floats = NDArray[np.float64]
+
+_YEAR_DAYS = 364
+
+
+def business_days(index: IntensityIndex | None, day: str | pd.Timestamp, days: float) -> float:
     """Length in business time of the ``days`` after a day.
 
     Parameters
     ----------
-    month_index : sequence of 12 floats, or None
-        Activity per day of each calendar month relative to the mean day; None: all days are alike.
+    index : IntensityIndex or None
+        None: all days are alike.
     day : str or Timestamp
         The last day before the window.
     days : float
@@ -23,30 +27,56 @@ def business_days(month_index: Sequence[float] | None, day: str | pd.Timestamp, 
 
     Examples
     --------
-    >>> business_days([1.0] * 11 + [2.0], "2024-11-30", 31)
-    62.0
+    >>> index = IntensityIndex("2024-01-01", 182, (1.0, 2.0), (1.0, 1.0))
+    >>> business_days(index, "2024-06-29", 31)
+    61.0
     """
-    if month_index is None:
+    if index is None:
         return float(days)
     whole = int(np.floor(days))
-    months = (pd.Timestamp(day) + pd.to_timedelta(np.arange(1, whole + 2), unit="D")).month.to_numpy()
-    busy = np.asarray(month_index, dtype=np.float64)[months - 1]
+    busy = _daily(index, index.purchases, day, whole + 1)
     return float(busy[:whole].sum() + (days - whole) * busy[whole])
 
 
+def amount_factor(index: IntensityIndex | None, day: str | pd.Timestamp, days: float) -> float:
+    """Mean amount of a purchase in the ``days`` after a day, relative to the spend model's.
+
+    Examples
+    --------
+    >>> index = IntensityIndex("2024-01-01", 182, (1.0, 3.0), (1.0, 2.0))
+    >>> amount_factor(index, "2024-06-29", 2)
+    1.75
+    """
+    if index is None:
+        return 1.0
+    count = max(1, int(np.ceil(days)))
+    busy, amounts = (_daily(index, each, day, count) for each in (index.purchases, index.amounts))
+    return float(np.average(amounts, weights=busy))
+
+
 def calendar_days(
-    month_index: Sequence[float] | None, day: str | pd.Timestamp, length: ArrayLike, most: int
-) -> NDArray[np.float64]:
+    index: IntensityIndex | None, day: str | pd.Timestamp, length: ArrayLike, most: int
+) -> Floats:
     """Calendar days after a day that given lengths of business time take; infinite beyond ``most`` days.
 
     Examples
     --------
-    >>> calendar_days([1.0] * 11 + [2.0], "2024-11-30", [6.0], 100)
+    >>> index = IntensityIndex("2024-01-01", 182, (1.0, 2.0), (1.0, 1.0))
+    >>> calendar_days(index, "2024-06-30", [6.0], 100)
     array([3.])
     """
     lengths = np.asarray(length, dtype=np.float64)
-    if month_index is None:
+    if index is None:
         return lengths
-    months = (pd.Timestamp(day) + pd.to_timedelta(np.arange(1, most + 1), unit="D")).month.to_numpy()
-    passed = np.concatenate([[0.0], np.cumsum(np.asarray(month_index, dtype=np.float64)[months - 1])])
+    passed = np.concatenate([[0.0], np.cumsum(_daily(index, index.purchases, day, most))])
     return np.asarray(np.interp(lengths, passed, np.arange(most + 1.0), right=np.inf))
+
+
+def _daily(index: IntensityIndex, values: tuple[float, ...], day: str | pd.Timestamp, count: int) -> Floats:
+    """Value of each of the ``count`` days after a day; beyond the index that of the same season."""
+    before = (pd.Timestamp(day) - pd.Timestamp(index.first_day)).days + 1
+    step = (before + np.arange(count)) // index.step_days
+    year, last = _YEAR_DAYS // index.step_days, len(values) - 1
+    step = step + year * np.maximum(-(step // year), 0)
+    step = step - year * np.maximum(-((last - step) // year), 0)
+    return np.asarray(np.asarray(values, dtype=np.float64)[step])

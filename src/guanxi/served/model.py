@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, ClassVar, Literal
 
 #: Version of the document; raised whenever a field is added, removed, renamed, moved or changes its meaning.
-FORMAT = 1
+FORMAT = 2
 
 Matrix = tuple[tuple[float, ...], ...]
 Language = Literal["en", "zh"]
@@ -99,6 +99,28 @@ class LifetimeValue:
 
 
 @dataclass(frozen=True)
+class IntensityIndex:
+    """Level of the forecasts by date: past, present and expected, in steps of equal length.
+
+    Attributes
+    ----------
+    first_day : str
+        First day of the first step, ISO.
+    step_days : int
+        7 or 28, so that a year of 364 days has whole steps. Days outside are like those of the same season.
+    purchases : tuple of float
+        Days of the purchase model that pass on each day of a step.
+    amounts : tuple of float
+        Mean amount of a purchase in each step, relative to the spend model's.
+    """
+
+    first_day: str
+    step_days: int
+    purchases: tuple[float, ...]
+    amounts: tuple[float, ...]
+
+
+@dataclass(frozen=True)
 class Drivers:
     """Default number of drivers; reference sample of histories ``(frequency, recency, T)``."""
 
@@ -156,8 +178,7 @@ class ServedModel:
     limits : Limits
     corrections : mapping of str to CorrectionModel
         By ``churn``, ``purchases`` and ``spend``.
-    month_index : tuple of 12 floats or None
-        Relative activity per day of each calendar month.
+    intensity : IntensityIndex or None
     features : mapping of str to str
         Every feature column, and its driver.
     warnings : tuple of str
@@ -179,7 +200,7 @@ class ServedModel:
     drivers: Drivers
     limits: Limits
     corrections: Mapping[str, CorrectionModel] = field(default_factory=dict)
-    month_index: tuple[float, ...] | None = None
+    intensity: IntensityIndex | None = None
     features: Mapping[str, str] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
     grades: Mapping[str, str | None] = field(default_factory=dict)
@@ -227,6 +248,7 @@ class ServedModel:
                 "drivers": Drivers(**document["drivers"]),
                 "limits": Limits(**document["limits"]),
                 "corrections": {name: _correction(each) for name, each in corrections.items()},
+                "intensity": document["intensity"] and IntensityIndex(**document["intensity"]),
             }
         )
 

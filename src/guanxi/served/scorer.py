@@ -12,7 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from . import driver_texts
-from ._business_time import business_days, calendar_days
+from ._business_time import amount_factor, business_days, calendar_days
 from .corrections import Correction, probability
 from .input_checks import (
     FeatureMatrix,
@@ -28,6 +28,7 @@ from .input_checks import (
     _float_columns,
 )
 from .intervals import posterior_predictive
+from .intervals.predictive_distributions import PredictiveDistributions
 from .model import LifetimeValue, ServedModel
 from .numerics import distinct_rows
 from .ordering import falling
@@ -73,6 +74,10 @@ class Scorer:
     def purchases(self) -> PurchaseMixture:
         """Purchase model, or mean of several, of the expected purchases."""
         return self._counts
+
+    def business_days(self, days: float, as_of: str) -> float:
+        """Length of the ``days`` after ``as_of`` in the time of :attr:`purchases`."""
+        return self._days(days, as_of)
 
     @property
     def features(self) -> list[str]:
@@ -152,7 +157,8 @@ class Scorer:
         """
         days = self._days(horizon_days, as_of)
         if target == "spend":
-            return np.log(np.maximum(self._expected_spend(features), _LEAST))
+            factor = amount_factor(self.model.intensity, as_of or self.model.as_of, horizon_days)
+            return np.log(np.maximum(factor * self._expected_spend(features), _LEAST))
         (x, t_x, T), inverse = distinct_rows(_columns(features, RFM[:3]))
         if target == "churn":
             return self._churn.log_odds_no_purchase(x, t_x, T, days)[inverse]
@@ -165,7 +171,7 @@ class Scorer:
         """Corrected prediction on the scale of :meth:`base`, shape (n,)."""
         base, correction = self.base(target, features, horizon_days, as_of), self._corrections[target]
         training_base = base
-        if correction.replaced and correction.window_days != horizon_days and target != "spend":
+        if correction.replaced and correction.window_days != horizon_days:
             training_base = self.base(target, features, correction.window_days, as_of)
         return correction.apply(base, correction.step(features, training_base))
 
@@ -181,7 +187,7 @@ class Scorer:
         return {
             "churn_probability": churn,
             "expected_purchases": np.maximum(purchases, 1.0 - churn),
-            "expected_spend": np.exp(self.corrected("spend", features, horizon_days)),
+            "expected_spend": np.exp(self.corrected("spend", features, horizon_days, as_of)),
         }
 
     def count_probabilities(
@@ -200,9 +206,16 @@ class Scorer:
         days = self._days(horizon_days, as_of)
         return self._interval(features, self.forecast(features, horizon_days, as_of), days, level)
 
+    def distributions(
+        self, features: Features, horizon_days: float, as_of: str | None = None
+    ) -> PredictiveDistributions:
+        """Distributions of purchases and undiscounted spend, those of :meth:`interval`."""
+        days, forecast = self._days(horizon_days, as_of), self.forecast(features, horizon_days, as_of)
+        return self._distributions(features, forecast, days)
+
     def _days(self, days: float, as_of: str | None) -> float:
         """Convert the next days to business time."""
-        return business_days(self.model.month_index, as_of or self.model.as_of, days)
+        return business_days(self.model.intensity, as_of or self.model.as_of, days)
 
     def _members(self, names: Sequence[str]) -> list[tuple[Any, Mapping[str, float], Any]]:
         """Process, parameters and log-covariance of purchase models."""
@@ -222,21 +235,20 @@ class Scorer:
     def _interval(
         self, features: Features, forecast: Mapping[str, Floats], days: float, level: float
     ) -> dict[str, Floats]:
-        x, t_x, T, mean = _columns(features, RFM)
-        spend = self.model.spend
-        ends = posterior_predictive.interval(
-            self._members(self.model.purchases.counts),
-            (SPEND_PROCESSES[spend.model], spend.params, spend.log_covariance),
-            x,
-            t_x,
-            T,
-            mean,
-            days,
-            level=level,
+        return self._distributions(features, forecast, days).interval(level)
+
+    def _distributions(
+        self, features: Features, forecast: Mapping[str, Floats], days: float
+    ) -> PredictiveDistributions:
+        spend, (x, t_x, T, mean) = self.model.spend, _columns(features, RFM)
+        return PredictiveDistributions(
+            transactions=self._members(self.model.purchases.counts),
+            spend=(SPEND_PROCESSES[spend.model], spend.params, spend.log_covariance),
             adjusted=self._adjusted(forecast),
+            histories=(x, t_x, T, mean),
+            factor=forecast["expected_spend"] / np.maximum(self._expected_spend(features), _LEAST),
+            horizon=days,
         )
-        factor = forecast["expected_spend"] / np.maximum(self._expected_spend(features), _LEAST)
-        return {name: end * factor if name.startswith("spend") else end for name, end in ends.items()}
 
     def _expected_spend(self, features: Features) -> Floats:
         spend = self.model.spend
@@ -343,7 +355,7 @@ class Scorer:
         (x, t_x, T), inverse = distinct_rows(_columns(rfm, RFM[:3]))
         latest = (pd.Timestamp("2261-12-31") - day).days
         quantile = self._counts.next_purchase_quantile(x, t_x, T, 0.5)
-        days = calendar_days(self.model.month_index, day, quantile, latest)
+        days = calendar_days(self.model.intensity, day, quantile, latest)
         known = days <= latest
         dates = np.full(len(days), None, dtype=object)
         whole = np.ceil(days[known]).astype("timedelta64[D]")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
+from functools import partial
 from itertools import pairwise
 
 import numpy as np
@@ -11,7 +12,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import norm
-from scipy.stats import t as student
 
 from guanxi.data.datasets import load_cdnow_sample
 from guanxi.data.transactions import read_transactions
@@ -26,23 +26,35 @@ from guanxi.evaluation.portfolio._forecasts import (
     spend_variance,
     window_cutoffs,
 )
-from guanxi.evaluation.portfolio.totals import _portfolio_intervals
+from guanxi.evaluation.portfolio.totals import _portfolio_intervals, total_errors
+from guanxi.models.purchase_models import transaction_model
+from guanxi.pipeline.level.forecast import LogError, fit_level
+from guanxi.pipeline.level.refits import refit_models
 from guanxi.served.purchases.beta_geometric_process import BG_NBD
 from guanxi.served.purchases.lifetime_process import NBD
 from guanxi.served.spend import GAMMA_GAMMA, LOG_NORMAL
 
 SURE = 1e-9  # negligible relative variance
-ERRORS = st.lists(st.floats(-0.8, 0.8), min_size=1, max_size=8)
 
 
-def forecasts(n=4, expected=250.0, noise=SURE, models=1.0):
-    """n identical customers; an alternative model expects ``models`` times as much."""
+def forecasts(n=4, expected=250.0, noise=SURE):
+    """n identical customers."""
     mean = np.full(n, expected)
     variance = noise * expected**2 * n
     table = pd.DataFrame({"expected_purchases": mean, "variance_purchases": np.full(n, variance)})
     table = table.assign(expected_spend=10.0 * mean, variance_spend=100.0 * variance)
-    others = {"purchases": models * mean[None], "spend": 10.0 * models * mean[None]}
-    return CustomerForecasts(table, {"purchases": [], "spend": []}, others)
+    return CustomerForecasts(table, {"purchases": [], "spend": []})
+
+
+def errors_of(*deviations, means=None):
+    """Normal errors of equal weight, for both targets."""
+    count = len(deviations)
+    centres = np.zeros(count) if means is None else np.array(means)
+    error = LogError(np.full(count, 1.0 / count), centres, np.square(deviations))
+    return {"purchases": error, "spend": error}
+
+
+USUAL = errors_of(0.12)
 
 
 def windows(errors, days=90, noise=0.0, segments=(None,)):
@@ -56,9 +68,14 @@ def windows(errors, days=90, noise=0.0, segments=(None,)):
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
-def spend_ends(table, level=0.9, horizon=90, made=None):
+def intervals(made=None, table=None, horizon=90, errors=USUAL, **others):
+    table = windows([]) if table is None else table
+    return _portfolio_intervals(made or forecasts(), table, horizon, errors, **others)
+
+
+def spend_ends(errors=USUAL, level=0.9, made=None):
     """Ends of total spend as log ratios to the forecast (those of purchases are rounded)."""
-    ends = _portfolio_intervals(made or forecasts(), table, horizon, level).set_index("target").loc["spend"]
+    ends = intervals(made, errors=errors, level=level).set_index("target").loc["spend"]
     return np.log(np.array([ends["lower"], ends["upper"]]) / ends["expected"])
 
 
@@ -116,55 +133,35 @@ class TestSpendVariance:
 
 
 class TestIntervals:
-    def test_without_windows_the_prior_is_student_t(self):
-        assert spend_ends(windows([])) == pytest.approx([-0.2558, 0.2558], abs=1e-3)  # .12 t(4)
-
-    @given(errors=ERRORS, level=st.sampled_from([0.5, 0.8, 0.9, 0.95]))
+    @given(deviation=st.floats(0.02, 0.6), level=st.sampled_from([0.5, 0.8, 0.9, 0.95]))
     @settings(max_examples=30, deadline=None)
-    def test_with_windows_the_posterior_is_student_t(self, errors, level):
-        freedom = 4 + len(errors)
-        scale = np.sqrt((4 * 0.12**2 + np.square(errors).sum()) / freedom)
-        reach = student.ppf((1 + level) / 2, freedom) * scale
-        assert spend_ends(windows(errors), level) == pytest.approx([-reach, reach], rel=5e-3, abs=2e-3)
+    def test_a_normal_error_has_normal_quantiles(self, deviation, level):
+        reach = norm.ppf((1 + level) / 2) * deviation
+        assert spend_ends(errors_of(deviation), level) == pytest.approx([-reach, reach], rel=5e-3, abs=2e-3)
 
-    @given(errors=ERRORS)
-    @settings(max_examples=15, deadline=None)
-    def test_shorter_windows_are_scaled_by_the_root_of_the_ratio(self, errors):
-        scaled = spend_ends(windows(errors, days=30), horizon=120)
-        assert scaled == pytest.approx(spend_ends(windows(2.0 * np.array(errors), days=120), horizon=120))
+    def test_a_mixture_has_heavier_tails(self):
+        one, mixed = errors_of(np.sqrt((0.05**2 + 0.3**2) / 2)), errors_of(0.05, 0.3)
+        assert np.ptp(spend_ends(mixed, 0.98)) > np.ptp(spend_ends(one, 0.98))
+        assert np.ptp(spend_ends(mixed, 0.5)) < np.ptp(spend_ends(one, 0.5))
 
-    def test_spread_between_models_counts_only_without_a_full_window(self):
-        made = forecasts(models=1.5)
-        full, none, short = (windows([0.1], days=90), windows([]), windows([0.1], days=30))
-        assert spend_ends(full, made=made) == pytest.approx(spend_ends(full))
-        assert np.ptp(spend_ends(none, made=made)) > 1.2 * np.ptp(spend_ends(none))
-        assert np.ptp(spend_ends(short, made=made)) > 1.2 * np.ptp(spend_ends(short))
-
-    def test_noise_of_a_window_is_not_mistaken_for_error(self):
-        errors = [0.2, -0.2, 0.2, -0.2, 0.2, -0.2]
-        assert np.ptp(spend_ends(windows(errors, noise=0.04))) < 0.8 * np.ptp(spend_ends(windows(errors)))
-
-    def test_a_window_dominated_by_noise_does_not_count(self):
-        drowned = windows([2.0, -2.0], noise=0.5)
-        assert spend_ends(drowned) == pytest.approx(spend_ends(windows([])))
-        assert _portfolio_intervals(forecasts(), drowned, 90).loc[0, "windows"] == 0
+    def test_the_forecast_is_at_the_mean_of_the_error_already(self):
+        assert spend_ends(errors_of(0.12, means=[0.4])) == pytest.approx(spend_ends())
 
     def test_parameter_uncertainty_widens_the_interval(self):
         made = forecasts()
         moved = [each * made.table["expected_spend"].to_numpy() for each in np.exp([[0.3], [-0.3]])]
-        uncertain = CustomerForecasts(made.table, {"purchases": [], "spend": [np.array(moved)]}, made.models)
+        uncertain = CustomerForecasts(made.table, {"purchases": [], "spend": [np.array(moved)]})
         assert uncertain.totals("spend").parameters == pytest.approx(0.09)
-        assert np.ptp(spend_ends(windows([]), made=uncertain)) > np.ptp(spend_ends(windows([])))
+        assert np.ptp(spend_ends(made=uncertain)) > np.ptp(spend_ends())
 
-    def test_calibrated_where_errors_come_from_the_prior(self):
+    def test_calibrated_where_errors_come_from_the_mixture(self):
         generator = np.random.default_rng(4)
         inside = []
-        for deviation in 0.12 * np.sqrt(4 / generator.chisquare(4, 300)):
-            *errors, error = generator.normal(0.0, deviation, 4)
-            error += np.log(generator.gamma(100.0) / 100.0)
-            low, high = spend_ends(windows(errors), made=forecasts(noise=0.01))
+        low, high = spend_ends(errors_of(0.06, 0.25), made=forecasts(noise=0.01))
+        for deviation in generator.choice([0.06, 0.25], 3000):
+            error = generator.normal(0.0, deviation) + np.log(generator.gamma(100.0) / 100.0)
             inside.append(low <= error <= high)
-        assert np.mean(inside) == pytest.approx(0.9, abs=norm.ppf(0.9995) * np.sqrt(0.09 / 300))
+        assert np.mean(inside) == pytest.approx(0.9, abs=norm.ppf(0.9995) * np.sqrt(0.09 / 3000))
 
     def test_segments_have_a_specific_error(self):
         segments = pd.Series(["a", "a", "b", "b"])
@@ -172,7 +169,7 @@ class TestIntervals:
         far = windows([0.1, -0.1, 0.1], segments=(None, ("x", 0.4), ("y", -0.4)))
         widths = []
         for table in (near, far):
-            ends = _portfolio_intervals(forecasts(), table, 90, segments=segments).query("target == 'spend'")
+            ends = intervals(table=table, segments=segments).query("target == 'spend'")
             widths.append((ends["upper"] - ends["lower"]) / ends["expected"])
             assert ends["segment"].isna().tolist() == [True, False, False]
         assert (widths[1].iloc[1:] > 1.5 * widths[0].iloc[1:]).all()
@@ -180,7 +177,7 @@ class TestIntervals:
 
     def test_a_segment_is_shifted_by_its_past_error(self):
         table = windows([0.1, -0.1, 0.1], segments=(None, ("a", -0.3), ("b", 0.05)))
-        ends = _portfolio_intervals(forecasts(), table, 90, segments=pd.Series(["a", "a", "c", "c"]))
+        ends = intervals(table=table, segments=pd.Series(["a", "a", "c", "c"]))
         known, new = (ends.set_index(["target", "segment"]).loc[("spend", name)] for name in ("a", "c"))
         middle = np.sqrt(known["lower"] * known["upper"]) / known["expected"]
         # Half of the segment variance is redrawn per window, so three windows have weight 3 / (3 + 1).
@@ -189,45 +186,36 @@ class TestIntervals:
         assert known["basis"].endswith("; shifted by -20%, its past error relative to all customers")
 
     def test_few_expected_purchases_may_be_zero(self):
-        ends = _portfolio_intervals(forecasts(n=2, expected=0.6, noise=0.9), windows([0.1] * 3), 90).iloc[0]
+        ends = intervals(forecasts(n=2, expected=0.6, noise=0.9)).iloc[0]
         assert ends["lower"] == 0
         assert ends["upper"] >= 3
 
     def test_zero_expected(self):
-        ends = _portfolio_intervals(forecasts(expected=0.0), windows([0.1]), 90)
+        ends = intervals(forecasts(expected=0.0))
         assert (ends[["lower", "upper"]] == 0.0).all(axis=None)
 
     def test_the_basis_is_reported(self):
-        said = {
-            "full": _portfolio_intervals(forecasts(), windows([0.1, 0.2]), 90).loc[0],
-            "short": _portfolio_intervals(forecasts(models=1.1), windows([0.1], days=30), 120).loc[0],
-            "none": _portfolio_intervals(forecasts(), windows([]), 90).loc[0],
-        }
-        assert {name: row["windows"] for name, row in said.items()} == {"full": 2, "short": 1, "none": 0}
-        assert said["full"]["basis"] == "rests on 2 earlier windows of 90 days"
-        assert said["short"]["basis"] == (
-            "rests on 1 earlier window of 30 days, none of the full 120: errors scaled by 2.00, "
-            "the spread between models (6.7%) added"
-        )
-        basis = said["none"]["basis"]
-        assert basis.startswith("rests on no earlier window: a typical error of 12% is assumed")
+        basis = intervals().loc[0, "basis"]
+        assert basis == "rests on an error of the level of ±12% (one standard deviation)"
 
-    @given(errors=ERRORS, level=st.floats(0.2, 0.9))
+    @given(deviation=st.floats(0.02, 0.6), level=st.floats(0.2, 0.9))
     @settings(max_examples=15, deadline=None)
-    def test_intervals_are_nested_and_independent_of_order(self, errors, level):
-        table = windows(errors)
-        low, high = spend_ends(table, level), spend_ends(table, level + 0.05)
+    def test_intervals_are_nested(self, deviation, level):
+        errors = errors_of(deviation, 2 * deviation)
+        low, high = spend_ends(errors, level), spend_ends(errors, level + 0.05)
         assert high[0] < low[0] < low[1] < high[1]
-        assert spend_ends(table.iloc[::-1], level) == pytest.approx(low, rel=1e-9)
+
+    def test_a_window_dominated_by_noise_does_not_count(self):
+        assert intervals(table=windows([2.0, -2.0], noise=0.5)).loc[0, "windows"] == 0
 
     @pytest.mark.parametrize("level", [0.0, 1.0, -1.0])
     def test_level_is_a_probability(self, level):
         with pytest.raises(ParamsError, match="between 0 and 1"):
-            _portfolio_intervals(forecasts(), windows([]), 90, level)
+            intervals(level=level)
 
     def test_one_segment_for_each_customer(self):
         with pytest.raises(DataError, match="3 rows for 4 customers"):
-            _portfolio_intervals(forecasts(), windows([]), 90, segments=pd.Series(["a"] * 3))
+            intervals(segments=pd.Series(["a"] * 3))
 
     def test_corrected_expectations_keep_relative_noise(self):
         made = forecasts(noise=0.05)
@@ -278,7 +266,9 @@ class TestWindows:
         log, as_of = read_transactions("cdnow"), date(1997, 9, 30)
         forecaster = btyd_forecaster(log)
         customers, made = forecaster(as_of, 273)
-        ends = _portfolio_intervals(made, rolling_errors(log, as_of, 273, forecaster), 273)
+        models = [partial(transaction_model, "bg_nbd")]
+        errors = total_errors(fit_level(refit_models(log, as_of, models, with_spend=True), 273), 273)
+        ends = intervals(made, rolling_errors(log, as_of, 273, forecaster), 273, errors)
         actual = customer_outcomes(log, as_of, 273, customers).sum()
         log.close()
         ends = ends.set_index("target")

@@ -32,7 +32,7 @@ from guanxi.served.spend import SpendProcess
 
 TARGETS = ("purchases", "spend")
 COLUMNS = ("cutoff", "window_days", "target", "segment", "customers", "forecast", "actual", "noise")
-USUAL, OTHERS = ("bg_nbd",), ("pareto_nbd",)
+USUAL = ("bg_nbd",)
 _SHORTEST_DAYS, _MOST_WINDOWS = 7, 20
 _MOST_PURCHASES = (8, 24, 72, 216, 1024)  # tried in turn until less than _LEFT_OUT lies beyond
 _LEFT_OUT = 1e-7
@@ -54,13 +54,10 @@ class CustomerForecasts:
     parameters : dict of str to sequence of arrays, shape (points, n)
         For each target, expectations at points that represent the parameter uncertainty. The arrays are
         independent of one another; the points of an array are equally likely.
-    models : dict of str to array, shape (m, n)
-        For each target, expectations under alternative models.
     """
 
     table: pd.DataFrame
     parameters: Mapping[str, Sequence[Floats]]
-    models: Mapping[str, Floats]
 
     @property
     def targets(self) -> list[str]:
@@ -88,7 +85,6 @@ class CustomerForecasts:
             self,
             table=table,
             parameters={name: [ratios[name] * each for each in self.parameters[name]] for name in TARGETS},
-            models={name: ratios[name] * self.models[name] for name in TARGETS},
         )
 
     def totals(self, target: str, rows: Any = slice(None)) -> Total:
@@ -97,13 +93,11 @@ class CustomerForecasts:
         total = max(float(expected.sum()), 1e-100)
         ratios = [each[:, rows].sum(axis=1) / total for each in self.parameters[target]]
         parameters = sum(float(np.mean(_log(ratio) ** 2)) for ratio in ratios)
-        others = _log(np.append(self.models[target][:, rows].sum(axis=1) / total, 1.0))
         return Total(
             customers=len(expected),
             expected=float(expected.sum()),
             noise=float(self.table[f"variance_{target}"].to_numpy()[rows].sum()) / total**2,
             parameters=parameters,
-            models=float(np.var(others, ddof=1)) if len(others) > 1 else 0.0,
         )
 
 
@@ -113,13 +107,12 @@ Segmentations = Callable[[pd.DataFrame, CustomerForecasts], pd.DataFrame]
 
 @dataclass(frozen=True)
 class Total:
-    """A forecast total; ``noise`` is its relative variance, ``parameters`` and ``models`` log variances."""
+    """A forecast total; ``noise`` is its relative variance, ``parameters`` a log variance."""
 
     customers: int
     expected: float
     noise: float
     parameters: float
-    models: float
 
 
 def btyd_forecasts(
@@ -127,12 +120,11 @@ def btyd_forecasts(
     models: Sequence[TransactionModel],
     spend: GammaGamma | None,
     horizon: float,
-    others: Sequence[TransactionModel] = (),
 ) -> CustomerForecasts:
     """Forecast each customer's purchases and total spend by the mean of fitted models.
 
-    ``rfm`` has ``frequency, recency, T, monetary_value``; ``others`` only contribute to the spread between
-    models; the horizon is in the unit of T. Without a model of spend, spend is NaN.
+    ``rfm`` has ``frequency, recency, T, monetary_value``; the horizon is in the unit of T. Without a model of
+    spend, spend is NaN.
 
     Examples
     --------
@@ -148,8 +140,7 @@ def btyd_forecasts(
     x, t_x, T, m = (
         rfm[name].to_numpy(np.float64) for name in ("frequency", "recency", "T", "monetary_value")
     )
-    each = np.array([model.expected_purchases(rfm, horizon) for model in (*models, *others)])
-    own = each[: len(models)]
+    own = np.array([model.expected_purchases(rfm, horizon) for model in models])
     expected = own.mean(axis=0)
     members = [(model.process_, model.params_) for model in models]
     variance = purchase_variance(members, x, t_x, T, horizon)
@@ -174,11 +165,9 @@ def btyd_forecasts(
         expected + (_at_points(model, x, t_x, T, horizon) - centre) / len(models)
         for model, centre in zip(models, own, strict=True)
     ]
-    alternatives = each if len(models) > 1 else each[1:]
     return CustomerForecasts(
         table,
         {"purchases": varied, "spend": [*(purchases * amount for purchases in varied), expected * amounts]},
-        {"purchases": alternatives, "spend": alternatives * amount},
     )
 
 
@@ -363,22 +352,17 @@ def _thirds(values: pd.Series) -> pd.Series:
     return (values.rank(pct=True) * 3.0).apply(np.ceil).astype(int).astype(str)
 
 
-def btyd_forecaster(
-    log: TransactionLog, models: Sequence[str] = USUAL, others: Sequence[str] = OTHERS
-) -> Forecaster:
+def btyd_forecaster(log: TransactionLog, models: Sequence[str] = USUAL) -> Forecaster:
     """Return a forecaster that fits purchase models and Gamma-Gamma to the data up to each cutoff.
 
-    It forecasts the mean of ``models``, named as in ``clv.model``; ``others`` only contribute to the spread
-    between models.
+    It forecasts the mean of ``models``, named as in ``clv.model``.
     """
 
     def forecast(cutoff: date, days: int) -> tuple[pd.DataFrame, CustomerForecasts]:
         expression = rfm_expression(log.events, cutoff, log.params.event_grain)
         rfm = execute_in_order(log.connection, expression.order_by("customer_id"))
-        own, alternatives = (
-            [fit_quietly(transaction_model(name), rfm) for name in names] for names in (models, others)
-        )
+        own = [fit_quietly(transaction_model(name), rfm) for name in models]
         spend = fit_quietly(GammaGamma(), rfm) if log.has_amounts else None
-        return rfm, btyd_forecasts(rfm, own, spend, days, alternatives)
+        return rfm, btyd_forecasts(rfm, own, spend, days)
 
     return forecast

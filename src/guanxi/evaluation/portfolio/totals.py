@@ -2,27 +2,24 @@
 
 Individual variation largely averages out over many customers, so intervals based on it alone are far too
 narrow. The dominant errors are common to all customers: season, campaigns, model misfit. Their size is
-estimated from earlier windows. The total is modelled as ``forecast x exp(error) x noise``:
+estimated from earlier cutoffs. The total is modelled as ``forecast x exp(error) x noise``:
 
 - ``noise`` is gamma distributed with mean 1 and the relative variance of the sum of the customers' predictive
   distributions;
-- ``error`` is normal with mean 0. Its variance is the sum of the variance between windows, the parameter
-  uncertainty and, for a segment, a segment-specific part. If no earlier window had the full length, the
-  variance between models is added.
+- ``error`` has mean 0 and is a mixture of normal distributions. To the error of all customers are added the
+  parameter uncertainty and, for a segment, a segment-specific part.
 
-The unknown standard deviation between windows is integrated over its posterior given the log ratios of actual
-to forecast in earlier, non-overlapping windows. The prior is scaled inverse chi-squared, worth four windows
-with an error of 12 %, so two close forecasts do not make the interval narrow, but twenty do. The errors of
-shorter windows are scaled by the square root of the ratio of the horizons. The mean of the error stays 0:
-correcting by the mean of earlier errors made intervals worse for seasonal businesses. A segment's error
-relative to the whole base persists, since it reflects model misfit: it is corrected by the shrunken mean of
-earlier windows.
+The error of all customers is that of the structural model of the level (:mod:`guanxi.pipeline.level`), in
+which the forecast has been moved to its mean already. That of a segment relative to all customers persists,
+since it reflects model misfit: it is corrected by the shrunken mean of earlier windows, and its standard
+deviation between windows is integrated over its posterior. The prior is scaled inverse chi-squared, worth
+four windows with an error of 10 %. The errors of shorter windows are scaled by the square root of the ratio
+of the horizons.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -31,9 +28,8 @@ from numpy.typing import NDArray
 from scipy.special import gammainc
 
 from guanxi.data.transactions import TransactionLog
-from guanxi.errors import DataError, FitError, ParamsError
+from guanxi.errors import DataError, ParamsError
 from guanxi.evaluation.portfolio._forecasts import (
-    OTHERS,
     TARGETS,
     CustomerForecasts,
     Total,
@@ -43,15 +39,14 @@ from guanxi.evaluation.portfolio._forecasts import (
     rows_of,
     usual_segments,
 )
-from guanxi.models.purchase_models import transaction_model
-from guanxi.models.transaction_model import TransactionModel
 from guanxi.pipeline.fit import FittedModels
-from guanxi.pipeline.selection import fit_quietly
+from guanxi.pipeline.level.forecast import LogError, PortfolioLevel
 
 Floats = NDArray[np.float64]
 
-PRIOR_ERROR, PRIOR_WINDOWS = 0.12, 4.0
+PRIOR_WINDOWS = 4.0
 PRIOR_OWN_ERROR = 0.10  # of a segment relative to the base
+USUAL_ERROR = 0.20  # of a total whose level could not be learnt
 _LARGEST_NOISE = 0.1  # totals with a larger relative variance are uninformative about the error
 _DEVIATIONS = np.exp(np.linspace(np.log(0.005), np.log(3.0), 64))
 _SMALLEST_SHIFT_SHOWN = 0.01
@@ -70,28 +65,31 @@ def _portfolio_intervals(
     forecasts: CustomerForecasts,
     windows: pd.DataFrame,
     horizon_days: int,
+    errors: Mapping[str, LogError],
     level: float = 0.9,
     segments: pd.Series | None = None,
 ) -> pd.DataFrame:
     """Central intervals of total purchases and spend, of all customers and of each segment.
 
-    ``windows`` are the errors in earlier windows, from :func:`._forecasts.rolling_errors`: the variance of
-    segment-specific errors is pooled over all segments, the mean comes from the segment of the same name.
-    ``segments`` names each customer's segment in the order of ``forecasts.table``; missing: none. Returns
-    ``target, segment`` (None: all customers)``, customers, expected, lower, upper, windows`` (number of
-    earlier windows used)``, window_days, basis``; ends of purchases are whole numbers. A level outside (0, 1)
-    is a ParamsError, segments of another length than the customers a DataError.
+    ``errors`` are those of the totals of all customers, by target. ``windows`` are the errors in earlier
+    windows, from :func:`._forecasts.rolling_errors`: the variance of segment-specific errors is pooled over
+    all segments, the mean comes from the segment of the same name. ``segments`` names each customer's segment
+    in the order of ``forecasts.table``; missing: none. Returns ``target, segment`` (None: all customers)``,
+    customers, expected, lower, upper, windows`` (number of earlier windows of segments)``, window_days,
+    basis``; ends of purchases are whole numbers. A level outside (0, 1) is a ParamsError, segments of another
+    length than the customers a DataError.
 
     Examples
     --------
     >>> table = pd.DataFrame({"expected_purchases": [40.0, 60.0], "variance_purchases": [50.0, 80.0]})
     >>> table = table.assign(expected_spend=table["expected_purchases"] * 10, variance_spend=9000.0)
-    >>> none = {"purchases": np.empty((0, 2)), "spend": np.empty((0, 2))}
-    >>> forecasts = CustomerForecasts(table, {"purchases": [], "spend": []}, none)
+    >>> forecasts = CustomerForecasts(table, {"purchases": [], "spend": []})
     >>> columns = ["cutoff", "window_days", "target", "segment", "forecast", "actual", "noise"]
-    >>> ends = _portfolio_intervals(forecasts, pd.DataFrame(columns=columns), horizon_days=90)
+    >>> error = LogError(np.ones(1), np.zeros(1), np.array([0.12**2]))
+    >>> errors = {"purchases": error, "spend": error}
+    >>> ends = _portfolio_intervals(forecasts, pd.DataFrame(columns=columns), 90, errors)
     >>> ends.loc[0, ["expected", "lower", "upper"]].tolist()
-    [100.0, 72.0, 137.0]
+    [100.0, 75.0, 131.0]
     """
     if not 0.0 < level < 1.0:
         raise ParamsError(f"level is {level!r}: give a probability between 0 and 1, like 0.9")
@@ -102,17 +100,16 @@ def _portfolio_intervals(
     rows, table = rows_of(segments), []
     for target in forecasts.targets:
         known = _informative(windows[windows["target"] == target])
-        base, segment_error = _between_windows(known, horizon_days)
-        facts = _facts(known)
+        segment_error, facts = _of_segments(known, horizon_days), _facts(known)
         for name, which in rows.items():
             total = forecasts.totals(target, which)
-            extra = total.parameters + (0.0 if facts["window_days"] == horizon_days else total.models)
             own = segment_error(name)
-            lower, upper = _ends(total, _error(base, extra + own.variance), level) * np.exp(own.shift)
+            error = errors[target].centred(total.parameters + own.variance)
+            lower, upper = _ends(total, _density(error), level) * np.exp(own.shift)
             if target == "purchases":
                 lower, upper = np.floor(lower), np.ceil(upper)
             ends = {"expected": total.expected, "lower": lower, "upper": upper}
-            basis = _basis(facts, horizon_days, total.models, own.shift)
+            basis = _basis(facts, errors[target], own.shift)
             row = {"target": target, "segment": name, "customers": total.customers}
             table.append({**row, **ends, **facts, "basis": basis})
     return pd.DataFrame(table)
@@ -124,10 +121,8 @@ def _informative(windows: pd.DataFrame) -> pd.DataFrame:
     return windows[~empty & (windows["noise"] <= _LARGEST_NOISE)]
 
 
-def _between_windows(
-    windows: pd.DataFrame, horizon_days: int
-) -> tuple[Floats, Callable[[Any], SegmentError]]:
-    """Posterior weights of the base's standard deviations ``_DEVIATIONS``, and the error of each segment."""
+def _of_segments(windows: pd.DataFrame, horizon_days: int) -> Callable[[Any], SegmentError]:
+    """Return the function that gives the error of each segment relative to all customers."""
     log_ratio = np.log(windows["actual"].to_numpy(np.float64) / windows["forecast"].to_numpy(np.float64))
     windows = windows.assign(error=log_ratio, ratio=horizon_days / windows["window_days"].astype(np.float64))
     whole = windows[windows["segment"].isna()]
@@ -146,7 +141,7 @@ def _between_windows(
         remaining = 1.0 / (1.0 / (0.5 * variance) + precision.sum())
         return SegmentError(float(precision @ known["error"]) * remaining, 0.5 * variance + remaining)
 
-    return _posterior(whole, PRIOR_ERROR), segment_error
+    return segment_error
 
 
 def _posterior(windows: pd.DataFrame, prior_error: float) -> Floats:
@@ -159,10 +154,12 @@ def _posterior(windows: pd.DataFrame, prior_error: float) -> Floats:
     return np.asarray(weight / weight.sum())
 
 
-def _error(weights: Floats, extra: float) -> Floats:
-    """Probabilities of the log errors ``_LOGS``: a normal mixture over the standard deviations."""
-    variance = _DEVIATIONS[:, None] ** 2 + extra
-    density = weights @ (np.exp(-0.5 * _LOGS**2 / variance) / np.sqrt(variance))
+def _density(error: LogError) -> Floats:
+    """Probabilities of the log errors ``_LOGS``."""
+    variance = np.maximum(error.variances, _STEP**2)[:, None]
+    density = error.weights @ (
+        np.exp(-0.5 * (_LOGS - error.means[:, None]) ** 2 / variance) / np.sqrt(variance)
+    )
     return np.asarray(density / density.sum())
 
 
@@ -182,17 +179,10 @@ def _facts(windows: pd.DataFrame) -> dict[str, int]:
     return {"windows": whole["cutoff"].nunique(), "window_days": int(days.max()) if len(days) else 0}
 
 
-def _basis(facts: dict[str, int], horizon_days: int, models: float, shift: float) -> str:
-    count, days = facts["windows"], facts["window_days"]
-    spread = f"the spread between models ({np.sqrt(models):.1%}) added"
-    if not count:
-        return f"rests on no earlier window: a typical error of {PRIOR_ERROR:.0%} is assumed, {spread}"
-    rests = f"rests on {count} earlier window{'s' if count > 1 else ''} of {days} days"
-    if days != horizon_days:
-        scaled = np.sqrt(horizon_days / days)
-        rests = f"{rests}, none of the full {horizon_days}: errors scaled by {scaled:.2f}, {spread}"
+def _basis(facts: dict[str, int], error: LogError, shift: float) -> str:
+    usual = f"an error of the level of ±{np.sqrt(error.variance):.0%} (one standard deviation)"
     shifted = f"; shifted by {np.expm1(shift):+.0%}, its past error relative to all customers"
-    return rests + (shifted if abs(shift) >= _SMALLEST_SHIFT_SHOWN else "")
+    return f"rests on {usual}" + (shifted if abs(shift) >= _SMALLEST_SHIFT_SHOWN else "")
 
 
 def forecast_totals(
@@ -204,8 +194,8 @@ def forecast_totals(
 ) -> pd.DataFrame:
     """Total purchases and spend of all customers and of the usual segments within the horizon.
 
-    The errors of totals are estimated from the value models alone, refitted at earlier cutoffs: the tree
-    corrections change the ranking of customers, not their total.
+    The errors of totals are those of the value models, refitted at earlier cutoffs: the tree corrections
+    change the ranking of customers, not their total.
 
     Parameters
     ----------
@@ -224,18 +214,17 @@ def forecast_totals(
         As :func:`_portfolio_intervals`, with ``actual`` if outcomes are given.
     """
     used = list(dict.fromkeys(fitted.choice.counts))
-    windows = rolling_errors(log, fitted.as_of, horizon_days, btyd_forecaster(log, used, ()))
+    windows = rolling_errors(log, fitted.as_of, horizon_days, btyd_forecaster(log, used))
     rfm = fitted.features[["customer_id", "frequency", "recency", "T", "monetary_value"]]
     own = [fitted.transactions[name] for name in used]
-    whole = len(windows) and (windows["window_days"] == horizon_days).all()
-    others = [] if whole else _fit_others(rfm, used)
     forecast = fitted.scorer.forecast(fitted.features, horizon_days)
     purchases, spend = forecast["expected_purchases"], forecast["expected_spend"]
-    forecasts = btyd_forecasts(rfm, own, fitted.spend, float(horizon_days), others)
+    forecasts = btyd_forecasts(rfm, own, fitted.spend, float(horizon_days))
     forecasts = forecasts.with_expected(purchases, purchases * spend)
+    errors = total_errors(fitted.level, horizon_days)
     tables = []
     for _, names in usual_segments(rfm, forecasts).items():
-        ends = _portfolio_intervals(forecasts, windows, horizon_days, level, names)
+        ends = _portfolio_intervals(forecasts, windows, horizon_days, errors, level, names)
         tables.append(ends if outcomes is None else ends.assign(actual=_actual(ends, names, outcomes)))
     return pd.concat(tables, ignore_index=True).drop_duplicates(["target", "segment"]).reset_index(drop=True)
 
@@ -250,11 +239,10 @@ def _actual(ends: pd.DataFrame, names: pd.Series, outcomes: pd.DataFrame) -> lis
     ]
 
 
-def _fit_others(rfm: pd.DataFrame, used: list[str]) -> list[TransactionModel]:
-    """Fit the alternative models that measure the spread between models, skipping failed fits."""
-    fitted = []
-    for name in OTHERS:
-        with suppress(FitError):
-            if name not in used:
-                fitted.append(fit_quietly(transaction_model(name), rfm))
-    return fitted
+def total_errors(level: PortfolioLevel | None, horizon_days: float) -> dict[str, LogError]:
+    """Errors of total purchases and of total spend, around 0."""
+    if level is None:
+        unknown = LogError(np.ones(1), np.zeros(1), np.array([USUAL_ERROR**2]))
+        return dict.fromkeys(TARGETS, unknown)
+    purchases, amounts = (level.error(horizon_days, of).centred() for of in ("purchases", "amounts"))
+    return {"purchases": purchases, "spend": purchases.centred(amounts.variance)}

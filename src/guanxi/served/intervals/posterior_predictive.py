@@ -18,7 +18,7 @@ from ..numerics import FIXED, _gauss_legendre, distinct_rows, parameter_points
 from ..purchases.process import Floats, Params, PurchaseProcess, broadcast_floats
 from ..spend import SpendProcess
 from ._exponential_tilting import tilted
-from ._spend_table import SpendTable
+from .spend_table import SpendTable
 
 Transactions = Sequence[tuple[PurchaseProcess, Params, ArrayLike | None]]
 Spend = tuple[SpendProcess, Params, ArrayLike | None]
@@ -150,12 +150,13 @@ class _Tables:
         result = np.full((2, len(frequency)), -np.inf)
         uncertain = np.flatnonzero(probabilities[:, 0] < levels[1])
         for x in np.unique(frequency[uncertain]):
-            table = self._table(float(x), counts)
+            table = self.table(float(x), counts)
             for rows in _chunks(uncertain[frequency[uncertain] == x], _ENTRIES // len(table.grid)):
                 result[:, rows] = table.quantile(probabilities[rows], levels)
         return result
 
-    def _table(self, frequency: float, counts: Floats) -> SpendTable:
+    def table(self, frequency: float, counts: Floats) -> SpendTable:
+        """Table for one frequency and increasing counts from 0."""
         if len(counts) > _MOST_KEPT:
             return SpendTable(self._process, self._points, frequency, counts[1:])
         points = tuple(tuple(point.items()) for point in self._points)

@@ -38,6 +38,17 @@ class SpendTable:
     purchases : array, shape (k,)
         Numbers of purchases, increasing.
 
+    Attributes
+    ----------
+    starts : array of int, shape (m,)
+        First index of each group of purchases: large counts are grouped.
+    grid : array, shape (g,)
+        Values of log(total / scale), increasing.
+    empty : array of bool, shape (g - 1,)
+        Intervals of the grid that no distribution covers.
+    distribution, density : array, shape (m, g)
+        Of log(total / scale) for each group. The first is None where the table would be too large.
+
     Examples
     --------
     >>> from ..spend import GAMMA_GAMMA
@@ -52,7 +63,7 @@ class SpendTable:
         self, process: SpendProcess, points: Sequence[Params], frequency: float, purchases: Floats
     ) -> None:
         spread = process.log_total_range(points[0], purchases, frequency)[2]
-        self._starts, purchases = _groups(purchases, spread)
+        self.starts, purchases = _groups(purchases, spread)
         shifts = _shifts(process, points, frequency)
         ranges = [process.log_total_range(params, purchases, frequency) for params in points]
         lower = np.min([low + shift for (low, _, _), shift in zip(ranges, shifts, strict=True)], axis=0)
@@ -63,7 +74,7 @@ class SpendTable:
             for params, shift in zip(points, shifts, strict=True)
         ]
         self._purchases = purchases
-        self.grid, empty = _grid(lower, upper, np.min([spread for _, _, spread in ranges], axis=0))
+        self.grid, self.empty = _grid(lower, upper, np.min([spread for _, _, spread in ranges], axis=0))
         if len(purchases) * len(self.grid) > _MOST_ENTRIES:
             self.distribution = None
             return
@@ -72,7 +83,7 @@ class SpendTable:
             one = process.log_total_density(params, purchases, frequency, self.grid - shift)
             self.density += one[0] / len(points)
             slope += one[1] / len(points)
-        self.distribution = _integrated(self.grid, empty, self.density, slope)
+        self.distribution = _integrated(self.grid, self.empty, self.density, slope)
 
     def quantile(self, probabilities: Floats, levels: Sequence[float]) -> Floats:
         """Quantiles of log(total / scale); minus infinity where P(no purchase) is at least the level.
@@ -87,7 +98,7 @@ class SpendTable:
         -------
         array, shape (len(levels), n)
         """
-        none, some = probabilities[:, 0], np.add.reduceat(probabilities[:, 1:], self._starts, axis=1)
+        none, some = probabilities[:, 0], np.add.reduceat(probabilities[:, 1:], self.starts, axis=1)
         if self.distribution is None:
             found = [[self._root(*row, level) for row in zip(none, some, strict=True)] for level in levels]
             return np.array(found)
