@@ -18,10 +18,10 @@ from guanxi.params import DataParams
 
 _MOST_VALUES = 40  # of a column that classifies lines
 _SAMPLE = 5000
-_CURRENCY_NAME = re.compile("currency|^curr$|w(ä|ae)hrung|^moneda|^devise|币种|货币|通貨", re.IGNORECASE)
+_CURRENCY_NAME = re.compile("currency|^curr$|w(?:ä|ae)hrung|^moneda|^devise|币种|货币|通貨", re.IGNORECASE)
 _UNDONE = re.compile(
-    r"\b(cancel|refund|void|fail|declin|denied|reject|revers|chargeback|charged.?back|abandon|expired|unpaid"
-    r"|return(ed)?\b|not.?paid|storn|erstattet|abgelehnt|annul|rembours|cancelad|anulad|devuelt|reembols|rechazad)"
+    r"\b(?:cancel|refund|void|fail|declin|denied|reject|revers|chargeback|charged.?back|abandon|expired|unpaid"
+    r"|return(?:ed)?\b|not.?paid|storn|erstattet|abgelehnt|annul|rembours|cancelad|anulad|devuelt|reembols|rechazad)"
     r"|取消|退款|退货|失败|作废|交易关闭|拒绝|キャンセル|返金|返品",
     re.IGNORECASE,
 )

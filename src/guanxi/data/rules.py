@@ -51,6 +51,7 @@ _ADVICE = {
     "invalid_encoding": "correct these lines in the source, or set the encoding of the whole file, "
     "data.encoding",
     "ragged_line": "a field may contain the delimiter: quote it in the source",
+    "repeated_header": "files were joined with their headers, and nothing is lost",
     "unbalanced_quote": "double each quotation mark within a field, and close each field",
 }
 
