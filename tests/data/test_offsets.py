@@ -1,4 +1,4 @@
-"""Times that all have one offset other than that of the data's zone are said, with the zone that keeps their days."""
+"""Times that all have the offset of another zone are said, with the zone that keeps their days."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Columns that are not mapped may say that amounts are of several currencies, or that orders did not stand."""
+"""Columns that are not mapped may say that currencies differ, or that orders did not stand."""
 
 from __future__ import annotations
 
@@ -94,7 +94,12 @@ def test_other_words_are_no_reason(name: str, values: tuple[Any, ...]) -> None:
 def test_refunds_that_are_negative_are_netted_already() -> None:
     amount = np.resize([10.0, 10.0, -10.0, 10.0], 200)
     days = np.repeat(pd.date_range("2020-01-01", periods=50).strftime("%Y-%m-%d"), 4)
-    columns = {"amount": amount, "timestamp": days, "customer_id": "a", "status": taken("a", "a", "refund", "a")}
+    columns = {
+        "amount": amount,
+        "timestamp": days,
+        "customer_id": "a",
+        "status": taken("a", "a", "refund", "a"),
+    }
     assert "undone_orders" not in findings(columns)
 
 

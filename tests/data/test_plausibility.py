@@ -277,7 +277,11 @@ class TestAdvice:
         log.close()
 
     def test_what_the_source_says_stays_on_one_line_without_escapes(self) -> None:
-        text = str(DataFinding("x", "found", examples=("a\nb", "\x1b[2J", "1\u202f000\xa0Ft"), setting="data.decimal=,"))
+        text = str(
+            DataFinding(
+                "x", "found", examples=("a\nb", "\x1b[2J", "1\u202f000\xa0Ft"), setting="data.decimal=,"
+            )
+        )
         assert text == r"found (a\nb; \x1b[2J; 1 000 Ft) (--set data.decimal=,)"
 
 

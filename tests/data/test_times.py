@@ -305,7 +305,10 @@ def test_two_formats_in_one_column_are_named_together(one: str, other: str) -> N
 @pytest.mark.parametrize(
     ("times", "example"),
     [
-        (["25. Jan 2023", "1. Apr 2022", "3. Aug 2022", "1. Mär 2022", "1. Mär 2022", "4. Mai 2021"], "1. Mär 2022"),
+        (
+            ["25. Jan 2023", "1. Apr 2022", "3. Aug 2022", "1. Mär 2022", "1. Mär 2022", "4. Mai 2021"],
+            "1. Mär 2022",
+        ),
         (["Q3 2023", "Q4 2022"], "Q3 2023"),
         (["2023/8/11 下午 3:05:00", "2023/8/12 上午 3:05:00"], "2023/8/11 下午 3:05:00"),
     ],

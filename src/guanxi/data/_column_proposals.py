@@ -57,12 +57,13 @@ _NOT = {
 _SAMPLE = 1000
 _FEWEST_PERIODS = 3
 _MONTH = (
-    "jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec|mär|mrz|mai|okt|dez|ene|abr|ago|dic|janv|févr|avr|juin|juil|août|déc"
+    "(jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec|mär|mrz|mai|okt|dez|ene|abr|ago|dic|janv|févr|avr|juin"
+    r"|juil|août|déc)[^\W\d]*"
 )
 _PERIOD = re.compile(
-    rf"(19|20)\d\d([-/. ]?(\d{{1,2}}|Q[1-4])([-/. ]\d{{1,2}})?( 00:00:00)?)?|(19|20)\d\d年(\d{{1,2}}月)?|\d{{1,2}}月"
-    rf"|\d{{1,2}}[-/.](\d{{1,2}}[-/.])?(19|20)\d\d|Q[1-4]([-/. ]?(19|20)?\d\d)?"
-    rf"|({_MONTH})[^\W\d]*\.?([-/. ]?'?((19|20)?\d\d))?|(19|20)?\d\d[-/. ]({_MONTH})[^\W\d]*",
+    r"(19|20)\d\d([-/. ]?(\d{1,2}|Q[1-4])([-/. ]\d{1,2})?( 00:00:00)?)?|(19|20)\d\d年(\d{1,2}月)?|\d{1,2}月"
+    r"|\d{1,2}[-/.](\d{1,2}[-/.])?(19|20)\d\d|Q[1-4]([-/. ]?(19|20)?\d\d)?"
+    rf"|{_MONTH}\.?([-/. ]?'?((19|20)?\d\d))?|(19|20)?\d\d[-/. ]{_MONTH}",
     re.IGNORECASE,
 )
 _DATE = re.compile(r"\s*\d{1,4}(?:([-/.年])\d{1,2}(\1|月)|[-/. ]?[^\W\d]{3,9}\.?,?[-/. ]?)\d{1,4}")

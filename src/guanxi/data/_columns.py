@@ -122,13 +122,8 @@ def _mapping(source: SourceTable, params: DataParams) -> dict[str, list[str]]:
                 f"{source.name}: no column 'amount'; it has {', '.join(source.columns)}: map it with "
                 f"{columns_option(proposed)}, or leave amounts out with --columns amount="
             )
-    if unknown and is_wide(source):
-        raise SourceError(
-            f"{source.name}: {', '.join(unknown)}; its columns ({_shortened(source.columns)}) are periods: write one "
-            "line per purchase, with the columns customer_id, timestamp and amount (in Excel: Power Query, Unpivot; "
-            "in pandas: melt)"
-        )
     if unknown:
+        _check_not_wide(source, unknown)
         option = columns_option(propose_columns(source, known))
         raise SourceError(
             f"{source.name}: {', '.join(unknown)}; it has {', '.join(source.columns)}: map it with {option}"
@@ -142,8 +137,15 @@ def _mapping(source: SourceTable, params: DataParams) -> dict[str, list[str]]:
     return mapping
 
 
-def _shortened(names: list[str]) -> str:
-    return ", ".join(names[:5]) + (" and so on" if len(names) > 5 else "")
+def _check_not_wide(source: SourceTable, unknown: list[str]) -> None:
+    """Refuse a table of customers by months, from which no columns can be mapped."""
+    if is_wide(source):
+        names = ", ".join(source.columns[:5]) + (" and so on" if len(source.columns) > 5 else "")
+        raise SourceError(
+            f"{source.name}: {', '.join(unknown)}; its columns ({names}) are periods: write one line per "
+            "purchase, with the columns customer_id, timestamp and amount (in Excel: Power Query, Unpivot; in "
+            "pandas: melt)"
+        )
 
 
 def repeated(table: Any, compared: list[str]) -> Any:

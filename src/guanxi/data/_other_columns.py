@@ -1,4 +1,4 @@
-"""What columns that are not mapped say about the accepted lines: several currencies, orders that did not stand."""
+"""What columns that are not mapped say of accepted lines: several currencies, orders that did not stand."""
 
 from __future__ import annotations
 
@@ -78,8 +78,8 @@ def _currencies(name: str, table: pd.DataFrame) -> Iterator[DataFinding]:
     others = table.iloc[1:]
     yield DataFinding(
         "several_currencies",
-        f"column {name} has {len(table)} currencies, and amounts were added up as if they were one: convert them "
-        "in the source, unless they already are, or leave only lines of one currency in it",
+        f"column {name} has {len(table)} currencies, and amounts were added up as if they were one: convert "
+        "them in the source, unless they already are, or leave only lines of one currency in it",
         lines=int(others["lines"].sum()),
         value=rounded(others["amount"].sum()),
         examples=_values(table),
@@ -106,7 +106,5 @@ def _undone(name: str, table: pd.DataFrame) -> Iterator[DataFinding]:
 
 
 def _values(table: pd.DataFrame) -> tuple[str, ...]:
-    shown = table.head(SHOWN)
-    return tuple(
-        f"{str(value)[:40]}: {count_of_lines(n)}" for value, n in zip(shown["value"], shown["lines"], strict=True)
-    )
+    pairs = zip(table["value"].head(SHOWN), table["lines"], strict=False)
+    return tuple(f"{str(value)[:40]}: {count_of_lines(lines)}" for value, lines in pairs)

@@ -139,8 +139,8 @@ def _remedy(example: str, section: str) -> str:
         return ": write zones as offsets, such as +0200, or leave them out, in the source"
     if _is_foreign(example):
         return (
-            ": weeks, quarters and names of months or half-days in other languages than English are not read: "
-            "write days as 2021-12-31 in the source"
+            ": weeks, quarters and names of months or half-days in other languages than English are not "
+            "read: write days as 2021-12-31 in the source"
         )
     old = " (before 1900)" if re.match(r"[01]\d{3}-\d\d-\d\d", example) else ""
     return f"{old}: give their format with --set {section}.timestamp_format=…"
@@ -236,7 +236,7 @@ class _Readings:
             for form, other in ((first, second), (second, first))
         ]
         return (
-            f"the times are written in two ways, such as {ways[0]} and, on {rest[second]:,} lines, {ways[1]}: "
+            f"the times are written in two ways, such as {ways[0]} and (lines: {rest[second]:,}) {ways[1]}: "
             "write all in one way in the source"
         )
 

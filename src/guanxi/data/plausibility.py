@@ -117,8 +117,8 @@ def _days_far_out(days: pd.DataFrame) -> Iterator[DataFinding]:
         if len(found):
             yield DataFinding(
                 name,
-                f"{count_of_lines(found['lines'].sum())} on {_days(found['date'])} lie years {where} nearly all "
-                f"others ({inner.iloc[0]} to {inner.iloc[-1]}) and were kept: if they are errors, reject "
+                f"{count_of_lines(found['lines'].sum())} on {_days(found['date'])} lie years {where} nearly "
+                f"all others ({inner.iloc[0]} to {inner.iloc[-1]}) and were kept: if they are errors, reject "
                 f"them with --set data.{key}={limit}",
                 lines=int(found["lines"].sum()),
                 value=rounded(found["value"].sum(min_count=1)),
@@ -234,8 +234,8 @@ def _shortened_ids(lines: Any) -> Iterator[DataFinding]:
     examples = short.customer_id.as_table().distinct().order_by("customer_id").limit(SHOWN).execute()
     yield DataFinding(
         "shortened_ids",
-        f"{count_of_lines(found['lines'])} of {found['customers']:,} customers have an identifier that a spreadsheet "
-        "shortened, so that several customers may share it: export that column as text",
+        f"{count_of_lines(found['lines'])} of {found['customers']:,} customers have an identifier that a "
+        "spreadsheet shortened, so that several customers may share it: export that column as text",
         lines=int(found["lines"]),
         examples=tuple(examples["customer_id"]),
     )

@@ -10,7 +10,7 @@ import json
 import lzma
 import zipfile
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pyarrow as pa
 import pyarrow.feather
@@ -252,12 +252,14 @@ def test_nothing_is_left_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 
 
 class TestSeveralTables:
-    rows = [["customer_id", "timestamp", "amount"], ["1", "2020-01-01", 5.0]]
+    rows: ClassVar[list[list[Any]]] = [["customer_id", "timestamp", "amount"], ["1", "2020-01-01", 5.0]]
 
     def test_an_archive_of_files_is_to_be_given_as_a_folder(self, tmp_path: Path) -> None:
         given = tmp_path / "all.zip"
         given.write_bytes(archive({"2022.csv": CSV, "2023.csv": CSV}))
-        with pytest.raises(SourceError, match="holds 2 files .*: unpack it and give the folder, to read all"):
+        with pytest.raises(
+            SourceError, match=r"holds 2 files .*: unpack it and give the folder, to read all"
+        ):
             read_transactions(str(given))
 
     def test_sheets_of_the_same_columns_can_be_read_together(self, tmp_path: Path) -> None:
@@ -268,7 +270,7 @@ class TestSeveralTables:
         assert "of the same columns: to read them all, --set 'data.sheet=*'" in found.text
         assert (log.lines_accepted, found.setting) == (2, "data.sheet=*")
         assert read_transactions(str(given), DataParams(sheet="20*")).lines_accepted == 3
-        with pytest.raises(SourceError, match="no sheet '19\\*': set data.sheet to one of 2022, 2023"):
+        with pytest.raises(SourceError, match=r"no sheet '19\*': set data.sheet to one of 2022, 2023"):
             read_transactions(str(given), DataParams(sheet="19*"))
 
     def test_sheets_of_other_columns_are_not_read_together(self, tmp_path: Path) -> None:
@@ -284,5 +286,7 @@ class TestSeveralTables:
         records = [dict(zip(NAMES, ("1", "2020-01-01", 5), strict=True))] * 3
         given = tmp_path / "log.json"
         given.write_text(json.dumps({"status": "ok", "data": records}, indent=indent))
-        with pytest.raises(SourceError, match="is one object, whose 'data' holds 3 objects: write only these"):
+        with pytest.raises(
+            SourceError, match="is one object, whose 'data' holds 3 objects: write only these"
+        ):
             read_transactions(str(given))

@@ -90,7 +90,7 @@ def _load(connection: Any, given: Path, text: Path, copy: Path, dialect: Dialect
 
 
 def _is_header(names: list[str]) -> str:
-    """Write the condition that a line repeats the header, as where files were joined; numbers are no header."""
+    """Write the condition that a line repeats the header, as where files were joined."""
     same = [f"trim({identifier(name)}) = {literal(name)}" for name in names if not name.isdigit()]
     return " AND ".join(same) if len(same) > 1 else "false"
 

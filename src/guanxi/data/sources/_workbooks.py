@@ -41,9 +41,7 @@ def read(connection: Any, source: str, files: list[DataFile], params: DataParams
     return SourceTable(table.name, table.table, table.unreadable, findings)
 
 
-def _sheets(
-    file: DataFile, params: DataParams
-) -> tuple[dict[str, list[list[Any]]], tuple[DataFinding, ...]]:
+def _sheets(file: DataFile, params: DataParams) -> tuple[dict[str, list[list[Any]]], tuple[DataFinding, ...]]:
     """Return the cells of the sheets that are set, by name, else of the one with the most lines."""
     from python_calamine import CalamineError, PasswordError, SheetTypeEnum, load_workbook
 
