@@ -143,8 +143,8 @@ def _check_not_wide(source: SourceTable, unknown: list[str]) -> None:
         names = ", ".join(source.columns[:5]) + (" and so on" if len(source.columns) > 5 else "")
         raise SourceError(
             f"{source.name}: {', '.join(unknown)}; its columns ({names}) are periods: write one line per "
-            "purchase, with the columns customer_id, timestamp and amount (in Excel: Power Query, Unpivot; in "
-            "pandas: melt)"
+            "purchase, with the columns customer_id, timestamp and amount (in Excel: Power Query, Unpivot; "
+            "in pandas: melt)"
         )
 
 

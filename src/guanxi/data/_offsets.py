@@ -59,8 +59,8 @@ def offset_findings(name: str, column: Any, params: DataParams) -> Iterator[Data
     lines = int(found["moved"].sum())
     yield DataFinding(
         "other_time_zone",
-        f"all times of {name} have the offset {' or '.join(map(_written, sorted(offsets)))}, and {lines:,} of "
-        f"them ({share_of(lines, found['lines'].sum())}) count for another day in UTC: to keep the days "
+        f"all times of {name} have the offset {' or '.join(map(_written, sorted(offsets)))}, and {lines:,} "
+        f"of them ({share_of(lines, found['lines'].sum())}) count for another day in UTC: to keep the days "
         f"as written, {advice}",
         lines=lines,
         setting=f"data.timezone={zone}" if zone else None,

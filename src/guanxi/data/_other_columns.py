@@ -97,8 +97,8 @@ def _undone(name: str, table: pd.DataFrame) -> Iterator[DataFinding]:
     total = found["lines"].sum()
     yield DataFinding(
         "undone_orders",
-        f"{count_of_lines(total)} ({total / table['lines'].sum():.1%}) were counted as purchases though column "
-        f"{name} says otherwise: if these orders did not stand, leave their lines out of the source",
+        f"{count_of_lines(total)} ({total / table['lines'].sum():.1%}) were counted as purchases though "
+        f"column {name} says otherwise: if these orders did not stand, leave their lines out of the source",
         lines=int(total),
         value=rounded(found["amount"].sum(min_count=1)),
         examples=_values(found),
