@@ -52,7 +52,7 @@ import pandas as pd
 from guanxi.data.datasets import load_cdnow, load_cdnow_sample
 from guanxi.data.transactions import TransactionLog, read_transactions
 from guanxi.evaluation import metrics
-from guanxi.evaluation._crps import customer_crps
+from guanxi.evaluation._crps import _customer_crps
 from guanxi.evaluation.realised_performance import outcomes
 from guanxi.models import BetaGeoBetaBinomial
 from guanxi.params import load_params
@@ -205,7 +205,7 @@ def measure(name: str, split: Split, earlier: bool) -> pd.DataFrame:
         rows["guanxi, days"] = row(fitted.scorer, fitted, days, actual, held_days, one_time, 1.0)
     alone = fitted.contender(ALONE)
     rows[ALONE] = row(alone, fitted, days, actual, held_days, one_time, per_day)
-    rows["nothing"] = measures(nothing, actual, one_time)
+    rows["nothing"] = measures(nothing, actual, one_time) | {"CRPS": float(held_days["purchases"].mean())}
     print(f"fitted up to {cutoff}, held out {days} days; {per_day:.4f} transactions per purchase day")
     return pd.DataFrame(rows if earlier else rows | split.cells).T
 
@@ -223,7 +223,7 @@ def row(
     found = scorer.forecast(fitted.features, days)
     spend = found["expected_purchases"] * found["expected_spend"]
     forecast = {"purchases": per_day * found["expected_purchases"], "spend": spend}
-    crps = customer_crps(scorer, fitted.features, days, held_days.reset_index())
+    crps = _customer_crps(scorer, fitted.features, days, held_days.reset_index())
     scores = {"CRPS": float(crps["purchases"].mean()), "spend CRPS": float(crps["spend"].mean())}
     return measures(forecast, actual, one_time) | scores
 

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import shutil
+import socket
 import subprocess
 import sys
+import tempfile
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -230,6 +233,44 @@ def spark_session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
         patch.setenv("PYSPARK_SUBMIT_ARGS", f"{given} pyspark-shell")
         with open_spark() as engine:
             yield engine.session
+
+
+def _postgres_programs() -> Path:
+    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
+    if not found:
+        pytest.skip("no PostgreSQL server programs below /usr/lib/postgresql")
+    return found[-1].parent
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[str]:
+    """Host and port of a server that trusts ``postgres`` and asks ``reader`` for a password."""
+    folder = Path(tempfile.mkdtemp(prefix="guanxi-postgres-"))
+    as_postgres = []
+    if os.geteuid() == 0:
+        if not shutil.which("runuser"):
+            pytest.skip("PostgreSQL does not run as root, and there is no runuser")
+        shutil.chown(folder, "postgres", "postgres")
+        as_postgres = ["runuser", "-u", "postgres", "--"]
+    binaries, data = _postgres_programs(), folder / "data"
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+
+    def run(*command: str | Path) -> None:
+        subprocess.run([*as_postgres, *command], check=True, capture_output=True, cwd=folder, timeout=120)
+
+    access = folder / "access.conf"
+    access.write_text("host all reader 127.0.0.1/32 scram-sha-256\nhost all postgres 127.0.0.1/32 trust\n")
+    access.chmod(0o644)
+    run(binaries / "initdb", "-D", data, "-U", "postgres", "--auth=trust", "--no-sync", "-E", "UTF8")
+    options = f"-h 127.0.0.1 -p {port} -k '' -c hba_file={access} -c fsync=off"
+    run(binaries / "pg_ctl", "-D", data, "-w", "-o", options, "-l", folder / "server.log", "start")
+    try:
+        yield f"127.0.0.1:{port}"
+    finally:
+        run(binaries / "pg_ctl", "-D", data, "-m", "immediate", "stop")
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")

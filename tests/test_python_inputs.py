@@ -13,10 +13,18 @@ import pandas as pd
 import pytest
 
 import guanxi
+from guanxi import simulation
 from guanxi.data.transactions import read_transactions
 from guanxi.errors import GuanxiError, ParamsError
+from guanxi.features.snapshots import features_at
+from guanxi.jobs.doctor import doctor
+from guanxi.jobs.explain import explain
+from guanxi.jobs.predict import predict_to
+from guanxi.jobs.predict_spark import predict_spark
+from guanxi.jobs.promote import promote
+from guanxi.jobs.rollback import rollback
 from guanxi.models import BetaGeoNBD, GammaGamma, prediction_intervals
-from guanxi.params import Params, load_params, override
+from guanxi.params import Params, load_params, override, parse_columns
 
 DAY = dt.date(1997, 9, 30)
 FORMS_OF_A_DAY = [
@@ -30,6 +38,7 @@ WRONG: tuple[Any, ...] = (
 OF_VALUE = (
     *("transactions_model", "spend_model", "rfm", "horizon", "annual_discount_rate", "margin", "time_unit"),
 )
+BG, SPEND = {"r": 0.25, "alpha": 4.5, "a": 0.8, "b": 2.5}, {"p": 6.0, "q": 4.0, "v": 15.0}
 TINY = pd.DataFrame({"customer_id": ["a"], "timestamp": ["2020-01-01"], "amount": [1.0]})
 
 
@@ -48,6 +57,14 @@ def good(rfm: pd.DataFrame) -> dict[str, Any]:
         "rfm": rfm,
         "horizon": 30.0,
         "annual_discount_rate": 0.1,
+        "output": "scores.parquet",
+        "customer_id": "a",
+        "log": read_transactions(TINY),
+        "cutoff": DAY,
+        "horizon_days": 30,
+        "n": 2,
+        "q": 0.5,
+        "discount_rate": 0.01,
         "label": "label",
         "id_column": "customer_id",
     }
@@ -83,9 +100,28 @@ FUNCTIONS: dict[Callable[..., Any], tuple[str, ...]] = {
         ),
     ),
     prediction_intervals: ("transactions_model", "spend_model", "rfm", "horizon", "level"),
+    predict_to: ("output", "model", "params", "as_of", "horizon_days", "drivers"),
+    predict_spark: ("source", "output", "model", "params", "as_of", "horizon_days", "drivers"),
+    explain: ("customer_id", "output", "model", "params", "as_of", "horizon_days"),
+    promote: ("params", "model"),
+    rollback: ("params",),
+    doctor: ("params",),
+    guanxi.datasets.load: ("name",),
     read_transactions: ("source", "params"),
+    features_at: ("cutoff",),
     load_params: ("path", "overrides"),
     override: ("params",),
+    parse_columns: ("text",),
+}
+METHODS: dict[str, tuple[str, ...]] = {
+    "fit": ("rfm",),
+    "probability_alive": ("rfm", "later"),
+    "expected_purchases": ("rfm", "horizon"),
+    "expected_purchases_new": ("horizon",),
+    "purchase_probability": ("rfm", "n", "horizon"),
+    "probability_no_purchase": ("rfm", "horizon"),
+    "next_purchase_quantile": ("rfm", "q"),
+    "discounted_expected_residual_transactions": ("rfm", "discount_rate", "horizon"),
 }
 
 
@@ -101,6 +137,41 @@ def test_wrong_arguments(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.chdir(tmp_path)
+    check_wrong_arguments(function, name, good)
+
+
+@pytest.mark.parametrize(
+    ("method", "name"), [(method, name) for method, names in METHODS.items() for name in names]
+)
+@pytest.mark.filterwarnings("ignore")
+def test_wrong_arguments_of_a_model(method: str, name: str, good: dict[str, Any]) -> None:
+    model = good["transactions_model"] if method != "fit" else BetaGeoNBD()
+    check_wrong_arguments(getattr(model, method), name, good | {"rfm": good["rfm"].head(20)})
+
+
+SIMULATIONS: dict[Callable[..., Any], dict[str, Any]] = {
+    simulation.simulate_bg_nbd: {"params": BG},
+    simulation.simulate_transactions: {"model": "bg_nbd", "params": BG, "spend_params": SPEND},
+    simulation.simulate_bg_bb: {"params": {"alpha": 1.2, "beta": 0.75, "gamma": 0.66, "delta": 2.78}},
+    simulation.simulate_shifted_beta_geometric: {"params": {"alpha": 0.7, "beta": 1.2}, "periods": 7},
+}
+
+
+@pytest.mark.parametrize("function", SIMULATIONS, ids=lambda each: each.__name__)
+def test_wrong_arguments_of_a_simulation(function: Callable[..., Any]) -> None:
+    given = {"n": 3, "T": 30, "seed": 1, **SIMULATIONS[function]}
+    for name in inspect.signature(function).parameters:
+        check_wrong_arguments(function, name, given)
+
+
+@pytest.mark.parametrize("name", ["rfm"])
+@pytest.mark.filterwarnings("ignore")
+def test_wrong_arguments_of_a_spend_model(name: str, good: dict[str, Any]) -> None:
+    check_wrong_arguments(good["spend_model"].expected_spend, name, good)
+    check_wrong_arguments(GammaGamma().fit, name, good)
+
+
+def check_wrong_arguments(function: Callable[..., Any], name: str, good: dict[str, Any]) -> None:
     parameters = inspect.signature(function).parameters.values()
     given = {each.name: good.get(each.name, {}) for each in parameters if each.default is each.empty}
     for value in WRONG:

@@ -96,7 +96,7 @@ def test_actual_totals_of_segments_add_up(found):
         assert parts["expected"].sum() == pytest.approx(whole["expected"])
         assert (rows["lower"] <= rows["expected"]).all()
         assert (rows["expected"] <= rows["upper"]).all()
-        assert "earlier window" in whole["basis"]
+        assert "error of the level" in whole["basis"]
 
 
 def test_cutoffs_do_not_overlap_and_keep_a_horizon_of_history():

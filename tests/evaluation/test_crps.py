@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from scipy import stats
 from scipy.special import ive
 
-from guanxi.evaluation._crps import _Totals, customer_crps, discrete_crps
+from guanxi.evaluation._crps import _customer_crps, _discrete_crps, _Totals
 from guanxi.features.snapshots import snapshot
 from guanxi.pipeline.correction import ALONE
 from guanxi.pipeline.fit import fit_models
@@ -51,21 +51,23 @@ class TestCounts:
     @given(mean=st.floats(0.01, 30), actual=st.integers(0, 60))
     def test_poisson(self, mean, actual):
         counts = np.arange(200.0)
-        found = discrete_crps(counts, stats.poisson.pmf(counts, [[mean]]), np.array([float(actual)]))
+        found = _discrete_crps(counts, stats.poisson.pmf(counts, [[mean]]), np.array([float(actual)]))
         assert found[0] == pytest.approx(poisson_crps(actual, mean), abs=1e-9)
 
     @given(forecast=st.integers(0, 20), actual=st.integers(0, 20))
     def test_one_number_has_the_absolute_error(self, forecast, actual):
         certain = (np.arange(21) == forecast)[None, :].astype(float)
-        assert discrete_crps(np.arange(21.0), certain, np.array([float(actual)]))[0] == abs(forecast - actual)
+        assert _discrete_crps(np.arange(21.0), certain, np.array([float(actual)]))[0] == abs(
+            forecast - actual
+        )
 
     def test_an_outcome_beyond_the_last_count(self):
-        found = discrete_crps(np.array([0.0, 1.0]), np.array([[0.5, 0.5]]), np.array([4.0]))
+        found = _discrete_crps(np.array([0.0, 1.0]), np.array([[0.5, 0.5]]), np.array([4.0]))
         assert found[0] == pytest.approx(0.25 + 3)
 
     def test_values_between_whole_counts(self):
         # E|X - y| - E|X - X'| / 2 by hand.
-        found = discrete_crps(np.array([0.5, 2.5]), np.array([[0.25, 0.75]]), np.array([1.0]))
+        found = _discrete_crps(np.array([0.5, 2.5]), np.array([[0.25, 0.75]]), np.array([1.0]))
         assert found[0] == pytest.approx(0.25 * 0.5 + 0.75 * 1.5 - 0.25 * 0.75 * 2.0)
 
     def test_the_true_distribution_scores_best(self):
@@ -73,7 +75,7 @@ class TestCounts:
         mean = generator.gamma(1.0, 2.0, 20_000)
         actual = generator.poisson(mean).astype(float)
         scores = [
-            discrete_crps(counts, stats.poisson.pmf(counts, factor * mean[:, None]), actual).mean()
+            _discrete_crps(counts, stats.poisson.pmf(counts, factor * mean[:, None]), actual).mean()
             for factor in (1.0, 0.8, 1.25)
         ]
         assert min(scores) == scores[0]
@@ -141,24 +143,24 @@ class TestCustomers:
     def test_counts_from_the_probabilities_of_the_scorer(self, twin, outcomes):
         rows, happened = twin.features.iloc[:200], outcomes.iloc[:200]
         assert (rows["customer_id"] == happened["customer_id"]).all()
-        found = customer_crps(twin.scorer, rows, HORIZON, happened)["purchases"]
+        found = _customer_crps(twin.scorer, rows, HORIZON, happened)["purchases"]
         reached = np.cumsum(twin.scorer.count_probabilities(rows, HORIZON, 60), axis=1)
         passed = happened["purchases"].to_numpy()[:, None] <= np.arange(61)
         np.testing.assert_allclose(found, ((reached - passed) ** 2).sum(axis=1), atol=1e-5)
 
     def test_order_and_duplicates_change_nothing(self, twin, outcomes):
         order = np.r_[50:0:-1, 0:50]
-        whole = customer_crps(twin.scorer, twin.features, HORIZON, outcomes)
-        some = customer_crps(
+        whole = _customer_crps(twin.scorer, twin.features, HORIZON, outcomes)
+        some = _customer_crps(
             twin.scorer, twin.features.iloc[order], HORIZON, outcomes.iloc[order].reset_index(drop=True)
         )
         for target in ("purchases", "spend"):
             np.testing.assert_allclose(some[target], whole[target][order], rtol=1e-9)
 
     def test_pieces_of_bounded_size_give_the_same(self, twin, outcomes, monkeypatch):
-        whole = customer_crps(twin.scorer, twin.features, HORIZON, outcomes)
+        whole = _customer_crps(twin.scorer, twin.features, HORIZON, outcomes)
         monkeypatch.setattr("guanxi.evaluation._crps._ENTRIES", 100)
-        pieces = customer_crps(twin.scorer, twin.features, HORIZON, outcomes)
+        pieces = _customer_crps(twin.scorer, twin.features, HORIZON, outcomes)
         np.testing.assert_allclose(pieces["spend"], whole["spend"], rtol=1e-12)
 
     def test_without_a_table_totals_are_taken_at_their_mean(self, twin, outcomes, monkeypatch):
@@ -166,7 +168,7 @@ class TestCustomers:
         with monkeypatch.context() as patch:
             patch.setattr(spend_table, "_MOST_ENTRIES", 0)
             posterior_predictive._kept_table.cache_clear()
-            found = customer_crps(alone, twin.features, HORIZON, none)
+            found = _customer_crps(alone, twin.features, HORIZON, none)
         posterior_predictive._kept_table.cache_clear()
         # For an outcome of 0 the CRPS of the amounts n m is m times that of the counts n.
         amount = alone.forecast(twin.features, HORIZON)["expected_spend"]

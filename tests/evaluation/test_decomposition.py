@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy.special import expit, logit
 
-from guanxi.evaluation.decomposition import PARTS, _leveled, decompose
-from guanxi.evaluation.metrics import log_loss, poisson_deviance, tweedie_deviance
+from guanxi.evaluation.decomposition import PARTS, _decompose, _leveled
+from guanxi.evaluation.metrics import SPEND, log_loss, poisson_deviance
 
 MEASURES = {
     "log_loss": log_loss,
     "poisson_deviance": poisson_deviance,
-    "tweedie_deviance": tweedie_deviance,
+    "tweedie_deviance": SPEND["tweedie_deviance"],
 }
 
 
@@ -36,9 +36,10 @@ def forecasts(draw):
 
 @settings(max_examples=150, deadline=None)
 @given(given_=forecasts())
+@example(given_=("log_loss", np.zeros(3), np.array([0.5, 0.999, 0.999])))
 def test_parts_add_up_and_none_is_negative(given_):
     loss, actual, forecast = given_
-    parts = decompose(*given_)
+    parts = _decompose(*given_)
     whole = parts["level"] + parts["shape"] - parts["discrimination"] + parts["uncertainty"]
     assert whole == pytest.approx(MEASURES[loss](actual, forecast), abs=1e-9)
     assert min(parts.values()) > -1e-9
@@ -49,7 +50,7 @@ def test_parts_add_up_and_none_is_negative(given_):
 def test_nothing_is_left_of_the_level_after_recalibration(given_):
     loss, actual, _ = given_
     leveled = _leveled(*given_)
-    before, after = decompose(*given_), decompose(loss, actual, leveled)
+    before, after = _decompose(*given_), _decompose(loss, actual, leveled)
     assert after["level"] == pytest.approx(0.0, abs=1e-9)
     assert after["uncertainty"] == before["uncertainty"]
 
@@ -76,39 +77,39 @@ class TestErrors:
 
     def test_truth_has_no_miscalibration_to_speak_of(self, loss, world):
         actual, mean, _ = world
-        parts = decompose(loss, actual, mean)
+        parts = _decompose(loss, actual, mean)
         assert parts["level"] < 0.001 * parts["uncertainty"]
         assert parts["shape"] < 0.01 * parts["uncertainty"]
         assert parts["discrimination"] > 0.1 * parts["uncertainty"]
 
     def test_a_wrong_level_moves_the_level_only(self, loss, world):
         actual, mean, move = world
-        right, wrong = decompose(loss, actual, mean), decompose(loss, actual, move(mean, 1.5))
+        right, wrong = _decompose(loss, actual, mean), _decompose(loss, actual, move(mean, 1.5))
         assert wrong["level"] > 10 * max(right["level"], 1e-4 * right["uncertainty"])
         for part in ("shape", "discrimination", "uncertainty"):
             assert wrong[part] == pytest.approx(right[part], rel=1e-6, abs=1e-6 * right["uncertainty"])
 
     def test_a_flat_forecast_discriminates_nothing(self, loss, world):
         actual, mean, _ = world
-        flat = decompose(loss, actual, np.full(len(mean), mean.mean()))
+        flat = _decompose(loss, actual, np.full(len(mean), mean.mean()))
         assert flat["discrimination"] == pytest.approx(0.0, abs=1e-12)
 
     def test_forecasts_too_far_apart_move_the_shape(self, loss, world):
         actual, mean, _ = world
         centre = mean.mean()
         extreme = expit(2.0 * logit(mean)) if loss == "log_loss" else mean**1.7 * centre / (mean**1.7).mean()
-        right, wrong = decompose(loss, actual, mean), decompose(loss, actual, extreme)
+        right, wrong = _decompose(loss, actual, mean), _decompose(loss, actual, extreme)
         assert wrong["shape"] > 3 * right["shape"]
         assert wrong["discrimination"] == pytest.approx(right["discrimination"], rel=1e-6)
 
     def test_noise_in_the_ranking_costs_discrimination(self, loss, world):
         actual, mean, _ = world
         other = np.random.default_rng(8).permutation(mean)
-        mixed = decompose(loss, actual, np.where(np.arange(len(mean)) % 2, mean, other))
-        assert mixed["discrimination"] < 0.6 * decompose(loss, actual, mean)["discrimination"]
+        mixed = _decompose(loss, actual, np.where(np.arange(len(mean)) % 2, mean, other))
+        assert mixed["discrimination"] < 0.6 * _decompose(loss, actual, mean)["discrimination"]
 
 
 def test_equal_outcomes_are_all_level():
-    parts = decompose("log_loss", [0, 0, 0], [0.2, 0.4, 0.4])
+    parts = _decompose("log_loss", [0, 0, 0], [0.2, 0.4, 0.4])
     assert parts["level"] == pytest.approx(log_loss([0, 0, 0], [0.2, 0.4, 0.4]))
     assert [round(parts[name], 9) for name in PARTS[1:]] == [0.0, 0.0, 0.0]

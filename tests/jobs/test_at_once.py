@@ -25,14 +25,41 @@ QUICK = (
     "churn.lightgbm.n_estimators=20",
 )
 KILLS = 12
+# Each request tells that it begins and takes longer than on a local store, where all moves take milliseconds:
+# the moment of a kill is one of the moves on every machine, however busy.
+REQUESTS, SECONDS_OF_A_REQUEST = 8, 0.05
+PROMOTE_SLOWLY = f"""
+import itertools, sys, time
+from mlflow import MlflowClient
+from guanxi import cli
+
+numbers = itertools.count(1)
+
+def slowly(request):
+    def send(*given, **more):
+        print("request", next(numbers), file=sys.stderr, flush=True)
+        time.sleep({SECONDS_OF_A_REQUEST})
+        return request(*given, **more)
+    return send
+
+for name in ("set_registered_model_alias", "set_registered_model_tag", "set_model_version_tag"):
+    setattr(MlflowClient, name, slowly(getattr(MlflowClient, name)))
+sys.argv = ["guanxi", "promote"]
+cli.main()
+"""
 
 
 def start(folder: Path, *arguments: str) -> subprocess.Popen[str]:
-    """Start the installed command, without the addresses that MLflow leaves in this environment."""
+    """Start the installed command."""
+    return start_program(folder, str(Path(sys.executable).with_name("guanxi")), *arguments)
+
+
+def start_program(folder: Path, *command: str) -> subprocess.Popen[str]:
+    """Start a program without the addresses that MLflow leaves in this environment."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("MLFLOW_")}
-    program = Path(sys.executable).with_name("guanxi")
+    environment["MLFLOW_DISABLE_TELEMETRY"] = "true"
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-    return subprocess.Popen([program, *arguments], cwd=folder, env=environment, **pipes)
+    return subprocess.Popen(command, cwd=folder, env=environment, **pipes)
 
 
 def ended(processes: list[subprocess.Popen[str]]) -> list[str]:
@@ -102,12 +129,12 @@ def test_promotions_killed_at_any_moment(copy_store, versions, tmp_path, monkeyp
         monkeypatch.chdir(folder)
         store = open_store(MLflowParams())
         store.client.set_registered_model_alias("guanxi", "candidate", "2")
-        with start(folder, "promote") as process:
-            # Most of the time goes into imports: the moves come right after the comparison is told.
-            while process.poll() is None and "compare" not in process.stderr.readline():
+        with start_program(folder, sys.executable, "-c", PROMOTE_SLOWLY) as process:
+            last = f"request {moments.randint(1, REQUESTS)}\n"
+            while process.poll() is None and process.stderr.readline() != last:
                 pass
             try:
-                process.wait(moments.uniform(0, 0.15))
+                process.wait(moments.uniform(0, 2 * SECONDS_OF_A_REQUEST))
             except subprocess.TimeoutExpired:
                 process.kill()
         found = read_aliases(store)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pandas as pd
@@ -24,6 +25,15 @@ def test_one_absurd_amount_makes_no_champion_until_it_is_left_out(command: Any, 
     assert pd.read_parquet(tmp_path / "output" / "predictions.parquet")["customer_id"].is_unique
     page = (tmp_path / "output" / "report.html").read_text(encoding="utf-8")
     assert "data.max_amount=510" in page
+
+    ended = command("promote")
+    assert ended.code == 1
+    assert re.search(r"version 1 of guanxi is not promoted, no champion yet: \S", ended.error)
+    assert ended.error.endswith(
+        "; to use it all the same, name it, as in guanxi predict --model models:/guanxi/1, "
+        "or give it the alias champion in mlflow ui"
+    )
+    assert command("predict", "sales.csv", "--model", "models:/guanxi/1", "-o", "scores.csv").code == 0
 
     ended = command("run", "sales.csv", *given, "--set", "data.max_amount=510")
     assert "version 2 is candidate and, as the first, champion" in ended.out

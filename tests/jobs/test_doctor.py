@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sqlite3
+import subprocess
+import sys
 from contextlib import closing
 from importlib import metadata
 from pathlib import Path
 
 import pytest
+
+from guanxi.data.sinks import file_sets
+from guanxi.data.sinks.file_sets import finish, replaced_together
 
 
 @pytest.fixture
@@ -55,7 +61,7 @@ def test_files_that_are_gone_and_work_that_was_interrupted(copied, lines, tmp_pa
     served = copied.client.get_model_version("guanxi", "2").source
     shutil.rmtree(served.removeprefix("file://"))
     copied.client.create_model_version("guanxi", served)
-    copied.client.create_run(copied.experiment_id)
+    killed = copied.client.create_run(copied.experiment_id).info.run_id
     (tmp_path / "models" / ".guanxi.old").mkdir(parents=True)
     (tmp_path / ".scores.parquet.partial").mkdir()
     (tmp_path / ".scores.parquet.partial" / "_plan.json").write_text("{}")
@@ -66,9 +72,54 @@ def test_files_that_are_gone_and_work_that_was_interrupted(copied, lines, tmp_pa
     assert found["guanxi@champion"][0].startswith("ok: ")
     assert "never tested" in found["guanxi"][0]
     assert "1 marked as running" in found["runs"][0]
+    address, advice = found["runs"][0].partition("MLFLOW_TRACKING_URI=")[2].split(" ", 1)
+    assert address == copied.uri
+    subprocess.run(
+        [sys.executable, "-m", *advice.removesuffix(" removes one").split()],
+        cwd=tmp_path / "models",
+        env=os.environ | {"MLFLOW_TRACKING_URI": address},
+        check=True,
+        capture_output=True,
+    )
+    assert copied.client.get_run(killed).info.lifecycle_stage == "deleted"
+    assert [path.name for path in (tmp_path / "models").iterdir()] == [".guanxi.old"]
     assert found["export"] == ["wrong: interrupted: rename models/.guanxi.old to models/guanxi"]
     assert any("--resume" in each for each in found["leftover"])
     assert "wrong: .table.old: an earlier table, interrupted: rename it to table" in found["leftover"]
+
+
+def replace(folder: Path, text: str) -> None:
+    with replaced_together(folder) as new:
+        (new / "metrics.json").write_text(text)
+        (new / "report.html").write_text(text)
+
+
+@pytest.mark.parametrize("place", ["output", "."])
+def test_files_of_which_only_some_were_replaced(copied, lines, tmp_path, monkeypatch, place):
+    del copied
+    folder = tmp_path / place
+    replace(folder, "1")
+    real = file_sets._move
+
+    def killed_at_the_page(path, target):
+        if target.name == "report.html":
+            raise KeyboardInterrupt
+        real(path, target)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(file_sets, "_move", killed_at_the_page)
+        with pytest.raises(KeyboardInterrupt):
+            replace(folder, "2")
+    code, found = lines()
+    assert code == 1
+    shown = "." if place == "." else "output"
+    assert found["results"] == [
+        f"wrong: {shown}: old and new files are mixed: repeat the command, or move "
+        f"{Path(shown) / '.guanxi-files'}/* there"
+    ]
+    assert finish(folder)
+    assert "results" not in lines()[1]
+    assert (folder / "report.html").read_text() == "2"
 
 
 def test_a_damaged_database(copied, lines, tmp_path):

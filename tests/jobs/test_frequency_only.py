@@ -140,7 +140,8 @@ class TestAfterwards:
     def test_explain(self, here: Path) -> None:
         from guanxi.jobs.explain import explain
 
-        story = explain("0001", "visits.csv", "a.png")
+        with pytest.warns(UserWarning, match=WITHOUT):
+            story = explain("0001", "visits.csv", "a.png")
         assert pd.isna(story.scores["clv"])
 
     def test_monitor(self, here: Path) -> None:

@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -216,6 +217,28 @@ class TestInARunningSession:
         with pytest.raises(RegistryError, match=r"needs features .*quantity_mean"):
             predict(given=tmp_path / "few.parquet")
         assert not (tmp_path / "scores").exists()
+
+    def test_findings_are_shown(self, predict, lines, tmp_path):
+        dirty = lines.assign(customer_id=lines["customer_id"].mask(lines.index % 10 == 0))
+        dirty.to_parquet(tmp_path / "dirty.parquet")
+        with pytest.warns(UserWarning, match=r"^10\.0% of the lines \(692\).* because no customer is given"):
+            predict(given=tmp_path / "dirty.parquet")
+
+    def test_a_log_without_amounts(self, predict, lines, tmp_path, monkeypatch):
+        visits = lines[["customer_id", "timestamp"]]
+        visits.to_parquet(tmp_path / "visits.parquet")
+        without = pytest.warns(UserWarning, match="no column is mapped to amount")
+        with without, pytest.raises(RegistryError, match=r"this data does not provide \(.*monetary_value"):
+            predict(given=tmp_path / "visits.parquet")
+        assert not (tmp_path / "scores").exists()
+        monkeypatch.chdir(tmp_path)
+        quick = load_params(None, ["horizon_days=60", "churn.snapshot_spacing_days=400"])
+        with warnings.catch_warnings(action="ignore", category=UserWarning):
+            guanxi.train(visits, params=quick)
+            _, table = predict(given=tmp_path / "visits.parquet")
+            own = guanxi.predict(visits)
+        same(table, own)
+        assert table[["monetary_value", "clv", "expected_spend"]].isna().all(axis=None)
 
     def test_a_file_in_the_place_of_the_output(self, predict, tmp_path):
         (tmp_path / "scores").write_text("")

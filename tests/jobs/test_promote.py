@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from guanxi.errors import ParamsError, PromotionError, RegistryError
+from guanxi.errors import OutputError, ParamsError, PromotionError, RegistryError
 from guanxi.jobs import _gate
-from guanxi.jobs.promote import promote
+from guanxi.jobs.promote import EXPORT_FOLDER, promote
 from guanxi.jobs.reporter import Reporter
 from guanxi.jobs.rollback import rollback
 from guanxi.params import Params, PromotionParams
@@ -47,6 +47,22 @@ def rewrite(document: Path, text: str) -> None:
     digests.unlink()
     found = json.dumps(_digests(document.parent))
     digests.write_text(found, "utf-8")
+
+
+@pytest.mark.parametrize("job", [promote, rollback])
+def test_a_file_of_others_in_the_champions_folder_is_met_before_any_alias_moves(copied, tmp_path, job):
+    if job is rollback:
+        promote(Params())
+    export(copied, names(copied)["champion"], EXPORT_FOLDER)
+    (EXPORT_FOLDER / "notes.txt").write_text("mine")
+    before = names(copied), status(copied, "1"), status(copied, "2")
+    with pytest.raises(OutputError, match=r"models/guanxi contains 'notes.txt', which guanxi did not write"):
+        job(Params())
+    assert (names(copied), status(copied, "1"), status(copied, "2")) == before
+    (EXPORT_FOLDER / "notes.txt").unlink()
+    job(Params())
+    meta = (EXPORT_FOLDER / "registered_model_meta").read_text()
+    assert f"model_version: '{names(copied)['champion']}'" in meta
 
 
 class TestPassing:

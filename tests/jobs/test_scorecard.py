@@ -380,6 +380,27 @@ class TestWritten:
 
 
 @pytest.mark.slow
+def test_a_column_whose_name_is_a_path_stays_in_the_folder(first_run, command, tmp_path):
+    customers = first_run.predictions["customer_id"]
+    hostile = "/../../../outside"
+    table = pd.DataFrame({"customer_id": customers, hostile: np.arange(len(customers)) % 3})
+    table.to_csv(tmp_path / "customers.csv", index=False)
+    work = tmp_path / "a" / "b"
+    work.mkdir(parents=True)
+    before = set(tmp_path.rglob("*"))
+    ended = command(
+        "scorecard", "cdnow-sample", "-o", str(work / "card"), "--set", "scorecard.draws=0",
+        "--set", f"relations.customers.source={tmp_path / 'customers.csv'}",
+        "--set", f'scorecard.by=["{hostile}"]', folder=first_run.folder,
+    )  # fmt: skip
+    assert ended.code == 0, ended.err
+    new = set(tmp_path.rglob("*")) - before
+    assert {path for path in new if (work / "card") not in (path, *path.parents)} == set()
+    (found,) = [path for path in new if "outside" in path.name]
+    assert len(pd.read_csv(found)) == 3
+
+
+@pytest.mark.slow
 class TestOfTransactionsAlone:
     @pytest.fixture
     def card(self, first_run, command, tmp_path):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import logging
 import os
+import re
 import shutil
 import sqlite3
 import subprocess
@@ -14,11 +15,13 @@ from contextlib import closing
 import pytest
 
 from guanxi.data.processes import identity
-from guanxi.errors import ParamsError, RegistryError
+from guanxi.data.sinks.files import write_text
+from guanxi.data.sinks.output_location import parse_output_location
+from guanxi.errors import OutputError, ParamsError, RegistryError
 from guanxi.params import MLflowParams, load_params
 from guanxi.registry import _local_store, run_log
 from guanxi.registry.loaded_model import load_model
-from guanxi.registry.store import check_store, open_store
+from guanxi.registry.store import _locked, check_store, open_store
 
 PR_CAPBSET_DROP, CAP_DAC_OVERRIDE = 24, 1
 HOLD = """
@@ -138,8 +141,8 @@ def test_a_store_that_can_only_be_read_predicts_and_does_not_train(here, tmp_pat
 
 def test_the_holder_of_a_lock_is_named(tmp_path, monkeypatch, caplog):
     path = tmp_path / "mlruns" / ".lock"
-    monkeypatch.setattr(_local_store, "_SILENT_SECONDS", 0.2)
-    monkeypatch.setattr(_local_store, "_LONGEST_SECONDS", 0.4)
+    monkeypatch.setattr(_local_store, "SILENT_SECONDS", 0.2)
+    monkeypatch.setattr(_local_store, "LONGEST_SECONDS", 0.4)
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
     with subprocess.Popen([sys.executable, "-c", HOLD, str(path)], **pipes) as process:
         assert process.stdout.readline() == "held\n"
@@ -153,6 +156,39 @@ def test_the_holder_of_a_lock_is_named(tmp_path, monkeypatch, caplog):
         process.kill()
     with _local_store.locked(path):
         assert _local_store.holder(path) == f"process {os.getpid()}"
+
+
+HOLD_IN_POSTGRES = """
+import sys
+from guanxi.registry.store import _locked
+with _locked(sys.argv[1]):
+    print("held", flush=True)
+    input()
+"""
+
+
+@pytest.mark.postgres
+def test_the_holder_of_a_lock_in_postgresql_is_named(postgres_server, monkeypatch, caplog):
+    address = f"postgresql+psycopg://postgres:secret@{postgres_server}/postgres"
+    monkeypatch.setattr(_local_store, "SILENT_SECONDS", 0.2)
+    monkeypatch.setattr(_local_store, "LONGEST_SECONDS", 0.4)
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    with subprocess.Popen([sys.executable, "-c", HOLD_IN_POSTGRES, address], **pipes) as process:
+        assert process.stdout.readline() == "held\n"
+        holder = rf"guanxi, process {process.pid} on \S+ \(database session \d+\)"
+        with (
+            caplog.at_level(logging.WARNING),
+            pytest.raises(RegistryError, match=f"by {holder}: end") as gave_up,
+            _locked(address),
+        ):
+            pass
+        assert re.search(rf"waiting for the lock of \S+, which {holder} holds", caplog.text)
+        assert "secret" not in caplog.text + str(gave_up.value)
+        process.kill()
+    monkeypatch.setattr(_local_store, "SILENT_SECONDS", 20)
+    caplog.clear()
+    with _locked(address):
+        assert not caplog.text
 
 
 def test_runs_of_killed_processes_are_closed_and_those_of_others_left(here, caplog):
@@ -196,13 +232,23 @@ def test_a_figure_that_fails_is_left_out(here, caplog):
     def broken() -> None:
         raise ValueError("max() arg is an empty sequence")
 
+    def broken_when_rendered() -> matplotlib.figure.Figure:
+        figure = matplotlib.figure.Figure()
+        figure.text(0.5, 0.5, "$\\no such formula$")
+        return figure
+
     with run_log.open_run(here, {}) as run_id:
-        figures = {"a.png": broken, "b.png": matplotlib.figure.Figure}
+        figures = {
+            "a.png": broken, "b.png": matplotlib.figure.Figure, "more/c.png": broken_when_rendered,
+            "more/d.png": matplotlib.figure.Figure,
+        }  # fmt: skip
         from guanxi.registry.log import log_figures
 
         log_figures(here, run_id, figures)
-    assert [each.path for each in here.client.list_artifacts(run_id)] == ["b.png"]
+    assert [each.path for each in here.client.list_artifacts(run_id)] == ["b.png", "more"]
+    assert [each.path for each in here.client.list_artifacts(run_id, "more")] == ["more/d.png"]
     assert "a.png was not drawn: max() arg is an empty sequence" in caplog.text
+    assert "more/c.png was not drawn: " in caplog.text
 
 
 def test_a_day_long_after_the_data_is_refused_before_any_fit(sample_log):
@@ -214,3 +260,33 @@ def test_a_day_long_after_the_data_is_refused_before_any_fit(sample_log):
     assert holdout_days(sample_log, date(1998, 8, 28), 60) == 60
     with pytest.raises(HistoryError, match="the data end on 1998-06-30, so long before --as-of 1998-08-29"):
         holdout_days(sample_log, date(1998, 8, 29), 60)
+
+
+class TestBehindALink:
+    """The database is somewhere else, and ``mlruns`` or the file in it leads there."""
+
+    @pytest.fixture(params=["folder", "file"])
+    def linked(self, here, tmp_path, request):
+        real = tmp_path / "real"
+        (tmp_path / "mlruns").rename(real)
+        if request.param == "folder":
+            (tmp_path / "mlruns").symlink_to(real)
+        else:
+            (tmp_path / "mlruns").mkdir()
+            (tmp_path / "mlruns" / "mlflow.db").symlink_to(real / "mlflow.db")
+        return real
+
+    def test_both_ways_to_it_have_one_lock(self, linked, tmp_path):
+        way = tmp_path / "mlruns" / "mlflow.db"
+        assert _local_store.lock_file(way) == _local_store.lock_file(linked / "mlflow.db")
+        open_store(MLflowParams(), create=False)
+        assert (linked / ".lock").exists()
+
+    @pytest.mark.parametrize("way", ["mlruns", "real"])
+    def test_no_output_replaces_it(self, linked, tmp_path, way):
+        before = (linked / "mlflow.db").read_bytes()
+        with pytest.raises(OutputError, match=r"is a SQLite database|is a symbolic link"):
+            parse_output_location(f"duckdb://{tmp_path}/{way}/mlflow.db::runs").check()
+        with pytest.raises(OutputError, match=r"is a SQLite database|is a symbolic link"):
+            write_text("{}", tmp_path / way / "mlflow.db")
+        assert (linked / "mlflow.db").read_bytes() == before

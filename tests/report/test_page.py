@@ -18,9 +18,9 @@ from guanxi.errors import DataError
 from guanxi.evaluation._baselines import BASELINES
 from guanxi.evaluation.holdout import COMPONENTS
 from guanxi.evaluation.metrics import AMOUNTS, COUNTS, PROBABILITIES
-from guanxi.report import RunReport, render
+from guanxi.report import RunReport, figures, render
 from guanxi.report._sections import metric_tables, rejected
-from guanxi.report.words import _measure, _model_in_words
+from guanxi.report.words import _measure, _model_in_words, words
 
 VOID = {"meta", "link", "img", "rect"}
 
@@ -126,6 +126,19 @@ def test_chinese(report):
 def test_shows_only_the_top(report, page):
     rows = sum(tag == "th" and attributes.get("class") == "id" for tag, attributes in page.elements)
     assert rows == 20 + 10
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_a_picture_that_fails_is_told_in_its_place(report, page, monkeypatch, caplog, language):
+    def broken(*_given):
+        raise ValueError("max() arg is an empty sequence")
+
+    monkeypatch.setattr(figures, "lift", broken)
+    found = Page(render(replace(report, language=language)))
+    pictures = [attributes for tag, attributes in found.elements if tag == "img"]
+    assert len(pictures) == len([tag for tag, _ in page.elements if tag == "img"]) - 1
+    assert found.text.count(words(language)["not_drawn"]) == 1
+    assert f"the picture {words(language)['lift']!r} was not drawn: max() arg is an empty" in caplog.text
 
 
 def test_a_run_with_nothing_held_out(report):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -55,6 +57,14 @@ def test_the_effect_of_a_feature_has_the_sign_of_its_coefficient(lower, higher):
         difference = float(np.diff(Regression(FITTED).predict(rows))[0])
         assert sign * difference >= -1e-9
         assert sign != 0.0 or difference == 0.0
+
+
+def test_values_beyond_the_highest_count_as_that():
+    bounded = Regression(dataclasses.replace(FITTED, highest=(2.0, 12.0, 8.0)))
+    rows = pd.DataFrame({"frequency": [5.0, 1e50], "T": [60.0, 1e12], "monetary_value": [9.0, 1e50]})
+    at_the_end = rows.where(rows < 1e9, np.broadcast_to(np.expm1([2.0, 12.0, 8.0]), rows.shape))
+    np.testing.assert_allclose(bounded.predict(rows), Regression(FITTED).predict(at_the_end), rtol=1e-12)
+    np.testing.assert_array_equal(bounded.predict(rows[:1]), Regression(FITTED).predict(rows[:1]))
 
 
 def test_order_of_columns_further_ones_and_dtypes_change_nothing():

@@ -79,6 +79,19 @@ def test_histories_at_the_edges_get_coherent_numbers_in_bounded_memory(scorer, s
     assert (table["clv"] <= table["clv_upper"]).all()
 
 
+@pytest.mark.parametrize("amount", [1e50, LARGEST["monetary_value"]])
+def test_an_absurd_amount_does_not_multiply_the_purchases(served, amount):
+    """With a regression among the members, which is linear in the logarithm of the amount."""
+    assert served.model.corrections["purchases"].regression is not None
+    rows = served.features.nlargest(40, "frequency")
+    usual, largest = rows["monetary_value"], served.features["monetary_value"].max()
+    found, before, at_the_edge = (
+        served.scorer.score(rows.assign(monetary_value=value), drivers=0)["expected_purchases"]
+        for value in (amount, usual, largest)
+    )
+    assert (found <= 10.0 * np.maximum(before, at_the_edge)).all()
+
+
 @pytest.mark.parametrize("name", PROCESSES)
 def test_expectations_are_never_below_the_probability_of_buying(name):
     process, random = PROCESSES[name], np.random.default_rng(1)

@@ -27,7 +27,7 @@ from guanxi.served.model import (
     to_json,
 )
 
-REGRESSION = RegressionModel(("T",), (0.1,), (0.3,), (1.0 / 3.0,), -0.5)
+REGRESSION = RegressionModel(("T",), (0.1,), (0.3,), (1.0 / 3.0,), -0.5, (2.0 / 3.0,))
 TRANSACTIONS = ServedModel(
     as_of="1998-06-30",
     horizon_days=60,

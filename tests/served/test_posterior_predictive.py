@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import tracemalloc
 from itertools import pairwise
 
@@ -11,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import brentq
 from scipy.special import betainc, betaincc, expit
-from scipy.stats import nbinom, norm
+from scipy.stats import betaprime, nbinom, norm
 
 from guanxi.served.intervals import posterior_predictive, spend_table
 from guanxi.served.intervals.posterior_predictive import NAMES, _count_probabilities, interval
@@ -447,3 +448,39 @@ def test_memory_and_time_of_extreme_rows_are_bounded(name):
         assert np.isfinite(ends[name]).all()
         assert (ends[name] >= 0).all()
     assert (ends["spend_upper"] >= ends["spend_lower"]).all()
+
+
+@pytest.mark.parametrize("deviation", [0.05, 0.2])
+def test_correlated_parameters_of_spend_leave_the_scale_where_it_is(deviation):
+    """One year of a newcomer: the same end as drawn from the parameter points themselves."""
+    amounts, covariance = {"p": 6.0, "q": 4.0, "v": 15.0}, deviation**2 * (0.1 * np.eye(3) + 0.9)
+    purchases, horizon, most = [(BG_NBD, BG, None)], 365.0, 200
+    upper = interval(
+        purchases, (GAMMA_GAMMA, amounts, covariance), [0], [0], [30], [0.0], horizon, level=0.96
+    )["spend_upper"][0]
+    chances = _count_probabilities(purchases, [0], [0], [30], horizon, most)[0]
+    counts = np.arange(most + 1.0)[1:]
+    reached = [
+        chances[0] + chances[1:] @ betaprime(point["p"] * counts, point["q"]).cdf(upper / point["v"])
+        for point in parameter_points(amounts, covariance)
+    ]
+    assert np.mean(reached) == pytest.approx(0.98, abs=1e-4)
+
+
+@pytest.mark.parametrize("spend", BOTH_SPENDS, ids=["gamma_gamma", "log_normal"])
+def test_daily_buyers_over_ten_years_take_little_time(spend):
+    """Once .6 s a row; the limit is a quarter of that, in time of the processor."""
+    x = 3650.0 - np.arange(20.0) * 7.0
+    T = np.full(20, 3650.0)
+    begin = time.process_time()
+    ends = interval(
+        [(BG_NBD, {"r": 0.25, "alpha": 4.5, "a": 0.8, "b": 2.5}, None)],
+        spend,
+        x,
+        T - 1.0,
+        T,
+        27.0 + x % 5,
+        365.0,
+    )
+    assert time.process_time() - begin < 20 * 0.15
+    assert (ends["purchases_upper"] >= ends["purchases_lower"]).all()

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from guanxi.data._numbers import CURRENCY, read_number
-from guanxi.data.findings import DataFinding
+from guanxi.data.findings import DataFinding, told
 from guanxi.errors import DataError
 from guanxi.params import DataParams
 
@@ -209,12 +209,13 @@ class _Written:
         if shapes.empty:
             return ()
         first = shapes.iloc[0]
-        signs = {".": "a decimal point", ",": "a decimal comma"}[chosen[0]]
+        sign = {".": "point", ",": "comma"}[chosen[0]]
         value = _shown(self.values[shapes.index[0], i])
         return (
-            DataFinding(
-                name="number_format",
-                text=f"numbers were read with {signs}: {first['example']!r} in {first['column']} is {value}",
+            told(
+                "number_format",
+                f"decimal_{sign}",
+                {"example": repr(first["example"]), "column": first["column"], "value": value},
                 lines=int(shapes["lines"].sum()),
                 examples=tuple(shapes["example"][:3]),
                 setting=f"data.decimal={chosen[0]}",

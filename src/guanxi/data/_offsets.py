@@ -11,7 +11,7 @@ import ibis
 import pandas as pd
 
 from guanxi.data._times import read_time
-from guanxi.data.findings import DataFinding, share_of
+from guanxi.data.findings import DataFinding, share_of, told
 from guanxi.params import DataParams
 
 _OFFSET = r":\d\d(?:[.,]\d+)?\s*(?:UTC|GMT)?([+-]\d\d)(?::?(\d\d))?(?:\s*\([^()]*\))?\s*$"
@@ -55,13 +55,17 @@ def offset_findings(name: str, column: Any, params: DataParams) -> Iterator[Data
     if found["offset"].isna().any() or len(offsets) > _MOST_OFFSETS or not found["moved"].sum():
         return
     zone = next((zone for zone in _ZONES if _is_zone(zone, found)), None)
-    advice = f"--set data.timezone={zone}" if zone else "set their time zone as data.timezone"
     lines = int(found["moved"].sum())
-    yield DataFinding(
+    yield told(
         "other_time_zone",
-        f"all times of {name} have the offset {' or '.join(map(_written, sorted(offsets)))}, and {lines:,} "
-        f"of them ({share_of(lines, found['lines'].sum())}) count for another day in UTC: to keep the days "
-        f"as written, {advice}",
+        "other_time_zone" if zone else "other_time_zone_unknown",
+        facts={
+            "column": name,
+            "offsets": " / ".join(map(_written, sorted(offsets))),
+            "count": f"{lines:,}",
+            "share": share_of(lines, found["lines"].sum()),
+            **({"zone": zone} if zone else {}),
+        },
         lines=lines,
         setting=f"data.timezone={zone}" if zone else None,
     )

@@ -11,8 +11,8 @@ import pandas as pd
 
 from guanxi.data._identifiers import present
 from guanxi.data._numbers import CURRENCY
-from guanxi.data.findings import DataFinding
-from guanxi.data.plausibility import SHOWN, count_of_lines, rounded
+from guanxi.data.findings import DataFinding, counted, share_of, told
+from guanxi.data.plausibility import SHOWN, rounded
 from guanxi.data.sources.source_table import ROW, SourceTable
 from guanxi.params import DataParams
 
@@ -76,10 +76,9 @@ def _currencies(name: str, table: pd.DataFrame) -> Iterator[DataFinding]:
     if table["amount"].isna().all() or len(table) < 2 or not (codes.all() or _CURRENCY_NAME.search(name)):
         return
     others = table.iloc[1:]
-    yield DataFinding(
+    yield told(
         "several_currencies",
-        f"column {name} has {len(table)} currencies, and amounts were added up as if they were one: convert "
-        "them in the source, unless they already are, or leave only lines of one currency in it",
+        facts={"column": name, "count": str(len(table))},
         lines=int(others["lines"].sum()),
         value=rounded(others["amount"].sum()),
         examples=_values(table),
@@ -95,10 +94,13 @@ def _undone(name: str, table: pd.DataFrame) -> Iterator[DataFinding]:
     if found.empty:
         return
     total = found["lines"].sum()
-    yield DataFinding(
+    yield told(
         "undone_orders",
-        f"{count_of_lines(total)} ({total / table['lines'].sum():.1%}) were counted as purchases though "
-        f"column {name} says otherwise: if these orders did not stand, leave their lines out of the source",
+        facts={
+            "lines": counted("lines", int(total)),
+            "share": share_of(total, table["lines"].sum()),
+            "column": name,
+        },
         lines=int(total),
         value=rounded(found["amount"].sum(min_count=1)),
         examples=_values(found),
@@ -107,4 +109,4 @@ def _undone(name: str, table: pd.DataFrame) -> Iterator[DataFinding]:
 
 def _values(table: pd.DataFrame) -> tuple[str, ...]:
     pairs = zip(table["value"].head(SHOWN), table["lines"], strict=False)
-    return tuple(f"{str(value)[:40]}: {count_of_lines(lines)}" for value, lines in pairs)
+    return tuple(f"{str(value)[:40]}: {counted('lines', int(lines))}" for value, lines in pairs)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import ibis
 
 from guanxi.data import rules
 from guanxi.data._columns import _mapping
-from guanxi.data.findings import DataFinding, share_of
+from guanxi.data.findings import DataFinding, Phrase, share_of, told
 from guanxi.data.plausibility import SHOWN, rounded
 from guanxi.data.sources.source_table import SourceTable, free_names
 from guanxi.params import DataParams
@@ -41,22 +43,42 @@ def rejections(
     """
     if not lines:
         return ()
-    values = _values(judged, params)
+    found = without_examples(
+        source, lines, _values(judged, params), accepted, lambda rule: rules._advice(rule, source, params)
+    )
+    return tuple(replace(each, examples=_examples(source, rejected, each.name, params)) for each in found)
+
+
+def without_examples(
+    source: SourceTable,
+    lines: dict[str, int],
+    values: Mapping[str | None, float],
+    accepted: int,
+    advise: Callable[[str], Phrase],
+) -> tuple[DataFinding, ...]:
+    """Describe each rule that rejected lines as :func:`rejections` does, from counts and values alone.
+
+    ``values`` are the absolute amounts that are known, by rule; those of accepted lines under None.
+    """
+    values = {rule: value for rule, value in values.items() if rule not in rules.WITHOUT_VALUE}
     read, total = accepted + sum(lines.values()), sum(values.values())
-    described = rules.rule_descriptions()
     found = []
     for rule, count in sorted(lines.items(), key=lambda item: (-item[1], item[0])):
         value = values.get(rule)
-        of_value = f" and {share_of(value, total)} of the value" if value is not None and total else ""
-        why = described.get(rule, rule)
+        known = value is not None and total > 0
         found.append(
-            DataFinding(
+            told(
                 rule,
-                f"{share_of(count, read)} of the lines ({count:,}){of_value} were rejected because {why}: "
-                f"{rules._advice(rule, source, params)}",
+                "rejected_with_value" if known else "rejected",
+                facts={
+                    "share": share_of(count, read),
+                    "count": f"{count:,}",
+                    **({"of_value": share_of(value, total)} if value is not None and known else {}),
+                    "why": rules._why(rule),
+                    "advice": advise(rule),
+                },
                 lines=count,
                 value=None if value is None else rounded(value),
-                examples=_examples(source, rejected, rule, params),
                 setting=rules._proposal(rule, source),
             )
         )
@@ -68,8 +90,7 @@ def _values(judged: Any, params: DataParams) -> dict[str | None, float]:
     size = judged.amount.abs()
     known = judged.filter(size <= params.max_amount)
     sums = known.group_by("rule").agg(value=known.amount.abs().sum()).execute()
-    values = {rule if isinstance(rule, str) else None: float(value) for rule, value in sums.to_numpy()}
-    return {rule: value for rule, value in values.items() if rule not in rules.WITHOUT_VALUE}
+    return {rule if isinstance(rule, str) else None: float(value) for rule, value in sums.to_numpy()}
 
 
 def _examples(source: SourceTable, rejected: Any, rule: str, params: DataParams) -> tuple[str, ...]:

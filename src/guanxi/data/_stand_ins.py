@@ -11,7 +11,7 @@ import ibis
 import pandas as pd
 
 from guanxi.data._totals import find_totals
-from guanxi.data.findings import DataFinding
+from guanxi.data.findings import DataFinding, told
 from guanxi.params import DataParams
 
 _GUESTS = ("0", "-1")
@@ -63,10 +63,9 @@ def _guests(parsed: Any, rows: Callable[[Any], pd.DataFrame]) -> dict[str, int]:
 
 
 def _as_finding(customer: str, lines: int) -> DataFinding:
-    return DataFinding(
+    return told(
         "guest_customer",
-        f"customer {customer} has {lines:,} lines, over {_TIMES_THE_BUSIEST} times as many as any other: it "
-        "was taken for everyone unknown, and its lines were rejected; to keep it: --set 'data.guests=[]'",
+        facts={"customer": customer, "count": f"{lines:,}", "times": str(_TIMES_THE_BUSIEST)},
         lines=lines,
         examples=(customer,),
         setting="data.guests=[]",

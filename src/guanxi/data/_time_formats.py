@@ -8,7 +8,7 @@ import operator
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import ibis
@@ -26,7 +26,7 @@ from guanxi.data._times import (
     parse,
     parse_day,
 )
-from guanxi.data.findings import DataFinding
+from guanxi.data.findings import DataFinding, told
 from guanxi.errors import DataError
 from guanxi.params import DataParams
 
@@ -254,10 +254,13 @@ class _Readings:
     def explain(self, forms: list[str | None], section: str) -> str:
         """Show what each format makes of one example."""
         example = self.example(forms)
-        times = self.table.filter(self.table.text == example).limit(1).execute().iloc[0]
-        days = [(pd.Timestamp(times[f"time_{self.forms.index(form)}"]).date(), form) for form in forms]
+        days = zip(self._days(example, forms), forms, strict=True)
         shown = " or ".join(f"{day} with {_setting(form, section)}" for day, form in days)
         return f"{example!r} is {shown}"
+
+    def _days(self, example: str, forms: list[str | None]) -> list[date]:
+        times = self.table.filter(self.table.text == example).limit(1).execute().iloc[0]
+        return [pd.Timestamp(times[f"time_{self.forms.index(form)}"]).date() for form in forms]
 
     def check_choice(self, names: str, fitting: list[str | None], section: str) -> None:
         """Refuse to choose between formats that differ, two-digit years, and times that are not all read."""
@@ -297,16 +300,18 @@ class _Readings:
     def finding(self, names: str, form: str | None, section: str) -> DataFinding:
         """Say which format was found."""
         example = self.example([form])
-        words = {**{unit: f"{unit} since 1970" for unit in UNITS}, EXCEL: "days of a spreadsheet"}
-        start = (
-            ", the first day of its period"
-            if form and not re.search("%d", form) and form not in words
-            else ""
-        )
-        day = self.explain([form], section).split(" with ")[0]
-        return DataFinding(
-            name="timestamp_format",
-            text=f"{names.rpartition(': ')[2]} was read as {words.get(str(form), form)}: {day}{start}",
+        by_number = form in UNITS or form == EXCEL
+        whole = by_number or not form or re.search("%d", form)
+        kind = "serial" if form == EXCEL else "unit" if form in UNITS else "pattern" if whole else "period"
+        return told(
+            "timestamp_format",
+            f"time_{kind}",
+            {
+                "columns": names.rpartition(": ")[2],
+                **({} if form == EXCEL else {"form": str(form)}),
+                "example": repr(example),
+                "day": str(self._days(example, [form])[0]),
+            },
             lines=self._by(form),
             examples=(example,),
             setting=f"{section}.timestamp_format={form}",

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from guanxi.errors import SourceError
+from guanxi.errors import ParamsError, SourceError
 
 NAMES = ("cdnow", "cdnow-sample")
 
@@ -51,7 +51,15 @@ def load_cdnow_sample() -> pd.DataFrame:
 
 
 def load(name: str) -> pd.DataFrame:
-    """Load a dataset by its name on the command line."""
+    """Load a dataset by its name on the command line.
+
+    Raises
+    ------
+    ParamsError
+        If there is none of that name.
+    """
+    if not isinstance(name, str) or name not in NAMES:
+        raise ParamsError(f"no dataset {name!r}: choose from {', '.join(NAMES)}")
     return load_cdnow_sample() if name == "cdnow-sample" else load_cdnow()
 
 

@@ -8,16 +8,17 @@ from __future__ import annotations
 import json
 import math
 import shlex
-from collections.abc import Iterator
-from datetime import date, timedelta
+from collections.abc import Callable, Iterator
+from datetime import timedelta
 from typing import Any
 
 import ibis
 import pandas as pd
 
-from guanxi.data.findings import DataFinding
+from guanxi.data.findings import DataFinding, Phrase, counted, told
 from guanxi.params import DataParams
 
+Rows = Callable[[Any], Any]  # from an expression to a pandas.DataFrame
 SHOWN = 3
 _IQRS = 5.0  # quartile ranges, on the scale of logarithms, beyond which an amount is far out
 _LEAST_IQR = math.log(2.0)
@@ -32,7 +33,7 @@ _FEWEST_DAYS = 6
 _LINES_OF_A_PERIOD = 3  # on each day, or the log is only short
 
 
-def examine(lines: Any, params: DataParams) -> tuple[DataFinding, ...]:
+def examine(lines: Any, params: DataParams, rows: Rows) -> tuple[DataFinding, ...]:
     """Examine accepted lines.
 
     Parameters
@@ -40,18 +41,20 @@ def examine(lines: Any, params: DataParams) -> tuple[DataFinding, ...]:
     lines : ibis.Table
         As :attr:`.transactions.TransactionLog.lines`.
     params : DataParams
+    rows : callable
+        Collects a small table from the engine.
     """
     days = lines.group_by("date").agg(lines=lines.count(), value=lines.amount.abs().sum())
-    days = days.order_by("date").execute()
+    days = rows(days.order_by("date"))
     days["date"] = pd.to_datetime(days["date"]).dt.date
-    bound = _largest_plausible(lines)
+    bound = _largest_plausible(lines, rows)
     return (
-        *_amounts_far_out(lines, bound, days["value"].sum(min_count=1)),
+        *_amounts_far_out(lines, bound, days["value"].sum(min_count=1), rows),
         *_days_far_out(days),
         *_periods(days, params),
         # All lines of data without amounts, where the comparison is null.
-        *_dominant_customers(lines.filter((lines.amount.abs() <= bound).fill_null(True)), params),
-        *_ids_in_two_cases(lines),
+        *_dominant_customers(lines.filter((lines.amount.abs() <= bound).fill_null(True)), params, rows),
+        *_ids_in_two_cases(lines, rows),
         *_shortened_ids(lines),
     )
 
@@ -61,38 +64,43 @@ def rounded(value: float) -> float | None:
     return None if math.isnan(value) else float(f"{value:.12g}")
 
 
-def _largest_plausible(lines: Any) -> float:
+def _largest_plausible(lines: Any, rows: Rows) -> float:
     """Return the bound above which an amount, positive or negative, is far out."""
     some = lines.filter(lines.amount != 0)
     size = some.amount.abs()
     facts = some.agg(n=some.count(), low=size.quantile(0.25), high=size.quantile(0.75))
-    quartiles = facts.execute().iloc[0].astype(float)
+    quartiles = rows(facts).iloc[0].astype(float)
     if quartiles["n"] < _FEWEST_AMOUNTS:
         return math.inf
     spread = max(math.log(quartiles["high"] / quartiles["low"]), _LEAST_IQR)
     return float(quartiles["high"] * math.exp(min(_IQRS * spread, 100.0)))
 
 
-def _amounts_far_out(lines: Any, bound: float, total: float) -> Iterator[DataFinding]:
+def _amounts_far_out(lines: Any, bound: float, total: float, rows: Rows) -> Iterator[DataFinding]:
     size = lines.amount.abs()
     far, inside = lines.filter(size > bound), lines.filter(size <= bound)
-    found = far.agg(lines=far.count(), value=far.amount.abs().sum()).execute().iloc[0]
+    found = rows(far.agg(lines=far.count(), value=far.amount.abs().sum())).iloc[0]
     if not found["lines"] or found["value"] < _LEAST_SHARE_OF_VALUE * total:
         return
-    largest = float(inside.amount.abs().max().execute())
-    top = far.order_by(far.amount.abs().desc(), far.line_number).limit(SHOWN).execute()
+    largest = float(rows(inside.agg(largest=inside.amount.abs().max()))["largest"].iloc[0])
+    # Spark numbers no lines.
+    key, place = (
+        ("line_number", "line {:,}") if "line_number" in far.columns else ("customer_id", "customer {}")
+    )
+    order = [ibis.desc(far.amount.abs()), key]
+    top = rows(far.order_by(order).select("amount", order=far[key]).limit(SHOWN))
     setting = f"data.max_amount={_limit_above(largest, bound):.15g}"
-    yield DataFinding(
+    yield told(
         "amount_far_out",
-        f"{count_of_lines(found['lines'])} with an amount far above all others (up to {largest:,.15g}) hold "
-        f"{found['value'] / total:.1%} of the value and were kept: if they are errors, reject them with "
-        f"--set {setting}",
+        facts={
+            "lines": counted("lines", int(found["lines"])),
+            "largest": f"{largest:,.15g}",
+            "share": f"{found['value'] / total:.1%}",
+            "setting": setting,
+        },
         lines=int(found["lines"]),
         value=rounded(found["value"]),
-        examples=tuple(
-            f"line {number:,}: {amount:,.15g}"
-            for number, amount in zip(top["line_number"], top["amount"], strict=True)
-        ),
+        examples=tuple(f"{place.format(row.order)}: {row.amount:,.15g}" for row in top.itertuples()),
         setting=setting,
     )
 
@@ -110,16 +118,20 @@ def _days_far_out(days: pd.DataFrame) -> Iterator[DataFinding]:
     far = max(_FAR, _DAY_IQRS * (late - early))
     before, after = days[early - days["date"] > far], days[days["date"] - late > far]
     inner = days.drop(index=[*before.index, *after.index])["date"]
-    for name, found, key, limit, where in (
-        ("days_far_before", before, "first_day", inner.iloc[0], "before"),
-        ("days_far_after", after, "last_day", inner.iloc[-1], "after"),
+    for name, found, key, limit in (
+        ("days_far_before", before, "first_day", inner.iloc[0]),
+        ("days_far_after", after, "last_day", inner.iloc[-1]),
     ):
         if len(found):
-            yield DataFinding(
+            yield told(
                 name,
-                f"{count_of_lines(found['lines'].sum())} on {_days(found['date'])} lie years {where} nearly "
-                f"all others ({inner.iloc[0]} to {inner.iloc[-1]}) and were kept: if they are errors, reject "
-                f"them with --set data.{key}={limit}",
+                facts={
+                    "lines": counted("lines", int(found["lines"].sum())),
+                    "days": _days(found["date"]),
+                    "first": str(inner.iloc[0]),
+                    "last": str(inner.iloc[-1]),
+                    "limit": str(limit),
+                },
                 lines=int(found["lines"].sum()),
                 value=rounded(found["value"].sum(min_count=1)),
                 examples=tuple(map(str, found["date"].head(SHOWN))),
@@ -137,13 +149,9 @@ def _periods(days: pd.DataFrame, params: DataParams) -> Iterator[DataFinding]:
         return
     if len(days) < _FEWEST_DAYS or lines < _LINES_OF_A_PERIOD * len(days):
         return  # few purchases far apart
-    period = "year" if yearly else "month"
-    horizon = " --set horizon_days=365" if yearly else ""  # the usual one holds no whole year
-    yield DataFinding(
-        f"{period}ly_log",
-        f"the log has at most one day per {period} ({_days(days['date'])}): the true days are unknown, and "
-        f"models that count in days may overstate totals; count in {period}s with "
-        f"--set data.event_grain={grain} --set clv.model=bg_bb{horizon}",
+    yield told(
+        "yearly_log" if yearly else "monthly_log",
+        facts={"days": _days(days["date"])},
         lines=lines,
         value=rounded(days["value"].sum(min_count=1)),
         examples=tuple(map(str, days["date"].head(SHOWN))),
@@ -151,9 +159,9 @@ def _periods(days: pd.DataFrame, params: DataParams) -> Iterator[DataFinding]:
     )
 
 
-def _dominant_customers(lines: Any, params: DataParams) -> Iterator[DataFinding]:
+def _dominant_customers(lines: Any, params: DataParams, rows: Rows) -> Iterator[DataFinding]:
     customers = lines.group_by("customer_id").agg(lines=lines.count(), value=lines.amount.abs().sum())
-    facts = (
+    facts = rows(
         customers.agg(
             n=customers.count(),
             lines=customers.lines.sum(),
@@ -161,9 +169,7 @@ def _dominant_customers(lines: Any, params: DataParams) -> Iterator[DataFinding]
             usual_lines=customers.lines.quantile(0.9),
             usual_value=customers.value.quantile(0.9),
         )
-        .execute()
-        .iloc[0]
-    )
+    ).iloc[0]
     if facts["n"] < _FEWEST_CUSTOMERS:
         return
     outlying = [
@@ -172,28 +178,32 @@ def _dominant_customers(lines: Any, params: DataParams) -> Iterator[DataFinding]
         for name in ("lines", "value")
         if pd.notna(facts[name])
     ]
-    found = customers.filter(ibis.or_(*outlying)).order_by(ibis.desc("lines"), "customer_id").execute()
+    found = rows(customers.filter(ibis.or_(*outlying)).order_by(ibis.desc("lines"), "customer_id"))
     ids = [*(params.guests or ()), *map(str, found["customer_id"])]
     setting = f"data.guests={json.dumps(ids, ensure_ascii=False)}"
-    if len(found):
-        value = found["value"].sum(min_count=1)
-        share = value / (facts["value"] or 1.0)
-        of_value = "" if pd.isna(share) else f" and {share:.1%} of the value"
-        who = f"customer {found['customer_id'].iloc[0]!s:.60} alone has"
-        if len(found) > 1:
-            who = f"{len(found)} customers, each with an outlying share, have"
-        yield DataFinding(
-            "dominant_customer",
-            f"{who} {found['lines'].sum() / facts['lines']:.1%} of the lines{of_value}: if they stand for "
-            f"everyone unknown, leave them out with --set {shlex.quote(setting)}",
-            lines=int(found["lines"].sum()),
-            value=rounded(value),
-            examples=tuple(map(str, found["customer_id"].head(SHOWN))),
-            setting=setting,
-        )
+    if found.empty:
+        return
+    value, lines_of = found["value"].sum(min_count=1), int(found["lines"].sum())
+    known = not pd.isna(value)
+    one = {"customer": repr(str(found["customer_id"].iloc[0]))}
+    several = {"count": f"{len(found):,}"}
+    yield told(
+        "dominant_customer",
+        f"dominant_customer{'s' * (len(found) > 1)}{'' if known else '_without_value'}",
+        facts={
+            **(one if len(found) == 1 else several),
+            "of_lines": f"{lines_of / facts['lines']:.1%}",
+            **({"of_value": f"{value / (facts['value'] or 1.0):.1%}"} if known else {}),
+            "setting": shlex.quote(setting),
+        },
+        lines=lines_of,
+        value=rounded(value) if known else None,
+        examples=tuple(map(str, found["customer_id"].head(SHOWN))),
+        setting=setting,
+    )
 
 
-def _ids_in_two_cases(lines: Any) -> Iterator[DataFinding]:
+def _ids_in_two_cases(lines: Any, rows: Rows) -> Iterator[DataFinding]:
     if not lines.customer_id.type().is_string():
         return
     written = lines.group_by("customer_id").agg(lines=lines.count(), value=lines.amount.abs().sum())
@@ -201,26 +211,20 @@ def _ids_in_two_cases(lines: Any) -> Iterator[DataFinding]:
         ways=ibis._.count(), one=written.customer_id.min(), other=written.customer_id.max(),
         lines=written.lines.sum(), value=written.value.sum(),
     )  # fmt: skip
-    found = alike.filter(alike.ways > 1).order_by(ibis.desc("lines"), "key").execute()
+    found = rows(alike.filter(alike.ways > 1).order_by(ibis.desc("lines"), "key"))
     if len(found):
-        yield DataFinding(
+        yield told(
             "ids_in_two_cases",
-            f"{len(found):,} identifiers are written both in capitals and in small letters, and were kept as "
-            "different customers: if they are the same, write them alike in the source",
+            facts={"count": f"{len(found):,}"},
             lines=int(found["lines"].sum()),
             value=rounded(found["value"].sum(min_count=1)),
             examples=tuple(f"{row.one} and {row.other}" for row in found.head(SHOWN).itertuples()),
         )
 
 
-def count_of_lines(count: int) -> str:
-    """Write a number of lines."""
-    return "1 line" if count == 1 else f"{int(count):,} lines"
-
-
-def _days(days: pd.Series[Any]) -> str:
-    first: date = days.iloc[0]
-    return str(first) if len(days) == 1 else f"{len(days):,} days from {first} to {days.iloc[-1]}"
+def _days(days: pd.Series[Any]) -> Phrase:
+    facts = {"first": str(days.iloc[0]), "last": str(days.iloc[-1]), "count": f"{len(days):,}"}
+    return Phrase("phrases", "one_day" if len(days) == 1 else "days", tuple(facts.items()))
 
 
 def _shortened_ids(lines: Any) -> Iterator[DataFinding]:
@@ -234,7 +238,7 @@ def _shortened_ids(lines: Any) -> Iterator[DataFinding]:
     examples = short.customer_id.as_table().distinct().order_by("customer_id").limit(SHOWN).execute()
     yield DataFinding(
         "shortened_ids",
-        f"{count_of_lines(found['lines'])} of {found['customers']:,} customers have an identifier that a "
+        f"{int(found['lines']):,} lines of {found['customers']:,} customers have an identifier that a "
         "spreadsheet shortened, so that several customers may share it: export that column as text",
         lines=int(found["lines"]),
         examples=tuple(examples["customer_id"]),

@@ -16,6 +16,7 @@ from guanxi.data._number_formats import number_advice
 from guanxi.data._stand_ins import StandIns
 from guanxi.data._time_formats import time_advice
 from guanxi.data._times import FIRST_TIME
+from guanxi.data.findings import Phrase
 from guanxi.data.sources.source_table import SourceTable
 from guanxi.params import DataParams
 from guanxi.served.texts import Language, texts
@@ -32,29 +33,6 @@ UNREADABLE = frozenset(
 # Rules for lines whose amount is not one to be added up.
 WITHOUT_VALUE = frozenset(("unparsable_amount", "missing_amount", "non_finite_amount", "amount_too_large"))
 
-_ADVICE = {
-    "missing_customer": "map customer_id to the column that names the customer, if there is one that does",
-    "total_line": "if these are customers, change the words: --set 'data.totals=[]'",
-    "missing_timestamp": "map timestamp to the column that holds the time",
-    "future_timestamp": "these times are in the future: check data.timestamp_format, or correct the source "
-    "(years of the Buddhist calendar are 543 ahead)",
-    "sentinel_date": "if these are real days, say so: --set data.first_day=1900-01-01",
-    "outside_period": "to keep them, change data.first_day or data.last_day",
-    "missing_amount": "map amount to a complete column of numbers, as in --columns amount=Quantity*Price",
-    "non_finite_amount": "map amount to a column of plain numbers, as in --columns amount=Quantity*Price",
-    "amount_too_large": "correct them, or allow larger numbers with --set data.max_amount=1e15",
-    "duplicate_line": "to keep repeated lines: --set data.duplicates=keep",
-    "refund_dropped": "to subtract refunds within the customer's day: --set data.refunds=net",
-    "refund_without_policy": "to subtract refunds within the customer's day: --set data.refunds=net",
-    "refund_beyond_purchase": "amounts are negative: check the sign of the amount column if these are many; "
-    "to leave refunds out: --set data.refunds=drop",
-    "invalid_encoding": "correct these lines in the source, or set the encoding of the whole file, "
-    "data.encoding",
-    "ragged_line": "a field may contain the delimiter: quote it in the source",
-    "repeated_header": "files were joined with their headers, and nothing is lost",
-    "unbalanced_quote": "double each quotation mark within a field, and close each field",
-}
-
 
 def rule_descriptions(language: Language = "en") -> dict[str, str]:
     """Describe for each rule a line that breaks it.
@@ -66,6 +44,11 @@ def rule_descriptions(language: Language = "en") -> dict[str, str]:
     """
     described: dict[str, str] = texts("guanxi.data", language)["rules"]
     return described
+
+
+def _why(rule: str) -> str | Phrase:
+    """Describe a line that breaks a rule; an unknown rule keeps its name."""
+    return Phrase("rules", rule) if rule in rule_descriptions() else rule
 
 
 def _last_time() -> datetime:
@@ -145,15 +128,27 @@ def _reject_negative_days(judged: Any) -> Any:
     )
 
 
-def _advice(rule: str, source: SourceTable, params: DataParams) -> str:
+def _advice(rule: str, source: SourceTable, params: DataParams) -> Phrase:
     """Advise on a rule that rejected many lines."""
     if rule == "unparsable_timestamp":
         times = present(source.table[_mapping(source, params)["timestamp"][0]], params.missing)
-        return time_advice(times, params, "data")
+        return Phrase("advice", rule, (("shown", time_advice(times, params, "data")),))
     if rule == "unparsable_amount":
         parts = _mapping(source, params)["amount"]
-        return number_advice({part: present(source.table[part], params.missing) for part in parts}, params)
-    return source.advice.get(rule) or _ADVICE.get(rule, "correct these lines in the source")
+        shown = number_advice({part: present(source.table[part], params.missing) for part in parts}, params)
+        return Phrase("advice", rule, (("shown", shown),))
+    if rule in source.advice:
+        return Phrase("advice", "shown", (("shown", source.advice[rule]),))
+    return plain_advice(rule)
+
+
+def plain_advice(rule: str) -> Phrase:
+    """Advise on a rule without looking at the lines, which may be on other machines."""
+    if rule == "unparsable_amount":
+        return Phrase("advice", "non_finite_amount")
+    if rule == "unparsable_timestamp":
+        return Phrase("advice", "otherwise")
+    return Phrase("advice", rule if rule in texts("guanxi.data", "en")["advice"] else "otherwise")
 
 
 def _proposal(rule: str, source: SourceTable) -> str | None:

@@ -19,7 +19,7 @@ from guanxi.data._rejections import rejections
 from guanxi.data._stand_ins import find_stand_ins
 from guanxi.data.chunks import ChunkQuery, CustomerChunks
 from guanxi.data.engine import _all_cores, _check_timestamp_format, _connect, explain_no_space
-from guanxi.data.findings import DataFinding
+from guanxi.data.findings import DataFinding, Phrase, told
 from guanxi.data.plausibility import examine
 from guanxi.data.sources.source import Source, read_source
 from guanxi.data.sources.source_table import ROW, SourceTable, free_names
@@ -27,11 +27,7 @@ from guanxi.errors import DataError, ParamsError
 from guanxi.params import DataParams
 
 _LINES_PER_CHUNK = 1_000_000
-_WITHOUT_AMOUNTS = DataFinding(
-    "no_amounts",
-    "no column is mapped to amount: purchases and churn are forecast, everything about spend is left out",
-    setting="data.columns.amount=NAME",
-)
+WITHOUT_AMOUNTS = told("no_amounts", setting="data.columns.amount=NAME")
 _PERIODS = {"W": "week", "M": "month", "Y": "year"}
 
 
@@ -140,7 +136,7 @@ def read_transactions(
             keep = functools.partial(connection.create_table, "given")
             parsed = connection.create_table("parsed", canonical_columns(table, params, keep))
             connection.drop_table("given")
-            stand_ins = find_stand_ins(parsed, params, lambda small: small.execute())
+            stand_ins = find_stand_ins(parsed, params, _rows)
             judged = connection.create_table("judged", rules._apply_rules(parsed, params, stand_ins))
             connection.drop_table("parsed")
             log = _summarise(connection, table, judged, params)
@@ -150,6 +146,11 @@ def read_transactions(
     except BaseException:
         connection.disconnect()
         raise
+
+
+def _rows(small: Any) -> pd.DataFrame:
+    table: pd.DataFrame = small.execute()
+    return table
 
 
 def _read(connection: Any, source: Source, params: DataParams) -> SourceTable:
@@ -174,7 +175,9 @@ def _summarise(connection: Any, source: SourceTable, judged: Any, params: DataPa
     n_accepted = int(facts["accepted"].iloc[0])
     if n_accepted == 0:
         raise DataError(
-            _all_rejected(source.name, rejected_by_rule, lambda rule: rules._advice(rule, source, params))
+            _all_rejected(
+                source.name, rejected_by_rule, lambda rule: str(rules._advice(rule, source, params))
+            )
         )
     everyone = judged.filter(judged.customer_id.notnull()).customer_id.nunique().execute()
     repeated = judged.filter(judged.repeated).count().execute()
@@ -183,7 +186,7 @@ def _summarise(connection: Any, source: SourceTable, judged: Any, params: DataPa
     mapped = {part for parts in _mapping(source, params).values() for part in parts}
     found = (*found, *examine_other_columns(source, lines, mapped, params))
     if not has_amounts:
-        found = (*found, _WITHOUT_AMOUNTS)
+        found = (*found, WITHOUT_AMOUNTS)
     # Drop intermediate tables before the next large step, which needs the memory.
     connection.drop_table("judged")
     connection.drop_table("source")
@@ -206,7 +209,7 @@ def _summarise(connection: Any, source: SourceTable, judged: Any, params: DataPa
         first_day=pd.Timestamp(facts["first"].iloc[0]).date(),
         last_day=pd.Timestamp(facts["last"].iloc[0]).date(),
         value=float(facts["value"].iloc[0]),
-        findings=(*found, *examine(lines, params)),
+        findings=(*found, *examine(lines, params, _rows)),
     )
 
 
@@ -224,13 +227,9 @@ def _from_first_days(lines: Any, event_grain: str) -> Any:
 
 
 def _dated_from_first_days(event_grain: str, lines: int, last: date) -> DataFinding:
-    period = _PERIODS[event_grain]
-    return DataFinding(
-        "dated_from_first_days",
-        f"all lines are of the last day of a {period} and were dated from its first: {last:%Y-%m-%d} stands "
-        f"for the {period} that begins on it",
-        lines=lines,
-    )
+    period = Phrase("phrases", _PERIODS[event_grain])
+    facts: dict[str, str | Phrase] = {"period": period, "last": f"{last:%Y-%m-%d}"}
+    return told("dated_from_first_days", facts=facts, lines=lines)
 
 
 def _rejected_lines(

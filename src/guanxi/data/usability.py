@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import date
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from guanxi.data import rules
-from guanxi.data.findings import share_of
+from guanxi.data.findings import DataFinding, told
 from guanxi.data.transactions import TransactionLog
 from guanxi.errors import DataError, HistoryError
+from guanxi.served.texts import Language
+
+if TYPE_CHECKING:
+    from guanxi.data.spark.log import SparkLog
 
 _MANY_UNREADABLE = 0.05
 _MOST_UNREADABLE = 0.5
@@ -36,6 +40,8 @@ class Usability:
         The same facts as numbers, for MLflow.
     unreadable : str or None
         Why the source should be read in another way first, if many lines could not be read.
+    noticed : tuple of DataFinding
+        The findings among the warnings.
     """
 
     facts: list[tuple[str, str]]
@@ -44,6 +50,12 @@ class Usability:
     usable: bool
     numbers: dict[str, Any] = field(repr=False)
     unreadable: str | None = None
+    noticed: tuple[DataFinding, ...] = ()
+
+    def warnings_in(self, language: Language) -> list[str]:
+        """Return the warnings with the sentences of findings in a language."""
+        known = {str(each): each.in_words(language) for each in self.noticed}
+        return [known.get(warning, warning) for warning in self.warnings]
 
 
 def assess(log: TransactionLog, as_of: date, horizon_days: int) -> Usability:
@@ -84,7 +96,7 @@ def assess(log: TransactionLog, as_of: date, horizon_days: int) -> Usability:
         "history_days": history,
         "horizon_days": horizon_days,
         "rejected_by_rule": log.rejected_by_rule,
-        "findings": [asdict(finding) for finding in log.findings],
+        "findings": [finding.as_dict() for finding in log.findings],
     }
     facts = [
         ("source", log.source),
@@ -104,11 +116,13 @@ def assess(log: TransactionLog, as_of: date, horizon_days: int) -> Usability:
     rejected = [(rule, n, n / log.lines_read) for rule, n in log.rejected_by_rule.items()]
     rejected.sort(key=lambda item: -item[1])
     short = _missing_history(log, as_of, horizon_days) or _too_few(repeaters, customers, as_of)
-    warnings = [*([short] if short else []), *_warnings(log, as_of, horizon_days)]
-    return Usability(facts, rejected, warnings, short is None, numbers, _unreadable(log, _MANY_UNREADABLE))
+    noticed = _noticed(log, as_of, horizon_days)
+    warnings = [*([short] if short else []), *map(str, noticed)]
+    unreadable = _unreadable(log, _MANY_UNREADABLE)
+    return Usability(facts, rejected, warnings, short is None, numbers, unreadable, tuple(noticed))
 
 
-def check_readable(log: TransactionLog) -> None:
+def check_readable(log: TransactionLog | SparkLog) -> None:
     """Refuse a log most of whose lines could not be read: what was read is hardly what was meant.
 
     Raises
@@ -120,7 +134,7 @@ def check_readable(log: TransactionLog) -> None:
         raise DataError(f"{log.source}: {problem}")
 
 
-def _unreadable(log: TransactionLog, limit: float) -> str | None:
+def _unreadable(log: TransactionLog | SparkLog, limit: float) -> str | None:
     """Explain that more than a share of the lines, or of the value, could not be read; else None.
 
     Lines without a customer and lines left out on purpose do not count.
@@ -131,8 +145,8 @@ def _unreadable(log: TransactionLog, limit: float) -> str | None:
     value = lost / (lost + log.value) if lost else 0.0
     if max(lines / log.lines_read, value) <= limit:
         return None
-    of_value = f" and {share_of(value, 1.0)} of the value" if value else ""
-    return f"{share_of(lines, log.lines_read)} of the lines{of_value} could not be read; {failed[0]}"
+    of_value = f" and {value:.1%} of the value" if value >= 0.0005 else ""
+    return f"{lines / log.lines_read:.1%} of the lines{of_value} could not be read; {failed[0]}"
 
 
 def _missing_history(log: TransactionLog, as_of: date, horizon_days: int) -> str | None:
@@ -176,29 +190,24 @@ def holdout_days(log: TransactionLog, as_of: date, horizon_days: int) -> int:
     return min(horizon_days, ((as_of - log.first_day).days + 1) // 2)
 
 
-def _warnings(log: TransactionLog, as_of: date, horizon_days: int) -> list[str]:
+def _noticed(log: TransactionLog, as_of: date, horizon_days: int) -> list[DataFinding]:
     history = (as_of - log.first_day).days + 1
-    warnings = [str(finding) for finding in log.findings]
+    noticed = [*log.findings]
     if as_of > log.last_day:
-        warnings.append(
-            f"the data ends on {log.last_day}, {(as_of - log.last_day).days:,} days before {as_of}: "
-            "every customer seems inactive since then; set --as-of to the last day the data covers"
+        days = f"{(as_of - log.last_day).days:,}"
+        noticed.append(
+            told("day_after_the_data", facts={"last": str(log.last_day), "days": days, "as_of": str(as_of)})
         )
     if log.repeated_lines and log.params.duplicates == "keep":
-        warnings.append(
-            f"{log.repeated_lines:,} lines repeat an earlier one in every column and are kept: "
-            "if they are copies, set data.duplicates=drop "
-            "(and data.duplicates_ignore=[…] for columns that only number the lines)"
+        noticed.append(
+            told("repeated_lines", facts={"count": f"{log.repeated_lines:,}"}, lines=log.repeated_lines)
         )
     if history < 2 * horizon_days:
-        warnings.append(
-            f"the history of {history:,} days is shorter than two horizons of {horizon_days:,}: the forecast "
-            f"is measured on {history // 2:,} days, and no grade is better than B"
-        )
+        facts = {"history": f"{history:,}", "horizon": f"{horizon_days:,}", "held_out": f"{history // 2:,}"}
+        noticed.append(told("short_history", facts=facts))
     elif history <= _WINDOWS_WANTED * horizon_days:
-        warnings.append(
-            f"the history covers {history / horizon_days:.1f} horizons: "
-            "the churn model learns from shorter windows; "
-            f"with --horizon {max(1, (history - 1) // _WINDOWS_WANTED)} or less it learns from full ones"
+        most = str(max(1, (history - 1) // _WINDOWS_WANTED))
+        noticed.append(
+            told("few_horizons", facts={"horizons": f"{history / horizon_days:.1f}", "most": most})
         )
-    return warnings
+    return noticed

@@ -33,7 +33,7 @@ Floats = NDArray[np.float64]
 _ENTRIES = 2**21  # numbers in memory at once
 
 
-def customer_crps(
+def _customer_crps(
     scorer: Scorer, features: pd.DataFrame, horizon_days: int, outcomes: pd.DataFrame
 ) -> dict[str, Floats]:
     """CRPS of each customer's ``purchases`` and, if the model knows amounts, ``spend``; shape (n,) each.
@@ -47,7 +47,7 @@ def customer_crps(
     with threadpool_limits(1):  # one thread is faster on matrices this small
         for rows, counts, probabilities in found.counts():
             chances = probabilities / probabilities.sum(axis=1, keepdims=True)
-            result["purchases"][rows] = discrete_crps(counts, chances, actual["purchases"][rows])
+            result["purchases"][rows] = _discrete_crps(counts, chances, actual["purchases"][rows])
             if "spend" in names:
                 scale = found.scale[rows]
                 own = _spend_crps(found, rows, counts, chances, actual["spend"][rows] / scale)
@@ -55,16 +55,16 @@ def customer_crps(
     return result
 
 
-def discrete_crps(values: Floats, probabilities: Floats, actual: Floats) -> Floats:
+def _discrete_crps(values: Floats, probabilities: Floats, actual: Floats) -> Floats:
     """CRPS of discrete distributions on common values, shape (n,).
 
     ``values``, shape (k,), increase from at least 0; ``probabilities``, shape (n, k), sum to 1.
 
     Examples
     --------
-    >>> discrete_crps(np.array([0.0, 1.0, 2.0]), np.array([[0.5, 0.3, 0.2]]), np.array([1.0])).round(2)
+    >>> _discrete_crps(np.array([0.0, 1.0, 2.0]), np.array([[0.5, 0.3, 0.2]]), np.array([1.0])).round(2)
     array([0.29])
-    >>> discrete_crps(np.array([0.0, 3.0]), np.array([[0.0, 1.0]]), np.array([5.0]))
+    >>> _discrete_crps(np.array([0.0, 3.0]), np.array([[0.0, 1.0]]), np.array([5.0]))
     array([2.])
     """
     reached = np.cumsum(probabilities, axis=1)[:, :-1]
@@ -88,7 +88,8 @@ def _spend_crps(
         same = np.flatnonzero(frequency == x)
         table = found.spend_table(float(x), counts)
         if table.distribution is None:
-            result[same] = discrete_crps(counts * amount[same[0]], probabilities[same], actual[same])
+            mean = amount[same]
+            result[same] = mean * _discrete_crps(counts, probabilities[same], actual[same] / mean)
             continue
         totals = _Totals(table)
         for part in _parts(same, _ENTRIES // (4 * len(totals.squared))):

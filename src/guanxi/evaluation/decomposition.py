@@ -46,7 +46,7 @@ _LOSSES: dict[LossName, Callable[[Floats, Floats], Floats]] = {
 }
 
 
-def decompose(loss: LossName, actual: ArrayLike, predicted: ArrayLike) -> dict[str, float]:
+def _decompose(loss: LossName, actual: ArrayLike, predicted: ArrayLike) -> dict[str, float]:
     """Split the mean loss of a forecast into ``level, shape, discrimination, uncertainty``.
 
     ``actual`` (labels, counts or amounts) and ``predicted`` have shape (n,), n at least 1; the parts are in
@@ -54,7 +54,7 @@ def decompose(loss: LossName, actual: ArrayLike, predicted: ArrayLike) -> dict[s
 
     Examples
     --------
-    >>> parts = decompose("poisson_deviance", [0, 0, 1, 3], [0.5, 0.5, 2.0, 2.0])
+    >>> parts = _decompose("poisson_deviance", [0, 0, 1, 3], [0.5, 0.5, 2.0, 2.0])
     >>> {name: round(part, 3) for name, part in parts.items()}
     {'level': 0.054, 'shape': 0.446, 'discrimination': 1.386, 'uncertainty': 1.648}
     """
@@ -89,4 +89,5 @@ def _isotonic(actual: Floats, forecast: Floats) -> Floats:
     """Best increasing function of the forecast: the same one for every loss of a mean."""
     from sklearn.isotonic import IsotonicRegression
 
-    return np.asarray(IsotonicRegression().fit_transform(forecast, actual))
+    # Ties are merged at their mean, which rounding may put inside the range of the forecasts.
+    return np.asarray(IsotonicRegression(out_of_bounds="clip").fit_transform(forecast, actual))

@@ -15,9 +15,9 @@ from guanxi.data.transactions import TransactionLog
 from guanxi.evaluation import metrics
 from guanxi.evaluation._baselines import BASELINES, baseline_forecasts
 from guanxi.evaluation._bootstrap import bootstrap
-from guanxi.evaluation._crps import customer_crps
+from guanxi.evaluation._crps import _customer_crps
 from guanxi.evaluation._predictive import measure_distributions
-from guanxi.evaluation.decomposition import LossName, decompose
+from guanxi.evaluation.decomposition import LossName, _decompose
 from guanxi.evaluation.grade import Grade, OutcomeName, _grade_forecast, shorter_window
 from guanxi.evaluation.realised_performance import outcomes, with_outcomes
 from guanxi.features.rfm import purchases_until
@@ -70,8 +70,8 @@ class Holdout:
     tracking : pandas.DataFrame
         ``date, actual, expected``: weekly cumulative repeat purchases of these customers.
     deciles : pandas.DataFrame
-        ``target, decile, customers, forecast, actual, ratio``: :func:`.totals_by_decile` of purchases and
-        spend.
+        ``target, decile, customers, forecast, actual, ratio``: totals of purchases and spend by decile of
+        the forecast.
     """
 
     cutoff: date
@@ -146,7 +146,7 @@ def evaluate_holdout(
     scorers = {GUANXI: twin.scorer} | _components(twin)
     own |= {name: _component(each, twin, horizon_days) for name, each in scorers.items() if name != GUANXI}
     naive = _naive(log, twin, horizon_days)
-    crps = {name: customer_crps(each, twin.features, horizon_days, table) for name, each in scorers.items()}
+    crps = {name: _customer_crps(each, twin.features, horizon_days, table) for name, each in scorers.items()}
     measured, differences = _compare(table, own | naive, crps, seed, thorough)
     distributions = measure_distributions(twin, table).assign(model=GUANXI)
     longer = forecast_days is not None and forecast_days > horizon_days
@@ -253,14 +253,16 @@ def _decompositions(table: pd.DataFrame, models: dict[str, pd.DataFrame]) -> pd.
         {"target": target, "model": name, "metric": f"{_LOSSES[target]}_{part}", "value": value}
         for target, (outcome, column, _) in _known_outcomes(models[GUANXI]).items()
         for name, each in models.items()
-        for part, value in decompose(_LOSSES[target], table[outcome], each[column]).items()
+        for part, value in _decompose(_LOSSES[target], table[outcome], each[column]).items()
     ]
     return pd.DataFrame(rows)
 
 
 def _deciles(table: pd.DataFrame, own: pd.DataFrame) -> pd.DataFrame:
     targets = [target for target in _known_outcomes(own) if target != "churn"]
-    found = [metrics.totals_by_decile(table[target], own[target]).assign(target=target) for target in targets]
+    found = [
+        metrics._totals_by_decile(table[target], own[target]).assign(target=target) for target in targets
+    ]
     return pd.concat(found, ignore_index=True)
 
 

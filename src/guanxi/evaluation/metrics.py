@@ -83,7 +83,7 @@ def poisson_deviance(actual: ArrayLike, predicted: ArrayLike) -> float:
     return float(losses.poisson_deviance(*_pair(actual, predicted)).mean())
 
 
-def tweedie_deviance(actual: ArrayLike, predicted: ArrayLike) -> float:
+def _tweedie_deviance(actual: ArrayLike, predicted: ArrayLike) -> float:
     """Mean Tweedie deviance (power 1.5) of amounts of 0 or more: the mean's metric; from 0, lower is better.
 
     In the square root of the currency; predictions are at least 1e-12.
@@ -238,7 +238,7 @@ def reliability_curve(actual: ArrayLike, probability: ArrayLike) -> pd.DataFrame
     return pd.DataFrame({"predicted": predicted, "observed": observed, "customers": customers.astype(int)})
 
 
-def totals_by_decile(actual: ArrayLike, predicted: ArrayLike) -> pd.DataFrame:
+def _totals_by_decile(actual: ArrayLike, predicted: ArrayLike) -> pd.DataFrame:
     """Forecast and actual totals of ten equal-count groups of customers, in increasing order of forecast.
 
     The columns are ``decile`` from 1, ``customers, forecast, actual`` (sums) and ``ratio``, forecast over
@@ -247,7 +247,7 @@ def totals_by_decile(actual: ArrayLike, predicted: ArrayLike) -> pd.DataFrame:
 
     Examples
     --------
-    >>> totals_by_decile([0, 4], [1, 2]).to_dict("list")["ratio"]
+    >>> _totals_by_decile([0, 4], [1, 2]).to_dict("list")["ratio"]
     [inf, 0.5]
     """
     predicted, observed, customers = _bins(*_pair(actual, predicted))
@@ -274,7 +274,7 @@ AMOUNTS = {
     "top_decile_capture": Metric(top_decile_capture, "higher"),
 }
 COUNTS = {**AMOUNTS, "poisson_deviance": Metric(poisson_deviance, "lower")}
-SPEND = {**AMOUNTS, "tweedie_deviance": Metric(tweedie_deviance, "lower")}
+SPEND = {**AMOUNTS, "tweedie_deviance": Metric(_tweedie_deviance, "lower")}
 SCORES = {"crps": Metric(_mean_score, "lower")}
 PROBABILITIES = {
     "auc": Metric(auc, "higher"),

@@ -17,7 +17,7 @@ from guanxi.data.engine import execute_in_order, explain_no_space
 from guanxi.data.transactions import TransactionLog
 from guanxi.features.behaviour import feature_expression
 from guanxi.features.rfm import purchases_until
-from guanxi.periods import add_days
+from guanxi.periods import add_days, parse_date
 
 OUTCOMES = ("purchases", "spend", "churned")
 _MINIMUM_WINDOW_DAYS = 7
@@ -82,6 +82,7 @@ def plan_snapshots(
 
 def features_at(log: TransactionLog, cutoff: date, horizon_days: int) -> pd.DataFrame:
     """Features of all customers known at the cutoff, sorted by ``customer_id``."""
+    cutoff = parse_date(cutoff, what="cutoff")
     grain = log.params.event_grain
     expression = feature_expression(log.events, log.lines, cutoff, horizon_days, grain)
     return execute_in_order(log.connection, expression.order_by("customer_id"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from guanxi.data.sources.redaction import redact
 from guanxi.data.sources.source import Source
@@ -12,6 +13,9 @@ from guanxi.data.transactions import TransactionLog, read_transactions
 from guanxi.data.usability import Usability, assess, check_readable
 from guanxi.jobs.reporter import Reporter
 from guanxi.params import Params
+
+if TYPE_CHECKING:
+    from guanxi.data.spark.log import SparkLog
 
 
 @dataclass(frozen=True)
@@ -40,7 +44,7 @@ def open_log(source: Source, params: Params, reporter: Reporter) -> OpenedLog:
     return OpenedLog(log, as_of, usability)
 
 
-def show_findings(log: TransactionLog, reporter: Reporter) -> None:
+def show_findings(log: TransactionLog | SparkLog, reporter: Reporter) -> None:
     """Warn of what was found in a source, and refuse it if most of its lines could not be read.
 
     Raises

@@ -16,7 +16,7 @@ from guanxi.data.sources.redaction import redact
 from guanxi.errors import GuanxiError
 from guanxi.jobs.promote import EXPORT_FOLDER
 from guanxi.jobs.reporter import Reporter
-from guanxi.params import MLflowParams, Params, load_params
+from guanxi.params import MLflowParams, Params, load_params, override
 from guanxi.registry.health import Finding, database_findings, model_findings
 from guanxi.registry.other_mlflow import leave_mlflow_alone
 from guanxi.registry.store import answering, local_database, open_store, store_uri
@@ -41,7 +41,7 @@ def doctor(params: Params | None = None, *, reporter: Reporter | None = None) ->
     >>> [finding.text for finding in doctor() if finding.level == "wrong"]  # doctest: +SKIP
     []
     """
-    params = params or load_params()
+    params = override(load_params() if params is None else params, {})
     reporter = reporter or Reporter()
     with reporter.step("look at Python and its packages"):
         found = [*_environment(), _java()]

@@ -18,7 +18,7 @@ from guanxi.data.sources.source import Source, is_source
 from guanxi.data.transactions import TransactionLog, read_transactions
 from guanxi.errors import DataError, HistoryError, ParamsError
 from guanxi.features.snapshots import features_at
-from guanxi.jobs._opened_log import source_name
+from guanxi.jobs._opened_log import show_findings, source_name
 from guanxi.jobs.predict import _load_checked
 from guanxi.jobs.reporter import Reporter
 from guanxi.params import Params, load_params, override
@@ -35,7 +35,7 @@ _DOTS_PER_INCH = 144
 
 @leave_mlflow_alone()
 def explain(
-    customer_id: str,
+    customer_id: str | int,
     source: Source,
     output: str | Path | None = None,
     *,
@@ -51,7 +51,7 @@ def explain(
 
     Parameters
     ----------
-    customer_id : str
+    customer_id : str or int
         As in the prediction table.
     source : str, path or table
         Transactions, or attributes for a model trained on labels; as on the command line.
@@ -80,6 +80,9 @@ def explain(
     resolved = override(base, {"as_of": as_of, "horizon_days": horizon_days})
     horizon_days = None if horizon_days is None else resolved.horizon_days
     reporter = reporter or Reporter()
+    if not isinstance(customer_id, str | int):
+        raise ParamsError(f"the customer {customer_id!r} is not an identifier: give text as in the source")
+    customer_id = str(customer_id)
     _check_order(customer_id, source)
     picture = picture_path(customer_id) if output is None else files.output_path(output)
     if picture.suffix.lower() != ".png":
@@ -88,8 +91,8 @@ def explain(
     loaded = _load_checked(model, resolved, reporter)
     for warning in loaded.warnings:
         reporter.warn(warning)
-    with reporter.step(f"read {source_name(source)}"):
-        found = _explain(loaded, customer_id, source, resolved, horizon_days)
+    with reporter.step(f"read {source_name(source)}") as step:
+        found = _explain(loaded, customer_id, source, resolved, horizon_days, step)
     with reporter.step(f"draw {picture}"):
         figure = waterfall(found.effects, found.texts, found.base, story.title(found), found.language)
         files.write_atomically(
@@ -126,7 +129,12 @@ def _check_order(customer_id: str, source: Source) -> None:
 
 @singledispatch
 def _explain(
-    loaded: LoadedModel, customer_id: str, source: Source, params: Params, horizon_days: int | None
+    loaded: LoadedModel,
+    customer_id: str,
+    source: Source,
+    params: Params,
+    horizon_days: int | None,
+    reporter: Reporter,
 ) -> Story:
     """Read one customer and explain the model's prediction."""
     raise NotImplementedError(loaded.served.task)
@@ -139,9 +147,11 @@ def _(
     source: Source,
     params: Params,
     horizon_days: int | None,
+    reporter: Reporter,
 ) -> Story:
     log = read_transactions(source, params.data)
     try:
+        show_findings(log, reporter)
         as_of = params.as_of or log.last_day
         own = only_customer(log, customer_id)
         purchases = own.events.select("date", "amount").execute()
@@ -172,7 +182,12 @@ def _(
 
 @_explain.register
 def _(
-    loaded: LoadedLabelModel, customer_id: str, source: Source, params: Params, horizon_days: int | None
+    loaded: LoadedLabelModel,
+    customer_id: str,
+    source: Source,
+    params: Params,
+    horizon_days: int | None,
+    _reporter: Reporter,
 ) -> Story:
     loaded.check_no_days(as_of=params.as_of, horizon=horizon_days)
     customers = read_attributes(source, loaded.served.id, loaded.served.categories, params.data)

@@ -13,9 +13,9 @@ from guanxi.data.sinks.output_location import FolderLocation
 from guanxi.data.spark.engine import check_spark, open_spark
 from guanxi.data.spark.log import SparkLog, check_source, read_transactions
 from guanxi.data.spark.output import FolderWriter, check_folder
-from guanxi.errors import HistoryError
+from guanxi.errors import HistoryError, ParamsError
 from guanxi.features.behaviour import feature_expression
-from guanxi.jobs._opened_log import source_name
+from guanxi.jobs._opened_log import show_findings, source_name
 from guanxi.jobs._parts import only_writer
 from guanxi.jobs._scoring import Manifest
 from guanxi.jobs.predict import _load_checked
@@ -28,8 +28,8 @@ from guanxi.registry.spark import score
 
 @leave_mlflow_alone()
 def predict_spark(
-    source: str,
-    output: str,
+    source: str | Path,
+    output: str | Path,
     *,
     model: str | None = None,
     params: Params | None = None,
@@ -42,9 +42,9 @@ def predict_spark(
 
     Parameters
     ----------
-    source : str
+    source : str or path
         A path, glob or folder of Parquet, or an address of a file system that Spark knows.
-    output : str
+    output : str or path
         A folder whose parts the workers write; an earlier result is replaced once this one is complete.
     model, params, as_of, horizon_days, drivers
         As in :func:`guanxi.predict`.
@@ -70,6 +70,7 @@ def predict_spark(
     horizon_days = None if horizon_days is None else resolved.horizon_days
     drivers = None if drivers is None else resolved.drivers.top
     reporter = reporter or Reporter()
+    source, output = _address(source, "source"), _address(output, "output")
     check_spark()
     check_source(source, resolved.data)
     check_folder(output)
@@ -82,6 +83,7 @@ def predict_spark(
             engine = stack.enter_context(open_spark(resolved.data.timezone))
         with reporter.step(f"read {source_name(source)}"):
             log = read_transactions(engine, source, resolved.data)
+        show_findings(log, reporter)
         with reporter.step(f"score and write {output}"):
             day = resolved.as_of or log.last_day
             scores = _scores(log, loaded, day, horizon_days, drivers)
@@ -112,6 +114,12 @@ def predict_spark(
     return manifest
 
 
+def _address(given: object, what: str) -> str:
+    if not isinstance(given, str | Path) or not str(given):
+        raise ParamsError(f"the {what} {given!r} is not a path: name a Parquet file or folder")
+    return str(given)
+
+
 def _scores(
     log: SparkLog, loaded: LoadedTransactionModel, as_of: date, horizon_days: int | None, drivers: int | None
 ) -> Any:
@@ -119,6 +127,7 @@ def _scores(
         raise HistoryError(f"{log.source}: nobody had bought by {as_of}, the data begins on {log.first_day}")
     grain = log.params.event_grain
     features = feature_expression(log.events, log.lines, as_of, loaded.window_days, grain)
+    loaded.check_features(set(features.columns) - (set() if log.has_amounts else {"monetary_value"}))
     frame = log.engine.frame(features)
     return score(frame, loaded, as_of=as_of.isoformat(), horizon_days=horizon_days, drivers=drivers)
 

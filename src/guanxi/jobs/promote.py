@@ -10,7 +10,7 @@ from pathlib import Path
 from guanxi.errors import OutputError, ParamsError, PromotionError, RegistryError
 from guanxi.jobs._gate import Judgement, decide, evaluate_candidate
 from guanxi.jobs.reporter import Reporter
-from guanxi.params import Params, load_params
+from guanxi.params import Params, load_params, override
 from guanxi.registry import loaded_model as registry
 from guanxi.registry.aliases import CANDIDATE, CHAMPION, ROLLED_BACK, read_aliases, settle, status
 from guanxi.registry.other_mlflow import leave_mlflow_alone
@@ -65,6 +65,8 @@ def promote(
         If it does not pass; the message names every limit exceeded. All aliases stay.
     RegistryError
         If there is no such version, it fails its smoke test, or the aliases were moved meanwhile.
+    OutputError
+        If the champion's folder, ``models/guanxi``, holds files of others or cannot be written.
 
     Examples
     --------
@@ -72,11 +74,12 @@ def promote(
     >>> promote(model="models:/guanxi/3").previous  # doctest: +SKIP
     '2'
     """
-    params = params or load_params()
+    params = override(load_params() if params is None else params, {})
     reporter = reporter or Reporter()
     name, wanted = _parse(model, params.mlflow.registered_model)
     with reporter.step("look at the MLflow store"):
         store = dataclasses.replace(open_store(params.mlflow, create=False), registered_model=name)
+    _check_export(store)
     with answering(store):
         seen = read_aliases(store)
         version = _version(store, wanted, seen)
@@ -94,14 +97,38 @@ def promote(
         reporter.say(judgement.text)
         decide(store, judgement, seen)
         if not judgement.passed:
-            stays = (
-                f"version {judgement.champion} stays champion" if judgement.champion else "no champion yet"
-            )
-            raise PromotionError(
-                f"version {version} of {name} is not promoted, {stays}: {'; '.join(judgement.reasons)}"
-            )
+            raise PromotionError(_refusal(name, judgement))
     _refresh_export(store, version)
     return Promotion(name, version, judgement.champion, judgement)
+
+
+def _refusal(name: str, judgement: Judgement) -> str:
+    """Say why a version is not promoted; for the first, how it can be used on purpose."""
+    version, champion = judgement.version, judgement.champion
+    stays = f"version {champion} stays champion" if champion else "no champion yet"
+    refused = f"version {version} of {name} is not promoted, {stays}: {'; '.join(judgement.reasons)}"
+    if champion:
+        return refused
+    return (
+        f"{refused}; to use it all the same, name it, as in guanxi predict --model models:/{name}/{version}, "
+        "or give it the alias champion in mlflow ui"
+    )
+
+
+def _is_exported(store: Store) -> bool:
+    """Whether the champion's folder was exported from this registered model by an earlier run."""
+    return registry.exported_name(EXPORT_FOLDER) == store.registered_model
+
+
+def _check_export(store: Store) -> None:
+    """Check the champion's folder before an alias moves, if it is to follow.
+
+    Raises
+    ------
+    OutputError
+    """
+    if _is_exported(store):
+        registry.check_export(EXPORT_FOLDER)
 
 
 def _refresh_export(store: Store, version: str) -> None:
@@ -112,7 +139,7 @@ def _refresh_export(store: Store, version: str) -> None:
     OutputError
         If it cannot be written; the aliases have already moved.
     """
-    if registry.exported_name(EXPORT_FOLDER) != store.registered_model:
+    if not _is_exported(store):
         return
     try:
         registry.export(store, version, EXPORT_FOLDER)
@@ -139,6 +166,7 @@ def _parse(model: str | None, name: str) -> tuple[str, str]:
     """Parse ``models:/NAME/VERSION`` or ``models:/NAME@ALIAS``."""
     if model is None:
         return name, f"@{CANDIDATE}"
+    model = str(model)
     given = model.removeprefix(_SCHEME)
     name, at, alias = given.partition("@")
     if not at:

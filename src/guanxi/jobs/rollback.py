@@ -5,9 +5,9 @@ from __future__ import annotations
 import dataclasses
 from dataclasses import dataclass
 
-from guanxi.jobs.promote import _refresh_export
+from guanxi.jobs.promote import _check_export, _refresh_export
 from guanxi.jobs.reporter import Reporter
-from guanxi.params import Params, load_params
+from guanxi.params import Params, load_params, override
 from guanxi.registry.aliases import predecessor, read_aliases, roll_back
 from guanxi.registry.other_mlflow import leave_mlflow_alone
 from guanxi.registry.registration import load_tested
@@ -54,6 +54,8 @@ def rollback(
     ------
     RegistryError
         If there is no previous champion, it no longer loads, or the aliases were moved meanwhile.
+    OutputError
+        If the champion's folder, ``models/guanxi``, holds files of others or cannot be written.
 
     Examples
     --------
@@ -61,11 +63,12 @@ def rollback(
     >>> rollback().version  # doctest: +SKIP
     '1'
     """
-    params = params or load_params()
+    params = override(load_params() if params is None else params, {})
     reporter = reporter or Reporter()
     with reporter.step("look at the MLflow store"):
         store = open_store(params.mlflow, create=False)
         store = dataclasses.replace(store, registered_model=name or store.registered_model)
+    _check_export(store)
     with answering(store):
         seen = read_aliases(store)
         version = predecessor(store, seen)

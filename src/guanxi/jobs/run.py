@@ -210,7 +210,12 @@ def _page(training: Training, predictions: pd.DataFrame, scorecard: PageSection)
                 ),
             ],
             rejected=pd.DataFrame(usability.rejected, columns=["rule", "lines", "share"]),
-            warnings=[*_grades(training), *holdout.warnings, *usability.warnings, *training.fit_notes],
+            warnings=[
+                *_grades(training),
+                *holdout.warnings,
+                *usability.warnings_in(training.params.language),
+                *training.fit_notes,
+            ],
             predictions=predictions,
             holdout=holdout.table,
             holdout_window=(add_days(holdout.cutoff, 1), holdout.end),

@@ -20,6 +20,7 @@ from guanxi.models._customer_table import (
     covariate_columns,
     histories_of,
     history_columns,
+    is_number,
 )
 from guanxi.models._fitting import STAND_INS, Fit, at_params, fit_process, with_fallback, with_warnings
 from guanxi.models._maximum_likelihood import ParametricModel
@@ -92,7 +93,7 @@ class TransactionModel(ParametricModel):
 
     def probability_alive(self, rfm: pd.DataFrame, later: float = 0.0) -> Floats:
         """P(alive at T + later | history up to T), shape (n,)."""
-        if later == 0.0:
+        if is_number(later) and later == 0.0:
             return self._predict(rfm, "probability_alive")
         return self._predict(rfm, "probability_alive", checked_horizon(later, "later"))
 
@@ -109,14 +110,14 @@ class TransactionModel(ParametricModel):
             horizons = np.asarray(horizon, dtype=np.float64)
         except (TypeError, ValueError):
             horizons = np.array(np.nan)
-        if not np.isfinite(horizons).all() or (horizons < 0).any():
+        if not (horizons.size and np.isfinite(horizons).all()) or (horizons < 0).any():
             raise DataError(f"horizon is {horizon!r}: give finite numbers of at least 0, in the unit of T")
         expected = self.process_.expected_purchases_new(self.params_, horizons.ravel())
         return float(expected[0]) if horizons.ndim == 0 else expected.reshape(horizons.shape)
 
     def purchase_probability(self, rfm: pd.DataFrame, n: int, horizon: float) -> Floats:
         """P(exactly n purchases in (T, T + horizon] | history), shape (n,)."""
-        if not np.isscalar(n) or isinstance(n, str) or n < 0 or not float(n).is_integer():
+        if not is_number(n) or n < 0 or not float(n).is_integer():
             raise DataError(f"n is {n!r}: give a whole number of at least 0")
         return self._predict(rfm, "purchase_probability", float(n), checked_horizon(horizon))
 
@@ -126,7 +127,7 @@ class TransactionModel(ParametricModel):
 
     def next_purchase_quantile(self, rfm: pd.DataFrame, q: float) -> Floats:
         """Quantile of the time from T to the next purchase, given alive; shape (n,)."""
-        if not np.isscalar(q) or isinstance(q, str) or not 0.0 <= q < 1.0:
+        if not is_number(q) or not 0.0 <= q < 1.0:
             raise DataError(f"q is {q!r}: give a probability of at least 0 and below 1")
         return self._predict(rfm, "next_purchase_quantile", q)
 
@@ -146,13 +147,14 @@ class TransactionModel(ParametricModel):
         horizon : float
             In the unit of T.
         """
-        if not np.isfinite(discount_rate) or discount_rate < 0:
+        if not is_number(discount_rate) or not 0 <= discount_rate < np.inf:
             raise ParamsError(f"discount_rate is {discount_rate!r}: give a finite number of at least 0")
-        if np.isinf(horizon) and discount_rate == 0:
+        endless = isinstance(horizon, float) and horizon == np.inf
+        if endless and discount_rate == 0:
             raise ParamsError(
                 "discount_rate is 0 with an infinite horizon: give a rate above 0, or a horizon"
             )
-        if not np.isposinf(horizon):
+        if not endless:
             horizon = checked_horizon(horizon)
         return self._predict(rfm, "discounted_purchases", float(discount_rate), float(horizon))
 

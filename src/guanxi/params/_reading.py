@@ -103,6 +103,8 @@ def parse_columns(text: str) -> dict[str, str]:
     >>> parse_columns("customer_id=CustomerID,amount=Quantity*Price")
     {'customer_id': 'CustomerID', 'amount': 'Quantity*Price'}
     """
+    if not isinstance(text, str):
+        raise ParamsError(f"the columns {text!r} are not text: write them as in customer_id=CustomerID")
     columns: dict[str, str] = {}
     # The names of source columns may have commas.
     for part in _NEXT_COLUMN.split(text):

@@ -31,6 +31,8 @@ _LOGARITHMS = (
 )
 _TRIAL_ROWS, _MOST_ROWS = 30_000, 200_000  # more rows hardly improve the fit
 _RIDGE = 1e-4  # on standardised columns, some of them nearly collinear
+# Times the largest logarithm of a feature in training, up to which the regression is extrapolated.
+_FURTHEST = 2.0
 _MOST_ITERATIONS = 2000
 _COLUMNS = {"binary": "churned", "poisson": "purchases", "gamma": "spend"}
 _LEVEL_LIMIT = 10.0
@@ -233,6 +235,7 @@ class TrainingWindows:
             scale=tuple(scale.tolist()),
             coefficients=tuple(np.ravel(fitted.coef_).tolist()),
             intercept=float(np.ravel(fitted.intercept_)[0]),
+            highest=tuple((_FURTHEST * logs.max(axis=0)).tolist()),
         )
 
     def predict_regression(self, model: RegressionModel, day: date) -> Floats:

@@ -18,10 +18,10 @@ from guanxi.data.sinks import files
 from guanxi.errors import OutputError, RegistryError
 
 ARTIFACTS = "artifacts"
-LOCK = ".lock"
+_LOCK = ".lock"
 LEAST_FREE = 50 * 1024**2
 _READ_ONLY = "sqlite+pysqlite:///"
-_SILENT_SECONDS, _LONGEST_SECONDS = 5, 600
+SILENT_SECONDS, LONGEST_SECONDS = 5, 600
 _ADDRESSES = (
     ("experiments", "artifact_location"),
     ("runs", "artifact_uri"),
@@ -50,11 +50,13 @@ def database_file(uri: str) -> Path | None:
 
 def is_read_only(database: Path) -> bool:
     """Whether an existing database can be read but not written."""
-    return database.exists() and not all(os.access(path, os.W_OK) for path in (database, database.parent))
+    file = database.resolve()  # SQLite writes its journal beside the file, not beside a link to it
+    return file.exists() and not all(os.access(path, os.W_OK) for path in (file, file.parent))
 
 
 def read_only_address(database: Path) -> str:
     """Address under which SQLite writes nothing, not even the index of a write-ahead log."""
+    database = database.resolve()
     logged = database.with_name(f"{database.name}-wal").exists()
     # With the driver named, MLflow does not take "file:" for a folder that it has to make.
     return f"{_READ_ONLY}file:{quote(str(database))}?mode=ro{'' if logged else '&immutable=1'}&uri=true"
@@ -112,6 +114,11 @@ def local_folder(location: str) -> Path | None:
     return Path(unquote(parsed.path)) if parsed.scheme in ("", "file") else None
 
 
+def lock_file(database: Path) -> Path:
+    """Path of a database's lock: the same by whatever link the database is reached."""
+    return database.resolve().parent / _LOCK
+
+
 @contextmanager
 def locked(path: Path) -> Iterator[None]:
     """Hold a lock file; after some seconds say who has it, and give up after ten minutes.
@@ -123,11 +130,11 @@ def locked(path: Path) -> Iterator[None]:
     path.parent.mkdir(parents=True, exist_ok=True)
     lock = FileLock(path)
     try:
-        lock.acquire(timeout=_SILENT_SECONDS)
+        lock.acquire(timeout=SILENT_SECONDS)
     except Timeout:
         logging.getLogger("guanxi").warning("waiting for %s, which %s holds", path, holder(path))
         try:
-            lock.acquire(timeout=_LONGEST_SECONDS)
+            lock.acquire(timeout=LONGEST_SECONDS)
         except Timeout:
             raise RegistryError(
                 f"{path} was held for ten minutes by {holder(path)}: end that process, or try again later"

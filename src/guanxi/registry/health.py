@@ -42,7 +42,7 @@ def database_findings(database: Path) -> Iterator[Finding]:
     read_only = local.is_read_only(database)
     yield _space(database, "can only be read: predictions work, trainings do not; " if read_only else "")
     if not read_only:
-        yield _lock(folder / local.LOCK)
+        yield _lock(local.lock_file(database))
     try:
         with closing(local.connect_to_read(database)) as connection:
             yield from _inside(connection, database)

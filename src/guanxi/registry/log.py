@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import subprocess
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -125,12 +126,14 @@ def _log_run(
 def log_figures(store: Store, run_id: str, figures: Mapping[str, Callable[[], Any]]) -> None:
     """Draw and log figures, by file name; one that cannot be drawn is left out with a warning."""
     for name, draw in figures.items():
-        try:
-            figure = draw()
-        except Exception as error:
-            logging.getLogger("guanxi").warning("%s was not drawn: %s", name, first_line(error))
-        else:
-            store.client.log_figure(run_id, figure, name)
+        with temporary_folder() as folder:
+            path = folder / Path(name).name
+            try:
+                draw().savefig(path)  # many faults of a figure show only when it is rendered
+            except Exception as error:
+                logging.getLogger("guanxi").warning("%s was not drawn: %s", name, first_line(error))
+            else:
+                store.client.log_artifact(run_id, str(path), os.path.dirname(name) or None)
 
 
 def log_page(store: Store, run_id: str, html: str) -> None:

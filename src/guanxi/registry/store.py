@@ -16,6 +16,7 @@ from guanxi.data.sources.source_table import first_line
 from guanxi.errors import RegistryError
 from guanxi.params import MLflowParams
 from guanxi.registry import _local_store as local
+from guanxi.registry import _postgres_lock
 from guanxi.registry.run_log import close_killed_runs
 
 ADDRESS_VARIABLE = "MLFLOW_TRACKING_URI"
@@ -37,8 +38,6 @@ _UNREACHABLE = {
     "timed out": "no answer in time",
 }
 _DATABASE_SCHEMES = ("sqlite", "postgresql", "mysql", "mssql")
-# For PostgreSQL's advisory lock: any number, the same in all processes of guanxi.
-_ADVISORY_LOCK = 7_209_361
 
 
 @dataclass(frozen=True)
@@ -80,7 +79,7 @@ def _import_mlflow() -> Any:
     for name in _LOGGERS:
         logger = logging.getLogger(name)
         _levels.setdefault(name, logger.level)
-        logger.setLevel(logging.ERROR)
+        logger.setLevel(logging.CRITICAL)  # errors are raised, and told in one line
     return mlflow
 
 
@@ -327,13 +326,16 @@ def _locked(uri: str) -> Iterator[None]:
     """Let one process at a time create tables or move aliases.
 
     Uses a lock file next to a SQLite database, and PostgreSQL's advisory lock; there is none for a server.
+
+    Raises
+    ------
+    RegistryError
+        If another process holds it for ten minutes.
     """
     database = local.database_file(uri)
     with ExitStack() as stack:
         if database is not None:
-            stack.enter_context(local.locked(database.parent / local.LOCK))
+            stack.enter_context(local.locked(local.lock_file(database)))
         elif uri.startswith("postgresql"):
-            # The lock is released with the connection, also if the process is killed.
-            connection = stack.enter_context(_connected(uri))
-            connection.exec_driver_sql(f"SELECT pg_advisory_lock({_ADVISORY_LOCK})")
+            _postgres_lock.lock(stack.enter_context(_connected(uri)), redact(uri))
         yield

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import logging
 from base64 import b64encode
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
+from guanxi.data.sources.source_table import first_line
 from guanxi.periods import add_days
 from guanxi.report import _summaries, figures, style
 from guanxi.report.figures import _strongest_drivers
@@ -27,7 +30,7 @@ _ZERO_MARGIN = 0.0005  # smaller differences would be shown as 0.0 %
 
 @dataclass(frozen=True)
 class Picture:
-    """A figure embedded as an image, with its texts."""
+    """A figure embedded as an image, with its texts; without ``uri`` if it could not be drawn."""
 
     uri: str
     title: str
@@ -35,10 +38,18 @@ class Picture:
     caption: str
 
 
-def picture(figure: Figure, plot: str, caption: str, t: dict[str, str]) -> Picture:
-    """Embed a figure as a data address: in an image, SVG can neither run nor load anything."""
-    uri = "data:image/svg+xml;base64," + b64encode(style._svg(figure).encode()).decode()
+def picture(draw: Callable[[], Figure], plot: str, caption: str, t: dict[str, str]) -> Picture:
+    """Embed a figure as a data address: in an image, SVG can neither run nor load anything.
+
+    One that cannot be drawn does not stop the page: it says so in its place, and a warning tells why.
+    """
     title = t[plot]
+    try:
+        image = style._svg(draw())
+    except Exception as error:
+        logging.getLogger("guanxi").warning("the picture %r was not drawn: %s", title, first_line(error))
+        return Picture("", title, t["not_drawn"], caption)
+    uri = "data:image/svg+xml;base64," + b64encode(image.encode()).decode()
     alt = t["chart"].format(title=title, x=t[f"x_{plot}"], y=t[f"y_{plot}"])
     return Picture(uri, title, alt, caption)
 
@@ -51,8 +62,7 @@ def _value(predictions: pd.DataFrame, language: Language) -> Picture:
     if curve is not None:
         top10, top20 = percent(curve.held_by(0.1)), percent(curve.held_by(0.2))
         caption = t["concentration_text"].format(top10=top10, top20=top20)
-    figure = figures.value_concentration(predictions, language)
-    return picture(figure, "concentration", caption, t)
+    return picture(lambda: figures.value_concentration(predictions, language), "concentration", caption, t)
 
 
 def _held_out(
@@ -78,8 +88,7 @@ def _calibration(holdout: pd.DataFrame, language: Language) -> Picture:
             observed=percent(float(np.average(reliability["observed"], weights=weights)), 1),
             gap=number(_summaries.calibration_gap(reliability) * 100, 1),
         )
-    figure = figures.calibration(holdout, language)
-    return picture(figure, "calibration", caption, t)
+    return picture(lambda: figures.calibration(holdout, language), "calibration", caption, t)
 
 
 def _by_frequency(holdout: pd.DataFrame, language: Language) -> Picture:
@@ -88,8 +97,7 @@ def _by_frequency(holdout: pd.DataFrame, language: Language) -> Picture:
     caption = t["by_frequency_text"].format(
         expected=number(expected), actual=number(actual), difference=_difference(expected, actual, t)
     )
-    figure = figures.purchases_by_frequency(holdout, language)
-    return picture(figure, "by_frequency", caption, t)
+    return picture(lambda: figures.purchases_by_frequency(holdout, language), "by_frequency", caption, t)
 
 
 def _tracking(tracking: pd.DataFrame, cutoff: date, language: Language) -> Picture:
@@ -103,8 +111,7 @@ def _tracking(tracking: pd.DataFrame, cutoff: date, language: Language) -> Pictu
             actual=number(last["actual"]),
             difference=_difference(float(last["expected"]), float(last["actual"]), t),
         )
-    figure = figures.tracking(tracking, cutoff, language)
-    return picture(figure, "tracking", caption, t)
+    return picture(lambda: figures.tracking(tracking, cutoff, language), "tracking", caption, t)
 
 
 def _difference(expected: float, actual: float, t: dict[str, str]) -> str:
@@ -130,7 +137,7 @@ def _lift(holdout: pd.DataFrame, language: Language) -> Picture:
             held = curve.held_by(0.1)
             sentences.append(t[key].format(share=percent(held), lift=number(held / 0.1, 1)))
     caption = " ".join(sentences) or t["nothing"]
-    return picture(figures.lift(holdout, language), "lift", caption, t)
+    return picture(lambda: figures.lift(holdout, language), "lift", caption, t)
 
 
 def _shap(explanation: Explanation | None, language: Language) -> Picture | None:
@@ -142,4 +149,4 @@ def _shap(explanation: Explanation | None, language: Language) -> Picture | None
     caption = t["shap_text"].format(
         customers=number(len(explanation.values)), features=", ".join(names) or MISSING
     )
-    return picture(figures.shap_summary(explanation, language), "shap", caption, t)
+    return picture(lambda: figures.shap_summary(explanation, language), "shap", caption, t)

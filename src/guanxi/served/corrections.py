@@ -55,6 +55,7 @@ class Regression:
             np.asarray(values, dtype=np.float64) for values in (model.mean, model.scale, model.coefficients)
         )
         self._intercept = float(model.intercept)
+        self._highest = np.asarray(model.highest or np.inf, dtype=np.float64)
 
     def predict(self, features: Features) -> Floats:
         """Score of each row, shape (n,)."""
@@ -66,7 +67,8 @@ class Regression:
         For a linear score and independent features these are the SHAP values (Lundberg & Lee 2017, A unified
         approach to interpreting model predictions, corollary 1).
         """
-        standardised = (logarithms(features, self.features) - self._mean) / self._scale
+        known = np.minimum(logarithms(features, self.features), self._highest)
+        standardised = (known - self._mean) / self._scale
         parts = standardised * self._coefficients
         return np.column_stack([parts, np.full(len(features), self._intercept)])
 

@@ -50,13 +50,18 @@ class SpendModel:
 
 @dataclass(frozen=True)
 class RegressionModel:
-    """A regression on standardised logarithms of features; all fields but the intercept have one length."""
+    """A regression on standardised logarithms of features; all fields but the intercept have one length.
+
+    Logarithms above ``highest`` count as that, so that an absurd value, such as an amount of 1e50, does not
+    multiply the prediction by as much. Models trained before it existed have none.
+    """
 
     features: tuple[str, ...]
     mean: tuple[float, ...]
     scale: tuple[float, ...]
     coefficients: tuple[float, ...]
     intercept: float
+    highest: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)

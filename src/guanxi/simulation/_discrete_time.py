@@ -6,7 +6,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
-from guanxi.simulation._purchase_process import Params, beta_probabilities
+from guanxi.simulation._purchase_process import (
+    Params,
+    beta_probabilities,
+    check_params,
+    opportunities,
+    start,
+)
 
 
 def simulate_bg_bb(params: Params, n: int, T: ArrayLike, seed: int) -> pd.DataFrame:
@@ -34,12 +40,13 @@ def simulate_bg_bb(params: Params, n: int, T: ArrayLike, seed: int) -> pd.DataFr
     >>> bool((rfm["frequency"] <= rfm["recency"]).all())
     True
     """
-    generator = np.random.default_rng(seed)
-    opportunities = np.broadcast_to(np.asarray(T).astype(np.int64), (n,))
+    generator = start(seed, n)
+    check_params(params, ("alpha", "beta", "gamma", "delta"), "BG/BB")
+    until = opportunities(T, "T", n)
     purchase = beta_probabilities(generator, params["alpha"], params["beta"], n)
     dropout = beta_probabilities(generator, params["gamma"], params["delta"], n)
     died_before = generator.geometric(dropout)
-    lived = np.minimum(died_before - 1, opportunities)
+    lived = np.minimum(died_before - 1, until)
     # Counting back from the last opportunity alive, the first transaction is the last one made.
     recency = np.maximum(lived - (generator.geometric(purchase) - 1), 0)
     earlier = generator.binomial(np.maximum(recency - 1, 0), purchase)
@@ -47,8 +54,8 @@ def simulate_bg_bb(params: Params, n: int, T: ArrayLike, seed: int) -> pd.DataFr
         {
             "frequency": np.where(recency > 0, 1 + earlier, 0),
             "recency": recency,
-            "T": opportunities,
-            "alive": died_before > opportunities,
+            "T": until,
+            "alive": died_before > until,
             "purchase_probability": purchase,
             "dropout_probability": dropout,
         }
@@ -79,8 +86,9 @@ def simulate_shifted_beta_geometric(params: Params, n: int, periods: ArrayLike, 
     >>> bool((contracts.loc[contracts["churned"] == 0, "duration"] == 7).all())
     True
     """
-    generator = np.random.default_rng(seed)
-    watched = np.broadcast_to(np.asarray(periods).astype(np.int64), (n,))
+    generator = start(seed, n)
+    check_params(params, ("alpha", "beta"), "the shifted beta-geometric model")
+    watched = opportunities(periods, "periods", n)
     churn = beta_probabilities(generator, params["alpha"], params["beta"], n)
     lost_at = generator.geometric(churn)
     return pd.DataFrame(

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
-from guanxi.simulation._purchase_process import Params, amount_rates, draw_customers, repeat_purchases
+from guanxi.simulation._purchase_process import Params, amount_rates, draw_customers, repeat_purchases, start
 
 
 def simulate_histories(
@@ -39,7 +39,7 @@ def simulate_histories(
     Raises
     ------
     ParamsError
-        If the model is unknown, a parameter is missing, unknown or not above 0, or T is invalid.
+        If the model is unknown, a parameter is missing, unknown or not above 0, or n, T or seed is invalid.
 
     Examples
     --------
@@ -47,7 +47,7 @@ def simulate_histories(
     >>> bool((rfm["recency"] <= rfm["T"]).all())
     True
     """
-    generator = np.random.default_rng(seed)
+    generator = start(seed, n)
     customers = draw_customers(generator, model, params, n, T)
     frequency, recency, log_gap_sum = np.zeros(n, dtype=np.int64), np.zeros(n), np.zeros(n)
     for buyers, time, gap in repeat_purchases(generator, customers):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from numbers import Real
 from typing import NamedTuple
 
 import numpy as np
@@ -16,6 +17,7 @@ Params = Mapping[str, float]
 
 _LEAST_RATE = 1e-300  # a rate of exactly 0 has no waiting time
 _LEAST_PROBABILITY = 1e-15  # practically 0, but geometric numbers fit into 64 bits
+_MOST_CUSTOMERS = 10**9
 _NEVER = np.iinfo(np.int64).max
 
 
@@ -85,10 +87,10 @@ def draw_customers(
     generator: np.random.Generator, model: str, params: Params, n: int, T: ArrayLike
 ) -> Customers:
     """Draw the customers of a model: first their purchase rates, then their dropout."""
-    if model not in _MODELS:
+    if not isinstance(model, str) or model not in _MODELS:
         raise ParamsError(f"model {model!r} is unknown: use one of {', '.join(_MODELS)}")
     name, names, draw_dropout = _MODELS[model]
-    _check_params(params, names, name)
+    check_params(params, names, name)
     events_per_purchase = params.get("k", 1)
     if events_per_purchase != int(events_per_purchase):
         raise ParamsError(f"k of {name} is {params['k']!r}: give a whole number of at least 1")
@@ -104,17 +106,56 @@ def draw_customers(
     )
 
 
-def _check_params(params: Params, names: tuple[str, ...], model: str) -> None:
+def check_params(params: Params, names: tuple[str, ...], model: str) -> None:
     """Reject parameters other than the model's, or not positive and finite."""
-    if set(params) != set(names):
-        raise ParamsError(f"{model} has the parameters {', '.join(names)}, not {', '.join(params)}")
+    given = params if isinstance(params, Mapping) else {}
+    if set(given) != set(names):
+        shown = ", ".join(map(str, given)) if given else repr(params)
+        raise ParamsError(f"{model} has the parameters {', '.join(names)}, not {shown}")
     for name in names:
-        if not (np.isfinite(params[name]) and params[name] > 0):
+        if not (isinstance(params[name], Real) and np.isfinite(params[name]) and params[name] > 0):
             raise ParamsError(f"{name} of {model} is {params[name]!r}: give a finite number above 0")
 
 
+def start(seed: int, n: int) -> np.random.Generator:
+    """Check the seed and the number of customers, and start the random numbers.
+
+    Raises
+    ------
+    ParamsError
+    """
+    for name, value in (("seed", seed), ("n", n)):
+        whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
+        if not whole or value < 0 or (name == "n" and value > _MOST_CUSTOMERS):
+            to = f" to {_MOST_CUSTOMERS:,}" if name == "n" else ""
+            raise ParamsError(f"{name} is {value!r}: give a whole number from 0{to}")
+    return np.random.default_rng(int(seed))
+
+
+def opportunities(given: ArrayLike, name: str, n: int) -> Integers:
+    """Check a number of opportunities, one for all customers or one for each.
+
+    Raises
+    ------
+    ParamsError
+    """
+    counts = _as_floats(given)
+    if counts.shape not in ((), (n,)) or not ((counts >= 0) & (counts < 2**53)).all():
+        raise ParamsError(
+            f"{name} does not hold a number for each of {n} customers: give one or {n} whole numbers from 0"
+        )
+    return np.broadcast_to(counts.astype(np.int64), (n,))
+
+
+def _as_floats(given: ArrayLike) -> Floats:
+    try:
+        return np.asarray(given, dtype=np.float64)
+    except (TypeError, ValueError, OverflowError):
+        return np.array([[np.nan]])
+
+
 def _ages(T: ArrayLike, n: int) -> Floats:
-    ages = np.asarray(T, dtype=np.float64)
+    ages = _as_floats(T)
     if ages.shape not in ((), (n,)) or not (np.isfinite(ages) & (ages >= 0)).all():
         raise ParamsError(
             f"T does not hold a time for each of {n} customers: give one or {n} finite numbers of at least 0"
@@ -134,7 +175,7 @@ def beta_probabilities(generator: np.random.Generator, a: float, b: float, n: in
 
 def amount_rates(generator: np.random.Generator, spend_params: Params, n: int) -> Floats:
     """Rates of the gamma distributed amounts of n customers, by Gamma-Gamma (Fader & Hardie, note 025)."""
-    _check_params(spend_params, ("p", "q", "v"), "Gamma-Gamma")
+    check_params(spend_params, ("p", "q", "v"), "Gamma-Gamma")
     return gamma_rates(generator, spend_params["q"], spend_params["v"], n)
 
 

@@ -6,9 +6,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
-from guanxi.simulation._purchase_process import Params, amount_rates, draw_customers, repeat_purchases
+from guanxi.errors import ParamsError
+from guanxi.periods import parse_date
+from guanxi.simulation._purchase_process import Params, amount_rates, draw_customers, repeat_purchases, start
 
 _SECONDS_PER_DAY = 86400.0
+_MOST_DAYS = 100_000  # later than 1677, where the times of pandas begin
 
 
 def simulate_transactions(
@@ -46,7 +49,8 @@ def simulate_transactions(
     Raises
     ------
     ParamsError
-        If the model is unknown, a parameter is missing, unknown or not above 0, or T is invalid.
+        If the model is unknown, a parameter is missing, unknown or not above 0, or n, T, seed or the cutoff
+        is invalid.
 
     Examples
     --------
@@ -54,8 +58,11 @@ def simulate_transactions(
     >>> list(simulate_transactions("bg_nbd", params, spend, n=3, T=200.0, seed=1).columns)
     ['customer_id', 'timestamp', 'amount']
     """
-    generator = np.random.default_rng(seed)
+    generator = start(seed, n)
+    last_day = parse_date(cutoff, what="cutoff")
     customers = draw_customers(generator, model, params, n, T)
+    if customers.T.max(initial=0.0) > _MOST_DAYS:
+        raise ParamsError(f"T is up to {customers.T.max():g} days: give at most {_MOST_DAYS:,}")
     rounds = [(np.arange(n), np.zeros(n))]
     rounds += [(buyers, time) for buyers, time, _ in repeat_purchases(generator, customers)]
     customer, since_first = (np.concatenate(column) for column in zip(*rounds, strict=True))
@@ -64,7 +71,7 @@ def simulate_transactions(
     customer, since_first = customer[order], since_first[order]
     amount_rate = amount_rates(generator, spend_params, n)[customer]
     amount = generator.standard_gamma(spend_params["p"], len(customer)) / amount_rate
-    end = pd.Timestamp(cutoff) + pd.Timedelta(days=1) - pd.Timedelta(seconds=1)
+    end = pd.Timestamp(last_day) + pd.Timedelta(days=1) - pd.Timedelta(seconds=1)
     before_end = np.round((customers.T[customer] - since_first) * _SECONDS_PER_DAY)
     return pd.DataFrame(
         {

@@ -4,17 +4,13 @@ from __future__ import annotations
 
 import json
 import math
-import os
-import shutil
-import socket
-import subprocess
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import ibis
 import pandas as pd
+import psycopg
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -35,43 +31,12 @@ GRANT SELECT (customer_id) ON archive.old TO reader;
 """
 
 
-def programs() -> Path:
-    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
-    if not found:
-        pytest.skip("no PostgreSQL server programs below /usr/lib/postgresql")
-    return found[-1].parent
-
-
 @pytest.fixture(scope="module")
-def server() -> Iterator[str]:
-    """Host and port of a server that trusts ``postgres`` and asks ``reader`` for a password."""
-    folder = Path(tempfile.mkdtemp(prefix="guanxi-postgres-"))
-    as_postgres = []
-    if os.geteuid() == 0:
-        if not shutil.which("runuser"):
-            pytest.skip("PostgreSQL does not run as root, and there is no runuser")
-        shutil.chown(folder, "postgres", "postgres")
-        as_postgres = ["runuser", "-u", "postgres", "--"]
-    binaries, data = programs(), folder / "data"
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-
-    def run(*command: str | Path) -> None:
-        subprocess.run([*as_postgres, *command], check=True, capture_output=True, cwd=folder, timeout=120)
-
-    access = folder / "access.conf"
-    access.write_text("host all reader 127.0.0.1/32 scram-sha-256\nhost all postgres 127.0.0.1/32 trust\n")
-    access.chmod(0o644)
-    run(binaries / "initdb", "-D", data, "-U", "postgres", "--auth=trust", "--no-sync", "-E", "UTF8")
-    options = f"-h 127.0.0.1 -p {port} -k '' -c hba_file={access} -c fsync=off"
-    run(binaries / "pg_ctl", "-D", data, "-w", "-o", options, "-l", folder / "server.log", "start")
-    try:
-        run(binaries / "psql", "-h", "127.0.0.1", "-p", str(port), "-U", "postgres", "-c", SETUP)
-        yield f"127.0.0.1:{port}"
-    finally:
-        run(binaries / "pg_ctl", "-D", data, "-m", "immediate", "stop")
-        shutil.rmtree(folder, ignore_errors=True)
+def server(postgres_server: str) -> str:
+    """Host and port of a server with the tables above, which asks ``reader`` for a password."""
+    with psycopg.connect(f"postgresql://postgres@{postgres_server}/postgres") as connection:
+        connection.execute(SETUP)
+    return postgres_server
 
 
 def test_tables_are_read(server: str) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from guanxi.data.findings import DataFinding
 from guanxi.data.spark import log as spark_log
 from guanxi.data.spark.engine import open_spark
 from guanxi.data.transactions import read_transactions
@@ -25,6 +26,7 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning"),
 ]
 COUNTS = (
+    "has_amounts",
     "lines_read",
     "lines_accepted",
     "rejected_by_rule",
@@ -75,6 +77,15 @@ def features(log: spark_log.SparkLog, cutoff: dt.date, horizon: int = 90) -> pd.
     return table.astype(dict.fromkeys(table.columns[1:], float))
 
 
+def same_findings(got: tuple[DataFinding, ...], expected: tuple[DataFinding, ...]) -> None:
+    """All but examples, which name lines, and the last digits of values."""
+    assert [each.name for each in got] == [each.name for each in expected]
+    for one, other in zip(got, expected, strict=True):
+        assert (one.lines, one.setting) == (other.lines, other.setting)
+        assert one.text == other.text or one.name == "unparsable_amount"  # Spark shows no reading of them
+        assert one.value == (None if other.value is None else pytest.approx(other.value, rel=1e-9))
+
+
 @pytest.mark.parametrize(
     "given",
     [
@@ -96,6 +107,7 @@ def test_counts_and_features_are_those_of_duckdb(
         log = spark_log.read_transactions(engine, str(source), params)
         for name in COUNTS:
             assert getattr(log, name) == getattr(own, name), name
+        same_findings(log.findings, own.findings)
         got = features(log, cutoff)
     expected = features_at(own, cutoff, 90)
     assert {"quantity_mean", "margin_share", "category_concentration", "orders_mean"} <= set(expected)
@@ -116,6 +128,41 @@ def test_columns_in_the_names_of_folders_are_read(spark_session: Any, tmp_path: 
         got = features(log, dt.date(2010, 1, 1))
     assert got["channel_count"].tolist() == [2.0, 2.0]
     pd.testing.assert_frame_equal(got, features_at(own, dt.date(2010, 1, 1), 90), check_dtype=False)
+    own.close()
+
+
+def test_a_log_without_amounts(spark_session: Any, tmp_path: Path) -> None:
+    table = dirty_lines().rename(columns={"Kunde Nr.": "customer_id", "bought": "timestamp"})
+    table[["customer_id", "timestamp", "order_id"]].to_parquet(tmp_path / "visits.parquet")
+    own = read_transactions(str(tmp_path))
+    with open_spark() as engine:
+        log = spark_log.read_transactions(engine, str(tmp_path), DataParams())
+        assert not log.has_amounts
+        same_findings(log.findings, own.findings)
+        assert "no_amounts" in {each.name for each in log.findings}
+        got = features(log, dt.date(2012, 3, 10))
+    expected = features_at(own, dt.date(2012, 3, 10), 90)
+    pd.testing.assert_frame_equal(got, expected, rtol=1e-12, atol=1e-12, check_dtype=False)
+    assert got["monetary_value"].isna().all()
+    own.close()
+
+
+def test_what_is_implausible_is_found(spark_session: Any, tmp_path: Path) -> None:
+    """Also amounts written as text."""
+    table = dirty_lines().rename(columns={"Kunde Nr.": "customer_id", "bought": "timestamp"})
+    table["amount"] = table["price"].abs().fillna(1.0).clip(1.0, 99.0).astype("str")
+    table.loc[500, "amount"], table.loc[501:504, "amount"] = "9999999", "ask"
+    table.loc[505:1500, "customer_id"] = "counter"
+    table.loc[1501, "timestamp"] = pd.Timestamp("1975-03-01", tz="UTC")
+    table.loc[1502:1503, "customer_id"] = ["Anna", "anna"]
+    table[["customer_id", "timestamp", "amount"]].to_parquet(tmp_path / "sales.parquet")
+    own = read_transactions(str(tmp_path))
+    assert {each.name for each in own.findings} >= {
+        "amount_far_out", "days_far_before", "dominant_customer", "ids_in_two_cases", "unparsable_amount",
+    }  # fmt: skip
+    with open_spark() as engine:
+        log = spark_log.read_transactions(engine, str(tmp_path), DataParams())
+        same_findings(log.findings, own.findings)
     own.close()
 
 

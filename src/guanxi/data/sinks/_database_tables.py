@@ -31,6 +31,12 @@ from guanxi.errors import OutputError, SourceError
 
 _ROWS_PER_BATCH = 20_000
 _CSV = "FORMAT csv, NULL ''"
+_ENGINE: dict[str, Any] = {
+    "threads": 1,
+    "memory_limit": "1GB",
+    "autoinstall_known_extensions": False,
+    "autoload_known_extensions": False,
+}
 
 
 class DuckDBLocation:
@@ -73,7 +79,7 @@ class DuckDBLocation:
     def _opened(self) -> Iterator[Any]:
         """Open the file for writing; nothing changes without a commit."""
         try:
-            connection = ibis.duckdb.connect(self._path, threads=1, memory_limit="1GB")
+            connection = ibis.duckdb.connect(self._path, **_ENGINE)
             try:
                 yield connection
             finally:

@@ -19,6 +19,7 @@ from guanxi.data.temporary import remove_abandoned, temporary_folder
 from guanxi.errors import OutputError, ParamsError
 
 TABLE_ENDINGS = (".parquet", ".csv")
+_SQLITE = b"SQLite format 3\0"
 
 
 def output_path(given: str | Path) -> Path:
@@ -40,9 +41,11 @@ def check_output(path: Path) -> None:
     Raises
     ------
     OutputError
-        If the folder cannot be created or written, or ``path`` is a folder or a symbolic link.
+        If the folder cannot be created or written, or ``path`` is a folder, a symbolic link or, as an MLflow
+        store may be, a SQLite database.
     """
     check_no_link(path)
+    _check_no_store(path)
     folder = path.parent
     while not folder.exists() and folder != folder.parent:
         folder = folder.parent
@@ -54,6 +57,19 @@ def check_output(path: Path) -> None:
         raise OutputError(f"cannot write into {folder}: {reason}; choose another place with -o") from None
     if path.is_dir():
         raise OutputError(f"{path} is a folder: name a file in it")
+
+
+def _check_no_store(path: Path) -> None:
+    """Refuse to replace a SQLite database, by whatever path it is reached: no output of ours is one."""
+    try:
+        with path.open("rb") as file:
+            is_sqlite = file.read(len(_SQLITE)) == _SQLITE
+    except OSError:
+        return
+    if is_sqlite:
+        raise OutputError(
+            f"{path} is a SQLite database, such as an MLflow store: choose another place with -o"
+        )
 
 
 def _check_table_name(path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
@@ -13,13 +14,16 @@ import pyarrow as pa
 
 from guanxi.data import datasets, rules
 from guanxi.data._columns import canonical_columns
+from guanxi.data._rejections import without_examples
 from guanxi.data._stand_ins import find_stand_ins
+from guanxi.data.findings import DataFinding
+from guanxi.data.plausibility import examine
 from guanxi.data.sources import _arrow, _databases
 from guanxi.data.sources.redaction import redact
 from guanxi.data.sources.source import _find_files
 from guanxi.data.sources.source_table import ROW, SourceTable, _check_names
 from guanxi.data.spark.engine import SparkEngine
-from guanxi.data.transactions import _all_rejected, _events_of
+from guanxi.data.transactions import WITHOUT_AMOUNTS, _all_rejected, _events_of
 from guanxi.errors import DataError, ParamsError, SourceError
 from guanxi.params import DataParams
 
@@ -38,9 +42,12 @@ class SparkLog:
     lines_read: int
     lines_accepted: int
     rejected_by_rule: dict[str, int]
+    has_amounts: bool
     customers_without_purchase: int
     first_day: date
     last_day: date
+    value: float
+    findings: tuple[DataFinding, ...] = ()
 
 
 def check_source(source: str, params: DataParams) -> None:
@@ -90,15 +97,18 @@ def read_transactions(engine: SparkEngine, source: str, params: DataParams) -> S
     parsed = engine.keep("parsed", columns.drop(*unused))
     stand_ins = find_stand_ins(parsed, params, engine.rows)
     judged = engine.keep("judged", rules._apply_rules(parsed, params, stand_ins))
-    by_rule = _by_rule(engine, judged)
+    by_rule = _by_rule(engine, judged, params)
     rejected = {str(rule): int(by_rule.loc[rule, "lines"]) for rule in sorted(by_rule.index.dropna())}
     if not by_rule.index.isna().any():
         if by_rule.empty:
             raise DataError(f"{table.name}: the source has columns but no lines: nothing to learn from")
-        raise DataError(_all_rejected(table.name, rejected, lambda rule: rules._advice(rule, table, params)))
+        raise DataError(_all_rejected(table.name, rejected, lambda rule: str(rules.plain_advice(rule))))
     accepted = by_rule[by_rule.index.isna()].iloc[0]
     everyone = judged.filter(judged.customer_id.notnull()).agg(n=judged.customer_id.nunique())
     lines = engine.table("lines", engine.frame(judged.filter(judged.rule.isnull()).drop("rule")))
+    n_accepted, has_amounts = int(accepted["lines"]), bool(pd.notna(accepted["value"]))
+    known = by_rule["value"].dropna()
+    values = {rule if isinstance(rule, str) else None: float(value) for rule, value in known.items()}
     return SparkLog(
         source=table.name,
         params=params,
@@ -106,18 +116,28 @@ def read_transactions(engine: SparkEngine, source: str, params: DataParams) -> S
         lines=lines,
         events=engine.keep("events", _events_of(lines)),
         lines_read=int(by_rule["lines"].sum()),
-        lines_accepted=int(accepted["lines"]),
+        lines_accepted=n_accepted,
         rejected_by_rule=rejected,
+        has_amounts=has_amounts,
         customers_without_purchase=int(engine.rows(everyone)["n"].iloc[0] - accepted["customers"]),
         first_day=pd.Timestamp(accepted["first"]).date(),
         last_day=pd.Timestamp(accepted["last"]).date(),
+        value=float(accepted["value"]) if has_amounts else math.nan,
+        findings=(
+            *stand_ins.findings,
+            *without_examples(table, rejected, values, n_accepted, rules.plain_advice),
+            *(() if has_amounts else (WITHOUT_AMOUNTS,)),
+            *examine(lines, params, engine.rows),
+        ),
     )
 
 
-def _by_rule(engine: SparkEngine, judged: Any) -> pd.DataFrame:
-    """Lines, customers and dates by rule (missing for accepted lines)."""
+def _by_rule(engine: SparkEngine, judged: Any, params: DataParams) -> pd.DataFrame:
+    """Lines, value, customers and dates by rule (missing for accepted lines)."""
+    size = judged.amount.abs()
     facts = judged.group_by("rule").agg(
         lines=ibis._.count(),
+        value=ibis.ifelse(size <= params.max_amount, size, ibis.null("float64")).sum(),
         customers=ibis._.customer_id.nunique(),
         first=ibis._.date.min(),
         last=ibis._.date.max(),

@@ -42,7 +42,7 @@ def pictures(content: ScorecardReport) -> list[Picture]:
         "quadrant": lambda: _leaving(content),
         "migration": lambda: _moved(content),
     }
-    return [picture(draw(), name, captions[name](), t) for name, draw in drawings(content).items()]
+    return [picture(draw, name, captions[name](), t) for name, draw in drawings(content).items()]
 
 
 def _named(content: ScorecardReport, column: str) -> dict[str, str]:

@@ -89,8 +89,7 @@ def interval(
     [0.0, 5.0, 0.0, 136.2]
     """
     x, t_x, T, own_mean = broadcast_floats(frequency, recency, T, monetary_value)
-    process, params, log_covariance = spend
-    tables = _Tables(process, parameter_points(params, log_covariance))
+    tables = _tables(spend)
     levels = ((1.0 - level) / 2.0, (1.0 + level) / 2.0)
     histories, inverse = distinct_rows((x, t_x, T, *(adjusted or ())))
     purchases = np.zeros((2, len(histories[0])))
@@ -101,7 +100,7 @@ def interval(
     for rows, counts, probabilities in _count_distributions(_parameter_points(transactions), asked, horizon):
         purchases[:, open_ends[rows]] = _count_quantiles(counts, probabilities, levels)
         log_spend[:, open_ends[rows]] = tables.quantiles(asked[0][rows], counts, probabilities, levels)
-    ends = np.exp(log_spend)[:, inverse] * process.scale(params, x, own_mean)
+    ends = np.exp(log_spend)[:, inverse] * tables.scale(x, own_mean)
     return dict(zip(NAMES, [*purchases[:, inverse], *ends], strict=True))
 
 
@@ -143,6 +142,10 @@ class _Tables:
     def __init__(self, process: SpendProcess, points: list[Params]) -> None:
         self._process, self._points = process, points
 
+    def scale(self, frequency: Floats, own_mean: Floats) -> Floats:
+        """Scale of the totals in the tables: that of the first parameter point."""
+        return self._process.scale(self._points[0], frequency, own_mean)
+
     def quantiles(
         self, frequency: Floats, counts: Floats, probabilities: Floats, levels: tuple[float, float]
     ) -> Floats:
@@ -161,6 +164,11 @@ class _Tables:
             return SpendTable(self._process, self._points, frequency, counts[1:])
         points = tuple(tuple(point.items()) for point in self._points)
         return _kept_table(self._process, points, frequency, len(counts))
+
+
+def _tables(spend: Spend) -> _Tables:
+    process, params, log_covariance = spend
+    return _Tables(process, parameter_points(params, log_covariance))
 
 
 @lru_cache(maxsize=256)

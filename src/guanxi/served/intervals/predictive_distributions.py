@@ -8,7 +8,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ..numerics import parameter_points
 from ..purchases.process import Floats
 from .posterior_predictive import (
     Adjusted,
@@ -16,7 +15,7 @@ from .posterior_predictive import (
     Transactions,
     _count_distributions,
     _parameter_points,
-    _Tables,
+    _tables,
     interval,
 )
 from .spend_table import SpendTable
@@ -48,15 +47,14 @@ class PredictiveDistributions:
     @property
     def scale(self) -> Floats:
         """Scale of each customer's total spend, shape (n,), in the unit of the amounts."""
-        process, params, _ = self.spend
-        return process.scale(params, self.histories[0], self.histories[3]) * self.factor
+        return _tables(self.spend).scale(self.histories[0], self.histories[3]) * self.factor
 
     @property
     def amount(self) -> Floats:
-        """Expected amount of a purchase over the scale, shape (n,); it depends on the frequency only."""
+        """Expected amount of a purchase over the scale, shape (n,)."""
         process, params, _ = self.spend
         x, mean = self.histories[0], self.histories[3]
-        return process.expected_spend(params, x, mean) / process.scale(params, x, mean)
+        return process.expected_spend(params, x, mean) / _tables(self.spend).scale(x, mean)
 
     def interval(self, level: float) -> dict[str, Floats]:
         """Central intervals of purchases and spend: :func:`.posterior_predictive.interval`."""
@@ -80,5 +78,4 @@ class PredictiveDistributions:
 
     def spend_table(self, frequency: float, counts: Floats) -> SpendTable:
         """Distribution of log(total / scale) for the counts above 0 that :meth:`counts` yields."""
-        process, params, log_covariance = self.spend
-        return _Tables(process, parameter_points(params, log_covariance)).table(frequency, counts)
+        return _tables(self.spend).table(frequency, counts)
