@@ -97,3 +97,29 @@ def test_the_proposal_reads_the_file() -> None:
         read_transactions(table)
     log = read_transactions(table, DataParams(columns=proposal(str(error.value))))
     assert (log.customers, log.value) == (2, 6.0)
+
+
+def test_quantity_and_unit_price_propose_the_amount_under_their_own_names() -> None:
+    expected = {"amount": "qty*unit_price"}
+    assert proposal(refusal("customer_id|timestamp|qty|unit_price")) == expected
+    expected = {"amount": "quantity*unit_price"}
+    assert proposal(refusal("customer_id|timestamp|quantity|unit_price")) == expected
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "customer|2022-01|2022-02|2022-03",
+        "Kunde|Jan 22|Feb 22|Mrz 22|Apr 22",
+        "Customer|January|February|March|Total",
+        "client|01/2022|02/2022|03/2022",
+        "id|2022-01-01 00:00:00|2022-02-01 00:00:00|2022-03-01 00:00:00",
+        "客户|2022年1月|2022年2月|2022年3月",
+        "customer|Q1 2022|Q2 2022|Q3 2022",
+        "customer|2020|2021|2022",
+    ],
+)
+def test_customers_by_periods_are_to_be_written_as_lines(header: str) -> None:
+    message = refusal(header)
+    assert "are periods: write one line per purchase" in message
+    assert "--columns" not in message

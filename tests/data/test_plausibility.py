@@ -189,6 +189,16 @@ class TestCustomers:
         mended = read(table, **as_set(found))
         assert mended.rejected_by_rule == {"missing_customer": found.lines}
 
+    def test_several_are_one_finding_whose_setting_names_all(self) -> None:
+        table = shop(1200)
+        table.loc[:199, "customer_id"] = "walk-in"
+        table.loc[200:449, "customer_id"] = "shop"
+        table["customer_id"] += np.where(table["customer_id"].str.len() < 4, np.arange(1200).astype(str), "")
+        found = [each for each in read(table).findings if each.name == "dominant_customer"]
+        assert [(each.lines, each.examples) for each in found] == [(450, ("shop", "walk-in"))]
+        assert "2 customers, each with an outlying share, have 37.5% of the lines" in found[0].text
+        assert read(table, **as_set(found[0])).rejected_by_rule == {"missing_customer": 450}
+
     def test_without_amounts_there_is_no_value(self) -> None:
         table = shop(1200).drop(columns="amount")
         table.loc[:500, "customer_id"] = "walk-in"
@@ -267,8 +277,12 @@ class TestAdvice:
         log.close()
 
     def test_what_the_source_says_stays_on_one_line_without_escapes(self) -> None:
-        text = str(DataFinding("x", "found", examples=("a\nb", "\x1b[2J"), setting="data.decimal=,"))
-        assert text == r"found (a\nb; \x1b[2J) (--set data.decimal=,)"
+        text = str(
+            DataFinding(
+                "x", "found", examples=("a\nb", "\x1b[2J", "1\u202f000\xa0Ft"), setting="data.decimal=,"
+            )
+        )
+        assert text == r"found (a\nb; \x1b[2J; 1 000 Ft) (--set data.decimal=,)"
 
 
 class TestUnreadable:

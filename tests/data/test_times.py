@@ -282,3 +282,39 @@ def test_a_day_is_never_read_as_another(engine: Any, days: list[dt.date], form: 
     resolved = params.model_copy(update={"timestamp_format": found})
     read_back = table.select("day", time=read_time(table.text, resolved)).execute()
     assert [time.date() for time in read_back["time"]] == [day.date() for day in read_back["day"]]
+
+
+@pytest.mark.parametrize(
+    ("one", "other"), [("%d/%m/%Y", "%m/%d/%Y"), ("%d.%m.%Y", "%m-%d-%Y"), ("%Y-%m-%d", "%d.%m.%Y")]
+)
+def test_two_formats_in_one_column_are_named_together(one: str, other: str) -> None:
+    days = pd.date_range("2021-01-01", periods=300, freq="2D")
+    times = [*days[:200].strftime(one), *days[200:].strftime(other)]
+    said = []
+    for form in (None, one):
+        try:
+            said.append(" ".join(map(str, read(times, timestamp_format=form).findings)))
+        except DataError as error:
+            said.append(str(error))
+    for text in said:
+        assert "the times are written in two ways, such as '" in text
+        assert one.replace("%Y-%m-%d", "ISO 8601") in text
+        assert f"({other}): write all in one way in the source" in text
+
+
+@pytest.mark.parametrize(
+    ("times", "example"),
+    [
+        (
+            ["25. Jan 2023", "1. Apr 2022", "3. Aug 2022", "1. Mär 2022", "1. Mär 2022", "4. Mai 2021"],
+            "1. Mär 2022",
+        ),
+        (["Q3 2023", "Q4 2022"], "Q3 2023"),
+        (["2023/8/11 下午 3:05:00", "2023/8/12 上午 3:05:00"], "2023/8/11 下午 3:05:00"),
+    ],
+)
+def test_words_that_no_format_reads_are_named_without_a_setting(times: list[str], example: str) -> None:
+    with pytest.raises(DataError) as caught:
+        read(times)
+    assert f"{example!r}: weeks, quarters and names of months or half-days" in str(caught.value)
+    assert settings_in(caught.value) == []

@@ -1,4 +1,4 @@
-"""Lines of totals named like ``1000 Total`` are recognised by their sums, and customers of such names are not."""
+"""Lines of totals named like ``1000 Total`` are told by their sums; customers of such names stay."""
 
 from __future__ import annotations
 
@@ -38,8 +38,10 @@ def with_totals(rows: list[tuple[str, str, float]], by: Any, name: str) -> list[
 
 @pytest.mark.parametrize(
     "name",
-    ["{} Total", "Total {}", "Subtotal: {}", "{} Ergebnis", "Zwischensumme {}", "Total général {}"]
-    + ["{}小计", "小计 {}", "{} 汇总", "SUM ({})"],
+    [
+        *("{} Total", "Total {}", "Subtotal: {}", "{} Ergebnis", "Zwischensumme {}", "Total général {}"),
+        *("{}小计", "小计 {}", "{} 汇总", "SUM ({})"),
+    ],
 )
 def test_totals_after_each_customer(name: str) -> None:
     log = log_of(with_totals(lines(), lambda table: table["customer_id"], name))

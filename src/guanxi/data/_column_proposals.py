@@ -55,6 +55,17 @@ _NOT = {
     ),
 }
 _SAMPLE = 1000
+_FEWEST_PERIODS = 3
+_MONTH = (
+    "(jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec|mär|mrz|mai|okt|dez|ene|abr|ago|dic|janv|févr|avr|juin"
+    r"|juil|août|déc)[^\W\d]*"
+)
+_PERIOD = re.compile(
+    r"(19|20)\d\d([-/. ]?(\d{1,2}|Q[1-4])([-/. ]\d{1,2})?( 00:00:00)?)?|(19|20)\d\d年(\d{1,2}月)?|\d{1,2}月"
+    r"|\d{1,2}[-/.](\d{1,2}[-/.])?(19|20)\d\d|Q[1-4]([-/. ]?(19|20)?\d\d)?"
+    rf"|{_MONTH}\.?([-/. ]?'?((19|20)?\d\d))?|(19|20)?\d\d[-/. ]{_MONTH}",
+    re.IGNORECASE,
+)
 _DATE = re.compile(r"\s*\d{1,4}(?:([-/.年])\d{1,2}(\1|月)|[-/. ]?[^\W\d]{3,9}\.?,?[-/. ]?)\d{1,4}")
 _NUMBER = re.compile(r"\s*[-+(]?\s*\D{0,3}\s*\d[\d.,' ]*\D{0,4}$")
 _MOST = 0.9
@@ -72,12 +83,25 @@ def propose_columns(source: SourceTable, given: Mapping[str, str]) -> dict[str, 
             found[name] = column
             free.remove(column)
     if "amount" not in found:
-        factors = [_named(_NAMES[name], free) for name in ("quantity", "price")]
+        mapped = (given.get("quantity"), given.get("unit_price"))
+        named = (_named(_NAMES[name], free) for name in ("quantity", "price"))
+        factors = [column or other for column, other in zip(mapped, named, strict=True)]
         if None not in factors:
             found["amount"] = "*".join(map(str, factors))
             free = [name for name in free if name not in factors]
     left = [name for name in ("timestamp", "amount", "customer_id") if name not in found]
     return found | (_by_content(source, left, free) if left else {})
+
+
+def is_wide(source: SourceTable) -> bool:
+    """Whether most columns are named like days, months or years, so that a line holds many purchases.
+
+    Examples
+    --------
+    Customers by months, as a pivot table writes them: ``customer, 2022-01, 2022-02, 2022-03``.
+    """
+    periods = [name for name in source.columns if _PERIOD.fullmatch(name.strip())]
+    return len(periods) >= _FEWEST_PERIODS and 2 * len(periods) > len(source.columns)
 
 
 def columns_option(columns: Mapping[str, str]) -> str:

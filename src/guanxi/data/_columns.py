@@ -9,10 +9,11 @@ from typing import Any
 
 import ibis
 
-from guanxi.data._column_proposals import columns_option, propose_columns
+from guanxi.data._column_proposals import columns_option, is_wide, propose_columns
 from guanxi.data._identifiers import identifier, present
 from guanxi.data._number_formats import resolve_numbers
 from guanxi.data._numbers import read_number
+from guanxi.data._offsets import offset_findings
 from guanxi.data._time_formats import resolve_times
 from guanxi.data._times import read_time
 from guanxi.data.findings import DataFinding
@@ -34,7 +35,9 @@ def resolve_formats(source: SourceTable, params: DataParams) -> tuple[DataParams
         {name: present(source.table[name], params.missing) for name in names}
         for names in (mapping["timestamp"], sorted(parts))
     )
-    return find_formats(source.name, times, numbers, params)
+    params, found = find_formats(source.name, times, numbers, params)
+    zones = (each for name, column in times.items() for each in offset_findings(name, column, params))
+    return params, (*found, *zones)
 
 
 def find_formats(
@@ -120,6 +123,7 @@ def _mapping(source: SourceTable, params: DataParams) -> dict[str, list[str]]:
                 f"{columns_option(proposed)}, or leave amounts out with --columns amount="
             )
     if unknown:
+        _check_not_wide(source, unknown)
         option = columns_option(propose_columns(source, known))
         raise SourceError(
             f"{source.name}: {', '.join(unknown)}; it has {', '.join(source.columns)}: map it with {option}"
@@ -131,6 +135,17 @@ def _mapping(source: SourceTable, params: DataParams) -> dict[str, list[str]]:
                 f"it has {', '.join(source.columns)}"
             )
     return mapping
+
+
+def _check_not_wide(source: SourceTable, unknown: list[str]) -> None:
+    """Refuse a table of customers by months, from which no columns can be mapped."""
+    if is_wide(source):
+        names = ", ".join(source.columns[:5]) + (" and so on" if len(source.columns) > 5 else "")
+        raise SourceError(
+            f"{source.name}: {', '.join(unknown)}; its columns ({names}) are periods: write one line per "
+            "purchase, with the columns customer_id, timestamp and amount (in Excel: Power Query, Unpivot; "
+            "in pandas: melt)"
+        )
 
 
 def repeated(table: Any, compared: list[str]) -> Any:

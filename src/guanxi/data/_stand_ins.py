@@ -1,4 +1,4 @@
-"""Customers that stand for unknown ones or for totals, and days that do, told by their place among the others."""
+"""Customers and days that stand for unknown ones or totals, told by their place among the others."""
 
 from __future__ import annotations
 

@@ -115,6 +115,9 @@ def time_advice(column: Any, params: DataParams, section: str) -> str:
     if not is_written(column):
         return "times before 1900 or of another type than date and time: correct them in the source"
     with _distinct([column], whole=True) as texts:
+        mixed = _Readings(texts, params, whole=True).mixed()
+        if mixed:
+            return mixed
         time = parse(texts.text, params)
         unread = texts.filter(time.isnull() | (time < ibis.literal(FIRST_TIME)))
         readings = _Readings(unread, params, whole=True)
@@ -134,14 +137,19 @@ def _remedy(example: str, section: str) -> str:
         return ": map timestamp to the column that holds the time, or correct these lines in the source"
     if re.search(r":\d\d.*[A-Za-z]{3}", example):
         return ": write zones as offsets, such as +0200, or leave them out, in the source"
-    words = re.findall(r"[^\W\d_]{3,}", example)
-    if re.search(r"\d-?[WQ]\d", example) or not all(map(_ENGLISH.fullmatch, words)):
+    if _is_foreign(example):
         return (
-            ": weeks, quarters and names of months in other languages than English are not read: write days "
-            "as 2021-12-31 in the source"
+            ": weeks, quarters and names of months or half-days in other languages than English are not "
+            "read: write days as 2021-12-31 in the source"
         )
     old = " (before 1900)" if re.match(r"[01]\d{3}-\d\d-\d\d", example) else ""
     return f"{old}: give their format with --set {section}.timestamp_format=…"
+
+
+def _is_foreign(example: str) -> bool:
+    """Whether a time has words that no format reads."""
+    words = re.findall(r"[^\W\d_]{3,}|[^\W\d_a-zA-Z]+", example)
+    return bool(re.search(r"(?:\b|\d-?)[WQ]\d", example)) or not all(map(_ENGLISH.fullmatch, words))
 
 
 @contextmanager
@@ -213,6 +221,25 @@ class _Readings:
                 kept.append(form)
         return kept
 
+    def mixed(self) -> str:
+        """Say that the times are written in two ways, of which no format reads both; else nothing."""
+        first = max(self.forms, key=self._by)
+        rest = {
+            form: int(_lines(self.table, self._time(first).isnull() & self._time(form).notnull()).execute())
+            for form in self.forms
+        }
+        second = max(self.forms, key=lambda form: rest[form])
+        if not rest[second] or (first != self.given and rest[second] <= _JUNK * self.lines):
+            return ""
+        ways = [
+            f"{self.example([form], unread_by=[other])!r} ({form or 'ISO 8601'})"
+            for form, other in ((first, second), (second, first))
+        ]
+        return (
+            f"the times are written in two ways, such as {ways[0]} and (lines: {rest[second]:,}) {ways[1]}: "
+            "write all in one way in the source"
+        )
+
     def _differ(self, one: str | None, other: str | None) -> Any:
         return (self._time(one) != self._time(other)).fill_null(False)
 
@@ -239,14 +266,15 @@ class _Readings:
         """Refuse to choose between formats that differ, two-digit years, and times that are not all read."""
         shown = self.different(fitting)
         unread = self.lines - self._by(fitting[0])
-        if 2 * unread > self.lines:
-            bad = self.example([], fitting[:1])
+        bad = self.example([], fitting[:1])
+        if 2 * unread > self.lines or (
+            unread > _JUNK * self.lines and re.search("[0-9]", bad) and _is_foreign(bad)
+        ):
             raise DataError(
                 f"{names}: {unread:,} of {self.lines:,} times cannot be read, such as {bad!r}"
                 f"{_remedy(bad, section)}"
             )
         if unread > _JUNK * self.lines:
-            bad = self.example([], fitting[:1])
             what = f"{unread:,} of {self.lines:,} times cannot be read, such as {bad!r}; of the others "
         elif any("%y" in form for form in shown if form):
             what = "the year has two digits: "

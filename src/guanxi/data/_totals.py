@@ -44,7 +44,7 @@ def find_totals(parsed: Any, params: DataParams, rows: Callable[[Any], pd.DataFr
 
 
 def _patterns(words: tuple[str, ...]) -> tuple[str, str]:
-    """Write patterns of the words at the beginning and at the end of a name; Chinese is written without blanks."""
+    """Write patterns of the words at the beginning and the end of a name; Chinese has no blanks."""
     plain = "|".join(re.escape(word) for word in words if word[-1:] < "\u2e80")
     joined = "|".join(re.escape(word) for word in words if word[-1:] >= "\u2e80") or "$^"
     plain = plain or "$^"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -89,7 +90,14 @@ class DataFinding:
         setting = shlex.quote(self.setting.removeprefix("--set ")) if self.setting else ""
         setting = f" (--set {setting})" if setting and setting not in text else ""
         # Examples are as in the source, where line breaks and terminal escapes may stand.
-        return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text + shown + setting)
+        return "".join(map(_plain, text + shown + setting))
+
+
+def _plain(character: str) -> str:
+    """Write blanks of any width as one, and what is not printable as its escape."""
+    if unicodedata.category(character) == "Zs":
+        return " "
+    return character if character.isprintable() else repr(character)[1:-1]
 
 
 def told(

@@ -181,23 +181,26 @@ def _dominant_customers(lines: Any, params: DataParams, rows: Rows) -> Iterator[
     found = rows(customers.filter(ibis.or_(*outlying)).order_by(ibis.desc("lines"), "customer_id"))
     ids = [*(params.guests or ()), *map(str, found["customer_id"])]
     setting = f"data.guests={json.dumps(ids, ensure_ascii=False)}"
-    for row in found.itertuples():
-        share = row.value / (facts["value"] or 1.0)
-        known = not pd.isna(share)
-        yield told(
-            "dominant_customer",
-            "dominant_customer" if known else "dominant_customer_without_value",
-            facts={
-                "customer": repr(str(row.customer_id)),
-                "of_lines": f"{row.lines / facts['lines']:.1%}",
-                **({"of_value": f"{share:.1%}"} if known else {}),
-                "setting": shlex.quote(setting),
-            },
-            lines=int(row.lines),
-            value=rounded(row.value) if known else None,
-            examples=(str(row.customer_id),),
-            setting=setting,
-        )
+    if found.empty:
+        return
+    value, lines_of = found["value"].sum(min_count=1), int(found["lines"].sum())
+    known = not pd.isna(value)
+    one = {"customer": repr(str(found["customer_id"].iloc[0]))}
+    several = {"count": f"{len(found):,}"}
+    yield told(
+        "dominant_customer",
+        f"dominant_customer{'s' * (len(found) > 1)}{'' if known else '_without_value'}",
+        facts={
+            **(one if len(found) == 1 else several),
+            "of_lines": f"{lines_of / facts['lines']:.1%}",
+            **({"of_value": f"{value / (facts['value'] or 1.0):.1%}"} if known else {}),
+            "setting": shlex.quote(setting),
+        },
+        lines=lines_of,
+        value=rounded(value) if known else None,
+        examples=tuple(map(str, found["customer_id"].head(SHOWN))),
+        setting=setting,
+    )
 
 
 def _ids_in_two_cases(lines: Any, rows: Rows) -> Iterator[DataFinding]:

@@ -13,7 +13,8 @@ import ibis
 import pandas as pd
 
 from guanxi.data import rules
-from guanxi.data._columns import canonical_columns, resolve_formats
+from guanxi.data._columns import _mapping, canonical_columns, resolve_formats
+from guanxi.data._other_columns import examine_other_columns
 from guanxi.data._rejections import rejections
 from guanxi.data._stand_ins import find_stand_ins
 from guanxi.data.chunks import ChunkQuery, CustomerChunks
@@ -182,6 +183,8 @@ def _summarise(connection: Any, source: SourceTable, judged: Any, params: DataPa
     repeated = judged.filter(judged.repeated).count().execute()
     customers, has_amounts = int(facts["customers"].iloc[0]), bool(facts["value"].notna().iloc[0])
     found = rejections(source, judged, rejected, rejected_by_rule, n_accepted, params)
+    mapped = {part for parts in _mapping(source, params).values() for part in parts}
+    found = (*found, *examine_other_columns(source, lines, mapped, params))
     if not has_amounts:
         found = (*found, WITHOUT_AMOUNTS)
     # Drop intermediate tables before the next large step, which needs the memory.

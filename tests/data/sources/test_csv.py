@@ -15,6 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from guanxi.data.transactions import read_transactions
+from guanxi.data.usability import check_readable
 from guanxi.errors import DataError, SourceError
 from guanxi.params import DataParams
 
@@ -268,3 +269,17 @@ def test_every_record_is_accounted_for(tmp_path: Path, lines: list[tuple[str, An
     given_texts = log.lines.order_by("line_number").execute()["category"].tolist()
     expected = [None if not y.strip() else y.replace("\r\n", "\n") for _, y, _ in sound] + [None]
     assert [None if pd.isna(text) else text.replace("\r\n", "\n") for text in given_texts] == expected
+
+
+def test_repeated_headers_are_named_and_cost_nothing(read_lines: Reader) -> None:
+    log = read_lines(GOOD + HEADER + GOOD + HEADER + GOOD)
+    assert (log.lines_accepted, log.rejected_by_rule) == (6, {"repeated_header": 2})
+    assert rejected(log) == [(n, "repeated_header", HEADER.strip()) for n in (4, 7)]
+    (found,) = (each for each in log.findings if each.name == "repeated_header")
+    assert "the line repeats the names of the columns: files were joined" in found.text
+    check_readable(log)
+
+
+def test_a_line_with_one_name_of_a_column_is_no_header(read_lines: Reader) -> None:
+    log = read_lines(GOOD + "customer_id,2020-01-01,5\n")
+    assert (log.lines_accepted, log.rejected_by_rule) == (3, {})

@@ -10,7 +10,7 @@ import json
 import lzma
 import zipfile
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pyarrow as pa
 import pyarrow.feather
@@ -249,3 +249,44 @@ def test_nothing_is_left_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     log.close()
     with pytest.raises(DataError):
         read(tmp_path / "a.csv", gzip.compress(CSV[:29]))
+
+
+class TestSeveralTables:
+    rows: ClassVar[list[list[Any]]] = [["customer_id", "timestamp", "amount"], ["1", "2020-01-01", 5.0]]
+
+    def test_an_archive_of_files_is_to_be_given_as_a_folder(self, tmp_path: Path) -> None:
+        given = tmp_path / "all.zip"
+        given.write_bytes(archive({"2022.csv": CSV, "2023.csv": CSV}))
+        with pytest.raises(
+            SourceError, match=r"holds 2 files .*: unpack it and give the folder, to read all"
+        ):
+            read_transactions(str(given))
+
+    def test_sheets_of_the_same_columns_can_be_read_together(self, tmp_path: Path) -> None:
+        given = tmp_path / "all.xlsx"
+        given.write_bytes(workbook(**{"2022": [*self.rows, self.rows[1]], "2023": self.rows, "Notes": []}))
+        log = read_transactions(str(given))
+        (found,) = (each for each in log.findings if each.name == "sheet")
+        assert "of the same columns: to read them all, --set 'data.sheet=*'" in found.text
+        assert (log.lines_accepted, found.setting) == (2, "data.sheet=*")
+        assert read_transactions(str(given), DataParams(sheet="20*")).lines_accepted == 3
+        with pytest.raises(SourceError, match=r"no sheet '19\*': set data.sheet to one of 2022, 2023"):
+            read_transactions(str(given), DataParams(sheet="19*"))
+
+    def test_sheets_of_other_columns_are_not_read_together(self, tmp_path: Path) -> None:
+        given = tmp_path / "all.xlsx"
+        given.write_bytes(workbook(log=[*self.rows, self.rows[1]], codes=[["code", "name"], ["1", "x"]]))
+        (found,) = (each for each in read_transactions(str(given)).findings if each.name == "sheet")
+        assert found.setting == "data.sheet=log"
+        with pytest.raises(SourceError, match="sheet 'codes': its columns differ"):
+            read_transactions(str(given), DataParams(sheet="*"))
+
+    @pytest.mark.parametrize("indent", [None, 2])
+    def test_one_object_that_holds_the_lines_is_named(self, tmp_path: Path, indent: int | None) -> None:
+        records = [dict(zip(NAMES, ("1", "2020-01-01", 5), strict=True))] * 3
+        given = tmp_path / "log.json"
+        given.write_text(json.dumps({"status": "ok", "data": records}, indent=indent))
+        with pytest.raises(
+            SourceError, match="is one object, whose 'data' holds 3 objects: write only these"
+        ):
+            read_transactions(str(given))

@@ -59,6 +59,7 @@ def read(
         advice["invalid_encoding"] = advice.get("invalid_encoding") or fix
         found = _mark_finding(file, params.encoding), encoding
         findings |= dict.fromkeys((*dialect.findings, *filter(None, found)))
+    connection.raw_sql(f"DELETE FROM source WHERE {_is_header(names)}")
     tables = connection.table("source"), connection.table("unreadable")
     return SourceTable(source, *tables, tuple(findings), advice)
 
@@ -79,8 +80,19 @@ def _load(connection: Any, given: Path, text: Path, copy: Path, dialect: Dialect
         lines_left_out = repair_quotes(text, copy, dialect.division.delimiter, len(dialect.names))
         _insert(connection, given, copy, dialect, before)
     connection.raw_sql("INSERT INTO unreadable FROM refused")
+    header = literal(dialect.division.delimiter.join(dialect.names))
+    connection.raw_sql(
+        f"INSERT INTO unreadable SELECT {ROW} - {before} + {dialect.skip}, 'repeated_header', {header} "
+        f"FROM source WHERE {ROW} > {before} AND {_is_header(dialect.names)}"
+    )
     if lines_left_out:
         connection.con.executemany("INSERT INTO unreadable VALUES (?, 'unbalanced_quote', ?)", lines_left_out)
+
+
+def _is_header(names: list[str]) -> str:
+    """Write the condition that a line repeats the header, as where files were joined."""
+    same = [f"trim({identifier(name)}) = {literal(name)}" for name in names if not name.isdigit()]
+    return " AND ".join(same) if len(same) > 1 else "false"
 
 
 def _rows(connection: Any) -> int:

@@ -36,8 +36,12 @@ def read(
 
     kinds = ColumnKinds()
     unreadable: list[tuple[int, str]] = []
+    read = 0
     for record in records(lambda number, line: unreadable.append((number, line))):
         kinds.add(record)
+        read += 1
+    if read < 2:
+        _check_not_nested(files[0].given, texts[0])
     schema = kinds.schema()
     if not schema.names:
         raise SourceError(
@@ -73,6 +77,17 @@ def _array(given: Path, text: str) -> list[Record]:
     if not all(isinstance(record, dict) for record in array):
         raise SourceError(f"{given}: the JSON array must hold objects, one for each line")
     return list(array)
+
+
+def _check_not_nested(given: Path, text: Path) -> None:
+    """Refuse a file of one object in which an array holds the lines."""
+    content = _parsed(text.read_text("utf-8-sig", "surrogateescape"))
+    for name, inner in content.items() if isinstance(content, dict) else ():
+        if isinstance(inner, list) and len(inner) > 1 and all(isinstance(each, dict) for each in inner):
+            raise SourceError(
+                f"{given}: is one object, whose {name!r} holds {len(inner):,} objects: write only these, one "
+                "JSON object per line or an array of them"
+            )
 
 
 def _unwrapped(value: dict[str, Any]) -> Any:

@@ -106,9 +106,8 @@ def _open_member(given: Path, path: Path) -> IO[bytes]:
     ]  # fmt: skip
     if len(members) != 1:
         names = ", ".join(repr(member.filename)[1:-1] for member in members[:10]) or "none"
-        raise SourceError(
-            f"{given}: the archive holds {len(members)} files ({names}): unpack it and give one"
-        )
+        fix = "unpack it and give the folder, to read all, or one of them" if members else "give another"
+        raise SourceError(f"{given}: the archive holds {len(members)} files ({names}): {fix}")
     try:
         return archive.open(members[0])
     except (RuntimeError, NotImplementedError) as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fnmatch import fnmatchcase
 from typing import Any
 
 from guanxi.data.findings import DataFinding
@@ -16,20 +17,23 @@ _SAMPLE = 200
 
 
 def read(connection: Any, source: str, files: list[DataFile], params: DataParams) -> SourceTable:
-    """Read one sheet of each workbook into the engine; numbers and times keep their types."""
+    """Read the sheets of each workbook into the engine; numbers and times keep their types."""
     records: list[Record] = []
     findings: tuple[DataFinding, ...] = ()
     columns: list[str] = []
     for file in files:
-        name, cells, found = _sheet(file, params)
-        rows, names, more = _table(f"{file.given}, sheet {name!r}", cells, params)
-        if columns and names != columns:
-            raise SourceError(
-                f"{file.given}: its columns differ from those of {files[0].given}: read them one by one"
-            )
-        columns = names
-        findings += found + more
-        records += rows
+        sheets, found = _sheets(file, params)
+        findings += found
+        for name, cells in sheets.items():
+            shown = f"{file.given}, sheet {name!r}"
+            rows, names, more = _table(shown, cells, params)
+            if columns and names != columns:
+                raise SourceError(
+                    f"{shown}: its columns differ from those of {files[0].given}: read them one by one"
+                )
+            columns = names
+            findings += more
+            records += rows
     kinds = ColumnKinds()
     for record in [dict.fromkeys(columns), *records]:
         kinds.add(record)
@@ -37,18 +41,14 @@ def read(connection: Any, source: str, files: list[DataFile], params: DataParams
     return SourceTable(table.name, table.table, table.unreadable, findings)
 
 
-def _sheet(file: DataFile, params: DataParams) -> tuple[str, list[list[Any]], tuple[DataFinding, ...]]:
-    """Return the name and cells of the sheet that is set, else of the one with the most lines."""
+def _sheets(file: DataFile, params: DataParams) -> tuple[dict[str, list[list[Any]]], tuple[DataFinding, ...]]:
+    """Return the cells of the sheets that are set, by name, else of the one with the most lines."""
     from python_calamine import CalamineError, PasswordError, SheetTypeEnum, load_workbook
 
     try:
         book = load_workbook(file.plain)
         known = [sheet.name for sheet in book.sheets_metadata if sheet.typ == SheetTypeEnum.WorkSheet]
-        if params.sheet is not None and params.sheet not in known:
-            raise SourceError(
-                f"{file.given}: no sheet {params.sheet!r}: set data.sheet to one of {', '.join(known)}"
-            )
-        names = known if params.sheet is None else [params.sheet]
+        names = known if params.sheet is None else _chosen(file, params.sheet, known)
         sheets = {name: book.get_sheet_by_name(name).to_python(skip_empty_area=False) for name in names}
     except PasswordError:
         raise SourceError(f"{file.given}: is protected by a password: save it without one") from None
@@ -57,16 +57,30 @@ def _sheet(file: DataFile, params: DataParams) -> tuple[str, list[list[Any]], tu
         raise SourceError(
             f"{file.given}: not readable as a workbook ({reason}): save it again as .xlsx"
         ) from None
+    if params.sheet is not None:
+        return sheets, ()
     chosen = max(sheets, key=lambda name: len(sheets[name]))
     others = [f"{name} ({len(cells):,})" for name, cells in sheets.items() if cells and name != chosen]
     if not others:
-        return chosen, sheets[chosen], ()
+        return {chosen: sheets[chosen]}, ()
     text = (
         f"{file.given}: sheet {chosen} is read, which has the most lines ({len(sheets[chosen]):,}); "
         f"not read: {', '.join(others)}"
     )
+    setting = f"data.sheet={chosen}"
+    if all(cells[0] == sheets[chosen][0] for cells in sheets.values() if cells):
+        text += ", of the same columns: to read them all, --set 'data.sheet=*'"
+        setting = "data.sheet=*"
     lines = sum(map(len, sheets.values())) - len(sheets[chosen])
-    return chosen, sheets[chosen], (DataFinding("sheet", text, lines, setting=f"data.sheet={chosen}"),)
+    return {chosen: sheets[chosen]}, (DataFinding("sheet", text, lines, setting=setting),)
+
+
+def _chosen(file: DataFile, sheet: str, known: list[str]) -> list[str]:
+    """Return the sheet of a name, or those that match it as a pattern such as ``20*``."""
+    names = [sheet] if sheet in known else [name for name in known if fnmatchcase(name, sheet)]
+    if not names:
+        raise SourceError(f"{file.given}: no sheet {sheet!r}: set data.sheet to one of {', '.join(known)}")
+    return names
 
 
 def _table(
