@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import date
 from itertools import combinations
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -120,7 +120,10 @@ def _with_one_inside(
         inside = [name for name in candidates if name in fitted and not is_at_edge(fitted[name])]
         if inside:
             why = f"{inside[0]} added, since {' and '.join(names)} ended at the edge of the parameters"
-            added = {target: (*names, inside[0]), "reason": f"{choice.reason}; {target}: {why}"}
+            added: dict[str, Any] = {
+                target: (*names, inside[0]),
+                "reason": f"{choice.reason}; {target}: {why}",
+            }
             choice = replace(choice, **added)
     return choice
 
