@@ -207,6 +207,7 @@ def _page(training: Training, predictions: pd.DataFrame, scorecard: PageSection)
                 *usability.facts,
                 ("purchase model", training.served.choice.reason),
                 *_totals(training),
+                *(("level of the totals", note) for note in training.served.level_notes),
                 *(
                     (f"{name}: corrections", each.reason)
                     for name, each in training.served.corrections.items()

@@ -27,8 +27,8 @@ def of_training(training: Training, judgement: Judgement | None = None) -> str:
     """Report accuracy on the holdout window, and the model's place in the registry."""
     holdout = training.holdout
     lines = [
-        f"\nMeasured on {add_days(holdout.cutoff, 1)} to {holdout.end} ({training.horizon_days} days, "
-        f"{len(holdout.table):,} customers; the best naive forecast in brackets):",
+        f"\nMeasured on {add_days(holdout.cutoff, 1)} to {holdout.end} "
+        f"({(holdout.end - holdout.cutoff).days} days, {len(holdout.table):,} customers; the best naive forecast in brackets):",
         *(_graded(holdout, target) for target in _SHOWN if target in holdout.grades),
         f"  bias of the total: purchases {_number(holdout.value('purchases', 'bias'), '+.1%')}, "
         f"spend {_number(holdout.value('spend', 'bias'), '+.1%')}",
@@ -36,6 +36,7 @@ def of_training(training: Training, judgement: Judgement | None = None) -> str:
         *(f"  {reason}" for reason in holdout.reasons),
         *(f"  warning: {warning}" for warning in holdout.warnings),
         *([f"  chosen: {training.served.choice.reason}"] if training.params.clv.model == "auto" else []),
+        *(f"  level: {note}" for note in training.served.level_notes),
         *(f"  note: {note}" for note in training.fit_notes),
         "",
         f"Model {training.store.registered_model} version {training.version} is "

@@ -111,6 +111,11 @@ class FittedModels:
         return [note for report in reports for note in (report["fallback"], *report["warnings"]) if note]
 
     @property
+    def level_notes(self) -> list[str]:
+        """What earlier forecasts of totals missed by, and what is done about it: one sentence, if known."""
+        return [self.level.describe(self.model.horizon_days)] if self.level else []
+
+    @property
     def scorer(self) -> Scorer:
         """Scorer of feature tables."""
         return Scorer(self.model, self.trees)
@@ -205,8 +210,6 @@ def _remembered_base(value_models: Scorer) -> Base:
 def fit_notes(served: FittedModels, twin: FittedModels | None) -> list[str]:
     """List notes on the fits, and on differences between the served model and the evaluated twin."""
     notes = list(served.fit_notes)
-    if served.level is not None:
-        notes.append(served.level.describe(served.model.horizon_days))
     if twin is None:
         return notes
     notes += [f"twin: {note}" for note in twin.fit_notes if note not in notes]

@@ -59,6 +59,7 @@ def training_card(
             f"- worth, purchases and churn over {model.horizon_days} days, as of {served.as_of} or later",
             f"- purchases: {served.choice.reason}; spend: {model.spend.model}",
             *(f"- {name}: {each.reason}" for name, each in served.corrections.items()),
+            *(f"- level: {note}" for note in served.level_notes),
             "",
             f"## Measured on {add_days(twin_day, 1)} to {end}",
             f"By a twin fitted up to {twin_day}, which had not seen these days; 90 % bootstrap intervals.",
