@@ -28,7 +28,8 @@ def of_training(training: Training, judgement: Judgement | None = None) -> str:
     holdout = training.holdout
     lines = [
         f"\nMeasured on {add_days(holdout.cutoff, 1)} to {holdout.end} "
-        f"({(holdout.end - holdout.cutoff).days} days, {len(holdout.table):,} customers; the best naive forecast in brackets):",
+        f"({(holdout.end - holdout.cutoff).days} days, "
+        f"{len(holdout.table):,} customers; the best naive forecast in brackets):",
         *(_graded(holdout, target) for target in _SHOWN if target in holdout.grades),
         f"  bias of the total: purchases {_number(holdout.value('purchases', 'bias'), '+.1%')}, "
         f"spend {_number(holdout.value('spend', 'bias'), '+.1%')}",
