@@ -225,7 +225,8 @@ def test_all_times_rejected_names_what_they_look_like() -> None:
     mixed = [*TIMES.strftime("%d/%m/%Y"), *TIMES.strftime("%m/%d/%Y")]
     with pytest.raises(DataError, match="the times are written in two ways") as caught:
         read(mixed)
-    assert sorted(settings_in(caught.value)) == ["%d/%m/%Y", "%m/%d/%Y"]
+    assert all(f"({form})" in str(caught.value) for form in ("%d/%m/%Y", "%m/%d/%Y"))
+    assert settings_in(caught.value) == []
     with pytest.raises(DataError, match=r"look like '0001-01-01' \(before 1900\)"):
         read(["0001-01-01"])
     for day, own in (
