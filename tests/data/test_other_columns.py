@@ -13,14 +13,14 @@ from guanxi.data.transactions import read_transactions
 from guanxi.params import DataParams
 
 
-def findings(columns: dict[str, Any], n: int = 200, **params: Any) -> dict[str, DataFinding]:
+def findings(added: dict[str, Any], n: int = 200, **params: Any) -> dict[str, DataFinding]:
     table = pd.DataFrame(
         {
             "customer_id": [f"C{i % 40}" for i in range(n)],
             "timestamp": pd.date_range("2020-01-01", periods=n).strftime("%Y-%m-%d"),
             "amount": 10.0,
         }
-    ).assign(**columns)
+    ).assign(**added)
     return {each.name: each for each in read_transactions(table, DataParams(**params)).findings}
 
 

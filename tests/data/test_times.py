@@ -223,9 +223,10 @@ def test_days_before_1900_are_unparsable_in_typed_columns_too() -> None:
 
 def test_all_times_rejected_names_what_they_look_like() -> None:
     mixed = [*TIMES.strftime("%d/%m/%Y"), *TIMES.strftime("%m/%d/%Y")]
-    with pytest.raises(DataError, match="the times look like '") as caught:
+    with pytest.raises(DataError, match="the times are written in two ways") as caught:
         read(mixed)
-    assert sorted(settings_in(caught.value)) == ["%d/%m/%Y", "%m/%d/%Y"]
+    assert all(f"({form})" in str(caught.value) for form in ("%d/%m/%Y", "%m/%d/%Y"))
+    assert settings_in(caught.value) == []
     with pytest.raises(DataError, match=r"look like '0001-01-01' \(before 1900\)"):
         read(["0001-01-01"])
     for day, own in (
@@ -298,7 +299,7 @@ def test_two_formats_in_one_column_are_named_together(one: str, other: str) -> N
             said.append(str(error))
     for text in said:
         assert "the times are written in two ways, such as '" in text
-        assert one.replace("%Y-%m-%d", "ISO 8601") in text
+        assert f"({one})" in text or (one == "%Y-%m-%d" and "(ISO 8601)" in text)
         assert f"({other}): write all in one way in the source" in text
 
 

@@ -187,9 +187,14 @@ def _dominant_customers(lines: Any, params: DataParams, rows: Rows) -> Iterator[
     known = not pd.isna(value)
     one = {"customer": repr(str(found["customer_id"].iloc[0]))}
     several = {"count": f"{len(found):,}"}
+    sentences = (
+        ("dominant_customer", "dominant_customer_without_value")
+        if len(found) == 1
+        else ("dominant_customers", "dominant_customers_without_value")
+    )
     yield told(
         "dominant_customer",
-        f"dominant_customer{'s' * (len(found) > 1)}{'' if known else '_without_value'}",
+        sentences[0 if known else 1],
         facts={
             **(one if len(found) == 1 else several),
             "of_lines": f"{lines_of / facts['lines']:.1%}",

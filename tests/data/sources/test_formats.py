@@ -103,7 +103,7 @@ def test_the_same_table(tmp_path: Path, kind: str, name: str) -> None:
     [
         (
             archive({"a.csv": CSV, "b.csv": CSV}),
-            r"the archive holds 2 files \(a.csv, b.csv\): unpack it and give one",
+            r"the archive holds 2 files \(a.csv, b.csv\): unpack it and give the folder",
         ),
         (archive({}), r"the archive holds 0 files \(none\)"),
         (archive({"a.csv": CSV})[:-30], "the compressed file is damaged .*: copy it again"),
