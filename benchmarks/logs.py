@@ -89,7 +89,7 @@ def season(amplitude: float, peak: float = 0.0) -> Callable[[int], np.ndarray]:
     """A yearly wave, and a peak in December."""
 
     def busy(days: int) -> np.ndarray:
-        day = pd.date_range(end=END, periods=days).dayofyear.to_numpy()
+        day = pd.date_range(end=END, periods=days).day_of_year.to_numpy()
         wave = amplitude * np.sin(2.0 * np.pi * day / YEAR)
         return np.exp(wave + peak * np.exp(-0.5 * ((day - 340.0) / 15.0) ** 2))
 
