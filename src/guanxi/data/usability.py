@@ -162,15 +162,15 @@ def _missing_history(log: TransactionLog, as_of: date, horizon_days: int) -> str
     if as_of < log.first_day:
         return f"--as-of {as_of} is before the first purchase on {log.first_day}: choose a later day"
     history = (as_of - log.first_day).days + 1
-    if (as_of - log.last_day).days >= min(horizon_days, history // 2):
-        return (
-            f"the data end on {log.last_day}, so long before --as-of {as_of} that nothing "
-            "is left to hold out: choose an earlier day"
-        )
     if history // 2 < min(horizon_days, _SHORTEST_WINDOW_DAYS):
         return (
             f"the history has {history:,} days up to {as_of}, too few to hold out a window of "
             f"{min(horizon_days, _SHORTEST_WINDOW_DAYS)} days: give more data"
+        )
+    if (as_of - log.last_day).days >= min(horizon_days, history // 2):
+        return (
+            f"the data end on {log.last_day}, so long before --as-of {as_of} that nothing "
+            "is left to hold out: choose an earlier day"
         )
     return None
 
