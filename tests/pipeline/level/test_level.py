@@ -97,7 +97,7 @@ class TestSeason:
             day: fitted.scorer.score(fitted.features, as_of=day, drivers=0)["expected_purchases"].sum()
             for day in ("2024-02-15", "2024-08-15")
         }
-        # The true intensities are 1.34 and .66 times the mean; customers who drop out meanwhile take their part.
+        # The true intensities are 1.34 and .66 times the mean; dropout takes its part of the difference.
         assert 1.2 < scores["2024-02-15"] / scores["2024-08-15"] < 1.34 / 0.66
 
     def test_effects_still_add_up_to_the_probability_shown(self, fitted):
