@@ -16,7 +16,7 @@ from guanxi.data.transactions import read_transactions
 from guanxi.errors import DataError, HistoryError
 from guanxi.models.drivers import explain_churn
 from guanxi.params import override
-from guanxi.pipeline._base_learners import CHURN, MODELLED_OUTCOMES, PURCHASES, SPEND
+from guanxi.pipeline._base_learners import CHURN, MODELLED_OUTCOMES, PURCHASES, SPEND, TREES
 from guanxi.pipeline.correction import ALONE, CORRECTED
 from guanxi.pipeline.fit import fit_models
 from guanxi.served.corrections import probability
@@ -198,6 +198,9 @@ class TestReference:
 
 def test_trees_without_a_clear_gain_are_dropped(sample_log, quick_params, served, monkeypatch):
     monkeypatch.setattr("guanxi.pipeline.correction._CLEAR_GAIN", 100.0)
+    monkeypatch.setattr(
+        "guanxi.pipeline.correction.SECOND_OPINION", {each.name: TREES for each in MODELLED_OUTCOMES}
+    )
     alone = fit_models(sample_log, served.as_of, quick_params)
     assert alone.trees == {}
     for target in MODELLED_OUTCOMES:

@@ -32,7 +32,7 @@ def value_models(purchases: Any, spend: Any, as_of: date) -> ServedModel:
     """A served model without corrections."""
     features = pd.DataFrame({"frequency": [1.0], "T": [1.0]})
     name = purchases.process_.name
-    return _value_models(as_of, Params(), features, 90, {name: purchases}, _only(name, "test"), spend)
+    return _value_models(as_of, Params(), features, 90, {name: purchases}, _only([name], "test"), spend)
 
 
 @pytest.fixture(scope="module")

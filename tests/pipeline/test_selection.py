@@ -171,7 +171,7 @@ def test_the_served_model_is_the_mean_of_the_chosen(automatic):
         PROCESSES[name].expected_purchases(fitted[name].params, *columns, 60.0)
         for name in automatic.choice.counts
     ]
-    scorer = Scorer(replace(automatic.model, intensity=None), {})  # without the level
+    scorer = Scorer(replace(automatic.model, intensity=None), automatic.trees)  # without the level
     log_mean = scorer.base("purchases", rows, 60)
     np.testing.assert_allclose(np.exp(log_mean), np.mean(each, axis=0), rtol=1e-12)
     none = [

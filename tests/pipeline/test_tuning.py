@@ -20,11 +20,11 @@ from guanxi.served.model import to_json
 
 # Trees that overfit: nearly any other settings are better.
 POOR = {
-    "learning_rate": 0.7,
-    "num_leaves": 31,
-    "min_child_samples": 5,
+    "learning_rate": 1.0,
+    "num_leaves": 127,
+    "min_child_samples": 2,
     "colsample_bytree": 1.0,
-    "reg_lambda": 0.1,
+    "reg_lambda": 0.0,
 }
 TARGETS = ("churn", "purchases", "spend")
 TRIALS = 3
