@@ -74,6 +74,8 @@ def test_plain_numbers_need_no_setting(amounts: list[Any], values: list[float]) 
         (["1,23,456.50", "12,34,567"], [123456.5, 1234567], "."),
         (["￥1,234", "￥５．２５"], [1234, 5.25], "."),
         (["12.50 €", "(0.00)"], [12.5, 0], "."),
+        (["CHF 12.-", "1'250.--", "7.50"], [12, 1250, 7.5], "."),
+        (["12,-", "7,50"], [12, 7.5], ","),
     ],
 )
 def test_one_reading_is_taken_and_told(amounts: list[str], values: list[float], decimal: str) -> None:
@@ -168,7 +170,7 @@ def test_several_currencies_are_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["5%", "1_000", "5k", "5M", "--5", "(5", "-5-", "1$2", "12.-", "1.2.3", "1,2,3", "5 kg", "12:30"]
+    "text", ["5%", "1_000", "5k", "5M", "--5", "(5", "-5-", "1$2", "12.-5", "1.2.3", "1,2,3", "5 kg", "12:30"]
 )
 def test_what_is_no_number_is_rejected_by_name(text: str) -> None:
     log = read(["$2.50", text])

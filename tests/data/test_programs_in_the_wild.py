@@ -193,7 +193,7 @@ REFUSED = [
         "customer_id=buyer,timestamp=date/time,amount=total", said=("write zones as offsets",)),
     Program("Mercado Libre, Spanish months", "Customer;Date;Total",
         lambda c, t, a: f"{c};{t.day} de {('enero', 'mayo', 'agosto')[t.month % 3]} de {t.year};{a}",
-        said=("names of months in other languages",)),
+        said=("names of months or half-days in other languages",)),
     Program("ISO weeks", "Customer,Date,Total", lambda c, t, a: f"{c},{t:%G-W%V},{a}", said=("weeks",)),
     Program("Thailand, Buddhist years", "Customer,Date,Total",
         lambda c, t, a: f"{c},{t:%d/%m}/{t.year + 543},{a}", said=("Buddhist",)),

@@ -17,6 +17,7 @@ from pydantic import (
     WrapValidator,
     model_validator,
 )
+from pydantic_core import PydanticCustomError
 from typing_extensions import TypeAliasType
 
 from guanxi.params._section import Section
@@ -29,7 +30,7 @@ def _written_as(form: str) -> WrapValidator:
         try:
             return handler(value)
         except ValidationError:
-            raise ValueError(f"write {form}") from None
+            raise PydanticCustomError("form", "write {form}", {"form": form}) from None
 
     return WrapValidator(check)
 

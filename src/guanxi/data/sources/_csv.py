@@ -56,7 +56,8 @@ def read(
             text = standard_copy(text, folder / f"{number}-standard.csv", dialect)
         _load(connection, file.given, text, folder / f"{number}-repaired.csv", dialect)
         encoding, fix = _encoding_finding(connection, file, params.encoding)
-        advice["invalid_encoding"] = advice.get("invalid_encoding") or fix
+        if fix:
+            advice.setdefault("invalid_encoding", fix)
         found = _mark_finding(file, params.encoding), encoding
         findings |= dict.fromkeys((*dialect.findings, *filter(None, found)))
     connection.raw_sql(f"DELETE FROM source WHERE {_is_header(names)}")
