@@ -25,9 +25,9 @@ def children(store, parent):
     return {run.info.run_name: run for run in found}
 
 
-def test_parent_is_finished_and_has_three_children(parent, children):
+def test_parent_is_finished_and_has_a_child_for_each_model(parent, children):
     assert parent.info.status == "FINISHED"
-    assert set(children) == {"transactions", "spend", "churn"}
+    assert set(children) == {"transactions bg_nbd", "transactions mbg_nbd", "spend", "churn"}
 
 
 def test_parameters_are_flat_and_resolved(parent):
