@@ -6,7 +6,9 @@ import re
 from typing import Any
 
 import pandas as pd
+import pytest
 
+import guanxi
 from guanxi.data.datasets import load_cdnow_sample
 
 
@@ -33,7 +35,11 @@ def test_one_absurd_amount_makes_no_champion_until_it_is_left_out(command: Any, 
         "; to use it all the same, name it, as in guanxi predict --model models:/guanxi/1, "
         "or give it the alias champion in mlflow ui"
     )
-    assert command("predict", "sales.csv", "--model", "models:/guanxi/1", "-o", "scores.csv").code == 0
+    ended = command("predict", "sales.csv", "--model", "models:/guanxi/1", "-o", "scores.csv")
+    assert ended.code == 0
+    assert "Predictions of spend have grade C" in ended.err
+    with pytest.warns(UserWarning, match="Predictions of spend have grade C"):
+        guanxi.predict("sales.csv", model="models:/guanxi/1", drivers=0)
 
     ended = command("run", "sales.csv", *given, "--set", "data.max_amount=510")
     assert "version 2 is candidate and, as the first, champion" in ended.out
