@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
+import warnings
 from typing import Any
 
 import pandas as pd
-import pytest
 
 import guanxi
 from guanxi.data.datasets import load_cdnow_sample
@@ -38,7 +38,8 @@ def test_one_absurd_amount_makes_no_champion_until_it_is_left_out(command: Any, 
     ended = command("predict", "sales.csv", "--model", "models:/guanxi/1", "-o", "scores.csv")
     assert ended.code == 0
     assert "Predictions of spend have grade C" in ended.err
-    with pytest.warns(UserWarning) as caught:
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
         guanxi.predict("sales.csv", model="models:/guanxi/1", drivers=0)
     assert any("Predictions of spend have grade C" in str(each.message) for each in caught)
 
