@@ -30,9 +30,8 @@ def find_totals(parsed: Any, params: DataParams, rows: Callable[[Any], pd.DataFr
     named = names.filter(names.customer_id.re_search(f"{before}|{after}"))
     if not rows(named.limit(1)).shape[0]:
         return ()
-    words = [word + end for word in params.totals for end in ("", ":", ".")]
     lines = parsed.mutate(total=parsed.customer_id.isin(rows(named)["customer_id"].tolist()).fill_null(False))
-    counted = lines.total | lines.customer_id.lower().isin(words).fill_null(False)
+    counted = lines.total | is_word(lines.customer_id, params).fill_null(False)
     lines = lines.mutate(addend=ibis.ifelse(counted, 0.0, lines.amount.fill_null(0.0)))
     found = _candidates(lines, rows)
     of_customer = _sums_by_customer(lines, rows)
@@ -41,6 +40,11 @@ def find_totals(parsed: Any, params: DataParams, rows: Callable[[Any], pd.DataFr
     found["is_sum"] = _follows(found) | _equal(found["amount"], others.astype(float))
     whole = found.groupby("customer_id")["is_sum"].all()
     return tuple(sorted(map(str, whole.index[whole])))
+
+
+def is_word(name: Any, params: DataParams) -> Any:
+    """Whether a customer's name is a word for a total and nothing else."""
+    return name.lower().isin([word + end for word in params.totals for end in ("", ":", ".")])
 
 
 def _patterns(words: tuple[str, ...]) -> tuple[str, str]:

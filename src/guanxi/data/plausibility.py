@@ -55,7 +55,7 @@ def examine(lines: Any, params: DataParams, rows: Rows) -> tuple[DataFinding, ..
         # All lines of data without amounts, where the comparison is null.
         *_dominant_customers(lines.filter((lines.amount.abs() <= bound).fill_null(True)), params, rows),
         *_ids_in_two_cases(lines, rows),
-        *_shortened_ids(lines),
+        *_shortened_ids(lines, rows),
     )
 
 
@@ -232,15 +232,15 @@ def _days(days: pd.Series[Any]) -> Phrase:
     return Phrase("phrases", "one_day" if len(days) == 1 else "days", tuple(facts.items()))
 
 
-def _shortened_ids(lines: Any) -> Iterator[DataFinding]:
+def _shortened_ids(lines: Any, rows: Rows) -> Iterator[DataFinding]:
     """Name identifiers that a spreadsheet shortened, as in 1.23457E+11."""
     if not lines.customer_id.type().is_string():
         return
     short = lines.filter(lines.customer_id.re_search(r"^[0-9](?:[.,][0-9]+)?[Ee]\+[0-9]{2,}$"))
-    found = short.agg(lines=short.count(), customers=short.customer_id.nunique()).execute().iloc[0]
+    found = rows(short.agg(lines=short.count(), customers=short.customer_id.nunique())).iloc[0]
     if not found["lines"]:
         return
-    examples = short.customer_id.as_table().distinct().order_by("customer_id").limit(SHOWN).execute()
+    examples = rows(short.select("customer_id").distinct().order_by("customer_id").limit(SHOWN))
     yield DataFinding(
         "shortened_ids",
         f"{int(found['lines']):,} lines of {found['customers']:,} customers have an identifier that a "

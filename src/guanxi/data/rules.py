@@ -16,6 +16,7 @@ from guanxi.data._number_formats import number_advice
 from guanxi.data._stand_ins import StandIns
 from guanxi.data._time_formats import time_advice
 from guanxi.data._times import FIRST_TIME
+from guanxi.data._totals import is_word
 from guanxi.data.findings import Phrase
 from guanxi.data.sources.source_table import SourceTable
 from guanxi.params import DataParams
@@ -94,7 +95,7 @@ def _apply_rules(parsed: Any, params: DataParams, stand_ins: StandIns) -> Any:
 
 
 def _is_total(name: Any, params: DataParams, stand_ins: StandIns) -> Any:
-    word = name.lower().isin([word + end for word in params.totals for end in ("", ":", ".")])
+    word = is_word(name, params)
     return word | name.isin(stand_ins.totals) if stand_ins.totals else word
 
 

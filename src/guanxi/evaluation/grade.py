@@ -23,8 +23,8 @@ a window shorter than the horizon, withholds it too.
 
 The total of churn is the worse of two: the churners, and the customers who buy again. A total counts as off
 only if the error is greater than chance: beyond 1.645 standard errors of the actual total if customers were
-drawn anew. The bounds: totals of earlier windows are usually off by about 12 % (the prior of the portfolio's
-interval), so 1.15 is a usual miss and 1.5 more than three of them.
+drawn anew. The bounds: the root mean square error of totals is 14 % on many logs (``benchmarks/level.py``),
+so 1.15 is a usual miss and 1.5 nearly three of them.
 
 Only one metric decides, which avoids several chances for an A. The guarding metric withholds an A if the best
 tenth is found but the rest is ranked badly; the proper score if the ranking is good but the numbers are

@@ -37,10 +37,10 @@ _OUTCOMES: dict[OutcomeName, tuple[str, str, dict[str, metrics.Metric]]] = {
     "spend": ("spend", "spend", metrics.SPEND),
     "churn": ("churned", "churn_probability", metrics.PROBABILITIES),
 }
-_LOSSES: dict[OutcomeName, LossName] = {
+LOSSES: dict[OutcomeName, LossName] = {
+    "churn": "log_loss",
     "purchases": "poisson_deviance",
     "spend": "tweedie_deviance",
-    "churn": "log_loss",
 }
 _TRACKING_DAYS = 7
 
@@ -250,10 +250,10 @@ def _measure(
 def _decompositions(table: pd.DataFrame, models: dict[str, pd.DataFrame]) -> pd.DataFrame:
     """Parts of the loss of each target, as metrics such as ``log_loss_level``."""
     rows = [
-        {"target": target, "model": name, "metric": f"{_LOSSES[target]}_{part}", "value": value}
+        {"target": target, "model": name, "metric": f"{LOSSES[target]}_{part}", "value": value}
         for target, (outcome, column, _) in _known_outcomes(models[GUANXI]).items()
         for name, each in models.items()
-        for part, value in _decompose(_LOSSES[target], table[outcome], each[column]).items()
+        for part, value in _decompose(LOSSES[target], table[outcome], each[column]).items()
     ]
     return pd.DataFrame(rows)
 

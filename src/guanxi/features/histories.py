@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date
+from functools import cached_property
 from typing import Any
 
 import ibis
@@ -34,7 +35,7 @@ class PurchaseHistories:
     day: NDArray[np.int64]
     amount: Floats
 
-    @property
+    @cached_property
     def repeat(self) -> NDArray[np.bool_]:
         """Whether each purchase is a repeat purchase."""
         return np.append(False, self.customer[1:] == self.customer[:-1])
@@ -46,7 +47,7 @@ class PurchaseHistories:
         :func:`.rfm.rfm`, in days, without ``customer_id``.
         """
         known = self.day <= cutoff
-        table = pd.DataFrame({"day": self.day, "amount": self.amount, "log_gap": self._log_gaps()})[known]
+        table = pd.DataFrame({"day": self.day, "amount": self.amount, "log_gap": self._log_gaps})[known]
         grouped = table.groupby(self.customer[known])
         first, last = grouped["day"].min(), grouped["day"].max()
         frequency = grouped["day"].count() - 1.0
@@ -62,6 +63,7 @@ class PurchaseHistories:
             }
         )
 
+    @cached_property
     def _log_gaps(self) -> Floats:
         """Logarithm of the days since the previous purchase, 0 for the first."""
         gaps = np.append(1, np.diff(self.day))

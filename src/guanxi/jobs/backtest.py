@@ -17,7 +17,7 @@ from guanxi.data.sources.source import Source
 from guanxi.evaluation.backtest import Backtest
 from guanxi.evaluation.backtest import backtest as roll
 from guanxi.evaluation.decomposition import PARTS
-from guanxi.evaluation.holdout import GUANXI
+from guanxi.evaluation.holdout import GUANXI, LOSSES
 from guanxi.jobs._opened_log import open_log, show_findings
 from guanxi.jobs._parts import only_writer
 from guanxi.jobs.reporter import Reporter
@@ -35,7 +35,6 @@ _SHOWN = {
 }
 
 
-_LOSSES = {"churn": "log_loss", "purchases": "poisson_deviance", "spend": "tweedie_deviance"}
 _PARTS_NOTE = (
     "what guanxi's losses are made of: loss = level + shape - discrimination + uncertainty\n"
     "(level: all too high or low; shape: some too high, others too low; discrimination: worth of the ranking)"
@@ -150,8 +149,10 @@ def _parts(found: Backtest) -> str:
     own = found.metrics[found.metrics["model"] == GUANXI]
     wide = own.set_index(["target", "cutoff", "metric"])["value"].unstack(sort=False)  # noqa: PD010
     tables = [
-        wide.loc[[target], [loss, *(f"{loss}_{part}" for part in PARTS)]].set_axis(["loss", *PARTS], axis=1)
-        for target, loss in _LOSSES.items()
+        wide.loc[[str(target)], [loss, *(f"{loss}_{part}" for part in PARTS)]].set_axis(
+            ["loss", *PARTS], axis=1
+        )
+        for target, loss in LOSSES.items()
         if target in wide.index
     ]
     return pd.concat(tables).round(4).to_string()

@@ -159,7 +159,8 @@ def fit_models(
     model = _value_models(as_of, params, features, window, transactions, choice, spend)
     on_step("level")
     level = _fit_level(log, as_of, choice, params)
-    flat, model = Scorer(model, {}), _at_level(model, level, features)
+    flat = Scorer(model, {})
+    model = _at_level(flat, level, features)
     base = _remembered_base(Scorer(model, {}))
     prior = base("churn", features, as_of, params.horizon_days)
     drivers = replace(model.drivers, reference=_reference(features, prior))
@@ -279,8 +280,12 @@ def _fit_transactions(
     """Fit the chosen models. A fallback is served under its own name."""
     period = days_per_unit(params.data.event_grain)
 
+    @cache
+    def with_gaps() -> pd.DataFrame:
+        return with_log_gaps(features, log, as_of)
+
     def fit(name: str) -> TransactionModel:
-        rows = with_log_gaps(features, log, as_of) if name in CNBD_MODELS else features
+        rows = with_gaps() if name in CNBD_MODELS else features
         return fit_quietly(transaction_model(name, params.clv.engine, period), rows)
 
     fitted = {name: fit(name) for name in choice.names}
@@ -352,12 +357,12 @@ def _fit_level(log: TransactionLog, as_of: date, choice: Choice, params: Params)
     return fit_level(refit_models(log, as_of, models, with_spend=with_spend), params.horizon_days)
 
 
-def _at_level(model: ServedModel, level: PortfolioLevel | None, features: pd.DataFrame) -> ServedModel:
-    """Add the intensity of purchases that the level expects."""
+def _at_level(flat: Scorer, level: PortfolioLevel | None, features: pd.DataFrame) -> ServedModel:
+    """Add the intensity of purchases that the level expects to the model of a scorer without one."""
     if level is None:
-        return model
+        return flat.model
     x, t_x, T = (features[name].to_numpy(dtype=np.float64) for name in ("frequency", "recency", "T"))
-    return replace(model, intensity=level.intensity(Scorer(model, {}).purchases, (x, t_x, T)))
+    return replace(flat.model, intensity=level.intensity(flat.purchases, (x, t_x, T)))
 
 
 def _served_spend(spend: GammaGamma | None) -> SpendModel:

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from scipy.special import ndtri
 
 from guanxi.features.acquisition import MONTH, OVERALL
-from guanxi.periods import add_days
+from guanxi.periods import DAYS_PER_YEAR, DISCOUNT_PERIOD_DAYS, add_days
 from guanxi.pipeline.pooling import Estimate, follow_ratios, pool_ratios
 from guanxi.served.model import ServedModel
 from guanxi.served.numerics import parameter_points
@@ -32,7 +32,6 @@ Floats = NDArray[np.float64]
 
 _OF_CUSTOMERS = ("customer_id", "frequency", "T", "first_day", "first_amount", "repeat_amount")
 _OF_AMOUNTS = ["first_order", "expected_spend", "clv", "repeat_clv", "clv_lower", "clv_upper"]
-_DISCOUNT_PERIOD_DAYS, _DAYS_PER_YEAR = 30.0, 365.0
 _TINY = 1e-300
 
 
@@ -202,8 +201,8 @@ class _NewCustomer:
             float(self._horizon),
             annual_discount_rate=self._model.lifetime_value.annual_discount_rate,
             margin=1.0,
-            period=_DISCOUNT_PERIOD_DAYS,
-            year=_DAYS_PER_YEAR,
+            period=DISCOUNT_PERIOD_DAYS,
+            year=DAYS_PER_YEAR,
         )
         return float(within(self._horizon)[0]), float(worth[0])
 

@@ -109,7 +109,7 @@ def _portfolio_intervals(
             if target == "purchases":
                 lower, upper = np.floor(lower), np.ceil(upper)
             ends = {"expected": total.expected, "lower": lower, "upper": upper}
-            basis = _basis(facts, errors[target], own.shift)
+            basis = _basis(errors[target], own.shift)
             row = {"target": target, "segment": name, "customers": total.customers}
             table.append({**row, **ends, **facts, "basis": basis})
     return pd.DataFrame(table)
@@ -130,7 +130,7 @@ def _of_segments(windows: pd.DataFrame, horizon_days: int) -> Callable[[Any], Se
         whole[["cutoff", "error"]], on="cutoff", suffixes=("", "_of_base")
     )
     parts["error"] -= parts["error_of_base"]
-    variance = float(_posterior(parts, PRIOR_OWN_ERROR) @ _DEVIATIONS**2)
+    variance = float(_posterior(parts) @ _DEVIATIONS**2)
 
     def segment_error(segment: Any) -> SegmentError:
         """Compute the normal posterior: half of the variance persists, half is redrawn in each window."""
@@ -144,12 +144,12 @@ def _of_segments(windows: pd.DataFrame, horizon_days: int) -> Callable[[Any], Se
     return segment_error
 
 
-def _posterior(windows: pd.DataFrame, prior_error: float) -> Floats:
+def _posterior(windows: pd.DataFrame) -> Floats:
     """Posterior weights of the standard deviations; log errors have variance deviation^2 / ratio + noise."""
     error, noise, ratio = (windows[name].to_numpy(np.float64) for name in ("error", "noise", "ratio"))
     variance = _DEVIATIONS[:, None] ** 2 / ratio + noise
     log_weight = -0.5 * (np.log(variance) + error**2 / variance).sum(axis=1)
-    log_weight -= PRIOR_WINDOWS * (np.log(_DEVIATIONS) + 0.5 * (prior_error / _DEVIATIONS) ** 2)
+    log_weight -= PRIOR_WINDOWS * (np.log(_DEVIATIONS) + 0.5 * (PRIOR_OWN_ERROR / _DEVIATIONS) ** 2)
     weight = np.exp(log_weight - log_weight.max())
     return np.asarray(weight / weight.sum())
 
@@ -179,7 +179,7 @@ def _facts(windows: pd.DataFrame) -> dict[str, int]:
     return {"windows": whole["cutoff"].nunique(), "window_days": int(days.max()) if len(days) else 0}
 
 
-def _basis(facts: dict[str, int], error: LogError, shift: float) -> str:
+def _basis(error: LogError, shift: float) -> str:
     usual = f"an error of the level of ±{np.sqrt(error.variance):.0%} (one standard deviation)"
     shifted = f"; shifted by {np.expm1(shift):+.0%}, its past error relative to all customers"
     return f"rests on {usual}" + (shifted if abs(shift) >= _SMALLEST_SHIFT_SHOWN else "")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
 
@@ -104,11 +105,9 @@ def refit_models(log: TransactionLog, as_of: date, models: Sequence[ModelOf], *,
     behind = as_of.weekday() if log.params.event_grain == "W" else 0
     made: list[Refit | None] = []
     for step in _chosen(ends, last):
-        try:
-            day = add_days(as_of, int(ends[step]) - last)
+        day = add_days(as_of, int(ends[step]) - last)
+        with suppress(FitError):
             made.append(_refit(histories, day, int(step), ends, models, behind, with_spend))
-        except FitError:
-            continue
     bins = np.searchsorted(ends, histories.day[histories.repeat])
     return Refits(
         as_of,

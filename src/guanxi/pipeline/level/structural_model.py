@@ -27,10 +27,11 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.linalg import solve_triangular
 
 Floats = NDArray[np.float64]
 
-DAYS_PER_YEAR = 365.25
+_DAYS_PER_YEAR = 365.25
 _POINTS = 64
 _HALF_LIFE_DAYS = 90.0
 _SAME_STEP = 0.03  # two refits see nearly the same customers in a step, but not quite
@@ -185,7 +186,7 @@ class _System:
         self._steps = self._history + future
         self._ends = [*(each.step for each in refits), self._history - 1]
         self._purchases = np.concatenate([purchases, np.zeros(future)])
-        self._step_years = step_days / DAYS_PER_YEAR
+        self._step_years = step_days / _DAYS_PER_YEAR
         self._decay = np.exp(-np.log(2.0) * step_days / _HALF_LIFE_DAYS)
         years = np.array([end + 1 for end in self._ends]) * self._step_years
         fitted_to = np.array([*(each.purchases for each in refits), max(purchases.sum(), 1.0)])
@@ -235,8 +236,6 @@ class _System:
         loaded = np.hstack([deviations, self._own]) @ root
         scaled = loaded / self._noise[:, None]
         factor = np.linalg.cholesky(np.eye(root.shape[0]) + loaded.T @ scaled)
-        from scipy.linalg import solve_triangular
-
         projected = solve_triangular(factor, scaled.T @ self._ratio, lower=True)
         evidence = 0.5 * (projected @ projected - self._ratio @ (self._ratio / self._noise))
         evidence -= np.log(np.diag(factor)).sum()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +16,7 @@ from .posterior_predictive import (
     Transactions,
     _count_distributions,
     _parameter_points,
+    _Tables,
     _tables,
     interval,
 )
@@ -44,17 +46,24 @@ class PredictiveDistributions:
     factor: Floats
     horizon: float
 
-    @property
+    @cached_property
     def scale(self) -> Floats:
         """Scale of each customer's total spend, shape (n,), in the unit of the amounts."""
-        return _tables(self.spend).scale(self.histories[0], self.histories[3]) * self.factor
+        return self._scale * self.factor
 
-    @property
+    @cached_property
     def amount(self) -> Floats:
         """Expected amount of a purchase over the scale, shape (n,)."""
         process, params, _ = self.spend
-        x, mean = self.histories[0], self.histories[3]
-        return process.expected_spend(params, x, mean) / _tables(self.spend).scale(x, mean)
+        return process.expected_spend(params, self.histories[0], self.histories[3]) / self._scale
+
+    @cached_property
+    def _tables(self) -> _Tables:
+        return _tables(self.spend)
+
+    @cached_property
+    def _scale(self) -> Floats:
+        return self._tables.scale(self.histories[0], self.histories[3])
 
     def interval(self, level: float) -> dict[str, Floats]:
         """Central intervals of purchases and spend: :func:`.posterior_predictive.interval`."""
@@ -78,4 +87,4 @@ class PredictiveDistributions:
 
     def spend_table(self, frequency: float, counts: Floats) -> SpendTable:
         """Distribution of log(total / scale) for the counts above 0 that :meth:`counts` yields."""
-        return _tables(self.spend).table(frequency, counts)
+        return self._tables.table(frequency, counts)
