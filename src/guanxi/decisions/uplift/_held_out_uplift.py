@@ -1,0 +1,110 @@
+"""Cross-fitting: every customer's uplift from a model that has not seen this customer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import rankdata
+
+from guanxi.decisions.uplift._learner_choice import (
+    Learned,
+    doubly_robust_scores,
+    fold_numbers,
+    folds,
+    learn,
+)
+from guanxi.decisions.uplift._meta_learners import Campaign
+
+Floats = NDArray[np.float64]
+Places = NDArray[np.int64]
+
+FOLDS = 5
+_EXTREME = 0.05
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """Predictions of held-out customers, in the order of the campaign; arrays have shape (n,).
+
+    Attributes
+    ----------
+    fold : array of int
+    uplift : array
+        Predicted, not calibrated.
+    without : array
+        Probability of the outcome without treatment.
+    score : array
+        Doubly robust score.
+    uplift_rank, response_rank : array
+        Rank of the predicted uplift and of the predicted response within the fold, from 0 (lowest) to 1:
+        models of different folds are compared by rank only.
+    last : Learned
+        The model of the last fold, learned on all others.
+    """
+
+    fold: Places
+    uplift: Floats
+    without: Floats
+    score: Floats
+    uplift_rank: Floats
+    response_rank: Floats
+    last: Learned
+
+    @property
+    def centred(self) -> Floats:
+        """Predicted uplift less the mean of the fold."""
+        means = np.bincount(self.fold, self.uplift) / np.bincount(self.fold)
+        return np.asarray(self.uplift - means[self.fold])
+
+
+def hold_out(campaign: Campaign, seed: int) -> HeldOut:
+    """Choose and fit a learner outside of each fold, and predict the fold."""
+    fold = fold_numbers(campaign, FOLDS, seed)
+    columns = np.empty((5, len(campaign)))
+    for number in range(FOLDS):
+        held_out = np.flatnonzero(fold == number)
+        learned = learn(campaign.part(np.flatnonzero(fold != number)), seed)
+        columns[:, held_out] = _predicted(learned, campaign.part(held_out))
+    return HeldOut(fold, *columns, last=learned)
+
+
+def _predicted(learned: Learned, customers: Campaign) -> tuple[Floats, ...]:
+    features = customers.features
+    uplift = learned.fitted.uplift(features)
+    return (
+        uplift,
+        learned.responses.responses(features)[0],
+        doubly_robust_scores(customers, learned.responses),
+        rankdata(uplift) / len(uplift),
+        rankdata(learned.response(features)) / len(uplift),
+    )
+
+
+def earlier_folds(
+    campaign: Campaign, held_out: HeldOut, seed: int
+) -> Iterator[tuple[Floats, Floats]]:
+    """Yield uplift and score of each fold but the first, predicted from the folds before it only."""
+    for number in range(1, FOLDS):
+        before = np.flatnonzero(held_out.fold < number)
+        last = number == FOLDS - 1
+        learned = held_out.last if last else learn(campaign.part(before), seed)
+        customers = campaign.part(np.flatnonzero(held_out.fold == number))
+        yield (
+            learned.fitted.uplift(customers.features),
+            doubly_robust_scores(customers, learned.responses),
+        )
+
+
+def propensities(campaign: Campaign, seed: int) -> Floats:
+    """Cross-fitted probability of treatment by the features, kept within 5 and 95 %; shape (n,)."""
+    from sklearn.linear_model import LogisticRegression
+
+    probability = np.empty(len(campaign))
+    for held_out, rest in folds(campaign, FOLDS, seed):
+        part = campaign.part(rest)
+        model = LogisticRegression(max_iter=500).fit(part.features.design, part.treated)
+        probability[held_out] = model.predict_proba(campaign.features.design[held_out])[:, 1]
+    return np.clip(probability, _EXTREME, 1.0 - _EXTREME)
