@@ -17,6 +17,7 @@ from guanxi.decisions.uplift._learner_choice import (
     learn,
 )
 from guanxi.decisions.uplift._meta_learners import Campaign
+from guanxi.decisions.uplift._ridge_logistic import fit_ridge_logistic
 
 Floats = NDArray[np.float64]
 Places = NDArray[np.int64]
@@ -100,11 +101,9 @@ def earlier_folds(
 
 def propensities(campaign: Campaign, seed: int) -> Floats:
     """Cross-fitted probability of treatment by the features, kept within 5 and 95 %; shape (n,)."""
-    from sklearn.linear_model import LogisticRegression
-
     probability = np.empty(len(campaign))
     for held_out, rest in folds(campaign, FOLDS, seed):
         part = campaign.part(rest)
-        model = LogisticRegression(max_iter=500).fit(part.features.design, part.treated)
-        probability[held_out] = model.predict_proba(campaign.features.design[held_out])[:, 1]
+        model = fit_ridge_logistic(part.features.design, part.treated)
+        probability[held_out] = model.predict(campaign.features.design[held_out])
     return np.clip(probability, _EXTREME, 1.0 - _EXTREME)

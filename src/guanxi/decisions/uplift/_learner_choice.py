@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -13,12 +12,16 @@ from numpy.typing import NDArray
 from guanxi.decisions.uplift._coded_features import Coded
 from guanxi.decisions.uplift._meta_learners import (
     LEARNERS,
+    LOGISTIC,
     Campaign,
     Fitted,
     LogisticPair,
+    fit_all,
     fit_logistic,
     fit_logistic_pair,
+    fit_one,
 )
+from guanxi.decisions.uplift._ridge_logistic import RidgeLogistic
 
 Floats = NDArray[np.float64]
 Places = NDArray[np.int64]
@@ -37,7 +40,7 @@ class Learned:
         Predicts the uplift.
     responses : LogisticPair
         Predicts the outcome of each arm; used for scores and for the response without treatment.
-    buyers : LogisticRegression
+    buyers : RidgeLogistic
         Predicts the outcome whatever the arm: who are the likeliest buyers.
     losses : pandas.DataFrame
         One row per learner, as in :func:`choose_learner`.
@@ -46,20 +49,20 @@ class Learned:
     learner: str
     fitted: Fitted
     responses: LogisticPair
-    buyers: Any
+    buyers: RidgeLogistic
     losses: pd.DataFrame
 
     def response(self, features: Coded) -> Floats:
         """Probability of the outcome with the arms mixed as in the campaign, shape (n,)."""
-        return np.asarray(self.buyers.predict_proba(features.design)[:, 1])
+        return self.buyers.predict(features.design)
 
 
 def learn(campaign: Campaign, seed: int) -> Learned:
     """Choose the learner by cross-validation on these customers only, and fit it to all of them."""
     losses = choose_learner(campaign, seed)
     learner = str(losses.loc[losses["chosen"], "learner"].iloc[0])
-    responses = fit_logistic_pair(campaign, seed)
-    fitted = responses if learner == "logistic T-learner" else LEARNERS[learner](campaign, seed)
+    responses = fit_logistic_pair(campaign)
+    fitted = responses if learner == LOGISTIC else fit_one(learner, campaign, seed)
     return Learned(learner, fitted, responses, fit_logistic(campaign), losses)
 
 
@@ -83,12 +86,11 @@ def choose_learner(campaign: Campaign, seed: int) -> pd.DataFrame:
     """
     losses = np.zeros((len(campaign), len(LEARNERS)))
     for held_out, rest in folds(campaign, _FOLDS, seed):
-        part, features = campaign.part(rest), campaign.features.part(held_out)
-        responses = fit_logistic_pair(part, seed)
-        scores = doubly_robust_scores(campaign.part(held_out), responses)
-        for column, (name, fit) in enumerate(LEARNERS.items()):
-            fitted = responses if name == "logistic T-learner" else fit(part, seed)
-            losses[held_out, column] = (scores - fitted.uplift(features)) ** 2
+        part, customers = campaign.part(rest), campaign.part(held_out)
+        scores = doubly_robust_scores(customers, fit_logistic_pair(part))
+        fitted = fit_all(part, seed)
+        for column, name in enumerate(LEARNERS):
+            losses[held_out, column] = (scores - fitted[name].uplift(customers.features)) ** 2
     return _compared(losses)
 
 
@@ -97,7 +99,7 @@ def _compared(losses: Floats) -> pd.DataFrame:
     excess = losses - losses[:, [int(np.argmin(means))]]
     errors = excess.std(axis=0, ddof=1) / np.sqrt(len(losses))
     table = pd.DataFrame(
-        {"learner": list(LEARNERS), "loss": means, "excess": excess.mean(axis=0), "standard_error": errors}
+        {"learner": LEARNERS, "loss": means, "excess": excess.mean(axis=0), "standard_error": errors}
     )
     table["chosen"] = table.index == int(np.argmax(excess.mean(axis=0) <= errors))
     return table

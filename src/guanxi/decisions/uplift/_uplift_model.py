@@ -9,13 +9,14 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from scipy.stats import norm
+from threadpoolctl import threadpool_limits
 
 from guanxi.decisions.uplift import _uplift_checks as checks
 from guanxi.decisions.uplift._coded_features import Coding, learn_coding
 from guanxi.decisions.uplift._held_out_uplift import FOLDS, HeldOut, earlier_folds, hold_out, propensities
 from guanxi.decisions.uplift._heterogeneity import Heterogeneity, heterogeneity
 from guanxi.decisions.uplift._learner_choice import Learned, learn
-from guanxi.decisions.uplift._meta_learners import LEARNERS, Campaign, Fitted
+from guanxi.decisions.uplift._meta_learners import Campaign, Fitted, fit_one
 from guanxi.decisions.uplift._policies import Comparison, compare
 from guanxi.decisions.uplift._resampled_groups import LEVEL
 from guanxi.decisions.uplift._response_segments import SEGMENTS, Thresholds
@@ -194,8 +195,15 @@ def learn_uplift(
     >>> found.worth_targeting, found.model.learner
     (True, 'logistic T-learner')
     >>> found.predict(pd.DataFrame({"young": [True, False]}))["segment"].tolist()
-    ['persuadables', 'lost_causes']
+    ['persuadables', 'sure_things']
     """
+    with threadpool_limits(1):  # one thread is faster on operations this small
+        return _learn_uplift(table, arm, outcome, features, randomised=randomised, seed=seed)
+
+
+def _learn_uplift(
+    table: pd.DataFrame, arm: str, outcome: str, features: Sequence[str], *, randomised: bool, seed: int
+) -> UpliftResult:
     checks.check_features(features, arm, outcome)
     treated, arm_name = checks.read_arms(table, arm)
     y = checks.read_outcome(table, outcome)
@@ -241,7 +249,7 @@ def _model(campaign: Campaign, coding: Coding, test: Heterogeneity, seed: int) -
         learned.learner,
         coding,
         learned,
-        tuple(LEARNERS[learned.learner](campaign.part(half), seed) for half in halves),
+        tuple(fit_one(learned.learner, campaign.part(half), seed) for half in halves),
         float(learned.fitted.uplift(campaign.features).mean()),
         test,
         Thresholds(max(test.average, 0.0), float(_control_rate(campaign))),
