@@ -15,13 +15,14 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from scipy.stats import norm
 from threadpoolctl import threadpool_limits
 
 from guanxi.decisions.uplift import learn_uplift, qini_auc_score
 from guanxi.decisions.uplift._coded_features import learn_coding
-from guanxi.decisions.uplift._held_out_uplift import earlier_folds, hold_out
-from guanxi.decisions.uplift._heterogeneity import heterogeneity
-from guanxi.decisions.uplift._learner_choice import learn
+from guanxi.decisions.uplift._held_out_uplift import FOLDS, earlier_folds
+from guanxi.decisions.uplift._heterogeneity import test_statistic
+from guanxi.decisions.uplift._learner_choice import fold_numbers, learn
 from guanxi.decisions.uplift._meta_learners import LEARNERS, Campaign, fit_all
 
 SHARED = Path(os.environ.get("GUANXI_SHARED_DATA", Path(__file__).parents[2] / "shared" / "data"))
@@ -42,7 +43,7 @@ def hillstrom(arms: list[str]) -> pd.DataFrame:
 
 
 def split_scores(table: pd.DataFrame, seed: int) -> dict[str, float]:
-    """Qini coefficients on 30 % of the customers: the learner chosen on the others, each learner, response."""
+    """Qini coefficients on 30 % of the customers, of all learners and of the response."""
     coding = learn_coding(table, FEATURES)
     treated, visit = (table[name].to_numpy(dtype=np.float64) for name in ("treated", "visit"))
     campaign = Campaign(coding.code(table), treated, visit, np.full(len(table), treated.mean()))
@@ -97,8 +98,8 @@ def p_value(customers: int, uplift: str, seed: int) -> float:
     coded = learn_coding(table, features).code(table)
     campaign = Campaign(coded, treated, bought, np.full(customers, treated.mean()))
     with threadpool_limits(1):
-        held_out = hold_out(campaign, seed)
-        return heterogeneity(held_out, earlier_folds(campaign, held_out, seed)).p_value
+        fold = fold_numbers(campaign, FOLDS, seed)
+        return float(norm.sf(test_statistic(earlier_folds(campaign, fold, seed))))
 
 
 def coverage(customers: int, uplift: str, seed: int) -> dict[str, float]:

@@ -57,9 +57,7 @@ def explain_churn(scorer: Scorer, features: pd.DataFrame, seed: int = 0, rows: i
     )
 
 
-def explain_tree_sum(
-    terms: Sequence[tuple[Any, NDArray[np.float64], float]], names: Sequence[str]
-) -> Any:
+def explain_tree_sum(terms: Sequence[tuple[Any, NDArray[np.float64], float]], names: Sequence[str]) -> Any:
     """Explain a weighted sum of boosters on one additive scale, such as the difference of two arms.
 
     Parameters
@@ -81,7 +79,9 @@ def explain_tree_sum(
     """
     import shap
 
-    total = np.sum([weight * np.asarray(booster.predict(X, pred_contrib=True)) for booster, X, weight in terms], 0)
+    total = np.sum(
+        [weight * np.asarray(booster.predict(X, pred_contrib=True)) for booster, X, weight in terms], 0
+    )
     return shap.Explanation(
         values=total[:, :-1], base_values=total[:, -1], data=terms[0][1], feature_names=list(names)
     )

@@ -5,6 +5,7 @@ An uplift model is not stored: with the same campaign and seed it is learned ane
 
 from guanxi.decisions.uplift._qini import QiniCurve, qini_auc_score, qini_curve
 from guanxi.decisions.uplift._response_segments import SEGMENTS
+from guanxi.decisions.uplift._uplift_chapter import uplift_chapter
 from guanxi.decisions.uplift._uplift_model import UpliftModel, UpliftResult, learn_uplift
 
 __all__ = [
@@ -15,4 +16,5 @@ __all__ = [
     "learn_uplift",
     "qini_auc_score",
     "qini_curve",
+    "uplift_chapter",
 ]

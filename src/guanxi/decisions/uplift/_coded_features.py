@@ -54,9 +54,9 @@ class _Feature:
 
     def codes(self, column: pd.Series) -> Floats:
         if self.levels is None:
-            return column.to_numpy(dtype=np.float64, na_value=np.nan)
+            return np.asarray(column.to_numpy(dtype=np.float64, na_value=np.nan))
         places = pd.Index(self.levels).get_indexer(pd.Index(_texts(column)))
-        return np.where(places < 0, np.nan, places).astype(np.float64)
+        return np.asarray(np.where(places < 0, np.nan, places), dtype=np.float64)
 
     def terms(self, codes: Floats) -> Floats:
         if self.levels is not None:
@@ -130,7 +130,9 @@ def _feature(column: pd.Series, name: str) -> _Feature:
         raise DataError(f"the feature {name!r} has an infinite value: give a finite or a missing one")
     known = values[~np.isnan(values)]
     sd = float(known.std()) if len(known) else 0.0
-    return _Feature(name, None, float(known.mean()) if len(known) else 0.0, sd or 1.0, len(known) < len(values))
+    return _Feature(
+        name, None, float(known.mean()) if len(known) else 0.0, sd or 1.0, len(known) < len(values)
+    )
 
 
 def _is_text(column: pd.Series) -> bool:

@@ -24,6 +24,7 @@ Places = NDArray[np.int64]
 
 FOLDS = 5
 _EXTREME = 0.05
+_NO_SPREAD = 1e-12
 
 
 @dataclass(frozen=True)
@@ -55,10 +56,32 @@ class HeldOut:
     last: Learned
 
     @property
-    def centred(self) -> Floats:
-        """Predicted uplift less the mean of the fold."""
-        means = np.bincount(self.fold, self.uplift) / np.bincount(self.fold)
-        return np.asarray(self.uplift - means[self.fold])
+    def standardised(self) -> Floats:
+        """Predicted uplift in standard deviations of the fold from its mean; 0 if the fold has no spread.
+
+        Learners shrink their predictions by different degrees, and folds may have different learners.
+        """
+        values = np.empty_like(self.uplift)
+        for number in range(FOLDS):
+            rows = self.fold == number
+            values[rows] = standardise(self.uplift[rows], *centre_and_scale(self.uplift[rows]))
+        return values
+
+
+def centre_and_scale(uplift: Floats) -> tuple[float, float]:
+    """Mean and standard deviation."""
+    return float(uplift.mean()), float(uplift.std())
+
+
+def standardise(uplift: Floats, centre: float, scale: float) -> Floats:
+    """Express in standard deviations from the mean; 0 without spread.
+
+    Examples
+    --------
+    >>> standardise(np.array([1.0, 3.0]), 2.0, 1.0).tolist()
+    [-1.0, 1.0]
+    """
+    return np.asarray((uplift - centre) / scale) if scale > _NO_SPREAD else np.zeros_like(uplift)
 
 
 def hold_out(campaign: Campaign, seed: int) -> HeldOut:
@@ -69,7 +92,8 @@ def hold_out(campaign: Campaign, seed: int) -> HeldOut:
         held_out = np.flatnonzero(fold == number)
         learned = learn(campaign.part(np.flatnonzero(fold != number)), seed)
         columns[:, held_out] = _predicted(learned, campaign.part(held_out))
-    return HeldOut(fold, *columns, last=learned)
+    uplift, without, score, uplift_rank, response_rank = columns
+    return HeldOut(fold, uplift, without, score, uplift_rank, response_rank, learned)
 
 
 def _predicted(learned: Learned, customers: Campaign) -> tuple[Floats, ...]:
@@ -85,14 +109,17 @@ def _predicted(learned: Learned, customers: Campaign) -> tuple[Floats, ...]:
 
 
 def earlier_folds(
-    campaign: Campaign, held_out: HeldOut, seed: int
+    campaign: Campaign, fold: Places, seed: int, last: Learned | None = None
 ) -> Iterator[tuple[Floats, Floats]]:
-    """Yield uplift and score of each fold but the first, predicted from the folds before it only."""
+    """Yield uplift and score of each fold but the first, predicted from the folds before it only.
+
+    ``last`` is the model of the last fold, if it is there already.
+    """
     for number in range(1, FOLDS):
-        before = np.flatnonzero(held_out.fold < number)
-        last = number == FOLDS - 1
-        learned = held_out.last if last else learn(campaign.part(before), seed)
-        customers = campaign.part(np.flatnonzero(held_out.fold == number))
+        learned = last if number == FOLDS - 1 else None
+        if learned is None:
+            learned = learn(campaign.part(np.flatnonzero(fold < number)), seed)
+        customers = campaign.part(np.flatnonzero(fold == number))
         yield (
             learned.fitted.uplift(customers.features),
             doubly_robust_scores(customers, learned.responses),

@@ -29,17 +29,16 @@ class Heterogeneity:
         One-sided.
     average, average_error : float
         Mean uplift of all customers and its standard error.
-    slope, slope_error : float
-        Slope of the uplift on the predicted one (best linear predictor): 1 if predictions spread as much as
-        the uplifts, 0 if they say nothing.
+    spread, spread_error : float
+        Best linear predictor: how much the uplift rises with one standard deviation of the predicted one.
     """
 
     statistic: float
     p_value: float
     average: float
     average_error: float
-    slope: float
-    slope_error: float
+    spread: float
+    spread_error: float
 
     @property
     def found(self) -> bool:
@@ -57,7 +56,7 @@ def heterogeneity(held_out: HeldOut, sequential: Iterable[tuple[Floats, Floats]]
     Parameters
     ----------
     held_out : HeldOut
-        For average and slope, from all customers.
+        For average and spread, from all customers.
     sequential : iterable of (uplift, score)
         Predicted uplift and doubly robust score of each fold, predicted from earlier folds.
 
@@ -67,18 +66,23 @@ def heterogeneity(held_out: HeldOut, sequential: Iterable[tuple[Floats, Floats]]
     on heterogeneous treatment effects in randomized experiments, NBER 24678 (best linear predictor).
     Wager, S. (2024), Sequential validation of treatment heterogeneity, arXiv:2405.05534.
     """
-    statistics = [_fold_statistic(*each) for each in sequential]
-    statistic = float(np.sum(statistics) / np.sqrt(len(statistics)))
-    slope, slope_error = _slope(held_out.centred, held_out.score)
+    statistic = test_statistic(sequential)
+    spread, spread_error = _spread(held_out.standardised, held_out.score)
     n = len(held_out.score)
     return Heterogeneity(
         statistic,
         float(norm.sf(statistic)),
         float(held_out.score.mean()),
         float(held_out.score.std(ddof=1) / np.sqrt(n)),
-        slope,
-        slope_error,
+        spread,
+        spread_error,
     )
+
+
+def test_statistic(sequential: Iterable[tuple[Floats, Floats]]) -> float:
+    """Sum the statistics of the folds, scaled to a variance of 1."""
+    statistics = [_fold_statistic(*each) for each in sequential]
+    return float(np.sum(statistics) / np.sqrt(len(statistics)))
 
 
 def _fold_statistic(uplift: Floats, score: Floats) -> float:
@@ -88,11 +92,11 @@ def _fold_statistic(uplift: Floats, score: Floats) -> float:
     return float(products.sum() / spread) if spread > 0 else 0.0
 
 
-def _slope(centred: Floats, score: Floats) -> tuple[float, float]:
-    """Least squares with the heteroscedasticity-consistent error HC0; slope 0 without spread."""
-    total = float(np.sum(centred**2))
+def _spread(standardised: Floats, score: Floats) -> tuple[float, float]:
+    """Least-squares slope with the heteroscedasticity-consistent error HC0; 0 without spread."""
+    total = float(np.sum(standardised**2))
     if total <= 0:
         return 0.0, 0.0
-    slope = float(np.sum(centred * score) / total)
-    residual = score - score.mean() - slope * centred
-    return slope, float(np.sqrt(np.sum((centred * residual) ** 2)) / total)
+    slope = float(np.sum(standardised * score) / total)
+    residual = score - score.mean() - slope * standardised
+    return slope, float(np.sqrt(np.sum((standardised * residual) ** 2)) / total)

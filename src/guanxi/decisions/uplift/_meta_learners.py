@@ -71,7 +71,7 @@ class Fitted(Protocol):
     """A fitted learner."""
 
     def uplift(self, features: Coded) -> Floats:
-        """Expected outcome if treated less expected outcome if not, shape (n,)."""
+        """Predict the expected outcome if treated less that if not, shape (n,)."""
 
 
 @dataclass(frozen=True)

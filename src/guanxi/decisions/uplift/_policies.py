@@ -116,9 +116,7 @@ def compare(
         curve=_curve(found),
         deciles=_by_group(found, groups, "decile", uplift, list(range(1, STEPS // 2 + 1))),
         policies=_policies(found, spared),
-        segments=None
-        if segments is None
-        else _by_group(found, groups, "segment", uplift, list(segments[1])),
+        segments=None if segments is None else _by_group(found, groups, "segment", uplift, list(segments[1])),
     )
 
 

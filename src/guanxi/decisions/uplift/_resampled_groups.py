@@ -1,4 +1,4 @@
-"""Effects of groups of customers, with percentile bands over bootstrap samples of the customers of each arm."""
+"""Effects of groups of customers, with percentile bands over bootstrap samples of each arm."""
 
 from __future__ import annotations
 

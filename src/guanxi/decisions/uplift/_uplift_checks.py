@@ -41,7 +41,7 @@ def read_arms(table: pd.DataFrame, arm: str) -> tuple[Floats, str]:
             f"{arm!r} has the arms {', '.join(others)} beside {CONTROL!r}: keep the rows of one of them and "
             f"of {CONTROL!r}, and learn each uplift by itself"
         )
-    return (names != CONTROL).to_numpy(dtype=np.float64), others[0]
+    return np.asarray(names != CONTROL, dtype=np.float64), others[0]
 
 
 def read_outcome(table: pd.DataFrame, outcome: str) -> Floats:
@@ -83,7 +83,7 @@ def check_numbers(outcome: Floats, treated: Floats, names: dict[str, str]) -> No
             rare = "with" if part.sum() <= len(part) / 2 else "without"
             raise DataError(
                 f"the arm {name!r} has {fewest:,} of {len(part):,} customers {rare} {names['outcome']!r}: "
-                f"uplift by customer needs at least {FEWEST}; measure the effect of the whole campaign instead"
+                f"uplift by customer needs at least {FEWEST}; measure the effect of the campaign instead"
             )
 
 

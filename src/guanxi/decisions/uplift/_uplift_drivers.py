@@ -19,7 +19,7 @@ _ROWS, _BACKGROUND = 1000, 50
 
 
 def uplift_drivers(
-    learned: Learned, coding: Coding, features: Coded, slope: float, seed: int
+    learned: Learned, coding: Coding, features: Coded, spread: float, seed: int
 ) -> pd.DataFrame:
     """Rank features by their mean absolute contribution to the calibrated uplift.
 
@@ -34,9 +34,11 @@ def uplift_drivers(
     """
     rows = np.random.default_rng(seed).permutation(len(features.trees))[:_ROWS]
     sample = features.part(rows)
-    values = slope * _contributions(learned, coding, sample, seed)
+    scale = spread / float(learned.fitted.uplift(features).std())
+    values = scale * _contributions(learned, coding, sample, seed)
     highest = [
-        _highest(coding, place, sample.trees[:, place], values[:, place]) for place in range(len(coding.names))
+        _highest(coding, place, sample.trees[:, place], values[:, place])
+        for place in range(len(coding.names))
     ]
     table = pd.DataFrame(
         {
@@ -54,7 +56,9 @@ def _contributions(learned: Learned, coding: Coding, sample: Coded, seed: int) -
     fitted: Any = learned.fitted
     X, names = sample.trees, coding.names
     if isinstance(fitted, TreePair):
-        return np.asarray(explain_tree_sum([(fitted.treated, X, 1.0), (fitted.control, X, -1.0)], names).values)
+        return np.asarray(
+            explain_tree_sum([(fitted.treated, X, 1.0), (fitted.control, X, -1.0)], names).values
+        )
     if isinstance(fitted, CrossedTrees):
         share = fitted.treated_share
         terms = [(fitted.of_controls, X, share), (fitted.of_treated, X, 1.0 - share)]
@@ -62,7 +66,9 @@ def _contributions(learned: Learned, coding: Coding, sample: Coded, seed: int) -
     if isinstance(fitted, SingleTrees):
         terms = [(fitted.both, with_arm(sample, arm), weight) for arm, weight in ((1, 1.0), (0, -1.0))]
         return np.asarray(explain_tree_sum(terms, [*names, "treated"]).values)[:, :-1]
-    found = explain_any(lambda codes: fitted.uplift(coding.from_codes(codes)), X, X[:_BACKGROUND], names, seed)
+    found = explain_any(
+        lambda codes: fitted.uplift(coding.from_codes(codes)), X, X[:_BACKGROUND], names, seed
+    )
     return np.asarray(found.values)
 
 

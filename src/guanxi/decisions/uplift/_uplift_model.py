@@ -12,8 +12,14 @@ from scipy.stats import norm
 from threadpoolctl import threadpool_limits
 
 from guanxi.decisions.uplift import _uplift_checks as checks
-from guanxi.decisions.uplift._coded_features import Coding, learn_coding
-from guanxi.decisions.uplift._held_out_uplift import FOLDS, HeldOut, earlier_folds, hold_out, propensities
+from guanxi.decisions.uplift._coded_features import Coded, Coding, learn_coding
+from guanxi.decisions.uplift._held_out_uplift import (
+    centre_and_scale,
+    earlier_folds,
+    hold_out,
+    propensities,
+    standardise,
+)
 from guanxi.decisions.uplift._heterogeneity import Heterogeneity, heterogeneity
 from guanxi.decisions.uplift._learner_choice import Learned, learn
 from guanxi.decisions.uplift._meta_learners import Campaign, Fitted, fit_one
@@ -24,7 +30,20 @@ from guanxi.decisions.uplift._uplift_drivers import uplift_drivers
 
 Floats = NDArray[np.float64]
 
-_REPLICATES = 20
+_HALVES = 20
+
+
+@dataclass(frozen=True)
+class ScaledLearner:
+    """A fitted learner, with mean and standard deviation of its predictions in the campaign."""
+
+    fitted: Fitted
+    centre: float
+    scale: float
+
+    def predict(self, features: Coded) -> Floats:
+        """Predicted uplift in standard deviations from the mean, shape (n,)."""
+        return standardise(self.fitted.uplift(features), self.centre, self.scale)
 
 
 @dataclass(frozen=True)
@@ -37,20 +56,17 @@ class UpliftModel:
     coding : Coding
     learned : Learned
         Fitted to all customers of the campaign.
-    replicates : tuple of Fitted
-        The same learner fitted to random halves.
-    centre : float
-        Mean prediction in the campaign.
+    scaled : tuple of ScaledLearner
+        The learner fitted to all customers, and fitted again to random halves.
     test : Heterogeneity
-        Its slope and average calibrate the predictions.
+        Its average and spread calibrate the predictions.
     thresholds : Thresholds
     """
 
     learner: str
     coding: Coding = field(repr=False)
     learned: Learned = field(repr=False)
-    replicates: tuple[Fitted, ...] = field(repr=False)
-    centre: float
+    scaled: tuple[ScaledLearner, ...] = field(repr=False)
     test: Heterogeneity
     thresholds: Thresholds
 
@@ -80,10 +96,10 @@ class UpliftModel:
         variance = np.full(len(features), self.test.average_error**2)
         uplift = np.full(len(features), self.test.average)
         if self.test.found:
-            centred = self.learned.fitted.uplift(coded) - self.centre
-            halves = np.array([each.uplift(coded) for each in self.replicates])
-            uplift = uplift + self.test.slope * centred
-            variance += (centred * self.test.slope_error) ** 2 + self.test.slope**2 * halves.var(axis=0, ddof=1)
+            z, *of_halves = (each.predict(coded) for each in self.scaled)
+            uplift = uplift + self.test.spread * z
+            variance += (z * self.test.spread_error) ** 2
+            variance += self.test.spread**2 * np.var(of_halves, axis=0, ddof=1)
         error = np.sqrt(variance)
         reach = norm.ppf(0.5 + LEVEL / 2.0) * error
         names = np.array(SEGMENTS, dtype=object)[self.thresholds.divide(uplift, response)]
@@ -213,9 +229,9 @@ def _learn_uplift(
     if not randomised:
         campaign = replace(campaign, propensity=propensities(campaign, seed))
     held_out = hold_out(campaign, seed)
-    test = heterogeneity(held_out, earlier_folds(campaign, held_out, seed))
+    test = heterogeneity(held_out, earlier_folds(campaign, held_out.fold, seed, held_out.last))
     model = _model(campaign, coding, test, seed)
-    calibrated = test.average + (test.slope if test.found else 0.0) * held_out.centred
+    calibrated = test.average + (test.spread if test.found else 0.0) * held_out.standardised
     segments = (model.thresholds.divide(calibrated, held_out.without), SEGMENTS) if test.found else None
     predicted = {"fold": held_out.fold, "uplift": calibrated, "response": held_out.without}
     return UpliftResult(
@@ -229,7 +245,7 @@ def _learn_uplift(
         learners=model.learned.losses,
         comparison=compare(campaign, held_out, calibrated, segments, seed),
         held_out=pd.DataFrame(predicted, index=table.index),
-        drivers=uplift_drivers(model.learned, coding, campaign.features, test.slope, seed)
+        drivers=uplift_drivers(model.learned, coding, campaign.features, test.spread, seed)
         if test.found
         else None,
     )
@@ -243,14 +259,15 @@ def _model(campaign: Campaign, coding: Coding, test: Heterogeneity, seed: int) -
     """
     learned = learn(campaign, seed)
     random, n = np.random.default_rng(seed), len(campaign)
-    count = _REPLICATES if test.found else 0
-    halves = [np.sort(random.choice(n, n // 2, replace=False)) for _ in range(count)]
+    fitted = [learned.fitted]
+    for _ in range(_HALVES if test.found else 0):
+        half = np.sort(random.choice(n, n // 2, replace=False))
+        fitted.append(fit_one(learned.learner, campaign.part(half), seed))
     return UpliftModel(
         learned.learner,
         coding,
         learned,
-        tuple(fit_one(learned.learner, campaign.part(half), seed) for half in halves),
-        float(learned.fitted.uplift(campaign.features).mean()),
+        tuple(ScaledLearner(each, *centre_and_scale(each.uplift(campaign.features))) for each in fitted),
         test,
         Thresholds(max(test.average, 0.0), float(_control_rate(campaign))),
     )
