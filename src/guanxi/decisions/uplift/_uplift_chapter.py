@@ -13,6 +13,7 @@ from guanxi.report.chapters import Chapter, ShownTable
 from guanxi.report.pictures import Picture, picture
 from guanxi.served.texts import Language, number, percent, texts
 
+_LEAST_P = 0.001
 _SHARE = 0.3  # named in the sentences; the table has others
 
 
@@ -53,7 +54,7 @@ def _verdict(result: UpliftResult, t: dict[str, str]) -> str:
     return t["found" if test.found else "not_found"].format(
         arm=result.arm,
         outcome=result.outcome,
-        p=f"{max(test.p_value, 0.0001):.2g}",
+        p=f"= {test.p_value:.2g}" if test.p_value >= _LEAST_P else f"< {_LEAST_P}",
         average=percent(test.average, 1),
         lower=percent(test.average - reach, 1),
         upper=percent(test.average + reach, 1),
