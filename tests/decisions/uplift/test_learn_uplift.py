@@ -29,6 +29,11 @@ def test_every_customer_is_held_out_once(found, strong_campaign):
     table, _ = strong_campaign
     assert found.held_out.index.equals(table.index)
     assert found.held_out.notna().all(axis=None)
+    assert found.held_out["segment"].value_counts().to_dict() == {
+        name: count
+        for name, count in found.comparison.segments[["segment", "customers"]].itertuples(index=False)
+        if count
+    }
     assert found.held_out["fold"].value_counts().tolist() == [1200] * 5
 
 
@@ -98,10 +103,11 @@ def test_without_heterogeneity_there_are_no_segments(nothing_found):
     assert (predicted["uplift_upper"] > 0.04).all()
 
 
-def test_the_same_seed_gives_the_same_result(nothing_found, benchmark_of_uplift):
+def test_the_order_of_the_table_changes_nothing(nothing_found, benchmark_of_uplift):
     table, _ = benchmark_of_uplift.simulate(2000, "same for all", 4)
-    again = learn_uplift(table, "treated", "bought", ["x0", "channel"], randomised=True, seed=3)
-    pd.testing.assert_frame_equal(again.held_out, nothing_found.held_out)
+    shuffled = table.sample(frac=1, random_state=1)
+    again = learn_uplift(shuffled, "treated", "bought", ["x0", "channel"], randomised=True, seed=3)
+    pd.testing.assert_frame_equal(again.held_out.sort_index(), nothing_found.held_out)
     pd.testing.assert_frame_equal(again.comparison.policies, nothing_found.comparison.policies)
 
 
