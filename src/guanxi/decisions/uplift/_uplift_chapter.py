@@ -7,8 +7,8 @@ from typing import Any
 import pandas as pd
 
 from guanxi.decisions.uplift._policies import Interval
-from guanxi.decisions.uplift._uplift_model import UpliftResult
 from guanxi.decisions.uplift._uplift_pictures import deciles_picture, figure_words, qini_picture
+from guanxi.decisions.uplift._uplift_result import UpliftResult
 from guanxi.report.chapters import Chapter, ShownTable
 from guanxi.report.pictures import Picture, picture
 from guanxi.served.texts import Language, number, percent, texts
