@@ -94,7 +94,8 @@ def compare(
         Place of each customer's segment in ``SEGMENTS``.
     seed : int
     """
-    steps = {"uplift": _steps(held_out.uplift_rank), "response": _steps(held_out.response_rank)}
+    ranks = {"uplift": held_out.uplift_rank, "response": held_out.response_rank}
+    steps = {name: _steps(rank, seed) for name, rank in ranks.items()}
     groups = steps | {
         "decile": Groups(steps["uplift"].of // 2, STEPS // 2),
         "above": Groups((uplift <= 0).astype(np.int64), 2),
@@ -102,7 +103,6 @@ def compare(
     }
     if segments is not None:
         groups["segment"] = Groups(segments, len(SEGMENTS))
-    ranks = {"uplift": held_out.uplift_rank, "response": held_out.response_rank}
     weight = balancing_weights(campaign)
     found = resample(campaign.outcome, campaign.treated, weight, groups, ranks, seed)
     qini = found.coefficients
@@ -128,9 +128,12 @@ def balancing_weights(campaign: Campaign) -> Floats:
     return np.where(t == 1, share / e, (1.0 - share) / (1.0 - e))
 
 
-def _steps(rank: Floats) -> Groups:
-    """Divide by falling rank into groups of equal size; ties stay together."""
-    return Groups(np.clip(np.floor((1.0 - rank) * STEPS), 0, STEPS - 1).astype(np.int64), STEPS)
+def _steps(rank: Floats, seed: int) -> Groups:
+    """Divide by falling rank into groups of equal size; ties are drawn by lot."""
+    lot = np.random.default_rng(seed).random(len(rank))
+    step = np.empty(len(rank), dtype=np.int64)
+    step[np.lexsort([lot, -rank])] = np.arange(len(rank)) * STEPS // len(rank)
+    return Groups(step, STEPS)
 
 
 def _interval(measured: Floats) -> Interval:
