@@ -32,8 +32,6 @@ WOMENS, MENS, NONE = "Womens E-Mail", "Mens E-Mail", "No E-Mail"
 CAMPAIGNS = {"any e-mail": [WOMENS, MENS], "women's": [WOMENS], "men's": [MENS]}
 SPLITS, TEST_SHARE = 20, 0.3
 
-UPLIFTS = ("none", "same for all", "weak", "linear", "strong", "step", "parabola")
-
 
 def hillstrom(arms: list[str]) -> pd.DataFrame:
     """Customers of these arms and of the control, with ``treated`` and ``visit``."""

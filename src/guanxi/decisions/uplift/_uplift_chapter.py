@@ -132,6 +132,8 @@ def _policies(result: UpliftResult, say: dict[str, Any]) -> ShownTable:
     measured = [f"{name}{end}" for name in ("gain", "difference") for end in ("", "_lower", "_upper")]
     per_thousand[measured] *= 1000.0
     same = table["policy"] == "uplift"
+    if result.comparison.treated_share == 1.0:
+        same |= table["policy"] == "everybody"
     per_thousand.loc[same, ["difference", "difference_lower", "difference_upper"]] = float("nan")
     headings = {"policy": "policy", "share": "treated_share", "gain": "gain", "difference": "advantage"}
     return _shown(say, "policies", per_thousand, headings, ["share"], say["chapter"]["policies_note"])
