@@ -2,6 +2,7 @@
 
 python benchmarks/uplift.py hillstrom        20 stratified 70/30 splits (skipped without the data)
 python benchmarks/uplift.py test [200]       rejection rates on simulated campaigns
+python benchmarks/uplift.py learners [200]   errors of the four learners, for their settings
 python benchmarks/uplift.py intervals [200]  coverage of the intervals of single customers
 
 Hillstrom's data are read from $GUANXI_SHARED_DATA or ../shared/data.
@@ -139,6 +140,28 @@ def _test(repetitions: int) -> None:
             print(f"  {customers:>6,} customers, uplift {uplift:<13} {rejected:6.1%} of {count}", flush=True)
 
 
+def learner_errors(customers: int, uplift: str, seed: int) -> dict[str, float]:
+    """Root mean squared error of each learner's uplift for fresh customers, and of the true mean."""
+    table, _ = simulate(customers, uplift, seed)
+    fresh, truth = simulate(20_000, uplift, seed + 1_000_000)
+    features = [name for name in table if name not in ("treated", "bought")]
+    treated, bought = (table[name].to_numpy(dtype=np.float64) for name in ("treated", "bought"))
+    coding = learn_coding(table, features)
+    campaign = Campaign(coding.code(table), treated, bought, np.full(customers, treated.mean()))
+    with threadpool_limits(1):
+        fitted, coded = fit_all(campaign, seed), coding.code(fresh)
+        errors = {name: fitted[name].uplift(coded) - truth for name in LEARNERS}
+    errors["mean of all"] = truth - truth.mean()
+    return {name: float(np.sqrt(np.mean(error**2))) for name, error in errors.items()}
+
+
+def _learners(repetitions: int) -> None:
+    for customers in (4000, 20_000):
+        for uplift in ("linear", "step", "parabola", "same for all"):
+            found = pd.DataFrame([learner_errors(customers, uplift, seed) for seed in range(repetitions)])
+            print(f"{customers:>6,} {uplift:<13}", found.mean().round(4).to_dict(), flush=True)
+
+
 def _intervals(repetitions: int) -> None:
     for uplift in ("strong", "step"):
         found = pd.DataFrame([coverage(8000, uplift, seed) for seed in range(repetitions)])
@@ -150,4 +173,4 @@ if __name__ == "__main__":
     if what == "hillstrom":
         _hillstrom()
     else:
-        {"test": _test, "intervals": _intervals}[what](repetitions)
+        {"test": _test, "intervals": _intervals, "learners": _learners}[what](repetitions)
