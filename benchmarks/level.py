@@ -119,7 +119,7 @@ def short(names: list[str]) -> None:
     for name, each in short_logs().items():
         if not names or name in names:
             found[name] = short_histories(each)
-            print(name, summary(found[name]).round(3).to_dict(), flush=True)
+            print(name, summary(found[name]).dropna().round(3).to_dict(), flush=True)
     by_set = pd.DataFrame({name: summary(table) for name, table in found.items()}).T
     squares = np.sqrt((by_set.filter(regex="rms") ** 2).mean())
     rest = by_set.filter(regex="median|inside").mean()
