@@ -28,8 +28,8 @@ from guanxi.features.histories import sample_histories
 from guanxi.models.purchase_models import transaction_model
 from guanxi.params import load_params
 from guanxi.periods import add_days
+from guanxi.pipeline.level._refits import refit_models
 from guanxi.pipeline.level.forecast import fit_level
-from guanxi.pipeline.level.refits import refit_models
 from guanxi.pipeline.selection import fit_quietly
 from logs import ROOT, Log, logs, short_logs
 

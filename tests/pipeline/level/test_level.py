@@ -20,9 +20,9 @@ from guanxi.models.purchase_models import transaction_model
 from guanxi.params import load_params
 from guanxi.periods import add_days
 from guanxi.pipeline.fit import fit_models
+from guanxi.pipeline.level._refits import refit_models
+from guanxi.pipeline.level._structural_model import OF_PURCHASES, Ratios, fit_structural_model
 from guanxi.pipeline.level.forecast import fit_level
-from guanxi.pipeline.level.refits import refit_models
-from guanxi.pipeline.level.structural_model import OF_PURCHASES, Ratios, fit_structural_model
 from guanxi.served.scorer import Scorer
 from guanxi.simulation import simulate_transactions
 
