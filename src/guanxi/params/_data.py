@@ -34,6 +34,7 @@ RELATION_COLUMNS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "tickets": (("customer_id", "opened"), ("closed", "satisfaction", "complaint")),
     "costs": (("customer_id", "timestamp", "kind", "amount"), ()),
     "credit": (("customer_id", "timestamp"), ("credit_limit", "overdue_days", "defaults")),
+    "spending": (("timestamp", "channel", "amount"), ()),
 }
 
 
@@ -142,6 +143,7 @@ class RelationsParams(Section):
     tickets: RelationParams = RelationParams()
     costs: RelationParams = RelationParams()
     credit: RelationParams = RelationParams()
+    spending: RelationParams = RelationParams()
 
     @field_validator("*")
     @classmethod
