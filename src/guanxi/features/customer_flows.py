@@ -265,3 +265,14 @@ def _dated(flows: Any, firsts: Any, as_of: date) -> Any:
 
 def _totals(flows: Any) -> dict[str, Any]:
     return {name: flows[name].sum() for name in SUMS}
+
+
+def monthly_spending(relations: Relations, as_of: date) -> pd.DataFrame | None:
+    """Spending of the company up to ``as_of`` by ``month`` (its first day) and ``channel``: ``amount``."""
+    table = relations.table("spending")
+    if table is None:
+        return None
+    past = table.filter(table.timestamp.date() <= ibis.literal(as_of))
+    sums = past.group_by("channel", month=past.timestamp.date().truncate("M")).agg(amount=past.amount.sum())
+    found = execute_in_order(relations.connection, sums.order_by("month", "channel"))
+    return found.assign(month=pd.to_datetime(found["month"])) if len(found) else None
