@@ -10,9 +10,16 @@ from guanxi.decisions.profit._customer_value import (
     value_less_cost,
 )
 from guanxi.decisions.profit._profit_and_loss import loss_reasons, profit_and_loss
+from guanxi.decisions.profit._profit_answer import TABLES, answer_profit
 from guanxi.decisions.profit._profit_ranking import WhaleCurve, profit_deciles, profit_groups, whale_curve
+from guanxi.decisions.profit._profit_result import CustomerProfit, ProfitInputs, customer_profit
 
 __all__ = [
+    "TABLES",
+    "CustomerProfit",
+    "ProfitInputs",
+    "answer_profit",
+    "customer_profit",
     "CustomerBaseAudit",
     "WhaleCurve",
     "acquisition_cost",
