@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     "as_of",
     "columns",
     "tracking_uri",
-    epilog="Example: guanxi profit sales.csv -o profit --set relations.costs.source=costs.csv --set clv.margin=0.4",
+    epilog="Example: guanxi profit sales.csv -o profit --set clv.margin=0.4 "
+    "--set relations.costs.source=costs.csv",
 )
 def profit(
     source: OptionalSource = "cdnow",

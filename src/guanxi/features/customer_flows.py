@@ -56,7 +56,7 @@ class CustomerFlows:
     has: frozenset[str]
 
     def by_customer(self, months: int) -> pd.DataFrame:
-        """Sums of each customer in the last ``months`` months, in as many before, and to date.
+        """Add up each customer in the last ``months`` months, in as many before, and to date.
 
         Returns
         -------
@@ -75,7 +75,7 @@ class CustomerFlows:
         return found.assign(first_day=pd.to_datetime(found["first_day"]))
 
     def by_cohort(self, months: int) -> pd.DataFrame:
-        """Sums by ``cohort`` and ``period``, both in periods of ``months`` months, 0 the last one.
+        """Add up by ``cohort`` and ``period``, both in periods of ``months`` months, 0 the last one.
 
         ``customers`` are those with an order.
         """
@@ -85,13 +85,13 @@ class CustomerFlows:
         return self._run(table.order_by("cohort", "period"))
 
     def by_age(self) -> pd.DataFrame:
-        """Sums by ``channel``, ``back`` of the first purchase, and ``age`` in whole months since then."""
+        """Add up by ``channel``, ``back`` of the first purchase, and ``age`` in whole months since then."""
         flows = self.flows.mutate(first=self.flows.first_back)
         table = flows.group_by("channel", "first", "age").agg(**_totals(flows))
         return self._run(table.rename(back="first").order_by("channel", "back", "age"))
 
     def acquired(self) -> pd.DataFrame:
-        """Customers by ``channel``, ``back`` and calendar ``month`` (its first day) of the first purchase."""
+        """Count the customers by ``channel``, ``back`` and calendar ``month`` of the first purchase."""
         firsts = self.firsts.mutate(month=self.firsts.first_day.truncate("M"))
         table = firsts.group_by("channel", "first_back", "month").agg(customers=firsts.count())
         found = self._run(table.rename(back="first_back").order_by("month", "channel", "back"))
@@ -210,7 +210,7 @@ def _purchases(past: Any, rate: float) -> tuple[Any, int]:
 
 
 def _costs(relations: Relations, firsts: Any, as_of: date) -> Any:
-    """Recorded costs up to ``as_of``: ``customer_id, date, kind, amount``; None without any."""
+    """Collect the recorded costs up to ``as_of``: ``customer_id, date, kind, amount``; None without any."""
     parts = []
     costs, customers = relations.table("costs"), relations.table("customers")
     if costs is not None:
@@ -218,8 +218,12 @@ def _costs(relations: Relations, firsts: Any, as_of: date) -> Any:
     if customers is not None and "acquisition_cost" in customers.columns:
         dated = customers.left_join(firsts.select("customer_id", "first_day"), "customer_id")
         first = dated.first_day.cast("date")
-        day = ibis.coalesce(dated.acquired_on.cast("date"), first) if "acquired_on" in dated.columns else first
-        paid = dated.select("customer_id", kind=ibis.literal("acquire"), amount=dated.acquisition_cost, date=day)
+        day = (
+            ibis.coalesce(dated.acquired_on.cast("date"), first) if "acquired_on" in dated.columns else first
+        )
+        paid = dated.select(
+            "customer_id", kind=ibis.literal("acquire"), amount=dated.acquisition_cost, date=day
+        )
         parts.append(paid.filter(paid.amount.notnull()))
     if not parts:
         return None
@@ -244,7 +248,9 @@ def _unknown(costs: Any, firsts: Any) -> tuple[int, float]:
     if costs is None:
         return 0, 0.0
     other = costs.anti_join(firsts, "customer_id")
-    facts = other.agg(customers=other.customer_id.nunique(), amount=other.amount.sum().fill_null(0.0)).execute()
+    facts = other.agg(
+        customers=other.customer_id.nunique(), amount=other.amount.sum().fill_null(0.0)
+    ).execute()
     return int(facts["customers"].iloc[0]), float(facts["amount"].iloc[0])
 
 

@@ -40,8 +40,8 @@ def profit(
 ) -> Answer:
     """Compute every customer's profit and loss, and audit the customer base.
 
-    Costs come from ``relations.costs``, ``relations.customers`` (``acquisition_cost``), ``relations.spending``
-    and the rates of ``params.profit``.
+    Costs come from ``relations.costs``, ``relations.customers`` (``acquisition_cost``),
+    ``relations.spending`` and the rates of ``params.profit``.
 
     Parameters
     ----------
@@ -84,7 +84,9 @@ def profit(
         log = read_transactions(source, settings.data, memory=_ENGINE_MEMORY)
     try:
         day = last_day_used(log, settings, teller)
-        answer = _answer(log, day, loaded, None if horizon_days is None else settings.horizon_days, settings, teller)
+        answer = _answer(
+            log, day, loaded, None if horizon_days is None else settings.horizon_days, settings, teller
+        )
     finally:
         log.close()
     if folder is not None:
@@ -135,7 +137,10 @@ def _answer(
     if loaded is not None:
         with reporter.step("value the customers"):
             predictions = _score_customers(log, loaded, day, horizon_days, 0)
-    with reporter.step("add up profit and loss"), customer_flows(log, relations, day, params.clv.margin) as flows:
+    with (
+        reporter.step("add up profit and loss"),
+        customer_flows(log, relations, day, params.clv.margin) as flows,
+    ):
         spending = monthly_spending(relations, day)
         has_margins = "margin" in log.events.columns
         return answer_profit(ProfitInputs(flows, spending, predictions, has_margins, params))

@@ -58,9 +58,8 @@ def acquisition_cost(
     rules = dict(channels or {})
     for name in rules:
         if name not in paid.columns:
-            raise DataError(
-                f"profit.channels names {name!r}, which has no spending: {did_you_mean(name, list(paid.columns))}"
-            )
+            similar = did_you_mean(name, list(paid.columns))
+            raise DataError(f"profit.channels names {name!r}, which has no spending: {similar}")
     parts = {"all": list(paid.columns)} | {name: [name] for name in paid.columns if name in won.columns}
     totals = {"all": won.sum(axis=1)} | {name: won[name] for name in parts if name != "all"}
     tables = [
@@ -71,7 +70,9 @@ def acquisition_cost(
     return found.assign(month=_as_given(found["month"], acquired["month"]))
 
 
-def _costs(paid: pd.DataFrame, customers: pd.Series[float], rules: Mapping[str, ChannelParams]) -> pd.DataFrame:
+def _costs(
+    paid: pd.DataFrame, customers: pd.Series[float], rules: Mapping[str, ChannelParams]
+) -> pd.DataFrame:
     """Cost per customer in each month of ``customers``, of the channels that are columns of ``paid``."""
     nothing = pd.Series(0.0, paid.index)
     sums = {name: nothing.copy() for name in (*COSTS[:3], "onboarding")}
@@ -126,7 +127,9 @@ def _checked(spending: pd.DataFrame, acquired: pd.DataFrame) -> tuple[pd.DataFra
 
 def _by_month(table: pd.DataFrame, values: str) -> pd.DataFrame:
     numbered = table.assign(month=_month_numbers(table["month"]))
-    return numbered.pivot_table(index="month", columns="channel", values=values, aggfunc="sum", fill_value=0.0)
+    return numbered.pivot_table(
+        index="month", columns="channel", values=values, aggfunc="sum", fill_value=0.0
+    )
 
 
 def _month_numbers(months: pd.Series[int]) -> pd.Series[int]:

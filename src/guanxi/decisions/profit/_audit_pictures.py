@@ -49,11 +49,16 @@ def spread(distributions: pd.DataFrame, measure: str, language: Language = "en")
 
 def _classes(part: pd.DataFrame, measure: str) -> list[str]:
     if measure == "orders":
-        return [number(low) + ("" if np.isfinite(up) else "+") for low, up in zip(part["lower"], part["upper"], strict=True)]
+        return [
+            number(low) + ("" if np.isfinite(up) else "+")
+            for low, up in zip(part["lower"], part["upper"], strict=True)
+        ]
     step = float(np.diff(part["lower"].to_numpy()[1:3])[0]) if len(part) > 3 else 1.0
     decimals = 0 if step >= 1 else 2
     return [
-        f"< {number(up, decimals)}" if not np.isfinite(low) else number(low, decimals) + ("" if np.isfinite(up) else "+")
+        f"< {number(up, decimals)}"
+        if not np.isfinite(low)
+        else number(low, decimals) + ("" if np.isfinite(up) else "+")
         for low, up in zip(part["lower"], part["upper"], strict=True)
     ]
 
@@ -93,7 +98,9 @@ def cohort_profit(cohorts: pd.DataFrame, language: Language = "en") -> Figure:
     names = sorted(cohorts["cohort"].unique())
     kept = names[-_MOST_COHORTS:]
     merged = cohorts.assign(cohort=cohorts["cohort"].where(cohorts["cohort"].isin(kept), kept[0]))
-    grid = merged.pivot_table(index="period", columns="cohort", values="profit", aggfunc="sum", fill_value=0.0)
+    grid = merged.pivot_table(
+        index="period", columns="cohort", values="profit", aggfunc="sum", fill_value=0.0
+    )
     axes, places = drawing.axes, np.arange(len(grid))
     above, below = np.zeros(len(grid)), np.zeros(len(grid))
     for cohort, colour in zip(grid.columns, _scale(len(grid.columns)), strict=True):
@@ -103,7 +110,7 @@ def cohort_profit(cohorts: pd.DataFrame, language: Language = "en") -> Figure:
         above += np.clip(values, 0, None)
         below += np.clip(values, None, 0)
     axes.set_xticks(places, [str(period) for period in grid.index])
-    thin_labels(axes, 6)
+    thin_labels(axes, 5)
     axes.grid(visible=False, axis="x")
     money_scale(axes.yaxis)
     _cohort_names(drawing, drawing.words["cohort_older"] if len(names) > len(kept) else "")
@@ -115,11 +122,13 @@ def cohort_lines(cohorts: pd.DataFrame, measure: str, language: Language = "en")
     drawing = style.canvas(f"cohort_{measure}", language, profit_words)
     axes = drawing.axes
     periods = sorted(cohorts["period"].unique())
-    grid = cohorts.pivot(index="period", columns="cohort", values=measure).reindex(periods)
+    grid = cohorts.pivot_table(index="period", columns="cohort", values=measure).reindex(periods)
     for cohort, colour in zip(grid.columns, _scale(len(grid.columns)), strict=True):
-        axes.plot(range(len(grid)), grid[cohort], "-", marker=".", color=colour, linewidth=1.3, label=str(cohort))
+        axes.plot(
+            range(len(grid)), grid[cohort], "-", marker=".", color=colour, linewidth=1.3, label=str(cohort)
+        )
     axes.set_xticks(range(len(grid)), [str(period) for period in grid.index])
-    thin_labels(axes, 6)
+    thin_labels(axes, 5)
     axes.set_ylim(bottom=0)
     money_scale(axes.yaxis)
     _cohort_names(drawing, "")
@@ -141,7 +150,10 @@ def _cohort_names(drawing: style.Canvas, first: str) -> None:
     ends = [(marks[0], f"{first}{names[0]}"), (marks[-1], names[-1])][: len(marks)]
     drawing.figure.legend(
         [mark for mark, _ in ends],
-        [drawing.words[f"cohort_{place}"].format(cohort=name) for place, (_, name) in zip(_NAMED, ends, strict=False)],
+        [
+            drawing.words[f"cohort_{place}"].format(cohort=name)
+            for place, (_, name) in zip(_NAMED, ends, strict=False)
+        ],
         loc="outside upper left",
         frameon=False,
         labelcolor=style.INK,

@@ -84,7 +84,12 @@ def customer_base_audit(table: pd.DataFrame) -> CustomerBaseAudit:
         customers=("customer_id", "size"), **{name: (name, "sum") for name in SUMS}
     )
     return CustomerBaseAudit(
-        last.reset_index(drop=True), one_period(last), changes, factors, by_period(grid), cohorts_through_time(grid)
+        last.reset_index(drop=True),
+        one_period(last),
+        changes,
+        factors,
+        by_period(grid),
+        cohorts_through_time(grid),
     )
 
 
@@ -138,7 +143,11 @@ def two_periods(
         ``after``, and its part of the ``change`` (see :func:`factor_changes`).
     """
     both = before[["customer_id", *SUMS]].merge(
-        after[["customer_id", *SUMS]], on="customer_id", how="outer", suffixes=("_before", "_after"), indicator=True
+        after[["customer_id", *SUMS]],
+        on="customer_id",
+        how="outer",
+        suffixes=("_before", "_after"),
+        indicator=True,
     )
     known = both["customer_id"].isin(pd.Series(earlier))
     sums = [f"{name}_{when}" for name in SUMS for when in ("before", "after")]
@@ -153,13 +162,9 @@ def two_periods(
     groups = both.assign(change=change).groupby("group")[[*sums, "change"]].sum()
     groups.insert(0, "customers", both.groupby("group").size())
     kept = both[both["_merge"] == "both"]
-    factors = pd.concat(
-        [
-            _factor_table(_totals(before), _totals(after), "all"),
-            _factor_table(*(_totals(kept, f"_{when}") for when in ("before", "after")), "kept"),
-        ],
-        ignore_index=True,
-    )
+    of_all = _factor_table(_totals(before), _totals(after), "all")
+    of_kept = _factor_table(_totals(kept, "_before"), _totals(kept, "_after"), "kept")
+    factors = pd.concat([of_all, of_kept], ignore_index=True)
     changes = groups.reindex(list(CHANGES), fill_value=0.0).astype({"customers": int})
     return changes.reset_index(), factors
 
@@ -209,7 +214,7 @@ def _totals(customers: pd.DataFrame, suffix: str = "") -> pd.Series[float]:
 
 def _factor_table(before: pd.Series[float], after: pd.Series[float], customers: str) -> pd.DataFrame:
     names = list(FACTORS)
-    parts = factor_changes(before[names].to_dict(), after[names].to_dict())
+    parts = factor_changes(*({name: float(side[name]) for name in names} for side in (before, after)))
     table = pd.DataFrame({"before": before[names], "after": after[names], "change": parts})
     table.insert(0, "customers", customers)
     return table.rename_axis("factor").reset_index()[["customers", "factor", "before", "after", "change"]]
@@ -225,7 +230,9 @@ def _checked(table: pd.DataFrame) -> pd.DataFrame:
         if missing:
             raise DataError(f"{missing:,} rows of the table have no {name}: leave them out, or fill them in")
     if (table["orders"] < 0).any():
-        raise DataError(f"{(table['orders'] < 0).sum():,} rows of the table have negative orders: give counts")
+        raise DataError(
+            f"{(table['orders'] < 0).sum():,} rows of the table have negative orders: give counts"
+        )
     bought = table[table["orders"] > 0]
     if bought.empty:
         raise DataError("no row of the table has an order: nothing to audit")

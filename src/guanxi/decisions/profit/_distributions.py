@@ -11,7 +11,7 @@ _ROUND = np.array([1.0, 2.0, 2.5, 5.0, 10.0])
 
 
 def count_distribution(orders: pd.Series[float]) -> pd.DataFrame:
-    """Number of customers with 1, 2, ... orders; the last class has 10 or more.
+    """Count the customers with 1, 2, ... orders; the last class has 10 or more.
 
     Examples
     --------
@@ -28,7 +28,7 @@ def count_distribution(orders: pd.Series[float]) -> pd.DataFrame:
 
 
 def distribution(values: pd.Series[float]) -> pd.DataFrame:
-    """Number of customers in classes of equal, round width; the outer classes are open.
+    """Count the customers in classes of equal, round width; the outer classes are open.
 
     The classes reach from the 1st to the 97th percentile: a few large customers would leave all others in
     one class.

@@ -6,9 +6,10 @@ import numpy as np
 import pandas as pd
 
 from guanxi.decisions.answer import Answer
+from guanxi.decisions.profit._acquisition_tables import ALL
 from guanxi.decisions.profit._profit_notices import notices
 from guanxi.decisions.profit._profit_page import chapters, drawings
-from guanxi.decisions.profit._profit_result import ALL, CustomerProfit, ProfitInputs, customer_profit
+from guanxi.decisions.profit._profit_result import CustomerProfit, ProfitInputs, customer_profit
 from guanxi.decisions.profit._profit_words import profit_words
 
 TABLES = (
@@ -63,7 +64,10 @@ def _metrics(found: CustomerProfit) -> dict[str, float | None]:
     value = found.customers[["clv", "clv_less_cost"]].sum(min_count=1)
     return {
         "customers": found.active,
-        **{name: totals[name] for name in ("revenue", "margin", "acquire", "serve", "handling", "retain", "profit")},
+        **{
+            name: totals[name]
+            for name in ("revenue", "margin", "acquire", "serve", "handling", "retain", "profit")
+        },
         "customers_at_loss": int((found.customers["profit"] < 0).sum()),
         "losses": found.curve.lost,
         "peak_profit": found.curve.peak,
@@ -83,19 +87,26 @@ def _summary(found: CustomerProfit, inputs: ProfitInputs) -> str:
     """Lines for the terminal."""
     metrics = _metrics(found)
     lines = [f"{found.active:,} customers from {found.first_day} to {found.last_day}", ""]
-    for row in found.statement.itertuples():
-        share = f"{row.share:>8.1%}" if np.isfinite(row.share) else ""
-        lines.append(f"  {row.item.replace('_', ' '):<15} {row.amount:>16,.2f} {share}")
+    for row in found.statement.to_dict("records"):
+        share = f"{row['share']:>8.1%}" if np.isfinite(row["share"]) else ""
+        lines.append(f"  {_plain(row['item']):<15} {row['amount']:>16,.2f} {share}".rstrip())
     lines += ["", f"At a loss: {metrics['customers_at_loss']:,} customers, {metrics['losses']:,.2f}"]
     if len(found.losses):
-        reasons = (f"{row.reason.replace('_', ' ')} {row.customers:,}" for row in found.losses.itertuples())
-        lines.append(f"Largest burden: {', '.join(reasons)}")
+        lines.append(f"Largest burden: {_counts(found.losses, 'reason')}")
     if len(found.audit.changes):
-        parts = (f"{row.group} {row.customers:,}" for row in found.audit.changes.itertuples())
-        lines.append(f"Against the {found.months} months before: {', '.join(parts)}")
+        lines.append(f"Against the {found.months} months before: {_counts(found.audit.changes, 'group')}")
     lines += _acquisition_lines(pd.Series(metrics, dtype=float))
     notes = notices(found, inputs, profit_words("en")).all
     return "\n".join([*lines, "", "Notes:", *(f"  - {note}" for note in notes)] if notes else lines)
+
+
+def _counts(table: pd.DataFrame, column: str) -> str:
+    pairs = zip(table[column], table["customers"], strict=True)
+    return ", ".join(f"{_plain(name)} {customers:,}" for name, customers in pairs)
+
+
+def _plain(name: str) -> str:
+    return name.replace("_", " ")
 
 
 def _acquisition_lines(metrics: pd.Series[float]) -> list[str]:

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from guanxi.decisions.profit import _audit_pictures, _profit_pictures, _profit_tables
+from guanxi.decisions.profit._acquisition_tables import ALL
 from guanxi.decisions.profit._profit_notices import notices
-from guanxi.decisions.profit._profit_result import ALL, CustomerProfit, ProfitInputs
+from guanxi.decisions.profit._profit_result import CustomerProfit, ProfitInputs
 from guanxi.decisions.profit._profit_words import profit_words
 from guanxi.report.chapters import Chapter
 from guanxi.report.pictures import Picture, picture
@@ -29,7 +30,7 @@ def chapters(found: CustomerProfit, inputs: ProfitInputs) -> list[Chapter]:
     language = inputs.params.language
     t = profit_words(language)
     told = notices(found, inputs, t)
-    parts = [
+    return [
         Chapter(
             "answer",
             t["chapter_answer"],
@@ -45,7 +46,6 @@ def chapters(found: CustomerProfit, inputs: ProfitInputs) -> list[Chapter]:
         _acquisition(found, inputs, told.acquisition, t),
         Chapter("value", t["chapter_value"], _value(found, inputs, t), told.value),
     ]
-    return parts
 
 
 def drawings(found: CustomerProfit, language: Language) -> dict[str, Callable[[], Figure]]:
@@ -84,10 +84,8 @@ def _answer(found: CustomerProfit, t: Words) -> list[str]:
     if found.curve.total > 0 and len(found.deciles) == 10:
         sentences.append(t["answer_top"].format(share=percent(found.deciles["share_of_profit"].iloc[0], 1)))
     if len(found.audit.changes):
-        before, change = found.audit.changes["profit_before"].sum(), found.audit.changes["change"].sum()
-        sentences.append(
-            t["answer_growth"].format(months=found.months, before=number(before), change=number(change))
-        )
+        before, after = (number(found.audit.changes[f"profit_{when}"].sum()) for when in ("before", "after"))
+        sentences.append(t["answer_growth"].format(months=found.months, before=before, after=after))
     return [" ".join(sentences) if t["lang"].startswith("en") else "".join(sentences)]
 
 
@@ -135,11 +133,13 @@ def _two_periods(found: CustomerProfit, told: list[str], language: Language, t: 
         share=percent(found.retention, 1),
         **{name: number(groups[name]) for name in ("lost", "new", "returned")},
     )
+    idle = found.customers[(found.customers["orders"] == 0) & (found.customers["profit"] < 0)]
+    cost = t["idle_text"].format(customers=number(len(idle)), cost=number(-idle["profit"].sum()))
     draw = partial(_audit_pictures.bridge, found.audit.changes, language)
     return Chapter(
         "two-periods",
         t["chapter_two_periods"],
-        [text],
+        [text, cost] if len(idle) else [text],
         told,
         [_shown("bridge", draw, t)],
         _profit_tables.two_periods(found, t),
@@ -172,7 +172,9 @@ def _acquisition(found: CustomerProfit, inputs: ProfitInputs, told: list[str], t
         draw = partial(_profit_pictures.acquisition, costs, language)
         pictures.insert(0, _shown("acquisition", draw, t, t["acquisition_figure_text"]))
     tables = _profit_tables.acquisition(found, horizon(inputs), t)
-    return Chapter("acquisition", t["chapter_acquisition"], [each for each in sentences if each], told, pictures, tables)
+    return Chapter(
+        "acquisition", t["chapter_acquisition"], [each for each in sentences if each], told, pictures, tables
+    )
 
 
 def _value(found: CustomerProfit, inputs: ProfitInputs, t: Words) -> list[str]:

@@ -38,6 +38,8 @@ def whale(curve: WhaleCurve, language: Language = "en") -> Figure:
     axes.plot([at], [curve.peak], "o", color=style.RUST, markersize=6)
     axes.set_xlim(0, 101)
     axes.margins(y=0.14)
+    if levels.min() >= 0:
+        axes.set_ylim(bottom=0)
     note = text["peak_note"].format(peak=number(curve.peak), share=percent(at / 100, 1))
     style.note(axes, note, (at, curve.peak), (-190, 9) if at > 60 else (8, 6))
     total = text["total_note"].format(total=number(curve.total))
@@ -54,9 +56,8 @@ def losses(reasons: pd.DataFrame, language: Language = "en") -> Figure:
     axes, text = drawing.axes, drawing.words
     names = [text[f"reason_{reason}"] for reason in reasons["reason"]]
     axes.barh(range(len(names)), reasons["loss"], color=style.RUST, height=0.62)
-    for place, row in enumerate(reasons.itertuples()):
-        words = text["losses_note"].format(customers=number(row.customers))
-        style.note(axes, words, (row.loss, place), (4, -3))
+    for place, (loss, count) in enumerate(zip(reasons["loss"], reasons["customers"], strict=True)):
+        style.note(axes, text["losses_note"].format(customers=number(count)), (loss, place), (4, -3))
     axes.set_yticks(range(len(names)), names, fontfamily=axes.xaxis.label.get_fontfamily())
     axes.set_ylim(len(names) - 0.4, -0.6)
     axes.set_ylabel("")
@@ -75,7 +76,9 @@ def acquisition(costs: pd.DataFrame, language: Language = "en") -> Figure:
     axes, text = drawing.axes, drawing.words
     months = [f"{month:%Y-%m}" for month in known["month"]]
     for name, colour in zip(COSTS, _SHADES, strict=True):
-        axes.plot(months, known[name], "o-", color=colour, linewidth=2, markersize=3.5, label=text[f"cost_{name}"])
+        axes.plot(
+            months, known[name], "o-", color=colour, linewidth=2, markersize=3.5, label=text[f"cost_{name}"]
+        )
     thin_labels(axes)
     axes.set_ylim(bottom=0)
     money_scale(axes.yaxis)
@@ -89,11 +92,13 @@ def payback(earned: pd.DataFrame, cost: float, language: Language = "en") -> Fig
     if earned.empty:
         return style.nothing(drawing)
     axes, text = drawing.axes, drawing.words
-    axes.plot(np.append(0, earned["age"] + 1), np.append(0.0, earned["cumulative"]), color=style.TEAL, linewidth=2.2)
+    axes.plot(
+        np.append(0, earned["age"] + 1), np.append(0.0, earned["cumulative"]), color=style.TEAL, linewidth=2.2
+    )
     if np.isfinite(cost):
         axes.axhline(cost, color=style.RUST, linewidth=1.6)
         note = text["payback_note"].format(cost=number(cost, 2))
-        style.note(axes, note, (0, cost), (4, 4))
+        style.note(axes, note, (0.6 * len(earned), cost), (0, 4))
     axes.set_xlim(left=0)
     axes.set_ylim(bottom=min(0.0, float(earned["cumulative"].min())))
     axes.margins(y=0.12)
@@ -108,8 +113,10 @@ def money_scale(scale: Axis) -> None:
 
 def thin_labels(axes: Axes, most: int = 7) -> None:
     """Keep at most this many of the names below the x axis."""
-    ticks = axes.get_xticks()
-    axes.set_xticks(ticks[:: max(1, -(-len(ticks) // most))])
+    ticks, names = axes.get_xticks(), [label.get_text() for label in axes.get_xticklabels()]
+    step = max(1, -(-len(ticks) // most))
+    axes.set_xticks(ticks[::step], names[::step])
+    axes.tick_params(axis="x", labelsize=8.5)
 
 
 def legend(axes: Axes) -> None:

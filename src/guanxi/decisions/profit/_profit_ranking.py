@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import pandas as pd
@@ -81,7 +82,7 @@ def profit_deciles(profit: ArrayLike, groups: int = GROUPS) -> pd.DataFrame:
     [0.8, 0.2]
     """
     ranked = _ranked(profit)
-    return _table(ranked, [int(round(len(ranked) * each / groups)) for each in range(1, groups)])
+    return _table(ranked, [round(len(ranked) * each / groups) for each in range(1, groups)])
 
 
 def profit_groups(
@@ -148,7 +149,7 @@ def _table(ranked: NDArray[np.float64], ends: ArrayLike) -> pd.DataFrame:
             "lowest": ranked[last - 1],
             "highest": ranked[first],
         }
-        for place, (first, last) in enumerate(zip(edges, edges[1:], strict=False), start=1)
+        for place, (first, last) in enumerate(pairwise(edges), start=1)
         if last > first
     ]
     return pd.DataFrame(rows)

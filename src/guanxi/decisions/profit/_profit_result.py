@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import date
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from guanxi.decisions.profit._acquisition_cost import acquisition_cost
+from guanxi.decisions.profit._acquisition_tables import acquisition_tables, ending
 from guanxi.decisions.profit._customer_base_audit import (
     SUMS,
     CustomerBaseAudit,
@@ -18,13 +17,7 @@ from guanxi.decisions.profit._customer_base_audit import (
     one_period,
     two_periods,
 )
-from guanxi.decisions.profit._customer_value import (
-    acquisition_returns,
-    earned_by_age,
-    payback_months,
-    steady_value,
-    value_less_cost,
-)
+from guanxi.decisions.profit._customer_value import steady_value, value_less_cost
 from guanxi.decisions.profit._profit_and_loss import loss_reasons, profit_and_loss
 from guanxi.decisions.profit._profit_ranking import WhaleCurve, profit_deciles, profit_groups, whale_curve
 from guanxi.errors import HistoryError
@@ -33,7 +26,6 @@ from guanxi.params import Params
 from guanxi.periods import add_days
 
 PERIODS = (12, 6, 3, 1)
-ALL = "all"
 _IN_PERIOD = ["orders", "returns", "acquire", "serve", "handling", "retain"]
 
 
@@ -133,7 +125,9 @@ def customer_profit(inputs: ProfitInputs) -> CustomerProfit:
         )
     curve, audit = whale_curve(active["profit"]), _audit(inputs, customers, months)
     retention, steady = _steady(audit, params, months)
-    acquisition, returns, earned = _acquisition(inputs, customers, sums["back"], cohort_months(months))
+    acquisition, returns, earned = acquisition_tables(
+        flows, inputs.spending, customers.assign(back=sums["back"]), params.profit, cohort_months(months)
+    )
     return CustomerProfit(
         as_of=flows.as_of,
         months=months,
@@ -202,7 +196,18 @@ def _with_value(customers: pd.DataFrame, inputs: ProfitInputs) -> pd.DataFrame:
 
 
 def _statement(active: pd.DataFrame) -> pd.DataFrame:
-    items = ["sales", "refunded", "revenue", "cost_of_goods", "margin", "acquire", "serve", "handling", "retain", "profit"]
+    items = [
+        "sales",
+        "refunded",
+        "revenue",
+        "cost_of_goods",
+        "margin",
+        "acquire",
+        "serve",
+        "handling",
+        "retain",
+        "profit",
+    ]
     totals = active[items].sum()
     revenue = totals["revenue"]
     return pd.DataFrame(
@@ -246,72 +251,14 @@ def _grid(inputs: ProfitInputs, months: int) -> pd.DataFrame:
     return pd.concat([names, sums["customers"], statement[SUMS]], axis=1)
 
 
-def ending(as_of: date, back: int, months: int) -> str:
-    """Last day of a period counted back from the last one, in ISO form."""
-    return period_end(as_of, back * months).isoformat()
-
-
 def _steady(audit: CustomerBaseAudit, params: Params, months: int) -> tuple[float, float]:
     """Retention from one period to the next, and the value of a customer who keeps it."""
     if audit.changes.empty:
         return np.nan, np.nan
     groups = audit.changes.set_index("group")
-    kept = groups.loc[["up", "same", "down"], "customers"].sum()
-    all_before = kept + groups.loc["lost", "customers"]
+    kept = float(groups.loc[["up", "same", "down"], "customers"].sum())
+    retention = kept / (kept + float(groups["customers"]["lost"]))
     now = groups.drop("lost")
-    retention = kept / all_before
-    profit = now["profit_after"].sum() / now["customers"].sum()
+    profit = float(now["profit_after"].sum() / now["customers"].sum())
     rate = (1 + params.clv.annual_discount_rate) ** (months / 12) - 1
     return retention, steady_value(profit, retention, rate) if retention < 1 + rate else np.nan
-
-
-def _acquisition(
-    inputs: ProfitInputs, customers: pd.DataFrame, back: pd.Series[int], months: int
-) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
-    """Acquisition cost by month; returns by channel and cohort; earnings of all customers by age."""
-    flows, params = inputs.flows, inputs.params
-    acquired, costs = flows.acquired(), pd.DataFrame()
-    if inputs.spending is not None:
-        costs = acquisition_cost(inputs.spending, acquired, params.profit.channels)
-    ages = flows.by_age()
-    statement = profit_and_loss(ages, params.profit)
-    ages = ages.assign(earned=statement["profit"] + statement["acquire"])
-    people = pd.DataFrame(
-        {
-            "channel": customers["channel"],
-            "back": back,
-            "earned": customers["earned_to_date"],
-            "acquire": customers["acquire_to_date"],
-            "clv_less_cost": customers["clv_less_cost"],
-        }
-    )
-    kinds: dict[str, Any] = {ALL: lambda table: ALL}
-    if customers["channel"].nunique() > 1:
-        kinds["channel"] = lambda table: table["channel"]
-    kinds["cohort"] = lambda table: (table["back"] // months).map(lambda each: ending(flows.as_of, each, months))
-    tables, earned = [], pd.DataFrame()
-    for kind, group in kinds.items():
-        given = None
-        if "acquire" not in flows.has:
-            given = _cost_by_group(costs, acquired, kind, group)
-        found = acquisition_returns(people.assign(group=group(people)), given)
-        by_age = earned_by_age(ages.assign(group=group(ages)), acquired.assign(group=group(acquired)))
-        paid = payback_months(by_age, found.set_index("group")["acquisition_cost"])
-        tables.append(found.assign(by=kind, payback_months=paid.to_numpy()))
-        earned = by_age if kind == ALL else earned
-    returns = pd.concat(tables, ignore_index=True)
-    return costs, returns[["by", *(name for name in returns.columns if name != "by")]], earned
-
-
-def _cost_by_group(costs: pd.DataFrame, acquired: pd.DataFrame, kind: str, group: Any) -> pd.Series[float]:
-    """Mean cost with onboarding of the customers of each group, over the months for which it is known."""
-    if costs.empty:
-        return pd.Series(dtype=float)
-    by_channel = kind == "channel"
-    known = costs[costs["channel"] != ALL] if by_channel else costs[costs["channel"] == ALL].drop(columns="channel")
-    on = ["channel", "month"] if by_channel else ["month"]
-    each = acquired.assign(group=group(acquired)).merge(known[[*on, "with_onboarding"]], on=on)
-    each = each.dropna(subset="with_onboarding")
-    each["paid"] = each["with_onboarding"] * each["customers"]
-    sums = each.groupby("group")[["paid", "customers"]].sum()
-    return sums["paid"] / sums["customers"]

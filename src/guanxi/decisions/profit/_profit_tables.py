@@ -7,15 +7,23 @@ from collections.abc import Mapping, Sequence
 import pandas as pd
 
 from guanxi.decisions.profit._acquisition_cost import COSTS
-from guanxi.decisions.profit._profit_result import ALL, CustomerProfit
+from guanxi.decisions.profit._acquisition_tables import ALL
+from guanxi.decisions.profit._profit_result import CustomerProfit
 from guanxi.features.customer_flows import OTHER_CHANNELS, WITHOUT_CHANNEL
 from guanxi.report.chapters import ShownTable
+from guanxi.served.texts import number, percent
 
 Words = Mapping[str, str]
+_MOST_AGES = 9  # more columns would not fit on the page
 
 
 def shown(
-    table: pd.DataFrame, name: str, columns: Sequence[str], t: Words, shares: Sequence[str] = (), note: str = ""
+    table: pd.DataFrame,
+    name: str,
+    columns: Sequence[str],
+    t: Words,
+    shares: Sequence[str] = (),
+    note: str = "",
 ) -> ShownTable:
     """Show columns under the headings ``column_<name>``."""
     return ShownTable(
@@ -44,40 +52,59 @@ def ranking(found: CustomerProfit, t: Words) -> list[ShownTable]:
 
 
 def two_periods(found: CustomerProfit, t: Words) -> list[ShownTable]:
-    """What became of the customers, and the change of the profit by factor."""
+    """Show what became of the customers, and the change of the profit by factor."""
     if found.audit.changes.empty:
         return []
     changes = _worded(found.audit.changes, "group", "change", t)
-    columns = ["group", "customers", "orders_before", "orders_after", "profit_before", "profit_after", "change"]
+    columns = [
+        "group",
+        "customers",
+        "orders_before",
+        "orders_after",
+        "profit_before",
+        "profit_after",
+        "change",
+    ]
     factors = _worded(_worded(found.audit.factors, "factor", "factor", t), "customers", "customers", t)
     factors = factors.rename(columns={"customers": "of_customers"})
+    for when in ("before", "after"):
+        factors[when] = [
+            _factor(name, value)
+            for name, value in zip(found.audit.factors["factor"], factors[when], strict=True)
+        ]
     return [
         shown(changes, "changes", columns, t, note=t["changes_note"]),
         shown(
-            factors, "factors", ["of_customers", "factor", "before", "after", "change"], t, note=t["factors_note"]
+            factors,
+            "factors",
+            ["of_customers", "factor", "before", "after", "change"],
+            t,
+            note=t["factors_note"],
         ),
     ]
 
 
 def cohorts(found: CustomerProfit, t: Words) -> list[ShownTable]:
-    """All periods, and the cohorts in each."""
+    """All periods, and the share of each cohort that is active by age."""
     factors = ["orders", "spend", "profit", "orders_per_customer", "spend_per_order", "profit_per_spend"]
-    newest_first = found.audit.cohorts.sort_values(["period", "cohort"], ascending=[False, True])
+    table = found.audit.cohorts
+    ages = table.pivot_table(index="cohort", columns="age", values="share_active").iloc[:, :_MOST_AGES]
+    sizes = table[table["age"] == 0].set_index("cohort")["customers"]
+    ages.columns = pd.Index([str(age) for age in ages.columns])
+    headings = {name: t[f"column_{name}"] for name in ("cohort", "customers")} | {
+        age: age for age in ages.columns
+    }
+    active = ages.assign(customers=sizes).reset_index()
+    active["cohort"] = _unbroken(active["cohort"])
+    note = t["cohorts_note"]
     return [
         shown(found.audit.periods, "periods", ["period", "customers", *factors], t, ["profit_per_spend"]),
-        shown(
-            newest_first,
-            "cohorts",
-            ["period", "cohort", "customers", "share_active", *factors],
-            t,
-            ["share_active", "profit_per_spend"],
-            t["cohorts_note"],
-        ),
+        ShownTable(t["cohorts_title"], active, headings, list(ages.columns), note=note),
     ]
 
 
 def acquisition(found: CustomerProfit, days: int | None, t: Words) -> list[ShownTable]:
-    """Returns by channel and cohort, and the cost by month, latest first."""
+    """Show returns by channel and cohort, and the cost by month, latest first."""
     note = t["returns_note_no_value"] if days is None else t["returns_note"].format(days=days)
     columns = ["by", "group", "customers", "acquisition_cost", "earned", "value", "earned_to_cost"]
     columns += ["value_to_cost", "payback_months"]
@@ -86,11 +113,9 @@ def acquisition(found: CustomerProfit, days: int | None, t: Words) -> list[Shown
     table = _worded(found.returns.assign(group=channel_names(found.returns["group"], t)), "by", "by", t)
     tables = [shown(table, "returns", columns, t, note=note)]
     if len(found.acquisition):
-        costs = found.acquisition.sort_values(["month", "channel"], ascending=[False, True])
-        costs = costs.assign(
-            channel=channel_names(costs["channel"], t), month=[f"{month:%Y-%m}" for month in costs["month"]]
-        )
-        headings = {name: t[f"column_{name}"] for name in ("month", "channel", "customers")}
+        costs = found.acquisition[found.acquisition["channel"] == ALL].iloc[::-1]
+        costs = costs.assign(month=[f"{month:%Y-%m}" for month in costs["month"]])
+        headings = {name: t[f"column_{name}"] for name in ("month", "customers")}
         headings |= {name: t[f"cost_{name}"] for name in COSTS}
         tables.append(ShownTable(t["acquisition_title"], costs, headings, note=t["acquisition_note"]))
     return tables
@@ -98,7 +123,20 @@ def acquisition(found: CustomerProfit, days: int | None, t: Words) -> list[Shown
 
 def channel_names(groups: pd.Series[str], t: Words) -> pd.Series[str]:
     """Name the groups that are not a channel of the data."""
-    return groups.replace({WITHOUT_CHANNEL: t["no_channel"], OTHER_CHANNELS: t["other_channels"], ALL: t["everybody"]})
+    return groups.replace(
+        {WITHOUT_CHANNEL: t["no_channel"], OTHER_CHANNELS: t["other_channels"], ALL: t["everybody"]}
+    )
+
+
+def _factor(name: str, value: float) -> str:
+    if name == "profit_per_spend":
+        return percent(value, 1)
+    return number(value, 0 if name == "customers" else 2)
+
+
+def _unbroken(days: pd.Series[str]) -> pd.Series[str]:
+    """Keep dates on one line."""
+    return days.str.replace("-", "\u2011")
 
 
 def _worded(table: pd.DataFrame, column: str, prefix: str, t: Words) -> pd.DataFrame:
