@@ -126,7 +126,7 @@ def _checked(spending: pd.DataFrame, acquired: pd.DataFrame) -> tuple[pd.DataFra
 
 
 def _by_month(table: pd.DataFrame, values: str) -> pd.DataFrame:
-    numbered = table.assign(month=_month_numbers(table["month"]))
+    numbered = table.assign(month=_month_numbers(table["month"]), **{values: table[values].astype(float)})
     return numbered.pivot_table(
         index="month", columns="channel", values=values, aggfunc="sum", fill_value=0.0
     )

@@ -50,8 +50,8 @@ def acquisition_tables(
     ages = flows.by_age()
     statement = profit_and_loss(ages, params)
     ages = ages.assign(earned=statement["profit"] + statement["acquire"])
-    people = customers.rename(columns={"earned_to_date": "earned", "acquire_to_date": "acquire"})
-    people = people[["channel", "back", "earned", "acquire", "clv_less_cost"]]
+    names = {"earned_to_date": "earned", "acquire_to_date": "acquire"}
+    people = customers[["channel", "back", *names, "clv_less_cost"]].rename(columns=names)
     by_age = earned_by_age(ages.assign(group=ALL), acquired.assign(group=ALL))
     tables = []
     for kind, group in _groupings(flows.as_of, months, people).items():
