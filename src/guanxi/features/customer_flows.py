@@ -14,6 +14,7 @@ import pandas as pd
 from guanxi.data.engine import execute_in_order, explain_no_space
 from guanxi.data.relations.tables import Relations
 from guanxi.data.transactions import TransactionLog
+from guanxi.errors import DataError
 from guanxi.features.acquisition import first_channels
 from guanxi.periods import add_days
 
@@ -146,6 +147,11 @@ def customer_flows(
         The last day used.
     margin : float
         Share of the amount that is margin, if the log has no margins.
+
+    Raises
+    ------
+    DataError
+        If costs to acquire are in both tables.
     """
     connection = log.connection
     try:
@@ -227,6 +233,11 @@ def _costs(relations: Relations, firsts: Any, as_of: date) -> Any:
         parts.append(paid.filter(paid.amount.notnull()))
     if not parts:
         return None
+    if len(parts) == 2 and parts[0].filter(parts[0].kind == "acquire").count().execute():
+        raise DataError(
+            "relations.costs has lines of kind acquire and relations.customers has acquisition_cost, which "
+            "would count twice: leave one of them out"
+        )
     table = parts[0] if len(parts) == 1 else parts[0].union(parts[1].select(parts[0].columns))
     # A customer without a purchase has no day of a first one.
     return table.filter((table.date <= ibis.literal(as_of)) | table.date.isnull())

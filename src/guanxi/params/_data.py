@@ -14,6 +14,7 @@ from guanxi.periods import parse_date
 
 REQUIRED_COLUMNS = ("customer_id", "timestamp")
 OPTIONAL_COLUMNS = ("amount", "order_id", "quantity", "unit_price", "category", "channel", "margin")
+COST = "cost"  # of the goods on a line; never mapped by its name alone
 MISSING_WORDS = ("null", "none", "nan", "nat", "n/a", "na", "#n/a", "\\n", "-", ".", "guest")
 TOTAL_WORDS = (
     *("total", "totals", "grand total", "subtotal", "sub total", "sum", "summe", "gesamt", "gesamtsumme"),
@@ -64,10 +65,12 @@ class DataParams(Section):
     @field_validator("columns")
     @classmethod
     def _known_columns(cls, columns: dict[str, str]) -> dict[str, str]:
-        known = (*REQUIRED_COLUMNS, *OPTIONAL_COLUMNS)
+        known = (*REQUIRED_COLUMNS, *OPTIONAL_COLUMNS, COST)
         for name in columns:
             if name not in known:
                 raise ValueError(f"{name!r} is not a canonical column: choose from {', '.join(known)}")
+        if COST in columns and "margin" in columns:
+            raise ValueError("the margin is the amount less the cost: map one of margin and cost")
         return columns
 
     @field_validator("thousands", mode="before")

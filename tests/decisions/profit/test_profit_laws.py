@@ -41,6 +41,7 @@ def test_the_whale_curve_peaks_with_the_last_customer_who_earns_something(profit
 
 
 @given(profits)
+@settings(deadline=None)
 def test_groups_share_out_all_customers_and_all_profit(profit):
     tables = [profit_deciles(profit)]
     if sum(profit) > 0:
@@ -163,6 +164,7 @@ statements = st.lists(
 
 
 @given(statements)
+@settings(max_examples=40, deadline=None)
 def test_the_statement_and_the_reasons_of_losses_add_up(rows):
     names = ["orders", "returns", "refunded", "margin", *COSTS]
     sums = pd.DataFrame(rows, columns=names).assign(sales=lambda table: table["margin"] + table["refunded"])
@@ -192,6 +194,7 @@ def test_returns_are_named_as_the_reason_of_a_loss():
 
 
 @given(st.integers(0, 3), st.integers(1, 4), st.floats(0, 1))
+@settings(max_examples=40, deadline=None)
 def test_spending_is_moved_but_not_lost(lag, spread, share):
     months = 12
     spending = pd.DataFrame({"month": range(1, months + 1), "channel": "tv", "amount": 100.0})

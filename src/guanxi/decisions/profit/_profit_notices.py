@@ -28,13 +28,15 @@ class Notices:
 def notices(found: CustomerProfit, inputs: ProfitInputs, t: Mapping[str, str]) -> Notices:
     """Collect the notices, in the language of the texts ``t``."""
     flows, params = inputs.flows, inputs.params
+    own = "acquire" in flows.has
     whole = flows.months % cohort_months(found.months) == 0
     told = {
         "two_periods": [(found.audit.changes.empty, t["no_earlier_period"].format(months=found.months))],
         "cohorts": [(not whole, t["short_period"])],
         "acquisition": [
-            ("acquire" not in flows.has and inputs.spending is None, t["no_acquisition_cost"]),
-            (inputs.spending is not None, t["spending_apart"]),
+            (not own and inputs.spending is None, t["no_acquisition_cost"]),
+            (not own and inputs.spending is not None, t["spending_apart"]),
+            (own and inputs.spending is not None, t["spending_beside"]),
         ],
         "value": [(inputs.predictions is None, t["no_model"])],
     }
