@@ -32,7 +32,11 @@ LOG = pd.DataFrame(
     columns=["customer_id", "timestamp", "amount", "channel"],
 )
 COSTS = pd.DataFrame(
-    [("a", "2023-06-01", "acquire", 7.0), ("a", "2024-01-05", "serve", 4.0), ("z", "2024-01-05", "retain", 3.0)],
+    [
+        ("a", "2023-06-01", "acquire", 7.0),
+        ("a", "2024-01-05", "serve", 4.0),
+        ("z", "2024-01-05", "retain", 3.0),
+    ],
     columns=["customer_id", "timestamp", "kind", "amount"],
 )
 AS_OF = date(2024, 1, 31)
@@ -144,7 +148,9 @@ def test_cohorts_and_ages_add_up_to_the_customers():
     assert last["orders"].sum() == customers["orders"].sum()
 
 
-@pytest.mark.parametrize("as_of", [date(2024, 2, 29), date(2024, 6, 15), date(2023, 4, 30), date(2024, 12, 31)])
+@pytest.mark.parametrize(
+    "as_of", [date(2024, 2, 29), date(2024, 6, 15), date(2023, 4, 30), date(2024, 12, 31)]
+)
 def test_months_are_counted_back_from_the_ends_of_periods(as_of):
     for months in range(0, 30):
         end = period_end(as_of, months)

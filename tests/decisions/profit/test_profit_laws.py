@@ -237,7 +237,12 @@ def test_payback_counts_each_customer_as_long_as_known():
     """Of the two groups of back 2 and 5, only the older one counts from the third month on."""
     acquired = pd.DataFrame({"group": "g", "back": [2, 5], "customers": [10, 30]})
     ages = pd.DataFrame(
-        {"group": "g", "back": [2, 2, 5, 5, 5, 2], "age": [0, 1, 0, 1, 2, 2], "earned": [10, 10, 70, 30, 60, 999.0]}
+        {
+            "group": "g",
+            "back": [2, 2, 5, 5, 5, 2],
+            "age": [0, 1, 0, 1, 2, 2],
+            "earned": [10, 10, 70, 30, 60, 999.0],
+        }
     )
     earned = earned_by_age(ages, acquired)
     assert earned["earned"].tolist() == [2.0, 1.0, 2.0, 0.0, 0.0]

@@ -111,6 +111,7 @@ def earned_by_age(ages: pd.DataFrame, acquired: pd.DataFrame) -> pd.DataFrame:
             count = known[known.index > age].iloc[-1]
             rows.append((group, age, count, lived.get((group, age), 0.0) / count))
     table = pd.DataFrame(rows, columns=["group", "age", "customers", "earned"])
+    table = table.astype({"age": int, "customers": int, "earned": float})  # also without a row
     return table.assign(cumulative=table.groupby("group")["earned"].cumsum())
 
 
