@@ -15,8 +15,8 @@ from guanxi.features.customer_flows import (
     OTHER_CHANNELS,
     SUMS,
     customer_flows,
-    months_back,
     monthly_spending,
+    months_back,
     period_end,
 )
 from guanxi.params import Params
@@ -152,7 +152,7 @@ def test_cohorts_and_ages_add_up_to_the_customers():
     "as_of", [date(2024, 2, 29), date(2024, 6, 15), date(2023, 4, 30), date(2024, 12, 31)]
 )
 def test_months_are_counted_back_from_the_ends_of_periods(as_of):
-    for months in range(0, 30):
+    for months in range(30):
         end = period_end(as_of, months)
         assert months_back(end, as_of) == months
         assert months_back(end + pd.Timedelta(days=1).to_pytimedelta(), as_of) == months - 1

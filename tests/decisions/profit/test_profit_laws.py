@@ -127,12 +127,20 @@ def test_an_audit_by_hand():
     audit = customer_base_audit(table)
     groups = audit.changes.set_index("group")
     assert groups["customers"].to_dict() == {
-        **{"new": 1, "returned": 1, "up": 1},
-        **{"same": 0, "down": 0, "lost": 1},
+        "new": 1,
+        "returned": 1,
+        "up": 1,
+        "same": 0,
+        "down": 0,
+        "lost": 1,
     }
     assert groups["change"].to_dict() == {
-        **{"new": -1.0, "returned": 2.0, "up": 5.0},
-        **{"same": 0.0, "down": 0.0, "lost": -6.0},
+        "new": -1.0,
+        "returned": 2.0,
+        "up": 5.0,
+        "same": 0.0,
+        "down": 0.0,
+        "lost": -6.0,
     }
     cohort = audit.cohorts[audit.cohorts["cohort"] == 1].set_index("age")
     assert cohort["share_active"].tolist() == [1.0, 0.5]

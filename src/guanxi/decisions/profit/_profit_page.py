@@ -21,8 +21,13 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 Words = Mapping[str, str]
-MEASURES = ("orders", "spend", "profit")
-COHORT_LINES = ("customers", "orders_per_customer", "spend_per_order")
+# Figures by what they show.
+_SPREADS = {"orders": "spread_orders", "spend": "spread_spend", "profit": "spread_profit"}
+_COHORT_LINES = {
+    "customers": "cohort_customers",
+    "orders_per_customer": "cohort_orders_per_customer",
+    "spend_per_order": "cohort_spend_per_order",
+}
 
 
 def chapters(found: CustomerProfit, inputs: ProfitInputs) -> list[Chapter]:
@@ -113,14 +118,14 @@ def _one_period(found: CustomerProfit, language: Language, t: Words) -> Chapter:
         return Chapter("one-period", t["chapter_one_period"], notices=[t["all_lapsed"]])
     values = {"orders": buyers["orders"], "spend": buyers["revenue"], "profit": buyers["profit"]}
     pictures = []
-    for name in MEASURES:
-        caption = t[f"spread_{name}_text"].format(
+    for name, plot in _SPREADS.items():
+        caption = t[f"{plot}_text"].format(
             mean=number(values[name].mean(), 2),
             median=number(values[name].median(), 2),
             share=percent((values[name] == 1).mean(), 1),
         )
         draw = partial(_audit_pictures.spread, found.audit.distributions, name, language)
-        pictures.append(_shown(f"spread_{name}", draw, t, caption))
+        pictures.append(_shown(plot, draw, t, caption))
     return Chapter("one-period", t["chapter_one_period"], pictures=pictures)
 
 
@@ -149,9 +154,9 @@ def _two_periods(found: CustomerProfit, told: list[str], language: Language, t: 
 def _cohorts(found: CustomerProfit, told: list[str], language: Language, t: Words) -> Chapter:
     table = found.audit.cohorts
     pictures = [_shown("cohort_profit", partial(_audit_pictures.cohort_profit, table, language), t)]
-    for name in COHORT_LINES:
+    for name, plot in _COHORT_LINES.items():
         draw = partial(_audit_pictures.cohort_lines, table, name, language)
-        pictures.append(_shown(f"cohort_{name}", draw, t))
+        pictures.append(_shown(plot, draw, t))
     return Chapter("cohorts", t["chapter_cohorts"], (), told, pictures, _profit_tables.cohorts(found, t))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import pandas as pd
 
@@ -33,7 +33,7 @@ def shown(
 
 def statement(found: CustomerProfit, t: Words) -> ShownTable:
     """Profit and loss of all active customers."""
-    table = _worded(found.statement, "item", "item", t)
+    table = _worded(found.statement, "item", lambda name: t[f"item_{name}"])
     return shown(table, "statement", ["item", "amount", "share", "per_customer"], t, ["share"])
 
 
@@ -45,7 +45,7 @@ def ranking(found: CustomerProfit, t: Words) -> list[ShownTable]:
     if len(found.groups):
         tables.append(shown(found.groups, "groups", columns, t, shares, t["groups_note"]))
     if len(found.losses):
-        table = _worded(found.losses, "reason", "reason", t)
+        table = _worded(found.losses, "reason", lambda name: t[f"reason_{name}"])
         columns = ["reason", "customers", "loss", "burden", "alone"]
         tables.append(shown(table, "losses", columns, t, note=t["losses_table_note"]))
     return tables
@@ -55,7 +55,7 @@ def two_periods(found: CustomerProfit, t: Words) -> list[ShownTable]:
     """Show what became of the customers, and the change of the profit by factor."""
     if found.audit.changes.empty:
         return []
-    changes = _worded(found.audit.changes, "group", "change", t)
+    changes = _worded(found.audit.changes, "group", lambda name: t[f"change_{name}"])
     columns = [
         "group",
         "customers",
@@ -65,7 +65,8 @@ def two_periods(found: CustomerProfit, t: Words) -> list[ShownTable]:
         "profit_after",
         "change",
     ]
-    factors = _worded(_worded(found.audit.factors, "factor", "factor", t), "customers", "customers", t)
+    factors = _worded(found.audit.factors, "factor", lambda name: t[f"factor_{name}"])
+    factors = _worded(factors, "customers", lambda name: t[f"customers_{name}"])
     factors = factors.rename(columns={"customers": "of_customers"})
     for when in ("before", "after"):
         factors[when] = [
@@ -110,7 +111,8 @@ def acquisition(found: CustomerProfit, days: int | None, t: Words) -> list[Shown
     columns += ["value_to_cost", "payback_months"]
     if days is None:
         columns = [name for name in columns if name not in ("value", "value_to_cost")]
-    table = _worded(found.returns.assign(group=channel_names(found.returns["group"], t)), "by", "by", t)
+    table = _worded(found.returns, "by", lambda name: t[f"by_{name}"])
+    table = table.assign(group=channel_names(table["group"], t))
     tables = [shown(table, "returns", columns, t, note=note)]
     if len(found.acquisition):
         costs = found.acquisition[found.acquisition["channel"] == ALL].iloc[::-1]
@@ -139,5 +141,5 @@ def _unbroken(days: pd.Series[str]) -> pd.Series[str]:
     return days.str.replace("-", "\u2011")
 
 
-def _worded(table: pd.DataFrame, column: str, prefix: str, t: Words) -> pd.DataFrame:
-    return table.assign(**{column: [t[f"{prefix}_{value}"] for value in table[column]]})
+def _worded(table: pd.DataFrame, column: str, word: Callable[[str], str]) -> pd.DataFrame:
+    return table.assign(**{column: table[column].map(word)})
