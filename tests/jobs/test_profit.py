@@ -179,6 +179,12 @@ def test_several_currencies_are_refused(log, params):
         profit(priced, params=params)
 
 
+def test_refunds_that_lower_no_profit_are_told(log, params):
+    later = log.tail(1).assign(amount=-5.0, timestamp=pd.Timestamp("2024-11-29 12:00"))
+    answer = profit(pd.concat([log, later]), params=params)
+    assert "1 lines with refunds were rejected" in answer.summary
+
+
 def test_a_model_that_was_named_must_exist(log, params):
     with pytest.raises(RegistryError):
         profit(log, params=params, model="models:/nobody@champion")

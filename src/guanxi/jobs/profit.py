@@ -143,4 +143,5 @@ def _answer(
     ):
         spending = monthly_spending(relations, day)
         has_margins = "margin" in log.events.columns
-        return answer_profit(ProfitInputs(flows, spending, predictions, has_margins, params))
+        refused = sum(lines for rule, lines in log.rejected_by_rule.items() if rule.startswith("refund_"))
+        return answer_profit(ProfitInputs(flows, spending, predictions, has_margins, refused, params))

@@ -47,6 +47,7 @@ def notices(found: CustomerProfit, inputs: ProfitInputs, t: Mapping[str, str]) -
         (not inputs.has_margins and margin == 1, t["full_margin"]),
         (not inputs.has_margins and margin < 1, t["flat_margin"].format(margin=percent(margin))),
         (flows.margin_filled > 0, t["margin_filled"].format(purchases=number(flows.margin_filled))),
+        (inputs.refused_refunds > 0, t["refused_refunds"].format(lines=number(inputs.refused_refunds))),
         (
             flows.unknown_customers > 0,
             t["unknown_costs"].format(

@@ -42,6 +42,8 @@ class ProfitInputs:
         A prediction table of ``flows.as_of``.
     has_margins : bool
         Whether the log has margins.
+    refused_refunds : int
+        Lines with refunds that were rejected, as of days without a purchase: they lower no profit.
     params : Params
     """
 
@@ -49,6 +51,7 @@ class ProfitInputs:
     spending: pd.DataFrame | None
     predictions: pd.DataFrame | None
     has_margins: bool
+    refused_refunds: int
     params: Params
 
 
