@@ -78,6 +78,7 @@ def read_relations(
 
     Examples
     --------
+    >>> import pandas as pd
     >>> costs = pd.DataFrame({"customer_id": ["a"], "timestamp": ["2024-05-01"], "amount": [3.5]})
     >>> params = Params(relations={"costs": {"constants": {"kind": "serve"}}})
     >>> relations = read_relations(params, tables={"costs": costs})
