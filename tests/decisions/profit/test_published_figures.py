@@ -41,6 +41,8 @@ def test_one_year_of_madrigal(audit):
     assert (customers["profit"] < 0).sum() == 263
     distributions = audit.distributions.groupby("measure")["customers"].sum()
     assert (distributions == 31855).all()
+    profit = audit.distributions[audit.distributions["measure"] == "profit"]
+    assert profit.loc[profit["upper"] <= 0, "customers"].sum() == 263
 
 
 def test_whale_curve_of_madrigal(audit):

@@ -81,7 +81,7 @@ def bridge(changes: pd.DataFrame, language: Language = "en") -> Figure:
     for place, (top, value) in enumerate(zip(tops, values, strict=True)):
         axes.annotate(
             number(value), (place, max(top, 0)), xytext=(0, 4), textcoords="offset points", ha="center",
-            color=style.INK, fontsize=9,
+            color=style.INK, fontsize=8,
         )  # fmt: skip
     names = [text["bridge_before"], *(text[f"change_{name}"] for name in groups.index), text["bridge_after"]]
     axes.set_xticks(range(len(names)), names, fontfamily=axes.xaxis.label.get_fontfamily())

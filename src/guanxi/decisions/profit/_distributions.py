@@ -31,7 +31,7 @@ def distribution(values: pd.Series[float]) -> pd.DataFrame:
     """Count the customers in classes of equal, round width; the outer classes are open.
 
     The classes reach from the 1st to the 97th percentile: a few large customers would leave all others in
-    one class.
+    one class. Negative values are always apart from others.
 
     Examples
     --------
@@ -40,8 +40,10 @@ def distribution(values: pd.Series[float]) -> pd.DataFrame:
     """
     low, high = np.quantile(values, [0.01, 0.97])
     width = _round_up((high - low) / _CLASSES)
-    first, last = np.floor(low / width), np.ceil(high / width)
-    edges = np.concatenate([[-np.inf], np.arange(first + 1, max(last, first + 2)) * width, [np.inf]])
+    first, last = np.floor(low / width) + 1, np.ceil(high / width)
+    if values.min() < 0:
+        first = min(first, 0.0)
+    edges = np.concatenate([[-np.inf], np.arange(first, max(last, first + 1)) * width, [np.inf]])
     customers = np.histogram(values, edges)[0]
     return pd.DataFrame(
         {"lower": edges[:-1], "upper": edges[1:], "customers": customers, "share": customers / len(values)}
