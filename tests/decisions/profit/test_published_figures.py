@@ -16,6 +16,7 @@ from guanxi.decisions.profit import (
 )
 from guanxi.params import ChannelParams
 
+# Searched for, so that the published shares come out: how the source cut its tenths is not known to us.
 ROUND_AMOUNTS = (545, 350, 255, 195, 150, 115, 90, 65, 40)
 
 
@@ -57,7 +58,7 @@ def test_tenths_of_the_customers_of_madrigal(audit):
 
 
 def test_tenths_of_the_profit_of_madrigal(audit):
-    """The book cuts at round amounts, so that its tenths hold between 9 and 11 per cent of the profit."""
+    """With cuts at round amounts, tenths that hold between 9 and 11 per cent of the profit."""
     groups = profit_groups(audit.customers["profit"], lowest=ROUND_AMOUNTS)
     shares = (groups["share_of_customers"] * 100).round(1).tolist()
     assert shares == [1.1, 2.0, 3.1, 3.9, 5.4, 7.0, 7.9, 12.0, 16.9, 40.7]
