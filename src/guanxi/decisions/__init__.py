@@ -1,1 +1,1 @@
-"""Decisions: one package per question."""
+"""Decisions on customers: one package per question, each with its own door."""
