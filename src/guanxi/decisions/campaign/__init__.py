@@ -1,4 +1,4 @@
-"""Did a campaign work?"""
+"""Effect of a campaign."""
 
 from guanxi.decisions.campaign._funnel import FunnelResult, funnel_rates
 from guanxi.decisions.campaign._observational import Note, ObservationalResult, observational_effects

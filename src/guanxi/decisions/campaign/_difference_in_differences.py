@@ -55,7 +55,8 @@ def difference_in_differences(
     Notes
     -----
     Angrist & Pischke (2009), Mostly Harmless Econometrics, section 5.2. The test is a Wald test of the leads
-    of the event study. It has little power in small samples: Roth (2022), Pretest with caution, AER: Insights 4.
+    of the event study. It has little power in small samples: Roth (2022), Pretest with caution, American
+    Economic Review: Insights 4.
     """
     change = after - before.mean(axis=1)
     value, covariance = _difference(change[:, None], treated)

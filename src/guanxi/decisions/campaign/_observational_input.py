@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -66,7 +67,9 @@ def comparisons(
         raise DataError(f"column {late[0]} is no covariate: covariates must be known before the campaign")
     unknown = sorted(set(before) - set(outcomes))
     if unknown:
-        raise DataError(f"{unknown[0]} has values before the campaign but is no outcome: add it to the outcomes")
+        raise DataError(
+            f"{unknown[0]} has values before the campaign but is no outcome: add it to the outcomes"
+        )
     # Folds follow the rows; sorted by content, the table's order changes nothing.
     order = np.argsort(pd.util.hash_pandas_object(table[used], index=False).to_numpy(), kind="stable")
     table = table[used].iloc[order]
@@ -75,7 +78,10 @@ def comparisons(
     for arm in sorted(set(arms) - {CONTROL}):
         rows = np.flatnonzero((arms == arm) | (arms == CONTROL))
         own = {name: each[rows] for name, each in values.items()}
-        kept = {name: [column for column in columns if column not in covariates] for name, columns in before.items()}
+        kept = {
+            name: [column for column in columns if column not in covariates]
+            for name, columns in before.items()
+        }
         yield Comparison(
             arm=arm,
             treated=arms[rows] == arm,
@@ -94,9 +100,11 @@ def comparisons(
         )
 
 
-def _arms(column: pd.Series[object]) -> NDArray[np.object_]:
+def _arms(column: pd.Series[Any]) -> NDArray[np.object_]:
     if column.isna().any():
-        raise DataError(f"column {column.name} has no arm for {column.isna().sum()} customers: fill or remove them")
+        raise DataError(
+            f"column {column.name} has no arm for {column.isna().sum()} customers: fill or remove them"
+        )
     if column.isin([0, 1]).all():
         arms = np.where(column.astype(bool), TREATED, CONTROL).astype(object)
     else:
@@ -117,10 +125,10 @@ def _arms(column: pd.Series[object]) -> NDArray[np.object_]:
     return arms
 
 
-def _numbers(column: pd.Series[object]) -> Floats:
+def _numbers(column: pd.Series[Any]) -> Floats:
     if not pd.api.types.is_numeric_dtype(column.dtype):
         raise DataError(f"column {column.name} is no number: give outcomes as numbers or as true and false")
-    values = column.to_numpy(dtype=np.float64, na_value=np.nan)
+    values: Floats = column.to_numpy(dtype=np.float64, na_value=np.nan)
     missing = int((~np.isfinite(values)).sum())
     if missing:
         raise DataError(
