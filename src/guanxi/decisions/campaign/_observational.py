@@ -10,8 +10,16 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import special
 
-from guanxi.decisions.campaign._difference_in_differences import difference_in_differences
-from guanxi.decisions.campaign._doubly_robust import ATE, ATT, Assignment, Estimate, assignment, doubly_robust
+from guanxi.decisions.campaign._difference_in_differences import Contrast, difference_in_differences
+from guanxi.decisions.campaign._doubly_robust import (
+    ATE,
+    ATT,
+    Assignment,
+    Estimate,
+    assignment,
+    differences_of_treated,
+    doubly_robust,
+)
 from guanxi.decisions.campaign._observational_input import CONTROL, Comparison, comparisons
 from guanxi.decisions.campaign._overlap import (
     assignment_p_value,
@@ -128,7 +136,8 @@ def observational_effects(
 
     A doubly robust estimate is called an effect if the arms overlap, weighting balances the covariates, and
     the negative control (the outcome before the campaign, adjusted alike) shows nothing. A difference in
-    differences is called an effect if a test does not reject equal trends before. All else is a difference.
+    differences, on the treated and of changes that are adjusted alike, is called an effect if a test does not
+    reject equal trends before. All else is a difference.
 
     Parameters
     ----------
@@ -171,9 +180,9 @@ def observational_effects(
     for comparison in comparisons(table, treated, outcomes, covariates, before or {}):
         for outcome in comparison.outcomes:
             _compare_means(found, comparison, outcome, z)
-        _adjust(found, comparison, confidence, seed)
+        contrast, comparable = _adjust(found, comparison, confidence, seed)
         for outcome in comparison.before:
-            _compare_trends(found, comparison, outcome, confidence)
+            _compare_trends(found, comparison, outcome, confidence, contrast, comparable=comparable)
     return _result(found, list(outcomes), list(covariates))
 
 
@@ -200,18 +209,24 @@ def _compare_means(found: _Found, comparison: Comparison, outcome: str, z: float
     found.effects.append(_effect(comparison, outcome, MEANS, DIFFERENCE, interval, float(without.mean())))
 
 
-def _adjust(found: _Found, comparison: Comparison, confidence: float, seed: int) -> None:
-    """Add doubly robust estimates of all outcomes, with all that speaks for and against them."""
+def _adjust(
+    found: _Found, comparison: Comparison, confidence: float, seed: int
+) -> tuple[Contrast | None, bool]:
+    """Add doubly robust estimates of all outcomes, with all that speaks for and against them.
+
+    Return how to adjust further outcomes of the treated, None if that is impossible, and whether the treated
+    have comparable controls.
+    """
     covariates, treated = comparison.covariates, comparison.treated
     if covariates.columns.empty:
         found.warn("observational_no_covariates")
-        return
+        return None, True
     fewest = min(int(treated.sum()), int((~treated).sum()))
     if fewest < FEWEST_FOR_WEIGHTING:
         found.warn(
             "observational_few", arm=comparison.arm, n=number(fewest), needed=number(FEWEST_FOR_WEIGHTING)
         )
-        return
+        return None, False
     assigned = assignment(covariates.x, treated, seed)
     comparable = _compare_arms(found, comparison, assigned, 1.0 - confidence)
     z = float(special.ndtri(0.5 + confidence / 2.0))
@@ -224,6 +239,7 @@ def _adjust(found: _Found, comparison: Comparison, confidence: float, seed: int)
             method = f"doubly_robust_{name}"
             found.effects.append(_effect(comparison, outcome, method, kind, interval, estimate.baseline))
             _sensitivity(found, comparison, (outcome, name), estimate, strongest, z)
+    return (lambda values: differences_of_treated(covariates.x, values, assigned)), ATT in comparable
 
 
 def _compare_arms(found: _Found, comparison: Comparison, assigned: Assignment, level: float) -> set[str]:
@@ -325,13 +341,21 @@ def _sensitivity(
         )
 
 
-def _compare_trends(found: _Found, comparison: Comparison, outcome: str, confidence: float) -> None:
+def _compare_trends(
+    found: _Found,
+    comparison: Comparison,
+    outcome: str,
+    confidence: float,
+    contrast: Contrast | None,
+    *,
+    comparable: bool,
+) -> None:
     names, values = comparison.before[outcome]
     z = float(special.ndtri(0.5 + confidence / 2.0))
-    estimate = difference_in_differences(values, comparison.outcomes[outcome], comparison.treated)
+    estimate = difference_in_differences(values, comparison.outcomes[outcome], comparison.treated, contrast)
     parallel = estimate.trend_p_value >= 1.0 - confidence
     interval = _interval(estimate.value, estimate.standard_error, z)
-    kind = EFFECT if parallel else DIFFERENCE
+    kind = EFFECT if parallel and comparable else DIFFERENCE
     found.effects.append(_effect(comparison, outcome, TRENDS, kind, interval, estimate.baseline))
     for name, value, error in zip(names, estimate.trend_differences, estimate.trend_errors, strict=False):
         found.trends.append(
