@@ -95,3 +95,26 @@ def test_intervals_cover_in_500_campaigns(effect):
 def test_few_of_20_intervals_miss(outcome):
     """With 20 intervals at 95 % more than 4 miss in 1 of 400 series."""
     assert (missed(range(20), outcome, 1.0).sum() <= 4).all()
+
+
+@pytest.mark.slow
+def test_what_is_called_an_effect_in_null_campaigns():
+    """All that is called an effect and found counts: the level is 5 % for each estimate."""
+    effects, _ = checked(range(100), effect=0.0)
+    found = (effects["kind"] == "effect") & ((effects["lower"] > 0.0) | (effects["upper"] < 0.0))
+    rates = found.groupby(effects["method"]).mean()
+    print(f"\nnull campaigns with an effect: {rates.to_dict()}")
+    # 11 of 100 or more have a probability of .011 at 5 %.
+    assert (rates <= 0.10).all()
+
+
+@pytest.mark.slow
+def test_an_unmeasured_confounder_is_warned_of_before_the_campaign():
+    effects, warned = checked(range(100), effect=0.0, unmeasured=0.8)
+    seen = np.mean(["observational_negative_control" in keys for keys in warned])
+    adjusted = effects[effects["method"].str.startswith("doubly_robust")]
+    print(
+        f"\nunmeasured confounder: {seen:.0%} warned, {(adjusted['kind'] == 'effect').mean():.0%} called effect"
+    )
+    assert seen >= 0.95
+    assert (adjusted["kind"] == "effect").mean() <= 0.05

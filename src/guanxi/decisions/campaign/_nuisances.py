@@ -1,7 +1,8 @@
 """Out-of-fold predictions of treatment and outcome from covariates, for doubly robust estimates.
 
-An additive model (ridge or logistic regression on linear splines) comes first, then LightGBM on what it leaves,
-such as interactions. Of 0, 75, 150 and 300 trees the number with the smallest out-of-fold loss is used.
+An additive model (ridge or logistic regression on linear splines) comes first, then LightGBM on what it
+leaves, such as interactions. Of 0, 75, 150 and 300 trees the number with the smallest out-of-fold loss is
+used.
 """
 
 from __future__ import annotations
