@@ -96,6 +96,14 @@ def test_outcomes_before_among_the_covariates_help_and_are_no_negative_control()
     assert abs(row["estimate"] - 2.0) < 1.0
 
 
+def test_the_test_of_trends_is_not_adjusted_for_what_it_tests():
+    """Given both outcomes before, every change between them would be explained."""
+    table, names = campaign(trend=1.0), ["loyalty", "channel", "before_2", "before_1"]
+    found = estimated(table, covariates=names)
+    assert kinds(found)[TRENDS] == "difference"
+    assert_frame_equal(found.trends, estimated(table).trends)
+
+
 def test_other_trends_before_are_no_effect():
     found = estimated(campaign(trend=1.0))
     assert kinds(found)[TRENDS] == "difference"
