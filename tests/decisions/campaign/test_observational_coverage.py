@@ -18,7 +18,7 @@ from guanxi.decisions.campaign._overlap import covariate_columns
 
 COVARIATES = ["frequency", "recency", "channel"]
 BEFORE = ["before_3", "before_2", "before_1"]
-CUSTOMERS = 2_000
+CUSTOMERS = 1_000
 SPEND, BOUGHT = 4.0, 0.06  # effects; on spend it is twice as large on the web
 
 
@@ -115,4 +115,4 @@ def test_an_unmeasured_confounder_is_warned_of_before_the_campaign():
     called = (effects["kind"] == "effect")[effects["method"].str.startswith("doubly_robust")].mean()
     print(f"\nunmeasured confounder: {seen:.0%} warned, {called:.0%} called effect")
     assert seen >= 0.95
-    assert (adjusted["kind"] == "effect").mean() <= 0.05
+    assert called <= 0.05
