@@ -155,6 +155,23 @@ def test_a_weak_effect_under_strong_confounding_is_fragile():
     assert "observational_fragile" in warned(found)
 
 
+def test_a_few_huge_customers_do_not_turn_the_adjustment():
+    """Of a random campaign whose one covariate is a thousand times the usual for a few."""
+    table = campaign(7, selection=0.0)
+    found = estimated(table.assign(loyalty=np.exp(3.0 * table["loyalty"])), before=None)
+    effects = found.effects.set_index("method")
+    width = effects["upper"] - effects["lower"]
+    assert width[ATE] < 1.1 * width[MEANS]
+    assert kinds(found)[ATE] == "effect"
+
+
+def test_a_covariate_that_decides_the_treatment_leaves_no_effect():
+    table = campaign(8).assign(loyalty=lambda known: known["treated"] * 1.0)
+    found = estimated(table)
+    assert set(kinds(found).values()) == {"difference"}
+    assert (found.overlap["outside_support"] == 1.0).all()
+
+
 def test_a_small_arm_is_not_adjusted():
     table = campaign()
     rows = pd.concat([table[table["treated"]].head(40), table[~table["treated"]]])
