@@ -18,6 +18,7 @@ from guanxi.params._models import (
     PromotionParams,
     TuningParams,
 )
+from guanxi.params._profit import ChannelParams, ProfitParams
 from guanxi.params._reading import load_params, override, parse_columns
 from guanxi.params._run import Params
 from guanxi.params.scorecard import PlaybookRule, ScorecardParams
@@ -26,6 +27,7 @@ __all__ = [
     "OPTIONAL_COLUMNS",
     "RELATION_COLUMNS",
     "REQUIRED_COLUMNS",
+    "ChannelParams",
     "ChurnParams",
     "DataParams",
     "DriversParams",
@@ -35,6 +37,7 @@ __all__ = [
     "MonitorParams",
     "Params",
     "PlaybookRule",
+    "ProfitParams",
     "PromotionParams",
     "RelationParams",
     "RelationsParams",
