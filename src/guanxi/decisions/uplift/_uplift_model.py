@@ -74,6 +74,7 @@ class UpliftModel:
             ``uplift_lower, uplift_upper`` (95 %), ``response`` (probability without treatment) and
             ``segment``. If there is nothing to target, the uplift is the average one for everybody, and the
             segment is missing.
+            Intervals leave out what the learner cannot represent, and are too narrow for some customers.
 
         Raises
         ------
