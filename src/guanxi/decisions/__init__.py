@@ -1,0 +1,1 @@
+"""Decisions: did it work, what does it earn, and what next."""
