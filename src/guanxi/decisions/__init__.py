@@ -1,1 +1,1 @@
-"""Decisions: did it work, what does it earn, and what next."""
+"""Decisions on customers: one package per question, each with its own door."""
