@@ -60,7 +60,9 @@ def adjusted_difference(
     # In the order of compared(): the estimate, then the baseline.
     covariance = np.asarray(fitted.cov_params())[np.ix_([1, 0], [1, 0])]
     slopes = np.asarray(fitted.params)[2:].reshape(2, -1)
-    sampled = np.atleast_2d(np.cov(covariates, rowvar=False)) / arm.size if covariates.size else np.empty((0, 0))
+    sampled = (
+        np.atleast_2d(np.cov(covariates, rowvar=False)) / arm.size if covariates.size else np.empty((0, 0))
+    )
     by_mean = slopes[::-1] @ sampled @ slopes[::-1].T
     return compared(
         "adjusted",
@@ -116,9 +118,7 @@ def _as_numbers(name: str, values: pd.Series, arms: pd.Series) -> dict[str, Floa
         return found
     text = values.astype(object).where(values.notna(), "").astype(str)
     indicators = {f"{name} {each}": text == each for each in sorted(text.unique())}
-    return {
-        key: each.to_numpy(np.float64) for key, each in indicators.items() if _in_every_arm(each, arms)
-    }
+    return {key: each.to_numpy(np.float64) for key, each in indicators.items() if _in_every_arm(each, arms)}
 
 
 def _in_every_arm(chosen: pd.Series, arms: pd.Series) -> bool:
