@@ -11,8 +11,10 @@ from guanxi.data.engine import execute_in_order
 from guanxi.data.transactions import TransactionLog
 
 
-def purchases_in_windows(log: TransactionLog, customers: pd.DataFrame, days: int) -> pd.DataFrame:
-    """Count and sum each customer's purchases in two windows of the same length.
+def purchases_in_windows(
+    log: TransactionLog, customers: pd.DataFrame, days: int, before: int = 1
+) -> pd.DataFrame:
+    """Count and sum each customer's purchases in windows of the same length, one after the other.
 
     Parameters
     ----------
@@ -20,14 +22,17 @@ def purchases_in_windows(log: TransactionLog, customers: pd.DataFrame, days: int
     customers : pandas.DataFrame
         ``customer_id``, unique; ``day`` (datetime64), the first day of the customer's window.
     days : int
-        Length of the window; the one before ends on the day before ``day``.
+        Length of each window.
+    before : int
+        Number of windows before ``day``, the last of which ends on the day before it.
 
     Returns
     -------
     pandas.DataFrame
         One row per customer in the order of ``customers``: ``customer_id``; ``earlier_purchases`` (all before
-        ``day``); ``purchase_count, spend, margin`` within the window and ``purchase_count_before,
-        spend_before, margin_before``. Spend and margin are absent where the log has none.
+        ``day``); ``purchase_count, spend, margin`` within the window; the same with ``_before_1`` for the
+        window before, ``_before_2`` for the one before that, and so on. Spend and margin are absent where
+        the log has none.
 
     Examples
     --------
@@ -42,16 +47,18 @@ def purchases_in_windows(log: TransactionLog, customers: pd.DataFrame, days: int
     kept = log.connection.create_table("window_customers", given, overwrite=True)
     try:
         table = kept.left_join(log.events, "customer_id")
-        found = execute_in_order(log.connection, _totals(log, table, days).order_by("row"))
+        found = execute_in_order(log.connection, _totals(log, table, days, before).order_by("row"))
     finally:
         log.connection.drop_table("window_customers", force=True)
     return found.drop(columns="row")
 
 
-def _totals(log: TransactionLog, table: Any, days: int) -> Any:
-    """Sum within both windows of each row."""
+def _totals(log: TransactionLog, table: Any, days: int, before: int) -> Any:
+    """Sum within the windows of each row."""
     since = table.date.delta(table.day.cast("date"), unit="day")
-    windows = {"": (since >= 0) & (since < days), "_before": (since >= -days) & (since < 0)}
+    windows = {"": (since >= 0) & (since < days)}
+    for number in range(1, before + 1):
+        windows[f"_before_{number}"] = (since >= -number * days) & (since < (1 - number) * days)
     known = {"spend": "amount"} if log.has_amounts else {}
     if "margin" in table.columns:
         known["margin"] = "margin"

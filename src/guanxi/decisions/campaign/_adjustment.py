@@ -9,7 +9,7 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 from guanxi.decisions.campaign._inference import Inference
-from guanxi.decisions.campaign._two_sample import Comparison, Floats, compared
+from guanxi.decisions.campaign._two_sample import ArmDifference, Floats, compared
 
 _FEWEST_OF_A_CATEGORY = 20
 _CUSTOMERS_PER_COLUMN = 20
@@ -22,7 +22,7 @@ def adjusted_difference(
     treated_covariates: ArrayLike,
     control_covariates: ArrayLike,
     inference: Inference | None = None,
-) -> Comparison:
+) -> ArmDifference:
     """Compare the means of two randomised arms, adjusted by covariates from before the campaign.
 
     Regression of the outcome on the arm, the centred covariates and their products (Lin 2013, Agnostic notes
@@ -75,7 +75,7 @@ def adjusted_difference(
     )
 
 
-def covariate_columns(table: pd.DataFrame, arms: pd.Series) -> pd.DataFrame:
+def adjusting_columns(table: pd.DataFrame, arms: pd.Series) -> pd.DataFrame:
     """Turn covariates into numbers without redundant columns, the first ones first.
 
     Unknown numbers become the mean, with a column that says so; text becomes a column per value that at least
@@ -91,7 +91,7 @@ def covariate_columns(table: pd.DataFrame, arms: pd.Series) -> pd.DataFrame:
     --------
     >>> arms = pd.Series(["a", "b"] * 40)
     >>> table = pd.DataFrame({"spend": np.arange(80.0), "twice": 2 * np.arange(80.0), "place": ["x"] * 80})
-    >>> list(covariate_columns(table, arms))
+    >>> list(adjusting_columns(table, arms))
     ['spend']
     """
     columns: dict[str, Floats] = {}

@@ -75,7 +75,9 @@ def read_experiment(lines: CampaignLines, params: CampaignParams, *, dated: bool
     table, remarks = _with_cost(lines.source, table, control)
     if dated:
         table["day"] = _days(lines.source, table, params)
-    table = table.assign(**{flag: table[flag].astype("Float64").astype("float64") for flag in FLAGS if flag in table})
+    table = table.assign(
+        **{flag: table[flag].astype("Float64").astype("float64") for flag in FLAGS if flag in table}
+    )
     for name in (*params.outcomes, *params.covariates, *params.by):
         _check_column(lines, table, name, number=name in params.outcomes)
     return Experiment(
@@ -139,9 +141,7 @@ def _check_sizes(source: str, table: pd.DataFrame, arms: tuple[str, ...]) -> Non
             )
 
 
-def _with_cost(
-    source: str, table: pd.DataFrame, control: str
-) -> tuple[pd.DataFrame, tuple[Remark, ...]]:
+def _with_cost(source: str, table: pd.DataFrame, control: str) -> tuple[pd.DataFrame, tuple[Remark, ...]]:
     if "cost" not in table:
         return table.assign(cost=0.0), ()
     negative = table[table["cost"] < 0]
@@ -161,7 +161,7 @@ def _days(source: str, table: pd.DataFrame, params: CampaignParams) -> pd.Series
         if params.day is None:
             raise DataError(
                 f"{source}: no column of the campaign's date: map it with "
-                "--set 'campaign.columns={\"date\": \"NAME\"}', or give --set campaign.day=YYYY-MM-DD"
+                '--set \'campaign.columns={"date": "NAME"}\', or give --set campaign.day=YYYY-MM-DD'
             )
         return pd.Series(pd.Timestamp(params.day), index=table.index)
     days = pd.to_datetime(table["date"]).astype("datetime64[s]")
@@ -177,7 +177,9 @@ def _days(source: str, table: pd.DataFrame, params: CampaignParams) -> pd.Series
 
 def _check_column(lines: CampaignLines, table: pd.DataFrame, name: str, *, number: bool) -> None:
     if name not in (*lines.others, *(flag for flag in FLAGS if flag in table)):
-        advice = did_you_mean(name, lines.others, f"its other columns are {', '.join(lines.others) or 'none'}")
+        advice = did_you_mean(
+            name, lines.others, f"its other columns are {', '.join(lines.others) or 'none'}"
+        )
         raise ParamsError(f"{lines.source}: no column {name!r} as named in the section campaign: {advice}")
     if number and not pd.api.types.is_numeric_dtype(table[name]):
         raise DataError(

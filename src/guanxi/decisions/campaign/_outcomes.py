@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Any
 
@@ -21,7 +21,9 @@ from guanxi.periods import add_days
 Score = Callable[[date], pd.DataFrame]
 # Columns of a prediction table that adjust the estimates.
 _PREDICTED = ("expected_purchases", "clv", "probability_alive", "churn_probability")
-_BEFORE = ("purchase_count_before", "spend_before", "margin_before")
+_BEFORE = ("purchase_count_before_1", "spend_before_1", "margin_before_1")
+_MOST_WINDOWS_BEFORE = 4
+_MOST_DAYS = 31  # each needs the scores of two days
 
 
 @dataclass(frozen=True)
@@ -35,7 +37,7 @@ class Observed:
     outcomes : pandas.DataFrame
         A column per outcome in the order of ``experiment.customers``; NaN is unknown.
     before : pandas.DataFrame
-        The same outcomes in the window before the campaign, where they are known.
+        The same outcomes in the windows before the campaign: ``spend_before_1`` is that of the last one.
     covariates : pandas.DataFrame
         What was known before the campaign, the prediction first.
     days : int or None
@@ -147,7 +149,9 @@ def _window(
 
 def _from_log(parts: _Parts, log: TransactionLog, days: int, params: Params) -> _Parts:
     experiment = parts.experiment
-    found = purchases_in_windows(log, experiment.customers, days)
+    first = experiment.customers["day"].min()
+    windows = min(max((first.date() - log.first_day).days // days, 1), _MOST_WINDOWS_BEFORE)
+    found = purchases_in_windows(log, experiment.customers, days, windows)
     known = found["earlier_purchases"] > 0
     if not known.all():
         missing = experiment.customers.loc[~known.to_numpy(), "customer_id"]
@@ -160,18 +164,19 @@ def _from_log(parts: _Parts, log: TransactionLog, days: int, params: Params) -> 
         experiment = experiment.only(known, Remark("treated_before_purchase", facts))
         found = found[known].reset_index(drop=True)
     outcomes = _named(found, "", params.clv.margin, experiment)
-    before = _named(found, "_before", params.clv.margin, None)
+    parts_before = [
+        _named(found, f"_before_{k}", params.clv.margin, None).add_suffix(f"_before_{k}")
+        for k in range(1, windows + 1)
+    ]
+    before = pd.concat(parts_before, axis=1)
     covariates = found[[name for name in _BEFORE if name in found]].astype("float64")
-    first = experiment.customers["day"].min()
     waves = (experiment.customers["day"] - first).dt.days.astype("float64").rename("days_since_first_wave")
     if waves.any():
         covariates = pd.concat([covariates, waves], axis=1)
     return _Parts(experiment, days, outcomes, before, covariates)
 
 
-def _named(
-    found: pd.DataFrame, suffix: str, margin: float, experiment: Experiment | None
-) -> pd.DataFrame:
+def _named(found: pd.DataFrame, suffix: str, margin: float, experiment: Experiment | None) -> pd.DataFrame:
     """Return the outcomes of a window; the margin less the cost only for the one of the campaign."""
     count = found[f"purchase_count{suffix}"].astype("float64")
     named = {"purchase": (count > 0).astype("float64"), "purchase_count": count}
@@ -190,6 +195,12 @@ def _named(
 def _with_scores(parts: _Parts, score: Score, days: int) -> _Parts:
     """Add the prediction before as covariates, and the change of CLV as an outcome."""
     customers = parts.experiment.customers
+    if customers["day"].nunique() > _MOST_DAYS:
+        remark = Remark(
+            "too_many_days", {"count": f"{customers['day'].nunique():,}", "most": str(_MOST_DAYS)}
+        )
+        experiment = replace(parts.experiment, remarks=(*parts.experiment.remarks, remark))
+        return replace(parts, experiment=experiment)
     tables = []
     for day in sorted(customers["day"].unique()):
         first = pd.Timestamp(day).date()

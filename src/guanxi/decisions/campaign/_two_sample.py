@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from typing import Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -15,7 +16,7 @@ _NORMAL_FROM = 5  # events and non-events in each arm
 
 
 @dataclass(frozen=True)
-class Comparison:
+class ArmDifference:
     """One arm against the control.
 
     Attributes
@@ -46,8 +47,16 @@ class Comparison:
     n_treated: int
     n_control: int
 
+    @classmethod
+    def unknown(cls, treated: Floats, control: Floats) -> Self:
+        """Say that an arm has too few known values for a comparison."""
+        means = [float(each.mean()) if each.size else math.nan for each in (treated, control)]
+        given = {each.name: math.nan for each in fields(cls)[1:-2]}
+        given |= {"treated_mean": means[0], "baseline": means[1]}
+        return cls(method="difference", n_treated=treated.size, n_control=control.size, **given)
 
-def difference(treated: ArrayLike, control: ArrayLike, inference: Inference | None = None) -> Comparison:
+
+def difference(treated: ArrayLike, control: ArrayLike, inference: Inference | None = None) -> ArmDifference:
     """Compare the means of two independent samples.
 
     The interval of the difference is Welch's (Biometrika 34, 1947, with Satterthwaite's degrees of freedom),
@@ -93,7 +102,7 @@ def compared(
     degrees: float,
     sizes: tuple[int, int],
     inference: Inference,
-) -> Comparison:
+) -> ArmDifference:
     """Intervals of an estimate and of its ratio to the baseline, with ``covariance`` of the two."""
     error = math.sqrt(covariance[0, 0])
     half = inference.critical(degrees) * error if error > 0 else math.nan
@@ -102,7 +111,7 @@ def compared(
         relative = estimate / baseline
         gradient = np.array([1.0, -relative]) / baseline
         relative_half = inference.critical(degrees) * math.sqrt(gradient @ covariance @ gradient)
-    return Comparison(
+    return ArmDifference(
         method=method,
         estimate=estimate,
         lower=estimate - half,
@@ -135,7 +144,7 @@ def _few_events(first: Floats, second: Floats) -> bool:
     return min(min(each.sum(), each.size - each.sum()) for each in (first, second)) < _NORMAL_FROM
 
 
-def _newcombe(found: Comparison, first: Floats, second: Floats, inference: Inference) -> Comparison:
+def _newcombe(found: ArmDifference, first: Floats, second: Floats, inference: Inference) -> ArmDifference:
     """Replace the intervals and the p-value of a difference of shares with few events."""
     from statsmodels.stats.proportion import confint_proportions_2indep
 
@@ -145,7 +154,7 @@ def _newcombe(found: Comparison, first: Floats, second: Floats, inference: Infer
     ratios = (math.nan, math.nan)
     if first.sum() and second.sum():
         ratios = confint_proportions_2indep(*counts, method="log-adjusted", compare="ratio", alpha=level)
-    return Comparison(
+    return ArmDifference(
         **{
             **vars(found),
             "method": "newcombe",
