@@ -20,7 +20,7 @@ from guanxi.params import CampaignParams
 EFFECT, DIFFERENCE = "effect", "difference"
 ADJUSTED = "adjusted"
 # A change has no share of a baseline, which may be near 0 or below.
-_WITHOUT_RELATIVE = ("clv_change", "profit")
+WITHOUT_RELATIVE = ("clv_change", "profit")
 _RELATIVE = ("relative", "relative_lower", "relative_upper")
 
 
@@ -101,7 +101,7 @@ class _Pair:
         """Name the numbers of a comparison as in the table."""
         saved = 1.0 - (found.standard_error / plain.standard_error) ** 2 if found is not plain else np.nan
         relative = dict.fromkeys(_RELATIVE, np.nan)
-        if self.outcome not in _WITHOUT_RELATIVE and found.baseline > 0:
+        if self.outcome not in WITHOUT_RELATIVE and found.baseline > 0:
             relative = {name: getattr(found, name) for name in _RELATIVE}
         # Answers to a survey are of those who chose to answer, which the campaign may have changed.
         answered = self.outcome.startswith("score_")
@@ -161,10 +161,9 @@ def _corrected(table: pd.DataFrame, correction: str) -> pd.Series[float]:
 
 
 def leading(table: pd.DataFrame) -> pd.DataFrame:
-    """Choose the row that is told of each outcome and arm: an effect before a difference, adjusted before plain."""
+    """Choose the row that is told of each outcome and arm: the best effect, else the plain difference."""
     order = {ADJUSTED: 0, "doubly_robust_ate": 1, "doubly_robust_att": 2, "difference_in_differences": 3}
-    rank = table["method"].map(order).fillna(9) + 10.0 * (table["kind"] != EFFECT)
-    plain = (table["kind"] != EFFECT) & ~table["method"].isin(("difference", "newcombe"))
-    best = table.assign(rank=rank + 5.0 * plain).sort_values("rank", kind="stable")
-    chosen = best.drop_duplicates(["outcome", "arm"]).drop(columns="rank")
-    return chosen.sort_index()
+    plain = table["method"].isin(("difference", "newcombe"))
+    rank = table["method"].map(order).fillna(9).where(table["kind"] == EFFECT, 30.0 - 10.0 * plain)
+    best = table.iloc[np.argsort(rank.to_numpy(), kind="stable")]
+    return best.drop_duplicates(["outcome", "arm"]).sort_index()

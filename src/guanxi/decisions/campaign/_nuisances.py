@@ -148,7 +148,8 @@ def _additive_basis(x: Floats) -> Floats:
     """Each covariate and its hinges at inner quantiles, standardised (no outcome is used)."""
     inner = np.quantile(x, np.linspace(0.0, 1.0, _KNOTS + 2)[1:-1], axis=0)
     hinges = [
-        np.maximum(values[:, None] - np.unique(knots), 0.0) for values, knots in zip(x.T, inner.T, strict=True)
+        np.maximum(values[:, None] - np.unique(knots), 0.0)
+        for values, knots in zip(x.T, inner.T, strict=True)
     ]
     basis = np.hstack([x, *hinges])
     spread = basis.std(axis=0)

@@ -54,7 +54,9 @@ class Note:
         'No covariates are given'
         """
         known = texts(_TEXTS, language)["observational"]
-        return str(known[self.key].format(**{name: known.get(each, each) for name, each in self.values.items()}))
+        return str(
+            known[self.key].format(**{name: known.get(each, each) for name, each in self.values.items()})
+        )
 
 
 @dataclass(frozen=True)
@@ -206,7 +208,9 @@ def _adjust(found: _Found, comparison: Comparison, confidence: float, seed: int)
         return
     fewest = min(int(treated.sum()), int((~treated).sum()))
     if fewest < FEWEST_FOR_WEIGHTING:
-        found.warn("observational_few", arm=comparison.arm, n=number(fewest), needed=number(FEWEST_FOR_WEIGHTING))
+        found.warn(
+            "observational_few", arm=comparison.arm, n=number(fewest), needed=number(FEWEST_FOR_WEIGHTING)
+        )
         return
     assigned = assignment(covariates.x, treated, seed)
     comparable = _compare_arms(found, comparison, assigned, 1.0 - confidence)
@@ -247,7 +251,11 @@ def _compare_arms(found: _Found, comparison: Comparison, assigned: Assignment, l
             outside = percent(float(np.average(overlap["outside_support"], weights=overlap["n"])))
             fewest = (overlap[f"effective_{name}"] / overlap["n"]).min()
             found.warn(
-                "observational_poor_overlap", arm=arm, of=_of(name), outside=outside, effective=percent(fewest)
+                "observational_poor_overlap",
+                arm=arm,
+                of=_of(name),
+                outside=outside,
+                effective=percent(fewest),
             )
         if not worst.empty:
             first = worst.loc[worst[f"difference_{name}"].abs().idxmax()]

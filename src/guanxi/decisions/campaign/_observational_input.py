@@ -66,7 +66,9 @@ def comparisons(
         raise DataError(f"column {late[0]} is no covariate: covariates must be known before the campaign")
     unknown = sorted(set(before) - set(outcomes))
     if unknown:
-        raise DataError(f"{unknown[0]} has values before the campaign but is no outcome: add it to the outcomes")
+        raise DataError(
+            f"{unknown[0]} has values before the campaign but is no outcome: add it to the outcomes"
+        )
     # Folds follow the rows; sorted by content, the table's order changes nothing.
     order = np.argsort(pd.util.hash_pandas_object(table[used], index=False).to_numpy(), kind="stable")
     table = table[used].iloc[order]
@@ -75,7 +77,10 @@ def comparisons(
     for arm in sorted(set(arms) - {CONTROL}):
         rows = np.flatnonzero((arms == arm) | (arms == CONTROL))
         own = {name: each[rows] for name, each in values.items()}
-        kept = {name: [column for column in columns if column not in covariates] for name, columns in before.items()}
+        kept = {
+            name: [column for column in columns if column not in covariates]
+            for name, columns in before.items()
+        }
         yield Comparison(
             arm=arm,
             treated=arms[rows] == arm,
@@ -96,7 +101,9 @@ def comparisons(
 
 def _arms(column: pd.Series[object]) -> NDArray[np.object_]:
     if column.isna().any():
-        raise DataError(f"column {column.name} has no arm for {column.isna().sum()} customers: fill or remove them")
+        raise DataError(
+            f"column {column.name} has no arm for {column.isna().sum()} customers: fill or remove them"
+        )
     if column.isin([0, 1]).all():
         arms = np.where(column.astype(bool), TREATED, CONTROL).astype(object)
     else:

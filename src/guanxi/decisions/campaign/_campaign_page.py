@@ -1,0 +1,297 @@
+"""The page of a campaign, in chapters."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+
+import pandas as pd
+
+from guanxi.decisions.answer import Answer
+from guanxi.decisions.campaign._campaign_answer import answer_sentences
+from guanxi.decisions.campaign._campaign_pictures import effects_picture, figure_words
+from guanxi.decisions.campaign._campaign_result import CampaignResult
+from guanxi.decisions.campaign._campaign_wording import Wording, probability
+from guanxi.decisions.campaign._effects import ADJUSTED, EFFECT, leading
+from guanxi.params import Params
+from guanxi.report.chapters import Chapter, ShownTable
+from guanxi.report.pictures import picture
+from guanxi.served.texts import percent
+
+TABLES = ("effects", "power", "sample_ratio", "indicators", "funnel", "balance", "overlap", "sensitivity")
+_LEVELS = ("treated_mean", "baseline")
+
+
+def campaign_answer(result: CampaignResult, params: Params, further: Sequence[Chapter] = ()) -> Answer:
+    """Write the page, the tables and the key figures of a campaign.
+
+    Parameters
+    ----------
+    result : CampaignResult
+    params : Params
+    further : sequence of Chapter
+        Shown before the notes on how it was measured, such as who responds.
+    """
+    wording = Wording.of(result, params.language)
+    told = leading(result.effects.table)
+    labels = [wording.outcome(str(name)) for name in dict.fromkeys(told["outcome"])]
+
+    def draw():  # type: ignore[no-untyped-def]
+        return effects_picture(told, labels, params.language)
+
+    return Answer(
+        title=wording.say("title"),
+        chapters=[
+            _answer(result, wording, params, draw),
+            *_observational(result, wording, params),
+            _quality(result, wording, params),
+            *_response(result, wording),
+            *further,
+            _method(result, wording, params),
+        ],
+        tables=_tables(result),
+        metrics=_metrics(told),
+        settings=_settings(result, params),
+        figures={"effects": draw},
+        summary=campaign_summary(result, params),
+    )
+
+
+def campaign_summary(result: CampaignResult, params: Params) -> str:
+    """Write the answer for the terminal, in English."""
+    sentences = answer_sentences(result, Wording.of(result, "en"), params.campaign.confidence)
+    notes = [each.text("en") for each in result.remarks]
+    return "\n".join([*sentences, *(["", "Notes:", *(f"  - {note}" for note in notes)] if notes else [])])
+
+
+def _answer(result: CampaignResult, wording: Wording, params: Params, draw) -> Chapter:  # type: ignore[no-untyped-def]
+    confidence = params.campaign.confidence
+    notes = [each.text(wording.language) for each in result.remarks]
+    if result.observational is not None:
+        notes += [each.told(wording.language) for each in result.observational.warnings]
+    caption = wording.say("caption", confidence=percent(confidence))
+    return Chapter(
+        "answer",
+        wording.say("answer"),
+        answer_sentences(result, wording, confidence),
+        notes,
+        [picture(draw, "effects", caption, figure_words(wording.language))],
+        [_effects(result, wording, params)],
+    )
+
+
+def _effects(result: CampaignResult, wording: Wording, params: Params) -> ShownTable:
+    """All outcomes, arms and methods; each cell is written in the unit of its outcome."""
+    rows = []
+    for row in result.effects.table.to_dict("records"):
+        name = str(row["outcome"])
+        relative = percent(row["relative"], 1) if pd.notna(row["relative"]) else "–"
+        rows.append(
+            {
+                "outcome": wording.outcome(name),
+                "arm": row["arm"],
+                "treated": wording.level(name, row["baseline"] + row["estimate"]),
+                "baseline": wording.level(name, row["baseline"]),
+                "estimate": wording.change(name, row["estimate"]),
+                "interval": wording.interval(name, row),
+                "relative": relative,
+                "p": probability(row["p_adjusted"]).removeprefix("= "),
+                "method": wording.texts["methods"][row["method"]],
+                "kind": wording.texts["kinds"][row["kind"]],
+                "n": f"{row['n']:,}",
+            }
+        )
+    table = pd.DataFrame(rows)
+    headings = {name: wording.texts["columns"][name] for name in table}
+    facts = {"confidence": percent(params.campaign.confidence)}
+    note = wording.say(
+        "effects_note", correction=wording.texts["corrections"][params.campaign.correction], **facts
+    )
+    return ShownTable(wording.say("effects_title"), table, headings, note=note)
+
+
+def _quality(result: CampaignResult, wording: Wording, params: Params) -> Chapter:
+    """Sizes of the arms, variance saved, and the effects that could be found."""
+    texts = wording.texts["columns"]
+    sizes = pd.DataFrame(
+        {
+            "arm": list(result.ratio.observed),
+            "customers": list(result.ratio.observed.values()),
+            "expected": list(result.ratio.expected.values()),
+        }
+    )
+    paragraphs = [wording.say("ratio", p=probability(result.ratio.p_value))]
+    adjusted = result.effects.table[result.effects.table["method"] == ADJUSTED]
+    if len(adjusted):
+        best = adjusted.loc[adjusted["variance_saved"].idxmax()]
+        paragraphs.append(
+            wording.say(
+                "saved",
+                columns=", ".join(result.effects.columns),
+                lowest=percent(adjusted["variance_saved"].min(), 1),
+                highest=percent(best["variance_saved"], 1),
+                outcome=wording.outcome(str(best["outcome"])),
+            )
+        )
+    power = result.effects.power.assign(
+        outcome_name=[wording.outcome(str(name)) for name in result.effects.power["outcome"]],
+        planned_shown=_changes(wording, result.effects.power, "planned"),
+        found_shown=_changes(wording, result.effects.power, "found"),
+    )
+    headings = {"outcome_name": texts["outcome"], "arm": texts["arm"], "n_treated": texts["n_treated"],
+                "n_control": texts["n_control"], "planned_shown": texts["planned"], "found_shown": texts["found"]}  # fmt: skip
+    note = wording.say("power_note", power=percent(params.campaign.power))
+    return Chapter(
+        "quality",
+        wording.say("quality"),
+        paragraphs,
+        tables=[
+            ShownTable(wording.say("sizes"), sizes, {name: texts[name] for name in sizes}),
+            ShownTable(wording.say("power_title"), power, headings, note=note),
+        ],
+    )
+
+
+def _changes(wording: Wording, table: pd.DataFrame, column: str) -> list[str]:
+    pairs = zip(table["outcome"], table[column], strict=True)
+    return [wording.change(str(name), value).removeprefix("+") for name, value in pairs]
+
+
+def _observational(result: CampaignResult, wording: Wording, params: Params) -> Iterator[Chapter]:
+    """Say what must be assumed, and show whether the arms could be made comparable."""
+    found = result.observational
+    if found is None:
+        return
+    tables = []
+    if len(found.overlap):
+        names = [name for name in ("arm", "group", "n", "outside_support") if name in found.overlap]
+        tables.append(_plain(wording, "overlap", found.overlap, names, shares=("outside_support",)))
+    if len(found.balance):
+        names = ["arm", "column", *(name for name in found.balance if name.startswith("difference_"))]
+        tables.append(_plain(wording, "balance", found.balance, names))
+    if len(found.sensitivity):
+        named = found.sensitivity.assign(
+            outcome=[wording.outcome(str(name)) for name in found.sensitivity["outcome"]],
+            method=[wording.texts["methods"][name] for name in found.sensitivity["method"]],
+        )
+        names = [
+            "outcome",
+            "arm",
+            "method",
+            "e_value",
+            "e_value_limit",
+            "robustness_value",
+            "robustness_limit",
+        ]
+        tables.append(_plain(wording, "sensitivity", named, names, ("robustness_value", "robustness_limit")))
+    yield Chapter(
+        "assumptions",
+        wording.say("assumptions"),
+        [each.told(wording.language) for each in found.assumptions],
+        tables=tables,
+    )
+
+
+def _plain(
+    wording: Wording, name: str, table: pd.DataFrame, columns: Sequence[str], shares: Sequence[str] = ()
+) -> ShownTable:
+    headings = {column: wording.texts["columns"][column] for column in columns}
+    return ShownTable(wording.say(f"{name}_title"), table, headings, shares, note=wording.say(f"{name}_note"))
+
+
+def _response(result: CampaignResult, wording: Wording) -> Iterator[Chapter]:
+    """Show the funnel, and the indicators before, after and against their benchmarks."""
+    tables = []
+    texts = wording.texts["columns"]
+    if result.funnel is not None:
+        rates = result.funnel.rates
+        rates = rates.assign(
+            step=[wording.texts["steps"][step] for step in rates["step"]],
+            group=[wording.say("everyone") if by == "all" else group for by, group in zip(rates["by"], rates["group"], strict=True)],
+        )  # fmt: skip
+        names = ("group", "step", "customers", "reached", "rate", "rate_of_first")
+        headings = {name: texts[name] for name in names}
+        tables.append(ShownTable(wording.say("funnel_title"), rates, headings, ("rate", "rate_of_first")))
+    tables.append(_indicators(result, wording))
+    yield Chapter("response", wording.say("response"), tables=tables)
+
+
+def _indicators(result: CampaignResult, wording: Wording) -> ShownTable:
+    rows = []
+    for row in result.indicators.to_dict("records"):
+        name = str(row["indicator"])
+        known = pd.notna(row["before"])
+        rows.append(
+            {
+                "indicator": wording.texts["steps"].get(name) or wording.outcome(name),
+                "arm": row["arm"],
+                "value": wording.level(name, row["value"]),
+                "before": wording.level(name, row["before"]),
+                "change": wording.change(name, row["change"]),
+                "change_interval": wording.interval(name, row, "change_lower", "change_upper")
+                if known
+                else "–",
+                "benchmark": wording.level(name, row["benchmark"]),
+                "verdict": wording.texts["verdicts"].get(row["verdict"], "–"),
+            }
+        )
+    table = pd.DataFrame(rows)
+    headings = {name: wording.texts["columns"][name] for name in table}
+    return ShownTable(wording.say("indicators_title"), table, headings, note=wording.say("indicators_note"))
+
+
+def _method(result: CampaignResult, wording: Wording, params: Params) -> Chapter:
+    paragraphs = [wording.say("method_plain")]
+    if result.observed.days is not None:
+        paragraphs.insert(0, wording.say("method_days", days=f"{result.observed.days:,}"))
+    if "clv_change" in result.observed.outcomes:
+        paragraphs.append(wording.say("method_clv", days=f"{result.value_days:,}"))
+    if result.kind == EFFECT:
+        paragraphs.append(wording.say("method_adjusted"))
+    if result.observed.information is not None:
+        paragraphs.append(wording.say("method_looks"))
+    return Chapter("method", wording.say("method"), paragraphs)
+
+
+def _tables(result: CampaignResult) -> dict[str, pd.DataFrame]:
+    ratio = result.ratio
+    sizes = {"arm": list(ratio.observed), "observed": list(ratio.observed.values()),
+             "expected": list(ratio.expected.values()), "p_value": ratio.p_value}  # fmt: skip
+    tables = {
+        "effects": result.effects.table,
+        "power": result.effects.power,
+        "sample_ratio": pd.DataFrame(sizes),
+        "indicators": result.indicators,
+    }
+    if result.funnel is not None:
+        tables["funnel"] = result.funnel.rates
+    if result.observational is not None:
+        found = {name: getattr(result.observational, name) for name in ("balance", "overlap", "sensitivity")}
+        tables |= {name: table for name, table in found.items() if len(table)}
+    return tables
+
+
+def _metrics(told: pd.DataFrame) -> dict[str, float | None]:
+    """Estimate and limits by outcome and arm, in names that MLflow takes."""
+    return {
+        _metric_name(f"{row['outcome']} {row['arm']} {each}"): row[each]
+        for row in told.to_dict("records")
+        for each in ("estimate", "lower", "upper")
+    }
+
+
+def _metric_name(text: str) -> str:
+    return re.sub(r"\W", "_", text)
+
+
+def _settings(result: CampaignResult, params: Params) -> dict[str, object]:
+    given = params.campaign
+    return {
+        "control": result.observed.experiment.control,
+        "randomised": given.randomised,
+        "confidence": given.confidence,
+        "correction": given.correction,
+        "looks": given.looks,
+        "days": result.observed.days,
+        "adjusted_by": ", ".join(result.effects.columns),
+    }
