@@ -36,7 +36,7 @@ def campaign(
     *,
     params: Params,
 ) -> None:
-    """Did a campaign work: by how much, how sure, and what did it cost and earn?"""
+    """Measure what a campaign did: by how much, how sure, and what it cost and earned."""
     from guanxi.jobs.campaign import campaign as job
     from guanxi.jobs.campaign import summary_text
     from guanxi.jobs.reporter import ConsoleReporter

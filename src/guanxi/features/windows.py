@@ -90,7 +90,8 @@ def answers_in_windows(surveys: Any, connection: Any, customers: pd.DataFrame, d
     Returns
     -------
     pandas.DataFrame
-        ``customer_id`` and a column per instrument, as in ``score_csat``, as a share of its scale; NaN without an answer.
+        ``customer_id`` and a column per instrument, as in ``score_csat``: a share of its scale, NaN
+        without an answer.
     """
     kept = connection.create_table("window_customers", customers[["customer_id", "day"]], overwrite=True)
     try:

@@ -25,14 +25,14 @@ def answer_sentences(result: CampaignResult, wording: Wording, confidence: float
     for arm in result.observed.experiment.arms:
         rows = told[told["arm"] == arm].set_index("outcome")
         sentences.append(_effect(result, wording, arm, rows.loc[main], main, confidence))
-        others = [name for name in rows.index if name != main]
+        others = [name for name in rows.index if name not in (main, _earned(rows))]
         sentences += _others(wording, rows, others, confidence)
         sentences += _money(result, wording, arm, rows)
     return sentences
 
 
 def main_outcome(result: CampaignResult) -> str:
-    """The outcome that is answered first: what the log's customers spent, or the first one named."""
+    """Choose the outcome that is answered first: what customers of the log spent, or the first one named."""
     names = list(result.observed.outcomes)
     known = [name for name in _FIRST_OF_LOG if name in names] if result.observed.days is not None else []
     return known[0] if known else str(names[0])
@@ -90,9 +90,13 @@ def _others(wording: Wording, rows: pd.DataFrame, names: list[str], confidence: 
         yield wording.say("also", items=wording.say("comma").join(changed), confidence=percent(confidence))
 
 
+def _earned(rows: pd.DataFrame) -> str | None:
+    return next((name for name in _EARNED if name in rows.index), None)
+
+
 def _money(result: CampaignResult, wording: Wording, arm: str, rows: pd.DataFrame) -> Iterator[str]:
     """Say what the arm cost and earned per customer treated."""
-    earned = next((name for name in _EARNED if name in rows.index), None)
+    earned = _earned(rows)
     if earned is None:
         return
     facts = {

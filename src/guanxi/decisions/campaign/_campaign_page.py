@@ -16,7 +16,7 @@ from guanxi.decisions.campaign._effects import ADJUSTED, EFFECT, leading
 from guanxi.params import Params
 from guanxi.report.chapters import Chapter, ShownTable
 from guanxi.report.pictures import picture
-from guanxi.served.texts import percent
+from guanxi.served.texts import MISSING, Language, percent
 
 TABLES = ("effects", "power", "sample_ratio", "indicators", "funnel", "balance", "overlap", "sensitivity")
 _LEVELS = ("treated_mean", "baseline")
@@ -34,7 +34,11 @@ def campaign_answer(result: CampaignResult, params: Params, further: Sequence[Ch
     """
     wording = Wording.of(result, params.language)
     told = leading(result.effects.table)
-    labels = [wording.outcome(str(name)) for name in dict.fromkeys(told["outcome"])]
+    names = [str(name) for name in dict.fromkeys(told["outcome"])]
+    labels: dict[Language, list[str]] = {
+        language: [Wording.of(result, language).outcome(name) for name in names]
+        for language in (params.language, "en")
+    }
 
     def draw():  # type: ignore[no-untyped-def]
         return effects_picture(told, labels, params.language)
@@ -85,7 +89,7 @@ def _effects(result: CampaignResult, wording: Wording, params: Params) -> ShownT
     rows = []
     for row in result.effects.table.to_dict("records"):
         name = str(row["outcome"])
-        relative = percent(row["relative"], 1) if pd.notna(row["relative"]) else "–"
+        relative = percent(row["relative"], 1) if pd.notna(row["relative"]) else MISSING
         rows.append(
             {
                 "outcome": wording.outcome(name),
@@ -95,7 +99,7 @@ def _effects(result: CampaignResult, wording: Wording, params: Params) -> ShownT
                 "estimate": wording.change(name, row["estimate"]),
                 "interval": wording.interval(name, row),
                 "relative": relative,
-                "p": probability(row["p_adjusted"]).removeprefix("= "),
+                "p": probability(row["p_adjusted"]).removeprefix("=\xa0"),
                 "method": wording.texts["methods"][row["method"]],
                 "kind": wording.texts["kinds"][row["kind"]],
                 "n": f"{row['n']:,}",
@@ -130,16 +134,19 @@ def _quality(result: CampaignResult, wording: Wording, params: Params) -> Chapte
                 columns=", ".join(result.effects.columns),
                 lowest=percent(adjusted["variance_saved"].min(), 1),
                 highest=percent(best["variance_saved"], 1),
+                more=percent(1.0 / (1.0 - best["variance_saved"]) - 1.0, 1),
                 outcome=wording.outcome(str(best["outcome"])),
             )
         )
-    power = result.effects.power.assign(
-        outcome_name=[wording.outcome(str(name)) for name in result.effects.power["outcome"]],
-        planned_shown=_changes(wording, result.effects.power, "planned"),
-        found_shown=_changes(wording, result.effects.power, "found"),
-    )
-    headings = {"outcome_name": texts["outcome"], "arm": texts["arm"], "n_treated": texts["n_treated"],
-                "n_control": texts["n_control"], "planned_shown": texts["planned"], "found_shown": texts["found"]}  # fmt: skip
+    found = result.effects.power
+    power = pd.DataFrame(
+        {
+            "outcome": [wording.outcome(str(name)) for name in found["outcome"]],
+            **found[["arm", "n_treated", "n_control"]],
+            "planned": _changes(wording, found, "planned"),
+            "found": _changes(wording, found, "found"),
+        }
+    ).pipe(_without_empty)
     note = wording.say("power_note", power=percent(params.campaign.power))
     return Chapter(
         "quality",
@@ -147,7 +154,7 @@ def _quality(result: CampaignResult, wording: Wording, params: Params) -> Chapte
         paragraphs,
         tables=[
             ShownTable(wording.say("sizes"), sizes, {name: texts[name] for name in sizes}),
-            ShownTable(wording.say("power_title"), power, headings, note=note),
+            ShownTable(wording.say("power_title"), power, {name: texts[name] for name in power}, note=note),
         ],
     )
 
@@ -205,10 +212,9 @@ def _response(result: CampaignResult, wording: Wording) -> Iterator[Chapter]:
     texts = wording.texts["columns"]
     if result.funnel is not None:
         rates = result.funnel.rates
-        rates = rates.assign(
-            step=[wording.texts["steps"][step] for step in rates["step"]],
-            group=[wording.say("everyone") if by == "all" else group for by, group in zip(rates["by"], rates["group"], strict=True)],
-        )  # fmt: skip
+        groups = rates["group"].mask(rates["by"] == "all", wording.say("everyone"))
+        steps = [wording.texts["steps"][step] for step in rates["step"]]
+        rates = rates.assign(step=steps, group=groups)
         names = ("group", "step", "customers", "reached", "rate", "rate_of_first")
         headings = {name: texts[name] for name in names}
         tables.append(ShownTable(wording.say("funnel_title"), rates, headings, ("rate", "rate_of_first")))
@@ -230,14 +236,20 @@ def _indicators(result: CampaignResult, wording: Wording) -> ShownTable:
                 "change": wording.change(name, row["change"]),
                 "change_interval": wording.interval(name, row, "change_lower", "change_upper")
                 if known
-                else "–",
+                else MISSING,
                 "benchmark": wording.level(name, row["benchmark"]),
-                "verdict": wording.texts["verdicts"].get(row["verdict"], "–"),
+                "verdict": wording.texts["verdicts"].get(row["verdict"], MISSING),
             }
         )
-    table = pd.DataFrame(rows)
+    table = _without_empty(pd.DataFrame(rows))
     headings = {name: wording.texts["columns"][name] for name in table}
-    return ShownTable(wording.say("indicators_title"), table, headings, note=wording.say("indicators_note"))
+    note = wording.say("indicators_note") if "before" in table else ""
+    return ShownTable(wording.say("indicators_title"), table, headings, note=note)
+
+
+def _without_empty(table: pd.DataFrame) -> pd.DataFrame:
+    """Leave out columns in which nothing is known."""
+    return table.loc[:, ~(table == MISSING).all()]
 
 
 def _method(result: CampaignResult, wording: Wording, params: Params) -> Chapter:

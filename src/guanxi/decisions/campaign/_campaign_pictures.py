@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -27,15 +27,17 @@ def figure_words(language: Language) -> dict[str, str]:
     return words(language) | campaign_texts(language)["figures"]
 
 
-def effects_picture(told: pd.DataFrame, labels: Sequence[str], language: Language) -> Figure:
+def effects_picture(
+    told: pd.DataFrame, labels: Mapping[Language, Sequence[str]], language: Language
+) -> Figure:
     """Draw relative effects with intervals, a row per outcome and a colour per arm.
 
     Parameters
     ----------
     told : pandas.DataFrame
         ``outcome, arm, relative, relative_lower, relative_upper``, one row of each outcome and arm.
-    labels : sequence of str
-        Of the outcomes in their order.
+    labels : mapping of language to sequence of str
+        Of the outcomes in their order; English ones too, for machines without a Chinese font.
     language : {"en", "zh"}
     """
     drawing = style.canvas("effects", language, figure_words)
@@ -43,8 +45,9 @@ def effects_picture(told: pd.DataFrame, labels: Sequence[str], language: Languag
     known = told[told["relative"].notna()]
     if known.empty:
         return style.nothing(drawing)
+    drawn: Language = "en" if drawing.words == figure_words("en") else language
     outcomes = list(dict.fromkeys(told["outcome"]))
-    named = dict(zip(outcomes, labels, strict=True))
+    named = dict(zip(outcomes, labels[drawn], strict=True))
     shown = [name for name in outcomes if name in set(known["outcome"])]
     arms = list(dict.fromkeys(known["arm"]))[:_MOST_ARMS]
     step = 0.7 / len(arms)

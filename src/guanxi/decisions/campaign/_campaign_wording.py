@@ -71,13 +71,13 @@ class Wording:
 
 
 def probability(value: float) -> str:
-    """Write a p-value with its sign of comparison.
+    r"""Write a p-value with its sign of comparison.
 
     Examples
     --------
     >>> probability(0.0312), probability(1e-9)
-    ('= 0.031', '< 0.001')
+    ('=\xa00.031', '<\xa00.001')
     """
     if pd.isna(value):
         return MISSING
-    return f"= {number(value, 3)}" if value >= 0.001 else "< 0.001"
+    return f"=\xa0{number(value, 3)}" if value >= 0.001 else "<\xa00.001"

@@ -156,7 +156,8 @@ def _corrected(table: pd.DataFrame, correction: str) -> pd.Series[float]:
         return values
     corrected = values.copy()
     for _, rows in table[values.notna()].groupby(["outcome", table["method"] == ADJUSTED]):
-        corrected[rows.index] = multipletests(rows["p_value"], method=_METHODS[correction])[1]
+        if len(rows) > 1:
+            corrected[rows.index] = multipletests(rows["p_value"], method=_METHODS[correction])[1]
     return corrected
 
 

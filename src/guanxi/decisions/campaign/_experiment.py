@@ -101,8 +101,8 @@ def _check_once(source: str, table: pd.DataFrame) -> None:
     if count:
         names = " and ".join(map(repr, rows["arm"].unique()[:2]))
         raise DataError(
-            f"{source}: {count:,} customers are in more than one arm (first: {customer!r} in {names}, {where}): "
-            "keep the arm that was drawn first, or leave these customers out"
+            f"{source}: {count:,} customers are in more than one arm (first: {customer!r} in {names}, "
+            f"{where}): keep the arm that was drawn first, or leave these customers out"
         )
     raise DataError(
         f"{source}: {len(arms):,} customers have several lines (first: {customer!r}, {where}): "
@@ -123,8 +123,8 @@ def _control(source: str, table: pd.DataFrame, params: CampaignParams) -> str:
     found = [name for name in names if name.lower() in _USUAL_CONTROLS]
     if len(found) != 1:
         raise DataError(
-            f"{source}: {'no arm is' if not found else 'two arms are'} called control or holdout; the arms are "
-            f"{shown}: name the control with --set campaign.control=ARM; without one there is nothing to "
+            f"{source}: {'no arm is' if not found else 'two arms are'} called control or holdout; the arms "
+            f"are {shown}: name the control with --set campaign.control=ARM; without one there is nothing to "
             "compare with"
         )
     return found[0]

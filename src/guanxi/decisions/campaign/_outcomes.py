@@ -140,8 +140,8 @@ def _window(
         )
     if not repeated:
         raise HistoryError(
-            f"{experiment.source}: the outcomes of {params.horizon_days} days end on {ends}, after the data's "
-            f"end {end}: wait, set horizon_days={left} if that was planned, or campaign.looks=repeated for "
+            f"{experiment.source}: the outcomes of {params.horizon_days} days end on {ends}, after the "
+            f"data's end {end}: wait, set horizon_days={left} if that was planned, or campaign.looks=repeated for "
             "intervals that hold at every look"
         )
     return left, share * left / params.horizon_days
@@ -158,8 +158,8 @@ def _from_log(parts: _Parts, log: TransactionLog, days: int, params: Params) -> 
         facts = {"count": f"{len(missing):,}", "first": missing.iloc[0]}
         if not known.any():
             raise DataError(
-                f"{experiment.source}: no customer had bought before the campaign (first: {missing.iloc[0]!r}): "
-                "check that customer_id is written as in the transactions, and the dates"
+                f"{experiment.source}: no customer had bought before the campaign (first: "
+                f"{missing.iloc[0]!r}): check that customer_id is written as in the transactions, and the dates"
             )
         experiment = experiment.only(known, Remark("treated_before_purchase", facts))
         found = found[known].reset_index(drop=True)
@@ -230,5 +230,6 @@ def _check_covariates(covariates: pd.DataFrame, outcomes: pd.DataFrame) -> None:
     later = sorted(set(covariates) & {*outcomes, *FLAGS, "cost"})
     if later:
         raise ParamsError(
-            f"campaign.covariates has {later[0]!r}, which follows the campaign: only what was known before may adjust"
+            f"campaign.covariates has {later[0]!r}, which follows the campaign: "
+            "only what was known before may adjust"
         )

@@ -61,7 +61,8 @@ def difference(treated: ArrayLike, control: ArrayLike, inference: Inference | No
 
     The interval of the difference is Welch's (Biometrika 34, 1947, with Satterthwaite's degrees of freedom),
     also for shares, except where an arm has fewer than 5 events or non-events: there it is Newcombe's
-    (Statistics in Medicine 17, 1998, method 10). The ratio's is by the delta method.
+    (Statistics in Medicine 17, 1998, method 10). That of the ratio
+    is by the delta method on its logarithm.
 
     Parameters
     ----------
@@ -104,13 +105,9 @@ def compared(
     inference: Inference,
 ) -> ArmDifference:
     """Intervals of an estimate and of its ratio to the baseline, with ``covariance`` of the two."""
-    error = math.sqrt(covariance[0, 0])
-    half = inference.critical(degrees) * error if error > 0 else math.nan
-    relative = relative_half = math.nan
-    if baseline != 0:
-        relative = estimate / baseline
-        gradient = np.array([1.0, -relative]) / baseline
-        relative_half = inference.critical(degrees) * math.sqrt(gradient @ covariance @ gradient)
+    error, critical = math.sqrt(covariance[0, 0]), inference.critical(degrees)
+    half = critical * error if error > 0 else math.nan
+    relative = _relative(estimate, baseline, covariance, critical)
     return ArmDifference(
         method=method,
         estimate=estimate,
@@ -118,14 +115,28 @@ def compared(
         upper=estimate + half,
         standard_error=error,
         p_value=inference.p_value(estimate / error, degrees) if error > 0 else math.nan,
-        relative=relative,
-        relative_lower=relative - relative_half,
-        relative_upper=relative + relative_half,
+        relative=relative[0],
+        relative_lower=relative[1],
+        relative_upper=relative[2],
         treated_mean=baseline + estimate,
         baseline=baseline,
         n_treated=sizes[0],
         n_control=sizes[1],
     )
+
+
+def _relative(
+    estimate: float, baseline: float, covariance: Floats, critical: float
+) -> tuple[float, float, float]:
+    """Return the estimate as a share of the baseline with its limits; NaN where a mean is not positive."""
+    if baseline == 0:
+        return math.nan, math.nan, math.nan
+    relative, treated = estimate / baseline, baseline + estimate
+    if min(treated, baseline) <= 0:
+        return relative, math.nan, math.nan
+    gradient = np.array([1.0 / treated, 1.0 / treated - 1.0 / baseline])
+    factor = math.exp(critical * math.sqrt(gradient @ covariance @ gradient))
+    return relative, (1.0 + relative) / factor - 1.0, (1.0 + relative) * factor - 1.0
 
 
 def _known(values: ArrayLike) -> Floats:
