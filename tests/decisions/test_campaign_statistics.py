@@ -94,7 +94,9 @@ class TestPlain:
         assert (found.estimate, found.lower) == pytest.approx((-other.estimate, -other.upper))
         assert 1 + found.relative == pytest.approx(1 / (1 + other.relative))
         scaled = difference(scale * treated + shift, scale * control + shift)
-        assert (scaled.lower, scaled.upper) == pytest.approx((scale * found.lower, scale * found.upper), abs=1e-9)
+        assert (scaled.lower, scaled.upper) == pytest.approx(
+            (scale * found.lower, scale * found.upper), abs=1e-9
+        )
         assert scaled.p_value == pytest.approx(found.p_value)
         wider = difference(treated, control, Inference(0.99))
         assert wider.lower < found.lower < found.estimate < found.upper < wider.upper
@@ -130,7 +132,9 @@ class TestAdjusted:
             treated["visit"], control["visit"], treated[["history"]], control[["history"]]
         )
         assert found.estimate == pytest.approx(0.07641114745941811, rel=1e-4)
-        assert (found.lower, found.upper) == pytest.approx((0.06978948517740646, 0.08303280974142976), rel=1e-4)
+        assert (found.lower, found.upper) == pytest.approx(
+            (0.06978948517740646, 0.08303280974142976), rel=1e-4
+        )
 
     def test_it_finds_the_effect_where_the_arms_differ_before(self):
         random = np.random.default_rng(2)

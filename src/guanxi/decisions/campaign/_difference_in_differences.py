@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
 Floats = NDArray[np.float64]
+Contrast = Callable[[Floats], tuple[Floats, Floats]]
 
 
 @dataclass(frozen=True)
@@ -37,7 +40,7 @@ class DifferenceInDifferences:
 
 
 def difference_in_differences(
-    before: Floats, after: Floats, treated: NDArray[np.bool_]
+    before: Floats, after: Floats, treated: NDArray[np.bool_], contrast: Contrast | None = None
 ) -> DifferenceInDifferences:
     """Compare the change from the mean of the periods before to the period after, treated less control.
 
@@ -51,15 +54,23 @@ def difference_in_differences(
     after : numpy.ndarray of float, shape (n,)
         The outcome in a period of the same length after it.
     treated : numpy.ndarray of bool, shape (n,)
+    contrast : callable, optional
+        From values, shape (n, k), to their differences between the arms, shape (k,), and the covariance,
+        shape (k, k); by default of means. A doubly robust one adjusts changes for covariates: Sant'Anna &
+        Zhao (2020), Doubly robust difference-in-differences estimators, Journal of Econometrics 219. Customers
+        chosen for their outcomes before the campaign return to their own mean; only with what they were
+        chosen by among the covariates is this not taken for an effect.
 
     Notes
     -----
     Angrist & Pischke (2009), Mostly Harmless Econometrics, section 5.2. The test is a Wald test of the leads
-    of the event study. It has little power in small samples: Roth (2022), Pretest with caution, AER: Insights 4.
+    of the event study. It has little power in small samples: Roth (2022), Pretest with caution, American
+    Economic Review: Insights 4.
     """
-    change = after - before.mean(axis=1)
-    value, covariance = _difference(change[:, None], treated)
-    leads, lead_covariance = _difference(before[:, :-1] - before[:, [-1]], treated)
+    if contrast is None:
+        contrast = partial(_difference_of_means, treated=treated)
+    value, covariance = contrast((after - before.mean(axis=1))[:, None])
+    leads, lead_covariance = contrast(before[:, :-1] - before[:, [-1]])
     return DifferenceInDifferences(
         value=float(value[0]),
         standard_error=float(np.sqrt(covariance[0, 0])),
@@ -70,7 +81,7 @@ def difference_in_differences(
     )
 
 
-def _difference(values: Floats, treated: NDArray[np.bool_]) -> tuple[Floats, Floats]:
+def _difference_of_means(values: Floats, *, treated: NDArray[np.bool_]) -> tuple[Floats, Floats]:
     """Difference of the arms' means, shape (k,), and its covariance, shape (k, k)."""
     means, covariance = [], np.zeros((values.shape[1], values.shape[1]))
     for member in (treated, ~treated):

@@ -99,7 +99,6 @@ def from_nuisances(
     """Average effects from propensities and expected outcomes without and with treatment, all shape (n,)."""
     d = treated.astype(np.float64)
     ones, share = np.ones(len(y)), float(d.mean())
-    of_treated = d / share
     residual = y - np.where(treated, having, without)
 
     inverse_1, inverse_0 = d / propensity, (1.0 - d) / (1.0 - propensity)
@@ -107,9 +106,8 @@ def from_nuisances(
     mean_having = having + inverse_1 * residual
     all_customers = _estimate(mean_having, mean_without, ones, residual)
 
-    like_treated = propensity * inverse_0 / share
-    treated_without = of_treated * without + like_treated * residual
-    treated_only = _estimate(of_treated * y, treated_without, of_treated, residual)
+    of_treated, like_treated = d / share, propensity * inverse_0 / share
+    treated_only = _estimate(*_scores_of_treated(y, treated, propensity, without), of_treated, residual)
     norms = {
         ATE: 2.0 * (1.0 / propensity + 1.0 / (1.0 - propensity)) - (inverse_1 - inverse_0) ** 2,
         ATT: 2.0 * of_treated / (share * (1.0 - propensity)) - (of_treated - like_treated) ** 2,
@@ -118,6 +116,34 @@ def from_nuisances(
         name: Estimate(*estimate, float(np.mean(residual**2)), float(np.mean(norms[name])))
         for name, estimate in ((ATE, all_customers), (ATT, treated_only))
     }
+
+
+def differences_of_treated(x: Floats, values: Floats, assigned: Assignment) -> tuple[Floats, Floats]:
+    """Average effects on the treated of several outcomes, shape (k,), and their covariance, shape (k, k).
+
+    Parameters
+    ----------
+    x : numpy.ndarray of float, shape (n, k covariates)
+    values : numpy.ndarray of float, shape (n, k)
+    assigned : Assignment
+    """
+    treated, effects, influences = assigned.treated, [], []
+    for y in values.T:
+        without, _ = expected_outcomes(x, y, ~treated, assigned.folds)
+        having, control = _scores_of_treated(y, treated, assigned.propensity, without)
+        effects.append(float(np.mean(having - control)))
+        influences.append(having - control - treated / treated.mean() * effects[-1])
+    influence = np.array(influences).reshape(len(effects), len(values))
+    return np.array(effects), influence @ influence.T / len(values) ** 2
+
+
+def _scores_of_treated(
+    y: Floats, treated: NDArray[np.bool_], propensity: Floats, without: Floats
+) -> tuple[Floats, Floats]:
+    """Terms whose means are the outcome of the treated, with and without treatment."""
+    share = treated.mean()
+    like_treated = np.where(treated, 0.0, propensity / (1.0 - propensity)) / share
+    return np.where(treated, y, 0.0) / share, treated / share * without + like_treated * (y - without)
 
 
 def _estimate(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -24,10 +25,10 @@ class FunnelResult:
     Attributes
     ----------
     rates : pandas.DataFrame
-        By grouping (``by``: all, or a column), ``group`` and ``step``: ``customers``, how many ``reached`` the
-        step by all steps before it, ``reached_before`` (the previous step, for the first one all customers),
-        ``rate`` (reached / reached_before) and ``rate_of_first`` (reached / reached the first step), each with
-        the limits of its Wilson interval, ``_lower`` and ``_upper``.
+        By grouping (``by``: all, or a column), ``group`` and ``step``: ``customers``, how many ``reached``
+        the step by all steps before it, ``reached_before`` (the previous step, for the first one all
+        customers), ``rate`` (reached / reached_before) and ``rate_of_first`` (reached / reached the first
+        step), each with the limits of its Wilson interval, ``_lower`` and ``_upper``.
     impossible : pandas.DataFrame
         Per pair of neighbouring steps: ``step``, ``without``, and the number of ``customers`` who reached the
         step without the one before it. These customers are counted up to their first missing step.
@@ -78,7 +79,7 @@ def funnel_rates(table: pd.DataFrame, *, by: Sequence[str] = (), confidence: flo
     for name in by:
         groups = table[name].astype("object").where(table[name].notna(), "unknown").astype(str)
         rates += [
-            _rates(reached[rows], steps, confidence).assign(by=name, group=group)
+            _rates(reached[rows], steps, confidence).assign(by=name, group=str(group))
             for group, rows in sorted(groups.groupby(groups, sort=True).indices.items())
         ]
     columns = ["by", "group", *rates[0].columns[:-2]]
@@ -103,7 +104,7 @@ def wilson_interval(successes: Floats, trials: Floats, confidence: float) -> tup
     return np.where(successes == 0, rate, centre - half), np.where(successes == trials, rate, centre + half)
 
 
-def _flag(values: pd.Series[object]) -> NDArray[np.bool_]:
+def _flag(values: pd.Series[Any]) -> NDArray[np.bool_]:
     wrong = ~values.isin([0, 1])
     if wrong.any():
         raise DataError(

@@ -27,7 +27,8 @@ class Inference:
     test: Robbins (1970), Statistical methods related to the law of the iterated logarithm, Annals of
     Mathematical Statistics 41(5); Johari, Koomen, Pekelis and Walsh (2022), Always valid inference,
     Operations Research 70(3); asymptotically Waudby-Smith, Arbour, Sinha, Kennedy and Ramdas (2024), Annals
-    of Statistics 52(6). The mixture is scaled so that the interval is near its narrowest at the planned end (their eq. 10).
+    of Statistics 52(6). The mixture is scaled so that the interval is near its narrowest at the planned end
+    (their equation 10).
 
     Examples
     --------

@@ -10,19 +10,27 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import special
 
-from guanxi.decisions.campaign._difference_in_differences import difference_in_differences
-from guanxi.decisions.campaign._doubly_robust import ATE, ATT, Assignment, Estimate, assignment, doubly_robust
+from guanxi.decisions.campaign._difference_in_differences import Contrast, difference_in_differences
+from guanxi.decisions.campaign._doubly_robust import (
+    ATE,
+    ATT,
+    Assignment,
+    Estimate,
+    assignment,
+    differences_of_treated,
+    doubly_robust,
+)
 from guanxi.decisions.campaign._observational_input import CONTROL, Comparison, comparisons
 from guanxi.decisions.campaign._overlap import (
     assignment_p_value,
     balance_table,
+    overlap_of,
     overlap_table,
-    poor_overlap,
     propensity_histogram,
     unbalanced,
 )
 from guanxi.decisions.campaign._sensitivity import strength_needed, strongest_covariate
-from guanxi.served.texts import number, percent, texts
+from guanxi.served.texts import number, percent, signed, texts
 
 Floats = NDArray[np.float64]
 
@@ -48,7 +56,7 @@ class Note:
     values: dict[str, str] = field(default_factory=dict)
 
     def told(self, language: str) -> str:
-        """The sentence in a language (en, zh).
+        """Say it in a language (en, zh).
 
         >>> Note("observational_no_covariates").told("en").split(":")[0]
         'No covariates are given'
@@ -66,16 +74,17 @@ class ObservationalResult:
     Attributes
     ----------
     effects : pandas.DataFrame
-        ``outcome, arm, method, kind`` (effect or difference), ``estimate, lower, upper, baseline`` (mean without
-        the campaign of the same customers; for ``difference_in_means`` the control's mean), ``n``. Methods:
-        ``difference_in_means``, ``doubly_robust_ate`` (all customers), ``doubly_robust_att`` (the treated) and
-        ``difference_in_differences``.
+        ``outcome, arm, method, kind`` (effect or difference), ``estimate, lower, upper, baseline`` (mean
+        without the campaign of the same customers; for ``difference_in_means`` the control's mean), ``n``.
+        Methods: ``difference_in_means``, ``doubly_robust_ate`` (all customers), ``doubly_robust_att`` (the
+        treated) and ``difference_in_differences``.
     overlap, propensities, balance : pandas.DataFrame
         By arm: see :func:`guanxi.decisions.campaign._overlap.overlap_table`, ``propensity_histogram`` and
         ``balance_table``; ``covariates_p_value`` of overlap tests whether covariates predict the arm.
     sensitivity : pandas.DataFrame
-        By outcome, arm and doubly robust method: E-values and robustness values of estimate and interval limit,
-        and the covariate whose omission would bias most, with its strength on the scale of the robustness value.
+        By outcome, arm and doubly robust method: E-values and robustness values of estimate and interval
+        limit, and the covariate whose omission would bias most, with its strength on the scale of the
+        robustness value. The E-value of an outcome that is not 0 or 1 is approximate: see ``_sensitivity``.
     negative_controls : pandas.DataFrame
         By outcome, arm and doubly robust method: the "effect" on the mean outcome before the campaign.
     trends : pandas.DataFrame
@@ -127,7 +136,8 @@ def observational_effects(
 
     A doubly robust estimate is called an effect if the arms overlap, weighting balances the covariates, and
     the negative control (the outcome before the campaign, adjusted alike) shows nothing. A difference in
-    differences is called an effect if a test does not reject equal trends before. All else is a difference.
+    differences, on the treated and of changes that are adjusted alike, is called an effect if a test does not
+    reject equal trends before. All else is a difference.
 
     Parameters
     ----------
@@ -163,17 +173,16 @@ def observational_effects(
     >>> spend = 10 + 3 * loyal + 2 * sent + random.normal(size=2000)
     >>> table = pd.DataFrame({"sent": sent, "loyal": loyal, "spend": spend})
     >>> found = observational_effects(table, "sent", ["spend"], ["loyal"])
-    >>> found.effects[["method", "kind", "estimate"]].round(0).to_dict("list")  # doctest: +NORMALIZE_WHITESPACE
-    {'method': ['difference_in_means', 'doubly_robust_ate', 'doubly_robust_att'],
-     'kind': ['difference', 'effect', 'effect'], 'estimate': [4.0, 2.0, 2.0]}
+    >>> found.effects[["kind", "estimate"]].round(0).to_dict("list")
+    {'kind': ['difference', 'effect', 'effect'], 'estimate': [4.0, 2.0, 2.0]}
     """
     found, z = _Found(), float(special.ndtri(0.5 + confidence / 2.0))
     for comparison in comparisons(table, treated, outcomes, covariates, before or {}):
         for outcome in comparison.outcomes:
             _compare_means(found, comparison, outcome, z)
-        _adjust(found, comparison, confidence, seed)
+        contrast, comparable = _adjust(found, comparison, confidence, seed)
         for outcome in comparison.before:
-            _compare_trends(found, comparison, outcome, confidence)
+            _compare_trends(found, comparison, outcome, confidence, contrast, comparable=comparable)
     return _result(found, list(outcomes), list(covariates))
 
 
@@ -200,18 +209,24 @@ def _compare_means(found: _Found, comparison: Comparison, outcome: str, z: float
     found.effects.append(_effect(comparison, outcome, MEANS, DIFFERENCE, interval, float(without.mean())))
 
 
-def _adjust(found: _Found, comparison: Comparison, confidence: float, seed: int) -> None:
-    """Add doubly robust estimates of all outcomes, with all that speaks for and against them."""
+def _adjust(
+    found: _Found, comparison: Comparison, confidence: float, seed: int
+) -> tuple[Contrast | None, bool]:
+    """Add doubly robust estimates of all outcomes, with all that speaks for and against them.
+
+    Return how to adjust further outcomes of the treated, None if that is impossible, and whether the treated
+    have comparable controls.
+    """
     covariates, treated = comparison.covariates, comparison.treated
     if covariates.columns.empty:
         found.warn("observational_no_covariates")
-        return
+        return None, True
     fewest = min(int(treated.sum()), int((~treated).sum()))
     if fewest < FEWEST_FOR_WEIGHTING:
         found.warn(
             "observational_few", arm=comparison.arm, n=number(fewest), needed=number(FEWEST_FOR_WEIGHTING)
         )
-        return
+        return None, False
     assigned = assignment(covariates.x, treated, seed)
     comparable = _compare_arms(found, comparison, assigned, 1.0 - confidence)
     z = float(special.ndtri(0.5 + confidence / 2.0))
@@ -224,6 +239,7 @@ def _adjust(found: _Found, comparison: Comparison, confidence: float, seed: int)
             method = f"doubly_robust_{name}"
             found.effects.append(_effect(comparison, outcome, method, kind, interval, estimate.baseline))
             _sensitivity(found, comparison, (outcome, name), estimate, strongest, z)
+    return (lambda values: differences_of_treated(covariates.x, values, assigned)), ATT in comparable
 
 
 def _compare_arms(found: _Found, comparison: Comparison, assigned: Assignment, level: float) -> set[str]:
@@ -244,32 +260,30 @@ def _compare_arms(found: _Found, comparison: Comparison, assigned: Assignment, l
             count=number(len(before)),
             total=number(len(balance)),
         )
-    comparable = set()
-    for name in (ATE, ATT):
-        poor, worst = poor_overlap(overlap, name), unbalanced(balance, name)
-        if poor:
-            outside = percent(float(np.average(overlap["outside_support"], weights=overlap["n"])))
-            fewest = (overlap[f"effective_{name}"] / overlap["n"]).min()
-            found.warn(
-                "observational_poor_overlap",
-                arm=arm,
-                of=_of(name),
-                outside=outside,
-                effective=percent(fewest),
-            )
-        if not worst.empty:
-            first = worst.loc[worst[f"difference_{name}"].abs().idxmax()]
-            found.warn(
-                "observational_unbalanced",
-                arm=arm,
-                of=_of(name),
-                column=str(first["column"]),
-                difference=number(float(first[f"difference_{name}"]), 2),
-                count=number(len(worst)),
-            )
-        if not poor and worst.empty:
-            comparable.add(name)
-    return comparable
+    return {name for name in (ATE, ATT) if _is_comparable(found, arm, name, overlap, balance)}
+
+
+def _is_comparable(found: _Found, arm: str, name: str, overlap: pd.DataFrame, balance: pd.DataFrame) -> bool:
+    shared, left = overlap_of(overlap, name), unbalanced(balance, name)
+    if shared.poor:
+        found.warn(
+            "observational_poor_overlap",
+            arm=arm,
+            of=_of(name),
+            outside=percent(shared.outside),
+            effective=percent(shared.effective),
+        )
+    if not left.empty:
+        worst = left.iloc[int(np.argmax(left[f"difference_{name}"].abs()))]
+        found.warn(
+            "observational_unbalanced",
+            arm=arm,
+            of=_of(name),
+            column=str(worst["column"]),
+            difference=signed(float(worst[f"difference_{name}"])),
+            count=number(len(left)),
+        )
+    return not shared.poor and left.empty
 
 
 def _negative_control(
@@ -327,13 +341,21 @@ def _sensitivity(
         )
 
 
-def _compare_trends(found: _Found, comparison: Comparison, outcome: str, confidence: float) -> None:
+def _compare_trends(
+    found: _Found,
+    comparison: Comparison,
+    outcome: str,
+    confidence: float,
+    contrast: Contrast | None,
+    *,
+    comparable: bool,
+) -> None:
     names, values = comparison.before[outcome]
     z = float(special.ndtri(0.5 + confidence / 2.0))
-    estimate = difference_in_differences(values, comparison.outcomes[outcome], comparison.treated)
+    estimate = difference_in_differences(values, comparison.outcomes[outcome], comparison.treated, contrast)
     parallel = estimate.trend_p_value >= 1.0 - confidence
     interval = _interval(estimate.value, estimate.standard_error, z)
-    kind = EFFECT if parallel else DIFFERENCE
+    kind = EFFECT if parallel and comparable else DIFFERENCE
     found.effects.append(_effect(comparison, outcome, TRENDS, kind, interval, estimate.baseline))
     for name, value, error in zip(names, estimate.trend_differences, estimate.trend_errors, strict=False):
         found.trends.append(

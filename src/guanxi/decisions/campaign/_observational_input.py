@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -99,7 +100,7 @@ def comparisons(
         )
 
 
-def _arms(column: pd.Series[object]) -> NDArray[np.object_]:
+def _arms(column: pd.Series[Any]) -> NDArray[np.object_]:
     if column.isna().any():
         raise DataError(
             f"column {column.name} has no arm for {column.isna().sum()} customers: fill or remove them"
@@ -124,10 +125,10 @@ def _arms(column: pd.Series[object]) -> NDArray[np.object_]:
     return arms
 
 
-def _numbers(column: pd.Series[object]) -> Floats:
+def _numbers(column: pd.Series[Any]) -> Floats:
     if not pd.api.types.is_numeric_dtype(column.dtype):
         raise DataError(f"column {column.name} is no number: give outcomes as numbers or as true and false")
-    values = column.to_numpy(dtype=np.float64, na_value=np.nan)
+    values: Floats = column.to_numpy(dtype=np.float64, na_value=np.nan)
     missing = int((~np.isfinite(values)).sum())
     if missing:
         raise DataError(

@@ -141,8 +141,8 @@ def _window(
     if not repeated:
         raise HistoryError(
             f"{experiment.source}: the outcomes of {params.horizon_days} days end on {ends}, after the "
-            f"data's end {end}: wait, set horizon_days={left} if that was planned, or campaign.looks=repeated for "
-            "intervals that hold at every look"
+            f"data's end {end}: wait, set horizon_days={left} if that was planned, or campaign.looks=repeated "
+            "for intervals that hold at every look"
         )
     return left, share * left / params.horizon_days
 
@@ -159,7 +159,8 @@ def _from_log(parts: _Parts, log: TransactionLog, days: int, params: Params) -> 
         if not known.any():
             raise DataError(
                 f"{experiment.source}: no customer had bought before the campaign (first: "
-                f"{missing.iloc[0]!r}): check that customer_id is written as in the transactions, and the dates"
+                f"{missing.iloc[0]!r}): check that customer_id is written as in the transactions, "
+                "and the dates"
             )
         experiment = experiment.only(known, Remark("treated_before_purchase", facts))
         found = found[known].reset_index(drop=True)

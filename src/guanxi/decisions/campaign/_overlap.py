@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -47,8 +48,8 @@ class Covariates:
 def covariate_columns(table: pd.DataFrame, names: Sequence[str]) -> Covariates:
     """Convert covariates to numbers.
 
-    Numbers stay as they are; missing ones are the mean, with a column that tells them apart. Other types get a
-    column for each value of at least 30 customers. Constant columns are left out.
+    Numbers stay as they are; missing ones are the mean, with a column that tells them apart. Other types get
+    a column for each value of at least 30 customers. Constant columns are left out.
     """
     made: dict[str, Floats] = {}
     covariate_of: dict[str, str] = {}
@@ -59,7 +60,7 @@ def covariate_columns(table: pd.DataFrame, names: Sequence[str]) -> Covariates:
     return Covariates(pd.DataFrame(made, index=table.index), covariate_of)
 
 
-def _numbers(values: pd.Series[object]) -> dict[str, Floats]:
+def _numbers(values: pd.Series[Any]) -> dict[str, Floats]:
     name = str(values.name)
     if pd.api.types.is_numeric_dtype(values.dtype):
         found = values.to_numpy(dtype=np.float64, na_value=np.nan)
@@ -90,8 +91,8 @@ def overlap_table(assigned: Assignment) -> pd.DataFrame:
 
     Columns: ``n``, quantiles of the propensity (``minimum``, ``q05``, ``q25``, ``median``, ``q75``, ``q95``,
     ``maximum``), ``outside_support`` (the share of the group below the smallest or above the largest
-    propensity of the other group), ``effective_ate`` and ``effective_att`` (Kish's effective sample size of the
-    weights).
+    propensity of the other group), ``effective_ate`` and ``effective_att`` (Kish's effective sample size of
+    the weights).
     """
     rows = []
     for group, member in (("treated", assigned.treated), ("control", ~assigned.treated)):
@@ -122,20 +123,36 @@ def propensity_histogram(assigned: Assignment) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True)
 
 
-def poor_overlap(table: pd.DataFrame, estimand: str) -> bool:
-    """Whether too many customers have nobody like them in the other arm, or weights leave too few of them.
+@dataclass(frozen=True)
+class Overlap:
+    """How far one arm can stand for the other.
 
-    Parameters
+    Attributes
     ----------
-    table : pandas.DataFrame
-        From :func:`overlap_table`.
-    estimand : {"ate", "att"}
-        For ``att`` only the treated need somebody like them.
+    outside : float
+        Share of the customers asked about with a propensity outside the other arm's range.
+    effective : float
+        Effective size of the weighted arm that is worst off, as a share of its own size; for ``att`` of the
+        smaller arm's, since of many controls few need be like the treated.
     """
-    asked = table if estimand == ATE else table[table["group"] == "treated"]
-    outside = float(np.average(asked["outside_support"], weights=asked["n"]))
-    effective = (table[f"effective_{estimand}"] / table["n"]).min()
-    return outside > LARGEST_SHARE_OUTSIDE or effective < SMALLEST_EFFECTIVE_SHARE
+
+    outside: float
+    effective: float
+
+    @property
+    def poor(self) -> bool:
+        """Whether more than 10 % are outside, or less than 20 % effective."""
+        return self.outside > LARGEST_SHARE_OUTSIDE or self.effective < SMALLEST_EFFECTIVE_SHARE
+
+
+def overlap_of(table: pd.DataFrame, estimand: str) -> Overlap:
+    """Judge the overlap for all customers (``ate``) or the treated (``att``) by :func:`overlap_table`."""
+    if estimand == ATE:
+        outside = float(np.average(table["outside_support"], weights=table["n"]))
+        return Overlap(outside, float((table["effective_ate"] / table["n"]).min()))
+    treated, control = (table[table["group"] == group].iloc[0] for group in ("treated", "control"))
+    effective = float(control["effective_att"]) / float(table["n"].min())
+    return Overlap(float(treated["outside_support"]), effective)
 
 
 def balance_table(covariates: Covariates, assigned: Assignment) -> pd.DataFrame:
@@ -151,7 +168,7 @@ def balance_table(covariates: Covariates, assigned: Assignment) -> pd.DataFrame:
     spread = np.sqrt((before[2] + before[3]) / 2.0)
     table = pd.DataFrame(
         {
-            "covariate": [covariates.covariate_of[column] for column in covariates.columns],
+            "covariate": [covariates.covariate_of[str(column)] for column in covariates.columns],
             "column": list(covariates.columns),
             "mean_treated": before[0],
             "mean_control": before[1],

@@ -70,7 +70,7 @@ def robustness_value(value: float, bias_scale: float) -> float:
 
 
 def strength_needed(estimate: Estimate, y: Floats, z: float) -> Strength:
-    """E-values and robustness values of an estimate of outcome ``y``; ``z`` is the normal quantile of its interval."""
+    """Compute E-values and robustness values of an estimate; ``z`` is the normal quantile of its interval."""
     half = z * estimate.standard_error
     limit = float(np.sign(estimate.value) * max(abs(estimate.value) - half, 0.0))
     scale = float(np.sqrt(max(estimate.residual_variance * estimate.representer_norm, 0.0)))
@@ -84,7 +84,7 @@ def strength_needed(estimate: Estimate, y: Floats, z: float) -> Strength:
 
 
 def _log_risk_ratio(estimate: Estimate, y: Floats, z: float) -> tuple[float, float]:
-    """The logarithm of the risk ratio, and of the limit of its interval that is nearest to no effect (0)."""
+    """Return the logarithms of the risk ratio and of the limit of its interval that is nearer to 0."""
     having = estimate.baseline + estimate.value
     if np.isin(y, (0.0, 1.0)).all():
         if min(having, estimate.baseline) <= 0.0:
@@ -105,7 +105,7 @@ def _log_risk_ratio(estimate: Estimate, y: Floats, z: float) -> tuple[float, flo
 def strongest_covariate(
     columns: pd.DataFrame, covariate_of: dict[str, str], y: Floats, treated: NDArray[np.bool_]
 ) -> tuple[str, float]:
-    """The covariate that would bias a linear estimate most if it were left out, and its strength.
+    """Find the covariate that would bias a linear estimate most if it were left out, and its strength.
 
     The strength is on the scale of :func:`robustness_value`: the share of both residual variances that a
     confounder of equal bias explains (Cinelli & Hazlett 2020, section 4.4, with a confounder once as strong).
@@ -121,9 +121,9 @@ def strongest_covariate(
     x = np.column_stack([np.ones(len(y)), columns.to_numpy(dtype=np.float64)])
     d = treated.astype(np.float64)
     names = list(dict.fromkeys(covariate_of.values()))
-    strengths = {name: 0.0 for name in names}
+    strengths = dict.fromkeys(names, 0.0)
     for name in names:
-        own = np.array([False, *(covariate_of[column] == name for column in columns)])
+        own = np.array([False, *(covariate_of[str(column)] == name for column in columns)])
         of_treatment = _partial_r2(d, x[:, ~own], x)
         of_outcome = _partial_r2(y, np.column_stack([x[:, ~own], d]), np.column_stack([x, d]))
         bias = np.sqrt(of_outcome * of_treatment / max(1.0 - of_treatment, 1e-12))
