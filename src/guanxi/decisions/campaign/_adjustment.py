@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -75,11 +76,11 @@ def adjusted_difference(
     )
 
 
-def adjusting_columns(table: pd.DataFrame, arms: pd.Series) -> pd.DataFrame:
+def adjusting_columns(table: pd.DataFrame, arms: pd.Series[Any]) -> pd.DataFrame:
     """Turn covariates into numbers without redundant columns, the first ones first.
 
     Unknown numbers become the mean, with a column that says so; text becomes a column per value that at least
-    20 customers of every arm have. Columns that are combinations of earlier ones are left out, and so are the
+    20 customers of every arm have, and 20 have not. Columns that are combinations of earlier ones are left out, and so are the
     last ones where an arm has fewer than 20 customers per column.
 
     Parameters
@@ -108,7 +109,7 @@ def adjusting_columns(table: pd.DataFrame, arms: pd.Series) -> pd.DataFrame:
     return pd.DataFrame(kept, index=table.index)
 
 
-def _as_numbers(name: str, values: pd.Series, arms: pd.Series) -> dict[str, Floats]:
+def _as_numbers(name: str, values: pd.Series[Any], arms: pd.Series[Any]) -> dict[str, Floats]:
     if pd.api.types.is_numeric_dtype(values):
         number = values.astype(np.float64)
         unknown = number.isna()
@@ -121,6 +122,7 @@ def _as_numbers(name: str, values: pd.Series, arms: pd.Series) -> dict[str, Floa
     return {key: each.to_numpy(np.float64) for key, each in indicators.items() if _in_every_arm(each, arms)}
 
 
-def _in_every_arm(chosen: pd.Series, arms: pd.Series) -> bool:
-    counts = chosen.groupby(arms.to_numpy()).sum()
-    return bool((counts >= _FEWEST_OF_A_CATEGORY).all())
+def _in_every_arm(chosen: pd.Series[bool], arms: pd.Series[Any]) -> bool:
+    """Whether every arm has enough customers with and without a property."""
+    counts, sizes = chosen.groupby(arms.to_numpy()).sum(), arms.groupby(arms.to_numpy()).size()
+    return bool((counts.clip(upper=sizes - counts) >= _FEWEST_OF_A_CATEGORY).all())

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
+
 from guanxi.errors import ParamsError
 
 
@@ -99,7 +101,8 @@ def customers_needed(
 def _solve(**known: float) -> float:
     from statsmodels.stats.power import TTestIndPower
 
-    return float(TTestIndPower().solve_power(**known))
+    # Depending on the search that converged, it is a number or an array of one.
+    return float(np.ravel(TTestIndPower().solve_power(**known))[0])
 
 
 def _left(standard_deviation: float, variance_saved: float) -> float:
