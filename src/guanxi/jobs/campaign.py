@@ -117,9 +117,9 @@ def _with_log(
             lines,
             params,
             log,
-            score=scores and scores.score,
+            score=scores.score if scores else None,
             surveys=surveys,
-            value_days=scores and scores.value_days,
+            value_days=scores.value_days if scores else None,
         )
     version = scores.model_version if scores else ""
     _deliver(found, folder, params, reporter, lines, params.as_of or log.last_day, version)

@@ -62,8 +62,8 @@ class TestPlain:
         for outcome, values in expected.items():
             found = difference(*(each[outcome] for each in arms_of(hillstrom, "Mens E-Mail")))
             relative = (found.relative, found.relative_lower, found.relative_upper)
-            # Its degrees of freedom are those of the ratio, which changes the seventh digit.
-            assert relative == pytest.approx(values, rel=1e-6)
+            # Its degrees of freedom are those of the ratio, which changes the sixth digit.
+            assert relative == pytest.approx(values, rel=1e-5)
 
     def test_few_cases_have_the_interval_of_newcombe(self):
         """Newcombe (1998), Statistics in Medicine 17, table II, contrasts d and h, method 10."""

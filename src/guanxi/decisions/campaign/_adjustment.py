@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
@@ -14,7 +13,7 @@ from guanxi.decisions.campaign._two_sample import ArmDifference, Floats, compare
 
 _FEWEST_OF_A_CATEGORY = 20
 _CUSTOMERS_PER_COLUMN = 20
-_SAME = 1e-7  # share of a column's variance that the others leave
+_SAME = 1e-6  # share of a column's length that the others leave
 
 
 def adjusted_difference(
@@ -80,8 +79,8 @@ def adjusting_columns(table: pd.DataFrame, arms: pd.Series[Any]) -> pd.DataFrame
     """Turn covariates into numbers without redundant columns, the first ones first.
 
     Unknown numbers become the mean, with a column that says so; text becomes a column per value that at least
-    20 customers of every arm have, and 20 have not. Columns that are combinations of earlier ones are left out, and so are the
-    last ones where an arm has fewer than 20 customers per column.
+    20 customers of every arm have, and 20 have not. Columns that are combinations of earlier
+    ones are left out, and so are the last ones where an arm has fewer than 20 customers per column.
 
     Parameters
     ----------
@@ -100,12 +99,14 @@ def adjusting_columns(table: pd.DataFrame, arms: pd.Series[Any]) -> pd.DataFrame
         columns |= _as_numbers(str(name), table[name], arms)
     most = int(arms.value_counts().min()) // _CUSTOMERS_PER_COLUMN
     kept: dict[str, Floats] = {}
-    basis = np.full((len(table), 1), 1.0 / math.sqrt(max(len(table), 1)))
+    basis = np.empty((len(table), 0))
     for name, values in columns.items():
-        left = values - basis @ (basis.T @ values)
-        if len(kept) < most and left @ left > _SAME * max(values @ values, 1e-300):
+        centred = values - values.mean()
+        left = centred - basis @ (basis.T @ centred)
+        length = float(np.linalg.norm(left))
+        if len(kept) < most and length > _SAME * float(np.linalg.norm(values)):
             kept[name] = values
-            basis = np.column_stack([basis, left / math.sqrt(left @ left)])
+            basis = np.column_stack([basis, left / length])
     return pd.DataFrame(kept, index=table.index)
 
 
@@ -113,13 +114,18 @@ def _as_numbers(name: str, values: pd.Series[Any], arms: pd.Series[Any]) -> dict
     if pd.api.types.is_numeric_dtype(values):
         number = values.astype(np.float64)
         unknown = number.isna()
-        found = {name: number.fillna(number.mean() if not unknown.all() else 0.0).to_numpy()}
+        usual = 0.0 if unknown.all() else float(np.nanmean(number.to_numpy()))
+        found: dict[str, Floats] = {name: np.asarray(number.fillna(usual), dtype=np.float64)}
         if _in_every_arm(unknown, arms):
-            found[f"{name} unknown"] = unknown.to_numpy(np.float64)
+            found[f"{name} unknown"] = np.asarray(unknown, dtype=np.float64)
         return found
     text = values.astype(object).where(values.notna(), "").astype(str)
     indicators = {f"{name} {each}": text == each for each in sorted(text.unique())}
-    return {key: each.to_numpy(np.float64) for key, each in indicators.items() if _in_every_arm(each, arms)}
+    return {
+        key: np.asarray(each, dtype=np.float64)
+        for key, each in indicators.items()
+        if _in_every_arm(each, arms)
+    }
 
 
 def _in_every_arm(chosen: pd.Series[bool], arms: pd.Series[Any]) -> bool:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
@@ -11,12 +12,15 @@ from guanxi.decisions.answer import Answer
 from guanxi.decisions.campaign._campaign_answer import answer_sentences
 from guanxi.decisions.campaign._campaign_pictures import effects_picture, figure_words
 from guanxi.decisions.campaign._campaign_result import CampaignResult
-from guanxi.decisions.campaign._campaign_wording import Wording, probability
+from guanxi.decisions.campaign._campaign_wording import Wording, probability, records
 from guanxi.decisions.campaign._effects import ADJUSTED, EFFECT, leading
 from guanxi.params import Params
 from guanxi.report.chapters import Chapter, ShownTable
 from guanxi.report.pictures import picture
 from guanxi.served.texts import MISSING, Language, percent
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 TABLES = ("effects", "power", "sample_ratio", "indicators", "funnel", "balance", "overlap", "sensitivity")
 _LEVELS = ("treated_mean", "baseline")
@@ -40,7 +44,7 @@ def campaign_answer(result: CampaignResult, params: Params, further: Sequence[Ch
         for language in (params.language, "en")
     }
 
-    def draw():  # type: ignore[no-untyped-def]
+    def draw() -> Figure:
         return effects_picture(told, labels, params.language)
 
     return Answer(
@@ -68,7 +72,7 @@ def campaign_summary(result: CampaignResult, params: Params) -> str:
     return "\n".join([*sentences, *(["", "Notes:", *(f"  - {note}" for note in notes)] if notes else [])])
 
 
-def _answer(result: CampaignResult, wording: Wording, params: Params, draw) -> Chapter:  # type: ignore[no-untyped-def]
+def _answer(result: CampaignResult, wording: Wording, params: Params, draw: Callable[[], Figure]) -> Chapter:
     confidence = params.campaign.confidence
     notes = [each.text(wording.language) for each in result.remarks]
     if result.observational is not None:
@@ -87,9 +91,8 @@ def _answer(result: CampaignResult, wording: Wording, params: Params, draw) -> C
 def _effects(result: CampaignResult, wording: Wording, params: Params) -> ShownTable:
     """All outcomes, arms and methods; each cell is written in the unit of its outcome."""
     rows = []
-    for row in result.effects.table.to_dict("records"):
+    for row in records(result.effects.table):
         name = str(row["outcome"])
-        relative = percent(row["relative"], 1) if pd.notna(row["relative"]) else MISSING
         rows.append(
             {
                 "outcome": wording.outcome(name),
@@ -98,7 +101,7 @@ def _effects(result: CampaignResult, wording: Wording, params: Params) -> ShownT
                 "baseline": wording.level(name, row["baseline"]),
                 "estimate": wording.change(name, row["estimate"]),
                 "interval": wording.interval(name, row),
-                "relative": relative,
+                "relative": percent(row["relative"], 1),
                 "p": probability(row["p_adjusted"]).removeprefix("=\xa0"),
                 "method": wording.texts["methods"][row["method"]],
                 "kind": wording.texts["kinds"][row["kind"]],
@@ -106,7 +109,7 @@ def _effects(result: CampaignResult, wording: Wording, params: Params) -> ShownT
             }
         )
     table = pd.DataFrame(rows)
-    headings = {name: wording.texts["columns"][name] for name in table}
+    headings = _headings(wording, table)
     facts = {"confidence": percent(params.campaign.confidence)}
     note = wording.say(
         "effects_note", correction=wording.texts["corrections"][params.campaign.correction], **facts
@@ -116,7 +119,6 @@ def _effects(result: CampaignResult, wording: Wording, params: Params) -> ShownT
 
 def _quality(result: CampaignResult, wording: Wording, params: Params) -> Chapter:
     """Sizes of the arms, variance saved, and the effects that could be found."""
-    texts = wording.texts["columns"]
     sizes = pd.DataFrame(
         {
             "arm": list(result.ratio.observed),
@@ -127,7 +129,7 @@ def _quality(result: CampaignResult, wording: Wording, params: Params) -> Chapte
     paragraphs = [wording.say("ratio", p=probability(result.ratio.p_value))]
     adjusted = result.effects.table[result.effects.table["method"] == ADJUSTED]
     if len(adjusted):
-        best = adjusted.loc[adjusted["variance_saved"].idxmax()]
+        best = max(records(adjusted), key=lambda row: float(row["variance_saved"]))
         paragraphs.append(
             wording.say(
                 "saved",
@@ -153,8 +155,8 @@ def _quality(result: CampaignResult, wording: Wording, params: Params) -> Chapte
         wording.say("quality"),
         paragraphs,
         tables=[
-            ShownTable(wording.say("sizes"), sizes, {name: texts[name] for name in sizes}),
-            ShownTable(wording.say("power_title"), power, {name: texts[name] for name in power}, note=note),
+            ShownTable(wording.say("sizes"), sizes, _headings(wording, sizes)),
+            ShownTable(wording.say("power_title"), power, _headings(wording, power), note=note),
         ],
     )
 
@@ -171,10 +173,10 @@ def _observational(result: CampaignResult, wording: Wording, params: Params) -> 
         return
     tables = []
     if len(found.overlap):
-        names = [name for name in ("arm", "group", "n", "outside_support") if name in found.overlap]
+        names = ["arm", "group", "n", "outside_support"]
         tables.append(_plain(wording, "overlap", found.overlap, names, shares=("outside_support",)))
     if len(found.balance):
-        names = ["arm", "column", *(name for name in found.balance if name.startswith("difference_"))]
+        names = ["arm", "column", "difference_before", "difference_ate", "difference_att"]
         tables.append(_plain(wording, "balance", found.balance, names))
     if len(found.sensitivity):
         named = found.sensitivity.assign(
@@ -202,21 +204,20 @@ def _observational(result: CampaignResult, wording: Wording, params: Params) -> 
 def _plain(
     wording: Wording, name: str, table: pd.DataFrame, columns: Sequence[str], shares: Sequence[str] = ()
 ) -> ShownTable:
-    headings = {column: wording.texts["columns"][column] for column in columns}
+    headings = _headings(wording, columns)
     return ShownTable(wording.say(f"{name}_title"), table, headings, shares, note=wording.say(f"{name}_note"))
 
 
 def _response(result: CampaignResult, wording: Wording) -> Iterator[Chapter]:
     """Show the funnel, and the indicators before, after and against their benchmarks."""
     tables = []
-    texts = wording.texts["columns"]
     if result.funnel is not None:
         rates = result.funnel.rates
         groups = rates["group"].mask(rates["by"] == "all", wording.say("everyone"))
         steps = [wording.texts["steps"][step] for step in rates["step"]]
         rates = rates.assign(step=steps, group=groups)
         names = ("group", "step", "customers", "reached", "rate", "rate_of_first")
-        headings = {name: texts[name] for name in names}
+        headings = _headings(wording, names)
         tables.append(ShownTable(wording.say("funnel_title"), rates, headings, ("rate", "rate_of_first")))
     tables.append(_indicators(result, wording))
     yield Chapter("response", wording.say("response"), tables=tables)
@@ -224,7 +225,7 @@ def _response(result: CampaignResult, wording: Wording) -> Iterator[Chapter]:
 
 def _indicators(result: CampaignResult, wording: Wording) -> ShownTable:
     rows = []
-    for row in result.indicators.to_dict("records"):
+    for row in records(result.indicators):
         name = str(row["indicator"])
         known = pd.notna(row["before"])
         rows.append(
@@ -242,9 +243,13 @@ def _indicators(result: CampaignResult, wording: Wording) -> ShownTable:
             }
         )
     table = _without_empty(pd.DataFrame(rows))
-    headings = {name: wording.texts["columns"][name] for name in table}
+    headings = _headings(wording, table)
     note = wording.say("indicators_note") if "before" in table else ""
     return ShownTable(wording.say("indicators_title"), table, headings, note=note)
+
+
+def _headings(wording: Wording, columns: Iterable[Any]) -> dict[str, str]:
+    return {str(column): wording.texts["columns"][str(column)] for column in columns}
 
 
 def _without_empty(table: pd.DataFrame) -> pd.DataFrame:
@@ -287,7 +292,7 @@ def _metrics(told: pd.DataFrame) -> dict[str, float | None]:
     """Estimate and limits by outcome and arm, in names that MLflow takes."""
     return {
         _metric_name(f"{row['outcome']} {row['arm']} {each}"): row[each]
-        for row in told.to_dict("records")
+        for row in records(told)
         for each in ("estimate", "lower", "upper")
     }
 

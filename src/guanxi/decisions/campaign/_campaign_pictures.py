@@ -24,7 +24,8 @@ _MOST_ARMS = len(_COLOURS)
 
 def figure_words(language: Language) -> dict[str, str]:
     """Texts of the figures, on top of those of all pages."""
-    return words(language) | campaign_texts(language)["figures"]
+    own: dict[str, str] = campaign_texts(language)["figures"]
+    return words(language) | own
 
 
 def effects_picture(

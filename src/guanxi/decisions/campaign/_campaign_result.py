@@ -128,7 +128,7 @@ def _remarks(observed: Observed, params: Params, ratio: SampleRatio) -> list[Rem
         found.append(Remark("early_look", {"share": f"{observed.information:.0%}", "days": days}))
     if _days_differ(observed):
         found.append(Remark("days_differ"))
-    if any(name.startswith("score_") for name in observed.outcomes):
+    if any(str(name).startswith("score_") for name in observed.outcomes):
         found.append(Remark("who_answered"))
     return found
 
@@ -158,7 +158,7 @@ def _without_randomisation(observed: Observed, params: Params) -> ObservationalR
         table,
         "arm of the campaign",
         list(names),
-        list(observed.covariates),
+        [str(name) for name in observed.covariates],
         before=_earlier(observed.before, list(names)),
         confidence=params.campaign.confidence,
         seed=params.seed,

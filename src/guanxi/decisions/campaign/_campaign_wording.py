@@ -13,6 +13,13 @@ from guanxi.decisions.campaign._experiment import share_columns
 from guanxi.decisions.campaign._remarks import campaign_texts
 from guanxi.served.texts import MISSING, Language, decimals_for, number, percent, signed
 
+Record = dict[str, Any]
+
+
+def records(table: pd.DataFrame) -> list[Record]:
+    """Return the rows of a table by column name."""
+    return [{str(name): value for name, value in row.items()} for row in table.to_dict("records")]
+
 
 @dataclass(frozen=True)
 class Wording:
@@ -57,7 +64,7 @@ class Wording:
             return self.say("points", value=signed(100.0 * value, 1 if abs(value) >= 0.01 else 2))
         return signed(value, decimals_for(value))
 
-    def interval(self, outcome: str, row: Any, lower: str = "lower", upper: str = "upper") -> str:
+    def interval(self, outcome: str, row: Record, lower: str = "lower", upper: str = "upper") -> str:
         """Write an interval of a difference."""
         ends = [row[lower], row[upper]]
         if not all(map(math.isfinite, ends)):
@@ -78,6 +85,6 @@ def probability(value: float) -> str:
     >>> probability(0.0312), probability(1e-9)
     ('=\xa00.031', '<\xa00.001')
     """
-    if pd.isna(value):
+    if not math.isfinite(value):
         return MISSING
     return f"=\xa0{number(value, 3)}" if value >= 0.001 else "<\xa00.001"

@@ -14,7 +14,7 @@ from guanxi.decisions.campaign._adjustment import adjusted_difference, adjusting
 from guanxi.decisions.campaign._inference import Inference
 from guanxi.decisions.campaign._outcomes import Observed
 from guanxi.decisions.campaign._power import minimum_detectable_effect
-from guanxi.decisions.campaign._two_sample import ArmDifference, Floats, difference
+from guanxi.decisions.campaign._two_sample import ArmDifference, difference
 from guanxi.params import CampaignParams
 
 EFFECT, DIFFERENCE = "effect", "difference"
@@ -70,7 +70,7 @@ def measure_effects(observed: Observed, params: CampaignParams, kind: str) -> Ef
             power.append(compared.power(found[-1], inference, params))
     table = pd.DataFrame(rows)
     table["p_adjusted"] = _corrected(table, params.correction)
-    return Effects(table, pd.DataFrame(power), tuple(columns))
+    return Effects(table, pd.DataFrame(power), tuple(map(str, columns)))
 
 
 class _Pair:
@@ -94,8 +94,8 @@ class _Pair:
         plain = difference(first, second, inference)
         yield plain
         if len(self.columns.columns) and plain.method == "difference" and plain.standard_error > 0:
-            covariates: list[Floats] = [self.columns[rows].to_numpy() for rows in self.rows]
-            yield adjusted_difference(first, second, *covariates, inference)
+            own, other = (self.columns[rows].to_numpy() for rows in self.rows)
+            yield adjusted_difference(first, second, own, other, inference)
 
     def row(self, found: ArmDifference, kind: str, plain: ArmDifference) -> dict[str, Any]:
         """Name the numbers of a comparison as in the table."""
@@ -165,6 +165,7 @@ def leading(table: pd.DataFrame) -> pd.DataFrame:
     """Choose the row that is told of each outcome and arm: the best effect, else the plain difference."""
     order = {ADJUSTED: 0, "doubly_robust_ate": 1, "doubly_robust_att": 2, "difference_in_differences": 3}
     plain = table["method"].isin(("difference", "newcombe"))
-    rank = table["method"].map(order).fillna(9).where(table["kind"] == EFFECT, 30.0 - 10.0 * plain)
-    best = table.iloc[np.argsort(rank.to_numpy(), kind="stable")]
+    among_effects = table["method"].map(order).fillna(9).to_numpy(dtype=np.float64)
+    rank = np.where(table["kind"] == EFFECT, among_effects, 30.0 - 10.0 * plain.to_numpy())
+    best = table.iloc[np.argsort(rank, kind="stable")]
     return best.drop_duplicates(["outcome", "arm"]).sort_index()

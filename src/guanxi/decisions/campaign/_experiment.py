@@ -127,7 +127,7 @@ def _control(source: str, table: pd.DataFrame, params: CampaignParams) -> str:
             f"are {shown}: name the control with --set campaign.control=ARM; without one there is nothing to "
             "compare with"
         )
-    return found[0]
+    return str(found[0])
 
 
 def _check_sizes(source: str, table: pd.DataFrame, arms: tuple[str, ...]) -> None:
@@ -172,7 +172,8 @@ def _days(source: str, table: pd.DataFrame, params: CampaignParams) -> pd.Series
             f"{source}: line {line:,} has no date: give control customers the day on which they would have "
             "been contacted, or one for all of them with --set campaign.day=YYYY-MM-DD"
         )
-    return days.fillna(pd.Timestamp(params.day) if params.day else known[0])
+    usual = days.dropna().iloc[0] if params.day is None else pd.Timestamp(params.day)
+    return days.fillna(usual)
 
 
 def _check_column(lines: CampaignLines, table: pd.DataFrame, name: str, *, number: bool) -> None:

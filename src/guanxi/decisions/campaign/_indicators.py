@@ -48,7 +48,7 @@ def indicator_table(observed: Observed, params: CampaignParams) -> pd.DataFrame:
         raise ParamsError(f"campaign.benchmarks has {unknown[0]!r}, which is no indicator: {advice}")
     shares = share_columns(values)
     rows = []
-    for name in values:
+    for name in map(str, values):
         earlier = observed.before.get(f"{name}_before_1")
         for arm in (observed.experiment.control, *observed.experiment.arms):
             chosen = (customers["arm"] == arm) & values[name].notna()
@@ -57,7 +57,7 @@ def indicator_table(observed: Observed, params: CampaignParams) -> pd.DataFrame:
             row: dict[str, Any] = {"indicator": name, "arm": arm}
             row |= _level(values.loc[chosen, name], name in shares, params.confidence)
             row |= _change(values.loc[chosen, name], None if earlier is None else earlier[chosen], params)
-            rows.append(row | _against(row, params.benchmarks.get(str(name))))
+            rows.append(row | _against(row, params.benchmarks.get(name)))
     return pd.DataFrame(rows)
 
 
@@ -86,7 +86,7 @@ def _change(
     }
 
 
-def _student(values: np.ndarray[Any, np.dtype[np.float64]], confidence: float) -> tuple[float, float]:
+def _student(values: np.ndarray[Any, np.dtype[np.floating[Any]]], confidence: float) -> tuple[float, float]:
     if values.size < 2:
         return math.nan, math.nan
     half = stats.t.ppf(0.5 + confidence / 2, values.size - 1) * values.std(ddof=1) / math.sqrt(values.size)

@@ -141,8 +141,8 @@ def _window(
     if not repeated:
         raise HistoryError(
             f"{experiment.source}: the outcomes of {params.horizon_days} days end on {ends}, after the "
-            f"data's end {end}: wait, set horizon_days={left} if that was planned, or campaign.looks=repeated "
-            "for intervals that hold at every look"
+            f"data's end {end}: wait, set horizon_days={left} if planned so, or campaign.looks=repeated for "
+            "intervals that hold at every look"
         )
     return left, share * left / params.horizon_days
 
@@ -228,7 +228,7 @@ def _with_answers(parts: _Parts, surveys: Any, log: TransactionLog, days: int) -
 
 def _check_covariates(covariates: pd.DataFrame, outcomes: pd.DataFrame) -> None:
     """Refuse covariates that follow the campaign."""
-    later = sorted(set(covariates) & {*outcomes, *FLAGS, "cost"})
+    later = sorted({str(name) for name in covariates} & {*map(str, outcomes), *FLAGS, "cost"})
     if later:
         raise ParamsError(
             f"campaign.covariates has {later[0]!r}, which follows the campaign: "

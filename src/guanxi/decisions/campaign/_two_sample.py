@@ -152,7 +152,8 @@ def is_share(values: Floats) -> bool:
 def _few_events(first: Floats, second: Floats) -> bool:
     if not (is_share(first) and is_share(second)):
         return False
-    return min(min(each.sum(), each.size - each.sum()) for each in (first, second)) < _NORMAL_FROM
+    rarest = min(min(float(each.sum()), each.size - float(each.sum())) for each in (first, second))
+    return rarest < _NORMAL_FROM
 
 
 def _newcombe(found: ArmDifference, first: Floats, second: Floats, inference: Inference) -> ArmDifference:
