@@ -123,7 +123,9 @@ def _mapping(found: SourceTable, columns: Mapping[str, str], log: TransactionLog
 def _lines(
     found: SourceTable, mapped: dict[str, str], data: DataParams, log: TransactionLog | None
 ) -> CampaignLines:
-    given = {name: present(found.table[column], data.missing) for name, column in mapped.items()}
+    # An arm may be called none.
+    words = {name: () if name == "arm" else data.missing for name in mapped}
+    given = {name: present(found.table[column], words[name]) for name, column in mapped.items()}
     times, numbers = (
         {mapped[name]: given[name] for name in (each,) if name in mapped} for each in ("date", "cost")
     )

@@ -154,7 +154,7 @@ class TestAdjusted:
                 "same": 1.0,
                 "gaps": [np.nan, np.nan, 1.0, 2.0, 5.0, 3.0, 1.0, 4.0] * 50,
                 "rare": ["x"] * 390 + ["y"] * 10,
-                "place": ["town", "town", "land", "land"] * 100,
+                "place": ["town"] * 170 + ["land"] * 230,
             }
         )
         assert list(adjusting_columns(table, arms)) == ["spend", "gaps", "gaps unknown", "place land"]

@@ -79,8 +79,9 @@ def adjusting_columns(table: pd.DataFrame, arms: pd.Series[Any]) -> pd.DataFrame
     """Turn covariates into numbers without redundant columns, the first ones first.
 
     Unknown numbers become the mean, with a column that says so; text becomes a column per value that at least
-    20 customers of every arm have, and 20 have not. Columns that are combinations of earlier
-    ones are left out, and so are the last ones where an arm has fewer than 20 customers per column.
+    20 customers of every arm have, and 20 have not. Columns that within an
+    arm are combinations of earlier ones are left out, and so are the last ones where an arm has fewer than 20
+    customers per column.
 
     Parameters
     ----------
@@ -98,16 +99,23 @@ def adjusting_columns(table: pd.DataFrame, arms: pd.Series[Any]) -> pd.DataFrame
     for name in table:
         columns |= _as_numbers(str(name), table[name], arms)
     most = int(arms.value_counts().min()) // _CUSTOMERS_PER_COLUMN
+    rows = [np.flatnonzero(arms.to_numpy() == arm) for arm in arms.unique()]
+    bases = [np.empty((each.size, 0)) for each in rows]
     kept: dict[str, Floats] = {}
-    basis = np.empty((len(table), 0))
     for name, values in columns.items():
-        centred = values - values.mean()
-        left = centred - basis @ (basis.T @ centred)
-        length = float(np.linalg.norm(left))
-        if len(kept) < most and length > _SAME * float(np.linalg.norm(values)):
+        left = [_left(values[each], basis) for each, basis in zip(rows, bases, strict=True)]
+        if len(kept) < most and all(each is not None for each in left):
             kept[name] = values
-            basis = np.column_stack([basis, left / length])
+            bases = [np.column_stack(pair) for pair in zip(bases, left, strict=True)]
     return pd.DataFrame(kept, index=table.index)
+
+
+def _left(values: Floats, basis: Floats) -> Floats | None:
+    """Return the direction of what the mean and the basis leave of a column, None if it is nothing."""
+    centred = values - values.mean()
+    left = centred - basis @ (basis.T @ centred)
+    length = float(np.linalg.norm(left))
+    return left / length if length > _SAME * float(np.linalg.norm(values)) else None
 
 
 def _as_numbers(name: str, values: pd.Series[Any], arms: pd.Series[Any]) -> dict[str, Floats]:
