@@ -179,7 +179,7 @@ class TestOutcomes:
         with pytest.warns(UserWarning, match="no prediction from before the campaign adjusts the estimates"):
             found = guanxi.campaign(file, once, params=params())
         assert "clv_change" not in found.observed.outcomes
-        assert set(found.effects.table["method"]) == {"difference", "adjusted"}
+        assert set(found.effects.table["method"]) == {"difference"}
 
 
 class TestArms:
