@@ -1,4 +1,4 @@
-"""Simulated campaigns that reach the customers a business would choose: what intervals and checks say of them.
+"""Simulated campaigns that reach the customers a business would choose: what intervals and checks say.
 
 Treatment depends on frequency, recency and channel, which are covariates, and if asked on the customers' mean
 amount, which is none: an unmeasured confounder that shows in their spend before the campaign.
@@ -7,29 +7,19 @@ amount, which is none: an unmeasured confounder that shows in their spend before
 from __future__ import annotations
 
 import functools
-from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 import pytest
-from scipy import stats
 
 from guanxi.decisions.campaign import observational_effects
+from guanxi.decisions.campaign._doubly_robust import assignment, doubly_robust
+from guanxi.decisions.campaign._overlap import covariate_columns
 
 COVARIATES = ["frequency", "recency", "channel"]
 BEFORE = ["before_3", "before_2", "before_1"]
 CUSTOMERS = 2_000
 SPEND, BOUGHT = 4.0, 0.06  # effects; on spend it is twice as large on the web
-
-
-class Shares(NamedTuple):
-    """Shares of repetitions by outcome and method."""
-
-    covered: pd.Series
-    found: pd.Series  # interval without 0
-    called: pd.Series  # "effect"
-    wrong: pd.Series  # "effect" whose interval is without the truth
-    warned: dict[str, float]
 
 
 def campaign(seed, *, effect=1.0, unmeasured=0.0, n=CUSTOMERS):
@@ -59,40 +49,70 @@ def campaign(seed, *, effect=1.0, unmeasured=0.0, n=CUSTOMERS):
 
 @functools.cache
 def truth():
+    """Effects on all customers and on the treated; twice as large on the web."""
     many = campaign(0, n=1_000_000)
     web = {"ate": 0.4, "att": float((many.loc[many["sent"], "channel"] == "web").mean())}
-    values = {("spend", f"doubly_robust_{name}"): SPEND * (1.0 + share) for name, share in web.items()}
-    return values | {("bought", f"doubly_robust_{name}"): BOUGHT for name in web}
+    return {name: {"spend": SPEND * (1.0 + share), "bought": BOUGHT} for name, share in web.items()}
 
 
-def repeat(seeds, **how):
-    """Estimate many campaigns; rows of all their effects, and shares of campaigns with each warning."""
-    tables, warned = [], []
+def missed(seeds, outcome, effect, **how):
+    """Whether each campaign's 95 % interval misses the truth, by estimand."""
+    rows = []
     for seed in seeds:
-        found = observational_effects(
-            campaign(seed, **how),
-            "sent",
-            ["spend", "bought"],
-            COVARIATES,
-            before={"spend": BEFORE},
-            seed=seed,
+        table = campaign(seed, effect=effect, **how)
+        x, treated = covariate_columns(table, COVARIATES).x, table["sent"].to_numpy()
+        estimates = doubly_robust(x, table[outcome].to_numpy(), assignment(x, treated, seed))
+        rows.append(
+            {
+                name: abs(each.value - effect * truth()[name][outcome]) > 1.96 * each.standard_error
+                for name, each in estimates.items()
+            }
         )
-        tables.append(found.effects)
-        warned += [note.key for note in {each.key: each for each in found.warnings}.values()]
-    effects = pd.concat(tables)
-    true = how.get("effect", 1.0) * np.array(
-        [truth().get(key, np.nan) for key in zip(effects["outcome"], effects["method"], strict=True)]
-    )
-    checked = effects.assign(
-        covered=(effects["lower"] <= true) & (true <= effects["upper"]),
-        found=(effects["lower"] > 0.0) | (effects["upper"] < 0.0),
-        called=effects["kind"] == "effect",
-    )
-    checked["wrong"] = checked["called"] & ~checked["covered"]
-    means = checked.groupby(["outcome", "method"])[["covered", "found", "called", "wrong"]].mean()
-    return Shares(
-        *(means[name] for name in means), pd.Series(warned).value_counts(normalize=False) / len(seeds)
-    )
+    return pd.DataFrame(rows)
 
 
-DOUBLY_ROBUST = sorted(truth())
+def checked(seeds, **how):
+    """Effects and warnings of many campaigns."""
+    found = [
+        observational_effects(
+            campaign(seed, **how), "sent", ["spend"], COVARIATES, before={"spend": BEFORE}, seed=seed
+        )
+        for seed in seeds
+    ]
+    effects = pd.concat([each.effects for each in found], keys=seeds, names=["seed"]).reset_index()
+    return effects, [{note.key for note in each.warnings} for each in found]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("effect", [1.0, 0.0], ids=["effect", "null"])
+def test_intervals_cover_in_500_campaigns(effect):
+    covered = 1.0 - missed(range(500), "spend", effect).mean()
+    print(f"\nspend, effect x {effect:g}: {covered.round(3).to_dict()}, sd {np.sqrt(0.05 * 0.95 / 500):.3f}")
+    assert covered.between(0.93, 0.97).all()
+
+
+@pytest.mark.parametrize("outcome", ["spend", "bought"])
+def test_few_of_20_intervals_miss(outcome):
+    """With 20 intervals at 95 % more than 4 miss in 1 of 400 series."""
+    assert (missed(range(20), outcome, 1.0).sum() <= 4).all()
+
+
+@pytest.mark.slow
+def test_what_is_called_an_effect_in_null_campaigns():
+    """All that is called an effect and found counts: the level is 5 % for each estimate."""
+    effects, _ = checked(range(100), effect=0.0)
+    found = (effects["kind"] == "effect") & ((effects["lower"] > 0.0) | (effects["upper"] < 0.0))
+    rates = found.groupby(effects["method"]).mean()
+    print(f"\nnull campaigns with an effect: {rates.to_dict()}")
+    # 11 of 100 or more have a probability of .011 at 5 %.
+    assert (rates <= 0.10).all()
+
+
+@pytest.mark.slow
+def test_an_unmeasured_confounder_is_warned_of_before_the_campaign():
+    effects, warned = checked(range(100), effect=0.0, unmeasured=0.8)
+    seen = np.mean(["observational_negative_control" in keys for keys in warned])
+    called = (effects["kind"] == "effect")[effects["method"].str.startswith("doubly_robust")].mean()
+    print(f"\nunmeasured confounder: {seen:.0%} warned, {called:.0%} called effect")
+    assert seen >= 0.95
+    assert (adjusted["kind"] == "effect").mean() <= 0.05

@@ -1,30 +1,32 @@
 """Out-of-fold predictions of treatment and outcome from covariates, for doubly robust estimates.
 
-Two learners are tried for each: an additive model (ridge or logistic regression on splines) and LightGBM. The
-one with the smaller out-of-fold loss is used.
+An additive model (ridge or logistic regression on linear splines) comes first, then LightGBM on what it
+leaves, such as interactions. Of 0, 75, 150 and 300 trees the number with the smallest out-of-fold loss is
+used.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import special
 
 Floats = NDArray[np.float64]
 
-ADDITIVE, BOOSTING = "additive", "boosting"
 _KNOTS = 5
-_FEW_FOR_BOOSTING = 500
+_FEW_FOR_TREES = 500
 _SMALLEST = 0.01  # propensity
 _SHARE_OF_ARM = 0.05  # of the smaller arm's share, if that is less than _SMALLEST
-_TREES: dict[str, Any] = {
-    "n_estimators": 100,
+_TREES = (0, 75, 150, 300)
+_PENALTIES = np.logspace(-1, 4, 11)
+_SETTINGS: dict[str, Any] = {
     "learning_rate": 0.05,
     "num_leaves": 8,
-    "min_child_samples": 30,
-    "subsample": 1.0,
+    "min_data_in_leaf": 30,
     "num_threads": 1,
     "verbosity": -1,
     "deterministic": True,
@@ -98,16 +100,15 @@ def expected_outcomes(x: Floats, y: Floats, arm: NDArray[np.bool_], folds: Folds
 
 
 def _best(x: Floats, y: Floats, rows: NDArray[np.bool_], folds: Folds) -> tuple[Floats, str]:
-    """Predictions of the learner with the smaller out-of-fold loss on ``rows``."""
+    """Out-of-fold predictions with the number of trees that has the smallest loss on ``rows``."""
     binary = bool(np.isin(y, (0.0, 1.0)).all())
     if np.ptp(y[rows]) == 0.0:
         return np.full(len(y), y[rows][0]), "constant"
-    names = (ADDITIVE, BOOSTING) if rows.sum() >= _FEW_FOR_BOOSTING else (ADDITIVE,)
-    inputs = {ADDITIVE: _additive_basis(x), BOOSTING: x}
-    tried = {name: _out_of_fold(name, inputs[name], y, rows, folds, binary=binary) for name in names}
-    losses = {name: _loss(y[rows], predicted[rows], binary=binary) for name, predicted in tried.items()}
-    learner = min(losses, key=lambda name: losses[name])
-    return tried[learner], learner
+    numbers = _TREES if rows.sum() >= _FEW_FOR_TREES else _TREES[:1]
+    tried = _out_of_fold(x, y, rows, folds, numbers, binary=binary)
+    losses = [_loss(y[rows], predicted[rows], binary=binary) for predicted in tried]
+    best = int(np.argmin(losses))
+    return tried[best], f"additive and {numbers[best]} trees" if best else "additive"
 
 
 def _loss(y: Floats, predicted: Floats, *, binary: bool) -> float:
@@ -118,30 +119,55 @@ def _loss(y: Floats, predicted: Floats, *, binary: bool) -> float:
 
 
 def _out_of_fold(
-    name: str, x: Floats, y: Floats, rows: NDArray[np.bool_], folds: Folds, *, binary: bool
-) -> Floats:
-    predicted = np.empty(len(y))
+    x: Floats,
+    y: Floats,
+    rows: NDArray[np.bool_],
+    folds: Folds,
+    numbers: Sequence[int],
+    *,
+    binary: bool,
+) -> list[Floats]:
+    """Predictions by number of trees, each shape (n,)."""
+    basis = _additive_basis(x)
+    tried = [np.empty(len(y)) for _ in numbers]
     for others, own in folds:
         known = others & rows
         if np.ptp(y[known]) == 0.0:
-            predicted[own] = y[known][0]
-            continue
-        model = _learner(name, folds.seed, binary=binary).fit(x[known], y[known])
-        predicted[own] = model.predict_proba(x[own])[:, 1] if binary else model.predict(x[own])
-    return predicted
+            found = [np.full(own.sum(), y[known][0])] * len(numbers)
+        else:
+            trained = (basis[known], x[known], y[known])
+            found = _predictions(trained, (basis[own], x[own]), numbers, folds.seed, binary=binary)
+        for values, predicted in zip(tried, found, strict=True):
+            values[own] = predicted
+    return tried
 
 
-def _learner(name: str, seed: int, *, binary: bool) -> Any:
-    if name == BOOSTING:
-        import lightgbm
-
-        kind = lightgbm.LGBMClassifier if binary else lightgbm.LGBMRegressor
-        return kind(**_TREES, random_state=seed)
+def _predictions(
+    trained: tuple[Floats, Floats, Floats],
+    asked: tuple[Floats, Floats],
+    numbers: Sequence[int],
+    seed: int,
+    *,
+    binary: bool,
+) -> list[Floats]:
+    """Fit the additive model and trees to what it leaves; predict with each number of trees."""
+    import lightgbm
     from sklearn.linear_model import LogisticRegression, RidgeCV
 
+    basis, x, y = trained
     if binary:
-        return LogisticRegression(C=1.0, solver="newton-cholesky", max_iter=200)
-    return RidgeCV(np.logspace(-1, 4, 11))
+        additive = LogisticRegression(solver="newton-cholesky").fit(basis, y).decision_function
+    else:
+        additive = RidgeCV(_PENALTIES).fit(basis, y).predict
+    begun, scores = additive(basis), [additive(asked[0])]
+    if numbers[-1]:
+        settings = _SETTINGS | {"objective": "binary" if binary else "regression", "seed": seed}
+        trees = lightgbm.train(settings, lightgbm.Dataset(x, y, init_score=begun), numbers[-1])
+        scores += [
+            scores[0] + trees.predict(asked[1], raw_score=True, num_iteration=number)
+            for number in numbers[1:]
+        ]
+    return [np.asarray(special.expit(score) if binary else score) for score in scores]
 
 
 def _additive_basis(x: Floats) -> Floats:

@@ -29,6 +29,8 @@ class Comparison:
     treated : numpy.ndarray of bool
     outcomes : dict of str to numpy.ndarray of float
     covariates : Covariates
+    other_covariates : Covariates
+        Without the outcomes before the campaign.
     before : dict of str to (list of str, numpy.ndarray of float, shape (n, periods))
         By outcome: its columns and values before the campaign.
     negative_controls : dict of str to numpy.ndarray of float
@@ -39,8 +41,13 @@ class Comparison:
     treated: NDArray[np.bool_] = field(repr=False)
     outcomes: dict[str, Floats] = field(repr=False)
     covariates: Covariates = field(repr=False)
+    other_covariates: Covariates = field(repr=False)
     before: dict[str, tuple[list[str], Floats]] = field(repr=False)
     negative_controls: dict[str, Floats] = field(repr=False)
+
+    def row(self, outcome: str, method: str) -> dict[str, object]:
+        """Begin a row of a result."""
+        return {"outcome": outcome, "arm": self.arm, "method": method}
 
 
 def comparisons(
@@ -87,6 +94,9 @@ def comparisons(
             treated=arms[rows] == arm,
             outcomes={name: own[name] for name in outcomes},
             covariates=covariate_columns(table.iloc[rows], covariates),
+            other_covariates=covariate_columns(
+                table.iloc[rows], [name for name in covariates if name not in earlier]
+            ),
             before={
                 name: (list(columns), np.column_stack([own[column] for column in columns]))
                 for name, columns in before.items()

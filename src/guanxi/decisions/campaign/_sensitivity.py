@@ -42,7 +42,7 @@ def e_value(risk_ratio: float) -> float:
     >>> round(e_value(3.9), 2)
     7.26
     """
-    ratio = max(risk_ratio, 1.0 / risk_ratio) if risk_ratio > 0.0 else np.inf
+    ratio = max(risk_ratio, 1.0 / risk_ratio) if risk_ratio != 0.0 else np.inf
     return float(ratio + np.sqrt(ratio * (ratio - 1.0)))
 
 
