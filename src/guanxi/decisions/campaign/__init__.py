@@ -5,7 +5,8 @@ from guanxi.decisions.campaign._campaign_page import TABLES, campaign_answer, ca
 from guanxi.decisions.campaign._campaign_result import CampaignResult, evaluate_campaign
 from guanxi.decisions.campaign._funnel import FunnelResult, funnel_rates
 from guanxi.decisions.campaign._inference import Inference
-from guanxi.decisions.campaign._observational import Note, ObservationalResult, observational_effects
+from guanxi.decisions.campaign._observational import observational_effects
+from guanxi.decisions.campaign._observational_result import Note, ObservationalResult
 from guanxi.decisions.campaign._power import customers_needed, minimum_detectable_effect
 from guanxi.decisions.campaign._sample_ratio import SampleRatio, sample_ratio
 from guanxi.decisions.campaign._two_sample import ArmDifference, difference

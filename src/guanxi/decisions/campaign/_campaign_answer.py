@@ -9,7 +9,8 @@ import pandas as pd
 
 from guanxi.decisions.campaign._campaign_result import CampaignResult
 from guanxi.decisions.campaign._campaign_wording import Record, Wording, probability, records
-from guanxi.decisions.campaign._effects import EFFECT, leading
+from guanxi.decisions.campaign._effects import leading
+from guanxi.decisions.campaign._observational_result import EFFECT
 from guanxi.served.texts import percent
 
 _EARNED = ("margin", "spend")

@@ -13,7 +13,8 @@ from guanxi.decisions.campaign._campaign_answer import answer_sentences
 from guanxi.decisions.campaign._campaign_pictures import effects_picture, figure_words
 from guanxi.decisions.campaign._campaign_result import CampaignResult
 from guanxi.decisions.campaign._campaign_wording import Wording, probability, records
-from guanxi.decisions.campaign._effects import ADJUSTED, EFFECT, leading
+from guanxi.decisions.campaign._effects import ADJUSTED, leading
+from guanxi.decisions.campaign._observational_result import EFFECT
 from guanxi.params import Params
 from guanxi.report.chapters import Chapter, ShownTable
 from guanxi.report.pictures import picture

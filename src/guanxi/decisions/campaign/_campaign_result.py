@@ -11,8 +11,6 @@ import pandas as pd
 from guanxi.data.campaigns import FLAGS, CampaignLines
 from guanxi.data.transactions import TransactionLog
 from guanxi.decisions.campaign._effects import (
-    DIFFERENCE,
-    EFFECT,
     WITHOUT_RELATIVE,
     Effects,
     measure_effects,
@@ -20,8 +18,14 @@ from guanxi.decisions.campaign._effects import (
 from guanxi.decisions.campaign._experiment import read_experiment
 from guanxi.decisions.campaign._funnel import STEPS, FunnelResult, funnel_rates
 from guanxi.decisions.campaign._indicators import indicator_table
-from guanxi.decisions.campaign._observational import MEANS, ObservationalResult, observational_effects
+from guanxi.decisions.campaign._observational import observational_effects
 from guanxi.decisions.campaign._observational_input import CONTROL
+from guanxi.decisions.campaign._observational_result import (
+    DIFFERENCE,
+    EFFECT,
+    MEANS,
+    ObservationalResult,
+)
 from guanxi.decisions.campaign._outcomes import Observed, Score, observe
 from guanxi.decisions.campaign._remarks import Remark
 from guanxi.decisions.campaign._sample_ratio import SampleRatio, sample_ratio

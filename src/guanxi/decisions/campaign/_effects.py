@@ -12,12 +12,12 @@ from scipy import stats
 
 from guanxi.decisions.campaign._adjustment import adjusted_difference, adjusting_columns
 from guanxi.decisions.campaign._inference import Inference
+from guanxi.decisions.campaign._observational_result import DIFFERENCE, EFFECT
 from guanxi.decisions.campaign._outcomes import Observed
 from guanxi.decisions.campaign._power import minimum_detectable_effect
 from guanxi.decisions.campaign._two_sample import ArmDifference, difference
 from guanxi.params import CampaignParams
 
-EFFECT, DIFFERENCE = "effect", "difference"
 ADJUSTED = "adjusted"
 # A change has no share of a baseline, which may be near 0 or below.
 WITHOUT_RELATIVE = ("clv_change", "profit")
