@@ -10,13 +10,13 @@ from typing import Any
 import pandas as pd
 
 from guanxi.data._columns import find_formats
+from guanxi.data._findings import DataFinding
 from guanxi.data._identifiers import identifier, identifier_like, present
 from guanxi.data._numbers import read_number
 from guanxi.data._times import read_time
 from guanxi.data.attribute_values import number_or_text
 from guanxi.data.attributes import _check_lines
 from guanxi.data.engine import _connect, explain_no_space
-from guanxi.data.findings import DataFinding
 from guanxi.data.relations._columns import _boolean
 from guanxi.data.sources.source import Source, read_source
 from guanxi.data.sources.source_table import ROW, SourceTable

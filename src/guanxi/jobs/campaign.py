@@ -18,7 +18,9 @@ from guanxi.decisions.campaign import (
     campaign_answer,
     campaign_summary,
     evaluate_campaign,
+    who_responds,
 )
+from guanxi.decisions.uplift import UpliftResult
 from guanxi.jobs._answers import check_answer_folder, deliver
 from guanxi.jobs._campaign_scores import campaign_scores
 from guanxi.jobs._opened_log import show_findings, source_name
@@ -160,7 +162,13 @@ def _deliver(
 ) -> None:
     if folder is None:
         return
-    answer = campaign_answer(found, params)
+    learned: dict[str, UpliftResult] = {}
+    if params.campaign.uplift:
+        with reporter.step("learn who responds"):
+            learned, reasons = who_responds(found, params)
+        for reason in reasons:
+            reporter.warn(reason)
+    answer = campaign_answer(found, params, learned)
     deliver(
         answer,
         folder,

@@ -32,6 +32,7 @@ class CampaignParams(Section):
     power: float = Field(0.8, gt=0.5, lt=1)
     correction: Literal["holm", "bonferroni", "benjamini_hochberg", "none"] = "holm"
     benchmarks: dict[str, float] = Field(default_factory=dict)
+    uplift: bool = True
 
     @field_validator("columns")
     @classmethod

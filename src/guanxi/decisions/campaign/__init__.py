@@ -10,6 +10,7 @@ from guanxi.decisions.campaign._observational_result import Note, ObservationalR
 from guanxi.decisions.campaign._power import customers_needed, minimum_detectable_effect
 from guanxi.decisions.campaign._sample_ratio import SampleRatio, sample_ratio
 from guanxi.decisions.campaign._two_sample import ArmDifference, difference
+from guanxi.decisions.campaign._who_responds import who_responds
 
 __all__ = [
     "TABLES",
@@ -30,4 +31,5 @@ __all__ = [
     "minimum_detectable_effect",
     "observational_effects",
     "sample_ratio",
+    "who_responds",
 ]

@@ -103,19 +103,19 @@ def adjusting_columns(table: pd.DataFrame, arms: pd.Series[Any]) -> pd.DataFrame
     bases = [np.empty((each.size, 0)) for each in rows]
     kept: dict[str, Floats] = {}
     for name, values in columns.items():
-        left = [_left(values[each], basis) for each, basis in zip(rows, bases, strict=True)]
-        if len(kept) < most and all(each is not None for each in left):
-            kept[name] = values
-            bases = [np.column_stack(pair) for pair in zip(bases, left, strict=True)]
+        wider = [_wider(basis, values[each]) for each, basis in zip(rows, bases, strict=True)]
+        if len(kept) < most and all(new.shape[1] > len(kept) for new in wider):
+            kept[name], bases = values, wider
     return pd.DataFrame(kept, index=table.index)
 
 
-def _left(values: Floats, basis: Floats) -> Floats | None:
-    """Return the direction of what the mean and the basis leave of a column, None if it is nothing."""
-    centred = values - values.mean()
-    left = centred - basis @ (basis.T @ centred)
+def _wider(basis: Floats, values: Floats) -> Floats:
+    """Add to an orthonormal basis what it and the mean leave of a column, if anything."""
+    left = values - values.mean()
+    left = left - basis @ (basis.T @ left)
     length = float(np.linalg.norm(left))
-    return left / length if length > _SAME * float(np.linalg.norm(values)) else None
+    found: bool = length > _SAME * float(np.linalg.norm(values))
+    return np.column_stack([basis, left / length]) if found else basis
 
 
 def _as_numbers(name: str, values: pd.Series[Any], arms: pd.Series[Any]) -> dict[str, Floats]:

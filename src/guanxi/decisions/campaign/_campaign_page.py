@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -15,6 +15,8 @@ from guanxi.decisions.campaign._campaign_result import CampaignResult
 from guanxi.decisions.campaign._campaign_wording import Wording, probability, records
 from guanxi.decisions.campaign._effects import ADJUSTED, leading
 from guanxi.decisions.campaign._observational_result import EFFECT
+from guanxi.decisions.campaign._who_responds import uplift_chapters, uplift_table
+from guanxi.decisions.uplift import UpliftResult
 from guanxi.params import Params
 from guanxi.report.chapters import Chapter, ShownTable
 from guanxi.report.pictures import picture
@@ -23,19 +25,30 @@ from guanxi.served.texts import MISSING, Language, percent
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-TABLES = ("effects", "power", "sample_ratio", "indicators", "funnel", "balance", "overlap", "sensitivity")
-_LEVELS = ("treated_mean", "baseline")
+TABLES = (
+    "effects",
+    "power",
+    "sample_ratio",
+    "indicators",
+    "funnel",
+    "balance",
+    "overlap",
+    "sensitivity",
+    "uplift",
+)
 
 
-def campaign_answer(result: CampaignResult, params: Params, further: Sequence[Chapter] = ()) -> Answer:
+def campaign_answer(
+    result: CampaignResult, params: Params, learned: Mapping[str, UpliftResult] | None = None
+) -> Answer:
     """Write the page, the tables and the key figures of a campaign.
 
     Parameters
     ----------
     result : CampaignResult
     params : Params
-    further : sequence of Chapter
-        Shown before the notes on how it was measured, such as who responds.
+    learned : mapping of str to UpliftResult, optional
+        Who responds, by arm.
     """
     wording = Wording.of(result, params.language)
     told = leading(result.effects.table)
@@ -55,10 +68,10 @@ def campaign_answer(result: CampaignResult, params: Params, further: Sequence[Ch
             *_observational(result, wording, params),
             _quality(result, wording, params),
             *_response(result, wording),
-            *further,
+            *uplift_chapters(learned or {}, params.language),
             _method(result, wording, params),
         ],
-        tables=_tables(result),
+        tables=_tables(result) | ({"uplift": uplift_table(result, learned)} if learned else {}),
         metrics=_metrics(told),
         settings=_settings(result, params),
         figures={"effects": draw},
