@@ -82,24 +82,28 @@ def campaign_answer(
 def campaign_summary(result: CampaignResult, params: Params) -> str:
     """Write the answer for the terminal, in English."""
     sentences = answer_sentences(result, Wording.of(result, "en"), params.campaign.confidence)
-    notes = [each.text("en") for each in result.remarks]
+    notes = _notes(result, "en")
     return "\n".join([*sentences, *(["", "Notes:", *(f"  - {note}" for note in notes)] if notes else [])])
 
 
 def _answer(result: CampaignResult, wording: Wording, params: Params, draw: Callable[[], Figure]) -> Chapter:
     confidence = params.campaign.confidence
-    notes = [each.text(wording.language) for each in result.remarks]
-    if result.observational is not None:
-        notes += [each.told(wording.language) for each in result.observational.warnings]
     caption = wording.say("caption", confidence=percent(confidence))
     return Chapter(
         "answer",
         wording.say("answer"),
         answer_sentences(result, wording, confidence),
-        notes,
+        _notes(result, wording.language),
         [picture(draw, "effects", caption, figure_words(wording.language))],
         [_effects(result, wording, params)],
     )
+
+
+def _notes(result: CampaignResult, language: Language) -> list[str]:
+    notes = [each.text(language) for each in result.remarks]
+    if result.observational is not None:
+        notes += [each.told(language) for each in result.observational.warnings]
+    return notes
 
 
 def _effects(result: CampaignResult, wording: Wording, params: Params) -> ShownTable:
