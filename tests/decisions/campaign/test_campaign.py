@@ -295,8 +295,8 @@ class TestRefused:
         more = pd.concat([file, new.assign(arm=["mail", "control"], date=DAY, cost=0)[list(file)]])
         found = guanxi.campaign(more, pd.concat([log, new]), params=params())
         assert found.remarks[0].text() == (
-            "2 customers (first: n1) had not bought before the day of their campaign. They are left out, in all "
-            "arms alike."
+            "2 customers (first: n1) had not bought before the day of their campaign. They are left out, in "
+            "all arms alike."
         )
         assert len(found.observed.outcomes) == 900
         with pytest.raises(DataError, match="no customer had bought before the campaign"):
@@ -334,7 +334,7 @@ class TestRefused:
 
 @pytest.mark.slow
 def test_intervals_cover_the_effect_of_whole_campaigns():
-    """100 simulated logs through the whole command; 95 % of 100 repetitions have a standard error of 2.2 %."""
+    """100 logs through the whole command; the share of 95 % has a standard error of 2.2 %."""
     truth, covered = 0.3 * 0.015 * DAYS * 30.0, []
     for seed in range(100):
         log, file = simulated(seed, customers=400, lift=0.3)

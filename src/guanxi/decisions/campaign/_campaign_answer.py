@@ -60,7 +60,7 @@ def _effect(
     outside = bool(row["lower"] > 0 or row["upper"] < 0)
     found = row["p_adjusted"] < 1.0 - confidence if tested else outside
     if found:
-        sure = wording.say("sure", p=facts["p"]) if tested else ""
+        sure = wording.say("sure", p=facts["p"]) if tested else wording.say("assumed")
         return wording.say("raised" if row["estimate"] > 0 else "lowered", **facts) + sure
     power = result.effects.power.set_index(["outcome", "arm"])["found"].get((outcome, arm), math.nan)
     reach = wording.change(outcome, power).removeprefix("+")
