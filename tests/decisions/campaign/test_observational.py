@@ -155,6 +155,23 @@ def test_a_weak_effect_under_strong_confounding_is_fragile():
     assert "observational_fragile" in warned(found)
 
 
+def test_a_few_huge_customers_do_not_turn_the_adjustment():
+    """Of a random campaign whose one covariate is a thousand times the usual for a few."""
+    table = campaign(7, selection=0.0)
+    found = estimated(table.assign(loyalty=np.exp(3.0 * table["loyalty"])), before=None)
+    effects = found.effects.set_index("method")
+    width = effects["upper"] - effects["lower"]
+    assert width[ATE] < 1.1 * width[MEANS]
+    assert kinds(found)[ATE] == "effect"
+
+
+def test_a_covariate_that_decides_the_treatment_leaves_no_effect():
+    table = campaign(8).assign(loyalty=lambda known: known["treated"] * 1.0)
+    found = estimated(table)
+    assert set(kinds(found).values()) == {"difference"}
+    assert (found.overlap["outside_support"] == 1.0).all()
+
+
 def test_a_small_arm_is_not_adjusted():
     table = campaign()
     rows = pd.concat([table[table["treated"]].head(40), table[~table["treated"]]])
@@ -220,31 +237,38 @@ def test_what_is_refused(change, options, message):
         estimated(change(campaign()), **options)
 
 
-def test_complete_journey_campaigns_were_not_randomised(shared_data):
-    """Campaign 18 (30 October 2017) went to the best customers of a grocer, in the years' sample of lines."""
+@pytest.mark.parametrize(("number", "day"), [("13", "2017-08-08"), ("18", "2017-10-30")])
+def test_complete_journey_campaigns_were_not_randomised(shared_data, number, day):
+    """A grocer's campaigns to its best customers, and the bundled sample of a year's lines."""
     folder = shared_data / "completejourney"
     lines = pd.read_parquet(folder / "transactions_sample.parquet")
-    sent = pd.read_parquet(folder / "campaigns.parquet").query("campaign_id == '18'")["household_id"]
-    days = (lines["transaction_timestamp"] - pd.Timestamp("2017-10-30")).dt.days
-    periods = {f"before_{weeks // 8}": days.between(-7 * weeks, -7 * weeks + 55) for weeks in (32, 24, 16, 8)}
-    past = lines[days < 0].groupby("household_id")
+    campaigns = pd.read_parquet(folder / "campaigns.parquet")
+    sent = campaigns.loc[campaigns["campaign_id"] == number, "household_id"]
+    lines = lines.assign(day=(lines["transaction_timestamp"] - pd.Timestamp(day)).dt.days)
+    past = lines[lines["day"] < 0].groupby("household_id")
+    first_days = {f"before_{each}": -56 * each for each in (3, 2, 1)} | {"spend": 0}
     table = pd.DataFrame(
         {
             "frequency": past["basket_id"].nunique(),
-            "recency": -lines[days < 0].assign(day=days).groupby("household_id")["day"].max(),
+            "recency": -past["day"].max(),
             "total": past["sales_value"].sum(),
             "stores": past["store_id"].nunique(),
             **{
-                name: lines[rows].groupby("household_id")["sales_value"].sum()
-                for name, rows in {**periods, "spend": days.between(0, 55)}.items()
+                name: lines[lines["day"].between(first, first + 55)]
+                .groupby("household_id")["sales_value"]
+                .sum()
+                for name, first in first_days.items()
             },
         }
     ).fillna(0.0)
     table = table[table["frequency"] > 0].assign(treated=lambda known: known.index.isin(sent))
-    found = estimated(
-        table, covariates=["frequency", "recency", "total", "stores"], before={"spend": list(periods)}
-    )
-    assert set(kinds(found).values()) == {"difference"}
+    before = {"spend": ["before_3", "before_2", "before_1"]}
+    found = estimated(table, covariates=["frequency", "recency", "total", "stores"], before=before)
     assert {"observational_not_randomised", "observational_poor_overlap"} <= warned(found)
-    assert (found.balance["difference_before"].abs() > 0.5).all()
+    assert (found.balance["difference_before"].abs() > 0.3).all()
     assert (found.overlap["covariates_p_value"] < 1e-50).all()
+    effects = found.effects.set_index("method")
+    # The treated have too few like them, whatever is adjusted.
+    assert (effects.loc[[MEANS, ATT, TRENDS], "kind"] == "difference").all()
+    # What looks like a strong effect is mostly whom the grocer chose.
+    assert abs(effects.loc[ATE, "estimate"]) < 0.2 * effects.loc[MEANS, "estimate"]

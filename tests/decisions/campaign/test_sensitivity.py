@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from guanxi.decisions.campaign._doubly_robust import from_nuisances
+from guanxi.decisions.campaign._overlap import covariate_columns
 from guanxi.decisions.campaign._sensitivity import (
     e_value,
     robustness_value,
@@ -97,7 +98,7 @@ def test_the_strongest_covariate_and_its_partial_r2():
     treated = random.random(5000) < 1.0 / (1.0 + np.exp(-1.5 * x[:, 0] - 0.2 * x[:, 1]))
     y = 2.0 * x[:, 0] + x[:, 2] + random.normal(size=5000)
     columns = pd.DataFrame(x, columns=["both", "treatment", "outcome"])
-    name, strength = strongest_covariate(columns, {each: each for each in columns}, y, treated)
+    name, strength = strongest_covariate(covariate_columns(columns, list(columns)), y, treated)
     assert name == "both"
     # Frisch-Waugh: the partial correlation of the residuals.
     others = np.column_stack([np.ones(5000), x[:, 1:]])

@@ -18,6 +18,8 @@ from scipy import special
 Floats = NDArray[np.float64]
 
 _KNOTS = 5
+_TAIL = 0.01
+_FEW_VALUES = 10
 _FEW_FOR_TREES = 500
 _SMALLEST = 0.01  # propensity
 _SHARE_OF_ARM = 0.05  # of the smaller arm's share, if that is less than _SMALLEST
@@ -162,7 +164,8 @@ def _predictions(
     begun, scores = additive(basis), [additive(asked[0])]
     if numbers[-1]:
         settings = _SETTINGS | {"objective": "binary" if binary else "regression", "seed": seed}
-        trees = lightgbm.train(settings, lightgbm.Dataset(x, y, init_score=begun), numbers[-1])
+        data = lightgbm.Dataset(x, y, init_score=begun)
+        trees = lightgbm.train(settings, data, numbers[-1], keep_training_booster=True)  # not made text again
         scores += [
             scores[0] + trees.predict(asked[1], raw_score=True, num_iteration=number)
             for number in numbers[1:]
@@ -171,13 +174,18 @@ def _predictions(
 
 
 def _additive_basis(x: Floats) -> Floats:
-    """Each covariate and its hinges at inner quantiles, standardised (no outcome is used)."""
-    inner = np.quantile(x, np.linspace(0.0, 1.0, _KNOTS + 2)[1:-1], axis=0)
-    hinges = [
-        np.maximum(values[:, None] - np.unique(knots), 0.0)
-        for values, knots in zip(x.T, inner.T, strict=True)
-    ]
-    basis = np.hstack([x, *hinges])
+    """Each covariate and its hinges at inner quantiles, standardised (no outcome is used).
+
+    Covariates of many values end at their 1st and 99th percentile: a few customers who spend a hundred times
+    the usual would else turn every line.
+    """
+    columns = []
+    for values in x.T:
+        few = len(np.unique(values)) <= _FEW_VALUES
+        kept = values if few else np.clip(values, *np.quantile(values, (_TAIL, 1.0 - _TAIL)))
+        knots = np.unique(np.quantile(kept, np.linspace(0.0, 1.0, _KNOTS + 2)[1:-1]))
+        columns += [kept, *np.maximum(kept[:, None] - knots, 0.0).T]
+    basis = np.column_stack(columns)
     spread = basis.std(axis=0)
-    kept = spread > 1e-12 * np.abs(basis).max(axis=0, initial=0.0)
-    return np.asarray((basis[:, kept] - basis[:, kept].mean(axis=0)) / spread[kept])
+    informative = spread > 1e-12 * np.abs(basis).max(axis=0, initial=0.0)
+    return np.asarray((basis - basis.mean(axis=0))[:, informative] / spread[informative])

@@ -90,7 +90,7 @@ def sensitivity(
 ) -> None:
     """Add how strong an unmeasured confounder would have to be, beside the strongest covariate."""
     y, covariates = comparison.outcomes[outcome], comparison.covariates
-    strongest = strongest_covariate(covariates.columns, covariates.covariate_of, y, comparison.treated)
+    strongest = strongest_covariate(covariates, y, comparison.treated)
     for name, estimate in estimates.items():
         _strength(found, comparison, (outcome, name), estimate, strongest, z)
 

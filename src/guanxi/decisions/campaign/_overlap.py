@@ -44,6 +44,11 @@ class Covariates:
         """The columns as an array, shape (n, k)."""
         return self.columns.to_numpy(dtype=np.float64)
 
+    @property
+    def standardised(self) -> Floats:
+        """The columns with mean 0 and standard deviation 1, shape (n, k)."""
+        return np.asarray((self.x - self.x.mean(axis=0)) / self.x.std(axis=0))
+
 
 def covariate_columns(table: pd.DataFrame, names: Sequence[str]) -> Covariates:
     """Convert covariates to numbers.
@@ -190,7 +195,7 @@ def unbalanced(table: pd.DataFrame, name: str) -> pd.DataFrame:
 
 def assignment_p_value(covariates: Covariates, treated: NDArray[np.bool_]) -> float:
     """P-value of the hypothesis that no covariate predicts the treatment: F test of a linear regression."""
-    x = covariates.x - covariates.x.mean(axis=0)
+    x = covariates.standardised
     d = treated - treated.mean()
     coefficients, _, rank, _ = np.linalg.lstsq(x, d, rcond=None)
     free = len(d) - int(rank) - 1

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from guanxi.decisions.campaign._doubly_robust import Estimate
+from guanxi.decisions.campaign._overlap import Covariates
 
 Floats = NDArray[np.float64]
 
@@ -22,9 +22,10 @@ class Strength:
     Attributes
     ----------
     e_value, e_value_limit : float
-        Risk ratio, at least 1; see :func:`e_value`. NaN if the outcome does not vary.
+        Risk ratio, at least 1; see :func:`e_value`. NaN if the outcome does not
+        vary, or if it is 0 or 1 and one mean is 0.
     robustness, robustness_limit : float
-        Between 0 and 1; see :func:`robustness_value`.
+        Between 0 and 1; see :func:`robustness_value`. NaN if propensities are too extreme to tell.
     """
 
     e_value: float
@@ -63,7 +64,9 @@ def robustness_value(value: float, bias_scale: float) -> float:
     >>> round(robustness_value(1.0, 10.0), 3)
     0.095
     """
-    if bias_scale <= 0.0:
+    if np.isnan(bias_scale):
+        return float("nan")
+    if bias_scale == 0.0:
         return 1.0 if value else 0.0
     squared = (value / bias_scale) ** 2
     return float(2.0 * squared / (squared + np.sqrt(squared**2 + 4.0 * squared))) if squared else 0.0
@@ -73,7 +76,9 @@ def strength_needed(estimate: Estimate, y: Floats, z: float) -> Strength:
     """Compute E-values and robustness values of an estimate; ``z`` is the normal quantile of its interval."""
     half = z * estimate.standard_error
     limit = float(np.sign(estimate.value) * max(abs(estimate.value) - half, 0.0))
-    scale = float(np.sqrt(max(estimate.residual_variance * estimate.representer_norm, 0.0)))
+    # Extreme propensities can leave a norm below 0, by which no bias can be measured.
+    norm = estimate.representer_norm
+    scale = float(np.sqrt(estimate.residual_variance * norm)) if norm > 0.0 else np.nan
     ratio, nearest = _log_risk_ratio(estimate, y, z)
     return Strength(
         e_value=e_value(float(np.exp(ratio))),
@@ -102,9 +107,7 @@ def _log_risk_ratio(estimate: Estimate, y: Floats, z: float) -> tuple[float, flo
     return value, float(np.sign(value) * max(abs(value) - z * error, 0.0))
 
 
-def strongest_covariate(
-    columns: pd.DataFrame, covariate_of: dict[str, str], y: Floats, treated: NDArray[np.bool_]
-) -> tuple[str, float]:
+def strongest_covariate(covariates: Covariates, y: Floats, treated: NDArray[np.bool_]) -> tuple[str, float]:
     """Find the covariate that would bias a linear estimate most if it were left out, and its strength.
 
     The strength is on the scale of :func:`robustness_value`: the share of both residual variances that a
@@ -112,18 +115,16 @@ def strongest_covariate(
 
     Parameters
     ----------
-    columns : pandas.DataFrame
-        Design columns of the covariates.
-    covariate_of : dict of str to str
-        The covariate of each column.
+    covariates : Covariates
     y, treated : numpy.ndarray, shape (n,)
     """
-    x = np.column_stack([np.ones(len(y)), columns.to_numpy(dtype=np.float64)])
+    x = np.column_stack([np.ones(len(y)), covariates.standardised])
+    covariate_of = covariates.covariate_of
     d = treated.astype(np.float64)
     names = list(dict.fromkeys(covariate_of.values()))
     strengths = dict.fromkeys(names, 0.0)
     for name in names:
-        own = np.array([False, *(covariate_of[str(column)] == name for column in columns)])
+        own = np.array([False, *(of == name for of in covariate_of.values())])
         of_treatment = _partial_r2(d, x[:, ~own], x)
         of_outcome = _partial_r2(y, np.column_stack([x[:, ~own], d]), np.column_stack([x, d]))
         bias = np.sqrt(of_outcome * of_treatment / max(1.0 - of_treatment, 1e-12))
