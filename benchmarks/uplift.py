@@ -32,7 +32,7 @@ WOMENS, MENS, NONE = "Womens E-Mail", "Mens E-Mail", "No E-Mail"
 CAMPAIGNS = {"any e-mail": [WOMENS, MENS], "women's": [WOMENS], "men's": [MENS]}
 SPLITS, TEST_SHARE = 20, 0.3
 
-UPLIFTS = ("none", "same for all", "weak", "linear", "step", "parabola")
+UPLIFTS = ("none", "same for all", "weak", "linear", "strong", "step", "parabola")
 
 
 def hillstrom(arms: list[str]) -> pd.DataFrame:
@@ -79,6 +79,7 @@ def simulate(customers: int, uplift: str, seed: int) -> tuple[pd.DataFrame, np.n
         "same for all": np.full(customers, 0.04),
         "weak": 0.04 + 0.012 * x[:, 3],
         "linear": 0.04 + 0.03 * x[:, 0] + 0.03 * (member - 0.5),
+        "strong": 0.04 + 0.06 * x[:, 0] + 0.06 * (member - 0.5),
         "step": 0.12 * ((x[:, 1] > 0.3) & (channel != "a")) - 0.02,
         "parabola": 0.03 * np.minimum(x[:, 2] ** 2, 4.0) - 0.01,
     }[uplift]

@@ -21,6 +21,7 @@ MODULES = (
     "guanxi.models",
     "guanxi.simulation",
     "guanxi.report.plots",
+    "guanxi.decisions.uplift",
     "guanxi.params",
     "guanxi.errors",
 )

@@ -95,7 +95,7 @@ def test_contributions_add_up_to_the_uplift(step):
         (single, [(single.both, with_arm(part, 1), 1.0), (single.both, with_arm(part, 0), -1.0)]),
     ):
         explained = explain_tree_sum(terms, [str(i) for i in range(terms[0][1].shape[1])])
-        total = explained.values.sum(axis=1) + explained.base_values
+        total = np.sum(explained.values, axis=1) + explained.base_values
         assert total == pytest.approx(learner.uplift(part), abs=1e-9)
 
 
@@ -103,9 +103,9 @@ def test_permutation_contributions_add_up_and_leave_unused_features_out():
     random = np.random.default_rng(1)
     X = random.normal(size=(40, 3))
     explained = explain_any(lambda rows: rows[:, 0] * rows[:, 1], X, X[:10], ["a", "b", "unused"], 1)
-    total = explained.values.sum(axis=1) + explained.base_values
+    total = np.sum(explained.values, axis=1) + explained.base_values
     assert total == pytest.approx(X[:, 0] * X[:, 1], abs=1e-9)
-    assert np.abs(explained.values[:, 2]).max() < 1e-9
+    assert np.abs(explained.values[:, 2]).max() < 1e-9  # noqa: PD011
 
 
 def features_table(**columns) -> pd.DataFrame:

@@ -102,14 +102,14 @@ class UpliftModel:
             variance += self.test.spread**2 * np.var(of_halves, axis=0, ddof=1)
         error = np.sqrt(variance)
         reach = norm.ppf(0.5 + LEVEL / 2.0) * error
-        names = np.array(SEGMENTS, dtype=object)[self.thresholds.divide(uplift, response)]
+        places = self.thresholds.divide(uplift, response)
         table = {
             "uplift": uplift,
             "standard_error": error,
             "uplift_lower": uplift - reach,
             "uplift_upper": uplift + reach,
             "response": response,
-            "segment": pd.Series(names if self.test.found else None, features.index, dtype="str"),
+            "segment": _segment_names(places, features.index, self.test),
         }
         return pd.DataFrame(table, index=features.index)
 
@@ -132,7 +132,8 @@ class UpliftResult:
     comparison : Comparison
         Qini coefficients, deciles, policies and segments.
     held_out : pandas.DataFrame
-        With the index of the campaign: ``fold, uplift`` (calibrated), ``response`` (without treatment).
+        With the index of the campaign: ``fold, uplift`` (calibrated), ``response`` (without treatment),
+        ``segment``.
     drivers : pandas.DataFrame or None
         ``feature, importance`` (mean absolute SHAP contribution to the uplift), ``most_at`` (the values with
         the highest mean contribution) and ``contribution`` (that mean); None if there is nothing to target.
@@ -226,14 +227,21 @@ def _learn_uplift(
     checks.check_numbers(y, treated, {"arm": arm_name, "outcome": outcome})
     coding = learn_coding(table, features)
     campaign = Campaign(coding.code(table), treated, y, np.full(len(y), treated.mean()))
+    order = _order(campaign)
+    campaign = campaign.part(order)
     if not randomised:
         campaign = replace(campaign, propensity=propensities(campaign, seed))
     held_out = hold_out(campaign, seed)
     test = heterogeneity(held_out, earlier_folds(campaign, held_out.fold, seed, held_out.last))
     model = _model(campaign, coding, test, seed)
     calibrated = test.average + (test.spread if test.found else 0.0) * held_out.standardised
-    segments = (model.thresholds.divide(calibrated, held_out.without), SEGMENTS) if test.found else None
-    predicted = {"fold": held_out.fold, "uplift": calibrated, "response": held_out.without}
+    places = model.thresholds.divide(calibrated, held_out.without)
+    predicted = {
+        "fold": held_out.fold,
+        "uplift": calibrated,
+        "response": held_out.without,
+        "segment": _segment_names(places, table.index[order], test),
+    }
     return UpliftResult(
         model=model,
         arm=arm_name,
@@ -243,12 +251,23 @@ def _learn_uplift(
         treated=int(treated.sum()),
         test=test,
         learners=model.learned.losses,
-        comparison=compare(campaign, held_out, calibrated, segments, seed),
-        held_out=pd.DataFrame(predicted, index=table.index),
+        comparison=compare(campaign, held_out, calibrated, (places, SEGMENTS) if test.found else None, seed),
+        held_out=pd.DataFrame(predicted, index=table.index[order]).iloc[np.argsort(order)],
         drivers=uplift_drivers(model.learned, coding, campaign.features, test.spread, seed)
         if test.found
         else None,
     )
+
+
+def _order(campaign: Campaign) -> NDArray[np.int64]:
+    """Sort customers by what is known of them, so that the order of the table changes nothing."""
+    return np.lexsort([*campaign.features.trees.T, campaign.outcome, campaign.treated])
+
+
+def _segment_names(places: NDArray[np.int64], index: pd.Index, test: Heterogeneity) -> pd.Series:
+    """Name the segments; all missing if there is nothing to target."""
+    names = np.array(SEGMENTS, dtype=object)[places]
+    return pd.Series(names if test.found else None, index, dtype="str")
 
 
 def _model(campaign: Campaign, coding: Coding, test: Heterogeneity, seed: int) -> UpliftModel:
