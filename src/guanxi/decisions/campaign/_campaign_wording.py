@@ -58,7 +58,7 @@ class Wording:
         return number(value, decimals_for(value))
 
     def change(self, outcome: str, value: float, row: Record | None = None) -> str:
-        """Write a difference of means: points of a share, with sign, as exactly as the interval of its row."""
+        """Write a difference of means with sign, of shares in points, as exactly as its interval."""
         if not math.isfinite(value):
             return MISSING
         ends = [value] if row is None else [value, row["lower"], row["upper"]]
