@@ -73,11 +73,11 @@ def missed(seeds, outcome, effects=(1.0, 0.0)):
     return pd.DataFrame(rows)
 
 
-def checked(seeds, **how):
+def checked(seeds, covariates=COVARIATES, **how):
     """Effects and warnings of many campaigns."""
     found = [
         observational_effects(
-            campaign(seed, **how), "sent", ["spend"], COVARIATES, before={"spend": BEFORE}, seed=seed
+            campaign(seed, **how), "sent", ["spend"], covariates, before={"spend": BEFORE}, seed=seed
         )
         for seed in seeds
     ]
@@ -98,6 +98,14 @@ def test_intervals_cover_in_500_campaigns_with_and_without_an_effect():
 def test_few_of_20_intervals_miss(outcome):
     """With 20 intervals at 95 % more than 4 miss in 1 of 400 series."""
     assert (missed(range(20), outcome, effects=(1.0,)).sum() <= 4).all()
+
+
+def test_plain_changes_of_customers_chosen_for_their_purchases_are_no_null():
+    """Chosen for the purchases of all periods before, they fall back to their mean only after them."""
+    effects, _ = checked(range(60), covariates=[], effect=0.0)
+    changes = effects[effects["method"] == "difference_in_differences"]
+    assert (changes["kind"] == "effect").mean() > 0.85
+    assert (changes["upper"] < 0.0).mean() > 0.15
 
 
 @pytest.mark.slow
