@@ -19,6 +19,7 @@ from guanxi.params._models import (
     PromotionParams,
     TuningParams,
 )
+from guanxi.params._profit import ChannelParams, ProfitParams
 from guanxi.params._reading import load_params, override, parse_columns
 from guanxi.params._run import Params
 from guanxi.params.scorecard import PlaybookRule, ScorecardParams
@@ -29,6 +30,7 @@ __all__ = [
     "RELATION_COLUMNS",
     "REQUIRED_COLUMNS",
     "CampaignParams",
+    "ChannelParams",
     "ChurnParams",
     "DataParams",
     "DriversParams",
@@ -38,6 +40,7 @@ __all__ = [
     "MonitorParams",
     "Params",
     "PlaybookRule",
+    "ProfitParams",
     "PromotionParams",
     "RelationParams",
     "RelationsParams",

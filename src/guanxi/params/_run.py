@@ -20,6 +20,7 @@ from guanxi.params._models import (
     MonitorParams,
     PromotionParams,
 )
+from guanxi.params._profit import ProfitParams
 from guanxi.params._section import Section
 from guanxi.params.scorecard import PlaybookRule, ScorecardParams
 from guanxi.periods import parse_date
@@ -40,6 +41,7 @@ class Params(Section):
     promotion: PromotionParams = PromotionParams()
     monitor: MonitorParams = MonitorParams()
     scorecard: ScorecardParams = ScorecardParams()
+    profit: ProfitParams = ProfitParams()
     playbook: tuple[PlaybookRule, ...] = ()
     campaign: CampaignParams = CampaignParams()
     mlflow: MLflowParams = MLflowParams()

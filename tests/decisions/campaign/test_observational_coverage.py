@@ -121,7 +121,7 @@ def test_what_is_called_an_effect_in_null_campaigns():
 
 @pytest.mark.slow
 def test_an_unmeasured_confounder_is_warned_of_before_the_campaign():
-    effects, warned = checked(range(100), effect=0.0, unmeasured=0.8)
+    effects, warned = checked(range(100), effect=0.0, unmeasured=0.8, n=2_000)
     seen = np.mean(["observational_negative_control" in keys for keys in warned])
     called = (effects["kind"] == "effect")[effects["method"].str.startswith("doubly_robust")].mean()
     print(f"\nunmeasured confounder: {seen:.0%} warned, {called:.0%} called effect")
