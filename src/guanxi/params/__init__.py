@@ -15,6 +15,7 @@ from guanxi.params._models import (
     LightGBMParams,
     MLflowParams,
     MonitorParams,
+    OfferParams,
     PromotionParams,
     TuningParams,
 )
@@ -33,6 +34,7 @@ __all__ = [
     "LightGBMParams",
     "MLflowParams",
     "MonitorParams",
+    "OfferParams",
     "Params",
     "PlaybookRule",
     "PromotionParams",
