@@ -1,0 +1,1 @@
+"""Decisions on customers: one package per question, each with its own door."""
