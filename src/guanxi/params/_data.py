@@ -34,6 +34,9 @@ RELATION_COLUMNS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "tickets": (("customer_id", "opened"), ("closed", "satisfaction", "complaint")),
     "costs": (("customer_id", "timestamp", "kind", "amount"), ()),
     "credit": (("customer_id", "timestamp"), ("credit_limit", "overdue_days", "defaults")),
+    "points": (("customer_id", "date", "earned"), ("redeemed", "expired")),
+    "owners": (("customer_id", "date", "owner"), ("team",)),
+    "investments": (("phase", "date", "amount"), ()),
 }
 
 
@@ -142,6 +145,9 @@ class RelationsParams(Section):
     tickets: RelationParams = RelationParams()
     costs: RelationParams = RelationParams()
     credit: RelationParams = RelationParams()
+    points: RelationParams = RelationParams()
+    owners: RelationParams = RelationParams()
+    investments: RelationParams = RelationParams()
 
     @field_validator("*")
     @classmethod

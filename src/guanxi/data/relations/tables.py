@@ -1,4 +1,4 @@
-"""Relation tables: customers, interactions, surveys, tickets, costs, credit."""
+"""Relation tables: customers, interactions, surveys, tickets, costs, credit and those of programmes."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def read_relations(
     >>> params = Params(relations={"costs": {"constants": {"kind": "serve"}}})
     >>> relations = read_relations(params, tables={"costs": costs})
     >>> relations.lines["costs"].lines_accepted, relations.absent
-    (1, ('customers', 'interactions', 'surveys', 'tickets', 'credit'))
+    (1, ('customers', 'interactions', 'surveys', 'tickets', 'credit', 'points', 'owners', 'investments'))
     """
     unknown = (tables or {}).keys() - RELATION_COLUMNS.keys()
     if unknown:
