@@ -8,6 +8,7 @@ from guanxi.params._data import (
     RelationParams,
     RelationsParams,
 )
+from guanxi.params._loyalty import LoyaltyParams
 from guanxi.params._models import (
     ChurnParams,
     DriversParams,
@@ -32,6 +33,7 @@ __all__ = [
     "DriversParams",
     "LifetimeValueParams",
     "LightGBMParams",
+    "LoyaltyParams",
     "MLflowParams",
     "MonitorParams",
     "OfferParams",

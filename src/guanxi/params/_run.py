@@ -11,6 +11,7 @@ from pydantic import Field, field_validator, model_validator
 
 from guanxi.errors import ParamsError
 from guanxi.params._data import DataParams, RelationsParams
+from guanxi.params._loyalty import LoyaltyParams
 from guanxi.params._models import (
     ChurnParams,
     DriversParams,
@@ -39,6 +40,7 @@ class Params(Section):
     promotion: PromotionParams = PromotionParams()
     monitor: MonitorParams = MonitorParams()
     scorecard: ScorecardParams = ScorecardParams()
+    loyalty: LoyaltyParams = LoyaltyParams()
     playbook: tuple[PlaybookRule, ...] = ()
     mlflow: MLflowParams = MLflowParams()
 

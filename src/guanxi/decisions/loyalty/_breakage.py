@@ -129,7 +129,9 @@ class _Counted:
         self.customers = self._customers()
         self.ages = len(self.customers)
         self.at_risk = self._until(self.points)
-        self.taken = np.stack([self._at(np.where(self.fate == each, self.points, 0.0)) for each in (REDEEMED, EXPIRED)])
+        self.taken = np.stack(
+            [self._at(np.where(self.fate == each, self.points, 0.0)) for each in (REDEEMED, EXPIRED)]
+        )
 
     def _at(self, weight: Floats) -> Floats:
         known = (self.last >= 0) & (self.last < self.ages)

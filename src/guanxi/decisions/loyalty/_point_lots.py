@@ -92,7 +92,9 @@ def _matched(lots: pd.DataFrame, taken: pd.DataFrame) -> tuple[NDArray[np.float6
 
 def _by_day(points: pd.DataFrame, as_of: date) -> pd.DataFrame:
     """Sum rows by customer and day, in order."""
-    table = pd.DataFrame({"customer_id": points["customer_id"], "date": pd.to_datetime(points["date"]).dt.normalize()})
+    table = pd.DataFrame(
+        {"customer_id": points["customer_id"], "date": pd.to_datetime(points["date"]).dt.normalize()}
+    )
     for name in ("earned", "redeemed", "expired"):
         values = points[name] if name in points else pd.Series(0.0, index=points.index)
         table[name] = values.astype(np.float64).fillna(0.0)
@@ -104,7 +106,9 @@ def _by_day(points: pd.DataFrame, as_of: date) -> pd.DataFrame:
 def _taken(days: pd.DataFrame) -> pd.DataFrame:
     """Withdrawals in order; on one day redeemed before expired."""
     parts = [
-        days.loc[days[name] > 0, ["customer", "date", name]].set_axis(["customer", "date", "points"], axis=1).assign(fate=fate)
+        days.loc[days[name] > 0, ["customer", "date", name]]
+        .set_axis(["customer", "date", "points"], axis=1)
+        .assign(fate=fate)
         for name, fate in (("redeemed", REDEEMED), ("expired", EXPIRED))
     ]
     return pd.concat(parts).sort_values(["customer", "date", "fate"], ignore_index=True)
