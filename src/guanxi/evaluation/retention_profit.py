@@ -23,7 +23,7 @@ Floats = NDArray[np.float64]
 def expected_maximum_profit(
     actual: ArrayLike, predicted: ArrayLike, offer: OfferParams | None = None
 ) -> tuple[float, float]:
-    """Expected maximum profit of a churn model (EMPC), and the expected share of customers to contact.
+    """Return the expected maximum profit (EMPC) of a churn model, and the expected share to contact.
 
     The acceptance a of the offer follows a beta distribution, and for each a the share contacted is the best
     one (Verbraken, Verbeke & Baesens 2013, IEEE Transactions on Knowledge and Data Engineering 25(5)).
@@ -43,7 +43,7 @@ def expected_maximum_profit(
     Returns
     -------
     (float, float)
-        Profit per customer (of all n) over contacting nobody, in the currency of ``offer``; share from 0 to 1.
+        Profit per customer (of all n) over contacting nobody, in the currency of ``offer``; share, 0 to 1.
 
     Raises
     ------

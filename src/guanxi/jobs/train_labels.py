@@ -44,8 +44,8 @@ class LabelTraining:
         Its MLflow run.
     metrics : pandas.DataFrame
         ``target, model, metric, value, standard_deviation`` of the cross-validation: mean and spread over the
-        folds; ``ece``, ``empc`` and ``empc_share`` (:mod:`guanxi.evaluation.retention_profit`) are pooled over
-        all folds, since a single fold is too small.
+        folds; ``ece``, ``empc`` and ``empc_share`` (:mod:`guanxi.evaluation.retention_profit`) are pooled
+        over all folds, since a single fold is too small.
     fitted : FittedLabels
     params : Params
     store : Store

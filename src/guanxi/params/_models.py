@@ -60,7 +60,7 @@ class TuningParams(Section):
 
 
 class OfferParams(Section):
-    """An offer to stay, by which a churn model's profit is measured; the defaults are those of the EMPC paper.
+    """An offer to stay, by which a churn model's profit is measured; by default that of the EMPC paper.
 
     The share of churners who accept follows a beta distribution with ``alpha`` and ``beta``.
     """

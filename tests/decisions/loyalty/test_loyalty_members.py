@@ -86,7 +86,7 @@ def log():
 
 @pytest.fixture(scope="module")
 def points(log):
-    """Every third customer joins at their first purchase from some day in 2023 on, and redeems now and then."""
+    """Every third customer joins at a purchase from some day in 2023 on, and redeems now and then."""
     events = log.events.execute().sort_values(["customer_id", "date"])
     events["date"] = pd.to_datetime(events["date"])
     number = events["customer_id"].str[1:].astype(int)

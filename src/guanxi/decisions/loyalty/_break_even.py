@@ -35,7 +35,7 @@ def break_even_uplift(margin: float, reward: float) -> float:
     """
     if not 0 < margin <= 1 or reward < 0:
         raise DataError(
-            f"the margin, {margin}, must be above 0 and up to 1, and the reward, {reward}, not negative: give "
-            "both as shares of the price"
+            f"the margin, {margin}, must be above 0 and up to 1, and the reward, {reward}, not negative: "
+            "give both as shares of the price"
         )
     return reward / (margin - reward) if reward < margin else float("inf")

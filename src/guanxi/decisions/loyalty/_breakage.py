@@ -26,8 +26,8 @@ class Breakage:
     ----------
     by_age : pandas.DataFrame
         ``days``, the end of each period of 30 days of age; ``at_risk`` (points that reached it open and were
-        observed to its end) and ``customers`` with such points; ``redeemed, expired, open``: shares of points by
-        the end of the period.
+        observed to its end) and ``customers`` with such points; ``redeemed, expired, open``: shares of points
+        by the end of the period.
     redeemed, lower, upper : float
         Share of points expected to be redeemed, with its interval. Points that are open at the oldest age
         observed count as redeemed, since IFRS 15.B46 admits breakage only so far as it is highly likely.
@@ -90,8 +90,8 @@ def estimate_breakage(lots: pd.DataFrame, level: float = 0.9) -> Breakage:
     ages = counted.ages
     if ages == 0:
         raise DataError(
-            f"points of fewer than {_FEWEST_CUSTOMERS} customers have been observed for {PERIOD_DAYS} days: too few to "
-            "estimate how many will be redeemed; set loyalty.redeemed_share"
+            f"points of fewer than {_FEWEST_CUSTOMERS} customers have been observed for {PERIOD_DAYS} days: "
+            "too few to estimate how many will be redeemed; set loyalty.redeemed_share"
         )
     hazards = counted.taken / np.maximum(counted.at_risk, 1e-300)
     left = np.cumprod(1.0 - hazards.sum(axis=0))
@@ -135,16 +135,16 @@ class _Counted:
 
     def _at(self, weight: Floats) -> Floats:
         known = (self.last >= 0) & (self.last < self.ages)
-        return np.bincount(self.last[known], weight[known], self.ages)
+        return np.bincount(self.last[known], weight[known], self.ages).astype(np.float64)
 
     def _until(self, weight: Floats) -> Floats:
         """Sum over all pieces at risk in each period."""
         known = self.last >= 0
         total = np.bincount(self.last[known], weight[known], int(self.last.max(initial=0)) + 1)
-        return np.cumsum(total[::-1])[::-1][: self.ages]
+        return np.cumsum(total[::-1])[::-1][: self.ages].astype(np.float64)
 
     def _customers(self) -> Floats:
-        """Customers with points at risk in each period, as long as there are enough."""
+        """Count customers with points at risk in each period, as long as there are enough."""
         longest = pd.Series(self.last).groupby(self.customer).max().to_numpy()
         longest = longest[longest >= 0]
         if not len(longest):
@@ -153,7 +153,7 @@ class _Counted:
         return reached[reached >= _FEWEST_CUSTOMERS].astype(np.float64)
 
     def standard_error(self, hazards: Floats, before: Floats, broken: Floats) -> float:
-        """Standard error of the final share expired; customers are independent."""
+        """Return the standard error of the final share expired; customers are independent."""
         later = broken[-1] - broken
         slope = -later / np.maximum(1.0 - hazards.sum(axis=0), 1e-12)
         # Derivatives of the share by the hazards of redeeming and of expiring.

@@ -71,8 +71,8 @@ def recognised_revenue(
     Returns
     -------
     pandas.DataFrame
-        ``period`` from 1, ``redeemed, expected``, ``revenue`` of the period, ``to_date`` and ``deferred``, what
-        is still a contract liability.
+        ``period`` from 1, ``redeemed, expected``, ``revenue`` of the period, ``to_date`` and ``deferred``,
+        what is still a contract liability.
 
     Raises
     ------

@@ -74,17 +74,22 @@ def loyalty_chapter(
     )
 
 
+def _say(text: str, **given: object) -> str:
+    return text.format(**given)
+
+
 def _points(found: LoyaltyResult, as_of: date, t: dict[str, Any]) -> str:
     totals = found.years[["earned", "redeemed", "expired", "open"]].sum()
     shares = {name: percent(totals[name] / totals["earned"], 1) for name in ("redeemed", "expired", "open")}
-    return t["points_text"].format(as_of=as_of, earned=number(totals["earned"]), **shares)
+    return _say(t["points_text"], as_of=as_of, earned=number(totals["earned"]), **shares)
 
 
 def _expected(found: LoyaltyResult, t: dict[str, Any]) -> str:
     breakage = found.breakage
     if breakage is None or breakage.redeemed != found.redeemed_share:
-        return t["given_text"].format(share=percent(found.redeemed_share, 1))
-    return t["estimated_text"].format(
+        return _say(t["given_text"], share=percent(found.redeemed_share, 1))
+    return _say(
+        t["estimated_text"],
         share=percent(breakage.redeemed, 1),
         lower=percent(breakage.lower, 1),
         upper=percent(breakage.upper, 1),
@@ -97,8 +102,8 @@ def _money(found: LoyaltyResult, params: LoyaltyParams, t: dict[str, Any]) -> st
         return ""
     totals = found.years[list(_AMOUNTS)].sum()
     exact = params.decimals is None
-    rounding = t["exact_text"] if exact else t["rounded_text"].format(decimals=params.decimals)
-    return t["deferred_text"].format(rounding=rounding, **{name: number(totals[name]) for name in _AMOUNTS})
+    rounding = t["exact_text"] if exact else _say(t["rounded_text"], decimals=params.decimals)
+    return _say(t["deferred_text"], rounding=rounding, **{name: number(totals[name]) for name in _AMOUNTS})
 
 
 def _even(found: LoyaltyResult, margin: float, t: dict[str, Any]) -> str:
@@ -106,23 +111,24 @@ def _even(found: LoyaltyResult, margin: float, t: dict[str, Any]) -> str:
         return ""
     shares = {"reward": percent(found.reward, 1), "margin": percent(margin, 1)}
     if not np.isfinite(found.break_even):
-        return t["never_text"].format(**shares)
-    return t["even_text"].format(uplift=percent(found.break_even, 1), **shares)
+        return _say(t["never_text"], **shares)
+    return _say(t["even_text"], uplift=percent(found.break_even, 1), **shares)
 
 
 def _members(found: LoyaltyResult, t: dict[str, Any]) -> str:
     if found.members is None:
         return ""
     main = found.members.differences[-1]
-    verb, decimals = ("spent", 2) if main.outcome == "spend" else ("bought", 2)
+    verb = "spent" if main.outcome == "spend" else "bought"
     more = t[f"{verb}_more" if main.difference >= 0 else f"{verb}_less"]
-    return t["members_text"].format(
+    return _say(
+        t["members_text"],
         members=number(main.members),
         others=number(main.others),
         days=found.days,
-        what=more.format(difference=number(abs(main.difference), decimals)),
-        lower=number(main.lower, decimals),
-        upper=number(main.upper, decimals),
+        what=more.format(difference=number(abs(main.difference), 2)),
+        lower=number(main.lower, 2),
+        upper=number(main.upper, 2),
     )
 
 
@@ -131,14 +137,14 @@ def _notices(found: LoyaltyResult, t: dict[str, Any]) -> list[str]:
     breakage = found.breakage
     if breakage and breakage.undecided > _LITTLE_OPEN:
         broken = percent(breakage.share + breakage.undecided, 1)
-        notices.insert(0, t["undecided"].format(share=percent(breakage.undecided, 1), broken=broken))
+        notices.insert(0, _say(t["undecided"], share=percent(breakage.undecided, 1), broken=broken))
     if found.members:
         notices.insert(0, t["no_effect"])
         balance = found.members.balance
         unlike = balance.loc[balance["smd_after"].abs() > _BALANCED, "covariate"]
         if len(unlike):
             names = ", ".join(t["covariates"][name] for name in unlike)
-            notices.append(t["unbalanced"].format(names=names))
+            notices.append(_say(t["unbalanced"], names=names))
     return notices
 
 

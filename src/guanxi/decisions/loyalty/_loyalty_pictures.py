@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
 def picture_words(language: Language) -> dict[str, str]:
     """Texts of the picture and of all pictures."""
-    return words(language) | texts("guanxi.decisions.loyalty", language)["picture"]
+    own: dict[str, str] = texts("guanxi.decisions.loyalty", language)["picture"]
+    return words(language) | own
 
 
 def draw_fates(by_age: pd.DataFrame, language: Language) -> Figure:

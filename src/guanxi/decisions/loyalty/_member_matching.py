@@ -75,8 +75,8 @@ def compare_members(
     Parameters
     ----------
     table : pandas.DataFrame
-        One row per customer and group: ``group`` (such as the month of joining), ``member`` (bool), covariates
-        known before joining, and outcomes after it.
+        One row per customer and group: ``group`` (such as the month of joining), ``member`` (bool),
+        covariates known before joining, and outcomes after it.
     covariates, outcomes : sequence of str
         Columns of numbers without missing values.
     level : float
@@ -99,8 +99,8 @@ def compare_members(
     member = kept["member"].to_numpy(dtype=bool)
     if min(member.sum(), (~member).sum()) < _FEWEST:
         raise DataError(
-            f"{member.sum():,} members and {(~member).sum():,} others can be compared: at least {_FEWEST} of each are "
-            "needed, who bought before and in the same month"
+            f"{member.sum():,} members and {(~member).sum():,} others can be compared: at least "
+            f"{_FEWEST} of each are needed, who bought before and in the same month"
         )
     x = kept[list(covariates)].to_numpy(dtype=np.float64)
     spread = x.std(axis=0)
@@ -153,7 +153,8 @@ def _slopes(x: Floats, y: Floats, weight: NDArray[np.intp]) -> Floats:
         return np.zeros(x.shape[1])
     root = np.sqrt(weight)
     design = np.column_stack([np.ones(len(y)), x]) * root[:, None]
-    return np.linalg.lstsq(design, y * root, rcond=None)[0][1:]
+    slopes: Floats = np.linalg.lstsq(design, y * root, rcond=None)[0][1:]
+    return slopes
 
 
 def _balance(

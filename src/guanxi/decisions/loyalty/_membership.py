@@ -25,10 +25,10 @@ _MONTHS = 12
 def joining_months(log: TransactionLog, points: pd.DataFrame, as_of: date, days: int) -> pd.DataFrame:
     """Rows to compare: customers known before a month who bought in it, and whether they joined in it.
 
-    Joining is a customer's first points. Joiners of a month, and customers who bought in it and had not joined by
-    its end, are described by what was known the day before the month began; the outcome is what they bought in
-    the ``days`` after its end. Purchases of the month itself count on neither side, since customers join as they
-    buy. Others who join later stay in, so that the future decides nothing.
+    Joining is a customer's first points. Joiners of a month, and customers who bought in it and had not
+    joined by its end, are described by what was known the day before the month began; the outcome is what
+    they bought in the ``days`` after its end. Purchases of the month itself count on neither side, since
+    customers join as they buy. Others who join later stay in, so that the future decides nothing.
 
     Parameters
     ----------
@@ -42,8 +42,8 @@ def joining_months(log: TransactionLog, points: pd.DataFrame, as_of: date, days:
     Returns
     -------
     pandas.DataFrame
-        ``group`` (first day of the month), ``customer_id, member``, the covariates and outcomes; empty without
-        such months.
+        ``group`` (first day of the month), ``customer_id, member``, the covariates and outcomes; empty
+        without such months.
     """
     joined = pd.to_datetime(points.groupby("customer_id")["date"].min()).dt.normalize()
     first = pd.Timestamp(log.first_day) + pd.Timedelta(days=days)

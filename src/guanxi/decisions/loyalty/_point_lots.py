@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -55,7 +56,8 @@ def point_lots(points: pd.DataFrame, as_of: date) -> pd.DataFrame:
     _check_enough(days)
     sizes, lot, draw = _matched(lots, taken)
     earned_on = lots["date"].to_numpy()[lot]
-    gone_on = np.append(taken["date"].to_numpy(), np.datetime64(as_of, "ns"))[draw]
+    end = np.datetime64(as_of, "ns")
+    gone_on = np.append(taken["date"].to_numpy(), end)[draw]
     customer = lots["customer"].to_numpy()[lot]
     return pd.DataFrame(
         {
@@ -64,10 +66,14 @@ def point_lots(points: pd.DataFrame, as_of: date) -> pd.DataFrame:
             "earned_on": earned_on,
             "points": sizes,
             "fate": np.append(taken["fate"].to_numpy(), OPEN)[draw],
-            "age": (gone_on - earned_on) / np.timedelta64(1, "D"),
-            "follow_up": (np.datetime64(as_of, "ns") - earned_on) / np.timedelta64(1, "D"),
+            "age": _days(gone_on - earned_on),
+            "follow_up": _days(end - earned_on),
         }
     )
+
+
+def _days(span: Any) -> NDArray[np.float64]:
+    return np.asarray(span / np.timedelta64(1, "D"), dtype=np.float64)
 
 
 def _matched(lots: pd.DataFrame, taken: pd.DataFrame) -> tuple[NDArray[np.float64], Places, Places]:
@@ -119,9 +125,10 @@ def _check_enough(days: pd.DataFrame) -> None:
     sums = days.groupby("customer")[["earned", "redeemed", "expired"]].cumsum()
     short = sums["redeemed"] + sums["expired"] - sums["earned"] > _ROUNDING * (1.0 + sums["earned"])
     if short.any():
-        row = days[short.to_numpy()].iloc[0]
-        balance = float((sums["earned"] - sums["redeemed"] - sums["expired"])[short.to_numpy()].iloc[0])
+        place = int(np.argmax(short.to_numpy()))
+        left = sums["earned"] - sums["redeemed"] - sums["expired"]
+        row = days.iloc[place]
         raise DataError(
-            f"customer {row['customer_id']!r} has {balance:,.0f} points after {row['date'].date()}: give the points "
-            "from the start of the programme, with a first balance as earned"
+            f"customer {row['customer_id']!r} has {left.iloc[place]:,.0f} points after {row['date'].date()}: "
+            "give the points from the start of the programme, with a first balance as earned"
         )

@@ -28,9 +28,9 @@ class LoyaltyResult:
     ----------
     years : pandas.DataFrame
         By year in which points were earned: ``year, earned, redeemed, expired, open``, ``expected`` (points
-        expected to be redeemed in all), and with a ``point_value``: ``sales`` of members, ``allocated`` to the
-        points, ``recognised`` so far, ``deferred`` (the contract liability), and ``face_value`` of the open
-        points that are expected to be redeemed.
+        expected to be redeemed in all), and with a ``point_value``: ``sales`` of members, ``allocated`` to
+        the points, ``recognised`` so far, ``deferred`` (the contract liability), and ``face_value`` of the
+        open points that are expected to be redeemed.
     breakage : Breakage or None
         None if too few points are old enough; then the parameters give the share.
     redeemed_share : float
@@ -141,16 +141,14 @@ def _years(lots: pd.DataFrame, breakage: Breakage | None, share: float) -> pd.Da
 def _with_amounts(years: pd.DataFrame, sales: pd.Series, share: float, params: LoyaltyParams) -> pd.DataFrame:
     value = float(params.point_value or 0.0)
     table = years.assign(sales=sales.reindex(years["year"]).fillna(0.0).to_numpy())
-    allocated = [
-        allocated_to_points(row.sales, row.earned, share, value, params.decimals)
-        for row in table.itertuples()
-    ]
-    recognised = [
-        float(recognised_revenue(amount, [row.redeemed], [row.expected])["revenue"].iloc[0])
-        if row.expected > 0
-        else amount  # nothing is left to redeem
-        for amount, row in zip(allocated, table.itertuples(), strict=True)
-    ]
+    rows = table[["sales", "earned", "redeemed", "expected"]].to_numpy(dtype=np.float64).tolist()
+    allocated, recognised = [], []
+    for paid, earned, redeemed, expected in rows:
+        amount = allocated_to_points(paid, earned, share, value, params.decimals)
+        allocated.append(amount)
+        # With nothing expected to be redeemed nothing is owed.
+        done = recognised_revenue(amount, [redeemed], [expected])["revenue"].sum() if expected > 0 else amount
+        recognised.append(float(done))
     table = table.assign(allocated=allocated, recognised=recognised)
     return table.assign(
         deferred=table["allocated"] - table["recognised"],
@@ -166,7 +164,8 @@ def _sales(log: TransactionLog, points: pd.DataFrame, as_of: date) -> pd.Series:
     when = pd.to_datetime(rows["date"])
     since = joined.dt.normalize().reindex(rows["customer_id"]).to_numpy()
     bought = rows[when.to_numpy() >= since]
-    return bought.groupby(when[bought.index].dt.year)["amount"].sum()
+    by_year: pd.Series = bought.groupby(when[bought.index].dt.year)["amount"].sum()
+    return by_year
 
 
 def _members(
