@@ -20,6 +20,7 @@ from guanxi.params._models import (
     PromotionParams,
     TuningParams,
 )
+from guanxi.params._programme import CampaignEffectsParams, ProgrammeParams
 from guanxi.params._reading import load_params, override, parse_columns
 from guanxi.params._run import Params
 from guanxi.params.scorecard import PlaybookRule, ScorecardParams
@@ -28,6 +29,7 @@ __all__ = [
     "OPTIONAL_COLUMNS",
     "RELATION_COLUMNS",
     "REQUIRED_COLUMNS",
+    "CampaignEffectsParams",
     "ChurnParams",
     "DataParams",
     "DriversParams",
@@ -39,6 +41,7 @@ __all__ = [
     "OfferParams",
     "Params",
     "PlaybookRule",
+    "ProgrammeParams",
     "PromotionParams",
     "RelationParams",
     "RelationsParams",

@@ -20,6 +20,7 @@ from guanxi.params._models import (
     MonitorParams,
     PromotionParams,
 )
+from guanxi.params._programme import ProgrammeParams
 from guanxi.params._section import Section
 from guanxi.params.scorecard import PlaybookRule, ScorecardParams
 from guanxi.periods import parse_date
@@ -41,6 +42,7 @@ class Params(Section):
     monitor: MonitorParams = MonitorParams()
     scorecard: ScorecardParams = ScorecardParams()
     loyalty: LoyaltyParams = LoyaltyParams()
+    programme: ProgrammeParams = ProgrammeParams()
     playbook: tuple[PlaybookRule, ...] = ()
     mlflow: MLflowParams = MLflowParams()
 
