@@ -31,9 +31,9 @@ def performance(
 
     The ratio of realised to expected totals, relative to that of all customers together, so that a level
     that was forecast wrongly is nobody's merit. Its variance sums those of the customers, which are a
-    function of the expected value fitted to all of them. The ratios are shrunk towards 1 by a normal model between owners,
-    averaged over their unknown spread with a uniform prior (Gelman 2006, Bayesian Analysis 1(3)): empirical
-    Bayes that does not take the estimated spread for the true one.
+    function of the expected value fitted to all of them. The ratios are shrunk towards 1 by a normal model
+    between owners, averaged over their unknown spread with a uniform prior (Gelman 2006, Bayesian Analysis
+    1(3)): empirical Bayes that does not take the estimated spread for the true one.
 
     Parameters
     ----------

@@ -160,14 +160,14 @@ def _rows(
     missing = [name for name in _COLUMNS if name not in effects]
     if missing:
         raise DataError(
-            f"the effects of campaign {campaign.name!r} have no column {missing[0]!r}: give effects.parquet of "
-            "guanxi campaign"
+            f"the effects of campaign {campaign.name!r} have no column {missing[0]!r}: give "
+            "effects.parquet of guanxi campaign"
         )
     outcome = next((name for name in _OUTCOMES if (effects["outcome"] == name).any()), None)
     if outcome is None:
         raise DataError(
-            f"the effects of campaign {campaign.name!r} have neither the outcome margin nor spend: measure it "
-            "with transactions"
+            f"the effects of campaign {campaign.name!r} have neither the outcome margin nor spend: "
+            "measure it with transactions"
         )
     part = _passed(campaign, as_of)
     rows = []
