@@ -21,10 +21,13 @@ MODULES = (
     "guanxi.models",
     "guanxi.simulation",
     "guanxi.report.plots",
+    "guanxi.decisions.loyalty",
+    "guanxi.decisions.programme",
     "guanxi.params",
     "guanxi.errors",
 )
 FURTHER = {
+    "guanxi.evaluation.retention_profit": ("expected_maximum_profit", "maximum_profit"),
     "guanxi.data.transactions": ("read_transactions",),
     "guanxi.features.snapshots": ("features_at",),
     "guanxi.jobs.predict_spark": ("predict_spark",),

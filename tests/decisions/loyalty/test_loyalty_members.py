@@ -9,7 +9,15 @@ import pandas as pd
 import pytest
 
 from guanxi.data.transactions import read_transactions
-from guanxi.decisions.loyalty import compare_members, loyalty_chapter, loyalty_economics, loyalty_tables
+from guanxi.decisions.answer import Answer
+from guanxi.decisions.loyalty import (
+    TABLES,
+    add_loyalty,
+    compare_members,
+    loyalty_chapter,
+    loyalty_economics,
+    loyalty_tables,
+)
 from guanxi.decisions.loyalty._membership import joining_months
 from guanxi.errors import DataError
 from guanxi.params import LoyaltyParams, Params
@@ -170,3 +178,14 @@ def test_what_is_missing_is_said(log):
     chapter = loyalty_chapter(found, params, as_of=AS_OF, margin=0.4, language="en")
     assert len(chapter.notices) == 3
     assert not chapter.pictures
+
+
+def test_added_to_an_answer(log, points):
+    answer = Answer("Profit", [], {}, {"profit": 1.0}, {}, {}, "")
+    params = Params(loyalty={"point_value": 0.05}, clv={"margin": 0.4})
+    found = add_loyalty(answer, log, points, params, AS_OF)
+    assert [chapter.anchor for chapter in found.chapters] == ["loyalty"]
+    assert set(found.tables) == set(TABLES)
+    assert found.metrics["profit"] == 1
+    assert found.metrics["deferred_revenue"] > 0
+    assert set(found.figures) == {"loyalty_fates"}

@@ -93,6 +93,13 @@ def test_the_page_says_what_is_not_counted(language):
     assert left[language] not in notices(count_differences=["spring"])
 
 
+def test_spend_instead_of_margin_is_said():
+    spend = mail().replace({"outcome": {"margin": "spend"}})
+    one = found(CampaignEffects("spring", spend, date(2026, 3, 1), 60))
+    [notice] = programme_answer(one, None, Params(), AS_OF, 90).chapters[0].notices
+    assert notice.startswith("Spend, not margin, is counted of: spring.")
+
+
 def test_of_several_estimates_the_effect_on_the_treated_comes_first():
     row = lambda method, kind, value: ("margin", "mail", method, kind, value, value, value, 10)  # noqa: E731
     rows = effects(

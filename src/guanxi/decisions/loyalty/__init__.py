@@ -1,5 +1,6 @@
 """Economics of a loyalty programme: points, breakage, deferred revenue, and members against others."""
 
+from guanxi.decisions.loyalty._added_chapter import TABLES, add_loyalty
 from guanxi.decisions.loyalty._break_even import break_even_uplift
 from guanxi.decisions.loyalty._breakage import Breakage, estimate_breakage
 from guanxi.decisions.loyalty._deferred_revenue import allocated_to_points, recognised_revenue
@@ -9,9 +10,11 @@ from guanxi.decisions.loyalty._point_lots import point_lots
 from guanxi.decisions.loyalty._programme_economics import LoyaltyResult, loyalty_economics
 
 __all__ = [
+    "TABLES",
     "Breakage",
     "LoyaltyResult",
     "MemberComparison",
+    "add_loyalty",
     "allocated_to_points",
     "break_even_uplift",
     "compare_members",

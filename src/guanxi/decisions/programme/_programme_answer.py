@@ -109,6 +109,9 @@ def _remarks(earned: ProgrammeReturn, t: dict[str, Any]) -> list[str]:
         ):
             names = ", ".join(dict.fromkeys(f"{row.campaign} ({row.arm})" for row in rows.itertuples()))
             remarks += [_say(t[key], names=names)] if names else []
+        spend = earned.campaigns[earned.campaigns["counted"] & (earned.campaigns["outcome"] == "spend")]
+        names = ", ".join(dict.fromkeys(spend["campaign"]))
+        remarks += [_say(t["spend_counted"], names=names)] if names else []
     return remarks
 
 
