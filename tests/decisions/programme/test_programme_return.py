@@ -46,8 +46,8 @@ def test_gain_return_and_payback_by_hand():
     one = found(CampaignEffects("spring", mail(), date(2026, 3, 1), 60))
     assert (one.cost, one.gain, one.gain_lower, one.gain_upper) == (400, 600, 300, 900)
     assert one.rate(one.gain) == 0.5
-    # 10 a day from 1 March: 400 on the 40th day; the upper end, 15 a day, has 300 on the 20th and 400 on the 27th,
-    # but the cost of 1 April comes when it has 480.
+    # 10 a day from 1 March: 400 on the 40th day; the upper end, 15 a day, has 300 on the 20th and 400 on the
+    # 27th; the cost of 1 April comes when it has 480.
     assert one.payback == date(2026, 4, 9)
     assert one.payback_earliest == date(2026, 3, 20)
     assert one.payback_latest is None
