@@ -20,8 +20,8 @@ from guanxi.params._models import (
     PromotionParams,
     TuningParams,
 )
-from guanxi.params._programme import CampaignEffectsParams, ProgrammeParams
 from guanxi.params._reading import load_params, override, parse_columns
+from guanxi.params._relationship_programme import CampaignEffectsParams, ProgrammeParams
 from guanxi.params._run import Params
 from guanxi.params.scorecard import PlaybookRule, ScorecardParams
 

@@ -20,7 +20,7 @@ from guanxi.params._models import (
     MonitorParams,
     PromotionParams,
 )
-from guanxi.params._programme import ProgrammeParams
+from guanxi.params._relationship_programme import ProgrammeParams
 from guanxi.params._section import Section
 from guanxi.params.scorecard import PlaybookRule, ScorecardParams
 from guanxi.periods import parse_date

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import date
 
-import ibis
 import pandas as pd
 
 from guanxi.data.transactions import TransactionLog
@@ -67,6 +66,6 @@ def _margin(log: TransactionLog, params: Params, as_of: date) -> float:
     """Share of the amounts that is margin, within what a margin can be."""
     if "margin" not in log.events.columns:
         return params.clv.margin
-    events = log.events.filter(log.events.date <= ibis.literal(as_of))
+    events = log.events.filter(log.events.date <= as_of)
     margin, amount = (float(events[name].sum().execute() or 0.0) for name in ("margin", "amount"))
     return min(margin / amount, 1.0) if margin > 0 and amount > 0 else params.clv.margin

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import date, timedelta
 
-import ibis
 import numpy as np
 import pandas as pd
 
@@ -56,7 +55,7 @@ def joining_months(log: TransactionLog, points: pd.DataFrame, as_of: date, days:
 
 def _month(log: TransactionLog, joined: pd.Series, start: date, end: date, days: int) -> pd.DataFrame:
     events, grain, before = log.events, log.params.event_grain, start - timedelta(days=1)
-    inside = (events.date >= ibis.literal(start)) & (events.date <= ibis.literal(end))
+    inside = (events.date >= start) & (events.date <= end)
     buyers = events.filter(inside).select("customer_id").distinct()
     known = rfm_expression(events, before, grain).semi_join(buyers, "customer_id")
     past = outcome_expression(events, add_days(before, -days), days, grain)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import date
 
-import ibis
 import numpy as np
 import pandas as pd
 
@@ -159,7 +158,7 @@ def _with_amounts(years: pd.DataFrame, sales: pd.Series, share: float, params: L
 def _sales(log: TransactionLog, points: pd.DataFrame, as_of: date) -> pd.Series:
     """Members' purchases by year, from the day of their first points."""
     joined = points.assign(date=pd.to_datetime(points["date"])).groupby("customer_id")["date"].min()
-    events = log.events.filter(log.events.date <= ibis.literal(as_of)).select("customer_id", "date", "amount")
+    events = log.events.filter(log.events.date <= as_of).select("customer_id", "date", "amount")
     rows = events.execute()
     when = pd.to_datetime(rows["date"])
     since = joined.dt.normalize().reindex(rows["customer_id"]).to_numpy()
