@@ -165,7 +165,7 @@ class TestRegistry:
         client = open_store(trained.params.mlflow).client
         run = client.get_run(trained.training.run_id)
         assert run.data.metrics["churn_auc"] == pytest.approx(trained.training.value("auc"))
-        assert {"churn_log_loss", "churn_ece", "churn_brier"} <= set(run.data.metrics)
+        assert {"churn_log_loss", "churn_ece", "churn_brier", "churn_empc"} <= set(run.data.metrics)
         paths = {file.path for file in client.list_artifacts(trained.training.run_id)}
         assert {"attributes.json", "params.yaml", "holdout", "figures"} <= paths
 
