@@ -144,7 +144,11 @@ def test_bad_input():
         programme_return(SPENT, [], as_of=date(2025, 1, 1))
     with pytest.raises(DataError, match="no column 'n_treated'"):
         found(CampaignEffects("spring", mail().drop(columns="n_treated"), date(2026, 3, 1), 60))
-    with pytest.raises(DataError, match="neither the outcome margin nor spend"):
+    with pytest.raises(DataError, match="no estimate of the outcomes margin and spend"):
         found(CampaignEffects("spring", mail().iloc[:1], date(2026, 3, 1), 60))
+    with pytest.raises(DataError, match="no estimate of the outcomes"):
+        found(CampaignEffects("spring", mail(estimate=np.nan), date(2026, 3, 1), 60))
+    with pytest.raises(DataError, match="arm 'mail': n_treated is not given"):
+        found(CampaignEffects("spring", mail().assign(n_treated=np.nan), date(2026, 3, 1), 60))
     with pytest.raises(ParamsError, match="write a date as YYYY-MM-DD"):
         override(Params(), {"programme.campaigns": {"a": {"effects": "x", "date": 5, "days": 3}}})

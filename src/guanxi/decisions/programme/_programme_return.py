@@ -163,17 +163,23 @@ def _rows(
             f"the effects of campaign {campaign.name!r} have no column {missing[0]!r}: give "
             "effects.parquet of guanxi campaign"
         )
-    outcome = next((name for name in _OUTCOMES if (effects["outcome"] == name).any()), None)
+    known = effects.dropna(subset=["estimate", "lower", "upper"])
+    outcome = next((name for name in _OUTCOMES if (known["outcome"] == name).any()), None)
     if outcome is None:
         raise DataError(
-            f"the effects of campaign {campaign.name!r} have neither the outcome margin nor spend: "
+            f"the effects of campaign {campaign.name!r} have no estimate of the outcomes margin and spend: "
             "measure it with transactions"
         )
     part = _passed(campaign, as_of)
     rows = []
-    for arm, found in effects[effects["outcome"] == outcome].groupby("arm", sort=True):
+    for arm, found in known[known["outcome"] == outcome].groupby("arm", sort=True):
         best = _best(found)
         customers = float(found["n_treated"].max())
+        if np.isnan(customers):
+            raise DataError(
+                f"campaign {campaign.name!r}, arm {arm!r}: n_treated is not given: "
+                "give the customers that it reached"
+            )
         ends = {f"gain{end}": best[name] * customers * part for end, name in _ENDS.items()}
         rows.append(
             {
