@@ -16,6 +16,7 @@ _PUBLIC = {
     "predict_new": "guanxi.jobs.predict_new",
     "programme": "guanxi.jobs.programme",
     "backtest": "guanxi.jobs.backtest",
+    "profit": "guanxi.jobs.profit",
     "monitor": "guanxi.jobs.monitor",
     "train_labels": "guanxi.jobs.train_labels",
     "datasets": "guanxi.data.datasets",

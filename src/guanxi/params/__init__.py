@@ -20,6 +20,7 @@ from guanxi.params._models import (
     PromotionParams,
     TuningParams,
 )
+from guanxi.params._profit import ChannelParams, ProfitParams
 from guanxi.params._reading import load_params, override, parse_columns
 from guanxi.params._relationship_programme import CampaignEffectsParams, ProgrammeParams
 from guanxi.params._run import Params
@@ -30,6 +31,7 @@ __all__ = [
     "RELATION_COLUMNS",
     "REQUIRED_COLUMNS",
     "CampaignEffectsParams",
+    "ChannelParams",
     "ChurnParams",
     "DataParams",
     "DriversParams",
@@ -41,6 +43,7 @@ __all__ = [
     "OfferParams",
     "Params",
     "PlaybookRule",
+    "ProfitParams",
     "ProgrammeParams",
     "PromotionParams",
     "RelationParams",

@@ -20,6 +20,7 @@ from guanxi.params._models import (
     MonitorParams,
     PromotionParams,
 )
+from guanxi.params._profit import ProfitParams
 from guanxi.params._relationship_programme import ProgrammeParams
 from guanxi.params._section import Section
 from guanxi.params.scorecard import PlaybookRule, ScorecardParams
@@ -43,6 +44,7 @@ class Params(Section):
     scorecard: ScorecardParams = ScorecardParams()
     loyalty: LoyaltyParams = LoyaltyParams()
     programme: ProgrammeParams = ProgrammeParams()
+    profit: ProfitParams = ProfitParams()
     playbook: tuple[PlaybookRule, ...] = ()
     mlflow: MLflowParams = MLflowParams()
 

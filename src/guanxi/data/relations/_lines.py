@@ -144,7 +144,7 @@ class RelationReader:
         )
 
     def _customers(self, table: Any) -> tuple[int, int | None]:
-        """Count customers, and those with a transaction; a table of the company's spending has none."""
+        """Count the customers, and those with a transaction; the company's spending has none."""
         if "customer_id" not in table.columns:
             return 0, None
         ids = table.select("customer_id").distinct()
