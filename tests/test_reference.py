@@ -24,11 +24,16 @@ MODULES = (
     "guanxi.report.plots",
     "guanxi.decisions.loyalty",
     "guanxi.decisions.programme",
+    "guanxi.decisions.uplift",
     "guanxi.params",
     "guanxi.errors",
 )
 FURTHER = {
     "guanxi.evaluation.retention_profit": ("expected_maximum_profit", "maximum_profit"),
+    "guanxi.decisions.campaign": (
+        *("adjusted_difference", "customers_needed", "difference", "minimum_detectable_effect"),
+        *("observational_effects", "sample_ratio"),
+    ),
     "guanxi.data.transactions": ("read_transactions",),
     "guanxi.features.snapshots": ("features_at",),
     "guanxi.jobs.predict_spark": ("predict_spark",),

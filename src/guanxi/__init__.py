@@ -18,6 +18,7 @@ _PUBLIC = {
     "backtest": "guanxi.jobs.backtest",
     "profit": "guanxi.jobs.profit",
     "monitor": "guanxi.jobs.monitor",
+    "campaign": "guanxi.jobs.campaign",
     "train_labels": "guanxi.jobs.train_labels",
     "datasets": "guanxi.data.datasets",
 }

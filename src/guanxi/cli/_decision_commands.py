@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
+
+import typer
 
 from guanxi.cli._app import command
 from guanxi.cli._endings import echo
@@ -11,6 +13,36 @@ from guanxi.cli._options import Horizon, Model, OptionalSource, OutputFolder, So
 
 if TYPE_CHECKING:
     from guanxi.params import Params
+
+_File = Annotated[
+    str, typer.Argument(metavar="FILE", help="Customers of the campaign: customer_id, arm, date and more.")
+]
+_OptionalLog = Annotated[
+    str | None,
+    typer.Argument(metavar="[SOURCE]", help="Transactions; without, outcomes are columns of FILE."),
+]
+
+
+@command(
+    *("horizon", "as_of", "columns", "tracking_uri"),
+    epilog="Examples: guanxi campaign mailing.csv sales.csv -o campaign --set campaign.randomised=true; "
+    "guanxi campaign test.csv -o campaign --set 'campaign.outcomes=[\"visit\"]'",
+)
+def campaign(
+    file: _File,
+    source: _OptionalLog = None,
+    output: OutputFolder = Path("campaign"),
+    model: Model = None,
+    *,
+    params: Params,
+) -> None:
+    """Measure what a campaign did: by how much, how sure, and what it cost and earned."""
+    from guanxi.jobs.campaign import campaign as job
+    from guanxi.jobs.campaign import summary_text
+    from guanxi.jobs.reporter import ConsoleReporter
+
+    found = job(file, source, output, model=model, params=params, reporter=ConsoleReporter())
+    echo(summary_text(found, params, output))
 
 
 @command(

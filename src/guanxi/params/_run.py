@@ -10,6 +10,7 @@ import yaml
 from pydantic import Field, field_validator, model_validator
 
 from guanxi.errors import ParamsError
+from guanxi.params._campaign import CampaignParams
 from guanxi.params._data import DataParams, RelationsParams
 from guanxi.params._loyalty import LoyaltyParams
 from guanxi.params._models import (
@@ -46,6 +47,7 @@ class Params(Section):
     programme: ProgrammeParams = ProgrammeParams()
     profit: ProfitParams = ProfitParams()
     playbook: tuple[PlaybookRule, ...] = ()
+    campaign: CampaignParams = CampaignParams()
     mlflow: MLflowParams = MLflowParams()
 
     @field_validator("as_of", mode="before")
