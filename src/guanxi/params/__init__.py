@@ -9,6 +9,7 @@ from guanxi.params._data import (
     RelationParams,
     RelationsParams,
 )
+from guanxi.params._loyalty import LoyaltyParams
 from guanxi.params._models import (
     ChurnParams,
     DriversParams,
@@ -16,11 +17,13 @@ from guanxi.params._models import (
     LightGBMParams,
     MLflowParams,
     MonitorParams,
+    OfferParams,
     PromotionParams,
     TuningParams,
 )
 from guanxi.params._profit import ChannelParams, ProfitParams
 from guanxi.params._reading import load_params, override, parse_columns
+from guanxi.params._relationship_programme import CampaignEffectsParams, ProgrammeParams
 from guanxi.params._run import Params
 from guanxi.params.scorecard import PlaybookRule, ScorecardParams
 
@@ -29,6 +32,7 @@ __all__ = [
     "OPTIONAL_COLUMNS",
     "RELATION_COLUMNS",
     "REQUIRED_COLUMNS",
+    "CampaignEffectsParams",
     "CampaignParams",
     "ChannelParams",
     "ChurnParams",
@@ -36,11 +40,14 @@ __all__ = [
     "DriversParams",
     "LifetimeValueParams",
     "LightGBMParams",
+    "LoyaltyParams",
     "MLflowParams",
     "MonitorParams",
+    "OfferParams",
     "Params",
     "PlaybookRule",
     "ProfitParams",
+    "ProgrammeParams",
     "PromotionParams",
     "RelationParams",
     "RelationsParams",
