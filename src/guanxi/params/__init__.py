@@ -20,6 +20,7 @@ from guanxi.params._models import (
 )
 from guanxi.params._reading import load_params, override, parse_columns
 from guanxi.params._run import Params
+from guanxi.params._scenario import ScenarioCase, ScenarioChange, ScenarioParams
 from guanxi.params.scorecard import PlaybookRule, ScorecardParams
 
 __all__ = [
@@ -38,6 +39,9 @@ __all__ = [
     "PromotionParams",
     "RelationParams",
     "RelationsParams",
+    "ScenarioCase",
+    "ScenarioChange",
+    "ScenarioParams",
     "ScorecardParams",
     "TuningParams",
     "load_params",

@@ -35,6 +35,11 @@ class Purchases(Protocol):
     def purchases_until(self, x: ArrayLike, t_x: ArrayLike, T: ArrayLike) -> Callable[[ArrayLike], Floats]:
         """Expected purchases of each history as a function of the horizon."""
 
+    def expected_purchases_kept(
+        self, x: ArrayLike, t_x: ArrayLike, T: ArrayLike, horizon: ArrayLike
+    ) -> tuple[Floats, Floats]:
+        """Expected purchases if no customer left: of those alive, and of the others."""
+
 
 @dataclass(frozen=True)
 class Totals:
@@ -138,17 +143,16 @@ def customer_base(
     model_ends = np.array([business_days(float(end)) for end in ends])
     within = int(np.searchsorted(ends, horizon, side="right"))
     nodes = curve_nodes(model_ends[:within], LONGEST * float(model_ends[-1]))
+    factors = discount_factors(annual_discount_rate, ends[:within])
     curves = []
     for number in range(count):
         rows = group == number
         histories = tuple(predictions[name].to_numpy(np.float64)[rows] for name in _HISTORY)
-        course = Curve(
-            nodes, _course(purchases, histories, table["margin"].to_numpy()[rows], model_ends[within - 1], nodes)
-        )
-        factors = discount_factors(annual_discount_rate, ends[:within])
+        weights = np.abs(table["margin"].to_numpy()[rows])
+        course = expected_course(purchases, histories, weights, float(model_ends[within - 1]), nodes)
         today = float(course.flows(model_ends[:within], np.ones(1))[0] @ factors)
         clv = float(predictions["clv"].to_numpy()[rows].sum())
-        curves.append(Curve(nodes, course.values * (clv / today if today != 0.0 else 0.0)))
+        curves.append(course.scaled(clv / today if today else 0.0))
     return CustomerBase(
         curves=tuple(curves),
         totals=tuple(_totals(table, group, count)),
@@ -214,25 +218,42 @@ def _groups(columns: Sequence[NDArray[np.bool_]]) -> Integers:
     return group
 
 
-def _course(
-    purchases: Purchases, histories: tuple[Floats, ...], margin: Floats, horizon: float, nodes: Floats
-) -> Floats:
-    """Margin expected within each of the nodes, up to a factor; margins have one sign."""
+def expected_course(
+    purchases: Purchases, histories: tuple[Floats, ...], weights: Floats, horizon: float, nodes: Floats
+) -> Curve:
+    """Sum of weights times the share of each history's purchases within the horizon, as a curve.
+
+    Parameters
+    ----------
+    purchases : Purchases
+    histories : tuple of arrays, shape (n,)
+        Frequency, recency and T.
+    weights : array, shape (n,)
+        Margin expected within the horizon, at least 0.
+    horizon : float
+        In the time of the purchase model, as the nodes.
+    nodes : array, shape (m,)
+    """
     distinct, inverse = distinct_rows(histories)
-    weight = np.bincount(inverse, np.abs(margin), len(distinct[0]))
+    weight = np.bincount(inverse, weights, len(distinct[0]))
     if len(weight) > _MOST_HISTORIES and weight.sum() > 0.0:
         # Systematic sampling in the order of the histories: each drawn one stands for the same value.
         reached = np.cumsum(weight)
         middles = (np.arange(_MOST_HISTORIES) + 0.5) * (reached[-1] / _MOST_HISTORIES)
         drawn, times = np.unique(np.searchsorted(reached, middles), return_counts=True)
-        distinct, weight = tuple(column[drawn] for column in distinct), times.astype(np.float64)
+        distinct = tuple(column[drawn] for column in distinct)
+        weight = times * (reached[-1] / _MOST_HISTORIES)
     until = purchases.purchases_until(*distinct)
     whole = until(horizon)
-    course = np.zeros(len(nodes))
-    for place, node in enumerate(nodes):
-        straight = np.full(len(whole), node / horizon)  # where a purchase is all but excluded
-        course[place] = weight @ np.divide(until(node), whole, out=straight, where=whole > _TINY)
-    return course
+    likely = whole > _TINY  # else the course is a straight line
+
+    def share(purchases_within: Floats, node: float) -> float:
+        straight = np.full(len(whole), node / horizon)
+        return float(weight @ np.divide(purchases_within, whole, out=straight, where=likely))
+
+    expected = np.array([share(until(node), node) for node in nodes])
+    kept = [share(purchases.expected_purchases_kept(*distinct, node)[0], node) for node in nodes]
+    return Curve(nodes, expected, np.array(kept))
 
 
 def _totals(table: pd.DataFrame, group: Integers, count: int) -> list[Totals]:

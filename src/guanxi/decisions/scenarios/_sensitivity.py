@@ -53,12 +53,13 @@ def elasticities(levers: Levers) -> pd.DataFrame:
     now = _total(levers, "margin", 1.0)
     rows = []
     for lever in levers.changeable:
-        higher, lower = _total(levers, lever, 1.0 + _STEP), _total(levers, lever, 1.0 - _STEP)
-        slope = (higher - lower) / (2.0 * _STEP)
+        level, highest = levers.today((lever, EVERYONE)), levers.limits((lever, EVERYONE))[1]
+        step = min(_STEP, (highest / level - 1.0) / 2.0)
+        slope = (_total(levers, lever, 1.0 + step) - _total(levers, lever, 1.0 - step)) / (2.0 * step)
         rows.append(
             {
                 "lever": lever,
-                "level": levers.today((lever, EVERYONE)),
+                "level": level,
                 "elasticity": slope / now if now else np.nan,
                 "one_per_cent": slope / 100.0,
             }
