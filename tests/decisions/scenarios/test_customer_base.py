@@ -21,7 +21,7 @@ SETS = [("bg_nbd",), ("pareto_nbd",), ("ggom_nbd",), ("nbd",), ("mbg_cnbd",), ("
 @pytest.mark.parametrize("models", SETS, ids="+".join)
 def test_equity_is_the_sum_over_customers_straight_from_the_purchase_model(market, models):
     purchases = market.mixture(*models)
-    predictions = market.predictions_of(purchases)
+    predictions = market.predictions_of(purchases, 100)
     base = market.base_of(purchases, predictions)
     equity = customer_equity(base, Setting.today(base))
     exact = market.summed(purchases, predictions, base.ends)
