@@ -26,13 +26,12 @@ def _as_grid(by: Any) -> Any:
 class ScenarioChange(Section):
     """A lever changed by x: one value, a grid of values, or a distribution.
 
-    ``relative``: by the share x of today's level (0.1: 10 % more); ``absolute``: x is added to it. ``sigma`` of
-    ``lognormal`` is the standard deviation of the logarithm of x. ``segment`` is a condition as in the playbook.
+    ``relative``: by the share x of today's level (0.1: 10 % more); ``absolute``: x is added to it. ``sigma``
+    of ``lognormal`` is the standard deviation of the logarithm of x. ``segment`` is a condition as in the
+    playbook.
     """
 
-    lever: Literal[
-        "margin", "discount_rate", "acquisition_cost", "retention", "order_value", "purchase_rate"
-    ]
+    lever: Literal["margin", "discount_rate", "acquisition_cost", "retention", "order_value", "purchase_rate"]
     by: Annotated[tuple[Number, ...], BeforeValidator(_as_grid)] = ()
     distribution: Literal["normal", "triangular", "uniform", "lognormal"] | None = None
     mean: float | None = None
@@ -124,6 +123,7 @@ class ScenarioParams(Section):
             change.lever == "acquisition_cost" for case in self.cases for change in case.changes
         ):
             raise ValueError(
-                "a scenario changes acquisition_cost: set scenario.new_customers and scenario.acquisition_cost"
+                "a scenario changes acquisition_cost: "
+                "set scenario.new_customers and scenario.acquisition_cost"
             )
         return self

@@ -79,10 +79,16 @@ def base_of(
     )
 
 
-def summed(purchases: PurchaseMixture, predictions: pd.DataFrame, ends: np.ndarray, rate: float = RATE) -> Any:
+def summed(
+    purchases: PurchaseMixture, predictions: pd.DataFrame, ends: np.ndarray, rate: float = RATE
+) -> Any:
     """Discounted margin of all customers in each period, straight from the purchase model."""
-    until = purchases.purchases_until(*(predictions[name].to_numpy() for name in ("frequency", "recency", "T")))
-    ratio = (predictions["expected_purchases"] / until(HORIZON) * predictions["expected_spend"]).to_numpy() * 0.4
+    until = purchases.purchases_until(
+        *(predictions[name].to_numpy() for name in ("frequency", "recency", "T"))
+    )
+    ratio = (
+        predictions["expected_purchases"] / until(HORIZON) * predictions["expected_spend"]
+    ).to_numpy() * 0.4
     margin = np.array([until(end) @ ratio for end in ends])
     return np.diff(margin, prepend=0.0) * (1.0 + rate) ** (-ends / 365.0)
 

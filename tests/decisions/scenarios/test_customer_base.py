@@ -35,7 +35,9 @@ def test_equity_in_whole_periods(market):
     base = market.base_of(purchases, predictions)
     equity = customer_equity(base, Setting.today(base))
     assert equity.within[0] == pytest.approx(predictions["clv"].sum(), rel=1e-12)
-    assert equity.beyond[0] == pytest.approx(market.summed(purchases, predictions, base.ends)[3:].sum(), rel=2e-3)
+    assert equity.beyond[0] == pytest.approx(
+        market.summed(purchases, predictions, base.ends)[3:].sum(), rel=2e-3
+    )
 
 
 def test_many_histories_are_drawn_in_proportion_to_value(market):
@@ -126,7 +128,9 @@ def test_nobody_leaves_in_nbd(market):
     levers = Levers(market.base_of(purchases, market.predictions_of(purchases)))
     assert levers.today(RETENTION) == pytest.approx(1.0)
     assert "retention" not in levers.changeable
-    with pytest.raises(ParamsError, match="retention of everyone is 1 already, since the model knows no leaving"):
+    with pytest.raises(
+        ParamsError, match="retention of everyone is 1 already, since the model knows no leaving"
+    ):
         levers.check(RETENTION, "scenario 'x'")
 
 
@@ -161,7 +165,9 @@ def test_customers_who_lose_money_are_a_group_of_their_own(market):
     equity = customer_equity(base, Setting.today(base))
     assert len(base.curves) == 2
     assert equity.within[0] == pytest.approx(predictions["clv"].sum(), rel=1e-12)
-    until = purchases.purchases_until(*(predictions[name].to_numpy() for name in ("frequency", "recency", "T")))
+    until = purchases.purchases_until(
+        *(predictions[name].to_numpy() for name in ("frequency", "recency", "T"))
+    )
     ratio = predictions["expected_purchases"] / until(90.0) * predictions["expected_spend"] * rate
     flows = np.diff([until(end) @ ratio for end in base.ends], prepend=0.0) * 1.1 ** (-base.ends / 365.0)
     assert equity.total[0] == pytest.approx(flows.sum(), rel=1e-4)

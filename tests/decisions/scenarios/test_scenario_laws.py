@@ -123,9 +123,14 @@ def test_degenerate_distributions_equal_the_value(levers, lever, segment, by):
 CASES = [
     ScenarioCase(
         name="a",
-        changes=[change("margin", {}, distribution="normal", mean=0.0, sd=0.1), change("retention", {}, by=0.02)],
+        changes=[
+            change("margin", {}, distribution="normal", mean=0.0, sd=0.1),
+            change("retention", {}, by=0.02),
+        ],
     ),
-    ScenarioCase(name="b", changes=[change("order_value", SEGMENTS[1], distribution="uniform", low=-0.1, high=0.3)]),
+    ScenarioCase(
+        name="b", changes=[change("order_value", SEGMENTS[1], distribution="uniform", low=-0.1, high=0.3)]
+    ),
     ScenarioCase(
         name="c",
         changes=[

@@ -84,9 +84,9 @@ def test_curves_give_the_elasticities_of_constant_rates(retention, rate):
     by_retention = (
         value(-np.log(retention * (1 + step)), force) - value(-np.log(retention * (1 - step)), force)
     ) / (2 * step * exact)
-    by_rate = (
-        value(hazard, np.log1p(rate * (1 + step))) - value(hazard, np.log1p(rate * (1 - step)))
-    ) / (2 * step * exact)
+    by_rate = (value(hazard, np.log1p(rate * (1 + step))) - value(hazard, np.log1p(rate * (1 - step)))) / (
+        2 * step * exact
+    )
     table = elasticities(levers).set_index("lever")["elasticity"]
     assert table["retention"] == pytest.approx(by_retention, rel=1e-3)
     assert table["discount_rate"] == pytest.approx(by_rate, rel=1e-5)
@@ -95,7 +95,7 @@ def test_curves_give_the_elasticities_of_constant_rates(retention, rate):
 
 
 def test_retention_matters_most():
-    """The order of Gupta, Lehmann & Stuart (2004): retention, margin, discount rate; acquisition cost last."""
+    """Order of Gupta, Lehmann & Stuart (2004): retention, margin, discount rate; acquisition cost last."""
     base = steady_base(0.8, 0.12, 50)
     table = elasticities(Levers(base))
     assert table["lever"].tolist() == ["retention", "margin", "order_value", "purchase_rate", "discount_rate"]
@@ -113,9 +113,7 @@ def test_new_customers_by_hand():
     new = NewCustomers(240.0, 30.0, 25.0, base.curves[0])
     flows = base.curves[0].flows(base.ends, np.ones(1))[0]
     factors = 1.12 ** (-base.ends / 365.0)
-    by_hand = sum(
-        20.0 * factors[j] * (25.0 - 30.0 + (flows * factors)[: 23 - j].sum()) for j in range(24)
-    )
+    by_hand = sum(20.0 * factors[j] * (25.0 - 30.0 + (flows * factors)[: 23 - j].sum()) for j in range(24))
     equity = customer_equity(base, Setting.today(base, new), new)
     assert equity.new[0] == pytest.approx(by_hand, rel=1e-12)
     assert equity.total[0] == equity.within[0] + equity.beyond[0] + equity.new[0]

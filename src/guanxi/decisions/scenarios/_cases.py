@@ -109,7 +109,7 @@ def outcome_table(outcomes: Sequence[Outcome], now: Outcome, interval: float) ->
 
 
 def level_table(outcomes: Sequence[Outcome], levers: Levers, interval: float) -> pd.DataFrame:
-    """Tabulate the levels of the changed levers: ``scenario, point, lever, segment, today, level`` and ends."""
+    """Tabulate the changed levers: ``scenario, point, lever, segment, today, level`` and its interval."""
     ends = [(1.0 - interval) / 2.0, (1.0 + interval) / 2.0]
     rows = []
     for outcome in outcomes:
@@ -139,12 +139,13 @@ def draws_table(outcomes: Sequence[Outcome]) -> pd.DataFrame:
 
 def _run(case: ScenarioCase, levers: Levers, draws: int, seed: int) -> Iterator[Outcome]:
     where = f"scenario {case.name!r}"
-    keys = [(change.lever, segment_name(change.segment, where)) for change in case.changes]
+    keys: list[Key] = [(change.lever, segment_name(change.segment, where)) for change in case.changes]
     for key in keys:
         levers.check(key, where)
     grids = [_grid(change, key, draws, seed) for change, key in zip(case.changes, keys, strict=True)]
     for point, changes in enumerate(product(*grids), start=1):
-        levels, limited = {}, np.zeros(1, dtype=bool)
+        levels: dict[Key, Floats] = {}
+        limited = np.zeros(1, dtype=bool)
         for change, key, by in zip(case.changes, keys, changes, strict=True):
             levels[key], held = _new_level(change, key, by, levers, where)
             limited = limited | held
@@ -163,7 +164,7 @@ def _grid(change: ScenarioChange, key: Key, draws: int, seed: int) -> list[Float
 def _new_level(
     change: ScenarioChange, key: Key, by: Floats, levers: Levers, where: str
 ) -> tuple[Floats, NDArray[np.bool_]]:
-    """New level, and whether it was held at the end of the lever's range."""
+    """Compute the new level, and whether it was held at the end of the lever's range."""
     today_level, (lowest, highest) = levers.today(key), levers.limits(key)
     level = today_level * (1.0 + by) if change.kind == "relative" else today_level + by
     held = (level < lowest) | (level > highest)

@@ -31,14 +31,14 @@ def discount_factors(annual_rate: ArrayLike, ends: Floats) -> Floats:
 
 
 def curve_nodes(ends: Floats, last: float) -> Floats:
-    """Times at which curves are computed: 0, the ends of periods, and others up to the last, close at first."""
+    """Choose the times at which curves are computed: 0, ends of periods, others with growing distances."""
     spread = _EARLY_DAYS * np.expm1(np.linspace(0.0, np.log1p(last / _EARLY_DAYS), _NODES))
     spread = spread[np.abs(spread[:, None] - ends).min(axis=1) > 0.5]
     return np.unique(np.concatenate([[0.0], ends, spread]))
 
 
 class Curve:
-    """Expected margin within a time from now: that if nobody left, times the share that leaving lets through.
+    """Expected margin within a time from now: what it is if nobody left, times a share.
 
     Between the nodes the logarithms of the share, and of what is expected per day if nobody left, are smooth.
 
@@ -136,7 +136,7 @@ class Survival:
     def _time_of(self, share: Floats) -> Floats:
         return np.interp(-np.log(np.maximum(share, _TINY)), -self._log_share, self._times)
 
-    def _share_at(self, time: ArrayLike) -> Floats:
+    def _share_at(self, time: float) -> Floats:
         return np.asarray(np.exp(np.interp(time, self._times, self._log_share)))
 
 

@@ -13,13 +13,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
+from guanxi.decisions.scenarios._curve import LONGEST, Curve, curve_nodes, discount_factors
 from guanxi.errors import DataError, ParamsError
 from guanxi.params.scorecard import Criterion
 from guanxi.periods import DAYS_PER_YEAR, DISCOUNT_PERIOD_DAYS
 from guanxi.segments.membership import segment_members, segment_name
 from guanxi.served.numerics import distinct_rows
-
-from guanxi.decisions.scenarios._curve import LONGEST, Curve, curve_nodes, discount_factors
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -33,12 +32,14 @@ class Purchases(Protocol):
     """A model of purchases such as :class:`guanxi.served.purchases.registry.PurchaseMixture`."""
 
     def purchases_until(self, x: ArrayLike, t_x: ArrayLike, T: ArrayLike) -> Callable[[ArrayLike], Floats]:
-        """Expected purchases of each history as a function of the horizon."""
+        """Return the expected purchases of each history as a function of the horizon."""
+        ...
 
     def expected_purchases_kept(
         self, x: ArrayLike, t_x: ArrayLike, T: ArrayLike, horizon: ArrayLike
     ) -> tuple[Floats, Floats]:
-        """Expected purchases if no customer left: of those alive, and of the others."""
+        """Return the expected purchases if no customer left: of those alive, and of the others."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -106,8 +107,9 @@ def customer_base(
     """Collect the curves of all groups that the segments distinguish.
 
     Within the horizon today's value is the sum of the column ``clv``. Its course over time is that of the
-    purchase model with the correction of the expected purchases kept as a ratio, also beyond the horizon. With
-    more than 4,000 distinct histories the course is that of 4,000 drawn systematically in proportion to value.
+    purchase model with the correction of the expected purchases kept as a ratio, also beyond the horizon.
+    With more than 4,000 distinct histories in a group, 4,000 drawn systematically in proportion to value
+    stand for all.
 
     Parameters
     ----------
@@ -177,7 +179,7 @@ def _check(predictions: pd.DataFrame, years: float) -> None:
 
 
 def _period_ends(horizon: float, last: float) -> Floats:
-    """Ends of periods of 30 days up to the horizon, then of others from there to the last day.
+    """Divide the time up to the horizon, and from there to the last day, into periods of 30 days.
 
     Examples
     --------
@@ -192,7 +194,7 @@ def _period_ends(horizon: float, last: float) -> Floats:
 
 def _amounts(predictions: pd.DataFrame, margin: float) -> pd.DataFrame:
     """Purchases, sales and undiscounted margin of each customer within the horizon."""
-    rate = predictions["margin_rate"] if "margin_rate" in predictions else margin
+    rate = predictions.get("margin_rate", margin)
     sales = predictions["expected_purchases"] * predictions["expected_spend"]
     return pd.DataFrame(
         {"purchases": predictions["expected_purchases"], "sales": sales, "margin": sales * rate}
@@ -211,7 +213,7 @@ def _memberships(
 
 
 def _groups(columns: Sequence[NDArray[np.bool_]]) -> Integers:
-    """Number the distinct combinations of the columns from 0, shape (n,)."""
+    """Give each distinct combination of the columns a number from 0, shape (n,)."""
     group = np.zeros(len(columns[0]), dtype=np.int64)
     for column in columns:
         _, group = np.unique(2 * group + column, return_inverse=True)
@@ -242,8 +244,9 @@ def expected_course(
         middles = (np.arange(_MOST_HISTORIES) + 0.5) * (reached[-1] / _MOST_HISTORIES)
         drawn, times = np.unique(np.searchsorted(reached, middles), return_counts=True)
         distinct = tuple(column[drawn] for column in distinct)
-        weight = times * (reached[-1] / _MOST_HISTORIES)
-    until = purchases.purchases_until(*distinct)
+        weight = times * float(reached[-1] / _MOST_HISTORIES)
+    x, t_x, T = distinct
+    until = purchases.purchases_until(x, t_x, T)
     whole = until(horizon)
     likely = whole > _TINY  # else the course is a straight line
 
@@ -252,7 +255,7 @@ def expected_course(
         return float(weight @ np.divide(purchases_within, whole, out=straight, where=likely))
 
     expected = np.array([share(until(node), node) for node in nodes])
-    kept = [share(purchases.expected_purchases_kept(*distinct, node)[0], node) for node in nodes]
+    kept = [share(purchases.expected_purchases_kept(x, t_x, T, node)[0], node) for node in nodes]
     return Curve(nodes, expected, np.array(kept))
 
 

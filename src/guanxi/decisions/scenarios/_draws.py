@@ -13,11 +13,13 @@ Floats = NDArray[np.float64]
 _STEPS = 2**52
 
 
-def draw(distribution: str, numbers: tuple[float, ...], count: int, seed: int, key: tuple[str, str]) -> Floats:
+def draw(
+    distribution: str, numbers: tuple[float, ...], count: int, seed: int, key: tuple[str, str]
+) -> Floats:
     """Draw from a distribution, shape (count,).
 
-    The draws depend on the seed and the key (lever and segment) only. Two scenarios that change the same lever
-    of a segment take the same quantiles, so that their difference is less noisy.
+    The draws depend on the seed and the key (lever and segment) only. Two scenarios that change the same
+    lever of a segment take the same quantiles, so that their difference is less noisy.
 
     Parameters
     ----------

@@ -74,10 +74,7 @@ class Setting:
         for start in range(0, count, _AT_ONCE):
             part = slice(start, start + _AT_ONCE)
             yield Setting(
-                **{
-                    name: array[..., part] if array.shape[-1] > 1 else array
-                    for name, array in arrays.items()
-                }
+                **{name: array[..., part] if array.shape[-1] > 1 else array for name, array in arrays.items()}
             )
 
 

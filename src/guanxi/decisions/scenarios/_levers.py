@@ -58,7 +58,7 @@ class Levers:
             return self._survival(segment).retention
         totals = [self.base.totals[group] for group in self.base.segments[segment]]
         customers, purchases, sales, margin = (
-            sum(getattr(each, name) for each in totals)
+            float(sum(getattr(each, name) for each in totals))
             for name in ("customers", "purchases", "sales", "margin")
         )
         if lever == "margin":

@@ -1,4 +1,4 @@
-"""How much each lever matters: elasticities and the bars of a tornado; the closed form of a steady customer."""
+"""What each lever moves: elasticities, the bars of a tornado, and the closed form of a steady customer."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ _STEP = 1e-4
 def steady_value(margin: float, retention: float, discount_rate: float) -> float:
     """Value of a customer who pays a margin at the end of each year with constant retention, without end.
 
-    ``margin * retention / (1 + discount_rate - retention)``: Gupta, Lehmann & Stuart (2004), Valuing Customers,
-    Journal of Marketing Research 41(1).
+    ``margin * retention / (1 + discount_rate - retention)``: Gupta, Lehmann & Stuart (2004), Valuing
+    Customers, Journal of Marketing Research 41(1).
 
     Examples
     --------
@@ -73,8 +73,8 @@ def tornado(levers: Levers, swing: float) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        ``lever, level, level_low, level_high, equity_low, equity_high, change_low, change_high`` (from today),
-        ``range`` (between both equities), widest first. A level beyond the range of its lever is its end.
+        ``lever, level, level_low, level_high, equity_low, equity_high``, ``change_low, change_high`` (from
+        today), ``range`` (between both equities), widest first. A level beyond the range of its lever is its end.
     """
     now = _total(levers, "margin", 1.0)
     rows = []
