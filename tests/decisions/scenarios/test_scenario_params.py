@@ -116,12 +116,12 @@ def test_parameters_that_cannot_be_used(overrides, message):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"lever": "margin", "by": -1.5}, "margin of everyone is 0.4 today and would be -0.2: give a change that "),
+        ({"lever": "margin", "by": -1.5}, "margin of everyone is 0.4 today and would be -0.2: give a"),
         ({"lever": "purchase_rate", "by": -99, "kind": "absolute"}, "leaves it 0 or more"),
         ({"lever": "discount_rate", "by": -0.2, "kind": "absolute"}, "is 0.1 today and would be -0.1"),
         ({"lever": "retention", "by": 0.9, "kind": "absolute"}, "and 1$"),
         ({"lever": "retention", "by": -0.999}, "leaves it between"),
-        ({"lever": "margin", "by": 0.1, "segment": {"frequency": ">> 2"}}, "operator '>>' of frequency is unk"),
+        ({"lever": "margin", "by": 0.1, "segment": {"frequency": ">> 2"}}, "operator '>>' of"),
     ],
 )  # fmt: skip
 def test_levels_that_cannot_be(base, change, message):

@@ -242,9 +242,9 @@ def expected_course(
         # Systematic sampling in the order of the histories: each drawn one stands for the same value.
         reached = np.cumsum(weight)
         middles = (np.arange(_MOST_HISTORIES) + 0.5) * (reached[-1] / _MOST_HISTORIES)
-        drawn, times = np.unique(np.searchsorted(reached, middles), return_counts=True)
+        drawn, count = np.unique(np.searchsorted(reached, middles), return_counts=True)
         distinct = tuple(column[drawn] for column in distinct)
-        weight = times * float(reached[-1] / _MOST_HISTORIES)
+        weight = count.astype(np.float64) * float(reached[-1] / _MOST_HISTORIES)
     x, t_x, T = distinct
     until = purchases.purchases_until(x, t_x, T)
     whole = until(horizon)
@@ -260,6 +260,9 @@ def expected_course(
 
 
 def _totals(table: pd.DataFrame, group: Integers, count: int) -> list[Totals]:
-    sums = [np.bincount(group, minlength=count).astype(np.float64)]
-    sums += [np.bincount(group, table[name], count) for name in ("purchases", "sales", "margin")]
+    sums: list[Floats] = [np.bincount(group, minlength=count).astype(np.float64)]
+    sums += [
+        np.bincount(group, table[name].to_numpy(np.float64), count)
+        for name in ("purchases", "sales", "margin")
+    ]
     return [Totals(*map(float, each)) for each in zip(*sums, strict=True)]

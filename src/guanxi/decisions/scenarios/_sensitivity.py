@@ -74,7 +74,8 @@ def tornado(levers: Levers, swing: float) -> pd.DataFrame:
     -------
     DataFrame
         ``lever, level, level_low, level_high, equity_low, equity_high``, ``change_low, change_high`` (from
-        today), ``range`` (between both equities), widest first. A level beyond the range of its lever is its end.
+        today), ``range`` (between both equities), widest first. A level beyond the range of its lever is
+        held at its end.
     """
     now = _total(levers, "margin", 1.0)
     rows = []
