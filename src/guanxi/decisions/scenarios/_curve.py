@@ -38,7 +38,7 @@ def curve_nodes(ends: Floats, last: float) -> Floats:
 
 
 class Curve:
-    """Expected margin within a time from now: what it is if nobody left, times a share.
+    """Expected margin within a time from now: as if nobody left, times a share that falls with time.
 
     Between the nodes the logarithms of the share, and of what is expected per day if nobody left, are smooth.
 

@@ -237,7 +237,7 @@ def expected_course(
     nodes : array, shape (m,)
     """
     distinct, inverse = distinct_rows(histories)
-    weight = np.bincount(inverse, weights, len(distinct[0]))
+    weight: Floats = np.bincount(inverse, weights, len(distinct[0])).astype(np.float64)
     if len(weight) > _MOST_HISTORIES and weight.sum() > 0.0:
         # Systematic sampling in the order of the histories: each drawn one stands for the same value.
         reached = np.cumsum(weight)
@@ -260,9 +260,6 @@ def expected_course(
 
 
 def _totals(table: pd.DataFrame, group: Integers, count: int) -> list[Totals]:
-    sums: list[Floats] = [np.bincount(group, minlength=count).astype(np.float64)]
-    sums += [
-        np.bincount(group, table[name].to_numpy(np.float64), count)
-        for name in ("purchases", "sales", "margin")
-    ]
+    columns = [np.ones(len(group)), *(table[name].to_numpy() for name in ("purchases", "sales", "margin"))]
+    sums = [np.bincount(group, column, count) for column in columns]
     return [Totals(*map(float, each)) for each in zip(*sums, strict=True)]
