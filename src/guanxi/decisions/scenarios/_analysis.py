@@ -198,7 +198,9 @@ def _summary(found: Analysis) -> str:
     now, years = found.scenarios.iloc[0], found.params.years
     lines = [
         f"{found.customers:,} customers as of {found.as_of}: customer equity {now['equity']:,.0f} "
-        f"within {years:g} years ({now['within_horizon']:,.0f} within {found.horizon_days} days)",
+        f"until the end of {years:g} years",
+        f"  present customers: {now['within_horizon']:,.0f} within {found.horizon_days} days, "
+        f"{now['beyond']:,.0f} after that; new customers: {now['new_customers']:,.0f}",
         "",
         f"  {'lever':<18} {'today':>10} {'lower':>12} {'higher':>12} {'elasticity':>11}",
     ]
@@ -209,12 +211,15 @@ def _summary(found: Analysis) -> str:
         for row in found.tornado.to_dict("records")
     ]
     lines += ["", f"  lower, higher: change of equity if the lever moves by {found.params.swing:.0%}"]
-    cases = found.scenarios.iloc[1:].to_dict("records")
-    return "\n".join([*lines, *(["", *map(_case_line, cases)] if cases else [])])
+    cases = found.scenarios.iloc[1:]
+    several = cases["scenario"].duplicated(keep=False)
+    said = map(_case_line, cases.to_dict("records"), several)
+    return "\n".join([*lines, "", *said]) if len(cases) else "\n".join(lines)
 
 
-def _case_line(row: dict[Any, Any]) -> str:
-    text = f"Scenario {row['scenario']} {row['point']}: {row['change']:+,.0f} ({row['change_share']:+.1%})"
+def _case_line(row: dict[Any, Any], several: bool) -> str:
+    point = f" ({row['point']})" if several else ""
+    text = f"Scenario {row['scenario']}{point}: {row['change']:+,.0f} ({row['change_share']:+.1%})"
     if row["draws"]:
         text += f", {row['change_lower']:+,.0f} to {row['change_upper']:+,.0f}"
     return text

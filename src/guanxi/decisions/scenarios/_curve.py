@@ -67,8 +67,8 @@ class Curve:
         """Margin expected between the ends if customers leave at a pace times today's, shape (p, K).
 
         Whoever leaves at the time u today leaves at u / pace, and buys as often until then. If buyers have
-        constant rates of buying and leaving, the margin until t is E(pace t) / pace, with E today's: exact for
-        any mixture of customers, since E is the integral of their rates times their survival.
+        constant rates of buying and leaving, the margin until t is E(pace t) / pace, with E of today: exact
+        for any mixture of customers, since E is the integral of their rates times their survival.
 
         Parameters
         ----------

@@ -137,7 +137,7 @@ def _scenarios(found: Analysis, t: dict[str, str], language: Language) -> Chapte
     return Chapter(
         "scenarios",
         t["scenarios"],
-        [note],
+        [note] if (found.scenarios["draws"] > 0).any() else [],
         notices=limited,
         pictures=[shown],
         tables=[
@@ -169,7 +169,7 @@ def _changes(found: Analysis, t: dict[str, str]) -> list[str]:
         said.setdefault((row["scenario"], row["point"]), []).append(text)
     rows = found.scenarios.iloc[1:]
     keys = zip(rows["scenario"], rows["point"], strict=True)
-    return ["; ".join(said.get(key, [])) for key in keys]
+    return [t["separator"].join(said.get(key, [])) for key in keys]
 
 
 def _definitions(found: Analysis, t: dict[str, str]) -> Chapter:

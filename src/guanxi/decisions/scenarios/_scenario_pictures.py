@@ -42,7 +42,7 @@ def tornado_figure(bars: pd.DataFrame, language: Language = "en") -> Figure:
     style.data_labels(axes, [text[lever] for lever in shown["lever"]])
     axes.set_ylabel("")
     axes.margins(x=0.14)
-    axes.xaxis.set_major_formatter(style._thousands())
+    _money_axis(axes)
     axes.grid(visible=False, axis="y")
     style._legend(axes, "lower right")
     return drawing.figure
@@ -71,8 +71,14 @@ def outcome_figure(scenarios: pd.DataFrame, names: list[str], language: Language
     axes.set_ylim(-0.6, len(shown) - 0.4)
     axes.set_ylabel("")
     axes.margins(x=0.08)
-    axes.xaxis.set_major_formatter(style._thousands())
+    _money_axis(axes)
     return drawing.figure
+
+
+def _money_axis(axes: Axes) -> None:
+    """Label a few amounts, so that large ones fit."""
+    axes.locator_params(axis="x", nbins=5)
+    axes.xaxis.set_major_formatter(style._thousands())
 
 
 def _label(axes: Axes, text: str, at: float, place: float, now: float) -> None:
