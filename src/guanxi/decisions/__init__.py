@@ -1,0 +1,1 @@
+"""Decisions on customers, one package per question, each entered through its door."""
