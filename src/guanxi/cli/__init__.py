@@ -9,6 +9,9 @@ from typing import NoReturn
 
 # Importing these adds their commands, in the order of the help.
 from guanxi.cli import _learning_commands, _registry_commands, _scoring_commands  # noqa: F401
+
+# isort: split
+from guanxi.cli import _decision_commands  # noqa: F401
 from guanxi.cli._app import app
 from guanxi.cli._endings import STOPPED, echo, explain_error, fail, replace_unprintable
 from guanxi.data.temporary import remove_abandoned

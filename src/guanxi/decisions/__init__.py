@@ -1,1 +1,1 @@
-"""Decisions on customers, one package per question, each entered through its door."""
+"""Decisions on customers: one package per question, each with its own door."""

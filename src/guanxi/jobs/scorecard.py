@@ -15,7 +15,7 @@ from guanxi.jobs._parts import only_writer
 from guanxi.jobs.predict import _load_checked, _score_customers
 from guanxi.jobs.reporter import Reporter
 from guanxi.params import Params
-from guanxi.registry.job_log import log_scorecard
+from guanxi.registry.job_log import log_result
 from guanxi.registry.loaded_model import LoadedTransactionModel
 from guanxi.registry.other_mlflow import leave_mlflow_alone
 from guanxi.registry.store import answering, open_store
@@ -82,8 +82,15 @@ def scorecard(
         tags = {"model_version": loaded.version, "source": name, "as_of": found.as_of.isoformat()}
         record, store = run_record(found, params), open_store(params.mlflow)
         with answering(store):
-            log_scorecard(
-                store, tags, record.settings, record.metrics, record.documents, page, record.figures
+            log_result(
+                store,
+                "scorecard",
+                tags,
+                record.settings,
+                record.metrics,
+                record.documents,
+                page,
+                record.figures,
             )
     return found
 

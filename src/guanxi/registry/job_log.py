@@ -1,4 +1,4 @@
-"""MLflow runs of jobs that do not train a model: monitoring and scorecard."""
+"""MLflow runs of jobs that do not train a model: monitoring, scorecard and decisions."""
 
 from __future__ import annotations
 
@@ -28,8 +28,9 @@ def log_monitoring(
     return run_id
 
 
-def log_scorecard(
+def log_result(
     store: Store,
+    name: str,
     tags: Mapping[str, str],
     params: Mapping[str, Any],
     metrics: Mapping[str, float | None],
@@ -37,24 +38,25 @@ def log_scorecard(
     page: str,
     figures: Mapping[str, Callable[[], Any]],
 ) -> str:
-    """Log a scorecard as a separate run; return its identifier.
+    """Log the result of a command that answers a question as a separate run; return its identifier.
 
     Parameters
     ----------
     store : Store
+    name : str
+        Of the command; the page becomes ``NAME.html``.
     tags, params, metrics : mapping
         Metrics that are None are omitted.
     documents : mapping of str to mapping
         File name to JSON content.
     page : str
-        ``scorecard.html``.
     figures : mapping of str to callable
         File name to a function that draws the matplotlib figure.
     """
-    with _run(store, "scorecard", tags, params, metrics) as run_id:
-        for name, document in documents.items():
-            store.client.log_dict(run_id, dict(document), name)
-        store.client.log_text(run_id, page, "scorecard.html")
+    with _run(store, name, tags, params, metrics) as run_id:
+        for file, document in documents.items():
+            store.client.log_dict(run_id, dict(document), file)
+        store.client.log_text(run_id, page, f"{name}.html")
         log_figures(store, run_id, figures)
     return run_id
 

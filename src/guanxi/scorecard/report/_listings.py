@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from guanxi.report.chapters import shown_numbers
 from guanxi.scorecard._history import History
 from guanxi.scorecard._result import ScorecardResult
 from guanxi.scorecard.report._content import ScorecardReport
-from guanxi.served.texts import MISSING, decimals_for, number, percent
+from guanxi.served.texts import MISSING, number
 
 _SHARES = (
     "share", "clv_share", "churn_mean", "attainment", "reaching", "tier_high", "tier_middle", "tier_low",
@@ -149,10 +150,10 @@ def _column(name: str, ends: tuple[str, ...], listing: Listing, content: Scoreca
     t, values = content.words, listing.table.head(_MOST_ROWS)[name]
     numeric = pd.api.types.is_numeric_dtype(values) and not pd.api.types.is_bool_dtype(values)
     share = name in _SHARES or name in listing.shares or name.endswith("_share")
-    texts = _numbers(values, share) if numeric else _texts(name, values, listing, content)
+    texts = shown_numbers(values, share=share) if numeric else _texts(name, values, listing, content)
     below = [""] * len(texts)
     if ends:
-        sides = (_numbers(listing.table.head(_MOST_ROWS)[end], share) for end in ends)
+        sides = (shown_numbers(listing.table.head(_MOST_ROWS)[end], share=share) for end in ends)
         below = [
             "" if MISSING in pair else t["ends"].format(lower=pair[0], upper=pair[1])
             for pair in zip(*sides, strict=True)
@@ -163,16 +164,6 @@ def _column(name: str, ends: tuple[str, ...], listing: Listing, content: Scoreca
         "kind": "n" if numeric else "day" if name == "period" else "",
         "cells": list(zip(texts, below, strict=True)),
     }
-
-
-def _numbers(values: pd.Series[Any], share: bool) -> list[str]:
-    floats = values.to_numpy(dtype=np.float64, na_value=np.nan)
-    if share:
-        return [percent(value, 1) for value in floats]
-    known = floats[np.isfinite(floats)]
-    whole = bool((known == np.floor(known)).all())
-    decimals = 0 if whole else decimals_for(float(np.abs(known).max(initial=0.0)))
-    return [number(value, decimals) for value in floats]
 
 
 def _texts(name: str, values: pd.Series[Any], listing: Listing, content: ScorecardReport) -> list[str]:

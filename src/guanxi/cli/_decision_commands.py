@@ -1,0 +1,1 @@
+"""Commands that answer a question about customers: campaign, profit, plan, scenario, programme."""
