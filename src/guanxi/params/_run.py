@@ -19,6 +19,7 @@ from guanxi.params._models import (
     MonitorParams,
     PromotionParams,
 )
+from guanxi.params._plan import PlanParams
 from guanxi.params._section import Section
 from guanxi.params.scorecard import PlaybookRule, ScorecardParams
 from guanxi.periods import parse_date
@@ -40,6 +41,7 @@ class Params(Section):
     monitor: MonitorParams = MonitorParams()
     scorecard: ScorecardParams = ScorecardParams()
     playbook: tuple[PlaybookRule, ...] = ()
+    plan: PlanParams = PlanParams()
     mlflow: MLflowParams = MLflowParams()
 
     @field_validator("as_of", mode="before")

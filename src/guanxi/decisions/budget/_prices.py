@@ -18,8 +18,8 @@ from scipy.optimize import linprog
 from guanxi.decisions.budget._problem import Floats, Integers
 
 NONE = -1
-_MOST_CUTS = 400
-_PRECISION = 1e-10
+_MOST_CUTS = 200
+_PRECISION = 1e-9
 
 
 @dataclass(frozen=True)
@@ -46,8 +46,11 @@ class PricedChoices:
     profits: Floats
     sizes: Integers
     matrix: Floats
-    _values: list[float] = field(default_factory=list)
-    _uses: list[Floats] = field(default_factory=list)
+    _cuts: dict[tuple[int, ...], float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        known = self.profits[np.isfinite(self.profits)]
+        self._unit = float(np.abs(known).max(initial=0.0)) or 1.0
 
     def best(self, prices: Floats) -> tuple[NDArray[np.intp], Floats]:
         """Best action of each group at prices per action, shape (groups,), ``NONE`` for none; its profit."""
@@ -68,46 +71,47 @@ class PricedChoices:
 
     def solve(self, bounds: Floats) -> Prices:
         """Find the prices with the smallest upper bound under the limits ``A n <= bounds``."""
-        if not len(bounds):
-            return Prices(bounds, self._add_cut(bounds))
-        best = Prices(np.zeros(len(bounds)), np.inf)
-        box = self._largest_price()
-        prices = best.limits
-        for _ in range(_MOST_CUTS):
-            bound = float(prices @ bounds) + self._add_cut(prices)
+        value, _ = self._add_cut(np.zeros(len(bounds)))
+        best = Prices(np.zeros(len(bounds)), value)
+        for _ in range(_MOST_CUTS if len(bounds) else 0):
+            prices, floor = self._lowest_cut(bounds)
+            value, is_new = self._add_cut(prices)
+            bound = float(prices @ bounds) + value
             if bound < best.bound:
                 best = Prices(prices, bound)
-            prices, floor = self._lowest_cut(bounds, box)
-            if best.bound - floor <= _PRECISION * max(1.0, abs(best.bound)):
+            # A cut that is there already: the lowest point of the cuts lies on the function itself.
+            if not is_new or best.bound - floor <= _PRECISION * max(self._unit, abs(best.bound)):
                 break
         return best
 
-    def _add_cut(self, limits: Floats) -> float:
-        """Value of the best choice at prices of the limits; its profit and use are remembered as a cut."""
+    def _add_cut(self, limits: Floats) -> tuple[float, bool]:
+        """Value of the best choice at prices of the limits, and whether its cut is new.
+
+        A choice of ``n`` customers per action with profit ``v`` is worth at least ``v - l A n`` at any prices l.
+        """
         prices = limits @ self.matrix
         action, best = self.best(prices)
         counts = self.counts(action)
         value = float(best @ self.sizes)
-        self._values.append(value + float(prices @ counts))
-        self._uses.append(self.matrix @ counts)
-        return value
+        key = tuple(counts.tolist())
+        is_new = key not in self._cuts
+        self._cuts[key] = max(value + float(prices @ counts), self._cuts.get(key, -np.inf))
+        return value, is_new
 
-    def _lowest_cut(self, bounds: Floats, box: float) -> tuple[Floats, float]:
+    def _lowest_cut(self, bounds: Floats) -> tuple[Floats, float]:
         """Prices at which the highest of all cuts is lowest, and its height."""
-        uses = np.array(self._uses)
-        cuts = np.column_stack([-uses, -np.ones(len(uses))])
+        customers = float(self.sizes.sum())  # in customers and largest profits: HiGHS's tolerances are absolute
+        uses = np.array(list(self._cuts)) @ self.matrix.T / customers
         found = linprog(
-            np.append(bounds, 1.0),
-            A_ub=cuts,
-            b_ub=-np.array(self._values),
-            bounds=[(0.0, box)] * len(bounds) + [(None, None)],
-            method="highs",
+            np.append(bounds / customers, 1.0),
+            A_ub=np.column_stack([-uses, -np.ones(len(uses))]),
+            b_ub=-np.array(list(self._cuts.values())) / (customers * self._unit),
+            bounds=[(0.0, self._largest_price())] * len(bounds) + [(None, None)],
+            method="highs-ds",
         )
-        return np.asarray(found.x[:-1]), float(found.fun)
+        return np.asarray(found.x[:-1]) * self._unit, float(found.fun) * customers * self._unit
 
     def _largest_price(self) -> float:
-        """No limit is worth more than swapping the best customer for the worst at the cheapest unit."""
-        known = self.profits[np.isfinite(self.profits)]
-        spread = float(np.abs(known).max(initial=0.0)) or 1.0
+        """In units of the largest profit: no limit is worth more than a swap at the cheapest unit."""
         units = np.abs(self.matrix[self.matrix != 0.0])
-        return 4.0 * spread * (1.0 + units.max(initial=1.0)) / min(1.0, units.min(initial=1.0))
+        return 4.0 * (1.0 + units.max(initial=1.0)) / min(1.0, units.min(initial=1.0))
