@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from guanxi.data.processes import identity
-from guanxi.data.temporary import make_folder, remove_abandoned, temporary_folder
+from guanxi.data.temporary import _make_folder, remove_abandoned, temporary_folder
 from guanxi.jobs.reporter import printable
 
 SALES = "customer_id,timestamp,amount\n" + "".join(
@@ -101,7 +101,7 @@ def test_only_folders_of_dead_processes_are_removed(tmp_path):
         assert mine.exists()
         assert len(list(tmp_path.iterdir())) == 5
     assert not mine.exists()
-    assert make_folder(tmp_path).stat().st_mode & 0o077 == 0
+    assert _make_folder(tmp_path).stat().st_mode & 0o077 == 0
 
 
 @pytest.mark.parametrize("arguments", [["validate", "sales.csv"], ["--help"], ["validate", "no.csv"]])

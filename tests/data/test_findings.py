@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from guanxi.data.findings import DataFinding, Phrase, counted, told
+from guanxi.data._findings import DataFinding, Phrase, counted, told
 from guanxi.data.transactions import read_transactions
 from guanxi.data.usability import assess
 from guanxi.served.texts import texts

@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from guanxi.data.findings import DataFinding
+from guanxi.data._findings import DataFinding
 from guanxi.data.transactions import TransactionLog, read_transactions
 from guanxi.params import DataParams
 

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from guanxi.data.findings import DataFinding
+from guanxi.data._findings import DataFinding
 from guanxi.data.transactions import read_transactions
 from guanxi.params import DataParams
 

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from guanxi.data.findings import DataFinding
+from guanxi.data._findings import DataFinding
 from guanxi.data.transactions import TransactionLog, read_transactions
 from guanxi.data.usability import assess, check_readable
 from guanxi.errors import DataError
@@ -62,7 +62,7 @@ class TestAmounts:
         log = read(table)
         found = named(log)["amount_far_out"]
         assert (found.lines, found.value, found.examples) == (1, 9_999_999.0, ("line 100: 9,999,999",))
-        assert "hold 99.9% of the value and were kept" in found.text
+        assert "and 99.9% of the value: kept" in found.text
         mended = read(table, **as_set(found))
         assert mended.rejected_by_rule == {"amount_too_large": 1}
         assert set(named(mended)) == {"amount_too_large"}

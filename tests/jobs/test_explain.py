@@ -18,9 +18,9 @@ from guanxi.jobs.train_labels import train_labels
 from guanxi.params import load_params
 from guanxi.pipeline.correction import BLEND
 from guanxi.registry._bundle import log_bundle
+from guanxi.registry._run_log import open_run
 from guanxi.registry.loaded_model import export
 from guanxi.registry.registration import register
-from guanxi.registry.run_log import open_run
 from guanxi.registry.store import open_store
 from guanxi.report.story import text
 

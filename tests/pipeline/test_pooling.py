@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from guanxi.pipeline.pooling import Estimate, follow_ratios, pool_ratios
+from guanxi.pipeline._pooling import Estimate, follow_ratios, pool_ratios
 
 amounts = st.floats(0.0, 1e6)
 

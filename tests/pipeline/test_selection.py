@@ -24,10 +24,10 @@ from guanxi.pipeline.selection import (
     CANDIDATES,
     USUAL,
     _choose_models,
+    _is_at_edge,
     _only,
     _with_one_inside,
     fit_quietly,
-    is_at_edge,
 )
 from guanxi.served.purchases.registry import PROCESSES
 from guanxi.served.scorer import Scorer
@@ -122,14 +122,14 @@ class TestEdge:
         return simulate_nbd({"r": 1.0, "alpha": 10.0}, n=800, T=300.0, seed=3)
 
     def test_a_fallback_is_at_the_edge(self):
-        assert is_at_edge(fit_quietly(transaction_model("bg_nbd"), self.never_leaving()))
+        assert _is_at_edge(fit_quietly(transaction_model("bg_nbd"), self.never_leaving()))
 
     def test_parameters_that_split_customers_are_at_the_edge(self):
         truth = {"r": 1.0, "alpha": 5.0, "a": 0.1, "b": 0.3}
         rows = simulate_bg_nbd(truth, n=3000, T=100.0, seed=3)
         model = fit_quietly(transaction_model("bg_nbd"), rows)
         assert model.params_["a"] + model.params_["b"] < 1.0
-        assert is_at_edge(model)
+        assert _is_at_edge(model)
 
     def test_a_fit_at_the_edge_does_not_serve_alone(self, sample_log):
         inside = self.fitted("mbg_nbd", sample_log)

@@ -14,9 +14,9 @@ import pytest
 from guanxi.params import MLflowParams, Params
 from guanxi.registry import loaded_model
 from guanxi.registry._local_store import database_file
+from guanxi.registry._run_log import open_run
 from guanxi.registry.aliases import read_aliases
 from guanxi.registry.log import TrainingRecord, _log_dataset
-from guanxi.registry.run_log import open_run
 from guanxi.registry.store import open_store, store_uri
 
 

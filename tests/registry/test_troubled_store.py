@@ -19,7 +19,7 @@ from guanxi.data.sinks.files import write_text
 from guanxi.data.sinks.output_location import parse_output_location
 from guanxi.errors import OutputError, ParamsError, RegistryError
 from guanxi.params import MLflowParams, load_params
-from guanxi.registry import _local_store, run_log
+from guanxi.registry import _local_store, _run_log
 from guanxi.registry.health import database_findings
 from guanxi.registry.loaded_model import load_model
 from guanxi.registry.store import _locked, check_store, open_store
@@ -234,7 +234,7 @@ def test_runs_of_killed_processes_are_closed_and_those_of_others_left(here, capl
         tags = {"guanxi.process": process, "guanxi.host": host}
         return here.client.create_run(here.experiment_id, tags=tags).info.run_id
 
-    own = run_log._host()
+    own = _run_log._host()
     dead, alive = started("1-1", own), started(identity(), own)
     elsewhere, unknown = started("1-1", "0@elsewhere"), here.client.create_run(here.experiment_id).info.run_id
     with caplog.at_level(logging.WARNING):
@@ -247,7 +247,7 @@ def test_runs_of_killed_processes_are_closed_and_those_of_others_left(here, capl
 def test_a_training_names_its_process(store):
     run_id = store.client.get_model_version("guanxi", "1").run_id
     tags = store.client.get_run(run_id).data.tags
-    assert tags["guanxi.host"] == run_log._host()
+    assert tags["guanxi.host"] == _run_log._host()
     assert tags["guanxi.process"].split("-")[0].isdecimal()
 
 
@@ -275,7 +275,7 @@ def test_a_figure_that_fails_is_left_out(here, caplog):
         figure.text(0.5, 0.5, "$\\no such formula$")
         return figure
 
-    with run_log.open_run(here, {}) as run_id:
+    with _run_log.open_run(here, {}) as run_id:
         figures = {
             "a.png": broken, "b.png": matplotlib.figure.Figure, "more/c.png": broken_when_rendered,
             "more/d.png": matplotlib.figure.Figure,

@@ -10,13 +10,13 @@ from typing import Any
 import ibis
 
 from guanxi.data._column_proposals import columns_option, is_wide, propose_columns
+from guanxi.data._findings import DataFinding
 from guanxi.data._identifiers import identifier, present
 from guanxi.data._number_formats import resolve_numbers
 from guanxi.data._numbers import read_number
 from guanxi.data._offsets import offset_findings
 from guanxi.data._time_formats import resolve_times
 from guanxi.data._times import read_time
-from guanxi.data.findings import DataFinding
 from guanxi.data.sources.source_table import ROW, SourceTable
 from guanxi.errors import SourceError
 from guanxi.params import OPTIONAL_COLUMNS, REQUIRED_COLUMNS, DataParams

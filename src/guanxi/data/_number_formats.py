@@ -11,8 +11,8 @@ import ibis
 import numpy as np
 import pandas as pd
 
+from guanxi.data._findings import DataFinding, told
 from guanxi.data._numbers import CURRENCY, read_number
-from guanxi.data.findings import DataFinding, told
 from guanxi.errors import DataError
 from guanxi.params import DataParams
 

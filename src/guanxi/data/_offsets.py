@@ -10,8 +10,8 @@ from zoneinfo import ZoneInfo
 import ibis
 import pandas as pd
 
+from guanxi.data._findings import DataFinding, share_of, told
 from guanxi.data._times import read_time
-from guanxi.data.findings import DataFinding, share_of, told
 from guanxi.params import DataParams
 
 _OFFSET = r":\d\d(?:[.,]\d+)?\s*(?:UTC|GMT)?([+-]\d\d)(?::?(\d\d))?(?:\s*\([^()]*\))?\s*$"

@@ -9,10 +9,10 @@ from typing import Any
 import ibis
 import pandas as pd
 
+from guanxi.data._findings import DataFinding, counted, share_of, told
 from guanxi.data._identifiers import present
 from guanxi.data._numbers import CURRENCY
-from guanxi.data.findings import DataFinding, counted, share_of, told
-from guanxi.data.plausibility import SHOWN, rounded
+from guanxi.data._plausibility import SHOWN, rounded
 from guanxi.data.sources.source_table import ROW, SourceTable
 from guanxi.params import DataParams
 

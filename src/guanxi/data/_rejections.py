@@ -10,8 +10,8 @@ import ibis
 
 from guanxi.data import rules
 from guanxi.data._columns import _mapping
-from guanxi.data.findings import DataFinding, Phrase, share_of, told
-from guanxi.data.plausibility import SHOWN, rounded
+from guanxi.data._findings import DataFinding, Phrase, share_of, told
+from guanxi.data._plausibility import SHOWN, rounded
 from guanxi.data.sources.source_table import SourceTable, free_names
 from guanxi.params import DataParams
 

@@ -10,8 +10,8 @@ from typing import Any
 import ibis
 import pandas as pd
 
+from guanxi.data._findings import DataFinding, told
 from guanxi.data._totals import find_totals
-from guanxi.data.findings import DataFinding, told
 from guanxi.params import DataParams
 
 _GUESTS = ("0", "-1")

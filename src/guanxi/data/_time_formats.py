@@ -14,6 +14,7 @@ from typing import Any
 import ibis
 import pandas as pd
 
+from guanxi.data._findings import DataFinding, told
 from guanxi.data._times import (
     EXCEL,
     FIRST_TIME,
@@ -26,7 +27,6 @@ from guanxi.data._times import (
     parse,
     parse_day,
 )
-from guanxi.data.findings import DataFinding, told
 from guanxi.errors import DataError
 from guanxi.params import DataParams
 

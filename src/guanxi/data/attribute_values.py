@@ -65,13 +65,13 @@ def number_or_text(values: pd.Series[Any]) -> pd.Series[Any]:
     return _to_number(text) if _all_numbers(text) else text
 
 
-def may_be_written_numbers(values: pd.Series[Any]) -> bool:
+def _may_be_written_numbers(values: pd.Series[Any]) -> bool:
     """Whether all values have digits, signs and currencies only, and some are not plain numbers.
 
     Examples
     --------
-    >>> may_be_written_numbers(pd.Series(["$12.30", "1,430"])), may_be_written_numbers(pd.Series(["1", "2"]))
-    (True, False)
+    >>> [_may_be_written_numbers(pd.Series(values)) for values in (["$12.30", "1,430"], ["1", "2"])]
+    [True, False]
     """
     text = to_text(values)
     return not _all_numbers(text) and bool(text.dropna().str.fullmatch(_DIGITS_AND_SIGNS).all())

@@ -22,10 +22,10 @@ from guanxi.data.attribute_values import (
     IS_DATE,
     MISSING,
     _all_numbers,
+    _may_be_written_numbers,
     _read_label,
     _split_label,
     _to_number,
-    may_be_written_numbers,
     number_or_text,
     to_text,
     why_useless,
@@ -194,7 +194,7 @@ def _written_numbers(
     """Read the text columns of numbers, if some are written with signs of currency or thousands."""
     schema = found.table.schema()
     texts = [str(name) for name in rows if name != id_column and schema[name].is_string()]
-    signed = [name for name in texts if may_be_written_numbers(rows[name])]
+    signed = [name for name in texts if _may_be_written_numbers(rows[name])]
     if not signed:
         return {}
     plain = [name for name in texts if _all_numbers(to_text(rows[name]))]

@@ -15,7 +15,7 @@ import duckdb
 import ibis
 import pandas as pd
 
-from guanxi.data.temporary import make_folder
+from guanxi.data.temporary import _make_folder
 from guanxi.errors import OutputError, ParamsError
 
 _MOST_THREADS = 4  # each needs a share of the memory
@@ -44,7 +44,7 @@ def _connect(timezone: str = "UTC", memory: str | None = None) -> Any:
     warnings.filterwarnings("ignore", category=DeprecationWarning, module=r"ibis\.formats\.pandas")
     connection = ibis.duckdb.connect()
     # By default the engine would spill to the working folder and leave the files there.
-    folder = str(make_folder())
+    folder = str(_make_folder())
     weakref.finalize(connection, shutil.rmtree, folder, ignore_errors=True)
     connection.con.execute("SET temp_directory = $folder", {"folder": folder})
     if memory:

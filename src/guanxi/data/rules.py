@@ -11,13 +11,13 @@ from typing import Any
 import ibis
 
 from guanxi.data._columns import NUMBERS, _mapping
+from guanxi.data._findings import Phrase
 from guanxi.data._identifiers import present
 from guanxi.data._number_formats import number_advice
 from guanxi.data._stand_ins import StandIns
 from guanxi.data._time_formats import time_advice
 from guanxi.data._times import FIRST_TIME
 from guanxi.data._totals import is_word
-from guanxi.data.findings import Phrase
 from guanxi.data.sources.source_table import SourceTable
 from guanxi.params import DataParams
 from guanxi.served.texts import Language, texts
@@ -140,10 +140,10 @@ def _advice(rule: str, source: SourceTable, params: DataParams) -> Phrase:
         return Phrase("advice", rule, (("shown", shown),))
     if rule in source.advice:
         return Phrase("advice", "shown", (("shown", source.advice[rule]),))
-    return plain_advice(rule)
+    return _plain_advice(rule)
 
 
-def plain_advice(rule: str) -> Phrase:
+def _plain_advice(rule: str) -> Phrase:
     """Advise on a rule without looking at the lines, which may be on other machines."""
     if rule == "unparsable_amount":
         return Phrase("advice", "non_finite_amount")

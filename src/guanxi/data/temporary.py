@@ -15,7 +15,7 @@ from pathlib import Path
 from guanxi.data.processes import identity, is_alive
 
 
-def make_folder(beside: Path | None = None) -> Path:
+def _make_folder(beside: Path | None = None) -> Path:
     """Make an empty folder of a random name that only this user can enter.
 
     Parameters
@@ -28,7 +28,7 @@ def make_folder(beside: Path | None = None) -> Path:
 
 @contextmanager
 def temporary_folder(beside: Path | None = None) -> Iterator[Path]:
-    """Make a folder as :func:`make_folder` does, and remove it afterwards.
+    """Make a folder as :func:`_make_folder` does, and remove it afterwards.
 
     Examples
     --------
@@ -37,7 +37,7 @@ def temporary_folder(beside: Path | None = None) -> Iterator[Path]:
     >>> folder.exists()
     False
     """
-    folder = make_folder(beside)
+    folder = _make_folder(beside)
     try:
         yield folder
     finally:
@@ -45,7 +45,7 @@ def temporary_folder(beside: Path | None = None) -> Iterator[Path]:
 
 
 def remove_abandoned(beside: Path | None = None) -> list[Path]:
-    """Remove the folders of :func:`make_folder` whose process on this machine is dead; return them."""
+    """Remove the folders of :func:`_make_folder` whose process on this machine is dead; return them."""
     pattern = re.compile(rf"{re.escape(_prefix(beside))}{_machine()}-(\d+-\d+)-\w+")
     removed = []
     for path in sorted((beside or Path(tempfile.gettempdir())).glob(f"{_prefix(beside)}*")):

@@ -14,13 +14,13 @@ import pandas as pd
 
 from guanxi.data import rules
 from guanxi.data._columns import _mapping, canonical_columns, resolve_formats
+from guanxi.data._findings import DataFinding, Phrase, told
 from guanxi.data._other_columns import examine_other_columns
+from guanxi.data._plausibility import examine
 from guanxi.data._rejections import rejections
 from guanxi.data._stand_ins import find_stand_ins
 from guanxi.data.chunks import ChunkQuery, CustomerChunks
 from guanxi.data.engine import _all_cores, _check_timestamp_format, _connect, explain_no_space
-from guanxi.data.findings import DataFinding, Phrase, told
-from guanxi.data.plausibility import examine
 from guanxi.data.sources.source import Source, read_source
 from guanxi.data.sources.source_table import ROW, SourceTable, free_names
 from guanxi.errors import DataError, ParamsError

@@ -7,7 +7,7 @@ from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from guanxi.data import rules
-from guanxi.data.findings import DataFinding, told
+from guanxi.data._findings import DataFinding, told
 from guanxi.data.transactions import TransactionLog
 from guanxi.errors import DataError, HistoryError
 from guanxi.served.texts import Language

@@ -125,7 +125,7 @@ def letters_in_words(language: Language) -> str:
     return str(texts("guanxi.evaluation", language)["grade"]["letters"])
 
 
-def shorter_window(days: int, horizon_days: int, language: Language) -> str:
+def _shorter_window(days: int, horizon_days: int, language: Language) -> str:
     """Say that the window measured is shorter than the horizon."""
     said = str(texts("guanxi.evaluation", language)["grade"]["shorter"])
     return said.format(days=days, horizon_days=horizon_days)

@@ -18,7 +18,7 @@ from guanxi.evaluation._bootstrap import bootstrap
 from guanxi.evaluation._crps import _customer_crps
 from guanxi.evaluation._predictive import measure_distributions
 from guanxi.evaluation.decomposition import LossName, _decompose
-from guanxi.evaluation.grade import Grade, OutcomeName, _grade_forecast, shorter_window
+from guanxi.evaluation.grade import Grade, OutcomeName, _grade_forecast, _shorter_window
 from guanxi.evaluation.realised_performance import outcomes, with_outcomes
 from guanxi.features.rfm import purchases_until
 from guanxi.features.snapshots import snapshot
@@ -150,7 +150,7 @@ def evaluate_holdout(
     measured, differences = _compare(table, own | naive, crps, seed, thorough)
     distributions = measure_distributions(twin, table).assign(model=GUANXI)
     longer = forecast_days is not None and forecast_days > horizon_days
-    cap = shorter_window(horizon_days, forecast_days or 0, language) if longer else None
+    cap = _shorter_window(horizon_days, forecast_days or 0, language) if longer else None
     parts = [_decompositions(table, own)] if thorough else []
     return Holdout(
         cutoff=twin.as_of,

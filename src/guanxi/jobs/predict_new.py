@@ -17,17 +17,19 @@ from guanxi.data.sources.source import Source
 from guanxi.data.transactions import TransactionLog, data_digest, read_transactions
 from guanxi.errors import HistoryError
 from guanxi.features.acquisition import acquisition_attributes, acquisitions
-from guanxi.jobs._opened_log import show_findings, source_name
+from guanxi.jobs._opened_log import last_day_used, show_findings, source_name
 from guanxi.jobs._parts import PartFolder, only_writer
 from guanxi.jobs._scoring import Manifest
 from guanxi.jobs.predict import _check_not_the_source, _Job
 from guanxi.jobs.reporter import Reporter
 from guanxi.params import Params, RelationsParams
+from guanxi.params.python_advice import advises_in_python
 from guanxi.pipeline.new_customers import new_customer_values
 from guanxi.registry.loaded_model import LoadedTransactionModel
 from guanxi.registry.other_mlflow import leave_mlflow_alone
 
 
+@advises_in_python()
 @leave_mlflow_alone()
 def predict_new(
     source: Source,
@@ -110,7 +112,7 @@ def summary_text(table: pd.DataFrame) -> str:
 
 
 def _values(log: TransactionLog, loaded: LoadedTransactionModel, job: _Job) -> pd.DataFrame:
-    as_of = job.params.as_of or log.last_day
+    as_of = last_day_used(log, job.params, job.reporter)
     customers = acquisitions(log, as_of)
     if customers.empty:
         raise HistoryError(f"{log.source}: nobody had bought by {as_of}, the data begins on {log.first_day}")

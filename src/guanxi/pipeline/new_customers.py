@@ -20,7 +20,7 @@ from scipy.special import ndtri
 
 from guanxi.features.acquisition import MONTH, OVERALL
 from guanxi.periods import DAYS_PER_YEAR, DISCOUNT_PERIOD_DAYS, add_days
-from guanxi.pipeline.pooling import Estimate, follow_ratios, pool_ratios
+from guanxi.pipeline._pooling import Estimate, follow_ratios, pool_ratios
 from guanxi.served.model import ServedModel
 from guanxi.served.numerics import parameter_points
 from guanxi.served.purchases.process import discounted

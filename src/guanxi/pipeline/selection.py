@@ -112,12 +112,12 @@ def _with_one_inside(
     """
     for target in _TARGETS:
         names = getattr(choice, target)
-        if not all(is_at_edge(fitted[name]) for name in names):
+        if not all(_is_at_edge(fitted[name]) for name in names):
             continue
         for other in candidates:
             with suppress(FitError, DataError):  # such as gaps of 0, which have no regularity
                 fitted[other] = fitted.get(other) or fit(other)
-        inside = [name for name in candidates if name in fitted and not is_at_edge(fitted[name])]
+        inside = [name for name in candidates if name in fitted and not _is_at_edge(fitted[name])]
         if inside:
             why = f"{inside[0]} added, since {' and '.join(names)} ended at the edge of the parameters"
             added: dict[str, Any] = {
@@ -128,7 +128,7 @@ def _with_one_inside(
     return choice
 
 
-def is_at_edge(model: TransactionModel) -> bool:
+def _is_at_edge(model: TransactionModel) -> bool:
     """Whether a fit ended at the edge of its parameters: their limits, a fallback, or a + b below 1.
 
     Examples
@@ -136,7 +136,7 @@ def is_at_edge(model: TransactionModel) -> bool:
     >>> from guanxi.models import BetaGeoNBD
     >>> from guanxi.simulation import simulate_bg_nbd
     >>> rfm = simulate_bg_nbd({"r": 0.5, "alpha": 4.5, "a": 0.8, "b": 2.5}, n=500, T=40.0, seed=1)
-    >>> is_at_edge(BetaGeoNBD().fit(rfm))
+    >>> _is_at_edge(BetaGeoNBD().fit(rfm))
     False
     """
     report, params = model.fit_report_, model.params_
@@ -193,7 +193,7 @@ def _compare(cutoff: date, rows: pd.DataFrame, window_days: int, seed: int, cand
         none = np.clip(none, _LEAST, 1.0 - _LEAST)
         losses["counts"][members] = _levelled(PURCHASES, rows, np.log(np.maximum(count, _LEAST)))
         losses["churn"][members] = _levelled(CHURN, rows, np.log(none) - np.log1p(-none))
-    return _Window(cutoff, losses, {name for name, model in fitted.items() if not is_at_edge(model)})
+    return _Window(cutoff, losses, {name for name, model in fitted.items() if not _is_at_edge(model)})
 
 
 def _fit(rows: pd.DataFrame, candidates: Members) -> dict[str, TransactionModel]:

@@ -13,11 +13,11 @@ from typing import Literal
 
 from guanxi.errors import GuanxiError
 from guanxi.registry import _local_store as local
+from guanxi.registry._run_log import running
 from guanxi.registry.aliases import CHAMPION, SMOKE_TEST, read_aliases
 from guanxi.registry.label_log import label_store
 from guanxi.registry.registration import load_tested
-from guanxi.registry.run_log import running
-from guanxi.registry.store import ADDRESS_VARIABLE, Store, deleted_experiment
+from guanxi.registry.store import ADDRESS_VARIABLE, Store, _deleted_experiment
 
 Level = Literal["ok", "note", "wrong"]
 _LEAST_FREE = 500 * 1024**2
@@ -142,7 +142,7 @@ def _experiment(store: Store) -> Iterator[Finding]:
         return
     found = store.client.get_experiment(store.experiment_id)
     if found.lifecycle_stage == "deleted":
-        text = deleted_experiment(store.uri, found.name, found.experiment_id)
+        text = _deleted_experiment(store.uri, found.name, found.experiment_id)
         yield Finding("wrong", "experiment", text)
         return
     folder = local.local_folder(found.artifact_location)

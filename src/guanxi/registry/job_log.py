@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
+from guanxi.registry._run_log import log_values, open_run
 from guanxi.registry.log import log_figures
-from guanxi.registry.run_log import log_values, open_run
 from guanxi.registry.store import Store, _quiet_warnings
 
 _NOT_IN_NAMES = re.compile(r"[^\w.\- ]")

@@ -19,7 +19,7 @@ _RESTORE = "restore it from a backup, or name another version, as in models:/gua
 _GONE = ("No such artifact", "No such file", "Failed to download")
 
 
-def check_description(uri: str, folder: Path) -> None:
+def _check_description(uri: str, folder: Path) -> None:
     """Refuse what is no model of guanxi before any of its code runs, and one whose description is damaged.
 
     Raises
@@ -42,7 +42,7 @@ def check_description(uri: str, folder: Path) -> None:
     raise RegistryError(f"cannot load model {redact(uri)}: {reason}")
 
 
-def why_not_loaded(error: Exception) -> str:
+def _why_not_loaded(error: Exception) -> str:
     """Say why a model whose files were found does not load."""
     text = redact(first_line(error))[:300].rstrip(".")
     if "is damaged" in text:
@@ -53,7 +53,7 @@ def why_not_loaded(error: Exception) -> str:
     return f"MLmodel or {_CODE} is damaged ({type(error).__name__}: {reason}); {_RESTORE}"
 
 
-def why_not_found(error: Exception, uri: str) -> str:
+def _why_not_found(error: Exception, uri: str) -> str:
     """Say why the files of a model are not found."""
     text = redact(first_line(error))[:300].rstrip(".")
     if "://" not in uri and not uri.startswith(STORE_SCHEMES) and not Path(uri).exists():

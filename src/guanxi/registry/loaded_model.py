@@ -17,7 +17,7 @@ from guanxi.data.sources.redaction import redact
 from guanxi.data.temporary import remove_abandoned, temporary_folder
 from guanxi.errors import OutputError, ParamsError, RegistryError
 from guanxi.registry._sanity import impossible
-from guanxi.registry.load_errors import check_description, why_not_found, why_not_loaded
+from guanxi.registry.load_errors import _check_description, _why_not_found, _why_not_loaded
 from guanxi.registry.store import Store, _import_mlflow, _quiet_warnings
 from guanxi.served.model import AnyServedModel, ServedLabelModel, ServedModel, from_json
 
@@ -229,15 +229,15 @@ def load_model(uri: str, store: Store | None = None) -> LoadedModel:
             version, location = _found(uri, store)
             folder = Path(_download(location, store))
     except Exception as error:
-        raise RegistryError(f"cannot load model {redact(uri)}: {why_not_found(error, uri)}") from error
-    check_description(uri, folder)
+        raise RegistryError(f"cannot load model {redact(uri)}: {_why_not_found(error, uri)}") from error
+    _check_description(uri, folder)
     try:
         with _quiet_warnings():
             pyfunc = _import_mlflow().pyfunc.load_model(str(folder), suppress_warnings=True)
             features = list(pyfunc.metadata.get_input_schema().input_names())
             source = str(pyfunc.metadata.metadata["source"])
     except Exception as error:
-        raise RegistryError(f"cannot load model {redact(uri)}: {why_not_loaded(error)}") from error
+        raise RegistryError(f"cannot load model {redact(uri)}: {_why_not_loaded(error)}") from error
     served = _read_served(uri, folder)
     return _LOADED[served.task](
         uri=uri,

@@ -19,7 +19,7 @@ from guanxi.params import Params
 from guanxi.pipeline.fit import FittedModels, fit_notes
 from guanxi.pipeline.tuning import TUNED, choice
 from guanxi.registry._bundle import Fitted, log_bundle
-from guanxi.registry.run_log import log_values, open_run
+from guanxi.registry._run_log import log_values, open_run
 from guanxi.registry.store import Store, _quiet_warnings
 from guanxi.registry.twins import TWIN, TWIN_DAY_TAG, TWIN_TAG, WINDOW_TAGS, _held_out_file
 

@@ -20,7 +20,7 @@ def leave_mlflow_alone() -> Iterator[None]:
     """Switch autologging off for our fits; restore it, MLflow's log levels and the environment at the end.
 
     A decorator of every public function. Our own logging uses no address, experiment or active run of
-    MLflow's global state: see :mod:`guanxi.registry.run_log`.
+    MLflow's global state: see :mod:`guanxi.registry._run_log`.
     """
     _enter()
     try:

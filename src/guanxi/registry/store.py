@@ -17,7 +17,7 @@ from guanxi.errors import RegistryError
 from guanxi.params import MLflowParams
 from guanxi.registry import _local_store as local
 from guanxi.registry import _postgres_lock
-from guanxi.registry.run_log import close_killed_runs
+from guanxi.registry._run_log import close_killed_runs
 
 ADDRESS_VARIABLE = "MLFLOW_TRACKING_URI"
 _FOLDER, _DATABASE = "mlruns", "mlflow.db"
@@ -304,11 +304,11 @@ def _experiment(client: Any, name: str, uri: str, create: bool) -> str:
     if found is None:
         return ""
     if create and found.lifecycle_stage == "deleted":
-        raise RegistryError(deleted_experiment(uri, name, found.experiment_id))
+        raise RegistryError(_deleted_experiment(uri, name, found.experiment_id))
     return str(found.experiment_id)
 
 
-def deleted_experiment(uri: str, name: str, experiment_id: str) -> str:
+def _deleted_experiment(uri: str, name: str, experiment_id: str) -> str:
     """Say how to go on after somebody deleted the experiment."""
     restore = f"mlflow experiments restore --experiment-id {experiment_id}"
     return (

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from guanxi.data.findings import DataFinding
+from guanxi.data._findings import DataFinding
 from guanxi.data.spark import log as spark_log
 from guanxi.data.spark.engine import open_spark
 from guanxi.data.transactions import read_transactions

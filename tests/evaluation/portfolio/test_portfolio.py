@@ -26,7 +26,7 @@ from guanxi.evaluation.portfolio._forecasts import (
     spend_variance,
     window_cutoffs,
 )
-from guanxi.evaluation.portfolio.totals import _portfolio_intervals, total_errors
+from guanxi.evaluation.portfolio.totals import _portfolio_intervals, _total_errors
 from guanxi.models.purchase_models import transaction_model
 from guanxi.pipeline.level.forecast import LogError, fit_level
 from guanxi.pipeline.level.refits import refit_models
@@ -267,7 +267,7 @@ class TestWindows:
         forecaster = btyd_forecaster(log)
         customers, made = forecaster(as_of, 273)
         models = [partial(transaction_model, "bg_nbd")]
-        errors = total_errors(fit_level(refit_models(log, as_of, models, with_spend=True), 273), 273)
+        errors = _total_errors(fit_level(refit_models(log, as_of, models, with_spend=True), 273), 273)
         ends = intervals(made, rolling_errors(log, as_of, 273, forecaster), 273, errors)
         actual = customer_outcomes(log, as_of, 273, customers).sum()
         log.close()

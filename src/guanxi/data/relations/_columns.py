@@ -8,11 +8,11 @@ from typing import Any
 import ibis
 
 from guanxi.data._columns import GIVEN, Keep, find_formats, repeated
+from guanxi.data._findings import DataFinding
 from guanxi.data._identifiers import identifier, identifier_like, present
 from guanxi.data._number_formats import resolve_numbers
 from guanxi.data._numbers import read_number
 from guanxi.data._times import read_time
-from guanxi.data.findings import DataFinding
 from guanxi.data.sources.source_table import ROW, SourceTable
 from guanxi.errors import DataError, SourceError
 from guanxi.params import RELATION_COLUMNS, DataParams, RelationParams

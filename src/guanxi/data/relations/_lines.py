@@ -8,11 +8,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from guanxi.data._findings import DataFinding
 from guanxi.data._identifiers import present
 from guanxi.data._time_formats import time_advice
 from guanxi.data.attributes import _readable_columns
 from guanxi.data.engine import _check_timestamp_format, explain_no_space
-from guanxi.data.findings import DataFinding
 from guanxi.data.relations import rules as relation_rules
 from guanxi.data.relations._columns import TIMES, UNREADABLE, canonical_relation, resolve_relation
 from guanxi.data.sources.source import Source, read_source

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from guanxi.data._findings import share_of
 from guanxi.data.engine import _connect
-from guanxi.data.findings import share_of
 from guanxi.data.relations import rules
 from guanxi.data.relations._lines import RelationLines, RelationReader
 from guanxi.data.sources.source import Source

@@ -12,7 +12,7 @@ import duckdb
 import pandas as pd
 import pyarrow as pa
 
-from guanxi.data.sinks.formulas import neutralise_texts
+from guanxi.data.sinks.formulas import _neutralise_texts
 from guanxi.data.sinks.own_files import check_no_link
 from guanxi.data.sources._databases import is_sqlite
 from guanxi.data.sources.source_table import first_line
@@ -85,7 +85,7 @@ def write_table(table: pd.DataFrame, path: Path) -> None:
     if path.suffix.lower() == ".parquet":
         write_atomically(path, lambda temporary: table.to_parquet(temporary, index=False))
     else:
-        write_atomically(path, lambda temporary: neutralise_texts(table).to_csv(temporary, index=False))
+        write_atomically(path, lambda temporary: _neutralise_texts(table).to_csv(temporary, index=False))
 
 
 def write_engine_table(

@@ -28,12 +28,12 @@ def neutralise(text: str) -> str:
     return f"'{text}" if text.startswith(FORMULA_STARTS) else text
 
 
-def neutralise_texts(table: pd.DataFrame) -> pd.DataFrame:
+def _neutralise_texts(table: pd.DataFrame) -> pd.DataFrame:
     """Apply :func:`neutralise` to the texts and headings of a table for CSV, except where a text is a number.
 
     Examples
     --------
-    >>> neutralise_texts(pd.DataFrame({"id": ["-1", "=1+1"]}))["id"].tolist()
+    >>> _neutralise_texts(pd.DataFrame({"id": ["-1", "=1+1"]}))["id"].tolist()
     ['-1', "'=1+1"]
     """
 

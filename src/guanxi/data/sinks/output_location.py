@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 
 from guanxi.data.sinks import files
 from guanxi.data.sinks._database_tables import DuckDBLocation, PostgresLocation
-from guanxi.data.sinks.formulas import neutralise_texts
+from guanxi.data.sinks.formulas import _neutralise_texts
 from guanxi.data.sinks.own_files import PARTS, PLAN, check_only_own, is_ours, remove_own
 from guanxi.data.sources._databases import SCHEMES
 from guanxi.data.sources.redaction import redact
@@ -189,4 +189,4 @@ def _join_csv(parts: Sequence[Path], path: Path) -> None:
     with path.open("w", encoding="utf-8", newline="") as file:
         for part in parts:
             table: pa.Table = pq.read_table(part)
-            neutralise_texts(table.to_pandas()).to_csv(file, index=False, header=part == parts[0])
+            _neutralise_texts(table.to_pandas()).to_csv(file, index=False, header=part == parts[0])

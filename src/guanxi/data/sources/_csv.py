@@ -6,15 +6,15 @@ import codecs
 from pathlib import Path
 from typing import Any
 
+from guanxi.data._findings import DataFinding
 from guanxi.data.engine import explain_no_space
-from guanxi.data.findings import DataFinding
 from guanxi.data.sources._decoding import marked_encoding, plain_text, propose
 from guanxi.data.sources._dialect import Dialect, detect, standard_copy
 from guanxi.data.sources._encodings import encoding_advice
 from guanxi.data.sources._quotes import double_quotes, escapes_quotes, repair_quotes
 from guanxi.data.sources._sql import escape_glob, identifier, literal
 from guanxi.data.sources._unpacking import DataFile
-from guanxi.data.sources.source_table import ROW, SourceTable, create_unreadable
+from guanxi.data.sources.source_table import ROW, SourceTable, _create_unreadable
 from guanxi.errors import OutputError, SourceError
 from guanxi.params import DataParams
 
@@ -68,7 +68,7 @@ def read(
 def _create_tables(connection: Any, names: list[str]) -> None:
     columns = ", ".join(f"{identifier(name)} VARCHAR" for name in names)
     connection.raw_sql(f"CREATE OR REPLACE TABLE source ({columns}, {ROW} BIGINT)")
-    create_unreadable(connection)
+    _create_unreadable(connection)
 
 
 def _load(connection: Any, given: Path, text: Path, copy: Path, dialect: Dialect) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from guanxi.data.findings import DataFinding
+from guanxi.data._findings import DataFinding
 from guanxi.data.sources import _splitting
 from guanxi.data.sources._decoding import propose
 from guanxi.data.sources._encodings import encoding_advice

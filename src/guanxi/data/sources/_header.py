@@ -7,8 +7,8 @@ import unicodedata
 from collections import Counter
 from collections.abc import Sequence
 
+from guanxi.data._findings import DataFinding
 from guanxi.data._numbers import CURRENCY
-from guanxi.data.findings import DataFinding
 from guanxi.data.sources.source_table import _check_names
 from guanxi.errors import SourceError
 from guanxi.params import REQUIRED_COLUMNS, DataParams

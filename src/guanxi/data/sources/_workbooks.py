@@ -5,7 +5,7 @@ from __future__ import annotations
 from fnmatch import fnmatchcase
 from typing import Any
 
-from guanxi.data.findings import DataFinding
+from guanxi.data._findings import DataFinding
 from guanxi.data.sources._header import column_names, find_header, skipped_finding
 from guanxi.data.sources._records import ColumnKinds, Record, as_text, load_records
 from guanxi.data.sources._unpacking import DataFile

@@ -7,8 +7,8 @@ from typing import Any
 
 import ibis
 
+from guanxi.data._findings import DataFinding
 from guanxi.data.engine import explain_no_space
-from guanxi.data.findings import DataFinding
 from guanxi.errors import SourceError
 
 ROW = "guanxi_row"
@@ -58,10 +58,10 @@ def _load(connection: Any, name: str, relation: str) -> SourceTable:
     # A bare row_number() streams; with the window frame that ibis adds, the engine would sort the table.
     with explain_no_space():
         connection.raw_sql(f"CREATE TABLE source AS SELECT *, row_number() OVER () AS {ROW} FROM {relation}")
-    return SourceTable(name, connection.table("source"), create_unreadable(connection))
+    return SourceTable(name, connection.table("source"), _create_unreadable(connection))
 
 
-def create_unreadable(connection: Any) -> Any:
+def _create_unreadable(connection: Any) -> Any:
     """Create the table of the lines that could not be parsed."""
     schema = ibis.schema({"line_number": "int64", "rule": "string", "line_text": "string"})
     return connection.create_table("unreadable", schema=schema, overwrite=True)

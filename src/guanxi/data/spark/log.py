@@ -14,10 +14,10 @@ import pyarrow as pa
 
 from guanxi.data import datasets, rules
 from guanxi.data._columns import canonical_columns
+from guanxi.data._findings import DataFinding
+from guanxi.data._plausibility import examine
 from guanxi.data._rejections import without_examples
 from guanxi.data._stand_ins import find_stand_ins
-from guanxi.data.findings import DataFinding
-from guanxi.data.plausibility import examine
 from guanxi.data.sources import _arrow, _databases
 from guanxi.data.sources.redaction import redact
 from guanxi.data.sources.source import _find_files
@@ -102,7 +102,7 @@ def read_transactions(engine: SparkEngine, source: str, params: DataParams) -> S
     if not by_rule.index.isna().any():
         if by_rule.empty:
             raise DataError(f"{table.name}: the source has columns but no lines: nothing to learn from")
-        raise DataError(_all_rejected(table.name, rejected, lambda rule: str(rules.plain_advice(rule))))
+        raise DataError(_all_rejected(table.name, rejected, lambda rule: str(rules._plain_advice(rule))))
     accepted = by_rule[by_rule.index.isna()].iloc[0]
     everyone = judged.filter(judged.customer_id.notnull()).agg(n=judged.customer_id.nunique())
     lines = engine.table("lines", engine.frame(judged.filter(judged.rule.isnull()).drop("rule")))
@@ -125,7 +125,7 @@ def read_transactions(engine: SparkEngine, source: str, params: DataParams) -> S
         value=float(accepted["value"]) if has_amounts else math.nan,
         findings=(
             *stand_ins.findings,
-            *without_examples(table, rejected, values, n_accepted, rules.plain_advice),
+            *without_examples(table, rejected, values, n_accepted, rules._plain_advice),
             *(() if has_amounts else (WITHOUT_AMOUNTS,)),
             *examine(lines, params, engine.rows),
         ),

@@ -54,7 +54,7 @@ _STEP = 0.005
 _LOGS = np.arange(-800, 801) * _STEP  # grid of log errors, up to a factor of e^4
 
 
-class SegmentError(NamedTuple):
+class _SegmentError(NamedTuple):
     """Posterior of a segment's log error relative to that of all customers."""
 
     shift: float
@@ -121,7 +121,7 @@ def _informative(windows: pd.DataFrame) -> pd.DataFrame:
     return windows[~empty & (windows["noise"] <= _LARGEST_NOISE)]
 
 
-def _of_segments(windows: pd.DataFrame, horizon_days: int) -> Callable[[Any], SegmentError]:
+def _of_segments(windows: pd.DataFrame, horizon_days: int) -> Callable[[Any], _SegmentError]:
     """Return the function that gives the error of each segment relative to all customers."""
     log_ratio = np.log(windows["actual"].to_numpy(np.float64) / windows["forecast"].to_numpy(np.float64))
     windows = windows.assign(error=log_ratio, ratio=horizon_days / windows["window_days"].astype(np.float64))
@@ -132,14 +132,14 @@ def _of_segments(windows: pd.DataFrame, horizon_days: int) -> Callable[[Any], Se
     parts["error"] -= parts["error_of_base"]
     variance = float(_posterior(parts) @ _DEVIATIONS**2)
 
-    def segment_error(segment: Any) -> SegmentError:
+    def segment_error(segment: Any) -> _SegmentError:
         """Compute the normal posterior: half of the variance persists, half is redrawn in each window."""
         if segment is None:
-            return SegmentError(0.0, 0.0)
+            return _SegmentError(0.0, 0.0)
         known = parts[parts["segment"] == segment]
         precision = 1.0 / (0.5 * variance / known["ratio"] + known["noise"])
         remaining = 1.0 / (1.0 / (0.5 * variance) + precision.sum())
-        return SegmentError(float(precision @ known["error"]) * remaining, 0.5 * variance + remaining)
+        return _SegmentError(float(precision @ known["error"]) * remaining, 0.5 * variance + remaining)
 
     return segment_error
 
@@ -221,7 +221,7 @@ def forecast_totals(
     purchases, spend = forecast["expected_purchases"], forecast["expected_spend"]
     forecasts = btyd_forecasts(rfm, own, fitted.spend, float(horizon_days))
     forecasts = forecasts.with_expected(purchases, purchases * spend)
-    errors = total_errors(fitted.level, horizon_days)
+    errors = _total_errors(fitted.level, horizon_days)
     tables = []
     for _, names in usual_segments(rfm, forecasts).items():
         ends = _portfolio_intervals(forecasts, windows, horizon_days, errors, level, names)
@@ -239,7 +239,7 @@ def _actual(ends: pd.DataFrame, names: pd.Series, outcomes: pd.DataFrame) -> lis
     ]
 
 
-def total_errors(level: PortfolioLevel | None, horizon_days: float) -> dict[str, LogError]:
+def _total_errors(level: PortfolioLevel | None, horizon_days: float) -> dict[str, LogError]:
     """Errors of total purchases and of total spend, around 0."""
     if level is None:
         unknown = LogError(np.ones(1), np.zeros(1), np.array([USUAL_ERROR**2]))

@@ -15,7 +15,7 @@ from typing import Any
 import ibis
 import pandas as pd
 
-from guanxi.data.findings import DataFinding, Phrase, counted, told
+from guanxi.data._findings import DataFinding, Phrase, counted, told
 from guanxi.params import DataParams
 
 Rows = Callable[[Any], Any]  # from an expression to a pandas.DataFrame
