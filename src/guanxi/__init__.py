@@ -17,6 +17,7 @@ _PUBLIC = {
     "backtest": "guanxi.jobs.backtest",
     "monitor": "guanxi.jobs.monitor",
     "train_labels": "guanxi.jobs.train_labels",
+    "plan": "guanxi.jobs.plan",
     "datasets": "guanxi.data.datasets",
 }
 

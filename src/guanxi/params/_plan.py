@@ -27,9 +27,7 @@ class PlanAction(PlaybookRule):
     @model_validator(mode="after")
     def _around_the_rate(self) -> Self:
         if self.save_rate is not None and self.arm is not None:
-            raise ValueError(
-                f"{self.action} has a save_rate and an arm to learn from: leave one of them out"
-            )
+            raise ValueError(f"{self.action} has a save_rate and an arm to learn from: leave one of them out")
         if self.save_rate_interval is not None:
             lower, upper = self.save_rate_interval
             if self.save_rate is None or not 0 <= lower <= self.save_rate <= upper <= 1:
@@ -37,9 +35,7 @@ class PlanAction(PlaybookRule):
                     f"save_rate_interval of {self.action} is [{lower}, {upper}]: give two rates around its save_rate"
                 )
         if self.maximum is not None and self.maximum < self.minimum:
-            raise ValueError(
-                f"{self.action} has a minimum of {self.minimum} and a maximum of {self.maximum}"
-            )
+            raise ValueError(f"{self.action} has a minimum of {self.minimum} and a maximum of {self.maximum}")
         return self
 
 

@@ -12,9 +12,7 @@ from guanxi.segments._conditions import Condition, parse_condition
 from guanxi.served.ordering import falling
 
 
-def playbook_conditions(
-    playbook: Sequence[PlaybookRule], name: str = "playbook rule"
-) -> list[Condition]:
+def playbook_conditions(playbook: Sequence[PlaybookRule], name: str = "playbook rule") -> list[Condition]:
     """Parse the conditions of the rules, so that mistakes are reported before any computation.
 
     Raises ParamsError if a condition cannot be parsed; the message names the rule by its number, from 1.

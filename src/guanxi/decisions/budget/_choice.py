@@ -1,9 +1,9 @@
-"""The choice of at most one action per customer under limits: exact where it can be proved, else with its gap.
+"""The choice of at most one action per customer under limits, with the proof that it is optimal or its gap.
 
 The prices of the linear relaxation decide nearly every customer; only those almost indifferent between two
 actions, the core (Balas & Zemel 1980, An Algorithm for Large Zero-One Knapsack Problems, Operations Research
-28(5)), go to the integer program. A customer whose second-best action costs more than bound less value cannot be
-chosen otherwise in a better plan, so that the plan is optimal once the core holds all others.
+28(5)), go to the integer program. A customer whose second-best action loses more than bound less value is not
+chosen otherwise in any better plan, so that the plan is optimal once the core holds all others.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 from scipy.optimize import Bounds, LinearConstraint, milp
 
-from guanxi.decisions.budget._prices import NONE, PricedChoices, Prices
+from guanxi.decisions.budget._prices import NONE, PricedChoices
 from guanxi.decisions.budget._problem import ROUNDING, Floats, Integers, PlanLimits
 from guanxi.errors import ParamsError
 
-_FIRST_CORE, _LARGEST_CORE = 2_000, 30_000
+_FIRST_CORE, _LARGEST_CORE, _SMALL_GAP = 2_000, 10_000, 1e-4
 _SCALE = 1000.0  # HiGHS stops at an absolute gap of 1e-6: with the largest profit at 1,000 it is 1e-9 of it
 _NODES = 20_000
 
@@ -61,9 +61,8 @@ class Choice:
 
 @dataclass(frozen=True)
 class Groups:
-    """Customers with the same profits: group of each customer, shape (n,), and the priced choices of groups."""
+    """Customers with the same profits: ``order`` sorts customers by group, and by key within."""
 
-    of_customer: NDArray[np.intp]
     order: NDArray[np.intp]
     choices: PricedChoices
 
@@ -107,15 +106,12 @@ def group_customers(profits: Floats, limits: PlanLimits, keys: NDArray[np.uint64
     order = np.lexsort((keys, *profits))
     ordered = profits[:, order]
     begins = np.append(True, (ordered[:, 1:] != ordered[:, :-1]).any(axis=0))[: len(order)]
-    number = np.cumsum(begins) - 1
-    of_customer = np.empty(len(order), dtype=np.intp)
-    of_customer[order] = number
-    sizes = np.bincount(number).astype(np.int64)
-    return Groups(of_customer, order, PricedChoices(ordered[:, begins], sizes, limits.matrix))
+    sizes = np.diff(np.append(np.flatnonzero(begins), len(order)))
+    return Groups(order, PricedChoices(ordered[:, begins], sizes, limits.matrix))
 
 
 def choose_in_groups(groups: Groups, limits: PlanLimits) -> Choice:
-    """Choose for customers in groups, as :func:`choose_actions`; cuts found for other bounds are used again."""
+    """Choose for customers in groups, as :func:`choose_actions`; cuts found for other bounds are reused."""
     choices, bounds = groups.choices, limits.bounds
     prices = choices.solve(bounds)
     per_action = prices.limits @ choices.matrix
@@ -123,15 +119,17 @@ def choose_in_groups(groups: Groups, limits: PlanLimits) -> Choice:
     margin = _margins(choices.profits, per_action, action, best)
     by_margin, size = np.argsort(margin, kind="stable"), _FIRST_CORE
     while True:
-        core = by_margin[:size]
-        counts = _solve_core(choices, core, action, bounds)
-        profit = _profit(choices, counts)
+        counts = _solve_core(choices, by_margin[:size], action, bounds)
+        profit = -np.inf if counts is None else _profit(choices, counts)
         missing = prices.bound - profit
         needed = int(np.searchsorted(margin[by_margin], missing, side="right"))
-        if needed <= size or size >= min(_LARGEST_CORE, len(margin)):
+        good = missing <= _SMALL_GAP * abs(prices.bound)
+        if needed <= size or size >= len(margin) or (good and needed > _LARGEST_CORE):
             break
-        size = min(max(needed, 2 * size), _LARGEST_CORE)
-    bound = profit if needed <= size else prices.bound
+        size = max(min(needed, _LARGEST_CORE), 2 * size)
+    if counts is None:
+        raise ParamsError("no plan keeps within all limits: lower plan.actions.minimum or raise the limits")
+    bound = profit if needed <= size or size >= len(margin) else prices.bound
     names = [name for name, _, _ in limits.rows]
     names += [f"minimum of {name}" for name, least in zip(limits.names, limits.minimum, strict=True) if least]
     return Choice(
@@ -154,18 +152,21 @@ def _profit(choices: PricedChoices, counts: Integers) -> float:
 
 def _solve_core(
     choices: PricedChoices, core: NDArray[np.intp], action: NDArray[np.intp], bounds: Floats
-) -> Integers:
-    """Solve the integer program of the core, with the other groups' actions as priced; counts as chosen."""
+) -> Integers | None:
+    """Solve the integer program of the core, the other groups' actions being as priced; None if infeasible."""
     counts = np.zeros(choices.profits.shape, dtype=np.int64)
     fixed = np.setdiff1d(np.flatnonzero(action != NONE), core)
     counts[action[fixed], fixed] = choices.sizes[fixed]
     left = bounds - choices.matrix @ counts.sum(axis=1)
-    counts[:, core] = _integer_program(choices.profits[:, core], choices.sizes[core], choices.matrix, left)
+    found = _integer_program(choices.profits[:, core], choices.sizes[core], choices.matrix, left)
+    if found is None:
+        return None
+    counts[:, core] = found
     return counts
 
 
-def _integer_program(profits: Floats, sizes: Integers, matrix: Floats, bounds: Floats) -> Integers:
-    """Customers per action and group with the largest profit, shape (actions, groups).
+def _integer_program(profits: Floats, sizes: Integers, matrix: Floats, bounds: Floats) -> Integers | None:
+    """Find customers per action and group with the largest profit, shape (actions, groups).
 
     Only the number of customers per action need be whole: given these, the rest is a transportation problem,
     whose vertices are whole.
@@ -173,11 +174,11 @@ def _integer_program(profits: Floats, sizes: Integers, matrix: Floats, bounds: F
     if not np.isfinite(profits).any():
         return np.zeros(profits.shape, dtype=np.int64)
     totals = _whole_totals(profits, sizes, matrix, bounds)
-    return _transport(profits, sizes, totals)
+    return None if totals is None else _transport(profits, sizes, totals)
 
 
-def _whole_totals(profits: Floats, sizes: Integers, matrix: Floats, bounds: Floats) -> Integers:
-    """Optimal number of customers per action, shape (actions,)."""
+def _whole_totals(profits: Floats, sizes: Integers, matrix: Floats, bounds: Floats) -> Integers | None:
+    """Optimal number of customers per action, shape (actions,); None if there is none."""
     actions, at, group = _allowed(profits)
     pairs = len(at)
     costs = np.append(-_scaled(profits[at, group], profits), np.zeros(actions))
@@ -200,10 +201,10 @@ def _whole_totals(profits: Floats, sizes: Integers, matrix: Floats, bounds: Floa
         )
         if found.x is None:
             break
-        totals = np.rint(found.x[pairs:]).astype(np.int64)
+        totals: Integers = np.rint(found.x[pairs:]).astype(np.int64)
         if (matrix @ totals <= bounds + 2.0 * slack + ROUNDING).all():
             return totals
-    raise ParamsError("no plan keeps within all limits: lower plan.actions.minimum or raise the limits")
+    return None
 
 
 def _transport(profits: Floats, sizes: Integers, totals: Integers) -> Integers:
@@ -227,7 +228,7 @@ def _transport(profits: Floats, sizes: Integers, totals: Integers) -> Integers:
 
 
 def _allowed(profits: Floats) -> tuple[int, NDArray[np.intp], NDArray[np.intp]]:
-    """Number of actions; action and group of every allowed pair."""
+    """Return the number of actions, and action and group of every allowed pair."""
     at, group = np.nonzero(np.isfinite(profits))
     return len(profits), at, group
 
@@ -238,7 +239,7 @@ def _scaled(values: Floats, profits: Floats) -> Floats:
 
 
 def _hand_out(groups: Groups, counts: Integers) -> NDArray[np.int64]:
-    """Action of each customer, in the order of keys within a group, shape (n,)."""
+    """Give each customer an action, in the order of keys within a group, shape (n,)."""
     actions = len(counts)
     taken = counts.sum(axis=0)
     per_group = np.vstack([counts, groups.choices.sizes - taken])

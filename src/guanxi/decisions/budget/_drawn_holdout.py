@@ -1,4 +1,4 @@
-"""The holdout: customers chosen for an action who do not get it, at random, so that its effect can be measured."""
+"""The holdout: chosen customers who at random do not get their action, so that its effect can be measured."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def customer_keys(customer_ids: ArrayLike, seed: int) -> NDArray[np.uint64]:
 
 
 def strata(value: Floats, churn_probability: Floats, action: Integers) -> Integers:
-    """Cells of quarters by value and quarters by churn probability among the customers of an action, shape (n,)."""
+    """Cells of quarters by value and by churn probability among the customers of an action, shape (n,)."""
     table = pd.DataFrame({"value": value, "churn": churn_probability})
     groups = table.groupby(np.asarray(action))
     places = groups.rank(method="min").to_numpy() - 1.0
@@ -142,9 +142,7 @@ def holdout_power(treated: int, holdout: int, effect: float, standard_deviation:
     if effect > 0:
         product = ((limit + target) * standard_deviation / effect) ** 2 / chosen  # share * (1 - share)
         needed = (1.0 - math.sqrt(1.0 - 4.0 * product)) / 2.0 if product <= 0.25 else math.nan
-    return HoldoutPower(
-        treated, holdout, effect, standard_deviation, float(power), float(detectable), needed
-    )
+    return HoldoutPower(treated, holdout, effect, standard_deviation, float(power), float(detectable), needed)
 
 
 def balance(customers: pd.DataFrame, arm: NDArray[np.object_], columns: list[str]) -> pd.DataFrame:

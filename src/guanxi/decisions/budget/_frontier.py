@@ -10,7 +10,7 @@ import pandas as pd
 from guanxi.decisions.budget._choice import Groups, choose_in_groups
 from guanxi.decisions.budget._problem import PlanLimits
 
-_POINTS, _BEYOND = 31, 1.2
+_POINTS, _BEYOND, _PRECISION = 25, 1.2, 1e-5
 
 
 def budget_frontier(groups: Groups, limits: PlanLimits, share: float = 0.0) -> pd.DataFrame:
@@ -40,7 +40,8 @@ def budget_frontier(groups: Groups, limits: PlanLimits, share: float = 0.0) -> p
     end = _BEYOND * max(useful, min(given, 2.0 * useful), least)
     rows = []
     for budget in np.linspace(least, end, _POINTS):
-        prices = groups.choices.solve(replace(limits, budget=float(budget)).with_holdout(share).bounds)
+        bounds = replace(limits, budget=float(budget)).with_holdout(share).bounds
+        prices = groups.choices.solve(bounds, _PRECISION)
         rows.append((budget, prices.bound * (1.0 - share), prices.limits[0]))
     return pd.DataFrame(rows, columns=["budget", "profit", "shadow_price"])
 

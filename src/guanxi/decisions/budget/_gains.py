@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -92,19 +92,28 @@ def expected_gains(
 
     Examples
     --------
-    >>> customers = pd.DataFrame({"customer_id": ["a"], "clv": [50.0], "clv_lower": [0.0], "clv_upper": [150.0],
-    ...                           "value_at_risk": [100.0], "churn_probability": [0.5]})
+    >>> customers = pd.DataFrame({"customer_id": ["a"], "clv": [50.0], "clv_lower": [0.0],
+    ...                           "clv_upper": [150.0], "value_at_risk": [100.0], "churn_probability": [0.5]})
     >>> gains = expected_gains(customers, [PlanAction(action="call", cost=5, save_rate=0.2)])
     >>> gains.expected.item(), gains.lower.item(), gains.upper.item()
     (20.0, 0.0, 60.0)
     """
     _check_customers(customers)
-    if not actions:
-        raise ParamsError("there are no actions: name at least one in plan.actions")
     learnt = learnt or {}
+    check_effects(actions, learnt)
     rows = [_gains_of(action, customers, learnt) for action in actions]
     columns = {name: np.array([row[name] for row in rows]) for name in rows[0]}
     return Gains(**columns, allowed=_allowed(customers, actions, limits or PlanCustomer()))
+
+
+def check_effects(actions: Sequence[PlanAction], learnt: Collection[str]) -> None:
+    """Refuse actions whose effect is neither assumed nor learnt (ParamsError)."""
+    for action in actions:
+        if action.save_rate is None and action.action not in learnt:
+            raise ParamsError(
+                f"action {action.action!r} has no effect: assume one with its save_rate in plan.actions, "
+                "or learn it from a past campaign with --campaign FILE"
+            )
 
 
 def _gains_of(
@@ -112,11 +121,6 @@ def _gains_of(
 ) -> dict[str, Floats]:
     if action.save_rate is not None:
         return _saved(action, customers)
-    if action.action not in learnt:
-        raise ParamsError(
-            f"action {action.action!r} has no effect: assume one with its save_rate in plan.actions, "
-            "or learn it from a past campaign with --campaign FILE"
-        )
     found = learnt[action.action]
     return {
         "expected": found.expected,
@@ -135,9 +139,7 @@ def _saved(action: PlanAction, customers: pd.DataFrame) -> dict[str, Floats]:
         customers[name].to_numpy(dtype=np.float64) for name in ("clv", "clv_lower", "clv_upper")
     )
     # Of a value of 0 or below nothing is known in proportion.
-    least, most = (
-        np.divide(end, clv, out=np.ones_like(clv), where=clv > 0) for end in (lower, upper)
-    )
+    least, most = (np.divide(end, clv, out=np.ones_like(clv), where=clv > 0) for end in (lower, upper))
     return {
         "expected": action.save_rate * at_risk,
         "lower": low * at_risk * np.clip(least, 0.0, 1.0),

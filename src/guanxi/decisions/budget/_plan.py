@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 
@@ -21,7 +21,7 @@ from guanxi.decisions.budget._drawn_holdout import (
     strata,
 )
 from guanxi.decisions.budget._frontier import budget_frontier, largest_budget
-from guanxi.decisions.budget._gains import LearntGain, expected_gains
+from guanxi.decisions.budget._gains import LearntGain, check_effects, expected_gains
 from guanxi.decisions.budget._plan_tables import (
     Chosen,
     PlanTotals,
@@ -33,6 +33,7 @@ from guanxi.decisions.budget._plan_tables import (
 from guanxi.decisions.budget._problem import ChannelLimit, PlanLimits
 from guanxi.decisions.budget._robustness import robustness
 from guanxi.params import PlanParams
+from guanxi.segments.playbook import playbook_conditions
 from guanxi.served.texts import Language
 
 BALANCED = ["clv", "value_at_risk", "churn_probability"]
@@ -120,11 +121,12 @@ def build_plan(
     Examples
     --------
     >>> customers = pd.DataFrame({"customer_id": ["a", "b"], "clv": [50.0, 9.0], "clv_lower": 0.0,
-    ...                           "clv_upper": 150.0, "value_at_risk": [100.0, 20.0], "churn_probability": 0.5})
+    ...                           "clv_upper": 99.0, "value_at_risk": [100.0, 20.0], "churn_probability": 0.5})
     >>> params = PlanParams(actions=[{"action": "call", "cost": 5, "save_rate": 0.2}], holdout=0.0)
     >>> build_plan(customers, params, day=date(2026, 1, 31), horizon_days=90).customers["arm"].tolist()
     ['treated', 'none']
     """
+    check_plan(params, learnt or ())
     gains = expected_gains(customers, params.actions, params.customer, learnt)
     limits, share = plan_limits(params), params.holdout
     limits.check_feasible(gains.allowed, share)
@@ -149,6 +151,24 @@ def build_plan(
         gap=choice.gap,
         mean_profit=choice.profit * (1.0 - share),
     )
+
+
+def check_plan(params: PlanParams, learnt: Collection[str] = ()) -> None:
+    """Refuse parameters that leave no plan, before anything is read.
+
+    Parameters
+    ----------
+    params : PlanParams
+    learnt : collection of str
+        Actions whose effect will be learnt from a campaign.
+
+    Raises
+    ------
+    ParamsError
+    """
+    plan_limits(params)
+    playbook_conditions(params.actions, "plan action")
+    check_effects(params.actions, learnt)
 
 
 def plan_limits(params: PlanParams) -> PlanLimits:

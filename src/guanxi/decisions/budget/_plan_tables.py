@@ -210,4 +210,3 @@ def limit_table(chosen: Chosen) -> pd.DataFrame:
     ]
     table = pd.DataFrame(rows, columns=["limit", "allowed", "used"])
     return table.assign(price=[chosen.choice.prices[name] for name in table["limit"]])
-

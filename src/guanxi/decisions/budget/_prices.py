@@ -49,8 +49,13 @@ class PricedChoices:
     _cuts: dict[tuple[int, ...], float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        known = self.profits[np.isfinite(self.profits)]
-        self._unit = float(np.abs(known).max(initial=0.0)) or 1.0
+        known = np.where(np.isfinite(self.profits), np.abs(self.profits), 0.0)
+        mean = float((known.max(axis=0, initial=0.0) @ self.sizes) / max(self.sizes.sum(), 1))
+        self._unit = mean or 1.0
+        units = np.abs(self.matrix[self.matrix != 0.0])
+        # No limit is worth more than a swap of the best for the worst at the cheapest unit.
+        swap = 4.0 * (1.0 + units.max(initial=1.0)) / min(1.0, units.min(initial=1.0))
+        self._largest_price = swap * max(float(known.max(initial=0.0)) / self._unit, 1.0)
 
     def best(self, prices: Floats) -> tuple[NDArray[np.intp], Floats]:
         """Best action of each group at prices per action, shape (groups,), ``NONE`` for none; its profit."""
@@ -69,8 +74,11 @@ class PricedChoices:
         counts = np.bincount(action[taken], weights=self.sizes[taken], minlength=len(self.profits))
         return counts.astype(np.int64)
 
-    def solve(self, bounds: Floats) -> Prices:
-        """Find the prices with the smallest upper bound under the limits ``A n <= bounds``."""
+    def solve(self, bounds: Floats, precision: float = _PRECISION) -> Prices:
+        """Find the prices with the smallest upper bound under the limits ``A n <= bounds``.
+
+        ``precision`` is relative to the bound.
+        """
         value, _ = self._add_cut(np.zeros(len(bounds)))
         best = Prices(np.zeros(len(bounds)), value)
         for _ in range(_MOST_CUTS if len(bounds) else 0):
@@ -80,7 +88,7 @@ class PricedChoices:
             if bound < best.bound:
                 best = Prices(prices, bound)
             # A cut that is there already: the lowest point of the cuts lies on the function itself.
-            if not is_new or best.bound - floor <= _PRECISION * max(self._unit, abs(best.bound)):
+            if not is_new or best.bound - floor <= precision * max(self._unit, abs(best.bound)):
                 break
         return best
 
@@ -100,18 +108,14 @@ class PricedChoices:
 
     def _lowest_cut(self, bounds: Floats) -> tuple[Floats, float]:
         """Prices at which the highest of all cuts is lowest, and its height."""
-        customers = float(self.sizes.sum())  # in customers and largest profits: HiGHS's tolerances are absolute
+        customers = float(self.sizes.sum())  # in customers and mean profits: HiGHS's tolerances are absolute
         uses = np.array(list(self._cuts)) @ self.matrix.T / customers
         found = linprog(
             np.append(bounds / customers, 1.0),
             A_ub=np.column_stack([-uses, -np.ones(len(uses))]),
             b_ub=-np.array(list(self._cuts.values())) / (customers * self._unit),
-            bounds=[(0.0, self._largest_price())] * len(bounds) + [(None, None)],
+            bounds=[(0.0, self._largest_price)] * len(bounds) + [(None, None)],
             method="highs-ds",
+            options={"primal_feasibility_tolerance": 1e-10, "dual_feasibility_tolerance": 1e-10},
         )
         return np.asarray(found.x[:-1]) * self._unit, float(found.fun) * customers * self._unit
-
-    def _largest_price(self) -> float:
-        """In units of the largest profit: no limit is worth more than a swap at the cheapest unit."""
-        units = np.abs(self.matrix[self.matrix != 0.0])
-        return 4.0 * (1.0 + units.max(initial=1.0)) / min(1.0, units.min(initial=1.0))
