@@ -18,6 +18,7 @@ _PUBLIC = {
     "monitor": "guanxi.jobs.monitor",
     "scenario": "guanxi.jobs.scenario",
     "train_labels": "guanxi.jobs.train_labels",
+    "plan": "guanxi.jobs.plan",
     "datasets": "guanxi.data.datasets",
 }
 

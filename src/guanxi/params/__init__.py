@@ -18,6 +18,7 @@ from guanxi.params._models import (
     PromotionParams,
     TuningParams,
 )
+from guanxi.params._plan import PlanAction, PlanChannel, PlanCustomer, PlanParams
 from guanxi.params._reading import load_params, override, parse_columns
 from guanxi.params._run import Params
 from guanxi.params._scenario import ScenarioCase, ScenarioChange, ScenarioParams
@@ -35,6 +36,10 @@ __all__ = [
     "MLflowParams",
     "MonitorParams",
     "Params",
+    "PlanAction",
+    "PlanChannel",
+    "PlanCustomer",
+    "PlanParams",
     "PlaybookRule",
     "PromotionParams",
     "RelationParams",

@@ -19,6 +19,7 @@ from guanxi.params._models import (
     MonitorParams,
     PromotionParams,
 )
+from guanxi.params._plan import PlanParams
 from guanxi.params._scenario import ScenarioParams
 from guanxi.params._section import Section
 from guanxi.params.scorecard import PlaybookRule, ScorecardParams
@@ -41,6 +42,7 @@ class Params(Section):
     monitor: MonitorParams = MonitorParams()
     scorecard: ScorecardParams = ScorecardParams()
     playbook: tuple[PlaybookRule, ...] = ()
+    plan: PlanParams = PlanParams()
     scenario: ScenarioParams = ScenarioParams()
     mlflow: MLflowParams = MLflowParams()
 
