@@ -126,9 +126,10 @@ def _with_segments(
     loaded: LoadedTransactionModel,
     params: Params,
 ) -> pd.DataFrame:
-    """Add the columns that segments name: lifecycle stage, RFM, attributes of the customers table."""
-    segments = [change.segment for case in params.scenario.cases for change in case.changes]
-    wanted = {column for segment in segments for column in segment} - {*predictions.columns}
+    """Add the columns that segments and actions name: lifecycle stage, RFM, attributes of customers."""
+    conditions = [change.segment for case in params.scenario.cases for change in case.changes]
+    conditions += [action.when for action in params.plan.actions]
+    wanted = {column for condition in conditions for column in condition} - {*predictions.columns}
     table = predictions
     if "lifecycle_stage" in wanted:
         behaviour = predictions.merge(rhythm_at(log, day, loaded.window_days), "left", "customer_id")

@@ -12,6 +12,7 @@ import pandas as pd
 
 from guanxi.decisions.answer import Answer
 from guanxi.decisions.scenarios._cases import (
+    Outcome,
     draws_table,
     level_table,
     outcome_table,
@@ -26,13 +27,14 @@ from guanxi.decisions.scenarios._customer_base import (
 )
 from guanxi.decisions.scenarios._equity import NewCustomers
 from guanxi.decisions.scenarios._levers import Levers
+from guanxi.decisions.scenarios._plan_effects import plan_effects
 from guanxi.decisions.scenarios._scenario_page import chapters, figures
 from guanxi.decisions.scenarios._scenario_words import scenario_words
 from guanxi.decisions.scenarios._sensitivity import elasticities, tornado
 from guanxi.params import Params, ScenarioParams
 
 #: Tables that an answer may have.
-TABLES = ("scenarios", "levers", "tornado", "elasticities", "draws")
+TABLES = ("scenarios", "levers", "tornado", "elasticities", "plans", "draws")
 
 
 @dataclass(frozen=True)
@@ -85,6 +87,8 @@ class Analysis:
         Of :func:`._cases.outcome_table` and :func:`._cases.level_table`; today is the first scenario.
     tornado, elasticities : DataFrame
         Of :mod:`._sensitivity`.
+    plans : DataFrame
+        Of :func:`._plan_effects.plan_effects`; empty if there are no scenarios or no actions with save rates.
     draws : DataFrame
     customers, horizon_days : int
     discount_rate : float
@@ -97,6 +101,7 @@ class Analysis:
     levels: pd.DataFrame = field(repr=False)
     tornado: pd.DataFrame = field(repr=False)
     elasticities: pd.DataFrame = field(repr=False)
+    plans: pd.DataFrame = field(repr=False)
     draws: pd.DataFrame = field(repr=False)
     customers: int
     horizon_days: int
@@ -163,6 +168,7 @@ def analyse(inputs: ScenarioInputs, params: Params) -> Analysis:
         levels=level_table(outcomes, levers, settings.interval),
         tornado=tornado(levers, settings.swing),
         elasticities=elasticities(levers),
+        plans=_plans(inputs, levers, outcomes, now, params),
         draws=draws_table(outcomes) if settings.write_draws else pd.DataFrame(),
         customers=len(inputs.predictions),
         horizon_days=int(base.horizon),
@@ -184,6 +190,16 @@ def _new_customers(
     return NewCustomers(settings.new_customers, settings.acquisition_cost, inputs.newcomer.first_order, curve)
 
 
+def _plans(
+    inputs: ScenarioInputs, levers: Levers, outcomes: list[Outcome], now: Outcome, params: Params
+) -> pd.DataFrame:
+    """Effect on the plan; what a campaign taught of an action is not known here."""
+    actions = params.plan.actions
+    if not outcomes or not actions or any(action.save_rate is None for action in actions):
+        return pd.DataFrame()
+    return plan_effects(inputs.predictions, levers, outcomes, now, params.plan, params.seed)
+
+
 def _tables(found: Analysis) -> dict[str, pd.DataFrame]:
     tables = {
         "scenarios": found.scenarios,
@@ -191,7 +207,8 @@ def _tables(found: Analysis) -> dict[str, pd.DataFrame]:
         "tornado": found.tornado,
         "elasticities": found.elasticities,
     }
-    return tables | ({"draws": found.draws} if len(found.draws) else {})
+    optional = {"plans": found.plans, "draws": found.draws}
+    return tables | {name: table for name, table in optional.items() if len(table)}
 
 
 def _summary(found: Analysis) -> str:

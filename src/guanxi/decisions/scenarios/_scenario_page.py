@@ -30,6 +30,7 @@ def chapters(found: Analysis, language: Language) -> list[Chapter]:
     return [
         _equity(found, t, language),
         _scenarios(found, t, language),
+        *_plans(found, t),
         _definitions(found, t),
     ]
 
@@ -144,6 +145,15 @@ def _scenarios(found: Analysis, t: dict[str, str], language: Language) -> Chapte
             ShownTable(t["scenarios"], table, {name: t[name] for name in columns}, shares=("change_share",))
         ],
     )
+
+
+def _plans(found: Analysis, t: dict[str, str]) -> list[Chapter]:
+    if found.plans.empty:
+        return []
+    table = found.plans.assign(scenario=[t["today"], *_names(found, t)])
+    columns = ("scenario", "plan_profit", "plan_change", "kept_profit", "treated", "moved")
+    shown = ShownTable(t["plans"], table, {name: t[name] for name in columns})
+    return [Chapter("plan", t["plans"], [t["plans_note"]], tables=[shown])]
 
 
 def _names(found: Analysis, t: dict[str, str]) -> list[str]:
