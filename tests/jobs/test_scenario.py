@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 import guanxi
-from guanxi.errors import DataError, OutputError, ParamsError
+from guanxi.errors import OutputError, ParamsError
 from guanxi.params import Params, load_params
 from guanxi.simulation import simulate_company
 
@@ -44,7 +44,10 @@ SETTINGS = [
     *("clv.model=bg_nbd", "scenario.draws=500"),
     *("scenario.new_customers=300", "scenario.acquisition_cost=20"),
 ]
-NAMES = ("scenarios", "levers", "tornado", "elasticities", "draws")
+NAMES = ("scenarios", "levers", "tornado", "elasticities", "plans", "draws")
+PLAN = (
+    'plan.actions=[{"action": "call", "cost": 5, "save_rate": 0.2, "when": {"lifecycle_stage": ["mature"]}}]'
+)
 REFUSED = 'scenario.cases=[{{"name": "x", "changes": [{}]}}]'
 
 
@@ -142,7 +145,12 @@ def test_order_of_scenarios_changes_nothing(answer, inside):
 
 @pytest.mark.parametrize("language", ["en", "zh"])
 def test_the_command_writes_page_and_tables_as_one_set(inside, command, language):
-    settings = [f"scenario.cases={json.dumps(CASES)}", f"language={language}", "scenario.write_draws=true"]
+    settings = [
+        f"scenario.cases={json.dumps(CASES)}",
+        f"language={language}",
+        "scenario.write_draws=true",
+        PLAN,
+    ]
     given = [each for setting in [*SETTINGS, *settings] for each in ("--set", setting)]
     ended = command("scenario", "transactions.csv", "-o", "out", *given, folder=inside)
     assert ended.code == 0, ended.err
@@ -157,6 +165,9 @@ def test_the_command_writes_page_and_tables_as_one_set(inside, command, language
     assert {"en": "How the levers are defined", "zh": "各因素的定义"}[language] in page
     assert "Champions in Germany" in page
     assert len(pd.read_parquet(folder / "draws.parquet")) == 500
+    plans = pd.read_parquet(folder / "plans.parquet").set_index("scenario")
+    assert plans.loc["same", "moved"] == 0
+    assert plans.loc["Hard times", "plan_change"] < 0
     document = json.loads((folder / "scenario.json").read_text("utf-8"))
     assert document["settings"]["seed"] == 0
     assert document["metrics"]["equity"] > 0
@@ -200,9 +211,3 @@ def test_a_folder_of_something_else_is_left_alone(inside):
     with pytest.raises(OutputError, match=r"scenarios\.csv"):
         guanxi.scenario("transactions.csv", folder, params=params_of(inside))
     assert (folder / "scenarios.csv").read_text() == "mine"
-
-
-def test_a_log_without_amounts_has_no_value(inside):
-    lines = pd.read_csv("transactions.csv")[["customer_id", "timestamp"]]
-    with pytest.raises((DataError, guanxi.errors.GuanxiError), match="amount"):
-        guanxi.scenario(lines, params=params_of(inside, "data.columns.amount="))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, Field, StrictBool, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from guanxi.params._section import Section
 from guanxi.params.scorecard import Criterion, Number
@@ -108,7 +108,7 @@ class ScenarioParams(Section):
     swing: float = Field(0.1, gt=0, lt=1)
     draws: int = Field(10_000, ge=100, le=1_000_000)
     interval: float = Field(0.9, gt=0, lt=1)
-    write_draws: StrictBool = False
+    write_draws: bool = False
     cases: tuple[ScenarioCase, ...] = ()
 
     @model_validator(mode="after")

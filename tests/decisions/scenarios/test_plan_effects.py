@@ -14,8 +14,8 @@ from guanxi.params import PlanParams, ScenarioCase
 
 ACTIONS = [
     {"action": "call", "channel": "phone", "cost": 6.0, "save_rate": 0.3, "maximum": 60},
-    {"action": "letter", "channel": "mail", "cost": 1.0, "save_rate": 0.08, "when": {"churn_probability": "> 0.2"}},
-]  # fmt: skip
+    {"action": "letter", "cost": 1.0, "save_rate": 0.08, "when": {"churn_probability": "> 0.2"}},
+]
 PLAN = PlanParams(actions=ACTIONS, budget=300.0, holdout=0.1)
 FREE = PlanParams(actions=[{"action": "mail", "cost": 0.0, "save_rate": 0.1}], holdout=0.0)
 
