@@ -184,3 +184,13 @@ def test_refuses_what_it_cannot_value(market):
         market.base_of(purchases, predictions, [{"frequenzy": "> 2"}])
     with pytest.raises(ParamsError, match="no customer is in the segment frequency > 1e9"):
         market.base_of(purchases, predictions, [{"frequency": "> 1e9"}])
+
+
+def test_refuses_segments_that_overlap_in_too_many_groups(market):
+    purchases = market.mixture("bg_nbd")
+    predictions = market.predictions_of(purchases, 400)
+    for place in range(7):
+        predictions[f"bit_{place}"] = (np.arange(400) >> place) % 2
+    segments = [{f"bit_{place}": 1} for place in range(7)]
+    with pytest.raises(ParamsError, match="overlap, in 128 groups of customers: use fewer segments"):
+        market.base_of(purchases, predictions, segments)

@@ -24,7 +24,8 @@ Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 
 _HISTORY = ("frequency", "recency", "T")
-_MOST_HISTORIES = 4_000
+_MOST_HISTORIES, _FEWEST_DRAWN, _IN_ALL = 4_000, 500, 16_000
+_MOST_GROUPS = 64
 _TINY = 1e-200
 
 
@@ -109,7 +110,7 @@ def customer_base(
     Within the horizon today's value is the sum of the column ``clv``. Its course over time is that of the
     purchase model with the correction of the expected purchases kept as a ratio, also beyond the horizon.
     With more than 4,000 distinct histories in a group, 4,000 drawn systematically in proportion to value
-    stand for all.
+    stand for all; with more than four groups, 500 or more of each.
 
     Parameters
     ----------
@@ -133,7 +134,8 @@ def customer_base(
     DataError
         If the predictions have no amounts.
     ParamsError
-        If a segment has an unknown column or no customer, or the years end before the horizon.
+        If a segment has an unknown column or no customer, the segments make more than 64 groups, or the years
+        end before the horizon.
     """
     _check(predictions, years)
     horizon = float(predictions["horizon_days"].iloc[0])
@@ -142,6 +144,12 @@ def customer_base(
     members = _memberships(predictions, segments)
     group = _groups([*members.values(), table["margin"].to_numpy() < 0.0])
     count = int(group.max()) + 1
+    if count > _MOST_GROUPS:
+        raise ParamsError(
+            f"the segments of scenario.cases overlap, in {count:,} groups of customers: use fewer segments, "
+            f"for at most {_MOST_GROUPS}"
+        )
+    drawn = min(_MOST_HISTORIES, max(_FEWEST_DRAWN, _IN_ALL // count))
     model_ends = np.array([business_days(float(end)) for end in ends])
     within = int(np.searchsorted(ends, horizon, side="right"))
     nodes = curve_nodes(model_ends[:within], LONGEST * float(model_ends[-1]))
@@ -151,7 +159,7 @@ def customer_base(
         rows = group == number
         histories = tuple(predictions[name].to_numpy(np.float64)[rows] for name in _HISTORY)
         weights = np.abs(table["margin"].to_numpy()[rows])
-        course = expected_course(purchases, histories, weights, float(model_ends[within - 1]), nodes)
+        course = expected_course(purchases, histories, weights, float(model_ends[within - 1]), nodes, drawn)
         today = float(course.flows(model_ends[:within], np.ones(1))[0] @ factors)
         clv = float(predictions["clv"].to_numpy()[rows].sum())
         curves.append(course.scaled(clv / today if today else 0.0))
@@ -221,7 +229,12 @@ def _groups(columns: Sequence[NDArray[np.bool_]]) -> Integers:
 
 
 def expected_course(
-    purchases: Purchases, histories: tuple[Floats, ...], weights: Floats, horizon: float, nodes: Floats
+    purchases: Purchases,
+    histories: tuple[Floats, ...],
+    weights: Floats,
+    horizon: float,
+    nodes: Floats,
+    most: int = _MOST_HISTORIES,
 ) -> Curve:
     """Sum of weights times the share of each history's purchases within the horizon, as a curve.
 
@@ -235,16 +248,18 @@ def expected_course(
     horizon : float
         In the time of the purchase model, as the nodes.
     nodes : array, shape (m,)
+    most : int
+        Of more distinct histories as many are drawn.
     """
     distinct, inverse = distinct_rows(histories)
     weight: Floats = np.bincount(inverse, weights, len(distinct[0])).astype(np.float64)
-    if len(weight) > _MOST_HISTORIES and weight.sum() > 0.0:
+    if len(weight) > most and weight.sum() > 0.0:
         # Systematic sampling in the order of the histories: each drawn one stands for the same value.
         reached = np.cumsum(weight)
-        middles = (np.arange(_MOST_HISTORIES) + 0.5) * (reached[-1] / _MOST_HISTORIES)
+        middles = (np.arange(most) + 0.5) * (reached[-1] / most)
         drawn, count = np.unique(np.searchsorted(reached, middles), return_counts=True)
         distinct = tuple(column[drawn] for column in distinct)
-        weight = count.astype(np.float64) * float(reached[-1] / _MOST_HISTORIES)
+        weight = count.astype(np.float64) * float(reached[-1] / most)
     x, t_x, T = distinct
     until = purchases.purchases_until(x, t_x, T)
     whole = until(horizon)
