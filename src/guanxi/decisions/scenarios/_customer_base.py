@@ -24,7 +24,7 @@ Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 
 _HISTORY = ("frequency", "recency", "T")
-_MOST_HISTORIES, _FEWEST_DRAWN, _IN_ALL = 4_000, 500, 16_000
+_MOST_HISTORIES, _FEWEST_DRAWN, _IN_ALL = 4_000, 500, 8_000
 _MOST_GROUPS = 64
 _TINY = 1e-200
 
@@ -110,7 +110,7 @@ def customer_base(
     Within the horizon today's value is the sum of the column ``clv``. Its course over time is that of the
     purchase model with the correction of the expected purchases kept as a ratio, also beyond the horizon.
     With more than 4,000 distinct histories in a group, 4,000 drawn systematically in proportion to value
-    stand for all; with more than four groups, 500 or more of each.
+    stand for all; with more than two groups, 500 or more of each.
 
     Parameters
     ----------
