@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from guanxi.decisions.scenarios._curve import Curve, Survival, curve_nodes
-from guanxi.decisions.scenarios._customer_base import customer_base, expected_course
+from guanxi.decisions.scenarios._customer_base import customer_base
 from guanxi.decisions.scenarios._equity import Setting, customer_equity, group_values
+from guanxi.decisions.scenarios._expected_course import expected_course
 from guanxi.decisions.scenarios._levers import EVERYONE, Levers
 from guanxi.errors import DataError, ParamsError
 from guanxi.models import BetaGeoNBD, GammaGamma, lifetime_value

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -21,14 +20,14 @@ from guanxi.decisions.scenarios._cases import (
 )
 from guanxi.decisions.scenarios._customer_base import (
     CustomerBase,
-    Purchases,
     customer_base,
-    expected_course,
 )
 from guanxi.decisions.scenarios._equity import NewCustomers
+from guanxi.decisions.scenarios._expected_course import Purchases, expected_course
 from guanxi.decisions.scenarios._levers import Levers
 from guanxi.decisions.scenarios._plan_effects import plan_effects
 from guanxi.decisions.scenarios._scenario_page import chapters, figures
+from guanxi.decisions.scenarios._scenario_summary import summary_text
 from guanxi.decisions.scenarios._scenario_words import scenario_words
 from guanxi.decisions.scenarios._sensitivity import elasticities, tornado
 from guanxi.params import Params, ScenarioParams
@@ -144,7 +143,7 @@ def answer_scenarios(inputs: ScenarioInputs, params: Params) -> Answer:
             **params.scenario.model_dump(mode="json"),
         },
         figures=figures(found, params.language),
-        summary=_summary(found),
+        summary=summary_text(found),
     )
 
 
@@ -209,34 +208,3 @@ def _tables(found: Analysis) -> dict[str, pd.DataFrame]:
     }
     optional = {"plans": found.plans, "draws": found.draws}
     return tables | {name: table for name, table in optional.items() if len(table)}
-
-
-def _summary(found: Analysis) -> str:
-    now, years = found.scenarios.iloc[0], found.params.years
-    lines = [
-        f"{found.customers:,} customers as of {found.as_of}: customer equity {now['equity']:,.0f} "
-        f"until the end of {years:g} years",
-        f"  present customers: {now['within_horizon']:,.0f} within {found.horizon_days} days, "
-        f"{now['beyond']:,.0f} after that; new customers: {now['new_customers']:,.0f}",
-        "",
-        f"  {'lever':<18} {'today':>10} {'lower':>12} {'higher':>12} {'elasticity':>11}",
-    ]
-    by_lever = found.elasticities.set_index("lever")["elasticity"]
-    lines += [
-        f"  {row['lever']:<18} {row['level']:>10.4g} {row['change_low']:>+12,.0f} "
-        f"{row['change_high']:>+12,.0f} {by_lever[row['lever']]:>11.2f}"
-        for row in found.tornado.to_dict("records")
-    ]
-    lines += ["", f"  lower, higher: change of equity if the lever moves by {found.params.swing:.0%}"]
-    cases = found.scenarios.iloc[1:]
-    several = cases["scenario"].duplicated(keep=False)
-    said = map(_case_line, cases.to_dict("records"), several)
-    return "\n".join([*lines, "", *said]) if len(cases) else "\n".join(lines)
-
-
-def _case_line(row: dict[Any, Any], several: bool) -> str:
-    point = f" ({row['point']})" if several else ""
-    text = f"Scenario {row['scenario']}{point}: {row['change']:+,.0f} ({row['change_share']:+.1%})"
-    if row["draws"]:
-        text += f", {row['change_lower']:+,.0f} to {row['change_upper']:+,.0f}"
-    return text
