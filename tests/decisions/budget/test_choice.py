@@ -120,7 +120,9 @@ def test_the_order_of_rows_changes_nothing():
 
 
 def test_equal_customers_fill_the_limits_exactly():
-    found = choose_actions(np.full((1, 100_000), 2.0), PlanLimits(costs=[1.0], budget=31_415.9), keys(100_000))
+    found = choose_actions(
+        np.full((1, 100_000), 2.0), PlanLimits(costs=[1.0], budget=31_415.9), keys(100_000)
+    )
     assert (found.action == 0).sum() == 31_415
     assert found.shadow_price == pytest.approx(2.0)
 
