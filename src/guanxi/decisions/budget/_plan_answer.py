@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from guanxi.decisions.answer import Answer
+from guanxi.decisions.budget._built_plan import Plan
 from guanxi.decisions.budget._frontier_pictures import draw_frontier, plan_words
-from guanxi.decisions.budget._plan import Plan
 from guanxi.params import PlanParams
 from guanxi.report.chapters import Chapter, ShownTable
 from guanxi.report.pictures import picture
