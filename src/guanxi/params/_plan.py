@@ -32,7 +32,7 @@ class PlanAction(PlaybookRule):
             lower, upper = self.save_rate_interval
             if self.save_rate is None or not 0 <= lower <= self.save_rate <= upper <= 1:
                 raise ValueError(
-                    f"save_rate_interval of {self.action} is [{lower}, {upper}]: give two rates around its save_rate"
+                    f"save_rate_interval of {self.action} is [{lower}, {upper}]: give rates around save_rate"
                 )
         if self.maximum is not None and self.maximum < self.minimum:
             raise ValueError(f"{self.action} has a minimum of {self.minimum} and a maximum of {self.maximum}")

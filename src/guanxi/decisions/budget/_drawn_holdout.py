@@ -13,7 +13,7 @@ from scipy.stats import norm
 from guanxi.decisions.budget._problem import Floats, Integers, held_out
 
 _CONFIDENCE, _POWER = 0.95, 0.8
-_PARTS = 4
+_PARTS = 6
 
 
 def customer_keys(customer_ids: ArrayLike, seed: int) -> NDArray[np.uint64]:
@@ -29,13 +29,13 @@ def customer_keys(customer_ids: ArrayLike, seed: int) -> NDArray[np.uint64]:
 
 
 def strata(value: Floats, churn_probability: Floats, action: Integers) -> Integers:
-    """Cells of quarters by value and by churn probability among the customers of an action, shape (n,)."""
+    """Cells of sixths by value and by churn probability among the customers of an action, shape (n,)."""
     table = pd.DataFrame({"value": value, "churn": churn_probability})
     groups = table.groupby(np.asarray(action))
     places = groups.rank(method="min").to_numpy() - 1.0
     sizes = groups["value"].transform("size").to_numpy()
-    quarter = np.minimum((places * _PARTS // sizes[:, None]).astype(np.int64), _PARTS - 1)
-    return np.asarray(quarter[:, 0] * _PARTS + quarter[:, 1])
+    sixth = np.minimum((places * _PARTS // sizes[:, None]).astype(np.int64), _PARTS - 1)
+    return np.asarray(sixth[:, 0] * _PARTS + sixth[:, 1])
 
 
 def draw_holdout(

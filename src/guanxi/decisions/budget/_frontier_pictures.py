@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from guanxi.decisions.budget._plan import Plan
+from guanxi.decisions.budget._built_plan import Plan
 from guanxi.report import style
 from guanxi.report.words import words
 from guanxi.served.texts import Language, number, texts

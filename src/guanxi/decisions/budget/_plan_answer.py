@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from guanxi.decisions.answer import Answer
+from guanxi.decisions.budget._built_plan import Plan
 from guanxi.decisions.budget._frontier_pictures import draw_frontier, plan_words
-from guanxi.decisions.budget._plan import Plan
 from guanxi.params import PlanParams
 from guanxi.report.chapters import Chapter, ShownTable
 from guanxi.report.pictures import picture
@@ -100,7 +100,7 @@ def _summary(plan: Plan, t: Mapping[str, str]) -> list[str]:
 
 
 def _notices(plan: Plan, t: Mapping[str, str]) -> list[str]:
-    """What a reader must know before acting on the plan."""
+    """Say what a reader must know before acting on the plan."""
     assumed = plan.actions[plan.actions["effect"] == "save_rate"]
     notices = []
     if len(assumed):
@@ -173,7 +173,7 @@ def _limits_shown(plan: Plan, t: Mapping[str, str]) -> ShownTable:
     names = plan.limits["limit"].map(lambda name: _limit_name(str(name), t))
     table = plan.limits.assign(limit=names)
     return ShownTable(
-        t["limits"],
+        t["limits_title"],
         table,
         _headings(["limit", "allowed", "used", "price"], t),
         note=t["limits_note"],
@@ -191,7 +191,7 @@ def _robust_shown(plan: Plan, t: Mapping[str, str]) -> ShownTable:
     table = plan.robustness.assign(plan=[t[f"case_{case}"] for case in plan.robustness["plan"]])
     headings = _headings(["plan", "customers", "spend"], t)
     headings |= {case: t[f"profit_{case}"] for case in plan.robustness["plan"]}
-    return ShownTable(t["robustness"], table, headings)
+    return ShownTable(t["robustness_title"], table, headings)
 
 
 def _balance_shown(plan: Plan, t: Mapping[str, str]) -> list[ShownTable]:
@@ -212,9 +212,8 @@ def plan_summary(plan: Plan) -> str:
     """Lines for the terminal."""
     t, totals = plan_words("en"), plan.totals
     lines = [*_summary(plan, t), ""]
-    lines.append(
-        f"  {'action':<16} {'treated':>9} {'held out':>9} {'spend':>12} {'gain':>12} {'break-even':>11}"
-    )
+    heads = f"{'treated':>9} {'held out':>9} {'spend':>12} {'gain':>12} {'break-even':>11}"
+    lines.append(f"  {'action':<16} {heads}")
     for row in plan.actions.to_dict("records"):
         rate = row["break_even_rate"]
         even = f"{rate:.1%}" if rate == rate else "-"

@@ -164,8 +164,8 @@ def action_table(chosen: Chosen) -> pd.DataFrame:
     pandas.DataFrame
         ``action, channel, effect`` (save_rate: assumed, campaign: learnt)``, save_rate, save_rate_lower,
         save_rate_upper, break_even_rate`` (save rate at which the treated earn their cost)``, pays_from``
-        (value at risk from which the action pays)``, cost`` (per customer)``, allowed, treated, holdout, spend,
-        gain, profit``.
+        (value at risk from which the action pays)``, cost`` (per customer)``, allowed, treated, holdout,
+        spend, gain, profit``.
     """
     at_risk = chosen.customers["value_at_risk"].to_numpy(dtype=np.float64)
     return pd.DataFrame(
@@ -178,7 +178,7 @@ def _action_row(chosen: Chosen, number: int, action: PlanAction, at_risk: Floats
     spend, gain = action.cost * len(rows), float(chosen.gains.expected[number, rows].sum())
     assumed = action.save_rate is not None
     rate = action.save_rate if action.save_rate is not None else math.nan
-    low, high = action.save_rate_interval or (rate, rate)
+    low, high = action.save_rate_interval or (math.nan, math.nan)
     saved = float(at_risk[rows].sum())
     return {
         "action": action.action,

@@ -1,9 +1,9 @@
 """Prices of the limits: the Lagrangian dual of the choice, by cutting planes.
 
-With prices p = A' l of the actions (l >= 0 for the limits ``A n <= b``), every customer takes the action of the
-largest ``profit - p``, or none. The value of that choice plus ``l b`` is an upper bound of what any plan within
-the limits earns; the smallest such bound is the linear relaxation's optimum (Sinha & Zoltners 1979, The
-Multiple-Choice Knapsack Problem, Operations Research 27(3)). It is convex and piecewise linear in l, so that
+With prices p = A' l of the actions (l >= 0 for the limits ``A n <= b``), every customer takes the action with
+the largest ``profit - p``, or none. The value of that choice plus ``l b`` is an upper bound of what any plan
+within the limits earns; the smallest such bound is the linear relaxation's optimum (Sinha & Zoltners 1979,
+The Multiple-Choice Knapsack Problem, Operations Research 27(3)). It is convex and piecewise linear in l, so that
 Kelley's cutting planes (1960, Journal of the SIAM 8(4)) find it, and every cut holds for every budget.
 """
 
@@ -69,7 +69,7 @@ class PricedChoices:
         return action, best
 
     def counts(self, action: NDArray[np.intp]) -> Integers:
-        """Customers per action, shape (actions,)."""
+        """Count customers per action, shape (actions,)."""
         taken = action != NONE
         counts = np.bincount(action[taken], weights=self.sizes[taken], minlength=len(self.profits))
         return counts.astype(np.int64)
@@ -95,7 +95,7 @@ class PricedChoices:
     def _add_cut(self, limits: Floats) -> tuple[float, bool]:
         """Value of the best choice at prices of the limits, and whether its cut is new.
 
-        A choice of ``n`` customers per action with profit ``v`` is worth at least ``v - l A n`` at any prices l.
+        A choice of n customers per action with profit v is worth at least ``v - l A n`` at any prices l.
         """
         prices = limits @ self.matrix
         action, best = self.best(prices)
