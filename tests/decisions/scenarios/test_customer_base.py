@@ -195,3 +195,10 @@ def test_refuses_segments_that_overlap_in_too_many_groups(market):
     segments = [{f"bit_{place}": 1} for place in range(7)]
     with pytest.raises(ParamsError, match="overlap, in 128 groups of customers: use fewer segments"):
         market.base_of(purchases, predictions, segments)
+
+
+def test_retention_is_yearly_also_where_less_than_a_year_is_counted(market):
+    purchases = market.mixture("pareto_nbd")
+    predictions = market.predictions_of(purchases)
+    short, long = (Levers(market.base_of(purchases, predictions, years=years)) for years in (0.25, 4.0))
+    assert short.today(RETENTION) == pytest.approx(long.today(RETENTION), rel=1e-4)

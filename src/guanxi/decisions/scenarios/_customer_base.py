@@ -134,9 +134,9 @@ def customer_base(
             f"for at most {_MOST_GROUPS}"
         )
     drawn = min(MOST_HISTORIES, max(_FEWEST_DRAWN, _DRAWN_IN_ALL // count))
-    model_ends = np.array([business_days(float(end)) for end in ends])
+    model_ends, year = np.array([business_days(float(end)) for end in ends]), business_days(DAYS_PER_YEAR)
     within = int(np.searchsorted(ends, horizon, side="right"))
-    nodes = curve_nodes(model_ends[:within], LONGEST * float(model_ends[-1]))
+    nodes = curve_nodes(model_ends[:within], LONGEST * max(float(model_ends[-1]), year))
     factors = discount_factors(annual_discount_rate, ends[:within])
     curves = []
     for number in range(count):
@@ -153,7 +153,7 @@ def customer_base(
         segments={name: np.unique(group[rows]) for name, rows in members.items()},
         ends=ends,
         model_ends=model_ends,
-        model_year=business_days(DAYS_PER_YEAR),
+        model_year=year,
         within=within,
         discount_rate=annual_discount_rate,
         group=group,
