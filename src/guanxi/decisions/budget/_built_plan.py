@@ -203,7 +203,7 @@ def _power(chosen: Chosen, totals: PlanTotals) -> HoldoutPower:
 
 
 def _deviation(chosen: Chosen) -> float:
-    """Standard deviation of what a chosen customer brings within the horizon; NaN: unknown.
+    """Estimate the standard deviation of what a chosen customer brings within the horizon; NaN: unknown.
 
     The larger of that of the past value, which is small where silent customers are chosen, and of a compound
     Poisson variable with exponential amounts around the expected value with the action.
