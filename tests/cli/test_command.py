@@ -50,8 +50,8 @@ def test_options_are_those_of_the_readme(name):
     assert (
         "All commands take `--params FILE`, `--set KEY=VALUE` and `--debug`; those that read a source "
         "`--columns NAME=COLUMN,…` and `--as-of DATE` (the last day that may be used), and all of these but "
-        "`monitor`, `scorecard` and `plan` `--horizon DAYS`; all but `validate` and `backtest`, which need no "
-        "MLflow store, `--tracking-uri ADDRESS`."
+        "`monitor`, `scorecard` and `plan` `--horizon DAYS`; all but `validate` and `backtest`, which need "
+        "no MLflow store, `--tracking-uri ADDRESS`."
     ) in said
 
 

@@ -262,6 +262,6 @@ def test_power_does_not_rest_on_the_past_of_silent_customers_alone():
     known = plan_of(customers.assign(expected_purchases=0.5)).power
     assert 0.0 < known.power < 1.0
     loud = plan_of(
-        customers.assign(expected_purchases=0.5, past_value=predictions()["past_value"] * 100)
+        customers.assign(expected_purchases=0.5, past_value=predictions()["past_value"] * 1000)
     ).power
     assert loud.standard_deviation > 10 * known.standard_deviation
