@@ -10,6 +10,7 @@ import yaml
 from pydantic import Field, field_validator, model_validator
 
 from guanxi.errors import ParamsError
+from guanxi.params._campaign import CampaignParams
 from guanxi.params._data import DataParams, RelationsParams
 from guanxi.params._models import (
     ChurnParams,
@@ -42,6 +43,7 @@ class Params(Section):
     scorecard: ScorecardParams = ScorecardParams()
     playbook: tuple[PlaybookRule, ...] = ()
     plan: PlanParams = PlanParams()
+    campaign: CampaignParams = CampaignParams()
     mlflow: MLflowParams = MLflowParams()
 
     @field_validator("as_of", mode="before")

@@ -182,7 +182,7 @@ def test_limits_per_customer():
 def test_an_effect_learnt_from_a_campaign_takes_the_place_of_a_save_rate():
     customers = predictions()
     gain = np.where(customers["churn_probability"] > 0.5, 9.0, -2.0)
-    learnt = {"call": LearntGain(gain, gain - 1.0, gain + 1.0, 0.5)}
+    learnt = {"call": LearntGain(gain, gain - 1.0, gain + 1.0, np.full(len(gain), 0.5))}
     action = {"action": "call", "cost": 5.0}
     plan = build_plan(
         customers,
