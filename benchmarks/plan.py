@@ -2,8 +2,8 @@
 
 Usage: python benchmarks/plan.py [customers]
 
-Three actions with a budget, a limit of a channel and a minimum count; the choice alone, and the whole plan with
-holdout, frontier, robustness and reasons.
+Three actions with a budget, a limit of a channel and a minimum count; the choice alone, and the whole plan
+with holdout, frontier, robustness and reasons.
 """
 
 from __future__ import annotations

@@ -21,10 +21,15 @@ MODULES = (
     "guanxi.models",
     "guanxi.simulation",
     "guanxi.report.plots",
+    "guanxi.decisions.uplift",
     "guanxi.params",
     "guanxi.errors",
 )
 FURTHER = {
+    "guanxi.decisions.campaign": (
+        *("adjusted_difference", "customers_needed", "difference", "minimum_detectable_effect"),
+        *("observational_effects", "sample_ratio"),
+    ),
     "guanxi.data.transactions": ("read_transactions",),
     "guanxi.features.snapshots": ("features_at",),
     "guanxi.jobs.predict_spark": ("predict_spark",),

@@ -16,6 +16,7 @@ _PUBLIC = {
     "predict_new": "guanxi.jobs.predict_new",
     "backtest": "guanxi.jobs.backtest",
     "monitor": "guanxi.jobs.monitor",
+    "campaign": "guanxi.jobs.campaign",
     "scenario": "guanxi.jobs.scenario",
     "train_labels": "guanxi.jobs.train_labels",
     "plan": "guanxi.jobs.plan",

@@ -49,7 +49,7 @@ def test_the_plan_is_written_explained_and_logged(command, first_run, tmp_path, 
         ([], "there are no actions: name at least one in plan.actions"),
         (['plan.actions=[{"action": "call"}]'], "action 'call' has no effect: assume one with its save_rate"),
         ([f"plan.actions=[{CALL}]", "plan.budget=0"], "plan.budget = '0' is not valid"),
-        (['plan.actions=[{"action": "call", "cost": -1}]'], "plan.actions.0.cost = -1 is not valid"),
+        (['plan.actions=[{"action": "call", "cost": -1}]'], "plan.actions #1.cost = -1 is not valid"),
         ([f"plan.actions=[{CALL}]", 'plan.channels={"fax": {"budget": 1}}'], "names 'fax', which no action"),
     ],
 )
@@ -66,7 +66,5 @@ def test_a_minimum_above_the_customers_is_refused(command, first_run, tmp_path):
     many = CALL[:-1] + ', "minimum": 3000}'
     ended = plan(command, first_run, tmp_path / "plan", f"plan.actions=[{many}]")
     assert ended.code == 2
-    assert (
-        "the minimum of call needs 3,334 customers with a holdout of 10%, and 2,357 may get it" in ended.err
-    )
+    assert "the minimum of call needs 3,334 customers with a holdout of 10%, and 2,357 may" in ended.err
     assert not (tmp_path / "plan" / "plan.parquet").exists()

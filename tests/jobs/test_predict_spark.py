@@ -282,7 +282,7 @@ class TestInARunningSession:
 
 @pytest.mark.slow
 @pytest.mark.spark
-@pytest.mark.filterwarnings("ignore:22.8% of the lines:UserWarning")
+@pytest.mark.filterwarnings("ignore:.* of the lines .* were rejected because:UserWarning")
 def test_online_retail(spark_session, shared_data, tmp_path, monkeypatch):
     """All its dirt in: 1,067,371 lines, refunds, repeats, lines without a customer."""
     monkeypatch.chdir(tmp_path)

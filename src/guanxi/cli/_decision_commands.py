@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
+
+import typer
 
 from guanxi.cli._app import command
 from guanxi.cli._endings import echo
@@ -12,21 +14,62 @@ from guanxi.cli._options import Model, OptionalSource, OutputFolder, Source
 if TYPE_CHECKING:
     from guanxi.params import Params
 
+_File = Annotated[
+    str, typer.Argument(metavar="FILE", help="Customers of the campaign: customer_id, arm, date and more.")
+]
+_OptionalLog = Annotated[
+    str | None,
+    typer.Argument(metavar="[SOURCE]", help="Transactions; without, outcomes are columns of FILE."),
+]
+_Campaign = Annotated[
+    str | None,
+    typer.Option(
+        "--campaign", metavar="FILE", help="A past campaign, or plan.parquet, to learn effects from."
+    ),
+]
+
 
 @command(
-    "as_of",
-    "columns",
-    "tracking_uri",
-    epilog="Example: guanxi plan sales.csv -o plan --set plan.budget=2000 --set "
-    'plan.actions=[{"action": "call", "cost": 5, "save_rate": 0.15}]',
+    *("horizon", "as_of", "columns", "tracking_uri"),
+    epilog="Examples: guanxi campaign mailing.csv sales.csv -o campaign --set campaign.randomised=true; "
+    "guanxi campaign test.csv -o campaign --set 'campaign.outcomes=[\"visit\"]'",
 )
-def plan(source: Source, output: OutputFolder = Path("plan"), model: Model = None, *, params: Params) -> None:
+def campaign(
+    file: _File,
+    source: _OptionalLog = None,
+    output: OutputFolder = Path("campaign"),
+    model: Model = None,
+    *,
+    params: Params,
+) -> None:
+    """Measure what a campaign did: by how much, how sure, and what it cost and earned."""
+    from guanxi.jobs.campaign import campaign as job
+    from guanxi.jobs.campaign import summary_text
+    from guanxi.jobs.reporter import ConsoleReporter
+
+    found = job(file, source, output, model=model, params=params, reporter=ConsoleReporter())
+    echo(summary_text(found, params, output))
+
+
+@command(
+    *("as_of", "columns", "tracking_uri"),
+    epilog="Example: guanxi plan sales.csv -o plan --set plan.budget=2000 --set "
+    "'plan.actions=[{\"action\": \"call\", \"cost\": 5, \"save_rate\": 0.15}]'",
+)
+def plan(
+    source: Source,
+    output: OutputFolder = Path("plan"),
+    campaign: _Campaign = None,
+    model: Model = None,
+    *,
+    params: Params,
+) -> None:
     """Choose whom to treat with what under a budget, and whom to hold out to measure it."""
     from guanxi.decisions.budget import plan_summary
     from guanxi.jobs.plan import plan as job
     from guanxi.jobs.reporter import ConsoleReporter
 
-    found = job(source, output, model=model, params=params, reporter=ConsoleReporter())
+    found = job(source, output, campaign=campaign, model=model, params=params, reporter=ConsoleReporter())
     echo(f"{plan_summary(found)}\n\nResults: {output}/plan.parquet, plan.html and more")
 
 

@@ -13,6 +13,7 @@ from guanxi.data.transactions import TransactionLog, read_transactions
 from guanxi.decisions.budget import TABLES, Plan, build_plan, check_plan, plan_answer
 from guanxi.evaluation.realised_performance import outcomes
 from guanxi.jobs._answers import check_answer_folder, deliver
+from guanxi.jobs._learnt_gains import learnt_gains
 from guanxi.jobs._opened_log import last_day_used, show_findings, source_name
 from guanxi.jobs.predict import _load_checked, _score_customers
 from guanxi.jobs.reporter import Reporter
@@ -29,6 +30,7 @@ def plan(
     source: Source,
     output: str | Path | None = None,
     *,
+    campaign: Source | None = None,
     model: str | None = None,
     params: Params | None = None,
     as_of: date | str | None = None,
@@ -42,6 +44,9 @@ def plan(
         As on the command line, or a table of transactions.
     output : path, optional
         Folder for ``plan.parquet``, the other tables and the page; without it nothing is written or logged.
+    campaign : str, path or table, optional
+        A past campaign (``customer_id, arm, date``, named as in ``params.campaign``), or an earlier
+        ``plan.parquet``, from which the effects of actions without a save rate are learnt.
     model : str, optional
         MLflow address of the model that values the customers; default: the champion. The horizon is its own.
     params : Params, optional
@@ -71,7 +76,8 @@ def plan(
     folder = None if output is None else Path(output)
     if folder is not None:
         check_answer_folder(folder, "plan", TABLES)
-    check_plan(settings.plan)
+    named = [each.action for each in settings.plan.actions]
+    check_plan(settings.plan, named if campaign is not None else ())
     loaded = _load_checked(model, settings, teller).of_transactions(
         " and predicts no value: name one trained on transactions, as in --model models:/guanxi@champion"
     )
@@ -84,6 +90,9 @@ def plan(
         day = last_day_used(log, settings, teller)
         with teller.step("value the customers"):
             customers = _customers(log, loaded, day)
+        learnt = {}
+        if campaign is not None:
+            learnt = learnt_gains(campaign, log, loaded, customers, settings, day, teller)
     finally:
         log.close()
     with teller.step("choose the actions"):
@@ -94,6 +103,7 @@ def plan(
             horizon_days=loaded.horizon_days,
             seed=settings.seed,
             language=settings.language,
+            learnt=learnt,
         )
     if folder is not None:
         answer = plan_answer(found, settings.plan, settings.language)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from guanxi.served.scorer import PRIOR, Scorer
 
@@ -53,3 +55,69 @@ def explain_churn(scorer: Scorer, features: pd.DataFrame, seed: int = 0, rows: i
         data=data,
         feature_names=[PRIOR, *names],
     )
+
+
+def explain_tree_sum(terms: Sequence[tuple[Any, NDArray[np.float64], float]], names: Sequence[str]) -> Any:
+    """Explain a weighted sum of boosters on one additive scale, such as the difference of two arms.
+
+    Parameters
+    ----------
+    terms : sequence of (lightgbm.Booster, array of shape (n, n_features), float)
+        Booster, its rows and its weight.
+    names : sequence of str
+        Of the features.
+
+    Returns
+    -------
+    shap.Explanation
+        Exact TreeSHAP values of shape (n, n_features); base values and row sums add up to the weighted sum of
+        the raw predictions.
+
+    References
+    ----------
+    Lundberg et al. (2020), as in :func:`explain_churn`.
+    """
+    import shap
+
+    total = np.sum(
+        [weight * np.asarray(booster.predict(X, pred_contrib=True)) for booster, X, weight in terms], 0
+    )
+    return shap.Explanation(
+        values=total[:, :-1], base_values=total[:, -1], data=terms[0][1], feature_names=list(names)
+    )
+
+
+def explain_any(
+    predict: Callable[[NDArray[np.float64]], NDArray[np.float64]],
+    rows: NDArray[np.float64],
+    background: NDArray[np.float64],
+    names: Sequence[str],
+    seed: int,
+) -> Any:
+    """Explain any prediction by permutations of the features, against rows of a background.
+
+    Parameters
+    ----------
+    predict : callable
+        Array of shape (n, n_features) to array of shape (n,).
+    rows : array of shape (n, n_features)
+    background : array of shape (m, n_features)
+        An absent feature takes its values in these rows.
+    names : sequence of str
+    seed : int
+
+    Returns
+    -------
+    shap.Explanation
+        Values of shape (n, n_features); base values and row sums add up to the predictions.
+
+    References
+    ----------
+    Štrumbelj, E. and Kononenko, I. (2014), Explaining prediction models and individual predictions with
+    feature contributions, Knowledge and Information Systems 41.
+    """
+    import shap
+
+    masker = shap.maskers.Independent(background, max_samples=len(background))
+    explainer = shap.explainers.Permutation(predict, masker, feature_names=list(names), seed=seed)
+    return explainer(rows, max_evals=4 * rows.shape[1] + 2, silent=True)

@@ -1,5 +1,6 @@
 """Parameters of a run as frozen objects, from ``params.yaml`` and the command line."""
 
+from guanxi.params._campaign import CAMPAIGN_COLUMNS, CampaignParams
 from guanxi.params._data import (
     OPTIONAL_COLUMNS,
     RELATION_COLUMNS,
@@ -25,9 +26,11 @@ from guanxi.params._scenario import ScenarioCase, ScenarioChange, ScenarioParams
 from guanxi.params.scorecard import PlaybookRule, ScorecardParams
 
 __all__ = [
+    "CAMPAIGN_COLUMNS",
     "OPTIONAL_COLUMNS",
     "RELATION_COLUMNS",
     "REQUIRED_COLUMNS",
+    "CampaignParams",
     "ChurnParams",
     "DataParams",
     "DriversParams",

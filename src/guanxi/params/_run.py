@@ -10,6 +10,7 @@ import yaml
 from pydantic import Field, field_validator, model_validator
 
 from guanxi.errors import ParamsError
+from guanxi.params._campaign import CampaignParams
 from guanxi.params._data import DataParams, RelationsParams
 from guanxi.params._models import (
     ChurnParams,
@@ -43,6 +44,7 @@ class Params(Section):
     scorecard: ScorecardParams = ScorecardParams()
     playbook: tuple[PlaybookRule, ...] = ()
     plan: PlanParams = PlanParams()
+    campaign: CampaignParams = CampaignParams()
     scenario: ScenarioParams = ScenarioParams()
     mlflow: MLflowParams = MLflowParams()
 

@@ -1,4 +1,4 @@
-"""From plan to campaign and back: the holdout's measurement covers the true effect on the simulated company."""
+"""From plan to campaign and back: on the simulated company the holdout measures the true effect."""
 
 from __future__ import annotations
 

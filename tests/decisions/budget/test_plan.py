@@ -182,7 +182,7 @@ def test_limits_per_customer():
 def test_an_effect_learnt_from_a_campaign_takes_the_place_of_a_save_rate():
     customers = predictions()
     gain = np.where(customers["churn_probability"] > 0.5, 9.0, -2.0)
-    learnt = {"call": LearntGain(gain, gain - 1.0, gain + 1.0, 0.5)}
+    learnt = {"call": LearntGain(gain, gain - 1.0, gain + 1.0, np.full(len(gain), 0.5))}
     action = {"action": "call", "cost": 5.0}
     plan = build_plan(
         customers,
@@ -254,3 +254,14 @@ def test_gains_of_a_value_of_zero_have_the_interval_of_the_rate_only():
     table = predictions(1).assign(clv=0.0, clv_lower=0.0, clv_upper=0.0, value_at_risk=10.0)
     gains = expected_gains(table, [PlanAction(**CALL)])
     assert (gains.lower.item(), gains.expected.item(), gains.upper.item()) == pytest.approx((1.0, 2.0, 3.0))
+
+
+def test_power_does_not_rest_on_the_past_of_silent_customers_alone():
+    customers = predictions().assign(past_value=0.0)
+    assert np.isnan(plan_of(customers).power.power)
+    known = plan_of(customers.assign(expected_purchases=0.5)).power
+    assert 0.0 < known.power < 1.0
+    loud = plan_of(
+        customers.assign(expected_purchases=0.5, past_value=predictions()["past_value"] * 1000)
+    ).power
+    assert loud.standard_deviation > 10 * known.standard_deviation

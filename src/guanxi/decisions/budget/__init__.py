@@ -6,7 +6,7 @@ This package exports everything that ``jobs`` and other decisions use.
 from guanxi.decisions.budget._built_plan import Plan, build_plan, check_plan, plan_limits
 from guanxi.decisions.budget._choice import Choice, choose_actions
 from guanxi.decisions.budget._drawn_holdout import HoldoutPower, customer_keys, draw_holdout, holdout_power
-from guanxi.decisions.budget._gains import Gains, LearntGain, expected_gains
+from guanxi.decisions.budget._gains import Gains, LearntGain, expected_gains, gain_of_uplift
 from guanxi.decisions.budget._plan_answer import TABLES, plan_answer, plan_summary
 from guanxi.decisions.budget._plan_tables import PlanTotals
 from guanxi.decisions.budget._problem import ChannelLimit, PlanLimits
@@ -27,6 +27,7 @@ __all__ = [
     "customer_keys",
     "draw_holdout",
     "expected_gains",
+    "gain_of_uplift",
     "holdout_power",
     "plan_answer",
     "plan_limits",

@@ -96,8 +96,8 @@ def build_plan(
     Parameters
     ----------
     customers : pandas.DataFrame
-        The prediction table; optionally ``past_value``, what each customer brought in the last
-        ``horizon_days``, for the power of the holdout.
+        The prediction table; its ``expected_purchases``, and ``past_value`` (what each customer brought in
+        the last ``horizon_days``) if there, tell the power of the holdout.
     params : PlanParams
         Actions, budget, limits, share of the holdout.
     day : date
@@ -121,7 +121,7 @@ def build_plan(
     Examples
     --------
     >>> customers = pd.DataFrame({"customer_id": ["a", "b"], "clv": [50.0, 9.0], "clv_lower": 0.0,
-    ...                           "clv_upper": 99.0, "value_at_risk": [100.0, 20.0], "churn_probability": 0.5})
+    ...                           "clv_upper": 99.0, "value_at_risk": [99.0, 9.0], "churn_probability": 0.5})
     >>> params = PlanParams(actions=[{"action": "call", "cost": 5, "save_rate": 0.2}], holdout=0.0)
     >>> build_plan(customers, params, day=date(2026, 1, 31), horizon_days=90).customers["arm"].tolist()
     ['treated', 'none']
@@ -146,7 +146,7 @@ def build_plan(
         frontier=budget_frontier(groups, limits, share),
         robustness=robustness(gains, limits, keys, choice.action, share),
         balance=balance(customers, arm, BALANCED),
-        power=_power(customers, arm, totals),
+        power=_power(chosen, totals),
         horizon_days=horizon_days,
         gap=choice.gap,
         mean_profit=choice.profit * (1.0 - share),
@@ -196,10 +196,27 @@ def _arms(
     return np.where(choice.action < 0, "none", np.where(held, "holdout", "treated")).astype(object)
 
 
-def _power(customers: pd.DataFrame, arm: NDArray[np.object_], totals: PlanTotals) -> HoldoutPower:
-    """Power for the expected gain of the treated, with the deviation of the past value of all chosen."""
-    spread = math.nan
-    if "past_value" in customers and totals.treated + totals.holdout > 1:
-        spread = float(customers.loc[arm != "none", "past_value"].std())
+def _power(chosen: Chosen, totals: PlanTotals) -> HoldoutPower:
+    """Power for the expected gain of the treated."""
     effect = totals.gain / totals.treated if totals.treated else math.nan
-    return holdout_power(totals.treated, totals.holdout, effect, spread)
+    return holdout_power(totals.treated, totals.holdout, effect, _deviation(chosen))
+
+
+def _deviation(chosen: Chosen) -> float:
+    """Estimate the standard deviation of what a chosen customer brings within the horizon; NaN: unknown.
+
+    The larger of that of the past value, which is small where silent customers are chosen, and of a compound
+    Poisson variable with exponential amounts around the expected value with the action.
+    """
+    rows = np.flatnonzero(chosen.choice.action >= 0)
+    table = chosen.customers.iloc[rows]
+    variances = [0.0]
+    if "past_value" in table and len(rows) > 1:
+        variances.append(float(table["past_value"].var()))
+    if "expected_purchases" in table and len(rows) > 1:
+        clv = table["clv"].to_numpy(dtype=np.float64)
+        purchases = table["expected_purchases"].to_numpy(dtype=np.float64)
+        order = np.divide(clv, purchases, out=np.zeros_like(clv), where=purchases > 0)
+        value = clv + chosen.gains.expected[chosen.choice.action[rows], rows]
+        variances.append(float(np.mean(2.0 * value * order) + value.var()))
+    return math.sqrt(max(variances)) or math.nan

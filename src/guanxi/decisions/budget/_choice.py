@@ -153,7 +153,7 @@ def _profit(choices: PricedChoices, counts: Integers) -> float:
 def _solve_core(
     choices: PricedChoices, core: NDArray[np.intp], action: NDArray[np.intp], bounds: Floats
 ) -> Integers | None:
-    """Solve the integer program of the core, the other groups' actions being as priced; None if infeasible."""
+    """Solve the integer program of the core, the other groups being as priced; None if infeasible."""
     counts = np.zeros(choices.profits.shape, dtype=np.int64)
     fixed = np.setdiff1d(np.flatnonzero(action != NONE), core)
     counts[action[fixed], fixed] = choices.sizes[fixed]

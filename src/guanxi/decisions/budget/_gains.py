@@ -13,6 +13,7 @@ from guanxi.errors import DataError, ParamsError, did_you_mean
 from guanxi.params import PlanAction, PlanCustomer
 from guanxi.segments.playbook import playbook_conditions
 
+_NORMAL_95 = 1.959963984540054
 VALUES = ("customer_id", "clv", "clv_lower", "clv_upper", "value_at_risk", "churn_probability")
 
 
@@ -24,14 +25,14 @@ class LearntGain:
     ----------
     expected, lower, upper : array, shape (n,)
         With the interval of the single customer.
-    margin_of_error : float
-        Half of the width of the interval of the mean effect, which all customers share.
+    margin_of_error : array, shape (n,)
+        Half of the width of the interval of the mean effect, which all customers share, in money.
     """
 
     expected: Floats
     lower: Floats
     upper: Floats
-    margin_of_error: float
+    margin_of_error: Floats
 
 
 @dataclass(frozen=True)
@@ -104,6 +105,35 @@ def expected_gains(
     rows = [_gains_of(action, customers, learnt) for action in actions]
     columns = {name: np.array([row[name] for row in rows]) for name in rows[0]}
     return Gains(**columns, allowed=_allowed(customers, actions, limits or PlanCustomer()))
+
+
+def gain_of_uplift(uplift: pd.DataFrame, customers: pd.DataFrame, average_error: float) -> LearntGain:
+    """Turn an uplift of the probability to buy within the horizon into money.
+
+    A customer who buys because of the action is worth the mean of those alike who buy: ``clv`` over the
+    probability of buying, ``1 - churn_probability``. That those who buy anyway may buy more is left out.
+
+    Parameters
+    ----------
+    uplift : pandas.DataFrame, n rows
+        ``uplift, uplift_lower, uplift_upper``.
+    customers : pandas.DataFrame, n rows
+        The prediction table, in the same order.
+    average_error : float
+        Standard error of the mean uplift.
+
+    Examples
+    --------
+    >>> uplift = pd.DataFrame({"uplift": [0.1], "uplift_lower": [0.0], "uplift_upper": [0.2]})
+    >>> customers = pd.DataFrame({"clv": [30.0], "churn_probability": [0.4]})
+    >>> gain_of_uplift(uplift, customers, 0.02).expected.round(9).tolist()
+    [5.0]
+    """
+    buys = 1.0 - customers["churn_probability"].to_numpy(dtype=np.float64)
+    clv = customers["clv"].to_numpy(dtype=np.float64)
+    value = np.divide(clv, buys, out=np.zeros_like(clv), where=buys > 0)
+    ends = (uplift[name].to_numpy(dtype=np.float64) * value for name in ("uplift", "uplift_lower", "uplift_upper"))
+    return LearntGain(*ends, margin_of_error=_NORMAL_95 * average_error * np.abs(value))
 
 
 def check_effects(actions: Sequence[PlanAction], learnt: Collection[str]) -> None:

@@ -3,8 +3,8 @@
 With prices p = A' l of the actions (l >= 0 for the limits ``A n <= b``), every customer takes the action with
 the largest ``profit - p``, or none. The value of that choice plus ``l b`` is an upper bound of what any plan
 within the limits earns; the smallest such bound is the linear relaxation's optimum (Sinha & Zoltners 1979,
-The Multiple-Choice Knapsack Problem, Operations Research 27(3)). It is convex and piecewise linear in l, so that
-Kelley's cutting planes (1960, Journal of the SIAM 8(4)) find it, and every cut holds for every budget.
+The Multiple-Choice Knapsack Problem, Operations Research 27(3)). It is convex and piecewise linear in l, so
+that Kelley's cutting planes (1960, Journal of the SIAM 8(4)) find it, and every cut holds for every budget.
 """
 
 from __future__ import annotations
