@@ -115,6 +115,7 @@ def _inputs(
         margin=terms.margin,
         annual_discount_rate=terms.annual_discount_rate,
         as_of=day,
+        whole_periods="bg_bb" in loaded.served.purchases.counts,
         newcomer=_newcomer(log, day, loaded) if params.scenario.new_customers is not None else None,
     )
 

@@ -67,6 +67,7 @@ def base_of(
     predictions: pd.DataFrame,
     segments: Sequence[Mapping[str, Any]] = (),
     years: float = YEARS,
+    whole_periods: bool = False,
 ) -> CustomerBase:
     return customer_base(
         predictions,
@@ -76,6 +77,7 @@ def base_of(
         annual_discount_rate=RATE,
         years=years,
         segments=segments,
+        whole_periods=whole_periods,
     )
 
 

@@ -33,12 +33,15 @@ def test_equity_is_the_sum_over_customers_straight_from_the_purchase_model(marke
 def test_equity_in_whole_periods(market):
     purchases = market.mixture("bg_bb")
     predictions = market.predictions_of(purchases, whole=30.0)
-    base = market.base_of(purchases, predictions)
+    base = market.base_of(purchases, predictions, whole_periods=True)
     equity = customer_equity(base, Setting.today(base))
+    exact = market.summed(purchases, predictions, base.ends)
     assert equity.within[0] == pytest.approx(predictions["clv"].sum(), rel=1e-12)
-    assert equity.beyond[0] == pytest.approx(
-        market.summed(purchases, predictions, base.ends)[3:].sum(), rel=2e-3
-    )
+    assert equity.beyond[0] == pytest.approx(exact[base.within :].sum(), rel=1e-9)
+    levers = Levers(base)
+    assert "retention" not in levers.changeable
+    with pytest.raises(ParamsError, match="retention cannot change in a model of whole periods"):
+        levers.check(RETENTION, "scenario 'x'")
 
 
 def test_many_histories_are_drawn_in_proportion_to_value(market):
@@ -202,3 +205,15 @@ def test_retention_is_yearly_also_where_less_than_a_year_is_counted(market):
     predictions = market.predictions_of(purchases)
     short, long = (Levers(market.base_of(purchases, predictions, years=years)) for years in (0.25, 4.0))
     assert short.today(RETENTION) == pytest.approx(long.today(RETENTION), rel=1e-4)
+
+
+@pytest.mark.parametrize("models", [each for each in SETS if each != ("nbd",)], ids="+".join)
+def test_value_rises_with_retention_in_every_model(market, models):
+    purchases = market.mixture(*models)
+    levers = Levers(market.base_of(purchases, market.predictions_of(purchases, 60, whole=30.0)))
+    lowest, highest = levers.limits(RETENTION)
+    setting = levers.setting({RETENTION: np.linspace(lowest, highest, 60)})
+    assert (np.diff(customer_equity(levers.base, setting).total) > 0).all()
+    kept = float(levers.base.curves[0].kept_until(levers.base.model_ends)[-1])
+    undiscounted = levers.base.curves[0].flows(levers.base.model_ends, np.zeros(1)).sum()
+    assert undiscounted == pytest.approx(kept, rel=1e-9)

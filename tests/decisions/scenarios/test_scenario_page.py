@@ -101,3 +101,15 @@ def test_settings_and_metrics_are_kept(inputs):
         answer.metrics["within_horizon"] + answer.metrics["beyond"] + answer.metrics["new_customers"]
     )
     assert answer.metrics["elasticity_acquisition_cost"] < 0
+
+
+def test_a_model_in_which_nobody_leaves_has_no_retention(market):
+    purchases = market.mixture("nbd")
+    predictions = market.predictions_of(purchases, 50)
+    inputs = ScenarioInputs(predictions, purchases, float, 0.4, 0.1, date(2026, 1, 31))
+    answer = answer_scenarios(inputs, Params())
+    levers = ["margin", "order_value", "purchase_rate", "discount_rate"]
+    assert answer.tables["tornado"]["lever"].tolist() == levers
+    html = page(answer, "en")
+    assert "Retention:" not in html
+    assert "Gupta" not in html

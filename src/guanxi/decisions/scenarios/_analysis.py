@@ -65,6 +65,7 @@ class ScenarioInputs:
     as_of : datetime.date
     newcomer : Newcomer or None
         None unless customers are to be acquired.
+    whole_periods : bool
     """
 
     predictions: pd.DataFrame = field(repr=False)
@@ -74,6 +75,7 @@ class ScenarioInputs:
     annual_discount_rate: float
     as_of: date
     newcomer: Newcomer | None = None
+    whole_periods: bool = False
 
 
 @dataclass(frozen=True)
@@ -158,6 +160,7 @@ def analyse(inputs: ScenarioInputs, params: Params) -> Analysis:
         annual_discount_rate=inputs.annual_discount_rate,
         years=settings.years,
         segments=[change.segment for case in settings.cases for change in case.changes],
+        whole_periods=inputs.whole_periods,
     )
     levers = Levers(base, _new_customers(inputs, base, settings))
     now = today(levers)

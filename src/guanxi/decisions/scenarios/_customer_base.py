@@ -61,6 +61,8 @@ class CustomerBase:
         Annual.
     group : array of int, shape (n,)
         Group of each customer, in the order of the prediction table.
+    whole_periods : bool
+        Whether customers leave at the beginning of whole periods only, so that there is no pace of leaving.
     """
 
     curves: tuple[Curve, ...]
@@ -72,6 +74,7 @@ class CustomerBase:
     within: int
     discount_rate: float
     group: Integers
+    whole_periods: bool = False
 
     @property
     def horizon(self) -> float:
@@ -88,6 +91,7 @@ def customer_base(
     annual_discount_rate: float,
     years: float,
     segments: Sequence[Mapping[str, Criterion]] = (),
+    whole_periods: bool = False,
 ) -> CustomerBase:
     """Collect the curves of all groups that the segments distinguish.
 
@@ -112,6 +116,8 @@ def customer_base(
         End of the value counted, from now.
     segments : sequence of mappings
         Conditions on columns of the table, as in the playbook.
+    whole_periods : bool
+        Whether customers of the model leave at the beginning of whole periods only.
 
     Raises
     ------
@@ -134,9 +140,13 @@ def customer_base(
             f"for at most {_MOST_GROUPS}"
         )
     drawn = min(MOST_HISTORIES, max(_FEWEST_DRAWN, _DRAWN_IN_ALL // count))
-    model_ends, year = np.array([business_days(float(end)) for end in ends]), business_days(DAYS_PER_YEAR)
+    model_ends = np.array([business_days(float(end)) for end in ends])
+    year = business_days(DAYS_PER_YEAR)
     within = int(np.searchsorted(ends, horizon, side="right"))
-    nodes = curve_nodes(model_ends[:within], LONGEST * max(float(model_ends[-1]), year))
+    # Of a model in whole periods the curves have corners: it is asked at the end of every period.
+    nodes = curve_nodes(
+        model_ends if whole_periods else model_ends[:within], LONGEST * max(float(model_ends[-1]), year)
+    )
     factors = discount_factors(annual_discount_rate, ends[:within])
     curves = []
     for number in range(count):
@@ -157,6 +167,7 @@ def customer_base(
         within=within,
         discount_rate=annual_discount_rate,
         group=group,
+        whole_periods=whole_periods,
     )
 
 

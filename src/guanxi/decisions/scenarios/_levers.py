@@ -43,7 +43,8 @@ class Levers:
     def changeable(self) -> list[str]:
         """Levers that can be changed for everyone."""
         names = ["margin", "order_value", "purchase_rate", "discount_rate"]
-        names += [] if self._survival(EVERYONE).nobody_leaves else ["retention"]
+        fixed = self.base.whole_periods or self._survival(EVERYONE).nobody_leaves
+        names += [] if fixed else ["retention"]
         names += ["acquisition_cost"] if self.new else []
         return [name for name in names if self.today((name, EVERYONE)) > 0.0]
 
@@ -75,6 +76,11 @@ class Levers:
     def check(self, key: Key, where: str) -> None:
         """Refuse a lever that cannot be changed (ParamsError); ``where`` names the scenario."""
         lever, segment = key
+        if lever == "retention" and self.base.whole_periods:
+            raise ParamsError(
+                f"{where}: retention cannot change in a model of whole periods such as bg_bb: leave it out, "
+                "or train another clv.model"
+            )
         if lever == "retention" and self._survival(segment).nobody_leaves:
             raise ParamsError(
                 f"{where}: retention of {segment} is 1 already, since the model knows no leaving: "
