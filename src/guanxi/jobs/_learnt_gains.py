@@ -102,7 +102,8 @@ def _rows_of(action: PlanAction, table: pd.DataFrame, params: Params, source: st
         if not rows.any():
             raise DataError(
                 f"{source}: nobody {name} {wanted!r} had bought before the campaign: the arms "
-                f"are {_listed(table['arm'].unique())}; name one with arm in plan.actions, or set campaign.control"
+                f"are {_listed(table['arm'].unique())}; name one with arm in plan.actions, "
+                "or set campaign.control"
             )
     rows = table[treated | control]
     return rows.assign(**{_ARM: treated[rows.index].map({True: wanted, False: "control"})})
