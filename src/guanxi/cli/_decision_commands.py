@@ -54,7 +54,7 @@ def campaign(
 @command(
     *("as_of", "columns", "tracking_uri"),
     epilog="Example: guanxi plan sales.csv -o plan --set plan.budget=2000 --set "
-    "'plan.actions=[{\"action\": \"call\", \"cost\": 5, \"save_rate\": 0.15}]'",
+    '\'plan.actions=[{"action": "call", "cost": 5, "save_rate": 0.15}]\'',
 )
 def plan(
     source: Source,

@@ -51,8 +51,8 @@ def learnt_gains(
     horizon = loaded.horizon_days
     if add_days(before, horizon) > day:
         raise HistoryError(
-            f"{lines.source}: the {horizon} days after the campaign end on {add_days(before, horizon)}, and the "
-            f"data on {day}: learn from it later, or from an earlier one"
+            f"{lines.source}: the {horizon} days after the campaign end on {add_days(before, horizon)}, and "
+            f"the data on {day}: learn from it later, or from an earlier one"
         )
     then = features_at(log, before, loaded.window_days)
     bought = outcomes(log, before, horizon)["customer_id"]
@@ -90,7 +90,7 @@ def _first_day(lines: CampaignLines, params: Params) -> date:
 
 
 def _rows_of(action: PlanAction, table: pd.DataFrame, params: Params, source: str) -> pd.DataFrame:
-    """Customers of the action's arm and of the control; of a plan, those for whom the action was chosen."""
+    """Select the action's arm and the control; of a plan, those for whom the action was chosen."""
     wanted = action.arm or action.action
     controls = _CONTROLS if params.campaign.control is None else (params.campaign.control,)
     control = table["arm"].isin(controls)
@@ -101,8 +101,9 @@ def _rows_of(action: PlanAction, table: pd.DataFrame, params: Params, source: st
     for name, rows in (("in the arm", treated), ("in a control for", control)):
         if not rows.any():
             raise DataError(
-                f"{source}: nobody {name} {wanted!r} had bought before the campaign: arms are "
-                f"{_listed(table['arm'].unique())}; name one with arm in plan.actions, or set campaign.control"
+                f"{source}: nobody {name} {wanted!r} had bought before the campaign: the arms "
+                f"are {_listed(table['arm'].unique())}; name one with arm in plan.actions, "
+                "or set campaign.control"
             )
     rows = table[treated | control]
     return rows.assign(**{_ARM: treated[rows.index].map({True: wanted, False: "control"})})

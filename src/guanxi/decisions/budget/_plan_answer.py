@@ -96,7 +96,7 @@ def _summary(plan: Plan, t: Mapping[str, str]) -> list[str]:
     if math.isfinite(totals.break_even):
         sentences.append(t["break_even"].format(share=percent(totals.break_even)))
     proof = t["optimal"] if plan.gap == 0 else t["gap"].format(gap=percent(plan.gap, 4))
-    return [" ".join(sentences), proof]
+    return [*sentences, proof]
 
 
 def _notices(plan: Plan, t: Mapping[str, str]) -> list[str]:
