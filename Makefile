@@ -56,6 +56,7 @@ bench: $(INSTALLED)  ## Measure speed and quality; tables on the screen, JSON in
 	$(BIN)/python benchmarks/online.py
 	$(BIN)/python benchmarks/batch.py
 	$(BIN)/python benchmarks/scorecard.py
+	$(BIN)/python benchmarks/plan.py
 
 notebook: $(INSTALLED)  ## Execute the notebooks in place
 	cd notebooks && ../$(BIN)/jupyter execute --inplace *.ipynb

@@ -21,6 +21,12 @@ _OptionalLog = Annotated[
     str | None,
     typer.Argument(metavar="[SOURCE]", help="Transactions; without, outcomes are columns of FILE."),
 ]
+_Campaign = Annotated[
+    str | None,
+    typer.Option(
+        "--campaign", metavar="FILE", help="A past campaign, or plan.parquet, to learn effects from."
+    ),
+]
 
 
 @command(
@@ -66,6 +72,49 @@ def profit(
 
     answer = job(source, output, model=model, params=params, horizon_days=horizon, reporter=ConsoleReporter())
     echo(f"{answer.summary}\n\nResults: {output}/profit.html, customers.parquet and more")
+
+
+@command(
+    *("as_of", "columns", "tracking_uri"),
+    epilog="Example: guanxi plan sales.csv -o plan --set plan.budget=2000 --set "
+    '\'plan.actions=[{"action": "call", "cost": 5, "save_rate": 0.15}]\'',
+)
+def plan(
+    source: Source,
+    output: OutputFolder = Path("plan"),
+    campaign: _Campaign = None,
+    model: Model = None,
+    *,
+    params: Params,
+) -> None:
+    """Choose whom to treat with what under a budget, and whom to hold out to measure it."""
+    from guanxi.decisions.budget import plan_summary
+    from guanxi.jobs.plan import plan as job
+    from guanxi.jobs.reporter import ConsoleReporter
+
+    found = job(source, output, campaign=campaign, model=model, params=params, reporter=ConsoleReporter())
+    echo(f"{plan_summary(found)}\n\nResults: {output}/plan.parquet, plan.html and more")
+
+
+@command(
+    "as_of",
+    "columns",
+    "tracking_uri",
+    epilog="Example: guanxi scenario sales.csv -o scenario --set scenario.years=5",
+)
+def scenario(
+    source: OptionalSource = "cdnow",
+    output: OutputFolder = Path("scenario"),
+    model: Model = None,
+    *,
+    params: Params,
+) -> None:
+    """Show what customer equity would be if margin, retention, orders, costs or the discount rate moved."""
+    from guanxi.jobs.reporter import ConsoleReporter
+    from guanxi.jobs.scenario import scenario as job
+
+    answer = job(source, output, model=model, params=params, reporter=ConsoleReporter())
+    echo(f"{answer.summary}\n\nResults: {output}/scenario.html, scenarios.parquet and more")
 
 
 @command(

@@ -21,10 +21,12 @@ from guanxi.params._models import (
     PromotionParams,
     TuningParams,
 )
+from guanxi.params._plan import PlanAction, PlanChannel, PlanCustomer, PlanParams
 from guanxi.params._profit import ChannelParams, ProfitParams
 from guanxi.params._reading import load_params, override, parse_columns
 from guanxi.params._relationship_programme import CampaignEffectsParams, ProgrammeParams
 from guanxi.params._run import Params
+from guanxi.params._scenario import ScenarioCase, ScenarioChange, ScenarioParams
 from guanxi.params.scorecard import PlaybookRule, ScorecardParams
 
 __all__ = [
@@ -45,12 +47,19 @@ __all__ = [
     "MonitorParams",
     "OfferParams",
     "Params",
+    "PlanAction",
+    "PlanChannel",
+    "PlanCustomer",
+    "PlanParams",
     "PlaybookRule",
     "ProfitParams",
     "ProgrammeParams",
     "PromotionParams",
     "RelationParams",
     "RelationsParams",
+    "ScenarioCase",
+    "ScenarioChange",
+    "ScenarioParams",
     "ScorecardParams",
     "TuningParams",
     "load_params",

@@ -21,8 +21,10 @@ from guanxi.params._models import (
     MonitorParams,
     PromotionParams,
 )
+from guanxi.params._plan import PlanParams
 from guanxi.params._profit import ProfitParams
 from guanxi.params._relationship_programme import ProgrammeParams
+from guanxi.params._scenario import ScenarioParams
 from guanxi.params._section import Section
 from guanxi.params.scorecard import PlaybookRule, ScorecardParams
 from guanxi.periods import parse_date
@@ -47,7 +49,9 @@ class Params(Section):
     programme: ProgrammeParams = ProgrammeParams()
     profit: ProfitParams = ProfitParams()
     playbook: tuple[PlaybookRule, ...] = ()
+    plan: PlanParams = PlanParams()
     campaign: CampaignParams = CampaignParams()
+    scenario: ScenarioParams = ScenarioParams()
     mlflow: MLflowParams = MLflowParams()
 
     @field_validator("as_of", mode="before")

@@ -12,12 +12,12 @@ from guanxi.segments._conditions import Condition, parse_condition
 from guanxi.served.ordering import falling
 
 
-def playbook_conditions(playbook: Sequence[PlaybookRule]) -> list[Condition]:
+def playbook_conditions(playbook: Sequence[PlaybookRule], name: str = "playbook rule") -> list[Condition]:
     """Parse the conditions of the rules, so that mistakes are reported before any computation.
 
     Raises ParamsError if a condition cannot be parsed; the message names the rule by its number, from 1.
     """
-    return [parse_condition(rule.when, f"playbook rule {place}") for place, rule in enumerate(playbook, 1)]
+    return [parse_condition(rule.when, f"{name} {place}") for place, rule in enumerate(playbook, 1)]
 
 
 def recommend_actions(customers: pd.DataFrame, playbook: Sequence[PlaybookRule]) -> pd.DataFrame:
