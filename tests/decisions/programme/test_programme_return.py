@@ -111,6 +111,16 @@ def test_of_several_estimates_the_effect_on_the_treated_comes_first():
     assert one.campaigns[["method", "estimate"]].to_numpy().tolist() == [["doubly_robust_att", 3.0]]
 
 
+def test_an_average_over_all_customers_is_not_what_the_treated_brought():
+    row = lambda method, kind, value: ("margin", "mail", method, kind, value, value, value, 10)  # noqa: E731
+    of_all = row("doubly_robust_ate", "effect", 2.0)
+    trends = row("difference_in_differences", "effect", 4.0)
+    one = found(CampaignEffects("spring", effects(of_all, trends), date(2026, 3, 1), 60))
+    assert (one.campaigns["method"].item(), one.gain) == ("difference_in_differences", 40.0)
+    one = found(CampaignEffects("spring", effects(of_all), date(2026, 3, 1), 60))
+    assert (one.gain, one.probability) == (0.0, None)
+
+
 def test_customers_treated_are_known_from_another_row_of_the_arm():
     rows = effects(
         ("spend", "mail", "difference", "difference", 9.0, 8.0, 10.0, 500),

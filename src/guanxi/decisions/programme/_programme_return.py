@@ -17,8 +17,10 @@ PHASES = ("collect", "analyse", "set", "act", "evaluate")
 EFFECT = "effect"
 # Margin is what a campaign earns; spend is the same where no margin is known.
 _OUTCOMES = ("margin", "spend")
-# Of several estimates, the one of the customers treated, and the more exact, comes first.
-_METHODS = ("adjusted", "doubly_robust_att", "doubly_robust_ate", "difference_in_differences")
+# Of several estimates, the more exact comes first. An average over all customers, treated or not, is not what
+# the treated brought, and is not taken.
+_METHODS = ("adjusted", "doubly_robust_att", "difference_in_differences")
+_OF_ALL = "doubly_robust_ate"
 _COLUMNS = ("outcome", "arm", "method", "kind", "estimate", "lower", "upper", "n_treated")
 
 
@@ -191,7 +193,8 @@ def _rows(
                 "customers": customers,
                 "estimate": best["estimate"],
                 **ends,
-                "counted": best["kind"] == EFFECT or campaign.name in count_differences,
+                "counted": best["method"] != _OF_ALL
+                and (best["kind"] == EFFECT or campaign.name in count_differences),
             }
         )
     return rows
@@ -204,6 +207,7 @@ def _best(found: pd.DataFrame) -> dict[str, Any]:
     """Choose among the estimates of an arm: effects before differences, then by method."""
     places = {name: place for place, name in enumerate(_METHODS)}
     rank = found["method"].map(places).fillna(len(places)) + np.where(found["kind"] == EFFECT, 0, 100)
+    rank += np.where(found["method"] == _OF_ALL, 1000, 0)
     return {str(name): value for name, value in found.iloc[int(np.argmin(rank.to_numpy()))].items()}
 
 
