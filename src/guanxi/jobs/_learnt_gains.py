@@ -74,9 +74,9 @@ def learnt_gains(
                     randomised=params.campaign.randomised == "true",
                     seed=params.seed,
                 )
-                gains[action.action] = gain_of_uplift(
-                    found.predict(today), customers, found.test.average_error
-                )
+                uplift = found.predict(today)
+                common = found.test.common_error(uplift["uplift"].to_numpy())
+                gains[action.action] = gain_of_uplift(uplift, customers, common)
     return gains
 
 
