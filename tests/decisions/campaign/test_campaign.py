@@ -223,6 +223,15 @@ class TestArms:
         assert kinds.to_dict() == {"visit": "effect", "order": "difference"}
         assert [each.key for each in found.remarks] == ["values_of_some"]
 
+    def test_nor_do_adjusted_differences_keep_it_then(self):
+        random = np.random.default_rng(3)
+        rows = pd.DataFrame({"arm": ["mail"] * 400 + ["control"] * 200, "x": random.normal(size=600)})
+        rows["order"] = random.gamma(2.0, 20.0, 600)
+        given = {"outcomes": ["order"], "covariates": ["x"], "randomised": "unknown"}
+        for shares, kinds in (({}, {"difference", "effect"}), ({"mail": 1, "control": 1}, {"difference"})):
+            found = guanxi.campaign(rows, params=Params(campaign=given | {"shares": shares}))
+            assert set(found.effects.table["kind"]) == kinds
+
     def test_uplift_of_arms_of_unplanned_sizes_is_a_difference(self):
         random = np.random.default_rng(2)
         rows = pd.DataFrame({"arm": ["mail"] * 900 + ["control"] * 500, "x": random.normal(size=1400)})

@@ -47,8 +47,8 @@ class Gains:
     lower, upper : array
         Ends for the single customer: the effect's and the customer's value's together.
     cautious, hopeful : array
-        With every effect (save rate, or mean uplift of customers alike) at the lower and the upper end of its interval, which is
-        what all customers have in common.
+        With every effect (save rate, or mean uplift of customers alike) at the lower and the upper end of its
+        interval, which is what all customers have in common.
     allowed : array of bool
         Whether the action's condition and the limits per customer hold.
     """

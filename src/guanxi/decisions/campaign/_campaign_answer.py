@@ -71,7 +71,7 @@ def _tested(row: Record) -> bool:
 
 
 def _established(row: Record, confidence: float) -> bool:
-    """Whether a row is told as an effect: by the corrected p-value, which an interval by itself may contradict."""
+    """Whether a row is told as an effect: by the corrected p-value, not by the interval for one arm."""
     outside = bool(row["lower"] > 0 or row["upper"] < 0)
     return bool(row["p_adjusted"] < 1.0 - confidence) if _tested(row) else outside
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 import math
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -111,6 +111,8 @@ def evaluate_campaign(
     if given.randomised != "true":
         observational = _without_randomisation(observed, params)
         effects = _together(effects, observational, Inference(given.confidence, observed.information))
+        if broken:  # what no covariate can mend
+            effects = replace(effects, table=effects.table.assign(kind=DIFFERENCE))
     return CampaignResult(
         observed,
         effects,
@@ -203,8 +205,13 @@ def _at_every_look(table: pd.DataFrame, inference: Inference) -> pd.DataFrame:
     share = table["estimate"] / table["baseline"]
     share = share.mask(table["outcome"].isin(WITHOUT_RELATIVE) | (table["baseline"] <= 0))
     factor = np.exp((critical * table["ratio_error"]).clip(upper=WIDEST))
-    ends = {name: table["estimate"] + wider * (table[name] - table["estimate"]) for name in ("lower", "upper")}
-    relative = {"relative_lower": (1.0 + share) / factor - 1.0, "relative_upper": (1.0 + share) * factor - 1.0}
+    ends = {
+        name: table["estimate"] + wider * (table[name] - table["estimate"]) for name in ("lower", "upper")
+    }
+    relative = {
+        "relative_lower": (1.0 + share) / factor - 1.0,
+        "relative_upper": (1.0 + share) * factor - 1.0,
+    }
     return table.assign(**ends, relative=share, **relative).drop(columns="ratio_error")
 
 

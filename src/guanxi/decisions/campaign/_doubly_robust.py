@@ -56,7 +56,7 @@ class Estimate:
 
 
 def log_ratio_error(value: float, baseline: float, influence: Floats, baseline_influence: Floats) -> float:
-    """Standard error of log((baseline + value) / baseline) by the delta method; NaN if a mean is not positive.
+    """Compute the standard error of log((baseline + value) / baseline); NaN if a mean is not positive.
 
     Parameters
     ----------

@@ -46,7 +46,7 @@ class Heterogeneity:
         return self.p_value < SIZE and self.spread > 0
 
     def common_error(self, uplift: Floats) -> Floats:
-        """Standard error of the mean uplift of many customers with a calibrated prediction, shape (n,).
+        """Return the error of the mean uplift of many customers with a calibrated prediction, shape (n,).
 
         Those of the average and of the spread, which are the same for all and do not cancel out in a sum.
         """
