@@ -111,6 +111,17 @@ def trend(rate: float) -> Callable[[int], np.ndarray]:
     return lambda days: np.exp(rate * np.arange(days) / YEAR)
 
 
+def closed_weeks(seed: int, share: float, low: float, high: float) -> Callable[[int], np.ndarray]:
+    """A share of the weeks nearly without purchases, and another of campaigns, in log units of intensity."""
+
+    def busy(days: int) -> np.ndarray:
+        chance = np.random.default_rng(seed).uniform(size=days // 7 + 2)
+        weeks = np.where(chance < share, low, np.where(chance > 1.0 - share, high, 0.0))
+        return np.exp(weeks[(np.arange(days) + 3) // 7])
+
+    return busy
+
+
 def times(*parts: Callable[[int], np.ndarray]) -> Callable[[int], np.ndarray]:
     """Product of intensities."""
     return lambda days: np.prod([part(days) for part in parts], axis=0)
@@ -167,6 +178,21 @@ _SIMULATED: dict[str, Callable[[], pd.DataFrame]] = {
         "bg_nbd", B2B, 900, 1.9, 11, times(season(0.2), shocks(11, 0.08)), founders=0.3
     ),
 }
+#: Changing acquisition, and weeks without data: for histories below a year.
+_SHORT: dict[str, Callable[[], pd.DataFrame]] = {
+    "growing": lambda: simulated("bg_nbd", BG, 2500, 1.25, 21, shocks(21, 0.05), growth=3.0),
+    "shrinking": lambda: simulated("pareto_nbd", PARETO, 2500, 1.25, 22, shocks(22, 0.05), growth=-3.0),
+    "ramp": lambda: simulated("bg_nbd", FOOD, 2000, 1.25, 23, times(trend(0.6), season(-0.25)), growth=1.0),
+    "season, shrinking": lambda: simulated(
+        "bg_nbd", B2B, 2500, 1.5, 24, season(0.3, 0.5), growth=-1.5, founders=0.3
+    ),
+    "closed weeks": lambda: simulated(
+        "bg_nbd", FOOD, 1500, 1.4, 31, times(closed_weeks(31, 0.08, -2.0, 0.7), shocks(31, 0.05))
+    ),
+    "grocer, closed weeks": lambda: simulated(
+        "bg_cnbd", GROCER, 1000, 1.4, 32, times(closed_weeks(32, 0.05, -2.0, 0.4), season(0.15)), founders=0.5
+    ),
+}
 
 
 def logs() -> dict[str, Log]:
@@ -174,3 +200,8 @@ def logs() -> dict[str, Log]:
     found = {"CDNOW": Log(lambda: datasets.load("cdnow"), {}, date(1997, 9, 30))}
     found |= {_NAMES[file]: log for file, log in _REAL.items() if (SHARED / file).exists()}
     return found | {f"simulated {name}": Log(read) for name, read in _SIMULATED.items()}
+
+
+def short_logs() -> dict[str, Log]:
+    """Every available log by name, and those of companies that change within a year."""
+    return logs() | {f"simulated {name}": Log(read) for name, read in _SHORT.items()}

@@ -25,8 +25,8 @@ from guanxi.params import Params
 from guanxi.periods import days_per_unit
 from guanxi.pipeline._base_learners import MODELLED_OUTCOMES, Base
 from guanxi.pipeline.correction import ALONE, FittedCorrection, _alone, _fit_correction
+from guanxi.pipeline.level._refits import refit_models
 from guanxi.pipeline.level.forecast import PortfolioLevel, fit_level
-from guanxi.pipeline.level.refits import refit_models
 from guanxi.pipeline.selection import (
     CANDIDATES,
     USUAL,

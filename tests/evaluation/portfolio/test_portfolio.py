@@ -28,8 +28,8 @@ from guanxi.evaluation.portfolio._forecasts import (
 )
 from guanxi.evaluation.portfolio.totals import _portfolio_intervals, _total_errors
 from guanxi.models.purchase_models import transaction_model
+from guanxi.pipeline.level._refits import refit_models
 from guanxi.pipeline.level.forecast import LogError, fit_level
-from guanxi.pipeline.level.refits import refit_models
 from guanxi.served.purchases.beta_geometric_process import BG_NBD
 from guanxi.served.purchases.lifetime_process import NBD
 from guanxi.served.spend import GAMMA_GAMMA, LOG_NORMAL

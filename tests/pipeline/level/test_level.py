@@ -20,9 +20,9 @@ from guanxi.models.purchase_models import transaction_model
 from guanxi.params import load_params
 from guanxi.periods import add_days
 from guanxi.pipeline.fit import fit_models
+from guanxi.pipeline.level._refits import refit_models
+from guanxi.pipeline.level._structural_model import OF_PURCHASES, Ratios, fit_structural_model
 from guanxi.pipeline.level.forecast import fit_level
-from guanxi.pipeline.level.refits import refit_models
-from guanxi.pipeline.level.structural_model import OF_PURCHASES, Ratios, fit_structural_model
 from guanxi.served.scorer import Scorer
 from guanxi.simulation import simulate_transactions
 
@@ -165,6 +165,14 @@ class TestLevel:
             np.testing.assert_allclose(own[name], known[name], rtol=1e-9, atol=1e-9)
 
 
+def after_weeks(log_ratio):
+    """Level after weeks with these log ratios at every refit, of a company with 500 purchases a week."""
+    last, bought = len(log_ratio) - 1, 500.0 * np.exp(log_ratio)
+    seen = np.cumsum(bought)
+    refits = [Ratios(end, log_ratio[end + 1 :], bought[end + 1 :], seen[end]) for end in range(2, last)]
+    return fit_structural_model(refits, bought, 12, 7, OF_PURCHASES)
+
+
 class TestStructuralModel:
     @given(st.floats(-0.5, 0.5))
     @settings(max_examples=15, deadline=None)
@@ -182,6 +190,22 @@ class TestStructuralModel:
         found = fit_structural_model(refits, np.full(39, 900.0), 13, 28, OF_PURCHASES).mean
         expected = 0.4 * np.sin(np.arange(39, 52) * 2 * np.pi / 13.04)
         assert np.corrcoef(found, expected)[0, 1] > 0.9
+
+    def test_the_peak_of_one_month_is_expected_again(self):
+        peak = np.where(np.arange(26) % 13 == 8, 0.4, 0.0)
+        refits = [Ratios(end, peak[end + 1 :], np.full(25 - end, 900.0), 5000.0) for end in range(6, 25, 2)]
+        found = fit_structural_model(refits, np.full(26, 900.0), 13, 28, OF_PURCHASES).mean
+        assert found[8] > 0.15
+        assert found[8] > np.delete(found, [7, 8, 9]).max() + 0.1
+
+    @pytest.mark.parametrize("weeks", [7, 12, 24])
+    @pytest.mark.parametrize("miss", [0.0, -0.2])
+    def test_a_closed_week_is_no_season(self, weeks, miss):
+        found = after_weeks(np.append(np.full(weeks - 1, miss), miss - 1.5))
+        assert miss - 0.05 < found.mean.mean() < 0.1
+
+    def test_a_change_that_lasts_for_weeks_is_followed(self):
+        assert -0.3 < after_weeks(np.full(12, -0.3)).mean.mean() < -0.05
 
     def test_without_refits_it_is_the_prior(self):
         found = fit_structural_model([], np.full(12, 900.0), 13, 28, OF_PURCHASES)

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from guanxi.periods import add_days
-from guanxi.pipeline.level.refits import Refit, Refits
-from guanxi.pipeline.level.structural_model import (
+from guanxi.pipeline.level._refits import Refit, Refits
+from guanxi.pipeline.level._structural_model import (
     OF_AMOUNTS,
     OF_PURCHASES,
     Posterior,

@@ -9,20 +9,25 @@ where m is the logarithm of the intensity of purchases: a season (periodic Gauss
 a random walk, and a shock in each step. M_c is what a model fitted at c has taken for normal: a mean of m
 over the steps up to c, partly weighted by their purchases, partly by recency as well. u_c and v_c are errors
 of the single fit; a fit to a short history extrapolates badly. n_k is the chance in the count of the step.
+Shocks of weeks have the heavy tails of Student's t: a shop that was closed for a week, or days that were not
+recorded, are no season. Shocks of months are normal, for the peak of December is no outlier.
 
 Given the scales of these parts everything is linear and Gaussian. The scales are integrated over their prior
-by a fixed low-discrepancy sample, weighted by the marginal likelihood.
+by a fixed low-discrepancy sample, weighted by the marginal likelihood. The variances of single shocks are
+estimated at the median scales, by expectation and maximisation.
 
 References
 ----------
 Harvey, A. C. (1989), Forecasting, structural time series models and the Kalman filter, chapter 2.
+Lange, K. L., Little, R. J. A. and Taylor, J. M. G. (1989), Robust statistical modeling using the t
+distribution, Journal of the American Statistical Association 84, 881-896.
 Rasmussen, C. E. and Williams, C. K. I. (2006), Gaussian processes for machine learning, sections 4.2 and 5.2.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -36,6 +41,9 @@ _POINTS = 64
 _HALF_LIFE_DAYS = 90.0
 _SAME_STEP = 0.03  # two refits see nearly the same customers in a step, but not quite
 _JITTER = 1e-10
+_CALM_STEP_DAYS = 28  # shocks of shorter steps have heavy tails
+_DEGREES_OF_FREEDOM = 4.0  # of their distribution
+_ROUNDS = 10
 
 
 @dataclass(frozen=True)
@@ -142,6 +150,8 @@ def fit_structural_model(
     True
     """
     system = _System(refits, purchases, future, step_days, scales)
+    if step_days < _CALM_STEP_DAYS:
+        system.inflate_outliers()
     solved = [system.solve(point) for point in _points(scales)]
     evidence = np.array([each[0] for each in solved])
     weights = np.exp(evidence - evidence.max())
@@ -161,11 +171,19 @@ class _Point:
 
 
 def _points(scales: Scales) -> list[_Point]:
-    from scipy.special import expit, ndtri
+    """Sample the prior."""
+    from scipy.special import ndtri
     from scipy.stats import qmc
 
+    uniform = qmc.Sobol(len(fields(_Point)), seed=0).random(_POINTS)
+    return _points_at(scales, ndtri(np.clip(uniform, 1e-4, 1.0 - 1e-4)))
+
+
+def _points_at(scales: Scales, normal: Floats) -> list[_Point]:
+    """Points of the prior at standard normal deviates, shape (points, scales)."""
+    from scipy.special import expit
+
     priors = (scales.season, scales.walk, scales.shock, scales.smoothness, scales.trend)
-    normal = ndtri(np.clip(qmc.Sobol(len(priors) + 1, seed=0).random(_POINTS), 1e-4, 1.0 - 1e-4))
     median, spread = np.transpose(priors)
     positive = median * np.exp(spread * normal[:, :-1])
     recency = expit(scales.recency[0] + scales.recency[1] * normal[:, -1])
@@ -196,6 +214,7 @@ class _System:
         distance = np.abs(position[:, None] - position) * self._step_years
         self._swing = np.sin(np.pi * distance) ** 2
         self._walked = np.minimum(position[:, None], position) * self._step_years
+        self._inflation = np.ones(self._steps)
 
     def _collect(self, refits: Sequence[Ratios], years: Floats) -> None:
         """Arrange the known ratios, and the loadings of the unknowns of the fits."""
@@ -226,14 +245,25 @@ class _System:
         loadings[rows, 2 + len(years) + fit] = lead / years[fit]
         return loadings
 
+    def inflate_outliers(self) -> None:
+        """Estimate the variance of the shock in each step of the history, relative to the usual one."""
+        point = _points_at(self._scales, np.zeros((1, len(fields(_Point)))))[0]
+        deviations = self._deviations(self._normal(point.recency))
+        loadings, shocked = np.hstack([deviations, self._own]), deviations[:, : self._history]
+        for _ in range(_ROUNDS):
+            total = loadings @ self._prior(point) @ loadings.T + np.diag(self._noise)
+            solved = np.linalg.solve(total, np.column_stack([self._ratio, shocked]))
+            prior = point.shock**2 * self._inflation[: self._history]
+            mean = prior * (shocked.T @ solved[:, 0])
+            variance = prior - prior**2 * np.einsum("rk,rk->k", shocked, solved[:, 1:])
+            squared = (mean**2 + variance) / point.shock**2
+            self._inflation[: self._history] = (_DEGREES_OF_FREEDOM + squared) / (_DEGREES_OF_FREEDOM + 1.0)
+
     def solve(self, point: _Point) -> tuple[float, Floats, Floats, Floats]:
         """Log evidence, mean of the past, mean and covariance of the future steps."""
         root = np.linalg.cholesky(self._prior(point) + _JITTER * np.eye(self._steps + self._own.shape[1]))
         normal = self._normal(point.recency)
-        rows = np.arange(len(self._ratio))
-        deviations = -normal[self._refit]
-        deviations[rows, self._step] += 1.0
-        loaded = np.hstack([deviations, self._own]) @ root
+        loaded = np.hstack([self._deviations(normal), self._own]) @ root
         scaled = loaded / self._noise[:, None]
         factor = np.linalg.cholesky(np.eye(root.shape[0]) + loaded.T @ scaled)
         projected = solve_triangular(factor, scaled.T @ self._ratio, lower=True)
@@ -246,6 +276,12 @@ class _System:
             solve_triangular(factor, (target @ root).T, lower=True).T for target in (behind, ahead)
         )
         return float(evidence), past @ projected, after @ projected, after @ after.T
+
+    def _deviations(self, normal: Floats) -> Floats:
+        """Give the loadings of m in each known ratio, shape (ratios, steps)."""
+        deviations = -normal[self._refit]
+        deviations[np.arange(len(self._ratio)), self._step] += 1.0
+        return deviations
 
     def _normal(self, recency: float) -> Floats:
         """Weights of the steps in M of each fit, shape (fits, steps)."""
@@ -261,7 +297,7 @@ class _System:
         scales, steps, fits = self._scales, self._steps, len(self._ends)
         covariance = np.zeros((steps + self._own.shape[1],) * 2)
         season = point.season**2 * np.exp(-2.0 * self._swing / point.smoothness**2)
-        shocks = point.shock**2 * np.eye(steps)
+        shocks = point.shock**2 * np.diag(self._inflation)
         covariance[:steps, :steps] = season + point.walk**2 * self._walked + shocks
         fitted = [point.trend**2, scales.bias**2, *self._fit_variance, *([scales.extrapolation**2] * fits)]
         np.fill_diagonal(covariance[steps:, steps:], [*fitted, *self._counting])
