@@ -119,3 +119,21 @@ def test_errors_are_one_line_and_leave_nothing(command, mailing, tmp_path):
     ended = command("campaign", mailing, "-o", "out")
     assert ended.code == 2
     assert "nothing to measure: name the columns of outcomes" in ended.error
+
+
+def test_a_champion_trained_later_is_used_only_if_it_is_named(
+    command, copy_store, first_run, mailing, tmp_path
+):
+    copy_store(first_run.folder, tmp_path)
+    settings = ("--set", "campaign.uplift=false", "--set", "campaign.randomised=true")
+    given = ("campaign", mailing, "cdnow-sample", "--horizon", "60", *settings)
+    ended = command(*given, "-o", "own")
+    assert ended.code == 0, ended.err
+    assert "the champion was trained until 1998-06-30, after the campaign began: not used" in ended.err
+    ended = command(*given, "-o", "named", "--model", "models:/guanxi@champion")
+    assert ended.code == 0, ended.err
+    assert (
+        "knows days of the campaign, which began on 1997-07-01: better name one trained before" in ended.err
+    )
+    named = json.loads((tmp_path / "named" / "campaign.json").read_text(encoding="utf-8"))
+    assert "churn_probability" in named["settings"]["adjusted_by"]

@@ -46,7 +46,7 @@ def _effect(
         "outcome": wording.outcome(outcome),
         "treated": wording.level(outcome, row["baseline"] + row["estimate"]),
         "baseline": wording.level(outcome, row["baseline"]),
-        "estimate": wording.change(outcome, row["estimate"]),
+        "estimate": wording.change(outcome, row["estimate"], row),
         "ends": wording.interval(outcome, row),
         "confidence": percent(confidence),
         "p": probability(row["p_adjusted"]),
@@ -79,7 +79,7 @@ def _others(
         wording.say(
             "also_item",
             outcome=wording.outcome(name),
-            estimate=wording.change(name, rows[name]["estimate"]),
+            estimate=wording.change(name, rows[name]["estimate"], rows[name]),
             ends=wording.interval(name, rows[name]),
         )
         for name in names
@@ -103,7 +103,7 @@ def _money(result: CampaignResult, wording: Wording, arm: str, rows: Mapping[str
     facts = {
         "arm": arm,
         "what": wording.outcome(earned),
-        "earned": wording.change(earned, rows[earned]["estimate"]),
+        "earned": wording.change(earned, rows[earned]["estimate"], rows[earned]),
         "ends": wording.interval(earned, rows[earned]),
     }
     customers = result.observed.experiment.customers
@@ -116,6 +116,6 @@ def _money(result: CampaignResult, wording: Wording, arm: str, rows: Mapping[str
         "cost_and_earned",
         **facts,
         cost=wording.level("cost", float(cost)),
-        profit=wording.change("profit", kept["estimate"]),
+        profit=wording.change("profit", kept["estimate"], kept),
         profit_ends=wording.interval("profit", kept),
     )

@@ -117,7 +117,7 @@ def _effects(result: CampaignResult, wording: Wording, params: Params) -> ShownT
                 "arm": row["arm"],
                 "treated": wording.level(name, row["baseline"] + row["estimate"]),
                 "baseline": wording.level(name, row["baseline"]),
-                "estimate": wording.change(name, row["estimate"]),
+                "estimate": wording.change(name, row["estimate"], row),
                 "interval": wording.interval(name, row),
                 "relative": percent(row["relative"], 1),
                 "p": probability(row["p_adjusted"]).removeprefix("=\xa0"),

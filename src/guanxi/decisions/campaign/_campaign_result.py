@@ -200,4 +200,6 @@ def _funnel(observed: Observed, by: Sequence[str], confidence: float) -> FunnelR
     if len(steps) < 2:
         return None
     flags = treated.assign(**{step: treated[step].fillna(0.0) for step in FLAGS if step in steps})
-    return funnel_rates(flags, by=["arm", *by], confidence=confidence)
+    return funnel_rates(
+        flags, by=[*(["arm"] if len(observed.experiment.arms) > 1 else []), *by], confidence=confidence
+    )

@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 
+from guanxi.data.campaigns import FLAGS
 from guanxi.decisions.campaign._campaign_result import CampaignResult
 from guanxi.decisions.campaign._experiment import share_columns
 from guanxi.decisions.campaign._remarks import campaign_texts
@@ -31,7 +32,7 @@ class Wording:
     @classmethod
     def of(cls, result: CampaignResult, language: Language) -> Wording:
         """Find out how the outcomes of a campaign are written."""
-        return cls(language, tuple(share_columns(result.observed.outcomes)))
+        return cls(language, (*share_columns(result.observed.outcomes), *FLAGS))
 
     @property
     def texts(self) -> dict[str, Any]:
@@ -56,13 +57,15 @@ class Wording:
             return percent(value, 1)
         return number(value, decimals_for(value))
 
-    def change(self, outcome: str, value: float) -> str:
-        """Write a difference of means: points of a share, with sign."""
+    def change(self, outcome: str, value: float, row: Record | None = None) -> str:
+        """Write a difference of means with sign, of shares in points, as exactly as its interval."""
         if not math.isfinite(value):
             return MISSING
+        ends = [value] if row is None else [value, row["lower"], row["upper"]]
+        largest = max(abs(end) for end in ends if math.isfinite(end))
         if outcome in self.shares:
-            return self.say("points", value=signed(100.0 * value, 1 if abs(value) >= 0.01 else 2))
-        return signed(value, decimals_for(value))
+            return self.say("points", value=signed(100.0 * value, 1 if largest >= 0.01 else 2))
+        return signed(value, decimals_for(largest))
 
     def interval(self, outcome: str, row: Record, lower: str = "lower", upper: str = "upper") -> str:
         """Write an interval of a difference."""
