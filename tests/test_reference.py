@@ -19,6 +19,7 @@ MODULES = (
     "guanxi",
     "guanxi.datasets",
     "guanxi.models",
+    "guanxi.decisions.profit",
     "guanxi.simulation",
     "guanxi.report.plots",
     "guanxi.decisions.uplift",

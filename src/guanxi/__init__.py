@@ -15,6 +15,7 @@ _PUBLIC = {
     "predict": "guanxi.jobs.predict",
     "predict_new": "guanxi.jobs.predict_new",
     "backtest": "guanxi.jobs.backtest",
+    "profit": "guanxi.jobs.profit",
     "monitor": "guanxi.jobs.monitor",
     "campaign": "guanxi.jobs.campaign",
     "train_labels": "guanxi.jobs.train_labels",

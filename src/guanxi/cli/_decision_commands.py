@@ -9,7 +9,7 @@ import typer
 
 from guanxi.cli._app import command
 from guanxi.cli._endings import echo
-from guanxi.cli._options import Model, OutputFolder, Source
+from guanxi.cli._options import Horizon, Model, OptionalSource, OutputFolder, Source
 
 if TYPE_CHECKING:
     from guanxi.params import Params
@@ -71,3 +71,26 @@ def plan(
 
     found = job(source, output, campaign=campaign, model=model, params=params, reporter=ConsoleReporter())
     echo(f"{plan_summary(found)}\n\nResults: {output}/plan.parquet, plan.html and more")
+
+
+@command(
+    "as_of",
+    "columns",
+    "tracking_uri",
+    epilog="Example: guanxi profit sales.csv -o profit --set clv.margin=0.4 "
+    "--set relations.costs.source=costs.csv",
+)
+def profit(
+    source: OptionalSource = "cdnow",
+    output: OutputFolder = Path("profit"),
+    model: Model = None,
+    horizon: Horizon = None,
+    *,
+    params: Params,
+) -> None:
+    """Show what customers earn after cost: profit and loss, whale curve, audit, acquisition cost, payback."""
+    from guanxi.jobs.profit import profit as job
+    from guanxi.jobs.reporter import ConsoleReporter
+
+    answer = job(source, output, model=model, params=params, horizon_days=horizon, reporter=ConsoleReporter())
+    echo(f"{answer.summary}\n\nResults: {output}/profit.html, customers.parquet and more")

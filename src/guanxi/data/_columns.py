@@ -21,7 +21,7 @@ from guanxi.data.sources.source_table import ROW, SourceTable
 from guanxi.errors import SourceError
 from guanxi.params import OPTIONAL_COLUMNS, REQUIRED_COLUMNS, DataParams
 
-NUMBERS = ("amount", "quantity", "unit_price", "margin")
+NUMBERS = ("amount", "quantity", "unit_price", "margin", "cost")
 _TEXTS = ("order_id", "category", "channel")
 GIVEN = "given_"
 Keep = Callable[[Any], Any]
@@ -65,7 +65,7 @@ def canonical_columns(source: SourceTable, params: DataParams, keep: Keep) -> An
 
     The result also has ``given_timestamp`` and ``given_amount`` (whether the source had a value) and
     ``repeated`` (whether an earlier line equals it in all compared columns). Without a column of amounts,
-    ``amount`` and ``given_amount`` are null.
+    ``amount`` and ``given_amount`` are null. With a column of costs, ``margin`` is the amount less the cost.
     """
     mapping = _mapping(source, params)
     given = keep(_given_columns(source, mapping, params))
@@ -86,6 +86,8 @@ def canonical_columns(source: SourceTable, params: DataParams, keep: Keep) -> An
         columns["given_amount"] = functools.reduce(operator.and_, known)
     else:
         columns |= {"amount": ibis.null("float64"), "given_amount": ibis.null("boolean")}
+    if "cost" in columns:
+        columns["margin"] = columns["amount"] - columns.pop("cost")
     columns |= {name: parts[name][0].cast("string") for name in _TEXTS if name in parts}
     return given.select(**columns, repeated=given.repeated)
 
@@ -104,7 +106,9 @@ def _given_columns(source: SourceTable, mapping: dict[str, list[str]], params: D
 def _mapping(source: SourceTable, params: DataParams) -> dict[str, list[str]]:
     """Map each canonical column to its source columns: those given, else the one of the same name."""
     mapping, unknown = {}, []
-    for name in (*REQUIRED_COLUMNS, *OPTIONAL_COLUMNS):
+    # Many logs have a column of this name, of a piece or of the line: only its user knows.
+    cost = ("cost",) if "cost" in params.columns else ()
+    for name in (*REQUIRED_COLUMNS, *OPTIONAL_COLUMNS, *cost):
         column = params.columns.get(name, name)
         if name == "amount" and not column:
             continue

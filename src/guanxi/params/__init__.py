@@ -20,6 +20,7 @@ from guanxi.params._models import (
     TuningParams,
 )
 from guanxi.params._plan import PlanAction, PlanChannel, PlanCustomer, PlanParams
+from guanxi.params._profit import ChannelParams, ProfitParams
 from guanxi.params._reading import load_params, override, parse_columns
 from guanxi.params._run import Params
 from guanxi.params.scorecard import PlaybookRule, ScorecardParams
@@ -30,6 +31,7 @@ __all__ = [
     "RELATION_COLUMNS",
     "REQUIRED_COLUMNS",
     "CampaignParams",
+    "ChannelParams",
     "ChurnParams",
     "DataParams",
     "DriversParams",
@@ -43,6 +45,7 @@ __all__ = [
     "PlanCustomer",
     "PlanParams",
     "PlaybookRule",
+    "ProfitParams",
     "PromotionParams",
     "RelationParams",
     "RelationsParams",

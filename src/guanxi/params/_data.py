@@ -14,6 +14,7 @@ from guanxi.periods import parse_date
 
 REQUIRED_COLUMNS = ("customer_id", "timestamp")
 OPTIONAL_COLUMNS = ("amount", "order_id", "quantity", "unit_price", "category", "channel", "margin")
+COST = "cost"  # of the goods on a line; never mapped by its name alone
 MISSING_WORDS = ("null", "none", "nan", "nat", "n/a", "na", "#n/a", "\\n", "-", ".", "guest")
 TOTAL_WORDS = (
     *("total", "totals", "grand total", "subtotal", "sub total", "sum", "summe", "gesamt", "gesamtsumme"),
@@ -34,6 +35,7 @@ RELATION_COLUMNS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "tickets": (("customer_id", "opened"), ("closed", "satisfaction", "complaint")),
     "costs": (("customer_id", "timestamp", "kind", "amount"), ()),
     "credit": (("customer_id", "timestamp"), ("credit_limit", "overdue_days", "defaults")),
+    "spending": (("timestamp", "channel", "amount"), ()),
 }
 
 
@@ -63,10 +65,12 @@ class DataParams(Section):
     @field_validator("columns")
     @classmethod
     def _known_columns(cls, columns: dict[str, str]) -> dict[str, str]:
-        known = (*REQUIRED_COLUMNS, *OPTIONAL_COLUMNS)
+        known = (*REQUIRED_COLUMNS, *OPTIONAL_COLUMNS, COST)
         for name in columns:
             if name not in known:
                 raise ValueError(f"{name!r} is not a canonical column: choose from {', '.join(known)}")
+        if COST in columns and "margin" in columns:
+            raise ValueError("the margin is the amount less the cost: map one of margin and cost")
         return columns
 
     @field_validator("thousands", mode="before")
@@ -142,6 +146,7 @@ class RelationsParams(Section):
     tickets: RelationParams = RelationParams()
     costs: RelationParams = RelationParams()
     credit: RelationParams = RelationParams()
+    spending: RelationParams = RelationParams()
 
     @field_validator("*")
     @classmethod

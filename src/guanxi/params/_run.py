@@ -21,6 +21,7 @@ from guanxi.params._models import (
     PromotionParams,
 )
 from guanxi.params._plan import PlanParams
+from guanxi.params._profit import ProfitParams
 from guanxi.params._section import Section
 from guanxi.params.scorecard import PlaybookRule, ScorecardParams
 from guanxi.periods import parse_date
@@ -41,6 +42,7 @@ class Params(Section):
     promotion: PromotionParams = PromotionParams()
     monitor: MonitorParams = MonitorParams()
     scorecard: ScorecardParams = ScorecardParams()
+    profit: ProfitParams = ProfitParams()
     playbook: tuple[PlaybookRule, ...] = ()
     plan: PlanParams = PlanParams()
     campaign: CampaignParams = CampaignParams()

@@ -375,7 +375,7 @@ class TestSources:
             ),
             (
                 {"kind": "gift"},
-                r"\(unknown_kind 1\): kind is not one of serve, retain: check relations.costs$",
+                r"\(unknown_kind 1\): kind is not one of acquire, serve, retain: check relations.costs$",
             ),
         ],
     )

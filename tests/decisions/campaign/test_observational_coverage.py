@@ -73,11 +73,11 @@ def missed(seeds, outcome, effects=(1.0, 0.0)):
     return pd.DataFrame(rows)
 
 
-def checked(seeds, **how):
+def checked(seeds, covariates=COVARIATES, **how):
     """Effects and warnings of many campaigns."""
     found = [
         observational_effects(
-            campaign(seed, **how), "sent", ["spend"], COVARIATES, before={"spend": BEFORE}, seed=seed
+            campaign(seed, **how), "sent", ["spend"], covariates, before={"spend": BEFORE}, seed=seed
         )
         for seed in seeds
     ]
@@ -100,6 +100,14 @@ def test_few_of_20_intervals_miss(outcome):
     assert (missed(range(20), outcome, effects=(1.0,)).sum() <= 4).all()
 
 
+def test_plain_changes_of_customers_chosen_for_their_purchases_are_no_null():
+    """Chosen for the purchases of all periods before, they fall back to their mean only after them."""
+    effects, _ = checked(range(60), covariates=[], effect=0.0)
+    changes = effects[effects["method"] == "difference_in_differences"]
+    assert (changes["kind"] == "effect").mean() > 0.85
+    assert (changes["upper"] < 0.0).mean() > 0.15
+
+
 @pytest.mark.slow
 def test_what_is_called_an_effect_in_null_campaigns():
     """All that is called an effect and found counts: the level is 5 % for each estimate."""
@@ -113,7 +121,7 @@ def test_what_is_called_an_effect_in_null_campaigns():
 
 @pytest.mark.slow
 def test_an_unmeasured_confounder_is_warned_of_before_the_campaign():
-    effects, warned = checked(range(100), effect=0.0, unmeasured=0.8)
+    effects, warned = checked(range(100), effect=0.0, unmeasured=0.8, n=2_000)
     seen = np.mean(["observational_negative_control" in keys for keys in warned])
     called = (effects["kind"] == "effect")[effects["method"].str.startswith("doubly_robust")].mean()
     print(f"\nunmeasured confounder: {seen:.0%} warned, {called:.0%} called effect")

@@ -29,7 +29,7 @@ WORDS = {
     ("interactions", "direction"): ("inbound", "outbound"),
     ("surveys", "instrument"): ("csat", "nps", "ces", "servqual"),
     ("surveys", "dimension"): ("tangibles", "reliability", "responsiveness", "assurance", "empathy"),
-    ("costs", "kind"): ("serve", "retain"),
+    ("costs", "kind"): ("acquire", "serve", "retain"),
 }
 _TRUE, _FALSE = ("true", "t", "yes", "y", "1"), ("false", "f", "no", "n", "0")
 UNREADABLE = "unreadable_"

@@ -128,8 +128,7 @@ class RelationReader:
         n_accepted = int(table.count().execute())
         if by_rule and not n_accepted:
             raise DataError(_all_rejected(f"{self.section}: {source.name}", by_rule, self._advice(source)))
-        ids = table.select("customer_id").distinct()
-        known = ids.semi_join(self.log.lines, "customer_id").count().execute() if self.log else None
+        customers, known = self._customers(table)
         return RelationLines(
             source=source.name,
             table=table,
@@ -138,11 +137,19 @@ class RelationReader:
             lines_accepted=n_accepted,
             rejected_by_rule=by_rule,
             repeated_lines=int(judged.filter(judged.repeated).count().execute()),
-            customers=int(ids.count().execute()),
-            customers_known=None if known is None else int(known),
+            customers=customers,
+            customers_known=known,
             left_out=left_out,
             findings=source.findings,
         )
+
+    def _customers(self, table: Any) -> tuple[int, int | None]:
+        """Count the customers, and those with a transaction; the company's spending has none."""
+        if "customer_id" not in table.columns:
+            return 0, None
+        ids = table.select("customer_id").distinct()
+        known = ids.semi_join(self.log.lines, "customer_id").count().execute() if self.log else None
+        return int(ids.count().execute()), None if known is None else int(known)
 
     def _accepted(self, source: SourceTable, judged: Any) -> tuple[Any, dict[str, str]]:
         canonical = [name for name in judged.columns if name not in _OURS and not name.startswith(UNREADABLE)]

@@ -1,4 +1,4 @@
-"""Relation tables: customers, interactions, surveys, tickets, costs, credit."""
+"""Relation tables: customers, interactions, surveys, tickets, costs, credit, spending."""
 
 from __future__ import annotations
 
@@ -78,11 +78,12 @@ def read_relations(
 
     Examples
     --------
+    >>> import pandas as pd
     >>> costs = pd.DataFrame({"customer_id": ["a"], "timestamp": ["2024-05-01"], "amount": [3.5]})
     >>> params = Params(relations={"costs": {"constants": {"kind": "serve"}}})
     >>> relations = read_relations(params, tables={"costs": costs})
     >>> relations.lines["costs"].lines_accepted, relations.absent
-    (1, ('customers', 'interactions', 'surveys', 'tickets', 'credit'))
+    (1, ('customers', 'interactions', 'surveys', 'tickets', 'credit', 'spending'))
     """
     unknown = (tables or {}).keys() - RELATION_COLUMNS.keys()
     if unknown:
