@@ -1,8 +1,9 @@
 """Uplift: Qini coefficients on Hillstrom's campaign, and the test of heterogeneity on simulated ones.
 
-python benchmarks/uplift.py hillstrom     20 stratified 70/30 splits (skipped without the data)
-python benchmarks/uplift.py test          rejection rates on simulated campaigns
-python benchmarks/uplift.py intervals     coverage of the intervals of single customers
+python benchmarks/uplift.py hillstrom        20 stratified 70/30 splits (skipped without the data)
+python benchmarks/uplift.py test [200]       rejection rates on simulated campaigns
+python benchmarks/uplift.py learners [200]   errors of the four learners, for their settings
+python benchmarks/uplift.py intervals [200]  coverage of the intervals of single customers
 
 Hillstrom's data are read from $GUANXI_SHARED_DATA or ../shared/data.
 """
@@ -31,8 +32,6 @@ FEATURES = ["recency", "history", "mens", "womens", "zip_code", "newbie", "chann
 WOMENS, MENS, NONE = "Womens E-Mail", "Mens E-Mail", "No E-Mail"
 CAMPAIGNS = {"any e-mail": [WOMENS, MENS], "women's": [WOMENS], "men's": [MENS]}
 SPLITS, TEST_SHARE = 20, 0.3
-
-UPLIFTS = ("none", "same for all", "weak", "linear", "strong", "step", "parabola")
 
 
 def hillstrom(arms: list[str]) -> pd.DataFrame:
@@ -129,22 +128,49 @@ def _hillstrom() -> None:
         print(scores.agg(["mean", "std"]).T.round(4).to_string(), flush=True)
 
 
-def _test(repetitions: int = 300) -> None:
-    print(f"share of campaigns with p < .05, {repetitions} repetitions")
-    for customers in (2000, 8000):
-        for uplift in UPLIFTS:
-            count = repetitions if uplift in ("none", "same for all") else repetitions // 6
-            if customers > 2000:
-                count = count // 6
+def _test(repetitions: int) -> None:
+    print("share of simulated campaigns with p < .05")
+    for customers, uplifts, count in (
+        (2000, ("none", "same for all"), repetitions),
+        (2000, ("weak", "linear", "strong", "step", "parabola"), repetitions // 4),
+        (8000, ("weak", "linear", "strong", "step", "parabola"), repetitions // 10),
+    ):
+        for uplift in uplifts:
             rejected = np.mean([p_value(customers, uplift, seed) < 0.05 for seed in range(count)])
             print(f"  {customers:>6,} customers, uplift {uplift:<13} {rejected:6.1%} of {count}", flush=True)
 
 
-def _intervals(repetitions: int = 20) -> None:
-    for uplift in ("linear", "step", "parabola"):
+def learner_errors(customers: int, uplift: str, seed: int) -> dict[str, float]:
+    """Root mean squared error of each learner's uplift for fresh customers, and of the true mean."""
+    table, _ = simulate(customers, uplift, seed)
+    fresh, truth = simulate(20_000, uplift, seed + 1_000_000)
+    features = [name for name in table if name not in ("treated", "bought")]
+    treated, bought = (table[name].to_numpy(dtype=np.float64) for name in ("treated", "bought"))
+    coding = learn_coding(table, features)
+    campaign = Campaign(coding.code(table), treated, bought, np.full(customers, treated.mean()))
+    with threadpool_limits(1):
+        fitted, coded = fit_all(campaign, seed), coding.code(fresh)
+        errors = {name: fitted[name].uplift(coded) - truth for name in LEARNERS}
+    errors["mean of all"] = truth - truth.mean()
+    return {name: float(np.sqrt(np.mean(error**2))) for name, error in errors.items()}
+
+
+def _learners(repetitions: int) -> None:
+    for customers in (4000, 20_000):
+        for uplift in ("linear", "step", "parabola", "same for all"):
+            found = pd.DataFrame([learner_errors(customers, uplift, seed) for seed in range(repetitions)])
+            print(f"{customers:>6,} {uplift:<13}", found.mean().round(4).to_dict(), flush=True)
+
+
+def _intervals(repetitions: int) -> None:
+    for uplift in ("strong", "step"):
         found = pd.DataFrame([coverage(8000, uplift, seed) for seed in range(repetitions)])
         print(uplift, found.mean().round(3).to_dict(), flush=True)
 
 
 if __name__ == "__main__":
-    {"hillstrom": _hillstrom, "test": _test, "intervals": _intervals}[sys.argv[1]]()
+    what, repetitions = sys.argv[1], int(sys.argv[2]) if len(sys.argv) > 2 else 200
+    if what == "hillstrom":
+        _hillstrom()
+    else:
+        {"test": _test, "intervals": _intervals, "learners": _learners}[what](repetitions)

@@ -22,11 +22,14 @@ MODULES = (
     "guanxi.decisions.profit",
     "guanxi.simulation",
     "guanxi.report.plots",
+    "guanxi.decisions.loyalty",
+    "guanxi.decisions.programme",
     "guanxi.decisions.uplift",
     "guanxi.params",
     "guanxi.errors",
 )
 FURTHER = {
+    "guanxi.evaluation.retention_profit": ("expected_maximum_profit", "maximum_profit"),
     "guanxi.decisions.campaign": (
         *("adjusted_difference", "customers_needed", "difference", "minimum_detectable_effect"),
         *("observational_effects", "sample_ratio"),

@@ -14,6 +14,7 @@ _PUBLIC = {
     "train": "guanxi.jobs.train",
     "predict": "guanxi.jobs.predict",
     "predict_new": "guanxi.jobs.predict_new",
+    "programme": "guanxi.jobs.programme",
     "backtest": "guanxi.jobs.backtest",
     "profit": "guanxi.jobs.profit",
     "monitor": "guanxi.jobs.monitor",

@@ -11,6 +11,8 @@ import pytest
 from guanxi.evaluation._baselines import BASELINES, LAST_WINDOW, PAST_RATE
 from guanxi.evaluation.holdout import COMPONENTS, GUANXI, evaluate_holdout
 from guanxi.evaluation.metrics import COUNTS, PROBABILITIES, SPEND
+from guanxi.evaluation.retention_profit import expected_maximum_profit
+from guanxi.params import OfferParams
 from guanxi.pipeline.correction import ALONE
 from guanxi.pipeline.fit import fit_models
 
@@ -78,6 +80,15 @@ def test_own_metrics_have_intervals_around_them(holdout):
     others = holdout.metrics[holdout.metrics["model"] != GUANXI]
     assert others["lower"].isna().all()
     assert holdout.differences.empty
+
+
+def test_the_profit_of_an_offer_stands_beside_the_auc(sample_log, twin, holdout):
+    table = holdout.table
+    expected = expected_maximum_profit(table["churned"], table["churn_probability"])
+    assert (holdout.value("churn", "empc"), holdout.value("churn", "empc_share")) == pytest.approx(expected)
+    assert holdout.value("churn", "empc", BASELINES[0]) > 0
+    dearer = evaluate_holdout(sample_log, twin, 60, offer=OfferParams(contact=30))
+    assert dearer.value("churn", "empc") < holdout.value("churn", "empc")
 
 
 def test_thorough_measures_the_lead_over_every_other_model(sample_log, twin, holdout):

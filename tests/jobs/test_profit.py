@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from guanxi.data.datasets import load_cdnow_sample
 from guanxi.errors import DataError, HistoryError, ParamsError, RegistryError, SourceError
 from guanxi.jobs.profit import profit
 from guanxi.params import Params, override
@@ -213,3 +214,17 @@ def test_a_registered_model_adds_what_customers_are_still_worth(first_run, copy_
     cost = (customers["clv"] - customers["clv_less_cost"]).to_numpy()
     purchases = predictions["expected_purchases"].reindex(clv.index).to_numpy()
     assert cost == pytest.approx(2 * purchases * 1.1 ** (-30 / 365))
+
+
+def test_a_loyalty_programme_is_a_chapter(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    lines = load_cdnow_sample().query("timestamp >= '1997-06-01'")
+    points = lines.assign(date=lines["timestamp"].dt.date, earned=lines["amount"].round())
+    points[["customer_id", "date", "earned"]].to_csv("points.csv", index=False)
+    given = {"relations": {"points": {"source": "points.csv"}}, "loyalty": {"point_value": 0.05}}
+    params = Params.model_validate(given | {"clv": {"margin": 0.4}})
+    with pytest.warns(UserWarning, match="without a model"):
+        found = profit("cdnow-sample", params=params)
+    assert found.chapters[-1].anchor == "loyalty"
+    assert found.metrics["deferred_revenue"] > 0
+    assert found.tables["loyalty_years"]["earned"].sum() == points["earned"].sum()

@@ -17,7 +17,7 @@ from guanxi.jobs.predict_spark import predict_spark
 from guanxi.jobs.promote import promote
 from guanxi.jobs.rollback import rollback
 from guanxi.jobs.train_labels import _cross_validated_metrics, summary_text, train_labels
-from guanxi.params import load_params, override
+from guanxi.params import OfferParams, load_params, override
 from guanxi.registry import registration
 from guanxi.registry.aliases import _appoint, read_aliases
 from guanxi.registry.label_log import LABEL, label_store
@@ -165,7 +165,7 @@ class TestRegistry:
         client = open_store(trained.params.mlflow).client
         run = client.get_run(trained.training.run_id)
         assert run.data.metrics["churn_auc"] == pytest.approx(trained.training.value("auc"))
-        assert {"churn_log_loss", "churn_ece", "churn_brier"} <= set(run.data.metrics)
+        assert {"churn_log_loss", "churn_ece", "churn_brier", "churn_empc"} <= set(run.data.metrics)
         paths = {file.path for file in client.list_artifacts(trained.training.run_id)}
         assert {"attributes.json", "params.yaml", "holdout", "figures"} <= paths
 
@@ -286,12 +286,15 @@ def test_metrics_by_hand():
             "churn_probability": [0.2, 0.6, 0.7, 0.4],
         }
     )
-    found = _cross_validated_metrics(held_out).set_index(["model", "metric"])
+    found = _cross_validated_metrics(held_out, OfferParams()).set_index(["model", "metric"])
     assert found["value"]["guanxi", "auc"] == 0.5
     assert found["standard_deviation"]["guanxi", "auc"] == pytest.approx(np.sqrt(0.5))
     expected = -np.log([0.8, 0.6, 0.3, 0.4]).mean()
     assert found["value"]["guanxi", "log_loss"] == pytest.approx(expected)
     assert found["value"]["share of churners", "log_loss"] == pytest.approx(np.log(2))
+    # Three are contacted, two of whom leave: 2 x (.3 x 190 - 1) - 11 over four, whatever share accepts.
+    assert found["value"]["guanxi", "empc"] == pytest.approx(25.25, abs=1e-3)
+    assert found["value"]["guanxi", "empc_share"] == pytest.approx(0.75, abs=1e-3)
 
 
 def test_warnings_stand_in_the_summary(trained):

@@ -260,7 +260,7 @@ def rule_in_words(rule: str, language: str) -> str:
 def test_every_rule_and_metric_has_words(language):
     for rule in rule_descriptions():
         assert rule_in_words(rule, language) != rule.replace("_", " ")
-    for metric in {*COUNTS, *AMOUNTS, *PROBABILITIES}:
+    for metric in {*COUNTS, *AMOUNTS, *PROBABILITIES, "empc", "empc_share"}:
         assert _measure(metric, language)
 
 

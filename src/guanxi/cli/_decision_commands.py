@@ -94,3 +94,24 @@ def profit(
 
     answer = job(source, output, model=model, params=params, horizon_days=horizon, reporter=ConsoleReporter())
     echo(f"{answer.summary}\n\nResults: {output}/profit.html, customers.parquet and more")
+
+
+@command(
+    *("as_of", "columns", "tracking_uri"),
+    epilog="Example: guanxi programme sales.csv -o programme "
+    "--set relations.investments.source=investments.csv --set relations.owners.source=owners.csv",
+)
+def programme(
+    source: Source,
+    output: OutputFolder = Path("programme"),
+    model: Model = None,
+    *,
+    params: Params,
+) -> None:
+    """Set what the relationship programme brought against its cost, and compare its teams."""
+    from guanxi.jobs.programme import programme as job
+    from guanxi.jobs.programme import summary_text
+    from guanxi.jobs.reporter import ConsoleReporter
+
+    found = job(source, output, model=model, params=params, reporter=ConsoleReporter())
+    echo(summary_text(found, output))

@@ -114,7 +114,15 @@ def backtest(
         except (DataError, FitError) as error:
             skipped[cutoff] = str(error)
             continue
-        holdout = evaluate_holdout(log, fitted, days, seed=params.seed, thorough=True, forecast_days=asked)
+        holdout = evaluate_holdout(
+            log,
+            fitted,
+            days,
+            seed=params.seed,
+            thorough=True,
+            forecast_days=asked,
+            offer=params.churn.offer,
+        )
         totals = forecast_totals(log, fitted, days, params.clv.interval, holdout.table)
         measured.append(_tables(fitted, holdout) | {"portfolio": totals.assign(cutoff=cutoff)})
     if not measured:

@@ -20,8 +20,10 @@ from guanxi.evaluation._predictive import measure_distributions
 from guanxi.evaluation.decomposition import LossName, _decompose
 from guanxi.evaluation.grade import Grade, OutcomeName, _grade_forecast, _shorter_window
 from guanxi.evaluation.realised_performance import outcomes, with_outcomes
+from guanxi.evaluation.retention_profit import measure_offer
 from guanxi.features.rfm import purchases_until
 from guanxi.features.snapshots import snapshot
+from guanxi.params import OfferParams
 from guanxi.periods import add_days
 from guanxi.pipeline.correction import ALONE, TREES_ALONE
 from guanxi.pipeline.fit import FittedModels
@@ -60,7 +62,8 @@ class Holdout:
     metrics : pandas.DataFrame
         ``target, model, metric, value, lower, upper``: guanxi, its components and the naive forecasts, with
         90 % bootstrap intervals over customers. The CRPS of a naive forecast, which is one number, is its
-        mean absolute error. If requested, with the parts of the losses: :mod:`.decomposition`.
+        mean absolute error. The profit of an offer to stay (:mod:`.retention_profit`) has no interval, since
+        resampling inflates it. If requested, with the parts of the losses: :mod:`.decomposition`.
     differences : pandas.DataFrame
         ``target, model, reference, metric, gain, lower, upper``: guanxi's lead over each other model,
         positive if guanxi is better. Empty unless requested.
@@ -121,6 +124,7 @@ def evaluate_holdout(
     language: Language = "en",
     thorough: bool = False,
     forecast_days: int | None = None,
+    offer: OfferParams | None = None,
 ) -> Holdout:
     """Score the twin's customers and compare with the outcomes of the ``horizon_days`` after its cutoff.
 
@@ -138,6 +142,8 @@ def evaluate_holdout(
         losses of guanxi and its components.
     forecast_days : int, optional
         Horizon that is asked for; if it is longer than the window, no grade is better than B.
+    offer : OfferParams, optional
+        The offer to stay by which the profit of the churn probabilities is measured.
     """
     scores = twin.scorer.score(twin.features, horizon_days=horizon_days, drivers=0)
     scored = scores.assign(customer_id=twin.features["customer_id"])
@@ -151,12 +157,13 @@ def evaluate_holdout(
     distributions = measure_distributions(twin, table).assign(model=GUANXI)
     longer = forecast_days is not None and forecast_days > horizon_days
     cap = _shorter_window(horizon_days, forecast_days or 0, language) if longer else None
+    profits = _profits(table, own | naive, offer or OfferParams())
     parts = [_decompositions(table, own)] if thorough else []
     return Holdout(
         cutoff=twin.as_of,
         end=add_days(twin.as_of, horizon_days),
         table=table.drop(columns=["as_of", "horizon_days", "next_purchase_date"]),
-        metrics=pd.concat([measured, distributions, *parts], ignore_index=True),
+        metrics=pd.concat([measured, profits, distributions, *parts], ignore_index=True),
         differences=differences,
         grades=_grades(table, own[GUANXI], naive, crps[GUANXI], seed, language, cap),
         tracking=_track(log, twin, add_days(twin.as_of, horizon_days)),
@@ -245,6 +252,14 @@ def _measure(
     ]
     measured = pd.concat([sampled.intervals(), pd.DataFrame(others)], ignore_index=True)
     return measured.assign(target=target), pd.DataFrame(leads).assign(target=target, model=GUANXI)
+
+
+def _profits(table: pd.DataFrame, models: dict[str, pd.DataFrame], offer: OfferParams) -> pd.DataFrame:
+    """Profit of the offer by each model's churn probabilities, as metrics of churn."""
+    probabilities = {
+        name: each["churn_probability"] for name, each in models.items() if "churn_probability" in each
+    }
+    return measure_offer(table["churned"], probabilities, offer).assign(target="churn")
 
 
 def _decompositions(table: pd.DataFrame, models: dict[str, pd.DataFrame]) -> pd.DataFrame:

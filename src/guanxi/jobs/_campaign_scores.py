@@ -105,7 +105,7 @@ def _fitted(log: TransactionLog, until: date, params: Params) -> Callable[[date]
     known = _histories(log, until)
     name = params.clv.model if params.clv.model not in ("auto", "bg_bb") else _USUAL
     purchases = fit_quietly(transaction_model(name, params.clv.engine), known)
-    spend = GammaGamma().fit(known) if log.has_amounts else None
+    spend = fit_quietly(GammaGamma(), known) if log.has_amounts else None
 
     def score(day: date) -> pd.DataFrame:
         table = _histories(log, day)

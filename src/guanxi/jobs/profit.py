@@ -10,8 +10,10 @@ import pandas as pd
 from guanxi.data.relations.tables import read_relations
 from guanxi.data.sources.source import Source
 from guanxi.data.transactions import TransactionLog, read_transactions
+from guanxi.decisions import loyalty
 from guanxi.decisions.answer import Answer
-from guanxi.decisions.profit import TABLES, ProfitInputs, answer_profit
+from guanxi.decisions.profit import TABLES as PROFIT_TABLES
+from guanxi.decisions.profit import ProfitInputs, answer_profit
 from guanxi.errors import DataError, GuanxiError
 from guanxi.features.customer_flows import customer_flows, monthly_spending
 from guanxi.jobs._answers import check_answer_folder, deliver
@@ -23,6 +25,7 @@ from guanxi.params.python_advice import advises_in_python
 from guanxi.registry.loaded_model import LoadedTransactionModel
 from guanxi.registry.other_mlflow import leave_mlflow_alone
 
+TABLES = (*PROFIT_TABLES, *loyalty.TABLES)
 _ENGINE_MEMORY = "1GB"
 
 
@@ -144,4 +147,9 @@ def _answer(
         spending = monthly_spending(relations, day)
         has_margins = "margin" in log.events.columns
         refused = sum(lines for rule, lines in log.rejected_by_rule.items() if rule.startswith("refund_"))
-        return answer_profit(ProfitInputs(flows, spending, predictions, has_margins, refused, params))
+        answer = answer_profit(ProfitInputs(flows, spending, predictions, has_margins, refused, params))
+    points = relations.table("points")
+    if points is None:
+        return answer
+    with reporter.step("follow the points of the loyalty programme"):
+        return loyalty.add_loyalty(answer, log, points.execute(), params, day)

@@ -138,7 +138,13 @@ def _train_log(opened: OpenedLog, params: Params, reporter: Reporter) -> Trainin
         twin = fit_models(log, twin_day, override(params, {"horizon_days": days}), step.detail)
         step.detail("evaluation")
         holdout = evaluate_holdout(
-            log, twin, days, forecast_days=params.horizon_days, seed=params.seed, language=params.language
+            log,
+            twin,
+            days,
+            seed=params.seed,
+            language=params.language,
+            forecast_days=params.horizon_days,
+            offer=params.churn.offer,
         )
     with reporter.step(f"fit the served model to the data up to {as_of}") as step:
         served = fit_models(log, as_of, params, step.detail)

@@ -13,9 +13,10 @@ from guanxi.data.sources.source import Source
 from guanxi.errors import ParamsError
 from guanxi.evaluation.metrics import PROBABILITIES
 from guanxi.evaluation.monitoring.profile import label_profile
+from guanxi.evaluation.retention_profit import measure_offer
 from guanxi.jobs._opened_log import source_name
 from guanxi.jobs.reporter import Reporter
-from guanxi.params import Params, load_params, override
+from guanxi.params import OfferParams, Params, load_params, override
 from guanxi.params.python_advice import advises_in_python
 from guanxi.pipeline.labelled import FOLDS, FittedLabels, fit_labels
 from guanxi.registry import registration
@@ -43,7 +44,8 @@ class LabelTraining:
         Its MLflow run.
     metrics : pandas.DataFrame
         ``target, model, metric, value, standard_deviation`` of the cross-validation: mean and spread over the
-        folds; ``ece`` is pooled over all folds, since the bins of a single fold are too small.
+        folds; ``ece``, ``empc`` and ``empc_share`` (:mod:`guanxi.evaluation.retention_profit`) are pooled
+        over all folds, since a single fold is too small.
     fitted : FittedLabels
     params : Params
     store : Store
@@ -111,7 +113,7 @@ def train_labels(
         check_store(params.mlflow)
     with reporter.step(f"fit {FOLDS} folds, and the served model on all") as step:
         fitted = fit_labels(customers, params, id_column=id_column, on_step=step.detail)
-        metrics = _cross_validated_metrics(fitted.held_out)
+        metrics = _cross_validated_metrics(fitted.held_out, params.churn.offer)
     store = label_store(open_store(params.mlflow))
     with reporter.step("log, register and test the model in MLflow") as step, answering(store):
         record = _record(customers, fitted, metrics, params, label)
@@ -123,7 +125,7 @@ def train_labels(
     return LabelTraining(version, is_champion, run_id, metrics, fitted, params, store)
 
 
-def _cross_validated_metrics(held_out: pd.DataFrame) -> pd.DataFrame:
+def _cross_validated_metrics(held_out: pd.DataFrame, offer: OfferParams) -> pd.DataFrame:
     """Measure each fold by the model not fitted to it, and by the churn rate of the other folds.
 
     ``held_out`` has ``fold, churned, churn_probability``; the table is that of :class:`LabelTraining`.
@@ -131,7 +133,8 @@ def _cross_validated_metrics(held_out: pd.DataFrame) -> pd.DataFrame:
     Examples
     --------
     >>> rows = {"fold": [0, 0, 1, 1], "churned": [0, 1, 0, 1], "churn_probability": [0.1, 0.9, 0.2, 0.8]}
-    >>> _cross_validated_metrics(pd.DataFrame(rows)).set_index(["model", "metric"])["value"][_MODEL, "auc"]
+    >>> measured = _cross_validated_metrics(pd.DataFrame(rows), OfferParams())
+    >>> measured.set_index(["model", "metric"])["value"][_MODEL, "auc"]
     np.float64(1.0)
     """
     rows: list[dict[str, Any]] = []
@@ -148,7 +151,8 @@ def _cross_validated_metrics(held_out: pd.DataFrame) -> pd.DataFrame:
     table = pd.DataFrame({"value": folds.mean(), "standard_deviation": folds.std()}).reset_index()
     together = PROBABILITIES["ece"](held_out["churned"], held_out["churn_probability"])
     ece = pd.DataFrame({"model": [_MODEL], "metric": ["ece"], "value": [together]})
-    return pd.concat([table, ece], ignore_index=True).assign(target="churn")
+    profit = measure_offer(held_out["churned"], {_MODEL: held_out["churn_probability"]}, offer)
+    return pd.concat([table, ece, profit], ignore_index=True).assign(target="churn")
 
 
 def summary_text(training: LabelTraining) -> str:
@@ -164,6 +168,8 @@ def summary_text(training: LabelTraining) -> str:
             f"  churn      AUC {training.value('auc'):.3f} +- {spread:.3f}, "
             f"log loss {training.value('log_loss'):.3f} ({training.value('log_loss', _CONSTANT):.3f}), "
             f"calibration error {training.value('ece'):.3f}",
+            f"  offer      expected maximum profit {training.value('empc'):.3f} per customer, contacting the "
+            f"likeliest {training.value('empc_share'):.1%} (churn.offer)",
             *(f"  note: {warning}" for warning in training.fitted.model.warnings),
             "",
             f"Model {name} version {training.version} is "

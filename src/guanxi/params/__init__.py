@@ -9,6 +9,7 @@ from guanxi.params._data import (
     RelationParams,
     RelationsParams,
 )
+from guanxi.params._loyalty import LoyaltyParams
 from guanxi.params._models import (
     ChurnParams,
     DriversParams,
@@ -16,12 +17,14 @@ from guanxi.params._models import (
     LightGBMParams,
     MLflowParams,
     MonitorParams,
+    OfferParams,
     PromotionParams,
     TuningParams,
 )
 from guanxi.params._plan import PlanAction, PlanChannel, PlanCustomer, PlanParams
 from guanxi.params._profit import ChannelParams, ProfitParams
 from guanxi.params._reading import load_params, override, parse_columns
+from guanxi.params._relationship_programme import CampaignEffectsParams, ProgrammeParams
 from guanxi.params._run import Params
 from guanxi.params.scorecard import PlaybookRule, ScorecardParams
 
@@ -30,6 +33,7 @@ __all__ = [
     "OPTIONAL_COLUMNS",
     "RELATION_COLUMNS",
     "REQUIRED_COLUMNS",
+    "CampaignEffectsParams",
     "CampaignParams",
     "ChannelParams",
     "ChurnParams",
@@ -37,8 +41,10 @@ __all__ = [
     "DriversParams",
     "LifetimeValueParams",
     "LightGBMParams",
+    "LoyaltyParams",
     "MLflowParams",
     "MonitorParams",
+    "OfferParams",
     "Params",
     "PlanAction",
     "PlanChannel",
@@ -46,6 +52,7 @@ __all__ = [
     "PlanParams",
     "PlaybookRule",
     "ProfitParams",
+    "ProgrammeParams",
     "PromotionParams",
     "RelationParams",
     "RelationsParams",

@@ -36,6 +36,9 @@ RELATION_COLUMNS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "costs": (("customer_id", "timestamp", "kind", "amount"), ()),
     "credit": (("customer_id", "timestamp"), ("credit_limit", "overdue_days", "defaults")),
     "spending": (("timestamp", "channel", "amount"), ()),
+    "points": (("customer_id", "date", "earned"), ("redeemed", "expired")),
+    "owners": (("customer_id", "date", "owner"), ("team",)),
+    "investments": (("phase", "date", "amount"), ()),
 }
 
 
@@ -147,6 +150,9 @@ class RelationsParams(Section):
     costs: RelationParams = RelationParams()
     credit: RelationParams = RelationParams()
     spending: RelationParams = RelationParams()
+    points: RelationParams = RelationParams()
+    owners: RelationParams = RelationParams()
+    investments: RelationParams = RelationParams()
 
     @field_validator("*")
     @classmethod

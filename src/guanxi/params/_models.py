@@ -59,12 +59,26 @@ class TuningParams(Section):
     seconds: float | None = Field(None, gt=0)
 
 
+class OfferParams(Section):
+    """An offer to stay, by which a churn model's profit is measured; by default that of the EMPC paper.
+
+    The share of churners who accept follows a beta distribution with ``alpha`` and ``beta``.
+    """
+
+    value: float = Field(200.0, gt=0)
+    incentive: float = Field(10.0, ge=0)
+    contact: float = Field(1.0, ge=0)
+    alpha: float = Field(6.0, gt=0)
+    beta: float = Field(14.0, gt=0)
+
+
 class ChurnParams(Section):
-    """The churn classifier and its training snapshots."""
+    """The churn classifier, its training snapshots, and the offer that its profit is measured by."""
 
     lightgbm: LightGBMParams = LightGBMParams()
     tuning: TuningParams = TuningParams()
     snapshot_spacing_days: int | None = Field(None, ge=1)
+    offer: OfferParams = OfferParams()
 
 
 class DriversParams(Section):

@@ -12,6 +12,7 @@ from pydantic import Field, field_validator, model_validator
 from guanxi.errors import ParamsError
 from guanxi.params._campaign import CampaignParams
 from guanxi.params._data import DataParams, RelationsParams
+from guanxi.params._loyalty import LoyaltyParams
 from guanxi.params._models import (
     ChurnParams,
     DriversParams,
@@ -22,6 +23,7 @@ from guanxi.params._models import (
 )
 from guanxi.params._plan import PlanParams
 from guanxi.params._profit import ProfitParams
+from guanxi.params._relationship_programme import ProgrammeParams
 from guanxi.params._section import Section
 from guanxi.params.scorecard import PlaybookRule, ScorecardParams
 from guanxi.periods import parse_date
@@ -42,6 +44,8 @@ class Params(Section):
     promotion: PromotionParams = PromotionParams()
     monitor: MonitorParams = MonitorParams()
     scorecard: ScorecardParams = ScorecardParams()
+    loyalty: LoyaltyParams = LoyaltyParams()
+    programme: ProgrammeParams = ProgrammeParams()
     profit: ProfitParams = ProfitParams()
     playbook: tuple[PlaybookRule, ...] = ()
     plan: PlanParams = PlanParams()

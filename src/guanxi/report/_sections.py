@@ -160,8 +160,9 @@ def _metric_row(metric: str, values: pd.Series, language: Language) -> dict[str,
     shown = values.round(decimals)
     best = pd.Series(data=False, index=values.index)
     if described is not None and shown.count() > 1:
-        score = {"lower": -shown, "higher": shown, "zero": -shown.abs(), "level": shown}[described.direction]
-        best = score == score.max()
+        scores = {"lower": -shown, "higher": shown, "zero": -shown.abs(), "level": shown}
+        score = scores.get(described.direction)
+        best = best if score is None else score == score.max()
     return {
         "label": described.label if described else metric.replace("_", " "),
         "meaning": described.meaning if described else "",

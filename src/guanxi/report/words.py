@@ -6,7 +6,7 @@ from typing import Literal, NamedTuple
 
 from guanxi.served.texts import Language, texts
 
-Direction = Literal["lower", "higher", "zero", "level"]
+Direction = Literal["lower", "higher", "zero", "level", "neither"]
 
 # The better direction of a metric; without an entry, lower is better.
 _DIRECTIONS: dict[str, Direction] = {
@@ -19,6 +19,8 @@ _DIRECTIONS: dict[str, Direction] = {
     "average_precision": "higher",
     "lift_at_10": "higher",
     "capture_at_10": "higher",
+    "empc": "higher",
+    "empc_share": "neither",
 }
 
 

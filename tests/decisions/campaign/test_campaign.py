@@ -142,7 +142,9 @@ class TestOutcomes:
         assert "days_since_first_wave" in found.observed.covariates
         assert found.observed.outcomes["clv_change"].notna().all()
         odd = file.assign(date=np.where(file["arm"] == "mail", DAY, DAY - pd.Timedelta(days=30)))
-        assert "days_differ" in [each.key for each in guanxi.campaign(odd, log, params=params()).remarks]
+        other = guanxi.campaign(odd, log, params=params())
+        assert other.kind == "difference"
+        assert "days_differ" in [each.key for each in other.remarks]
 
     def test_control_without_a_date(self, company):
         log, file = company
@@ -169,6 +171,7 @@ class TestOutcomes:
         )
         found = guanxi.campaign(file, log, params=given)
         row = effects(found).loc[("score_csat", "difference")]
+        assert ("score_csat", "adjusted") not in effects(found).index  # nothing varies within an arm
         assert (row["kind"], row["estimate"], row["n"]) == ("difference", 0.25, len(answered))
         assert "who_answered" in [each.key for each in found.remarks]
 

@@ -80,6 +80,13 @@ class TestPlain:
         assert found.p_value == 1.0
         assert math.isnan(found.relative)
 
+    def test_a_baseline_of_nothing_has_no_ratio(self):
+        found = difference([3.0, 1.0, 2.0], [1e-17, 0.0, 0.0])
+        assert found.estimate == pytest.approx(2.0)
+        assert math.isnan(found.relative)
+        rare = difference([3.0, 1.0, 2.0], [1e-6, 0.0, 0.0])
+        assert rare.relative_lower < rare.relative < rare.relative_upper
+
     def test_equal_amounts_tell_nothing(self):
         found = difference(np.full(30, 2.0), np.full(30, 3.0))
         assert found.estimate == -1

@@ -44,7 +44,7 @@ def test_deciles_and_curve_are_plain_rates(found, strong_campaign):
     comparison = found.comparison
     assert comparison.curve["gain"].iloc[-1] == pytest.approx(effect)
     assert comparison.curve["by_response"].iloc[-1] == pytest.approx(effect)
-    assert comparison.deciles["customers"].sum() == len(table)
+    assert comparison.deciles["customers"].tolist() == [600] * 10
     assert comparison.deciles["uplift"].iloc[0] > comparison.deciles["uplift"].iloc[-1]
     everybody = comparison.policies.iloc[-1]
     assert everybody["gain"] == pytest.approx(effect)
@@ -101,6 +101,26 @@ def test_without_heterogeneity_there_are_no_segments(nothing_found):
     assert predicted["segment"].isna().all()
     assert (predicted["uplift_lower"] < 0.04).all()
     assert (predicted["uplift_upper"] > 0.04).all()
+
+
+@pytest.fixture(scope="module")
+def uninformed(benchmark_of_uplift):
+    """Uplift learned without a feature that says anything, and its campaign."""
+    table, _ = benchmark_of_uplift.simulate(1000, "linear", 1)
+    table = table.assign(same=1.0, unknown=np.nan, empty=pd.Series([None] * len(table), dtype="str"))
+    features = ["same", "unknown", "empty"]
+    return learn_uplift(table, "treated", "bought", features, randomised=True, seed=1), table
+
+
+def test_features_that_say_nothing_target_at_random(uninformed):
+    found, table = uninformed
+    comparison = found.comparison
+    assert not found.worth_targeting
+    assert comparison.qini.value == pytest.approx(0.0, abs=1e-12)
+    assert comparison.deciles["customers"].tolist() == [100] * 10
+    away = (comparison.curve["gain"] - comparison.curve["at_random"]).abs()
+    assert away.max() < 0.03  # ties by lot: three standard errors at half of the customers
+    assert found.predict(table.head(3))["uplift"].tolist() == [found.test.average] * 3
 
 
 def test_the_order_of_the_table_changes_nothing(nothing_found, benchmark_of_uplift):

@@ -58,7 +58,7 @@ def test_nothing_to_target_is_said_without_segments(nothing_found):
     [
         (Interval(0.02, 0.01, 0.03), "Targeting by uplift beats targeting the likeliest buyers"),
         (Interval(0.01, -0.01, 0.03), "Uplift does not beat targeting by response"),
-        (Interval(-0.02, -0.03, -0.01), "Targeting by uplift is worse than"),
+        (Interval(-0.02, -0.03, -0.01), "Uplift does not beat targeting by response, it is worse"),
     ],
 )
 def test_the_verdict_follows_the_interval_of_the_difference(found, difference, said):

@@ -18,10 +18,11 @@ from guanxi.errors import DataError, SourceError
 from guanxi.params import RELATION_COLUMNS, DataParams, RelationParams
 
 IDS = ("customer_id", "referred_by")
-TIMES = ("timestamp", "acquired_on", "opened", "closed")
+TIMES = ("timestamp", "date", "acquired_on", "opened", "closed")
 NUMBERS = (
     *("acquisition_cost", "score", "scale_low", "scale_high", "expectation", "satisfaction"),
     *("amount", "credit_limit", "overdue_days", "defaults"),
+    *("earned", "redeemed", "expired"),
 )
 BOOLEANS = ("responded", "complaint")
 # Columns with a fixed vocabulary, ignoring case and surrounding blanks.
@@ -30,6 +31,7 @@ WORDS = {
     ("surveys", "instrument"): ("csat", "nps", "ces", "servqual"),
     ("surveys", "dimension"): ("tangibles", "reliability", "responsiveness", "assurance", "empathy"),
     ("costs", "kind"): ("acquire", "serve", "retain"),
+    ("investments", "phase"): ("collect", "analyse", "set", "act", "evaluate"),
 }
 _TRUE, _FALSE = ("true", "t", "yes", "y", "1"), ("false", "f", "no", "n", "0")
 UNREADABLE = "unreadable_"

@@ -16,7 +16,10 @@ from guanxi.params import RELATION_COLUMNS
 SERVQUAL_DIMENSIONS = WORDS["surveys", "dimension"]
 SCALES = {"csat": (1.0, 5.0), "nps": (0.0, 10.0), "ces": (1.0, 7.0), "servqual": (1.0, 7.0)}
 SATISFACTION = (1.0, 5.0)
-_NEVER_NEGATIVE = ("acquisition_cost", "amount", "credit_limit", "overdue_days", "defaults")
+_NEVER_NEGATIVE = (
+    *("acquisition_cost", "amount", "credit_limit", "overdue_days", "defaults"),
+    *("earned", "redeemed", "expired"),
+)
 _CUSTOMER_RULES = {"customer_id": "customer"}
 
 _DESCRIPTIONS = {

@@ -53,6 +53,8 @@ def adjusted_difference(
     first, second = np.asarray(treated, dtype=np.float64), np.asarray(control, dtype=np.float64)
     covariates = np.vstack([treated_covariates, control_covariates]).astype(np.float64)
     covariates = covariates - covariates.mean(axis=0)
+    # In units of their own, columns of large and small numbers are solved for as exactly as others.
+    covariates = covariates / np.where(covariates.std(axis=0) > 0, covariates.std(axis=0), 1.0)
     arm = np.repeat([1.0, 0.0], [first.size, second.size])
     columns = [np.ones(arm.size), arm, covariates, covariates * arm[:, None]]
     fitted = OLS(np.concatenate([first, second]), np.column_stack(columns)).fit()

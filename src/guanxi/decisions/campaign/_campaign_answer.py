@@ -33,9 +33,9 @@ def answer_sentences(result: CampaignResult, wording: Wording, confidence: float
 
 def main_outcome(result: CampaignResult) -> str:
     """Choose the outcome that is answered first: what customers of the log spent, or the first one named."""
-    names = list(result.observed.outcomes)
-    known = [name for name in _FIRST_OF_LOG if name in names] if result.observed.days is not None else []
-    return known[0] if known else str(names[0])
+    names = [str(name) for name in result.observed.outcomes]
+    of_log = names[0] == "purchase"
+    return next((name for name in _FIRST_OF_LOG if of_log and name in names), names[0])
 
 
 def _effect(

@@ -100,7 +100,7 @@ def evaluate_campaign(
     arms = (experiment.control, *experiment.arms)
     ratio = sample_ratio({arm: int(counts[arm]) for arm in arms}, given.shares)
     # Sizes that do not fit the plan mean that customers are missing because of their arm.
-    broken = bool(given.shares) and ratio.suspect
+    broken = (bool(given.shares) and ratio.suspect) or _days_differ(observed)
     kind = EFFECT if given.randomised == "true" and not broken else DIFFERENCE
     effects = measure_effects(observed, given, kind)
     observational = None

@@ -78,9 +78,11 @@ class _Pair:
 
     def __init__(self, observed: Observed, outcome: str, arm: str, columns: pd.DataFrame) -> None:
         self.outcome, self.arm = outcome, arm
-        self.columns = columns
         values, arms = observed.outcomes[outcome], observed.experiment.customers["arm"]
         known = values.notna()
+        # Among the customers with a known outcome other columns may be redundant.
+        all_known = bool(known.all()) or columns.empty
+        self.columns = columns if all_known else adjusting_columns(observed.covariates[known], arms[known])
         self.rows = [known & (arms == name) for name in (arm, observed.experiment.control)]
         self.values = values
         self.before = observed.before.get(f"{outcome}_before_1")
@@ -94,7 +96,7 @@ class _Pair:
         plain = difference(first, second, inference)
         yield plain
         if len(self.columns.columns) and plain.method == "difference" and plain.standard_error > 0:
-            own, other = (self.columns[rows].to_numpy() for rows in self.rows)
+            own, other = (self.columns.loc[rows[rows].index].to_numpy() for rows in self.rows)
             yield adjusted_difference(first, second, own, other, inference)
 
     def row(self, found: ArmDifference, kind: str, plain: ArmDifference) -> dict[str, Any]:

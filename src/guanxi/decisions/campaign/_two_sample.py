@@ -13,6 +13,8 @@ from guanxi.decisions.campaign._inference import Inference
 
 Floats = NDArray[np.float64]
 _NORMAL_FROM = 5  # events and non-events in each arm
+_ROUNDING = 1e-9
+_WIDEST = 50.0  # of a logarithm: the ratio is unknown
 
 
 @dataclass(frozen=True)
@@ -129,13 +131,14 @@ def _relative(
     estimate: float, baseline: float, covariance: Floats, critical: float
 ) -> tuple[float, float, float]:
     """Return the estimate as a share of the baseline with its limits; NaN where a mean is not positive."""
-    if baseline == 0:
+    if abs(baseline) <= _ROUNDING * (abs(estimate) + math.sqrt(covariance[0, 0])):
         return math.nan, math.nan, math.nan
     relative, treated = estimate / baseline, baseline + estimate
     if min(treated, baseline) <= 0:
         return relative, math.nan, math.nan
     gradient = np.array([1.0 / treated, 1.0 / treated - 1.0 / baseline])
-    factor = math.exp(critical * math.sqrt(gradient @ covariance @ gradient))
+    error = math.sqrt(max(0.0, gradient @ covariance @ gradient))
+    factor = math.exp(min(critical * error, _WIDEST))
     return relative, (1.0 + relative) / factor - 1.0, (1.0 + relative) * factor - 1.0
 
 

@@ -42,8 +42,8 @@ class Heterogeneity:
 
     @property
     def found(self) -> bool:
-        """Whether the test rejects, at 5 %, that there is nothing to target."""
-        return self.p_value < SIZE
+        """Whether the test rejects, at 5 %, that there is nothing to target; never without spread."""
+        return self.p_value < SIZE and self.spread > 0
 
 
 def heterogeneity(held_out: HeldOut, sequential: Iterable[tuple[Floats, Floats]]) -> Heterogeneity:

@@ -12,12 +12,13 @@ from numpy.typing import NDArray
 from guanxi.decisions.uplift._held_out_uplift import HeldOut
 from guanxi.decisions.uplift._meta_learners import Campaign
 from guanxi.decisions.uplift._resampled_groups import Groups, Resampled, band, resample
+from guanxi.decisions.uplift._response_segments import SEGMENTS
 
 Floats = NDArray[np.float64]
 
 STEPS = 20  # of the curve, 5 % of the customers each
 _SHARES = (0.1, 0.2, 0.3, 0.5)
-_NONE = "all"
+_EVERYBODY = "everybody"
 
 
 @dataclass(frozen=True)
@@ -78,7 +79,7 @@ def compare(
     campaign: Campaign,
     held_out: HeldOut,
     uplift: Floats,
-    segments: tuple[NDArray[np.int64], tuple[str, ...]] | None,
+    segments: NDArray[np.int64] | None,
     seed: int,
 ) -> Comparison:
     """Measure policies, deciles and segments on held-out customers.
@@ -89,19 +90,19 @@ def compare(
     held_out : HeldOut
     uplift : array of shape (n,)
         Predicted, calibrated.
-    segments : (array of shape (n,), names), optional
-        Segment of each customer.
+    segments : array of shape (n,), optional
+        Place of each customer's segment in ``SEGMENTS``.
     seed : int
     """
-    steps = {"uplift": _steps(held_out.uplift_rank), "response": _steps(held_out.response_rank)}
+    ranks = {"uplift": held_out.uplift_rank, "response": held_out.response_rank}
+    steps = {name: _steps(rank, seed) for name, rank in ranks.items()}
     groups = steps | {
         "decile": Groups(steps["uplift"].of // 2, STEPS // 2),
         "above": Groups((uplift <= 0).astype(np.int64), 2),
-        _NONE: Groups(np.zeros(len(campaign), dtype=np.int64), 1),
+        _EVERYBODY: Groups(np.zeros(len(campaign), dtype=np.int64), 1),
     }
     if segments is not None:
-        groups["segment"] = Groups(segments[0], len(segments[1]))
-    ranks = {"uplift": held_out.uplift_rank, "response": held_out.response_rank}
+        groups["segment"] = Groups(segments, len(SEGMENTS))
     weight = balancing_weights(campaign)
     found = resample(campaign.outcome, campaign.treated, weight, groups, ranks, seed)
     qini = found.coefficients
@@ -116,7 +117,7 @@ def compare(
         curve=_curve(found),
         deciles=_by_group(found, groups, "decile", uplift, list(range(1, STEPS // 2 + 1))),
         policies=_policies(found, spared),
-        segments=None if segments is None else _by_group(found, groups, "segment", uplift, list(segments[1])),
+        segments=None if segments is None else _by_group(found, groups, "segment", uplift, list(SEGMENTS)),
     )
 
 
@@ -127,9 +128,12 @@ def balancing_weights(campaign: Campaign) -> Floats:
     return np.where(t == 1, share / e, (1.0 - share) / (1.0 - e))
 
 
-def _steps(rank: Floats) -> Groups:
-    """Divide by falling rank into groups of equal size; ties stay together."""
-    return Groups(np.clip(np.floor((1.0 - rank) * STEPS), 0, STEPS - 1).astype(np.int64), STEPS)
+def _steps(rank: Floats, seed: int) -> Groups:
+    """Divide by falling rank into groups of equal size; ties are drawn by lot."""
+    lot = np.random.default_rng(seed).random(len(rank))
+    step = np.empty(len(rank), dtype=np.int64)
+    step[np.lexsort([lot, -rank])] = np.arange(len(rank)) * STEPS // len(rank)
+    return Groups(step, STEPS)
 
 
 def _interval(measured: Floats) -> Interval:
@@ -155,7 +159,7 @@ def _curve(found: Resampled) -> pd.DataFrame:
 
 def _policies(found: Resampled, spared: Floats) -> pd.DataFrame:
     gains = {name: found.sums[name].gain() for name in ("uplift", "response")}
-    everybody = found.sums[_NONE].gain()[:, 0]
+    everybody = found.sums[_EVERYBODY].gain()[:, 0]
     rows = []
     for share in _SHARES:
         place = round(share * STEPS) - 1

@@ -7,8 +7,8 @@ from typing import Any
 import pandas as pd
 
 from guanxi.decisions.uplift._policies import Interval
-from guanxi.decisions.uplift._uplift_model import UpliftResult
 from guanxi.decisions.uplift._uplift_pictures import deciles_picture, figure_words, qini_picture
+from guanxi.decisions.uplift._uplift_result import UpliftResult
 from guanxi.report.chapters import Chapter, ShownTable
 from guanxi.report.pictures import Picture, picture
 from guanxi.served.texts import Language, number, percent, texts
@@ -132,6 +132,8 @@ def _policies(result: UpliftResult, say: dict[str, Any]) -> ShownTable:
     measured = [f"{name}{end}" for name in ("gain", "difference") for end in ("", "_lower", "_upper")]
     per_thousand[measured] *= 1000.0
     same = table["policy"] == "uplift"
+    if result.comparison.treated_share == 1.0:
+        same |= table["policy"] == "everybody"
     per_thousand.loc[same, ["difference", "difference_lower", "difference_upper"]] = float("nan")
     headings = {"policy": "policy", "share": "treated_share", "gain": "gain", "difference": "advantage"}
     return _shown(say, "policies", per_thousand, headings, ["share"], say["chapter"]["policies_note"])

@@ -63,7 +63,7 @@ def relation_features(relations: Relations, cutoff: date) -> pd.DataFrame:
         If the engine runs out of space.
     """
     names = ["customer_id", *(name for names in COLUMNS.values() for name in names)]
-    if not relations.lines:
+    if not relations.lines.keys() & MEASURES.keys():
         return pd.DataFrame(
             {name: pd.Series(dtype="object" if name in WORDS else "float64") for name in names}
         )
@@ -95,6 +95,8 @@ def _rows_until(relations: Relations, cutoff: date) -> dict[str, Any]:
     end = ibis.literal(add_days(cutoff, 1)).cast("timestamp")
     rows = {}
     for name, lines in relations.lines.items():
+        if name not in MEASURES:
+            continue
         table, time = lines.table, _TIMES.get(name, "timestamp")
         if name == "customers":
             known = table.acquired_on.isnull() | (table.acquired_on < end) if time in table.columns else True
