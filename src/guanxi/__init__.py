@@ -19,6 +19,7 @@ _PUBLIC = {
     "profit": "guanxi.jobs.profit",
     "monitor": "guanxi.jobs.monitor",
     "campaign": "guanxi.jobs.campaign",
+    "scenario": "guanxi.jobs.scenario",
     "train_labels": "guanxi.jobs.train_labels",
     "plan": "guanxi.jobs.plan",
     "datasets": "guanxi.data.datasets",

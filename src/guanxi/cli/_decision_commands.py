@@ -52,6 +52,29 @@ def campaign(
 
 
 @command(
+    "as_of",
+    "columns",
+    "tracking_uri",
+    epilog="Example: guanxi profit sales.csv -o profit --set clv.margin=0.4 "
+    "--set relations.costs.source=costs.csv",
+)
+def profit(
+    source: OptionalSource = "cdnow",
+    output: OutputFolder = Path("profit"),
+    model: Model = None,
+    horizon: Horizon = None,
+    *,
+    params: Params,
+) -> None:
+    """Show what customers earn after cost: profit and loss, whale curve, audit, acquisition cost, payback."""
+    from guanxi.jobs.profit import profit as job
+    from guanxi.jobs.reporter import ConsoleReporter
+
+    answer = job(source, output, model=model, params=params, horizon_days=horizon, reporter=ConsoleReporter())
+    echo(f"{answer.summary}\n\nResults: {output}/profit.html, customers.parquet and more")
+
+
+@command(
     *("as_of", "columns", "tracking_uri"),
     epilog="Example: guanxi plan sales.csv -o plan --set plan.budget=2000 --set "
     '\'plan.actions=[{"action": "call", "cost": 5, "save_rate": 0.15}]\'',
@@ -77,23 +100,21 @@ def plan(
     "as_of",
     "columns",
     "tracking_uri",
-    epilog="Example: guanxi profit sales.csv -o profit --set clv.margin=0.4 "
-    "--set relations.costs.source=costs.csv",
+    epilog="Example: guanxi scenario sales.csv -o scenario --set scenario.years=5",
 )
-def profit(
+def scenario(
     source: OptionalSource = "cdnow",
-    output: OutputFolder = Path("profit"),
+    output: OutputFolder = Path("scenario"),
     model: Model = None,
-    horizon: Horizon = None,
     *,
     params: Params,
 ) -> None:
-    """Show what customers earn after cost: profit and loss, whale curve, audit, acquisition cost, payback."""
-    from guanxi.jobs.profit import profit as job
+    """Show what customer equity would be if margin, retention, orders, costs or the discount rate moved."""
     from guanxi.jobs.reporter import ConsoleReporter
+    from guanxi.jobs.scenario import scenario as job
 
-    answer = job(source, output, model=model, params=params, horizon_days=horizon, reporter=ConsoleReporter())
-    echo(f"{answer.summary}\n\nResults: {output}/profit.html, customers.parquet and more")
+    answer = job(source, output, model=model, params=params, reporter=ConsoleReporter())
+    echo(f"{answer.summary}\n\nResults: {output}/scenario.html, scenarios.parquet and more")
 
 
 @command(

@@ -26,6 +26,7 @@ from guanxi.params._profit import ChannelParams, ProfitParams
 from guanxi.params._reading import load_params, override, parse_columns
 from guanxi.params._relationship_programme import CampaignEffectsParams, ProgrammeParams
 from guanxi.params._run import Params
+from guanxi.params._scenario import ScenarioCase, ScenarioChange, ScenarioParams
 from guanxi.params.scorecard import PlaybookRule, ScorecardParams
 
 __all__ = [
@@ -56,6 +57,9 @@ __all__ = [
     "PromotionParams",
     "RelationParams",
     "RelationsParams",
+    "ScenarioCase",
+    "ScenarioChange",
+    "ScenarioParams",
     "ScorecardParams",
     "TuningParams",
     "load_params",

@@ -24,6 +24,7 @@ from guanxi.params._models import (
 from guanxi.params._plan import PlanParams
 from guanxi.params._profit import ProfitParams
 from guanxi.params._relationship_programme import ProgrammeParams
+from guanxi.params._scenario import ScenarioParams
 from guanxi.params._section import Section
 from guanxi.params.scorecard import PlaybookRule, ScorecardParams
 from guanxi.periods import parse_date
@@ -50,6 +51,7 @@ class Params(Section):
     playbook: tuple[PlaybookRule, ...] = ()
     plan: PlanParams = PlanParams()
     campaign: CampaignParams = CampaignParams()
+    scenario: ScenarioParams = ScenarioParams()
     mlflow: MLflowParams = MLflowParams()
 
     @field_validator("as_of", mode="before")

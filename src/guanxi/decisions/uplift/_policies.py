@@ -129,10 +129,10 @@ def balancing_weights(campaign: Campaign) -> Floats:
 
 
 def _steps(rank: Floats, seed: int) -> Groups:
-    """Divide by falling rank into groups of equal size; ties are drawn by lot."""
-    lot = np.random.default_rng(seed).random(len(rank))
+    """Divide by falling rank into groups of equal size; ties are broken at random."""
+    order = np.random.default_rng(seed).random(len(rank))
     step = np.empty(len(rank), dtype=np.int64)
-    step[np.lexsort([lot, -rank])] = np.arange(len(rank)) * STEPS // len(rank)
+    step[np.lexsort([order, -rank])] = np.arange(len(rank)) * STEPS // len(rank)
     return Groups(step, STEPS)
 
 

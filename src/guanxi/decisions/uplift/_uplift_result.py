@@ -94,7 +94,7 @@ def learn_uplift(
     features : sequence of str
         Columns known before the campaign: numbers, booleans, texts or categories, with gaps if need be.
     randomised : bool
-        Whether arms were drawn by lot. If not, customers are weighted by their inverse probability of
+        Whether arms were assigned at random. If not, customers are weighted by their inverse probability of
         treatment, estimated from the features; what the features do not tell stays a bias.
     seed : int
 
