@@ -44,14 +44,15 @@ def test_options_are_those_of_the_readme(name):
     reads = name not in ("promote", "rollback", "doctor")
     assert {"--params", "--set", "--debug"} <= options
     assert ({"--columns", "--as-of"} <= options) is reads
-    assert ("--horizon" in options) is (reads and name not in ("monitor", "scorecard", "plan", "scenario"))
+    of_the_model = ("monitor", "scorecard", "plan", "scenario", "programme")
+    assert ("--horizon" in options) is (reads and name not in of_the_model)
     assert ("--tracking-uri" in options) is (name not in ("validate", "backtest"))
     said = " ".join((Path(__file__).parents[2] / "README.md").read_text("utf-8").split())
     assert (
         "All commands take `--params FILE`, `--set KEY=VALUE` and `--debug`; those that read a source "
         "`--columns NAME=COLUMN,…` and `--as-of DATE` (the last day that may be used), and all of these but "
-        "`monitor`, `scorecard`, `plan` and `scenario` `--horizon DAYS`; all but `validate` and `backtest`, "
-        "which need no MLflow store, `--tracking-uri ADDRESS`."
+        "`monitor`, `scorecard`, `plan`, `scenario` and `programme` `--horizon DAYS`; all but `validate` and "
+        "`backtest`, which need no MLflow store, `--tracking-uri ADDRESS`."
     ) in said
 
 
