@@ -63,8 +63,8 @@ def difference_in_differences(
         From values, shape (n, k), to their differences between the arms, shape (k,), and the influence
         functions, shape (k, n); by default of means. A doubly robust one adjusts changes for covariates:
         Sant'Anna & Zhao (2020), Doubly robust difference-in-differences estimators, Journal of Econometrics
-        219. Those chosen for their outcomes before the campaign return to their own mean; only with what they were
-        chosen by among the covariates is this not taken for an effect.
+        219. Those chosen for their outcomes before the campaign return to their own mean; only with what
+        they were chosen by among the covariates is this not taken for an effect.
 
     Notes
     -----
