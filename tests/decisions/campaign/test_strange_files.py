@@ -43,7 +43,7 @@ def test_numbers_whose_squares_overflow_are_refused_with_their_line(column):
 
 @pytest.mark.parametrize("cost", [np.inf, 1e200])
 def test_costs_without_bounds_are_refused_with_their_line(cost):
-    with pytest.raises(DataError, match="line 5: .* in column 'cost' is no number"):
+    with pytest.raises(DataError, match=r"line 5: .* in column 'cost' is no number"):
         measured(rows(cost=[1.0] * 4 + [cost] + [1.0] * 95))
 
 
