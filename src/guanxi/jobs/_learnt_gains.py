@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import date
+from typing import Any
 
 import pandas as pd
 
@@ -132,12 +132,13 @@ def _rows_of(action: PlanAction, table: pd.DataFrame, params: Params, source: st
         if not rows.any():
             raise DataError(
                 f"{source}: nobody {name} {wanted!r} had bought before the campaign: the arms "
-                f"are {_listed(table['arm'].unique())}; name one with arm in plan.actions, "
+                f"are {_listed(table['arm'])}; name one with arm in plan.actions, "
                 "or set campaign.control"
             )
-    rows = table[treated | control]
-    return rows.assign(**{_ARM: treated[rows.index].map({True: wanted, False: "control"})})
+    found = table[treated | control].copy()
+    found[_ARM] = treated.map({True: wanted, False: "control"})
+    return found
 
 
-def _listed(names: Sequence[object]) -> str:
-    return ", ".join(sorted(map(str, names)))
+def _listed(names: pd.Series[Any]) -> str:
+    return ", ".join(sorted(map(str, names.unique())))

@@ -84,7 +84,7 @@ def test_totals_add_up_and_effects_and_intervals_are_what_they_say():
     assert plan.totals.gain_lower < plan.totals.gain < plan.totals.gain_upper
     assert plan.totals.gain_lower > treated["gain_lower"].sum()  # single customers' luck partly cancels out
     assert plan.actions["treated"].sum() == plan.totals.treated == len(treated)
-    assert set(table["date"]) == {"2026-01-31"}
+    assert set(table["date"]) == {"2026-02-01"}
 
 
 def test_at_the_break_even_rate_the_treated_earn_their_cost():

@@ -46,7 +46,7 @@ class Plan:
     Attributes
     ----------
     customers : pandas.DataFrame
-        A row per customer, in the order given: ``customer_id, date`` (day of the plan)``, arm`` (treated,
+        A row per customer, in the order given: ``customer_id, date`` (first day after it)``, arm`` (treated,
         holdout, none)``, action, channel, cost, expected_gain, gain_lower, gain_upper, reason``. The holdout
         has the action that it does not get; cost and gains are those of the plan, 0 for all but the treated.
     totals : PlanTotals
@@ -101,7 +101,7 @@ def build_plan(
     params : PlanParams
         Actions, budget, limits, share of the holdout.
     day : date
-        Day of the plan.
+        Last day of the data.
     horizon_days : int
         Of the predictions.
     seed : int

@@ -132,10 +132,10 @@ def gain_of_uplift(uplift: pd.DataFrame, customers: pd.DataFrame, average_error:
     buys = 1.0 - customers["churn_probability"].to_numpy(dtype=np.float64)
     clv = customers["clv"].to_numpy(dtype=np.float64)
     value = np.divide(clv, buys, out=np.zeros_like(clv), where=buys > 0)
-    ends = (
+    expected, lower, upper = (
         uplift[name].to_numpy(dtype=np.float64) * value for name in ("uplift", "uplift_lower", "uplift_upper")
     )
-    return LearntGain(*ends, margin_of_error=_NORMAL_95 * average_error * np.abs(value))
+    return LearntGain(expected, lower, upper, _NORMAL_95 * average_error * np.abs(value))
 
 
 def check_effects(actions: Sequence[PlanAction], learnt: Collection[str]) -> None:

@@ -15,6 +15,7 @@ from guanxi.decisions.budget._choice import Choice
 from guanxi.decisions.budget._gains import Gains
 from guanxi.decisions.budget._problem import Floats, PlanLimits
 from guanxi.params import PlanAction
+from guanxi.periods import add_days
 from guanxi.served.texts import Language, number, texts
 
 
@@ -115,7 +116,7 @@ def customer_table(chosen: Chosen, day: date, language: Language) -> pd.DataFram
     return pd.DataFrame(
         {
             "customer_id": chosen.customers["customer_id"].to_numpy(),
-            "date": day.isoformat(),
+            "date": add_days(day, 1).isoformat(),
             "arm": pd.Series(chosen.arm, dtype="str"),
             "action": pd.Series(names[taken], dtype="str"),
             "channel": pd.Series(channels[taken], dtype="str"),
