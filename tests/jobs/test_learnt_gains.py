@@ -14,7 +14,7 @@ from guanxi.data.campaigns import read_campaign
 from guanxi.data.transactions import read_transactions
 from guanxi.errors import DataError, HistoryError
 from guanxi.jobs._learnt_gains import _learnt_from
-from guanxi.params import load_params
+from guanxi.params import Params, load_params
 
 DAY = "1998-03-01"
 MAIL = 'plan.actions=[{"action": "mail", "cost": 0.5}]'
@@ -73,12 +73,12 @@ def test_customers_on_two_lines_are_not_counted_twice(log, first_run, monkeypatc
         plan_from(log, pd.concat([campaign, campaign[:3]]), first_run, monkeypatch)
 
 
-def test_each_customer_is_followed_from_the_own_day(log, first_run):
+def test_each_customer_is_followed_from_the_own_day(log):
     """Who bought in the horizon after the first wave only is no buyer of the second."""
     campaign = campaign_on(log)
     late = campaign["customer_id"].index % 2 == 1
     campaign["date"] = np.where(late, "1998-04-15", DAY)
-    params = load_params(None, ["campaign.randomised=true"])
+    params = Params(campaign={"randomised": True})
     opened = read_transactions(log, params.data)
     try:
         lines = read_campaign(campaign, {}, params.data, opened)
