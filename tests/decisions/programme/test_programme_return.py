@@ -162,3 +162,22 @@ def test_bad_input():
         found(CampaignEffects("spring", mail().assign(n_treated=np.nan), date(2026, 3, 1), 60))
     with pytest.raises(ParamsError, match="write a date as YYYY-MM-DD"):
         override(Params(), {"programme.campaigns": {"a": {"effects": "x", "date": 5, "days": 3}}})
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"estimate": np.inf}, "endless or huge"),
+        ({"estimate": 1e200}, "endless or huge"),
+        ({"n_treated": -600}, "negative n_treated"),
+        ({"lower": 2.0}, "outside its interval"),
+        ({"estimate": "1.0"}, "column 'estimate' holds no numbers"),
+        ({"n_treated": "many"}, "column 'n_treated' holds no numbers"),
+        ({"arm": None}, "an arm without a name"),
+        ({"arm": {"a": 1}}, "an arm without a name"),
+    ],
+)
+def test_effects_that_cannot_be_added_up_are_refused(change, message):
+    strange = mail().assign(**{name: [value] * 2 for name, value in change.items()})
+    with pytest.raises(DataError, match=message):
+        found(CampaignEffects("spring", strange, date(2026, 3, 1), 60))

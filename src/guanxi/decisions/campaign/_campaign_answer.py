@@ -116,15 +116,17 @@ def _money(result: CampaignResult, wording: Wording, arm: str, rows: Mapping[str
         "ends": wording.interval(earned, rows[earned]),
     }
     customers = result.observed.experiment.customers
-    if not result.observed.experiment.has_cost or "profit" not in rows:
+    if not result.observed.experiment.has_cost:
         yield wording.say("earned_without_cost", **facts)
         return
-    cost = customers.loc[customers["arm"] == arm, "cost"].mean()
+    facts["cost"] = wording.level("cost", float(customers.loc[customers["arm"] == arm, "cost"].mean()))
+    if "profit" not in rows:
+        yield wording.say("earned_beside_cost", **facts)
+        return
     kept = rows["profit"]
     yield wording.say(
         "cost_and_earned",
         **facts,
-        cost=wording.level("cost", float(cost)),
         profit=wording.change("profit", kept["estimate"], kept),
         profit_ends=wording.interval("profit", kept),
     )

@@ -22,6 +22,8 @@ _OUTCOMES = ("margin", "spend")
 _METHODS = ("adjusted", "doubly_robust_att", "difference_in_differences")
 _OF_ALL = "doubly_robust_ate"
 _COLUMNS = ("outcome", "arm", "method", "kind", "estimate", "lower", "upper", "n_treated")
+_NUMBERS = ("estimate", "lower", "upper", "n_treated")
+_LARGEST = 1e50  # the squares and products of larger numbers overflow
 
 
 class CampaignEffects(NamedTuple):
@@ -158,14 +160,7 @@ def _rows(
     campaign: CampaignEffects, count_differences: Collection[str], as_of: date
 ) -> list[dict[str, object]]:
     """Gain of each arm, as far as its days have passed."""
-    effects = campaign.effects
-    missing = [name for name in _COLUMNS if name not in effects]
-    if missing:
-        raise DataError(
-            f"the effects of campaign {campaign.name!r} have no column {missing[0]!r}: give "
-            "effects.parquet of guanxi campaign"
-        )
-    known = effects.dropna(subset=["estimate", "lower", "upper"])
+    known = _checked(campaign)
     outcome = next((name for name in _OUTCOMES if (known["outcome"] == name).any()), None)
     if outcome is None:
         raise DataError(
@@ -198,6 +193,29 @@ def _rows(
             }
         )
     return rows
+
+
+def _checked(campaign: CampaignEffects) -> pd.DataFrame:
+    """Return the rows with an estimate, whose numbers can be added up."""
+    effects, where = campaign.effects, f"the effects of campaign {campaign.name!r}"
+    advice = "give effects.parquet of guanxi campaign"
+    missing = [name for name in _COLUMNS if name not in effects]
+    if missing:
+        raise DataError(f"{where} have no column {missing[0]!r}: {advice}")
+    for name in _NUMBERS:
+        if not pd.api.types.is_numeric_dtype(effects[name]) and effects[name].notna().any():
+            raise DataError(f"{where}: column {name!r} holds no numbers: {advice}")
+    known = effects.astype(dict.fromkeys(_NUMBERS, "float64")).dropna(subset=["estimate", "lower", "upper"])
+    numbers = known[list(_NUMBERS)].abs()
+    outside = (known["lower"] > known["estimate"]) | (known["estimate"] > known["upper"])
+    if (numbers > _LARGEST).any(axis=None) or (known["n_treated"] < 0).any() or outside.any():
+        raise DataError(
+            f"{where} hold endless or huge numbers, a negative n_treated, or an estimate outside its "
+            f"interval: {advice}"
+        )
+    if not known["arm"].map(lambda arm: isinstance(arm, str)).all():
+        raise DataError(f"{where} hold an arm without a name: {advice}")
+    return known
 
 
 _ENDS = {"": "estimate", "_lower": "lower", "_upper": "upper"}
