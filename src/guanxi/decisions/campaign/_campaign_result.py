@@ -115,7 +115,7 @@ def evaluate_campaign(
         observational,
         _funnel(observed, given.by, given.confidence),
         indicator_table(observed, given),
-        (*observed.experiment.remarks, *_remarks(observed, params, ratio)),
+        (*observed.experiment.remarks, *_remarks(observed, params, ratio), *_few_cases(effects)),
         value_days,
     )
 
@@ -135,6 +135,11 @@ def _remarks(observed: Observed, params: Params, ratio: SampleRatio) -> list[Rem
     if any(str(name).startswith("score_") for name in observed.outcomes):
         found.append(Remark("who_answered"))
     return found
+
+
+def _few_cases(effects: Effects) -> list[Remark]:
+    names = ", ".join(effects.few_cases)
+    return [Remark("few_cases", {"outcomes": names})] if names else []
 
 
 def _days_differ(observed: Observed) -> bool:
