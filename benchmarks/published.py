@@ -234,15 +234,15 @@ def measures(
     """Measures of purchases and spend, as the module docstring defines them."""
     purchases, spend = actual["purchases"], actual["spend"]
     without = np.where(one_time, 0.0, forecast["spend"])
-    lift = metrics.lift_at_k(spend, forecast["spend"]) if forecast["spend"].any() else np.nan
+    lift = metrics._lift_at_k(spend, forecast["spend"]) if forecast["spend"].any() else np.nan
     return {
-        "RMSE": metrics.root_mean_squared_error(purchases, forecast["purchases"]),
+        "RMSE": metrics._root_mean_squared_error(purchases, forecast["purchases"]),
         "MAE": metrics.mean_absolute_error(purchases, forecast["purchases"]),
         "bias": metrics.bias(purchases, forecast["purchases"]),
         "deviance": metrics.poisson_deviance(purchases, forecast["purchases"]),
         "CRPS": metrics.mean_absolute_error(purchases, forecast["purchases"]),
         "spend MAE": metrics.mean_absolute_error(spend, forecast["spend"]),
-        "spend RMSE": metrics.root_mean_squared_error(spend, forecast["spend"]),
+        "spend RMSE": metrics._root_mean_squared_error(spend, forecast["spend"]),
         "spend CRPS": metrics.mean_absolute_error(spend, forecast["spend"]),
         "Spearman": metrics.spearman(spend, forecast["spend"]),
         "Spearman 0": metrics.spearman(spend, without),

@@ -33,7 +33,7 @@ class TestAgainstScikitLearn:
     def test_counts(self, actual, predicted):
         for own, theirs in (
             (metrics.mean_absolute_error, sklearn_metrics.mean_absolute_error),
-            (metrics.root_mean_squared_error, sklearn_metrics.root_mean_squared_error),
+            (metrics._root_mean_squared_error, sklearn_metrics.root_mean_squared_error),
             (metrics.poisson_deviance, sklearn_metrics.mean_poisson_deviance),
         ):
             assert own(actual, predicted) == pytest.approx(theirs(actual, predicted), rel=1e-9, abs=1e-9)
@@ -72,7 +72,7 @@ class TestProperties:
     @given(counts.filter(lambda y: y.sum() > 0))
     def test_the_truth_is_the_best_forecast(self, actual):
         assert metrics.mean_absolute_error(actual, actual) == 0
-        assert metrics.root_mean_squared_error(actual, actual) == 0
+        assert metrics._root_mean_squared_error(actual, actual) == 0
         assert metrics.bias(actual, actual) == 0
         assert metrics.poisson_deviance(actual, actual) == pytest.approx(0, abs=1e-9)
         assert metrics.top_decile_capture(actual, actual) == pytest.approx(1)
@@ -105,7 +105,7 @@ class TestProperties:
     def test_lift_and_capture_agree(self, actual, probability, k):
         contacted = max(1, math.floor(30 * k + 1e-9))
         capture, lift = (
-            metric(actual, probability, k) for metric in (metrics.capture_at_k, metrics.lift_at_k)
+            metric(actual, probability, k) for metric in (metrics._capture_at_k, metrics._lift_at_k)
         )
         assert 0 <= capture <= 1 + 1e-9
         assert lift == pytest.approx(capture * 30 / contacted)
@@ -113,14 +113,14 @@ class TestProperties:
     @settings(max_examples=40, deadline=None)
     @given(labels, tied)
     def test_contacting_all_customers_captures_everything(self, actual, probability):
-        assert metrics.capture_at_k(actual, probability, k=1.0) == pytest.approx(1)
-        captured = [metrics.capture_at_k(actual, probability, k=k / 30) for k in range(1, 31)]
+        assert metrics._capture_at_k(actual, probability, k=1.0) == pytest.approx(1)
+        captured = [metrics._capture_at_k(actual, probability, k=k / 30) for k in range(1, 31)]
         assert (np.diff(captured) >= -1e-9).all()
 
     @settings(max_examples=40, deadline=None)
     @given(labels, distinct)
     def test_bins_of_probabilities_without_ties(self, actual, probability):
-        curve = metrics.reliability_curve(actual, probability)
+        curve = metrics._reliability_curve(actual, probability)
         order = np.argsort(probability)
         np.testing.assert_allclose(curve["observed"], actual[order].reshape(10, 3).mean(axis=1))
         np.testing.assert_allclose(curve["predicted"], probability[order].reshape(10, 3).mean(axis=1))
@@ -129,18 +129,18 @@ class TestProperties:
     @settings(max_examples=40, deadline=None)
     @given(labels, tied)
     def test_bins_keep_the_totals(self, actual, probability):
-        curve = metrics.reliability_curve(actual, probability)
+        curve = metrics._reliability_curve(actual, probability)
         assert (curve["observed"] * curve["customers"]).sum() == pytest.approx(actual.sum())
         assert (curve["predicted"] * curve["customers"]).sum() == pytest.approx(probability.sum())
         gaps = (curve["predicted"] - curve["observed"]).abs() * curve["customers"]
-        assert metrics.expected_calibration_error(actual, probability) == pytest.approx(gaps.sum() / 30)
+        assert metrics._expected_calibration_error(actual, probability) == pytest.approx(gaps.sum() / 30)
 
     @settings(max_examples=40, deadline=None)
     @given(counts, positive)
     def test_errors_are_not_negative(self, actual, predicted):
         for metric in (
             metrics.mean_absolute_error,
-            metrics.root_mean_squared_error,
+            metrics._root_mean_squared_error,
             metrics.poisson_deviance,
         ):
             assert metric(actual, predicted) >= -1e-12
@@ -163,7 +163,7 @@ class TestProperties:
     @settings(max_examples=40, deadline=None)
     @given(labels, probabilities)
     def test_calibration_error_is_at_most_one(self, actual, probability):
-        assert 0 <= metrics.expected_calibration_error(actual, probability) <= 1
+        assert 0 <= metrics._expected_calibration_error(actual, probability) <= 1
 
 
 class TestByHand:
@@ -184,8 +184,8 @@ class TestByHand:
         actual = np.r_[100.0, 30.0, 60.0, 0.0, np.zeros(16)]
         predicted = np.r_[9.0, 5.0, 5.0, 5.0, np.zeros(16)]
         assert metrics.top_decile_capture(actual, predicted) == pytest.approx((100 + 90 / 3) / 160)
-        assert metrics.capture_at_k(actual, predicted) == pytest.approx((100 + 90 / 3) / 190)
-        assert metrics.lift_at_k(actual, predicted) == pytest.approx(10 * (100 + 90 / 3) / 190)
+        assert metrics._capture_at_k(actual, predicted) == pytest.approx((100 + 90 / 3) / 190)
+        assert metrics._lift_at_k(actual, predicted) == pytest.approx(10 * (100 + 90 / 3) / 190)
 
     def test_gini(self):
         # With ranks -1, 0, 1 the values 0, 10, 90 give 90 in actual order and 10 in this one.
@@ -201,10 +201,10 @@ class TestByHand:
     def test_calibration_error_of_equal_probabilities(self):
         # Twenty rows at .3, ten of them churn: half in each bin, whatever their order.
         for actual in (np.tile([1.0, 0.0], 10), np.repeat([1.0, 0.0], 10)):
-            assert metrics.expected_calibration_error(actual, np.full(20, 0.3)) == pytest.approx(0.2)
+            assert metrics._expected_calibration_error(actual, np.full(20, 0.3)) == pytest.approx(0.2)
 
     def test_bins_of_a_count_that_does_not_divide_evenly(self):
-        curve = metrics.reliability_curve(np.tile([0.0, 1.0], 6)[:11], np.linspace(0, 1, 11))
+        curve = metrics._reliability_curve(np.tile([0.0, 1.0], 6)[:11], np.linspace(0, 1, 11))
         assert curve["customers"].tolist() == [2] + [1] * 9
         assert curve["predicted"].tolist() == pytest.approx([0.05, *np.linspace(0.2, 1, 9)])
         assert curve["observed"].tolist() == [0.5, 0, 1, 0, 1, 0, 1, 0, 1, 0]
@@ -220,7 +220,7 @@ class TestByHand:
         assert math.isnan(metrics.average_precision([0, 0], [0.2, 0.3]))
         assert math.isnan(metrics.bias([0, 0], [1, 1]))
         assert math.isnan(metrics.top_decile_capture([0, 0], [1, 1]))
-        assert math.isnan(metrics.lift_at_k([0, 0], [1, 1]))
+        assert math.isnan(metrics._lift_at_k([0, 0], [1, 1]))
         assert math.isnan(metrics.normalised_gini([2, 2], [1, 2]))
         assert math.isnan(metrics.spearman([1, 1], [1, 2]))
 
@@ -264,4 +264,4 @@ class TestBadInput:
     @pytest.mark.parametrize("k", [0, -0.1, 1.5, 10])
     def test_shares(self, k):
         with pytest.raises(DataError, match="give a number above 0 and up to 1"):
-            metrics.capture_at_k([1, 0], [0.3, 0.2], k=k)
+            metrics._capture_at_k([1, 0], [0.3, 0.2], k=k)

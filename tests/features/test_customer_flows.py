@@ -14,9 +14,9 @@ from guanxi.errors import DataError
 from guanxi.features.customer_flows import (
     OTHER_CHANNELS,
     SUMS,
+    _months_back,
     customer_flows,
     monthly_spending,
-    months_back,
     period_end,
 )
 from guanxi.params import Params
@@ -154,8 +154,8 @@ def test_cohorts_and_ages_add_up_to_the_customers():
 def test_months_are_counted_back_from_the_ends_of_periods(as_of):
     for months in range(30):
         end = period_end(as_of, months)
-        assert months_back(end, as_of) == months
-        assert months_back(end + pd.Timedelta(days=1).to_pytimedelta(), as_of) == months - 1
+        assert _months_back(end, as_of) == months
+        assert _months_back(end + pd.Timedelta(days=1).to_pytimedelta(), as_of) == months - 1
 
 
 def test_spending_is_added_up_by_month_and_channel():

@@ -280,9 +280,9 @@ def test_a_figure_that_fails_is_left_out(here, caplog):
             "a.png": broken, "b.png": matplotlib.figure.Figure, "more/c.png": broken_when_rendered,
             "more/d.png": matplotlib.figure.Figure,
         }  # fmt: skip
-        from guanxi.registry.log import log_figures
+        from guanxi.registry.log import _log_figures
 
-        log_figures(here, run_id, figures)
+        _log_figures(here, run_id, figures)
     assert [each.path for each in here.client.list_artifacts(run_id)] == ["b.png", "more"]
     assert [each.path for each in here.client.list_artifacts(run_id, "more")] == ["more/d.png"]
     assert "a.png was not drawn: max() arg is an empty sequence" in caplog.text

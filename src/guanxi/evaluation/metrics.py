@@ -59,7 +59,7 @@ def mean_absolute_error(actual: ArrayLike, predicted: ArrayLike) -> float:
     return float(np.abs(predicted - actual).mean())
 
 
-def root_mean_squared_error(actual: ArrayLike, predicted: ArrayLike) -> float:
+def _root_mean_squared_error(actual: ArrayLike, predicted: ArrayLike) -> float:
     """Square root of the mean squared error: the mean's metric; any numbers; from 0, lower is better."""
     actual, predicted = _pair(actual, predicted)
     return float(np.sqrt(((predicted - actual) ** 2).mean()))
@@ -140,7 +140,7 @@ def top_decile_capture(actual: ArrayLike, predicted: ArrayLike) -> float:
     return _total_of_top(actual, predicted, k) / float(best) if best else math.nan
 
 
-def capture_at_k(actual: ArrayLike, predicted: ArrayLike, k: float = DECILE) -> float:
+def _capture_at_k(actual: ArrayLike, predicted: ArrayLike, k: float = DECILE) -> float:
     """Share of the actual total (churners, purchases, spend) among the top-ranked customers.
 
     Ranking only; for labels and non-negative counts and amounts; 0 to 1, higher is better, ``k`` by chance.
@@ -149,7 +149,7 @@ def capture_at_k(actual: ArrayLike, predicted: ArrayLike, k: float = DECILE) -> 
 
     Examples
     --------
-    >>> capture_at_k([1, 1, 0, 0], [0.9, 0.4, 0.6, 0.1], k=0.5)
+    >>> _capture_at_k([1, 1, 0, 0], [0.9, 0.4, 0.6, 0.1], k=0.5)
     0.5
     """
     actual, predicted = _pair(actual, predicted)
@@ -157,19 +157,19 @@ def capture_at_k(actual: ArrayLike, predicted: ArrayLike, k: float = DECILE) -> 
     return _total_of_top(actual, predicted, _contacted(len(actual), k)) / total if total else math.nan
 
 
-def lift_at_k(actual: ArrayLike, predicted: ArrayLike, k: float = DECILE) -> float:
+def _lift_at_k(actual: ArrayLike, predicted: ArrayLike, k: float = DECILE) -> float:
     """Mean of the top-ranked customers over the overall mean: from 0, 1 by chance, higher is better.
 
     Ranking only; for labels (at most 1 / mean) and non-negative counts and amounts; ``k`` as in
-    :func:`capture_at_k`.
+    :func:`_capture_at_k`.
 
     Examples
     --------
-    >>> lift_at_k([1, 0, 0, 0], [0.9, 0.4, 0.6, 0.1], k=0.5)
+    >>> _lift_at_k([1, 0, 0, 0], [0.9, 0.4, 0.6, 0.1], k=0.5)
     2.0
     """
     n = np.size(actual)
-    return capture_at_k(actual, predicted, k) * n / _contacted(n, k)
+    return _capture_at_k(actual, predicted, k) * n / _contacted(n, k)
 
 
 def auc(actual: ArrayLike, probability: ArrayLike) -> float:
@@ -214,7 +214,7 @@ def brier(actual: ArrayLike, probability: ArrayLike) -> float:
     return float(((probability - actual) ** 2).mean())
 
 
-def expected_calibration_error(actual: ArrayLike, probability: ArrayLike) -> float:
+def _expected_calibration_error(actual: ArrayLike, probability: ArrayLike) -> float:
     """Mean gap between predicted and observed share over ten equal-count bins; 0 to 1, lower is better.
 
     The probability's metric, but blind to the ranking: a constant at the right level scores near 0.
@@ -223,7 +223,7 @@ def expected_calibration_error(actual: ArrayLike, probability: ArrayLike) -> flo
     return float(customers @ np.abs(predicted - observed)) / float(customers.sum())
 
 
-def reliability_curve(actual: ArrayLike, probability: ArrayLike) -> pd.DataFrame:
+def _reliability_curve(actual: ArrayLike, probability: ArrayLike) -> pd.DataFrame:
     """Predicted and observed share in ten equal-count bins, in increasing order of probability.
 
     Tied probabilities that span several bins contribute the same observed share to each. With fewer rows than
@@ -231,7 +231,7 @@ def reliability_curve(actual: ArrayLike, probability: ArrayLike) -> pd.DataFrame
 
     Examples
     --------
-    >>> reliability_curve([0, 1], [0.2, 0.7]).to_dict("list")
+    >>> _reliability_curve([0, 1], [0.2, 0.7]).to_dict("list")
     {'predicted': [0.2, 0.7], 'observed': [0.0, 1.0], 'customers': [1, 1]}
     """
     predicted, observed, customers = _bins(*_pair(actual, probability))
@@ -243,7 +243,7 @@ def _totals_by_decile(actual: ArrayLike, predicted: ArrayLike) -> pd.DataFrame:
 
     The columns are ``decile`` from 1, ``customers, forecast, actual`` (sums) and ``ratio``, forecast over
     actual: near 1 in every group if the level is right for small and great customers alike, infinite or NaN
-    where the actual total is 0. Ties as in :func:`reliability_curve`.
+    where the actual total is 0. Ties as in :func:`_reliability_curve`.
 
     Examples
     --------
@@ -267,7 +267,7 @@ def _totals_by_decile(actual: ArrayLike, predicted: ArrayLike) -> pd.DataFrame:
 
 AMOUNTS = {
     "mae": Metric(mean_absolute_error, "lower"),
-    "rmse": Metric(root_mean_squared_error, "lower"),
+    "rmse": Metric(_root_mean_squared_error, "lower"),
     "bias": Metric(bias, "zero"),
     "spearman": Metric(spearman, "higher"),
     "normalised_gini": Metric(normalised_gini, "higher"),
@@ -281,9 +281,9 @@ PROBABILITIES = {
     "average_precision": Metric(average_precision, "higher"),
     "log_loss": Metric(log_loss, "lower"),
     "brier": Metric(brier, "lower"),
-    "ece": Metric(expected_calibration_error, "lower"),
-    "lift_at_10": Metric(lift_at_k, "higher"),
-    "capture_at_10": Metric(capture_at_k, "higher"),
+    "ece": Metric(_expected_calibration_error, "lower"),
+    "lift_at_10": Metric(_lift_at_k, "higher"),
+    "capture_at_10": Metric(_capture_at_k, "higher"),
 }
 
 

@@ -37,7 +37,7 @@ def acquisitions(log: TransactionLog, cutoff: date) -> pd.DataFrame:
         first_day=past.date.min(), first_amount=past.amount.argmin(past.date), total=past.amount.sum()
     )
     rfm = rfm_expression(log.events, cutoff, grain).select("customer_id", "frequency", "T")
-    table = rfm.inner_join(orders, "customer_id").left_join(first_channels(log, cutoff), "customer_id")
+    table = rfm.inner_join(orders, "customer_id").left_join(_first_channels(log, cutoff), "customer_id")
     table = table.select(
         *("customer_id", "frequency", "T", "first_day"),
         first_amount=table.first_amount.cast("float64"),
@@ -48,7 +48,7 @@ def acquisitions(log: TransactionLog, cutoff: date) -> pd.DataFrame:
     return found.assign(first_day=pd.to_datetime(found["first_day"]))
 
 
-def first_channels(log: TransactionLog, cutoff: date) -> Any:
+def _first_channels(log: TransactionLog, cutoff: date) -> Any:
     """Channel of each customer's earliest line; of simultaneous ones the first in the alphabet."""
     lines = log.lines.filter(log.lines.date <= ibis.literal(cutoff))
     if "channel" not in lines.columns:

@@ -15,7 +15,7 @@ from guanxi.data.engine import execute_in_order, explain_no_space
 from guanxi.data.relations.tables import Relations
 from guanxi.data.transactions import TransactionLog
 from guanxi.errors import DataError
-from guanxi.features.acquisition import first_channels
+from guanxi.features.acquisition import _first_channels
 from guanxi.periods import add_days
 
 SUMS = ("orders", "returns", "sales", "refunded", "margin", "acquire", "serve", "retain")
@@ -103,12 +103,12 @@ class CustomerFlows:
             return execute_in_order(self.connection, expression)
 
 
-def months_back(day: Any, as_of: date) -> Any:
+def _months_back(day: Any, as_of: date) -> Any:
     """Whole months from a day, or a column of days, to the end of the month that ends with ``as_of``.
 
     Examples
     --------
-    >>> [months_back(day, date(2024, 6, 15)) for day in (date(2024, 5, 16), date(2024, 5, 15))]
+    >>> [_months_back(day, date(2024, 6, 15)) for day in (date(2024, 5, 16), date(2024, 5, 15))]
     [0, 1]
     """
     last = 31 if add_days(as_of, 1).day == 1 else as_of.day
@@ -174,14 +174,14 @@ def customer_flows(
 def _firsts(log: TransactionLog, relations: Relations, past: Any, as_of: date) -> Any:
     """First purchase and channel of every customer: that of the customers table, else of the first line."""
     firsts = past.group_by("customer_id").agg(first_day=past.date.min())
-    firsts = firsts.left_join(first_channels(log, as_of), "customer_id").drop("customer_id_right")
+    firsts = firsts.left_join(_first_channels(log, as_of), "customer_id").drop("customer_id_right")
     customers = relations.table("customers")
     if customers is not None and "acquisition_channel" in customers.columns:
         given = customers.select("customer_id", given=customers.acquisition_channel)
         firsts = firsts.left_join(given, "customer_id").drop("customer_id_right")
         firsts = firsts.mutate(channel=ibis.coalesce(firsts.given, firsts.channel)).drop("given")
     firsts = firsts.mutate(
-        channel=firsts.channel.fill_null(WITHOUT_CHANNEL), first_back=months_back(firsts.first_day, as_of)
+        channel=firsts.channel.fill_null(WITHOUT_CHANNEL), first_back=_months_back(firsts.first_day, as_of)
     )
     counts = firsts.group_by("channel").agg(customers=firsts.count())
     largest = counts.order_by(counts.customers.desc(), counts.channel).limit(_MOST_CHANNELS)
@@ -275,7 +275,7 @@ def _dated(flows: Any, firsts: Any, as_of: date) -> Any:
     # Costs before the first purchase, as to acquire, belong to its month.
     return table.select(
         *("customer_id", "channel", "first_back", *SUMS),
-        back=months_back(table.date, as_of),
+        back=_months_back(table.date, as_of),
         age=age.cast("int64").clip(lower=0),
     )
 

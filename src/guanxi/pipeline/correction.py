@@ -55,7 +55,7 @@ WORST = 1e6
 
 
 @dataclass(frozen=True)
-class FittedCorrection:
+class _FittedCorrection:
     """The fitted contenders for one target, and the choice.
 
     Attributes
@@ -103,7 +103,7 @@ def _fit_correction(
     horizon_days: int,
     settings: Mapping[str, Any],
     seed: int,
-) -> FittedCorrection:
+) -> _FittedCorrection:
     """Fit the contenders for one target and choose between them.
 
     Without a plan there is no earlier window, and the value model is used alone. ``snapshots`` returns
@@ -121,7 +121,7 @@ def _fit_correction(
         return _alone(target, str(error))
 
 
-def _learn(windows: TrainingWindows, flat: Flat, now: pd.DataFrame, horizon_days: int) -> FittedCorrection:
+def _learn(windows: TrainingWindows, flat: Flat, now: pd.DataFrame, horizon_days: int) -> _FittedCorrection:
     target, plan = windows.target, windows.plan
     folds = [_evaluate(windows, day) for day in _fold_days(plan)]
     chosen, reason = _choose(target, folds)
@@ -136,7 +136,7 @@ def _learn(windows: TrainingWindows, flat: Flat, now: pd.DataFrame, horizon_days
         options[name] = replace(model, level=level), texts
     shorter = f", shorter than the horizon of {horizon_days}" if plan.window_days < horizon_days else ""
     basis = f"{len(folds)} earlier window{'s' * (len(folds) > 1)} of {plan.window_days} days{shorter}"
-    return FittedCorrection(
+    return _FittedCorrection(
         chosen=chosen,
         options=options,
         losses=pd.concat([fold.table(target.name) for fold in folds], ignore_index=True),
@@ -388,8 +388,8 @@ def _level(
     return target.level(score, weight, mean)
 
 
-def _alone(target: ModelledOutcome, reason: str) -> FittedCorrection:
+def _alone(target: ModelledOutcome, reason: str) -> _FittedCorrection:
     """Use the value model without correction, for a given reason."""
     losses = pd.DataFrame(columns=["cutoff", "target", "model", "loss"])
     reason = f"{target.value_model} alone: {reason}"
-    return FittedCorrection(ALONE, {ALONE: (CorrectionModel(ALONE), [])}, losses, (), 0, reason)
+    return _FittedCorrection(ALONE, {ALONE: (CorrectionModel(ALONE), [])}, losses, (), 0, reason)

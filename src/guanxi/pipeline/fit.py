@@ -24,7 +24,7 @@ from guanxi.models.transaction_model import TransactionModel
 from guanxi.params import Params
 from guanxi.periods import days_per_unit
 from guanxi.pipeline._base_learners import MODELLED_OUTCOMES, Base
-from guanxi.pipeline.correction import ALONE, FittedCorrection, _alone, _fit_correction
+from guanxi.pipeline.correction import ALONE, _alone, _fit_correction, _FittedCorrection
 from guanxi.pipeline.level._refits import refit_models
 from guanxi.pipeline.level.forecast import PortfolioLevel, fit_level
 from guanxi.pipeline.selection import (
@@ -72,7 +72,7 @@ class FittedModels:
     spend : GammaGamma or None
         None without amounts.
     corrections : dict
-        Target (``churn``, ``purchases``, ``spend``) to its :class:`.FittedCorrection`.
+        Target (``churn``, ``purchases``, ``spend``) to its :class:`._FittedCorrection`.
     plan : SnapshotPlan or None
         Snapshots to which the trees were fitted.
     model : ServedModel
@@ -90,7 +90,7 @@ class FittedModels:
     transactions: dict[str, TransactionModel]
     choice: Choice
     spend: Any
-    corrections: dict[str, FittedCorrection]
+    corrections: dict[str, _FittedCorrection]
     plan: SnapshotPlan | None
     model: ServedModel
     trees: dict[str, list[str]]

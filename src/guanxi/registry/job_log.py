@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from guanxi.registry._run_log import log_values, open_run
-from guanxi.registry.log import log_figures
+from guanxi.registry.log import _log_figures
 from guanxi.registry.store import Store, _quiet_warnings
 
 _NOT_IN_NAMES = re.compile(r"[^\w.\- ]")
@@ -57,7 +57,7 @@ def log_result(
         for file, document in documents.items():
             store.client.log_dict(run_id, dict(document), file)
         store.client.log_text(run_id, page, f"{name}.html")
-        log_figures(store, run_id, figures)
+        _log_figures(store, run_id, figures)
     return run_id
 
 

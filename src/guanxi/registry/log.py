@@ -116,14 +116,14 @@ def _log_run(
         _log_dataset(store, run_id, fitted.features, record)
         if record.metrics is not None:
             client.log_text(run_id, record.metrics.to_csv(index=False), "holdout/metrics.csv")
-        log_figures(store, run_id, {f"figures/{name}.png": draw for name, draw in record.figures.items()})
+        _log_figures(store, run_id, {f"figures/{name}.png": draw for name, draw in record.figures.items()})
         details(run_id)
         with temporary_folder() as folder:
             model_uri = log_bundle(store, run_id, fitted, folder, record.source, profile=record.profile)
     return run_id, model_uri
 
 
-def log_figures(store: Store, run_id: str, figures: Mapping[str, Callable[[], Any]]) -> None:
+def _log_figures(store: Store, run_id: str, figures: Mapping[str, Callable[[], Any]]) -> None:
     """Draw and log figures, by file name; one that cannot be drawn is left out with a warning."""
     for name, draw in figures.items():
         with temporary_folder() as folder:

@@ -12,7 +12,7 @@ from guanxi.segments._conditions import parse_condition
 
 
 @dataclass(frozen=True)
-class Stage:
+class _Stage:
     """A stage and its alternative conditions.
 
     The conditions are on ``probability_alive``, ``churn_probability`` and the columns of
@@ -23,21 +23,21 @@ class Stage:
     any_of: tuple[Mapping[str, str], ...]
 
 
-STAGES: tuple[Stage, ...] = (
-    Stage("prospect", ({"purchases": "== 0"},)),
-    Stage("new", ({"tenure_windows": "< 1"},)),
-    Stage(
+STAGES: tuple[_Stage, ...] = (
+    _Stage("prospect", ({"purchases": "== 0"},)),
+    _Stage("new", ({"tenure_windows": "< 1"},)),
+    _Stage(
         "lost",
         (
             {"probability_alive": "< 0.2"},
             {"churn_probability": ">= 0.9", "silence_gaps": ">= 3", "silence_windows": ">= 1"},
         ),
     ),
-    Stage(
+    _Stage(
         "won_back",
         ({"return_windows": "< 1", "break_gaps": ">= 3", "break_windows": ">= 1"},),
     ),
-    Stage(
+    _Stage(
         "declining",
         (
             {"probability_alive": "< 0.5"},
@@ -46,14 +46,14 @@ STAGES: tuple[Stage, ...] = (
             {"purchases_change": "<= -2", "purchases_ratio": "<= 0.67"},
         ),
     ),
-    Stage(
+    _Stage(
         "growing",
         (
             {"tenure_windows": "< 2", "purchases_recent": ">= 1"},
             {"purchases_change": ">= 2", "purchases_ratio": ">= 1.5"},
         ),
     ),
-    Stage("mature", ({},)),
+    _Stage("mature", ({},)),
 )
 
 

@@ -111,7 +111,7 @@ class Correction:
 
         Parameters
         ----------
-        features : pandas.DataFrame or FeatureMatrix
+        features : pandas.DataFrame or _FeatureMatrix
         training_base : array, shape (n,)
             The value model's base for ``window_days``.
         """

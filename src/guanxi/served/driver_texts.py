@@ -16,7 +16,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from .input_checks import Features, _float_columns
-from .texts import _short_percent, short_number, texts
+from .texts import _short_number, _short_percent, texts
 
 Floats = NDArray[np.float64]
 Texts = NDArray[np.object_]
@@ -74,7 +74,7 @@ def _driver_texts(features: Features, drivers: NDArray[Any], language: str) -> T
 
     Parameters
     ----------
-    features : pandas.DataFrame or FeatureMatrix
+    features : pandas.DataFrame or _FeatureMatrix
         The feature table.
     drivers : array of str, shape (n,)
         One driver per row.
@@ -105,7 +105,7 @@ def _distinct(values: NDArray[Any]) -> tuple[NDArray[np.intp], NDArray[Any]]:
     return codes, np.asarray(distinct)
 
 
-_short_number = lru_cache(maxsize=2**14)(short_number)  # days and counts recur often
+_short_number = lru_cache(maxsize=2**14)(_short_number)  # days and counts recur often
 
 
 def _numbers(values: Floats) -> Texts:

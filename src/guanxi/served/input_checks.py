@@ -37,7 +37,7 @@ def describe_rows(labels: pd.Index[Any], name: str, wrong: NDArray[np.bool_], wh
     return f"column {name!r} {what} in {count} of {len(wrong)} rows (first: {first}): correct or drop them"
 
 
-class FeatureMatrix:
+class _FeatureMatrix:
     """A feature table as one block of floats.
 
     For one customer, finding the columns of a DataFrame would take longer than all formulas.
@@ -67,7 +67,7 @@ class FeatureMatrix:
         return self._values if whole else self._values[:, places]
 
 
-Features = pd.DataFrame | FeatureMatrix
+Features = pd.DataFrame | _FeatureMatrix
 
 
 def _float_columns(features: Features, names: Sequence[str]) -> Floats:
@@ -78,7 +78,7 @@ def _float_columns(features: Features, names: Sequence[str]) -> Floats:
     >>> _float_columns(pd.DataFrame({"T": [38], "recency": [30]}), ["recency"])
     array([[30.]])
     """
-    if isinstance(features, FeatureMatrix):
+    if isinstance(features, _FeatureMatrix):
         return features.columns(names)
     return features[list(names)].to_numpy(dtype=np.float64, na_value=np.nan)
 

@@ -16,7 +16,6 @@ from ._business_time import amount_factor, business_days, calendar_days
 from ._customer_value import LEAST, purchase_curve, purchases_if_kept, value_columns
 from .corrections import Correction, probability
 from .input_checks import (
-    FeatureMatrix,
     Features,
     _check_finite,
     _check_histories,
@@ -26,6 +25,7 @@ from .input_checks import (
     _checked_drivers,
     _checked_horizon_days,
     _checked_interval,
+    _FeatureMatrix,
     _float_columns,
 )
 from .intervals import posterior_predictive
@@ -136,16 +136,16 @@ class Scorer:
             columns |= self._driver_columns(rows, self._effects(rows, horizon, as_of), top)
         return pd.DataFrame(columns, index=features.index)
 
-    def _checked(self, features: pd.DataFrame) -> FeatureMatrix:
+    def _checked(self, features: pd.DataFrame) -> _FeatureMatrix:
         """Columns of the model, checked for impossible values; NaN for amounts that it does not know."""
         _check_table(features, self._names)
         values = _float_columns(features, self._names)
         _check_finite(features.index, self._names, values)
         _check_histories(features.index, dict(zip(self._history, values.T, strict=False)))
         if self.model.spend.known:
-            return FeatureMatrix(self._names, values)
+            return _FeatureMatrix(self._names, values)
         unknown = np.full(len(values), np.nan)
-        return FeatureMatrix([*self._names, RFM[3]], np.column_stack([values, unknown]))
+        return _FeatureMatrix([*self._names, RFM[3]], np.column_stack([values, unknown]))
 
     def base(self, target: str, features: Features, horizon_days: float, as_of: str | None = None) -> Floats:
         """Prediction of the value models alone, shape (n,).

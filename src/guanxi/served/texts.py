@@ -90,12 +90,12 @@ def decimals_for(largest: float) -> int:
     return 3 if abs(largest) < 10 else 2
 
 
-def short_number(value: float) -> str:
+def _short_number(value: float) -> str:
     """Format a number for a sentence: whole from 10 on, else with one decimal if needed.
 
     Examples
     --------
-    >>> short_number(1234.5), short_number(2.5), short_number(float("nan"))
+    >>> _short_number(1234.5), _short_number(2.5), _short_number(float("nan"))
     ('1,234', '2.5', '?')
     """
     if not math.isfinite(value):

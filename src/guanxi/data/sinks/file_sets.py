@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 
 from guanxi import __version__
 from guanxi.data.sinks.files import check_output, write_text
-from guanxi.data.sinks.own_files import check_no_link, is_ours
+from guanxi.data.sinks.own_files import _is_ours, check_no_link
 from guanxi.data.temporary import remove_abandoned, temporary_folder
 from guanxi.errors import OutputError
 
@@ -93,7 +93,7 @@ def _fields(path: Path) -> set[str]:
 
 def is_unfinished(folder: Path) -> bool:
     """Whether complete files wait in a folder for :func:`finish`, since their process was killed."""
-    return is_ours(folder / WAITING / _MARKER)
+    return _is_ours(folder / WAITING / _MARKER)
 
 
 def finish(folder: Path) -> bool:

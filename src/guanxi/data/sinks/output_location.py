@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 from guanxi.data.sinks import files
 from guanxi.data.sinks._database_tables import DuckDBLocation, PostgresLocation
 from guanxi.data.sinks.formulas import _neutralise_texts
-from guanxi.data.sinks.own_files import PARTS, PLAN, check_only_own, is_ours, remove_own
+from guanxi.data.sinks.own_files import PARTS, PLAN, _is_ours, check_only_own, remove_own
 from guanxi.data.sources._databases import SCHEMES
 from guanxi.data.sources.redaction import redact
 from guanxi.errors import OutputError, ParamsError
@@ -67,7 +67,7 @@ def parse_output_location(output: str | Path) -> OutputLocation:
     Examples
     --------
     >>> type(parse_output_location("scores.csv")).__name__, type(parse_output_location("scores/")).__name__
-    ('FileLocation', 'FolderLocation')
+    ('_FileLocation', 'FolderLocation')
     """
     text = output if isinstance(output, str) else str(files.output_path(output))
     if text.startswith(SCHEMES):
@@ -83,10 +83,10 @@ def parse_output_location(output: str | Path) -> OutputLocation:
         raise ParamsError(
             f"{text}: end the name in .parquet or .csv to choose the format, or in / for a folder"
         )
-    return FileLocation(path)
+    return _FileLocation(path)
 
 
-class FileLocation:
+class _FileLocation:
     """One Parquet or CSV file, with ``FILE.manifest.json`` next to it."""
 
     def __init__(self, path: Path) -> None:
@@ -98,7 +98,7 @@ class FileLocation:
         """See :class:`OutputLocation`."""
         files.check_output(self.path)
         files.check_output(self.manifest)
-        if self.manifest.exists() and not is_ours(self.manifest):
+        if self.manifest.exists() and not _is_ours(self.manifest):
             raise OutputError(
                 f"{self.manifest} is not of guanxi: move it away, or choose another name with -o"
             )

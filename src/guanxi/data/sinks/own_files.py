@@ -42,7 +42,7 @@ def check_only_own(folder: Path, own: re.Pattern[str], marker: str = "") -> None
     own : re.Pattern
         Matches the names of our files, relative to the folder.
     marker : str, optional
-        A JSON file of ours: :func:`is_ours`.
+        A JSON file of ours: :func:`_is_ours`.
 
     Raises
     ------
@@ -54,7 +54,7 @@ def check_only_own(folder: Path, own: re.Pattern[str], marker: str = "") -> None
     other = [
         name for name, path in zip(names, found, strict=True) if path.is_symlink() or not own.fullmatch(name)
     ]
-    if names and marker and not is_ours(folder / marker):
+    if names and marker and not _is_ours(folder / marker):
         other = other or names
     if other:
         raise OutputError(
@@ -63,7 +63,7 @@ def check_only_own(folder: Path, own: re.Pattern[str], marker: str = "") -> None
         )
 
 
-def is_ours(marker: Path) -> bool:
+def _is_ours(marker: Path) -> bool:
     """Whether a JSON file is a manifest or plan of guanxi."""
     try:
         document = json.loads(marker.read_text(encoding="utf-8"))

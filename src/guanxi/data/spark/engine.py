@@ -60,7 +60,7 @@ class _Compiler(PySparkCompiler):  # type: ignore[misc]
         return {"hash": "xxhash64", "trim": "btrim"}.get(name, name)
 
 
-class SparkEngine:
+class _SparkEngine:
     """A Spark session with ibis on it.
 
     Parameters
@@ -128,7 +128,7 @@ def check_spark() -> None:
 
 
 @contextmanager
-def open_spark(timezone: str = "UTC") -> Iterator[SparkEngine]:
+def open_spark(timezone: str = "UTC") -> Iterator[_SparkEngine]:
     """Use the active Spark session if there is one, else start Spark and stop it at the end.
 
     Unless configured otherwise (``spark-submit``, ``PYSPARK_SUBMIT_ARGS``, ``SPARK_CONF_DIR``,
@@ -147,7 +147,7 @@ def open_spark(timezone: str = "UTC") -> Iterator[SparkEngine]:
         else:
             session = _start(stack.enter_context(temporary_folder()))
             stack.callback(session.stop)
-        engine = SparkEngine(session, timezone)
+        engine = _SparkEngine(session, timezone)
         stack.callback(engine.release)
         yield engine
 

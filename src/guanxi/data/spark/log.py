@@ -22,7 +22,7 @@ from guanxi.data.sources import _arrow, _databases
 from guanxi.data.sources.redaction import redact
 from guanxi.data.sources.source import _find_files
 from guanxi.data.sources.source_table import ROW, SourceTable, _check_names
-from guanxi.data.spark.engine import SparkEngine
+from guanxi.data.spark.engine import _SparkEngine
 from guanxi.data.transactions import WITHOUT_AMOUNTS, _all_rejected, _events_of
 from guanxi.errors import DataError, ParamsError, SourceError
 from guanxi.params import DataParams
@@ -36,7 +36,7 @@ class SparkLog:
 
     source: str
     params: DataParams
-    engine: SparkEngine = field(repr=False)
+    engine: _SparkEngine = field(repr=False)
     lines: Any = field(repr=False)
     events: Any = field(repr=False)
     lines_read: int
@@ -73,12 +73,12 @@ def check_source(source: str, params: DataParams) -> None:
         )
 
 
-def read_transactions(engine: SparkEngine, source: str, params: DataParams) -> SparkLog:
+def read_transactions(engine: _SparkEngine, source: str, params: DataParams) -> SparkLog:
     """Read Parquet into canonical transactions; only counts are collected.
 
     Parameters
     ----------
-    engine : SparkEngine
+    engine : _SparkEngine
     source : str
         A path, glob or folder visible to all workers, or an address of a file system known to Spark.
     params : DataParams
@@ -132,7 +132,7 @@ def read_transactions(engine: SparkEngine, source: str, params: DataParams) -> S
     )
 
 
-def _by_rule(engine: SparkEngine, judged: Any, params: DataParams) -> pd.DataFrame:
+def _by_rule(engine: _SparkEngine, judged: Any, params: DataParams) -> pd.DataFrame:
     """Lines, value, customers and dates by rule (missing for accepted lines)."""
     size = judged.amount.abs()
     facts = judged.group_by("rule").agg(
@@ -145,7 +145,7 @@ def _by_rule(engine: SparkEngine, judged: Any, params: DataParams) -> pd.DataFra
     return engine.rows(facts).set_index("rule")
 
 
-def _read(engine: SparkEngine, source: str, params: DataParams) -> SourceTable:
+def _read(engine: _SparkEngine, source: str, params: DataParams) -> SourceTable:
     reader = engine.session.read
     if _has_scheme(source):
         frame = reader.parquet(source)

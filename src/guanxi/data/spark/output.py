@@ -9,7 +9,7 @@ from typing import Any
 from guanxi.data.sinks import files, output_location
 from guanxi.data.sinks.output_location import FOLDER_MANIFEST, _manifest_text
 from guanxi.data.sinks.own_files import check_no_link
-from guanxi.data.spark.engine import SparkEngine
+from guanxi.data.spark.engine import _SparkEngine
 from guanxi.errors import OutputError, ParamsError
 
 
@@ -38,12 +38,12 @@ class FolderWriter:
 
     Parameters
     ----------
-    engine : SparkEngine
+    engine : _SparkEngine
     output : str
         A path visible to all workers, or an address of a file system known to Spark.
     """
 
-    def __init__(self, engine: SparkEngine, output: str) -> None:
+    def __init__(self, engine: _SparkEngine, output: str) -> None:
         self._engine = engine
         self._hadoop = engine.session._jvm.org.apache.hadoop.fs
         address = output if "://" in output else f"file://{Path(output).absolute()}"
