@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
+from itertools import pairwise
 
 import numpy as np
 import pandas as pd
@@ -163,4 +164,4 @@ def test_dates_of_the_picture_do_not_overlap():
     figure.canvas.draw()
     boxes = [each.get_window_extent() for each in figure.axes[0].get_xticklabels() if each.get_text()]
     assert len(boxes) >= 3
-    assert not any(a.x1 >= b.x0 for a, b in zip(boxes, boxes[1:], strict=False))
+    assert not any(a.x1 >= b.x0 for a, b in pairwise(boxes))
