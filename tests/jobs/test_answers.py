@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import date
 
 import pandas as pd
@@ -72,3 +73,11 @@ def test_foreign_files_are_not_replaced(tmp_path):
     (tmp_path / "customers.parquet").write_text("mine")
     with pytest.raises(OutputError, match=r"customers\.parquet would be replaced"):
         check_answer_folder(tmp_path, "profit", TABLES)
+
+
+def test_names_that_mlflow_would_not_take_are_changed(tmp_path, params):
+    given = replace(answer(), metrics={"spend " + "x" * 300: 1.0, "a<b": 2.0})
+    deliver(given, tmp_path / "out", "profit", TABLES, params, Reporter(), source="x.csv", as_of=None)
+    store = open_store(params.mlflow)
+    run = store.client.search_runs([store.experiment_id])[0]
+    assert run.data.metrics == {"spend " + "x" * 194: 1.0, "a_b": 2.0}

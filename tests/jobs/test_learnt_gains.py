@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from datetime import date
+from types import SimpleNamespace
+
 import numpy as np
 import pandas as pd
 import pytest
 
 import guanxi
+from guanxi.data.campaigns import read_campaign
+from guanxi.data.transactions import read_transactions
 from guanxi.errors import DataError, HistoryError
-from guanxi.params import load_params
+from guanxi.jobs._learnt_gains import _learnt_from
+from guanxi.params import Params, load_params
 
 DAY = "1998-03-01"
 MAIL = 'plan.actions=[{"action": "mail", "cost": 0.5}]'
@@ -59,6 +65,32 @@ def test_a_campaign_without_a_day(log, first_run, monkeypatch):
     campaign = campaign_on(log).drop(columns="date")
     with pytest.raises(DataError, match=r"no column date says when the campaign was: set campaign\.day"):
         plan_from(log, campaign, first_run, monkeypatch)
+
+
+def test_customers_on_two_lines_are_not_counted_twice(log, first_run, monkeypatch):
+    campaign = campaign_on(log)
+    with pytest.raises(DataError, match="has several lines"):
+        plan_from(log, pd.concat([campaign, campaign[:3]]), first_run, monkeypatch)
+
+
+def test_each_customer_is_followed_from_the_own_day(log):
+    """Who bought in the horizon after the first wave only is no buyer of the second."""
+    campaign = campaign_on(log)
+    late = campaign["customer_id"].index % 2 == 1
+    campaign["date"] = np.where(late, "1998-04-15", DAY)
+    params = Params(campaign={"randomised": True})
+    opened = read_transactions(log, params.data)
+    try:
+        lines = read_campaign(campaign, {}, params.data, opened)
+        model = SimpleNamespace(horizon_days=30, window_days=60)
+        table = _learnt_from(lines, opened, model, params, date(1998, 6, 30)).set_index("customer_id")
+    finally:
+        opened.close()
+    days = log.merge(campaign[["customer_id", "date"]], on="customer_id")
+    after = (days["timestamp"] - pd.to_datetime(days["date"])).dt.days
+    bought = set(days.loc[after.between(0, 29), "customer_id"])
+    assert set(table.index[table["bought"] == 1]) == bought
+    assert table.loc[campaign.loc[late, "customer_id"], "bought"].sum() > 0
 
 
 @pytest.mark.slow

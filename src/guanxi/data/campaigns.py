@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+import ibis
 import pandas as pd
 
 from guanxi.data._columns import find_formats
@@ -26,6 +27,9 @@ from guanxi.params import DataParams
 
 FLAGS = ("sent", "opened", "clicked", "converted")
 LINE = "line_number"
+# Columns of the customers of a campaign; another column of the file by such a name cannot be used.
+RESERVED = (LINE, "customer_id", "arm", "date", "day", "cost", *FLAGS)
+LARGEST = 1e50  # larger numbers are typing errors, whose squares and sums overflow
 
 
 @dataclass(frozen=True)
@@ -132,15 +136,13 @@ def _lines(
     data, findings = find_formats(found.name, times, numbers, data, "data")
     known = None if log is None else log.lines.customer_id
     casts = {name: _cast(name, column, data, known) for name, column in given.items()}
-    others = [name for name in found.columns if name not in mapped.values()]
+    others = [name for name in found.columns if name not in (*mapped.values(), *RESERVED)]
     texts = {f"other {name}": _readable(found.table[name]) for name in others}
     broken = {f"broken {name}": given[name].notnull() & cast.isnull() for name, cast in casts.items()}
     chosen = found.table.order_by(ROW).select(**{LINE: found.table[ROW]}, **casts, **texts, **broken)
     rows = chosen.execute()
     _check_casts(found.name, rows, mapped, found.table)
-    table = rows[[LINE, *casts]].assign(
-        **{name: number_or_text(rows[f"other {name}"]) for name in others if name not in rows}
-    )
+    table = rows[[LINE, *casts]].assign(**{name: number_or_text(rows[f"other {name}"]) for name in others})
     if "customer_id" not in table:
         table["customer_id"] = table[LINE]
     return CampaignLines(found.name, table, tuple(others), findings)
@@ -152,7 +154,8 @@ def _cast(name: str, given: Any, data: DataParams, known: Any) -> Any:
     if name == "date":
         return read_time(given, data).date()
     if name == "cost":
-        return read_number(given, data)
+        number = read_number(given, data)
+        return ibis.ifelse(number.abs() > LARGEST, ibis.null("float64"), number)
     return _boolean(given) if name in FLAGS else given.cast("string").strip()
 
 

@@ -21,6 +21,7 @@ from guanxi.periods import add_days
 from guanxi.registry.loaded_model import LoadedTransactionModel
 
 _CONTROLS = ("control", "holdout")
+_MOST_DAYS = 31  # each needs the features and outcomes of that day
 _TREATED, _ARM, _OUTCOME = "treated", "arm of the campaign", "bought"
 
 
@@ -47,19 +48,9 @@ def learnt_gains(
     """
     with reporter.step("read the campaign"):
         lines = read_campaign(file, params.campaign.columns, params.data, log)
-    before = add_days(_first_day(lines, params), -1)
-    horizon = loaded.horizon_days
-    if add_days(before, horizon) > day:
-        raise HistoryError(
-            f"{lines.source}: the {horizon} days after the campaign end on {add_days(before, horizon)}, and "
-            f"the data on {day}: learn from it later, or from an earlier one"
-        )
-    then = features_at(log, before, loaded.window_days)
-    bought = outcomes(log, before, horizon)["customer_id"]
-    table = lines.table.merge(then, on="customer_id", suffixes=("_of_file", ""))
-    table[_OUTCOME] = table["customer_id"].isin(bought).astype(int)
-    features = [name for name in then.columns if name != "customer_id"]
+    table = _learnt_from(lines, log, loaded, params, day)
     now = features_at(log, day, loaded.window_days).set_index("customer_id")
+    features = list(now.columns)
     today = now.loc[customers["customer_id"], features].reset_index(drop=True)
     gains = {}
     for action in params.plan.actions:
@@ -74,25 +65,64 @@ def learnt_gains(
                     randomised=params.campaign.randomised == "true",
                     seed=params.seed,
                 )
-                gains[action.action] = gain_of_uplift(
-                    found.predict(today), customers, found.test.average_error
-                )
+                uplift = found.predict(today)
+                common = found.test.common_error(uplift["uplift"].to_numpy())
+                gains[action.action] = gain_of_uplift(uplift, customers, common)
     return gains
 
 
-def _first_day(lines: CampaignLines, params: Params) -> date:
-    if "date" in lines.table and lines.table["date"].notna().any():
-        first: date = pd.Timestamp(lines.table["date"].min()).date()
-        return first
-    if params.campaign.day is None:
-        raise DataError(f"{lines.source}: no column date says when the campaign was: set campaign.day")
-    return params.campaign.day
+def _learnt_from(
+    lines: CampaignLines, log: TransactionLog, loaded: LoadedTransactionModel, params: Params, day: date
+) -> pd.DataFrame:
+    """Join what was known the day before each customer's campaign, and whether the customer bought after."""
+    table, horizon = lines.table[~lines.table["arm"].isin(params.campaign.leave_out)], loaded.horizon_days
+    twice = table.loc[table["customer_id"].duplicated(), "customer_id"]
+    if len(twice):
+        raise DataError(
+            f"{lines.source}: customer {twice.iloc[0]!r} has several lines (so have {twice.nunique():,} in "
+            "all): keep the first contact of each"
+        )
+    parts = []
+    for first, rows in table.groupby(_days(lines.source, table, params), sort=True):
+        before = add_days(pd.Timestamp(str(first)).date(), -1)
+        if add_days(before, horizon) > day:
+            raise HistoryError(
+                f"{lines.source}: the {horizon} days after the campaign end on {add_days(before, horizon)}, "
+                f"and the data on {day}: learn from it later, or from an earlier one"
+            )
+        then = features_at(log, before, loaded.window_days)
+        part = rows.merge(then, on="customer_id", suffixes=("_of_file", ""))
+        bought = outcomes(log, before, horizon)["customer_id"]
+        parts.append(part.assign(**{_OUTCOME: part["customer_id"].isin(bought).astype(int)}))
+    return pd.concat(parts, ignore_index=True)
+
+
+def _days(source: str, table: pd.DataFrame, params: Params) -> pd.Series:
+    """Return the day of each line: its own, else that of the campaign."""
+    days = pd.Series(pd.NaT, index=table.index, dtype="datetime64[s]")
+    if "date" in table:
+        days = pd.to_datetime(table["date"]).astype("datetime64[s]")
+    known = days.dropna().unique()
+    usual = params.campaign.day or (known[0] if len(known) == 1 else None)
+    if usual is not None:
+        days = days.fillna(pd.Timestamp(usual))
+    if days.isna().any():
+        raise DataError(
+            f"{source}: no column date says when the campaign was, or not on all lines: set campaign.day"
+        )
+    if days.nunique() > _MOST_DAYS:
+        raise DataError(
+            f"{source}: the campaign has {days.nunique():,} different days: give one of at most {_MOST_DAYS} "
+            "to learn from"
+        )
+    return days
 
 
 def _rows_of(action: PlanAction, table: pd.DataFrame, params: Params, source: str) -> pd.DataFrame:
     """Select the action's arm and the control; of a plan, those for whom the action was chosen."""
     wanted = action.arm or action.action
-    controls = _CONTROLS if params.campaign.control is None else (params.campaign.control,)
+    usual = [name for name in set(table["arm"]) if str(name).lower() in _CONTROLS]
+    controls = usual if params.campaign.control is None else [params.campaign.control]
     control = table["arm"].isin(controls)
     treated = table["arm"] == wanted
     if not treated.any() and "action" in table:

@@ -43,6 +43,11 @@ class CampaignParams(Section):
             raise ValueError(f"{unknown[0]!r} is not a column of a campaign: choose from {known}")
         return columns
 
+    @field_validator("outcomes", "covariates", "by", "leave_out")
+    @classmethod
+    def _each_once(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(names))
+
     @field_validator("randomised", mode="before")
     @classmethod
     def _truth_value(cls, value: Any) -> Any:

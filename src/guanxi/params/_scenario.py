@@ -17,6 +17,7 @@ _PARAMETERS = {
     "lognormal": ("median", "sigma"),
 }
 _MOST_POINTS = 100
+_LARGEST = 1e15  # larger numbers are typing errors that make the equity endless
 
 
 def _as_grid(by: Any) -> Any:
@@ -58,6 +59,8 @@ class ScenarioChange(Section):
                 f"{self.lever}: a grid of {len(self.by):,} values: give at most {_MOST_POINTS}, "
                 "or a uniform distribution"
             )
+        if any(abs(number) > _LARGEST for number in self.by):
+            raise ValueError(f"{self.lever}: by is larger than {_LARGEST:g}: correct it")
         if self.segment and self.lever in ("discount_rate", "acquisition_cost"):
             raise ValueError(f"{self.lever} is the same for all customers: leave segment out")
         return self
@@ -103,8 +106,8 @@ class ScenarioParams(Section):
     """Scenarios, and what all of them share."""
 
     years: float = Field(10.0, gt=0, le=50)
-    new_customers: float | None = Field(None, ge=0)
-    acquisition_cost: float | None = Field(None, ge=0)
+    new_customers: float | None = Field(None, ge=0, le=_LARGEST)
+    acquisition_cost: float | None = Field(None, ge=0, le=_LARGEST)
     swing: float = Field(0.1, gt=0, lt=1)
     draws: int = Field(10_000, ge=100, le=1_000_000)
     interval: float = Field(0.9, gt=0, lt=1)

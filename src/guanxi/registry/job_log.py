@@ -22,8 +22,7 @@ def log_monitoring(
 
     Measures that are None are omitted; characters that MLflow does not allow in names become ``_``.
     """
-    named = {_NOT_IN_NAMES.sub("_", name)[:_LONGEST_NAME]: value for name, value in metrics.items()}
-    with _run(store, "monitor", tags, {}, named) as run_id:
+    with _run(store, "monitor", tags, {}, metrics) as run_id:
         store.client.log_dict(run_id, dict(report), "monitor.json")
     return run_id
 
@@ -46,7 +45,7 @@ def log_result(
     name : str
         Of the command; the page becomes ``NAME.html``.
     tags, params, metrics : mapping
-        Metrics that are None are omitted.
+        Metrics that are None are omitted; characters that MLflow does not allow in names become ``_``.
     documents : mapping of str to mapping
         File name to JSON content.
     page : str
@@ -70,6 +69,7 @@ def _run(
     metrics: Mapping[str, float | None],
 ) -> Iterator[str]:
     """Open a run with its tags, parameters and metrics; yield its identifier."""
+    metrics = {_NOT_IN_NAMES.sub("_", key)[:_LONGEST_NAME]: value for key, value in metrics.items()}
     named = {f"guanxi.{tag}": value for tag, value in tags.items()}
     with _quiet_warnings(), open_run(store, named, name) as run_id:
         log_values(store, run_id, params, metrics)

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from guanxi.decisions.budget import LearntGain, build_plan, expected_gains
+from guanxi.decisions.budget import LearntGain, build_plan, expected_gains, gain_of_uplift, plan_answer
 from guanxi.errors import DataError, ParamsError
 from guanxi.params import PlanAction, PlanParams
 
@@ -196,6 +196,22 @@ def test_an_effect_learnt_from_a_campaign_takes_the_place_of_a_save_rate():
     assert np.isnan(plan.actions["break_even_rate"].item())
     cautious = plan.robustness.set_index("plan").loc["expected", "cautious"]
     assert cautious == pytest.approx((9.0 - 0.5 - 5.0) * plan.totals.treated)
+
+
+def test_a_learnt_effect_has_what_customers_share_in_the_total_and_is_told_on_the_page():
+    customers = predictions(200).assign(clv=1.0, churn_probability=0.5)
+    uplift = pd.DataFrame({"uplift": np.full(200, 0.5), "uplift_lower": 0.1, "uplift_upper": 0.9})
+    common = np.linspace(0.0, 0.1, 200)
+    learnt = {"call": gain_of_uplift(uplift, customers, common)}
+    params = PlanParams(actions=[{"action": "call", "cost": 0.1}], holdout=0.0)
+    plan = build_plan(customers, params, day=DAY, horizon_days=90, learnt=learnt)
+    own = (2 * (0.4 - 1.96 * common)) ** 2
+    half = (2 * 1.96 * common).sum() + np.sqrt(own.sum())
+    assert plan.totals.gain == pytest.approx(200.0)
+    assert plan.totals.gain_lower == pytest.approx(200.0 - half, rel=1e-3)
+    for language, said in (("en", "74 to 94 %"), ("zh", "74 % 至 94 %")):
+        notices = plan_answer(plan, params, language).chapters[0].notices
+        assert any(said in each for each in notices)
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,8 @@ import pandas as pd
 import pytest
 
 import guanxi
-from guanxi.decisions.campaign import campaign_answer, campaign_summary
+from guanxi.decisions.campaign import campaign_answer, campaign_summary, who_responds
+from guanxi.decisions.campaign._inference import Inference
 from guanxi.errors import DataError, HistoryError, ParamsError, SourceError
 from guanxi.params import Params
 
@@ -196,6 +197,83 @@ class TestArms:
         assert table["p_adjusted"].to_numpy()[order] == pytest.approx(expected)
         plain = guanxi.campaign(rows, params=Params(campaign=given | {"correction": "none"})).effects.table
         assert plain["p_adjusted"].equals(plain["p_value"])
+
+    def test_the_sentences_follow_the_corrected_p_values(self):
+        arms = np.repeat(["control", "a", "b", "c"], 200)
+        visit = np.concatenate([np.arange(200) < count for count in (40, 58, 44, 40)])
+        rows = pd.DataFrame({"arm": arms, "first": np.arange(800) % 2, "visit": visit})
+        given = {"outcomes": ["first", "visit"], "randomised": True}
+        for correction, told in (("none", True), ("holm", False)):
+            settings = Params(campaign=given | {"correction": correction})
+            found = guanxi.campaign(rows, params=settings)
+            row = found.effects.table.query("outcome == 'visit' and arm == 'a'").iloc[0]
+            assert row["lower"] > 0
+            assert (row["p_adjusted"] < 0.05) == told
+            assert ("It also changed: visit" in campaign_summary(found, settings)) == told
+            alone = Params(campaign=given | {"correction": correction, "outcomes": ["visit"]})
+            text = campaign_summary(guanxi.campaign(rows, params=alone), alone)
+            assert ("By itself the interval leaves 0 out" in text) != told
+
+    def test_values_of_some_customers_only_are_no_effect(self):
+        rows = pd.DataFrame({"arm": ["mail", "control"] * 100, "visit": [1, 0, 1, 1] * 50})
+        rows["order"] = np.where(rows["visit"] == 1, np.arange(200.0), np.nan)
+        given = Params(campaign={"outcomes": ["visit", "order"], "randomised": True})
+        found = guanxi.campaign(rows, params=given)
+        kinds = found.effects.table.set_index("outcome")["kind"]
+        assert kinds.to_dict() == {"visit": "effect", "order": "difference"}
+        assert [each.key for each in found.remarks] == ["values_of_some"]
+
+    def test_nor_do_adjusted_differences_keep_it_then(self):
+        random = np.random.default_rng(3)
+        rows = pd.DataFrame({"arm": ["mail"] * 400 + ["control"] * 200, "x": random.normal(size=600)})
+        rows["order"] = random.gamma(2.0, 20.0, 600)
+        given = {"outcomes": ["order"], "covariates": ["x"], "randomised": "unknown"}
+        for shares, kinds in (({}, {"difference", "effect"}), ({"mail": 1, "control": 1}, {"difference"})):
+            found = guanxi.campaign(rows, params=Params(campaign=given | {"shares": shares}))
+            assert set(found.effects.table["kind"]) == kinds
+
+    def test_uplift_of_arms_of_unplanned_sizes_is_a_difference(self):
+        random = np.random.default_rng(2)
+        rows = pd.DataFrame({"arm": ["mail"] * 900 + ["control"] * 500, "x": random.normal(size=1400)})
+        rows["visit"] = random.random(1400) < 0.4
+        given = {"outcomes": ["visit"], "covariates": ["x"], "randomised": True}
+        for shares, randomised in (({}, True), ({"mail": 1, "control": 1}, False)):
+            settings = Params(campaign=given | {"shares": shares})
+            learned, _ = who_responds(guanxi.campaign(rows, params=settings), settings)
+            assert learned["mail"].randomised == randomised
+
+    def test_relative_intervals_allow_for_the_error_of_the_baseline(self):
+        random = np.random.default_rng(3)
+        x = random.normal(size=600)
+        arm = np.where(random.random(600) < 0.5, "mail", "control")
+        rows = pd.DataFrame({"arm": arm, "x": x, "order": random.gamma(0.5, 20.0, 600)})
+        given = {"outcomes": ["order"], "covariates": ["x"], "randomised": False}
+        table = guanxi.campaign(rows, params=Params(campaign=given)).effects.table.set_index("method")
+        plain, robust = table.loc["difference"], table.loc["doubly_robust_att"]
+        # Chance alone decided the arms: both see the same ratio, and the same doubt about it.
+        assert robust["relative"] == pytest.approx(robust["estimate"] / robust["baseline"])
+        width = {name: np.log1p(row["relative_upper"]) - np.log1p(row["relative_lower"])
+                 for name, row in (("plain", plain), ("robust", robust))}  # fmt: skip
+        assert width["robust"] == pytest.approx(width["plain"], rel=0.05)
+
+    def test_adjusted_estimates_hold_at_every_look_too(self):
+        random = np.random.default_rng(3)
+        rows = pd.DataFrame({"arm": ["mail", "control"] * 300, "x": random.normal(size=600)})
+        rows["order"] = random.gamma(2.0, 20.0, 600)
+        given = {"outcomes": ["order"], "covariates": ["x"], "randomised": False}
+        early = given | {"looks": "repeated", "planned_customers": 1200}
+        once, looked = (
+            guanxi.campaign(rows, params=Params(campaign=each)).effects.table.set_index("method")
+            for each in (given, early)
+        )
+        width = looked["upper"] - looked["lower"]
+        wider = Inference(0.95, 0.5).critical(np.inf) / Inference(0.95).critical(np.inf)
+        assert width["doubly_robust_att"] == pytest.approx(
+            wider * (once["upper"] - once["lower"])["doubly_robust_att"]
+        )
+        ends = np.log1p(looked["relative_upper"]) - np.log1p(looked["relative_lower"])
+        before = np.log1p(once["relative_upper"]) - np.log1p(once["relative_lower"])
+        assert ends["doubly_robust_att"] == pytest.approx(wider * before["doubly_robust_att"])
 
     def test_only_a_randomised_campaign_has_effects(self):
         rows = pd.DataFrame({"arm": ["mail", "control"] * 100, "visit": [1, 0, 1, 1] * 50})

@@ -37,6 +37,17 @@ def test_the_value_of_card_and_krueger():
     assert len(found.trend_differences) == 0
 
 
+def test_the_error_of_the_ratio_is_that_of_resampled_customers():
+    before, after, treated = panel(6, effect=5.0, n=800)
+    found = difference_in_differences(before, after, treated)
+    random, logs = np.random.default_rng(1), []
+    for _ in range(500):
+        rows = random.integers(0, 800, 800)
+        again = difference_in_differences(before[rows], after[rows], treated[rows])
+        logs.append(np.log((again.baseline + again.value) / again.baseline))
+    assert found.ratio_error == pytest.approx(np.std(logs), rel=0.1)
+
+
 def test_it_is_the_regression_with_effects_of_customers_and_periods():
     before, after, treated = panel(4, effect=3.0, n=60)
     values = np.column_stack([before, after])

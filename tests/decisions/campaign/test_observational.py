@@ -61,7 +61,7 @@ def test_measured_confounding_gives_effects(measured):
     for method in (ATE, ATT, TRENDS):
         assert effects.loc[method, "lower"] < 2.0 < effects.loc[method, "upper"]
     assert list(measured.effects) == [
-        *("outcome", "arm", "method", "kind", "estimate", "lower", "upper", "baseline", "n")
+        *("outcome", "arm", "method", "kind", "estimate", "lower", "upper", "baseline", "n", "ratio_error")
     ]
     assert warned(measured) <= {"observational_not_randomised", "observational_fragile"}
     assert len(measured.sensitivity) == 2

@@ -112,6 +112,16 @@ def test_of_several_estimates_the_effect_on_the_treated_comes_first():
     assert one.campaigns[["method", "estimate"]].to_numpy().tolist() == [["doubly_robust_att", 3.0]]
 
 
+def test_an_average_over_all_customers_is_not_what_the_treated_brought():
+    row = lambda method, kind, value: ("margin", "mail", method, kind, value, value, value, 10)  # noqa: E731
+    of_all = row("doubly_robust_ate", "effect", 2.0)
+    trends = row("difference_in_differences", "effect", 4.0)
+    one = found(CampaignEffects("spring", effects(of_all, trends), date(2026, 3, 1), 60))
+    assert (one.campaigns["method"].item(), one.gain) == ("difference_in_differences", 40.0)
+    one = found(CampaignEffects("spring", effects(of_all), date(2026, 3, 1), 60))
+    assert (one.gain, one.probability) == (0.0, None)
+
+
 def test_customers_treated_are_known_from_another_row_of_the_arm():
     rows = effects(
         ("spend", "mail", "difference", "difference", 9.0, 8.0, 10.0, 500),
@@ -165,3 +175,22 @@ def test_dates_of_the_picture_do_not_overlap():
     boxes = [each.get_window_extent() for each in figure.axes[0].get_xticklabels() if each.get_text()]
     assert len(boxes) >= 3
     assert not any(a.x1 >= b.x0 for a, b in pairwise(boxes))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"estimate": np.inf}, "endless or huge"),
+        ({"estimate": 1e200}, "endless or huge"),
+        ({"n_treated": -600}, "negative n_treated"),
+        ({"lower": 2.0}, "outside its interval"),
+        ({"estimate": "1.0"}, "column 'estimate' holds no numbers"),
+        ({"n_treated": "many"}, "column 'n_treated' holds no numbers"),
+        ({"arm": None}, "an arm without a name"),
+        ({"arm": {"a": 1}}, "an arm without a name"),
+    ],
+)
+def test_effects_that_cannot_be_added_up_are_refused(change, message):
+    strange = mail().assign(**{name: [value] * 2 for name, value in change.items()})
+    with pytest.raises(DataError, match=message):
+        found(CampaignEffects("spring", strange, date(2026, 3, 1), 60))

@@ -217,3 +217,14 @@ def test_value_rises_with_retention_in_every_model(market, models):
     kept = float(levers.base.curves[0].kept_until(levers.base.model_ends)[-1])
     undiscounted = levers.base.curves[0].flows(levers.base.model_ends, np.zeros(1)).sum()
     assert undiscounted == pytest.approx(kept, rel=1e-9)
+
+
+def test_numbers_that_make_the_equity_endless_are_refused():
+    from pydantic import ValidationError
+
+    from guanxi.params._scenario import ScenarioChange, ScenarioParams
+
+    with pytest.raises(ValidationError, match="by is larger than"):
+        ScenarioChange(lever="margin", by=1e308)
+    with pytest.raises(ValidationError, match="less than or equal to"):
+        ScenarioParams(new_customers=1e308, acquisition_cost=1.0)

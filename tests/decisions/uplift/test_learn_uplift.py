@@ -25,6 +25,20 @@ def test_the_true_uplift_is_found(found, strong_campaign):
     )
 
 
+def test_what_many_predictions_have_in_common(found, strong_campaign, nothing_found):
+    """The errors of average and spread, drawn anew; a customer's own error is larger."""
+    test, random = found.test, np.random.default_rng(1)
+    predicted = found.predict(strong_campaign[0].head(50))
+    z = (predicted["uplift"].to_numpy() - test.average) / test.spread
+    average, spread = random.normal(size=(2, 20_000)) * [[test.average_error], [test.spread_error]]
+    drawn = (average[:, None] + spread[:, None] * z).std(axis=0)
+    common = test.common_error(predicted["uplift"].to_numpy())
+    assert common == pytest.approx(drawn, rel=0.03)
+    assert (common <= predicted["standard_error"] + 1e-12).all()
+    same = nothing_found.test.average * np.ones(2)
+    assert nothing_found.test.common_error(same).tolist() == [nothing_found.test.average_error] * 2
+
+
 def test_every_customer_is_held_out_once(found, strong_campaign):
     table, _ = strong_campaign
     assert found.held_out.index.equals(table.index)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 
 from guanxi.decisions.budget._problem import Floats
 from guanxi.errors import DataError, ParamsError, did_you_mean
@@ -26,7 +27,8 @@ class LearntGain:
     expected, lower, upper : array, shape (n,)
         With the interval of the single customer.
     margin_of_error : array, shape (n,)
-        Half of the width of the interval of the mean effect, which all customers share, in money.
+        Half of the width of the interval, in money, of the mean effect on customers such as this one: what
+        many of them have in common.
     """
 
     expected: Floats
@@ -45,8 +47,8 @@ class Gains:
     lower, upper : array
         Ends for the single customer: the effect's and the customer's value's together.
     cautious, hopeful : array
-        With every effect (save rate or mean uplift) at the lower and the upper end of its interval, which is
-        what all customers have in common.
+        With every effect (save rate, or mean uplift of customers alike) at the lower and the upper end of its
+        interval, which is what all customers have in common.
     allowed : array of bool
         Whether the action's condition and the limits per customer hold.
     """
@@ -107,7 +109,7 @@ def expected_gains(
     return Gains(**columns, allowed=_allowed(customers, actions, limits or PlanCustomer()))
 
 
-def gain_of_uplift(uplift: pd.DataFrame, customers: pd.DataFrame, average_error: float) -> LearntGain:
+def gain_of_uplift(uplift: pd.DataFrame, customers: pd.DataFrame, common_error: ArrayLike) -> LearntGain:
     """Turn an uplift of the probability to buy within the horizon into money.
 
     A customer who buys because of the action is worth the mean of those alike who buy: ``clv`` over the
@@ -119,8 +121,8 @@ def gain_of_uplift(uplift: pd.DataFrame, customers: pd.DataFrame, average_error:
         ``uplift, uplift_lower, uplift_upper``.
     customers : pandas.DataFrame, n rows
         The prediction table, in the same order.
-    average_error : float
-        Standard error of the mean uplift.
+    common_error : float or array, shape (n,)
+        Standard error of the mean uplift of customers such as each.
 
     Examples
     --------
@@ -135,7 +137,7 @@ def gain_of_uplift(uplift: pd.DataFrame, customers: pd.DataFrame, average_error:
     expected, lower, upper = (
         uplift[name].to_numpy(dtype=np.float64) * value for name in ("uplift", "uplift_lower", "uplift_upper")
     )
-    return LearntGain(expected, lower, upper, _NORMAL_95 * average_error * np.abs(value))
+    return LearntGain(expected, lower, upper, _NORMAL_95 * np.asarray(common_error) * np.abs(value))
 
 
 def check_effects(actions: Sequence[PlanAction], learnt: Collection[str]) -> None:

@@ -109,6 +109,9 @@ def _notices(plan: Plan, t: Mapping[str, str]) -> list[str]:
             for name, rate in zip(assumed["action"], assumed["save_rate"], strict=True)
         )
         notices.append(t["assumed"].format(rates=rates))
+    learnt = plan.actions.loc[plan.actions["effect"] == "campaign", "action"]
+    if len(learnt):
+        notices.append(t["learnt"].format(actions=", ".join(learnt)))
     losing = plan.actions[(plan.actions["treated"] > 0) & (plan.actions["profit"] < 0)]
     notices += [t["loses"].format(action=name) for name in losing["action"]]
     return notices + _holdout_notices(plan, t)

@@ -56,15 +56,24 @@ def _effect(
         facts["relative"] = wording.say("relative", share=_signed_percent(row["relative"]))
     if row["kind"] != EFFECT:
         return wording.say("is_difference", **facts)
-    tested = bool(pd.notna(row["p_adjusted"]))  # doubly robust and the like have an interval only
-    outside = bool(row["lower"] > 0 or row["upper"] < 0)
-    found = row["p_adjusted"] < 1.0 - confidence if tested else outside
-    if found:
-        sure = wording.say("sure", p=facts["p"]) if tested else wording.say("assumed")
+    if _established(row, confidence):
+        sure = wording.say("sure" if _tested(row) else "assumed", p=facts["p"])
         return wording.say("raised" if row["estimate"] > 0 else "lowered", **facts) + sure
     power = result.effects.power.set_index(["outcome", "arm"])["found"].get((outcome, arm), math.nan)
     reach = wording.change(outcome, power).removeprefix("+")
-    return wording.say("not_established", **facts, reach=reach)
+    alone = wording.say("only_by_itself") if row["lower"] > 0 or row["upper"] < 0 else ""
+    return wording.say("not_established", **facts, reach=reach) + alone
+
+
+def _tested(row: Record) -> bool:
+    """Whether there is a p-value; doubly robust estimates and the like have an interval only."""
+    return bool(pd.notna(row["p_adjusted"]))
+
+
+def _established(row: Record, confidence: float) -> bool:
+    """Whether a row is told as an effect: by the corrected p-value, not by the interval for one arm."""
+    outside = bool(row["lower"] > 0 or row["upper"] < 0)
+    return bool(row["p_adjusted"] < 1.0 - confidence) if _tested(row) else outside
 
 
 def _signed_percent(share: float) -> str:
@@ -85,7 +94,7 @@ def _others(
         for name in names
         if name not in ("profit", "churn")
         and rows[name]["kind"] == EFFECT
-        and (rows[name]["lower"] > 0 or rows[name]["upper"] < 0)
+        and _established(rows[name], confidence)
     ]
     if changed:
         yield wording.say("also", items=wording.say("comma").join(changed), confidence=percent(confidence))
@@ -107,15 +116,17 @@ def _money(result: CampaignResult, wording: Wording, arm: str, rows: Mapping[str
         "ends": wording.interval(earned, rows[earned]),
     }
     customers = result.observed.experiment.customers
-    if not result.observed.experiment.has_cost or "profit" not in rows:
+    if not result.observed.experiment.has_cost:
         yield wording.say("earned_without_cost", **facts)
         return
-    cost = customers.loc[customers["arm"] == arm, "cost"].mean()
+    facts["cost"] = wording.level("cost", float(customers.loc[customers["arm"] == arm, "cost"].mean()))
+    if "profit" not in rows:
+        yield wording.say("earned_beside_cost", **facts)
+        return
     kept = rows["profit"]
     yield wording.say(
         "cost_and_earned",
         **facts,
-        cost=wording.level("cost", float(cost)),
         profit=wording.change("profit", kept["estimate"], kept),
         profit_ends=wording.interval("profit", kept),
     )

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from guanxi.data.campaigns import FLAGS, CampaignLines
@@ -18,6 +20,7 @@ from guanxi.decisions.campaign._effects import (
 from guanxi.decisions.campaign._experiment import read_experiment
 from guanxi.decisions.campaign._funnel import STEPS, FunnelResult, funnel_rates
 from guanxi.decisions.campaign._indicators import indicator_table
+from guanxi.decisions.campaign._inference import Inference
 from guanxi.decisions.campaign._observational import observational_effects
 from guanxi.decisions.campaign._observational_input import CONTROL
 from guanxi.decisions.campaign._observational_result import (
@@ -29,6 +32,7 @@ from guanxi.decisions.campaign._observational_result import (
 from guanxi.decisions.campaign._outcomes import Observed, Score, observe
 from guanxi.decisions.campaign._remarks import Remark
 from guanxi.decisions.campaign._sample_ratio import SampleRatio, sample_ratio
+from guanxi.decisions.campaign._two_sample import WIDEST
 from guanxi.errors import DataError
 from guanxi.params import Params
 
@@ -106,7 +110,9 @@ def evaluate_campaign(
     observational = None
     if given.randomised != "true":
         observational = _without_randomisation(observed, params)
-        effects = _together(effects, observational)
+        effects = _together(effects, observational, Inference(given.confidence, observed.information))
+        if broken:  # what no covariate can mend
+            effects = replace(effects, table=effects.table.assign(kind=DIFFERENCE))
     return CampaignResult(
         observed,
         effects,
@@ -132,8 +138,12 @@ def _remarks(observed: Observed, params: Params, ratio: SampleRatio) -> list[Rem
         found.append(Remark("early_look", {"share": f"{observed.information:.0%}", "days": days}))
     if _days_differ(observed):
         found.append(Remark("days_differ"))
-    if any(str(name).startswith("score_") for name in observed.outcomes):
+    unknown = [str(name) for name in observed.outcomes if observed.outcomes[name].isna().any()]
+    if any(name.startswith("score_") for name in unknown):
         found.append(Remark("who_answered"))
+    others = [name for name in unknown if not name.startswith("score_")]
+    if others:
+        found.append(Remark("values_of_some", {"names": ", ".join(others)}))
     return found
 
 
@@ -183,18 +193,31 @@ def _earlier(before: pd.DataFrame, outcomes: Sequence[str]) -> Mapping[str, list
     return {outcome: columns for outcome, columns in names.items() if columns}
 
 
-def _together(effects: Effects, found: ObservationalResult) -> Effects:
+def _together(effects: Effects, found: ObservationalResult, inference: Inference) -> Effects:
     """Add the estimates of a campaign that was not randomised to the plain differences."""
     others = found.effects[found.effects["method"] != MEANS]
+    others = _at_every_look(others, inference)
     table = pd.concat([effects.table, others], ignore_index=True)
     order = {name: place for place, name in enumerate(dict.fromkeys(effects.table["outcome"]))}
     table = table.sort_values(["outcome", "arm"], key=lambda each: each.map(order).fillna(0), kind="stable")
-    absolute = table["outcome"].isin(WITHOUT_RELATIVE) | (table["baseline"] <= 0)
-    for name, column in (("relative", "estimate"), ("relative_lower", "lower"), ("relative_upper", "upper")):
-        share = table[column] / table["baseline"]
-        kept = table["method"].isin(("difference", "newcombe")) | absolute
-        table[name] = table[name].where(kept, share)
     return Effects(table.reset_index(drop=True), effects.power, effects.columns)
+
+
+def _at_every_look(table: pd.DataFrame, inference: Inference) -> pd.DataFrame:
+    """Add relative intervals to estimates made for one look, and widen all where there are several."""
+    critical = inference.critical(math.inf)
+    wider = critical / Inference(inference.confidence).critical(math.inf)
+    share = table["estimate"] / table["baseline"]
+    share = share.mask(table["outcome"].isin(WITHOUT_RELATIVE) | (table["baseline"] <= 0))
+    factor = np.exp((critical * table["ratio_error"]).clip(upper=WIDEST))
+    ends = {
+        name: table["estimate"] + wider * (table[name] - table["estimate"]) for name in ("lower", "upper")
+    }
+    relative = {
+        "relative_lower": (1.0 + share) / factor - 1.0,
+        "relative_upper": (1.0 + share) * factor - 1.0,
+    }
+    return table.assign(**ends, relative=share, **relative).drop(columns="ratio_error")
 
 
 def _funnel(observed: Observed, by: Sequence[str], confidence: float) -> FunnelResult | None:

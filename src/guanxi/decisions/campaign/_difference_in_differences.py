@@ -10,6 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
+from guanxi.decisions.campaign._doubly_robust import log_ratio_error
+
 Floats = NDArray[np.float64]
 Contrast = Callable[[Floats], tuple[Floats, Floats]]
 
@@ -24,6 +26,8 @@ class DifferenceInDifferences:
         In the unit of the outcome; the error is clustered by customer.
     baseline : float
         Mean outcome after the campaign that the treated would have had with the control's change.
+    ratio_error : float
+        Standard error of the logarithm of the treated's mean over the baseline; NaN if one is not positive.
     trend_differences, trend_errors : numpy.ndarray of float, shape (periods before - 1,)
         For each period before but the last: how much further the treated were above the control than in the
         last period before, and its standard error.
@@ -34,6 +38,7 @@ class DifferenceInDifferences:
     value: float
     standard_error: float
     baseline: float
+    ratio_error: float
     trend_differences: Floats
     trend_errors: Floats
     trend_p_value: float
@@ -55,11 +60,11 @@ def difference_in_differences(
         The outcome in a period of the same length after it.
     treated : numpy.ndarray of bool, shape (n,)
     contrast : callable, optional
-        From values, shape (n, k), to their differences between the arms, shape (k,), and the covariance,
-        shape (k, k); by default of means. A doubly robust one adjusts changes for covariates: Sant'Anna &
-        Zhao (2020), Doubly robust difference-in-differences estimators, Journal of Econometrics 219. Those
-        chosen for their outcomes before the campaign return to their own mean; only with what they were
-        chosen by among the covariates is this not taken for an effect.
+        From values, shape (n, k), to their differences between the arms, shape (k,), and the influence
+        functions, shape (k, n); by default of means. A doubly robust one adjusts changes for covariates:
+        Sant'Anna & Zhao (2020), Doubly robust difference-in-differences estimators, Journal of Econometrics
+        219. Those chosen for their outcomes before the campaign return to their own mean; only with what
+        they were chosen by among the covariates is this not taken for an effect.
 
     Notes
     -----
@@ -69,12 +74,16 @@ def difference_in_differences(
     """
     if contrast is None:
         contrast = partial(_difference_of_means, treated=treated)
-    value, covariance = contrast((after - before.mean(axis=1))[:, None])
-    leads, lead_covariance = contrast(before[:, :-1] - before[:, [-1]])
+    (value,), (influence,) = contrast((after - before.mean(axis=1))[:, None])
+    leads, lead_influences = contrast(before[:, :-1] - before[:, [-1]])
+    lead_covariance = lead_influences @ lead_influences.T / len(after) ** 2
+    having = float(after[treated].mean())
+    of_having = np.where(treated, after - having, 0.0) / treated.mean()
     return DifferenceInDifferences(
-        value=float(value[0]),
-        standard_error=float(np.sqrt(covariance[0, 0])),
-        baseline=float(after[treated].mean() - value[0]),
+        value=float(value),
+        standard_error=float(np.sqrt(np.sum(influence**2)) / len(after)),
+        baseline=having - float(value),
+        ratio_error=log_ratio_error(float(value), having - float(value), influence, of_having - influence),
         trend_differences=leads,
         trend_errors=np.sqrt(np.diag(lead_covariance)),
         trend_p_value=_wald_p_value(leads, lead_covariance),
@@ -82,14 +91,15 @@ def difference_in_differences(
 
 
 def _difference_of_means(values: Floats, *, treated: NDArray[np.bool_]) -> tuple[Floats, Floats]:
-    """Difference of the arms' means, shape (k,), and its covariance, shape (k, k)."""
-    means, covariance = [], np.zeros((values.shape[1], values.shape[1]))
-    for member in (treated, ~treated):
+    """Difference of the arms' means, shape (k,), and its influence functions, shape (k, n)."""
+    means, influence = [], np.zeros(values.T.shape)
+    for member, sign in ((treated, 1.0), (~treated, -1.0)):
         own = values[member]
-        centred = own - own.mean(axis=0)
         means.append(own.mean(axis=0))
-        covariance += centred.T @ centred / (len(own) - 1) / len(own)
-    return means[0] - means[1], covariance
+        # The variance of a sample has n - 1 degrees of freedom.
+        scale = sign * len(values) / np.sqrt(len(own) * (len(own) - 1.0))
+        influence[:, member] = scale * (own - means[-1]).T
+    return means[0] - means[1], influence
 
 
 def _wald_p_value(differences: Floats, covariance: Floats) -> float:

@@ -49,6 +49,27 @@ class Estimate:
     residual_variance: float
     representer_norm: float
 
+    @property
+    def ratio_error(self) -> float:
+        """Standard error of the logarithm of the mean with treatment over that without."""
+        return log_ratio_error(self.value, self.baseline, self.influence, self.baseline_influence)
+
+
+def log_ratio_error(value: float, baseline: float, influence: Floats, baseline_influence: Floats) -> float:
+    """Compute the standard error of log((baseline + value) / baseline); NaN if a mean is not positive.
+
+    Parameters
+    ----------
+    value, baseline : float
+    influence, baseline_influence : array, shape (n,)
+        Influence functions of both.
+    """
+    having = baseline + value
+    if min(having, baseline) <= 0.0:
+        return float("nan")
+    of_ratio = (influence + baseline_influence) / having - baseline_influence / baseline
+    return float(np.sqrt(np.mean(of_ratio**2) / len(of_ratio)))
+
 
 @dataclass(frozen=True)
 class Assignment:
@@ -119,7 +140,7 @@ def from_nuisances(
 
 
 def differences_of_treated(x: Floats, values: Floats, assigned: Assignment) -> tuple[Floats, Floats]:
-    """Average effects on the treated of several outcomes, shape (k,), and their covariance, shape (k, k).
+    """Average effects on the treated of several outcomes, shape (k,), and influence functions, shape (k, n).
 
     Parameters
     ----------
@@ -133,8 +154,7 @@ def differences_of_treated(x: Floats, values: Floats, assigned: Assignment) -> t
         having, control = _scores_of_treated(y, treated, assigned.propensity, without)
         effects.append(float(np.mean(having - control)))
         influences.append(having - control - treated / treated.mean() * effects[-1])
-    influence = np.array(influences).reshape(len(effects), len(values))
-    return np.array(effects), influence @ influence.T / len(values) ** 2
+    return np.array(effects), np.array(influences).reshape(len(effects), len(values))
 
 
 def _scores_of_treated(

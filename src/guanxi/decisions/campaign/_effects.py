@@ -120,13 +120,17 @@ class _Pair:
         relative = dict.fromkeys(_RELATIVE, np.nan)
         if self.outcome not in WITHOUT_RELATIVE and found.baseline > 0:
             relative = {name: getattr(found, name) for name in _RELATIVE}
-        # Answers to a survey are of those who chose to answer, which the campaign may have changed.
-        answered = self.outcome.startswith("score_")
+        # Values of some only, such as answers to a survey: the campaign may have changed of whom.
+        some = bool(self.values.isna().any())
         return {
             "outcome": self.outcome,
             "arm": self.arm,
             "method": found.method,
+<<<<<<< HEAD
             "kind": DIFFERENCE if answered or self.few_cases else kind,
+=======
+            "kind": DIFFERENCE if some else kind,
+>>>>>>> main
             "estimate": found.estimate,
             "lower": found.lower,
             "upper": found.upper,

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 
 import pandas as pd
 
-from guanxi.data.campaigns import FLAGS, LINE, CampaignLines
+from guanxi.data.campaigns import FLAGS, LARGEST, LINE, RESERVED, CampaignLines
 from guanxi.decisions.campaign._remarks import Remark
 from guanxi.decisions.campaign._two_sample import is_share
 from guanxi.errors import DataError, ParamsError, did_you_mean
@@ -181,10 +181,22 @@ def _check_column(lines: CampaignLines, table: pd.DataFrame, name: str, *, numbe
         advice = did_you_mean(
             name, lines.others, f"its other columns are {', '.join(lines.others) or 'none'}"
         )
+        if name in RESERVED:
+            advice = "guanxi uses this name itself: rename the column"
         raise ParamsError(f"{lines.source}: no column {name!r} as named in the section campaign: {advice}")
-    if number and not pd.api.types.is_numeric_dtype(table[name]):
+    if number:
+        _check_outcome(lines.source, table[name])
+    if pd.api.types.is_numeric_dtype(table[name]) and (table[name].abs() > LARGEST).any():
+        line = int(table.loc[table[name].abs() > LARGEST, LINE].iloc[0])
+        raise DataError(f"{lines.source}: line {line:,}: the number in {name!r} is too large: correct it")
+
+
+def _check_outcome(source: str, values: pd.Series) -> None:
+    if values.isna().all():
+        raise DataError(f"{source}: the outcome {values.name!r} is unknown for all customers: give numbers")
+    if not pd.api.types.is_numeric_dtype(values):
         raise DataError(
-            f"{lines.source}: the outcome {name!r} is text, such as {table[name].dropna().iloc[0]!r}: "
+            f"{source}: the outcome {values.name!r} is text, such as {values.dropna().iloc[0]!r}: "
             "write numbers, or 0 and 1"
         )
 

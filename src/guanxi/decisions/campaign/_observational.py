@@ -103,10 +103,17 @@ def observational_effects(
 
 
 def _effect(
-    comparison: Comparison, outcome: str, method: str, kind: str, interval: dict[str, object], baseline: float
+    comparison: Comparison,
+    outcome: str,
+    method: str,
+    kind: str,
+    interval: dict[str, object],
+    baseline: tuple[float, float],
 ) -> dict[str, object]:
+    """Make a row; the baseline comes with the error of the ratio to it."""
     row = comparison.row(outcome, method) | {"kind": kind}
-    return row | interval | {"baseline": baseline, "n": len(comparison.treated)}
+    known = {"baseline": baseline[0], "n": len(comparison.treated), "ratio_error": baseline[1]}
+    return row | interval | known
 
 
 def _compare_means(found: Found, comparison: Comparison, outcome: str, z: float) -> None:
@@ -114,7 +121,8 @@ def _compare_means(found: Found, comparison: Comparison, outcome: str, z: float)
     having, without = y[comparison.treated], y[~comparison.treated]
     error = float(np.sqrt(having.var(ddof=1) / len(having) + without.var(ddof=1) / len(without)))
     interval = interval_of(float(having.mean() - without.mean()), error, z)
-    found.effects.append(_effect(comparison, outcome, MEANS, DIFFERENCE, interval, float(without.mean())))
+    baseline = float(without.mean()), np.nan
+    found.effects.append(_effect(comparison, outcome, MEANS, DIFFERENCE, interval, baseline))
 
 
 def _adjust(
@@ -145,7 +153,8 @@ def _adjust(
             kind = EFFECT if name in comparable and name not in suspect else DIFFERENCE
             interval = interval_of(estimate.value, estimate.standard_error, z)
             method = f"doubly_robust_{name}"
-            found.effects.append(_effect(comparison, outcome, method, kind, interval, estimate.baseline))
+            baseline = estimate.baseline, estimate.ratio_error
+            found.effects.append(_effect(comparison, outcome, method, kind, interval, baseline))
         sensitivity(found, comparison, outcome, estimates, z)
     return _contrast(comparison, assigned, seed), ATT in comparable
 
@@ -180,7 +189,8 @@ def _compare_trends(
     parallel = estimate.trend_p_value >= 1.0 - confidence
     interval = interval_of(estimate.value, estimate.standard_error, z)
     kind = EFFECT if parallel and comparable else DIFFERENCE
-    found.effects.append(_effect(comparison, outcome, TRENDS, kind, interval, estimate.baseline))
+    baseline = estimate.baseline, estimate.ratio_error
+    found.effects.append(_effect(comparison, outcome, TRENDS, kind, interval, baseline))
     for name, value, error in zip(names, estimate.trend_differences, estimate.trend_errors, strict=False):
         found.trends.append(
             {"outcome": outcome, "arm": comparison.arm, "period": name}

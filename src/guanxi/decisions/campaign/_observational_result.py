@@ -58,7 +58,9 @@ class ObservationalResult:
     ----------
     effects : pandas.DataFrame
         ``outcome, arm, method, kind`` (effect or difference), ``estimate, lower, upper, baseline`` (mean
-        without the campaign of the same customers; for ``difference_in_means`` the control's mean), ``n``.
+        without the campaign of the same customers; for ``difference_in_means`` the control's mean), ``n``,
+        ``ratio_error`` (of the logarithm of the mean with the campaign over the baseline; NaN for
+        ``difference_in_means``).
         Methods: ``difference_in_means``, ``doubly_robust_ate`` (all customers), ``doubly_robust_att`` (the
         treated) and ``difference_in_differences``.
     overlap, propensities, balance : pandas.DataFrame

@@ -99,7 +99,7 @@ def observe(
             "--set 'campaign.outcomes=[\"visit\"]', or give the transactions as SOURCE"
         )
     covariates = pd.concat([parts.covariates, customers[list(params.campaign.covariates)]], axis=1)
-    _check_covariates(covariates, outcomes)
+    _check_covariates(covariates, outcomes, parts.before)
     return Observed(parts.experiment, outcomes, parts.before, covariates, days, information)
 
 
@@ -226,11 +226,18 @@ def _with_answers(parts: _Parts, surveys: Any, log: TransactionLog, days: int) -
     return _Parts(parts.experiment, days, outcomes, parts.before, parts.covariates)
 
 
-def _check_covariates(covariates: pd.DataFrame, outcomes: pd.DataFrame) -> None:
-    """Refuse covariates that follow the campaign."""
+def _check_covariates(covariates: pd.DataFrame, outcomes: pd.DataFrame, before: pd.DataFrame) -> None:
+    """Refuse covariates that follow the campaign, and names that the transactions give."""
     later = sorted({str(name) for name in covariates} & {*map(str, outcomes), *FLAGS, "cost"})
     if later:
         raise ParamsError(
             f"campaign.covariates has {later[0]!r}, which follows the campaign: "
             "only what was known before may adjust"
+        )
+    twice = [str(name) for name in covariates.columns[covariates.columns.duplicated()]]
+    twice += [str(name) for name in outcomes if name in before]
+    if twice:
+        raise ParamsError(
+            f"the section campaign names {twice[0]!r}, which the transactions give as well: "
+            "leave it out, or rename the column"
         )

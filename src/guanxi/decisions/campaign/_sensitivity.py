@@ -95,9 +95,7 @@ def _log_risk_ratio(estimate: Estimate, y: Floats, z: float) -> tuple[float, flo
         if min(having, estimate.baseline) <= 0.0:
             return np.nan, np.nan
         value = float(np.log(having / estimate.baseline))
-        influence = (estimate.influence + estimate.baseline_influence) / having
-        influence = influence - estimate.baseline_influence / estimate.baseline
-        error = float(np.sqrt(np.mean(influence**2) / len(y)))
+        error = estimate.ratio_error
     else:
         spread = float(y.std())
         if spread == 0.0:

@@ -14,7 +14,7 @@ from guanxi.decisions.campaign._inference import Inference
 Floats = NDArray[np.float64]
 _NORMAL_FROM = 5  # events and non-events in each arm
 _ROUNDING = 1e-9
-_WIDEST = 50.0  # of a logarithm: the ratio is unknown
+WIDEST = 50.0  # of a logarithm: the ratio is unknown
 
 
 @dataclass(frozen=True)
@@ -138,7 +138,7 @@ def _relative(
         return relative, math.nan, math.nan
     gradient = np.array([1.0 / treated, 1.0 / treated - 1.0 / baseline])
     error = math.sqrt(max(0.0, gradient @ covariance @ gradient))
-    factor = math.exp(min(critical * error, _WIDEST))
+    factor = math.exp(min(critical * error, WIDEST))
     return relative, (1.0 + relative) / factor - 1.0, (1.0 + relative) * factor - 1.0
 
 

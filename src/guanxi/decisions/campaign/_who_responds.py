@@ -9,6 +9,7 @@ import pandas as pd
 
 from guanxi.decisions.campaign._campaign_result import CampaignResult
 from guanxi.decisions.campaign._experiment import share_columns
+from guanxi.decisions.campaign._observational_result import EFFECT
 from guanxi.decisions.uplift import UpliftResult, learn_uplift, uplift_chapter
 from guanxi.errors import DataError
 from guanxi.params import Params
@@ -45,7 +46,7 @@ def who_responds(result: CampaignResult, params: Params) -> tuple[dict[str, Upli
                 "arm of the campaign",
                 outcome,
                 features,
-                randomised=params.campaign.randomised == "true",
+                randomised=result.kind == EFFECT,
                 seed=params.seed,
             )
         except DataError as error:

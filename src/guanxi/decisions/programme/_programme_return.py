@@ -17,9 +17,13 @@ PHASES = ("collect", "analyse", "set", "act", "evaluate")
 EFFECT = "effect"
 # Margin is what a campaign earns; spend is the same where no margin is known.
 _OUTCOMES = ("margin", "spend")
-# Of several estimates, the one of the customers treated, and the more exact, comes first.
-_METHODS = ("adjusted", "doubly_robust_att", "doubly_robust_ate", "difference_in_differences")
+# Of several estimates, the more exact comes first. An average over all customers, treated or not, is not what
+# the treated brought, and is not taken.
+_METHODS = ("adjusted", "doubly_robust_att", "difference_in_differences")
+_OF_ALL = "doubly_robust_ate"
 _COLUMNS = ("outcome", "arm", "method", "kind", "estimate", "lower", "upper", "n_treated")
+_NUMBERS = ("estimate", "lower", "upper", "n_treated")
+_LARGEST = 1e50  # the squares and products of larger numbers overflow
 
 
 class CampaignEffects(NamedTuple):
@@ -156,14 +160,7 @@ def _rows(
     campaign: CampaignEffects, count_differences: Collection[str], as_of: date
 ) -> list[dict[str, object]]:
     """Gain of each arm, as far as its days have passed."""
-    effects = campaign.effects
-    missing = [name for name in _COLUMNS if name not in effects]
-    if missing:
-        raise DataError(
-            f"the effects of campaign {campaign.name!r} have no column {missing[0]!r}: give "
-            "effects.parquet of guanxi campaign"
-        )
-    known = effects.dropna(subset=["estimate", "lower", "upper"])
+    known = _checked(campaign)
     outcome = next((name for name in _OUTCOMES if (known["outcome"] == name).any()), None)
     if outcome is None:
         raise DataError(
@@ -191,10 +188,34 @@ def _rows(
                 "customers": customers,
                 "estimate": best["estimate"],
                 **ends,
-                "counted": best["kind"] == EFFECT or campaign.name in count_differences,
+                "counted": best["method"] != _OF_ALL
+                and (best["kind"] == EFFECT or campaign.name in count_differences),
             }
         )
     return rows
+
+
+def _checked(campaign: CampaignEffects) -> pd.DataFrame:
+    """Return the rows with an estimate, whose numbers can be added up."""
+    effects, where = campaign.effects, f"the effects of campaign {campaign.name!r}"
+    advice = "give effects.parquet of guanxi campaign"
+    missing = [name for name in _COLUMNS if name not in effects]
+    if missing:
+        raise DataError(f"{where} have no column {missing[0]!r}: {advice}")
+    for name in _NUMBERS:
+        if not pd.api.types.is_numeric_dtype(effects[name]) and effects[name].notna().any():
+            raise DataError(f"{where}: column {name!r} holds no numbers: {advice}")
+    known = effects.astype(dict.fromkeys(_NUMBERS, "float64")).dropna(subset=["estimate", "lower", "upper"])
+    numbers = known[list(_NUMBERS)].abs()
+    outside = (known["lower"] > known["estimate"]) | (known["estimate"] > known["upper"])
+    if (numbers > _LARGEST).any(axis=None) or (known["n_treated"] < 0).any() or outside.any():
+        raise DataError(
+            f"{where} hold endless or huge numbers, a negative n_treated, or an estimate outside its "
+            f"interval: {advice}"
+        )
+    if not known["arm"].map(lambda arm: isinstance(arm, str)).all():
+        raise DataError(f"{where} hold an arm without a name: {advice}")
+    return known
 
 
 _ENDS = {"": "estimate", "_lower": "lower", "_upper": "upper"}
@@ -204,6 +225,7 @@ def _best(found: pd.DataFrame) -> dict[str, Any]:
     """Choose among the estimates of an arm: effects before differences, then by method."""
     places = {name: place for place, name in enumerate(_METHODS)}
     rank = found["method"].map(places).fillna(len(places)) + np.where(found["kind"] == EFFECT, 0, 100)
+    rank += np.where(found["method"] == _OF_ALL, 1000, 0)
     return {str(name): value for name, value in found.iloc[int(np.argmin(rank.to_numpy()))].items()}
 
 

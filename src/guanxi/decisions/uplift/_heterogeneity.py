@@ -45,6 +45,14 @@ class Heterogeneity:
         """Whether the test rejects, at 5 %, that there is nothing to target; never without spread."""
         return self.p_value < SIZE and self.spread > 0
 
+    def common_error(self, uplift: Floats) -> Floats:
+        """Return the error of the mean uplift of many customers with a calibrated prediction, shape (n,).
+
+        Those of the average and of the spread, which are the same for all and do not cancel out in a sum.
+        """
+        z = (uplift - self.average) / self.spread if self.found else np.zeros_like(uplift)
+        return np.hypot(self.average_error, z * self.spread_error)
+
 
 def heterogeneity(held_out: HeldOut, sequential: Iterable[tuple[Floats, Floats]]) -> Heterogeneity:
     """Test whether a higher predicted uplift means a higher uplift.
