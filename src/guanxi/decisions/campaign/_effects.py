@@ -126,11 +126,7 @@ class _Pair:
             "outcome": self.outcome,
             "arm": self.arm,
             "method": found.method,
-<<<<<<< HEAD
-            "kind": DIFFERENCE if answered or self.few_cases else kind,
-=======
-            "kind": DIFFERENCE if some else kind,
->>>>>>> main
+            "kind": DIFFERENCE if some or self.few_cases else kind,
             "estimate": found.estimate,
             "lower": found.lower,
             "upper": found.upper,
