@@ -41,6 +41,9 @@ def test_the_plan_is_written_explained_and_logged(command, first_run, tmp_path, 
     assert document["settings"]["horizon_days"] == 60
     assert "These save rates are assumptions, not measurements: call 20.0" in ended.out
     assert re.search(r"call +\d+ +\d+", ended.out)
+    sizes = table["arm"].value_counts()
+    shares = f'{{"treated": {sizes["treated"]}, "holdout": {sizes["holdout"]}}}'
+    assert f"--set 'campaign.shares={shares}'" in " ".join(ended.out.split())  # what to do next
 
 
 @pytest.mark.parametrize(

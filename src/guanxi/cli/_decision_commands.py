@@ -94,6 +94,12 @@ def plan(
 
     found = job(source, output, campaign=campaign, model=model, params=params, reporter=ConsoleReporter())
     echo(f"{plan_summary(found)}\n\nResults: {output}/plan.parquet, plan.html and more")
+    if found.totals.holdout:
+        shares = f'{{"treated": {found.totals.treated}, "holdout": {found.totals.holdout}}}'
+        echo(
+            f"Next, {found.horizon_days} days after the plan: guanxi campaign {output}/plan.parquet {source} "
+            f"-o effect --set campaign.randomised=true --set 'campaign.shares={shares}'"
+        )
 
 
 @command(

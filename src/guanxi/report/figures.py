@@ -141,7 +141,7 @@ def tracking(tracking: pd.DataFrame, cutoff: date | None, language: Language = "
     if cutoff is not None:
         style._mark_day(axes, cutoff, words["cutoff"])
     axes.yaxis.set_major_formatter(style._thousands())
-    style._date_axis(axes)
+    style.date_axis(axes)
     style._legend(axes, "upper left")
     return drawing.figure
 

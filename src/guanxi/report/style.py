@@ -102,7 +102,7 @@ def _percent_scale(*scales: Axis) -> None:
         scale.set_major_formatter(lambda share, _: f"{share * 100:.0f}")
 
 
-def _date_axis(axes: Axes) -> None:
+def date_axis(axes: Axes) -> None:
     """Label the x axis with a few full dates."""
     from matplotlib.dates import HOURLY, MONTHLY, AutoDateLocator, DateFormatter
 

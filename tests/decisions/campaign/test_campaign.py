@@ -422,3 +422,24 @@ def test_intervals_cover_the_effect_of_whole_campaigns():
         row = effects(guanxi.campaign(file, log, params=params())).loc[("spend", "adjusted")]
         covered.append(row["lower"] <= truth <= row["upper"])
     assert np.mean(covered) >= 0.88
+
+
+class TestFewCases:
+    """Two buyers in the control: what they spent is no ground for an effect."""
+
+    @pytest.fixture
+    def found(self):
+        random = np.random.default_rng(1)
+        history = random.gamma(1.0, 50.0, 340)
+        spend = np.where(random.random(340) < 0.15, history, 0.0)
+        spend[300:] = 0.0
+        spend[[310, 320]] = history[[310, 320]]
+        rows = pd.DataFrame({"arm": ["mail"] * 300 + ["control"] * 40, "spend": spend, "history": history})
+        given = Params(campaign={"randomised": True, "outcomes": ["spend"], "covariates": ["history"]})
+        return guanxi.campaign(rows, params=given)
+
+    def test_the_difference_is_plain_and_no_effect(self, found):
+        assert found.effects.table[["method", "kind"]].to_numpy().tolist() == [["difference", "difference"]]
+
+    def test_the_reader_is_told(self, found):
+        assert "fewer than 5 customers of an arm" in " ".join(each.text() for each in found.remarks)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
+from itertools import pairwise
 
 import numpy as np
 import pandas as pd
@@ -162,6 +163,18 @@ def test_bad_input():
         found(CampaignEffects("spring", mail().assign(n_treated=np.nan), date(2026, 3, 1), 60))
     with pytest.raises(ParamsError, match="write a date as YYYY-MM-DD"):
         override(Params(), {"programme.campaigns": {"a": {"effects": "x", "date": 5, "days": 3}}})
+
+
+def test_dates_of_the_picture_do_not_overlap():
+    from guanxi.decisions.programme._programme_pictures import draw_payback
+
+    days = pd.date_range("1998-03-15", "1998-06-30")
+    columns = {name: np.arange(len(days)) for name in ("cost", "gain", "gain_lower", "gain_upper")}
+    figure = draw_payback(pd.DataFrame({"date": days, **columns}), "en")
+    figure.canvas.draw()
+    boxes = [each.get_window_extent() for each in figure.axes[0].get_xticklabels() if each.get_text()]
+    assert len(boxes) >= 3
+    assert not any(a.x1 >= b.x0 for a, b in pairwise(boxes))
 
 
 @pytest.mark.parametrize(

@@ -121,7 +121,7 @@ def evaluate_campaign(
         observational,
         _funnel(observed, given.by, given.confidence),
         indicator_table(observed, given),
-        (*observed.experiment.remarks, *_remarks(observed, params, ratio)),
+        (*observed.experiment.remarks, *_remarks(observed, params, ratio), *_few_cases(effects)),
         value_days,
     )
 
@@ -145,6 +145,11 @@ def _remarks(observed: Observed, params: Params, ratio: SampleRatio) -> list[Rem
     if others:
         found.append(Remark("values_of_some", {"names": ", ".join(others)}))
     return found
+
+
+def _few_cases(effects: Effects) -> list[Remark]:
+    names = ", ".join(effects.few_cases)
+    return [Remark("few_cases", {"outcomes": names})] if names else []
 
 
 def _days_differ(observed: Observed) -> bool:

@@ -15,12 +15,13 @@ from guanxi.decisions.campaign._inference import Inference
 from guanxi.decisions.campaign._observational_result import DIFFERENCE, EFFECT
 from guanxi.decisions.campaign._outcomes import Observed
 from guanxi.decisions.campaign._power import minimum_detectable_effect
-from guanxi.decisions.campaign._two_sample import ArmDifference, difference
+from guanxi.decisions.campaign._two_sample import ArmDifference, difference, is_share
 from guanxi.params import CampaignParams
 
 ADJUSTED = "adjusted"
 # A change has no share of a baseline, which may be near 0 or below.
 WITHOUT_RELATIVE = ("clv_change", "profit")
+_FEWEST_CASES = 5  # as for a share: with fewer the interval of an amount misses too often
 _RELATIVE = ("relative", "relative_lower", "relative_upper")
 
 
@@ -39,11 +40,14 @@ class Effects:
         the window before it) and after (from the interval).
     columns : tuple of str
         By which the estimates are adjusted.
+    few_cases : tuple of str
+        Outcomes of which an arm has too few cases for an effect.
     """
 
     table: pd.DataFrame = field(repr=False)
     power: pd.DataFrame = field(repr=False)
     columns: tuple[str, ...]
+    few_cases: tuple[str, ...] = ()
 
 
 def measure_effects(observed: Observed, params: CampaignParams, kind: str) -> Effects:
@@ -61,16 +65,17 @@ def measure_effects(observed: Observed, params: CampaignParams, kind: str) -> Ef
     columns = (
         adjusting_columns(observed.covariates, arms) if kind == EFFECT else pd.DataFrame(index=arms.index)
     )
-    rows, power = [], []
+    rows, power, few = [], [], []
     for outcome in observed.outcomes:
         for arm in observed.experiment.arms:
             compared = _Pair(observed, str(outcome), arm, columns)
             found = list(compared.differences(inference))
             rows += [compared.row(each, kind, found[0]) for each in found]
+            few += [str(outcome)] if kind == EFFECT and compared.few_cases else []
             power.append(compared.power(found[-1], inference, params))
     table = pd.DataFrame(rows)
     table["p_adjusted"] = _corrected(table, params.correction)
-    return Effects(table, pd.DataFrame(power), tuple(map(str, columns)))
+    return Effects(table, pd.DataFrame(power), tuple(map(str, columns)), tuple(dict.fromkeys(few)))
 
 
 class _Pair:
@@ -87,6 +92,14 @@ class _Pair:
         self.values = values
         self.before = observed.before.get(f"{outcome}_before_1")
 
+    @property
+    def few_cases(self) -> bool:
+        """Whether in an arm too few customers have another amount than nearly all, such as 0."""
+        arms = [self.values[rows] for rows in self.rows]
+        if min(map(len, arms)) < 2 or all(is_share(arm.to_numpy(dtype=np.float64)) for arm in arms):
+            return False  # Newcombe's interval is made for it
+        return any((arm != arm.mode().iloc[0]).sum() < _FEWEST_CASES for arm in arms)
+
     def differences(self, inference: Inference) -> Iterator[ArmDifference]:
         """Compare plainly, then adjusted where there is something to adjust by."""
         first, second = (self.values[rows].to_numpy(dtype=np.float64) for rows in self.rows)
@@ -95,6 +108,8 @@ class _Pair:
             return
         plain = difference(first, second, inference)
         yield plain
+        if self.few_cases:
+            return
         if len(self.columns.columns) and plain.method == "difference" and plain.standard_error > 0:
             own, other = (self.columns.loc[rows[rows].index].to_numpy() for rows in self.rows)
             yield adjusted_difference(first, second, own, other, inference)
@@ -111,7 +126,7 @@ class _Pair:
             "outcome": self.outcome,
             "arm": self.arm,
             "method": found.method,
-            "kind": DIFFERENCE if some else kind,
+            "kind": DIFFERENCE if some or self.few_cases else kind,
             "estimate": found.estimate,
             "lower": found.lower,
             "upper": found.upper,

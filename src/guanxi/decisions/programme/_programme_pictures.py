@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from guanxi.report.style import MUTED, RUST, TEAL, canvas, data_labels
+from guanxi.report.style import MUTED, RUST, TEAL, canvas, data_labels, date_axis
 from guanxi.report.words import words
 from guanxi.served.texts import Language, texts
 
@@ -33,7 +33,7 @@ def draw_payback(timeline: pd.DataFrame, language: Language) -> Figure:
     axes.step(days, timeline["cost"], color=RUST, lw=2, where="post", label=t["legend_cost"])
     fonts = list(axes.xaxis.label.get_fontfamily())
     axes.legend(loc="upper left", frameon=False, prop={"family": fonts, "size": 10})
-    axes.tick_params(axis="x", labelsize=8)
+    date_axis(axes)
     axes.yaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
     return drawing.figure
 

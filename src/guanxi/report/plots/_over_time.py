@@ -87,7 +87,7 @@ def _tracking(table: pd.DataFrame, label: str, cutoff: date | str | None, axes: 
     axes.plot(days, table["expected"], **EXPECTED)
     axes.set_ylim(bottom=0)
     axes.yaxis.set_major_formatter(style._thousands())
-    style._date_axis(axes)
+    style.date_axis(axes)
     if cutoff is not None:
         style._mark_day(axes, _purchase_tables.as_timestamp(cutoff), "held out from here")
     legend_above(axes)
