@@ -155,7 +155,7 @@ def test_the_command_writes_page_and_tables_as_one_set(inside, command, language
     ended = command("scenario", "transactions.csv", "-o", "out", *given, folder=inside)
     assert ended.code == 0, ended.err
     assert "customer equity" in ended.out
-    assert "Scenario New ones (2): +" in ended.out
+    assert "Scenario New ones (+10\u00a0%): +" in ended.out
     folder = inside / "out"
     written = {path.name for path in folder.iterdir() if not path.name.startswith(".")}
     tables = {f"{name}.{kind}" for name in NAMES for kind in ("parquet", "csv")}

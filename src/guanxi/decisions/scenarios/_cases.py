@@ -31,6 +31,8 @@ class Outcome:
     name : str
     point : int
         From 1.
+    by : str
+        The values of its grids at this point, such as ``+5 %``; empty without a grid.
     levels : dict
         New level of each lever and segment, shape (d,) or (1,).
     limited : float
@@ -41,6 +43,7 @@ class Outcome:
 
     name: str
     point: int
+    by: str
     levels: dict[Key, Floats]
     limited: float
     setting: Setting
@@ -55,7 +58,7 @@ class Outcome:
 def today(levers: Levers) -> Outcome:
     """Value the customers with all levers as they are."""
     setting = levers.setting({})
-    return Outcome(TODAY, 1, {}, 0.0, setting, customer_equity(levers.base, setting, levers.new))
+    return Outcome(TODAY, 1, "", {}, 0.0, setting, customer_equity(levers.base, setting, levers.new))
 
 
 def run_cases(cases: Sequence[ScenarioCase], levers: Levers, *, draws: int, seed: int) -> list[Outcome]:
@@ -76,8 +79,8 @@ def outcome_table(outcomes: Sequence[Outcome], now: Outcome, interval: float) ->
     Returns
     -------
     DataFrame
-        ``scenario, point, equity, change, change_share, within_horizon, beyond, new_customers``; means over
-        draws; ``equity_lower, equity_upper, change_lower, change_upper`` (central interval, NaN without
+        ``scenario, point, by, equity, change, change_share, within_horizon, beyond, new_customers``; means
+        over draws; ``equity_lower, equity_upper, change_lower, change_upper`` (central interval, NaN without
         draws), ``draws``, ``limited`` (share of draws in which a lever was held at the end of its range).
     """
     reference = float(now.equity.total[0])
@@ -91,6 +94,7 @@ def outcome_table(outcomes: Sequence[Outcome], now: Outcome, interval: float) ->
             {
                 "scenario": outcome.name,
                 "point": outcome.point,
+                "by": outcome.by,
                 "equity": mean,
                 "equity_lower": lower,
                 "equity_upper": upper,
@@ -151,7 +155,18 @@ def _run(case: ScenarioCase, levers: Levers, draws: int, seed: int) -> Iterator[
             limited = limited | held
         setting = levers.setting(levels)
         equity = customer_equity(levers.base, setting, levers.new)
-        yield Outcome(case.name, point, levels, float(limited.mean()), setting, equity)
+        yield Outcome(
+            case.name, point, _of_grids(case, changes), levels, float(limited.mean()), setting, equity
+        )
+
+
+def _of_grids(case: ScenarioCase, values: Sequence[Floats]) -> str:
+    """Name the values of the grids at one point."""
+    return ", ".join(
+        f"{value[0] * 100:+.4g}\u00a0%" if change.kind == "relative" else f"{value[0]:+.4g}"
+        for change, value in zip(case.changes, values, strict=True)
+        if len(change.by) > 1
+    )
 
 
 def _grid(change: ScenarioChange, key: Key, draws: int, seed: int) -> list[Floats]:

@@ -157,12 +157,10 @@ def _plans(found: Analysis, t: dict[str, str]) -> list[Chapter]:
 
 
 def _names(found: Analysis, t: dict[str, str]) -> list[str]:
-    """Name of each row but today: the scenario, with the point of its grid if there are several."""
-    rows = found.scenarios.iloc[1:]
-    several = rows["scenario"].duplicated(keep=False)
+    """Name of each row but today: the scenario, with the point of its grid if it has one."""
     return [
-        t["point"].format(name=row["scenario"], point=row["point"]) if many else str(row["scenario"])
-        for row, many in zip(rows.to_dict("records"), several, strict=True)
+        t["point"].format(name=row["scenario"], point=row["by"]) if row["by"] else str(row["scenario"])
+        for row in found.scenarios.iloc[1:].to_dict("records")
     ]
 
 

@@ -27,13 +27,12 @@ def summary_text(found: Analysis) -> str:
     ]
     lines += ["", f"  lower, higher: change of equity if the lever moves by {found.params.swing:.0%}"]
     cases = found.scenarios.iloc[1:]
-    several = cases["scenario"].duplicated(keep=False)
-    said = map(_case_line, cases.to_dict("records"), several)
+    said = map(_case_line, cases.to_dict("records"))
     return "\n".join([*lines, "", *said]) if len(cases) else "\n".join(lines)
 
 
-def _case_line(row: dict[Any, Any], several: bool) -> str:
-    point = f" ({row['point']})" if several else ""
+def _case_line(row: dict[Any, Any]) -> str:
+    point = f" ({row['by']})" if row["by"] else ""
     text = f"Scenario {row['scenario']}{point}: {row['change']:+,.0f} ({row['change_share']:+.1%})"
     if row["draws"]:
         text += f", {row['change_lower']:+,.0f} to {row['change_upper']:+,.0f}"
