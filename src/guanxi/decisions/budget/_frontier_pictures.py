@@ -30,7 +30,7 @@ def draw_frontier(plan: Plan, language: Language) -> Figure:
     price = plan.totals.shadow_price
     told = t["point_price"].format(price=number(price, 2)) if price > 0 else t["point_free"]
     right = at[0] > 0.55 * float(curve["budget"].max())
-    style.note(axes, f"{t['point']}\n{told}", at, (-170 if right else 12, -46))
+    style.note(axes, f"{t['point']}\n{told}", at, (-90 if right else 12, -80 if right else -46))
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_major_formatter(lambda amount, _: number(amount))
     axes.set_xlim(left=0.0)
