@@ -123,7 +123,7 @@ def test_a_long_horizon_is_measured_on_half_of_the_history(sample_log, quick_par
     assert found.window_days == (sample_log.last_day - sample_log.first_day).days // 2
     assert found.metrics["cutoff"].unique().tolist() == [add_days(sample_log.last_day, -found.window_days)]
     assert set(found.grades["grade"]) <= {"B", "C"}
-    assert found.grades["reason"].dropna().str.contains("measured on 273 days, the horizon is 400").any()
+    assert found.grades["reason"].dropna().str.contains("measured on 272 days, the horizon is 400").any()
 
 
 def test_too_short_a_history_is_an_error(sample_log, quick_params):

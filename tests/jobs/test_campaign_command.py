@@ -137,3 +137,22 @@ def test_a_champion_trained_later_is_used_only_if_it_is_named(
     )
     named = json.loads((tmp_path / "named" / "campaign.json").read_text(encoding="utf-8"))
     assert "churn_probability" in named["settings"]["adjusted_by"]
+
+
+def test_a_champion_of_other_data_is_not_used_unless_it_is_named(command, copy_store, first_run, tmp_path):
+    copy_store(first_run.folder, tmp_path)
+    lines = guanxi.datasets.load_cdnow_sample().drop(columns="quantity")
+    lines["timestamp"] += pd.Timedelta(days=730)
+    lines.to_csv(tmp_path / "sales.csv", index=False)
+    customers = lines["customer_id"].drop_duplicates().sort_values()
+    file = pd.DataFrame({"customer_id": customers, "date": "2000-02-01"})
+    file["arm"] = np.where(np.arange(len(file)) % 2 == 0, "control", "mail")
+    file.to_csv(tmp_path / "mailing.csv", index=False)
+    settings = ("--set", "campaign.uplift=false", "--set", "campaign.randomised=true")
+    given = ("campaign", "mailing.csv", "sales.csv", "--horizon", "60", *settings)
+    ended = command(*given, "-o", "own")
+    assert ended.code == 0, ended.err
+    assert "the champion cannot score this source and is not used: model" in ended.err
+    ended = command(*given, "-o", "named", "--model", "models:/guanxi@champion")
+    assert ended.code != 0
+    assert "needs features that this data does not provide" in ended.error

@@ -101,7 +101,7 @@ def backtest(
         If no cutoff could be fitted.
     """
     asked = params.horizon_days
-    days = asked if cutoffs else min(asked, max(1, ((as_of - log.first_day).days + 1) // 2))
+    days = asked if cutoffs else min(asked, max(1, (as_of - log.first_day).days // 2))
     params = override(params, {"horizon_days": days})
     chosen = sorted(set(cutoffs), reverse=True) or _rolling_cutoffs(log.first_day, as_of, days)
     _check_cutoffs(chosen, log.first_day, as_of, days)

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
+from functools import cache
 
 import numpy as np
 import pandas as pd
 
 from guanxi.data.engine import execute_in_order
 from guanxi.data.transactions import TransactionLog
-from guanxi.errors import DataError, FitError, RegistryError
+from guanxi.errors import DataError, FitError, HistoryError, ParamsError, RegistryError
 from guanxi.features.rfm import rfm_expression, with_log_gaps
 from guanxi.jobs.predict import _load_checked, _score_customers
 from guanxi.jobs.reporter import Reporter
@@ -21,7 +22,6 @@ from guanxi.params import Params
 from guanxi.periods import add_days, parse_date
 from guanxi.pipeline.selection import fit_quietly
 from guanxi.registry.aliases import CHAMPION, read_aliases
-from guanxi.registry.loaded_model import LoadedTransactionModel
 from guanxi.registry.store import open_store
 
 _VALUE_DAYS = 365
@@ -59,11 +59,15 @@ def campaign_scores(
     RegistryError, ParamsError
         If the model named cannot be used.
     """
-    loaded = _registered(first_day, model, params, reporter)
-    if loaded is not None:
-        return Scores(
-            lambda day: _score_customers(log, loaded, day, drivers=0), loaded.horizon_days, loaded.version
-        )
+    try:
+        registered = _registered(log, first_day, model, params, reporter)
+    except (RegistryError, ParamsError, HistoryError) as error:
+        if model is not None:
+            raise
+        reporter.say(f"   the champion cannot score this source and is not used: {error}")
+        registered = None
+    if registered is not None:
+        return registered
     try:
         with reporter.step("fit the models of before the campaign"):
             return Scores(_fitted(log, add_days(first_day, -1), params), _VALUE_DAYS, "")
@@ -73,24 +77,27 @@ def campaign_scores(
 
 
 def _registered(
-    first_day: date, model: str | None, params: Params, reporter: Reporter
-) -> LoadedTransactionModel | None:
-    """Load the model named, or a champion that knows nothing of the campaign's days."""
+    log: TransactionLog, first_day: date, model: str | None, params: Params, reporter: Reporter
+) -> Scores | None:
+    """Score with the model named, or with a champion that knows nothing of the campaign's days."""
     if model is None and not _has_champion(params):
         return None
     loaded = _load_checked(model, params, reporter).of_transactions(
         " and predicts no value: name one trained on transactions, as in --model models:/guanxi@champion"
     )
-    if parse_date(loaded.as_of, what="as_of") < first_day:
-        return loaded
-    if model is None:
-        reporter.say(f"   the champion was trained until {loaded.as_of}, after the campaign began: not used")
-        return None
-    reporter.warn(
-        f"model {model} was trained until {loaded.as_of} and knows days of the campaign, which began on "
-        f"{first_day}: better name one trained before"
-    )
-    return loaded
+    if parse_date(loaded.as_of, what="as_of") >= first_day:
+        if model is None:
+            reporter.say(
+                f"   the champion was trained until {loaded.as_of}, after the campaign began: not used"
+            )
+            return None
+        reporter.warn(
+            f"model {model} was trained until {loaded.as_of} and knows days of the campaign, which began on "
+            f"{first_day}: better name one trained before"
+        )
+    score = cache(lambda day: _score_customers(log, loaded, day, drivers=0))
+    score(add_days(first_day, -1))  # a model that lacks features of this log is told here
+    return Scores(score, loaded.horizon_days, loaded.version)
 
 
 def _has_champion(params: Params) -> bool:

@@ -67,10 +67,10 @@ def test_the_verdict_follows_the_interval_of_the_difference(found, difference, s
     assert chapter.paragraphs[1].startswith(said)
 
 
-def test_without_a_lot_the_page_warns(found):
+def test_the_page_warns_if_arms_were_not_assigned_at_random(found):
     notices = uplift_chapter(replace(found, randomised=False), "en").notices
-    assert any("not drawn by lot" in notice for notice in notices)
-    assert not any("not drawn by lot" in notice for notice in uplift_chapter(found, "en").notices)
+    assert any("not assigned at random" in notice for notice in notices)
+    assert not any("not assigned at random" in notice for notice in uplift_chapter(found, "en").notices)
 
 
 def test_harm_that_is_not_shown_is_not_claimed(found):
