@@ -63,7 +63,8 @@ def test_campaigns_that_teach_nothing(log, first_run, monkeypatch, change, error
 
 def test_a_campaign_without_a_day(log, first_run, monkeypatch):
     campaign = campaign_on(log).drop(columns="date")
-    with pytest.raises(DataError, match=r"no column date says when the campaign was: set campaign\.day"):
+    told = r"no column date says when the campaign was, or not on all lines: set campaign\.day"
+    with pytest.raises(DataError, match=told):
         plan_from(log, campaign, first_run, monkeypatch)
 
 

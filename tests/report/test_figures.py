@@ -78,7 +78,7 @@ def test_tracking_draws_anything(rows, cutoff):
 @pytest.mark.parametrize("first", ["2022-01-01", "2023-02-27"])
 def test_a_few_dates_are_marked_whatever_the_length_of_the_log(first):
     axes = Figure().add_subplot()
-    style._date_axis(axes)
+    style.date_axis(axes)
     begin = float(date2num(np.datetime64(first)))
     for days in (*np.arange(0.5, 8, 0.1), *range(8, 1300), *range(1300, 20_000, 50)):
         ticks = axes.xaxis.get_major_locator().tick_values(*num2date([begin, begin + days]))
