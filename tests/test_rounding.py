@@ -150,8 +150,11 @@ def test_last_bits_decide_nothing(seed):
 @pytest.mark.parametrize(
     "environment",
     [
-        {"OPENBLAS_CORETYPE": "Prescott", "NPY_DISABLE_CPU_FEATURES": "X86_V4 AVX512_ICL AVX512_SPR"},
-        {"OPENBLAS_CORETYPE": "Sandybridge"},
+        pytest.param(
+            {"OPENBLAS_CORETYPE": "Prescott", "NPY_DISABLE_CPU_FEATURES": "X86_V4 AVX512_ICL AVX512_SPR"},
+            marks=pytest.mark.slow,
+        ),
+        pytest.param({"OPENBLAS_CORETYPE": "Sandybridge"}, marks=pytest.mark.slow),
         {"OPENBLAS_CORETYPE": "Haswell"},
     ],
     ids=lambda environment: environment["OPENBLAS_CORETYPE"],

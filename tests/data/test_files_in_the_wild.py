@@ -17,6 +17,8 @@ import pytest
 
 from guanxi.errors import GuanxiError
 
+pytestmark = pytest.mark.slow  # a hundred files of other programs take a minute
+
 Table = Counter[tuple[str, str, float]]
 EXCEL, UNIX = datetime(1899, 12, 30), datetime(1970, 1, 1)
 

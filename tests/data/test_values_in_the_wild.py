@@ -12,6 +12,8 @@ import pytest
 
 from guanxi.errors import GuanxiError
 
+pytestmark = pytest.mark.slow  # a hundred files of other programs take a minute
+
 OPEN = Callable[..., Any]
 AMOUNTS = [12.5, 950.0, 1234.5, 48.9, 7.25, 99.0]
 GOOD = [

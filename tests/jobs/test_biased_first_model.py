@@ -7,11 +7,13 @@ import warnings
 from typing import Any
 
 import pandas as pd
+import pytest
 
 import guanxi
 from guanxi.data.datasets import load_cdnow_sample
 
 
+@pytest.mark.slow
 def test_one_absurd_amount_makes_no_champion_until_it_is_left_out(command: Any, tmp_path: Any) -> None:
     table = load_cdnow_sample()
     table.loc[1000, "amount"] = 9_999_999.0

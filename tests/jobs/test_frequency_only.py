@@ -148,10 +148,12 @@ class TestAfterwards:
         with pytest.warns(UserWarning, match=WITHOUT):
             assert guanxi.monitor("visits.csv").exit_code in (0, 3, 4)
 
+    @pytest.mark.slow
     def test_scorecard(self, here: Path, console_script: Callable[..., Any]) -> None:
         ended = console_script(here, "scorecard", "visits.csv", "-o", "card")
         assert ended.code == 0, ended.err
 
+    @pytest.mark.slow
     def test_a_second_version_passes_the_gate(self, here: Path, console_script: Callable[..., Any]) -> None:
         ended = console_script(here, "run", "visits.csv", *QUICK, "-o", "again")
         assert ended.code == 0, ended.err

@@ -150,6 +150,7 @@ def ranked(scored: Scored, days: int, rank_outcomes: Any) -> pd.DataFrame:
     return found
 
 
+@pytest.mark.slow
 class TestBars:
     @pytest.mark.parametrize("days", [HORIZON, 365])
     def test_it_ranks_value_better_than_all_dimensions_but_value_and_churn_better_than_value(

@@ -94,7 +94,7 @@ def test_intervals_cover_in_500_campaigns_with_and_without_an_effect():
     assert covered.between(0.93, 0.97).all()
 
 
-@pytest.mark.parametrize("outcome", ["spend", "bought"])
+@pytest.mark.parametrize("outcome", [pytest.param("spend", marks=pytest.mark.slow), "bought"])
 def test_few_of_20_intervals_miss(outcome):
     """With 20 intervals at 95 % more than 4 miss in 1 of 400 series."""
     assert (missed(range(20), outcome, effects=(1.0,)).sum() <= 4).all()
