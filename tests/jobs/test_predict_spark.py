@@ -282,7 +282,7 @@ class TestInARunningSession:
 
 @pytest.mark.slow
 @pytest.mark.spark
-@pytest.mark.filterwarnings("ignore:.* of the lines .* were rejected because:UserWarning")
+@pytest.mark.filterwarnings("ignore::UserWarning")  # the findings of this log, which other tests hold
 def test_online_retail(spark_session, shared_data, tmp_path, monkeypatch):
     """All its dirt in: 1,067,371 lines, refunds, repeats, lines without a customer."""
     monkeypatch.chdir(tmp_path)
