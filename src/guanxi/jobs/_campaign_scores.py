@@ -14,7 +14,7 @@ from guanxi.data.engine import execute_in_order
 from guanxi.data.transactions import TransactionLog
 from guanxi.errors import DataError, FitError, HistoryError, ParamsError, RegistryError
 from guanxi.features.rfm import rfm_expression, with_log_gaps
-from guanxi.jobs.predict import _load_checked, _score_customers
+from guanxi.jobs.predict import _load_valuing, _score_customers
 from guanxi.jobs.reporter import Reporter
 from guanxi.models import GammaGamma, customer_lifetime_value
 from guanxi.models.purchase_models import transaction_model
@@ -82,9 +82,7 @@ def _registered(
     """Score with the model named, or with a champion that knows nothing of the campaign's days."""
     if model is None and not _has_champion(params):
         return None
-    loaded = _load_checked(model, params, reporter).of_transactions(
-        " and predicts no value: name one trained on transactions, as in --model models:/guanxi@champion"
-    )
+    loaded = _load_valuing(model, params, reporter)
     if parse_date(loaded.as_of, what="as_of") >= first_day:
         if model is None:
             reporter.say(

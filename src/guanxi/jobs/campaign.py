@@ -25,7 +25,7 @@ from guanxi.jobs._answers import check_answer_folder, deliver
 from guanxi.jobs._campaign_scores import campaign_scores
 from guanxi.jobs._opened_log import show_findings, source_name
 from guanxi.jobs.reporter import Reporter
-from guanxi.params import Params, RelationsParams, load_params
+from guanxi.params import Params, load_params
 from guanxi.params.python_advice import advises_in_python
 from guanxi.registry.other_mlflow import leave_mlflow_alone
 
@@ -139,8 +139,7 @@ def _first_day(lines: CampaignLines, params: Params) -> date | None:
 def _surveys(log: TransactionLog, params: Params, reporter: Reporter) -> Any:
     if params.relations.surveys.source is None:
         return None
-    only = RelationsParams(surveys=params.relations.surveys)
-    relations = read_relations(params.model_copy(update={"relations": only}), log)
+    relations = read_relations(params, log, only=["surveys"])
     for warning in relations.warnings:
         reporter.warn(warning)
     return relations.table("surveys")

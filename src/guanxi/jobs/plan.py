@@ -15,7 +15,7 @@ from guanxi.evaluation.realised_performance import outcomes
 from guanxi.jobs._answers import check_answer_folder, deliver
 from guanxi.jobs._learnt_gains import learnt_gains
 from guanxi.jobs._opened_log import last_day_used, show_findings, source_name
-from guanxi.jobs.predict import _load_checked, _score_customers
+from guanxi.jobs.predict import _load_valuing, _score_customers
 from guanxi.jobs.reporter import Reporter
 from guanxi.params import Params, load_params, override
 from guanxi.params.python_advice import advises_in_python
@@ -78,9 +78,7 @@ def plan(
         check_answer_folder(folder, "plan", TABLES)
     named = [each.action for each in settings.plan.actions]
     check_plan(settings.plan, named if campaign is not None else ())
-    loaded = _load_checked(model, settings, teller).of_transactions(
-        " and predicts no value: name one trained on transactions, as in --model models:/guanxi@champion"
-    )
+    loaded = _load_valuing(model, settings, teller)
     for warning in loaded.warnings:
         teller.warn(warning)
     with teller.step(f"read {name}"):

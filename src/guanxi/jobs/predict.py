@@ -291,6 +291,13 @@ def _load_checked(model: str | None, params: Params, reporter: Reporter) -> Load
     return loaded
 
 
+def _load_valuing(model: str | None, params: Params, reporter: Reporter) -> LoadedTransactionModel:
+    """Load as :func:`_load_checked` does; refuse a model of labels, which predicts no value."""
+    return _load_checked(model, params, reporter).of_transactions(
+        " and predicts no value: name one trained on transactions, as in --model models:/guanxi@champion"
+    )
+
+
 def _check_data_rules(loaded: LoadedModel, params: Params) -> None:
     """Refuse data rules other than the model's, since its features would not be comparable."""
     for name, trained in loaded.data_rules.items():

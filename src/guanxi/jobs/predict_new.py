@@ -22,7 +22,7 @@ from guanxi.jobs._parts import PartFolder, only_writer
 from guanxi.jobs._scoring import Manifest
 from guanxi.jobs.predict import _check_not_the_source, _Job
 from guanxi.jobs.reporter import Reporter
-from guanxi.params import Params, RelationsParams
+from guanxi.params import Params
 from guanxi.params.python_advice import advises_in_python
 from guanxi.pipeline.new_customers import new_customer_values
 from guanxi.registry.loaded_model import LoadedTransactionModel
@@ -117,8 +117,7 @@ def _values(log: TransactionLog, loaded: LoadedTransactionModel, job: _Job) -> p
     if customers.empty:
         raise HistoryError(f"{log.source}: nobody had bought by {as_of}, the data begins on {log.first_day}")
     if job.params.relations.customers.source is not None:
-        only = RelationsParams(customers=job.params.relations.customers)
-        relations = read_relations(job.params.model_copy(update={"relations": only}), log)
+        relations = read_relations(job.params, log, only=["customers"])
         for warning in relations.warnings:
             job.reporter.warn(warning)
         attributes = acquisition_attributes(relations, as_of)

@@ -18,7 +18,7 @@ from guanxi.errors import DataError, GuanxiError
 from guanxi.features.customer_flows import customer_flows, monthly_spending
 from guanxi.jobs._answers import check_answer_folder, deliver
 from guanxi.jobs._opened_log import last_day_used, show_findings, source_name
-from guanxi.jobs.predict import _load_checked, _score_customers
+from guanxi.jobs.predict import _load_valuing, _score_customers
 from guanxi.jobs.reporter import Reporter
 from guanxi.params import Params, load_params, override
 from guanxi.params.python_advice import advises_in_python
@@ -102,9 +102,8 @@ def profit(
 
 def _model(uri: str | None, params: Params, reporter: Reporter) -> LoadedTransactionModel | None:
     """Load the model that was named, else the champion if it can be used."""
-    advice = " and predicts no value: name one trained on transactions, as in --model models:/guanxi@champion"
     try:
-        loaded = _load_checked(uri, params, reporter).of_transactions(advice)
+        loaded = _load_valuing(uri, params, reporter)
     except GuanxiError as error:
         if uri is not None:
             raise

@@ -27,7 +27,7 @@ from guanxi.jobs._answers import check_answer_folder, deliver
 from guanxi.jobs._opened_log import last_day_used, show_findings, source_name
 from guanxi.jobs.predict import _load_checked, _score_customers
 from guanxi.jobs.reporter import Reporter
-from guanxi.params import Params, RelationsParams, load_params
+from guanxi.params import Params, load_params
 from guanxi.params.python_advice import advises_in_python
 from guanxi.registry.other_mlflow import leave_mlflow_alone
 
@@ -112,8 +112,7 @@ def _with_log(
     reporter: Reporter,
 ) -> ProgrammeResult:
     as_of = last_day_used(log, params, reporter)
-    only = RelationsParams(investments=params.relations.investments, owners=params.relations.owners)
-    relations = read_relations(params.model_copy(update={"relations": only}), log)
+    relations = read_relations(params, log, only=["investments", "owners"])
     for warning in relations.warnings:
         reporter.warn(warning)
     investments, earned = relations.table("investments"), None

@@ -18,9 +18,9 @@ from guanxi.features.relations.customer_totals import totals_at
 from guanxi.features.rhythm import rhythm_at
 from guanxi.jobs._answers import check_answer_folder, deliver
 from guanxi.jobs._opened_log import last_day_used, show_findings, source_name
-from guanxi.jobs.predict import _load_checked, _score_customers
+from guanxi.jobs.predict import _load_valuing, _score_customers
 from guanxi.jobs.reporter import Reporter
-from guanxi.params import Params, RelationsParams, load_params, override
+from guanxi.params import Params, load_params, override
 from guanxi.params.python_advice import advises_in_python
 from guanxi.pipeline.new_customers import new_customer_values
 from guanxi.registry.loaded_model import LoadedTransactionModel
@@ -79,9 +79,7 @@ def scenario(
     folder = None if output is None else Path(output)
     if folder is not None:
         check_answer_folder(folder, "scenario", TABLES)
-    loaded = _load_checked(model, settings, teller).of_transactions(
-        " and predicts no value: name one trained on transactions, as in --model models:/guanxi@champion"
-    )
+    loaded = _load_valuing(model, settings, teller)
     for warning in loaded.warnings:
         teller.warn(warning)
     with teller.step(f"read {name}"):
@@ -141,8 +139,7 @@ def _with_segments(
             rfm_cells(predictions.merge(revenue, "left", "customer_id")), "left", "customer_id"
         )
     if wanted - {*table.columns} and params.relations.customers.source is not None:
-        only = RelationsParams(customers=params.relations.customers)
-        known = relation_features(read_relations(params.model_copy(update={"relations": only}), log), day)
+        known = relation_features(read_relations(params, log, only=["customers"]), day)
         new = ["customer_id", *known.columns.difference(table.columns)]
         table = table.merge(known[new], "left", "customer_id")
     return table

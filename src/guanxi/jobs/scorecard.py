@@ -12,7 +12,7 @@ from guanxi.data.sources.source import Source
 from guanxi.data.transactions import TransactionLog, read_transactions
 from guanxi.jobs._opened_log import show_findings, source_name
 from guanxi.jobs._parts import only_writer
-from guanxi.jobs.predict import _load_checked, _score_customers
+from guanxi.jobs.predict import _load_valuing, _score_customers
 from guanxi.jobs.reporter import Reporter
 from guanxi.params import Params
 from guanxi.registry.job_log import log_result
@@ -62,9 +62,7 @@ def scorecard(
     """
     check_folder(folder)
     check_parameters(params)
-    loaded = _load_checked(model, params, reporter).of_transactions(
-        " and predicts no value: name one trained on transactions, as in --model models:/guanxi@champion"
-    )
+    loaded = _load_valuing(model, params, reporter)
     name = source_name(source)
     with reporter.step(f"read {name} and the relation tables"):
         log = read_transactions(source, params.data)

@@ -73,6 +73,17 @@ def _legend(axes: Axes, location: Literal["upper left", "lower right"]) -> None:
     axes.legend(loc=location, frameon=False, labelcolor=INK, prop={"family": list(_fonts()), "size": 10})
 
 
+def legend_outside(axes: Axes, columns: int) -> None:
+    """Name the series above the axes, where they cover nothing."""
+    figure = axes.get_figure()
+    assert figure is not None  # every canvas has one
+    marks, names = axes.get_legend_handles_labels()
+    fonts = {"family": list(axes.xaxis.label.get_fontfamily()), "size": 9.5}
+    figure.legend(
+        marks, names, loc="outside upper left", frameon=False, labelcolor=INK, prop=fonts, ncols=columns
+    )
+
+
 def note(axes: Axes, text: str, at: tuple[float, float], offset: tuple[float, float]) -> None:
     """Annotate a data point, with the text `offset` points away."""
     axes.annotate(

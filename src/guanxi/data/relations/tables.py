@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -53,6 +53,7 @@ def read_relations(
     log: TransactionLog | None = None,
     *,
     tables: Mapping[str, Source] | None = None,
+    only: Collection[str] = tuple(RELATION_COLUMNS),
 ) -> Relations:
     """Read the relation tables given by the parameters.
 
@@ -64,6 +65,8 @@ def read_relations(
         The transactions, whose engine and type of identifier are used. Without it identifiers become text.
     tables : mapping of str to source, optional
         Sources by relation that replace those of the parameters.
+    only : collection of str
+        The relations that are read; default: all.
 
     Raises
     ------
@@ -92,7 +95,7 @@ def read_relations(
     connection = log.connection if log else _connect(params.data.timezone)
     lines, warnings = {}, []
     try:
-        for name in RELATION_COLUMNS:
+        for name in (each for each in RELATION_COLUMNS if each in only):
             given: RelationParams = getattr(params.relations, name)
             source = (tables or {}).get(name, given.source)
             if source is not None:

@@ -13,7 +13,6 @@ from guanxi.report.words import words
 
 if TYPE_CHECKING:
     import pandas as pd
-    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
     from guanxi.served.texts import Language
@@ -67,17 +66,6 @@ def effects_picture(
     style.data_labels(axes, [named[name] for name in shown])
     axes.grid(axis="y", visible=False)
     if len(arms) > 1:
-        _legend(axes)
+        style.legend_outside(axes, columns=3)
     drawing.figure.set_size_inches(7.2, 1.5 + max(len(shown) * (0.35 + 0.2 * len(arms)), 1.6))
     return drawing.figure
-
-
-def _legend(axes: Axes) -> None:
-    """Name the arms above the axes, where they cover nothing."""
-    figure = axes.get_figure()
-    assert figure is not None  # every canvas has one
-    marks, names = axes.get_legend_handles_labels()
-    fonts = {"family": list(axes.xaxis.label.get_fontfamily()), "size": 9.5}
-    figure.legend(
-        marks, names, loc="outside upper left", frameon=False, labelcolor=style.INK, prop=fonts, ncols=3
-    )

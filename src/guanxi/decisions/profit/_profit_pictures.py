@@ -82,7 +82,7 @@ def acquisition(costs: pd.DataFrame, language: Language = "en") -> Figure:
     thin_labels(axes)
     axes.set_ylim(bottom=0)
     money_scale(axes.yaxis)
-    legend(axes)
+    style.legend_outside(axes, columns=2)
     return drawing.figure
 
 
@@ -117,14 +117,3 @@ def thin_labels(axes: Axes, most: int = 7) -> None:
     step = max(1, -(-len(ticks) // most))
     axes.set_xticks(ticks[::step], names[::step])
     axes.tick_params(axis="x", labelsize=8.5)
-
-
-def legend(axes: Axes) -> None:
-    """Name the series above the axes, where they cover nothing."""
-    figure = axes.get_figure()
-    assert figure is not None  # every canvas has one
-    marks, names = axes.get_legend_handles_labels()
-    fonts = {"family": list(axes.xaxis.label.get_fontfamily()), "size": 9.5}
-    figure.legend(
-        marks, names, loc="outside upper left", frameon=False, labelcolor=style.INK, prop=fonts, ncols=2
-    )

@@ -10,7 +10,6 @@ from guanxi.served.texts import Language, texts
 
 if TYPE_CHECKING:
     import pandas as pd
-    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 
@@ -46,7 +45,7 @@ def qini_picture(curve: pd.DataFrame, language: Language) -> Figure:
     )
     axes.axhline(0.0, color=style.MUTED, linewidth=0.8)
     axes.set_xlim(0.0, 100.0)
-    _legend(axes)
+    style.legend_outside(axes, columns=3)
     return drawing.figure
 
 
@@ -73,16 +72,5 @@ def deciles_picture(deciles: pd.DataFrame, language: Language) -> Figure:
     )  # fmt: skip
     axes.axhline(0.0, color=style.MUTED, linewidth=1.2)
     axes.set_xticks(list(deciles["decile"]))
-    _legend(axes)
+    style.legend_outside(axes, columns=3)
     return drawing.figure
-
-
-def _legend(axes: Axes) -> None:
-    """Name the lines above the axes, where they cover nothing."""
-    figure = axes.get_figure()
-    assert figure is not None  # every canvas has one
-    marks, names = axes.get_legend_handles_labels()
-    fonts = {"family": list(axes.xaxis.label.get_fontfamily()), "size": 9.5}
-    figure.legend(
-        marks, names, loc="outside upper left", frameon=False, labelcolor=style.INK, prop=fonts, ncols=3
-    )
