@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
 
 import pandas as pd
 
-from guanxi.data.relations.tables import read_relations
+from guanxi.data.relations.tables import Relations, read_relations
 from guanxi.data.sources.source import Source
 from guanxi.data.transactions import TransactionLog, read_transactions
 from guanxi.decisions import loyalty
@@ -141,14 +143,26 @@ def _answer(
             predictions = _score_customers(log, loaded, day, horizon_days, 0)
     with (
         reporter.step("add up profit and loss"),
-        customer_flows(log, relations, day, params.clv.margin) as flows,
+        _profit_inputs(log, relations, predictions, day, params) as inputs,
     ):
-        spending = monthly_spending(relations, day)
-        has_margins = "margin" in log.events.columns
-        refused = sum(lines for rule, lines in log.rejected_by_rule.items() if rule.startswith("refund_"))
-        answer = answer_profit(ProfitInputs(flows, spending, predictions, has_margins, refused, params))
+        answer = answer_profit(inputs)
     points = relations.table("points")
     if points is None:
         return answer
     with reporter.step("follow the points of the loyalty programme"):
         return loyalty.add_loyalty(answer, log, points.execute(), params, day)
+
+
+@contextmanager
+def _profit_inputs(
+    log: TransactionLog,
+    relations: Relations,
+    predictions: pd.DataFrame | None,
+    day: date,
+    params: Params,
+) -> Iterator[ProfitInputs]:
+    """Collect what the profit is computed from, in tables of the engine that are dropped at the end."""
+    with customer_flows(log, relations, day, params.clv.margin) as flows:
+        refused = sum(lines for rule, lines in log.rejected_by_rule.items() if rule.startswith("refund_"))
+        spending, has_margins = monthly_spending(relations, day), "margin" in log.events.columns
+        yield ProfitInputs(flows, spending, predictions, has_margins, refused, params)

@@ -15,6 +15,8 @@ from guanxi.report import style
 from guanxi.served.texts import number, percent
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from matplotlib.figure import Figure
 
     from guanxi.served.texts import Language
@@ -63,9 +65,13 @@ def _classes(part: pd.DataFrame, measure: str) -> list[str]:
     ]
 
 
-def bridge(changes: pd.DataFrame, language: Language = "en") -> Figure:
+def bridge(
+    changes: pd.DataFrame,
+    language: Language = "en",
+    texts: Callable[[Language], dict[str, str]] = profit_words,
+) -> Figure:
     """Plot the way from the profit of one period to that of the next, by group of customers."""
-    drawing = style.canvas("bridge", language, profit_words)
+    drawing = style.canvas("bridge", language, texts)
     if changes.empty:
         return style.nothing(drawing)
     axes, text = drawing.axes, drawing.words
