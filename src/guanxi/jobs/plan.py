@@ -79,8 +79,6 @@ def plan(
     named = [each.action for each in settings.plan.actions]
     check_plan(settings.plan, named if campaign is not None else ())
     loaded = _load_valuing(model, settings, teller)
-    for warning in loaded.warnings:
-        teller.warn(warning)
     with teller.step(f"read {name}"):
         log = read_transactions(source, settings.data)
     try:

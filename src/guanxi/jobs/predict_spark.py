@@ -138,6 +138,4 @@ def _load(model: str | None, params: Params, reporter: Reporter) -> LoadedTransa
     advice = ", one row per customer: leave --engine out, one machine is enough"
     loaded = _load_checked(model, params, reporter).of_transactions(advice)
     reporter.say(f"   version {loaded.version}, trained on {loaded.source}")
-    for warning in loaded.warnings:
-        reporter.warn(warning)
     return loaded

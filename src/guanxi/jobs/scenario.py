@@ -80,8 +80,6 @@ def scenario(
     if folder is not None:
         check_answer_folder(folder, "scenario", TABLES)
     loaded = _load_valuing(model, settings, teller)
-    for warning in loaded.warnings:
-        teller.warn(warning)
     with teller.step(f"read {name}"):
         log = read_transactions(source, settings.data)
     try:
