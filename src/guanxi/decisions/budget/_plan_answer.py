@@ -87,10 +87,9 @@ def _top_shown(plan: Plan, t: Mapping[str, str]) -> list[ShownTable]:
     if treated.empty:
         return []
     table = treated.iloc[falling(treated["expected_gain"])[:_TOP]]
-    table = table.rename(columns={"gain_lower": "lower", "gain_upper": "upper"})
+    table = table.rename(columns={"expected_gain": "gain", "cost": "spend"})
     table = table.assign(customer_id=table["customer_id"].astype(str))
-    columns = ["customer_id", "action", "expected_gain", "reason"]
-    return [ShownTable(t["top"], table, _headings(columns, t), interval="expected_gain")]
+    return [ShownTable(t["top"], table, _headings(["customer_id", "action", "spend", "gain"], t))]
 
 
 def _metrics(plan: Plan) -> dict[str, float | None]:

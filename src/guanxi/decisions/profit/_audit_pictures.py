@@ -93,7 +93,11 @@ def bridge(
     axes.set_xticks(range(len(names)), names, fontfamily=axes.xaxis.label.get_fontfamily())
     axes.axhline(0, color=style.MUTED, linewidth=0.8)
     axes.grid(visible=False, axis="x")
+    # Without the sticky ends of the bars there is room for the numbers above them.
+    axes.use_sticky_edges = False
     axes.margins(y=0.12)
+    if min(before, after, levels.min()) >= 0:
+        axes.set_ylim(bottom=0)
     money_scale(axes.yaxis)
     return drawing.figure
 
