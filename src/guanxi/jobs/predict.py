@@ -66,6 +66,8 @@ def predict(
         Default: the last day of the data; no later row is read.
     horizon_days, drivers : int, optional
         Default: as the model was trained.
+    reporter : Reporter, optional
+        Told of progress and warnings; default: warnings only, as ``UserWarning``.
 
     Returns
     -------

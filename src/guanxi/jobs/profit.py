@@ -56,10 +56,8 @@ def profit(
         Folder for the tables and the page ``profit.html``; without it nothing is written or logged.
     model : str, optional
         MLflow address of the model that values the customers; default: the champion, if there is one.
-    params : Params, optional
-        Default: ``params.yaml`` in the working folder, if any.
-    as_of : date or str, optional
-        Default: the last day of the data; no later row is used.
+    params, as_of : optional
+        As in :func:`guanxi.predict`.
     horizon_days : int, optional
         Days over which customers are valued; default: as the model was trained.
 

@@ -53,11 +53,8 @@ def scenario(
     model : str, optional
         MLflow address of the model that values the customers; default: the champion. Horizon, margin and
         discount rate are as it was trained.
-    params : Params, optional
-        Default: ``params.yaml`` in the working folder, if any.
-    as_of : date or str, optional
-        Default: the last day of the data; no later row is used.
-    reporter : Reporter, optional
+    params, as_of, reporter : optional
+        As in :func:`guanxi.predict`.
 
     Returns
     -------
