@@ -216,21 +216,22 @@ def test_contracts_without_a_gap_are_as_one(lengths: list[int], running: bool) -
         log.close()
 
 
+@pytest.fixture(scope="module")
+def told() -> Any:
+    """Subscribers of known truth."""
+    effects = SubscriptionEffects({"size": 0.5}, months={1: 0.8}, price=2.0, changes=0.1, change_spread=0.2)
+    return simulate_subscriptions(
+        {"gamma": 1.0, "delta": 9.0, "c": 1.0}, n=4000, periods=18, seed=3, cohorts=12, effects=effects
+    )
+
+
+@pytest.fixture(scope="module")
+def log(told: Any) -> Any:
+    return read_contracts(told.contracts, customers=told.customers.drop(columns="theta"))
+
+
 class TestSimulated:
     """Subscribers of known truth."""
-
-    @pytest.fixture(scope="class")
-    def told(self) -> Any:
-        effects = SubscriptionEffects(
-            {"size": 0.5}, months={1: 0.8}, price=2.0, changes=0.1, change_spread=0.2
-        )
-        return simulate_subscriptions(
-            {"gamma": 1.0, "delta": 9.0, "c": 1.0}, n=4000, periods=18, seed=3, cohorts=12, effects=effects
-        )
-
-    @pytest.fixture(scope="class")
-    def log(self, told: Any) -> Any:
-        return read_contracts(told.contracts, customers=told.customers.drop(columns="theta"))
 
     def test_renewals_and_next_opportunities_are_the_true_ones(self, told: Any, log: Any) -> None:
         features = contract_features(log, told.as_of)

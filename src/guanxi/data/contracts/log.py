@@ -149,8 +149,8 @@ class _Reader:
         self.form = _contract_columns.form_of(source, params.data)
         if params.contracts.observed == "last_period" and self.form != "customers":
             raise ParamsError(
-                f"contracts.observed=last_period is for a file of customers, but {source.name} has {self.form}: "
-                "set history, or the day from which on customers who left are in the data"
+                f"contracts.observed=last_period is for a file of customers, but {source.name} has "
+                f"{self.form}: set history, or the day from which on customers who left are in the data"
             )
         self.data, found = _contract_columns.resolve_formats(self.form, source, params.data)
         self.source = replace(source, findings=(*source.findings, *found))
