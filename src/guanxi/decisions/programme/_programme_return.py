@@ -162,7 +162,7 @@ def _spent(investments: pd.DataFrame, as_of: date) -> pd.DataFrame:
     if missing:
         raise DataError(f"the investments have no column {missing[0]!r}: {advice}")
     amounts = pd.to_numeric(investments["amount"], errors="coerce").astype("float64")
-    days = pd.to_datetime(investments["date"], errors="coerce").dt.normalize()
+    days = pd.to_datetime(investments["date"], errors="coerce", format="ISO8601").dt.normalize()
     wrong = ~(amounts.between(0, _LARGEST) & days.notna() & investments["phase"].isin(PHASES))
     if wrong.any():
         phase, day, amount = investments.loc[wrong, ["phase", "date", "amount"]].iloc[0]
