@@ -3,6 +3,7 @@
 from guanxi.params._campaign import CAMPAIGN_COLUMNS, CampaignParams
 from guanxi.params._data import (
     OPTIONAL_COLUMNS,
+    OTHER_COLUMNS,
     RELATION_COLUMNS,
     REQUIRED_COLUMNS,
     DataParams,
@@ -27,11 +28,13 @@ from guanxi.params._reading import load_params, override, parse_columns
 from guanxi.params._relationship_programme import CampaignEffectsParams, ProgrammeParams
 from guanxi.params._run import Params
 from guanxi.params._scenario import ScenarioCase, ScenarioChange, ScenarioParams
+from guanxi.params._voice import VoiceParams
 from guanxi.params.scorecard import PlaybookRule, ScorecardParams
 
 __all__ = [
     "CAMPAIGN_COLUMNS",
     "OPTIONAL_COLUMNS",
+    "OTHER_COLUMNS",
     "RELATION_COLUMNS",
     "REQUIRED_COLUMNS",
     "CampaignEffectsParams",
@@ -62,6 +65,7 @@ __all__ = [
     "ScenarioParams",
     "ScorecardParams",
     "TuningParams",
+    "VoiceParams",
     "load_params",
     "override",
     "parse_columns",
