@@ -137,8 +137,8 @@ def _on_one_scale(
         question = str(off.any().idxmax())
         first = answers[question][off[question]].iloc[0]
         raise DataError(
-            f"relations.questionnaires: {question} has the answer {first:g}, off the scale from {low:g} to {high:g}: correct scorecard.voice.scale or name the questions in "
-            "scorecard.voice.constructs"
+            f"relations.questionnaires: {question} has the answer {first:g}, off the scale from {low:g} to "
+            f"{high:g}: correct scorecard.voice.scale or name the questions in scorecard.voice.constructs"
         )
     if not low < high:
         raise DataError("relations.questionnaires: all answers are equal: nothing can be learnt from them")

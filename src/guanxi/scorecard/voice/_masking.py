@@ -49,6 +49,7 @@ _NAMES = (
         ),
         r"\1[name]",
     ),
+    (re.compile(r"(\b(?:(?:mr|mrs|dr|prof)\.?|my name is) +)[^\W\d_][\w'’-]+", re.IGNORECASE), r"\1[name]"),
     # Chinese: introduced, or a surname before a form of address.
     (
         re.compile(

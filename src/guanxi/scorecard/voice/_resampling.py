@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 Floats = NDArray[np.float64]
 LEVEL = 0.9
 _MOST_BLOCKS = 2_000
+_CHUNK = 50_000  # rows whose products are in memory at once
 
 
 def correlation_draws(values: ArrayLike, customers: ArrayLike, draws: int, seed: int) -> Floats:
@@ -45,9 +46,11 @@ def correlation_draws(values: ArrayLike, customers: ArrayLike, draws: int, seed:
     if people > _MOST_BLOCKS:
         codes = generator.permutation(np.arange(people) % _MOST_BLOCKS)[codes]
     blocks = int(codes.max()) + 1
-    products = (rows[:, :, None] * rows[:, None, :]).reshape(len(rows), -1)
-    moments = np.zeros((blocks, products.shape[1]))
-    np.add.at(moments, codes, products)
+    moments = np.zeros((blocks, rows.shape[1] ** 2))
+    for first in range(0, len(rows), _CHUNK):
+        part = rows[first : first + _CHUNK]
+        products = (part[:, :, None] * part[:, None, :]).reshape(len(part), -1)
+        np.add.at(moments, codes[first : first + _CHUNK], products)
     counts = np.ones((draws + 1, blocks))
     for draw in range(1, draws + 1):
         counts[draw] = np.bincount(generator.integers(blocks, size=blocks), minlength=blocks)

@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 
 from guanxi.errors import DataError
-from guanxi.scorecard.voice._comparisons import change_of_share, compare_means, share_of
+from guanxi.scorecard.voice._comparisons import change_of_share, clear, compare_means, share_of
+from guanxi.scorecard.voice._languages import tokens
 from guanxi.scorecard.voice._topics import FEWEST_TEXTS, Topics, find_topics
 from guanxi.served.ordering import falling
 
@@ -31,7 +32,8 @@ class TopicSummary:
         with limits; ``change`` of that share between the earlier and the later half of the time, with limits,
         and ``trend``; ``satisfaction`` (0 to 1) of the comments on it and its difference from the others;
         ``churn`` (predicted probability) of those who raised it and its difference from the other commenters,
-        with limits; ``value_at_risk``, their sum.
+        with limits; ``value_at_risk``, their sum. ``…_p`` is the p value of a change or difference,
+        ``…_clear`` and ``trend`` whether it is beyond chance at 10 % for all topics together (Holm 1979).
     examples : pandas.DataFrame
         ``language, topic, source, example``, masked.
     periods : pandas.DataFrame
@@ -89,9 +91,8 @@ def summarise_topics(
         ]
         periods.append(_by_quarter(name, titles, found, said))
         languages.append(_language(name, found, said))
-    table = pd.DataFrame(rows)
     return TopicSummary(
-        table.iloc[falling(table["customers"])].reset_index(drop=True) if len(table) else table,
+        _ordered(pd.DataFrame(rows)),
         pd.DataFrame(examples),
         pd.concat(periods, ignore_index=True) if periods else pd.DataFrame(),
         pd.DataFrame(languages),
@@ -99,6 +100,19 @@ def summarise_topics(
         int(statements["customer_id"].nunique()),
         (*notes, *_doubts(languages, statements)),
     )
+
+
+def _ordered(table: pd.DataFrame) -> pd.DataFrame:
+    """Sort topics by customers, and judge their differences together: one of many looks clear by chance."""
+    if table.empty:
+        return table
+    beyond = clear(table["change_p"])
+    direction = np.where(table["change"] > 0, "rising", "falling")
+    table["trend"] = np.where(table["change"].isna(), "unknown", np.where(beyond, direction, "steady"))
+    table = table.assign(
+        satisfaction_clear=clear(table["satisfaction_p"]), churn_clear=clear(table["churn_p"])
+    )
+    return table.iloc[falling(table["customers"])].reset_index(drop=True)
 
 
 def _sampled(said: pd.DataFrame, seed: int) -> pd.DataFrame:
@@ -153,7 +167,7 @@ def _row(
 
 def _change(raised: pd.Series[bool], said: pd.DataFrame) -> dict[str, Any]:
     days = said["day"].dropna()
-    if days.nunique() < 2:
+    if len(days) < 2 or days.min() == days.max():
         return change_of_share((0, 0), (0, 0))
     middle = days.min() + (days.max() - days.min()) / 2
     halves = []
@@ -175,9 +189,10 @@ def _examples(
         person, text = said["customer_id"].iloc[place], said["text"].iloc[place]
         if not found.raised[place, topic] or len(chosen) == _EXAMPLES:
             break
-        if person in seen or text in seen:
+        gist = frozenset(tokens(text, language))
+        if person in seen or gist in seen:
             continue
-        seen |= {person, text}
+        seen |= {person, gist}
         chosen.append(
             {
                 "language": language,

@@ -14,7 +14,7 @@ from guanxi.scorecard.voice._response_styles import ResponseStyles
 from guanxi.scorecard.voice._topic_outcomes import TopicSummary
 from guanxi.scorecard.voice._voice import Voice
 from guanxi.scorecard.voice._voice_tables import shown_tables
-from guanxi.scorecard.voice._voice_words import chapter_words, construct_name, picture_words
+from guanxi.scorecard.voice._voice_words import chapter_words, construct_name, culture_name, picture_words
 from guanxi.served.ordering import first_highest, first_lowest
 from guanxi.served.texts import Language, number, percent
 
@@ -73,15 +73,16 @@ def _on_comments(voice: Voice, language: Language) -> list[str]:
     t, told = chapter_words(language), []
     if voice.topics and len(voice.topics.table):
         topics = voice.topics.table
-        most = "; ".join(
-            f"{row['topic']} ({percent(row['share'])})" for row in topics.head(_NAMED).to_dict("records")
+        most = t["between"].join(
+            t["with_share"].format(topic=row["topic"], share=percent(row["share"]))
+            for row in topics.head(_NAMED).to_dict("records")
         )
         people, comments = number(voice.topics.customers), number(voice.topics.statements)
         told.append(t["found_topics"].format(customers=people, statements=comments, topics=most))
         told += _clearest(topics, "churn", language) + _clearest(topics, "satisfaction", language)
         rising = topics.loc[topics["trend"] == "rising", "topic"].head(_NAMED)
         if len(rising):
-            told.append(t["found_rising"].format(topics="; ".join(rising)))
+            told.append(t["found_rising"].format(topics=t["between"].join(rising)))
     if len(voice.reasons):
         first, people = voice.reasons.iloc[0], number(voice.reasons["customers"].sum())
         valued = pd.notna(first["value_share"])
@@ -92,14 +93,14 @@ def _on_comments(voice: Voice, language: Language) -> list[str]:
 
 
 def _clearest(topics: pd.DataFrame, what: str, language: Language) -> list[str]:
-    """Name the topic with the clearest bad difference, if its interval excludes 0."""
+    """Name the topic with the largest bad difference beyond chance, if there is one."""
     worse, key = (1.0, "found_churn") if what == "churn" else (-1.0, "found_dissatisfied")
     columns = [f"{what}_difference", f"{what}_difference_lower", f"{what}_difference_upper"]
     differences = worse * topics[columns]
-    least = differences[columns[1:]].min(axis=1, skipna=False)
-    if not (least > 0).any():
+    bad = differences[columns[0]].where(topics[f"{what}_clear"] & (differences[columns[0]] > 0))
+    if bad.isna().all():
         return []
-    place = first_highest(least.fillna(-1.0))
+    place = first_highest(bad.fillna(0.0))
     row = differences.iloc[place]
     ends = sorted(row[columns[1:]])
     shown = {"difference": row[columns[0]], "lower": ends[0], "upper": ends[1]}
@@ -135,24 +136,35 @@ def _on_answers(voice: Voice, language: Language) -> list[str]:
                 t["found_gap"].format(dimension=construct_name(worst["dimension"], language), **texts)
             )
     if voice.paths:
-        paths = voice.paths.paths
-        row = paths.iloc[first_highest(paths["coefficient"].abs())]
-        told.append(
-            t["found_path"].format(
-                source=construct_name(row["source"], language),
-                target=construct_name(row["target"], language),
-                coefficient=number(row["coefficient"], 2),
-            )
-        )
+        told += _on_paths(voice.paths.paths, voice.answers.outcome if voice.answers else "", language)
     if voice.styles and voice.answers:
         told += _on_styles(voice.styles, voice.answers.culture_name, language)
+    return told
+
+
+def _on_paths(paths: pd.DataFrame, outcome: str, language: Language) -> list[str]:
+    """Name what the outcome, and the last consequence, follow from most."""
+    told = []
+    last = str(paths["target"].iloc[-1])
+    for target in dict.fromkeys((outcome, last)):
+        towards = paths[paths["target"] == target]
+        if len(towards):
+            row = towards.iloc[first_highest(towards["total"].abs())]
+            name = construct_name(target, language)
+            told.append(
+                chapter_words(language)["found_path"].format(
+                    target=name[:1].upper() + name[1:],
+                    source=construct_name(row["source"], language),
+                    total=number(row["total"], 2),
+                )
+            )
     return told
 
 
 def _on_styles(styles: ResponseStyles, culture: str, language: Language) -> list[str]:
     """Whether scores are comparable; and the group whose use of the ends differs most, if it does by much."""
     t = chapter_words(language)
-    told = [t[f"found_comparable_{styles.verdict}"].format(culture=culture)]
+    told = [t[f"found_comparable_{styles.verdict}"].format(culture=culture_name(culture, language))]
     table = styles.styles
     clear = (table["extreme_difference_lower"] > 0) | (table["extreme_difference_upper"] < 0)
     large = table["extreme_difference"].where(clear & (table["extreme_difference"].abs() >= _LARGE_STYLE))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from guanxi.report.style import GRID, INK, MUTED, RUST, TEAL, canvas, data_labels, drawable
+from guanxi.report.style import GRID, INK, MUTED, RUST, TEAL, Canvas, canvas, data_labels, drawable
 from guanxi.scorecard.voice._voice_words import construct_name, picture_words
 from guanxi.served.texts import Language, number
 
@@ -19,12 +19,13 @@ if TYPE_CHECKING:
 
 _MOST_BARS = 10
 _PALE = "#7fb5ae"
+_FORMAT = 6.2 / 4.1  # width to height of a picture
 
 
 def draw_topics(table: pd.DataFrame, language: Language) -> Figure:
     """Plot the share of customers by topic; darker where the predicted churn is clearly higher."""
     shown = table.head(_MOST_BARS)
-    higher = shown["churn_difference_lower"].to_numpy(dtype=np.float64, na_value=np.nan) > 0
+    higher = shown["churn_clear"] & (shown["churn_difference"] > 0)
     colours = np.where(higher, RUST, _PALE).tolist()
     return _bars("voice_topics", shown["topic"], shown, "share", colours, language)
 
@@ -69,7 +70,7 @@ def draw_map(table: pd.DataFrame, language: Language) -> Figure:
     fonts = axes.xaxis.label.get_fontfamily()
     for name, at, height in zip(table["driver"], x, y, strict=True):
         axes.annotate(
-            drawable(construct_name(name, language)),
+            drawable(construct_name(name, _drawn_in(drawing))),
             (at, height),
             xytext=(7, 6),
             textcoords="offset points",
@@ -89,11 +90,14 @@ def draw_paths(paths: pd.DataFrame, language: Language) -> Figure:
     axes = drawing.axes
     places = _places(paths)
     fonts = axes.xaxis.label.get_fontfamily()
+    columns = [x for x, _ in places.values()]
+    across, up = max(columns) - min(columns) + 1.2, 2 * (max(y for _, y in places.values()) + 1.6)
+    axes.set(xlim=(min(columns) - 0.6, max(columns) + 0.6), ylim=(-up / 2, up / 2))
     for row in paths.to_dict("records"):
-        _arrow(axes, places[row["source"]], places[row["target"]], row, fonts)
+        _arrow(axes, places[row["source"]], places[row["target"]], row, fonts, _FORMAT * up / across)
     box = {"boxstyle": "round,pad=0.45", "facecolor": "white", "edgecolor": TEAL, "linewidth": 1.4}
     for name, (x, y) in places.items():
-        label = drawable(construct_name(name, language))
+        label = drawable(construct_name(name, _drawn_in(drawing)))
         axes.text(
             x,
             y,
@@ -106,14 +110,16 @@ def draw_paths(paths: pd.DataFrame, language: Language) -> Figure:
             fontfamily=fonts,
             zorder=4,
         ).set_parse_math(False)
-    columns = [x for x, _ in places.values()]
-    rows = [y for _, y in places.values()]
-    axes.set(xlim=(min(columns) - 0.6, max(columns) + 0.6), ylim=(min(rows) - 0.75, max(rows) + 0.75))
     axes.set(xticks=[], yticks=[])
     axes.set_ylabel("")
     axes.spines[["left", "bottom"]].set_visible(False)
     axes.grid(visible=False)
     return drawing.figure
+
+
+def _drawn_in(drawing: Canvas) -> Language:
+    """Language of a picture: English where no Chinese font is installed."""
+    return "zh" if drawing.words["x_voice_paths"] == picture_words("zh")["x_voice_paths"] else "en"
 
 
 def _places(paths: pd.DataFrame) -> dict[str, tuple[float, float]]:
@@ -138,9 +144,16 @@ def _arrow(
     end: tuple[float, float],
     row: Mapping[Hashable, Any],
     fonts: Sequence[str],
+    steepness: float,
 ) -> None:
+    """Draw an arrow; one along a row, past other constructs, bends away from the middle.
+
+    ``steepness`` is how many units of the y axis are as long as one of the x axis.
+    """
     unclear = row["coefficient_lower"] <= 0 <= row["coefficient_upper"]
     size = abs(row["coefficient"])
+    along = start[1] == end[1] and end[0] - start[0] > 1
+    bend = -0.22 * np.sign(start[1]) if along else 0.0
     colour = MUTED if unclear else TEAL if row["coefficient"] > 0 else RUST
     axes.annotate(
         "",
@@ -154,9 +167,11 @@ def _arrow(
             "shrinkA": 24,
             "shrinkB": 26,
             "alpha": 0.85,
+            "connectionstyle": f"arc3,rad={bend}",
         },
     )
     x, y = (0.56 * a + 0.44 * b for a, b in zip(start, end, strict=True))
+    y -= 0.5 * bend * (end[0] - start[0]) * steepness
     axes.text(
         x,
         y,

@@ -10,7 +10,7 @@ import pandas as pd
 from guanxi.report.chapters import ShownTable
 from guanxi.scorecard.voice._response_styles import STYLES
 from guanxi.scorecard.voice._voice import Voice
-from guanxi.scorecard.voice._voice_words import chapter_words, construct_name
+from guanxi.scorecard.voice._voice_words import chapter_words, construct_name, culture_name
 from guanxi.served.texts import Language, number
 
 _SHARES = (
@@ -35,8 +35,11 @@ def _of_comments(voice: Voice, language: Language) -> list[ShownTable]:
         "satisfaction_difference",
                    "churn_difference", "value_at_risk")  # fmt: skip
         shown.append(_table("topics", named, columns, language, note))
-        examples = _in_words(voice.topics.examples, language)
-        shown.append(_table("examples", examples, ("topic", "example", "source"), language))
+        first = voice.topics.examples.drop_duplicates(["language", "topic"])
+        examples = first.set_index(["language", "topic"]).reindex(
+            pd.MultiIndex.from_frame(voice.topics.table[["language", "topic"]])
+        )
+        shown.append(_table("examples", examples.reset_index(), ("topic", "example"), language))
     if len(voice.reasons):
         columns = ("reason", "category", "customers", "share", "value_at_risk", "value_share")
         shown.append(_table("reasons", voice.reasons, columns, language))
@@ -85,7 +88,7 @@ def _of_styles(voice: Voice, language: Language) -> list[ShownTable]:
         for end in ("lower", "upper")
     }
     table = styles.styles.assign(**limits)
-    title = t["styles_title"].format(culture=voice.answers.culture_name)
+    title = t["styles_title"].format(culture=culture_name(voice.answers.culture_name, language))
     shown = [_table("styles", table, ("group", "customers", *STYLES), language, title=title)]
     if len(styles.invariance):
         note = t["invariance_note"].format(groups=", ".join(styles.groups))
@@ -125,7 +128,7 @@ def _table(
 def _in_words(table: pd.DataFrame, language: Language) -> pd.DataFrame:
     """Put our own terms into the language."""
     t = chapter_words(language)
-    kinds = {"language": "languages", "trend": "trends", "quadrant": "quadrants", "source": "sources"}
+    kinds = {"language": "languages", "trend": "trends", "quadrant": "quadrants"}
     named: dict[str, Any] = {
         column: [t[kind][each] for each in table[column]] for column, kind in kinds.items() if column in table
     }

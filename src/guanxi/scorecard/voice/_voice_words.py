@@ -23,3 +23,9 @@ def construct_name(name: object, language: Language) -> str:
     """Name a construct of the ECSI model or a dimension of SERVQUAL; others keep their names."""
     known: dict[str, str] = chapter_words(language)["constructs"]
     return known.get(str(name)) or str(name).replace("_", " ")
+
+
+def culture_name(name: str, language: Language) -> str:
+    """Name the attribute whose groups are compared."""
+    known: dict[str, str] = chapter_words(language)["cultures"]
+    return known.get(name) or name.replace("_", " ")
