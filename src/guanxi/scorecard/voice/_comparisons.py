@@ -9,6 +9,8 @@ from scipy import stats
 from guanxi.scorecard.targets._estimates import share_interval
 from guanxi.scorecard.voice._resampling import LEVEL
 
+_NO_ERROR = 1e-12  # a smaller standard error is rounding: all values of both groups are equal
+
 
 def compare_means(values: pd.Series[float], inside: pd.Series[bool], name: str) -> dict[str, float]:
     """Mean inside a group, and its difference from the mean outside, with Welch's interval and p value.
@@ -24,10 +26,13 @@ def compare_means(values: pd.Series[float], inside: pd.Series[bool], name: str) 
     difference = lower = upper = p_value = np.nan
     if len(ours) > 1 and len(theirs) > 1:
         difference = float(ours.mean() - theirs.mean())
-        if np.ptp(ours) > 0 or np.ptp(theirs) > 0:
-            test = stats.ttest_ind(ours, theirs, equal_var=False)
-            interval = test.confidence_interval(LEVEL)
-            lower, upper, p_value = float(interval.low), float(interval.high), float(test.pvalue)
+        errors = np.array([ours.var() / len(ours), theirs.var() / len(theirs)])
+        error = float(np.sqrt(errors.sum()))
+        if error > _NO_ERROR * max(1.0, abs(difference)):
+            freedom = errors.sum() ** 2 / (errors**2 / [len(ours) - 1, len(theirs) - 1]).sum()
+            reach = float(stats.t.ppf(0.5 + LEVEL / 2, freedom)) * error
+            lower, upper = difference - reach, difference + reach
+            p_value = 2 * float(stats.t.sf(abs(difference) / error, freedom))
     return found | {
         f"{name}_difference": difference,
         f"{name}_difference_lower": lower,

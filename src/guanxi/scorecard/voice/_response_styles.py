@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 
 from guanxi.errors import FitError
-from guanxi.scorecard.voice._answers import Answers
 from guanxi.scorecard.voice._comparisons import compare_means
 from guanxi.scorecard.voice._factor_model import LEVELS, fit_factor_model
+from guanxi.scorecard.voice._survey_answers import Answers
 
 Verdict = Literal["means", "relations", "structure", "nothing", "unknown"]
 _FEWEST = 100  # customers of a group for a factor model; fewer are only described

@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 
 from guanxi.scorecard.targets._estimates import sample_of
-from guanxi.scorecard.voice._answers import Answers
 from guanxi.scorecard.voice._relative_importance import RelativeImportance, relative_importance
+from guanxi.scorecard.voice._survey_answers import Answers
 
 
 def satisfaction_drivers(answers: Answers, seed: int) -> RelativeImportance:

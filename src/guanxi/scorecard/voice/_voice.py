@@ -13,13 +13,13 @@ from guanxi.data.relations.tables import Relations
 from guanxi.errors import DataError, FitError
 from guanxi.features.relations.statements import ratings_until
 from guanxi.params import VoiceParams
-from guanxi.scorecard.voice._answers import Answers, collect_answers
 from guanxi.scorecard.voice._churn_reasons import churn_reasons
 from guanxi.scorecard.voice._path_model import PathModel, fit_path_model
 from guanxi.scorecard.voice._relative_importance import RelativeImportance
 from guanxi.scorecard.voice._response_styles import ResponseStyles, response_styles
 from guanxi.scorecard.voice._satisfaction_drivers import satisfaction_drivers, servqual_gaps
 from guanxi.scorecard.voice._statements import collect_statements
+from guanxi.scorecard.voice._survey_answers import Answers, collect_answers
 from guanxi.scorecard.voice._topic_outcomes import TopicSummary, summarise_topics
 
 

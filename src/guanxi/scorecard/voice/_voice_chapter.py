@@ -14,7 +14,13 @@ from guanxi.scorecard.voice._response_styles import ResponseStyles
 from guanxi.scorecard.voice._topic_outcomes import TopicSummary
 from guanxi.scorecard.voice._voice import Voice
 from guanxi.scorecard.voice._voice_tables import shown_tables
-from guanxi.scorecard.voice._voice_words import chapter_words, construct_name, culture_name, picture_words
+from guanxi.scorecard.voice._voice_words import (
+    chapter_words,
+    construct_name,
+    culture_name,
+    language_name,
+    picture_words,
+)
 from guanxi.served.ordering import first_highest, first_lowest
 from guanxi.served.texts import Language, number, percent
 
@@ -62,7 +68,7 @@ def _picture(name: str, draw: Callable[[], Figure], language: Language) -> Pictu
 def _notes(topics: TopicSummary | None, language: Language) -> list[str]:
     t, told = chapter_words(language), []
     for note in topics.notes if topics else ():
-        shown: dict[str, Any] = {"language": t["languages"][note["language"]]}
+        shown: dict[str, Any] = {"language": language_name(note["language"], language)}
         shown |= {name: number(note[name]) for name in ("count", "kept") if name in note}
         shown |= {name: number(note[name], 2) for name in ("stability",) if name in note}
         told.append(t[f"note_{note['what']}"].format(**shown))
@@ -169,7 +175,8 @@ def _on_styles(styles: ResponseStyles, culture: str, language: Language) -> list
     clear = (table["extreme_difference_lower"] > 0) | (table["extreme_difference_upper"] < 0)
     large = table["extreme_difference"].where(clear & (table["extreme_difference"].abs() >= _LARGE_STYLE))
     if large.notna().any():
-        place = first_lowest(-large.abs().fillna(0.0))
+        more = (large > 0).any()
+        place = first_highest(large.fillna(0.0)) if more else first_lowest(large.fillna(0.0))
         row = table.iloc[place]
         text = t["found_style" if row["extreme_difference"] > 0 else "found_style_less"]
         told.append(

@@ -10,7 +10,7 @@ import pandas as pd
 from guanxi.report.chapters import ShownTable
 from guanxi.scorecard.voice._response_styles import STYLES
 from guanxi.scorecard.voice._voice import Voice
-from guanxi.scorecard.voice._voice_words import chapter_words, construct_name, culture_name
+from guanxi.scorecard.voice._voice_words import chapter_words, construct_name, culture_name, language_name
 from guanxi.served.texts import Language, number
 
 _SHARES = (
@@ -128,10 +128,12 @@ def _table(
 def _in_words(table: pd.DataFrame, language: Language) -> pd.DataFrame:
     """Put our own terms into the language."""
     t = chapter_words(language)
-    kinds = {"language": "languages", "trend": "trends", "quadrant": "quadrants"}
+    kinds = {"trend": "trends", "quadrant": "quadrants"}
     named: dict[str, Any] = {
         column: [t[kind][each] for each in table[column]] for column, kind in kinds.items() if column in table
     }
+    if "language" in table:
+        named["language"] = [language_name(each, language) for each in table["language"]]
     named |= {
         column: [construct_name(each, language) for each in table[column]]
         for column in _NAMED & set(map(str, table.columns))
@@ -145,7 +147,7 @@ def _numbers(voice: Voice, language: Language) -> str:
     t = chapter_words(language)
     told = []
     for row in voice.topics.languages.to_dict("records"):
-        known = {"language": t["languages"][row["language"]], "topics": row["topics"]}
+        known = {"language": language_name(row["language"], language), "topics": row["topics"]}
         chosen = pd.notna(row["stability"])
         text = t["number_chosen" if chosen else "number_given"]
         told.append(

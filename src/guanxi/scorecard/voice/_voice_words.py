@@ -25,6 +25,12 @@ def construct_name(name: object, language: Language) -> str:
     return known.get(str(name)) or str(name).replace("_", " ")
 
 
+def language_name(name: str, language: Language) -> str:
+    """Name a language of comments."""
+    known: dict[str, str] = chapter_words(language)["languages"]
+    return known[f"language_{name}"]
+
+
 def culture_name(name: str, language: Language) -> str:
     """Name the attribute whose groups are compared."""
     known: dict[str, str] = chapter_words(language)["cultures"]
