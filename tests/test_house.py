@@ -21,7 +21,7 @@ SOURCE = ROOT / "src" / "guanxi"
 DOORS = {
     "mlflow": ("registry/",),
     "shap": ("models/drivers.py",),
-    "matplotlib": ("report/", "scorecard/report/", "decisions/"),
+    "matplotlib": ("report/", "scorecard/report/", "scorecard/voice/", "decisions/"),
     "yaml": ("params",),
     "ibis": ("data/", "features/", "evaluation/"),
     "duckdb": ("data/", "features/"),

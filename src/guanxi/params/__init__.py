@@ -4,6 +4,7 @@ from guanxi.params._campaign import CAMPAIGN_COLUMNS, CampaignParams
 from guanxi.params._contracts import CONTRACT_COLUMNS, ContractParams
 from guanxi.params._data import (
     OPTIONAL_COLUMNS,
+    OTHER_COLUMNS,
     RELATION_COLUMNS,
     REQUIRED_COLUMNS,
     DataParams,
@@ -28,12 +29,14 @@ from guanxi.params._reading import load_params, override, parse_columns
 from guanxi.params._relationship_programme import CampaignEffectsParams, ProgrammeParams
 from guanxi.params._run import Params
 from guanxi.params._scenario import ScenarioCase, ScenarioChange, ScenarioParams
+from guanxi.params._voice import VoiceParams
 from guanxi.params.scorecard import PlaybookRule, ScorecardParams
 
 __all__ = [
     "CAMPAIGN_COLUMNS",
     "CONTRACT_COLUMNS",
     "OPTIONAL_COLUMNS",
+    "OTHER_COLUMNS",
     "RELATION_COLUMNS",
     "REQUIRED_COLUMNS",
     "CampaignEffectsParams",
@@ -65,6 +68,7 @@ __all__ = [
     "ScenarioParams",
     "ScorecardParams",
     "TuningParams",
+    "VoiceParams",
     "load_params",
     "override",
     "parse_columns",

@@ -22,21 +22,24 @@ TOTAL_WORDS = (
     *("gesamtergebnis", "zwischensumme", "total general", "total général", "somme", "suma", "totale"),
     *("ergebnis", "totaal", "total geral", "合计", "总计", "小计", "汇总", "合計", "総計", "小計", "集計"),
 )
-# Required and optional columns of each relation table.
+# Required and optional columns of each relation table; those of OTHER_COLUMNS keep all further columns.
+OTHER_COLUMNS = ("customers", "questionnaires")
 RELATION_COLUMNS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "customers": (
         ("customer_id",),
         ("acquired_on", "acquisition_channel", "acquisition_cost", "referred_by", "contract"),
     ),
-    "interactions": (("customer_id", "timestamp"), ("channel", "kind", "direction", "responded")),
+    "interactions": (("customer_id", "timestamp"), ("channel", "kind", "direction", "responded", "comment")),
     "surveys": (
         ("customer_id", "timestamp", "instrument", "score"),
-        ("scale_low", "scale_high", "dimension", "expectation"),
+        ("scale_low", "scale_high", "dimension", "expectation", "comment"),
     ),
-    "tickets": (("customer_id", "opened"), ("closed", "satisfaction", "complaint")),
+    "tickets": (("customer_id", "opened"), ("closed", "satisfaction", "complaint", "comment")),
     "costs": (("customer_id", "timestamp", "kind", "amount"), ()),
     "credit": (("customer_id", "timestamp"), ("credit_limit", "overdue_days", "defaults")),
     "spending": (("timestamp", "channel", "amount"), ()),
+    "questionnaires": (("customer_id",), ("timestamp", "comment")),
+    "cancellations": (("customer_id",), ("timestamp", "reason", "category", "comment")),
     "points": (("customer_id", "date", "earned"), ("redeemed", "expired")),
     "owners": (("customer_id", "date", "owner"), ("team",)),
     "investments": (("phase", "date", "amount"), ()),
@@ -153,6 +156,8 @@ class RelationsParams(Section):
     costs: RelationParams = RelationParams()
     credit: RelationParams = RelationParams()
     spending: RelationParams = RelationParams()
+    questionnaires: RelationParams = RelationParams()
+    cancellations: RelationParams = RelationParams()
     points: RelationParams = RelationParams()
     owners: RelationParams = RelationParams()
     investments: RelationParams = RelationParams()

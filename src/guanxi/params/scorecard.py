@@ -21,6 +21,7 @@ from pydantic_core import PydanticCustomError
 from typing_extensions import TypeAliasType
 
 from guanxi.params._section import Section
+from guanxi.params._voice import VoiceParams
 
 
 def _written_as(form: str) -> WrapValidator:
@@ -136,6 +137,7 @@ class ScorecardParams(Section):
     exports: dict[Literal["zoho", "salesforce", "hubspot", "fxiaoke"], ExportParams] = Field(
         default_factory=dict
     )
+    voice: VoiceParams = VoiceParams()
 
 
 class PlaybookRule(Section):

@@ -28,6 +28,7 @@ from guanxi.scorecard.scoring._relationship import Relationship, methods_agreeme
 from guanxi.scorecard.targets._indicator_targets import check_targets, refuse_targets
 from guanxi.scorecard.targets._reference_values import compare_with_references
 from guanxi.scorecard.targets._roll_up import RollUp, check_groups, roll_up
+from guanxi.scorecard.voice._voice import Voice, hear_customers
 from guanxi.scorecard.weights._weighting import judgement_weights, scorecard_tree
 from guanxi.segments.clusters import Segmentation, find_segments
 from guanxi.segments.playbook import idle_rules, playbook_conditions, summarise_actions
@@ -81,6 +82,8 @@ class ScorecardResult(ScoredDay):
     rejected : dict of str to pandas.DataFrame
         By relation table: the rejected lines, each with the rule it broke.
     history : History or None
+    voice : Voice
+        What customers say.
     """
 
     segments: dict[str, pd.DataFrame] = field(repr=False)
@@ -94,6 +97,7 @@ class ScorecardResult(ScoredDay):
     programme: pd.DataFrame = field(repr=False)
     rejected: dict[str, pd.DataFrame] = field(repr=False)
     history: History | None = field(repr=False)
+    voice: Voice = field(repr=False)
 
     @property
     def as_of(self) -> date:
@@ -158,6 +162,15 @@ def build_scorecard(inputs: ScorecardInputs, reporter: Reporter, *, history: int
         with reporter.step(f"score {len(days)} earlier days on the same scale"):
             past = look_back(inputs, scored, days, as_of)
     elasticities, why_not = _elasticities(inputs, as_of, reporter)
+    with reporter.step("summarise what customers say"):
+        voice = hear_customers(
+            inputs.relations,
+            customers,
+            day.tables.relation_features,
+            as_of,
+            options.voice,
+            inputs.params.seed,
+        )
     earlier = past.indicators[past.days[-2]] if past else None
     # Judgement weights are the same for every group.
     weighted_by_group = options.by if options.weights.data else ()
@@ -179,6 +192,7 @@ def build_scorecard(inputs: ScorecardInputs, reporter: Reporter, *, history: int
             if lines.rejected_by_rule
         },
         history=past,
+        voice=voice,
     )
 
 

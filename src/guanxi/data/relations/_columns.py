@@ -128,4 +128,6 @@ def _cast(relation: str, name: str, given: Any, data: DataParams, known: Any) ->
     if (relation, name) not in WORDS:
         return text
     word = text.strip().lower()
+    if name == "dimension":  # SERVQUAL has its own; other instruments may have any
+        return ibis.ifelse(word.isin(WORDS[relation, name]), word, text.strip())
     return ibis.ifelse(word.isin(WORDS[relation, name]), word, ibis.null("string"))

@@ -19,7 +19,7 @@ from guanxi.data.sources.source import Source, read_source
 from guanxi.data.sources.source_table import ROW, SourceTable, free_names
 from guanxi.data.transactions import _all_rejected, _rejected_lines
 from guanxi.errors import DataError
-from guanxi.params import RELATION_COLUMNS, DataParams, RelationParams
+from guanxi.params import OTHER_COLUMNS, RELATION_COLUMNS, DataParams, RelationParams
 
 _OURS = ("line_number", "rule", "repeated")
 
@@ -45,8 +45,8 @@ class RelationLines:
     source : str
         As given, without passwords.
     table : ibis.Table
-        Accepted lines: the canonical columns; for surveys, the limits of each line's scale; for customers,
-        every other column as an attribute (number or text), with an underscore if its name is taken.
+        Accepted lines: the canonical columns; for surveys, the limits of each line's scale; for customers
+        and questionnaires, every other column (number or text), with an underscore if its name is taken.
     rejected, lines_read, lines_accepted, rejected_by_rule, repeated_lines
         As in :class:`guanxi.data.transactions.TransactionLog`.
     customers : int
@@ -54,7 +54,7 @@ class RelationLines:
     customers_known : int or None
         Those with a transaction; None without transactions.
     left_out : dict of str to str
-        Columns of the customer table that are not attributes, and why.
+        Columns of these two that are not kept, and why.
     findings : tuple of DataFinding
         As in :class:`guanxi.data.transactions.TransactionLog`.
     """
@@ -166,12 +166,12 @@ class RelationReader:
     def _accepted(self, source: SourceTable, judged: Any) -> tuple[Any, dict[str, str]]:
         canonical = [name for name in judged.columns if name not in _OURS and not name.startswith(UNREADABLE)]
         accepted = judged.filter(judged.rule.isnull()).select("line_number", *canonical)
-        if self.relation != "customers":
+        if self.relation not in OTHER_COLUMNS:
             return accepted.drop("line_number"), {}
         mapped = {self.params.columns.get(name, name) for name in canonical}
         columns, left_out = _readable_columns(source, "")
         attributes = {name: column for name, column in columns.items() if name not in mapped}
-        kept = {"line_number", *(name for names in RELATION_COLUMNS["customers"] for name in names)}
+        kept = {"line_number", *(name for names in RELATION_COLUMNS[self.relation] for name in names)}
         names = free_names(list(attributes), kept)
         chosen = {names[name]: column for name, column in attributes.items()}
         others = source.table.select(guanxi_row=source.table[ROW], **chosen)

@@ -91,7 +91,7 @@ def _survey_rules(parsed: Any) -> list[tuple[Any, str]]:
         return [*cases, (servqual, "missing_dimension")]
     return [
         *cases,
-        (servqual & parsed[UNREADABLE + "dimension"], "unknown_dimension"),
+        (servqual & ~parsed.dimension.isin(SERVQUAL_DIMENSIONS), "unknown_dimension"),
         (servqual & parsed.dimension.isnull(), "missing_dimension"),
     ]
 

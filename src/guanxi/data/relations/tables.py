@@ -1,4 +1,4 @@
-"""Relation tables: customers, interactions, surveys, tickets, costs, credit, spending and programmes."""
+"""Relation tables: customers, interactions, surveys, tickets, cancellations, costs, credit and more."""
 
 from __future__ import annotations
 
@@ -135,5 +135,5 @@ def _warnings(relation: str, lines: RelationLines, data: DataParams) -> list[str
         )
     if lines.left_out:
         reasons = "; ".join(f"{name!r} {why}" for name, why in lines.left_out.items())
-        warnings.append(f"{relation}: left out of the attributes: {reasons}")
+        warnings.append(f"{relation}: left out: {reasons}")
     return warnings

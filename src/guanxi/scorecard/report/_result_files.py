@@ -26,13 +26,14 @@ from guanxi.scorecard.report._listings import listings
 from guanxi.scorecard.report._page import render_scorecard
 from guanxi.scorecard.report._workbook import scorecard_sheets
 from guanxi.scorecard.scoring._relationship import Relationship
+from guanxi.scorecard.voice._voice_chapter import voice_chapter
 
 # A larger workbook takes minutes (96,000 customers: four, and 100 MB) and is not read row by row.
 _MOST_IN_A_WORKBOOK = 25_000
 # File names of :func:`_tables`.
 _OWN_TABLE = re.compile(
     r"(segments|roll_up|own_weights|migration|rejected)_.+|programme|targets|benchmarks|elasticities|agreement|actions|indicators"
-    r"|group_rules|weight_drift|weights_proposed|stability"
+    r"|voice_.+|group_rules|weight_drift|weights_proposed|stability"
 )
 _OWN = re.compile(
     rf"scorecard\.(parquet|csv|xlsx|html)|(weights|scale)\.json|tables/({_OWN_TABLE.pattern})\.csv"
@@ -76,6 +77,7 @@ def write_results(
         html = render_scorecard(
             content,
             listings(found, content),
+            chapters=[] if found.voice.empty else [voice_chapter(found.voice, params.language)],
             source=source,
             as_of=found.as_of,
             model_version=model_version,
@@ -130,6 +132,7 @@ def _tables(found: ScorecardResult) -> dict[str, pd.DataFrame]:
         "agreement": found.agreement,
         "actions": found.actions,
         "group_rules": found.group_rules,
+        **found.voice.tables(),
         **{f"rejected_{name}": table for name, table in found.rejected.items()},
         **{f"segments_{name}": table for name, table in found.segments.items()},
         **{f"roll_up_{name}": each.means for name, each in found.roll_ups.items()},
