@@ -114,6 +114,7 @@ def _drift(before: pd.DataFrame, present: Relationship, params: Params) -> tuple
         lambda scores: fit_tiers(scores, rule).assign(scores),
         TIERS,
         present.card.method,
+        present.weighting.paths,
     )
     return drift, proposal
 

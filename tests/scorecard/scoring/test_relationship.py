@@ -78,7 +78,10 @@ def test_order_of_customers_changes_nothing(indicators, way):
 def test_a_company_without_surveys_is_one_that_weighs_them_0(indicators, way):
     without = indicators.assign(**dict.fromkeys(SURVEYED, np.nan))
     whole = scored(indicators, **WAYS[way]).weighting.weights
-    points = {name: 0.0 if name in SURVEYED else weight for name, weight in whole.items()}
+    points = {}
+    for names in USUAL_TREE.values():  # every branch keeps its weight: something is known of each
+        branch, left = (sum(whole[name] for name in chosen) for chosen in (names, set(names) - set(SURVEYED)))
+        points |= {name: 0.0 if name in SURVEYED else whole[name] * branch / left for name in names}
     options = {name: value for name, value in WAYS[way].items() if name != "weights"}
     found = scored(without, **WAYS[way])
     lost = sum(whole[name] for name in SURVEYED)

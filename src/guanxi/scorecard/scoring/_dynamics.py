@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from scipy.special import ndtri
 
 from guanxi.errors import DataError
+from guanxi.scorecard.scoring._branches import Paths
 from guanxi.scorecard.scoring._scoring_methods import ScoringMethod, WeightedSum
 from guanxi.scorecard.scoring._tier_stability import Tier
 from guanxi.scorecard.weights._combination import direct
@@ -176,6 +177,7 @@ def propose_weights(
     tier: Tier,
     tiers: Sequence[Any],
     method: ScoringMethod | None = None,
+    paths: Paths | None = None,
 ) -> Proposal:
     """Propose new weights for indicators with a clear drift, and show the effect of adopting them.
 
@@ -195,6 +197,8 @@ def propose_weights(
         In display order.
     method : ScoringMethod, optional
         Default: the weighted sum.
+    paths : mapping of str to sequence of str, optional
+        Branches of each indicator, from the top; default: all in one branch.
 
     Raises
     ------
@@ -217,7 +221,7 @@ def propose_weights(
     clear = set(drift.loc[drift["clear"], "indicator"])
     proposed = _adopt_clear_changes(direct(current), direct(recomputed), clear)
     score = (method or WeightedSum()).score
-    scores = {name: score(normalised, each) for name, each in (("now", current), ("new", proposed))}
+    scores = {name: score(normalised, each, paths) for name, each in (("now", current), ("new", proposed))}
     scored = ~np.isnan(scores["now"]) & ~np.isnan(scores["new"])
     if not scored.any():
         raise DataError("no customer has a known indicator with a weight: there are no tiers to compare")

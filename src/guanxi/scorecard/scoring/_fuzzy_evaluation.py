@@ -40,6 +40,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from guanxi.errors import ParamsError
+from guanxi.scorecard.scoring._branches import Paths, branches_of
 from guanxi.scorecard.scoring._scoring_methods import (
     Evaluation,
     Groups,
@@ -150,7 +151,7 @@ class FuzzyEvaluation(ScoringMethod):
         points = shares(weights * (single @ self.scores)) * score[:, None]
         return Evaluation(score, points, self.defuzzify(of_groups), found)
 
-    def score_sets(self, table: pd.DataFrame, weights: Numbers) -> Numbers:
+    def score_sets(self, table: pd.DataFrame, weights: Numbers, paths: Paths | None = None) -> Numbers:
         """Score under many sets of weights: the weighted sum of the scores of single indicators.
 
         Raises
@@ -162,7 +163,8 @@ class FuzzyEvaluation(ScoringMethod):
             raise ParamsError("fuzzy scores under many weights need the weighted average and weighted score")
         values = table.to_numpy(dtype=np.float64)
         alone = self.defuzzify(self.memberships(values.ravel())).reshape(values.shape)
-        return weighted_averages((alone / 100.0).astype(weights.dtype), weights)
+        branches = branches_of(list(table.columns), paths)
+        return weighted_averages((alone / 100.0).astype(weights.dtype), weights, branches)
 
 
 def compose(weights: ArrayLike, memberships: ArrayLike, operator: Operator) -> Floats:

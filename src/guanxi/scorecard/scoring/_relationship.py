@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -96,6 +97,7 @@ def relationship(
             lambda scores: fit_tiers(scores, rule).assign(scores),
             weighting.drawn,
             method=card.method,
+            paths=weighting.paths,
         )
     return Relationship(indicators, normalised, weighting, card, stability, tuple(notes))
 
@@ -114,7 +116,7 @@ def score_other_day(indicators: pd.DataFrame, present: Relationship) -> Scorecar
 
 
 def _score(indicators: pd.DataFrame, weighting: Weighting, **options: Any) -> Scorecard:
-    return score_table(indicators, weighting.weights, weighting.dimensions, HIGHER_IS_BETTER, **options)
+    return score_table(indicators, weighting.weights, weighting.paths, HIGHER_IS_BETTER, **options)
 
 
 def normalise(indicators: pd.DataFrame, scale: Normalisation) -> pd.DataFrame:
@@ -155,6 +157,5 @@ def own_weights(groups: pd.Series[Any], present: Relationship, params: Scorecard
         except (DataError, FitError):
             continue
     kept = groups.where(groups.isin(list(own))).reset_index(drop=True)
-    return compare_group_weights(
-        present.normalised, kept, present.weighting.weights, own.__getitem__, present.card.method.score
-    )
+    score = partial(present.card.method.score, paths=present.weighting.paths)
+    return compare_group_weights(present.normalised, kept, present.weighting.weights, own.__getitem__, score)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from guanxi.errors import DataError, ParamsError, did_you_mean
 from guanxi.params.scorecard import WeightsParams
 from guanxi.scorecard.indicators import CATALOGUE
-from guanxi.scorecard.scoring._used_indicators import note_on_absent
+from guanxi.scorecard.scoring._branches import branches_of
+from guanxi.scorecard.scoring._used_indicators import note_on_absent, reallocated
 from guanxi.scorecard.weights import _combination
 from guanxi.scorecard.weights._delphi import Delphi, parse_rounds
 from guanxi.scorecard.weights._factors import factor_analysis_weights, principal_component_weights
@@ -25,7 +26,7 @@ from guanxi.scorecard.weights._group import (
     parse_judgements,
 )
 from guanxi.scorecard.weights._objective import DataWeights, critic_weights, entropy_weights
-from guanxi.scorecard.weights._tree import Node, dimensions, parse_tree
+from guanxi.scorecard.weights._tree import Node, branch_paths, dimensions, parse_tree
 from guanxi.scorecard.weights._uncertainty import draw_weights
 
 Floats = NDArray[np.float64]
@@ -99,6 +100,11 @@ class Weighting:
     notes: tuple[str, ...]
 
     @property
+    def paths(self) -> dict[str, tuple[str, ...]]:
+        """Branches of each indicator of the tree, from the top."""
+        return branch_paths(self.tree)
+
+    @property
     def dimensions(self) -> dict[str, str]:
         """Top-level branch of each indicator of the tree."""
         return dimensions(self.tree)
@@ -118,7 +124,8 @@ def weight_indicators(
 ) -> Weighting:
     """Weight the indicators of a tree.
 
-    The weight of indicators unknown for all is reallocated to the others in proportion.
+    The weight of indicators unknown for all goes to the others of their branch, and only that of a branch of
+    which nothing is known to other branches.
 
     Parameters
     ----------
@@ -145,9 +152,9 @@ def weight_indicators(
         )
     absent = {name: weight for name, weight in everyone.items() if name not in known and weight > 0}
     notes = (*notes, note_on_absent(absent)) if absent else notes
-    places = [tree.leaves.index(name) for name in known]
-    judged = _combination.direct({name: everyone[name] for name in known})
-    drawn = _row_shares(draw(draws, seed)[:, places]) if draws else np.empty((0, len(known)))
+    paths = branch_paths(tree)
+    judged = reallocated(everyone, known, paths)
+    drawn = _known_draws(draw(draws, seed), tree, known) if draws else np.empty((0, len(known)))
     data = BY_DATA[params.data](normalised[known]) if params.data else None
     weights = judged
     if data is not None:
@@ -157,7 +164,10 @@ def weight_indicators(
         notes = (*notes, *data.notes)
     if not params.accepted:
         return Weighting(tree, weights, weights, judged, data, consistency, drawn, notes)
-    accepted = _leaf_weights(params.accepted, tree, known, f"{_WHERE}.accepted")
+    accepted = _leaf_weights(params.accepted, tree, tree.leaves, f"{_WHERE}.accepted")
+    if not any(accepted[name] > 0 for name in known):
+        raise ParamsError(f"{_WHERE}.accepted: no indicator with a weight is known for any customer")
+    accepted = reallocated(accepted, known, paths)
     drawn = draw_weights(accepted, seed=seed, draws=draws) if draws else drawn
     return Weighting(tree, accepted, weights, judged, data, consistency, drawn, notes)
 
@@ -268,5 +278,12 @@ def _combined_draws(params: WeightsParams, drawn: Floats, measured: Mapping[str,
     return np.asarray(rows)
 
 
-def _row_shares(drawn: Floats) -> Floats:
-    return np.asarray(drawn / drawn.sum(axis=1, keepdims=True))
+def _known_draws(drawn: Floats, tree: Node, known: Sequence[str]) -> Floats:
+    """Draws of the known indicators, with the weight of the others reallocated."""
+    places = [tree.leaves.index(name) for name in known]
+    there = np.isin(np.arange(len(tree.leaves)), places)[None, :]
+    found = np.where(there, drawn, 0.0)
+    for columns, factor in branches_of(tree.leaves, branch_paths(tree)).factors(there, drawn.T):
+        if factor is not None:
+            found[:, columns] *= factor[0][:, None]
+    return np.asarray(found[:, places] / found[:, places].sum(axis=1, keepdims=True))
