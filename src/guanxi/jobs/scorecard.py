@@ -140,7 +140,13 @@ def _weights(found: ScorecardResult) -> list[str]:
     shares: dict[str, float] = {}
     for name, weight in weighing.weights.items():
         shares[weighing.dimensions[name]] = shares.get(weighing.dimensions[name], 0.0) + weight
-    return ["Weights: " + ", ".join(f"{name} {share:.0%}" for name, share in shares.items())]
+    importance = found.relationship.importance
+    branches = importance[importance["indicator"].isna()].set_index("dimension")["effective"]
+    lines = ["Weights: " + ", ".join(f"{name} {share:.0%}" for name, share in shares.items())]
+    if branches.notna().all():
+        explained = ", ".join(f"{name} {share:.0%}" for name, share in branches.items())
+        lines.append(f"Share of the differences between scores: {explained}")
+    return lines
 
 
 def _stability(found: ScorecardResult) -> list[str]:

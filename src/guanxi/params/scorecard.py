@@ -78,6 +78,7 @@ class WeightsParams(Section):
     data: Literal["entropy", "critic", "principal_components", "factor_analysis"] | None = None
     combine: Literal["multiplicative", "least_squares", "linear"] = "multiplicative"
     share: float = Field(0.5, ge=0, le=1)
+    match: Literal["variance"] | None = None
     accepted: dict[str, float] = Field(default_factory=dict)
 
     @model_validator(mode="after")
@@ -88,6 +89,8 @@ class WeightsParams(Section):
         for name in ("judgements", "points", "rounds"):
             if name != taken and getattr(self, name):
                 raise ValueError(f"method {self.method} takes {taken}, not {name}: leave out {name}")
+        if self.match and self.accepted:
+            raise ValueError("accepted weights are used as they are: leave out match, or accepted")
         return self
 
 
@@ -136,6 +139,12 @@ class ScorecardParams(Section):
     exports: dict[Literal["zoho", "salesforce", "hubspot", "fxiaoke"], ExportParams] = Field(
         default_factory=dict
     )
+
+    @model_validator(mode="after")
+    def _what_the_score_allows(self) -> Self:
+        if self.weights.match and self.method != "weighted_sum":
+            raise ValueError(f"weights.match: variance needs the method weighted_sum, not {self.method}")
+        return self
 
 
 class PlaybookRule(Section):

@@ -97,7 +97,9 @@ class RelationReader:
                 parsed = relation_rules._with_scales(parsed)
             parsed = self.connection.create_table("parsed", parsed)
             self.connection.drop_table("given")
-            judged = self.connection.create_table("judged", self._apply_rules(parsed))
+            judged, looped = self._apply_rules(parsed)
+            source = replace(source, findings=(*source.findings, *looped))
+            judged = self.connection.create_table("judged", judged)
             self.connection.drop_table("parsed")
             return self._summarise(source, judged)
 
@@ -113,13 +115,13 @@ class RelationReader:
             for name in ("source", "unreadable", "given", "parsed", "judged", "looped"):
                 self.connection.drop_table(name, force=True)
 
-    def _apply_rules(self, parsed: Any) -> Any:
+    def _apply_rules(self, parsed: Any) -> tuple[Any, tuple[DataFinding, ...]]:
         judged = relation_rules._apply_rules(parsed, self.relation, self.data.duplicates)
         if self.relation == "customers":
             judged = relation_rules._reject_second_lines(judged)
             if "referred_by" in judged.columns:
-                judged = relation_rules._reject_loops(self.connection, judged)
-        return judged
+                return relation_rules._without_loops(self.connection, judged)
+        return judged, ()
 
     def _summarise(self, source: SourceTable, judged: Any) -> RelationLines:
         rejected, by_rule = _rejected_lines(self.connection, source, judged, f"{self.name}_rejected")

@@ -32,6 +32,7 @@ _MOST_IN_A_WORKBOOK = 25_000
 # File names of :func:`_tables`.
 _OWN_TABLE = re.compile(
     r"(segments|roll_up|own_weights|migration|rejected)_.+|programme|targets|benchmarks|elasticities|agreement|actions|indicators"
+    r"|importance|redundant"
     r"|group_rules|weight_drift|weights_proposed|stability"
 )
 _OWN = re.compile(
@@ -123,6 +124,8 @@ def _tables(found: ScorecardResult) -> dict[str, pd.DataFrame]:
         "indicators": summarise_indicators(
             tables.indicators, int(tables.predictions["horizon_days"].iloc[0])
         ),
+        "importance": found.relationship.importance,
+        "redundant": found.relationship.redundant,
         "programme": found.programme,
         "targets": found.targets,
         "benchmarks": found.benchmarks,
@@ -161,6 +164,7 @@ def documents(found: Relationship, params: Params) -> dict[str, dict[str, Any]]:
         "method": weighing_method(params),
         "weights": weighing.weights,
         "computed": weighing.computed,
+        "nominal": weighing.nominal,
         "judged": weighing.judged,
         "data": weighing.data and weighing.data.weights,
     }

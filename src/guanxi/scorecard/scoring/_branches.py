@@ -7,7 +7,7 @@ keeps its weight. Only a branch of which nothing is known gives its weight to it
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Self
 
 import numpy as np
@@ -30,10 +30,14 @@ class Branches:
     leaves : tuple of int
         Indicators directly in this branch.
     children : tuple of Branches
+    stretch : tuple of float
+        Of the whole tree: weights over nominal weights of indicators whose effective importance was matched.
+        What is missing then passes on its nominal weight. Empty: weights are nominal.
     """
 
     leaves: tuple[int, ...]
     children: tuple[Branches, ...] = ()
+    stretch: tuple[float, ...] = ()
 
     @classmethod
     def of(cls, paths: Sequence[Sequence[str]]) -> Self:
@@ -70,7 +74,11 @@ class Branches:
         weights : array, shape (m, n_sets)
             At least 0. For a customer of whom nothing is known the factors mean nothing.
         """
-        return self._factors(known, np.maximum(weights, LEAST_WEIGHT), None)
+        nominal = weights / self._column(weights) if self.stretch else weights
+        return self._factors(known, np.maximum(nominal, LEAST_WEIGHT), None)
+
+    def _column(self, weights: Numbers) -> Numbers:
+        return np.asarray(self.stretch, dtype=weights.dtype)[:, None]
 
     def _factors(
         self, known: Flags, weights: Numbers, outer: Numbers | None
@@ -95,7 +103,7 @@ class Branches:
             yield from child._factors(known, weights, factor)
 
     def reallocate(self, weights: Numbers, known: Flags) -> Numbers:
-        """Weights of each customer, shape (n, m), adding up to the sum of all weights.
+        """Weights of each customer, shape (n, m), adding up to the sum of all weights if those are nominal.
 
         Parameters
         ----------
@@ -116,6 +124,17 @@ class Branches:
         return own
 
 
+class MatchedPaths(dict[str, tuple[str, ...]]):
+    """Paths of indicators whose weights were stretched so that their effective importance is nominal."""
+
+    def __init__(self, paths: Mapping[str, tuple[str, ...]], stretch: Mapping[str, float]) -> None:
+        super().__init__(paths)
+        self.stretch = stretch
+
+
 def branches_of(names: Sequence[str], paths: Paths | None) -> Branches:
     """Build the tree of some indicators; without paths all are in one branch."""
-    return Branches.of([() if paths is None else paths[name] for name in names])
+    tree = Branches.of([() if paths is None else paths[name] for name in names])
+    if isinstance(paths, MatchedPaths):
+        return replace(tree, stretch=tuple(paths.stretch[name] for name in names))
+    return tree

@@ -13,6 +13,7 @@ import pandas as pd
 from guanxi.errors import DataError, FitError
 from guanxi.params.scorecard import ScorecardParams
 from guanxi.scorecard.indicators import CATALOGUE
+from guanxi.scorecard.scoring._importance import importance, redundant_pairs
 from guanxi.scorecard.scoring._normalisation import Normalisation, ScaleTarget
 from guanxi.scorecard.scoring._scores import SCORING_METHODS, Scorecard, score_table
 from guanxi.scorecard.scoring._tier_stability import Stability, rank_agreement, tier_stability
@@ -37,6 +38,9 @@ class Relationship:
         ``customer_id`` and the indicators of the tree, 0 to 1, higher is better.
     weighting : Weighting
     card : Scorecard
+    importance, redundant : pandas.DataFrame
+        Nominal and effective importance, and pairs of indicators that are counted twice: see
+        :mod:`._importance`.
     stability : Stability or None
         None if no weights were drawn, or tiers are not based on the score.
     notes : tuple of str
@@ -47,6 +51,8 @@ class Relationship:
     normalised: pd.DataFrame = field(repr=False)
     weighting: Weighting
     card: Scorecard
+    importance: pd.DataFrame
+    redundant: pd.DataFrame
     stability: Stability | None
     notes: tuple[str, ...] = ()
 
@@ -99,7 +105,16 @@ def relationship(
             method=card.method,
             paths=weighting.paths,
         )
-    return Relationship(indicators, normalised, weighting, card, stability, tuple(notes))
+    real = importance(
+        normalised, card.relative_points(), card.table["score"], weighting.nominal, weighting.dimensions
+    )
+    pairs = redundant_pairs(normalised, weighting.weights)
+    notes += [
+        f"{one} and {other} say nearly the same (correlation {correlation:.2f}) and count as one thing with "
+        f"{weight:.1%} of the weight: keep one of them in scorecard.tree"
+        for one, other, correlation, weight in pairs.itertuples(index=False)
+    ]
+    return Relationship(indicators, normalised, weighting, card, real, pairs, stability, tuple(notes))
 
 
 def score_other_day(indicators: pd.DataFrame, present: Relationship) -> Scorecard:

@@ -21,7 +21,7 @@ import numpy as np
 import pandas as pd
 
 from guanxi.errors import DataError, ParamsError
-from guanxi.scorecard.scoring._branches import Branches, Paths, branches_of
+from guanxi.scorecard.scoring._branches import Branches, MatchedPaths, Paths, branches_of
 from guanxi.scorecard.scoring._customer_scores import relative_points, score_customers
 from guanxi.scorecard.scoring._fuzzy_evaluation import FuzzyEvaluation
 from guanxi.scorecard.scoring._normalisation import (
@@ -148,7 +148,7 @@ def score_table(
     >>> card.table[["customer_id", "score", "grade", "known_weight", "why_1"]].values.tolist()
     [['a', 65.0, 'B', 1.0, 'revenue +15.0'], ['b', 25.0, 'D', 0.6, 'revenue -25.0']]
     """
-    paths = {name: (path,) if isinstance(path, str) else tuple(path) for name, path in dimensions.items()}
+    paths = _paths(dimensions)
     check_customers(indicators)
     check_weights(weights, paths, higher_is_better)
     chosen = _method(method)
@@ -207,6 +207,12 @@ def _scale(
         if weight > 0 and name in indicators.columns
     }
     return Normalisation.fit(indicators, directions, normalisation, targets)
+
+
+def _paths(dimensions: Mapping[str, str | Sequence[str]]) -> Paths:
+    if isinstance(dimensions, MatchedPaths):
+        return dimensions
+    return {name: (path,) if isinstance(path, str) else tuple(path) for name, path in dimensions.items()}
 
 
 def _groups(weights: Mapping[str, float], paths: Paths) -> dict[str, list[int]]:

@@ -251,6 +251,8 @@ def weighted_averages(values: Numbers, weights: Numbers, branches: Branches) -> 
         return np.asarray(values @ (100 * weights))
     known, parts = ~unknown, 100 * np.maximum(weights, LEAST_WEIGHT)
     found = _sums(np.where(unknown, 0, values), known, parts, weights, branches)
+    if branches.stretch:
+        found /= _sums(known.astype(weights.dtype), known, parts / 100, weights, branches)
     found[unknown.all(axis=1)] = np.nan
     if not weights.all():
         found[known.astype(weights.dtype) @ weights == 0] = np.nan

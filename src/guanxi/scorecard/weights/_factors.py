@@ -16,12 +16,11 @@ from scipy.optimize import minimize
 from scipy.special import chdtrc
 
 from guanxi.errors import DataError, FitError
-from guanxi.scorecard.weights._objective import DataWeights, Moments, measure
+from guanxi.scorecard.weights._objective import DataWeights, Moments, invertible, measure
 from guanxi.served.ordering import falling
 
 Floats = NDArray[np.float64]
 
-_LEAST_EIGENVALUE = 1e-3  # below it, partial correlations reflect rounding and single customers
 _EQUAL = 1e-9  # smaller differences are rounding errors
 _LEAST_ALONE = 0.005  # least uniqueness: share of an indicator's variance not explained by factors
 _SEARCH = {"maxiter": 10_000, "maxfun": 100_000, "ftol": 1e-12, "gtol": 1e-8}
@@ -234,16 +233,14 @@ def _invertible(moments: Moments, fewest: int, method: str) -> tuple[Floats, tup
     if len(names) < fewest:
         few = f"{len(names)} indicator{'s vary' if len(names) > 1 else ' varies'}"
         raise DataError(f"{few}, too few for {method} (at least {fewest}): use entropy, CRITIC or judgement")
-    least = float(np.linalg.eigvalsh(moments.correlation)[0])
-    if least >= _LEAST_EIGENVALUE:
-        return moments.correlation, moments.notes
-    ridge = (_LEAST_EIGENVALUE - least) / (1.0 - _LEAST_EIGENVALUE)
+    correlation, least, ridge = invertible(moments.correlation)
+    if not ridge:
+        return correlation, moments.notes
     note = (
         f"the correlations are singular (smallest eigenvalue {least:.2g}: an indicator is determined by "
         f"others, or a pair has too few customers in common): {ridge:.2g} was added to each variance"
     )
-    eye = np.eye(len(names))
-    return (moments.correlation + ridge * eye) / (1.0 + ridge), (*moments.notes, note)
+    return correlation, (*moments.notes, note)
 
 
 def _factor_count(requested: int | None, eigenvalues: Floats, *, most: int, what: str) -> int:

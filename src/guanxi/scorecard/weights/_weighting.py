@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from guanxi.errors import DataError, ParamsError, did_you_mean
 from guanxi.params.scorecard import WeightsParams
 from guanxi.scorecard.indicators import CATALOGUE
-from guanxi.scorecard.scoring._branches import branches_of
+from guanxi.scorecard.scoring._branches import MatchedPaths, branches_of
 from guanxi.scorecard.scoring._used_indicators import note_on_absent, reallocated
 from guanxi.scorecard.weights import _combination
 from guanxi.scorecard.weights._delphi import Delphi, parse_rounds
@@ -25,6 +25,7 @@ from guanxi.scorecard.weights._group import (
     hierarchy_weights,
     parse_judgements,
 )
+from guanxi.scorecard.weights._matching import NOTICEABLE_MISS, match_variance
 from guanxi.scorecard.weights._objective import DataWeights, critic_weights, entropy_weights
 from guanxi.scorecard.weights._tree import Node, branch_paths, dimensions, parse_tree
 from guanxi.scorecard.weights._uncertainty import draw_weights
@@ -79,6 +80,9 @@ class Weighting:
         The weights in use, for each known indicator of the tree; they add up to 1.
     computed : dict of str to float
         Weights from today's judgements and data: the same, unless accepted weights are in use.
+    nominal : dict of str to float
+        How much each indicator is meant to count: the weights in use, unless these were chosen so that what
+        they really explain is this (``match: variance``).
     judged : dict of str to float
         From judgements alone, over the same indicators.
     data : DataWeights or None
@@ -93,6 +97,7 @@ class Weighting:
     tree: Node
     weights: dict[str, float]
     computed: dict[str, float]
+    nominal: dict[str, float]
     judged: dict[str, float]
     data: DataWeights | None
     consistency: pd.DataFrame | None
@@ -102,7 +107,11 @@ class Weighting:
     @property
     def paths(self) -> dict[str, tuple[str, ...]]:
         """Branches of each indicator of the tree, from the top."""
-        return branch_paths(self.tree)
+        paths = branch_paths(self.tree)
+        if self.nominal == self.weights:
+            return paths
+        stretch = {name: self.weights[name] / weight for name, weight in self.nominal.items() if weight > 0}
+        return MatchedPaths(paths, dict.fromkeys(paths, 1.0) | stretch)
 
     @property
     def dimensions(self) -> dict[str, str]:
@@ -162,14 +171,20 @@ def weight_indicators(
         weights = _combined(params, judged, measured)
         drawn = _combined_draws(params, drawn, measured, seed)
         notes = (*notes, *data.notes)
+    nominal = weights
+    if params.match == "variance":
+        weights, miss = match_variance(normalised, nominal, paths)
+        notes = (*notes, *_notes_on_match(miss))
+        raised = [weights[name] / nominal[name] if nominal[name] else 0.0 for name in known]
+        drawn = _row_shares(drawn * raised)
     if not params.accepted:
-        return Weighting(tree, weights, weights, judged, data, consistency, drawn, notes)
+        return Weighting(tree, weights, weights, nominal, judged, data, consistency, drawn, notes)
     accepted = _leaf_weights(params.accepted, tree, tree.leaves, f"{_WHERE}.accepted")
     if not any(accepted[name] > 0 for name in known):
         raise ParamsError(f"{_WHERE}.accepted: no indicator with a weight is known for any customer")
     accepted = reallocated(accepted, known, paths)
     drawn = draw_weights(accepted, seed=seed, draws=draws) if draws else drawn
-    return Weighting(tree, accepted, weights, judged, data, consistency, drawn, notes)
+    return Weighting(tree, accepted, weights, accepted, judged, data, consistency, drawn, notes)
 
 
 def _leaf_weights(
@@ -286,4 +301,14 @@ def _known_draws(drawn: Floats, tree: Node, known: Sequence[str]) -> Floats:
     for columns, factor in branches_of(tree.leaves, branch_paths(tree)).factors(there, drawn.T):
         if factor is not None:
             found[:, columns] *= factor[0][:, None]
-    return np.asarray(found[:, places] / found[:, places].sum(axis=1, keepdims=True))
+    return _row_shares(found[:, places])
+
+
+def _row_shares(drawn: Floats) -> Floats:
+    return np.asarray(drawn / drawn.sum(axis=1, keepdims=True))
+
+
+def _notes_on_match(miss: float) -> list[str]:
+    if miss < NOTICEABLE_MISS:
+        return []
+    return [f"scorecard.weights.match: effective and nominal importance still differ by up to {miss:.1%}"]
