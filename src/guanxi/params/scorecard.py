@@ -102,6 +102,19 @@ class TierParams(Section):
     middle: float | None = Field(None, gt=0, lt=1)
 
 
+class FuzzyParams(Section):
+    """How memberships are combined with the method ``fuzzy``: see :mod:`guanxi.scorecard.scoring`.
+
+    ``grades`` maps names, best first, to the score at which membership is full, or to the four corners of a
+    trapezium; {}: excellent, good, fair, poor.
+    """
+
+    operator: Literal["weighted_average", "product_or", "and_bounded_sum", "and_or"] = "weighted_average"
+    defuzzification: Literal["weighted", "maximum"] = "weighted"
+    plateau: float = Field(0.0, ge=0, lt=1)
+    grades: dict[str, Number | tuple[Number, Number, Number, Number]] = Field(default_factory=dict)
+
+
 class ExportParams(Section):
     """Scorecard columns and their names in a CRM system; default: the usual ones of the system."""
 
@@ -130,6 +143,7 @@ class ScorecardParams(Section):
     weights: WeightsParams = WeightsParams()
     normalisation: Literal["quantile", "min_max", "target"] = "quantile"
     method: Literal["weighted_sum", "topsis", "fuzzy"] = "weighted_sum"
+    fuzzy: FuzzyParams = FuzzyParams()
     tiers: TierParams = TierParams()
     draws: int = Field(1000, ge=0)
     targets: dict[str, IndicatorTarget] = Field(default_factory=dict)

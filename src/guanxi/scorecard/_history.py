@@ -9,7 +9,7 @@ from datetime import date
 
 import pandas as pd
 
-from guanxi.errors import DataError, FitError, HistoryError
+from guanxi.errors import DataError, FitError, HistoryError, ParamsError
 from guanxi.params import Params
 from guanxi.periods import add_days
 from guanxi.scorecard._day_tables import ScorecardInputs, day_tables
@@ -88,10 +88,10 @@ def look_back(inputs: ScorecardInputs, present: Relationship, days: list[date], 
     drift = proposal = None
     notes: tuple[str, ...] = ()
     if inputs.params.scorecard.weights.data:
-        before = normalise(indicators[days[-2]], present.card.normalisation)
+        before = normalise(indicators[days[-2]], present.measuring)
         try:
             drift, proposal = _drift(before, present, inputs.params)
-        except (DataError, FitError) as error:
+        except (DataError, FitError, ParamsError) as error:
             notes = (f"drift of the weights since {days[-2]}: {error}",)
     return History(days, indicators, moves, rank_agreement(scores), drift, proposal, notes)
 
@@ -105,7 +105,8 @@ def _drift(before: pd.DataFrame, present: Relationship, params: Params) -> tuple
     names = _known_in_both(before, present.normalised, list(present.weighting.weights))
     columns = ["customer_id", *names]
     by_data = BY_DATA[str(params.scorecard.weights.data)]
-    drift = weight_drift(before[columns], present.normalised[columns], by_data, seed=params.seed)
+    now = normalise(present.indicators, present.measuring)
+    drift = weight_drift(before[columns], now[columns], by_data, seed=params.seed)
     proposal = propose_weights(
         present.normalised[columns],
         {name: present.weighting.weights[name] for name in names},

@@ -24,7 +24,13 @@ from guanxi.scorecard._history import History, earlier_days, look_back
 from guanxi.scorecard.elasticities._own_data import measure_elasticities
 from guanxi.scorecard.indicators import CATALOGUE, refuse_unknown
 from guanxi.scorecard.indicators._programme import programme_table
-from guanxi.scorecard.scoring._relationship import Relationship, methods_agreement, own_weights, relationship
+from guanxi.scorecard.scoring._relationship import (
+    Relationship,
+    methods_agreement,
+    own_weights,
+    relationship,
+    scoring_method,
+)
 from guanxi.scorecard.targets._indicator_targets import check_targets, refuse_targets
 from guanxi.scorecard.targets._reference_values import compare_with_references
 from guanxi.scorecard.targets._roll_up import RollUp, check_groups, roll_up
@@ -109,6 +115,7 @@ class ScorecardResult(ScoredDay):
 def check_parameters(params: Params) -> None:
     """Check the scorecard parameters before any data is read (ParamsError)."""
     judgement_weights(params.scorecard.weights, scorecard_tree(params.scorecard.tree))
+    scoring_method(params.scorecard)
     refuse_targets(params.scorecard.targets, "scorecard.targets")
     refuse_unknown(params.scorecard.benchmarks, CATALOGUE, "scorecard.benchmarks", "indicator")
     playbook_conditions(params.playbook)
@@ -227,7 +234,9 @@ def _segmentation(day: DayTables, params: Params) -> Segmentation | None:
     if attributes is None:
         return None
     try:
-        return find_segments(attributes, groups=params.scorecard.groups, seed=params.seed)
+        return find_segments(
+            attributes, groups=params.scorecard.groups, seed=params.seed, language=params.language
+        )
     except DataError:
         if params.scorecard.groups is not None:
             raise

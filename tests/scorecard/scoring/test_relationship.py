@@ -20,10 +20,8 @@ from guanxi.scorecard.weights._weighting import USUAL_TREE
 from guanxi.served.texts import texts
 
 NAMES = [name for names in USUAL_TREE.values() for name in names]
-SURVEYED = ["csat", "nps_score", "ces", "servqual_gap", "satisfaction_trend", "promoter"]
-JUDGED = {"weights": {"judgements": {"ann": {"advocacy": {
-    "referrals": {"referral_value": 3, "promoter": 3}, "referral_value": {"promoter": 1},
-}}}}}  # fmt: skip
+SURVEYED = ["csat", "ces", "servqual_gap", "satisfaction_trend", "promoter"]
+JUDGED = {"weights": {"judgements": {"ann": {"advocacy": {"referral_value": {"promoter": 3}}}}}}
 WAYS = {
     "usual": {},
     "judged": JUDGED,
@@ -31,6 +29,18 @@ WAYS = {
     "fuzzy": {"method": "fuzzy"},
     "min_max": {"normalisation": "min_max"},
     "by_data": {"weights": {"data": "critic", "share": 0.5}},
+    "matched": {"weights": {"match": "variance"}},
+    "own_grades": {
+        "method": "fuzzy",
+        "fuzzy": {
+            "operator": "product_or",
+            "grades": {
+                "a": [60, 80, 100, 100],
+                "b": [30, 50, 60, 80],
+                "c": [0, 0, 30, 50],
+            },
+        },
+    },
     "pareto": {"tiers": {"method": "pareto"}},
 }
 
@@ -199,3 +209,47 @@ def test_targets_are_the_scale_where_they_are_asked_for(indicators):
     assert (found.loc[reached, "score"] == 100).all()
     with pytest.raises(ParamsError, match="no target for ces"):
         scored(indicators, tree={"satisfaction": ["csat", "ces"]}, targets=targets, normalisation="target")
+
+
+def test_entropy_is_measured_on_min_max_values_not_on_ranks(indicators):
+    weights = {"data": "entropy", "share": 0.0}
+    ranks, plain = (
+        scored(indicators, weights=weights, normalisation=each) for each in ("quantile", "min_max")
+    )
+    assert ranks.weighting.weights == pytest.approx(plain.weighting.weights)
+    assert any(note.startswith("entropy weights are measured on min_max") for note in ranks.notes)
+    assert not any(note.startswith("entropy") for note in plain.notes)
+    assert ranks.card.normalisation.method == "quantile"
+
+
+def test_matched_weights_make_importance_nominal(indicators):
+    found = scored(indicators, draws=50, weights={"match": "variance"})
+    own = found.importance.dropna(subset="indicator")
+    np.testing.assert_allclose(own["effective"], own["nominal"], atol=0.005)
+    assert found.weighting.weights != found.weighting.nominal
+    assert sum(found.weighting.weights.values()) == pytest.approx(1)
+    assert found.stability.draws == 50
+
+
+def test_own_grades_and_operator(indicators):
+    found = scored(indicators, draws=10, **WAYS["own_grades"])
+    memberships = found.card.table.filter(like="_membership")
+    assert list(memberships.columns) == ["a_membership", "b_membership", "c_membership"]
+    np.testing.assert_allclose(memberships.sum(axis=1), 1.0)
+    assert set(found.card.table["grade"]) <= set("abc")
+    assert found.stability is None
+    assert "stability: not assessed, since this fuzzy evaluation is not a sum over indicators" in found.notes
+
+
+@pytest.mark.parametrize(
+    ("grades", "said"),
+    [
+        ({"a": 90, "b": [0, 0, 50, 60]}, "give every grade a score, or every grade four corners"),
+        ({"a": [60, 80, 100, 100], "b": [0, 0, 30, 50]}, "some scores are in no grade"),
+        ({"a": [80, 60, 100, 100], "b": [0, 0, 70, 90]}, "grades.a: corners must not fall"),
+        ({"a": 10, "b": 90}, "fall between 100 and 0"),
+    ],
+)
+def test_grades_that_are_none(indicators, grades, said):
+    with pytest.raises(ParamsError, match=said):
+        scored(indicators, method="fuzzy", fuzzy={"grades": grades})

@@ -56,14 +56,16 @@ def variance_shares(relative: Floats, score: Floats) -> Floats:
     return np.asarray(parts / total) if total > 0 else np.full(len(parts), np.nan)
 
 
-def weighted_shares(values: Floats, weights: Floats, branches: Branches) -> Floats:
-    """Variance shares of a weighted sum of indicators, shape (n, m), NaN being unknown."""
+def weighted_points(values: Floats, weights: Floats, branches: Branches) -> tuple[Floats, Floats]:
+    """Parts of a weighted sum of indicators, shape (n, m), relative to the mean customer, and the sum.
+
+    NaN is unknown; its part is 0.
+    """
     known = ~np.isnan(values)
     own = row_weights(weights, known, branches)[0]
-    level = np.nanmean(values, axis=0)
-    relative = np.where(known, own * (np.nan_to_num(values) - level), np.nan)
-    score = np.where(known.any(axis=1), (own * np.nan_to_num(values)).sum(axis=1), np.nan)
-    return variance_shares(relative, score)
+    given = np.nan_to_num(values)
+    relative = np.where(known, own * (given - np.nanmean(values, axis=0)), 0.0)
+    return relative, np.where(known.any(axis=1), (own * given).sum(axis=1), np.nan)
 
 
 def importance(

@@ -13,9 +13,11 @@ import pandas as pd
 from guanxi.errors import DataError, FitError
 from guanxi.params.scorecard import ScorecardParams
 from guanxi.scorecard.indicators import CATALOGUE
+from guanxi.scorecard.scoring._fuzzy_evaluation import FuzzyEvaluation
 from guanxi.scorecard.scoring._importance import importance, redundant_pairs
 from guanxi.scorecard.scoring._normalisation import Normalisation, ScaleTarget
 from guanxi.scorecard.scoring._scores import SCORING_METHODS, Scorecard, score_table
+from guanxi.scorecard.scoring._scoring_methods import ScoringMethod
 from guanxi.scorecard.scoring._tier_stability import Stability, rank_agreement, tier_stability
 from guanxi.scorecard.scoring._tiers import TierRule, fit_tiers
 from guanxi.scorecard.targets._roll_up import compare_group_weights
@@ -23,6 +25,10 @@ from guanxi.scorecard.weights._weighting import Weighting, scorecard_tree, weigh
 from guanxi.served.texts import texts
 
 _COMPARED = 20_000
+_ENTROPY_NOTE = (
+    "entropy weights are measured on min_max values, since quantile ranks are spread evenly, so that entropy "
+    "would measure only their ties"
+)
 HIGHER_IS_BETTER: Mapping[str, bool] = {name: each.higher_is_better for name, each in CATALOGUE.items()}
 
 
@@ -36,6 +42,8 @@ class Relationship:
         ``customer_id`` and the indicators, each in its own unit.
     normalised : pandas.DataFrame
         ``customer_id`` and the indicators of the tree, 0 to 1, higher is better.
+    measuring : Normalisation
+        Scale on which weights from data are measured: that of the scores, or min_max for entropy.
     weighting : Weighting
     card : Scorecard
     importance, redundant : pandas.DataFrame
@@ -49,6 +57,7 @@ class Relationship:
 
     indicators: pd.DataFrame = field(repr=False)
     normalised: pd.DataFrame = field(repr=False)
+    measuring: Normalisation = field(repr=False)
     weighting: Weighting
     card: Scorecard
     importance: pd.DataFrame
@@ -83,19 +92,25 @@ def relationship(
         indicators, directions, params.normalisation, targets if params.normalisation == "target" else None
     )
     normalised = normalise(indicators, scale)
-    weighting = weight_indicators(params.weights, tree, normalised, draws=params.draws, seed=seed)
+    measuring = _measuring_scale(indicators, directions, scale, params.weights.data)
+    measured = normalised if measuring is scale else normalise(indicators, measuring)
+    weighting = weight_indicators(params.weights, tree, normalised, measured, draws=params.draws, seed=seed)
     rule = TierRule(params.tiers.method, params.tiers.high, params.tiers.middle)
     card = _score(
         indicators,
         weighting,
         normalisation=scale,
-        method=params.method,
+        method=scoring_method(params),
         tiers=rule,
         labels=texts("guanxi.scorecard.indicators", "zh" if language == "zh" else "en")["indicators"],
     )
     stability, notes = None, [*card.notes, *weighting.notes]
+    if measuring is not scale:
+        notes.append(_ENTROPY_NOTE)
     if rule.on != "score":
         notes.append("stability: not assessed, since tiers are based on value")
+    elif params.draws and not card.method.additive:
+        notes.append("stability: not assessed, since this fuzzy evaluation is not a sum over indicators")
     elif params.draws:
         stability = tier_stability(
             normalised,
@@ -114,7 +129,25 @@ def relationship(
         f"{weight:.1%} of the weight: keep one of them in scorecard.tree"
         for one, other, correlation, weight in pairs.itertuples(index=False)
     ]
-    return Relationship(indicators, normalised, weighting, card, real, pairs, stability, tuple(notes))
+    return Relationship(
+        indicators, normalised, measuring, weighting, card, real, pairs, stability, tuple(notes)
+    )
+
+
+def scoring_method(params: ScorecardParams) -> ScoringMethod:
+    """Return the scoring method of the parameters; ParamsError if grades of fuzzy evaluation are invalid."""
+    if params.method == "fuzzy":
+        return FuzzyEvaluation.from_params(params.fuzzy)
+    return SCORING_METHODS[params.method]
+
+
+def _measuring_scale(
+    indicators: pd.DataFrame, directions: Mapping[str, bool], scale: Normalisation, data: str | None
+) -> Normalisation:
+    """Scale on which data weights are measured: entropy of quantile ranks would measure only ties."""
+    if data == "entropy" and scale.method == "quantile":
+        return Normalisation.fit(indicators, directions, "min_max")
+    return scale
 
 
 def score_other_day(indicators: pd.DataFrame, present: Relationship) -> Scorecard:
@@ -140,6 +173,12 @@ def normalise(indicators: pd.DataFrame, scale: Normalisation) -> pd.DataFrame:
     return pd.DataFrame({"customer_id": indicators["customer_id"].array, **columns}, copy=False)
 
 
+def _measured(present: Relationship) -> pd.DataFrame:
+    if present.measuring is present.card.normalisation:
+        return present.normalised
+    return normalise(present.indicators, present.measuring)
+
+
 def methods_agreement(present: Relationship) -> pd.DataFrame:
     """Kendall's tau between the scores of the three methods with the same weights and scale.
 
@@ -150,10 +189,10 @@ def methods_agreement(present: Relationship) -> pd.DataFrame:
     places = np.linspace(0, len(by_score) - 1, min(_COMPARED, len(by_score))).round().astype(int)
     sample = present.indicators.iloc[np.sort(by_score[places])].reset_index(drop=True)
     scores: dict[str, pd.Series[float]] = {
-        method: _score(
+        name: _score(
             sample, present.weighting, normalisation=card.normalisation, method=method, reasons=0
         ).table.set_index("customer_id")["score"]
-        for method in SCORING_METHODS
+        for name, method in {**SCORING_METHODS, card.method.name: card.method}.items()
     }
     return rank_agreement(scores)
 
@@ -164,11 +203,15 @@ def own_weights(groups: pd.Series[Any], present: Relationship, params: Scorecard
     Groups whose data do not determine weights are left out. Returns the table of
     :func:`guanxi.scorecard.targets._roll_up.compare_group_weights`.
     """
+    if not present.card.method.additive:
+        return pd.DataFrame()
     own: dict[Any, Mapping[str, float]] = {}
+    measured = _measured(present)
     for group, places in groups.groupby(groups, observed=True).indices.items():
         try:
             members = present.normalised.iloc[places]
-            own[group] = weight_indicators(params.weights, present.weighting.tree, members).weights
+            found = weight_indicators(params.weights, present.weighting.tree, members, measured.iloc[places])
+            own[group] = found.weights
         except (DataError, FitError):
             continue
     kept = groups.where(groups.isin(list(own))).reset_index(drop=True)

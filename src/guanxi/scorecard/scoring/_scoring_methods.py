@@ -60,6 +60,11 @@ class ScoringMethod(ABC):
             )
         return self
 
+    @property
+    def additive(self) -> bool:
+        """Whether it scores customers under many sets of weights."""
+        return True
+
     def cut_points(self) -> dict[str, float] | None:
         """Lower bound of each grade, best first, if the method defines grades."""
         return None

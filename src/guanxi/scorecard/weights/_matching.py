@@ -24,8 +24,8 @@ from numpy.typing import NDArray
 
 from guanxi.errors import FitError
 from guanxi.scorecard.scoring._branches import MatchedPaths, Paths, branches_of
-from guanxi.scorecard.scoring._importance import weighted_shares
-from guanxi.scorecard.weights._objective import CUSTOMER, invertible, measure
+from guanxi.scorecard.scoring._importance import variance_shares, weighted_points
+from guanxi.scorecard.weights._objective import CUSTOMER, measure
 
 Floats = NDArray[np.float64]
 
@@ -76,20 +76,22 @@ def match_variance(
     target = np.array([nominal[name] for name in names])
     target /= target.sum()
     values = _sample(normalised)[names].to_numpy(dtype=np.float64)
-    covariance = invertible(moments.correlation)[0] * np.outer(moments.deviation, moments.deviation)
-    budget, best, miss = target, target, math.inf
+    budget = weights = best = target
+    miss = math.inf
     for _ in range(_ROUNDS):
-        weights = _budgeted(covariance, budget)
         stretch = dict(zip(names, (weights / target).tolist(), strict=True))
         branches = branches_of(names, MatchedPaths({name: tuple(paths[name]) for name in names}, stretch))
-        shares = weighted_shares(values, weights, branches)
+        parts, score = weighted_points(values, weights, branches)
+        shares = variance_shares(parts, score)
         off = float(np.abs(shares - target).max())
         if off < miss:
             best, miss = weights, off
         if miss < _CLOSE:
             break
-        budget = budget * np.clip(target / np.maximum(shares, target / 10), 0.5, 2.0)
+        budget = budget * np.clip(target / np.maximum(shares, target / 2.0), 0.5, 2.0)
         budget = budget / budget.sum()
+        # Parts per weight: what is missing is in them, so that only the sums of weights change with them.
+        weights = _budgeted(np.cov(parts / weights, rowvar=False), budget, weights)
     if not miss < 0.05:
         raise FitError(
             f"scorecard.weights.match: no weights give every indicator its nominal share of the variance "
@@ -100,11 +102,9 @@ def match_variance(
     return {name: scaled.get(name, weight) for name, weight in nominal.items()}, miss
 
 
-def _budgeted(covariance: Floats, budget: Floats) -> Floats:
+def _budgeted(covariance: Floats, budget: Floats, start: Floats) -> Floats:
     """Weights, adding up to 1, whose shares of the variance are the budget: coordinate descent."""
-    deviation = np.sqrt(np.diag(covariance))
-    weights = budget / deviation
-    weights /= np.sqrt(weights @ covariance @ weights)
+    weights = start / np.sqrt(start @ covariance @ start)
     for _ in range(_SWEEPS):
         before = weights.copy()
         for j in range(len(weights)):

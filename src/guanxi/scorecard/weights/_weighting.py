@@ -32,17 +32,20 @@ from guanxi.scorecard.weights._uncertainty import draw_weights
 
 Floats = NDArray[np.float64]
 
-# The default tree. Value at risk is left out: it is high for valuable customers and would offset their value.
+# The default tree. No two of its indicators say the same (correlation of .9 or more). Future value is made of
+# current value and retention and would count both twice; value at risk is high for valuable customers and
+# would offset their value; repeat rate says what purchase frequency does, and the last NPS answer what
+# promoter does.
 USUAL_TREE: Mapping[str, tuple[str, ...]] = {
-    "value": ("future_value", "current_value", "profit", "purchase_frequency", "average_order"),
-    "loyalty": ("retention_probability", "probability_alive", "rhythm_kept", "repeat_rate", "tenure_days"),
+    "value": ("current_value", "profit", "purchase_frequency", "average_order"),
+    "loyalty": ("retention_probability", "rhythm_kept", "tenure_days"),
     "satisfaction": (
-        *("csat", "nps_score", "ces", "servqual_gap", "complaints", "complaint_resolution"),
-        "satisfaction_trend",
+        *("csat", "ces", "servqual_gap"),
+        *("complaints", "complaint_resolution", "satisfaction_trend"),
     ),
     "interaction": ("interaction_recency_days", "interactions", "channel_breadth", "response_rate"),
     "risk": ("refund_share", "spend_volatility", "overdue_days", "defaults"),
-    "advocacy": ("referrals", "referral_value", "promoter"),
+    "advocacy": ("referral_value", "promoter"),
 }
 # Default judgements on the branches of that tree: value and loyalty, seen in every purchase, are moderately
 # more important (3 on Saaty's scale) than the others, which act through them and are only partly known.
@@ -129,7 +132,13 @@ def scorecard_tree(document: object) -> Node:
 
 
 def weight_indicators(
-    params: WeightsParams, tree: Node, normalised: pd.DataFrame, *, draws: int = 0, seed: int = 0
+    params: WeightsParams,
+    tree: Node,
+    normalised: pd.DataFrame,
+    for_data: pd.DataFrame | None = None,
+    *,
+    draws: int = 0,
+    seed: int = 0,
 ) -> Weighting:
     """Weight the indicators of a tree.
 
@@ -142,6 +151,8 @@ def weight_indicators(
     tree : Node
     normalised : pandas.DataFrame
         Indicators from 0 to 1, higher is better; NaN is unknown.
+    for_data : pandas.DataFrame, optional
+        The same on the scale of the data weights; default: the same scale.
     draws, seed : int
         Number of weight vectors to draw, and the seed.
 
@@ -164,7 +175,8 @@ def weight_indicators(
     paths = branch_paths(tree)
     judged = reallocated(everyone, known, paths)
     drawn = _known_draws(draw(draws, seed), tree, known) if draws else np.empty((0, len(known)))
-    data = BY_DATA[params.data](normalised[known]) if params.data else None
+    varying = normalised if for_data is None else for_data
+    data = BY_DATA[params.data](varying[known]) if params.data else None
     weights = judged
     if data is not None:
         measured = {name: data.weights.get(name, 0.0) for name in known}
