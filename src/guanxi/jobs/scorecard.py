@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable, Mapping
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -132,7 +134,13 @@ def summary_text(found: ScorecardResult, folder: Path) -> str:
 def alarms(found: ScorecardResult, on: str) -> list[str]:
     """Name the indicators at their warning level or without data; with ``target`` also those that miss it."""
     verdicts = ("warning", "unknown", *(("missed",) if on == "target" else ()))
-    return [str(name) for name in found.targets.loc[found.targets["verdict"].isin(verdicts), "indicator"]]
+    rows = found.targets[found.targets["verdict"].isin(verdicts)]
+    return [_of_group(row) for row in rows.to_dict("records")]
+
+
+def _of_group(row: Mapping[Hashable, Any]) -> str:
+    """Name of an indicator, with the group if it is that of one."""
+    return str(row["indicator"]) if pd.isna(row["by"]) else f"{row['indicator']} ({row['by']} {row['group']})"
 
 
 def _weights(found: ScorecardResult) -> list[str]:
@@ -169,8 +177,8 @@ def _moves(found: ScorecardResult) -> list[str]:
 
 def _targets(found: ScorecardResult) -> list[str]:
     return [
-        f"Target {row['indicator']}: {row['value']:.4g} against {row['target']:.4g}, {row['verdict']}"
+        f"Target {_of_group(row)}: {row['value']:.4g} against {row['target']:.4g}, {row['verdict']}"
         if row["known"]
-        else f"Target {row['indicator']}: no data"
+        else f"Target {_of_group(row)}: no data"
         for row in found.targets.to_dict("records")
     ]

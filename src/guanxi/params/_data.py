@@ -35,6 +35,7 @@ RELATION_COLUMNS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "tickets": (("customer_id", "opened"), ("closed", "satisfaction", "complaint")),
     "costs": (("customer_id", "timestamp", "kind", "amount"), ()),
     "credit": (("customer_id", "timestamp"), ("credit_limit", "overdue_days", "defaults")),
+    "indicators": (("customer_id",), ("name", "value", "timestamp", "expert")),
     "spending": (("timestamp", "channel", "amount"), ()),
     "points": (("customer_id", "date", "earned"), ("redeemed", "expired")),
     "owners": (("customer_id", "date", "owner"), ("team",)),
@@ -149,6 +150,7 @@ class RelationsParams(Section):
     tickets: RelationParams = RelationParams()
     costs: RelationParams = RelationParams()
     credit: RelationParams = RelationParams()
+    indicators: RelationParams = RelationParams()
     spending: RelationParams = RelationParams()
     points: RelationParams = RelationParams()
     owners: RelationParams = RelationParams()

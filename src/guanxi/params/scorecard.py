@@ -122,23 +122,72 @@ class ExportParams(Section):
 
 
 class IndicatorTarget(Section):
-    """Target and warning level for the mean or median of an indicator."""
+    """Target and warning level: mean or median of an indicator, or the programme in its last period.
+
+    ``by`` are columns of the customers: the target holds for each of their groups too.
+    """
 
     target: Number
     warning: Number | None = None
     statistic: Literal["mean", "median"] = "mean"
+    by: tuple[str, ...] = ()
 
 
 class ReferenceValue(Section):
     """A benchmark mean of an indicator (industry, competitor or own), treated as exact."""
 
     value: Number
+    by: tuple[str, ...] = ()
     source: Annotated[str, BeforeValidator(lambda given: "" if given is None else str(given))] = ""
+
+
+class OwnIndicator(Section):
+    """An indicator of the business's own.
+
+    Its values stand in the table ``relations.indicators``, or are an attribute of the customers table, the
+    answers to a survey instrument, or the interactions on a channel.
+    """
+
+    dimension: str = Field(min_length=1)
+    unit: str = ""
+    higher_is_better: StrictBool = True
+    scale: tuple[Number, Number] | None = None
+    missing: Number | None = None
+    label: str = ""
+    attribute: str | None = None
+    survey: str | None = None
+    channel: str | None = None
+
+    @model_validator(mode="after")
+    def _one_origin(self) -> Self:
+        given = [name for name in ("attribute", "survey", "channel") if getattr(self, name)]
+        if len(given) > 1:
+            raise ValueError(f"it comes from one of {' and '.join(given)}: keep one")
+        if self.scale and not self.scale[0] < self.scale[1]:
+            raise ValueError(f"the scale {self.scale[0]:g} to {self.scale[1]:g} does not rise")
+        return self
+
+    @property
+    def origin(self) -> Literal["attribute", "survey", "channel", "table"]:
+        """Where its values come from."""
+        kinds: tuple[Literal["attribute", "survey", "channel"], ...] = ("attribute", "survey", "channel")
+        return next((kind for kind in kinds if getattr(self, kind)), "table")
+
+    @property
+    def table(self) -> str:
+        """Relation table with its values."""
+        of = {"attribute": "customers", "survey": "surveys", "channel": "interactions"}
+        return of.get(self.origin, "indicators")
+
+    def column(self, name: str) -> str:
+        """Name in that table."""
+        return name if self.origin == "table" else str(getattr(self, self.origin))
 
 
 class ScorecardParams(Section):
     """The relationship scorecard."""
 
+    indicators: dict[str, OwnIndicator] = Field(default_factory=dict)
     tree: Tree | None = None
     weights: WeightsParams = WeightsParams()
     normalisation: Literal["quantile", "min_max", "target"] = "quantile"

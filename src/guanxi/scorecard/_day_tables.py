@@ -17,7 +17,7 @@ from guanxi.features.relations.customer_totals import totals_at
 from guanxi.features.relations.measures import COLUMNS
 from guanxi.features.rhythm import rhythm_at
 from guanxi.params import Params
-from guanxi.scorecard.indicators import CATALOGUE, indicator_table
+from guanxi.scorecard.indicators import indicator_table, own_indicators
 from guanxi.scorecard.scoring._relationship import Relationship
 from guanxi.segments.clusters import Segmentation
 from guanxi.segments.lifecycle import lifecycle_stages
@@ -85,7 +85,7 @@ class DayTables:
     predictions : pandas.DataFrame
         The prediction table.
     indicators : pandas.DataFrame
-        ``customer_id`` and every indicator of the catalogue.
+        ``customer_id``, every indicator of the catalogue and the business's own.
     relation_features : pandas.DataFrame
         As of the day, including customers without a purchase.
     totals : pandas.DataFrame
@@ -115,6 +115,10 @@ def day_tables(inputs: ScorecardInputs, as_of: date) -> DayTables:
     features = _referred_by_then(relation_features(inputs.relations, as_of), predictions)
     known = features if len(features) else None
     indicators, notes = indicator_table(predictions, totals, known, margin_rate=inputs.margin_rate)
+    own, more = own_indicators(
+        inputs.params.scorecard.indicators, indicators["customer_id"], features, inputs.relations, as_of
+    )
+    indicators, notes = pd.concat([indicators, own], axis=1), [*notes, *more]
     return DayTables(as_of, predictions, indicators, features, totals, notes)
 
 
@@ -171,7 +175,8 @@ def _attributes(day: DayTables, taken: Any) -> pd.DataFrame:
     names = [*COLUMNS["customers"], *own_attributes(features)]
     if features.empty:
         return features[["customer_id"]]
-    renamed = {name: f"{name}_" for name in names if name in CATALOGUE or name in set(taken)}
+    indicators = set(day.indicators.columns) - {"customer_id"}
+    renamed = {name: f"{name}_" for name in names if name in indicators or name in set(taken)}
     return features[["customer_id", *names]].rename(columns=renamed).dropna(axis="columns", how="all")
 
 

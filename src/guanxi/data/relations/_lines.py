@@ -33,8 +33,9 @@ class RelationLines:
     source : str
         As given, without passwords.
     table : ibis.Table
-        Accepted lines: the canonical columns; for surveys, the limits of each line's scale; for customers,
-        every other column as an attribute (number or text), with an underscore if its name is taken.
+        Accepted lines: the canonical columns; for surveys, the limits of each line's scale; for customers and
+        wide indicators, every other column as an attribute (number or text), with an underscore if its name
+        is taken.
     rejected, lines_read, lines_accepted, rejected_by_rule, repeated_lines
         As in :class:`guanxi.data.transactions.TransactionLog`.
     customers : int
@@ -156,12 +157,13 @@ class RelationReader:
     def _accepted(self, source: SourceTable, judged: Any) -> tuple[Any, dict[str, str]]:
         canonical = [name for name in judged.columns if name not in _OURS and not name.startswith(UNREADABLE)]
         accepted = judged.filter(judged.rule.isnull()).select("line_number", *canonical)
-        if self.relation != "customers":
+        wide = self.relation == "indicators" and not {"name", "value"} <= set(canonical)
+        if self.relation != "customers" and not wide:
             return accepted.drop("line_number"), {}
         mapped = {self.params.columns.get(name, name) for name in canonical}
         columns, left_out = _readable_columns(source, "")
         attributes = {name: column for name, column in columns.items() if name not in mapped}
-        kept = {"line_number", *(name for names in RELATION_COLUMNS["customers"] for name in names)}
+        kept = {"line_number", *(name for names in RELATION_COLUMNS[self.relation] for name in names)}
         names = free_names(list(attributes), kept)
         chosen = {names[name]: column for name, column in attributes.items()}
         others = source.table.select(guanxi_row=source.table[ROW], **chosen)

@@ -26,6 +26,7 @@ _CUSTOMER_RULES = {"customer_id": "customer"}
 
 _DESCRIPTIONS = {
     "customer_twice": "an earlier line has the same customer",
+    "missing_scale": "scale_low and scale_high are not given, and the instrument has no usual ones",
     "empty_scale": "scale_low is not below scale_high",
     "score_off_scale": "the score is outside its scale",
     "expectation_off_scale": "the expectation is outside the score's scale",
@@ -78,7 +79,12 @@ def _column_rules(parsed: Any, relation: str, name: str) -> list[tuple[Any, str]
 def _survey_rules(parsed: Any) -> list[tuple[Any, str]]:
     low, high = parsed.scale_low, parsed.scale_high
     servqual = parsed.instrument == "servqual"
-    cases = [(low >= high, "empty_scale"), (~parsed.score.between(low, high), "score_off_scale")]
+    unscaled = low.isnull() | high.isnull()
+    cases = [
+        (unscaled, "missing_scale"),
+        (low >= high, "empty_scale"),
+        (~parsed.score.between(low, high), "score_off_scale"),
+    ]
     if "expectation" in parsed.columns:
         cases.append((~parsed.expectation.between(low, high), "expectation_off_scale"))
     if "dimension" not in parsed.columns:
@@ -100,7 +106,13 @@ def _ticket_rules(parsed: Any) -> list[tuple[Any, str]]:
     return cases
 
 
-_RULES = {"surveys": _survey_rules, "tickets": _ticket_rules}
+def _indicator_rules(parsed: Any) -> list[tuple[Any, str]]:
+    if not {"name", "value"} <= set(parsed.columns):
+        return []
+    return [(parsed.name.isnull(), "missing_name"), (parsed.value.isnull(), "missing_value")]
+
+
+_RULES = {"indicators": _indicator_rules, "surveys": _survey_rules, "tickets": _ticket_rules}
 
 
 def _reject_second_lines(judged: Any) -> Any:

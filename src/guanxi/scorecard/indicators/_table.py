@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import pandas as pd
 
@@ -73,7 +73,9 @@ def indicator_table(
     return table.reset_index(), list(_notes(inputs, table, margin_rate))
 
 
-def summarise_indicators(indicators: pd.DataFrame, horizon_days: int) -> pd.DataFrame:
+def summarise_indicators(
+    indicators: pd.DataFrame, horizon_days: int, catalogue: Mapping[str, Indicator] = CATALOGUE
+) -> pd.DataFrame:
     """Describe the indicators known for at least one customer: unit, period, number known, mean.
 
     Returns
@@ -88,7 +90,7 @@ def summarise_indicators(indicators: pd.DataFrame, horizon_days: int) -> pd.Data
     >>> summarise_indicators(table, 90)[["indicator", "unit", "period_days"]].values.tolist()
     [['future_value', 'margin', 90]]
     """
-    known = indicators[list(CATALOGUE)].dropna(axis="columns", how="all")
+    known = indicators[list(catalogue)].dropna(axis="columns", how="all")
     days = {"horizon": horizon_days, "last_year": YEAR_DAYS}
     rows = [
         {
@@ -101,7 +103,7 @@ def summarise_indicators(indicators: pd.DataFrame, horizon_days: int) -> pd.Data
             "customers": int(known[each.name].count()),
             "mean": float(known[each.name].mean()),
         }
-        for each in CATALOGUE.values()
+        for each in catalogue.values()
         if each.name in known
     ]
     return pd.DataFrame(rows).astype({"period_days": "Int64"})

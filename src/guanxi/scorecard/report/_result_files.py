@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ from guanxi.scorecard._day_tables import Reporter
 from guanxi.scorecard._result import ScorecardResult
 from guanxi.scorecard.exports._customer_systems import OWN_EXPORT, check_export, export_customers
 from guanxi.scorecard.exports._import_layouts import LAYOUTS
-from guanxi.scorecard.indicators import summarise_indicators
+from guanxi.scorecard.indicators import Indicator, catalogue_with, summarise_indicators
 from guanxi.scorecard.report._content import report_content, weighing_method
 from guanxi.scorecard.report._listings import listings
 from guanxi.scorecard.report._page import render_scorecard
@@ -94,7 +94,7 @@ def write_results(
                 reporter.say(f"   more than {_MOST_IN_A_WORKBOOK:,} customers: no scorecard.xlsx")
             for name, document in documents(found.relationship, params).items():
                 files.write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n", new / name)
-            for name, table in _tables(found).items():
+            for name, table in _tables(found, catalogue_with(params.scorecard.indicators)).items():
                 files.write_table(table, new / "tables" / f"{name}.csv")
             files.write_text(html, new / "scorecard.html")
             written = {path.relative_to(new) for path in new.rglob("*")}
@@ -117,12 +117,12 @@ def _remove_earlier(folder: Path, written: Collection[Path], params: Params) -> 
             remove_own(manifest.parent, OWN_EXPORT)
 
 
-def _tables(found: ScorecardResult) -> dict[str, pd.DataFrame]:
+def _tables(found: ScorecardResult, catalogue: Mapping[str, Indicator]) -> dict[str, pd.DataFrame]:
     """All tables except the customer table, by file name."""
     tables = found.tables
     named = {
         "indicators": summarise_indicators(
-            tables.indicators, int(tables.predictions["horizon_days"].iloc[0])
+            tables.indicators, int(tables.predictions["horizon_days"].iloc[0]), catalogue
         ),
         "importance": found.relationship.importance,
         "redundant": found.relationship.redundant,

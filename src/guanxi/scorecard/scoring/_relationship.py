@@ -12,7 +12,7 @@ import pandas as pd
 
 from guanxi.errors import DataError, FitError
 from guanxi.params.scorecard import ScorecardParams
-from guanxi.scorecard.indicators import CATALOGUE
+from guanxi.scorecard.indicators import catalogue_with, own_labels
 from guanxi.scorecard.scoring._fuzzy_evaluation import FuzzyEvaluation
 from guanxi.scorecard.scoring._importance import importance, redundant_pairs
 from guanxi.scorecard.scoring._normalisation import Normalisation, ScaleTarget
@@ -29,7 +29,6 @@ _ENTROPY_NOTE = (
     "entropy weights are measured on min_max values, since quantile ranks are spread evenly, so that entropy "
     "would measure only their ties"
 )
-HIGHER_IS_BETTER: Mapping[str, bool] = {name: each.higher_is_better for name, each in CATALOGUE.items()}
 
 
 @dataclass(frozen=True)
@@ -40,6 +39,8 @@ class Relationship:
     ----------
     indicators : pandas.DataFrame
         ``customer_id`` and the indicators, each in its own unit.
+    higher_is_better : mapping of str to bool
+        For the indicators of the tree.
     normalised : pandas.DataFrame
         ``customer_id`` and the indicators of the tree, 0 to 1, higher is better.
     measuring : Normalisation
@@ -56,6 +57,7 @@ class Relationship:
     """
 
     indicators: pd.DataFrame = field(repr=False)
+    higher_is_better: Mapping[str, bool]
     normalised: pd.DataFrame = field(repr=False)
     measuring: Normalisation = field(repr=False)
     weighting: Weighting
@@ -85,8 +87,9 @@ def relationship(
     ParamsError, DataError
         As :func:`._weighting.weight_indicators` and :func:`._scores.score_table`.
     """
-    tree = scorecard_tree(params.tree)
-    directions = {name: HIGHER_IS_BETTER[name] for name in tree.leaves}
+    tree = scorecard_tree(params.tree, params.indicators)
+    catalogue = catalogue_with(params.indicators)
+    directions = {name: catalogue[name].higher_is_better for name in tree.leaves}
     targets = {name: ScaleTarget(each.target) for name, each in params.targets.items()}
     scale = Normalisation.fit(
         indicators, directions, params.normalisation, targets if params.normalisation == "target" else None
@@ -96,13 +99,15 @@ def relationship(
     measured = normalised if measuring is scale else normalise(indicators, measuring)
     weighting = weight_indicators(params.weights, tree, normalised, measured, draws=params.draws, seed=seed)
     rule = TierRule(params.tiers.method, params.tiers.high, params.tiers.middle)
+    named = texts("guanxi.scorecard.indicators", "zh" if language == "zh" else "en")["indicators"]
     card = _score(
         indicators,
         weighting,
+        directions,
         normalisation=scale,
         method=scoring_method(params),
         tiers=rule,
-        labels=texts("guanxi.scorecard.indicators", "zh" if language == "zh" else "en")["indicators"],
+        labels=named | own_labels(params.indicators),
     )
     stability, notes = None, [*card.notes, *weighting.notes]
     if measuring is not scale:
@@ -130,7 +135,7 @@ def relationship(
         for one, other, correlation, weight in pairs.itertuples(index=False)
     ]
     return Relationship(
-        indicators, normalised, measuring, weighting, card, real, pairs, stability, tuple(notes)
+        indicators, directions, normalised, measuring, weighting, card, real, pairs, stability, tuple(notes)
     )
 
 
@@ -156,6 +161,7 @@ def score_other_day(indicators: pd.DataFrame, present: Relationship) -> Scorecar
     return _score(
         indicators,
         present.weighting,
+        present.higher_is_better,
         normalisation=card.normalisation,
         method=card.method,
         tiers=card.tiers,
@@ -163,8 +169,10 @@ def score_other_day(indicators: pd.DataFrame, present: Relationship) -> Scorecar
     )
 
 
-def _score(indicators: pd.DataFrame, weighting: Weighting, **options: Any) -> Scorecard:
-    return score_table(indicators, weighting.weights, weighting.paths, HIGHER_IS_BETTER, **options)
+def _score(
+    indicators: pd.DataFrame, weighting: Weighting, higher_is_better: Mapping[str, bool], **options: Any
+) -> Scorecard:
+    return score_table(indicators, weighting.weights, weighting.paths, higher_is_better, **options)
 
 
 def normalise(indicators: pd.DataFrame, scale: Normalisation) -> pd.DataFrame:
@@ -190,7 +198,12 @@ def methods_agreement(present: Relationship) -> pd.DataFrame:
     sample = present.indicators.iloc[np.sort(by_score[places])].reset_index(drop=True)
     scores: dict[str, pd.Series[float]] = {
         name: _score(
-            sample, present.weighting, normalisation=card.normalisation, method=method, reasons=0
+            sample,
+            present.weighting,
+            present.higher_is_better,
+            normalisation=card.normalisation,
+            method=method,
+            reasons=0,
         ).table.set_index("customer_id")["score"]
         for name, method in {**SCORING_METHODS, card.method.name: card.method}.items()
     }

@@ -11,7 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from guanxi.errors import DataError, ParamsError, did_you_mean
-from guanxi.params.scorecard import WeightsParams
+from guanxi.params.scorecard import OwnIndicator, WeightsParams
 from guanxi.scorecard.indicators import CATALOGUE
 from guanxi.scorecard.scoring._branches import MatchedPaths, branches_of
 from guanxi.scorecard.scoring._used_indicators import note_on_absent, reallocated
@@ -122,13 +122,22 @@ class Weighting:
         return dimensions(self.tree)
 
 
-def scorecard_tree(document: object) -> Node:
-    """Parse the tree of the parameters; without one, return the default tree.
+def scorecard_tree(document: object, own: Mapping[str, OwnIndicator] | None = None) -> Node:
+    """Parse the tree of the parameters; without one, return the default tree with the own indicators.
 
     Raises ParamsError if it is not a tree, or contains an unknown indicator.
     """
     usual = {branch: list(names) for branch, names in USUAL_TREE.items()}
-    return parse_tree(usual if document is None else document, list(CATALOGUE), "scorecard.tree")
+    for name, each in (own or {}).items():
+        usual.setdefault(each.dimension, []).append(name)
+    known = [*CATALOGUE, *(own or {})]
+    return parse_tree(usual if document is None else document, known, "scorecard.tree")
+
+
+def is_usual(tree: Node) -> bool:
+    """Whether a tree is the default one, perhaps with own indicators."""
+    branches = {child.name: set(child.leaves) for child in tree.children}
+    return all(set(names) <= branches.get(branch, set()) for branch, names in USUAL_TREE.items())
 
 
 def weight_indicators(
@@ -254,7 +263,7 @@ def judgement_weights(params: WeightsParams, tree: Node) -> JudgementWeights:
 
 def _with_usual(document: Mapping[str, object], tree: Node) -> dict[str, object]:
     """Complete unjudged branches: equal parts, or the default judgements for the default tree."""
-    importance = USUAL_IMPORTANCE if tree == scorecard_tree(None) else {}
+    importance = USUAL_IMPORTANCE if is_usual(tree) else {}
     usual = {
         branch: [[importance.get(one, 1.0) / importance.get(other, 1.0) for other in names] for one in names]
         for branch, names in tree.compared.items()
