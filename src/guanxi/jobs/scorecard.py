@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
+from dataclasses import replace
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +14,16 @@ from guanxi.data.relations.tables import Relations, read_relations
 from guanxi.data.sinks.file_sets import LOCK
 from guanxi.data.sources.source import Source
 from guanxi.data.transactions import TransactionLog, read_transactions
+from guanxi.errors import DataError
+from guanxi.features.relations.customer_features import relation_features
 from guanxi.jobs._opened_log import show_findings, source_name
 from guanxi.jobs._parts import only_writer
-from guanxi.jobs.predict import _load_valuing, _score_customers
+from guanxi.jobs._predict_labels import labelled_scoring
+from guanxi.jobs.predict import _load_checked, _score_customers
 from guanxi.jobs.reporter import Reporter
 from guanxi.params import Params
 from guanxi.registry.job_log import log_result
-from guanxi.registry.loaded_model import LoadedTransactionModel
+from guanxi.registry.loaded_model import LoadedLabelModel, LoadedTransactionModel
 from guanxi.registry.other_mlflow import leave_mlflow_alone
 from guanxi.registry.store import answering, open_store
 from guanxi.scorecard import (
@@ -28,14 +33,16 @@ from guanxi.scorecard import (
     check_folder,
     check_parameters,
     run_record,
+    without_purchases,
     write_results,
 )
 from guanxi.segments.summary import TIERS
+from guanxi.served.texts import MISSING
 
 
 @leave_mlflow_alone()
 def scorecard(
-    source: Source,
+    source: Source | None,
     folder: Path,
     params: Params,
     reporter: Reporter,
@@ -47,8 +54,9 @@ def scorecard(
 
     Parameters
     ----------
-    source : str, path or table
-        Transactions; the relation tables are named by ``params.relations``.
+    source : str, path or table, optional
+        Transactions, or the customers' attributes for a model of labels; the relation tables are named by
+        ``params.relations``. None: without purchases, the customers of the relation tables.
     folder : pathlib.Path
         Where ``scorecard.parquet`` and the other files go.
     params : Params
@@ -64,22 +72,89 @@ def scorecard(
     """
     check_folder(folder)
     check_parameters(params)
-    loaded = _load_valuing(model, params, reporter)
+    if source is None:
+        return _of_relations(folder, params, reporter, history)
+    loaded = replace(_load_checked(model, params, reporter), language=params.language)
+    if isinstance(loaded, LoadedLabelModel):
+        return _of_labels(source, folder, params, reporter, loaded, history)
+    loaded = loaded.of_transactions()
     name = source_name(source)
     with reporter.step(f"read {name} and the relation tables"):
         log = read_transactions(source, params.data)
         relations = read_relations(params, log)
     try:
         show_findings(log, reporter)
-        for warning in relations.warnings:
-            reporter.warn(warning)
+        _show_warnings(relations, reporter)
         found = build_scorecard(_scorecard_inputs(log, relations, loaded, params), reporter, history=history)
     finally:
         log.close()
+    return _published(found, folder, params, reporter, source=name, model_version=loaded.version)
+
+
+def _of_relations(folder: Path, params: Params, reporter: Reporter, history: int) -> ScorecardResult:
+    """Score the customers of the relation tables, of whom no purchase is known."""
+    with reporter.step("read the relation tables"):
+        relations = read_relations(params)
+    try:
+        _show_warnings(relations, reporter)
+        if not any(lines.customers for lines in relations.lines.values()):
+            raise DataError("no relation table names a customer: give sources under relations")
+
+        def score(day: date) -> pd.DataFrame:
+            return without_purchases(relation_features(relations, day)[["customer_id"]], day)
+
+        inputs = ScorecardInputs(None, relations, score, 0, 0, 1.0, params)
+        found = build_scorecard(inputs, reporter, history=history)
+    finally:
+        relations.close()
+    return _published(found, folder, params, reporter, source="relations", model_version="none")
+
+
+def _of_labels(
+    source: Source,
+    folder: Path,
+    params: Params,
+    reporter: Reporter,
+    loaded: LoadedLabelModel,
+    history: int,
+) -> ScorecardResult:
+    """Score customers whose churn a model of labels predicts from their attributes."""
+    scoring = labelled_scoring(loaded, source, params, None, params.drivers.top, reporter)
+    predictions = scoring.whole()
+    predictions["customer_id"] = predictions["customer_id"].astype("str")  # as in the relation tables
+    with reporter.step("read the relation tables"):
+        relations = read_relations(params)
+    try:
+        _show_warnings(relations, reporter)
+        inputs = ScorecardInputs(
+            None, relations, lambda day: without_purchases(predictions, day), 0, 0, 1.0, params
+        )
+        found = build_scorecard(inputs, reporter, history=history)
+    finally:
+        relations.close()
+    name = source_name(source)
+    return _published(found, folder, params, reporter, source=name, model_version=loaded.version)
+
+
+def _show_warnings(relations: Relations, reporter: Reporter) -> None:
+    for warning in relations.warnings:
+        reporter.warn(warning)
+
+
+def _published(
+    found: ScorecardResult,
+    folder: Path,
+    params: Params,
+    reporter: Reporter,
+    *,
+    source: str,
+    model_version: str,
+) -> ScorecardResult:
+    """Write and log the results."""
     with only_writer(str(folder), folder / LOCK):
-        page = write_results(folder, found, params, reporter, source=name, model_version=loaded.version)
+        page = write_results(folder, found, params, reporter, source=source, model_version=model_version)
     with reporter.step("log the scorecard"):
-        tags = {"model_version": loaded.version, "source": name, "as_of": found.as_of.isoformat()}
+        tags = {"model_version": model_version, "source": source, "as_of": found.as_of.isoformat()}
         record, store = run_record(found, params), open_store(params.mlflow)
         with answering(store):
             log_result(
@@ -122,13 +197,17 @@ def summary_text(found: ScorecardResult, folder: Path) -> str:
         if len(rows):
             share = rows["clv"].sum() / value if value > 0 else float("nan")
             lines.append(
-                f"  {tier:<8} {len(rows):>10,} {rows['score'].mean():>7.1f} {share:>7.0%} "
-                f"{rows['churn_probability'].mean():>7.0%}"
+                f"  {tier:<8} {len(rows):>10,} {rows['score'].mean():>7.1f} {_share(share):>7} "
+                f"{_share(rows['churn_probability'].mean()):>7}"
             )
     lines += ["", *_weights(found), *_stability(found), *_moves(found), *_targets(found)]
     if found.notes:
         lines += ["", "Notes:", *(f"  - {note}" for note in found.notes)]
     return "\n".join([*lines, "", f"Results: {folder}/scorecard.parquet, .csv, .html and more"])
+
+
+def _share(share: float) -> str:
+    return MISSING if pd.isna(share) else f"{share:.0%}"
 
 
 def alarms(found: ScorecardResult, on: str) -> list[str]:

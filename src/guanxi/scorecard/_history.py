@@ -61,6 +61,10 @@ def earlier_days(inputs: ScorecardInputs, as_of: date, periods: int) -> list[dat
     Raises HistoryError if the data does not reach back far enough.
     """
     log, horizon_days = inputs.log, inputs.horizon_days
+    if log is None:
+        if periods:
+            raise HistoryError("customers without purchases have no earlier days: leave out --history")
+        return []
     days = [add_days(as_of, -horizon_days * back) for back in range(periods, 0, -1)]
     earliest = add_days(log.first_day, horizon_days)
     if days and days[0] < earliest:

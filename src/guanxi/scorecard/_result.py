@@ -9,12 +9,14 @@ from typing import Any
 
 import pandas as pd
 
+from guanxi.data.relations.tables import last_day
 from guanxi.data.usability import day_after_the_data
 from guanxi.errors import DataError, HistoryError
 from guanxi.params import Params
 from guanxi.params.scorecard import ScorecardParams
 from guanxi.periods import add_days
 from guanxi.scorecard._day_tables import (
+    RESULT_COLUMNS,
     DayTables,
     Reporter,
     ScorecardInputs,
@@ -124,8 +126,9 @@ class ScorecardResult(ScoredDay):
 def check_parameters(params: Params) -> None:
     """Check the scorecard parameters before any data is read (ParamsError)."""
     own = params.scorecard.indicators
-    refuse_taken(own)
-    judgement_weights(params.scorecard.weights, scorecard_tree(params.scorecard.tree, own))
+    tree = scorecard_tree(params.scorecard.tree, own)
+    refuse_taken(own, [*RESULT_COLUMNS, *(f"{branch.name}_score" for branch in tree.children)])
+    judgement_weights(params.scorecard.weights, tree)
     scoring_method(params.scorecard)
     known = {**_directions(own), **PROGRAMME}
     refuse_targets(params.scorecard.targets, "scorecard.targets", known)
@@ -162,13 +165,8 @@ def build_scorecard(inputs: ScorecardInputs, reporter: Reporter, *, history: int
     ------
     ParamsError, DataError, HistoryError
     """
-    log, options = inputs.log, inputs.params.scorecard
-    as_of = inputs.params.as_of or log.last_day
-    if as_of < log.first_day:
-        raise HistoryError(f"{log.source}: nobody had bought by {as_of}, the data begins on {log.first_day}")
-    later = day_after_the_data(log, as_of)
-    if later is not None:
-        reporter.warn(str(later))
+    options = inputs.params.scorecard
+    as_of = _day(inputs, reporter)
     days = earlier_days(inputs, as_of, history)
     day = score_day(inputs, as_of, reporter)
     scored, customers, indicators = day.relationship, day.customers, day.tables.indicators
@@ -205,9 +203,23 @@ def build_scorecard(inputs: ScorecardInputs, reporter: Reporter, *, history: int
     )
 
 
+def _day(inputs: ScorecardInputs, reporter: Reporter) -> date:
+    """Return the day to score, which the data must reach."""
+    log = inputs.log
+    if log is None:
+        return inputs.params.as_of or last_day(inputs.relations) or date.today()
+    as_of = inputs.params.as_of or log.last_day
+    if as_of < log.first_day:
+        raise HistoryError(f"{log.source}: nobody had bought by {as_of}, the data begins on {log.first_day}")
+    later = day_after_the_data(log, as_of)
+    if later is not None:
+        reporter.warn(str(later))
+    return as_of
+
+
 def _elasticities(inputs: ScorecardInputs, as_of: date, reporter: Reporter) -> tuple[pd.DataFrame, str]:
     cutoff = add_days(as_of, -inputs.horizon_days)
-    if not inputs.relations.lines or cutoff < inputs.log.first_day:
+    if inputs.log is None or not inputs.relations.lines or cutoff < inputs.log.first_day:
         return pd.DataFrame(), ""
     with reporter.step(f"relate drivers as of {cutoff} to later outcomes"):
         return measure_elasticities(inputs.log, inputs.relations, cutoff, inputs.horizon_days)
@@ -256,6 +268,8 @@ def _together(first: pd.DataFrame, second: pd.DataFrame) -> pd.DataFrame:
 
 def _programme(inputs: ScorecardInputs, day: DayTables, only: set[Any] | None = None) -> pd.DataFrame:
     """Compute the programme by period, of all customers or of the given ones."""
+    if inputs.log is None:
+        return pd.DataFrame()
     frequency, recency = day.predictions["frequency"], day.predictions["recency"]
     gap = (recency / frequency).where(frequency > 0).median()
     log, relations = inputs.log, inputs.relations
@@ -289,6 +303,8 @@ def _segments(customers: pd.DataFrame, day: DayTables) -> dict[str, pd.DataFrame
         for name in SEGMENTATIONS
         if name in customers and customers[name].notna().any()
     }
+    if "lifecycle_stage" not in found:
+        return found
     prospects = int((~day.relation_features["customer_id"].isin(customers["customer_id"])).sum())
     if prospects:
         row = pd.DataFrame({"lifecycle_stage": ["prospect"], "customers": [prospects]})

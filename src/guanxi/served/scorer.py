@@ -104,8 +104,7 @@ class Scorer:
         as_of : str, optional
             ISO date of the features; default: the training day.
         horizon_days, drivers, annual_discount_rate, interval, language : optional
-            Default: as trained. For another horizon the purchase model's curve is corrected as for the
-            trained one. The language is that of the drivers' texts.
+            Default: as trained, also the corrections of another horizon. Drivers are told in the language.
 
         Returns
         -------
@@ -135,7 +134,7 @@ class Scorer:
             "next_purchase_date": self._next_purchase_date(rows, pd.Timestamp(day)),
         }
         if top:
-            spoken = _checked_language(self.model.language if language is None else language)
+            spoken = _checked_language(language or self.model.language)
             columns |= self._driver_columns(rows, self._effects(rows, horizon, as_of), top, spoken)
         return pd.DataFrame(columns, index=features.index)
 
@@ -379,8 +378,7 @@ class Scorer:
                 columns |= _blank_driver(rank, len(features))
                 continue
             chosen = order[:, rank - 1]
-            effect = values[rows, chosen]
-            driver = names[chosen]
+            effect, driver = values[rows, chosen], names[chosen]
             text = driver_texts._driver_texts(features, driver, language)
             driver[effect == 0.0] = text[effect == 0.0] = None
             columns[f"driver_{rank}"] = driver

@@ -53,7 +53,7 @@ BROKEN: dict[str, list[tuple[dict[str, Any], str]]] = {
     ],
     "surveys": [
         ({"instrument": None}, "missing_instrument"),
-        ({"instrument": "gut"}, "unknown_instrument"),
+        ({"instrument": "gut"}, "missing_scale"),
         ({"score": None}, "missing_score"),
         ({"score": "good"}, "unparsable_score"),
         ({"score": "inf"}, "unparsable_score"),

@@ -117,6 +117,7 @@ def test_values_that_cannot_be(own, said):
         ('scorecard.indicators={"csat": {"dimension": "x"}}', "csat is an indicator of guanxi"),
         ('scorecard.indicators={"t": {"dimension": "x", "survey": "a", "channel": "b"}}', "keep one"),
         ('scorecard.indicators={"t": {"dimension": "x", "scale": [7, 1]}}', "does not rise"),
+        ('scorecard.indicators={"satisfaction_score": {"dimension": "x"}}', "is a column of the scorecard"),
         ('scorecard.targets={"trust": {"target": 5}}', "no indicator 'trust'"),
     ],
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import date
 from typing import Any
 
@@ -40,11 +40,16 @@ def _definition(name: str, own: OwnIndicator) -> Indicator:
     )  # fmt: skip
 
 
-def refuse_taken(own: Own) -> None:
-    """Refuse own indicators with the name of one of the catalogue (ParamsError)."""
+def refuse_taken(own: Own, columns: Collection[str]) -> None:
+    """Refuse own indicators with the name of another, or of a column of the results (ParamsError)."""
     for name in own:
         if name in CATALOGUE:
             raise ParamsError(f"scorecard.indicators: {name} is an indicator of guanxi: give another name")
+        if name in columns:
+            raise ParamsError(
+                f"scorecard.indicators: {name} is a column of the scorecard: give another name, as in "
+                f"own_{name}, with the column of its values as attribute if it is one"
+            )
 
 
 def own_labels(own: Own) -> dict[str, str]:

@@ -74,7 +74,7 @@ def indicator_table(
 
 
 def summarise_indicators(
-    indicators: pd.DataFrame, horizon_days: int, catalogue: Mapping[str, Indicator] = CATALOGUE
+    indicators: pd.DataFrame, horizon_days: int | None, catalogue: Mapping[str, Indicator] = CATALOGUE
 ) -> pd.DataFrame:
     """Describe the indicators known for at least one customer: unit, period, number known, mean.
 

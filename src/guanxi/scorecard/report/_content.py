@@ -101,7 +101,7 @@ class ScorecardReport:
             self.catalogue[name].period if name in self.catalogue else "horizon" if name in _PREDICTED else ""
         )
         days = next(iter(self.table.get("horizon_days", ())), None)
-        if not key or (key == "horizon" and days is None):
+        if not key or (key == "horizon" and (days is None or pd.isna(days))):
             return ""
         periods = texts("guanxi.scorecard.indicators", self.language)["periods"]
         return str(periods[key].format(days=days))

@@ -21,7 +21,7 @@ _SHARES = (
     "retention_rate", "churn_rate", "repeat_rate",
 )  # fmt: skip
 # Columns with our own terms, which are translated; other columns hold the user's texts.
-_OWN_WORDS = ("verdict", "trend", "statistic", "outcome", "adjusted_for", "first", "second")
+_OWN_WORDS = ("upper", "lower", "verdict", "trend", "statistic", "outcome", "adjusted_for", "first", "second")
 _MOST_ROWS = 60
 _ANSWERS = ("nps_answers", "csat_customers")
 _PARTS, _PAIR = ("nominal", "effective", "weight"), ("first", "second")
@@ -88,9 +88,17 @@ def listings(found: ScorecardResult, content: ScorecardReport) -> list[Listing]:
         Listing("elasticities", moves, "elasticities_note", "", ("driver",), "estimate", ("estimate",)),
         Listing("programme", _periods(found.programme), "programme_note"),
         Listing("agreement", found.agreement, "agreement_note"),
+        *_of_chance(found.history),
         *_of_drift(found.history, content),
     ]
     return [each for each in shown if len(each.table)]
+
+
+def _of_chance(history: History | None) -> list[Listing]:
+    """Tier moves beside those by regression to the mean."""
+    if history is None:
+        return []
+    return [Listing("moves_by_chance", history.latest.against_chance(), "moves_by_chance_note")]
 
 
 def _of_drift(history: History | None, content: ScorecardReport) -> list[Listing]:

@@ -26,13 +26,14 @@ from guanxi.scorecard.report._listings import listings
 from guanxi.scorecard.report._page import render_scorecard
 from guanxi.scorecard.report._workbook import scorecard_sheets
 from guanxi.scorecard.scoring._relationship import Relationship
+from guanxi.scorecard.weights._factors import FactorWeights
 
 # A larger workbook takes minutes (96,000 customers: four, and 100 MB) and is not read row by row.
 _MOST_IN_A_WORKBOOK = 25_000
 # File names of :func:`_tables`.
 _OWN_TABLE = re.compile(
     r"(segments|roll_up|own_weights|migration|rejected)_.+|programme|targets|benchmarks|elasticities|agreement|actions|indicators"
-    r"|importance|redundant"
+    r"|importance|redundant|moves_by_chance|factor_loadings"
     r"|group_rules|weight_drift|weights_proposed|stability"
 )
 _OWN = re.compile(
@@ -121,9 +122,7 @@ def _tables(found: ScorecardResult, catalogue: Mapping[str, Indicator]) -> dict[
     """All tables except the customer table, by file name."""
     tables = found.tables
     named = {
-        "indicators": summarise_indicators(
-            tables.indicators, int(tables.predictions["horizon_days"].iloc[0]), catalogue
-        ),
+        "indicators": summarise_indicators(tables.indicators, _horizon_days(tables.predictions), catalogue),
         "importance": found.relationship.importance,
         "redundant": found.relationship.redundant,
         "programme": found.programme,
@@ -140,9 +139,12 @@ def _tables(found: ScorecardResult, catalogue: Mapping[str, Indicator]) -> dict[
         **{f"own_weights_{name}": table for name, table in found.own_weights.items()},
     }
     history, stability = found.history, found.relationship.stability
+    if isinstance(found.relationship.weighting.data, FactorWeights):
+        named["factor_loadings"] = found.relationship.weighting.data.loadings.reset_index(names="indicator")
     if stability is not None:
         named["stability"] = stability.summary()
     if history is not None:
+        named["moves_by_chance"] = history.latest.against_chance()
         named |= {
             f"migration_{one}_{other}": moved.counts.reset_index(names="tier")
             for (one, other), moved in history.migrations.items()
@@ -155,6 +157,11 @@ def _tables(found: ScorecardResult, catalogue: Mapping[str, Indicator]) -> dict[
                 "migration_proposed": moved,
             }
     return {file_name(name): table for name, table in named.items() if len(table)}
+
+
+def _horizon_days(predictions: pd.DataFrame) -> int | None:
+    days = predictions["horizon_days"].iloc[0]
+    return None if pd.isna(days) else int(days)
 
 
 def documents(found: Relationship, params: Params) -> dict[str, dict[str, Any]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -49,6 +50,47 @@ class Migration:
         both = self.counts.drop(index=CAME, columns=LEFT)
         tiers = both.index.intersection(both.columns)
         return int(both.to_numpy().sum() - np.trace(both.loc[tiers, tiers].to_numpy()))
+
+    def against_chance(self) -> pd.DataFrame:
+        """Compare the moves with those by regression to the mean alone.
+
+        Who was at the top by chance falls, and who was at the bottom rises, though nothing has changed. If
+        nothing had, the two periods could be exchanged customer by customer, and as many would move from one
+        tier to another as back: half of both together. What differs from that is a shift.
+
+        Returns
+        -------
+        pandas.DataFrame
+            One row per pair of tiers, the better one first: ``upper, lower, fell, rose``; ``by_chance``
+            (moves each way if the periods were exchanged at random)``, shift`` (of those who fell, beyond
+            chance; below 0, more rose)``, p_value`` (exact binomial, of a shift as large by chance; NaN
+            without moves).
+
+        References
+        ----------
+        Bowker, A. H. (1948), A test for symmetry in contingency tables, Journal of the American Statistical
+        Association 43; for one pair it is McNemar's test. Barnett, A. G., van der Pols, J. C. and Dobson, A.
+        J. (2005), Regression to the mean, International Journal of Epidemiology 34.
+
+        Examples
+        --------
+        >>> before = pd.DataFrame({"customer_id": range(6), "tier": ["high"] * 3 + ["low"] * 3})
+        >>> after = before.assign(tier=["low", "low", "high", "high", "low", "low"])
+        >>> found = migration(before, after, ["high", "low"]).against_chance()
+        >>> found[["fell", "rose", "by_chance", "shift"]].to_numpy().tolist()
+        [[2.0, 1.0, 1.5, 0.5]]
+        """
+        from scipy.stats import binomtest
+
+        tiers = [name for name in self.counts.index if name not in (CAME, UNKNOWN)]
+        rows = []
+        for upper, lower in itertools.combinations(tiers, 2):
+            fell, rose = int(self.counts.loc[upper, lower]), int(self.counts.loc[lower, upper])
+            chance = (fell + rose) / 2.0
+            p_value = binomtest(fell, fell + rose).pvalue if fell + rose else math.nan
+            rows.append((upper, lower, fell, rose, chance, fell - chance, p_value))
+        columns = ["upper", "lower", "fell", "rose", "by_chance", "shift", "p_value"]
+        return pd.DataFrame(rows, columns=columns)
 
 
 @dataclass(frozen=True)

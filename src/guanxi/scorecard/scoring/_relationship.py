@@ -21,6 +21,7 @@ from guanxi.scorecard.scoring._scoring_methods import ScoringMethod
 from guanxi.scorecard.scoring._tier_stability import Stability, rank_agreement, tier_stability
 from guanxi.scorecard.scoring._tiers import TierRule, fit_tiers
 from guanxi.scorecard.targets._roll_up import compare_group_weights
+from guanxi.scorecard.weights._factors import FactorWeights, factor_scores
 from guanxi.scorecard.weights._weighting import Weighting, scorecard_tree, weight_indicators
 from guanxi.served.texts import texts
 
@@ -47,6 +48,8 @@ class Relationship:
         Scale on which weights from data are measured: that of the scores, or min_max for entropy.
     weighting : Weighting
     card : Scorecard
+    factors : pandas.DataFrame or None
+        ``customer_id`` and a score on each factor, for weights by principal components or factor analysis.
     importance, redundant : pandas.DataFrame
         Nominal and effective importance, and pairs of indicators that are counted twice: see
         :mod:`._importance`.
@@ -62,6 +65,7 @@ class Relationship:
     measuring: Normalisation = field(repr=False)
     weighting: Weighting
     card: Scorecard
+    factors: pd.DataFrame | None = field(repr=False)
     importance: pd.DataFrame
     redundant: pd.DataFrame
     stability: Stability | None
@@ -128,6 +132,10 @@ def relationship(
     real = importance(
         normalised, card.relative_points(), card.table["score"], weighting.nominal, weighting.dimensions
     )
+    factors = None
+    if isinstance(weighting.data, FactorWeights):
+        factors = factor_scores(weighting.data, measured)
+        factors.insert(0, "customer_id", indicators["customer_id"].to_numpy())
     pairs = redundant_pairs(normalised, weighting.weights)
     notes += [
         f"{one} and {other} say nearly the same (correlation {correlation:.2f}) and count as one thing with "
@@ -135,7 +143,17 @@ def relationship(
         for one, other, correlation, weight in pairs.itertuples(index=False)
     ]
     return Relationship(
-        indicators, directions, normalised, measuring, weighting, card, real, pairs, stability, tuple(notes)
+        indicators,
+        directions,
+        normalised,
+        measuring,
+        weighting,
+        card,
+        factors,
+        real,
+        pairs,
+        stability,
+        tuple(notes),
     )
 
 

@@ -304,3 +304,52 @@ def _factor_weights(
         kmo=overall,
         bartlett=sphericity(correlation, fewest),
     )
+
+
+def factor_scores(found: FactorWeights, normalised: pd.DataFrame) -> pd.DataFrame:
+    """Score every customer on every factor or component.
+
+    The regression estimate of the factors given the customer's known indicators, ``z_k' R_kk^-1 L_k`` with
+    standardised values z, correlations R and rotated loadings L; of principal components without unknown
+    values it is the exact score, with variance 1. A customer with nothing known has none.
+
+    Parameters
+    ----------
+    found : FactorWeights
+        From the same table.
+    normalised : pandas.DataFrame
+
+    Returns
+    -------
+    pandas.DataFrame
+        One column per factor, in the order of the rows: above 0 is more than the mean customer.
+
+    References
+    ----------
+    Thurstone, L. L. (1935), The Vectors of Mind. Lawley, D. N. and Maxwell, A. E. (1971), Factor Analysis as
+    a Statistical Method, 2nd ed., chapter 8.
+
+    Examples
+    --------
+    >>> table = pd.DataFrame({"a": [0, 0.3, 0.6, 1], "as_a": [0, 0.4, 0.6, 1], "other": [1, 0.2, 0, 0.9]})
+    >>> found = principal_component_weights(table, components=1)
+    >>> factor_scores(found, table)["factor_1"].round(1).tolist()
+    [-1.3, -0.4, 0.3, 1.4]
+    """
+    names = list(found.loadings.index)
+    moments = measure(normalised[names])
+    correlation = invertible(moments.correlation)[0]
+    values = normalised[names].to_numpy(dtype=np.float64)
+    standard = (values - np.nanmean(values, axis=0)) / moments.deviation
+    known = ~np.isnan(standard)
+    scores = np.full((len(values), found.loadings.shape[1]), np.nan)
+    loadings = found.loadings.to_numpy()
+    patterns, which = np.unique(known, axis=0, return_inverse=True)
+    order = np.argsort(which, kind="stable")
+    ends = np.searchsorted(which[order], np.arange(len(patterns) + 1))
+    for place, there in enumerate(patterns):
+        if there.any():
+            rows = order[ends[place] : ends[place + 1]]
+            weights = np.linalg.solve(correlation[np.ix_(there, there)], loadings[there])
+            scores[rows] = standard[np.ix_(rows, there)] @ weights
+    return pd.DataFrame(scores, columns=list(found.loadings.columns))
