@@ -20,6 +20,7 @@ from guanxi.features.rhythm import rhythm_at
 from guanxi.params import Params
 from guanxi.scorecard.indicators import indicator_table, own_indicators
 from guanxi.scorecard.scoring._relationship import Relationship
+from guanxi.scorecard.targets._estimates import DENOMINATORS
 from guanxi.segments.clusters import Segmentation
 from guanxi.segments.lifecycle import lifecycle_stages
 from guanxi.segments.matrix import AXES, relationship_matrix
@@ -107,6 +108,13 @@ class DayTables:
     relation_features: pd.DataFrame = field(repr=False)
     totals: pd.DataFrame = field(repr=False)
     notes: list[str]
+
+
+def with_denominators(day: DayTables) -> pd.DataFrame:
+    """Add the denominators of ratios to the indicators: a portfolio's mean is then a ratio of sums."""
+    names = [name for name in DENOMINATORS.values() if name in day.relation_features]
+    own = day.relation_features[["customer_id", *names]]
+    return day.indicators.merge(own, "left", "customer_id")
 
 
 def day_tables(inputs: ScorecardInputs, as_of: date) -> DayTables:

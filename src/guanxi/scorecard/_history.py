@@ -12,7 +12,7 @@ import pandas as pd
 from guanxi.errors import DataError, FitError, HistoryError, ParamsError
 from guanxi.params import Params
 from guanxi.periods import add_days
-from guanxi.scorecard._day_tables import ScorecardInputs, day_tables
+from guanxi.scorecard._day_tables import ScorecardInputs, day_tables, with_denominators
 from guanxi.scorecard.scoring._dynamics import Migration, Proposal, migration, propose_weights, weight_drift
 from guanxi.scorecard.scoring._relationship import Relationship, normalise, score_other_day
 from guanxi.scorecard.scoring._tier_stability import rank_agreement
@@ -81,7 +81,7 @@ def look_back(inputs: ScorecardInputs, present: Relationship, days: list[date], 
 
     The present model is used: features of an earlier day use no later data, but the model's parameters do.
     """
-    indicators = {day: day_tables(inputs, day).indicators for day in days}
+    indicators = {day: with_denominators(day_tables(inputs, day)) for day in days}
     tables = {day: score_other_day(each, present).table for day, each in indicators.items()}
     tables[as_of] = present.card.table
     days = [*days, as_of]

@@ -23,6 +23,7 @@ from guanxi.scorecard._day_tables import (
     customer_table,
     day_tables,
     group_attributes,
+    with_denominators,
 )
 from guanxi.scorecard._history import History, earlier_days, look_back
 from guanxi.scorecard.elasticities._own_data import measure_elasticities
@@ -169,7 +170,7 @@ def build_scorecard(inputs: ScorecardInputs, reporter: Reporter, *, history: int
     as_of = _day(inputs, reporter)
     days = earlier_days(inputs, as_of, history)
     day = score_day(inputs, as_of, reporter)
-    scored, customers, indicators = day.relationship, day.customers, day.tables.indicators
+    scored, customers, indicators = day.relationship, day.customers, with_denominators(day.tables)
     past = None
     if days:
         with reporter.step(f"score {len(days)} earlier days on the same scale"):

@@ -15,6 +15,7 @@ from guanxi.scorecard.indicators._loyalty import loyalty
 from guanxi.scorecard.indicators._risk import risk
 from guanxi.scorecard.indicators._satisfaction import satisfaction
 from guanxi.scorecard.indicators._value import value
+from guanxi.scorecard.targets._estimates import portfolio
 
 
 def indicator_table(
@@ -91,6 +92,7 @@ def summarise_indicators(
     [['future_value', 'margin', 90]]
     """
     known = indicators[list(catalogue)].dropna(axis="columns", how="all")
+    means = {name: portfolio(indicators, str(name)).mean() for name in known}
     days = {"horizon": horizon_days, "last_year": YEAR_DAYS}
     rows = [
         {
@@ -101,7 +103,7 @@ def summarise_indicators(
             "period_days": days.get(each.period),
             "higher_is_better": each.higher_is_better,
             "customers": int(known[each.name].count()),
-            "mean": float(known[each.name].mean()),
+            "mean": float(means[each.name]),
         }
         for each in catalogue.values()
         if each.name in known

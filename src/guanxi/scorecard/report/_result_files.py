@@ -16,7 +16,7 @@ from guanxi.data.sinks.file_sets import check_replaceable, replaced_together
 from guanxi.data.sinks.own_files import file_name, remove_own
 from guanxi.data.sinks.spreadsheet import write_spreadsheet
 from guanxi.params import Params
-from guanxi.scorecard._day_tables import Reporter
+from guanxi.scorecard._day_tables import Reporter, with_denominators
 from guanxi.scorecard._result import ScorecardResult
 from guanxi.scorecard.exports._customer_systems import OWN_EXPORT, check_export, export_customers
 from guanxi.scorecard.exports._import_layouts import LAYOUTS
@@ -122,7 +122,9 @@ def _tables(found: ScorecardResult, catalogue: Mapping[str, Indicator]) -> dict[
     """All tables except the customer table, by file name."""
     tables = found.tables
     named = {
-        "indicators": summarise_indicators(tables.indicators, _horizon_days(tables.predictions), catalogue),
+        "indicators": summarise_indicators(
+            with_denominators(tables), _horizon_days(tables.predictions), catalogue
+        ),
         "importance": found.relationship.importance,
         "redundant": found.relationship.redundant,
         "programme": found.programme,

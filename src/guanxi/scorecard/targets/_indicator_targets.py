@@ -12,7 +12,7 @@ from scipy import stats
 from guanxi.errors import ParamsError
 from guanxi.params.scorecard import IndicatorTarget
 from guanxi.scorecard.indicators import CATALOGUE, refuse_unknown
-from guanxi.scorecard.targets._estimates import LEVEL, Sample, sample_of
+from guanxi.scorecard.targets._estimates import LEVEL, Sample, portfolio, sample_of
 
 Statistic = Literal["mean", "median"]
 HIGHER_IS_BETTER: Mapping[str, bool] = {name: each.higher_is_better for name, each in CATALOGUE.items()}
@@ -90,11 +90,10 @@ def check_targets(
     rows = []
     for name, target in targets.items():
         higher = higher_is_better[name]
-        values, before = _values(table, name), None if earlier is None else _values(earlier, name)
-        rows.append(_check(values, name, target, before, level, higher))
+        rows.append(_check(table, name, target, earlier, level, higher))
         for by, group, ids in grouped_by(target.by, groups):
-            own = values[values.index.isin(ids)]
-            then = None if before is None else before[before.index.isin(ids)]
+            own = table[table["customer_id"].isin(ids)]
+            then = None if earlier is None else earlier[earlier["customer_id"].isin(ids)]
             found = _check(own, name, target, then, level, higher)
             rows.append(found | {"by": by, "group": group})
     return pd.DataFrame(rows, columns=COLUMNS)
@@ -117,15 +116,18 @@ def grouped_by(columns: Sequence[str], groups: pd.DataFrame | None) -> Iterator[
 
 
 def _check(
-    values: pd.Series[float],
+    table: pd.DataFrame,
     name: str,
     target: IndicatorTarget,
-    before: pd.Series[float] | None,
+    earlier: pd.DataFrame | None,
     level: float,
     higher: bool,
 ) -> dict[str, Any]:
+    values = _values(table, name, target.statistic)
+    before = None if earlier is None else _values(earlier, name, target.statistic)
     now = sample_of(values, target.statistic, level)
-    reaching = (goodness(higher, values - target.target) >= 0).mean() if now.known else np.nan
+    reached = goodness(higher, table[name].dropna() - target.target) >= 0
+    reaching = reached.mean() if now.known else np.nan
     row = verdict_row(name, target, now, higher) | {"statistic": target.statistic, "reaching": reaching}
     return row | _trend(higher, values, now, before, target.statistic, level)
 
@@ -146,8 +148,9 @@ def verdict_row(name: str, target: IndicatorTarget, now: Sample, higher: bool) -
     }
 
 
-def _values(table: pd.DataFrame, name: str) -> pd.Series[float]:
-    return table.set_index("customer_id")[name].dropna()
+def _values(table: pd.DataFrame, name: str, statistic: Statistic) -> pd.Series[float]:
+    indexed = table.set_index("customer_id")
+    return (portfolio(indexed, name) if statistic == "mean" else indexed[name]).dropna()
 
 
 def goodness(higher: bool, difference: Any) -> Any:

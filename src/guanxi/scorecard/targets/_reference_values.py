@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from guanxi.params.scorecard import ReferenceValue
-from guanxi.scorecard.targets._estimates import LEVEL, Sample, sample_of
+from guanxi.scorecard.targets._estimates import LEVEL, Sample, portfolio, sample_of
 from guanxi.scorecard.targets._indicator_targets import HIGHER_IS_BETTER, grouped_by
 
 _COLUMNS = (
@@ -50,10 +50,12 @@ def compare_with_references(
     rows = []
     for name, each in references.items():
         higher = higher_is_better[name]
-        rows.append(_compare(table[name], name, each, level, higher))
+        rows.append(_compare(portfolio(table, name), name, each, level, higher))
         for by, group, ids in grouped_by(each.by, groups):
-            own = table.loc[table["customer_id"].isin(ids), name]
-            rows.append(_compare(own, name, each, level, higher) | {"by": by, "group": group})
+            own = table[table["customer_id"].isin(ids)]
+            rows.append(
+                _compare(portfolio(own, name), name, each, level, higher) | {"by": by, "group": group}
+            )
     return pd.DataFrame(rows, columns=_COLUMNS)
 
 
