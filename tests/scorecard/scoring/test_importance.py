@@ -46,7 +46,7 @@ def found_of(table, weights, nominal=None, **more):
         **{name: curves[name].apply(table[name]) for name in PATHS}
     )
     dimensions = {name: path[0] for name, path in PATHS.items()}
-    found = importance(normalised, card.relative_points(), card.table["score"], weights, dimensions)
+    found = importance(normalised, card, weights, dimensions)
     branches = found["indicator"].isna()
     return found[~branches].set_index("indicator"), found[branches].set_index("dimension"), normalised
 

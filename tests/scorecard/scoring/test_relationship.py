@@ -10,7 +10,6 @@ from guanxi.errors import DataError, ParamsError
 from guanxi.params.scorecard import ScorecardParams
 from guanxi.scorecard.indicators import CATALOGUE
 from guanxi.scorecard.scoring._relationship import (
-    HIGHER_IS_BETTER,
     methods_agreement,
     own_weights,
     relationship,
@@ -109,7 +108,7 @@ def test_a_better_value_never_lowers_a_score(indicators, way):
     for place, name in list(enumerate(NAMES))[list(WAYS).index(way) :: 4]:
         customer = int(indicators[name].notna().to_numpy().nonzero()[0][place])
         better = indicators.copy()
-        better.loc[customer, name] += 0.7 if HIGHER_IS_BETTER[name] else -0.7
+        better.loc[customer, name] += 0.7 if CATALOGUE[name].higher_is_better else -0.7
         after = scored(better, **WAYS[way]).card.table
         for column in ("score", f"{CATALOGUE[name].dimension}_score"):
             assert after[column][customer] >= before[column][customer] - 1e-9, name
@@ -201,7 +200,9 @@ def test_a_customer_of_whom_nothing_is_known_has_no_score(indicators):
 
 
 def test_targets_are_the_scale_where_they_are_asked_for(indicators):
-    targets = {name: {"target": 0.5 if HIGHER_IS_BETTER[name] else -0.5} for name in ("csat", "complaints")}
+    targets = {
+        name: {"target": 0.5 if CATALOGUE[name].higher_is_better else -0.5} for name in ("csat", "complaints")
+    }
     tree = {"satisfaction": ["csat", "complaints"]}
     found = scored(indicators, tree=tree, targets=targets, normalisation="target").card.table
     reached = (indicators["csat"] >= 0.5) & (indicators["complaints"] <= -0.5)

@@ -15,6 +15,7 @@ indicators: closing the gap, Ecological Indicators 80. Colini-Baldeschi, R., Sca
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from itertools import combinations
 
@@ -23,6 +24,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from guanxi.scorecard.scoring._branches import Branches
+from guanxi.scorecard.scoring._scores import Scorecard
 from guanxi.scorecard.scoring._scoring_methods import row_weights
 from guanxi.scorecard.weights._objective import indicator_names, measure
 
@@ -70,8 +72,7 @@ def weighted_points(values: Floats, weights: Floats, branches: Branches) -> tupl
 
 def importance(
     normalised: pd.DataFrame,
-    relative: pd.DataFrame,
-    score: pd.Series[float],
+    card: Scorecard,
     nominal: Mapping[str, float],
     dimensions: Mapping[str, str],
 ) -> pd.DataFrame:
@@ -81,9 +82,7 @@ def importance(
     ----------
     normalised : pandas.DataFrame
         ``customer_id`` and the indicators, 0 to 1, higher is better.
-    relative : pandas.DataFrame
-        Points relative to the mean customer: see :func:`._customer_scores.relative_points`.
-    score : pandas.Series
+    card : Scorecard
     nominal : mapping of str to float
         Intended importance, adding up to 1.
     dimensions : mapping of str to str
@@ -96,22 +95,31 @@ def importance(
         branch)``, nominal, effective`` (share of the variance of the score)``, correlation`` (with the score,
         over the customers with a known value; of a branch, of its points).
     """
-    names = [name for name in indicator_names(relative) if name in nominal]
-    numbers = np.asarray(score, dtype=np.float64)
-    points = relative[names].to_numpy(dtype=np.float64)
-    effective = dict(zip(names, variance_shares(points, numbers).tolist(), strict=True))
-    rows = []
-    for branch in dict.fromkeys(dimensions[name] for name in names):
-        inside = [name for name in names if dimensions[name] == branch]
-        known = points[:, [names.index(name) for name in inside]]
-        together = np.where(np.isnan(known).all(axis=1), np.nan, np.nansum(known, axis=1))
-        sums = (sum(each[name] for name in inside) for each in (nominal, effective))
-        rows.append((branch, None, *sums, _correlation(together, numbers)))
-        rows += [
-            (branch, name, nominal[name], effective[name], _correlation(normalised[name], numbers))
-            for name in inside
-        ]
-    return pd.DataFrame(rows, columns=["dimension", "indicator", "nominal", "effective", "correlation"])
+    names, score = list(card.weights), np.asarray(card.table["score"], dtype=np.float64)
+    branches = list(dict.fromkeys(dimensions[name] for name in names))
+    inside = [[place for place, name in enumerate(names) if dimensions[name] == each] for each in branches]
+    together, parts = np.empty((len(score), len(branches))), np.zeros(len(names))
+    centre, start = float(np.nanmean(score)), 0
+    for block in card.relative_blocks():  # a million customers need no second table
+        rows = slice(start, start + len(block))
+        known = ~np.isnan(block)
+        block[~known] = 0.0
+        parts += np.nan_to_num(score[rows] - centre) @ block
+        for column, places in enumerate(inside):
+            sums = block[:, places].sum(axis=1)
+            together[rows, column] = np.where(known[:, places].any(axis=1), sums, np.nan)
+        start += len(block)
+    effective = parts / parts.sum() if parts.sum() > 0 else np.full(len(names), np.nan)
+    found: list[tuple[str, str | None, float, float, float]] = []
+    for column, (branch, places) in enumerate(zip(branches, inside, strict=True)):
+        weight = math.fsum(nominal[names[place]] for place in places)
+        correlation = _correlation(together[:, column], score)
+        found.append((branch, None, weight, effective[places].sum(), correlation))
+        for place in places:
+            name = names[place]
+            correlation = _correlation(normalised[name], score)
+            found.append((branch, name, nominal[name], effective[place], correlation))
+    return pd.DataFrame(found, columns=["dimension", "indicator", "nominal", "effective", "correlation"])
 
 
 def redundant_pairs(

@@ -129,9 +129,7 @@ def relationship(
             method=card.method,
             paths=weighting.paths,
         )
-    real = importance(
-        normalised, card.relative_points(), card.table["score"], weighting.nominal, weighting.dimensions
-    )
+    real = importance(normalised, card, weighting.nominal, weighting.dimensions)
     factors = None
     if isinstance(weighting.data, FactorWeights):
         factors = factor_scores(weighting.data, measured)

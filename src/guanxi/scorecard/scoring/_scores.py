@@ -13,7 +13,7 @@ that was known. An indicator unknown for all has weight 0.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,7 +31,13 @@ from guanxi.scorecard.scoring._normalisation import (
     ScaleTarget,
     finite_column,
 )
-from guanxi.scorecard.scoring._scoring_methods import ScoreMethod, ScoringMethod, Topsis, WeightedSum
+from guanxi.scorecard.scoring._scoring_methods import (
+    ROWS_AT_ONCE,
+    ScoreMethod,
+    ScoringMethod,
+    Topsis,
+    WeightedSum,
+)
 from guanxi.scorecard.scoring._tiers import GRADES, TIERS, TierCuts, TierRule, Words, assign_grades, fit_tiers
 from guanxi.scorecard.scoring._used_indicators import (
     check_customers,
@@ -80,13 +86,17 @@ class Scorecard:
     tiers: TierCuts
     notes: tuple[str, ...]
 
+    def relative_blocks(self) -> Iterator[Floats]:
+        """Yield points relative to the mean customer, shape (n, m), in batches of 20,000 customers."""
+        points = self.table[[f"{name}_points" for name in self.weights]]
+        weights, levels = (np.asarray(list(each.values())) for each in (self.weights, self.mean_levels))
+        for start in range(0, len(points), ROWS_AT_ONCE):
+            block = points.iloc[start : start + ROWS_AT_ONCE].to_numpy(dtype=np.float64)
+            yield relative_points(block, weights, levels, self.branches)
+
     def relative_points(self) -> pd.DataFrame:
         """Points relative to the mean customer: ``customer_id`` and one column per indicator."""
-        points = self.table[[f"{name}_points" for name in self.weights]].to_numpy()
-        weights, levels = (np.asarray(list(each.values())) for each in (self.weights, self.mean_levels))
-        found = pd.DataFrame(
-            relative_points(points, weights, levels, self.branches), columns=list(self.weights)
-        )
+        found = pd.DataFrame(np.concatenate(list(self.relative_blocks())), columns=list(self.weights))
         found.insert(0, CUSTOMER, self.table[CUSTOMER].to_numpy())
         return found
 
