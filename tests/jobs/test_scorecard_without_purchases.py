@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from guanxi.data.relations.tables import read_relations
 from guanxi.errors import HistoryError
 from guanxi.jobs.reporter import Reporter
-from guanxi.jobs.scorecard import scorecard
+from guanxi.jobs.scorecard import _customers_of, scorecard
 from guanxi.params import load_params
 from guanxi.scorecard import ScorecardInputs, build_scorecard, without_purchases
 
@@ -103,6 +105,19 @@ def test_the_page_and_the_tables_name_the_own_indicators(ended, folder):
     assert {"trust", "potential", "late", "partnership_score"} <= set(rolled["measure"])
 
 
+def test_customers_who_are_only_rated_are_customers():
+    ratings = pd.DataFrame({"customer_id": ["b", "a"], "trust": [1.0, 2.0]})
+    surveys = pd.DataFrame({"customer_id": ["c", "a"], "timestamp": "2024-05-01", "score": 4})
+    tables = {"indicators": ratings, "surveys": surveys.assign(instrument="csat")}
+    relations = read_relations(load_params(), tables=tables)
+    try:
+        found = _customers_of(relations, dt.date(2024, 5, 1))
+        assert found["customer_id"].tolist() == ["a", "b", "c"]
+        assert _customers_of(relations, dt.date(2024, 4, 1))["customer_id"].tolist() == ["a", "b"]
+    finally:
+        relations.close()
+
+
 def test_there_are_no_earlier_days(folder, tmp_path, monkeypatch):
     monkeypatch.chdir(folder)
     with pytest.raises(HistoryError, match="leave out --history"):
@@ -111,8 +126,6 @@ def test_there_are_no_earlier_days(folder, tmp_path, monkeypatch):
 
 def test_churn_of_a_model_of_labels_is_retention(folder, monkeypatch):
     """What such a model predicts enters as it does from purchases."""
-    from guanxi.data.relations.tables import read_relations
-
     monkeypatch.chdir(folder)
     params = load_params()
     ids = pd.read_csv("customers.csv")["customer_id"]

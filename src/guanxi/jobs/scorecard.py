@@ -16,6 +16,7 @@ from guanxi.data.sources.source import Source
 from guanxi.data.transactions import TransactionLog, read_transactions
 from guanxi.errors import DataError
 from guanxi.features.relations.customer_features import relation_features
+from guanxi.features.relations.own_values import own_values
 from guanxi.jobs._opened_log import show_findings, source_name
 from guanxi.jobs._parts import only_writer
 from guanxi.jobs._predict_labels import labelled_scoring
@@ -101,13 +102,20 @@ def _of_relations(folder: Path, params: Params, reporter: Reporter, history: int
             raise DataError("no relation table names a customer: give sources under relations")
 
         def score(day: date) -> pd.DataFrame:
-            return without_purchases(relation_features(relations, day)[["customer_id"]], day)
+            return without_purchases(_customers_of(relations, day), day)
 
         inputs = ScorecardInputs(None, relations, score, 0, 0, 1.0, params)
         found = build_scorecard(inputs, reporter, history=history)
     finally:
         relations.close()
     return _published(found, folder, params, reporter, source="relations", model_version="none")
+
+
+def _customers_of(relations: Relations, day: date) -> pd.DataFrame:
+    """List the customers of any relation table up to a day; without purchases, identifiers are text."""
+    tables = (relation_features(relations, day), own_values(relations, day))
+    ids = pd.concat([table["customer_id"].astype("str") for table in tables])
+    return ids.drop_duplicates().sort_values(ignore_index=True).to_frame()
 
 
 def _of_labels(
