@@ -60,8 +60,15 @@ class Chapter:
     tables: Sequence[ShownTable] = ()
 
 
-def _render_chapter(chapter: Chapter, language: Language) -> PageSection:
-    """Render a chapter as a section for any page."""
+def render_chapter(chapter: Chapter, language: Language) -> PageSection:
+    """Render a chapter as a section for any page, also one of other sections.
+
+    Examples
+    --------
+    >>> section = render_chapter(Chapter("profit", "Profit", ["1 < 2"]), "en")
+    >>> section.anchor, "1 &lt; 2" in section.html
+    ('profit', True)
+    """
     shown = {
         "t": words(language),
         "chapter": chapter,
@@ -103,7 +110,7 @@ def render_document(
     True
     """
     about = {"source": source, "as_of": as_of, "model_version": model_version, "generated_by": generated_by}
-    sections = [_render_chapter(chapter, language) for chapter in chapters]
+    sections = [render_chapter(chapter, language) for chapter in chapters]
     shown = {"t": words(language), "title": title, "about": about, "sections": sections}
     return environment().get_template("document.html").render(shown)
 

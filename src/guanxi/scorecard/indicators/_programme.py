@@ -19,7 +19,8 @@ from guanxi.features.activity import (
     promoters_by_period,
     satisfaction_by_period,
 )
-from guanxi.scorecard.targets._estimates import mean_interval, net_promoter_score, share_interval
+from guanxi.models.proportions import wilson_interval
+from guanxi.scorecard.targets._estimates import LEVEL, mean_interval, net_promoter_score
 
 CONVERSION_DAYS = 30
 
@@ -158,6 +159,6 @@ def _promoters(answers: pd.DataFrame) -> pd.DataFrame:
 
 
 def _rate(name: str, hits: pd.Series[Any], count: pd.Series[Any]) -> pd.DataFrame:
-    lower, upper = share_interval(hits, count)
+    lower, upper = wilson_interval(hits, count, LEVEL)
     rate = hits / count.where(count > 0, np.nan)
     return pd.DataFrame({name: rate, f"{name}_lower": lower, f"{name}_upper": upper}, index=hits.index)
