@@ -73,7 +73,8 @@ class TestTransactions:
     @pytest.mark.parametrize("asked", [{}, {"as_of": "1998-01-31", "horizon_days": 120}])
     def test_drivers_add_up_through_slope_and_level(self, here, blended, tmp_path, asked):
         given = {"model": blended, **asked}
-        table = guanxi.predict("cdnow-sample", drivers=3, **given).set_index("customer_id")
+        chinese = load_params(overrides=["language=zh"])  # as the model was trained
+        table = guanxi.predict("cdnow-sample", drivers=3, params=chinese, **given).set_index("customer_id")
         for customer_id in ("0001", "0006", "0501"):
             story = explain(customer_id, "cdnow-sample", tmp_path / "picture.png", **given)
             row = table.loc[customer_id]

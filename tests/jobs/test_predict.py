@@ -43,6 +43,16 @@ def test_no_warning_of_a_library_reaches_the_caller(predict):
     assert [str(each.message) for each in caught] == []
 
 
+def test_drivers_are_told_in_the_language_asked_for(predict, first_run):
+    """The model was trained in English; texts are made where they are written."""
+    params = load_params(overrides=["language=zh"])
+    chinese = predict("cdnow-sample", params=params, drivers=1)
+    assert chinese["driver_1_text"].str.contains("[\u4e00-\u9fff]").all()
+    pd.testing.assert_series_equal(
+        chinese["driver_1_effect"], first_run.predictions["driver_1_effect"], check_exact=False, rtol=1e-9
+    )
+
+
 class TestDayAndHorizon:
     def test_earlier_day_reads_no_later_row(self, predict, lines):
         day = date(1997, 3, 1)

@@ -14,8 +14,10 @@ import pandas as pd
 import pytest
 
 from guanxi.params import load_params
+from guanxi.params.scorecard import ScorecardParams
 from guanxi.scorecard.indicators import CATALOGUE
 from guanxi.scorecard.scoring._relationship import relationship
+from guanxi.scorecard.weights._weighting import USUAL_TREE
 from guanxi.simulation import simulate_company
 from guanxi.simulation.company._dataset import RELATIONS
 
@@ -189,6 +191,17 @@ class TestTable:
         np.testing.assert_allclose(points.sum(axis=1), table["score"], atol=1e-6)
         assert table["known_weight"].between(0.3, 1).all()
         assert set(points.columns.str.removesuffix("_points")) <= set(CATALOGUE)
+
+    def test_satisfaction_keeps_its_tenth_for_everybody_with_any_answer(self, scored):
+        """Half of the customers lack answers; today's command would have let the branch shrink to 2 %."""
+        table, answers = scored.customers, USUAL_TREE["satisfaction"]
+        card = relationship(table, ScorecardParams(draws=0)).card
+        known = table[list(card.weights)].notna().to_numpy()
+        own = card.branches.reallocate(np.array(list(card.weights.values())), known)
+        places = [place for place, name in enumerate(card.weights) if name in answers]
+        any_answer = known[:, places].any(axis=1)
+        assert (known[any_answer][:, places].sum(axis=1) == 1).any()
+        np.testing.assert_allclose(own[any_answer][:, places].sum(axis=1), 0.1, atol=0.005)
 
     def test_csv_and_workbook_hold_the_same(self, scored):
         written = pd.read_csv(scored.folder / "card" / "scorecard.csv", keep_default_na=False)

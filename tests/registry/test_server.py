@@ -171,6 +171,7 @@ WRONG_PARAMS = {
     "interval": (1.0, "interval is 1.0: give a probability between 0 and 1, such as 0.9"),
     "drivers": (21, "drivers is 21: give 0 (for speed) to 20"),
     "annual_discount_rate": (-1.0, "annual_discount_rate is -1.0: give a number above -1 and below 10"),
+    "language": ("fr", "language is 'fr': give one of en, zh"),
     "as_of": ("yesterday", "as_of is 'yesterday': give a date such as 2024-01-31"),
 }
 

@@ -121,6 +121,10 @@ def scorecard(
             "--fail-on", help="Exit code 3 if an indicator reaches its warning level, or misses its target."
         ),
     ] = None,
+    no_purchases: Annotated[
+        bool,
+        typer.Option("--no-purchases", help="Score the customers of the relation tables, without SOURCE."),
+    ] = False,
     model: Model = None,
     *,
     params: Params,
@@ -132,7 +136,8 @@ def scorecard(
 
     if fail_on is not None and not params.scorecard.targets:
         raise typer.BadParameter("it needs scorecard.targets: set them", param_hint="--fail-on")
-    found = job(source, output, params, ConsoleReporter(), model=model, history=history)
+    given = None if no_purchases else source
+    found = job(given, output, params, ConsoleReporter(), model=model, history=history)
     echo(summary_text(found, output))
     failing = alarms(found, fail_on.value) if fail_on is not None else []
     if failing:

@@ -11,11 +11,13 @@ from typing import Any, Literal
 
 import ibis
 
+from guanxi.data.transactions import ordered_sum
 from guanxi.features.rfm import purchases_until
 from guanxi.periods import add_days
 
 PeriodUnit = Literal["M", "Q"]
 PROMOTER_FROM, DETRACTOR_TO = 9.0, 6.0
+_DAY_SECONDS = 86_400
 
 
 def buyers_by_period(events: Any, cutoff: date, unit: PeriodUnit, event_grain: str = "D") -> Any:
@@ -98,7 +100,8 @@ def contacts_by_period(
     -------
     ibis.Table
         ``period, contacts, responses``; ``observed`` (contacts whose conversion window ends by the cutoff),
-        of which ``converted``.
+        of which ``converted``; ``by_chance`` (conversions expected of the same customers from moments drawn
+        at random in the same period).
     """
     sent = interactions.filter(interactions.direction == "outbound")
     sent = sent.filter(sent.timestamp.date() <= ibis.literal(cutoff))
@@ -125,12 +128,74 @@ def contacts_by_period(
         observed=judged.timestamp.date() <= ibis.literal(add_days(cutoff, -conversion_days)),
         converted=(judged.next_purchase <= limit).fill_null(False),
     )
-    return judged.group_by("period").agg(
+    counts = judged.group_by("period").agg(
         contacts=judged.count(),
         responses=judged.responded.sum().fill_null(0),
         observed=judged.observed.sum(),
         converted=(judged.observed & judged.converted).sum(),
     )
+    chance = _by_chance(judged.filter(judged.observed), purchases, cutoff, unit, conversion_days)
+    return counts.left_join(chance, "period").drop("period_right").fill_null({"by_chance": 0.0})
+
+
+def _by_chance(observed: Any, purchases: Any, cutoff: date, unit: PeriodUnit, conversion_days: int) -> Any:
+    """Conversions expected if the customers had been contacted at random moments of the period.
+
+    A moment converts if it lies in the days before a purchase: the share of the period that the union of
+    these spans covers, customer by customer.
+    """
+    per_customer = observed.group_by("customer_id", "period").agg(contacts=observed.count())
+    length = ibis.interval(months=1 if unit == "M" else 3)
+    last = ibis.literal(add_days(cutoff, 1 - conversion_days)).cast("timestamp").epoch_seconds()
+    asked = per_customer.select(
+        "customer_id",
+        "period",
+        "contacts",
+        begin=per_customer.period.cast("timestamp").epoch_seconds(),
+        end=ibis.least((per_customer.period + length).cast("timestamp").epoch_seconds(), last),
+    )
+    bought = purchases.select("customer_id", moment=purchases.timestamp.epoch_seconds())
+    before = bought.moment.lag().over(group_by="customer_id", order_by="moment")
+    first = bought.moment - conversion_days * _DAY_SECONDS
+    spans = bought.select("customer_id", until=bought.moment, since=ibis.greatest(first, before))
+    joined = asked.inner_join(
+        spans,
+        [
+            asked.customer_id == spans.customer_id,
+            spans.until > asked.begin,
+            spans.since < asked.end,
+        ],
+    )
+    covered = ibis.least(joined.until, joined.end) - ibis.greatest(joined.since, joined.begin)
+    share = covered / (joined.end - joined.begin)
+    return joined.group_by("period").agg(by_chance=ordered_sum(joined.contacts * share))
+
+
+def satisfaction_by_period(surveys: Any, cutoff: date, unit: PeriodUnit) -> Any:
+    """Summarise the CSAT answers of each period: one mean per customer, from the answers of that period only.
+
+    Parameters
+    ----------
+    surveys : ibis.Table
+        Canonical, with ``scale_low, scale_high``.
+
+    Returns
+    -------
+    ibis.Table
+        ``period, customers, mean, deviation`` (sample standard deviation over customers), from 0 to 1.
+    """
+    asked = surveys.filter(
+        (surveys.instrument == "csat") & (surveys.timestamp.date() <= ibis.literal(cutoff))
+    )
+    answered = asked.mutate(
+        period=asked.timestamp.date().truncate(unit),
+        level=(asked.score - asked.scale_low) / (asked.scale_high - asked.scale_low),
+    )
+    own = answered.group_by("customer_id", "period").agg(level=ordered_sum(answered.level) / answered.count())
+    mean = ordered_sum(own.level) / own.count()
+    squares = ordered_sum(own.level * own.level) / own.count() - mean * mean
+    variance = squares.clip(lower=0) * own.count() / (own.count() - 1).nullif(0)
+    return own.group_by("period").agg(customers=own.count(), mean=mean, deviation=variance.sqrt())
 
 
 def promoters_by_period(surveys: Any, cutoff: date, unit: PeriodUnit) -> Any:

@@ -72,7 +72,8 @@ def labelled_scoring(
     }
     # The digest does not depend on the order of the customers, but the parts do.
     order = str(pd.util.hash_pandas_object(customers.ids.reset_index(drop=True)).sum())
-    return Scoring(facts, bounds, pa.Array.from_pandas(customers.ids).type, score, {"order": order})
+    also = {"order": order, "language": loaded.language or loaded.served.language}
+    return Scoring(facts, bounds, pa.Array.from_pandas(customers.ids).type, score, also)
 
 
 def _unseen(customers: AttributeTable, loaded: LoadedLabelModel) -> list[str]:

@@ -245,7 +245,7 @@ def scorers(
     """Yield scorers that use all cores: this process, and others if there are enough customers."""
     # A process takes seconds to start, in which this one would score as many customers.
     count = min((os.cpu_count() or 1) - 1, _MOST_PROCESSES, customers // _CUSTOMERS_EACH)
-    others = [ScoringProcess(loaded.folder, settings) for _ in range(count)]
+    others = [ScoringProcess(loaded.folder, loaded.given(settings)) for _ in range(count)]
     try:
         yield [lambda features: scored(loaded, features, settings), *others]
     finally:

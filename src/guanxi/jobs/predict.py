@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from functools import singledispatch
 from pathlib import Path
@@ -172,6 +173,7 @@ class _Job:
     def load(self) -> LoadedModel:
         """Load the model and tell which it is."""
         loaded = _load_checked(self._model, self.params, self.reporter)
+        loaded = replace(loaded, language=self.params.language)
         self.reporter.say(f"   version {loaded.version}, trained on {loaded.source}")
         return loaded
 
@@ -295,9 +297,10 @@ def _load_checked(model: str | None, params: Params, reporter: Reporter) -> Load
 
 def _load_valuing(model: str | None, params: Params, reporter: Reporter) -> LoadedTransactionModel:
     """Load as :func:`_load_checked` does; refuse a model of labels, which predicts no value."""
-    return _load_checked(model, params, reporter).of_transactions(
+    loaded = _load_checked(model, params, reporter).of_transactions(
         " and predicts no value: name one trained on transactions, as in --model models:/guanxi@champion"
     )
+    return replace(loaded, language=params.language)
 
 
 def _check_data_rules(loaded: LoadedModel, params: Params) -> None:
@@ -373,4 +376,5 @@ def _transaction_scoring(
         "rejected_by_rule": log.rejected_by_rule,
         "customers_without_purchase": log.customers_without_purchase,
     }
-    return Scoring(facts, features.bounds, features.id_type, score, close=log.close)
+    also = {"language": loaded.language or loaded.served.language}
+    return Scoring(facts, features.bounds, features.id_type, score, also, log.close)

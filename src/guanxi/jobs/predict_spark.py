@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from contextlib import ExitStack
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -137,5 +138,6 @@ def _scores(
 def _load(model: str | None, params: Params, reporter: Reporter) -> LoadedTransactionModel:
     advice = ", one row per customer: leave --engine out, one machine is enough"
     loaded = _load_checked(model, params, reporter).of_transactions(advice)
+    loaded = replace(loaded, language=params.language)
     reporter.say(f"   version {loaded.version}, trained on {loaded.source}")
     return loaded

@@ -102,6 +102,7 @@ def _run(source: str, params: Params, folder: Path, reporter: Reporter) -> RunRe
     with reporter.step("score every customer with the registered model"):
         uri = f"models:/{training.store.registered_model}/{training.version}"
         loaded = registry.load_model(uri, training.store).of_transactions()
+        loaded = dataclasses.replace(loaded, language=params.language)
         predictions = _score_customers(log, loaded, training.as_of)
     inputs = _scorecard_inputs(log, relations, loaded, params)
     inputs = dataclasses.replace(inputs, score=lambda _: predictions)  # scored above

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable, Mapping
+from dataclasses import replace
+from datetime import date
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -10,13 +14,17 @@ from guanxi.data.relations.tables import Relations, read_relations
 from guanxi.data.sinks.file_sets import LOCK
 from guanxi.data.sources.source import Source
 from guanxi.data.transactions import TransactionLog, read_transactions
+from guanxi.errors import DataError
+from guanxi.features.relations.customer_features import relation_features
+from guanxi.features.relations.own_values import own_values
 from guanxi.jobs._opened_log import show_findings, source_name
 from guanxi.jobs._parts import only_writer
-from guanxi.jobs.predict import _load_valuing, _score_customers
+from guanxi.jobs._predict_labels import labelled_scoring
+from guanxi.jobs.predict import _load_checked, _score_customers
 from guanxi.jobs.reporter import Reporter
 from guanxi.params import Params
 from guanxi.registry.job_log import log_result
-from guanxi.registry.loaded_model import LoadedTransactionModel
+from guanxi.registry.loaded_model import LoadedLabelModel, LoadedTransactionModel
 from guanxi.registry.other_mlflow import leave_mlflow_alone
 from guanxi.registry.store import answering, open_store
 from guanxi.scorecard import (
@@ -26,14 +34,16 @@ from guanxi.scorecard import (
     check_folder,
     check_parameters,
     run_record,
+    without_purchases,
     write_results,
 )
 from guanxi.segments.summary import TIERS
+from guanxi.served.texts import MISSING
 
 
 @leave_mlflow_alone()
 def scorecard(
-    source: Source,
+    source: Source | None,
     folder: Path,
     params: Params,
     reporter: Reporter,
@@ -45,8 +55,9 @@ def scorecard(
 
     Parameters
     ----------
-    source : str, path or table
-        Transactions; the relation tables are named by ``params.relations``.
+    source : str, path or table, optional
+        Transactions, or the customers' attributes for a model of labels; the relation tables are named by
+        ``params.relations``. None: without purchases, the customers of the relation tables.
     folder : pathlib.Path
         Where ``scorecard.parquet`` and the other files go.
     params : Params
@@ -62,22 +73,96 @@ def scorecard(
     """
     check_folder(folder)
     check_parameters(params)
-    loaded = _load_valuing(model, params, reporter)
+    if source is None:
+        return _of_relations(folder, params, reporter, history)
+    loaded = replace(_load_checked(model, params, reporter), language=params.language)
+    if isinstance(loaded, LoadedLabelModel):
+        return _of_labels(source, folder, params, reporter, loaded, history)
+    loaded = loaded.of_transactions()
     name = source_name(source)
     with reporter.step(f"read {name} and the relation tables"):
         log = read_transactions(source, params.data)
         relations = read_relations(params, log)
     try:
         show_findings(log, reporter)
-        for warning in relations.warnings:
-            reporter.warn(warning)
+        _show_warnings(relations, reporter)
         found = build_scorecard(_scorecard_inputs(log, relations, loaded, params), reporter, history=history)
     finally:
         log.close()
+    return _published(found, folder, params, reporter, source=name, model_version=loaded.version)
+
+
+def _of_relations(folder: Path, params: Params, reporter: Reporter, history: int) -> ScorecardResult:
+    """Score the customers of the relation tables, of whom no purchase is known."""
+    with reporter.step("read the relation tables"):
+        relations = read_relations(params)
+    try:
+        _show_warnings(relations, reporter)
+        if not any(lines.customers for lines in relations.lines.values()):
+            raise DataError("no relation table names a customer: give sources under relations")
+
+        def score(day: date) -> pd.DataFrame:
+            return without_purchases(_customers_of(relations, day), day)
+
+        inputs = ScorecardInputs(None, relations, score, 0, 0, 1.0, params)
+        found = build_scorecard(inputs, reporter, history=history)
+    finally:
+        relations.close()
+    return _published(found, folder, params, reporter, source="relations", model_version="none")
+
+
+def _customers_of(relations: Relations, day: date) -> pd.DataFrame:
+    """List the customers of any relation table up to a day; without purchases, identifiers are text."""
+    tables = (relation_features(relations, day), own_values(relations, day))
+    ids = pd.concat([table["customer_id"].astype("str") for table in tables])
+    return ids.drop_duplicates().sort_values(ignore_index=True).to_frame()
+
+
+def _of_labels(
+    source: Source,
+    folder: Path,
+    params: Params,
+    reporter: Reporter,
+    loaded: LoadedLabelModel,
+    history: int,
+) -> ScorecardResult:
+    """Score customers whose churn a model of labels predicts from their attributes."""
+    scoring = labelled_scoring(loaded, source, params, None, params.drivers.top, reporter)
+    predictions = scoring.whole()
+    predictions["customer_id"] = predictions["customer_id"].astype("str")  # as in the relation tables
+    with reporter.step("read the relation tables"):
+        relations = read_relations(params)
+    try:
+        _show_warnings(relations, reporter)
+        inputs = ScorecardInputs(
+            None, relations, lambda day: without_purchases(predictions, day), 0, 0, 1.0, params
+        )
+        found = build_scorecard(inputs, reporter, history=history)
+    finally:
+        relations.close()
+    name = source_name(source)
+    return _published(found, folder, params, reporter, source=name, model_version=loaded.version)
+
+
+def _show_warnings(relations: Relations, reporter: Reporter) -> None:
+    for warning in relations.warnings:
+        reporter.warn(warning)
+
+
+def _published(
+    found: ScorecardResult,
+    folder: Path,
+    params: Params,
+    reporter: Reporter,
+    *,
+    source: str,
+    model_version: str,
+) -> ScorecardResult:
+    """Write and log the results."""
     with only_writer(str(folder), folder / LOCK):
-        page = write_results(folder, found, params, reporter, source=name, model_version=loaded.version)
+        page = write_results(folder, found, params, reporter, source=source, model_version=model_version)
     with reporter.step("log the scorecard"):
-        tags = {"model_version": loaded.version, "source": name, "as_of": found.as_of.isoformat()}
+        tags = {"model_version": model_version, "source": source, "as_of": found.as_of.isoformat()}
         record, store = run_record(found, params), open_store(params.mlflow)
         with answering(store):
             log_result(
@@ -120,8 +205,8 @@ def summary_text(found: ScorecardResult, folder: Path) -> str:
         if len(rows):
             share = rows["clv"].sum() / value if value > 0 else float("nan")
             lines.append(
-                f"  {tier:<8} {len(rows):>10,} {rows['score'].mean():>7.1f} {share:>7.0%} "
-                f"{rows['churn_probability'].mean():>7.0%}"
+                f"  {tier:<8} {len(rows):>10,} {rows['score'].mean():>7.1f} {_share(share):>7} "
+                f"{_share(rows['churn_probability'].mean()):>7}"
             )
     lines += ["", *_weights(found), *_stability(found), *_moves(found), *_targets(found)]
     if found.notes:
@@ -129,10 +214,20 @@ def summary_text(found: ScorecardResult, folder: Path) -> str:
     return "\n".join([*lines, "", f"Results: {folder}/scorecard.parquet, .csv, .html and more"])
 
 
+def _share(share: float) -> str:
+    return MISSING if pd.isna(share) else f"{share:.0%}"
+
+
 def alarms(found: ScorecardResult, on: str) -> list[str]:
     """Name the indicators at their warning level or without data; with ``target`` also those that miss it."""
     verdicts = ("warning", "unknown", *(("missed",) if on == "target" else ()))
-    return [str(name) for name in found.targets.loc[found.targets["verdict"].isin(verdicts), "indicator"]]
+    rows = found.targets[found.targets["verdict"].isin(verdicts)]
+    return [_of_group(row) for row in rows.to_dict("records")]
+
+
+def _of_group(row: Mapping[Hashable, Any]) -> str:
+    """Name of an indicator, with the group if it is that of one."""
+    return str(row["indicator"]) if pd.isna(row["by"]) else f"{row['indicator']} ({row['by']} {row['group']})"
 
 
 def _weights(found: ScorecardResult) -> list[str]:
@@ -140,7 +235,13 @@ def _weights(found: ScorecardResult) -> list[str]:
     shares: dict[str, float] = {}
     for name, weight in weighing.weights.items():
         shares[weighing.dimensions[name]] = shares.get(weighing.dimensions[name], 0.0) + weight
-    return ["Weights: " + ", ".join(f"{name} {share:.0%}" for name, share in shares.items())]
+    importance = found.relationship.importance
+    branches = importance[importance["indicator"].isna()].set_index("dimension")["effective"]
+    lines = ["Weights: " + ", ".join(f"{name} {share:.0%}" for name, share in shares.items())]
+    if branches.notna().all():
+        explained = ", ".join(f"{name} {share:.0%}" for name, share in branches.items())
+        lines.append(f"Share of the differences between scores: {explained}")
+    return lines
 
 
 def _stability(found: ScorecardResult) -> list[str]:
@@ -163,8 +264,8 @@ def _moves(found: ScorecardResult) -> list[str]:
 
 def _targets(found: ScorecardResult) -> list[str]:
     return [
-        f"Target {row['indicator']}: {row['value']:.4g} against {row['target']:.4g}, {row['verdict']}"
+        f"Target {_of_group(row)}: {row['value']:.4g} against {row['target']:.4g}, {row['verdict']}"
         if row["known"]
-        else f"Target {row['indicator']}: no data"
+        else f"Target {_of_group(row)}: no data"
         for row in found.targets.to_dict("records")
     ]

@@ -37,6 +37,7 @@ RELATION_COLUMNS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "tickets": (("customer_id", "opened"), ("closed", "satisfaction", "complaint", "comment")),
     "costs": (("customer_id", "timestamp", "kind", "amount"), ()),
     "credit": (("customer_id", "timestamp"), ("credit_limit", "overdue_days", "defaults")),
+    "indicators": (("customer_id",), ("name", "value", "timestamp", "expert")),
     "spending": (("timestamp", "channel", "amount"), ()),
     "questionnaires": (("customer_id",), ("timestamp", "comment")),
     "cancellations": (("customer_id",), ("timestamp", "reason", "category", "comment")),
@@ -155,6 +156,7 @@ class RelationsParams(Section):
     tickets: RelationParams = RelationParams()
     costs: RelationParams = RelationParams()
     credit: RelationParams = RelationParams()
+    indicators: RelationParams = RelationParams()
     spending: RelationParams = RelationParams()
     questionnaires: RelationParams = RelationParams()
     cancellations: RelationParams = RelationParams()

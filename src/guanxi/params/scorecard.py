@@ -79,6 +79,7 @@ class WeightsParams(Section):
     data: Literal["entropy", "critic", "principal_components", "factor_analysis"] | None = None
     combine: Literal["multiplicative", "least_squares", "linear"] = "multiplicative"
     share: float = Field(0.5, ge=0, le=1)
+    match: Literal["variance"] | None = None
     accepted: dict[str, float] = Field(default_factory=dict)
 
     @model_validator(mode="after")
@@ -89,6 +90,8 @@ class WeightsParams(Section):
         for name in ("judgements", "points", "rounds"):
             if name != taken and getattr(self, name):
                 raise ValueError(f"method {self.method} takes {taken}, not {name}: leave out {name}")
+        if self.match and self.accepted:
+            raise ValueError("accepted weights are used as they are: leave out match, or accepted")
         return self
 
 
@@ -100,6 +103,19 @@ class TierParams(Section):
     middle: float | None = Field(None, gt=0, lt=1)
 
 
+class FuzzyParams(Section):
+    """How memberships are combined with the method ``fuzzy``: see :mod:`guanxi.scorecard.scoring`.
+
+    ``grades`` maps names, best first, to the score at which membership is full, or to the four corners of a
+    trapezium; {}: excellent, good, fair, poor.
+    """
+
+    operator: Literal["weighted_average", "product_or", "and_bounded_sum", "and_or"] = "weighted_average"
+    defuzzification: Literal["weighted", "maximum"] = "weighted"
+    plateau: float = Field(0.0, ge=0, lt=1)
+    grades: dict[str, Number | tuple[Number, Number, Number, Number]] = Field(default_factory=dict)
+
+
 class ExportParams(Section):
     """Scorecard columns and their names in a CRM system; default: the usual ones of the system."""
 
@@ -107,27 +123,77 @@ class ExportParams(Section):
 
 
 class IndicatorTarget(Section):
-    """Target and warning level for the mean or median of an indicator."""
+    """Target and warning level: mean or median of an indicator, or the programme in its last period.
+
+    ``by`` are columns of the customers: the target holds for each of their groups too.
+    """
 
     target: Number
     warning: Number | None = None
     statistic: Literal["mean", "median"] = "mean"
+    by: tuple[str, ...] = ()
 
 
 class ReferenceValue(Section):
     """A benchmark mean of an indicator (industry, competitor or own), treated as exact."""
 
     value: Number
+    by: tuple[str, ...] = ()
     source: Annotated[str, BeforeValidator(lambda given: "" if given is None else str(given))] = ""
+
+
+class OwnIndicator(Section):
+    """An indicator of the business's own.
+
+    Its values stand in the table ``relations.indicators``, or are an attribute of the customers table, the
+    answers to a survey instrument, or the interactions on a channel.
+    """
+
+    dimension: str = Field(min_length=1)
+    unit: str = ""
+    higher_is_better: StrictBool = True
+    scale: tuple[Number, Number] | None = None
+    missing: Number | None = None
+    label: str = ""
+    attribute: str | None = None
+    survey: str | None = None
+    channel: str | None = None
+
+    @model_validator(mode="after")
+    def _one_origin(self) -> Self:
+        given = [name for name in ("attribute", "survey", "channel") if getattr(self, name)]
+        if len(given) > 1:
+            raise ValueError(f"it comes from one of {' and '.join(given)}: keep one")
+        if self.scale and not self.scale[0] < self.scale[1]:
+            raise ValueError(f"the scale {self.scale[0]:g} to {self.scale[1]:g} does not rise")
+        return self
+
+    @property
+    def origin(self) -> Literal["attribute", "survey", "channel", "table"]:
+        """Where its values come from."""
+        kinds: tuple[Literal["attribute", "survey", "channel"], ...] = ("attribute", "survey", "channel")
+        return next((kind for kind in kinds if getattr(self, kind)), "table")
+
+    @property
+    def table(self) -> str:
+        """Relation table with its values."""
+        of = {"attribute": "customers", "survey": "surveys", "channel": "interactions"}
+        return of.get(self.origin, "indicators")
+
+    def column(self, name: str) -> str:
+        """Name in that table."""
+        return name if self.origin == "table" else str(getattr(self, self.origin))
 
 
 class ScorecardParams(Section):
     """The relationship scorecard."""
 
+    indicators: dict[str, OwnIndicator] = Field(default_factory=dict)
     tree: Tree | None = None
     weights: WeightsParams = WeightsParams()
     normalisation: Literal["quantile", "min_max", "target"] = "quantile"
     method: Literal["weighted_sum", "topsis", "fuzzy"] = "weighted_sum"
+    fuzzy: FuzzyParams = FuzzyParams()
     tiers: TierParams = TierParams()
     draws: int = Field(1000, ge=0)
     targets: dict[str, IndicatorTarget] = Field(default_factory=dict)
@@ -138,6 +204,12 @@ class ScorecardParams(Section):
         default_factory=dict
     )
     voice: VoiceParams = VoiceParams()
+
+    @model_validator(mode="after")
+    def _what_the_score_allows(self) -> Self:
+        if self.weights.match and self.method != "weighted_sum":
+            raise ValueError(f"weights.match: variance needs the method weighted_sum, not {self.method}")
+        return self
 
 
 class PlaybookRule(Section):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -47,6 +47,8 @@ class LoadedModel:
         Its feature columns.
     source : str
         The training data.
+    language : str or None
+        Of the texts of the drivers; None: as trained.
     """
 
     uri: str
@@ -56,6 +58,7 @@ class LoadedModel:
     served: AnyServedModel
     features: list[str]
     source: str
+    language: str | None = None
 
     @property
     def as_of(self) -> str:
@@ -122,7 +125,7 @@ class LoadedModel:
         # Data without amounts provide a column that is missing everywhere.
         absent = [] if amounts is None or amounts.notna().any() else ["monetary_value"]
         self.check_features(features.columns.difference(absent, sort=False))
-        given = {name: value for name, value in params.items() if value is not None}
+        given = self.given(params)
         numbers = [name for name in self.features if name not in self.served.text_features]
         typed = features[self.features].astype(dict.fromkeys(numbers, "float64"))
         table: pd.DataFrame = self.pyfunc.predict(typed, params=given)
@@ -132,6 +135,12 @@ class LoadedModel:
                 f"model {redact(self.uri)} predicts what cannot be: {found}; train again, or name another one"
             )
         return table
+
+    def given(self, params: Mapping[str, Any]) -> dict[str, Any]:
+        """Parameters of a prediction that are not as trained; an older model speaks its own language only."""
+        known = {each.name for each in self.pyfunc.metadata.signature.params}
+        spoken = {"language": self.language} if "language" in known else {}
+        return {name: value for name, value in (spoken | dict(params)).items() if value is not None}
 
     def check_features(self, columns: Iterable[str]) -> None:
         """Refuse a table that lacks a feature the model was trained with.

@@ -38,7 +38,7 @@ def score(frame: Any, loaded: LoadedModel, **params: Any) -> Any:
         The prediction table; computed when it is written.
     """
     loaded.check_features(frame.columns)
-    given = {name: value for name, value in params.items() if value is not None}
+    given = loaded.given(params)
     schema = _output_schema(loaded, given)
     kinds = {field.name: _SQL_TYPES[field.type] for field in schema}
     kinds = {_ID: frame.schema[_ID].dataType.simpleString(), **kinds, _VERSION: "string"}

@@ -3,7 +3,7 @@
 This package exports everything that ``jobs`` use.
 """
 
-from guanxi.scorecard._day_tables import ScorecardInputs
+from guanxi.scorecard._day_tables import ScorecardInputs, without_purchases
 from guanxi.scorecard._result import ScorecardResult, build_scorecard, check_parameters, score_day
 from guanxi.scorecard.report._content import report_content
 from guanxi.scorecard.report._page import render_section
@@ -20,5 +20,6 @@ __all__ = [
     "report_content",
     "run_record",
     "score_day",
+    "without_purchases",
     "write_results",
 ]

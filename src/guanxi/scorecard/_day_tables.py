@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any, Protocol
 
+import numpy as np
 import pandas as pd
 
 from guanxi.data.relations.tables import Relations
@@ -17,8 +18,9 @@ from guanxi.features.relations.customer_totals import totals_at
 from guanxi.features.relations.measures import COLUMNS
 from guanxi.features.rhythm import rhythm_at
 from guanxi.params import Params
-from guanxi.scorecard.indicators import CATALOGUE, indicator_table
+from guanxi.scorecard.indicators import indicator_table, own_indicators
 from guanxi.scorecard.scoring._relationship import Relationship
+from guanxi.scorecard.targets._estimates import DENOMINATORS
 from guanxi.segments.clusters import Segmentation
 from guanxi.segments.lifecycle import lifecycle_stages
 from guanxi.segments.matrix import AXES, relationship_matrix
@@ -31,6 +33,12 @@ _OF_THE_PREDICTIONS = (
     "value_at_risk", "churn_probability", "next_purchase_date",
 )  # fmt: skip
 _OF_ACTIONS = ("action", "action_channel", "action_cost")
+# Names that indicators of the business's own cannot have.
+RESULT_COLUMNS = (
+    *("customer_id", "score", "grade", "rank", "tier", "tier_kept", "known_weight", "group"),
+    *("lifecycle_stage", "lifecycle_reason", "rfm_cell", "rfm_segment", "matrix_cell"),
+    *(*_OF_THE_PREDICTIONS, *_OF_ACTIONS),
+)
 _BEHAVIOUR_AND_ATTITUDE = (
     "purchase_frequency", "average_order", "category_breadth", "interactions", "csat", "nps_score",
 )  # fmt: skip
@@ -55,7 +63,8 @@ class ScorecardInputs:
 
     Attributes
     ----------
-    log : TransactionLog
+    log : TransactionLog or None
+        None: customers without purchases, scored on what the relation tables and the predictions know.
     relations : Relations
     score : callable
         Returns the prediction table as of a day.
@@ -66,7 +75,7 @@ class ScorecardInputs:
     params : Params
     """
 
-    log: TransactionLog
+    log: TransactionLog | None
     relations: Relations
     score: Callable[[date], pd.DataFrame]
     horizon_days: int
@@ -85,7 +94,7 @@ class DayTables:
     predictions : pandas.DataFrame
         The prediction table.
     indicators : pandas.DataFrame
-        ``customer_id`` and every indicator of the catalogue.
+        ``customer_id``, every indicator of the catalogue and the business's own.
     relation_features : pandas.DataFrame
         As of the day, including customers without a purchase.
     totals : pandas.DataFrame
@@ -101,6 +110,13 @@ class DayTables:
     notes: list[str]
 
 
+def with_denominators(day: DayTables) -> pd.DataFrame:
+    """Add the denominators of ratios to the indicators: a portfolio's mean is then a ratio of sums."""
+    names = [name for name in DENOMINATORS.values() if name in day.relation_features]
+    own = day.relation_features[["customer_id", *names]]
+    return day.indicators.merge(own, "left", "customer_id")
+
+
 def day_tables(inputs: ScorecardInputs, as_of: date) -> DayTables:
     """Compute the predictions and every indicator as of a day.
 
@@ -111,11 +127,34 @@ def day_tables(inputs: ScorecardInputs, as_of: date) -> DayTables:
     DataError
         If the relation tables are contradictory.
     """
-    predictions, totals = inputs.score(as_of), totals_at(inputs.log, as_of)
+    predictions = inputs.score(as_of)
+    totals = totals_at(inputs.log, as_of) if inputs.log else pd.DataFrame({"customer_id": [], "revenue": []})
     features = _referred_by_then(relation_features(inputs.relations, as_of), predictions)
     known = features if len(features) else None
     indicators, notes = indicator_table(predictions, totals, known, margin_rate=inputs.margin_rate)
+    own, more = own_indicators(
+        inputs.params.scorecard.indicators, indicators["customer_id"], features, inputs.relations, as_of
+    )
+    indicators, notes = pd.concat([indicators, own], axis=1), [*notes, *more]
+    if inputs.log is None:
+        notes = [
+            "no purchases: what follows from them is unknown, and there are no stages and no RFM segments",
+            *notes,
+        ]
     return DayTables(as_of, predictions, indicators, features, totals, notes)
+
+
+def without_purchases(predictions: pd.DataFrame, as_of: date) -> pd.DataFrame:
+    """Complete a table of customers without purchases to a prediction table, in which the rest is unknown.
+
+    Parameters
+    ----------
+    predictions : pandas.DataFrame
+        ``customer_id`` and what is known, such as ``churn_probability``.
+    as_of : datetime.date
+    """
+    unknown = {name: np.nan for name in _OF_THE_PREDICTIONS if name not in predictions}
+    return predictions.assign(**unknown | {"as_of": as_of})
 
 
 def _referred_by_then(features: pd.DataFrame, predictions: pd.DataFrame) -> pd.DataFrame:
@@ -139,16 +178,12 @@ def customer_table(
         card.insert(place, "tier_kept", scored.stability.kept)
     predictions, dimension_scores = day.predictions, {"customer_id": card["customer_id"]}
     dimension_scores |= {name: card[f"{name}_score"] for name in AXES if f"{name}_score" in card}
-    rhythm = rhythm_at(inputs.log, day.as_of, inputs.window_days)
-    revenue = day.totals[["customer_id", "revenue"]]
-    behaviour = predictions.merge(rhythm, "left", "customer_id").merge(revenue, "left", "customer_id")
     points = [name for name in card.columns if name.endswith("_points")]
     drivers = [name for name in predictions.columns if name.startswith("driver_") or name == "margin_rate"]
     parts = [
         card.drop(columns=points),
         predictions[[*_OF_THE_PREDICTIONS, *drivers]],
-        _without_id(lifecycle_stages(behaviour, inputs.window_days)),
-        _without_id(rfm_cells(behaviour)),
+        *_of_purchases(inputs, day),
         _without_id(relationship_matrix(pd.DataFrame(dimension_scores))),
     ]
     if groups is not None:
@@ -157,8 +192,20 @@ def customer_table(
     table = table.merge(_attributes(day, [*table.columns, *_OF_ACTIONS, *points]), "left", "customer_id")
     indicators = _indicator_columns(day, table)
     actions = recommend_actions(pd.concat([table, indicators], axis=1), inputs.params.playbook)
-    last = [_without_id(actions), card[points].reset_index(drop=True)]
+    factors = [] if scored.factors is None else [_without_id(scored.factors)]
+    last = [_without_id(actions), *factors, card[points].reset_index(drop=True)]
     return pd.concat([table, *last, indicators], axis=1)
+
+
+def _of_purchases(inputs: ScorecardInputs, day: DayTables) -> list[pd.DataFrame]:
+    """Stage of the relationship and RFM segment; none without purchases."""
+    if inputs.log is None:
+        return []
+    rhythm = rhythm_at(inputs.log, day.as_of, inputs.window_days)
+    revenue = day.totals[["customer_id", "revenue"]]
+    behaviour = day.predictions.merge(rhythm, "left", "customer_id").merge(revenue, "left", "customer_id")
+    stages = lifecycle_stages(behaviour, inputs.window_days)
+    return [_without_id(stages), _without_id(rfm_cells(behaviour))]
 
 
 def _without_id(table: pd.DataFrame) -> pd.DataFrame:
@@ -171,7 +218,8 @@ def _attributes(day: DayTables, taken: Any) -> pd.DataFrame:
     names = [*COLUMNS["customers"], *own_attributes(features)]
     if features.empty:
         return features[["customer_id"]]
-    renamed = {name: f"{name}_" for name in names if name in CATALOGUE or name in set(taken)}
+    indicators = set(day.indicators.columns) - {"customer_id"}
+    renamed = {name: f"{name}_" for name in names if name in indicators or name in set(taken)}
     return features[["customer_id", *names]].rename(columns=renamed).dropna(axis="columns", how="all")
 
 

@@ -9,10 +9,10 @@ from datetime import date
 
 import pandas as pd
 
-from guanxi.errors import DataError, FitError, HistoryError
+from guanxi.errors import DataError, FitError, HistoryError, ParamsError
 from guanxi.params import Params
 from guanxi.periods import add_days
-from guanxi.scorecard._day_tables import ScorecardInputs, day_tables
+from guanxi.scorecard._day_tables import ScorecardInputs, day_tables, with_denominators
 from guanxi.scorecard.scoring._dynamics import Migration, Proposal, migration, propose_weights, weight_drift
 from guanxi.scorecard.scoring._relationship import Relationship, normalise, score_other_day
 from guanxi.scorecard.scoring._tier_stability import rank_agreement
@@ -61,6 +61,10 @@ def earlier_days(inputs: ScorecardInputs, as_of: date, periods: int) -> list[dat
     Raises HistoryError if the data does not reach back far enough.
     """
     log, horizon_days = inputs.log, inputs.horizon_days
+    if log is None:
+        if periods:
+            raise HistoryError("customers without purchases have no earlier days: leave out --history")
+        return []
     days = [add_days(as_of, -horizon_days * back) for back in range(periods, 0, -1)]
     earliest = add_days(log.first_day, horizon_days)
     if days and days[0] < earliest:
@@ -77,7 +81,7 @@ def look_back(inputs: ScorecardInputs, present: Relationship, days: list[date], 
 
     The present model is used: features of an earlier day use no later data, but the model's parameters do.
     """
-    indicators = {day: day_tables(inputs, day).indicators for day in days}
+    indicators = {day: with_denominators(day_tables(inputs, day)) for day in days}
     tables = {day: score_other_day(each, present).table for day, each in indicators.items()}
     tables[as_of] = present.card.table
     days = [*days, as_of]
@@ -88,10 +92,10 @@ def look_back(inputs: ScorecardInputs, present: Relationship, days: list[date], 
     drift = proposal = None
     notes: tuple[str, ...] = ()
     if inputs.params.scorecard.weights.data:
-        before = normalise(indicators[days[-2]], present.card.normalisation)
+        before = normalise(indicators[days[-2]], present.measuring)
         try:
             drift, proposal = _drift(before, present, inputs.params)
-        except (DataError, FitError) as error:
+        except (DataError, FitError, ParamsError) as error:
             notes = (f"drift of the weights since {days[-2]}: {error}",)
     return History(days, indicators, moves, rank_agreement(scores), drift, proposal, notes)
 
@@ -105,7 +109,8 @@ def _drift(before: pd.DataFrame, present: Relationship, params: Params) -> tuple
     names = _known_in_both(before, present.normalised, list(present.weighting.weights))
     columns = ["customer_id", *names]
     by_data = BY_DATA[str(params.scorecard.weights.data)]
-    drift = weight_drift(before[columns], present.normalised[columns], by_data, seed=params.seed)
+    now = normalise(present.indicators, present.measuring)
+    drift = weight_drift(before[columns], now[columns], by_data, seed=params.seed)
     proposal = propose_weights(
         present.normalised[columns],
         {name: present.weighting.weights[name] for name in names},
@@ -114,6 +119,7 @@ def _drift(before: pd.DataFrame, present: Relationship, params: Params) -> tuple
         lambda scores: fit_tiers(scores, rule).assign(scores),
         TIERS,
         present.card.method,
+        present.weighting.paths,
     )
     return drift, proposal
 

@@ -2,30 +2,48 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
+from functools import partial
 from typing import Any
 
 import pandas as pd
 
+from guanxi.data.relations.tables import last_day
 from guanxi.data.usability import day_after_the_data
 from guanxi.errors import DataError, HistoryError
 from guanxi.params import Params
+from guanxi.params.scorecard import ScorecardParams
 from guanxi.periods import add_days
 from guanxi.scorecard._day_tables import (
+    RESULT_COLUMNS,
     DayTables,
     Reporter,
     ScorecardInputs,
     customer_table,
     day_tables,
     group_attributes,
+    with_denominators,
 )
 from guanxi.scorecard._history import History, earlier_days, look_back
 from guanxi.scorecard.elasticities._own_data import measure_elasticities
-from guanxi.scorecard.indicators import CATALOGUE, refuse_unknown
+from guanxi.scorecard.indicators import catalogue_with, refuse_taken, refuse_unknown
+from guanxi.scorecard.indicators._own import Own
 from guanxi.scorecard.indicators._programme import programme_table
-from guanxi.scorecard.scoring._relationship import Relationship, methods_agreement, own_weights, relationship
+from guanxi.scorecard.scoring._relationship import (
+    Relationship,
+    methods_agreement,
+    own_weights,
+    relationship,
+    scoring_method,
+)
 from guanxi.scorecard.targets._indicator_targets import check_targets, refuse_targets
+from guanxi.scorecard.targets._programme_targets import (
+    PROGRAMME,
+    Programme,
+    check_programme,
+    compare_programme,
+)
 from guanxi.scorecard.targets._reference_values import compare_with_references
 from guanxi.scorecard.targets._roll_up import RollUp, check_groups, roll_up
 from guanxi.scorecard.voice._voice import Voice, hear_customers
@@ -112,9 +130,14 @@ class ScorecardResult(ScoredDay):
 
 def check_parameters(params: Params) -> None:
     """Check the scorecard parameters before any data is read (ParamsError)."""
-    judgement_weights(params.scorecard.weights, scorecard_tree(params.scorecard.tree))
-    refuse_targets(params.scorecard.targets, "scorecard.targets")
-    refuse_unknown(params.scorecard.benchmarks, CATALOGUE, "scorecard.benchmarks", "indicator")
+    own = params.scorecard.indicators
+    tree = scorecard_tree(params.scorecard.tree, own)
+    refuse_taken(own, [*RESULT_COLUMNS, *(f"{branch.name}_score" for branch in tree.children)])
+    judgement_weights(params.scorecard.weights, tree)
+    scoring_method(params.scorecard)
+    known = {**_directions(own), **PROGRAMME}
+    refuse_targets(params.scorecard.targets, "scorecard.targets", known)
+    refuse_unknown(params.scorecard.benchmarks, known, "scorecard.benchmarks", "indicator")
     playbook_conditions(params.playbook)
 
 
@@ -147,16 +170,11 @@ def build_scorecard(inputs: ScorecardInputs, reporter: Reporter, *, history: int
     ------
     ParamsError, DataError, HistoryError
     """
-    log, options = inputs.log, inputs.params.scorecard
-    as_of = inputs.params.as_of or log.last_day
-    if as_of < log.first_day:
-        raise HistoryError(f"{log.source}: nobody had bought by {as_of}, the data begins on {log.first_day}")
-    later = day_after_the_data(log, as_of)
-    if later is not None:
-        reporter.warn(str(later))
+    options = inputs.params.scorecard
+    as_of = _day(inputs, reporter)
     days = earlier_days(inputs, as_of, history)
     day = score_day(inputs, as_of, reporter)
-    scored, customers, indicators = day.relationship, day.customers, day.tables.indicators
+    scored, customers, indicators = day.relationship, day.customers, with_denominators(day.tables)
     past = None
     if days:
         with reporter.step(f"score {len(days)} earlier days on the same scale"):
@@ -174,18 +192,22 @@ def build_scorecard(inputs: ScorecardInputs, reporter: Reporter, *, history: int
     earlier = past.indicators[past.days[-2]] if past else None
     # Judgement weights are the same for every group.
     weighted_by_group = options.by if options.weights.data else ()
+    programme, groups = partial(_programme, inputs, day.tables), _grouped(customers, options)
+    catalogue, branches = catalogue_with(options.indicators), scored.importance["dimension"].unique()
+    measures = ["score", *(f"{name}_score" for name in branches), *catalogue]
+    measures = [name for name in measures if name in customers.columns]
     notes = [*day.notes, *(past.notes if past else ()), *filter(None, [why_not])]
     return ScorecardResult(
         **(vars(day) | {"notes": notes}),
         segments=_segments(customers, day.tables),
         actions=summarise_actions(customers) if inputs.params.playbook else pd.DataFrame(),
-        roll_ups={name: roll_up(customers, name) for name in options.by},
+        roll_ups={name: roll_up(customers, name, measures) for name in options.by},
         own_weights={name: own_weights(customers[name], scored, options) for name in weighted_by_group},
-        targets=check_targets(indicators, options.targets, earlier),
-        benchmarks=compare_with_references(indicators, options.benchmarks),
+        targets=_targets(options, indicators, earlier, groups, programme),
+        benchmarks=_benchmarks(options, indicators, groups, programme),
         elasticities=elasticities,
         agreement=_agreement(scored, past),
-        programme=_programme(inputs, day.tables),
+        programme=programme(None),
         rejected={
             name: lines.rejected.execute()
             for name, lines in inputs.relations.lines.items()
@@ -196,25 +218,93 @@ def build_scorecard(inputs: ScorecardInputs, reporter: Reporter, *, history: int
     )
 
 
+def _day(inputs: ScorecardInputs, reporter: Reporter) -> date:
+    """Return the day to score, which the data must reach."""
+    log = inputs.log
+    if log is None:
+        return inputs.params.as_of or last_day(inputs.relations) or date.today()
+    as_of = inputs.params.as_of or log.last_day
+    if as_of < log.first_day:
+        raise HistoryError(f"{log.source}: nobody had bought by {as_of}, the data begins on {log.first_day}")
+    later = day_after_the_data(log, as_of)
+    if later is not None:
+        reporter.warn(str(later))
+    return as_of
+
+
 def _elasticities(inputs: ScorecardInputs, as_of: date, reporter: Reporter) -> tuple[pd.DataFrame, str]:
     cutoff = add_days(as_of, -inputs.horizon_days)
-    if not inputs.relations.lines or cutoff < inputs.log.first_day:
+    if inputs.log is None or not inputs.relations.lines or cutoff < inputs.log.first_day:
         return pd.DataFrame(), ""
     with reporter.step(f"relate drivers as of {cutoff} to later outcomes"):
         return measure_elasticities(inputs.log, inputs.relations, cutoff, inputs.horizon_days)
 
 
-def _programme(inputs: ScorecardInputs, day: DayTables) -> pd.DataFrame:
+def _directions(own: Own) -> dict[str, bool]:
+    return {name: each.higher_is_better for name, each in catalogue_with(own).items()}
+
+
+def _grouped(customers: pd.DataFrame, options: ScorecardParams) -> pd.DataFrame:
+    """Select the columns that targets and benchmarks are set by; ParamsError if one does not exist."""
+    asked = [each.by for each in options.targets.values()]
+    asked += [each.by for each in options.benchmarks.values()]
+    columns = list(dict.fromkeys(name for names in asked for name in names))
+    check_groups(customers, columns)
+    return customers[["customer_id", *columns]]
+
+
+def _targets(
+    options: ScorecardParams,
+    indicators: pd.DataFrame,
+    earlier: pd.DataFrame | None,
+    groups: pd.DataFrame,
+    programme: Programme,
+) -> pd.DataFrame:
+    """Compare indicators of customers and of the programme with their targets."""
+    own = {name: each for name, each in options.targets.items() if name not in PROGRAMME}
+    directions = _directions(options.indicators)
+    found = check_targets(indicators, own, earlier, groups=groups, higher_is_better=directions)
+    return _together(found, check_programme(options.targets, programme, groups))
+
+
+def _benchmarks(
+    options: ScorecardParams, indicators: pd.DataFrame, groups: pd.DataFrame, programme: Programme
+) -> pd.DataFrame:
+    own = {name: each for name, each in options.benchmarks.items() if name not in PROGRAMME}
+    directions = _directions(options.indicators)
+    found = compare_with_references(indicators, own, groups=groups, higher_is_better=directions)
+    return _together(found, compare_programme(options.benchmarks, programme, groups))
+
+
+def _together(first: pd.DataFrame, second: pd.DataFrame) -> pd.DataFrame:
+    some = [table for table in (first, second) if len(table)]
+    return pd.concat(some, ignore_index=True) if some else first
+
+
+def _programme(inputs: ScorecardInputs, day: DayTables, only: set[Any] | None = None) -> pd.DataFrame:
+    """Compute the programme by period, of all customers or of the given ones."""
+    if inputs.log is None:
+        return pd.DataFrame()
     frequency, recency = day.predictions["frequency"], day.predictions["recency"]
     gap = (recency / frequency).where(frequency > 0).median()
-    return programme_table(
-        inputs.log,
-        day.as_of,
-        "M" if gap <= _MONTH_DAYS else "Q",
-        customers=_with_column(inputs.relations.table("customers"), "acquired_on"),
-        interactions=_with_column(inputs.relations.table("interactions"), "direction"),
-        surveys=inputs.relations.table("surveys"),
-    )
+    log, relations = inputs.log, inputs.relations
+    tables: dict[str, Any] = {
+        "customers": _with_column(relations.table("customers"), "acquired_on"),
+        "interactions": _with_column(relations.table("interactions"), "direction"),
+        "surveys": relations.table("surveys"),
+    }
+    if only is not None:
+        kind = day.predictions["customer_id"]
+        members = log.connection.create_table(
+            "members", pd.DataFrame({"customer_id": kind[kind.isin(only)]}), overwrite=True
+        )
+        log = replace(log, events=log.events.semi_join(members, "customer_id"))
+        log = replace(log, lines=log.lines.semi_join(members, "customer_id"))
+        tables = {
+            name: None if table is None else table.semi_join(members, "customer_id")
+            for name, table in tables.items()
+        }
+    return programme_table(log, day.as_of, "M" if gap <= _MONTH_DAYS else "Q", **tables)
 
 
 def _with_column(table: Any, column: str) -> Any:
@@ -228,6 +318,8 @@ def _segments(customers: pd.DataFrame, day: DayTables) -> dict[str, pd.DataFrame
         for name in SEGMENTATIONS
         if name in customers and customers[name].notna().any()
     }
+    if "lifecycle_stage" not in found:
+        return found
     prospects = int((~day.relation_features["customer_id"].isin(customers["customer_id"])).sum())
     if prospects:
         row = pd.DataFrame({"lifecycle_stage": ["prospect"], "customers": [prospects]})
@@ -241,7 +333,9 @@ def _segmentation(day: DayTables, params: Params) -> Segmentation | None:
     if attributes is None:
         return None
     try:
-        return find_segments(attributes, groups=params.scorecard.groups, seed=params.seed)
+        return find_segments(
+            attributes, groups=params.scorecard.groups, seed=params.seed, language=params.language
+        )
     except DataError:
         if params.scorecard.groups is not None:
             raise

@@ -7,7 +7,7 @@ stable, below .5 dissolved (Hennig, C. 2007, Computational Statistics & Data Ana
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, get_args
 
@@ -31,6 +31,7 @@ from guanxi.segments._cluster_stability import (
 from guanxi.segments._conditions import parse_condition
 from guanxi.segments._segment_rules import rule_quality, segment_rule
 from guanxi.served.ordering import ROUNDING, first_highest
+from guanxi.served.texts import Language, texts
 
 NUMBERS = range(2, 9)
 STABLE = 0.75
@@ -71,7 +72,12 @@ class Segmentation:
 
 
 def find_segments(
-    customers: pd.DataFrame, *, method: Method = "k_means", groups: int | None = None, seed: int = 0
+    customers: pd.DataFrame,
+    *,
+    method: Method = "k_means",
+    groups: int | None = None,
+    seed: int = 0,
+    language: Language = "en",
 ) -> Segmentation:
     """Cluster customers by their attributes.
 
@@ -87,6 +93,8 @@ def find_segments(
     groups : int, optional
         Number of groups, at least 2; default: chosen by silhouette and stability, at most 8.
     seed : int
+    language : {"en", "zh"}
+        Of the reason.
 
     Raises
     ------
@@ -105,6 +113,7 @@ def find_segments(
 
     if method not in get_args(Method):
         raise ParamsError(f"segments: method {method!r} is unknown: use {' or '.join(get_args(Method))}")
+    say: Mapping[str, str] = texts("guanxi.segments", language)["group_reasons"]
     attributes, left_out = readable_attributes(customers)
     _check(attributes, left_out)
     # Equal rows are interchangeable, so that the result does not depend on the order of the rows.
@@ -117,7 +126,7 @@ def find_segments(
     trial = points[drawn[:_TRIED]]
     with threadpool_limits(1):  # multithreaded sums differ in their last digits
         trials = [try_number(trial, number, method, seed) for number in _numbers(trial, groups)]
-        chosen, reason = _choose(trials)
+        chosen, reason = _choose(trials, say)
         model = fit_groups(points[drawn], chosen.number, method, seed)
         segment, rank = _largest_first(_assign(model, points), chosen.number)
         tried = rank[model.predict(trial)]
@@ -131,7 +140,7 @@ def find_segments(
         numbers=_compare(trials),
         rules=rules,
         left_out=left_out,
-        reason=f"{reason}; {_structure(silhouette(trial, tried))}",
+        reason=say["joined"].format(first=reason, second=_structure(silhouette(trial, tried), say)),
     )
 
 
@@ -156,37 +165,32 @@ def _numbers(points: Floats, groups: int | None) -> list[int]:
     return [groups] if groups is not None else [number for number in NUMBERS if number <= distinct]
 
 
-def _choose(trials: Sequence[Trial]) -> tuple[Trial, str]:
+def _choose(trials: Sequence[Trial], say: Mapping[str, str]) -> tuple[Trial, str]:
     """Choose the best silhouette among stable numbers of groups, otherwise the most stable number."""
     if len(trials) == 1:
         (only,) = trials
-        return (
-            only,
-            f"{only.number} groups, the only number tried (least stability {only.least_stability:.2f})",
-        )
+        return only, say["only"].format(groups=only.number, stability=f"{only.least_stability:.2f}")
     stable = [trial for trial in trials if trial.least_stability >= STABLE - ROUNDING]
     if not stable:
         best = trials[first_highest(trial.least_stability for trial in trials)]
-        return best, (
-            f"{best.number} groups: no number from {trials[0].number} to {trials[-1].number} has only "
-            f"groups that recur on bootstrap samples (stability {STABLE} or more); this one is the most "
-            f"stable ({best.least_stability:.2f})"
+        return best, say["unstable"].format(
+            groups=best.number,
+            first=trials[0].number,
+            last=trials[-1].number,
+            limit=STABLE,
+            stability=f"{best.least_stability:.2f}",
         )
     best = stable[first_highest(trial.silhouette for trial in stable)]
-    return best, (
-        f"{best.number} groups: the best silhouette of the {len(stable)} numbers, out of {len(trials)} "
-        f"tried, for which every group recurs on bootstrap samples (least stability "
-        f"{best.least_stability:.2f})"
+    return best, say["stable"].format(
+        groups=best.number,
+        stable=len(stable),
+        tried=len(trials),
+        stability=f"{best.least_stability:.2f}",
     )
 
 
-def _structure(width: float) -> str:
-    if width <= STRUCTURE:
-        return (
-            f"silhouette {width:.2f}: no substantial structure, the segments divide a continuum "
-            "(Kaufman & Rousseeuw 1990)"
-        )
-    return f"silhouette {width:.2f}"
+def _structure(width: float, say: Mapping[str, str]) -> str:
+    return say["continuum" if width <= STRUCTURE else "structure"].format(width=f"{width:.2f}")
 
 
 def _assign(model: Any, points: Floats) -> Groups:

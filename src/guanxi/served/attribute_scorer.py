@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from .corrections import probability
-from .input_checks import _check_finite, _check_table, _checked_drivers
+from .input_checks import _check_finite, _check_table, _checked_drivers, _checked_language
 from .model import Attribute, ServedLabelModel
 from .ordering import falling
 from .texts import _five_digits, texts
@@ -60,15 +60,17 @@ class LabelScorer:
         """Columns that a table must have."""
         return [each.name for each in self.model.attributes]
 
-    def score(self, features: pd.DataFrame, *, drivers: int | None = None) -> pd.DataFrame:
+    def score(
+        self, features: pd.DataFrame, *, drivers: int | None = None, language: str | None = None
+    ) -> pd.DataFrame:
         """Predict every row.
 
         Parameters
         ----------
         features : pandas.DataFrame
             One row per customer with the columns of :attr:`features`; NaN or None is missing.
-        drivers : int, optional
-            Default: as trained.
+        drivers, language : optional
+            Default: as trained. The language is that of the drivers' texts.
 
         Returns
         -------
@@ -83,7 +85,8 @@ class LabelScorer:
         table = pd.DataFrame(
             {"churn_probability": probability(self._trees.predict(coded))}, index=features.index
         )
-        return table.assign(**self._drivers(coded, top)) if top else table
+        spoken = _checked_language(self.model.language if language is None else language)
+        return table.assign(**self._drivers(coded, top, spoken)) if top else table
 
     def driver_effects(self, features: pd.DataFrame) -> pd.DataFrame:
         """Effects of the attributes on the log odds of churn, which they and ``base`` add up to."""
@@ -92,7 +95,7 @@ class LabelScorer:
         effects.insert(0, "base", contributions[:, -1], allow_duplicates=True)
         return effects
 
-    def _drivers(self, coded: Floats, top: int) -> dict[str, Any]:
+    def _drivers(self, coded: Floats, top: int, language: str) -> dict[str, Any]:
         effects = self._trees.contributions(coded)[:, :-1]
         order = falling(np.abs(effects))
         columns: dict[str, Any] = {}
@@ -105,7 +108,7 @@ class LabelScorer:
                 for place in np.unique(chosen[found != 0.0]):
                     rows = np.flatnonzero((chosen == place) & (found != 0.0))
                     names[rows], effect[rows] = self.features[place], found[rows]
-                    texts[rows] = self._texts(place, coded[rows, place])
+                    texts[rows] = self._texts(place, coded[rows, place], language)
             columns |= {
                 f"driver_{rank + 1}": names,
                 f"driver_{rank + 1}_effect": effect,
@@ -113,9 +116,9 @@ class LabelScorer:
             }
         return columns
 
-    def _texts(self, place: int, values: Floats) -> NDArray[Any]:
+    def _texts(self, place: int, values: Floats, language: str) -> NDArray[Any]:
         """Describe an attribute by each customer's value and the typical one."""
-        attribute, language = self.model.attributes[place], self.model.language
+        attribute = self.model.attributes[place]
         distinct, inverse = np.unique(values, return_inverse=True)
         described = [f"{attribute.name}: {_description(value, attribute, language)}" for value in distinct]
         return np.array(described, dtype=object)[inverse]

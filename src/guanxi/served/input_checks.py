@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 
+LANGUAGES = ("en", "zh")
 MOST_DRIVERS = 20
 MOST_HORIZON_DAYS = 3650
 LAST_YEAR = 2250  # the end of the longest horizon is still a pandas date
@@ -131,6 +132,13 @@ def _checked_drivers(drivers: int) -> int:
     if not 0 <= drivers <= MOST_DRIVERS:
         raise InputError(f"drivers is {drivers}: give 0 (for speed) to {MOST_DRIVERS}")
     return drivers
+
+
+def _checked_language(language: str) -> str:
+    """Check the language of texts: ``en`` or ``zh``."""
+    if language not in LANGUAGES:
+        raise InputError(f"language is {language!r}: give one of {', '.join(LANGUAGES)}")
+    return language
 
 
 def _checked_horizon_days(horizon_days: int) -> int:

@@ -232,6 +232,7 @@ class ServedModel:
             "horizon_days": self.horizon_days,
             "annual_discount_rate": self.lifetime_value.annual_discount_rate,
             "interval": self.lifetime_value.interval,
+            "language": self.language,
         }
 
     @property
@@ -338,7 +339,7 @@ class ServedLabelModel:
     @property
     def defaults(self) -> dict[str, int | float | str]:
         """What can be asked for with a prediction, as trained."""
-        return {"drivers": self.drivers.top}
+        return {"drivers": self.drivers.top, "language": self.language}
 
     @property
     def about(self) -> dict[str, Any]:

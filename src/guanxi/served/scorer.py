@@ -25,6 +25,7 @@ from .input_checks import (
     _checked_drivers,
     _checked_horizon_days,
     _checked_interval,
+    _checked_language,
     _FeatureMatrix,
     _float_columns,
 )
@@ -92,6 +93,7 @@ class Scorer:
         drivers: int | None = None,
         annual_discount_rate: float | None = None,
         interval: float | None = None,
+        language: str | None = None,
     ) -> pd.DataFrame:
         """Predict every row.
 
@@ -101,9 +103,8 @@ class Scorer:
             One row per customer with the columns of :attr:`features`, as of ``as_of``.
         as_of : str, optional
             ISO date of the features; default: the training day.
-        horizon_days, drivers, annual_discount_rate, interval : optional
-            Default: as trained. For another horizon the purchase model's curve is corrected as for the
-            trained one.
+        horizon_days, drivers, annual_discount_rate, interval, language : optional
+            Default: as trained, also the corrections of another horizon. Drivers are told in the language.
 
         Returns
         -------
@@ -133,7 +134,8 @@ class Scorer:
             "next_purchase_date": self._next_purchase_date(rows, pd.Timestamp(day)),
         }
         if top:
-            columns |= self._driver_columns(rows, self._effects(rows, horizon, as_of), top)
+            spoken = _checked_language(language or self.model.language)
+            columns |= self._driver_columns(rows, self._effects(rows, horizon, as_of), top, spoken)
         return pd.DataFrame(columns, index=features.index)
 
     def _checked(self, features: pd.DataFrame) -> _FeatureMatrix:
@@ -363,7 +365,9 @@ class Scorer:
         dates[known] = (np.datetime64(day.date()) + whole).astype(object)
         return dates[inverse]
 
-    def _driver_columns(self, features: Features, effects: Mapping[str, Floats], top: int) -> dict[str, Any]:
+    def _driver_columns(
+        self, features: Features, effects: Mapping[str, Floats], top: int, language: str
+    ) -> dict[str, Any]:
         names = np.array([name for name in effects if name != "base"], dtype=object)
         values = np.column_stack([effects[name] for name in names])
         order = falling(np.abs(values))
@@ -374,9 +378,8 @@ class Scorer:
                 columns |= _blank_driver(rank, len(features))
                 continue
             chosen = order[:, rank - 1]
-            effect = values[rows, chosen]
-            driver = names[chosen]
-            text = driver_texts._driver_texts(features, driver, self.model.language)
+            effect, driver = values[rows, chosen], names[chosen]
+            text = driver_texts._driver_texts(features, driver, language)
             driver[effect == 0.0] = text[effect == 0.0] = None
             columns[f"driver_{rank}"] = driver
             columns[f"driver_{rank}_effect"] = np.where(effect == 0.0, np.nan, effect)

@@ -143,6 +143,50 @@ def test_response_and_conversion(log):
     assert shorter["conversion_rate"].tolist() == pytest.approx([0.0, 0.5, NAN, 1.0], nan_ok=True)
 
 
+def test_conversion_is_seen_beside_random_moments_of_the_same_customers(log):
+    """a bought on 5 January 10:00 and 1 February 0:00, d on 10 February 12:00: the spans before that."""
+    contacts = relation(log, "chance", pd.DataFrame(
+        [("a", "2021-01-06 10:00", "outbound"), ("a", "2021-01-07 10:00", "outbound"),
+         ("b", "2021-01-08 10:00", "outbound"), ("d", "2021-02-09 12:00", "outbound")],
+        columns=["customer_id", "timestamp", "direction"],
+    ))  # fmt: skip
+    table = programme_table(log, CUTOFF, interactions=contacts)
+    a = (4 + 10 / 24 + 26 + 14 / 24) / 31  # before the first purchase and before the second: all of January
+    b = (19 + 10 / 24) / 31
+    assert table["conversion_by_chance"].tolist() == pytest.approx(
+        [(2 * a + b) / 3, (9 + 12 / 24) / 28, NAN, NAN], nan_ok=True
+    )
+
+
+def test_random_contacts_convert_as_by_chance(sample_log):
+    """Contacts at random moments convert as often as the rate by chance says."""
+    rng = np.random.default_rng(2)
+    ids = sample_log.lines.customer_id.execute().drop_duplicates().sort_values()
+    days = pd.Timestamp("1997-03-01") + pd.to_timedelta(rng.integers(0, 31_000_000, 40 * len(ids)), "s")
+    rows = pd.DataFrame({"customer_id": np.tile(ids, 40), "timestamp": days, "direction": "outbound"})
+    table = programme_table(
+        sample_log, dt.date(1998, 6, 30), "Q", interactions=relation(sample_log, "random", rows)
+    )
+    whole = table.iloc[2:5]  # quarters with contacts throughout
+    np.testing.assert_allclose(whole["conversion_rate"], whole["conversion_by_chance"], rtol=0.05)
+
+
+def test_csat_of_a_period_is_of_that_period(log):
+    answers = [("a", "2021-01-05", 5.0), ("a", "2021-01-09", 3.0), ("b", "2021-01-20", 1.0)]
+    later = [("a", "2021-02-05", 1.0), ("a", "2021-04-26", 5.0)]
+    rows = pd.DataFrame([*answers, *later], columns=["customer_id", "timestamp", "score"])
+    rows = rows.assign(instrument="csat", scale_low=1.0, scale_high=5.0)
+    surveys = relation(log, "answers", rows)
+    table = programme_table(log, CUTOFF, surveys=surveys)
+    assert table["csat"].tolist() == pytest.approx([0.375, 0.0, NAN, NAN], nan_ok=True)
+    assert table["csat_customers"].tolist() == [2, 1, 0, 0]
+    # Student's t with one degree of freedom, of .75 and 0.
+    reach = 6.3138 * 0.53033 / math.sqrt(2)
+    assert table.loc[0, ["csat_lower", "csat_upper"]].tolist() == pytest.approx(
+        [0.375 - reach, 0.375 + reach], rel=1e-4
+    )
+
+
 def test_net_promoter_score_counts_each_customer_once_in_a_period(log):
     surveys = pd.DataFrame(
         [

@@ -223,3 +223,37 @@ class TestProposal:
         table[list("abcde")] = np.nan
         with pytest.raises(DataError, match="no customer has a known indicator"):
             self.propose("e", table=table)
+
+
+class TestRegressionToTheMean:
+    def tiers(self, scores):
+        return pd.DataFrame(
+            {"customer_id": range(len(scores)), "tier": np.where(scores > 0.8, "high", "low")}
+        )
+
+    def test_noise_alone_shows_no_shift(self):
+        """Scores are the truth and noise on both days: a third of the best fall, and as many rise."""
+        rng = np.random.default_rng(1)
+        truth = rng.normal(size=5000)
+        before, after = (self.tiers(truth + rng.normal(size=5000)) for _ in range(2))
+        found = migration(before, after, ["high", "low"]).against_chance().loc[0]
+        assert found["fell"] > 500
+        assert abs(found["shift"]) < 0.1 * found["by_chance"]
+        assert found["p_value"] > 0.05
+
+    def test_a_shift_is_told_from_noise(self):
+        rng = np.random.default_rng(1)
+        truth = rng.normal(size=5000)
+        before, after = (self.tiers(truth - fall + rng.normal(size=5000)) for fall in (0.0, 0.3))
+        found = migration(before, after, ["high", "low"]).against_chance().loc[0]
+        assert found["shift"] == pytest.approx((found["fell"] - found["rose"]) / 2)
+        assert found["p_value"] < 1e-6
+
+    def test_false_alarms_are_at_the_nominal_rate(self):
+        rng = np.random.default_rng(8)
+        alarms = 0
+        for _ in range(200):
+            truth = rng.normal(size=400)
+            before, after = (self.tiers(truth + rng.normal(size=400)) for _ in range(2))
+            alarms += migration(before, after, ["high", "low"]).against_chance().loc[0, "p_value"] < 0.05
+        assert alarms <= 20  # 5 %, and no more than 4 standard errors

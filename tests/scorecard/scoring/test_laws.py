@@ -125,10 +125,15 @@ def test_where_a_better_value_can_lower_it(way, matrix, better):
 
 @settings(max_examples=30, deadline=None)
 @given(whole, ways, st.sampled_from(NAMES), st.booleans())
-def test_a_missing_table_is_weight_0_renormalised(matrix, way, name, dropped):
+def test_a_missing_table_gives_its_weight_to_its_branch_first(matrix, way, name, dropped):
     without = table(matrix).drop(columns=name) if dropped else table(matrix).assign(**{name: np.nan})
-    rest = 1 - WEIGHTS[name]
-    renormalised = {other: 0.0 if other == name else weight / rest for other, weight in WEIGHTS.items()}
+    siblings = [other for other in NAMES if DIMENSIONS[other] == DIMENSIONS[name] and other != name]
+    takers = siblings or [other for other in NAMES if other != name]
+    raised = 1 + WEIGHTS[name] / sum(WEIGHTS[other] for other in takers)
+    renormalised = {
+        other: 0.0 if other == name else weight * (raised if other in takers else 1.0)
+        for other, weight in WEIGHTS.items()
+    }
     first, second = card(without, way), card(table(matrix), way, renormalised)
     pd.testing.assert_frame_equal(first.table, second.table, rtol=0, atol=2e-9)
     assert (first.table["known_weight"] == 1).all()

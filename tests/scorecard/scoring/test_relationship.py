@@ -10,7 +10,6 @@ from guanxi.errors import DataError, ParamsError
 from guanxi.params.scorecard import ScorecardParams
 from guanxi.scorecard.indicators import CATALOGUE
 from guanxi.scorecard.scoring._relationship import (
-    HIGHER_IS_BETTER,
     methods_agreement,
     own_weights,
     relationship,
@@ -20,10 +19,8 @@ from guanxi.scorecard.weights._weighting import USUAL_TREE
 from guanxi.served.texts import texts
 
 NAMES = [name for names in USUAL_TREE.values() for name in names]
-SURVEYED = ["csat", "nps_score", "ces", "servqual_gap", "satisfaction_trend", "promoter"]
-JUDGED = {"weights": {"judgements": {"ann": {"advocacy": {
-    "referrals": {"referral_value": 3, "promoter": 3}, "referral_value": {"promoter": 1},
-}}}}}  # fmt: skip
+SURVEYED = ["csat", "ces", "servqual_gap", "satisfaction_trend", "promoter"]
+JUDGED = {"weights": {"judgements": {"ann": {"advocacy": {"referral_value": {"promoter": 3}}}}}}
 WAYS = {
     "usual": {},
     "judged": JUDGED,
@@ -31,6 +28,18 @@ WAYS = {
     "fuzzy": {"method": "fuzzy"},
     "min_max": {"normalisation": "min_max"},
     "by_data": {"weights": {"data": "critic", "share": 0.5}},
+    "matched": {"weights": {"match": "variance"}},
+    "own_grades": {
+        "method": "fuzzy",
+        "fuzzy": {
+            "operator": "product_or",
+            "grades": {
+                "a": [60, 80, 100, 100],
+                "b": [30, 50, 60, 80],
+                "c": [0, 0, 30, 50],
+            },
+        },
+    },
     "pareto": {"tiers": {"method": "pareto"}},
 }
 
@@ -78,7 +87,10 @@ def test_order_of_customers_changes_nothing(indicators, way):
 def test_a_company_without_surveys_is_one_that_weighs_them_0(indicators, way):
     without = indicators.assign(**dict.fromkeys(SURVEYED, np.nan))
     whole = scored(indicators, **WAYS[way]).weighting.weights
-    points = {name: 0.0 if name in SURVEYED else weight for name, weight in whole.items()}
+    points = {}
+    for names in USUAL_TREE.values():  # every branch keeps its weight: something is known of each
+        branch, left = (sum(whole[name] for name in chosen) for chosen in (names, set(names) - set(SURVEYED)))
+        points |= {name: 0.0 if name in SURVEYED else whole[name] * branch / left for name in names}
     options = {name: value for name, value in WAYS[way].items() if name != "weights"}
     found = scored(without, **WAYS[way])
     lost = sum(whole[name] for name in SURVEYED)
@@ -96,7 +108,7 @@ def test_a_better_value_never_lowers_a_score(indicators, way):
     for place, name in list(enumerate(NAMES))[list(WAYS).index(way) :: 4]:
         customer = int(indicators[name].notna().to_numpy().nonzero()[0][place])
         better = indicators.copy()
-        better.loc[customer, name] += 0.7 if HIGHER_IS_BETTER[name] else -0.7
+        better.loc[customer, name] += 0.7 if CATALOGUE[name].higher_is_better else -0.7
         after = scored(better, **WAYS[way]).card.table
         for column in ("score", f"{CATALOGUE[name].dimension}_score"):
             assert after[column][customer] >= before[column][customer] - 1e-9, name
@@ -188,7 +200,9 @@ def test_a_customer_of_whom_nothing_is_known_has_no_score(indicators):
 
 
 def test_targets_are_the_scale_where_they_are_asked_for(indicators):
-    targets = {name: {"target": 0.5 if HIGHER_IS_BETTER[name] else -0.5} for name in ("csat", "complaints")}
+    targets = {
+        name: {"target": 0.5 if CATALOGUE[name].higher_is_better else -0.5} for name in ("csat", "complaints")
+    }
     tree = {"satisfaction": ["csat", "complaints"]}
     found = scored(indicators, tree=tree, targets=targets, normalisation="target").card.table
     reached = (indicators["csat"] >= 0.5) & (indicators["complaints"] <= -0.5)
@@ -196,3 +210,47 @@ def test_targets_are_the_scale_where_they_are_asked_for(indicators):
     assert (found.loc[reached, "score"] == 100).all()
     with pytest.raises(ParamsError, match="no target for ces"):
         scored(indicators, tree={"satisfaction": ["csat", "ces"]}, targets=targets, normalisation="target")
+
+
+def test_entropy_is_measured_on_min_max_values_not_on_ranks(indicators):
+    weights = {"data": "entropy", "share": 0.0}
+    ranks, plain = (
+        scored(indicators, weights=weights, normalisation=each) for each in ("quantile", "min_max")
+    )
+    assert ranks.weighting.weights == pytest.approx(plain.weighting.weights)
+    assert any(note.startswith("entropy weights are measured on min_max") for note in ranks.notes)
+    assert not any(note.startswith("entropy") for note in plain.notes)
+    assert ranks.card.normalisation.method == "quantile"
+
+
+def test_matched_weights_make_importance_nominal(indicators):
+    found = scored(indicators, draws=50, weights={"match": "variance"})
+    own = found.importance.dropna(subset="indicator")
+    np.testing.assert_allclose(own["effective"], own["nominal"], atol=0.005)
+    assert found.weighting.weights != found.weighting.nominal
+    assert sum(found.weighting.weights.values()) == pytest.approx(1)
+    assert found.stability.draws == 50
+
+
+def test_own_grades_and_operator(indicators):
+    found = scored(indicators, draws=10, **WAYS["own_grades"])
+    memberships = found.card.table.filter(like="_membership")
+    assert list(memberships.columns) == ["a_membership", "b_membership", "c_membership"]
+    np.testing.assert_allclose(memberships.sum(axis=1), 1.0)
+    assert set(found.card.table["grade"]) <= set("abc")
+    assert found.stability is None
+    assert "stability: not assessed, since this fuzzy evaluation is not a sum over indicators" in found.notes
+
+
+@pytest.mark.parametrize(
+    ("grades", "said"),
+    [
+        ({"a": 90, "b": [0, 0, 50, 60]}, "give every grade a score, or every grade four corners"),
+        ({"a": [60, 80, 100, 100], "b": [0, 0, 30, 50]}, "some scores are in no grade"),
+        ({"a": [80, 60, 100, 100], "b": [0, 0, 70, 90]}, "grades.a: corners must not fall"),
+        ({"a": 10, "b": 90}, "fall between 100 and 0"),
+    ],
+)
+def test_grades_that_are_none(indicators, grades, said):
+    with pytest.raises(ParamsError, match=said):
+        scored(indicators, method="fuzzy", fuzzy={"grades": grades})

@@ -41,11 +41,10 @@ class TestByHand:
         found = score().table
         assert found["customer_id"].tolist() == ["a", "b", "c", "d"]
         # Mid-ranks: value .875 .125 .375 .625, csat .75 - .25 -, complaints 5/6 1/6 1/2 -.
-        np.testing.assert_allclose(
-            found["future_value_points"], [43.75, 100 * 0.125 * 0.5 / 0.7, 18.75, 62.5]
-        )
+        # b did not answer: the complaints alone are b's satisfaction, with the weight of the branch.
+        np.testing.assert_allclose(found["future_value_points"], [43.75, 6.25, 18.75, 62.5])
         np.testing.assert_allclose(found["csat_points"], [22.5, math.nan, 7.5, math.nan])
-        np.testing.assert_allclose(found["complaints_points"], [100 / 6, 100 / 6 * 0.2 / 0.7, 10, math.nan])
+        np.testing.assert_allclose(found["complaints_points"], [100 / 6, 100 / 6 * 0.5, 10, math.nan])
         assert found["known_weight"].tolist() == [1, 0.7, 1, 0.5]
         np.testing.assert_allclose(found["satisfaction_score"].iloc[:2], [(22.5 + 100 / 6) / 0.5, 100 / 6])
         assert math.isnan(found["satisfaction_score"].iloc[3])
@@ -125,11 +124,11 @@ class TestNotes:
         table = customers().assign(complaints=[2.0, 2.0, math.nan, math.nan])
         table.loc[0, "future_value"] = math.nan
         assert score_table(table, weights, dimensions, HIGHER).notes == (
-            "No customer has referrals: weight 0 instead of 0.1 in all, the other weights were raised to add "
-            "up to 1.",
+            "No customer has referrals: weight 0 instead of 0.1 in all, which went to the others of the same "
+            "branch or, where a whole branch is unknown, to the other branches.",
             "complaints has the same value for all with one: it counts as 0.5.",
-            "2 of 4 customers lack some indicator: their score uses the others, whose weights were "
-            "raised (known weight at least 0.67, see known_weight).",
+            "2 of 4 customers lack some indicator: its weight went to the others of its branch, that of a "
+            "wholly unknown branch to the other branches (known weight at least 0.67, see known_weight).",
             "1 of 4 customers have no indicator with a weight and so no score.",
         )
 

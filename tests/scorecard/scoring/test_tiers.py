@@ -12,7 +12,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from guanxi.errors import DataError, ParamsError
-from guanxi.scorecard.scoring._tiers import TierCuts, TierRule, assign_grades, fit_tiers, natural_breaks
+from guanxi.scorecard.scoring._tiers import (
+    TierCuts,
+    TierRule,
+    _least_below,
+    assign_grades,
+    fit_tiers,
+    natural_breaks,
+)
 
 numbers = st.lists(st.integers(0, 50).map(float), min_size=3, max_size=14)
 
@@ -69,6 +76,33 @@ class TestNaturalBreaks:
             for cuts in combinations(range(1, len(rising)), 2)
         )
         assert sum(within(part) for part in own) == pytest.approx(least, abs=1e-9)
+
+    @settings(max_examples=20, deadline=None)
+    @given(st.integers(0, 10_000), st.integers(20, 70))
+    def test_bisection_finds_the_least_of_all_breaks(self, seed, size):
+        rising = np.sort(np.random.default_rng(seed).lognormal(3.0, 1.0, size))
+        high, middle = natural_breaks(rising)
+        cuts = np.searchsorted(rising, [middle, high])
+        least = min(
+            sum(within(part) for part in np.split(rising, pair)) for pair in combinations(range(1, size), 2)
+        )
+        assert sum(within(part) for part in np.split(rising, cuts)) == pytest.approx(least, rel=1e-9)
+
+    def test_the_search_grows_with_size_times_its_logarithm(self):
+        """Not with its square, which took 94 s for 5,000 customers and 1,000 draws of the weights."""
+        sums = []
+
+        def counted(start, end):
+            found = np.square(np.asarray(end, dtype=float) - start)
+            sums.append(np.size(found))
+            return found
+
+        size = 2000
+        np.testing.assert_array_equal(
+            _least_below(counted, size),
+            [third**2 / 2 if third % 2 == 0 else (third**2 + 1) / 2 for third in range(2, size)],
+        )
+        assert sum(sums) < 4 * size * np.log2(size)
 
     def test_many_numbers_in_bins(self):
         rng = np.random.default_rng(5)

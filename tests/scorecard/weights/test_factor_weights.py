@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from guanxi.errors import DataError
 from guanxi.scorecard.weights._factors import (
     factor_analysis_weights,
+    factor_scores,
     principal_component_weights,
     sampling_adequacy,
     sphericity,
@@ -224,3 +225,36 @@ def test_sphericity_is_rarely_refused_without_correlation():
     generator = np.random.default_rng(11)
     p = [sphericity(np.corrcoef(generator.normal(size=(100, 6)).T), 100)["p_value"] for _ in range(200)]
     assert 1 <= sum(value < 0.05 for value in p) <= 21
+
+
+class TestScores:
+    def test_components_are_those_of_scikit_learn(self):
+        from sklearn.decomposition import PCA
+
+        rng = np.random.default_rng(4)
+        common = rng.normal(size=(300, 2))
+        values = common @ rng.normal(size=(2, 5)) + 0.3 * rng.normal(size=(300, 5))
+        table = pd.DataFrame(values, columns=list("abcde"))
+        table = (table - table.min()) / (table.max() - table.min())
+        found = principal_component_weights(table, components=2)
+        scores = factor_scores(found, table).to_numpy()
+        standard = (table - table.mean()) / table.std(ddof=0)
+        oracle = PCA(n_components=2, whiten=True).fit_transform(standard)
+        # Rotated: the same plane, uncorrelated, each with variance 1.
+        np.testing.assert_allclose(scores.T @ scores / 300, np.eye(2), atol=1e-8)
+        turned = oracle @ (oracle.T @ scores) / 299
+        np.testing.assert_allclose(turned, scores, atol=1e-8)
+
+    def test_factor_scores_recover_the_factors_also_where_indicators_are_missing(self):
+        rng = np.random.default_rng(5)
+        common = rng.normal(size=(3000, 2))
+        loadings = np.array([[0.8, 0], [0.8, 0], [0.8, 0], [0, 0.8], [0, 0.8], [0, 0.8]]).T
+        table = pd.DataFrame(common @ loadings + 0.6 * rng.normal(size=(3000, 6)), columns=list("abcdef"))
+        table = (table - table.min()) / (table.max() - table.min())
+        table = table.mask(rng.random(table.shape) < 0.2)
+        table.loc[7] = np.nan
+        scores = factor_scores(factor_analysis_weights(table, factors=2), table)
+        assert scores.loc[7].isna().all()
+        both = pd.DataFrame(common).corrwith(scores.set_axis([0, 1], axis=1)).abs()
+        swapped = pd.DataFrame(common).corrwith(scores.set_axis([1, 0], axis=1)).abs()
+        assert max(both.min(), swapped.min()) > 0.8

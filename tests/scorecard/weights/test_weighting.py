@@ -155,9 +155,7 @@ def test_the_branches_of_the_usual_tree_count_as_usual_until_somebody_judges_the
 
     usual = {branch: 0.3 if branch in ("value", "loyalty") else 0.1 for branch in USUAL_TREE}
     assert of_branches() == pytest.approx(usual)
-    assert of_branches(
-        judgements={"ann": {"advocacy": [[1, 2, 2], [0.5, 1, 1], [0.5, 1, 1]]}}
-    ) == pytest.approx(usual)
+    assert of_branches(judgements={"ann": {"advocacy": [[1, 2], [0.5, 1]]}}) == pytest.approx(usual)
     alike = {"ann": {"goal": [[1] * 6] * 6}}
     assert of_branches(judgements=alike) == pytest.approx(dict.fromkeys(USUAL_TREE, 1 / 6))
 

@@ -22,14 +22,13 @@ IDS = ("customer_id", "referred_by")
 TIMES = ("timestamp", "date", "acquired_on", "opened", "closed")
 NUMBERS = (
     *("acquisition_cost", "score", "scale_low", "scale_high", "expectation", "satisfaction"),
-    *("amount", "credit_limit", "overdue_days", "defaults"),
+    *("amount", "credit_limit", "overdue_days", "defaults", "value"),
     *("earned", "redeemed", "expired"),
 )
 BOOLEANS = ("responded", "complaint")
 # Columns with a fixed vocabulary, ignoring case and surrounding blanks.
 WORDS = {
     ("interactions", "direction"): ("inbound", "outbound"),
-    ("surveys", "instrument"): ("csat", "nps", "ces", "servqual"),
     ("surveys", "dimension"): ("tangibles", "reliability", "responsiveness", "assurance", "empathy"),
     ("costs", "kind"): ("acquire", "serve", "retain"),
     ("investments", "phase"): ("collect", "analyse", "set", "act", "evaluate"),
@@ -125,6 +124,8 @@ def _cast(relation: str, name: str, given: Any, data: DataParams, known: Any) ->
     if name in BOOLEANS:
         return read_boolean(given)
     text = given.cast("string")
+    if (relation, name) == ("surveys", "instrument"):
+        return text.strip().lower()
     if (relation, name) not in WORDS:
         return text
     word = text.strip().lower()

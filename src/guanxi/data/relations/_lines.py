@@ -45,8 +45,9 @@ class RelationLines:
     source : str
         As given, without passwords.
     table : ibis.Table
-        Accepted lines: the canonical columns; for surveys, the limits of each line's scale; for customers
-        and questionnaires, every other column (number or text), with an underscore if its name is taken.
+        Accepted lines: the canonical columns; for surveys, the limits of each line's scale; for customers,
+        questionnaires and wide indicators, every other column (number or text), with an underscore if its
+        name is taken.
     rejected, lines_read, lines_accepted, rejected_by_rule, repeated_lines
         As in :class:`guanxi.data.transactions.TransactionLog`.
     customers : int
@@ -109,7 +110,9 @@ class RelationReader:
                 parsed = relation_rules._with_scales(parsed)
             parsed = self.connection.create_table("parsed", parsed)
             self.connection.drop_table("given")
-            judged = self.connection.create_table("judged", self._apply_rules(parsed))
+            judged, looped = self._apply_rules(parsed)
+            source = replace(source, findings=(*source.findings, *looped))
+            judged = self.connection.create_table("judged", judged)
             self.connection.drop_table("parsed")
             return self._summarise(source, judged)
 
@@ -125,13 +128,13 @@ class RelationReader:
             for name in ("source", "unreadable", "given", "parsed", "judged", "looped"):
                 self.connection.drop_table(name, force=True)
 
-    def _apply_rules(self, parsed: Any) -> Any:
+    def _apply_rules(self, parsed: Any) -> tuple[Any, tuple[DataFinding, ...]]:
         judged = relation_rules._apply_rules(parsed, self.relation, self.data.duplicates)
         if self.relation == "customers":
             judged = relation_rules._reject_second_lines(judged)
             if "referred_by" in judged.columns:
-                judged = relation_rules._reject_loops(self.connection, judged)
-        return judged
+                return relation_rules._without_loops(self.connection, judged)
+        return judged, ()
 
     def _summarise(self, source: SourceTable, judged: Any) -> RelationLines:
         rejected, by_rule = _rejected_lines(self.connection, source, judged, f"{self.name}_rejected")
@@ -166,7 +169,8 @@ class RelationReader:
     def _accepted(self, source: SourceTable, judged: Any) -> tuple[Any, dict[str, str]]:
         canonical = [name for name in judged.columns if name not in _OURS and not name.startswith(UNREADABLE)]
         accepted = judged.filter(judged.rule.isnull()).select("line_number", *canonical)
-        if self.relation not in OTHER_COLUMNS:
+        wide = self.relation == "indicators" and not {"name", "value"} <= set(canonical)
+        if self.relation not in OTHER_COLUMNS and not wide:
             return accepted.drop("line_number"), {}
         mapped = {self.params.columns.get(name, name) for name in canonical}
         columns, left_out = _readable_columns(source, "")

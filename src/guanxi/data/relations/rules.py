@@ -10,12 +10,14 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from guanxi.data import rules
+from guanxi.data._findings import DataFinding, counted, told
 from guanxi.data.relations._columns import BOOLEANS, NUMBERS, TIMES, UNREADABLE, WORDS
 from guanxi.params import RELATION_COLUMNS
 
 SERVQUAL_DIMENSIONS = WORDS["surveys", "dimension"]
 SCALES = {"csat": (1.0, 5.0), "nps": (0.0, 10.0), "ces": (1.0, 7.0), "servqual": (1.0, 7.0)}
 SATISFACTION = (1.0, 5.0)
+_EXAMPLES = 3
 _NEVER_NEGATIVE = (
     *("acquisition_cost", "amount", "credit_limit", "overdue_days", "defaults"),
     *("earned", "redeemed", "expired"),
@@ -24,8 +26,7 @@ _CUSTOMER_RULES = {"customer_id": "customer"}
 
 _DESCRIPTIONS = {
     "customer_twice": "an earlier line has the same customer",
-    "refers_to_self": "the customer is given as their own referrer",
-    "referral_loop": "customers are given as referrers of one another in a circle",
+    "missing_scale": "scale_low and scale_high are not given, and the instrument has no usual ones",
     "empty_scale": "scale_low is not below scale_high",
     "score_off_scale": "the score is outside its scale",
     "expectation_off_scale": "the expectation is outside the score's scale",
@@ -75,16 +76,15 @@ def _column_rules(parsed: Any, relation: str, name: str) -> list[tuple[Any, str]
     return cases
 
 
-def _customer_rules(parsed: Any) -> list[tuple[Any, str]]:
-    if "referred_by" not in parsed.columns:
-        return []
-    return [(parsed.referred_by == parsed.customer_id, "refers_to_self")]
-
-
 def _survey_rules(parsed: Any) -> list[tuple[Any, str]]:
     low, high = parsed.scale_low, parsed.scale_high
     servqual = parsed.instrument == "servqual"
-    cases = [(low >= high, "empty_scale"), (~parsed.score.between(low, high), "score_off_scale")]
+    unscaled = low.isnull() | high.isnull()
+    cases = [
+        (unscaled, "missing_scale"),
+        (low >= high, "empty_scale"),
+        (~parsed.score.between(low, high), "score_off_scale"),
+    ]
     if "expectation" in parsed.columns:
         cases.append((~parsed.expectation.between(low, high), "expectation_off_scale"))
     if "dimension" not in parsed.columns:
@@ -106,7 +106,13 @@ def _ticket_rules(parsed: Any) -> list[tuple[Any, str]]:
     return cases
 
 
-_RULES = {"customers": _customer_rules, "surveys": _survey_rules, "tickets": _ticket_rules}
+def _indicator_rules(parsed: Any) -> list[tuple[Any, str]]:
+    if not {"name", "value"} <= set(parsed.columns):
+        return []
+    return [(parsed.name.isnull(), "missing_name"), (parsed.value.isnull(), "missing_value")]
+
+
+_RULES = {"indicators": _indicator_rules, "surveys": _survey_rules, "tickets": _ticket_rules}
 
 
 def _reject_second_lines(judged: Any) -> Any:
@@ -116,15 +122,19 @@ def _reject_second_lines(judged: Any) -> Any:
     return judged.mutate(rule=ibis.ifelse(later, "customer_twice", judged.rule))
 
 
-def _reject_loops(connection: Any, judged: Any) -> Any:
-    """Reject the lines of customers on a referral loop."""
+def _without_loops(connection: Any, judged: Any) -> tuple[Any, tuple[DataFinding, ...]]:
+    """Leave out the referrers of customers on a referral loop; all else of their lines is kept."""
     referred = judged.filter(judged.rule.isnull() & judged.referred_by.notnull())
     looped = _customers_on_loops(referred.select("customer_id", "referred_by").execute())
     if looped.empty:
-        return judged
+        return judged, ()
     names = connection.create_table("looped", looped.to_frame(), overwrite=True)
     on_loop = judged.rule.isnull() & judged.customer_id.isin(names.customer_id)
-    return judged.mutate(rule=ibis.ifelse(on_loop, "referral_loop", judged.rule))
+    kept = ibis.ifelse(on_loop, ibis.null(judged.referred_by.type()), judged.referred_by)
+    facts = {"customers": counted("customers", len(looped))}
+    examples = tuple(sorted(map(str, looped))[:_EXAMPLES])
+    found = told("referral_loop", facts=facts, lines=len(looped), examples=examples)
+    return judged.mutate(referred_by=kept), (found,)
 
 
 def _customers_on_loops(referrals: pd.DataFrame) -> pd.Series[Any]:

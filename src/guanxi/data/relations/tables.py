@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
+from datetime import date
 from typing import Any
+
+import pandas as pd
 
 from guanxi.data._findings import share_of
 from guanxi.data.engine import _connect
@@ -109,6 +112,18 @@ def read_relations(
             connection.disconnect()
         raise
     return Relations(connection, lines, tuple(warnings))
+
+
+def last_day(relations: Relations) -> date | None:
+    """Return the last day of any accepted line; None if no table has times."""
+    days = []
+    for name, lines in relations.lines.items():
+        table = lines.table
+        times = [column for column in ("timestamp", "opened", "date") if column in table.columns]
+        if times and name != "investments":
+            found = table[times[0]].max().execute()
+            days += [] if pd.isna(found) else [pd.Timestamp(found).date()]
+    return max(days, default=None)
 
 
 def _warnings(relation: str, lines: RelationLines, data: DataParams) -> list[str]:

@@ -8,7 +8,7 @@ from typing import Any
 
 import ibis
 
-from guanxi.data.relations.rules import SATISFACTION, SERVQUAL_DIMENSIONS
+from guanxi.data.relations.rules import SATISFACTION, SCALES, SERVQUAL_DIMENSIONS
 from guanxi.data.transactions import ordered_sum
 
 ATTRIBUTE = "attribute "
@@ -130,6 +130,7 @@ def _credit(table: Any, cutoff: date) -> Any:
 def _answers(relation: str, table: Any) -> Any:
     """Date and score (0 to 1) of all answers; None if the relation has none."""
     if relation == "surveys":
+        table = table.filter(table.instrument.isin(list(SCALES)))  # others may measure anything
         unit = _unit(table.score, table.scale_low, table.scale_high)
         return table.select("customer_id", day=table.timestamp.date(), unit=unit)
     if "satisfaction" not in table.columns:

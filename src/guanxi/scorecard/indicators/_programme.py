@@ -17,9 +17,10 @@ from guanxi.features.activity import (
     buyers_by_period,
     contacts_by_period,
     promoters_by_period,
+    satisfaction_by_period,
 )
 from guanxi.models.proportions import wilson_interval
-from guanxi.scorecard.targets._estimates import LEVEL, net_promoter_score
+from guanxi.scorecard.targets._estimates import LEVEL, mean_interval, net_promoter_score
 
 CONVERSION_DAYS = 30
 
@@ -58,8 +59,10 @@ def programme_table(
         interval ``_lower, _upper``, and ``churn_rate`` (1 - retention); ``repeat_rate`` (share of all buyers
         to date with more than one purchase). With customers ``acquired, acquisition_cost`` (mean of the known
         ones); with interactions ``contacts, response_rate, observed`` (contacts old enough to have converted)
-        and ``conversion_rate``, both rates with intervals; with surveys ``nps, nps_lower, nps_upper,
-        nps_answers``. Rates with denominator 0 are NaN.
+        and ``conversion_rate``, both rates with intervals, and ``conversion_by_chance`` (the rate of the same
+        customers from random moments of the period: what a contact adds is the difference); with surveys
+        ``nps, nps_lower, nps_upper, nps_answers`` and ``csat`` (0 to 1, mean over the customers of their
+        answers in the period)``, csat_lower, csat_upper, csat_customers``. Rates with denominator 0 are NaN.
 
     Raises
     ------
@@ -97,6 +100,7 @@ def programme_table(
         parts.append(
             _promoters(executed(promoters_by_period(surveys, cutoff, unit)).reindex(periods, fill_value=0))
         )
+        parts.append(_satisfaction(executed(satisfaction_by_period(surveys, cutoff, unit)).reindex(periods)))
     return pd.concat(parts, axis=1).reset_index(drop=True)
 
 
@@ -133,7 +137,18 @@ def _acquisition(acquired: pd.DataFrame) -> pd.DataFrame:
 def _contacts(contacts: pd.DataFrame) -> pd.DataFrame:
     responses = _rate("response_rate", contacts["responses"], contacts["contacts"])
     conversions = _rate("conversion_rate", contacts["converted"], contacts["observed"])
-    return pd.concat([contacts["contacts"], responses, contacts["observed"], conversions], axis=1)
+    chance = contacts["by_chance"] / contacts["observed"].where(contacts["observed"] > 0, np.nan)
+    counts = (contacts["contacts"], contacts["observed"])
+    return pd.concat(
+        [counts[0], responses, counts[1], conversions, chance.rename("conversion_by_chance")], axis=1
+    )
+
+
+def _satisfaction(answers: pd.DataFrame) -> pd.DataFrame:
+    count = answers["customers"].fillna(0).astype("int64")
+    lower, upper = mean_interval(answers["mean"], answers["deviation"], count)
+    columns = {"csat": answers["mean"], "csat_lower": lower, "csat_upper": upper, "csat_customers": count}
+    return pd.DataFrame(columns, index=answers.index)
 
 
 def _promoters(answers: pd.DataFrame) -> pd.DataFrame:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import pandas as pd
 
@@ -15,6 +15,7 @@ from guanxi.scorecard.indicators._loyalty import loyalty
 from guanxi.scorecard.indicators._risk import risk
 from guanxi.scorecard.indicators._satisfaction import satisfaction
 from guanxi.scorecard.indicators._value import value
+from guanxi.scorecard.targets._estimates import portfolio
 
 
 def indicator_table(
@@ -73,7 +74,9 @@ def indicator_table(
     return table.reset_index(), list(_notes(inputs, table, margin_rate))
 
 
-def summarise_indicators(indicators: pd.DataFrame, horizon_days: int) -> pd.DataFrame:
+def summarise_indicators(
+    indicators: pd.DataFrame, horizon_days: int | None, catalogue: Mapping[str, Indicator] = CATALOGUE
+) -> pd.DataFrame:
     """Describe the indicators known for at least one customer: unit, period, number known, mean.
 
     Returns
@@ -88,7 +91,8 @@ def summarise_indicators(indicators: pd.DataFrame, horizon_days: int) -> pd.Data
     >>> summarise_indicators(table, 90)[["indicator", "unit", "period_days"]].values.tolist()
     [['future_value', 'margin', 90]]
     """
-    known = indicators[list(CATALOGUE)].dropna(axis="columns", how="all")
+    known = indicators[list(catalogue)].dropna(axis="columns", how="all")
+    means = {name: portfolio(indicators, str(name)).mean() for name in known}
     days = {"horizon": horizon_days, "last_year": YEAR_DAYS}
     rows = [
         {
@@ -99,9 +103,9 @@ def summarise_indicators(indicators: pd.DataFrame, horizon_days: int) -> pd.Data
             "period_days": days.get(each.period),
             "higher_is_better": each.higher_is_better,
             "customers": int(known[each.name].count()),
-            "mean": float(known[each.name].mean()),
+            "mean": float(means[each.name]),
         }
-        for each in CATALOGUE.values()
+        for each in catalogue.values()
         if each.name in known
     ]
     return pd.DataFrame(rows).astype({"period_days": "Int64"})

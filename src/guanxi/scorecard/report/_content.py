@@ -14,10 +14,10 @@ from guanxi.params import Params
 from guanxi.report.page import check_columns
 from guanxi.scorecard._history import History
 from guanxi.scorecard._result import ScoredDay
-from guanxi.scorecard.indicators import CATALOGUE
+from guanxi.scorecard.indicators import CATALOGUE, Indicator, catalogue_with, own_labels
 from guanxi.scorecard.report._page_words import page_words
 from guanxi.scorecard.scoring._relationship import Relationship
-from guanxi.scorecard.weights._weighting import scorecard_tree
+from guanxi.scorecard.weights._weighting import is_usual, scorecard_tree
 from guanxi.served.texts import Language, number, percent, texts
 
 _SEGMENTATIONS = ("rfm_segments", "matrix_cells", "lifecycle_stages")
@@ -49,6 +49,8 @@ class ScorecardReport:
         One sentence each on absent, constant or renormalised indicators.
     labels : mapping of str to str
         Labels of indicators and dimensions in the language of the page; default: their names.
+    catalogue : mapping of str to Indicator
+        With the business's own indicators.
     language : {"en", "zh"}
     migration : pandas.DataFrame, optional
         Customers by earlier tier (rows) and current tier (columns), with ``came`` and ``left``.
@@ -65,6 +67,7 @@ class ScorecardReport:
     notes: Sequence[str]
     labels: Mapping[str, str]
     language: Language
+    catalogue: Mapping[str, Indicator] = field(default_factory=lambda: CATALOGUE, repr=False)
     migration: pd.DataFrame | None = None
     kept: ArrayLike | None = field(default=None, repr=False)
     draws: int = 0
@@ -87,13 +90,18 @@ class ScorecardReport:
     def unit(self, name: str) -> str:
         """Name the unit of an indicator; empty if unknown."""
         units = texts("guanxi.scorecard.indicators", self.language)["units"]
-        return units[CATALOGUE[name].unit] if name in CATALOGUE else ""
+        if name not in self.catalogue:
+            return ""
+        unit = self.catalogue[name].unit  # of an own indicator: as declared
+        return str(units.get(unit, unit))
 
     def period(self, name: str) -> str:
         """Name the period of an indicator or of a predicted column; empty if unknown."""
-        key = CATALOGUE[name].period if name in CATALOGUE else "horizon" if name in _PREDICTED else ""
+        key = (
+            self.catalogue[name].period if name in self.catalogue else "horizon" if name in _PREDICTED else ""
+        )
         days = next(iter(self.table.get("horizon_days", ())), None)
-        if not key or (key == "horizon" and days is None):
+        if not key or (key == "horizon" and (days is None or pd.isna(days))):
             return ""
         periods = texts("guanxi.scorecard.indicators", self.language)["periods"]
         return str(periods[key].format(days=days))
@@ -101,7 +109,7 @@ class ScorecardReport:
     def heading(self, name: str, label: str) -> str:
         """Label of a column, with its period if that is limited."""
         limited = name in _PREDICTED or (
-            name in CATALOGUE and CATALOGUE[name].period in ("horizon", "last_year")
+            name in self.catalogue and self.catalogue[name].period in ("horizon", "last_year")
         )
         period = self.period(name) if limited else ""
         return self.words["label_when"].format(label=label, period=period) if period else label
@@ -158,7 +166,8 @@ def report_content(scored: ScoredDay, params: Params, history: History | None = 
         method=weighing_method(params),
         consistency=consistency,
         notes=scored.notes,
-        labels=_labels(params.language),
+        labels=_labels(params.language) | own_labels(params.scorecard.indicators),
+        catalogue=catalogue_with(params.scorecard.indicators),
         language=params.language,
         migration=history.latest.counts if history else None,
         kept=found.stability.kept if found.stability else None,
@@ -179,7 +188,8 @@ def weighing_method(params: Params) -> str:
     if weights.accepted:
         return words["method_accepted"]
     given = weights.judgements or weights.method in ("direct", "delphi")
-    default = "usual" if scorecard_tree(params.scorecard.tree) == scorecard_tree(None) else "alike"
+    tree = scorecard_tree(params.scorecard.tree, params.scorecard.indicators)
+    default = "usual" if is_usual(tree) else "alike"
     judged = words[f"method_{weights.method if given else default}"]
     if weights.data is None:
         return judged

@@ -17,11 +17,14 @@ from guanxi.served.texts import MISSING, number
 
 _SHARES = (
     "share", "clv_share", "churn_mean", "attainment", "reaching", "tier_high", "tier_middle", "tier_low",
-    "precision", "recall", "response_rate", "conversion_rate", "retention_rate", "churn_rate", "repeat_rate",
+    "precision", "recall", "response_rate", "conversion_rate", "conversion_by_chance", "csat",
+    "retention_rate", "churn_rate", "repeat_rate",
 )  # fmt: skip
 # Columns with our own terms, which are translated; other columns hold the user's texts.
-_OWN_WORDS = ("verdict", "trend", "statistic", "outcome", "adjusted_for", "first", "second")
+_OWN_WORDS = ("upper", "lower", "verdict", "trend", "statistic", "outcome", "adjusted_for", "first", "second")
 _MOST_ROWS = 60
+_ANSWERS = ("nps_answers", "csat_customers")
+_PARTS, _PAIR = ("nominal", "effective", "weight"), ("first", "second")
 
 
 @dataclass(frozen=True)
@@ -60,8 +63,12 @@ def listings(found: ScorecardResult, content: ScorecardReport) -> list[Listing]:
     indicator = ("indicator",)
     targets = _without(found.targets, "known", "gap")
     benchmarks = _without(found.benchmarks, "known", "lower", "upper")
+    whole = content.words["whole_branch"]
+    importance = found.relationship.importance.fillna({"indicator": whole})
     moves = _without(found.elasticities, "unit", "reliability", "note")
     shown = [
+        Listing("importance", importance, "importance_note", named=("dimension", *indicator), shares=_PARTS),
+        Listing("redundant", found.relationship.redundant, "redundant_note", named=_PAIR, shares=_PARTS),
         Listing("targets", targets, "targets_note", named=indicator, interval="value"),
         Listing("benchmarks", benchmarks, "benchmarks_note", named=indicator),
         *(
@@ -81,9 +88,17 @@ def listings(found: ScorecardResult, content: ScorecardReport) -> list[Listing]:
         Listing("elasticities", moves, "elasticities_note", "", ("driver",), "estimate", ("estimate",)),
         Listing("programme", _periods(found.programme), "programme_note"),
         Listing("agreement", found.agreement, "agreement_note"),
+        *_of_chance(found.history),
         *_of_drift(found.history, content),
     ]
     return [each for each in shown if len(each.table)]
+
+
+def _of_chance(history: History | None) -> list[Listing]:
+    """Tier moves beside those by regression to the mean."""
+    if history is None:
+        return []
+    return [Listing("moves_by_chance", history.latest.against_chance(), "moves_by_chance_note")]
 
 
 def _of_drift(history: History | None, content: ScorecardReport) -> list[Listing]:
@@ -113,7 +128,16 @@ def _named(by: str, found: ScorecardResult) -> tuple[str, ...]:
 
 def _periods(programme: pd.DataFrame) -> pd.DataFrame:
     """Select the columns for the page, most recent period first."""
-    counts = ("retained", "reactivated", "purchases", "acquired", "contacts", "observed", "nps_answers")
+    counts = (
+        "retained",
+        "reactivated",
+        "purchases",
+        "acquired",
+        "contacts",
+        "observed",
+        "nps_answers",
+        "csat_customers",
+    )
     return _without(programme, "end", "churn_rate", *counts).iloc[::-1]
 
 
@@ -177,7 +201,7 @@ def _texts(name: str, values: pd.Series[Any], listing: Listing, content: Scoreca
         word = str(value)
         if name == "drivers":
             return ", ".join(t.get(f"driver_{each}", each.replace("_", " ")) for each in word.split(", "))
-        if name in _OWN_WORDS:
+        if name in _OWN_WORDS and name not in listing.named:
             return t.get(f"said_{word}", word)
         return content.label(word) if name in listing.named else word
 

@@ -24,7 +24,7 @@ def drawings(content: ScorecardReport) -> dict[str, Callable[[], Figure]]:
             _points(content), _named(content, "indicator"), language
         ),
     }
-    if {"clv", "churn_probability"} <= set(table.columns):
+    if all(name in table and table[name].notna().any() for name in ("clv", "churn_probability")):
         drawn["quadrant"] = lambda: _figures.quadrant(
             _summaries.quadrants(table), _summaries.tiers_of(table), language
         )

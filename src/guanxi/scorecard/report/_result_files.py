@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,24 +16,26 @@ from guanxi.data.sinks.file_sets import check_replaceable, replaced_together
 from guanxi.data.sinks.own_files import file_name, remove_own
 from guanxi.data.sinks.spreadsheet import write_spreadsheet
 from guanxi.params import Params
-from guanxi.scorecard._day_tables import Reporter
+from guanxi.scorecard._day_tables import Reporter, with_denominators
 from guanxi.scorecard._result import ScorecardResult
 from guanxi.scorecard.exports._customer_systems import OWN_EXPORT, check_export, export_customers
 from guanxi.scorecard.exports._import_layouts import LAYOUTS
-from guanxi.scorecard.indicators import summarise_indicators
+from guanxi.scorecard.indicators import Indicator, catalogue_with, summarise_indicators
 from guanxi.scorecard.report._content import report_content, weighing_method
 from guanxi.scorecard.report._listings import listings
 from guanxi.scorecard.report._page import render_scorecard
 from guanxi.scorecard.report._workbook import scorecard_sheets
 from guanxi.scorecard.scoring._relationship import Relationship
 from guanxi.scorecard.voice._voice_chapter import voice_chapter
+from guanxi.scorecard.weights._factors import FactorWeights
 
 # A larger workbook takes minutes (96,000 customers: four, and 100 MB) and is not read row by row.
 _MOST_IN_A_WORKBOOK = 25_000
 # File names of :func:`_tables`.
 _OWN_TABLE = re.compile(
     r"(segments|roll_up|own_weights|migration|rejected)_.+|programme|targets|benchmarks|elasticities|agreement|actions|indicators"
-    r"|voice_.+|group_rules|weight_drift|weights_proposed|stability"
+    r"|voice_.+|importance|redundant|moves_by_chance|factor_loadings"
+    r"|group_rules|weight_drift|weights_proposed|stability"
 )
 _OWN = re.compile(
     rf"scorecard\.(parquet|csv|xlsx|html)|(weights|scale)\.json|tables/({_OWN_TABLE.pattern})\.csv"
@@ -95,7 +97,7 @@ def write_results(
                 reporter.say(f"   more than {_MOST_IN_A_WORKBOOK:,} customers: no scorecard.xlsx")
             for name, document in documents(found.relationship, params).items():
                 files.write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n", new / name)
-            for name, table in _tables(found).items():
+            for name, table in _tables(found, catalogue_with(params.scorecard.indicators)).items():
                 files.write_table(table, new / "tables" / f"{name}.csv")
             files.write_text(html, new / "scorecard.html")
             written = {path.relative_to(new) for path in new.rglob("*")}
@@ -118,13 +120,15 @@ def _remove_earlier(folder: Path, written: Collection[Path], params: Params) -> 
             remove_own(manifest.parent, OWN_EXPORT)
 
 
-def _tables(found: ScorecardResult) -> dict[str, pd.DataFrame]:
+def _tables(found: ScorecardResult, catalogue: Mapping[str, Indicator]) -> dict[str, pd.DataFrame]:
     """All tables except the customer table, by file name."""
     tables = found.tables
     named = {
         "indicators": summarise_indicators(
-            tables.indicators, int(tables.predictions["horizon_days"].iloc[0])
+            with_denominators(tables), _horizon_days(tables.predictions), catalogue
         ),
+        "importance": found.relationship.importance,
+        "redundant": found.relationship.redundant,
         "programme": found.programme,
         "targets": found.targets,
         "benchmarks": found.benchmarks,
@@ -140,9 +144,12 @@ def _tables(found: ScorecardResult) -> dict[str, pd.DataFrame]:
         **{f"own_weights_{name}": table for name, table in found.own_weights.items()},
     }
     history, stability = found.history, found.relationship.stability
+    if isinstance(found.relationship.weighting.data, FactorWeights):
+        named["factor_loadings"] = found.relationship.weighting.data.loadings.reset_index(names="indicator")
     if stability is not None:
         named["stability"] = stability.summary()
     if history is not None:
+        named["moves_by_chance"] = history.latest.against_chance()
         named |= {
             f"migration_{one}_{other}": moved.counts.reset_index(names="tier")
             for (one, other), moved in history.migrations.items()
@@ -157,6 +164,11 @@ def _tables(found: ScorecardResult) -> dict[str, pd.DataFrame]:
     return {file_name(name): table for name, table in named.items() if len(table)}
 
 
+def _horizon_days(predictions: pd.DataFrame) -> int | None:
+    days = predictions["horizon_days"].iloc[0]
+    return None if pd.isna(days) else int(days)
+
+
 def documents(found: Relationship, params: Params) -> dict[str, dict[str, Any]]:
     """Weights, consistency, scale and cut points, for JSON."""
     weighing, card = found.weighting, found.card
@@ -164,6 +176,7 @@ def documents(found: Relationship, params: Params) -> dict[str, dict[str, Any]]:
         "method": weighing_method(params),
         "weights": weighing.weights,
         "computed": weighing.computed,
+        "nominal": weighing.nominal,
         "judged": weighing.judged,
         "data": weighing.data and weighing.data.weights,
     }

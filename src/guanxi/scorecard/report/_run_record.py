@@ -31,6 +31,7 @@ def run_record(found: ScorecardResult, params: Params) -> RunRecord:
     settings = {
         "weights.method": options.weights.method,
         "weights.data": options.weights.data or "none",
+        "weights.match": options.weights.match or "none",
         "normalisation": options.normalisation,
         "method": options.method,
         "tiers.method": options.tiers.method,

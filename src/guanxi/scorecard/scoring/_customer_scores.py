@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from guanxi.scorecard.scoring._branches import Branches
 from guanxi.scorecard.scoring._normalisation import Normalisation
 from guanxi.scorecard.scoring._scoring_methods import (
     DECIMALS,
@@ -43,6 +44,7 @@ class CustomerScores:
     weights : array, shape (m,)
     mean_levels : array, shape (m,)
         Mean of points over the customer's weight, among customers with the indicator.
+    branches : Branches
     """
 
     score: Floats
@@ -52,18 +54,21 @@ class CustomerScores:
     known_weight: Floats
     weights: Floats
     mean_levels: Floats
+    branches: Branches
 
     def reasons(self, labels: Sequence[str], most: int) -> list[Words]:
         """Largest differences from the mean customer: ``most`` arrays, shape (n,), in descending order."""
         places = [
-            _reason_places(relative_points(self.points[:, rows].T, self.weights, self.mean_levels), most)
+            _reason_places(
+                relative_points(self.points[:, rows].T, self.weights, self.mean_levels, self.branches), most
+            )
             for rows in _blocks(len(self.score))
         ]
         return _reason_words(np.concatenate(places), labels)
 
 
 def score_customers(
-    used: UsedIndicators, scale: Normalisation, method: ScoringMethod, groups: Groups
+    used: UsedIndicators, scale: Normalisation, method: ScoringMethod, groups: Groups, branches: Branches
 ) -> CustomerScores:
     """Score customers in batches of 20,000; ``groups`` are the indicators of each dimension."""
     names, n, m = list(used.columns), len(next(iter(used.columns.values()))), len(used.columns)
@@ -77,12 +82,13 @@ def score_customers(
         known_weight=np.empty(n),
         weights=weights,
         mean_levels=np.empty(m),
+        branches=branches,
     )
     totals, counts = np.zeros(m), np.zeros(m)
     for rows in _blocks(n):
         values = np.column_stack([scale.curves[name].apply(used.columns[name][rows]) for name in names])
         known = np.asarray(~np.isnan(values))
-        own, scores.known_weight[rows] = row_weights(weights, known)
+        own, scores.known_weight[rows] = row_weights(weights, known, branches)
         values[~known] = 0.0
         found = method.evaluate(values, own, names, groups)
         some = scores.known_weight[rows] > 0.0
@@ -97,7 +103,7 @@ def score_customers(
     return scores
 
 
-def relative_points(points: Floats, weights: Floats, mean_levels: Floats) -> Floats:
+def relative_points(points: Floats, weights: Floats, mean_levels: Floats, branches: Branches) -> Floats:
     """Points of each indicator relative to the mean customer, shape (n, m); NaN where unknown.
 
     They add up to the score minus the mean customer's score on the indicators known for this customer. If
@@ -111,14 +117,15 @@ def relative_points(points: Floats, weights: Floats, mean_levels: Floats) -> Flo
         Must add up to 1.
     mean_levels : array, shape (m,)
         As in :class:`CustomerScores`.
+    branches : Branches
 
     Examples
     --------
     >>> points, weights = np.array([[60.0, 20.0], [20.0, np.nan]]), np.array([0.6, 0.4])
-    >>> relative_points(points, weights, np.array([60.0, 50.0])).tolist()
+    >>> relative_points(points, weights, np.array([60.0, 50.0]), Branches((0, 1))).tolist()
     [[24.0, 0.0], [-40.0, nan]]
     """
-    return points - row_weights(weights, ~np.isnan(points))[0] * mean_levels
+    return points - row_weights(weights, ~np.isnan(points), branches)[0] * mean_levels
 
 
 def _blocks(n: int) -> Iterator[slice]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 from scipy.special import ndtri
 
 from guanxi.errors import DataError
+from guanxi.scorecard.scoring._branches import Paths
 from guanxi.scorecard.scoring._scoring_methods import ScoringMethod, WeightedSum
 from guanxi.scorecard.scoring._tier_stability import Tier
 from guanxi.scorecard.weights._combination import direct
@@ -48,6 +50,47 @@ class Migration:
         both = self.counts.drop(index=CAME, columns=LEFT)
         tiers = both.index.intersection(both.columns)
         return int(both.to_numpy().sum() - np.trace(both.loc[tiers, tiers].to_numpy()))
+
+    def against_chance(self) -> pd.DataFrame:
+        """Compare the moves with those by regression to the mean alone.
+
+        Who was at the top by chance falls, and who was at the bottom rises, though nothing has changed. If
+        nothing had, the two periods could be exchanged customer by customer, and as many would move from one
+        tier to another as back: half of both together. What differs from that is a shift.
+
+        Returns
+        -------
+        pandas.DataFrame
+            One row per pair of tiers, the better one first: ``upper, lower, fell, rose``; ``by_chance``
+            (moves each way if the periods were exchanged at random)``, shift`` (of those who fell, beyond
+            chance; below 0, more rose)``, p_value`` (exact binomial, of a shift as large by chance; NaN
+            without moves).
+
+        References
+        ----------
+        Bowker, A. H. (1948), A test for symmetry in contingency tables, Journal of the American Statistical
+        Association 43; for one pair it is McNemar's test. Barnett, A. G., van der Pols, J. C. and Dobson, A.
+        J. (2005), Regression to the mean, International Journal of Epidemiology 34.
+
+        Examples
+        --------
+        >>> before = pd.DataFrame({"customer_id": range(6), "tier": ["high"] * 3 + ["low"] * 3})
+        >>> after = before.assign(tier=["low", "low", "high", "high", "low", "low"])
+        >>> found = migration(before, after, ["high", "low"]).against_chance()
+        >>> found[["fell", "rose", "by_chance", "shift"]].to_numpy().tolist()
+        [[2.0, 1.0, 1.5, 0.5]]
+        """
+        from scipy.stats import binomtest
+
+        tiers = [name for name in self.counts.index if name not in (CAME, UNKNOWN)]
+        rows = []
+        for upper, lower in itertools.combinations(tiers, 2):
+            fell, rose = int(self.counts.loc[upper, lower]), int(self.counts.loc[lower, upper])
+            chance = (fell + rose) / 2.0
+            p_value = binomtest(fell, fell + rose).pvalue if fell + rose else math.nan
+            rows.append((upper, lower, fell, rose, chance, fell - chance, p_value))
+        columns = ["upper", "lower", "fell", "rose", "by_chance", "shift", "p_value"]
+        return pd.DataFrame(rows, columns=columns)
 
 
 @dataclass(frozen=True)
@@ -176,6 +219,7 @@ def propose_weights(
     tier: Tier,
     tiers: Sequence[Any],
     method: ScoringMethod | None = None,
+    paths: Paths | None = None,
 ) -> Proposal:
     """Propose new weights for indicators with a clear drift, and show the effect of adopting them.
 
@@ -195,6 +239,8 @@ def propose_weights(
         In display order.
     method : ScoringMethod, optional
         Default: the weighted sum.
+    paths : mapping of str to sequence of str, optional
+        Branches of each indicator, from the top; default: all in one branch.
 
     Raises
     ------
@@ -217,7 +263,7 @@ def propose_weights(
     clear = set(drift.loc[drift["clear"], "indicator"])
     proposed = _adopt_clear_changes(direct(current), direct(recomputed), clear)
     score = (method or WeightedSum()).score
-    scores = {name: score(normalised, each) for name, each in (("now", current), ("new", proposed))}
+    scores = {name: score(normalised, each, paths) for name, each in (("now", current), ("new", proposed))}
     scored = ~np.isnan(scores["now"]) & ~np.isnan(scores["new"])
     if not scored.any():
         raise DataError("no customer has a known indicator with a weight: there are no tiers to compare")

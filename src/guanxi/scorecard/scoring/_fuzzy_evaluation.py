@@ -40,6 +40,8 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from guanxi.errors import ParamsError
+from guanxi.params.scorecard import FuzzyParams
+from guanxi.scorecard.scoring._branches import Paths, branches_of
 from guanxi.scorecard.scoring._scoring_methods import (
     Evaluation,
     Groups,
@@ -56,6 +58,7 @@ Defuzzification = Literal["weighted", "maximum"]
 # Midpoints of four equal parts of the scale.
 FUZZY_GRADES: Mapping[str, float] = {"excellent": 87.5, "good": 62.5, "fair": 37.5, "poor": 12.5}
 _DECIMALS = 12
+_STEPS = 1001
 
 
 @dataclass(frozen=True)
@@ -78,6 +81,10 @@ class FuzzyEvaluation(ScoringMethod):
     defuzzification : {"weighted", "maximum"}
         Mean of the grade scores weighted by membership, or the score of the grade with the largest membership
         (the better grade if tied).
+    corners : mapping of str to tuple of float
+        Trapezia of all grades, from 0 to 100: membership begins, is full from, is full to, ends. The best
+        grade is full up to 100 and the worst from 0. Memberships of a value are divided by their sum. Empty:
+        triangles, or trapezia by ``plateau``, between the scores of the grades.
     """
 
     name = "fuzzy"
@@ -85,6 +92,38 @@ class FuzzyEvaluation(ScoringMethod):
     plateau: float = 0.0
     operator: Operator = "weighted_average"
     defuzzification: Defuzzification = "weighted"
+    corners: Mapping[str, tuple[float, float, float, float]] = field(default_factory=dict)
+
+    @classmethod
+    def from_params(cls, params: FuzzyParams) -> FuzzyEvaluation:
+        """Configure it by the parameters; ParamsError if the grades are invalid.
+
+        Examples
+        --------
+        >>> params = FuzzyParams(grades={"good": [40, 80, 100, 100], "bad": [0, 0, 40, 80]})
+        >>> FuzzyEvaluation.from_params(params).memberships([0.5, 0.9]).tolist()
+        [[0.25, 0.75], [1.0, 0.0]]
+        """
+        corners = {name: each for name, each in params.grades.items() if isinstance(each, tuple)}
+        if corners and len(corners) < len(params.grades):
+            raise ParamsError("scorecard.fuzzy.grades: give every grade a score, or every grade four corners")
+        for name, (low, full, last, high) in corners.items():
+            if not low <= full <= last <= high:
+                raise ParamsError(
+                    f"scorecard.fuzzy.grades.{name}: corners must not fall, from where membership begins "
+                    f"to where it ends"
+                )
+        centres = {
+            name: (each[1] + each[2]) / 2.0 if isinstance(each, tuple) else each
+            for name, each in params.grades.items()
+        }
+        return cls(
+            grades=centres or dict(FUZZY_GRADES),
+            plateau=params.plateau,
+            operator=params.operator,
+            defuzzification=params.defuzzification,
+            corners=corners,
+        )
 
     def __post_init__(self) -> None:
         scores = list(self.grades.values())
@@ -101,11 +140,18 @@ class FuzzyEvaluation(ScoringMethod):
         ):
             if given not in known:
                 raise ParamsError(f"fuzzy {what} {given!r} is not known: choose one of {', '.join(known)}")
+        if self.corners and not self._trapezia(np.linspace(0.0, 1.0, _STEPS)).any(axis=1).all():
+            raise ParamsError("scorecard.fuzzy.grades: some scores are in no grade: let the corners overlap")
 
     @property
     def scores(self) -> Floats:
         """Scores of the grades, best first, shape (n_grades,)."""
         return np.asarray(list(self.grades.values()), dtype=np.float64)
+
+    @property
+    def additive(self) -> bool:
+        """Whether the score is a sum over indicators: only by weighted average and weighted score."""
+        return (self.operator, self.defuzzification) == ("weighted_average", "weighted")
 
     def cut_points(self) -> dict[str, float]:
         """Lower bound of each grade: halfway to the next worse one, 0 for the worst."""
@@ -128,6 +174,8 @@ class FuzzyEvaluation(ScoringMethod):
         >>> FuzzyEvaluation().memberships([0.95, 0.5]).tolist()
         [[1.0, 0.0, 0.0, 0.0], [0.0, 0.5, 0.5, 0.0]]
         """
+        if self.corners:
+            return shares(self._trapezia(values))
         rising = self.scores[::-1]
         # Place on a scale where each grade is a whole number, 0 the worst.
         place = np.interp(100.0 * np.asarray(values, dtype=np.float64), rising, np.arange(rising.size))
@@ -135,6 +183,18 @@ class FuzzyEvaluation(ScoringMethod):
         borders = np.arange(rising.size - 1) + 0.5
         passed = np.clip((place[:, None] - borders) / (1.0 - self.plateau) + 0.5, 0.0, 1.0)
         return np.diff(passed[:, ::-1], axis=1, prepend=0.0, append=1.0)
+
+    def _trapezia(self, values: ArrayLike) -> Floats:
+        """Membership in each grade before division by the sum, shape (n, n_grades)."""
+        given = 100.0 * np.asarray(values, dtype=np.float64)
+        columns = []
+        for place, (low, full, last, high) in enumerate(self.corners[name] for name in self.grades):
+            up = np.where(given >= full, 1.0, (given - low) / (full - low) if full > low else 0.0)
+            down = np.where(given <= last, 1.0, (high - given) / (high - last) if high > last else 0.0)
+            up = np.where(place == len(self.grades) - 1, 1.0, up)  # nothing is worse than the worst grade
+            down = np.where(place == 0, 1.0, down)
+            columns.append(np.clip(np.minimum(up, down), 0.0, 1.0))
+        return np.column_stack(columns)
 
     def evaluate(self, values: Floats, weights: Floats, names: Sequence[str], groups: Groups) -> Evaluation:
         """Evaluate the indicators of each dimension, then the dimensions."""
@@ -150,7 +210,7 @@ class FuzzyEvaluation(ScoringMethod):
         points = shares(weights * (single @ self.scores)) * score[:, None]
         return Evaluation(score, points, self.defuzzify(of_groups), found)
 
-    def score_sets(self, table: pd.DataFrame, weights: Numbers) -> Numbers:
+    def score_sets(self, table: pd.DataFrame, weights: Numbers, paths: Paths | None = None) -> Numbers:
         """Score under many sets of weights: the weighted sum of the scores of single indicators.
 
         Raises
@@ -158,11 +218,12 @@ class FuzzyEvaluation(ScoringMethod):
         ParamsError
             Unless the operator is the weighted average and the defuzzification the weighted score.
         """
-        if (self.operator, self.defuzzification) != ("weighted_average", "weighted"):
+        if not self.additive:
             raise ParamsError("fuzzy scores under many weights need the weighted average and weighted score")
         values = table.to_numpy(dtype=np.float64)
         alone = self.defuzzify(self.memberships(values.ravel())).reshape(values.shape)
-        return weighted_averages((alone / 100.0).astype(weights.dtype), weights)
+        branches = branches_of(list(table.columns), paths)
+        return weighted_averages((alone / 100.0).astype(weights.dtype), weights, branches)
 
 
 def compose(weights: ArrayLike, memberships: ArrayLike, operator: Operator) -> Floats:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -11,17 +12,24 @@ import pandas as pd
 
 from guanxi.errors import DataError, FitError
 from guanxi.params.scorecard import ScorecardParams
-from guanxi.scorecard.indicators import CATALOGUE
+from guanxi.scorecard.indicators import catalogue_with, own_labels
+from guanxi.scorecard.scoring._fuzzy_evaluation import FuzzyEvaluation
+from guanxi.scorecard.scoring._importance import importance, redundant_pairs
 from guanxi.scorecard.scoring._normalisation import Normalisation, ScaleTarget
 from guanxi.scorecard.scoring._scores import SCORING_METHODS, Scorecard, score_table
+from guanxi.scorecard.scoring._scoring_methods import ScoringMethod
 from guanxi.scorecard.scoring._tier_stability import Stability, rank_agreement, tier_stability
 from guanxi.scorecard.scoring._tiers import TierRule, fit_tiers
 from guanxi.scorecard.targets._roll_up import compare_group_weights
+from guanxi.scorecard.weights._factors import FactorWeights, factor_scores
 from guanxi.scorecard.weights._weighting import Weighting, scorecard_tree, weight_indicators
 from guanxi.served.texts import texts
 
 _COMPARED = 20_000
-HIGHER_IS_BETTER: Mapping[str, bool] = {name: each.higher_is_better for name, each in CATALOGUE.items()}
+_ENTROPY_NOTE = (
+    "entropy weights are measured on min_max values, since quantile ranks are spread evenly, so that entropy "
+    "would measure only their ties"
+)
 
 
 @dataclass(frozen=True)
@@ -32,10 +40,19 @@ class Relationship:
     ----------
     indicators : pandas.DataFrame
         ``customer_id`` and the indicators, each in its own unit.
+    higher_is_better : mapping of str to bool
+        For the indicators of the tree.
     normalised : pandas.DataFrame
         ``customer_id`` and the indicators of the tree, 0 to 1, higher is better.
+    measuring : Normalisation
+        Scale on which weights from data are measured: that of the scores, or min_max for entropy.
     weighting : Weighting
     card : Scorecard
+    factors : pandas.DataFrame or None
+        ``customer_id`` and a score on each factor, for weights by principal components or factor analysis.
+    importance, redundant : pandas.DataFrame
+        Nominal and effective importance, and pairs of indicators that are counted twice: see
+        :mod:`._importance`.
     stability : Stability or None
         None if no weights were drawn, or tiers are not based on the score.
     notes : tuple of str
@@ -43,9 +60,14 @@ class Relationship:
     """
 
     indicators: pd.DataFrame = field(repr=False)
+    higher_is_better: Mapping[str, bool]
     normalised: pd.DataFrame = field(repr=False)
+    measuring: Normalisation = field(repr=False)
     weighting: Weighting
     card: Scorecard
+    factors: pd.DataFrame | None = field(repr=False)
+    importance: pd.DataFrame
+    redundant: pd.DataFrame
     stability: Stability | None
     notes: tuple[str, ...] = ()
 
@@ -69,26 +91,35 @@ def relationship(
     ParamsError, DataError
         As :func:`._weighting.weight_indicators` and :func:`._scores.score_table`.
     """
-    tree = scorecard_tree(params.tree)
-    directions = {name: HIGHER_IS_BETTER[name] for name in tree.leaves}
+    tree = scorecard_tree(params.tree, params.indicators)
+    catalogue = catalogue_with(params.indicators)
+    directions = {name: catalogue[name].higher_is_better for name in tree.leaves}
     targets = {name: ScaleTarget(each.target) for name, each in params.targets.items()}
     scale = Normalisation.fit(
         indicators, directions, params.normalisation, targets if params.normalisation == "target" else None
     )
     normalised = normalise(indicators, scale)
-    weighting = weight_indicators(params.weights, tree, normalised, draws=params.draws, seed=seed)
+    measuring = _measuring_scale(indicators, directions, scale, params.weights.data)
+    measured = normalised if measuring is scale else normalise(indicators, measuring)
+    weighting = weight_indicators(params.weights, tree, normalised, measured, draws=params.draws, seed=seed)
     rule = TierRule(params.tiers.method, params.tiers.high, params.tiers.middle)
+    named = texts("guanxi.scorecard.indicators", "zh" if language == "zh" else "en")["indicators"]
     card = _score(
         indicators,
         weighting,
+        directions,
         normalisation=scale,
-        method=params.method,
+        method=scoring_method(params),
         tiers=rule,
-        labels=texts("guanxi.scorecard.indicators", "zh" if language == "zh" else "en")["indicators"],
+        labels=named | own_labels(params.indicators),
     )
     stability, notes = None, [*card.notes, *weighting.notes]
+    if measuring is not scale:
+        notes.append(_ENTROPY_NOTE)
     if rule.on != "score":
         notes.append("stability: not assessed, since tiers are based on value")
+    elif params.draws and not card.method.additive:
+        notes.append("stability: not assessed, since this fuzzy evaluation is not a sum over indicators")
     elif params.draws:
         stability = tier_stability(
             normalised,
@@ -96,8 +127,48 @@ def relationship(
             lambda scores: fit_tiers(scores, rule).assign(scores),
             weighting.drawn,
             method=card.method,
+            paths=weighting.paths,
         )
-    return Relationship(indicators, normalised, weighting, card, stability, tuple(notes))
+    real = importance(normalised, card, weighting.nominal, weighting.dimensions)
+    factors = None
+    if isinstance(weighting.data, FactorWeights):
+        factors = factor_scores(weighting.data, measured)
+        factors.insert(0, "customer_id", indicators["customer_id"].to_numpy())
+    pairs = redundant_pairs(normalised, weighting.weights)
+    notes += [
+        f"{one} and {other} say nearly the same (correlation {correlation:.2f}) and count as one thing with "
+        f"{weight:.1%} of the weight: keep one of them in scorecard.tree"
+        for one, other, correlation, weight in pairs.itertuples(index=False)
+    ]
+    return Relationship(
+        indicators,
+        directions,
+        normalised,
+        measuring,
+        weighting,
+        card,
+        factors,
+        real,
+        pairs,
+        stability,
+        tuple(notes),
+    )
+
+
+def scoring_method(params: ScorecardParams) -> ScoringMethod:
+    """Return the scoring method of the parameters; ParamsError if grades of fuzzy evaluation are invalid."""
+    if params.method == "fuzzy":
+        return FuzzyEvaluation.from_params(params.fuzzy)
+    return SCORING_METHODS[params.method]
+
+
+def _measuring_scale(
+    indicators: pd.DataFrame, directions: Mapping[str, bool], scale: Normalisation, data: str | None
+) -> Normalisation:
+    """Scale on which data weights are measured: entropy of quantile ranks would measure only ties."""
+    if data == "entropy" and scale.method == "quantile":
+        return Normalisation.fit(indicators, directions, "min_max")
+    return scale
 
 
 def score_other_day(indicators: pd.DataFrame, present: Relationship) -> Scorecard:
@@ -106,6 +177,7 @@ def score_other_day(indicators: pd.DataFrame, present: Relationship) -> Scorecar
     return _score(
         indicators,
         present.weighting,
+        present.higher_is_better,
         normalisation=card.normalisation,
         method=card.method,
         tiers=card.tiers,
@@ -113,14 +185,22 @@ def score_other_day(indicators: pd.DataFrame, present: Relationship) -> Scorecar
     )
 
 
-def _score(indicators: pd.DataFrame, weighting: Weighting, **options: Any) -> Scorecard:
-    return score_table(indicators, weighting.weights, weighting.dimensions, HIGHER_IS_BETTER, **options)
+def _score(
+    indicators: pd.DataFrame, weighting: Weighting, higher_is_better: Mapping[str, bool], **options: Any
+) -> Scorecard:
+    return score_table(indicators, weighting.weights, weighting.paths, higher_is_better, **options)
 
 
 def normalise(indicators: pd.DataFrame, scale: Normalisation) -> pd.DataFrame:
     """Normalise indicators to 0 to 1, higher is better."""
     columns = {name: curve.apply(indicators[name]) for name, curve in scale.curves.items()}
     return pd.DataFrame({"customer_id": indicators["customer_id"].array, **columns}, copy=False)
+
+
+def _measured(present: Relationship) -> pd.DataFrame:
+    if present.measuring is present.card.normalisation:
+        return present.normalised
+    return normalise(present.indicators, present.measuring)
 
 
 def methods_agreement(present: Relationship) -> pd.DataFrame:
@@ -133,10 +213,15 @@ def methods_agreement(present: Relationship) -> pd.DataFrame:
     places = np.linspace(0, len(by_score) - 1, min(_COMPARED, len(by_score))).round().astype(int)
     sample = present.indicators.iloc[np.sort(by_score[places])].reset_index(drop=True)
     scores: dict[str, pd.Series[float]] = {
-        method: _score(
-            sample, present.weighting, normalisation=card.normalisation, method=method, reasons=0
+        name: _score(
+            sample,
+            present.weighting,
+            present.higher_is_better,
+            normalisation=card.normalisation,
+            method=method,
+            reasons=0,
         ).table.set_index("customer_id")["score"]
-        for method in SCORING_METHODS
+        for name, method in {**SCORING_METHODS, card.method.name: card.method}.items()
     }
     return rank_agreement(scores)
 
@@ -147,14 +232,17 @@ def own_weights(groups: pd.Series[Any], present: Relationship, params: Scorecard
     Groups whose data do not determine weights are left out. Returns the table of
     :func:`guanxi.scorecard.targets._roll_up.compare_group_weights`.
     """
+    if not present.card.method.additive:
+        return pd.DataFrame()
     own: dict[Any, Mapping[str, float]] = {}
+    measured = _measured(present)
     for group, places in groups.groupby(groups, observed=True).indices.items():
         try:
             members = present.normalised.iloc[places]
-            own[group] = weight_indicators(params.weights, present.weighting.tree, members).weights
+            found = weight_indicators(params.weights, present.weighting.tree, members, measured.iloc[places])
+            own[group] = found.weights
         except (DataError, FitError):
             continue
     kept = groups.where(groups.isin(list(own))).reset_index(drop=True)
-    return compare_group_weights(
-        present.normalised, kept, present.weighting.weights, own.__getitem__, present.card.method.score
-    )
+    score = partial(present.card.method.score, paths=present.weighting.paths)
+    return compare_group_weights(present.normalised, kept, present.weighting.weights, own.__getitem__, score)

@@ -6,13 +6,14 @@ score: a better value of one indicator never lowers it, whether the scale
 scale with negative values, where the better value changes the weight of its indicator. Other choices of fuzzy
 evaluation are not monotone.
 
-Indicators unknown for a customer are left out and the other weights rescaled to add up to 1, customer by
-customer; ``known_weight`` is the weight that was known. An indicator unknown for all has weight 0.
+Indicators unknown for a customer are left out. Their weight goes to the others of their branch, and only that
+of a branch of which nothing is known to other branches (:mod:`._branches`); ``known_weight`` is the weight
+that was known. An indicator unknown for all has weight 0.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,6 +21,7 @@ import numpy as np
 import pandas as pd
 
 from guanxi.errors import DataError, ParamsError
+from guanxi.scorecard.scoring._branches import Branches, MatchedPaths, Paths, branches_of
 from guanxi.scorecard.scoring._customer_scores import relative_points, score_customers
 from guanxi.scorecard.scoring._fuzzy_evaluation import FuzzyEvaluation
 from guanxi.scorecard.scoring._normalisation import (
@@ -29,7 +31,13 @@ from guanxi.scorecard.scoring._normalisation import (
     ScaleTarget,
     finite_column,
 )
-from guanxi.scorecard.scoring._scoring_methods import ScoreMethod, ScoringMethod, Topsis, WeightedSum
+from guanxi.scorecard.scoring._scoring_methods import (
+    ROWS_AT_ONCE,
+    ScoreMethod,
+    ScoringMethod,
+    Topsis,
+    WeightedSum,
+)
 from guanxi.scorecard.scoring._tiers import GRADES, TIERS, TierCuts, TierRule, Words, assign_grades, fit_tiers
 from guanxi.scorecard.scoring._used_indicators import (
     check_customers,
@@ -61,6 +69,8 @@ class Scorecard:
         The weights used: above 0, adding up to 1 over the indicators known for some customer.
     mean_levels : dict of str to float
         Level of the mean customer on each indicator, 0 to 100.
+    branches : Branches
+        Of the weights.
     normalisation : Normalisation
     tiers : TierCuts
     notes : tuple of str
@@ -71,15 +81,22 @@ class Scorecard:
     method: ScoringMethod
     weights: dict[str, float]
     mean_levels: dict[str, float]
+    branches: Branches
     normalisation: Normalisation
     tiers: TierCuts
     notes: tuple[str, ...]
 
+    def relative_blocks(self) -> Iterator[Floats]:
+        """Yield points relative to the mean customer, shape (n, m), in batches of 20,000 customers."""
+        points = self.table[[f"{name}_points" for name in self.weights]]
+        weights, levels = (np.asarray(list(each.values())) for each in (self.weights, self.mean_levels))
+        for start in range(0, len(points), ROWS_AT_ONCE):
+            block = points.iloc[start : start + ROWS_AT_ONCE].to_numpy(dtype=np.float64)
+            yield relative_points(block, weights, levels, self.branches)
+
     def relative_points(self) -> pd.DataFrame:
         """Points relative to the mean customer: ``customer_id`` and one column per indicator."""
-        points = self.table[[f"{name}_points" for name in self.weights]].to_numpy()
-        weights, levels = (np.asarray(list(each.values())) for each in (self.weights, self.mean_levels))
-        found = pd.DataFrame(relative_points(points, weights, levels), columns=list(self.weights))
+        found = pd.DataFrame(np.concatenate(list(self.relative_blocks())), columns=list(self.weights))
         found.insert(0, CUSTOMER, self.table[CUSTOMER].to_numpy())
         return found
 
@@ -87,7 +104,7 @@ class Scorecard:
 def score_table(
     indicators: pd.DataFrame,
     weights: Mapping[str, float],
-    dimensions: Mapping[str, str],
+    dimensions: Mapping[str, str | Sequence[str]],
     higher_is_better: Mapping[str, bool],
     *,
     normalisation: NormalisationMethod | Normalisation = "quantile",
@@ -106,8 +123,8 @@ def score_table(
         ``customer_id`` (unique) and one column per indicator, in its own unit; NaN is unknown.
     weights : mapping of str to float
         Global weight of each indicator: at least 0, adding up to 1. An indicator without a column is absent.
-    dimensions : mapping of str to str
-        The dimension of each weighted indicator.
+    dimensions : mapping of str to str or sequence of str
+        The dimension of each weighted indicator, or its branches from the dimension down.
     higher_is_better : mapping of str to bool
         Direction of each indicator, from the catalogue.
     normalisation : str or Normalisation
@@ -141,14 +158,15 @@ def score_table(
     >>> card.table[["customer_id", "score", "grade", "known_weight", "why_1"]].values.tolist()
     [['a', 65.0, 'B', 1.0, 'revenue +15.0'], ['b', 25.0, 'D', 0.6, 'revenue -25.0']]
     """
+    paths = _paths(dimensions)
     check_customers(indicators)
-    check_weights(weights, dimensions, higher_is_better)
+    check_weights(weights, paths, higher_is_better)
     chosen = _method(method)
     scale = _scale(indicators, weights, higher_is_better, normalisation, targets)
     chosen = chosen.on(scale)
-    used = select_indicators(indicators, weights, scale)
-    groups = _groups(used.weights, dimensions)
-    scores = score_customers(used, scale, chosen, groups)
+    used = select_indicators(indicators, weights, scale, paths)
+    groups, branches = _groups(used.weights, paths), branches_of(list(used.weights), paths)
+    scores = score_customers(used, scale, chosen, groups, branches)
     why = scores.reasons([(labels or {}).get(name, name) for name in used.weights], reasons)
     cuts = tiers if isinstance(tiers, TierCuts) else _fit_cuts(tiers or TierRule(), scores.score, indicators)
     own = chosen.cut_points() or {}
@@ -169,6 +187,7 @@ def score_table(
         method=chosen,
         weights=used.weights,
         mean_levels=dict(zip(used.weights, scores.mean_levels.tolist(), strict=True)),
+        branches=branches,
         normalisation=scale,
         tiers=cuts,
         notes=(*notes_on(used, scale, scores.known_weight), *_notes_on_tiers(tiers, columns["tier"])),
@@ -200,10 +219,16 @@ def _scale(
     return Normalisation.fit(indicators, directions, normalisation, targets)
 
 
-def _groups(weights: Mapping[str, float], dimensions: Mapping[str, str]) -> dict[str, list[int]]:
+def _paths(dimensions: Mapping[str, str | Sequence[str]]) -> Paths:
+    if isinstance(dimensions, MatchedPaths):
+        return dimensions
+    return {name: (path,) if isinstance(path, str) else tuple(path) for name, path in dimensions.items()}
+
+
+def _groups(weights: Mapping[str, float], paths: Paths) -> dict[str, list[int]]:
     groups: dict[str, list[int]] = {}
     for place, name in enumerate(weights):
-        groups.setdefault(dimensions[name], []).append(place)
+        groups.setdefault(paths[name][0], []).append(place)
     return groups
 
 

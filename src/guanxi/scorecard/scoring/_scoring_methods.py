@@ -2,8 +2,8 @@
 
 A method evaluates customers with customer-specific weights (:meth:`ScoringMethod.evaluate`, for the
 scorecard), and scores them under one set of weights (:meth:`ScoringMethod.score`) or many
-(:meth:`ScoringMethod.score_sets`). The latter two rescale the weights of the known indicators; a customer
-without a known weighted indicator has no score.
+(:meth:`ScoringMethod.score_sets`). The latter two give the weight of missing indicators to the known ones of
+their branch (:mod:`._branches`); a customer without a known weighted indicator has no score.
 
 References
 ----------
@@ -23,6 +23,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from guanxi.errors import DataError, ParamsError
+from guanxi.scorecard.scoring._branches import LEAST_WEIGHT, Branches, Paths, branches_of
 from guanxi.scorecard.scoring._normalisation import Normalisation
 from guanxi.scorecard.weights._combination import direct
 
@@ -59,6 +60,11 @@ class ScoringMethod(ABC):
             )
         return self
 
+    @property
+    def additive(self) -> bool:
+        """Whether it scores customers under many sets of weights."""
+        return True
+
     def cut_points(self) -> dict[str, float] | None:
         """Lower bound of each grade, best first, if the method defines grades."""
         return None
@@ -80,7 +86,7 @@ class ScoringMethod(ABC):
         """
 
     @abstractmethod
-    def score_sets(self, table: pd.DataFrame, weights: Numbers) -> Numbers:
+    def score_sets(self, table: pd.DataFrame, weights: Numbers, paths: Paths | None = None) -> Numbers:
         """Scores under many sets of weights, 0 to 100, in the precision of the weights.
 
         Parameters
@@ -88,13 +94,17 @@ class ScoringMethod(ABC):
         table : pandas.DataFrame
             One column per weight, 0 to 1; NaN is unknown.
         weights : array, shape (m, n_sets)
+        paths : mapping of str to sequence of str, optional
+            Branches of each indicator, from the top; default: all in one branch.
 
         Returns
         -------
         array, shape (n, n_sets)
         """
 
-    def score(self, normalised: pd.DataFrame, weights: Mapping[str, float]) -> Floats:
+    def score(
+        self, normalised: pd.DataFrame, weights: Mapping[str, float], paths: Paths | None = None
+    ) -> Floats:
         """Scores under one set of weights, 0 to 100.
 
         Parameters
@@ -102,6 +112,8 @@ class ScoringMethod(ABC):
         normalised : pandas.DataFrame
             Indicators from 0 to 1, higher is better; NaN is unknown. Other columns are ignored.
         weights : mapping of str to float
+        paths : mapping of str to sequence of str, optional
+            As in :meth:`score_sets`.
 
         Returns
         -------
@@ -124,7 +136,7 @@ class ScoringMethod(ABC):
         found = np.empty(len(normalised))
         for start in range(0, len(found), ROWS_AT_ONCE):
             rows = slice(start, start + ROWS_AT_ONCE)
-            found[rows] = self.score_sets(normalised.iloc[rows][list(used)], column)[:, 0]
+            found[rows] = self.score_sets(normalised.iloc[rows][list(used)], column, paths)[:, 0]
         # A matrix product would break ties in the last bits.
         return found.round(DECIMALS)
 
@@ -165,9 +177,10 @@ class WeightedSum(OneLevelMethod):
         points = 100.0 * weights * values
         return points.sum(axis=1), points
 
-    def score_sets(self, table: pd.DataFrame, weights: Numbers) -> Numbers:
+    def score_sets(self, table: pd.DataFrame, weights: Numbers, paths: Paths | None = None) -> Numbers:
         """Score under many sets of weights."""
-        return weighted_averages(table.to_numpy(dtype=weights.dtype), weights)
+        branches = branches_of(list(table.columns), paths)
+        return weighted_averages(table.to_numpy(dtype=weights.dtype), weights, branches)
 
 
 @dataclass(frozen=True)
@@ -213,15 +226,16 @@ class Topsis(OneLevelMethod):
         score = _closeness(far, near)
         return score, score[:, None] * np.where((far + near > 0.0)[:, None], share, weights)
 
-    def score_sets(self, table: pd.DataFrame, weights: Numbers) -> Numbers:
+    def score_sets(self, table: pd.DataFrame, weights: Numbers, paths: Paths | None = None) -> Numbers:
         """Score under many sets of weights."""
         # Squares of small weights need double precision. Closeness is a ratio, so weights need not sum to 1.
-        reach = np.square(weights * self._spread(list(table.columns))[:, None])
+        reach = np.square(weights.astype(np.float64) * self._spread(list(table.columns))[:, None])
         values = table.to_numpy(dtype=np.float64)
         unknown = np.isnan(values)
-        far = np.sqrt(np.where(unknown, 0, np.square(values)) @ reach)
-        near = np.sqrt(np.where(unknown, 0, np.square(1 - values)) @ reach)
-        score = _closeness(far, near)
+        branches = branches_of(list(table.columns), paths)
+        far = _sums(np.where(unknown, 0, np.square(values)), ~unknown, reach, weights, branches, power=2)
+        near = _sums(np.where(unknown, 0, np.square(1 - values)), ~unknown, reach, weights, branches, power=2)
+        score = _closeness(np.sqrt(far), np.sqrt(near))
         score[unknown.all(axis=1)] = np.nan
         return np.asarray(score, dtype=weights.dtype)
 
@@ -235,14 +249,37 @@ def _closeness(far: Floats, near: Floats) -> Floats:
     return score
 
 
-def weighted_averages(values: Numbers, weights: Numbers) -> Numbers:
+def weighted_averages(values: Numbers, weights: Numbers, branches: Branches) -> Numbers:
     """Weighted means times 100 of the known values, shape (n, m), under weights, shape (m, n_sets)."""
     unknown = np.isnan(values)
-    sums = np.where(unknown, 0, values) @ (100 * weights)
     if not unknown.any():
-        return np.asarray(sums)
-    with np.errstate(invalid="ignore"):
-        return np.asarray(sums / ((~unknown).astype(weights.dtype) @ weights))
+        return np.asarray(values @ (100 * weights))
+    known, parts = ~unknown, 100 * np.maximum(weights, LEAST_WEIGHT)
+    found = _sums(np.where(unknown, 0, values), known, parts, weights, branches)
+    if branches.stretch:
+        found /= _sums(known.astype(weights.dtype), known, parts / 100, weights, branches)
+    found[unknown.all(axis=1)] = np.nan
+    if not weights.all():
+        found[known.astype(weights.dtype) @ weights == 0] = np.nan
+    return found
+
+
+def _sums(
+    values: Numbers,
+    known: NDArray[np.bool_],
+    parts: Numbers,
+    weights: Numbers,
+    branches: Branches,
+    power: int = 1,
+) -> Numbers:
+    """Sum values, shape (n, m), times parts, shape (m, n_sets), whose weights follow the known ones."""
+    found = np.zeros((len(values), weights.shape[1]), dtype=parts.dtype)
+    for columns, factor in branches.factors(known, weights):
+        part = values[:, columns] @ parts[columns]
+        if factor is not None:
+            part *= factor if power == 1 else factor**power
+        found += part
+    return found
 
 
 def used_weights(normalised: pd.DataFrame, weights: Mapping[str, float]) -> dict[str, float]:
@@ -266,11 +303,11 @@ def shares(parts: Floats) -> Floats:
     return np.asarray(np.divide(parts, total, out=np.zeros_like(parts), where=total > 0.0))
 
 
-def row_weights(weights: Floats, known: NDArray[np.bool_]) -> tuple[Floats, Floats]:
-    """Rescale weights, shape (m,), over the indicators known for each customer, shape (n, m).
+def row_weights(weights: Floats, known: NDArray[np.bool_], branches: Branches) -> tuple[Floats, Floats]:
+    """Reallocate weights, shape (m,), to the indicators known for each customer, shape (n, m).
 
     Returns the weights, shape (n, m), each row adding up to 1 (all 0 if nothing is known), and the known
     weight, shape (n,).
     """
     own = np.where(known, weights, 0.0)
-    return shares(own), own.sum(axis=1).round(DECIMALS)
+    return shares(branches.reallocate(weights, known)), own.sum(axis=1).round(DECIMALS)

@@ -12,6 +12,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from guanxi.errors import DataError
+from guanxi.scorecard.scoring._branches import Paths
 from guanxi.scorecard.scoring._scoring_methods import ScoringMethod, WeightedSum, used_weights
 
 Floats = NDArray[np.float64]
@@ -70,6 +71,7 @@ def tier_stability(
     drawn: ArrayLike,
     *,
     method: ScoringMethod | None = None,
+    paths: Paths | None = None,
     sample: int = _SAMPLE,
 ) -> Stability:
     """Compute the share of weight draws in which each customer keeps the tier.
@@ -91,6 +93,8 @@ def tier_stability(
         experts, or bootstrap samples.
     method : ScoringMethod, optional
         Default: the weighted sum.
+    paths : mapping of str to sequence of str, optional
+        Branches of each indicator, from the top; default: all in one branch.
     sample : int
 
     Returns
@@ -122,7 +126,7 @@ def tier_stability(
         raise DataError(f"the drawn weights have shape {drawn.shape}: give rows of {len(weights)} weights")
     columns = [list(weights).index(name) for name in names]
     transposed = np.ascontiguousarray(drawn[:, columns].T, dtype=np.float32)
-    scores = method.score(normalised, weights)
+    scores = method.score(normalised, weights, paths)
     scored = np.flatnonzero(~np.isnan(scores))
     if not len(scored):
         raise DataError("no customer has a known indicator with a weight: there are no tiers")
@@ -130,7 +134,7 @@ def tier_stability(
     codes[scored], tiers = pd.factorize(tier(scores[scored]))
     by_score = scored[np.argsort(scores[scored], kind="stable")]
     places = np.linspace(0, len(by_score) - 1, min(sample, len(by_score))).round().astype(int)
-    chosen = method.score_sets(normalised.iloc[by_score[places]][names], transposed)
+    chosen = method.score_sets(normalised.iloc[by_score[places]][names], transposed, paths)
     cuts = _cut_points(chosen, tier)
     kept = np.full(len(scores), np.nan)
     rows = max(1, _CELLS // len(drawn))
@@ -139,7 +143,7 @@ def tier_stability(
         members = np.flatnonzero(codes == code)
         for start in range(0, len(members), rows):
             block = members[start : start + rows]
-            found = method.score_sets(normalised.iloc[block][names], transposed)
+            found = method.score_sets(normalised.iloc[block][names], transposed, paths)
             kept[block] = ((found >= low) & (found < high)).mean(axis=1)
     return Stability(np.asarray([*tiers, None], dtype=object)[codes], kept, len(drawn))
 

@@ -23,7 +23,7 @@ On grouping for maximum homogeneity, Journal of the American Statistical Associa
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import pairwise
 from typing import Any, Literal, Self, get_args
@@ -221,14 +221,38 @@ def natural_breaks(rising: Floats) -> tuple[float | None, float]:
         sums = first[end] - first[start]
         return np.asarray(second[end] - second[start] - sums * sums / (total[end] - total[start]))
 
-    least_sum, best = math.inf, (0, 0)
-    for third in range(2, least.size):
-        starts = np.arange(1, third)
-        sums = within(0, starts) + within(starts, third) + within(third, least.size)
-        place = first_lowest(sums)
-        if sums[place] < least_sum - ROUNDING * second[-1]:
-            least_sum, best = float(sums[place]), (third, int(starts[place]))
-    return float(least[best[0]]), float(least[best[1]])
+    thirds = np.arange(2, least.size)
+    sums = _least_below(within, least.size) + within(thirds, least.size)
+    third = int(thirds[np.flatnonzero(sums <= sums.min() + ROUNDING * second[-1])[0]])
+    starts = np.arange(1, third)
+    start = int(starts[first_lowest(within(0, starts) + within(starts, third))])
+    return float(least[third]), float(least[start])
+
+
+def _least_below(within: Callable[..., Floats], size: int) -> Floats:
+    """Least sum of squares of the bins below each bin from the third on, divided into two classes.
+
+    The best first break never moves down as the bins below grow, so each level of a bisection searches only
+    between the breaks of the level above: size x log(size) sums instead of size squared.
+    """
+    found = np.empty(size)
+    low, high, least, most = (np.array([end]) for end in (2, size, 1, size - 1))
+    while low.size:
+        third = (low + high) // 2
+        counts = np.minimum(most, third - 1) - least + 1
+        offsets = np.cumsum(counts) - counts
+        group = np.repeat(np.arange(third.size), counts)
+        starts = np.arange(group.size) - (offsets - least)[group]
+        sums = within(0, starts) + within(starts, third[group])
+        found[third] = np.minimum.reduceat(sums, offsets)
+        hits = np.flatnonzero(sums == found[third][group])[::-1]
+        best = np.empty(third.size, dtype=np.int64)
+        best[group[hits]] = starts[hits]  # the last written is the first of equal ones
+        low, high = np.concatenate([low, third + 1]), np.concatenate([third, high])
+        least, most = np.concatenate([least, best]), np.concatenate([best, most])
+        some = low < high
+        low, high, least, most = (each[some] for each in (low, high, least, most))
+    return found[2:]
 
 
 def _bins(rising: Floats) -> tuple[Floats, Floats, Floats]:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
 
 from guanxi.errors import DataError, ParamsError, did_you_mean
+from guanxi.scorecard.scoring._branches import Paths, branches_of
 from guanxi.scorecard.scoring._normalisation import Floats, Normalisation, finite_column
 from guanxi.scorecard.weights._objective import CUSTOMER
 
@@ -35,7 +37,7 @@ class UsedIndicators:
 
 
 def check_weights(
-    weights: Mapping[str, float], dimensions: Mapping[str, str], higher_is_better: Mapping[str, bool]
+    weights: Mapping[str, float], dimensions: Collection[str], higher_is_better: Mapping[str, bool]
 ) -> None:
     """Refuse weights that are negative, do not add up to 1, or name an unknown indicator."""
     if not weights:
@@ -71,9 +73,9 @@ def check_customers(indicators: pd.DataFrame) -> None:
 
 
 def select_indicators(
-    indicators: pd.DataFrame, weights: Mapping[str, float], normalisation: Normalisation
+    indicators: pd.DataFrame, weights: Mapping[str, float], normalisation: Normalisation, paths: Paths
 ) -> UsedIndicators:
-    """Leave out indicators without values or without a scale, and reallocate their weight.
+    """Leave out indicators without values or without a scale; others of the branch get their weight first.
 
     Raises DataError if no indicator is left, or a value is infinite or not a number.
     """
@@ -87,13 +89,24 @@ def select_indicators(
                 columns[name] = values
                 continue
         absent[name] = weight
-    total = math.fsum(weights[name] for name in columns)
     if not columns:
         raise DataError(
             f"no customer has any indicator with a weight ({', '.join(absent)}): "
             f"add a table with one, or weight others"
         )
-    return UsedIndicators({name: weights[name] / total for name in columns}, columns, absent)
+    return UsedIndicators(reallocated(weights, columns, paths), columns, absent)
+
+
+def reallocated(
+    weights: Mapping[str, float], known: Collection[str], paths: Paths | None
+) -> dict[str, float]:
+    """Weights of the known indicators, adding up to 1: see :mod:`._branches`."""
+    given = {name: weight for name, weight in weights.items() if weight > 0}
+    own = branches_of(list(given), paths).reallocate(
+        np.array(list(given.values())), np.array([[name in known for name in given]])
+    )
+    found = dict(zip(given, (own[0] / own[0].sum()).tolist(), strict=True))
+    return {name: found.get(name, 0.0) for name in weights if name in known}
 
 
 def notes_on(found: UsedIndicators, normalisation: Normalisation, known_weight: Floats) -> list[str]:
@@ -108,9 +121,9 @@ def notes_on(found: UsedIndicators, normalisation: Normalisation, known_weight: 
     n, partly = len(known_weight), (known_weight > 0) & (known_weight < 1 - _TOLERANCE)
     if partly.any():
         notes.append(
-            f"{int(partly.sum()):,} of {n:,} customers lack some indicator: their score uses the others, "
-            f"whose weights were raised (known weight at least {known_weight[partly].min():.2f}, see "
-            f"known_weight)."
+            f"{int(partly.sum()):,} of {n:,} customers lack some indicator: its weight went to the others "
+            f"of its branch, that of a wholly unknown branch to the other branches (known weight at least "
+            f"{known_weight[partly].min():.2f}, see known_weight)."
         )
     unknown = int((known_weight == 0).sum())
     if unknown:
@@ -122,8 +135,8 @@ def note_on_absent(absent: Mapping[str, float]) -> str:
     """Sentence on the indicators unknown for all, whose weight was reallocated."""
     lost = math.fsum(absent.values())
     return (
-        f"No customer has {_listed(absent)}: weight 0 instead of {lost:.3g} in all, the other weights were "
-        f"raised to add up to 1."
+        f"No customer has {_listed(absent)}: weight 0 instead of {lost:.3g} in all, which went to the "
+        f"others of the same branch or, where a whole branch is unknown, to the other branches."
     )
 
 

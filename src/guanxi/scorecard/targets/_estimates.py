@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -12,6 +13,7 @@ from scipy import stats
 
 Floats = NDArray[np.float64]
 LEVEL = 0.9
+DENOMINATORS: Mapping[str, str] = {"clv_to_acquisition_cost": "acquisition_cost"}
 
 
 def mean_interval(
@@ -132,3 +134,40 @@ def sample_of(values: pd.Series[float], statistic: Literal["mean", "median"], le
     low, high = float(known[skipped]), float(known[n - 1 - skipped])
     held = 1.0 - 2.0 * float(stats.binom.cdf(skipped, n, 0.5))
     return Sample(n, value, low, high, (high - low) / (2.0 * float(stats.norm.ppf(0.5 + held / 2))))
+
+
+def ratio_of_sums(values: pd.Series[float], parts: pd.Series[float]) -> pd.Series[float]:
+    """Return values whose mean is the ratio of a portfolio: sum of numerators over sum of denominators.
+
+    In a mean of ratios a customer who cost 1 counts as much as one who cost 1,000; what a business gets for
+    what it spends is the ratio of sums R. The values returned are ``R + d (r - R) / mean(d)`` for ratios r
+    with denominators d. Their standard error is that of R by the delta method.
+
+    Parameters
+    ----------
+    values : pandas.Series
+        Ratios; NaN is unknown.
+    parts : pandas.Series
+        Their denominators, aligned.
+
+    References
+    ----------
+    Cochran, W. G. (1977), Sampling Techniques, 3rd ed., chapter 6 (ratio estimators).
+
+    Examples
+    --------
+    >>> ratio_of_sums(pd.Series([10.0, 2.0]), pd.Series([1.0, 9.0])).mean()
+    2.8
+    """
+    known = values.notna() & (parts > 0)
+    if not known.any():
+        return values
+    ratios, size = values.where(known), parts.where(known)
+    ratio = (ratios * size).sum() / size.sum()
+    return ratio + size * (ratios - ratio) / size.mean()
+
+
+def portfolio(table: pd.DataFrame, name: str) -> pd.Series[float]:
+    """Return the values of an indicator; of a ratio with a known denominator as :func:`ratio_of_sums`."""
+    parts = DENOMINATORS.get(name)
+    return table[name] if parts is None or parts not in table else ratio_of_sums(table[name], table[parts])

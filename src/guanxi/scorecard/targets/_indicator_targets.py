@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -12,12 +12,17 @@ from scipy import stats
 from guanxi.errors import ParamsError
 from guanxi.params.scorecard import IndicatorTarget
 from guanxi.scorecard.indicators import CATALOGUE, refuse_unknown
-from guanxi.scorecard.targets._estimates import LEVEL, Sample, sample_of
+from guanxi.scorecard.targets._estimates import LEVEL, Sample, portfolio, sample_of
 
 Statistic = Literal["mean", "median"]
+HIGHER_IS_BETTER: Mapping[str, bool] = {name: each.higher_is_better for name, each in CATALOGUE.items()}
 
 
-def refuse_targets(targets: Mapping[str, IndicatorTarget], where: str = "targets") -> None:
+def refuse_targets(
+    targets: Mapping[str, IndicatorTarget],
+    where: str = "targets",
+    higher_is_better: Mapping[str, bool] = HIGHER_IS_BETTER,
+) -> None:
     """Refuse targets for unknown indicators, and warnings that are better than the target.
 
     Parameters
@@ -26,15 +31,18 @@ def refuse_targets(targets: Mapping[str, IndicatorTarget], where: str = "targets
         By indicator.
     where : str
         Key of the targets in messages.
+    higher_is_better : mapping of str to bool
+        Direction of every indicator that can have a target.
 
     Raises
     ------
     ParamsError
     """
-    refuse_unknown(targets, CATALOGUE, where, "indicator")
+    refuse_unknown(targets, higher_is_better, where, "indicator")
     for name, each in targets.items():
-        if each.warning is not None and _goodness(name, each.warning - each.target) > 0:
-            better = "higher" if CATALOGUE[name].higher_is_better else "lower"
+        higher = higher_is_better[name]
+        if each.warning is not None and goodness(higher, each.warning - each.target) > 0:
+            better = "higher" if higher else "lower"
             raise ParamsError(
                 f"{where}.{name}: the warning {each.warning:g} is better than the target {each.target:g}, "
                 f"since {better} is better: give a worse one"
@@ -46,8 +54,11 @@ def check_targets(
     targets: Mapping[str, IndicatorTarget],
     earlier: pd.DataFrame | None = None,
     level: float = LEVEL,
+    *,
+    groups: pd.DataFrame | None = None,
+    higher_is_better: Mapping[str, bool] = HIGHER_IS_BETTER,
 ) -> pd.DataFrame:
-    """Compare the indicators of all customers with their targets.
+    """Compare the indicators of all customers, and of groups of them, with their targets.
 
     Parameters
     ----------
@@ -59,77 +70,112 @@ def check_targets(
         The indicator table of an earlier day, for the trend.
     level : float
         Confidence level.
+    groups : pandas.DataFrame, optional
+        ``customer_id`` and the columns that targets are set by; customers without a group are in none.
+    higher_is_better : mapping of str to bool
 
     Returns
     -------
     pandas.DataFrame
-        One row per target: ``indicator, statistic, target, warning``; ``known`` (customers); ``value, lower,
-        upper`` (see :func:`.sample_of`); ``gap`` (difference from the target, positive if better);
+        One row per target, then one per group of each of its ``by``: ``indicator, statistic, target,
+        warning``; ``known`` (customers); ``value, lower, upper`` (see :func:`.sample_of`); ``gap``
+        (difference from the target, positive if better);
         ``attainment`` (value / target, or target / value if lower is better; NaN unless both are above 0);
         ``reaching`` (share of known customers at the target or better); ``verdict``: ``reached``,
         ``missed``, ``warning`` (at the warning or worse) or ``unknown``; ``earlier, change, change_lower,
         change_upper`` (in the indicator's unit) and ``trend``: ``better``, ``worse``, ``steady`` (the
-        interval contains 0) or ``unknown``. The change accounts for customers in both tables.
+        interval contains 0) or ``unknown``. The change accounts for customers in both tables. ``by, group``
+        are missing for all customers; ``period`` is the first day of the period of a programme indicator.
     """
-    rows = [_check(table, name, target, earlier, level) for name, target in targets.items()]
-    return pd.DataFrame(rows, columns=_COLUMNS)
+    rows = []
+    for name, target in targets.items():
+        higher = higher_is_better[name]
+        rows.append(_check(table, name, target, earlier, level, higher))
+        for by, group, ids in grouped_by(target.by, groups):
+            own = table[table["customer_id"].isin(ids)]
+            then = None if earlier is None else earlier[earlier["customer_id"].isin(ids)]
+            found = _check(own, name, target, then, level, higher)
+            rows.append(found | {"by": by, "group": group})
+    return pd.DataFrame(rows, columns=COLUMNS)
 
 
-_COLUMNS = (
+COLUMNS = (
     *("indicator", "statistic", "target", "warning", "known", "value", "lower", "upper", "gap", "attainment"),
     *("reaching", "verdict", "earlier", "change", "change_lower", "change_upper", "trend"),
+    *("by", "group", "period"),
 )
 
 
+def grouped_by(columns: Sequence[str], groups: pd.DataFrame | None) -> Iterator[tuple[str, Any, set[Any]]]:
+    """Yield each column, each of its groups and the customers in it."""
+    if groups is None:
+        return
+    for by in columns:
+        for group, members in groups.groupby(by, observed=True)["customer_id"]:
+            yield by, group, set(members)
+
+
 def _check(
-    table: pd.DataFrame, name: str, target: IndicatorTarget, earlier: pd.DataFrame | None, level: float
+    table: pd.DataFrame,
+    name: str,
+    target: IndicatorTarget,
+    earlier: pd.DataFrame | None,
+    level: float,
+    higher: bool,
 ) -> dict[str, Any]:
-    values = _values(table, name)
+    values = _values(table, name, target.statistic)
+    before = None if earlier is None else _values(earlier, name, target.statistic)
     now = sample_of(values, target.statistic, level)
-    row = {
+    reached = goodness(higher, table[name].dropna() - target.target) >= 0
+    reaching = reached.mean() if now.known else np.nan
+    row = verdict_row(name, target, now, higher) | {"statistic": target.statistic, "reaching": reaching}
+    return row | _trend(higher, values, now, before, target.statistic, level)
+
+
+def verdict_row(name: str, target: IndicatorTarget, now: Sample, higher: bool) -> dict[str, Any]:
+    """Judge a value beside its target."""
+    return {
         "indicator": name,
-        "statistic": target.statistic,
         "target": target.target,
         "warning": np.nan if target.warning is None else target.warning,
         "known": now.known,
         "value": now.value,
         "lower": now.lower,
         "upper": now.upper,
-        "gap": _goodness(name, now.value - target.target),
-        "attainment": _attainment(name, now.value, target.target),
-        "reaching": (_goodness(name, values - target.target) >= 0).mean() if now.known else np.nan,
-        "verdict": _verdict(name, target, now),
+        "gap": goodness(higher, now.value - target.target),
+        "attainment": _attainment(higher, now.value, target.target),
+        "verdict": _verdict(higher, target, now),
     }
-    before = None if earlier is None else _values(earlier, name)
-    return row | _trend(name, values, now, before, target.statistic, level)
 
 
-def _values(table: pd.DataFrame, name: str) -> pd.Series[float]:
-    return table.set_index("customer_id")[name].dropna()
+def _values(table: pd.DataFrame, name: str, statistic: Statistic) -> pd.Series[float]:
+    indexed = table.set_index("customer_id")
+    return (portfolio(indexed, name) if statistic == "mean" else indexed[name]).dropna()
 
 
-def _goodness(name: str, difference: Any) -> Any:
-    return difference if CATALOGUE[name].higher_is_better else -difference
+def goodness(higher: bool, difference: Any) -> Any:
+    """Turn a difference so that it is above 0 where it is better."""
+    return difference if higher else -difference
 
 
-def _attainment(name: str, value: float, target: float) -> float:
+def _attainment(higher: bool, value: float, target: float) -> float:
     if not (value > 0 and target > 0):
         return float("nan")
-    return value / target if CATALOGUE[name].higher_is_better else target / value
+    return value / target if higher else target / value
 
 
-def _verdict(name: str, target: IndicatorTarget, now: Sample) -> str:
+def _verdict(higher: bool, target: IndicatorTarget, now: Sample) -> str:
     if not now.known:
         return "unknown"
-    if _goodness(name, now.value - target.target) >= 0:
+    if goodness(higher, now.value - target.target) >= 0:
         return "reached"
-    if target.warning is not None and _goodness(name, now.value - target.warning) <= 0:
+    if target.warning is not None and goodness(higher, now.value - target.warning) <= 0:
         return "warning"
     return "missed"
 
 
 def _trend(
-    name: str,
+    higher: bool,
     values: pd.Series[float],
     now: Sample,
     before: pd.Series[float] | None,
@@ -143,23 +189,28 @@ def _trend(
     variance = now.error**2 + then.error**2
     if statistic == "mean":
         variance -= 2 * _shared_variance(values, before)
-    change = now.value - then.value
     reach = stats.norm.ppf(0.5 + level / 2) * np.sqrt(max(variance, 0.0)) if variance == variance else np.nan
-    row = {
-        "earlier": then.value,
+    return trend_row(higher, now.value, then.value, float(reach))
+
+
+def trend_row(higher: bool, now: float, then: float, reach: float) -> dict[str, Any]:
+    """Change since an earlier value; ``reach`` is half its interval."""
+    change = now - then
+    return {
+        "earlier": then,
         "change": change,
         "change_lower": change - reach,
         "change_upper": change + reach,
+        "trend": _direction(higher, change, reach),
     }
-    return row | {"trend": _direction(name, change, float(reach))}
 
 
-def _direction(name: str, change: float, reach: float) -> str:
+def _direction(higher: bool, change: float, reach: float) -> str:
     if np.isnan(reach):
         return "unknown"
     if abs(change) <= reach:
         return "steady"
-    return "better" if _goodness(name, change) > 0 else "worse"
+    return "better" if goodness(higher, change) > 0 else "worse"
 
 
 def _shared_variance(values: pd.Series[float], before: pd.Series[float]) -> float:

@@ -8,17 +8,22 @@ from typing import Any
 import pandas as pd
 
 from guanxi.params.scorecard import ReferenceValue
-from guanxi.scorecard.indicators import CATALOGUE
-from guanxi.scorecard.targets._estimates import LEVEL, sample_of
+from guanxi.scorecard.targets._estimates import LEVEL, Sample, portfolio, sample_of
+from guanxi.scorecard.targets._indicator_targets import HIGHER_IS_BETTER, grouped_by
 
 _COLUMNS = (
     *("indicator", "benchmark", "source", "known", "value", "lower", "upper"),
-    *("gap", "gap_lower", "gap_upper", "verdict"),
+    *("gap", "gap_lower", "gap_upper", "verdict", "by", "group", "period"),
 )
 
 
 def compare_with_references(
-    table: pd.DataFrame, references: Mapping[str, ReferenceValue], level: float = LEVEL
+    table: pd.DataFrame,
+    references: Mapping[str, ReferenceValue],
+    level: float = LEVEL,
+    *,
+    groups: pd.DataFrame | None = None,
+    higher_is_better: Mapping[str, bool] = HIGHER_IS_BETTER,
 ) -> pd.DataFrame:
     """Compare the mean of each indicator with its reference value.
 
@@ -30,6 +35,9 @@ def compare_with_references(
         By indicator, in its unit.
     level : float
         Confidence level.
+    groups : pandas.DataFrame, optional
+        ``customer_id`` and the columns that reference values are compared by.
+    higher_is_better : mapping of str to bool
 
     Returns
     -------
@@ -39,13 +47,27 @@ def compare_with_references(
         positive if better); ``verdict``: ``better``, ``worse``, ``level`` (the interval contains the
         reference) or ``unknown`` (fewer than two customers).
     """
-    rows = [_compare(table[name], name, each, level) for name, each in references.items()]
+    rows = []
+    for name, each in references.items():
+        higher = higher_is_better[name]
+        rows.append(_compare(portfolio(table, name), name, each, level, higher))
+        for by, group, ids in grouped_by(each.by, groups):
+            own = table[table["customer_id"].isin(ids)]
+            rows.append(
+                _compare(portfolio(own, name), name, each, level, higher) | {"by": by, "group": group}
+            )
     return pd.DataFrame(rows, columns=_COLUMNS)
 
 
-def _compare(values: pd.Series[float], name: str, reference: ReferenceValue, level: float) -> dict[str, Any]:
-    own = sample_of(values, "mean", level)
-    sign = 1.0 if CATALOGUE[name].higher_is_better else -1.0
+def _compare(
+    values: pd.Series[float], name: str, reference: ReferenceValue, level: float, higher: bool
+) -> dict[str, Any]:
+    return comparison_row(name, reference, sample_of(values, "mean", level), higher)
+
+
+def comparison_row(name: str, reference: ReferenceValue, own: Sample, higher: bool) -> dict[str, Any]:
+    """Judge a value beside its reference value."""
+    sign = 1.0 if higher else -1.0
     ends = [sign * (end - reference.value) for end in (own.lower, own.upper)]
     verdict = "unknown"
     if own.lower == own.lower:

@@ -12,7 +12,7 @@ import pandas as pd
 from guanxi.errors import ParamsError
 from guanxi.models.proportions import wilson_interval
 from guanxi.scorecard.indicators import CATALOGUE, DIMENSIONS, refuse_unknown
-from guanxi.scorecard.targets._estimates import LEVEL, mean_interval
+from guanxi.scorecard.targets._estimates import DENOMINATORS, LEVEL, mean_interval, portfolio
 
 FEWEST_CUSTOMERS = 30
 _MOST_GROUPS = 1_000
@@ -70,7 +70,7 @@ def roll_up(
         usual = ("score", *(f"{name}_score" for name in DIMENSIONS), *CATALOGUE)
         measures = [name for name in usual if name in scorecard.columns]
     groups = scorecard[by]
-    return RollUp(_means(scorecard[list(measures)], groups, level), _tiers(scorecard["tier"], groups, level))
+    return RollUp(_means(scorecard, list(measures), groups, level), _tiers(scorecard["tier"], groups, level))
 
 
 def check_groups(customers: pd.DataFrame, by: Sequence[str]) -> None:
@@ -85,7 +85,14 @@ def check_groups(customers: pd.DataFrame, by: Sequence[str]) -> None:
             )
 
 
-def _means(values: pd.DataFrame, groups: pd.Series[Any], level: float) -> pd.DataFrame:
+def _means(
+    scorecard: pd.DataFrame, measures: list[str], groups: pd.Series[Any], level: float
+) -> pd.DataFrame:
+    values, whole = scorecard[measures], scorecard[measures].mean()
+    for name in DENOMINATORS.keys() & set(measures):
+        whole[name] = portfolio(scorecard, name).mean()
+        within = [portfolio(rows, name) for _, rows in scorecard.groupby(groups, dropna=False, observed=True)]
+        values = values.assign(**{name: pd.concat(within)})
     grouped = values.groupby(groups, dropna=False, observed=True)
     parts = {
         name: grouped[name].agg(customers="size", known="count", mean="mean", deviation="std")
@@ -96,7 +103,7 @@ def _means(values: pd.DataFrame, groups: pd.Series[Any], level: float) -> pd.Dat
     return long.assign(
         lower=lower,
         upper=upper,
-        difference=long["mean"] - long["measure"].map(values.mean()),
+        difference=long["mean"] - long["measure"].map(whole),
         small=long["known"] < FEWEST_CUSTOMERS,
     )
 

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from guanxi.scorecard.targets._estimates import share_interval
+from guanxi.models.proportions import wilson_interval
 from guanxi.scorecard.voice._resampling import LEVEL
 
 _NO_ERROR = 1e-12  # a smaller standard error is rounding: all values of both groups are equal
@@ -43,7 +43,7 @@ def compare_means(values: pd.Series[float], inside: pd.Series[bool], name: str) 
 
 def share_of(hits: float, count: float, name: str = "share") -> dict[str, float]:
     """Share with Wilson's interval; NaN of none."""
-    lower, upper = share_interval(hits, count)
+    lower, upper = wilson_interval(hits, count)
     share = hits / count if count else np.nan
     return {name: share, f"{name}_lower": float(lower), f"{name}_upper": float(upper)}
 
@@ -63,8 +63,8 @@ def change_of_share(before: tuple[float, float], after: tuple[float, float]) -> 
     if not before[1] or not after[1]:
         return dict.fromkeys(("change", "change_lower", "change_upper", "change_p"), np.nan)
     first, second = before[0] / before[1], after[0] / after[1]
-    low_1, high_1 = (float(each) for each in share_interval(*before))
-    low_2, high_2 = (float(each) for each in share_interval(*after))
+    low_1, high_1 = (float(each) for each in wilson_interval(*before))
+    low_2, high_2 = (float(each) for each in wilson_interval(*after))
     change = second - first
     lower = change - np.hypot(second - low_2, high_1 - first)
     upper = change + np.hypot(high_2 - second, first - low_1)

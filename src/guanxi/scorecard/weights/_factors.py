@@ -16,12 +16,11 @@ from scipy.optimize import minimize
 from scipy.special import chdtrc
 
 from guanxi.errors import DataError, FitError
-from guanxi.scorecard.weights._objective import DataWeights, Moments, measure
+from guanxi.scorecard.weights._objective import DataWeights, Moments, invertible, measure
 from guanxi.served.ordering import falling
 
 Floats = NDArray[np.float64]
 
-_LEAST_EIGENVALUE = 1e-3  # below it, partial correlations reflect rounding and single customers
 _EQUAL = 1e-9  # smaller differences are rounding errors
 _LEAST_ALONE = 0.005  # least uniqueness: share of an indicator's variance not explained by factors
 _SEARCH = {"maxiter": 10_000, "maxfun": 100_000, "ftol": 1e-12, "gtol": 1e-8}
@@ -234,16 +233,14 @@ def _invertible(moments: Moments, fewest: int, method: str) -> tuple[Floats, tup
     if len(names) < fewest:
         few = f"{len(names)} indicator{'s vary' if len(names) > 1 else ' varies'}"
         raise DataError(f"{few}, too few for {method} (at least {fewest}): use entropy, CRITIC or judgement")
-    least = float(np.linalg.eigvalsh(moments.correlation)[0])
-    if least >= _LEAST_EIGENVALUE:
-        return moments.correlation, moments.notes
-    ridge = (_LEAST_EIGENVALUE - least) / (1.0 - _LEAST_EIGENVALUE)
+    correlation, least, ridge = invertible(moments.correlation)
+    if not ridge:
+        return correlation, moments.notes
     note = (
         f"the correlations are singular (smallest eigenvalue {least:.2g}: an indicator is determined by "
         f"others, or a pair has too few customers in common): {ridge:.2g} was added to each variance"
     )
-    eye = np.eye(len(names))
-    return (moments.correlation + ridge * eye) / (1.0 + ridge), (*moments.notes, note)
+    return correlation, (*moments.notes, note)
 
 
 def _factor_count(requested: int | None, eigenvalues: Floats, *, most: int, what: str) -> int:
@@ -307,3 +304,52 @@ def _factor_weights(
         kmo=overall,
         bartlett=sphericity(correlation, fewest),
     )
+
+
+def factor_scores(found: FactorWeights, normalised: pd.DataFrame) -> pd.DataFrame:
+    """Score every customer on every factor or component.
+
+    The regression estimate of the factors given the customer's known indicators, ``z_k' R_kk^-1 L_k`` with
+    standardised values z, correlations R and rotated loadings L; of principal components without unknown
+    values it is the exact score, with variance 1. A customer with nothing known has none.
+
+    Parameters
+    ----------
+    found : FactorWeights
+        From the same table.
+    normalised : pandas.DataFrame
+
+    Returns
+    -------
+    pandas.DataFrame
+        One column per factor, in the order of the rows: above 0 is more than the mean customer.
+
+    References
+    ----------
+    Thurstone, L. L. (1935), The Vectors of Mind. Lawley, D. N. and Maxwell, A. E. (1971), Factor Analysis as
+    a Statistical Method, 2nd ed., chapter 8.
+
+    Examples
+    --------
+    >>> table = pd.DataFrame({"a": [0, 0.3, 0.6, 1], "as_a": [0, 0.4, 0.6, 1], "other": [1, 0.2, 0, 0.9]})
+    >>> found = principal_component_weights(table, components=1)
+    >>> factor_scores(found, table)["factor_1"].round(1).tolist()
+    [-1.3, -0.4, 0.3, 1.4]
+    """
+    names = list(found.loadings.index)
+    moments = measure(normalised[names])
+    correlation = invertible(moments.correlation)[0]
+    values = normalised[names].to_numpy(dtype=np.float64)
+    standard = (values - np.nanmean(values, axis=0)) / moments.deviation
+    known = ~np.isnan(standard)
+    scores = np.full((len(values), found.loadings.shape[1]), np.nan)
+    loadings = found.loadings.to_numpy()
+    patterns, which = np.unique(known, axis=0, return_inverse=True)
+    order = np.argsort(which, kind="stable")
+    ends = np.searchsorted(which[order], np.arange(len(patterns) + 1))
+    for place, there in enumerate(patterns):
+        if there.any():
+            rows = order[ends[place] : ends[place + 1]]
+            weights = np.linalg.solve(correlation[np.ix_(there, there)], loadings[there])
+            scores[rows] = standard[np.ix_(rows, there)] @ weights
+    return pd.DataFrame(scores, columns=list(found.loadings.columns))

@@ -22,6 +22,7 @@ Floats = NDArray[np.float64]
 CUSTOMER = "customer_id"
 _BLOCK = 65_536  # rows per batch, so that a million customers need no second table
 _ROUNDING = 1e-9
+_LEAST_EIGENVALUE = 1e-3  # below it, partial correlations reflect rounding and single customers
 _FEWEST = 3  # two customers always correlate perfectly
 
 
@@ -188,6 +189,18 @@ def measure(normalised: pd.DataFrame) -> Moments:
         )
     deviation = np.sqrt(np.maximum(np.diag(variance), 0.0))
     return Moments(tuple(names), shares, deviation, correlation, counts, notes)
+
+
+def invertible(correlation: Floats) -> tuple[Floats, float, float]:
+    """Shrink pairwise correlations towards 0 until the smallest eigenvalue is .001.
+
+    Returns the matrix, its smallest eigenvalue before, and what was added to each variance (0: nothing).
+    """
+    least = float(np.linalg.eigvalsh(correlation)[0])
+    if least >= _LEAST_EIGENVALUE:
+        return correlation, least, 0.0
+    ridge = (_LEAST_EIGENVALUE - least) / (1.0 - _LEAST_EIGENVALUE)
+    return (correlation + ridge * np.eye(len(correlation))) / (1.0 + ridge), least, ridge
 
 
 def indicator_names(table: pd.DataFrame) -> list[str]:

@@ -120,6 +120,25 @@ def dimensions(tree: Node) -> dict[str, str]:
     return {leaf: top.name for top in tree.children for leaf in top.leaves}
 
 
+def branch_paths(tree: Node) -> dict[str, tuple[str, ...]]:
+    """Map each indicator to the branches above it, from the top; one directly below the root is its own.
+
+    Examples
+    --------
+    >>> tree = parse_tree({"value": ["margin", {"sales": "revenue"}]}, known=["margin", "revenue"])
+    >>> branch_paths(tree)
+    {'margin': ('value',), 'revenue': ('value', 'sales')}
+    """
+
+    def below(node: Node, path: tuple[str, ...]) -> Iterator[tuple[str, tuple[str, ...]]]:
+        if not node.children:
+            yield node.name, path or (node.name,)
+        for child in node.children:
+            yield from below(child, path if not child.children else (*path, child.name))
+
+    return dict(below(tree, ()))
+
+
 def global_weights(tree: Node, local: Mapping[str, Floats]) -> Floats:
     """Compute global weights as products of local weights along the tree.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -11,9 +11,10 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from guanxi.errors import DataError, ParamsError, did_you_mean
-from guanxi.params.scorecard import WeightsParams
+from guanxi.params.scorecard import OwnIndicator, WeightsParams
 from guanxi.scorecard.indicators import CATALOGUE
-from guanxi.scorecard.scoring._used_indicators import note_on_absent
+from guanxi.scorecard.scoring._branches import MatchedPaths, branches_of
+from guanxi.scorecard.scoring._used_indicators import note_on_absent, reallocated
 from guanxi.scorecard.weights import _combination
 from guanxi.scorecard.weights._delphi import Delphi, parse_rounds
 from guanxi.scorecard.weights._factors import factor_analysis_weights, principal_component_weights
@@ -24,23 +25,27 @@ from guanxi.scorecard.weights._group import (
     hierarchy_weights,
     parse_judgements,
 )
+from guanxi.scorecard.weights._matching import NOTICEABLE_MISS, match_variance
 from guanxi.scorecard.weights._objective import DataWeights, critic_weights, entropy_weights
-from guanxi.scorecard.weights._tree import Node, dimensions, parse_tree
+from guanxi.scorecard.weights._tree import Node, branch_paths, dimensions, parse_tree
 from guanxi.scorecard.weights._uncertainty import draw_weights
 
 Floats = NDArray[np.float64]
 
-# The default tree. Value at risk is left out: it is high for valuable customers and would offset their value.
+# The default tree. No two of its indicators say the same (correlation of .9 or more). Future value is made of
+# current value and retention and would count both twice; value at risk is high for valuable customers and
+# would offset their value; repeat rate says what purchase frequency does, and the last NPS answer what
+# promoter does.
 USUAL_TREE: Mapping[str, tuple[str, ...]] = {
-    "value": ("future_value", "current_value", "profit", "purchase_frequency", "average_order"),
-    "loyalty": ("retention_probability", "probability_alive", "rhythm_kept", "repeat_rate", "tenure_days"),
+    "value": ("current_value", "profit", "purchase_frequency", "average_order"),
+    "loyalty": ("retention_probability", "rhythm_kept", "tenure_days"),
     "satisfaction": (
-        *("csat", "nps_score", "ces", "servqual_gap", "complaints", "complaint_resolution"),
-        "satisfaction_trend",
+        *("csat", "ces", "servqual_gap"),
+        *("complaints", "complaint_resolution", "satisfaction_trend"),
     ),
     "interaction": ("interaction_recency_days", "interactions", "channel_breadth", "response_rate"),
     "risk": ("refund_share", "spend_volatility", "overdue_days", "defaults"),
-    "advocacy": ("referrals", "referral_value", "promoter"),
+    "advocacy": ("referral_value", "promoter"),
 }
 # Default judgements on the branches of that tree: value and loyalty, seen in every purchase, are moderately
 # more important (3 on Saaty's scale) than the others, which act through them and are only partly known.
@@ -78,6 +83,9 @@ class Weighting:
         The weights in use, for each known indicator of the tree; they add up to 1.
     computed : dict of str to float
         Weights from today's judgements and data: the same, unless accepted weights are in use.
+    nominal : dict of str to float
+        How much each indicator is meant to count: the weights in use, unless these were chosen so that what
+        they really explain is this (``match: variance``).
     judged : dict of str to float
         From judgements alone, over the same indicators.
     data : DataWeights or None
@@ -92,6 +100,7 @@ class Weighting:
     tree: Node
     weights: dict[str, float]
     computed: dict[str, float]
+    nominal: dict[str, float]
     judged: dict[str, float]
     data: DataWeights | None
     consistency: pd.DataFrame | None
@@ -99,26 +108,51 @@ class Weighting:
     notes: tuple[str, ...]
 
     @property
+    def paths(self) -> dict[str, tuple[str, ...]]:
+        """Branches of each indicator of the tree, from the top."""
+        paths = branch_paths(self.tree)
+        if self.nominal == self.weights:
+            return paths
+        stretch = {name: self.weights[name] / weight for name, weight in self.nominal.items() if weight > 0}
+        return MatchedPaths(paths, dict.fromkeys(paths, 1.0) | stretch)
+
+    @property
     def dimensions(self) -> dict[str, str]:
         """Top-level branch of each indicator of the tree."""
         return dimensions(self.tree)
 
 
-def scorecard_tree(document: object) -> Node:
-    """Parse the tree of the parameters; without one, return the default tree.
+def scorecard_tree(document: object, own: Mapping[str, OwnIndicator] | None = None) -> Node:
+    """Parse the tree of the parameters; without one, return the default tree with the own indicators.
 
     Raises ParamsError if it is not a tree, or contains an unknown indicator.
     """
     usual = {branch: list(names) for branch, names in USUAL_TREE.items()}
-    return parse_tree(usual if document is None else document, list(CATALOGUE), "scorecard.tree")
+    for name, each in (own or {}).items():
+        usual.setdefault(each.dimension, []).append(name)
+    known = [*CATALOGUE, *(own or {})]
+    return parse_tree(usual if document is None else document, known, "scorecard.tree")
+
+
+def is_usual(tree: Node) -> bool:
+    """Whether a tree is the default one, perhaps with own indicators."""
+    branches = {child.name: set(child.leaves) for child in tree.children}
+    return all(set(names) <= branches.get(branch, set()) for branch, names in USUAL_TREE.items())
 
 
 def weight_indicators(
-    params: WeightsParams, tree: Node, normalised: pd.DataFrame, *, draws: int = 0, seed: int = 0
+    params: WeightsParams,
+    tree: Node,
+    normalised: pd.DataFrame,
+    for_data: pd.DataFrame | None = None,
+    *,
+    draws: int = 0,
+    seed: int = 0,
 ) -> Weighting:
     """Weight the indicators of a tree.
 
-    The weight of indicators unknown for all is reallocated to the others in proportion.
+    The weight of indicators unknown for all goes to the others of their branch, and only that of a branch of
+    which nothing is known to other branches.
 
     Parameters
     ----------
@@ -126,6 +160,8 @@ def weight_indicators(
     tree : Node
     normalised : pandas.DataFrame
         Indicators from 0 to 1, higher is better; NaN is unknown.
+    for_data : pandas.DataFrame, optional
+        The same on the scale of the data weights; default: the same scale.
     draws, seed : int
         Number of weight vectors to draw, and the seed.
 
@@ -145,21 +181,31 @@ def weight_indicators(
         )
     absent = {name: weight for name, weight in everyone.items() if name not in known and weight > 0}
     notes = (*notes, note_on_absent(absent)) if absent else notes
-    places = [tree.leaves.index(name) for name in known]
-    judged = _combination.direct({name: everyone[name] for name in known})
-    drawn = _row_shares(draw(draws, seed)[:, places]) if draws else np.empty((0, len(known)))
-    data = BY_DATA[params.data](normalised[known]) if params.data else None
+    paths = branch_paths(tree)
+    judged = reallocated(everyone, known, paths)
+    drawn = _known_draws(draw(draws, seed), tree, known) if draws else np.empty((0, len(known)))
+    varying = normalised if for_data is None else for_data
+    data = BY_DATA[params.data](varying[known]) if params.data else None
     weights = judged
     if data is not None:
         measured = {name: data.weights.get(name, 0.0) for name in known}
         weights = _combined(params, judged, measured)
         drawn = _combined_draws(params, drawn, measured, seed)
         notes = (*notes, *data.notes)
+    nominal = weights
+    if params.match == "variance":
+        weights, miss = match_variance(normalised, nominal, paths)
+        notes = (*notes, *_notes_on_match(miss))
+        raised = [weights[name] / nominal[name] if nominal[name] else 0.0 for name in known]
+        drawn = _row_shares(drawn * raised)
     if not params.accepted:
-        return Weighting(tree, weights, weights, judged, data, consistency, drawn, notes)
-    accepted = _leaf_weights(params.accepted, tree, known, f"{_WHERE}.accepted")
+        return Weighting(tree, weights, weights, nominal, judged, data, consistency, drawn, notes)
+    accepted = _leaf_weights(params.accepted, tree, tree.leaves, f"{_WHERE}.accepted")
+    if not any(accepted[name] > 0 for name in known):
+        raise ParamsError(f"{_WHERE}.accepted: no indicator with a weight is known for any customer")
+    accepted = reallocated(accepted, known, paths)
     drawn = draw_weights(accepted, seed=seed, draws=draws) if draws else drawn
-    return Weighting(tree, accepted, weights, judged, data, consistency, drawn, notes)
+    return Weighting(tree, accepted, weights, accepted, judged, data, consistency, drawn, notes)
 
 
 def _leaf_weights(
@@ -217,7 +263,7 @@ def judgement_weights(params: WeightsParams, tree: Node) -> JudgementWeights:
 
 def _with_usual(document: Mapping[str, object], tree: Node) -> dict[str, object]:
     """Complete unjudged branches: equal parts, or the default judgements for the default tree."""
-    importance = USUAL_IMPORTANCE if tree == scorecard_tree(None) else {}
+    importance = USUAL_IMPORTANCE if is_usual(tree) else {}
     usual = {
         branch: [[importance.get(one, 1.0) / importance.get(other, 1.0) for other in names] for one in names]
         for branch, names in tree.compared.items()
@@ -268,5 +314,22 @@ def _combined_draws(params: WeightsParams, drawn: Floats, measured: Mapping[str,
     return np.asarray(rows)
 
 
+def _known_draws(drawn: Floats, tree: Node, known: Sequence[str]) -> Floats:
+    """Draws of the known indicators, with the weight of the others reallocated."""
+    places = [tree.leaves.index(name) for name in known]
+    there = np.isin(np.arange(len(tree.leaves)), places)[None, :]
+    found = np.where(there, drawn, 0.0)
+    for columns, factor in branches_of(tree.leaves, branch_paths(tree)).factors(there, drawn.T):
+        if factor is not None:
+            found[:, columns] *= factor[0][:, None]
+    return _row_shares(found[:, places])
+
+
 def _row_shares(drawn: Floats) -> Floats:
     return np.asarray(drawn / drawn.sum(axis=1, keepdims=True))
+
+
+def _notes_on_match(miss: float) -> list[str]:
+    if miss < NOTICEABLE_MISS:
+        return []
+    return [f"scorecard.weights.match: effective and nominal importance still differ by up to {miss:.1%}"]
