@@ -60,7 +60,7 @@ class Chapter:
     tables: Sequence[ShownTable] = ()
 
 
-def _render_chapter(chapter: Chapter, language: Language) -> PageSection:
+def render_chapter(chapter: Chapter, language: Language) -> PageSection:
     """Render a chapter as a section for any page."""
     shown = {
         "t": words(language),
@@ -103,7 +103,7 @@ def render_document(
     True
     """
     about = {"source": source, "as_of": as_of, "model_version": model_version, "generated_by": generated_by}
-    sections = [_render_chapter(chapter, language) for chapter in chapters]
+    sections = [render_chapter(chapter, language) for chapter in chapters]
     shown = {"t": words(language), "title": title, "about": about, "sections": sections}
     return environment().get_template("document.html").render(shown)
 

@@ -28,6 +28,7 @@ from guanxi.scorecard.scoring._relationship import Relationship, methods_agreeme
 from guanxi.scorecard.targets._indicator_targets import check_targets, refuse_targets
 from guanxi.scorecard.targets._reference_values import compare_with_references
 from guanxi.scorecard.targets._roll_up import RollUp, check_groups, roll_up
+from guanxi.scorecard.watch._movements import Movements, follow_customers
 from guanxi.scorecard.weights._weighting import judgement_weights, scorecard_tree
 from guanxi.segments.clusters import Segmentation, find_segments
 from guanxi.segments.playbook import idle_rules, playbook_conditions, summarise_actions
@@ -81,6 +82,8 @@ class ScorecardResult(ScoredDay):
     rejected : dict of str to pandas.DataFrame
         By relation table: the rejected lines, each with the rule it broke.
     history : History or None
+    movements : Movements
+        Who moved between tiers, who will, and what is at stake.
     """
 
     segments: dict[str, pd.DataFrame] = field(repr=False)
@@ -94,6 +97,7 @@ class ScorecardResult(ScoredDay):
     programme: pd.DataFrame = field(repr=False)
     rejected: dict[str, pd.DataFrame] = field(repr=False)
     history: History | None = field(repr=False)
+    movements: Movements = field(repr=False)
 
     @property
     def as_of(self) -> date:
@@ -157,6 +161,8 @@ def build_scorecard(inputs: ScorecardInputs, reporter: Reporter, *, history: int
     if days:
         with reporter.step(f"score {len(days)} earlier days on the same scale"):
             past = look_back(inputs, scored, days, as_of)
+    with reporter.step("find out who moved, and who will"):
+        movements = _movements(inputs, day, past)
     elasticities, why_not = _elasticities(inputs, as_of, reporter)
     earlier = past.indicators[past.days[-2]] if past else None
     # Judgement weights are the same for every group.
@@ -179,7 +185,16 @@ def build_scorecard(inputs: ScorecardInputs, reporter: Reporter, *, history: int
             if lines.rejected_by_rule
         },
         history=past,
+        movements=movements,
     )
+
+
+def _movements(inputs: ScorecardInputs, day: ScoredDay, past: History | None) -> Movements:
+    by = [name for name in inputs.params.scorecard.by if name in day.customers]
+    segmentations = [name for name in SEGMENTATIONS if name in day.customers]
+    own = [name for name in by if name in day.tables.relation_features.columns]
+    names = list(dict.fromkeys(["tier", *segmentations, *by]))
+    return follow_customers(inputs, day.relationship, day.customers, past, names, own)
 
 
 def _elasticities(inputs: ScorecardInputs, as_of: date, reporter: Reporter) -> tuple[pd.DataFrame, str]:

@@ -21,7 +21,7 @@ from guanxi.decisions.loyalty import (
 from guanxi.decisions.loyalty._membership import joining_months
 from guanxi.errors import DataError
 from guanxi.params import LoyaltyParams, Params
-from guanxi.report.chapters import _render_chapter
+from guanxi.report.chapters import render_chapter
 
 AS_OF = date(2024, 12, 31)
 TRUE = 2.0
@@ -155,7 +155,7 @@ def test_chapter(log, points, language):
     params = LoyaltyParams(point_value=0.05, decimals=2)
     found = loyalty_economics(log, points, params, as_of=AS_OF, days=90, margin=0.4)
     chapter = loyalty_chapter(found, params, as_of=AS_OF, margin=0.4, language=language)
-    html = _render_chapter(chapter, language).html
+    html = render_chapter(chapter, language).html
     assert {"en": "never an effect", "zh": "绝不是该计划的效果"}[language] in html
     assert {"en": "rounded to 2 decimals", "zh": "保留 2 位小数"}[language] in html
     assert "data:image/svg" in html

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import date
 from typing import Any
 
+from guanxi.report.chapters import Chapter, render_chapter
 from guanxi.report.page import PageSection, environment
 from guanxi.scorecard.report import _summaries
 from guanxi.scorecard.report._content import ScorecardReport
@@ -26,6 +27,7 @@ def render_scorecard(
     content: ScorecardReport,
     listings: Sequence[Listing],
     *,
+    chapters: Sequence[Chapter] = (),
     source: str,
     as_of: date,
     model_version: str,
@@ -37,7 +39,8 @@ def render_scorecard(
     """
     page = {"source": source, "as_of": as_of, "model_version": model_version, "generated_by": generated_by}
     tables = [shown_table(each, content) for each in listings if len(each.table)]
-    return _render("scorecard_page.html", content, page=page, listings=tables)
+    sections = [render_chapter(chapter, content.language) for chapter in chapters]
+    return _render("scorecard_page.html", content, page=page, listings=tables, sections=sections)
 
 
 def _render(template: str, content: ScorecardReport, **shown: Any) -> str:

@@ -33,9 +33,11 @@ _MOST_IN_A_WORKBOOK = 25_000
 _OWN_TABLE = re.compile(
     r"(segments|roll_up|own_weights|migration|rejected)_.+|programme|targets|benchmarks|elasticities|agreement|actions|indicators"
     r"|group_rules|weight_drift|weights_proposed|stability"
+    r"|efficient_shares_.+|risk_return|decision_trees|tier_(transitions|equity|forecast|forecast_check)"
+    r"|move_probability_check"
 )
 _OWN = re.compile(
-    rf"scorecard\.(parquet|csv|xlsx|html)|(weights|scale)\.json|tables/({_OWN_TABLE.pattern})\.csv"
+    rf"scorecard\.(parquet|csv|xlsx|html)|(watch|risk_return)\.parquet|(weights|scale)\.json|tables/({_OWN_TABLE.pattern})\.csv"
 )
 
 
@@ -87,6 +89,8 @@ def write_results(
         with replaced_together(folder) as new:
             files.write_table(customers, new / "scorecard.parquet")
             files.write_table(customers, new / "scorecard.csv")
+            files.write_table(found.movements.watch, new / "watch.parquet")
+            files.write_table(found.movements.risk, new / "risk_return.parquet")
             if len(customers) <= _MOST_IN_A_WORKBOOK:
                 write_spreadsheet(sheets, new / "scorecard.xlsx")
             else:
@@ -130,6 +134,7 @@ def _tables(found: ScorecardResult) -> dict[str, pd.DataFrame]:
         "agreement": found.agreement,
         "actions": found.actions,
         "group_rules": found.group_rules,
+        **found.movements.tables(),
         **{f"rejected_{name}": table for name, table in found.rejected.items()},
         **{f"segments_{name}": table for name, table in found.segments.items()},
         **{f"roll_up_{name}": each.means for name, each in found.roll_ups.items()},
