@@ -26,10 +26,10 @@ def margins_by_interval(log: TransactionLog, bounds: Sequence[date], margin_rate
     Returns
     -------
     pandas.DataFrame
-        ``customer_id, interval`` (from 0), ``margin``, sorted; without the intervals of customers who did not buy.
+        ``customer_id, interval`` (from 0)``, margin``, sorted; intervals without a purchase have no row.
     """
-    events = log.events
-    within = events.filter((events.date > ibis.literal(bounds[0])) & (events.date <= ibis.literal(bounds[-1])))
+    events, first, last = log.events, ibis.literal(bounds[0]), ibis.literal(bounds[-1])
+    within = events.filter((events.date > first) & (events.date <= last))
     interval = ibis.literal(0)
     for bound in bounds[1:-1]:
         interval = interval + (within.date > ibis.literal(bound)).cast("int64")

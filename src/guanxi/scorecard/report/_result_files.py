@@ -26,6 +26,7 @@ from guanxi.scorecard.report._listings import listings
 from guanxi.scorecard.report._page import render_scorecard
 from guanxi.scorecard.report._workbook import scorecard_sheets
 from guanxi.scorecard.scoring._relationship import Relationship
+from guanxi.scorecard.watch._watch_chapter import watch_chapter
 
 # A larger workbook takes minutes (96,000 customers: four, and 100 MB) and is not read row by row.
 _MOST_IN_A_WORKBOOK = 25_000
@@ -78,6 +79,7 @@ def write_results(
         html = render_scorecard(
             content,
             listings(found, content),
+            chapters=[watch_chapter(found.movements, params.language)],
             source=source,
             as_of=found.as_of,
             model_version=model_version,

@@ -1,14 +1,15 @@
 """Each customer's expected value against its risk: semi-deviation, churn and default.
 
-The semi-deviation is the root of the mean squared shortfall below the expected value, so that doing better than
-expected is no risk (Markowitz 1959, Portfolio Selection, chapter 9). It is measured on what customers with similar
-value and churn probability earned in the periods after earlier scorecards. Without them only leaving is known:
-a customer worth m who leaves with probability c, and then earns nothing, has the expected value
-(1 - c) m and the semi-deviation (1 - c) m sqrt(c).
+The semi-deviation is the root of the mean squared shortfall below the expected value, so that doing better
+than expected is no risk (Markowitz 1959, Portfolio Selection, chapter 9). It is measured on what customers
+with similar value and churn probability earned in the periods after earlier scorecards. Without them only
+leaving is known: a customer worth m who leaves with probability c, and then earns nothing, has the expected
+value (1 - c) m and the semi-deviation (1 - c) m sqrt(c).
 """
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -109,7 +110,7 @@ def default_probabilities(days: Sequence[pd.DataFrame]) -> pd.Series[float]:
         In the order of the last day; NaN if the credit or all rates are unknown.
     """
     now = days[-1]
-    pairs = [_defaulted(before, after) for before, after in zip(days[:-1], days[1:], strict=True)]
+    pairs = [_defaulted(before, after) for before, after in itertools.pairwise(days)]
     seen = pd.concat(pairs) if pairs else pd.DataFrame(columns=["risk_class", "defaulted"])
     if seen.empty:
         return pd.Series(np.nan, index=now.index)
@@ -120,11 +121,11 @@ def default_probabilities(days: Sequence[pd.DataFrame]) -> pd.Series[float]:
     return found.map(rates).fillna(overall).where(found >= 0)
 
 
-def _risk_class(day: pd.DataFrame) -> pd.Series[int]:
+def _risk_class(day: pd.DataFrame) -> pd.Series[float]:
     """Class by days overdue and earlier default; -1 if defaults are unknown."""
     overdue = np.searchsorted(_OVERDUE_DAYS, day["overdue_days"].fillna(0.0))
     number = 2 * overdue + (day["defaults"] > 0).to_numpy()
-    return pd.Series(np.where(day["defaults"].notna(), number, -1), index=day.index)
+    return pd.Series(np.where(day["defaults"].notna(), number, -1.0), index=day.index)
 
 
 def _defaulted(before: pd.DataFrame, after: pd.DataFrame) -> pd.DataFrame:
@@ -185,8 +186,8 @@ def segment_risk(customers: pd.DataFrame, risk: pd.DataFrame, names: Sequence[st
     Returns
     -------
     pandas.DataFrame
-        ``segmentation, segment, customers, expected_value`` (mean)``, semi_deviation`` (mean)``,
-        churn_probability, default_probability`` (means)``, return_per_risk`` (ratio of the sums), the best first.
+        ``segmentation, segment, customers``; means of ``expected_value, semi_deviation, churn_probability,
+        default_probability``; ``return_per_risk`` (ratio of the sums), the best first.
     """
     parts = []
     measures = ["expected_value", "semi_deviation", "churn_probability", "default_probability"]
@@ -194,7 +195,8 @@ def segment_risk(customers: pd.DataFrame, risk: pd.DataFrame, names: Sequence[st
         groups = risk.groupby(customers[name].to_numpy(), observed=True)
         table = groups[measures].mean()
         table.insert(0, "customers", groups.size())
-        table["return_per_risk"] = table["expected_value"] / table["semi_deviation"].where(table["semi_deviation"] > 0)
+        known = table["semi_deviation"].where(table["semi_deviation"] > 0)
+        table["return_per_risk"] = table["expected_value"] / known
         table = table.rename_axis("segment").reset_index()
         table.insert(0, "segmentation", name)
         parts.append(table.sort_values("return_per_risk", ascending=False, kind="stable"))

@@ -1,23 +1,29 @@
 """A decision tree for each tier: carry on, act, or end the relationship, with expected values.
 
-Carrying on leads to the tiers of the next period with the probabilities of the chain, each worth its customer equity
-(Pfeifer & Carraway 2000). What an action changes cannot be learnt from who happened to move; the tree therefore
-says how much of the falling it has to prevent, or of the rising to add, to earn its cost.
+Carrying on leads to the tiers of the next period with the probabilities of the chain, each worth what it
+brings in the rest of a year (Pfeifer & Carraway 2000). What an action changes cannot be learnt from who
+happened to move; the tree therefore says how much of the falling it has to prevent, or of the rising to add,
+to earn its cost.
 """
 
 from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
-from guanxi.scorecard.scoring._dynamics import LEFT
 from guanxi.scorecard.transitions._tier_chain import TierChain
 
+Floats = NDArray[np.float64]
+
 CONTINUE, ACT, END = "continue", "act", "end"
+_COLUMNS = (
+    "tier", "option", "action", "outcome", "probability", "value", "expected_value", "best", "break_even",
+)  # fmt: skip
 
 
 def decision_trees(chain: TierChain, customers: pd.DataFrame) -> pd.DataFrame:
-    """Expected value per customer of each option and its outcomes, by tier.
+    """Compute the expected value per customer of each option and its outcomes, by tier.
 
     Parameters
     ----------
@@ -29,21 +35,20 @@ def decision_trees(chain: TierChain, customers: pd.DataFrame) -> pd.DataFrame:
     -------
     pandas.DataFrame
         A row per branch: ``tier, option`` (continue, act, end)``, action, outcome`` (the next tier)``,
-        probability, value`` (margin of this period and discounted equity of the outcome, less the cost)``,
-        expected_value`` (of the option)``, best`` (of continue and end)``, break_even`` (for act: the probability
-        that has to move from falling to staying, or in the lowest tier from staying to rising; NaN if none
-        would do).
+        probability, value`` (of the coming year: margin of the first period and of the others after the
+        outcome, less the cost)``,
+        expected_value`` (of the option)``, best`` (of continue and end)``, break_even`` (for act: the
+        probability that has to move from falling to staying, or in the lowest state from staying to rising;
+        NaN if none would do).
     """
-    if chain.equity.empty:
-        return pd.DataFrame()
-    equity = chain.equity.set_index("tier")["equity"].reindex(chain.probabilities.states).fillna(0.0)
-    margins = chain.equity.set_index("tier")["margin"]
-    later = equity.to_numpy() / (1.0 + chain.discount_rate)
+    margins, states = chain.equity.set_index("tier")["margin"], chain.states
     rows = []
-    for place, tier in enumerate(name for name in chain.probabilities.states if name != LEFT):
-        probability = chain.probabilities.mean[place]
+    for place, tier in enumerate(states.tiers):
+        probability = (chain.composition[place] @ chain.probabilities.mean) @ states.members.T
+        later = np.array([chain.later[states.name(after, tier)] for after in states.tiers])
+        later = later / (1.0 + chain.discount_rate)
         branches = pd.DataFrame(
-            {"outcome": chain.probabilities.states, "probability": probability, "value": margins[tier] + later}
+            {"outcome": states.tiers, "probability": probability, "value": margins[tier] + later}
         )
         rows.append(_option(branches, CONTINUE, tier))
         action, cost = _action(customers, tier)
@@ -56,12 +61,11 @@ def decision_trees(chain: TierChain, customers: pd.DataFrame) -> pd.DataFrame:
     table = pd.concat(rows, ignore_index=True)
     judged = table["expected_value"].where(table["option"] != ACT)
     table["best"] = judged == judged.groupby(table["tier"]).transform("max")
-    names = ["tier", "option", "action", "outcome", "probability", "value", "expected_value", "best", "break_even"]
-    return table.reindex(columns=names)
+    return table.reindex(columns=list(_COLUMNS))
 
 
 def _option(branches: pd.DataFrame, option: str, tier: str) -> pd.DataFrame:
-    expected = float(branches["probability"] @ branches["value"])
+    expected = float((branches["probability"] * branches["value"]).sum())
     return branches.assign(tier=tier, option=option, expected_value=expected)
 
 
@@ -76,10 +80,8 @@ def _action(customers: pd.DataFrame, tier: str) -> tuple[str | None, float]:
     return action, float(rows.loc[rows["action"] == action, "action_cost"].mean())
 
 
-def _break_even(
-    place: int, probability: np.ndarray, later: np.ndarray, cost: float
-) -> float:
-    """Probability that has to be moved one tier up for the action to earn its cost; NaN if there is not that much."""
+def _break_even(place: int, probability: Floats, later: Floats, cost: float) -> float:
+    """Find the probability of falling to prevent, or of rising to add; NaN if there is not that much."""
     below = slice(place + 1, None)
     falling = float(probability[below].sum())
     if falling > 0:

@@ -67,13 +67,13 @@ def efficient_shares(margins: pd.DataFrame, shares: pd.Series[float]) -> Efficie
     intervals, segments = values.shape
     if segments < 2 or intervals < max(FEWEST_INTERVALS, 2 * segments) or not np.isfinite(values).all():
         return None
-    now, mean = shares[margins.columns].to_numpy(dtype=np.float64), values.mean(axis=0)
+    now, mean = np.asarray(shares[margins.columns], dtype=np.float64), values.mean(axis=0)
     efficient, least = _least_risk(values, now, float(mean @ now)), _least_risk(values, now, -np.inf)
     table = pd.DataFrame(
         {
             "segment": margins.columns,
             "margin": mean,
-            "semi_deviation": [_semi_deviation(values, each) for each in np.eye(segments)],
+            "semi_deviation": [_semi_deviation(values, each) for each in np.identity(segments)],
             "share": now,
             "efficient_share": efficient,
             "least_risk_share": least,
@@ -112,9 +112,7 @@ def _least_risk(values: Floats, start: Floats, margin: float) -> Floats:
     return np.asarray(shares / shares.sum())
 
 
-def segment_margins(
-    starts: list[pd.DataFrame], margins: pd.DataFrame, by: str
-) -> pd.DataFrame:
+def segment_margins(starts: list[pd.DataFrame], margins: pd.DataFrame, by: str) -> pd.DataFrame:
     """Mean margin per customer of each segment in each interval.
 
     Parameters

@@ -12,8 +12,17 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from guanxi.periods import add_days
-from guanxi.scorecard.scoring._dynamics import CAME, LEFT, Migration
 from guanxi.scorecard.scoring._tiers import TIERS
+from guanxi.scorecard.transitions._chain_states import (
+    LOST,
+    NEW,
+    ChainStates,
+    count_moves,
+    fit_chain,
+    has_memory,
+    homogeneity_test,
+    memory_test,
+)
 from guanxi.scorecard.transitions.markov_chain import (
     Floats,
     TransitionProbabilities,
@@ -25,7 +34,8 @@ from guanxi.scorecard.transitions.markov_chain import (
 LEVEL = 0.9
 DRAWS = 1000
 PERIODS = 4
-_CLEAR = 0.05
+YEAR_DAYS = 365
+_PRIOR = 10.0  # customers that the mean margin of a tier weighs in a state with memory
 
 
 @dataclass(frozen=True)
@@ -34,44 +44,49 @@ class TierChain:
 
     Attributes
     ----------
+    states : ChainStates
     probabilities : TransitionProbabilities
-        Of the tiers, and of ``left`` if customers left.
+        Of the states.
     transitions : pandas.DataFrame
-        ``tier_before, tier, customers, probability, lower, upper``.
+        ``tier_before, tier, customers, probability, lower, upper``, whatever the tier before.
     equity : pandas.DataFrame
-        By tier: ``customers`` today; ``margin`` per customer in a period that began in the tier, and
-        ``equity``, the present value of this and all later periods, both with limits; ``equity_sum``.
+        By tier: ``customers`` today; ``margin`` per customer in a period that began in the tier; ``year``,
+        the present value of a year; ``equity``, the same without end (NaN without a discount rate);
+        all with limits; ``equity_sum``.
+    values : pandas.Series
+        Present value of the coming year, by state.
+    later : pandas.Series
+        The same of the rest of the year, after the first period, at its beginning.
+    composition : array, shape (tiers, states)
+        Share of each state in each tier today.
     forecast : pandas.DataFrame
         ``period, day, tier, customers`` (mean)``, lower, upper``; arrivals as in the periods observed.
     check : pandas.DataFrame
         The present day as the chain of the earlier periods would have forecast it: ``tier, expected, lower,
         upper, customers``; empty with one period.
-    changing : float
-        p-value that the periods have the same transition probabilities; NaN with one period.
-    memory : float
-        p-value that the tier of the period before last does not matter; NaN with one period.
+    changing, memory : float
+        p-values that all periods have the same transitions, and that the tier of the period before last
+        does not matter; NaN with one period.
     discount_rate : float
         Per period.
     """
 
+    states: ChainStates
     probabilities: TransitionProbabilities = field(repr=False)
     transitions: pd.DataFrame = field(repr=False)
     equity: pd.DataFrame = field(repr=False)
+    values: pd.Series[float] = field(repr=False)
+    later: pd.Series[float] = field(repr=False)
+    composition: Floats = field(repr=False)
     forecast: pd.DataFrame = field(repr=False)
     check: pd.DataFrame = field(repr=False)
     changing: float
     memory: float
     discount_rate: float
 
-    @property
-    def markov(self) -> bool:
-        """Whether nothing speaks against the chain: constant probabilities, without memory."""
-        return not (self.changing < _CLEAR or self.memory < _CLEAR)
-
 
 def tier_chain(
-    cards: Mapping[date, pd.DataFrame],
-    moves: Mapping[tuple[date, date], Migration],
+    days: Mapping[date, pd.Series[str]],
     margins: Mapping[date, pd.Series[float]],
     *,
     annual_discount_rate: float,
@@ -81,113 +96,143 @@ def tier_chain(
 
     Parameters
     ----------
-    cards : mapping of datetime.date to pandas.DataFrame
-        From the earliest to the present day: ``customer_id, tier``.
-    moves : mapping of tuple of datetime.date to Migration
-        From each day to the next.
+    days : mapping of datetime.date to pandas.Series
+        From the earliest to the present day: see :func:`._chain_states.chain_states`.
     margins : mapping of datetime.date to pandas.Series
         By day but the present: margin in the period after it, by ``customer_id``; without those of 0.
     annual_discount_rate : float
     seed : int
     """
-    days = list(cards)
-    period_days = (days[-1] - days[-2]).days
-    tables = [moves[pair] for pair in itertools.pairwise(days)]
-    counts = _counts(tables)
-    chain = fit_transitions(counts, absorbing=[LEFT] if LEFT in counts.index else [])
-    rate = (1.0 + annual_discount_rate) ** (period_days / 365.0) - 1.0
-    generator = np.random.default_rng(seed)
+    dates, seen = list(days), list(days.values())
+    period_days = (dates[-1] - dates[-2]).days
+    occurring = set(pd.concat(seen).dropna())
+    memory = memory_test(seen)
+    states = ChainStates(tuple(name for name in (*TIERS, LOST) if name in occurring), has_memory(memory))
+    chain, generator = fit_chain(states, seen), np.random.default_rng(seed)
     matrices = chain.draw(DRAWS, generator)
-    start = _sizes(cards[days[-1]], chain.states)
-    arrivals = _arrivals(tables, chain.states, PERIODS, generator)
-    states = forecast_states(start, matrices, periods=PERIODS, generator=generator, arrivals=arrivals)
-    ends = [add_days(days[-1], period_days * period) for period in range(1, PERIODS + 1)]
-    sequences = _sequences([cards[day] for day in days])
+    start = states.sizes(states.of(seen[-1], seen[-2]))
+    rate = (1.0 + annual_discount_rate) ** (period_days / YEAR_DAYS) - 1.0
+    flows = _flows(states, seen, list(margins.values()))
+    periods = max(1, round(YEAR_DAYS / period_days))
+    year, rest = (
+        pd.Series(_values(chain.mean, flows["mean"], rate, each), index=list(states.names))
+        for each in (periods, periods - 1)
+    )
+    arrivals = _arrivals(seen, states, PERIODS, generator)
+    found = forecast_states(start, matrices, periods=PERIODS, generator=generator, arrivals=arrivals)
+    ends = [add_days(dates[-1], period_days * period) for period in range(1, PERIODS + 1)]
     return TierChain(
+        states,
         chain,
-        _transitions(counts, chain),
-        _equity(chain, matrices, _flows(cards, margins, chain.states), start, rate, generator),
-        _forecast(states, chain.states, ends),
-        _check(cards, tables, generator),
-        _homogeneity(tables, chain.states),
-        _memory(sequences),
+        _transitions(states.tiers, seen),
+        _equity(states, chain, matrices, flows, start, rate, periods, generator),
+        year,
+        rest,
+        states.composition(start),
+        _forecast(found @ states.members.T, states.tiers, ends),
+        _check(states, seen, generator),
+        homogeneity_test(seen, states.tiers),
+        memory,
         rate,
     )
 
 
-def _counts(tables: Sequence[Migration]) -> pd.DataFrame:
-    """Transitions of all periods; customers without a tier are left out."""
-    total = sum(table.counts.reindex(index=list(TIERS), columns=[*TIERS, LEFT], fill_value=0) for table in tables)
-    assert isinstance(total, pd.DataFrame)  # there is at least one period
-    if not total[LEFT].any():
-        return total[list(TIERS)]
-    total.loc[LEFT] = 0
-    return total
-
-
-def _sizes(card: pd.DataFrame, states: Sequence[str]) -> NDArray[np.int64]:
-    return card["tier"].value_counts().reindex(list(states), fill_value=0).to_numpy(dtype=np.int64)
+def _values(transitions: Floats, flows: Floats, rate: float, periods: int) -> Floats:
+    """Present value of a number of periods; 0 for none."""
+    if periods == 0:
+        return np.zeros(np.shape(flows))
+    return markov_customer_equity(transitions, flows, discount_rate=rate, periods=periods - 1)
 
 
 def _arrivals(
-    tables: Sequence[Migration], states: Sequence[str], periods: int, generator: np.random.Generator
+    seen: Sequence[pd.Series[str]], states: ChainStates, periods: int, generator: np.random.Generator
 ) -> NDArray[np.int64]:
     """Draw arrivals: Poisson, their rate with Jeffreys' prior."""
-    came = sum(table.counts.loc[CAME].reindex(list(states), fill_value=0) for table in tables)
-    rate = generator.gamma(np.asarray(came) + 0.5, 1.0 / len(tables), size=(DRAWS, 1, len(states)))
-    rate[..., [name == LEFT for name in states]] = 0.0
-    return np.asarray(generator.poisson(rate, size=(DRAWS, periods, len(states))))
+    came = [
+        after[~after.index.isin(before.index)].value_counts().reindex(list(states.tiers), fill_value=0)
+        for before, after in itertools.pairwise(seen)
+    ]
+    rate = generator.gamma(np.sum(came, axis=0) + 0.5, 1.0 / len(came), size=(DRAWS, 1, len(states.tiers)))
+    drawn = generator.poisson(rate, size=(DRAWS, periods, len(states.tiers)))
+    arrivals = np.zeros((DRAWS, periods, len(states.names)), dtype=np.int64)
+    arrivals[..., [states.names.index(states.name(tier, NEW)) for tier in states.tiers]] = drawn
+    return arrivals
 
 
-def _transitions(counts: pd.DataFrame, chain: TransitionProbabilities) -> pd.DataFrame:
-    rows = [name for name in chain.states if name != LEFT]
+def _transitions(tiers: tuple[str, ...], seen: Sequence[pd.Series[str]]) -> pd.DataFrame:
+    counts = np.sum([count_moves(one, other, tiers) for one, other in itertools.pairwise(seen)], axis=0)
+    chain = fit_transitions(pd.DataFrame(counts, index=list(tiers), columns=list(tiers)))
     lower, upper = chain.interval(LEVEL)
-    n = len(chain.states)
     return pd.DataFrame(
         {
-            "tier_before": np.repeat(rows, n),
-            "tier": np.tile(chain.states, len(rows)),
-            "customers": counts.to_numpy()[: len(rows)].ravel(),
-            "probability": chain.mean[: len(rows)].ravel(),
-            "lower": lower[: len(rows)].ravel(),
-            "upper": upper[: len(rows)].ravel(),
+            "tier_before": np.repeat(tiers, len(tiers)),
+            "tier": np.tile(tiers, len(tiers)),
+            "customers": counts.ravel(),
+            "probability": chain.mean.ravel(),
+            "lower": lower.ravel(),
+            "upper": upper.ravel(),
         }
     )
 
 
 def _flows(
-    cards: Mapping[date, pd.DataFrame], margins: Mapping[date, pd.Series[float]], states: Sequence[str]
+    states: ChainStates, seen: Sequence[pd.Series[str]], margins: Sequence[pd.Series[float]]
 ) -> pd.DataFrame:
-    """Mean margin of a period by the tier in which it began, and its standard error."""
+    """Mean margin of a period by the state in which it began, and its standard error.
+
+    With memory, means are shrunk to that of the tier.
+    """
     parts = [
-        cards[day][["customer_id", "tier"]].assign(
-            margin=earned.reindex(cards[day]["customer_id"]).fillna(0.0).to_numpy()
+        pd.DataFrame(
+            {"tier": now, "state": states.of(now, before), "margin": earned.reindex(now.index).fillna(0.0)}
         )
-        for day, earned in margins.items()
+        for before, now, earned in zip([None, *seen], seen, margins, strict=False)
     ]
-    found = pd.concat(parts).groupby("tier", observed=True)["margin"].agg(["mean", "sem"])
-    return found.reindex(list(states)).fillna(0.0)
+    table = pd.concat(parts)
+    tiers = table.groupby("tier")["margin"].agg(["mean", "std"]).reindex(list(states.tiers)).fillna(0.0)
+    of_tier = pd.DataFrame(
+        states.members.T @ tiers.to_numpy(), index=list(states.names), columns=["mean", "std"]
+    )
+    # The first day knows no tier before it: all its customers would seem new.
+    known = pd.concat(parts[1:]) if states.memory else table
+    sums = known.groupby("state")["margin"].agg(["sum", "size"]).reindex(list(states.names)).fillna(0.0)
+    prior = _PRIOR if states.memory else 0.0
+    size = (sums["size"] + prior).clip(lower=1.0)
+    return pd.DataFrame(
+        {"mean": (sums["sum"] + prior * of_tier["mean"]) / size, "error": of_tier["std"] / size**0.5}
+    )
 
 
 def _equity(
+    states: ChainStates,
     chain: TransitionProbabilities,
     matrices: Floats,
     flows: pd.DataFrame,
     start: NDArray[np.int64],
     rate: float,
+    periods: int,
     generator: np.random.Generator,
 ) -> pd.DataFrame:
-    drawn_flows = generator.normal(flows["mean"], flows["sem"], size=(len(matrices), len(flows)))
-    if not rate > 0:
-        return pd.DataFrame()  # without discounting a relationship without end has no finite value
-    equity = markov_customer_equity(chain.mean, flows["mean"], discount_rate=rate)
-    drawn = markov_customer_equity(matrices, drawn_flows, discount_rate=rate)
-    table = pd.DataFrame({"tier": chain.states, "customers": start, "margin": flows["mean"].to_numpy()})
-    table["margin_lower"], table["margin_upper"] = _limits(drawn_flows)
-    table["equity"] = equity
-    table["equity_lower"], table["equity_upper"] = _limits(drawn)
-    table["equity_sum"] = start * equity
-    return table[table["tier"] != LEFT].reset_index(drop=True)
+    mix = states.composition(start).T
+    drawn = generator.normal(flows["mean"], flows["error"], size=(len(matrices), len(flows)))
+    mean = flows["mean"].to_numpy()
+    measured = {
+        "margin": (mean, drawn),
+        "year": (_values(chain.mean, mean, rate, periods), _values(matrices, drawn, rate, periods)),
+    }
+    if rate > 0:
+        measured["equity"] = (
+            markov_customer_equity(chain.mean, mean, discount_rate=rate),
+            markov_customer_equity(matrices, drawn, discount_rate=rate),
+        )
+    customers = np.asarray(states.members @ start, dtype=np.int64)
+    table = pd.DataFrame({"tier": states.tiers, "customers": customers})
+    for name in ("margin", "year", "equity"):
+        value, draws = measured.get(name, (np.full(len(mean), np.nan), np.full((1, len(mean)), np.nan)))
+        table[name] = value @ mix
+        table[f"{name}_lower"], table[f"{name}_upper"] = _limits(draws @ mix)
+    table["equity_sum"] = table["customers"] * table["equity"]
+    return table
 
 
 def _limits(drawn: Floats) -> Floats:
@@ -195,91 +240,63 @@ def _limits(drawn: Floats) -> Floats:
     return np.asarray(np.quantile(drawn, [(1 - LEVEL) / 2, (1 + LEVEL) / 2], axis=0))
 
 
-def _forecast(states: NDArray[np.int64], names: Sequence[str], ends: Sequence[date]) -> pd.DataFrame:
-    periods, n = states.shape[1:]
-    lower, upper = _limits(states.astype(np.float64))
-    table = pd.DataFrame(
+def _forecast(found: Floats, tiers: Sequence[str], ends: Sequence[date]) -> pd.DataFrame:
+    lower, upper = _limits(found)
+    return pd.DataFrame(
         {
-            "period": np.repeat(np.arange(1, periods + 1), n),
-            "day": np.repeat([day.isoformat() for day in ends], n),
-            "tier": np.tile(names, periods),
-            "customers": states.mean(axis=0).ravel(),
+            "period": np.repeat(np.arange(1, len(ends) + 1), len(tiers)),
+            "day": np.repeat([day.isoformat() for day in ends], len(tiers)),
+            "tier": np.tile(tiers, len(ends)),
+            "customers": found.mean(axis=0).ravel(),
             "lower": lower.ravel(),
             "upper": upper.ravel(),
         }
     )
-    return table[table["tier"] != LEFT].reset_index(drop=True)
 
 
 def _check(
-    cards: Mapping[date, pd.DataFrame], tables: Sequence[Migration], generator: np.random.Generator
+    states: ChainStates, seen: Sequence[pd.Series[str]], generator: np.random.Generator
 ) -> pd.DataFrame:
-    """Forecast the present day with the chain of the earlier periods."""
-    if len(tables) < 2:
+    """Forecast the present day with the chain of the earlier periods, without memory."""
+    if len(seen) < 3:
         return pd.DataFrame()
-    counts = _counts(tables[:-1])
-    chain = fit_transitions(counts, absorbing=[LEFT] if LEFT in counts.index else [])
-    *_, before, now = cards.values()
+    plain, earlier = ChainStates(states.tiers, memory=False), seen[:-1]
     found = forecast_states(
-        _sizes(before, chain.states),
-        chain.draw(DRAWS, generator),
+        plain.sizes(earlier[-1]),
+        fit_chain(plain, earlier).draw(DRAWS, generator),
         periods=1,
         generator=generator,
-        arrivals=_arrivals(tables[:-1], chain.states, 1, generator),
+        arrivals=_arrivals(earlier, plain, 1, generator),
     )[:, 0].astype(np.float64)
     lower, upper = _limits(found)
-    table = pd.DataFrame(
-        {
-            "tier": chain.states,
-            "expected": found.mean(axis=0),
-            "lower": lower,
-            "upper": upper,
-            "customers": _sizes(now, chain.states),
-        }
+    expected, customers = found.mean(axis=0), plain.sizes(seen[-1])
+    return pd.DataFrame(
+        {"tier": states.tiers, "expected": expected, "lower": lower, "upper": upper, "customers": customers}
     )
-    return table[table["tier"] != LEFT].reset_index(drop=True)
 
 
-def _sequences(cards: Sequence[pd.DataFrame]) -> pd.DataFrame:
-    """Tiers on three consecutive days: ``first, second, third``, a row per customer and sequence."""
-    tiers = [card.set_index("customer_id")["tier"] for card in cards]
-    parts = [
-        pd.concat(three, axis=1, keys=["first", "second", "third"], join="inner").dropna()
-        for three in zip(tiers, tiers[1:], tiers[2:], strict=False)
-    ]
-    return pd.concat(parts) if parts else pd.DataFrame(columns=["first", "second", "third"])
+def value_steps(chain: TierChain, before: pd.Series[str], now: pd.Series[str]) -> pd.DataFrame:
+    """Value of the coming year to each customer: as it is, had the tier stayed, and one tier down or up.
 
+    Parameters
+    ----------
+    chain : TierChain
+    before, now : pandas.Series
+        Tiers or lost, by customer; ``before`` in the order of ``now``.
 
-def _homogeneity(tables: Sequence[Migration], states: Sequence[str]) -> float:
-    """Test that all periods have the same probabilities.
-
-    Anderson, T. W. & Goodman, L. A. (1957), Statistical inference about Markov chains, Annals of Mathematical
-    Statistics 28, section 3.2.
+    Returns
+    -------
+    pandas.DataFrame
+        ``now, stayed, below, above``; NaN where unknown.
     """
-    rows = [name for name in states if name != LEFT]
-    by_tier = [
-        np.array([table.counts.reindex(columns=list(states), fill_value=0).loc[name] for table in tables])
-        for name in rows
-    ]
-    return _independence(by_tier)
-
-
-def _memory(sequences: pd.DataFrame) -> float:
-    """Test that the chain is of the first order: Anderson & Goodman (1957), section 3.3."""
-    groups = sequences.groupby("second", observed=True)
-    return _independence([pd.crosstab(rows["first"], rows["third"]).to_numpy() for _, rows in groups])
-
-
-def _independence(tables: Sequence[NDArray[np.int64]]) -> float:
-    """p-value of the sum of the chi-square statistics of several tables; NaN without a degree of freedom."""
-    from scipy.stats import chi2
-
-    statistic, freedom = 0.0, 0
-    for counts in tables:
-        table = counts[counts.sum(axis=1) > 0][:, counts.sum(axis=0) > 0].astype(np.float64)
-        if min(table.shape, default=0) < 2:
-            continue
-        expected = np.outer(table.sum(axis=1), table.sum(axis=0)) / table.sum()
-        statistic += float(((table - expected) ** 2 / expected).sum())
-        freedom += (table.shape[0] - 1) * (table.shape[1] - 1)
-    return float(chi2.sf(statistic, freedom)) if freedom else float("nan")
+    states, tiers = chain.states, list(chain.states.tiers)
+    shifted = {tier: tiers[place + 1] for place, tier in enumerate(tiers[:-1])}
+    places = {
+        "now": states.of(now, before),
+        "stayed": states.of(before, before),
+        "below": states.of(now.map(shifted), now),
+        "above": states.of(now.map({lower: upper for upper, lower in shifted.items()}), now),
+    }
+    return pd.DataFrame(
+        {name: state.map(chain.values).to_numpy(dtype=float) for name, state in places.items()}
+    )

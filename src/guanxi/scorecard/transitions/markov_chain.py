@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,7 +19,7 @@ _ROUNDING = 1e-8
 def markov_customer_equity(
     transitions: ArrayLike, cash_flows: ArrayLike, *, discount_rate: float, periods: int | None = None
 ) -> Floats:
-    """Expected present value of a customer in each state of a Markov chain.
+    """Compute the expected present value of a customer in each state of a Markov chain.
 
     The customer is in a state now (period 0) and moves once per period. The value is the sum over the periods
     t = 0, 1, … of ``(P / (1 + d)) ** t @ R``, without end ``inv(I - P / (1 + d)) @ R``: Pfeifer, P. E. &
@@ -94,7 +93,7 @@ class TransitionProbabilities:
     ----------
     states : tuple of str
     concentration : array, shape (n, n)
-        Parameters of the Dirichlet distribution of each row; a state that is never left has one above 0.
+        Parameters of the Dirichlet distribution of each row, above 0.
     """
 
     states: tuple[str, ...]
@@ -109,11 +108,7 @@ class TransitionProbabilities:
         """Central limits of each probability, both of shape (n, n); its distribution is a beta."""
         a = self.concentration
         b = a.sum(axis=1, keepdims=True) - a
-        inside, mean = (a > 0) & (b > 0), self.mean
-        a, b = np.where(inside, a, 1.0), np.where(inside, b, 1.0)
-        lower, upper = (
-            np.where(inside, betaincinv(a, b, tail), mean) for tail in ((1 - level) / 2, (1 + level) / 2)
-        )
+        lower, upper = (betaincinv(a, b, tail) for tail in ((1 - level) / 2, (1 + level) / 2))
         return lower, upper
 
     def draw(self, draws: int, generator: np.random.Generator) -> Floats:
@@ -123,9 +118,7 @@ class TransitionProbabilities:
         return np.asarray(gammas / gammas.sum(axis=-1, keepdims=True))
 
 
-def fit_transitions(
-    counts: pd.DataFrame, *, absorbing: Sequence[str] = (), prior: float | None = None
-) -> TransitionProbabilities:
+def fit_transitions(counts: pd.DataFrame, *, prior: float | None = None) -> TransitionProbabilities:
     """Estimate transition probabilities from counted transitions.
 
     Each row is a multinomial with a Dirichlet prior. By default the prior weighs one observation per row,
@@ -135,8 +128,6 @@ def fit_transitions(
     ----------
     counts : pandas.DataFrame, shape (n, n)
         Customers by earlier (index) and later state (columns), in the same order.
-    absorbing : sequence of str
-        States that are never left.
     prior : float, optional
         Parameter of each transition, above 0.
 
@@ -160,11 +151,7 @@ def fit_transitions(
         raise DataError("counts of transitions: index and columns must be the same states in the same order")
     if not (np.isfinite(numbers).all() and (numbers >= 0).all()):
         raise DataError("counts of transitions: every count must be known and at least 0")
-    concentration = numbers + (1.0 / len(states) if prior is None else prior)
-    for name in absorbing:
-        place = states.index(name)
-        concentration[place] = np.eye(len(states))[place]
-    return TransitionProbabilities(states, concentration)
+    return TransitionProbabilities(states, numbers + (1.0 / len(states) if prior is None else prior))
 
 
 def forecast_states(

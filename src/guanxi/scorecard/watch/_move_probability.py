@@ -1,9 +1,9 @@
 """The probability that a customer falls or rises a tier by the next period.
 
 The tier alone says too little: a customer just above a cut point falls more often than one far above it, and
-one who has just risen more often than one who stayed (regression to the mean). So each direction has a logistic
-regression on the position within the tier, the scores of the branches and the last change, learnt from
-the periods observed.
+one who has just risen more often than one who stayed (regression to the mean). So each direction has a
+logistic regression on the position within the tier, the scores of the branches and the last change, learnt
+from the periods observed.
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ def move_probabilities(
 def _starts(
     cards: Mapping[date, pd.DataFrame], positions: Mapping[date, Floats], days: Sequence[date], place: int
 ) -> pd.DataFrame:
-    """Customers at the start of a period: position, tier, branch scores, change since the day before."""
+    """Describe customers at the start of a period, with the change of their score since the day before."""
     card = cards[days[place]]
     table = card.drop(columns=[name for name in card.columns if name.endswith("_points")])
     table = table.assign(position=positions[days[place]]).set_index("customer_id")
@@ -92,7 +92,8 @@ def _starts(
 
 
 def _moved(rows: pd.DataFrame, direction: Direction) -> NDArray[np.bool_]:
-    before, after = (rows[name].map({tier: place for place, tier in enumerate(TIERS)}) for name in ("tier", "after"))
+    places = {tier: place for place, tier in enumerate(TIERS)}
+    before, after = (rows[name].map(places) for name in ("tier", "after"))
     return np.asarray(after > before if direction == "fall" else after < before)
 
 
@@ -138,7 +139,7 @@ def _evenly(position: Floats) -> NDArray[np.int64]:
 
 
 def _tier_rates(rows: pd.DataFrame, moved: NDArray[np.bool_]) -> Any:
-    """Return a function from customers to the share of their tier that moved, one pseudo-observation each way."""
+    """Return a function from customers to the share of their tier that moved, one more counted each way."""
     rates = pd.Series(moved, index=rows["tier"].to_numpy()).groupby(level=0).agg(["sum", "size"])
     smoothed = ((rates["sum"] + 1.0) / (rates["size"] + 2.0)).to_dict()
     return lambda customers: customers["tier"].map(smoothed).fillna(0.5).to_numpy(dtype=np.float64)

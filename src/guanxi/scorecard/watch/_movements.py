@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from guanxi.features.interval_spend import margins_by_interval
 from guanxi.periods import add_days
@@ -28,10 +29,13 @@ from guanxi.scorecard.risk_return._efficient_shares import (
     segment_margins,
 )
 from guanxi.scorecard.scoring._relationship import Relationship
-from guanxi.scorecard.transitions._tier_chain import TierChain, tier_chain
+from guanxi.scorecard.transitions._chain_states import chain_states
+from guanxi.scorecard.transitions._tier_chain import TierChain, tier_chain, value_steps
 from guanxi.scorecard.watch._move_probability import MoveProbabilities, move_probabilities
 from guanxi.scorecard.watch._watch_list import watch_list
 from guanxi.served.texts import texts
+
+Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -107,50 +111,57 @@ def follow_customers(
     attributes : sequence of str
         Those of them that do not follow from behaviour, so that they can be taken back to earlier days.
     """
-    indicators = scored.indicators
-    credit = [name for name in ("overdue_days", "defaults") if name in indicators]
-    past_days = [] if history is None else history.days[:-1]
-    past = {day: history.indicators[day] for day in past_days} if history else {}
-    all_credit = [
-        each[["customer_id", *credit]].reindex(columns=["customer_id", "overdue_days", "defaults"])
-        for each in (*past.values(), indicators)
-    ]
-    default = default_probabilities(all_credit)
     labels = texts("guanxi.scorecard.indicators", inputs.params.language)["indicators"]
-    if history is None:
-        risk = customer_risk(customers, None, default)
-        cards = {date.max: scored.card.table}
-        watch = watch_list(customers, cards, None, pd.Series(dtype=float), labels)
-        segments = segment_risk(customers, risk, segmentations)
-        return Movements(watch, None, None, risk, segments, False, {}, pd.DataFrame(), ())
-    margins = _margins(inputs, history.days)
-    earned = {day: _of_period(margins, place) for place, day in enumerate(past_days)}
-    chain = tier_chain(
-        history.cards,
-        history.migrations,
-        earned,
-        annual_discount_rate=inputs.params.clv.annual_discount_rate,
-        seed=inputs.params.seed,
-    )
+    if history is not None:
+        return _with_history(inputs, scored, customers, history, segmentations, attributes, labels)
+    risk = customer_risk(customers, None, default_probabilities([_credit(scored.indicators)]))
+    watch = watch_list(customers, {date.max: scored.card.table}, None, None, labels)
+    segments = segment_risk(customers, risk, segmentations)
+    return Movements(watch, None, None, risk, segments, False, {}, pd.DataFrame(), ())
+
+
+def _with_history(
+    inputs: ScorecardInputs,
+    scored: Relationship,
+    customers: pd.DataFrame,
+    history: History,
+    segmentations: Sequence[str],
+    attributes: Sequence[str],
+    labels: Mapping[str, str],
+) -> Movements:
+    days = history.days
+    indicators = {day: history.indicators[day] for day in days[:-1]} | {days[-1]: scored.indicators}
+    margins = _margins(inputs, days)
+    earned = {day: _of_period(margins, place) for place, day in enumerate(days[:-1])}
+    states = {
+        day: chain_states(card, indicators[day]["probability_alive"]) for day, card in history.cards.items()
+    }
+    rate, seed = inputs.params.clv.annual_discount_rate, inputs.params.seed
+    chain = tier_chain(states, earned, annual_discount_rate=rate, seed=seed)
     positions = {
-        day: _position(table, past.get(day, indicators), scored.card.tiers.on)
-        for day, table in history.cards.items()
+        day: _position(card, indicators[day], scored.card.tiers.on) for day, card in history.cards.items()
     }
     probabilities = move_probabilities(history.cards, positions)
-    equity = chain.equity.set_index("tier")["equity"] if len(chain.equity) else pd.Series(dtype=float)
-    downside = fit_downside_risk(*_outcomes(past, earned))
+    now = states[days[-1]]
+    values = value_steps(chain, states[days[-2]].reindex(now.index), now)
+    downside = fit_downside_risk(*_outcomes(indicators, earned))
+    default = default_probabilities([_credit(each) for each in indicators.values()])
     risk = customer_risk(customers, downside, default)
     return Movements(
-        watch_list(customers, history.cards, probabilities.table, equity, labels),
+        watch_list(customers, history.cards, probabilities.table, values, labels),
         probabilities,
         chain,
         risk,
         segment_risk(customers, risk, segmentations),
         downside is not None,
         _shares(customers, history, margins, attributes),
-        decision_trees(chain, customers),
-        tuple(history.days),
+        decision_trees(chain, customers.assign(tier=now.to_numpy())),
+        tuple(days),
     )
+
+
+def _credit(indicators: pd.DataFrame) -> pd.DataFrame:
+    return indicators.reindex(columns=["customer_id", "overdue_days", "defaults"])
 
 
 def _margins(inputs: ScorecardInputs, days: Sequence[date]) -> pd.DataFrame:
@@ -169,24 +180,24 @@ def _of_period(margins: pd.DataFrame, period: int) -> pd.Series[float]:
     return rows.groupby("customer_id")["margin"].sum()
 
 
-def _position(card: pd.DataFrame, indicators: pd.DataFrame, on: str) -> np.ndarray:
-    """What the tiers are cut on: the score, or the rank of a value, which has no such even scale."""
+def _position(card: pd.DataFrame, indicators: pd.DataFrame, on: str) -> Floats:
+    """Return what the tiers are cut on: the score, or the rank of a value, which has no such even scale."""
     if on == "score":
-        return card["score"].to_numpy(dtype=np.float64)
-    return (100.0 * indicators[on].rank(pct=True)).fillna(0.0).to_numpy(dtype=np.float64)
+        return np.asarray(card["score"], dtype=np.float64)
+    return np.asarray((100.0 * indicators[on].rank(pct=True)).fillna(0.0), dtype=np.float64)
 
 
 def _outcomes(
-    past: dict[date, pd.DataFrame], earned: dict[date, pd.Series[float]]
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Expected value, churn probability and realised margin of all customers and periods."""
+    indicators: Mapping[date, pd.DataFrame], earned: Mapping[date, pd.Series[float]]
+) -> tuple[Floats, Floats, Floats]:
+    """Collect expected value, churn probability and realised margin of all customers and periods."""
     columns = [
         (
-            table["future_value"].to_numpy(dtype=np.float64),
-            1.0 - table["retention_probability"].to_numpy(dtype=np.float64),
-            earned[day].reindex(table["customer_id"]).fillna(0.0).to_numpy(dtype=np.float64),
+            indicators[day]["future_value"].to_numpy(dtype=np.float64),
+            1.0 - indicators[day]["retention_probability"].to_numpy(dtype=np.float64),
+            margin.reindex(indicators[day]["customer_id"]).fillna(0.0).to_numpy(dtype=np.float64),
         )
-        for day, table in past.items()
+        for day, margin in earned.items()
     ]
     expected, churn, realised = (np.concatenate(each) for each in zip(*columns, strict=True))
     return expected, churn, realised

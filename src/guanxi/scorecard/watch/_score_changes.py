@@ -1,8 +1,8 @@
 """Changes of the score since the period before: what was to be expected, and which indicators made them.
 
 High scores fall and low ones rise on average, since a part of every score is chance (regression to the mean;
-Galton 1886, Journal of the Anthropological Institute 15). A change is therefore compared with the changes of customers
-who began with the same score.
+Galton 1886, Journal of the Anthropological Institute 15). A change is therefore compared with the changes of
+customers who began with the same score.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ def expected_changes(before: Floats, change: Floats) -> tuple[Floats, Floats]:
 
 
 def declining_since(scores: pd.DataFrame) -> pd.Series[str]:
-    """Day of the last peak of each score, from which it fell without interruption; missing if it did not fall.
+    """Find the last peak of each score, from which it fell without interruption; missing if it did not.
 
     Parameters
     ----------

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from guanxi.scorecard.scoring._tiers import TIERS
 from guanxi.scorecard.watch._move_probability import LIKELY
@@ -21,16 +22,22 @@ from guanxi.scorecard.watch._score_changes import (
 )
 from guanxi.served.ordering import falling
 
+Floats = NDArray[np.float64]
+
 MOVEMENTS = ("fell", "will_fall", "leaving", "rose", "will_rise")
 _DOWN = MOVEMENTS[:3]
 CHANGE, LEVEL = "change", "level"
 UNUSUAL = 0.1  # share of comparable customers who moved as far
 _MUCH = 0.5  # points: what one indicator has to have moved to be the reason
+_OF_CUSTOMERS = (
+    "customer_id", "tier", "score", "clv", "churn_probability", "value_at_risk", "lifecycle_stage",
+)  # fmt: skip
+_DECLINING = ("declining", "lost")
 _COLUMNS = (
     "customer_id", "movement", "tier_before", "tier", "since", "score_before", "score", "change",
     "change_expected", "share_as_far", "clear", "fall_probability", "rise_probability",
     *(f"why_{place + 1}" for place in range(REASONS)), "reason", "clv", "churn_probability", "value_at_risk",
-    "equity_change", "last_purchase",
+    "value_change", "last_purchase",
 )  # fmt: skip
 
 
@@ -38,7 +45,7 @@ def watch_list(
     customers: pd.DataFrame,
     cards: Mapping[date, pd.DataFrame],
     probabilities: pd.DataFrame | None,
-    equity: pd.Series[float],
+    values: pd.DataFrame | None,
     labels: Mapping[str, str],
 ) -> pd.DataFrame:
     """List the customers to watch.
@@ -52,22 +59,24 @@ def watch_list(
         alone without a history.
     probabilities : pandas.DataFrame or None
         ``fall_probability, rise_probability`` in the same order.
-    equity : pandas.Series
-        Customer equity by tier; empty if unknown.
+    values : pandas.DataFrame or None
+        From :func:`guanxi.scorecard.transitions._tier_chain.value_steps`, in the same order.
     labels : mapping of str to str
         Labels of the indicators.
 
     Returns
     -------
     pandas.DataFrame
-        One row per customer: ``movement`` (fell, rose: since the period before; will_fall, will_rise: more likely than
-        not by the next period; leaving: above the lowest tier with a churn probability above 50 %);
-        ``tier_before, tier; since`` (from when the score moved that way without interruption);
-        ``score_before, score, change, change_expected`` (of customers with the same earlier score)``, share_as_far``
-        (of customers who moved that far, relative to what was to be expected)``, clear`` (at most 10 %);
-        ``fall_probability, rise_probability``; ``why_1`` to ``why_3`` with ``reason`` (change: since the period before,
-        level: against the mean of the tier); ``clv, churn_probability, value_at_risk``; ``equity_change`` (of
-        the move, or of the one to be expected)``, last_purchase``. By movement, most value first.
+        One row per customer: ``movement`` (fell, rose: since the period before; will_fall, will_rise: more
+        likely than not by the next period; leaving: above the lowest tier, but in a declining or lost stage
+        of the relationship and with a churn probability above 50 %); ``tier_before, tier``; ``since`` (from
+        when the score moved that way without interruption); ``score_before, score, change, change_expected``
+        (of customers with the same earlier score)``, share_as_far`` (of customers who moved that far,
+        relative to what was to be expected)``, clear`` (at most 10 %); ``fall_probability,
+        rise_probability``; ``why_1`` to ``why_3`` with ``reason`` (change: since the period before, level:
+        against the mean of the tier); ``clv, churn_probability, value_at_risk``; ``value_change`` (of the coming year, by
+        the move, or by the expected one times its probability)``, last_purchase``. By movement, most value
+        first.
     """
     *earlier, now = cards.values()
     table = _with_changes(customers, list(cards), earlier)
@@ -75,7 +84,7 @@ def watch_list(
     for name in names:
         table[name] = np.nan if probabilities is None else probabilities[name].to_numpy()
     table["movement"] = _movements(table)
-    table["equity_change"] = _equity_changes(table, equity)
+    table["value_change"] = _value_changes(table, values)
     rows = table["movement"].notna().to_numpy()
     listed = table[rows].copy()
     listed["last_purchase"] = _last_purchases(customers[rows])
@@ -87,9 +96,7 @@ def watch_list(
 
 
 def _with_changes(customers: pd.DataFrame, days: list[date], earlier: list[pd.DataFrame]) -> pd.DataFrame:
-    table = customers[["customer_id", "tier", "score", "clv", "churn_probability", "value_at_risk"]].reset_index(
-        drop=True
-    )
+    table = customers[list(_OF_CUSTOMERS)].reset_index(drop=True)
     before = earlier[-1] if earlier else pd.DataFrame(columns=["customer_id", "tier", "score"])
     then = before.set_index("customer_id")[["tier", "score"]].reindex(table["customer_id"])
     table["tier_before"] = then["tier"].to_numpy(dtype=object)
@@ -107,27 +114,31 @@ def _place(tiers: pd.Series[Any]) -> pd.Series[float]:
 
 def _movements(table: pd.DataFrame) -> pd.Series[Any]:
     before, now = _place(table["tier_before"]), _place(table["tier"])
-    leaving = (now < len(TIERS) - 1) & (table["churn_probability"] > LIKELY)
+    declining = table["lifecycle_stage"].isin(_DECLINING) & (table["churn_probability"] > LIKELY)
     holds = {
         "fell": now > before,
         "rose": now < before,
         "will_fall": table["fall_probability"] > LIKELY,
-        "leaving": leaving,
+        "leaving": (now < len(TIERS) - 1) & declining,
         "will_rise": table["rise_probability"] > LIKELY,
     }
     found = np.select(list(holds.values()), list(holds), default="")
     return pd.Series(found, index=table.index, dtype=object).where(found != "", None)
 
 
-def _equity_changes(table: pd.DataFrame, equity: pd.Series[float]) -> pd.Series[float]:
-    """Change of the customer equity by the move that happened, or by one tier times its probability."""
-    before, now = _place(table["tier_before"]), _place(table["tier"])
-    by_place = dict(enumerate(equity.reindex(list(TIERS)).to_numpy(dtype=np.float64)))
-    here = now.map(by_place)
-    fall = table["fall_probability"] * (now.add(1).map(by_place) - here)
-    rise = table["rise_probability"] * (now.sub(1).map(by_place) - here)
-    cases = [table["movement"].isin(["fell", "rose"]), table["movement"] == "will_fall", table["movement"] == "will_rise"]
-    return pd.Series(np.select(cases, [here - before.map(by_place), fall, rise], np.nan), index=table.index)
+def _value_changes(table: pd.DataFrame, values: pd.DataFrame | None) -> Floats:
+    """Value the move that happened for the coming year, or the next one times its probability."""
+    if values is None:
+        return np.full(len(table), np.nan)
+    changes = {
+        "fell": values["now"] - values["stayed"],
+        "rose": values["now"] - values["stayed"],
+        "will_fall": table["fall_probability"] * (values["below"] - values["now"]),
+        "will_rise": table["rise_probability"] * (values["above"] - values["now"]),
+    }
+    return np.asarray(
+        np.select([table["movement"] == name for name in changes], list(changes.values()), np.nan)
+    )
 
 
 def _last_purchases(customers: pd.DataFrame) -> list[str | None]:
@@ -138,8 +149,8 @@ def _last_purchases(customers: pd.DataFrame) -> list[str | None]:
     return [None if pd.isna(day) else day.date().isoformat() for day in days]
 
 
-def _since(listed: pd.DataFrame, cards: Mapping[date, pd.DataFrame], direction: np.ndarray) -> list[str | None]:
-    """First day of the uninterrupted move of the score; the day before for a tier that moved without it."""
+def _since(listed: pd.DataFrame, cards: Mapping[date, pd.DataFrame], direction: Floats) -> list[str | None]:
+    """Find the first day of the uninterrupted move of the score; the day before, if only the tier moved."""
     days = list(cards)
     if len(days) < 2:
         return [None] * len(listed)
@@ -160,11 +171,11 @@ def _since(listed: pd.DataFrame, cards: Mapping[date, pd.DataFrame], direction: 
 def _reasons(
     now: pd.DataFrame,
     before: pd.DataFrame | None,
-    rows: np.ndarray,
-    direction: np.ndarray,
+    rows: NDArray[np.bool_],
+    direction: Floats,
     labels: Mapping[str, str],
 ) -> pd.DataFrame:
-    """Indicators behind each move: what changed, or, if nothing much did, what differs from the tier's mean."""
+    """Name the indicators that changed, or, if none did much, those that differ from the tier's mean."""
     points = now[[name for name in now.columns if name.endswith("_points")]].fillna(0.0)
     levels = points - points.groupby(now["tier"], observed=True).transform("mean")
     levels = levels[rows].reset_index(drop=True)
