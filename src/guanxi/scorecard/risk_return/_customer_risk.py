@@ -153,8 +153,8 @@ def customer_risk(
         ``customer_id, expected_value, semi_deviation, churn_probability, default_probability,
         return_per_risk`` (expected value over semi-deviation; NaN without risk).
     """
-    value = customers["clv"].to_numpy(dtype=np.float64)
-    churn = customers["churn_probability"].to_numpy(dtype=np.float64)
+    known = customers.reindex(columns=["clv", "churn_probability"])
+    value, churn = (known[name].to_numpy(dtype=np.float64) for name in known)
     if downside is None:
         risk = np.maximum(value, 0.0) * np.sqrt(churn)
     else:

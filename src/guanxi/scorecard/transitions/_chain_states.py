@@ -1,8 +1,9 @@
 """States of the chain of tiers, with or without memory.
 
 A customer who is hardly alive any more is ``lost``, whatever the tier: such customers hardly ever return, and
-in one state with those who do, all of them would seem to. Where the tier of the period before matters (who has
-just risen falls back more often: regression to the mean), a state is the tier with that of the period before.
+in one state with those who do, all of them would seem to. Where the tier of the period before matters (who
+has just risen falls back more often: regression to the mean), a state is the tier with that of the period
+before.
 """
 
 from __future__ import annotations

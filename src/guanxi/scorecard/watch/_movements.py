@@ -134,7 +134,8 @@ def _with_history(
     margins = _margins(inputs, days)
     earned = {day: _of_period(margins, place) for place, day in enumerate(days[:-1])}
     states = {
-        day: chain_states(card, indicators[day]["probability_alive"]) for day, card in history.cards.items()
+        day: chain_states(card, _column(indicators[day], "probability_alive"))
+        for day, card in history.cards.items()
     }
     rate, seed = inputs.params.clv.annual_discount_rate, inputs.params.seed
     chain = tier_chain(states, earned, annual_discount_rate=rate, seed=seed)
@@ -158,6 +159,10 @@ def _with_history(
         decision_trees(chain, customers.assign(tier=now.to_numpy())),
         tuple(days),
     )
+
+
+def _column(indicators: pd.DataFrame, name: str) -> pd.Series[float]:
+    return indicators[name] if name in indicators else pd.Series(np.nan, index=indicators.index)
 
 
 def _credit(indicators: pd.DataFrame) -> pd.DataFrame:
@@ -193,8 +198,8 @@ def _outcomes(
     """Collect expected value, churn probability and realised margin of all customers and periods."""
     columns = [
         (
-            indicators[day]["future_value"].to_numpy(dtype=np.float64),
-            1.0 - indicators[day]["retention_probability"].to_numpy(dtype=np.float64),
+            _column(indicators[day], "future_value").to_numpy(dtype=np.float64),
+            1.0 - _column(indicators[day], "retention_probability").to_numpy(dtype=np.float64),
             margin.reindex(indicators[day]["customer_id"]).fillna(0.0).to_numpy(dtype=np.float64),
         )
         for day, margin in earned.items()

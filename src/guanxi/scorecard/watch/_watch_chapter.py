@@ -72,7 +72,7 @@ def _values(table: pd.DataFrame, column: str, ends: tuple[str, str], language: L
                 upper=upper,
             )
         )
-    return "; ".join(shown)
+    return str(chapter_words(language)["between"]).join(shown)
 
 
 def _on_risk(found: Movements, language: Language) -> list[str]:
@@ -86,7 +86,7 @@ def _on_risk(found: Movements, language: Language) -> list[str]:
         told.append(t["found_risk"].format(best=best, worst=worst))
     shares = found.shares.get("tier")
     if shares is not None:
-        mix = "; ".join(
+        mix = str(t["between"]).join(
             t["tier_share"].format(
                 tier=in_words(row["segment"], language),
                 share=percent(row["efficient_share"]),

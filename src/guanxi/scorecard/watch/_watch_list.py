@@ -74,9 +74,9 @@ def watch_list(
         (of customers with the same earlier score)``, share_as_far`` (of customers who moved that far,
         relative to what was to be expected)``, clear`` (at most 10 %); ``fall_probability,
         rise_probability``; ``why_1`` to ``why_3`` with ``reason`` (change: since the period before, level:
-        against the mean of the tier); ``clv, churn_probability, value_at_risk``; ``value_change`` (of the coming year, by
-        the move, or by the expected one times its probability)``, last_purchase``. By movement, most value
-        first.
+        against the mean of the tier); ``clv, churn_probability, value_at_risk``; ``value_change`` (of the
+        coming year, by the move, or by the expected one times its probability)``, last_purchase``. By
+        movement, most value first.
     """
     *earlier, now = cards.values()
     table = _with_changes(customers, list(cards), earlier)
@@ -89,6 +89,8 @@ def watch_list(
     listed = table[rows].copy()
     listed["last_purchase"] = _last_purchases(customers[rows])
     direction = np.where(listed["movement"].isin(_DOWN), -1.0, 1.0)
+    along = direction * (listed["change"] - listed["change_expected"]) > 0
+    listed["clear"] = along & (listed["share_as_far"] <= UNUSUAL)
     listed["since"] = _since(listed, cards, direction)
     reasons = _reasons(now, earlier[-1] if earlier else None, rows, direction, labels)
     listed = pd.concat([listed, reasons.set_index(listed.index)], axis=1)
@@ -96,7 +98,7 @@ def watch_list(
 
 
 def _with_changes(customers: pd.DataFrame, days: list[date], earlier: list[pd.DataFrame]) -> pd.DataFrame:
-    table = customers[list(_OF_CUSTOMERS)].reset_index(drop=True)
+    table = customers.reindex(columns=list(_OF_CUSTOMERS)).reset_index(drop=True)
     before = earlier[-1] if earlier else pd.DataFrame(columns=["customer_id", "tier", "score"])
     then = before.set_index("customer_id")[["tier", "score"]].reindex(table["customer_id"])
     table["tier_before"] = then["tier"].to_numpy(dtype=object)
@@ -104,7 +106,6 @@ def _with_changes(customers: pd.DataFrame, days: list[date], earlier: list[pd.Da
     table["change"] = table["score"] - table["score_before"]
     expected, share = expected_changes(table["score_before"].to_numpy(), table["change"].to_numpy())
     table["change_expected"], table["share_as_far"] = expected, share
-    table["clear"] = share <= UNUSUAL
     return table
 
 

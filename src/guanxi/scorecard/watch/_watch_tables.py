@@ -88,6 +88,8 @@ def _of_chain(found: Movements, language: Language) -> list[ShownTable]:
     chain = found.chain
     if chain is None:
         return []
+    counts = ["customers", "lower", "upper"]
+    ahead = chain.forecast.assign(**{name: chain.forecast[name].round() for name in counts})
     equity = ("tier", "customers", "margin", "year", "equity", "equity_sum")
     moves = ("tier_before", "tier", "customers", "probability")
     trees = found.trees.rename(columns={"expected_value": "expected"})
@@ -102,7 +104,7 @@ def _of_chain(found: Movements, language: Language) -> list[ShownTable]:
     options = ("tier", "option", "outcome", "probability", "value", "expected", "best", "break_even")
     return [
         _table("equity", chain.equity, equity, language),
-        _table("forecast", chain.forecast, ("day", "tier", "customers"), language, interval="customers"),
+        _table("forecast", ahead, ("day", "tier", "customers"), language, interval="customers"),
         _table("tree", trees, options, language),
         _table("transitions", chain.transitions, moves, language, interval="probability"),
     ]
