@@ -79,7 +79,7 @@ def test_values_and_forecasts_come_true(returning):
 def test_without_memory_a_chain_would_be_wrong():
     """Regression to the mean: who has just risen falls back, and is worth less than who stayed."""
     chain = learnt(simulate(20_000, 3, returning=0.5)[:4])
-    values = chain.values
+    values = chain.year_values
     assert values["high|middle"] < values["high|high"] - 10
     assert values["middle|high"] > values["middle|middle"] + 10
 

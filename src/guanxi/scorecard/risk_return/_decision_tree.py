@@ -45,7 +45,7 @@ def decision_trees(chain: TierChain, customers: pd.DataFrame) -> pd.DataFrame:
     rows = []
     for place, tier in enumerate(states.tiers):
         probability = (chain.composition[place] @ chain.probabilities.mean) @ states.members.T
-        later = np.array([chain.later[states.name(after, tier)] for after in states.tiers])
+        later = np.array([chain.rest_values[states.name(after, tier)] for after in states.tiers])
         later = later / (1.0 + chain.discount_rate)
         branches = pd.DataFrame(
             {"outcome": states.tiers, "probability": probability, "value": margins[tier] + later}

@@ -53,9 +53,9 @@ class TierChain:
         By tier: ``customers`` today; ``margin`` per customer in a period that began in the tier; ``year``,
         the present value of a year; ``equity``, the same without end (NaN without a discount rate);
         all with limits; ``equity_sum``.
-    values : pandas.Series
+    year_values : pandas.Series
         Present value of the coming year, by state.
-    later : pandas.Series
+    rest_values : pandas.Series
         The same of the rest of the year, after the first period, at its beginning.
     composition : array, shape (tiers, states)
         Share of each state in each tier today.
@@ -75,8 +75,8 @@ class TierChain:
     probabilities: TransitionProbabilities = field(repr=False)
     transitions: pd.DataFrame = field(repr=False)
     equity: pd.DataFrame = field(repr=False)
-    values: pd.Series[float] = field(repr=False)
-    later: pd.Series[float] = field(repr=False)
+    year_values: pd.Series[float] = field(repr=False)
+    rest_values: pd.Series[float] = field(repr=False)
     composition: Floats = field(repr=False)
     forecast: pd.DataFrame = field(repr=False)
     check: pd.DataFrame = field(repr=False)
@@ -298,5 +298,5 @@ def value_steps(chain: TierChain, before: pd.Series[str], now: pd.Series[str]) -
         "above": states.of(now.map({lower: upper for upper, lower in shifted.items()}), now),
     }
     return pd.DataFrame(
-        {name: state.map(chain.values).to_numpy(dtype=float) for name, state in places.items()}
+        {name: state.map(chain.year_values).to_numpy(dtype=float) for name, state in places.items()}
     )

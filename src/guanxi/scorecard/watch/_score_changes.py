@@ -34,7 +34,7 @@ def expected_changes(before: Floats, change: Floats) -> tuple[Floats, Floats]:
     Returns
     -------
     tuple of array, shape (n,)
-        The mean change of customers with this earlier score, between the means of twenty groups of equal
+        The mean change of customers with this earlier score, by interpolation between twenty groups of equal
         size; and the share of customers whose change, relative to mean and spread at their score, was
         at least as far down (for a change below the mean) or up.
 
@@ -54,7 +54,12 @@ def expected_changes(before: Floats, change: Floats) -> tuple[Floats, Floats]:
     order = np.argsort(x, kind="stable")
     groups = np.array_split(order, min(_GROUPS, max(1, len(order) // _GROUPS)))
     centres = np.array([x[group].mean() for group in groups])
-    expected[known] = np.interp(x, centres, [y[group].mean() for group in groups])
+    means = np.array([y[group].mean() for group in groups])
+    # Beyond the outer groups' centres the mean goes on with the slope of all.
+    variance = float(np.var(x))
+    slope = float(np.mean((x - x.mean()) * (y - y.mean()))) / variance if variance > 0 else 0.0
+    outside = np.minimum(x - centres[0], 0.0) + np.maximum(x - centres[-1], 0.0)
+    expected[known] = np.interp(x, centres, means) + slope * outside
     residual = y - expected[known]
     spread = np.interp(x, centres, [residual[group].std() for group in groups])
     relative = residual / np.where(spread > 0, spread, 1.0)
