@@ -115,7 +115,7 @@ def tier_chain(
     flows = _flows(states, seen, list(margins.values()))
     periods = max(1, round(YEAR_DAYS / period_days))
     year, rest = (
-        pd.Series(_values(chain.mean, flows["mean"], rate, each), index=list(states.names))
+        pd.Series(_values(chain.mean, flows["mean"].to_numpy(), rate, each), index=list(states.names))
         for each in (periods, periods - 1)
     )
     arrivals = _arrivals(seen, states, PERIODS, generator)

@@ -51,17 +51,20 @@ def expected_changes(before: Floats, change: Floats) -> tuple[Floats, Floats]:
     if not known.any():
         return expected, share
     x, y = before[known], change[known]
-    order = np.argsort(x, kind="stable")
-    groups = np.array_split(order, min(_GROUPS, max(1, len(order) // _GROUPS)))
-    centres = np.array([x[group].mean() for group in groups])
-    means = np.array([y[group].mean() for group in groups])
+    count = min(_GROUPS, max(1, len(x) // _GROUPS))
+    limits = np.unique(np.quantile(x, np.arange(1, count) / count))
+    numbers = np.unique(np.searchsorted(limits, x, side="right"), return_inverse=True)[
+        1
+    ]  # ties stay together
+    sizes = np.bincount(numbers)
+    centres, means = (np.bincount(numbers, each) / sizes for each in (x, y))
     # Beyond the outer groups' centres the mean goes on with the slope of all.
     variance = float(np.var(x))
     slope = float(np.mean((x - x.mean()) * (y - y.mean()))) / variance if variance > 0 else 0.0
     outside = np.minimum(x - centres[0], 0.0) + np.maximum(x - centres[-1], 0.0)
     expected[known] = np.interp(x, centres, means) + slope * outside
     residual = y - expected[known]
-    spread = np.interp(x, centres, [residual[group].std() for group in groups])
+    spread = np.interp(x, centres, np.sqrt(np.bincount(numbers, residual**2) / sizes))
     relative = residual / np.where(spread > 0, spread, 1.0)
     ordered = np.sort(relative)
     down = np.searchsorted(ordered, relative, side="right") / len(ordered)
