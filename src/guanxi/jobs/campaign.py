@@ -55,9 +55,8 @@ def campaign(
     model : str, optional
         MLflow address of the model that predicts before and after; default: the champion, if it was trained
         before the campaign, else models are fitted to the days before it.
-    params : Params, optional
-        Default: ``params.yaml`` in the working folder, if any.
-    reporter : Reporter, optional
+    params, reporter : optional
+        As in :func:`guanxi.predict`.
 
     Returns
     -------

@@ -31,9 +31,8 @@ def doctor(params: Params | None = None, *, reporter: Reporter | None = None) ->
 
     Parameters
     ----------
-    params : Params, optional
-        Default: ``params.yaml`` in the working folder, if any.
-    reporter : Reporter, optional
+    params, reporter : optional
+        As in :func:`guanxi.predict`.
 
     Examples
     --------

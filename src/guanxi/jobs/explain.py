@@ -91,8 +91,6 @@ def explain(
         raise ParamsError(f"{picture}: end the name in .png, which is the picture's format")
     files.check_output(picture)
     loaded = _load_checked(model, resolved, reporter)
-    for warning in loaded.warnings:
-        reporter.warn(warning)
     with reporter.step(f"read {source_name(source)}") as step:
         found = _explain(loaded, customer_id, source, resolved, horizon_days, step)
     with reporter.step(f"draw {picture}"):

@@ -79,8 +79,6 @@ def plan(
     named = [each.action for each in settings.plan.actions]
     check_plan(settings.plan, named if campaign is not None else ())
     loaded = _load_valuing(model, settings, teller)
-    for warning in loaded.warnings:
-        teller.warn(warning)
     with teller.step(f"read {name}"):
         log = read_transactions(source, settings.data)
     try:
@@ -113,8 +111,13 @@ def plan(
 
 
 def _customers(log: TransactionLog, loaded: LoadedTransactionModel, day: date) -> pd.DataFrame:
-    """Return the prediction table with ``past_value``, the margin of the last horizon before the day."""
-    table = _score_customers(log, loaded, day, drivers=0)
+    return _with_past_value(_score_customers(log, loaded, day, drivers=0), log, loaded, day)
+
+
+def _with_past_value(
+    table: pd.DataFrame, log: TransactionLog, loaded: LoadedTransactionModel, day: date
+) -> pd.DataFrame:
+    """Add ``past_value``, the margin of the last horizon before the day, to a prediction table."""
     horizon = loaded.horizon_days
     past = outcomes(log, add_days(day, -horizon), horizon).set_index("customer_id")["spend"]
     spend = table["customer_id"].map(past).fillna(0.0).to_numpy(dtype=np.float64)

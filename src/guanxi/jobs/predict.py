@@ -66,6 +66,8 @@ def predict(
         Default: the last day of the data; no later row is read.
     horizon_days, drivers : int, optional
         Default: as the model was trained.
+    reporter : Reporter, optional
+        Told of progress and warnings; default: warnings only, as ``UserWarning``.
 
     Returns
     -------
@@ -168,11 +170,9 @@ class _Job:
         self._model = model
 
     def load(self) -> LoadedModel:
-        """Load the model and show its warnings."""
+        """Load the model and tell which it is."""
         loaded = _load_checked(self._model, self.params, self.reporter)
         self.reporter.say(f"   version {loaded.version}, trained on {loaded.source}")
-        for warning in loaded.warnings:
-            self.reporter.warn(warning)
         return loaded
 
     def write(
@@ -281,13 +281,15 @@ def _check_not_the_source(source: Source, location: OutputLocation) -> None:
 
 
 def _load_checked(model: str | None, params: Params, reporter: Reporter) -> LoadedModel:
-    """Load a model, by default the champion; refuse one trained under other data rules."""
+    """Load a model, by default the champion, and show its warnings; refuse one trained under other rules."""
     uri = str(model) if model is not None else f"models:/{params.mlflow.registered_model}@champion"
     with reporter.step(f"load {source_name(uri)}"):
         stored = uri.startswith(STORE_SCHEMES)
         store = open_store(params.mlflow, create=False, write=False) if stored else None
         loaded = load_model(uri, store)
         _check_data_rules(loaded, params)
+    for warning in loaded.warnings:
+        reporter.warn(warning)
     return loaded
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
 
 import pandas as pd
 
-from guanxi.data.relations.tables import read_relations
+from guanxi.data.relations.tables import Relations, read_relations
 from guanxi.data.sources.source import Source
 from guanxi.data.transactions import TransactionLog, read_transactions
 from guanxi.decisions import loyalty
@@ -54,10 +56,8 @@ def profit(
         Folder for the tables and the page ``profit.html``; without it nothing is written or logged.
     model : str, optional
         MLflow address of the model that values the customers; default: the champion, if there is one.
-    params : Params, optional
-        Default: ``params.yaml`` in the working folder, if any.
-    as_of : date or str, optional
-        Default: the last day of the data; no later row is used.
+    params, as_of : optional
+        As in :func:`guanxi.predict`.
     horizon_days : int, optional
         Days over which customers are valued; default: as the model was trained.
 
@@ -141,14 +141,26 @@ def _answer(
             predictions = _score_customers(log, loaded, day, horizon_days, 0)
     with (
         reporter.step("add up profit and loss"),
-        customer_flows(log, relations, day, params.clv.margin) as flows,
+        _profit_inputs(log, relations, predictions, day, params) as inputs,
     ):
-        spending = monthly_spending(relations, day)
-        has_margins = "margin" in log.events.columns
-        refused = sum(lines for rule, lines in log.rejected_by_rule.items() if rule.startswith("refund_"))
-        answer = answer_profit(ProfitInputs(flows, spending, predictions, has_margins, refused, params))
+        answer = answer_profit(inputs)
     points = relations.table("points")
     if points is None:
         return answer
     with reporter.step("follow the points of the loyalty programme"):
         return loyalty.add_loyalty(answer, log, points.execute(), params, day)
+
+
+@contextmanager
+def _profit_inputs(
+    log: TransactionLog,
+    relations: Relations,
+    predictions: pd.DataFrame | None,
+    day: date,
+    params: Params,
+) -> Iterator[ProfitInputs]:
+    """Collect what the profit is computed from, in tables of the engine that are dropped at the end."""
+    with customer_flows(log, relations, day, params.clv.margin) as flows:
+        refused = sum(lines for rule, lines in log.rejected_by_rule.items() if rule.startswith("refund_"))
+        spending, has_margins = monthly_spending(relations, day), "margin" in log.events.columns
+        yield ProfitInputs(flows, spending, predictions, has_margins, refused, params)

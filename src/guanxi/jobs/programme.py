@@ -69,9 +69,8 @@ def programme(
         Folder for the page and tables; also logs the run.
     model : str, optional
         MLflow address of the model that predicts at hand-over; default: the champion.
-    params : Params, optional
-        Default: ``params.yaml`` in the working folder, if any.
-    reporter : Reporter, optional
+    params, reporter : optional
+        As in :func:`guanxi.predict`.
 
     Raises
     ------

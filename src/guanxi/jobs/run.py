@@ -18,6 +18,7 @@ from guanxi.data.sinks.file_sets import LOCK, check_replaceable, finish, replace
 from guanxi.data.usability import check_readable
 from guanxi.errors import RegistryError
 from guanxi.evaluation.grade import letters_in_words
+from guanxi.jobs._decision_chapters import check_planned, decision_chapters
 from guanxi.jobs._gate import Judgement, decide, evaluate_candidate
 from guanxi.jobs._opened_log import open_log
 from guanxi.jobs._parts import only_writer
@@ -33,6 +34,7 @@ from guanxi.registry.aliases import CHAMPION, read_aliases
 from guanxi.registry.log import log_page
 from guanxi.registry.other_mlflow import leave_mlflow_alone
 from guanxi.registry.store import answering
+from guanxi.report.chapters import render_chapter
 from guanxi.scorecard import check_parameters, render_section, report_content, score_day
 
 if TYPE_CHECKING:
@@ -80,6 +82,7 @@ def run(source: str, params: Params, folder: Path, reporter: Reporter) -> RunRes
     check_replaceable(folder, own, "metrics.json", ("holdout", "grades", "totals"))
     registry.check_export(EXPORT_FOLDER)
     check_parameters(params)
+    check_planned(params.plan)
     with only_writer(str(folder), folder / LOCK):
         if finish(folder):
             reporter.say(f"   {folder}: put the results of an interrupted run in their places")
@@ -103,9 +106,12 @@ def _run(source: str, params: Params, folder: Path, reporter: Reporter) -> RunRe
     inputs = _scorecard_inputs(log, relations, loaded, params)
     inputs = dataclasses.replace(inputs, score=lambda _: predictions)  # scored above
     scored = score_day(inputs, training.as_of, reporter)
+    chapters = decision_chapters(log, relations, loaded, predictions, training.as_of, params, reporter)
     results = reporter.step("write the results, the page and the champion's folder")
     with results, answering(training.store):
-        page = _page(training, predictions, render_section(report_content(scored, params)))
+        sections = [render_section(report_content(scored, params))]
+        sections += [render_chapter(chapter, params.language) for chapter in chapters]
+        page = _page(training, predictions, sections)
         with replaced_together(folder) as new:
             files.write_table(predictions, new / "predictions.parquet")
             about = {"model_version": training.version}
@@ -190,7 +196,7 @@ def _totals(training: Training) -> list[tuple[str, str]]:
     ]
 
 
-def _page(training: Training, predictions: pd.DataFrame, scorecard: PageSection) -> str:
+def _page(training: Training, predictions: pd.DataFrame, sections: list[PageSection]) -> str:
     from guanxi.periods import add_days
     from guanxi.report.page import RunReport, render
 
@@ -226,6 +232,6 @@ def _page(training: Training, predictions: pd.DataFrame, scorecard: PageSection)
             metrics=holdout.metrics,
             tracking=holdout.tracking,
             explanation=training.explanation,
-            sections=[scorecard],
+            sections=sections,
         )
     )

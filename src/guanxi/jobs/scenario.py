@@ -53,11 +53,8 @@ def scenario(
     model : str, optional
         MLflow address of the model that values the customers; default: the champion. Horizon, margin and
         discount rate are as it was trained.
-    params : Params, optional
-        Default: ``params.yaml`` in the working folder, if any.
-    as_of : date or str, optional
-        Default: the last day of the data; no later row is used.
-    reporter : Reporter, optional
+    params, as_of, reporter : optional
+        As in :func:`guanxi.predict`.
 
     Returns
     -------
@@ -80,8 +77,6 @@ def scenario(
     if folder is not None:
         check_answer_folder(folder, "scenario", TABLES)
     loaded = _load_valuing(model, settings, teller)
-    for warning in loaded.warnings:
-        teller.warn(warning)
     with teller.step(f"read {name}"):
         log = read_transactions(source, settings.data)
     try:

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from guanxi.models.proportions import wilson_interval
+
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
-_NORMAL_975 = 1.959963984540054
 LEAVING = 0.5
 
 
@@ -115,17 +116,8 @@ def reliability(holdout: pd.DataFrame) -> pd.DataFrame:
     groups = known.groupby(np.searchsorted(edges, probability, side="left"))
     table = groups.mean().set_axis(["predicted", "observed"], axis=1)
     table["customers"] = groups.size()
-    table["lower"], table["upper"] = _wilson_interval(table["observed"], table["customers"])
+    table["lower"], table["upper"] = wilson_interval(groups["churned"].sum(), table["customers"])
     return table[["predicted", "observed", "lower", "upper", "customers"]].reset_index(drop=True)
-
-
-def _wilson_interval(share: pd.Series, size: pd.Series) -> tuple[pd.Series, pd.Series]:
-    """95 % interval of a binomial share (Wilson 1927), inside 0 to 1 also for shares of 0 and 1."""
-    z2 = _NORMAL_975**2
-    centre = (share + z2 / (2 * size)) / (1 + z2 / size)
-    half = _NORMAL_975 * np.sqrt(share * (1 - share) / size + z2 / (4 * size**2)) / (1 + z2 / size)
-    # Rounding can carry a bound past the share itself where the two are equal (at 0 and 1).
-    return np.minimum(centre - half, share), np.maximum(centre + half, share)
 
 
 def calibration_gap(table: pd.DataFrame) -> float:

@@ -61,7 +61,14 @@ class Chapter:
 
 
 def render_chapter(chapter: Chapter, language: Language) -> PageSection:
-    """Render a chapter as a section for any page."""
+    """Render a chapter as a section for any page, also one of other sections.
+
+    Examples
+    --------
+    >>> section = render_chapter(Chapter("profit", "Profit", ["1 < 2"]), "en")
+    >>> section.anchor, "1 &lt; 2" in section.html
+    ('profit', True)
+    """
     shown = {
         "t": words(language),
         "chapter": chapter,

@@ -281,3 +281,19 @@ def test_power_does_not_rest_on_the_past_of_silent_customers_alone():
         customers.assign(expected_purchases=0.5, past_value=predictions()["past_value"] * 1000)
     ).power
     assert loud.standard_deviation > 10 * known.standard_deviation
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "message"),
+    [
+        ("value_at_risk", np.inf, "value_at_risk is endless or too large for some customers"),
+        ("clv", 1e300, "clv is endless or too large for some customers"),
+        ("churn_probability", np.nan, "churn_probability is unknown for some customers"),
+        ("customer_id", None, "customer_id is unknown for some customers"),
+    ],
+)
+def test_values_that_no_plan_can_use(column, value, message):
+    customers = predictions(50)
+    customers[column] = customers[column].where(np.arange(50) != 3, value)
+    with pytest.raises(DataError, match=message):
+        plan_of(customers)

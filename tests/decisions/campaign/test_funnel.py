@@ -9,32 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from guanxi.decisions.campaign import funnel_rates
-from guanxi.decisions.campaign._funnel import wilson_interval
 from guanxi.errors import DataError
-
-
-@pytest.mark.parametrize(
-    ("successes", "trials", "lower", "upper"),
-    [
-        (81, 263, 0.2553, 0.3662),  # Newcombe (1998), Statistics in Medicine 17, table I, method 3
-        (15, 148, 0.0624, 0.1605),
-        (0, 20, 0.0, 0.1611),
-        (1, 29, 0.0061, 0.1718),
-    ],
-)
-def test_published_wilson_intervals(successes, trials, lower, upper):
-    found = wilson_interval(np.array([float(successes)]), np.array([float(trials)]), 0.95)
-    assert [each[0] for each in found] == pytest.approx([lower, upper], abs=5e-5)
-
-
-def test_limits_stay_between_0_and_1_and_hold_the_rate():
-    trials = np.repeat(np.arange(1.0, 40.0), 40)
-    successes = np.minimum(np.tile(np.arange(40.0), 39), trials)
-    lower, upper = wilson_interval(successes, trials, 0.99)
-    assert (lower >= 0.0).all()
-    assert (upper <= 1.0).all()
-    assert (lower <= successes / trials).all()
-    assert (successes / trials <= upper).all()
 
 
 def hand_counted():

@@ -8,6 +8,7 @@ import pytest
 
 import guanxi
 from guanxi.decisions.campaign import campaign_summary
+from guanxi.decisions.campaign._remarks import columns_in_words
 from guanxi.errors import DataError, ParamsError
 from guanxi.params import Params
 
@@ -77,3 +78,11 @@ def test_costs_of_a_file_without_a_log_are_told():
     assert "mail cost 2.000 per customer treated" in campaign_summary(found, params)
     found, params = measured(rows())
     assert "no costs" in campaign_summary(found, params)
+
+
+def test_names_of_columns_are_said_in_words():
+    names = ["clv", "spend_before_1", "purchase_count_before_2", "score_nps", "own_column", "age unknown"]
+    said = columns_in_words(names, "en")
+    assert "_" not in said
+    assert "spend per customer in the window before the campaign" in said
+    assert "活动前一个窗口的人均消费额" in columns_in_words(names, "zh")

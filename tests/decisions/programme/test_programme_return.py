@@ -194,3 +194,33 @@ def test_effects_that_cannot_be_added_up_are_refused(change, message):
     strange = mail().assign(**{name: [value] * 2 for name, value in change.items()})
     with pytest.raises(DataError, match=message):
         found(CampaignEffects("spring", strange, date(2026, 3, 1), 60))
+
+
+def test_an_arm_without_an_estimate_is_named_and_not_counted():
+    row = ("adjusted", "effect", 1.0, 0.5, 1.5, 600)
+    nothing = ("adjusted", "effect", np.nan, np.nan, np.nan, 600)
+    table = effects(("margin", "mail", *row), ("margin", "call", *nothing), ("spend", "call", *row))
+    one = found(CampaignEffects("spring", table, date(2026, 3, 1), 60))
+    assert one.campaigns["arm"].tolist() == ["mail"]
+    assert one.unmeasured == ("spring (call)",)
+    for language, text in (("en", "Not counted, since neither"), ("zh", "未计入：spring (call)")):
+        answer = programme_answer(one, None, override(Params(), {"language": language}), AS_OF, 90)
+        assert any(text in notice for notice in answer.chapters[0].notices)
+
+
+@pytest.mark.parametrize(
+    ("table", "message"),
+    [
+        (SPENT.drop(columns="amount"), "the investments have no column 'amount': give phase, date and"),
+        (SPENT.assign(amount=[1.0, np.nan, 2.0, 3.0]), "1 investments .*first: 'act', 2026-03-01, nan"),
+        (SPENT.assign(amount=[1.0, np.inf, 2.0, 3.0]), "1 investments .* no amount of at least 0"),
+        (SPENT.assign(amount=[1.0, -2.0, 2.0, 3.0]), "1 investments .* no amount of at least 0"),
+        (SPENT.assign(amount="much"), "4 investments .*first: 'collect', 2026-01-01, much"),
+        (SPENT.assign(date="soon"), "4 investments .*no date"),
+        (SPENT.assign(phase="party"), "4 investments have no phase"),
+        (SPENT.iloc[:0], "nothing was invested by 2026-12-31"),
+    ],
+)
+def test_investments_that_cannot_be_used(table, message):
+    with pytest.raises(DataError, match=message):
+        programme_return(table, [], as_of=AS_OF)

@@ -5,12 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
-from sklearn.linear_model import LogisticRegression
 
 from guanxi.decisions.uplift._coded_features import learn_coding
 from guanxi.decisions.uplift._learner_choice import _compared, choose_learner, fold_numbers, learn
-from guanxi.decisions.uplift._meta_learners import LEARNERS, Campaign, fit_all, with_arm
-from guanxi.decisions.uplift._ridge_logistic import fit_ridge_logistic
+from guanxi.decisions.uplift._meta_learners import LEARNERS, Campaign, fit_all, fit_logistic_pair, with_arm
+from guanxi.decisions.uplift._ridge_logistic import chances, fit_ridge_logistic
 from guanxi.errors import DataError
 from guanxi.models.drivers import explain_any, explain_tree_sum
 
@@ -60,19 +59,19 @@ def test_the_simplest_learner_within_one_standard_error_is_chosen():
     assert _compared(far)["chosen"].tolist() == [False, False, True, False]
 
 
-def test_logistic_regression_is_that_of_scikit_learn():
+def test_logistic_regression_maximises_its_penalised_likelihood():
     random = np.random.default_rng(2)
     X = random.normal(size=(400, 3))
     y = (random.random(400) < 0.2 + 0.2 * (X[:, 0] > 0)).astype(float)
-    ours = fit_ridge_logistic(X, y)
-    theirs = LogisticRegression(C=1.0, tol=1e-10, max_iter=1000).fit(X, y)
-    assert ours.coefficients[1:] == pytest.approx(theirs.coef_[0], abs=1e-5)
-    assert ours.coefficients[0] == pytest.approx(theirs.intercept_[0], abs=1e-5)
+    model = fit_ridge_logistic(X, y)
+    residuals = chances(model, X) - y
+    assert residuals.sum() == pytest.approx(0, abs=1e-5)
+    assert X.T @ residuals == pytest.approx(-model.coef_[0], abs=1e-5)
 
 
 def test_logistic_regression_of_separated_classes_converges():
-    ours = fit_ridge_logistic(np.linspace(-3, 3, 60)[:, None], (np.arange(60) >= 30).astype(float))
-    p = ours.predict(np.array([[-3.0], [3.0]]))
+    model = fit_ridge_logistic(np.linspace(-3, 3, 60)[:, None], (np.arange(60) >= 30).astype(float))
+    p = chances(model, np.array([[-3.0], [3.0]]))
     assert p[0] < 0.01
     assert p[1] > 0.99
 
@@ -162,3 +161,11 @@ def test_a_number_that_became_text():
     coding = learn_coding(features_table(), ["number"])
     with pytest.raises(DataError, match="'number' was a number in the campaign and is str here"):
         coding.code(pd.DataFrame({"number": ["1"]}))
+
+
+def test_a_feature_of_rare_levels_only_tells_nothing():
+    table = pd.DataFrame({"name": [f"c{number}" for number in range(400)]})
+    treated, outcome = (np.arange(400) % count == 0 for count in (2, 3))
+    coded = learn_coding(table, ["name"]).code(table)
+    campaign = Campaign(coded, treated.astype(float), outcome.astype(float), np.full(400, 0.5))
+    assert np.ptp(fit_logistic_pair(campaign).uplift(coded)) == 0.0

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from guanxi.scorecard.targets._estimates import mean_interval, net_promoter_score, share_interval
+from guanxi.scorecard.targets._estimates import mean_interval, net_promoter_score
 
 
 def test_mean_interval_is_students():
@@ -17,22 +17,7 @@ def test_mean_interval_is_students():
     assert np.isnan(mean_interval([1.0, 1.0], [0.0, np.nan], [1, 0])).all()
 
 
-@pytest.mark.parametrize(("hits", "count"), [(81, 263), (15, 148), (0, 20), (1, 29), (29, 29)])
-def test_share_interval_is_wilsons(hits, count):
-    """The cases of Newcombe, R. G. (1998), Two-sided confidence intervals, Statistics in Medicine 17."""
-    lower, upper = share_interval(hits, count, 0.95)
-    expected = stats.binomtest(hits, count).proportion_ci(0.95, method="wilson")
-    assert (float(lower), float(upper)) == pytest.approx((expected.low, expected.high))
-
-
-def test_newcombes_printed_digits():
-    lower, upper = share_interval([81, 15, 0, 1], [263, 148, 20, 29], 0.95)
-    assert np.round(lower, 4).tolist() == [0.2553, 0.0624, 0.0, 0.0061]
-    assert np.round(upper, 4).tolist() == [0.3662, 0.1605, 0.1611, 0.1718]
-
-
-def test_nothing_has_no_share_and_no_score():
-    assert np.isnan(share_interval(0, 0)).all()
+def test_nobody_has_no_score():
     assert np.isnan(net_promoter_score(0, 0, 0)).all()
 
 

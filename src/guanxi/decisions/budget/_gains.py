@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
-from guanxi.decisions.budget._problem import Floats
+from guanxi.decisions.budget._problem import LARGEST, Floats
 from guanxi.errors import DataError, ParamsError, did_you_mean
 from guanxi.params import PlanAction, PlanCustomer
 from guanxi.segments.playbook import playbook_conditions
@@ -204,11 +204,14 @@ def _check_customers(customers: pd.DataFrame) -> None:
             raise DataError(f"the customers have no column {name}: {hint}")
     if not len(customers):
         raise DataError("there are no customers to plan for: give the prediction table")
-    unknown = customers[list(VALUES[1:])].isna().any()
+    unknown = customers[list(VALUES)].isna().any()
     if unknown.any():
         raise DataError(
             f"{unknown.idxmax()} is unknown for some customers: a plan needs values, from a log with amounts"
         )
+    endless = ~(customers[list(VALUES[1:])].astype("float64").abs() <= LARGEST).all()
+    if endless.any():
+        raise DataError(f"{endless.idxmax()} is endless or too large for some customers: correct it")
     repeated = customers["customer_id"].duplicated()
     if repeated.any():
         raise DataError(

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from guanxi.decisions.answer import Answer
@@ -12,21 +13,20 @@ from guanxi.decisions.budget._frontier_pictures import draw_frontier, plan_words
 from guanxi.params import PlanParams
 from guanxi.report.chapters import Chapter, ShownTable
 from guanxi.report.pictures import picture
+from guanxi.served.ordering import falling
 from guanxi.served.texts import Language, number, percent
 
 TABLES = ("plan", "actions", "limits", "frontier", "robustness", "balance")
 _BALANCED = 0.1
+_TOP = 10
 _SHARES = ("save_rate", "save_rate_lower", "save_rate_upper", "break_even_rate")
 
 
 def plan_answer(plan: Plan, params: PlanParams, language: Language = "en") -> Answer:
     """Put a plan into words, tables and a picture."""
     t = plan_words(language)
-    drawn = picture(lambda: draw_frontier(plan, language), "frontier", _frontier_text(plan, t), t)
     chapters = [
-        Chapter(
-            "answer", t["answer"], _summary(plan, t), _notices(plan, t), [drawn], [_action_shown(plan, t)]
-        ),
+        _first_chapter(plan, language, t),
         Chapter("limits", t["limits"], tables=[_limits_shown(plan, t)]),
         Chapter("robustness", t["robustness"], [t["robustness_text"]], tables=[_robust_shown(plan, t)]),
         Chapter("holdout", t["holdout_heading"], _power_text(plan, t), tables=_balance_shown(plan, t)),
@@ -47,6 +47,49 @@ def plan_answer(plan: Plan, params: PlanParams, language: Language = "en") -> An
         figures={"frontier": lambda: draw_frontier(plan, language)},
         summary=plan_summary(plan),
     )
+
+
+def plan_chapter(plan: Plan | None, unplanned: Sequence[str], language: Language = "en") -> Chapter:
+    """Sum up a plan in one chapter, for the page of a run.
+
+    Parameters
+    ----------
+    plan : Plan or None
+        None if no action can be planned.
+    unplanned : sequence of str
+        Actions that nothing tells the effect of.
+    language : {"en", "zh"}
+    """
+    t = plan_words(language)
+    missing = [t["not_learnt"].format(actions=", ".join(unplanned))] if unplanned else []
+    if plan is None:
+        return Chapter("plan", t["run_heading"], [t["nothing_known"]], missing)
+    first = _first_chapter(plan, language, t)
+    return replace(
+        first,
+        anchor="plan",
+        heading=t["run_heading"],
+        paragraphs=[*first.paragraphs, t["run_more"]],
+        notices=[*missing, *first.notices],
+        tables=[*first.tables, *_top_shown(plan, t)],
+    )
+
+
+def _first_chapter(plan: Plan, language: Language, t: dict[str, str]) -> Chapter:
+    drawn = picture(lambda: draw_frontier(plan, language), "frontier", _frontier_text(plan, t), t)
+    return Chapter(
+        "answer", t["answer"], _summary(plan, t), _notices(plan, t), [drawn], [_action_shown(plan, t)]
+    )
+
+
+def _top_shown(plan: Plan, t: Mapping[str, str]) -> list[ShownTable]:
+    treated = plan.customers[plan.customers["arm"] == "treated"]
+    if treated.empty:
+        return []
+    table = treated.iloc[falling(treated["expected_gain"])[:_TOP]]
+    table = table.rename(columns={"expected_gain": "gain", "cost": "spend"})
+    table = table.assign(customer_id=table["customer_id"].astype(str))
+    return [ShownTable(t["top"], table, _headings(["customer_id", "action", "spend", "gain"], t))]
 
 
 def _metrics(plan: Plan) -> dict[str, float | None]:

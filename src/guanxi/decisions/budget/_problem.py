@@ -15,6 +15,7 @@ Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 # Sums of money are equal if they differ by rounding only.
 ROUNDING = 1e-9
+LARGEST = 1e14  # of an amount: HiGHS takes 1e15 for endless
 
 
 @dataclass(frozen=True)
@@ -196,8 +197,8 @@ def _check_numbers(limits: PlanLimits) -> None:
         )
     per_action = zip(limits.names, limits.costs, limits.minimum, limits.maximum, strict=True)
     for name, cost, least, most in per_action:
-        if not (np.isfinite(cost) and cost >= 0):
-            raise ParamsError(f"the cost of {name} is {cost}: give an amount of at least 0")
+        if not 0 <= cost <= LARGEST:
+            raise ParamsError(f"the cost of {name} is {cost:g}: give an amount from 0 to {LARGEST:g}")
         if least < 0 or (most is not None and most < least):
             raise ParamsError(
                 f"{name} has a minimum of {least:,} and a maximum of {most}: give 0 <= minimum <= maximum"

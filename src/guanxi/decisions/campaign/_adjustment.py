@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from guanxi.decisions.campaign._inference import Inference
 from guanxi.decisions.campaign._two_sample import ArmDifference, Floats, compared
@@ -25,11 +26,12 @@ def adjusted_difference(
 ) -> ArmDifference:
     """Compare the means of two randomised arms, adjusted by covariates from before the campaign.
 
-    Regression of the outcome on the arm, the centred covariates and their products (Lin 2013, Agnostic notes
-    on regression adjustments to experimental data, Annals of Applied Statistics 7(1)) with HC2 errors; CUPED
-    (Deng, Xu, Kohavi and Walker 2013, WSDM) with a slope per arm. The variance of the covariates' mean is
-    added, as the customers are a sample (Negi and Wooldridge 2021, Econometric Reviews 40(5), eq. 3.16).
-    Without covariates it is the plain difference.
+    Regression of the outcome on the arm and the covariates, with HC2 errors; CUPED (Deng, Xu, Kohavi and
+    Walker 2013, WSDM). Under randomisation it is consistent whatever the true relation (Yang and Tsiatis
+    2001, American Statistician 55(4)). The degrees of freedom are Satterthwaite's, as in Welch's test, from
+    those of each arm's part of the variance by Bell and McCaffrey (2002, Survey Methodology 28(2)), which
+    Imbens and Kolesar (2016, Review of Economics and Statistics 98(4)) recommend for small samples. Without
+    covariates it is the plain difference.
 
     Parameters
     ----------
@@ -55,26 +57,41 @@ def adjusted_difference(
     covariates = covariates - covariates.mean(axis=0)
     # In units of their own, columns of large and small numbers are solved for as exactly as others.
     covariates = covariates / np.where(covariates.std(axis=0) > 0, covariates.std(axis=0), 1.0)
-    arm = np.repeat([1.0, 0.0], [first.size, second.size])
-    columns = [np.ones(arm.size), arm, covariates, covariates * arm[:, None]]
-    fitted = OLS(np.concatenate([first, second]), np.column_stack(columns)).fit()
-    fitted = fitted.get_robustcov_results("HC2")
+    treated_rows = np.repeat([True, False], [first.size, second.size])
+    design = np.column_stack([np.ones(treated_rows.size), treated_rows, covariates])
+    fitted = OLS(np.concatenate([first, second]), design).fit()
     # In the order of compared(): the estimate, then the baseline.
-    covariance = np.asarray(fitted.cov_params())[np.ix_([1, 0], [1, 0])]
-    slopes = np.asarray(fitted.params)[2:].reshape(2, -1)
-    sampled = (
-        np.atleast_2d(np.cov(covariates, rowvar=False)) / arm.size if covariates.size else np.empty((0, 0))
-    )
-    by_mean = slopes[::-1] @ sampled @ slopes[::-1].T
+    covariance = np.asarray(fitted.get_robustcov_results("HC2").cov_params())[np.ix_([1, 0], [1, 0])]
+    if covariates.size:
+        # The baseline is at the mean of the covariates, which is that of a sample (Negi and Wooldridge 2021).
+        slopes = np.asarray(fitted.params)[2:]
+        sampled = np.atleast_2d(np.cov(covariates, rowvar=False)) / treated_rows.size
+        covariance[1, 1] += slopes @ sampled @ slopes
     return compared(
         "adjusted",
         float(fitted.params[1]),
         float(fitted.params[0]),
-        covariance + by_mean,
-        float(fitted.df_resid),
+        covariance,
+        _degrees(design, np.asarray(fitted.normalized_cov_params), np.asarray(fitted.resid), treated_rows),
         (first.size, second.size),
         inference or Inference(),
     )
+
+
+def _degrees(design: Floats, inverse: Floats, residuals: Floats, treated: NDArray[np.bool_]) -> float:
+    """Degrees of freedom of the HC2 variance of the second coefficient, infinite without residuals."""
+    leverage = ((design @ inverse) * design).sum(axis=1)
+    weights = (design @ inverse[1]) ** 2 / (1.0 - leverage)
+    variances, degrees = np.zeros(2), np.zeros(2)
+    for place, rows in enumerate((treated, ~treated)):
+        own = weights * rows
+        variances[place] = (own * residuals**2).sum()
+        # Mean and variance of a quadratic form of normal residuals: trace of D M, and of its square.
+        product = inverse @ (design.T * own) @ design
+        square = (own**2 * (1.0 - 2.0 * leverage)).sum() + np.trace(product @ product)
+        degrees[place] = (own * (1.0 - leverage)).sum() ** 2 / square
+    parts = (variances**2 / degrees).sum()
+    return float(variances.sum() ** 2 / parts) if parts > 0 else math.inf
 
 
 def adjusting_columns(table: pd.DataFrame, arms: pd.Series[Any]) -> pd.DataFrame:

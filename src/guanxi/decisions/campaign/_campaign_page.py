@@ -15,6 +15,7 @@ from guanxi.decisions.campaign._campaign_result import CampaignResult
 from guanxi.decisions.campaign._campaign_wording import Wording, probability, records
 from guanxi.decisions.campaign._effects import ADJUSTED, leading
 from guanxi.decisions.campaign._observational_result import EFFECT
+from guanxi.decisions.campaign._remarks import column_in_words, columns_in_words
 from guanxi.decisions.campaign._who_responds import uplift_chapters, uplift_table
 from guanxi.decisions.uplift import UpliftResult
 from guanxi.params import Params
@@ -151,7 +152,7 @@ def _quality(result: CampaignResult, wording: Wording, params: Params) -> Chapte
         paragraphs.append(
             wording.say(
                 "saved",
-                columns=", ".join(result.effects.columns),
+                columns=columns_in_words(result.effects.columns, wording.language),
                 lowest=percent(adjusted["variance_saved"].min(), 1),
                 highest=percent(best["variance_saved"], 1),
                 more=percent(1.0 / (1.0 - best["variance_saved"]) - 1.0, 1),
@@ -195,7 +196,8 @@ def _observational(result: CampaignResult, wording: Wording, params: Params) -> 
         tables.append(_plain(wording, "overlap", found.overlap, names, shares=("outside_support",)))
     if len(found.balance):
         names = ["arm", "column", "difference_before", "difference_ate", "difference_att"]
-        tables.append(_plain(wording, "balance", found.balance, names))
+        words = [column_in_words(str(name), wording.language) for name in found.balance["column"]]
+        tables.append(_plain(wording, "balance", found.balance.assign(column=words), names))
     if len(found.sensitivity):
         named = found.sensitivity.assign(
             outcome=[wording.outcome(str(name)) for name in found.sensitivity["outcome"]],

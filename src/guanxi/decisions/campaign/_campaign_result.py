@@ -143,12 +143,12 @@ def _remarks(observed: Observed, params: Params, ratio: SampleRatio) -> list[Rem
         found.append(Remark("who_answered"))
     others = [name for name in unknown if not name.startswith("score_")]
     if others:
-        found.append(Remark("values_of_some", {"names": ", ".join(others)}))
+        found.append(Remark("values_of_some", {"names": others}))
     return found
 
 
 def _few_cases(effects: Effects) -> list[Remark]:
-    names = ", ".join(effects.few_cases)
+    names = list(effects.few_cases)
     return [Remark("few_cases", {"outcomes": names})] if names else []
 
 

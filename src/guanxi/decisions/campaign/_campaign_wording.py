@@ -11,7 +11,7 @@ import pandas as pd
 from guanxi.data.campaigns import FLAGS
 from guanxi.decisions.campaign._campaign_result import CampaignResult
 from guanxi.decisions.campaign._experiment import share_columns
-from guanxi.decisions.campaign._remarks import campaign_texts
+from guanxi.decisions.campaign._remarks import campaign_texts, column_in_words
 from guanxi.served.texts import MISSING, Language, decimals_for, number, percent, signed
 
 Record = dict[str, Any]
@@ -46,10 +46,7 @@ class Wording:
 
     def outcome(self, name: str) -> str:
         """Name an outcome; a column of the file has its own name."""
-        if name.startswith("score_"):
-            return self.say("score", instrument=name.removeprefix("score_").upper())
-        named: str = self.texts["outcomes"].get(name, name.replace("_", " "))
-        return named
+        return column_in_words(name, self.language)
 
     def level(self, outcome: str, value: float) -> str:
         """Write a mean."""

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy import special
 
 from guanxi.errors import DataError
+from guanxi.models.proportions import wilson_interval
 
 STEPS = ("sent", "opened", "clicked", "converted")
 Floats = NDArray[np.float64]
@@ -88,20 +88,6 @@ def funnel_rates(table: pd.DataFrame, *, by: Sequence[str] = (), confidence: flo
         for place, (earlier, later) in enumerate(pairwise(steps))
     ]
     return FunnelResult(pd.concat(rates, ignore_index=True)[columns], pd.DataFrame(broken))
-
-
-def wilson_interval(successes: Floats, trials: Floats, confidence: float) -> tuple[Floats, Floats]:
-    """Limits of a proportion, shape (n,) each; NaN where there are no trials.
-
-    Wilson (1927), Probable inference, the law of succession, and statistical inference, JASA 22.
-    """
-    z = float(special.ndtri(0.5 + confidence / 2.0))
-    with np.errstate(invalid="ignore", divide="ignore"):
-        rate = successes / trials
-        centre = (rate + z**2 / (2.0 * trials)) / (1.0 + z**2 / trials)
-        half = z / (1.0 + z**2 / trials) * np.sqrt(rate * (1.0 - rate) / trials + z**2 / (4.0 * trials**2))
-    # The limits of 0 and 1 are exact; rounding would leave them just inside.
-    return np.where(successes == 0, rate, centre - half), np.where(successes == trials, rate, centre + half)
 
 
 def _flag(values: pd.Series[Any]) -> NDArray[np.bool_]:

@@ -11,9 +11,9 @@ from scipy import stats
 
 from guanxi.data.campaigns import FLAGS
 from guanxi.decisions.campaign._experiment import share_columns
-from guanxi.decisions.campaign._funnel import wilson_interval
 from guanxi.decisions.campaign._outcomes import Observed
 from guanxi.errors import ParamsError, did_you_mean
+from guanxi.models.proportions import wilson_interval
 from guanxi.params import CampaignParams
 
 

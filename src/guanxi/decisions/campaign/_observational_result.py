@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
 
 from guanxi.decisions.campaign._doubly_robust import ATE
-from guanxi.served.texts import number, texts
+from guanxi.decisions.campaign._remarks import campaign_texts, column_in_words, columns_in_words
+from guanxi.served.texts import Language, number
 
 EFFECT, DIFFERENCE = "effect", "difference"
 MEANS, TRENDS = "difference_in_means", "difference_in_differences"
-_TEXTS = "guanxi.decisions.campaign"
+_NAMES = ("outcome", "covariate", "column")
 _ROW = ("outcome", "arm", "method")
 _INTERVAL = ("estimate", "lower", "upper")
 _SENSITIVITY_COLUMNS = [
@@ -31,23 +32,28 @@ class Note:
     ----------
     key : str
         Of a text in ``en.toml`` and ``zh.toml``, table ``observational``.
-    values : dict of str to str
-        What fills its placeholders; a value that is itself a key of the table is translated.
+    values : mapping of str to str, or to a list of names
+        What fills its placeholders; a value that is itself a key of the table, and names of outcomes and
+        covariates, are translated.
     """
 
     key: str
-    values: dict[str, str] = field(default_factory=dict)
+    values: Mapping[str, str | list[str]] = field(default_factory=dict)
 
-    def told(self, language: str) -> str:
+    def told(self, language: Language) -> str:
         """Say it in a language (en, zh).
 
         >>> Note("observational_no_covariates").told("en").split(":")[0]
         'No covariates are given'
         """
-        known = texts(_TEXTS, language)["observational"]
-        return str(
-            known[self.key].format(**{name: known.get(each, each) for name, each in self.values.items()})
-        )
+        known = campaign_texts(language)["observational"]
+        said = {}
+        for name, each in self.values.items():
+            if isinstance(each, list):
+                said[name] = columns_in_words(each, language)
+            else:
+                said[name] = column_in_words(each, language) if name in _NAMES else known.get(each, each)
+        return str(known[self.key].format(**said))
 
 
 @dataclass(frozen=True)
@@ -129,7 +135,7 @@ def collect(found: Found, outcomes: list[str], covariates: list[str]) -> Observa
 def _assumptions(methods: set[str], covariates: list[str]) -> Iterator[Note]:
     yield Note("observational_assumes_difference")
     if f"doubly_robust_{ATE}" in methods:
-        yield Note("observational_assumes_measured", {"covariates": ", ".join(covariates)})
+        yield Note("observational_assumes_measured", {"covariates": covariates})
         yield Note("observational_assumes_time")
         yield Note("observational_assumes_overlap")
     if TRENDS in methods:

@@ -1,6 +1,7 @@
 """What customers earn after cost: profit and loss, the customer-base audit, and the cost to acquire them."""
 
 from guanxi.decisions.profit._acquisition_cost import acquisition_cost
+from guanxi.decisions.profit._base_chapter import customer_base_chapter
 from guanxi.decisions.profit._customer_base_audit import CustomerBaseAudit, customer_base_audit
 from guanxi.decisions.profit._customer_value import (
     acquisition_returns,
@@ -24,6 +25,7 @@ __all__ = [
     "acquisition_returns",
     "answer_profit",
     "customer_base_audit",
+    "customer_base_chapter",
     "customer_profit",
     "earned_by_age",
     "loss_reasons",

@@ -15,6 +15,8 @@ from guanxi.report import style
 from guanxi.served.texts import number, percent
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from matplotlib.figure import Figure
 
     from guanxi.served.texts import Language
@@ -63,9 +65,13 @@ def _classes(part: pd.DataFrame, measure: str) -> list[str]:
     ]
 
 
-def bridge(changes: pd.DataFrame, language: Language = "en") -> Figure:
+def bridge(
+    changes: pd.DataFrame,
+    language: Language = "en",
+    texts: Callable[[Language], dict[str, str]] = profit_words,
+) -> Figure:
     """Plot the way from the profit of one period to that of the next, by group of customers."""
-    drawing = style.canvas("bridge", language, profit_words)
+    drawing = style.canvas("bridge", language, texts)
     if changes.empty:
         return style.nothing(drawing)
     axes, text = drawing.axes, drawing.words
@@ -87,7 +93,11 @@ def bridge(changes: pd.DataFrame, language: Language = "en") -> Figure:
     axes.set_xticks(range(len(names)), names, fontfamily=axes.xaxis.label.get_fontfamily())
     axes.axhline(0, color=style.MUTED, linewidth=0.8)
     axes.grid(visible=False, axis="x")
+    # Without the sticky ends of the bars there is room for the numbers above them.
+    axes.use_sticky_edges = False
     axes.margins(y=0.12)
+    if min(before, after, levels.min()) >= 0:
+        axes.set_ylim(bottom=0)
     money_scale(axes.yaxis)
     return drawing.figure
 

@@ -68,7 +68,6 @@ def _shown(name: str, draw: Callable[[], Figure], t: Words, caption: str = "") -
 
 def _answer(found: CustomerProfit, t: Words) -> list[str]:
     totals = found.statement.set_index("item")["amount"]
-    losers = int((found.customers["profit"] < 0).sum())
     sentences = [
         t["answer_profit"].format(
             first=found.first_day,
@@ -77,14 +76,7 @@ def _answer(found: CustomerProfit, t: Words) -> list[str]:
             revenue=number(totals["revenue"]),
             profit=number(totals["profit"]),
         ),
-        t["answer_peak"].format(
-            peak=number(found.curve.peak),
-            winners=number(found.curve.customers_at_peak),
-            losers=number(losers),
-            lost=number(found.curve.lost),
-        )
-        if losers
-        else t["answer_no_losers"],
+        losers(found, t) or t["answer_no_losers"],
     ]
     if found.curve.total > 0 and len(found.deciles) == 10:
         sentences.append(t["answer_top"].format(share=percent(found.deciles["share_of_profit"].iloc[0], 1)))
@@ -92,6 +84,18 @@ def _answer(found: CustomerProfit, t: Words) -> list[str]:
         before, after = (number(found.audit.changes[f"profit_{when}"].sum()) for when in ("before", "after"))
         sentences.append(t["answer_growth"].format(months=found.months, before=before, after=after))
     return [" ".join(sentences) if t["lang"].startswith("en") else "".join(sentences)]
+
+
+def losers(found: CustomerProfit, t: Words) -> str:
+    """Say what the customers at a loss take from the profit; empty without any."""
+    count = int((found.customers["profit"] < 0).sum())
+    told = t["answer_peak"].format(
+        peak=number(found.curve.peak),
+        winners=number(found.curve.customers_at_peak),
+        losers=number(count),
+        lost=number(found.curve.lost),
+    )
+    return told if count else ""
 
 
 def _ranking(found: CustomerProfit, language: Language, t: Words) -> Chapter:

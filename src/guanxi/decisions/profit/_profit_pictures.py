@@ -13,6 +13,8 @@ from guanxi.report import style
 from guanxi.served.texts import number, percent
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from matplotlib.axes import Axes
     from matplotlib.axis import Axis
     from matplotlib.figure import Figure
@@ -24,9 +26,11 @@ _POINTS = 400
 _SHADES = (style.MUTED, "#c9c3b4", style.TEAL, style.RUST)
 
 
-def whale(curve: WhaleCurve, language: Language = "en") -> Figure:
+def whale(
+    curve: WhaleCurve, language: Language = "en", texts: Callable[[Language], dict[str, str]] = profit_words
+) -> Figure:
     """Plot cumulative profit against the share of customers, from the most profitable on."""
-    drawing = style.canvas("whale", language, profit_words)
+    drawing = style.canvas("whale", language, texts)
     axes, text = drawing.axes, drawing.words
     count = len(curve.cumulative)
     places = np.unique(np.linspace(0, count, _POINTS).round().astype(int))
@@ -35,13 +39,14 @@ def whale(curve: WhaleCurve, language: Language = "en") -> Figure:
     axes.fill_between(places / count * 100, 0, levels, color=style.TEAL, alpha=0.09)
     axes.axhline(curve.total, color=style.MUTED, linewidth=1, linestyle=(0, (4, 3)))
     at = curve.customers_at_peak / count * 100
-    axes.plot([at], [curve.peak], "o", color=style.RUST, markersize=6)
     axes.set_xlim(0, 101)
     axes.margins(y=0.14)
     if levels.min() >= 0:
         axes.set_ylim(bottom=0)
-    note = text["peak_note"].format(peak=number(curve.peak), share=percent(at / 100, 1))
-    style.note(axes, note, (at, curve.peak), (-190, 9) if at > 60 else (8, 6))
+    if curve.lost > 0:
+        axes.plot([at], [curve.peak], "o", color=style.RUST, markersize=6)
+        note = text["peak_note"].format(peak=number(curve.peak), share=percent(at / 100, 1))
+        style.note(axes, note, (at, curve.peak), (-190, 9) if at > 60 else (8, 6))
     total = text["total_note"].format(total=number(curve.total))
     style.note(axes, total, (at if at < 60 else 2, curve.total), (4, -14))
     money_scale(axes.yaxis)

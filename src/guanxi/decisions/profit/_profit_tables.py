@@ -14,6 +14,8 @@ from guanxi.report.chapters import ShownTable
 from guanxi.served.texts import number, percent
 
 Words = Mapping[str, str]
+_SHARES = ["share_of_customers", "share_of_profit"]
+_GROUP = ["group", "customers", _SHARES[0], "profit", _SHARES[1], "lowest"]
 _MOST_AGES = 9  # more columns would not fit on the page
 
 
@@ -37,13 +39,16 @@ def statement(found: CustomerProfit, t: Words) -> ShownTable:
     return shown(table, "statement", ["item", "amount", "share", "per_customer"], t, ["share"])
 
 
+def deciles(found: CustomerProfit, t: Words) -> ShownTable:
+    """Tenths of the customers."""
+    return shown(found.deciles, "deciles", _GROUP, t, _SHARES, t["deciles_note"])
+
+
 def ranking(found: CustomerProfit, t: Words) -> list[ShownTable]:
     """Tenths of customers and of profit, and who loses money."""
-    columns = ["group", "customers", "share_of_customers", "profit", "share_of_profit", "lowest"]
-    shares = ["share_of_customers", "share_of_profit"]
-    tables = [shown(found.deciles, "deciles", columns, t, shares, t["deciles_note"])]
+    tables = [deciles(found, t)]
     if len(found.groups):
-        tables.append(shown(found.groups, "groups", columns, t, shares, t["groups_note"]))
+        tables.append(shown(found.groups, "groups", _GROUP, t, _SHARES, t["groups_note"]))
     if len(found.losses):
         table = _worded(found.losses, "reason", lambda name: t[f"reason_{name}"])
         columns = ["reason", "customers", "loss", "burden", "alone"]
@@ -51,20 +56,16 @@ def ranking(found: CustomerProfit, t: Words) -> list[ShownTable]:
     return tables
 
 
+def changes(found: CustomerProfit, columns: Sequence[str], t: Words) -> ShownTable:
+    """Show what became of the customers."""
+    table = _worded(found.audit.changes, "group", lambda name: t[f"change_{name}"])
+    return shown(table, "changes", ["group", "customers", *columns, "change"], t, note=t["changes_note"])
+
+
 def two_periods(found: CustomerProfit, t: Words) -> list[ShownTable]:
     """Show what became of the customers, and the change of the profit by factor."""
     if found.audit.changes.empty:
         return []
-    changes = _worded(found.audit.changes, "group", lambda name: t[f"change_{name}"])
-    columns = [
-        "group",
-        "customers",
-        "orders_before",
-        "orders_after",
-        "profit_before",
-        "profit_after",
-        "change",
-    ]
     factors = _worded(found.audit.factors, "factor", lambda name: t[f"factor_{name}"])
     factors = _worded(factors, "customers", lambda name: t[f"customers_{name}"])
     factors = factors.rename(columns={"customers": "of_customers"})
@@ -74,7 +75,7 @@ def two_periods(found: CustomerProfit, t: Words) -> list[ShownTable]:
             for name, value in zip(found.audit.factors["factor"], factors[when], strict=True)
         ]
     return [
-        shown(changes, "changes", columns, t, note=t["changes_note"]),
+        changes(found, ["orders_before", "orders_after", "profit_before", "profit_after"], t),
         shown(
             factors,
             "factors",

@@ -101,6 +101,8 @@ def _payback(earned: ProgrammeReturn, t: dict[str, Any]) -> str:
 
 def _remarks(earned: ProgrammeReturn, t: dict[str, Any]) -> list[str]:
     remarks = [t["nothing_counted"]] if earned.probability is None else []
+    if earned.unmeasured:
+        remarks.append(_say(t["unmeasured"], names=", ".join(earned.unmeasured)))
     if len(earned.campaigns):
         only = earned.campaigns[earned.campaigns["kind"] != EFFECT]
         for key, rows in (

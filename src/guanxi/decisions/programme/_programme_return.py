@@ -54,6 +54,8 @@ class ProgrammeReturn:
         and of its interval. None if it does not.
     probability : float or None
         That the gain exceeds the cost; None if nothing is counted.
+    unmeasured : tuple of str
+        Arms without an estimate of the margin (else the spend), which are not counted: ``campaign (arm)``.
     """
 
     phases: pd.DataFrame = field(repr=False)
@@ -67,6 +69,7 @@ class ProgrammeReturn:
     payback_earliest: date | None
     payback_latest: date | None
     probability: float | None
+    unmeasured: tuple[str, ...] = ()
 
     def rate(self, gain: float) -> float:
         """Return on the investment of a gain: gain less cost, over cost."""
@@ -103,7 +106,7 @@ def programme_return(
     Raises
     ------
     DataError
-        If nothing was invested by ``as_of``, or a table of effects lacks a column or an amount of money.
+        If nothing was invested by ``as_of``, a table lacks a column, or an amount or date is unusable.
     ParamsError
         If a name in ``count_differences`` is not a campaign.
 
@@ -123,13 +126,8 @@ def programme_return(
             raise ParamsError(
                 f"programme.count_differences: there is no campaign {name!r}: {did_you_mean(name, known)}"
             )
-    spent = investments.assign(date=pd.to_datetime(investments["date"]).dt.normalize())
-    spent = spent[spent["date"] <= pd.Timestamp(as_of)]
+    spent = _spent(investments, as_of)
     cost = float(spent["amount"].sum())
-    if cost <= 0:
-        raise DataError(
-            f"nothing was invested by {as_of}: give phase, date and amount in relations.investments"
-        )
     z = float(norm.ppf((1 + level) / 2))
     table = pd.DataFrame([row for each in campaigns for row in _rows(each, count_differences, as_of)])
     timeline = _timeline(spent, table, campaigns, as_of, z)
@@ -153,7 +151,37 @@ def programme_return(
         _covered(timeline, "gain_upper"),
         _covered(timeline, "gain_lower"),
         probability,
+        tuple(name for each in campaigns for name in _unmeasured(each, table)),
     )
+
+
+def _spent(investments: pd.DataFrame, as_of: date) -> pd.DataFrame:
+    """Check what was invested, and return it until the day."""
+    advice = "give phase, date and amount in relations.investments"
+    missing = [name for name in ("phase", "date", "amount") if name not in investments]
+    if missing:
+        raise DataError(f"the investments have no column {missing[0]!r}: {advice}")
+    amounts = pd.to_numeric(investments["amount"], errors="coerce").astype("float64")
+    days = pd.to_datetime(investments["date"], errors="coerce", format="ISO8601").dt.normalize()
+    wrong = ~(amounts.between(0, _LARGEST) & days.notna() & investments["phase"].isin(PHASES))
+    if wrong.any():
+        phase, day, amount = investments.loc[wrong, ["phase", "date", "amount"]].iloc[0]
+        raise DataError(
+            f"{wrong.sum():,} investments have no phase ({', '.join(PHASES)}), no date, or no amount of at "
+            f"least 0 (first: {phase!r}, {day}, {amount}): correct them"
+        )
+    spent = investments.assign(date=days, amount=amounts)
+    spent = spent[spent["date"] <= pd.Timestamp(as_of)]
+    if not spent["amount"].sum() > 0:
+        raise DataError(f"nothing was invested by {as_of}: {advice}")
+    return spent
+
+
+def _unmeasured(campaign: CampaignEffects, table: pd.DataFrame) -> list[str]:
+    """Name the arms of a campaign that have no row in the table of gains."""
+    rows = table.loc[table["campaign"] == campaign.name, "arm"]
+    arms = pd.unique(campaign.effects["arm"].dropna())
+    return [f"{campaign.name} ({arm})" for arm in arms if str(arm) not in set(rows)]
 
 
 def _rows(

@@ -60,7 +60,8 @@ class _Feature:
 
     def terms(self, codes: Floats) -> Floats:
         if self.levels is not None:
-            return np.asarray(codes[:, None] == np.arange(len(self.levels)), dtype=np.float64)
+            # A feature of rare levels only has one term, 0 for everybody: a regression needs one.
+            return np.asarray(codes[:, None] == np.arange(max(1, len(self.levels))), dtype=np.float64)
         missing = np.isnan(codes)
         number = np.where(missing, 0.0, (codes - self.mean) / self.sd)
         return np.column_stack([number, missing]) if self.gaps else number[:, None]

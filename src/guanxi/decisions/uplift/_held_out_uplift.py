@@ -17,7 +17,7 @@ from guanxi.decisions.uplift._learner_choice import (
     learn,
 )
 from guanxi.decisions.uplift._meta_learners import Campaign
-from guanxi.decisions.uplift._ridge_logistic import fit_ridge_logistic
+from guanxi.decisions.uplift._ridge_logistic import chances, fit_ridge_logistic
 
 Floats = NDArray[np.float64]
 Places = NDArray[np.int64]
@@ -132,5 +132,5 @@ def propensities(campaign: Campaign, seed: int) -> Floats:
     for held_out, rest in folds(campaign, FOLDS, seed):
         part = campaign.part(rest)
         model = fit_ridge_logistic(part.features.design, part.treated)
-        probability[held_out] = model.predict(campaign.features.design[held_out])
+        probability[held_out] = chances(model, campaign.features.design[held_out])
     return np.clip(probability, _EXTREME, 1.0 - _EXTREME)

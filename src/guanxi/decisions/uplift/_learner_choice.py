@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -21,7 +22,10 @@ from guanxi.decisions.uplift._meta_learners import (
     fit_logistic_pair,
     fit_one,
 )
-from guanxi.decisions.uplift._ridge_logistic import RidgeLogistic
+from guanxi.decisions.uplift._ridge_logistic import chances
+
+if TYPE_CHECKING:
+    from sklearn.linear_model import LogisticRegression
 
 Floats = NDArray[np.float64]
 Places = NDArray[np.int64]
@@ -40,7 +44,7 @@ class Learned:
         Predicts the uplift.
     responses : LogisticPair
         Predicts the outcome of each arm; used for scores and for the response without treatment.
-    buyers : RidgeLogistic
+    buyers : LogisticRegression
         Predicts the outcome whatever the arm: who are the likeliest buyers.
     losses : pandas.DataFrame
         One row per learner, as in :func:`choose_learner`.
@@ -49,12 +53,12 @@ class Learned:
     learner: str
     fitted: Fitted
     responses: LogisticPair
-    buyers: RidgeLogistic
+    buyers: LogisticRegression
     losses: pd.DataFrame
 
     def response(self, features: Coded) -> Floats:
         """Probability of the outcome with the arms mixed as in the campaign, shape (n,)."""
-        return self.buyers.predict(features.design)
+        return chances(self.buyers, features.design)
 
 
 def learn(campaign: Campaign, seed: int) -> Learned:

@@ -7,14 +7,17 @@ outcome: differences of them are uplifts.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from guanxi.decisions.uplift._coded_features import Coded
-from guanxi.decisions.uplift._ridge_logistic import RidgeLogistic, fit_ridge_logistic
+from guanxi.decisions.uplift._ridge_logistic import chances, fit_ridge_logistic
 from guanxi.models.boosting import Rows, grow
+
+if TYPE_CHECKING:
+    from sklearn.linear_model import LogisticRegression
 
 Floats = NDArray[np.float64]
 Places = NDArray[np.int64]
@@ -78,12 +81,12 @@ class Fitted(Protocol):
 class LogisticPair:
     """Logistic T-learner: one logistic regression for each arm."""
 
-    control: RidgeLogistic
-    treated: RidgeLogistic
+    control: LogisticRegression
+    treated: LogisticRegression
 
     def responses(self, features: Coded) -> tuple[Floats, Floats]:
         """Probability of the outcome without and with treatment."""
-        return self.control.predict(features.design), self.treated.predict(features.design)
+        return chances(self.control, features.design), chances(self.treated, features.design)
 
     def uplift(self, features: Coded) -> Floats:
         without, treated = self.responses(features)
@@ -199,6 +202,6 @@ def _arm_trees(part: Campaign, target: Floats | None, seed: int) -> Any:
     return grow(rows, "regression", _SETTINGS, _ROUNDS, seed, categorical=part.features.categorical)
 
 
-def fit_logistic(part: Campaign) -> RidgeLogistic:
+def fit_logistic(part: Campaign) -> LogisticRegression:
     """Fit one logistic regression of the outcome on the features."""
     return fit_ridge_logistic(part.features.design, part.outcome)

@@ -18,7 +18,8 @@ from guanxi.features.activity import (
     contacts_by_period,
     promoters_by_period,
 )
-from guanxi.scorecard.targets._estimates import net_promoter_score, share_interval
+from guanxi.models.proportions import wilson_interval
+from guanxi.scorecard.targets._estimates import LEVEL, net_promoter_score
 
 CONVERSION_DAYS = 30
 
@@ -143,6 +144,6 @@ def _promoters(answers: pd.DataFrame) -> pd.DataFrame:
 
 
 def _rate(name: str, hits: pd.Series[Any], count: pd.Series[Any]) -> pd.DataFrame:
-    lower, upper = share_interval(hits, count)
+    lower, upper = wilson_interval(hits, count, LEVEL)
     rate = hits / count.where(count > 0, np.nan)
     return pd.DataFrame({name: rate, f"{name}_lower": lower, f"{name}_upper": upper}, index=hits.index)

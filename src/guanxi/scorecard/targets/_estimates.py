@@ -43,37 +43,6 @@ def mean_interval(
     return np.asarray(mean) - reach, np.asarray(mean) + reach
 
 
-def share_interval(hits: ArrayLike, count: ArrayLike, level: float = LEVEL) -> tuple[Floats, Floats]:
-    """Compute Wilson's score interval for a proportion.
-
-    Wilson, E. B. (1927), Probable inference, the law of succession, and statistical inference, JASA 22(158).
-
-    Parameters
-    ----------
-    hits, count : array-like, shape (n,)
-        Number of successes and of trials.
-    level : float
-        Confidence level.
-
-    Returns
-    -------
-    lower, upper : numpy.ndarray, shape (n,)
-        NaN without trials.
-
-    Examples
-    --------
-    >>> lower, upper = share_interval(0, 10, level=0.95)
-    >>> round(float(lower), 3), round(float(upper), 3)
-    (0.0, 0.278)
-    """
-    count = np.asarray(count, dtype=np.float64)
-    some = np.where(count > 0, count, np.nan)
-    share, z = np.asarray(hits) / some, stats.norm.ppf(0.5 + level / 2)
-    middle = (share + z**2 / (2 * some)) / (1 + z**2 / some)
-    reach = z * np.sqrt(share * (1 - share) / some + z**2 / (4 * some**2)) / (1 + z**2 / some)
-    return np.clip(middle - reach, 0.0, 1.0), np.clip(middle + reach, 0.0, 1.0)
-
-
 def net_promoter_score(
     promoters: ArrayLike, passives: ArrayLike, detractors: ArrayLike, level: float = LEVEL
 ) -> tuple[Floats, Floats, Floats]:

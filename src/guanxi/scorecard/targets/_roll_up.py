@@ -10,8 +10,9 @@ import numpy as np
 import pandas as pd
 
 from guanxi.errors import ParamsError
+from guanxi.models.proportions import wilson_interval
 from guanxi.scorecard.indicators import CATALOGUE, DIMENSIONS, refuse_unknown
-from guanxi.scorecard.targets._estimates import LEVEL, mean_interval, share_interval
+from guanxi.scorecard.targets._estimates import LEVEL, mean_interval
 
 FEWEST_CUSTOMERS = 30
 _MOST_GROUPS = 1_000
@@ -107,7 +108,7 @@ def _tiers(tiers: pd.Series[Any], groups: pd.Series[Any], level: float) -> pd.Da
     )
     long = counts.melt(var_name="tier", value_name="customers", ignore_index=False).reset_index()
     of = long.groupby("group", dropna=False)["customers"].transform("sum")
-    lower, upper = share_interval(long["customers"], of, level)
+    lower, upper = wilson_interval(long["customers"], of, level)
     return long.assign(share=long["customers"] / of, lower=lower, upper=upper, small=of < FEWEST_CUSTOMERS)
 
 
