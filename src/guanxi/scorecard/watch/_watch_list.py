@@ -178,8 +178,8 @@ def _reasons(
 ) -> pd.DataFrame:
     """Name the indicators that changed, or, if none did much, those that differ from the tier's mean."""
     points = now[[name for name in now.columns if name.endswith("_points")]].fillna(0.0)
-    levels = points - points.groupby(now["tier"], observed=True).transform("mean")
-    levels = levels[rows].reset_index(drop=True)
+    means = points.groupby(now["tier"], observed=True).mean().reindex(now["tier"][rows])
+    levels = points[rows].reset_index(drop=True) - means.to_numpy()
     if before is None:
         return strongest_reasons(levels, direction, labels).assign(reason=LEVEL)
     changes = point_changes(before, now)[rows].reset_index(drop=True)
