@@ -25,6 +25,7 @@ MODULES = (
     "guanxi.decisions.loyalty",
     "guanxi.decisions.programme",
     "guanxi.decisions.uplift",
+    "guanxi.scorecard.transitions",
     "guanxi.params",
     "guanxi.errors",
 )

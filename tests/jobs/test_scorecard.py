@@ -152,6 +152,40 @@ def ranked(scored: Scored, days: int, rank_outcomes: Any) -> pd.DataFrame:
     return found
 
 
+class TestMovements:
+    def test_the_watch_list_has_everybody_who_moved(self, scored):
+        watch = pd.read_parquet(scored.folder / "card" / "watch.parquet")
+        name = max(path.stem for path in (scored.folder / "card" / "tables").glob("migration_2*.csv"))
+        counts = (
+            scored.table(name).set_index("tier").loc[["high", "middle", "low"], ["high", "middle", "low"]]
+        )
+        kinds = watch["movement"].value_counts()
+        assert kinds["fell"] == np.triu(counts, 1).sum()
+        assert kinds["rose"] == np.tril(counts, -1).sum()
+        assert watch["customer_id"].is_unique
+        assert watch.loc[watch["movement"] == "fell", ["why_1", "since", "value_at_risk"]].notna().all().all()
+        assert f"{kinds['fell']:,} fell" in scored.out
+        assert 'id="watch"' in (scored.folder / "card" / "scorecard.html").read_text("utf-8")
+
+    def test_the_coming_year_of_a_tier_comes_nearly_true(self, scored):
+        """Within a fifth for the high tier; too high for the others, where unlike customers share a state."""
+        realised = scored.company.realised(scored.company.as_of, 360).set_index("customer_id")["margin"]
+        customers = scored.customers
+        lost = customers["probability_alive"] < 0.2
+        earned = customers["customer_id"].map(realised).groupby(customers["tier"].mask(lost, "lost")).mean()
+        found = scored.table("tier_equity").set_index("tier")["year"]
+        print(f"\n{pd.DataFrame({'chain': found, 'realised': earned}).round(1)}")
+        assert found["high"] == pytest.approx(earned["high"], rel=0.2)
+        assert (found[["middle", "low"]] < 1.6 * earned[["middle", "low"]]).all()
+        assert (found.loc[["high", "middle", "low"]].diff().dropna() < 0).all()
+
+    def test_risk_is_told_for_every_customer(self, scored):
+        risk = pd.read_parquet(scored.folder / "card" / "risk_return.parquet")
+        assert risk["customer_id"].tolist() == scored.customers["customer_id"].tolist()
+        assert (risk["semi_deviation"] >= 0).all()
+        assert set(scored.table("decision_trees")["option"]) == {"continue", "act", "end"}
+
+
 @pytest.mark.slow
 class TestBars:
     @pytest.mark.parametrize("days", [HORIZON, 365])

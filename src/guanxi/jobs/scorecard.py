@@ -40,6 +40,8 @@ from guanxi.scorecard import (
 from guanxi.segments.summary import TIERS
 from guanxi.served.texts import MISSING
 
+_WATCHED = {"fell": "fell", "will_fall": "will probably fall", "leaving": "leaving", "rose": "rose"}
+
 
 @leave_mlflow_alone()
 def scorecard(
@@ -259,7 +261,12 @@ def _moves(found: ScorecardResult) -> list[str]:
     if found.history is None:
         return []
     latest, day = found.history.latest, found.history.days[-2]
-    return [f"Since {day}: {latest.moved:,} customers changed their tier"]
+    kinds = found.movements.watch["movement"].value_counts()
+    told = ", ".join(f"{kinds.get(kind, 0):,} {word}" for kind, word in _WATCHED.items())
+    return [
+        f"Since {day}: {latest.moved:,} customers changed their tier",
+        f"To watch: {told} (watch.parquet)",
+    ]
 
 
 def _targets(found: ScorecardResult) -> list[str]:

@@ -39,6 +39,8 @@ class History:
     proposal : Proposal or None
         The current weights with those that clearly drifted updated, and the effect of adopting them.
     notes : tuple of str
+    cards : dict of datetime.date to pandas.DataFrame
+        Scores of the customers of each day, also the present one.
     """
 
     days: list[date]
@@ -48,6 +50,7 @@ class History:
     drift: pd.DataFrame | None
     proposal: Proposal | None
     notes: tuple[str, ...] = ()
+    cards: dict[date, pd.DataFrame] = field(default_factory=dict, repr=False)
 
     @property
     def latest(self) -> Migration:
@@ -97,7 +100,7 @@ def look_back(inputs: ScorecardInputs, present: Relationship, days: list[date], 
             drift, proposal = _drift(before, present, inputs.params)
         except (DataError, FitError, ParamsError) as error:
             notes = (f"drift of the weights since {days[-2]}: {error}",)
-    return History(days, indicators, moves, rank_agreement(scores), drift, proposal, notes)
+    return History(days, indicators, moves, rank_agreement(scores), drift, proposal, notes, tables)
 
 
 def _drift(before: pd.DataFrame, present: Relationship, params: Params) -> tuple[pd.DataFrame, Proposal]:

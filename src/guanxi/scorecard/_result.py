@@ -47,6 +47,7 @@ from guanxi.scorecard.targets._programme_targets import (
 from guanxi.scorecard.targets._reference_values import compare_with_references
 from guanxi.scorecard.targets._roll_up import RollUp, check_groups, roll_up
 from guanxi.scorecard.voice._voice import Voice, hear_customers
+from guanxi.scorecard.watch._movements import Movements, follow_customers
 from guanxi.scorecard.weights._weighting import judgement_weights, scorecard_tree
 from guanxi.segments.clusters import Segmentation, find_segments
 from guanxi.segments.playbook import idle_rules, playbook_conditions, summarise_actions
@@ -102,6 +103,8 @@ class ScorecardResult(ScoredDay):
     history : History or None
     voice : Voice
         What customers say.
+    movements : Movements
+        Who moved between tiers, who will, and what is at stake.
     """
 
     segments: dict[str, pd.DataFrame] = field(repr=False)
@@ -116,6 +119,7 @@ class ScorecardResult(ScoredDay):
     rejected: dict[str, pd.DataFrame] = field(repr=False)
     history: History | None = field(repr=False)
     voice: Voice = field(repr=False)
+    movements: Movements = field(repr=False)
 
     @property
     def as_of(self) -> date:
@@ -179,6 +183,8 @@ def build_scorecard(inputs: ScorecardInputs, reporter: Reporter, *, history: int
     if days:
         with reporter.step(f"score {len(days)} earlier days on the same scale"):
             past = look_back(inputs, scored, days, as_of)
+    with reporter.step("find out who moved, and who will"):
+        movements = _movements(inputs, day, past)
     elasticities, why_not = _elasticities(inputs, as_of, reporter)
     with reporter.step("summarise what customers say"):
         voice = hear_customers(
@@ -215,6 +221,7 @@ def build_scorecard(inputs: ScorecardInputs, reporter: Reporter, *, history: int
         },
         history=past,
         voice=voice,
+        movements=movements,
     )
 
 
@@ -230,6 +237,14 @@ def _day(inputs: ScorecardInputs, reporter: Reporter) -> date:
     if later is not None:
         reporter.warn(str(later))
     return as_of
+
+
+def _movements(inputs: ScorecardInputs, day: ScoredDay, past: History | None) -> Movements:
+    by = [name for name in inputs.params.scorecard.by if name in day.customers]
+    segmentations = [name for name in SEGMENTATIONS if name in day.customers]
+    own = [name for name in by if name in day.tables.relation_features.columns]
+    names = list(dict.fromkeys(["tier", *segmentations, *by]))
+    return follow_customers(inputs, day.relationship, day.customers, past, names, own)
 
 
 def _elasticities(inputs: ScorecardInputs, as_of: date, reporter: Reporter) -> tuple[pd.DataFrame, str]:

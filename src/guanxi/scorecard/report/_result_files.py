@@ -27,6 +27,7 @@ from guanxi.scorecard.report._page import render_scorecard
 from guanxi.scorecard.report._workbook import scorecard_sheets
 from guanxi.scorecard.scoring._relationship import Relationship
 from guanxi.scorecard.voice._voice_chapter import voice_chapter
+from guanxi.scorecard.watch._watch_chapter import watch_chapter
 from guanxi.scorecard.weights._factors import FactorWeights
 
 # A larger workbook takes minutes (96,000 customers: four, and 100 MB) and is not read row by row.
@@ -36,9 +37,11 @@ _OWN_TABLE = re.compile(
     r"(segments|roll_up|own_weights|migration|rejected)_.+|programme|targets|benchmarks|elasticities|agreement|actions|indicators"
     r"|voice_.+|importance|redundant|moves_by_chance|factor_loadings"
     r"|group_rules|weight_drift|weights_proposed|stability"
+    r"|efficient_shares_.+|risk_return|decision_trees|tier_(transitions|equity|forecast|forecast_check)"
+    r"|move_probability_check"
 )
 _OWN = re.compile(
-    rf"scorecard\.(parquet|csv|xlsx|html)|(weights|scale)\.json|tables/({_OWN_TABLE.pattern})\.csv"
+    rf"scorecard\.(parquet|csv|xlsx|html)|(watch|risk_return)\.parquet|(weights|scale)\.json|tables/({_OWN_TABLE.pattern})\.csv"
 )
 
 
@@ -79,7 +82,10 @@ def write_results(
         html = render_scorecard(
             content,
             listings(found, content),
-            chapters=[] if found.voice.empty else [voice_chapter(found.voice, params.language)],
+            chapters=[
+                watch_chapter(found.movements, params.language),
+                *([] if found.voice.empty else [voice_chapter(found.voice, params.language)]),
+            ],
             source=source,
             as_of=found.as_of,
             model_version=model_version,
@@ -91,6 +97,8 @@ def write_results(
         with replaced_together(folder) as new:
             files.write_table(customers, new / "scorecard.parquet")
             files.write_table(customers, new / "scorecard.csv")
+            files.write_table(found.movements.watch, new / "watch.parquet")
+            files.write_table(found.movements.risk, new / "risk_return.parquet")
             if len(customers) <= _MOST_IN_A_WORKBOOK:
                 write_spreadsheet(sheets, new / "scorecard.xlsx")
             else:
@@ -137,6 +145,7 @@ def _tables(found: ScorecardResult, catalogue: Mapping[str, Indicator]) -> dict[
         "actions": found.actions,
         "group_rules": found.group_rules,
         **found.voice.tables(),
+        **found.movements.tables(),
         **{f"rejected_{name}": table for name, table in found.rejected.items()},
         **{f"segments_{name}": table for name, table in found.segments.items()},
         **{f"roll_up_{name}": each.means for name, each in found.roll_ups.items()},

@@ -1,0 +1,1 @@
+"""Who moved between tiers, who will, and why."""
