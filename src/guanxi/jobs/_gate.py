@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import date
 from functools import singledispatch
+from typing import Protocol
 
 import pandas as pd
 
@@ -15,12 +16,12 @@ from guanxi.evaluation.gate import Check
 from guanxi.jobs.reporter import Reporter
 from guanxi.params import PromotionParams
 from guanxi.periods import add_days
-from guanxi.registry.aliases import CHAMPION, REFUSED, make_champion, set_status, tags
+from guanxi.registry.aliases import CHAMPION, LEAKS, REFUSED, make_champion, read_aliases, set_status, tags
 from guanxi.registry.card import add_decision
 from guanxi.registry.label_log import LABEL, log_loss_of
 from guanxi.registry.loaded_model import LoadedLabelModel, LoadedModel, LoadedTransactionModel, load_model
 from guanxi.registry.registration import load_tested
-from guanxi.registry.store import Store
+from guanxi.registry.store import Store, answering
 from guanxi.registry.twins import Twin, load_twin
 
 _ALONE = "to judge it without the champion: --set promotion.compare=false"
@@ -60,6 +61,46 @@ class Judgement:
         return "\n".join([self.measured, *lines])
 
 
+class Registered(Protocol):
+    """A training whose model is registered."""
+
+    @property
+    def version(self) -> str:
+        """The new version."""
+
+    @property
+    def champion(self) -> str | None:
+        """The version that is champion, if any."""
+
+    @property
+    def store(self) -> Store:
+        """Where it is registered."""
+
+
+def through_the_gate(
+    training: Registered, params: PromotionParams, reporter: Reporter, doubts: Sequence[str] = ()
+) -> tuple[str | None, Judgement | None]:
+    """Promote a version that is not champion, as the first is, if it passes the gate.
+
+    Returns the champion and the verdict; None for the first version. ``doubts`` are further reasons why it
+    may not become champion. If the registry refuses, the results are useful even without a promotion.
+    """
+    store, version = training.store, training.version
+    if training.champion == version:
+        return version, None
+    with reporter.step(f"compare version {version} with the champion") as step, answering(store):
+        seen = read_aliases(store)
+        try:
+            judgement = evaluate_candidate(store, version, seen.get(CHAMPION), params, step)
+            reasons = list(dict.fromkeys([*judgement.reasons, *doubts]))
+            judgement = replace(judgement, reasons=reasons)
+            decide(store, judgement, seen)
+        except RegistryError as error:
+            seen = read_aliases(store)
+            judgement = Judgement(version, seen.get(CHAMPION), "nothing was decided", [], [str(error)])
+    return version if judgement.passed else seen.get(CHAMPION), judgement
+
+
 def evaluate_candidate(
     store: Store, version: str, champion: str | None, params: PromotionParams, reporter: Reporter
 ) -> Judgement:
@@ -80,7 +121,8 @@ def evaluate_candidate(
         against = f" with version {rival}, the champion" if rival else ""
         reason = f"it cannot be compared{against}: {error}" + (f"; {_ALONE}" if rival else "; train again")
         return Judgement(version, champion, "nothing was measured", [], [reason])
-    reasons = gate.failures(checks) + ([] if rival else list(candidate.warnings))
+    leaks = [text for text in tags(store, version).get(LEAKS, "").split("\n") if text]
+    reasons = leaks + gate.failures(checks) + ([] if rival else list(candidate.warnings))
     return Judgement(version, champion, measured, checks, reasons)
 
 

@@ -282,7 +282,7 @@ def _check_not_the_source(source: Source, location: OutputLocation) -> None:
 
 def _load_checked(model: str | None, params: Params, reporter: Reporter) -> LoadedModel:
     """Load a model, by default the champion; refuse one trained under other data rules."""
-    uri = str(model) if model is not None else f"models:/{params.mlflow.registered_model}@champion"
+    uri = str(model) if model is not None else f"models:/{params.registered_model}@champion"
     with reporter.step(f"load {source_name(uri)}"):
         stored = uri.startswith(STORE_SCHEMES)
         store = open_store(params.mlflow, create=False, write=False) if stored else None

@@ -14,7 +14,8 @@ from guanxi.data.sources.redaction import redact
 from guanxi.evaluation.grade import letters_in_words
 from guanxi.periods import add_days
 from guanxi.pipeline.fit import FittedModels
-from guanxi.pipeline.labelled import FOLDS, FittedLabels
+from guanxi.pipeline.folds import FOLDS
+from guanxi.pipeline.labelled import FittedLabels
 from guanxi.registry.log import TrainingRecord
 from guanxi.registry.store import Store
 
