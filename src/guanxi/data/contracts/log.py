@@ -11,9 +11,9 @@ from typing import Any
 import pandas as pd
 
 from guanxi.data._findings import DataFinding
-from guanxi.data.contracts import _columns, _forms, rules
+from guanxi.data.contracts import _contract_columns, _contract_rules, _forms
 from guanxi.data.contracts._attributes import attribute_columns, with_customers
-from guanxi.data.contracts._findings import advice, rejections
+from guanxi.data.contracts._contract_findings import advice, rejections
 from guanxi.data.contracts.calendar import literal_day
 from guanxi.data.engine import _all_cores, _check_timestamp_format, _connect, explain_no_space
 from guanxi.data.sources.source import Source
@@ -145,8 +145,8 @@ class _Reader:
 
     def __init__(self, connection: Any, source: SourceTable, params: Params, exclude: frozenset[str]) -> None:
         self.connection, self.params, self.exclude = connection, params, exclude
-        self.form = _columns.form_of(source, params.data)
-        self.data, found = _columns.resolve_formats(self.form, source, params.data)
+        self.form = _contract_columns.form_of(source, params.data)
+        self.data, found = _contract_columns.resolve_formats(self.form, source, params.data)
         self.source = replace(source, findings=(*source.findings, *found))
         self.unit = params.contracts.period
         self.day = params.as_of or datetime.now(UTC).date()
@@ -160,9 +160,7 @@ class _Reader:
             advise = functools.partial(advice, self.form, source=self.source, data=self.data)
             raise DataError(_all_rejected(self.source.name, by_rule, lambda rule: str(advise(rule))))
         contracts, ended = self._contracts(accepted)
-        attributes, left_out = attribute_columns(
-            self.connection, self.form, self.source, accepted, self.data, self.exclude
-        )
+        attributes, left_out = self._attributes(accepted)
         facts = self._facts(judged, contracts)
         found = rejections(self.form, self.source, judged, rejected, by_rule, n_accepted, self.data)
         for name in ("judged", "source"):
@@ -191,15 +189,15 @@ class _Reader:
 
     def _judged(self) -> Any:
         keep = functools.partial(self.connection.create_table, "given")
-        columns = _columns.canonical_columns(self.form, self.source, self.data, self.unit, keep)
+        columns = _contract_columns.canonical_columns(self.form, self.source, self.data, self.unit, keep)
         parsed = self.connection.create_table("parsed", columns)
         self.connection.drop_table("given")
-        longest = rules.longest_tenure(days_per_unit(self.unit))
-        judged = rules._apply_rules(parsed, self.form, self.data, longest)
+        longest = _contract_rules.longest_tenure(days_per_unit(self.unit))
+        judged = _contract_rules._apply_rules(parsed, self.form, self.data, longest)
         if self.form == "events":
             judged = _forms.judge_events(judged)
         if self.form == "customers":
-            judged = rules._reject_second_lines(judged)
+            judged = _contract_rules._reject_second_lines(judged)
         table = self.connection.create_table("judged", judged)
         self.connection.drop_table("parsed")
         return table
@@ -213,6 +211,13 @@ class _Reader:
         contracts = _forms.canonical(convert[self.form](accepted))
         table = self.connection.create_table("contracts", contracts)
         return table, ()
+
+    def _attributes(self, accepted: Any) -> tuple[Any, dict[str, str]]:
+        if self.form != "customers":
+            return None, {}
+        history = self.params.contracts.observed == "history"
+        table, left_out = attribute_columns(self.source, self.data, accepted, self.exclude, history=history)
+        return None if table is None else self.connection.create_table("attributes", table), left_out
 
     def _facts(self, judged: Any, contracts: Any) -> dict[str, Any]:
         today = literal_day(datetime.now(UTC).date())

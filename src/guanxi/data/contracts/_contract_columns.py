@@ -137,7 +137,7 @@ def canonical_columns(form: str, source: SourceTable, data: DataParams, period: 
 
     The result also has ``line_number``, ``unreadable_…`` for each column (whether a value could not be cast)
     and ``repeated`` (whether an earlier line equals it). Amounts are per ``period``. ``keep`` is as in
-    :func:`guanxi.data._columns.canonical_columns`.
+    :func:`guanxi.data._contract_columns.canonical_columns`.
     """
     values = {GIVEN + name: value for name, value in given_values(form, source, data).items()}
     compared = [name for name in source.columns if name not in data.duplicates_ignore]
