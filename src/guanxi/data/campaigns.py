@@ -10,6 +10,7 @@ from typing import Any
 import ibis
 import pandas as pd
 
+from guanxi.data._booleans import read_boolean
 from guanxi.data._columns import find_formats
 from guanxi.data._findings import DataFinding
 from guanxi.data._identifiers import identifier, identifier_like, present
@@ -18,7 +19,6 @@ from guanxi.data._times import read_time
 from guanxi.data.attribute_values import number_or_text
 from guanxi.data.attributes import _check_lines
 from guanxi.data.engine import _connect, explain_no_space
-from guanxi.data.relations._columns import _boolean
 from guanxi.data.sources.source import Source, read_source
 from guanxi.data.sources.source_table import ROW, SourceTable
 from guanxi.data.transactions import TransactionLog
@@ -156,7 +156,7 @@ def _cast(name: str, given: Any, data: DataParams, known: Any) -> Any:
     if name == "cost":
         number = read_number(given, data)
         return ibis.ifelse(number.abs() > LARGEST, ibis.null("float64"), number)
-    return _boolean(given) if name in FLAGS else given.cast("string").strip()
+    return read_boolean(given) if name in FLAGS else given.cast("string").strip()
 
 
 def _readable(column: Any) -> Any:

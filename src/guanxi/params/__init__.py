@@ -1,6 +1,7 @@
 """Parameters of a run as frozen objects, from ``params.yaml`` and the command line."""
 
 from guanxi.params._campaign import CAMPAIGN_COLUMNS, CampaignParams
+from guanxi.params._contracts import CONTRACT_COLUMNS, ContractParams
 from guanxi.params._data import (
     OPTIONAL_COLUMNS,
     RELATION_COLUMNS,
@@ -31,6 +32,7 @@ from guanxi.params.scorecard import PlaybookRule, ScorecardParams
 
 __all__ = [
     "CAMPAIGN_COLUMNS",
+    "CONTRACT_COLUMNS",
     "OPTIONAL_COLUMNS",
     "RELATION_COLUMNS",
     "REQUIRED_COLUMNS",
@@ -38,6 +40,7 @@ __all__ = [
     "CampaignParams",
     "ChannelParams",
     "ChurnParams",
+    "ContractParams",
     "DataParams",
     "DriversParams",
     "LifetimeValueParams",

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 from pydantic import Field, ValidationInfo, field_validator
 
 from guanxi.errors import ParamsError
+from guanxi.params._contracts import CONTRACT_COLUMNS
 from guanxi.params._section import Section
 from guanxi.periods import parse_date
 
@@ -68,7 +69,8 @@ class DataParams(Section):
     @field_validator("columns")
     @classmethod
     def _known_columns(cls, columns: dict[str, str]) -> dict[str, str]:
-        known = (*REQUIRED_COLUMNS, *OPTIONAL_COLUMNS, COST)
+        of_contracts = (name for columns in CONTRACT_COLUMNS.values() for names in columns for name in names)
+        known = tuple(dict.fromkeys((*REQUIRED_COLUMNS, *OPTIONAL_COLUMNS, COST, *of_contracts)))
         for name in columns:
             if name not in known:
                 raise ValueError(f"{name!r} is not a canonical column: choose from {', '.join(known)}")

@@ -11,6 +11,7 @@ from pydantic import Field, field_validator, model_validator
 
 from guanxi.errors import ParamsError
 from guanxi.params._campaign import CampaignParams
+from guanxi.params._contracts import ContractParams
 from guanxi.params._data import DataParams, RelationsParams
 from guanxi.params._loyalty import LoyaltyParams
 from guanxi.params._models import (
@@ -39,6 +40,7 @@ class Params(Section):
     language: Literal["en", "zh"] = "en"
     data: DataParams = DataParams()
     relations: RelationsParams = RelationsParams()
+    contracts: ContractParams = ContractParams()
     clv: LifetimeValueParams = LifetimeValueParams()
     churn: ChurnParams = ChurnParams()
     drivers: DriversParams = DriversParams()

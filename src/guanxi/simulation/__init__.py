@@ -10,6 +10,7 @@ from guanxi.simulation._purchase_histories import (
     simulate_nbd,
     simulate_pareto_nbd,
 )
+from guanxi.simulation._subscriptions import SubscriptionEffects, Subscriptions, simulate_subscriptions
 from guanxi.simulation._transaction_log import simulate_transactions
 from guanxi.simulation.company._dataset import Company, simulate_company
 from guanxi.simulation.company._people import Effects
@@ -17,6 +18,8 @@ from guanxi.simulation.company._people import Effects
 __all__ = [
     "Company",
     "Effects",
+    "SubscriptionEffects",
+    "Subscriptions",
     "simulate_bg_bb",
     "simulate_bg_cnbd",
     "simulate_bg_nbd",
@@ -27,5 +30,6 @@ __all__ = [
     "simulate_nbd",
     "simulate_pareto_nbd",
     "simulate_shifted_beta_geometric",
+    "simulate_subscriptions",
     "simulate_transactions",
 ]

@@ -7,6 +7,7 @@ from typing import Any
 
 import ibis
 
+from guanxi.data._booleans import read_boolean
 from guanxi.data._columns import GIVEN, Keep, find_formats, repeated
 from guanxi.data._findings import DataFinding
 from guanxi.data._identifiers import identifier, identifier_like, present
@@ -33,7 +34,6 @@ WORDS = {
     ("costs", "kind"): ("acquire", "serve", "retain"),
     ("investments", "phase"): ("collect", "analyse", "set", "act", "evaluate"),
 }
-_TRUE, _FALSE = ("true", "t", "yes", "y", "1"), ("false", "f", "no", "n", "0")
 UNREADABLE = "unreadable_"
 # Constants come from params.yaml, where dates are in ISO format and numbers have a decimal point.
 _PLAIN_NUMBERS = {"decimal": None, "thousands": None}
@@ -123,18 +123,9 @@ def _cast(relation: str, name: str, given: Any, data: DataParams, known: Any) ->
         number = read_number(given, data)
         return ibis.ifelse(number.isnan() | number.isinf(), ibis.null("float64"), number)
     if name in BOOLEANS:
-        return _boolean(given)
+        return read_boolean(given)
     text = given.cast("string")
     if (relation, name) not in WORDS:
         return text
     word = text.strip().lower()
     return ibis.ifelse(word.isin(WORDS[relation, name]), word, ibis.null("string"))
-
-
-def _boolean(given: Any) -> Any:
-    kind = given.type()
-    if kind.is_boolean():
-        return given
-    word = given.try_cast("float64").try_cast("int64").cast("string") if kind.is_numeric() else given
-    word = word.strip().lower()
-    return ibis.cases((word.isin(_TRUE), True), (word.isin(_FALSE), False), else_=ibis.null("boolean"))

@@ -6,7 +6,7 @@ import functools
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Protocol
 
 from guanxi.data._findings import DataFinding
 from guanxi.data._identifiers import present
@@ -17,11 +17,23 @@ from guanxi.data.relations import rules as relation_rules
 from guanxi.data.relations._columns import TIMES, UNREADABLE, canonical_relation, resolve_relation
 from guanxi.data.sources.source import Source, read_source
 from guanxi.data.sources.source_table import ROW, SourceTable, free_names
-from guanxi.data.transactions import TransactionLog, _all_rejected, _rejected_lines
+from guanxi.data.transactions import _all_rejected, _rejected_lines
 from guanxi.errors import DataError
 from guanxi.params import RELATION_COLUMNS, DataParams, RelationParams
 
 _OURS = ("line_number", "rule", "repeated")
+
+
+class CustomerLog(Protocol):
+    """A log whose customers the relation tables describe: of transactions, or of contracts."""
+
+    @property
+    def connection(self) -> Any:
+        """The engine."""
+
+    @property
+    def lines(self) -> Any:
+        """The accepted lines, with ``customer_id``."""
 
 
 @dataclass(frozen=True)
@@ -73,7 +85,7 @@ class RelationReader:
         relation: str,
         params: RelationParams,
         data: DataParams,
-        log: TransactionLog | None,
+        log: CustomerLog | None,
     ) -> None:
         own = {"timestamp_format": params.timestamp_format, "encoding": params.encoding}
         self.connection, self.relation, self.params, self.log = connection, relation, params, log

@@ -9,9 +9,8 @@ from typing import Any
 from guanxi.data._findings import share_of
 from guanxi.data.engine import _connect
 from guanxi.data.relations import rules
-from guanxi.data.relations._lines import RelationLines, RelationReader
+from guanxi.data.relations._lines import CustomerLog, RelationLines, RelationReader
 from guanxi.data.sources.source import Source
-from guanxi.data.transactions import TransactionLog
 from guanxi.errors import DataError, SourceError
 from guanxi.params import RELATION_COLUMNS, DataParams, Params, RelationParams
 
@@ -50,7 +49,7 @@ class Relations:
 
 def read_relations(
     params: Params,
-    log: TransactionLog | None = None,
+    log: CustomerLog | None = None,
     *,
     tables: Mapping[str, Source] | None = None,
     only: Collection[str] = tuple(RELATION_COLUMNS),
@@ -61,8 +60,9 @@ def read_relations(
     ----------
     params : Params
         Its sections ``relations`` and ``data``.
-    log : TransactionLog, optional
-        The transactions, whose engine and type of identifier are used. Without it identifiers become text.
+    log : TransactionLog or ContractLog, optional
+        The transactions or contracts, whose engine and type of identifier are used. Without it identifiers
+        become text.
     tables : mapping of str to source, optional
         Sources by relation that replace those of the parameters.
     only : collection of str

@@ -1,0 +1,1 @@
+"""Contracts of customers: three forms of source, one canonical table."""

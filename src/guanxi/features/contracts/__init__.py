@@ -1,0 +1,1 @@
+"""Features of customers under contract, as of a day."""
