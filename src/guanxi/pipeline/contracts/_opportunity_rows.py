@@ -1,0 +1,161 @@
+"""Rows of customers' renewal opportunities, arranged for retention models and trees."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from guanxi.pipeline.labelled import describe
+from guanxi.served.document_parts import Attribute
+
+Floats = NDArray[np.float64]
+Places = NDArray[np.int64]
+
+#: Columns of the tables that are no attributes of a customer.
+NO_ATTRIBUTES = (
+    *("customer_id", "spell", "opportunity", "churned"),
+    *("renewals", "entry", "start", "next_opportunity", "periods_to_renewal"),
+)
+_RUN = ("customer_id", "spell")
+_SHARE = 0.25  # of the customers, or of the history
+
+
+@dataclass(frozen=True)
+class OpportunityRows:
+    """Renewal opportunities in the order of customers, spells and renewals.
+
+    Attributes
+    ----------
+    table : pandas.DataFrame
+        From :func:`guanxi.features.contracts.person_periods`.
+    attributes : tuple of Attribute
+        Attributes known at all opportunities and of the customers to be scored.
+    """
+
+    table: pd.DataFrame
+    attributes: tuple[Attribute, ...]
+
+    @classmethod
+    def arrange(cls, periods: pd.DataFrame, now: pd.DataFrame) -> OpportunityRows:
+        """Sort the rows, and find the attributes that vary between them.
+
+        Examples
+        --------
+        >>> periods = pd.DataFrame({"customer_id": ["a", "a"], "spell": 0, "renewals": [1, 0], "churned": 0})
+        >>> rows = OpportunityRows.arrange(periods.assign(seats=[3.0, 2.0]), pd.DataFrame({"seats": [3.0]}))
+        >>> rows.table["renewals"].tolist(), [each.name for each in rows.attributes], rows.dynamic
+        ([0, 1], ['seats'], True)
+        """
+        table = periods.sort_values([*_RUN, "renewals"], kind="stable", ignore_index=True)
+        names = [name for name in table if name in now and name not in NO_ATTRIBUTES]
+        varying = [name for name in names if table[name].nunique(dropna=False) > 1]
+        return cls(table, describe(table[varying]))
+
+    def __len__(self) -> int:
+        return len(self.table)
+
+    def part(self, chosen: NDArray[np.bool_]) -> OpportunityRows:
+        """Some of the rows, in the same order."""
+        return OpportunityRows(self.table[chosen].reset_index(drop=True), self.attributes)
+
+    @property
+    def churned(self) -> Floats:
+        """1 where the customer left at the opportunity, shape (n,)."""
+        return self.table["churned"].to_numpy(dtype=np.float64)
+
+    @cached_property
+    def customers(self) -> Places:
+        """Number of each row's customer, shape (n,)."""
+        return np.asarray(pd.factorize(self.table["customer_id"])[0], dtype=np.int64)
+
+    @cached_property
+    def position(self) -> Places:
+        """Earlier rows of the same spell without a gap, shape (n,)."""
+        starts = np.ones(len(self), dtype=bool)
+        starts[1:] = ~self._follows
+        run = np.cumsum(starts) - 1
+        return np.asarray(np.arange(len(self)) - np.flatnonzero(starts)[run], dtype=np.int64)
+
+    @property
+    def _follows(self) -> NDArray[np.bool_]:
+        """Whether each row but the first is the opportunity after that of the row before it."""
+        spell = pd.factorize(self.table["spell"])[0]
+        renewals = self.table["renewals"].to_numpy(dtype=np.int64)
+        same = (np.diff(self.customers) == 0) & (np.diff(spell) == 0)
+        return np.asarray(same & (np.diff(renewals) == 1))
+
+    @cached_property
+    def dynamic(self) -> bool:
+        """Whether an attribute changes within a spell."""
+        follows = np.flatnonzero(self._follows) + 1
+        for each in self.attributes:
+            codes = pd.factorize(self.table[each.name], use_na_sentinel=True)[0]
+            if (codes[follows] != codes[follows - 1]).any():
+                return True
+        return False
+
+    def dated(self) -> bool:
+        """Whether the dates of the opportunities are known."""
+        return "opportunity" in self.table and bool(self.table["opportunity"].notna().all())
+
+    def durations(self, columns: pd.DataFrame) -> pd.DataFrame:
+        """Observed stretches with constant covariates for the retention models.
+
+        Parameters
+        ----------
+        columns : pandas.DataFrame, shape (n, k)
+            Covariates of each row.
+
+        Returns
+        -------
+        pandas.DataFrame
+            ``entry`` (renewals made before the first opportunity), ``duration`` (renewals with those of the
+            stretch, and the opportunity at which the customer left), ``churned`` and the covariates.
+        """
+        goes_on = self._follows.copy()
+        for name in columns:
+            values = columns[name].to_numpy()
+            goes_on &= values[1:] == values[:-1]
+        first = np.flatnonzero(np.append(True, ~goes_on))
+        last = np.append(first[1:], len(self)) - 1
+        renewals = self.table["renewals"].to_numpy(dtype=np.int64)
+        return columns.iloc[first].assign(
+            entry=renewals[first], duration=renewals[last] + 1, churned=self.churned[last]
+        ).reset_index(drop=True)
+
+
+def ahead_of_time(rows: OpportunityRows, longest: int, generator: Any) -> tuple[Places, Places]:
+    """Choose for each row the earlier row whose attributes are used for it.
+
+    Features of today predict opportunities far ahead, so the trees must learn from features as old as that
+    (a landmark model with the lead as a feature: van Houwelingen 2007, Dynamic prediction by landmarking in
+    event history analysis, Scandinavian Journal of Statistics 34(1)).
+
+    Returns
+    -------
+    origin : array of int, shape (n,)
+    lead : array of int, shape (n,)
+        1 if it is the row itself; the logarithm is uniform.
+    """
+    most = np.minimum(rows.position, longest - 1)
+    lead = np.floor(np.exp(generator.random(len(rows)) * np.log(most + 2.0))).astype(np.int64)
+    lead = np.clip(lead, 1, most + 1)
+    return np.arange(len(rows)) - (lead - 1), lead
+
+
+def later_part(rows: OpportunityRows, horizon_days: int, seed: int) -> tuple[NDArray[np.bool_], str]:
+    """Rows on which models are compared, and what they are: a later window, or a quarter of the customers."""
+    if not rows.dated():
+        customers = int(rows.customers.max()) + 1
+        chosen = np.random.default_rng(seed).random(customers) < _SHARE
+        return chosen[rows.customers], "a quarter of the customers"
+    dates = pd.to_datetime(rows.table["opportunity"])
+    first, last = dates.min(), dates.max()
+    days = min(max(horizon_days, _SHARE * (last - first).days), (last - first).days / 2)
+    window = pd.Timedelta(days=round(days))
+    return (dates > last - window).to_numpy(), f"the last {window.days} days"

@@ -1,0 +1,1 @@
+"""Formulas of the models of customers under contract."""
