@@ -1,9 +1,9 @@
-"""Trees that correct the retention model's log odds of churning, kept only if they are better on a later window."""
+"""Trees that correct the log odds of churning, kept only if they are better on a later window."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -14,20 +14,17 @@ from guanxi.errors import FitError
 from guanxi.models.boosting import Rows, grow
 from guanxi.models.losses import logistic_loss
 from guanxi.pipeline._base_learners import CHURN
-from guanxi.pipeline.contracts._opportunity_rows import OpportunityRows, ahead_of_time
-from guanxi.pipeline.contracts._retention import paired_by_customer
+from guanxi.pipeline.contracts._opportunity_rows import OpportunityRows, sampled_rows
+from guanxi.pipeline.contracts._hazard_choice import paired_by_customer
 from guanxi.served.attribute_scorer import matrix
-from guanxi.served.contracts.document import HazardTrees, RetentionModel
+from guanxi.served.contracts.document import HazardTrees
+from guanxi.served.contracts.hazard import BlendedHazard
 from guanxi.served.contracts.hazard_trees import LEAD, OWN, RENEWALS
-from guanxi.served.contracts.retention_hazard import RetentionHazard
 
 Floats = NDArray[np.float64]
 
 _CLEAR_GAIN = 2.0  # standard errors
 _MINIMUM_CHURNED = 30
-# Those who stayed are sampled: 20 for each who left hold 95 % of the information.
-_FEWEST_SAMPLED, _PER_CHURNED, _MOST_ROWS = 50_000, 20, 600_000
-_LONGEST_LEAD = 60
 _GRID = (1, 2, 3, 4, 6, 9, 12, 18, 24, 36, 48, 60, 84, 120)
 
 
@@ -55,10 +52,9 @@ class FittedTrees:
 class _Learner:
     """Everything but the rows that trees are grown from."""
 
-    retention: RetentionModel
+    hazard: BlendedHazard
     features: tuple[str, ...]
     categorical: tuple[int, ...]
-    longest: int
     settings: Mapping[str, Any]
     seed: int
 
@@ -67,27 +63,18 @@ class _Learner:
             rows, "binary", self.settings, rounds, self.seed, later=later, categorical=self.categorical
         )
 
-    def rows(self, rows: OpportunityRows) -> tuple[Rows, NDArray[np.int64]]:
-        """Rows for LightGBM and the places they come from.
+    def rows(self, rows: OpportunityRows) -> Rows:
+        """Sampled rows for LightGBM."""
+        chosen = sampled_rows(rows, self.seed)
+        offset = self.hazard.next(chosen.table) + chosen.offset
+        return Rows(self.matrix(rows, chosen.table, chosen.lead), chosen.churned, offset)
 
-        With too many, those who stayed are sampled. Sampling by the outcome moves all log odds by the
-        logarithm of the share kept, which goes into the offset (Prentice & Pyke 1979, Logistic disease
-        incidence models and case-control studies, Biometrika 66(3)).
-        """
-        generator = np.random.default_rng(self.seed)
-        origin, lead = ahead_of_time(rows, self.longest, generator)
-        churned = rows.churned
-        share, chosen = 1.0, np.arange(len(rows))
-        most = min(max(_FEWEST_SAMPLED, (_PER_CHURNED + 1) * int(churned.sum())), _MOST_ROWS)
-        if len(rows) > most:
-            stayed = churned == 0
-            share = max(most - (~stayed).sum(), most / 2) / stayed.sum()
-            chosen = np.flatnonzero(~stayed | (generator.random(len(rows)) < share))
-        table = rows.table.iloc[origin[chosen]].reset_index(drop=True)
-        table[RENEWALS] = rows.table[RENEWALS].to_numpy()[chosen]
-        offset = RetentionHazard(self.retention).next(table) - np.log(share)
-        X = self.matrix(rows, table, lead[chosen])
-        return Rows(X, churned[chosen], offset), chosen
+    def test(self, rows: OpportunityRows) -> tuple[Rows, NDArray[np.int64]]:
+        """Sampled rows weighted by the opportunities they stand for, at their own level, and their places."""
+        chosen = sampled_rows(rows, self.seed)
+        offset = _levelled(self.hazard.next(chosen.table), chosen.churned, chosen.weight)
+        X = self.matrix(rows, chosen.table, chosen.lead)
+        return Rows(X, chosen.churned, offset, chosen.weight), chosen.places
 
     def matrix(self, rows: OpportunityRows, table: pd.DataFrame, lead: NDArray[np.int64]) -> Floats:
         known = {each.name: each for each in rows.attributes}
@@ -100,8 +87,8 @@ class _Learner:
 def fit_trees(
     rows: OpportunityRows,
     later: NDArray[np.bool_],
-    retention: RetentionModel,
-    retention_earlier: RetentionModel,
+    hazard: BlendedHazard,
+    hazard_earlier: BlendedHazard,
     settings: Mapping[str, Any],
     seed: int,
 ) -> FittedTrees:
@@ -111,53 +98,51 @@ def fit_trees(
     ----------
     rows : OpportunityRows
     later : array of bool, shape (n,)
-    retention, retention_earlier : RetentionModel
-        Fitted to all rows, and to the earlier ones.
+    hazard, hazard_earlier : BlendedHazard
+        Without trees, fitted to all rows, and to the earlier ones.
     settings : mapping
         As in ``churn.lightgbm``.
     seed : int
     """
     if min(rows.churned[later].sum(), rows.churned[~later].sum()) < _MINIMUM_CHURNED:
         return _none(f"fewer than {_MINIMUM_CHURNED} customers left before or in the later window")
-    learner = _learner(rows, retention_earlier, settings, seed)
     try:
-        return _compare(learner, rows, later, retention)
+        return _compare(_learner(rows, hazard_earlier, settings, seed), rows, later, hazard)
     except FitError as error:
         return _none(str(error))
 
 
-def _learner(rows: OpportunityRows, retention: RetentionModel, settings: Mapping[str, Any], seed: int) -> _Learner:
+def _learner(rows: OpportunityRows, hazard: BlendedHazard, settings: Mapping[str, Any], seed: int) -> _Learner:
     own = OWN if rows.dynamic else (RENEWALS,)
-    names = (*(each.name for each in rows.attributes), *(name for name in own))
     categorical = tuple(place for place, each in enumerate(rows.attributes) if each.categories is not None)
-    longest = min(_LONGEST_LEAD, int(rows.position.max()) + 1) if rows.dynamic else 1
-    return _Learner(retention, names, categorical, longest, settings, seed)
+    return _Learner(hazard, (*(each.name for each in rows.attributes), *own), categorical, settings, seed)
 
 
 def _compare(
-    learner: _Learner, rows: OpportunityRows, later: NDArray[np.bool_], retention: RetentionModel
+    learner: _Learner, rows: OpportunityRows, later: NDArray[np.bool_], hazard: BlendedHazard
 ) -> FittedTrees:
     before, after = rows.part(~later), rows.part(later)
-    training, _ = learner.rows(before)
-    test, chosen = learner.rows(after)
-    test = _centred(test)
+    training = learner.rows(before)
+    test, places = learner.test(after)
+    assert test.offset is not None
+    assert test.weight is not None
     booster = learner.grow(training, int(learner.settings["n_estimators"]), test)
     rounds = max(1, int(booster.best_iteration))
     step = np.asarray(booster.predict(test.X, raw_score=True, num_iteration=rounds))
-    assert test.offset is not None
-    alone = logistic_loss(test.y, test.offset)
-    corrected = logistic_loss(test.y, _levelled(test.offset + step, test.y))
-    gain, error = paired_by_customer(alone - corrected, after.customers[chosen])
+    alone = logistic_loss(test.y, test.offset) * test.weight / test.weight.mean()
+    corrected = logistic_loss(test.y, _levelled(test.offset + step, test.y, test.weight))
+    corrected = corrected * test.weight / test.weight.mean()
+    gain, error = paired_by_customer(alone - corrected, after.customers[places])
     losses = float(corrected.mean()), float(alone.mean())
     if gain <= _CLEAR_GAIN * error:
         return _none(f"no clear gain from trees ({gain:.5f} +- {error:.5f})", *losses)
-    final = _Learner(**{**vars(learner), "retention": retention})
-    everything, _ = final.rows(rows)
+    final = replace(learner, hazard=hazard)
+    everything = final.rows(rows)
     grown = final.grow(everything, rounds)
     assert everything.offset is not None
     score = everything.offset + np.asarray(grown.predict(everything.X, raw_score=True))
     level = CHURN.level(score, np.ones(len(score)), float(everything.y.mean()))
-    leads = tuple(each for each in _leads(rows, final.longest))
+    leads = tuple(_leads(rows, rows.longest_lead))
     reason = f"corrected by trees: log loss {losses[0]:.5f} ({losses[1]:.5f} without; gain {gain:.5f} +- {error:.5f})"
     return FittedTrees(HazardTrees(final.features, leads, level), [grown.model_to_string()], *losses, reason)
 
@@ -168,15 +153,10 @@ def _leads(rows: OpportunityRows, longest: int) -> list[int]:
     return [1, *(each for each in _GRID[1:] if each <= most)]
 
 
-def _centred(rows: Rows) -> Rows:
-    assert rows.offset is not None
-    return Rows(rows.X, rows.y, _levelled(rows.offset, rows.y), rows.weight)
-
-
-def _levelled(score: Floats, churned: Floats) -> Floats:
+def _levelled(score: Floats, churned: Floats, weight: Floats) -> Floats:
     """Score moved to the observed share of those who left: the level of a window says nothing of who leaves."""
-    return score + CHURN.level(score, np.ones(len(score)), float(churned.mean()))
+    return score + CHURN.level(score, weight, float(np.average(churned, weights=weight)))
 
 
 def _none(reason: str, loss: float = float("nan"), alone: float = float("nan")) -> FittedTrees:
-    return FittedTrees(None, [], loss, alone, f"retention model alone: {reason}")
+    return FittedTrees(None, [], loss, alone, f"no trees: {reason}")
