@@ -124,7 +124,8 @@ def test_values_of_overrides(given: str, value: Any) -> None:
         ("dta.refunds=net", "parameter dta is unknown: did you mean data?"),
         (
             "zzz=3",
-            "parameter zzz is unknown: known here: horizon_days, as_of, seed, language, data, relations, clv",
+            "parameter zzz is unknown: known here: horizon_days, as_of, seed, language, data, relations, "
+            "contracts, clv",
         ),
         ("data..refunds=net", "parameter data. is unknown: known here: columns, refunds"),
         ("seed", "--set 'seed' is not key=value: write, say, --set horizon_days=30"),

@@ -14,17 +14,17 @@ from hypothesis import strategies as st
 from guanxi.errors import ParamsError
 from guanxi.periods import _discount_rate_per_unit, add_days, days_per_unit, discount_period, parse_date
 
-units = st.sampled_from(["D", "W", "M", "Y"])
+units = st.sampled_from(["D", "W", "M", "Q", "Y"])
 
 
-@pytest.mark.parametrize(("unit", "days"), [("D", 1), ("W", 7), ("M", 365 / 12), ("Y", 365)])
+@pytest.mark.parametrize(("unit", "days"), [("D", 1), ("W", 7), ("M", 365 / 12), ("Q", 365 / 4), ("Y", 365)])
 def test_days_per_unit(unit: str, days: float) -> None:
     assert days_per_unit(unit) == pytest.approx(days)
 
 
-@pytest.mark.parametrize("unit", ["d", "weeks", "", "Q"])
+@pytest.mark.parametrize("unit", ["d", "weeks", "", "H"])
 def test_unknown_units(unit: str) -> None:
-    with pytest.raises(ParamsError, match=f"time_unit '{unit}' is unknown: use one of D, W, M, Y"):
+    with pytest.raises(ParamsError, match=f"time_unit '{unit}' is unknown: use one of D, W, M, Q, Y"):
         days_per_unit(unit)
 
 

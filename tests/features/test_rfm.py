@@ -168,7 +168,7 @@ def test_cutoffs_that_are_none(cutoff: Any, message: str) -> None:
 
 
 def test_an_unknown_time_unit() -> None:
-    with pytest.raises(ParamsError, match="time_unit 'weeks' is unknown: use one of D, W, M, Y"):
+    with pytest.raises(ParamsError, match="time_unit 'weeks' is unknown: use one of D, W, M, Q, Y"):
         guanxi.rfm(LINES, time_unit="weeks")
 
 

@@ -1,12 +1,24 @@
-"""Attributes of customers: the columns of a file of customers that are not mapped."""
+"""Attributes of customers: the columns of a file of customers that are not mapped, or a table of them."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+import pandas as pd
+
+from guanxi.data._identifiers import present
+from guanxi.data._number_formats import find_numbers
+from guanxi.data._numbers import read_number
+from guanxi.data.attribute_values import (
+    MISSING,
+    _may_be_written_numbers,
+    number_or_text,
+    why_useless,
+)
 from guanxi.data.attributes import _readable_columns
-from guanxi.data.contracts._columns import map_columns
+from guanxi.data.contracts._contract_columns import map_columns
 from guanxi.data.relations._lines import RelationReader
 from guanxi.data.sources.source import Source
 from guanxi.data.sources.source_table import ROW, SourceTable, free_names
@@ -21,31 +33,130 @@ RESERVED = (
     *("churned", "amount", "first_amount", "amount_changes", "last_change", "periods_since_change"),
     *("periods_away", "plan", "channel", "as_of"),
 )
+EXCLUDED = "is excluded"
+ACCUMULATES = "adds up over the tenure, so that it tells at every renewal how long the customer will stay"
+_NOT_ATTRIBUTES = ("customer_id", "acquired_on", "referred_by")
+_SAMPLE = 100_000
+_GROWS_WITH_TENURE, _IS_A_TOTAL = 0.8, 0.95  # correlations with the tenure, and with its product with a rate
 
 
 def attribute_columns(
-    connection: Any, form: str, source: SourceTable, accepted: Any, data: DataParams, exclude: frozenset[str]
+    source: SourceTable, data: DataParams, accepted: Any, exclude: frozenset[str], *, history: bool
 ) -> tuple[Any, dict[str, str]]:
-    """Create the engine table of attributes, as numbers or text; None if there are none.
+    """Return the attributes of the accepted lines of a file of customers, as numbers or text.
 
-    Returns also the columns that are no attributes, and why.
+    With ``history``, when every renewal of a customer is learned from, what adds up over the tenure is none.
+
+    Returns
+    -------
+    ibis.Table or None
+        ``customer_id`` and the attributes; None if there are none.
+    dict of str to str
+        The columns that are no attributes, and why.
     """
-    if form != "customers":
-        return None, {}
-    mapped = set(map_columns(form, source, data).values())
+    mapped = map_columns("customers", source, data)
     columns, left_out = _readable_columns(source, "")
-    columns = {name: column for name, column in columns.items() if name not in mapped and name not in exclude}
+    columns = {name: column for name, column in columns.items() if name not in mapped.values()}
+    left_out = {name: why for name, why in left_out.items() if name not in mapped.values()}
+    chosen, useless = _useful(source, data, columns, exclude)
+    left_out |= useless
+    if history:
+        left_out |= _totals(source, accepted, chosen)
+    chosen = {name: column for name, column in chosen.items() if name not in left_out}
+    if not chosen:
+        return None, left_out
+    return _of_lines(source, accepted, chosen), left_out
+
+
+def _of_lines(source: SourceTable, accepted: Any, columns: dict[str, Any]) -> Any:
     names = free_names(list(columns), set(RESERVED))
     given = source.table.select(
-        guanxi_row=source.table[ROW], **{names[name]: columns[name] for name in columns}
+        guanxi_row=source.table[ROW], **{names[name]: column for name, column in columns.items()}
     )
-    lines = accepted.select("customer_id", "line_number")
-    joined = lines.inner_join(given, lines.line_number == given.guanxi_row)
-    table = connection.create_table("attributes", joined.drop("line_number", "guanxi_row"))
-    return table, {name: why for name, why in left_out.items() if name not in mapped}
+    lines = accepted.select("customer_id", guanxi_line=accepted.line_number)
+    joined = lines.inner_join(given, lines.guanxi_line == given.guanxi_row)
+    return joined.drop("guanxi_line", "guanxi_row")
 
 
-_NOT_ATTRIBUTES = ("customer_id", "acquired_on", "referred_by")
+def _useful(
+    source: SourceTable, data: DataParams, columns: dict[str, Any], exclude: frozenset[str]
+) -> tuple[dict[str, Any], dict[str, str]]:
+    """Return columns that may tell something, those of numbers as such, and why others may not.
+
+    Whether they do is seen from the first lines.
+    """
+    left_out = {name: EXCLUDED for name in columns if name in exclude}
+    kept = {name: column for name, column in columns.items() if name not in exclude}
+    if not kept:
+        return {}, left_out
+    kept |= _with_numbers(source, data, kept)
+    sample = source.table.order_by(ROW).limit(_SAMPLE).select(**_by_place(kept)).execute()
+    for name, values in zip(kept, (sample[place] for place in _by_place(kept)), strict=True):
+        why = why_useless(number_or_text(values))
+        if why:
+            left_out[name] = why
+    return {name: column for name, column in kept.items() if name not in left_out}, left_out
+
+
+def _by_place(columns: dict[str, Any]) -> dict[str, Any]:
+    """Name columns by their place, since the engine ignores case and names may be odd."""
+    return {f"column_{place}": column for place, column in enumerate(columns.values())}
+
+
+def _with_numbers(source: SourceTable, data: DataParams, columns: dict[str, Any]) -> dict[str, Any]:
+    """Return the columns of text without words for a missing value; what are numbers becomes such."""
+    texts = {name: present(each, MISSING) for name, each in columns.items() if each.type().is_string()}
+    if not texts:
+        return {}
+    by_place = _by_place(texts)
+    unread = {
+        place: (each.notnull() & each.try_cast("float64").isnull()).any() for place, each in by_place.items()
+    }
+    found = source.table.agg(**unread).execute().iloc[0]
+    plain = [name for name, place in zip(texts, by_place, strict=True) if not bool(found[place])]
+    sample = source.table.limit(_SAMPLE).select(**by_place).execute()
+    signed = {
+        name: texts[name]
+        for name, place in zip(texts, by_place, strict=True)
+        if name not in plain and _may_be_written_numbers(sample[place])
+    }
+    resolved, written = find_numbers(source.name, signed, data) if signed else (data, [])
+    numbers = {name: texts[name].try_cast("float64") for name in plain}
+    return texts | numbers | {name: read_number(signed[name], resolved) for name in written}
+
+
+def _totals(source: SourceTable, accepted: Any, columns: dict[str, Any]) -> dict[str, str]:
+    """Find numbers that grow with the tenure, or are the tenure times another, as total charges are."""
+    numbers = {name: column for name, column in columns.items() if column.type().is_numeric()}
+    if not numbers:
+        return {}
+    rates = [name for name in ("amount",) if name in accepted.columns]
+    lines = accepted.select("tenure", *rates, guanxi_line=accepted.line_number)
+    given = source.table.select(guanxi_row=source.table[ROW], **_by_place(numbers))
+    joined = lines.inner_join(given, lines.guanxi_line == given.guanxi_row).order_by("guanxi_line")
+    values = joined.limit(_SAMPLE).select("tenure", *rates, *_by_place(numbers)).execute().astype("float64")
+    return {
+        name: ACCUMULATES
+        for name, place in zip(numbers, _by_place(numbers), strict=True)
+        if _is_total(values.drop(columns=place), values[place])
+    }
+
+
+def _is_total(others: pd.DataFrame, values: pd.Series[float]) -> bool:
+    tenure = others["tenure"]
+    products = others.drop(columns="tenure").mul(tenure, axis=0)
+    return bool(
+        _correlation(values, tenure) >= _GROWS_WITH_TENURE
+        or any(_correlation(values, products[name]) >= _IS_A_TOTAL for name in products)
+    )
+
+
+def _correlation(one: pd.Series[float], other: pd.Series[float]) -> float:
+    known = (one.notna() & other.notna()).to_numpy()
+    first, second = one.to_numpy()[known], other.to_numpy()[known]
+    if known.sum() < 2 or np.ptp(first) == 0 or np.ptp(second) == 0:
+        return 0.0
+    return float(np.corrcoef(first, second)[0, 1])
 
 
 def with_customers(
@@ -59,8 +170,9 @@ def with_customers(
     taken = set(RESERVED) | set(log.attributes.columns if log.attributes is not None else ())
     names = free_names(kept, taken)
     table = relation.table.select("customer_id", **{names[name]: relation.table[name] for name in kept})
+    left_out = log.left_out | relation.left_out | dict.fromkeys(exclude, EXCLUDED)
     if log.attributes is not None:
         table = log.attributes.left_join(table, "customer_id").drop("customer_id_right")
     attributes = log.connection.create_table("all_attributes", table)
     findings = (*log.findings, *relation.findings)
-    return replace(log, attributes=attributes, left_out=log.left_out | relation.left_out, findings=findings)
+    return replace(log, attributes=attributes, left_out=left_out, findings=findings)

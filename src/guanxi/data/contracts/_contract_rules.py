@@ -8,7 +8,7 @@ import ibis
 
 from guanxi.data import rules
 from guanxi.data._totals import is_word
-from guanxi.data.contracts._columns import NUMBERS, TIMES, UNREADABLE
+from guanxi.data.contracts._contract_columns import NUMBERS, TIMES, UNREADABLE
 from guanxi.params import CONTRACT_COLUMNS, DataParams
 
 _LONGEST_DAYS = 36_500
