@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
@@ -14,7 +16,7 @@ from guanxi.errors import FitError, FitWarning
 from guanxi.models import BetaDiscreteWeibull, ShiftedBetaGeometric
 from guanxi.models.losses import logistic_loss
 from guanxi.pipeline._base_learners import CHURN
-from guanxi.pipeline.contracts._opportunity_rows import OpportunityRows, SampledRows, sampled_rows
+from guanxi.pipeline.contracts._opportunity_rows import OpportunityRows, SampledRows, learnt_from, sampled_rows
 from guanxi.pipeline.contracts._regression import fit_regression
 from guanxi.served.contracts.document import Covariate, HazardRegression, RetentionModel
 from guanxi.served.contracts.hazard import BlendedHazard
@@ -34,23 +36,27 @@ _MOST_CUSTOMERS = 20_000
 _REGRESSED = ", corrected by a regression"
 
 
+Pair = tuple[RetentionModel, HazardRegression | None]
+
+
 @dataclass(frozen=True)
 class HazardChoice:
-    """The chosen retention model and regression, fitted to all rows and to the earlier ones.
+    """The chosen retention model and regression.
 
     Attributes
     ----------
-    retention, retention_earlier : RetentionModel
-    regression, regression_earlier : HazardRegression or None
+    retention : RetentionModel
+    regression : HazardRegression or None
+    before : tuple of BlendedHazard
+        The same, fitted to the rows before each part of the comparison.
     losses : dict of str to float
-        Log loss of an opportunity in the later rows, by contender.
+        Log loss of an opportunity in the comparison, by contender.
     reason : str
     """
 
     retention: RetentionModel
     regression: HazardRegression | None
-    retention_earlier: RetentionModel
-    regression_earlier: HazardRegression | None
+    before: tuple[BlendedHazard, ...]
     losses: dict[str, float]
     reason: str
 
@@ -59,99 +65,123 @@ class HazardChoice:
         """Log odds of churning without trees."""
         return BlendedHazard(self.retention, self.regression)
 
-    @property
-    def hazard_earlier(self) -> BlendedHazard:
-        """The same, fitted to the earlier rows."""
-        return BlendedHazard(self.retention_earlier, self.regression_earlier)
 
-
-@dataclass(frozen=True)
-class _Contender:
-    retention: RetentionModel
-    regression: HazardRegression | None
-    losses: Floats
-
-    @property
-    def title(self) -> str:
-        covariates = " with covariates" if self.retention.covariates else ""
-        return self.retention.model.replace("_", " ") + covariates + (_REGRESSED if self.regression else "")
-
-
-def choose_hazard(rows: OpportunityRows, later: NDArray[np.bool_], seed: int) -> HazardChoice:
-    """Fit the contenders to the earlier rows, compare them on the later ones, refit the chosen to all rows.
+def choose_hazard(rows: OpportunityRows, parts: Sequence[NDArray[np.bool_]], seed: int) -> HazardChoice:
+    """Fit the contenders to the rows before each part, compare them on it, refit the chosen to all rows.
 
     Contenders are the best retention model without covariates, the best with them, and each corrected by a
     regression. The simplest that is not clearly worse than the best is chosen.
     """
-    earlier, after = rows.part(~later), rows.part(later)
-    covariates = choose_covariates(earlier)
-    comparison = _Comparison(sampled_rows(after, seed), after.customers)
-    tried = [_retention_models(earlier, used, comparison, seed) for used in dict.fromkeys(((), covariates))]
-    best = [comparison.best(each) for each in tried if each]
-    if not best:
+    windows = [_Window.cut(rows, part, seed) for part in parts]
+    covariates = choose_covariates(windows[0].earlier)
+    tried = [_retention_models(windows, used) for used in dict.fromkeys(((), covariates))]
+    bases = [_lowest(each) for each in tried if each]
+    if not bases:
         raise FitError("no retention model could be fitted: give more customers or a longer history")
-    corrected = [_regressed(base, covariates, earlier, comparison, seed) if covariates else None for base in best]
+    corrected = [_regressed(base, covariates, windows) if covariates else None for base in bases]
     # From simple to complex: effects on the log odds carry over to long tenures better than effects on the
     # heterogeneity.
-    best = [each for each in (best[0], corrected[0], *best[1:], *corrected[1:]) if each]
-    chosen = comparison.choose(best)
-    retention = fit_retention(chosen.retention.model, chosen.retention.covariates, _sample(rows, seed))
-    regression = fit_regression(retention, covariates, rows, seed) if chosen.regression else None
-    means = {each.title: comparison.mean(each) for each in (*(one for many in tried for one in many), *best)}
+    ordered = [each for each in (bases[0], corrected[0], *bases[1:], *corrected[1:]) if each]
+    chosen = _choose(ordered)
+    base = chosen.fitted[0][0]
+    retention = fit_retention(base.model, base.covariates, _sample(rows, seed))
+    regression = fit_regression(retention, covariates, rows, seed) if chosen.fitted[0][1] else None
+    means = {each.title: each.mean for each in (*(one for many in tried for one in many), *ordered)}
     others = ", ".join(f"{name} {mean:.5f}" for name, mean in means.items() if name != chosen.title)
-    reason = f"{chosen.title}: log loss {means[chosen.title]:.5f}" + (f" ({others})" if others else "")
-    return HazardChoice(retention, regression, chosen.retention, chosen.regression, means, reason)
+    reason = f"{chosen.title}: log loss {chosen.mean:.5f}" + (f" ({others})" if others else "")
+    before = tuple(BlendedHazard(*pair) for pair in chosen.fitted)
+    return HazardChoice(retention, regression, before, means, reason)
 
 
-def _retention_models(
-    earlier: OpportunityRows, covariates: tuple[Covariate, ...], comparison: _Comparison, seed: int
-) -> list[_Contender]:
-    sample, found = _sample(earlier, seed), []
+@dataclass(frozen=True)
+class _Window:
+    """One part of the comparison: the rows before it, and sampled rows of its own."""
+
+    earlier: OpportunityRows
+    test: SampledRows
+    customers: NDArray[np.int64]
+    seed: int
+
+    @classmethod
+    def cut(cls, rows: OpportunityRows, part: NDArray[np.bool_], seed: int) -> _Window:
+        after = rows.part(part)
+        test = sampled_rows(after, seed)
+        return cls(rows.part(learnt_from(rows, part)), test, rows.customers[part][test.places], seed)
+
+    @cached_property
+    def sample(self) -> OpportunityRows:
+        return _sample(self.earlier, self.seed)
+
+    def losses(self, pair: Pair) -> Floats:
+        """Log loss of each row, at the level of the window: the level says nothing about who leaves."""
+        score, churned, weight = BlendedHazard(*pair).next(self.test.table), self.test.churned, self.test.weight
+        shift = CHURN.level(score, weight, float(np.average(churned, weights=weight)))
+        return logistic_loss(churned, score + shift)
+
+
+@dataclass(frozen=True)
+class _Contender:
+    """A contender fitted before each window, with the loss of all rows."""
+
+    fitted: tuple[Pair, ...]
+    losses: Floats
+    weight: Floats
+    customers: NDArray[np.int64]
+
+    @classmethod
+    def compare(cls, fitted: Sequence[Pair], windows: Sequence[_Window]) -> _Contender:
+        return cls(
+            tuple(fitted),
+            np.concatenate([each.losses(pair) for pair, each in zip(fitted, windows, strict=True)]),
+            np.concatenate([each.test.weight for each in windows]),
+            np.concatenate([each.customers for each in windows]),
+        )
+
+    @property
+    def title(self) -> str:
+        retention, regression = self.fitted[0]
+        covariates = " with covariates" if retention.covariates else ""
+        return retention.model.replace("_", " ") + covariates + (_REGRESSED if regression else "")
+
+    @property
+    def mean(self) -> float:
+        return float(np.average(self.losses, weights=self.weight))
+
+
+def _retention_models(windows: Sequence[_Window], covariates: tuple[Covariate, ...]) -> list[_Contender]:
+    found = []
     for name in MODELS:
         with suppress(FitError):
-            model = fit_retention(name, covariates, sample)
-            found.append(_Contender(model, None, comparison.losses(BlendedHazard(model))))
+            fitted = [(fit_retention(name, covariates, each.sample), None) for each in windows]
+            found.append(_Contender.compare(fitted, windows))
     return found
 
 
 def _regressed(
-    base: _Contender, covariates: tuple[Covariate, ...], earlier: OpportunityRows, comparison: _Comparison, seed: int
+    base: _Contender, covariates: tuple[Covariate, ...], windows: Sequence[_Window]
 ) -> _Contender | None:
     try:
-        regression = fit_regression(base.retention, covariates, earlier, seed)
+        fitted = [
+            (retention, fit_regression(retention, covariates, window.earlier, window.seed))
+            for (retention, _), window in zip(base.fitted, windows, strict=True)
+        ]
     except FitError:
         return None
-    return _Contender(base.retention, regression, comparison.losses(BlendedHazard(base.retention, regression)))
+    return _Contender.compare(fitted, windows)
 
 
-@dataclass(frozen=True)
-class _Comparison:
-    """The later rows on which contenders are compared."""
+def _lowest(contenders: Sequence[_Contender]) -> _Contender:
+    return contenders[first_lowest(each.mean for each in contenders)]
 
-    test: SampledRows
-    customers: NDArray[np.int64]
 
-    def losses(self, hazard: BlendedHazard) -> Floats:
-        """Log loss of each row, at the level of the window: the level says nothing about who leaves."""
-        score, churned, weight = hazard.next(self.test.table), self.test.churned, self.test.weight
-        shift = CHURN.level(score, weight, float(np.average(churned, weights=weight)))
-        return logistic_loss(churned, score + shift)
-
-    def mean(self, contender: _Contender) -> float:
-        return float(np.average(contender.losses, weights=self.test.weight))
-
-    def best(self, contenders: list[_Contender]) -> _Contender:
-        return contenders[first_lowest(self.mean(each) for each in contenders)]
-
-    def choose(self, contenders: list[_Contender]) -> _Contender:
-        """Choose the first that is not clearly worse than the best."""
-        best, weight = self.best(contenders), self.test.weight
-        for each in contenders:
-            difference = (each.losses - best.losses) * weight / weight.mean()
-            gain, error = paired_by_customer(difference, self.customers[self.test.places])
-            if gain <= _CLEAR_GAIN * error:
-                return each
-        return best
+def _choose(contenders: Sequence[_Contender]) -> _Contender:
+    """Choose the first that is not clearly worse than the best."""
+    best = _lowest(contenders)
+    for each in contenders:
+        gain, error = paired_by_customer(each.losses - best.losses, best.weight, best.customers)
+        if gain <= _CLEAR_GAIN * error:
+            return each
+    return best
 
 
 def fit_retention(name: str, covariates: tuple[Covariate, ...], rows: OpportunityRows) -> RetentionModel:
@@ -183,7 +213,7 @@ def _covariates(table: pd.DataFrame, attribute: Attribute) -> list[Covariate]:
     name = attribute.name
     if attribute.categories is None:
         values = table[name].to_numpy(dtype=np.float64, na_value=np.nan)
-        return _standardised(name, name, None, values)
+        return _standardised(f"{name}: number", name, None, values)
     known = table[name].astype(object)
     shares = known.value_counts(normalize=True)
     used = shares[shares >= _LEAST_SHARE].head(_MOST_CATEGORIES).index
@@ -194,7 +224,7 @@ def _covariates(table: pd.DataFrame, attribute: Attribute) -> list[Covariate]:
         each
         for category in list(used)[1:]
         for each in _standardised(
-            f"{name}={category}", name, str(category), np.where(known.isna(), np.nan, known == category)
+            f"{name}: {category}", name, str(category), np.where(known.isna(), np.nan, known == category)
         )
     ]
 
@@ -210,11 +240,13 @@ def _standardised(name: str, attribute: str, category: str | None, values: Float
     return [Covariate(name, attribute, category, mean, scale, low, high)]
 
 
-def paired_by_customer(difference: Floats, customers: NDArray[np.int64]) -> tuple[float, float]:
-    """Mean of the differences of rows and its standard error; rows of one customer are dependent."""
-    centred = difference - difference.mean()
-    sums = np.bincount(customers, weights=centred)
-    return float(difference.mean()), float(np.sqrt(np.sum(sums**2)) / len(difference))
+def paired_by_customer(
+    difference: Floats, weight: Floats, customers: NDArray[np.int64]
+) -> tuple[float, float]:
+    """Weighted mean of the differences of rows and its standard error; rows of one customer are dependent."""
+    mean = float(np.average(difference, weights=weight))
+    sums = np.bincount(customers, weights=weight * (difference - mean))
+    return mean, float(np.sqrt(np.sum(sums**2)) / weight.sum())
 
 
 def _sample(rows: OpportunityRows, seed: int) -> OpportunityRows:

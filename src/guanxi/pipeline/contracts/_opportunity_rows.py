@@ -25,7 +25,8 @@ NO_ATTRIBUTES = (
 _RUN = ("customer_id", "spell")
 _FEWEST_SAMPLED, _PER_CHURNED, _MOST_SAMPLED = 50_000, 20, 600_000
 _LONGEST_LEAD = 60
-_SHARE = 0.25  # of the customers, or of the history
+_FEWEST_CHURNED = 30
+_SHARE, _MOST_SHARE = 0.25, 0.4  # of the customers, or of the history
 
 
 @dataclass(frozen=True)
@@ -205,14 +206,36 @@ def sampled_rows(rows: OpportunityRows, seed: int) -> SampledRows:
     return SampledRows(table, rows.churned[chosen], lead[chosen], -float(np.log(share)), chosen)
 
 
-def later_part(rows: OpportunityRows, horizon_days: int, seed: int) -> tuple[NDArray[np.bool_], str]:
-    """Rows on which models are compared, and what they are: a later window, or a quarter of the customers."""
+def later_parts(rows: OpportunityRows, horizon_days: int, seed: int) -> list[NDArray[np.bool_]]:
+    """Parts of the rows on which models are compared, each with rows to learn from before it.
+
+    The last window of the history and the one before it; without dates, two quarters of the customers.
+    """
     if not rows.dated():
-        customers = int(rows.customers.max()) + 1
-        chosen = np.random.default_rng(seed).random(customers) < _SHARE
-        return chosen[rows.customers], "a quarter of the customers"
-    dates = pd.to_datetime(rows.table["opportunity"])
-    first, last = dates.min(), dates.max()
-    days = min(max(horizon_days, _SHARE * (last - first).days), (last - first).days / 2)
-    window = pd.Timedelta(days=round(days))
-    return (dates > last - window).to_numpy(), f"the last {window.days} days"
+        drawn = np.random.default_rng(seed).random(int(rows.customers.max()) + 1)[rows.customers]
+        return [drawn < _SHARE, (drawn >= _SHARE) & (drawn < 2.0 * _SHARE)]
+    days = pd.to_datetime(rows.table["opportunity"])
+    last, length = days.max(), (days.max() - days.min()).days
+    window = pd.Timedelta(days=round(min(max(horizon_days, _SHARE * length), _MOST_SHARE * length)))
+    parts = [((days > last - (back + 1) * window) & (days <= last - back * window)) for back in range(2)]
+    return [part.to_numpy() for part in parts]
+
+
+def learnt_from(rows: OpportunityRows, later: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Rows before a part: earlier ones, or without dates those of the other customers."""
+    if not rows.dated():
+        return ~later
+    days = pd.to_datetime(rows.table["opportunity"])
+    return np.asarray(days < days[later].min())
+
+
+def usable_parts(rows: OpportunityRows, horizon_days: int, seed: int) -> list[NDArray[np.bool_]]:
+    """Those of :func:`later_parts` with enough customers who left in them and before; at least the first."""
+    first, *others = later_parts(rows, horizon_days, seed)
+    return [first, *(part for part in others if enough_churned(rows, part))]
+
+
+def enough_churned(rows: OpportunityRows, part: NDArray[np.bool_]) -> bool:
+    """Whether enough customers left in a part of the rows, and before it."""
+    counts = rows.churned[part].sum(), rows.churned[learnt_from(rows, part)].sum()
+    return bool(min(counts) >= _FEWEST_CHURNED)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -14,8 +14,13 @@ from guanxi.errors import FitError
 from guanxi.models.boosting import Rows, grow
 from guanxi.models.losses import logistic_loss
 from guanxi.pipeline._base_learners import CHURN
-from guanxi.pipeline.contracts._opportunity_rows import OpportunityRows, sampled_rows
-from guanxi.pipeline.contracts._hazard_choice import paired_by_customer
+from guanxi.pipeline.contracts._opportunity_rows import (
+    OpportunityRows,
+    enough_churned,
+    learnt_from,
+    sampled_rows,
+)
+from guanxi.pipeline.contracts._hazard_choice import HazardChoice, paired_by_customer
 from guanxi.served.attribute_scorer import matrix
 from guanxi.served.contracts.document import HazardTrees
 from guanxi.served.contracts.hazard import BlendedHazard
@@ -24,7 +29,6 @@ from guanxi.served.contracts.hazard_trees import LEAD, OWN, RENEWALS
 Floats = NDArray[np.float64]
 
 _CLEAR_GAIN = 2.0  # standard errors
-_MINIMUM_CHURNED = 30
 _GRID = (1, 2, 3, 4, 6, 9, 12, 18, 24, 36, 48, 60, 84, 120)
 
 
@@ -86,28 +90,27 @@ class _Learner:
 
 def fit_trees(
     rows: OpportunityRows,
-    later: NDArray[np.bool_],
-    hazard: BlendedHazard,
-    hazard_earlier: BlendedHazard,
+    parts: Sequence[NDArray[np.bool_]],
+    choice: HazardChoice,
     settings: Mapping[str, Any],
     seed: int,
 ) -> FittedTrees:
-    """Grow trees on the earlier rows, compare on the later ones, and refit to all rows if they are kept.
+    """Grow trees on the rows before each part, compare on it, and refit to all rows if they are kept.
 
     Parameters
     ----------
     rows : OpportunityRows
-    later : array of bool, shape (n,)
-    hazard, hazard_earlier : BlendedHazard
-        Without trees, fitted to all rows, and to the earlier ones.
+    parts : sequence of arrays of bool, shape (n,)
+        From :func:`._opportunity_rows.usable_parts`.
+    choice : HazardChoice
     settings : mapping
         As in ``churn.lightgbm``.
     seed : int
     """
-    if min(rows.churned[later].sum(), rows.churned[~later].sum()) < _MINIMUM_CHURNED:
-        return _none(f"fewer than {_MINIMUM_CHURNED} customers left before or in the later window")
+    if not enough_churned(rows, parts[0]):
+        return _none("too few customers left in the later window or before")
     try:
-        return _compare(_learner(rows, hazard_earlier, settings, seed), rows, later, hazard)
+        return _compare(rows, parts, choice, settings, seed)
     except FitError as error:
         return _none(str(error))
 
@@ -119,37 +122,52 @@ def _learner(rows: OpportunityRows, hazard: BlendedHazard, settings: Mapping[str
 
 
 def _compare(
-    learner: _Learner, rows: OpportunityRows, later: NDArray[np.bool_], hazard: BlendedHazard
+    rows: OpportunityRows,
+    parts: Sequence[NDArray[np.bool_]],
+    choice: HazardChoice,
+    settings: Mapping[str, Any],
+    seed: int,
 ) -> FittedTrees:
-    before, after = rows.part(~later), rows.part(later)
-    training = learner.rows(before)
-    test, places = learner.test(after)
+    tried = [
+        _try(rows, part, _learner(rows, before, settings, seed))
+        for part, before in zip(parts, choice.before, strict=True)
+    ]
+    alone, corrected, weight = (np.concatenate(column) for column in list(zip(*tried, strict=True))[:3])
+    customers = np.concatenate([each[3] for each in tried])
+    gain, error = paired_by_customer(alone - corrected, weight, customers)
+    losses = float(np.average(corrected, weights=weight)), float(np.average(alone, weights=weight))
+    if gain <= _CLEAR_GAIN / len(parts) * error:
+        return _none(f"no clear gain ({gain:.5f} +- {error:.5f})", *losses)
+    learner = _learner(rows, choice.hazard, settings, seed)
+    everything = learner.rows(rows)
+    grown = learner.grow(everything, tried[0][4])
+    assert everything.offset is not None
+    score = everything.offset + np.asarray(grown.predict(everything.X, raw_score=True))
+    level = CHURN.level(score, np.ones(len(score)), float(everything.y.mean()))
+    model = HazardTrees(learner.features, tuple(_leads(rows)), level)
+    reason = f"trees: log loss {losses[0]:.5f} ({losses[1]:.5f} without; gain {gain:.5f} +- {error:.5f})"
+    return FittedTrees(model, [grown.model_to_string()], *losses, reason)
+
+
+def _try(
+    rows: OpportunityRows, part: NDArray[np.bool_], learner: _Learner
+) -> tuple[Floats, Floats, Floats, NDArray[np.int64], int]:
+    """Loss of each row of a part without and with the trees, weights, customers, and the number of trees."""
+    training = learner.rows(rows.part(learnt_from(rows, part)))
+    test, places = learner.test(rows.part(part))
     assert test.offset is not None
     assert test.weight is not None
     booster = learner.grow(training, int(learner.settings["n_estimators"]), test)
     rounds = max(1, int(booster.best_iteration))
     step = np.asarray(booster.predict(test.X, raw_score=True, num_iteration=rounds))
-    alone = logistic_loss(test.y, test.offset) * test.weight / test.weight.mean()
-    corrected = logistic_loss(test.y, _levelled(test.offset + step, test.y, test.weight))
-    corrected = corrected * test.weight / test.weight.mean()
-    gain, error = paired_by_customer(alone - corrected, after.customers[places])
-    losses = float(corrected.mean()), float(alone.mean())
-    if gain <= _CLEAR_GAIN * error:
-        return _none(f"no clear gain from trees ({gain:.5f} +- {error:.5f})", *losses)
-    final = replace(learner, hazard=hazard)
-    everything = final.rows(rows)
-    grown = final.grow(everything, rounds)
-    assert everything.offset is not None
-    score = everything.offset + np.asarray(grown.predict(everything.X, raw_score=True))
-    level = CHURN.level(score, np.ones(len(score)), float(everything.y.mean()))
-    leads = tuple(_leads(rows, rows.longest_lead))
-    reason = f"corrected by trees: log loss {losses[0]:.5f} ({losses[1]:.5f} without; gain {gain:.5f} +- {error:.5f})"
-    return FittedTrees(HazardTrees(final.features, leads, level), [grown.model_to_string()], *losses, reason)
+    corrected = _levelled(test.offset + step, test.y, test.weight)
+    losses = [logistic_loss(test.y, score) for score in (test.offset, corrected)]
+    return losses[0], losses[1], test.weight, rows.customers[part][places], rounds
 
 
-def _leads(rows: OpportunityRows, longest: int) -> list[int]:
+def _leads(rows: OpportunityRows) -> list[int]:
     """Places at which to evaluate the trees: as far as the renewals, and the leads, of the training rows go."""
-    most = max(longest, int(rows.table[RENEWALS].max()) + 1)
+    most = max(rows.longest_lead, int(rows.table[RENEWALS].max()) + 1)
     return [1, *(each for each in _GRID[1:] if each <= most)]
 
 

@@ -23,7 +23,7 @@ from guanxi.params import Params
 from guanxi.periods import days_per_unit
 from guanxi.pipeline.contracts._amounts import fit_amounts
 from guanxi.pipeline.contracts._level import FittedLevel, fit_level
-from guanxi.pipeline.contracts._opportunity_rows import OpportunityRows, later_part
+from guanxi.pipeline.contracts._opportunity_rows import OpportunityRows, usable_parts
 from guanxi.pipeline.contracts._hazard_choice import HazardChoice, choose_hazard
 from guanxi.pipeline.contracts._trees import FittedTrees, fit_trees
 from guanxi.served.contracts.document import ContractLimits, ServedContracts
@@ -154,12 +154,12 @@ def fit_opportunities(
     """
     _check(periods, as_of)
     rows = OpportunityRows.arrange(periods, now)
-    later, _ = later_part(rows, params.horizon_days, params.seed)
+    parts = usable_parts(rows, params.horizon_days, params.seed)
     on_step("retention model")
-    choice = choose_hazard(rows, later, params.seed)
+    choice = choose_hazard(rows, parts, params.seed)
     on_step("trees")
     settings = params.churn.lightgbm.model_dump()
-    trees = fit_trees(rows, later, choice.hazard, choice.hazard_earlier, settings, params.seed)
+    trees = fit_trees(rows, parts, choice, settings, params.seed)
     on_step("season and level")
     level = _fit_level(rows, choice, trees)
     usual = float(RetentionHazard(choice.retention).next(now).mean()) if len(now) else 0.0
