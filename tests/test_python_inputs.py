@@ -156,6 +156,10 @@ SIMULATIONS: dict[Callable[..., Any], dict[str, Any]] = {
     simulation.simulate_transactions: {"model": "bg_nbd", "params": BG, "spend_params": SPEND},
     simulation.simulate_bg_bb: {"params": {"alpha": 1.2, "beta": 0.75, "gamma": 0.66, "delta": 2.78}},
     simulation.simulate_shifted_beta_geometric: {"params": {"alpha": 0.7, "beta": 1.2}, "periods": 7},
+    simulation.simulate_beta_discrete_weibull: {
+        "params": {"gamma": 0.5, "delta": 0.9, "c": 1.2},
+        "periods": 7,
+    },
 }
 
 

@@ -22,7 +22,7 @@ _SHOWN_COLUMNS = {
     **dict.fromkeys(("unparsable_amount", "non_finite_amount", "amount_too_large"), "amount"),
     "total_line": "customer_id",
 }
-_LONGEST_EXAMPLE = 60
+LONGEST_EXAMPLE = 60
 
 
 def rejections(
@@ -102,7 +102,7 @@ def _examples(source: SourceTable, rejected: Any, rule: str, params: DataParams)
         columns = [lines[names[each]] for each in _mapping(source, params)[_SHOWN_COLUMNS[rule]]]
         factors = [column.cast("string").fill_null("") for column in columns]
         shown = lines.select("line_number", text=ibis.literal(" * ").join(factors)).execute()
-    texts = [text[:_LONGEST_EXAMPLE] if isinstance(text, str) else "" for text in shown["text"]]
+    texts = [text[:LONGEST_EXAMPLE] if isinstance(text, str) else "" for text in shown["text"]]
     return tuple(
         f"line {number:,}{text and ': '}{text}"
         for number, text in zip(shown["line_number"], texts, strict=True)

@@ -70,7 +70,7 @@ class ChunkQuery:
     ----------
     chunks : CustomerChunks
     tables : mapping of str to ibis.Table
-        Each with ``customer_id`` and ``date``.
+        Each with ``customer_id``; rows are in the order of ``date``, if there is one, within a customer.
     build : callable
         Builds the query from tables passed by these names.
     """
@@ -80,9 +80,9 @@ class ChunkQuery:
         inputs = {name: ibis.table(table.schema(), name=f"chunk_{name}") for name, table in tables.items()}
         self.sql = str(ibis.to_sql(build(**inputs), dialect="duckdb"))
         compile_table = chunks.connection.compile
-        self._tables = {
-            name: compile_table(table) for name, table in tables.items() if f'"chunk_{name}"' in self.sql
-        }
+        used = {name: table for name, table in tables.items() if f'"chunk_{name}"' in self.sql}
+        self._tables = {name: compile_table(table) for name, table in used.items()}
+        self._order = {name: ", date" if "date" in table.columns else "" for name, table in used.items()}
 
     def execute(self, number: int, before: str = "") -> Any:
         """Run the query, preceded by ``before`` (``INSERT INTO …``), on a chunk; return the Arrow table."""
@@ -93,7 +93,7 @@ class ChunkQuery:
             for name, sql in self._tables.items():
                 connection.con.execute(
                     f"CREATE OR REPLACE TEMP TABLE chunk_{name} AS SELECT * FROM ({sql}) "
-                    "WHERE customer_id IN (FROM chunk_customers) ORDER BY customer_id, date"
+                    f"WHERE customer_id IN (FROM chunk_customers) ORDER BY customer_id{self._order[name]}"
                 )
             return connection.con.execute(f"{before} {self.sql}").fetch_arrow_table()
 

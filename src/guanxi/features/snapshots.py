@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date
@@ -88,18 +88,14 @@ def features_at(log: TransactionLog, cutoff: date, horizon_days: int) -> pd.Data
     return execute_in_order(log.connection, expression.order_by("customer_id"))
 
 
-class FeatureChunks:
-    """Features of all customers known at the cutoff, in chunks sorted by ``customer_id``.
-
-    The values are those of :func:`features_at`; the bounds depend only on the data.
+class OrderedChunks:
+    """A table of features in chunks of customers, sorted by ``customer_id``; bounds depend only on the data.
 
     Parameters
     ----------
-    log : TransactionLog
-    cutoff : date
-    horizon_days : int
-    customers : int
-        Maximum number of customers in a chunk; chunks are smaller if customers have many purchases.
+    chunks : CustomerChunks
+    tables, build
+        As for :class:`guanxi.data.chunks.ChunkQuery`; ``customer_id`` is the first column of what is built.
 
     Attributes
     ----------
@@ -109,24 +105,10 @@ class FeatureChunks:
         Type of ``customer_id``.
     """
 
-    def __init__(
-        self, log: TransactionLog, cutoff: date, horizon_days: int, customers: int = CUSTOMERS_AT_ONCE
-    ) -> None:
-        past = log.events.filter(log.events.date <= ibis.literal(cutoff))
-        events = int(past.count().execute())
-
-        def size(known: int) -> int:
-            fitting = max(_FEWEST_AT_ONCE, _EVENTS_AT_ONCE * known // max(1, events))
-            return min(customers, fitting)
-
-        def build(events: Any, lines: Any) -> Any:
-            table = feature_expression(events, lines, cutoff, horizon_days, log.params.event_grain)
-            return table.order_by("customer_id")
-
-        self._chunks = CustomerChunks(log.connection, past, size)
-        self._query = ChunkQuery(self._chunks, {"events": past, "lines": log.lines}, build)
-        self.bounds = self._chunks.bounds
-        self.id_type = _plain(_engine_type(log))
+    def __init__(self, chunks: CustomerChunks, tables: Mapping[str, Any], build: Callable[..., Any]) -> None:
+        self._query = ChunkQuery(chunks, tables, build)
+        self.bounds = chunks.bounds
+        self.id_type = _plain(_engine_type(chunks.connection, next(iter(tables.values()))))
 
     def __getitem__(self, number: int) -> pd.DataFrame:
         """Compute the features of one chunk."""
@@ -149,8 +131,38 @@ class FeatureChunks:
                 yield features
 
 
-def _engine_type(log: TransactionLog) -> Any:
-    ids = log.connection.con.execute("SELECT customer_id FROM events LIMIT 0").fetch_arrow_table()
+class FeatureChunks(OrderedChunks):
+    """Features of all customers known at the cutoff, in chunks with the values of :func:`features_at`.
+
+    Parameters
+    ----------
+    log : TransactionLog
+    cutoff : date
+    horizon_days : int
+    customers : int
+        Maximum number of customers in a chunk; chunks are smaller if customers have many purchases.
+    """
+
+    def __init__(
+        self, log: TransactionLog, cutoff: date, horizon_days: int, customers: int = CUSTOMERS_AT_ONCE
+    ) -> None:
+        past = log.events.filter(log.events.date <= ibis.literal(cutoff))
+        events = int(past.count().execute())
+
+        def size(known: int) -> int:
+            fitting = max(_FEWEST_AT_ONCE, _EVENTS_AT_ONCE * known // max(1, events))
+            return min(customers, fitting)
+
+        def build(events: Any, lines: Any) -> Any:
+            table = feature_expression(events, lines, cutoff, horizon_days, log.params.event_grain)
+            return table.order_by("customer_id")
+
+        chunks = CustomerChunks(log.connection, past, size)
+        super().__init__(chunks, {"events": past, "lines": log.lines}, build)
+
+
+def _engine_type(connection: Any, table: Any) -> Any:
+    ids = connection.con.execute(connection.compile(table.select("customer_id").limit(0))).fetch_arrow_table()
     return ids.schema.field("customer_id").type
 
 

@@ -17,6 +17,7 @@ _NAMES = {
     ),
     "beta_geo_beta_binomial": ("BetaGeoBetaBinomial",),
     "shifted_beta_geometric": ("ShiftedBetaGeometric",),
+    "beta_discrete_weibull": ("BetaDiscreteWeibull",),
     "gamma_gamma": ("GammaGamma",),
     "churn": ("ChurnClassifier",),
     "lifetime_value": ("customer_lifetime_value", "customer_equity"),

@@ -15,6 +15,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from guanxi.errors import DataError, FitError
+from guanxi.models._covariates import standardised
 from guanxi.served.input_checks import LARGEST, describe_rows
 from guanxi.served.numerics import count_rows
 
@@ -105,20 +106,8 @@ def histories_of(
             "T is 0 for every customer: nothing to learn a purchase rate from; give a later cutoff"
         )
     log_gap_sum = None if gaps is None else rest.pop(0)
-    z, centre, spread = _standardise(rest, weight, covariates)
+    z, centre, spread = standardised(rest, weight, covariates)
     return Histories(frequency, recency, T, weight, log_gap_sum, z, centre, spread)
-
-
-def _standardise(
-    columns: list[Floats], weight: Floats, names: Sequence[str]
-) -> tuple[Floats, Floats, Floats]:
-    z = np.column_stack(columns) if columns else np.empty((len(weight), 0))
-    centre = np.average(z, axis=0, weights=weight)
-    spread = np.sqrt(np.average((z - centre) ** 2, axis=0, weights=weight))
-    for name, each, middle in zip(names, spread, centre, strict=True):
-        if each <= 1e-12 * max(1.0, abs(middle)):
-            raise DataError(f"covariate {name!r} is {middle:g} for every customer: leave it out")
-    return (z - centre) / spread, centre, spread
 
 
 def history_columns(rfm: pd.DataFrame) -> tuple[Floats, Floats, Floats]:

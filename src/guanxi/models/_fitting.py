@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from guanxi.errors import FitError
+from guanxi.models._covariates import named_params, on_original_scale
 from guanxi.models._customer_table import Histories
 from guanxi.models._maximum_likelihood import Objective, is_identified, maximize, maximize_from
 from guanxi.models.likelihoods._purchases import BetaGeometricLikelihood, RowwiseLikelihood
@@ -128,15 +129,16 @@ def fit_process(
         sampled = maximize(_likelihood(process, part, k, covariates, penalty), centre)
         starts = [sampled.log_params, *starts]
     optimum, used = maximize_from(likelihood, starts, centre)
-    theta, hessian = _on_original_scale(optimum.log_params, optimum.hessian, process, covariates, histories)
     plain = _without_k(process)
+    theta, hessian = on_original_scale(
+        optimum.log_params, optimum.hessian, plain, covariates, histories.centre, histories.spread
+    )
+    estimates = named_params(theta, plain, covariates)
     params = {"k": float(k)} if "k" in process.parameters else {}
-    params |= dict(zip(plain, np.exp(theta[: len(plain)]).tolist(), strict=True))
-    names = [f"{parameter}:{name}" for parameter in plain for name in covariates.get(parameter, ())]
-    params |= dict(zip(names, theta[len(plain) :].tolist(), strict=True))
+    params |= estimates
     slopes = optimum.log_params[len(plain) :]
     value = optimum.value + 0.5 * penalty * float(slopes @ slopes)
-    return Fit(process, params, value, hessian, optimum.converged, optimum.report([*plain, *names], used))
+    return Fit(process, params, value, hessian, optimum.converged, optimum.report(list(estimates), used))
 
 
 def at_params(process: PurchaseProcess, histories: Histories, params: Mapping[str, float]) -> Fit:
@@ -257,26 +259,6 @@ def _likelihood(
         k=k,
         log_gap_sum=histories.log_gap_sum,
     )
-
-
-def _on_original_scale(
-    theta: Floats,
-    hessian: Floats,
-    process: PurchaseProcess,
-    covariates: Mapping[str, list[str]],
-    histories: Histories,
-) -> tuple[Floats, Floats]:
-    """Undo the standardisation of the covariates."""
-    plain = _without_k(process)
-    back = np.eye(len(theta))
-    position = len(plain)
-    for i, name in enumerate(plain):
-        for j in range(len(covariates.get(name, ()))):
-            back[position, position] = 1.0 / histories.spread[j]
-            back[i, position] = -histories.centre[j] / histories.spread[j]
-            position += 1
-    forth = np.linalg.inv(back)
-    return back @ theta, forth.T @ hessian @ forth
 
 
 def _simpler(fit: Fit, histories: Histories) -> tuple[Fit | None, str]:

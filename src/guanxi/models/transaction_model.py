@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from numbers import Real
 from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
@@ -14,6 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from guanxi.errors import DataError, FitError, FitWarning, ParamsError
 from guanxi.models import _lifetimes_engine
+from guanxi.models._covariates import checked_penalty, covariate_names, with_covariates
 from guanxi.models._customer_table import (
     Histories,
     checked_horizon,
@@ -219,29 +219,10 @@ class CovariateModel(TransactionModel):
         return {**super()._json_arguments(), "covariates": self._covariate_names() or None}
 
     def _covariate_names(self) -> list[Any]:
-        if self.covariates is None:
-            return []
-        if isinstance(self.covariates, str):
-            raise ParamsError(f"covariates is {self.covariates!r}: give a list of names, or a table")
-        names = list(self.covariates)
-        for name in names:
-            if name in _RESERVED or names.count(name) > 1:
-                what = "is given twice" if name not in _RESERVED else "is a column of the history"
-                raise ParamsError(f"covariate {name!r} {what}: give every covariate once, under its own name")
-        return names
+        return covariate_names(self.covariates, _RESERVED)
 
     def _with_covariates(self, rfm: pd.DataFrame) -> pd.DataFrame:
-        table = self.covariates
-        if not isinstance(table, pd.DataFrame):
-            return rfm
-        missing = rfm.index.difference(table.index)
-        if len(missing):
-            first = ", ".join(map(str, missing[:3]))
-            raise DataError(f"the covariates lack {len(missing)} of {len(rfm)} customers (first: {first})")
-        if not table.index.is_unique:
-            twice = table.index[table.index.duplicated()][0]
-            raise DataError(f"the covariates have customer {twice} twice: keep one row for each")
-        return rfm.drop(columns=rfm.columns.intersection(table.columns)).join(table)
+        return with_covariates(rfm, self.covariates)
 
     def _fit_histories(self, histories: Histories) -> Fit:
         if self.engine not in ("guanxi", "lifetimes"):
@@ -257,11 +238,9 @@ class CovariateModel(TransactionModel):
         return with_warnings(self._fit_covariates(histories, names), histories)
 
     def _fit_covariates(self, histories: Histories, names: list[Any]) -> Fit:
-        penalty: Any = self.penalty
-        if not isinstance(penalty, Real) or not float(penalty) >= 0.0:
-            raise ParamsError(f"penalty is {self.penalty!r}: give a number of at least 0")
+        penalty = checked_penalty(self.penalty)
         covariates = dict.fromkeys(self._covariate_parameters, names)
-        fit = fit_process(self._process, histories, covariates=covariates, penalty=float(self.penalty))
+        fit = fit_process(self._process, histories, covariates=covariates, penalty=penalty)
         if not fit.converged:
             raise FitError(
                 f"{self._process.name} with covariates did not converge: leave some out, or raise the penalty"

@@ -1,6 +1,10 @@
 """Simulated customers with known truth for every model, and a whole company."""
 
-from guanxi.simulation._discrete_time import simulate_bg_bb, simulate_shifted_beta_geometric
+from guanxi.simulation._discrete_time import (
+    simulate_beta_discrete_weibull,
+    simulate_bg_bb,
+    simulate_shifted_beta_geometric,
+)
 from guanxi.simulation._purchase_histories import (
     simulate_bg_cnbd,
     simulate_bg_nbd,
@@ -20,6 +24,7 @@ __all__ = [
     "Effects",
     "SubscriptionEffects",
     "Subscriptions",
+    "simulate_beta_discrete_weibull",
     "simulate_bg_bb",
     "simulate_bg_cnbd",
     "simulate_bg_nbd",

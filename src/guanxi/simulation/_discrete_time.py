@@ -1,10 +1,12 @@
-"""Customers of the discrete-time models: transaction opportunities (BG/BB), renewals of contracts (sBG)."""
+"""Customers of the discrete-time models: transaction opportunities (BG/BB), contracts (sBG, BdW)."""
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from guanxi.simulation._purchase_process import (
     Params,
@@ -90,10 +92,49 @@ def simulate_shifted_beta_geometric(params: Params, n: int, periods: ArrayLike, 
     check_params(params, ("alpha", "beta"), "the shifted beta-geometric model")
     watched = opportunities(periods, "periods", n)
     churn = beta_probabilities(generator, params["alpha"], params["beta"], n)
-    lost_at = generator.geometric(churn)
+    return _durations(generator.geometric(churn), watched, churn)
+
+
+def simulate_beta_discrete_weibull(params: Params, n: int, periods: ArrayLike, seed: int) -> pd.DataFrame:
+    """Durations of n contracts whose churn depends on their duration, with the truth of each.
+
+    Parameters
+    ----------
+    params : mapping
+        gamma, delta, c (Fader, Hardie, Liu, Davin & Steenburgh 2018).
+    n : int
+    periods : int or array of int, shape (n,)
+        Observed renewal opportunities.
+    seed : int
+
+    Returns
+    -------
+    DataFrame, n rows
+        As for :func:`simulate_shifted_beta_geometric`; ``churn_probability`` is that of the first
+        opportunity.
+
+    Examples
+    --------
+    >>> params = {"gamma": 0.5, "delta": 0.9, "c": 1.2}
+    >>> contracts = simulate_beta_discrete_weibull(params, n=100, periods=7, seed=1)
+    >>> bool((contracts.loc[contracts["churned"] == 0, "duration"] == 7).all())
+    True
+    """
+    generator = start(seed, n)
+    check_params(params, ("gamma", "delta", "c"), "the beta discrete Weibull model")
+    watched = opportunities(periods, "periods", n)
+    churn = beta_probabilities(generator, params["gamma"], params["delta"], n)
+    # A customer survives t opportunities with probability (1 - churn)^(t^c).
+    rate = -np.log1p(-np.minimum(churn, np.nextafter(1.0, 0.0)))
+    with np.errstate(over="ignore"):  # for ever
+        survived = (generator.exponential(size=n) / rate) ** (1.0 / params["c"])
+    return _durations(np.floor(np.minimum(survived, watched)) + 1.0, watched, churn)
+
+
+def _durations(lost_at: NDArray[Any], watched: NDArray[np.int64], churn: NDArray[np.float64]) -> pd.DataFrame:
     return pd.DataFrame(
         {
-            "duration": np.minimum(lost_at, watched),
+            "duration": np.minimum(lost_at, watched).astype(np.int64),
             "churned": (lost_at <= watched).astype(np.int64),
             "churn_probability": churn,
         }

@@ -69,6 +69,8 @@ _RUNNING = (
     ),
     *("0000-00-00", "00/00/0000", "0000-00-00 00:00:00", "0"),
 )
+_FIRST_FAR_YEAR = 2099
+_FAR_YEAR = r"(^|\D)(2099|2[1-9]\d\d|[3-9]\d\d\d)(\D|$)|^9999"
 
 
 def form_of(source: SourceTable, data: DataParams) -> str:
@@ -115,10 +117,23 @@ def given_values(form: str, source: SourceTable, data: DataParams) -> dict[str, 
     texts = ("plan", "channel")
     words = {name: () if name in texts else data.missing for name in (*texts, *NUMBERS, *TIMES)}
     words["end"] = (*data.missing, *_RUNNING)
-    return {
+    values = {
         name: present(source.table[column], words.get(name, data.missing))
         for name, column in map_columns(form, source, data).items()
     }
+    return values | {"end": _without_far_years(values["end"])} if "end" in values else values
+
+
+def _without_far_years(end: Any) -> Any:
+    """Replace ends that stand for none, such as 9999-12-31, by null, before formats are told from them."""
+    kind = end.type()
+    if kind.is_string():
+        far = end.re_search(_FAR_YEAR)
+    elif kind.is_timestamp() or kind.is_date():
+        far = end.year() >= _FIRST_FAR_YEAR
+    else:
+        return end
+    return ibis.ifelse(far, ibis.null(kind), end)
 
 
 def resolve_formats(

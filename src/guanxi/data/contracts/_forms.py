@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import date
 from typing import Any
 
 import ibis
 
+from guanxi.data._findings import DataFinding, told
 from guanxi.data.contracts.calendar import add_periods, literal_day
 
 CANONICAL = ("line_number", "customer_id", "start", "end", "amount", "plan", "channel")
@@ -60,21 +60,37 @@ def _carried(dated: Any, name: str) -> Any:
     return known.mutate(**{name: value}).drop("known")
 
 
-def contracts_of_customers(day: date, unit: str) -> Callable[[Any], Any]:
+def contracts_of_customers(accepted: Any, day: date, unit: str) -> Any:
     """Make a contract of each customer of a file that was written on ``day``.
 
     Part of a period is one that is over for those who left, and none for those who are there. Who left before
     the first was over left at its end.
     """
+    left = accepted.churned
+    whole = ibis.ifelse(left, accepted.tenure.ceil().clip(lower=1), accepted.tenure.floor()).cast("int64")
+    start = add_periods(literal_day(day), -whole, unit)
+    end = add_periods(start, whole, unit)
+    return accepted.mutate(start=start, end=ibis.ifelse(left, end, ibis.null("date")))
 
-    def convert(accepted: Any) -> Any:
-        left = accepted.churned
-        whole = ibis.ifelse(left, accepted.tenure.ceil().clip(lower=1), accepted.tenure.floor())
-        start = add_periods(literal_day(day), -whole.cast("int64"), unit)
-        end = add_periods(start, whole.cast("int64"), unit)
-        return accepted.mutate(start=start, end=ibis.ifelse(left, end, ibis.null("date")))
 
-    return convert
+def contracts_with_ends(accepted: Any) -> tuple[Any, tuple[DataFinding, ...]]:
+    """Make the ends of a table of contracts the first days no longer under contract, and say so.
+
+    Ends are last days if more contracts end on the day before the customer's next one begins than on the same
+    day. Without a column of ends, a contract runs until the customer's next one.
+    """
+    customers = ibis.window(group_by="customer_id", order_by=["start", "line_number"])
+    following = accepted.start.lead().over(customers)
+    if "end" not in accepted.columns:
+        return accepted.mutate(end=following), (told("open_lines"),)
+    days = accepted.select(days=following.delta(accepted.end, unit="day"))
+    counts = days.agg(same=(days.days == 0).sum(), after=(days.days == 1).sum()).execute()
+    same, after = (int(counts[name].fillna(0).iloc[0]) for name in ("same", "after"))
+    if after <= same:
+        return accepted, ()
+    end = (accepted.end + ibis.interval(days=1)).cast("date")
+    facts = {"count": f"{after:,}", "others": f"{same:,}"}
+    return accepted.mutate(end=end), (told("inclusive_ends", facts=facts, lines=after),)
 
 
 def canonical(contracts: Any) -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from typing import Any
@@ -13,8 +13,8 @@ import pandas as pd
 from guanxi.data._findings import DataFinding
 from guanxi.data.contracts import _contract_columns, _contract_rules, _forms
 from guanxi.data.contracts._attributes import attribute_columns, with_customers
-from guanxi.data.contracts._contract_findings import advice, rejections
-from guanxi.data.contracts.calendar import literal_day
+from guanxi.data.contracts._contract_findings import advice, overlapping, rejections
+from guanxi.data.contracts._observation import observed_until
 from guanxi.data.engine import _all_cores, _check_timestamp_format, _connect, explain_no_space
 from guanxi.data.sources.source import Source
 from guanxi.data.sources.source_table import SourceTable
@@ -157,12 +157,21 @@ class _Reader:
         accepted = judged.filter(judged.rule.isnull())
         n_accepted = int(accepted.count().execute())
         if n_accepted == 0:
-            advise = functools.partial(advice, self.form, source=self.source, data=self.data)
+            advise = functools.partial(advice, form=self.form, source=self.source, data=self.data)
             raise DataError(_all_rejected(self.source.name, by_rule, lambda rule: str(advise(rule))))
-        contracts, ended = self._contracts(accepted)
+        contracts, ends = self._contracts(accepted)
         attributes, left_out = self._attributes(accepted)
+        last_day, reach = observed_until(contracts, self.day if self.form == "customers" else None)
         facts = self._facts(judged, contracts)
-        found = rejections(self.form, self.source, judged, rejected, by_rule, n_accepted, self.data)
+        found = (
+            *rejections(self.form, self.source, rejected, by_rule, n_accepted, self.data),
+            *ends,
+            *reach,
+            *overlapping(contracts, self.params.contracts),
+            *(() if facts["has_amounts"] else (WITHOUT_AMOUNTS,)),
+        )
+        # What reading the file proposed for unreadable lines stands in their rule's finding.
+        noticed = [each for each in self.source.findings if each.name not in by_rule]
         for name in ("judged", "source"):
             self.connection.drop_table(name)
         return ContractLog(
@@ -178,12 +187,8 @@ class _Reader:
             lines_read=n_accepted + sum(by_rule.values()),
             lines_accepted=n_accepted,
             rejected_by_rule=by_rule,
-            findings=(
-                *self.source.findings,
-                *found,
-                *ended,
-                *(() if facts["has_amounts"] else (WITHOUT_AMOUNTS,)),
-            ),
+            last_day=last_day,
+            findings=(*noticed, *found),
             **facts,
         )
 
@@ -203,14 +208,14 @@ class _Reader:
         return table
 
     def _contracts(self, accepted: Any) -> tuple[Any, tuple[DataFinding, ...]]:
-        convert: dict[str, Callable[[Any], Any]] = {
-            "events": _forms.contracts_of_events,
-            "customers": _forms.contracts_of_customers(self.day, self.unit),
-            "contracts": lambda lines: lines,
-        }
-        contracts = _forms.canonical(convert[self.form](accepted))
-        table = self.connection.create_table("contracts", contracts)
-        return table, ()
+        found: tuple[DataFinding, ...] = ()
+        if self.form == "events":
+            contracts = _forms.contracts_of_events(accepted)
+        elif self.form == "customers":
+            contracts = _forms.contracts_of_customers(accepted, self.day, self.unit)
+        else:
+            contracts, found = _forms.contracts_with_ends(accepted)
+        return self.connection.create_table("contracts", _forms.canonical(contracts)), found
 
     def _attributes(self, accepted: Any) -> tuple[Any, dict[str, str]]:
         if self.form != "customers":
@@ -220,32 +225,18 @@ class _Reader:
         return None if table is None else self.connection.create_table("attributes", table), left_out
 
     def _facts(self, judged: Any, contracts: Any) -> dict[str, Any]:
-        today = literal_day(datetime.now(UTC).date())
-        ended = contracts.end.max(where=contracts.end <= today)
-        row = (
-            contracts.agg(
-                customers=contracts.customer_id.nunique(),
-                amounts=contracts.amount.count(),
-                first=contracts.start.min(),
-                started=contracts.start.max(),
-                ended=ended,
-                planned=(contracts.end > today).any(),
-            )
-            .execute()
-            .iloc[0]
+        facts = contracts.agg(
+            customers=contracts.customer_id.nunique(),
+            has_amounts=contracts.amount.notnull().any(),
+            first_day=contracts.start.min(),
         )
+        row = facts.execute().iloc[0]
         everyone = judged.filter(judged.customer_id.notnull()).customer_id.nunique().execute()
-        started, last = row["started"], row["ended"]
-        if self.form == "customers":
-            last = self.day
-        elif pd.isna(last) or row["planned"]:
-            last = started
         customers = int(row["customers"])
         return {
             "repeated_lines": int(judged.filter(judged.repeated).count().execute()),
-            "has_amounts": bool(row["amounts"]),
+            "has_amounts": bool(row["has_amounts"]),
             "customers": customers,
             "customers_without_contract": int(everyone) - customers,
-            "first_day": pd.Timestamp(row["first"]).date(),
-            "last_day": max(pd.Timestamp(started), pd.Timestamp(last)).date(),
+            "first_day": pd.Timestamp(row["first_day"]).date(),
         }

@@ -8,11 +8,13 @@ from typing import Any
 import ibis
 import pandas as pd
 
+from guanxi.data.chunks import CustomerChunks
 from guanxi.data.contracts.calendar import add_periods, literal_day, whole_periods
 from guanxi.data.contracts.log import ContractLog
 from guanxi.data.engine import execute_in_order, explain_no_space
 from guanxi.errors import ParamsError
 from guanxi.features.contracts._spells import contracts_until, spells_until, states_of
+from guanxi.features.snapshots import CUSTOMERS_AT_ONCE, OrderedChunks
 from guanxi.params import ContractParams
 from guanxi.periods import add_days, parse_date
 
@@ -56,6 +58,31 @@ def contract_features(log: ContractLog, as_of: date | None = None) -> pd.DataFra
         return execute_in_order(log.connection, expression.order_by("customer_id"))
 
 
+class ContractChunks(OrderedChunks):
+    """The features of :func:`contract_features` in chunks, so that memory does not grow with the customers.
+
+    Parameters
+    ----------
+    log : ContractLog
+    as_of : date
+        The last day used.
+    customers : int
+        Maximum number of customers in a chunk; those whose contracts have all ended get no row.
+    """
+
+    def __init__(self, log: ContractLog, as_of: date, customers: int = CUSTOMERS_AT_ONCE) -> None:
+        day = _known_day(log, as_of)
+        tables = {"contracts": log.contracts.filter(log.contracts.start <= literal_day(day))}
+        if log.attributes is not None:
+            tables["attributes"] = log.attributes
+
+        def build(contracts: Any, attributes: Any = None) -> Any:
+            return feature_expression(contracts, attributes, day, log.params).order_by("customer_id")
+
+        chunks = CustomerChunks(log.connection, tables["contracts"], lambda known: customers)
+        super().__init__(chunks, tables, build)
+
+
 def feature_expression(contracts: Any, attributes: Any, as_of: date, params: ContractParams) -> Any:
     """Return the query of :func:`contract_features`."""
     known = contracts_until(contracts, as_of, params)
@@ -63,19 +90,22 @@ def feature_expression(contracts: Any, attributes: Any, as_of: date, params: Con
     present = states.filter(states.end.isnull() & states.until.isnull())
     since = whole_periods(present.changed, literal_day(as_of), params.period)
     # A customer who came back within the days of grace has one spell, the last.
+    following = add_periods(present.start, present.renewals + 1, params.period)
     latest = present.select(
         "customer_id",
-        "start",
-        "renewals",
+        start=present.start.cast("timestamp"),
+        renewals=present.renewals,
         entry=ibis.least(present.entry, present.renewals),
-        next_opportunity=add_periods(present.start, present.renewals + 1, params.period),
+        next_opportunity=following.cast("timestamp"),
         spells=present.spell,
         **_features(present, since),
     )
     return _with_attributes(latest, attributes)
 
 
-def person_periods(log: ContractLog, as_of: date | None = None, window: int | None = None) -> pd.DataFrame:
+def person_periods(
+    log: ContractLog, as_of: date | None = None, window: int | None = None, customers: int | None = None
+) -> pd.DataFrame:
     """Renewal opportunities up to a day, with the features known before each.
 
     Parameters
@@ -85,6 +115,8 @@ def person_periods(log: ContractLog, as_of: date | None = None, window: int | No
         The last day used; default: the last day of the data.
     window : int, optional
         Only the opportunities of so many days up to ``as_of``.
+    customers : int, optional
+        Only so many customers, of all who began by then; chosen by their identifiers alone.
 
     Returns
     -------
@@ -100,7 +132,12 @@ def person_periods(log: ContractLog, as_of: date | None = None, window: int | No
         If ``as_of`` is not the day of a file of customers, which tells of no other.
     """
     day = _known_day(log, as_of)
-    expression = opportunity_expression(log.contracts, log.attributes, day, log.params, window)
+    contracts = log.contracts
+    if customers is not None:
+        ids = contracts.filter(contracts.start <= literal_day(day)).select("customer_id").distinct()
+        chosen = ids.order_by(ids.customer_id.hash(), "customer_id").limit(customers)
+        contracts = contracts.semi_join(chosen, "customer_id")
+    expression = opportunity_expression(contracts, log.attributes, day, log.params, window)
     with explain_no_space():
         return execute_in_order(log.connection, expression.order_by("customer_id", "spell", "renewals"))
 
@@ -129,9 +166,9 @@ def opportunity_expression(
         "customer_id",
         "spell",
         renewals=rows.number - 1,
-        opportunity=rows.opportunity,
+        opportunity=rows.opportunity.cast("timestamp"),
         churned=(rows.number == rows.left).fill_null(False).cast("int64"),
-        start=rows.start,
+        start=rows.start.cast("timestamp"),
         spells=rows.spell,
         **_features(rows, since),
     )

@@ -20,9 +20,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from guanxi.models._maximum_likelihood import by_log_params
+from guanxi.served.contracts.retention_process import SHIFTED_BETA_GEOMETRIC
 from guanxi.served.purchases.bg_bb_process import BG_BB
-
-from ._shifted_beta_geometric import discounted_renewals
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -68,7 +67,7 @@ def discounted_purchases(
     x, T = _whole(x, T)
     transacts = (params["alpha"] + x) / (params["alpha"] + params["beta"] + T)
     dropout = {"alpha": params["gamma"], "beta": params["delta"]}
-    return alive * transacts * discounted_renewals(dropout, T, discount_rate)
+    return alive * transacts * SHIFTED_BETA_GEOMETRIC.discounted_renewals(dropout, T, discount_rate)
 
 
 class BgBbLikelihood:

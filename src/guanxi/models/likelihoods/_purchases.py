@@ -14,13 +14,12 @@ import numpy as np
 from scipy.special import betaln, digamma, gammaln, logsumexp, polygamma, xlogy
 
 from guanxi.models._maximum_likelihood import by_log_params
+from guanxi.models.likelihoods._linear_predictors import Derivatives, LinearPredictorLikelihood
 from guanxi.served.purchases.beta_geometric_process import BetaGeometricProcess, gap_terms
 from guanxi.served.purchases.lifetime_process import GGOM_NBD, NBD, PARETO_NBD, LifetimeProcess
 from guanxi.served.purchases.process import Floats, Params, PurchaseProcess
 
-# Rows per pass, so that the derivatives of all parts, or the rows of BG/NBD, fit the processor's cache.
-_CHUNK, _CHUNK_BETA_GEOMETRIC = 512, 8192
-_Derivatives = tuple[Floats, Floats, Floats]  # value (n,), gradient (d, n), Hessian (d, d, n)
+_CHUNK_BETA_GEOMETRIC = 8192  # rows of BG/NBD per pass, to fit the processor's cache
 _Curves = dict[tuple[int, int], Floats]  # second derivatives of the parts that are not 0, i <= j
 
 
@@ -87,10 +86,8 @@ class BetaGeometricLikelihood:
         return float(weight @ terms), gradient, hessian
 
 
-class RowwiseLikelihood:
+class RowwiseLikelihood(LinearPredictorLikelihood):
     """Sum of the weighted log-likelihoods as a function of log-parameters and coefficients of covariates.
-
-    A parameter with covariates Z is ``exp(log-parameter + Z @ coefficients)`` for each row.
 
     Parameters
     ----------
@@ -113,6 +110,8 @@ class RowwiseLikelihood:
     (-4.006949, (4,), (4, 4))
     """
 
+    _chunk = 512
+
     def __init__(
         self,
         process: PurchaseProcess,
@@ -126,50 +125,14 @@ class RowwiseLikelihood:
         k: int = 1,
         log_gap_sum: Floats | None = None,
     ) -> None:
-        self._process, self._k, self._penalty = process, k, penalty
-        self._columns, self._weight = (frequency, recency, T), weight
-        self._names = [name for name in process.parameters if name != "k"]
-        self._covariates = dict(covariates or {})
-        self._constant = 0.0 if k == 1 else float(weight @ gap_terms(k, frequency, recency, log_gap_sum))
+        names = [name for name in process.parameters if name != "k"]
+        super().__init__(names, weight, covariates, penalty)
+        self._process, self._k = process, k
+        self._columns = (frequency, recency, T)
+        if k != 1:
+            self._constant = float(weight @ gap_terms(k, frequency, recency, log_gap_sum))
 
-    def __call__(self, theta: Floats) -> tuple[float, Floats, Floats]:
-        """Value, gradient and Hessian with respect to log-parameters, then coefficients by parameter."""
-        count = len(theta)
-        value, gradient, hessian = self._constant, np.zeros(count), np.zeros((count, count))
-        for start in range(0, len(self._weight), _CHUNK):
-            rows = slice(start, start + _CHUNK)
-            weight = self._weight[rows]
-            design = self._design(rows, len(weight))
-            values, slopes, curves = self._terms(self._params(theta, design), rows)
-            value += float(weight @ values)
-            for i, (at, left) in enumerate(design):
-                gradient[at] += left.T @ (weight * slopes[i])
-                for j, (other, right) in enumerate(design):
-                    hessian[np.ix_(at, other)] += left.T @ ((weight * curves[i, j])[:, None] * right)
-        coefficients = slice(len(self._names), None)
-        gradient[coefficients] -= self._penalty * theta[coefficients]
-        hessian[coefficients, coefficients] -= self._penalty * np.eye(count - len(self._names))
-        penalty = 0.5 * self._penalty * float(theta[coefficients] @ theta[coefficients])
-        return value - penalty, gradient, hessian
-
-    def _design(self, rows: slice, size: int) -> list[tuple[list[int], Floats]]:
-        """Positions of each log-parameter and its coefficients, and the columns that they multiply."""
-        design, next_one = [], len(self._names)
-        for i, name in enumerate(self._names):
-            columns, at = np.ones((size, 1)), [i]
-            if name in self._covariates:
-                z = self._covariates[name][rows]
-                columns = np.column_stack([columns, z])
-                at += range(next_one, next_one + z.shape[1])
-                next_one += z.shape[1]
-            design.append((at, columns))
-        return design
-
-    def _params(self, theta: Floats, design: list[tuple[list[int], Floats]]) -> dict[str, Floats]:
-        pairs = zip(self._names, design, strict=True)
-        return {name: np.exp(columns @ theta[at]) for name, (at, columns) in pairs}
-
-    def _terms(self, params: dict[str, Floats], rows: slice) -> _Derivatives:
+    def _terms(self, params: dict[str, Floats], rows: slice) -> Derivatives:
         x, t_x, T = (column[rows] for column in self._columns)
         if isinstance(self._process, BetaGeometricProcess):
             terms = _beta_geometric(self._process.first, self._k, params, x, t_x, T)
@@ -222,7 +185,7 @@ def _add_rows(
     return float(weight @ (softplus - n * log_age))
 
 
-def _beta_geometric(first: bool, k: int, params: Params, x: Floats, t_x: Floats, T: Floats) -> _Derivatives:
+def _beta_geometric(first: bool, k: int, params: Params, x: Floats, t_x: Floats, T: Floats) -> Derivatives:
     r, alpha, a, b = (params[name] for name in ("r", "alpha", "a", "b"))
     n, chances = r + k * x, x + first
     parts, slopes = np.full((k + 1, len(x)), -np.inf), np.zeros((4, k + 1, len(x)))
@@ -339,7 +302,7 @@ def _gamma_gompertz(
     curves[4, 4] = (s + gone) * inverse**2 - s / beta**2
 
 
-def _log_sum(parts: Floats, slopes: Floats, curves: _Curves) -> _Derivatives:
+def _log_sum(parts: Floats, slopes: Floats, curves: _Curves) -> Derivatives:
     """Log of the sum of exp(parts) over the first axis, and its derivatives."""
     value = logsumexp(parts, axis=0)
     share = np.exp(parts - value)

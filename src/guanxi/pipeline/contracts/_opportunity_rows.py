@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -22,7 +23,10 @@ NO_ATTRIBUTES = (
     *("renewals", "entry", "start", "next_opportunity", "periods_to_renewal"),
 )
 _RUN = ("customer_id", "spell")
-_SHARE = 0.25  # of the customers, or of the history
+_FEWEST_SAMPLED, _PER_CHURNED, _MOST_SAMPLED = 50_000, 20, 600_000
+_LONGEST_LEAD = 60
+_FEWEST_CHURNED = 30
+_SHARE, _MOST_SHARE = 0.25, 0.4  # of the customers, or of the history
 
 
 @dataclass(frozen=True)
@@ -99,6 +103,11 @@ class OpportunityRows:
                 return True
         return False
 
+    @property
+    def longest_lead(self) -> int:
+        """How far ahead attributes are used; 1 if they do not change within a spell."""
+        return min(_LONGEST_LEAD, int(self.position.max()) + 1) if self.dynamic else 1
+
     def dated(self) -> bool:
         """Whether the dates of the opportunities are known."""
         return "opportunity" in self.table and bool(self.table["opportunity"].notna().all())
@@ -148,14 +157,85 @@ def ahead_of_time(rows: OpportunityRows, longest: int, generator: Any) -> tuple[
     return np.arange(len(rows)) - (lead - 1), lead
 
 
-def later_part(rows: OpportunityRows, horizon_days: int, seed: int) -> tuple[NDArray[np.bool_], str]:
-    """Rows on which models are compared, and what they are: a later window, or a quarter of the customers."""
+@dataclass(frozen=True)
+class SampledRows:
+    """Opportunities with attributes as old as in forecasts.
+
+    Attributes
+    ----------
+    table : pandas.DataFrame
+        ``renewals`` made before the opportunity, and the attributes known at an earlier one.
+    churned : array, shape (n,)
+    lead : array of int, shape (n,)
+        1 if the attributes are those before the opportunity itself.
+    offset : float
+        Added to all log odds by the sampling.
+    places : array of int, shape (n,)
+        The rows they are from.
+    """
+
+    table: pd.DataFrame
+    churned: Floats
+    lead: Places
+    offset: float
+    places: Places
+
+    @property
+    def weight(self) -> Floats:
+        """Opportunities that each stands for, shape (n,)."""
+        return np.where(self.churned == 1.0, 1.0, math.exp(self.offset))
+
+
+def sampled_rows(rows: OpportunityRows, seed: int) -> SampledRows:
+    """Sample opportunities: all at which a customer left, and a part of the others.
+
+    20 others for each hold 95 % of the information. Sampling by the outcome moves all log odds by minus the
+    logarithm of the share kept (Prentice & Pyke 1979, Logistic disease incidence models and case-control
+    studies, Biometrika 66(3)).
+    """
+    generator = np.random.default_rng(seed)
+    origin, lead = ahead_of_time(rows, rows.longest_lead, generator)
+    left = rows.churned == 1.0
+    share, chosen = 1.0, np.arange(len(rows))
+    most = min(max(_FEWEST_SAMPLED, (_PER_CHURNED + 1) * int(left.sum())), _MOST_SAMPLED)
+    if len(rows) > most:
+        share = min(1.0, max(most - left.sum(), most / 2) / (~left).sum())
+        chosen = np.flatnonzero(left | (generator.random(len(rows)) < share))
+    table = rows.table.iloc[origin[chosen]].reset_index(drop=True)
+    table["renewals"] = rows.table["renewals"].to_numpy()[chosen]
+    return SampledRows(table, rows.churned[chosen], lead[chosen], -float(np.log(share)), chosen)
+
+
+def later_parts(rows: OpportunityRows, horizon_days: int, seed: int) -> list[NDArray[np.bool_]]:
+    """Parts of the rows on which models are compared, each with rows to learn from before it.
+
+    The last window of the history and the one before it; without dates, two quarters of the customers.
+    """
     if not rows.dated():
-        customers = int(rows.customers.max()) + 1
-        chosen = np.random.default_rng(seed).random(customers) < _SHARE
-        return chosen[rows.customers], "a quarter of the customers"
-    dates = pd.to_datetime(rows.table["opportunity"])
-    first, last = dates.min(), dates.max()
-    days = min(max(horizon_days, _SHARE * (last - first).days), (last - first).days / 2)
-    window = pd.Timedelta(days=round(days))
-    return (dates > last - window).to_numpy(), f"the last {window.days} days"
+        drawn = np.random.default_rng(seed).random(int(rows.customers.max()) + 1)[rows.customers]
+        return [drawn < _SHARE, (drawn >= _SHARE) & (drawn < 2.0 * _SHARE)]
+    days = pd.to_datetime(rows.table["opportunity"])
+    last, length = days.max(), (days.max() - days.min()).days
+    window = pd.Timedelta(days=round(min(max(horizon_days, _SHARE * length), _MOST_SHARE * length)))
+    parts = [((days > last - (back + 1) * window) & (days <= last - back * window)) for back in range(2)]
+    return [part.to_numpy() for part in parts]
+
+
+def learnt_from(rows: OpportunityRows, later: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Rows before a part: earlier ones, or without dates those of the other customers."""
+    if not rows.dated():
+        return ~later
+    days = pd.to_datetime(rows.table["opportunity"])
+    return np.asarray(days < days[later].min())
+
+
+def usable_parts(rows: OpportunityRows, horizon_days: int, seed: int) -> list[NDArray[np.bool_]]:
+    """Those of :func:`later_parts` with enough customers who left in them and before; at least the first."""
+    first, *others = later_parts(rows, horizon_days, seed)
+    return [first, *(part for part in others if enough_churned(rows, part))]
+
+
+def enough_churned(rows: OpportunityRows, part: NDArray[np.bool_]) -> bool:
+    """Whether enough customers left in a part of the rows, and before it."""
+    counts = rows.churned[part].sum(), rows.churned[learnt_from(rows, part)].sum()
+    return bool(min(counts) >= _FEWEST_CHURNED)

@@ -1,9 +1,9 @@
-"""Trees that correct the retention model's log odds of churning, kept only if they are better on a later window."""
+"""Trees that correct the log odds of churning, kept only if they are better on a later window."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -14,20 +14,21 @@ from guanxi.errors import FitError
 from guanxi.models.boosting import Rows, grow
 from guanxi.models.losses import logistic_loss
 from guanxi.pipeline._base_learners import CHURN
-from guanxi.pipeline.contracts._opportunity_rows import OpportunityRows, ahead_of_time
-from guanxi.pipeline.contracts._retention import paired_by_customer
+from guanxi.pipeline.contracts._opportunity_rows import (
+    OpportunityRows,
+    enough_churned,
+    learnt_from,
+    sampled_rows,
+)
+from guanxi.pipeline.contracts._hazard_choice import HazardChoice, paired_by_customer
 from guanxi.served.attribute_scorer import matrix
-from guanxi.served.contracts.document import HazardTrees, RetentionModel
+from guanxi.served.contracts.document import HazardTrees
+from guanxi.served.contracts.hazard import BlendedHazard
 from guanxi.served.contracts.hazard_trees import LEAD, OWN, RENEWALS
-from guanxi.served.contracts.retention_hazard import RetentionHazard
 
 Floats = NDArray[np.float64]
 
 _CLEAR_GAIN = 2.0  # standard errors
-_MINIMUM_CHURNED = 30
-# Those who stayed are sampled: 20 for each who left hold 95 % of the information.
-_FEWEST_SAMPLED, _PER_CHURNED, _MOST_ROWS = 50_000, 20, 600_000
-_LONGEST_LEAD = 60
 _GRID = (1, 2, 3, 4, 6, 9, 12, 18, 24, 36, 48, 60, 84, 120)
 
 
@@ -55,10 +56,9 @@ class FittedTrees:
 class _Learner:
     """Everything but the rows that trees are grown from."""
 
-    retention: RetentionModel
+    hazard: BlendedHazard
     features: tuple[str, ...]
     categorical: tuple[int, ...]
-    longest: int
     settings: Mapping[str, Any]
     seed: int
 
@@ -67,27 +67,18 @@ class _Learner:
             rows, "binary", self.settings, rounds, self.seed, later=later, categorical=self.categorical
         )
 
-    def rows(self, rows: OpportunityRows) -> tuple[Rows, NDArray[np.int64]]:
-        """Rows for LightGBM and the places they come from.
+    def rows(self, rows: OpportunityRows) -> Rows:
+        """Sampled rows for LightGBM."""
+        chosen = sampled_rows(rows, self.seed)
+        offset = self.hazard.next(chosen.table) + chosen.offset
+        return Rows(self.matrix(rows, chosen.table, chosen.lead), chosen.churned, offset)
 
-        With too many, those who stayed are sampled. Sampling by the outcome moves all log odds by the
-        logarithm of the share kept, which goes into the offset (Prentice & Pyke 1979, Logistic disease
-        incidence models and case-control studies, Biometrika 66(3)).
-        """
-        generator = np.random.default_rng(self.seed)
-        origin, lead = ahead_of_time(rows, self.longest, generator)
-        churned = rows.churned
-        share, chosen = 1.0, np.arange(len(rows))
-        most = min(max(_FEWEST_SAMPLED, (_PER_CHURNED + 1) * int(churned.sum())), _MOST_ROWS)
-        if len(rows) > most:
-            stayed = churned == 0
-            share = max(most - (~stayed).sum(), most / 2) / stayed.sum()
-            chosen = np.flatnonzero(~stayed | (generator.random(len(rows)) < share))
-        table = rows.table.iloc[origin[chosen]].reset_index(drop=True)
-        table[RENEWALS] = rows.table[RENEWALS].to_numpy()[chosen]
-        offset = RetentionHazard(self.retention).next(table) - np.log(share)
-        X = self.matrix(rows, table, lead[chosen])
-        return Rows(X, churned[chosen], offset), chosen
+    def test(self, rows: OpportunityRows) -> tuple[Rows, NDArray[np.int64]]:
+        """Sampled rows weighted by the opportunities they stand for, at their own level, and their places."""
+        chosen = sampled_rows(rows, self.seed)
+        offset = _levelled(self.hazard.next(chosen.table), chosen.churned, chosen.weight)
+        X = self.matrix(rows, chosen.table, chosen.lead)
+        return Rows(X, chosen.churned, offset, chosen.weight), chosen.places
 
     def matrix(self, rows: OpportunityRows, table: pd.DataFrame, lead: NDArray[np.int64]) -> Floats:
         known = {each.name: each for each in rows.attributes}
@@ -99,84 +90,91 @@ class _Learner:
 
 def fit_trees(
     rows: OpportunityRows,
-    later: NDArray[np.bool_],
-    retention: RetentionModel,
-    retention_earlier: RetentionModel,
+    parts: Sequence[NDArray[np.bool_]],
+    choice: HazardChoice,
     settings: Mapping[str, Any],
     seed: int,
 ) -> FittedTrees:
-    """Grow trees on the earlier rows, compare on the later ones, and refit to all rows if they are kept.
+    """Grow trees on the rows before each part, compare on it, and refit to all rows if they are kept.
 
     Parameters
     ----------
     rows : OpportunityRows
-    later : array of bool, shape (n,)
-    retention, retention_earlier : RetentionModel
-        Fitted to all rows, and to the earlier ones.
+    parts : sequence of arrays of bool, shape (n,)
+        From :func:`._opportunity_rows.usable_parts`.
+    choice : HazardChoice
     settings : mapping
         As in ``churn.lightgbm``.
     seed : int
     """
-    if min(rows.churned[later].sum(), rows.churned[~later].sum()) < _MINIMUM_CHURNED:
-        return _none(f"fewer than {_MINIMUM_CHURNED} customers left before or in the later window")
-    learner = _learner(rows, retention_earlier, settings, seed)
+    if not enough_churned(rows, parts[0]):
+        return _none("too few customers left in the later window or before")
     try:
-        return _compare(learner, rows, later, retention)
+        return _compare(rows, parts, choice, settings, seed)
     except FitError as error:
         return _none(str(error))
 
 
-def _learner(rows: OpportunityRows, retention: RetentionModel, settings: Mapping[str, Any], seed: int) -> _Learner:
+def _learner(rows: OpportunityRows, hazard: BlendedHazard, settings: Mapping[str, Any], seed: int) -> _Learner:
     own = OWN if rows.dynamic else (RENEWALS,)
-    names = (*(each.name for each in rows.attributes), *(name for name in own))
     categorical = tuple(place for place, each in enumerate(rows.attributes) if each.categories is not None)
-    longest = min(_LONGEST_LEAD, int(rows.position.max()) + 1) if rows.dynamic else 1
-    return _Learner(retention, names, categorical, longest, settings, seed)
+    return _Learner(hazard, (*(each.name for each in rows.attributes), *own), categorical, settings, seed)
 
 
 def _compare(
-    learner: _Learner, rows: OpportunityRows, later: NDArray[np.bool_], retention: RetentionModel
+    rows: OpportunityRows,
+    parts: Sequence[NDArray[np.bool_]],
+    choice: HazardChoice,
+    settings: Mapping[str, Any],
+    seed: int,
 ) -> FittedTrees:
-    before, after = rows.part(~later), rows.part(later)
-    training, _ = learner.rows(before)
-    test, chosen = learner.rows(after)
-    test = _centred(test)
-    booster = learner.grow(training, int(learner.settings["n_estimators"]), test)
-    rounds = max(1, int(booster.best_iteration))
-    step = np.asarray(booster.predict(test.X, raw_score=True, num_iteration=rounds))
-    assert test.offset is not None
-    alone = logistic_loss(test.y, test.offset)
-    corrected = logistic_loss(test.y, _levelled(test.offset + step, test.y))
-    gain, error = paired_by_customer(alone - corrected, after.customers[chosen])
-    losses = float(corrected.mean()), float(alone.mean())
-    if gain <= _CLEAR_GAIN * error:
-        return _none(f"no clear gain from trees ({gain:.5f} +- {error:.5f})", *losses)
-    final = _Learner(**{**vars(learner), "retention": retention})
-    everything, _ = final.rows(rows)
-    grown = final.grow(everything, rounds)
+    tried = [
+        _try(rows, part, _learner(rows, before, settings, seed))
+        for part, before in zip(parts, choice.before, strict=True)
+    ]
+    alone, corrected, weight = (np.concatenate(column) for column in list(zip(*tried, strict=True))[:3])
+    customers = np.concatenate([each[3] for each in tried])
+    gain, error = paired_by_customer(alone - corrected, weight, customers)
+    losses = float(np.average(corrected, weights=weight)), float(np.average(alone, weights=weight))
+    if gain <= _CLEAR_GAIN / len(parts) * error:
+        return _none(f"no clear gain ({gain:.5f} +- {error:.5f})", *losses)
+    learner = _learner(rows, choice.hazard, settings, seed)
+    everything = learner.rows(rows)
+    grown = learner.grow(everything, tried[0][4])
     assert everything.offset is not None
     score = everything.offset + np.asarray(grown.predict(everything.X, raw_score=True))
     level = CHURN.level(score, np.ones(len(score)), float(everything.y.mean()))
-    leads = tuple(each for each in _leads(rows, final.longest))
-    reason = f"corrected by trees: log loss {losses[0]:.5f} ({losses[1]:.5f} without; gain {gain:.5f} +- {error:.5f})"
-    return FittedTrees(HazardTrees(final.features, leads, level), [grown.model_to_string()], *losses, reason)
+    model = HazardTrees(learner.features, tuple(_leads(rows)), level)
+    reason = f"trees: log loss {losses[0]:.5f} ({losses[1]:.5f} without; gain {gain:.5f} +- {error:.5f})"
+    return FittedTrees(model, [grown.model_to_string()], *losses, reason)
 
 
-def _leads(rows: OpportunityRows, longest: int) -> list[int]:
+def _try(
+    rows: OpportunityRows, part: NDArray[np.bool_], learner: _Learner
+) -> tuple[Floats, Floats, Floats, NDArray[np.int64], int]:
+    """Loss of each row of a part without and with the trees, weights, customers, and the number of trees."""
+    training = learner.rows(rows.part(learnt_from(rows, part)))
+    test, places = learner.test(rows.part(part))
+    assert test.offset is not None
+    assert test.weight is not None
+    booster = learner.grow(training, int(learner.settings["n_estimators"]), test)
+    rounds = max(1, int(booster.best_iteration))
+    step = np.asarray(booster.predict(test.X, raw_score=True, num_iteration=rounds))
+    corrected = _levelled(test.offset + step, test.y, test.weight)
+    losses = [logistic_loss(test.y, score) for score in (test.offset, corrected)]
+    return losses[0], losses[1], test.weight, rows.customers[part][places], rounds
+
+
+def _leads(rows: OpportunityRows) -> list[int]:
     """Places at which to evaluate the trees: as far as the renewals, and the leads, of the training rows go."""
-    most = max(longest, int(rows.table[RENEWALS].max()) + 1)
+    most = max(rows.longest_lead, int(rows.table[RENEWALS].max()) + 1)
     return [1, *(each for each in _GRID[1:] if each <= most)]
 
 
-def _centred(rows: Rows) -> Rows:
-    assert rows.offset is not None
-    return Rows(rows.X, rows.y, _levelled(rows.offset, rows.y), rows.weight)
-
-
-def _levelled(score: Floats, churned: Floats) -> Floats:
+def _levelled(score: Floats, churned: Floats, weight: Floats) -> Floats:
     """Score moved to the observed share of those who left: the level of a window says nothing of who leaves."""
-    return score + CHURN.level(score, np.ones(len(score)), float(churned.mean()))
+    return score + CHURN.level(score, weight, float(np.average(churned, weights=weight)))
 
 
 def _none(reason: str, loss: float = float("nan"), alone: float = float("nan")) -> FittedTrees:
-    return FittedTrees(None, [], loss, alone, f"retention model alone: {reason}")
+    return FittedTrees(None, [], loss, alone, f"no trees: {reason}")

@@ -16,21 +16,26 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from guanxi.data.contracts.log import ContractLog
 from guanxi.errors import DataError
+from guanxi.features.contracts.snapshots import contract_features, person_periods
 from guanxi.params import Params
 from guanxi.periods import days_per_unit
 from guanxi.pipeline.contracts._amounts import fit_amounts
 from guanxi.pipeline.contracts._level import FittedLevel, fit_level
-from guanxi.pipeline.contracts._opportunity_rows import OpportunityRows, later_part
-from guanxi.pipeline.contracts._retention import RetentionChoice, choose_retention, fit_retention
+from guanxi.pipeline.contracts._opportunity_rows import OpportunityRows, usable_parts
+from guanxi.pipeline.contracts._hazard_choice import HazardChoice, choose_hazard
 from guanxi.pipeline.contracts._trees import FittedTrees, fit_trees
 from guanxi.served.contracts.document import ContractLimits, ServedContracts
-from guanxi.served.contracts.hazard_trees import HazardCorrection
+from guanxi.served.contracts.hazard import BlendedHazard
 from guanxi.served.contracts.retention_hazard import RetentionHazard
 from guanxi.served.contracts.scorer import NEXT, ContractScorer
 from guanxi.served.document_parts import Drivers, LifetimeValue
 
 Floats = NDArray[np.float64]
+
+_CHUNK = 200_000
+_NEW_DAYS, _MOST_NEWCOMERS = 730, 5_000
 
 
 @dataclass(frozen=True)
@@ -44,16 +49,20 @@ class FittedContracts:
         ``churn``: the booster in LightGBM's text format; empty without trees.
     features : pandas.DataFrame
         The customers under contract at the cutoff.
-    retention : RetentionChoice
-    hazard : FittedTrees
+    newcomers : pandas.DataFrame
+        A sample of the customers who began in the last two years, as they were at their start; all of them as
+        if they began now for a file of customers.
+    choice : HazardChoice
+    correction : FittedTrees
     level : FittedLevel
     """
 
     model: ServedContracts
     trees: dict[str, list[str]] = field(repr=False)
     features: pd.DataFrame = field(repr=False)
-    retention: RetentionChoice = field(repr=False)
-    hazard: FittedTrees = field(repr=False)
+    newcomers: pd.DataFrame = field(repr=False)
+    choice: HazardChoice = field(repr=False)
+    correction: FittedTrees = field(repr=False)
     level: FittedLevel = field(repr=False)
 
     @property
@@ -64,11 +73,59 @@ class FittedContracts:
     @property
     def losses(self) -> pd.DataFrame:
         """``model, loss``: log loss of an opportunity in the later window, of the retention models and the trees."""
-        table = pd.DataFrame({"model": self.retention.losses.keys(), "loss": self.retention.losses.values()})
-        compared = {"retention model": self.hazard.loss_alone, "corrected by trees": self.hazard.loss}
+        table = pd.DataFrame({"model": self.choice.losses.keys(), "loss": self.choice.losses.values()})
+        compared = {"without trees": self.correction.loss_alone, "corrected by trees": self.correction.loss}
         return pd.concat(
             [table, pd.DataFrame({"model": compared.keys(), "loss": compared.values()})], ignore_index=True
         )
+
+
+def fit_contracts(
+    log: ContractLog,
+    as_of: date | None,
+    params: Params,
+    *,
+    on_step: Callable[[str], None] = lambda _: None,
+) -> FittedContracts:
+    """Fit everything to the contracts known on a day; no later line is read.
+
+    Parameters
+    ----------
+    log : ContractLog
+    as_of : date or None
+        None: the last day of the data.
+    params : Params
+        ``horizon_days, seed, language, clv, churn.lightgbm, drivers``.
+    on_step : callable
+        Called with the name of each step.
+
+    Raises
+    ------
+    DataError
+        If no contract had come up for renewal, or all customers had left, or all had stayed.
+    """
+    day = as_of or log.last_day
+    on_step("renewal opportunities")
+    periods = person_periods(log, day)
+    if log.form == "customers":
+        periods = periods.drop(columns="opportunity")
+    now = customers_to_score(log, day)
+    return fit_opportunities(periods, now, day, params, period=log.params.period, on_step=on_step)
+
+
+def customers_to_score(log: ContractLog, as_of: date | None = None) -> pd.DataFrame:
+    """Features of the customers under contract on a day, as :meth:`.ContractScorer.score` takes them.
+
+    Those of :func:`guanxi.features.contracts.snapshots.contract_features`, with ``periods_to_renewal`` (from
+    0 to 1), which is missing for a file of customers: it does not tell when a contract is renewed.
+    """
+    day = as_of or log.last_day
+    table = contract_features(log, day)
+    if log.form == "customers":
+        return table.assign(periods_to_renewal=np.nan)
+    ahead = (pd.to_datetime(table["next_opportunity"]) - pd.Timestamp(day)).dt.days
+    periods = ahead / days_per_unit(log.params.period)
+    return table.assign(periods_to_renewal=periods.clip(0.0, 1.0))
 
 
 def fit_opportunities(
@@ -97,17 +154,15 @@ def fit_opportunities(
     """
     _check(periods, as_of)
     rows = OpportunityRows.arrange(periods, now)
-    later, _ = later_part(rows, params.horizon_days, params.seed)
+    parts = usable_parts(rows, params.horizon_days, params.seed)
     on_step("retention model")
-    choice = choose_retention(rows, later, params.seed)
+    choice = choose_hazard(rows, parts, params.seed)
     on_step("trees")
-    earlier = fit_retention(choice.model.model, choice.model.covariates, rows.part(~later))
     settings = params.churn.lightgbm.model_dump()
-    trees = fit_trees(rows, later, choice.model, earlier, settings, params.seed)
+    trees = fit_trees(rows, parts, choice, settings, params.seed)
     on_step("season and level")
     level = _fit_level(rows, choice, trees)
-    retention = RetentionHazard(choice.model)
-    usual = float(retention.next(now).mean()) if len(now) else 0.0
+    usual = float(RetentionHazard(choice.retention).next(now).mean()) if len(now) else 0.0
     renewals = now["renewals"]
     model = ServedContracts(
         as_of=as_of.isoformat(),
@@ -117,7 +172,8 @@ def fit_opportunities(
         period_days=days_per_unit(period),
         attributes=rows.attributes,
         timed=NEXT in now and bool(now[NEXT].notna().any()),
-        retention=choice.model,
+        retention=choice.retention,
+        regression=choice.regression,
         trees=trees.model,
         level=level.model,
         amounts=fit_amounts(rows),
@@ -135,7 +191,7 @@ def fit_opportunities(
         ),
     )
     texts = {"churn": trees.texts} if trees.texts else {}
-    return FittedContracts(model, texts, now, choice, trees, level)
+    return FittedContracts(model, texts, now, _newcomers(rows, now), choice, trees, level)
 
 
 def _check(periods: pd.DataFrame, as_of: date) -> None:
@@ -150,12 +206,25 @@ def _check(periods: pd.DataFrame, as_of: date) -> None:
         )
 
 
-def _fit_level(rows: OpportunityRows, choice: RetentionChoice, trees: FittedTrees) -> FittedLevel:
+def _newcomers(rows: OpportunityRows, now: pd.DataFrame) -> pd.DataFrame:
+    """Customers as they were in their first period."""
+    if rows.dated():
+        first = rows.table[rows.table["renewals"] == 0]
+        start = pd.to_datetime(first["opportunity"])
+        first = first[start > start.max() - pd.Timedelta(days=_NEW_DAYS)]
+    else:
+        first = now.assign(renewals=0)
+    first = first.sample(min(_MOST_NEWCOMERS, len(first)), random_state=0).sort_index()
+    return first.assign(periods_to_renewal=1.0).reset_index(drop=True)
+
+
+def _fit_level(rows: OpportunityRows, choice: HazardChoice, trees: FittedTrees) -> FittedLevel:
     if not rows.dated():
         return FittedLevel(None, 0, np.zeros((0, 0)))
-    log_odds = RetentionHazard(choice.model).next(rows.table)
-    step = HazardCorrection(trees.model, trees.texts, rows.attributes).steps(rows.table, 1)
-    log_odds = log_odds + (step[:, 0] if trees.model else 0.0)
+    hazard = BlendedHazard(choice.retention, choice.regression, trees.model, trees.texts, rows.attributes)
+    log_odds = np.concatenate(
+        [hazard.next(rows.table.iloc[start : start + _CHUNK]) for start in range(0, len(rows), _CHUNK)]
+    )
     return fit_level(log_odds, rows.churned, rows.table["opportunity"])
 
 

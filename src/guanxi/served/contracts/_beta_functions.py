@@ -49,7 +49,7 @@ def _log_beta_ratio(a: Floats, x: Floats, v: Floats) -> Floats:
 
 
 def _ratio(a: Floats, x: Floats, v: Floats) -> tuple[Floats, Floats]:
-    """x (x + a + v) / ((x + a) (x + v)), and what it lacks to 1."""
+    """Return x (x + a + v) / ((x + a) (x + v)), and what it lacks to 1."""
     with_a, with_v = x + a, x + v
     return x / with_a * ((with_a + v) / with_v), a / with_a * (v / with_v)
 

@@ -46,8 +46,30 @@ class RetentionModel:
 
 
 @dataclass(frozen=True)
+class HazardRegression:
+    """A logistic regression that corrects the log odds of churning of the retention model.
+
+    Attributes
+    ----------
+    covariates : tuple of Covariate
+    coefficients : tuple of float
+        Of the covariates.
+    knots : tuple of int
+        Numbers of renewals from which a step of the tenure is added.
+    steps : tuple of float
+    intercept : float
+    """
+
+    covariates: tuple[Covariate, ...]
+    coefficients: tuple[float, ...]
+    knots: tuple[int, ...]
+    steps: tuple[float, ...]
+    intercept: float
+
+
+@dataclass(frozen=True)
 class HazardTrees:
-    """How the trees correct the log odds of churning of the retention model.
+    """How trees correct the log odds of churning of retention model and regression.
 
     Attributes
     ----------
@@ -130,6 +152,7 @@ class ServedContracts:
         Whether ``periods_to_renewal`` says when each customer's next opportunity is; otherwise it is
         uniformly distributed over the period.
     retention : RetentionModel
+    regression : HazardRegression or None
     trees : HazardTrees or None
     level : CancellationLevel or None
     amounts : AmountProcess or None
@@ -152,6 +175,7 @@ class ServedContracts:
     attributes: tuple[Attribute, ...]
     timed: bool
     retention: RetentionModel
+    regression: HazardRegression | None
     trees: HazardTrees | None
     level: CancellationLevel | None
     amounts: AmountProcess | None
@@ -197,13 +221,13 @@ class ServedContracts:
     @classmethod
     def read(cls, document: Mapping[str, Any]) -> ServedContracts:
         """Read the fields of a document."""
-        retention = document["retention"]
-        covariates = tuple(Covariate(**each) for each in retention["covariates"])
+        retention, regression = document["retention"], document["regression"]
         return cls(
             **{
                 **document,
                 "attributes": tuple(Attribute(**each) for each in document["attributes"]),
-                "retention": RetentionModel(**{**retention, "covariates": covariates}),
+                "retention": RetentionModel(**_with_covariates(retention)),
+                "regression": regression and HazardRegression(**_with_covariates(regression)),
                 "trees": document["trees"] and HazardTrees(**document["trees"]),
                 "level": document["level"] and CancellationLevel(**document["level"]),
                 "amounts": document["amounts"] and AmountProcess(**document["amounts"]),
@@ -212,3 +236,7 @@ class ServedContracts:
                 "limits": ContractLimits(**document["limits"]),
             }
         )
+
+
+def _with_covariates(document: Mapping[str, Any]) -> dict[str, Any]:
+    return {**document, "covariates": tuple(Covariate(**each) for each in document["covariates"])}

@@ -56,8 +56,9 @@ class HazardCorrection:
         coded, renewals = self._coded(features)
         values = self._trees.contributions(self._at(coded, renewals, 1))
         by_name = dict(zip(self._model.features, values.T[:-1], strict=True))
-        lead = by_name.pop(LEAD, 0.0)
-        return by_name, float(values[0, -1]) + self._model.level + lead
+        # The lead is the same for all.
+        by_name[RENEWALS] = by_name[RENEWALS] + by_name.pop(LEAD, 0.0)
+        return by_name, float(values[0, -1]) + self._model.level
 
     def _coded(self, features: pd.DataFrame) -> tuple[dict[str, Floats], Floats]:
         names = [each.name for each in self._attributes]

@@ -21,12 +21,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ..numerics import distinct_rows
 from ._beta_functions import log_beta_ratio
+from ._residual_lifetime import sum_to, sum_without_end
 
 Floats = NDArray[np.float64]
 Params = Mapping[str, Any]
 
 _FAR = 50.0  # limit for customers far outside the training data: e^50 is practically infinite
+_CHUNK = 256  # customers per pass of the sums over their future
 
 
 class RetentionProcess:
@@ -116,11 +119,46 @@ class RetentionProcess:
         whole = made.astype(np.int64)
         first = int(whole.min())
         by_tenure = self.churn_log_odds(columns, np.arange(first, int(whole.max()) + opportunities))
-        return by_tenure[whole[:, None] - first + np.arange(opportunities)]
+        return np.asarray(by_tenure[whole[:, None] - first + np.arange(opportunities)])
 
     def survival_curves(self, params: Params, renewals: ArrayLike, opportunities: int) -> Floats:
         """S(t | renewals so far) for t = 0 ... opportunities, shape (n, opportunities + 1)."""
         return survival_curves(self.future_churn_log_odds(params, renewals, opportunities))
+
+    def discounted_renewals(
+        self, params: Params, renewals: ArrayLike, discount_rate: float, horizon: int | None = None
+    ) -> Floats:
+        """Sum over j >= 1 of P(j more renewals | renewals so far) / (1 + d)^j, shape (n,).
+
+        Parameters
+        ----------
+        params : mapping
+        renewals : array of int, shape (n,)
+        discount_rate : float
+            d, per period. Without discount the sum over all j is the expected number of further renewals,
+            infinite for alpha (gamma c) of at most 1.
+        horizon : int, optional
+            Number of further opportunities; all by default.
+
+        Examples
+        --------
+        >>> high_end = {"alpha": 0.668, "beta": 3.806}
+        >>> SHIFTED_BETA_GEOMETRIC.discounted_renewals(high_end, [7], 0.1).round(3)
+        array([6.845])
+        >>> SHIFTED_BETA_GEOMETRIC.discounted_renewals(high_end, [7], 0.1, horizon=200).round(3)
+        array([6.845])
+        """
+        columns = np.broadcast_arrays(
+            *(np.atleast_1d(np.asarray(each, dtype=np.float64)) for each in (renewals, *self._unpack(params)))
+        )
+        rows, inverse = distinct_rows(tuple(columns))
+        log_discount = float(np.log1p(discount_rate))
+        sums = np.empty(len(rows[0]))
+        for start in range(0, len(sums), _CHUNK):
+            part = slice(start, start + _CHUNK)
+            made, gamma, delta, c = (column[part, None] for column in rows)
+            sums[part] = _discounted(made, gamma, delta, c, log_discount, horizon)
+        return sums[inverse]
 
     def _unpack(self, params: Params) -> tuple[Any, Any, Any]:
         gamma, delta, *exponent = (params[name] for name in self.parameters)
@@ -141,7 +179,21 @@ def survival_curves(churn_log_odds: Floats) -> Floats:
     array([[1.  , 0.5 , 0.25]])
     """
     log_survival = np.cumsum(-np.logaddexp(0.0, churn_log_odds), axis=1)
-    return np.exp(np.concatenate([np.zeros((len(log_survival), 1)), log_survival], axis=1))
+    return np.asarray(np.exp(np.concatenate([np.zeros((len(log_survival), 1)), log_survival], axis=1)))
+
+
+def _discounted(
+    made: Floats, gamma: Floats, delta: Floats, c: Floats, log_discount: float, horizon: int | None
+) -> Floats:
+    exponent: Any = 1.0 if (c == 1.0).all() else c
+
+    def log_survival(ahead: Floats) -> Floats:
+        start, more = _powers(exponent, made, ahead)
+        return log_beta_ratio(gamma, delta + start, more)
+
+    if horizon is not None:
+        return sum_to(log_survival, log_discount, horizon)
+    return sum_without_end(log_survival, log_discount, (gamma * c)[:, 0], c[:, 0])
 
 
 def _powers(c: Any, renewals: ArrayLike, ahead: ArrayLike) -> tuple[Floats, Floats]:

