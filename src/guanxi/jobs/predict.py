@@ -301,11 +301,12 @@ def _load_valuing(model: str | None, params: Params, reporter: Reporter) -> Load
 def _check_data_rules(loaded: LoadedModel, params: Params) -> None:
     """Refuse data rules other than the model's, since its features would not be comparable."""
     for name, trained in loaded.data_rules.items():
-        asked = getattr(params.data, name)
+        section, _, key = name.partition(".")
+        asked = getattr(getattr(params, section), key)
         if asked != trained:
             raise ParamsError(
-                f"model {source_name(loaded.uri)} was trained with data.{name}={trained}, not {asked}: "
-                f"add --set data.{name}={trained}, or train a model with {asked}"
+                f"model {source_name(loaded.uri)} was trained with {name}={trained}, not {asked}: "
+                f"add --set {name}={trained}, or train a model with {asked}"
             )
 
 
