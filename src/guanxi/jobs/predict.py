@@ -17,16 +17,24 @@ from guanxi.data.sources.source import Source
 from guanxi.data.transactions import TransactionLog, data_digest, read_transactions
 from guanxi.errors import HistoryError, OutputError, ParamsError
 from guanxi.features.snapshots import CUSTOMERS_AT_ONCE, FeatureChunks
+from guanxi.jobs._contract_log import contract_day, open_contracts
 from guanxi.jobs._drift import FeatureSample
 from guanxi.jobs._opened_log import last_day_used, show_findings, source_name
 from guanxi.jobs._parts import PartFolder, only_writer
+from guanxi.jobs._predict_contracts import contract_scoring
 from guanxi.jobs._predict_labels import labelled_scoring
 from guanxi.jobs._scoring import Manifest, Scoring, as_arrow, scorers, side_by_side
 from guanxi.jobs.reporter import Reporter
 from guanxi.params import Params, load_params, override
 from guanxi.params.python_advice import advises_in_python
 from guanxi.registry.load_errors import STORE_SCHEMES
-from guanxi.registry.loaded_model import LoadedLabelModel, LoadedModel, LoadedTransactionModel, load_model
+from guanxi.registry.loaded_model import (
+    LoadedContractModel,
+    LoadedLabelModel,
+    LoadedModel,
+    LoadedTransactionModel,
+    load_model,
+)
 from guanxi.registry.other_mlflow import leave_mlflow_alone
 from guanxi.registry.store import open_store
 
@@ -268,6 +276,17 @@ def _(loaded: LoadedTransactionModel, job: _Job) -> Scoring:
         except BaseException:
             log.close()
             raise
+
+
+@_scoring.register
+def _(loaded: LoadedContractModel, job: _Job) -> Scoring:
+    log = open_contracts(job.source, job.params, job.reporter, memory=_ENGINE_MEMORY)
+    try:
+        day = contract_day(log, job.params, job.reporter)
+        return contract_scoring(log, loaded, day, job.horizon_days, job.drivers)
+    except BaseException:
+        log.close()
+        raise
 
 
 def _check_not_the_source(source: Source, location: OutputLocation) -> None:
