@@ -6,22 +6,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-import numpy as np
 import pandas as pd
 
 from guanxi.report import _sections, _summaries, pictures
 from guanxi.report._attribute_groups import leavers_by_group
+from guanxi.report._quality import calibration_table, measures_table
 from guanxi.report._sections import Tile
 from guanxi.report.chapters import Chapter, ShownTable, render_document
-from guanxi.report.words import _measure, words
 from guanxi.served.ordering import falling
-from guanxi.served.texts import Language, decimals_for, number, percent, texts
+from guanxi.served.texts import Language, number, percent, texts
 
 if TYPE_CHECKING:
     from guanxi.report.figures import Explanation
 
 _LISTED = 30
-_OWN = "guanxi"
 
 
 @dataclass(frozen=True)
@@ -42,7 +40,7 @@ class LabelReport:
     attributes : pandas.DataFrame
         Of the customers, in the same order: numbers, or text.
     metrics : pandas.DataFrame
-        ``model, metric, value, standard_deviation``; models are ``guanxi`` and ``share of churners``.
+        ``target, model, metric, value, standard_deviation``; models are ``guanxi`` and ``share of churners``.
     explanation : shap.Explanation
         Of a sample of customers.
     warnings : sequence of str
@@ -144,19 +142,6 @@ def _why(content: LabelReport, t: dict[str, str]) -> Chapter:
 
 def _trust(content: LabelReport, t: dict[str, str]) -> Chapter:
     customers = content.customers
-    groups = _summaries.reliability(customers).assign(group=lambda table: np.arange(1, len(table) + 1))
-    calibration = ShownTable(
-        t["calibration"],
-        groups,
-        {
-            "group": t["group"],
-            "predicted": t["predicted"],
-            "observed": t["observed"],
-            "customers": t["customers"],
-        },
-        shares=("predicted", "observed", "lower", "upper"),
-        interval="observed",
-    )
     return Chapter(
         "trust",
         t["trust"],
@@ -166,31 +151,8 @@ def _trust(content: LabelReport, t: dict[str, str]) -> Chapter:
             pictures._calibration(customers, content.language),
             pictures._lift(customers, content.language),
         ],
-        [_measures(content, t), calibration],
+        [measures_table(content.metrics, t, content.language), calibration_table(customers, t)],
     )
-
-
-def _measures(content: LabelReport, t: dict[str, str]) -> ShownTable:
-    """Show each metric of the model, its spread between folds, and the same of a constant forecast."""
-    by_model = {name: rows.set_index("metric") for name, rows in content.metrics.groupby("model")}
-    own = by_model[_OWN]
-    others = [rows["value"] for name, rows in by_model.items() if name != _OWN]
-    constant = others[0] if others else pd.Series(dtype=float)
-    rows = []
-    for metric, value, spread in zip(own.index, own["value"], own["standard_deviation"], strict=True):
-        described, decimals = _measure(str(metric), content.language), decimals_for(abs(value))
-        direction = words(content.language)[described.direction] if described else ""
-        rows.append(
-            {
-                "measure": described.label if described else metric,
-                "meaning": f"{described.meaning}; {direction}" if described else "",
-                "value": number(value, decimals),
-                "spread": number(spread, decimals),
-                "constant": number(float(constant.get(metric, np.nan)), decimals),
-            }
-        )
-    headings = {name: t[name] for name in ("measure", "meaning", "value", "spread", "constant")}
-    return ShownTable(t["measures"], pd.DataFrame(rows), headings, note=t["measures_note"])
 
 
 def _data(content: LabelReport, say: dict[str, dict[str, str]]) -> Chapter:
