@@ -11,7 +11,7 @@ from .document import AmountProcess
 
 Floats = NDArray[np.float64]
 
-_PATHS, _GRID = 500, 256
+_PATHS, _GRID = 4_000, 256
 _SEED = 20180813
 
 
