@@ -47,6 +47,7 @@ class DataParams(Section):
     """How a source is converted to canonical transactions."""
 
     columns: dict[str, str] = Field(default_factory=dict)
+    exclude: tuple[str, ...] = ()
     refunds: Literal["net", "drop", "reject"] = "net"
     duplicates: Literal["keep", "drop"] = "keep"
     duplicates_ignore: tuple[str, ...] = ()

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+import ibis
 import numpy as np
 import pandas as pd
 
-from guanxi.data._identifiers import present
 from guanxi.data._number_formats import find_numbers
 from guanxi.data._numbers import read_number
 from guanxi.data.attribute_values import (
@@ -22,6 +22,7 @@ from guanxi.data.contracts._contract_columns import map_columns
 from guanxi.data.relations._lines import RelationReader
 from guanxi.data.sources.source import Source
 from guanxi.data.sources.source_table import ROW, SourceTable, free_names
+from guanxi.errors import SourceError, did_you_mean
 from guanxi.params import DataParams, Params
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ _GROWS_WITH_TENURE, _IS_A_TOTAL = 0.8, 0.95  # correlations with the tenure, and
 
 
 def attribute_columns(
-    source: SourceTable, data: DataParams, accepted: Any, exclude: frozenset[str], *, history: bool
+    source: SourceTable, data: DataParams, accepted: Any, *, history: bool
 ) -> tuple[Any, dict[str, str]]:
     """Return the attributes of the accepted lines of a file of customers, as numbers or text.
 
@@ -58,7 +59,7 @@ def attribute_columns(
     columns, left_out = _readable_columns(source, "")
     columns = {name: column for name, column in columns.items() if name not in mapped.values()}
     left_out = {name: why for name, why in left_out.items() if name not in mapped.values()}
-    chosen, useless = _useful(source, data, columns, exclude)
+    chosen, useless = _useful(source, data, columns)
     left_out |= useless
     if history:
         left_out |= _totals(source, accepted, chosen)
@@ -79,22 +80,24 @@ def _of_lines(source: SourceTable, accepted: Any, columns: dict[str, Any]) -> An
 
 
 def _useful(
-    source: SourceTable, data: DataParams, columns: dict[str, Any], exclude: frozenset[str]
+    source: SourceTable, data: DataParams, columns: dict[str, Any]
 ) -> tuple[dict[str, Any], dict[str, str]]:
     """Return columns that may tell something, those of numbers as such, and why others may not.
 
     Whether they do is seen from the first lines.
     """
-    left_out = {name: EXCLUDED for name in columns if name in exclude}
-    kept = {name: column for name, column in columns.items() if name not in exclude}
+    left_out = {name: EXCLUDED for name in columns if name in data.exclude}
+    kept = {name: column for name, column in columns.items() if name not in left_out}
     if not kept:
         return {}, left_out
-    kept |= _with_numbers(source, data, kept)
-    sample = source.table.order_by(ROW).limit(_SAMPLE).select(**_by_place(kept)).execute()
-    for name, values in zip(kept, (sample[place] for place in _by_place(kept)), strict=True):
-        why = why_useless(number_or_text(values))
+    sample = source.table.limit(_SAMPLE).select(**_by_place(kept)).execute()
+    values = dict(zip(kept, (sample[place] for place in _by_place(kept)), strict=True))
+    numbers = _numbers_in_text(source, data, kept, values)
+    for name in kept.keys() - numbers.keys():
+        why = why_useless(number_or_text(values[name]))
         if why:
             left_out[name] = why
+    kept = {name: numbers.get(name, _without_missing(column)) for name, column in kept.items()}
     return {name: column for name, column in kept.items() if name not in left_out}, left_out
 
 
@@ -103,26 +106,40 @@ def _by_place(columns: dict[str, Any]) -> dict[str, Any]:
     return {f"column_{place}": column for place, column in enumerate(columns.values())}
 
 
-def _with_numbers(source: SourceTable, data: DataParams, columns: dict[str, Any]) -> dict[str, Any]:
-    """Return the columns of text without words for a missing value; what are numbers becomes such."""
-    texts = {name: present(each, MISSING) for name, each in columns.items() if each.type().is_string()}
-    if not texts:
-        return {}
-    by_place = _by_place(texts)
-    unread = {
-        place: (each.notnull() & each.try_cast("float64").isnull()).any() for place, each in by_place.items()
-    }
-    found = source.table.agg(**unread).execute().iloc[0]
-    plain = [name for name, place in zip(texts, by_place, strict=True) if not bool(found[place])]
-    sample = source.table.limit(_SAMPLE).select(**by_place).execute()
-    signed = {
-        name: texts[name]
-        for name, place in zip(texts, by_place, strict=True)
-        if name not in plain and _may_be_written_numbers(sample[place])
-    }
-    resolved, written = find_numbers(source.name, signed, data) if signed else (data, [])
-    numbers = {name: texts[name].try_cast("float64") for name in plain}
-    return texts | numbers | {name: read_number(signed[name], resolved) for name in written}
+def _without_missing(column: Any) -> Any:
+    """Replace words for a missing value by null; text is trimmed."""
+    if not column.type().is_string():
+        return column
+    text = column.strip()
+    return ibis.ifelse(text.lower().isin(MISSING), ibis.null("string"), text)
+
+
+def _numbers_in_text(
+    source: SourceTable, data: DataParams, columns: dict[str, Any], values: dict[str, pd.Series[Any]]
+) -> dict[str, Any]:
+    """Read the columns of text that hold nothing but numbers, plain or with signs such as currencies."""
+    distinct = {name: pd.Series(each.unique()) for name, each in values.items()}
+    texts = {name: _without_missing(each) for name, each in columns.items() if each.type().is_string()}
+    plain = {name: text for name, text in texts.items() if _holds_numbers(distinct[name])}
+    signed = {name: text for name, text in texts.items() if _may_be_written_numbers(distinct[name])}
+    numbers = {}
+    if plain:
+        unread = _by_place(
+            {name: text.notnull() & text.try_cast("float64").isnull() for name, text in plain.items()}
+        )
+        found = source.table.agg(**{place: each.any() for place, each in unread.items()}).execute().iloc[0]
+        read = [name for name, place in zip(plain, unread, strict=True) if not found[place]]
+        numbers = {name: plain[name].try_cast("float64") for name in read}
+    if signed:
+        resolved, written = find_numbers(source.name, signed, data)
+        numbers |= {name: read_number(signed[name], resolved) for name in written}
+    return numbers
+
+
+def _holds_numbers(values: pd.Series[Any]) -> bool:
+    """Whether a column has values, all of them plain numbers."""
+    read = number_or_text(values)
+    return bool(read.notna().any()) and pd.api.types.is_numeric_dtype(read.dtype)
 
 
 def _totals(source: SourceTable, accepted: Any, columns: dict[str, Any]) -> dict[str, str]:
@@ -159,20 +176,34 @@ def _correlation(one: pd.Series[float], other: pd.Series[float]) -> float:
     return float(np.corrcoef(first, second)[0, 1])
 
 
-def with_customers(
-    log: ContractLog, customers: Source, params: Params, exclude: frozenset[str]
-) -> ContractLog:
+def with_customers(log: ContractLog, customers: Source, params: Params) -> ContractLog:
     """Add the attributes of a table of customers."""
-    relation = RelationReader(log.connection, "customers", params.relations.customers, log.data, log).read(
-        customers
-    )
-    kept = [name for name in relation.table.columns if name not in _NOT_ATTRIBUTES and name not in exclude]
+    reader = RelationReader(log.connection, "customers", params.relations.customers, log.data, log)
+    relation = reader.read(customers)
+    excluded = {name: EXCLUDED for name in log.data.exclude if name in relation.table.columns}
+    kept = [name for name in relation.table.columns if name not in (*_NOT_ATTRIBUTES, *excluded)]
     taken = set(RESERVED) | set(log.attributes.columns if log.attributes is not None else ())
     names = free_names(kept, taken)
     table = relation.table.select("customer_id", **{names[name]: relation.table[name] for name in kept})
-    left_out = log.left_out | relation.left_out | dict.fromkeys(exclude, EXCLUDED)
     if log.attributes is not None:
         table = log.attributes.left_join(table, "customer_id").drop("customer_id_right")
-    attributes = log.connection.create_table("all_attributes", table)
-    findings = (*log.findings, *relation.findings)
-    return replace(log, attributes=attributes, left_out=left_out, findings=findings)
+    return replace(
+        log,
+        attributes=log.connection.create_table("all_attributes", table),
+        left_out=log.left_out | relation.left_out | excluded,
+        findings=(*log.findings, *relation.findings),
+    )
+
+
+def check_excluded(log: ContractLog) -> None:
+    """Refuse an excluded column that is none.
+
+    Raises
+    ------
+    SourceError
+    """
+    for name in log.data.exclude:
+        if name not in log.left_out:
+            known = list(log.attributes.columns[1:]) if log.attributes is not None else []
+            advice = did_you_mean(name, known) if known else "there are no attributes"
+            raise SourceError(f"{log.source}: no attribute {name!r} to exclude: {advice}")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from typing import Any
@@ -12,7 +11,7 @@ import pandas as pd
 
 from guanxi.data._findings import DataFinding
 from guanxi.data.contracts import _contract_columns, _contract_rules, _forms
-from guanxi.data.contracts._attributes import attribute_columns, with_customers
+from guanxi.data.contracts._attributes import attribute_columns, check_excluded, with_customers
 from guanxi.data.contracts._contract_findings import advice, overlapping, rejections
 from guanxi.data.contracts._observation import observed_until
 from guanxi.data.engine import _all_cores, _check_timestamp_format, _connect, explain_no_space
@@ -87,7 +86,6 @@ def read_contracts(
     params: Params | None = None,
     *,
     customers: Source | None = None,
-    exclude: Collection[str] = (),
     memory: str | None = None,
 ) -> ContractLog:
     """Read contracts, a file of customers or a log of events into canonical contracts.
@@ -97,21 +95,22 @@ def read_contracts(
     source : str, path or table
         See :func:`guanxi.data.sources.source.read_source`.
     params : Params, optional
-        Its sections ``data``, ``contracts`` and ``relations.customers``, and ``as_of``: the day on
-        which a file of customers was written (default: today).
+        Its sections ``data`` (with ``exclude``, the columns that are no attributes), ``contracts`` and
+        ``relations.customers``, and ``as_of``: the day on which a file of customers was written (default:
+        today).
     customers : source, optional
         The table of customers with their attributes; default: ``params.relations.customers.source``.
-    exclude : collection of str
-        Columns that are no attributes.
     memory : str, optional
         Memory limit of the engine, such as ``1GB``.
 
     Raises
     ------
     SourceError
-        If the source or a mapped column does not exist, or no form fits.
+        If the source, or a column mapped or excluded, does not exist, or no form fits.
     DataError
         If no line is accepted.
+    ParamsError
+        If ``contracts.observed`` does not fit the form.
     OutputError
         If the engine runs out of space.
 
@@ -132,9 +131,11 @@ def read_contracts(
             _check_timestamp_format(connection, params.data.timestamp_format)
         with explain_no_space(), _all_cores(connection):
             table = _read(connection, source, params.data)
-            log = _Reader(connection, table, params, frozenset(exclude)).read()
+            log = _Reader(connection, table, params).read()
             customers = params.relations.customers.source if customers is None else customers
-            return log if customers is None else with_customers(log, customers, params, frozenset(exclude))
+            log = log if customers is None else with_customers(log, customers, params)
+            check_excluded(log)
+            return log
     except BaseException:
         connection.disconnect()
         raise
@@ -143,9 +144,14 @@ def read_contracts(
 class _Reader:
     """Reads one source that is already in the engine."""
 
-    def __init__(self, connection: Any, source: SourceTable, params: Params, exclude: frozenset[str]) -> None:
-        self.connection, self.params, self.exclude = connection, params, exclude
+    def __init__(self, connection: Any, source: SourceTable, params: Params) -> None:
+        self.connection, self.params = connection, params
         self.form = _contract_columns.form_of(source, params.data)
+        if params.contracts.observed == "last_period" and self.form != "customers":
+            raise ParamsError(
+                f"contracts.observed=last_period is for a file of customers, but {source.name} has "
+                f"{self.form}: set history, or the day from which on customers who left are in the data"
+            )
         self.data, found = _contract_columns.resolve_formats(self.form, source, params.data)
         self.source = replace(source, findings=(*source.findings, *found))
         self.unit = params.contracts.period
@@ -221,7 +227,7 @@ class _Reader:
         if self.form != "customers":
             return None, {}
         history = self.params.contracts.observed == "history"
-        table, left_out = attribute_columns(self.source, self.data, accepted, self.exclude, history=history)
+        table, left_out = attribute_columns(self.source, self.data, accepted, history=history)
         return None if table is None else self.connection.create_table("attributes", table), left_out
 
     def _facts(self, judged: Any, contracts: Any) -> dict[str, Any]:

@@ -31,9 +31,14 @@ def contracts_until(contracts: Any, as_of: date, params: ContractParams) -> Any:
     reached = until.mutate(reached=until.until.max().over(ibis.cumulative_window(**customers)))
     before = reached.reached.lag().over(ibis.window(**customers))
     gap = reached.start.delta(before, unit="day") > params.grace_days
-    numbered = reached.mutate(new=(before.isnull() | gap).cast("int64"))
-    numbered = numbered.mutate(spell=numbered.new.sum().over(ibis.cumulative_window(**customers)))
+    numbered = reached.mutate(new=_mark(before.isnull() | gap))
+    numbered = numbered.mutate(spell=numbered.new.count().over(ibis.cumulative_window(**customers)))
     return numbered.drop("until", "reached", "new")
+
+
+def _mark(condition: Any) -> Any:
+    """Return 1 or null, to be counted: the engine's sums of integers have a type of their own."""
+    return ibis.ifelse(condition, 1, ibis.null("int64"))
 
 
 def spells_until(known: Any, as_of: date, params: ContractParams) -> Any:
@@ -117,7 +122,7 @@ def _with_changes(paid: Any) -> Any:
     steps = steps.mutate(
         since=steps.day,
         until=steps.day.lead().over(lag),
-        amount_changes=steps.moved.cast("int64").sum().over(so_far),
+        amount_changes=_mark(steps.moved).count().over(so_far),
         changed=steps.day_moved.max().over(so_far),
         first_amount=steps.amount.first().over(so_far),
         block=steps.change.count().over(so_far),
