@@ -54,6 +54,9 @@ class ContractEvaluation:
         :func:`forecast_cohorts`; empty for cross-validation.
     fitted : FittedContracts
         The model evaluated; for cross-validation that of the last fold.
+    curves : array, shape (customers, times)
+        S(t) of the customers of ``table``: at the times of ``survival``; for cross-validation at 1, 2, ...
+        opportunities of a new customer with the same attributes.
     """
 
     kind: str
@@ -64,6 +67,7 @@ class ContractEvaluation:
     survival: pd.DataFrame
     cohorts: pd.DataFrame
     fitted: FittedContracts
+    curves: Floats
 
 
 def evaluate_contracts(
@@ -110,15 +114,9 @@ def evaluate_later_window(
     curves = fitted.scorer.survival(fitted.features, [float(each) for each in months])
     survival = _calibration_in_days(fitted, table, curves, months)
     measured = _measure(table, params)
+    cohorts = forecast_cohorts(fitted, table, log, days)
     return ContractEvaluation(
-        "later window",
-        cutoff,
-        days,
-        table,
-        measured,
-        survival,
-        forecast_cohorts(fitted, table, log, days),
-        fitted,
+        "later window", cutoff, days, table, measured, survival, cohorts, fitted, curves
     )
 
 
@@ -196,7 +194,7 @@ def cross_validate(
         measured = pd.concat([measured, extra], ignore_index=True)
     days_kept = round(days_per_unit(log.params.period))
     return ContractEvaluation(
-        "cross-validation", None, days_kept, table, measured, survival, pd.DataFrame(), fitted
+        "cross-validation", None, days_kept, table, measured, survival, pd.DataFrame(), fitted, curves
     )
 
 

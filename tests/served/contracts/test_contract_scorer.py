@@ -62,7 +62,7 @@ def test_high_end_survival_of_fader_and_hardie() -> None:
     assert found[0] == pytest.approx([1.0, 0.851, 0.378], abs=5e-4)
 
 
-@pytest.mark.parametrize("renewals, value", [(0.0, 288.0), (1.0, 394.0), (2.0, 568.0)])
+@pytest.mark.parametrize(("renewals", "value"), [(0.0, 288.0), (1.0, 394.0), (2.0, 568.0)])
 def test_residual_values_of_the_perils_paper_but_for_their_time(renewals: float, value: float) -> None:
     # Fader & Hardie 2010: 100 a period at 10 %, valued just before the next renewal, for ever. Here the next
     # renewal is at once, and ten years count: the formula with a horizon of ten opportunities.
@@ -163,7 +163,7 @@ def test_without_amounts_money_is_missing() -> None:
 
 
 @pytest.mark.parametrize(
-    "column, value, message",
+    ("column", "value", "message"),
     [
         ("renewals", -1.0, "'renewals' is negative"),
         ("renewals", 1.5, "'renewals' is not a whole number"),
