@@ -45,6 +45,14 @@ def run(
         result = run_labels(source, params, output, ConsoleReporter(), label=label, id_column=id_column)
         echo(summary_text(result))
         return
+    if params.task == "contracts":
+        from guanxi.jobs import run_contracts
+
+        if source is None:
+            raise typer.BadParameter("--task contracts needs a SOURCE of contracts")
+        done = run_contracts.run_contracts(source, params, output, ConsoleReporter())
+        echo(run_contracts.summary_text(done))
+        return
     from guanxi.jobs import summary
     from guanxi.jobs.run import run as job
 
@@ -97,6 +105,12 @@ def train(
             source, label=label, id_column=id_column, params=params, reporter=ConsoleReporter()
         )
         echo(summary_text(training))
+        return
+    if params.task == "contracts":
+        from guanxi.jobs import train_contracts
+
+        of_contracts = train_contracts.train_contracts(source, params=params, reporter=ConsoleReporter())
+        echo(train_contracts.summary_text(of_contracts))
         return
     from guanxi.jobs import summary
     from guanxi.jobs.train import train as job

@@ -11,7 +11,7 @@ from guanxi.data.sources.source_table import SourceTable
 from guanxi.params import REQUIRED_COLUMNS
 
 # Names without case, blanks and signs, likeliest first: English, German, Spanish, French, Chinese, Japanese.
-_NAMES = {
+NAMES = {
     "customer_id": """
         customerid custid customernumber customerno custno customercode customeruniqueid customer cust
         clientid userid buyerid memberid memberno shopperid contactid accountid cardnumber cardno client
@@ -79,12 +79,12 @@ def propose_columns(source: SourceTable, given: Mapping[str, str]) -> dict[str, 
     free = [name for name in source.columns if name not in given.values()]
     found = dict(given)
     for name in _PROPOSED:
-        if name not in found and (column := _named(_NAMES[name], _possible(name, free))) is not None:
+        if name not in found and (column := named_column(NAMES[name], _possible(name, free))) is not None:
             found[name] = column
             free.remove(column)
     if "amount" not in found:
         mapped = (given.get("quantity"), given.get("unit_price"))
-        named = (_named(_NAMES[name], free) for name in ("quantity", "price"))
+        named = (named_column(NAMES[name], free) for name in ("quantity", "price"))
         factors = [column or other for column, other in zip(mapped, named, strict=True)]
         if None not in factors:
             found["amount"] = "*".join(map(str, factors))
@@ -117,7 +117,7 @@ def columns_option(columns: Mapping[str, str]) -> str:
     return f"--columns {shlex.quote(','.join(parts))}"
 
 
-def _named(names: str, columns: Iterable[str]) -> str | None:
+def named_column(names: str, columns: Iterable[str]) -> str | None:
     """Return the column with the likeliest of some names, or else with one of them as a part of its own."""
     plain = {column: _plain(column) for column in columns}
     for name in names.split():

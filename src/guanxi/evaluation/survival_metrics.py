@@ -1,8 +1,8 @@
 """Metrics of survival curves under right censoring.
 
-``duration`` is the number of renewal opportunities observed and ``churned`` 1 if the customer left at the last
-of them, 0 if it renewed at all of them (censored), arrays of shape (n,). S(t) is the probability of having
-renewed at each of the first t opportunities.
+``duration`` is the number of renewal opportunities observed and ``churned`` 1 if the customer left at the
+last of them, 0 if it renewed at all of them (censored), arrays of shape (n,). S(t) is the probability of
+having renewed at each of the first t opportunities.
 """
 
 from __future__ import annotations
@@ -55,7 +55,9 @@ def brier_by_time(duration: ArrayLike, churned: ArrayLike, survival: ArrayLike, 
     t, left = _checked(duration, churned)
     when, predicted = np.asarray(times, dtype=np.float64), np.asarray(survival, dtype=np.float64)
     if predicted.shape != (len(t), len(when)):
-        raise DataError(f"survival has shape {predicted.shape}: give {(len(t), len(when))}, a row per customer")
+        raise DataError(
+            f"survival has shape {predicted.shape}: give {(len(t), len(when))}, a row per customer"
+        )
     observed = _observed(t, left, when)
     just_before = _observed(t, left, np.nextafter(t, 0.0))  # who leaves at t was observed up to t
     gone = (t[:, None] <= when) & (left[:, None] == 1.0)
@@ -122,7 +124,7 @@ def calibration_by_decile(
 
 
 def _observed(t: Floats, left: Floats, times: Floats) -> Floats:
-    """Probability of not being censored up to each time; who leaves at a time is not at risk of censoring then."""
+    """Probability of not being censored up to each time; who leaves at it is not at risk of that."""
     ends, place = np.unique(t, return_inverse=True)
     lost = np.bincount(place, weights=1.0 - left)
     at_risk = len(t) - np.searchsorted(np.sort(t), ends, side="left") - np.bincount(place, weights=left)
@@ -133,5 +135,7 @@ def _observed(t: Floats, left: Floats, times: Floats) -> Floats:
 def _checked(duration: ArrayLike, churned: ArrayLike) -> tuple[Floats, Floats]:
     t, left = np.asarray(duration, dtype=np.float64), np.asarray(churned, dtype=np.float64)
     if t.ndim != 1 or t.shape != left.shape or not len(t):
-        raise DataError(f"duration has shape {t.shape}, churned {left.shape}: give each one value per customer")
+        raise DataError(
+            f"duration has shape {t.shape}, churned {left.shape}: give each one value per customer"
+        )
     return t, left

@@ -131,8 +131,8 @@ def _starting_values(
         simple = _search(SHIFTED_BETA_GEOMETRIC, contracts, penalty)[0]
     else:
         return [moments + shift for shift in _SHIFTS]
-    free = len(moments) - len(simple.log_params)
-    return [np.pad(simple.log_params, (0, free)), moments]
+    nested = np.pad(simple.log_params, (0, len(moments) - len(simple.log_params)))
+    return [moments, nested] if simple.at_limit.any() else [nested, moments]
 
 
 def _without_c(process: RetentionProcess, contracts: Contracts, penalty: float) -> tuple[Optimum, int]:

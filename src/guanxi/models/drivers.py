@@ -10,6 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from guanxi.served.attribute_scorer import LabelScorer
+from guanxi.served.contracts.scorer import ContractScorer
 from guanxi.served.scorer import PRIOR, Scorer
 
 _SAMPLE_ROWS = 2000
@@ -92,6 +93,26 @@ def explain_labels(
         base_values=values.iloc[:, 0].to_numpy(),
         data=sample[scorer.features].to_numpy(dtype=object),
         feature_names=scorer.features,
+    )
+
+
+def explain_contracts(
+    scorer: ContractScorer, features: pd.DataFrame, seed: int = 0, rows: int = _SAMPLE_ROWS
+) -> Any:
+    """Explain the log odds of leaving at the next renewal, of a sample of customers under contract.
+
+    Parameters and result as of :func:`explain_labels`; the features are those of the scorer.
+    """
+    import shap
+
+    sample = features.sample(min(rows, len(features)), random_state=seed).sort_index()
+    values = scorer.driver_effects(sample)
+    names = [str(name) for name in values.columns[1:]]
+    return shap.Explanation(
+        values=values.iloc[:, 1:].to_numpy(),
+        base_values=values.iloc[:, 0].to_numpy(),
+        data=sample[names].to_numpy(dtype=object),
+        feature_names=names,
     )
 
 

@@ -41,7 +41,9 @@ def measures_table(metrics: pd.DataFrame, t: Mapping[str, str], language: Langua
         described, decimals = _measure(str(row["metric"]), language), decimals_for(abs(row["value"]))
         direction = words(language)[described.direction] if described else ""
         same = others[(others["metric"] == row["metric"]) & (others["target"] == row["target"])]["value"]
-        label = described.label if described else t.get(str(row["metric"]), str(row["metric"]).replace("_", " "))
+        label = (
+            described.label if described else t.get(str(row["metric"]), str(row["metric"]).replace("_", " "))
+        )
         rows.append(
             {
                 "measure": f"{t[row['target']]}: {label}" if targets else label,

@@ -141,7 +141,7 @@ def simulate_subscriptions(
     """
     generator = start(seed, n)
     check_params(params, ("gamma", "delta", "c"), "the beta discrete Weibull model")
-    _check(period, cohorts=cohorts, periods=periods, future=future, most=periods)
+    _check(period, periods=periods, future=future, cohorts=cohorts)
     effects = effects or SubscriptionEffects()
     day = parse_date(as_of, what="as_of")
     people = _people(generator, params, n, effects)
@@ -155,15 +155,15 @@ def simulate_subscriptions(
     )
 
 
-def _check(period: str, *, most: int, **counts: int) -> None:
+def _check(period: str, **counts: int) -> None:
     if period not in CALENDAR_UNITS:
         raise ParamsError(f"period {period!r} is unknown: use one of {', '.join(CALENDAR_UNITS)}")
     for name, count in counts.items():
         whole = isinstance(count, int | np.integer) and not isinstance(count, bool)
-        if not whole or count < 1 or (name == "cohorts" and count > most):
-            raise ParamsError(
-                f"{name} is {count!r}: give a whole number of at least 1, of cohorts up to periods"
-            )
+        if not whole or count < 1:
+            raise ParamsError(f"{name} is {count!r}: give a whole number of at least 1")
+    if counts["cohorts"] > counts["periods"]:
+        raise ParamsError(f"cohorts is {counts['cohorts']}: give at most one for each of the periods")
 
 
 def _people(

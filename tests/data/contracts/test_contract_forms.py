@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -214,8 +215,10 @@ class TestReach:
 
 
 def test_no_form_fits() -> None:
-    with pytest.raises(SourceError, match="no form of contract data fits"):
-        read_contracts(table(("a", 1), columns="customer tenure"))
+    proposal = re.escape("map them with --columns customer_id=Kunde,tenure=Months,churned=Exited")
+    given = table(("a", 1, "no"), columns="Kunde Months Exited")
+    with pytest.raises(SourceError, match=f"no form of contract data fits .*{proposal}"):
+        read_contracts(given, Params(data={"columns": {"tenure": "Months"}}))
     with pytest.raises(SourceError, match="no column 'Ende' for end; it has customer_id, start"):
         read_contracts(table(("a", "2024-01-01")), Params(data={"columns": {"end": "Ende"}}))
     with pytest.raises(DataError, match="all 1 lines were rejected"):

@@ -13,6 +13,7 @@ from guanxi.data._identifiers import identifier, present
 from guanxi.data._numbers import read_number
 from guanxi.data._times import read_time
 from guanxi.data.contracts._period_words import periods_of
+from guanxi.data.contracts._proposals import propose
 from guanxi.data.sources.source_table import ROW, SourceTable
 from guanxi.errors import SourceError
 from guanxi.params import CONTRACT_COLUMNS, DataParams
@@ -101,7 +102,7 @@ def _no_form(source: SourceTable, data: DataParams) -> str:
     forms = "; ".join(f"{form}: {', '.join(required)}" for form, (required, _) in CONTRACT_COLUMNS.items())
     return (
         f"{source.name}: no form of contract data fits ({forms}); it has {', '.join(source.columns)}: map "
-        "the columns, as in --columns customer_id=NAME,tenure=NAME,churned=NAME"
+        f"them with {propose(source.columns, data.columns)}"
     )
 
 

@@ -50,8 +50,11 @@ class LinearPredictorLikelihood(ABC):
             value += float(weight @ values)
             for i, (at, left) in enumerate(design):
                 gradient[at] += left.T @ (weight * slopes[i])
-                for j, (other, right) in enumerate(design):
-                    hessian[np.ix_(at, other)] += left.T @ ((weight * curves[i, j])[:, None] * right)
+                for j, (other, right) in enumerate(design[: i + 1]):
+                    block = left.T @ ((weight * curves[i, j])[:, None] * right)
+                    hessian[np.ix_(at, other)] += block
+                    if j < i:
+                        hessian[np.ix_(other, at)] += block.T
         coefficients = slice(len(self._names), None)
         gradient[coefficients] -= self._penalty * theta[coefficients]
         hessian[coefficients, coefficients] -= self._penalty * np.eye(count - len(self._names))

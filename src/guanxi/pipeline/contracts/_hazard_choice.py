@@ -16,7 +16,12 @@ from guanxi.errors import FitError, FitWarning
 from guanxi.models import BetaDiscreteWeibull, ShiftedBetaGeometric
 from guanxi.models.losses import logistic_loss
 from guanxi.pipeline._base_learners import CHURN
-from guanxi.pipeline.contracts._opportunity_rows import OpportunityRows, SampledRows, learnt_from, sampled_rows
+from guanxi.pipeline.contracts._opportunity_rows import (
+    OpportunityRows,
+    SampledRows,
+    learnt_from,
+    sampled_rows,
+)
 from guanxi.pipeline.contracts._regression import fit_regression
 from guanxi.served.contracts.document import Covariate, HazardRegression, RetentionModel
 from guanxi.served.contracts.hazard import BlendedHazard
@@ -114,7 +119,11 @@ class _Window:
 
     def losses(self, pair: Pair) -> Floats:
         """Log loss of each row, at the level of the window: the level says nothing about who leaves."""
-        score, churned, weight = BlendedHazard(*pair).next(self.test.table), self.test.churned, self.test.weight
+        score, churned, weight = (
+            BlendedHazard(*pair).next(self.test.table),
+            self.test.churned,
+            self.test.weight,
+        )
         shift = CHURN.level(score, weight, float(np.average(churned, weights=weight)))
         return logistic_loss(churned, score + shift)
 
@@ -235,7 +244,7 @@ def _standardised(name: str, attribute: str, category: str | None, values: Float
     if not len(known) or not known.std() > 0.0:
         return []
     mean, scale = float(known.mean()), float(known.std())
-    ends = (np.quantile(known, [0.001, 0.999]) if category is None else np.array([0.0, 1.0]) - 0.0)
+    ends = np.quantile(known, [0.001, 0.999]) if category is None else np.array([0.0, 1.0]) - 0.0
     low, high = ((ends - mean) / scale).tolist()
     return [Covariate(name, attribute, category, mean, scale, low, high)]
 

@@ -69,7 +69,9 @@ def fit_level(log_odds: Floats, churned: Floats, opportunity: pd.Series) -> Fitt
     return FittedLevel(CancellationLevel(day, tuple(mean.tolist())), count, covariance)
 
 
-def _deviations(log_odds: Floats, churned: Floats, month: NDArray[np.int64], count: int) -> tuple[Floats, Floats]:
+def _deviations(
+    log_odds: Floats, churned: Floats, month: NDArray[np.int64], count: int
+) -> tuple[Floats, Floats]:
     """Deviation of each month's log odds and its variance, infinite in a month without an opportunity."""
     left = np.bincount(month, weights=churned, minlength=count)
     deviation = np.zeros(count)

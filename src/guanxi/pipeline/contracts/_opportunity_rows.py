@@ -57,14 +57,14 @@ class OpportunityRows:
         """
         table = periods.sort_values([*_RUN, "renewals"], kind="stable", ignore_index=True)
         names = [name for name in table if name in now and name not in NO_ATTRIBUTES]
-        varying = [name for name in names if table[name].nunique(dropna=False) > 1]
+        varying = [name for name in names if not _is_constant(table[name])]
         return cls(table, describe(table[varying]))
 
     def __len__(self) -> int:
         return len(self.table)
 
     def part(self, chosen: NDArray[np.bool_]) -> OpportunityRows:
-        """Some of the rows, in the same order."""
+        """Select some of the rows, in the same order."""
         return OpportunityRows(self.table[chosen].reset_index(drop=True), self.attributes)
 
     @property
@@ -133,9 +133,11 @@ class OpportunityRows:
         first = np.flatnonzero(np.append(True, ~goes_on))
         last = np.append(first[1:], len(self)) - 1
         renewals = self.table["renewals"].to_numpy(dtype=np.int64)
-        return columns.iloc[first].assign(
-            entry=renewals[first], duration=renewals[last] + 1, churned=self.churned[last]
-        ).reset_index(drop=True)
+        return (
+            columns.iloc[first]
+            .assign(entry=renewals[first], duration=renewals[last] + 1, churned=self.churned[last])
+            .reset_index(drop=True)
+        )
 
 
 def ahead_of_time(rows: OpportunityRows, longest: int, generator: Any) -> tuple[Places, Places]:
@@ -204,6 +206,11 @@ def sampled_rows(rows: OpportunityRows, seed: int) -> SampledRows:
     table = rows.table.iloc[origin[chosen]].reset_index(drop=True)
     table["renewals"] = rows.table["renewals"].to_numpy()[chosen]
     return SampledRows(table, rows.churned[chosen], lead[chosen], -float(np.log(share)), chosen)
+
+
+def _is_constant(values: pd.Series[Any]) -> bool:
+    codes = pd.factorize(values, use_na_sentinel=True)[0]
+    return bool((codes == codes[0]).all())
 
 
 def later_parts(rows: OpportunityRows, horizon_days: int, seed: int) -> list[NDArray[np.bool_]]:

@@ -67,5 +67,5 @@ def _newton(X: Floats, churned: Floats, offset: Floats) -> Floats:
         step = np.linalg.solve(information, gradient)
         weights = weights + np.clip(step, -2.0, 2.0)
         if np.abs(step).max() < _TOLERANCE:
-            return weights
+            return np.asarray(weights)
     raise FitError("the regression of the hazard did not converge")

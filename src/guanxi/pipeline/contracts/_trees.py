@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -14,13 +14,13 @@ from guanxi.errors import FitError
 from guanxi.models.boosting import Rows, grow
 from guanxi.models.losses import logistic_loss
 from guanxi.pipeline._base_learners import CHURN
+from guanxi.pipeline.contracts._hazard_choice import HazardChoice, paired_by_customer
 from guanxi.pipeline.contracts._opportunity_rows import (
     OpportunityRows,
     enough_churned,
     learnt_from,
     sampled_rows,
 )
-from guanxi.pipeline.contracts._hazard_choice import HazardChoice, paired_by_customer
 from guanxi.served.attribute_scorer import matrix
 from guanxi.served.contracts.document import HazardTrees
 from guanxi.served.contracts.hazard import BlendedHazard
@@ -68,13 +68,13 @@ class _Learner:
         )
 
     def rows(self, rows: OpportunityRows) -> Rows:
-        """Sampled rows for LightGBM."""
+        """Sample rows for LightGBM."""
         chosen = sampled_rows(rows, self.seed)
         offset = self.hazard.next(chosen.table) + chosen.offset
         return Rows(self.matrix(rows, chosen.table, chosen.lead), chosen.churned, offset)
 
     def test(self, rows: OpportunityRows) -> tuple[Rows, NDArray[np.int64]]:
-        """Sampled rows weighted by the opportunities they stand for, at their own level, and their places."""
+        """Sample rows weighted by the opportunities they stand for, at their own level, and their places."""
         chosen = sampled_rows(rows, self.seed)
         offset = _levelled(self.hazard.next(chosen.table), chosen.churned, chosen.weight)
         X = self.matrix(rows, chosen.table, chosen.lead)
@@ -84,7 +84,9 @@ class _Learner:
         known = {each.name: each for each in rows.attributes}
         own = {RENEWALS: table[RENEWALS].to_numpy(dtype=np.float64), LEAD: lead.astype(np.float64)}
         coded = [known[name] for name in self.features if name in known]
-        columns = dict(zip([each.name for each in coded], matrix(table, coded).T, strict=True)) if coded else {}
+        columns = (
+            dict(zip([each.name for each in coded], matrix(table, coded).T, strict=True)) if coded else {}
+        )
         return np.column_stack([own[name] if name in own else columns[name] for name in self.features])
 
 
@@ -115,7 +117,9 @@ def fit_trees(
         return _none(str(error))
 
 
-def _learner(rows: OpportunityRows, hazard: BlendedHazard, settings: Mapping[str, Any], seed: int) -> _Learner:
+def _learner(
+    rows: OpportunityRows, hazard: BlendedHazard, settings: Mapping[str, Any], seed: int
+) -> _Learner:
     own = OWN if rows.dynamic else (RENEWALS,)
     categorical = tuple(place for place, each in enumerate(rows.attributes) if each.categories is not None)
     return _Learner(hazard, (*(each.name for each in rows.attributes), *own), categorical, settings, seed)
@@ -166,13 +170,13 @@ def _try(
 
 
 def _leads(rows: OpportunityRows) -> list[int]:
-    """Places at which to evaluate the trees: as far as the renewals, and the leads, of the training rows go."""
+    """Places at which to evaluate the trees: as far as renewals and leads of the training rows go."""
     most = max(rows.longest_lead, int(rows.table[RENEWALS].max()) + 1)
     return [1, *(each for each in _GRID[1:] if each <= most)]
 
 
 def _levelled(score: Floats, churned: Floats, weight: Floats) -> Floats:
-    """Score moved to the observed share of those who left: the level of a window says nothing of who leaves."""
+    """Move scores to the observed share of those who left: a level says nothing of who leaves."""
     return score + CHURN.level(score, weight, float(np.average(churned, weights=weight)))
 
 

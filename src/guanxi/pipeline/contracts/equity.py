@@ -100,7 +100,9 @@ def new_customer_value(
     if new.empty or fitted.model.amounts is None:
         raise DataError("no customer began a contract with a known amount: give contracts with amounts")
     if by is not None and by not in new:
-        raise DataError(f"{by!r} is no column of the customers: use one of {', '.join(map(str, new.columns))}")
+        raise DataError(
+            f"{by!r} is no column of the customers: use one of {', '.join(map(str, new.columns))}"
+        )
     scored = fitted.scorer.score(new, horizon_days=days, drivers=0)
     margin = fitted.model.lifetime_value.margin
     spread = systematic_spread(fitted, new, days)
@@ -116,7 +118,11 @@ def new_customer_value(
     found = []
     for name, rows in table.groupby("group", sort=True):
         value, error = float(rows["value"].mean()), spread
-        cost = acquisition_cost if isinstance(acquisition_cost, int | float) else acquisition_cost.get(name, 0.0)
+        cost = (
+            acquisition_cost
+            if isinstance(acquisition_cost, int | float)
+            else acquisition_cost.get(str(name), 0.0)
+        )
         found.append(
             {
                 by or "group": name,
@@ -146,7 +152,7 @@ def total_value(fitted: FittedContracts, days: int | None = None) -> dict[str, f
 
 
 def systematic_spread(fitted: FittedContracts, features: pd.DataFrame, days: int) -> float:
-    """Standard deviation of the logarithm of the total value over the posterior of what concerns all."""
+    """Measure the standard deviation of the logarithm of the total value over the posterior."""
     generator = np.random.default_rng(0)
     some = features.sample(min(_SAMPLE, len(features)), random_state=0)
     model, scorer = fitted.model, fitted.scorer
@@ -155,9 +161,13 @@ def systematic_spread(fitted: FittedContracts, features: pd.DataFrame, days: int
     fixed = scorer.hazard.steps(some, opportunities)
     shifts = _level_draws(fitted, times.times * model.period_days, generator)
     amount = some[AMOUNT].to_numpy(dtype=np.float64)
-    growth = model.amounts.growth_error * generator.standard_normal(_DRAWS) if model.amounts else np.zeros(_DRAWS)
+    growth = (
+        model.amounts.growth_error * generator.standard_normal(_DRAWS) if model.amounts else np.zeros(_DRAWS)
+    )
     totals = []
-    for retention, shift, more in zip(_retention_draws(model.retention, generator), shifts, growth, strict=True):
+    for retention, shift, more in zip(
+        _retention_draws(model.retention, generator), shifts, growth, strict=True
+    ):
         assert model.amounts is not None
         log_odds = RetentionHazard(retention).future(some, opportunities) + fixed + shift
         curves = SurvivalCurves(log_survival(log_odds), times)
@@ -216,7 +226,7 @@ def _outcome_variance(fitted: FittedContracts, features: pd.DataFrame, days: int
     value = model.lifetime_value
     opportunities = math.ceil(days / model.period_days) + 1
     discounts = discount_factors(
-        np.arange(opportunities) + 0.5, model.period_days, value.annual_discount_rate
+        np.arange(opportunities, dtype=np.float64) + 0.5, model.period_days, value.annual_discount_rate
     )
     means = PaymentDistribution.simulate(model.amounts, discounts).means
     found = []
@@ -231,7 +241,9 @@ def _outcome_variance(fitted: FittedContracts, features: pd.DataFrame, days: int
 def _equity(name: str, rows: pd.DataFrame, spread: float, fitted: FittedContracts) -> dict[str, object]:
     total = float(rows["value"].sum())
     outcome = math.sqrt(float(rows["variance"].sum())) / total if total > 0 else 0.0
-    low, high = (math.exp(end * math.hypot(spread, outcome)) for end in _ends(fitted.model.lifetime_value.interval))
+    low, high = (
+        math.exp(end * math.hypot(spread, outcome)) for end in _ends(fitted.model.lifetime_value.interval)
+    )
     return {
         "cohort": name,
         "customers": len(rows),
@@ -259,4 +271,3 @@ def _cohorts(features: pd.DataFrame) -> pd.Series:
     start = pd.to_datetime(features["start"])
     unit = "Y" if start.dt.year.nunique() >= _FEW_YEARS else "Q"
     return start.dt.to_period(unit).astype(str)
-

@@ -1,9 +1,9 @@
 """Everything fitted at one cutoff to customers under contract.
 
 A retention model (shifted beta-geometric or beta discrete Weibull, with covariates or without) gives each
-customer's log odds of churning at every future renewal opportunity. Trees grown on all past opportunities with
-these log odds as offset correct them, if they are better on a later window. Season and level of the calendar
-month are learnt from what is left. Amounts change by a process of their own.
+customer's log odds of churning at every future renewal opportunity. A regression, and trees grown on all past
+opportunities with these log odds as offset, correct them where they are better on later windows. Season and
+level of the calendar month are learnt from what is left. Amounts change by a process of their own.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ from guanxi.features.contracts.snapshots import contract_features, person_period
 from guanxi.params import Params
 from guanxi.periods import days_per_unit
 from guanxi.pipeline.contracts._amounts import fit_amounts
+from guanxi.pipeline.contracts._hazard_choice import HazardChoice, choose_hazard
 from guanxi.pipeline.contracts._level import FittedLevel, fit_level
 from guanxi.pipeline.contracts._opportunity_rows import OpportunityRows, usable_parts
-from guanxi.pipeline.contracts._hazard_choice import HazardChoice, choose_hazard
 from guanxi.pipeline.contracts._trees import FittedTrees, fit_trees
 from guanxi.served.contracts.document import ContractLimits, ServedContracts
 from guanxi.served.contracts.hazard import BlendedHazard
@@ -72,7 +72,7 @@ class FittedContracts:
 
     @property
     def losses(self) -> pd.DataFrame:
-        """``model, loss``: log loss of an opportunity in the later window, of the retention models and the trees."""
+        """``model, loss``: log loss of an opportunity in the later windows, without and with trees."""
         table = pd.DataFrame({"model": self.choice.losses.keys(), "loss": self.choice.losses.values()})
         compared = {"without trees": self.correction.loss_alone, "corrected by trees": self.correction.loss}
         return pd.concat(
@@ -181,9 +181,7 @@ def fit_opportunities(
         trees=trees.model,
         level=level.model,
         amounts=fit_amounts(rows),
-        lifetime_value=LifetimeValue(
-            params.clv.annual_discount_rate, params.clv.margin, params.clv.interval
-        ),
+        lifetime_value=LifetimeValue(params.clv.annual_discount_rate, params.clv.margin, params.clv.interval),
         drivers=Drivers(params.drivers.top),
         usual_log_odds=usual,
         typical_renewals=float(renewals.median()) if len(now) else 0.0,
@@ -211,7 +209,7 @@ def _check(periods: pd.DataFrame, as_of: date) -> None:
 
 
 def _newcomers(rows: OpportunityRows, now: pd.DataFrame) -> pd.DataFrame:
-    """Customers as they were in their first period."""
+    """Select customers as they were in their first period."""
     if rows.dated():
         first = rows.table[rows.table["renewals"] == 0]
         start = pd.to_datetime(first["opportunity"])
@@ -230,5 +228,3 @@ def _fit_level(rows: OpportunityRows, choice: HazardChoice, trees: FittedTrees) 
         [hazard.next(rows.table.iloc[start : start + _CHUNK]) for start in range(0, len(rows), _CHUNK)]
     )
     return fit_level(log_odds, rows.churned, rows.table["opportunity"])
-
-

@@ -158,7 +158,15 @@ def _customers(content: ContractReport, by: str, t: dict[str, str], title: str) 
     money = ("monetary_value", "clv") if content.has_amounts else ()
     at_risk = ("value_at_risk",) if content.has_amounts else ()
     plan = ("plan",) if top["plan"].notna().any() else ()
-    names = ("customer_id", *plan, *money, "churn", *at_risk, "renewal_probability", "expected_remaining_months")
+    names = (
+        "customer_id",
+        *plan,
+        *money,
+        "churn",
+        *at_risk,
+        "renewal_probability",
+        "expected_remaining_months",
+    )
     headings = {name: t[name] for name in (*names, *(("drivers",) if any(drivers) else ()))}
     return ShownTable(title, top, headings, shares=("churn", "renewal_probability"))
 
@@ -187,7 +195,11 @@ def _why(content: ContractReport, t: dict[str, str]) -> Chapter:
     note = t["groups_note"].format(measured=content.measured)
     shown = ShownTable(t["groups"], groups, headings, shares=("observed", "predicted"), note=note)
     return Chapter(
-        "why", t["why"], [t["why_text"]], pictures=[drawn] if drawn else [], tables=[shown] if len(groups) else []
+        "why",
+        t["why"],
+        [t["why_text"]],
+        pictures=[drawn] if drawn else [],
+        tables=[shown] if len(groups) else [],
     )
 
 
@@ -213,7 +225,9 @@ def _cohorts(content: ContractReport, t: dict[str, str]) -> Chapter:
         name: t[name]
         for name in ("cohort", "customers", "equity", "value_per_customer", "expected_remaining_months")
     }
-    equity = content.equity.replace({"cohort": {"all": t["everyone"]}}) if len(content.equity) else content.equity
+    equity = (
+        content.equity.replace({"cohort": {"all": t["everyone"]}}) if len(content.equity) else content.equity
+    )
     shown = ShownTable(t["equity_table"], equity, headings, note=t["equity_note"])
     return Chapter(
         "cohorts", t["cohorts"], [t["cohorts_intro"]], pictures=drawn, tables=[shown] if len(equity) else []
@@ -262,7 +276,11 @@ def _data(content: ContractReport, say: dict[str, dict[str, str]]) -> Chapter:
     t = say["page"]
     facts = pd.DataFrame(content.facts, columns=["fact", "fact_value"])
     glossary = pd.DataFrame(say["glossary"], columns=["term", "meaning"])
-    rejected = pd.DataFrame(_sections.rejected(content.rejected, content.language)) if len(content.rejected) else None
+    rejected = (
+        pd.DataFrame(_sections.rejected(content.rejected, content.language))
+        if len(content.rejected)
+        else None
+    )
     lines = {"description": t["rule"], "lines": t["lines"], "share": t["share"]}
     return Chapter(
         "data",

@@ -41,7 +41,9 @@ def cohort_survival(cohorts: pd.DataFrame, language: Language) -> Figure:
     days = np.append(0, shares.index.to_numpy())
     axes.plot(days, np.append(100.0, shares["actual"]), color=style.INK, linewidth=2.2, label=t["actual"])
     for name, (label, colour, line) in _FORECASTS.items():
-        axes.plot(days, np.append(100.0, shares[name]), color=colour, linewidth=2.0, linestyle=line, label=t[label])
+        axes.plot(
+            days, np.append(100.0, shares[name]), color=colour, linewidth=2.0, linestyle=line, label=t[label]
+        )
     largest = cohorts.groupby("cohort")["customers"].max().nlargest(_COHORTS).index
     for cohort in sorted(largest):
         own = cohorts[cohorts["cohort"] == cohort]

@@ -11,12 +11,12 @@ from .document import AmountProcess
 
 Floats = NDArray[np.float64]
 
-_PATHS, _GRID = 500, 256
+_PATHS, _GRID = 4_000, 256
 _SEED = 20180813
 
 
 def mean_growth(process: AmountProcess) -> float:
-    """Expected ratio of the amount after a renewal to that before it.
+    """Mean ratio of the amount after a renewal to that before it.
 
     Examples
     --------
@@ -29,7 +29,7 @@ def mean_growth(process: AmountProcess) -> float:
 
 
 def expected_amounts(process: AmountProcess, opportunities: int) -> Floats:
-    """Expected amount of the period after each opportunity, relative to the present one; shape (opportunities,)."""
+    """Mean amount after each opportunity, relative to the present one; shape (opportunities,)."""
     return np.asarray(mean_growth(process) ** np.arange(1, opportunities + 1))
 
 
@@ -73,7 +73,7 @@ class PaymentDistribution:
         return cls(grid, np.array(below) / len(paid), paid.mean(axis=0))
 
     def interval(self, number: Floats, level: float) -> tuple[Floats, Floats]:
-        """Ends of the interval of the payments of each customer, arrays of shape (n,).
+        """Compute the ends of the interval of each customer's payments, arrays of shape (n,).
 
         It is central where the distribution is continuous. Where the highest value has more than half of the
         probability to be left out, as for customers who hardly ever leave, the rest is left out below.
@@ -101,7 +101,7 @@ _EXACT = 1e-9
 
 def _first(true: NDArray[np.bool_]) -> NDArray[np.intp]:
     """First true place of each row, or the last if there is none."""
-    return np.where(true.any(axis=1), true.argmax(axis=1), true.shape[1] - 1)
+    return np.asarray(np.where(true.any(axis=1), true.argmax(axis=1), true.shape[1] - 1))
 
 
 def _paths(process: AmountProcess, opportunities: int) -> Floats:

@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .amount_paths import expected_amounts
-from .survival import SurvivalCurves
 from .document import AmountProcess
+from .survival import SurvivalCurves
 
 Floats = NDArray[np.float64]
 
@@ -22,13 +22,17 @@ def discount_factors(times: Floats, period_days: float, annual_discount_rate: fl
     >>> discount_factors(np.array([0.0, 12.0]), 365.0 / 12.0, 0.25)
     array([1. , 0.8])
     """
-    return np.exp(-np.log1p(annual_discount_rate) * times * (period_days / _DAYS_PER_YEAR))
+    return np.asarray(np.exp(-np.log1p(annual_discount_rate) * times * (period_days / _DAYS_PER_YEAR)))
 
 
 def value_per_unit(
-    curves: SurvivalCurves, amounts: AmountProcess, period_days: float, days: float, annual_discount_rate: float
+    curves: SurvivalCurves,
+    amounts: AmountProcess,
+    period_days: float,
+    days: float,
+    annual_discount_rate: float,
 ) -> Floats:
-    """Expected discounted payments within a number of days, per unit of the present amount; shape (n,).
+    """Mean discounted payments within a number of days, per unit of the present amount; shape (n,).
 
     The amount of the coming period is paid at each renewal; the period that runs is paid already.
     """

@@ -45,15 +45,17 @@ class BlendedHazard:
 
     def future(self, features: pd.DataFrame, opportunities: int) -> Floats:
         """Log odds at each of the next opportunities, shape (n, opportunities)."""
-        return self._retention.future(features, opportunities) + self.steps(features, opportunities)
+        return np.asarray(
+            self._retention.future(features, opportunities) + self.steps(features, opportunities)
+        )
 
     def next(self, features: pd.DataFrame) -> Floats:
         """Log odds at the next opportunity, shape (n,)."""
         steps = self.steps(features, 1)
-        return self._retention.next(features) + (steps[:, 0] if np.ndim(steps) else steps)
+        return np.asarray(self._retention.next(features) + (steps[:, 0] if np.ndim(steps) else steps))
 
     def steps(self, features: pd.DataFrame, opportunities: int) -> Any:
-        """What regression and trees add, shape (n, opportunities); 0 without both."""
+        """Sum what regression and trees add, shape (n, opportunities); 0 without both."""
         steps = self._trees.steps(features, opportunities)
         if self._regression is None:
             return steps
@@ -62,7 +64,7 @@ class BlendedHazard:
         return steps + tenure + attribute_score(self._regression, features)[:, None]
 
     def contributions(self, features: pd.DataFrame) -> tuple[dict[str, Floats], float]:
-        """What each attribute adds to the log odds of the next opportunity, and a constant.
+        """Sum what each attribute adds to the log odds of the next opportunity, and a constant.
 
         ``renewals`` has the retention model at mean covariates, and all other effects of the tenure.
         """

@@ -41,7 +41,7 @@ class HazardCorrection:
         self._attributes = [known[name] for name in (model.features if model else ()) if name in known]
 
     def steps(self, features: pd.DataFrame, opportunities: int) -> Any:
-        """Steps added to the log odds at the next opportunities, shape (n, opportunities); 0 without trees."""
+        """Compute the steps at the next opportunities, shape (n, opportunities); 0 without trees."""
         if self._model is None or self._trees is None:
             return 0.0
         coded, renewals = self._coded(features)
@@ -62,8 +62,8 @@ class HazardCorrection:
 
     def _coded(self, features: pd.DataFrame) -> tuple[dict[str, Floats], Floats]:
         names = [each.name for each in self._attributes]
-        columns = matrix(features, self._attributes).T if names else []
-        return dict(zip(names, columns, strict=True)), features[RENEWALS].to_numpy(dtype=np.float64)
+        columns = dict(zip(names, matrix(features, self._attributes).T, strict=True)) if names else {}
+        return columns, features[RENEWALS].to_numpy(dtype=np.float64)
 
     def _at(self, coded: dict[str, Floats], renewals: Floats, lead: int) -> Floats:
         """Columns of the trees at a lead."""

@@ -58,8 +58,10 @@ class RetentionHazard:
         for place, name in enumerate(names):
             other = alone[1 - place]
             part = (alone[place] - mean + both - other) / 2.0
-            terms = {each.name: self.model.params[f"{name}:{each.name}"] * values[each.name]
-                     for each in self.model.covariates}
+            terms = {
+                each.name: self.model.params[f"{name}:{each.name}"] * values[each.name]
+                for each in self.model.covariates
+            }
             total = np.sum(list(terms.values()), axis=0)
             ratio = np.divide(part, total, out=np.zeros_like(part), where=np.abs(total) > _SMALL)
             parts[name] = {key: term * ratio for key, term in terms.items()}

@@ -33,12 +33,12 @@ from ..input_checks import (
 )
 from ..texts import texts
 from .amount_paths import PaymentDistribution, expected_amounts
-from .survival import OpportunityTimes, SurvivalCurves, log_survival
 from .cancellation_level import level_shifts
 from .contract_value import discount_factors, value_per_unit
 from .document import ServedContracts
 from .hazard import BlendedHazard
 from .hazard_trees import RENEWALS
+from .survival import OpportunityTimes, SurvivalCurves, log_survival
 
 Floats = NDArray[np.float64]
 
@@ -150,12 +150,14 @@ class ContractScorer:
     def value(
         self, features: pd.DataFrame, as_of: str | None, horizon_days: float, annual_discount_rate: float
     ) -> Floats:
-        """Expected discounted margin of the payments within a number of days, shape (n,)."""
+        """Mean discounted margin of the payments within a number of days, shape (n,)."""
         value = replace(self.model.lifetime_value, annual_discount_rate=annual_discount_rate)
-        return np.concatenate([
-            self._clv(chunk, self.curves(chunk, as_of, horizon_days), horizon_days, value)
-            for chunk in self._chunks(features)
-        ])
+        return np.concatenate(
+            [
+                self._clv(chunk, self.curves(chunk, as_of, horizon_days), horizon_days, value)
+                for chunk in self._chunks(features)
+            ]
+        )
 
     def driver_effects(
         self, features: pd.DataFrame, horizon_days: float | None = None, as_of: str | None = None
@@ -241,10 +243,10 @@ class ContractScorer:
         }
 
     def _expected_mrr(self, curves: SurvivalCurves, amount: Floats, periods: float) -> Floats:
-        """Expected amount per month at the end of the horizon."""
+        """Mean amount per month at the end of the horizon."""
         assert self.model.amounts is not None
         growth = expected_amounts(self.model.amounts, 1)[0] ** curves.times.passed(periods)
-        return amount * growth * curves.at(periods) * (_DAYS_PER_MONTH / self.model.period_days)
+        return np.asarray(amount * growth * curves.at(periods) * (_DAYS_PER_MONTH / self.model.period_days))
 
     def _clv(
         self, features: pd.DataFrame, curves: SurvivalCurves, horizon: float, value: LifetimeValue
@@ -259,7 +261,7 @@ class ContractScorer:
     def _interval(
         self, curves: SurvivalCurves, clv: Floats, horizon: float, value: LifetimeValue
     ) -> tuple[Floats, Floats]:
-        """Ends of the interval of each customer's discounted margin, scaled to the expected one."""
+        """Compute the ends of the interval of each customer's discounted margin, scaled to the mean."""
         paid = self._paid(horizon, value.annual_discount_rate)
         number = self.renewals_within(curves, horizon)[:, : len(paid.means)]
         mean = number @ paid.means
@@ -275,7 +277,9 @@ class ContractScorer:
     def _payment_distribution(self, horizon: float, rate: float) -> PaymentDistribution:
         assert self.model.amounts is not None
         opportunities = math.ceil(self.periods(horizon)) + 1
-        discounts = discount_factors(np.arange(opportunities) + 0.5, self.model.period_days, rate)
+        discounts = discount_factors(
+            np.arange(opportunities, dtype=np.float64) + 0.5, self.model.period_days, rate
+        )
         return PaymentDistribution.simulate(self.model.amounts, discounts)
 
     def _driver_columns(self, features: pd.DataFrame, top: int) -> dict[str, Any]:

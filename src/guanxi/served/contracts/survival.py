@@ -80,7 +80,7 @@ class SurvivalCurves:
         return np.asarray(np.exp(_interpolated(self.log_survival, self.times.passed(periods))))
 
     def lifetime(self, periods: float) -> Floats:
-        """Expected periods under contract within a number of periods: the area below S(t), shape (n,)."""
+        """Mean periods under contract within a number of periods: the area below S(t), shape (n,)."""
         ends = np.minimum(self.times.times, periods)
         known = ~np.isnan(self.times.first)
         area = np.empty(len(ends))
@@ -115,4 +115,4 @@ def _interpolated(curve: Floats, places: Floats) -> Floats:
     """Values of each row at a fractional place."""
     whole = np.minimum(np.floor(places).astype(np.int64), curve.shape[1] - 2)
     rows, rest = np.arange(len(curve)), places - whole
-    return curve[rows, whole] * (1.0 - rest) + curve[rows, whole + 1] * rest
+    return np.asarray(curve[rows, whole] * (1.0 - rest) + curve[rows, whole + 1] * rest)
