@@ -132,9 +132,11 @@ def _is_of_labels(context: typer.Context, params: Params, label: str | None, id_
 
 
 @command(
+    "task",
     "horizon",
     "as_of",
     "columns",
+    "exclude",
     epilog="Example: guanxi backtest sales.csv -o backtest --horizon 90 --cutoff 2011-03-01",
 )
 def backtest(
@@ -150,9 +152,22 @@ def backtest(
     params: Params,
 ) -> None:
     """Fit and evaluate at several past cutoffs, compared with naive forecasts."""
+    from guanxi.jobs.reporter import ConsoleReporter
+
+    if params.task == "labels":
+        raise typer.BadParameter(
+            "labels have no dates to go back to: guanxi train measures by cross-validation"
+        )
+    if params.task == "contracts":
+        from guanxi.jobs import backtest_contracts as contracts
+
+        found = contracts.backtest_contracts(
+            source, output, params=params, cutoffs=cutoff or (), reporter=ConsoleReporter()
+        )
+        echo(contracts.summary_text(found))
+        return
     from guanxi.jobs.backtest import backtest as job
     from guanxi.jobs.backtest import summary_text
-    from guanxi.jobs.reporter import ConsoleReporter
 
     result = job(source, output, params=params, cutoffs=cutoff or (), reporter=ConsoleReporter())
     echo(summary_text(result))

@@ -22,6 +22,9 @@ def contract_page(training: ContractTraining, log: ContractLog, predictions: pd.
     """Render the page of a training, with the predictions of its model."""
     served, evaluation, params = training.served, training.evaluation, training.params
     has_amounts = served.model.amounts is not None
+    names = texts("guanxi.served", params.language)["contracts"]
+    explanation = explain_contracts(served.scorer, served.features, params.seed)
+    explanation.feature_names = [names.get(name, name) for name in explanation.feature_names]
     held_out, attributes = _held_out(log, evaluation)
     return render_contracts(
         ContractReport(
@@ -37,12 +40,12 @@ def contract_page(training: ContractTraining, log: ContractLog, predictions: pd.
             equity=base_equity(served) if has_amounts else pd.DataFrame(),
             newcomers=_newcomers(served) if has_amounts else {},
             held_out=held_out,
-            attributes=attributes,
+            attributes=attributes.rename(columns=names),
             measured=_measured(training),
             metrics=training.metrics,
             survival=evaluation.survival,
             cohorts=evaluation.cohorts,
-            explanation=explain_contracts(served.scorer, served.features, params.seed),
+            explanation=explanation,
             warnings=[*training.facts["warnings"], *served.model.warnings],
             facts=_facts(training),
             rejected=_rejected(log),
@@ -72,7 +75,8 @@ def _newcomers(served: FittedContracts) -> dict[str, pd.DataFrame]:
 
 
 def _measured(training: ContractTraining) -> str:
-    t, evaluation = texts("guanxi.report.contracts", training.params.language)["page"], training.evaluation
+    t: dict[str, str] = texts("guanxi.report.contracts", training.params.language)["page"]
+    evaluation = training.evaluation
     customers = number(len(evaluation.table))
     if evaluation.cutoff is None:
         return t["cross_validation"].format(customers=customers)

@@ -151,8 +151,8 @@ def summary_text(result: ContractRun) -> str:
         [
             training_text(training, result.judgement),
             "",
-            f"{len(table):,} customers under contract on {training.as_of},{worth} {leaving:,.0f} expected to leave "
-            f"over the next {training.horizon_days} days.",
+            f"{len(table):,} customers under contract on {training.as_of},{worth} {leaving:,.0f} expected to "
+            f"leave over the next {training.horizon_days} days.",
             *files_in_words(shown),
             "",
             "Next:",

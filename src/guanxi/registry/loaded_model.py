@@ -19,11 +19,10 @@ from guanxi.errors import OutputError, ParamsError, RegistryError
 from guanxi.registry._sanity import impossible
 from guanxi.registry.load_errors import _check_description, _why_not_found, _why_not_loaded
 from guanxi.registry.store import Store, _import_mlflow, _quiet_warnings
-from guanxi.served.contracts.document import ServedContracts
+from guanxi.served.contracts.document import MONEY, ServedContracts
 from guanxi.served.model import AnyServedModel, ServedLabelModel, ServedModel, from_json
 
 _META = "registered_model_meta"
-_MONEY = ("monetary_value", "mrr_expected", "clv", "clv_lower", "clv_upper")
 _EXPORTED = re.compile(
     rf"MLmodel|guanxi_model\.py|(requirements|conda|python_env)\.\w+|{_META}"
     r"|(serving_)?input_example\.json|artifacts/\w+\.json|artifacts/trees/[^/]+\.txt|(.+/)?__pycache__/[^/]+"
@@ -238,7 +237,7 @@ class LoadedContractModel(LoadedModel):
     @property
     def may_be_missing(self) -> tuple[str, ...]:
         """Columns of the predictions that may be missing: those of money, for a contract without amount."""
-        return _MONEY
+        return MONEY
 
     @property
     def warnings(self) -> tuple[str, ...]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -35,7 +36,7 @@ def measures_table(metrics: pd.DataFrame, t: Mapping[str, str], language: Langua
     """
     own = metrics[metrics["model"] == _OWN]
     others = metrics[metrics["model"] != _OWN]
-    targets = metrics["target"].nunique() > 1
+    targets = len(metrics["target"].unique()) > 1
     rows = []
     for row in own.to_dict("records"):
         described, decimals = _measure(str(row["metric"]), language), decimals_for(abs(row["value"]))
@@ -57,7 +58,7 @@ def measures_table(metrics: pd.DataFrame, t: Mapping[str, str], language: Langua
     return ShownTable(t["measures"], pd.DataFrame(rows), headings, note=t["measures_note"])
 
 
-def _spread(row: Mapping[str, float], decimals: int, language: Language) -> str:
+def _spread(row: Mapping[Hashable, Any], decimals: int, language: Language) -> str:
     if "standard_deviation" in row:
         return number(row["standard_deviation"], decimals)
     if pd.isna(row["lower"]):

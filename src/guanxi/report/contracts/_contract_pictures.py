@@ -25,7 +25,7 @@ def figure_words(language: Language) -> dict[str, str]:
 
 
 def cohort_survival(cohorts: pd.DataFrame, language: Language) -> Figure:
-    """Draw the share of customers who stayed in the later window, with the forecasts, for the largest cohorts.
+    """Draw the share of customers who stayed in the later window, with forecasts, and the largest cohorts.
 
     Parameters
     ----------
