@@ -14,7 +14,7 @@ from guanxi.served.texts import Language
 
 if TYPE_CHECKING:
     from guanxi.data.contracts.log import ContractLog
-    from guanxi.data.spark.log import SparkLog
+    from guanxi.data.spark.transactions import SparkLog
 
 _MANY_UNREADABLE = 0.05
 _MOST_UNREADABLE = 0.5
