@@ -97,7 +97,7 @@ def console(folder: Path, *arguments: str, **environment: str) -> Ended:
         env=outside() | environment,
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=800,
         check=False,
     )
     return Ended(done.returncode, done.stdout, done.stderr)

@@ -13,7 +13,7 @@ from guanxi.errors import DataError, HistoryError
 from guanxi.served.texts import Language
 
 if TYPE_CHECKING:
-    from guanxi.data.spark.log import SparkLog
+    from guanxi.data.spark.transactions import SparkLog
 
 _MANY_UNREADABLE = 0.05
 _MOST_UNREADABLE = 0.5

@@ -15,7 +15,7 @@ from guanxi.jobs.reporter import Reporter
 from guanxi.params import Params
 
 if TYPE_CHECKING:
-    from guanxi.data.spark.log import SparkLog
+    from guanxi.data.spark.transactions import SparkLog
 
 
 @dataclass(frozen=True)

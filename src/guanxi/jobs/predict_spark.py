@@ -11,8 +11,8 @@ from typing import Any
 from guanxi import __version__
 from guanxi.data.sinks.output_location import FolderLocation
 from guanxi.data.spark.engine import check_spark, open_spark
-from guanxi.data.spark.log import SparkLog, check_source, read_transactions
 from guanxi.data.spark.output import FolderWriter, check_folder
+from guanxi.data.spark.transactions import SparkLog, check_source, read_transactions
 from guanxi.errors import HistoryError, ParamsError
 from guanxi.features.behaviour import feature_expression
 from guanxi.jobs._opened_log import last_day_used, show_findings, source_name

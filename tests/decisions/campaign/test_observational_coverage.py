@@ -86,6 +86,7 @@ def checked(seeds, covariates=COVARIATES, **how):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(7200)
 def test_intervals_cover_in_500_campaigns_with_and_without_an_effect():
     covered = 1.0 - missed(range(500), "spend").mean()
     print(
@@ -109,6 +110,7 @@ def test_plain_changes_of_customers_chosen_for_their_purchases_are_no_null():
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(7200)
 def test_what_is_called_an_effect_in_null_campaigns():
     """All that is called an effect and found counts: the level is 5 % for each estimate."""
     effects, _ = checked(range(100), effect=0.0)
@@ -120,6 +122,7 @@ def test_what_is_called_an_effect_in_null_campaigns():
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(7200)
 def test_an_unmeasured_confounder_is_warned_of_before_the_campaign():
     effects, warned = checked(range(100), effect=0.0, unmeasured=0.8, n=2_000)
     seen = np.mean(["observational_negative_control" in keys for keys in warned])

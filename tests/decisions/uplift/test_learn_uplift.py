@@ -190,6 +190,7 @@ def test_folds_in_sequence_keep_the_size_that_crossed_folds_break():
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(7200)
 def test_the_test_has_its_size(benchmark_of_uplift):
     same = [benchmark_of_uplift.p_value(2000, "same for all", seed) < 0.05 for seed in range(300)]
     assert 0.02 <= np.mean(same) <= 0.085  # 5 % plus and minus 2.5 standard errors

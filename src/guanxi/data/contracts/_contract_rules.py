@@ -35,8 +35,8 @@ def _apply_rules(parsed: Any, form: str, data: DataParams, longest: float) -> An
 
 def _column_rules(parsed: Any, form: str, name: str, data: DataParams) -> list[tuple[Any, str]]:
     column = parsed[name]
-    failed = "unknown" if name in ("event", "period") else "unparsable"
-    cases = [(parsed[UNREADABLE + name], f"{failed}_{name}")]
+    failed = f"unknown_{name}" if name in ("event", "period") else f"unparsable_{name}"
+    cases = [(parsed[UNREADABLE + name], failed)]
     if name in CONTRACT_COLUMNS[form][0] or (name == "amount" and form != "events"):
         cases.append((column.isnull(), f"missing_{name}"))
     if name in TIMES and name != "end":

@@ -77,14 +77,17 @@ class PortfolioLevel:
     def error(self, days: float, of: str = "purchases") -> LogError:
         """Error of the value model's total of the ``days`` after the history; ``of``: purchases or amounts.
 
-        The steps count alike: expected purchases change little over them.
+        The steps count alike, since expected purchases change little over them, and totals are added: over a
+        season of twice and half, the total is more than the mean of the logarithms says.
         """
         found = self.purchases if of == "purchases" else self.amounts
         if found is None:
             return LogError(np.ones(1), np.zeros(1), np.array([_AMOUNTS_UNKNOWN**2]))
-        weight = _shares(days, self.refits.step_days, found.means.shape[1])
-        variances = np.einsum("i,pij,j->p", weight, found.covariances, weight)
-        return LogError(found.weights, found.means @ weight, variances)
+        steps = _shares(days, self.refits.step_days, found.means.shape[1]) * np.exp(found.means)
+        total = steps.sum(axis=1)
+        weight = steps / total[:, None]
+        variances = np.einsum("pi,pij,pj->p", weight, found.covariances, weight)
+        return LogError(found.weights, np.log(total), variances)
 
     def intensity(self, purchases: PurchaseMixture, history: tuple[Floats, Floats, Floats]) -> IntensityIndex:
         """Intensity of each step, for which the model's totals become the expected ones.
