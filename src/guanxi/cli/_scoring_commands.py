@@ -22,6 +22,7 @@ from guanxi.cli._options import (
     Overrides,
     ParamsFile,
     Source,
+    TaskOption,
     TrackingUri,
 )
 
@@ -52,6 +53,7 @@ def predict(
         ),
     ] = Engine.duckdb,
     model: Model = None,
+    task: TaskOption = None,
     horizon: Horizon = None,
     as_of: AsOf = None,
     drivers: Annotated[
@@ -74,7 +76,7 @@ def predict(
     from guanxi.jobs.predict import predict_to
     from guanxi.jobs.reporter import ConsoleReporter
 
-    resolved = resolve(params, overrides, columns, as_of=as_of, tracking_uri=tracking_uri)
+    resolved = resolve(params, overrides, columns, as_of=as_of, tracking_uri=tracking_uri, task=task)
     given: dict[str, Any] = {
         "model": model,
         "params": resolved,
@@ -141,6 +143,7 @@ def scorecard(
 
 
 @command(
+    "task",
     "as_of",
     "columns",
     "tracking_uri",

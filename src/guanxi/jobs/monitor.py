@@ -19,7 +19,7 @@ from guanxi.data.sinks import files
 from guanxi.data.sources.source import Source
 from guanxi.data.transactions import read_transactions
 from guanxi.data.usability import day_after_the_data
-from guanxi.errors import HistoryError
+from guanxi.errors import HistoryError, ParamsError
 from guanxi.evaluation.monitoring.drift import REJECTED, compare_with_profile, line_shares, unseen_shares
 from guanxi.evaluation.monitoring.verdict import (
     Reason,
@@ -32,15 +32,23 @@ from guanxi.evaluation.monitoring.verdict import (
     worst_verdict,
 )
 from guanxi.features.snapshots import features_at
+from guanxi.jobs._contract_log import contract_day, open_contracts
 from guanxi.jobs._opened_log import last_day_used, source_name
 from guanxi.jobs._realised import RealisedPerformance, measure_realised_performance
+from guanxi.jobs._realised_contracts import realised_contracts
 from guanxi.jobs.predict import _load_checked
 from guanxi.jobs.reporter import Reporter
 from guanxi.params import Params, load_params, override
 from guanxi.params.python_advice import advises_in_python
 from guanxi.periods import parse_date
+from guanxi.pipeline.contracts import customers_to_score
 from guanxi.registry.job_log import log_monitoring
-from guanxi.registry.loaded_model import LoadedLabelModel, LoadedModel, LoadedTransactionModel
+from guanxi.registry.loaded_model import (
+    LoadedContractModel,
+    LoadedLabelModel,
+    LoadedModel,
+    LoadedTransactionModel,
+)
 from guanxi.registry.other_mlflow import leave_mlflow_alone
 from guanxi.registry.store import check_store, open_store
 from guanxi.served.ordering import falling
@@ -53,6 +61,7 @@ _MEASURES = {
     ("churn", "bias"): ("churn bias", "+.1%"),
     ("purchases", "bias"): ("purchases bias", "+.1%"),
     ("spend", "bias"): ("spend bias", "+.1%"),
+    ("value", "bias"): ("value bias", "+.1%"),
 }
 EXIT_CODES = {Verdict.ok: 0, Verdict.watch: 3, Verdict.retrain: 4}
 
@@ -230,6 +239,45 @@ def _(
     return Monitoring(worst_verdict(reasons), sort_reasons(reasons), drift, shares, None, facts)
 
 
+@_compare.register
+def _(
+    loaded: LoadedContractModel,
+    source: Source,
+    profile: Mapping[str, Any],
+    predictions: str | None,
+    params: Params,
+    reporter: Reporter,
+) -> Monitoring:
+    if predictions is not None:
+        raise ParamsError(
+            "models of contracts are compared by their own predictions: leave --predictions out"
+        )
+    log = open_contracts(source, params, reporter)
+    try:
+        day = contract_day(log, params, reporter)
+        trained = parse_date(loaded.as_of, what="the model's as_of")
+        horizons = abs((day - trained).days) / loaded.horizon_days
+        with reporter.step("score and compare with the training profile"):
+            features = customers_to_score(log, day)
+            if features.empty:
+                raise HistoryError(f"{log.source}: nobody was under contract on {day}")
+            scores = loaded.predict(features, drivers=0)
+            categories = loaded.served.categories
+            drift = compare_with_profile(profile, features, scores, horizons=horizons, seen=categories)
+            shares = unseen_shares(features, categories, profile)
+        with reporter.step("compare predictions with what happened"):
+            realised = realised_contracts(log, loaded, profile, day, params)
+    finally:
+        log.close()
+    reasons = [
+        *assess_realised_performance(realised.measures, realised.then, None, params.monitor),
+        *assess_drift(drift, params.monitor),
+        *assess_shares(shares, params.monitor),
+    ]
+    facts = _facts(loaded, profile, log.source, len(features)) | {"as_of": day.isoformat()}
+    return Monitoring(worst_verdict(reasons), sort_reasons(reasons), drift, shares, realised, facts)
+
+
 def _facts(loaded: LoadedModel, profile: Mapping[str, Any], source: str, customers: int) -> dict[str, Any]:
     return {
         "model": source_name(loaded.uri),
@@ -334,6 +382,7 @@ def _realised(found: RealisedPerformance) -> list[str]:
         f"  {words:<24} {_measure(now[key], form)}"
         + (f"   {_measure(then[key], form)}" if key in then else "")
         for key, (words, form) in _MEASURES.items()
+        if key in now
     ]
     return [
         "",

@@ -139,8 +139,10 @@ def _literals(texts: Mapping[str, str]) -> str:
 
 
 def example_rows(fitted: Fitted) -> pd.DataFrame:
-    """Return a few real feature rows, without customer identifiers."""
-    return fitted.features[fitted.scorer.features].head(_EXAMPLE_ROWS).reset_index(drop=True)
+    """Return a few real feature rows, without customer identifiers; numbers are floats, as MLflow asks."""
+    rows = fitted.features[fitted.scorer.features].head(_EXAMPLE_ROWS).reset_index(drop=True)
+    numbers = [name for name in rows if name not in fitted.model.text_features]
+    return rows.astype(dict.fromkeys(numbers, "float64"))
 
 
 def example_numbers(fitted: Fitted) -> dict[str, list[float | None]]:

@@ -120,7 +120,11 @@ def customers_to_score(log: ContractLog, as_of: date | None = None) -> pd.DataFr
     0 to 1), which is missing for a file of customers: it does not tell when a contract is renewed.
     """
     day = as_of or log.last_day
-    table = contract_features(log, day)
+    return with_time_to_renewal(contract_features(log, day), log, day)
+
+
+def with_time_to_renewal(table: pd.DataFrame, log: ContractLog, day: date) -> pd.DataFrame:
+    """Add ``periods_to_renewal`` to features of contracts on a day, as in :func:`customers_to_score`."""
     if log.form == "customers":
         return table.assign(periods_to_renewal=np.nan)
     ahead = (pd.to_datetime(table["next_opportunity"]) - pd.Timestamp(day)).dt.days

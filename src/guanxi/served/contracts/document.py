@@ -8,6 +8,9 @@ from typing import Any, ClassVar
 
 from ..document_parts import Attribute, Drivers, Language, LifetimeValue, Matrix
 
+#: Columns of the predictions that need a known amount.
+MONEY = ("monetary_value", "mrr_expected", "clv", "clv_lower", "clv_upper", "value_at_risk")
+
 
 @dataclass(frozen=True)
 class Covariate:
@@ -188,6 +191,13 @@ class ServedContracts:
     grades: Mapping[str, str | None] = field(default_factory=dict)
 
     @property
+    def categories(self) -> dict[str, list[str] | None]:
+        """Categories of each attribute, None for a number."""
+        return {
+            each.name: None if each.categories is None else list(each.categories) for each in self.attributes
+        }
+
+    @property
     def text_features(self) -> tuple[str, ...]:
         """Categorical features; all others are numbers."""
         return tuple(each.name for each in self.attributes if each.categories is not None)
@@ -206,7 +216,7 @@ class ServedContracts:
     @property
     def left_empty(self) -> tuple[str, ...]:
         """Columns of the predictions that are missing for every customer: those of money without amounts."""
-        return () if self.amounts else ("monetary_value", "mrr_expected", "clv", "clv_lower", "clv_upper")
+        return () if self.amounts else MONEY
 
     @property
     def about(self) -> dict[str, Any]:

@@ -102,7 +102,8 @@ class ContractScorer:
             (within the horizon), ``renewal_probability`` (at the next opportunity),
             ``expected_remaining_months`` (within ten years), ``mrr_expected`` (expected amount per month at
             the end of the horizon), ``clv, clv_lower, clv_upper`` (discounted margin of the payments within
-            the horizon) and the drivers.
+            the horizon), ``value_at_risk`` (what ``clv`` would be if the customer certainly stayed, less
+            ``clv``) and the drivers.
 
         Raises
         ------
@@ -240,6 +241,7 @@ class ContractScorer:
             "clv": clv,
             "clv_lower": np.minimum(lower, clv),
             "clv_upper": np.maximum(upper, clv),
+            "value_at_risk": np.maximum(self._clv(features, curves.certain(), horizon, value) - clv, 0.0),
         }
 
     def _expected_mrr(self, curves: SurvivalCurves, amount: Floats, periods: float) -> Floats:

@@ -72,6 +72,10 @@ class SurvivalCurves:
         """Probability of having renewed at each opportunity and those before it, shape (n, opportunities)."""
         return np.exp(self.log_survival[:, 1:])
 
+    def certain(self) -> SurvivalCurves:
+        """Return curves of the same customers if they certainly stayed."""
+        return SurvivalCurves(np.zeros_like(self.log_survival), self.times)
+
     def at(self, periods: float) -> Floats:
         """S(t): probability of still being under contract after a number of periods, shape (n,).
 
