@@ -79,7 +79,10 @@ def choose_hazard(rows: OpportunityRows, parts: Sequence[NDArray[np.bool_]], see
     """
     windows = [_Window.cut(rows, part, seed) for part in parts]
     covariates = choose_covariates(windows[0].earlier)
-    tried = [_retention_models(windows, used) for used in dict.fromkeys(((), covariates))]
+    # What changes within a spell is not constant over the opportunities of a forecast; the regression and the
+    # trees learn how it acts some time ahead.
+    constant = tuple(each for each in covariates if each.attribute not in rows.changing)
+    tried = [_retention_models(windows, used) for used in dict.fromkeys(((), constant))]
     bases = [_lowest(each) for each in tried if each]
     if not bases:
         raise FitError("no retention model could be fitted: give more customers or a longer history")

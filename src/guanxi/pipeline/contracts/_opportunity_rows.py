@@ -94,14 +94,20 @@ class OpportunityRows:
         return np.asarray(same & (np.diff(renewals) == 1))
 
     @cached_property
-    def dynamic(self) -> bool:
-        """Whether an attribute changes within a spell."""
+    def changing(self) -> frozenset[str]:
+        """Attributes that change within a spell."""
         follows = np.flatnonzero(self._follows) + 1
+        found = set()
         for each in self.attributes:
             codes = pd.factorize(self.table[each.name], use_na_sentinel=True)[0]
             if (codes[follows] != codes[follows - 1]).any():
-                return True
-        return False
+                found.add(each.name)
+        return frozenset(found)
+
+    @property
+    def dynamic(self) -> bool:
+        """Whether an attribute changes within a spell."""
+        return bool(self.changing)
 
     @property
     def longest_lead(self) -> int:

@@ -29,8 +29,8 @@ from guanxi.served.contracts.survival import OpportunityTimes, SurvivalCurves, l
 
 Floats = NDArray[np.float64]
 
-_DRAWS = 200
-_SAMPLE = 1_000
+_DRAWS = 100
+_SAMPLE = 400
 _CHUNK = 10_000
 _LARGEST_DEVIATION = 0.5
 _FEW_YEARS = 3
