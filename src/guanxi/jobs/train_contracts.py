@@ -14,11 +14,12 @@ import pandas as pd
 from guanxi.data.contracts.digest import contract_digest
 from guanxi.data.contracts.log import ContractLog
 from guanxi.data.sources.source import Source
-from guanxi.errors import ParamsError
+from guanxi.errors import DataError, ParamsError
 from guanxi.evaluation import metrics
 from guanxi.evaluation.contracts import ContractEvaluation, evaluate_contracts
 from guanxi.evaluation.monitoring.profile import contract_profile
 from guanxi.evaluation.realised_performance import held_out_customers
+from guanxi.features.contracts.snapshots import contract_features
 from guanxi.jobs._contract_log import contract_day, contract_facts, open_contracts
 from guanxi.jobs._gate import Judgement
 from guanxi.jobs._standing import standing
@@ -154,6 +155,11 @@ def train_log(log: ContractLog, params: Params, reporter: Reporter) -> ContractT
     if params.churn.tuning.trials or params.churn.tuning.seconds:
         raise ParamsError("--task contracts does not tune the trees: leave churn.tuning out")
     as_of = contract_day(log, params, reporter)
+    if contract_features(log, as_of).empty:
+        raise DataError(
+            f"{log.source}: nobody is under contract on {as_of}, so that there is nobody to predict: give data "
+            "with customers who are still there, or an earlier --as-of"
+        )
     with reporter.step("look at the MLflow store"):
         check_store(params.mlflow)
     with reporter.step(_evaluation_in_words(log, as_of, params)) as step:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 _FORECASTS = {"guanxi": ("by_model", style.TEAL, "--"), "constant churn": ("by_constant", style.MUTED, ":")}
 _COHORTS = 6
+_LABEL_HEIGHT = 1.2  # per cent of the customers; closer lines share a label
 
 
 def figure_words(language: Language) -> dict[str, str]:
@@ -45,11 +46,15 @@ def cohort_survival(cohorts: pd.DataFrame, language: Language) -> Figure:
             days, np.append(100.0, shares[name]), color=colour, linewidth=2.0, linestyle=line, label=t[label]
         )
     largest = cohorts.groupby("cohort")["customers"].max().nlargest(_COHORTS).index
+    ends: list[float] = []
     for cohort in sorted(largest):
         own = cohorts[cohorts["cohort"] == cohort]
         left = 100.0 * own["actual"] / own["customers"]
         axes.plot(days, np.append(100.0, left), color=style.INK, linewidth=0.8, alpha=0.35)
-        style.note(axes, str(cohort), (float(days[-1]), float(left.iloc[-1])), (3, -3))
+        end = float(left.iloc[-1])
+        if all(abs(end - other) > _LABEL_HEIGHT for other in ends):
+            style.note(axes, str(cohort), (float(days[-1]), end), (3, -3))
+            ends.append(end)
     axes.set_xlim(left=0.0)
     style.legend_outside(axes, columns=3)
     return drawing.figure
