@@ -10,7 +10,8 @@ from pathlib import Path
 from guanxi.errors import OutputError, ParamsError, PromotionError, RegistryError
 from guanxi.jobs._gate import Judgement, decide, evaluate_candidate
 from guanxi.jobs.reporter import Reporter
-from guanxi.params import MODEL_SUFFIXES, Params, Task, load_params, override
+from guanxi.params import Params, load_params, override
+from guanxi.params.tasks import MODEL_SUFFIXES, Task
 from guanxi.registry import loaded_model as registry
 from guanxi.registry.aliases import CANDIDATE, CHAMPION, ROLLED_BACK, read_aliases, settle, status
 from guanxi.registry.other_mlflow import leave_mlflow_alone

@@ -157,8 +157,8 @@ def train_log(log: ContractLog, params: Params, reporter: Reporter) -> ContractT
     as_of = contract_day(log, params, reporter)
     if contract_features(log, as_of).empty:
         raise DataError(
-            f"{log.source}: nobody is under contract on {as_of}, so that there is nobody to predict: give data "
-            "with customers who are still there, or an earlier --as-of"
+            f"{log.source}: nobody is under contract on {as_of}, so that there is nobody to predict: give "
+            "data with customers who are still there, or an earlier --as-of"
         )
     with reporter.step("look at the MLflow store"):
         check_store(params.mlflow)

@@ -26,14 +26,13 @@ from guanxi.params._plan import PlanAction, PlanChannel, PlanCustomer, PlanParam
 from guanxi.params._profit import ChannelParams, ProfitParams
 from guanxi.params._reading import load_params, override, parse_columns
 from guanxi.params._relationship_programme import CampaignEffectsParams, ProgrammeParams
-from guanxi.params._run import MODEL_SUFFIXES, Params, Task
+from guanxi.params._run import Params
 from guanxi.params._scenario import ScenarioCase, ScenarioChange, ScenarioParams
 from guanxi.params.scorecard import PlaybookRule, ScorecardParams
 
 __all__ = [
     "CAMPAIGN_COLUMNS",
     "CONTRACT_COLUMNS",
-    "MODEL_SUFFIXES",
     "OPTIONAL_COLUMNS",
     "RELATION_COLUMNS",
     "REQUIRED_COLUMNS",
@@ -65,7 +64,6 @@ __all__ = [
     "ScenarioChange",
     "ScenarioParams",
     "ScorecardParams",
-    "Task",
     "TuningParams",
     "load_params",
     "override",

@@ -28,11 +28,8 @@ from guanxi.params._relationship_programme import ProgrammeParams
 from guanxi.params._scenario import ScenarioParams
 from guanxi.params._section import Section
 from guanxi.params.scorecard import PlaybookRule, ScorecardParams
+from guanxi.params.tasks import MODEL_SUFFIXES, Task
 from guanxi.periods import parse_date
-
-Task = Literal["purchases", "labels", "contracts"]
-#: Ending of the registered model's name: each task has its own versions and champion.
-MODEL_SUFFIXES: dict[Task, str] = {"purchases": "", "labels": "-labels", "contracts": "-contracts"}
 
 
 class Params(Section):

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Literal
 
 from guanxi.errors import GuanxiError
-from guanxi.params import MODEL_SUFFIXES
+from guanxi.params.tasks import MODEL_SUFFIXES
 from guanxi.registry import _local_store as local
 from guanxi.registry._run_log import running
 from guanxi.registry.aliases import CHAMPION, SMOKE_TEST, read_aliases

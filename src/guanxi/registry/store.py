@@ -15,7 +15,8 @@ from typing import Any
 from guanxi.data.sources.redaction import redact
 from guanxi.data.sources.source_table import first_line
 from guanxi.errors import RegistryError
-from guanxi.params import MODEL_SUFFIXES, MLflowParams, Task
+from guanxi.params import MLflowParams
+from guanxi.params.tasks import MODEL_SUFFIXES, Task
 from guanxi.registry import _local_store as local
 from guanxi.registry import _postgres_lock
 from guanxi.registry._run_log import close_killed_runs
