@@ -45,7 +45,7 @@ def content() -> LabelReport:
             ("share of churners", "log_loss", 0.69, 0.0),
         ],
         columns=["model", "metric", "value", "standard_deviation"],
-    )
+    ).assign(target="churn")
     explanation = SimpleNamespace(
         values=np.column_stack([np.where(churn > 0.5, 1.0, -1.0), np.full(N, 0.1)]),
         data=attributes.to_numpy(dtype=object),

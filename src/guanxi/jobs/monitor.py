@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
@@ -33,6 +32,7 @@ from guanxi.evaluation.monitoring.verdict import (
 )
 from guanxi.features.snapshots import features_at
 from guanxi.jobs._contract_log import contract_day, open_contracts
+from guanxi.jobs._drift_words import drift_in_words, shares_in_words
 from guanxi.jobs._opened_log import last_day_used, source_name
 from guanxi.jobs._realised import RealisedPerformance, measure_realised_performance
 from guanxi.jobs._realised_contracts import realised_contracts
@@ -51,9 +51,7 @@ from guanxi.registry.loaded_model import (
 )
 from guanxi.registry.other_mlflow import leave_mlflow_alone
 from guanxi.registry.store import check_store, open_store
-from guanxi.served.ordering import falling
 
-_FEATURES_SHOWN = 5
 _MEASURES = {
     ("churn", "auc"): ("churn AUC", ".3f"),
     ("churn", "log_loss"): ("churn log loss", ".3f"),
@@ -335,43 +333,14 @@ def summary_text(found: Monitoring) -> str:
             f"trained on {facts['trained_on']}{trained}, {facts['customers_then']:,} customers;",
             f"compared with {facts['source']}{day}, {facts['customers']:,} customers.",
             "",
-            *_drift(found.drift),
-            *_shares(found.shares),
+            *drift_in_words(found.drift),
+            *shares_in_words(found.shares),
             *(_realised(found.realised) if found.realised else []),
             "",
             f"Verdict: {found.verdict.name}" + ("" if found.reasons else ", nothing beyond the limits"),
             *(f"  {reason.verdict.name}: {reason.text}" for reason in found.reasons),
         ]
     )
-
-
-def _drift(drift: pd.DataFrame) -> list[str]:
-    scores = drift[drift["kind"] == "score"]
-    features = drift[drift["kind"] == "feature"]
-    for name in ("psi", "drift"):
-        features = features.iloc[falling(features[name])]
-    shown = pd.concat([scores, features.head(_FEATURES_SHOWN)])
-    width = max(len(name) for name in shown["name"])
-    lines = [
-        f"  {'score or feature':<{width}}  drift =   PSI - chance -  usual      mean then        now",
-        *(
-            f"  {row['name']:<{width}}  {row['drift']:>7.2f}  {row['psi']:>5.2f}  {row['by_chance']:>7.2f}"
-            f"  {row['usual']:>6.2f}  {_number(row['mean_then']):>14} {_number(row['mean']):>10}"
-            for row in shown.to_dict("records")
-        ),
-    ]
-    left = len(features) - _FEATURES_SHOWN
-    return [*lines, *([f"  and {left} features that drifted less"] if left > 0 else [])]
-
-
-def _shares(rows: list[dict[str, Any]]) -> list[str]:
-    return [
-        f"  {row['who']} "
-        + ("rejected" if row["name"] == REJECTED else f"with a {row['name']} not seen in training")
-        + f": {row['share']:.1%} (usual {row['share_then']:.1%})"
-        for row in rows
-        if row["name"] == REJECTED or row["share"]
-    ]
 
 
 def _realised(found: RealisedPerformance) -> list[str]:
@@ -400,7 +369,3 @@ def _measure(row: Any, form: str) -> str:
         return "unknown"
     value, lower, upper = (format(row[name], form) for name in ("value", "lower", "upper"))
     return f"{value:>7} ({lower} to {upper})"
-
-
-def _number(value: float | None) -> str:
-    return "" if value is None or math.isnan(value) else f"{value:,.4g}"

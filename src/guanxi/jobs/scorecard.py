@@ -8,12 +8,13 @@ from pathlib import Path
 
 import pandas as pd
 
+from guanxi.data.contracts.payments import payments
 from guanxi.data.relations.tables import Relations, read_relations
 from guanxi.data.sinks.file_sets import LOCK
 from guanxi.data.sources.source import Source
 from guanxi.data.transactions import TransactionLog, read_transactions
 from guanxi.jobs._contract_log import contract_day, open_contracts
-from guanxi.jobs._contract_payments import payments, score_payments
+from guanxi.jobs._contract_payments import score_payments
 from guanxi.jobs._opened_log import show_findings, source_name
 from guanxi.jobs._parts import only_writer
 from guanxi.jobs.predict import _load_checked, _score_customers

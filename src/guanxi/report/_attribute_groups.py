@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from guanxi.report.figures import _strongest_drivers
-from guanxi.served.texts import Language, _five_digits, texts
+from guanxi.served.texts import Language, five_digits, texts
 
 if TYPE_CHECKING:
     from guanxi.report.figures import Explanation
@@ -66,14 +66,14 @@ def _groups(values: pd.Series[Any], language: Language) -> pd.Series[Any]:
 def _quartiles(values: pd.Series[Any]) -> pd.Series[Any]:
     if values.nunique() <= _GROUPS:
         codes = pd.Categorical(values)
-        return pd.Series(codes.rename_categories(_five_digits), values.index)
+        return pd.Series(codes.rename_categories(five_digits), values.index)
     quartiles = np.unique(np.nanquantile(values, np.arange(1, _GROUPS) / _GROUPS))
     inner = quartiles[quartiles < values.max()]
     place = np.searchsorted(inner, values.to_numpy(dtype=float), side="left")
     names = []
     for number in range(len(inner) + 1):
         inside = values[(place == number) & values.notna().to_numpy()]
-        low, high = _five_digits(float(inside.min())), _five_digits(float(inside.max()))
+        low, high = five_digits(float(inside.min())), five_digits(float(inside.max()))
         names.append(low if low == high else f"{low} – {high}")
     known = values.notna().to_numpy()
     groups = pd.Categorical.from_codes(np.where(known, place, -1).astype(np.int64), pd.Index(names))

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from .document_parts import Attribute
 from .ordering import falling
-from .texts import _five_digits, texts
+from .texts import five_digits, texts
 
 Floats = NDArray[np.float64]
 
@@ -62,5 +62,5 @@ def _description(value: float, attribute: Attribute, language: str) -> str:
         return str(phrases["missing"])
     categories, typical = attribute.categories, attribute.typical
     if categories is None:
-        return str(phrases["typical"].format(value=_five_digits(value), typical=_five_digits(typical)))
+        return str(phrases["typical"].format(value=five_digits(value), typical=five_digits(typical)))
     return str(phrases["share"].format(value=categories[int(value)], share=100.0 * typical[int(value)]))
