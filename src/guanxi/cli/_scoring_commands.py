@@ -108,7 +108,11 @@ def _predict_new(source: str, output: str, given: dict[str, Any]) -> None:
 
 
 @command(
-    "as_of", "columns", "tracking_uri", epilog="Example: guanxi scorecard sales.csv -o scorecard --history 2"
+    "task",
+    "as_of",
+    "columns",
+    "tracking_uri",
+    epilog="Example: guanxi scorecard sales.csv -o scorecard --history 2",
 )
 def scorecard(
     source: OptionalSource = "cdnow",

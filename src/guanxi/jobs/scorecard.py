@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
@@ -10,13 +12,15 @@ from guanxi.data.relations.tables import Relations, read_relations
 from guanxi.data.sinks.file_sets import LOCK
 from guanxi.data.sources.source import Source
 from guanxi.data.transactions import TransactionLog, read_transactions
+from guanxi.jobs._contract_log import contract_day, open_contracts
+from guanxi.jobs._contract_payments import payments, score_payments
 from guanxi.jobs._opened_log import show_findings, source_name
 from guanxi.jobs._parts import only_writer
-from guanxi.jobs.predict import _load_valuing, _score_customers
+from guanxi.jobs.predict import _load_checked, _score_customers
 from guanxi.jobs.reporter import Reporter
-from guanxi.params import Params
+from guanxi.params import Params, override
 from guanxi.registry.job_log import log_result
-from guanxi.registry.loaded_model import LoadedTransactionModel
+from guanxi.registry.loaded_model import LoadedContractModel, LoadedTransactionModel
 from guanxi.registry.other_mlflow import leave_mlflow_alone
 from guanxi.registry.store import answering, open_store
 from guanxi.scorecard import (
@@ -29,6 +33,8 @@ from guanxi.scorecard import (
     write_results,
 )
 from guanxi.segments.summary import TIERS
+
+_NO_VALUE = " and predicts no value: name one trained on transactions, as in --model models:/guanxi@champion"
 
 
 @leave_mlflow_alone()
@@ -62,18 +68,12 @@ def scorecard(
     """
     check_folder(folder)
     check_parameters(params)
-    loaded = _load_valuing(model, params, reporter)
-    name = source_name(source)
-    with reporter.step(f"read {name} and the relation tables"):
-        log = read_transactions(source, params.data)
-        relations = read_relations(params, log)
-    try:
-        show_findings(log, reporter)
-        for warning in relations.warnings:
-            reporter.warn(warning)
-        found = build_scorecard(_scorecard_inputs(log, relations, loaded, params), reporter, history=history)
-    finally:
-        log.close()
+    loaded, name = _load_checked(model, params, reporter), source_name(source)
+    build = partial(build_scorecard, reporter=reporter, history=history)
+    if isinstance(loaded, LoadedContractModel):
+        found = _of_contracts(source, loaded, params, reporter, build)
+    else:
+        found = _of_purchases(source, loaded.of_transactions(_NO_VALUE), params, reporter, build)
     with only_writer(str(folder), folder / LOCK):
         page = write_results(folder, found, params, reporter, source=name, model_version=loaded.version)
     with reporter.step("log the scorecard"):
@@ -91,6 +91,49 @@ def scorecard(
                 record.figures,
             )
     return found
+
+
+def _of_purchases(
+    source: Source,
+    loaded: LoadedTransactionModel,
+    params: Params,
+    reporter: Reporter,
+    build: Callable[[ScorecardInputs], ScorecardResult],
+) -> ScorecardResult:
+    with reporter.step(f"read {source_name(source)} and the relation tables"):
+        log = read_transactions(source, params.data)
+        relations = read_relations(params, log)
+    try:
+        show_findings(log, reporter)
+        for warning in relations.warnings:
+            reporter.warn(warning)
+        return build(_scorecard_inputs(log, relations, loaded, params))
+    finally:
+        log.close()
+
+
+def _of_contracts(
+    source: Source,
+    loaded: LoadedContractModel,
+    params: Params,
+    reporter: Reporter,
+    build: Callable[[ScorecardInputs], ScorecardResult],
+) -> ScorecardResult:
+    """Build the scorecard of contracts, each period of which counts as a purchase of its amount."""
+    log = open_contracts(source, params, reporter)
+    try:
+        day = contract_day(log, params, reporter)
+        with reporter.step("read the payments and the relation tables"):
+            paid = payments(log, day)
+            relations = read_relations(params, paid)
+        for warning in relations.warnings:
+            reporter.warn(warning)
+        score = score_payments(log, paid, loaded, params.drivers.top)
+        margin, days = loaded.served.lifetime_value.margin, loaded.horizon_days
+        given = override(params, {"as_of": day})
+        return build(ScorecardInputs(paid, relations, score, days, days, margin, given))
+    finally:
+        log.close()
 
 
 def _scorecard_inputs(
