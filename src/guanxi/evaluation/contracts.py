@@ -167,7 +167,8 @@ def cross_validate(
     """
     periods = person_periods(log).drop(columns="opportunity")
     now = customers_to_score(log)
-    last = periods.groupby("customer_id", sort=True).tail(1).reset_index(drop=True)
+    by_customer = periods.groupby("customer_id", sort=True)
+    first, last = (each.reset_index(drop=True) for each in (by_customer.head(1), by_customer.tail(1)))
     folds = _folds(last["churned"].to_numpy(dtype=np.float64), params.seed)
     times = list(range(1, int(last["renewals"].max()) + 1))
     probability, curves = np.empty(len(last)), np.empty((len(last), len(times)))
@@ -179,10 +180,10 @@ def cross_validate(
         fitted = fit_opportunities(
             training, now[~now["customer_id"].isin(ids)], log.last_day, params, period=log.params.period
         )
-        rows = last[held_out].assign(periods_to_renewal=np.nan)
+        rows, new = (each[held_out].assign(periods_to_renewal=np.nan) for each in (last, first))
         probability[held_out] = 1.0 - fitted.scorer.score(rows, drivers=0)["renewal_probability"]
         days = [time * days_per_unit(log.params.period) for time in times]
-        curves[held_out] = fitted.scorer.survival(rows.assign(renewals=0), days)
+        curves[held_out] = fitted.scorer.survival(new.assign(renewals=0), days)
     table = last[["customer_id", "churned"]].assign(
         churn_probability=probability, fold=folds, opportunities=last["renewals"] + 1
     )

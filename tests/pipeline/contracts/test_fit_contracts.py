@@ -69,6 +69,20 @@ def test_value_and_churn_are_recovered(fitted: tuple[Subscriptions, FittedContra
     assert whole["lower"] < paid.sum() < whole["upper"]
 
 
+def test_remaining_lifetime_is_unbiased_though_most_are_still_there(
+    fitted: tuple[Subscriptions, FittedContracts],
+) -> None:
+    told, model = fitted
+    days = 22 * 365.0 / 12.0
+    elapsed = (pd.to_datetime(told.future["opportunity"]) - pd.Timestamp(told.as_of)).dt.days
+    left = elapsed[told.future["churned"] == 1].groupby(told.future["customer_id"]).min()
+    lived = left.reindex(model.features["customer_id"].astype(int)).fillna(np.inf).clip(upper=days)
+    curves = model.scorer.curves(model.features, days=days + 62.0)
+    expected = curves.lifetime(model.scorer.periods(days)) * model.model.period_days
+    assert (lived == days).mean() > 0.5
+    assert expected.mean() == pytest.approx(lived.mean(), rel=0.03)
+
+
 def test_covariates_are_better_than_none(fitted: tuple[Subscriptions, FittedContracts]) -> None:
     losses = fitted[1].choice.losses
     assert min(loss for name, loss in losses.items() if "covariates" in name or "regression" in name) < min(
@@ -120,7 +134,7 @@ def test_new_customers_of_a_dearer_plan_that_keeps_them_are_worth_more(
 
 
 def test_contract_split_without_a_gap_equals_one(tmp_path: Path) -> None:
-    told = simulate_subscriptions({"gamma": 0.8, "delta": 6.0, "c": 1.0}, 600, 24, 1, cohorts=24)
+    told = simulate_subscriptions({"gamma": 0.8, "delta": 6.0, "c": 1.0}, 400, 18, 1, cohorts=18)
     whole, params = read(told, tmp_path)
     one = fit_contracts(whole, told.as_of, params)
     table = told.contracts
@@ -176,6 +190,30 @@ def test_without_both_outcomes_it_says_so(churned: int, message: str) -> None:
     rows, now = file_of_customers(50)
     with pytest.raises(DataError, match=message):
         fit_opportunities(rows.assign(churned=churned), now, date(2024, 1, 31), Params())
+
+
+def test_one_cohort_is_enough(tmp_path: Path) -> None:
+    told = simulate_subscriptions({"gamma": 0.8, "delta": 6.0, "c": 1.0}, 1500, 18, 3)
+    log, params = read(told, tmp_path)
+    model = fit_contracts(log, told.as_of, params)
+    found = model.scorer.score(model.features)
+    assert found["churn_probability"].between(0.0, 1.0).all()
+    paid = told.future[
+        pd.to_datetime(told.future["opportunity"]) <= pd.Timestamp(told.as_of) + pd.Timedelta(days=90)
+    ]
+    left = (
+        paid.groupby("customer_id")["churned"]
+        .max()
+        .reindex(model.features["customer_id"].astype(int))
+        .fillna(0)
+    )
+    assert found["churn_probability"].mean() == pytest.approx(left.mean(), abs=0.03)
+
+
+def test_nobody_under_contract_is_said() -> None:
+    rows, now = file_of_customers(50)
+    with pytest.raises(DataError, match="no customer is under contract on 2024-01-31"):
+        fit_opportunities(rows, now[:0], date(2024, 1, 31), Params())
 
 
 def test_level_follows_a_change_of_the_level() -> None:

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from guanxi.served.contracts.contract_value import discounted_residual_lifetime
 from guanxi.served.contracts.document import (
     AmountProcess,
     CancellationLevel,
@@ -87,6 +88,16 @@ def test_numbers_of_one_customer_agree() -> None:
     assert found["mrr_expected"].to_numpy() == pytest.approx(100.0 * curve[:, 12])
     discount = 1.1 ** (-(np.arange(12) + 0.5) / 12.0)
     assert found["clv"].to_numpy() == pytest.approx(100.0 * curve[:, 1:13] @ discount)
+
+
+def test_residual_lifetime_and_value_agree() -> None:
+    features = customers([7.0], periods_to_renewal=0.0)
+    model = replace(YEARLY, timed=True)
+    curves = ContractScorer(model, {}).curves(features, days=LIFETIME_DAYS)
+    found = discounted_residual_lifetime(curves, 0.1)[0]
+    left = np.exp(SHIFTED_BETA_GEOMETRIC.log_survival(HIGH_END, 7.0, np.arange(1, 12)))
+    assert found == pytest.approx((left / 1.1 ** np.arange(11)).sum())
+    assert scored(model, features, horizon_days=LIFETIME_DAYS)["clv"][0] == pytest.approx(100.0 * found)
 
 
 def test_date_of_the_next_renewal_is_kept() -> None:

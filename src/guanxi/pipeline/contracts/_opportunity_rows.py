@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -57,8 +58,7 @@ class OpportunityRows:
         """
         table = periods.sort_values([*_RUN, "renewals"], kind="stable", ignore_index=True)
         names = [name for name in table if name in now and name not in NO_ATTRIBUTES]
-        varying = [name for name in names if not _is_constant(table[name])]
-        return cls(table, describe(table[varying]))
+        return cls(table, describe(table[_informative(table, names)]))
 
     def __len__(self) -> int:
         return len(self.table)
@@ -212,6 +212,21 @@ def sampled_rows(rows: OpportunityRows, seed: int) -> SampledRows:
     table = rows.table.iloc[origin[chosen]].reset_index(drop=True)
     table["renewals"] = rows.table["renewals"].to_numpy()[chosen]
     return SampledRows(table, rows.churned[chosen], lead[chosen], -float(np.log(share)), chosen)
+
+
+def _informative(table: pd.DataFrame, names: Sequence[Any]) -> list[Any]:
+    """Leave out constant columns, and copies of the renewals or of an earlier column."""
+    kept: list[Any] = []
+    for name in names:
+        same = (table[name].equals(table[other]) for other in kept)
+        if not _is_constant(table[name]) and not _counts_renewals(table, name) and not any(same):
+            kept.append(name)
+    return kept
+
+
+def _counts_renewals(table: pd.DataFrame, name: str) -> bool:
+    """Whether a number is that of the renewals, as the periods at an amount that never changed."""
+    return pd.api.types.is_numeric_dtype(table[name].dtype) and bool((table[name] == table["renewals"]).all())
 
 
 def _is_constant(values: pd.Series[Any]) -> bool:

@@ -35,6 +35,7 @@ from guanxi.served.document_parts import Drivers, LifetimeValue
 Floats = NDArray[np.float64]
 
 _CHUNK = 200_000
+_MOST_CUSTOMERS = 100_000  # to learn from
 _NEW_DAYS, _MOST_NEWCOMERS = 730, 5_000
 
 
@@ -102,11 +103,11 @@ def fit_contracts(
     Raises
     ------
     DataError
-        If no contract had come up for renewal, or all customers had left, or all had stayed.
+        If nobody is under contract, no contract had come up for renewal, or all left or all stayed.
     """
     day = as_of or log.last_day
     on_step("renewal opportunities")
-    periods = person_periods(log, day)
+    periods = person_periods(log, day, customers=_MOST_CUSTOMERS)
     if log.form == "customers":
         periods = periods.drop(columns="opportunity")
     now = customers_to_score(log, day)
@@ -156,7 +157,7 @@ def fit_opportunities(
     on_step : callable
         Called with the name of each step.
     """
-    _check(periods, as_of)
+    _check(periods, now, as_of)
     rows = OpportunityRows.arrange(periods, now)
     parts = usable_parts(rows, params.horizon_days, params.seed)
     on_step("retention model")
@@ -166,8 +167,7 @@ def fit_opportunities(
     trees = fit_trees(rows, parts, choice, settings, params.seed)
     on_step("season and level")
     level = _fit_level(rows, choice, trees)
-    usual = float(RetentionHazard(choice.retention).next(now).mean()) if len(now) else 0.0
-    renewals = now["renewals"]
+    usual = float(RetentionHazard(choice.retention).next(now).mean())
     model = ServedContracts(
         as_of=as_of.isoformat(),
         horizon_days=params.horizon_days,
@@ -184,7 +184,7 @@ def fit_opportunities(
         lifetime_value=LifetimeValue(params.clv.annual_discount_rate, params.clv.margin, params.clv.interval),
         drivers=Drivers(params.drivers.top),
         usual_log_odds=usual,
-        typical_renewals=float(renewals.median()) if len(now) else 0.0,
+        typical_renewals=float(now["renewals"].median()),
         limits=ContractLimits(
             customers=int(rows.customers.max()) + 1,
             opportunities=len(rows),
@@ -196,7 +196,9 @@ def fit_opportunities(
     return FittedContracts(model, texts, now, _newcomers(rows, now), choice, trees, level)
 
 
-def _check(periods: pd.DataFrame, as_of: date) -> None:
+def _check(periods: pd.DataFrame, now: pd.DataFrame, as_of: date) -> None:
+    if now.empty:
+        raise DataError(f"no customer is under contract on {as_of}: choose an earlier --as-of")
     if periods.empty:
         raise DataError(f"no contract had come up for renewal by {as_of}: give a longer history")
     churned = periods["churned"].sum()

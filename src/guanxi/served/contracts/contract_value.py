@@ -39,3 +39,13 @@ def value_per_unit(
     paid = curves.renewed * curves.times.shares(days / period_days)
     paid = paid * discount_factors(curves.times.times, period_days, annual_discount_rate)
     return np.asarray(paid @ expected_amounts(amounts, paid.shape[1]))
+
+
+def discounted_residual_lifetime(curves: SurvivalCurves, discount_rate_per_period: float) -> Floats:
+    """Present value of a unit paid at each further renewal (DERL) of the curves, shape (n,).
+
+    Fader & Hardie (2010), Customer-Base Valuation in a Contractual Setting, Marketing Science 29(1): just
+    before the next renewal, whose payment is not discounted; here up to the last opportunity of the curves.
+    """
+    discount = (1.0 + discount_rate_per_period) ** -np.arange(curves.times.opportunities, dtype=np.float64)
+    return np.asarray(curves.renewed @ discount)
