@@ -124,10 +124,10 @@ def test_values_of_overrides(given: str, value: Any) -> None:
         ("dta.refunds=net", "parameter dta is unknown: did you mean data?"),
         (
             "zzz=3",
-            "parameter zzz is unknown: known here: horizon_days, as_of, seed, language, data, relations, "
-            "contracts, clv",
+            "parameter zzz is unknown: known here: task, horizon_days, as_of, seed, language, data, "
+            "relations, contracts, clv",
         ),
-        ("data..refunds=net", "parameter data. is unknown: known here: columns, refunds"),
+        ("data..refunds=net", "parameter data. is unknown: known here: columns, exclude, refunds"),
         ("seed", "--set 'seed' is not key=value: write, say, --set horizon_days=30"),
         ("=3", "--set '=3' is not key=value"),
         ("horizon_days.x=3", "parameter horizon_days = {'x': '3'} is not valid"),

@@ -21,6 +21,7 @@ _PUBLIC = {
     "campaign": "guanxi.jobs.campaign",
     "scenario": "guanxi.jobs.scenario",
     "train_labels": "guanxi.jobs.train_labels",
+    "train_contracts": "guanxi.jobs.train_contracts",
     "plan": "guanxi.jobs.plan",
     "datasets": "guanxi.data.datasets",
 }

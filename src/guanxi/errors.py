@@ -26,6 +26,8 @@ __all__ = [
     "SourceError",
 ]
 
+_LEAST_PART, _MOST_SUGGESTED = 3, 3  # letters of a name's part, and names
+
 
 class GuanxiError(Exception):
     """Base of all errors raised by guanxi."""
@@ -86,9 +88,17 @@ class FitWarning(UserWarning):
 def did_you_mean(name: object, known: Iterable[object], otherwise: str = "") -> str:
     """Suggest the known name closest to a misspelt one, else ``otherwise``, by default all known names.
 
+    Case does not matter; names that contain the given one are close, too.
+
     >>> did_you_mean("csatt", ["csat", "ces"])
     'did you mean csat?'
+    >>> did_you_mean("churn", ["Churn Label", "Age", "Churn Value"])
+    'did you mean Churn Label or Churn Value?'
     """
     names = [str(each) for each in known]
-    close = difflib.get_close_matches(str(name), names, n=1)
-    return f"did you mean {close[0]}?" if close else otherwise or f"known here: {', '.join(names)}"
+    folded, wanted = [each.casefold() for each in names], str(name).strip().casefold()
+    close = difflib.get_close_matches(wanted, folded, n=1)
+    found = [names[folded.index(close[0])]] if close else []
+    if not found and len(wanted) >= _LEAST_PART:
+        found = [each for each, low in zip(names, folded, strict=True) if wanted in low][:_MOST_SUGGESTED]
+    return f"did you mean {' or '.join(found)}?" if found else otherwise or f"known here: {', '.join(names)}"

@@ -20,8 +20,8 @@ from guanxi.jobs.train_labels import _cross_validated_metrics, summary_text, tra
 from guanxi.params import OfferParams, load_params, override
 from guanxi.registry import registration
 from guanxi.registry.aliases import _appoint, read_aliases
-from guanxi.registry.label_log import LABEL, label_store
-from guanxi.registry.store import open_store
+from guanxi.registry.label_log import LABEL
+from guanxi.registry.store import open_store, task_store
 from guanxi.served.corrections import probability
 
 MODEL = "models:/guanxi-labels@candidate"
@@ -99,7 +99,7 @@ class TestPromotion:
         """The store in a folder of the test's own, the same model registered once more."""
         copy_store(trained.folder, tmp_path)
         monkeypatch.chdir(tmp_path)
-        store = label_store(open_store(trained.params.mlflow))
+        store = task_store(open_store(trained.params.mlflow), "labels")
         first = store.client.get_model_version("guanxi-labels", "1")
         registration.register(store, first.run_id, model_of(first), {LABEL: first.tags[LABEL]})
         _appoint(store, "2")
@@ -242,11 +242,24 @@ class TestCommand:
     @pytest.mark.parametrize(
         ("given", "message"),
         [
-            (("--task", "churn", "--id", "customer"), "needs --label COLUMN and --id COLUMN"),
-            (("--label", "left"), "--label and --id need --task churn"),
+            (
+                ("--task", "churn", "--id", "customer"),
+                "labels need --label COLUMN (who left) and --id COLUMN",
+            ),
+            (("--label", "left"), "--label and --id need --task labels"),
             (
                 ("--task", "churn", "--label", "left", "--id", "customer", "--horizon", "30"),
-                "reads no transactions: leave --horizon out",
+                "knows no days: leave --horizon out",
+            ),
+            (("--task", "labels", "--label", "Lefty", "--id", "customer"), "did you mean left?"),
+            (("--task", "labels", "--label", "left", "--id", "custom"), "did you mean customer?"),
+            (
+                ("--task", "labels", "--label", "left", "--id", "customer", "--exclude", "plans"),
+                "no column 'plans' to exclude: did you mean plan?",
+            ),
+            (
+                ("--task", "labels", "--label", "left", "--id", "customer", "--exclude", "left"),
+                "column 'left' is the identifier or the label: do not exclude it",
             ),
             (("--task", "churn", "--label", "plan", "--id", "customer"), "label 'plan' is missing for"),
         ],

@@ -10,7 +10,7 @@ import pytest
 
 from guanxi.data.attributes import AttributeTable, read_labelled
 from guanxi.params import load_params
-from guanxi.pipeline.labelled import FOLDS, _give_aways, describe, fit_labels
+from guanxi.pipeline.labelled import FOLDS, describe, fit_labels
 from guanxi.served.corrections import probability
 from guanxi.served.model import to_json
 
@@ -103,26 +103,17 @@ def test_shares_of_a_category_count_the_customers_without_one():
     assert plan.typical == (0.5, 0.25)
 
 
-class TestLeaks:
-    LABEL = np.repeat([0.0, 1.0], 200)
+def test_held_out_customers_are_scored_by_their_own_fold(fitted):
+    scores = fitted.score_held_out()
+    assert list(scores["customer_id"]) == list(fitted.held_out["customer_id"])
+    np.testing.assert_allclose(scores["churn_probability"], fitted.held_out["churn_probability"], rtol=1e-12)
+    served = fitted.scorer.score(fitted.features)
+    assert (scores["churn_probability"] - served["churn_probability"]).abs().max() > 0.01
+    assert set(scores["driver_1"]) <= {"months", "plan"}
 
-    @pytest.mark.parametrize(
-        "values",
-        [
-            np.where(LABEL == 1, 5.0, 3.0),
-            np.where(LABEL == 1, 1.0, 2.0),
-            np.where(LABEL == 1, 7.0, np.nan),
-            np.where(LABEL == 1, np.nan, 7.0),
-            np.where(LABEL == 1, "moved", None).astype(object),
-            np.where(LABEL == 1, np.resize(["price", "moved"], 400), "none").astype(object),
-        ],
-        ids=["higher", "lower", "known", "missing", "a reason given", "several reasons"],
-    )
-    def test_a_leaking_attribute_is_named(self, values):
-        attributes = pd.DataFrame({"reason": values})
-        (warning,) = _give_aways(attributes, self.LABEL)
-        assert warning.startswith("column 'reason' alone identifies who churned (AUC 1.000)")
 
-    def test_a_rare_category_does_not_leak(self):
-        town = np.array([f"t{i // 2}" for i in np.random.default_rng(3).permutation(400)], dtype=object)
-        assert _give_aways(pd.DataFrame({"town": town, "number": np.arange(400.0) % 7}), self.LABEL) == []
+def test_leaks_are_warned_of():
+    leaking = table().assign(reason=lambda t: np.where(t["left"], "price", None))
+    fitted = fit_labels(read_labelled(leaking, "id", "left"), QUICK)
+    assert list(fitted.leaks) == ["reason"]
+    assert fitted.leaks["reason"] in fitted.model.warnings

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 import typer
 
 from guanxi.cli._endings import echo
-from guanxi.cli._options import FLAGS, Debug
+from guanxi.cli._options import FLAGS, TASK_NAMES, Debug, Task
 
 if TYPE_CHECKING:
     from guanxi.params import Params
@@ -77,11 +77,15 @@ def resolve(
     horizon: int | None = None,
     as_of: str | None = None,
     tracking_uri: str | None = None,
+    task: Task | None = None,
+    exclude: list[str] | None = None,
 ) -> Params:
     """Resolve the parameters from the options of a command."""
     from guanxi.params import load_params, parse_columns
 
     flags = {
+        "task": task and TASK_NAMES.get(task, task.value),
+        "data.exclude": exclude or None,
         "horizon_days": horizon,
         "as_of": as_of,
         "data.columns": None if columns is None else parse_columns(columns),

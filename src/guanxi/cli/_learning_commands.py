@@ -9,26 +9,54 @@ import typer
 
 from guanxi.cli._app import command
 from guanxi.cli._endings import echo
-from guanxi.cli._options import OptionalSource, OutputFolder, Source, Task
+from guanxi.cli._options import IdColumn, Label, OutputFolder, RunSource, Source
 
 if TYPE_CHECKING:
     from guanxi.params import Params
 
 
 @command(
+    "task",
     "horizon",
     "as_of",
     "columns",
+    "exclude",
     "tracking_uri",
-    epilog="Example: guanxi run sales.csv --columns customer_id=CustomerID,timestamp=Date,amount=Total",
+    epilog="Examples: guanxi run sales.csv --columns customer_id=CustomerID,timestamp=Date,amount=Total; "
+    "guanxi run telco.csv --task labels --label Churn --id customerID",
 )
-def run(source: OptionalSource = "cdnow", output: OutputFolder = Path("output"), *, params: Params) -> None:
+def run(
+    context: typer.Context,
+    source: RunSource = None,
+    output: OutputFolder = Path("output"),
+    label: Label = None,
+    id_column: IdColumn = None,
+    *,
+    params: Params,
+) -> None:
     """Validate, train, evaluate, register, predict and report."""
-    from guanxi.jobs import summary
     from guanxi.jobs.reporter import ConsoleReporter
+
+    if _is_of_labels(context, params, label, id_column):
+        from guanxi.jobs.run_labels import run_labels, summary_text
+
+        if source is None:
+            raise typer.BadParameter("--task labels needs a SOURCE with one row per customer")
+        result = run_labels(source, params, output, ConsoleReporter(), label=label, id_column=id_column)
+        echo(summary_text(result))
+        return
+    if params.task == "contracts":
+        from guanxi.jobs import run_contracts
+
+        if source is None:
+            raise typer.BadParameter("--task contracts needs a SOURCE of contracts")
+        done = run_contracts.run_contracts(source, params, output, ConsoleReporter())
+        echo(run_contracts.summary_text(done))
+        return
+    from guanxi.jobs import summary
     from guanxi.jobs.run import run as job
 
-    echo(summary.of_run(job(source, params, output, ConsoleReporter())))
+    echo(summary.of_run(job(source or "cdnow", params, output, ConsoleReporter())))
 
 
 @command("horizon", "as_of", "columns", epilog="Example: guanxi validate sales.csv --horizon 90")
@@ -50,68 +78,65 @@ def validate(source: Source, params: Params) -> None:
 
 
 @command(
+    "task",
     "horizon",
     "as_of",
     "columns",
+    "exclude",
     "tracking_uri",
     epilog="Examples: guanxi train sales.csv --horizon 180 --set seed=7; "
-    "guanxi train --task churn --label Churn --id customerID telco.csv",
+    "guanxi train --task labels --label Churn --id customerID telco.csv",
 )
 def train(
     context: typer.Context,
     source: Source,
-    task: Annotated[
-        Task,
-        typer.Option("--task", help="transactions: value and churn; churn: from a label column."),
-    ] = Task.transactions,
-    label: Annotated[
-        str | None,
-        typer.Option(
-            "--label", metavar="COLUMN[=VALUE]", help="With --task churn: the label (churn: 1, true, yes)."
-        ),
-    ] = None,
-    id_column: Annotated[
-        str | None, typer.Option("--id", metavar="COLUMN", help="With --task churn: the identifier.")
-    ] = None,
+    label: Label = None,
+    id_column: IdColumn = None,
     *,
     params: Params,
 ) -> None:
     """Fit, evaluate, log and register a candidate."""
-    if task is Task.churn:
-        _train_labels(context, source, params, label, id_column)
-        return
-    if label or id_column:
-        raise typer.BadParameter("--label and --id need --task churn")
-    from guanxi.jobs import summary
     from guanxi.jobs.reporter import ConsoleReporter
+
+    if _is_of_labels(context, params, label, id_column):
+        from guanxi.jobs.train_labels import summary_text, train_labels
+
+        training = train_labels(
+            source, label=label, id_column=id_column, params=params, reporter=ConsoleReporter()
+        )
+        echo(summary_text(training))
+        return
+    if params.task == "contracts":
+        from guanxi.jobs import train_contracts
+
+        of_contracts = train_contracts.train_contracts(source, params=params, reporter=ConsoleReporter())
+        echo(train_contracts.summary_text(of_contracts))
+        return
+    from guanxi.jobs import summary
     from guanxi.jobs.train import train as job
 
     echo(summary.of_training(job(source, params=params, reporter=ConsoleReporter())))
 
 
-def _train_labels(
-    context: typer.Context, source: str, params: Params, label: str | None, id_column: str | None
-) -> None:
-    """Train on a table with one labelled row per customer."""
-    if label is None or id_column is None:
-        raise typer.BadParameter("--task churn needs --label COLUMN and --id COLUMN")
-    of_transactions = {"horizon": "--horizon", "as_of": "--as-of", "columns": "--columns"}
-    given = [option for name, option in of_transactions.items() if context.params[name] is not None]
+def _is_of_labels(context: typer.Context, params: Params, label: str | None, id_column: str | None) -> bool:
+    """Whether the task is labels; refuse options of another task."""
+    if params.task != "labels":
+        if label or id_column:
+            raise typer.BadParameter("--label and --id need --task labels")
+        return False
+    of_days = {"horizon": "--horizon", "as_of": "--as-of"}
+    given = [option for name, option in of_days.items() if context.params[name] is not None]
     if given:
-        raise typer.BadParameter(f"--task churn reads no transactions: leave {' and '.join(given)} out")
-    from guanxi.jobs.reporter import ConsoleReporter
-    from guanxi.jobs.train_labels import summary_text, train_labels
-
-    training = train_labels(
-        source, label=label, id_column=id_column, params=params, reporter=ConsoleReporter()
-    )
-    echo(summary_text(training))
+        raise typer.BadParameter(f"--task labels knows no days: leave {' and '.join(given)} out")
+    return True
 
 
 @command(
+    "task",
     "horizon",
     "as_of",
     "columns",
+    "exclude",
     epilog="Example: guanxi backtest sales.csv -o backtest --horizon 90 --cutoff 2011-03-01",
 )
 def backtest(
@@ -127,9 +152,22 @@ def backtest(
     params: Params,
 ) -> None:
     """Fit and evaluate at several past cutoffs, compared with naive forecasts."""
+    from guanxi.jobs.reporter import ConsoleReporter
+
+    if params.task == "labels":
+        raise typer.BadParameter(
+            "labels have no dates to go back to: guanxi train measures by cross-validation"
+        )
+    if params.task == "contracts":
+        from guanxi.jobs import backtest_contracts as contracts
+
+        found = contracts.backtest_contracts(
+            source, output, params=params, cutoffs=cutoff or (), reporter=ConsoleReporter()
+        )
+        echo(contracts.summary_text(found))
+        return
     from guanxi.jobs.backtest import backtest as job
     from guanxi.jobs.backtest import summary_text
-    from guanxi.jobs.reporter import ConsoleReporter
 
     result = job(source, output, params=params, cutoffs=cutoff or (), reporter=ConsoleReporter())
     echo(summary_text(result))

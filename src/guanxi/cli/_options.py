@@ -10,10 +10,17 @@ import typer
 
 
 class Task(StrEnum):
-    """Type of data for ``guanxi train``."""
+    """What is known of customers; the last two are other names for purchases and labels."""
 
+    purchases = "purchases"
+    labels = "labels"
+    contracts = "contracts"
     transactions = "transactions"
     churn = "churn"
+
+
+#: The value of ``params.task`` by other names of the tasks.
+TASK_NAMES = {Task.transactions: "purchases", Task.churn: "labels"}
 
 
 class Engine(StrEnum):
@@ -36,6 +43,9 @@ _SOURCE_HELP = (
 )
 Source = Annotated[str, typer.Argument(help=_SOURCE_HELP)]
 OptionalSource = Annotated[str, typer.Argument(help=_SOURCE_HELP + " Default: cdnow.")]
+RunSource = Annotated[
+    str | None, typer.Argument(help=_SOURCE_HELP + " Default: cdnow; labels and contracts need one.")
+]
 ParamsFile = Annotated[
     Path | None, typer.Option("--params", help="Parameter file; default: ./params.yaml if it exists.")
 ]
@@ -53,18 +63,43 @@ TrackingUri = Annotated[
     str | None,
     typer.Option("--tracking-uri", help="MLflow address; default: MLFLOW_TRACKING_URI, else ./mlruns."),
 ]
+TaskOption = Annotated[
+    Task | None,
+    typer.Option(
+        "--task",
+        metavar="TASK",
+        help="purchases (default), labels (a column says who left) or contracts; params: task.",
+    ),
+]
+Exclude = Annotated[
+    list[str] | None,
+    typer.Option("--exclude", metavar="COLUMN", help="A column that is no attribute. Repeatable."),
+]
+Label = Annotated[
+    str | None,
+    typer.Option(
+        "--label", metavar="COLUMN[=VALUE]", help="With --task labels: who left (by 1, true, yes or VALUE)."
+    ),
+]
+IdColumn = Annotated[
+    str | None, typer.Option("--id", metavar="COLUMN", help="With --task labels: the identifier.")
+]
 Horizon = Annotated[int | None, typer.Option("--horizon", metavar="DAYS", help="Number of days to predict.")]
 AsOf = Annotated[
     str | None,
     typer.Option("--as-of", metavar="DATE", help="Last day to use; default: last day of the data."),
 ]
-Model = Annotated[str | None, typer.Option("--model", help="Default: models:/guanxi@champion.")]
+Model = Annotated[
+    str | None, typer.Option("--model", help="Default: the champion of the task: models:/guanxi@champion.")
+]
 Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
 # Options from which parameters are resolved, in the order of the help.
 FLAGS: dict[str, Any] = {
+    "task": TaskOption,
     "horizon": Horizon,
     "as_of": AsOf,
     "columns": Columns,
+    "exclude": Exclude,
     "params": ParamsFile,
     "overrides": Overrides,
     "tracking_uri": TrackingUri,

@@ -15,10 +15,11 @@ if TYPE_CHECKING:
     from guanxi.params import Params
 
 
-@command("tracking_uri", epilog="Example: guanxi promote --set promotion.mae_increase=0.05")
+@command("task", "tracking_uri", epilog="Example: guanxi promote --set promotion.mae_increase=0.05")
 def promote(
     model: Annotated[
-        str | None, typer.Option("--model", help="As in models:/guanxi/3; default: models:/guanxi@candidate.")
+        str | None,
+        typer.Option("--model", help="As in models:/guanxi/3; default: the candidate of the task."),
     ] = None,
     *,
     params: Params,
@@ -31,10 +32,11 @@ def promote(
     echo(summary_text(job(params, model=model, reporter=ConsoleReporter())))
 
 
-@command("tracking_uri", epilog="Example: guanxi rollback --tracking-uri http://127.0.0.1:5000")
+@command("task", "tracking_uri", epilog="Example: guanxi rollback --tracking-uri http://127.0.0.1:5000")
 def rollback(
     name: Annotated[
-        str | None, typer.Option("--name", help="Registered model, as in guanxi-labels; default: guanxi.")
+        str | None,
+        typer.Option("--name", help="Registered model, as in guanxi-labels; default: that of the task."),
     ] = None,
     *,
     params: Params,
@@ -48,6 +50,7 @@ def rollback(
 
 
 @command(
+    "task",
     "as_of",
     "columns",
     "tracking_uri",

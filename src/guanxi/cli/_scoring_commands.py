@@ -22,6 +22,7 @@ from guanxi.cli._options import (
     Overrides,
     ParamsFile,
     Source,
+    TaskOption,
     TrackingUri,
 )
 
@@ -52,6 +53,7 @@ def predict(
         ),
     ] = Engine.duckdb,
     model: Model = None,
+    task: TaskOption = None,
     horizon: Horizon = None,
     as_of: AsOf = None,
     drivers: Annotated[
@@ -74,7 +76,7 @@ def predict(
     from guanxi.jobs.predict import predict_to
     from guanxi.jobs.reporter import ConsoleReporter
 
-    resolved = resolve(params, overrides, columns, as_of=as_of, tracking_uri=tracking_uri)
+    resolved = resolve(params, overrides, columns, as_of=as_of, tracking_uri=tracking_uri, task=task)
     given: dict[str, Any] = {
         "model": model,
         "params": resolved,
@@ -106,7 +108,11 @@ def _predict_new(source: str, output: str, given: dict[str, Any]) -> None:
 
 
 @command(
-    "as_of", "columns", "tracking_uri", epilog="Example: guanxi scorecard sales.csv -o scorecard --history 2"
+    "task",
+    "as_of",
+    "columns",
+    "tracking_uri",
+    epilog="Example: guanxi scorecard sales.csv -o scorecard --history 2",
 )
 def scorecard(
     source: OptionalSource = "cdnow",
@@ -146,6 +152,7 @@ def scorecard(
 
 
 @command(
+    "task",
     "as_of",
     "columns",
     "tracking_uri",

@@ -33,7 +33,7 @@ from guanxi.data.attribute_values import (
 from guanxi.data.engine import _connect
 from guanxi.data.sources.source import Source, read_source
 from guanxi.data.sources.source_table import ROW, SourceTable
-from guanxi.errors import DataError, ParamsError, SourceError
+from guanxi.errors import DataError, ParamsError, SourceError, did_you_mean
 from guanxi.params import DataParams
 
 _SHOWN = 5
@@ -79,12 +79,13 @@ def read_labelled(
         A column with two values: 0 and 1, false and true, or no and yes, ignoring case, of which the second
         is churn; for other values, ``COLUMN=VALUE`` gives the one that means churn.
     params : DataParams, optional
-        Encoding, time zone, and how numbers are written.
+        Encoding, time zone, how numbers are written, and ``exclude``: the columns that are no attributes.
 
     Raises
     ------
     SourceError
-        If the source or one of the two columns does not exist, or a line does not fit the header.
+        If the source, one of the two columns or one to be excluded does not exist, or a line does not fit
+        the header.
     DataError
         If there are no lines, an identifier is missing or duplicated, the label is not valid, or no attribute
         is left.
@@ -100,10 +101,10 @@ def read_labelled(
             raise ParamsError(f"{argument} is {given!r}: give the name of a column")
     name, rows, left_out = _read(source, id_column, params)
     column, churn = _split_label(label, list(rows))
-    if column not in rows or column == id_column:
-        known = ", ".join(other for other in rows if other != id_column)
-        what = "is the identifier" if column == id_column else "is not a column that can be a label"
-        raise SourceError(f"{name}: {column!r} {what}: choose --label from {known}")
+    _check_label_column(name, column, id_column, list(rows))
+    for excluded in _excluded(name, params, [*rows, *left_out], (id_column, column)):
+        rows.pop(excluded, None)
+        left_out.pop(excluded, None)
     ids = _identifiers(name, rows, id_column)
     outcome = _read_label(name, rows[column], ids, churn)
     attributes = {other: number_or_text(rows[other]) for other in rows if other not in (id_column, column)}
@@ -164,6 +165,29 @@ def attribute_digest(customers: AttributeTable) -> str:
     return hashlib.sha256(repr((list(rows), total)).encode()).hexdigest()[:32]
 
 
+def _check_label_column(name: str, column: str, id_column: str, columns: list[str]) -> None:
+    if column in columns and column != id_column:
+        return
+    others = [other for other in columns if other != id_column]
+    what = "is the identifier" if column == id_column else "is not a column that can be a label"
+    choice = f"choose --label from {', '.join(others)}"
+    advice = choice if column == id_column else did_you_mean(column, others, choice)
+    raise SourceError(f"{name}: {column!r} {what}: {advice}")
+
+
+def _excluded(
+    name: str, params: DataParams | None, columns: list[str], needed: tuple[str, str]
+) -> tuple[str, ...]:
+    """Return the columns to be excluded; refuse unknown ones, the identifier and the label."""
+    excluded = params.exclude if params else ()
+    for column in excluded:
+        if column in needed:
+            raise SourceError(f"{name}: column {column!r} is the identifier or the label: do not exclude it")
+        if column not in columns:
+            raise SourceError(f"{name}: no column {column!r} to exclude: {did_you_mean(column, columns)}")
+    return excluded
+
+
 def _read(
     source: Source, id_column: str, params: DataParams | None
 ) -> tuple[str, dict[str, pd.Series[Any]], dict[str, str]]:
@@ -174,8 +198,8 @@ def _read(
         found = read_source(connection, source, params)
         _check_lines(found)
         if id_column not in found.columns:
-            known = ", ".join(found.columns)
-            raise SourceError(f"{found.name}: no column {id_column!r} for the identifier; it has {known}")
+            advice = did_you_mean(id_column, found.columns, f"it has {', '.join(found.columns)}")
+            raise SourceError(f"{found.name}: no column {id_column!r} for the identifier; {advice}")
         columns, others = _readable_columns(found, id_column)
         columns[id_column] = identifier(found.table[id_column])
         table = found.table.order_by(ROW)

@@ -9,6 +9,7 @@ import ibis
 import pandas as pd
 
 from guanxi.data._identifiers import identifier_like
+from guanxi.data.contracts.log import ContractLog
 from guanxi.data.engine import _connect
 from guanxi.data.transactions import TransactionLog
 
@@ -29,6 +30,13 @@ def only_customer(log: TransactionLog, customer_id: str) -> TransactionLog:
         for name, table in (("lines", log.lines), ("events", log.events))
     }
     return replace(log, **own)
+
+
+def only_contracts(log: ContractLog, customer_id: str) -> ContractLog:
+    """Restrict the contracts of a log to one customer, as :func:`only_customer` does."""
+    wanted = identifier_like(ibis.literal(customer_id), log.contracts.customer_id).cast("string")
+    own = log.contracts.filter(log.contracts.customer_id.cast("string") == wanted)
+    return replace(log, contracts=own)
 
 
 def similar_customers(ids: pd.Series[Any], customer_id: str, count: int = 2) -> list[str]:

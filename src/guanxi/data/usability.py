@@ -13,6 +13,7 @@ from guanxi.errors import DataError, HistoryError
 from guanxi.served.texts import Language
 
 if TYPE_CHECKING:
+    from guanxi.data.contracts.log import ContractLog
     from guanxi.data.spark.transactions import SparkLog
 
 _MANY_UNREADABLE = 0.05
@@ -122,7 +123,7 @@ def assess(log: TransactionLog, as_of: date, horizon_days: int) -> Usability:
     return Usability(facts, rejected, warnings, short is None, numbers, unreadable, tuple(noticed))
 
 
-def day_after_the_data(log: TransactionLog | SparkLog, as_of: date) -> DataFinding | None:
+def day_after_the_data(log: TransactionLog | SparkLog | ContractLog, as_of: date) -> DataFinding | None:
     """Tell that a day lies after the end of a log, where every customer seems inactive; else None."""
     if as_of <= log.last_day:
         return None

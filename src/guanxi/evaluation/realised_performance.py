@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+from collections.abc import Sequence
 from datetime import date
 from typing import Any
 
@@ -30,6 +31,7 @@ _MEASURED = {
         {"bias": metrics.COUNTS["bias"], "mae": metrics.COUNTS["mae"]},
     ),
     "spend": ("spend", "expected_spend_total", {"bias": metrics.AMOUNTS["bias"]}),
+    "value": ("paid", "clv", {"bias": metrics.AMOUNTS["bias"], "mae": metrics.AMOUNTS["mae"]}),
 }
 
 
@@ -52,13 +54,15 @@ def with_outcomes(predicted: pd.DataFrame, happened: pd.DataFrame) -> pd.DataFra
     return table.assign(churned=(table["purchases"] == 0).astype(float))
 
 
-def held_out_customers(features: pd.DataFrame, outcomes: pd.DataFrame, key: str) -> pd.DataFrame:
+def held_out_customers(
+    features: pd.DataFrame, outcomes: pd.DataFrame, key: str, names: Sequence[str] = _OUTCOMES
+) -> pd.DataFrame:
     """Pseudonymise a holdout window, so that later models can be evaluated on it.
 
-    Joins the twin's features and the outcomes ``purchases, spend, churned`` by ``customer_id`` and replaces
-    the id by a ``customer_hash``. At most 100,000 customers are kept, the first in order of the hashes, which
-    is a random sample. The hashes include the ``key``, so those of two logs differ. They are pseudonyms:
-    anyone with the log can identify the customers again.
+    Joins the twin's features and the outcomes of these ``names`` by ``customer_id`` and replaces the id by a
+    ``customer_hash``. At most 100,000 customers are kept, the first in order of the hashes, which is a random
+    sample. The hashes include the ``key``, so those of two logs differ. They are pseudonyms: anyone with the
+    log can identify the customers again.
 
     Examples
     --------
@@ -67,7 +71,7 @@ def held_out_customers(features: pd.DataFrame, outcomes: pd.DataFrame, key: str)
     >>> list(held_out_customers(one, after, "key"))
     ['customer_hash', 'frequency', 'purchases', 'spend', 'churned']
     """
-    rows = features.merge(outcomes[["customer_id", *_OUTCOMES]], on="customer_id", validate="1:1")
+    rows = features.merge(outcomes[["customer_id", *names]], on="customer_id", validate="1:1")
     hashes = [hashlib.sha256(f"{key}:{each}".encode()).hexdigest()[:_DIGITS] for each in rows["customer_id"]]
     kept = rows.drop(columns="customer_id")
     kept.insert(0, _ID, hashes)

@@ -187,7 +187,7 @@ def as_arrow(table: pd.DataFrame, id_type: Any) -> Any:
 
 
 def _is_text(name: str) -> bool:
-    return name == "model_version" or (name.startswith("driver_") and not name.endswith("_effect"))
+    return name in ("model_version", "plan") or (name.startswith("driver_") and not name.endswith("_effect"))
 
 
 class ScoringProcess:

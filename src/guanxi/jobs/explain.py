@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import re
 from datetime import date
@@ -10,20 +11,29 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from scipy.special import logit
 
 from guanxi.data.attributes import read_attributes
-from guanxi.data.one_customer import only_customer, similar_customers
+from guanxi.data.contracts.log import ContractLog
+from guanxi.data.one_customer import only_contracts, only_customer, similar_customers
 from guanxi.data.sinks import files
 from guanxi.data.sources.source import Source, is_source
 from guanxi.data.transactions import TransactionLog, read_transactions
 from guanxi.errors import DataError, HistoryError, ParamsError
 from guanxi.features.snapshots import features_at
+from guanxi.jobs._contract_log import contract_day, open_contracts
 from guanxi.jobs._opened_log import last_day_used, show_findings, source_name
 from guanxi.jobs.predict import _load_checked
 from guanxi.jobs.reporter import Reporter
 from guanxi.params import Params, load_params, override
 from guanxi.params.python_advice import advises_in_python
-from guanxi.registry.loaded_model import LoadedLabelModel, LoadedModel, LoadedTransactionModel
+from guanxi.pipeline.contracts import customers_to_score
+from guanxi.registry.loaded_model import (
+    LoadedContractModel,
+    LoadedLabelModel,
+    LoadedModel,
+    LoadedTransactionModel,
+)
 from guanxi.registry.other_mlflow import leave_mlflow_alone
 from guanxi.report import story
 from guanxi.report.story import Story
@@ -198,6 +208,37 @@ def _(
     return _story(customer_id, loaded, loaded.predict(attributes, drivers=_most_drivers(effects)), effects)
 
 
+@_explain.register
+def _(
+    loaded: LoadedContractModel,
+    customer_id: str,
+    source: Source,
+    params: Params,
+    horizon_days: int | None,
+    reporter: Reporter,
+) -> Story:
+    log = open_contracts(source, params, reporter)
+    try:
+        day = contract_day(log, params, reporter)
+        own = only_contracts(log, customer_id)
+        if not own.contracts.count().execute():
+            raise _unknown(customer_id, log.source, _customers(log))
+        features = customers_to_score(own, day)
+    finally:
+        log.close()
+    if features.empty:
+        raise HistoryError(f"{log.source}: customer {customer_id!r} was not under contract on {day}")
+    effects = loaded.scorer.driver_effects(features).iloc[0]
+    scores = loaded.predict(
+        features, as_of=day.isoformat(), horizon_days=horizon_days, drivers=_most_drivers(effects)
+    )
+    # What is the same for everyone, season and level of the month, goes to the average customer.
+    shift = float(logit(1.0 - scores["renewal_probability"].iloc[0])) - float(effects.sum())
+    interval = loaded.served.lifetime_value.interval
+    told = _story(customer_id, loaded, scores, effects, interval=interval, level=shift)
+    return dataclasses.replace(told, contract=features.iloc[0])
+
+
 def _most_drivers(effects: pd.Series[float]) -> int:
     """Drivers to describe; the weaker ones are shown as a sum."""
     return min(len(effects) - 1, MOST_DRIVERS)
@@ -231,7 +272,7 @@ def _story(
     )
 
 
-def _customers(log: TransactionLog) -> pd.Series[Any]:
+def _customers(log: TransactionLog | ContractLog) -> pd.Series[Any]:
     ids: pd.Series[Any] = log.lines.select("customer_id").distinct().execute()["customer_id"]
     return ids
 

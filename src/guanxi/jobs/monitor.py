@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
@@ -19,7 +18,7 @@ from guanxi.data.sinks import files
 from guanxi.data.sources.source import Source
 from guanxi.data.transactions import read_transactions
 from guanxi.data.usability import day_after_the_data
-from guanxi.errors import HistoryError
+from guanxi.errors import HistoryError, ParamsError
 from guanxi.evaluation.monitoring.drift import REJECTED, compare_with_profile, line_shares, unseen_shares
 from guanxi.evaluation.monitoring.verdict import (
     Reason,
@@ -32,20 +31,27 @@ from guanxi.evaluation.monitoring.verdict import (
     worst_verdict,
 )
 from guanxi.features.snapshots import features_at
+from guanxi.jobs._contract_log import contract_day, open_contracts
+from guanxi.jobs._drift_words import drift_in_words, shares_in_words
 from guanxi.jobs._opened_log import last_day_used, source_name
 from guanxi.jobs._realised import RealisedPerformance, measure_realised_performance
+from guanxi.jobs._realised_contracts import realised_contracts
 from guanxi.jobs.predict import _load_checked
 from guanxi.jobs.reporter import Reporter
 from guanxi.params import Params, load_params, override
 from guanxi.params.python_advice import advises_in_python
 from guanxi.periods import parse_date
+from guanxi.pipeline.contracts import customers_to_score
 from guanxi.registry.job_log import log_monitoring
-from guanxi.registry.loaded_model import LoadedLabelModel, LoadedModel, LoadedTransactionModel
+from guanxi.registry.loaded_model import (
+    LoadedContractModel,
+    LoadedLabelModel,
+    LoadedModel,
+    LoadedTransactionModel,
+)
 from guanxi.registry.other_mlflow import leave_mlflow_alone
 from guanxi.registry.store import check_store, open_store
-from guanxi.served.ordering import falling
 
-_FEATURES_SHOWN = 5
 _MEASURES = {
     ("churn", "auc"): ("churn AUC", ".3f"),
     ("churn", "log_loss"): ("churn log loss", ".3f"),
@@ -53,6 +59,7 @@ _MEASURES = {
     ("churn", "bias"): ("churn bias", "+.1%"),
     ("purchases", "bias"): ("purchases bias", "+.1%"),
     ("spend", "bias"): ("spend bias", "+.1%"),
+    ("value", "bias"): ("value bias", "+.1%"),
 }
 EXIT_CODES = {Verdict.ok: 0, Verdict.watch: 3, Verdict.retrain: 4}
 
@@ -230,6 +237,45 @@ def _(
     return Monitoring(worst_verdict(reasons), sort_reasons(reasons), drift, shares, None, facts)
 
 
+@_compare.register
+def _(
+    loaded: LoadedContractModel,
+    source: Source,
+    profile: Mapping[str, Any],
+    predictions: str | None,
+    params: Params,
+    reporter: Reporter,
+) -> Monitoring:
+    if predictions is not None:
+        raise ParamsError(
+            "models of contracts are compared by their own predictions: leave --predictions out"
+        )
+    log = open_contracts(source, params, reporter)
+    try:
+        day = contract_day(log, params, reporter)
+        trained = parse_date(loaded.as_of, what="the model's as_of")
+        horizons = abs((day - trained).days) / loaded.horizon_days
+        with reporter.step("score and compare with the training profile"):
+            features = customers_to_score(log, day)
+            if features.empty:
+                raise HistoryError(f"{log.source}: nobody was under contract on {day}")
+            scores = loaded.predict(features, drivers=0)
+            categories = loaded.served.categories
+            drift = compare_with_profile(profile, features, scores, horizons=horizons, seen=categories)
+            shares = unseen_shares(features, categories, profile)
+        with reporter.step("compare predictions with what happened"):
+            realised = realised_contracts(log, loaded, profile, day, params)
+    finally:
+        log.close()
+    reasons = [
+        *assess_realised_performance(realised.measures, realised.then, None, params.monitor),
+        *assess_drift(drift, params.monitor),
+        *assess_shares(shares, params.monitor),
+    ]
+    facts = _facts(loaded, profile, log.source, len(features)) | {"as_of": day.isoformat()}
+    return Monitoring(worst_verdict(reasons), sort_reasons(reasons), drift, shares, realised, facts)
+
+
 def _facts(loaded: LoadedModel, profile: Mapping[str, Any], source: str, customers: int) -> dict[str, Any]:
     return {
         "model": source_name(loaded.uri),
@@ -287,43 +333,14 @@ def summary_text(found: Monitoring) -> str:
             f"trained on {facts['trained_on']}{trained}, {facts['customers_then']:,} customers;",
             f"compared with {facts['source']}{day}, {facts['customers']:,} customers.",
             "",
-            *_drift(found.drift),
-            *_shares(found.shares),
+            *drift_in_words(found.drift),
+            *shares_in_words(found.shares),
             *(_realised(found.realised) if found.realised else []),
             "",
             f"Verdict: {found.verdict.name}" + ("" if found.reasons else ", nothing beyond the limits"),
             *(f"  {reason.verdict.name}: {reason.text}" for reason in found.reasons),
         ]
     )
-
-
-def _drift(drift: pd.DataFrame) -> list[str]:
-    scores = drift[drift["kind"] == "score"]
-    features = drift[drift["kind"] == "feature"]
-    for name in ("psi", "drift"):
-        features = features.iloc[falling(features[name])]
-    shown = pd.concat([scores, features.head(_FEATURES_SHOWN)])
-    width = max(len(name) for name in shown["name"])
-    lines = [
-        f"  {'score or feature':<{width}}  drift =   PSI - chance -  usual      mean then        now",
-        *(
-            f"  {row['name']:<{width}}  {row['drift']:>7.2f}  {row['psi']:>5.2f}  {row['by_chance']:>7.2f}"
-            f"  {row['usual']:>6.2f}  {_number(row['mean_then']):>14} {_number(row['mean']):>10}"
-            for row in shown.to_dict("records")
-        ),
-    ]
-    left = len(features) - _FEATURES_SHOWN
-    return [*lines, *([f"  and {left} features that drifted less"] if left > 0 else [])]
-
-
-def _shares(rows: list[dict[str, Any]]) -> list[str]:
-    return [
-        f"  {row['who']} "
-        + ("rejected" if row["name"] == REJECTED else f"with a {row['name']} not seen in training")
-        + f": {row['share']:.1%} (usual {row['share_then']:.1%})"
-        for row in rows
-        if row["name"] == REJECTED or row["share"]
-    ]
 
 
 def _realised(found: RealisedPerformance) -> list[str]:
@@ -334,6 +351,7 @@ def _realised(found: RealisedPerformance) -> list[str]:
         f"  {words:<24} {_measure(now[key], form)}"
         + (f"   {_measure(then[key], form)}" if key in then else "")
         for key, (words, form) in _MEASURES.items()
+        if key in now
     ]
     return [
         "",
@@ -351,7 +369,3 @@ def _measure(row: Any, form: str) -> str:
         return "unknown"
     value, lower, upper = (format(row[name], form) for name in ("value", "lower", "upper"))
     return f"{value:>7} ({lower} to {upper})"
-
-
-def _number(value: float | None) -> str:
-    return "" if value is None or math.isnan(value) else f"{value:,.4g}"

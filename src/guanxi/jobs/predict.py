@@ -18,16 +18,24 @@ from guanxi.data.sources.source import Source
 from guanxi.data.transactions import TransactionLog, data_digest, read_transactions
 from guanxi.errors import HistoryError, OutputError, ParamsError
 from guanxi.features.snapshots import CUSTOMERS_AT_ONCE, FeatureChunks
+from guanxi.jobs._contract_log import contract_day, open_contracts
 from guanxi.jobs._drift import FeatureSample
 from guanxi.jobs._opened_log import last_day_used, show_findings, source_name
 from guanxi.jobs._parts import PartFolder, only_writer
+from guanxi.jobs._predict_contracts import contract_scoring
 from guanxi.jobs._predict_labels import labelled_scoring
 from guanxi.jobs._scoring import Manifest, Scoring, as_arrow, scorers, side_by_side
 from guanxi.jobs.reporter import Reporter
 from guanxi.params import Params, load_params, override
 from guanxi.params.python_advice import advises_in_python
 from guanxi.registry.load_errors import STORE_SCHEMES
-from guanxi.registry.loaded_model import LoadedLabelModel, LoadedModel, LoadedTransactionModel, load_model
+from guanxi.registry.loaded_model import (
+    LoadedContractModel,
+    LoadedLabelModel,
+    LoadedModel,
+    LoadedTransactionModel,
+    load_model,
+)
 from guanxi.registry.other_mlflow import leave_mlflow_alone
 from guanxi.registry.store import open_store
 
@@ -272,6 +280,17 @@ def _(loaded: LoadedTransactionModel, job: _Job) -> Scoring:
             raise
 
 
+@_scoring.register
+def _(loaded: LoadedContractModel, job: _Job) -> Scoring:
+    log = open_contracts(job.source, job.params, job.reporter, memory=_ENGINE_MEMORY)
+    try:
+        day = contract_day(log, job.params, job.reporter)
+        return contract_scoring(log, loaded, day, job.horizon_days, job.drivers)
+    except BaseException:
+        log.close()
+        raise
+
+
 def _check_not_the_source(source: Source, location: OutputLocation) -> None:
     """Refuse to replace the transactions by their predictions."""
     if not isinstance(source, str | Path):
@@ -284,7 +303,7 @@ def _check_not_the_source(source: Source, location: OutputLocation) -> None:
 
 def _load_checked(model: str | None, params: Params, reporter: Reporter) -> LoadedModel:
     """Load a model, by default the champion, and show its warnings; refuse one trained under other rules."""
-    uri = str(model) if model is not None else f"models:/{params.mlflow.registered_model}@champion"
+    uri = str(model) if model is not None else f"models:/{params.registered_model}@champion"
     with reporter.step(f"load {source_name(uri)}"):
         stored = uri.startswith(STORE_SCHEMES)
         store = open_store(params.mlflow, create=False, write=False) if stored else None
@@ -306,11 +325,12 @@ def _load_valuing(model: str | None, params: Params, reporter: Reporter) -> Load
 def _check_data_rules(loaded: LoadedModel, params: Params) -> None:
     """Refuse data rules other than the model's, since its features would not be comparable."""
     for name, trained in loaded.data_rules.items():
-        asked = getattr(params.data, name)
+        section, _, key = name.partition(".")
+        asked = getattr(getattr(params, section), key)
         if asked != trained:
             raise ParamsError(
-                f"model {source_name(loaded.uri)} was trained with data.{name}={trained}, not {asked}: "
-                f"add --set data.{name}={trained}, or train a model with {asked}"
+                f"model {source_name(loaded.uri)} was trained with {name}={trained}, not {asked}: "
+                f"add --set {name}={trained}, or train a model with {asked}"
             )
 
 

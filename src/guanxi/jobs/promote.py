@@ -11,12 +11,14 @@ from guanxi.errors import OutputError, ParamsError, PromotionError, RegistryErro
 from guanxi.jobs._gate import Judgement, decide, evaluate_candidate
 from guanxi.jobs.reporter import Reporter
 from guanxi.params import Params, load_params, override
+from guanxi.params.tasks import MODEL_SUFFIXES, Task
 from guanxi.registry import loaded_model as registry
 from guanxi.registry.aliases import CANDIDATE, CHAMPION, ROLLED_BACK, read_aliases, settle, status
 from guanxi.registry.other_mlflow import leave_mlflow_alone
 from guanxi.registry.store import Store, answering, open_store
 
 EXPORT_FOLDER = Path("models") / "guanxi"
+_EXPORT_FOLDERS = {task: Path(f"{EXPORT_FOLDER}{suffix}") for task, suffix in MODEL_SUFFIXES.items()}
 _SCHEME = "models:/"
 
 
@@ -76,7 +78,7 @@ def promote(
     """
     params = override(load_params() if params is None else params, {})
     reporter = reporter or Reporter()
-    name, wanted = _parse(model, params.mlflow.registered_model)
+    name, wanted = _parse(model, params.registered_model)
     with reporter.step("look at the MLflow store"):
         store = dataclasses.replace(open_store(params.mlflow, create=False), registered_model=name)
     _check_export(store)
@@ -115,9 +117,15 @@ def _refusal(name: str, judgement: Judgement) -> str:
     )
 
 
-def _is_exported(store: Store) -> bool:
-    """Whether the champion's folder was exported from this registered model by an earlier run."""
-    return registry.exported_name(EXPORT_FOLDER) == store.registered_model
+def export_folder(task: Task) -> Path:
+    """Folder to which ``guanxi run`` copies the champion of a task."""
+    return _EXPORT_FOLDERS[task]
+
+
+def _exported(store: Store) -> Path | None:
+    """Return the folder to which an earlier run copied the champion of this registered model, if any."""
+    folders = _EXPORT_FOLDERS.values()
+    return next((each for each in folders if registry.exported_name(each) == store.registered_model), None)
 
 
 def _check_export(store: Store) -> None:
@@ -127,8 +135,9 @@ def _check_export(store: Store) -> None:
     ------
     OutputError
     """
-    if _is_exported(store):
-        registry.check_export(EXPORT_FOLDER)
+    folder = _exported(store)
+    if folder is not None:
+        registry.check_export(folder)
 
 
 def _refresh_export(store: Store, version: str) -> None:
@@ -139,13 +148,14 @@ def _refresh_export(store: Store, version: str) -> None:
     OutputError
         If it cannot be written; the aliases have already moved.
     """
-    if not _is_exported(store):
+    folder = _exported(store)
+    if folder is None:
         return
     try:
-        registry.export(store, version, EXPORT_FOLDER)
+        registry.export(store, version, folder)
     except OutputError as error:
         raise OutputError(
-            f"version {version} is champion now, but {EXPORT_FOLDER} still holds the previous one: {error}"
+            f"version {version} is champion now, but {folder} still holds the previous one: {error}"
         ) from error
 
 

@@ -47,7 +47,7 @@ def rollback(
     params : Params, optional
         Default: ``params.yaml`` in the working folder, if any.
     name : str, optional
-        Name of the registered model, such as ``guanxi-labels``; default: ``mlflow.registered_model``.
+        Name of the registered model, such as ``guanxi-labels``; default: that of ``params.task``.
     reporter : Reporter, optional
 
     Raises
@@ -67,7 +67,7 @@ def rollback(
     reporter = reporter or Reporter()
     with reporter.step("look at the MLflow store"):
         store = open_store(params.mlflow, create=False)
-        store = dataclasses.replace(store, registered_model=name or store.registered_model)
+        store = dataclasses.replace(store, registered_model=name or params.registered_model)
     _check_export(store)
     with answering(store):
         seen = read_aliases(store)

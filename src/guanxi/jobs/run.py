@@ -16,21 +16,19 @@ from guanxi.data.relations.tables import read_relations
 from guanxi.data.sinks import files
 from guanxi.data.sinks.file_sets import LOCK, check_replaceable, finish, replaced_together
 from guanxi.data.usability import check_readable
-from guanxi.errors import RegistryError
 from guanxi.evaluation.grade import letters_in_words
 from guanxi.jobs._decision_chapters import check_planned, decision_chapters
-from guanxi.jobs._gate import Judgement, decide, evaluate_candidate
+from guanxi.jobs._gate import Judgement, through_the_gate
 from guanxi.jobs._opened_log import open_log
 from guanxi.jobs._parts import only_writer
 from guanxi.jobs.predict import _score_customers
-from guanxi.jobs.promote import EXPORT_FOLDER
+from guanxi.jobs.promote import export_folder
 from guanxi.jobs.reporter import Reporter
 from guanxi.jobs.scorecard import _scorecard_inputs
 from guanxi.jobs.train import Training, _train_log
 from guanxi.jobs.validate import usability_text
 from guanxi.params import Params
 from guanxi.registry import loaded_model as registry
-from guanxi.registry.aliases import CHAMPION, read_aliases
 from guanxi.registry.log import log_page
 from guanxi.registry.other_mlflow import leave_mlflow_alone
 from guanxi.registry.store import answering
@@ -80,7 +78,7 @@ def run(source: str, params: Params, folder: Path, reporter: Reporter) -> RunRes
         files.check_output(folder / name)
     own = re.compile("|".join(map(re.escape, _FILES)))
     check_replaceable(folder, own, "metrics.json", ("holdout", "grades", "totals"))
-    registry.check_export(EXPORT_FOLDER)
+    registry.check_export(export_folder("purchases"))
     check_parameters(params)
     check_planned(params.plan)
     with only_writer(str(folder), folder / LOCK):
@@ -98,7 +96,8 @@ def _run(source: str, params: Params, folder: Path, reporter: Reporter) -> RunRe
     for warning in relations.warnings:
         reporter.warn(warning)
     training = _train_log(opened, params, reporter)
-    training, judgement = _through_the_gate(training, reporter)
+    champion, judgement = through_the_gate(training, params.promotion, reporter, training.holdout.biased)
+    training = dataclasses.replace(training, champion=champion)
     with reporter.step("score every customer with the registered model"):
         uri = f"models:/{training.store.registered_model}/{training.version}"
         loaded = registry.load_model(uri, training.store).of_transactions()
@@ -121,32 +120,9 @@ def _run(source: str, params: Params, folder: Path, reporter: Reporter) -> RunRe
             files.write_text(page, new / "report.html")
         log_page(training.store, training.run_id, page)
         if training.champion is not None:
-            registry.export(training.store, training.champion, EXPORT_FOLDER)
+            registry.export(training.store, training.champion, export_folder("purchases"))
     log.close()
-    return RunResult(training, predictions, folder, EXPORT_FOLDER, judgement)
-
-
-def _through_the_gate(training: Training, reporter: Reporter) -> tuple[Training, Judgement | None]:
-    """Promote a version that is not champion, as the first is, if it passes the gate."""
-    if training.is_champion:
-        return training, None
-    store, version = training.store, training.version
-    with reporter.step(f"compare version {version} with the champion") as step, answering(store):
-        seen = read_aliases(store)
-        try:
-            judgement = evaluate_candidate(
-                store, version, seen.get(CHAMPION), training.params.promotion, step
-            )
-            reasons = dict.fromkeys([*judgement.reasons, *training.holdout.biased])
-            judgement = dataclasses.replace(judgement, reasons=list(reasons))
-            decide(store, judgement, seen)
-        except RegistryError as error:
-            # The results are useful even without a promotion.
-            seen = read_aliases(store)
-            judgement = Judgement(version, seen.get(CHAMPION), "nothing was decided", [], [str(error)])
-    if judgement.passed:
-        return dataclasses.replace(training, is_champion=True, champion=version), judgement
-    return dataclasses.replace(training, champion=seen.get(CHAMPION)), judgement
+    return RunResult(training, predictions, folder, export_folder("purchases"), judgement)
 
 
 def _metrics(training: Training) -> dict[str, Any]:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import replace
 from datetime import date
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from guanxi.data.contracts.payments import payments
 from guanxi.data.relations.tables import Relations, read_relations
 from guanxi.data.sinks.file_sets import LOCK
 from guanxi.data.sources.source import Source
@@ -17,14 +19,16 @@ from guanxi.data.transactions import TransactionLog, read_transactions
 from guanxi.errors import DataError
 from guanxi.features.relations.customer_features import relation_features
 from guanxi.features.relations.own_values import own_values
+from guanxi.jobs._contract_log import contract_day, open_contracts
+from guanxi.jobs._contract_payments import score_payments
 from guanxi.jobs._opened_log import show_findings, source_name
 from guanxi.jobs._parts import only_writer
 from guanxi.jobs._predict_labels import labelled_scoring
 from guanxi.jobs.predict import _load_checked, _score_customers
 from guanxi.jobs.reporter import Reporter
-from guanxi.params import Params
+from guanxi.params import Params, override
 from guanxi.registry.job_log import log_result
-from guanxi.registry.loaded_model import LoadedLabelModel, LoadedTransactionModel
+from guanxi.registry.loaded_model import LoadedContractModel, LoadedLabelModel, LoadedTransactionModel
 from guanxi.registry.other_mlflow import leave_mlflow_alone
 from guanxi.registry.store import answering, open_store
 from guanxi.scorecard import (
@@ -39,6 +43,8 @@ from guanxi.scorecard import (
 )
 from guanxi.segments.summary import TIERS
 from guanxi.served.texts import MISSING
+
+Build = Callable[[ScorecardInputs], ScorecardResult]
 
 _WATCHED = {"fell": "fell", "will_fall": "will probably fall", "leaving": "leaving", "rose": "rose"}
 
@@ -75,26 +81,27 @@ def scorecard(
     """
     check_folder(folder)
     check_parameters(params)
+    build = partial(build_scorecard, reporter=reporter, history=history)
     if source is None:
-        return _of_relations(folder, params, reporter, history)
+        return _published(
+            _of_relations(params, reporter, build),
+            folder,
+            params,
+            reporter,
+            source="relations",
+            version="none",
+        )
     loaded = replace(_load_checked(model, params, reporter), language=params.language)
     if isinstance(loaded, LoadedLabelModel):
-        return _of_labels(source, folder, params, reporter, loaded, history)
-    loaded = loaded.of_transactions()
-    name = source_name(source)
-    with reporter.step(f"read {name} and the relation tables"):
-        log = read_transactions(source, params.data)
-        relations = read_relations(params, log)
-    try:
-        show_findings(log, reporter)
-        _show_warnings(relations, reporter)
-        found = build_scorecard(_scorecard_inputs(log, relations, loaded, params), reporter, history=history)
-    finally:
-        log.close()
-    return _published(found, folder, params, reporter, source=name, model_version=loaded.version)
+        found = _of_labels(source, loaded, params, reporter, build)
+    elif isinstance(loaded, LoadedContractModel):
+        found = _of_contracts(source, loaded, params, reporter, build)
+    else:
+        found = _of_purchases(source, loaded.of_transactions(), params, reporter, build)
+    return _published(found, folder, params, reporter, source=source_name(source), version=loaded.version)
 
 
-def _of_relations(folder: Path, params: Params, reporter: Reporter, history: int) -> ScorecardResult:
+def _of_relations(params: Params, reporter: Reporter, build: Build) -> ScorecardResult:
     """Score the customers of the relation tables, of whom no purchase is known."""
     with reporter.step("read the relation tables"):
         relations = read_relations(params)
@@ -106,11 +113,9 @@ def _of_relations(folder: Path, params: Params, reporter: Reporter, history: int
         def score(day: date) -> pd.DataFrame:
             return without_purchases(_customers_of(relations, day), day)
 
-        inputs = ScorecardInputs(None, relations, score, 0, 0, 1.0, params)
-        found = build_scorecard(inputs, reporter, history=history)
+        return build(ScorecardInputs(None, relations, score, 0, 0, 1.0, params))
     finally:
         relations.close()
-    return _published(found, folder, params, reporter, source="relations", model_version="none")
 
 
 def _customers_of(relations: Relations, day: date) -> pd.DataFrame:
@@ -121,12 +126,7 @@ def _customers_of(relations: Relations, day: date) -> pd.DataFrame:
 
 
 def _of_labels(
-    source: Source,
-    folder: Path,
-    params: Params,
-    reporter: Reporter,
-    loaded: LoadedLabelModel,
-    history: int,
+    source: Source, loaded: LoadedLabelModel, params: Params, reporter: Reporter, build: Build
 ) -> ScorecardResult:
     """Score customers whose churn a model of labels predicts from their attributes."""
     scoring = labelled_scoring(loaded, source, params, None, params.drivers.top, reporter)
@@ -136,14 +136,13 @@ def _of_labels(
         relations = read_relations(params)
     try:
         _show_warnings(relations, reporter)
-        inputs = ScorecardInputs(
-            None, relations, lambda day: without_purchases(predictions, day), 0, 0, 1.0, params
+        return build(
+            ScorecardInputs(
+                None, relations, lambda day: without_purchases(predictions, day), 0, 0, 1.0, params
+            )
         )
-        found = build_scorecard(inputs, reporter, history=history)
     finally:
         relations.close()
-    name = source_name(source)
-    return _published(found, folder, params, reporter, source=name, model_version=loaded.version)
 
 
 def _show_warnings(relations: Relations, reporter: Reporter) -> None:
@@ -152,19 +151,13 @@ def _show_warnings(relations: Relations, reporter: Reporter) -> None:
 
 
 def _published(
-    found: ScorecardResult,
-    folder: Path,
-    params: Params,
-    reporter: Reporter,
-    *,
-    source: str,
-    model_version: str,
+    found: ScorecardResult, folder: Path, params: Params, reporter: Reporter, *, source: str, version: str
 ) -> ScorecardResult:
     """Write and log the results."""
     with only_writer(str(folder), folder / LOCK):
-        page = write_results(folder, found, params, reporter, source=source, model_version=model_version)
+        page = write_results(folder, found, params, reporter, source=source, model_version=version)
     with reporter.step("log the scorecard"):
-        tags = {"model_version": model_version, "source": source, "as_of": found.as_of.isoformat()}
+        tags = {"model_version": version, "source": source, "as_of": found.as_of.isoformat()}
         record, store = run_record(found, params), open_store(params.mlflow)
         with answering(store):
             log_result(
@@ -178,6 +171,47 @@ def _published(
                 record.figures,
             )
     return found
+
+
+def _of_purchases(
+    source: Source,
+    loaded: LoadedTransactionModel,
+    params: Params,
+    reporter: Reporter,
+    build: Build,
+) -> ScorecardResult:
+    with reporter.step(f"read {source_name(source)} and the relation tables"):
+        log = read_transactions(source, params.data)
+        relations = read_relations(params, log)
+    try:
+        show_findings(log, reporter)
+        _show_warnings(relations, reporter)
+        return build(_scorecard_inputs(log, relations, loaded, params))
+    finally:
+        log.close()
+
+
+def _of_contracts(
+    source: Source,
+    loaded: LoadedContractModel,
+    params: Params,
+    reporter: Reporter,
+    build: Build,
+) -> ScorecardResult:
+    """Build the scorecard of contracts, each period of which counts as a purchase of its amount."""
+    log = open_contracts(source, params, reporter)
+    try:
+        day = contract_day(log, params, reporter)
+        with reporter.step("read the payments and the relation tables"):
+            paid = payments(log, day)
+            relations = read_relations(params, paid)
+        _show_warnings(relations, reporter)
+        score = score_payments(log, paid, loaded, params.drivers.top)
+        margin, days = loaded.served.lifetime_value.margin, loaded.horizon_days
+        given = override(params, {"as_of": day})
+        return build(ScorecardInputs(paid, relations, score, days, days, margin, given))
+    finally:
+        log.close()
 
 
 def _scorecard_inputs(

@@ -7,12 +7,15 @@ import shlex
 
 from guanxi.evaluation.grade import OutcomeName, letters_in_words
 from guanxi.evaluation.holdout import Holdout
+from guanxi.jobs._files_of_run import files_in_words
 from guanxi.jobs._gate import Judgement
+from guanxi.jobs._standing import standing
 from guanxi.jobs.run import RunResult
 from guanxi.jobs.train import Training
 from guanxi.periods import add_days
 from guanxi.registry.store import Store
 
+_FAR_OFF = "its totals are far off (see the warnings): correct the data"
 _SHOWN: dict[OutcomeName, tuple[tuple[str, str, str], ...]] = {
     "churn": (("auc", "AUC", ".3f"), ("log_loss", "log loss", ".3f")),
     "purchases": (
@@ -41,7 +44,7 @@ def of_training(training: Training, judgement: Judgement | None = None) -> str:
         *(f"  note: {note}" for note in training.fit_notes),
         "",
         f"Model {training.store.registered_model} version {training.version} is "
-        f"{_standing(training, judgement)}.",
+        f"{standing(training, judgement, _FAR_OFF)}.",
         *(judgement.text.splitlines() if judgement and judgement.checks else []),
     ]
     return "\n".join(lines)
@@ -80,8 +83,7 @@ def _files(result: RunResult) -> list[str]:
     }
     if result.training.champion is not None:
         files[f"{result.export}/"] = "the champion as an MLflow model folder"
-    width = max(map(len, files))
-    return [f"  {name:<{width}}  {what}" for name, what in files.items()]
+    return files_in_words(files)
 
 
 def _look_at(store: Store) -> str:
@@ -121,24 +123,3 @@ def _model(training: Training) -> str:
 
 def _number(value: float, form: str) -> str:
     return "unknown" if math.isnan(value) else f"{value:{form}}"
-
-
-def _standing(training: Training, judgement: Judgement | None) -> str:
-    if judgement is not None and judgement.passed:
-        return (
-            f"champion: it passed the gate; version {judgement.champion} is previous, and guanxi rollback "
-            "goes back to it"
-        )
-    if training.is_champion:
-        return "candidate and, as the first, champion"
-    name = training.store.registered_model
-    stays = f"candidate; version {training.champion} stays champion"
-    if training.champion is None:
-        return (
-            "candidate; there is no champion yet, because its totals are far off (see the warnings): correct "
-            f"the data and train again, or score with this one by --model models:/{name}@candidate"
-        )
-    if judgement is None:
-        return f"{stays} until guanxi promote: score with this one by --model models:/{name}@candidate"
-    why = "; ".join(judgement.reasons)
-    return f"{stays}: {why}; score with this one by --model models:/{name}@candidate"

@@ -41,11 +41,9 @@ class Training:
     ----------
     version : str
         Version in the registry, alias ``candidate``.
-    is_champion : bool
-        Whether this version is champion; the first one that passes its test is, unless its
-        totals are far off.
     champion : str or None
-        The version that is champion; None if there is none.
+        The version that is champion: the first one that passes its test, unless its totals are far off; None
+        if there is none.
     run_id : str
         Its MLflow run.
     as_of : date
@@ -62,7 +60,6 @@ class Training:
     """
 
     version: str
-    is_champion: bool
     champion: str | None
     run_id: str
     as_of: date
@@ -75,6 +72,11 @@ class Training:
     params: Params = field(repr=False)
     store: Store = field(repr=False)
     explanation: Any = field(repr=False)
+
+    @property
+    def is_champion(self) -> bool:
+        """Whether this version is champion."""
+        return self.champion == self.version
 
 
 @advises_in_python()
@@ -180,7 +182,6 @@ def _train_log(opened: OpenedLog, params: Params, reporter: Reporter) -> Trainin
         champion = registration.make_candidate(store, version, served, holdout.biased)
     return Training(
         version=version,
-        is_champion=champion == version,
         champion=champion,
         run_id=run_id,
         as_of=as_of,

@@ -1,8 +1,9 @@
-"""``guanxi train --task churn``: learn churn from a label column and attributes, register a candidate."""
+"""``guanxi train --task labels``: learn churn from a label column and attributes, register a candidate."""
 
 from __future__ import annotations
 
 import functools
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,20 +15,25 @@ from guanxi.errors import ParamsError
 from guanxi.evaluation.metrics import PROBABILITIES
 from guanxi.evaluation.monitoring.profile import label_profile
 from guanxi.evaluation.retention_profit import measure_offer
+from guanxi.jobs._gate import Judgement
 from guanxi.jobs._opened_log import source_name
+from guanxi.jobs._standing import standing
 from guanxi.jobs.reporter import Reporter
 from guanxi.params import OfferParams, Params, load_params, override
 from guanxi.params.python_advice import advises_in_python
-from guanxi.pipeline.labelled import FOLDS, FittedLabels, fit_labels
+from guanxi.pipeline.folds import FOLDS
+from guanxi.pipeline.labelled import FittedLabels, fit_labels
 from guanxi.registry import registration
+from guanxi.registry.aliases import LEAKS
 from guanxi.registry.card import label_card, write_card
-from guanxi.registry.label_log import LABEL, label_store, log_label_training
+from guanxi.registry.label_log import LABEL, log_label_training
 from guanxi.registry.log import TrainingRecord
 from guanxi.registry.other_mlflow import leave_mlflow_alone
-from guanxi.registry.store import Store, answering, check_store, open_store
+from guanxi.registry.store import Store, answering, check_store, open_store, task_store
 
 _MODEL, _CONSTANT = "guanxi", "share of churners"
 _OF_PROBABILITIES = ("log_loss", "brier")
+_LEAKS = "a column tells who left (see the notes): exclude it"
 
 
 @dataclass(frozen=True)
@@ -38,8 +44,8 @@ class LabelTraining:
     ----------
     version : str
         Version in the registry, alias ``candidate``.
-    is_champion : bool
-        Whether this version is champion; the first one that passes its test is.
+    champion : str or None
+        The version that is champion: the first one that passes its test, unless a column tells the label.
     run_id : str
         Its MLflow run.
     metrics : pandas.DataFrame
@@ -47,17 +53,28 @@ class LabelTraining:
         folds; ``ece``, ``empc`` and ``empc_share`` (:mod:`guanxi.evaluation.retention_profit`) are pooled
         over all folds, since a single fold is too small.
     fitted : FittedLabels
+    source : str
+        Without passwords.
+    label : str
+        As given: ``COLUMN`` or ``COLUMN=VALUE``.
     params : Params
     store : Store
     """
 
     version: str
-    is_champion: bool
+    champion: str | None
     run_id: str
     metrics: pd.DataFrame = field(repr=False)
     fitted: FittedLabels = field(repr=False)
+    source: str
+    label: str
     params: Params = field(repr=False)
     store: Store = field(repr=False)
+
+    @property
+    def is_champion(self) -> bool:
+        """Whether this version is champion."""
+        return self.champion == self.version
 
     def value(self, metric: str, model: str = _MODEL) -> float:
         """Value of one metric."""
@@ -71,8 +88,9 @@ class LabelTraining:
 def train_labels(
     source: Source,
     *,
-    label: str,
-    id_column: str,
+    label: str | None = None,
+    id_column: str | None = None,
+    exclude: Sequence[str] = (),
     params: Params | None = None,
     reporter: Reporter | None = None,
 ) -> LabelTraining:
@@ -84,15 +102,22 @@ def train_labels(
     ----------
     source : str, path or table
         One row per customer: CSV, Parquet or a database table as on the command line, or a DataFrame.
-    label : str
-        The column of the label (1, true or yes: churned), or ``COLUMN=VALUE`` with the value for churn.
-    id_column : str
-        The column that identifies customers. All others are attributes: numbers, or categories.
+    label : str, optional
+        The column of the label (1, true or yes: churned), or ``COLUMN=VALUE`` with the value for churn;
+        default: ``data.columns.churned`` of the parameters.
+    id_column : str, optional
+        The column that identifies customers; default: ``data.columns.customer_id``. All others are
+        attributes: numbers, or categories.
+    exclude : sequence of str
+        Columns that are no attributes, besides ``data.exclude``. Columns that tell the label alone are
+        warned of, and such a version does not become champion.
     params : Params, optional
         Default: ``params.yaml`` in the working folder, if any.
 
     Raises
     ------
+    ParamsError
+        If the label or the identifier is not given, or the trees are to be tuned.
     SourceError, DataError
         As :func:`guanxi.data.attributes.read_labelled`.
     RegistryError
@@ -103,10 +128,12 @@ def train_labels(
     >>> from guanxi.jobs.train_labels import train_labels
     >>> train_labels("telco.csv", label="Churn", id_column="customerID").value("auc")  # doctest: +SKIP
     """
-    params = override(params if params is not None else load_params(), {})
+    base = override(params if params is not None else load_params(), {"task": "labels"})
+    params = override(base, {"data.exclude": [*base.data.exclude, *exclude]})
+    label, id_column = _columns(label, id_column, params)
     reporter = reporter or Reporter()
     if params.churn.tuning.trials or params.churn.tuning.seconds:
-        raise ParamsError("--task churn does not tune the trees: leave churn.tuning out")
+        raise ParamsError("--task labels does not tune the trees: leave churn.tuning out")
     with reporter.step(f"read {source_name(source)}"):
         customers = read_labelled(source, id_column, label, params.data)
     with reporter.step("look at the MLflow store"):
@@ -114,15 +141,26 @@ def train_labels(
     with reporter.step(f"fit {FOLDS} folds, and the served model on all") as step:
         fitted = fit_labels(customers, params, id_column=id_column, on_step=step.detail)
         metrics = _cross_validated_metrics(fitted.held_out, params.churn.offer)
-    store = label_store(open_store(params.mlflow))
+    for leak in fitted.leaks.values():
+        reporter.warn(leak)
+    store = task_store(open_store(params.mlflow), "labels")
     with reporter.step("log, register and test the model in MLflow") as step, answering(store):
         record = _record(customers, fitted, metrics, params, label)
         run_id, model_uri = log_label_training(store, fitted, record)
-        version = registration.register(store, run_id, model_uri, {LABEL: label})
+        leaks = {LEAKS: "\n".join(fitted.leaks.values())} if fitted.leaks else {}
+        version = registration.register(store, run_id, model_uri, {LABEL: label} | leaks)
         write_card(store, version, label_card(record, fitted))
         step.detail("smoke test")
-        is_champion = registration.make_candidate(store, version, fitted) == version
-    return LabelTraining(version, is_champion, run_id, metrics, fitted, params, store)
+        champion = registration.make_candidate(store, version, fitted, list(fitted.leaks.values()))
+    return LabelTraining(version, champion, run_id, metrics, fitted, customers.source, label, params, store)
+
+
+def _columns(label: str | None, id_column: str | None, params: Params) -> tuple[str, str]:
+    mapped = params.data.columns
+    label, id_column = label or mapped.get("churned"), id_column or mapped.get("customer_id")
+    if not label or not id_column:
+        raise ParamsError("labels need --label COLUMN (who left) and --id COLUMN (the identifier)")
+    return label, id_column
 
 
 def _cross_validated_metrics(held_out: pd.DataFrame, offer: OfferParams) -> pd.DataFrame:
@@ -155,7 +193,7 @@ def _cross_validated_metrics(held_out: pd.DataFrame, offer: OfferParams) -> pd.D
     return pd.concat([table, ece, profit], ignore_index=True).assign(target="churn")
 
 
-def summary_text(training: LabelTraining) -> str:
+def summary_text(training: LabelTraining, judgement: Judgement | None = None) -> str:
     """Report cross-validated accuracy, and the model's place in the registry."""
     held_out, name = training.fitted.held_out, training.store.registered_model
     spread = training.metrics.set_index(["model", "metric"])["standard_deviation"][_MODEL, "auc"]
@@ -172,8 +210,8 @@ def summary_text(training: LabelTraining) -> str:
             f"likeliest {training.value('empc_share'):.1%} (churn.offer)",
             *(f"  note: {warning}" for warning in training.fitted.model.warnings),
             "",
-            f"Model {name} version {training.version} is "
-            f"{'candidate and, as the first, champion' if training.is_champion else 'candidate'}.",
+            f"Model {name} version {training.version} is {standing(training, judgement, _LEAKS)}.",
+            *(judgement.text.splitlines() if judgement and judgement.checks else []),
             "Next:",
             f"  guanxi predict YOUR_FILE.csv -o scores.parquet --model models:/{name}@{alias}"
             f"   (with column {identifier} and the attributes)",

@@ -9,6 +9,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from guanxi.served.attribute_scorer import LabelScorer
+from guanxi.served.contracts.scorer import ContractScorer
 from guanxi.served.scorer import PRIOR, Scorer
 
 _SAMPLE_ROWS = 2000
@@ -54,6 +56,63 @@ def explain_churn(scorer: Scorer, features: pd.DataFrame, seed: int = 0, rows: i
         base_values=values["base"].to_numpy(),
         data=data,
         feature_names=[PRIOR, *names],
+    )
+
+
+def explain_labels(
+    scorer: LabelScorer, features: pd.DataFrame, seed: int = 0, rows: int = _SAMPLE_ROWS
+) -> Any:
+    """Explain the churn log odds of a sample of customers by their attributes.
+
+    Parameters
+    ----------
+    scorer : LabelScorer
+    features : pandas.DataFrame
+        A column per attribute.
+    seed : int
+        Seed of the sample.
+    rows : int
+        Maximum number of sampled customers.
+
+    Returns
+    -------
+    shap.Explanation
+        Exact TreeSHAP values of shape (rows, attributes) in log odds; the data are the attributes, numbers or
+        text. Base values and row sums add up to the log odds.
+
+    References
+    ----------
+    Lundberg et al. (2020), as in :func:`explain_churn`.
+    """
+    import shap
+
+    sample = features.sample(min(rows, len(features)), random_state=seed).sort_index()
+    values = scorer.driver_effects(sample)
+    return shap.Explanation(
+        values=values.iloc[:, 1:].to_numpy(),
+        base_values=values.iloc[:, 0].to_numpy(),
+        data=sample[scorer.features].to_numpy(dtype=object),
+        feature_names=scorer.features,
+    )
+
+
+def explain_contracts(
+    scorer: ContractScorer, features: pd.DataFrame, seed: int = 0, rows: int = _SAMPLE_ROWS
+) -> Any:
+    """Explain the log odds of leaving at the next renewal, of a sample of customers under contract.
+
+    Parameters and result as of :func:`explain_labels`; the features are those of the scorer.
+    """
+    import shap
+
+    sample = features.sample(min(rows, len(features)), random_state=seed).sort_index()
+    values = scorer.driver_effects(sample)
+    names = [str(name) for name in values.columns[1:]]
+    return shap.Explanation(
+        values=values.iloc[:, 1:].to_numpy(),
+        base_values=values.iloc[:, 0].to_numpy(),
+        data=sample[names].to_numpy(dtype=object),
+        feature_names=names,
     )
 
 

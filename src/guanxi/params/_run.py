@@ -28,12 +28,14 @@ from guanxi.params._relationship_programme import ProgrammeParams
 from guanxi.params._scenario import ScenarioParams
 from guanxi.params._section import Section
 from guanxi.params.scorecard import PlaybookRule, ScorecardParams
+from guanxi.params.tasks import MODEL_SUFFIXES, Task
 from guanxi.periods import parse_date
 
 
 class Params(Section):
     """All parameters of a run."""
 
+    task: Task = "purchases"
     horizon_days: int = Field(90, ge=1, le=3650)
     as_of: date | None = None
     seed: int = Field(0, ge=0, lt=2**31)
@@ -71,13 +73,24 @@ class Params(Section):
             raise ValueError("clv.model=bg_bb counts whole periods: set data.event_grain=W, M or Y")
         return self
 
+    @property
+    def registered_model(self) -> str:
+        """Name of the registered model of the task.
+
+        Examples
+        --------
+        >>> Params(task="labels").registered_model
+        'guanxi-labels'
+        """
+        return self.mlflow.registered_model + MODEL_SUFFIXES[self.task]
+
     def to_yaml(self) -> str:
         """Format all keys with their resolved values.
 
         Examples
         --------
         >>> Params().to_yaml().splitlines()[0]
-        'horizon_days: 90'
+        'task: purchases'
         """
         return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
 

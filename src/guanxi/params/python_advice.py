@@ -11,19 +11,19 @@ from guanxi.errors import GuanxiError
 
 Given = ParamSpec("Given")
 Result = TypeVar("Result")
-_OPTION = re.compile(r"""--(set|columns) ('[^']+'|"[^"]+"|[^\s;:)'"]+)""")
+_OPTION = re.compile(r"""--(set|columns|exclude) ('[^']+'|"[^"]+"|[^\s;:)'"]+)""")
 _END = re.compile(r"(?<!=)[.,]$")  # of the sentence; in data.decimal=, it is the setting
 _NEXT = re.compile(r",(?=\w+=)")
 _BEFORE = "in Python, such settings are"
 
 
 def in_python(text: str, section: str = "") -> str:
-    """Add to advice on ``--set`` or ``--columns`` how parameters are given in Python.
+    """Add to advice on ``--set``, ``--columns`` or ``--exclude`` how parameters are given in Python.
 
     Parameters
     ----------
     text : str
-        A message; it stays as it is if it names neither option.
+        A message; it stays as it is if it names no such option.
     section : str, optional
         Attribute of the parameters that the function takes, such as ``.data``; default: all of them.
 
@@ -31,11 +31,15 @@ def in_python(text: str, section: str = "") -> str:
     --------
     >>> in_python("use --set seed=7")
     "use --set seed=7; in Python, such settings are params=guanxi.params.load_params(overrides=['seed=7'])"
+    >>> in_python("leave it out: --exclude 'Final bill'")
+    "leave it out: --exclude 'Final bill'; in Python, such settings are exclude=['Final bill']"
     """
     found = _OPTION.search(text)
     if found is None:
         return text
     given = _END.sub("", found[2].strip("'\""))
+    if found[1] == "exclude":
+        return f"{text}; {_BEFORE} exclude=[{given!r}]"
     settings = [given] if found[1] == "set" else [f"data.columns.{part}" for part in _NEXT.split(given)]
     return f"{text}; {_BEFORE} params=guanxi.params.load_params(overrides={settings}){section}"
 

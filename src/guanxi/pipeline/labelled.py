@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -13,12 +13,10 @@ from numpy.typing import NDArray
 from guanxi.data.attributes import AttributeTable
 from guanxi.models import ChurnClassifier
 from guanxi.params import Params
+from guanxi.pipeline.folds import FOLDS, stratified_folds
+from guanxi.pipeline.leaks import find_leaks
 from guanxi.served.attribute_scorer import LabelScorer, matrix
-from guanxi.served.corrections import probability
 from guanxi.served.model import Attribute, Drivers, LabelLimits, ServedLabelModel
-
-FOLDS = 5
-SUSPICIOUS_AUC = 0.99
 
 
 @dataclass(frozen=True)
@@ -35,17 +33,38 @@ class FittedLabels:
     held_out : pandas.DataFrame
         ``customer_id, fold, churned, churn_probability``: each customer's probability from a model fitted
         without the customer's fold.
+    fold_scorers : tuple of LabelScorer
+        Scorer of each fold's customers, fitted without them.
+    leaks : dict of str to str
+        Attributes that tell the label alone: :func:`guanxi.pipeline.leaks.find_leaks`.
     """
 
     model: ServedLabelModel
     trees: dict[str, list[str]] = field(repr=False)
     features: pd.DataFrame = field(repr=False)
     held_out: pd.DataFrame = field(repr=False)
+    fold_scorers: tuple[LabelScorer, ...] = field(repr=False)
+    leaks: dict[str, str]
 
     @property
     def scorer(self) -> LabelScorer:
         """Scorer of attribute tables."""
         return LabelScorer(self.model, self.trees)
+
+    def score_held_out(self) -> pd.DataFrame:
+        """Score each customer with the model fitted without their fold.
+
+        Returns
+        -------
+        pandas.DataFrame
+            ``customer_id, churned`` and the columns of :meth:`LabelScorer.score`, in the order of
+            :attr:`held_out`.
+        """
+        fold = self.held_out["fold"].to_numpy()
+        scores = pd.concat(
+            scorer.score(self.features[fold == number]) for number, scorer in enumerate(self.fold_scorers)
+        )
+        return self.held_out[["customer_id", "churned"]].join(scores)
 
 
 def fit_labels(
@@ -73,26 +92,29 @@ def fit_labels(
     order = np.argsort(customers.ids.astype(str).to_numpy(), kind="stable")
     attributes = customers.attributes.iloc[order].reset_index(drop=True)
     label = np.asarray(customers.label, dtype=np.float64)[order]
-    held_out = _cross_validated(attributes, label, params, on_step)
-    held_out.insert(0, "customer_id", customers.ids.to_numpy()[order])
+    folds = stratified_folds(label, params.seed)
+    scorers = []
+    for fold in range(FOLDS):
+        on_step(f"fold {fold + 1} of {FOLDS}")
+        training = folds != fold
+        scorers.append(LabelScorer(*_fit(attributes[training], label[training], params, id_column)))
     on_step("all customers")
-    described = describe(attributes)
-    classifier = _fit(attributes, label, described, params)
+    leaks = find_leaks(attributes, label, params.seed)
+    model, trees = _fit(attributes, label, params, id_column)
+    left_out = (f"column {name!r} is left out: it {why}" for name, why in customers.left_out.items())
+    held_out = {
+        "customer_id": customers.ids.to_numpy()[order],
+        "fold": folds,
+        "churned": label,
+        "churn_probability": _held_out_probability(attributes, folds, scorers),
+    }
     return FittedLabels(
-        model=ServedLabelModel(
-            id=id_column,
-            attributes=described,
-            drivers=Drivers(params.drivers.top),
-            language=params.language,
-            limits=LabelLimits(len(attributes)),
-            warnings=(
-                *(f"column {name!r} is left out: it {why}" for name, why in customers.left_out.items()),
-                *_give_aways(attributes, label, params.seed),
-            ),
-        ),
-        trees={"churn": [booster.model_to_string() for booster in classifier.boosters_]},
+        model=replace(model, warnings=(*left_out, *leaks.values())),
+        trees=trees,
         features=attributes,
-        held_out=held_out,
+        held_out=pd.DataFrame(held_out),
+        fold_scorers=tuple(scorers),
+        leaks=leaks,
     )
 
 
@@ -108,75 +130,30 @@ def _describe(name: str, values: pd.Series[Any]) -> Attribute:
     return Attribute(name, tuple(shares.index), tuple(shares.round(4).tolist()))
 
 
-def _give_aways(attributes: pd.DataFrame, label: NDArray[np.float64], seed: int = 0) -> list[str]:
-    """Warn of attributes that alone predict churn almost perfectly, perhaps recorded after the outcome."""
-    found = {str(name): _auc_alone(values, label, seed) for name, values in attributes.items()}
-    return [
-        f"column {name!r} alone identifies who churned (AUC {value:.3f}): if it was recorded after the "
-        "outcome, leave it out"
-        for name, value in found.items()
-        if value > SUSPICIOUS_AUC
-    ]
-
-
-def _cross_validated(
-    attributes: pd.DataFrame, label: NDArray[np.float64], params: Params, on_step: Callable[[str], None]
-) -> pd.DataFrame:
-    log_odds = np.empty(len(label))
-    folds = _folds(label, params.seed)
-    for fold in range(FOLDS):
-        on_step(f"fold {fold + 1} of {FOLDS}")
-        training, held_out = folds != fold, folds == fold
-        described = describe(attributes[training])
-        classifier = _fit(attributes[training], label[training], described, params)
-        log_odds[held_out] = classifier.decision_function(matrix(attributes[held_out], described))
-    return pd.DataFrame({"fold": folds, "churned": label, "churn_probability": probability(log_odds)})
+def _held_out_probability(
+    attributes: pd.DataFrame, folds: NDArray[np.intp], scorers: Sequence[LabelScorer]
+) -> NDArray[np.float64]:
+    churn = np.empty(len(folds))
+    for fold, scorer in enumerate(scorers):
+        held_out = folds == fold
+        churn[held_out] = scorer.score(attributes[held_out], drivers=0)["churn_probability"]
+    return churn
 
 
 def _fit(
-    attributes: pd.DataFrame,
-    label: NDArray[np.float64],
-    described: Sequence[Attribute],
-    params: Params,
-) -> ChurnClassifier:
+    attributes: pd.DataFrame, label: NDArray[np.float64], params: Params, id_column: str
+) -> tuple[ServedLabelModel, dict[str, list[str]]]:
+    """Fit a model to customers; return its document and its trees."""
+    described = describe(attributes)
     categorical = [place for place, each in enumerate(described) if each.categories is not None]
     classifier = ChurnClassifier(
         **params.churn.lightgbm.model_dump(), categorical_features=categorical, random_state=params.seed
+    ).fit(matrix(attributes, described), label)
+    model = ServedLabelModel(
+        id=id_column,
+        attributes=described,
+        drivers=Drivers(params.drivers.top),
+        language=params.language,
+        limits=LabelLimits(len(attributes)),
     )
-    return classifier.fit(matrix(attributes, described), label)
-
-
-def _folds(label: NDArray[np.float64], seed: int) -> NDArray[np.intp]:
-    from sklearn.model_selection import StratifiedKFold
-
-    folds = np.empty(len(label), dtype=np.intp)
-    split = StratifiedKFold(FOLDS, shuffle=True, random_state=seed).split(label, label)
-    for fold, (_, held_out) in enumerate(split):
-        folds[held_out] = fold
-    return folds
-
-
-def _auc_alone(values: pd.Series[Any], label: NDArray[np.float64], seed: int) -> float:
-    """AUC of one attribute: of a number itself, or of a category's share of churners in other folds."""
-    from sklearn.metrics import roc_auc_score
-
-    if not pd.api.types.is_numeric_dtype(values.dtype):
-        return float(roc_auc_score(label, _shares_elsewhere(values, label, seed)))
-    there = np.asarray(values, dtype=np.float64)
-    ends = [np.where(np.isnan(there), end, there) for end in (np.nanmin(there) - 1.0, np.nanmax(there) + 1.0)]
-    areas = [float(roc_auc_score(label, filled)) for filled in ends]
-    return max(*areas, *(1.0 - area for area in areas))
-
-
-def _shares_elsewhere(values: pd.Series[Any], label: NDArray[np.float64], seed: int) -> NDArray[np.float64]:
-    """Share of churners in the same category in the other folds, so that rare categories do not leak."""
-    codes = pd.factorize(values, use_na_sentinel=False)[0]
-    folds, shares = _folds(label, seed), np.empty(len(label))
-    for fold in range(FOLDS):
-        elsewhere, here = folds != fold, folds == fold
-        size = codes.max() + 1
-        churners = np.bincount(codes[elsewhere], label[elsewhere], size)
-        customers = np.bincount(codes[elsewhere], minlength=size)
-        mean = label[elsewhere].mean()
-        shares[here] = ((churners + mean) / (customers + 1.0))[codes[here]]
-    return shares
+    return model, {"churn": [booster.model_to_string() for booster in classifier.boosters_]}

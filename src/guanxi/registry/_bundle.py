@@ -21,6 +21,7 @@ import numpy as np
 import pandas as pd
 
 from guanxi import __version__
+from guanxi.pipeline.contracts import FittedContracts
 from guanxi.pipeline.fit import FittedModels
 from guanxi.pipeline.labelled import FittedLabels
 from guanxi.registry.store import Store, _import_mlflow, _quiet_warnings
@@ -32,7 +33,7 @@ _KINDS = {int: "long", float: "double", str: "string"}
 EXAMPLE = "example_predictions"
 DIGESTS = "digests"
 
-Fitted = FittedModels | FittedLabels
+Fitted = FittedModels | FittedLabels | FittedContracts
 
 
 def log_bundle(
@@ -50,7 +51,7 @@ def log_bundle(
     ----------
     store : Store
     run_id : str
-    fitted : FittedModels or FittedLabels
+    fitted : FittedModels, FittedLabels or FittedContracts
     folder : Path
         An empty folder for temporary files.
     source : str
@@ -138,8 +139,10 @@ def _literals(texts: Mapping[str, str]) -> str:
 
 
 def example_rows(fitted: Fitted) -> pd.DataFrame:
-    """Return a few real feature rows, without customer identifiers."""
-    return fitted.features[fitted.scorer.features].head(_EXAMPLE_ROWS).reset_index(drop=True)
+    """Return a few real feature rows, without customer identifiers; numbers are floats, as MLflow asks."""
+    rows = fitted.features[fitted.scorer.features].head(_EXAMPLE_ROWS).reset_index(drop=True)
+    numbers = [name for name in rows if name not in fitted.model.text_features]
+    return rows.astype(dict.fromkeys(numbers, "float64"))
 
 
 def example_numbers(fitted: Fitted) -> dict[str, list[float | None]]:

@@ -24,6 +24,8 @@ STATUS, REASON, REPLACED = "guanxi.status", "guanxi.status_reason", "guanxi.repl
 # Tag of the registered model: the versions of an unfinished rollback, as in "2 to 1".
 _UNFINISHED = "guanxi.rollback"
 SMOKE_TEST = "guanxi.smoke_test"
+# Columns that tell the outcome alone, in sentences: such a version does not pass the gate.
+LEAKS = "guanxi.leaks"
 ABSENT = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")
 _LONGEST_REASON = 2000
 

@@ -13,8 +13,10 @@ from guanxi import __version__
 from guanxi.data.sources.redaction import redact
 from guanxi.evaluation.grade import letters_in_words
 from guanxi.periods import add_days
+from guanxi.pipeline.contracts import FittedContracts
 from guanxi.pipeline.fit import FittedModels
-from guanxi.pipeline.labelled import FOLDS, FittedLabels
+from guanxi.pipeline.folds import FOLDS
+from guanxi.pipeline.labelled import FittedLabels
 from guanxi.registry.log import TrainingRecord
 from guanxi.registry.store import Store
 
@@ -24,6 +26,7 @@ _DECISION = "\n## Decision\n"
 _MODEL = "guanxi"
 _SHOWN = {
     "churn": ("auc", "log_loss", "ece"),
+    "value": ("mae", "bias", "coverage"),
     "purchases": ("mae", "crps", "bias", "coverage"),
     "spend": ("mae", "crps", "bias", "coverage"),
 }
@@ -91,6 +94,30 @@ def label_card(record: TrainingRecord, fitted: FittedLabels) -> str:
                 for row in shown
             ),
             *_limits(fitted.model.warnings),
+            *_parameters(record),
+        ]
+    )[: _LONGEST - _LONGEST_DECISION - len(_DECISION)]
+
+
+def contract_card(record: TrainingRecord, fitted: FittedContracts, measured: str) -> str:
+    """Write the card of a model of contracts; ``measured`` tells on which customers and days."""
+    facts, model, limits = record.facts, fitted.model, fitted.model.limits
+    return "\n".join(
+        [
+            *_head(record, f"{facts['customers']:,} customers, {facts['lines_accepted']:,} of "),
+            f"- {facts['first_day']} to {facts['last_day']}; {limits.opportunities:,} renewal opportunities, "
+            f"at {limits.churned:,} of which a customer left; period {model.period}",
+            "",
+            "## Predictions",
+            f"- worth and churn over {model.horizon_days} days, remaining lifetime, as of {model.as_of} "
+            "or later",
+            f"- retention: {fitted.choice.reason}; trees: {fitted.correction.reason}",
+            "",
+            f"## Measured {measured}",
+            "90 % bootstrap intervals.",
+            "",
+            *_table(record.metrics, model.grades),
+            *_limits(model.warnings),
             *_parameters(record),
         ]
     )[: _LONGEST - _LONGEST_DECISION - len(_DECISION)]

@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import Literal
 
 from guanxi.errors import GuanxiError
+from guanxi.params.tasks import MODEL_SUFFIXES
 from guanxi.registry import _local_store as local
 from guanxi.registry._run_log import running
 from guanxi.registry.aliases import CHAMPION, SMOKE_TEST, read_aliases
-from guanxi.registry.label_log import label_store
 from guanxi.registry.registration import load_tested
-from guanxi.registry.store import ADDRESS_VARIABLE, Store, _deleted_experiment
+from guanxi.registry.store import ADDRESS_VARIABLE, Store, _deleted_experiment, task_store
 
 Level = Literal["ok", "note", "wrong"]
 _LEAST_FREE = 500 * 1024**2
@@ -56,10 +56,10 @@ def database_findings(database: Path) -> Iterator[Finding]:
 
 
 def model_findings(store: Store) -> Iterator[Finding]:
-    """Check the versions with aliases, of the transaction model and of the label model."""
-    for each in (store, label_store(store)):
+    """Check the versions with aliases, of the models of all tasks."""
+    for each in (task_store(store, task) for task in MODEL_SUFFIXES):
         aliases = read_aliases(each)
-        if not aliases and each is not store:
+        if not aliases and each.registered_model != store.registered_model:
             continue
         name = each.registered_model
         if CHAMPION not in aliases:

@@ -2,23 +2,12 @@
 
 from __future__ import annotations
 
-import dataclasses
-
 from guanxi.errors import RegistryError
 from guanxi.pipeline.labelled import FittedLabels
 from guanxi.registry.log import TrainingRecord, _log_run
 from guanxi.registry.store import Store
 
 LABEL = "guanxi.label"
-_SUFFIX = "-labels"
-
-
-def label_store(store: Store) -> Store:
-    """Return the store with the registered model for labels, which has a separate champion.
-
-    Its name is that of the value model with the suffix ``-labels``.
-    """
-    return dataclasses.replace(store, registered_model=store.registered_model + _SUFFIX)
 
 
 def log_label_training(store: Store, fitted: FittedLabels, record: TrainingRecord) -> tuple[str, str]:

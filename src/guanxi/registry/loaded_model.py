@@ -19,6 +19,7 @@ from guanxi.errors import OutputError, ParamsError, RegistryError
 from guanxi.registry._sanity import impossible
 from guanxi.registry.load_errors import _check_description, _why_not_found, _why_not_loaded
 from guanxi.registry.store import Store, _import_mlflow, _quiet_warnings
+from guanxi.served.contracts.document import MONEY, ServedContracts
 from guanxi.served.model import AnyServedModel, ServedLabelModel, ServedModel, from_json
 
 _META = "registered_model_meta"
@@ -41,7 +42,7 @@ class LoadedModel:
     folder : pathlib.Path
         Local folder with its files.
     pyfunc : mlflow.pyfunc.PyFuncModel
-    served : ServedModel or ServedLabelModel
+    served : ServedModel, ServedLabelModel or ServedContracts
         The fitted model, read from its JSON document.
     features : list of str
         Its feature columns.
@@ -72,8 +73,13 @@ class LoadedModel:
 
     @property
     def data_rules(self) -> dict[str, str]:
-        """The data rules used in training."""
+        """The rules of the data used in training, by their keys in params.yaml."""
         return {}
+
+    @property
+    def may_be_missing(self) -> tuple[str, ...]:
+        """Columns of the predictions that may be missing for some customers."""
+        return ()
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -129,7 +135,7 @@ class LoadedModel:
         numbers = [name for name in self.features if name not in self.served.text_features]
         typed = features[self.features].astype(dict.fromkeys(numbers, "float64"))
         table: pd.DataFrame = self.pyfunc.predict(typed, params=given)
-        found = impossible(table.drop(columns=[*self.served.left_empty]))
+        found = impossible(table.drop(columns=[*self.served.left_empty]), self.may_be_missing)
         if found:
             raise RegistryError(
                 f"model {redact(self.uri)} predicts what cannot be: {found}; train again, or name another one"
@@ -181,8 +187,8 @@ class LoadedTransactionModel(LoadedModel):
 
     @property
     def data_rules(self) -> dict[str, str]:
-        """The data rules used in training: ``refunds, duplicates, event_grain, timezone``."""
-        return asdict(self.served.data)
+        """The rules of the data used in training, by their keys in params.yaml."""
+        return {f"data.{name}": rule for name, rule in asdict(self.served.data).items()}
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -216,9 +222,42 @@ class LoadedLabelModel(LoadedModel):
             )
 
 
+@dataclass(frozen=True)
+class LoadedContractModel(LoadedModel):
+    """A loaded model of customers under contract."""
+
+    served: ServedContracts
+
+    @property
+    def as_of(self) -> str:
+        """Last day of the training data, ISO."""
+        return self.served.as_of
+
+    @property
+    def horizon_days(self) -> int:
+        """The horizon it was trained for."""
+        return self.served.horizon_days
+
+    @property
+    def data_rules(self) -> dict[str, str]:
+        """The rules of the data used in training, by their keys in params.yaml."""
+        return {"contracts.period": self.served.period}
+
+    @property
+    def may_be_missing(self) -> tuple[str, ...]:
+        """Columns of the predictions that may be missing: those of money, for a contract without amount."""
+        return MONEY
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """Warnings to show with its predictions."""
+        return self.served.warnings
+
+
 _LOADED: dict[str, type[LoadedModel]] = {
     ServedModel.task: LoadedTransactionModel,
     ServedLabelModel.task: LoadedLabelModel,
+    ServedContracts.task: LoadedContractModel,
 }
 
 

@@ -151,7 +151,7 @@ def _log_children(store: Store, parent: str, served: FittedModels, record: Train
             store.client.log_dict(run_id, report, "fit_report.json")
 
 
-def _log_twin(store: Store, run_id: str, twin: FittedModels | None, record: TrainingRecord) -> None:
+def _log_twin(store: Store, run_id: str, twin: Fitted | None, record: TrainingRecord) -> None:
     """Log the twin with its code, and its window, so that later versions can be compared with it."""
     with temporary_folder() as folder:
         if twin is not None:

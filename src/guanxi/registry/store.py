@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 import os
 import warnings
@@ -15,6 +16,7 @@ from guanxi.data.sources.redaction import redact
 from guanxi.data.sources.source_table import first_line
 from guanxi.errors import RegistryError
 from guanxi.params import MLflowParams
+from guanxi.params.tasks import MODEL_SUFFIXES, Task
 from guanxi.registry import _local_store as local
 from guanxi.registry import _postgres_lock
 from guanxi.registry._run_log import close_killed_runs
@@ -63,6 +65,14 @@ class Store:
     def shown_uri(self) -> str:
         """The address without its password."""
         return redact(self.uri)
+
+
+def task_store(store: Store, task: Task) -> Store:
+    """Return the store with the registered model of a task, which has its own versions and champion.
+
+    Its name is that of the model of purchases, with the suffix ``-labels`` or ``-contracts``.
+    """
+    return dataclasses.replace(store, registered_model=store.registered_model + MODEL_SUFFIXES[task])
 
 
 def _import_mlflow() -> Any:

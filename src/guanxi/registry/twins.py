@@ -13,7 +13,7 @@ from guanxi.data.sources.source_table import first_line
 from guanxi.data.temporary import temporary_folder
 from guanxi.errors import RegistryError
 from guanxi.registry.aliases import CHAMPION, read_aliases
-from guanxi.registry.loaded_model import LoadedTransactionModel, load_model
+from guanxi.registry.loaded_model import LoadedContractModel, LoadedTransactionModel, load_model
 from guanxi.registry.store import Store, _quiet_warnings
 
 TWIN = "twin"
@@ -30,13 +30,13 @@ class Twin:
     ----------
     version : str
         Version of the served model.
-    model : LoadedTransactionModel
+    model : LoadedTransactionModel or LoadedContractModel
     as_of : date
         The last day of its training data.
     """
 
     version: str
-    model: LoadedTransactionModel
+    model: LoadedTransactionModel | LoadedContractModel
     as_of: date
     _store: Store = field(repr=False)
     _run_id: str = field(repr=False)
@@ -84,13 +84,20 @@ def load_twin(store: Store, version: str) -> Twin:
     run_id, tags = _run(store, version)
     if TWIN_TAG not in tags:
         raise RegistryError(f"version {version} was trained without storing its twin")
-    model = load_model(tags[TWIN_TAG], store).of_transactions()
+    model = load_model(tags[TWIN_TAG], store)
+    if not isinstance(model, LoadedTransactionModel | LoadedContractModel):
+        raise RegistryError(f"the twin of version {version} was trained on {model.served.task}")
     return Twin(version, model, date.fromisoformat(tags[TWIN_DAY_TAG]), store, run_id)
 
 
 def _held_out_file(window_days: int) -> str:
     """Path of the artifact with the features for a window."""
     return f"holdout/customers-{window_days}.parquet"
+
+
+def run_tags(store: Store, version: str) -> dict[str, str]:
+    """Tags of the run that trained a version."""
+    return _run(store, version)[1]
 
 
 def champion_windows(store: Store) -> set[int]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from guanxi.report._sections import Tile
 from guanxi.report.page import PageSection, environment
 from guanxi.report.words import words
 from guanxi.served.texts import MISSING, Language, decimals_for, number, percent
@@ -33,6 +34,7 @@ class ShownTable:
         are shown below their column.
     headings : mapping of str to str
         Heading by column; other columns are not shown.
+        A column may hold lists of drivers, with ``text``, ``sign``, ``side`` and ``meaning``.
     shares : sequence of str
         Columns shown in per cent.
     interval : str
@@ -50,7 +52,10 @@ class ShownTable:
 
 @dataclass(frozen=True)
 class Chapter:
-    """Part of a page: its ``id``, heading, and contents in the order shown, in the language of the page."""
+    """Part of a page: its ``id``, heading, and contents, in the language of the page.
+
+    Shown are the tiles (headline figures), the paragraphs, notices, pictures and tables.
+    """
 
     anchor: str
     heading: str
@@ -58,6 +63,7 @@ class Chapter:
     notices: Sequence[str] = ()
     pictures: Sequence[Picture] = ()
     tables: Sequence[ShownTable] = ()
+    tiles: Sequence[Tile] = ()
 
 
 def render_chapter(chapter: Chapter, language: Language) -> PageSection:
@@ -148,6 +154,8 @@ def _cells(shown: ShownTable, language: Language) -> dict[str, Any]:
 
 def _column(table: pd.DataFrame, name: str, shown: ShownTable, language: Language) -> dict[str, Any]:
     values, share = table[name], name in shown.shares
+    if len(values) and isinstance(values.iloc[0], list):
+        return {"heading": shown.headings[name], "kind": "why", "cells": [(each, "") for each in values]}
     numeric = pd.api.types.is_numeric_dtype(values) and not pd.api.types.is_bool_dtype(values)
     texts = (
         shown_numbers(values, share=share)

@@ -152,14 +152,15 @@ def lift(holdout: pd.DataFrame, language: Language = "en") -> Figure:
     Parameters
     ----------
     holdout
-        One row per customer: `churn_probability`, `churned`, `expected_spend_total`, `spend`. An outcome that
-        never occurs has no curve.
+        One row per customer: `churn_probability`, `churned` and, for a curve of spend, `spend` and
+        `expected_spend_total`. An outcome that never occurs has no curve.
     language
         Language of the texts.
     """
     drawing = style.canvas("lift", language)
     leavers = _summaries.gains(holdout["churn_probability"], holdout["churned"])
-    spend = _summaries.gains(holdout["expected_spend_total"], holdout["spend"])
+    has_spend = "spend" in holdout
+    spend = _summaries.gains(holdout["expected_spend_total"], holdout["spend"]) if has_spend else None
     if leavers is None and spend is None:
         return style.nothing(drawing)
     axes, words = drawing.axes, drawing.words

@@ -132,7 +132,7 @@ def _lift(holdout: pd.DataFrame, language: Language) -> Picture:
         ("lift_churn_text", "churn_probability", "churned"),
         ("lift_spend_text", "expected_spend_total", "spend"),
     ):
-        curve = _summaries.gains(holdout[score], holdout[outcome])
+        curve = _summaries.gains(holdout[score], holdout[outcome]) if outcome in holdout else None
         if curve is not None:
             held = curve.held_by(0.1)
             sentences.append(t[key].format(share=percent(held), lift=number(held / 0.1, 1)))

@@ -42,6 +42,8 @@ class Story:
         The calibration: an effect is ``slope`` times that of the prediction table; ``base`` includes
         ``level``.
     language : {"en", "zh"}
+    contract : pandas.Series or None
+        Features of a customer under contract, whose drivers are those of leaving at the next renewal.
     """
 
     customer_id: str
@@ -54,6 +56,7 @@ class Story:
     slope: float
     level: float
     language: Language
+    contract: pd.Series[Any] | None = None
 
     @property
     def log_odds(self) -> float:
@@ -97,6 +100,7 @@ def text(story: Story) -> str:
     sections = [
         [heading],
         *([] if bought is None else [_who(story.scores, bought, t), _worth(story, t)]),
+        *([] if story.contract is None else [_contract(story, story.contract, t), _worth(story, t)]),
         _lasts(story, t),
         [t["story_why"], *(f"  {line}" for line in _why(story, t))],
     ]
@@ -115,6 +119,19 @@ def _who(scores: pd.Series[Any], purchases: pd.DataFrame, t: Mapping[str, str]) 
     ]
 
 
+def _contract(story: Story, contract: pd.Series[Any], t: Mapping[str, str]) -> list[str]:
+    amount, plan = contract.get("amount"), contract.get("plan")
+    return [
+        t["story_who"].format(as_of=story.scores["as_of"]),
+        "  "
+        + t["story_contract_since"].format(
+            since=_day(contract["start"]), renewals=number(contract["renewals"])
+        ),
+        *([] if pd.isna(plan) else ["  " + t["story_plan"].format(plan=plan)]),
+        *([] if pd.isna(amount) else ["  " + t["story_amount"].format(amount=number(amount, 2))]),
+    ]
+
+
 def _worth(story: Story, t: Mapping[str, str]) -> list[str]:
     scores = story.scores
     days = int(scores["horizon_days"])
@@ -122,17 +139,27 @@ def _worth(story: Story, t: Mapping[str, str]) -> list[str]:
     value = t["story_value"].format(
         value=number(scores["clv"], 2), level=percent(story.interval), lower=lower, upper=upper
     )
-    return [
-        t["story_worth"].format(days=number(days), end=add_days(scores["as_of"], days)),
-        "  " + t["story_expected_purchases"].format(value=number(scores["expected_purchases"], 2)),
-        "  " + t["story_expected_spend"].format(value=number(scores["expected_spend"], 2)),
-        f"  {value}",
-    ]
+    if story.contract is None:
+        expected = [
+            t["story_expected_purchases"].format(value=number(scores["expected_purchases"], 2)),
+            t["story_expected_spend"].format(value=number(scores["expected_spend"], 2)),
+        ]
+    else:
+        expected = [
+            t["story_remaining"].format(months=number(scores["expected_remaining_months"], 1)),
+            t["story_mrr"].format(value=number(scores["mrr_expected"], 2)),
+        ]
+    heading = t["story_worth"].format(days=number(days), end=add_days(scores["as_of"], days))
+    return [heading, *(f"  {each}" for each in (*expected, value))]
 
 
 def _lasts(story: Story, t: Mapping[str, str]) -> list[str]:
     churn = percent(story.scores["churn_probability"], 1)
-    if story.purchases is None:
+    if story.contract is not None:
+        within = t["story_left_within"].format(days=story.scores["horizon_days"], value=churn)
+        at_renewal = percent(1.0 - story.scores["renewal_probability"], 1)
+        probability = f"{within}\n  {t['story_next_renewal'].format(value=at_renewal)}"
+    elif story.purchases is None:
         probability = t["story_churn"].format(value=churn)
     else:
         probability = t["story_churn_within"].format(days=story.scores["horizon_days"], value=churn)
@@ -152,10 +179,17 @@ def _why(story: Story, t: Mapping[str, str]) -> Iterator[str]:
         base=signed(story.base),
         sum=signed(float(story.effects.sum())),
         log_odds=signed(story.log_odds),
-        value=percent(story.scores["churn_probability"], 1),
+        value=percent(_explained(story.scores), 1),
     )
     if (story.slope, story.level) != (1.0, 0.0):
         yield t["story_scale"].format(slope=number(story.slope, 3), level=signed(story.level, 3))
+
+
+def _explained(scores: pd.Series[Any]) -> float:
+    """Probability that the drivers explain: with a contract that of leaving at the next renewal."""
+    if "renewal_probability" in scores:
+        return 1.0 - float(scores["renewal_probability"])
+    return float(scores["churn_probability"])
 
 
 def _line(effect: float, points: float, label: str) -> str:

@@ -9,11 +9,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from .attribute_drivers import describe_values, driver_columns
 from .corrections import probability
 from .input_checks import _check_finite, _check_table, _checked_drivers, _checked_language
 from .model import Attribute, ServedLabelModel
-from .ordering import falling
-from .texts import _five_digits, texts
 from .trees._ensemble import Trees
 
 Floats = NDArray[np.float64]
@@ -96,39 +95,8 @@ class LabelScorer:
         return effects
 
     def _drivers(self, coded: Floats, top: int, language: str) -> dict[str, Any]:
-        effects = self._trees.contributions(coded)[:, :-1]
-        order = falling(np.abs(effects))
-        columns: dict[str, Any] = {}
-        for rank in range(top):
-            names, texts = (np.full(len(coded), None, dtype=object) for _ in range(2))
-            effect = np.full(len(coded), np.nan)
-            if rank < effects.shape[1]:
-                chosen = order[:, rank]
-                found = effects[np.arange(len(coded)), chosen]
-                for place in np.unique(chosen[found != 0.0]):
-                    rows = np.flatnonzero((chosen == place) & (found != 0.0))
-                    names[rows], effect[rows] = self.features[place], found[rows]
-                    texts[rows] = self._texts(place, coded[rows, place], language)
-            columns |= {
-                f"driver_{rank + 1}": names,
-                f"driver_{rank + 1}_effect": effect,
-                f"driver_{rank + 1}_text": texts,
-            }
-        return columns
+        def describe(place: int, rows: Any) -> NDArray[Any]:
+            attribute = self.model.attributes[place]
+            return describe_values(attribute.name, attribute, coded[rows, place], language)
 
-    def _texts(self, place: int, values: Floats, language: str) -> NDArray[Any]:
-        """Describe an attribute by each customer's value and the typical one."""
-        attribute = self.model.attributes[place]
-        distinct, inverse = np.unique(values, return_inverse=True)
-        described = [f"{attribute.name}: {_description(value, attribute, language)}" for value in distinct]
-        return np.array(described, dtype=object)[inverse]
-
-
-def _description(value: float, attribute: Attribute, language: str) -> str:
-    phrases = texts(__package__, language)["attributes"]
-    if np.isnan(value):
-        return str(phrases["missing"])
-    categories, typical = attribute.categories, attribute.typical
-    if categories is None:
-        return str(phrases["typical"].format(value=_five_digits(value), typical=_five_digits(typical)))
-    return str(phrases["share"].format(value=categories[int(value)], share=100.0 * typical[int(value)]))
+        return driver_columns(self._trees.contributions(coded)[:, :-1], self.features, top, describe)

@@ -7,23 +7,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
 from ._json_values import check_finite, frozen
+from .contracts.document import ServedContracts
+from .document_parts import Attribute as Attribute
+from .document_parts import Drivers as Drivers
+from .document_parts import FittedProcess as FittedProcess
+from .document_parts import Language as Language
+from .document_parts import LifetimeValue as LifetimeValue
+from .document_parts import Matrix as Matrix
 
 #: Version of the document; raised whenever a field is added, removed, renamed, moved or changes its meaning.
 FORMAT = 2
-
-Matrix = tuple[tuple[float, ...], ...]
-Language = Literal["en", "zh"]
-
-
-@dataclass(frozen=True)
-class FittedProcess:
-    """Parameters of a process, and the covariance of their logarithms; None if they are not identified."""
-
-    params: Mapping[str, float]
-    log_covariance: Matrix | None
 
 
 @dataclass(frozen=True)
@@ -105,15 +101,6 @@ class CorrectionModel:
 
 
 @dataclass(frozen=True)
-class LifetimeValue:
-    """Annual discount rate, margin (share of spend, for logs without margins), coverage of the interval."""
-
-    annual_discount_rate: float
-    margin: float
-    interval: float
-
-
-@dataclass(frozen=True)
 class IntensityIndex:
     """Level of the forecasts by date: past, present and expected, in steps of equal length.
 
@@ -133,14 +120,6 @@ class IntensityIndex:
     step_days: int
     purchases: tuple[float, ...]
     amounts: tuple[float, ...]
-
-
-@dataclass(frozen=True)
-class Drivers:
-    """Default number of drivers; reference sample of histories ``(frequency, recency, T)``."""
-
-    top: int
-    reference: Matrix = ()
 
 
 @dataclass(frozen=True)
@@ -274,24 +253,6 @@ class ServedModel:
 
 
 @dataclass(frozen=True)
-class Attribute:
-    """A column of customers' attributes.
-
-    Attributes
-    ----------
-    name : str
-    categories : tuple of str or None
-        Those seen in training; None for a number.
-    typical : float or tuple of float
-        Median of a number, or share of each category.
-    """
-
-    name: str
-    categories: tuple[str, ...] | None
-    typical: Any
-
-
-@dataclass(frozen=True)
 class LabelLimits:
     """Size of the training data of a model of labels."""
 
@@ -359,8 +320,10 @@ class ServedLabelModel:
         )
 
 
-AnyServedModel = ServedModel | ServedLabelModel
-_TASKS: dict[str, type[AnyServedModel]] = {each.task: each for each in (ServedModel, ServedLabelModel)}
+AnyServedModel = ServedModel | ServedLabelModel | ServedContracts
+_TASKS: dict[str, type[AnyServedModel]] = {
+    each.task: each for each in (ServedModel, ServedLabelModel, ServedContracts)
+}
 
 
 def to_json(model: AnyServedModel) -> dict[str, Any]:

@@ -115,12 +115,12 @@ def _short_percent(share: float) -> str:
     return f"{100 * share:.0f} %" if math.isfinite(share) else "?"
 
 
-def _five_digits(value: float) -> str:
+def five_digits(value: float) -> str:
     """Format a number with up to five digits; whole numbers with all of them.
 
     Examples
     --------
-    >>> _five_digits(3.14159265), _five_digits(12345678.0)
+    >>> five_digits(3.14159265), five_digits(12345678.0)
     ('3.1416', '12,345,678')
     """
     return f"{value:,.0f}" if value == round(value) or abs(value) >= 10_000 else f"{value:,.5g}"

@@ -174,13 +174,14 @@ class RelationReader:
             return accepted.drop("line_number"), {}
         mapped = {self.params.columns.get(name, name) for name in canonical}
         columns, left_out = _readable_columns(source, "")
-        attributes = {name: column for name, column in columns.items() if name not in mapped}
+        unused = mapped.union(self.data.exclude)
+        attributes = {name: column for name, column in columns.items() if name not in unused}
         kept = {"line_number", *(name for names in RELATION_COLUMNS[self.relation] for name in names)}
         names = free_names(list(attributes), kept)
         chosen = {names[name]: column for name, column in attributes.items()}
         others = source.table.select(guanxi_row=source.table[ROW], **chosen)
         joined = accepted.inner_join(others, accepted.line_number == others.guanxi_row)
-        left_out = {name: why for name, why in left_out.items() if name not in mapped}
+        left_out = {name: why for name, why in left_out.items() if name not in unused}
         return joined.select(*canonical, *chosen), left_out
 
     def _advice(self, source: SourceTable) -> Callable[[str], str]:

@@ -29,10 +29,12 @@ from guanxi.evaluation.monitoring._bins import (
     population_stability_index,
 )
 from guanxi.features.snapshots import features_at
+from guanxi.pipeline.contracts import FittedContracts
 from guanxi.pipeline.fit import FittedModels
 from guanxi.pipeline.labelled import FittedLabels
 
 SCORES = ("churn_probability", "expected_purchases", "clv", "value_at_risk")
+CONTRACT_SCORES = ("churn_probability", "expected_remaining_months", "clv")
 _CATEGORY_COLUMNS = ("category", "channel")
 _MOST_VALUES = 2_000
 _HASH_BYTES = 4
@@ -83,6 +85,35 @@ def transaction_profile(
         "categories": _categories(log, served.as_of, twin.as_of),
         "held_out": realised_performance.measure(holdout.table, seed),
         "totals": _relative(totals),
+    }
+
+
+def contract_profile(
+    served: FittedContracts, twin: FittedContracts | None, held_out: pd.DataFrame, seed: int
+) -> dict[str, Any]:
+    """Profile a training on contracts: as :func:`transaction_profile`, without ``lines, categories, totals``.
+
+    ``twin`` is the model fitted one horizon earlier, whose customers tell the usual change; None for a file
+    of customers, which knows one day only. ``held_out`` has predictions with their outcomes.
+    """
+    scorer, text = served.scorer, served.model.text_features
+    earlier = served.features if twin is None else twin.features
+    numbers = [
+        name for name in scorer.features
+        if name not in text and served.features[name].notna().any() and name in earlier
+    ]  # fmt: skip
+    categories = {
+        name: describe_category(served.features[name]) | {"usual": 0.0, "usual_ratio": 0.0} for name in text
+    }
+    now, before = (scorer.score(each, drivers=0) for each in (served.features, earlier))
+    scores = [name for name in CONTRACT_SCORES if now[name].notna().all()]
+    return {
+        "task": served.model.task,
+        "customers": len(served.features),
+        "features": _describe(served.features, earlier, numbers) | categories,
+        "scores": _describe(now, before, scores),
+        "held_out": realised_performance.measure(held_out, seed),
+        "totals": None,
     }
 
 

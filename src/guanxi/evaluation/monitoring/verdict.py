@@ -148,10 +148,10 @@ def assess_realised_performance(
     if not then:
         return []
     new, old = index_measures(now), index_measures(then)
-    auc, ece = ("churn", "auc"), ("churn", "ece")
+    auc, ece, bias = ("churn", "auc"), ("churn", "ece"), ("purchases", "bias")
     return [
         *_assess_ranking(new[auc], old[auc], limits.auc_fall),
-        *_assess_bias(new["purchases", "bias"], totals, limits.bias),
+        *(_assess_bias(new[bias], totals, limits.bias) if bias in new else []),
         *_assess_calibration(new[ece], old[ece], limits.calibration_rise),
     ]
 

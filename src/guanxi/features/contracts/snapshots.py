@@ -67,7 +67,7 @@ class ContractChunks(OrderedChunks):
     as_of : date
         The last day used.
     customers : int
-        Maximum number of customers in a chunk; those whose contracts have all ended get no row.
+        Maximum number of customers in a chunk.
     """
 
     def __init__(self, log: ContractLog, as_of: date, customers: int = CUSTOMERS_AT_ONCE) -> None:
@@ -79,7 +79,8 @@ class ContractChunks(OrderedChunks):
         def build(contracts: Any, attributes: Any = None) -> Any:
             return feature_expression(contracts, attributes, day, log.params).order_by("customer_id")
 
-        chunks = CustomerChunks(log.connection, tables["contracts"], lambda known: customers)
+        present = feature_expression(log.contracts, None, day, log.params)
+        chunks = CustomerChunks(log.connection, present, lambda known: customers)
         super().__init__(chunks, tables, build)
 
 

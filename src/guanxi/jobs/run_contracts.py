@@ -1,0 +1,161 @@
+"""``guanxi run --task contracts``: from contracts to a registered model, a scored table and a page."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from guanxi.data.contracts.log import ContractLog
+from guanxi.data.sinks import files
+from guanxi.data.sinks.file_sets import LOCK, check_replaceable, finish, replaced_together
+from guanxi.data.sources.source import Source
+from guanxi.jobs._contract_log import open_contracts
+from guanxi.jobs._contract_page import contract_page
+from guanxi.jobs._files_of_run import files_in_words
+from guanxi.jobs._gate import Judgement, through_the_gate
+from guanxi.jobs._parts import only_writer
+from guanxi.jobs._predict_contracts import contract_scoring
+from guanxi.jobs.promote import export_folder
+from guanxi.jobs.reporter import Reporter
+from guanxi.jobs.train_contracts import ContractTraining, train_log
+from guanxi.jobs.train_contracts import summary_text as training_text
+from guanxi.params import Params
+from guanxi.registry import loaded_model as registry
+from guanxi.registry.loaded_model import LoadedContractModel
+from guanxi.registry.log import log_page
+from guanxi.registry.other_mlflow import leave_mlflow_alone
+from guanxi.registry.store import answering
+
+_FILES = ("predictions.parquet", "rejected.parquet", "metrics.json", "report.html")
+
+
+@dataclass(frozen=True)
+class ContractRun:
+    """Results of a run.
+
+    Attributes
+    ----------
+    training : ContractTraining
+    judgement : Judgement or None
+        The gate's verdict on the new version; None for the first version.
+    predictions : pandas.DataFrame
+        Of the customers under contract.
+    folder : pathlib.Path
+        Of ``predictions.parquet, rejected.parquet, metrics.json, report.html``.
+    """
+
+    training: ContractTraining
+    judgement: Judgement | None
+    predictions: pd.DataFrame = field(repr=False)
+    folder: Path
+
+
+@leave_mlflow_alone()
+def run_contracts(source: Source, params: Params, folder: Path, reporter: Reporter) -> ContractRun:
+    """Train, register, promote through the gate, predict and report.
+
+    Parameters
+    ----------
+    source, params
+        As for :func:`guanxi.train_contracts`.
+    folder : Path
+        Where the four files go, all or none.
+    reporter : Reporter
+
+    Raises
+    ------
+    ParamsError, SourceError, DataError, HistoryError, RegistryError
+        As :func:`guanxi.train_contracts`.
+    OutputError
+        If the folder cannot be written, another command is writing it, or files there are not of a run.
+    """
+    for name in _FILES:
+        files.check_output(folder / name)
+    own = re.compile("|".join(map(re.escape, _FILES)))
+    check_replaceable(folder, own, "metrics.json", ("contracts", "measured"))
+    registry.check_export(export_folder("contracts"))
+    with only_writer(str(folder), folder / LOCK):
+        if finish(folder):
+            reporter.say(f"   {folder}: put the results of an interrupted run in their places")
+        log = open_contracts(source, params, reporter)
+        try:
+            training = train_log(log, params, reporter)
+            return _deliver(training, log, folder, reporter)
+        finally:
+            log.close()
+
+
+def _deliver(training: ContractTraining, log: ContractLog, folder: Path, reporter: Reporter) -> ContractRun:
+    champion, judgement = through_the_gate(training, training.params.promotion, reporter)
+    training = dataclasses.replace(training, champion=champion)
+    with reporter.step("score every customer with the registered model"):
+        uri = f"models:/{training.store.registered_model}/{training.version}"
+        loaded = registry.load_model(uri, training.store)
+        assert isinstance(loaded, LoadedContractModel)
+        predictions = contract_scoring(log, loaded, training.as_of).whole()
+    with reporter.step("write the results, the page and the champion's folder"), answering(training.store):
+        page = contract_page(training, log, predictions)
+        with replaced_together(folder) as new:
+            files.write_table(predictions, new / "predictions.parquet")
+            about = {"model_version": training.version}
+            files.write_engine_table(log.connection, log.rejected, new / "rejected.parquet", about)
+            files.write_text(json.dumps(_metrics(training), indent=1) + "\n", new / "metrics.json")
+            files.write_text(page, new / "report.html")
+        log_page(training.store, training.run_id, page)
+        if training.champion is not None:
+            registry.export(training.store, training.champion, export_folder("contracts"))
+    return ContractRun(training, judgement, predictions, folder)
+
+
+def _metrics(training: ContractTraining) -> dict[str, Any]:
+    measured: dict[str, Any] = {}
+    for row in training.metrics.to_dict("records"):
+        known = {name: row[name] for name in ("value", "lower", "upper") if pd.notna(row[name])}
+        measured.setdefault(row["target"], {}).setdefault(row["model"], {})[row["metric"]] = known
+    evaluation = training.evaluation
+    return {
+        "contracts": training.facts,
+        "measured": {
+            "kind": evaluation.kind,
+            "after": evaluation.cutoff and evaluation.cutoff.isoformat(),
+            "days": evaluation.days,
+            "customers": len(evaluation.table),
+            "metrics": measured,
+        },
+        "retention": training.served.choice.reason,
+        "trees": training.served.correction.reason,
+        "model_version": training.version,
+    }
+
+
+def summary_text(result: ContractRun) -> str:
+    """Report a training, what the customers are worth, and where the results are."""
+    training, table, folder = result.training, result.predictions, result.folder
+    value, leaving = table["clv"].sum(min_count=1), table["churn_probability"].sum()
+    worth = "" if pd.isna(value) else f" worth {value:,.0f} and"
+    shown = {
+        str(folder / "predictions.parquet"): "one row per customer under contract",
+        str(folder / "report.html"): "the report page",
+        str(folder / "metrics.json"): "the numbers above, and more",
+        str(folder / "rejected.parquet"): "lines that were not used, and why",
+    }
+    if training.champion is not None:
+        shown[f"{export_folder('contracts')}/"] = "the champion as an MLflow model folder"
+    return "\n".join(
+        [
+            training_text(training, result.judgement),
+            "",
+            f"{len(table):,} customers under contract on {training.as_of},{worth} {leaving:,.0f} expected to "
+            f"leave over the next {training.horizon_days} days.",
+            *files_in_words(shown),
+            "",
+            "Next:",
+            "  guanxi predict YOUR_FILE.csv -o scores.parquet --task contracts",
+        ]
+    )

@@ -1,0 +1,180 @@
+"""``guanxi run --task labels``: from customers whose outcome is known to a registered model and a page."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from guanxi import __version__
+from guanxi.data.sinks import files
+from guanxi.data.sinks.file_sets import LOCK, check_replaceable, finish, replaced_together
+from guanxi.data.sources.source import Source
+from guanxi.jobs._files_of_run import files_in_words
+from guanxi.jobs._gate import Judgement, through_the_gate
+from guanxi.jobs._parts import only_writer
+from guanxi.jobs.promote import export_folder
+from guanxi.jobs.reporter import Reporter
+from guanxi.jobs.train_labels import LabelTraining, train_labels
+from guanxi.jobs.train_labels import summary_text as training_text
+from guanxi.models.drivers import explain_labels
+from guanxi.params import Params
+from guanxi.pipeline.folds import FOLDS
+from guanxi.registry import loaded_model as registry
+from guanxi.registry.log import log_page
+from guanxi.registry.other_mlflow import leave_mlflow_alone
+from guanxi.registry.store import answering
+from guanxi.report.labels import LabelReport, render_labels
+from guanxi.served.texts import number, texts
+
+_FILES = ("predictions.parquet", "metrics.json", "report.html")
+
+
+@dataclass(frozen=True)
+class LabelRun:
+    """Results of a run.
+
+    Attributes
+    ----------
+    training : LabelTraining
+    judgement : Judgement or None
+        The gate's verdict on the new version; None for the first version.
+    predictions : pandas.DataFrame
+        ``customer_id, churned, churn_probability``, drivers, ``model_version``: each customer predicted by a
+        model that was fitted without them, unlike by ``guanxi predict``.
+    folder : pathlib.Path
+        Of ``predictions.parquet``, ``metrics.json`` and ``report.html``.
+    """
+
+    training: LabelTraining
+    judgement: Judgement | None
+    predictions: pd.DataFrame = field(repr=False)
+    folder: Path
+
+
+@leave_mlflow_alone()
+def run_labels(
+    source: Source,
+    params: Params,
+    folder: Path,
+    reporter: Reporter,
+    *,
+    label: str | None = None,
+    id_column: str | None = None,
+) -> LabelRun:
+    """Train, register, promote through the gate, and report.
+
+    Parameters
+    ----------
+    source, label, id_column
+        As for :func:`guanxi.train_labels`.
+    params : Params
+    folder : Path
+        Where ``predictions.parquet``, ``metrics.json`` and ``report.html`` go, all or none.
+    reporter : Reporter
+
+    Raises
+    ------
+    ParamsError, SourceError, DataError, RegistryError
+        As :func:`guanxi.train_labels`.
+    OutputError
+        If the folder cannot be written, another command is writing it, or files there are not of a run.
+    """
+    for name in _FILES:
+        files.check_output(folder / name)
+    own = re.compile("|".join(map(re.escape, _FILES)))
+    check_replaceable(folder, own, "metrics.json", ("labels", "cross_validation"))
+    registry.check_export(export_folder("labels"))
+    with only_writer(str(folder), folder / LOCK):
+        if finish(folder):
+            reporter.say(f"   {folder}: put the results of an interrupted run in their places")
+        training = train_labels(source, label=label, id_column=id_column, params=params, reporter=reporter)
+        return _deliver(training, folder, reporter)
+
+
+def _deliver(training: LabelTraining, folder: Path, reporter: Reporter) -> LabelRun:
+    champion, judgement = through_the_gate(training, training.params.promotion, reporter)
+    training = dataclasses.replace(training, champion=champion)
+    with reporter.step("predict every customer by a model that has not seen them"):
+        scores = training.fitted.score_held_out()
+        predictions = scores.assign(model_version=training.version)
+    with reporter.step("write the results, the page and the champion's folder"), answering(training.store):
+        page = _page(training, scores)
+        with replaced_together(folder) as new:
+            files.write_table(predictions, new / "predictions.parquet")
+            files.write_text(json.dumps(_metrics(training), indent=1) + "\n", new / "metrics.json")
+            files.write_text(page, new / "report.html")
+        log_page(training.store, training.run_id, page)
+        if training.champion is not None:
+            registry.export(training.store, training.champion, export_folder("labels"))
+    return LabelRun(training, judgement, predictions, folder)
+
+
+def _metrics(training: LabelTraining) -> dict[str, Any]:
+    measured: dict[str, Any] = {}
+    for row in training.metrics.to_dict("records"):
+        known = {name: row[name] for name in ("value", "standard_deviation") if pd.notna(row[name])}
+        measured.setdefault(row["model"], {})[row["metric"]] = known
+    held_out = training.fitted.held_out
+    return {
+        "labels": {
+            "label": training.label,
+            "customers": len(held_out),
+            "churned": int(held_out["churned"].sum()),
+            "notes": list(training.fitted.model.warnings),
+        },
+        "cross_validation": measured,
+        "model_version": training.version,
+    }
+
+
+def _page(training: LabelTraining, scores: pd.DataFrame) -> str:
+    fitted, params = training.fitted, training.params
+    return render_labels(
+        LabelReport(
+            source=training.source,
+            model_version=training.version,
+            language=params.language,
+            generated_by=f"guanxi {__version__}",
+            label=training.label,
+            folds=FOLDS,
+            customers=scores,
+            attributes=fitted.features,
+            metrics=training.metrics,
+            explanation=explain_labels(fitted.scorer, fitted.features, params.seed),
+            warnings=fitted.model.warnings,
+            facts=_facts(training),
+        )
+    )
+
+
+def _facts(training: LabelTraining) -> list[tuple[str, str]]:
+    t, fitted = texts("guanxi.report.labels", training.params.language)["page"], training.fitted
+    excluded = training.params.data.exclude
+    return [
+        (t["rows"], number(len(fitted.features))),
+        (t["label"], training.label),
+        (t["identifier"], fitted.model.id),
+        (t["attributes"], ", ".join(map(str, fitted.features.columns))),
+        *([(t["left_out"], ", ".join(excluded))] if excluded else []),
+    ]
+
+
+def summary_text(result: LabelRun) -> str:
+    """Report the training, and where the results are."""
+    folder = result.folder
+    shown = {
+        str(
+            folder / "predictions.parquet"
+        ): "one row per customer, predicted by a model that had not seen it",
+        str(folder / "report.html"): "the report page",
+        str(folder / "metrics.json"): "the numbers above, and more",
+    }
+    if result.training.champion is not None:
+        shown[f"{export_folder('labels')}/"] = "the champion as an MLflow model folder"
+    return "\n".join([training_text(result.training, result.judgement), "", *files_in_words(shown)])

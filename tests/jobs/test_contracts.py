@@ -1,0 +1,380 @@
+"""Contracts through every command: one registered model, one table, one page."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from guanxi.errors import PromotionError
+from guanxi.jobs import _predict_contracts
+from guanxi.jobs.explain import explain
+from guanxi.jobs.predict import predict
+from guanxi.jobs.promote import promote
+from guanxi.jobs.reporter import Reporter
+from guanxi.jobs.rollback import rollback
+from guanxi.jobs.run_contracts import run_contracts, summary_text
+from guanxi.jobs.train_contracts import train_contracts
+from guanxi.params import load_params
+from guanxi.registry.aliases import LEAKS, read_aliases
+from guanxi.registry.store import open_store, task_store
+from guanxi.simulation import SubscriptionEffects, simulate_subscriptions
+
+HORIZON = 180
+COLUMNS = [
+    *("customer_id", "as_of", "horizon_days", "plan", "renewals", "churn_probability", "renewal_probability"),
+    *("expected_remaining_months", "monetary_value", "mrr_expected", "clv", "clv_lower", "clv_upper"),
+    "value_at_risk",
+]
+WITHOUT_GUANXI = """
+import sys, importlib.abc
+
+class Refuse(importlib.abc.MetaPathFinder):
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] == "guanxi":
+            raise ImportError("guanxi is not installed here")
+
+sys.meta_path.insert(0, Refuse())
+import warnings
+warnings.simplefilter("ignore")
+import os
+os.environ["MLFLOW_ALLOW_PICKLE_DESERIALIZATION"] = "false"
+import mlflow
+
+model = mlflow.pyfunc.load_model(sys.argv[1])
+print(model.predict(model.input_example, params={"horizon_days": 30})["churn_probability"].mean())
+"""
+
+
+@pytest.fixture(scope="module")
+def settings():
+    return load_params(
+        None, ["churn.lightgbm.n_estimators=20", "task=contracts", f"horizon_days={HORIZON}"], {}
+    )
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A folder with ``subscriptions.csv``."""
+    made = tmp_path_factory.mktemp("contracts")
+    effects = SubscriptionEffects(plans={"basic": 0.4, "premium": -0.4}, changes=0.03, change_spread=0.1)
+    found = simulate_subscriptions(
+        {"gamma": 0.9, "delta": 6.0, "c": 1.0}, 700, 24, 1, cohorts=20, effects=effects
+    )
+    found.contracts.to_csv(made / "subscriptions.csv", index=False)
+    return made
+
+
+@pytest.fixture(scope="module")
+def ran(folder, settings):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        return run_contracts("subscriptions.csv", settings, Path("output"), Reporter())
+
+
+@pytest.fixture
+def there(ran, folder, monkeypatch):
+    """The folder of the run, as the working folder."""
+    monkeypatch.chdir(folder)
+    return folder
+
+
+class TestRun:
+    def test_writes_the_table_the_page_and_the_champion(self, ran, there):
+        table = pd.read_parquet("output/predictions.parquet")
+        assert list(table.columns[: len(COLUMNS)]) == COLUMNS
+        assert table["customer_id"].is_unique
+        assert (table["as_of"].astype(str) == ran.training.as_of.isoformat()).all()
+        assert set(table["model_version"]) == {"1"}
+        assert table["churn_probability"].between(0, 1).all()
+        assert (table["clv_lower"] <= table["clv"]).all()
+        assert (table["clv"] <= table["clv_upper"]).all()
+        assert (there / "models" / "guanxi-contracts" / "MLmodel").is_file()
+        assert "candidate and, as the first, champion" in summary_text(ran)
+
+    def test_metrics_are_those_of_the_summary(self, ran, there):
+        measured = json.loads(Path("output/metrics.json").read_text())["measured"]
+        auc = measured["metrics"]["churn"]["guanxi"]["auc"]["value"]
+        assert auc == pytest.approx(float(re.search(r"AUC (\d\.\d+)", summary_text(ran))[1]), abs=5e-4)
+        assert auc > 0.55
+        assert measured["days"] == HORIZON
+
+    def test_the_page_has_value_risk_cohorts_and_equity(self, ran, there):
+        html = Path("output/report.html").read_text(encoding="utf-8")
+        for anchor in ("headline", "value", "at-risk", "why", "cohorts", "new-customers", "trust", "data"):
+            assert f'<section id="{anchor}">' in html
+        assert "not be drawn" not in html
+
+    def test_the_run_in_mlflow_has_the_twin_and_the_card(self, ran, there):
+        store = ran.training.store
+        tags = store.client.get_run(ran.training.run_id).data.tags
+        assert tags["guanxi.task"] == "contracts"
+        assert tags["guanxi.twin"].startswith("models:/")
+        card = store.client.get_model_version("guanxi-contracts", "1").description
+        assert "renewal opportunities" in card
+        assert "| churn |" in card
+
+    def test_a_copy_loads_without_guanxi_and_pickle(self, ran, there):
+        pickled = [p for p in (there / "models").rglob("*") if p.suffix in (".pkl", ".pickle", ".joblib")]
+        assert pickled == []
+        given = [sys.executable, "-c", WITHOUT_GUANXI, str(there / "models" / "guanxi-contracts")]
+        ended = subprocess.run(given, capture_output=True, text=True, cwd="/", check=False)
+        assert ended.returncode == 0, ended.stderr
+        assert 0.0 < float(ended.stdout.split()[-1]) < 1.0
+
+
+class TestPredict:
+    def test_chunks_change_nothing(self, ran, there, settings, monkeypatch):
+        monkeypatch.setattr(_predict_contracts, "_CUSTOMERS_AT_ONCE", 100)
+        again = predict("subscriptions.csv", params=settings)
+        pd.testing.assert_frame_equal(again, ran.predictions, check_dtype=False)
+
+    def test_the_command_takes_the_champion_of_the_task(self, ran, there, command):
+        ended = command(
+            "predict", "subscriptions.csv", "-o", "scores.csv", "--task", "contracts", folder=there
+        )
+        assert ended.code == 0, ended.err
+        scores = pd.read_csv("scores.csv")
+        assert len(scores) == len(ran.predictions)
+        assert scores["clv"].sum() == pytest.approx(ran.predictions["clv"].sum(), rel=1e-6)
+        manifest = json.loads(Path("scores.csv.manifest.json").read_text())
+        assert manifest["rows"] == len(scores)
+
+    def test_a_longer_horizon_and_an_earlier_day(self, ran, there, settings):
+        year = predict("subscriptions.csv", params=settings, horizon_days=365)
+        assert (year["churn_probability"] >= ran.predictions["churn_probability"]).all()
+        assert (year["clv"] >= ran.predictions["clv"]).all()
+        before = predict("subscriptions.csv", params=settings, as_of="2023-06-30")
+        assert set(before["as_of"].astype(str)) == {"2023-06-30"}
+
+    def test_nobody_under_contract(self, ran, there, command):
+        given = (
+            "predict",
+            "subscriptions.csv",
+            "-o",
+            "s.csv",
+            "--task",
+            "contracts",
+            "--as-of",
+            "2001-01-01",
+        )
+        ended = command(*given, folder=there)
+        assert (ended.code, "nobody was under contract on 2001-01-01" in ended.error) == (2, True)
+
+    def test_another_period_is_refused(self, ran, there, command):
+        given = ("predict", "subscriptions.csv", "-o", "s.csv", "--task", "contracts")
+        ended = command(*given, "--set", "contracts.period=W", folder=there)
+        assert ended.code == 2
+        assert "trained with contracts.period=M, not W: add --set contracts.period=M" in ended.error
+
+
+class TestExplain:
+    def test_the_drivers_add_up_to_the_next_renewal(self, ran, there, settings):
+        row = ran.predictions.iloc[5]
+        told = explain(str(row["customer_id"]), "subscriptions.csv", "one.png", params=settings)
+        assert Path("one.png").is_file()
+        expected = np.log(1.0 / row["renewal_probability"] - 1.0)
+        assert told.log_odds == pytest.approx(expected, abs=1e-6)
+
+    def test_the_command_tells_the_story(self, ran, there, command):
+        customer = str(ran.predictions["customer_id"].iloc[0])
+        ended = command("explain", customer, "subscriptions.csv", "--task", "contracts", folder=there)
+        assert ended.code == 0, ended.err
+        assert "renewals made:" in ended.out
+        assert "of leaving at the next renewal:" in ended.out
+
+    def test_an_unknown_customer(self, ran, there, command):
+        ended = command("explain", "nobody", "subscriptions.csv", "--task", "contracts", folder=there)
+        assert (ended.code, "no customer 'nobody'" in ended.error) == (2, True)
+
+
+class TestGate:
+    @pytest.fixture
+    def copied(self, copy_store, ran, folder, tmp_path, monkeypatch):
+        """The store of the run in a folder of the test's own."""
+        copy_store(folder, tmp_path)
+        (tmp_path / "subscriptions.csv").write_bytes((folder / "subscriptions.csv").read_bytes())
+        monkeypatch.chdir(tmp_path)
+        return tmp_path
+
+    def test_an_equal_model_becomes_champion_and_is_rolled_back(self, copied, settings):
+        again = train_contracts("subscriptions.csv", params=settings)
+        assert (again.version, again.champion) == ("2", "1")
+        promoted = promote(settings)
+        assert promoted.previous == "1"
+        names = [check.name for check in promoted.judgement.checks]
+        assert names[:3] == [
+            "log loss of churn", "mean absolute error of value", "coverage of the intervals of value",
+        ]  # fmt: skip
+        store = task_store(open_store(settings.mlflow), "contracts")
+        assert read_aliases(store) == {"candidate": "2", "champion": "2", "previous": "1"}
+        assert rollback(settings).version == "1"
+
+    def test_a_limit_that_cannot_be_met_keeps_the_champion(self, copied, settings):
+        from guanxi.registry import registration
+        from guanxi.registry.aliases import _appoint
+
+        store = task_store(open_store(settings.mlflow), "contracts")
+        first = store.client.get_model_version("guanxi-contracts", "1")
+        model = f"models:/{Path(first.source).parent.name}"
+        registration.register(store, first.run_id, model, {LEAKS: "column 'x' alone tells who churned"})
+        _appoint(store, "2")
+        with pytest.raises(PromotionError, match="column 'x' alone tells who churned"):
+            promote(settings)
+        assert read_aliases(store) == {"candidate": "2", "champion": "1"}
+
+
+class TestOtherCommands:
+    def test_monitor_finds_the_training_data_unchanged(self, ran, there, command):
+        given = ("monitor", "subscriptions.csv", "--task", "contracts", "-o", "monitor.json")
+        ended = command(*given, folder=there)
+        assert ended.code == 0, ended.out + ended.err
+        assert json.loads(Path("monitor.json").read_text())["verdict"] == "ok"
+
+    def test_backtest_beats_constant_churn(self, ran, there, command):
+        given = ("--task", "contracts", "--horizon", "180", "--set", "churn.lightgbm.n_estimators=20")
+        ended = command(
+            "backtest", "subscriptions.csv", "-o", "bt", "--cutoff", "2024-03-31", *given, folder=there
+        )
+        assert ended.code == 0, ended.err
+        errors = pd.read_parquet("bt/metrics.parquet").set_index(["target", "metric"])["value"]
+        assert errors["cohorts", "guanxi"] < errors["cohorts", "constant churn"]
+        assert set(pd.read_parquet("bt/cohorts.parquet")["cutoff"].astype(str)) == {"2024-03-31"}
+
+    def test_the_scorecard_takes_value_and_churn(self, ran, there, command):
+        ended = command("scorecard", "subscriptions.csv", "-o", "card", "--task", "contracts", folder=there)
+        assert ended.code == 0, ended.err
+        card = pd.read_parquet("card/scorecard.parquet").set_index("customer_id")
+        known = ran.predictions.set_index("customer_id")
+        np.testing.assert_allclose(card["clv"], known["clv"].reindex(card.index), rtol=1e-9)
+        np.testing.assert_allclose(
+            card["retention_probability"], 1.0 - known["churn_probability"].reindex(card.index), rtol=1e-9
+        )
+        assert {"high", "middle", "low"} >= set(card["tier"])
+
+
+def lines(**change) -> pd.DataFrame:
+    start = pd.to_datetime(np.resize(["2023-01-10", "2023-03-20", "2023-06-05"], 60))
+    months = np.resize([4, 9, 14, 30, 30, 30], 60)
+    end = [
+        None if m == 30 else (s + pd.DateOffset(months=int(m))).date().isoformat()
+        for s, m in zip(start, months, strict=True)
+    ]
+    table = pd.DataFrame(
+        {"customer_id": range(60), "start": start.strftime("%Y-%m-%d"), "end": end, "amount": 20.0}
+    )
+    return table.assign(**change)
+
+
+class TestBadInput:
+    """Each ends in one line that says what, where, and what to do, or is handled as stated."""
+
+    @pytest.fixture
+    def train(self, command, tmp_path):
+        def call(table: pd.DataFrame, *given: str):
+            table.to_csv(tmp_path / "bad.csv", index=False)
+            quick = ("--horizon", "90", "--set", "churn.lightgbm.n_estimators=5", "--as-of", "2025-01-31")
+            return command("train", "bad.csv", "--task", "contracts", *quick, *given)
+
+        return call
+
+    @pytest.mark.parametrize(
+        ("change", "message"),
+        [
+            ({"end": "2020-01-01"}, "end_before_start|end before|ends before"),
+            ({"amount": -5.0}, "negative"),
+            ({"end": None}, "nobody left at any of"),
+            ({"start": "soon"}, "start"),
+            ({"end": "2024-12-15"}, "nobody is under contract on 2025-01-31"),
+        ],
+        ids=["ends before starts", "negative amounts", "all still there", "no dates", "all gone"],
+    )
+    def test_data_that_nothing_can_be_learnt_from(self, train, change, message):
+        ended = train(lines(**change))
+        assert ended.code == 2, ended.err
+        assert re.search(message, ended.error), ended.error
+        assert len(ended.error.splitlines()) == 1
+
+    def test_a_few_bad_lines_are_rejected_and_said(self, train):
+        table = lines()
+        table.loc[0, "end"], table.loc[1, "amount"] = "2020-01-01", -3.0
+        ended = train(table)
+        assert ended.code == 0, ended.err
+        assert "1.7% of the lines (1) were rejected because the contract ends before it starts" in ended.err
+        assert "1.7% of the lines (1) were rejected because the amount is negative" in ended.err
+
+    def test_a_horizon_beyond_the_history(self, command, tmp_path):
+        lines().to_csv(tmp_path / "short.csv", index=False)
+        ended = command(
+            "train", "short.csv", "--task", "contracts", "--horizon", "3000", "--as-of", "2025-01-31"
+        )
+        assert ended.code == 2
+        assert "choose a shorter --horizon" in ended.error
+
+    def test_nobody_stayed_a_whole_period(self, command, tmp_path):
+        given = {"customer_id": range(40), "tenure": 0, "churned": ["Yes", "No"] * 20, "amount": 10.0}
+        pd.DataFrame(given).to_csv(tmp_path / "new.csv", index=False)
+        ended = command("train", "new.csv", "--task", "contracts")
+        assert (ended.code, "nobody renewed at any of" in ended.error) == (2, True)
+
+    def test_parallel_contracts_are_added_up_and_said(self, train):
+        ended = train(pd.concat([lines(), lines(start="2023-02-01", end=None).head(5)]))
+        assert ended.code == 0, ended.err
+        assert "overlaps" in ended.err
+
+    def test_labels_options_are_refused(self, train):
+        ended = train(lines(), "--label", "left")
+        assert (ended.code, "--label and --id need --task labels" in ended.error) == (2, True)
+
+    def test_run_needs_a_source(self, command):
+        ended = command("run", "--task", "contracts")
+        assert (ended.code, "--task contracts needs a SOURCE" in ended.error) == (2, True)
+
+    def test_tuning_is_refused(self, train):
+        ended = train(lines(), "--set", "churn.tuning.trials=3")
+        assert (ended.code, "does not tune the trees" in ended.error) == (2, True)
+
+
+class TestFileOfCustomers:
+    @pytest.fixture
+    def customers(self) -> pd.DataFrame:
+        random = np.random.default_rng(3)
+        n = 500
+        plan = random.choice(["month", "year"], n)
+        rate = np.where(plan == "month", 0.08, 0.02)
+        leaves = random.geometric(rate)
+        seen = random.integers(0, 48, n)
+        churned = leaves <= seen
+        return pd.DataFrame(
+            {
+                "customer_id": [f"c{i:03d}" for i in range(n)],
+                "tenure": np.minimum(leaves, seen),
+                "churned": np.where(churned, "Yes", "No"),
+                "amount": 30.0,
+                "plan": plan,
+                "reason": np.where(churned, "price", None),
+            }
+        )
+
+    def test_a_leak_is_named_and_excluded_by_its_name(self, customers, command, tmp_path):
+        customers.to_csv(tmp_path / "telco.csv", index=False)
+        quick = ("--task", "contracts", "--horizon", "365", "--set", "churn.lightgbm.n_estimators=10")
+        ended = command("train", "telco.csv", *quick)
+        assert ended.code == 0, ended.err
+        assert "column 'reason' alone tells who churned" in ended.err
+        assert "there is no champion yet, because a column tells who left" in ended.out
+        ended = command("run", "telco.csv", *quick, "--exclude", "reason")
+        assert ended.code == 0, ended.err
+        assert "Measured in cross-validation" in ended.out
+        store = task_store(open_store(load_params().mlflow), "contracts")
+        assert read_aliases(store)["champion"] == "2"
+        table = pd.read_parquet(tmp_path / "output" / "predictions.parquet")
+        assert sorted(table["customer_id"]) == sorted(customers.query("churned == 'No'")["customer_id"])
+        yearly = table.groupby("plan")["churn_probability"].mean()
+        assert yearly["month"] > 2 * yearly["year"]
