@@ -21,7 +21,8 @@ import pandas as pd
 
 from guanxi.data.contracts.log import read_contracts
 from guanxi.evaluation import survival_metrics
-from guanxi.evaluation.contracts import cohort_errors, cross_validate, evaluate_later_window
+from guanxi.evaluation.contract_folds import cross_validate
+from guanxi.evaluation.contracts import cohort_errors, evaluate_later_window
 from guanxi.features.contracts.snapshots import person_periods
 from guanxi.params import Params
 from guanxi.pipeline.contracts import FittedContracts, fit_contracts

@@ -11,13 +11,13 @@ import pytest
 
 from guanxi.data.contracts.log import read_contracts
 from guanxi.errors import HistoryError
+from guanxi.evaluation.contract_folds import cross_validate
 from guanxi.evaluation.contracts import (
     CONSTANT,
     CONSTANT_BY_COHORT,
     GUANXI,
     cohort_errors,
     contract_outcomes,
-    cross_validate,
     evaluate_contracts,
 )
 from guanxi.params import Params

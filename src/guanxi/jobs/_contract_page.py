@@ -6,7 +6,7 @@ import pandas as pd
 
 from guanxi import __version__
 from guanxi.data.contracts.log import ContractLog
-from guanxi.evaluation.contracts import ContractEvaluation
+from guanxi.evaluation.contract_measures import ContractEvaluation
 from guanxi.features.contracts.snapshots import person_periods
 from guanxi.jobs.train_contracts import ContractTraining
 from guanxi.models.drivers import explain_contracts
@@ -55,13 +55,11 @@ def contract_page(training: ContractTraining, log: ContractLog, predictions: pd.
 
 def _held_out(log: ContractLog, evaluation: ContractEvaluation) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Return the predictions with outcomes, and what was known of these customers."""
-    known = (
-        evaluation.fitted.features
-        if evaluation.cutoff is not None
-        else person_periods(log).groupby("customer_id").tail(1)
-    )
-    table = evaluation.table[["customer_id", "churned", "churn_probability"]]
-    both = table.merge(known.drop(columns="churned", errors="ignore"), on="customer_id")
+    known, keys = evaluation.fitted.features, ["customer_id"]
+    if evaluation.cutoff is None:
+        known, keys = person_periods(log), ["customer_id", "renewals"]
+    table = evaluation.rows[[*keys, "churned", "churn_probability"]]
+    both = table.merge(known.drop(columns="churned", errors="ignore"), on=keys)
     return both[["churned", "churn_probability"]], both
 
 
@@ -78,6 +76,9 @@ def _measured(training: ContractTraining) -> str:
     t: dict[str, str] = texts("guanxi.report.contracts", training.params.language)["page"]
     evaluation = training.evaluation
     customers = number(len(evaluation.table))
+    if evaluation.by_opportunity:
+        opportunities = number(len(evaluation.rows))
+        return t["opportunities"].format(customers=customers, opportunities=opportunities)
     if evaluation.cutoff is None:
         return t["cross_validation"].format(customers=customers)
     days = number(evaluation.days)

@@ -126,6 +126,8 @@ def _metrics(training: ContractTraining) -> dict[str, Any]:
             "after": evaluation.cutoff and evaluation.cutoff.isoformat(),
             "days": evaluation.days,
             "customers": len(evaluation.table),
+            "opportunities": len(evaluation.rows) if evaluation.by_opportunity else None,
+            "grade": training.served.model.grades.get("churn"),
             "metrics": measured,
         },
         "retention": training.served.choice.reason,

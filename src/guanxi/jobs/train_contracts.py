@@ -15,8 +15,8 @@ from guanxi.data.contracts.digest import contract_digest
 from guanxi.data.contracts.log import ContractLog
 from guanxi.data.sources.source import Source
 from guanxi.errors import DataError, ParamsError
-from guanxi.evaluation import metrics
-from guanxi.evaluation.contracts import ContractEvaluation, evaluate_contracts
+from guanxi.evaluation.contract_measures import KAPLAN_MEIER, SHARE, ContractEvaluation
+from guanxi.evaluation.contracts import evaluate_contracts
 from guanxi.evaluation.monitoring.profile import contract_profile
 from guanxi.evaluation.realised_performance import held_out_customers
 from guanxi.features.contracts.snapshots import contract_features
@@ -37,7 +37,7 @@ from guanxi.registry.log import TrainingRecord
 from guanxi.registry.other_mlflow import leave_mlflow_alone
 from guanxi.registry.store import Store, answering, check_store, open_store, task_store
 
-_MODEL, _CONSTANT = "guanxi", "share of churners"
+_MODEL = "guanxi"
 _LEAKS = "a column tells who left (see the notes): exclude it"
 _OUTCOMES = ("churned", "paid")
 
@@ -60,7 +60,8 @@ class ContractTraining:
         On the last horizon, or of a file of customers in cross-validation.
     served : FittedContracts
     metrics : pandas.DataFrame
-        ``target, model, metric, value, lower, upper``; models: ``guanxi`` and ``share of churners``.
+        ``target, model, metric, value, lower, upper``; models: ``guanxi``, ``share of churners`` and, of a
+        file of customers, ``Kaplan-Meier``.
     facts : dict
         About the data.
     source : str
@@ -89,9 +90,7 @@ class ContractTraining:
 
     def value(self, target: str, metric: str, model: str = _MODEL) -> float:
         """Value of one metric; NaN if it was not measured."""
-        rows = self.metrics
-        found = rows[(rows["target"] == target) & (rows["metric"] == metric) & (rows["model"] == model)]
-        return float(found["value"].iloc[0]) if len(found) else float("nan")
+        return _value(self.metrics[self.metrics["model"] == model], target, metric)
 
 
 @advises_in_python()
@@ -166,13 +165,15 @@ def train_log(log: ContractLog, params: Params, reporter: Reporter) -> ContractT
         evaluation = evaluate_contracts(log, as_of, params, on_step=step.detail)
     with reporter.step(f"fit the served model to the data up to {as_of}") as step:
         leaks = contract_leaks(log, as_of, params.seed)
-        served = _with_warnings(fit_contracts(log, as_of, params, on_step=step.detail), log, leaks)
+        served = fit_contracts(log, as_of, params, on_step=step.detail)
+        doubts = [*leaks.values(), *_doubts(evaluation)]
+        served = _with_findings(served, log, evaluation, doubts)
         step.detail("profile")
         twin = None if evaluation.cutoff is None else evaluation.fitted
-        profile = contract_profile(served, twin, evaluation.table, params.seed)
-    for leak in leaks.values():
-        reporter.warn(leak)
-    facts, digest, table = contract_facts(log), contract_digest(log), _with_constant(evaluation)
+        profile = contract_profile(served, twin, evaluation.rows, params.seed)
+    for doubt in doubts:
+        reporter.warn(doubt)
+    facts, digest, table = contract_facts(log), contract_digest(log), _with_baselines(evaluation)
     store = task_store(open_store(params.mlflow), "contracts")
     with reporter.step("log, register and test the model in MLflow") as step, answering(store):
         record = TrainingRecord(
@@ -208,11 +209,33 @@ def train_log(log: ContractLog, params: Params, reporter: Reporter) -> ContractT
     )
 
 
-def _with_warnings(served: FittedContracts, log: ContractLog, leaks: dict[str, str]) -> FittedContracts:
-    """Add to the model what its users should know of the attributes."""
+def _doubts(evaluation: ContractEvaluation) -> list[str]:
+    """Say where a naive forecast is better: grade C, and a log loss above its."""
+    grade, others = evaluation.grade, evaluation.baselines
+    found = [grade.warning] if grade and grade.warning else []
+    own = _value(evaluation.metrics, "churn", "log_loss")
+    losses = others[(others["target"] == "churn") & (others["metric"] == "log_loss")]
+    return found + [
+        f"churn is forecast worse than by a naive method: log loss {own:.4g}, {row['model']} "
+        f"{row['value']:.4g}: do not rely on these probabilities"
+        for row in losses.to_dict("records")
+        if own > row["value"]
+    ]
+
+
+def _with_findings(
+    served: FittedContracts, log: ContractLog, evaluation: ContractEvaluation, doubts: Sequence[str]
+) -> FittedContracts:
+    """Add to the model its grade, and what its users should know of it and of the attributes."""
     left_out = (f"column {name!r} is left out: it {why}" for name, why in log.left_out.items())
-    warnings = (*served.model.warnings, *left_out, *leaks.values())
-    return replace(served, model=replace(served.model, warnings=warnings))
+    warnings = (*served.model.warnings, *left_out, *doubts)
+    grades = {"churn": evaluation.grade.letter if evaluation.grade else None}
+    return replace(served, model=replace(served.model, warnings=warnings, grades=grades))
+
+
+def _value(table: pd.DataFrame, target: str, metric: str) -> float:
+    found = table.loc[(table["target"] == target) & (table["metric"] == metric), "value"]
+    return float(found.iloc[0]) if len(found) else float("nan")
 
 
 def _evaluation_in_words(log: ContractLog, as_of: date, params: Params) -> str:
@@ -221,22 +244,10 @@ def _evaluation_in_words(log: ContractLog, as_of: date, params: Params) -> str:
     return f"fit to the data up to {add_days(as_of, -params.horizon_days)}, and measure on the days after"
 
 
-def _with_constant(evaluation: ContractEvaluation) -> pd.DataFrame:
-    """Add the losses of a constant forecast of churn, the share of churners."""
-    churned = evaluation.table["churned"]
-    share = np.full(len(churned), churned.mean())
-    constant = [
-        {
-            "target": "churn",
-            "model": _CONSTANT,
-            "metric": name,
-            "value": metrics.PROBABILITIES[name](churned, share),
-        }
-        for name in ("log_loss", "brier")
-    ]
+def _with_baselines(evaluation: ContractEvaluation) -> pd.DataFrame:
     own = evaluation.metrics.assign(model=_MODEL)
     columns = ["target", "model", "metric", "value", "lower", "upper"]
-    table: pd.DataFrame = pd.concat([own, pd.DataFrame(constant)], ignore_index=True)[columns]
+    table: pd.DataFrame = pd.concat([own, evaluation.baselines], ignore_index=True)[columns]
     return table
 
 
@@ -250,7 +261,7 @@ def _held_out(evaluation: ContractEvaluation, digest: str) -> dict[int, pd.DataF
 def _figures(evaluation: ContractEvaluation, language: Any) -> dict[str, Callable[[], Any]]:
     from guanxi.report import figures
 
-    table = evaluation.table[["churned", "churn_probability"]]
+    table = evaluation.rows[["churned", "churn_probability"]]
     return {
         "calibration": functools.partial(figures.calibration, table, language),
         "lift": functools.partial(figures.lift, table, language),
@@ -259,6 +270,8 @@ def _figures(evaluation: ContractEvaluation, language: Any) -> dict[str, Callabl
 
 def _measured_in_words(evaluation: ContractEvaluation) -> str:
     customers = f"{len(evaluation.table):,} customers"
+    if evaluation.by_opportunity:
+        return f"in {evaluation.kind} ({len(evaluation.rows):,} renewal opportunities of {customers})"
     if evaluation.cutoff is None:
         return f"in {evaluation.kind} ({customers}, at their last renewal opportunity)"
     until = add_days(evaluation.cutoff, evaluation.days)
@@ -267,20 +280,17 @@ def _measured_in_words(evaluation: ContractEvaluation) -> str:
 
 def summary_text(training: ContractTraining, judgement: Judgement | None = None) -> str:
     """Report accuracy on the later window, and the model's place in the registry."""
-    held_out, model = training.evaluation.table, training.served.model
-    value = training.value
-    coverage = value("value", "coverage")
-    worth = [] if np.isnan(coverage) else [
-        f"  value      bias of the total {value('value', 'bias'):+.1%}, "
-        f"{coverage:.0%} of the {model.lifetime_value.interval:.0%} intervals hold"
-    ]  # fmt: skip
+    evaluation, model = training.evaluation, training.served.model
+    left = f"{evaluation.rows['churned'].mean():.1%} left" + (" at each" if evaluation.by_opportunity else "")
+    grade = f"grade {model.grades['churn']}, " if model.grades.get("churn") else ""
     return "\n".join(
         [
-            f"\nMeasured {_measured_in_words(training.evaluation)}; {held_out['churned'].mean():.1%} left "
-            "(a constant forecast of that share in brackets):",
-            f"  churn      AUC {value('churn', 'auc'):.3f}, log loss {value('churn', 'log_loss'):.3f} "
-            f"({value('churn', 'log_loss', _CONSTANT):.3f}), calibration error {value('churn', 'ece'):.3f}",
-            *worth,
+            f"\nMeasured {_measured_in_words(evaluation)}; {left}:",
+            f"  churn      {grade}AUC {training.value('churn', 'auc'):.3f}, log loss "
+            f"{training.value('churn', 'log_loss'):.4f} ({_naively(training, 'churn', 'log_loss')}), calibration "
+            f"error {training.value('churn', 'ece'):.3f}",
+            *_survival_in_words(training),
+            *_value_in_words(training),
             f"  chosen: {training.served.choice.reason}; {training.served.correction.reason}",
             *(f"  note: {note}" for note in model.warnings),
             "",
@@ -289,3 +299,29 @@ def summary_text(training: ContractTraining, judgement: Judgement | None = None)
             *(judgement.text.splitlines() if judgement and judgement.checks else []),
         ]
     )
+
+
+def _naively(training: ContractTraining, target: str, metric: str) -> str:
+    """List what naive forecasts reach."""
+    values = {model: training.value(target, metric, model) for model in (SHARE, KAPLAN_MEIER)}
+    return ", ".join(f"{model} {value:.4f}" for model, value in values.items() if not np.isnan(value))
+
+
+def _survival_in_words(training: ContractTraining) -> list[str]:
+    brier, gap = training.value("survival", "integrated_brier"), training.evaluation.largest_gap
+    if np.isnan(brier):
+        return []
+    return [
+        f"  survival   integrated Brier score {brier:.4f} "
+        f"({_naively(training, 'survival', 'integrated_brier')}), concordance {training.value('survival', 'concordance'):.3f}, off by at most {gap:.3f} in a tenth"
+    ]
+
+
+def _value_in_words(training: ContractTraining) -> list[str]:
+    bias, coverage = (training.value("value", metric) for metric in ("bias", "coverage"))
+    interval = training.served.model.lifetime_value.interval
+    if np.isnan(coverage):
+        return []
+    return [
+        f"  value      bias of the total {bias:+.1%}, {coverage:.0%} of the {interval:.0%} intervals hold"
+    ]

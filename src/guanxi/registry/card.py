@@ -26,6 +26,7 @@ _DECISION = "\n## Decision\n"
 _MODEL = "guanxi"
 _SHOWN = {
     "churn": ("auc", "log_loss", "ece"),
+    "survival": ("integrated_brier", "concordance"),
     "value": ("mae", "bias", "coverage"),
     "purchases": ("mae", "crps", "bias", "coverage"),
     "spend": ("mae", "crps", "bias", "coverage"),

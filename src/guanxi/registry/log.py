@@ -33,6 +33,7 @@ _ENDINGS = {
     "naive (silent for w days)": "_silence",
     "naive (RFM logistic)": "_rfm_logistic",
     "share of churners": "_share",
+    "Kaplan-Meier": "_kaplan_meier",
 }
 
 

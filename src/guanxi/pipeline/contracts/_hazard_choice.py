@@ -38,7 +38,7 @@ _MOST_CATEGORIES = 8
 _MOST_COVARIATES = 40
 _PENALTY = 1.0
 _MOST_CUSTOMERS = 20_000
-_REGRESSED = ", corrected by a regression"
+_REGRESSED, _CHANGING = ", corrected by a regression", " with effects that change with the tenure"
 
 
 Pair = tuple[RetentionModel, HazardRegression | None]
@@ -75,7 +75,8 @@ def choose_hazard(rows: OpportunityRows, parts: Sequence[NDArray[np.bool_]], see
     """Fit the contenders to the rows before each part, compare them on it, refit the chosen to all rows.
 
     Contenders are the best retention model without covariates, the best with them, and each corrected by a
-    regression. The simplest that is not clearly worse than the best is chosen.
+    regression; without covariates, also by one whose effects change with the tenure. The simplest that is not
+    clearly worse than the best is chosen.
     """
     windows = [_Window.cut(rows, part, seed) for part in parts]
     covariates = choose_covariates(windows[0].earlier)
@@ -87,18 +88,22 @@ def choose_hazard(rows: OpportunityRows, parts: Sequence[NDArray[np.bool_]], see
     if not bases:
         raise FitError("no retention model could be fitted: give more customers or a longer history")
     corrected = [_regressed(base, covariates, windows) if covariates else None for base in bases]
+    changing = _regressed(bases[0], covariates, windows, changing=True) if covariates else None
     # From simple to complex: effects on the log odds carry over to long tenures better than effects on the
     # heterogeneity.
-    ordered = [each for each in (bases[0], corrected[0], *bases[1:], *corrected[1:]) if each]
+    ordered = [each for each in (bases[0], corrected[0], changing, *bases[1:], *corrected[1:]) if each]
     chosen = _choose(ordered)
     base = chosen.fitted[0][0]
     retention = fit_retention(base.model, base.covariates, _sample(rows, seed))
-    regression = fit_regression(retention, covariates, rows, seed) if chosen.fitted[0][1] else None
+    before = chosen.fitted[0][1]
+    regression = (
+        fit_regression(retention, covariates, rows, seed, changing=bool(before.slopes)) if before else None
+    )
     means = {each.title: each.mean for each in (*(one for many in tried for one in many), *ordered)}
     others = ", ".join(f"{name} {mean:.5f}" for name, mean in means.items() if name != chosen.title)
     reason = f"{chosen.title}: log loss {chosen.mean:.5f}" + (f" ({others})" if others else "")
-    before = tuple(BlendedHazard(*pair) for pair in chosen.fitted)
-    return HazardChoice(retention, regression, before, means, reason)
+    compared = tuple(BlendedHazard(*pair) for pair in chosen.fitted)
+    return HazardChoice(retention, regression, compared, means, reason)
 
 
 @dataclass(frozen=True)
@@ -153,11 +158,17 @@ class _Contender:
     def title(self) -> str:
         retention, regression = self.fitted[0]
         covariates = " with covariates" if retention.covariates else ""
-        return retention.model.replace("_", " ") + covariates + (_REGRESSED if regression else "")
+        return retention.model.replace("_", " ") + covariates + _in_words(regression)
 
     @property
     def mean(self) -> float:
         return float(np.average(self.losses, weights=self.weight))
+
+
+def _in_words(regression: HazardRegression | None) -> str:
+    if regression is None:
+        return ""
+    return _REGRESSED + (_CHANGING if regression.slopes else "")
 
 
 def _retention_models(windows: Sequence[_Window], covariates: tuple[Covariate, ...]) -> list[_Contender]:
@@ -170,11 +181,15 @@ def _retention_models(windows: Sequence[_Window], covariates: tuple[Covariate, .
 
 
 def _regressed(
-    base: _Contender, covariates: tuple[Covariate, ...], windows: Sequence[_Window]
+    base: _Contender,
+    covariates: tuple[Covariate, ...],
+    windows: Sequence[_Window],
+    *,
+    changing: bool = False,
 ) -> _Contender | None:
     try:
         fitted = [
-            (retention, fit_regression(retention, covariates, window.earlier, window.seed))
+            (retention, fit_regression(retention, covariates, window.earlier, window.seed, changing=changing))
             for (retention, _), window in zip(base.fitted, windows, strict=True)
         ]
     except FitError:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 
 from guanxi.errors import FitError
 from guanxi.pipeline.contracts._opportunity_rows import OpportunityRows, sampled_rows
 from guanxi.served.contracts.document import Covariate, HazardRegression, RetentionModel
+from guanxi.served.contracts.hazard_regression import log_tenure
 from guanxi.served.contracts.retention_hazard import RetentionHazard, covariate_values
 from guanxi.served.corrections import probability
 
@@ -20,12 +23,19 @@ _ITERATIONS, _TOLERANCE = 50, 1e-8
 
 
 def fit_regression(
-    retention: RetentionModel, covariates: tuple[Covariate, ...], rows: OpportunityRows, seed: int
+    retention: RetentionModel,
+    covariates: tuple[Covariate, ...],
+    rows: OpportunityRows,
+    seed: int,
+    *,
+    changing: bool = False,
 ) -> HazardRegression:
     """Fit by penalised maximum likelihood (Newton's method).
 
     The attributes of a row are those known a number of opportunities before it
-    (:func:`._opportunity_rows.sampled_rows`), as in forecasts.
+    (:func:`._opportunity_rows.sampled_rows`), as in forecasts. Effects that are ``changing`` do so with the
+    logarithm of the tenure (time-dependent effects as in Cox 1972, Regression models and life-tables, Journal
+    of the Royal Statistical Society B 34(2)).
 
     Raises
     ------
@@ -33,15 +43,23 @@ def fit_regression(
         If the search does not converge.
     """
     chosen = sampled_rows(rows, seed)
-    knots = _knots(rows)
+    form = HazardRegression(
+        covariates, (), _knots(rows), (), 0.0, longest=int(rows.table["renewals"].max()) if changing else 0
+    )
     renewals = chosen.table["renewals"].to_numpy(dtype=np.float64)
-    values = list(covariate_values(chosen.table, covariates).values())
-    reached = [(renewals >= knot).astype(np.float64) for knot in knots]
-    X = np.column_stack([np.ones(len(renewals)), *values, *reached])
+    values = np.column_stack(list(covariate_values(chosen.table, covariates).values()))
+    slopes = [values * log_tenure(form, renewals)[:, None]] if changing else []
+    reached = [(renewals >= knot).astype(np.float64) for knot in form.knots]
+    X = np.column_stack([np.ones(len(renewals)), values, *slopes, *reached])
     offset = RetentionHazard(retention).next(chosen.table) + chosen.offset
     intercept, *found = _newton(X, chosen.churned, offset).tolist()
-    return HazardRegression(
-        covariates, tuple(found[: len(covariates)]), knots, tuple(found[len(covariates) :]), intercept
+    first, after = len(covariates), len(covariates) * (1 + changing)
+    return replace(
+        form,
+        coefficients=tuple(found[:first]),
+        slopes=tuple(found[first:after]),
+        steps=tuple(found[after:]),
+        intercept=intercept,
     )
 
 

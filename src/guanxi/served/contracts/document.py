@@ -56,11 +56,15 @@ class HazardRegression:
     ----------
     covariates : tuple of Covariate
     coefficients : tuple of float
-        Of the covariates.
+        Of the covariates, at the first opportunity.
     knots : tuple of int
         Numbers of renewals from which a step of the tenure is added.
     steps : tuple of float
     intercept : float
+    slopes : tuple of float
+        Change of each coefficient with the logarithm of 1 plus the renewals; empty: none changes.
+    longest : int
+        Coefficients stay as they are from this number of renewals on.
     """
 
     covariates: tuple[Covariate, ...]
@@ -68,6 +72,8 @@ class HazardRegression:
     knots: tuple[int, ...]
     steps: tuple[float, ...]
     intercept: float
+    slopes: tuple[float, ...] = ()
+    longest: int = 0
 
 
 @dataclass(frozen=True)

@@ -61,7 +61,7 @@ class BlendedHazard:
             return steps
         renewals = features[RENEWALS].to_numpy(dtype=np.float64)[:, None] + np.arange(opportunities)
         tenure = tenure_steps(self._regression, renewals)
-        return steps + tenure + attribute_score(self._regression, features)[:, None]
+        return steps + tenure + attribute_score(self._regression, features, renewals)
 
     def contributions(self, features: pd.DataFrame) -> tuple[dict[str, Floats], float]:
         """Sum what each attribute adds to the log odds of the next opportunity, and a constant.

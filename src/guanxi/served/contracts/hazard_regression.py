@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
@@ -24,18 +26,37 @@ def tenure_steps(regression: HazardRegression, renewals: ArrayLike) -> Floats:
     return np.asarray(np.append(0.0, np.cumsum(regression.steps))[reached])
 
 
+def log_tenure(regression: HazardRegression, renewals: ArrayLike) -> Floats:
+    """Logarithm of 1 plus the renewals, with which the effects of attributes change.
+
+    Examples
+    --------
+    >>> log_tenure(HazardRegression((), (), (), (), intercept=0.0, longest=3), [0, 3, 50]).round(3)
+    array([0.   , 1.386, 1.386])
+    """
+    return np.asarray(np.log1p(np.minimum(np.asarray(renewals, dtype=np.float64), regression.longest)))
+
+
 def attribute_parts(regression: HazardRegression, features: pd.DataFrame) -> dict[str, Floats]:
-    """Part of each attribute, arrays of shape (n,)."""
-    values = covariate_values(features, regression.covariates)
+    """Part of each attribute at the next opportunity, arrays of shape (n,)."""
+    tenure = log_tenure(regression, features["renewals"])
     found: dict[str, Floats] = {}
-    for each, coefficient in zip(regression.covariates, regression.coefficients, strict=True):
-        found[each.attribute] = found.get(each.attribute, 0.0) + coefficient * values[each.name]
+    for name, first, slope in _effects(regression, features):
+        found[name] = found.get(name, 0.0) + first + slope * tenure
     return found
 
 
-def attribute_score(regression: HazardRegression, features: pd.DataFrame) -> Floats:
-    """Intercept and the parts of all attributes, shape (n,)."""
-    score = np.full(len(features), regression.intercept)
-    for part in attribute_parts(regression, features).values():
-        score = score + part
-    return score
+def attribute_score(regression: HazardRegression, features: pd.DataFrame, renewals: ArrayLike) -> Floats:
+    """Intercept and the parts of all attributes at each number of renewals, shape (n, opportunities)."""
+    first, slope = np.full(len(features), regression.intercept), np.zeros(len(features))
+    for _, constant, change in _effects(regression, features):
+        first, slope = first + constant, slope + change
+    return np.asarray(first[:, None] + slope[:, None] * log_tenure(regression, renewals))
+
+
+def _effects(regression: HazardRegression, features: pd.DataFrame) -> Iterator[tuple[str, Floats, Floats]]:
+    """Attribute, effect at the first opportunity and its change, for each covariate."""
+    values = covariate_values(features, regression.covariates)
+    slopes = regression.slopes or (0.0,) * len(regression.coefficients)
+    for each, first, slope in zip(regression.covariates, regression.coefficients, slopes, strict=True):
+        yield each.attribute, first * values[each.name], slope * values[each.name]
