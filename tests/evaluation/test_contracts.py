@@ -12,6 +12,7 @@ import pytest
 from guanxi.data.contracts.log import read_contracts
 from guanxi.errors import HistoryError
 from guanxi.evaluation.contract_folds import cross_validate
+from guanxi.evaluation.contract_measures import KAPLAN_MEIER, ContractEvaluation
 from guanxi.evaluation.contracts import (
     CONSTANT,
     CONSTANT_BY_COHORT,
@@ -74,7 +75,7 @@ def test_history_shorter_than_the_horizon_is_said(tmp_path: Path) -> None:
         evaluate_contracts(log, told.as_of, params)
 
 
-def test_file_of_customers_is_evaluated_by_cross_validation(tmp_path: Path) -> None:
+def folds_of_customers(tmp_path: Path, observed: str) -> ContractEvaluation:
     generator = np.random.default_rng(0)
     n = 1000
     pays = generator.choice(["card", "invoice"], n)
@@ -89,11 +90,31 @@ def test_file_of_customers_is_evaluated_by_cross_validation(tmp_path: Path) -> N
             "pays": pays,
         }
     ).to_csv(tmp_path / "customers.csv", index=False)
-    params = Params()
+    params = Params.model_validate({"contracts": {"observed": observed}})
     log = read_contracts(str(tmp_path / "customers.csv"), params)
-    found = cross_validate(log, params)
+    return cross_validate(log, params)
+
+
+def test_file_of_customers_is_measured_at_every_opportunity(tmp_path: Path) -> None:
+    found = folds_of_customers(tmp_path, "history")
     values = found.metrics.set_index(["target", "metric"])["value"]
+    naive = found.baselines.set_index(["target", "metric", "model"])["value"].sort_index()
     assert values["churn", "auc"] > 0.6
+    assert values["churn", "log_loss"] < min(naive["churn", "log_loss"])
+    assert abs(values["churn", "bias"]) < 0.1
+    assert values["churn", "ece"] < 0.02
     assert values["survival", "concordance"] > 0.6
+    assert values["survival", "integrated_brier"] < naive["survival", "integrated_brier", KAPLAN_MEIER]
     assert (found.survival["predicted"] - found.survival["observed"]).abs().mean() < 0.08
     assert found.table["customer_id"].is_unique
+    assert found.table["opportunities"].sum() == len(found.rows)
+    assert found.grade is not None
+    assert found.grade.letter == "A"
+
+
+def test_file_of_the_last_period_is_measured_at_the_last_opportunity(tmp_path: Path) -> None:
+    found = folds_of_customers(tmp_path, "last_period")
+    assert len(found.rows) == len(found.table)
+    assert not found.by_opportunity
+    assert found.survival.empty
+    assert abs(found.metrics.set_index(["target", "metric"])["value"]["churn", "bias"]) < 0.1

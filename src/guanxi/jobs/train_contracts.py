@@ -280,15 +280,14 @@ def _measured_in_words(evaluation: ContractEvaluation) -> str:
 
 def summary_text(training: ContractTraining, judgement: Judgement | None = None) -> str:
     """Report accuracy on the later window, and the model's place in the registry."""
-    evaluation, model = training.evaluation, training.served.model
+    evaluation, model, value = training.evaluation, training.served.model, training.value
     left = f"{evaluation.rows['churned'].mean():.1%} left" + (" at each" if evaluation.by_opportunity else "")
     grade = f"grade {model.grades['churn']}, " if model.grades.get("churn") else ""
     return "\n".join(
         [
             f"\nMeasured {_measured_in_words(evaluation)}; {left}:",
-            f"  churn      {grade}AUC {training.value('churn', 'auc'):.3f}, log loss "
-            f"{training.value('churn', 'log_loss'):.4f} ({_naively(training, 'churn', 'log_loss')}), calibration "
-            f"error {training.value('churn', 'ece'):.3f}",
+            f"  churn      {grade}AUC {value('churn', 'auc'):.3f}, log loss {value('churn', 'log_loss'):.4f} "
+            f"({_naively(training, 'churn', 'log_loss')}), calibration error {value('churn', 'ece'):.3f}",
             *_survival_in_words(training),
             *_value_in_words(training),
             f"  chosen: {training.served.choice.reason}; {training.served.correction.reason}",
@@ -311,9 +310,13 @@ def _survival_in_words(training: ContractTraining) -> list[str]:
     brier, gap = training.value("survival", "integrated_brier"), training.evaluation.largest_gap
     if np.isnan(brier):
         return []
+    naively, concordance = (
+        _naively(training, "survival", "integrated_brier"),
+        training.value("survival", "concordance"),
+    )
     return [
-        f"  survival   integrated Brier score {brier:.4f} "
-        f"({_naively(training, 'survival', 'integrated_brier')}), concordance {training.value('survival', 'concordance'):.3f}, off by at most {gap:.3f} in a tenth"
+        f"  survival   integrated Brier score {brier:.4f} ({naively}), concordance {concordance:.3f}, off "
+        f"by at most {gap:.3f} in a tenth of the customers"
     ]
 
 

@@ -185,6 +185,26 @@ def test_no_trees_where_attributes_say_nothing() -> None:
     assert fitted.model.retention.covariates == ()
 
 
+def test_effects_that_fade_with_the_tenure_are_found() -> None:
+    generator = np.random.default_rng(5)
+    n, longest = 1500, 30
+    x = np.repeat(generator.choice([-1.0, 1.0], n), longest).reshape(n, longest)
+    truth = -3.0 + x * (1.5 - 0.6 * np.log1p(np.arange(longest)))
+    churned = generator.random((n, longest)) < 1.0 / (1.0 + np.exp(-truth))
+    before = np.cumsum(churned, axis=1) - churned == 0
+    person, renewals = np.nonzero(before & (np.arange(longest) < generator.integers(1, longest, n)[:, None]))
+    rows = pd.DataFrame({"customer_id": person, "spell": 0, "renewals": renewals, "amount": 30.0})
+    rows = rows.assign(x=x[person, renewals], churned=churned[person, renewals].astype(int))
+    now = rows.groupby("customer_id").tail(1).query("churned == 0")
+    fitted = fit_opportunities(rows, now, date(2024, 1, 31), Params())
+    regression = fitted.model.regression
+    assert regression is not None
+    assert len(regression.slopes) == 1, fitted.choice.reason
+    scale = regression.covariates[0].scale
+    assert regression.coefficients[0] / scale == pytest.approx(1.5, abs=0.3)
+    assert regression.slopes[0] / scale == pytest.approx(-0.6, abs=0.15)
+
+
 @pytest.mark.parametrize(("churned", "message"), [(0, "nobody left"), (1, "nobody renewed")])
 def test_without_both_outcomes_it_says_so(churned: int, message: str) -> None:
     rows, now = file_of_customers(50)

@@ -16,10 +16,12 @@ from guanxi.served.contracts.document import (
     AmountProcess,
     CancellationLevel,
     ContractLimits,
+    Covariate,
     HazardRegression,
     RetentionModel,
     ServedContracts,
 )
+from guanxi.served.contracts.hazard import BlendedHazard
 from guanxi.served.contracts.retention_process import SHIFTED_BETA_GEOMETRIC
 from guanxi.served.contracts.scorer import LIFETIME_DAYS, ContractScorer
 from guanxi.served.document_parts import Drivers, LifetimeValue
@@ -186,3 +188,17 @@ def test_without_amounts_money_is_missing() -> None:
 def test_impossible_rows_are_refused(column: str, value: float, message: str) -> None:
     with pytest.raises(InputError, match=message):
         scored(MODEL, customers([1.0, 2.0]).assign(**{column: [1.0, value]}))
+
+
+def test_effects_of_attributes_change_with_the_tenure() -> None:
+    plan = Covariate("plan: year", "plan", "year", mean=0.0, scale=1.0, lowest=0.0, highest=1.0)
+    regression = HazardRegression((plan,), (-2.0,), (), (), 0.0, slopes=(0.5,), longest=20)
+    features = pd.DataFrame({"renewals": [0.0, 3.0, 50.0], "plan": ["year"] * 3})
+    bare = BlendedHazard(MODEL.retention).future(features, 4)
+    step = BlendedHazard(MODEL.retention, regression).future(features, 4) - bare
+    assert step[0] == pytest.approx(-2.0 + 0.5 * np.log([1.0, 2.0, 3.0, 4.0]))
+    assert step[1] == pytest.approx(-2.0 + 0.5 * np.log([4.0, 5.0, 6.0, 7.0]))
+    assert step[2] == pytest.approx([-2.0 + 0.5 * np.log(21.0)] * 4)
+    parts, constant = BlendedHazard(MODEL.retention, regression).contributions(features)
+    total = parts["renewals"] + parts["plan"] + constant
+    assert total == pytest.approx(BlendedHazard(MODEL.retention, regression).next(features))
