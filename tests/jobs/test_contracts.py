@@ -6,6 +6,7 @@ import json
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +21,7 @@ from guanxi.jobs.promote import promote
 from guanxi.jobs.reporter import Reporter
 from guanxi.jobs.rollback import rollback
 from guanxi.jobs.run_contracts import run_contracts, summary_text
-from guanxi.jobs.train_contracts import train_contracts
+from guanxi.jobs.train_contracts import _doubts, train_contracts
 from guanxi.params import load_params
 from guanxi.registry.aliases import LEAKS, read_aliases
 from guanxi.registry.store import open_store, task_store
@@ -104,6 +105,15 @@ class TestRun:
         assert auc == pytest.approx(float(re.search(r"AUC (\d\.\d+)", summary_text(ran))[1]), abs=5e-4)
         assert auc > 0.55
         assert measured["days"] == HORIZON
+
+    def test_a_model_worse_than_a_constant_says_so(self, ran):
+        evaluation = ran.training.evaluation
+        assert _doubts(evaluation) == []
+        others = evaluation.baselines.assign(value=0.01)
+        assert re.search(
+            r"worse than by a naive method: log loss 0\.\d+, share of churners 0\.01: do not rely",
+            _doubts(replace(evaluation, baselines=others))[0],
+        )
 
     def test_the_page_has_value_risk_cohorts_and_equity(self, ran, there):
         html = Path("output/report.html").read_text(encoding="utf-8")
@@ -303,6 +313,7 @@ class TestBadInput:
         assert re.search(message, ended.error), ended.error
         assert len(ended.error.splitlines()) == 1
 
+    @pytest.mark.slow
     def test_a_few_bad_lines_are_rejected_and_parallel_contracts_added_up(self, train):
         table = lines()
         table.loc[0, "end"], table.loc[1, "amount"] = "2020-01-01", -3.0
@@ -381,6 +392,8 @@ class TestFileOfCustomers:
         assert re.search(told, ended.out), ended.out
         own, share = re.search(r"log loss (\S+) \(share of churners ([\d.]+)", ended.out).groups()
         assert float(own) < float(share)
+        assert "churn      grade A, AUC" in ended.out
+        assert "The file alone cannot tell" in ended.out
         store = task_store(open_store(load_params().mlflow), "contracts")
         assert read_aliases(store)["champion"] == "1"
         table = pd.read_parquet(tmp_path / "output" / "predictions.parquet")

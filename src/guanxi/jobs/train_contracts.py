@@ -290,6 +290,7 @@ def summary_text(training: ContractTraining, judgement: Judgement | None = None)
             f"({_naively(training, 'churn', 'log_loss')}), calibration error {value('churn', 'ece'):.3f}",
             *_survival_in_words(training),
             *_value_in_words(training),
+            *_observed_in_words(training),
             f"  chosen: {training.served.choice.reason}; {training.served.correction.reason}",
             *(f"  note: {note}" for note in model.warnings),
             "",
@@ -327,4 +328,17 @@ def _value_in_words(training: ContractTraining) -> list[str]:
         return []
     return [
         f"  value      bias of the total {bias:+.1%}, {coverage:.0%} of the {interval:.0%} intervals hold"
+    ]
+
+
+def _observed_in_words(training: ContractTraining) -> list[str]:
+    """Say what a file of customers implies if other customers are in it than those told."""
+    evaluation = training.evaluation
+    if not evaluation.by_opportunity:
+        return []
+    each, last = evaluation.rows["churned"].mean(), evaluation.table["churned"].mean()
+    return [
+        "  note: if everyone who ever left is in the file (contracts.observed: history), "
+        f"{each:.1%} left at each renewal; if only those who left in the last period are (last_period), "
+        f"{last:.1%} did. The file alone cannot tell: see which is near your churn rate"
     ]
