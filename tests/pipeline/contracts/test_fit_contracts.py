@@ -15,8 +15,10 @@ from guanxi.errors import DataError
 from guanxi.params import Params
 from guanxi.pipeline.contracts import FittedContracts, fit_contracts
 from guanxi.pipeline.contracts._amounts import fit_amounts
+from guanxi.pipeline.contracts._hazard_choice import choose_covariates, fit_retention
 from guanxi.pipeline.contracts._level import fit_level
 from guanxi.pipeline.contracts._opportunity_rows import OpportunityRows, ahead_of_time, sampled_rows
+from guanxi.pipeline.contracts._regression import fit_regression
 from guanxi.pipeline.contracts.equity import base_equity, new_customer_value, total_value
 from guanxi.pipeline.contracts.fit import fit_opportunities
 from guanxi.served.contracts.amount_paths import mean_growth
@@ -185,7 +187,7 @@ def test_no_trees_where_attributes_say_nothing() -> None:
     assert fitted.model.retention.covariates == ()
 
 
-def test_effects_that_fade_with_the_tenure_are_found() -> None:
+def test_effects_that_change_with_the_tenure_are_recovered() -> None:
     generator = np.random.default_rng(5)
     n, longest = 1500, 30
     x = np.repeat(generator.choice([-1.0, 1.0], n), longest).reshape(n, longest)
@@ -196,10 +198,9 @@ def test_effects_that_fade_with_the_tenure_are_found() -> None:
     rows = pd.DataFrame({"customer_id": person, "spell": 0, "renewals": renewals, "amount": 30.0})
     rows = rows.assign(x=x[person, renewals], churned=churned[person, renewals].astype(int))
     now = rows.groupby("customer_id").tail(1).query("churned == 0")
-    fitted = fit_opportunities(rows, now, date(2024, 1, 31), Params())
-    regression = fitted.model.regression
-    assert regression is not None
-    assert len(regression.slopes) == 1, fitted.choice.reason
+    arranged = OpportunityRows.arrange(rows, now)
+    retention = fit_retention("shifted_beta_geometric", (), arranged)
+    regression = fit_regression(retention, choose_covariates(arranged), arranged, 0, changing=True)
     scale = regression.covariates[0].scale
     assert regression.coefficients[0] / scale == pytest.approx(1.5, abs=0.3)
     assert regression.slopes[0] / scale == pytest.approx(-0.6, abs=0.15)

@@ -91,7 +91,7 @@ def choose_hazard(rows: OpportunityRows, parts: Sequence[NDArray[np.bool_]], see
     changing = _regressed(bases[0], covariates, windows, changing=True) if covariates else None
     # From simple to complex: effects on the log odds carry over to long tenures better than effects on the
     # heterogeneity.
-    ordered = [each for each in (bases[0], corrected[0], changing, *bases[1:], *corrected[1:]) if each]
+    ordered = [each for each in (bases[0], corrected[0], *bases[1:], changing, *corrected[1:]) if each]
     chosen = _choose(ordered)
     base = chosen.fitted[0][0]
     retention = fit_retention(base.model, base.covariates, _sample(rows, seed))
