@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 import subprocess
 import sys
 from dataclasses import replace
@@ -13,16 +14,18 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from guanxi.errors import PromotionError
+from guanxi.errors import ParamsError, PromotionError
 from guanxi.jobs import _predict_contracts
 from guanxi.jobs.explain import explain
+from guanxi.jobs.plan import plan
 from guanxi.jobs.predict import predict
 from guanxi.jobs.promote import promote
 from guanxi.jobs.reporter import Reporter
 from guanxi.jobs.rollback import rollback
 from guanxi.jobs.run_contracts import run_contracts, summary_text
 from guanxi.jobs.train_contracts import _doubts, train_contracts
-from guanxi.params import load_params
+from guanxi.params import load_params, override
+from guanxi.periods import add_days
 from guanxi.registry.aliases import LEAKS, read_aliases
 from guanxi.registry.store import open_store, task_store
 from guanxi.simulation import SubscriptionEffects, simulate_subscriptions
@@ -269,6 +272,67 @@ class TestOtherCommands:
             card["retention_probability"], 1.0 - known["churn_probability"].reindex(card.index), rtol=1e-9
         )
         assert {"high", "middle", "low"} >= set(card["tier"])
+
+
+CALL = {"action": "call", "channel": "phone", "cost": 4, "save_rate": 0.2, "when": {"plan": "basic"}}
+
+
+@pytest.fixture(scope="module")
+def planned(ran, folder, settings):
+    """A plan for the customers of the run, written to ``plan``."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        given = override(settings, {"plan.actions": [CALL], "plan.budget": 400, "plan.holdout": 0.3})
+        return plan("subscriptions.csv", "plan", params=given)
+
+
+class TestDecisions:
+    def test_the_plan_treats_where_the_value_at_risk_is(self, ran, planned, there):
+        written = pd.read_parquet("plan/plan.parquet")
+        assert written["customer_id"].tolist() == ran.predictions["customer_id"].tolist()
+        treated = written["arm"] == "treated"
+        known = ran.predictions
+        assert set(known.loc[treated, "plan"]) == {"basic"}
+        np.testing.assert_allclose(
+            written.loc[treated, "expected_gain"], 0.2 * known.loc[treated, "value_at_risk"], rtol=1e-9
+        )
+        assert 0 < written["cost"].sum() <= 400
+        assert set(written["date"]) == {add_days(ran.training.as_of, 1).isoformat()}
+
+    def test_the_power_rests_on_what_contracts_may_pay(self, planned):
+        assert 0.0 < planned.power.power < 1.0
+
+    def test_the_command_says_how_to_measure_it_and_that_works(self, planned, there, command):
+        actions = json.dumps([{"action": "letter", "cost": 0.01, "save_rate": 0.1}])
+        given = ("--set", f"plan.actions={actions}", "--set", "plan.holdout=0.3", "--task", "contracts")
+        ended = command("plan", "subscriptions.csv", "-o", "told", *given, folder=there)
+        assert ended.code == 0, ended.err
+        told = " ".join(ended.out.split())
+        asked = shlex.split(re.search(r"guanxi (campaign MEASURED.csv .*)", told)[1])
+        chosen = pd.read_parquet("told/plan.parquet")
+        paid = 90.0 + 30.0 * (chosen["arm"] == "treated") + np.arange(len(chosen)) % 7
+        chosen.assign(paid=paid, left=np.arange(len(chosen)) % 2).to_csv("MEASURED.csv", index=False)
+        measured = command(*asked, folder=there)
+        assert measured.code == 0, measured.err
+        effects = pd.read_parquet("effect/effects.parquet").set_index(["outcome", "method"])
+        assert effects.loc[("paid", "difference"), "kind"] == "effect"
+        assert effects.loc[("paid", "difference"), "estimate"] == pytest.approx(30.0, abs=1.5)
+
+    def test_effects_are_not_learnt_from_a_campaign(self, ran, there, settings):
+        given = override(settings, {"plan.actions": [CALL]})
+        with pytest.raises(ParamsError, match="leave --campaign out"):
+            plan("subscriptions.csv", params=given, campaign="campaign.csv")
+
+    @pytest.mark.parametrize("name", ["profit", "scenario"])
+    def test_commands_for_purchases_refuse_contracts(self, ran, there, command, name):
+        ended = command(name, "subscriptions.csv", "-o", name, "--set", "task=contracts", folder=there)
+        assert ended.code == 2
+        assert f"guanxi {name} works on purchases and their costs, not on contracts" in ended.error
+        named = ("--model", "models:/guanxi-contracts@champion")
+        ended = command(name, "subscriptions.csv", "-o", name, *named, folder=there)
+        assert ended.code == 2
+        assert "trained on contracts, and this command needs the value of purchases" in ended.error
+        assert not (there / name).exists()
 
 
 def lines(**change) -> pd.DataFrame:

@@ -75,7 +75,7 @@ def profit(
 
 
 @command(
-    *("as_of", "columns", "tracking_uri"),
+    *("task", "as_of", "columns", "tracking_uri"),
     epilog="Example: guanxi plan sales.csv -o plan --set plan.budget=2000 --set "
     '\'plan.actions=[{"action": "call", "cost": 5, "save_rate": 0.15}]\'',
 )
@@ -95,10 +95,14 @@ def plan(
     found = job(source, output, campaign=campaign, model=model, params=params, reporter=ConsoleReporter())
     echo(f"{plan_summary(found)}\n\nResults: {output}/plan.parquet, plan.html and more")
     if found.totals.holdout:
+        measured, also = f"{output}/plan.parquet {source}", ""
+        if params.task == "contracts":
+            measured, also = "MEASURED.csv", ' --set \'campaign.outcomes=["paid", "left"]\''
+            echo("MEASURED.csv below is plan.parquet with columns of what each customer paid and who left.")
         shares = f'{{"treated": {found.totals.treated}, "holdout": {found.totals.holdout}}}'
         echo(
-            f"Next, {found.horizon_days} days after the plan: guanxi campaign {output}/plan.parquet {source} "
-            f"-o effect --set campaign.randomised=true --set 'campaign.shares={shares}'"
+            f"Next, {found.horizon_days} days after the plan: guanxi campaign {measured} "
+            f"-o effect --set campaign.randomised=true{also} --set 'campaign.shares={shares}'"
         )
 
 

@@ -20,6 +20,7 @@ from guanxi.errors import HistoryError, OutputError, ParamsError
 from guanxi.features.snapshots import CUSTOMERS_AT_ONCE, FeatureChunks
 from guanxi.jobs._contract_log import contract_day, open_contracts
 from guanxi.jobs._drift import FeatureSample
+from guanxi.jobs._only_purchases import valuing_purchases
 from guanxi.jobs._opened_log import last_day_used, show_findings, source_name
 from guanxi.jobs._parts import PartFolder, only_writer
 from guanxi.jobs._predict_contracts import contract_scoring
@@ -315,11 +316,8 @@ def _load_checked(model: str | None, params: Params, reporter: Reporter) -> Load
 
 
 def _load_valuing(model: str | None, params: Params, reporter: Reporter) -> LoadedTransactionModel:
-    """Load as :func:`_load_checked` does; refuse a model of labels, which predicts no value."""
-    loaded = _load_checked(model, params, reporter).of_transactions(
-        " and predicts no value: name one trained on transactions, as in --model models:/guanxi@champion"
-    )
-    return replace(loaded, language=params.language)
+    """Load as :func:`_load_checked` does; refuse a model that does not value purchases."""
+    return valuing_purchases(_load_checked(model, params, reporter), params)
 
 
 def _check_data_rules(loaded: LoadedModel, params: Params) -> None:

@@ -19,6 +19,7 @@ from guanxi.decisions.profit import ProfitInputs, answer_profit
 from guanxi.errors import DataError, GuanxiError
 from guanxi.features.customer_flows import customer_flows, monthly_spending
 from guanxi.jobs._answers import check_answer_folder, deliver
+from guanxi.jobs._only_purchases import refuse_contracts
 from guanxi.jobs._opened_log import last_day_used, show_findings, source_name
 from guanxi.jobs.predict import _load_valuing, _score_customers
 from guanxi.jobs.reporter import Reporter
@@ -78,6 +79,7 @@ def profit(
     base = params if params is not None else load_params()
     settings = override(base, {"as_of": as_of, "horizon_days": horizon_days})
     teller = reporter or Reporter()
+    refuse_contracts("profit", settings)
     folder = None if output is None else Path(output)
     if folder is not None:
         check_answer_folder(folder, "profit", TABLES)

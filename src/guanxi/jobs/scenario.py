@@ -17,6 +17,7 @@ from guanxi.features.relations.customer_features import relation_features
 from guanxi.features.relations.customer_totals import totals_at
 from guanxi.features.rhythm import rhythm_at
 from guanxi.jobs._answers import check_answer_folder, deliver
+from guanxi.jobs._only_purchases import refuse_contracts
 from guanxi.jobs._opened_log import last_day_used, show_findings, source_name
 from guanxi.jobs.predict import _load_valuing, _score_customers
 from guanxi.jobs.reporter import Reporter
@@ -72,6 +73,7 @@ def scenario(
     >>> guanxi.scenario("cdnow-sample").tables["tornado"]  # doctest: +SKIP
     """
     settings = override(params if params is not None else load_params(), {"as_of": as_of})
+    refuse_contracts("scenario", settings)
     teller, name = reporter or Reporter(), source_name(source)
     folder = None if output is None else Path(output)
     if folder is not None:

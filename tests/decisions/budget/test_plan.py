@@ -272,6 +272,15 @@ def test_gains_of_a_value_of_zero_have_the_interval_of_the_rate_only():
     assert (gains.lower.item(), gains.expected.item(), gains.upper.item()) == pytest.approx((1.0, 2.0, 3.0))
 
 
+def test_the_deviation_of_contracts_is_at_least_that_of_what_they_pay():
+    customers = predictions().drop(columns="past_value").assign(renewal_probability=0.9)
+    chosen = plan_of(customers)
+    taken = customers[(chosen.customers["arm"] != "none").to_numpy()]
+    most = (taken["clv"] + taken["value_at_risk"]).to_numpy()
+    stays = np.random.default_rng(3).random(len(most)) < taken["clv"] / most
+    assert chosen.power.standard_deviation >= 0.95 * float(np.where(stays, most, 0.0).std())
+
+
 def test_power_does_not_rest_on_the_past_of_silent_customers_alone():
     customers = predictions().assign(past_value=0.0)
     assert np.isnan(plan_of(customers).power.power)

@@ -97,7 +97,7 @@ def build_plan(
     ----------
     customers : pandas.DataFrame
         The prediction table; its ``expected_purchases``, and ``past_value`` (what each customer brought in
-        the last ``horizon_days``) if there, tell the power of the holdout.
+        the last ``horizon_days``) if there, or that of contracts, tell the power of the holdout.
     params : PlanParams
         Actions, budget, limits, share of the holdout.
     day : date
@@ -206,7 +206,9 @@ def _deviation(chosen: Chosen) -> float:
     """Estimate the standard deviation of what a chosen customer brings within the horizon; NaN: unknown.
 
     The larger of that of the past value, which is small where silent customers are chosen, and of a compound
-    Poisson variable with exponential amounts around the expected value with the action.
+    Poisson variable with exponential amounts around the expected value with the action. What a customer under
+    contract pays is between 0 and ``clv + value_at_risk``, so its variance is at most ``clv * value_at_risk``
+    (Bhatia and Davis 2000).
     """
     rows = np.flatnonzero(chosen.choice.action >= 0)
     table = chosen.customers.iloc[rows]
@@ -219,4 +221,7 @@ def _deviation(chosen: Chosen) -> float:
         order = np.divide(clv, purchases, out=np.zeros_like(clv), where=purchases > 0)
         value = clv + chosen.gains.expected[chosen.choice.action[rows], rows]
         variances.append(float(np.mean(2.0 * value * order) + value.var()))
+    if "renewal_probability" in table and len(rows) > 1:
+        within = (table["clv"] * table["value_at_risk"]).mean()
+        variances.append(float(within + table["clv"].var()))
     return math.sqrt(max(variances)) or math.nan
