@@ -93,20 +93,24 @@ def weighed(settings: dict) -> Weighting:
     return weight_indicators(options.weights, tree, pd.DataFrame(values, columns=list(tree.leaves)))
 
 
+def settings_with(word: str) -> dict:
+    """Settings of the block that has the word."""
+    [block] = [each for each in blocks(SCORECARD, "yaml") if word in each]
+    return yaml.safe_load(block)
+
+
 def test_settings_of_the_scorecard_are_taken():
-    settings = [yaml.safe_load(block) for block in blocks(SCORECARD, "yaml")]
-    found = [weighed(each) for each in settings]
-    assert len(found) == 8
+    assert len([weighed(yaml.safe_load(block)) for block in blocks(SCORECARD, "yaml")]) == 10
     said = dict(re.findall(r"(\w+) (\d+\.\d)%", SCORECARD.partition("Here it gives")[2].split("```")[1]))
-    assert {name: f"{weight:.1%}" for name, weight in found[1].weights.items()} == {
-        name: f"{weight}%" for name, weight in said.items()
-    }
-    [note] = found[3].notes
+    assert {
+        name: f"{weight:.1%}" for name, weight in weighed(settings_with("judgements:")).weights.items()
+    } == {name: f"{weight}%" for name, weight in said.items()}
+    [note] = weighed(settings_with("delphi")).notes
     assert note in " ".join(SCORECARD.split())
 
 
 def test_the_refusal_of_a_contradiction_is_the_one_that_is_told():
-    settings = yaml.safe_load(blocks(SCORECARD, "yaml")[1])
+    settings = settings_with("judgements:")
     goal = {"value": {"loyalty": 3, "satisfaction": "1/2"}, "loyalty": {"satisfaction": 3}}
     settings["scorecard"]["weights"] = {"judgements": {"ann": {"goal": goal}}}
     with pytest.raises(ParamsError) as refused:
