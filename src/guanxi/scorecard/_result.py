@@ -135,8 +135,9 @@ class ScorecardResult(ScoredDay):
 def check_parameters(params: Params) -> None:
     """Check the scorecard parameters before any data is read (ParamsError)."""
     own = params.scorecard.indicators
+    refuse_taken(own, RESULT_COLUMNS)
     tree = scorecard_tree(params.scorecard.tree, own)
-    refuse_taken(own, [*RESULT_COLUMNS, *(f"{branch.name}_score" for branch in tree.children)])
+    refuse_taken(own, [f"{branch.name}_score" for branch in tree.children])
     judgement_weights(params.scorecard.weights, tree)
     scoring_method(params.scorecard)
     known = {**_directions(own), **PROGRAMME}
