@@ -157,8 +157,10 @@ def train_labels(
 
 def _columns(label: str | None, id_column: str | None, params: Params) -> tuple[str, str]:
     mapped = params.data.columns
-    label, id_column = label or mapped.get("churned"), id_column or mapped.get("customer_id")
-    if not label or not id_column:
+    label = mapped.get("churned", "") if label is None else label
+    id_column = mapped.get("customer_id", "") if id_column is None else id_column
+    # What is no text is refused where the file is read.
+    if isinstance(label, str) and isinstance(id_column, str) and not (label and id_column):
         raise ParamsError("labels need --label COLUMN (who left) and --id COLUMN (the identifier)")
     return label, id_column
 
