@@ -144,6 +144,7 @@ def all_that_was_learnt(fitted: FittedModels) -> str:
     )
 
 
+@pytest.mark.slow
 def test_events_after_the_training_day_change_nothing_that_is_learnt(
     three_years: pd.DataFrame, quick_params: Any
 ) -> None:

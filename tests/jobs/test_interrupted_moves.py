@@ -11,6 +11,8 @@ from guanxi.registry import aliases
 from guanxi.registry.aliases import read_aliases, settle, status
 from guanxi.registry.loaded_model import export
 
+pytestmark = pytest.mark.slow
+
 MOVES = 10  # requests of a promotion and of a rollback here
 WRITING = (
     "set_registered_model_alias",

@@ -25,6 +25,8 @@ from guanxi.jobs.scorecard import scorecard
 from guanxi.params import load_params
 from guanxi.registry.store import _restore_settings
 
+pytestmark = pytest.mark.slow
+
 QUICK = ["horizon_days=60", "churn.snapshot_spacing_days=400", "churn.lightgbm.n_estimators=20"]
 SAMPLE = "cdnow-sample"
 # PySpark 4.0 leaves the sockets open through which rows came here.

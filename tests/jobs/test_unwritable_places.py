@@ -24,7 +24,10 @@ QUICK = (
     "churn.lightgbm.n_estimators=20",
 )
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="rights are given up the way Linux does")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(sys.platform != "linux", reason="rights are given up the way Linux does"),
+]
 
 
 def guanxi(folder: Path, before: Callable[[], None], *arguments: str) -> Any:

@@ -22,6 +22,8 @@ from guanxi.models.purchase_models import BetaGeoNBD
 from guanxi.params import DataParams, load_params
 from guanxi.periods import days_per_unit
 
+pytestmark = pytest.mark.slow
+
 # Per period: as of donors by year (Fader, Hardie & Shang 2010), and with a slower dropout by month.
 TRUTH = {
     "Y": {"alpha": 1.2, "beta": 0.75, "gamma": 0.66, "delta": 2.78},

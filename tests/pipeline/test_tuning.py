@@ -18,6 +18,8 @@ from guanxi.pipeline.fit import fit_models
 from guanxi.pipeline.tuning import TUNED, _spent, choice
 from guanxi.served.model import to_json
 
+pytestmark = pytest.mark.slow
+
 # Trees that overfit: nearly any other settings are better.
 POOR = {
     "learning_rate": 1.0,

@@ -19,6 +19,8 @@ from guanxi.errors import RegistryError
 from guanxi.registry.loaded_model import load_model
 from guanxi.registry.store import _import_mlflow
 
+pytestmark = pytest.mark.slow
+
 READABLE = ("NaN", "three times", "half a tree", "a flipped bit", "half a profile")
 
 

@@ -24,6 +24,8 @@ from guanxi.registry.health import database_findings
 from guanxi.registry.loaded_model import load_model
 from guanxi.registry.store import _locked, check_store, open_store
 
+pytestmark = pytest.mark.slow
+
 PR_CAPBSET_DROP, CAP_DAC_OVERRIDE = 24, 1
 HOLD = """
 import sys

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from guanxi.data._findings import DataFinding
-from guanxi.data.spark import log as spark_log
+from guanxi.data.spark import transactions as spark_log
 from guanxi.data.spark.engine import open_spark
 from guanxi.data.transactions import read_transactions
 from guanxi.errors import DataError, EngineError, SourceError
