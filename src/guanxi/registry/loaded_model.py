@@ -165,10 +165,10 @@ class LoadedModel:
 
 
 @dataclass(frozen=True)
-class LoadedTransactionModel(LoadedModel):
-    """A loaded model of transactions."""
+class LoadedDatedModel(LoadedModel):
+    """A loaded model that was trained up to a day, for a horizon."""
 
-    served: ServedModel
+    served: ServedModel | ServedContracts
 
     @property
     def as_of(self) -> str:
@@ -181,6 +181,18 @@ class LoadedTransactionModel(LoadedModel):
         return self.served.horizon_days
 
     @property
+    def warnings(self) -> tuple[str, ...]:
+        """Warnings to show with its predictions, such as a grade C."""
+        return self.served.warnings
+
+
+@dataclass(frozen=True)
+class LoadedTransactionModel(LoadedDatedModel):
+    """A loaded model of transactions."""
+
+    served: ServedModel
+
+    @property
     def window_days(self) -> int:
         """Feature window in days: the horizon, or less if the history was short."""
         return self.served.limits.window_days
@@ -189,11 +201,6 @@ class LoadedTransactionModel(LoadedModel):
     def data_rules(self) -> dict[str, str]:
         """The rules of the data used in training, by their keys in params.yaml."""
         return {f"data.{name}": rule for name, rule in asdict(self.served.data).items()}
-
-    @property
-    def warnings(self) -> tuple[str, ...]:
-        """Warnings to show with its predictions, such as a grade C."""
-        return self.served.warnings
 
     def of_transactions(self, advice: str = "") -> LoadedTransactionModel:
         """Return the model."""
@@ -223,20 +230,10 @@ class LoadedLabelModel(LoadedModel):
 
 
 @dataclass(frozen=True)
-class LoadedContractModel(LoadedModel):
+class LoadedContractModel(LoadedDatedModel):
     """A loaded model of customers under contract."""
 
     served: ServedContracts
-
-    @property
-    def as_of(self) -> str:
-        """Last day of the training data, ISO."""
-        return self.served.as_of
-
-    @property
-    def horizon_days(self) -> int:
-        """The horizon it was trained for."""
-        return self.served.horizon_days
 
     @property
     def data_rules(self) -> dict[str, str]:
@@ -247,11 +244,6 @@ class LoadedContractModel(LoadedModel):
     def may_be_missing(self) -> tuple[str, ...]:
         """Columns of the predictions that may be missing: those of money, for a contract without amount."""
         return MONEY
-
-    @property
-    def warnings(self) -> tuple[str, ...]:
-        """Warnings to show with its predictions."""
-        return self.served.warnings
 
 
 _LOADED: dict[str, type[LoadedModel]] = {

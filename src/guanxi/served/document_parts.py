@@ -51,3 +51,21 @@ class Attribute:
     name: str
     categories: tuple[str, ...] | None
     typical: Any
+
+
+class WithAttributes:
+    """What the documents of models with attributes say about them."""
+
+    attributes: tuple[Attribute, ...]
+
+    @property
+    def categories(self) -> dict[str, list[str] | None]:
+        """Categories of each attribute, None for a number."""
+        return {
+            each.name: None if each.categories is None else list(each.categories) for each in self.attributes
+        }
+
+    @property
+    def text_features(self) -> tuple[str, ...]:
+        """Categorical features; all others are numbers."""
+        return tuple(each.name for each in self.attributes if each.categories is not None)

@@ -17,6 +17,7 @@ from .document_parts import FittedProcess as FittedProcess
 from .document_parts import Language as Language
 from .document_parts import LifetimeValue as LifetimeValue
 from .document_parts import Matrix as Matrix
+from .document_parts import WithAttributes
 
 #: Version of the document; raised whenever a field is added, removed, renamed, moved or changes its meaning.
 FORMAT = 2
@@ -260,7 +261,7 @@ class LabelLimits:
 
 
 @dataclass(frozen=True)
-class ServedLabelModel:
+class ServedLabelModel(WithAttributes):
     """A model of labels.
 
     Attributes
@@ -284,18 +285,6 @@ class ServedLabelModel:
     language: Language
     limits: LabelLimits
     warnings: tuple[str, ...] = ()
-
-    @property
-    def categories(self) -> dict[str, list[str] | None]:
-        """Categories of each attribute, None for a number."""
-        return {
-            each.name: None if each.categories is None else list(each.categories) for each in self.attributes
-        }
-
-    @property
-    def text_features(self) -> tuple[str, ...]:
-        """Categorical features; all others are numbers."""
-        return tuple(each.name for each in self.attributes if each.categories is not None)
 
     @property
     def defaults(self) -> dict[str, int | float | str]:

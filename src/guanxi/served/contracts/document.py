@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
-from ..document_parts import Attribute, Drivers, Language, LifetimeValue, Matrix
+from ..document_parts import Attribute, Drivers, Language, LifetimeValue, Matrix, WithAttributes
 
 #: Columns of the predictions that need a known amount.
 MONEY = ("monetary_value", "mrr_expected", "clv", "clv_lower", "clv_upper", "value_at_risk")
@@ -143,7 +143,7 @@ class ContractLimits:
 
 
 @dataclass(frozen=True)
-class ServedContracts:
+class ServedContracts(WithAttributes):
     """A model of customers under contract.
 
     Attributes
@@ -195,18 +195,6 @@ class ServedContracts:
     warnings: tuple[str, ...] = ()
     typical_renewals: float = 0.0
     grades: Mapping[str, str | None] = field(default_factory=dict)
-
-    @property
-    def categories(self) -> dict[str, list[str] | None]:
-        """Categories of each attribute, None for a number."""
-        return {
-            each.name: None if each.categories is None else list(each.categories) for each in self.attributes
-        }
-
-    @property
-    def text_features(self) -> tuple[str, ...]:
-        """Categorical features; all others are numbers."""
-        return tuple(each.name for each in self.attributes if each.categories is not None)
 
     @property
     def defaults(self) -> dict[str, int | float | str]:
