@@ -118,9 +118,9 @@ def bootstrap(
     samples = np.empty((draws, *values.shape))
     with threadpool_limits(1):  # one thread is faster on operations this small
         for sample in samples:
-            rows = generator.integers(0, n, m)
+            times = np.bincount(generator.integers(0, n, m), minlength=n)
             for measured, column in zip(sample, columns, strict=True):
-                drawn = column.sample(rows)
+                drawn = column.sample(times)
                 measured[:] = [metric(*drawn) for metric in metrics.values()]
     return Bootstrap(tuple(forecasts), dict(metrics), values, values + math.sqrt(m / n) * (samples - values))
 
@@ -130,13 +130,12 @@ class _Column:
 
     def __init__(self, actual: Floats, predicted: Floats) -> None:
         order = np.argsort(predicted, kind="stable")
-        self._actual, self._predicted = actual[order], predicted[order]
-        self._place = np.empty_like(order)
-        self._place[order] = np.arange(len(order))
+        self._actual, self._predicted, self._order = actual[order], predicted[order], order
 
-    def sample(self, rows: NDArray[np.int64]) -> tuple[Floats, Floats]:
-        places = np.sort(self._place[rows])
-        return self._actual[places], self._predicted[places]
+    def sample(self, times: NDArray[np.int64]) -> tuple[Floats, Floats]:
+        """Rows with each of them as often as said."""
+        drawn = times[self._order]
+        return np.repeat(self._actual, drawn), np.repeat(self._predicted, drawn)
 
 
 def _ends(draws: Floats, level: float) -> tuple[Floats, Floats]:
