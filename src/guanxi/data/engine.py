@@ -100,6 +100,13 @@ def execute_in_order(connection: Any, expression: Any) -> pd.DataFrame:
     return table
 
 
+def fetch_in_order(connection: Any, expression: Any) -> Any:
+    """Execute as :func:`execute_in_order`, and return the Arrow table."""
+    query = connection.compile(expression)
+    with _one_thread(connection), explain_no_space():
+        return connection.con.execute(query).fetch_arrow_table()
+
+
 @contextmanager
 def explain_no_space() -> Iterator[None]:
     """Raise an error with advice if the engine runs out of space.

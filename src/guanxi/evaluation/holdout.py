@@ -22,7 +22,6 @@ from guanxi.evaluation.grade import Grade, OutcomeName, _grade_forecast, _shorte
 from guanxi.evaluation.realised_performance import outcomes, with_outcomes
 from guanxi.evaluation.retention_profit import measure_offer
 from guanxi.features.rfm import purchases_until
-from guanxi.features.snapshots import snapshot
 from guanxi.params import OfferParams
 from guanxi.periods import add_days
 from guanxi.pipeline.correction import ALONE, TREES_ALONE
@@ -196,10 +195,8 @@ def _component(scorer: Scorer, twin: FittedModels, horizon_days: int) -> pd.Data
 
 
 def _naive(log: TransactionLog, twin: FittedModels, horizon_days: int) -> dict[str, pd.DataFrame]:
-    window = twin.window_days
-    past = snapshot(log, twin.plan.validation, window) if twin.plan else None
     last = outcomes(log, add_days(twin.as_of, -horizon_days), horizon_days)
-    return baseline_forecasts(past, twin.features, last, window, horizon_days)
+    return baseline_forecasts(twin.latest, twin.features, last, twin.window_days, horizon_days)
 
 
 def _compare(

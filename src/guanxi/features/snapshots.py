@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from guanxi.data.chunks import ChunkQuery, CustomerChunks
-from guanxi.data.engine import _one_thread, execute_in_order, explain_no_space
+from guanxi.data.engine import execute_in_order, explain_no_space, fetch_in_order
 from guanxi.data.transactions import TransactionLog
 from guanxi.features.behaviour import feature_expression
 from guanxi.features.rfm import _keys, _until_each, purchases_until
@@ -219,9 +219,7 @@ def snapshots_at(
         spend=ibis.ifelse(joined.purchases.isnull(), 0.0, joined.spend),
         churned=(purchases == 0).cast("float64"),
     )
-    query = log.connection.compile(labelled.order_by(keys))
-    with _one_thread(log.connection), explain_no_space():
-        table = log.connection.con.execute(query).fetch_arrow_table()
+    table = fetch_in_order(log.connection, labelled.order_by(keys))
     table = _with_plain_ids(table, _plain(_engine_type(log.connection, log.events)))
     days, table = table.column("cutoff"), table.drop_columns("cutoff")
     starts = {day: pc.index(days, pa.scalar(day)).as_py() for day in cutoffs}

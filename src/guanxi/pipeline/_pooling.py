@@ -8,7 +8,7 @@ are integrated over their posterior on a grid, with scaled inverse chi-squared p
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -19,6 +19,7 @@ Floats = NDArray[np.float64]
 # Relative spread assumed beforehand, and what this is worth: groups, and steps from one time to the next.
 _PRIOR_SPREAD, _PRIOR_GROUPS, _PRIOR_STEPS = 0.15, 4.0, 2.0
 _SPREADS = np.exp(np.linspace(np.log(0.01), np.log(0.7), 14))
+_MINIMUM_LEVELS, _CLEAR_LEVEL = 3, 2.0  # windows; standard errors
 _UNKNOWN, _TINY = 1e2, 1e-12  # relative variance without evidence; in place of 0
 
 
@@ -55,6 +56,18 @@ def pool_ratios(actual: Floats, expected: Floats, dispersion: Floats) -> Estimat
     same = np.eye(len(actual))
     candidates = ((_log_prior(spread, _PRIOR_GROUPS), spread**2 * same) for spread in _SPREADS)
     return _posterior(actual, expected, dispersion, candidates)
+
+
+def _level_shift(levels: Sequence[float]) -> float:
+    """Systematic error of the value model's churn: the mean over windows, shrunk towards 0.
+
+    Positive-part shrinkage (James & Stein 1961) beyond two standard errors; 0 with fewer than three windows.
+    """
+    if len(levels) < _MINIMUM_LEVELS:
+        return 0.0
+    mean, spread = float(np.mean(levels)), float(np.std(levels, ddof=1))
+    noise = (_CLEAR_LEVEL * spread) ** 2 / len(levels)
+    return mean * (1.0 - noise / mean**2) if mean**2 > noise else 0.0
 
 
 def follow_ratios(

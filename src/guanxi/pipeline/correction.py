@@ -33,6 +33,7 @@ from guanxi.pipeline._base_learners import (
     TrainingWindows,
     Window,
 )
+from guanxi.pipeline._pooling import _level_shift
 from guanxi.served.corrections import Correction
 from guanxi.served.model import CorrectionModel
 from guanxi.served.ordering import ROUNDING, first_lowest
@@ -46,10 +47,9 @@ CONTENDERS = (ALONE, CORRECTED, TREES_ALONE, REGRESSED, BLEND)
 SECOND_OPINION = {"churn": REGRESSION, "purchases": REGRESSION, "spend": TREES}
 SECOND_WEIGHT = 0.5
 _FOLDS = 2
-_CLEAR_GAIN, _CLEAR_LEAD, _CLEAR_LEVEL = 2.0, 2.0, 2.0  # standard errors
+_CLEAR_GAIN, _CLEAR_LEAD = 2.0, 2.0  # standard errors
 _HALF_TRUSTED_ROWS = 3000
 _WEIGHT_WITHOUT_TREES = {"churn": 2.0 / 3.0, "purchases": 0.5}  # of the regression
-_MINIMUM_LEVELS = 3
 _MINIMUM_ROWS = 50
 _LENGTH_STEPS, _LONGEST = 6, 20.0
 WORST = 1e6
@@ -363,18 +363,6 @@ def _shape_error(windows: TrainingWindows, flat: Flat, day: date) -> float:
         length = float(np.clip(length * bought / expected, days / _LONGEST, days * _LONGEST))
     score = flat("churn", snapshot, length)
     return windows.target.level(score, np.ones(len(snapshot)), float(snapshot["churned"].mean()))
-
-
-def _level_shift(levels: Sequence[float]) -> float:
-    """Systematic error of the value model's churn: the mean over windows, shrunk towards 0.
-
-    Positive-part shrinkage (James & Stein 1961) beyond two standard errors; 0 with fewer than three windows.
-    """
-    if len(levels) < _MINIMUM_LEVELS:
-        return 0.0
-    mean, spread = float(np.mean(levels)), float(np.std(levels, ddof=1))
-    noise = (_CLEAR_LEVEL * spread) ** 2 / len(levels)
-    return mean * (1.0 - noise / mean**2) if mean**2 > noise else 0.0
 
 
 def _level(

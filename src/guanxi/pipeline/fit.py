@@ -13,8 +13,6 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from guanxi.data.transactions import TransactionLog
-from guanxi.data.usability import MINIMUM_REPEATERS
-from guanxi.errors import DataError, HistoryError, ParamsError
 from guanxi.features.rfm import with_log_gaps
 from guanxi.features.snapshots import SnapshotPlan, features_at, plan_snapshots, snapshots_at
 from guanxi.models import GammaGamma
@@ -24,6 +22,7 @@ from guanxi.models.transaction_model import TransactionModel
 from guanxi.params import Params
 from guanxi.periods import days_per_unit
 from guanxi.pipeline._base_learners import MODELLED_OUTCOMES, Base, SharedTables
+from guanxi.pipeline._fittable import check_fittable, check_horizon
 from guanxi.pipeline.correction import ALONE, CONTENDERS, _alone, _fit_correction, _FittedCorrection
 from guanxi.pipeline.level._refits import refit_models
 from guanxi.pipeline.level.forecast import PortfolioLevel, fit_level
@@ -84,6 +83,8 @@ class FittedModels:
         Errors of totals learnt from earlier cutoffs; None if purchases are merged by month or year.
     tuning : pandas.DataFrame or None
         Trials of tree settings, see :func:`.tuning._tune`; None without tuning.
+    latest : pandas.DataFrame or None
+        The last snapshot with outcomes, that of the plan's validation day; None without a plan.
     """
 
     as_of: date
@@ -97,6 +98,7 @@ class FittedModels:
     features: pd.DataFrame
     level: PortfolioLevel | None = None
     tuning: pd.DataFrame | None = None
+    latest: pd.DataFrame | None = None
 
     @property
     def window_days(self) -> int:
@@ -151,12 +153,12 @@ def fit_models(
     DataError
         If too few customers bought again, or all amounts are equal.
     """
-    _check_horizon(params)
+    check_horizon(params)
     plan = plan_snapshots(log.first_day, as_of, params.horizon_days, params.churn.snapshot_spacing_days)
     window = plan.window_days if plan else params.horizon_days
     # Use the window length of the trees, even if it is shorter than the horizon.
     features = features_at(log, as_of, window)
-    _check_fittable(features, as_of, params.clv.spend if log.has_amounts else None)
+    check_fittable(features, as_of, params.clv.spend if log.has_amounts else None)
     days = (*plan.training, plan.validation) if plan else ()
     snapshots = snapshots_at(log, days, window).__getitem__
     on_step("purchases and spend")
@@ -209,6 +211,7 @@ def fit_models(
         features=features,
         level=level,
         tuning=tuning,
+        latest=snapshots(plan.validation) if plan else None,
     )
 
 
@@ -236,37 +239,6 @@ def fit_notes(served: FittedModels, twin: FittedModels | None) -> list[str]:
         if own != evaluated:
             notes.append(f"{target}: the evaluated twin uses {evaluated}, the served model {own}")
     return notes
-
-
-def _check_horizon(params: Params) -> None:
-    """Refuse a part of a period: all purchases of the period fall on one day, within the window or not."""
-    grain, least = params.data.event_grain, int(days_per_unit(params.data.event_grain))
-    if params.clv.model == "bg_bb" and params.horizon_days < least:
-        raise ParamsError(
-            f"horizon_days={params.horizon_days} is shorter than a period of clv.model=bg_bb with "
-            f"data.event_grain={grain}: use --horizon {least} or longer"
-        )
-
-
-def _check_fittable(features: pd.DataFrame, as_of: date, spend: str | None) -> None:
-    """Raise a HistoryError or DataError for a customer base to which value models cannot be fitted."""
-    if features.empty:
-        raise HistoryError(
-            f"no customer had bought by {as_of}: choose a later --as-of or a shorter --horizon"
-        )
-    repeaters = int((features["frequency"] > 0).sum())
-    if repeaters < MINIMUM_REPEATERS:
-        raise DataError(
-            f"only {repeaters} of {len(features):,} customers had bought again by {as_of}, at least "
-            f"{MINIMUM_REPEATERS} are needed to fit a model: use a longer history or a shorter --horizon"
-        )
-    amounts = features.loc[features["frequency"] > 0, "monetary_value"]
-    if spend == "gamma_gamma" and np.ptp(amounts) <= 1e-9 * amounts.max():
-        raise DataError(
-            f"every repeat purchase amounts to {amounts.iloc[0]:g}, so spend does not vary between "
-            "customers: map amount to the column of prices, or use one mean for all customers with "
-            "--set clv.spend=mean"
-        )
 
 
 def _choose(
