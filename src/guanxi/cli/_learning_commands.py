@@ -59,7 +59,14 @@ def run(
     echo(summary.of_run(job(source or "cdnow", params, output, ConsoleReporter())))
 
 
-@command("horizon", "as_of", "columns", epilog="Example: guanxi validate sales.csv --horizon 90")
+@command(
+    "task",
+    "horizon",
+    "as_of",
+    "columns",
+    "exclude",
+    epilog="Examples: guanxi validate sales.csv --horizon 90; guanxi validate gym.csv --task contracts",
+)
 def validate(source: Source, params: Params) -> None:
     """Report what is usable in a source, what is rejected and why."""
     from guanxi.errors import DataError, HistoryError
