@@ -40,7 +40,7 @@ def measures_table(metrics: pd.DataFrame, t: Mapping[str, str], language: Langua
     rows = []
     for row in own.to_dict("records"):
         described, decimals = _measure(str(row["metric"]), language), decimals_for(abs(row["value"]))
-        direction = words(language)[described.direction] if described else ""
+        meaning = (described.meaning, words(language)[described.direction]) if described else ()
         same = others[(others["metric"] == row["metric"]) & (others["target"] == row["target"])]["value"]
         label = (
             described.label if described else t.get(str(row["metric"]), str(row["metric"]).replace("_", " "))
@@ -48,7 +48,7 @@ def measures_table(metrics: pd.DataFrame, t: Mapping[str, str], language: Langua
         rows.append(
             {
                 "measure": f"{t[row['target']]}: {label}" if targets else label,
-                "meaning": f"{described.meaning}; {direction}" if described else "",
+                "meaning": words(language)["semicolon"].join(filter(None, meaning)),
                 "value": number(row["value"], decimals),
                 "spread": _spread(row, decimals, language),
                 "constant": number(float(same.iloc[0]) if len(same) else np.nan, decimals),
