@@ -7,7 +7,7 @@ INSTALLED := $(VENV)/.installed
 PYTEST := $(BIN)/pytest --numprocesses auto --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test test-all lint types bench notebook clean
+.PHONY: help install run test test-all lint types bench docs notebooks clean
 
 help:  ## Show what there is to make
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -58,7 +58,10 @@ bench: $(INSTALLED)  ## Measure speed and quality; tables on the screen, JSON in
 	$(BIN)/python benchmarks/scorecard.py
 	$(BIN)/python benchmarks/plan.py
 
-notebook: $(INSTALLED)  ## Execute the notebooks in place
+docs: $(INSTALLED)  ## Build the documentation site in docs/_build/html, without a network
+	$(BIN)/sphinx-build --fail-on-warning --quiet docs docs/_build/html
+
+notebooks: $(INSTALLED)  ## Execute the notebooks in place
 	cd notebooks && ../$(BIN)/jupyter execute --inplace *.ipynb
 
 clean:  ## Remove .venv, caches and results (keeps mlruns/ and models/)
