@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import re
+import shlex
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -136,8 +137,11 @@ def _metrics(training: ContractTraining) -> dict[str, Any]:
     }
 
 
-def summary_text(result: ContractRun) -> str:
-    """Report a training, what the customers are worth, and where the results are."""
+def summary_text(result: ContractRun, source: str, flags: str = "") -> str:
+    """Report a training, what the customers are worth, where the results are, and the next command.
+
+    ``source`` and ``flags`` as in :func:`.summary.of_run`.
+    """
     training, table, folder = result.training, result.predictions, result.folder
     value, leaving = table["clv"].sum(min_count=1), table["churn_probability"].sum()
     worth = "" if pd.isna(value) else f" worth {value:,.0f} and"
@@ -158,6 +162,7 @@ def summary_text(result: ContractRun) -> str:
             *files_in_words(shown),
             "",
             "Next:",
-            "  guanxi predict YOUR_FILE.csv -o scores.parquet --task contracts",
+            f"  guanxi predict {shlex.quote(source)} -o scores.parquet --task contracts"
+            + (f" {flags}" if flags else ""),
         ]
     )

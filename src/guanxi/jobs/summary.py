@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import shlex
+import sys
 
 from guanxi.evaluation.grade import OutcomeName, letters_in_words
 from guanxi.evaluation.holdout import Holdout
@@ -15,6 +16,7 @@ from guanxi.jobs.train import Training
 from guanxi.periods import add_days
 from guanxi.registry.store import Store
 
+_OPEN = {"darwin": "open", "win32": "start"}.get(sys.platform, "xdg-open")
 _FAR_OFF = "its totals are far off (see the warnings): correct the data"
 _SHOWN: dict[OutcomeName, tuple[tuple[str, str, str], ...]] = {
     "churn": (("auc", "AUC", ".3f"), ("log_loss", "log loss", ".3f")),
@@ -50,8 +52,11 @@ def of_training(training: Training, judgement: Judgement | None = None) -> str:
     return "\n".join(lines)
 
 
-def of_run(result: RunResult) -> str:
-    """Report a training, its results, and the next commands."""
+def of_run(result: RunResult, source: str | None, flags: str = "") -> str:
+    """Report a training, its results, and the next commands.
+
+    ``source`` is as given; ``flags`` are the options by which it was read, quoted for the shell.
+    """
     training, table, folder = result.training, result.predictions, result.folder
     total, likely = float(table["clv"].sum(min_count=1)), int((table["churn_probability"] > 0.5).sum())
     unexplained = training.usability.numbers["customers_without_purchase"]
@@ -66,12 +71,24 @@ def of_run(result: RunResult) -> str:
             *_files(result),
             "",
             "Next:",
-            f"  xdg-open {shlex.quote(str(folder / 'report.html'))}",
+            f"  {_OPEN} {shlex.quote(str(folder / 'report.html'))}",
             f"  {_look_at(training.store)}",
-            f"  guanxi predict YOUR_FILE.csv -o scores.parquet{_model(training)}"
-            " --columns customer_id=…,timestamp=…,amount=…",
+            *_commands(result, source, flags),
         ]
     )
+
+
+def _commands(result: RunResult, source: str | None, flags: str) -> list[str]:
+    """Commands for the data that were read; after the bundled data, for one's own."""
+    if source is None:
+        return ["  guanxi init YOUR_FILE.csv", "  guanxi run YOUR_FILE.csv"]
+    also = f" {flags}" if flags else ""
+    table, model = result.predictions, _model(result.training)
+    busiest = str(table["customer_id"].loc[table["expected_purchases"].idxmax()])
+    return [
+        f"  guanxi predict {shlex.quote(source)} -o scores.parquet{model}{also}",
+        f"  guanxi explain {shlex.quote(busiest)} {shlex.quote(source)}{model}{also}",
+    ]
 
 
 def _files(result: RunResult) -> list[str]:
@@ -89,7 +106,7 @@ def _files(result: RunResult) -> list[str]:
 def _look_at(store: Store) -> str:
     """Command that shows the MLflow store: a server has its own page."""
     if store.uri.startswith("http"):
-        return f"xdg-open {shlex.quote(store.shown_uri)}"
+        return f"{_OPEN} {shlex.quote(store.shown_uri)}"
     return f"mlflow ui --backend-store-uri {shlex.quote(store.shown_uri)}"
 
 

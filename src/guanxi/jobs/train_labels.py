@@ -214,9 +214,8 @@ def summary_text(training: LabelTraining, judgement: Judgement | None = None) ->
             "",
             f"Model {name} version {training.version} is {standing(training, judgement, _LEAKS)}.",
             *(judgement.text.splitlines() if judgement and judgement.checks else []),
-            "Next:",
-            f"  guanxi predict YOUR_FILE.csv -o scores.parquet --model models:/{name}@{alias}"
-            f"   (with column {identifier} and the attributes)",
+            f"Next, for a file with column {identifier} and the attributes:",
+            f"  guanxi predict YOUR_FILE.csv -o scores.parquet --model models:/{name}@{alias}",
         ]
     )
 
