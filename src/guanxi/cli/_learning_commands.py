@@ -60,7 +60,14 @@ def run(
     echo(summary.of_run(finished, source, flags_of_the_data(context)))
 
 
-@command("horizon", "as_of", "columns", examples="guanxi validate sales.csv --horizon 90")
+@command(
+    "task",
+    "horizon",
+    "as_of",
+    "columns",
+    "exclude",
+    examples="guanxi validate sales.csv --horizon 90\nguanxi validate gym.csv --task contracts",
+)
 def validate(source: Source, params: Params) -> None:
     """Report what is usable in a source, what is rejected and why."""
     from guanxi.errors import DataError, HistoryError

@@ -295,7 +295,7 @@ def summary_text(training: ContractTraining, judgement: Judgement | None = None)
             *(f"  note: {note}" for note in model.warnings),
             "",
             f"Model {training.store.registered_model} version {training.version} is "
-            f"{standing(training, judgement, _LEAKS)}.",
+            f"{standing(training, judgement, _LEAKS, model.grades.values())}.",
             *(judgement.text.splitlines() if judgement and judgement.checks else []),
         ]
     )

@@ -199,8 +199,6 @@ def summary_text(training: LabelTraining, judgement: Judgement | None = None) ->
     """Report cross-validated accuracy, and the model's place in the registry."""
     held_out, name = training.fitted.held_out, training.store.registered_model
     spread = training.metrics.set_index(["model", "metric"])["standard_deviation"][_MODEL, "auc"]
-    alias = "champion" if training.is_champion else "candidate"
-    identifier = training.fitted.model.id
     return "\n".join(
         [
             f"\nMeasured in {FOLDS}-fold cross-validation ({len(held_out):,} customers, "
@@ -214,8 +212,6 @@ def summary_text(training: LabelTraining, judgement: Judgement | None = None) ->
             "",
             f"Model {name} version {training.version} is {standing(training, judgement, _LEAKS)}.",
             *(judgement.text.splitlines() if judgement and judgement.checks else []),
-            f"Next, for a file with column {identifier} and the attributes:",
-            f"  guanxi predict YOUR_FILE.csv -o scores.parquet --model models:/{name}@{alias}",
         ]
     )
 
