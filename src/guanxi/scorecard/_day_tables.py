@@ -74,6 +74,8 @@ class ScorecardInputs:
     margin_rate : float
         Of the model: margin as a share of revenue where the log has none.
     params : Params
+    contracts : bool
+        Whether the log has the payments of contracts.
     """
 
     log: TransactionLog | None
@@ -83,6 +85,7 @@ class ScorecardInputs:
     window_days: int
     margin_rate: float
     params: Params
+    contracts: bool = False
 
 
 @dataclass(frozen=True)
