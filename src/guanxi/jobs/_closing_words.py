@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import shlex
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 
 from guanxi.jobs._gate import Registered
+
+_OPEN = {"darwin": "open", "win32": "start"}.get(sys.platform, "xdg-open")
 
 
 def files_in_words(files: Mapping[str, str]) -> list[str]:
@@ -21,26 +24,24 @@ def files_in_words(files: Mapping[str, str]) -> list[str]:
     return [f"  {name:<{width}}  {what}" for name, what in files.items()]
 
 
-def next_commands(folder: Path, training: Registered, predict: str) -> list[str]:
-    """List the commands that one may want after a run: look at its page, at MLflow, score other data.
+def model_option(training: Registered) -> str:
+    """Name a candidate for a command, which else takes the champion: with a space before it, or nothing."""
+    return (
+        ""
+        if training.champion == training.version
+        else f" --model models:/{training.store.registered_model}@candidate"
+    )
 
-    Parameters
-    ----------
-    folder : pathlib.Path
-        Of the results.
-    training : Registered
-    predict : str
-        What ``guanxi predict`` needs beside source, output and model.
-    """
+
+def next_commands(folder: Path, training: Registered, *commands: str) -> list[str]:
+    """List the commands that one may want after a run: look at its page and at MLflow, and what is given."""
     store = training.store
-    name = f"models:/{store.registered_model}@candidate"
-    model = "" if training.champion == training.version else f" --model {name}"
     # A server has its own page.
-    look = "xdg-open" if store.uri.startswith("http") else "mlflow ui --backend-store-uri"
+    look = _OPEN if store.uri.startswith("http") else "mlflow ui --backend-store-uri"
     return [
         "",
         "Next:",
-        f"  xdg-open {shlex.quote(str(folder / 'report.html'))}",
+        f"  {_OPEN} {shlex.quote(str(folder / 'report.html'))}",
         f"  {look} {shlex.quote(store.shown_uri)}",
-        f"  guanxi predict YOUR_FILE.csv -o scores.parquet{model} {predict}",
+        *(f"  {command}" for command in commands),
     ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import shlex
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ import pandas as pd
 
 from guanxi.data.contracts.log import ContractLog
 from guanxi.data.sources.source import Source
-from guanxi.jobs._closing_words import files_in_words, next_commands
+from guanxi.jobs._closing_words import files_in_words, model_option, next_commands
 from guanxi.jobs._contract_log import assess_source
 from guanxi.jobs._contract_page import contract_page
 from guanxi.jobs._gate import Judgement, through_the_gate
@@ -122,11 +123,15 @@ def _metrics(training: ContractTraining) -> dict[str, Any]:
     }
 
 
-def summary_text(result: ContractRun) -> str:
-    """Report a training, what the customers are worth, and where the results are."""
+def summary_text(result: ContractRun, source: str, flags: str = "") -> str:
+    """Report a training, what the customers are worth, where the results are, and the next command.
+
+    ``source`` and ``flags`` as in :func:`.summary.of_run`.
+    """
     training, table, folder = result.training, result.predictions, result.folder
     value, leaving = table["clv"].sum(min_count=1), table["churn_probability"].sum()
     worth = "" if pd.isna(value) else f"worth {value:,.0f}, "
+    also = model_option(training) + (f" {flags}" if flags else "")
     shown = {
         str(folder / "predictions.parquet"): "one row per customer under contract",
         str(folder / "report.html"): "the report page",
@@ -142,6 +147,10 @@ def summary_text(result: ContractRun) -> str:
             f"{len(table):,} customers under contract on {training.as_of}; over the next "
             f"{training.horizon_days} days {worth}{leaving:,.0f} expected to leave.",
             *files_in_words(shown),
-            *next_commands(folder, training, "--task contracts"),
+            *next_commands(
+                folder,
+                training,
+                f"guanxi predict {shlex.quote(source)} -o scores.parquet --task contracts{also}",
+            ),
         ]
     )

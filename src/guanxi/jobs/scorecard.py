@@ -209,7 +209,7 @@ def _of_contracts(
         score = score_payments(log, paid, loaded, params.drivers.top)
         margin, days = loaded.served.lifetime_value.margin, loaded.horizon_days
         given = override(params, {"as_of": day})
-        return build(ScorecardInputs(paid, relations, score, days, days, margin, given))
+        return build(ScorecardInputs(paid, relations, score, days, days, margin, given, contracts=True))
     finally:
         log.close()
 

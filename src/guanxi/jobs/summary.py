@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
+import shlex
 
 from guanxi.evaluation.grade import OutcomeName, letters_in_words
 from guanxi.evaluation.holdout import Holdout
-from guanxi.jobs._closing_words import files_in_words, next_commands
+from guanxi.jobs._closing_words import files_in_words, model_option, next_commands
 from guanxi.jobs._gate import Judgement
 from guanxi.jobs._standing import standing
 from guanxi.jobs.run import RunResult
@@ -49,8 +50,11 @@ def of_training(training: Training, judgement: Judgement | None = None) -> str:
     return "\n".join(lines)
 
 
-def of_run(result: RunResult) -> str:
-    """Report a training, its results, and the next commands."""
+def of_run(result: RunResult, source: str | None, flags: str = "") -> str:
+    """Report a training, its results, and the next commands.
+
+    ``source`` is as given; ``flags`` are the options by which it was read, quoted for the shell.
+    """
     training, table, folder = result.training, result.predictions, result.folder
     total, likely = float(table["clv"].sum(min_count=1)), int((table["churn_probability"] > 0.5).sum())
     unexplained = training.usability.numbers["customers_without_purchase"]
@@ -63,9 +67,22 @@ def of_run(result: RunResult) -> str:
             f"next {training.horizon_days} days, {likely:,} more likely to stay away than to buy.",
             *_totals(training),
             *_files(result),
-            *next_commands(folder, training, "--columns customer_id=…,timestamp=…,amount=…"),
+            *next_commands(folder, training, *_commands(result, source, flags)),
         ]
     )
+
+
+def _commands(result: RunResult, source: str | None, flags: str) -> list[str]:
+    """Commands for the data that were read; after the bundled data, for one's own."""
+    if source is None:
+        return ["guanxi init YOUR_FILE.csv", "guanxi run YOUR_FILE.csv"]
+    also = f" {flags}" if flags else ""
+    table, model = result.predictions, model_option(result.training)
+    busiest = str(table["customer_id"].loc[table["expected_purchases"].idxmax()])
+    return [
+        f"guanxi predict {shlex.quote(source)} -o scores.parquet{model}{also}",
+        f"guanxi explain {shlex.quote(busiest)} {shlex.quote(source)}{model}{also}",
+    ]
 
 
 def _files(result: RunResult) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import partial
@@ -13,7 +14,7 @@ from guanxi.data.relations.tables import last_day
 from guanxi.data.usability import day_after_the_data
 from guanxi.errors import DataError, HistoryError
 from guanxi.params import Params
-from guanxi.params.scorecard import ScorecardParams
+from guanxi.params.scorecard import PlaybookRule, ScorecardParams
 from guanxi.periods import add_days
 from guanxi.scorecard._day_tables import (
     RESULT_COLUMNS,
@@ -26,6 +27,7 @@ from guanxi.scorecard._day_tables import (
     with_denominators,
 )
 from guanxi.scorecard._history import History, earlier_days, look_back
+from guanxi.scorecard._notes import Note
 from guanxi.scorecard.elasticities._own_data import measure_elasticities
 from guanxi.scorecard.indicators import catalogue_with, refuse_taken, refuse_unknown
 from guanxi.scorecard.indicators._own import Own
@@ -156,8 +158,16 @@ def score_day(inputs: ScorecardInputs, as_of: date, reporter: Reporter) -> Score
         segmentation = _segmentation(tables, params)
         customers = customer_table(inputs, tables, scored, segmentation)
         check_groups(customers, params.scorecard.by)
-    notes = [*tables.notes, *scored.notes, *idle_rules(customers, params.playbook)]
+    notes = [*tables.notes, *scored.notes, *_idle_rules(customers, params.playbook)]
     return ScoredDay(tables, scored, segmentation, customers, notes)
+
+
+def _idle_rules(customers: pd.DataFrame, playbook: Sequence[PlaybookRule]) -> list[str]:
+    """Note the rules of the playbook that never apply."""
+    return [
+        Note("rule_covered" if idle.covered else "rule_matches_nobody", place=idle.place, action=idle.action)
+        for idle in idle_rules(customers, playbook)
+    ]
 
 
 def build_scorecard(inputs: ScorecardInputs, reporter: Reporter, *, history: int = 0) -> ScorecardResult:
