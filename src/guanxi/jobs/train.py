@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import date
@@ -129,6 +130,7 @@ def train(
 
 def _train_log(opened: OpenedLog, params: Params, reporter: Reporter) -> Training:
     """Train on an open transaction log, and leave it open."""
+    started = time.time()
     log, as_of, usability = opened.log, opened.as_of, opened.usability
     days = holdout_days(log, as_of, params.horizon_days)
     twin_day = add_days(as_of, -days)
@@ -172,6 +174,7 @@ def _train_log(opened: OpenedLog, params: Params, reporter: Reporter) -> Trainin
             figures=_figures(holdout, explanation, params.language),
             held_out=_held_out(log, served, twin, holdout, champion_windows(store), digest),
             profile=profile,
+            started=started,
         )
         run_id, model_uri = log_training(store, served, twin, record)
         tags = {"guanxi.as_of": as_of.isoformat(), "guanxi.horizon_days": str(params.horizon_days)}
