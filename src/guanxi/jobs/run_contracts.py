@@ -130,7 +130,7 @@ def summary_text(result: ContractRun, source: str, flags: str = "") -> str:
     """
     training, table, folder = result.training, result.predictions, result.folder
     value, leaving = table["clv"].sum(min_count=1), table["churn_probability"].sum()
-    worth = "" if pd.isna(value) else f" worth {value:,.0f} and"
+    worth = "" if pd.isna(value) else f"worth {value:,.0f}, "
     also = model_option(training) + (f" {flags}" if flags else "")
     shown = {
         str(folder / "predictions.parquet"): "one row per customer under contract",
@@ -144,8 +144,8 @@ def summary_text(result: ContractRun, source: str, flags: str = "") -> str:
         [
             training_text(training, result.judgement),
             "",
-            f"{len(table):,} customers under contract on {training.as_of},{worth} {leaving:,.0f} expected to "
-            f"leave over the next {training.horizon_days} days.",
+            f"{len(table):,} customers under contract on {training.as_of}; over the next "
+            f"{training.horizon_days} days {worth}{leaving:,.0f} expected to leave.",
             *files_in_words(shown),
             *next_commands(
                 folder,
