@@ -300,7 +300,10 @@ class TestOtherCommands:
 
     @pytest.mark.slow
     def test_the_scorecard_takes_value_and_churn(self, ran, there, command):
-        ended = command("scorecard", "subscriptions.csv", "-o", "card", "--task", "contracts", folder=there)
+        by = ("--set", 'scorecard.by=["contract"]')
+        ended = command(
+            "scorecard", "subscriptions.csv", "-o", "card", "--task", "contracts", *by, folder=there
+        )
         assert ended.code == 0, ended.err
         card = pd.read_parquet("card/scorecard.parquet").set_index("customer_id")
         known = ran.predictions.set_index("customer_id")
@@ -309,6 +312,13 @@ class TestOtherCommands:
             card["retention_probability"], 1.0 - known["churn_probability"].reindex(card.index), rtol=1e-9
         )
         assert {"high", "middle", "low"} >= set(card["tier"])
+        assert (card["contract"] == known["plan"].reindex(card.index)).all()
+        leaving = (card["tier"] != "low") & (card["churn_probability"] > 0.5)
+        watch = pd.read_parquet("card/watch.parquet")
+        assert set(watch["customer_id"]) == set(card.index[leaving])
+        assert not (
+            pd.read_csv("card/tables/segments_lifecycle_stage.csv")["lifecycle_stage"] == "prospect"
+        ).any()
 
 
 CALL = {"action": "call", "channel": "phone", "cost": 4, "save_rate": 0.2, "when": {"plan": "basic"}}

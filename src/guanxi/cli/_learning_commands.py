@@ -107,12 +107,13 @@ def train(
     from guanxi.jobs.reporter import ConsoleReporter
 
     if _is_of_labels(context, params, label, id_column):
-        from guanxi.jobs.train_labels import summary_text, train_labels
+        from guanxi.jobs.train_labels import summary_text, train_labels, use_text
 
         training = train_labels(
             source, label=label, id_column=id_column, params=params, reporter=ConsoleReporter()
         )
         echo(summary_text(training))
+        echo(use_text(training))
         return
     if params.task == "contracts":
         from guanxi.jobs import train_contracts

@@ -11,12 +11,12 @@ import pandas as pd
 
 from guanxi import __version__
 from guanxi.data.sources.source import Source
-from guanxi.jobs._closing_words import files_in_words, model_option, next_commands
+from guanxi.jobs._closing_words import files_in_words, next_commands
 from guanxi.jobs._gate import Judgement, through_the_gate
 from guanxi.jobs._run_results import deliver, results_folder
 from guanxi.jobs.promote import export_folder
 from guanxi.jobs.reporter import Reporter
-from guanxi.jobs.train_labels import LabelTraining, train_labels
+from guanxi.jobs.train_labels import LabelTraining, train_labels, use_text
 from guanxi.jobs.train_labels import summary_text as training_text
 from guanxi.models.drivers import explain_labels
 from guanxi.params import Params
@@ -161,13 +161,12 @@ def summary_text(result: LabelRun) -> str:
     }
     if training.champion is not None:
         shown[f"{export_folder('labels')}/"] = "the champion as an MLflow model folder"
-    predict = f"guanxi predict YOUR_FILE.csv -o scores.parquet --task labels{model_option(training)}"
     return "\n".join(
         [
             training_text(training, result.judgement),
             "",
             *files_in_words(shown),
-            *next_commands(folder, training, predict),
-            f"YOUR_FILE.csv: {training.fitted.model.id} and the attributes of other customers.",
+            *next_commands(folder, training),
+            use_text(training),
         ]
     )

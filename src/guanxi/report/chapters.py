@@ -184,6 +184,8 @@ def _column(table: pd.DataFrame, name: str, shown: ShownTable, language: Languag
 
 
 def _kind(name: str, texts: Sequence[str]) -> str:
-    """Class of a column of texts: days are not broken, reasons are not squeezed."""
+    """Class of a column of texts: days are not broken, customers and reasons are not squeezed."""
+    if name == "customer_id":
+        return "id"
     days = all(text == MISSING or _DAY.fullmatch(text) for text in texts)
     return "day" if texts and days else "why" if name == "why" else ""

@@ -216,7 +216,7 @@ def build_scorecard(inputs: ScorecardInputs, reporter: Reporter, *, history: int
     notes = [*day.notes, *(past.notes if past else ()), *filter(None, [why_not])]
     return ScorecardResult(
         **(vars(day) | {"notes": notes}),
-        segments=_segments(customers, day.tables),
+        segments=_segments(customers, day.tables, inputs.contracts),
         actions=summarise_actions(customers) if inputs.params.playbook else pd.DataFrame(),
         roll_ups={name: roll_up(customers, name, measures) for name in options.by},
         own_weights={name: own_weights(customers[name], scored, options) for name in weighted_by_group},
@@ -337,14 +337,17 @@ def _with_column(table: Any, column: str) -> Any:
     return table if table is not None and column in table.columns else None
 
 
-def _segments(customers: pd.DataFrame, day: DayTables) -> dict[str, pd.DataFrame]:
-    """Summarise each segmentation; prospects, who have no score and no value, are only counted."""
+def _segments(customers: pd.DataFrame, day: DayTables, contracts: bool) -> dict[str, pd.DataFrame]:
+    """Summarise each segmentation; prospects, who have no score and no value, are only counted.
+
+    Who has no contract now may have had one, and is no prospect.
+    """
     found = {
         name: summarise_segments(customers, name)
         for name in SEGMENTATIONS
         if name in customers and customers[name].notna().any()
     }
-    if "lifecycle_stage" not in found:
+    if "lifecycle_stage" not in found or contracts:
         return found
     prospects = int((~day.relation_features["customer_id"].isin(customers["customer_id"])).sum())
     if prospects:

@@ -92,7 +92,7 @@ def watch_list(
     table["value_change"] = _value_changes(table, values)
     rows = table["movement"].notna().to_numpy()
     listed = table[rows].copy()
-    listed["last_purchase"] = _last_purchases(customers[rows])
+    listed["last_purchase"] = None if contracts else _last_purchases(customers[rows])
     direction = np.where(listed["movement"].isin(_DOWN), -1.0, 1.0)
     along = direction * (listed["change"] - listed["change_expected"]) > 0
     listed["clear"] = along & (listed["share_as_far"] <= UNUSUAL)
