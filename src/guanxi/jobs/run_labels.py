@@ -19,11 +19,12 @@ from guanxi.jobs._files_of_run import files_in_words
 from guanxi.jobs._gate import Judgement, through_the_gate
 from guanxi.jobs._parts import only_writer
 from guanxi.jobs.promote import export_folder
-from guanxi.jobs.reporter import Reporter
+from guanxi.jobs.reporter import Reporter, reporter_of
 from guanxi.jobs.train_labels import LabelTraining, train_labels
 from guanxi.jobs.train_labels import summary_text as training_text
 from guanxi.models.drivers import explain_labels
-from guanxi.params import Params
+from guanxi.params import Params, load_params, override
+from guanxi.params.python_advice import advises_in_python
 from guanxi.pipeline.folds import FOLDS
 from guanxi.registry import loaded_model as registry
 from guanxi.registry.log import log_page
@@ -57,26 +58,27 @@ class LabelRun:
     folder: Path
 
 
+@advises_in_python()
 @leave_mlflow_alone()
 def run_labels(
     source: Source,
-    params: Params,
-    folder: Path,
-    reporter: Reporter,
+    folder: str | Path = "output",
     *,
     label: str | None = None,
     id_column: str | None = None,
+    params: Params | None = None,
+    progress: bool | Reporter = False,
 ) -> LabelRun:
     """Train, register, promote through the gate, and report.
 
     Parameters
     ----------
-    source, label, id_column
+    source, label, id_column, params
         As for :func:`guanxi.train_labels`.
-    params : Params
-    folder : Path
+    folder : path
         Where ``predictions.parquet``, ``metrics.json`` and ``report.html`` go, all or none.
-    reporter : Reporter
+    progress : bool or Reporter
+        True: show the steps on the standard error, as the commands do.
 
     Raises
     ------
@@ -85,6 +87,9 @@ def run_labels(
     OutputError
         If the folder cannot be written, another command is writing it, or files there are not of a run.
     """
+    params = override(load_params() if params is None else params, {})
+    folder, reporter = files.output_path(folder), reporter_of(progress)
+    reporter.expect(6)
     for name in _FILES:
         files.check_output(folder / name)
     own = re.compile("|".join(map(re.escape, _FILES)))
@@ -93,7 +98,7 @@ def run_labels(
     with only_writer(str(folder), folder / LOCK):
         if finish(folder):
             reporter.say(f"   {folder}: put the results of an interrupted run in their places")
-        training = train_labels(source, label=label, id_column=id_column, params=params, reporter=reporter)
+        training = train_labels(source, label=label, id_column=id_column, params=params, progress=reporter)
         return _deliver(training, folder, reporter)
 
 

@@ -19,7 +19,7 @@ from guanxi.evaluation.portfolio.totals import forecast_totals
 from guanxi.evaluation.realised_performance import held_out_customers
 from guanxi.features.snapshots import features_at
 from guanxi.jobs._opened_log import OpenedLog, open_log, show_findings
-from guanxi.jobs.reporter import Reporter
+from guanxi.jobs.reporter import Reporter, reporter_of
 from guanxi.models.drivers import explain_churn
 from guanxi.params import Params, load_params, override
 from guanxi.params.python_advice import advises_in_python
@@ -87,7 +87,7 @@ def train(
     params: Params | None = None,
     horizon_days: int | None = None,
     as_of: date | str | None = None,
-    reporter: Reporter | None = None,
+    progress: bool | Reporter = False,
 ) -> Training:
     """Train on a source and register the model as candidate.
 
@@ -104,6 +104,8 @@ def train(
         Overrides ``params.horizon_days``.
     as_of : date or str, optional
         Default: the last day of the data.
+    progress : bool or Reporter
+        True: show the steps on the standard error, as the commands do.
 
     Raises
     ------
@@ -119,7 +121,8 @@ def train(
     """
     base = params if params is not None else load_params()
     resolved = override(base, {"horizon_days": horizon_days, "as_of": as_of})
-    reporter = reporter or Reporter()
+    reporter = reporter_of(progress)
+    reporter.expect(5)
     opened = open_log(source, resolved, reporter)
     show_findings(opened.log, reporter)
     training = _train_log(opened, resolved, reporter)
