@@ -62,7 +62,14 @@ def run(
     echo(summary.of_run(finished, source, flags_of_the_data(context)))
 
 
-@command("horizon", "as_of", "columns", examples="guanxi validate sales.csv --horizon 90")
+@command(
+    "task",
+    "horizon",
+    "as_of",
+    "columns",
+    "exclude",
+    examples="guanxi validate sales.csv --horizon 90\nguanxi validate gym.csv --task contracts",
+)
 def validate(source: Source, params: Params) -> None:
     """Report what is usable in a source, what is rejected and why."""
     from guanxi.errors import DataError, HistoryError
@@ -102,12 +109,13 @@ def train(
     from guanxi.jobs.reporter import ConsoleReporter
 
     if _is_of_labels(context, params, label, id_column):
-        from guanxi.jobs.train_labels import summary_text, train_labels
+        from guanxi.jobs.train_labels import summary_text, train_labels, use_text
 
         training = train_labels(
             source, label=label, id_column=id_column, params=params, progress=ConsoleReporter()
         )
         echo(summary_text(training))
+        echo(use_text(training))
         return
     if params.task == "contracts":
         from guanxi.jobs import train_contracts

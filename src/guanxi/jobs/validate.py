@@ -8,10 +8,13 @@ from datetime import date
 from guanxi.data.relations.tables import Relations, read_relations
 from guanxi.data.sources.source import Source
 from guanxi.data.usability import Usability
+from guanxi.errors import ParamsError
+from guanxi.jobs._contract_log import assess_source, contract_day
 from guanxi.jobs._opened_log import open_log
 from guanxi.jobs.reporter import Reporter, reporter_of
 from guanxi.params import Params, load_params, override
 from guanxi.params.python_advice import advises_in_python
+from guanxi.pipeline.contracts.leaks import contract_leaks
 
 
 @advises_in_python()
@@ -23,7 +26,7 @@ def validate(
     as_of: date | str | None = None,
     progress: bool | Reporter = False,
 ) -> Usability:
-    """Assess a source, and the relation tables named by the parameters, without fitting.
+    """Assess a source without fitting; with purchases, the relation tables named by the parameters too.
 
     Parameters
     ----------
@@ -39,7 +42,9 @@ def validate(
 
     Raises
     ------
-    ParamsError, SourceError, DataError
+    ParamsError
+        If a parameter is not valid, or the task is labels.
+    SourceError, DataError
 
     Examples
     --------
@@ -51,6 +56,10 @@ def validate(
     params = override(base, {"horizon_days": horizon_days, "as_of": as_of})
     reporter = reporter_of(progress)
     reporter.expect(1)
+    if params.task == "labels":
+        raise ParamsError("guanxi validate knows purchases and contracts: guanxi train checks labels")
+    if params.task == "contracts":
+        return _validate_contracts(source, params, reporter)
     opened = open_log(source, params, reporter)
     usability = opened.usability
     try:
@@ -61,6 +70,18 @@ def validate(
     finally:
         opened.log.close()
     return usability
+
+
+def _validate_contracts(source: Source, params: Params, reporter: Reporter) -> Usability:
+    log, usability = assess_source(source, params, reporter)
+    try:
+        if not usability.usable:
+            return usability
+        with reporter.step("look for columns that tell who left"):
+            leaks = contract_leaks(log, contract_day(log, params, reporter), params.seed)
+    finally:
+        log.close()
+    return replace(usability, warnings=[*usability.warnings, *leaks.values()])
 
 
 def _with_relations(usability: Usability, relations: Relations) -> Usability:
