@@ -20,7 +20,6 @@ from guanxi.jobs.explain import explain
 from guanxi.jobs.plan import plan
 from guanxi.jobs.predict import predict
 from guanxi.jobs.promote import promote
-from guanxi.jobs.reporter import Reporter
 from guanxi.jobs.rollback import rollback
 from guanxi.jobs.run_contracts import run_contracts, summary_text
 from guanxi.jobs.train_contracts import _doubts, train_contracts
@@ -79,7 +78,7 @@ def folder(tmp_path_factory):
 def ran(folder, settings):
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
-        return run_contracts("subscriptions.csv", settings, Path("output"), Reporter())
+        return run_contracts("subscriptions.csv", Path("output"), params=settings)
 
 
 @pytest.fixture

@@ -78,7 +78,7 @@ def _commands(result: RunResult, source: str | None, flags: str) -> list[str]:
         return ["guanxi init YOUR_FILE.csv", "guanxi run YOUR_FILE.csv"]
     also = f" {flags}" if flags else ""
     table, model = result.predictions, model_option(result.training)
-    busiest = str(table["customer_id"].loc[table["expected_purchases"].idxmax()])
+    busiest = str(table["customer_id"].iloc[int(table["expected_purchases"].argmax())])
     return [
         f"guanxi predict {shlex.quote(source)} -o scores.parquet{model}{also}",
         f"guanxi explain {shlex.quote(busiest)} {shlex.quote(source)}{model}{also}",

@@ -20,7 +20,7 @@ from guanxi.evaluation.portfolio.totals import forecast_totals
 from guanxi.evaluation.realised_performance import held_out_customers
 from guanxi.features.snapshots import features_at
 from guanxi.jobs._opened_log import OpenedLog, open_log, show_findings
-from guanxi.jobs.reporter import Reporter
+from guanxi.jobs.reporter import Reporter, reporter_of
 from guanxi.models.drivers import churn_effects
 from guanxi.params import Params, load_params, override
 from guanxi.params.python_advice import advises_in_python
@@ -88,7 +88,7 @@ def train(
     params: Params | None = None,
     horizon_days: int | None = None,
     as_of: date | str | None = None,
-    reporter: Reporter | None = None,
+    progress: bool | Reporter = False,
 ) -> Training:
     """Train on a source and register the model as candidate.
 
@@ -105,6 +105,8 @@ def train(
         Overrides ``params.horizon_days``.
     as_of : date or str, optional
         Default: the last day of the data.
+    progress : bool or Reporter
+        True: show the steps on the standard error, as the commands do.
 
     Raises
     ------
@@ -120,7 +122,8 @@ def train(
     """
     base = params if params is not None else load_params()
     resolved = override(base, {"horizon_days": horizon_days, "as_of": as_of})
-    reporter = reporter or Reporter()
+    reporter = reporter_of(progress)
+    reporter.expect(5)
     opened = open_log(source, resolved, reporter)
     show_findings(opened.log, reporter)
     training = _train_log(opened, resolved, reporter)
