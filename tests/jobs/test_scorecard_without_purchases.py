@@ -141,5 +141,8 @@ def test_churn_of_a_model_of_labels_is_retention(folder, monkeypatch):
     table = found.customers
     np.testing.assert_allclose(table["retention_probability"], 1 - churn["churn_probability"])
     assert found.relationship.weighting.weights["retention_probability"] == pytest.approx(0.5)
+    leaving = set(table.loc[(table["tier"] != "low") & (table["churn_probability"] > 0.5), "customer_id"])
+    assert leaving == set(found.movements.watch["customer_id"])
+    assert len(leaving) > 10
     high, low = (table.loc[table["tier"] == tier, "churn_probability"].mean() for tier in ("high", "low"))
     assert high < low - 0.2

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
-import re
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -13,15 +11,13 @@ from typing import Any
 import pandas as pd
 
 from guanxi.data.relations.tables import read_relations
-from guanxi.data.sinks import files
-from guanxi.data.sinks.file_sets import LOCK, check_replaceable, finish, replaced_together
 from guanxi.data.usability import check_readable
 from guanxi.jobs._customer_stories import customer_stories
 from guanxi.jobs._decision_chapters import check_planned, decision_chapters
 from guanxi.jobs._gate import Judgement, through_the_gate
 from guanxi.jobs._opened_log import open_log
-from guanxi.jobs._parts import only_writer
 from guanxi.jobs._run_page import run_page
+from guanxi.jobs._run_results import deliver, results_folder
 from guanxi.jobs.predict import _score_customers
 from guanxi.jobs.promote import export_folder
 from guanxi.jobs.reporter import Reporter
@@ -30,13 +26,9 @@ from guanxi.jobs.train import Training, _train_log
 from guanxi.jobs.validate import usability_text
 from guanxi.params import Params
 from guanxi.registry import loaded_model as registry
-from guanxi.registry.log import log_page
 from guanxi.registry.other_mlflow import leave_mlflow_alone
-from guanxi.registry.store import answering
 from guanxi.report.chapters import render_chapter
 from guanxi.scorecard import check_parameters, render_section, report_content, score_day
-
-_FILES = ("predictions.parquet", "rejected.parquet", "metrics.json", "report.html")
 
 
 @dataclass(frozen=True)
@@ -72,16 +64,9 @@ def run(source: str, params: Params, folder: Path, reporter: Reporter) -> RunRes
     OutputError
         If the folder cannot be written, another command is writing it, or files there are not of a run.
     """
-    for name in _FILES:
-        files.check_output(folder / name)
-    own = re.compile("|".join(map(re.escape, _FILES)))
-    check_replaceable(folder, own, "metrics.json", ("holdout", "grades", "totals"))
-    registry.check_export(export_folder("purchases"))
     check_parameters(params)
     check_planned(params.plan)
-    with only_writer(str(folder), folder / LOCK):
-        if finish(folder):
-            reporter.say(f"   {folder}: put the results of an interrupted run in their places")
+    with results_folder(folder, "purchases", reporter):
         return _run(source, params, folder, reporter)
 
 
@@ -105,21 +90,23 @@ def _run(source: str, params: Params, folder: Path, reporter: Reporter) -> RunRe
     inputs = dataclasses.replace(inputs, score=lambda _: predictions)  # scored above
     scored = score_day(inputs, training.as_of, reporter)
     chapters = decision_chapters(log, relations, loaded, predictions, training.as_of, params, reporter)
-    results = reporter.step("write the results, the page and the champion's folder")
-    with results, answering(training.store):
+
+    def page() -> str:
         sections = [render_section(report_content(scored, params))]
         sections += [render_chapter(chapter, params.language) for chapter in chapters]
         tell = partial(customer_stories, log, loaded, training.served.features, training.as_of)
-        page = run_page(training, predictions, scored, sections, tell)
-        with replaced_together(folder) as new:
-            files.write_table(predictions, new / "predictions.parquet")
-            about = {"model_version": training.version}
-            files.write_engine_table(log.connection, log.rejected, new / "rejected.parquet", about)
-            files.write_text(json.dumps(_metrics(training), indent=1) + "\n", new / "metrics.json")
-            files.write_text(page, new / "report.html")
-        log_page(training.store, training.run_id, page)
-        if training.champion is not None:
-            registry.export(training.store, training.champion, export_folder("purchases"))
+        return run_page(training, predictions, scored, sections, tell)
+
+    deliver(
+        training,
+        "purchases",
+        folder,
+        reporter,
+        predictions=predictions,
+        metrics=_metrics(training),
+        page=page,
+        log=log,
+    )
     log.close()
     return RunResult(training, predictions, folder, export_folder("purchases"), judgement)
 

@@ -20,7 +20,7 @@ from guanxi.errors import DataError
 from guanxi.features.relations.customer_features import relation_features
 from guanxi.features.relations.own_values import own_values
 from guanxi.jobs._contract_log import contract_day, open_contracts
-from guanxi.jobs._contract_payments import score_payments
+from guanxi.jobs._contract_payments import customers_of, score_payments
 from guanxi.jobs._opened_log import show_findings, source_name
 from guanxi.jobs._parts import only_writer
 from guanxi.jobs._predict_labels import labelled_scoring
@@ -204,12 +204,13 @@ def _of_contracts(
         day = contract_day(log, params, reporter)
         with reporter.step("read the payments and the relation tables"):
             paid = payments(log, day)
-            relations = read_relations(params, paid)
+            given = None if params.relations.customers.source else customers_of(log)
+            relations = read_relations(params, paid, tables=given)
         _show_warnings(relations, reporter)
         score = score_payments(log, paid, loaded, params.drivers.top)
         margin, days = loaded.served.lifetime_value.margin, loaded.horizon_days
-        given = override(params, {"as_of": day})
-        return build(ScorecardInputs(paid, relations, score, days, days, margin, given))
+        dated = override(params, {"as_of": day})
+        return build(ScorecardInputs(paid, relations, score, days, days, margin, dated, contracts=True))
     finally:
         log.close()
 
@@ -275,7 +276,7 @@ def _weights(found: ScorecardResult) -> list[str]:
     branches = importance[importance["indicator"].isna()].set_index("dimension")["effective"]
     lines = ["Weights: " + ", ".join(f"{name} {share:.0%}" for name, share in shares.items())]
     if branches.notna().all():
-        explained = ", ".join(f"{name} {share:.0%}" for name, share in branches.items())
+        explained = ", ".join(f"{name} {share:z.0%}" for name, share in branches.items())
         lines.append(f"Share of the differences between scores: {explained}")
     return lines
 

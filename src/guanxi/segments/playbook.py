@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -91,24 +92,36 @@ def recommend_actions(customers: pd.DataFrame, playbook: Sequence[PlaybookRule])
     return table
 
 
-def idle_rules(customers: pd.DataFrame, playbook: Sequence[PlaybookRule]) -> list[str]:
-    """List rules that never apply, and why; customers as in :func:`recommend_actions`.
+class IdleRule(NamedTuple):
+    """A rule that never applies: its number, from 1, its action, and whether earlier rules cover it."""
+
+    place: int
+    action: str
+    covered: bool
+
+
+def idle_rules(customers: pd.DataFrame, playbook: Sequence[PlaybookRule]) -> list[IdleRule]:
+    """List rules that match no customer, or none that earlier rules leave.
+
+    Parameters
+    ----------
+    customers : pandas.DataFrame
+        As in :func:`recommend_actions`.
+    playbook : sequence of PlaybookRule
 
     Examples
     --------
     >>> rules = [PlaybookRule(when={"tier": name}, action="call") for name in ("high", "hihg", "high")]
-    >>> idle_rules(pd.DataFrame({"tier": ["high", "low"]}), rules)
-    ['playbook rule 2 (call) matches no customer', 'playbook rule 3 (call): covered by earlier rules']
+    >>> [(rule.place, rule.covered) for rule in idle_rules(pd.DataFrame({"tier": ["high", "low"]}), rules)]
+    [(2, False), (3, True)]
     """
-    notes, taken = [], np.zeros(len(customers), dtype=bool)
+    idle, taken = [], np.zeros(len(customers), dtype=bool)
     for place, (rule, condition) in enumerate(zip(playbook, playbook_conditions(playbook), strict=True), 1):
         fits = np.asarray(condition.holds(customers), dtype=bool)
-        if not fits.any():
-            notes.append(f"playbook rule {place} ({rule.action}) matches no customer")
-        elif not (fits & ~taken).any():
-            notes.append(f"playbook rule {place} ({rule.action}): covered by earlier rules")
+        if not (fits & ~taken).any():
+            idle.append(IdleRule(place, rule.action, bool(fits.any())))
         taken |= fits
-    return notes
+    return idle
 
 
 def summarise_actions(customers: pd.DataFrame) -> pd.DataFrame:
