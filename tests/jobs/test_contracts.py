@@ -102,6 +102,12 @@ class TestRun:
         assert (there / "models" / "guanxi-contracts" / "MLmodel").is_file()
         assert "candidate and, as the first, champion" in summary_text(ran)
 
+    def test_tells_the_next_commands(self, ran, there):
+        following = summary_text(ran).partition("Next:\n")[2].splitlines()
+        assert following[0] == "  xdg-open output/report.html"
+        assert following[1].startswith("  mlflow ui --backend-store-uri ")
+        assert following[2] == "  guanxi predict YOUR_FILE.csv -o scores.parquet --task contracts"
+
     def test_metrics_are_those_of_the_summary(self, ran, there):
         measured = json.loads(Path("output/metrics.json").read_text())["measured"]
         auc = measured["metrics"]["churn"]["guanxi"]["auc"]["value"]
@@ -140,6 +146,35 @@ class TestRun:
         ended = subprocess.run(given, capture_output=True, text=True, cwd="/", check=False)
         assert ended.returncode == 0, ended.stderr
         assert 0.0 < float(ended.stdout.split()[-1]) < 1.0
+
+
+class TestValidate:
+    def test_tells_what_is_usable(self, folder, command):
+        ended = command("validate", "subscriptions.csv", *QUICK, folder=folder)
+        assert ended.code == 0, ended.err
+        assert re.search(r"form +contracts", ended.out)
+        assert re.search(r"not renewed +\d+ \(\d+\.\d% of the opportunities\)", ended.out)
+        assert re.search(r"amount per month, of those under contract +[\d,]+\.\d\d", ended.out)
+
+    def test_a_horizon_beyond_the_history_fails(self, folder, command):
+        ended = command("validate", "subscriptions.csv", *QUICK, "--horizon", "3000", folder=folder)
+        assert ended.code == 2
+        assert "a window of 3,000 days up to" in ended.out
+        assert "not enough data for a horizon of 3,000 days: see the report above" in ended.err
+
+    def test_bad_lines_are_counted_and_nobody_who_left_is_said(self, command, tmp_path):
+        table = lines().assign(end=None)
+        table.loc[0, "amount"] = -3.0
+        table.to_csv(tmp_path / "bad.csv", index=False)
+        ended = command("validate", "bad.csv", *QUICK)
+        assert ended.code == 2
+        assert re.search(r"negative_amount +1 ", ended.out)
+        assert "nobody left at any of" in ended.out
+
+    def test_labels_are_refused(self, command):
+        ended = command("validate", "telco.csv", "--task", "labels")
+        assert ended.code == 2
+        assert "guanxi train checks labels" in ended.err
 
 
 class TestPredict:
@@ -460,6 +495,9 @@ class TestFileOfCustomers:
         self, customers, command, tmp_path
     ):
         customers.to_csv(tmp_path / "telco.csv", index=False)
+        checked = command("validate", "telco.csv", *QUICK)
+        assert checked.code == 0, checked.err
+        assert "column 'reason' alone tells who churned" in checked.out
         ended = command("run", "telco.csv", *QUICK, "--exclude", "reason")
         assert ended.code == 0, ended.err
         told = r"Measured in cross-validation \([\d,]+ renewal opportunities of \d+ customers\)"

@@ -121,10 +121,11 @@ class TestWords:
             lines = [line.strip() for line in text.splitlines() if line.strip()]
             assert len(lines) == len(set(lines))
 
-    def test_summary_names_the_next_three_commands(self, first_run):
+    def test_summary_names_the_next_commands(self, first_run):
         _, _, following = first_run.ended.out.partition("Next:\n")
         commands = [line.split()[:2] for line in following.splitlines() if line]
-        assert [words[0] for words in commands] == ["xdg-open", "mlflow", "guanxi"]
+        assert [words[0] for words in commands] == ["xdg-open", "mlflow", "guanxi", "guanxi"]
+        assert "  guanxi predict cdnow-sample -o scores.parquet\n" in following
         assert f"'sqlite:///{first_run.folder}/mlruns/mlflow.db'" in following
         assert "version 1 is candidate and, as the first, champion" in first_run.ended.out
 

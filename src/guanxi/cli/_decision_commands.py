@@ -31,7 +31,7 @@ _Campaign = Annotated[
 
 @command(
     *("horizon", "as_of", "columns", "tracking_uri"),
-    epilog="Examples: guanxi campaign mailing.csv sales.csv -o campaign --set campaign.randomised=true; "
+    examples="guanxi campaign mailing.csv sales.csv -o campaign --set campaign.randomised=true\n"
     "guanxi campaign test.csv -o campaign --set 'campaign.outcomes=[\"visit\"]'",
 )
 def campaign(
@@ -55,8 +55,7 @@ def campaign(
     "as_of",
     "columns",
     "tracking_uri",
-    epilog="Example: guanxi profit sales.csv -o profit --set clv.margin=0.4 "
-    "--set relations.costs.source=costs.csv",
+    examples="guanxi profit sales.csv -o profit --set clv.margin=0.4 --set relations.costs.source=costs.csv",
 )
 def profit(
     source: OptionalSource = "cdnow",
@@ -76,7 +75,7 @@ def profit(
 
 @command(
     *("task", "as_of", "columns", "tracking_uri"),
-    epilog="Example: guanxi plan sales.csv -o plan --set plan.budget=2000 --set "
+    examples="guanxi plan sales.csv -o plan --set plan.budget=2000 --set "
     '\'plan.actions=[{"action": "call", "cost": 5, "save_rate": 0.15}]\'',
 )
 def plan(
@@ -110,7 +109,7 @@ def plan(
     "as_of",
     "columns",
     "tracking_uri",
-    epilog="Example: guanxi scenario sales.csv -o scenario --set scenario.years=5",
+    examples="guanxi scenario sales.csv -o scenario --set scenario.years=5",
 )
 def scenario(
     source: OptionalSource = "cdnow",
@@ -129,7 +128,7 @@ def scenario(
 
 @command(
     *("as_of", "columns", "tracking_uri"),
-    epilog="Example: guanxi programme sales.csv -o programme "
+    examples="guanxi programme sales.csv -o programme "
     "--set relations.investments.source=investments.csv --set relations.owners.source=owners.csv",
 )
 def programme(

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from guanxi.params import Params
 
 
-@command("task", "tracking_uri", epilog="Example: guanxi promote --set promotion.mae_increase=0.05")
+@command("task", "tracking_uri", examples="guanxi promote --set promotion.mae_increase=0.05")
 def promote(
     model: Annotated[
         str | None,
@@ -32,7 +32,7 @@ def promote(
     echo(summary_text(job(params, model=model, reporter=ConsoleReporter())))
 
 
-@command("task", "tracking_uri", epilog="Example: guanxi rollback --tracking-uri http://127.0.0.1:5000")
+@command("task", "tracking_uri", examples="guanxi rollback --tracking-uri http://127.0.0.1:5000")
 def rollback(
     name: Annotated[
         str | None,
@@ -54,7 +54,7 @@ def rollback(
     "as_of",
     "columns",
     "tracking_uri",
-    epilog="Example: guanxi monitor sales.csv --predictions scores-2011-06.parquet -o monitor.json",
+    examples="guanxi monitor sales.csv --predictions scores-2011-06.parquet -o monitor.json",
 )
 def monitor(
     source: Source,
@@ -85,7 +85,7 @@ def monitor(
     raise typer.Exit(found.exit_code)
 
 
-@command("tracking_uri", epilog="Example: guanxi doctor --tracking-uri http://127.0.0.1:5000")
+@command("tracking_uri", examples="guanxi doctor --tracking-uri http://127.0.0.1:5000")
 def doctor(params: Params) -> None:
     """Check the environment and the store, and advise on problems; exit code 1 if there are any."""
     from guanxi.jobs.doctor import doctor as job

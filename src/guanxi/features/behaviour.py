@@ -6,12 +6,11 @@ All are ibis expressions on rows up to the cutoff; unknown values are null.
 from __future__ import annotations
 
 import math
-from datetime import date
 from typing import Any
 
 import ibis
 
-from guanxi.features.rfm import _as_floats, _period_start, purchases_until, rfm_expression
+from guanxi.features.rfm import Cutoff, _as_floats, _end, _keys, _until, purchases_until, rfm_expression
 
 WINDOWS = (30, 90, 180, 365)
 SEASON_DAYS = 365
@@ -19,7 +18,13 @@ HALF_LIVES = (30, 90)
 
 
 def feature_expression(
-    events: Any, lines: Any, cutoff: date, horizon_days: int, event_grain: str = "D"
+    events: Any,
+    lines: Any,
+    cutoff: Cutoff,
+    horizon_days: int,
+    event_grain: str = "D",
+    *,
+    log_gaps: bool = False,
 ) -> Any:
     """All features of all customers with a purchase up to the cutoff.
 
@@ -27,12 +32,14 @@ def feature_expression(
     ----------
     events, lines : ibis.Table
         Of a :class:`guanxi.data.transactions.TransactionLog`.
-    cutoff : date
-        The last day used.
+    cutoff : date or None
+        The last day used; None: both tables have a column ``cutoff``.
     horizon_days : int
         Length of the prediction window, which determines the same season of last year.
     event_grain : {"D", "W", "M", "Y"}
         Period within which purchases are merged.
+    log_gaps : bool
+        Whether to add ``log_gap_sum`` as in :func:`guanxi.features.rfm.with_log_gaps`.
 
     Returns
     -------
@@ -41,23 +48,26 @@ def feature_expression(
     """
     rfm = rfm_expression(events, cutoff, event_grain)
     past = purchases_until(events, cutoff, event_grain)
-    behaviour = _behaviour(past, _period_start(cutoff, event_grain), horizon_days)
-    table = rfm.inner_join(behaviour, "customer_id")
-    past_lines = lines.filter(lines.date <= ibis.literal(cutoff))
+    keys = _keys(past)
+    behaviour = _behaviour(past, _end(past, cutoff, event_grain), horizon_days, log_gaps)
+    table = rfm.inner_join(behaviour, keys)
+    past_lines = _until(lines, cutoff)
     for column in ("category", "channel"):
         if column in lines.columns:
-            table = table.inner_join(_breadth(past_lines, column), "customer_id")
+            table = table.inner_join(_breadth(past_lines, column), keys)
     return _relative(table)
 
 
-def _behaviour(past: Any, cutoff: date, horizon_days: int) -> Any:
-    window = ibis.window(group_by="customer_id", order_by="date")
+def _behaviour(past: Any, end: Any, horizon_days: int, log_gaps: bool) -> Any:
+    window = ibis.window(group_by=_keys(past), order_by="date")
     dated = past.mutate(
-        age=ibis.literal(cutoff).delta(past.date, unit="day"),
+        age=end.delta(past.date, unit="day"),
         gap=past.date.delta(past.date.lag().over(window), unit="day").cast("float64"),
     )
     measures = _rhythm(dated) | _spend(dated) | _trailing(dated) | _season(dated, horizon_days)
-    return dated.group_by("customer_id").agg(**measures)
+    if log_gaps:
+        measures["log_gap_sum"] = dated.gap.ln().sum().fill_null(0.0)
+    return dated.group_by(*_keys(dated)).agg(**measures)
 
 
 def _rhythm(dated: Any) -> dict[str, Any]:
@@ -117,15 +127,16 @@ def _season(dated: Any, horizon_days: int) -> dict[str, Any]:
 
 def _breadth(lines: Any, column: str) -> Any:
     """Count distinct values and measure their concentration (Herfindahl index; 1: always the same)."""
-    counted = lines.filter(lines[column].notnull()).group_by("customer_id", column).agg(n=ibis._.count())
-    breadth = counted.group_by("customer_id").agg(
+    keys = _keys(lines)
+    counted = lines.filter(lines[column].notnull()).group_by(*keys, column).agg(n=ibis._.count())
+    breadth = counted.group_by(*keys).agg(
         **{
             f"{column}_count": counted.count(),
             f"{column}_concentration": (counted.n * counted.n).sum() / (counted.n.sum() * counted.n.sum()),
         }
     )
-    everyone = lines.select("customer_id").distinct()
-    return everyone.left_join(breadth, "customer_id").drop("customer_id_right")
+    everyone = lines.select(*keys).distinct()
+    return everyone.left_join(breadth, keys).drop(*(f"{name}_right" for name in keys))
 
 
 def _relative(table: Any) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
+from collections.abc import Sequence
 from datetime import date, datetime
 from typing import Any
 
@@ -19,17 +20,44 @@ from guanxi.params.python_advice import advises_in_python
 from guanxi.periods import add_days, days_per_unit, parse_date
 
 COLUMNS = ("frequency", "recency", "T", "monetary_value")
+Cutoff = date | None
 
 
-def purchases_until(events: Any, cutoff: date, event_grain: str = "D") -> Any:
+def _until_each(table: Any, cutoffs: Sequence[date]) -> Any:
+    """Repeat the rows for each of the cutoffs that they do not come after: its column is ``cutoff``.
+
+    All expressions on rows up to a cutoff take such tables, with None in place of the cutoff.
+    """
+    repeated = table.mutate(cutoff=ibis.array([ibis.literal(day) for day in cutoffs]).unnest())
+    return repeated.filter(repeated.date <= repeated.cutoff)
+
+
+def _until(table: Any, cutoff: Cutoff) -> Any:
+    """Rows up to the cutoff; all of a table with cutoffs of its own."""
+    return table if cutoff is None else table.filter(table.date <= ibis.literal(cutoff))
+
+
+def _keys(table: Any) -> list[str]:
+    """Columns that identify a customer as of a cutoff."""
+    return [name for name in ("cutoff", "customer_id") if name in table.columns]
+
+
+def _end(table: Any, cutoff: Cutoff, event_grain: str) -> Any:
+    """First day of the event period that contains the cutoff, in every row."""
+    if cutoff is not None:
+        return ibis.literal(_period_start(cutoff, event_grain))
+    return table.cutoff if event_grain == "D" else table.cutoff.truncate(event_grain)
+
+
+def purchases_until(events: Any, cutoff: Cutoff, event_grain: str = "D") -> Any:
     """Purchases up to and including the cutoff, merged by customer and period.
 
     Parameters
     ----------
     events : ibis.Table
         One row per customer and day: ``customer_id, date, amount`` and any totals.
-    cutoff : date
-        The last day used, also within its period.
+    cutoff : date or None
+        The last day used, also within its period; None: the events have a column ``cutoff``.
     event_grain : {"D", "W", "M", "Y"}
         The period: a day, a week from Monday, a calendar month or year.
 
@@ -38,19 +66,19 @@ def purchases_until(events: Any, cutoff: date, event_grain: str = "D") -> Any:
     ibis.Table
         The columns of ``events``; ``date`` is the first day of the period, the other columns are sums.
     """
-    past = events.filter(events.date <= ibis.literal(cutoff))
+    past = _until(events, cutoff)
     if event_grain == "D":
         return past
-    totals = {name: past[name].sum() for name in past.columns if name not in ("customer_id", "date")}
-    merged = past.group_by("customer_id", period=past.date.truncate(event_grain)).agg(**totals)
+    keys = _keys(past)
+    totals = {name: past[name].sum() for name in past.columns if name not in (*keys, "date")}
+    merged = past.group_by(*keys, period=past.date.truncate(event_grain)).agg(**totals)
     return merged.rename(date="period")
 
 
 def _as_floats(table: Any) -> Any:
-    """Cast all columns but ``customer_id`` to float64."""
-    return table.mutate(
-        **{name: table[name].cast("float64") for name in table.columns if name != "customer_id"}
-    )
+    """Cast all columns but the keys to float64."""
+    keys = _keys(table)
+    return table.mutate(**{name: table[name].cast("float64") for name in table.columns if name not in keys})
 
 
 def _period_start(day: date, event_grain: str) -> date:
@@ -68,15 +96,15 @@ def _period_start(day: date, event_grain: str) -> date:
     return day.replace(month=1, day=1) if event_grain == "Y" else day
 
 
-def rfm_expression(events: Any, cutoff: date, event_grain: str = "D") -> Any:
+def rfm_expression(events: Any, cutoff: Cutoff, event_grain: str = "D") -> Any:
     """RFM of all customers with a purchase up to and including the cutoff.
 
     Parameters
     ----------
     events : ibis.Table
         Purchases, one row per customer and day: ``customer_id, date, amount``.
-    cutoff : date
-        The last day used.
+    cutoff : date or None
+        The last day used; None: the events have a column ``cutoff``.
     event_grain : {"D", "W", "M", "Y"}
         Period within which purchases are merged. Times are measured between the first days of periods,
         including that of the cutoff.
@@ -94,7 +122,8 @@ def rfm_expression(events: Any, cutoff: date, event_grain: str = "D") -> Any:
     Marketing Science 24(2), section 3.
     """
     past = purchases_until(events, cutoff, event_grain)
-    customers = past.group_by("customer_id").agg(
+    keys = _keys(past)
+    customers = past.group_by(*keys).agg(
         first=past.date.min(),
         last=past.date.max(),
         purchases=past.count(),
@@ -103,11 +132,11 @@ def rfm_expression(events: Any, cutoff: date, event_grain: str = "D") -> Any:
     )
     frequency = customers.purchases - 1
     repeat_spend = customers.total - customers.first_amount
-    end = ibis.literal(_period_start(cutoff, event_grain))
+    end = _end(customers, cutoff, event_grain)
     # Clipped because a sum and a difference of non-negative amounts may round below zero.
     mean = ibis.ifelse(frequency > 0, (repeat_spend / frequency.nullif(0)).clip(lower=0), 0.0)
     return customers.select(
-        "customer_id",
+        *keys,
         frequency=frequency.cast("float64"),
         recency=customers.last.delta(customers.first, unit="day").cast("float64"),
         T=end.delta(customers.first, unit="day").cast("float64"),

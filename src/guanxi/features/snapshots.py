@@ -11,15 +11,17 @@ from typing import Any
 import ibis
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from guanxi.data.chunks import ChunkQuery, CustomerChunks
-from guanxi.data.engine import execute_in_order, explain_no_space
+from guanxi.data.engine import _one_thread, execute_in_order, explain_no_space
 from guanxi.data.transactions import TransactionLog
 from guanxi.features.behaviour import feature_expression
-from guanxi.features.rfm import purchases_until
+from guanxi.features.rfm import _keys, _until_each, purchases_until
 from guanxi.periods import add_days, parse_date
 
 OUTCOMES = ("purchases", "spend", "churned")
+LOG_GAPS = "log_gap_sum"
 _MINIMUM_WINDOW_DAYS = 7
 _USUAL_CUTOFFS = 8
 CUSTOMERS_AT_ONCE = 100_000
@@ -114,8 +116,7 @@ class OrderedChunks:
         """Compute the features of one chunk."""
         with explain_no_space():
             table = self._query.execute(number)
-        ids = table.column("customer_id").cast(self.id_type)
-        features: pd.DataFrame = table.set_column(0, "customer_id", ids).to_pandas()
+        features: pd.DataFrame = _with_plain_ids(table, self.id_type).to_pandas()
         return features
 
     def ahead(self, numbers: Sequence[int]) -> Iterator[pd.DataFrame]:
@@ -166,6 +167,11 @@ def _engine_type(connection: Any, table: Any) -> Any:
     return ids.schema.field("customer_id").type
 
 
+def _with_plain_ids(table: pa.Table, kind: Any) -> pa.Table:
+    place = table.schema.get_field_index("customer_id")
+    return table.set_column(place, "customer_id", table.column(place).cast(kind))
+
+
 def _plain(kind: Any) -> Any:
     """Return the value type of a dictionary-encoded column, such as a pandas categorical."""
     return kind.value_type if pa.types.is_dictionary(kind) else kind
@@ -180,17 +186,39 @@ def snapshot(log: TransactionLog, cutoff: date, window_days: int) -> pd.DataFram
         The feature table and ``purchases`` (count), ``spend`` (amount) and ``churned`` (1.0: no purchase)
         in the ``window_days`` after the cutoff day.
     """
+    return snapshots_at(log, [cutoff], window_days)[cutoff].drop(columns=LOG_GAPS)
+
+
+def snapshots_at(log: TransactionLog, cutoffs: Sequence[date], window_days: int) -> dict[date, pd.DataFrame]:
+    """Snapshots at several cutoffs, by one query.
+
+    Returns
+    -------
+    dict of date to pandas.DataFrame
+        As :func:`snapshot`, with ``log_gap_sum`` as from :func:`guanxi.features.rfm.with_log_gaps`.
+    """
+    if not cutoffs:
+        return {}
     grain = log.params.event_grain
-    features = feature_expression(log.events, log.lines, cutoff, window_days, grain)
-    labels = outcome_expression(log.events, cutoff, window_days, grain)
-    joined = features.left_join(labels, "customer_id").drop("customer_id_right")
+    events, lines = (_until_each(table, cutoffs) for table in (log.events, log.lines))
+    features = feature_expression(events, lines, None, window_days, grain, log_gaps=True)
+    labels = _outcomes_of_each(log.events, cutoffs, window_days, grain)
+    keys = ["cutoff", "customer_id"]
+    joined = features.left_join(labels, keys).drop(*(f"{name}_right" for name in keys))
     purchases = joined.purchases.fill_null(0).cast("float64")
     labelled = joined.mutate(
         purchases=purchases,
         spend=ibis.ifelse(joined.purchases.isnull(), 0.0, joined.spend),
         churned=(purchases == 0).cast("float64"),
     )
-    return execute_in_order(log.connection, labelled.order_by("customer_id"))
+    query = log.connection.compile(labelled.order_by(keys))
+    with _one_thread(log.connection), explain_no_space():
+        table = log.connection.con.execute(query).fetch_arrow_table()
+    table = _with_plain_ids(table, _plain(_engine_type(log.connection, log.events)))
+    days, table = table.column("cutoff"), table.drop_columns("cutoff")
+    starts = {day: pc.index(days, pa.scalar(day)).as_py() for day in cutoffs}
+    counts = {entry["values"].as_py(): entry["counts"].as_py() for entry in days.value_counts()}
+    return {day: table.slice(max(starts[day], 0), counts.get(day, 0)).to_pandas() for day in cutoffs}
 
 
 def outcome_expression(events: Any, cutoff: date, window_days: int, event_grain: str = "D") -> Any:
@@ -204,4 +232,16 @@ def outcome_expression(events: Any, cutoff: date, window_days: int, event_grain:
     window = purchases_until(
         events.filter(events.date > ibis.literal(cutoff)), add_days(cutoff, window_days), event_grain
     )
-    return window.group_by("customer_id").agg(purchases=window.count(), spend=window.amount.sum())
+    return _outcomes(window)
+
+
+def _outcomes_of_each(events: Any, cutoffs: Sequence[date], window_days: int, event_grain: str) -> Any:
+    """Outcomes in the window after each cutoff, whose column is ``cutoff``."""
+    ends = _until_each(events, [add_days(day, window_days) for day in cutoffs])
+    days = ibis.literal(window_days)
+    dated = ends.mutate(cutoff=(ends.cutoff - days.as_interval("D")).cast("date"))
+    return _outcomes(purchases_until(dated.filter(dated.date > dated.cutoff), None, event_grain))
+
+
+def _outcomes(window: Any) -> Any:
+    return window.group_by(*_keys(window)).agg(purchases=window.count(), spend=window.amount.sum())

@@ -78,6 +78,10 @@ class Registered(Protocol):
         """The version that is champion, if any."""
 
     @property
+    def run_id(self) -> str:
+        """Its MLflow run."""
+
+    @property
     def store(self) -> Store:
         """Where it is registered."""
 

@@ -82,7 +82,7 @@ def predict(
     Returns
     -------
     pandas.DataFrame
-        One row per customer; columns in the README.
+        One row per customer; columns in docs/prediction-table.md.
 
     Raises
     ------

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import date
@@ -13,7 +14,7 @@ import pandas as pd
 from guanxi.data.sources.source import Source
 from guanxi.data.transactions import TransactionLog, data_digest
 from guanxi.data.usability import Usability, holdout_days
-from guanxi.evaluation.holdout import Holdout, evaluate_holdout
+from guanxi.evaluation.holdout import COMPONENTS, Holdout, evaluate_holdout
 from guanxi.evaluation.monitoring.profile import transaction_profile
 from guanxi.evaluation.portfolio.totals import forecast_totals
 from guanxi.evaluation.realised_performance import held_out_customers
@@ -129,6 +130,7 @@ def train(
 
 def _train_log(opened: OpenedLog, params: Params, reporter: Reporter) -> Training:
     """Train on an open transaction log, and leave it open."""
+    started = time.time()
     log, as_of, usability = opened.log, opened.as_of, opened.usability
     days = holdout_days(log, as_of, params.horizon_days)
     twin_day = add_days(as_of, -days)
@@ -137,7 +139,8 @@ def _train_log(opened: OpenedLog, params: Params, reporter: Reporter) -> Trainin
     with reporter.step(
         f"fit the twin to the data up to {twin_day}, and measure it on the days after"
     ) as step:
-        twin = fit_models(log, twin_day, override(params, {"horizon_days": days}), step.detail)
+        own = override(params, {"horizon_days": days})
+        twin = fit_models(log, twin_day, own, step.detail, contenders=COMPONENTS)
         step.detail("evaluation")
         holdout = evaluate_holdout(
             log,
@@ -149,7 +152,7 @@ def _train_log(opened: OpenedLog, params: Params, reporter: Reporter) -> Trainin
             offer=params.churn.offer,
         )
     with reporter.step(f"fit the served model to the data up to {as_of}") as step:
-        served = fit_models(log, as_of, params, step.detail)
+        served = fit_models(log, as_of, params, step.detail, contenders=())
         step.detail("totals")
         totals = forecast_totals(log, served, params.horizon_days, params.clv.interval)
         grades = {name: each.letter if each else None for name, each in holdout.grades.items()}
@@ -172,6 +175,7 @@ def _train_log(opened: OpenedLog, params: Params, reporter: Reporter) -> Trainin
             figures=_figures(holdout, explanation, params.language),
             held_out=_held_out(log, served, twin, holdout, champion_windows(store), digest),
             profile=profile,
+            started=started,
         )
         run_id, model_uri = log_training(store, served, twin, record)
         tags = {"guanxi.as_of": as_of.isoformat(), "guanxi.horizon_days": str(params.horizon_days)}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
@@ -153,6 +154,7 @@ def train_log(log: ContractLog, params: Params, reporter: Reporter) -> ContractT
     """Train on open contracts, and leave them open."""
     if params.churn.tuning.trials or params.churn.tuning.seconds:
         raise ParamsError("--task contracts does not tune the trees: leave churn.tuning out")
+    started = time.time()
     as_of = contract_day(log, params, reporter)
     if contract_features(log, as_of).empty:
         raise DataError(
@@ -185,6 +187,7 @@ def train_log(log: ContractLog, params: Params, reporter: Reporter) -> ContractT
             figures=_figures(evaluation, params.language),
             held_out=_held_out(evaluation, digest),
             profile=profile,
+            started=started,
         )
         run_id, model_uri = log_contract_training(store, served, twin, record)
         tags = {"guanxi.as_of": as_of.isoformat(), "guanxi.horizon_days": str(params.horizon_days)}
@@ -295,7 +298,7 @@ def summary_text(training: ContractTraining, judgement: Judgement | None = None)
             *(f"  note: {note}" for note in model.warnings),
             "",
             f"Model {training.store.registered_model} version {training.version} is "
-            f"{standing(training, judgement, _LEAKS)}.",
+            f"{standing(training, judgement, _LEAKS, model.grades.values())}.",
             *(judgement.text.splitlines() if judgement and judgement.checks else []),
         ]
     )

@@ -7,13 +7,27 @@ from dataclasses import replace
 from guanxi.data.relations.tables import Relations, read_relations
 from guanxi.data.sources.source import Source
 from guanxi.data.usability import Usability
+from guanxi.errors import ParamsError
+from guanxi.jobs._contract_log import assess_source, contract_day
 from guanxi.jobs._opened_log import open_log
 from guanxi.jobs.reporter import Reporter
 from guanxi.params import Params
+from guanxi.pipeline.contracts.leaks import contract_leaks
 
 
 def validate(source: Source, params: Params, reporter: Reporter) -> Usability:
-    """Assess a source, and the relation tables named by the parameters, without fitting."""
+    """Assess a source without fitting; with purchases, the relation tables named by the parameters too.
+
+    Raises
+    ------
+    ParamsError
+        If the task is labels.
+    SourceError, DataError
+    """
+    if params.task == "labels":
+        raise ParamsError("guanxi validate knows purchases and contracts: guanxi train checks labels")
+    if params.task == "contracts":
+        return _validate_contracts(source, params, reporter)
     opened = open_log(source, params, reporter)
     usability = opened.usability
     try:
@@ -24,6 +38,18 @@ def validate(source: Source, params: Params, reporter: Reporter) -> Usability:
     finally:
         opened.log.close()
     return usability
+
+
+def _validate_contracts(source: Source, params: Params, reporter: Reporter) -> Usability:
+    log, usability = assess_source(source, params, reporter)
+    try:
+        if not usability.usable:
+            return usability
+        with reporter.step("look for columns that tell who left"):
+            leaks = contract_leaks(log, contract_day(log, params, reporter), params.seed)
+    finally:
+        log.close()
+    return replace(usability, warnings=[*usability.warnings, *leaks.values()])
 
 
 def _with_relations(usability: Usability, relations: Relations) -> Usability:

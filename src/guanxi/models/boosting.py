@@ -30,7 +30,7 @@ class Rows:
 
     Attributes
     ----------
-    X : array of shape (n, n_features)
+    X : array of shape (n, n_features), or Bins
         NaN is a missing value.
     y : array of shape (n,)
     offset : array of shape (n,), optional
@@ -86,18 +86,7 @@ def grow(
         If LightGBM fails, for example because predictions overflow.
     """
     lightgbm = _import_lightgbm()
-    leaf = max(1, min(int(settings["min_child_samples"]), len(rows.y) // _ROWS_PER_LEAF_SHARE))
-    own = {name: value for name, value in settings.items() if name not in _NOT_LIGHTGBM}
-    own |= {
-        "objective": objective,
-        "min_child_samples": leaf,
-        "seed": seed,
-        "deterministic": True,
-        "force_row_wise": True,
-        "bin_construct_sample_cnt": _ROWS_FOR_BINS,
-        "num_threads": 0 if len(rows.y) > _ROWS_FOR_THREADS else 1,
-        "verbose": -1,
-    }
+    own = _parameters(settings, len(rows.y), seed) | {"objective": objective}
     data = _dataset(lightgbm, rows, own, categorical_feature=list(categorical))
     callbacks = [] if cancelled is None else [partial(_stop_if_cancelled, cancelled)]
     given: dict[str, Any] = {}
@@ -109,6 +98,54 @@ def grow(
     except lightgbm.basic.LightGBMError as error:
         reason = " ".join(str(error).split())[:200]
         raise FitError(f"LightGBM could not grow trees with these settings: {reason}") from error
+
+
+class Bins:
+    """A table of features in LightGBM's bins, for boosters that differ in outcome, weight or offset.
+
+    Parameters
+    ----------
+    X : array of shape (n, n_features)
+        NaN is a missing value.
+    settings : mapping
+        As for :func:`grow`, with the same number of leaves' rows.
+    seed : int
+    reference : Bins, optional
+        Of the training rows, for rows of early stopping.
+    """
+
+    def __init__(
+        self, X: Floats, settings: Mapping[str, Any], seed: int, reference: Bins | None = None
+    ) -> None:
+        lightgbm = _import_lightgbm()
+        own = _parameters(settings, len(X), seed) if reference is None else reference._own
+        given = {} if reference is None else {"reference": reference._data}
+        self._own, self._all = own, np.arange(len(X), dtype=np.int32)
+        self._data = lightgbm.Dataset(X, np.zeros(len(X)), params=own, **given).construct()
+
+    def __len__(self) -> int:
+        """Return the number of rows."""
+        return len(self._all)
+
+    def dataset(self, rows: Rows) -> Any:
+        """Make the LightGBM data set of rows in the order of the table."""
+        data = self._data.subset(self._all).construct()
+        return data.set_label(rows.y).set_weight(rows.weight).set_init_score(rows.offset)
+
+
+def _parameters(settings: Mapping[str, Any], rows: int, seed: int) -> dict[str, Any]:
+    """Return LightGBM's parameters for a number of rows."""
+    own = {name: value for name, value in settings.items() if name not in _NOT_LIGHTGBM}
+    return own | {
+        "min_child_samples": max(1, min(int(settings["min_child_samples"]), rows // _ROWS_PER_LEAF_SHARE)),
+        "seed": seed,
+        "deterministic": True,
+        # With a share of the features in each tree it is a quarter to a third faster than by rows.
+        "force_col_wise": True,
+        "bin_construct_sample_cnt": _ROWS_FOR_BINS,
+        "num_threads": 0 if rows > _ROWS_FOR_THREADS else 1,
+        "verbose": -1,
+    }
 
 
 def grow_in_parallel(growers: Sequence[Callable[..., Any]], rows: int) -> list[Any]:
@@ -135,6 +172,8 @@ def _stop_if_cancelled(cancelled: Event, _: Any) -> None:
 
 
 def _dataset(lightgbm: Any, rows: Rows, settings: dict[str, Any], **given: Any) -> Any:
+    if isinstance(rows.X, Bins):
+        return rows.X.dataset(rows)
     return lightgbm.Dataset(
         rows.X, rows.y, init_score=rows.offset, weight=rows.weight, params=settings, **given
     )

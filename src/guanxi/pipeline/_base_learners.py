@@ -14,8 +14,8 @@ import pandas as pd
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from guanxi.features.snapshots import OUTCOMES, SnapshotPlan
-from guanxi.models.boosting import Rows, grow, grow_in_parallel
+from guanxi.features.snapshots import LOG_GAPS, OUTCOMES, SnapshotPlan
+from guanxi.models.boosting import Bins, Rows, grow, grow_in_parallel
 from guanxi.models.losses import gamma_deviance, logistic_loss, poisson_deviance
 from guanxi.served.corrections import Regression, logarithms, probability
 from guanxi.served.model import RegressionModel
@@ -36,6 +36,7 @@ _FURTHEST = 2.0
 # each coefficient, which yields to thousands of rows.
 _RIDGE, _CHURN_PENALTY = 1e-4, 10.0
 _MOST_ITERATIONS = 2000
+_KEYS = ("customer_id", LOG_GAPS)
 _COLUMNS = {"binary": "churned", "poisson": "purchases", "gamma": "spend"}
 _LEVEL_LIMIT = 10.0
 
@@ -136,6 +137,14 @@ class Window:
 
 
 @dataclass(frozen=True)
+class SharedTables:
+    """What the targets have in common: tables in bins, and the ends of features."""
+
+    bins: dict[Any, Bins] = field(default_factory=dict)
+    ends: dict[Any, pd.DataFrame] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class TrainingWindows:
     """The snapshots available on a training day, for one target."""
 
@@ -145,6 +154,7 @@ class TrainingWindows:
     base: Base
     settings: Mapping[str, Any]
     seed: int
+    shared: SharedTables = field(default_factory=SharedTables)
     _known: dict[date, Window] = field(default_factory=dict)
 
     def window(self, day: date) -> Window:
@@ -165,24 +175,48 @@ class TrainingWindows:
 
     def varying(self, days: Sequence[date]) -> list[str]:
         """Features that are not constant."""
-        tables = [self.window(day).rows for day in days]
-        names = [name for name in tables[0].columns if name not in ("customer_id", *OUTCOMES)]
-        ends = [(table[names].min(), table[names].max()) for table in tables]
-        least = pd.concat([low for low, _ in ends], axis=1).min(axis=1)
-        most = pd.concat([high for _, high in ends], axis=1).max(axis=1)
-        return [name for name in names if least[name] < most[name]]
+        ends = [self._ends(day) for day in days]
+        least = pd.concat([each["least"] for each in ends], axis=1).min(axis=1)
+        most = pd.concat([each["most"] for each in ends], axis=1).max(axis=1)
+        return [str(name) for name in least.index if least[name] < most[name]]
 
-    def boosting_rows(self, days: Sequence[date], features: list[str], most: int, *, offset: bool) -> Rows:
-        """Rows of several days for LightGBM: a random sample of at most ``most``."""
-        windows = [self.window(day) for day in days]
-        ends = np.cumsum([0, *(len(each.rows) for each in windows)])
+    def _ends(self, day: date) -> pd.DataFrame:
+        """Least and greatest value of each feature in the rows of a window."""
+        key = self._kind, day
+        if key not in self.shared.ends:
+            rows = self.window(day).rows
+            features = rows[[name for name in rows if name not in (*_KEYS, *OUTCOMES)]]
+            self.shared.ends[key] = pd.DataFrame({"least": features.min(), "most": features.max()})
+        return self.shared.ends[key]
+
+    @property
+    def _kind(self) -> str:
+        """Targets of one kind have the same rows."""
+        return "amounts" if self.target.objective == "gamma" else "customers"
+
+    def _chosen(self, days: Sequence[date], most: int) -> list[NDArray[np.int64]]:
+        """Positions of a random sample of at most ``most`` rows in each of several windows."""
+        ends = np.cumsum([0, *(len(self.window(day).rows) for day in days)])
         chosen = np.arange(ends[-1])
         if len(chosen) > most:
             chosen = np.sort(np.random.default_rng(self.seed).choice(chosen, most, replace=False))
-        picked = [chosen[(chosen >= low) & (chosen < high)] - low for low, high in pairwise(ends)]
-        pairs = list(zip(windows, picked, strict=True))
+        return [chosen[(chosen >= low) & (chosen < high)] - low for low, high in pairwise(ends)]
+
+    def _bins(self, days: Sequence[date], features: list[str], most: int, reference: Any = None) -> Bins:
+        """Bins of a sample of rows, made once for all targets and members."""
+        leaf, bins = self.settings["min_child_samples"], self.settings["max_bin"]
+        key = self._kind, tuple(days), tuple(features), most, leaf, bins, reference
+        if key not in self.shared.bins:
+            picked = zip(days, self._chosen(days, most), strict=True)
+            X = np.vstack([_matrix(self.window(day).rows[features].iloc[rows]) for day, rows in picked])
+            self.shared.bins[key] = Bins(X, self.settings, self.seed, reference)
+        return self.shared.bins[key]
+
+    def boosting_rows(self, days: Sequence[date], bins: Bins, most: int, *, offset: bool) -> Rows:
+        """Rows of several days for LightGBM: a random sample of at most ``most``."""
+        pairs = [(self.window(day), rows) for day, rows in zip(days, self._chosen(days, most), strict=True)]
         return Rows(
-            np.vstack([_matrix(each.rows[features].iloc[rows]) for each, rows in pairs]),
+            bins,
             np.concatenate([each.outcome[rows] for each, rows in pairs]),
             np.concatenate([each.centred[rows] for each, rows in pairs]) if offset else None,
             np.concatenate([each.weight[rows] for each, rows in pairs]),
@@ -195,16 +229,18 @@ class TrainingWindows:
 
         ``rounds`` is the maximum number of trees of each; boosting stops early on a ``later`` day if given.
         """
+        if not rounds:
+            return {}
         most = _MOST_ROWS if later is None else _TRIAL_ROWS
-        growers, size = [], 0
+        bins = self._bins(days, features, most)
+        stopping = None if later is None else self._bins([later], features, most, bins)
+        growers = []
         for member, trees in rounds.items():
-            rows = partial(self.boosting_rows, features=features, most=most, offset=member == CORRECTING)
-            stop = None if later is None else rows([later])
-            training = rows(days)
-            given = (training, self.target.objective, self.settings, trees, self.seed)
+            rows = partial(self.boosting_rows, most=most, offset=member == CORRECTING)
+            stop = None if later is None or stopping is None else rows([later], stopping)
+            given = (rows(days, bins), self.target.objective, self.settings, trees, self.seed)
             growers.append(partial(grow, *given, later=stop))
-            size = len(training.y)
-        return dict(zip(rounds, grow_in_parallel(growers, size), strict=True))
+        return dict(zip(rounds, grow_in_parallel(growers, len(bins)), strict=True))
 
     def try_on(
         self, later: date, members: Sequence[str], days: Sequence[date], features: list[str]

@@ -10,7 +10,7 @@ seasonal change of the level says nothing about which customers leave.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
@@ -28,6 +28,7 @@ from guanxi.pipeline._base_learners import (
     TREES,
     Base,
     ModelledOutcome,
+    SharedTables,
     Snapshots,
     TrainingWindows,
     Window,
@@ -63,8 +64,8 @@ class _FittedCorrection:
     chosen : str
         One of :data:`CONTENDERS`.
     options : dict
-        Each contender's model and its boosters' texts; only :data:`ALONE` if no correction could be fitted,
-        and no :data:`REGRESSED` for spend.
+        The models of the contenders that were fitted, and their boosters' texts; only :data:`ALONE` if no
+        correction could be fitted, and no :data:`REGRESSED` for spend.
     losses : pandas.DataFrame
         ``cutoff, target, model, loss`` on the windows of the comparison.
     levels : tuple of float
@@ -103,6 +104,8 @@ def _fit_correction(
     horizon_days: int,
     settings: Mapping[str, Any],
     seed: int,
+    shared: SharedTables | None = None,
+    others: Collection[str] = CONTENDERS,
 ) -> _FittedCorrection:
     """Fit the contenders for one target and choose between them.
 
@@ -110,18 +113,21 @@ def _fit_correction(
     features and outcomes at one of the plan's days. ``base`` returns the value model's score of a target for
     the rows of a day and a window after it, always with the parameters of the training day; ``flat`` that for
     a window in business time. ``now`` has the features on the training day, which determine the level;
-    ``settings`` are as in ``churn.lightgbm``.
+    ``settings`` are as in ``churn.lightgbm``. What targets have in common is ``shared`` between calls. Of the
+    contenders that are not chosen, the ``others`` are fitted to all snapshots too.
     """
     if plan is None:
         return _alone(target, "the history holds no earlier window to learn from")
-    windows = TrainingWindows(target, plan, snapshots, base, settings, seed)
+    windows = TrainingWindows(target, plan, snapshots, base, settings, seed, shared or SharedTables())
     try:
-        return _learn(_usable(windows), flat, now, horizon_days)
+        return _learn(_usable(windows), flat, now, horizon_days, others)
     except FitError as error:
         return _alone(target, str(error))
 
 
-def _learn(windows: TrainingWindows, flat: Flat, now: pd.DataFrame, horizon_days: int) -> _FittedCorrection:
+def _learn(
+    windows: TrainingWindows, flat: Flat, now: pd.DataFrame, horizon_days: int, others: Collection[str]
+) -> _FittedCorrection:
     target, plan = windows.target, windows.plan
     folds = [_evaluate(windows, day) for day in _fold_days(plan)]
     chosen, reason = _choose(target, folds)
@@ -130,7 +136,7 @@ def _learn(windows: TrainingWindows, flat: Flat, now: pd.DataFrame, horizon_days
     levels = tuple(_shape_error(windows, flat, day) for day in days)
     shift = _level_shift(levels)
     options = {}
-    for name, (model, texts) in _refit(windows, folds[0]).items():
+    for name, (model, texts) in _refit(windows, folds[0], {chosen, *others}).items():
         model = replace(model, slope=slope if name == chosen else 1.0)
         level = _level(windows, model, texts, now, horizon_days, shift)
         options[name] = replace(model, level=level), texts
@@ -307,13 +313,12 @@ def _slope(target: ModelledOutcome, folds: list[_Fold], chosen: str) -> float:
     return float(found.x) if clear else 1.0
 
 
-def _refit(windows: TrainingWindows, latest: _Fold) -> dict[str, tuple[CorrectionModel, list[str]]]:
-    """Refit each contender to all snapshots, with the number of rounds chosen on the latest fold."""
+def _refit(
+    windows: TrainingWindows, latest: _Fold, names: Collection[str]
+) -> dict[str, tuple[CorrectionModel, list[str]]]:
+    """Refit contenders to all snapshots, with the number of rounds chosen on the latest fold."""
     plan, second = windows.plan, SECOND_OPINION[windows.target.name]
     days = (*plan.training, plan.validation)
-    boosters = windows.grow(latest.rounds, days, latest.features)
-    texts = {member: booster.model_to_string() for member, booster in boosters.items()}
-    regression = windows.regress(plan.validation) if second == REGRESSION else None
     members: dict[str, dict[str, float]] = {
         ALONE: {},
         CORRECTED: {CORRECTING: 1.0},
@@ -321,8 +326,15 @@ def _refit(windows: TrainingWindows, latest: _Fold) -> dict[str, tuple[Correctio
         REGRESSED: {REGRESSION: 1.0},
         BLEND: dict(zip((CORRECTING, second), _blend_weights(windows, days), strict=True)),
     }
-    if regression is None:
+    if second != REGRESSION:
         del members[REGRESSED]
+    members = {name: used for name, used in members.items() if name in (ALONE, *names)}
+    needed = {member for used in members.values() for member in used}
+    regression = windows.regress(plan.validation) if REGRESSION in needed else None
+    boosters = windows.grow(
+        {member: count for member, count in latest.rounds.items() if member in needed}, days, latest.features
+    )
+    texts = {member: booster.model_to_string() for member, booster in boosters.items()}
     return {
         name: (
             CorrectionModel(

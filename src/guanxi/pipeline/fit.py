@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, fields, replace
 from datetime import date
 from functools import cache, partial
@@ -16,15 +16,15 @@ from guanxi.data.transactions import TransactionLog
 from guanxi.data.usability import MINIMUM_REPEATERS
 from guanxi.errors import DataError, HistoryError, ParamsError
 from guanxi.features.rfm import with_log_gaps
-from guanxi.features.snapshots import SnapshotPlan, features_at, plan_snapshots, snapshot
+from guanxi.features.snapshots import SnapshotPlan, features_at, plan_snapshots, snapshots_at
 from guanxi.models import GammaGamma
 from guanxi.models.margins import fit_margins
 from guanxi.models.purchase_models import CNBD_MODELS, transaction_model
 from guanxi.models.transaction_model import TransactionModel
 from guanxi.params import Params
 from guanxi.periods import days_per_unit
-from guanxi.pipeline._base_learners import MODELLED_OUTCOMES, Base
-from guanxi.pipeline.correction import ALONE, _alone, _fit_correction, _FittedCorrection
+from guanxi.pipeline._base_learners import MODELLED_OUTCOMES, Base, SharedTables
+from guanxi.pipeline.correction import ALONE, CONTENDERS, _alone, _fit_correction, _FittedCorrection
 from guanxi.pipeline.level._refits import refit_models
 from guanxi.pipeline.level.forecast import PortfolioLevel, fit_level
 from guanxi.pipeline.selection import (
@@ -132,9 +132,15 @@ class FittedModels:
 
 
 def fit_models(
-    log: TransactionLog, as_of: date, params: Params, on_step: OnStep = lambda _: None
+    log: TransactionLog,
+    as_of: date,
+    params: Params,
+    on_step: OnStep = lambda _: None,
+    contenders: Collection[str] = CONTENDERS,
 ) -> FittedModels:
     """Fit all models to the data up to and including ``as_of``.
+
+    Of the contenders for the corrections (:mod:`.correction`), the chosen one is fitted and those named.
 
     Raises
     ------
@@ -151,9 +157,10 @@ def fit_models(
     # Use the window length of the trees, even if it is shorter than the horizon.
     features = features_at(log, as_of, window)
     _check_fittable(features, as_of, params.clv.spend if log.has_amounts else None)
-    snapshots = cache(lambda day: snapshot(log, day, window))
+    days = (*plan.training, plan.validation) if plan else ()
+    snapshots = snapshots_at(log, days, window).__getitem__
     on_step("purchases and spend")
-    choice = _choose(log, plan, params, snapshots)
+    choice = _choose(log.first_day, plan, params, snapshots)
     transactions, choice = _fit_transactions(log, as_of, features, choice, params)
     spend = _fit_spend(features, params) if log.has_amounts else None
     model = _value_models(as_of, params, features, window, transactions, choice, spend)
@@ -168,14 +175,24 @@ def fit_models(
     has_spend = log.has_amounts and params.clv.spend != "mean"
     corrected = [each for each in MODELLED_OUTCOMES if each.name != "spend" or has_spend]
     settings, tuning = _tune(corrected, plan, snapshots, base, params.churn, params.seed, on_step)
-    corrections = {}
+    corrections, shared = {}, SharedTables()
     for target in MODELLED_OUTCOMES:
         if target not in corrected:
             corrections[target.name] = _alone(target, without)
             continue
         on_step(f"corrections by trees: {target.name}")
         corrections[target.name] = _fit_correction(
-            target, plan, snapshots, base, flat.base, features, params.horizon_days, settings, params.seed
+            target,
+            plan,
+            snapshots,
+            base,
+            flat.base,
+            features,
+            params.horizon_days,
+            settings,
+            params.seed,
+            shared,
+            contenders,
         )
     trees = {name: fitted.texts for name, fitted in corrections.items() if fitted.texts}
     chosen = {name: fitted.model for name, fitted in corrections.items()}
@@ -253,20 +270,14 @@ def _check_fittable(features: pd.DataFrame, as_of: date, spend: str | None) -> N
 
 
 def _choose(
-    log: TransactionLog,
+    first_day: date,
     plan: SnapshotPlan | None,
     params: Params,
     snapshots: Callable[[date], pd.DataFrame],
 ) -> Choice:
     if params.clv.model != "auto":
         return _only([params.clv.model], f"clv.model is {params.clv.model}")
-    return _choose_models(
-        plan,
-        log.first_day,
-        lambda day: with_log_gaps(snapshots(day), log, day),
-        params.seed,
-        _candidates(params),
-    )
+    return _choose_models(plan, first_day, snapshots, params.seed, _candidates(params))
 
 
 def _candidates(params: Params) -> tuple[str, ...]:

@@ -11,6 +11,34 @@ import pandas as pd
 from guanxi.params.scorecard import PlaybookRule
 from guanxi.segments._conditions import Condition, parse_condition
 from guanxi.served.ordering import falling
+from guanxi.served.texts import Language, texts
+
+# Name of the action in the texts, and its rule: what is usually done, where no playbook is given.
+_USUAL: tuple[tuple[str, str, dict[str, str | list[str]]], ...] = (
+    ("ask_back", "phone", {"tier": "high", "lifecycle_stage": ["declining", "lost"]}),
+    ("welcome", "email", {"lifecycle_stage": "new"}),
+    ("thank", "email", {"lifecycle_stage": "won_back"}),
+    ("keep_close", "phone", {"tier": "high"}),
+    ("remind", "email", {"lifecycle_stage": "declining"}),
+    ("last_offer", "email", {"lifecycle_stage": "lost"}),
+    ("go_with", "email", {"lifecycle_stage": "growing"}),
+    ("news", "email", {}),
+)
+
+
+def usual_playbook(language: Language) -> tuple[PlaybookRule, ...]:
+    """Return rules that give every customer an action, by tier and stage of the relationship.
+
+    Examples
+    --------
+    >>> usual_playbook("en")[-1].action
+    'Newsletter, nothing more'
+    """
+    said = texts("guanxi.segments", language)
+    return tuple(
+        PlaybookRule(when=when, action=said["actions"][action], channel=said["channels"][channel])
+        for action, channel, when in _USUAL
+    )
 
 
 def playbook_conditions(playbook: Sequence[PlaybookRule], name: str = "playbook rule") -> list[Condition]:
