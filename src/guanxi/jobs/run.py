@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from functools import partial
 from pathlib import Path
@@ -47,7 +47,7 @@ class RunResult:
     """
 
     training: Training
-    predictions: pd.DataFrame
+    predictions: pd.DataFrame = field(repr=False)
     folder: Path
     export: Path
     judgement: Judgement | None

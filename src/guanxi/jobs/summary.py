@@ -19,9 +19,12 @@ _SHOWN: dict[OutcomeName, tuple[tuple[str, str, str], ...]] = {
     "churn": (("auc", "AUC", ".3f"), ("log_loss", "log loss", ".3f")),
     "purchases": (
         ("top_decile_capture", "best tenth captures", ".1%"),
-        ("mae", "mean absolute error", ".3f"),
+        ("mae", "not graded: mean absolute error", ".3f"),
     ),
-    "spend": (("top_decile_capture", "best tenth captures", ".1%"), ("mae", "mean absolute error", ",.2f")),
+    "spend": (
+        ("top_decile_capture", "best tenth captures", ".1%"),
+        ("mae", "not graded: mean absolute error", ",.2f"),
+    ),
 }
 
 
@@ -37,6 +40,7 @@ def of_training(training: Training, judgement: Judgement | None = None) -> str:
         f"  bias of the total: purchases {_number(holdout.value('purchases', 'bias'), '+.1%')}, "
         f"spend {_number(holdout.value('spend', 'bias'), '+.1%')}",
         f"  grade {letters_in_words('en')}",
+        "  graded are the AUC and what the best tenth captures, if log loss, Gini coefficient and CRPS agree",
         *(f"  {reason}" for reason in holdout.reasons),
         *(f"  warning: {warning}" for warning in holdout.warnings),
         *([f"  chosen: {training.served.choice.reason}"] if training.params.clv.model == "auto" else []),

@@ -74,6 +74,14 @@ class Training:
     store: Store = field(repr=False)
     explanation: Any = field(repr=False)
 
+    def __repr__(self) -> str:
+        """Say which version it is and how good, in a line."""
+        grades = {str(name): each and each.letter for name, each in self.holdout.grades.items()}
+        return (
+            f"Training(version={self.version!r}, champion={self.champion!r}, as_of={self.as_of.isoformat()}, "
+            f"horizon_days={self.horizon_days}, grades={grades})"
+        )
+
     @property
     def is_champion(self) -> bool:
         """Whether this version is champion."""
