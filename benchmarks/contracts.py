@@ -1,14 +1,14 @@
 """Customers under contract: telco customers against scikit-survival, simulated ones against the truth.
 
 Usage: python benchmarks/contracts.py [telco | simulated | million]
-``telco`` reads $GUANXI_SHARED_DATA or ../shared/data.
+``telco`` reads $GUANXI_SHARED_DATA or ../shared/data. ``million`` runs ``guanxi predict``.
 """
 
 from __future__ import annotations
 
 import json
 import os
-import resource
+import subprocess
 import sys
 import tempfile
 import time
@@ -18,7 +18,10 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 
+from batch import measured
 from guanxi.data.contracts.log import read_contracts
 from guanxi.evaluation import survival_metrics
 from guanxi.evaluation.contract_folds import cross_validate
@@ -61,6 +64,8 @@ EFFECTS = SubscriptionEffects(
 )
 TRUTH = {"gamma": 0.7, "delta": 12.0, "c": 1.1}
 MONTH = 365.0 / 12.0
+CALIBRATED, WITHIN = (3, 6, 12, 24, 36), 0.03  # renewals, and the bar
+AT_ONCE, TRAINED_ON, DRIVERS = 20_000, 6_000, 3
 
 
 def telco() -> pd.DataFrame:
@@ -94,11 +99,56 @@ def compare_telco() -> None:
         last = person_periods(log).groupby("customer_id", sort=True).tail(1)
         print("guanxi:", evaluated.fitted.choice.reason, "|", evaluated.fitted.correction.reason)
     curves = {"guanxi": evaluated.curves, **_rivals(table, evaluated.table)}
-    print(_compared(evaluated.table, curves).round(5).to_string())
-    gaps = evaluated.survival.assign(gap=lambda rows: (rows["predicted"] - rows["observed"]).abs())
-    print("calibration by decile, largest and mean gap:")
-    print(gaps.groupby("time")["gap"].agg(["max", "mean"]).round(4).to_string())
+    compared = _compared(evaluated.table, curves, telco().set_index("Customer ID")["Contract"])
+    print(compared.groupby("model").mean().drop(columns="fold").round(5).to_string())
+    for measure in ("integrated_brier", "brier_by_plan", "log_loss"):
+        scores = compared.pivot_table(index="fold", columns="model", values=measure)
+        less = scores.drop(columns="guanxi").sub(scores["guanxi"], axis=0)
+        print(f"{measure} less that of guanxi, mean over the folds and its standard error:")
+        print(pd.DataFrame({"mean": less.mean(), "error": less.sem()}).round(5).to_string())
+    print("calibration of S(t) by tenth, largest gap:")
+    print(pd.DataFrame({name: _gaps(evaluated.table, each) for name, each in curves.items()}).round(4))
+    _compare_with_chance(evaluated.table, evaluated.curves)
     assert len(last) == len(evaluated.table)
+
+
+def _gaps(table: pd.DataFrame, curves: Any) -> pd.Series:
+    """Largest difference of predicted and observed survival in a tenth of the customers, by time."""
+    found = {}
+    for time_ in CALIBRATED:
+        tenths = survival_metrics.calibration_by_decile(
+            table["opportunities"], table["churned"], curves[:, time_ - 1], time_
+        )
+        found[time_] = float((tenths["predicted"] - tenths["observed"]).abs().max())
+    return pd.Series(found)
+
+
+def _compare_with_chance(table: pd.DataFrame, curves: Any, replicates: int = 200) -> None:
+    """Print the gaps of a forecast that is right: outcomes drawn from the curves, censored as the customers.
+
+    Who left is censored at a time drawn from those of who stayed longer.
+    """
+    generator = np.random.default_rng(0)
+    seen, left = table["opportunities"].to_numpy(), table["churned"].to_numpy() == 1
+    ends = np.arange(1, seen.max() + 1)
+    stays = survival_metrics.kaplan_meier(seen, ~left, np.append(0, ends))  # not censored up to each time
+    rows = []
+    for _ in range(replicates):
+        beyond = generator.random(len(table)) * stays[seen]
+        drawn = ends[np.minimum((stays[1:] > beyond[:, None]).sum(axis=1), len(ends) - 1)]
+        censored = np.where(left, np.maximum(drawn, seen), seen)
+        life = 1 + (curves > generator.random(len(table))[:, None]).sum(axis=1)
+        outcome = table.assign(
+            opportunities=np.minimum(life, censored), churned=(life <= censored).astype(float)
+        )
+        rows.append(_gaps(outcome, curves))
+    gaps, own = pd.DataFrame(rows), _gaps(table, curves)
+    print(f"of {replicates} replicates in which the curves are right, largest gaps by time:")
+    print(gaps.quantile([0.5, 0.9]).T.round(4).to_string())
+    print(
+        f"all within {WITHIN} at all times: {(gaps <= WITHIN).all(axis=1).mean():.1%}; a largest gap of "
+        f"{own.max():.4f} or more: {(gaps.max(axis=1) >= own.max()).mean():.1%}"
+    )
 
 
 def _rivals(table: pd.DataFrame, evaluated: pd.DataFrame) -> dict[str, Any]:
@@ -128,23 +178,46 @@ def _rivals(table: pd.DataFrame, evaluated: pd.DataFrame) -> dict[str, Any]:
     return found
 
 
-def _compared(table: pd.DataFrame, curves: dict[str, Any]) -> pd.DataFrame:
-    """Integrated Brier score and concordance: means over the folds."""
+def _compared(table: pd.DataFrame, curves: dict[str, Any], plan: pd.Series) -> pd.DataFrame:
+    """Measures by model and fold.
+
+    The integrated Brier score weighs by the probability of not being censored, here as usual that of
+    everybody. It is a proper score only if censoring does not depend on the attributes, but customers of
+    long contracts have been watched longer: so also by plan. The log loss of a renewal opportunity is proper.
+    """
     rows = []
+    plans = plan.reindex(table["customer_id"]).to_numpy()
     for name, predicted in curves.items():
         for fold in np.unique(table["fold"]):
             here = (table["fold"] == fold).to_numpy()
             duration, churned = table.loc[here, "opportunities"], table.loc[here, "churned"]
-            times = np.arange(1, 70)
-            S = predicted[here][:, : len(times)]
+            S, times = predicted[here], np.arange(1, 70)
             rows.append(
                 {
                     "model": name,
-                    "integrated_brier": survival_metrics.integrated_brier(duration, churned, S, times),
-                    "concordance": survival_metrics.concordance(duration, churned, -S.sum(axis=1)),
+                    "fold": fold,
+                    "integrated_brier": _brier(duration, churned, S, times),
+                    "brier_by_plan": sum(
+                        np.mean(own) * _brier(duration[own], churned[own], S[own], times)
+                        for own in (plans[here] == each for each in np.unique(plans))
+                    ),
+                    "log_loss": _log_loss(duration.to_numpy(), churned.to_numpy(), S),
+                    "concordance": survival_metrics.concordance(duration, churned, -S[:, :69].sum(axis=1)),
                 }
             )
-    return pd.DataFrame(rows).groupby("model").mean()
+    return pd.DataFrame(rows)
+
+
+def _brier(duration: Any, churned: Any, S: Any, times: Any) -> float:
+    return survival_metrics.integrated_brier(duration, churned, S[:, : len(times)], times)
+
+
+def _log_loss(duration: Any, churned: Any, S: Any) -> float:
+    """Mean log loss of a renewal opportunity."""
+    renewed = np.clip(S / np.column_stack([np.ones(len(S)), S[:, :-1]]), 1e-6, 1.0 - 1e-6)
+    passed = np.arange(1, S.shape[1] + 1) <= (duration - churned)[:, None]
+    lost = np.log1p(-renewed[np.arange(len(S)), duration - 1]) * churned
+    return -float((np.log(renewed) * passed).sum() + lost.sum()) / float(duration.sum())
 
 
 def simulated(seed: int, n: int = 6000) -> tuple[Subscriptions, Any, Params]:
@@ -216,23 +289,51 @@ def check_simulated(seeds: int = 20) -> None:
     print("totals inside their 90 % interval:", float(table["total_inside"].mean()))
 
 
-def score_million() -> None:
-    """Score a million customers in blocks, and print the time and the memory that it took."""
-    _, log, params = simulated(0)
-    fitted = fit_contracts(log, None, params)
-    block = fitted.features.sample(50_000, replace=True, random_state=0).reset_index(drop=True)
-    fitted.scorer.score(block)
-    before, begin = _peak(), time.perf_counter()
-    for _ in range(20):
-        fitted.scorer.score(block)
-    seconds = time.perf_counter() - begin
-    print(
-        f"1,000,000 customers in {seconds:.0f} s; peak memory {before:.0f} MB before, {_peak():.0f} MB after"
-    )
+def score_million(counts: tuple[int, ...] = (250_000, 1_000_000)) -> None:
+    """Score files of customers under contract with the registered model, and print time and memory.
+
+    Memory is that of all processes of ``guanxi predict``, shared pages counted once.
+    """
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        for customers in (TRAINED_ON, *counts):
+            _write_base(folder / f"{customers}.parquet", customers)
+        guanxi = [sys.executable, "-m", "guanxi"]
+        train = [*guanxi, "train", f"{TRAINED_ON}.parquet", "--task", "contracts", "--horizon", "365"]
+        subprocess.run(train, cwd=folder, check=True)
+        rows = []
+        for customers in counts:
+            predict = [
+                *guanxi,
+                "predict",
+                f"{customers}.parquet",
+                "--task",
+                "contracts",
+                "-o",
+                "scores.parquet",
+            ]
+            rows.append(measured("guanxi predict", 5, customers, [*predict, "--drivers", 5], folder))
+            scored = pq.read_metadata(folder / "scores.parquet").num_rows
+            assert scored == customers, f"{scored:,} of {customers:,} customers scored"
+            print(json.dumps(rows[-1]), flush=True)
 
 
-def _peak() -> float:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024.0
+def _write_base(path: Path, customers: int) -> None:
+    """Write contracts of so many customers under contract, and of those who left: copies of one base."""
+    told = simulate_subscriptions(TRUTH, AT_ONCE, 48, 1, cohorts=48, effects=EFFECTS)
+    running = told.contracts.groupby("customer_id")["end"].transform(lambda ends: ends.isna().any())
+    there = told.contracts.loc[running, "customer_id"].unique()
+    writer = None
+    for first in range(0, customers, len(there)):
+        kept = told.contracts
+        if customers - first < len(there):
+            kept = kept[~kept["customer_id"].isin(there[customers - first :])]
+        kept = kept.assign(customer_id=kept["customer_id"] + first * AT_ONCE)
+        batch = pa.Table.from_pandas(kept, preserve_index=False)
+        writer = writer or pq.ParquetWriter(path, batch.schema)
+        writer.write_table(batch)
+    if writer:
+        writer.close()
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import os
 import re
@@ -34,32 +35,42 @@ HEAVY = (
 def test_help_of_every_command_has_an_example(command, name):
     ended = command(name, "--help")
     assert ended.code == 0
-    assert re.search(rf"Examples?: guanxi {name} ", ended.out)
+    assert re.search(rf"^  Examples?:\n    guanxi {name} ", ended.out, re.MULTILINE)
     assert "--debug" in ended.out
+    assert command(name, "-h") == ended
 
 
 @pytest.mark.parametrize("name", COMMANDS)
-def test_options_are_those_of_the_readme(name):
+def test_options_are_those_of_the_page_of_commands(name):
     options = {option for each in get_command(cli.app).commands[name].params for option in each.opts}
     reads = name not in ("promote", "rollback", "doctor")
     assert {"--params", "--set", "--debug"} <= options
     assert ({"--columns", "--as-of"} <= options) is reads
     of_the_model = ("monitor", "scorecard", "plan", "scenario", "programme")
     assert ("--horizon" in options) is (reads and name not in of_the_model)
-    assert ("--tracking-uri" in options) is (name not in ("validate", "backtest"))
-    said = " ".join((Path(__file__).parents[2] / "README.md").read_text("utf-8").split())
+    assert ("--tracking-uri" in options) is (name not in ("init", "validate", "backtest"))
+    said = " ".join((Path(__file__).parents[2] / "docs" / "commands.md").read_text("utf-8").split())
     assert (
         "All commands take `--params FILE`, `--set KEY=VALUE` and `--debug`; those that read a source "
         "`--columns NAME=COLUMN,…` and `--as-of DATE` (the last day that may be used), and all of these but "
-        "`monitor`, `scorecard`, `plan`, `scenario` and `programme` `--horizon DAYS`; all but `validate` and "
-        "`backtest`, which need no MLflow store, `--tracking-uri ADDRESS`."
+        "`monitor`, `scorecard`, `plan`, `scenario` and `programme` `--horizon DAYS`; all but `init`, "
+        "`validate` and `backtest`, which need no MLflow store, `--tracking-uri ADDRESS`."
     ) in said
 
 
 def test_without_arguments_the_help_is_shown(command):
     ended = command()
     assert ended.code == 0
-    assert "validate" in ended.out
+    shown = " ".join(ended.out.split())
+    for each in cli.app.registered_commands:
+        assert inspect.getdoc(each.callback) in shown  # whole, not cut
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_commands_are_completed(console_script, tmp_path, shell):
+    asked = {"_GUANXI_COMPLETE": f"complete_{shell}", "_TYPER_COMPLETE_FISH_ACTION": "get-args"}
+    asked |= {"_TYPER_COMPLETE_ARGS": "guanxi pr", "COMP_WORDS": "guanxi pr", "COMP_CWORD": "1"}
+    assert "predict" in console_script(tmp_path, **asked).out
 
 
 def test_version(command):

@@ -20,7 +20,6 @@ from guanxi.jobs.explain import explain
 from guanxi.jobs.plan import plan
 from guanxi.jobs.predict import predict
 from guanxi.jobs.promote import promote
-from guanxi.jobs.reporter import Reporter
 from guanxi.jobs.rollback import rollback
 from guanxi.jobs.run_contracts import run_contracts, summary_text
 from guanxi.jobs.train_contracts import _doubts, train_contracts
@@ -79,7 +78,7 @@ def folder(tmp_path_factory):
 def ran(folder, settings):
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
-        return run_contracts("subscriptions.csv", settings, Path("output"), Reporter())
+        return run_contracts("subscriptions.csv", Path("output"), params=settings)
 
 
 @pytest.fixture
@@ -100,14 +99,22 @@ class TestRun:
         assert (table["clv_lower"] <= table["clv"]).all()
         assert (table["clv"] <= table["clv_upper"]).all()
         assert (there / "models" / "guanxi-contracts" / "MLmodel").is_file()
-        assert "candidate and, as the first, champion" in summary_text(ran)
+        assert "candidate and, as the first, champion" in summary_text(ran, "subscriptions.csv")
+
+    def test_tells_the_next_commands(self, ran, there):
+        following = summary_text(ran, "subscriptions.csv").partition("Next:\n")[2].splitlines()
+        assert following[0] == "  xdg-open output/report.html"
+        assert following[1].startswith("  mlflow ui --backend-store-uri ")
+        assert following[2] == "  guanxi predict subscriptions.csv -o scores.parquet --task contracts"
 
     def test_metrics_are_those_of_the_summary(self, ran, there):
         measured = json.loads(Path("output/metrics.json").read_text())["measured"]
         auc = measured["metrics"]["churn"]["guanxi"]["auc"]["value"]
-        assert auc == pytest.approx(float(re.search(r"AUC (\d\.\d+)", summary_text(ran))[1]), abs=5e-4)
+        assert auc == pytest.approx(
+            float(re.search(r"AUC (\d\.\d+)", summary_text(ran, "subscriptions.csv"))[1]), abs=5e-4
+        )
         assert auc > 0.55
-        assert measured["days"] == HORIZON
+        assert measured["days"] == HORIZON == ran.training.evaluation.cohorts["days"].max()
 
     def test_a_model_worse_than_a_constant_says_so(self, ran):
         evaluation = ran.training.evaluation
@@ -140,6 +147,35 @@ class TestRun:
         ended = subprocess.run(given, capture_output=True, text=True, cwd="/", check=False)
         assert ended.returncode == 0, ended.stderr
         assert 0.0 < float(ended.stdout.split()[-1]) < 1.0
+
+
+class TestValidate:
+    def test_tells_what_is_usable(self, folder, command):
+        ended = command("validate", "subscriptions.csv", *QUICK, folder=folder)
+        assert ended.code == 0, ended.err
+        assert re.search(r"form +contracts", ended.out)
+        assert re.search(r"not renewed +\d+ \(\d+\.\d% of the opportunities\)", ended.out)
+        assert re.search(r"amount per month, of those under contract +[\d,]+\.\d\d", ended.out)
+
+    def test_a_horizon_beyond_the_history_fails(self, folder, command):
+        ended = command("validate", "subscriptions.csv", *QUICK, "--horizon", "3000", folder=folder)
+        assert ended.code == 2
+        assert "a window of 3,000 days up to" in ended.out
+        assert "not enough data for a horizon of 3,000 days: see the report above" in ended.err
+
+    def test_bad_lines_are_counted_and_nobody_who_left_is_said(self, command, tmp_path):
+        table = lines().assign(end=None)
+        table.loc[0, "amount"] = -3.0
+        table.to_csv(tmp_path / "bad.csv", index=False)
+        ended = command("validate", "bad.csv", *QUICK)
+        assert ended.code == 2
+        assert re.search(r"negative_amount +1 ", ended.out)
+        assert "nobody left at any of" in ended.out
+
+    def test_labels_are_refused(self, command):
+        ended = command("validate", "telco.csv", "--task", "labels")
+        assert ended.code == 2
+        assert "guanxi train checks labels" in ended.err
 
 
 class TestPredict:
@@ -263,7 +299,10 @@ class TestOtherCommands:
 
     @pytest.mark.slow
     def test_the_scorecard_takes_value_and_churn(self, ran, there, command):
-        ended = command("scorecard", "subscriptions.csv", "-o", "card", "--task", "contracts", folder=there)
+        by = ("--set", 'scorecard.by=["contract"]')
+        ended = command(
+            "scorecard", "subscriptions.csv", "-o", "card", "--task", "contracts", *by, folder=there
+        )
         assert ended.code == 0, ended.err
         card = pd.read_parquet("card/scorecard.parquet").set_index("customer_id")
         known = ran.predictions.set_index("customer_id")
@@ -272,6 +311,13 @@ class TestOtherCommands:
             card["retention_probability"], 1.0 - known["churn_probability"].reindex(card.index), rtol=1e-9
         )
         assert {"high", "middle", "low"} >= set(card["tier"])
+        assert (card["contract"] == known["plan"].reindex(card.index)).all()
+        leaving = (card["tier"] != "low") & (card["churn_probability"] > 0.5)
+        watch = pd.read_parquet("card/watch.parquet")
+        assert set(watch["customer_id"]) == set(card.index[leaving])
+        assert not (
+            pd.read_csv("card/tables/segments_lifecycle_stage.csv")["lifecycle_stage"] == "prospect"
+        ).any()
 
 
 CALL = {"action": "call", "channel": "phone", "cost": 4, "save_rate": 0.2, "when": {"plan": "basic"}}
@@ -450,6 +496,9 @@ class TestFileOfCustomers:
         self, customers, command, tmp_path
     ):
         customers.to_csv(tmp_path / "telco.csv", index=False)
+        checked = command("validate", "telco.csv", *QUICK)
+        assert checked.code == 0, checked.err
+        assert "column 'reason' alone tells who churned" in checked.out
         ended = command("run", "telco.csv", *QUICK, "--exclude", "reason")
         assert ended.code == 0, ended.err
         told = r"Measured in cross-validation \([\d,]+ renewal opportunities of \d+ customers\)"

@@ -112,8 +112,9 @@ class TestPredictions:
 class TestWords:
     def test_standard_error_has_numbered_steps_and_no_chatter(self, first_run):
         err = first_run.ended.err
-        steps = re.findall(r"^(\d+)\. .* \d+\.\d s$", err, flags=re.MULTILINE)
-        assert steps == [str(n + 1) for n in range(len(steps))]
+        steps = re.findall(r"^step (\d+) of (\d+): .* \d+\.\d s$", err, flags=re.MULTILINE)
+        assert [int(number) for number, _ in steps] == list(range(1, len(steps) + 1))
+        assert steps[-1] == (str(len(steps)), str(len(steps)))
         assert not re.search(r"[Ww]arning|alembic|INFO|Registered model|type hint|Created version", err)
 
     def test_nothing_is_said_twice(self, first_run):
@@ -121,10 +122,11 @@ class TestWords:
             lines = [line.strip() for line in text.splitlines() if line.strip()]
             assert len(lines) == len(set(lines))
 
-    def test_summary_names_the_next_three_commands(self, first_run):
+    def test_summary_names_the_next_commands(self, first_run):
         _, _, following = first_run.ended.out.partition("Next:\n")
         commands = [line.split()[:2] for line in following.splitlines() if line]
-        assert [words[0] for words in commands] == ["xdg-open", "mlflow", "guanxi"]
+        assert [words[0] for words in commands] == ["xdg-open", "mlflow", "guanxi", "guanxi"]
+        assert "  guanxi predict cdnow-sample -o scores.parquet\n" in following
         assert f"'sqlite:///{first_run.folder}/mlruns/mlflow.db'" in following
         assert "version 1 is candidate and, as the first, champion" in first_run.ended.out
 

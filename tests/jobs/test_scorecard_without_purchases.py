@@ -96,6 +96,14 @@ def test_the_page_and_the_tables_name_the_own_indicators(ended, folder):
     assert "Vertrauen" in page
     assert "points" in page
     assert ("Importance: nominal and effective" if name == "en" else "重要性：名义与实际") in page
+    # Names before method, and notes in the language of the page.
+    places = [
+        page.index(f'id="{anchor}"') for anchor in ("findings", "scorecard", "watch", "groups", "method")
+    ]
+    assert places == sorted(places)
+    note = "no purchases: what follows" if name == "en" else "没有购买记录：由购买得出的内容未知"
+    assert page.index(note) > places[-1]
+    assert ("no purchases" in page) == (name == "en")
     summary = pd.read_csv(folder / name / "tables" / "indicators.csv").set_index("indicator")
     assert summary.loc["late", ["dimension", "unit"]].tolist() == ["risk", "days"]
     assert not summary.loc["late", "higher_is_better"]
@@ -141,5 +149,8 @@ def test_churn_of_a_model_of_labels_is_retention(folder, monkeypatch):
     table = found.customers
     np.testing.assert_allclose(table["retention_probability"], 1 - churn["churn_probability"])
     assert found.relationship.weighting.weights["retention_probability"] == pytest.approx(0.5)
+    leaving = set(table.loc[(table["tier"] != "low") & (table["churn_probability"] > 0.5), "customer_id"])
+    assert leaving == set(found.movements.watch["customer_id"])
+    assert len(leaving) > 10
     high, low = (table.loc[table["tier"] == tier, "churn_probability"].mean() for tier in ("high", "low"))
     assert high < low - 0.2

@@ -45,6 +45,22 @@ def test_a_value_of_which_everybody_churned_is_named(kind):
     assert found["the score"].endswith("--exclude 'the score'")
 
 
+@pytest.mark.parametrize(
+    ("values", "shown"),
+    [
+        ([8.0, 9.0], "8 or 9"),
+        ([8.0, np.nan], "8 or a missing value"),
+        ([6.0, 7.0, 8.0], "6, 7 or 8"),
+        ([5.0, 6.0, 7.0, 8.0], "5, 6 or one of 2 more values"),
+    ],
+)
+def test_several_values_of_which_everybody_churned_are_listed(values, shown):
+    score = np.random.default_rng(0).integers(1, 4, len(LABEL)).astype(float)
+    score[200:320] = np.repeat(values, 120 // len(values))
+    found = find_leaks(pd.DataFrame({"score": score}), LABEL)
+    assert f"all 120 customers with {shown} did (60% of those who did)" in found["score"]
+
+
 def test_a_value_of_few_who_churned_is_not_named():
     assert find_leaks(pd.DataFrame({"score": satisfaction(0.1)}), LABEL) == {}
 

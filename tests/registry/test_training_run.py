@@ -6,6 +6,11 @@ import pandas as pd
 import pytest
 import yaml
 
+OTHERS = {
+    *("value model alone", "trees alone", "naive (own past rate)", "naive (last window repeated)"),
+    *("naive (silent for w days)", "naive (RFM logistic)"),
+}
+
 
 @pytest.fixture
 def version(store):
@@ -27,7 +32,7 @@ def children(store, parent):
 
 def test_parent_is_finished_and_has_a_child_for_each_model(parent, children):
     assert parent.info.status == "FINISHED"
-    assert set(children) == {"transactions bg_nbd", "transactions mbg_nbd", "spend", "churn"}
+    assert set(children) - OTHERS == {"transactions bg_nbd", "transactions mbg_nbd", "spend", "churn"}
 
 
 def test_parameters_are_flat_and_resolved(parent):
@@ -51,13 +56,33 @@ def test_children_hold_the_estimates(children):
     assert {"purchases_mae", "purchases_pit_ks", "purchases_coverage"} <= set(purchases.metrics)
 
 
-def test_metrics_of_the_model_stand_beside_those_of_the_naive_forecast(parent):
-    metrics = parent.data.metrics
-    for name in ("churn_auc", "churn_log_loss", "purchases_mae", "spend_mae"):
-        endings = ("", "_naive", "_last_window", "_value_model", "_trees")
-        assert {f"{name}{ending}" for ending in endings} <= set(metrics)
-    assert {"churn_auc_silence", "churn_auc_rfm_logistic"} <= set(metrics)
-    assert not [name for name in metrics if " " in name or "(" in name]
+def test_each_model_that_guanxi_is_compared_with_is_a_child_with_the_same_metrics(parent, children):
+    names = {"churn_auc", "churn_log_loss", "purchases_mae", "spend_mae"}
+    assert names <= set(parent.data.metrics)
+    assert set(children) >= OTHERS
+    for name in ("value model alone", "trees alone", "naive (own past rate)"):
+        assert names <= set(children[name].data.metrics)
+    assert "churn_auc" in children["naive (RFM logistic)"].data.metrics
+    assert not [name for name in parent.data.metrics if "naive" in name or " " in name]
+
+
+def test_the_run_is_named_after_data_horizon_day_and_model_and_lasts_as_long_as_the_training(parent):
+    assert parent.info.run_name == "cdnow-sample 60 d from 1998-06-30 bg_nbd + mbg_nbd"
+    assert parent.info.end_time - parent.info.start_time > 1000
+
+
+def test_parameters_are_those_that_a_training_depends_on(parent):
+    params = parent.data.params
+    assert not [name for name, value in params.items() if value in ("None", "{}", "[]")]
+    assert not [name for name in params if name.startswith(("scorecard.", "plan.", "campaign.", "monitor."))]
+
+
+def test_grades_can_be_sorted_by(parent):
+    start = "guanxi.grade."
+    letters = {name[len(start) :]: tag for name, tag in parent.data.tags.items() if name.startswith(start)}
+    assert set(letters) == {"churn", "purchases", "spend"}
+    for name, letter in letters.items():
+        assert parent.data.metrics[f"grade_{name}"] == {"A": 3, "B": 2, "C": 1}[letter]
 
 
 def test_correction_losses_are_kept_for_every_target(store, parent, served, tmp_path):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import warnings
+from collections.abc import Callable, Sequence
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,6 +15,7 @@ import pandas as pd
 import pytest
 
 from guanxi.report import RunReport
+from guanxi.report.stories import STEPS, Stories
 
 if TYPE_CHECKING:
     import shap
@@ -112,6 +114,7 @@ def predictions(transactions: pd.DataFrame) -> pd.DataFrame:
         ],
         model_version="7",
     )
+    # The most valuable customer, who stands in a list, has a hostile name.
     top = table["clv"].idxmax()
     table.loc[top, ["customer_id", "driver_1_text"]] = [HOSTILE, f"likes {HOSTILE}"]
     return table
@@ -175,8 +178,69 @@ def metrics() -> pd.DataFrame:
 
 
 @pytest.fixture(scope="session")
+def spent(transactions: pd.DataFrame) -> pd.Series:
+    return transactions.groupby("customer_id")["amount"].sum()
+
+
+@pytest.fixture(scope="session")
+def relationships(predictions: pd.DataFrame, spent: pd.Series) -> pd.DataFrame:
+    alive = predictions["probability_alive"] > 0.5
+    return pd.DataFrame(
+        {
+            "spent": spent.to_numpy(),
+            "stage": np.where(alive, "Mature", "Declining"),
+            "segment": pd.cut(spent, [-1, 50, 200, np.inf], labels=["Small", "Middle", "Large"]).astype(str),
+            "action": np.where(alive, "Newsletter, nothing more", "Reminder with a reason to buy again"),
+            "channel": "email",
+        }
+    ).reset_index(drop=True)
+
+
+@pytest.fixture(scope="session")
+def stories(transactions: pd.DataFrame, predictions: pd.DataFrame) -> Callable[[Sequence[str]], Stories]:
+    """Histories as bought, and crude chances of being alive, of the customers asked for."""
+    first = transactions.groupby("customer_id")["date"].min()
+    [renamed] = set(first.index) - set(predictions["customer_id"])
+
+    def tell(customer_ids: Sequence[str]) -> Stories:
+        rows = predictions.set_index("customer_id").loc[list(customer_ids)]
+        known = [renamed if each == HOSTILE else each for each in customer_ids]
+        bought = transactions.assign(number=pd.Index(known).get_indexer(transactions["customer_id"]))
+        bought = bought[bought["number"] >= 0].sort_values(["number", "date"])
+        since = (bought["date"] - bought.groupby("number")["date"].transform("min")).dt.days
+        churn = rows["churn_probability"].to_numpy()
+        points = 100.0 * (churn - 0.8)
+        half = pd.DataFrame({"text": rows["driver_1_text"].to_numpy(), "points": 0.75 * points})
+        quarter = pd.DataFrame({"text": rows["driver_2_text"].to_numpy(), "points": 0.15 * points})
+        steps = np.linspace(1.0, rows["probability_alive"].to_numpy(), STEPS).T
+        return Stories(
+            customer_ids=pd.Series(customer_ids),
+            first_days=pd.Series(first.loc[known].to_numpy()),
+            number=bought["number"].to_numpy(),
+            day=since.to_numpy(),
+            amount=bought["amount"].to_numpy(),
+            alive=steps,
+            average=np.full(len(rows), 0.8),
+            drivers=[half, quarter],
+            others=0.1 * points,
+        )
+
+    return tell
+
+
+@pytest.fixture(scope="session")
+def totals(predictions: pd.DataFrame) -> pd.DataFrame:
+    expected = float((predictions["expected_purchases"] * predictions["expected_spend"]).sum())
+    row = {"target": "spend", "segment": None, "expected": expected}
+    return pd.DataFrame([row | {"lower": 0.8 * expected, "upper": 1.25 * expected}])
+
+
+@pytest.fixture(scope="session")
 def report(
     predictions: pd.DataFrame,
+    relationships: pd.DataFrame,
+    stories: Callable[[Sequence[str]], Stories],
+    totals: pd.DataFrame,
     holdout: pd.DataFrame,
     metrics: pd.DataFrame,
     tracking: pd.DataFrame,
@@ -210,4 +274,9 @@ def report(
         metrics=metrics,
         tracking=tracking,
         explanation=explanation,
+        relationships=relationships,
+        stories=stories,
+        totals=totals,
+        grades={"churn": "B", "purchases": "A", "spend": "B"},
+        currency="USD",
     )

@@ -166,8 +166,8 @@ def test_rules_that_nobody_gets_the_action_of_are_told():
     conditions = [{"tier": "high"}, {"clv": "> 1000"}, {"tier": ["high", "middle"]}, {"clv": ">= 50"}]
     rules = [PlaybookRule(when=when, action=f"do {place}") for place, when in enumerate(conditions, 1)]
     assert idle_rules(CUSTOMERS, rules) == [
-        "playbook rule 2 (do 2) matches no customer",
-        "playbook rule 4 (do 4): covered by earlier rules",
+        (2, "do 2", False),
+        (4, "do 4", True),
     ]
     actions = recommend_actions(CUSTOMERS, rules)["action"].dropna()
     assert set(actions) == {"do 1", "do 3"}

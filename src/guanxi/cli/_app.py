@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
@@ -19,7 +20,7 @@ app = typer.Typer(
     name="guanxi",
     invoke_without_command=True,
     help="What every customer relationship is worth, whether it will last, and why.",
-    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
@@ -39,8 +40,16 @@ def _root(
         echo(context.get_help())
 
 
-def command(*flags: str, epilog: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Add a command whose argument ``params`` is resolved from the options.
+def help_of(function: Callable[..., None], examples: str) -> dict[str, Any]:
+    """Return what the help of a command shows besides its options; nothing of it is cut or wrapped."""
+    title = "Examples:" if "\n" in examples else "Example:"
+    # The first line keeps the others from being wrapped, so that they can be copied.
+    epilog = "\n".join(["\b", title, *(f"  {example}" for example in examples.splitlines())])
+    return {"short_help": inspect.getdoc(function) or "", "epilog": epilog}
+
+
+def command(*flags: str, examples: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Add a command whose argument ``params`` is resolved from the options; ``examples`` are lines.
 
     The options are ``--params``, ``--set``, those in ``flags``, and ``--debug``.
     """
@@ -64,7 +73,7 @@ def command(*flags: str, epilog: str) -> Callable[[Callable[..., None]], Callabl
             ]
         )
         run.__annotations__ = {name: option for name, (option, _) in options.items()}
-        app.command(epilog=epilog)(run)
+        app.command(**help_of(function, examples))(run)
         return function
 
     return add
@@ -92,3 +101,18 @@ def resolve(
         "mlflow.tracking_uri": tracking_uri,
     }
     return load_params(params, overrides or (), flags)
+
+
+def flags_of_the_data(context: typer.Context) -> str:
+    """Return the options by which a command read its source and chose its store, quoted for any shell."""
+    given = context.params
+    flags = {
+        "--columns": given["columns"],
+        "--params": given["params"],
+        "--tracking-uri": given["tracking_uri"],
+    }
+    parts = [part for name, value in flags.items() if value is not None for part in (name, str(value))]
+    for each in given["overrides"] or ():
+        if each.startswith(("data.", "mlflow.")):
+            parts += ["--set", each]
+    return shlex.join(parts)

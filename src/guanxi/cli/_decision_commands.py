@@ -31,7 +31,7 @@ _Campaign = Annotated[
 
 @command(
     *("horizon", "as_of", "columns", "tracking_uri"),
-    epilog="Examples: guanxi campaign mailing.csv sales.csv -o campaign --set campaign.randomised=true; "
+    examples="guanxi campaign mailing.csv sales.csv -o campaign --set campaign.randomised=true\n"
     "guanxi campaign test.csv -o campaign --set 'campaign.outcomes=[\"visit\"]'",
 )
 def campaign(
@@ -47,7 +47,7 @@ def campaign(
     from guanxi.jobs.campaign import summary_text
     from guanxi.jobs.reporter import ConsoleReporter
 
-    found = job(file, source, output, model=model, params=params, reporter=ConsoleReporter())
+    found = job(file, source, output, model=model, params=params, progress=ConsoleReporter())
     echo(summary_text(found, params, output))
 
 
@@ -55,8 +55,7 @@ def campaign(
     "as_of",
     "columns",
     "tracking_uri",
-    epilog="Example: guanxi profit sales.csv -o profit --set clv.margin=0.4 "
-    "--set relations.costs.source=costs.csv",
+    examples="guanxi profit sales.csv -o profit --set clv.margin=0.4 --set relations.costs.source=costs.csv",
 )
 def profit(
     source: OptionalSource = "cdnow",
@@ -70,13 +69,13 @@ def profit(
     from guanxi.jobs.profit import profit as job
     from guanxi.jobs.reporter import ConsoleReporter
 
-    answer = job(source, output, model=model, params=params, horizon_days=horizon, reporter=ConsoleReporter())
+    answer = job(source, output, model=model, params=params, horizon_days=horizon, progress=ConsoleReporter())
     echo(f"{answer.summary}\n\nResults: {output}/profit.html, customers.parquet and more")
 
 
 @command(
     *("task", "as_of", "columns", "tracking_uri"),
-    epilog="Example: guanxi plan sales.csv -o plan --set plan.budget=2000 --set "
+    examples="guanxi plan sales.csv -o plan --set plan.budget=2000 --set "
     '\'plan.actions=[{"action": "call", "cost": 5, "save_rate": 0.15}]\'',
 )
 def plan(
@@ -92,7 +91,7 @@ def plan(
     from guanxi.jobs.plan import plan as job
     from guanxi.jobs.reporter import ConsoleReporter
 
-    found = job(source, output, campaign=campaign, model=model, params=params, reporter=ConsoleReporter())
+    found = job(source, output, campaign=campaign, model=model, params=params, progress=ConsoleReporter())
     echo(f"{plan_summary(found)}\n\nResults: {output}/plan.parquet, plan.html and more")
     if found.totals.holdout:
         measured, also = f"{output}/plan.parquet {source}", ""
@@ -110,7 +109,7 @@ def plan(
     "as_of",
     "columns",
     "tracking_uri",
-    epilog="Example: guanxi scenario sales.csv -o scenario --set scenario.years=5",
+    examples="guanxi scenario sales.csv -o scenario --set scenario.years=5",
 )
 def scenario(
     source: OptionalSource = "cdnow",
@@ -123,13 +122,13 @@ def scenario(
     from guanxi.jobs.reporter import ConsoleReporter
     from guanxi.jobs.scenario import scenario as job
 
-    answer = job(source, output, model=model, params=params, reporter=ConsoleReporter())
+    answer = job(source, output, model=model, params=params, progress=ConsoleReporter())
     echo(f"{answer.summary}\n\nResults: {output}/scenario.html, scenarios.parquet and more")
 
 
 @command(
     *("as_of", "columns", "tracking_uri"),
-    epilog="Example: guanxi programme sales.csv -o programme "
+    examples="guanxi programme sales.csv -o programme "
     "--set relations.investments.source=investments.csv --set relations.owners.source=owners.csv",
 )
 def programme(
@@ -144,5 +143,5 @@ def programme(
     from guanxi.jobs.programme import summary_text
     from guanxi.jobs.reporter import ConsoleReporter
 
-    found = job(source, output, model=model, params=params, reporter=ConsoleReporter())
+    found = job(source, output, model=model, params=params, progress=ConsoleReporter())
     echo(summary_text(found, output))

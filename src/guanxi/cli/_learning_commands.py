@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from guanxi.cli._app import command
+from guanxi.cli._app import command, flags_of_the_data
 from guanxi.cli._endings import echo
 from guanxi.cli._options import IdColumn, Label, OutputFolder, RunSource, Source
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     "columns",
     "exclude",
     "tracking_uri",
-    epilog="Examples: guanxi run sales.csv --columns customer_id=CustomerID,timestamp=Date,amount=Total; "
+    examples="guanxi run sales.csv --columns 'customer_id=CustomerID,timestamp=Date,amount=Quantity*Price'\n"
     "guanxi run telco.csv --task labels --label Churn --id customerID",
 )
 def run(
@@ -42,7 +42,9 @@ def run(
 
         if source is None:
             raise typer.BadParameter("--task labels needs a SOURCE with one row per customer")
-        result = run_labels(source, params, output, ConsoleReporter(), label=label, id_column=id_column)
+        result = run_labels(
+            source, output, label=label, id_column=id_column, params=params, progress=ConsoleReporter()
+        )
         echo(summary_text(result))
         return
     if params.task == "contracts":
@@ -50,16 +52,24 @@ def run(
 
         if source is None:
             raise typer.BadParameter("--task contracts needs a SOURCE of contracts")
-        done = run_contracts.run_contracts(source, params, output, ConsoleReporter())
-        echo(run_contracts.summary_text(done))
+        done = run_contracts.run_contracts(source, output, params=params, progress=ConsoleReporter())
+        echo(run_contracts.summary_text(done, source, flags_of_the_data(context)))
         return
     from guanxi.jobs import summary
     from guanxi.jobs.run import run as job
 
-    echo(summary.of_run(job(source or "cdnow", params, output, ConsoleReporter())))
+    finished = job(source or "cdnow", output, params=params, progress=ConsoleReporter())
+    echo(summary.of_run(finished, source, flags_of_the_data(context)))
 
 
-@command("horizon", "as_of", "columns", epilog="Example: guanxi validate sales.csv --horizon 90")
+@command(
+    "task",
+    "horizon",
+    "as_of",
+    "columns",
+    "exclude",
+    examples="guanxi validate sales.csv --horizon 90\nguanxi validate gym.csv --task contracts",
+)
 def validate(source: Source, params: Params) -> None:
     """Report what is usable in a source, what is rejected and why."""
     from guanxi.errors import DataError, HistoryError
@@ -67,7 +77,7 @@ def validate(source: Source, params: Params) -> None:
     from guanxi.jobs.validate import usability_text
     from guanxi.jobs.validate import validate as job
 
-    usability = job(source, params, ConsoleReporter())
+    usability = job(source, params=params, progress=ConsoleReporter())
     echo(usability_text(usability))
     if not usability.usable:
         raise HistoryError(
@@ -84,7 +94,7 @@ def validate(source: Source, params: Params) -> None:
     "columns",
     "exclude",
     "tracking_uri",
-    epilog="Examples: guanxi train sales.csv --horizon 180 --set seed=7; "
+    examples="guanxi train sales.csv --horizon 180 --set seed=7\n"
     "guanxi train --task labels --label Churn --id customerID telco.csv",
 )
 def train(
@@ -99,23 +109,24 @@ def train(
     from guanxi.jobs.reporter import ConsoleReporter
 
     if _is_of_labels(context, params, label, id_column):
-        from guanxi.jobs.train_labels import summary_text, train_labels
+        from guanxi.jobs.train_labels import summary_text, train_labels, use_text
 
         training = train_labels(
-            source, label=label, id_column=id_column, params=params, reporter=ConsoleReporter()
+            source, label=label, id_column=id_column, params=params, progress=ConsoleReporter()
         )
         echo(summary_text(training))
+        echo(use_text(training))
         return
     if params.task == "contracts":
         from guanxi.jobs import train_contracts
 
-        of_contracts = train_contracts.train_contracts(source, params=params, reporter=ConsoleReporter())
+        of_contracts = train_contracts.train_contracts(source, params=params, progress=ConsoleReporter())
         echo(train_contracts.summary_text(of_contracts))
         return
     from guanxi.jobs import summary
     from guanxi.jobs.train import train as job
 
-    echo(summary.of_training(job(source, params=params, reporter=ConsoleReporter())))
+    echo(summary.of_training(job(source, params=params, progress=ConsoleReporter())))
 
 
 def _is_of_labels(context: typer.Context, params: Params, label: str | None, id_column: str | None) -> bool:
@@ -137,7 +148,7 @@ def _is_of_labels(context: typer.Context, params: Params, label: str | None, id_
     "as_of",
     "columns",
     "exclude",
-    epilog="Example: guanxi backtest sales.csv -o backtest --horizon 90 --cutoff 2011-03-01",
+    examples="guanxi backtest sales.csv -o backtest --horizon 90 --cutoff 2011-03-01",
 )
 def backtest(
     source: Source,
@@ -162,12 +173,25 @@ def backtest(
         from guanxi.jobs import backtest_contracts as contracts
 
         found = contracts.backtest_contracts(
-            source, output, params=params, cutoffs=cutoff or (), reporter=ConsoleReporter()
+            source, output, params=params, cutoffs=cutoff or (), progress=ConsoleReporter()
         )
         echo(contracts.summary_text(found))
         return
     from guanxi.jobs.backtest import backtest as job
     from guanxi.jobs.backtest import summary_text
 
-    result = job(source, output, params=params, cutoffs=cutoff or (), reporter=ConsoleReporter())
+    result = job(source, output, params=params, cutoffs=cutoff or (), progress=ConsoleReporter())
     echo(summary_text(result))
+
+
+@command(
+    *("horizon", "as_of", "columns"),
+    examples="guanxi init sales.csv\nguanxi init sales.xlsx --columns 'customer_id=Member No'",
+)
+def init(source: Source, params: Params) -> None:
+    """Look at a file, and write params.yaml with the columns guessed and why."""
+    from guanxi.jobs.init import init as job
+    from guanxi.jobs.init import summary_text
+    from guanxi.jobs.reporter import ConsoleReporter
+
+    echo(summary_text(job(source, params=params, progress=ConsoleReporter()), source))

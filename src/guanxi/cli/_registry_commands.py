@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from guanxi.params import Params
 
 
-@command("task", "tracking_uri", epilog="Example: guanxi promote --set promotion.mae_increase=0.05")
+@command("task", "tracking_uri", examples="guanxi promote --set promotion.mae_increase=0.05")
 def promote(
     model: Annotated[
         str | None,
@@ -29,10 +29,10 @@ def promote(
     from guanxi.jobs.promote import summary_text
     from guanxi.jobs.reporter import ConsoleReporter
 
-    echo(summary_text(job(params, model=model, reporter=ConsoleReporter())))
+    echo(summary_text(job(params, model=model, progress=ConsoleReporter())))
 
 
-@command("task", "tracking_uri", epilog="Example: guanxi rollback --tracking-uri http://127.0.0.1:5000")
+@command("task", "tracking_uri", examples="guanxi rollback --tracking-uri http://127.0.0.1:5000")
 def rollback(
     name: Annotated[
         str | None,
@@ -46,7 +46,7 @@ def rollback(
     from guanxi.jobs.rollback import rollback as job
     from guanxi.jobs.rollback import summary_text
 
-    echo(summary_text(job(params, name=name, reporter=ConsoleReporter())))
+    echo(summary_text(job(params, name=name, progress=ConsoleReporter())))
 
 
 @command(
@@ -54,7 +54,7 @@ def rollback(
     "as_of",
     "columns",
     "tracking_uri",
-    epilog="Example: guanxi monitor sales.csv --predictions scores-2011-06.parquet -o monitor.json",
+    examples="guanxi monitor sales.csv --predictions scores-2011-06.parquet -o monitor.json",
 )
 def monitor(
     source: Source,
@@ -79,20 +79,20 @@ def monitor(
     from guanxi.jobs.reporter import ConsoleReporter
 
     found = job(
-        source, output, model=model, predictions=predictions, params=params, reporter=ConsoleReporter()
+        source, output, model=model, predictions=predictions, params=params, progress=ConsoleReporter()
     )
     echo(summary_text(found))
     raise typer.Exit(found.exit_code)
 
 
-@command("tracking_uri", epilog="Example: guanxi doctor --tracking-uri http://127.0.0.1:5000")
+@command("tracking_uri", examples="guanxi doctor --tracking-uri http://127.0.0.1:5000")
 def doctor(params: Params) -> None:
     """Check the environment and the store, and advise on problems; exit code 1 if there are any."""
     from guanxi.jobs.doctor import doctor as job
     from guanxi.jobs.doctor import findings_text
     from guanxi.jobs.reporter import ConsoleReporter
 
-    findings = job(params, reporter=ConsoleReporter())
+    findings = job(params, progress=ConsoleReporter())
     echo(findings_text(findings))
     if any(each.level == "wrong" for each in findings):
         raise typer.Exit(1)

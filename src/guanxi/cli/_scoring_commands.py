@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from guanxi.cli._app import app, command, resolve
+from guanxi.cli._app import app, command, help_of, resolve
 from guanxi.cli._endings import echo
 from guanxi.cli._options import (
     AsOf,
@@ -30,10 +30,12 @@ if TYPE_CHECKING:
     from guanxi.params import Params
 
 
-@app.command(
-    epilog="Examples: guanxi predict sales.csv -o scores.parquet --as-of 2011-12-09 --drivers 5; "
-    "guanxi predict sales.csv -o duckdb://shop.db::scores; guanxi predict sales.csv -o new.csv --new"
+_PREDICT_EXAMPLES = (
+    "guanxi predict sales.csv -o scores.parquet --as-of 2011-12-09 --drivers 5\n"
+    "guanxi predict sales.csv -o duckdb://shop.db::scores\nguanxi predict sales.csv -o new.csv --new"
 )
+
+
 def predict(
     source: Source,
     output: Annotated[
@@ -81,7 +83,7 @@ def predict(
         "model": model,
         "params": resolved,
         "horizon_days": horizon,
-        "reporter": ConsoleReporter(),
+        "progress": ConsoleReporter(),
     }
     if new:
         if resume or drivers is not None or engine is Engine.spark:
@@ -101,6 +103,9 @@ def predict(
     echo(f"{manifest.rows:,} customers scored{day}: {output}")
 
 
+app.command(**help_of(predict, _PREDICT_EXAMPLES))(predict)
+
+
 def _predict_new(source: str, output: str, given: dict[str, Any]) -> None:
     from guanxi.jobs.predict_new import predict_new, summary_text
 
@@ -112,7 +117,7 @@ def _predict_new(source: str, output: str, given: dict[str, Any]) -> None:
     "as_of",
     "columns",
     "tracking_uri",
-    epilog="Example: guanxi scorecard sales.csv -o scorecard --history 2",
+    examples="guanxi scorecard sales.csv -o scorecard --history 2",
 )
 def scorecard(
     source: OptionalSource = "cdnow",
@@ -156,7 +161,7 @@ def scorecard(
     "as_of",
     "columns",
     "tracking_uri",
-    epilog="Example: guanxi explain 0042 sales.csv -o 0042.png --as-of 2011-12-09",
+    examples="guanxi explain 0042 sales.csv -o 0042.png --as-of 2011-12-09",
 )
 def explain(
     customer_id: Annotated[
@@ -186,6 +191,6 @@ def explain(
         model=model,
         params=params,
         horizon_days=horizon,
-        reporter=ConsoleReporter(),
+        progress=ConsoleReporter(),
     )
     echo(f"{text(story)}\n\n{picture}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from datetime import date
 
@@ -23,6 +24,7 @@ Floats = NDArray[np.float64]
 
 GUANXI, CONSTANT, CONSTANT_BY_COHORT = "guanxi", "constant churn", "constant churn by cohort"
 _DAYS_PER_YEAR = 365.0
+_DAYS_PER_MONTH = _DAYS_PER_YEAR / 12.0
 
 
 def evaluate_contracts(
@@ -139,7 +141,7 @@ def forecast_cohorts(
     """
     features, model = fitted.features, fitted.model
     cutoff = pd.Timestamp(model.as_of).date()
-    months = np.arange(1, max(1, int(days / (_DAYS_PER_YEAR / 12.0))) + 1) * (_DAYS_PER_YEAR / 12.0)
+    months = np.arange(1, math.ceil(days / _DAYS_PER_MONTH - 0.01) + 1) * _DAYS_PER_MONTH
     months = np.minimum(months, days)
     curves = fitted.scorer.survival(features, months.tolist())
     kept = features[["customer_id"]].merge(table[["customer_id", "churned", "days_kept"]], on="customer_id")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
@@ -82,6 +83,24 @@ def sample_histories(log: TransactionLog, as_of: date, most: int) -> PurchaseHis
     found = execute_in_order(log.connection, table.order_by("number", "day"))
     return PurchaseHistories(
         pd.factorize(found["number"])[0].astype(np.int64),
+        found["day"].to_numpy(dtype=np.int64),
+        found["amount"].to_numpy(dtype=np.float64, na_value=np.nan),
+    )
+
+
+def histories_of(log: TransactionLog, as_of: date, customer_ids: Sequence[Any]) -> PurchaseHistories:
+    """Histories up to and including ``as_of`` of these customers, numbered in their order.
+
+    Each must have bought by then.
+    """
+    past = purchases_until(log.events, as_of, log.params.event_grain)
+    wanted = past.filter(past.customer_id.isin(list(customer_ids)))
+    day = wanted.date.delta(ibis.literal(_period_start(log.first_day, log.params.event_grain)), unit="day")
+    found = wanted.select("customer_id", day=day, amount=wanted.amount).execute()
+    found["number"] = pd.Index(customer_ids).get_indexer(pd.Index(found["customer_id"]))
+    found = found.sort_values(["number", "day"])
+    return PurchaseHistories(
+        found["number"].to_numpy(dtype=np.int64),
         found["day"].to_numpy(dtype=np.int64),
         found["amount"].to_numpy(dtype=np.float64, na_value=np.nan),
     )

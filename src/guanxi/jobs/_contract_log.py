@@ -7,7 +7,8 @@ from typing import Any
 
 from guanxi.data.contracts.log import ContractLog, read_contracts
 from guanxi.data.sources.source import Source
-from guanxi.data.usability import day_after_the_data
+from guanxi.data.usability import Usability, day_after_the_data
+from guanxi.features.contracts.usability import assess_contracts
 from guanxi.jobs._opened_log import source_name
 from guanxi.jobs.reporter import Reporter
 from guanxi.params import Params
@@ -22,6 +23,14 @@ def open_contracts(
     for finding in log.findings:
         reporter.warn(str(finding))
     return log
+
+
+def assess_source(source: Source, params: Params, reporter: Reporter) -> tuple[ContractLog, Usability]:
+    """Read contracts, and assess their usability; what was found in them stands in its warnings."""
+    with reporter.step(f"read {source_name(source)}"):
+        log = read_contracts(source, params)
+        day = log.last_day if log.form == "customers" else params.as_of or log.last_day
+        return log, assess_contracts(log, day, params.horizon_days)
 
 
 def contract_day(log: ContractLog, params: Params, reporter: Reporter) -> date:

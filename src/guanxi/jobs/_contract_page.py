@@ -16,6 +16,7 @@ from guanxi.report.contracts import ContractReport, render_contracts
 from guanxi.served.texts import number, texts
 
 _MOST_GROUPS = 30
+_FORMS = {"contracts": "form_contracts", "customers": "form_customers", "events": "form_events"}
 
 
 def contract_page(training: ContractTraining, log: ContractLog, predictions: pd.DataFrame) -> str:
@@ -93,12 +94,30 @@ def _rejected(log: ContractLog) -> pd.DataFrame:
 def _facts(training: ContractTraining) -> list[tuple[str, str]]:
     t, facts = texts("guanxi.report.contracts", training.params.language)["page"], training.facts
     return [
-        (t["form"], facts["form"]),
+        (t["form"], t[_FORMS[facts["form"]]]),
         (t["lines_read"], number(facts["lines_read"])),
         (t["lines_accepted"], number(facts["lines_accepted"])),
         (t["known_customers"], number(facts["customers"])),
         (t["first_day"], facts["first_day"]),
         (t["last_day"], facts["last_day"]),
-        (t["retention_model"], training.served.choice.reason),
-        (t["trees"], training.served.correction.reason),
+        (t["retention_model"], _hazard(training.served, t)),
+        (t["trees"], _trees(training.served, t)),
     ]
+
+
+def _hazard(served: FittedContracts, t: dict[str, str]) -> str:
+    """Name the retention model and the regression."""
+    retention, regression = served.choice.retention, served.choice.regression
+    name = t[retention.model]
+    if retention.covariates:
+        name = t["with_covariates"].format(model=name)
+    if regression is None:
+        return name
+    return t["changing" if regression.slopes else "corrected"].format(model=name)
+
+
+def _trees(served: FittedContracts, t: dict[str, str]) -> str:
+    trees = served.correction
+    if trees.model is None:
+        return t["trees_left_out"]
+    return t["trees_kept"].format(loss=number(trees.loss, 5), alone=number(trees.loss_alone, 5))

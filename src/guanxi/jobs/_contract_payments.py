@@ -17,6 +17,19 @@ from guanxi.registry.loaded_model import LoadedContractModel
 _HISTORY = ("frequency", "recency", "T")
 
 
+def customers_of(log: ContractLog) -> dict[str, pd.DataFrame]:
+    """Make the table of customers out of what contracts tell: the latest plan, and the attributes of a file.
+
+    Returns it by the name of the relation, for :func:`guanxi.data.relations.tables.read_relations`.
+    """
+    lines = log.contracts.order_by("customer_id", "start", "line_number")
+    plans = execute_in_order(log.connection, lines.select("customer_id", contract=lines.plan))
+    table = plans.drop_duplicates("customer_id", keep="last")
+    if log.attributes is not None:
+        table = table.merge(execute_in_order(log.connection, log.attributes), "left", "customer_id")
+    return {"customers": table.dropna(axis="columns", how="all")}
+
+
 def score_payments(
     log: ContractLog, paid: TransactionLog, loaded: LoadedContractModel, drivers: int
 ) -> Callable[[date], pd.DataFrame]:

@@ -78,6 +78,10 @@ class Registered(Protocol):
         """The version that is champion, if any."""
 
     @property
+    def run_id(self) -> str:
+        """Its MLflow run."""
+
+    @property
     def store(self) -> Store:
         """Where it is registered."""
 
@@ -93,7 +97,7 @@ def through_the_gate(
     store, version = training.store, training.version
     if training.champion == version:
         return version, None
-    with reporter.step(f"compare version {version} with the champion") as step, answering(store):
+    with reporter.step(f"compare version {version} with the champion", extra=True) as step, answering(store):
         seen = read_aliases(store)
         try:
             judgement = evaluate_candidate(store, version, seen.get(CHAMPION), params, step)

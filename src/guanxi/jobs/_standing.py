@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from guanxi.jobs._gate import Judgement, Registered
 
 
-def standing(training: Registered, judgement: Judgement | None, doubt: str) -> str:
+def standing(
+    training: Registered, judgement: Judgement | None, doubt: str, grades: Iterable[str | None] = ()
+) -> str:
     """Tell whether a version is champion, and how to use it if it is not.
 
     Parameters
@@ -15,6 +19,8 @@ def standing(training: Registered, judgement: Judgement | None, doubt: str) -> s
         None if it did not have to pass the gate.
     doubt : str
         Why the first version is not champion, and what to do.
+    grades : iterable of str or None
+        Of what it forecasts.
     """
     if judgement is not None and judgement.passed:
         return (
@@ -22,7 +28,8 @@ def standing(training: Registered, judgement: Judgement | None, doubt: str) -> s
             "goes back to it"
         )
     if training.champion == training.version:
-        return "candidate and, as the first, champion"
+        despite = " in spite of grade C: see above before you rely on it" if "C" in grades else ""
+        return f"candidate and, as the first, champion{despite}"
     name = training.store.registered_model
     stays = f"candidate; version {training.champion} stays champion"
     if training.champion is None:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-import json
-import re
+import shlex
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,27 +11,24 @@ from typing import Any
 import pandas as pd
 
 from guanxi.data.contracts.log import ContractLog
-from guanxi.data.sinks import files
-from guanxi.data.sinks.file_sets import LOCK, check_replaceable, finish, replaced_together
+from guanxi.data.sinks.files import output_path
 from guanxi.data.sources.source import Source
-from guanxi.jobs._contract_log import open_contracts
+from guanxi.jobs._closing_words import files_in_words, model_option, next_commands
+from guanxi.jobs._contract_log import assess_source
 from guanxi.jobs._contract_page import contract_page
-from guanxi.jobs._files_of_run import files_in_words
 from guanxi.jobs._gate import Judgement, through_the_gate
-from guanxi.jobs._parts import only_writer
 from guanxi.jobs._predict_contracts import contract_scoring
+from guanxi.jobs._run_results import deliver, results_folder
 from guanxi.jobs.promote import export_folder
-from guanxi.jobs.reporter import Reporter
+from guanxi.jobs.reporter import Reporter, reporter_of
 from guanxi.jobs.train_contracts import ContractTraining, train_log
 from guanxi.jobs.train_contracts import summary_text as training_text
-from guanxi.params import Params
+from guanxi.jobs.validate import usability_text
+from guanxi.params import Params, load_params, override
+from guanxi.params.python_advice import advises_in_python
 from guanxi.registry import loaded_model as registry
 from guanxi.registry.loaded_model import LoadedContractModel
-from guanxi.registry.log import log_page
 from guanxi.registry.other_mlflow import leave_mlflow_alone
-from guanxi.registry.store import answering
-
-_FILES = ("predictions.parquet", "rejected.parquet", "metrics.json", "report.html")
 
 
 @dataclass(frozen=True)
@@ -56,17 +52,25 @@ class ContractRun:
     folder: Path
 
 
+@advises_in_python()
 @leave_mlflow_alone()
-def run_contracts(source: Source, params: Params, folder: Path, reporter: Reporter) -> ContractRun:
+def run_contracts(
+    source: Source,
+    folder: str | Path = "output",
+    *,
+    params: Params | None = None,
+    progress: bool | Reporter = False,
+) -> ContractRun:
     """Train, register, promote through the gate, predict and report.
 
     Parameters
     ----------
     source, params
         As for :func:`guanxi.train_contracts`.
-    folder : Path
+    folder : path
         Where the four files go, all or none.
-    reporter : Reporter
+    progress : bool or Reporter
+        True: show the steps on the standard error, as the commands do.
 
     Raises
     ------
@@ -75,23 +79,20 @@ def run_contracts(source: Source, params: Params, folder: Path, reporter: Report
     OutputError
         If the folder cannot be written, another command is writing it, or files there are not of a run.
     """
-    for name in _FILES:
-        files.check_output(folder / name)
-    own = re.compile("|".join(map(re.escape, _FILES)))
-    check_replaceable(folder, own, "metrics.json", ("contracts", "measured"))
-    registry.check_export(export_folder("contracts"))
-    with only_writer(str(folder), folder / LOCK):
-        if finish(folder):
-            reporter.say(f"   {folder}: put the results of an interrupted run in their places")
-        log = open_contracts(source, params, reporter)
+    params = override(load_params() if params is None else params, {"task": "contracts"})
+    folder, reporter = output_path(folder), reporter_of(progress)
+    reporter.expect(7)
+    with results_folder(folder, "contracts", reporter):
+        log, usability = assess_source(source, params, reporter)
         try:
+            reporter.say(usability_text(usability))
             training = train_log(log, params, reporter)
-            return _deliver(training, log, folder, reporter)
+            return _delivered(training, log, folder, reporter)
         finally:
             log.close()
 
 
-def _deliver(training: ContractTraining, log: ContractLog, folder: Path, reporter: Reporter) -> ContractRun:
+def _delivered(training: ContractTraining, log: ContractLog, folder: Path, reporter: Reporter) -> ContractRun:
     champion, judgement = through_the_gate(training, training.params.promotion, reporter)
     training = dataclasses.replace(training, champion=champion)
     with reporter.step("score every customer with the registered model"):
@@ -99,17 +100,16 @@ def _deliver(training: ContractTraining, log: ContractLog, folder: Path, reporte
         loaded = registry.load_model(uri, training.store)
         assert isinstance(loaded, LoadedContractModel)
         predictions = contract_scoring(log, loaded, training.as_of).whole()
-    with reporter.step("write the results, the page and the champion's folder"), answering(training.store):
-        page = contract_page(training, log, predictions)
-        with replaced_together(folder) as new:
-            files.write_table(predictions, new / "predictions.parquet")
-            about = {"model_version": training.version}
-            files.write_engine_table(log.connection, log.rejected, new / "rejected.parquet", about)
-            files.write_text(json.dumps(_metrics(training), indent=1) + "\n", new / "metrics.json")
-            files.write_text(page, new / "report.html")
-        log_page(training.store, training.run_id, page)
-        if training.champion is not None:
-            registry.export(training.store, training.champion, export_folder("contracts"))
+    deliver(
+        training,
+        "contracts",
+        folder,
+        reporter,
+        predictions=predictions,
+        metrics=_metrics(training),
+        page=lambda: contract_page(training, log, predictions),
+        log=log,
+    )
     return ContractRun(training, judgement, predictions, folder)
 
 
@@ -136,11 +136,15 @@ def _metrics(training: ContractTraining) -> dict[str, Any]:
     }
 
 
-def summary_text(result: ContractRun) -> str:
-    """Report a training, what the customers are worth, and where the results are."""
+def summary_text(result: ContractRun, source: str, flags: str = "") -> str:
+    """Report a training, what the customers are worth, where the results are, and the next command.
+
+    ``source`` and ``flags`` as in :func:`.summary.of_run`.
+    """
     training, table, folder = result.training, result.predictions, result.folder
     value, leaving = table["clv"].sum(min_count=1), table["churn_probability"].sum()
-    worth = "" if pd.isna(value) else f" worth {value:,.0f} and"
+    worth = "" if pd.isna(value) else f"worth {value:,.0f}, "
+    also = model_option(training) + (f" {flags}" if flags else "")
     shown = {
         str(folder / "predictions.parquet"): "one row per customer under contract",
         str(folder / "report.html"): "the report page",
@@ -153,11 +157,13 @@ def summary_text(result: ContractRun) -> str:
         [
             training_text(training, result.judgement),
             "",
-            f"{len(table):,} customers under contract on {training.as_of},{worth} {leaving:,.0f} expected to "
-            f"leave over the next {training.horizon_days} days.",
+            f"{len(table):,} customers under contract on {training.as_of}; over the next "
+            f"{training.horizon_days} days {worth}{leaving:,.0f} expected to leave.",
             *files_in_words(shown),
-            "",
-            "Next:",
-            "  guanxi predict YOUR_FILE.csv -o scores.parquet --task contracts",
+            *next_commands(
+                folder,
+                training,
+                f"guanxi predict {shlex.quote(source)} -o scores.parquet --task contracts{also}",
+            ),
         ]
     )

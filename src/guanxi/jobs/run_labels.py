@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
-import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,27 +10,22 @@ from typing import Any
 import pandas as pd
 
 from guanxi import __version__
-from guanxi.data.sinks import files
-from guanxi.data.sinks.file_sets import LOCK, check_replaceable, finish, replaced_together
+from guanxi.data.sinks.files import output_path
 from guanxi.data.sources.source import Source
-from guanxi.jobs._files_of_run import files_in_words
+from guanxi.jobs._closing_words import files_in_words, next_commands
 from guanxi.jobs._gate import Judgement, through_the_gate
-from guanxi.jobs._parts import only_writer
+from guanxi.jobs._run_results import deliver, results_folder
 from guanxi.jobs.promote import export_folder
-from guanxi.jobs.reporter import Reporter
-from guanxi.jobs.train_labels import LabelTraining, train_labels
+from guanxi.jobs.reporter import Reporter, reporter_of
+from guanxi.jobs.train_labels import LabelTraining, train_labels, use_text
 from guanxi.jobs.train_labels import summary_text as training_text
 from guanxi.models.drivers import explain_labels
-from guanxi.params import Params
+from guanxi.params import Params, load_params, override
+from guanxi.params.python_advice import advises_in_python
 from guanxi.pipeline.folds import FOLDS
-from guanxi.registry import loaded_model as registry
-from guanxi.registry.log import log_page
 from guanxi.registry.other_mlflow import leave_mlflow_alone
-from guanxi.registry.store import answering
 from guanxi.report.labels import LabelReport, render_labels
 from guanxi.served.texts import number, texts
-
-_FILES = ("predictions.parquet", "metrics.json", "report.html")
 
 
 @dataclass(frozen=True)
@@ -57,26 +50,27 @@ class LabelRun:
     folder: Path
 
 
+@advises_in_python()
 @leave_mlflow_alone()
 def run_labels(
     source: Source,
-    params: Params,
-    folder: Path,
-    reporter: Reporter,
+    folder: str | Path = "output",
     *,
     label: str | None = None,
     id_column: str | None = None,
+    params: Params | None = None,
+    progress: bool | Reporter = False,
 ) -> LabelRun:
     """Train, register, promote through the gate, and report.
 
     Parameters
     ----------
-    source, label, id_column
+    source, label, id_column, params
         As for :func:`guanxi.train_labels`.
-    params : Params
-    folder : Path
+    folder : path
         Where ``predictions.parquet``, ``metrics.json`` and ``report.html`` go, all or none.
-    reporter : Reporter
+    progress : bool or Reporter
+        True: show the steps on the standard error, as the commands do.
 
     Raises
     ------
@@ -85,33 +79,29 @@ def run_labels(
     OutputError
         If the folder cannot be written, another command is writing it, or files there are not of a run.
     """
-    for name in _FILES:
-        files.check_output(folder / name)
-    own = re.compile("|".join(map(re.escape, _FILES)))
-    check_replaceable(folder, own, "metrics.json", ("labels", "cross_validation"))
-    registry.check_export(export_folder("labels"))
-    with only_writer(str(folder), folder / LOCK):
-        if finish(folder):
-            reporter.say(f"   {folder}: put the results of an interrupted run in their places")
-        training = train_labels(source, label=label, id_column=id_column, params=params, reporter=reporter)
-        return _deliver(training, folder, reporter)
+    params = override(load_params() if params is None else params, {})
+    folder, reporter = output_path(folder), reporter_of(progress)
+    reporter.expect(6)
+    with results_folder(folder, "labels", reporter):
+        training = train_labels(source, label=label, id_column=id_column, params=params, progress=reporter)
+        return _delivered(training, folder, reporter)
 
 
-def _deliver(training: LabelTraining, folder: Path, reporter: Reporter) -> LabelRun:
+def _delivered(training: LabelTraining, folder: Path, reporter: Reporter) -> LabelRun:
     champion, judgement = through_the_gate(training, training.params.promotion, reporter)
     training = dataclasses.replace(training, champion=champion)
     with reporter.step("predict every customer by a model that has not seen them"):
         scores = training.fitted.score_held_out()
         predictions = scores.assign(model_version=training.version)
-    with reporter.step("write the results, the page and the champion's folder"), answering(training.store):
-        page = _page(training, scores)
-        with replaced_together(folder) as new:
-            files.write_table(predictions, new / "predictions.parquet")
-            files.write_text(json.dumps(_metrics(training), indent=1) + "\n", new / "metrics.json")
-            files.write_text(page, new / "report.html")
-        log_page(training.store, training.run_id, page)
-        if training.champion is not None:
-            registry.export(training.store, training.champion, export_folder("labels"))
+    deliver(
+        training,
+        "labels",
+        folder,
+        reporter,
+        predictions=predictions,
+        metrics=_metrics(training),
+        page=lambda: _page(training, scores),
+    )
     return LabelRun(training, judgement, predictions, folder)
 
 
@@ -166,8 +156,8 @@ def _facts(training: LabelTraining) -> list[tuple[str, str]]:
 
 
 def summary_text(result: LabelRun) -> str:
-    """Report the training, and where the results are."""
-    folder = result.folder
+    """Report the training, where the results are, and the next commands."""
+    training, folder = result.training, result.folder
     shown = {
         str(
             folder / "predictions.parquet"
@@ -175,6 +165,14 @@ def summary_text(result: LabelRun) -> str:
         str(folder / "report.html"): "the report page",
         str(folder / "metrics.json"): "the numbers above, and more",
     }
-    if result.training.champion is not None:
+    if training.champion is not None:
         shown[f"{export_folder('labels')}/"] = "the champion as an MLflow model folder"
-    return "\n".join([training_text(result.training, result.judgement), "", *files_in_words(shown)])
+    return "\n".join(
+        [
+            training_text(training, result.judgement),
+            "",
+            *files_in_words(shown),
+            *next_commands(folder, training),
+            use_text(training),
+        ]
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import date
@@ -19,7 +20,7 @@ from guanxi.evaluation.portfolio.totals import forecast_totals
 from guanxi.evaluation.realised_performance import held_out_customers
 from guanxi.features.snapshots import features_at
 from guanxi.jobs._opened_log import OpenedLog, open_log, show_findings
-from guanxi.jobs.reporter import Reporter
+from guanxi.jobs.reporter import Reporter, reporter_of
 from guanxi.models.drivers import churn_effects
 from guanxi.params import Params, load_params, override
 from guanxi.params.python_advice import advises_in_python
@@ -73,6 +74,14 @@ class Training:
     store: Store = field(repr=False)
     explanation: Any = field(repr=False)
 
+    def __repr__(self) -> str:
+        """Say which version it is and how good, in a line."""
+        grades = {str(name): each and each.letter for name, each in self.holdout.grades.items()}
+        return (
+            f"Training(version={self.version!r}, champion={self.champion!r}, as_of={self.as_of.isoformat()}, "
+            f"horizon_days={self.horizon_days}, grades={grades})"
+        )
+
     @property
     def is_champion(self) -> bool:
         """Whether this version is champion."""
@@ -87,7 +96,7 @@ def train(
     params: Params | None = None,
     horizon_days: int | None = None,
     as_of: date | str | None = None,
-    reporter: Reporter | None = None,
+    progress: bool | Reporter = False,
 ) -> Training:
     """Train on a source and register the model as candidate.
 
@@ -104,6 +113,8 @@ def train(
         Overrides ``params.horizon_days``.
     as_of : date or str, optional
         Default: the last day of the data.
+    progress : bool or Reporter
+        True: show the steps on the standard error, as the commands do.
 
     Raises
     ------
@@ -119,7 +130,8 @@ def train(
     """
     base = params if params is not None else load_params()
     resolved = override(base, {"horizon_days": horizon_days, "as_of": as_of})
-    reporter = reporter or Reporter()
+    reporter = reporter_of(progress)
+    reporter.expect(5)
     opened = open_log(source, resolved, reporter)
     show_findings(opened.log, reporter)
     training = _train_log(opened, resolved, reporter)
@@ -129,6 +141,7 @@ def train(
 
 def _train_log(opened: OpenedLog, params: Params, reporter: Reporter) -> Training:
     """Train on an open transaction log, and leave it open."""
+    started = time.time()
     log, as_of, usability = opened.log, opened.as_of, opened.usability
     days = holdout_days(log, as_of, params.horizon_days)
     twin_day = add_days(as_of, -days)
@@ -173,6 +186,7 @@ def _train_log(opened: OpenedLog, params: Params, reporter: Reporter) -> Trainin
             figures=_figures(holdout, explanation, params.language),
             held_out=_held_out(log, served, twin, holdout, champion_windows(store), digest),
             profile=profile,
+            started=started,
         )
         run_id, model_uri = log_training(store, served, twin, record)
         tags = {"guanxi.as_of": as_of.isoformat(), "guanxi.horizon_days": str(params.horizon_days)}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
@@ -23,7 +24,7 @@ from guanxi.features.contracts.snapshots import contract_features
 from guanxi.jobs._contract_log import contract_day, contract_facts, open_contracts
 from guanxi.jobs._gate import Judgement
 from guanxi.jobs._standing import standing
-from guanxi.jobs.reporter import Reporter
+from guanxi.jobs.reporter import Reporter, reporter_of
 from guanxi.params import Params, load_params, override
 from guanxi.params.python_advice import advises_in_python
 from guanxi.periods import add_days
@@ -102,7 +103,7 @@ def train_contracts(
     horizon_days: int | None = None,
     as_of: date | str | None = None,
     exclude: Sequence[str] = (),
-    reporter: Reporter | None = None,
+    progress: bool | Reporter = False,
 ) -> ContractTraining:
     """Train on contracts and register the model as candidate.
 
@@ -141,7 +142,8 @@ def train_contracts(
             "data.exclude": [*base.data.exclude, *exclude],
         },
     )
-    reporter = reporter or Reporter()
+    reporter = reporter_of(progress)
+    reporter.expect(5)
     log = open_contracts(source, resolved, reporter)
     try:
         return train_log(log, resolved, reporter)
@@ -153,6 +155,7 @@ def train_log(log: ContractLog, params: Params, reporter: Reporter) -> ContractT
     """Train on open contracts, and leave them open."""
     if params.churn.tuning.trials or params.churn.tuning.seconds:
         raise ParamsError("--task contracts does not tune the trees: leave churn.tuning out")
+    started = time.time()
     as_of = contract_day(log, params, reporter)
     if contract_features(log, as_of).empty:
         raise DataError(
@@ -185,6 +188,7 @@ def train_log(log: ContractLog, params: Params, reporter: Reporter) -> ContractT
             figures=_figures(evaluation, params.language),
             held_out=_held_out(evaluation, digest),
             profile=profile,
+            started=started,
         )
         run_id, model_uri = log_contract_training(store, served, twin, record)
         tags = {"guanxi.as_of": as_of.isoformat(), "guanxi.horizon_days": str(params.horizon_days)}
@@ -295,7 +299,7 @@ def summary_text(training: ContractTraining, judgement: Judgement | None = None)
             *(f"  note: {note}" for note in model.warnings),
             "",
             f"Model {training.store.registered_model} version {training.version} is "
-            f"{standing(training, judgement, _LEAKS)}.",
+            f"{standing(training, judgement, _LEAKS, model.grades.values())}.",
             *(judgement.text.splitlines() if judgement and judgement.checks else []),
         ]
     )

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import functools
+import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pandas as pd
@@ -18,7 +19,7 @@ from guanxi.evaluation.retention_profit import measure_offer
 from guanxi.jobs._gate import Judgement
 from guanxi.jobs._opened_log import source_name
 from guanxi.jobs._standing import standing
-from guanxi.jobs.reporter import Reporter
+from guanxi.jobs.reporter import Reporter, reporter_of
 from guanxi.params import OfferParams, Params, load_params, override
 from guanxi.params.python_advice import advises_in_python
 from guanxi.pipeline.folds import FOLDS
@@ -92,7 +93,7 @@ def train_labels(
     id_column: str | None = None,
     exclude: Sequence[str] = (),
     params: Params | None = None,
-    reporter: Reporter | None = None,
+    progress: bool | Reporter = False,
 ) -> LabelTraining:
     """Learn churn from customers whose outcome is known, and register the model as candidate.
 
@@ -131,9 +132,11 @@ def train_labels(
     base = override(params if params is not None else load_params(), {"task": "labels"})
     params = override(base, {"data.exclude": [*base.data.exclude, *exclude]})
     label, id_column = _columns(label, id_column, params)
-    reporter = reporter or Reporter()
+    reporter = reporter_of(progress)
+    reporter.expect(4)
     if params.churn.tuning.trials or params.churn.tuning.seconds:
         raise ParamsError("--task labels does not tune the trees: leave churn.tuning out")
+    started = time.time()
     with reporter.step(f"read {source_name(source)}"):
         customers = read_labelled(source, id_column, label, params.data)
     with reporter.step("look at the MLflow store"):
@@ -145,7 +148,7 @@ def train_labels(
         reporter.warn(leak)
     store = task_store(open_store(params.mlflow), "labels")
     with reporter.step("log, register and test the model in MLflow") as step, answering(store):
-        record = _record(customers, fitted, metrics, params, label)
+        record = replace(_record(customers, fitted, metrics, params, label), started=started)
         run_id, model_uri = log_label_training(store, fitted, record)
         leaks = {LEAKS: "\n".join(fitted.leaks.values())} if fitted.leaks else {}
         version = registration.register(store, run_id, model_uri, {LABEL: label} | leaks)
@@ -199,8 +202,6 @@ def summary_text(training: LabelTraining, judgement: Judgement | None = None) ->
     """Report cross-validated accuracy, and the model's place in the registry."""
     held_out, name = training.fitted.held_out, training.store.registered_model
     spread = training.metrics.set_index(["model", "metric"])["standard_deviation"][_MODEL, "auc"]
-    alias = "champion" if training.is_champion else "candidate"
-    identifier = training.fitted.model.id
     return "\n".join(
         [
             f"\nMeasured in {FOLDS}-fold cross-validation ({len(held_out):,} customers, "
@@ -214,10 +215,17 @@ def summary_text(training: LabelTraining, judgement: Judgement | None = None) ->
             "",
             f"Model {name} version {training.version} is {standing(training, judgement, _LEAKS)}.",
             *(judgement.text.splitlines() if judgement and judgement.checks else []),
-            "Next:",
-            f"  guanxi predict YOUR_FILE.csv -o scores.parquet --model models:/{name}@{alias}"
-            f"   (with column {identifier} and the attributes)",
         ]
+    )
+
+
+def use_text(training: LabelTraining) -> str:
+    """Say how to score other customers."""
+    alias = "champion" if training.champion == training.version else "candidate"
+    name = training.store.registered_model
+    return (
+        f"Next, for a file with column {training.fitted.model.id} and the attributes:\n"
+        f"  guanxi predict YOUR_FILE.csv -o scores.parquet --model models:/{name}@{alias}"
     )
 
 

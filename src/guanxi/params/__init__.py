@@ -27,6 +27,7 @@ from guanxi.params._plan import PlanAction, PlanChannel, PlanCustomer, PlanParam
 from guanxi.params._profit import ChannelParams, ProfitParams
 from guanxi.params._reading import load_params, override, parse_columns
 from guanxi.params._relationship_programme import CampaignEffectsParams, ProgrammeParams
+from guanxi.params._report import ReportParams
 from guanxi.params._run import Params
 from guanxi.params._scenario import ScenarioCase, ScenarioChange, ScenarioParams
 from guanxi.params._voice import VoiceParams
@@ -63,6 +64,7 @@ __all__ = [
     "PromotionParams",
     "RelationParams",
     "RelationsParams",
+    "ReportParams",
     "ScenarioCase",
     "ScenarioChange",
     "ScenarioParams",

@@ -25,6 +25,7 @@ from guanxi.params._models import (
 from guanxi.params._plan import PlanParams
 from guanxi.params._profit import ProfitParams
 from guanxi.params._relationship_programme import ProgrammeParams
+from guanxi.params._report import ReportParams
 from guanxi.params._scenario import ScenarioParams
 from guanxi.params._section import Section
 from guanxi.params.scorecard import PlaybookRule, ScorecardParams
@@ -56,6 +57,7 @@ class Params(Section):
     plan: PlanParams = PlanParams()
     campaign: CampaignParams = CampaignParams()
     scenario: ScenarioParams = ScenarioParams()
+    report: ReportParams = ReportParams()
     mlflow: MLflowParams = MLflowParams()
 
     @field_validator("as_of", mode="before")

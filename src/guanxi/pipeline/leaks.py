@@ -14,6 +14,7 @@ from guanxi.pipeline.folds import FOLDS, stratified_folds
 SUSPICIOUS_AUC = 0.99
 _CHANCE = 1e-6  # that all customers with one value churned
 _PURE_SHARE = 0.2  # of those who churned
+_MOST_LISTED = 3
 
 
 def find_leaks(attributes: pd.DataFrame, label: NDArray[np.float64], seed: int = 0) -> dict[str, str]:
@@ -72,11 +73,28 @@ def _all_churned(values: pd.Series[Any], label: NDArray[np.float64]) -> str:
     share = customers[pure].sum() / label.sum()
     if share < _PURE_SHARE:
         return ""
-    first = known[pure[np.argmax(customers[pure])]]
-    shown = "a missing value" if pd.isna(first) else f"{first:g}" if isinstance(first, float) else repr(first)
-    others = f" and {len(pure) - 1} more values" if len(pure) > 1 else ""
-    count = int(customers[pure].sum())
-    return f"all {count:,} customers with {shown}{others} did ({share:.0%} of those who did)"
+    ordered = pure[np.argsort(-customers[pure], kind="stable")]
+    count, shown = int(customers[pure].sum()), _any_of([_value_in_words(known[each]) for each in ordered])
+    return f"all {count:,} customers with {shown} did ({share:.0%} of those who did)"
+
+
+def _any_of(values: list[str]) -> str:
+    """List up to three values, or two and the number of the others.
+
+    Examples
+    --------
+    >>> _any_of(["1", "2"]), _any_of(["91", "95", "88", "99"])
+    ('1 or 2', '91, 95 or one of 2 more values')
+    """
+    if len(values) > _MOST_LISTED:
+        values = [*values[: _MOST_LISTED - 1], f"one of {len(values) - _MOST_LISTED + 1} more values"]
+    return " or ".join(filter(None, [", ".join(values[:-1]), values[-1]]))
+
+
+def _value_in_words(value: Any) -> str:
+    if pd.isna(value):
+        return "a missing value"
+    return f"{value:g}" if isinstance(value, int | float | np.number) else repr(value)
 
 
 def _auc_alone(values: pd.Series[Any], label: NDArray[np.float64], seed: int) -> float:

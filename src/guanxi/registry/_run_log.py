@@ -22,7 +22,11 @@ _HOST, _PROCESS, _PARENT = "guanxi.host", "guanxi.process", "mlflow.parentRunId"
 
 @contextmanager
 def open_run(
-    store: Store, tags: Mapping[str, str], name: str | None = None, parent: str | None = None
+    store: Store,
+    tags: Mapping[str, str],
+    name: str | None = None,
+    parent: str | None = None,
+    started: float | None = None,
 ) -> Iterator[str]:
     """Open a run and yield its identifier; it ends as finished, or as failed with an exception.
 
@@ -33,6 +37,8 @@ def open_run(
     name : str, optional
     parent : str, optional
         Default: the user's active run, if it is in this store.
+    started : float, optional
+        When the work began that is logged, in seconds since 1970; default: now.
     """
     from mlflow.tracking.context.registry import resolve_tags
 
@@ -40,7 +46,9 @@ def open_run(
     parent = parent or _active_run(store)
     if parent is not None:
         own[_PARENT] = parent
-    run = store.client.create_run(store.experiment_id, tags=resolve_tags({**own, **tags}), run_name=name)
+    began = None if started is None else int(1000 * started)
+    all_tags = resolve_tags({**own, **tags})
+    run = store.client.create_run(store.experiment_id, start_time=began, tags=all_tags, run_name=name)
     run_id = str(run.info.run_id)
     try:
         yield run_id

@@ -33,4 +33,5 @@ def log_contract_training(
         "guanxi.retention_model": model.retention.model,
         "guanxi.fit_notes": "; ".join(model.warnings)[:5000] or "none",
     }
-    return _log_run(store, served, record, tags, details, {"as_of": model.as_of})
+    resolved = {"as_of": model.as_of}
+    return _log_run(store, served, record, tags, details, resolved, model=model.retention.model)

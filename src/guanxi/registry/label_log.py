@@ -8,6 +8,7 @@ from guanxi.registry.log import TrainingRecord, _log_run
 from guanxi.registry.store import Store
 
 LABEL = "guanxi.label"
+_RELATIVE = "churn_relative_log_loss"
 
 
 def log_label_training(store: Store, fitted: FittedLabels, record: TrainingRecord) -> tuple[str, str]:
@@ -16,13 +17,15 @@ def log_label_training(store: Store, fitted: FittedLabels, record: TrainingRecor
         "guanxi.task": fitted.model.task,
         "guanxi.fit_notes": "; ".join(fitted.model.warnings)[:5000] or "none",
     }
-    return _log_run(
-        store,
-        fitted,
-        record,
-        tags,
-        lambda run_id: store.client.log_dict(run_id, dict(record.facts), "attributes.json"),
-    )
+
+    def details(run_id: str) -> None:
+        store.client.log_dict(run_id, dict(record.facts), "attributes.json")
+        if record.metrics is not None:
+            losses = record.metrics[record.metrics["metric"] == "log_loss"].set_index("model")["value"]
+            relative = float(losses["guanxi"] / losses["share of churners"])
+            store.client.log_metric(run_id, _RELATIVE, relative)
+
+    return _log_run(store, fitted, record, tags, details, model="labels")
 
 
 def log_loss_of(store: Store, version: str) -> float:
@@ -31,11 +34,10 @@ def log_loss_of(store: Store, version: str) -> float:
     Raises
     ------
     RegistryError
-        If its training run did not log both losses.
+        If its training run did not log it.
     """
     run_id = store.client.get_model_version(store.registered_model, version).run_id
-    metrics = store.client.get_run(run_id).data.metrics
-    own, constant = (metrics.get(f"churn_log_loss{ending}") for ending in ("", "_share"))
-    if own is None or not constant:
-        raise RegistryError(f"version {version} was trained without a measured log loss")
-    return float(own / constant)
+    loss = store.client.get_run(run_id).data.metrics.get(_RELATIVE)
+    if loss is None:
+        raise RegistryError(f"version {version} was trained without a measured log loss: train again")
+    return float(loss)

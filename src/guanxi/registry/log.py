@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import subprocess
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -24,17 +25,10 @@ from guanxi.registry.store import Store, _quiet_warnings
 from guanxi.registry.twins import TWIN, TWIN_DAY_TAG, TWIN_TAG, WINDOW_TAGS, _held_out_file
 
 _ATTEMPTS = 3
-_ENDINGS = {
-    "guanxi": "",
-    "value model alone": "_value_model",
-    "trees alone": "_trees",
-    "naive (own past rate)": "_naive",
-    "naive (last window repeated)": "_last_window",
-    "naive (silent for w days)": "_silence",
-    "naive (RFM logistic)": "_rfm_logistic",
-    "share of churners": "_share",
-    "Kaplan-Meier": "_kaplan_meier",
-}
+_OWN = "guanxi"
+#: What a training depends on; ``params.yaml`` has all settings.
+_LOGGED = re.compile(r"(task|horizon_days|seed|language|(data|contracts|clv|churn|drivers|mlflow)\..+)")
+_GRADE_POINTS = {"A": 3.0, "B": 2.0, "C": 1.0}
 
 
 @dataclass(frozen=True)
@@ -61,6 +55,8 @@ class TrainingRecord:
         :func:`.held_out_customers`.
     profile : mapping or None
         Reference for later monitoring: :mod:`guanxi.evaluation.monitoring.profile`.
+    started : float or None
+        When the training began, in seconds since 1970.
     """
 
     params: Params
@@ -72,6 +68,7 @@ class TrainingRecord:
     totals: pd.DataFrame | None = None
     held_out: Mapping[int, pd.DataFrame] = field(default_factory=dict)
     profile: Mapping[str, Any] | None = None
+    started: float | None = None
 
 
 def log_training(
@@ -93,7 +90,8 @@ def log_training(
         _log_twin(store, run_id, twin, record)
 
     resolved = {"as_of": served.as_of.isoformat()}
-    return _log_run(store, served, record, _tags(served, twin), details, resolved)
+    tags, model = _tags(served, twin), " + ".join(served.transactions)
+    return _log_run(store, served, record, tags, details, resolved, model=model)
 
 
 def _log_run(
@@ -103,16 +101,23 @@ def _log_run(
     tags: Mapping[str, str],
     details: Callable[[str], None],
     resolved: Mapping[str, Any] | None = None,
+    *,
+    model: str,
 ) -> tuple[str, str]:
     """Log the record and the model of a training; return the run's identifier and the model's address.
 
     ``details`` is called with the run's identifier while it is open, to log what is specific to the task;
-    ``resolved`` holds parameters determined by the data.
+    ``resolved`` holds parameters determined by the data; ``model`` is named in the run's name.
     """
-    client = store.client
-    with _quiet_warnings(), open_run(store, {**tags, **_git_tags()}) as run_id:
-        metrics = {} if record.metrics is None else _metric_values(record.metrics)
-        log_values(store, run_id, _flat_params(record) | dict(resolved or {}), metrics)
+    client, resolved = store.client, dict(resolved or {})
+    grades = {name: letter for name, letter in getattr(fitted.model, "grades", {}).items() if letter}
+    points = {f"grade_{name}": _GRADE_POINTS[letter] for name, letter in grades.items()}
+    graded = {f"guanxi.grade.{name}": letter for name, letter in grades.items()}
+    name = _run_name(record, resolved.get("as_of"), model)
+    all_tags = {**tags, **graded, **_git_tags()}
+    with _quiet_warnings(), open_run(store, all_tags, name, started=record.started) as run_id:
+        log_values(store, run_id, _flat_params(record) | resolved, _metric_values(record.metrics) | points)
+        _log_others(store, run_id, record.metrics)
         client.log_text(run_id, redact(record.params.to_yaml()), "params.yaml")
         _log_dataset(store, run_id, fitted.features, record)
         if record.metrics is not None:
@@ -140,6 +145,27 @@ def _log_figures(store: Store, run_id: str, figures: Mapping[str, Callable[[], A
 def log_page(store: Store, run_id: str, html: str) -> None:
     """Add the report to a finished run."""
     store.client.log_text(run_id, html, "report.html")
+
+
+def _run_name(record: TrainingRecord, as_of: str | None, model: str) -> str:
+    """Say the data, the horizon, the day and the model, as in ``cdnow 90 d from 1998-06-30 bg_nbd``.
+
+    >>> table = TrainingRecord(Params(), "shop/sales.csv", "", {}, None, {})
+    >>> _run_name(table, "2024-12-31", "bg_nbd")
+    'sales.csv 90 d from 2024-12-31 bg_nbd'
+    """
+    data = re.split(r"[/\\]|::", record.source)[-1][-60:] or "data"
+    day = f"{record.params.horizon_days} d from {as_of} " if as_of else ""
+    return f"{data} {day}{model}"
+
+
+def _log_others(store: Store, parent: str, metrics: pd.DataFrame | None) -> None:
+    """Log each model that guanxi was compared with as a child, its metrics under the same names."""
+    if metrics is None:
+        return
+    for name, measured in metrics[metrics["model"] != _OWN].groupby("model", sort=False):
+        with open_run(store, {"guanxi.model": str(name)}, str(name), parent) as run_id:
+            log_values(store, run_id, {}, _metric_values(measured, str(name)))
 
 
 def _log_children(store: Store, parent: str, served: FittedModels, record: TrainingRecord) -> None:
@@ -208,14 +234,20 @@ def _children(
 
 def _flat_params(record: TrainingRecord) -> dict[str, Any]:
     """Return the parameters by name, without passwords such as in the tracking address."""
-    values = record.params.flat() | {"source": record.source}
-    return {name: redact(value) if isinstance(value, str) else value for name, value in values.items()}
+    given = {name: value for name, value in record.params.flat().items() if _LOGGED.fullmatch(name)}
+    values = {name: value for name, value in given.items() if value not in (None, {}, [])}
+    return {
+        name: redact(value) if isinstance(value, str) else value
+        for name, value in (values | {"source": record.source}).items()
+    }
 
 
-def _metric_values(table: pd.DataFrame) -> dict[str, float]:
-    """Name the metrics as MLflow shows them: ``TARGET_METRIC`` for guanxi, with an ending for others."""
-    rows = table.dropna(subset="value").to_dict("records")
-    return {f"{row['target']}_{row['metric']}{_ENDINGS[row['model']]}": float(row["value"]) for row in rows}
+def _metric_values(table: pd.DataFrame | None, model: str = _OWN) -> dict[str, float]:
+    """Name the metrics of a model as MLflow shows them: ``TARGET_METRIC``."""
+    if table is None:
+        return {}
+    rows = table[table["model"] == model].dropna(subset="value").to_dict("records")
+    return {f"{row['target']}_{row['metric']}": float(row["value"]) for row in rows}
 
 
 def _log_dataset(store: Store, run_id: str, features: pd.DataFrame, record: TrainingRecord) -> None:

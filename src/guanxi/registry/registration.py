@@ -14,6 +14,12 @@ from guanxi.registry.aliases import SMOKE_TEST, _appoint
 from guanxi.registry.loaded_model import LoadedModel, load_model
 from guanxi.registry.store import Store
 
+_DESCRIPTION = (
+    "Value, churn probability and their reasons for every customer, by guanxi. "
+    "`champion` is the version in use, `candidate` the latest that works, `previous` the champion before. "
+    "Each version's description says on what it was trained and how well it did on days it had not seen."
+)
+
 
 def register(store: Store, run_id: str, model_uri: str, tags: dict[str, str]) -> str:
     """Register a logged model as a new version, without an alias yet; return the version."""
@@ -28,7 +34,7 @@ def _make_registered_model(store: Store) -> None:
     from mlflow.exceptions import MlflowException
 
     try:
-        store.client.create_registered_model(store.registered_model)
+        store.client.create_registered_model(store.registered_model, description=_DESCRIPTION)
     except MlflowException as error:
         if error.error_code != "RESOURCE_ALREADY_EXISTS":
             raise

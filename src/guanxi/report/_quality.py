@@ -32,7 +32,8 @@ def measures_table(metrics: pd.DataFrame, t: Mapping[str, str], language: Langua
     """Show each metric of the model, how sure it is, and the same of a constant forecast.
 
     ``metrics`` has ``model, metric, value`` and either ``standard_deviation`` or ``lower, upper``; ``t`` the
-    headings ``measures, measures_note, measure, meaning, value, spread, constant``.
+    headings ``measures, measures_note, measure, meaning, model, spread, constant``, and ``target_…`` if there
+    are several targets.
     """
     own = metrics[metrics["model"] == _OWN]
     others = metrics[metrics["model"] != _OWN]
@@ -40,21 +41,22 @@ def measures_table(metrics: pd.DataFrame, t: Mapping[str, str], language: Langua
     rows = []
     for row in own.to_dict("records"):
         described, decimals = _measure(str(row["metric"]), language), decimals_for(abs(row["value"]))
-        direction = words(language)[described.direction] if described else ""
+        named = t.get(f"target_{row['target']}", "")
+        meaning = (described.meaning, words(language)[described.direction]) if described else ()
         same = others[(others["metric"] == row["metric"]) & (others["target"] == row["target"])]["value"]
         label = (
             described.label if described else t.get(str(row["metric"]), str(row["metric"]).replace("_", " "))
         )
         rows.append(
             {
-                "measure": f"{t[row['target']]}: {label}" if targets else label,
-                "meaning": f"{described.meaning}; {direction}" if described else "",
-                "value": number(row["value"], decimals),
+                "measure": f"{named}: {label}" if targets else label,
+                "meaning": words(language)["semicolon"].join(filter(None, meaning)),
+                "model": number(row["value"], decimals),
                 "spread": _spread(row, decimals, language),
                 "constant": number(float(same.iloc[0]) if len(same) else np.nan, decimals),
             }
         )
-    headings = {name: t[name] for name in ("measure", "meaning", "value", "spread", "constant")}
+    headings = {name: t[name] for name in ("measure", "meaning", "model", "spread", "constant")}
     return ShownTable(t["measures"], pd.DataFrame(rows), headings, note=t["measures_note"])
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -10,40 +11,56 @@ import pandas as pd
 
 from guanxi.data.rules import rule_descriptions
 from guanxi.report import _summaries
+from guanxi.report.answer import Answer, Ranged, money
 from guanxi.report.words import _measure, _model_in_words, words
-from guanxi.served.ordering import falling, first_highest
-from guanxi.served.texts import MISSING, Language, decimals_for, number, percent
+from guanxi.served.ordering import first_highest
+from guanxi.served.texts import Language, decimals_for, number, percent
 
 if TYPE_CHECKING:
     from datetime import date
 
-_DRIVERS = 3
 _DECIDING = ("auc", "top_decile_capture")  # the metrics behind the grades
-_LEAST_EFFECT = 0.05  # log odds; smaller effects are not shown
 _TOPS = (0.01, 0.05, 0.1, 0.2, 0.5)
 
 
 @dataclass(frozen=True)
 class Tile:
-    """One headline figure."""
+    """One headline figure, with its range if it has one."""
 
     label: str
     figure: str
     note: str
+    range: str = ""
 
 
-def tiles(predictions: pd.DataFrame, as_of: date, days: int, language: Language) -> list[Tile]:
-    """Headline figures: customers, expected value, likely leavers, value at risk."""
-    t = words(language)
-    totals = _summaries.headline(predictions)
-    leavers_note = t["leavers_note"].format(share=percent(totals.leaver_share), days=days)
+def tiles(table: pd.DataFrame, answer: Answer, as_of: date, language: Language, currency: str) -> list[Tile]:
+    """Headline figures, with their ranges: past, expected and total value, value at risk, likely leavers."""
+    t, days = words(language), answer.days
+    totals = _summaries.headline(table)
+    past = float(table["past_value"].sum(min_count=1))
+    both = Ranged(*(past + each for each in answer.value))
+    value_note = t["total_value_note"].format(days=days)
+    leaving = answer.leavers.value / max(answer.customers, 1)
+    leavers_note = t["leavers_note"].format(share=percent(leaving), days=days)
     at_risk_note = t["value_at_risk_note"].format(share=percent(totals.value_at_risk_share), days=days)
+
+    def amount(value: float) -> str:
+        return money(value, currency).replace("\u00a0", " ")  # a narrow tile breaks before the currency
+
     return [
         Tile(t["customers"], number(totals.customers), t["customers_note"].format(as_of=as_of)),
-        Tile(t["total_value"], number(totals.value), t["total_value_note"].format(days=days)),
-        Tile(t["leavers"], number(totals.leavers), leavers_note),
-        Tile(t["value_at_risk"], number(totals.value_at_risk), at_risk_note),
+        Tile(t["past_total"], amount(past), t["past_total_note"].format(as_of=as_of)),
+        Tile(t["total_value"], amount(totals.value), value_note, _ends(answer.value, t)),
+        Tile(t["both_values"], amount(both.value), t["both_values_note"], _ends(both, t)),
+        Tile(t["value_at_risk"], amount(totals.value_at_risk), at_risk_note, _ends(answer.at_risk, t)),
+        Tile(t["leavers"], number(answer.leavers.value), leavers_note, _ends(answer.leavers, t)),
     ]
+
+
+def _ends(ranged: Ranged, t: Mapping[str, str]) -> str:
+    if np.isnan(ranged.lower):
+        return ""
+    return t["ends"].format(lower=number(ranged.lower), upper=number(ranged.upper))
 
 
 def value_shares(predictions: pd.DataFrame) -> list[dict[str, str]]:
@@ -56,54 +73,6 @@ def value_shares(predictions: pd.DataFrame) -> list[dict[str, str]]:
         {"top": percent(top), "share": percent(held), "value": number(held * total)}
         for top, held in ((top, curve.held_by(top)) for top in _TOPS)
     ]
-
-
-def customers(predictions: pd.DataFrame, by: str, count: int, language: Language) -> list[dict[str, Any]]:
-    """List the `count` customers with the highest `clv` or `value_at_risk`, each with drivers in words.
-
-    Customers of unknown value are not listed.
-    """
-    table = predictions.dropna(subset=by)
-    top = table.iloc[falling(table[by])[:count]]
-    decimals = decimals_for(float(top["clv_upper"].max())) if len(top) else 0
-    return [_customer(row, min(decimals, 2), language) for row in top.to_dict("records")]
-
-
-def _customer(row: dict[Any, Any], decimals: int, language: Language) -> dict[str, Any]:
-    probability = float(row["churn_probability"])
-    next_purchase = row["next_purchase_date"]
-    return {
-        "customer_id": str(row["customer_id"]),
-        "value": number(row["clv"], decimals),
-        "lower": number(row["clv_lower"], decimals),
-        "upper": number(row["clv_upper"], decimals),
-        "churn": percent(probability),
-        "churn_bar": 0 if np.isnan(probability) else round(probability * 100),
-        "at_risk": number(row["value_at_risk"], decimals),
-        "purchases": number(row["expected_purchases"], 1),
-        "since_last": number(row["T"] - row["recency"]),
-        "next_purchase": MISSING if pd.isna(next_purchase) else str(next_purchase)[:10],
-        "drivers": _drivers(row, language),
-    }
-
-
-def _drivers(row: dict[Any, Any], language: Language) -> list[dict[str, str]]:
-    t = words(language)
-    drivers = []
-    for place in range(1, _DRIVERS + 1):
-        text = row.get(f"driver_{place}_text")
-        effect = row.get(f"driver_{place}_effect", np.nan)
-        if isinstance(text, str) and text and abs(effect) >= _LEAST_EFFECT:
-            raises = effect > 0
-            drivers.append(
-                {
-                    "text": text,
-                    "sign": "▲" if raises else "▼",
-                    "side": "raises" if raises else "lowers",
-                    "meaning": t["raises" if raises else "lowers"],
-                }
-            )
-    return drivers
 
 
 def reliability(holdout: pd.DataFrame) -> list[dict[str, str]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -9,11 +10,13 @@ import numpy as np
 import pandas as pd
 
 from guanxi.models.proportions import wilson_interval
+from guanxi.served.texts import MISSING, percent
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
 LEAVING = 0.5
+_ZERO_MARGIN = 0.0005  # smaller differences would be shown as 0.0 %
 
 
 @dataclass(frozen=True)
@@ -143,3 +146,14 @@ def purchases_by_frequency(holdout: pd.DataFrame, last: int = 7) -> pd.DataFrame
 def relative_difference(expected: float, actual: float) -> float:
     """Difference of expected and actual as a share of actual; NaN if actual is 0."""
     return (expected - actual) / actual if actual > 0 else float("nan")
+
+
+def difference_in_words(difference: float, t: Mapping[str, str], words: str = "expected") -> str:
+    """Say by how much a forecast was off, in the words that begin with ``words``."""
+    if np.isnan(difference):
+        return MISSING
+    if abs(difference) < _ZERO_MARGIN:
+        return t[f"{words}_even"]
+    return t[f"{words}_over" if difference > 0 else f"{words}_under"].format(
+        share=percent(abs(difference), 1)
+    )

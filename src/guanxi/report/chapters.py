@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -19,12 +20,14 @@ if TYPE_CHECKING:
 
     from guanxi.report.pictures import Picture
 
-_MOST_ROWS = 60
+__all__ = ["Chapter", "ShownTable", "Tile", "render_chapter", "render_document", "shown_numbers"]
+
+_DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 
 @dataclass(frozen=True)
 class ShownTable:
-    """A table of a chapter; of a long one the first 60 rows are shown.
+    """A table of a chapter, of which the first rows are shown.
 
     Attributes
     ----------
@@ -40,6 +43,8 @@ class ShownTable:
     interval : str
     note : str
         A paragraph below the title.
+    most : int
+        Rows shown.
     """
 
     title: str
@@ -48,6 +53,7 @@ class ShownTable:
     shares: Sequence[str] = ()
     interval: str = ""
     note: str = ""
+    most: int = 60
 
 
 @dataclass(frozen=True)
@@ -140,7 +146,7 @@ def shown_numbers(values: pd.Series[Any], *, share: bool) -> list[str]:
 
 def _cells(shown: ShownTable, language: Language) -> dict[str, Any]:
     """Format a table for the template."""
-    table = shown.table.head(_MOST_ROWS)
+    table = shown.table.head(shown.most)
     columns = [_column(table, name, shown, language) for name in shown.headings]
     left = len(shown.table) - len(table)
     return {
@@ -172,6 +178,14 @@ def _column(table: pd.DataFrame, name: str, shown: ShownTable, language: Languag
         ]
     return {
         "heading": shown.headings[name],
-        "kind": "n" if numeric else "",
+        "kind": "n" if numeric else _kind(name, texts),
         "cells": list(zip(texts, below, strict=True)),
     }
+
+
+def _kind(name: str, texts: Sequence[str]) -> str:
+    """Class of a column of texts: days are not broken, customers and reasons are not squeezed."""
+    if name == "customer_id":
+        return "id"
+    days = all(text == MISSING or _DAY.fullmatch(text) for text in texts)
+    return "day" if texts and days else "why" if name == "why" else ""

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from guanxi.report import _summaries, style
+from guanxi.report.words import feature_in_words
 from guanxi.served.ordering import falling
 from guanxi.served.texts import number
 
@@ -70,7 +71,7 @@ def calibration(holdout: pd.DataFrame, language: Language = "en") -> Figure:
         elinewidth=1.4,
         label=words["actual"],
     )
-    style._percent_axis(axes)
+    style._percent_axis(axes, highest=float(table[["predicted", "upper"]].to_numpy().max()))
     style._legend(axes, "upper left")
     return drawing.figure
 
@@ -245,7 +246,9 @@ def shap_summary(explanation: Explanation, language: Language = "en") -> Figure:
         # Thousands of vector dots would take megabytes: they are rasterised inside the SVG.
         axes.scatter(effect, row + _spread(effect), c=shades, s=9, linewidths=0, rasterized=True)
     axes.axvline(0, color=style.MUTED, linewidth=1)
-    style.data_labels(axes, [str(explanation.feature_names[column]) for column in columns])
+    spoken: Language = "zh" if drawing.words["lang"].startswith("zh") else "en"  # that of the fonts
+    names = [feature_in_words(str(explanation.feature_names[column]), spoken) for column in columns]
+    style.data_labels(axes, names)
     axes.set_ylim(len(columns) - 0.4, -0.6)
     axes.set_ylabel("")
     axes.grid(visible=False, axis="x")

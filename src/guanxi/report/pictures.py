@@ -15,7 +15,7 @@ from guanxi.data.sources.source_table import first_line
 from guanxi.periods import add_days
 from guanxi.report import _summaries, figures, style
 from guanxi.report.figures import _strongest_drivers
-from guanxi.report.words import words
+from guanxi.report.words import feature_in_words, words
 from guanxi.served.texts import MISSING, Language, number, percent
 
 if TYPE_CHECKING:
@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from guanxi.report.figures import Explanation
-
-_ZERO_MARGIN = 0.0005  # smaller differences would be shown as 0.0 %
 
 
 @dataclass(frozen=True)
@@ -115,14 +113,7 @@ def _tracking(tracking: pd.DataFrame, cutoff: date, language: Language) -> Pictu
 
 
 def _difference(expected: float, actual: float, t: dict[str, str]) -> str:
-    difference = _summaries.relative_difference(expected, actual)
-    if np.isnan(difference):
-        return MISSING
-    if abs(difference) < _ZERO_MARGIN:
-        return t["expected_even"]
-    return t["expected_over" if difference > 0 else "expected_under"].format(
-        share=percent(abs(difference), 1)
-    )
+    return _summaries.difference_in_words(_summaries.relative_difference(expected, actual), t)
 
 
 def _lift(holdout: pd.DataFrame, language: Language) -> Picture:
@@ -145,7 +136,10 @@ def _shap(explanation: Explanation | None, language: Language) -> Picture | None
     if explanation is None:
         return None
     t = words(language)
-    names = [str(explanation.feature_names[i]).replace("_", " ") for i in _strongest_drivers(explanation, 3)]
+    names = [
+        feature_in_words(str(explanation.feature_names[i]), language)
+        for i in _strongest_drivers(explanation, 3)
+    ]
     caption = t["shap_text"].format(
         customers=number(len(explanation.values)), features=", ".join(names) or MISSING
     )

@@ -6,7 +6,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from scipy.special import expit
 
 from guanxi.periods import add_days
@@ -75,10 +77,25 @@ class Story:
         ----------
         Aumann, R. J. and Shapley, L. S. (1974), Values of Non-Atomic Games, Princeton University Press.
         """
-        here, average = float(expit(self.log_odds)), float(expit(self.base))
-        way = self.log_odds - self.base
-        share = here * (1.0 - here) if abs(way) < _BARELY else (here - average) / way
-        return 100.0 * share * self.effects
+        points = probability_points(np.array([self.base]), self.effects.to_numpy(dtype=np.float64)[None, :])
+        return pd.Series(points[0], self.effects.index)
+
+
+def probability_points(base: NDArray[Any], effects: NDArray[Any]) -> NDArray[np.float64]:
+    """Percentage points of probability of each driver, shape (n, drivers): see :meth:`Story.points`.
+
+    Parameters
+    ----------
+    base : array of shape (n,)
+        Log odds of the average customer.
+    effects : array of shape (n, drivers)
+        Effects on the log odds.
+    """
+    way = effects.sum(axis=1)
+    here, average = expit(base + way), expit(base)
+    near = np.abs(way) < _BARELY
+    share = np.where(near, here * (1.0 - here), (here - average) / np.where(near, 1.0, way))
+    return np.asarray(100.0 * share[:, None] * effects)
 
 
 def title(story: Story) -> str:

@@ -36,6 +36,7 @@ _CHINESE_FONTS = (
 )  # fmt: skip
 _SIZE = (6.2, 4.1)
 _LONGEST_LABEL = 30
+_CLOSE = 0.5  # shares within less than this are drawn where they are
 
 
 class Canvas(NamedTuple):
@@ -100,17 +101,22 @@ def nothing(drawing: Canvas) -> Figure:
     return drawing.figure
 
 
-def _percent_axis(axes: Axes) -> None:
-    """Scale both axes from 0 to 1, labelled in per cent."""
-    ticks = [0.0, 0.2, 0.4, 0.6, 0.8, 1.0]
-    axes.set(xlim=(-0.01, 1.01), ylim=(-0.01, 1.03), xticks=ticks, yticks=ticks)
+def _percent_axis(axes: Axes, lowest: float = 0.0, highest: float = 1.0) -> None:
+    """Scale both axes alike, labelled in per cent: from 0 to 1, or where the shares are if they are close."""
+    if highest - lowest < _CLOSE:
+        margin = max(0.05 * (highest - lowest), 0.002)
+        ends = max(lowest - margin, -margin), min(highest + margin, 1.0 + margin)
+        axes.set(xlim=ends, ylim=ends)
+    else:
+        ticks = [0.0, 0.2, 0.4, 0.6, 0.8, 1.0]
+        axes.set(xlim=(-0.01, 1.01), ylim=(-0.01, 1.03), xticks=ticks, yticks=ticks)
     _percent_scale(axes.xaxis, axes.yaxis)
 
 
 def _percent_scale(*scales: Axis) -> None:
     """Label shares in per cent."""
     for scale in scales:
-        scale.set_major_formatter(lambda share, _: f"{share * 100:.0f}")
+        scale.set_major_formatter(lambda share, _: f"{round(share * 100, 2):g}")
 
 
 def date_axis(axes: Axes) -> None:

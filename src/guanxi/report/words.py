@@ -61,6 +61,33 @@ def _measure(metric: str, language: Language) -> Measure | None:
     return described and Measure(_DIRECTIONS.get(metric, "lower"), **described)
 
 
+def _driver_in_words(driver: str, language: Language) -> str:
+    """Name a driver as a reason for leaving; one without a name of its own is a feature.
+
+    Examples
+    --------
+    >>> _driver_in_words("recent_purchases", "en"), _driver_in_words("spend_before_30", "en")
+    ('fewer purchases lately', 'spend, 30 days before')
+    """
+    named = texts("guanxi.report", language)["drivers"].get(driver)
+    return feature_in_words(driver, language) if named is None else str(named)
+
+
+def feature_in_words(feature: str, language: Language) -> str:
+    """Name a feature of the purchase history in plain words; an attribute of the data keeps its name.
+
+    Examples
+    --------
+    >>> feature_in_words("purchases_decayed_90", "en"), feature_in_words("shoe_size", "en")
+    ('recent purchases, fading (90 d)', 'shoe size')
+    """
+    named = texts("guanxi.report", language)["features"]
+    base, _, days = feature.rpartition("_")
+    if days.isdigit() and base in named:
+        return str(named[base]).format(days=days)
+    return str(named.get(feature, feature.replace("_", " ")))
+
+
 def _model_in_words(model: str, language: Language) -> str:
     """Name of a model in one language; an unknown one keeps its name.
 

@@ -4,7 +4,7 @@ This package exports everything that ``jobs`` use.
 """
 
 from guanxi.scorecard._day_tables import ScorecardInputs, without_purchases
-from guanxi.scorecard._result import ScorecardResult, build_scorecard, check_parameters, score_day
+from guanxi.scorecard._result import ScorecardResult, ScoredDay, build_scorecard, check_parameters, score_day
 from guanxi.scorecard.report._content import report_content
 from guanxi.scorecard.report._page import render_section
 from guanxi.scorecard.report._result_files import check_folder, write_results
@@ -13,6 +13,7 @@ from guanxi.scorecard.report._run_record import run_record
 __all__ = [
     "ScorecardInputs",
     "ScorecardResult",
+    "ScoredDay",
     "build_scorecard",
     "check_folder",
     "check_parameters",

@@ -18,6 +18,7 @@ from guanxi.features.relations.customer_totals import totals_at
 from guanxi.features.relations.measures import COLUMNS
 from guanxi.features.rhythm import rhythm_at
 from guanxi.params import Params
+from guanxi.scorecard._notes import Note
 from guanxi.scorecard.indicators import indicator_table, own_indicators
 from guanxi.scorecard.scoring._relationship import Relationship
 from guanxi.scorecard.targets._estimates import DENOMINATORS
@@ -47,8 +48,8 @@ _BEHAVIOUR_AND_ATTITUDE = (
 class Reporter(Protocol):
     """Reports progress to the user."""
 
-    def step(self, title: str) -> AbstractContextManager[Any]:
-        """Show that a step is under way."""
+    def step(self, title: str, *, extra: bool = False) -> AbstractContextManager[Any]:
+        """Show that a step is under way; ``extra`` if not every scorecard takes it."""
 
     def say(self, text: str) -> None:
         """Print a permanent line."""
@@ -73,6 +74,8 @@ class ScorecardInputs:
     margin_rate : float
         Of the model: margin as a share of revenue where the log has none.
     params : Params
+    contracts : bool
+        Whether the log has the payments of contracts.
     """
 
     log: TransactionLog | None
@@ -82,6 +85,7 @@ class ScorecardInputs:
     window_days: int
     margin_rate: float
     params: Params
+    contracts: bool = False
 
 
 @dataclass(frozen=True)
@@ -137,10 +141,7 @@ def day_tables(inputs: ScorecardInputs, as_of: date) -> DayTables:
     )
     indicators, notes = pd.concat([indicators, own], axis=1), [*notes, *more]
     if inputs.log is None:
-        notes = [
-            "no purchases: what follows from them is unknown, and there are no stages and no RFM segments",
-            *notes,
-        ]
+        notes = [Note("no_purchases"), *notes]
     return DayTables(as_of, predictions, indicators, features, totals, notes)
 
 

@@ -13,6 +13,7 @@ from guanxi.errors import DataError, FitError, HistoryError, ParamsError
 from guanxi.params import Params
 from guanxi.periods import add_days
 from guanxi.scorecard._day_tables import ScorecardInputs, day_tables, with_denominators
+from guanxi.scorecard._notes import Note
 from guanxi.scorecard.scoring._dynamics import Migration, Proposal, migration, propose_weights, weight_drift
 from guanxi.scorecard.scoring._relationship import Relationship, normalise, score_other_day
 from guanxi.scorecard.scoring._tier_stability import rank_agreement
@@ -99,7 +100,7 @@ def look_back(inputs: ScorecardInputs, present: Relationship, days: list[date], 
         try:
             drift, proposal = _drift(before, present, inputs.params)
         except (DataError, FitError, ParamsError) as error:
-            notes = (f"drift of the weights since {days[-2]}: {error}",)
+            notes = (Note("drift_failed", day=days[-2].isoformat(), error=str(error)),)
     return History(days, indicators, moves, rank_agreement(scores), drift, proposal, notes, tables)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import partial
@@ -13,7 +14,7 @@ from guanxi.data.relations.tables import last_day
 from guanxi.data.usability import day_after_the_data
 from guanxi.errors import DataError, HistoryError
 from guanxi.params import Params
-from guanxi.params.scorecard import ScorecardParams
+from guanxi.params.scorecard import PlaybookRule, ScorecardParams
 from guanxi.periods import add_days
 from guanxi.scorecard._day_tables import (
     RESULT_COLUMNS,
@@ -26,6 +27,7 @@ from guanxi.scorecard._day_tables import (
     with_denominators,
 )
 from guanxi.scorecard._history import History, earlier_days, look_back
+from guanxi.scorecard._notes import Note
 from guanxi.scorecard.elasticities._own_data import measure_elasticities
 from guanxi.scorecard.indicators import catalogue_with, refuse_taken, refuse_unknown
 from guanxi.scorecard.indicators._own import Own
@@ -156,8 +158,16 @@ def score_day(inputs: ScorecardInputs, as_of: date, reporter: Reporter) -> Score
         segmentation = _segmentation(tables, params)
         customers = customer_table(inputs, tables, scored, segmentation)
         check_groups(customers, params.scorecard.by)
-    notes = [*tables.notes, *scored.notes, *idle_rules(customers, params.playbook)]
+    notes = [*tables.notes, *scored.notes, *_idle_rules(customers, params.playbook)]
     return ScoredDay(tables, scored, segmentation, customers, notes)
+
+
+def _idle_rules(customers: pd.DataFrame, playbook: Sequence[PlaybookRule]) -> list[str]:
+    """Note the rules of the playbook that never apply."""
+    return [
+        Note("rule_covered" if idle.covered else "rule_matches_nobody", place=idle.place, action=idle.action)
+        for idle in idle_rules(customers, playbook)
+    ]
 
 
 def build_scorecard(inputs: ScorecardInputs, reporter: Reporter, *, history: int = 0) -> ScorecardResult:
@@ -182,7 +192,7 @@ def build_scorecard(inputs: ScorecardInputs, reporter: Reporter, *, history: int
     scored, customers, indicators = day.relationship, day.customers, with_denominators(day.tables)
     past = None
     if days:
-        with reporter.step(f"score {len(days)} earlier days on the same scale"):
+        with reporter.step(f"score {len(days)} earlier days on the same scale", extra=True):
             past = look_back(inputs, scored, days, as_of)
     with reporter.step("find out who moved, and who will"):
         movements = _movements(inputs, day, past)
@@ -206,7 +216,7 @@ def build_scorecard(inputs: ScorecardInputs, reporter: Reporter, *, history: int
     notes = [*day.notes, *(past.notes if past else ()), *filter(None, [why_not])]
     return ScorecardResult(
         **(vars(day) | {"notes": notes}),
-        segments=_segments(customers, day.tables),
+        segments=_segments(customers, day.tables, inputs.contracts),
         actions=summarise_actions(customers) if inputs.params.playbook else pd.DataFrame(),
         roll_ups={name: roll_up(customers, name, measures) for name in options.by},
         own_weights={name: own_weights(customers[name], scored, options) for name in weighted_by_group},
@@ -252,7 +262,7 @@ def _elasticities(inputs: ScorecardInputs, as_of: date, reporter: Reporter) -> t
     cutoff = add_days(as_of, -inputs.horizon_days)
     if inputs.log is None or not inputs.relations.lines or cutoff < inputs.log.first_day:
         return pd.DataFrame(), ""
-    with reporter.step(f"relate drivers as of {cutoff} to later outcomes"):
+    with reporter.step(f"relate drivers as of {cutoff} to later outcomes", extra=True):
         return measure_elasticities(inputs.log, inputs.relations, cutoff, inputs.horizon_days)
 
 
@@ -327,14 +337,17 @@ def _with_column(table: Any, column: str) -> Any:
     return table if table is not None and column in table.columns else None
 
 
-def _segments(customers: pd.DataFrame, day: DayTables) -> dict[str, pd.DataFrame]:
-    """Summarise each segmentation; prospects, who have no score and no value, are only counted."""
+def _segments(customers: pd.DataFrame, day: DayTables, contracts: bool) -> dict[str, pd.DataFrame]:
+    """Summarise each segmentation; prospects, who have no score and no value, are only counted.
+
+    Who has no contract now may have had one, and is no prospect.
+    """
     found = {
         name: summarise_segments(customers, name)
         for name in SEGMENTATIONS
         if name in customers and customers[name].notna().any()
     }
-    if "lifecycle_stage" not in found:
+    if "lifecycle_stage" not in found or contracts:
         return found
     prospects = int((~day.relation_features["customer_id"].isin(customers["customer_id"])).sum())
     if prospects:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -10,6 +11,34 @@ import pandas as pd
 from guanxi.params.scorecard import PlaybookRule
 from guanxi.segments._conditions import Condition, parse_condition
 from guanxi.served.ordering import falling
+from guanxi.served.texts import Language, texts
+
+# Name of the action in the texts, and its rule: what is usually done, where no playbook is given.
+_USUAL: tuple[tuple[str, str, dict[str, str | list[str]]], ...] = (
+    ("ask_back", "phone", {"tier": "high", "lifecycle_stage": ["declining", "lost"]}),
+    ("welcome", "email", {"lifecycle_stage": "new"}),
+    ("thank", "email", {"lifecycle_stage": "won_back"}),
+    ("keep_close", "phone", {"tier": "high"}),
+    ("remind", "email", {"lifecycle_stage": "declining"}),
+    ("last_offer", "email", {"lifecycle_stage": "lost"}),
+    ("go_with", "email", {"lifecycle_stage": "growing"}),
+    ("news", "email", {}),
+)
+
+
+def usual_playbook(language: Language) -> tuple[PlaybookRule, ...]:
+    """Return rules that give every customer an action, by tier and stage of the relationship.
+
+    Examples
+    --------
+    >>> usual_playbook("en")[-1].action
+    'Newsletter, nothing more'
+    """
+    said = texts("guanxi.segments", language)
+    return tuple(
+        PlaybookRule(when=when, action=said["actions"][action], channel=said["channels"][channel])
+        for action, channel, when in _USUAL
+    )
 
 
 def playbook_conditions(playbook: Sequence[PlaybookRule], name: str = "playbook rule") -> list[Condition]:
@@ -63,24 +92,36 @@ def recommend_actions(customers: pd.DataFrame, playbook: Sequence[PlaybookRule])
     return table
 
 
-def idle_rules(customers: pd.DataFrame, playbook: Sequence[PlaybookRule]) -> list[str]:
-    """List rules that never apply, and why; customers as in :func:`recommend_actions`.
+class IdleRule(NamedTuple):
+    """A rule that never applies: its number, from 1, its action, and whether earlier rules cover it."""
+
+    place: int
+    action: str
+    covered: bool
+
+
+def idle_rules(customers: pd.DataFrame, playbook: Sequence[PlaybookRule]) -> list[IdleRule]:
+    """List rules that match no customer, or none that earlier rules leave.
+
+    Parameters
+    ----------
+    customers : pandas.DataFrame
+        As in :func:`recommend_actions`.
+    playbook : sequence of PlaybookRule
 
     Examples
     --------
     >>> rules = [PlaybookRule(when={"tier": name}, action="call") for name in ("high", "hihg", "high")]
-    >>> idle_rules(pd.DataFrame({"tier": ["high", "low"]}), rules)
-    ['playbook rule 2 (call) matches no customer', 'playbook rule 3 (call): covered by earlier rules']
+    >>> [(rule.place, rule.covered) for rule in idle_rules(pd.DataFrame({"tier": ["high", "low"]}), rules)]
+    [(2, False), (3, True)]
     """
-    notes, taken = [], np.zeros(len(customers), dtype=bool)
+    idle, taken = [], np.zeros(len(customers), dtype=bool)
     for place, (rule, condition) in enumerate(zip(playbook, playbook_conditions(playbook), strict=True), 1):
         fits = np.asarray(condition.holds(customers), dtype=bool)
-        if not fits.any():
-            notes.append(f"playbook rule {place} ({rule.action}) matches no customer")
-        elif not (fits & ~taken).any():
-            notes.append(f"playbook rule {place} ({rule.action}): covered by earlier rules")
+        if not (fits & ~taken).any():
+            idle.append(IdleRule(place, rule.action, bool(fits.any())))
         taken |= fits
-    return notes
+    return idle
 
 
 def summarise_actions(customers: pd.DataFrame) -> pd.DataFrame:

@@ -198,8 +198,8 @@ def test_what_is_absent_is_said(table):
     bare, notes = indicator_table(PREDICTIONS)
     known = {name for name in CATALOGUE if bare[name].notna().any()}
     assert known == {name for name, each in CATALOGUE.items() if each.sources == ("predictions",)}
-    assert "no credit: overdue_days, defaults unknown" in notes
-    assert "no surveys or tickets: csat, satisfaction_trend unknown" in notes
+    assert "no credit: overdue_days and defaults unknown" in notes
+    assert "no surveys or tickets: csat and satisfaction_trend unknown" in notes
     assert {note.split(":")[0].removeprefix("no ") for note in notes} == {
         *("transactions", "surveys", "surveys or tickets", "tickets", "customers", "interactions", "credit")
     }

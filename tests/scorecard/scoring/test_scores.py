@@ -126,7 +126,7 @@ class TestNotes:
         assert score_table(table, weights, dimensions, HIGHER).notes == (
             "No customer has referrals: weight 0 instead of 0.1 in all, which went to the others of the same "
             "branch or, where a whole branch is unknown, to the other branches.",
-            "complaints has the same value for all with one: it counts as 0.5.",
+            "The same value for all with one, which counts as 0.5: complaints.",
             "2 of 4 customers lack some indicator: its weight went to the others of its branch, that of a "
             "wholly unknown branch to the other branches (known weight at least 0.67, see known_weight).",
             "1 of 4 customers have no indicator with a weight and so no score.",

@@ -154,7 +154,7 @@ class TestUnknown:
         table = pd.DataFrame({"a": [0.1, 0.5, 0.8, *[np.nan] * 3], "b": [*[np.nan] * 3, 0.3, 0.9, 0.4]})
         found = critic_weights(table)
         assert found.notes == (
-            "1 pair of indicators has too few customers known in both, or constant: taken as uncorrelated",
+            "pairs of indicators with too few customers known in both, or constant, taken as uncorrelated: 1",
         )
         assert sum(found.weights.values()) == pytest.approx(1.0)
 

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from guanxi.data.contracts.log import ContractLog
 from guanxi.errors import DataError
 from guanxi.features.contracts.snapshots import contract_features, person_periods
+from guanxi.features.contracts.usability import missing
 from guanxi.params import Params
 from guanxi.periods import days_per_unit
 from guanxi.pipeline.contracts._amounts import fit_amounts
@@ -197,17 +198,14 @@ def fit_opportunities(
 
 
 def _check(periods: pd.DataFrame, now: pd.DataFrame, as_of: date) -> None:
-    if now.empty:
-        raise DataError(f"no customer is under contract on {as_of}: choose an earlier --as-of")
-    if periods.empty:
-        raise DataError(f"no contract had come up for renewal by {as_of}: give a longer history")
-    churned = periods["churned"].sum()
-    if not 0 < churned < len(periods):
-        which = "nobody left" if not churned else "nobody renewed"
-        raise DataError(
-            f"{which} at any of {len(periods):,} renewal opportunities by {as_of}: retention cannot be "
-            "estimated; give data with customers who left and customers who stayed"
-        )
+    counts = {
+        "present": len(now),
+        "opportunities": len(periods),
+        "not_renewed": int(periods["churned"].sum()),
+    }
+    problem = missing(counts, as_of)
+    if problem:
+        raise DataError(problem)
 
 
 def _newcomers(rows: OpportunityRows, now: pd.DataFrame) -> pd.DataFrame:

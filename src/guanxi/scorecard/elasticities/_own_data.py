@@ -16,6 +16,7 @@ from guanxi.features.relations.customer_features import relation_features
 from guanxi.features.rfm import rfm_expression
 from guanxi.features.snapshots import outcome_expression
 from guanxi.scorecard._day_tables import own_attributes
+from guanxi.scorecard._notes import Note
 from guanxi.scorecard.elasticities._elasticities import elasticities
 
 # Survey answers on satisfaction, loyalty and service quality; number of contacts. Effort (CES) is asked of
@@ -47,7 +48,7 @@ def measure_elasticities(
     if not drivers:
         return (
             pd.DataFrame(),
-            f"elasticities: no varying answers or contacts of at least {_FEWEST} customers",
+            Note("no_elasticities", fewest=_FEWEST),
         )
     clashing = {*_SURVEYED, *_BEHAVIOUR, "spend", "churned"}
     known = ["acquired_days", "acquisition_channel", "contract", *own_attributes(features)]
@@ -65,7 +66,7 @@ def measure_elasticities(
             logarithmic=logarithmic,
         )
     except DataError as error:
-        return pd.DataFrame(), f"elasticities could not be estimated: {error}"
+        return pd.DataFrame(), Note("elasticities_failed", error=str(error))
     return found, ""
 
 

@@ -13,6 +13,7 @@ from guanxi.data.relations.tables import Relations
 from guanxi.errors import DataError, ParamsError
 from guanxi.features.relations.own_values import channel_interactions, instrument_answers, own_values
 from guanxi.params.scorecard import OwnIndicator
+from guanxi.scorecard._notes import Note, Term
 from guanxi.scorecard.indicators._catalogue import CATALOGUE
 from guanxi.scorecard.indicators._definition import Indicator
 from guanxi.scorecard.indicators._satisfaction import shrunken_mean
@@ -59,7 +60,7 @@ def own_labels(own: Own) -> dict[str, str]:
 
 def own_indicators(
     own: Own, customers: pd.Series[Any], features: pd.DataFrame, relations: Relations, cutoff: date
-) -> tuple[pd.DataFrame, list[str]]:
+) -> tuple[pd.DataFrame, list[Note]]:
     """Compute the own indicators of customers as of a day.
 
     Parameters
@@ -88,7 +89,7 @@ def own_indicators(
         return pd.DataFrame(index=range(len(customers))), []
     ids: pd.Index[Any] = pd.Index(customers)
     values, answers, channels = (read(relations, cutoff) for read in _READERS)
-    columns, notes = {}, []
+    columns, notes = {}, list[Note]()
     for name, each in own.items():
         column = each.column(name)
         if each.origin == "attribute":
@@ -103,7 +104,7 @@ def own_indicators(
         if found.notna().any():
             _check_scale(name, each, found)
         else:
-            notes.append(f"scorecard.indicators.{name}: no value in the table of {each.table}")
+            notes.append(Note("own_without_value", name=name, table=Term(each.table)))
         aligned = np.asarray(found.reindex(ids), dtype=np.float64)
         if each.missing is not None and relations.table(each.table) is not None:
             aligned = np.where(np.isnan(aligned), each.missing, aligned)

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 import pandas as pd
 
 from guanxi.features.relations.customer_totals import YEAR_DAYS
+from guanxi.scorecard._notes import Names, Note, Term
 from guanxi.scorecard.indicators._advocacy import advocacy
 from guanxi.scorecard.indicators._catalogue import CATALOGUE
 from guanxi.scorecard.indicators._definition import Indicator, Inputs
@@ -113,14 +114,11 @@ def summarise_indicators(
 
 def _notes(inputs: Inputs, table: pd.DataFrame, margin_rate: float) -> Iterable[str]:
     if inputs.total("revenue").notna().any() and inputs.total("margin").isna().all():
-        yield f"the log has no margin: {margin_rate:g} of revenue is used instead"
+        yield Note("no_margin", rate=margin_rate)
     if inputs.total("margin").notna().any() and inputs.prediction("margin_rate").isna().all():
-        yield (
-            f"the model was trained without margins: its values are {margin_rate:g} of revenue, those to "
-            "date are the log's margins; train it again with the margins"
-        )
+        yield Note("model_without_margin", rate=margin_rate)
     for name in inputs.unmatched_tables():
-        yield f"no customer of the predictions is in the {name}: check that customer_id means the same"
+        yield Note("nobody_in_table", table=Term(name))
     unknown = [CATALOGUE[name] for name in table.columns[table.isna().all()]]
     absent: dict[str, list[str]] = {}
     for indicator in unknown:
@@ -128,9 +126,9 @@ def _notes(inputs: Inputs, table: pd.DataFrame, margin_rate: float) -> Iterable[
         absent.setdefault(source, []).append(indicator.name)
     without_reason = absent.pop("", [])
     for source, names in absent.items():
-        yield f"no {source}: {', '.join(names)} unknown"
+        yield Note("no_table", table=Term(source), names=Names(names))
     if without_reason:
-        yield f"unknown for all customers: {', '.join(without_reason)}"
+        yield Note("unknown_for_all", names=Names(without_reason))
 
 
 def _absent_source(inputs: Inputs, indicator: Indicator) -> str:

@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike
 from guanxi.params import Params
 from guanxi.report.page import check_columns
 from guanxi.scorecard._history import History
+from guanxi.scorecard._notes import said
 from guanxi.scorecard._result import ScoredDay
 from guanxi.scorecard.indicators import CATALOGUE, Indicator, catalogue_with, own_labels
 from guanxi.scorecard.report._page_words import page_words
@@ -156,6 +157,7 @@ class ScorecardReport:
 def report_content(scored: ScoredDay, params: Params, history: History | None = None) -> ScorecardReport:
     """Collect the content of page and workbook."""
     found = scored.relationship
+    labels = _labels(params.language) | own_labels(params.scorecard.indicators)
     consistency: dict[str, float] = {}
     if found.weighting.consistency is not None:
         largest = found.weighting.consistency.groupby("node", sort=False)["consistency_ratio"].max()
@@ -165,8 +167,8 @@ def report_content(scored: ScoredDay, params: Params, history: History | None = 
         weights=_weights_table(found, params),
         method=weighing_method(params),
         consistency=consistency,
-        notes=scored.notes,
-        labels=_labels(params.language) | own_labels(params.scorecard.indicators),
+        notes=[said(note, params.language, lambda name: labels.get(name, name)) for note in scored.notes],
+        labels=labels,
         catalogue=catalogue_with(params.scorecard.indicators),
         language=params.language,
         migration=history.latest.counts if history else None,

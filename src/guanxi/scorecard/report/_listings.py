@@ -24,6 +24,8 @@ _SHARES = (
 _OWN_WORDS = ("upper", "lower", "verdict", "trend", "statistic", "outcome", "adjusted_for", "first", "second")
 _MOST_ROWS = 60
 _ANSWERS = ("nps_answers", "csat_customers")
+# What the score is made of, and whether it would be another.
+_OF_METHOD = ("importance", "redundant", "own_weights", "agreement", "drift", "proposal")
 _PARTS, _PAIR = ("nominal", "effective", "weight"), ("first", "second")
 
 
@@ -57,6 +59,11 @@ class Listing:
     interval: str = ""
     shares: Sequence[str] = ()
 
+    @property
+    def of_method(self) -> bool:
+        """Whether it is about the score and not about the customers."""
+        return self.title in _OF_METHOD
+
 
 def listings(found: ScorecardResult, content: ScorecardReport) -> list[Listing]:
     """Return the tables for the page, as far as available; complete tables are in the files."""
@@ -76,7 +83,6 @@ def listings(found: ScorecardResult, content: ScorecardReport) -> list[Listing]:
             for name, table in found.segments.items()
         ),
         Listing("group_rules", found.group_rules, found.segmentation.reason if found.segmentation else ""),
-        Listing("actions", found.actions),
         *(
             Listing("roll_up", _scores(each.means), "roll_up_note", name, _named(name, found), "mean")
             for name, each in found.roll_ups.items()

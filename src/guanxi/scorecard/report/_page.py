@@ -35,12 +35,17 @@ def render_scorecard(
 ) -> str:
     """Render the page of a scorecard: a complete HTML document without scripts, to be saved as UTF-8.
 
-    Raises DataError if a table lacks a column.
+    The first chapter comes first, before the tiers; what the score is made of comes last. Raises DataError if
+    a table lacks a column.
     """
     page = {"source": source, "as_of": as_of, "model_version": model_version, "generated_by": generated_by}
-    tables = [shown_table(each, content) for each in listings if len(each.table)]
-    sections = [render_chapter(chapter, content.language) for chapter in chapters]
-    return _render("scorecard_page.html", content, page=page, listings=tables, sections=sections)
+    known = [each for each in listings if len(each.table)]
+    shown = {
+        "results": [shown_table(each, content) for each in known if not each.of_method],
+        "method": [shown_table(each, content) for each in known if each.of_method],
+        "sections": [render_chapter(chapter, content.language) for chapter in chapters],
+    }
+    return _render("scorecard_page.html", content, page=page, **shown)
 
 
 def _render(template: str, content: ScorecardReport, **shown: Any) -> str:

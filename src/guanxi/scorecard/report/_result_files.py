@@ -22,6 +22,7 @@ from guanxi.scorecard.exports._customer_systems import OWN_EXPORT, check_export,
 from guanxi.scorecard.exports._import_layouts import LAYOUTS
 from guanxi.scorecard.indicators import Indicator, catalogue_with, summarise_indicators
 from guanxi.scorecard.report._content import report_content, weighing_method
+from guanxi.scorecard.report._findings import findings_chapter
 from guanxi.scorecard.report._listings import listings
 from guanxi.scorecard.report._page import render_scorecard
 from guanxi.scorecard.report._workbook import scorecard_sheets
@@ -83,6 +84,7 @@ def write_results(
             content,
             listings(found, content),
             chapters=[
+                findings_chapter(found, content),
                 watch_chapter(found.movements, params.language),
                 *([] if found.voice.empty else [voice_chapter(found.voice, params.language)]),
             ],

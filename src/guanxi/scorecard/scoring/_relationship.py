@@ -12,6 +12,7 @@ import pandas as pd
 
 from guanxi.errors import DataError, FitError
 from guanxi.params.scorecard import ScorecardParams
+from guanxi.scorecard._notes import Names, Note
 from guanxi.scorecard.indicators import catalogue_with, own_labels
 from guanxi.scorecard.scoring._fuzzy_evaluation import FuzzyEvaluation
 from guanxi.scorecard.scoring._importance import importance, redundant_pairs
@@ -26,10 +27,6 @@ from guanxi.scorecard.weights._weighting import Weighting, scorecard_tree, weigh
 from guanxi.served.texts import texts
 
 _COMPARED = 20_000
-_ENTROPY_NOTE = (
-    "entropy weights are measured on min_max values, since quantile ranks are spread evenly, so that entropy "
-    "would measure only their ties"
-)
 
 
 @dataclass(frozen=True)
@@ -115,11 +112,11 @@ def relationship(
     )
     stability, notes = None, [*card.notes, *weighting.notes]
     if measuring is not scale:
-        notes.append(_ENTROPY_NOTE)
+        notes.append(Note("entropy_scale"))
     if rule.on != "score":
-        notes.append("stability: not assessed, since tiers are based on value")
+        notes.append(Note("stability_of_value"))
     elif params.draws and not card.method.additive:
-        notes.append("stability: not assessed, since this fuzzy evaluation is not a sum over indicators")
+        notes.append(Note("stability_of_fuzzy"))
     elif params.draws:
         stability = tier_stability(
             normalised,
@@ -136,8 +133,7 @@ def relationship(
         factors.insert(0, "customer_id", indicators["customer_id"].to_numpy())
     pairs = redundant_pairs(normalised, weighting.weights)
     notes += [
-        f"{one} and {other} say nearly the same (correlation {correlation:.2f}) and count as one thing with "
-        f"{weight:.1%} of the weight: keep one of them in scorecard.tree"
+        Note("redundant", one=Names([one]), other=Names([other]), correlation=correlation, weight=weight)
         for one, other, correlation, weight in pairs.itertuples(index=False)
     ]
     return Relationship(

@@ -21,6 +21,7 @@ import numpy as np
 import pandas as pd
 
 from guanxi.errors import DataError, ParamsError
+from guanxi.scorecard._notes import Note
 from guanxi.scorecard.scoring._branches import Branches, MatchedPaths, Paths, branches_of
 from guanxi.scorecard.scoring._customer_scores import relative_points, score_customers
 from guanxi.scorecard.scoring._fuzzy_evaluation import FuzzyEvaluation
@@ -245,9 +246,7 @@ def _notes_on_tiers(tiers: TierRule | TierCuts | None, assigned: Words) -> list[
     n, high, share = len(known), int((known == TIERS[0]).sum()), rule.shares()[0]
     if high - max(1.0, share * n) <= _MUCH * n:
         return []
-    return [
-        f"Equal scores put {high / n:.0%} of customers in the high tier, more than the {share:.0%} requested."
-    ]
+    return [Note("crowded", share=high / n, asked=share)]
 
 
 def _cut_numbers(on: str, score: Floats, indicators: pd.DataFrame) -> Floats:

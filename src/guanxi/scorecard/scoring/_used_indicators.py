@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
 from guanxi.errors import DataError, ParamsError, did_you_mean
+from guanxi.scorecard._notes import Names, Note
 from guanxi.scorecard.scoring._branches import Paths, branches_of
 from guanxi.scorecard.scoring._normalisation import Floats, Normalisation, finite_column
 from guanxi.scorecard.weights._objective import CUSTOMER
@@ -116,30 +117,17 @@ def notes_on(found: UsedIndicators, normalisation: Normalisation, known_weight: 
         notes.append(note_on_absent(found.absent))
     constant = [name for name in found.columns if normalisation.curves[name].constant]
     if constant:
-        have = "has" if len(constant) == 1 else "have"
-        notes.append(f"{_listed(constant)} {have} the same value for all with one: it counts as 0.5.")
+        notes.append(Note("constant", names=Names(constant)))
     n, partly = len(known_weight), (known_weight > 0) & (known_weight < 1 - _TOLERANCE)
     if partly.any():
-        notes.append(
-            f"{int(partly.sum()):,} of {n:,} customers lack some indicator: its weight went to the others "
-            f"of its branch, that of a wholly unknown branch to the other branches (known weight at least "
-            f"{known_weight[partly].min():.2f}, see known_weight)."
-        )
+        least = float(known_weight[partly].min())
+        notes.append(Note("partly_known", some=int(partly.sum()), customers=n, least=least))
     unknown = int((known_weight == 0).sum())
     if unknown:
-        notes.append(f"{unknown:,} of {n:,} customers have no indicator with a weight and so no score.")
+        notes.append(Note("without_score", some=unknown, customers=n))
     return notes
 
 
 def note_on_absent(absent: Mapping[str, float]) -> str:
     """Sentence on the indicators unknown for all, whose weight was reallocated."""
-    lost = math.fsum(absent.values())
-    return (
-        f"No customer has {_listed(absent)}: weight 0 instead of {lost:.3g} in all, which went to the "
-        f"others of the same branch or, where a whole branch is unknown, to the other branches."
-    )
-
-
-def _listed(names: Iterable[str]) -> str:
-    *first, last = names
-    return f"{', '.join(first)} and {last}" if first else last
+    return Note("absent", names=Names(absent), weight=math.fsum(absent.values()))

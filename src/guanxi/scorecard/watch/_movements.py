@@ -118,7 +118,8 @@ def follow_customers(
             inputs, inputs.log, scored, customers, history, segmentations, attributes, labels
         )
     risk = customer_risk(customers, None, default_probabilities([_credit(scored.indicators)]))
-    watch = watch_list(customers, {date.max: scored.card.table}, None, None, labels)
+    cards = {date.max: scored.card.table}
+    watch = watch_list(customers, cards, None, None, labels, contracts=inputs.contracts)
     segments = segment_risk(customers, risk, segmentations)
     return Movements(watch, None, None, risk, segments, False, {}, pd.DataFrame(), ())
 
@@ -153,7 +154,7 @@ def _with_history(
     default = default_probabilities([_credit(each) for each in indicators.values()])
     risk = customer_risk(customers, downside, default)
     return Movements(
-        watch_list(customers, history.cards, probabilities.table, values, labels),
+        watch_list(customers, history.cards, probabilities.table, values, labels, contracts=inputs.contracts),
         probabilities,
         chain,
         risk,

@@ -16,6 +16,8 @@ from guanxi.scorecard.watch._watch_tables import chapter_words, in_words, shown_
 from guanxi.served.ordering import first_highest, first_lowest
 from guanxi.served.texts import Language, decimals_for, number, percent
 
+_NAMED = 5
+
 
 def watch_chapter(found: Movements, language: Language) -> Chapter:
     """Tell who moved, who will, and what is at stake."""
@@ -36,9 +38,11 @@ def _on_customers(found: Movements, language: Language) -> list[str]:
         rows = watch[watch["movement"] == movement]
         if rows.empty:
             continue
-        value = rows["clv" if movement in ("rose", "will_rise") else "value_at_risk"].sum()
+        kind = "clv" if movement in ("rose", "will_rise") else "value_at_risk"
+        value = float(rows[kind].astype(float).sum(min_count=1))
         shown: dict[str, Any] = {"count": number(len(rows)), "value": number(value)}
         shown["clear"] = number(int(rows["clear"].sum()))
+        shown["names"] = t["names_between"].join(str(each) for each in rows["customer_id"].head(_NAMED))
         if found.days:
             before, now = found.days[-2:]
             step = (now - before).days
@@ -61,7 +65,8 @@ def _on_chain(chain: TierChain | None, language: Language) -> list[str]:
 def _values(table: pd.DataFrame, column: str, ends: tuple[str, str], language: Language) -> str:
     """Name each tier with its value and limits."""
     text, shown = chapter_words(language)["tier_value"], []
-    decimals = min(1, decimals_for(float(table[column].abs().max())))
+    counted = column == "customers"
+    decimals = 0 if counted else min(1, decimals_for(float(table[column].abs().max())))
     for row in table.to_dict("records"):
         lower, upper = (number(row[end], decimals) for end in ends)
         shown.append(
@@ -106,6 +111,8 @@ def _notes(found: Movements, language: Language) -> list[str]:
     if chain is None:
         return [t["note_no_history"]]
     notes = [t["note_endless"]]
+    if len(found.days) == 2:
+        notes.append(t["note_growth_unknown"])
     if chain.states.memory:
         notes.append(t["note_memory"])
     if has_memory(chain.changing):

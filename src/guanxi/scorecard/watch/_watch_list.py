@@ -47,6 +47,8 @@ def watch_list(
     probabilities: pd.DataFrame | None,
     values: pd.DataFrame | None,
     labels: Mapping[str, str],
+    *,
+    contracts: bool = False,
 ) -> pd.DataFrame:
     """List the customers to watch.
 
@@ -63,14 +65,17 @@ def watch_list(
         From :func:`guanxi.scorecard.transitions._tier_chain.value_steps`, in the same order.
     labels : mapping of str to str
         Labels of the indicators.
+    contracts : bool
+        Customers under contract pay until they leave: no silence announces it.
 
     Returns
     -------
     pandas.DataFrame
         One row per customer: ``movement`` (fell, rose: since the period before; will_fall, will_rise: more
-        likely than not by the next period; leaving: above the lowest tier, but in a declining or lost stage
-        of the relationship and with a churn probability above 50 %); ``tier_before, tier``; ``since`` (from
-        when the score moved that way without interruption); ``score_before, score, change, change_expected``
+        likely than not by the next period; leaving: above the lowest tier, but with a churn probability
+        above 50 % and, where purchases tell the stage of the relationship, in a declining or lost one);
+        ``tier_before, tier``; ``since`` (from when the score moved that way without interruption);
+        ``score_before, score, change, change_expected``
         (of customers with the same earlier score)``, share_as_far`` (of customers who moved that far,
         relative to what was to be expected)``, clear`` (at most 10 %); ``fall_probability,
         rise_probability``; ``why_1`` to ``why_3`` with ``reason`` (change: since the period before, level:
@@ -83,11 +88,11 @@ def watch_list(
     names = ("fall_probability", "rise_probability")
     for name in names:
         table[name] = np.nan if probabilities is None else probabilities[name].to_numpy()
-    table["movement"] = _movements(table)
+    table["movement"] = _movements(table, contracts)
     table["value_change"] = _value_changes(table, values)
     rows = table["movement"].notna().to_numpy()
     listed = table[rows].copy()
-    listed["last_purchase"] = _last_purchases(customers[rows])
+    listed["last_purchase"] = None if contracts else _last_purchases(customers[rows])
     direction = np.where(listed["movement"].isin(_DOWN), -1.0, 1.0)
     along = direction * (listed["change"] - listed["change_expected"]) > 0
     listed["clear"] = along & (listed["share_as_far"] <= UNUSUAL)
@@ -113,9 +118,10 @@ def _place(tiers: pd.Series[Any]) -> pd.Series[float]:
     return tiers.map({tier: float(place) for place, tier in enumerate(TIERS)}).astype(float)
 
 
-def _movements(table: pd.DataFrame) -> pd.Series[Any]:
+def _movements(table: pd.DataFrame, contracts: bool) -> pd.Series[Any]:
     before, now = _place(table["tier_before"]), _place(table["tier"])
-    declining = table["lifecycle_stage"].isin(_DECLINING) & (table["churn_probability"] > LIKELY)
+    stage = table["lifecycle_stage"]
+    declining = (stage.isin(_DECLINING) | stage.isna() | contracts) & (table["churn_probability"] > LIKELY)
     holds = {
         "fell": now > before,
         "rose": now < before,

@@ -44,6 +44,7 @@ _LISTS: dict[str, tuple[str, ...]] = {
     "rose": (*_MOVED, "fall_probability", "value_change", "clv"),
     "will_rise": (*_PERSON, "rise_probability", "since", "why", "value_change", "clv"),
 }
+_LISTED = 20  # of each movement; all are in the file
 _SEGMENTS = ("lifecycle_stages", "rfm_segments", "matrix_cells")
 
 
@@ -80,7 +81,7 @@ def _watch_lists(found: Movements, language: Language) -> list[ShownTable]:
             "; ".join(str(each) for each in row if each is not None) for row in reasons.to_numpy(dtype=object)
         ]
         rows = rows.assign(why=why)
-        shown.append(_table(movement, rows, _LISTS[movement], language))
+        shown.append(_table(movement, rows, _LISTS[movement], language, most=_LISTED))
     return [table for table in shown if len(table.table)]
 
 
@@ -147,6 +148,7 @@ def _table(
     title: str = "",
     note: str = "",
     interval: str = "",
+    most: int = 60,
 ) -> ShownTable:
     """Choose the columns with values; tiers, options and segments in words."""
     t = chapter_words(language)
@@ -174,6 +176,7 @@ def _table(
         [column for column in known if column in _SHARES],
         interval,
         note or t[f"{name}_note"],
+        most,
     )
 
 

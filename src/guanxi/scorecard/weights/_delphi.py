@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from scipy.stats import chi2, rankdata
 
 from guanxi.errors import ParamsError, did_you_mean
+from guanxi.scorecard._notes import Names, Note
 
 Floats = NDArray[np.float64]
 Verdict = Literal["converged", "stable", "open"]
@@ -158,17 +159,13 @@ class Delphi:
         w = [concordance(ratings.to_numpy()) for ratings in self.rounds[-2:]]
         spread = [_variation(ratings) for ratings in self.rounds[-2:]]
         widest = float(spread[-1].max())
-        agreed = (
-            f"W = {w[-1].w:.2f} (p = {w[-1].p_value:.3f})" if w[-1].w >= 0.0 else "no expert ranks the items"
-        )
-        reason = (
-            f"round {len(self.rounds)}: {agreed}, largest coefficient of variation {widest:.2f} "
-            f"({spread[-1].round(_DECIMALS).idxmax()})"
-        )
+        agreed = Note("concordance", w=w[-1].w, p=w[-1].p_value) if w[-1].w >= 0.0 else Note("no_ranking")
+        item = Names([str(spread[-1].round(_DECIMALS).idxmax())])
+        reason = Note("last_round", round=len(self.rounds), agreed=agreed, widest=widest, item=item)
         if w[-1].w >= STRONG and w[-1].p_value < SIGNIFICANT and widest <= SPREAD:
             return "converged", reason
         if len(w) > 1 and np.nanmax([abs(w[1].w - w[0].w), *(spread[1] - spread[0]).abs()]) < CHANGE:
-            return "stable", f"{reason}; no change of {CHANGE} or more since the previous round"
+            return "stable", Note("no_change", reason=reason, change=CHANGE)
         return "open", reason
 
     def draw(self, count: int, *, seed: int) -> Floats:

@@ -16,6 +16,7 @@ from scipy.optimize import minimize
 from scipy.special import chdtrc
 
 from guanxi.errors import DataError, FitError
+from guanxi.scorecard._notes import Note
 from guanxi.scorecard.weights._objective import DataWeights, Moments, invertible, measure
 from guanxi.served.ordering import falling
 
@@ -236,11 +237,7 @@ def _invertible(moments: Moments, fewest: int, method: str) -> tuple[Floats, tup
     correlation, least, ridge = invertible(moments.correlation)
     if not ridge:
         return correlation, moments.notes
-    note = (
-        f"the correlations are singular (smallest eigenvalue {least:.2g}: an indicator is determined by "
-        f"others, or a pair has too few customers in common): {ridge:.2g} was added to each variance"
-    )
-    return correlation, (*moments.notes, note)
+    return correlation, (*moments.notes, Note("singular", least=least, ridge=ridge))
 
 
 def _factor_count(requested: int | None, eigenvalues: Floats, *, most: int, what: str) -> int:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from scipy.special import kl_div
 
 from guanxi.errors import DataError
+from guanxi.scorecard._notes import Names, Note
 
 Floats = NDArray[np.float64]
 
@@ -148,7 +149,7 @@ def critic_weights(normalised: pd.DataFrame) -> DataWeights:
     information, notes = moments.deviation * conflict, moments.notes
     if not information.any():
         information = moments.deviation
-        notes = (*notes, "no two indicators disagree: CRITIC weights follow the deviations alone")
+        notes = (*notes, Note("no_conflict"))
     measures = {"deviation": moments.deviation, "conflict": conflict, "information": information}
     by_name = {
         name: dict(zip(moments.names, found.tolist(), strict=True)) for name, found in measures.items()
@@ -182,11 +183,7 @@ def measure(normalised: pd.DataFrame) -> Moments:
     np.fill_diagonal(correlation, 1.0)
     unmeasured = int((~usable[np.triu_indices(len(names), 1)]).sum())
     if unmeasured:
-        pairs = "pair of indicators has" if unmeasured == 1 else "pairs of indicators have"
-        notes = (
-            *notes,
-            f"{unmeasured} {pairs} too few customers known in both, or constant: taken as uncorrelated",
-        )
+        notes = (*notes, Note("pairs_unmeasured", count=unmeasured))
     deviation = np.sqrt(np.maximum(np.diag(variance), 0.0))
     return Moments(tuple(names), shares, deviation, correlation, counts, notes)
 
@@ -227,7 +224,7 @@ def _varying_indicators(normalised: pd.DataFrame) -> tuple[dict[str, float], lis
         values = column[~np.isnan(column)]
         known[name] = len(values) / len(column)
         if not len(values):
-            notes.append(f"{name} is unknown for all customers: weight 0")
+            notes.append(Note("weight_unknown", name=Names([name])))
             continue
         low, high = values.min(), values.max()
         if low < 0.0 or high > 1.0 + _ROUNDING:
@@ -235,7 +232,7 @@ def _varying_indicators(normalised: pd.DataFrame) -> tuple[dict[str, float], lis
         if high - low > _ROUNDING:
             varying.append(name)
         else:
-            notes.append(f"{name} is the same for all customers: weight 0")
+            notes.append(Note("weight_constant", name=Names([name])))
     if not varying:
         raise DataError("no indicator varies between customers: use judged weights instead of data weights")
     return known, varying, tuple(notes)

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from guanxi.errors import DataError, ParamsError, did_you_mean
 from guanxi.params.scorecard import OwnIndicator, WeightsParams
+from guanxi.scorecard._notes import Note, Term
 from guanxi.scorecard.indicators import CATALOGUE
 from guanxi.scorecard.scoring._branches import MatchedPaths, branches_of
 from guanxi.scorecard.scoring._used_indicators import note_on_absent, reallocated
@@ -236,7 +237,7 @@ def judgement_weights(params: WeightsParams, tree: Node) -> JudgementWeights:
     if params.method == "delphi":
         panel = Delphi(parse_rounds(params.rounds, tree.leaves, f"{_WHERE}.rounds"))
         verdict, reason = panel.verdict()
-        notes = (f"Delphi panel, {len(panel.rounds)} rounds: {verdict} ({reason})",)
+        notes = (Note("delphi", rounds=len(panel.rounds), verdict=Term(verdict), reason=reason),)
         return JudgementWeights(panel.weights, None, lambda n, seed: panel.draw(n, seed=seed), notes)
     fuzzy = params.method.startswith("fuzzy")
     judgements = params.judgements or {"nobody": {}}
@@ -332,4 +333,4 @@ def _row_shares(drawn: Floats) -> Floats:
 def _notes_on_match(miss: float) -> list[str]:
     if miss < NOTICEABLE_MISS:
         return []
-    return [f"scorecard.weights.match: effective and nominal importance still differ by up to {miss:.1%}"]
+    return [Note("match_missed", miss=miss)]
