@@ -200,10 +200,11 @@ def relationships(predictions: pd.DataFrame, spent: pd.Series) -> pd.DataFrame:
 def stories(transactions: pd.DataFrame, predictions: pd.DataFrame) -> Callable[[Sequence[str]], Stories]:
     """Histories as bought, and crude chances of being alive, of the customers asked for."""
     first = transactions.groupby("customer_id")["date"].min()
+    [renamed] = set(first.index) - set(predictions["customer_id"])
 
     def tell(customer_ids: Sequence[str]) -> Stories:
         rows = predictions.set_index("customer_id").loc[list(customer_ids)]
-        known = [transactions["customer_id"].iloc[0] if each == HOSTILE else each for each in customer_ids]
+        known = [renamed if each == HOSTILE else each for each in customer_ids]
         bought = transactions.assign(number=pd.Index(known).get_indexer(transactions["customer_id"]))
         bought = bought[bought["number"] >= 0].sort_values(["number", "date"])
         since = (bought["date"] - bought.groupby("number")["date"].transform("min")).dt.days

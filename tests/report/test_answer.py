@@ -15,6 +15,7 @@ from guanxi.features.snapshots import features_at
 from guanxi.report.answer import build_answer, sentences
 from guanxi.report.standing import standing
 from guanxi.report.words import feature_in_words
+from guanxi.served.driver_texts import _SENTENCES
 from guanxi.served.texts import texts
 
 DAYS = 273
@@ -100,7 +101,8 @@ def test_who_and_why(said, predictions, relationships):
     assert f"{len(gone):,} valuable customers are slipping away" in said[2]
     assert f"spending {gone['spent'].sum():,.0f} USD in all, first {named};" in said[2]
     share = (gone["driver_1_effect"] > 0).mean()
-    assert said[2].endswith(f"days since last purchase ({share * 100:.0f} % of them).")
+    why = f"(100 % of them), days since last purchase ({share * 100:.0f} % of them)."
+    assert said[2].endswith(f"what points to leaving: silent for three usual gaps or longer {why}")
 
 
 def test_what_to_do(said, answer, relationships):
@@ -195,7 +197,9 @@ def test_every_feature_has_a_name_in_words():
 
 
 def test_no_reason_is_named_by_a_code(answer):
-    several = replace(answer, reasons=[("purchase_pattern", 1.0), ("recent_spend", 0.5)])
-    why = sentences(several, "en")[2][1]
-    assert "silent for long, given their rhythm" in why
-    assert "_" not in why
+    drivers = [name for name in texts("guanxi.report", "en")["drivers"] if name != "silence"]
+    assert set(drivers) == set(_SENTENCES)
+    for language in ("en", "zh"):
+        for driver in drivers:
+            why = sentences(replace(answer, reasons=[(driver, 0.5)]), language)[2][1]
+            assert driver not in why or "_" not in driver

@@ -21,7 +21,7 @@ from guanxi.evaluation.realised_performance import held_out_customers
 from guanxi.features.snapshots import features_at
 from guanxi.jobs._opened_log import OpenedLog, open_log, show_findings
 from guanxi.jobs.reporter import Reporter, reporter_of
-from guanxi.models.drivers import explain_churn
+from guanxi.models.drivers import churn_effects
 from guanxi.params import Params, load_params, override
 from guanxi.params.python_advice import advises_in_python
 from guanxi.periods import add_days
@@ -172,7 +172,7 @@ def _train_log(opened: OpenedLog, params: Params, reporter: Reporter) -> Trainin
         step.detail("profile")
         profile = transaction_profile(log, served, twin, holdout, totals, params.seed)
         step.detail("drivers")
-        explanation = explain_churn(served.scorer, served.features, params.seed)
+        explanation = churn_effects(served.scorer, served.features, params.seed)
     store = open_store(params.mlflow)
     with reporter.step("log, register and test the model in MLflow") as step, answering(store):
         digest = data_digest(log)

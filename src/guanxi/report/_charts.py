@@ -196,7 +196,7 @@ def drivers(explanation: Explanation, language: Language) -> Chart | None:
             _shown("effect", t["effect"], "+.2f"),
         ],
     }  # fmt: skip
-    layers = [
+    layers: list[Spec] = [
         {"data": _ONCE, "mark": {"type": "rule", "color": "$muted"}, "encoding": {"x": {"datum": 0}}},
         {"mark": {"type": "circle", "size": 18, "opacity": 0.75}, "encoding": encoding},
     ]

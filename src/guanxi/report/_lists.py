@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from guanxi.report.standing import OF_SILENCE
 from guanxi.report.words import words
 from guanxi.served.texts import MISSING, Language, decimals_for, number, percent
 
 _SHOWN = 20
-_DRIVERS = 3
+MOST_DRIVERS = 3
 _LEAST_EFFECT = 0.05  # log odds; smaller effects are not shown
 
 
@@ -46,7 +48,6 @@ def _customer(row: dict[Any, Any], decimals: int, language: Language, leaving: b
     t, probability = words(language), float(row["churn_probability"])
     gap = row["usual_gap"]
     every = t["orders_every"].format(purchases=number(row["purchases"]), gap=number(gap))
-    drivers = drivers_in_words(row, language)
     return {
         "customer_id": str(row["customer_id"]),
         "past": number(row["past_value"], decimals),
@@ -62,9 +63,28 @@ def _customer(row: dict[Any, Any], decimals: int, language: Language, leaving: b
         "churn_bar": 0 if np.isnan(probability) else round(probability * 100),
         "at_risk": number(row["value_at_risk"], decimals),
         "next_purchase": _day(row["next_purchase_date"]),
-        "drivers": [each for each in drivers if each["side"] == "raises" or not leaving][:_DRIVERS],
+        "drivers": _why(row, language, leaving)[:MOST_DRIVERS],
         "action": "",
     }
+
+
+def _why(row: dict[Any, Any], language: Language, leaving: bool) -> list[dict[str, str]]:
+    """Drivers in words; of leaving only, the silence against the customer's own rhythm comes first.
+
+    Drivers compare with the average customer, who in many businesses is silent too.
+    """
+    t, drivers = words(language), drivers_in_words(row, language)
+    if not leaving:
+        return drivers
+    gap = row["usual_gap"]
+    silent = t["silent_gaps"].format(gaps=number(row["silence"] / gap), gap=number(gap))
+    others = [each for each in drivers if each["side"] == "raises" and each["driver"] not in OF_SILENCE]
+    return [_told(silent, "silence", "raises", t), *others]
+
+
+def _told(text: str, driver: str, side: str, t: Mapping[str, str]) -> dict[str, str]:
+    sign = "▲" if side == "raises" else "▼"
+    return {"text": text, "driver": driver, "sign": sign, "side": side, "meaning": t[side]}
 
 
 def _day(day: Any) -> str:
@@ -78,7 +98,6 @@ def drivers_in_words(row: dict[Any, Any], language: Language) -> list[dict[str, 
         text, effect = row[f"driver_{place}_text"], row[f"driver_{place}_effect"]
         if isinstance(text, str) and text and abs(effect) >= _LEAST_EFFECT:
             side = "raises" if effect > 0 else "lowers"
-            sign = "▲" if effect > 0 else "▼"
-            drivers.append({"text": text, "sign": sign, "side": side, "meaning": t[side]})
+            drivers.append(_told(text, str(row.get(f"driver_{place}")), side, t))
         place += 1
     return drivers

@@ -11,6 +11,7 @@ import pandas as pd
 from scipy.stats import norm
 
 from guanxi.report import _summaries
+from guanxi.report.standing import OF_SILENCE
 from guanxi.report.words import _driver_in_words, words
 from guanxi.served.ordering import falling
 from guanxi.served.texts import Language, number, percent
@@ -61,7 +62,8 @@ class Answer:
         The two lists, first customer first.
     reasons : list of (str, float)
         Drivers that point most to leaving, strongest first, with the share of customers (of those slipping
-        away, or of all likely leavers if nobody is) to whom they do.
+        away, or of all likely leavers if nobody is) to whom they do. The silence of those slipping away,
+        which all have in common, is the first.
     actions : list of (str, int)
         Actions of the playbook with their customers, by value at risk.
     checked : Checked or None
@@ -132,7 +134,7 @@ def build_answer(
         leavers=_leavers(table, holdout, level),
         slipping=slipping,
         protect=_ordered(table[table["protect"]], "clv"),
-        reasons=_reasons(slipping if len(slipping) else leaving),
+        reasons=_reasons_of_slipping(slipping) if len(slipping) else _reasons(leaving),
         actions=_actions(table, actions),
         checked=_checked(holdout, window),
         grades=grades,
@@ -220,6 +222,15 @@ def _leavers(table: pd.DataFrame, holdout: pd.DataFrame | None, level: float) ->
     return Ranged(expected, max(expected - spread, 0.0), min(expected + spread, float(len(churn))))
 
 
+def _reasons_of_slipping(customers: pd.DataFrame) -> list[tuple[str, float]]:
+    """Put the silence, by which they were found, before the other drivers.
+
+    Drivers compare with the average customer, who in many businesses is silent too.
+    """
+    others = [each for each in _reasons(customers) if each[0] not in OF_SILENCE]
+    return [("silence", 1.0), *others][:_REASONS]
+
+
 def _reasons(customers: pd.DataFrame) -> list[tuple[str, float]]:
     """Drivers by their total effect towards leaving, and the share of customers to whom each points so."""
     places = [name for name in customers if str(name).startswith("driver_") and str(name)[7:].isdigit()]
@@ -230,7 +241,7 @@ def _reasons(customers: pd.DataFrame) -> list[tuple[str, float]]:
         return []
     every = pd.concat(parts)
     towards = every[every["effect"] > 0].groupby("driver")["effect"].agg(["sum", "size"])
-    strongest = towards.iloc[falling(towards["sum"])[:_REASONS]]
+    strongest = towards.iloc[falling(towards["sum"])[: _REASONS + len(OF_SILENCE)]]
     return [(str(name), row["size"] / len(customers)) for name, row in strongest.iterrows()]
 
 
@@ -301,7 +312,7 @@ def _risk(answer: Answer, t: Mapping[str, str], currency: str) -> str:
 def _who(answer: Answer, t: Mapping[str, str], language: Language, currency: str) -> str:
     reasons = t["answer_and"].join(
         t["answer_reason"].format(reason=_driver_in_words(name, language), share=percent(share))
-        for name, share in answer.reasons
+        for name, share in answer.reasons[:_REASONS]
     )
     slipping = answer.slipping
     if slipping.empty:

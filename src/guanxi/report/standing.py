@@ -10,6 +10,8 @@ _FEWEST_PURCHASES = 3  # two gaps at least make a rhythm
 _SILENT_GAPS = 3.0  # a silence of so many usual gaps is no longer chance
 _RECENT_DAYS, _RECENT_HORIZONS = 365, 2
 _LIKELY = 0.5
+#: Drivers that say how long a customer has been silent.
+OF_SILENCE = ("purchase_pattern", "rhythm")
 _TOP = 0.1
 
 

@@ -77,11 +77,11 @@ class Story:
         ----------
         Aumann, R. J. and Shapley, L. S. (1974), Values of Non-Atomic Games, Princeton University Press.
         """
-        points = probability_points(np.array([self.base]), self.effects.to_numpy(dtype=float)[None, :])
+        points = probability_points(np.array([self.base]), self.effects.to_numpy(dtype=np.float64)[None, :])
         return pd.Series(points[0], self.effects.index)
 
 
-def probability_points(base: NDArray[np.float64], effects: NDArray[np.float64]) -> NDArray[np.float64]:
+def probability_points(base: NDArray[Any], effects: NDArray[Any]) -> NDArray[np.float64]:
     """Percentage points of probability of each driver, shape (n, drivers): see :meth:`Story.points`.
 
     Parameters

@@ -10,6 +10,7 @@ import pandas as pd
 
 from guanxi.report import _sections, pictures
 from guanxi.report._attribute_groups import leavers_by_group
+from guanxi.report._lists import MOST_DRIVERS, drivers_in_words
 from guanxi.report._quality import calibration_table, measures_table
 from guanxi.report._sections import Tile
 from guanxi.report.chapters import Chapter, ShownTable, render_document
@@ -153,7 +154,7 @@ def _customers(content: ContractReport, by: str, t: dict[str, str], title: str) 
     """List the customers with the highest values of a column."""
     table = content.predictions.dropna(subset=by)
     top = table.iloc[falling(table[by])[:_LISTED]]
-    drivers = [_sections._drivers(row, content.language) for row in top.to_dict("records")]
+    drivers = [drivers_in_words(row, content.language)[:MOST_DRIVERS] for row in top.to_dict("records")]
     top = top.assign(drivers=pd.Series(drivers, top.index), churn=top["churn_probability"])
     money = ("monetary_value", "clv") if content.has_amounts else ()
     at_risk = ("value_at_risk",) if content.has_amounts else ()

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from guanxi.report import _lists, _summaries, pictures
+from guanxi.report import _summaries, pictures
 from guanxi.report._attribute_groups import leavers_by_group
+from guanxi.report._lists import MOST_DRIVERS, drivers_in_words
 from guanxi.report._quality import calibration_table, measures_table
 from guanxi.report._sections import Tile
 from guanxi.report.chapters import Chapter, ShownTable, render_document
@@ -116,7 +117,7 @@ def _found(customers: pd.DataFrame, t: dict[str, str]) -> list[Tile]:
 
 def _at_risk(content: LabelReport, t: dict[str, str]) -> Chapter:
     here = _here(content).head(_LISTED)
-    drivers = [_lists.drivers_in_words(row, content.language) for row in here.to_dict("records")]
+    drivers = [drivers_in_words(row, content.language)[:MOST_DRIVERS] for row in here.to_dict("records")]
     table = here[["customer_id", "churn_probability"]].assign(drivers=pd.Series(drivers, here.index))
     headings = {"customer_id": t["customer"], "churn_probability": t["churn_probability"]}
     if any(drivers):

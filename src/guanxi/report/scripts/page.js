@@ -343,13 +343,14 @@
         make("p", {}, make("bdi", {}, action ? action + (channel ? ` (${channel})` : "") : t.no_action)),
       ];
       dialog.replaceChildren(...parts);
+      dialog.showModal(); // its width is that of the charts
       const story = data.stories;
       if (story) dialog.append(...timeline(row, story), ...why(row, story));
       else dialog.append(make("p", {}, t.no_story));
-      dialog.showModal();
       dialog.scrollTop = 0;
       close.focus();
     };
+    const inside = () => Math.floor($("story-title").parentElement.getBoundingClientRect().width);
     const block = (title, text, element) => [make("h3", {}, title), make("p", {}, text), element];
     const timeline = (row, story) => {
       const first = story.first[row];
@@ -383,7 +384,7 @@
               tooltip: [shown, ...(known ? [{ field: "amount", type: "quantitative", title: t.y_amount, format: ",.2f" }] : [])],
             },
           },
-        ].map((part) => ({ ...part, width: Math.max(220, Math.min(dialog.clientWidth || innerWidth - 32, 820) - 110) })),
+        ].map((part) => ({ ...part, width: inside() - 80 })),
       }).catch((error) => console.error(error));
       const cut = story.days[row].length < c.purchases[row] ? ` ${fill(t.last_purchases, { count: format(story.days[row].length) })}` : "";
       return block(t.timeline, t.timeline_text + cut, element);
@@ -407,7 +408,7 @@
       ];
       const narrow = innerWidth < 700;
       draw(element, {
-        width: Math.max(240, Math.min(innerWidth - 64, 800)), height: 30 * values.length, data: { values },
+        width: inside(), height: 30 * values.length, data: { values },
         layer: [{
           mark: { type: "bar", height: 16 },
           encoding: {
