@@ -36,7 +36,7 @@ class Column:
         """Return a resample in which each customer, in the given order, is drawn so many times."""
         own = times[self.order].astype(np.float64)
         runs = np.add.reduceat(own, self.starts)
-        of_values = np.bincount(self.codes, weights=own, minlength=len(self.values))
+        of_values = np.bincount(self.codes, own, len(self.values)).astype(np.float64)
         return Resample(self, own, runs, of_values, int(own.sum()))
 
 

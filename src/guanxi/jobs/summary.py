@@ -31,7 +31,7 @@ _SHOWN: dict[OutcomeName, tuple[tuple[str, str, str], ...]] = {
 def of_training(training: Training, judgement: Judgement | None = None) -> str:
     """Report accuracy on the holdout window, and the model's place in the registry."""
     holdout = training.holdout
-    letters = [each and each.letter for each in holdout.grades.values()]
+    letters = [each.letter for each in holdout.grades.values() if each]
     lines = [
         f"\nMeasured on {add_days(holdout.cutoff, 1)} to {holdout.end} "
         f"({(holdout.end - holdout.cutoff).days} days, "

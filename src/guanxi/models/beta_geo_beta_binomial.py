@@ -156,7 +156,7 @@ class BetaGeoBetaBinomial(ParametricModel):
 
     def discounted_expected_residual_transactions(
         self, rfm: pd.DataFrame, discount_rate: float, horizon: int | None = None
-    ) -> Floats:
+    ) -> Any:
         """Present value of future transactions (DERT), shape (n,).
 
         A transaction at opportunity T + j is discounted by 1 / (1 + rate)^j.

@@ -247,8 +247,9 @@ class BetaGeometricProcess(PurchaseProcess):
         for j, log_weight, shape in self._hidden(params, x, t_x, T):
             weight = np.exp(log_weight)
             likely = weight > _LEAST_WEIGHT
-            columns = (column[likely] for column in (shape, a, survived, ratio))
-            total[likely] += weight[likely] * _beta_geometric.expected_purchases_alive(*columns, k, j)
+            total[likely] += weight[likely] * _beta_geometric.expected_purchases_alive(
+                shape[likely], a[likely], survived[likely], ratio[likely], k, j
+            )
         return total
 
 
