@@ -92,8 +92,8 @@ def did_you_mean(name: object, known: Iterable[object], otherwise: str = "") -> 
 
     >>> did_you_mean("csatt", ["csat", "ces"])
     'did you mean csat?'
-    >>> did_you_mean("churn", ["Churn Label", "Age", "Churn Value"])
-    'did you mean Churn Label or Churn Value?'
+    >>> did_you_mean("churn", ["Churn of the quarter", "Age", "Churn of the year"])
+    'did you mean Churn of the quarter or Churn of the year?'
     """
     names = [str(each) for each in known]
     folded, wanted = [each.casefold() for each in names], str(name).strip().casefold()

@@ -359,7 +359,7 @@ def test_impossible_histories_are_errors(wrong, message):
         BetaGeoBetaBinomial().fit(rfm)
 
 
-@pytest.mark.parametrize("number", [-1, 2.5, np.nan, np.inf, "3", [3], 2_000_000])
+@pytest.mark.parametrize("number", [-1, 2.5, np.nan, np.inf, "3", [-3], 2_000_000])
 def test_invalid_counts_are_errors(fitted, simulated, number):
     for name, use in {
         "horizon": lambda: fitted.expected_purchases(simulated, number),

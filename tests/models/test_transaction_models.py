@@ -322,7 +322,7 @@ def test_invalid_regularity_is_an_error(small_rfm, k):
         BetaGeoCNBD(k=k).fit(small_rfm)
 
 
-@pytest.mark.parametrize("horizon", [-1.0, np.nan, np.inf, "39", [39.0]])
+@pytest.mark.parametrize("horizon", [-1.0, np.nan, np.inf, "39", [39.0, -1.0]])
 def test_invalid_horizon_is_an_error(cases, horizon):
     model, rfm = cases("pareto_nbd")
     with pytest.raises(DataError, match="horizon is"):

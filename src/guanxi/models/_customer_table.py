@@ -5,7 +5,7 @@ Every DataError names the column, the number of invalid rows and the first of th
 
 from __future__ import annotations
 
-import sys
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -223,7 +223,10 @@ def is_number(value: object) -> bool:
     """
     if isinstance(value, bool) or not isinstance(value, int | float | np.integer | np.floating):
         return False
-    return bool(-sys.float_info.max <= value <= sys.float_info.max)
+    try:
+        return math.isfinite(float(value))
+    except OverflowError:  # a whole number beyond all floats
+        return False
 
 
 def as_given(rfm: pd.DataFrame, values: Floats) -> Any:

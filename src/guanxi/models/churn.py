@@ -236,7 +236,7 @@ class ChurnClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         if not self.categories_ or not isinstance(X, pd.DataFrame):
             return X
         codes = {
-            name: pd.Categorical(X[name], categories=known).codes
+            name: pd.Index(known).get_indexer(pd.Index(np.asarray(X[name])))
             for name, known in self.categories_.items()
             if name in X
         }

@@ -218,7 +218,7 @@ def transaction_model(name: str, engine: str = "guanxi", period: float = 1.0) ->
     Examples
     --------
     >>> transaction_model("pareto_nbd")
-    ParetoNBD()
+    ParetoNBD(), not fitted
     """
     if name == PurchasesByPeriod._process.name:
         return PurchasesByPeriod(period)

@@ -51,7 +51,7 @@ def pool_ratios(actual: Floats, expected: Floats, dispersion: Floats) -> Estimat
     Examples
     --------
     >>> pool_ratios(np.array([50.0, 120.0]), np.array([100.0, 100.0]), np.array([1.0, 1.0])).mean.round(2)
-    array([0.54, 1.16])
+    array([0.55, 1.15])
     """
     same = np.eye(len(actual))
     candidates = ((_log_prior(spread, _PRIOR_GROUPS), spread**2 * same) for spread in _SPREADS)
@@ -94,7 +94,7 @@ def follow_ratios(
     >>> actual, expected = np.array([900.0, 600.0, 610.0, 590.0]), np.full(4, 1000.0)
     >>> own, following = follow_ratios(actual, expected, np.ones(4), np.arange(5.0))
     >>> own.mean.round(2), following.mean.round(2)
-    (array([0.9 , 0.6 , 0.61, 0.59]), array([0.61]))
+    (array([0.89, 0.6 , 0.61, 0.59]), array([0.61]))
     """
     since = np.asarray(time - time[0], dtype=np.float64)
     same, walk = np.eye(len(since)), np.minimum.outer(since, since)

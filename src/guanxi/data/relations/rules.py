@@ -177,7 +177,7 @@ def describe(rule: str) -> str:
     Examples
     --------
     >>> describe("unparsable_closed"), describe("negative_amount")
-    ('closed cannot be read as a time', 'amount is negative')
+    ('closed cannot be read as a time', 'the amount is negative')
     """
     known = _DESCRIPTIONS | rules.rule_descriptions()
     if rule in known:

@@ -62,7 +62,7 @@ def propose_encodings(words: Sequence[bytes]) -> list[EncodingProposal]:
     Examples
     --------
     >>> [proposal.encoding for proposal in propose_encodings([b"Z\xfcrich", b"Pozna\xf1"])]
-    ['cp1252', 'cp1250']
+    ['cp1252', 'cp1250', 'cp1256']
     """
     readings = {
         encoding: tuple(word.decode(encoding, "replace") for word in words) for encoding in _CANDIDATES

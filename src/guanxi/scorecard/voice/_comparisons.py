@@ -58,7 +58,7 @@ def change_of_share(before: tuple[float, float], after: tuple[float, float]) -> 
     --------
     >>> found = change_of_share((10, 100), (30, 100))
     >>> round(found["change"], 2), round(found["change_lower"], 2), round(found["change_p"], 4)
-    (0.2, 0.11, 0.0004)
+    (0.2, 0.09, 0.0004)
     """
     if not before[1] or not after[1]:
         return dict.fromkeys(("change", "change_lower", "change_upper", "change_p"), np.nan)

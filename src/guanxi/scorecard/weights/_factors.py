@@ -331,7 +331,7 @@ def factor_scores(found: FactorWeights, normalised: pd.DataFrame) -> pd.DataFram
     >>> table = pd.DataFrame({"a": [0, 0.3, 0.6, 1], "as_a": [0, 0.4, 0.6, 1], "other": [1, 0.2, 0, 0.9]})
     >>> found = principal_component_weights(table, components=1)
     >>> factor_scores(found, table)["factor_1"].round(1).tolist()
-    [-1.3, -0.4, 0.3, 1.4]
+    [-1.4, -0.3, 0.4, 1.3]
     """
     names = list(found.loadings.index)
     moments = measure(normalised[names])

@@ -37,7 +37,7 @@ class _BgBb(PurchaseProcess):
     --------
     >>> params = {"alpha": 1.2, "beta": 0.75, "gamma": 0.66, "delta": 2.78, "period": 365.25}
     >>> BG_BB.expected_purchases(params, [0, 4], [0, 5 * 365], [6 * 365, 6 * 365], 10 * 365.25).round(3)
-    array([0.13 , 3.628])
+    array([0.129, 3.617])
     """
 
     name = "bg_bb"
