@@ -59,7 +59,6 @@ bench: $(INSTALLED)  ## Measure speed and quality; tables on the screen, JSON in
 	$(BIN)/python benchmarks/models.py
 	$(BIN)/python benchmarks/small.py
 	$(BIN)/python benchmarks/level.py
-	$(BIN)/python benchmarks/portfolio.py
 	$(BIN)/python benchmarks/new_customers.py
 	$(BIN)/python benchmarks/drivers.py
 	$(BIN)/python benchmarks/online.py

@@ -27,6 +27,7 @@ RUNS = [
     ("min_max", "weighted_sum", "natural_breaks"),
     ("vector", "topsis", "natural_breaks"),
     ("quantile", "fuzzy", "pareto"),
+    ("default tree", "with importance, stability", "and agreement"),
 ]
 DIMENSIONS = ("value", "loyalty", "satisfaction", "interaction", "risk", "advocacy")
 
@@ -62,14 +63,33 @@ def score(path: Path, normalisation: str, method: str, tiers: str) -> None:
         method=method,  # type: ignore[arg-type]
         tiers=TierRule(tiers),  # type: ignore[arg-type]
     )
+    _print_found(begin, work, card.table)
+
+
+def score_all(path: Path) -> None:
+    """Weigh, score, and measure importance and stability as the command does; print time and memory."""
+    from guanxi.params import load_params
+    from guanxi.scorecard.scoring._relationship import methods_agreement, relationship
+    from guanxi.scorecard.weights._weighting import scorecard_tree
+
+    table, params = pd.read_parquet(path), load_params().scorecard
+    names = list(scorecard_tree(params.tree, {}).leaves)[: len(table.columns) - 1]
+    table = table[list(table.columns[: len(names) + 1])].set_axis(["customer_id", *names], axis=1)
+    begin, work = time.perf_counter(), time.process_time()
+    found = relationship(table, params)
+    methods_agreement(found)
+    _print_found(begin, work, found.card.table)
+
+
+def _print_found(begin: float, work: float, table: pd.DataFrame) -> None:
     seconds, work = time.perf_counter() - begin, time.process_time() - work
-    points = card.table.filter(like="_points").sum(axis=1)
+    points = table.filter(like="_points").sum(axis=1)
     found = {
         "seconds": round(seconds, 2),
         "processor_seconds": round(work, 2),
         "peak_memory_gib": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20, 2),
-        "columns": len(card.table.columns),
-        "points_miss_score_by": float((points - card.table["score"]).abs().max()),
+        "columns": len(table.columns),
+        "points_miss_score_by": float((points - table["score"]).abs().max()),
     }
     print(json.dumps(found))
 
@@ -102,6 +122,7 @@ def main() -> None:
 
 if __name__ == "__main__":
     if sys.argv[1:2] == ["--score"]:
-        score(Path(sys.argv[2]), *sys.argv[3:])
+        given = sys.argv[3:]
+        score_all(Path(sys.argv[2])) if given == list(RUNS[-1]) else score(Path(sys.argv[2]), *given)
     else:
         main()

@@ -268,7 +268,7 @@ def test_advice_is_for_python(table: pd.DataFrame, settings: list[str]) -> None:
 
 def test_advice_to_the_command_line_is_as_it_was() -> None:
     with pytest.raises(GuanxiError) as refused:
-        guanxi.train(TINY.rename(columns={"amount": "Total"}), reporter=Reporter())
+        guanxi.train(TINY.rename(columns={"amount": "Total"}), progress=Reporter())
     assert "--columns amount=Total" in str(refused.value)
     assert "in Python" not in str(refused.value)
     with pytest.warns(UserWarning, match=r"--set data\.x=1\); in Python, .*overrides=\['data.x=1'\]\)$"):

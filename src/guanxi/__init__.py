@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib
+import sys
+from types import ModuleType
 from typing import Any
 
 __version__ = "0.1.0"
@@ -11,20 +13,20 @@ _PUBLIC = {
     "rfm": "guanxi.features.rfm",
     "customer_lifetime_value": "guanxi.models.lifetime_value",
     "customer_equity": "guanxi.models.lifetime_value",
-    "train": "guanxi.jobs.train",
-    "predict": "guanxi.jobs.predict",
-    "predict_new": "guanxi.jobs.predict_new",
-    "programme": "guanxi.jobs.programme",
-    "backtest": "guanxi.jobs.backtest",
-    "profit": "guanxi.jobs.profit",
-    "monitor": "guanxi.jobs.monitor",
-    "campaign": "guanxi.jobs.campaign",
-    "scenario": "guanxi.jobs.scenario",
+    "datasets": "guanxi.data.datasets",
+    "run_labels": "guanxi.jobs.run_labels",
+    "run_contracts": "guanxi.jobs.run_contracts",
     "train_labels": "guanxi.jobs.train_labels",
     "train_contracts": "guanxi.jobs.train_contracts",
-    "plan": "guanxi.jobs.plan",
-    "datasets": "guanxi.data.datasets",
+    "predict_new": "guanxi.jobs.predict_new",
+    "scorecard": "guanxi.jobs.scorecard",
 }
+# What the commands call, in files of their names.
+_VERBS = (
+    *("init", "validate", "run", "train", "backtest", "promote", "rollback", "monitor", "doctor", "predict"),
+    *("explain", "campaign", "profit", "plan", "scenario", "programme"),
+)
+_PUBLIC |= {name: f"guanxi.jobs.{name}" for name in _VERBS}
 
 __all__ = ["__version__", *_PUBLIC]
 
@@ -33,9 +35,28 @@ def __getattr__(name: str) -> Any:
     """Import public names on first use, so that ``import guanxi`` is fast."""
     if name not in _PUBLIC:
         raise AttributeError(f"module 'guanxi' has no attribute {name!r}")
+    if name == "scorecard":
+        return importlib.import_module("guanxi.scorecard")
     module = importlib.import_module(_PUBLIC[name])
     return module if name == "datasets" else getattr(module, name)
 
 
 def __dir__() -> list[str]:
     return sorted(__all__)
+
+
+class _Scorecard(ModuleType):
+    """The package ``guanxi.scorecard``, which is the verb of this name, too."""
+
+    def __call__(self, *given: Any, **named: Any) -> Any:
+        return importlib.import_module("guanxi.jobs.scorecard").scorecard(*given, **named)
+
+
+class _Guanxi(ModuleType):
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name == "scorecard" and isinstance(value, ModuleType):  # it has been imported
+            value.__class__ = _Scorecard
+        super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _Guanxi

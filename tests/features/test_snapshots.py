@@ -10,7 +10,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from guanxi.data.transactions import read_transactions
-from guanxi.features.snapshots import plan_snapshots, snapshot
+from guanxi.features.rfm import with_log_gaps
+from guanxi.features.snapshots import (
+    features_at,
+    outcome_expression,
+    plan_snapshots,
+    snapshot,
+    snapshots_at,
+)
+from guanxi.params import DataParams
 
 days = st.dates(dt.date(1990, 1, 1), dt.date(2030, 1, 1))
 
@@ -70,3 +78,35 @@ def test_a_snapshot_has_one_row_for_each_customer_known_at_its_day() -> None:
     table = snapshot(log, dt.date(2020, 1, 31), 10)
     assert table["customer_id"].tolist() == ["a", "b"]
     assert table[["purchases", "spend", "churned"]].to_numpy().tolist() == [[1.0, 4.0, 0.0], [0.0, 0.0, 1.0]]
+
+
+class TestSeveralCutoffs:
+    CUTOFFS = (dt.date(1997, 6, 30), dt.date(1997, 12, 31), dt.date(1998, 3, 31))
+
+    @pytest.mark.parametrize("grain", ["D", "W"])
+    def test_as_each_alone(self, grain):
+        log = read_transactions("cdnow-sample", DataParams(event_grain=grain))
+        for cutoff, table in snapshots_at(log, self.CUTOFFS, 60).items():
+            alone = with_log_gaps(features_at(log, cutoff, 60), log, cutoff).set_index("customer_id")
+            bought = outcome_expression(log.events, cutoff, 60, grain).execute().set_index("customer_id")
+            own = table.set_index("customer_id")
+            pd.testing.assert_frame_equal(own[alone.columns], alone, check_exact=True)
+            known = own[own["purchases"] > 0]
+            pd.testing.assert_frame_equal(
+                known[["purchases", "spend"]],
+                bought.reindex(known.index).astype("float64"),
+                check_exact=True,
+            )
+            assert (own["churned"] == (own["purchases"] == 0)).all()
+        log.close()
+
+    def test_a_sample_has_the_same_customers_everywhere(self, sample_log):
+        whole, some = (snapshots_at(sample_log, self.CUTOFFS, 60, most) for most in (10**6, 600))
+        chosen = set(some[self.CUTOFFS[-1]]["customer_id"])
+        assert 450 < len(chosen) < 750
+        for cutoff in self.CUTOFFS:
+            expected = whole[cutoff][whole[cutoff]["customer_id"].isin(chosen)].reset_index(drop=True)
+            pd.testing.assert_frame_equal(some[cutoff], expected, check_exact=True)
+
+    def test_no_cutoff_is_no_snapshot(self, sample_log):
+        assert snapshots_at(sample_log, (), 60) == {}

@@ -20,7 +20,6 @@ from guanxi.jobs.explain import explain
 from guanxi.jobs.plan import plan
 from guanxi.jobs.predict import predict
 from guanxi.jobs.promote import promote
-from guanxi.jobs.reporter import Reporter
 from guanxi.jobs.rollback import rollback
 from guanxi.jobs.run_contracts import run_contracts, summary_text
 from guanxi.jobs.train_contracts import _doubts, train_contracts
@@ -79,7 +78,7 @@ def folder(tmp_path_factory):
 def ran(folder, settings):
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
-        return run_contracts("subscriptions.csv", settings, Path("output"), Reporter())
+        return run_contracts("subscriptions.csv", Path("output"), params=settings)
 
 
 @pytest.fixture
@@ -100,20 +99,22 @@ class TestRun:
         assert (table["clv_lower"] <= table["clv"]).all()
         assert (table["clv"] <= table["clv_upper"]).all()
         assert (there / "models" / "guanxi-contracts" / "MLmodel").is_file()
-        assert "candidate and, as the first, champion" in summary_text(ran)
+        assert "candidate and, as the first, champion" in summary_text(ran, "subscriptions.csv")
 
     def test_tells_the_next_commands(self, ran, there):
-        following = summary_text(ran).partition("Next:\n")[2].splitlines()
+        following = summary_text(ran, "subscriptions.csv").partition("Next:\n")[2].splitlines()
         assert following[0] == "  xdg-open output/report.html"
         assert following[1].startswith("  mlflow ui --backend-store-uri ")
-        assert following[2] == "  guanxi predict YOUR_FILE.csv -o scores.parquet --task contracts"
+        assert following[2] == "  guanxi predict subscriptions.csv -o scores.parquet --task contracts"
 
     def test_metrics_are_those_of_the_summary(self, ran, there):
         measured = json.loads(Path("output/metrics.json").read_text())["measured"]
         auc = measured["metrics"]["churn"]["guanxi"]["auc"]["value"]
-        assert auc == pytest.approx(float(re.search(r"AUC (\d\.\d+)", summary_text(ran))[1]), abs=5e-4)
+        assert auc == pytest.approx(
+            float(re.search(r"AUC (\d\.\d+)", summary_text(ran, "subscriptions.csv"))[1]), abs=5e-4
+        )
         assert auc > 0.55
-        assert measured["days"] == HORIZON
+        assert measured["days"] == HORIZON == ran.training.evaluation.cohorts["days"].max()
 
     def test_a_model_worse_than_a_constant_says_so(self, ran):
         evaluation = ran.training.evaluation

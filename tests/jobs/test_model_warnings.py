@@ -60,7 +60,7 @@ def of_programme(log, folder, heard):
     table = pd.DataFrame({"customer_id": names, "date": "1998-03-10", "owner": owners})
     table.to_csv(folder / "owners.csv", index=False)
     params = load_params(None, [f"relations.owners.source={folder}/owners.csv"], {})
-    guanxi.programme(log, params=params, reporter=heard)
+    guanxi.programme(log, params=params, progress=heard)
 
 
 def of_campaign(log, folder, heard):
@@ -68,15 +68,15 @@ def of_campaign(log, folder, heard):
     lines = pd.DataFrame({"customer_id": names, "arm": np.resize(["mail", "control"], len(names))})
     given = ["campaign.day=1998-03-10", "campaign.randomised=true", "horizon_days=60"]
     params = load_params(None, given, {})
-    guanxi.campaign(lines, log, model="models:/guanxi@champion", params=params, reporter=heard)
+    guanxi.campaign(lines, log, model="models:/guanxi@champion", params=params, progress=heard)
 
 
 COMMANDS = {
-    "profit": lambda log, _, heard: guanxi.profit(log, reporter=heard),
+    "profit": lambda log, _, heard: guanxi.profit(log, progress=heard),
     "plan": lambda log, _, heard: guanxi.plan(
-        log, params=load_params(None, [f"plan.actions=[{CALL}]"], {}), reporter=heard
+        log, params=load_params(None, [f"plan.actions=[{CALL}]"], {}), progress=heard
     ),
-    "scenario": lambda log, _, heard: guanxi.scenario(log, reporter=heard),
+    "scenario": lambda log, _, heard: guanxi.scenario(log, progress=heard),
     "programme": of_programme,
     "campaign": of_campaign,
     "scorecard": lambda log, folder, heard: scorecard(

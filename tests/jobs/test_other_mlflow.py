@@ -55,7 +55,7 @@ CALLS = {
 }
 SLOW_CALLS = {
     "train": lambda given: guanxi.train(SAMPLE, params=given),
-    "run": lambda given: run(SAMPLE, given, Path("results"), Reporter()),
+    "run": lambda given: run(SAMPLE, Path("results"), params=given),
     "backtest": lambda given: guanxi.backtest(SAMPLE, params=given),
     "scorecard": lambda given: scorecard(SAMPLE, Path("card"), given, Reporter()),
 }

@@ -112,8 +112,9 @@ class TestPredictions:
 class TestWords:
     def test_standard_error_has_numbered_steps_and_no_chatter(self, first_run):
         err = first_run.ended.err
-        steps = re.findall(r"^(\d+)\. .* \d+\.\d s$", err, flags=re.MULTILINE)
-        assert steps == [str(n + 1) for n in range(len(steps))]
+        steps = re.findall(r"^step (\d+) of (\d+): .* \d+\.\d s$", err, flags=re.MULTILINE)
+        assert [int(number) for number, _ in steps] == list(range(1, len(steps) + 1))
+        assert steps[-1] == (str(len(steps)), str(len(steps)))
         assert not re.search(r"[Ww]arning|alembic|INFO|Registered model|type hint|Created version", err)
 
     def test_nothing_is_said_twice(self, first_run):

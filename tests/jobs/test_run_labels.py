@@ -12,7 +12,6 @@ import pytest
 
 from guanxi.errors import PromotionError
 from guanxi.jobs.promote import promote
-from guanxi.jobs.reporter import Reporter
 from guanxi.jobs.run_labels import run_labels, summary_text
 from guanxi.jobs.train_labels import train_labels
 from guanxi.params import load_params
@@ -52,7 +51,7 @@ def told(folder):
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         given = {"label": "left", "id_column": "customer"}
-        return summary_text(run_labels("telco.csv", params, Path("output"), Reporter(), **given))
+        return summary_text(run_labels("telco.csv", Path("output"), params=params, **given))
 
 
 def test_it_writes_predictions_metrics_and_the_page(told, folder):

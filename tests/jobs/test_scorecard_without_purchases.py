@@ -96,6 +96,14 @@ def test_the_page_and_the_tables_name_the_own_indicators(ended, folder):
     assert "Vertrauen" in page
     assert "points" in page
     assert ("Importance: nominal and effective" if name == "en" else "重要性：名义与实际") in page
+    # Names before method, and notes in the language of the page.
+    places = [
+        page.index(f'id="{anchor}"') for anchor in ("findings", "scorecard", "watch", "groups", "method")
+    ]
+    assert places == sorted(places)
+    note = "no purchases: what follows" if name == "en" else "没有购买记录：由购买得出的内容未知"
+    assert page.index(note) > places[-1]
+    assert ("no purchases" in page) == (name == "en")
     summary = pd.read_csv(folder / name / "tables" / "indicators.csv").set_index("indicator")
     assert summary.loc["late", ["dimension", "unit"]].tolist() == ["risk", "days"]
     assert not summary.loc["late", "higher_is_better"]

@@ -196,3 +196,13 @@ def subprocess_modules() -> set[str]:
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     return set(done.stdout.split())
+
+
+def test_close_probabilities_are_drawn_where_they_are():
+    rows = pd.DataFrame({"churn_probability": np.linspace(0.001, 0.02, 4000)})
+    rows["churned"] = np.random.default_rng(0).random(len(rows)) < rows["churn_probability"]
+    axes = figures.calibration(rows).axes[0]
+    assert axes.get_xlim() == axes.get_ylim()
+    assert axes.get_xlim()[1] < 0.1
+    full = figures.calibration(rows.assign(churn_probability=rows["churn_probability"] * 45)).axes[0]
+    assert full.get_xlim() == (-0.01, 1.01)

@@ -40,7 +40,7 @@ def test_bars_lead_from_the_average_customer_to_this_one_strongest_first():
         "this customer: 40 %",
     ]
     np.testing.assert_allclose(bars_of(figure), [(-1.0, -0.1), (-0.1, -0.5), (-0.5, -0.4)], atol=1e-12)
-    assert figure.axes[0].get_title() == "C-1"
+    assert figure.axes[0].get_title() == "Why this customer may leave or stay\nC-1"
 
 
 def test_the_weakest_drivers_are_summed():
@@ -52,6 +52,14 @@ def test_the_weakest_drivers_are_summed():
     assert bars[-1][1] == pytest.approx(0.2 + MANY.sum())
     assert len(bars_of(waterfall(MANY.iloc[:10], {}, 0.2, "C-1"))) == 10
     assert "other" not in " ".join(labels_of(waterfall(MANY.iloc[:10], {}, 0.2, "C-1")))
+
+
+def test_no_effect_is_shown_as_zero():
+    tiny = pd.Series({"rhythm": 0.5, "loyalty": 0.004, "season": -0.003})
+    figure = waterfall(tiny, {}, 0.0, "C-1")
+    assert labels_of(figure)[1:-1] == ["rhythm", "other 2 drivers"]
+    assert [text.get_text() for text in figure.axes[0].texts] == ["+0.50", "≈ 0"]
+    assert labels_of(waterfall(tiny.iloc[:2], {}, 0.0, "C-1"))[1:-1] == ["rhythm", "loyalty"]
 
 
 def test_probabilities_stand_over_their_log_odds():

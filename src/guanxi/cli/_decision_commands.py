@@ -47,7 +47,7 @@ def campaign(
     from guanxi.jobs.campaign import summary_text
     from guanxi.jobs.reporter import ConsoleReporter
 
-    found = job(file, source, output, model=model, params=params, reporter=ConsoleReporter())
+    found = job(file, source, output, model=model, params=params, progress=ConsoleReporter())
     echo(summary_text(found, params, output))
 
 
@@ -69,7 +69,7 @@ def profit(
     from guanxi.jobs.profit import profit as job
     from guanxi.jobs.reporter import ConsoleReporter
 
-    answer = job(source, output, model=model, params=params, horizon_days=horizon, reporter=ConsoleReporter())
+    answer = job(source, output, model=model, params=params, horizon_days=horizon, progress=ConsoleReporter())
     echo(f"{answer.summary}\n\nResults: {output}/profit.html, customers.parquet and more")
 
 
@@ -91,7 +91,7 @@ def plan(
     from guanxi.jobs.plan import plan as job
     from guanxi.jobs.reporter import ConsoleReporter
 
-    found = job(source, output, campaign=campaign, model=model, params=params, reporter=ConsoleReporter())
+    found = job(source, output, campaign=campaign, model=model, params=params, progress=ConsoleReporter())
     echo(f"{plan_summary(found)}\n\nResults: {output}/plan.parquet, plan.html and more")
     if found.totals.holdout:
         measured, also = f"{output}/plan.parquet {source}", ""
@@ -122,7 +122,7 @@ def scenario(
     from guanxi.jobs.reporter import ConsoleReporter
     from guanxi.jobs.scenario import scenario as job
 
-    answer = job(source, output, model=model, params=params, reporter=ConsoleReporter())
+    answer = job(source, output, model=model, params=params, progress=ConsoleReporter())
     echo(f"{answer.summary}\n\nResults: {output}/scenario.html, scenarios.parquet and more")
 
 
@@ -143,5 +143,5 @@ def programme(
     from guanxi.jobs.programme import summary_text
     from guanxi.jobs.reporter import ConsoleReporter
 
-    found = job(source, output, model=model, params=params, reporter=ConsoleReporter())
+    found = job(source, output, model=model, params=params, progress=ConsoleReporter())
     echo(summary_text(found, output))

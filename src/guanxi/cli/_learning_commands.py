@@ -42,7 +42,9 @@ def run(
 
         if source is None:
             raise typer.BadParameter("--task labels needs a SOURCE with one row per customer")
-        result = run_labels(source, params, output, ConsoleReporter(), label=label, id_column=id_column)
+        result = run_labels(
+            source, output, label=label, id_column=id_column, params=params, progress=ConsoleReporter()
+        )
         echo(summary_text(result))
         return
     if params.task == "contracts":
@@ -50,13 +52,13 @@ def run(
 
         if source is None:
             raise typer.BadParameter("--task contracts needs a SOURCE of contracts")
-        done = run_contracts.run_contracts(source, params, output, ConsoleReporter())
+        done = run_contracts.run_contracts(source, output, params=params, progress=ConsoleReporter())
         echo(run_contracts.summary_text(done, source, flags_of_the_data(context)))
         return
     from guanxi.jobs import summary
     from guanxi.jobs.run import run as job
 
-    finished = job(source or "cdnow", params, output, ConsoleReporter())
+    finished = job(source or "cdnow", output, params=params, progress=ConsoleReporter())
     echo(summary.of_run(finished, source, flags_of_the_data(context)))
 
 
@@ -75,7 +77,7 @@ def validate(source: Source, params: Params) -> None:
     from guanxi.jobs.validate import usability_text
     from guanxi.jobs.validate import validate as job
 
-    usability = job(source, params, ConsoleReporter())
+    usability = job(source, params=params, progress=ConsoleReporter())
     echo(usability_text(usability))
     if not usability.usable:
         raise HistoryError(
@@ -110,7 +112,7 @@ def train(
         from guanxi.jobs.train_labels import summary_text, train_labels, use_text
 
         training = train_labels(
-            source, label=label, id_column=id_column, params=params, reporter=ConsoleReporter()
+            source, label=label, id_column=id_column, params=params, progress=ConsoleReporter()
         )
         echo(summary_text(training))
         echo(use_text(training))
@@ -118,13 +120,13 @@ def train(
     if params.task == "contracts":
         from guanxi.jobs import train_contracts
 
-        of_contracts = train_contracts.train_contracts(source, params=params, reporter=ConsoleReporter())
+        of_contracts = train_contracts.train_contracts(source, params=params, progress=ConsoleReporter())
         echo(train_contracts.summary_text(of_contracts))
         return
     from guanxi.jobs import summary
     from guanxi.jobs.train import train as job
 
-    echo(summary.of_training(job(source, params=params, reporter=ConsoleReporter())))
+    echo(summary.of_training(job(source, params=params, progress=ConsoleReporter())))
 
 
 def _is_of_labels(context: typer.Context, params: Params, label: str | None, id_column: str | None) -> bool:
@@ -171,14 +173,14 @@ def backtest(
         from guanxi.jobs import backtest_contracts as contracts
 
         found = contracts.backtest_contracts(
-            source, output, params=params, cutoffs=cutoff or (), reporter=ConsoleReporter()
+            source, output, params=params, cutoffs=cutoff or (), progress=ConsoleReporter()
         )
         echo(contracts.summary_text(found))
         return
     from guanxi.jobs.backtest import backtest as job
     from guanxi.jobs.backtest import summary_text
 
-    result = job(source, output, params=params, cutoffs=cutoff or (), reporter=ConsoleReporter())
+    result = job(source, output, params=params, cutoffs=cutoff or (), progress=ConsoleReporter())
     echo(summary_text(result))
 
 
@@ -192,4 +194,4 @@ def init(source: Source, params: Params) -> None:
     from guanxi.jobs.init import summary_text
     from guanxi.jobs.reporter import ConsoleReporter
 
-    echo(summary_text(job(source, params=params, reporter=ConsoleReporter()), source))
+    echo(summary_text(job(source, params=params, progress=ConsoleReporter()), source))

@@ -29,7 +29,7 @@ def promote(
     from guanxi.jobs.promote import summary_text
     from guanxi.jobs.reporter import ConsoleReporter
 
-    echo(summary_text(job(params, model=model, reporter=ConsoleReporter())))
+    echo(summary_text(job(params, model=model, progress=ConsoleReporter())))
 
 
 @command("task", "tracking_uri", examples="guanxi rollback --tracking-uri http://127.0.0.1:5000")
@@ -46,7 +46,7 @@ def rollback(
     from guanxi.jobs.rollback import rollback as job
     from guanxi.jobs.rollback import summary_text
 
-    echo(summary_text(job(params, name=name, reporter=ConsoleReporter())))
+    echo(summary_text(job(params, name=name, progress=ConsoleReporter())))
 
 
 @command(
@@ -79,7 +79,7 @@ def monitor(
     from guanxi.jobs.reporter import ConsoleReporter
 
     found = job(
-        source, output, model=model, predictions=predictions, params=params, reporter=ConsoleReporter()
+        source, output, model=model, predictions=predictions, params=params, progress=ConsoleReporter()
     )
     echo(summary_text(found))
     raise typer.Exit(found.exit_code)
@@ -92,7 +92,7 @@ def doctor(params: Params) -> None:
     from guanxi.jobs.doctor import findings_text
     from guanxi.jobs.reporter import ConsoleReporter
 
-    findings = job(params, reporter=ConsoleReporter())
+    findings = job(params, progress=ConsoleReporter())
     echo(findings_text(findings))
     if any(each.level == "wrong" for each in findings):
         raise typer.Exit(1)

@@ -83,7 +83,7 @@ def predict(
         "model": model,
         "params": resolved,
         "horizon_days": horizon,
-        "reporter": ConsoleReporter(),
+        "progress": ConsoleReporter(),
     }
     if new:
         if resume or drivers is not None or engine is Engine.spark:
@@ -191,6 +191,6 @@ def explain(
         model=model,
         params=params,
         horizon_days=horizon,
-        reporter=ConsoleReporter(),
+        progress=ConsoleReporter(),
     )
     echo(f"{text(story)}\n\n{picture}")

@@ -30,12 +30,14 @@ _FALSE = ("false", "no", "n", "0", "nein", "non", "否")
 
 
 def examine_other_columns(
-    source: SourceTable, accepted: Any, mapped: set[str], params: DataParams
+    connection: Any, source: SourceTable, accepted: Any, mapped: set[str], params: DataParams
 ) -> Iterator[DataFinding]:
     """Name currencies that are added up and orders that are counted though they did not stand.
 
     Parameters
     ----------
+    connection : ibis backend
+        The engine.
     source : SourceTable
     accepted : ibis.Table
         Accepted lines with ``line_number`` and ``amount``.
@@ -43,17 +45,32 @@ def examine_other_columns(
         Columns of the source that are mapped.
     params : DataParams
     """
-    for name in _classifying(source, mapped):
-        value = present(source.table[name].cast("string"), params.missing)
-        given = source.table.select(line_number=source.table[ROW], value=value)
-        lines = given.inner_join(accepted.select("line_number", "amount"), "line_number")
-        # Refunds are netted; a purchase is what is left.
-        lines = lines.filter(lines.value.notnull() & (lines.amount > 0).fill_null(True))
-        found = lines.group_by("value").agg(lines=lines.count(), amount=lines.amount.sum())
-        table = found.order_by(ibis.desc("lines"), "value").limit(_MOST_VALUES + 1).execute()
+    names = _classifying(source, mapped)
+    if not names:
+        return
+    # Refunds are netted; a purchase is what is left.
+    bought = accepted.filter((accepted.amount > 0).fill_null(True))
+    columns = {f"column_{number}": source.table[name] for number, name in enumerate(names)}
+    given = source.table.select(line_number=source.table[ROW], **columns)
+    joined = given.inner_join(bought.select("line_number", "amount"), "line_number")
+    lines = connection.create_table("classified", joined.drop("line_number"))
+    for column, name in zip(columns, names, strict=True):
+        table = _by_value(lines, column, params)
         if 0 < len(table) <= _MOST_VALUES:
             yield from _currencies(name, table)
             yield from _undone(name, table)
+    connection.drop_table("classified")
+
+
+def _by_value(lines: Any, column: str, params: DataParams) -> pd.DataFrame:
+    """Lines and amount of each value, the most frequent first; of more than forty values the first."""
+    # Of values as they stand there are few, and judging each line would take longer than adding them up.
+    raw = lines.group_by(column).agg(lines=lines.count(), amount=lines.amount.sum())
+    named = raw.mutate(value=present(raw[column].cast("string"), params.missing))
+    named = named.filter(named.value.notnull())
+    found = named.group_by("value").agg(lines=named.lines.sum(), amount=named.amount.sum())
+    table: pd.DataFrame = found.order_by(ibis.desc("lines"), "value").limit(_MOST_VALUES + 1).execute()
+    return table
 
 
 def _classifying(source: SourceTable, mapped: set[str]) -> list[str]:

@@ -184,7 +184,7 @@ def _summarise(connection: Any, source: SourceTable, judged: Any, params: DataPa
     customers, has_amounts = int(facts["customers"].iloc[0]), bool(facts["value"].notna().iloc[0])
     found = rejections(source, judged, rejected, rejected_by_rule, n_accepted, params)
     mapped = {part for parts in _mapping(source, params).values() for part in parts}
-    found = (*found, *examine_other_columns(source, lines, mapped, params))
+    found = (*found, *examine_other_columns(connection, source, lines, mapped, params))
     if not has_amounts:
         found = (*found, WITHOUT_AMOUNTS)
     # Drop intermediate tables before the next large step, which needs the memory.

@@ -112,7 +112,7 @@ def assess(log: TransactionLog, as_of: date, horizon_days: int) -> Usability:
         ("bought more than once", f"{repeaters:,} ({share:.1%})"),
         ("purchases (customer-days)", f"{purchases:,}"),
         ("spend", "unknown: the data have no amounts" if spend is None else f"{spend:,.2f}"),
-        ("lines that repeat an earlier one", f"{log.repeated_lines:,} ({log.params.duplicates})"),
+        ("lines that repeat an earlier one", _repeated(log)),
     ]
     rejected = [(rule, n, n / log.lines_read) for rule, n in log.rejected_by_rule.items()]
     rejected.sort(key=lambda item: -item[1])
@@ -121,6 +121,16 @@ def assess(log: TransactionLog, as_of: date, horizon_days: int) -> Usability:
     warnings = [*([short] if short else []), *map(str, noticed)]
     unreadable = _unreadable(log, _MANY_UNREADABLE)
     return Usability(facts, rejected, warnings, short is None, numbers, unreadable, tuple(noticed))
+
+
+def _repeated(log: TransactionLog) -> str:
+    """Count the repeated lines; where they are dropped, tell those that another rule had rejected before."""
+    dropped = log.rejected_by_rule.get("duplicate_line", 0)
+    before = log.repeated_lines - dropped
+    if log.params.duplicates == "keep":
+        return f"{log.repeated_lines:,} (kept)"
+    also = f"; another rule had rejected {before:,} before" if before else ""
+    return f"{log.repeated_lines:,} ({dropped:,} dropped as duplicate_line{also})"
 
 
 def day_after_the_data(log: TransactionLog | SparkLog | ContractLog, as_of: date) -> DataFinding | None:

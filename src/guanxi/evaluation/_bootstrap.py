@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from threadpoolctl import threadpool_limits
 
 from guanxi.errors import DataError
+from guanxi.evaluation._resampled import Column, measure_of
 from guanxi.evaluation.metrics import Metric
 from guanxi.served.ordering import ranks
 
@@ -112,31 +113,18 @@ def bootstrap(
     )
     # Sorting by all columns makes the resamples independent of the input order.
     order = np.lexsort([ranks(forecasts[name]) for name in sorted(forecasts)] + [observed])
-    columns = [_Column(observed[order], forecast[order]) for forecast in forecasts.values()]
+    columns = [Column(observed[order], forecast[order]) for forecast in forecasts.values()]
+    measures = [[measure_of(metric.function, column) for metric in metrics.values()] for column in columns]
     n, m = len(observed), min(len(observed), _MOST_ROWS)
     generator = np.random.default_rng(seed)
     samples = np.empty((draws, *values.shape))
     with threadpool_limits(1):  # one thread is faster on operations this small
         for sample in samples:
-            rows = generator.integers(0, n, m)
-            for measured, column in zip(sample, columns, strict=True):
-                drawn = column.sample(rows)
-                measured[:] = [metric(*drawn) for metric in metrics.values()]
+            times = np.bincount(generator.integers(0, n, m), minlength=n)
+            for measured, column, own in zip(sample, columns, measures, strict=True):
+                drawn = column.drawn(times)
+                measured[:] = [measure(drawn) for measure in own]
     return Bootstrap(tuple(forecasts), dict(metrics), values, values + math.sqrt(m / n) * (samples - values))
-
-
-class _Column:
-    """One model's rows sorted by prediction, so that resamples come sorted and are cheap to rank."""
-
-    def __init__(self, actual: Floats, predicted: Floats) -> None:
-        order = np.argsort(predicted, kind="stable")
-        self._actual, self._predicted = actual[order], predicted[order]
-        self._place = np.empty_like(order)
-        self._place[order] = np.arange(len(order))
-
-    def sample(self, rows: NDArray[np.int64]) -> tuple[Floats, Floats]:
-        places = np.sort(self._place[rows])
-        return self._actual[places], self._predicted[places]
 
 
 def _ends(draws: Floats, level: float) -> tuple[Floats, Floats]:

@@ -311,7 +311,9 @@ def _track(log: TransactionLog, twin: FittedModels, end: date) -> pd.DataFrame:
     actual = counts.set_index(pd.to_datetime(counts["date"]))["n"].cumsum()
     since_birth, customers = np.unique(twin.features["T"].to_numpy(), return_counts=True)
     elapsed = (days - pd.Timestamp(twin.as_of)).days.to_numpy()[:, None] + since_birth[None, :]
-    expected = twin.scorer.purchases.expected_purchases_new(np.maximum(elapsed, 0.0).ravel())
+    # Whole days: there are as many of them as the history has days, not as many as ages times weeks.
+    lengths, inverse = np.unique(np.maximum(elapsed, 0.0), return_inverse=True)
+    expected = twin.scorer.purchases.expected_purchases_new(lengths)[inverse]
     counted = actual.reindex(days, method="ffill").fillna(0.0).to_numpy()
     return pd.DataFrame(
         {"date": days, "actual": counted, "expected": expected.reshape(elapsed.shape) @ customers}

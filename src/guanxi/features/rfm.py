@@ -15,7 +15,7 @@ from guanxi.data.engine import execute_in_order
 from guanxi.data.sources.source import Source
 from guanxi.data.transactions import TransactionLog, read_transactions
 from guanxi.errors import HistoryError
-from guanxi.params import DataParams
+from guanxi.params import DataParams, Params, override
 from guanxi.params.python_advice import advises_in_python
 from guanxi.periods import add_days, days_per_unit, parse_date
 
@@ -158,12 +158,24 @@ def with_log_gaps(table: pd.DataFrame, log: TransactionLog, cutoff: date) -> pd.
     return table.merge(sums, on="customer_id", how="left", validate="one_to_one")
 
 
+def _with_columns(params: DataParams | None, given: dict[str, str | None]) -> DataParams | None:
+    """Return the parameters with the columns that are given."""
+    columns = {name: column for name, column in given.items() if column is not None}
+    if not columns or not isinstance(params, DataParams | None):
+        return params  # of another type: refused where it is read
+    flat = {f"data.columns.{name}": column for name, column in columns.items()}
+    return override(Params(data=params or DataParams()), flat).data
+
+
 @advises_in_python(".data")
 def rfm(
     transactions: Source,
     *,
     cutoff: date | datetime | str | None = None,
     time_unit: str = "D",
+    customer_id: str | None = None,
+    timestamp: str | None = None,
+    amount: str | None = None,
     params: DataParams | None = None,
 ) -> pd.DataFrame:
     """Summarise transactions to one row per customer, for BTYD models.
@@ -171,12 +183,16 @@ def rfm(
     Parameters
     ----------
     transactions : str, path or table
-        ``customer_id, timestamp, amount``, or a source as on the command line.
+        A source as on the command line, or a table of pandas, polars, Arrow, DuckDB or any other that
+        narwhals knows.
     cutoff : date or str, optional
         The last day used; default: the last day of the data.
     time_unit : {"D", "W", "M", "Y"}
         Unit of ``recency`` and ``T``. It does not affect the period within which purchases are merged,
         ``params.event_grain``.
+    customer_id, timestamp, amount : str, optional
+        Columns of the source, by default of these names; an amount may be a product, as in
+        ``Quantity*Price``, and ``""`` is for a log without amounts.
     params : DataParams, optional
         Columns and policies.
 
@@ -197,9 +213,13 @@ def rfm(
     --------
     >>> rfm("cdnow-sample", cutoff="1997-09-30", time_unit="W").shape
     (2357, 6)
+    >>> orders = pd.DataFrame({"Kunde": ["a", "a"], "Tag": ["2024-01-01", "2024-01-31"], "Betrag": [5, 7]})
+    >>> rfm(orders, customer_id="Kunde", timestamp="Tag", amount="Betrag").loc[0, "monetary_value"].item()
+    7.0
     """
     unit = days_per_unit(time_unit)
-    log = read_transactions(transactions, params)
+    given = {"customer_id": customer_id, "timestamp": timestamp, "amount": amount}
+    log = read_transactions(transactions, _with_columns(params, given))
     try:
         day = log.last_day if cutoff is None else parse_date(cutoff, what="cutoff")
         expression = rfm_expression(log.events, day, log.params.event_grain)

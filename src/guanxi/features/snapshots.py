@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
+from uuid import uuid4
 
 import ibis
 import pandas as pd
@@ -25,6 +26,8 @@ LOG_GAPS = "log_gap_sum"
 _MINIMUM_WINDOW_DAYS = 7
 _USUAL_CUTOFFS = 8
 CUSTOMERS_AT_ONCE = 100_000
+MOST_CUSTOMERS = 300_000  # of a window; the trees see at most 200,000 rows of all windows
+_KEY_DIGITS = 8
 _EVENTS_AT_ONCE, _FEWEST_AT_ONCE = 2_000_000, 5_000
 
 
@@ -189,8 +192,13 @@ def snapshot(log: TransactionLog, cutoff: date, window_days: int) -> pd.DataFram
     return snapshots_at(log, [cutoff], window_days)[cutoff].drop(columns=LOG_GAPS)
 
 
-def snapshots_at(log: TransactionLog, cutoffs: Sequence[date], window_days: int) -> dict[date, pd.DataFrame]:
+def snapshots_at(
+    log: TransactionLog, cutoffs: Sequence[date], window_days: int, most: int = MOST_CUSTOMERS
+) -> dict[date, pd.DataFrame]:
     """Snapshots at several cutoffs, by one query.
+
+    With more than ``most`` customers known at the last cutoff, about as many are chosen by a hash of their
+    identifiers. They are the same at all cutoffs, so that each keeps its share of the rows.
 
     Returns
     -------
@@ -199,10 +207,10 @@ def snapshots_at(log: TransactionLog, cutoffs: Sequence[date], window_days: int)
     """
     if not cutoffs:
         return {}
-    grain = log.params.event_grain
-    events, lines = (_until_each(table, cutoffs) for table in (log.events, log.lines))
+    grain, sampled = log.params.event_grain, _sampled(log, max(cutoffs), most)
+    events, lines = (_until_each(sampled(table), cutoffs) for table in (log.events, log.lines))
     features = feature_expression(events, lines, None, window_days, grain, log_gaps=True)
-    labels = _outcomes_of_each(log.events, cutoffs, window_days, grain)
+    labels = _outcomes_of_each(sampled(log.events), cutoffs, window_days, grain)
     keys = ["cutoff", "customer_id"]
     joined = features.left_join(labels, keys).drop(*(f"{name}_right" for name in keys))
     purchases = joined.purchases.fill_null(0).cast("float64")
@@ -219,6 +227,22 @@ def snapshots_at(log: TransactionLog, cutoffs: Sequence[date], window_days: int)
     starts = {day: pc.index(days, pa.scalar(day)).as_py() for day in cutoffs}
     counts = {entry["values"].as_py(): entry["counts"].as_py() for entry in days.value_counts()}
     return {day: table.slice(max(starts[day], 0), counts.get(day, 0)).to_pandas() for day in cutoffs}
+
+
+def _sampled(log: TransactionLog, cutoff: date, most: int) -> Callable[[Any], Any]:
+    """Return what restricts a table to a sample of about ``most`` customers known at the cutoff."""
+    known = 0
+    if log.customers > most:
+        known = int(
+            log.events.filter(log.events.date <= ibis.literal(cutoff)).customer_id.nunique().execute()
+        )
+    if known <= most:
+        return lambda table: table
+    customers = log.events.select("customer_id").distinct()
+    key = customers.customer_id.cast("string").hexdigest("md5").left(_KEY_DIGITS)
+    limit = f"{int(most / known * 16**_KEY_DIGITS):0{_KEY_DIGITS}x}"
+    chosen = log.connection.create_table(f"sample_{uuid4().hex}", customers.filter(key < limit), temp=True)
+    return lambda table: table.semi_join(chosen, "customer_id")
 
 
 def outcome_expression(events: Any, cutoff: date, window_days: int, event_grain: str = "D") -> Any:

@@ -69,7 +69,7 @@ def campaign_scores(
     if registered is not None:
         return registered
     try:
-        with reporter.step("fit the models of before the campaign"):
+        with reporter.step("fit the models of before the campaign", extra=True):
             return Scores(_fitted(log, add_days(first_day, -1), params), _VALUE_DAYS, "")
     except (DataError, FitError) as error:
         reporter.warn(f"no prediction from before the campaign adjusts the estimates: {error}")

@@ -61,7 +61,7 @@ def _customer_base(
     if not log.has_amounts:
         return []
     with (
-        reporter.step("audit the customer base"),
+        reporter.step("audit the customer base", extra=True),
         _profit_inputs(log, relations, predictions, day, params) as inputs,
     ):
         return [customer_base_chapter(inputs)]
@@ -80,7 +80,7 @@ def _plan(
         return []
     unlearnt, found = _unlearnt(planned), None
     known = tuple(each for each in planned.actions if each.action not in unlearnt)
-    with reporter.step("plan the actions"):
+    with reporter.step("plan the actions", extra=True):
         if known:
             found = build_plan(
                 _with_past_value(predictions, log, loaded, day),

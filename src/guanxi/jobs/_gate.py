@@ -97,7 +97,7 @@ def through_the_gate(
     store, version = training.store, training.version
     if training.champion == version:
         return version, None
-    with reporter.step(f"compare version {version} with the champion") as step, answering(store):
+    with reporter.step(f"compare version {version} with the champion", extra=True) as step, answering(store):
         seen = read_aliases(store)
         try:
             judgement = evaluate_candidate(store, version, seen.get(CHAMPION), params, step)

@@ -46,7 +46,7 @@ def learnt_gains(
     HistoryError
         If the horizon after the campaign is not over.
     """
-    with reporter.step("read the campaign"):
+    with reporter.step("read the campaign", extra=True):
         lines = read_campaign(file, params.campaign.columns, params.data, log)
     table = _learnt_from(lines, log, loaded, params, day)
     now = features_at(log, day, loaded.window_days).set_index("customer_id")
@@ -55,7 +55,7 @@ def learnt_gains(
     gains = {}
     for action in params.plan.actions:
         if action.save_rate is None:
-            with reporter.step(f"learn who responds to {action.action}"):
+            with reporter.step(f"learn who responds to {action.action}", extra=True):
                 rows = _rows_of(action, table, params, lines.source)
                 found = learn_uplift(
                     rows,

@@ -20,7 +20,7 @@ from guanxi.evaluation.decomposition import PARTS
 from guanxi.evaluation.holdout import GUANXI, LOSSES
 from guanxi.jobs._opened_log import open_log, show_findings
 from guanxi.jobs._parts import only_writer
-from guanxi.jobs.reporter import Reporter
+from guanxi.jobs.reporter import Reporter, reporter_of
 from guanxi.params import Params, load_params, override
 from guanxi.params.python_advice import advises_in_python
 from guanxi.periods import parse_date
@@ -61,7 +61,7 @@ def backtest(
     horizon_days: int | None = None,
     as_of: date | str | None = None,
     cutoffs: Iterable[date | str] | date | str = (),
-    reporter: Reporter | None = None,
+    progress: bool | Reporter = False,
 ) -> BacktestResult:
     """Fit and measure at several cutoffs, each time with the data up to the cutoff only.
 
@@ -93,7 +93,8 @@ def backtest(
     """
     base = params if params is not None else load_params()
     resolved = override(base, {"horizon_days": horizon_days, "as_of": as_of})
-    reporter = reporter or Reporter()
+    reporter = reporter_of(progress)
+    reporter.expect(2)
     several = cutoffs if isinstance(cutoffs, Iterable) and not isinstance(cutoffs, str) else [cutoffs]
     days = [parse_date(day, what="cutoff") for day in several]
     path = None if folder is None else files.output_path(folder)
@@ -106,7 +107,7 @@ def backtest(
         found = roll(opened.log, opened.as_of, resolved, days, step.detail)
     opened.log.close()
     if path is not None:
-        writing = reporter.step(f"write {path}")
+        writing = reporter.step(f"write {path}", extra=True)
         with writing, only_writer(str(path), path / LOCK), replaced_together(path) as new:
             for name in TABLES:
                 files.write_table(getattr(found, name), new / f"{name}.parquet")

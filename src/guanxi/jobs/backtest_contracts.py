@@ -17,7 +17,7 @@ from guanxi.errors import HistoryError, ParamsError
 from guanxi.evaluation.contracts import cohort_errors, evaluate_later_window
 from guanxi.jobs._contract_log import contract_day, open_contracts
 from guanxi.jobs._parts import only_writer
-from guanxi.jobs.reporter import Reporter
+from guanxi.jobs.reporter import Reporter, reporter_of
 from guanxi.params import Params, load_params, override
 from guanxi.params.python_advice import advises_in_python
 from guanxi.periods import add_days, parse_date
@@ -55,7 +55,7 @@ def backtest_contracts(
     *,
     params: Params | None = None,
     cutoffs: Iterable[date | str] = (),
-    reporter: Reporter | None = None,
+    progress: bool | Reporter = False,
 ) -> ContractBacktest:
     """Fit and measure at several cutoffs, each time with what was known by the cutoff only.
 
@@ -75,7 +75,8 @@ def backtest_contracts(
     ParamsError, SourceError, DataError, HistoryError, OutputError
     """
     params = override(params if params is not None else load_params(), {"task": "contracts"})
-    reporter = reporter or Reporter()
+    reporter = reporter_of(progress)
+    reporter.expect(2)
     days = [parse_date(day, what="cutoff") for day in cutoffs]
     path = None if folder is None else files.output_path(folder)
     if path is not None:
@@ -106,7 +107,7 @@ def backtest_contracts(
         log.close()
     result = ContractBacktest(_cutoff_first(metrics), _cutoff_first(cohorts), params.horizon_days)
     if path is not None:
-        writing = reporter.step(f"write {path}")
+        writing = reporter.step(f"write {path}", extra=True)
         with writing, only_writer(str(path), path / LOCK), replaced_together(path) as new:
             for name in TABLES:
                 files.write_table(getattr(result, name), new / f"{name}.parquet")

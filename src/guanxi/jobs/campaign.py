@@ -24,7 +24,7 @@ from guanxi.decisions.uplift import UpliftResult
 from guanxi.jobs._answers import check_answer_folder, deliver
 from guanxi.jobs._campaign_scores import campaign_scores
 from guanxi.jobs._opened_log import show_findings, source_name
-from guanxi.jobs.reporter import Reporter
+from guanxi.jobs.reporter import Reporter, reporter_of
 from guanxi.params import Params, load_params
 from guanxi.params.python_advice import advises_in_python
 from guanxi.registry.other_mlflow import leave_mlflow_alone
@@ -39,7 +39,7 @@ def campaign(
     *,
     model: str | None = None,
     params: Params | None = None,
-    reporter: Reporter | None = None,
+    progress: bool | Reporter = False,
 ) -> CampaignResult:
     """Measure what a campaign did, against its control.
 
@@ -55,7 +55,7 @@ def campaign(
     model : str, optional
         MLflow address of the model that predicts before and after; default: the champion, if it was trained
         before the campaign, else models are fitted to the days before it.
-    params, reporter : optional
+    params, progress : optional
         As in :func:`guanxi.predict`.
 
     Returns
@@ -78,10 +78,11 @@ def campaign(
     ['visit', 'effect', 0.5]
     """
     params = params if params is not None else load_params()
-    reporter = reporter or Reporter()
+    reporter = reporter_of(progress)
     folder = None if output is None else Path(output)
     if folder is not None:
         check_answer_folder(folder, "campaign", TABLES)
+    reporter.expect((2 if source is None else 3) + 2 * (folder is not None))
     if source is None:
         with reporter.step(f"read {source_name(file)}"):
             lines = read_campaign(file, params.campaign.columns, params.data)
@@ -162,7 +163,7 @@ def _deliver(
         return
     learned: dict[str, UpliftResult] = {}
     if params.campaign.uplift:
-        with reporter.step("learn who responds"):
+        with reporter.step("learn who responds", extra=True):
             learned, reasons = who_responds(found, params)
         for reason in reasons:
             reporter.warn(reason)

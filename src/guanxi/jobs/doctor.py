@@ -15,7 +15,7 @@ from guanxi.data.sinks.file_sets import WAITING, is_unfinished
 from guanxi.data.sources.redaction import redact
 from guanxi.errors import GuanxiError
 from guanxi.jobs.promote import EXPORT_FOLDER
-from guanxi.jobs.reporter import Reporter
+from guanxi.jobs.reporter import Reporter, reporter_of
 from guanxi.params import MLflowParams, Params, load_params, override
 from guanxi.registry.health import Finding, database_findings, model_findings
 from guanxi.registry.other_mlflow import leave_mlflow_alone
@@ -26,12 +26,12 @@ _LEFTOVERS = (".*.partial", ".guanxi-*-*", ".*.lock", ".*.old")
 
 
 @leave_mlflow_alone()
-def doctor(params: Params | None = None, *, reporter: Reporter | None = None) -> list[Finding]:
+def doctor(params: Params | None = None, *, progress: bool | Reporter = False) -> list[Finding]:
     """Check Python, packages, the store, its models and the leftovers of interrupted jobs.
 
     Parameters
     ----------
-    params, reporter : optional
+    params, progress : optional
         As in :func:`guanxi.predict`.
 
     Examples
@@ -41,7 +41,8 @@ def doctor(params: Params | None = None, *, reporter: Reporter | None = None) ->
     []
     """
     params = override(load_params() if params is None else params, {})
-    reporter = reporter or Reporter()
+    reporter = reporter_of(progress)
+    reporter.expect(2)
     with reporter.step("look at Python and its packages"):
         found = [*_environment(), _java()]
     with reporter.step("look at the MLflow store and its models"):

@@ -24,7 +24,7 @@ from guanxi.features.snapshots import features_at
 from guanxi.jobs._contract_log import contract_day, open_contracts
 from guanxi.jobs._opened_log import last_day_used, show_findings, source_name
 from guanxi.jobs.predict import _load_checked
-from guanxi.jobs.reporter import Reporter
+from guanxi.jobs.reporter import Reporter, reporter_of
 from guanxi.params import Params, load_params, override
 from guanxi.params.python_advice import advises_in_python
 from guanxi.pipeline.contracts import customers_to_score
@@ -55,7 +55,7 @@ def explain(
     params: Params | None = None,
     as_of: date | str | None = None,
     horizon_days: int | None = None,
-    reporter: Reporter | None = None,
+    progress: bool | Reporter = False,
 ) -> Story:
     """Explain one customer's prediction and draw it.
 
@@ -71,6 +71,8 @@ def explain(
         The picture, a ``.png`` file; default: :func:`picture_path`.
     model, params, as_of, horizon_days : optional
         As for :func:`guanxi.predict`.
+    progress : bool or Reporter
+        True: show the steps on the standard error, as the commands do.
 
     Raises
     ------
@@ -91,7 +93,8 @@ def explain(
     base = params if params is not None else load_params()
     resolved = override(base, {"as_of": as_of, "horizon_days": horizon_days})
     horizon_days = None if horizon_days is None else resolved.horizon_days
-    reporter = reporter or Reporter()
+    reporter = reporter_of(progress)
+    reporter.expect(3)
     if not isinstance(customer_id, str | int):
         raise ParamsError(f"the customer {customer_id!r} is not an identifier: give text as in the source")
     customer_id = str(customer_id)

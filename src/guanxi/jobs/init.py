@@ -13,7 +13,7 @@ from guanxi.data.sources.source import Source
 from guanxi.data.usability import Usability
 from guanxi.errors import OutputError, SourceError
 from guanxi.jobs._opened_log import open_log, source_name
-from guanxi.jobs.reporter import Reporter
+from guanxi.jobs.reporter import Reporter, reporter_of
 from guanxi.jobs.validate import usability_text
 from guanxi.params import Params, load_params, override
 from guanxi.params.commented_file import Setting, commented_file
@@ -43,7 +43,7 @@ class Initialised:
     usability: Usability
 
 
-def init(source: Source, *, params: Params | None = None, reporter: Reporter | None = None) -> Initialised:
+def init(source: Source, *, params: Params | None = None, progress: bool | Reporter = False) -> Initialised:
     """Look at a log of purchases and write ``params.yaml`` in the working folder.
 
     Parameters
@@ -52,6 +52,8 @@ def init(source: Source, *, params: Params | None = None, reporter: Reporter | N
         As on the command line.
     params : Params, optional
         Settings to keep; columns in it are taken as they are, and the others guessed.
+    progress : bool or Reporter
+        True: show the steps on the standard error, as the commands do.
 
     Raises
     ------
@@ -66,7 +68,8 @@ def init(source: Source, *, params: Params | None = None, reporter: Reporter | N
     >>> guanxi.init("sales.csv").params.data.columns  # doctest: +SKIP
     {'customer_id': 'Kunde', 'timestamp': 'Datum', 'amount': 'Betrag'}
     """
-    reporter = reporter or Reporter()
+    reporter = reporter_of(progress)
+    reporter.expect(3)
     if FILE.exists():
         raise OutputError(f"{FILE} is there already: edit it, or move it away and run guanxi init again")
     files.check_output(FILE)

@@ -37,7 +37,7 @@ from guanxi.jobs._opened_log import last_day_used, source_name
 from guanxi.jobs._realised import RealisedPerformance, measure_realised_performance
 from guanxi.jobs._realised_contracts import realised_contracts
 from guanxi.jobs.predict import _load_checked
-from guanxi.jobs.reporter import Reporter
+from guanxi.jobs.reporter import Reporter, reporter_of
 from guanxi.params import Params, load_params, override
 from guanxi.params.python_advice import advises_in_python
 from guanxi.periods import parse_date
@@ -110,7 +110,7 @@ def monitor(
     predictions: str | None = None,
     params: Params | None = None,
     as_of: date | str | None = None,
-    reporter: Reporter | None = None,
+    progress: bool | Reporter = False,
 ) -> Monitoring:
     """Compare a new source with a model's training data, and earlier predictions with outcomes.
 
@@ -129,6 +129,8 @@ def monitor(
         Its ``monitor`` section sets the limits. Default: ``params.yaml`` in the working folder, if any.
     as_of : date or str, optional
         Default: the last day of the data; no later row is read.
+    progress : bool or Reporter
+        True: show the steps on the standard error, as the commands do.
 
     Raises
     ------
@@ -141,7 +143,8 @@ def monitor(
     'ok'
     """
     params = override(params if params is not None else load_params(), {"as_of": as_of})
-    reporter = reporter or Reporter()
+    reporter = reporter_of(progress)
+    reporter.expect(4)
     path = None if output is None else files.output_path(output)
     if path is not None:
         files.check_output(path)
@@ -200,7 +203,7 @@ def _(
             scores = loaded.predict(features, drivers=0)
             drift = compare_with_profile(profile, features, scores, horizons=horizons)
             shares = line_shares(log, profile, trained, day, horizons)
-        with reporter.step("compare predictions with what happened"):
+        with reporter.step("compare predictions with what happened", extra=True):
             realised = measure_realised_performance(log, loaded, profile, day, predictions, params)
     finally:
         log.close()
@@ -263,7 +266,7 @@ def _(
             categories = loaded.served.categories
             drift = compare_with_profile(profile, features, scores, horizons=horizons, seen=categories)
             shares = unseen_shares(features, categories, profile)
-        with reporter.step("compare predictions with what happened"):
+        with reporter.step("compare predictions with what happened", extra=True):
             realised = realised_contracts(log, loaded, profile, day, params)
     finally:
         log.close()

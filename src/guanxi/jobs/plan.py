@@ -22,7 +22,7 @@ from guanxi.jobs._only_purchases import valuing_purchases
 from guanxi.jobs._opened_log import last_day_used, show_findings, source_name
 from guanxi.jobs._predict_contracts import contract_scoring
 from guanxi.jobs.predict import _load_checked, _score_customers
-from guanxi.jobs.reporter import Reporter
+from guanxi.jobs.reporter import Reporter, reporter_of
 from guanxi.params import Params, load_params, override
 from guanxi.params.python_advice import advises_in_python
 from guanxi.periods import add_days
@@ -48,7 +48,7 @@ def plan(
     model: str | None = None,
     params: Params | None = None,
     as_of: date | str | None = None,
-    reporter: Reporter | None = None,
+    progress: bool | Reporter = False,
 ) -> Plan:
     """Choose an action for each customer within a budget, and draw the holdout that will measure them.
 
@@ -67,7 +67,8 @@ def plan(
         ``params.plan`` holds actions, budget and limits; default: ``params.yaml`` in the working folder.
     as_of : date or str, optional
         Day of the plan; default: the last day of the data.
-    reporter : Reporter, optional
+    progress : bool or Reporter
+        True: show the steps on the standard error, as the commands do.
 
     Returns
     -------
@@ -86,12 +87,13 @@ def plan(
     >>> guanxi.plan("cdnow", params=Params(plan={"actions": [call], "budget": 2000}))  # doctest: +SKIP
     """
     settings = override(params if params is not None else load_params(), {"as_of": as_of})
-    teller, name = reporter or Reporter(), source_name(source)
+    teller, name = reporter_of(progress), source_name(source)
     folder = None if output is None else Path(output)
     if folder is not None:
         check_answer_folder(folder, "plan", TABLES)
     named = [each.action for each in settings.plan.actions]
     check_plan(settings.plan, named if campaign is not None else ())
+    teller.expect(4 + 2 * (folder is not None))
     loaded = _load_checked(model, settings, teller)
     if isinstance(loaded, LoadedContractModel):
         valued = _under_contract(source, loaded, campaign, settings, teller)

@@ -26,7 +26,7 @@ from guanxi.jobs._parts import PartFolder, only_writer
 from guanxi.jobs._predict_contracts import contract_scoring
 from guanxi.jobs._predict_labels import labelled_scoring
 from guanxi.jobs._scoring import Manifest, Scoring, as_arrow, scorers, side_by_side
-from guanxi.jobs.reporter import Reporter
+from guanxi.jobs.reporter import Reporter, reporter_of
 from guanxi.params import Params, load_params, override
 from guanxi.params.python_advice import advises_in_python
 from guanxi.registry.load_errors import STORE_SCHEMES
@@ -58,7 +58,7 @@ def predict(
     as_of: date | str | None = None,
     horizon_days: int | None = None,
     drivers: int | None = None,
-    reporter: Reporter | None = None,
+    progress: bool | Reporter = False,
 ) -> pd.DataFrame:
     """Score every customer known at ``as_of`` and return the prediction table.
 
@@ -76,8 +76,8 @@ def predict(
         Default: the last day of the data; no later row is read.
     horizon_days, drivers : int, optional
         Default: as the model was trained.
-    reporter : Reporter, optional
-        Told of progress and warnings; default: warnings only, as ``UserWarning``.
+    progress : bool or Reporter
+        True: steps on the standard error, as the commands show them.
 
     Returns
     -------
@@ -93,7 +93,8 @@ def predict(
     >>> import guanxi
     >>> guanxi.predict("cdnow-sample", "scores.parquet", drivers=3)  # doctest: +SKIP
     """
-    job = _Job(source, model, params, as_of, horizon_days, drivers, reporter)
+    job = _Job(source, model, params, as_of, horizon_days, drivers, progress)
+    job.reporter.expect(3 if output is None else 4)
     if output is None:
         scoring = _scoring(job.load(), job)
         try:
@@ -118,7 +119,7 @@ def predict_to(
     horizon_days: int | None = None,
     drivers: int | None = None,
     resume: bool = False,
-    reporter: Reporter | None = None,
+    progress: bool | Reporter = False,
 ) -> Manifest:
     """Score every customer known at ``as_of`` in parts, and write the prediction table.
 
@@ -133,7 +134,7 @@ def predict_to(
         ``FILE.parquet`` or ``FILE.csv``; a name without an extension, or ending in ``/``, for a folder of
         Parquet files; ``duckdb://FILE::TABLE`` or ``postgres://HOST/DATABASE::TABLE``. Its manifest is next
         to it: ``FILE.parquet.manifest.json``, ``_manifest.json`` in the folder, or ``TABLE_manifest``.
-    model, params, as_of, horizon_days, drivers : optional
+    model, params, as_of, horizon_days, drivers, progress : optional
         As in :func:`predict`.
     resume : bool
         Resume an interrupted job: finished parts are not scored again.
@@ -152,7 +153,8 @@ def predict_to(
     >>> predict_to("cdnow-sample", "duckdb://shop.db::scores").rows  # doctest: +SKIP
     2357
     """
-    job = _Job(source, model, params, as_of, horizon_days, drivers, reporter)
+    job = _Job(source, model, params, as_of, horizon_days, drivers, progress)
+    job.reporter.expect(4)
     return job.write(parse_output_location(output), resume=resume)
 
 
@@ -167,12 +169,12 @@ class _Job:
         as_of: date | str | None,
         horizon_days: int | None,
         drivers: int | None,
-        reporter: Reporter | None,
+        progress: bool | Reporter,
     ) -> None:
         base = params if params is not None else load_params()
         given = {"as_of": as_of, "horizon_days": horizon_days, "drivers.top": drivers}
         self.params = override(base, given)
-        self.reporter = reporter or Reporter()
+        self.reporter = reporter_of(progress)
         self.source = source
         # What is not given is as the model was trained, not as the parameters say.
         self.horizon_days = None if horizon_days is None else self.params.horizon_days

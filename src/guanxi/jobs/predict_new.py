@@ -39,7 +39,7 @@ def predict_new(
     params: Params | None = None,
     as_of: date | str | None = None,
     horizon_days: int | None = None,
-    reporter: Reporter | None = None,
+    progress: bool | Reporter = False,
 ) -> pd.DataFrame:
     """Value of a customer who buys for the first time on the day after ``as_of``, by group.
 
@@ -62,6 +62,8 @@ def predict_new(
         Default: the last day of the data.
     horizon_days : int, optional
         Days from the first purchase; default: as the model was trained.
+    progress : bool or Reporter
+        True: show the steps on the standard error, as the commands do.
 
     Returns
     -------
@@ -80,7 +82,8 @@ def predict_new(
     >>> guanxi.predict_new("cdnow-sample", horizon_days=365)  # doctest: +SKIP
     """
     started, begin = datetime.now(UTC), time.monotonic()
-    job = _Job(source, model, params, as_of, horizon_days, None, reporter)
+    job = _Job(source, model, params, as_of, horizon_days, None, progress)
+    job.reporter.expect(3)
     location = None if output is None else parse_output_location(output)
     if location is not None:
         location.check()
@@ -152,7 +155,7 @@ def _write(
 ) -> None:
     """Write the table and its manifest, whole or not at all."""
     with (
-        reporter.step(f"write {location.name}"),
+        reporter.step(f"write {location.name}", extra=True),
         only_writer(location.name, location.work_folder.with_suffix(".lock")),
     ):
         folder = PartFolder(location, {"new": True}, [len(table)])

@@ -20,7 +20,7 @@ from guanxi.jobs._opened_log import last_day_used, show_findings, source_name
 from guanxi.jobs._parts import only_writer
 from guanxi.jobs._scoring import Manifest
 from guanxi.jobs.predict import _load_checked
-from guanxi.jobs.reporter import Reporter
+from guanxi.jobs.reporter import Reporter, reporter_of
 from guanxi.params import Params, load_params, override
 from guanxi.params.python_advice import advises_in_python
 from guanxi.registry.loaded_model import LoadedTransactionModel
@@ -39,7 +39,7 @@ def predict_spark(
     as_of: date | str | None = None,
     horizon_days: int | None = None,
     drivers: int | None = None,
-    reporter: Reporter | None = None,
+    progress: bool | Reporter = False,
 ) -> Manifest:
     """Score every customer known at ``as_of`` with Spark, and write the prediction table as Parquet.
 
@@ -51,6 +51,8 @@ def predict_spark(
         A folder whose parts the workers write; an earlier result is replaced once this one is complete.
     model, params, as_of, horizon_days, drivers
         As in :func:`guanxi.predict`.
+    progress : bool or Reporter
+        True: show the steps on the standard error, as the commands do.
 
     Returns
     -------
@@ -72,7 +74,8 @@ def predict_spark(
     resolved = override(base, {"as_of": as_of, "horizon_days": horizon_days, "drivers.top": drivers})
     horizon_days = None if horizon_days is None else resolved.horizon_days
     drivers = None if drivers is None else resolved.drivers.top
-    reporter = reporter or Reporter()
+    reporter = reporter_of(progress)
+    reporter.expect(4)
     source, output = _address(source, "source"), _address(output, "output")
     check_spark()
     check_source(source, resolved.data)

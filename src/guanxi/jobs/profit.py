@@ -22,7 +22,7 @@ from guanxi.jobs._answers import check_answer_folder, deliver
 from guanxi.jobs._only_purchases import refuse_contracts
 from guanxi.jobs._opened_log import last_day_used, show_findings, source_name
 from guanxi.jobs.predict import _load_valuing, _score_customers
-from guanxi.jobs.reporter import Reporter
+from guanxi.jobs.reporter import Reporter, reporter_of
 from guanxi.params import Params, load_params, override
 from guanxi.params.python_advice import advises_in_python
 from guanxi.registry.loaded_model import LoadedTransactionModel
@@ -42,7 +42,7 @@ def profit(
     params: Params | None = None,
     as_of: date | str | None = None,
     horizon_days: int | None = None,
-    reporter: Reporter | None = None,
+    progress: bool | Reporter = False,
 ) -> Answer:
     """Compute every customer's profit and loss, and audit the customer base.
 
@@ -61,6 +61,8 @@ def profit(
         As in :func:`guanxi.predict`.
     horizon_days : int, optional
         Days over which customers are valued; default: as the model was trained.
+    progress : bool or Reporter
+        True: show the steps on the standard error, as the commands do.
 
     Returns
     -------
@@ -78,11 +80,12 @@ def profit(
     """
     base = params if params is not None else load_params()
     settings = override(base, {"as_of": as_of, "horizon_days": horizon_days})
-    teller = reporter or Reporter()
+    teller = reporter_of(progress)
     refuse_contracts("profit", settings)
     folder = None if output is None else Path(output)
     if folder is not None:
         check_answer_folder(folder, "profit", TABLES)
+    teller.expect(3 + 2 * (folder is not None))
     loaded = _model(model, settings, teller)
     name = source_name(source)
     with teller.step(f"read {name} and the relation tables"):
@@ -139,7 +142,7 @@ def _answer(
         reporter.warn(warning)
     predictions: pd.DataFrame | None = None
     if loaded is not None:
-        with reporter.step("value the customers"):
+        with reporter.step("value the customers", extra=True):
             predictions = _score_customers(log, loaded, day, horizon_days, 0)
     with (
         reporter.step("add up profit and loss"),
@@ -149,7 +152,7 @@ def _answer(
     points = relations.table("points")
     if points is None:
         return answer
-    with reporter.step("follow the points of the loyalty programme"):
+    with reporter.step("follow the points of the loyalty programme", extra=True):
         return loyalty.add_loyalty(answer, log, points.execute(), params, day)
 
 

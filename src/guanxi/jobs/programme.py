@@ -26,7 +26,7 @@ from guanxi.evaluation.realised_performance import outcomes
 from guanxi.jobs._answers import check_answer_folder, deliver
 from guanxi.jobs._opened_log import last_day_used, show_findings, source_name
 from guanxi.jobs.predict import _load_checked, _score_customers
-from guanxi.jobs.reporter import Reporter
+from guanxi.jobs.reporter import Reporter, reporter_of
 from guanxi.params import Params, load_params
 from guanxi.params.python_advice import advises_in_python
 from guanxi.registry.other_mlflow import leave_mlflow_alone
@@ -56,7 +56,7 @@ def programme(
     *,
     model: str | None = None,
     params: Params | None = None,
-    reporter: Reporter | None = None,
+    progress: bool | Reporter = False,
 ) -> ProgrammeResult:
     """Set the effects of campaigns against the cost of the programme, and compare teams.
 
@@ -69,7 +69,7 @@ def programme(
         Folder for the page and tables; also logs the run.
     model : str, optional
         MLflow address of the model that predicts at hand-over; default: the champion.
-    params, reporter : optional
+    params, progress : optional
         As in :func:`guanxi.predict`.
 
     Raises
@@ -82,7 +82,7 @@ def programme(
     >>> guanxi.programme("sales.csv", "programme").earned.gain  # doctest: +SKIP
     """
     params = params if params is not None else load_params()
-    reporter = reporter or Reporter()
+    reporter = reporter_of(progress)
     tables = params.relations
     if tables.investments.source is None and tables.owners.source is None:
         raise ParamsError(
@@ -91,6 +91,7 @@ def programme(
         )
     if output is not None:
         check_answer_folder(Path(output), "programme", TABLES)
+    reporter.expect(1 + 2 * (tables.owners.source is not None) + 2 * (output is not None))
     campaigns = _read_campaigns(params)
     name = source_name(source)
     with reporter.step(f"read {name} and the tables of the programme"):

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from guanxi.errors import OutputError, ParamsError, PromotionError, RegistryError
 from guanxi.jobs._gate import Judgement, decide, evaluate_candidate
-from guanxi.jobs.reporter import Reporter
+from guanxi.jobs.reporter import Reporter, reporter_of
 from guanxi.params import Params, load_params, override
 from guanxi.params.tasks import MODEL_SUFFIXES, Task
 from guanxi.registry import loaded_model as registry
@@ -46,7 +46,7 @@ class Promotion:
 
 @leave_mlflow_alone()
 def promote(
-    params: Params | None = None, *, model: str | None = None, reporter: Reporter | None = None
+    params: Params | None = None, *, model: str | None = None, progress: bool | Reporter = False
 ) -> Promotion:
     """Make the candidate champion if it passes the gate.
 
@@ -59,7 +59,8 @@ def promote(
         Default: ``params.yaml`` in the working folder, if any.
     model : str, optional
         A registered version, as in ``models:/guanxi/3``; default: the alias ``candidate``.
-    reporter : Reporter, optional
+    progress : bool or Reporter
+        True: show the steps on the standard error, as the commands do.
 
     Raises
     ------
@@ -77,7 +78,8 @@ def promote(
     '2'
     """
     params = override(load_params() if params is None else params, {})
-    reporter = reporter or Reporter()
+    reporter = reporter_of(progress)
+    reporter.expect(2)
     name, wanted = _parse(model, params.registered_model)
     with reporter.step("look at the MLflow store"):
         store = dataclasses.replace(open_store(params.mlflow, create=False), registered_model=name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import re
 import time
 import warnings
@@ -11,11 +12,14 @@ from typing import Any
 
 
 class Reporter:
-    """Silent progress, used by the Python API."""
+    """Silent progress, the default of the Python API."""
+
+    def expect(self, steps: int) -> None:
+        """Say how many steps there will be, besides those that only some of such jobs take."""
 
     @contextmanager
-    def step(self, title: str) -> Iterator[Reporter]:
-        """Show that a step is running."""
+    def step(self, title: str, *, extra: bool = False) -> Iterator[Reporter]:
+        """Show that a step is running; ``extra`` ones were not expected."""
         yield self
 
     def detail(self, text: str) -> None:
@@ -40,47 +44,68 @@ _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2
 
 
 class ConsoleReporter(Reporter):
-    """Progress on the standard error: a spinner on a terminal, plain lines elsewhere."""
+    """Progress on the standard error: live on a terminal and in notebooks, elsewhere a line a step."""
 
     def __init__(self) -> None:
         from rich.console import Console
         from rich.markup import escape
 
-        self._console: Any = Console(stderr=True, highlight=False, soft_wrap=True)
+        # Without ipywidgets, rich can draw nothing that moves in a notebook.
+        plain = None if importlib.util.find_spec("ipywidgets") else False
+        self._console: Any = Console(stderr=True, highlight=False, soft_wrap=True, force_jupyter=plain)
         self._escape = escape
-        self._status: Any = None
-        self._title = ""
-        self._number = 0
+        self._live: Any = None
+        self._number = self._expected = 0
         self._counted_from: tuple[float, int] | None = None
         self._printed_at = 0.0
 
+    def expect(self, steps: int) -> None:
+        """Let the steps be numbered as "step 3 of 9"; of jobs that call others, the outermost counts."""
+        self._expected = self._expected or steps
+
     @contextmanager
-    def step(self, title: str) -> Iterator[Reporter]:
-        """Show a step with its number, and its duration once it is done."""
+    def step(self, title: str, *, extra: bool = False) -> Iterator[Reporter]:
+        """Show a step with its number and the time elapsed; once it is done, a line with its duration."""
         begin = time.perf_counter()
         self._number += 1
-        self._title = f"{self._number}. {self._escape(printable(title))}"
+        self._expected += extra and self._expected > 0
+        of_all = f" of {max(self._expected, self._number)}" if self._expected else ""
+        name = f"step {self._number}{of_all}: {self._escape(printable(title))}"
         self._counted_from = None
-        with self._console.status(self._title) as status:
-            self._status = status
+        with self._moving(name):
+            yield self
+        self._console.print(f"{name} [dim]{time.perf_counter() - begin:.1f} s[/dim]")
+
+    @contextmanager
+    def _moving(self, name: str) -> Iterator[None]:
+        """Show the name, the time elapsed and the current detail, where things can move."""
+        from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+        if not (self._console.is_terminal or self._console.is_jupyter):
+            yield
+            return
+        columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+        detail = TextColumn("[dim]{task.fields[detail]}[/dim]")
+        with Progress(*columns, detail, console=self._console, transient=True) as live:
+            live.add_task(name, total=None, detail="")
+            self._live = live
             try:
-                yield self
+                yield
             finally:
-                self._status = None
-        self._console.print(f"{self._title} [dim]{time.perf_counter() - begin:.1f} s[/dim]")
+                self._live = None
 
     def detail(self, text: str) -> None:
-        """Show next to the spinner what is being done."""
-        if self._status is not None:
-            self._status.update(f"{self._title}: {self._escape(printable(text))}")
+        """Show beside the step what is being done."""
+        if self._live is not None:
+            self._live.update(self._live.task_ids[0], detail=self._escape(printable(text)))
 
     def count(self, done: int, total: int, unit: str) -> None:
-        """Show count, rate and time left next to the spinner; without one, print a line now and then."""
+        """Show count, rate and time left beside the step; where nothing moves, print a line now and then."""
         now = time.monotonic()
         if self._counted_from is None:
             self._counted_from, self._printed_at = (now, done), now
         text = _count_text(done, total, unit, done - self._counted_from[1], now - self._counted_from[0])
-        if self._console.is_terminal:
+        if self._live is not None:
             self.detail(text)
         elif now - self._printed_at >= _SECONDS_BETWEEN_LINES:
             self._printed_at = now
@@ -93,6 +118,28 @@ class ConsoleReporter(Reporter):
     def warn(self, text: str) -> None:
         """Print a warning that stays."""
         self.say(f"   warning: {text}")
+
+
+class _PythonReporter(ConsoleReporter):
+    """Progress for callers from Python, to whom warnings are ``UserWarning``."""
+
+    def warn(self, text: str) -> None:
+        from guanxi.params.python_advice import in_python
+
+        warnings.warn(in_python(text), stacklevel=3)
+
+
+def reporter_of(progress: bool | Reporter) -> Reporter:
+    """Return who is told of progress.
+
+    Examples
+    --------
+    >>> type(reporter_of(False)).__name__
+    'Reporter'
+    """
+    if isinstance(progress, Reporter):
+        return progress
+    return _PythonReporter() if progress else Reporter()
 
 
 def printable(text: str) -> str:

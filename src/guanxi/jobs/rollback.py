@@ -6,7 +6,7 @@ import dataclasses
 from dataclasses import dataclass
 
 from guanxi.jobs.promote import _check_export, _refresh_export
-from guanxi.jobs.reporter import Reporter
+from guanxi.jobs.reporter import Reporter, reporter_of
 from guanxi.params import Params, load_params, override
 from guanxi.registry.aliases import predecessor, read_aliases, roll_back
 from guanxi.registry.other_mlflow import leave_mlflow_alone
@@ -38,7 +38,7 @@ class Rollback:
 
 @leave_mlflow_alone()
 def rollback(
-    params: Params | None = None, *, name: str | None = None, reporter: Reporter | None = None
+    params: Params | None = None, *, name: str | None = None, progress: bool | Reporter = False
 ) -> Rollback:
     """Make the previous champion champion again, once it has passed its smoke test.
 
@@ -48,7 +48,8 @@ def rollback(
         Default: ``params.yaml`` in the working folder, if any.
     name : str, optional
         Name of the registered model, such as ``guanxi-labels``; default: that of ``params.task``.
-    reporter : Reporter, optional
+    progress : bool or Reporter
+        True: show the steps on the standard error, as the commands do.
 
     Raises
     ------
@@ -64,7 +65,8 @@ def rollback(
     '1'
     """
     params = override(load_params() if params is None else params, {})
-    reporter = reporter or Reporter()
+    reporter = reporter_of(progress)
+    reporter.expect(2)
     with reporter.step("look at the MLflow store"):
         store = open_store(params.mlflow, create=False)
         store = dataclasses.replace(store, registered_model=name or params.registered_model)

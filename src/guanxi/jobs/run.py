@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import date
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,10 @@ from typing import Any
 import pandas as pd
 
 from guanxi.data.relations.tables import read_relations
+from guanxi.data.sinks import files
+from guanxi.data.sources.source import Source
 from guanxi.data.usability import check_readable
+from guanxi.errors import ParamsError
 from guanxi.jobs._customer_stories import customer_stories
 from guanxi.jobs._decision_chapters import check_planned, decision_chapters
 from guanxi.jobs._gate import Judgement, through_the_gate
@@ -20,15 +24,19 @@ from guanxi.jobs._run_page import run_page
 from guanxi.jobs._run_results import deliver, results_folder
 from guanxi.jobs.predict import _score_customers
 from guanxi.jobs.promote import export_folder
-from guanxi.jobs.reporter import Reporter
+from guanxi.jobs.reporter import Reporter, reporter_of
 from guanxi.jobs.scorecard import _scorecard_inputs
 from guanxi.jobs.train import Training, _train_log
 from guanxi.jobs.validate import usability_text
-from guanxi.params import Params
+from guanxi.params import Params, load_params, override
+from guanxi.params.python_advice import advises_in_python
 from guanxi.registry import loaded_model as registry
 from guanxi.registry.other_mlflow import leave_mlflow_alone
 from guanxi.report.chapters import render_chapter
 from guanxi.scorecard import check_parameters, render_section, report_content, score_day
+
+# Without those that only some runs take: the gate, the audit of spend, a plan.
+_STEPS = 9
 
 
 @dataclass(frozen=True)
@@ -39,38 +47,65 @@ class RunResult:
     """
 
     training: Training
-    predictions: pd.DataFrame
+    predictions: pd.DataFrame = field(repr=False)
     folder: Path
     export: Path
     judgement: Judgement | None
 
 
+@advises_in_python()
 @leave_mlflow_alone()
-def run(source: str, params: Params, folder: Path, reporter: Reporter) -> RunResult:
+def run(
+    source: Source = "cdnow",
+    folder: str | Path = "output",
+    *,
+    params: Params | None = None,
+    horizon_days: int | None = None,
+    as_of: date | str | None = None,
+    progress: bool | Reporter = False,
+) -> RunResult:
     """Validate, train, register, promote, predict and report.
 
     Parameters
     ----------
-    source : str
-        As on the command line.
-    params : Params
-    folder : Path
+    source : str, path or table
+        As on the command line, or a table of transactions.
+    folder : path
         Where ``predictions.parquet``, ``rejected.parquet``, ``metrics.json`` and ``report.html`` go, all or
         none.
-    reporter : Reporter
+    params : Params, optional
+        Default: ``params.yaml`` in the working folder, if any.
+    horizon_days : int, optional
+    as_of : date or str, optional
+        Default: the last day of the data.
+    progress : bool or Reporter
+        True: show the steps on the standard error, as the commands do.
 
     Raises
     ------
+    ParamsError, SourceError, DataError, HistoryError, RegistryError
     OutputError
         If the folder cannot be written, another command is writing it, or files there are not of a run.
+
+    Examples
+    --------
+    >>> import guanxi
+    >>> result = guanxi.run("sales.csv", horizon_days=90, progress=True)  # doctest: +SKIP
+    >>> result.predictions.nlargest(10, "clv")  # doctest: +SKIP
     """
+    base = params if params is not None else load_params()
+    params = override(base, {"horizon_days": horizon_days, "as_of": as_of})
+    folder, reporter = files.output_path(folder), reporter_of(progress)
+    if params.task != "purchases":
+        raise ParamsError(f"params.task is {params.task}: call guanxi.run_{params.task}")
     check_parameters(params)
     check_planned(params.plan)
     with results_folder(folder, "purchases", reporter):
         return _run(source, params, folder, reporter)
 
 
-def _run(source: str, params: Params, folder: Path, reporter: Reporter) -> RunResult:
+def _run(source: Source, params: Params, folder: Path, reporter: Reporter) -> RunResult:
+    reporter.expect(_STEPS)
     opened = open_log(source, params, reporter)
     reporter.say(usability_text(opened.usability))
     check_readable(opened.log)

@@ -11,6 +11,7 @@ from typing import Any
 import pandas as pd
 
 from guanxi.data.contracts.log import ContractLog
+from guanxi.data.sinks.files import output_path
 from guanxi.data.sources.source import Source
 from guanxi.jobs._closing_words import files_in_words, model_option, next_commands
 from guanxi.jobs._contract_log import assess_source
@@ -19,11 +20,12 @@ from guanxi.jobs._gate import Judgement, through_the_gate
 from guanxi.jobs._predict_contracts import contract_scoring
 from guanxi.jobs._run_results import deliver, results_folder
 from guanxi.jobs.promote import export_folder
-from guanxi.jobs.reporter import Reporter
+from guanxi.jobs.reporter import Reporter, reporter_of
 from guanxi.jobs.train_contracts import ContractTraining, train_log
 from guanxi.jobs.train_contracts import summary_text as training_text
 from guanxi.jobs.validate import usability_text
-from guanxi.params import Params
+from guanxi.params import Params, load_params, override
+from guanxi.params.python_advice import advises_in_python
 from guanxi.registry import loaded_model as registry
 from guanxi.registry.loaded_model import LoadedContractModel
 from guanxi.registry.other_mlflow import leave_mlflow_alone
@@ -50,17 +52,25 @@ class ContractRun:
     folder: Path
 
 
+@advises_in_python()
 @leave_mlflow_alone()
-def run_contracts(source: Source, params: Params, folder: Path, reporter: Reporter) -> ContractRun:
+def run_contracts(
+    source: Source,
+    folder: str | Path = "output",
+    *,
+    params: Params | None = None,
+    progress: bool | Reporter = False,
+) -> ContractRun:
     """Train, register, promote through the gate, predict and report.
 
     Parameters
     ----------
     source, params
         As for :func:`guanxi.train_contracts`.
-    folder : Path
+    folder : path
         Where the four files go, all or none.
-    reporter : Reporter
+    progress : bool or Reporter
+        True: show the steps on the standard error, as the commands do.
 
     Raises
     ------
@@ -69,6 +79,9 @@ def run_contracts(source: Source, params: Params, folder: Path, reporter: Report
     OutputError
         If the folder cannot be written, another command is writing it, or files there are not of a run.
     """
+    params = override(load_params() if params is None else params, {"task": "contracts"})
+    folder, reporter = output_path(folder), reporter_of(progress)
+    reporter.expect(7)
     with results_folder(folder, "contracts", reporter):
         log, usability = assess_source(source, params, reporter)
         try:

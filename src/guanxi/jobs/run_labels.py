@@ -10,16 +10,18 @@ from typing import Any
 import pandas as pd
 
 from guanxi import __version__
+from guanxi.data.sinks.files import output_path
 from guanxi.data.sources.source import Source
 from guanxi.jobs._closing_words import files_in_words, next_commands
 from guanxi.jobs._gate import Judgement, through_the_gate
 from guanxi.jobs._run_results import deliver, results_folder
 from guanxi.jobs.promote import export_folder
-from guanxi.jobs.reporter import Reporter
+from guanxi.jobs.reporter import Reporter, reporter_of
 from guanxi.jobs.train_labels import LabelTraining, train_labels, use_text
 from guanxi.jobs.train_labels import summary_text as training_text
 from guanxi.models.drivers import explain_labels
-from guanxi.params import Params
+from guanxi.params import Params, load_params, override
+from guanxi.params.python_advice import advises_in_python
 from guanxi.pipeline.folds import FOLDS
 from guanxi.registry.other_mlflow import leave_mlflow_alone
 from guanxi.report.labels import LabelReport, render_labels
@@ -48,26 +50,27 @@ class LabelRun:
     folder: Path
 
 
+@advises_in_python()
 @leave_mlflow_alone()
 def run_labels(
     source: Source,
-    params: Params,
-    folder: Path,
-    reporter: Reporter,
+    folder: str | Path = "output",
     *,
     label: str | None = None,
     id_column: str | None = None,
+    params: Params | None = None,
+    progress: bool | Reporter = False,
 ) -> LabelRun:
     """Train, register, promote through the gate, and report.
 
     Parameters
     ----------
-    source, label, id_column
+    source, label, id_column, params
         As for :func:`guanxi.train_labels`.
-    params : Params
-    folder : Path
+    folder : path
         Where ``predictions.parquet``, ``metrics.json`` and ``report.html`` go, all or none.
-    reporter : Reporter
+    progress : bool or Reporter
+        True: show the steps on the standard error, as the commands do.
 
     Raises
     ------
@@ -76,8 +79,11 @@ def run_labels(
     OutputError
         If the folder cannot be written, another command is writing it, or files there are not of a run.
     """
+    params = override(load_params() if params is None else params, {})
+    folder, reporter = output_path(folder), reporter_of(progress)
+    reporter.expect(6)
     with results_folder(folder, "labels", reporter):
-        training = train_labels(source, label=label, id_column=id_column, params=params, reporter=reporter)
+        training = train_labels(source, label=label, id_column=id_column, params=params, progress=reporter)
         return _delivered(training, folder, reporter)
 
 

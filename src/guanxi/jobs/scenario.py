@@ -20,7 +20,7 @@ from guanxi.jobs._answers import check_answer_folder, deliver
 from guanxi.jobs._only_purchases import refuse_contracts
 from guanxi.jobs._opened_log import last_day_used, show_findings, source_name
 from guanxi.jobs.predict import _load_valuing, _score_customers
-from guanxi.jobs.reporter import Reporter
+from guanxi.jobs.reporter import Reporter, reporter_of
 from guanxi.params import Params, load_params, override
 from guanxi.params.python_advice import advises_in_python
 from guanxi.pipeline.new_customers import new_customer_values
@@ -41,7 +41,7 @@ def scenario(
     model: str | None = None,
     params: Params | None = None,
     as_of: date | str | None = None,
-    reporter: Reporter | None = None,
+    progress: bool | Reporter = False,
 ) -> Answer:
     """Value the customers today, with each lever moved, and in the scenarios of ``params.scenario``.
 
@@ -54,7 +54,7 @@ def scenario(
     model : str, optional
         MLflow address of the model that values the customers; default: the champion. Horizon, margin and
         discount rate are as it was trained.
-    params, as_of, reporter : optional
+    params, as_of, progress : optional
         As in :func:`guanxi.predict`.
 
     Returns
@@ -74,10 +74,11 @@ def scenario(
     """
     settings = override(params if params is not None else load_params(), {"as_of": as_of})
     refuse_contracts("scenario", settings)
-    teller, name = reporter or Reporter(), source_name(source)
+    teller, name = reporter_of(progress), source_name(source)
     folder = None if output is None else Path(output)
     if folder is not None:
         check_answer_folder(folder, "scenario", TABLES)
+    teller.expect(4 + 2 * (folder is not None))
     loaded = _load_valuing(model, settings, teller)
     with teller.step(f"read {name}"):
         log = read_transactions(source, settings.data)

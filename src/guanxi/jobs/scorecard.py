@@ -13,6 +13,7 @@ import pandas as pd
 
 from guanxi.data.contracts.payments import payments
 from guanxi.data.relations.tables import Relations, read_relations
+from guanxi.data.sinks import files
 from guanxi.data.sinks.file_sets import LOCK
 from guanxi.data.sources.source import Source
 from guanxi.data.transactions import TransactionLog, read_transactions
@@ -25,8 +26,9 @@ from guanxi.jobs._opened_log import show_findings, source_name
 from guanxi.jobs._parts import only_writer
 from guanxi.jobs._predict_labels import labelled_scoring
 from guanxi.jobs.predict import _load_checked, _score_customers
-from guanxi.jobs.reporter import Reporter
-from guanxi.params import Params, override
+from guanxi.jobs.reporter import Reporter, reporter_of
+from guanxi.params import Params, load_params, override
+from guanxi.params.python_advice import advises_in_python
 from guanxi.registry.job_log import log_result
 from guanxi.registry.loaded_model import LoadedContractModel, LoadedLabelModel, LoadedTransactionModel
 from guanxi.registry.other_mlflow import leave_mlflow_alone
@@ -49,12 +51,13 @@ Build = Callable[[ScorecardInputs], ScorecardResult]
 _WATCHED = {"fell": "fell", "will_fall": "will probably fall", "leaving": "leaving", "rose": "rose"}
 
 
+@advises_in_python()
 @leave_mlflow_alone()
 def scorecard(
     source: Source | None,
-    folder: Path,
-    params: Params,
-    reporter: Reporter,
+    folder: str | Path = "scorecard",
+    params: Params | None = None,
+    progress: bool | Reporter = False,
     *,
     model: str | None = None,
     history: int = 0,
@@ -66,10 +69,12 @@ def scorecard(
     source : str, path or table, optional
         Transactions, or the customers' attributes for a model of labels; the relation tables are named by
         ``params.relations``. None: without purchases, the customers of the relation tables.
-    folder : pathlib.Path
+    folder : path
         Where ``scorecard.parquet`` and the other files go.
-    params : Params
-    reporter : Reporter
+    params : Params, optional
+        Default: ``params.yaml`` in the working folder, if any.
+    progress : bool or Reporter
+        True: show the steps on the standard error, as the commands do.
     model : str, optional
         Default: the champion.
     history : int
@@ -78,7 +83,15 @@ def scorecard(
     Raises
     ------
     ParamsError, SourceError, DataError, HistoryError, RegistryError, OutputError
+
+    Examples
+    --------
+    >>> import guanxi
+    >>> guanxi.scorecard("sales.csv").customers["tier"].value_counts()  # doctest: +SKIP
     """
+    params = override(load_params() if params is None else params, {})
+    folder, reporter = files.output_path(folder), reporter_of(progress)
+    reporter.expect(7 if source is None else 8)
     check_folder(folder)
     check_parameters(params)
     build = partial(build_scorecard, reporter=reporter, history=history)
@@ -132,7 +145,7 @@ def _of_labels(
     scoring = labelled_scoring(loaded, source, params, None, params.drivers.top, reporter)
     predictions = scoring.whole()
     predictions["customer_id"] = predictions["customer_id"].astype("str")  # as in the relation tables
-    with reporter.step("read the relation tables"):
+    with reporter.step("read the relation tables", extra=True):
         relations = read_relations(params)
     try:
         _show_warnings(relations, reporter)
@@ -202,7 +215,7 @@ def _of_contracts(
     log = open_contracts(source, params, reporter)
     try:
         day = contract_day(log, params, reporter)
-        with reporter.step("read the payments and the relation tables"):
+        with reporter.step("read the payments and the relation tables", extra=True):
             paid = payments(log, day)
             given = None if params.relations.customers.source else customers_of(log)
             relations = read_relations(params, paid, tables=given)

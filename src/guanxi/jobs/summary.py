@@ -19,16 +19,19 @@ _SHOWN: dict[OutcomeName, tuple[tuple[str, str, str], ...]] = {
     "churn": (("auc", "AUC", ".3f"), ("log_loss", "log loss", ".3f")),
     "purchases": (
         ("top_decile_capture", "best tenth captures", ".1%"),
-        ("mae", "mean absolute error", ".3f"),
+        ("mae", "not graded: mean absolute error", ".3f"),
     ),
-    "spend": (("top_decile_capture", "best tenth captures", ".1%"), ("mae", "mean absolute error", ",.2f")),
+    "spend": (
+        ("top_decile_capture", "best tenth captures", ".1%"),
+        ("mae", "not graded: mean absolute error", ",.2f"),
+    ),
 }
 
 
 def of_training(training: Training, judgement: Judgement | None = None) -> str:
     """Report accuracy on the holdout window, and the model's place in the registry."""
     holdout = training.holdout
-    letters = [each and each.letter for each in holdout.grades.values()]
+    letters = [each.letter for each in holdout.grades.values() if each]
     lines = [
         f"\nMeasured on {add_days(holdout.cutoff, 1)} to {holdout.end} "
         f"({(holdout.end - holdout.cutoff).days} days, "
@@ -37,6 +40,7 @@ def of_training(training: Training, judgement: Judgement | None = None) -> str:
         f"  bias of the total: purchases {_number(holdout.value('purchases', 'bias'), '+.1%')}, "
         f"spend {_number(holdout.value('spend', 'bias'), '+.1%')}",
         f"  grade {letters_in_words('en')}",
+        "  graded are the AUC and what the best tenth captures, if log loss, Gini coefficient and CRPS agree",
         *(f"  {reason}" for reason in holdout.reasons),
         *(f"  warning: {warning}" for warning in holdout.warnings),
         *([f"  chosen: {training.served.choice.reason}"] if training.params.clv.model == "auto" else []),
@@ -78,7 +82,7 @@ def _commands(result: RunResult, source: str | None, flags: str) -> list[str]:
         return ["guanxi init YOUR_FILE.csv", "guanxi run YOUR_FILE.csv"]
     also = f" {flags}" if flags else ""
     table, model = result.predictions, model_option(result.training)
-    busiest = str(table["customer_id"].loc[table["expected_purchases"].idxmax()])
+    busiest = str(table["customer_id"].iloc[int(table["expected_purchases"].argmax())])
     return [
         f"guanxi predict {shlex.quote(source)} -o scores.parquet{model}{also}",
         f"guanxi explain {shlex.quote(busiest)} {shlex.quote(source)}{model}{also}",

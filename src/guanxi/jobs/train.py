@@ -20,8 +20,8 @@ from guanxi.evaluation.portfolio.totals import forecast_totals
 from guanxi.evaluation.realised_performance import held_out_customers
 from guanxi.features.snapshots import features_at
 from guanxi.jobs._opened_log import OpenedLog, open_log, show_findings
-from guanxi.jobs.reporter import Reporter
-from guanxi.models.drivers import explain_churn
+from guanxi.jobs.reporter import Reporter, reporter_of
+from guanxi.models.drivers import churn_effects
 from guanxi.params import Params, load_params, override
 from guanxi.params.python_advice import advises_in_python
 from guanxi.periods import add_days
@@ -74,6 +74,14 @@ class Training:
     store: Store = field(repr=False)
     explanation: Any = field(repr=False)
 
+    def __repr__(self) -> str:
+        """Say which version it is and how good, in a line."""
+        grades = {str(name): each and each.letter for name, each in self.holdout.grades.items()}
+        return (
+            f"Training(version={self.version!r}, champion={self.champion!r}, as_of={self.as_of.isoformat()}, "
+            f"horizon_days={self.horizon_days}, grades={grades})"
+        )
+
     @property
     def is_champion(self) -> bool:
         """Whether this version is champion."""
@@ -88,7 +96,7 @@ def train(
     params: Params | None = None,
     horizon_days: int | None = None,
     as_of: date | str | None = None,
-    reporter: Reporter | None = None,
+    progress: bool | Reporter = False,
 ) -> Training:
     """Train on a source and register the model as candidate.
 
@@ -105,6 +113,8 @@ def train(
         Overrides ``params.horizon_days``.
     as_of : date or str, optional
         Default: the last day of the data.
+    progress : bool or Reporter
+        True: show the steps on the standard error, as the commands do.
 
     Raises
     ------
@@ -120,7 +130,8 @@ def train(
     """
     base = params if params is not None else load_params()
     resolved = override(base, {"horizon_days": horizon_days, "as_of": as_of})
-    reporter = reporter or Reporter()
+    reporter = reporter_of(progress)
+    reporter.expect(5)
     opened = open_log(source, resolved, reporter)
     show_findings(opened.log, reporter)
     training = _train_log(opened, resolved, reporter)
@@ -161,7 +172,7 @@ def _train_log(opened: OpenedLog, params: Params, reporter: Reporter) -> Trainin
         step.detail("profile")
         profile = transaction_profile(log, served, twin, holdout, totals, params.seed)
         step.detail("drivers")
-        explanation = explain_churn(served.scorer, served.features, params.seed)
+        explanation = churn_effects(served.scorer, served.features, params.seed)
     store = open_store(params.mlflow)
     with reporter.step("log, register and test the model in MLflow") as step, answering(store):
         digest = data_digest(log)

@@ -24,7 +24,7 @@ from guanxi.features.contracts.snapshots import contract_features
 from guanxi.jobs._contract_log import contract_day, contract_facts, open_contracts
 from guanxi.jobs._gate import Judgement
 from guanxi.jobs._standing import standing
-from guanxi.jobs.reporter import Reporter
+from guanxi.jobs.reporter import Reporter, reporter_of
 from guanxi.params import Params, load_params, override
 from guanxi.params.python_advice import advises_in_python
 from guanxi.periods import add_days
@@ -103,7 +103,7 @@ def train_contracts(
     horizon_days: int | None = None,
     as_of: date | str | None = None,
     exclude: Sequence[str] = (),
-    reporter: Reporter | None = None,
+    progress: bool | Reporter = False,
 ) -> ContractTraining:
     """Train on contracts and register the model as candidate.
 
@@ -142,7 +142,8 @@ def train_contracts(
             "data.exclude": [*base.data.exclude, *exclude],
         },
     )
-    reporter = reporter or Reporter()
+    reporter = reporter_of(progress)
+    reporter.expect(5)
     log = open_contracts(source, resolved, reporter)
     try:
         return train_log(log, resolved, reporter)

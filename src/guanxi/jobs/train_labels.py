@@ -19,7 +19,7 @@ from guanxi.evaluation.retention_profit import measure_offer
 from guanxi.jobs._gate import Judgement
 from guanxi.jobs._opened_log import source_name
 from guanxi.jobs._standing import standing
-from guanxi.jobs.reporter import Reporter
+from guanxi.jobs.reporter import Reporter, reporter_of
 from guanxi.params import OfferParams, Params, load_params, override
 from guanxi.params.python_advice import advises_in_python
 from guanxi.pipeline.folds import FOLDS
@@ -93,7 +93,7 @@ def train_labels(
     id_column: str | None = None,
     exclude: Sequence[str] = (),
     params: Params | None = None,
-    reporter: Reporter | None = None,
+    progress: bool | Reporter = False,
 ) -> LabelTraining:
     """Learn churn from customers whose outcome is known, and register the model as candidate.
 
@@ -132,7 +132,8 @@ def train_labels(
     base = override(params if params is not None else load_params(), {"task": "labels"})
     params = override(base, {"data.exclude": [*base.data.exclude, *exclude]})
     label, id_column = _columns(label, id_column, params)
-    reporter = reporter or Reporter()
+    reporter = reporter_of(progress)
+    reporter.expect(4)
     if params.churn.tuning.trials or params.churn.tuning.seconds:
         raise ParamsError("--task labels does not tune the trees: leave churn.tuning out")
     started = time.time()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import date
 
 from guanxi.data.relations.tables import Relations, read_relations
 from guanxi.data.sources.source import Source
@@ -10,20 +11,51 @@ from guanxi.data.usability import Usability
 from guanxi.errors import ParamsError
 from guanxi.jobs._contract_log import assess_source, contract_day
 from guanxi.jobs._opened_log import open_log
-from guanxi.jobs.reporter import Reporter
-from guanxi.params import Params
+from guanxi.jobs.reporter import Reporter, reporter_of
+from guanxi.params import Params, load_params, override
+from guanxi.params.python_advice import advises_in_python
 from guanxi.pipeline.contracts.leaks import contract_leaks
 
 
-def validate(source: Source, params: Params, reporter: Reporter) -> Usability:
+@advises_in_python()
+def validate(
+    source: Source,
+    *,
+    params: Params | None = None,
+    horizon_days: int | None = None,
+    as_of: date | str | None = None,
+    progress: bool | Reporter = False,
+) -> Usability:
     """Assess a source without fitting; with purchases, the relation tables named by the parameters too.
+
+    Parameters
+    ----------
+    source : str, path or table
+        As on the command line, or a table of transactions.
+    params : Params, optional
+        Default: ``params.yaml`` in the working folder, if any.
+    horizon_days : int, optional
+    as_of : date or str, optional
+        Default: the last day of the data.
+    progress : bool or Reporter
+        True: show the steps on the standard error, as the commands do.
 
     Raises
     ------
     ParamsError
-        If the task is labels.
+        If a parameter is not valid, or the task is labels.
     SourceError, DataError
+
+    Examples
+    --------
+    >>> import guanxi
+    >>> guanxi.validate("cdnow-sample").numbers["customers"]
+    2357
     """
+    base = params if params is not None else load_params()
+    params = override(base, {"horizon_days": horizon_days, "as_of": as_of})
+    reporter = reporter_of(progress)
+    reporter.expect(1)
     if params.task == "labels":
         raise ParamsError("guanxi validate knows purchases and contracts: guanxi train checks labels")
     if params.task == "contracts":
@@ -33,7 +65,7 @@ def validate(source: Source, params: Params, reporter: Reporter) -> Usability:
     try:
         named = [name for name, relation in params.relations if relation.source]
         if named:
-            with reporter.step(f"read {', '.join(named)}"):
+            with reporter.step(f"read {', '.join(named)}", extra=True):
                 usability = _with_relations(usability, read_relations(params, opened.log))
     finally:
         opened.log.close()

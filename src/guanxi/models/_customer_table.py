@@ -6,7 +6,7 @@ Every DataError names the column, the number of invalid rows and the first of th
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -224,6 +224,40 @@ def is_number(value: object) -> bool:
     if isinstance(value, bool) or not isinstance(value, int | float | np.integer | np.floating):
         return False
     return bool(-sys.float_info.max <= value <= sys.float_info.max)
+
+
+def as_given(rfm: pd.DataFrame, values: Floats) -> Any:
+    """Return a value per customer; as a Series where the table is indexed by something with a name.
+
+    Examples
+    --------
+    >>> table = pd.DataFrame({"T": [1.0, 2.0]}, index=pd.Index(["ann", "bob"], name="customer_id"))
+    >>> as_given(table, np.array([3.0, 4.0]))["bob"].item()
+    4.0
+    """
+    return values if rfm.index.name is None else pd.Series(values, index=rfm.index)
+
+
+def by_horizon(rfm: pd.DataFrame, horizon: Any, predict: Callable[[Any], Any]) -> Any:
+    """Predict for a horizon; for several, a column for each: an array, or a table where ``as_given`` is one.
+
+    Raises
+    ------
+    DataError
+        If there is no horizon.
+    """
+    if (
+        not isinstance(horizon, list | tuple | range | np.ndarray | pd.Series | pd.Index)
+        or np.ndim(horizon) == 0
+    ):
+        return predict(horizon)
+    horizons = list(horizon)
+    if not horizons:
+        raise DataError("horizon is empty: give a number or several, in the unit of T")
+    columns = [predict(each) for each in horizons]
+    if rfm.index.name is None:
+        return np.column_stack(columns)
+    return pd.DataFrame(dict(enumerate(columns))).set_axis(pd.Index(horizons, name="horizon"), axis=1)
 
 
 def checked_horizon(horizon: float, name: str = "horizon") -> float:

@@ -1,24 +1,17 @@
-"""Maximum likelihood: the search, the covariance of the estimates, and the base of the fitted models.
+"""Maximum likelihood: the search, and the covariance of the estimates.
 
 The search is on log-parameters, by Newton's method with analytic Hessian.
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Self
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from sklearn.base import BaseEstimator
-from sklearn.utils.validation import check_is_fitted
-
-from guanxi.errors import ParamsError
-from guanxi.models import _lifetimes_engine
-from guanxi.served.numerics import FIXED
 
 Floats = NDArray[np.float64]
 Objective = Callable[[Floats], tuple[float, Floats, Floats]]
@@ -55,144 +48,6 @@ class Optimum:
     def report(self, names: Sequence[str], starts: int) -> dict[str, Any]:
         """Entries of the search in the fit report."""
         return {"iterations": self.iterations, "starts": starts, "at_limit": self.names_at_limit(names)}
-
-
-class ParametricModel(BaseEstimator):  # type: ignore[misc]
-    """Base of the value models.
-
-    Attributes
-    ----------
-    params_ : dict
-        In the paper's order; coefficients of covariates after them.
-    log_likelihood_ : float
-        Sum over customers.
-    covariance_ : DataFrame, shape (d, d)
-        By the delta method; infinite if the data do not identify all parameters.
-    log_covariance_ : DataFrame, shape (d, d)
-        Covariance of the log-parameters (and the coefficients).
-    standard_errors_ : dict
-    converged_ : bool
-    fit_report_ : dict
-        Details of the fit: ``model`` is the model behind the predictions, ``identified`` whether the data
-        identify all parameters.
-    """
-
-    _name: ClassVar[str]
-
-    def to_json(self) -> str:
-        """Write the fitted model as JSON, without code.
-
-        Examples
-        --------
-        >>> from guanxi.models import BetaGeoNBD
-        >>> from guanxi.simulation import simulate_bg_nbd
-        >>> rfm = simulate_bg_nbd({"r": 0.25, "alpha": 4.5, "a": 0.8, "b": 2.5}, n=500, T=40.0, seed=1)
-        >>> model = BetaGeoNBD().fit(rfm)
-        >>> BetaGeoNBD.from_json(model.to_json()).params_ == model.params_
-        True
-        """
-        check_is_fitted(self)
-        matrix = self.log_covariance_.to_numpy()
-        document = {
-            "estimator": type(self).__name__,
-            "arguments": self._json_arguments(),
-            "params": self.params_,
-            "log_likelihood": self.log_likelihood_ if np.isfinite(self.log_likelihood_) else None,
-            "log_covariance": matrix.tolist() if np.isfinite(matrix).all() else None,
-            "converged": self.converged_,
-            "fit_report": self.fit_report_,
-        }
-        return json.dumps(document, default=lambda number: number.item(), allow_nan=False)
-
-    def _json_arguments(self) -> dict[str, Any]:
-        return dict(self.get_params())
-
-    @classmethod
-    def from_json(cls, text: str) -> Self:
-        """Read a model written by :meth:`to_json`.
-
-        Raises
-        ------
-        ParamsError
-            If the text is not from this estimator.
-        """
-        try:
-            document = json.loads(text)
-            if document["estimator"] != cls.__name__:
-                raise ParamsError(f"the JSON is of a {document['estimator']}: read it with that class")
-            model = cls(**document["arguments"])
-            matrix, value = document["log_covariance"], document["log_likelihood"]
-            report = document["fit_report"]
-            model._set_params(report["model"], document["params"], matrix and np.array(matrix))
-            model.log_likelihood_ = float("nan") if value is None else float(value)
-            model.converged_, model.fit_report_ = bool(document["converged"]), report
-        except (ValueError, KeyError, TypeError) as error:
-            raise ParamsError(f"this is not the JSON of a fitted {cls.__name__}: {error!r}") from None
-        return model
-
-    def to_lifetimes(self) -> Any:
-        """Make the lifetimes fitter with these parameters.
-
-        Raises
-        ------
-        ParamsError
-            If lifetimes has no such model, or the model has covariates.
-        """
-        check_is_fitted(self)
-        return _lifetimes_engine.to_fitter(self.fit_report_["model"], self.params_)
-
-    @classmethod
-    def from_lifetimes(cls, fitter: Any) -> Self:
-        """Take the parameters of a fitted lifetimes fitter, which has neither likelihood nor covariance.
-
-        Raises
-        ------
-        ParamsError
-            If the fitter is not fitted, or of another model.
-        """
-        model, name = cls(), cls._model_name()
-        model._set_params(name, _lifetimes_engine.from_fitter(fitter, name), None)
-        model.log_likelihood_ = float("nan")
-        model.converged_ = True
-        model.fit_report_ = {"model": name, "engine": "lifetimes", "fallback": None, "warnings": []}
-        return model
-
-    @classmethod
-    def _model_name(cls) -> str:
-        return cls._name
-
-    def _set_fit(
-        self,
-        name: str,
-        params: Mapping[str, float],
-        hessian: Floats,
-        log_likelihood: float,
-        converged: bool,
-        report: Mapping[str, Any],
-    ) -> None:
-        """Set all fitted attributes; ``report`` holds the entries specific to this model."""
-        self._set_params(name, params, log_covariance(hessian))
-        self.log_likelihood_, self.converged_ = log_likelihood, converged
-        self.fit_report_ = {
-            "model": name,
-            **report,
-            "converged": converged,
-            "identified": is_identified(hessian),
-        }
-
-    def _set_params(self, name: str, params: Mapping[str, float], log_covariance: Floats | None) -> None:
-        """Set the parameters, and the covariance of their logarithms; None: unknown."""
-        self.params_ = dict(params)
-        free = {symbol: value for symbol, value in params.items() if symbol not in FIXED}
-        unknown = pd.DataFrame(np.inf, index=list(free), columns=list(free))
-        if log_covariance is None or not np.isfinite(log_covariance).all():
-            self.log_covariance_ = self.covariance_ = unknown
-        else:
-            self.log_covariance_ = pd.DataFrame(log_covariance, index=list(free), columns=list(free))
-            self.covariance_ = covariance(free, log_covariance)
-        self.standard_errors_ = {
-            symbol: float(np.sqrt(self.covariance_.loc[symbol, symbol])) for symbol in self.covariance_.index
-        }
 
 
 def maximize_from(

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 import pandas as pd
@@ -15,13 +15,16 @@ from sklearn.utils.validation import check_is_fitted
 from guanxi.errors import DataError, FitError, FitWarning, ParamsError
 from guanxi.models._customer_table import (
     Histories,
+    as_given,
+    by_horizon,
     checked_horizon,
     history_columns,
     refuse_rows,
     weight_column,
 )
 from guanxi.models._fitting import Fit
-from guanxi.models._maximum_likelihood import Optimum, ParametricModel, is_identified, maximize_from
+from guanxi.models._maximum_likelihood import Optimum, is_identified, maximize_from
+from guanxi.models._parametric_model import ParametricModel
 from guanxi.models.likelihoods import _bg_bb
 from guanxi.models.likelihoods._bg_bb import BgBbLikelihood
 from guanxi.models.transaction_model import TransactionModel
@@ -114,7 +117,7 @@ class BetaGeoBetaBinomial(ParametricModel):
             warnings.warn(fit.fallback, FitWarning, stacklevel=2)
         return self
 
-    def probability_alive(self, rfm: pd.DataFrame, later: int = 0) -> Floats:
+    def probability_alive(self, rfm: pd.DataFrame, later: int = 0) -> Any:
         """P(alive at opportunity T + 1 + later | history), shape (n,).
 
         The paper's P(alive) is that at the next opportunity, later = 0.
@@ -127,29 +130,33 @@ class BetaGeoBetaBinomial(ParametricModel):
         """
         return self._predict(rfm, BG_BB.probability_alive, _whole("later", later) + 1)
 
-    def expected_purchases(self, rfm: pd.DataFrame, horizon: int) -> Floats:
+    def expected_purchases(self, rfm: pd.DataFrame, horizon: int | Sequence[int]) -> Any:
         """E[transactions at the next ``horizon`` opportunities | history], shape (n,)."""
-        return self._predict(rfm, BG_BB.expected_purchases, _whole("horizon", horizon))
+        return by_horizon(
+            rfm,
+            horizon,
+            lambda each: self._predict(rfm, BG_BB.expected_purchases, _whole("horizon", each)),
+        )
 
     def expected_purchases_new(self, horizon: int) -> float:
         """E[transactions at the first ``horizon`` opportunities] of a customer with no history yet."""
         check_is_fitted(self)
         return float(BG_BB.expected_purchases_new(self._in_opportunities(), _whole("horizon", horizon))[0])
 
-    def purchase_probability(self, rfm: pd.DataFrame, n: int, horizon: int) -> Floats:
+    def purchase_probability(self, rfm: pd.DataFrame, n: int, horizon: int) -> Any:
         """P(exactly n transactions at the next ``horizon`` opportunities | history), shape (n,).
 
         A customer with no history yet is frequency 0, recency 0, T 0.
         """
         return self._predict(rfm, BG_BB.purchase_probability, _whole("n", n), _whole("horizon", horizon))
 
-    def probability_no_purchase(self, rfm: pd.DataFrame, horizon: int) -> Floats:
+    def probability_no_purchase(self, rfm: pd.DataFrame, horizon: int) -> Any:
         """P(no transaction at the next ``horizon`` opportunities | history), shape (n,): churn by BTYD."""
         return self._predict(rfm, BG_BB.probability_no_purchase, _whole("horizon", horizon))
 
     def discounted_expected_residual_transactions(
         self, rfm: pd.DataFrame, discount_rate: float, horizon: int | None = None
-    ) -> Floats:
+    ) -> Any:
         """Present value of future transactions (DERT), shape (n,).
 
         A transaction at opportunity T + j is discounted by 1 / (1 + rate)^j.
@@ -166,11 +173,11 @@ class BetaGeoBetaBinomial(ParametricModel):
         rate = _checked_rate(discount_rate, endless=h is None)
         return self._predict(rfm, _bg_bb.discounted_purchases, rate, h)
 
-    def _predict(self, rfm: pd.DataFrame, formula: Callable[..., Floats], *arguments: float | None) -> Floats:
+    def _predict(self, rfm: pd.DataFrame, formula: Callable[..., Floats], *arguments: float | None) -> Any:
         """Evaluate a formula once per distinct history and expand the result to all rows."""
         check_is_fitted(self)
         (frequency, recency, T), inverse = distinct_rows(_opportunities(rfm))
-        return formula(self._in_opportunities(), frequency, recency, T, *arguments)[inverse]
+        return as_given(rfm, formula(self._in_opportunities(), frequency, recency, T, *arguments)[inverse])
 
     def _in_opportunities(self) -> dict[str, float]:
         return {**self.params_, "period": 1.0}

@@ -120,8 +120,9 @@ class Bins:
         lightgbm = _import_lightgbm()
         own = _parameters(settings, len(X), seed) if reference is None else reference._own
         given = {} if reference is None else {"reference": reference._data}
-        self._own, self._all = own, np.arange(len(X), dtype=np.int32)
-        self._data = lightgbm.Dataset(X, np.zeros(len(X)), params=own, **given).construct()
+        self._own: dict[str, Any] = own
+        self._all = np.arange(len(X), dtype=np.int32)
+        self._data: Any = lightgbm.Dataset(X, np.zeros(len(X)), params=own, **given).construct()
 
     def __len__(self) -> int:
         """Return the number of rows."""

@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
@@ -44,7 +45,8 @@ class ChurnClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     n_seeds : int, default 3
         Number of boosters whose log odds are averaged, with seeds ``random_state``, ``random_state`` + 1, ...
     categorical_features : sequence of int, optional
-        Columns of category codes, whole numbers from 0; NaN is missing.
+        Columns of category codes, whole numbers from 0; NaN is missing. Columns of pandas' ``category``
+        dtype are known as such without being named.
     validation_fraction : float or None, default 0.2
         Share of each class held out for early stopping without validation data. If None, or if that leaves
         fewer than two rows of a class, all rounds are used.
@@ -64,6 +66,10 @@ class ChurnClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     n_features_in_ : int
     feature_names_in_ : ndarray of str
         If ``X`` has column names.
+    categories_ : dict
+        Categories of each column of ``category`` dtype, by its name; others count as missing.
+    feature_importances_ : ndarray of shape (n_features_in_,)
+        Share of each feature in the total gain of the splits.
 
     References
     ----------
@@ -144,7 +150,8 @@ class ChurnClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         ValueError
             If ``y`` does not have exactly two classes, or the shapes do not match.
         """
-        X, y = validate_data(self, X, y, dtype=np.float64, ensure_all_finite="allow-nan")
+        self.categories_ = _categories(X)
+        X, y = validate_data(self, self._coded(X), y, dtype=np.float64, ensure_all_finite="allow-nan")
         check_classification_targets(y)
         self.classes_ = np.unique(y)
         if len(self.classes_) != 2:
@@ -169,7 +176,9 @@ class ChurnClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self._grow_on_all(rows, rounds)
 
     def _fit_with_validation(self, rows: Rows, validation: tuple[Any, Any, ArrayLike | None]) -> None:
-        X = validate_data(self, validation[0], dtype=np.float64, ensure_all_finite="allow-nan", reset=False)
+        X = validate_data(
+            self, self._coded(validation[0]), dtype=np.float64, ensure_all_finite="allow-nan", reset=False
+        )
         label = (np.asarray(validation[1]) == self.classes_[1]).astype(np.float64)
         later = Rows(X, label, _offset(validation[2], len(X), none=None))
         if (rows.offset is None) != (later.offset is None):
@@ -204,7 +213,10 @@ class ChurnClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     def _boosters(self, rows: Rows, rounds: Sequence[int], later: Rows | None = None) -> list[Any]:
         """Grow a booster per seed, with early stopping on the later rows, if given."""
         settings = {name: value for name, value in self.get_params().items() if name not in _NOT_TREES}
-        categorical = tuple(self.categorical_features or ())
+        of_frame = [
+            at for at, name in enumerate(getattr(self, "feature_names_in_", ())) if name in self.categories_
+        ]
+        categorical = tuple(sorted({*(self.categorical_features or ()), *of_frame}))
         seeds = [self.random_state + seed for seed in range(len(rounds))]
         growers = [
             partial(grow, rows, "binary", settings, count, seed, later=later, categorical=categorical)
@@ -212,9 +224,28 @@ class ChurnClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         ]
         return grow_in_parallel(growers, len(rows.y))
 
+    @property
+    def feature_importances_(self) -> Array:
+        """Share of each feature in the total gain of the splits; all 0 if there is no split."""
+        check_is_fitted(self)
+        gain = np.mean([each.feature_importance("gain") for each in self.boosters_], axis=0)
+        return np.asarray(gain / gain.sum() if gain.sum() > 0 else gain, dtype=np.float64)
+
+    def _coded(self, X: Any) -> Any:
+        """Replace columns of categories by the codes they had in the fit; unknown ones are missing."""
+        if not self.categories_ or not isinstance(X, pd.DataFrame):
+            return X
+        codes = {
+            name: pd.Categorical(X[name], categories=known).codes
+            for name, known in self.categories_.items()
+            if name in X
+        }
+        return X.assign(**{name: np.where(code < 0, np.nan, code) for name, code in codes.items()})
+
     def decision_function(self, X: Any, offset: ArrayLike | None = None) -> Array:
         """Calibrated log odds of class 1, shape (n,)."""
         check_is_fitted(self)
+        X = self._coded(X)
         X = validate_data(self, X, dtype=np.float64, ensure_all_finite="allow-nan", reset=False)
         raw = _offset(offset, len(X), none=0.0) + _mean_score(self.boosters_, X)
         return np.asarray(self.calibration_["intercept"] + self.calibration_["slope"] * raw)
@@ -234,6 +265,14 @@ class ChurnClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         tags.classifier_tags.multi_class = False
         tags.input_tags.allow_nan = True
         return tags
+
+
+def _categories(X: Any) -> dict[str, list[Any]]:
+    """Return the categories of each column of categories, by its name."""
+    if not isinstance(X, pd.DataFrame):
+        return {}
+    kinds = {str(name): kind for name, kind in X.dtypes.items() if isinstance(kind, pd.CategoricalDtype)}
+    return {name: list(kind.categories) for name, kind in kinds.items()}
 
 
 def _part(rows: Rows, chosen: NDArray[np.bool_]) -> Rows:

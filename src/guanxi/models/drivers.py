@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,16 @@ from guanxi.served.contracts.scorer import ContractScorer
 from guanxi.served.scorer import PRIOR, Scorer
 
 _SAMPLE_ROWS = 2000
+
+
+@dataclass(frozen=True)
+class ChurnEffects:
+    """The parts of a ``shap.Explanation`` of churn, without the import of shap, which takes two seconds."""
+
+    values: NDArray[np.float64]
+    base_values: NDArray[np.float64]
+    data: NDArray[np.float64]
+    feature_names: list[str]
 
 
 def explain_churn(scorer: Scorer, features: pd.DataFrame, seed: int = 0, rows: int = _SAMPLE_ROWS) -> Any:
@@ -42,6 +53,13 @@ def explain_churn(scorer: Scorer, features: pd.DataFrame, seed: int = 0, rows: i
     """
     import shap
 
+    return shap.Explanation(**vars(churn_effects(scorer, features, seed, rows)))
+
+
+def churn_effects(
+    scorer: Scorer, features: pd.DataFrame, seed: int = 0, rows: int = _SAMPLE_ROWS
+) -> ChurnEffects:
+    """Return the parts of :func:`explain_churn`."""
     sample = features.sample(min(rows, len(features)), random_state=seed).sort_index()
     values = scorer.churn_contributions(sample, scorer.model.horizon_days)
     names = [name for name in values.columns if name not in ("base", PRIOR)]
@@ -51,7 +69,7 @@ def explain_churn(scorer: Scorer, features: pd.DataFrame, seed: int = 0, rows: i
             sample[names].to_numpy(dtype=np.float64, na_value=np.nan),
         ]
     )
-    return shap.Explanation(
+    return ChurnEffects(
         values=values[[PRIOR, *names]].to_numpy(),
         base_values=values["base"].to_numpy(),
         data=data,

@@ -12,8 +12,9 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.utils.validation import check_is_fitted
 
 from guanxi.errors import FitError, FitWarning
-from guanxi.models._customer_table import spend_columns, weight_column
-from guanxi.models._maximum_likelihood import Optimum, ParametricModel, log_covariance, maximize_from
+from guanxi.models._customer_table import as_given, spend_columns, weight_column
+from guanxi.models._maximum_likelihood import Optimum, log_covariance, maximize_from
+from guanxi.models._parametric_model import ParametricModel
 from guanxi.models.likelihoods._spend import GammaGammaLikelihood, fit_log_normal
 from guanxi.served.numerics import count_rows
 from guanxi.served.spend import GAMMA_GAMMA, LOG_NORMAL, SPEND_PROCESSES
@@ -123,10 +124,10 @@ class GammaGamma(ParametricModel):
                 warnings.warn(text, FitWarning, stacklevel=2)
         return self
 
-    def expected_spend(self, rfm: pd.DataFrame) -> Floats:
+    def expected_spend(self, rfm: pd.DataFrame) -> Any:
         """E[amount of a purchase | history], shape (n,); the population mean without repeat purchases."""
         check_is_fitted(self)
-        return self.process_.expected_spend(self.params_, *spend_columns(rfm))
+        return as_given(rfm, self.process_.expected_spend(self.params_, *spend_columns(rfm)))
 
     def _search(self, frequency: Floats, monetary_value: Floats, weight: Floats) -> str | None:
         """Fit Gamma-Gamma; return the reason if it cannot be used."""

@@ -9,7 +9,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from guanxi.errors import DataError, ParamsError
-from guanxi.models._customer_table import checked_horizon, history_columns, is_number
+from guanxi.models._customer_table import as_given, checked_horizon, history_columns, is_number
 from guanxi.models.transaction_model import TransactionModel
 from guanxi.periods import DAYS_PER_YEAR, days_per_unit, discount_period
 from guanxi.served.numerics import distinct_rows
@@ -42,7 +42,7 @@ def customer_lifetime_value(
     annual_discount_rate: float = 0.0,
     margin: ArrayLike = 1.0,
     time_unit: str = "D",
-) -> Floats:
+) -> Any:
     """Discounted margin of every customer's purchases within the horizon.
 
     The horizon is divided into periods of 30 days (the last may be shorter); purchases are discounted from
@@ -66,7 +66,7 @@ def customer_lifetime_value(
     Returns
     -------
     array, shape (n,)
-        In the unit of the amounts.
+        In the unit of the amounts; a Series where the index of ``rfm`` has a name.
 
     Raises
     ------
@@ -88,15 +88,16 @@ def customer_lifetime_value(
     rate = _checked_rate(annual_discount_rate)
     _check_models(transactions_model, spend_model)
     histories, inverse = _distinct_histories(transactions_model, rfm)
-    return discounted(
+    value = discounted(
         lambda until: transactions_model.expected_purchases(histories, until)[inverse],
-        spend_model.expected_spend(rfm),
+        np.asarray(spend_model.expected_spend(rfm)),
         checked_horizon(horizon),
         annual_discount_rate=rate,
         margin=_checked_margin(margin, rfm),
         period=discount_period(time_unit),
         year=DAYS_PER_YEAR / days_per_unit(time_unit),
     )
+    return as_given(rfm, value)
 
 
 def customer_equity(

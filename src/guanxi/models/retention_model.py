@@ -14,7 +14,7 @@ from sklearn.utils.validation import check_is_fitted
 from guanxi.errors import DataError, FitWarning, ParamsError
 from guanxi.models._covariates import checked_penalty, covariate_names, with_covariates
 from guanxi.models._customer_table import covariate_columns, is_number
-from guanxi.models._maximum_likelihood import ParametricModel
+from guanxi.models._parametric_model import ParametricModel
 from guanxi.models._retention_fitting import fit_retention_process
 from guanxi.models._retention_table import (
     RESERVED,

@@ -16,6 +16,8 @@ from guanxi.models import _lifetimes_engine
 from guanxi.models._covariates import checked_penalty, covariate_names, with_covariates
 from guanxi.models._customer_table import (
     Histories,
+    as_given,
+    by_horizon,
     checked_horizon,
     covariate_columns,
     histories_of,
@@ -23,7 +25,7 @@ from guanxi.models._customer_table import (
     is_number,
 )
 from guanxi.models._fitting import STAND_INS, Fit, at_params, fit_process, with_fallback, with_warnings
-from guanxi.models._maximum_likelihood import ParametricModel
+from guanxi.models._parametric_model import ParametricModel
 from guanxi.served.numerics import distinct_rows
 from guanxi.served.purchases.process import PurchaseProcess
 
@@ -91,15 +93,21 @@ class TransactionModel(ParametricModel):
             warnings.warn(fit.fallback, FitWarning, stacklevel=2)
         return self
 
-    def probability_alive(self, rfm: pd.DataFrame, later: float = 0.0) -> Floats:
+    def probability_alive(self, rfm: pd.DataFrame, later: float = 0.0) -> Any:
         """P(alive at T + later | history up to T), shape (n,)."""
         if is_number(later) and later == 0.0:
             return self._predict(rfm, "probability_alive")
         return self._predict(rfm, "probability_alive", checked_horizon(later, "later"))
 
-    def expected_purchases(self, rfm: pd.DataFrame, horizon: float) -> Floats:
-        """E[purchases in (T, T + horizon] | history], shape (n,); the horizon in the unit of T."""
-        return self._predict(rfm, "expected_purchases", checked_horizon(horizon))
+    def expected_purchases(self, rfm: pd.DataFrame, horizon: float | Sequence[float]) -> Any:
+        """E[purchases in (T, T + horizon] | history], shape (n,); the horizon in the unit of T.
+
+        For k horizons the shape is (n, k). As with all predictions, a table whose index has a name, such as
+        ``customer_id``, gets a Series (for several horizons a DataFrame) with that index.
+        """
+        return by_horizon(
+            rfm, horizon, lambda each: self._predict(rfm, "expected_purchases", checked_horizon(each))
+        )
 
     def expected_purchases_new(self, horizon: ArrayLike) -> Any:
         """E[repeat purchases of a new customer within the horizon]: a float, or an array like the horizon."""
@@ -115,17 +123,23 @@ class TransactionModel(ParametricModel):
         expected = self.process_.expected_purchases_new(self.params_, horizons.ravel())
         return float(expected[0]) if horizons.ndim == 0 else expected.reshape(horizons.shape)
 
-    def purchase_probability(self, rfm: pd.DataFrame, n: int, horizon: float) -> Floats:
-        """P(exactly n purchases in (T, T + horizon] | history), shape (n,)."""
+    def purchase_probability(self, rfm: pd.DataFrame, n: int, horizon: float | Sequence[float]) -> Any:
+        """P(exactly n purchases in (T, T + horizon] | history), shape (n,); (n, k) for k horizons."""
         if not is_number(n) or n < 0 or not float(n).is_integer():
             raise DataError(f"n is {n!r}: give a whole number of at least 0")
-        return self._predict(rfm, "purchase_probability", float(n), checked_horizon(horizon))
+        return by_horizon(
+            rfm,
+            horizon,
+            lambda each: self._predict(rfm, "purchase_probability", float(n), checked_horizon(each)),
+        )
 
-    def probability_no_purchase(self, rfm: pd.DataFrame, horizon: float) -> Floats:
-        """P(no purchase in (T, T + horizon] | history), shape (n,)."""
-        return self._predict(rfm, "probability_no_purchase", checked_horizon(horizon))
+    def probability_no_purchase(self, rfm: pd.DataFrame, horizon: float | Sequence[float]) -> Any:
+        """P(no purchase in (T, T + horizon] | history), shape (n,); (n, k) for k horizons."""
+        return by_horizon(
+            rfm, horizon, lambda each: self._predict(rfm, "probability_no_purchase", checked_horizon(each))
+        )
 
-    def next_purchase_quantile(self, rfm: pd.DataFrame, q: float) -> Floats:
+    def next_purchase_quantile(self, rfm: pd.DataFrame, q: float) -> Any:
         """Quantile of the time from T to the next purchase, given alive; shape (n,)."""
         if not is_number(q) or not 0.0 <= q < 1.0:
             raise DataError(f"q is {q!r}: give a probability of at least 0 and below 1")
@@ -133,7 +147,7 @@ class TransactionModel(ParametricModel):
 
     def discounted_expected_residual_transactions(
         self, rfm: pd.DataFrame, discount_rate: float, horizon: float = np.inf
-    ) -> Floats:
+    ) -> Any:
         """Discounted expected residual transactions (DERT), shape (n,).
 
         Purchases expected after T, discounted to T: Fader, Hardie & Lee (2005), RFM and CLV, Journal of
@@ -178,7 +192,7 @@ class TransactionModel(ParametricModel):
         self.process_ = self._process if name == self._process.name else STAND_INS[name]
         super()._set_params(name, params, log_covariance)
 
-    def _predict(self, rfm: pd.DataFrame, formula: str, *arguments: float) -> Floats:
+    def _predict(self, rfm: pd.DataFrame, formula: str, *arguments: float) -> Any:
         """Evaluate a formula once per distinct history and expand the result to all rows."""
         check_is_fitted(self)
         names = self._covariate_names()
@@ -186,9 +200,10 @@ class TransactionModel(ParametricModel):
         evaluate: Callable[..., Floats] = getattr(self.process_, formula)
         if formula in self.process_.cheap and not arguments:
             frequency, recency, T, *z = columns
-            return evaluate(self._row_params(names, z), frequency, recency, T)
+            return as_given(rfm, evaluate(self._row_params(names, z), frequency, recency, T))
         (frequency, recency, T, *z), inverse = distinct_rows(columns)
-        return evaluate(self._row_params(names, z), frequency, recency, T, *arguments)[inverse]
+        values = evaluate(self._row_params(names, z), frequency, recency, T, *arguments)[inverse]
+        return as_given(rfm, values)
 
     def _row_params(self, names: Sequence[str], z: Sequence[Floats]) -> dict[str, Any]:
         """Parameters of each row: with covariates, exp(log-parameter + coefficients @ z)."""

@@ -49,7 +49,8 @@ def advises_in_python(
 ) -> Callable[[Callable[Given, Result]], Callable[Given, Result]]:
     """Decorate a public function so that its errors advise callers from Python.
 
-    The command line, which gives a reporter, shows errors as they are. ``section`` as for :func:`in_python`.
+    The command line, which gives a reporter as ``progress``, shows errors as they are. ``section`` as for
+    :func:`in_python`.
     """
 
     def decorate(function: Callable[Given, Result]) -> Callable[Given, Result]:
@@ -58,7 +59,7 @@ def advises_in_python(
             try:
                 return function(*given, **named)
             except GuanxiError as error:
-                if named.get("reporter") is None:
+                if isinstance(named.get("progress", False), bool):
                     error.args = (in_python(str(error), section),)
                 raise
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import date
 from functools import cache, partial
@@ -165,7 +165,7 @@ def fit_models(
     spend = _fit_spend(features, params) if log.has_amounts else None
     model = _value_models(as_of, params, features, window, transactions, choice, spend)
     on_step("level")
-    level = _fit_level(log, as_of, choice, params)
+    level = _fit_level(log, as_of, [transactions[name] for name in dict.fromkeys(choice.counts)], params)
     flat = Scorer(model, {})
     model = _at_level(flat, level, features)
     base = _remembered_base(Scorer(model, {}))
@@ -357,15 +357,26 @@ def _value_models(
     )
 
 
-def _fit_level(log: TransactionLog, as_of: date, choice: Choice, params: Params) -> PortfolioLevel | None:
-    """Learn the level of the totals from refits; periods longer than its steps have none."""
+def _fit_level(
+    log: TransactionLog, as_of: date, fitted: Sequence[TransactionModel], params: Params
+) -> PortfolioLevel | None:
+    """Learn the level of the totals from refits; periods longer than its steps have none.
+
+    The regularity of the gaps is taken as known from the whole history: the search for it would take ten
+    times as long as the refits.
+    """
     grain = params.data.event_grain
     if grain not in _GRAINS_WITH_LEVEL:
         return None
-    period = days_per_unit(grain)
-    models = [partial(transaction_model, name, "guanxi", period) for name in dict.fromkeys(choice.counts)]
+    models = [partial(_unfitted, model, days_per_unit(grain)) for model in fitted]
     with_spend = log.has_amounts and params.clv.spend != "mean"
     return fit_level(refit_models(log, as_of, models, with_spend=with_spend), params.horizon_days)
+
+
+def _unfitted(fitted: TransactionModel, period: float) -> TransactionModel:
+    """Make a model as was fitted, with its regularity."""
+    model = transaction_model(fitted.process_.name, "guanxi", period)
+    return model.set_params(k=int(fitted.params_["k"])) if "k" in fitted.params_ else model
 
 
 def _at_level(flat: Scorer, level: PortfolioLevel | None, features: pd.DataFrame) -> ServedModel:

@@ -96,8 +96,11 @@ def _logged_model(store: Store, run_id: str, name: str) -> Iterator[tuple[str, s
 
     client, values = store.client, store.client.get_run(run_id).data
     model_id = client.create_logged_model(store.experiment_id, name, run_id, params=values.params).model_id
-    logged = [each for key in values.metrics for each in client.get_metric_history(run_id, key)]
-    measured = [Metric(each.key, each.value, each.timestamp, 0, model_id=model_id) for each in logged]
+    # They were logged at one time; the history of each would be a request.
+    times = [
+        each.timestamp for key in [*values.metrics][:1] for each in client.get_metric_history(run_id, key)
+    ]
+    measured = [Metric(key, value, times[0], 0, model_id=model_id) for key, value in values.metrics.items()]
     try:
         client.log_outputs(run_id, [LoggedModelOutput(model_id, 0)])
         client.log_batch(run_id, measured)

@@ -71,7 +71,7 @@ def calibration(holdout: pd.DataFrame, language: Language = "en") -> Figure:
         elinewidth=1.4,
         label=words["actual"],
     )
-    style._percent_axis(axes, highest=float(table[["predicted", "upper"]].max(axis=None)))
+    style._percent_axis(axes, highest=float(table[["predicted", "upper"]].to_numpy().max()))
     style._legend(axes, "upper left")
     return drawing.figure
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from guanxi.served.texts import Language
 
 _NAMED = 9
+_SHOWN = 0.005  # smaller effects would be shown as 0.00
 _LETTERS = {"en": 30, "zh": 20}  # per line; Chinese characters are twice as wide
 _LINES = 3
 # Candidate ticks by priority: one too close to an earlier one is left out.
@@ -50,13 +51,13 @@ def waterfall(
     ----------
     effects
         Effect of each driver on the log odds of churn, by the driver's name. Those without effect are
-        omitted; beyond ten drivers the weakest are summed.
+        omitted; those that would be shown as 0.00, and beyond ten drivers the weakest, are summed.
     texts
         Text of each driver; without one, its name is shown.
     base
         Log odds of the average customer; with the effects it adds up to this customer's.
     title
-        Such as the customer's name; lines that are too long are shortened.
+        Such as the customer's name, below the heading; lines that are too long are shortened.
     language
         Language of the figure and of the texts; English and the drivers' names where no Chinese font is
         installed.
@@ -84,7 +85,7 @@ def waterfall(
     axes.set_ylabel("")
     axes.grid(visible=False, axis="y")
     _probability_scale(axes, words["waterfall_probability"], fonts)
-    lines = "\n".join(style.drawable(line) for line in title.splitlines())
+    lines = "\n".join([words["waterfall_heading"], *(style.drawable(line) for line in title.splitlines())])
     axes.set_title(lines, color=style.INK, fontsize=12, fontfamily=fonts, parse_math=False, pad=12)
     drawing.figure.set_size_inches(7.4, 1.7 + 0.5 * len(labels))
     return drawing.figure
@@ -103,6 +104,8 @@ def _strongest(effects: pd.Series[float]) -> tuple[pd.Series[float], pd.Series[f
     ordered = moving.iloc[falling(np.abs(moving.to_numpy()))]
     # A single remaining driver is named, since its sum would take as much room.
     named = _NAMED if len(ordered) > _NAMED + 1 else len(ordered)
+    shown = int((ordered.abs() >= _SHOWN).sum())
+    named = min(named, shown) if len(ordered) - shown > 1 else named
     return ordered.iloc[:named], ordered.iloc[named:]
 
 
@@ -124,7 +127,7 @@ def _draw(axes: Axes, steps: list[_Step], base: float, log_odds: float) -> None:
         axes.barh(row, effect, left=step.start, height=0.62, color=colour)
         side, align = (5, "left") if effect > 0 else (-5, "right")
         axes.annotate(
-            ("+" if effect > 0 else "") + number(effect, 2),
+            "≈ 0" if abs(effect) < _SHOWN else ("+" if effect > 0 else "") + number(effect, 2),
             (step.end, row),
             xytext=(side, 0),
             textcoords="offset points",

@@ -48,8 +48,8 @@ _BEHAVIOUR_AND_ATTITUDE = (
 class Reporter(Protocol):
     """Reports progress to the user."""
 
-    def step(self, title: str) -> AbstractContextManager[Any]:
-        """Show that a step is under way."""
+    def step(self, title: str, *, extra: bool = False) -> AbstractContextManager[Any]:
+        """Show that a step is under way; ``extra`` if not every scorecard takes it."""
 
     def say(self, text: str) -> None:
         """Print a permanent line."""

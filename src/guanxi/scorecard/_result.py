@@ -192,7 +192,7 @@ def build_scorecard(inputs: ScorecardInputs, reporter: Reporter, *, history: int
     scored, customers, indicators = day.relationship, day.customers, with_denominators(day.tables)
     past = None
     if days:
-        with reporter.step(f"score {len(days)} earlier days on the same scale"):
+        with reporter.step(f"score {len(days)} earlier days on the same scale", extra=True):
             past = look_back(inputs, scored, days, as_of)
     with reporter.step("find out who moved, and who will"):
         movements = _movements(inputs, day, past)
@@ -262,7 +262,7 @@ def _elasticities(inputs: ScorecardInputs, as_of: date, reporter: Reporter) -> t
     cutoff = add_days(as_of, -inputs.horizon_days)
     if inputs.log is None or not inputs.relations.lines or cutoff < inputs.log.first_day:
         return pd.DataFrame(), ""
-    with reporter.step(f"relate drivers as of {cutoff} to later outcomes"):
+    with reporter.step(f"relate drivers as of {cutoff} to later outcomes", extra=True):
         return measure_elasticities(inputs.log, inputs.relations, cutoff, inputs.horizon_days)
 
 

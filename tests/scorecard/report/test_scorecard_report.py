@@ -229,6 +229,7 @@ class Text(HTMLParser):
 def light():
     """A run without the figures that take time."""
     predictions = scores(40).assign(
+        frequency=3,
         recency=10,
         T=100,
         probability_alive=0.9,

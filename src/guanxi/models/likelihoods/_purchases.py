@@ -188,19 +188,15 @@ def _add_rows(
 def _beta_geometric(first: bool, k: int, params: Params, x: Floats, t_x: Floats, T: Floats) -> Derivatives:
     r, alpha, a, b = (params[name] for name in ("r", "alpha", "a", "b"))
     n, chances = r + k * x, x + first
-    parts, slopes = np.full((k + 1, len(x)), -np.inf), np.zeros((4, k + 1, len(x)))
-    curves = {at: np.zeros((k + 1, len(x))) for at in ((0, 0), (0, 1), (1, 1), (2, 2), (3, 3))}
-    for j in range(k):
-        parts[j] = gammaln(n + j) - gammaln(j + 1.0) + xlogy(j, T - t_x) - (n + j) * np.log(alpha + T)
-        _purchases(j, slopes, curves, n + j, alpha + T)
+    parts, slopes = np.full((k + 1, len(x)), -np.inf), np.zeros((2, k + 1, len(x)))
+    curves = {at: np.zeros((k + 1, len(x))) for at in ((0, 0), (0, 1), (1, 1))}
+    _hidden_events(k, parts, slopes, curves, n, alpha + T, T - t_x)
     possible = (x > 0) | first
     earlier = np.where(possible, b + chances - 1.0, 1.0)
     dropped = gammaln(n) - n * np.log(alpha + t_x) + np.log(a) - np.log(earlier)
     parts[k] = np.where(possible, dropped, -np.inf)
     _purchases(k, slopes, curves, n, alpha + t_x)
-    slopes[2, k], curves[2, 2][k] = 1.0 / a, -1.0 / a**2
-    slopes[3, k], curves[3, 3][k] = -1.0 / earlier, 1.0 / earlier**2
-    value, gradient, hessian = _log_sum(parts, slopes, curves)
+    value, gradient, hessian = _log_sum(parts, slopes, curves, {2: (1.0 / a, -1.0), 3: (-1.0 / earlier, 1.0)})
 
     value += r * np.log(alpha) - gammaln(r) + betaln(a, b + chances) - betaln(a, b)
     gradient[0] += np.log(alpha) - digamma(r)
@@ -215,6 +211,23 @@ def _beta_geometric(first: bool, k: int, params: Params, x: Floats, t_x: Floats,
     hessian[2:, 2:] += polygamma(1, a + b) - polygamma(1, a + b + chances)
     hessian[3, 3] += polygamma(1, b + chances) - polygamma(1, b)
     return value, gradient, hessian
+
+
+def _hidden_events(
+    k: int, parts: Floats, slopes: Floats, curves: _Curves, n: Floats, rate: Floats, silent: Floats
+) -> None:
+    """Write the parts of j = 0 ... k - 1 events since the last purchase, and their derivatives.
+
+    The functions of n + j follow from those of n by recurrence.
+    """
+    log_rate = np.log(rate)
+    log_gamma, first, second = gammaln(n), digamma(n), polygamma(1, n)
+    for j in range(k):
+        shape = n + j
+        parts[j] = log_gamma - gammaln(j + 1.0) + xlogy(j, silent) - shape * log_rate
+        slopes[0, j], slopes[1, j] = first - log_rate, -shape / rate
+        curves[0, 0][j], curves[1, 1][j], curves[0, 1][j] = second, shape / rate**2, -1.0 / rate
+        log_gamma, first, second = log_gamma + np.log(shape), first + 1.0 / shape, second - 1.0 / shape**2
 
 
 def _purchases(part: int, slopes: Floats, curves: _Curves, shape: Floats, rate: Floats) -> None:
@@ -302,12 +315,19 @@ def _gamma_gompertz(
     curves[4, 4] = (s + gone) * inverse**2 - s / beta**2
 
 
-def _log_sum(parts: Floats, slopes: Floats, curves: _Curves) -> Derivatives:
-    """Log of the sum of exp(parts) over the first axis, and its derivatives."""
+def _log_sum(
+    parts: Floats, slopes: Floats, curves: _Curves, last: Mapping[int, tuple[Floats, float]] | None = None
+) -> Derivatives:
+    """Log of the sum of exp(parts) over the first axis, and its derivatives.
+
+    Parameters of which only the last part depends, after the others, are in ``last``: the derivative by each,
+    and the sign of its square in the second derivative.
+    """
     value = logsumexp(parts, axis=0)
     share = np.exp(parts - value)
     weighted = share * slopes
-    gradient = weighted.sum(axis=1)
+    own = last or {}
+    gradient = np.concatenate([weighted.sum(axis=1), *(share[-1:] * slope for slope, _ in own.values())])
     hessian = -gradient[:, None] * gradient[None, :]
     for i in range(len(slopes)):
         for j in range(i, len(slopes)):
@@ -316,5 +336,13 @@ def _log_sum(parts: Floats, slopes: Floats, curves: _Curves) -> Derivatives:
                 mixed += np.einsum("mn,mn->n", share, curves[i, j])
             hessian[i, j] += mixed
             if i < j:
+                hessian[j, i] += mixed
+    steep = [*slopes[:, -1], *(slope for slope, _ in own.values())]
+    for i, (slope, sign) in own.items():
+        hessian[i, i] += share[-1] * sign * slope**2
+        for j in range(i + 1):
+            mixed = share[-1] * slope * steep[j]
+            hessian[i, j] += mixed
+            if j < i:
                 hessian[j, i] += mixed
     return value, gradient, hessian

@@ -79,6 +79,6 @@ def survival_calibration(survival: pd.DataFrame, language: Language) -> Figure:
     for time, shade in zip(times, shades, strict=True):
         rows = survival[survival["time"] == time]
         axes.plot(rows["predicted"], rows["observed"], "o", color=shade, markersize=5, label=f"t = {time:,}")
-    style._percent_axis(axes, lowest=float(survival[["predicted", "observed"]].min(axis=None)))
+    style._percent_axis(axes, lowest=float(survival[["predicted", "observed"]].to_numpy().min()))
     style._legend(axes, "upper left")
     return drawing.figure

@@ -60,7 +60,7 @@ def own_labels(own: Own) -> dict[str, str]:
 
 def own_indicators(
     own: Own, customers: pd.Series[Any], features: pd.DataFrame, relations: Relations, cutoff: date
-) -> tuple[pd.DataFrame, list[str]]:
+) -> tuple[pd.DataFrame, list[Note]]:
     """Compute the own indicators of customers as of a day.
 
     Parameters
@@ -89,7 +89,7 @@ def own_indicators(
         return pd.DataFrame(index=range(len(customers))), []
     ids: pd.Index[Any] = pd.Index(customers)
     values, answers, channels = (read(relations, cutoff) for read in _READERS)
-    columns, notes = {}, []
+    columns, notes = {}, list[Note]()
     for name, each in own.items():
         column = each.column(name)
         if each.origin == "attribute":

@@ -48,7 +48,7 @@ def decision_trees(chain: TierChain, customers: pd.DataFrame) -> pd.DataFrame:
         probability = (chain.composition[place] @ chain.probabilities.mean) @ states.members.T
         later = np.array([chain.rest_values[states.name(after, tier)] for after in states.tiers])
         later = later / (1.0 + chain.discount_rate)
-        # Who comes from this tier does not earn what others of the next do: the year's value is all of it.
+        # Who comes from this tier does not earn what others in the next one do: see its year's value.
         reached = float(probability @ later)
         if reached > 0:
             later = later * max(values.loc[tier, "year"] - margins[tier], 0.0) / reached

@@ -35,6 +35,7 @@ ScoreMethod = Literal["weighted_sum", "topsis", "fuzzy"]
 ROWS_AT_ONCE = 20_000
 # Sums in a different order differ in the last digits, but ties must stay ties.
 DECIMALS = 9
+_GROUPS = 64  # of customers alike, weighted together
 _MIDDLE = 50.0
 
 
@@ -272,14 +273,29 @@ def _sums(
     branches: Branches,
     power: int = 1,
 ) -> Numbers:
-    """Sum values, shape (n, m), times parts, shape (m, n_sets), whose weights follow the known ones."""
-    found = np.zeros((len(values), weights.shape[1]), dtype=parts.dtype)
-    for columns, factor in branches.factors(known, weights):
-        part = values[:, columns] @ parts[columns]
-        if factor is not None:
-            part *= factor if power == 1 else factor**power
-        found += part
+    """Sum values, shape (n, m), times parts, shape (m, n_sets), whose weights follow the known ones.
+
+    Customers of whom the same is known share their weights, and are one product of matrices.
+    """
+    found = np.empty((len(values), weights.shape[1]), dtype=parts.dtype)
+    alike = _alike(known)
+    for start in range(0, len(alike), _GROUPS):
+        groups = alike[start : start + _GROUPS]
+        own = np.repeat(parts[None], len(groups), axis=0)
+        for columns, factor in branches.factors(known[[rows[0] for rows in groups]], weights):
+            if factor is not None:
+                own[:, columns] *= (factor if power == 1 else factor**power)[:, None]
+        for rows, parts_of_group in zip(groups, own, strict=True):
+            found[rows] = values[rows] @ parts_of_group
     return found
+
+
+def _alike(known: NDArray[np.bool_]) -> list[NDArray[np.intp]]:
+    """Rows of customers of whom the same indicators are known."""
+    packed = np.ascontiguousarray(np.packbits(known, axis=1))
+    _, pattern = np.unique(packed.view(f"V{packed.shape[1]}").ravel(), return_inverse=True)
+    order = np.argsort(pattern, kind="stable")
+    return np.split(order, np.flatnonzero(np.diff(pattern[order])) + 1)
 
 
 def used_weights(normalised: pd.DataFrame, weights: Mapping[str, float]) -> dict[str, float]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
 import pandas as pd
 
 _PRIOR = 10.0  # customers who confirm the chain
@@ -70,10 +71,11 @@ def margin_growth(
             for table, mean in zip(earned[1:], means[:-1], strict=True)
         ]
     )
-    [shared] = _ratios(drift, "all").itertuples(index=False)
-    relative = (own["error"] / own["ratio"]) ** 2 + (shared.error / shared.ratio) ** 2
-    growth = own["ratio"] * shared.ratio
-    return pd.DataFrame({"growth": growth, "error": growth * relative**0.5})
+    ratio, error = own["ratio"].to_numpy(float), own["error"].to_numpy(float)
+    [[shared, shared_error]] = _ratios(drift, "all").to_numpy(float)
+    growth = ratio * shared
+    relative = np.hypot(error / ratio, shared_error / shared)
+    return pd.DataFrame({"growth": growth, "error": growth * relative}, index=own.index)
 
 
 def _ratios(table: pd.DataFrame, by: str) -> pd.DataFrame:

@@ -64,14 +64,15 @@ def _by_script(text: str) -> str | None:
     return _by_function_words(text) if counts[_LATIN] else _OTHER
 
 
+@cache
 def _in_latin_script() -> list[str]:
     return [name for name in function_words() if name != "zh"]
 
 
 def _by_function_words(text: str) -> str | None:
     """Find the language with the most function words; None if several or none have them."""
-    words = _spoken(text)
-    hits = {name: sum(word in function_words()[name] for word in words) for name in _in_latin_script()}
+    words, known = _spoken(text), function_words()
+    hits = {name: sum(word in known[name] for word in words) for name in _in_latin_script()}
     most = max(hits.values())
     best = [name for name, count in hits.items() if count == most]
     return best[0] if most and len(best) == 1 else None

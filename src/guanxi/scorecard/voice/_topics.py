@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -154,7 +155,8 @@ def _in_singular(said: list[list[str]]) -> list[list[str]]:
                 return stem
         return word
 
-    return [[singular(word) for word in words] for words in said]
+    instead_of = {word: singular(word) for word in known}
+    return [[instead_of[word] for word in words] for words in said]
 
 
 def _weighted(counts: csr_matrix) -> csr_matrix:
@@ -186,7 +188,9 @@ def _stability(counts: csr_matrix, words: Sequence[str], seed: int) -> pd.DataFr
     for _ in range(_SPLITS):
         drawn = generator.permutation(spoken)
         halves.append(tuple(_weighted(counts[part]) for part in (drawn[:size], drawn[size : 2 * size])))
-    different = len({tuple(counts[text].indices) for text in spoken})
+    different = len(
+        {counts.indices[start:end].tobytes() for start, end in pairwise(counts.indptr) if end > start}
+    )
     most = max(2, min(_LARGEST_SEARCH, size // _TEXTS_PER_TOPIC, len(words), different))
     rows: list[dict[str, Any]] = []
     for topics in range(2, most + 1):

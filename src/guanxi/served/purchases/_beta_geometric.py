@@ -8,7 +8,7 @@ near 1.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 
 import numpy as np
@@ -24,6 +24,8 @@ _LEAST_LOG = -600.0  # at p = e^-600 the integrand equals its limit at p = 0
 _AT_ENDS = 0.05
 _ENDS = np.array([[_LEAST_LOG, 0.0]]), np.array([[0.0, _LEAST_LOG]])  # log p and log(1 - p)
 _FEW, _FEW_TERMS = 0.05, 13  # 0.05^12 is below rounding
+_SERIES_EVENTS, _SERIES_ENTRIES = 4000, 2**18
+_LEAST_START, _LARGEST_START = -650.0, 1250.0  # logarithms of the range of a series within doubles
 
 
 def expected_purchases_alive(
@@ -56,10 +58,18 @@ def expected_purchases_alive(
     difference = a + b - 1.0 - shape
     fast = (ratio <= 9.0) & (np.abs(difference) <= 8.0) & (np.abs(a - 1.0) <= 8.0) & (a + b >= 0.25)
     fast &= regularity == 1
-    slow = ~fast
     columns = (shape, a, b, ratio)
     result = np.empty(shape.shape)
     result[fast] = _in_chunks(_series, _SERIES_CHUNK, *(column[fast] for column in columns))
+    slow = ~fast
+    if regularity > 1:
+        events = _events_needed(shape, ratio)
+        slow = (events > _SERIES_EVENTS) | (shape * np.log1p(ratio) > _LARGEST_START)
+        counted = np.flatnonzero(~slow)
+        counted = counted[np.argsort(events[counted], kind="stable")]
+        for rows in _of_equal_size(counted, events):
+            most = int(events[rows[-1]])
+            result[rows] = _erlang_series(regularity, hidden, most, *(column[rows] for column in columns))
     given = _given_dropout if regularity == 1 else partial(_given_dropout_erlang, regularity, hidden)
     result[slow] = _in_chunks(
         partial(_quadrature, given), _QUADRATURE_CHUNK, *(column[slow] for column in columns)
@@ -106,6 +116,45 @@ def _series_sum(difference: Floats, a: Floats, c: Floats, z: Floats) -> Floats:
         active = active[going]
         term, difference, a, c, z = (column[going] for column in (term, difference, a, c, z))
     return total
+
+
+def _events_needed(shape: Floats, ratio: Floats) -> Floats:
+    """Events of the underlying process beyond which less than rounding lies."""
+    mean = shape * ratio
+    return np.ceil(mean + 10.0 * np.sqrt(mean * (1.0 + ratio)) + 45.0 * (1.0 + ratio))
+
+
+def _of_equal_size(rows: NDArray[np.intp], events: Floats) -> Iterator[NDArray[np.intp]]:
+    """Split rows, sorted by their events, into parts of about as many events in all."""
+    first = 0
+    while first < len(rows):
+        size = max(1, int(_SERIES_ENTRIES / events[rows[first]]))
+        size = max(1, int(_SERIES_ENTRIES / events[rows[min(first + size, len(rows)) - 1]]))
+        yield rows[first : first + size]
+        first += size
+
+
+def _erlang_series(
+    k: int, hidden: int, most: int, shape: Floats, a: Floats, b: Floats, ratio: Floats
+) -> Floats:
+    """Sum over i >= 1 of E[(1 - p)^(i - 1)] P(M >= i k - hidden), M negative binomial (s, w).
+
+    All terms are positive: exact up to rounding. ``most`` events, of all rows, are enough.
+    """
+    purchases = -(-(most + hidden) // k) + 1
+    events = np.arange(1.0, purchases * k - hidden)
+    growth = (ratio / (1.0 + ratio))[:, None] * (1.0 + (shape[:, None] - 1.0) / events)
+    chance = np.empty((len(shape), len(events) + 1))
+    chance[:, 0] = np.exp(np.maximum(-shape * np.log1p(ratio), _LEAST_START))
+    growth[:, 0] *= chance[:, 0]  # the product alone might overflow
+    np.cumprod(growth, axis=1, out=chance[:, 1:])
+    # Before the first purchase, and from each purchase to the next.
+    starts = np.append(0, np.arange(1, purchases) * k - hidden)
+    exactly = np.add.reduceat(chance, starts, axis=1)
+    at_least = np.cumsum(exactly[:, ::-1], axis=1)[:, ::-1]
+    survived = (b[:, None] + np.arange(purchases - 2)) / ((a + b)[:, None] + np.arange(purchases - 2))
+    stayed = np.cumprod(np.hstack([np.ones((len(shape), 1)), survived]), axis=1)
+    return np.asarray(np.einsum("ni,ni->n", stayed, at_least[:, 1:]) / at_least[:, 0])
 
 
 def _quadrature(given: Callable[..., Floats], shape: Floats, a: Floats, b: Floats, ratio: Floats) -> Floats:

@@ -28,6 +28,7 @@ from .process import Floats, Params, PurchaseProcess, broadcast_floats
 
 _LARGEST_EXPONENT = 600.0  # exp nearly overflows beyond
 _BISECTIONS = 50
+_LEAST_WEIGHT = 1e-18  # of a number of events since the last purchase
 
 
 class BetaGeometricProcess(PurchaseProcess):
@@ -244,8 +245,10 @@ class BetaGeometricProcess(PurchaseProcess):
         a, survived, ratio = broadcast_floats(a + more_dropout, b + x + self.first, horizon / (alpha + T))
         total = np.zeros(x.shape)
         for j, log_weight, shape in self._hidden(params, x, t_x, T):
-            total += np.exp(log_weight) * _beta_geometric.expected_purchases_alive(
-                shape, a, survived, ratio, k, j
+            weight = np.exp(log_weight)
+            likely = weight > _LEAST_WEIGHT
+            total[likely] += weight[likely] * _beta_geometric.expected_purchases_alive(
+                shape[likely], a[likely], survived[likely], ratio[likely], k, j
             )
         return total
 
