@@ -12,6 +12,8 @@ import pytest
 
 from guanxi.data.transactions import read_transactions
 from guanxi.features.snapshots import features_at
+from guanxi.models import BetaGeoNBD, GammaGamma
+from guanxi.params import DataParams
 from guanxi.report.answer import build_answer, sentences
 from guanxi.report.standing import standing
 from guanxi.report.words import feature_in_words
@@ -179,6 +181,39 @@ class TestStanding:
         found = standing(customers, pd.Series([100.0, 100.0]), 1.0, 90)
         assert found["past_value"].tolist() == [25.0, 50.0]
         assert found["total_value"].tolist() == [125.0, 150.0]
+
+
+@pytest.mark.slow
+def test_the_large_customer_who_fell_silent_is_the_first_to_win_back(retail):
+    """Customer 13093 of Online Retail II spent 54,000, bought every 11 days, is silent for 275."""
+    found = retail[retail["slipping"]].sort_values("spent", ascending=False)
+    first = found.iloc[0]
+    assert str(first["customer_id"]) == "13093"
+    assert first["spent"] == pytest.approx(54_100, abs=150)
+    assert first["purchases"] in (42, 43)
+    assert (round(first["usual_gap"]), first["silence"]) == (11, 275)
+    assert first["churn_probability"] > 0.95
+    assert not retail.loc[found.index, "protect"].any()
+
+
+@pytest.fixture(scope="module")
+def retail(shared_data) -> pd.DataFrame:
+    """Where the customers of Online Retail II stand, by BG/NBD and Gamma-Gamma."""
+    columns = {"customer_id": "CustomerID", "timestamp": "InvoiceDate", "amount": "Quantity*Price"}
+    source = str(shared_data / "online_retail_ii.parquet")
+    given = DataParams(columns=columns, duplicates="drop", duplicates_ignore=("sheet",))
+    log = read_transactions(source, given)
+    features = features_at(log, log.last_day, 182)
+    spent = log.events.group_by("customer_id").agg(spent=log.events.amount.sum()).execute()
+    log.close()
+    purchases, spend = BetaGeoNBD().fit(features), GammaGamma().fit(features)
+    table = features.assign(
+        probability_alive=purchases.probability_alive(features),
+        churn_probability=purchases.purchase_probability(features, 0, 182),
+        clv=purchases.expected_purchases(features, 182) * spend.expected_spend(features),
+    )
+    amounts = table["customer_id"].map(spent.set_index("customer_id")["spent"])
+    return standing(table, amounts, 1.0, 182)
 
 
 def test_every_feature_has_a_name_in_words():

@@ -202,10 +202,13 @@ def test_missing_values_are_dashes(light):
     assert "NaT" not in text
 
 
-def test_no_drivers_no_column(light):
+def test_without_drivers_the_silence_is_the_only_reason(light):
     columns = [name for name in light.predictions if not name.startswith("driver_")]
     page = Page(render(replace(light, predictions=light.predictions[columns])))
-    assert "Why" not in page.text
+    assert page.text.count("Why") == 1  # in the list of who is slipping away
+    assert [
+        text for text in page.text if re.fullmatch(r"silent for \d+ times the usual gap of \d+ days", text)
+    ]
 
 
 def test_a_missing_column_is_named(report):
