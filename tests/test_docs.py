@@ -100,7 +100,7 @@ def settings_with(word: str) -> dict:
 
 
 def test_settings_of_the_scorecard_are_taken():
-    assert len([weighed(yaml.safe_load(block)) for block in blocks(SCORECARD, "yaml")]) == 10
+    assert len([weighed(yaml.safe_load(block)) for block in blocks(SCORECARD, "yaml")]) == 11
     said = dict(re.findall(r"(\w+) (\d+\.\d)%", SCORECARD.partition("Here it gives")[2].split("```")[1]))
     assert {
         name: f"{weight:.1%}" for name, weight in weighed(settings_with("judgements:")).weights.items()

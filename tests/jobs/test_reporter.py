@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 
 import pytest
 
@@ -26,6 +27,13 @@ def test_where_nothing_moves_a_step_is_a_line(capsys):
     ]
 
 
+def test_colours_that_are_forced_move_nothing(capsys, monkeypatch):
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    with ConsoleReporter().step("score"):
+        pass
+    assert re.fullmatch(r"step 1: score \d\.\d s\n", re.sub(r"\x1b\[[\d;]*m", "", capsys.readouterr().err))
+
+
 def test_the_outermost_job_knows_how_many_steps_there_are(capsys):
     shown = ConsoleReporter()
     with shown.step("alone"):
@@ -40,7 +48,8 @@ def test_the_outermost_job_knows_how_many_steps_there_are(capsys):
 
 
 def test_on_a_terminal_it_moves_and_says_what_is_done(capsys, monkeypatch):
-    monkeypatch.setenv("TTY_COMPATIBLE", "1")
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    monkeypatch.setenv("TERM", "xterm")
     monkeypatch.setenv("COLUMNS", "120")
     shown = ConsoleReporter()
     with shown.step("score") as step:

@@ -81,7 +81,8 @@ class ConsoleReporter(Reporter):
         """Show the name, the time elapsed and the current detail, where things can move."""
         from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-        if not (self._console.is_terminal or self._console.is_jupyter):
+        # FORCE_COLOR makes rich take a file for a terminal.
+        if not (self._console.file.isatty() or self._console.is_jupyter):
             yield
             return
         columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())

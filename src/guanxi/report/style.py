@@ -5,6 +5,7 @@ Everything is set on the figure itself, without pyplot or lasting changes to mat
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from functools import cache
 from io import StringIO
@@ -190,6 +191,10 @@ def _fonts() -> tuple[str, ...]:
     """Latin first, then the first Chinese font installed, if any."""
     from matplotlib.font_manager import fontManager
 
+    # Chinese fonts often have one weight, and it is the right one.
+    logging.getLogger("matplotlib.font_manager").addFilter(
+        lambda record: "font weight" not in record.getMessage()
+    )
     installed = {font.name for font in fontManager.ttflist}
     return (_LATIN_FONT, *[name for name in _CHINESE_FONTS if name in installed][:1])
 
