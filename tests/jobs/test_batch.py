@@ -28,24 +28,9 @@ CHUNKS = 5  # of at most 500 of the 2,357 customers
 
 
 def small_parts(set_attribute) -> None:
-    """Make parts of 500 customers that take the SHAP method of real ones, which have 50,000 or more.
-
-    The other method, for fewer rows, agrees only up to rounding.
-    """
-    import sys
-
+    """Make parts of 500 customers."""
     from guanxi.jobs import predict
 
-    load = predict.load_model
-
-    def load_with_tables(*given):
-        loaded = load(*given)
-        for name, module in list(sys.modules.items()):  # the model carries its own code
-            if name.startswith("_guanxi_") and name.endswith(".trees._ensemble"):
-                set_attribute(module, "_MANY_ROWS", 250)
-        return loaded
-
-    set_attribute(predict, "load_model", load_with_tables)
     set_attribute(predict, "CUSTOMERS_AT_ONCE", 500)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from itertools import combinations
 from math import factorial
 
@@ -12,10 +13,15 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from guanxi.served.trees import _shap
-from guanxi.served.trees._ensemble import Trees, TreeValues, are_small
+from guanxi.served.trees._ensemble import Trees
 from guanxi.served.trees._shap import TreeShap
+from guanxi.served.trees._text import roots
 
 FEATURES = 12
+_NAMES = (
+    "split_feature", "decision_type", "threshold", "default_left", "missing_type", "internal_count",
+    "left_child", "right_child", "leaf_value", "leaf_count",
+)  # fmt: skip
 CATEGORICAL = [0, 1]
 
 
@@ -188,15 +194,60 @@ def test_no_rows(boosters):
     ],
     ids=str,
 )
-def test_tables_of_small_trees_equal_lightgbm_bitwise(settings_):
+def test_tables_of_small_trees_agree_with_lightgbm(settings_):
     booster, X = grown(**settings_), odd_rows()
-    roots = [tree["tree_structure"] for tree in booster.dump_model()["tree_info"]]
-    assert are_small(roots)
-    np.testing.assert_array_equal(TreeValues(roots).values(X), booster.predict(X, raw_score=True))
+    trees = Trees([booster.model_to_string()])
+    assert trees.are_small
+    for rows in (X, X[:200]):
+        np.testing.assert_allclose(
+            trees.predict(rows), booster.predict(rows, raw_score=True), rtol=0, atol=1e-12
+        )
+        expected = booster.predict(rows, pred_contrib=True)
+        np.testing.assert_allclose(trees.contributions(rows), expected, rtol=0, atol=1e-12)
 
 
 @pytest.mark.parametrize("leaves", [5, 31])
 def test_scores_do_not_depend_on_the_number_of_rows(leaves):
     trees = Trees([grown(seed, num_leaves=leaves).model_to_string() for seed in (0, 1)])
     X = np.tile(odd_rows(), (6, 1))
-    np.testing.assert_array_equal(trees.predict(X)[:400], trees.predict(X[:400]))
+    for rows in (1, 200, 400):
+        np.testing.assert_array_equal(trees.predict(X)[:rows], trees.predict(X[:rows]))
+
+
+@pytest.mark.parametrize(
+    "settings_",
+    [
+        {},
+        {"use_missing": False},
+        {"zero_as_missing": True},
+        {"max_cat_to_onehot": 50},
+        {"boosting": "dart"},
+    ],
+    ids=str,
+)
+def test_text_is_read_as_lightgbm_dumps_it(settings_):
+    def known(node):
+        return {
+            name: known(value) if name.endswith("_child") else value
+            for name, value in node.items()
+            if name in _NAMES
+        }
+
+    booster = grown(num_leaves=31, **settings_)
+    dumped = [known(tree["tree_structure"]) for tree in booster.dump_model()["tree_info"]]
+    assert roots(booster.model_to_string()) == dumped
+
+
+def test_more_thresholds_than_a_byte_holds():
+    booster = grown(num_leaves=9, trees=600, rows=3000, max_bin=1500)
+    trees = Trees([booster.model_to_string()])
+    X = odd_rows()
+    assert max(coder._n for coder in trees.coders.values()) > 255
+    np.testing.assert_allclose(trees.predict(X), booster.predict(X, raw_score=True), rtol=0, atol=1e-12)
+
+
+def test_large_trees_miss_lightgbm_when_they_are_read(monkeypatch):
+    text = grown(num_leaves=31).model_to_string()
+    monkeypatch.setitem(sys.modules, "lightgbm", None)
+    with pytest.raises(ImportError):
+        Trees([text])

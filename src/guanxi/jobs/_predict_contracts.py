@@ -14,7 +14,6 @@ from guanxi.data.engine import explain_no_space
 from guanxi.errors import HistoryError
 from guanxi.features.contracts.snapshots import ContractChunks
 from guanxi.jobs._scoring import Scoring, scorers, side_by_side
-from guanxi.pipeline.contracts import with_time_to_renewal
 from guanxi.registry.loaded_model import LoadedContractModel
 
 _CUSTOMERS_AT_ONCE = 50_000
@@ -42,6 +41,9 @@ def contract_scoring(
             f"{log.source}: nobody was under contract on {day}; the data begin on {log.first_day} and end on "
             f"{log.last_day}"
         )
+    # What fits contracts takes a second to import; jobs on purchases do without.
+    from guanxi.pipeline.contracts import with_time_to_renewal
+
     settings = {"as_of": day.isoformat(), "horizon_days": horizon_days, "drivers": drivers}
 
     def score(numbers: Sequence[int]) -> Iterator[pd.DataFrame]:

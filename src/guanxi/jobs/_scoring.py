@@ -26,6 +26,7 @@ import pyarrow as pa
 
 from guanxi.errors import EngineError
 from guanxi.jobs.reporter import Reporter
+from guanxi.registry.direct import load_directly
 from guanxi.registry.loaded_model import LoadedModel, load_model
 
 _WHOLE_NUMBERS, _DAYS = ("horizon_days",), ("as_of", "next_purchase_date")
@@ -276,7 +277,7 @@ def _serve(folder: str, settings: Mapping[str, Any]) -> None:
     """Score the tables from standard input until it ends."""
     requests, answers = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # keep what libraries print out of the results
-    loaded = load_model(folder)
+    loaded = load_directly(folder) or load_model(folder)
     while requests.peek(1):
         _send(answers, scored(loaded, _receive(requests), settings))
 

@@ -27,7 +27,6 @@ from guanxi.jobs.predict import _load_checked
 from guanxi.jobs.reporter import Reporter, reporter_of
 from guanxi.params import Params, load_params, override
 from guanxi.params.python_advice import advises_in_python
-from guanxi.pipeline.contracts import customers_to_score
 from guanxi.registry.loaded_model import (
     LoadedContractModel,
     LoadedLabelModel,
@@ -220,6 +219,8 @@ def _(
     horizon_days: int | None,
     reporter: Reporter,
 ) -> Story:
+    from guanxi.pipeline.contracts import customers_to_score  # a second, which purchases do without
+
     log = open_contracts(source, params, reporter)
     try:
         day = contract_day(log, params, reporter)

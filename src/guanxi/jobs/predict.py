@@ -29,16 +29,15 @@ from guanxi.jobs._scoring import Manifest, Scoring, as_arrow, scorers, side_by_s
 from guanxi.jobs.reporter import Reporter, reporter_of
 from guanxi.params import Params, load_params, override
 from guanxi.params.python_advice import advises_in_python
-from guanxi.registry.load_errors import STORE_SCHEMES
+from guanxi.registry.direct import load_directly
 from guanxi.registry.loaded_model import (
     LoadedContractModel,
     LoadedLabelModel,
     LoadedModel,
     LoadedTransactionModel,
-    load_model,
+    load_from_store,
 )
 from guanxi.registry.other_mlflow import leave_mlflow_alone
-from guanxi.registry.store import open_store
 
 _ENGINE_MEMORY = "1GB"
 # What determines the contents of a part: a resumed job must have the same values.
@@ -308,9 +307,7 @@ def _load_checked(model: str | None, params: Params, reporter: Reporter) -> Load
     """Load a model, by default the champion, and show its warnings; refuse one trained under other rules."""
     uri = str(model) if model is not None else f"models:/{params.registered_model}@champion"
     with reporter.step(f"load {source_name(uri)}"):
-        stored = uri.startswith(STORE_SCHEMES)
-        store = open_store(params.mlflow, create=False, write=False) if stored else None
-        loaded = load_model(uri, store)
+        loaded = load_directly(uri, params.mlflow) or load_from_store(uri, params.mlflow)
         _check_data_rules(loaded, params)
     for warning in loaded.warnings:
         reporter.warn(warning)

@@ -25,7 +25,7 @@ from guanxi.params._models import (
 )
 from guanxi.params._plan import PlanAction, PlanChannel, PlanCustomer, PlanParams
 from guanxi.params._profit import ChannelParams, ProfitParams
-from guanxi.params._reading import load_params, override, parse_columns
+from guanxi.params._reading import load_params, override, parse_columns, parse_yaml
 from guanxi.params._relationship_programme import CampaignEffectsParams, ProgrammeParams
 from guanxi.params._report import ReportParams
 from guanxi.params._run import Params
@@ -74,4 +74,5 @@ __all__ = [
     "load_params",
     "override",
     "parse_columns",
+    "parse_yaml",
 ]

@@ -31,6 +31,11 @@ _FORMS = {
 }
 
 
+def parse_yaml(text: str) -> Any:
+    """Parse a text that a program wrote, such as the description of an MLflow model."""
+    return yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+
+
 def load_params(
     path: str | Path | None = None,
     overrides: Iterable[str] = (),

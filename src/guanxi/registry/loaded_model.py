@@ -16,9 +16,10 @@ from guanxi.data.sinks.own_files import check_only_own, remove_own
 from guanxi.data.sources.redaction import redact
 from guanxi.data.temporary import remove_abandoned, temporary_folder
 from guanxi.errors import OutputError, ParamsError, RegistryError
+from guanxi.params import MLflowParams
 from guanxi.registry._sanity import impossible
-from guanxi.registry.load_errors import _check_description, _why_not_found, _why_not_loaded
-from guanxi.registry.store import Store, _import_mlflow, _quiet_warnings
+from guanxi.registry.load_errors import STORE_SCHEMES, _check_description, _why_not_found, _why_not_loaded
+from guanxi.registry.store import Store, _import_mlflow, _quiet_warnings, open_store
 from guanxi.served.contracts.document import MONEY, ServedContracts
 from guanxi.served.model import AnyServedModel, ServedLabelModel, ServedModel, from_json
 
@@ -288,6 +289,12 @@ def load_model(uri: str, store: Store | None = None) -> LoadedModel:
         features=features,
         source=source,
     )
+
+
+def load_from_store(uri: str, params: MLflowParams) -> LoadedModel:
+    """Load a model as :func:`load_model` does, from the store of the parameters if it is in one."""
+    stored = uri.startswith(STORE_SCHEMES)
+    return load_model(uri, open_store(params, create=False, write=False) if stored else None)
 
 
 def _read_served(uri: str, folder: Path) -> AnyServedModel:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .input_checks import Features, _float_columns
+from .input_checks import Features, _FeatureMatrix, _float_columns
 from .model import CorrectionModel, RegressionModel
 from .trees._ensemble import Trees
+from .trees._nodes import Coder, CodesOf, Kind, Node, kind
 
 Floats = NDArray[np.float64]
 
@@ -102,6 +103,11 @@ class Correction:
         self._places = [[*map(self.features.index, member.features), -1] for member in members]
 
     @property
+    def tree_members(self) -> list[_TreeMember]:
+        """Members that are trees."""
+        return [member for _, member in self._members if isinstance(member, _TreeMember)]
+
+    @property
     def has_members(self) -> bool:
         """Whether it does more than apply slope and level."""
         return bool(self._members)
@@ -137,13 +143,35 @@ class _TreeMember:
 
     def __init__(self, features: list[str], text: str) -> None:
         self.features = features
-        self._trees = Trees([text])
+        self.trees = Trees([text])
 
     def predict(self, features: Features) -> Floats:
-        return self._trees.predict(self._matrix(features))
+        codes = self._codes(features)
+        if codes is None:
+            return self.trees.predict(_float_columns(features, self.features))
+        return self.trees.predict_coded(len(features), codes)
 
     def contributions(self, features: Features) -> Floats:
-        return self._trees.contributions(self._matrix(features))
+        codes = self._codes(features)
+        if codes is None:
+            return self.trees.contributions(_float_columns(features, self.features))
+        return self.trees.contributions_coded(len(features), codes, len(self.features))
 
-    def _matrix(self, features: Features) -> Floats:
-        return _float_columns(features, self.features)
+    def _codes(self, features: Features) -> CodesOf | None:
+        """Codes that the table keeps; None where the trees need its values."""
+        if not (self.trees.are_small and isinstance(features, _FeatureMatrix)):
+            return None
+        return lambda place: features.codes(self.features[place], self.trees.coders[place])
+
+
+def share_coders(corrections: Iterable[Correction]) -> None:
+    """Let the trees of several targets use the same codes of their features, so that each is coded once."""
+    members = [member for each in corrections for member in each.tree_members]
+    asked: dict[tuple[str, Kind], list[Node]] = {}
+    for member in members:
+        for split in member.trees.splits:
+            asked.setdefault((member.features[split["split_feature"]], kind(split)), []).append(split)
+    shared = {key: Coder(splits) for key, splits in asked.items()}
+    for member in members:
+        kinds = {split["split_feature"]: kind(split) for split in member.trees.splits}
+        member.trees.share({place: shared[member.features[place], each] for place, each in kinds.items()})

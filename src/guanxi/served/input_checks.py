@@ -10,6 +10,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from .trees._nodes import Coder, Codes
+
 Floats = NDArray[np.float64]
 
 LANGUAGES = ("en", "zh")
@@ -53,6 +55,7 @@ class _FeatureMatrix:
     def __init__(self, names: Sequence[str], values: Floats) -> None:
         self._values = values
         self._places = {name: place for place, name in enumerate(names)}
+        self._codes: dict[Coder, tuple[Codes, Codes]] = {}
 
     def __len__(self) -> int:
         return len(self._values)
@@ -66,6 +69,12 @@ class _FeatureMatrix:
         # No copy of the whole table in its own order.
         whole = places == list(range(self._values.shape[1]))
         return self._values if whole else self._values[:, places]
+
+    def codes(self, name: str, coder: Coder) -> tuple[Codes, Codes]:
+        """Codes of a column: :meth:`.Coder.sided`; made once, for all trees that share the coder."""
+        if coder not in self._codes:
+            self._codes[coder] = coder.sided(self._values[:, self._places[name]])
+        return self._codes[coder]
 
 
 Features = pd.DataFrame | _FeatureMatrix

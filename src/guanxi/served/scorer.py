@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from . import driver_texts
 from ._business_time import amount_factor, business_days, calendar_days
 from ._customer_value import LEAST, purchase_curve, purchases_if_kept, value_columns
-from .corrections import Correction, probability
+from .corrections import Correction, probability, share_coders
 from .input_checks import (
     Features,
     _check_finite,
@@ -60,6 +60,7 @@ class Scorer:
         self._corrections = {
             target: Correction(each, trees.get(target, ())) for target, each in model.corrections.items()
         }
+        share_coders(self._corrections.values())
         self._counts, self._churn = (
             PurchaseMixture([member[:2] for member in self._members(names)])
             for names in (model.purchases.counts, model.purchases.churn)
@@ -211,11 +212,10 @@ class Scorer:
         self, features: Features, horizon_days: float, as_of: str | None = None
     ) -> PredictiveDistributions:
         """Distributions of purchases and undiscounted spend, those of :meth:`interval`."""
-        days, forecast = self._days(horizon_days, as_of), self.forecast(features, horizon_days, as_of)
-        return self._distributions(features, forecast, days)
+        forecast = self.forecast(features, horizon_days, as_of)
+        return self._distributions(features, forecast, self._days(horizon_days, as_of))
 
     def _days(self, days: float, as_of: str | None) -> float:
-        """Convert the next days to business time."""
         return business_days(self.model.intensity, as_of or self.model.as_of, days)
 
     def _members(self, names: Sequence[str]) -> list[tuple[Any, Mapping[str, float], Any]]:

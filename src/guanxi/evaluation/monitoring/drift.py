@@ -24,7 +24,7 @@ from guanxi.evaluation.monitoring._bins import (
     moments,
     population_stability_index,
 )
-from guanxi.evaluation.monitoring.profile import _other_values
+from guanxi.evaluation.monitoring._hashed_values import _other_values
 
 REJECTED = "rejected"
 _FALSE_ALARM = 0.01  # family-wise, over all columns and over all means

@@ -8,17 +8,15 @@ without any fault of the model, which is no reason for an alarm.
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from datetime import date
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import ibis
 import pandas as pd
 
 from guanxi.data.transactions import TransactionLog
 from guanxi.evaluation import realised_performance
-from guanxi.evaluation.holdout import Holdout
 from guanxi.evaluation.monitoring._bins import (
     by_chance,
     count_number,
@@ -28,16 +26,19 @@ from guanxi.evaluation.monitoring._bins import (
     moments,
     population_stability_index,
 )
+from guanxi.evaluation.monitoring._hashed_values import _hashed, _other_values, _value_counts
 from guanxi.features.snapshots import features_at
-from guanxi.pipeline.contracts import FittedContracts
-from guanxi.pipeline.fit import FittedModels
-from guanxi.pipeline.labelled import FittedLabels
+
+if TYPE_CHECKING:  # drift is examined without anything that fits
+    from guanxi.evaluation.holdout import Holdout
+    from guanxi.pipeline.contracts import FittedContracts
+    from guanxi.pipeline.fit import FittedModels
+    from guanxi.pipeline.labelled import FittedLabels
 
 SCORES = ("churn_probability", "expected_purchases", "clv", "value_at_risk")
 CONTRACT_SCORES = ("churn_probability", "expected_remaining_months", "clv")
 _CATEGORY_COLUMNS = ("category", "channel")
 _MOST_VALUES = 2_000
-_HASH_BYTES = 4
 
 
 def transaction_profile(
@@ -143,24 +144,6 @@ def label_profile(fitted: FittedLabels, seed: int) -> dict[str, Any]:
     }
 
 
-def _other_values(
-    log: TransactionLog, column: str, known: Collection[str], after: date, until: date
-) -> tuple[int, int, str | None]:
-    """Count lines after one day, up to another, whose hashed value is not among the known ones.
-
-    Returns the number of these lines, the number with any value, and the most common other value.
-    """
-    day = log.lines.date
-    counts = _value_counts(log, column, day > ibis.literal(after), day <= ibis.literal(until))
-    other = counts[~pd.Series(_hashed(counts.index), index=counts.index, dtype=object).isin(known)]
-    return int(other.sum()), int(counts.sum()), str(other.index[0]) if len(other) else None
-
-
-def _hashed(values: Iterable[Any]) -> list[str]:
-    """Hash values, to keep them short and their content out of the profile."""
-    return [hashlib.blake2b(str(value).encode(), digest_size=_HASH_BYTES).hexdigest() for value in values]
-
-
 def _describe(now: pd.DataFrame, before: pd.DataFrame, names: Iterable[str]) -> dict[str, dict[str, Any]]:
     """Describe the current columns, with their change since ``before`` beyond sampling variation."""
     columns = {}
@@ -187,14 +170,6 @@ def _categories(log: TransactionLog, as_of: date, twin_day: date) -> dict[str, d
 
 def _most_common(log: TransactionLog, column: str, day: date) -> list[str]:
     return _hashed(_value_counts(log, column, log.lines.date <= ibis.literal(day)).index[:_MOST_VALUES])
-
-
-def _value_counts(log: TransactionLog, column: str, *conditions: Any) -> pd.Series[Any]:
-    """Count the lines per value, most common first, ties in alphabetical order."""
-    lines = log.lines.filter(*conditions).drop_null(column)
-    counted = lines.group_by(value=lines[column]).agg(n=lines.count())
-    table: pd.DataFrame = counted.order_by(ibis.desc("n"), "value").execute()
-    return table.set_index("value")["n"]
 
 
 def _relative(totals: pd.DataFrame) -> Mapping[str, float] | None:

@@ -8,7 +8,7 @@ computed on its own, so that order, chunks, duplicates and engines change nothin
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 
 import numpy as np
@@ -189,22 +189,27 @@ def _parameter_points(transactions: Transactions) -> Members:
 def _mixture(members: Members, histories: tuple[Floats, ...], horizon: float, most: int) -> Floats:
     (x, t_x, T), inverse = distinct_rows(histories[:3])
     total = np.zeros((len(x), most + 1))
+    if len(x) <= _FEW_ROWS:
+        for points in members:
+            for found in _at_all_points(points, x, t_x, T, horizon, most):
+                total += found / len(points)
+        return np.asarray(total[inverse] / len(members))
+    alive, places = distinct_rows((x, T))
     for points in members:
-        for distribution in _distributions(points, x, t_x, T, horizon, most):
-            total += distribution / len(points)
-    return np.asarray(total[inverse] / len(members))
+        for process, params in points:
+            found = process.count_distribution_of_distinct(
+                params, (x, t_x, T), (alive[0], alive[1]), places, horizon, most
+            )
+            total += found / len(points)
+    total /= len(members)
+    return np.asarray(total[inverse])
 
 
-def _distributions(
+def _at_all_points(
     points: list[tuple[PurchaseProcess, Params]], x: Floats, t_x: Floats, T: Floats, horizon: float, most: int
-) -> Iterable[Floats]:
-    """Distribution of counts at each parameter point, arrays of shape (n, most + 1).
-
-    Few rows are evaluated at all points in one call, which is faster; the numbers are the same.
-    """
+) -> Floats:
+    """Distribution of counts at each parameter point in one call, shape (points, n, most + 1)."""
     rows = len(x)
-    if rows > _FEW_ROWS:
-        return (process.count_distribution(params, x, t_x, T, horizon, most) for process, params in points)
     process, first = points[0]
     free = [name for name in first if name not in FIXED]
     every = {name: np.repeat([params[name] for _, params in points], rows) for name in free}

@@ -176,19 +176,37 @@ class BetaGeometricProcess(PurchaseProcess):
     ) -> Floats:
         """P(0 ... most purchases | alive): P(at least n) = P(n k - j events or more) E[(1 - p)^(n - 1)]."""
         x, t_x, T = broadcast_floats(x, t_x, T)
-        k, _, alpha, a, b = _unpack(params)
-        survived = b + x + self.first
+        k, _, alpha, _, _ = _unpack(params)
         ratio = horizon / (alpha + T)
-        at_least = np.zeros((most + 2, len(x)))
+        at_least = np.zeros((most + 1, len(x)))
         for j, log_weight, shape in self._hidden(params, x, t_x, T):
             wanted = np.arange(1, most + 2) * k - j
-            at_least[1:] += np.exp(log_weight) * _at_least(wanted, shape, ratio)
+            at_least += np.exp(log_weight) * _at_least(wanted, shape, ratio)
+        return self._thinned(params, x, at_least)
+
+    def _thinned(self, params: Params, x: Floats, at_least: Floats) -> Floats:
+        """Distribution of counts, shape (n, m), from P(at least 1 ... m) without dropout, shape (m, n)."""
+        _, _, _, a, b = _unpack(params)
+        survived = b + x + self.first
         still = np.ones(len(x))
-        for n in range(1, most + 2):
-            at_least[n] *= still
-            still = still * ((survived + n - 1.0) / (a + survived + n - 1.0))
-        at_least[0] = 1.0
-        return np.maximum(at_least[:-1] - at_least[1:], 0.0).T
+        for n, some in enumerate(at_least):
+            some *= still
+            still = still * ((survived + n) / (a + survived + n))
+        before = np.concatenate([np.ones((1, len(x))), at_least[:-1]])
+        return np.asarray(np.maximum(before - at_least, 0.0).T)
+
+    def hidden_weights(self, params: Params, x: Floats, t_x: Floats, T: Floats) -> list[Floats]:
+        """Probability of each number of events since the last purchase."""
+        return [np.exp(log_weight) for _, log_weight, _ in self._hidden(params, x, t_x, T)]
+
+    def count_distributions_alive(
+        self, params: Params, x: Floats, T: Floats, horizon: float, most: int
+    ) -> list[Floats]:
+        """Distribution for each number of events since the last purchase."""
+        k, r, alpha, _, _ = _unpack(params)
+        ratio = horizon / (alpha + T)
+        wanted = np.arange(1, most + 2) * k
+        return [self._thinned(params, x, _at_least(wanted - j, r + k * x + j, ratio)) for j in range(k)]
 
     def next_purchase_quantile(
         self, params: Params, x: ArrayLike, t_x: ArrayLike, T: ArrayLike, q: ArrayLike

@@ -216,6 +216,21 @@ class _BgBb(PurchaseProcess):
         alive = self.probability_alive(params, x, t_x, T)
         return alive * self.weighted_purchases_alive(params, x, t_x, T, length, weight)
 
+    def count_distribution_of_distinct(
+        self,
+        params: Params,
+        history: tuple[Floats, Floats, Floats],
+        distinct: tuple[Floats, Floats],
+        places: NDArray[np.int64],
+        horizon: float,
+        most: int,
+    ) -> Floats:
+        """Each history for itself: the recency bounds the purchases that count."""
+        alive = self.probability_alive(params, *history)
+        counts = self.count_distribution_alive(params, *history, horizon, most) * alive[:, None]
+        counts[:, 0] += 1.0 - alive
+        return np.asarray(counts)
+
     def _given_alive(
         self, params: Params, x: ArrayLike, t_x: ArrayLike, T: ArrayLike
     ) -> tuple[Floats, Floats, Floats, Floats]:

@@ -137,11 +137,50 @@ class PurchaseProcess:
         self, params: Params, x: Floats, t_x: Floats, T: Floats, horizon: float, most: int
     ) -> Floats:
         """P(exactly n purchases in (T, T + horizon] | history) for n = 0 ... most, shape (n, most + 1)."""
-        alive = self.probability_alive(params, x, t_x, T)
-        counts = self.count_distribution_alive(params, x, t_x, T, horizon, most)
-        counts *= alive[:, None]
-        counts[:, 0] += 1.0 - alive
-        return counts
+        each = np.arange(len(x))
+        return self.count_distribution_of_distinct(params, (x, t_x, T), (x, T), each, horizon, most)
+
+    def count_distribution_of_distinct(
+        self,
+        params: Params,
+        history: tuple[Floats, Floats, Floats],
+        distinct: tuple[Floats, Floats],
+        places: NDArray[np.int64],
+        horizon: float,
+        most: int,
+    ) -> Floats:
+        """Count distribution as of :meth:`count_distribution`, for many histories.
+
+        Given that a customer is alive, the recency matters only through the events since the last purchase:
+        the distributions are found for each pair of x and T once.
+
+        Parameters
+        ----------
+        history : tuple of arrays, shape (n,)
+        distinct : tuple of arrays, shape (m,)
+            The pairs of x and T.
+        places : array of int, shape (n,)
+            Pair of each history.
+        """
+        alive = self.probability_alive(params, *history)
+        weights = self.hidden_weights(params, *history)
+        parts = self.count_distributions_alive(params, *distinct, horizon, most)
+        counts = sum(
+            part[places] * (alive * weight)[:, None] for weight, part in zip(weights, parts, strict=True)
+        )
+        result: Floats = np.asarray(counts)
+        result[:, 0] += 1.0 - alive
+        return result
+
+    def hidden_weights(self, params: Params, x: Floats, t_x: Floats, T: Floats) -> list[Floats]:
+        """Probability of each number of hidden events since the last purchase; without such events, 1."""
+        return [np.ones(len(x))]
+
+    def count_distributions_alive(
+        self, params: Params, x: Floats, T: Floats, horizon: float, most: int
+    ) -> list[Floats]:
+        """Distribution as of :meth:`count_distribution_alive`, for each number of hidden events."""
+        return [self.count_distribution_alive(params, x, np.zeros(len(x)), T, horizon, most)]
 
     def probability_no_purchase(
         self, params: Params, x: ArrayLike, t_x: ArrayLike, T: ArrayLike, horizon: ArrayLike

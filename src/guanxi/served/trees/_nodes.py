@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,10 +11,15 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 Integers = NDArray[np.intp]
+Codes = NDArray[Any]
 Node = Mapping[str, Any]
+Kind = tuple[str, bool]
+#: Gives a feature's codes by its place: those in which a missing value is the highest, and is the lowest.
+CodesOf = Callable[[int], tuple[Codes, Codes]]
 
 _ROWS_AT_ONCE = 16384
 _ZERO = float(np.float32(1e-35))  # as in LightGBM
+_LARGEST_BYTE = 255
 
 
 class Coder:
@@ -27,7 +32,7 @@ class Coder:
     """
 
     def __init__(self, nodes: Sequence[Node]) -> None:
-        self._categorical = nodes[0]["decision_type"] == "=="
+        self._categorical = bool(nodes[0]["decision_type"] == "==")
         self._zero_is_missing = nodes[0]["missing_type"] == "Zero"
         if self._categorical:
             self._n = 1 + max(category for node in nodes for category in _categories(node))
@@ -46,6 +51,24 @@ class Coder:
             missing |= np.abs(values) <= _ZERO
         return np.where(missing, self._n, np.searchsorted(self._thresholds, values))
 
+    def sided(self, values: Floats) -> tuple[Codes, Codes]:
+        """Small codes of each value, for :meth:`limit`: with missing values highest, and lowest."""
+        found = self.codes(values)
+        size = np.uint8 if self._n + 1 <= _LARGEST_BYTE else np.uint32
+        lowest = found if self._categorical else np.where(found == self._n, 0, found + 1)
+        return found.astype(size), lowest.astype(size)
+
+    def limit(self, node: Node) -> tuple[bool, int]:
+        """Side and limit of a numerical split: the side's codes up to the limit go left."""
+        left = self.goes_left(node)
+        missing_left, highest = bool(left[-1]), int(left[:-1].sum()) - 1
+        return missing_left, highest + missing_left
+
+    @property
+    def is_categorical(self) -> bool:
+        """Whether the splits name categories."""
+        return self._categorical
+
     def goes_left(self, node: Node) -> Bools:
         """Whether each code goes left at one of the splits."""
         left = np.zeros(self._n + 1, dtype=bool)
@@ -56,6 +79,11 @@ class Coder:
         left[: np.searchsorted(self._thresholds, threshold) + 1] = True
         left[-1] = node["default_left"] if node["missing_type"] != "None" else threshold >= 0.0
         return left
+
+
+def kind(split: Node) -> Kind:
+    """Return what splits that share codes have in common: categories or numbers, and what is missing."""
+    return split["decision_type"], split["missing_type"] == "Zero"
 
 
 def splits(node: Node) -> Iterator[Node]:

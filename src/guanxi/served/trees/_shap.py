@@ -85,6 +85,17 @@ class TreeShap:
             yield from self._grouped(node["right_child"], path.right(node, left))
 
 
+def effects_by_pattern(tree: Node) -> dict[int, Floats]:
+    """SHAP values of each feature of a small tree by pattern; the first split has the highest bit."""
+    splits = list(tree_nodes.splits(tree))
+    tables = {int(split["split_feature"]): np.zeros(2 ** len(splits)) for split in splits}
+    patterns = iter(_all_patterns(len(splits))[::-1])
+    for value, end in _leaves(tree, patterns, _Path()):
+        for feature, effects in _leaf_effects(value, end.met, end.shares):
+            tables[feature] += effects
+    return tables
+
+
 class _Path:
     """Path to a node: for each feature, which codes meet all conditions, and the product of shares."""
 
