@@ -262,7 +262,7 @@ def test_debug_shows_the_traceback_and_ends_the_same(command):
 
 
 def test_an_unforeseen_error_is_one_line_too(command, monkeypatch):
-    def broken(*_: object) -> None:
+    def broken(*_: object, **__: object) -> None:
         raise ZeroDivisionError("two\nlines")
 
     monkeypatch.setattr("guanxi.jobs.validate.validate", broken)
@@ -274,7 +274,7 @@ def test_an_unforeseen_error_is_one_line_too(command, monkeypatch):
 
 
 def test_stopped_by_the_keyboard(command, monkeypatch):
-    def stopped(*_: object) -> None:
+    def stopped(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr("guanxi.jobs.validate.validate", stopped)
