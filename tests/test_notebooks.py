@@ -9,7 +9,7 @@ from nbclient import NotebookClient
 from nbformat import NotebookNode
 
 FOLDER = Path(__file__).parent.parent / "notebooks"
-TELECOM = FOLDER / "07_contracts.ipynb"
+FIRST, TELECOM = FOLDER / "01_first_look.ipynb", FOLDER / "07_contracts.ipynb"
 NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
 # zmq and jupyter's own event loops are left open by the kernel manager of nbclient.
 LEFT_OPEN = pytest.mark.filterwarnings(
@@ -23,9 +23,18 @@ def executed(path: Path) -> NotebookNode:
     return NotebookClient(notebook, timeout=900, kernel_name="python3", resources=folder).execute()
 
 
-@pytest.mark.parametrize("path", [each for each in NOTEBOOKS if each != TELECOM], ids=lambda path: path.stem)
 @LEFT_OPEN
-def test_runs_from_top_to_bottom(path: Path) -> None:
+def test_the_first_look_runs_from_top_to_bottom() -> None:
+    executed(FIRST)
+
+
+# A minute or two each.
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "path", [each for each in NOTEBOOKS if each not in (FIRST, TELECOM)], ids=lambda path: path.stem
+)
+@LEFT_OPEN
+def test_the_others_run_from_top_to_bottom(path: Path) -> None:
     executed(path)
 
 
