@@ -144,7 +144,7 @@ class TestCommand:
     def test_help_has_an_example(self, command):
         ended = command("explain", "--help")
         assert ended.code == 0
-        assert "Example: guanxi explain " in ended.out
+        assert "Example:\n    guanxi explain " in ended.out
 
 
 @pytest.mark.parametrize(
