@@ -9,7 +9,6 @@ import pandas as pd
 import pytest
 
 from guanxi.scorecard.transitions._chain_states import ChainStates, chain_states, fit_chain, memory_test
-from guanxi.scorecard.transitions._margin_growth import margin_growth
 from guanxi.scorecard.transitions._tier_chain import TierChain, tier_chain, value_steps
 
 TIERS = ("high", "middle", "low", "lost")
@@ -119,31 +118,3 @@ def test_without_a_discount_rate_an_endless_value_is_unknown():
     chain = tier_chain(days, margins, annual_discount_rate=0.0, seed=1)
     assert chain.equity["equity"].isna().all()
     assert (chain.equity["year"] == 0).all()
-
-
-def test_who_rises_does_not_earn_what_the_tier_does_and_tiers_drift():
-    """Spend that stays with the customer, and falls by a tenth each period: tiers move, margins do not."""
-    simulated = simulate(20_000, 8)
-    own = MARGINS[simulated[2]] + 1.0
-    days = dict(zip(DAYS, map(series, simulated[:4]), strict=True))
-    margins = {
-        day: pd.Series(own * 0.9**period, index=days[day].index) for period, day in enumerate(DAYS[:-1])
-    }
-    chain = tier_chain(days, margins, annual_discount_rate=1e-9, seed=1)
-    truth = pd.Series(sum(own * 0.9 ** (3 + period) for period in range(5))).groupby(simulated[3]).mean()
-    latest = DAYS[2]
-    unaware = tier_chain(
-        {day: days[day] for day in DAYS[2:]}, {latest: margins[latest]}, annual_discount_rate=1e-9, seed=1
-    )
-    error, unaware_error = (
-        np.abs(np.log(each.equity["year"].to_numpy() / truth.to_numpy())[:3]).mean()
-        for each in (chain, unaware)
-    )
-    assert error < 0.1
-    assert error < unaware_error / 2
-
-
-def test_a_single_period_tells_nothing_of_growth():
-    growth = margin_growth(TIERS, [series(each) for each in simulate(200, 1)[:2]], [pd.Series(dtype=float)])
-    assert (growth["growth"] == 1.0).all()
-    assert (growth["error"] == 0.0).all()

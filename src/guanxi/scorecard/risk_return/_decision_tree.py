@@ -41,17 +41,12 @@ def decision_trees(chain: TierChain, customers: pd.DataFrame) -> pd.DataFrame:
         probability that has to move from falling to staying, or in the lowest state from staying to rising;
         NaN if none would do).
     """
-    values, states = chain.equity.set_index("tier"), chain.states
-    margins = values["margin"]
+    margins, states = chain.equity.set_index("tier")["margin"], chain.states
     rows = []
     for place, tier in enumerate(states.tiers):
         probability = (chain.composition[place] @ chain.probabilities.mean) @ states.members.T
         later = np.array([chain.rest_values[states.name(after, tier)] for after in states.tiers])
         later = later / (1.0 + chain.discount_rate)
-        # Who comes from this tier does not earn what others in the next one do: see its year's value.
-        reached = float(probability @ later)
-        if reached > 0:
-            later = later * max(values.loc[tier, "year"] - margins[tier], 0.0) / reached
         branches = pd.DataFrame(
             {"outcome": states.tiers, "probability": probability, "value": margins[tier] + later}
         )

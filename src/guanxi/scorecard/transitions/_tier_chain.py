@@ -23,7 +23,6 @@ from guanxi.scorecard.transitions._chain_states import (
     homogeneity_test,
     memory_test,
 )
-from guanxi.scorecard.transitions._margin_growth import margin_growth
 from guanxi.scorecard.transitions.markov_chain import (
     Floats,
     TransitionProbabilities,
@@ -51,9 +50,8 @@ class TierChain:
     transitions : pandas.DataFrame
         ``tier_before, tier, customers, probability, lower, upper``, whatever the tier before.
     equity : pandas.DataFrame
-        By tier: ``customers`` today; ``margin`` per customer in the last period; ``year``, the present value
-        of a year, with the growth of margins by tier (:func:`._margin_growth.margin_growth`); ``equity``, the
-        same without end, as if customers earned what their tier does for ever (NaN without a discount rate);
+        By tier: ``customers`` today; ``margin`` per customer in a period that began in the tier; ``year``,
+        the present value of a year; ``equity``, the same without end (NaN without a discount rate);
         all with limits; ``equity_sum``.
     year_values : pandas.Series
         Present value of the coming year, by state.
@@ -117,7 +115,7 @@ def tier_chain(
     flows = _flows(states, seen, list(margins.values()))
     periods = max(1, round(YEAR_DAYS / period_days))
     year, rest = (
-        pd.Series(_values(chain.mean, _means(flows), rate, each), index=list(states.names))
+        pd.Series(_values(chain.mean, flows["mean"].to_numpy(), rate, each), index=list(states.names))
         for each in (periods, periods - 1)
     )
     arrivals = _arrivals(seen, states, PERIODS, generator)
@@ -139,38 +137,11 @@ def tier_chain(
     )
 
 
-@dataclass(frozen=True)
-class _Flows:
-    """Margin of the first period and of those after it by state, and the growth by the state now."""
-
-    first: Floats
-    later: Floats
-    growth: Floats
-
-
-def _means(flows: pd.DataFrame) -> _Flows:
-    return _Flows(*(flows[name].to_numpy() for name in ("first", "later", "growth")))
-
-
-def _drawn(flows: pd.DataFrame, draws: int, generator: np.random.Generator) -> _Flows:
-    """Draw margins, those of a state and of its tier with the same error, and growth of at least 0."""
-    size = (draws, len(flows))
-    error = flows["error"].to_numpy() * generator.standard_normal(size)
-    growth = flows["growth"].to_numpy() + flows["growth_error"].to_numpy() * generator.standard_normal(size)
-    means = _means(flows)
-    return _Flows(means.first + error, means.later + error, np.maximum(growth, 0.0))
-
-
-def _values(transitions: Floats, flows: _Flows, rate: float, periods: int) -> Floats:
+def _values(transitions: Floats, flows: Floats, rate: float, periods: int) -> Floats:
     """Present value of a number of periods; 0 for none."""
-    value = np.zeros(flows.first.shape)
-    if periods > 0:
-        value = value + flows.first
-    reached = np.broadcast_to(flows.later, flows.first.shape)[..., None]
-    for period in range(1, periods):
-        reached = transitions @ reached / (1.0 + rate)
-        value = value + flows.growth**period * reached[..., 0]
-    return value
+    if periods == 0:
+        return np.zeros(np.shape(flows))
+    return markov_customer_equity(transitions, flows, discount_rate=rate, periods=periods - 1)
 
 
 def _arrivals(
@@ -207,34 +178,28 @@ def _transitions(tiers: tuple[str, ...], seen: Sequence[pd.Series[str]]) -> pd.D
 def _flows(
     states: ChainStates, seen: Sequence[pd.Series[str]], margins: Sequence[pd.Series[float]]
 ) -> pd.DataFrame:
-    """Margins of the last period by the state in which it began, with standard errors, and their growth.
+    """Mean margin of a period by the state in which it began, and its standard error.
 
-    ``first``: of the state itself, with memory shrunk to that of the tier; ``later``: of its tier.
+    With memory, means are shrunk to that of the tier.
     """
-    before, now = (seen[-3] if len(seen) > 2 else None), seen[-2]
-    table = pd.DataFrame(
-        {
-            "tier": now,
-            "state": states.of(now, before),
-            "margin": margins[-1].reindex(now.index).fillna(0.0),
-        }
-    )
+    parts = [
+        pd.DataFrame(
+            {"tier": now, "state": states.of(now, before), "margin": earned.reindex(now.index).fillna(0.0)}
+        )
+        for before, now, earned in zip([None, *seen], seen, margins, strict=False)
+    ]
+    table = pd.concat(parts)
     tiers = table.groupby("tier")["margin"].agg(["mean", "std"]).reindex(list(states.tiers)).fillna(0.0)
-    tiers = tiers.join(margin_growth(states.tiers, seen, margins))
     of_tier = pd.DataFrame(
-        states.members.T @ tiers.to_numpy(), index=list(states.names), columns=list(tiers.columns)
+        states.members.T @ tiers.to_numpy(), index=list(states.names), columns=["mean", "std"]
     )
-    sums = table.groupby("state")["margin"].agg(["sum", "size"]).reindex(list(states.names)).fillna(0.0)
+    # The first day knows no tier before it: all its customers would seem new.
+    known = pd.concat(parts[1:]) if states.memory else table
+    sums = known.groupby("state")["margin"].agg(["sum", "size"]).reindex(list(states.names)).fillna(0.0)
     prior = _PRIOR if states.memory else 0.0
     size = (sums["size"] + prior).clip(lower=1.0)
     return pd.DataFrame(
-        {
-            "first": (sums["sum"] + prior * of_tier["mean"]) / size,
-            "later": of_tier["mean"],
-            "error": of_tier["std"] / size**0.5,
-            "growth": of_tier["growth"],
-            "growth_error": of_tier["error"],
-        }
+        {"mean": (sums["sum"] + prior * of_tier["mean"]) / size, "error": of_tier["std"] / size**0.5}
     )
 
 
@@ -249,20 +214,21 @@ def _equity(
     generator: np.random.Generator,
 ) -> pd.DataFrame:
     mix = states.composition(start).T
-    mean, drawn = _means(flows), _drawn(flows, len(matrices), generator)
+    drawn = generator.normal(flows["mean"], flows["error"], size=(len(matrices), len(flows)))
+    mean = flows["mean"].to_numpy()
     measured = {
-        "margin": (mean.first, drawn.first),
+        "margin": (mean, drawn),
         "year": (_values(chain.mean, mean, rate, periods), _values(matrices, drawn, rate, periods)),
     }
     if rate > 0:
         measured["equity"] = (
-            markov_customer_equity(chain.mean, mean.later, discount_rate=rate),
-            markov_customer_equity(matrices, drawn.later, discount_rate=rate),
+            markov_customer_equity(chain.mean, mean, discount_rate=rate),
+            markov_customer_equity(matrices, drawn, discount_rate=rate),
         )
     customers = np.asarray(states.members @ start, dtype=np.int64)
     table = pd.DataFrame({"tier": states.tiers, "customers": customers})
     for name in ("margin", "year", "equity"):
-        value, draws = measured.get(name, (np.full(len(flows), np.nan), np.full((1, len(flows)), np.nan)))
+        value, draws = measured.get(name, (np.full(len(mean), np.nan), np.full((1, len(mean)), np.nan)))
         table[name] = value @ mix
         table[f"{name}_lower"], table[f"{name}_upper"] = _limits(draws @ mix)
     table["equity_sum"] = table["customers"] * table["equity"]

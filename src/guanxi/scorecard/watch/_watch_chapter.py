@@ -111,8 +111,6 @@ def _notes(found: Movements, language: Language) -> list[str]:
     if chain is None:
         return [t["note_no_history"]]
     notes = [t["note_endless"]]
-    if len(found.days) == 2:
-        notes.append(t["note_growth_unknown"])
     if chain.states.memory:
         notes.append(t["note_memory"])
     if has_memory(chain.changing):
