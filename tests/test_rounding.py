@@ -18,7 +18,7 @@ from guanxi.evaluation._baselines import silence_rule
 from guanxi.evaluation.grade import _best
 from guanxi.evaluation.metrics import PROBABILITIES
 from guanxi.params.scorecard import PlaybookRule
-from guanxi.report import _sections
+from guanxi.report._payload import most_valuable
 from guanxi.report.waterfall import _strongest
 from guanxi.scorecard.report._summaries import furthest_apart, tiers_of
 from guanxi.scorecard.scoring._customer_scores import _reason_places
@@ -92,7 +92,8 @@ def decisions(shake) -> dict[str, object]:
     for limit in limits:
         condition = parse_condition({"churn_probability": limit}, "rule")
         found[f"churn {limit}"] = condition.holds(customers).tolist()
-    found["listed"] = [row["customer_id"] for row in _sections.customers(customers, "clv", 3, "en")]
+    standing = customers.assign(total_value=customers["clv"], purchases=3, slipping=False, protect=False)
+    found["listed"] = standing["customer_id"].loc[most_valuable(standing).index].tolist()
     effects = pd.Series(shake(np.array([0.3, -0.3, 0.3, -0.5, 0.3, 0.3, 0.3])), index=list("abcdefg"))
     found["waterfall"] = list(_strongest(effects)[0].index)
     found["reasons"] = _reason_places(shake(np.array([[0.3, -0.3, 0.3], [-0.7, 0.7, 0.1]])), 2).tolist()

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from guanxi.data.relations.tables import Relations, read_relations
@@ -249,7 +249,7 @@ def test_rows_after_the_cutoff_change_nothing(seed: int) -> None:
     expected = features(past)
     # What became of an open ticket, and when, is no row but lies after the cutoff as well.
     open_then = past["tickets"]["closed"] > "2024-07-01"
-    assert open_then.any()
+    assume(open_then.any())
     other = past["tickets"].assign(
         closed=past["tickets"]["closed"].mask(open_then, pd.Timestamp("2024-09-09")),
         satisfaction=past["tickets"]["satisfaction"].mask(open_then, 5.0),
