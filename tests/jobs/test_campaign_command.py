@@ -87,6 +87,7 @@ def mailing(tmp_path_factory) -> str:
     return str(path)
 
 
+@pytest.mark.slow
 def test_a_log_and_a_run(command, mailing, tmp_path):
     ended = command(
         *("campaign", mailing, "cdnow-sample", "-o", "out", "--horizon", "60"),
@@ -121,6 +122,7 @@ def test_errors_are_one_line_and_leave_nothing(command, mailing, tmp_path):
     assert "nothing to measure: name the columns of outcomes" in ended.error
 
 
+@pytest.mark.slow
 def test_a_champion_trained_later_is_used_only_if_it_is_named(
     command, copy_store, first_run, mailing, tmp_path
 ):
@@ -139,6 +141,7 @@ def test_a_champion_trained_later_is_used_only_if_it_is_named(
     assert "churn_probability" in named["settings"]["adjusted_by"]
 
 
+@pytest.mark.slow
 def test_a_champion_of_other_data_is_not_used_unless_it_is_named(command, copy_store, first_run, tmp_path):
     copy_store(first_run.folder, tmp_path)
     lines = guanxi.datasets.load_cdnow_sample().drop(columns="quantity")

@@ -86,6 +86,7 @@ COMMANDS = {
 
 
 @pytest.mark.parametrize("name", COMMANDS)
+@pytest.mark.slow
 def test_it_is_said_once(warned, log, monkeypatch, name):
     monkeypatch.chdir(warned)
     heard = Heard()

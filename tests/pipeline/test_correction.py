@@ -49,7 +49,7 @@ def log_of(rows) -> object:
     return read_transactions(pd.DataFrame(rows, columns=["customer_id", "timestamp", "amount"]))
 
 
-@pytest.fixture(scope="module", params=[1, 2])
+@pytest.fixture(scope="module", params=[1, pytest.param(2, marks=pytest.mark.slow)])
 def pure(request):
     """A log of customers who follow BG/NBD and Gamma-Gamma exactly."""
     ages = np.random.default_rng(request.param).uniform(200.0, 720.0, 1200)
@@ -222,6 +222,7 @@ class TestTooFewData:
         numbers = table[["expected_purchases", "expected_spend", "clv", "clv_upper", "churn_probability"]]
         assert np.isfinite(numbers).all(axis=None)
 
+    @pytest.mark.slow
     def test_constant_outcomes_in_every_window(self, quick_params):
         generator = np.random.default_rng(4)
         rows = [
@@ -242,6 +243,7 @@ class TestTooFewData:
         np.testing.assert_array_equal(fitted.scorer.score(fitted.features)["churn_probability"], expected)
         log.close()
 
+    @pytest.mark.slow
     def test_one_outcome_in_the_held_out_window(self, params):
         """All customers return: the AUC is undefined, and nothing fails."""
         rows = [row for row in picky(5, customers=150) if row[1] < pd.Timestamp("2024-09-15")]

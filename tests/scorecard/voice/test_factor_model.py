@@ -98,6 +98,7 @@ def test_chi_square_rises_with_equality_and_does_not_depend_on_units():
     assert again == pytest.approx(fits, abs=1e-3)
 
 
+@pytest.mark.slow
 def test_difference_of_chi_squares_has_its_nominal_mean_where_questions_are_equal():
     """Scalar against configural: 3 + 3 degrees of freedom; 60 samples, standard error .45."""
     differences = []
