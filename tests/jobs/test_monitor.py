@@ -91,7 +91,12 @@ class TestProfile:
     def test_a_model_without_one_says_what_to_do(self, monitor, early, tmp_path):
         older = tmp_path / "older"
         shutil.copytree(early.folder / "exported", older)
-        (older / "artifacts" / "profile.json").unlink()
+        code = older / "guanxi_model.py"
+        text = code.read_text(encoding="utf-8")
+        line = '        self.profile = context.artifacts.get("profile")\n'
+        assert text.count(line) == 1
+        # Code that does not know how to be loaded without MLflow is older still.
+        code.write_text(text.replace(line, "").replace("guanxi_without_mlflow", "other"), encoding="utf-8")
         with pytest.raises(RegistryError, match="kept no training profile: train it again with guanxi train"):
             monitor(sample(), model=str(older))
 
