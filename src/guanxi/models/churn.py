@@ -68,7 +68,7 @@ class ChurnClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         If ``X`` has column names.
     categories_ : dict
         Categories of each column of ``category`` dtype, by its name; others count as missing.
-    feature_importances_ : ndarray of shape (n_features_in_,)
+    feature_importances_ : ndarray of shape (n_features,)
         Share of each feature in the total gain of the splits.
 
     References
