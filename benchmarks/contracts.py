@@ -216,7 +216,9 @@ def _log_loss(duration: Any, churned: Any, S: Any) -> float:
     """Mean log loss of a renewal opportunity."""
     renewed = np.clip(S / np.column_stack([np.ones(len(S)), S[:, :-1]]), 1e-6, 1.0 - 1e-6)
     passed = np.arange(1, S.shape[1] + 1) <= (duration - churned)[:, None]
-    lost = np.log1p(-renewed[np.arange(len(S)), duration - 1]) * churned
+    # Nobody leaves after the last time of the curves, which may be one before the longest duration.
+    last = np.minimum(duration, S.shape[1]) - 1
+    lost = np.log1p(-renewed[np.arange(len(S)), last]) * churned
     return -float((np.log(renewed) * passed).sum() + lost.sum()) / float(duration.sum())
 
 
