@@ -10,7 +10,16 @@ from typing import Any
 
 import ibis
 
-from guanxi.features.rfm import Cutoff, _as_floats, _end, _keys, _until, purchases_until, rfm_expression
+from guanxi.features.rfm import (
+    Cutoff,
+    _as_floats,
+    _end,
+    _keys,
+    _log_gap_sum,
+    _until,
+    purchases_until,
+    rfm_expression,
+)
 
 WINDOWS = (30, 90, 180, 365)
 SEASON_DAYS = 365
@@ -66,7 +75,7 @@ def _behaviour(past: Any, end: Any, horizon_days: int, log_gaps: bool) -> Any:
     )
     measures = _rhythm(dated) | _spend(dated) | _trailing(dated) | _season(dated, horizon_days)
     if log_gaps:
-        measures["log_gap_sum"] = dated.gap.ln().sum().fill_null(0.0)
+        measures["log_gap_sum"] = _log_gap_sum(dated.gap)
     return dated.group_by(*_keys(dated)).agg(**measures)
 
 

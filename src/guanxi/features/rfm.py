@@ -144,6 +144,11 @@ def rfm_expression(events: Any, cutoff: Cutoff, event_grain: str = "D") -> Any:
     )
 
 
+def _log_gap_sum(gaps: Any) -> Any:
+    """Sum of the logarithms of gaps in days; 0 without any."""
+    return gaps.ln().sum().fill_null(0.0)
+
+
 def with_log_gaps(table: pd.DataFrame, log: TransactionLog, cutoff: date) -> pd.DataFrame:
     """Add ``log_gap_sum``, a measure of regularity, to a table of all customers known at the cutoff.
 
@@ -152,8 +157,8 @@ def with_log_gaps(table: pd.DataFrame, log: TransactionLog, cutoff: date) -> pd.
     """
     past = purchases_until(log.events, cutoff, log.params.event_grain)
     before = past.date.lag().over(group_by="customer_id", order_by="date")
-    gaps = past.mutate(log_gap=past.date.delta(before, unit="day").cast("float64").ln())
-    sums = gaps.group_by("customer_id").agg(log_gap_sum=gaps.log_gap.sum().fill_null(0.0))
+    gaps = past.mutate(gap=past.date.delta(before, unit="day").cast("float64"))
+    sums = gaps.group_by("customer_id").agg(log_gap_sum=_log_gap_sum(gaps.gap))
     sums = execute_in_order(log.connection, sums.order_by("customer_id"))
     return table.merge(sums, on="customer_id", how="left", validate="one_to_one")
 

@@ -96,11 +96,13 @@ def _logged_model(store: Store, run_id: str, name: str) -> Iterator[tuple[str, s
 
     client, values = store.client, store.client.get_run(run_id).data
     model_id = client.create_logged_model(store.experiment_id, name, run_id, params=values.params).model_id
-    # They were logged at one time; the history of each would be a request.
-    times = [
-        each.timestamp for key in [*values.metrics][:1] for each in client.get_metric_history(run_id, key)
-    ]
-    measured = [Metric(key, value, times[0], 0, model_id=model_id) for key, value in values.metrics.items()]
+    measured = []
+    if values.metrics:
+        # They were logged at one time; the history of each would be a request.
+        logged_at = client.get_metric_history(run_id, next(iter(values.metrics)))[0].timestamp
+        measured = [
+            Metric(key, value, logged_at, 0, model_id=model_id) for key, value in values.metrics.items()
+        ]
     try:
         client.log_outputs(run_id, [LoggedModelOutput(model_id, 0)])
         client.log_batch(run_id, measured)

@@ -17,15 +17,19 @@ def log_label_training(store: Store, fitted: FittedLabels, record: TrainingRecor
         "guanxi.task": fitted.model.task,
         "guanxi.fit_notes": "; ".join(fitted.model.warnings)[:5000] or "none",
     }
-
-    def details(run_id: str) -> None:
-        store.client.log_dict(run_id, dict(record.facts), "attributes.json")
-        if record.metrics is not None:
-            losses = record.metrics[record.metrics["metric"] == "log_loss"].set_index("model")["value"]
-            relative = float(losses["guanxi"] / losses["share of churners"])
-            store.client.log_metric(run_id, _RELATIVE, relative)
-
-    return _log_run(store, fitted, record, tags, details, model="labels")
+    metrics = {}
+    if record.metrics is not None:
+        losses = record.metrics[record.metrics["metric"] == "log_loss"].set_index("model")["value"]
+        metrics[_RELATIVE] = float(losses["guanxi"] / losses["share of churners"])
+    return _log_run(
+        store,
+        fitted,
+        record,
+        tags,
+        lambda run_id: store.client.log_dict(run_id, dict(record.facts), "attributes.json"),
+        model="labels",
+        metrics=metrics,
+    )
 
 
 def log_loss_of(store: Store, version: str) -> float:

@@ -27,7 +27,9 @@ from guanxi.registry.twins import TWIN, TWIN_DAY_TAG, TWIN_TAG, WINDOW_TAGS, _he
 _ATTEMPTS = 3
 _OWN = "guanxi"
 #: What a training depends on; ``params.yaml`` has all settings.
-_LOGGED = re.compile(r"(task|horizon_days|seed|language|(data|contracts|clv|churn|drivers|mlflow)\..+)")
+_LOGGED = re.compile(
+    r"(source|task|horizon_days|seed|language|(data|contracts|clv|churn|drivers|mlflow)\..+)"
+)
 _GRADE_POINTS = {"A": 3.0, "B": 2.0, "C": 1.0}
 
 
@@ -103,20 +105,23 @@ def _log_run(
     resolved: Mapping[str, Any] | None = None,
     *,
     model: str,
+    metrics: Mapping[str, float] | None = None,
 ) -> tuple[str, str]:
     """Log the record and the model of a training; return the run's identifier and the model's address.
 
     ``details`` is called with the run's identifier while it is open, to log what is specific to the task;
-    ``resolved`` holds parameters determined by the data; ``model`` is named in the run's name.
+    ``resolved`` holds parameters determined by the data; ``model`` is named in the run's name; ``metrics``
+    stand beside those of the record.
     """
     client, resolved = store.client, dict(resolved or {})
     grades = {name: letter for name, letter in getattr(fitted.model, "grades", {}).items() if letter}
     points = {f"grade_{name}": _GRADE_POINTS[letter] for name, letter in grades.items()}
+    measured = _metric_values(record.metrics) | points | dict(metrics or {})
     graded = {f"guanxi.grade.{name}": letter for name, letter in grades.items()}
     name = _run_name(record, resolved.get("as_of"), model)
     all_tags = {**tags, **graded, **_git_tags()}
     with _quiet_warnings(), open_run(store, all_tags, name, started=record.started) as run_id:
-        log_values(store, run_id, _flat_params(record) | resolved, _metric_values(record.metrics) | points)
+        log_values(store, run_id, _flat_params(record) | resolved, measured)
         _log_others(store, run_id, record.metrics)
         client.log_text(run_id, redact(record.params.to_yaml()), "params.yaml")
         _log_dataset(store, run_id, fitted.features, record)
@@ -234,11 +239,11 @@ def _children(
 
 def _flat_params(record: TrainingRecord) -> dict[str, Any]:
     """Return the parameters by name, without passwords such as in the tracking address."""
-    given = {name: value for name, value in record.params.flat().items() if _LOGGED.fullmatch(name)}
-    values = {name: value for name, value in given.items() if value not in (None, {}, [])}
+    values = record.params.flat() | {"source": record.source}
     return {
         name: redact(value) if isinstance(value, str) else value
-        for name, value in (values | {"source": record.source}).items()
+        for name, value in values.items()
+        if _LOGGED.fullmatch(name) and value not in (None, {}, [])
     }
 
 

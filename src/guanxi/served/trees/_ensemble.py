@@ -40,10 +40,8 @@ class Trees:
 
     def __init__(self, texts: Sequence[str]) -> None:
         self._texts = tuple(texts)
-        self._boosters = [_text.roots(text) for text in self._texts]
-        roots = [tree for booster in self._boosters for tree in booster]
-        self.are_small = are_small(roots)
-        self.coders: Mapping[int, Coder] = _nodes.coders(roots)
+        self._roots = [root for text in self._texts for root in _text.roots(text)]
+        self.are_small = are_small(self._roots)
         self._loaded: list[Any] = []
         if not self.are_small:
             self._load()  # what is not installed is missed now, not when the first row is scored
@@ -51,7 +49,12 @@ class Trees:
     @property
     def splits(self) -> Iterator[Node]:
         """All splits of the trees."""
-        return (split for booster in self._boosters for tree in booster for split in _nodes.splits(tree))
+        return (split for root in self._roots for split in _nodes.splits(root))
+
+    @cached_property
+    def coders(self) -> Mapping[int, Coder]:
+        """Coder of each feature that the trees use, by its place."""
+        return _nodes.coders(self._roots)
 
     def share(self, coders: Mapping[int, Coder]) -> None:
         """Use coders, by place of the feature, that were made for other trees too."""
@@ -113,16 +116,16 @@ class Trees:
 
     @cached_property
     def _small(self) -> SmallTrees:
-        return SmallTrees([tree for booster in self._boosters for tree in booster], self.coders)
+        return SmallTrees(self._roots, self.coders)
 
     @cached_property
     def _large(self) -> TreeShap:
-        return TreeShap([tree for booster in self._boosters for tree in booster])
+        return TreeShap(self._roots)
 
     @cached_property
     def _mean(self) -> float:
         """Sum of the trees' means over their training rows."""
-        return float(sum(_nodes.mean(tree) for booster in self._boosters for tree in booster))
+        return float(sum(map(_nodes.mean, self._roots)))
 
     def _codes(self, matrix: Floats) -> CodesOf:
         return cache(lambda feature: self.coders[feature].sided(matrix[:, feature]))

@@ -7,7 +7,7 @@ by few instructions of the processor, and a table is read once for several trees
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 
 import numpy as np
@@ -49,7 +49,10 @@ class SmallTrees:
     def __init__(self, trees: Sequence[Node], coders: Mapping[int, Coder]) -> None:
         self._coders = coders
         self._groups = [_Group(group, coders) for group in _grouped(trees)]
-        self._few = _AllSplits(self._groups)
+
+    @cached_property
+    def _few(self) -> _AllSplits:
+        return _AllSplits(self._groups)
 
     def values(self, rows: int, codes: CodesOf) -> Floats:
         """Sum of the trees for each row, shape (rows,)."""
@@ -66,19 +69,17 @@ class SmallTrees:
     def effects(self, rows: int, codes: CodesOf, features: int) -> Floats:
         """SHAP values of each row, shape (features, rows)."""
         total = np.zeros((features, rows))
-        if rows <= _FEW_ROWS:
-            few = self._few.patterns(rows, codes)
-            for column, group in zip(few.T, self._groups, strict=True):
-                for feature, table in group.effects.items():
-                    total[feature] += table.take(column)
-            return total
         for part, patterns in self._patterns(rows, codes):
             for group, pattern in zip(self._groups, patterns, strict=True):
                 for feature, table in group.effects.items():
                     total[feature, part] += table.take(pattern, mode="clip")
         return total
 
-    def _patterns(self, rows: int, codes: CodesOf) -> Iterator[tuple[slice, Iterator[Integers]]]:
+    def _patterns(self, rows: int, codes: CodesOf) -> Iterator[tuple[slice, Iterable[Integers]]]:
+        """Yield parts of the rows, and their patterns in each group."""
+        if rows <= _FEW_ROWS:
+            yield slice(0, rows), self._few.patterns(rows, codes).T
+            return
         for start in range(0, rows, _ROWS_AT_ONCE):
             part = slice(start, min(start + _ROWS_AT_ONCE, rows))
             yield part, (group.patterns(part, codes) for group in self._groups)
