@@ -164,6 +164,7 @@ class TestResume:
                 predict_to(other, interrupted, resume=True)
             assert len(list(interrupted.parent.glob(".*/part-*"))) == 2
 
+    @pytest.mark.slow
     def test_without_it_begins_anew_and_says_so(self, interrupted, first_run, command):
         arguments = ("predict", "cdnow-sample", "-o", str(interrupted))
         ended = command(*arguments, folder=first_run.folder)
@@ -175,6 +176,7 @@ class TestResume:
         assert "nothing to resume: starting from the beginning" in again.err
 
     @pytest.mark.parametrize("damage", ["cut", "flipped", "replaced"])
+    @pytest.mark.slow
     def test_a_damaged_part_is_scored_again(self, interrupted, first_run, damage):
         part = interrupted.parent / ".scores.parquet.partial" / "part-00001.parquet"
         content = bytearray(part.read_bytes())
@@ -216,6 +218,7 @@ def test_killed_and_taken_up_gives_the_same(here, first_run):
     assert names(here) == ["scores.csv", "scores.csv.manifest.json"]
 
 
+@pytest.mark.slow
 def test_ctrl_c_says_how_to_go_on(here, first_run, tmp_path):
     """The installed command, stopped while it scores."""
     program = (

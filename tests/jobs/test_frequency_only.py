@@ -91,6 +91,7 @@ class TestReading:
 
 
 class TestRun:
+    @pytest.mark.slow
     def test_it_is_said_once(self, work: tuple[Path, Any]) -> None:
         _, ended = work
         assert ended.err.count("the data have no amounts") == 1

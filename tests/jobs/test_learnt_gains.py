@@ -56,6 +56,7 @@ def plan_from(log, campaign, first_run, monkeypatch, *settings):
         ),
     ],
 )
+@pytest.mark.slow
 def test_campaigns_that_teach_nothing(log, first_run, monkeypatch, change, error, message):
     with pytest.raises(error, match=message):
         plan_from(log, campaign_on(log, **change), first_run, monkeypatch)
