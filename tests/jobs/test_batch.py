@@ -150,11 +150,13 @@ class TestResume:
             ({"horizon_days": 7}, "horizon_days 60, not 7"),
         ],
     )
+    @pytest.mark.slow
     def test_another_job_is_refused(self, interrupted, given, named):
         with pytest.raises(ParamsError, match=f"had {named}: repeat its options"):
             predict_to("cdnow-sample", interrupted, resume=True, **given)
         assert len(list(interrupted.parent.glob(".*/part-*"))) == 2
 
+    @pytest.mark.slow
     def test_another_source_is_refused(self, interrupted):
         lines = guanxi.datasets.load_cdnow_sample()
         lines.loc[7, "amount"] += 0.01
@@ -207,6 +209,7 @@ predict_to("cdnow-sample", sys.argv[1], resume=True)
 """
 
 
+@pytest.mark.slow
 def test_killed_and_taken_up_gives_the_same(here, first_run):
     output = here / "scores.csv"
     output.write_text("earlier")

@@ -122,6 +122,7 @@ def here(work: tuple[Path, Any], monkeypatch: pytest.MonkeyPatch) -> Path:
     return work[0]
 
 
+@pytest.mark.slow
 class TestAfterwards:
     def test_a_log_with_amounts_gets_the_same_scores(self, here: Path) -> None:
         with pytest.warns(UserWarning, match=WITHOUT):

@@ -75,6 +75,7 @@ def test_customers_on_two_lines_are_not_counted_twice(log, first_run, monkeypatc
         plan_from(log, pd.concat([campaign, campaign[:3]]), first_run, monkeypatch)
 
 
+@pytest.mark.slow
 def test_each_customer_is_followed_from_the_own_day(log):
     """Who bought in the horizon after the first wave only is no buyer of the second."""
     campaign = campaign_on(log)

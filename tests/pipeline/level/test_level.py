@@ -152,6 +152,7 @@ class TestLevel:
         )
         assert after / before == pytest.approx(np.exp(fitted.level.error(3 * step).mean), rel=0.02)
 
+    @pytest.mark.slow
     def test_it_is_the_same_again(self, seasonal):
         twice = [
             fit_level(refit_models(seasonal, date(2023, 8, 1), MODEL, with_spend=True), HORIZON).error(90)
