@@ -65,9 +65,14 @@ def earlier_days(inputs: ScorecardInputs, as_of: date, periods: int) -> list[dat
     Raises HistoryError if the data does not reach back far enough.
     """
     log, horizon_days = inputs.log, inputs.horizon_days
-    if log is None:
+    if log is None or not inputs.dated:
         if periods:
-            raise HistoryError("customers without purchases have no earlier days: leave out --history")
+            told = (
+                "customers without purchases have"
+                if log is None
+                else f"{log.source}: a file of customers has"
+            )
+            raise HistoryError(f"{told} no earlier days: leave out --history")
         return []
     days = [add_days(as_of, -horizon_days * back) for back in range(periods, 0, -1)]
     earliest = add_days(log.first_day, horizon_days)

@@ -36,7 +36,8 @@ def findings_chapter(found: ScorecardResult, content: ScorecardReport) -> Chapte
 def _groups(found: ScorecardResult) -> Iterator[tuple[str, pd.DataFrame]]:
     """Yield the customers of each segment and movement that needs attention, most value at risk first."""
     customers, watch = found.customers, found.movements.watch
-    segment = customers.get("rfm_segment", pd.Series(index=customers.index, dtype=object))
+    nobody = pd.Series(index=customers.index, dtype=object)
+    segment = customers.get("rfm_segment", customers.get("contract_segment", nobody))
     groups = {name: customers[segment == name] for name in _SEGMENTS[:1]}
     for movement in _MOVEMENTS:
         listed = watch.loc[watch["movement"] == movement, "customer_id"]

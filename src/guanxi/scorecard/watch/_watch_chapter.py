@@ -109,7 +109,7 @@ def _on_risk(found: Movements, language: Language) -> list[str]:
 def _notes(found: Movements, language: Language) -> list[str]:
     t, chain = chapter_words(language), found.chain
     if chain is None:
-        return [t["note_no_history"]]
+        return [t["note_no_history" if found.dated else "note_undated"]]
     notes = [t["note_endless"]]
     if chain.states.memory:
         notes.append(t["note_memory"])

@@ -45,7 +45,7 @@ _LISTS: dict[str, tuple[str, ...]] = {
     "will_rise": (*_PERSON, "rise_probability", "since", "why", "value_change", "clv"),
 }
 _LISTED = 20  # of each movement; all are in the file
-_SEGMENTS = ("lifecycle_stages", "rfm_segments", "matrix_cells")
+_SEGMENTS = ("lifecycle_stages", "rfm_segments", "contract_segments", "matrix_cells")
 
 
 def chapter_words(language: Language) -> dict[str, Any]:
