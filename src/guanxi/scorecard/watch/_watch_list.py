@@ -120,17 +120,23 @@ def _place(tiers: pd.Series[Any]) -> pd.Series[float]:
 
 def _movements(table: pd.DataFrame, contracts: bool) -> pd.Series[Any]:
     before, now = _place(table["tier_before"]), _place(table["tier"])
-    stage = table["lifecycle_stage"]
-    declining = (stage.isin(_DECLINING) | stage.isna() | contracts) & (table["churn_probability"] > LIKELY)
     holds = {
         "fell": now > before,
         "rose": now < before,
         "will_fall": table["fall_probability"] > LIKELY,
-        "leaving": (now < len(TIERS) - 1) & declining,
+        "leaving": leaving(table, contracts),
         "will_rise": table["rise_probability"] > LIKELY,
     }
     found = np.select(list(holds.values()), list(holds), default="")
     return pd.Series(found, index=table.index, dtype=object).where(found != "", None)
+
+
+def leaving(customers: pd.DataFrame, contracts: bool = False) -> pd.Series[bool]:
+    """Who is above the lowest tier and will probably leave, declining where purchases tell the stage."""
+    stage = customers.get("lifecycle_stage", pd.Series(None, index=customers.index, dtype=object))
+    declining = stage.isin(_DECLINING) | stage.isna() | contracts
+    upper = _place(customers["tier"]) < len(TIERS) - 1
+    return upper & declining & (customers["churn_probability"].astype(float) > LIKELY)
 
 
 def _value_changes(table: pd.DataFrame, values: pd.DataFrame | None) -> Floats:
