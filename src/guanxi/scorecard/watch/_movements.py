@@ -122,7 +122,7 @@ def follow_customers(
         )
     risk = customer_risk(customers, None, default_probabilities([_credit(scored.indicators)]))
     cards = {date.max: scored.card.table}
-    watch = watch_list(customers, cards, None, None, labels, contracts=inputs.contracts)
+    watch = watch_list(customers, cards, None, None, labels, scored.card, contracts=inputs.contracts)
     segments = segment_risk(customers, risk, segmentations)
     dated = inputs.dated and inputs.log is not None
     return Movements(watch, None, None, risk, segments, False, {}, pd.DataFrame(), (), dated)
@@ -160,7 +160,15 @@ def _with_history(
     default = default_probabilities([_credit(each) for each in indicators.values()])
     risk = customer_risk(customers, downside, default)
     return Movements(
-        watch_list(customers, history.cards, probabilities.table, values, labels, contracts=inputs.contracts),
+        watch_list(
+            customers,
+            history.cards,
+            probabilities.table,
+            values,
+            labels,
+            scored.card,
+            contracts=inputs.contracts,
+        ),
         probabilities,
         chain,
         risk,

@@ -20,7 +20,6 @@ Floats = NDArray[np.float64]
 REASONS = 3
 _GROUPS = 20
 _SMALLEST = 0.05  # points: smaller ones would be shown as 0.0
-_POINTS = "_points"
 
 
 def expected_changes(before: Floats, change: Floats) -> tuple[Floats, Floats]:
@@ -100,9 +99,9 @@ def point_changes(before: pd.DataFrame, now: pd.DataFrame) -> pd.DataFrame:
     Parameters
     ----------
     before, now : pandas.DataFrame
-        ``customer_id`` and ``<indicator>_points``.
+        ``customer_id`` and a column per indicator.
     """
-    columns = [name for name in now.columns if name.endswith(_POINTS)]
+    columns = now.columns.drop("customer_id")
     earlier = before.set_index("customer_id").reindex(index=now["customer_id"], columns=columns)
     return now[columns].fillna(0.0) - earlier.fillna(0.0).to_numpy()
 
@@ -113,7 +112,7 @@ def strongest_reasons(points: pd.DataFrame, direction: Floats, labels: Mapping[s
     Parameters
     ----------
     points : pandas.DataFrame
-        ``<indicator>_points``: change, or difference, in points of the score.
+        Of each indicator: change, or difference, in points of the score.
     direction : array, shape (n,)
         1 (up) or -1 (down).
     labels : mapping of str to str
@@ -126,12 +125,11 @@ def strongest_reasons(points: pd.DataFrame, direction: Floats, labels: Mapping[s
 
     Examples
     --------
-    >>> points = pd.DataFrame({"csat_points": [-3.0, 2.0], "revenue_points": [1.0, 0.0]})
+    >>> points = pd.DataFrame({"csat": [-3.0, 2.0], "revenue": [1.0, 0.0]})
     >>> strongest_reasons(points, np.array([-1.0, 1.0]), {"csat": "Satisfaction"})["why_1"].tolist()
     ['Satisfaction −3.0', 'Satisfaction +2.0']
     """
-    names = [name.removesuffix(_POINTS) for name in points.columns]
-    named = [labels.get(name, name) for name in names]
+    named = [labels.get(name, name) for name in points.columns]
     values = points.to_numpy(dtype=np.float64)
     along = values * direction[:, None]
     order = np.argsort(-along, axis=1, kind="stable")[:, :REASONS]

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from guanxi.scorecard.scoring._scores import Scorecard
 from guanxi.scorecard.scoring._tiers import TIERS
 from guanxi.scorecard.watch._move_probability import LIKELY
 from guanxi.scorecard.watch._score_changes import (
@@ -47,6 +48,7 @@ def watch_list(
     probabilities: pd.DataFrame | None,
     values: pd.DataFrame | None,
     labels: Mapping[str, str],
+    card: Scorecard,
     *,
     contracts: bool = False,
 ) -> pd.DataFrame:
@@ -65,6 +67,9 @@ def watch_list(
         From :func:`guanxi.scorecard.transitions._tier_chain.value_steps`, in the same order.
     labels : mapping of str to str
         Labels of the indicators.
+    card : Scorecard
+        Of the present day. Reasons are points relative to its mean customer: an indicator that is the same
+        for all is no reason, though its points are more where others are unknown.
     contracts : bool
         Customers under contract pay until they leave: no silence announces it.
 
@@ -83,7 +88,7 @@ def watch_list(
         coming year, by the move, or by the expected one times its probability)``, last_purchase``. By
         movement, most value first.
     """
-    *earlier, now = cards.values()
+    earlier = list(cards.values())[:-1]
     table = _with_changes(customers, list(cards), earlier)
     names = ("fall_probability", "rise_probability")
     for name in names:
@@ -97,7 +102,7 @@ def watch_list(
     along = direction * (listed["change"] - listed["change_expected"]) > 0
     listed["clear"] = along & (listed["share_as_far"] <= UNUSUAL)
     listed["since"] = _since(listed, cards, direction)
-    reasons = _reasons(now, earlier[-1] if earlier else None, rows, direction, labels)
+    reasons = _reasons(card, earlier[-1] if earlier else None, rows, direction, labels)
     listed = pd.concat([listed, reasons.set_index(listed.index)], axis=1)
     return _ordered(listed.reindex(columns=list(_COLUMNS)))
 
@@ -182,23 +187,35 @@ def _since(listed: pd.DataFrame, cards: Mapping[date, pd.DataFrame], direction: 
 
 
 def _reasons(
-    now: pd.DataFrame,
+    card: Scorecard,
     before: pd.DataFrame | None,
     rows: NDArray[np.bool_],
     direction: Floats,
     labels: Mapping[str, str],
 ) -> pd.DataFrame:
     """Name the indicators that changed, or, if none did much, those that differ from the tier's mean."""
-    points = now[[name for name in now.columns if name.endswith("_points")]].fillna(0.0)
-    means = points.groupby(now["tier"], observed=True).mean().reindex(now["tier"][rows])
-    levels = points[rows].reset_index(drop=True) - means.to_numpy()
+    listed = card.table[rows]
+    points = card.relative_points(listed)
+    levels = points[list(card.weights)].fillna(0.0) - _tier_means(card).reindex(listed["tier"]).to_numpy()
     if before is None:
         return strongest_reasons(levels, direction, labels).assign(reason=LEVEL)
-    changes = point_changes(before, now)[rows].reset_index(drop=True)
-    known = now["customer_id"].isin(before["customer_id"]).to_numpy()[rows]
+    then = before[before["customer_id"].isin(listed["customer_id"])]
+    changes = point_changes(card.relative_points(then), points)
+    known = points["customer_id"].isin(then["customer_id"]).to_numpy()
     changed = known & (strongest_move(changes, direction) >= _MUCH)
     mixed = changes.where(pd.Series(changed), levels)
     return strongest_reasons(mixed, direction, labels).assign(reason=np.where(changed, CHANGE, LEVEL))
+
+
+def _tier_means(card: Scorecard) -> pd.DataFrame:
+    """Mean relative points of each tier (rows); unknown ones count as 0."""
+    tiers = card.table["tier"].reset_index(drop=True)
+    sums, start = [], 0
+    for block in card.relative_blocks():  # a million customers need no second table
+        points = pd.DataFrame(np.nan_to_num(block), columns=list(card.weights))
+        sums.append(points.groupby(tiers[start : start + len(block)].to_numpy(dtype=object)).sum())
+        start += len(block)
+    return pd.concat(sums).groupby(level=0).sum().div(tiers.value_counts(), axis=0)
 
 
 def _ordered(listed: pd.DataFrame) -> pd.DataFrame:

@@ -20,9 +20,9 @@ _SHARES = (
     "listed_moved",
 )  # fmt: skip
 _PERSON = ("customer_id", "tier")
-_MOVED = ("customer_id", "tier_before", "tier", "since", "change", "change_expected", "share_as_far", "why")
+_MOVED = ("customer_id", "tier_before", "tier", "since", "change", "share_as_far", "why")
 _LISTS: dict[str, tuple[str, ...]] = {
-    "fell": (*_MOVED, "rise_probability", "last_purchase", "value_change", "value_at_risk"),
+    "fell": (*_MOVED, "last_purchase", "value_change", "value_at_risk"),
     "will_fall": (
         *_PERSON,
         "fall_probability",
@@ -41,7 +41,7 @@ _LISTS: dict[str, tuple[str, ...]] = {
         "last_purchase",
         "value_at_risk",
     ),
-    "rose": (*_MOVED, "fall_probability", "value_change", "clv"),
+    "rose": (*_MOVED, "value_change", "clv"),
     "will_rise": (*_PERSON, "rise_probability", "since", "why", "value_change", "clv"),
 }
 _LISTED = 20  # of each movement; all are in the file
@@ -80,7 +80,7 @@ def _watch_lists(found: Movements, language: Language) -> list[ShownTable]:
         why = [
             "; ".join(str(each) for each in row if each is not None) for row in reasons.to_numpy(dtype=object)
         ]
-        rows = rows.assign(why=why)
+        rows = rows.assign(why=why, change=rows["change"].round(1))
         shown.append(_table(movement, rows, _LISTS[movement], language, most=_LISTED))
     return [table for table in shown if len(table.table)]
 
