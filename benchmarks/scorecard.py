@@ -30,7 +30,7 @@ RUNS = [
     ("quantile", "fuzzy", "pareto"),
     ("default tree", "whole scorecard", "with an earlier day"),
 ]
-OWN = ("trust", "brand")  # beside the 23 of the default tree
+OWN = {"trust": {"dimension": "value"}, "brand": {"dimension": "loyalty"}}  # beside the default tree
 HORIZON = 91
 DAYS = (date(2024, 10, 1), date(2024, 12, 31))
 DIMENSIONS = ("value", "loyalty", "satisfaction", "interaction", "risk", "advocacy")
@@ -48,10 +48,28 @@ def simulate(path: Path, customers: int, indicators: int) -> None:
         )[place % 3]
         table["future_value" if place == 0 else f"indicator_{place}"] = values
     table.to_parquet(path)
-    buyers = rng.integers(customers, size=customers)
-    days = pd.Timestamp(DAYS[0]) + pd.to_timedelta(rng.integers(1, HORIZON, customers), unit="D")
+
+
+def simulate_days(path: Path) -> None:
+    """Write the indicators of the default tree on two days, a third with other values on the earlier one."""
+    from guanxi.params.scorecard import ScorecardParams
+    from guanxi.scorecard.weights._weighting import scorecard_tree
+
+    table, rng = pd.read_parquet(path), np.random.default_rng(2)
+    tree = scorecard_tree(None, ScorecardParams.model_validate({"indicators": OWN}).indicators)
+    named = dict(zip(table.columns[1:], tree.leaves, strict=False))
+    now = table[["customer_id", *named]].rename(columns=named)
+    now["retention_probability"] = now["probability_alive"] = rng.random(len(now))
+    now["future_value"] = now["current_value"]
+    now.to_parquet(path.with_name(f"{DAYS[1]}.parquet"))
+    others = np.flatnonzero(rng.random(len(now)) < 1 / 3)
+    for name in now.columns[1:]:
+        now.loc[others, name] = now[name].to_numpy()[rng.permutation(others)]
+    now.to_parquet(path.with_name(f"{DAYS[0]}.parquet"))
+    buyers = rng.integers(len(now), size=len(now))
+    days = pd.Timestamp(DAYS[0]) + pd.to_timedelta(rng.integers(1, HORIZON, len(now)), unit="D")
     bought = pd.DataFrame({"customer_id": buyers, "timestamp": days})
-    bought.assign(amount=rng.lognormal(4.0, 1.0, customers)).to_parquet(path.with_name("purchases.parquet"))
+    bought.assign(amount=rng.lognormal(4.0, 1.0, len(now))).to_parquet(path.with_name("purchases.parquet"))
 
 
 def score(path: Path, normalisation: str, method: str, tiers: str) -> None:
@@ -88,12 +106,10 @@ def score_all(path: Path) -> None:
     from guanxi.scorecard._notes import said
     from guanxi.scorecard.scoring._relationship import methods_agreement, relationship
     from guanxi.scorecard.watch._movements import follow_customers
-    from guanxi.scorecard.weights._weighting import scorecard_tree
 
     params = load_params()
-    own = {name: {"dimension": DIMENSIONS[place]} for place, name in enumerate(OWN)}
-    options = ScorecardParams.model_validate({"indicators": own})
-    now, earlier = _days(path, list(scorecard_tree(None, options.indicators).leaves))
+    options = ScorecardParams.model_validate({"indicators": OWN})
+    earlier, now = (pd.read_parquet(path.with_name(f"{day}.parquet")) for day in DAYS)
     log = read_transactions(path.with_name("purchases.parquet"), params.data)
     inputs = ScorecardInputs(log, None, None, HORIZON, HORIZON, 1.0, params)  # type: ignore[arg-type]
     begin, work = time.perf_counter(), time.process_time()
@@ -109,21 +125,6 @@ def score_all(path: Path) -> None:
     told = [said(note, "zh", str.upper) for note in found.notes]
     _print_found(begin, work, card)
     print(f"{len(moved.watch):,} customers to watch, {len(told)} notes", file=sys.stderr)
-
-
-def _days(path: Path, names: list[str]) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Name the columns after the indicators; on the earlier day a third of the customers had other values."""
-    table = pd.read_parquet(path)
-    now = table[list(table.columns[: len(names) + 1])].set_axis(["customer_id", *names], axis=1)
-    del table
-    rng = np.random.default_rng(2)
-    now["retention_probability"] = rng.random(len(now))
-    now["future_value"], now["probability_alive"] = now["current_value"], now["retention_probability"]
-    earlier = now.copy()
-    others = np.flatnonzero(rng.random(len(now)) < 1 / 3)
-    for name in earlier.columns[1:]:
-        earlier.loc[others, name] = earlier[name].to_numpy()[rng.permutation(others)]
-    return now, earlier
 
 
 def _print_found(begin: float, work: float, table: pd.DataFrame) -> None:
@@ -146,6 +147,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         path = Path(name) / "indicators.parquet"
         simulate(path, customers, indicators)
+        simulate_days(path)
         for run in RUNS:
             command = [sys.executable, __file__, "--score", str(path), *run]
             done = subprocess.run(command, stdout=subprocess.PIPE, check=True, text=True)

@@ -97,7 +97,9 @@ def watch_list(
     table["value_change"] = _value_changes(table, values)
     rows = table["movement"].notna().to_numpy()
     listed = table[rows].copy()
-    listed["last_purchase"] = None if contracts else _last_purchases(customers[rows])
+    listed["last_purchase"] = (
+        None if contracts else _last_purchases(customers.reindex(columns=["as_of", "T", "recency"])[rows])
+    )
     direction = np.where(listed["movement"].isin(_DOWN), -1.0, 1.0)
     along = direction * (listed["change"] - listed["change_expected"]) > 0
     listed["clear"] = along & (listed["share_as_far"] <= UNUSUAL)
@@ -160,11 +162,12 @@ def _value_changes(table: pd.DataFrame, values: pd.DataFrame | None) -> Floats:
 
 
 def _last_purchases(customers: pd.DataFrame) -> list[str | None]:
-    if "recency" not in customers or "as_of" not in customers:
+    if customers.isna().all(axis=None):
         return [None] * len(customers)
     silence = (customers["T"] - customers["recency"]).round()
     days = pd.to_datetime(customers["as_of"]) - pd.to_timedelta(silence, unit="D")
-    return [None if pd.isna(day) else day.date().isoformat() for day in days]
+    told = np.datetime_as_string(days.to_numpy().astype("datetime64[D]"))
+    return list(np.where(days.isna(), None, told.astype(object)))
 
 
 def _since(listed: pd.DataFrame, cards: Mapping[date, pd.DataFrame], direction: Floats) -> list[str | None]:
@@ -194,7 +197,7 @@ def _reasons(
     labels: Mapping[str, str],
 ) -> pd.DataFrame:
     """Name the indicators that changed, or, if none did much, those that differ from the tier's mean."""
-    listed = card.table[rows]
+    listed = card.table.loc[rows, ["customer_id", "tier", *(f"{name}_points" for name in card.weights)]]
     points = card.relative_points(listed)
     levels = points[list(card.weights)].fillna(0.0) - _tier_means(card).reindex(listed["tier"]).to_numpy()
     if before is None:
