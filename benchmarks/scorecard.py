@@ -1,8 +1,8 @@
 """Seconds and peak memory of scoring simulated customers, each method in a separate process.
 
 Usage: python benchmarks/scorecard.py [customers] [indicators] Each process reads the indicators from a
-Parquet file and scores them, writing nothing. Memory includes imports and the table; the time covers scoring
-only.
+Parquet file and scores them, writing nothing. Memory includes imports and the tables; the time covers scoring
+only. The last run has the default tree, an earlier day, and all that follows from it.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from datetime import date
 from pathlib import Path
 
 import numpy as np
@@ -27,8 +28,11 @@ RUNS = [
     ("min_max", "weighted_sum", "natural_breaks"),
     ("vector", "topsis", "natural_breaks"),
     ("quantile", "fuzzy", "pareto"),
-    ("default tree", "with importance, stability", "and agreement"),
+    ("default tree", "whole scorecard", "with an earlier day"),
 ]
+OWN = {"trust": {"dimension": "value"}, "brand": {"dimension": "loyalty"}}  # beside the default tree
+HORIZON = 91
+DAYS = (date(2024, 10, 1), date(2024, 12, 31))
 DIMENSIONS = ("value", "loyalty", "satisfaction", "interaction", "risk", "advocacy")
 
 
@@ -44,6 +48,28 @@ def simulate(path: Path, customers: int, indicators: int) -> None:
         )[place % 3]
         table["future_value" if place == 0 else f"indicator_{place}"] = values
     table.to_parquet(path)
+
+
+def simulate_days(path: Path) -> None:
+    """Write the indicators of the default tree on two days, a third with other values on the earlier one."""
+    from guanxi.params.scorecard import ScorecardParams
+    from guanxi.scorecard.weights._weighting import scorecard_tree
+
+    table, rng = pd.read_parquet(path), np.random.default_rng(2)
+    tree = scorecard_tree(None, ScorecardParams.model_validate({"indicators": OWN}).indicators)
+    named = dict(zip(table.columns[1:], tree.leaves, strict=False))
+    now = table[["customer_id", *named]].rename(columns=named)
+    now["retention_probability"] = now["probability_alive"] = rng.random(len(now))
+    now["future_value"] = now["current_value"]
+    now.to_parquet(path.with_name(f"{DAYS[1]}.parquet"))
+    others = np.flatnonzero(rng.random(len(now)) < 1 / 3)
+    for name in now.columns[1:]:
+        now.loc[others, name] = now[name].to_numpy()[rng.permutation(others)]
+    now.to_parquet(path.with_name(f"{DAYS[0]}.parquet"))
+    buyers = rng.integers(len(now), size=len(now))
+    days = pd.Timestamp(DAYS[0]) + pd.to_timedelta(rng.integers(1, HORIZON, len(now)), unit="D")
+    bought = pd.DataFrame({"customer_id": buyers, "timestamp": days})
+    bought.assign(amount=rng.lognormal(4.0, 1.0, len(now))).to_parquet(path.with_name("purchases.parquet"))
 
 
 def score(path: Path, normalisation: str, method: str, tiers: str) -> None:
@@ -67,18 +93,38 @@ def score(path: Path, normalisation: str, method: str, tiers: str) -> None:
 
 
 def score_all(path: Path) -> None:
-    """Weigh, score, and measure importance and stability as the command does; print time and memory."""
-    from guanxi.params import load_params
-    from guanxi.scorecard.scoring._relationship import methods_agreement, relationship
-    from guanxi.scorecard.weights._weighting import scorecard_tree
+    """Score and follow the customers as the command does with an earlier day; print time and memory.
 
-    table, params = pd.read_parquet(path), load_params().scorecard
-    names = list(scorecard_tree(params.tree, {}).leaves)[: len(table.columns) - 1]
-    table = table[list(table.columns[: len(names) + 1])].set_axis(["customer_id", *names], axis=1)
+    That is: weights, scores, importance, stability, agreement of the methods, the earlier day on the same
+    scale, the chain of tiers, risk and return, the watch list, and all notes in Chinese.
+    """
+    from guanxi.data.transactions import read_transactions
+    from guanxi.params import load_params
+    from guanxi.params.scorecard import ScorecardParams
+    from guanxi.scorecard import ScorecardInputs
+    from guanxi.scorecard._history import compare_days
+    from guanxi.scorecard._notes import said
+    from guanxi.scorecard.scoring._relationship import methods_agreement, relationship
+    from guanxi.scorecard.watch._movements import follow_customers
+
+    params = load_params()
+    options = ScorecardParams.model_validate({"indicators": OWN})
+    earlier, now = (pd.read_parquet(path.with_name(f"{day}.parquet")) for day in DAYS)
+    log = read_transactions(path.with_name("purchases.parquet"), params.data)
+    inputs = ScorecardInputs(log, None, None, HORIZON, HORIZON, 1.0, params)  # type: ignore[arg-type]
     begin, work = time.perf_counter(), time.process_time()
-    found = relationship(table, params)
+    found = relationship(now, options)
     methods_agreement(found)
-    _print_found(begin, work, found.card.table)
+    history = compare_days({DAYS[0]: earlier}, found, DAYS[1], params)
+    card = found.card.table
+    customers = card.assign(
+        clv=now["future_value"], churn_probability=1.0 - now["retention_probability"], lifecycle_stage="lost",
+        value_at_risk=now["future_value"] * (1.0 - now["retention_probability"]),
+    )  # fmt: skip
+    moved = follow_customers(inputs, found, customers, history, ["tier"], [])
+    told = [said(note, "zh", str.upper) for note in found.notes]
+    _print_found(begin, work, card)
+    print(f"{len(moved.watch):,} customers to watch, {len(told)} notes", file=sys.stderr)
 
 
 def _print_found(begin: float, work: float, table: pd.DataFrame) -> None:
@@ -101,6 +147,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         path = Path(name) / "indicators.parquet"
         simulate(path, customers, indicators)
+        simulate_days(path)
         for run in RUNS:
             command = [sys.executable, __file__, "--score", str(path), *run]
             done = subprocess.run(command, stdout=subprocess.PIPE, check=True, text=True)

@@ -322,6 +322,23 @@ class TestOtherCommands:
             pd.read_csv("card/tables/segments_lifecycle_stage.csv")["lifecycle_stage"] == "prospect"
         ).any()
 
+    @pytest.mark.slow
+    def test_who_left_is_lost_in_the_chain_of_tiers(self, ran, there, command):
+        ended = command(
+            *("scorecard", "subscriptions.csv", "-o", "moved", "--task", "contracts", "--history", "2"),
+            folder=there,
+        )
+        assert ended.code == 0, ended.err
+        equity = pd.read_csv("moved/tables/tier_equity.csv").set_index("tier")
+        assert equity.loc["lost", "margin"] == 0
+        assert equity.loc["lost", "customers"] > 0
+        moves = pd.read_csv("moved/tables/tier_transitions.csv").set_index(["tier_before", "tier"])
+        left = moves.xs("lost", level="tier")["probability"]
+        assert left["lost"] > 0.9  # nearly nobody returns
+        assert left["low"] > left["high"] > 0
+        contracts = pd.read_csv("subscriptions.csv", parse_dates=["start", "end"])
+        assert equity["customers"].sum() <= contracts["customer_id"].nunique()
+
 
 CALL = {"action": "call", "channel": "phone", "cost": 4, "save_rate": 0.2, "when": {"plan": "basic"}}
 

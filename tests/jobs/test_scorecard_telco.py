@@ -8,6 +8,7 @@ import pytest
 
 from guanxi.data.contracts.log import read_contracts
 from guanxi.jobs._contract_payments import customers_of
+from guanxi.served.texts import texts
 
 PARAMS = """
 task: contracts
@@ -90,6 +91,18 @@ def test_satisfaction_attributes_and_contracts_in_one_command(folder, command):
     assert watch["customer_id"].iloc[0] in page[: page.index('id="scorecard"')]
     assert "Competitor made better offer" in page
     assert "Prospect" not in page
+    # What follows from buying says nothing under contract.
+    assert not {"purchase_frequency", "rhythm_kept", "refund_share", "rfm_segment"} & set(card.columns)
+    assert not (folder / "card" / "tables" / "redundant.csv").exists()
+    assert set(card["contract_segment"]) <= set(texts("guanxi.segments", "en")["contract_segments"])
+    staying = ~card["contract_segment"].isin(["leaving", "cannot_lose"])
+    assert card.loc[staying & (card["contract_segment"] != "at_risk"), "churn_probability"].max() < 0.5
+    assert "Cannot lose them" in page[: page.index('id="scorecard"')]
+    # The file tells of one day.
+    assert "--history" not in page
+    ended = command("scorecard", "telco.csv", "-o", "card", "--history", "1", folder=folder)
+    assert ended.code == 2
+    assert "no earlier days: leave out --history" in ended.err
 
 
 def test_customers_have_the_latest_plan_and_the_attributes_of_the_file():

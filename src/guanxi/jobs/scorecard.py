@@ -223,7 +223,10 @@ def _of_contracts(
         score = score_payments(log, paid, loaded, params.drivers.top)
         margin, days = loaded.served.lifetime_value.margin, loaded.horizon_days
         dated = override(params, {"as_of": day})
-        return build(ScorecardInputs(paid, relations, score, days, days, margin, dated, contracts=True))
+        told = log.form != "customers"  # such a file tells of one day
+        return build(
+            ScorecardInputs(paid, relations, score, days, days, margin, dated, contracts=True, dated=told)
+        )
     finally:
         log.close()
 

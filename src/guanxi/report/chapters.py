@@ -20,7 +20,15 @@ if TYPE_CHECKING:
 
     from guanxi.report.pictures import Picture
 
-__all__ = ["Chapter", "ShownTable", "Tile", "render_chapter", "render_document", "shown_numbers"]
+__all__ = [
+    "Chapter",
+    "ShownTable",
+    "Tile",
+    "render_chapter",
+    "render_document",
+    "shown_cells",
+    "shown_numbers",
+]
 
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 
@@ -84,7 +92,7 @@ def render_chapter(chapter: Chapter, language: Language) -> PageSection:
     shown = {
         "t": words(language),
         "chapter": chapter,
-        "tables": [_cells(table, language) for table in chapter.tables],
+        "tables": [shown_cells(table, language) for table in chapter.tables],
     }
     html = environment().get_template("chapter.html").render(shown)
     return PageSection(chapter.anchor, chapter.heading, html)
@@ -144,7 +152,7 @@ def shown_numbers(values: pd.Series[Any], *, share: bool) -> list[str]:
     return [number(value, decimals) for value in floats]
 
 
-def _cells(shown: ShownTable, language: Language) -> dict[str, Any]:
+def shown_cells(shown: ShownTable, language: Language) -> dict[str, Any]:
     """Format a table for the template."""
     table = shown.table.head(shown.most)
     columns = [_column(table, name, shown, language) for name in shown.headings]

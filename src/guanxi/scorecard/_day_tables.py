@@ -18,11 +18,12 @@ from guanxi.features.relations.customer_totals import totals_at
 from guanxi.features.relations.measures import COLUMNS
 from guanxi.features.rhythm import rhythm_at
 from guanxi.params import Params
-from guanxi.scorecard._notes import Note
+from guanxi.scorecard._notes import Names, Note
 from guanxi.scorecard.indicators import indicator_table, own_indicators
 from guanxi.scorecard.scoring._relationship import Relationship
 from guanxi.scorecard.targets._estimates import DENOMINATORS
 from guanxi.segments.clusters import Segmentation
+from guanxi.segments.contract_cells import contract_cells
 from guanxi.segments.lifecycle import lifecycle_stages
 from guanxi.segments.matrix import AXES, relationship_matrix
 from guanxi.segments.playbook import recommend_actions
@@ -38,8 +39,14 @@ _OF_ACTIONS = ("action", "action_channel", "action_cost")
 RESULT_COLUMNS = (
     *("customer_id", "score", "grade", "rank", "tier", "tier_kept", "known_weight", "group"),
     *("lifecycle_stage", "lifecycle_reason", "rfm_cell", "rfm_segment", "matrix_cell"),
+    *("contract_cell", "contract_segment"),
     *(*_OF_THE_PREDICTIONS, *_OF_ACTIONS),
 )
+# Under contract a payment is due in every period: only its amount and how long it is paid say anything.
+_OF_BUYING = (
+    "purchase_frequency", "average_order", "repeat_rate", "probability_alive", "rhythm_kept", "refund_share",
+    "spend_volatility",
+)  # fmt: skip
 _BEHAVIOUR_AND_ATTITUDE = (
     "purchase_frequency", "average_order", "category_breadth", "interactions", "csat", "nps_score",
 )  # fmt: skip
@@ -76,6 +83,8 @@ class ScorecardInputs:
     params : Params
     contracts : bool
         Whether the log has the payments of contracts.
+    dated : bool
+        Whether the data tell who the customers were on earlier days.
     """
 
     log: TransactionLog | None
@@ -86,6 +95,7 @@ class ScorecardInputs:
     margin_rate: float
     params: Params
     contracts: bool = False
+    dated: bool = True
 
 
 @dataclass(frozen=True)
@@ -136,6 +146,9 @@ def day_tables(inputs: ScorecardInputs, as_of: date) -> DayTables:
     features = _referred_by_then(relation_features(inputs.relations, as_of), predictions)
     known = features if len(features) else None
     indicators, notes = indicator_table(predictions, totals, known, margin_rate=inputs.margin_rate)
+    if inputs.contracts:
+        indicators[[*_OF_BUYING]] = np.nan
+        notes.append(Note("contract_payments", names=Names(_OF_BUYING)))
     own, more = own_indicators(
         inputs.params.scorecard.indicators, indicators["customer_id"], features, inputs.relations, as_of
     )
@@ -199,14 +212,15 @@ def customer_table(
 
 
 def _of_purchases(inputs: ScorecardInputs, day: DayTables) -> list[pd.DataFrame]:
-    """Stage of the relationship and RFM segment; none without purchases."""
+    """Stage of the relationship and segment by RFM, or what stands for it; none without purchases."""
     if inputs.log is None:
         return []
     rhythm = rhythm_at(inputs.log, day.as_of, inputs.window_days)
     revenue = day.totals[["customer_id", "revenue"]]
     behaviour = day.predictions.merge(rhythm, "left", "customer_id").merge(revenue, "left", "customer_id")
     stages = lifecycle_stages(behaviour, inputs.window_days)
-    return [_without_id(stages), _without_id(rfm_cells(behaviour))]
+    cells = contract_cells if inputs.contracts else rfm_cells
+    return [_without_id(stages), _without_id(cells(behaviour))]
 
 
 def _without_id(table: pd.DataFrame) -> pd.DataFrame:

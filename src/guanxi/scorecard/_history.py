@@ -65,9 +65,14 @@ def earlier_days(inputs: ScorecardInputs, as_of: date, periods: int) -> list[dat
     Raises HistoryError if the data does not reach back far enough.
     """
     log, horizon_days = inputs.log, inputs.horizon_days
-    if log is None:
+    if log is None or not inputs.dated:
         if periods:
-            raise HistoryError("customers without purchases have no earlier days: leave out --history")
+            told = (
+                "customers without purchases have"
+                if log is None
+                else f"{log.source}: a file of customers has"
+            )
+            raise HistoryError(f"{told} no earlier days: leave out --history")
         return []
     days = [add_days(as_of, -horizon_days * back) for back in range(periods, 0, -1)]
     earliest = add_days(log.first_day, horizon_days)
@@ -86,19 +91,26 @@ def look_back(inputs: ScorecardInputs, present: Relationship, days: list[date], 
     The present model is used: features of an earlier day use no later data, but the model's parameters do.
     """
     indicators = {day: with_denominators(day_tables(inputs, day)) for day in days}
+    return compare_days(indicators, present, as_of, inputs.params)
+
+
+def compare_days(
+    indicators: dict[date, pd.DataFrame], present: Relationship, as_of: date, params: Params
+) -> History:
+    """Score the indicators of earlier days, from the earliest, and compare them with the present day."""
     tables = {day: score_other_day(each, present).table for day, each in indicators.items()}
     tables[as_of] = present.card.table
-    days = [*days, as_of]
+    days = list(tables)
     moves = {
         (one, other): migration(tables[one], tables[other], TIERS) for one, other in itertools.pairwise(days)
     }
     scores = {day.isoformat(): table.set_index("customer_id")["score"] for day, table in tables.items()}
     drift = proposal = None
     notes: tuple[str, ...] = ()
-    if inputs.params.scorecard.weights.data:
+    if params.scorecard.weights.data:
         before = normalise(indicators[days[-2]], present.measuring)
         try:
-            drift, proposal = _drift(before, present, inputs.params)
+            drift, proposal = _drift(before, present, params)
         except (DataError, FitError, ParamsError) as error:
             notes = (Note("drift_failed", day=days[-2].isoformat(), error=str(error)),)
     return History(days, indicators, moves, rank_agreement(scores), drift, proposal, notes, tables)

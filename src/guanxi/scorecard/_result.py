@@ -55,7 +55,7 @@ from guanxi.segments.clusters import Segmentation, find_segments
 from guanxi.segments.playbook import idle_rules, playbook_conditions, summarise_actions
 from guanxi.segments.summary import summarise_segments
 
-SEGMENTATIONS = ("lifecycle_stage", "rfm_segment", "matrix_cell", "group")
+SEGMENTATIONS = ("lifecycle_stage", "rfm_segment", "contract_segment", "matrix_cell", "group")
 _MONTH_DAYS = 31
 
 
@@ -260,7 +260,7 @@ def _movements(inputs: ScorecardInputs, day: ScoredDay, past: History | None) ->
 
 def _elasticities(inputs: ScorecardInputs, as_of: date, reporter: Reporter) -> tuple[pd.DataFrame, str]:
     cutoff = add_days(as_of, -inputs.horizon_days)
-    if inputs.log is None or not inputs.relations.lines or cutoff < inputs.log.first_day:
+    if inputs.log is None or not inputs.dated or not inputs.relations.lines or cutoff < inputs.log.first_day:
         return pd.DataFrame(), ""
     with reporter.step(f"relate drivers as of {cutoff} to later outcomes", extra=True):
         return measure_elasticities(inputs.log, inputs.relations, cutoff, inputs.horizon_days)

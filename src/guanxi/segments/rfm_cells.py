@@ -58,7 +58,7 @@ def rfm_cells(customers: pd.DataFrame) -> pd.DataFrame:
         "frequency": customers["frequency"],
         "monetary": customers["revenue"],
     }
-    scores = np.column_stack([_score(measures[name]) for name in MEASURES])
+    scores = np.column_stack([quintile_scores(measures[name]) for name in MEASURES])
     known = (scores > 0).all(axis=1)
     names = np.array([GRID[recency] for recency in range(1, SCORES + 1)], dtype=object)
     segment = np.full(len(customers), None, dtype=object)
@@ -72,8 +72,8 @@ def rfm_cells(customers: pd.DataFrame) -> pd.DataFrame:
     return table
 
 
-def _score(values: pd.Series[float]) -> NDArray[np.int64]:
-    """Scores from 1 to 5, 0 where the value is unknown."""
+def quintile_scores(values: pd.Series[float]) -> NDArray[np.int64]:
+    """Score values from 1 to 5 by quintiles; 0 where the value is unknown."""
     given = values.to_numpy(dtype=np.float64)
     cuts = cut_points(given, SCORES)
     place = np.searchsorted(cuts, given, side="left")

@@ -278,6 +278,16 @@ class TestPage:
         assert not re.search(r"\bnan\b", text, re.IGNORECASE)
         assert {"Future value", "refund share", "AHP", "entropy"} <= set(page.text)
 
+    def test_the_section_names_whom_to_see_to_first(self, light, content):
+        table = content.table.assign(
+            rfm_segment=["cannot_lose" if each == "high" else "loyal" for each in content.table["tier"]],
+            value_at_risk=np.arange(len(content.table), dtype=float),
+        )
+        html = render(replace(light, sections=[render_section(replace(content, table=table))]))
+        first = table[table["tier"] == "high"].sort_values("value_at_risk", ascending=False)["customer_id"]
+        named = ", ".join(first.astype(str).head(5))
+        assert html.index("Whom to see to first") < html.index(named) < html.index("Tier profiles")
+
     def test_weights_are_ordered_by_dimension_and_shown_by_method(self, content):
         rows = weight_rows(content)
         assert [row["dimension"] for row in rows[:3]] == ["Advocacy", "Advocacy", "Interaction"]

@@ -8,7 +8,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from guanxi.scorecard.transitions._chain_states import ChainStates, chain_states, fit_chain, memory_test
+from guanxi.scorecard.transitions._chain_states import (
+    ChainStates,
+    chain_states,
+    fit_chain,
+    memory_test,
+    with_leavers,
+)
 from guanxi.scorecard.transitions._tier_chain import TierChain, tier_chain, value_steps
 
 TIERS = ("high", "middle", "low", "lost")
@@ -53,6 +59,18 @@ def test_lost_is_a_state_of_its_own():
     card = pd.DataFrame({"customer_id": ["a", "b", "c"], "tier": ["high", "high", None]})
     found = chain_states(card, pd.Series([0.1, np.nan, 0.1]))
     assert found.fillna("?").to_dict() == {"a": "lost", "b": "high", "c": "?"}
+
+
+def test_who_has_left_is_lost_on_every_later_day_until_he_returns():
+    tiers = ({"a": "high", "b": "low"}, {"a": "high"}, {"a": "low", "c": "low"}, {"b": "high"})
+    days = dict(zip(DAYS, tiers, strict=True))
+    found = with_leavers({day: pd.Series(each) for day, each in days.items()})
+    assert [each.to_dict() for each in found.values()] == [
+        {"a": "high", "b": "low"},
+        {"a": "high", "b": "lost"},
+        {"a": "low", "b": "lost", "c": "low"},
+        {"a": "lost", "b": "high", "c": "lost"},
+    ]
 
 
 def test_memory_is_noticed_where_there_is_some_and_only_there():

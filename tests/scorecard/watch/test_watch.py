@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date, timedelta
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from guanxi.report.chapters import render_chapter
+from guanxi.scorecard.scoring._branches import Branches
+from guanxi.scorecard.scoring._scores import SCORING_METHODS, Scorecard
 from guanxi.scorecard.watch._move_probability import move_probabilities
 from guanxi.scorecard.watch._movements import Movements
 from guanxi.scorecard.watch._score_changes import declining_since, expected_changes, strongest_reasons
@@ -53,6 +57,15 @@ def customers(card: pd.DataFrame) -> pd.DataFrame:
         as_of=pd.Timestamp("2024-06-30"),
         recency=50.0,
         T=60.0,
+    )
+
+
+def scorecard(card: pd.DataFrame) -> Scorecard:
+    """A card of two indicators that share the weight."""
+    fixed: dict[str, Any] = {"method": SCORING_METHODS["weighted_sum"], "normalisation": None, "tiers": None}
+    weights, levels = dict.fromkeys(LABELS, 0.5), dict.fromkeys(LABELS, 50.0)
+    return Scorecard(
+        table=card, weights=weights, mean_levels=levels, branches=Branches((0, 1)), notes=(), **fixed
     )
 
 
@@ -123,7 +136,7 @@ class TestList:
         return noisy_cards(400, 3, 6)
 
     def test_everybody_who_moved_is_on_it_once(self, cards):
-        found = watch_list(customers(cards[DAYS[2]]), cards, None, None, LABELS)
+        found = watch_list(customers(cards[DAYS[2]]), cards, None, None, LABELS, scorecard(cards[DAYS[2]]))
         before, now = cards[DAYS[1]]["tier"], cards[DAYS[2]]["tier"]
         place = {"high": 0, "middle": 1, "low": 2}
         fell, rose = now.map(place) > before.map(place), now.map(place) < before.map(place)
@@ -137,7 +150,9 @@ class TestList:
         assert (found["last_purchase"] == "2024-06-20").all()
 
     def test_reasons_are_what_moved_the_score_most(self, cards):
-        found = watch_list(customers(cards[DAYS[2]]), cards, None, None, LABELS).set_index("customer_id")
+        found = watch_list(
+            customers(cards[DAYS[2]]), cards, None, None, LABELS, scorecard(cards[DAYS[2]])
+        ).set_index("customer_id")
         both = [card.set_index("customer_id") for card in (cards[DAYS[1]], cards[DAYS[2]])]
         for customer, row in found.groupby("movement").head(20).iterrows():
             changes = {
@@ -149,6 +164,18 @@ class TestList:
             assert row["why_1"].startswith(largest)
             assert row["reason"] == "change"
 
+    def test_what_is_the_same_for_all_is_no_reason(self, cards):
+        """Its points are more where the other indicator is unknown and gives it its weight."""
+        card = cards[DAYS[2]].copy()
+        known = np.arange(len(card)) % 2 == 0
+        card["csat_points"] = np.where(known, 25.0, 50.0)
+        card["spend_points"] = np.where(known, card["score"] - 25.0, np.nan)
+        table = customers(card).assign(churn_probability=0.9, lifecycle_stage="lost")
+        found = watch_list(table, {DAYS[2]: card}, None, None, LABELS, scorecard(card))
+        why = pd.concat([found[f"why_{place}"].dropna() for place in (1, 2, 3)])
+        assert len(why) > 20
+        assert why.astype(str).str.startswith("Spend").all()
+
     def test_who_will_move_or_leave_is_on_it_too(self, cards):
         card = cards[DAYS[2]]
         table = customers(card)
@@ -158,7 +185,7 @@ class TestList:
         chances = pd.DataFrame({"fall_probability": 0.1, "rise_probability": 0.1}, index=card.index)
         chances.loc[falling, "fall_probability"] = chances.loc[rising, "rise_probability"] = 0.6
         values = pd.DataFrame({"now": 10.0, "stayed": 30.0, "below": 0.0, "above": 50.0}, index=card.index)
-        found = watch_list(table, cards, chances, values, LABELS).set_index("customer_id")
+        found = watch_list(table, cards, chances, values, LABELS, scorecard(card)).set_index("customer_id")
         ids = card["customer_id"]
         assert found.loc[ids[[falling, rising, leaving]], "movement"].tolist() == [
             "will_fall",
@@ -174,7 +201,7 @@ class TestList:
         table = customers(card)
         rows = card.index[card["tier"] == "high"][:2]
         table.loc[rows, ["churn_probability", "lifecycle_stage"]] = [0.9, "lost"]
-        found = watch_list(table, {DAYS[2]: card}, None, None, LABELS)
+        found = watch_list(table, {DAYS[2]: card}, None, None, LABELS, scorecard(card))
         assert found["movement"].tolist() == ["leaving", "leaving"]
         assert found["reason"].unique().tolist() == ["level"]
         assert found[["tier_before", "since", "change"]].isna().all().all()
@@ -182,18 +209,19 @@ class TestList:
     def test_since_when_and_equal_points(self):
         scores = pd.DataFrame([[3, 2, 1], [1, 1, 1], [np.nan, 3, 2]], columns=list("abc"))
         assert declining_since(scores).tolist() == ["a", None, "b"]
-        none = strongest_reasons(pd.DataFrame({"csat_points": [0.0]}), np.array([-1.0]), LABELS)
+        none = strongest_reasons(pd.DataFrame({"csat": [0.0]}), np.array([-1.0]), LABELS)
         assert none["why_1"].tolist() == [None]
 
 
 @pytest.mark.parametrize("language", ["en", "zh"])
 def test_the_chapter_without_history_says_what_it_lacks(language):
     card = noisy_cards(50, 1, 7)[DAYS[0]]
-    watch = watch_list(customers(card), {DAYS[0]: card}, None, None, LABELS)
+    watch = watch_list(customers(card), {DAYS[0]: card}, None, None, LABELS, scorecard(card))
     risk = pd.DataFrame({"default_probability": [np.nan]})
     segments = pd.DataFrame(columns=["segmentation", "segment", "customers", "return_per_risk"])
     found = Movements(watch, None, None, risk, segments, False, {}, pd.DataFrame(), ())
     chapter = watch_chapter(found, language)
     assert len(chapter.paragraphs) == 1
     assert "--history 2" in chapter.notices[0]
+    assert "--history" not in watch_chapter(replace(found, dated=False), language).notices[0]
     assert chapter.heading in render_chapter(chapter, language).html

@@ -21,7 +21,7 @@ from guanxi.scorecard.scoring._relationship import Relationship
 from guanxi.scorecard.weights._weighting import is_usual, scorecard_tree
 from guanxi.served.texts import Language, number, percent, texts
 
-_SEGMENTATIONS = ("rfm_segments", "matrix_cells", "lifecycle_stages")
+_SEGMENTATIONS = ("rfm_segments", "contract_segments", "matrix_cells", "lifecycle_stages")
 _PREDICTED = (
     "clv", "clv_lower", "clv_upper", "clv_sum", "clv_mean", "churn_probability", "churn_mean",
     "expected_purchases",

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 import pandas as pd
 
 from guanxi.report.chapters import Chapter, ShownTable, Tile
 from guanxi.scorecard._result import ScorecardResult
 from guanxi.scorecard.report._content import ScorecardReport
+from guanxi.scorecard.watch._watch_list import leaving
 from guanxi.segments.summary import TIERS
 from guanxi.served.ordering import falling
 from guanxi.served.texts import decimals_for, number, percent
@@ -21,9 +23,10 @@ _MISSED = ("missed", "warning")
 
 def findings_chapter(found: ScorecardResult, content: ScorecardReport) -> Chapter:
     """Say at a glance how the customers are, who needs attention, and what to do."""
-    t = content.words
-    groups = list(_groups(found))
-    tables = [_attention(groups, found.customers, content), _strategies(found.customers, content)]
+    t, watch = content.words, found.movements.watch
+    watched = {name: watch.loc[watch["movement"] == name, "customer_id"] for name in _MOVEMENTS}
+    groups = list(_groups(found.customers, watched))
+    tables = [_attention(groups, content), _strategies(found.customers, content)]
     return Chapter(
         "findings",
         t["findings"],
@@ -33,14 +36,24 @@ def findings_chapter(found: ScorecardResult, content: ScorecardReport) -> Chapte
     )
 
 
-def _groups(found: ScorecardResult) -> Iterator[tuple[str, pd.DataFrame]]:
+def attention_tables(content: ScorecardReport) -> list[ShownTable]:
+    """List whom to see to first, as far as one day tells it; empty if nobody needs attention."""
+    customers = content.table
+    if not {"tier", "churn_probability", "value_at_risk"} <= set(customers.columns):
+        return []
+    watched = {"leaving": customers.loc[leaving(customers), "customer_id"]}
+    groups = list(_groups(customers, watched))
+    return [_attention(groups, content)] if groups else []
+
+
+def _groups(
+    customers: pd.DataFrame, watched: Mapping[str, pd.Series[Any]]
+) -> Iterator[tuple[str, pd.DataFrame]]:
     """Yield the customers of each segment and movement that needs attention, most value at risk first."""
-    customers, watch = found.customers, found.movements.watch
-    segment = customers.get("rfm_segment", pd.Series(index=customers.index, dtype=object))
+    nobody = pd.Series(index=customers.index, dtype=object)
+    segment = customers.get("rfm_segment", customers.get("contract_segment", nobody))
     groups = {name: customers[segment == name] for name in _SEGMENTS[:1]}
-    for movement in _MOVEMENTS:
-        listed = watch.loc[watch["movement"] == movement, "customer_id"]
-        groups[movement] = customers[customers["customer_id"].isin(listed)]
+    groups |= {name: customers[customers["customer_id"].isin(listed)] for name, listed in watched.items()}
     groups |= {name: customers[segment == name] for name in _SEGMENTS[1:]}
     for name, rows in groups.items():
         if len(rows):
@@ -121,9 +134,7 @@ def _on_targets(targets: pd.DataFrame, content: ScorecardReport) -> list[str]:
     return [content.words["found_missed"].format(targets=content.words["between"].join(told))]
 
 
-def _attention(
-    groups: list[tuple[str, pd.DataFrame]], customers: pd.DataFrame, content: ScorecardReport
-) -> ShownTable:
+def _attention(groups: list[tuple[str, pd.DataFrame]], content: ScorecardReport) -> ShownTable:
     t = content.words
     table = pd.DataFrame(
         {

@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from datetime import date
 from typing import Any
 
-from guanxi.report.chapters import Chapter, render_chapter
+from guanxi.report.chapters import Chapter, render_chapter, shown_cells
 from guanxi.report.page import PageSection, environment
 from guanxi.scorecard.report import _summaries
 from guanxi.scorecard.report._content import ScorecardReport
+from guanxi.scorecard.report._findings import attention_tables
 from guanxi.scorecard.report._listings import Listing, shown_table
 from guanxi.scorecard.report._pictures import pictures
 from guanxi.served.texts import number, percent
@@ -19,7 +20,8 @@ _PACKAGE = "guanxi.scorecard.report"
 
 def render_section(content: ScorecardReport) -> PageSection:
     """Render the section of a scorecard for another page; DataError if a table lacks a column."""
-    html = _render("scorecard.html", content)
+    attention = [shown_cells(table, content.language) for table in attention_tables(content)]
+    html = _render("scorecard.html", content, attention=attention)
     return PageSection("scorecard", content.words["scorecard"], html)
 
 

@@ -14,7 +14,7 @@ that was known. An indicator unknown for all has weight 0.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -89,16 +89,22 @@ class Scorecard:
 
     def relative_blocks(self) -> Iterator[Floats]:
         """Yield points relative to the mean customer, shape (n, m), in batches of 20,000 customers."""
-        points = self.table[[f"{name}_points" for name in self.weights]]
+        # An indicator may be unknown to everyone on another day.
+        points = self.table.reindex(columns=[f"{name}_points" for name in self.weights])
         weights, levels = (np.asarray(list(each.values())) for each in (self.weights, self.mean_levels))
         for start in range(0, len(points), ROWS_AT_ONCE):
             block = points.iloc[start : start + ROWS_AT_ONCE].to_numpy(dtype=np.float64)
             yield relative_points(block, weights, levels, self.branches)
 
-    def relative_points(self) -> pd.DataFrame:
-        """Points relative to the mean customer: ``customer_id`` and one column per indicator."""
-        found = pd.DataFrame(np.concatenate(list(self.relative_blocks())), columns=list(self.weights))
-        found.insert(0, CUSTOMER, self.table[CUSTOMER].to_numpy())
+    def relative_points(self, table: pd.DataFrame | None = None) -> pd.DataFrame:
+        """Points relative to the mean customer: ``customer_id`` and one column per indicator.
+
+        Of all customers, or of those of a table, such as the scores of another day.
+        """
+        of = self if table is None else replace(self, table=table)
+        blocks = [np.empty((0, len(self.weights))), *of.relative_blocks()]
+        found = pd.DataFrame(np.concatenate(blocks), columns=list(self.weights))
+        found.insert(0, CUSTOMER, of.table[CUSTOMER].to_numpy())
         return found
 
 

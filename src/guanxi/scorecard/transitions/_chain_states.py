@@ -9,8 +9,9 @@ before.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 
 import numpy as np
 import pandas as pd
@@ -38,6 +39,21 @@ def chain_states(card: pd.DataFrame, probability_alive: pd.Series[float]) -> pd.
     lost = (probability_alive < _ALIVE).to_numpy() & card["tier"].notna().to_numpy()
     state = np.where(lost, LOST, card["tier"].astype(object))
     return pd.Series(state, index=pd.Index(card["customer_id"]), dtype=object)
+
+
+def with_leavers(days: Mapping[date, pd.Series[str]]) -> dict[date, pd.Series[str]]:
+    """Add the customers who are no longer there as lost, from the earliest day to the last.
+
+    Customers under contract are scored while it runs. Without those who left, everyone would seem to stay.
+    """
+    found: dict[date, pd.Series[str]] = {}
+    before: pd.Series[str] | None = None
+    for day, states in days.items():
+        if before is not None:
+            left = before.index.difference(states.index, sort=False)
+            states = pd.concat([states, pd.Series(LOST, index=left, dtype=object)])
+        found[day] = before = states
+    return found
 
 
 @dataclass(frozen=True)

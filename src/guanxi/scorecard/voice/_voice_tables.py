@@ -42,7 +42,9 @@ def _of_comments(voice: Voice, language: Language) -> list[ShownTable]:
         shown.append(_table("examples", examples.reset_index(), ("topic", "example"), language))
     if len(voice.reasons):
         columns = ("reason", "category", "customers", "share", "value_at_risk", "value_share")
-        shown.append(_table("reasons", voice.reasons, columns, language))
+        valued = voice.reasons["value_at_risk"].notna().any()
+        note = chapter_words(language)["reasons_valued_note" if valued else "reasons_note"]
+        shown.append(_table("reasons", voice.reasons, columns, language, note))
     return shown
 
 

@@ -27,7 +27,8 @@ DIRECTIONS: tuple[Direction, ...] = ("fall", "rise")
 LIKELY = 0.5
 # Tiers that can be left in each direction.
 LEAVING: Mapping[Direction, tuple[str, ...]] = {"fall": TIERS[:-1], "rise": TIERS[1:]}
-_MOST_EXAMPLES = 50_000  # more take time without adding precision
+_MOST_EXAMPLES, _MOST_OF_A_PERIOD = 50_000, 200_000  # more take time without adding precision
+_AT_ONCE = 100_000
 _FEWEST_EVENTS = 20
 _FOLDS = 5
 
@@ -65,10 +66,12 @@ def move_probabilities(
     """
     days = list(cards)
     branches = [name for name in cards[days[-1]].columns if name.endswith("_score")]
-    examples = [_starts(cards, positions, days, place) for place in range(len(days) - 1)]
-    for example, (_, after) in zip(examples, pairwise(days), strict=True):
-        example["after"] = cards[after].set_index("customer_id")["tier"].reindex(example.index)
-    examples = [example.dropna(subset=["tier", "after"]) for example in examples]
+    examples = []
+    for place, (day, after) in enumerate(pairwise(days)):
+        kept = _evenly(positions[day], _MOST_OF_A_PERIOD)
+        example = _starts(cards, positions, days, place, kept)
+        example["after"] = _of(cards[after], "tier", example.index)
+        examples.append(example.dropna(subset=["tier", "after"]))
     now = _starts(cards, positions, days, len(days) - 1)
     table, checks = pd.DataFrame(index=now.index), []
     for direction in DIRECTIONS:
@@ -81,14 +84,24 @@ def move_probabilities(
 
 
 def _starts(
-    cards: Mapping[date, pd.DataFrame], positions: Mapping[date, Floats], days: Sequence[date], place: int
+    cards: Mapping[date, pd.DataFrame],
+    positions: Mapping[date, Floats],
+    days: Sequence[date],
+    place: int,
+    kept: NDArray[np.int64] | slice = slice(None),
 ) -> pd.DataFrame:
     """Describe customers at the start of a period, with the change of their score since the day before."""
     card = cards[days[place]]
-    table = card.drop(columns=[name for name in card.columns if name.endswith("_points")])
-    table = table.assign(position=positions[days[place]]).set_index("customer_id")
-    earlier = cards[days[place - 1]].set_index("customer_id")["score"] if place else pd.Series(dtype=float)
-    return table.assign(change=table["score"] - earlier.reindex(table.index))
+    branches = [name for name in card.columns if name.endswith("_score")]
+    table = card[["customer_id", "tier", "score", *branches]].iloc[kept]
+    table = table.assign(position=positions[days[place]][kept]).set_index("customer_id")
+    earlier = _of(cards[days[place - 1]], "score", table.index) if place else np.nan
+    return table.assign(change=table["score"] - earlier)
+
+
+def _of(card: pd.DataFrame, column: str, customers: pd.Index[Any]) -> NDArray[Any]:
+    """Values of a column for customers; missing for those who are not on the card."""
+    return pd.Series(card[column].to_numpy(), index=card["customer_id"]).reindex(customers).to_numpy()
 
 
 def _moved(rows: pd.DataFrame, direction: Direction) -> NDArray[np.bool_]:
@@ -119,22 +132,25 @@ def _learn(examples: Sequence[pd.DataFrame], direction: Direction, branches: Seq
     if min(moved.sum(), (~moved).sum()) < _FEWEST_EVENTS:
         return lambda customers: _tier_rates(rows, moved)(customers)
     trend = bool(rows["change"].notna().mean() >= 0.5)
-    kept = _evenly(rows["position"].to_numpy())
+    kept = _evenly(rows["position"].to_numpy(), _MOST_EXAMPLES)
     model = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000))
     model.fit(_design(rows.iloc[kept], direction, branches, trend), moved[kept])
 
     def apply(customers: pd.DataFrame) -> Floats:
         if customers.empty:
             return np.empty(0)
-        return np.asarray(model.predict_proba(_design(customers, direction, branches, trend))[:, 1])
+        parts = [customers.iloc[start : start + _AT_ONCE] for start in range(0, len(customers), _AT_ONCE)]
+        return np.concatenate(
+            [model.predict_proba(_design(part, direction, branches, trend))[:, 1] for part in parts]
+        )
 
     return apply
 
 
-def _evenly(position: Floats) -> NDArray[np.int64]:
-    """Rows to learn from: at most 50,000, evenly spaced by position."""
+def _evenly(position: Floats, most: int) -> NDArray[np.int64]:
+    """Rows to learn from: at most so many, evenly spaced by position."""
     order = np.argsort(position, kind="stable")
-    places = np.linspace(0, len(order) - 1, min(len(order), _MOST_EXAMPLES)).round().astype(np.int64)
+    places = np.linspace(0, len(order) - 1, min(len(order), most)).round().astype(np.int64)
     return np.asarray(np.sort(order[places]))
 
 

@@ -30,7 +30,7 @@ from guanxi.scorecard.risk_return._efficient_shares import (
     segment_margins,
 )
 from guanxi.scorecard.scoring._relationship import Relationship
-from guanxi.scorecard.transitions._chain_states import chain_states
+from guanxi.scorecard.transitions._chain_states import chain_states, with_leavers
 from guanxi.scorecard.transitions._tier_chain import TierChain, tier_chain, value_steps
 from guanxi.scorecard.watch._move_probability import MoveProbabilities, move_probabilities
 from guanxi.scorecard.watch._watch_list import watch_list
@@ -61,6 +61,8 @@ class Movements:
         See :func:`guanxi.scorecard.risk_return._decision_tree.decision_trees`.
     days : tuple of datetime.date
         Days compared; the present day alone without a history.
+    dated : bool
+        Whether the data tell who the customers were on earlier days.
     """
 
     watch: pd.DataFrame = field(repr=False)
@@ -72,6 +74,7 @@ class Movements:
     shares: dict[str, EfficientShares]
     trees: pd.DataFrame = field(repr=False)
     days: tuple[date, ...]
+    dated: bool = True
 
     def tables(self) -> dict[str, pd.DataFrame]:
         """Complete tables but the two by customer, by file name."""
@@ -119,9 +122,10 @@ def follow_customers(
         )
     risk = customer_risk(customers, None, default_probabilities([_credit(scored.indicators)]))
     cards = {date.max: scored.card.table}
-    watch = watch_list(customers, cards, None, None, labels, contracts=inputs.contracts)
+    watch = watch_list(customers, cards, None, None, labels, scored.card, contracts=inputs.contracts)
     segments = segment_risk(customers, risk, segmentations)
-    return Movements(watch, None, None, risk, segments, False, {}, pd.DataFrame(), ())
+    dated = inputs.dated and inputs.log is not None
+    return Movements(watch, None, None, risk, segments, False, {}, pd.DataFrame(), (), dated)
 
 
 def _with_history(
@@ -142,19 +146,29 @@ def _with_history(
         day: chain_states(card, _column(indicators[day], "probability_alive"))
         for day, card in history.cards.items()
     }
+    now = states[days[-1]]
+    if inputs.contracts:
+        states = with_leavers(states)
     rate, seed = inputs.params.clv.annual_discount_rate, inputs.params.seed
     chain = tier_chain(states, earned, annual_discount_rate=rate, seed=seed)
     positions = {
         day: _position(card, indicators[day], scored.card.tiers.on) for day, card in history.cards.items()
     }
     probabilities = move_probabilities(history.cards, positions)
-    now = states[days[-1]]
     values = value_steps(chain, states[days[-2]].reindex(now.index), now)
     downside = fit_downside_risk(*_outcomes(indicators, earned))
     default = default_probabilities([_credit(each) for each in indicators.values()])
     risk = customer_risk(customers, downside, default)
     return Movements(
-        watch_list(customers, history.cards, probabilities.table, values, labels, contracts=inputs.contracts),
+        watch_list(
+            customers,
+            history.cards,
+            probabilities.table,
+            values,
+            labels,
+            scored.card,
+            contracts=inputs.contracts,
+        ),
         probabilities,
         chain,
         risk,

@@ -7,7 +7,7 @@ customers who began with the same score.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -20,7 +20,7 @@ Floats = NDArray[np.float64]
 REASONS = 3
 _GROUPS = 20
 _SMALLEST = 0.05  # points: smaller ones would be shown as 0.0
-_POINTS = "_points"
+_STEPS = 4_001  # tenths of a point, from -200 to 200
 
 
 def expected_changes(before: Floats, change: Floats) -> tuple[Floats, Floats]:
@@ -100,9 +100,9 @@ def point_changes(before: pd.DataFrame, now: pd.DataFrame) -> pd.DataFrame:
     Parameters
     ----------
     before, now : pandas.DataFrame
-        ``customer_id`` and ``<indicator>_points``.
+        ``customer_id`` and a column per indicator.
     """
-    columns = [name for name in now.columns if name.endswith(_POINTS)]
+    columns = now.columns.drop("customer_id")
     earlier = before.set_index("customer_id").reindex(index=now["customer_id"], columns=columns)
     return now[columns].fillna(0.0) - earlier.fillna(0.0).to_numpy()
 
@@ -113,7 +113,7 @@ def strongest_reasons(points: pd.DataFrame, direction: Floats, labels: Mapping[s
     Parameters
     ----------
     points : pandas.DataFrame
-        ``<indicator>_points``: change, or difference, in points of the score.
+        Of each indicator: change, or difference, in points of the score.
     direction : array, shape (n,)
         1 (up) or -1 (down).
     labels : mapping of str to str
@@ -126,23 +126,30 @@ def strongest_reasons(points: pd.DataFrame, direction: Floats, labels: Mapping[s
 
     Examples
     --------
-    >>> points = pd.DataFrame({"csat_points": [-3.0, 2.0], "revenue_points": [1.0, 0.0]})
+    >>> points = pd.DataFrame({"csat": [-3.0, 2.0], "revenue": [1.0, 0.0]})
     >>> strongest_reasons(points, np.array([-1.0, 1.0]), {"csat": "Satisfaction"})["why_1"].tolist()
     ['Satisfaction −3.0', 'Satisfaction +2.0']
     """
-    names = [name.removesuffix(_POINTS) for name in points.columns]
-    named = [labels.get(name, name) for name in names]
+    named = [labels.get(name, name) for name in points.columns]
     values = points.to_numpy(dtype=np.float64)
     along = values * direction[:, None]
     order = np.argsort(-along, axis=1, kind="stable")[:, :REASONS]
-    found = {
-        f"why_{place + 1}": [
-            f"{named[each]} {signed(values[row, each], 1)}" if along[row, each] >= _SMALLEST else None
-            for row, each in enumerate(order[:, place])
-        ]
-        for place in range(order.shape[1])
-    }
+    chosen = np.take_along_axis(values, order, axis=1)
+    along = np.take_along_axis(along, order, axis=1)
+    # Each sentence is written once: indicator and tenths of a point as one number.
+    tenths = np.rint(np.abs(chosen) * 10.0).astype(np.int64) * np.sign(chosen).astype(np.int64)
+    codes = np.where(along >= _SMALLEST, order * _STEPS + tenths + _STEPS // 2, -1)
+    used, where = np.unique(codes, return_inverse=True)
+    words = np.array([_words(int(code), named) for code in used], dtype=object)
+    told = words[where.reshape(codes.shape)]
+    found = {f"why_{place + 1}": told[:, place] for place in range(order.shape[1])}
     return pd.DataFrame(found, index=points.index, dtype=object)
+
+
+def _words(code: int, named: Sequence[str]) -> str | None:
+    if code < 0:
+        return None
+    return f"{named[code // _STEPS]} {signed((code % _STEPS - _STEPS // 2) / 10.0, 1)}"
 
 
 def strongest_move(points: pd.DataFrame, direction: Floats) -> Floats:

@@ -109,7 +109,7 @@ def _on_risk(found: Movements, language: Language) -> list[str]:
 def _notes(found: Movements, language: Language) -> list[str]:
     t, chain = chapter_words(language), found.chain
     if chain is None:
-        return [t["note_no_history"]]
+        return [t["note_no_history" if found.dated else "note_undated"]]
     notes = [t["note_endless"]]
     if chain.states.memory:
         notes.append(t["note_memory"])
@@ -118,7 +118,9 @@ def _notes(found: Movements, language: Language) -> list[str]:
     if len(chain.check):
         outside = ~chain.check["customers"].between(chain.check["lower"], chain.check["upper"])
         if outside.any():
-            tiers = ", ".join(in_words(tier, language) for tier in chain.check.loc[outside, "tier"])
+            tiers = str(t["names_between"]).join(
+                in_words(tier, language) for tier in chain.check.loc[outside, "tier"]
+            )
             notes.append(t["note_missed"].format(tiers=tiers))
     if found.risk["default_probability"].isna().all():
         notes.append(t["note_few_defaults"])

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from guanxi.scorecard.scoring._scores import Scorecard
 from guanxi.scorecard.scoring._tiers import TIERS
 from guanxi.scorecard.watch._move_probability import LIKELY
 from guanxi.scorecard.watch._score_changes import (
@@ -47,6 +48,7 @@ def watch_list(
     probabilities: pd.DataFrame | None,
     values: pd.DataFrame | None,
     labels: Mapping[str, str],
+    card: Scorecard,
     *,
     contracts: bool = False,
 ) -> pd.DataFrame:
@@ -65,6 +67,9 @@ def watch_list(
         From :func:`guanxi.scorecard.transitions._tier_chain.value_steps`, in the same order.
     labels : mapping of str to str
         Labels of the indicators.
+    card : Scorecard
+        Of the present day. Reasons are points relative to its mean customer: an indicator that is the same
+        for all is no reason, though its points are more where others are unknown.
     contracts : bool
         Customers under contract pay until they leave: no silence announces it.
 
@@ -83,7 +88,7 @@ def watch_list(
         coming year, by the move, or by the expected one times its probability)``, last_purchase``. By
         movement, most value first.
     """
-    *earlier, now = cards.values()
+    earlier = list(cards.values())[:-1]
     table = _with_changes(customers, list(cards), earlier)
     names = ("fall_probability", "rise_probability")
     for name in names:
@@ -92,12 +97,14 @@ def watch_list(
     table["value_change"] = _value_changes(table, values)
     rows = table["movement"].notna().to_numpy()
     listed = table[rows].copy()
-    listed["last_purchase"] = None if contracts else _last_purchases(customers[rows])
+    listed["last_purchase"] = (
+        None if contracts else _last_purchases(customers.reindex(columns=["as_of", "T", "recency"])[rows])
+    )
     direction = np.where(listed["movement"].isin(_DOWN), -1.0, 1.0)
     along = direction * (listed["change"] - listed["change_expected"]) > 0
     listed["clear"] = along & (listed["share_as_far"] <= UNUSUAL)
     listed["since"] = _since(listed, cards, direction)
-    reasons = _reasons(now, earlier[-1] if earlier else None, rows, direction, labels)
+    reasons = _reasons(card, earlier[-1] if earlier else None, rows, direction, labels)
     listed = pd.concat([listed, reasons.set_index(listed.index)], axis=1)
     return _ordered(listed.reindex(columns=list(_COLUMNS)))
 
@@ -120,17 +127,23 @@ def _place(tiers: pd.Series[Any]) -> pd.Series[float]:
 
 def _movements(table: pd.DataFrame, contracts: bool) -> pd.Series[Any]:
     before, now = _place(table["tier_before"]), _place(table["tier"])
-    stage = table["lifecycle_stage"]
-    declining = (stage.isin(_DECLINING) | stage.isna() | contracts) & (table["churn_probability"] > LIKELY)
     holds = {
         "fell": now > before,
         "rose": now < before,
         "will_fall": table["fall_probability"] > LIKELY,
-        "leaving": (now < len(TIERS) - 1) & declining,
+        "leaving": leaving(table, contracts),
         "will_rise": table["rise_probability"] > LIKELY,
     }
     found = np.select(list(holds.values()), list(holds), default="")
     return pd.Series(found, index=table.index, dtype=object).where(found != "", None)
+
+
+def leaving(customers: pd.DataFrame, contracts: bool = False) -> pd.Series[bool]:
+    """Who is above the lowest tier and will probably leave, declining where purchases tell the stage."""
+    stage = customers.get("lifecycle_stage", pd.Series(None, index=customers.index, dtype=object))
+    declining = stage.isin(_DECLINING) | stage.isna() | contracts
+    upper = _place(customers["tier"]) < len(TIERS) - 1
+    return upper & declining & (customers["churn_probability"].astype(float) > LIKELY)
 
 
 def _value_changes(table: pd.DataFrame, values: pd.DataFrame | None) -> Floats:
@@ -149,11 +162,12 @@ def _value_changes(table: pd.DataFrame, values: pd.DataFrame | None) -> Floats:
 
 
 def _last_purchases(customers: pd.DataFrame) -> list[str | None]:
-    if "recency" not in customers or "as_of" not in customers:
+    if customers.isna().all(axis=None):
         return [None] * len(customers)
     silence = (customers["T"] - customers["recency"]).round()
     days = pd.to_datetime(customers["as_of"]) - pd.to_timedelta(silence, unit="D")
-    return [None if pd.isna(day) else day.date().isoformat() for day in days]
+    told = np.datetime_as_string(days.to_numpy().astype("datetime64[D]"))
+    return list(np.where(days.isna(), None, told.astype(object)))
 
 
 def _since(listed: pd.DataFrame, cards: Mapping[date, pd.DataFrame], direction: Floats) -> list[str | None]:
@@ -176,23 +190,35 @@ def _since(listed: pd.DataFrame, cards: Mapping[date, pd.DataFrame], direction: 
 
 
 def _reasons(
-    now: pd.DataFrame,
+    card: Scorecard,
     before: pd.DataFrame | None,
     rows: NDArray[np.bool_],
     direction: Floats,
     labels: Mapping[str, str],
 ) -> pd.DataFrame:
     """Name the indicators that changed, or, if none did much, those that differ from the tier's mean."""
-    points = now[[name for name in now.columns if name.endswith("_points")]].fillna(0.0)
-    means = points.groupby(now["tier"], observed=True).mean().reindex(now["tier"][rows])
-    levels = points[rows].reset_index(drop=True) - means.to_numpy()
+    listed = card.table.loc[rows, ["customer_id", "tier", *(f"{name}_points" for name in card.weights)]]
+    points = card.relative_points(listed)
+    levels = points[list(card.weights)].fillna(0.0) - _tier_means(card).reindex(listed["tier"]).to_numpy()
     if before is None:
         return strongest_reasons(levels, direction, labels).assign(reason=LEVEL)
-    changes = point_changes(before, now)[rows].reset_index(drop=True)
-    known = now["customer_id"].isin(before["customer_id"]).to_numpy()[rows]
+    then = before[before["customer_id"].isin(listed["customer_id"])]
+    changes = point_changes(card.relative_points(then), points)
+    known = points["customer_id"].isin(then["customer_id"]).to_numpy()
     changed = known & (strongest_move(changes, direction) >= _MUCH)
     mixed = changes.where(pd.Series(changed), levels)
     return strongest_reasons(mixed, direction, labels).assign(reason=np.where(changed, CHANGE, LEVEL))
+
+
+def _tier_means(card: Scorecard) -> pd.DataFrame:
+    """Mean relative points of each tier (rows); unknown ones count as 0."""
+    tiers = card.table["tier"].reset_index(drop=True)
+    sums, start = [], 0
+    for block in card.relative_blocks():  # a million customers need no second table
+        points = pd.DataFrame(np.nan_to_num(block), columns=list(card.weights))
+        sums.append(points.groupby(tiers[start : start + len(block)].to_numpy(dtype=object)).sum())
+        start += len(block)
+    return pd.concat(sums).groupby(level=0).sum().div(tiers.value_counts(), axis=0)
 
 
 def _ordered(listed: pd.DataFrame) -> pd.DataFrame:

@@ -20,32 +20,16 @@ _SHARES = (
     "listed_moved",
 )  # fmt: skip
 _PERSON = ("customer_id", "tier")
-_MOVED = ("customer_id", "tier_before", "tier", "since", "change", "change_expected", "share_as_far", "why")
+_MOVED = ("customer_id", "tier_before", "tier", "since", "change", "share_as_far", "why")
 _LISTS: dict[str, tuple[str, ...]] = {
-    "fell": (*_MOVED, "rise_probability", "last_purchase", "value_change", "value_at_risk"),
-    "will_fall": (
-        *_PERSON,
-        "fall_probability",
-        "since",
-        "why",
-        "last_purchase",
-        "value_change",
-        "value_at_risk",
-    ),
-    "leaving": (
-        *_PERSON,
-        "churn_probability",
-        "fall_probability",
-        "since",
-        "why",
-        "last_purchase",
-        "value_at_risk",
-    ),
-    "rose": (*_MOVED, "fall_probability", "value_change", "clv"),
-    "will_rise": (*_PERSON, "rise_probability", "since", "why", "value_change", "clv"),
+    "fell": (*_MOVED, "last_purchase", "value_at_risk"),
+    "will_fall": (*_PERSON, "fall_probability", "since", "why", "last_purchase", "value_at_risk"),
+    "leaving": (*_PERSON, "churn_probability", "since", "why", "last_purchase", "value_at_risk"),
+    "rose": (*_MOVED, "clv"),
+    "will_rise": (*_PERSON, "rise_probability", "since", "why", "clv"),
 }
 _LISTED = 20  # of each movement; all are in the file
-_SEGMENTS = ("lifecycle_stages", "rfm_segments", "matrix_cells")
+_SEGMENTS = ("lifecycle_stages", "rfm_segments", "contract_segments", "matrix_cells")
 
 
 def chapter_words(language: Language) -> dict[str, Any]:
@@ -56,10 +40,13 @@ def chapter_words(language: Language) -> dict[str, Any]:
 def in_words(name: object, language: Language) -> str:
     """Name a tier, option or segment in a language; attribute values and others keep their names."""
     word = str(name)
-    own: dict[str, str] = chapter_words(language)["words"]
-    segments = texts("guanxi.segments", language)
-    named = [own, *(segments[each] for each in _SEGMENTS)]
+    named: list[dict[str, str]] = [chapter_words(language)["words"], *_segment_words(language)]
     return next((str(each[word]) for each in named if word in each), word.replace("_", " "))
+
+
+def _segment_words(language: Language) -> list[dict[str, str]]:
+    segments = texts("guanxi.segments", language)
+    return [segments[each] for each in _SEGMENTS]
 
 
 def shown_tables(found: Movements, language: Language) -> list[ShownTable]:
@@ -78,9 +65,10 @@ def _watch_lists(found: Movements, language: Language) -> list[ShownTable]:
         rows = found.watch[found.watch["movement"] == movement]
         reasons = rows[[f"why_{place + 1}" for place in range(REASONS)]]
         why = [
-            "; ".join(str(each) for each in row if each is not None) for row in reasons.to_numpy(dtype=object)
+            chapter_words(language)["between"].join(str(each) for each in row if each is not None)
+            for row in reasons.to_numpy(dtype=object)
         ]
-        rows = rows.assign(why=why)
+        rows = rows.assign(why=why, change=rows["change"].round(1))
         shown.append(_table(movement, rows, _LISTS[movement], language, most=_LISTED))
     return [table for table in shown if len(table.table)]
 
@@ -181,4 +169,9 @@ def _table(
 
 
 def _named(column: str, word: object, language: Language) -> str:
-    return _segmentation(str(word), language) if column == "segmentation" else in_words(word, language)
+    if column == "segmentation":
+        return _segmentation(str(word), language)
+    if column == "segment":  # a stage may have the name of a tier
+        named = (each[str(word)] for each in _segment_words(language) if word in each)
+        return next(named, in_words(word, language))
+    return in_words(word, language)
