@@ -166,23 +166,30 @@ def _dominant_customers(lines: Any, params: DataParams, rows: Rows) -> Iterator[
             n=customers.count(),
             lines=customers.lines.sum(),
             value=customers.value.sum(),
+            most_lines=customers.lines.max(),
+            most_value=customers.value.max(),
             usual_lines=customers.lines.quantile(0.9),
             usual_value=customers.value.quantile(0.9),
         )
     ).iloc[0]
     if facts["n"] < _FEWEST_CUSTOMERS:
         return
-    outlying = [
-        (customers[name] >= _DOMINANT_SHARE * float(facts[name]))
-        & (customers[name] > _DOMINANT_TIMES * float(facts[f"usual_{name}"]))
+    limits = {
+        name: (_DOMINANT_SHARE * float(facts[name]), _DOMINANT_TIMES * float(facts[f"usual_{name}"]))
         for name in ("lines", "value")
         if pd.notna(facts[name])
+    }
+    if not any(
+        facts[f"most_{name}"] >= least and facts[f"most_{name}"] > above
+        for name, (least, above) in limits.items()
+    ):
+        return
+    outlying = [
+        (customers[name] >= least) & (customers[name] > above) for name, (least, above) in limits.items()
     ]
     found = rows(customers.filter(ibis.or_(*outlying)).order_by(ibis.desc("lines"), "customer_id"))
     ids = [*(params.guests or ()), *map(str, found["customer_id"])]
     setting = f"data.guests={json.dumps(ids, ensure_ascii=False)}"
-    if found.empty:
-        return
     value, lines_of = found["value"].sum(min_count=1), int(found["lines"].sum())
     known = not pd.isna(value)
     one = {"customer": repr(str(found["customer_id"].iloc[0]))}

@@ -13,7 +13,7 @@ import ibis
 import pandas as pd
 
 from guanxi.data import rules
-from guanxi.data._columns import _mapping, canonical_columns, resolve_formats
+from guanxi.data._columns import _mapping, canonical_columns, has_types, may_repeat, resolve_formats
 from guanxi.data._findings import DataFinding, Phrase, told
 from guanxi.data._other_columns import examine_other_columns
 from guanxi.data._plausibility import examine
@@ -132,13 +132,21 @@ def read_transactions(
             table = _read(connection, source, params)
             params, found = resolve_formats(table, params)
             table = replace(table, findings=(*table.findings, *found))
-            # Each step becomes a table, or the engine would recompute shared steps at every use.
-            keep = functools.partial(connection.create_table, "given")
-            parsed = connection.create_table("parsed", canonical_columns(table, params, keep))
-            connection.drop_table("given")
+            # Each step becomes a table, or the engine would recompute shared steps at every use; a view where
+            # there is nothing to compute.
+            repeating = may_repeat(connection, table, params)
+            is_plain = has_types(table, params) and not repeating
+            make = connection.create_view if is_plain else connection.create_table
+            keep = functools.partial(make, "given")
+            parsed = make("parsed", canonical_columns(table, params, keep, repeating=repeating))
+            if not is_plain:
+                connection.drop_table("given")
             stand_ins = find_stand_ins(parsed, params, _rows)
             judged = connection.create_table("judged", rules._apply_rules(parsed, params, stand_ins))
-            connection.drop_table("parsed")
+            drop = connection.drop_view if is_plain else connection.drop_table
+            drop("parsed")
+            if is_plain:
+                drop("given")
             log = _summarise(connection, table, judged, params)
             # What reading the file proposed for unreadable lines stands in their rule's finding.
             noticed = [each for each in table.findings if each.name not in log.rejected_by_rule]
@@ -179,9 +187,11 @@ def _summarise(connection: Any, source: SourceTable, judged: Any, params: DataPa
                 source.name, rejected_by_rule, lambda rule: str(rules._advice(rule, source, params))
             )
         )
-    everyone = judged.filter(judged.customer_id.notnull()).customer_id.nunique().execute()
     repeated = judged.filter(judged.repeated).count().execute()
     customers, has_amounts = int(facts["customers"].iloc[0]), bool(facts["value"].notna().iloc[0])
+    everyone = customers
+    if rejected_by_rule:
+        everyone = int(judged.filter(judged.customer_id.notnull()).customer_id.nunique().execute())
     found = rejections(source, judged, rejected, rejected_by_rule, n_accepted, params)
     mapped = {part for parts in _mapping(source, params).values() for part in parts}
     found = (*found, *examine_other_columns(connection, source, lines, mapped, params))
@@ -205,7 +215,7 @@ def _summarise(connection: Any, source: SourceTable, judged: Any, params: DataPa
         repeated_lines=int(repeated),
         has_amounts=has_amounts,
         customers=customers,
-        customers_without_purchase=int(everyone) - customers,
+        customers_without_purchase=everyone - customers,
         first_day=pd.Timestamp(facts["first"].iloc[0]).date(),
         last_day=pd.Timestamp(facts["last"].iloc[0]).date(),
         value=float(facts["value"].iloc[0]),

@@ -16,14 +16,16 @@ from guanxi.features.rfm import (
     _end,
     _keys,
     _log_gap_sum,
+    _rfm_columns,
+    _rfm_measures,
     _until,
     purchases_until,
-    rfm_expression,
 )
 
 WINDOWS = (30, 90, 180, 365)
 SEASON_DAYS = 365
 HALF_LIVES = (30, 90)
+GAP = "gap"
 
 
 def feature_expression(
@@ -55,11 +57,15 @@ def feature_expression(
     ibis.Table
         ``customer_id``, the RFM columns, and one float column per feature.
     """
-    rfm = rfm_expression(events, cutoff, event_grain)
     past = purchases_until(events, cutoff, event_grain)
     keys = _keys(past)
-    behaviour = _behaviour(past, _end(past, cutoff, event_grain), horizon_days, log_gaps)
-    table = rfm.inner_join(behaviour, keys)
+    dated = _dated(past, _end(past, cutoff, event_grain))
+    behaviour = _rhythm(dated) | _spend(dated) | _trailing(dated) | _season(dated, horizon_days)
+    if log_gaps:
+        behaviour["log_gap_sum"] = _log_gap_sum(dated.gap)
+    customers = dated.group_by(*keys).agg(**_rfm_measures(dated), **behaviour)
+    rfm = _rfm_columns(customers, _end(customers, cutoff, event_grain))
+    table = customers.select(*keys, **rfm, **{name: customers[name] for name in behaviour})
     past_lines = _until(lines, cutoff)
     for column in ("category", "channel"):
         if column in lines.columns:
@@ -67,16 +73,14 @@ def feature_expression(
     return _relative(table)
 
 
-def _behaviour(past: Any, end: Any, horizon_days: int, log_gaps: bool) -> Any:
+def _dated(past: Any, end: Any) -> Any:
+    """Add the age of each purchase and the ``gap`` before it, in days, unless it is there."""
+    dated = past.mutate(age=end.delta(past.date, unit="day"))
+    if GAP in past.columns:
+        return dated
     window = ibis.window(group_by=_keys(past), order_by="date")
-    dated = past.mutate(
-        age=end.delta(past.date, unit="day"),
-        gap=past.date.delta(past.date.lag().over(window), unit="day").cast("float64"),
-    )
-    measures = _rhythm(dated) | _spend(dated) | _trailing(dated) | _season(dated, horizon_days)
-    if log_gaps:
-        measures["log_gap_sum"] = _log_gap_sum(dated.gap)
-    return dated.group_by(*_keys(dated)).agg(**measures)
+    gap = past.date.delta(past.date.lag().over(window), unit="day").cast("float64")
+    return dated.mutate(**{GAP: gap})
 
 
 def _rhythm(dated: Any) -> dict[str, Any]:
@@ -119,10 +123,10 @@ def _trailing(dated: Any) -> dict[str, Any]:
     for days in WINDOWS:
         recent = dated.age < days
         before = (dated.age >= days) & (dated.age < 2 * days)
-        measures[f"purchases_{days}"] = recent.sum()
-        measures[f"purchases_before_{days}"] = before.sum()
+        measures[f"purchases_{days}"] = dated.count(where=recent)
+        measures[f"purchases_before_{days}"] = dated.count(where=before)
         for name, when in ((f"spend_{days}", recent), (f"spend_before_{days}", before)):
-            spend = dated.amount.sum(where=when).fill_null(0)
+            spend = ibis.ifelse(when, dated.amount, 0.0).sum()
             measures[name] = ibis.ifelse(known, spend, ibis.null("float64"))
     return measures
 
@@ -131,7 +135,7 @@ def _season(dated: Any, horizon_days: int) -> dict[str, Any]:
     """Purchases in the same calendar window as the horizon, one year earlier."""
     in_season = (dated.age < SEASON_DAYS) & (dated.age >= SEASON_DAYS - horizon_days)
     known = dated.age.max() >= SEASON_DAYS - 1
-    return {"purchases_last_season": ibis.ifelse(known, in_season.sum(), ibis.null("int64"))}
+    return {"purchases_last_season": ibis.ifelse(known, dated.count(where=in_season), ibis.null("int64"))}
 
 
 def _breadth(lines: Any, column: str) -> Any:

@@ -122,26 +122,32 @@ def rfm_expression(events: Any, cutoff: Cutoff, event_grain: str = "D") -> Any:
     Marketing Science 24(2), section 3.
     """
     past = purchases_until(events, cutoff, event_grain)
-    keys = _keys(past)
-    customers = past.group_by(*keys).agg(
-        first=past.date.min(),
-        last=past.date.max(),
-        purchases=past.count(),
-        total=past.amount.sum(),
-        first_amount=past.amount.argmin(past.date),
-    )
+    customers = past.group_by(*_keys(past)).agg(**_rfm_measures(past))
+    return customers.select(*_keys(past), **_rfm_columns(customers, _end(customers, cutoff, event_grain)))
+
+
+def _rfm_measures(past: Any) -> dict[str, Any]:
+    """Aggregate a customer's purchases, of which :func:`_rfm_columns` makes RFM."""
+    return {
+        "first": past.date.min(),
+        "last": past.date.max(),
+        "purchases": past.count(),
+        "total": past.amount.sum(),
+        "first_amount": past.amount.argmin(past.date),
+    }
+
+
+def _rfm_columns(customers: Any, end: Any) -> dict[str, Any]:
     frequency = customers.purchases - 1
     repeat_spend = customers.total - customers.first_amount
-    end = _end(customers, cutoff, event_grain)
     # Clipped because a sum and a difference of non-negative amounts may round below zero.
     mean = ibis.ifelse(frequency > 0, (repeat_spend / frequency.nullif(0)).clip(lower=0), 0.0)
-    return customers.select(
-        *keys,
-        frequency=frequency.cast("float64"),
-        recency=customers.last.delta(customers.first, unit="day").cast("float64"),
-        T=end.delta(customers.first, unit="day").cast("float64"),
-        monetary_value=ibis.ifelse(customers.total.isnull(), ibis.null("float64"), mean),
-    )
+    return {
+        "frequency": frequency.cast("float64"),
+        "recency": customers.last.delta(customers.first, unit="day").cast("float64"),
+        "T": end.delta(customers.first, unit="day").cast("float64"),
+        "monetary_value": ibis.ifelse(customers.total.isnull(), ibis.null("float64"), mean),
+    }
 
 
 def _log_gap_sum(gaps: Any) -> Any:

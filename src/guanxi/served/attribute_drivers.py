@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from .document_parts import Attribute
 from .ordering import falling
+from .text_columns import gathered, taken
 from .texts import five_digits, texts
 
 Floats = NDArray[np.float64]
@@ -32,19 +33,20 @@ def driver_columns(
     order, rows_count = falling(np.abs(effects)), len(effects)
     columns: dict[str, Any] = {}
     for rank in range(top):
-        found_names, texts_of = (np.full(rows_count, None, dtype=object) for _ in range(2))
         effect = np.full(rows_count, np.nan)
+        chosen = np.full(rows_count, -1)
         if rank < effects.shape[1]:
-            chosen = order[:, rank]
-            found = effects[np.arange(rows_count), chosen]
-            for place in np.unique(chosen[found != 0.0]):
-                rows = np.flatnonzero((chosen == place) & (found != 0.0))
-                found_names[rows], effect[rows] = names[place], found[rows]
-                texts_of[rows] = describe(int(place), rows)
+            found = effects[np.arange(rows_count), order[:, rank]]
+            effect = np.where(found == 0.0, np.nan, found)
+            chosen = np.where(found == 0.0, -1, order[:, rank])
+        places = np.unique(chosen[chosen >= 0])
+        rows = {int(place): np.flatnonzero(chosen == place) for place in places}
         columns |= {
-            f"driver_{rank + 1}": found_names,
+            f"driver_{rank + 1}": taken(names, chosen),
             f"driver_{rank + 1}_effect": effect,
-            f"driver_{rank + 1}_text": texts_of,
+            f"driver_{rank + 1}_text": gathered(
+                rows_count, [(each, describe(place, each)) for place, each in rows.items()]
+            ),
         }
     return columns
 

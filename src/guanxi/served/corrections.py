@@ -132,10 +132,11 @@ class Correction:
 
     def contributions(self, features: Features) -> Floats:
         """Exact SHAP values of the members, shape (n, len(self.features) + 1); the last is their mean."""
-        total = np.zeros((len(features), len(self.features) + 1))
+        total = np.zeros((len(self.features) + 1, len(features)))  # a feature is read as a whole
         for places, (weight, member) in zip(self._places, self._members, strict=True):
-            total[:, places] += weight * member.contributions(features)
-        return total
+            for place, contribution in zip(places, member.contributions(features).T, strict=True):
+                total[place] += weight * contribution
+        return total.T
 
 
 class _TreeMember:

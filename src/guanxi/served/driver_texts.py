@@ -6,8 +6,7 @@ The sentences are in ``en.toml`` and ``zh.toml``.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import cache, lru_cache, reduce
-from operator import add
+from functools import cache, lru_cache
 from string import Formatter
 from typing import Any
 
@@ -16,10 +15,10 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from .input_checks import Features, _float_columns
+from .text_columns import Texts, chosen, gathered, joined, taken
 from .texts import _short_number, _short_percent, texts
 
 Floats = NDArray[np.float64]
-Texts = NDArray[np.object_]
 Columns = Mapping[str, Floats]
 
 _DRIVER_PREFIXES = (
@@ -80,21 +79,26 @@ def _driver_texts(features: Features, drivers: NDArray[Any], language: str) -> T
         One driver per row.
     language : {"en", "zh"}
     """
-    filled = np.full(len(features), None, dtype=object)
     codes, names = _distinct(drivers)
-    book = _Phrasebook(texts(__package__, language))
+    parts = []
     for code, driver in enumerate(names):
         rows = np.flatnonzero(codes == code)
-        sentence, reads = _SENTENCES.get(driver, (_unknown(driver), (driver,)))
-        filled[rows] = sentence(_columns(features, reads, rows), book)
-    return filled
+        parts.append((rows, _describe(features, driver, rows, language)))
+    return gathered(len(features), parts)
+
+
+def _describe(features: Features, driver: str, rows: NDArray[np.intp], language: str) -> Texts:
+    """Describe a driver of some rows."""
+    sentence, reads = _SENTENCES.get(driver, (_unknown(driver), (driver,)))
+    return sentence(_columns(features, reads, rows), _Phrasebook(texts(__package__, language)))
 
 
 def _columns(features: Features, names: Sequence[str], rows: NDArray[Any]) -> Columns:
     """Columns of a sentence; NaN if the table lacks one."""
-    known = [name for name in names if name in features]
-    unknown = dict.fromkeys(names, np.full(len(rows), np.nan))
-    return unknown | dict(zip(known, _float_columns(features, known)[rows].T, strict=True))
+    unknown = np.full(len(rows), np.nan)
+    return {
+        name: _float_columns(features, [name])[rows, 0] if name in features else unknown for name in names
+    }
 
 
 def _distinct(values: NDArray[Any]) -> tuple[NDArray[np.intp], NDArray[Any]]:
@@ -112,16 +116,12 @@ def _numbers(values: Floats) -> Texts:
     # Numbers with the same text are formatted once.
     alike = np.where(np.abs(values) >= 10, np.round(values), values + 0.0)  # no -0
     codes, distinct = _distinct(alike)
-    return np.array([_short_number(value) for value in distinct.tolist()], dtype=object)[codes]
+    return taken([_short_number(value) for value in distinct.tolist()], codes)
 
 
 def _percent(share: Floats) -> Texts:
     codes, distinct = _distinct(share + 0.0)  # no -0
-    return np.array([_short_percent(value) for value in distinct.tolist()], dtype=object)[codes]
-
-
-def _choose(condition: NDArray[np.bool_], yes: str | Texts, no: str | Texts) -> Texts:
-    return np.where(condition, np.asarray(yes, dtype=object), np.asarray(no, dtype=object))
+    return taken([_short_percent(value) for value in distinct.tolist()], codes)
 
 
 @cache
@@ -131,13 +131,11 @@ def _pieces(template: str) -> list[tuple[str, str | None]]:
 
 
 def _fill(template: str, parts: Mapping[str, str | Texts]) -> Texts:
-    pieces = [
+    return joined(
         piece
         for literal, name in _pieces(template)
         for piece in (literal, "" if name is None else parts[name])
-        if isinstance(piece, np.ndarray) or piece
-    ]
-    return np.asarray(reduce(add, pieces), dtype=object)
+    )
 
 
 class _Phrasebook:
@@ -153,14 +151,14 @@ class _Phrasebook:
 
     def either(self, condition: NDArray[np.bool_], yes: str, no: str, **parts: str | Texts) -> Texts:
         """Fill in one sentence where the condition holds, and another elsewhere."""
-        return _choose(condition, self.sentence(yes, **parts), self.sentence(no, **parts))
+        return chosen(condition, self.sentence(yes, **parts), self.sentence(no, **parts))
 
     def count(self, phrase: str, count: Floats) -> Texts:
         """Write a count with its noun, in the singular or the plural."""
         one, other = self._phrases[phrase]
         parts = {"count": _numbers(count)}
         singular = _fill(one, parts)
-        return singular if one == other else _choose(count == 1, singular, _fill(other, parts))
+        return singular if one == other else chosen(count == 1, singular, _fill(other, parts))
 
     def all_purchases(self, row: Columns) -> Texts:
         """Write the number of all purchases."""
@@ -182,7 +180,7 @@ def _purchase_pattern(row: Columns, book: _Phrasebook) -> Texts:
     once = book.sentence("purchase_pattern_once", silence=silence)
     twice = book.sentence("purchase_pattern_one_gap", silence=silence, gap=book.count("days", usual))
     often = book.sentence("purchase_pattern", silence=silence, gap=book.count("every", usual))
-    return _choose(~np.isfinite(usual), once, _choose(row["frequency"] == 1, twice, often))
+    return chosen(~np.isfinite(usual), once, chosen(row["frequency"] == 1, twice, often))
 
 
 def _rhythm(row: Columns, book: _Phrasebook) -> Texts:
@@ -225,7 +223,7 @@ def _season(row: Columns, book: _Phrasebook) -> Texts:
     count, year = row["purchases_last_season"], row["purchases_365"]
     parts = {"last": book.count("purchases", count), "year": _numbers(year)}
     text = book.either(np.isfinite(year), "season", "season_no_year", **parts)
-    return _choose(np.isfinite(count), text, book.sentence("season_new"))
+    return chosen(np.isfinite(count), text, book.sentence("season_new"))
 
 
 def _refunds(row: Columns, book: _Phrasebook) -> Texts:
@@ -237,7 +235,7 @@ def _weekend(row: Columns, book: _Phrasebook) -> Texts:
     share, purchases = _percent(row["weekend_share"]), book.all_purchases(row)
     once = book.either(row["weekend_share"] == 1, "weekend_once", "weekend_once_not")
     often = book.sentence("weekend", share=share, purchases=purchases, even=_short_percent(2 / 7))
-    return _choose(row["frequency"] == 0, once, often)
+    return chosen(row["frequency"] == 0, once, often)
 
 
 def _margin(row: Columns, book: _Phrasebook) -> Texts:
@@ -254,7 +252,7 @@ def _breadth(name: str, phrase: str) -> Sentence:
 
 def _unknown(driver: str) -> Sentence:
     name = f"{driver.replace('_', ' ')}: "
-    return lambda row, _: np.asarray(name + _numbers(row[driver]), dtype=object)
+    return lambda row, _: joined([name, _numbers(row[driver])])
 
 
 # Sentence of each driver, and the features it uses.

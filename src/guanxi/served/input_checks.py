@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from datetime import date
 from typing import Any
 
@@ -55,7 +55,7 @@ class _FeatureMatrix:
     def __init__(self, names: Sequence[str], values: Floats) -> None:
         self._values = values
         self._places = {name: place for place, name in enumerate(names)}
-        self._codes: dict[Coder, tuple[Codes, Codes]] = {}
+        self._made: dict[Hashable, Any] = {}
 
     def __len__(self) -> int:
         return len(self._values)
@@ -72,9 +72,16 @@ class _FeatureMatrix:
 
     def codes(self, name: str, coder: Coder) -> tuple[Codes, Codes]:
         """Codes of a column: :meth:`.Coder.sided`; made once, for all trees that share the coder."""
-        if coder not in self._codes:
-            self._codes[coder] = coder.sided(self._values[:, self._places[name]])
-        return self._codes[coder]
+        found: tuple[Codes, Codes] = self.once(
+            coder, lambda: coder.sided(self._values[:, self._places[name]])
+        )
+        return found
+
+    def once(self, key: Hashable, make: Callable[[], Any]) -> Any:
+        """Compute what several columns of the predictions need at its first use."""
+        if key not in self._made:
+            self._made[key] = make()
+        return self._made[key]
 
 
 Features = pd.DataFrame | _FeatureMatrix

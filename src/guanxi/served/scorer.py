@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import replace
-from functools import cache, lru_cache
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from . import driver_texts
 from ._business_time import amount_factor, business_days, calendar_days
 from ._customer_value import LEAST, purchase_curve, purchases_if_kept, value_columns
+from .attribute_drivers import driver_columns
 from .corrections import Correction, probability, share_coders
 from .input_checks import (
     Features,
@@ -33,7 +34,6 @@ from .intervals import posterior_predictive
 from .intervals.predictive_distributions import PredictiveDistributions
 from .model import LifetimeValue, ServedModel
 from .numerics import distinct_rows
-from .ordering import falling
 from .purchases.registry import PROCESSES, PurchaseMixture
 from .spend import SPEND_PROCESSES, margin_rate
 
@@ -161,11 +161,10 @@ class Scorer:
         if target == "spend":
             factor = amount_factor(self.model.intensity, as_of or self.model.as_of, horizon_days)
             return np.log(np.maximum(factor * self._expected_spend(features), LEAST))
-        (x, t_x, T), inverse = distinct_rows(_columns(features, RFM[:3]))
         if target == "churn":
+            (x, t_x, T), inverse = _histories(features)
             return self._churn.log_odds_no_purchase(x, t_x, T, days)[inverse]
-        expected = self._counts.expected_purchases(x, t_x, T, days)[inverse]
-        return np.log(np.maximum(expected, LEAST))
+        return np.log(np.maximum(self._expected_purchases(features, days), LEAST))
 
     def corrected(
         self, target: str, features: Features, horizon_days: float, as_of: str | None = None
@@ -258,15 +257,21 @@ class Scorer:
         (x, mean), inverse = distinct_rows(_columns(features, ("frequency", "monetary_value")))
         return np.asarray(SPEND_PROCESSES[spend.model].expected_spend(spend.params, x, mean)[inverse])
 
+    def _expected_purchases(self, features: Features, days: float) -> Floats:
+        """Purchases that the value model alone expects within a business time, shape (n,)."""
+        histories, inverse = _histories(features)
+        until = _once(features, "until", lambda: self._counts.purchases_until(*histories))
+        found: Floats = _once(features, ("until", days), lambda: until(days)[inverse])
+        return found
+
     def _value_columns(
         self, features: Features, horizon: int, value: LifetimeValue, as_of: str | None
     ) -> dict[str, Floats]:
-        (x, t_x, T), inverse = distinct_rows(_columns(features, RFM[:3]))
-        forecast, until = self.forecast(features, horizon, as_of), self._counts.purchases_until(x, t_x, T)
+        (x, t_x, T), inverse = _histories(features)
+        forecast = self.forecast(features, horizon, as_of)
 
-        @cache
         def alone(days: float) -> Floats:
-            return until(self._days(days, as_of))[inverse]
+            return self._expected_purchases(features, self._days(days, as_of))
 
         business = self._days(horizon, as_of)
         kept = purchases_if_kept(
@@ -355,7 +360,7 @@ class Scorer:
 
     def _next_purchase_date(self, rfm: Features, day: pd.Timestamp) -> NDArray[Any]:
         """Median date of the next purchase given alive; None beyond pandas' last date."""
-        (x, t_x, T), inverse = distinct_rows(_columns(rfm, RFM[:3]))
+        (x, t_x, T), inverse = _histories(rfm)
         latest = (pd.Timestamp("2261-12-31") - day).days
         quantile = self._counts.next_purchase_quantile(x, t_x, T, 0.5)
         days = calendar_days(self.model.intensity, day, quantile, latest)
@@ -368,32 +373,24 @@ class Scorer:
     def _driver_columns(
         self, features: Features, effects: Mapping[str, Floats], top: int, language: str
     ) -> dict[str, Any]:
-        names = np.array([name for name in effects if name != "base"], dtype=object)
-        values = np.column_stack([effects[name] for name in names])
-        order = falling(np.abs(values))
-        rows = np.arange(len(features))
-        columns: dict[str, Any] = {}
-        for rank in range(1, top + 1):
-            if rank > len(names):
-                columns |= _blank_driver(rank, len(features))
-                continue
-            chosen = order[:, rank - 1]
-            effect, driver = values[rows, chosen], names[chosen]
-            text = driver_texts._driver_texts(features, driver, language)
-            driver[effect == 0.0] = text[effect == 0.0] = None
-            columns[f"driver_{rank}"] = driver
-            columns[f"driver_{rank}_effect"] = np.where(effect == 0.0, np.nan, effect)
-            columns[f"driver_{rank}_text"] = text
-        return columns
+        names = [name for name in effects if name != "base"]
+
+        def describe(place: int, rows: NDArray[np.intp]) -> Any:
+            return driver_texts._describe(features, names[place], rows, language)
+
+        return driver_columns(np.column_stack([effects[name] for name in names]), names, top, describe)
 
 
-def _blank_driver(rank: int, rows: int) -> dict[str, Any]:
-    nothing = np.full(rows, None, dtype=object)
-    return {
-        f"driver_{rank}": nothing,
-        f"driver_{rank}_effect": np.full(rows, np.nan),
-        f"driver_{rank}_text": nothing,
-    }
+def _once(features: Features, key: Hashable, make: Callable[[], Any]) -> Any:
+    return features.once(key, make) if isinstance(features, _FeatureMatrix) else make()
+
+
+def _histories(features: Features) -> tuple[tuple[Floats, ...], NDArray[np.int64]]:
+    """Distinct frequency, recency and T, and the place of each row among them."""
+    found: tuple[tuple[Floats, ...], NDArray[np.int64]] = _once(
+        features, RFM[:3], lambda: distinct_rows(_columns(features, RFM[:3]))
+    )
+    return found
 
 
 def _columns(table: Features, names: Sequence[str]) -> tuple[Floats, ...]:

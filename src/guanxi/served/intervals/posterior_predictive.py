@@ -15,9 +15,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..numerics import FIXED, _gauss_legendre, distinct_rows, parameter_points
-from ..purchases.process import Floats, Params, PurchaseProcess, broadcast_floats
+from ..purchases.process import Floats, Params, PurchaseProcess, add_weighted, broadcast_floats
 from ..spend import SpendProcess
 from ._exponential_tilting import tilted
+from ._many_rows import Loops, loops_for
 from .spend_table import SpendTable
 
 Transactions = Sequence[tuple[PurchaseProcess, Params, ArrayLike | None]]
@@ -97,9 +98,11 @@ def interval(
     # Both ends are 0 where P(no purchase) reaches the upper level.
     open_ends = np.flatnonzero(histories[3] < levels[1]) if adjusted else np.arange(len(histories[0]))
     asked = tuple(column[open_ends] for column in histories)
-    for rows, counts, probabilities in _count_distributions(_parameter_points(transactions), asked, horizon):
-        purchases[:, open_ends[rows]] = _count_quantiles(counts, probabilities, levels)
-        log_spend[:, open_ends[rows]] = tables.quantiles(asked[0][rows], counts, probabilities, levels)
+    members, loops = _parameter_points(transactions), loops_for(len(x))
+    for rows, counts, probabilities in _count_distributions(members, asked, horizon, loops):
+        quantiles = loops.count_quantiles if loops else _count_quantiles
+        purchases[:, open_ends[rows]] = quantiles(counts, probabilities, levels)
+        log_spend[:, open_ends[rows]] = tables.quantiles(asked[0][rows], counts, probabilities, levels, loops)
     ends = np.exp(log_spend)[:, inverse] * tables.scale(x, own_mean)
     return dict(zip(NAMES, [*purchases[:, inverse], *ends], strict=True))
 
@@ -147,13 +150,23 @@ class _Tables:
         return self._process.scale(self._points[0], frequency, own_mean)
 
     def quantiles(
-        self, frequency: Floats, counts: Floats, probabilities: Floats, levels: tuple[float, float]
+        self,
+        frequency: Floats,
+        counts: Floats,
+        probabilities: Floats,
+        levels: tuple[float, float],
+        loops: Loops = None,
     ) -> Floats:
         """Quantiles of log(total / scale), shape (2, n); minus infinity where the quantile of spend is 0."""
         result = np.full((2, len(frequency)), -np.inf)
         uncertain = np.flatnonzero(probabilities[:, 0] < levels[1])
         for x in np.unique(frequency[uncertain]):
             table = self.table(float(x), counts)
+            if loops and table.by_grid_point is not None:
+                rows = uncertain[frequency[uncertain] == x]
+                given = table.starts, table.grid, table.by_grid_point, levels
+                loops.spend_quantiles(probabilities, rows, *given, result)
+                continue
             for rows in _chunks(uncertain[frequency[uncertain] == x], _ENTRIES // len(table.grid)):
                 result[:, rows] = table.quantile(probabilities[rows], levels)
         return result
@@ -186,7 +199,9 @@ def _parameter_points(transactions: Transactions) -> Members:
     ]
 
 
-def _mixture(members: Members, histories: tuple[Floats, ...], horizon: float, most: int) -> Floats:
+def _mixture(
+    members: Members, histories: tuple[Floats, ...], horizon: float, most: int, loops: Loops = None
+) -> Floats:
     (x, t_x, T), inverse = distinct_rows(histories[:3])
     total = np.zeros((len(x), most + 1))
     if len(x) <= _FEW_ROWS:
@@ -195,10 +210,11 @@ def _mixture(members: Members, histories: tuple[Floats, ...], horizon: float, mo
                 total += found / len(points)
         return np.asarray(total[inverse] / len(members))
     alive, places = distinct_rows((x, T))
+    add = loops.add_weighted if loops else add_weighted
     for points in members:
         for process, params in points:
             found = process.count_distribution_of_distinct(
-                params, (x, t_x, T), (alive[0], alive[1]), places, horizon, most
+                params, (x, t_x, T), (alive[0], alive[1]), places, horizon, most, add
             )
             total += found / len(points)
     total /= len(members)
@@ -219,9 +235,18 @@ def _at_all_points(
 
 
 def _adjust(
-    counts: Floats, probabilities: Floats, adjusted: tuple[Floats, ...], bounded: bool = False
+    counts: Floats,
+    probabilities: Floats,
+    adjusted: tuple[Floats, ...],
+    bounded: bool = False,
+    loops: Loops = None,
 ) -> Floats:
-    return tilted(counts, probabilities, *adjusted, bounded=bounded) if adjusted else probabilities
+    if not adjusted:
+        return probabilities
+    if loops:
+        found: Floats = loops.tilted(counts, probabilities, *adjusted, bounded)
+        return found
+    return tilted(counts, probabilities, *adjusted, bounded=bounded)
 
 
 def _is_complete(probabilities: Floats, adjusted: tuple[Floats, ...]) -> NDArray[np.bool_]:
@@ -232,7 +257,7 @@ def _is_complete(probabilities: Floats, adjusted: tuple[Floats, ...]) -> NDArray
 
 
 def _count_distributions(
-    members: Members, histories: tuple[Floats, ...], horizon: float
+    members: Members, histories: tuple[Floats, ...], horizon: float, loops: Loops = None
 ) -> Iterator[tuple[NDArray[np.int64], Floats, Floats]]:
     """Yield rows, purchase counts and their probabilities, with as many counts as each row needs."""
     going_on = np.arange(len(histories[0]))
@@ -247,7 +272,8 @@ def _count_distributions(
         for rows in _chunks(going_on, _ENTRIES // (most + 1)):
             chosen = tuple(column[rows] for column in histories)
             counts = np.arange(most + 1.0)
-            probabilities = _adjust(counts, _mixture(members, chosen, horizon, most), chosen[3:], bounded)
+            probabilities = _mixture(members, chosen, horizon, most, loops)
+            probabilities = _adjust(counts, probabilities, chosen[3:], bounded, loops)
             complete = bounded | _is_complete(probabilities, chosen[3:])
             incomplete.append(rows[~complete])
             yield rows[complete], counts, probabilities[complete]

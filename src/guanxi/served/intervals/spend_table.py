@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from functools import partial
+from functools import cached_property, partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -85,6 +85,13 @@ class SpendTable:
             slope += one[1] / len(points)
         self.distribution = _integrated(self.grid, self.empty, self.density, slope)
 
+    @cached_property
+    def by_grid_point(self) -> tuple[Floats, Floats] | None:
+        """``distribution`` and ``density``, shape (g, m)."""
+        if self.distribution is None:
+            return None
+        return np.ascontiguousarray(self.distribution.T), np.ascontiguousarray(self.density.T)
+
     def quantile(self, probabilities: Floats, levels: Sequence[float]) -> Floats:
         """Quantiles of log(total / scale); minus infinity where P(no purchase) is at least the level.
 
@@ -99,11 +106,11 @@ class SpendTable:
         array, shape (len(levels), n)
         """
         none, some = probabilities[:, 0], np.add.reduceat(probabilities[:, 1:], self.starts, axis=1)
-        if self.distribution is None:
+        if self.by_grid_point is None:
             found = [[self._root(*row, level) for row in zip(none, some, strict=True)] for level in levels]
             return np.array(found)
         reached = none[:, None] + some @ self.distribution
-        density = np.ascontiguousarray(self.density.T)
+        density = self.by_grid_point[1]
         result = np.full((len(levels), len(none)), -np.inf)
         for i, level in enumerate(levels):
             rows = np.flatnonzero(none < level)

@@ -20,14 +20,14 @@ from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import betainc, betaincinv, betaln, expit, gammaln, log_expit, logsumexp, xlogy
+from scipy.special import betainc, betaln, expit, gammaln, log_expit, logsumexp, xlogy
 
 from ..numerics import distinct_rows
 from . import _beta_geometric
 from .process import Floats, Params, PurchaseProcess, broadcast_floats
 
 _LARGEST_EXPONENT = 600.0  # exp nearly overflows beyond
-_BISECTIONS = 50
+_STEPS, _ROUNDING = 100, 1e-15
 _LEAST_WEIGHT = 1e-18  # of a number of events since the last purchase
 
 
@@ -93,7 +93,7 @@ class BetaGeometricProcess(PurchaseProcess):
         possible = (x > 0) | self.first
         waiting = (r + k * x) * np.log1p((T - t_x) / (alpha + t_x))
         if k > 1:
-            waiting = waiting - logsumexp(_log_hidden(k, r + k * x, alpha, t_x, T), axis=0)
+            waiting = waiting - np.logaddexp.reduce(_log_hidden(k, r + k * x, alpha, t_x, T), axis=0)
         odds = np.log(a) - np.log(b + np.where(possible, x - 1.0 + self.first, 0.0))
         return np.where(possible, odds + waiting, -np.inf)
 
@@ -214,7 +214,7 @@ class BetaGeometricProcess(PurchaseProcess):
         """Quantile of the waiting time given alive at T, at most about 1e260 times (alpha + T).
 
         For k = 1 the waiting time is Lomax distributed. For k > 1 the time until the k - j missing events, as
-        a share of (alpha + T + time), is beta distributed; the mixture over j is solved by bisection.
+        a share of (alpha + T + time), is beta distributed; the mixture over j is solved by Newton's method.
 
         Examples
         --------
@@ -227,14 +227,9 @@ class BetaGeometricProcess(PurchaseProcess):
         if k == 1:
             exponent = -np.log1p(-q) / (r + x)
             return np.asarray((alpha + T) * np.expm1(np.minimum(exponent, _LARGEST_EXPONENT)))
-        hidden = list(self._hidden(params, x, t_x, T))
-        each = np.array([betaincinv(k - j, shape, q) for j, _, shape in hidden])
-        low, high = each.min(axis=0), each.max(axis=0)
-        for _ in range(_BISECTIONS):
-            middle = (low + high) / 2.0
-            reached = sum(np.exp(weight) * betainc(k - j, shape, middle) for j, weight, shape in hidden)
-            low, high = np.where(reached < q, middle, low), np.where(reached < q, high, middle)
-        return np.asarray((alpha + T) * high / np.maximum(1.0 - high, 1e-260))
+        weights = np.array(self.hidden_weights(params, x, t_x, T))
+        y = _waiting_time(weights, r + k * x, np.log1p(-q))
+        return np.asarray((alpha + T) * np.expm1(np.minimum(y, _LARGEST_EXPONENT)))
 
     def _hidden(
         self, params: Params, x: Floats, t_x: Floats, T: Floats
@@ -246,7 +241,7 @@ class BetaGeometricProcess(PurchaseProcess):
             yield 0, np.zeros(shape.shape), shape
             return
         log_weight = _log_hidden(k, shape, alpha, t_x, T)
-        log_weight = log_weight - logsumexp(log_weight, axis=0)
+        log_weight = log_weight - np.logaddexp.reduce(log_weight, axis=0)
         for j in range(k):
             yield j, log_weight[j], shape + j
 
@@ -260,14 +255,20 @@ class BetaGeometricProcess(PurchaseProcess):
             ratio = horizon / (alpha + T)
             shape, left, stayed = broadcast_floats(params["r"] + x, a + more_dropout, b + x + self.first)
             return _beta_geometric.expected_purchases_alive(shape, left, stayed, ratio)[inverse]
-        a, survived, ratio = broadcast_floats(a + more_dropout, b + x + self.first, horizon / (alpha + T))
-        total = np.zeros(x.shape)
-        for j, log_weight, shape in self._hidden(params, x, t_x, T):
-            weight = np.exp(log_weight)
+        weights = self.hidden_weights(params, x, t_x, T)
+        pairs, places = _pairs(params, x, T, horizon)
+        r, alpha, a, b, x, T, horizon = pairs
+        columns = broadcast_floats(a + more_dropout, b + x + self.first, horizon / (alpha + T))
+        total = np.zeros(len(places))
+        for j, weight in enumerate(weights):
             likely = weight > _LEAST_WEIGHT
-            total[likely] += weight[likely] * _beta_geometric.expected_purchases_alive(
-                shape[likely], a[likely], survived[likely], ratio[likely], k, j
+            asked = np.zeros(len(x), dtype=bool)
+            asked[places[likely]] = True
+            expected = np.zeros(len(x))
+            expected[asked] = _beta_geometric.expected_purchases_alive(
+                (r + k * x + j)[asked], *(column[asked] for column in columns), k, j
             )
+            total[likely] += weight[likely] * expected[places[likely]]
         return total
 
 
@@ -294,6 +295,62 @@ def _log_hidden(k: int, shape: Floats, alpha: Floats, t_x: Floats, T: Floats) ->
     j = np.arange(k)[:, None]
     log_weight = gammaln(shape + j) - gammaln(shape) - gammaln(j + 1.0)
     return np.asarray(log_weight + xlogy(j, (T - t_x) / (alpha + T)))
+
+
+def _pairs(params: Params, x: Floats, T: Floats, horizon: Floats) -> tuple[list[Floats], NDArray[np.int64]]:
+    """Distinct r, alpha, a, b, x, T and horizon, and the place of each row among them.
+
+    Given alive and the events since the last purchase the recency is irrelevant: far fewer rows are distinct.
+    """
+    known = [np.asarray(params[name], dtype=np.float64) for name in ("r", "alpha", "a", "b")]
+    if any(value.ndim for value in known):
+        return [*known, x, T, horizon], np.arange(len(x))
+    distinct, places = distinct_rows((x, T, horizon))
+    return [*known, *distinct], places
+
+
+def _waiting_time(weights: Floats, shape: Floats, log_left: Floats) -> Floats:
+    """Solve P(no purchase until y) = exp(log_left), in the time y = log((alpha + T + time) / (alpha + T)).
+
+    With j events since the last purchase, in probability ``weights[j]``, the next events come after
+    exponential times in y of rates shape + j, shape + j + 1, …: at least one of them and at most k, whose
+    rates give the bounds.
+    """
+    k = len(weights)
+    low = -log_left / (shape + k - 1.0)
+    high = k * (np.log(k) - log_left) / shape
+    result, rows = np.zeros(len(shape)), np.arange(len(shape))
+    y = (low + high) / 2.0
+    for _ in range(_STEPS):
+        log_none, hazard = _log_no_purchase_until(y, weights, shape)
+        error = log_none - log_left  # falls with y
+        low, high = np.where(error > 0.0, y, low), np.where(error < 0.0, y, high)
+        newton = y + error / hazard
+        moved = np.where((newton > low) & (newton < high), newton, (low + high) / 2.0)
+        going_on = (np.abs(moved - y) > _ROUNDING * y) & (low < high)
+        result[rows] = y = np.where(error == 0.0, y, moved)
+        if not going_on.any():
+            break
+        rows, y, low, high, shape, log_left = (
+            column[going_on] for column in (rows, y, low, high, shape, log_left)
+        )
+        weights = weights[:, going_on]
+    return result
+
+
+def _log_no_purchase_until(y: Floats, weights: Floats, shape: Floats) -> tuple[Floats, Floats]:
+    """Log of P(no purchase until y), and minus its slope; see :func:`_waiting_time`."""
+    k, z = len(weights), -np.expm1(-y)
+    none, density = np.zeros(len(y)), np.zeros(len(y))
+    for j, weight in enumerate(weights):
+        # Negative binomial terms of i = 0 ... k - j - 1 events, over exp(-shape y).
+        term = weight * np.exp(-j * y)
+        for i in range(k - j):
+            none += term
+            last = term * (shape + j + i)  # the next event is the purchase only after the last of them
+            term = term * ((shape + j + i) / (i + 1.0)) * z
+        density += last
+    return np.log(none) - shape * y, density / none
 
 
 def _log_events(events: ArrayLike, shape: Floats, z: Floats, log_last: Floats) -> Floats:

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import betaln
 
-from .process import Floats, Params, PurchaseProcess, broadcast_floats
+from .process import AddWeighted, Floats, Params, PurchaseProcess, add_weighted, broadcast_floats
 
 Integers = NDArray[np.int64]
 
@@ -224,6 +224,7 @@ class _BgBb(PurchaseProcess):
         places: NDArray[np.int64],
         horizon: float,
         most: int,
+        add: AddWeighted = add_weighted,
     ) -> Floats:
         """Each history for itself: the recency bounds the purchases that count."""
         alive = self.probability_alive(params, *history)

@@ -21,6 +21,12 @@ Floats = NDArray[np.float64]
 Params = Mapping[str, Any]
 
 _DISCOUNT_PANELS, _DISCOUNT_NODES = 4, 12
+AddWeighted = Callable[[Floats, Floats, NDArray[np.int64], Floats], None]
+
+
+def add_weighted(total: Floats, part: Floats, places: NDArray[np.int64], weight: Floats) -> None:
+    """Add ``part[places] * weight[:, None]`` to ``total``."""
+    total += part[places] * weight[:, None]
 
 
 class PurchaseProcess:
@@ -148,6 +154,7 @@ class PurchaseProcess:
         places: NDArray[np.int64],
         horizon: float,
         most: int,
+        add: AddWeighted = add_weighted,
     ) -> Floats:
         """Count distribution as of :meth:`count_distribution`, for many histories.
 
@@ -161,16 +168,17 @@ class PurchaseProcess:
             The pairs of x and T.
         places : array of int, shape (n,)
             Pair of each history.
+        add : callable
+            :func:`add_weighted`, or as fast a one as there is.
         """
         alive = self.probability_alive(params, *history)
         weights = self.hidden_weights(params, *history)
         parts = self.count_distributions_alive(params, *distinct, horizon, most)
-        counts = sum(
-            part[places] * (alive * weight)[:, None] for weight, part in zip(weights, parts, strict=True)
-        )
-        result: Floats = np.asarray(counts)
-        result[:, 0] += 1.0 - alive
-        return result
+        counts = np.zeros((len(places), most + 1))
+        for weight, part in zip(weights, parts, strict=True):
+            add(counts, part, places, alive * weight)
+        counts[:, 0] += 1.0 - alive
+        return counts
 
     def hidden_weights(self, params: Params, x: Floats, t_x: Floats, T: Floats) -> list[Floats]:
         """Probability of each number of hidden events since the last purchase; without such events, 1."""

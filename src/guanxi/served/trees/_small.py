@@ -20,7 +20,7 @@ from ._shap import effects_by_pattern
 MOST_SPLITS = 8
 _GROUP_BITS = 12  # tables of 32 kB, which the processor's cache holds
 _BYTE_BITS = 8
-_ROWS_AT_ONCE = 16384
+_ROWS_AT_ONCE = 65536
 _FEW_ROWS = 256  # fewer are evaluated at all splits at once
 
 
