@@ -11,6 +11,7 @@ from datetime import date
 from typing import Any
 
 import ibis
+import numpy as np
 import pandas as pd
 
 from guanxi.data.engine import _connect
@@ -101,8 +102,8 @@ def _grouped(events: Any) -> Any:
 
 def _allotted(groups: pd.DataFrame, share: float) -> dict[int, int]:
     """Allot customers of the sample to groups: the share of each, and of all, up to one customer."""
-    reached = (groups["customers"].cumsum() * share).round().astype(int)
-    return dict(zip(groups["group"], reached.diff().fillna(reached).astype(int), strict=True))
+    reached = np.rint(groups["customers"].cumsum().to_numpy() * share).astype(int)
+    return dict(zip(groups["group"].tolist(), np.diff(reached, prepend=0).tolist(), strict=True))
 
 
 def _lowest(customers: Any, allotted: dict[int, int]) -> Any:
