@@ -10,7 +10,7 @@ from guanxi.data.sources.source import Source
 from guanxi.data.usability import Usability
 from guanxi.errors import ParamsError
 from guanxi.jobs._contract_log import assess_source, contract_day
-from guanxi.jobs._opened_log import Engine, opened_log, opened_on_spark
+from guanxi.jobs._opened_log import Engine, open_log, opened_on_spark
 from guanxi.jobs.reporter import Reporter, reporter_of
 from guanxi.params import Params, load_params, override
 from guanxi.params.python_advice import advises_in_python
@@ -59,21 +59,25 @@ def validate(
     params = override(base, {"horizon_days": horizon_days, "as_of": as_of})
     reporter = reporter_of(progress)
     reporter.expect(1)
-    if params.task == "labels":
-        raise ParamsError("guanxi validate knows purchases and contracts: guanxi train checks labels")
-    if params.task == "contracts":
-        return _validate_contracts(source, params, reporter)
     named = [name for name, relation in params.relations if relation.source]
     if engine != "duckdb":
         if named:
             raise ParamsError(f"--engine spark reads no relation tables, but {named[0]} is set: leave it out")
         with opened_on_spark(source, params, reporter, engine) as (_, usability):
             return usability
-    with opened_log(source, params, reporter, engine) as opened:
-        if not named:
-            return opened.usability
-        with reporter.step(f"read {', '.join(named)}", extra=True):
-            return _with_relations(opened.usability, read_relations(params, opened.log))
+    if params.task == "labels":
+        raise ParamsError("guanxi validate knows purchases and contracts: guanxi train checks labels")
+    if params.task == "contracts":
+        return _validate_contracts(source, params, reporter)
+    opened = open_log(source, params, reporter)
+    usability = opened.usability
+    try:
+        if named:
+            with reporter.step(f"read {', '.join(named)}", extra=True):
+                usability = _with_relations(usability, read_relations(params, opened.log))
+    finally:
+        opened.log.close()
+    return usability
 
 
 def _validate_contracts(source: Source, params: Params, reporter: Reporter) -> Usability:

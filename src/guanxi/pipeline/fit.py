@@ -159,7 +159,9 @@ def fit_models(
     known = DistinctHistories(log, as_of, features)
     transactions, choice = _fit_transactions(known, choice, params)
     spend = _fit_spend(known.amounts, params) if log.has_amounts else None
-    model = _value_models(as_of, params, known, window, transactions, choice, spend)
+    model = _value_models(
+        as_of, params, features, _limits(known.histories, window), transactions, choice, spend
+    )
     on_step("level")
     level = _fit_level(log, as_of, [transactions[name] for name in dict.fromkeys(choice.counts)], params)
     flat = Scorer(model, {})
@@ -249,17 +251,13 @@ def _choose(
 def _value_models(
     as_of: date,
     params: Params,
-    known: DistinctHistories,
-    window_days: int,
+    features: pd.DataFrame,
+    limits: Limits,
     transactions: dict[str, TransactionModel],
     choice: Choice,
     spend: GammaGamma | None,
 ) -> ServedModel:
     """Assemble the served model from the value models, without seasons and corrections."""
-    features, histories = known.features, known.histories
-    customers = number_of_customers(histories)
-    customers = np.ones(len(histories)) if customers is None else customers
-    history_days = int(histories["T"].max()) + 1
     return ServedModel(
         as_of=as_of.isoformat(),
         horizon_days=params.horizon_days,
@@ -273,14 +271,21 @@ def _value_models(
         spend=_served_spend(spend),
         lifetime_value=LifetimeValue(params.clv.annual_discount_rate, params.clv.margin, params.clv.interval),
         drivers=Drivers(params.drivers.top),
-        limits=Limits(
-            customers=int(customers.sum()),
-            repeat_customers=int(customers[histories["frequency"] > 0].sum()),
-            history_days=history_days,
-            window_days=window_days,
-            longest_measurable_horizon_days=history_days // 2,
-        ),
+        limits=limits,
         margin=fit_margins(features) if spend and "margin_share" in features else None,
+    )
+
+
+def _limits(histories: pd.DataFrame, window_days: int) -> Limits:
+    customers = number_of_customers(histories)
+    each = np.ones(len(histories)) if customers is None else customers
+    history_days = int(histories["T"].max()) + 1
+    return Limits(
+        customers=int(each.sum()),
+        repeat_customers=int(each[histories["frequency"] > 0].sum()),
+        history_days=history_days,
+        window_days=window_days,
+        longest_measurable_horizon_days=history_days // 2,
     )
 
 
