@@ -195,7 +195,10 @@ class TestReasons:
         assert found.letter == "B"
         assert "60 days" in found.reason
         assert "60" in found.said["zh"].reason
-        assert grade("purchases", actual, scale(seen(signal, 4.0, 3)), rivals, seed=1, shorter=(60, 365)).letter == "C"
+        assert (
+            grade("purchases", actual, scale(seen(signal, 4.0, 3)), rivals, seed=1, shorter=(60, 365)).letter
+            == "C"
+        )
 
     def test_finding_the_best_tenth_alone_is_not_an_a(self, window):
         # The best fifth is in its true order, all others are reversed.
