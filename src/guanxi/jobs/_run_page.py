@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import date
 from functools import partial
 
+import numpy as np
 import pandas as pd
 
 from guanxi import __version__
@@ -24,6 +25,7 @@ from guanxi.periods import add_days
 from guanxi.registry.loaded_model import LoadedTransactionModel
 from guanxi.report.chapters import render_chapter
 from guanxi.report.page import RunReport, render
+from guanxi.report.standing import standing
 from guanxi.report.words import words
 from guanxi.scorecard import ScoredDay, render_section, report_content, score_day
 from guanxi.segments.playbook import recommend_actions, usual_playbook
@@ -132,7 +134,7 @@ def _content(record: PageRecord, predictions: pd.DataFrame, scored: ScoredDay, p
         metrics=tables["metrics"],
         tracking=tables["tracking"],
         explanation=effects_of(tables["effects"]),
-        relationships=_relationships(scored, params),
+        relationships=_relationships(scored, predictions, record.params.horizon_days, params),
         totals=tables["totals"],
         interval=params.clv.interval,
         margin=params.clv.margin,
@@ -146,14 +148,20 @@ def _day(record: PageRecord) -> date:
     return record.params.as_of
 
 
-def _relationships(scored: ScoredDay, params: Params) -> pd.DataFrame:
+def _relationships(
+    scored: ScoredDay, predictions: pd.DataFrame, horizon_days: int, params: Params
+) -> pd.DataFrame:
     """Return spend, stage and segment in words, and the action of each customer."""
-    customers, spent = scored.customers, scored.tables.totals.set_index("customer_id")["revenue"]
-    named = texts("guanxi.segments", params.language)
-    acted = customers if params.playbook else recommend_actions(customers, usual_playbook(params.language))
+    customers, totals = scored.customers, scored.tables.totals.set_index("customer_id")["revenue"]
+    spent, named = customers["customer_id"].map(totals), texts("guanxi.segments", params.language)
+    acted = customers
+    if not params.playbook:
+        stands = standing(predictions, spent, params.clv.margin, horizon_days)
+        listed = np.select([stands["slipping"], stands["protect"]], ["slipping", "protect"], "none")
+        acted = recommend_actions(customers.assign(list=listed), usual_playbook(params.language))
     return pd.DataFrame(
         {
-            "spent": customers["customer_id"].map(spent).to_numpy(),
+            "spent": spent.to_numpy(),
             "stage": customers["lifecycle_stage"].map(named["lifecycle_stages"]).to_numpy(),
             "segment": customers["rfm_segment"].map(named["rfm_segments"]).to_numpy(),
             "action": acted["action"].to_numpy(),
