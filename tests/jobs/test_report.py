@@ -45,7 +45,7 @@ def test_another_language_and_currency(there: Path, tmp_path: Path, command: Any
 
 def test_other_costs_and_another_playbook(there: Path, tmp_path: Path) -> None:
     rule = {"when": {}, "action": "Send a letter of thanks", "channel": "letter", "cost": 2.5}
-    action = {"action": "call", "channels": {"phone": {"cost": 5.0}}, "save_rate": 0.2}
+    action = {"action": "call", "channel": "phone", "cost": 5, "save_rate": 0.2}
     params = override(params_of_run(there), {"playbook": [rule], "plan.actions": [action]})
     html = guanxi.report(there, tmp_path / "plan.html", params=params).read_text(encoding="utf-8")
     assert "Send a letter of thanks" in html

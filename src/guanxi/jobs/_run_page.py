@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import date
 from functools import partial
@@ -13,6 +13,7 @@ import pandas as pd
 from guanxi import __version__
 from guanxi.data.relations.tables import Relations
 from guanxi.data.transactions import TransactionLog
+from guanxi.data.usability import facts_in
 from guanxi.evaluation.grade import letters_in_words
 from guanxi.jobs._customer_stories import customer_stories
 from guanxi.jobs._decision_chapters import decision_chapters
@@ -38,19 +39,13 @@ _HOLDOUT = [
 ]
 
 
-def record_of_run(training: Training, source: str) -> PageRecord:
+def record_of_run(training: Training, log: TransactionLog, source: str) -> PageRecord:
     """Keep what the page shows of a training; ``source`` is the address given, without passwords."""
-    usability, holdout, served = training.usability, training.holdout, training.served
+    holdout = training.holdout
     facts = {
-        "source": usability.facts[0][1],
-        "data_facts": [
-            *usability.facts,
-            ("purchase model", served.choice.reason),
-            *_totals(training),
-            *(("level of the totals", note) for note in served.level_notes),
-            *((f"{name}: corrections", each.reason) for name, each in served.corrections.items()),
-        ],
-        "rejected": usability.rejected,
+        "source": log.source,
+        "data_facts": {language: _facts(training, log, language) for language in LANGUAGES},
+        "rejected": training.usability.rejected,
         "warnings": {language: _warnings(training, language) for language in LANGUAGES},
         "holdout_window": [add_days(holdout.cutoff, 1).isoformat(), holdout.end.isoformat()],
         "grades": {name: each.letter for name, each in holdout.grades.items() if each},
@@ -125,7 +120,7 @@ def _content(record: PageRecord, predictions: pd.DataFrame, scored: ScoredDay, p
         model_version=record.version,
         language=params.language,
         generated_by=f"guanxi {__version__}",
-        data_facts=facts["data_facts"],
+        data_facts=facts["data_facts"][params.language],
         rejected=pd.DataFrame(facts["rejected"], columns=["rule", "lines", "share"]),
         warnings=facts["warnings"][params.language],
         predictions=predictions,
@@ -190,14 +185,34 @@ def _grades(training: Training, language: Language) -> list[str]:
     return [named["grades"].format(grades=letters, meaning=letters_in_words(language))]
 
 
-def _totals(training: Training) -> list[tuple[str, str]]:
+def _facts(training: Training, log: TransactionLog, language: Language) -> list[tuple[str, str]]:
+    """Return facts about the data and the fit; reasons for a choice are in English."""
+    t, served = words(language), training.served
+    return [
+        *facts_in(language, log, training.usability),
+        (t["purchase_model"], served.choice.reason),
+        *_totals(training, t),
+        *((t["level_of_totals"], note) for note in served.level_notes),
+        *(
+            (t["corrections_of"].format(target=t.get(name, name)), each.reason)
+            for name, each in served.corrections.items()
+        ),
+    ]
+
+
+def _totals(training: Training, t: Mapping[str, str]) -> list[tuple[str, str]]:
     """Return total and interval of all customers, with the basis of the interval."""
     whole = training.totals[training.totals["segment"].isna()].to_dict("records")
     return [
         (
-            f"total {row['target']}, next {training.horizon_days} days",
-            f"{row['expected']:,.0f}; with a probability of {training.params.clv.interval:.0%} "
-            f"{row['lower']:,.0f} to {row['upper']:,.0f} ({row['basis']})",
+            t["total_of"].format(target=t.get(row["target"], row["target"]), days=training.horizon_days),
+            t["total_within"].format(
+                expected=f"{row['expected']:,.0f}",
+                level=f"{training.params.clv.interval:.0%}",
+                lower=f"{row['lower']:,.0f}",
+                upper=f"{row['upper']:,.0f}",
+                basis=row["basis"],
+            ),
         )
         for row in whole
     ]

@@ -117,7 +117,7 @@ def _run(source: Source, params: Params, folder: Path, reporter: Reporter) -> Ru
         loaded = registry.load_model(uri, training.store).of_transactions()
         loaded = dataclasses.replace(loaded, language=params.language)
         predictions = _score_customers(log, loaded, training.as_of)
-    record = record_of_run(training, source_name(source))
+    record = record_of_run(training, log, source_name(source))
     page = page_of_run(
         record, log, relations, loaded, predictions, lambda: training.served.features, params, reporter
     )
