@@ -60,6 +60,16 @@ def test_an_empty_environment_takes_it_with_extras_and_without(built, tmp_path):
         ROOT / "constraints.txt",
     )
     run(*install, wheel)
-    assert "2,357" in run(programs / "guanxi", "validate", "cdnow-sample", folder=tmp_path)
+    empty = tmp_path / "an empty folder"
+    empty.mkdir()
+    assert "guanxi run" in run(programs / "guanxi", "run", "--help", folder=empty)
+    ran = run(
+        programs / "guanxi", "run", "cdnow-sample", "--set", "churn.lightgbm.n_estimators=20", folder=empty
+    )
+    assert "2,357 customers scored" in ran
+    page = (empty / "output" / "report.html").read_text(encoding="utf-8")
+    again = run(programs / "guanxi", "report", "--language", "zh", "-o", "zh.html", folder=empty)
+    assert again == "zh.html\n"
+    assert (empty / "zh.html").read_text(encoding="utf-8") != page
     run(*install, f"{wheel}[spark]")
     run(programs / "python", "-c", "import guanxi.jobs.predict_spark, pyspark")

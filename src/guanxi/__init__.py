@@ -19,14 +19,15 @@ _PUBLIC = {
     "train_labels": "guanxi.jobs.train_labels",
     "train_contracts": "guanxi.jobs.train_contracts",
     "predict_new": "guanxi.jobs.predict_new",
-    "scorecard": "guanxi.jobs.scorecard",
 }
+# Verbs that are packages, too.
+_PACKAGES = ("report", "scorecard")
 # What the commands call, in files of their names.
 _VERBS = (
     *("init", "validate", "run", "train", "backtest", "promote", "rollback", "monitor", "doctor", "predict"),
     *("explain", "campaign", "profit", "plan", "scenario", "programme"),
 )
-_PUBLIC |= {name: f"guanxi.jobs.{name}" for name in _VERBS}
+_PUBLIC |= {name: f"guanxi.jobs.{name}" for name in (*_VERBS, *_PACKAGES)}
 
 __all__ = ["__version__", *_PUBLIC]
 
@@ -35,8 +36,8 @@ def __getattr__(name: str) -> Any:
     """Import public names on first use, so that ``import guanxi`` is fast."""
     if name not in _PUBLIC:
         raise AttributeError(f"module 'guanxi' has no attribute {name!r}")
-    if name == "scorecard":
-        return importlib.import_module("guanxi.scorecard")
+    if name in _PACKAGES:
+        return importlib.import_module(f"guanxi.{name}")
     module = importlib.import_module(_PUBLIC[name])
     return module if name == "datasets" else getattr(module, name)
 
@@ -45,17 +46,18 @@ def __dir__() -> list[str]:
     return sorted(__all__)
 
 
-class _Scorecard(ModuleType):
-    """The package ``guanxi.scorecard``, which is the verb of this name, too."""
+class _Verb(ModuleType):
+    """A package that is the verb of its name, too."""
 
     def __call__(self, *given: Any, **named: Any) -> Any:
-        return importlib.import_module("guanxi.jobs.scorecard").scorecard(*given, **named)
+        name = self.__name__.rpartition(".")[2]
+        return getattr(importlib.import_module(f"guanxi.jobs.{name}"), name)(*given, **named)
 
 
 class _Guanxi(ModuleType):
     def __setattr__(self, name: str, value: Any) -> None:
-        if name == "scorecard" and isinstance(value, ModuleType):  # it has been imported
-            value.__class__ = _Scorecard
+        if name in _PACKAGES and isinstance(value, ModuleType):  # it has been imported
+            value.__class__ = _Verb
         super().__setattr__(name, value)
 
 

@@ -43,18 +43,18 @@ def test_help_of_every_command_has_an_example(command, name):
 @pytest.mark.parametrize("name", COMMANDS)
 def test_options_are_those_of_the_page_of_commands(name):
     options = {option for each in get_command(cli.app).commands[name].params for option in each.opts}
-    reads = name not in ("promote", "rollback", "doctor")
+    reads = name not in ("promote", "rollback", "doctor", "report")
     assert {"--params", "--set", "--debug"} <= options
     assert ({"--columns", "--as-of"} <= options) is reads
     of_the_model = ("monitor", "scorecard", "plan", "scenario", "programme")
     assert ("--horizon" in options) is (reads and name not in of_the_model)
-    assert ("--tracking-uri" in options) is (name not in ("init", "validate", "backtest"))
+    assert ("--tracking-uri" in options) is (name not in ("init", "validate"))
     said = " ".join((Path(__file__).parents[2] / "docs" / "commands.md").read_text("utf-8").split())
     assert (
         "All commands take `--params FILE`, `--set KEY=VALUE` and `--debug`; those that read a source "
         "`--columns NAME=COLUMN,…` and `--as-of DATE` (the last day that may be used), and all of these but "
-        "`monitor`, `scorecard`, `plan`, `scenario` and `programme` `--horizon DAYS`; all but `init`, "
-        "`validate` and `backtest`, which need no MLflow store, `--tracking-uri ADDRESS`."
+        "`monitor`, `scorecard`, `plan`, `scenario` and `programme` `--horizon DAYS`; all but `init` and "
+        "`validate`, which need no MLflow store, `--tracking-uri ADDRESS`."
     ) in said
 
 

@@ -59,7 +59,7 @@ def test_losses_are_decomposed_and_totals_given_by_decile(found):
 
 
 def test_the_summary_shows_parts_deciles_and_reasons(found):
-    text = summary_text(BacktestResult(found, None, HORIZON))
+    text = summary_text(BacktestResult(found, None, HORIZON, "run"))
     assert "loss = level + shape - discrimination + uncertainty" in text
     assert "CRPS" in text
     assert "forecast over actual total, by tenth" in text

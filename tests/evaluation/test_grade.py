@@ -191,10 +191,14 @@ class TestReasons:
     def test_a_reason_from_outside_withholds_an_a_and_excuses_no_c(self, window):
         actual, signal, scale = window["purchases"]
         rivals = {PAST_RATE: scale(seen(signal, 1.0, 1))}
-        cap = "measured on 60 days, not 365"
-        found = grade("purchases", actual, scale(signal), rivals, seed=1, cap=cap)
-        assert (found.letter, found.reason) == ("B", f"purchases: grade B, no A: {cap}")
-        assert grade("purchases", actual, scale(seen(signal, 4.0, 3)), rivals, seed=1, cap=cap).letter == "C"
+        found = grade("purchases", actual, scale(signal), rivals, seed=1, shorter=(60, 365))
+        assert found.letter == "B"
+        assert "60 days" in found.reason
+        assert "60" in found.said["zh"].reason
+        assert (
+            grade("purchases", actual, scale(seen(signal, 4.0, 3)), rivals, seed=1, shorter=(60, 365)).letter
+            == "C"
+        )
 
     def test_finding_the_best_tenth_alone_is_not_an_a(self, window):
         # The best fifth is in its true order, all others are reversed.

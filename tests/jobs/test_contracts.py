@@ -20,6 +20,7 @@ from guanxi.jobs.explain import explain
 from guanxi.jobs.plan import plan
 from guanxi.jobs.predict import predict
 from guanxi.jobs.promote import promote
+from guanxi.jobs.report import report
 from guanxi.jobs.rollback import rollback
 from guanxi.jobs.run_contracts import run_contracts, summary_text
 from guanxi.jobs.train_contracts import _doubts, train_contracts
@@ -100,6 +101,14 @@ class TestRun:
         assert (table["clv"] <= table["clv_upper"]).all()
         assert (there / "models" / "guanxi-contracts" / "MLmodel").is_file()
         assert "candidate and, as the first, champion" in summary_text(ran, "subscriptions.csv")
+
+    def test_the_page_is_made_again_in_another_language(self, ran, there, tmp_path):
+        again = tmp_path / "again.html"
+        report("output", again)
+        assert again.read_bytes() == (there / "output" / "report.html").read_bytes()
+        chinese = report("output", again, language="zh").read_text(encoding="utf-8")
+        assert "客户" in chinese
+        assert "months under contract" not in chinese
 
     def test_tells_the_next_commands(self, ran, there):
         following = summary_text(ran, "subscriptions.csv").partition("Next:\n")[2].splitlines()

@@ -73,12 +73,67 @@ def test_what_is_given_is_kept_and_what_is_found_by_content_says_so(command, sho
     assert (written.horizon_days, written.data.timezone) == (30, "Europe/Berlin")
 
 
-def test_a_table_of_customers_is_no_log(command, tmp_path):
-    (tmp_path / "telco.csv").write_text("customerID,tenure,Churn\na,1,Yes\nb,2,No\n")
-    ended = command("init", "telco.csv")
+@pytest.fixture(scope="module")
+def telco(shared_data):
+    """The status of the customers of a telephone company, and all that is known of them."""
+    folder = shared_data / "telco_satisfaction"
+    status = pd.read_parquet(folder / "telco_status.parquet")
+    services = pd.read_parquet(folder / "telco_services.parquet")
+    return status, services.merge(status.drop(columns=["Count", "Quarter"]), on="Customer ID")
+
+
+def test_customers_and_who_left_are_labels(command, telco, tmp_path):
+    telco[0].to_csv(tmp_path / "status.csv", index=False)
+    ended = command("init", "status.csv")
+    assert ended.code == 0, ended.err
+    assert "for labels (one line per customer and who left, but no days and no time" in ended.out
+    assert "left        1,869 (26.5%)" in ended.out
+    written = load_params(tmp_path / "params.yaml")
+    assert written.task == "labels"
+    assert written.data.columns == {"customer_id": "Customer ID", "churned": "Churn Label"}
+    assert {"Churn Value", "Churn Reason", "Customer Status"} <= set(written.data.exclude)
+    assert "CLTV" not in written.data.exclude
+    assert "horizon_days" not in (tmp_path / "params.yaml").read_text("utf-8")
+
+
+def test_customers_with_their_time_under_contract_are_contracts(command, telco, tmp_path):
+    telco[1].head(1500).to_csv(tmp_path / "telco.csv", index=False)
+    assert command("init", "telco.csv").code == 0
+    text = (tmp_path / "params.yaml").read_text("utf-8")
+    assert "task: contracts  # one line per customer with the time under contract and who left" in text
+    assert "period: M  # unit of Tenure in Months" in text
+    assert "# observed: last_period  # if only those who left in the last period" in text
+    assert "amount: Monthly Charge  # by its name; such as " in text
+    written = load_params(tmp_path / "params.yaml")
+    assert "Churn Reason" in written.data.exclude
+    assert "Contract" not in written.data.exclude
+
+
+def test_lines_that_begin_and_end_are_contracts_and_events_are_told_by_their_words(command, tmp_path):
+    months = pd.date_range("2022-01-01", periods=24, freq="MS")
+    rows = [(f"a{i}", months[i % 12], months[i % 12 + 8] if i % 3 else None, 9.5) for i in range(60)]
+    contracts = pd.DataFrame(rows, columns=["account", "Start Date", "End Date", "Fee"])
+    contracts.to_csv(tmp_path / "gym.csv", index=False)
+    assert command("init", "gym.csv", "--columns", "amount=Fee").code == 0
+    written = load_params(tmp_path / "params.yaml")
+    assert (written.task, written.data.columns["end"]) == ("contracts", "End Date")
+    (tmp_path / "params.yaml").unlink()
+
+    begun = contracts.assign(day=contracts["Start Date"], event="signup")
+    left = contracts.dropna().assign(day=lambda rows: rows["End Date"], event="Cancelled")
+    events = pd.concat([begun, left])[["account", "day", "event"]]
+    events.to_csv(tmp_path / "events.csv", index=False)
+    assert command("init", "events.csv").code == 0
+    written = load_params(tmp_path / "params.yaml")
+    assert (written.task, written.data.columns["event"]) == ("contracts", "event")
+
+
+def test_a_table_of_customers_without_an_outcome_is_nothing(command, tmp_path):
+    (tmp_path / "people.csv").write_text("customerID,age,city\na,1,X\nb,2,Y\n")
+    ended = command("init", "people.csv")
     assert ended.code == 2
     assert "no column could be taken for timestamp" in ended.error
-    assert "--task labels --label COLUMN" in ended.error
+    assert "--columns churned=NAME" in ended.error
     assert not (tmp_path / "params.yaml").exists()
 
 

@@ -100,6 +100,7 @@ def test_without_any_costs_profit_is_the_margin_and_it_says_so(log, params):
     assert "payback" in answer.tables
 
 
+@pytest.mark.slow
 def test_spending_gives_the_cost_of_acquisition_by_channel(log, params, tmp_path):
     months = pd.date_range("2022-12-01", "2024-11-01", freq="MS")
     spending = pd.DataFrame({"timestamp": months}).merge(
@@ -122,6 +123,7 @@ def test_spending_gives_the_cost_of_acquisition_by_channel(log, params, tmp_path
     assert np.isnan(returns.loc[("channel", "shop"), "acquisition_cost"])
 
 
+@pytest.mark.slow
 def test_a_cost_column_gives_the_margin(log, params):
     priced = log.assign(goods=log["amount"] * 0.75)
     settings = override(params, {"data.columns": {"cost": "goods"}})
@@ -164,6 +166,7 @@ def test_a_table_of_costs_that_cannot_be_used_is_refused(edit, error, message, l
 
 
 @pytest.mark.filterwarnings("default::UserWarning")
+@pytest.mark.slow
 def test_a_negative_cost_is_rejected_and_told(log, costs, params, tmp_path):
     odd = costs.copy()
     odd.loc[0, "amount"] = -30.0
@@ -180,6 +183,7 @@ def test_several_currencies_are_refused(log, params):
         profit(priced, params=params)
 
 
+@pytest.mark.slow
 def test_refunds_that_lower_no_profit_are_told(log, params):
     later = log.tail(1).assign(amount=-5.0, timestamp=pd.Timestamp("2024-11-29 12:00"))
     answer = profit(pd.concat([log, later]), params=params)
@@ -216,6 +220,7 @@ def test_a_registered_model_adds_what_customers_are_still_worth(first_run, copy_
     assert cost == pytest.approx(2 * purchases * 1.1 ** (-30 / 365))
 
 
+@pytest.mark.slow
 def test_a_loyalty_programme_is_a_chapter(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     lines = load_cdnow_sample().query("timestamp >= '1997-06-01'")

@@ -29,10 +29,13 @@ def predictions(first_run: Any) -> pd.DataFrame:
 
 
 class TestFiles:
-    def test_four_files_and_the_exported_model_are_there_and_nothing_else(self, first_run):
+    def test_four_files_what_the_page_needs_and_the_exported_model_are_there_and_nothing_else(
+        self, first_run
+    ):
         folder = first_run.folder
         assert sorted(path.name for path in (folder / "output").iterdir()) == [
             "metrics.json",
+            "page",
             "predictions.parquet",
             "rejected.parquet",
             "report.html",
@@ -131,6 +134,7 @@ class TestWords:
         assert "version 1 is candidate and, as the first, champion" in first_run.ended.out
 
 
+@pytest.mark.slow
 class TestSecondRun:
     def test_first_stays_champion_and_it_is_said(self, second_run, store):
         from guanxi.registry.aliases import read_aliases

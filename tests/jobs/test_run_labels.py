@@ -12,6 +12,7 @@ import pytest
 
 from guanxi.errors import PromotionError
 from guanxi.jobs.promote import promote
+from guanxi.jobs.report import report
 from guanxi.jobs.run_labels import run_labels, summary_text
 from guanxi.jobs.train_labels import train_labels
 from guanxi.params import load_params
@@ -58,6 +59,7 @@ def test_it_writes_predictions_metrics_and_the_page(told, folder):
     assert "candidate and, as the first, champion" in told
     assert sorted(path.name for path in (folder / "output").iterdir()) == [
         "metrics.json",
+        "page",
         "predictions.parquet",
         "report.html",
     ]
@@ -123,3 +125,12 @@ def test_files_of_others_stay(tmp_path, command):
 def test_a_source_is_needed(command):
     ended = command("run", *GIVEN)
     assert (ended.code, "--task labels needs a SOURCE" in ended.error) == (2, True)
+
+
+def test_the_page_is_made_again_from_the_folder_alone(told, folder, tmp_path):
+    output, again = folder / "output", tmp_path / "again.html"
+    report(output, again)
+    assert again.read_bytes() == (output / "report.html").read_bytes()
+    chinese = report(output, again, language="zh").read_text(encoding="utf-8")
+    assert "客户" in chinese
+    assert "typical" not in chinese  # as in the drivers' texts

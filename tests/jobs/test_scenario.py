@@ -95,6 +95,7 @@ def inside(company, monkeypatch):
     return company
 
 
+@pytest.mark.slow
 def test_value_within_the_horizon_is_that_of_the_predictions(answer, inside):
     predictions = guanxi.predict("transactions.csv", params=params_of(inside))
     assert answer.metrics["within_horizon"] == pytest.approx(predictions["clv"].sum(), rel=1e-9)

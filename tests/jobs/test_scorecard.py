@@ -267,6 +267,7 @@ class TestTable:
         second = second.loc[first["customer_id"]].reset_index()
         pd.testing.assert_frame_equal(first[shared], second[shared], rtol=1e-9, check_dtype=False)
 
+    @pytest.mark.slow
     def test_the_same_indicators_give_the_same_scores(self, scored, again):
         """By the same weights, from other lines than the command read."""
         card = relationship(again.relationship.indicators, load_params(None, [], {}).scorecard).card.table
@@ -337,6 +338,7 @@ class TestDivisions:
         assert rules["rule"].str.len().min() > 0
         assert rules["customers"].sum() == len(scored.customers)
 
+    @pytest.mark.slow
     def test_own_weights_of_groups_and_what_they_change(self, scored, again):
         own = again.own_weights["country"]
         assert set(own["group"]) == set(scored.customers["country"])
@@ -392,6 +394,7 @@ class TestHistory:
         assert table["tau"].between(0.3, 1).all()
         assert days["customers"].max() < len(scored.customers)
 
+    @pytest.mark.slow
     def test_weights_drift_and_what_is_proposed(self, scored, again):
         drift, proposal = again.history.drift, again.history.proposal
         assert set(drift["indicator"]) == set(again.relationship.weighting.weights)

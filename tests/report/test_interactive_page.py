@@ -15,6 +15,7 @@ import pandas as pd
 import pytest
 
 from guanxi.report import RunReport, render
+from guanxi.report.words import words
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -203,6 +204,26 @@ def test_the_theme_follows_the_system_until_one_is_chosen(visit):
     assert page.evaluate(paper) == light
     page.get_by_role("button", name="Dark").click()
     assert page.evaluate(paper) == dark
+
+
+def test_the_page_in_chinese_answers_too(chromium, files, few):
+    t, page = words("zh"), chromium.new_page(viewport={"width": 1440, "height": 900})
+    seen = Visit(page, files["zh"])
+    assert page.locator("html").get_attribute("lang").startswith("zh")
+    page.get_by_label(t["sort_by"]).select_option("churn:falling")
+    wanted = str(few.predictions["customer_id"].iloc[7])
+    page.get_by_label(t["search"]).fill(wanted)
+    page.locator("#rows .open").click()
+    assert t["timeline"] in page.locator("dialog").inner_text()
+    page.keyboard.press("Escape")
+    figure = page.locator("figure[data-chart='concentration']")
+    figure.scroll_into_view_if_needed()
+    figure.locator("canvas").wait_for()  # drawn by the browser, which has the characters
+    page.get_by_role("button", name=t["dark"]).click()
+    page.get_by_role("button", name=t["fold_all"]).click()
+    assert not page.locator("main figure:visible").count()
+    assert seen.quiet(), (seen.said, seen.asked)
+    page.close()
 
 
 @pytest.mark.parametrize("language", ["en", "zh"])

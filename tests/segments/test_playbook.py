@@ -13,7 +13,13 @@ import yaml
 from guanxi.errors import ParamsError
 from guanxi.params import Params, PlaybookRule, load_params
 from guanxi.segments._conditions import parse_condition
-from guanxi.segments.playbook import idle_rules, playbook_conditions, recommend_actions, summarise_actions
+from guanxi.segments.playbook import (
+    idle_rules,
+    playbook_conditions,
+    recommend_actions,
+    summarise_actions,
+    usual_playbook,
+)
 
 ROOT = Path(__file__).parents[2]
 CUSTOMERS = pd.DataFrame(
@@ -171,3 +177,32 @@ def test_rules_that_nobody_gets_the_action_of_are_told():
     ]
     actions = recommend_actions(CUSTOMERS, rules)["action"].dropna()
     assert set(actions) == {"do 1", "do 3"}
+
+
+def test_the_usual_playbook_calls_back_only_who_is_leaving():
+    customers = pd.DataFrame(
+        [
+            ("slips away, whatever the tier", "slipping", "low", "lost", 0.9, "call"),
+            ("leaves before the silence is long", "none", "high", "declining", 0.8, "call"),
+            ("buys less often, and is as active as anyone", "protect", "high", "declining", 0.1, "keep"),
+            ("one of the best", "protect", "middle", "mature", 0.1, "keep"),
+            ("came back", "protect", "high", "won_back", 0.2, "thank"),
+            ("gone long ago", "none", "low", "lost", 0.99, "offer"),
+        ],
+        columns=["customer_id", "list", "tier", "lifecycle_stage", "churn_probability", "meant"],
+    )
+    said = {
+        "call": "Call, ask what went wrong, offer a way back",
+        "keep": "Keep close: a personal contact, early access",
+        "thank": "Thank them for coming back",
+        "offer": "One last offer, then leave them in peace",
+    }
+    found = recommend_actions(customers, usual_playbook("en"))
+    assert found["action"].tolist() == [said[meant] for meant in customers["meant"]]
+
+
+def test_on_the_page_nobody_to_protect_is_asked_what_went_wrong(first_run):
+    html = (first_run.output / "report.html").read_text(encoding="utf-8")
+    lists = {name: html.split(f'id="{name}"')[1].split("</section>")[0] for name in ("slipping", "protect")}
+    assert "ask what went wrong" in lists["slipping"]
+    assert "ask what went wrong" not in lists["protect"]

@@ -157,6 +157,7 @@ def _is_of_labels(context: typer.Context, params: Params, label: str | None, id_
     "as_of",
     "columns",
     "exclude",
+    "tracking_uri",
     examples="guanxi backtest sales.csv -o backtest --horizon 90 --cutoff 2011-03-01",
 )
 def backtest(

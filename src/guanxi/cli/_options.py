@@ -30,6 +30,13 @@ class Engine(StrEnum):
     spark = "spark"
 
 
+class Spoken(StrEnum):
+    """Language of a page."""
+
+    en = "en"
+    zh = "zh"
+
+
 class FailOn(StrEnum):
     """When ``guanxi scorecard`` exits with an alarm."""
 
@@ -108,3 +115,6 @@ FLAGS: dict[str, Any] = {
     "tracking_uri": TrackingUri,
 }
 OutputFolder = Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="Folder for the results.")]
+ReportedFolder = Annotated[
+    Path, typer.Argument(metavar="[DIR]", help="Results of a run; default: output.", show_default=False)
+]

@@ -1,4 +1,4 @@
-"""Commands that score customers with a registered model: predict, scorecard and explain."""
+"""Commands that score customers with a registered model: predict, report, scorecard and explain."""
 
 from __future__ import annotations
 
@@ -21,7 +21,9 @@ from guanxi.cli._options import (
     OutputFolder,
     Overrides,
     ParamsFile,
+    ReportedFolder,
     Source,
+    Spoken,
     TaskOption,
     TrackingUri,
 )
@@ -110,6 +112,39 @@ def _predict_new(source: str, output: str, given: dict[str, Any]) -> None:
     from guanxi.jobs.predict_new import predict_new, summary_text
 
     echo(f"{summary_text(predict_new(source, output, **given))}: {output}")
+
+
+def report(
+    folder: ReportedFolder = Path("output"),
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", metavar="FILE", help="Default: DIR/report.html.")
+    ] = None,
+    source: Annotated[
+        str | None, typer.Option("--source", metavar="SOURCE", help="Where the same data are now.")
+    ] = None,
+    language: Annotated[Spoken | None, typer.Option("--language", help="Default: as in the run.")] = None,
+    params: Annotated[
+        Path | None, typer.Option("--params", help="Parameters in place of those of the run.")
+    ] = None,
+    overrides: Overrides = None,
+    tracking_uri: TrackingUri = None,
+    debug: Debug = False,
+) -> None:
+    """Make the page of a run again, without training: another language, currency, playbook or costs."""
+    from guanxi.jobs.report import params_of_run
+    from guanxi.jobs.report import report as job
+    from guanxi.jobs.reporter import ConsoleReporter
+    from guanxi.params import load_params
+
+    flags = {"language": language and language.value, "mlflow.tracking_uri": tracking_uri}
+    resolved = load_params(params, overrides or (), flags, base=params_of_run(folder))
+    echo(str(job(folder, output, source=source, params=resolved, progress=ConsoleReporter())))
+
+
+_REPORT_EXAMPLES = (
+    "guanxi report output --language zh -o report-zh.html\nguanxi report output --set report.currency=GBP"
+)
+app.command(**help_of(report, _REPORT_EXAMPLES))(report)
 
 
 @command(

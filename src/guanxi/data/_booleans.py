@@ -7,7 +7,7 @@ from typing import Any
 
 import ibis
 
-_TRUE, _FALSE = ("true", "t", "yes", "y", "1"), ("false", "f", "no", "n", "0")
+TRUE, FALSE = ("true", "t", "yes", "y", "1"), ("false", "f", "no", "n", "0")
 
 
 def read_boolean(column: Any, true: Sequence[str] = (), false: Sequence[str] = ()) -> Any:
@@ -17,5 +17,5 @@ def read_boolean(column: Any, true: Sequence[str] = (), false: Sequence[str] = (
         return column
     word = column.try_cast("float64").try_cast("int64").cast("string") if kind.is_numeric() else column
     word = word.cast("string").strip().lower()
-    yes, no = word.isin((*_TRUE, *true)), word.isin((*_FALSE, *false))
+    yes, no = word.isin((*TRUE, *true)), word.isin((*FALSE, *false))
     return ibis.cases((yes, True), (no, False), else_=ibis.null("boolean"))

@@ -119,7 +119,7 @@ def columns_option(columns: Mapping[str, str]) -> str:
 
 def named_column(names: str, columns: Iterable[str]) -> str | None:
     """Return the column with the likeliest of some names, or else with one of them as a part of its own."""
-    plain = {column: _plain(column) for column in columns}
+    plain = {column: plain_name(column) for column in columns}
     for name in names.split():
         for column, written in plain.items():
             if written == name:
@@ -131,12 +131,13 @@ def named_column(names: str, columns: Iterable[str]) -> str | None:
     return None
 
 
-def _plain(column: str) -> str:
+def plain_name(column: str) -> str:
+    """Strip a column's name of case, blanks and signs."""
     return re.sub(r"[\W_]+", "", column).lower()
 
 
 def _possible(name: str, columns: Iterable[str]) -> list[str]:
-    return [each for each in columns if name not in _NOT or not _NOT[name].search(_plain(each))]
+    return [each for each in columns if name not in _NOT or not _NOT[name].search(plain_name(each))]
 
 
 def _by_content(source: SourceTable, wanted: list[str], columns: list[str]) -> dict[str, str]:

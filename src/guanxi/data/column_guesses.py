@@ -7,9 +7,12 @@ from dataclasses import dataclass
 
 from guanxi.data._column_proposals import NAMES, is_wide, named_column, propose_columns
 from guanxi.data._findings import DataFinding
+from guanxi.data.contracts._proposals import COLUMN_NAMES
+from guanxi.data.contracts.guesses import TaskGuess, guess_task
 from guanxi.data.engine import _connect
 from guanxi.data.sources.source import Source, read_source
 from guanxi.params import OPTIONAL_COLUMNS, REQUIRED_COLUMNS, DataParams
+from guanxi.params.tasks import Task
 
 # Optional columns that are recognised by one of these names alone: a wrong guess would harm more than none.
 _OPTIONAL_NAMES = {
@@ -22,7 +25,9 @@ _OPTIONAL_NAMES = {
     "category": "category productcategory kategorie warengruppe categoria categorie 类别 品类",
     "channel": "channel saleschannel kanal vertriebskanal canal 渠道",
 }
+_ALL_NAMES = NAMES | COLUMN_NAMES
 _EXAMPLES, _LONGEST_EXAMPLE = 3, 30
+_SAMPLE = 1000
 
 
 @dataclass(frozen=True)
@@ -53,12 +58,21 @@ class SourceGuess:
         By canonical name; what could not be guessed is left out.
     findings : tuple of DataFinding
         What was noticed while the source was opened, such as several sheets.
+    task : Task
+        What kind of customers it tells of.
+    form : str
+        ``purchases``, ``labels``, or the form of contracts: ``events``, ``customers``, ``contracts``.
+    reason : str
+        Why.
     """
 
     name: str
     columns: tuple[str, ...]
     mapping: dict[str, ColumnGuess]
     findings: tuple[DataFinding, ...]
+    task: Task
+    form: str
+    reason: str
 
 
 def guess_columns(source: Source, params: DataParams | None = None) -> SourceGuess:
@@ -91,19 +105,29 @@ def guess_columns(source: Source, params: DataParams | None = None) -> SourceGue
         given = {name: params.columns.get(name, name) for name in (*REQUIRED_COLUMNS, *OPTIONAL_COLUMNS)}
         known = {name: column for name, column in given.items() if column in table.columns}
         known |= {name: column for name, column in params.columns.items() if column}
-        found = {} if is_wide(table) else propose_columns(table, known)
-        if params.columns.get("amount") == "":  # a log without amounts, as the user says
+        sample = table.table.limit(_SAMPLE).execute()
+        task = None if is_wide(table) or _is_log(params) else guess_task(sample, params.columns)
+        if task is None:
+            found = {} if is_wide(table) else propose_columns(table, known)
+            found |= _optional(table.columns, found)
+            task = TaskGuess("purchases", "purchases", "each line has a customer and a day", found)
+        found = dict(task.columns)
+        if params.columns.get("amount") == "":  # no amounts, as the user says
             found.pop("amount", None)
-        found |= _optional(table.columns, found)
-        head = table.table.limit(_EXAMPLES).execute()
-        examples = {name: _examples(head[name]) for name in table.columns}
+        examples = {name: _examples(sample[name].head(_EXAMPLES)) for name in table.columns}
         mapping = {
             name: ColumnGuess(column, _reason(name, column, params.columns, table.columns, examples))
             for name, column in found.items()
         }
-        return SourceGuess(table.name, tuple(table.columns), mapping, table.findings)
+        columns = tuple(table.columns)
+        return SourceGuess(table.name, columns, mapping, table.findings, task.task, task.form, task.reason)
     finally:
         connection.disconnect()
+
+
+def _is_log(params: DataParams) -> bool:
+    """Whether the user says that there is a day on each line, and no event."""
+    return "timestamp" in params.columns and "event" not in params.columns
 
 
 def _optional(columns: list[str], found: Mapping[str, str]) -> dict[str, str]:
@@ -129,7 +153,7 @@ def _reason(
         why = "as you said"
     elif len(parts) > 1:
         why = "no column is an amount, but these are a quantity and a price"
-    elif name in _OPTIONAL_NAMES or named_column(NAMES.get(name, name), [column]):
+    elif name in _OPTIONAL_NAMES or named_column(_ALL_NAMES.get(name, name), [column]):
         why = "by its name"
     else:
         why = "the only column with such values"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from typing import TYPE_CHECKING, Any
@@ -12,7 +13,7 @@ from guanxi.data import rules
 from guanxi.data._findings import DataFinding, told
 from guanxi.data.transactions import TransactionLog
 from guanxi.errors import DataError, HistoryError
-from guanxi.served.texts import Language
+from guanxi.served.texts import Language, texts
 
 if TYPE_CHECKING:
     from guanxi.data.contracts.log import ContractLog
@@ -104,27 +105,13 @@ def assess(log: TransactionLog | SparkLog, as_of: date, horizon_days: int) -> Us
         "rejected_by_rule": log.rejected_by_rule,
         "findings": [finding.as_dict() for finding in log.findings],
     }
-    facts = [
-        ("source", log.source),
-        ("lines read", f"{log.lines_read:,}"),
-        ("accepted", f"{log.lines_accepted:,} ({log.lines_accepted / log.lines_read:.1%})"),
-        ("rejected", f"{log.lines_read - log.lines_accepted:,}"),
-        ("first to last day", f"{log.first_day} to {log.last_day}"),
-        ("history up to", f"{as_of} ({history:,} days)"),
-        ("lines after that, not used", f"{later:,}"),
-        ("customers", f"{customers:,}"),
-        ("customers without an accepted purchase", f"{log.customers_without_purchase:,}"),
-        ("bought more than once", f"{repeaters:,} ({share:.1%})"),
-        ("purchases (customer-days)", f"{purchases:,}"),
-        ("spend", "unknown: the data have no amounts" if spend is None else f"{spend:,.2f}"),
-        ("lines that repeat an earlier one", _repeated(log, repeated)),
-    ]
     rejected = [(rule, n, n / log.lines_read) for rule, n in log.rejected_by_rule.items()]
     rejected.sort(key=lambda item: -item[1])
     short = _missing_history(log, as_of, horizon_days) or _too_few(repeaters, customers, as_of)
     noticed = _noticed(log, as_of, horizon_days)
     warnings = [*([short] if short else []), *map(str, noticed)]
     unreadable = _unreadable(log, _MANY_UNREADABLE)
+    facts = _facts(log, numbers, "en")
     return Usability(facts, rejected, warnings, short is None, numbers, unreadable, tuple(noticed))
 
 
@@ -134,14 +121,44 @@ def _total(log: TransactionLog | SparkLog, column: Any) -> float:
     return 0.0 if pd.isna(total) else float(total)
 
 
-def _repeated(log: TransactionLog | SparkLog, repeated: int) -> str:
+def facts_in(
+    language: Language, log: TransactionLog | SparkLog, usability: Usability
+) -> list[tuple[str, str]]:
+    """Return the facts about a log in a language."""
+    return _facts(log, usability.numbers, language)
+
+
+def _facts(
+    log: TransactionLog | SparkLog, numbers: Mapping[str, Any], language: Language
+) -> list[tuple[str, str]]:
+    said = texts("guanxi.data", language)
+    t, values = said["facts"], said["fact_values"]
+    accepted, spend = log.lines_accepted, numbers["spend"]
+    repeaters = round(numbers["repeat_rate"] * numbers["customers"])
+    known = {
+        "source": log.source,
+        "lines_read": f"{log.lines_read:,}",
+        "accepted": values["share"].format(count=f"{accepted:,}", share=f"{accepted / log.lines_read:.1%}"),
+        "rejected": f"{log.lines_read - accepted:,}",
+        "span": values["span"].format(first=log.first_day, last=log.last_day),
+        "history": values["history"].format(day=numbers["as_of"], days=f"{numbers['history_days']:,}"),
+        "later": f"{numbers['lines_after_as_of']:,}",
+        "customers": f"{numbers['customers']:,}",
+        "without": f"{log.customers_without_purchase:,}",
+        "repeaters": values["share"].format(count=f"{repeaters:,}", share=f"{numbers['repeat_rate']:.1%}"),
+        "purchases": f"{numbers['purchases']:,}",
+        "spend": values["spend_unknown"] if spend is None else f"{spend:,.2f}",
+        "repeated": _repeated(log, numbers["repeated_lines"], values),
+    }
+    return [(t[name], known[name]) for name in t]
+
+
+def _repeated(log: TransactionLog | SparkLog, repeated: int, values: Mapping[str, str]) -> str:
     """Count the repeated lines; where they are dropped, tell those that another rule had rejected before."""
     dropped = log.rejected_by_rule.get("duplicate_line", 0)
     before = repeated - dropped
-    if log.params.duplicates == "keep":
-        return f"{repeated:,} (kept)"
-    also = f"; another rule had rejected {before:,} before" if before else ""
-    return f"{repeated:,} ({dropped:,} dropped as duplicate_line{also})"
+    key = "kept" if log.params.duplicates == "keep" else "dropped_before" if before else "dropped"
+    return values[key].format(count=f"{repeated:,}", dropped=f"{dropped:,}", before=f"{before:,}")
 
 
 def day_after_the_data(log: TransactionLog | SparkLog | ContractLog, as_of: date) -> DataFinding | None:

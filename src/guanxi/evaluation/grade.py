@@ -37,7 +37,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -45,6 +45,7 @@ from numpy.typing import ArrayLike
 from guanxi.errors import DataError
 from guanxi.evaluation._bootstrap import bootstrap
 from guanxi.evaluation.metrics import COUNTS, PROBABILITIES, Metric
+from guanxi.served.input_checks import LANGUAGES
 from guanxi.served.ordering import first_highest, first_lowest
 from guanxi.served.texts import Language, texts
 
@@ -60,6 +61,13 @@ _VALUE = ("top_decile_capture", "normalised_gini")
 _METRICS: dict[OutcomeName, tuple[str, ...]] = {"churn": ("auc",), "purchases": _VALUE, "spend": _VALUE}
 
 
+class GradeSentences(NamedTuple):
+    """Why a grade is no A, and the warning of a grade C; None where there is none."""
+
+    reason: str | None
+    warning: str | None
+
+
 @dataclass(frozen=True)
 class Grade:
     """Grade of the predictions of one target.
@@ -68,33 +76,44 @@ class Grade:
     ----------
     target : {"churn", "purchases", "spend"}
     letter : {"A", "B", "C"}
-    rule : str
-        Meaning of the letters for this target, in one sentence.
     baseline : str
         The naive method with the best ``metric``.
     metric : str
         The deciding metric.
     difference, lower, upper : float
         Lead over the baseline by this metric (negative: worse), with a 90 % interval.
-    reason : str or None
-        Why it is no A, in a sentence; grade B only.
-    warning : str or None
-        To be shown with the predictions; grade C only.
+    said : mapping of {"en", "zh"} to GradeSentences
+    language : {"en", "zh"}
+        Of ``reason`` and ``warning``.
     biased : bool
         Whether the total is off by more than a grade above C allows.
     """
 
     target: OutcomeName
     letter: Letter
-    rule: str
     baseline: str
     metric: str
     difference: float
     lower: float
     upper: float
-    reason: str | None
-    warning: str | None
+    said: Mapping[Language, GradeSentences]
+    language: Language
     biased: bool = False
+
+    @property
+    def rule(self) -> str:
+        """Meaning of the letters for this target, in one sentence."""
+        return _Wording(self.target, self.language).rule
+
+    @property
+    def reason(self) -> str | None:
+        """Why it is no A, in a sentence; grade B only."""
+        return self.said[self.language].reason
+
+    @property
+    def warning(self) -> str | None:
+        """Warning to be shown with the predictions; grade C only."""
+        return self.said[self.language].warning
 
 
 @dataclass(frozen=True)
@@ -125,12 +144,6 @@ def letters_in_words(language: Language) -> str:
     return str(texts("guanxi.evaluation", language)["grade"]["letters"])
 
 
-def _shorter_window(days: int, horizon_days: int, language: Language) -> str:
-    """Say that the window measured is shorter than the horizon."""
-    said = str(texts("guanxi.evaluation", language)["grade"]["shorter"])
-    return said.format(days=days, horizon_days=horizon_days)
-
-
 def _grade_forecast(
     target: OutcomeName,
     actual: ArrayLike,
@@ -139,17 +152,17 @@ def _grade_forecast(
     seed: int,
     *,
     crps: ArrayLike | None = None,
-    cap: str | None = None,
+    shorter: tuple[int, int] | None = None,
     language: Language = "en",
 ) -> Grade | None:
     """Grade predictions of a holdout window by the rule in the module docstring.
 
     ``actual`` (label with 1 for churned, purchases or spend), ``own`` (predictions) and the naive forecasts
     in ``baselines`` have shape (n,), and so has ``crps``, the score of each customer's distribution of
-    purchases or spend (default: the absolute error). ``cap`` is a reason why the grade is at most B. The
-    grade is None if the window is not informative: fewer than 30 customers bought (for churn: or fewer than
-    30 did not), or all outcomes are equal. A missing baseline or arrays of different length raise a
-    DataError.
+    purchases or spend (default: the absolute error). ``shorter`` are the days of a window that is shorter
+    than the horizon, and those of the horizon: then the grade is at most B. The grade is None if the window
+    is not informative: fewer than 30 customers bought (for churn: or fewer than 30 did not), or all outcomes
+    are equal. A missing baseline or arrays of different length raise a DataError.
 
     Examples
     --------
@@ -170,31 +183,31 @@ def _grade_forecast(
     gains = {name: sampled.gain(name, _OWN, best[name]) for name in metrics}
     decides = _METRICS[target][0]
     total = _worst_total(target, observed, forecast)
-    wording = _Wording(target, language)
-    letter: Letter = "A"
-    reasons: list[str] = []
-    warning = None
-    if total.factor > WORST_TOTAL:
-        letter, warning = "C", wording.total_warning(total)
-    elif gains[decides]["upper"] < 0:
-        letter, warning = "C", wording.warning(best[decides], decides, gains[decides])
-    else:
+    losing = _beaten_score(target, observed, forecast, baselines, crps)
+
+    def say(wording: _Wording) -> tuple[Letter, GradeSentences]:
+        if total.factor > WORST_TOTAL:
+            return "C", GradeSentences(None, wording.total_warning(total))
+        if gains[decides]["upper"] < 0:
+            return "C", GradeSentences(None, wording.warning(best[decides], decides, gains[decides]))
         reasons = _reasons(gains, best, wording)
-        reasons += _worse_score(target, observed, forecast, baselines, crps, wording)
+        reasons += [wording.score(*losing)] if losing else []
         reasons += [wording.total(total)] if total.factor > BEST_TOTAL else []
-        reasons += [cap] if cap else []
-        letter = "B" if reasons else "A"
+        reasons += [wording.shorter(*shorter)] if shorter else []
+        letter: Letter = "B" if reasons else "A"
+        return letter, GradeSentences(wording.reason(letter, reasons) if reasons else None, None)
+
+    said = {each: say(_Wording(target, each)) for each in LANGUAGES}
     return Grade(
         target=target,
-        letter=letter,
-        rule=wording.rule,
+        letter=said[language][0],
         baseline=best[decides],
         metric=decides,
         difference=gains[decides]["gain"],
         lower=gains[decides]["lower"],
         upper=gains[decides]["upper"],
-        reason=wording.reason(letter, reasons) if reasons else None,
-        warning=warning,
+        said={each: sentences for each, (_, sentences) in said.items()},
+        language=language,
         biased=total.factor > WORST_TOTAL,
     )
 
@@ -208,21 +221,20 @@ def _reasons(
     return found + [wording.guard(best[name]) for name in guards if gains[name]["upper"] < 0]
 
 
-def _worse_score(
+def _beaten_score(
     target: OutcomeName,
     actual: np.ndarray,
     own: np.ndarray,
     baselines: Mapping[str, ArrayLike],
     crps: ArrayLike | None,
-    wording: _Wording,
-) -> list[str]:
-    """Reason of the proper score that withholds an A."""
+) -> tuple[str, float, float] | None:
+    """Name the naive method with a better proper score, after it the own score and its; None if none has."""
     score = PROBABILITIES["log_loss"] if target == "churn" else COUNTS["mae"]
     values = {name: score(actual, forecast) for name, forecast in baselines.items()}
     best = list(values)[first_lowest(values.values())]
     value = score(actual, own) if crps is None else float(np.asarray(crps, dtype=np.float64).mean())
     better = value <= values[best] * (1.0 + _ROUNDING)
-    return [] if better else [wording.score(best, value, values[best])]
+    return None if better else (best, value, values[best])
 
 
 def _worst_total(target: OutcomeName, actual: np.ndarray, own: np.ndarray) -> _Total:
@@ -275,6 +287,9 @@ class _Wording:
         name = self._texts["metrics"]["log_loss" if self._target == "churn" else "crps"]
         text: str = self._texts["score"]
         return text.format(score=name, own=own, other=other, baseline=self._baseline(baseline))
+
+    def shorter(self, days: int, horizon_days: int) -> str:
+        return str(self._texts["shorter"]).format(days=days, horizon_days=horizon_days)
 
     def total(self, total: _Total) -> str:
         return self._about("total", total)

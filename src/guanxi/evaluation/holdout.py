@@ -18,7 +18,7 @@ from guanxi.evaluation._bootstrap import bootstrap
 from guanxi.evaluation._crps import _customer_crps
 from guanxi.evaluation._predictive import measure_distributions
 from guanxi.evaluation.decomposition import LossName, _decompose
-from guanxi.evaluation.grade import Grade, OutcomeName, _grade_forecast, _shorter_window
+from guanxi.evaluation.grade import Grade, OutcomeName, _grade_forecast
 from guanxi.evaluation.realised_performance import outcomes, with_outcomes
 from guanxi.evaluation.retention_profit import measure_offer
 from guanxi.features.rfm import purchases_until
@@ -101,6 +101,13 @@ class Holdout:
         """Why the grades B are no A."""
         return [each.reason for each in self.grades.values() if each and each.reason]
 
+    def said(self, language: Language) -> list[str]:
+        """Reasons and warnings in a language, the reasons first."""
+        known = [each.said[language] for each in self.grades.values() if each]
+        return [each.reason for each in known if each.reason] + [
+            each.warning for each in known if each.warning
+        ]
+
     @property
     def biased(self) -> list[str]:
         """Warnings of totals so far off that the model should not be used without a look."""
@@ -154,8 +161,7 @@ def evaluate_holdout(
     crps = {name: _customer_crps(each, twin.features, horizon_days, table) for name, each in scorers.items()}
     measured, differences = _compare(table, own | naive, crps, seed, thorough)
     distributions = measure_distributions(twin, table).assign(model=GUANXI)
-    longer = forecast_days is not None and forecast_days > horizon_days
-    cap = _shorter_window(horizon_days, forecast_days or 0, language) if longer else None
+    shorter = (horizon_days, forecast_days) if forecast_days and forecast_days > horizon_days else None
     profits = _profits(table, own | naive, offer or OfferParams())
     parts = [_decompositions(table, own)] if thorough else []
     return Holdout(
@@ -164,7 +170,7 @@ def evaluate_holdout(
         table=table.drop(columns=["as_of", "horizon_days", "next_purchase_date"]),
         metrics=pd.concat([measured, profits, distributions, *parts], ignore_index=True),
         differences=differences,
-        grades=_grades(table, own[GUANXI], naive, crps[GUANXI], seed, language, cap),
+        grades=_grades(table, own[GUANXI], naive, crps[GUANXI], seed, language, shorter),
         tracking=_track(log, twin, add_days(twin.as_of, horizon_days)),
         deciles=_deciles(table, own[GUANXI]),
     )
@@ -285,14 +291,14 @@ def _grades(
     crps: dict[str, NDArray[np.float64]],
     seed: int,
     language: Language,
-    cap: str | None,
+    shorter: tuple[int, int] | None,
 ) -> dict[str, Grade | None]:
     grades: dict[str, Grade | None] = {}
     for target, (outcome, column, _) in _known_outcomes(own).items():
         known = {name: each[column].to_numpy() for name, each in naive.items() if column in each}
         scores = crps.get(target)
         grades[target] = _grade_forecast(
-            target, table[outcome], own[column], known, seed, crps=scores, cap=cap, language=language
+            target, table[outcome], own[column], known, seed, crps=scores, shorter=shorter, language=language
         )
     return grades
 

@@ -2,56 +2,104 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pandas as pd
 
 from guanxi import __version__
 from guanxi.data.contracts.log import ContractLog
 from guanxi.evaluation.contract_measures import ContractEvaluation
 from guanxi.features.contracts.snapshots import person_periods
+from guanxi.jobs._page_record import PageRecord, effects_of, effects_table
 from guanxi.jobs.train_contracts import ContractTraining
 from guanxi.models.drivers import explain_contracts
+from guanxi.params import Params, override
 from guanxi.pipeline.contracts import FittedContracts
 from guanxi.pipeline.contracts.equity import base_equity, new_customer_value, total_value
 from guanxi.report.contracts import ContractReport, render_contracts
-from guanxi.served.texts import number, texts
+from guanxi.served.input_checks import LANGUAGES
+from guanxi.served.texts import Language, number, texts
 
 _MOST_GROUPS = 30
 _FORMS = {"contracts": "form_contracts", "customers": "form_customers", "events": "form_events"}
 
 
-def contract_page(training: ContractTraining, log: ContractLog, predictions: pd.DataFrame) -> str:
-    """Render the page of a training, with the predictions of its model."""
-    served, evaluation, params = training.served, training.evaluation, training.params
+def contract_record(training: ContractTraining, log: ContractLog, source: str) -> PageRecord:
+    """Keep what the page shows of a training; ``source`` is the address given, without passwords."""
+    served, evaluation = training.served, training.evaluation
     has_amounts = served.model.amounts is not None
-    names = texts("guanxi.served", params.language)["contracts"]
-    explanation = explain_contracts(served.scorer, served.features, params.seed)
-    explanation.feature_names = [names.get(name, name) for name in explanation.feature_names]
     held_out, attributes = _held_out(log, evaluation)
+    newcomers = _newcomers(served) if has_amounts else {}
+    facts = {
+        "source": training.source,
+        "total": total_value(served) if has_amounts else {},
+        "measured": {language: _measured(training, language) for language in LANGUAGES},
+        "warnings": {language: _warnings(training, language) for language in LANGUAGES},
+        "data_facts": {language: _facts(training, language) for language in LANGUAGES},
+        "rejected": _rejected(log),
+        "newcomers": list(newcomers),
+    }
+    return PageRecord(
+        task="contracts",
+        params=override(training.params, {"as_of": training.as_of}),
+        source=source,
+        digest=training.digest,
+        version=training.version,
+        run_id=training.run_id,
+        facts=facts,
+        tables={
+            "equity": base_equity(served) if has_amounts else pd.DataFrame(),
+            "held_out": held_out,
+            "attributes": attributes,
+            "metrics": training.metrics,
+            "survival": evaluation.survival,
+            "cohorts": evaluation.cohorts,
+            "effects": effects_table(explain_contracts(served.scorer, served.features, training.params.seed)),
+            **{f"new_by_{by}": table for by, table in newcomers.items()},
+        },
+    )
+
+
+def contract_page(record: PageRecord, predictions: pd.DataFrame, params: Params) -> str:
+    """Render the page of a record, with the predictions of its model."""
+    facts, tables, language = record.facts, record.tables, params.language
+    assert record.params.as_of is not None  # the record has the day that was used
+    names = texts("guanxi.served", language)["contracts"]
+    explanation = effects_of(tables["effects"])
+    named = [names.get(name, name) for name in explanation.feature_names]
     return render_contracts(
         ContractReport(
-            source=training.source,
-            as_of=training.as_of,
-            horizon_days=training.horizon_days,
-            model_version=training.version,
-            language=params.language,
+            source=facts["source"],
+            as_of=record.params.as_of,
+            horizon_days=record.params.horizon_days,
+            model_version=record.version,
+            language=language,
             generated_by=f"guanxi {__version__}",
             predictions=predictions,
-            total=total_value(served) if has_amounts else {},
-            interval=served.model.lifetime_value.interval,
-            equity=base_equity(served) if has_amounts else pd.DataFrame(),
-            newcomers=_newcomers(served) if has_amounts else {},
-            held_out=held_out,
-            attributes=attributes.rename(columns=names),
-            measured=_measured(training),
-            metrics=training.metrics,
-            survival=evaluation.survival,
-            cohorts=evaluation.cohorts,
-            explanation=explanation,
-            warnings=[*training.facts["warnings"], *served.model.warnings],
-            facts=_facts(training),
-            rejected=_rejected(log),
+            total=facts["total"],
+            interval=record.params.clv.interval,
+            equity=tables["equity"],
+            newcomers={by: tables[f"new_by_{by}"] for by in facts["newcomers"]},
+            held_out=tables["held_out"],
+            attributes=tables["attributes"].rename(columns=names),
+            measured=facts["measured"][language],
+            metrics=tables["metrics"],
+            survival=tables["survival"],
+            cohorts=tables["cohorts"],
+            explanation=replace(explanation, feature_names=named),
+            warnings=facts["warnings"][language],
+            facts=facts["data_facts"][language],
+            rejected=pd.DataFrame(facts["rejected"], columns=["rule", "lines", "share"]),
         )
     )
+
+
+def _warnings(training: ContractTraining, language: Language) -> list[str]:
+    """Say what was noticed in the data and in the fits; every language has a sentence for the grade."""
+    grade = training.evaluation.grade
+    told = {grade.warning: grade.said[language].warning or ""} if grade and grade.warning else {}
+    every = (*training.facts["warnings"], *training.served.model.warnings)
+    return [told.get(each, each) for each in every]
 
 
 def _held_out(log: ContractLog, evaluation: ContractEvaluation) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -73,8 +121,8 @@ def _newcomers(served: FittedContracts) -> dict[str, pd.DataFrame]:
     return found
 
 
-def _measured(training: ContractTraining) -> str:
-    t: dict[str, str] = texts("guanxi.report.contracts", training.params.language)["page"]
+def _measured(training: ContractTraining, language: Language) -> str:
+    t: dict[str, str] = texts("guanxi.report.contracts", language)["page"]
     evaluation = training.evaluation
     customers = number(len(evaluation.table))
     if evaluation.by_opportunity:
@@ -86,13 +134,12 @@ def _measured(training: ContractTraining) -> str:
     return t["later_window"].format(customers=customers, cutoff=evaluation.cutoff, days=days)
 
 
-def _rejected(log: ContractLog) -> pd.DataFrame:
-    counts = [(rule, lines, lines / log.lines_read) for rule, lines in log.rejected_by_rule.items() if lines]
-    return pd.DataFrame(counts, columns=["rule", "lines", "share"])
+def _rejected(log: ContractLog) -> list[tuple[str, int, float]]:
+    return [(rule, lines, lines / log.lines_read) for rule, lines in log.rejected_by_rule.items() if lines]
 
 
-def _facts(training: ContractTraining) -> list[tuple[str, str]]:
-    t, facts = texts("guanxi.report.contracts", training.params.language)["page"], training.facts
+def _facts(training: ContractTraining, language: Language) -> list[tuple[str, str]]:
+    t, facts = texts("guanxi.report.contracts", language)["page"], training.facts
     return [
         (t["form"], t[_FORMS[facts["form"]]]),
         (t["lines_read"], number(facts["lines_read"])),

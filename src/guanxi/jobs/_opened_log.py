@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from guanxi.data.spark.transactions import SparkLog
 
 Engine = Literal["duckdb", "spark"]
+#: Name of a source that has no address.
+THE_TABLE = "the table"
 
 
 @dataclass(frozen=True)
@@ -173,4 +175,4 @@ def last_day_used(log: TransactionLog | SparkLog, params: Params, reporter: Repo
 
 def source_name(source: Source) -> str:
     """Return an address without its password; ``the table`` for a table."""
-    return redact(str(source)) if isinstance(source, str | Path) else "the table"
+    return redact(str(source)) if isinstance(source, str | Path) else THE_TABLE

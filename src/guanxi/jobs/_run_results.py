@@ -15,6 +15,7 @@ from guanxi.data.contracts.log import ContractLog
 from guanxi.data.sinks import files
 from guanxi.data.sinks.file_sets import LOCK, check_replaceable, finish, replaced_together
 from guanxi.data.transactions import TransactionLog
+from guanxi.jobs import _page_record
 from guanxi.jobs._gate import Registered
 from guanxi.jobs._parts import only_writer
 from guanxi.jobs.promote import export_folder
@@ -24,10 +25,8 @@ from guanxi.registry import loaded_model as registry
 from guanxi.registry.log import log_page
 from guanxi.registry.store import answering
 
-_PREDICTIONS, _REJECTED, _METRICS, _PAGE = (
-    *("predictions.parquet", "rejected.parquet"),
-    *("metrics.json", "report.html"),
-)
+_PREDICTIONS, _REJECTED, _METRICS = "predictions.parquet", "rejected.parquet", "metrics.json"
+PAGE = "report.html"
 #: Keys of ``metrics.json``, by which the results of a run are known.
 _FIELDS: dict[Task, tuple[str, ...]] = {
     "purchases": ("holdout", "grades", "totals"),
@@ -46,10 +45,11 @@ def results_folder(folder: Path, task: Task, reporter: Reporter) -> Iterator[Non
         If the folder, or that of the champion, cannot be written, another command is writing it, or files
         there are not of a run.
     """
-    names = [_PREDICTIONS, _METRICS, _PAGE, *([] if task == "labels" else [_REJECTED])]
+    names = [_PREDICTIONS, _METRICS, PAGE, *([] if task == "labels" else [_REJECTED])]
     for name in names:
         files.check_output(folder / name)
-    check_replaceable(folder, re.compile("|".join(map(re.escape, names))), _METRICS, _FIELDS[task])
+    own = re.compile("|".join([*map(re.escape, names), _page_record.FILES]))
+    check_replaceable(folder, own, _METRICS, _FIELDS[task])
     registry.check_export(export_folder(task))
     with only_writer(str(folder), folder / LOCK):
         if finish(folder):
@@ -66,6 +66,7 @@ def deliver(
     predictions: pd.DataFrame,
     metrics: Mapping[str, Any],
     page: Callable[[], str],
+    record: _page_record.PageRecord,
     log: TransactionLog | ContractLog | None = None,
 ) -> None:
     """Write all results or none, log the page, and copy the champion to its folder.
@@ -83,6 +84,7 @@ def deliver(
         For JSON.
     page : callable
         Renders the page.
+    record : PageRecord
     log : TransactionLog or ContractLog, optional
         Whose rejected lines are written too.
     """
@@ -95,7 +97,8 @@ def deliver(
                 about = {"model_version": training.version}
                 files.write_engine_table(log.connection, log.rejected, new / _REJECTED, about)
             files.write_text(json.dumps(metrics, indent=1) + "\n", new / _METRICS)
-            files.write_text(html, new / _PAGE)
+            files.write_text(html, new / PAGE)
+            _page_record.write_record(record, new)
         log_page(training.store, training.run_id, html)
         if training.champion is not None:
             registry.export(training.store, training.champion, export_folder(task))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Hashable, Iterable
 from dataclasses import dataclass
 from datetime import date
@@ -14,6 +15,7 @@ import pandas as pd
 from guanxi.data.sinks import files
 from guanxi.data.sinks.file_sets import LOCK, check_replaceable, replaced_together
 from guanxi.data.sources.source import Source
+from guanxi.data.transactions import data_digest
 from guanxi.evaluation.backtest import Backtest
 from guanxi.evaluation.backtest import backtest as roll
 from guanxi.evaluation.decomposition import PARTS
@@ -24,7 +26,10 @@ from guanxi.jobs.reporter import Reporter, reporter_of
 from guanxi.params import Params, load_params, override
 from guanxi.params.python_advice import advises_in_python
 from guanxi.periods import parse_date
+from guanxi.registry.backtest_log import log_backtest
+from guanxi.registry.log import TrainingRecord
 from guanxi.registry.other_mlflow import leave_mlflow_alone
+from guanxi.registry.store import answering, check_store, open_store
 
 TABLES = ("metrics", "differences", "choices", "grades", "deciles", "portfolio")
 _OWN = re.compile(rf"({'|'.join(TABLES)})\.parquet")
@@ -44,11 +49,12 @@ _DECILES_NOTE = "forecast over actual total, by tenth of customers in order of t
 
 @dataclass(frozen=True)
 class BacktestResult:
-    """A backtest, and the folder of its tables."""
+    """A backtest, the folder of its tables, and its run in MLflow."""
 
     backtest: Backtest
     folder: Path | None
     horizon_days: int
+    run_id: str
 
 
 @advises_in_python()
@@ -65,6 +71,8 @@ def backtest(
     progress: bool | Reporter = False,
 ) -> BacktestResult:
     """Fit and measure at several cutoffs, each time with the data up to the cutoff only.
+
+    In MLflow it is a run with the means over the cutoffs, and a child run for each.
 
     Parameters
     ----------
@@ -86,7 +94,7 @@ def backtest(
 
     Raises
     ------
-    ParamsError, SourceError, DataError, HistoryError, OutputError
+    ParamsError, SourceError, DataError, HistoryError, RegistryError, OutputError
 
     Examples
     --------
@@ -97,23 +105,40 @@ def backtest(
     base = params if params is not None else load_params()
     resolved = override(base, {"horizon_days": horizon_days, "as_of": as_of})
     reporter = reporter_of(progress)
-    reporter.expect(2)
+    reporter.expect(4)
+    started = time.time()
     several = cutoffs if isinstance(cutoffs, Iterable) and not isinstance(cutoffs, str) else [cutoffs]
     days = [parse_date(day, what="cutoff") for day in several]
     path = None if folder is None else files.output_path(folder)
     if path is not None:
         files.check_output(path / "metrics.parquet")
         check_replaceable(path, _OWN, "metrics.parquet", ("cutoff", "target", "model", "metric", "value"))
+    with reporter.step("look at the MLflow store"):
+        check_store(resolved.mlflow)
     with opened_log(source, resolved, reporter, engine) as opened:
         show_findings(opened.log, reporter)
         with reporter.step("fit and measure at each cutoff") as step:
             found = roll(opened.log, opened.as_of, resolved, days, step.detail)
+        digest = data_digest(opened.log)
     if path is not None:
         writing = reporter.step(f"write {path}", extra=True)
         with writing, only_writer(str(path), path / LOCK), replaced_together(path) as new:
             for name in TABLES:
                 files.write_table(getattr(found, name), new / f"{name}.parquet")
-    return BacktestResult(found, path, resolved.horizon_days)
+    store = open_store(resolved.mlflow)
+    with reporter.step("log the backtest in MLflow"), answering(store):
+        record = TrainingRecord(
+            override(resolved, {"as_of": opened.as_of}),
+            opened.log.source,
+            digest,
+            opened.usability.numbers,
+            found.metrics,
+            {},
+            started=started,
+        )
+        tables = {name: getattr(found, name) for name in TABLES}
+        run_id = log_backtest(store, record, found.grades, tables)
+    return BacktestResult(found, path, resolved.horizon_days, run_id)
 
 
 def summary_text(result: BacktestResult) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date
@@ -10,18 +11,22 @@ from pathlib import Path
 
 import pandas as pd
 
+from guanxi.data.contracts.digest import contract_digest
 from guanxi.data.sinks import files
 from guanxi.data.sinks.file_sets import LOCK, check_replaceable, replaced_together
 from guanxi.data.sources.source import Source
 from guanxi.errors import HistoryError, ParamsError
 from guanxi.evaluation.contracts import cohort_errors, evaluate_later_window
-from guanxi.jobs._contract_log import contract_day, open_contracts
+from guanxi.jobs._contract_log import contract_day, contract_facts, open_contracts
 from guanxi.jobs._parts import only_writer
 from guanxi.jobs.reporter import Reporter, reporter_of
 from guanxi.params import Params, load_params, override
 from guanxi.params.python_advice import advises_in_python
 from guanxi.periods import add_days, parse_date
+from guanxi.registry.backtest_log import log_backtest
+from guanxi.registry.log import TrainingRecord
 from guanxi.registry.other_mlflow import leave_mlflow_alone
+from guanxi.registry.store import answering, check_store, open_store
 
 TABLES = ("metrics", "cohorts")
 _MOST_CUTOFFS, _LEAST_HISTORY = 5, 2
@@ -40,11 +45,14 @@ class ContractBacktest:
     cohorts : pandas.DataFrame
         ``cutoff`` and the columns of :func:`guanxi.evaluation.contracts.forecast_cohorts`.
     horizon_days : int
+    run_id : str
+        Its run in MLflow.
     """
 
     metrics: pd.DataFrame = field(repr=False)
     cohorts: pd.DataFrame = field(repr=False)
     horizon_days: int
+    run_id: str
 
 
 @advises_in_python()
@@ -59,6 +67,8 @@ def backtest_contracts(
 ) -> ContractBacktest:
     """Fit and measure at several cutoffs, each time with what was known by the cutoff only.
 
+    In MLflow it is a run with the means over the cutoffs, and a child run for each.
+
     Parameters
     ----------
     source : str, path or table
@@ -72,16 +82,19 @@ def backtest_contracts(
 
     Raises
     ------
-    ParamsError, SourceError, DataError, HistoryError, OutputError
+    ParamsError, SourceError, DataError, HistoryError, RegistryError, OutputError
     """
     params = override(params if params is not None else load_params(), {"task": "contracts"})
     reporter = reporter_of(progress)
-    reporter.expect(2)
+    reporter.expect(4)
+    started = time.time()
     days = [parse_date(day, what="cutoff") for day in cutoffs]
     path = None if folder is None else files.output_path(folder)
     if path is not None:
         files.check_output(path / "metrics.parquet")
         check_replaceable(path, _OWN, "metrics.parquet", ("cutoff", "target", "metric", "value"))
+    with reporter.step("look at the MLflow store"):
+        check_store(params.mlflow)
     log = open_contracts(source, params, reporter)
     try:
         if log.form == "customers":
@@ -103,15 +116,27 @@ def backtest_contracts(
                 table = pd.concat([found.metrics, pd.DataFrame(errors)], ignore_index=True)
                 metrics.append(table.assign(cutoff=day))
                 cohorts.append(found.cohorts.assign(cutoff=day))
+        tables = {"metrics": _cutoff_first(metrics), "cohorts": _cutoff_first(cohorts)}
+        record = TrainingRecord(
+            override(params, {"as_of": last}),
+            log.source,
+            contract_digest(log),
+            contract_facts(log),
+            tables["metrics"].assign(model="guanxi"),
+            {},
+            started=started,
+        )
     finally:
         log.close()
-    result = ContractBacktest(_cutoff_first(metrics), _cutoff_first(cohorts), params.horizon_days)
     if path is not None:
         writing = reporter.step(f"write {path}", extra=True)
         with writing, only_writer(str(path), path / LOCK), replaced_together(path) as new:
             for name in TABLES:
-                files.write_table(getattr(result, name), new / f"{name}.parquet")
-    return result
+                files.write_table(tables[name], new / f"{name}.parquet")
+    store = open_store(params.mlflow)
+    with reporter.step("log the backtest in MLflow"), answering(store):
+        run_id = log_backtest(store, record, pd.DataFrame(), tables)
+    return ContractBacktest(**tables, horizon_days=params.horizon_days, run_id=run_id)
 
 
 def default_cutoffs(first: date, last: date, days: int) -> list[date]:

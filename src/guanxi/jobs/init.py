@@ -3,24 +3,32 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from guanxi.data.column_guesses import SourceGuess, guess_columns
+from guanxi.data.contracts.guesses import period_of
 from guanxi.data.sinks import files
 from guanxi.data.sources.source import Source
 from guanxi.data.usability import Usability
 from guanxi.errors import OutputError, SourceError
-from guanxi.jobs._opened_log import open_log, source_name
+from guanxi.jobs._first_look import first_look
+from guanxi.jobs._opened_log import source_name
 from guanxi.jobs.reporter import Reporter, reporter_of
 from guanxi.jobs.validate import usability_text
-from guanxi.params import Params, load_params, override
+from guanxi.params import ContractParams, Params, load_params, override
 from guanxi.params.commented_file import Setting, commented_file
 
 FILE = Path("params.yaml")
 _SHORTEST_HORIZON, _WINDOWS = 7, 4
 _EVERY_SHEET = "*"
+_ATTRIBUTES = "All other columns are attributes"
+_UNUSED = "Columns that are not used"
+_OTHERS = {
+    **dict.fromkeys(("labels", "customers"), _ATTRIBUTES),
+    **dict.fromkeys(("purchases", "contracts", "events"), _UNUSED),
+}
 
 
 @dataclass(frozen=True)
@@ -44,7 +52,9 @@ class Initialised:
 
 
 def init(source: Source, *, params: Params | None = None, progress: bool | Reporter = False) -> Initialised:
-    """Look at a log of purchases and write ``params.yaml`` in the working folder.
+    """Look at purchases, contracts or labelled customers, and write ``params.yaml`` in the working folder.
+
+    Columns that tell who left alone are excluded in it.
 
     Parameters
     ----------
@@ -60,7 +70,7 @@ def init(source: Source, *, params: Params | None = None, progress: bool | Repor
     OutputError
         If there is a ``params.yaml`` already.
     SourceError, DataError
-        If the source cannot be read, or it is no log of purchases.
+        If the source cannot be read, or it is none of the three.
 
     Examples
     --------
@@ -78,29 +88,32 @@ def init(source: Source, *, params: Params | None = None, progress: bool | Repor
         guess = guess_columns(source, given.data)
     _check_log(guess)
     params = override(given, _found(guess, given))
-    opened = open_log(source, params, reporter)
-    opened.log.close()
-    history = opened.usability.numbers["history_days"]
-    if given.horizon_days == Params().horizon_days:
+    usability, telling = first_look(source, params, reporter)
+    if telling:
+        params = override(params, {"data.exclude": [*params.data.exclude, *telling]})
+    history = usability.numbers.get("history_days")
+    if history is not None and given.horizon_days == Params().horizon_days:
         params = override(params, {"horizon_days": _horizon(history, given.horizon_days)})
-    text = commented_file(_head(source, guess), _settings(params, guess, opened.usability, history))
+    text = commented_file(_head(source, guess, params), _settings(params, guess, usability, telling))
     with reporter.step(f"write {FILE}"):
         files.write_text(text, FILE)
-    return Initialised(FILE, guess, params, opened.usability)
+    return Initialised(FILE, guess, params, usability)
 
 
 def summary_text(done: Initialised, source: str) -> str:
     """Report what was guessed and why, what the data are good for, and the next commands."""
-    width = max(map(len, done.guess.mapping))
+    width, excluded = max(map(len, done.guess.mapping)), done.params.data.exclude
     return "\n".join(
         [
             usability_text(done.usability),
             "",
-            f"Written to {done.path}; change it where it is wrong:",
+            f"Written to {done.path} for {done.guess.task} ({done.guess.reason});",
+            "change it where it is wrong:",
             *(
                 f"  {name:<{width}}  {each.column}  ({each.reason})"
                 for name, each in done.guess.mapping.items()
             ),
+            *([f"  excluded     {', '.join(excluded)}  (they tell who left)"] if excluded else []),
             "",
             "Next:",
             f"  guanxi run {shlex.quote(source)}",
@@ -111,22 +124,25 @@ def summary_text(done: Initialised, source: str) -> str:
 def _check_log(guess: SourceGuess) -> None:
     """Refuse a source in which no customer or no day is found."""
     missing = [name for name in ("customer_id", "timestamp") if name not in guess.mapping]
-    if missing:
+    if missing and guess.task == "purchases":
         named = ",".join(f"{name}=NAME" for name in missing)
         raise SourceError(
             f"{guess.name}: no column could be taken for {' and '.join(missing)}; it has "
-            f"{', '.join(guess.columns)}: name it with --columns {named}. A file with one row per "
-            "customer and who left needs no params.yaml: guanxi run FILE --task labels --label COLUMN"
+            f"{', '.join(guess.columns)}: name it with --columns {named}; in a file with one row per "
+            "customer name who left, with --columns churned=NAME"
         )
 
 
 def _found(guess: SourceGuess, given: Params) -> dict[str, object]:
     """Return the settings that follow from the guess."""
     columns = {name: each.column for name, each in guess.mapping.items()}
-    if "amount" not in columns:
+    if "amount" not in columns and guess.task == "purchases":
         columns["amount"] = ""
     every_sheet = any(found.setting == f"data.sheet={_EVERY_SHEET}" for found in guess.findings)
+    tenure = columns.get("tenure")
     return {
+        "task": guess.task,
+        "contracts.period": period_of(tenure) if tenure and given.contracts == ContractParams() else None,
         "data.columns": columns,
         "data.sheet": _EVERY_SHEET if every_sheet and given.data.sheet is None else None,
     }
@@ -137,42 +153,67 @@ def _horizon(history: int, usual: int) -> int:
     return min(usual, max(_SHORTEST_HORIZON, (history - 1) // _WINDOWS))
 
 
-def _head(source: Source, guess: SourceGuess) -> list[str]:
+def _head(source: Source, guess: SourceGuess, params: Params) -> list[str]:
     used = {part for each in guess.mapping.values() for part in (each.column, *each.column.split("*"))}
-    left = [column for column in guess.columns if column not in used]
+    left = [column for column in guess.columns if column not in {*used, *params.data.exclude}]
     return [
         f"Settings for {guess.name}, as guanxi init guessed them: check the columns, then run",
         f"guanxi run {shlex.quote(source_name(source))} in this folder.",
         "Every other setting has its default; all are listed in the params.yaml of guanxi.",
-        *([f"Columns that are not used: {', '.join(left)}."] if left else []),
+        *([f"{_OTHERS[guess.form]}: {', '.join(left)}."] if left else []),
     ]
 
 
-def _settings(params: Params, guess: SourceGuess, usability: Usability, history: int) -> Iterator[Setting]:
-    reason = f"days to predict; the history has {history:,}"
-    yield Setting("horizon_days", params.horizon_days, reason)
+def _settings(
+    params: Params, guess: SourceGuess, usability: Usability, telling: Mapping[str, str]
+) -> Iterator[Setting]:
+    if guess.task != "purchases":
+        yield Setting("task", guess.task, guess.reason)
+    if guess.task != "labels":
+        history = usability.numbers.get("history_days")
+        known = "" if history is None else f"; the history has {history:,}"
+        yield Setting("horizon_days", params.horizon_days, f"days to predict{known}")
+    yield from _contract_settings(params, guess)
     usual = Params().flat()
     other = {
         key: value
         for key, value in params.flat().items()
-        if value != usual.get(key) and key != "horizon_days" and not key.startswith("data.")
+        if value != usual.get(key)
+        and key not in ("task", "horizon_days")
+        and not key.startswith(("data.", "contracts."))
     }
     for key, value in other.items():
         yield Setting(key, value, "as you said")
     for name, column in params.data.columns.items():
         why = guess.mapping[name].reason if name in guess.mapping else "none found: spend stays unknown"
         yield Setting(f"data.columns.{name}", column, why)
-    yield from _data_settings(params, usability)
+    if telling:
+        why = "each alone tells who left, so that it was recorded afterwards or is the same thing"
+        yield Setting("data.exclude", list(params.data.exclude), why)
+    yield from _data_settings(params, usability, telling)
 
 
-def _data_settings(params: Params, usability: Usability) -> Iterator[Setting]:
+def _contract_settings(params: Params, guess: SourceGuess) -> Iterator[Setting]:
+    """Yield how contracts are counted: the period, and of a file of customers who is in it."""
+    if guess.task != "contracts":
+        return
+    tenure = guess.mapping.get("tenure")
+    named = f"unit of {tenure.column}" if tenure else "a month, as is usual"
+    yield Setting("contracts.period", params.contracts.period, named)
+    if tenure:
+        why = "if only those who left in the last period are in the file: it changes the churn rate"
+        yield Setting("contracts.observed", "last_period", why, inactive=True)
+
+
+def _data_settings(params: Params, usability: Usability, telling: Mapping[str, str]) -> Iterator[Setting]:
     """Yield the settings of reading beside the columns, and as comments those that findings propose."""
     usual = Params().flat()
     for key, value in params.flat().items():
-        if key.startswith("data.") and not key.startswith("data.columns") and value != usual.get(key):
+        ours = ("data.columns", *(["data.exclude"] if telling else []))
+        if key.startswith("data.") and not key.startswith(ours) and value != usual.get(key):
             sheets = "the sheets have the same columns: all are read"
             yield Setting(key, value, sheets if key == "data.sheet" else "as you said")
-    repeated = usability.numbers["repeated_lines"]
+    repeated = usability.numbers.get("repeated_lines")
     if repeated and params.data.duplicates == "keep":
         why = f"{repeated:,} lines repeat an earlier one: drop them if they are copies"
         yield Setting("data.duplicates", "drop", why, inactive=True)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 from dataclasses import dataclass, field
 from datetime import date
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,24 +15,21 @@ from guanxi.data.sinks import files
 from guanxi.data.sources.source import Source
 from guanxi.data.usability import check_readable
 from guanxi.errors import ParamsError
-from guanxi.jobs._customer_stories import customer_stories
-from guanxi.jobs._decision_chapters import check_planned, decision_chapters
+from guanxi.jobs._decision_chapters import check_planned
 from guanxi.jobs._gate import Judgement, through_the_gate
-from guanxi.jobs._opened_log import open_log
-from guanxi.jobs._run_page import run_page
+from guanxi.jobs._opened_log import open_log, source_name
+from guanxi.jobs._run_page import page_of_run, record_of_run
 from guanxi.jobs._run_results import deliver, results_folder
 from guanxi.jobs.predict import _score_customers
 from guanxi.jobs.promote import export_folder
 from guanxi.jobs.reporter import Reporter, reporter_of
-from guanxi.jobs.scorecard import _scorecard_inputs
 from guanxi.jobs.train import Training, _train_log
 from guanxi.jobs.validate import usability_text
 from guanxi.params import Params, load_params, override
 from guanxi.params.python_advice import advises_in_python
 from guanxi.registry import loaded_model as registry
 from guanxi.registry.other_mlflow import leave_mlflow_alone
-from guanxi.report.chapters import render_chapter
-from guanxi.scorecard import check_parameters, render_section, report_content, score_day
+from guanxi.scorecard import check_parameters
 
 # Without those that only some runs take: the gate, the audit of spend, a plan.
 _STEPS = 9
@@ -71,8 +67,8 @@ def run(
     source : str, path or table
         As on the command line, or a table of transactions.
     folder : path
-        Where ``predictions.parquet``, ``rejected.parquet``, ``metrics.json`` and ``report.html`` go, all or
-        none.
+        Where ``predictions.parquet``, ``rejected.parquet``, ``metrics.json`` and ``report.html`` go, and in
+        ``page`` what :func:`guanxi.report` needs; all or none.
     params : Params, optional
         Default: ``params.yaml`` in the working folder, if any.
     horizon_days : int, optional
@@ -121,17 +117,10 @@ def _run(source: Source, params: Params, folder: Path, reporter: Reporter) -> Ru
         loaded = registry.load_model(uri, training.store).of_transactions()
         loaded = dataclasses.replace(loaded, language=params.language)
         predictions = _score_customers(log, loaded, training.as_of)
-    inputs = _scorecard_inputs(log, relations, loaded, params)
-    inputs = dataclasses.replace(inputs, score=lambda _: predictions)  # scored above
-    scored = score_day(inputs, training.as_of, reporter)
-    chapters = decision_chapters(log, relations, loaded, predictions, training.as_of, params, reporter)
-
-    def page() -> str:
-        sections = [render_section(report_content(scored, params))]
-        sections += [render_chapter(chapter, params.language) for chapter in chapters]
-        tell = partial(customer_stories, log, loaded, training.served.features, training.as_of)
-        return run_page(training, predictions, scored, sections, tell)
-
+    record = record_of_run(training, log, source_name(source))
+    page = page_of_run(
+        record, log, relations, loaded, predictions, lambda: training.served.features, params, reporter
+    )
     deliver(
         training,
         "purchases",
@@ -140,6 +129,7 @@ def _run(source: Source, params: Params, folder: Path, reporter: Reporter) -> Ru
         predictions=predictions,
         metrics=_metrics(training),
         page=page,
+        record=record,
         log=log,
     )
     log.close()

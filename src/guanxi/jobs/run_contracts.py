@@ -15,8 +15,9 @@ from guanxi.data.sinks.files import output_path
 from guanxi.data.sources.source import Source
 from guanxi.jobs._closing_words import files_in_words, model_option, next_commands
 from guanxi.jobs._contract_log import assess_source
-from guanxi.jobs._contract_page import contract_page
+from guanxi.jobs._contract_page import contract_page, contract_record
 from guanxi.jobs._gate import Judgement, through_the_gate
+from guanxi.jobs._opened_log import source_name
 from guanxi.jobs._predict_contracts import contract_scoring
 from guanxi.jobs._run_results import deliver, results_folder
 from guanxi.jobs.promote import export_folder
@@ -43,7 +44,7 @@ class ContractRun:
     predictions : pandas.DataFrame
         Of the customers under contract.
     folder : pathlib.Path
-        Of ``predictions.parquet, rejected.parquet, metrics.json, report.html``.
+        Of ``predictions.parquet, rejected.parquet, metrics.json, report.html``, and of ``page``.
     """
 
     training: ContractTraining
@@ -68,7 +69,7 @@ def run_contracts(
     source, params
         As for :func:`guanxi.train_contracts`.
     folder : path
-        Where the four files go, all or none.
+        Where the four files go, and in ``page`` what :func:`guanxi.report` needs; all or none.
     progress : bool or Reporter
         True: show the steps on the standard error, as the commands do.
 
@@ -87,12 +88,14 @@ def run_contracts(
         try:
             reporter.say(usability_text(usability))
             training = train_log(log, params, reporter)
-            return _delivered(training, log, folder, reporter)
+            return _delivered(training, log, source_name(source), folder, reporter)
         finally:
             log.close()
 
 
-def _delivered(training: ContractTraining, log: ContractLog, folder: Path, reporter: Reporter) -> ContractRun:
+def _delivered(
+    training: ContractTraining, log: ContractLog, source: str, folder: Path, reporter: Reporter
+) -> ContractRun:
     champion, judgement = through_the_gate(training, training.params.promotion, reporter)
     training = dataclasses.replace(training, champion=champion)
     with reporter.step("score every customer with the registered model"):
@@ -100,6 +103,7 @@ def _delivered(training: ContractTraining, log: ContractLog, folder: Path, repor
         loaded = registry.load_model(uri, training.store)
         assert isinstance(loaded, LoadedContractModel)
         predictions = contract_scoring(log, loaded, training.as_of).whole()
+    record = contract_record(training, log, source)
     deliver(
         training,
         "contracts",
@@ -107,7 +111,8 @@ def _delivered(training: ContractTraining, log: ContractLog, folder: Path, repor
         reporter,
         predictions=predictions,
         metrics=_metrics(training),
-        page=lambda: contract_page(training, log, predictions),
+        page=lambda: contract_page(record, predictions, training.params),
+        record=record,
         log=log,
     )
     return ContractRun(training, judgement, predictions, folder)

@@ -9,23 +9,19 @@ from typing import Any
 
 import pandas as pd
 
-from guanxi import __version__
 from guanxi.data.sinks.files import output_path
 from guanxi.data.sources.source import Source
 from guanxi.jobs._closing_words import files_in_words, next_commands
 from guanxi.jobs._gate import Judgement, through_the_gate
+from guanxi.jobs._label_page import label_page, label_record
 from guanxi.jobs._run_results import deliver, results_folder
 from guanxi.jobs.promote import export_folder
 from guanxi.jobs.reporter import Reporter, reporter_of
 from guanxi.jobs.train_labels import LabelTraining, train_labels, use_text
 from guanxi.jobs.train_labels import summary_text as training_text
-from guanxi.models.drivers import explain_labels
 from guanxi.params import Params, load_params, override
 from guanxi.params.python_advice import advises_in_python
-from guanxi.pipeline.folds import FOLDS
 from guanxi.registry.other_mlflow import leave_mlflow_alone
-from guanxi.report.labels import LabelReport, render_labels
-from guanxi.served.texts import number, texts
 
 
 @dataclass(frozen=True)
@@ -41,7 +37,7 @@ class LabelRun:
         ``customer_id, churned, churn_probability``, drivers, ``model_version``: each customer predicted by a
         model that was fitted without them, unlike by ``guanxi predict``.
     folder : pathlib.Path
-        Of ``predictions.parquet``, ``metrics.json`` and ``report.html``.
+        Of ``predictions.parquet``, ``metrics.json``, ``report.html``, and of ``page``.
     """
 
     training: LabelTraining
@@ -68,7 +64,8 @@ def run_labels(
     source, label, id_column, params
         As for :func:`guanxi.train_labels`.
     folder : path
-        Where ``predictions.parquet``, ``metrics.json`` and ``report.html`` go, all or none.
+        Where ``predictions.parquet``, ``metrics.json`` and ``report.html`` go, and in ``page`` what
+        :func:`guanxi.report` needs; all or none.
     progress : bool or Reporter
         True: show the steps on the standard error, as the commands do.
 
@@ -93,6 +90,7 @@ def _delivered(training: LabelTraining, folder: Path, reporter: Reporter) -> Lab
     with reporter.step("predict every customer by a model that has not seen them"):
         scores = training.fitted.score_held_out()
         predictions = scores.assign(model_version=training.version)
+    record = label_record(training, scores)
     deliver(
         training,
         "labels",
@@ -100,7 +98,8 @@ def _delivered(training: LabelTraining, folder: Path, reporter: Reporter) -> Lab
         reporter,
         predictions=predictions,
         metrics=_metrics(training),
-        page=lambda: _page(training, scores),
+        page=lambda: label_page(record, training.params),
+        record=record,
     )
     return LabelRun(training, judgement, predictions, folder)
 
@@ -121,38 +120,6 @@ def _metrics(training: LabelTraining) -> dict[str, Any]:
         "cross_validation": measured,
         "model_version": training.version,
     }
-
-
-def _page(training: LabelTraining, scores: pd.DataFrame) -> str:
-    fitted, params = training.fitted, training.params
-    return render_labels(
-        LabelReport(
-            source=training.source,
-            model_version=training.version,
-            language=params.language,
-            generated_by=f"guanxi {__version__}",
-            label=training.label,
-            folds=FOLDS,
-            customers=scores,
-            attributes=fitted.features,
-            metrics=training.metrics,
-            explanation=explain_labels(fitted.scorer, fitted.features, params.seed),
-            warnings=fitted.model.warnings,
-            facts=_facts(training),
-        )
-    )
-
-
-def _facts(training: LabelTraining) -> list[tuple[str, str]]:
-    t, fitted = texts("guanxi.report.labels", training.params.language)["page"], training.fitted
-    excluded = training.params.data.exclude
-    return [
-        (t["rows"], number(len(fitted.features))),
-        (t["label"], training.label),
-        (t["identifier"], fitted.model.id),
-        (t["attributes"], ", ".join(map(str, fitted.features.columns))),
-        *([(t["left_out"], ", ".join(excluded))] if excluded else []),
-    ]
 
 
 def summary_text(result: LabelRun) -> str:

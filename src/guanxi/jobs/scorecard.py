@@ -232,13 +232,21 @@ def _of_contracts(
 
 
 def _scorecard_inputs(
-    log: TransactionLog, relations: Relations, loaded: LoadedTransactionModel, params: Params
+    log: TransactionLog,
+    relations: Relations,
+    loaded: LoadedTransactionModel,
+    params: Params,
+    predictions: pd.DataFrame | None = None,
 ) -> ScorecardInputs:
-    """Collect the inputs of a scorecard; the model scores each requested day."""
+    """Collect the inputs of a scorecard; the model scores each requested day unless predictions are given."""
+
+    def score(day: date) -> pd.DataFrame:
+        return _score_customers(log, loaded, day, drivers=params.drivers.top)
+
     return ScorecardInputs(
         log,
         relations,
-        lambda day: _score_customers(log, loaded, day, drivers=params.drivers.top),
+        score if predictions is None else lambda _: predictions,
         loaded.horizon_days,
         loaded.window_days,
         loaded.served.lifetime_value.margin,

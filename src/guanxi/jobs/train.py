@@ -47,6 +47,8 @@ class Training:
         if there is none.
     run_id : str
         Its MLflow run.
+    digest : str
+        Of the lines accepted.
     as_of : date
     horizon_days : int
     holdout : Holdout
@@ -63,6 +65,7 @@ class Training:
     version: str
     champion: str | None
     run_id: str
+    digest: str = field(repr=False)
     as_of: date
     horizon_days: int
     holdout: Holdout
@@ -200,6 +203,7 @@ def _train_log(opened: OpenedLog, params: Params, reporter: Reporter) -> Trainin
         version=version,
         champion=champion,
         run_id=run_id,
+        digest=digest,
         as_of=as_of,
         horizon_days=params.horizon_days,
         holdout=holdout,

@@ -55,6 +55,8 @@ class ContractTraining:
         The version that is champion: the first one that passes its test, unless a column tells the outcome.
     run_id : str
         Its MLflow run.
+    digest : str
+        Of the lines accepted.
     as_of : date
     horizon_days : int
     evaluation : ContractEvaluation
@@ -74,6 +76,7 @@ class ContractTraining:
     version: str
     champion: str | None
     run_id: str
+    digest: str = field(repr=False)
     as_of: date
     horizon_days: int
     evaluation: ContractEvaluation = field(repr=False)
@@ -201,6 +204,7 @@ def train_log(log: ContractLog, params: Params, reporter: Reporter) -> ContractT
         version=version,
         champion=champion,
         run_id=run_id,
+        digest=digest,
         as_of=as_of,
         horizon_days=params.horizon_days,
         evaluation=evaluation,

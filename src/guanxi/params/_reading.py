@@ -40,6 +40,7 @@ def load_params(
     path: str | Path | None = None,
     overrides: Iterable[str] = (),
     flags: Mapping[str, Any] | None = None,
+    base: Params | None = None,
 ) -> Params:
     """Resolve the parameters of a run.
 
@@ -51,6 +52,8 @@ def load_params(
         ``dotted.key=value``; lists and maps as JSON.
     flags : mapping, optional
         Dotted keys set by command-line flags; ``None`` means not given.
+    base : Params, optional
+        In place of the defaults and of ``params.yaml`` in the working folder.
 
     Raises
     ------
@@ -62,7 +65,7 @@ def load_params(
     >>> load_params(overrides=["horizon_days=30"]).horizon_days
     30
     """
-    tree: dict[str, Any] = _read(path)
+    tree = _read(path) if base is None else _laid_over(base.model_dump(), _read(path) if path else {})
     if isinstance(overrides, str) or not isinstance(overrides, Iterable):
         raise ParamsError(f"overrides is {overrides!r}: give a list, as in ['horizon_days=30']")
     for override in overrides:
@@ -120,6 +123,19 @@ def parse_columns(text: str) -> dict[str, str]:
             raise ParamsError(f"--columns names {name!r} twice: keep one")
         columns[name] = column
     return columns
+
+
+def _laid_over(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
+    """Replace values of a tree by those of another.
+
+    >>> _laid_over({"clv": {"model": "auto", "margin": 1.0}}, {"clv": {"margin": 0.5}, "seed": 1})
+    {'clv': {'model': 'auto', 'margin': 0.5}, 'seed': 1}
+    """
+    both = {name: value for name, value in below.items() if isinstance(value, dict)}
+    return below | {
+        name: _laid_over(both[name], value) if name in both and isinstance(value, dict) else value
+        for name, value in above.items()
+    }
 
 
 def _resolve(tree: dict[str, Any], flags: Mapping[str, Any]) -> Params:

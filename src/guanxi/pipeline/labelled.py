@@ -17,6 +17,7 @@ from guanxi.pipeline.folds import FOLDS, stratified_folds
 from guanxi.pipeline.leaks import find_leaks
 from guanxi.served.attribute_scorer import LabelScorer, matrix
 from guanxi.served.model import Attribute, Drivers, LabelLimits, ServedLabelModel
+from guanxi.served.texts import Language
 
 
 @dataclass(frozen=True)
@@ -51,8 +52,13 @@ class FittedLabels:
         """Scorer of attribute tables."""
         return LabelScorer(self.model, self.trees)
 
-    def score_held_out(self) -> pd.DataFrame:
+    def score_held_out(self, language: Language | None = None) -> pd.DataFrame:
         """Score each customer with the model fitted without their fold.
+
+        Parameters
+        ----------
+        language : {"en", "zh"}, optional
+            Of the drivers' texts; default: as fitted.
 
         Returns
         -------
@@ -62,7 +68,8 @@ class FittedLabels:
         """
         fold = self.held_out["fold"].to_numpy()
         scores = pd.concat(
-            scorer.score(self.features[fold == number]) for number, scorer in enumerate(self.fold_scorers)
+            scorer.score(self.features[fold == number], language=language)
+            for number, scorer in enumerate(self.fold_scorers)
         )
         return self.held_out[["customer_id", "churned"]].join(scores)
 

@@ -30,7 +30,8 @@ _OWN = "guanxi"
 _LOGGED = re.compile(
     r"(source|task|horizon_days|seed|language|(data|contracts|clv|churn|drivers|mlflow)\..+)"
 )
-_GRADE_POINTS = {"A": 3.0, "B": 2.0, "C": 1.0}
+#: Grades as metrics, which MLflow can sort and draw.
+GRADE_POINTS = {"A": 3.0, "B": 2.0, "C": 1.0}
 
 
 @dataclass(frozen=True)
@@ -115,7 +116,7 @@ def _log_run(
     """
     client, resolved = store.client, dict(resolved or {})
     grades = {name: letter for name, letter in getattr(fitted.model, "grades", {}).items() if letter}
-    points = {f"grade_{name}": _GRADE_POINTS[letter] for name, letter in grades.items()}
+    points = {f"grade_{name}": GRADE_POINTS[letter] for name, letter in grades.items()}
     measured = _metric_values(record.metrics) | points | dict(metrics or {})
     graded = {f"guanxi.grade.{name}": letter for name, letter in grades.items()}
     name = _run_name(record, resolved.get("as_of"), model)
@@ -159,9 +160,13 @@ def _run_name(record: TrainingRecord, as_of: str | None, model: str) -> str:
     >>> _run_name(table, "2024-12-31", "bg_nbd")
     'sales.csv 90 d from 2024-12-31 bg_nbd'
     """
-    data = re.split(r"[/\\]|::", record.source)[-1][-60:] or "data"
     day = f"{record.params.horizon_days} d from {as_of} " if as_of else ""
-    return f"{data} {day}{model}"
+    return f"{_data_name(record.source)} {day}{model}"
+
+
+def _data_name(source: str) -> str:
+    """Return the last part of an address: a file's name, or a table's."""
+    return re.split(r"[/\\]|::", source)[-1][-60:] or "data"
 
 
 def _log_others(store: Store, parent: str, metrics: pd.DataFrame | None) -> None:
@@ -259,12 +264,17 @@ def _log_dataset(store: Store, run_id: str, features: pd.DataFrame, record: Trai
     """Log the training data with our digest, since MLflow's covers only the first 10,000 rows."""
     from mlflow.data.code_dataset_source import CodeDatasetSource
     from mlflow.data.pandas_dataset import PandasDataset
-    from mlflow.entities import DatasetInput, InputTag
-    from mlflow.exceptions import MlflowException
 
     source = CodeDatasetSource(tags={"source": record.source})
     data = PandasDataset(features, source, name=record.source[-100:], digest=record.data_digest)
-    given = DatasetInput(data._to_mlflow_entity(), [InputTag("mlflow.data.context", "training")])
+    _log_input(store, run_id, data, "training")
+
+
+def _log_input(store: Store, run_id: str, data: Any, context: str) -> None:
+    from mlflow.entities import DatasetInput, InputTag
+    from mlflow.exceptions import MlflowException
+
+    given = DatasetInput(data._to_mlflow_entity(), [InputTag("mlflow.data.context", context)])
     for left in reversed(range(_ATTEMPTS)):
         try:
             store.client.log_inputs(run_id, [given])

@@ -13,11 +13,17 @@ from guanxi.segments._conditions import Condition, parse_condition
 from guanxi.served.ordering import falling
 from guanxi.served.texts import Language, texts
 
-# Name of the action in the texts, and its rule: what is usually done, where no playbook is given.
+# Name of the action in the texts, and its rule: what is usually done, where no playbook is given. A stage
+# alone does not tell who is leaving: who buys less often than before can be as active as anyone.
 _USUAL: tuple[tuple[str, str, dict[str, str | list[str]]], ...] = (
-    ("ask_back", "phone", {"tier": "high", "lifecycle_stage": ["declining", "lost"]}),
+    ("ask_back", "phone", {"list": "slipping"}),
+    (
+        *("ask_back", "phone"),
+        {"tier": "high", "lifecycle_stage": ["declining", "lost"], "churn_probability": "> 0.5"},
+    ),
     ("welcome", "email", {"lifecycle_stage": "new"}),
     ("thank", "email", {"lifecycle_stage": "won_back"}),
+    ("keep_close", "phone", {"list": "protect"}),
     ("keep_close", "phone", {"tier": "high"}),
     ("remind", "email", {"lifecycle_stage": "declining"}),
     ("last_offer", "email", {"lifecycle_stage": "lost"}),
@@ -27,7 +33,9 @@ _USUAL: tuple[tuple[str, str, dict[str, str | list[str]]], ...] = (
 
 
 def usual_playbook(language: Language) -> tuple[PlaybookRule, ...]:
-    """Return rules that give every customer an action, by tier and stage of the relationship.
+    """Return rules that give every customer an action, by list, tier, stage and churn probability.
+
+    ``list`` is ``slipping`` or ``protect`` of :func:`guanxi.report.standing.standing`, or another text.
 
     Examples
     --------

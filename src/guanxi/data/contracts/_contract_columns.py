@@ -39,7 +39,7 @@ EVENTS = {
     """,
 }
 # Words of customer files for those who left and those who are there.
-_LEFT = (
+LEFT = (
     "churned",
     "churn",
     "left",
@@ -51,7 +51,7 @@ _LEFT = (
     "terminated",
     "attrited customer",
 )
-_THERE = ("stayed", "stay", "joined", "active", "retained", "existing", "existing customer", "current")
+THERE = ("stayed", "stay", "joined", "active", "retained", "existing", "existing customer", "current")
 # What stands in a column of ends for a contract that is running, beside the words for a missing value.
 _RUNNING = (
     *("active", "current", "open", "ongoing", "present", "running", "infinity", "never", "no end", "today"),
@@ -178,7 +178,7 @@ def _cast(name: str, given: Any, data: DataParams) -> Any:
     if name in NUMBERS:
         return read_number(given, data)
     if name == "churned":
-        return read_boolean(given, _LEFT, _THERE)
+        return read_boolean(given, LEFT, THERE)
     text = given.cast("string").strip()
     if name == "period":
         return periods_of(text.lower())

@@ -9,7 +9,7 @@ from guanxi.data._column_proposals import NAMES, named_column
 from guanxi.params import CONTRACT_COLUMNS
 
 # Names without case, blanks and signs, likeliest first, as in the proposals for transactions.
-_NAMES = {
+COLUMN_NAMES = {
     "customer_id": NAMES["customer_id"],
     "timestamp": NAMES["timestamp"],
     "event": "event eventtype eventname action type ereignis 事件",
@@ -49,7 +49,7 @@ def propose(columns: list[str], given: Mapping[str, str]) -> str:
         free = [column for column in columns if column not in given.values()]
         found = {name: column for name, column in given.items() if name in wanted and column in columns}
         for name in wanted:
-            column = found.get(name) or named_column(_NAMES[name], free)
+            column = found.get(name) or named_column(COLUMN_NAMES[name], free)
             if column is not None:
                 found[name] = column
                 free = [other for other in free if other != column]
