@@ -13,6 +13,7 @@ from guanxi.models.drivers import explain_contracts
 from guanxi.pipeline.contracts import FittedContracts
 from guanxi.pipeline.contracts.equity import base_equity, new_customer_value, total_value
 from guanxi.report.contracts import ContractReport, render_contracts
+from guanxi.served.contracts.scorer import IN_PER_CENT
 from guanxi.served.texts import number, texts
 
 _MOST_GROUPS = 30
@@ -41,8 +42,9 @@ def contract_page(training: ContractTraining, log: ContractLog, predictions: pd.
             equity=base_equity(served) if has_amounts else pd.DataFrame(),
             newcomers=_newcomers(served) if has_amounts else {},
             held_out=held_out,
-            attributes=attributes.rename(columns=names),
+            attributes=_in_per_cent(attributes).rename(columns=names),
             measured=_measured(training),
+            by_opportunity=evaluation.by_opportunity,
             metrics=training.metrics,
             survival=evaluation.survival,
             cohorts=evaluation.cohorts,
@@ -62,6 +64,11 @@ def _held_out(log: ContractLog, evaluation: ContractEvaluation) -> tuple[pd.Data
     table = evaluation.rows[[*keys, "churned", "churn_probability"]]
     both = table.merge(known.drop(columns="churned", errors="ignore"), on=keys)
     return both[["churned", "churn_probability"]], both
+
+
+def _in_per_cent(attributes: pd.DataFrame) -> pd.DataFrame:
+    shares = [name for name in IN_PER_CENT if name in attributes]
+    return attributes.assign(**{name: (100.0 * attributes[name]).round(1) for name in shares})
 
 
 def _newcomers(served: FittedContracts) -> dict[str, pd.DataFrame]:
